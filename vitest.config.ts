@@ -1,0 +1,15 @@
+import { defineConfig, type ViteUserConfig } from 'vitest/config';
+import { closingLine } from './tooling/vitest/src/closing-line.ts';
+
+const config: ViteUserConfig = defineConfig({
+  test: {
+    // One project for the whole repository. Type tests (`*.test-d.ts`) are checked by `pnpm types`, not here.
+    include: ['packages/*/*/{src,tests}/**/*.spec.ts', '{apps,examples,tooling}/*/{src,tests}/**/*.spec.ts'],
+    // Files share a worker's module graph, ten times faster than one worker a file: a test must not leak globals,
+    // timers or servers.
+    isolate: false,
+    reporters: ['default', closingLine()],
+  },
+});
+
+export default config;
