@@ -1,1 +1,22 @@
-export {};
+/**
+ * The filter contract: what a filter author needs, and nothing else. No dependencies.
+ * @packageDocumentation
+ */
+export { CONTINUE, STOP, DELIVER, RETRY } from './verdict.ts';
+export type { Verdict, HookResult, AttemptVerdict } from './verdict.ts';
+export type { Headers, MutableHeaders } from './headers.ts';
+export { ERROR_TABLE, errorRow } from './error-table.ts';
+export type { ErrorCode, ErrorRow, ErrorSource, ResponseFlag } from './error-table.ts';
+export { TulleError, isTulleError } from './error.ts';
+export type { ConfigIssue, TulleErrorOptions } from './error.ts';
+export type { ConfigSchema, SchemaIssue, SchemaResult } from './schema.ts';
+export { defineSlot } from './slot.ts';
+export type { Slot } from './slot.ts';
+export type { DefinitionBase, FilterHost, HostCounter, HostGauge, Log } from './host.ts';
+export type { AttemptInfo, ConnectionInfo, HttpStream, RequestHead, ResponseHead, RouteInfo } from './stream.ts';
+export { defineHttpFilter } from './http-filter.ts';
+export type {
+  AnyHttpFilter, BodyNeed, FilterUseOptions, HttpFilter, HttpFilterDefinition, HttpFilterUse, HttpHooks, HttpPhase,
+} from './http-filter.ts';
+export { defineConnFilter } from './conn-filter.ts';
+export type { AnyConnFilter, ConnFilter, ConnFilterDefinition, ConnFilterUse, ConnHooks, Connection } from './conn-filter.ts';

@@ -1,1 +1,8 @@
-export {};
+/**
+ * The telemetry contract: what the engine reports, and what an exporter receives. No dependencies.
+ * @packageDocumentation
+ */
+export type { AttemptRecord, StreamRecord } from './record.ts';
+export { noMeter } from './meter.ts';
+export type { Counter, Gauge, Histogram, InstrumentOptions, Labels, Meter } from './meter.ts';
+export type { AdminPage, Sink, TelemetryPlugin } from './sink.ts';

@@ -1,0 +1,128 @@
+import type { Headers, MutableHeaders } from './headers.ts';
+import type { Slot } from './slot.ts';
+import type { STOP } from './verdict.ts';
+
+/** The connection on which a stream or raw bytes arrived. Valid as long as the stream or connection. */
+export interface ConnectionInfo {
+  /** IP address of the peer; `''` for a Unix socket. */
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly localAddress: string;
+  readonly localPort: number;
+  /** Name of the listener that accepted it. */
+  readonly listener: string;
+  readonly direction: 'inbound' | 'outbound' | 'unspecified';
+  /** Whether the peer spoke TLS to this proxy. */
+  readonly tls: boolean;
+  /** The peer's SPIFFE id, proven by mutual TLS before a byte of the request was believed; `undefined` otherwise. */
+  readonly peerIdentity: string | undefined;
+  /** TLS server name asked for, lower case. */
+  readonly serverName: string | undefined;
+  /** Protocol chosen by ALPN. */
+  readonly alpn: string | undefined;
+}
+
+/** The request as it will be sent on. */
+export interface RequestHead {
+  /** Case-sensitive method token (RFC 9110 §9.1). Assigning validates it. */
+  method: string;
+  /** Path without query, exactly as policy judges and the origin receives it; starts with `/`, or `*` for OPTIONS. */
+  path: string;
+  /** Query without `?`; `undefined` when there is none, `''` for a bare `?`. */
+  query: string | undefined;
+  /** The one host that decides: lower case, without userinfo or trailing dot, port kept when it was given. */
+  authority: string;
+  readonly scheme: 'http' | 'https';
+  /** Protocol the caller speaks. */
+  readonly protocol: 'HTTP/1.0' | 'HTTP/1.1' | 'HTTP/2';
+  readonly headers: MutableHeaders;
+  /** Trailers, once `requestTrailers` runs; an empty table before. */
+  readonly trailers: Headers;
+}
+
+/** The response as it will be sent to the caller. Reading it before there is one throws. */
+export interface ResponseHead {
+  /** 200–599: interim responses (1xx) are not shown to filters. */
+  status: number;
+  readonly headers: MutableHeaders;
+  readonly trailers: Headers;
+  /** `upstream` when an endpoint answered, `local` when Tulle did (a reply, a timeout, no route). */
+  readonly origin: 'upstream' | 'local';
+}
+
+/** The matched route. */
+export interface RouteInfo {
+  /** Name from the configuration. */
+  readonly name: string;
+  /** Cluster chosen (after the weighted split); `undefined` for redirects and direct responses. */
+  readonly cluster: string | undefined;
+  /** Template of the matched path, e.g. `/orders/` — low cardinality, fit for a metric label. */
+  readonly pattern: string;
+}
+
+/** How an attempt ended, or so far went. */
+export interface AttemptInfo {
+  /** 1 for the first. */
+  readonly number: number;
+  /** `host:port` of the chosen endpoint; `''` when none could be chosen. */
+  readonly endpoint: string;
+  /** The endpoint's proven SPIFFE id, when mutual TLS is on and done. */
+  readonly endpointIdentity: string | undefined;
+  /** Response status, 0 when the attempt failed before one. */
+  readonly status: number;
+  /** Error code when the attempt failed, else `undefined`. */
+  readonly failure: string | undefined;
+  /** Whether the attempt is provably unsent (decision D5): then any request may be sent again. */
+  readonly unsent: boolean;
+  /** Whether the request may be sent again: unsent, or idempotent by RFC 9110 §9.2.2, and the body is still at hand. */
+  readonly repeatable: boolean;
+  /** Milliseconds since the attempt began. */
+  readonly elapsedMs: number;
+  /**
+   * Delay before the next attempt in milliseconds, assigned by the filter that returns RETRY.
+   * Default: 25 ms doubling to 250 ms, full jitter (Envoy's numbers).
+   */
+  retryDelayMs: number;
+}
+
+/**
+ * One HTTP request with its response, lent to a hook. **Borrowed:** the object is pooled, so keep it nowhere after
+ * the last hook returned (or its promise settled); any access after `complete` throws, in production too (D2).
+ */
+export interface HttpStream {
+  readonly connection: ConnectionInfo;
+  readonly request: RequestHead;
+  readonly response: ResponseHead;
+  /** `undefined` in `before-route` filters, and for requests that no route matched. */
+  readonly route: RouteInfo | undefined;
+  /** The attempt under way or just ended; throws in hooks of request scope other than `complete`. */
+  readonly attempt: AttemptInfo;
+  /** `x-request-id`, made here when the caller sent none. */
+  readonly requestId: string;
+  /**
+   * Answers the caller now; the upstream is not asked, or no longer listened to.
+   *
+   * `return stream.reply(403, 'TULLE_AUTHZ_DENIED')` — it returns {@link STOP} so that the line reads as one.
+   * @param status 200–599
+   * @param code from the error table or your own `TULLE_<AREA>_<WHAT>`-shaped one; goes to record, metric and log
+   * @param body text (UTF-8) or bytes; default: an empty body for 2xx, else a short text naming the code
+   * @param headers flat `[name, value, name, value]`
+   * @param details overrides the row's details string, e.g. `rbac_access_denied_matched_policy[web-only]`
+   * @throws TulleError when the response has already begun
+   */
+  reply(status: number, code: string, body?: string | Uint8Array, headers?: readonly string[], details?: string): typeof STOP;
+  /**
+   * Matches the route again, after method, path, authority or headers were changed. Filters that have run are not
+   * run again; the later ones follow the new route's table. Only before the first upstream byte.
+   */
+  rematch(): void;
+  /**
+   * Replaces the bytes of the current data hook (body need `transform` or `{ buffer }`). May be called several times.
+   * The bytes are copied or written before it returns.
+   */
+  emit(bytes: Uint8Array): void;
+  /** Writes (code, value) into the stream's decision notes, which explain and the recorder decode (D10). Two integers. */
+  note(code: number, value: number): void;
+  get<T>(slot: Slot<T>): T | undefined;
+  set<T>(slot: Slot<T>, value: T): void;
+}

@@ -1,0 +1,100 @@
+/**
+ * The one record of a stream: every metric, access log, trace and explanation is a rendering of it. Made once, when
+ * the stream completes, and **borrowed**: the object is reused as soon as the sinks returned. Copy what you keep.
+ *
+ * Times are milliseconds; `…Ms` durations are monotonic with fraction, `startEpochMs` is wall clock.
+ */
+export interface StreamRecord {
+  readonly requestId: string;
+  readonly startEpochMs: number;
+  /** First byte of the request to last byte of the response. */
+  readonly durationMs: number;
+  /** First byte of the request to first byte of the response; -1 when there was none. */
+  readonly firstByteMs: number;
+  /** Time the delivered attempt's endpoint took to its response head; -1 when none answered. */
+  readonly upstreamServiceMs: number;
+
+  readonly listener: string;
+  readonly direction: 'inbound' | 'outbound' | 'unspecified';
+  /** `http` for one request with its response, `tcp` for one proxied connection. */
+  readonly kind: 'http' | 'tcp';
+  readonly protocol: 'HTTP/1.0' | 'HTTP/1.1' | 'HTTP/2' | 'TCP';
+
+  /** Method as sent; `''` for TCP and for requests that could not be parsed. */
+  readonly method: string;
+  /** Path as it arrived, without query: may hold personal data and is unbounded, so it is no metric label. */
+  readonly path: string;
+  readonly query: string | undefined;
+  /** Path as sent upstream, when it was rewritten. */
+  readonly upstreamPath: string | undefined;
+  readonly authority: string;
+
+  /** Status that the caller saw; 0 when it saw none. */
+  readonly status: number;
+  /** gRPC status of the response, -1 when it is no gRPC. */
+  readonly grpcStatus: number;
+  /** Error code from the error table (or a filter's own), `''` when an endpoint's response was delivered whole. */
+  readonly code: string;
+  /** Short response flags as Envoy prints them, in the order they arose; empty for none. */
+  readonly flags: readonly string[];
+  /** Envoy's `%RESPONSE_CODE_DETAILS%`. */
+  readonly details: string;
+
+  readonly routeName: string;
+  /** Low-cardinality template of the matched route. */
+  readonly routePattern: string;
+  /** Cluster name, `''` when none was chosen. */
+  readonly cluster: string;
+  /** `host:port` of the endpoint of the delivered (or last) attempt. */
+  readonly upstreamAddress: string;
+  /** Metadata labels of that endpoint (service, version, workload …), frozen and shared. */
+  readonly upstreamLabels: Readonly<Record<string, string>>;
+  /** The endpoint's SPIFFE id as proven by mutual TLS. */
+  readonly upstreamIdentity: string | undefined;
+  /** The caller's SPIFFE id as proven by mutual TLS. */
+  readonly peerIdentity: string | undefined;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly localAddress: string;
+  readonly localPort: number;
+  readonly tls: boolean;
+  readonly serverName: string | undefined;
+
+  /** Body bytes from and to the caller (for TCP: all bytes). */
+  readonly bytesReceived: number;
+  readonly bytesSent: number;
+
+  /** One entry an attempt, in order. Borrowed with the record. */
+  readonly attempts: readonly AttemptRecord[];
+  /** Why the last retry was refused: `''`, `budget`, `limit`, `unsafe`, `replay`, `timeout`, `closed`. */
+  readonly retryRefused: string;
+
+  /** W3C trace ids of the request, lower-case hex; `''` when it carried none. */
+  readonly traceId: string;
+  readonly spanId: string;
+
+  /** Decision notes (D10): triples (site, reason, operand) in `notes[0 .. noteCount * 3)`. */
+  readonly notes: Int32Array;
+  readonly noteCount: number;
+  /** Generation of the configuration by which the notes are decoded. */
+  readonly configGeneration: number;
+
+  /** First value of a request field (lower-case name), as sent by the caller; for logs. */
+  requestHeader(name: string): string | undefined;
+  /** First value of a response field, as sent to the caller. */
+  responseHeader(name: string): string | undefined;
+}
+
+/** One attempt of a stream against one endpoint. */
+export interface AttemptRecord {
+  readonly cluster: string;
+  /** `host:port`; `''` when no endpoint could be chosen. */
+  readonly address: string;
+  /** 0 when no response head came. */
+  readonly status: number;
+  /** Error code, `''` for an attempt that was answered. */
+  readonly failure: string;
+  readonly durationMs: number;
+  /** Whether the connection was taken from the pool rather than opened. */
+  readonly reused: boolean;
+}
