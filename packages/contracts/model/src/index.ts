@@ -1,1 +1,31 @@
-export {};
+/**
+ * The data plane's configuration as plain readonly types, and the typed configs of the standard filters.
+ * @packageDocumentation
+ */
+export { formatAddress, isUnixAddress } from './address.ts';
+export type { Address, TcpAddress, UnixAddress } from './address.ts';
+export type { CertificateSource, DownstreamTls, TrustSource, UpstreamTls } from './tls.ts';
+export type { IdentitySnapshot, IdentitySource, Svid, TrustBundle } from './identity.ts';
+export type {
+  BalancePolicy, CircuitLimits, Cluster, ClusterDiscovery, Endpoint, EndpointSet, Locality, OutlierDetection, PoolOptions, RetryBudget,
+} from './cluster.ts';
+export type {
+  DirectResponseAction, FilterConfigs, ForwardAction, HeaderEdits, HeaderValue, PathMatch, RedirectAction, Rewrite, Route, RouteConfig,
+  RouteMatch, StringMatch, ValueMatch, VirtualHost, WeightedCluster,
+} from './route.ts';
+export type { ChainMatch, FilterChain, FilterEntry, HttpHandler, Listener, TcpHandler } from './listener.ts';
+export { emptyProxyConfig } from './proxy-config.ts';
+export type { ProxyConfig } from './proxy-config.ts';
+export { formatWireName, parseWireName } from './names.ts';
+export type { WireName } from './names.ts';
+export type { JsonSchema } from './filters/json-schema.ts';
+export { RETRY_FILTER, retryFilterSchema } from './filters/retry.ts';
+export type { RetryFilterConfig, RetryOn } from './filters/retry.ts';
+export { AUTHZ_FILTER, authzFilterSchema, authzRuleSchema, stringMatchSchema } from './filters/authz.ts';
+export type { AuthzFilterConfig, AuthzPolicy, AuthzRule, AuthzSource, AuthzTarget } from './filters/authz.ts';
+export { RATE_LIMIT_FILTER, rateLimitFilterSchema } from './filters/rate-limit.ts';
+export type { RateLimit, RateLimitFilterConfig, RateLimitKey } from './filters/rate-limit.ts';
+export { FAULT_FILTER, faultFilterSchema } from './filters/fault.ts';
+export type { FaultFilterConfig } from './filters/fault.ts';
+export { HEADERS_FILTER, headerEditsSchema, headersFilterSchema } from './filters/headers.ts';
+export type { HeadersFilterConfig } from './filters/headers.ts';

@@ -1,0 +1,25 @@
+/** Where to listen or connect. */
+export type Address = TcpAddress | UnixAddress;
+
+/** An IP address (or, for upstreams resolved by DNS, a host name) with a port. */
+export interface TcpAddress {
+  readonly host: string;
+  /** 0 on a listener: the system chooses. */
+  readonly port: number;
+}
+
+/** A Unix domain socket. */
+export interface UnixAddress {
+  readonly path: string;
+}
+
+/** Whether an address is a Unix socket. */
+export function isUnixAddress(address: Address): address is UnixAddress {
+  return 'path' in address;
+}
+
+/** `host:port`, `[v6]:port` or the socket's path: how logs, metrics and dumps print an address. */
+export function formatAddress(address: Address): string {
+  if (isUnixAddress(address)) return address.path;
+  return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
+}

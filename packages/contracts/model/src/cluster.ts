@@ -1,0 +1,135 @@
+import type { Address } from './address.ts';
+import type { UpstreamTls } from './tls.ts';
+
+/** A group of endpoints that serve the same thing. Names follow D15: `direction|port|subset|host`. */
+export interface Cluster {
+  readonly name: string;
+  /** Where its endpoints come from. */
+  readonly discovery: ClusterDiscovery;
+  /** Default `{ policy: 'peak-ewma' }` for HTTP, least request where latency means nothing. */
+  readonly balance?: BalancePolicy;
+  /** Default 5,000 (Envoy `Cluster.connect_timeout`); covers TCP and TLS handshake. */
+  readonly connectTimeoutMs?: number;
+  readonly limits?: CircuitLimits;
+  /** Absent: no ejection. */
+  readonly outlier?: OutlierDetection;
+  /** Absent: plain text. */
+  readonly tls?: UpstreamTls;
+  readonly pool?: PoolOptions;
+  /** Labels of the called service for metrics and records; an endpoint's own labels win. */
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+/**
+ * - `static`: the endpoints are here.
+ * - `eds`: an {@link EndpointSet} of the given name (default: the cluster's) follows over discovery.
+ * - `dns`: names among the endpoints are resolved again every `refreshMs` (default 5,000, Envoy `dns_refresh_rate`);
+ *   `all` uses every address (Envoy STRICT_DNS), `first` one at a time (LOGICAL_DNS).
+ */
+export type ClusterDiscovery =
+  | { readonly kind: 'static'; readonly endpoints: readonly Endpoint[] }
+  | { readonly kind: 'eds'; readonly serviceName?: string }
+  | { readonly kind: 'dns'; readonly endpoints: readonly Endpoint[]; readonly use: 'all' | 'first'; readonly refreshMs?: number };
+
+/** The endpoints of one `eds` cluster. Never replaced by an empty one because a source went away. */
+export interface EndpointSet {
+  readonly name: string;
+  readonly endpoints: readonly Endpoint[];
+}
+
+/** One instance that can be called. */
+export interface Endpoint {
+  readonly address: Address;
+  /** Share among its peers, >= 1. Default 1. */
+  readonly weight?: number;
+  /** As the source says. `draining`: no new work, running work goes on. Default `healthy`. */
+  readonly health?: 'healthy' | 'unhealthy' | 'draining';
+  readonly locality?: Locality;
+  /** 0 is used first. Default 0. */
+  readonly priority?: number;
+  /** SPIFFE id that the endpoint must prove when the cluster speaks mesh TLS (decision D13). */
+  readonly identity?: string;
+  /**
+   * How it is reached: `sidecar` its proxy's inbound port over mutual TLS, `captured` likewise by capture, `none`
+   * directly in plain text. With `none` the cluster's TLS is not used for this endpoint.
+   */
+  readonly mode?: 'sidecar' | 'captured' | 'none';
+  /** E.g. `{ service: 'reviews', version: 'v2', workload: 'reviews-v2', namespace: 'default' }`. */
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+/** Where something runs (Envoy `config.core.v3.Locality`). */
+export interface Locality {
+  readonly region: string;
+  readonly zone?: string;
+  readonly subZone?: string;
+}
+
+/**
+ * How an endpoint is chosen.
+ * - `round-robin`: weighted, smooth. `random`: weighted.
+ * - `least-request`: fewest active requests of `choices` (default 2) drawn at random.
+ * - `peak-ewma`: least latency x load of two drawn; seed `defaultRttMs` 30, decay `decayMs` 10,000 (Linkerd's numbers).
+ */
+export type BalancePolicy =
+  | { readonly policy: 'round-robin' }
+  | { readonly policy: 'random' }
+  | { readonly policy: 'least-request'; readonly choices?: number }
+  | { readonly policy: 'peak-ewma'; readonly defaultRttMs?: number; readonly decayMs?: number };
+
+/** Bounds of one cluster in one proxy (Envoy `CircuitBreakers`, defaults as there). Reaching one gives 503 `UO`. */
+export interface CircuitLimits {
+  /** Open connections. Default 1,024. */
+  readonly maxConnections?: number;
+  /** Requests that wait for a connection. Default 1,024. */
+  readonly maxPendingRequests?: number;
+  /** Requests under way. Default 1,024. */
+  readonly maxRequests?: number;
+  /** Retries by budget, never by a bare count. */
+  readonly retryBudget?: RetryBudget;
+}
+
+/**
+ * Share of requests that may be retries (Gateway API `BackendTrafficPolicy.retryConstraint`, Linkerd's budget).
+ * Past it a failure is delivered and counted.
+ */
+export interface RetryBudget {
+  /** Default 20. */
+  readonly percent?: number;
+  /** Retries a second that are always allowed. Default 10. */
+  readonly minPerSecond?: number;
+  /** Window in which requests are counted. Default 10,000. */
+  readonly intervalMs?: number;
+}
+
+/** Ejects endpoints that fail (Envoy `OutlierDetection`; our defaults from defaults.md). */
+export interface OutlierDetection {
+  /** 5xx answers or local-origin failures in a row. Default 5; 0 switches it off. */
+  readonly consecutiveFailures?: number;
+  /** Also by success rate over a window, percent; absent: off. */
+  readonly successRate?: { readonly belowPercent: number; readonly windowMs: number; readonly minimumRequests: number };
+  /** How often ejections are reconsidered. Default 10,000. */
+  readonly intervalMs?: number;
+  /** First ejection; multiplied by the number of ejections in a row. Default 30,000. */
+  readonly baseEjectionMs?: number;
+  /** Default 300,000. */
+  readonly maxEjectionMs?: number;
+  /** Share of the cluster that may be out, but always one. Default 10. */
+  readonly maxEjectionPercent?: number;
+}
+
+/** How connections to endpoints are kept. */
+export interface PoolOptions {
+  /**
+   * A pooled connection is retired after this idle time, before the peer's own timeout meets us half way. Learnt
+   * lower from `Keep-Alive: timeout=` and from observed closes. Default 4,000: below the 5 s of Node, the shortest
+   * common default.
+   */
+  readonly idleTimeoutMs?: number;
+  /** Requests over one connection, 0 for no limit. Default 0. */
+  readonly maxRequestsPerConnection?: number;
+  /** Idle connections kept an endpoint. Default 64. */
+  readonly maxIdlePerEndpoint?: number;
+  /** Protocol to the endpoint. Default `http1`. */
+  readonly protocol?: 'http1' | 'http2';
+}

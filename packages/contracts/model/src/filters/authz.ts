@@ -1,0 +1,127 @@
+import type { StringMatch } from '../route.ts';
+import type { JsonSchema } from './json-schema.ts';
+
+/**
+ * Configuration of `tulle.http.authz` (decision D20). With no ALLOW policy everything that authenticated may pass;
+ * with one or more, what none allows is denied; DENY always wins. Rules in a policy are OR, fields in a rule AND,
+ * values in a field OR.
+ */
+export interface AuthzFilterConfig {
+  readonly policies: readonly AuthzPolicy[];
+  /** What happens where no ALLOW policy exists. Default `allow`; `deny` for the strict profile. */
+  readonly defaultAction?: 'allow' | 'deny';
+}
+
+/** One policy. */
+export interface AuthzPolicy {
+  /** `namespace/name`, shown in details and metrics. */
+  readonly name: string;
+  readonly action: 'ALLOW' | 'DENY';
+  /** Decide, count and note it, but let everything pass. Default false. */
+  readonly shadow?: boolean;
+  /** No rule: the policy matches nothing (an ALLOW without rules denies all). */
+  readonly rules: readonly AuthzRule[];
+}
+
+/** All given fields must hold. An empty rule matches every request. */
+export interface AuthzRule {
+  readonly from?: AuthzSource;
+  readonly to?: AuthzTarget;
+}
+
+/** Who calls. */
+export interface AuthzSource {
+  /** SPIFFE ids: exact, or a prefix ending in `*`. Only proven ones count. `*`: any proven identity. */
+  readonly identities?: readonly string[];
+  readonly notIdentities?: readonly string[];
+  /** Namespaces of the proven identity. */
+  readonly namespaces?: readonly string[];
+  /** Peer networks, CIDR. */
+  readonly cidrs?: readonly string[];
+  readonly notCidrs?: readonly string[];
+}
+
+/** What is called. */
+export interface AuthzTarget {
+  readonly methods?: readonly string[];
+  readonly notMethods?: readonly string[];
+  /** Exact, prefix ending in `*`, or suffix beginning with `*`. Compared with the normalised path. */
+  readonly paths?: readonly string[];
+  readonly notPaths?: readonly string[];
+  /** Hosts, exact or `*.suffix`; lower case, without port matches any port. */
+  readonly hosts?: readonly string[];
+  readonly notHosts?: readonly string[];
+  /** Ports of the listener's own address. */
+  readonly ports?: readonly number[];
+  /** Header conditions, all of which must hold; every line of a repeated header is judged. */
+  readonly headers?: readonly { readonly name: string; readonly match: StringMatch; readonly invert?: boolean }[];
+}
+
+/** Id of the authorization filter. */
+export const AUTHZ_FILTER = 'tulle.http.authz';
+
+const strings = (description: string): JsonSchema => ({ type: 'array', minItems: 1, items: { type: 'string', minLength: 1 }, description });
+
+/** JSON Schema of a {@link StringMatch}. */
+export const stringMatchSchema: JsonSchema = {
+  anyOf: [
+    {
+      type: 'object', additionalProperties: false, required: ['kind', 'value'],
+      properties: { kind: { enum: ['exact', 'prefix', 'suffix', 'contains', 'regex'] }, value: { type: 'string' }, ignoreCase: { type: 'boolean', default: false } },
+    },
+    { type: 'object', additionalProperties: false, required: ['kind'], properties: { kind: { const: 'present' } } },
+  ],
+};
+
+/** JSON Schema of an {@link AuthzRule}. */
+export const authzRuleSchema: JsonSchema = {
+  type: 'object', additionalProperties: false,
+  properties: {
+    from: {
+      type: 'object', additionalProperties: false, minProperties: 1, description: 'Who calls; all given fields must hold.',
+      properties: {
+        identities: strings('SPIFFE ids, exact or a prefix ending in *.'),
+        notIdentities: strings('SPIFFE ids that do not match.'),
+        namespaces: strings('Namespaces of the caller\'s identity.'),
+        cidrs: strings('Peer networks, e.g. 10.0.0.0/8.'),
+        notCidrs: strings('Peer networks that do not match.'),
+      },
+    },
+    to: {
+      type: 'object', additionalProperties: false, minProperties: 1, description: 'What is called; all given fields must hold.',
+      properties: {
+        methods: strings('Methods, e.g. GET.'),
+        notMethods: strings('Methods that do not match.'),
+        paths: strings('Paths: exact, prefix ending in *, or suffix beginning with *.'),
+        notPaths: strings('Paths that do not match.'),
+        hosts: strings('Hosts, exact or *.suffix.'),
+        notHosts: strings('Hosts that do not match.'),
+        ports: { type: 'array', minItems: 1, items: { type: 'integer', minimum: 1, maximum: 65_535 }, description: 'Ports of the listener.' },
+        headers: {
+          type: 'array', minItems: 1, description: 'Conditions on headers, all of which must hold.',
+          items: { type: 'object', additionalProperties: false, required: ['name', 'match'], properties: { name: { type: 'string', minLength: 1 }, match: stringMatchSchema, invert: { type: 'boolean', default: false } } },
+        },
+      },
+    },
+  },
+};
+
+/** JSON Schema of {@link AuthzFilterConfig}. */
+export const authzFilterSchema: JsonSchema = {
+  type: 'object', additionalProperties: false, required: ['policies'],
+  properties: {
+    defaultAction: { enum: ['allow', 'deny'], default: 'allow', description: 'What happens where no ALLOW policy exists.' },
+    policies: {
+      type: 'array', description: 'DENY wins; with an ALLOW policy, what none allows is denied.',
+      items: {
+        type: 'object', additionalProperties: false, required: ['name', 'action', 'rules'],
+        properties: {
+          name: { type: 'string', minLength: 1, description: 'namespace/name' },
+          action: { enum: ['ALLOW', 'DENY'] },
+          shadow: { type: 'boolean', default: false, description: 'Decide and count, but let everything pass.' },
+          rules: { type: 'array', items: authzRuleSchema },
+        },
+      },
+    },
+  },
+};

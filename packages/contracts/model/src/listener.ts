@@ -1,0 +1,98 @@
+import type { Address } from './address.ts';
+import type { RouteConfig } from './route.ts';
+import type { DownstreamTls } from './tls.ts';
+
+/** A place where connections are accepted. */
+export interface Listener {
+  readonly name: string;
+  readonly address: Address;
+  /** Which way traffic flows, seen from the workload. Default `unspecified`. */
+  readonly direction?: 'inbound' | 'outbound' | 'unspecified';
+  /** The first whose match holds is used; a chain without match takes what is left. No chain: the connection is closed. */
+  readonly filterChains: readonly FilterChain[];
+  /** Connection filters, run before a chain is chosen. */
+  readonly connectionFilters?: readonly FilterEntry[];
+  /** Connections at a time; further ones are closed at once and counted. Default 65,536. */
+  readonly maxConnections?: number;
+  /** Bytes buffered per connection and direction before reading stops. Default 1 MiB (Envoy `per_connection_buffer_limit_bytes`). */
+  readonly bufferLimitBytes?: number;
+}
+
+/** What is done with a connection. */
+export interface FilterChain {
+  readonly name: string;
+  readonly match?: ChainMatch;
+  /** Absent: plain text. */
+  readonly tls?: DownstreamTls;
+  readonly handler: HttpHandler | TcpHandler;
+}
+
+/** All given conditions must hold. */
+export interface ChainMatch {
+  /** TLS server names, exact or `*.suffix`. */
+  readonly serverNames?: readonly string[];
+  readonly transport?: 'tls' | 'plain';
+  /** Peer networks, CIDR. */
+  readonly sourceCidrs?: readonly string[];
+}
+
+/** HTTP: one connection carries streams (Envoy HttpConnectionManager). */
+export interface HttpHandler {
+  readonly kind: 'http';
+  /** Label in metrics; default the listener's name. */
+  readonly statPrefix?: string;
+  /** Routes given here, or by name from discovery. */
+  readonly routes: RouteConfig | { readonly routeConfigName: string };
+  /** In chain order (decision D7). */
+  readonly filters: readonly FilterEntry[];
+  /** Head of a request must be complete in this time. Default 10,000: slow heads hold a connection, nothing else. */
+  readonly requestHeadTimeoutMs?: number;
+  /** A kept-alive connection without a request. Default 3,600,000 (Envoy HTTP idle 1 h). */
+  readonly idleTimeoutMs?: number;
+  /** A stream on which no byte moves. Default 300,000 (Envoy `stream_idle_timeout`). */
+  readonly streamIdleTimeoutMs?: number;
+  /** Default 61,440 (Envoy `max_request_headers_kb` 60). */
+  readonly maxRequestHeadersBytes?: number;
+  /** Default 100 (Envoy `max_headers_count`). */
+  readonly maxRequestHeadersCount?: number;
+  /** Replay buffer a stream may use for retries; past it the body streams on and only the retry is lost. Default 65,536 (Linkerd). */
+  readonly maxReplayBytes?: number;
+  /** Upgrade protocols passed on, lower case. Default `['websocket']`. */
+  readonly allowUpgrades?: readonly string[];
+  /** Whether CONNECT is served. Default false. */
+  readonly allowConnect?: boolean;
+  /**
+   * What is believed of headers that claim who the caller is (`x-forwarded-*`, `forwarded`,
+   * `x-forwarded-client-cert`, `x-tulle-*`). `strip`: removed, then set from the connection (the default, for edges
+   * and for inbound from peers). `keep`: passed on, for a listener that only the workload itself can reach.
+   */
+  readonly identityHeaders?: 'strip' | 'keep';
+  /** `server` header on responses: `pass` the origin's (default), or overwrite. */
+  readonly serverHeader?: 'pass' | { readonly value: string };
+}
+
+/** Bytes: one connection to one connection, half-close kept. */
+export interface TcpHandler {
+  readonly kind: 'tcp';
+  readonly statPrefix?: string;
+  /** Split by weight, one draw a connection. */
+  readonly clusters: readonly { readonly name: string; readonly weight?: number }[];
+  /** Connection filters that see the bytes. */
+  readonly filters?: readonly FilterEntry[];
+  /** No byte either way. Default 3,600,000 (Envoy `TcpProxy.idle_timeout`). */
+  readonly idleTimeoutMs?: number;
+}
+
+/** A filter in a chain. */
+export interface FilterEntry {
+  /** Slot name, unique in the chain; routes override by it. */
+  readonly name: string;
+  /** Id of a filter of the registry. */
+  readonly filter: string;
+  /** Parsed by the filter's schema when the chain is built. */
+  readonly config: unknown;
+  /** A route cannot remove it. Default false. */
+  readonly mandatory?: boolean;
+  /** Skip it where it throws. Default false. */
+  readonly failOpen?: boolean;
+}

@@ -1,0 +1,142 @@
+/** All virtual hosts of one listener's HTTP traffic. Names follow D15. */
+export interface RouteConfig {
+  readonly name: string;
+  readonly virtualHosts: readonly VirtualHost[];
+}
+
+/** Routes of some host names. */
+export interface VirtualHost {
+  readonly name: string;
+  /**
+   * `shop.example`, `*.example` (one label or more before), `shop.*`, `*`; without port they match any port, with a
+   * port only that one. Exact wins over the longest suffix wildcard, then the longest prefix wildcard, then `*`
+   * (Envoy `VirtualHost.domains`). A domain may stand in one virtual host only.
+   */
+  readonly domains: readonly string[];
+  /**
+   * In order: the first match wins (xDS). For Gateway API precedence, sort with `sortByPrecedence` of `@tulle/match`.
+   */
+  readonly routes: readonly Route[];
+  readonly filterConfigs?: FilterConfigs;
+}
+
+/**
+ * Overrides by slot name: what a filter's chain entry is given differently here; `null` removes the filter on this
+ * route unless it is mandatory. Merged at load: virtual host, then route, then weighted backend.
+ */
+export type FilterConfigs = Readonly<Record<string, unknown>>;
+
+/** One rule: what it matches and what then happens. */
+export interface Route {
+  /** Unique within the route configuration; shown in records and metrics. */
+  readonly name: string;
+  readonly match: RouteMatch;
+  readonly action: ForwardAction | RedirectAction | DirectResponseAction;
+  readonly requestHeaders?: HeaderEdits;
+  readonly responseHeaders?: HeaderEdits;
+  readonly filterConfigs?: FilterConfigs;
+}
+
+/** All given conditions must hold. */
+export interface RouteMatch {
+  readonly path: PathMatch;
+  /** Exact method. */
+  readonly method?: string;
+  readonly headers?: readonly ValueMatch[];
+  readonly query?: readonly ValueMatch[];
+}
+
+/**
+ * - `exact`: the whole path.
+ * - `prefix`: element-wise as in Gateway API: `/a` matches `/a` and `/a/b`, never `/ab`. `/` matches everything.
+ * - `bytes-prefix`: plain string prefix (Envoy `RouteMatch.prefix`), for foreign control planes.
+ * - `regex`: RE2 syntax, linear time, the whole path.
+ */
+export interface PathMatch {
+  readonly kind: 'exact' | 'prefix' | 'bytes-prefix' | 'regex';
+  readonly value: string;
+}
+
+/** A condition on one header (name lower case) or query parameter (name case-sensitive). */
+export interface ValueMatch {
+  readonly name: string;
+  readonly match: StringMatch;
+  /** Default false. An absent value never matches, and matches when inverted. */
+  readonly invert?: boolean;
+}
+
+/**
+ * `present` asks only whether it is there. A repeated header matches when one of its lines does, and its inversion
+ * when none does. `regex` is RE2 syntax over the whole value.
+ */
+export type StringMatch =
+  | { readonly kind: 'exact' | 'prefix' | 'suffix' | 'contains' | 'regex'; readonly value: string; readonly ignoreCase?: boolean }
+  | { readonly kind: 'present' };
+
+/** Sends the request to a cluster. */
+export interface ForwardAction {
+  readonly kind: 'forward';
+  /** Split by weight; a sum of 0 gives 500 (Gateway API). One entry for the ordinary case. */
+  readonly clusters: readonly WeightedCluster[];
+  /** For the whole request, retries included; 0 switches it off. Default 15,000 (Envoy `RouteAction.timeout`). */
+  readonly requestTimeoutMs?: number;
+  /** For one attempt; 0 or absent: off. Never longer than the request timeout. */
+  readonly perTryTimeoutMs?: number;
+  /** No byte either way; 0 switches it off. Default: the listener's. */
+  readonly idleTimeoutMs?: number;
+  readonly rewrite?: Rewrite;
+  /** Upgrade protocols allowed, lower case, e.g. `['websocket']`. Default: the listener's. */
+  readonly allowUpgrades?: readonly string[];
+}
+
+/** One share of a split. */
+export interface WeightedCluster {
+  readonly name: string;
+  /** 0 to 1,000,000. Default 1. */
+  readonly weight?: number;
+  readonly requestHeaders?: HeaderEdits;
+  readonly responseHeaders?: HeaderEdits;
+  readonly filterConfigs?: FilterConfigs;
+}
+
+/** What is changed of the request's target before it is sent on. */
+export interface Rewrite {
+  /** New `Host`. */
+  readonly host?: string;
+  /** `full` replaces the path, `prefix` the matched prefix (element-wise, Gateway API ReplacePrefixMatch). */
+  readonly path?: { readonly kind: 'full' | 'prefix'; readonly value: string };
+}
+
+/** Answers with a redirect (Gateway API HTTPRequestRedirectFilter). Absent parts stay as they were. */
+export interface RedirectAction {
+  readonly kind: 'redirect';
+  readonly scheme?: 'http' | 'https';
+  readonly host?: string;
+  /** Default: the scheme's well-known port when scheme is given, else the listener's. */
+  readonly port?: number;
+  readonly path?: { readonly kind: 'full' | 'prefix'; readonly value: string };
+  /** Default 302. */
+  readonly status?: 301 | 302 | 303 | 307 | 308;
+}
+
+/** Answers here. */
+export interface DirectResponseAction {
+  readonly kind: 'direct';
+  readonly status: number;
+  readonly body?: string;
+  /** Error code for the record when this answer reports a failure, e.g. `TULLE_BACKEND_INVALID`. */
+  readonly code?: string;
+}
+
+/** Edits in the order remove, set, add. Names lower case. */
+export interface HeaderEdits {
+  readonly set?: readonly HeaderValue[];
+  readonly add?: readonly HeaderValue[];
+  readonly remove?: readonly string[];
+}
+
+/** A field with its value. */
+export interface HeaderValue {
+  readonly name: string;
+  readonly value: string;
+}
