@@ -1,0 +1,15 @@
+// Every package is built by this file: tsup finds it upwards from the package's directory.
+import { defineConfig } from 'tsup';
+import { writeDeclarations } from './tooling/build/src/declarations.ts';
+import { entries, readManifest } from './tooling/build/src/entries.ts';
+
+export default defineConfig({
+  entry: entries(readManifest(process.cwd())),
+  format: 'esm',
+  target: 'node22',
+  clean: true,
+  sourcemap: true,
+  silent: true,
+  removeNodeProtocol: false, // `node:sqlite` and `node:test` exist only with the prefix
+  onSuccess: async () => writeDeclarations(process.cwd()),
+});
