@@ -1,1 +1,5 @@
-export {};
+/**
+ * The xDS v3 server: data-plane model to standard Envoy messages, and delta ADS over gRPC.
+ * @packageDocumentation
+ */
+export type { AckReport, NodeInfo, ResourceKind, Snapshot, SnapshotHandle, SnapshotProvider } from './provider.ts';

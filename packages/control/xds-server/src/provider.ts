@@ -1,0 +1,67 @@
+import type { ProxyConfig } from '@tulle/model';
+
+/** Who is at the other end of an ADS stream: `envoy.config.core.v3.Node` of its first request, and what it proved. */
+export interface NodeInfo {
+  readonly id: string;
+  readonly cluster: string;
+  /** `Node.metadata` as plain JSON. */
+  readonly metadata: Readonly<Record<string, unknown>>;
+  /** The authenticated SPIFFE id; `undefined` only where the service was told to admit streams without one. */
+  readonly identity: string | undefined;
+  readonly userAgent: string;
+  /** Filter ids as `id@version` (`Node.extensions`). */
+  readonly extensions: readonly string[];
+}
+
+/** Gives each proxy its snapshots. The control plane implements it; the ADS service asks it once a stream. */
+export interface SnapshotProvider {
+  /** @throws TulleError to refuse the node: the stream ends with PERMISSION_DENIED and the error's message. */
+  open(node: NodeInfo): SnapshotHandle;
+}
+
+/** One stream's view of the configuration. */
+export interface SnapshotHandle {
+  /** The newest snapshot. Called when the stream starts and whenever it has room to send. */
+  current(): Snapshot;
+  /**
+   * @param listener called after {@link current} changed; may be called often, the stream coalesces
+   * @returns stops it
+   */
+  subscribe(listener: (snapshot: Snapshot) => void): () => void;
+  /** Told of each answer of the proxy, in order. Must not throw. */
+  acked(report: AckReport): void;
+  /** The stream ended: `clean` by the client's half-close, else `lost`. Called exactly once, last. */
+  closed(how: 'clean' | 'lost'): void;
+}
+
+/** What one proxy should have, at one moment. */
+export interface Snapshot {
+  /** Id of the newest change that is in it (decision D16). */
+  readonly changeId: string;
+  /**
+   * Treated as immutable. An unchanged listener, route configuration, cluster or endpoint set should be the *same
+   * object* as in the snapshot before, and shared between proxies: it is then neither encoded nor hashed again.
+   */
+  readonly config: ProxyConfig;
+}
+
+/** Kinds of resources, one for each xDS type that is served. */
+export type ResourceKind = 'listener' | 'route' | 'cluster' | 'endpoint';
+
+/** A proxy's ACK or NACK of one response. */
+export interface AckReport {
+  readonly kind: ResourceKind;
+  /** Change that the response belonged to. */
+  readonly changeId: string;
+  readonly nonce: string;
+  /** What was sent, with the content hash as version. */
+  readonly resources: readonly { readonly name: string; readonly version: string }[];
+  readonly removed: readonly string[];
+  /** `false`: the proxy refused (NACK) and keeps what it had. */
+  readonly ok: boolean;
+  /** The proxy's reasons, for a NACK. */
+  readonly error?: string;
+  /** Milliseconds since 1970. */
+  readonly sentAtMs: number;
+  readonly ackedAtMs: number;
+}
