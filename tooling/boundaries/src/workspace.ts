@@ -1,0 +1,68 @@
+import { globSync, readFileSync } from 'node:fs';
+import { join, matchesGlob } from 'node:path';
+import { type Import, importsOf } from './imports.ts';
+
+/** `peer`: only as a peerDependency. `dev`: only from tests, as a devDependency. */
+export type Permission = 'yes' | 'peer' | 'dev';
+
+/** layers.json: the import matrix and the purity rule, as data. */
+export interface Layers {
+  readonly layers: Readonly<Record<string, Layer>>;
+  readonly pure: readonly { readonly files: readonly string[]; readonly why: string }[];
+}
+
+export interface Layer {
+  /** Glob of package directories. */
+  readonly packages: string;
+  /** Layer imported → how. A layer that is not named must not be imported. */
+  readonly imports: Readonly<Record<string, Permission>>;
+  /** false: its packages have no dependencies outside the workspace either. */
+  readonly thirdParty?: boolean;
+}
+
+export interface Manifest {
+  readonly name: string;
+  readonly exports?: Readonly<Record<string, unknown>>;
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly peerDependencies?: Readonly<Record<string, string>>;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
+  readonly devDependencies?: Readonly<Record<string, string>>;
+}
+
+export interface Package {
+  readonly name: string;
+  /** Relative to the root, with slashes. */
+  readonly directory: string;
+  readonly layer: string | undefined;
+  readonly manifest: Manifest;
+  readonly files: readonly SourceFile[];
+}
+
+export interface SourceFile {
+  /** Relative to the root. */
+  readonly path: string;
+  /** A spec, a type test, anything under `tests` or outside `src`: may use what the package only needs to develop. */
+  readonly development: boolean;
+  readonly imports: readonly Import[];
+}
+
+/** Reads every package under the root, and all its TypeScript but the generated. */
+export function readWorkspace(root: string, layers: Layers): Package[] {
+  const manifests = globSync('{packages/*,apps,examples,tooling}/*/package.json', { cwd: root }).toSorted();
+  return manifests.map((path): Package => {
+    const directory = path.slice(0, -'/package.json'.length);
+    const manifest = JSON.parse(readFileSync(join(root, path), 'utf8')) as Manifest;
+    const layer = Object.entries(layers.layers).find(([, { packages }]) => matchesGlob(directory, packages))?.[0];
+    return { name: manifest.name, directory, layer, manifest, files: readSources(root, directory) };
+  });
+}
+
+function readSources(root: string, directory: string): SourceFile[] {
+  const exclude = ['**/node_modules/**', '**/dist/**', 'src/gen/**'];
+  const names = globSync('**/*.ts', { cwd: join(root, directory), exclude }).toSorted();
+  return names.map((name): SourceFile => {
+    const path = `${directory}/${name}`;
+    const development = !name.startsWith('src/') || /\.(spec|test-d)\.ts$|(^|\/)tests\//.test(name);
+    return { path, development, imports: importsOf(path, readFileSync(join(root, path), 'utf8')) };
+  });
+}
