@@ -51,8 +51,11 @@ export interface ConnFilter<Config, State = undefined> {
   readonly definition: ConnFilterDefinition<Config, State>;
 }
 
-/** Any connection filter. */
-export type AnyConnFilter = ConnFilter<never, never>;
+/** Any connection filter whatever its configuration. */
+export interface AnyConnFilter {
+  (config: never, options?: FilterUseOptions): ConnFilterUse;
+  readonly definition: ConnFilterDefinition<unknown, unknown>;
+}
 
 /** Defines a connection filter. @throws TulleError `TULLE_CONFIG_INVALID` when the definition contradicts itself */
 export function defineConnFilter<Config, State = undefined>(
@@ -61,6 +64,6 @@ export function defineConnFilter<Config, State = undefined>(
   checkDefinition(definition);
   const frozen = Object.freeze({ ...definition, kind: 'connection' as const });
   const filter = ((config: Config, options: FilterUseOptions = {}): ConnFilterUse =>
-    Object.freeze({ filter: filter as unknown as AnyConnFilter, config, options })) as ConnFilter<Config, State>;
+    Object.freeze({ filter, config, options })) as ConnFilter<Config, State>;
   return Object.freeze(Object.assign(filter, { definition: frozen }));
 }

@@ -96,7 +96,7 @@ export interface FilterUseOptions {
 
 /** A filter with its configuration, ready for a chain. */
 export interface HttpFilterUse {
-  readonly filter: HttpFilter<never, never, never>;
+  readonly filter: AnyHttpFilter;
   /** Parsed and validated when the chain is built. */
   readonly config: unknown;
   readonly options: FilterUseOptions;
@@ -108,9 +108,11 @@ export interface HttpFilter<Config, RouteConfig = Partial<Config>, State = undef
   readonly definition: HttpFilterDefinition<Config, RouteConfig, State>;
 }
 
-/** Any HTTP filter, e.g. as an element of a registry. */
-// The three parameters are used in both directions, so only `never` stands for "whatever it is".
-export type AnyHttpFilter = HttpFilter<never, never, never>;
+/** Any HTTP filter whatever its configuration, e.g. as an element of a registry. Every {@link HttpFilter} is one. */
+export interface AnyHttpFilter {
+  (config: never, options?: FilterUseOptions): HttpFilterUse;
+  readonly definition: HttpFilterDefinition<unknown, unknown, unknown>;
+}
 
 /**
  * Defines an HTTP filter.
@@ -138,6 +140,6 @@ export function defineHttpFilter<Config, RouteConfig = Partial<Config>, State = 
   checkDefinition(definition);
   const frozen = Object.freeze({ ...definition, kind: 'http' as const });
   const filter = ((config: Config, options: FilterUseOptions = {}): HttpFilterUse =>
-    Object.freeze({ filter: filter as unknown as AnyHttpFilter, config, options })) as HttpFilter<Config, RouteConfig, State>;
+    Object.freeze({ filter, config, options })) as HttpFilter<Config, RouteConfig, State>;
   return Object.freeze(Object.assign(filter, { definition: frozen }));
 }
