@@ -1,1 +1,21 @@
-export {};
+/**
+ * HTTP/1.1 without sockets: bytes in, events out; strict by RFC 9112 both ways.
+ * @packageDocumentation
+ */
+export { DEFAULT_LIMITS } from './limits.ts';
+export type { Http1Limits } from './limits.ts';
+export { REQUEST_FAULTS, RESPONSE_FAULTS } from './faults.ts';
+export type { Http1Fault, Http1Rule } from './faults.ts';
+export {
+  BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, BODY_NONE, MessageHead, RequestHead, ResponseHead,
+  TARGET_ABSOLUTE, TARGET_ASTERISK, TARGET_AUTHORITY, TARGET_ORIGIN,
+} from './heads.ts';
+export type { BodyKind, TargetForm } from './heads.ts';
+export type { MessageSink, RequestSink, ResponseSink } from './sinks.ts';
+export {
+  CONNECTION_CLOSE, CONNECTION_KEEP_ALIVE, CONNECTION_PERSIST, CONNECTION_UPGRADE, CONTINUE_RESPONSE,
+  writeChunk, writeChunkHeader, writeLastChunk, writeRequestHead, writeResponseHead,
+} from './encoder.ts';
+export type { AnsweredRequest, ConnectionMode, EncodeFault, OutgoingFraming } from './encoder.ts';
+export { isValidAuthority, isValidMethod, isValidTarget, KNOWN_METHODS } from './request-parts.ts';
+export { standardReason } from './status-reasons.ts';

@@ -1,0 +1,97 @@
+/**
+ * A growing output buffer that is reused: heads and small bodies of one tick gather here, then leave in one write.
+ *
+ * Ownership (decision D1): after `socket.write(writer.view())` the bytes belong to the kernel only if the write
+ * finished synchronously (`socket.writableLength === 0`); then call {@link ByteWriter.clear}. Otherwise call
+ * {@link ByteWriter.detach} *instead of* `view()`, or before the next write into it, so that the queued bytes are
+ * never overwritten.
+ */
+export class ByteWriter {
+  /** The storage. Replaced when it grows or is detached: read it anew after every call. */
+  buffer: Buffer;
+  /** Bytes written so far. Assign a smaller value to take bytes back. */
+  length = 0;
+  readonly #initialBytes: number;
+
+  /** @param initialBytes first size; 1024 holds a usual head. Doubles when needed; its bound is the bound of what is written. */
+  constructor(initialBytes = 1024) {
+    this.#initialBytes = initialBytes;
+    this.buffer = EMPTY;
+  }
+
+  /** Makes room for `bytes` more. */
+  reserve(bytes: number): void {
+    if (this.length + bytes > this.buffer.length) this.#grow(this.length + bytes);
+  }
+
+  #grow(need: number): void {
+    let size = this.buffer.length === 0 ? this.#initialBytes : this.buffer.length * 2;
+    while (size < need) size *= 2;
+    const next = Buffer.allocUnsafeSlow(size);
+    if (this.length > 0) this.buffer.copy(next, 0, 0, this.length);
+    this.buffer = next;
+  }
+
+  /** Writes one octet per UTF-16 unit (RFC 9110 §5.5); units above 255 are cut, so validate first. */
+  latin1(text: string): void {
+    const size = text.length;
+    if (this.length + size > this.buffer.length) this.#grow(this.length + size);
+    const buffer = this.buffer;
+    let at = this.length;
+    if (size <= 12) {
+      for (let i = 0; i < size; i++) buffer[at++] = text.charCodeAt(i);
+    } else {
+      buffer.latin1Write(text, at, size);
+    }
+    this.length += size;
+  }
+
+  /** Copies `source[start, end)`. */
+  bytes(source: Uint8Array, start = 0, end: number = source.length): void {
+    const size = end - start;
+    if (this.length + size > this.buffer.length) this.#grow(this.length + size);
+    if (start === 0 && end === source.length) this.buffer.set(source, this.length);
+    else Buffer.prototype.copy.call(source, this.buffer, this.length, start, end);
+    this.length += size;
+  }
+
+  /** Writes a non-negative safe integer in decimal. */
+  decimal(value: number): void {
+    if (value < 10) {
+      this.reserve(1);
+      this.buffer[this.length++] = 48 + value;
+    } else this.latin1(String(value));
+  }
+
+  /** Writes a non-negative safe integer in lower-case hex. */
+  hex(value: number): void {
+    this.latin1(value.toString(16));
+  }
+
+  /** Writes CR LF. */
+  crlf(): void {
+    if (this.length + 2 > this.buffer.length) this.#grow(this.length + 2);
+    this.buffer[this.length++] = 13;
+    this.buffer[this.length++] = 10;
+  }
+
+  /** What was written, without copying. Valid until the next write, `clear` or `detach`. */
+  view(): Buffer {
+    return this.buffer.subarray(0, this.length);
+  }
+
+  /** Forgets the content, keeps the storage. */
+  clear(): void {
+    this.length = 0;
+  }
+
+  /** Hands the storage to the caller and starts empty. */
+  detach(): Buffer {
+    const bytes = this.buffer.subarray(0, this.length);
+    this.buffer = EMPTY;
+    this.length = 0;
+    return bytes;
+  }
+}
+
+const EMPTY: Buffer = Buffer.alloc(0);

@@ -1,0 +1,354 @@
+import { TulleError, type MutableHeaders } from '@tulle/filter';
+import type { ByteWriter } from './byte-writer.ts';
+import { FIELD_HOST, FIELD_TRAILER, KNOWN_NAMES, knownNameId, LAST_FRAMING } from './known-names.ts';
+import { findInvalidName, findInvalidValue, trimBlanks } from './octets.ts';
+
+/** Integers kept per line: known id, then where name and value stand in the block; -1 when they are strings of their own. */
+const STRIDE = 5;
+const NAME_START = 1;
+const NAME_END = 2;
+const VALUE_START = 3;
+const VALUE_END = 4;
+
+/** Lines for which a new table has room; it doubles. */
+const INITIAL_LINES = 16;
+/** Most lines that edits may reach. Parsers have their own, lower limit; this one stops a filter that appends in a loop. */
+const MAX_LINES = 1024;
+/** A block up to this many bytes is decoded whole, once; in larger ones each value is decoded alone, so that one kept value does not keep it all. */
+const MAX_WHOLE_DECODE_BYTES = 4096;
+/** After a block larger than this, `reset` lets the storage go, so that one large head does not stay with a pooled stream. */
+const MAX_KEPT_BLOCK_BYTES = 8192;
+
+const EMPTY: Buffer = Buffer.alloc(0);
+
+/**
+ * The table of field lines behind `Headers` and `MutableHeaders` (decision D12): parallel arrays with their own
+ * length, reused by {@link reset}; names interned in lower case with the original spelling kept; values latin1
+ * strings, decoded when first read; repeated fields never joined.
+ *
+ * A parser hands over the bytes of a head once ({@link setBlock}) and then says where names and values stand
+ * ({@link push}). Lines that nobody edited are written out again as the bytes they came in as.
+ *
+ * `set`, `append` and `remove` are the filter's door: validated, and closed for `host` (the authority decides) and for
+ * the framing fields. `put` and `add` are the engine's: validated too, but open for those names.
+ */
+export class FieldTable implements MutableHeaders {
+  #length = 0;
+  readonly #names: string[] = [];
+  readonly #values: (string | undefined)[] = [];
+  #spans: Int32Array = new Int32Array(INITIAL_LINES * STRIDE);
+  #block: Buffer = EMPTY;
+  #blockLength = 0;
+  #text: string | undefined = undefined;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  name(index: number): string {
+    return index < this.#length ? (this.#names[index] as string) : outside(index, this.#length);
+  }
+
+  /** Known-name number of line `index` (`FIELD_HOST`, …), 0 for other names. */
+  id(index: number): number {
+    return index < this.#length ? (this.#spans[index * STRIDE] as number) : 0;
+  }
+
+  rawName(index: number): string {
+    if (index >= this.#length) return outside(index, this.#length);
+    const at = index * STRIDE;
+    const start = this.#spans[at + NAME_START] as number;
+    return start < 0 ? (this.#names[index] as string) : this.blockText(start, this.#spans[at + NAME_END] as number);
+  }
+
+  value(index: number): string {
+    if (index >= this.#length) return outside(index, this.#length);
+    const value = this.#values[index];
+    return value === undefined ? this.#decode(index) : value;
+  }
+
+  #decode(index: number): string {
+    const at = index * STRIDE;
+    const value = this.blockText(this.#spans[at + VALUE_START] as number, this.#spans[at + VALUE_END] as number);
+    this.#values[index] = value;
+    return value;
+  }
+
+  get(name: string): string | undefined {
+    for (let i = 0; i < this.#length; i++) if (this.#names[i] === name) return this.value(i);
+    return undefined;
+  }
+
+  getAll(name: string): string[] {
+    const values: string[] = [];
+    for (let i = 0; i < this.#length; i++) if (this.#names[i] === name) values.push(this.value(i));
+    return values;
+  }
+
+  has(name: string): boolean {
+    for (let i = 0; i < this.#length; i++) if (this.#names[i] === name) return true;
+    return false;
+  }
+
+  forEach(fn: (name: string, value: string) => void): void {
+    for (let i = 0; i < this.#length; i++) fn(this.#names[i] as string, this.value(i));
+  }
+
+  /** Index of the first line with the known-name number `id` at or after `from`, -1 when there is none. */
+  indexOfId(id: number, from = 0): number {
+    for (let i = from; i < this.#length; i++) if (this.#spans[i * STRIDE] === id) return i;
+    return -1;
+  }
+
+  set(name: string, value: string): void {
+    refuseEngineField(name);
+    this.put(name, value);
+  }
+
+  append(name: string, value: string): void {
+    refuseEngineField(name);
+    this.add(name, value);
+  }
+
+  remove(name: string): number {
+    refuseEngineField(name);
+    return this.drop(name);
+  }
+
+  /** Engine's door: replaces every line of `name` by one, framing fields too. @throws TulleError `TULLE_HEADER_INVALID` */
+  put(name: string, value: string): void {
+    const checked = checkValue(name, value);
+    for (let i = 0; i < this.#length; i++) {
+      if (this.#names[i] !== name) continue;
+      this.#values[i] = checked;
+      this.#spans[i * STRIDE + VALUE_START] = -1;
+      this.#dropFrom(name, i + 1);
+      return;
+    }
+    this.#addChecked(name, checked);
+  }
+
+  /** Engine's door: adds a line, framing fields too. @throws TulleError `TULLE_HEADER_INVALID` */
+  add(name: string, value: string): void {
+    this.#addChecked(name, checkValue(name, value));
+  }
+
+  /** Engine's door: removes every line of `name`, framing fields too; returns how many there were. */
+  drop(name: string): number {
+    return this.#dropFrom(name, 0);
+  }
+
+  /** Removes every line with a known-name number in `1..last`; returns how many there were. One pass. */
+  dropIdsUpTo(last: number): number {
+    let kept = 0;
+    for (let i = 0; i < this.#length; i++) {
+      const id = this.#spans[i * STRIDE] as number;
+      if (id !== 0 && id <= last) continue;
+      if (kept !== i) this.#move(i, kept);
+      kept++;
+    }
+    return this.#truncate(kept);
+  }
+
+  #dropFrom(name: string, from: number): number {
+    let kept = from;
+    for (let i = from; i < this.#length; i++) {
+      if (this.#names[i] === name) continue;
+      if (kept !== i) this.#move(i, kept);
+      kept++;
+    }
+    return this.#truncate(kept);
+  }
+
+  #move(from: number, to: number): void {
+    this.#names[to] = this.#names[from] as string;
+    this.#values[to] = this.#values[from];
+    this.#spans.copyWithin(to * STRIDE, from * STRIDE, (from + 1) * STRIDE);
+  }
+
+  #truncate(length: number): number {
+    const removed = this.#length - length;
+    for (let i = length; i < this.#length; i++) this.#values[i] = undefined;
+    this.#length = length;
+    return removed;
+  }
+
+  #addChecked(name: string, value: string): void {
+    const id = knownNameId(name);
+    if (id === 0) checkName(name);
+    const index = this.#length;
+    if (index >= MAX_LINES) {
+      throw new TulleError('TULLE_HEADER_INVALID',
+        `Field "${printable(name)}" would be line ${index + 1}: a message may have ${MAX_LINES}. Is a filter appending in a loop?`);
+    }
+    this.#line(index, id, name, value, -1, -1, -1, -1);
+  }
+
+  #line(
+    index: number, id: number, name: string, value: string | undefined,
+    nameStart: number, nameEnd: number, valueStart: number, valueEnd: number,
+  ): void {
+    const at = index * STRIDE;
+    if (at + STRIDE > this.#spans.length) this.#growSpans();
+    const spans = this.#spans;
+    spans[at] = id;
+    spans[at + NAME_START] = nameStart;
+    spans[at + NAME_END] = nameEnd;
+    spans[at + VALUE_START] = valueStart;
+    spans[at + VALUE_END] = valueEnd;
+    this.#names[index] = name;
+    this.#values[index] = value;
+    this.#length = index + 1;
+  }
+
+  #growSpans(): void {
+    const next = new Int32Array(this.#spans.length * 2);
+    next.set(this.#spans);
+    this.#spans = next;
+  }
+
+  // — the parser's door: what is pushed was validated by the parser —
+
+  /** The bytes that {@link push} points into; owned by the table, valid until `reset`. */
+  get block(): Buffer {
+    return this.#block;
+  }
+
+  get blockLength(): number {
+    return this.#blockLength;
+  }
+
+  /** Copies `source[start, end)` behind the bytes already in the block. */
+  appendBlock(source: Buffer, start: number, end: number): void {
+    const need = this.#blockLength + end - start;
+    if (need > this.#block.length) {
+      let size = Math.max(512, this.#block.length);
+      while (size < need) size *= 2;
+      const next = Buffer.allocUnsafeSlow(size);
+      if (this.#blockLength > 0) this.#block.copy(next, 0, 0, this.#blockLength);
+      this.#block = next;
+    }
+    source.copy(this.#block, this.#blockLength, start, end);
+    this.#blockLength = need;
+    this.#text = undefined;
+  }
+
+  /** Cuts the block to its first `length` bytes. */
+  truncateBlock(length: number): void {
+    this.#blockLength = Math.min(length, this.#blockLength);
+    this.#text = undefined;
+  }
+
+  /**
+   * Adds a parsed line. Positions count from the start of the block; bytes at `valueEnd` up to the line end must be
+   * blanks and CR LF.
+   * @param name lower case: `KNOWN_NAMES[id]` or from `internName`
+   */
+  push(id: number, name: string, nameStart: number, nameEnd: number, valueStart: number, valueEnd: number): void {
+    this.#line(this.#length, id, name, undefined, nameStart, nameEnd, valueStart, valueEnd);
+  }
+
+  /** Latin1 text of a part of the block. */
+  blockText(start: number, end: number): string {
+    if (start === end) return '';
+    if (this.#blockLength > MAX_WHOLE_DECODE_BYTES) return this.#block.latin1Slice(start, end);
+    return (this.#text ??= this.#block.latin1Slice(0, this.#blockLength)).slice(start, end);
+  }
+
+  /** Makes this table equal to `other`, without sharing anything that changes. */
+  copyFrom(other: FieldTable): void {
+    this.reset();
+    this.appendBlock(other.#block, 0, other.#blockLength);
+    this.#text = other.#text;
+    while (this.#spans.length < other.#length * STRIDE) this.#growSpans();
+    this.#spans.set(other.#spans.subarray(0, other.#length * STRIDE));
+    for (let i = 0; i < other.#length; i++) {
+      this.#names[i] = other.#names[i] as string;
+      this.#values[i] = other.#values[i];
+    }
+    this.#length = other.#length;
+  }
+
+  /** Empties the table for the next message; keeps its storage unless that grew beyond 8 KiB. */
+  reset(): void {
+    for (let i = 0; i < this.#length; i++) this.#values[i] = undefined;
+    this.#length = 0;
+    this.#blockLength = 0;
+    this.#text = undefined;
+    if (this.#block.length > MAX_KEPT_BLOCK_BYTES) this.#block = EMPTY;
+  }
+
+  /**
+   * Writes the lines as HTTP/1 (`Name: value` CR LF), in order, in the spelling they came in, skipping framing and
+   * one-hop fields: those the encoder writes itself. No empty line at the end.
+   * @param skipIdsUpTo known-name numbers 1..this are left out; `LAST_FORBIDDEN_TRAILER` for a trailer section
+   */
+  writeLines(out: ByteWriter, skipIdsUpTo: number = LAST_FRAMING): void {
+    const spans = this.#spans;
+    const block = this.#block;
+    let runStart = 0;
+    let runEnd = -1;
+    for (let i = 0; i < this.#length; i++) {
+      const at = i * STRIDE;
+      const id = spans[at] as number;
+      if (id !== 0 && id <= skipIdsUpTo) continue;
+      const nameStart = spans[at + NAME_START] as number;
+      const nameEnd = spans[at + NAME_END] as number;
+      const valueStart = spans[at + VALUE_START] as number;
+      const valueEnd = spans[at + VALUE_END] as number;
+      const untouched = nameStart >= 0 && valueStart === nameEnd + 2 && block[nameEnd + 1] === 32 && block[valueEnd] === 13;
+      if (untouched && nameStart === runEnd) {
+        runEnd = valueEnd + 2;
+        continue;
+      }
+      if (runEnd > 0) out.bytes(block, runStart, runEnd);
+      runEnd = -1;
+      if (untouched) {
+        runStart = nameStart;
+        runEnd = valueEnd + 2;
+        continue;
+      }
+      if (nameStart >= 0) out.bytes(block, nameStart, nameEnd);
+      else out.latin1(this.#names[i] as string);
+      out.latin1(': ');
+      if (valueStart >= 0) out.bytes(block, valueStart, valueEnd);
+      else out.latin1(this.#values[i] as string);
+      out.crlf();
+    }
+    if (runEnd > 0) out.bytes(block, runStart, runEnd);
+  }
+}
+
+function checkName(name: string): void {
+  const at = findInvalidName(name);
+  if (at < 0) return;
+  throw new TulleError('TULLE_HEADER_INVALID', name.length === 0
+    ? 'A field name is empty; give a lower-case token such as "x-team".'
+    : `Field name "${printable(name)}" has ${charName(name.charCodeAt(at))} at position ${at}: a name is a lower-case token (RFC 9110 §5.6.2).`,
+  { context: { field: printable(name), position: at } });
+}
+
+function checkValue(name: string, value: string): string {
+  const at = findInvalidValue(value);
+  if (at < 0) return trimBlanks(value);
+  throw new TulleError('TULLE_HEADER_INVALID',
+    `Value of field "${printable(name)}" has ${charName(value.charCodeAt(at))} at position ${at}: only HTAB, visible characters and U+0080 to U+00FF may stand there (RFC 9110 §5.5). Percent- or base64-encode it.`,
+    { context: { field: printable(name), position: at } });
+}
+
+function refuseEngineField(name: string): void {
+  const id = knownNameId(name);
+  if (id === 0 || (id > LAST_FRAMING && id !== FIELD_TRAILER)) return;
+  throw new TulleError('TULLE_HEADER_INVALID', id === FIELD_HOST
+    ? 'Field "host" follows the authority of the request: assign stream.request.authority instead.'
+    : `Field "${KNOWN_NAMES[id]}" belongs to the framing of one hop and is written by the engine; leave it alone.`,
+  { context: { field: name } });
+}
+
+function outside(index: number, length: number): never {
+  throw new RangeError(`Field line ${index} does not exist: the table has ${length}.`);
+}
+
+const charName = (code: number): string => `U+${code.toString(16).toUpperCase().padStart(4, '0')}`;
+
+const printable = (text: string): string => text.slice(0, 64).replace(/[^\x20-\x7e]/g, '?');
