@@ -1,1 +1,8 @@
-export {};
+/**
+ * Endpoint choice and outlier ejection. No platform imports.
+ * @packageDocumentation
+ */
+export { FAILURE, NEUTRAL, SUCCESS } from './endpoint-state.ts';
+export type { EndpointState, Outcome } from './endpoint-state.ts';
+export { createBalancer } from './balancer.ts';
+export type { Balancer, BalancerOptions, EjectionEvent } from './balancer.ts';

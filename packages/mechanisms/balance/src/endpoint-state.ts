@@ -1,0 +1,46 @@
+import type { Endpoint } from '@tulle/model';
+
+/** The endpoint answered, and not with a 5xx. */
+export const SUCCESS = 0;
+/** A 5xx, a reset, a timeout, or no connection: counts towards ejection. */
+export const FAILURE = 1;
+/** Says nothing about the endpoint: the caller went away, a local limit was reached. */
+export const NEUTRAL = 2;
+/** How an attempt ended, seen from balancing. */
+export type Outcome = typeof SUCCESS | typeof FAILURE | typeof NEUTRAL;
+
+/**
+ * One endpoint with what is known of it. Stays the same object as long as its address stays in the set.
+ * @typeParam Data what the engine keeps with it, e.g. its connection pool
+ */
+export interface EndpointState<Data> {
+  /** As configured last. */
+  readonly endpoint: Endpoint;
+  /** `host:port`, `[v6]:port` or the socket's path; its key in the set. */
+  readonly address: string;
+  /** Share among its peers. */
+  readonly weight: number;
+  readonly priority: number;
+  readonly data: Data;
+  /** Attempts under way. */
+  readonly active: number;
+  /** Attempts begun, succeeded, failed; only grow. */
+  readonly started: number;
+  readonly succeeded: number;
+  readonly failed: number;
+  readonly consecutiveFailures: number;
+  /** Ejections so far. */
+  readonly ejections: number;
+  readonly ejected: boolean;
+  /** Whether it left the set; attempts under way may still end on it. */
+  readonly removed: boolean;
+  /** Peak-EWMA of latency in milliseconds, for dumps. */
+  readonly latencyMs: number;
+  /** An attempt begins. */
+  onStart(): void;
+  /**
+   * That attempt ended (its response head came, or it failed). Exactly once for each `onStart`.
+   * @param latencyMs from start to response head or failure
+   */
+  onEnd(outcome: Outcome, latencyMs: number, nowMs: number): void;
+}

@@ -1,0 +1,31 @@
+/**
+ * Where time comes from. Everything in Tulle that waits or measures takes a clock, so a test owns time.
+ */
+export interface Clock {
+  /** Monotonic milliseconds with fraction; only differences mean something. */
+  nowMs(): number;
+  /** Wall clock: milliseconds since 1970-01-01T00:00Z. */
+  epochMs(): number;
+  /**
+   * Calls `fn` once after at least `delayMs`.
+   * @param delayMs >= 0; a fraction is rounded up
+   * @returns cancels; harmless when it fired already
+   */
+  setTimer(delayMs: number, fn: () => void): () => void;
+}
+
+/** Longest delay that timers of the platform can take; past it they fire at once. */
+const MAX_DELAY_MS = 2_147_483_647;
+
+/** The clock of the process, on the globals that Node and browsers share. */
+export function systemClock(): Clock {
+  return {
+    nowMs: () => performance.now(),
+    epochMs: () => Date.now(),
+    setTimer(delayMs, fn) {
+      // Rounded up: the platform truncates a fraction, and a timer must never fire early.
+      const handle = setTimeout(fn, Math.min(Math.max(Math.ceil(delayMs), 0), MAX_DELAY_MS));
+      return () => clearTimeout(handle);
+    },
+  };
+}
