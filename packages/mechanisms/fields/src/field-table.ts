@@ -138,12 +138,12 @@ export class FieldTable implements MutableHeaders {
     return this.#dropFrom(name, 0);
   }
 
-  /** Removes every line with a known-name number in `1..last`; returns how many there were. One pass. */
-  dropIdsUpTo(last: number): number {
+  /** Removes every line with a known-name number in `first..last`; returns how many there were. One pass. */
+  dropIds(first: number, last: number): number {
     let kept = 0;
     for (let i = 0; i < this.#length; i++) {
       const id = this.#spans[i * STRIDE] as number;
-      if (id !== 0 && id <= last) continue;
+      if (id >= first && id <= last) continue;
       if (kept !== i) this.#move(i, kept);
       kept++;
     }

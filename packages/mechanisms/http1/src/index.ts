@@ -11,6 +11,11 @@ export {
   TARGET_ABSOLUTE, TARGET_ASTERISK, TARGET_AUTHORITY, TARGET_ORIGIN,
 } from './heads.ts';
 export type { BodyKind, TargetForm } from './heads.ts';
+export { stripHopByHop } from './framing-fields.ts';
+export { MessageDecoder } from './message-decoder.ts';
+export type { DecoderPhase } from './message-decoder.ts';
+export { RequestDecoder } from './request-decoder.ts';
+export { ResponseDecoder } from './response-decoder.ts';
 export type { MessageSink, RequestSink, ResponseSink } from './sinks.ts';
 export {
   CONNECTION_CLOSE, CONNECTION_KEEP_ALIVE, CONNECTION_PERSIST, CONNECTION_UPGRADE, CONTINUE_RESPONSE,

@@ -63,13 +63,17 @@ function targetClasses(): Uint8Array {
 const isHex = (code: number): boolean =>
   (code >= 48 && code <= 57) || (code >= 65 && code <= 70) || (code >= 97 && code <= 102);
 
-/** Whether a `%` at `at` may stand there. */
-export function isEscape(bytes: Uint8Array, at: number, end: number): boolean {
-  return at + 2 < end && isHex(bytes[at + 1] as number) && isHex(bytes[at + 2] as number);
+/** How many hex digits follow the `%` at `at`: 2 make it valid. */
+export function countEscapeDigits(bytes: Uint8Array, at: number, end: number): number {
+  if (at + 1 >= end || !isHex(bytes[at + 1] as number)) return 0;
+  return at + 2 < end && isHex(bytes[at + 2] as number) ? 2 : 1;
 }
 
-/** Whether `target` may be sent with `method`: `/path?query`; `*` for OPTIONS; host:port for CONNECT. */
-export function isValidTarget(method: string, target: string): boolean {
+/**
+ * Whether `target` may be sent with `method`: `/path?query`; `*` for OPTIONS; host:port for CONNECT.
+ * @param strict only what RFC 3986 allows, see `Http1Limits.targetChars`
+ */
+export function isValidTarget(method: string, target: string, strict = false): boolean {
   if (method === 'CONNECT') return isValidAuthority(target) && /:\d+$/.test(target);
   if (target === '*') return method === 'OPTIONS';
   if (target.charCodeAt(0) !== 47) return false;
@@ -79,16 +83,18 @@ export function isValidTarget(method: string, target: string): boolean {
     if (code > 126) return false;
     switch (TARGET_CLASS[code]) {
       case TARGET_PLAIN:
+        break;
       case TARGET_BARE:
+        if (strict) return false;
         break;
       case TARGET_BARE_QUERY:
-        if (!query) return false;
+        if (!query || strict) return false;
         break;
       case TARGET_QUERY:
         query = true;
         break;
       case TARGET_PERCENT:
-        if (!query && !(isHex(target.charCodeAt(i + 1)) && isHex(target.charCodeAt(i + 2)))) return false;
+        if ((!query || strict) && !(isHex(target.charCodeAt(i + 1)) && isHex(target.charCodeAt(i + 2)))) return false;
         break;
       default:
         return false;

@@ -1,0 +1,170 @@
+import { FIELD_VALUE } from '@tulle/fields';
+import { RESPONSE_FAULTS, type Http1Rule } from './faults.ts';
+import { readProtocols } from './framing-fields.ts';
+import { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, BODY_NONE, ResponseHead, type MessageHead } from './heads.ts';
+import type { Http1Limits } from './limits.ts';
+import { MessageDecoder, MORE } from './message-decoder.ts';
+import type { ResponseSink } from './sinks.ts';
+import { standardReason } from './status-reasons.ts';
+
+const HTTP_1_DOT = [72, 84, 84, 80, 47, 49, 46] as const;
+
+/**
+ * Reads responses from one upstream connection. Each must be announced with {@link ResponseDecoder.expect}, because
+ * the end of a response depends on its request; bytes that nobody waits for are a fault, and that connection is never
+ * used again.
+ */
+export class ResponseDecoder extends MessageDecoder {
+  /** The head that the next response fills; exchange it while the decoder is idle to give each stream its own. */
+  head: ResponseHead;
+  readonly #sink: ResponseSink;
+  #current: ResponseHead;
+  #method = '';
+  #upgrade: string | undefined = undefined;
+  #informational = 0;
+  #reasonStart = 0;
+  #reasonEnd = 0;
+
+  protected readonly skipsEmptyLine: boolean = false;
+  protected readonly awaitsMessage: boolean = true;
+  protected readonly startLineLimit: number;
+  protected readonly startLineRule: Http1Rule = 'head-size';
+
+  constructor(sink: ResponseSink, limits: Partial<Http1Limits> = {}, head: ResponseHead = new ResponseHead()) {
+    super(sink, RESPONSE_FAULTS, limits, head.fields, true);
+    this.#sink = sink;
+    this.head = head;
+    this.#current = head;
+    this.startLineLimit = this.limits.maxHeadBytes;
+  }
+
+  /**
+   * Announces the response to a request that is being sent.
+   * @param method of that request: HEAD and CONNECT change where the response ends
+   * @param upgrade value of the Upgrade that was sent with it; without one, 101 is a fault
+   */
+  expect(method: string, upgrade?: string): void {
+    if (this.phase !== 'idle') throw new Error(`A response is still being read (${this.phase}); one request at a time waits on a connection.`);
+    this.#method = method;
+    this.#upgrade = upgrade;
+    this.#informational = 0;
+    this.toStart();
+  }
+
+  protected get connectionNames(): string[] {
+    return this.#current.connectionNames;
+  }
+
+  protected takeHead(): MessageHead {
+    const head = this.head;
+    head.reset();
+    this.#current = head;
+    return head;
+  }
+
+  protected readStartLine(bytes: Buffer, base: number, pos: number, end: number): number {
+    for (let i = 0; i < 7; i++) {
+      if (pos + i >= end) return MORE;
+      if (bytes[pos + i] !== HTTP_1_DOT[i]) return this.fail(i === 5 ? 'version-unsupported' : 'status-line', pos + i - base);
+    }
+    let at = pos + 7;
+    if (at + 5 >= end) return this.#shortStatusLine(bytes, base, at, end);
+    const minor = (bytes[at] as number) - 48;
+    if (minor !== 0 && minor !== 1) return this.fail('version-unsupported', at - base);
+    if (bytes[at + 1] !== 32) return this.fail('status-line', at + 1 - base);
+    const hundreds = (bytes[at + 2] as number) - 48;
+    const tens = (bytes[at + 3] as number) - 48;
+    const ones = (bytes[at + 4] as number) - 48;
+    if (hundreds < 0 || hundreds > 9 || tens < 0 || tens > 9 || ones < 0 || ones > 9) return this.fail('status-line', at + 2 - base);
+    if (hundreds < 1 || hundreds > 5) return this.fail('status', at + 2 - base);
+    const head = this.#current;
+    head.minorVersion = minor as 0 | 1;
+    head.status = hundreds * 100 + tens * 10 + ones;
+    at += 5;
+    // The blank before an absent reason is often left out; no other reading is possible, and the line is written anew.
+    if (bytes[at] === 32) at++;
+    else if (bytes[at] !== 13) return this.fail('status-line', at - base);
+    const reasonStart = at;
+    while (at < end && FIELD_VALUE[bytes[at] as number] === 1) at++;
+    if (at >= end) return MORE;
+    if (bytes[at] !== 13) return this.fail(bytes[at] === 10 ? 'line-end' : 'status-line', at - base);
+    if (at + 1 >= end) return MORE;
+    if (bytes[at + 1] !== 10) return this.fail('line-end', at + 1 - base);
+    this.#reasonStart = reasonStart - base;
+    this.#reasonEnd = at - base;
+    return at + 2;
+  }
+
+  /** Fewer bytes than `1 200` and one more: wait, unless the line has ended. */
+  #shortStatusLine(bytes: Uint8Array, base: number, at: number, end: number): number {
+    for (let i = at; i < end; i++) if ((bytes[i] as number) < 32) return this.fail('status-line', i - base);
+    return MORE;
+  }
+
+  protected readRoleField(): undefined {
+    return undefined;
+  }
+
+  protected finishHead(): Http1Rule | undefined {
+    const head = this.#current;
+    const status = head.status;
+    head.reason = this.#readReason(head);
+    if (this.chunked && this.length >= 0) return 'length-and-coding';
+    if (this.chunked && head.minorVersion === 0) return 'coding-version';
+    head.keepAlive = head.minorVersion === 1 ? !this.connectionClose : this.connectionKeepAlive && !this.connectionClose;
+    if (status < 200) return this.#finishInformational(head);
+    head.contentLength = this.length;
+    if (this.#method === 'CONNECT' && status < 300) {
+      if (this.chunked || this.length >= 0) return 'body-forbidden';
+      return this.#tunnel(head);
+    }
+    if (status === 204) {
+      // Content-Length: 0 is a common mistake that leaves no doubt; anything else announces bytes
+      if (this.chunked || this.length > 0) return 'body-forbidden';
+      head.contentLength = -1;
+    } else if (this.#method !== 'HEAD' && status !== 304) {
+      head.bodyKind = this.chunked ? BODY_CHUNKED : this.length >= 0 ? BODY_LENGTH : BODY_CLOSE;
+      if (head.bodyKind === BODY_CLOSE) head.keepAlive = false;
+    } else head.bodyKind = BODY_NONE;
+    this.toBody(head);
+    this.#sink.onHead(head);
+    return undefined;
+  }
+
+  #finishInformational(head: ResponseHead): Http1Rule | undefined {
+    if (this.chunked || this.length >= 0) return 'body-forbidden';
+    if (head.status === 101) {
+      if (this.#upgrade === undefined || !this.connectionUpgrade || this.upgradeLine < 0) return 'response-switch';
+      const upgrade = head.fields.value(this.upgradeLine);
+      const asked = readProtocols(this.#upgrade);
+      const chosen = readProtocols(upgrade);
+      if (asked === undefined || chosen === undefined || !chosen.every((protocol) => asked.includes(protocol))) return 'response-switch';
+      head.upgrade = upgrade;
+      return this.#tunnel(head);
+    }
+    if (++this.#informational > this.limits.maxInformational) return 'response-informational';
+    this.toStart();
+    this.#sink.onInformational(head);
+    return undefined;
+  }
+
+  #tunnel(head: ResponseHead): undefined {
+    head.tunnel = true;
+    head.keepAlive = false;
+    this.toTunnel();
+    this.#sink.onHead(head);
+    return undefined;
+  }
+
+  #readReason(head: ResponseHead): string {
+    const standard = standardReason(head.status);
+    const size = this.#reasonEnd - this.#reasonStart;
+    if (size === standard.length) {
+      const block = head.fields.block;
+      let i = 0;
+      while (i < size && block[this.#reasonStart + i] === standard.charCodeAt(i)) i++;
+      if (i === size) return standard;
+    }
+    return head.fields.blockText(this.#reasonStart, this.#reasonEnd);
+  }
+}
