@@ -8,6 +8,9 @@ const config: ViteUserConfig = defineConfig({
     // Files share a worker's module graph, ten times faster than one worker a file: a test must not leak globals,
     // timers or servers.
     isolate: false,
+    // A hang is rarer than a slow machine: tests of real processes share two cores with all the others.
+    testTimeout: 20_000,
+    hookTimeout: 20_000,
     reporters: ['default', closingLine()],
   },
 });

@@ -29,8 +29,12 @@ function install() {
   if (first) say(`first run: installing with ${packageManager}, some 15 s`);
   const [tool, ...args] = first ? ['npx', '--yes', packageManager, 'install'] : ['pnpm', 'install'];
   const { status, error } = spawnSync(tool, [...args, '--loglevel=warn'], { stdio: ['ignore', 2, 2] });
-  if (error) stop(`${tool} did not start (${error.message}): install Node 18 or later with npm, then run this again`);
-  if (status !== 0) stop(`${tool} could not install, see above; mend that (network? \`npm config get registry\`?) and run this again`);
+  if (error)
+    stop(`${tool} did not start (${error.message}): install Node 18 or later with npm, then run this again`);
+  if (status !== 0)
+    stop(
+      `${tool} could not install, see above; mend that (network? \`npm config get registry\`?) and run this again`,
+    );
   return first;
 }
 

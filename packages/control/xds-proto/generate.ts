@@ -30,11 +30,18 @@ const trees: readonly (readonly [tree: string, parts: readonly string[]])[] = [
 ];
 
 /** Options for C++ validation and documentation: no wire format, so no code. */
-const withoutCode = ['validate', 'udpa.annotations', 'xds.annotations.v3', 'envoy.annotations', 'google.api.http'];
+const withoutCode = [
+  'validate',
+  'udpa.annotations',
+  'xds.annotations.v3',
+  'envoy.annotations',
+  'google.api.http',
+];
 
 const root = mkdtempSync(join(tmpdir(), 'xds-proto-'));
 try {
-  for (const [tree, parts] of trees) for (const part of parts) cpSync(join(deps, tree, part), join(root, part), { recursive: true });
+  for (const [tree, parts] of trees)
+    for (const part of parts) cpSync(join(deps, tree, part), join(root, part), { recursive: true });
   // The validate.proto carried beside them is older than the Envoy files, which set a field that it lacks.
   for (const name of readdirSync(join(root, 'envoy'), { recursive: true, encoding: 'utf8' })) {
     if (!name.endsWith('.proto')) continue;
@@ -46,7 +53,10 @@ try {
   for (const area of areas) args.push('--path', join(root, area));
   for (const type of withoutCode) args.push('--exclude-type', type);
   const { status, error } = spawnSync('buf', args, { cwd: here, stdio: 'inherit' });
-  if (error) throw new Error('buf did not start; run this as `pnpm generate`, which puts it on PATH', { cause: error });
+  if (error)
+    throw new Error('buf did not start; run this as `pnpm generate`, which puts it on PATH', {
+      cause: error,
+    });
   process.exitCode = status ?? 1;
 } finally {
   rmSync(root, { recursive: true, force: true });

@@ -14,7 +14,8 @@ interface Declared {
 }
 
 const manifest = (name: string, { dependencies = [], peers = [], dev = [] }: Declared = {}): string => {
-  const group = (names: string[]): Record<string, string> => Object.fromEntries(names.map((one) => [one, '*']));
+  const group = (names: string[]): Record<string, string> =>
+    Object.fromEntries(names.map((one) => [one, '*']));
   return JSON.stringify({
     name,
     exports: { '.': './src/index.ts' },
@@ -32,12 +33,19 @@ const sound: Record<string, string> = {
   'packages/mechanisms/time/src/index.ts': `export const now = 1;`,
   'packages/mechanisms/spiffe/package.json': manifest('@t/spiffe'),
   'packages/mechanisms/spiffe/src/index.ts': `import 'node:tls'; export const tls = 1;`,
-  'packages/filters/jwt/package.json': manifest('@t/filter-jwt', { dependencies: ['@t/time', 'jose'], peers: ['@t/filter'], dev: ['@t/filter', '@t/testkit'] }),
+  'packages/filters/jwt/package.json': manifest('@t/filter-jwt', {
+    dependencies: ['@t/time', 'jose'],
+    peers: ['@t/filter'],
+    dev: ['@t/filter', '@t/testkit'],
+  }),
   'packages/filters/jwt/src/index.ts': `import type { Hook } from '@t/filter'; import 'jose'; import { now } from '@t/time';`,
   'packages/filters/jwt/src/jwt.spec.ts': `import 'vitest'; import '@t/testkit'; import './index.ts';`,
   'packages/filters/cors/package.json': manifest('@t/filter-cors'),
   'packages/filters/cors/src/index.ts': ``,
-  'packages/proxy/core/package.json': manifest('@t/proxy', { dependencies: ['@t/time', '@t/spiffe'], dev: ['@t/testkit'] }),
+  'packages/proxy/core/package.json': manifest('@t/proxy', {
+    dependencies: ['@t/time', '@t/spiffe'],
+    dev: ['@t/testkit'],
+  }),
   'packages/proxy/core/src/index.ts': `import './compile.ts'; import './sockets.ts';`,
   'packages/proxy/core/src/compile.ts': `import type { Socket } from './sockets.ts'; import { now } from '@t/time';`,
   'packages/proxy/core/src/compile.spec.ts': `import 'node:fs'; import './compile.ts';`,
@@ -55,7 +63,9 @@ function faultsWith(planted: Record<string, string>): string[] {
       writeFileSync(join(root, path), text);
     }
     const faults = check(readWorkspace(root, layers), layers, new Set(['vitest']));
-    return faults.map(({ path, line, message }) => `${path}${line === undefined ? '' : `:${line}`}: ${message}`);
+    return faults.map(
+      ({ path, line, message }) => `${path}${line === undefined ? '' : `:${line}`}: ${message}`,
+    );
   } finally {
     rmSync(root, { recursive: true });
   }
@@ -77,7 +87,10 @@ it.each<[fault: string, planted: Record<string, string>, found: string[]]>([
   ],
   [
     'a source that imports a development dependency',
-    { [`${time}/package.json`]: manifest('@t/time', { dev: ['zod'] }), [`${time}/src/index.ts`]: `export * from 'zod';` },
+    {
+      [`${time}/package.json`]: manifest('@t/time', { dev: ['zod'] }),
+      [`${time}/src/index.ts`]: `export * from 'zod';`,
+    },
     [`${time}/src/index.ts:1: zod is a devDependency: sources need it in dependencies or peerDependencies`],
   ],
   [
@@ -98,7 +111,9 @@ it.each<[fault: string, planted: Record<string, string>, found: string[]]>([
   [
     'a contract that is a dependency where it must be a peer',
     { 'packages/filters/cors/package.json': manifest('@t/filter-cors', { dependencies: ['@t/filter'] }) },
-    ['packages/filters/cors/package.json: filters take contracts as a peer: move @t/filter from dependencies to peerDependencies'],
+    [
+      'packages/filters/cors/package.json: filters take contracts as a peer: move @t/filter from dependencies to peerDependencies',
+    ],
   ],
   [
     'a contract that is only a development dependency where it must be a peer',
@@ -106,17 +121,28 @@ it.each<[fault: string, planted: Record<string, string>, found: string[]]>([
       'packages/filters/cors/package.json': manifest('@t/filter-cors', { dev: ['@t/filter'] }),
       'packages/filters/cors/src/index.ts': `export { Hook } from '@t/filter';`,
     },
-    ['packages/filters/cors/src/index.ts:1: @t/filter is a devDependency: sources need it in dependencies or peerDependencies'],
+    [
+      'packages/filters/cors/src/index.ts:1: @t/filter is a devDependency: sources need it in dependencies or peerDependencies',
+    ],
   ],
   [
     'the testkit as a dependency of what it tests',
-    { [`${jwt}/package.json`]: manifest('@t/filter-jwt', { dependencies: ['@t/testkit', '@t/time', 'jose'], peers: ['@t/filter'] }) },
-    [`${jwt}/package.json: filters import testing only in tests: move @t/testkit from dependencies to devDependencies`],
+    {
+      [`${jwt}/package.json`]: manifest('@t/filter-jwt', {
+        dependencies: ['@t/testkit', '@t/time', 'jose'],
+        peers: ['@t/filter'],
+      }),
+    },
+    [
+      `${jwt}/package.json: filters import testing only in tests: move @t/testkit from dependencies to devDependencies`,
+    ],
   ],
   [
     'a contract with a dependency',
     { 'packages/contracts/filter/package.json': manifest('@t/filter', { dependencies: ['typebox'] }) },
-    ['packages/contracts/filter/package.json: contracts have no dependencies: remove typebox from dependencies'],
+    [
+      'packages/contracts/filter/package.json: contracts have no dependencies: remove typebox from dependencies',
+    ],
   ],
   [
     'a deep import',
@@ -126,7 +152,9 @@ it.each<[fault: string, planted: Record<string, string>, found: string[]]>([
   [
     'an import that leaves its package, also from a spec',
     { [`${jwt}/src/jwt.spec.ts`]: `import '../../../mechanisms/time/src/index.ts';` },
-    [`${jwt}/src/jwt.spec.ts:1: leaves the package: import ../../../mechanisms/time/src/index.ts by a package name`],
+    [
+      `${jwt}/src/jwt.spec.ts:1: leaves the package: import ../../../mechanisms/time/src/index.ts by a package name`,
+    ],
   ],
   [
     'a cycle between packages',
@@ -139,17 +167,23 @@ it.each<[fault: string, planted: Record<string, string>, found: string[]]>([
   [
     'a cycle between files',
     { [`${core}/src/sockets.ts`]: `import { type Name } from './index.ts';` },
-    [`${core}/src/index.ts: files in a cycle: ${core}/src/index.ts → ${core}/src/sockets.ts → ${core}/src/index.ts`],
+    [
+      `${core}/src/index.ts: files in a cycle: ${core}/src/index.ts → ${core}/src/sockets.ts → ${core}/src/index.ts`,
+    ],
   ],
   [
     'a node module in a pure file, even as a type',
     { [`${core}/src/chain/run.ts`]: `import type { Socket } from 'node:net';` },
-    [`${core}/src/chain/run.ts:1: imports node:net: the core is pure (D11): sockets, TLS and timers are adapters behind interfaces`],
+    [
+      `${core}/src/chain/run.ts:1: imports node:net: the core is pure (D11): sockets, TLS and timers are adapters behind interfaces`,
+    ],
   ],
   [
     'a node module that a pure file reaches through its package',
     { [`${core}/src/match.ts`]: `\n\nimport './sockets.ts';` },
-    [`${core}/src/match.ts:3: imports ${core}/src/sockets.ts → node:net: the core is pure (D11): sockets, TLS and timers are adapters behind interfaces`],
+    [
+      `${core}/src/match.ts:3: imports ${core}/src/sockets.ts → node:net: the core is pure (D11): sockets, TLS and timers are adapters behind interfaces`,
+    ],
   ],
   [
     'a node module that a pure file reaches through another package',
@@ -161,13 +195,21 @@ it.each<[fault: string, planted: Record<string, string>, found: string[]]>([
   [
     'a node module in a pure mechanism',
     { [`${time}/src/wheel.ts`]: `import 'node:timers';` },
-    [`${time}/src/wheel.ts:1: imports node:timers: this mechanism also runs on the memory transport, in virtual time and in a browser`],
+    [
+      `${time}/src/wheel.ts:1: imports node:timers: this mechanism also runs on the memory transport, in virtual time and in a browser`,
+    ],
   ],
-  ['a node module without its prefix', { [`${core}/src/sockets.ts`]: `import 'net';` }, [`${core}/src/sockets.ts:1: write node:net`]],
+  [
+    'a node module without its prefix',
+    { [`${core}/src/sockets.ts`]: `import 'net';` },
+    [`${core}/src/sockets.ts:1: write node:net`],
+  ],
   [
     'a package in no layer',
     { 'packages/utils/misc/package.json': manifest('@t/misc') },
-    ['packages/utils/misc/package.json: is in no layer of layers.json: move the package, or add a layer for it'],
+    [
+      'packages/utils/misc/package.json: is in no layer of layers.json: move the package, or add a layer for it',
+    ],
   ],
 ])('finds %s', (_, planted, found) => {
   expect(faultsWith(planted)).toEqual(found);

@@ -9,6 +9,9 @@ const layers = readJson(join(import.meta.dirname, '../layers.json')) as Layers;
 const { devDependencies = {} } = readJson(join(root, 'package.json')) as Manifest;
 const packages = readWorkspace(root, layers);
 const faults = check(packages, layers, new Set(Object.keys(devDependencies)));
-for (const { path, line, message } of faults) console.error(`${path}${line === undefined ? '' : `:${line}`}: ${message}`);
-console.log(`boundaries: ${packages.length} packages, ${packages.flatMap(({ files }) => files).length} files, ${faults.length} faults`);
+for (const { path, line, message } of faults)
+  console.error(`${path}${line === undefined ? '' : `:${line}`}: ${message}`);
+console.log(
+  `boundaries: ${packages.length} packages, ${packages.flatMap(({ files }) => files).length} files, ${faults.length} faults`,
+);
 process.exitCode = faults.length > 0 ? 1 : 0;

@@ -39,9 +39,15 @@ export function check(packages: readonly Package[], layers: Layers, tools: Reado
 function declarationFaults(one: Package, { packages, layers }: House): Fault[] {
   const path = `${one.directory}/package.json`;
   const layer = one.layer === undefined ? undefined : layers.layers[one.layer];
-  if (!layer) return [{ path, message: 'is in no layer of layers.json: move the package, or add a layer for it' }];
+  if (!layer)
+    return [{ path, message: 'is in no layer of layers.json: move the package, or add a layer for it' }];
   const faults: Fault[] = [];
-  for (const group of ['dependencies', 'optionalDependencies', 'peerDependencies', 'devDependencies'] as const) {
+  for (const group of [
+    'dependencies',
+    'optionalDependencies',
+    'peerDependencies',
+    'devDependencies',
+  ] as const) {
     for (const name of Object.keys(one.manifest[group] ?? {})) {
       const target = packages.get(name);
       const development = group === 'devDependencies';
@@ -55,9 +61,15 @@ function declarationFaults(one: Package, { packages, layers }: House): Fault[] {
       if (permission === undefined) {
         faults.push({ path, message: `${one.layer} may not import ${target.layer}: ${name} in ${group}` });
       } else if (permission === 'dev' && !development) {
-        faults.push({ path, message: `${one.layer} import ${target.layer} only in tests: move ${name} from ${group} to devDependencies` });
+        faults.push({
+          path,
+          message: `${one.layer} import ${target.layer} only in tests: move ${name} from ${group} to devDependencies`,
+        });
       } else if (permission === 'peer' && !development && group !== 'peerDependencies') {
-        faults.push({ path, message: `${one.layer} take ${target.layer} as a peer: move ${name} from ${group} to peerDependencies` });
+        faults.push({
+          path,
+          message: `${one.layer} take ${target.layer} as a peer: move ${name} from ${group} to peerDependencies`,
+        });
       }
     }
   }
@@ -65,10 +77,17 @@ function declarationFaults(one: Package, { packages, layers }: House): Fault[] {
 }
 
 /** One import: declared in a group that holds where the file runs, through an entry that the target exports. */
-function importFault(one: Package, file: SourceFile, { specifier }: Import, house: House): string | undefined {
+function importFault(
+  one: Package,
+  file: SourceFile,
+  { specifier }: Import,
+  house: House,
+): string | undefined {
   if (specifier.startsWith('.')) {
     const target = resolveRelative(file, specifier);
-    return target.startsWith(`${one.directory}/`) ? undefined : `leaves the package: import ${specifier} by a package name`;
+    return target.startsWith(`${one.directory}/`)
+      ? undefined
+      : `leaves the package: import ${specifier} by a package name`;
   }
   if (specifier.startsWith('node:')) return undefined;
   if (isBuiltin(specifier)) return `write node:${specifier}`;
@@ -89,8 +108,15 @@ function importFault(one: Package, file: SourceFile, { specifier }: Import, hous
 function packageCycles({ packages }: House): Fault[] {
   const graph = new Map<string, string[]>();
   for (const { name, manifest } of packages.values()) {
-    const names = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies, ...manifest.optionalDependencies });
-    graph.set(name, names.filter((other) => packages.has(other)));
+    const names = Object.keys({
+      ...manifest.dependencies,
+      ...manifest.peerDependencies,
+      ...manifest.optionalDependencies,
+    });
+    graph.set(
+      name,
+      names.filter((other) => packages.has(other)),
+    );
   }
   return findCycles(graph).map((cycle) => ({
     path: `${packages.get(cycle[0] ?? '')?.directory}/package.json`,
@@ -103,16 +129,26 @@ function fileCycles({ packages }: House): Fault[] {
   const graph = new Map<string, string[]>();
   for (const { files } of packages.values()) {
     for (const file of files) {
-      const relative = file.imports.filter(({ specifier, typeOnly }) => !typeOnly && specifier.startsWith('.'));
-      graph.set(file.path, relative.map(({ specifier }) => resolveRelative(file, specifier)));
+      const relative = file.imports.filter(
+        ({ specifier, typeOnly }) => !typeOnly && specifier.startsWith('.'),
+      );
+      graph.set(
+        file.path,
+        relative.map(({ specifier }) => resolveRelative(file, specifier)),
+      );
     }
   }
-  return findCycles(graph).map((cycle) => ({ path: cycle[0] ?? '', message: `files in a cycle: ${cycle.join(' → ')}` }));
+  return findCycles(graph).map((cycle) => ({
+    path: cycle[0] ?? '',
+    message: `files in a cycle: ${cycle.join(' → ')}`,
+  }));
 }
 
 /** A pure file reaches no `node:` module, neither itself nor through what it imports in the workspace. */
 function purityFaults({ packages, layers }: House): Fault[] {
-  const files = new Map([...packages.values()].flatMap((one) => one.files.map((file) => [file.path, file] as const)));
+  const files = new Map(
+    [...packages.values()].flatMap((one) => one.files.map((file) => [file.path, file] as const)),
+  );
   const faults: Fault[] = [];
   for (const { files: globs, why } of layers.pure) {
     for (const file of files.values()) {
@@ -123,9 +159,15 @@ function purityFaults({ packages, layers }: House): Fault[] {
         seen.add(at.path);
         for (const { specifier, typeOnly, line: importedAt } of at.imports) {
           if (isBuiltin(specifier) && (!typeOnly || at === file)) {
-            faults.push({ path: file.path, line: line ?? importedAt, message: `imports ${[...trail, specifier].join(' → ')}: ${why}` });
+            faults.push({
+              path: file.path,
+              line: line ?? importedAt,
+              message: `imports ${[...trail, specifier].join(' → ')}: ${why}`,
+            });
           } else if (!typeOnly) {
-            const next = files.get(specifier.startsWith('.') ? resolveRelative(at, specifier) : entryFile(packages, specifier));
+            const next = files.get(
+              specifier.startsWith('.') ? resolveRelative(at, specifier) : entryFile(packages, specifier),
+            );
             if (next) visit(next, [...trail, next.path], line ?? importedAt);
           }
         }

@@ -52,7 +52,9 @@ export function readWorkspace(root: string, layers: Layers): Package[] {
   return manifests.map((path): Package => {
     const directory = path.slice(0, -'/package.json'.length);
     const manifest = JSON.parse(readFileSync(join(root, path), 'utf8')) as Manifest;
-    const layer = Object.entries(layers.layers).find(([, { packages }]) => matchesGlob(directory, packages))?.[0];
+    const layer = Object.entries(layers.layers).find(([, { packages }]) =>
+      matchesGlob(directory, packages),
+    )?.[0];
     return { name: manifest.name, directory, layer, manifest, files: readSources(root, directory) };
   });
 }

@@ -1,4 +1,10 @@
-import { type DescMessage, type DescService, type MessageShape, fromBinary, toBinary } from '@bufbuild/protobuf';
+import {
+  type DescMessage,
+  type DescService,
+  type MessageShape,
+  fromBinary,
+  toBinary,
+} from '@bufbuild/protobuf';
 
 /** One method as `@grpc/grpc-js` wants it, in a server's definition and in a client's `make…Request` calls alike. */
 export interface GrpcMethod<Request, Response> {

@@ -1,8 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { Client, Server, ServerCredentials, credentials, type ServerDuplexStream } from '@grpc/grpc-js';
-import {
-  AggregatedDiscoveryService,
-} from '@tulle/xds-proto/envoy/service/discovery/v3/ads';
+import { AggregatedDiscoveryService } from '@tulle/xds-proto/envoy/service/discovery/v3/ads';
 import {
   type DeltaDiscoveryRequest,
   DeltaDiscoveryRequestSchema,
@@ -18,13 +16,20 @@ it('serves and calls a delta ADS stream over grpc-js', async () => {
   server.addService(definition, {
     deltaAggregatedResources(call: ServerDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse>) {
       call.on('data', (request: DeltaDiscoveryRequest) => {
-        call.write(create(DeltaDiscoveryResponseSchema, { nonce: '1', removedResources: request.resourceNamesSubscribe }));
+        call.write(
+          create(DeltaDiscoveryResponseSchema, {
+            nonce: '1',
+            removedResources: request.resourceNamesSubscribe,
+          }),
+        );
       });
       call.on('end', () => call.end());
     },
   });
   const port = await new Promise<number>((resolve, reject) =>
-    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) => (error ? reject(error) : resolve(bound))),
+    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+      error ? reject(error) : resolve(bound),
+    ),
   );
   const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
   try {
@@ -34,7 +39,9 @@ it('serves and calls a delta ADS stream over grpc-js', async () => {
     stream.end();
     const responses: DeltaDiscoveryResponse[] = [];
     for await (const response of stream) responses.push(response as DeltaDiscoveryResponse);
-    expect(responses.map(({ nonce, removedResources }) => [nonce, removedResources])).toEqual([['1', ['web']]]);
+    expect(responses.map(({ nonce, removedResources }) => [nonce, removedResources])).toEqual([
+      ['1', ['web']],
+    ]);
   } finally {
     client.close();
     await new Promise<void>((resolve) => server.tryShutdown(() => resolve()));

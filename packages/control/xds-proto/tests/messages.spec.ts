@@ -3,7 +3,10 @@ import { anyPack, anyUnpack } from '@bufbuild/protobuf/wkt';
 import { ClusterSchema, Cluster_DiscoveryType } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
 import { ListenerSchema } from '@tulle/xds-proto/envoy/config/listener/v3/listener';
 import { HttpConnectionManagerSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
-import { DeltaDiscoveryRequestSchema, DeltaDiscoveryResponseSchema } from '@tulle/xds-proto/envoy/service/discovery/v3/discovery';
+import {
+  DeltaDiscoveryRequestSchema,
+  DeltaDiscoveryResponseSchema,
+} from '@tulle/xds-proto/envoy/service/discovery/v3/discovery';
 import { TypedStructSchema } from '@tulle/xds-proto/xds/type/v3/typed_struct';
 import { expect, it } from 'vitest';
 
@@ -20,7 +23,16 @@ it('carries a cluster and a listener through Any and bytes, resolved by a regist
   });
   const listener = create(ListenerSchema, {
     name: 'web',
-    filterChains: [{ filters: [{ name: 'http', configType: { case: 'typedConfig', value: anyPack(HttpConnectionManagerSchema, manager) } }] }],
+    filterChains: [
+      {
+        filters: [
+          {
+            name: 'http',
+            configType: { case: 'typedConfig', value: anyPack(HttpConnectionManagerSchema, manager) },
+          },
+        ],
+      },
+    ],
   });
   const response = create(DeltaDiscoveryResponseSchema, {
     resources: [
@@ -31,7 +43,9 @@ it('carries a cluster and a listener through Any and bytes, resolved by a regist
 
   const received = fromBinary(DeltaDiscoveryResponseSchema, toBinary(DeltaDiscoveryResponseSchema, response));
   const [first, second] = received.resources.map(({ resource }) => resource && anyUnpack(resource, registry));
-  expect(received.resources[0]?.resource?.typeUrl).toBe('type.googleapis.com/envoy.config.cluster.v3.Cluster');
+  expect(received.resources[0]?.resource?.typeUrl).toBe(
+    'type.googleapis.com/envoy.config.cluster.v3.Cluster',
+  );
   expect(first).toEqual(cluster);
   expect(second).toEqual(listener);
   expect(toJson(ListenerSchema, listener, { registry })).toMatchObject({
@@ -46,6 +60,12 @@ it('keeps fields that this version does not know, so that a reader can refuse th
 });
 
 it('reads a typed struct, in which third-party filter configs travel', () => {
-  const config = create(TypedStructSchema, { typeUrl: 'example.org/filter', value: { limit: 3, keys: ['a'] } });
-  expect(fromBinary(TypedStructSchema, toBinary(TypedStructSchema, config)).value).toEqual({ limit: 3, keys: ['a'] });
+  const config = create(TypedStructSchema, {
+    typeUrl: 'example.org/filter',
+    value: { limit: 3, keys: ['a'] },
+  });
+  expect(fromBinary(TypedStructSchema, toBinary(TypedStructSchema, config)).value).toEqual({
+    limit: 3,
+    keys: ['a'],
+  });
 });

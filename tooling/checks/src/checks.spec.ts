@@ -1,0 +1,86 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { runCheck } from './run-check.ts';
+import { parseClosingLine, resultOf } from './tally.ts';
+import { changedPaths, readTree } from './tree.ts';
+
+describe('a result', () => {
+  it('is read from a line that is nothing but the counts', () => {
+    expect(parseClosingLine('12 passed, 0 failed, 3 skipped')).toEqual({ passed: 12, failed: 0, skipped: 3 });
+    expect(parseClosingLine('Tests 12 passed, 0 failed, 3 skipped')).toBeUndefined();
+  });
+
+  it('is the stated counts, or the check itself as one', () => {
+    expect(resultOf(true, { passed: 12, failed: 0, skipped: 3 })).toEqual({
+      passed: 12,
+      failed: 0,
+      skipped: 3,
+    });
+    expect(resultOf(true, undefined)).toEqual({ passed: 1, failed: 0, skipped: 0 });
+    expect(resultOf(false, undefined)).toEqual({ passed: 0, failed: 1, skipped: 0 });
+  });
+
+  it('is never without a failure when the exit code was not 0', () => {
+    expect(resultOf(false, { passed: 12, failed: 0, skipped: 0 }).failed).toBe(1);
+  });
+});
+
+describe('runCheck', () => {
+  const shown: string[] = [];
+  beforeEach(() => {
+    shown.length = 0;
+    for (const stream of [process.stdout, process.stderr]) {
+      vi.spyOn(stream, 'write').mockImplementation((text) => shown.push(String(text)) > 0);
+    }
+    for (const method of ['log', 'error'] as const) {
+      vi.spyOn(console, method).mockImplementation((text) => void shown.push(`${text}\n`));
+    }
+  });
+  afterEach(() => vi.restoreAllMocks());
+
+  const sh = (script: string, timeoutMinutes = 1): ReturnType<typeof runCheck> =>
+    runCheck({ name: 'sh', command: ['sh', '-c', script], timeoutMinutes }, tmpdir());
+
+  it('shows both outputs and holds back the closing line', async () => {
+    expect(await sh('echo out; echo err >&2; echo "2 passed, 0 failed, 1 skipped"')).toEqual({
+      passed: 2,
+      failed: 0,
+      skipped: 1,
+    });
+    expect(shown.toSorted()).toEqual(['err\n', 'out\n']);
+  });
+
+  it('fails a command that fails or does not start', async () => {
+    expect((await sh('exit 3')).failed).toBe(1);
+    const absent = await runCheck({ name: 'x', command: ['/absent/tool'], timeoutMinutes: 1 }, tmpdir());
+    expect(absent.failed).toBe(1);
+  });
+
+  it('kills a check that takes too long, with what it started', async () => {
+    expect((await sh('sleep 300 & sleep 300', 0.001)).failed).toBe(1);
+    expect(shown).toEqual(['sh: stopped after 0.001 minutes\n']);
+  });
+});
+
+it('names the files that were added, changed and removed, and no ignored ones', () => {
+  const root = mkdtempSync(join(tmpdir(), 'tree-'));
+  try {
+    execFileSync('git', ['init', '-q'], { cwd: root });
+    const write = (path: string, text: string): void => writeFileSync(join(root, path), text);
+    write('.gitignore', 'dist');
+    write('same', '1');
+    write('edited', '1');
+    write('removed', '1');
+    const before = readTree(root);
+    write('edited', '2');
+    write('added', '1');
+    write('dist', '1');
+    rmSync(join(root, 'removed'));
+    expect(changedPaths(before, readTree(root))).toEqual(['added', 'edited', 'removed']);
+  } finally {
+    rmSync(root, { recursive: true });
+  }
+});

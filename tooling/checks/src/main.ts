@@ -1,0 +1,43 @@
+/**
+ * `pnpm all`: every check of the house, then: generating and building left the tree as it was.
+ * With `--system`: the demo's scenes, hostile input, interop and a smoke of the bench after them (`.ci/run`).
+ * Ends with one line, the sum of all: a check that counts its own tests adds those, any other is one.
+ */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { houseChecks, systemChecks } from './checks.ts';
+import { runCheck } from './run-check.ts';
+import { type Tally, add, closingLine } from './tally.ts';
+import { changedPaths, readTree } from './tree.ts';
+
+const root = join(import.meta.dirname, '../../..');
+const sum: Tally = { passed: 0, failed: 0, skipped: 0 };
+const summary: string[] = [];
+const before = readTree(root);
+
+for (const check of process.argv.includes('--system') ? [...houseChecks, ...systemChecks] : houseChecks) {
+  if (check.needs && !existsSync(join(root, check.needs))) {
+    add(sum, { passed: 0, failed: 0, skipped: 1 });
+    summary.push(`- ${check.name}: skipped, there is no ${check.needs} yet`);
+    continue;
+  }
+  console.log(`\n== ${check.name}: ${check.command.join(' ')}`);
+  const started = performance.now();
+  const result = await runCheck(check, root);
+  add(sum, result);
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  summary.push(
+    `${result.failed > 0 ? '×' : '√'} ${check.name}: ${closingLine(result).replaceAll(',', ' ·')}, ${seconds} s`,
+  );
+}
+
+const changed = changedPaths(before, readTree(root));
+add(sum, { passed: changed.length > 0 ? 0 : 1, failed: changed.length > 0 ? 1 : 0, skipped: 0 });
+summary.push(
+  changed.length > 0
+    ? `× unchanged: the checks changed ${changed.join(', ')}; commit what they generate`
+    : '√ unchanged: the checks left the tree as it was',
+);
+
+console.log(`\n${summary.join('\n')}\n${closingLine(sum)}`);
+process.exitCode = sum.failed > 0 ? 1 : 0;
