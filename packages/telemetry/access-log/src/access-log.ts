@@ -1,0 +1,65 @@
+import type { Meter, StreamRecord, TelemetryPlugin } from '@tulle/telemetry';
+import { createBatchWriter, type BatchWriterCounts } from './batch-writer.ts';
+import { createJsonLine } from './json-line.ts';
+import { openTarget, type AccessLogTarget } from './target.ts';
+
+/** Options of {@link accessLog}. */
+export interface AccessLogOptions {
+  /** Default `'stdout'`. A file is appended to and made with mode 0640. */
+  readonly to?: AccessLogTarget;
+  /** Which streams are logged. Default: all. Called with the borrowed record; must not throw. */
+  readonly when?: (record: StreamRecord) => boolean;
+  /** Whether queries are written with the path. Default `keep`, as Envoy does; `strip` where they carry secrets. */
+  readonly query?: 'keep' | 'strip';
+  /** Longer values are cut and end in `…`. Default 4,096: long enough for real paths, short enough for a flood. */
+  readonly maxFieldChars?: number;
+  /** A line is written at the latest after so long. Default 200: what a person watching does not notice. */
+  readonly flushIntervalMs?: number;
+  /** A batch is written as soon as it is so large. Default 65,536. */
+  readonly batchBytes?: number;
+  /** Text held while the target is slow. Default 4 MiB; past it lines are dropped and counted. */
+  readonly maxQueuedBytes?: number;
+  /** Where lines, drops and errors are counted (`tulle_access_log_*_total`), e.g. the meter of the metrics exporter. */
+  readonly meter?: Meter;
+}
+
+/** The access log: a telemetry plugin with its sink there, and what an operator does with a log file. */
+export interface AccessLogPlugin extends TelemetryPlugin {
+  readonly sink: Required<NonNullable<TelemetryPlugin['sink']>>;
+  /** Opens the file anew under its name, e.g. on SIGHUP after a rotation; no line is lost or torn between the two. */
+  reopen(): Promise<void>;
+  readonly counts: BatchWriterCounts;
+}
+
+/** One JSON line for each completed stream: `createProxy({ telemetry: [accessLog({ to: { file: 'access.log' } })] })`. */
+export function accessLog(options: AccessLogOptions = {}): AccessLogPlugin {
+  const line = createJsonLine({ maxFieldChars: options.maxFieldChars ?? 4096, query: options.query ?? 'keep' });
+  const { when, meter } = options;
+  const writer = createBatchWriter(openTarget(options.to ?? 'stdout'), {
+    flushIntervalMs: options.flushIntervalMs ?? 200,
+    batchBytes: options.batchBytes ?? 65_536,
+    maxQueuedBytes: options.maxQueuedBytes ?? 4 * 1024 * 1024,
+  });
+  const { counts } = writer;
+  const stops = meter === undefined ? [] : [
+    meter.observed('tulle_access_log_lines_total', { help: 'Lines taken by the access log.' }, () => counts.lines),
+    meter.observed('tulle_access_log_dropped_total', { help: 'Lines not written: queue full, or the target refused them.' }, () => counts.dropped),
+    meter.observed('tulle_access_log_errors_total', { help: 'Writes of the access log that failed.' }, () => counts.errors),
+  ];
+  return {
+    name: 'access-log',
+    sink: {
+      name: 'access-log',
+      record(record) {
+        if (when === undefined || when(record)) writer.add(line(record));
+      },
+      flush: async () => writer.flush(),
+      async close() {
+        for (const stop of stops) stop();
+        await writer.close();
+      },
+    },
+    reopen: async () => writer.reopen(),
+    counts,
+  };
+}
