@@ -9,14 +9,14 @@ export interface Check {
 
 /** `pnpm all`, in this order: what others read is made first. */
 export const houseChecks: readonly Check[] = [
-  { name: 'generate', command: ['turbo', 'run', 'generate'], timeoutMinutes: 5 },
-  { name: 'test', command: ['npm', 'test'], timeoutMinutes: 20 },
-  { name: 'build', command: ['turbo', 'run', 'build', '--continue'], timeoutMinutes: 10 },
-  { name: 'lint', command: ['oxlint'], timeoutMinutes: 5 },
-  { name: 'format', command: ['oxfmt', '--check'], timeoutMinutes: 5 },
+  { name: 'generate', command: ['turbo', 'run', 'generate'], timeoutMinutes: 3 },
+  { name: 'test', command: ['npm', 'test'], timeoutMinutes: 15 },
+  { name: 'build', command: ['turbo', 'run', 'build', '--continue'], timeoutMinutes: 5 },
+  { name: 'lint', command: ['oxlint'], timeoutMinutes: 3 },
+  { name: 'format', command: ['oxfmt', '--check'], timeoutMinutes: 2 },
   { name: 'types', command: ['tsc', '-p', '.'], timeoutMinutes: 5 },
-  { name: 'boundaries', command: ['node', 'tooling/boundaries/src/main.ts'], timeoutMinutes: 5 },
-  { name: 'packages', command: ['node', 'tooling/packages/src/main.ts'], timeoutMinutes: 10 },
+  { name: 'boundaries', command: ['node', 'tooling/boundaries/src/main.ts'], timeoutMinutes: 2 },
+  { name: 'packages', command: ['node', 'tooling/packages/src/main.ts'], timeoutMinutes: 8 },
 ];
 
 /** `.ci/run` goes on with these. */
@@ -25,24 +25,24 @@ export const systemChecks: readonly Check[] = [
     name: 'demo',
     command: ['npm', 'run', 'demo', '--', '--check'],
     needs: 'apps/demo/src/main.ts',
-    timeoutMinutes: 20,
+    timeoutMinutes: 15,
   },
   {
     name: 'hostile',
     command: ['npm', 'run', 'test:hostile'],
     needs: 'tooling/hostile/src/main.ts',
-    timeoutMinutes: 15,
+    timeoutMinutes: 10,
   },
   {
     name: 'interop',
     command: ['npm', 'run', 'test:interop'],
     needs: 'tooling/interop/src/main.ts',
-    timeoutMinutes: 15,
+    timeoutMinutes: 10,
   },
   {
     name: 'bench smoke',
     command: ['npm', 'run', 'bench', '--', '--quick', '--scenario', 'http1-small'],
     needs: 'tooling/bench/src/main.ts',
-    timeoutMinutes: 10,
+    timeoutMinutes: 8,
   },
 ];
