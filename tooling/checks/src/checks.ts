@@ -10,6 +10,7 @@ export interface Check {
 /** `pnpm all`, in this order: what others read is made first. */
 export const houseChecks: readonly Check[] = [
   { name: 'generate', command: ['turbo', 'run', 'generate'], timeoutMinutes: 3 },
+  { name: 'reference', command: ['node', 'tooling/reference/src/main.ts'], timeoutMinutes: 2 },
   { name: 'test', command: ['npm', 'test'], timeoutMinutes: 15 },
   { name: 'build', command: ['turbo', 'run', 'build', '--continue'], timeoutMinutes: 5 },
   { name: 'lint', command: ['oxlint'], timeoutMinutes: 3 },
