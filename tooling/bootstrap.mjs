@@ -1,4 +1,4 @@
-// `node tooling/bootstrap.mjs COMMAND…` makes a fresh clone ready and runs COMMAND in it, with pnpm, the pinned Node and
+// `node tooling/bootstrap.mjs [COMMAND…]` makes a fresh clone ready and runs COMMAND in it, with pnpm, the pinned Node and
 // every tool first on PATH. Needs only Node >= 18 and npm, and imports nothing that would have to be installed.
 // It starts COMMAND itself, because in `bootstrap && node x` a shell would go on using the `node` it found first.
 import { spawn, spawnSync } from 'node:child_process';
@@ -56,10 +56,10 @@ function generate(first) {
 }
 
 const [command, ...args] = process.argv.slice(2);
-if (command === undefined) stop('usage: node tooling/bootstrap.mjs COMMAND [ARGUMENT…]', 64);
 const first = install();
 checkNode();
 generate(first);
+if (command === undefined) process.exit();
 if (first) say(`ready, starting: ${[command, ...args].join(' ')}`);
 
 const child = spawn(command, args, { stdio: 'inherit' });
