@@ -3,9 +3,19 @@
  * @packageDocumentation
  */
 export type { MatchView } from './view.ts';
-export { loadRegexEngine } from './regex.ts';
+export { loadRegexEngine, MAX_PATTERN_LENGTH } from './regex.ts';
 export type { Regex, RegexEngine } from './regex.ts';
+export { CompileContext } from './compile-context.ts';
 export { compileRoutes, usesRegex } from './route-matcher.ts';
 export type { RouteMatcher } from './route-matcher.ts';
-export { explainPathRefusal, normalizePath } from './path.ts';
+export { DomainTable } from './domain-table.ts';
+export { compilePathMatch, isElementPrefix, testPath } from './path-match.ts';
+export type { PathTest } from './path-match.ts';
+export { explainPathRefusal, normalizeConfiguredPath, normalizePath } from './path.ts';
 export { hostOf, normalizeHost, portOf } from './host.ts';
+export { compileCidrs } from './cidr.ts';
+export type { CidrSet } from './cidr.ts';
+export { compileHeaderMatch, compileQueryMatch, compileStringMatch, firstQueryValue } from './value-match.ts';
+export type { HeadersTest, QueryTest, StringTest } from './value-match.ts';
+export { comparePrecedence, sortByPrecedence } from './precedence.ts';
+export type { PrecedenceKey } from './precedence.ts';

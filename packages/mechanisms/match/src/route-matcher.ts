@@ -1,5 +1,10 @@
-import type { Route, RouteConfig, VirtualHost } from '@tulle/model';
+import type { Route, RouteConfig, RouteMatch, VirtualHost } from '@tulle/model';
+import { CompileContext } from './compile-context.ts';
+import { DomainTable } from './domain-table.ts';
+import { compilePathMatch } from './path-match.ts';
 import type { RegexEngine } from './regex.ts';
+import { RouteIndex, type RouteCandidate } from './route-index.ts';
+import { compileHeaderMatch, compileQueryMatch } from './value-match.ts';
 import type { MatchView } from './view.ts';
 
 /** Finds the route of a request. */
@@ -11,13 +16,44 @@ export interface RouteMatcher<Payload> {
 }
 
 /** Whether `compileRoutes` needs a regex engine for this configuration. */
-export declare function usesRegex(config: RouteConfig): boolean;
+export function usesRegex(config: RouteConfig): boolean {
+  return config.virtualHosts.some((host) => host.routes.some(({ match }) =>
+    match.path.kind === 'regex' || [...(match.headers ?? []), ...(match.query ?? [])].some((value) => value.match.kind === 'regex')));
+}
 
 /**
  * Compiles a route configuration. `payload` is called once a route, in order; what it returns is what `match` finds.
  * @param regex from `loadRegexEngine`; needed when `usesRegex(config)`
  * @throws TulleError `TULLE_CONFIG_INVALID` with every issue, paths from the configuration's root
  */
-export declare function compileRoutes<Payload>(
+export function compileRoutes<Payload>(
   config: RouteConfig, payload: (route: Route, virtualHost: VirtualHost) => Payload, regex?: RegexEngine,
-): RouteMatcher<Payload>;
+): RouteMatcher<Payload> {
+  const context = new CompileContext(regex);
+  const hosts = new DomainTable<RouteIndex<Payload>>();
+  const payloads: Payload[] = [];
+  const names = new Set<string>();
+  for (const [hostNumber, virtualHost] of config.virtualHosts.entries()) {
+    const path = `/virtualHosts/${hostNumber}`;
+    const candidates = virtualHost.routes.map((route, index): RouteCandidate<Payload> => {
+      if (names.has(route.name)) context.issue(`${path}/routes/${index}/name`, `${JSON.stringify(route.name)} names another route too; a name may stand once in a route configuration`);
+      names.add(route.name);
+      const made = payload(route, virtualHost);
+      payloads.push(made);
+      return { index, payload: made, ...compileRouteMatch(route.match, context, `${path}/routes/${index}/match`) };
+    });
+    const table = new RouteIndex(candidates);
+    for (const [index, domain] of virtualHost.domains.entries()) hosts.add(domain, table, context, `${path}/domains/${index}`);
+  }
+  context.finish(`route configuration ${JSON.stringify(config.name)}`);
+  return { payloads, match: (request) => hosts.get(request.authority)?.first(request)?.payload };
+}
+
+function compileRouteMatch(match: RouteMatch, context: CompileContext, path: string): Omit<RouteCandidate<never>, 'index' | 'payload'> {
+  return {
+    path: compilePathMatch(match.path, context, `${path}/path`),
+    method: match.method,
+    headers: (match.headers ?? []).map((condition, index) => compileHeaderMatch(condition, context, `${path}/headers/${index}`)),
+    query: (match.query ?? []).map((condition, index) => compileQueryMatch(condition, context, `${path}/query/${index}`)),
+  };
+}

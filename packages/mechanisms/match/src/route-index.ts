@@ -1,0 +1,115 @@
+import { testPath, type PathTest } from './path-match.ts';
+import type { HeadersTest, QueryTest } from './value-match.ts';
+import type { MatchView } from './view.ts';
+
+/** A compiled route of one virtual host. */
+export interface RouteCandidate<Payload> {
+  /** Its place in the virtual host. */
+  readonly index: number;
+  readonly path: PathTest;
+  readonly method: string | undefined;
+  readonly headers: readonly HeadersTest[];
+  readonly query: readonly QueryTest[];
+  readonly payload: Payload;
+}
+
+/** Up to this many routes are simply tried in order: comparing strings is quicker there than hashing them. */
+const LINEAR_ROUTES = 12;
+
+/** Candidates that share one path value, in configuration order. */
+type Bucket<Payload> = RouteCandidate<Payload>[];
+
+/** Prefixes of one length. */
+interface PrefixLevel<Payload> {
+  readonly length: number;
+  readonly buckets: ReadonlyMap<string, Bucket<Payload>>;
+}
+
+/**
+ * The routes of one virtual host: finds the first that matches, as a loop in order would. With many routes only those
+ * are tried whose path can match, found by hash: the exact path, and each prefix length that occurs.
+ */
+export class RouteIndex<Payload> {
+  readonly #all: readonly RouteCandidate<Payload>[];
+  readonly #linear: boolean;
+  readonly #exact = new Map<string, Bucket<Payload>>();
+  readonly #elements: readonly PrefixLevel<Payload>[];
+  readonly #bytes: readonly PrefixLevel<Payload>[];
+  readonly #regexes: Bucket<Payload> = [];
+
+  constructor(candidates: readonly RouteCandidate<Payload>[]) {
+    this.#all = candidates;
+    this.#linear = candidates.length <= LINEAR_ROUTES;
+    const elements = new Map<string, Bucket<Payload>>();
+    const bytes = new Map<string, Bucket<Payload>>();
+    for (const candidate of candidates) {
+      const { kind, value } = candidate.path;
+      if (kind === 'regex') this.#regexes.push(candidate);
+      else add(kind === 'exact' ? this.#exact : kind === 'prefix' ? elements : bytes, value, candidate);
+    }
+    this.#elements = levels(elements);
+    this.#bytes = levels(bytes);
+  }
+
+  /** The first route that matches, in configuration order. */
+  first(request: MatchView): RouteCandidate<Payload> | undefined {
+    const path = request.path;
+    if (this.#linear) {
+      for (const candidate of this.#all) if (testPath(candidate.path, path) && matchesRest(candidate, request)) return candidate;
+      return undefined;
+    }
+    let best = firstOf(this.#exact.get(path), request, undefined);
+    for (const level of this.#elements) {
+      if (level.length > path.length) break;
+      // An element prefix ends where the path does, or before a slash.
+      if (level.length !== 0 && level.length !== path.length && path.charCodeAt(level.length) !== 0x2f) continue;
+      best = firstOf(level.buckets.get(path.slice(0, level.length)), request, best);
+    }
+    for (const level of this.#bytes) {
+      if (level.length > path.length) break;
+      best = firstOf(level.buckets.get(path.slice(0, level.length)), request, best);
+    }
+    for (const candidate of this.#regexes) {
+      if (best !== undefined && candidate.index > best.index) break;
+      if (testPath(candidate.path, path) && matchesRest(candidate, request)) return candidate;
+    }
+    return best;
+  }
+}
+
+function add<Payload>(buckets: Map<string, Bucket<Payload>>, value: string, candidate: RouteCandidate<Payload>): void {
+  const bucket = buckets.get(value);
+  if (bucket === undefined) buckets.set(value, [candidate]);
+  else bucket.push(candidate);
+}
+
+function levels<Payload>(buckets: ReadonlyMap<string, Bucket<Payload>>): readonly PrefixLevel<Payload>[] {
+  const byLength = new Map<number, Map<string, Bucket<Payload>>>();
+  for (const [value, bucket] of buckets) {
+    const level = byLength.get(value.length) ?? new Map<string, Bucket<Payload>>();
+    byLength.set(value.length, level.set(value, bucket));
+  }
+  return [...byLength].map(([length, level]) => ({ length, buckets: level })).toSorted((a, b) => a.length - b.length);
+}
+
+/** The first candidate of a bucket that matches and stands before `best`, else `best`. */
+function firstOf<Payload>(
+  bucket: Bucket<Payload> | undefined, request: MatchView, best: RouteCandidate<Payload> | undefined,
+): RouteCandidate<Payload> | undefined {
+  if (bucket === undefined) return best;
+  for (const candidate of bucket) {
+    if (best !== undefined && candidate.index > best.index) return best;
+    if (matchesRest(candidate, request)) return candidate;
+  }
+  return best;
+}
+
+/** Everything but the path. */
+function matchesRest<Payload>(candidate: RouteCandidate<Payload>, request: MatchView): boolean {
+  if (candidate.method !== undefined && candidate.method !== request.method) return false;
+  for (const test of candidate.headers) if (!test(request.headers)) return false;
+  if (candidate.query.length === 0) return true;
+  const query = request.query;
+  for (const test of candidate.query) if (!test(query)) return false;
+  return true;
+}
