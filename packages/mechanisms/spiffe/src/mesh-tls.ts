@@ -4,7 +4,7 @@ import type { IdentitySnapshot, IdentitySource } from '@tulle/model';
 import type { PeerRole } from './chain.ts';
 import { refusal } from './refusal.ts';
 import { sessionCache } from './session-cache.ts';
-import { createPeerVerifier, type PeerVerdict, type PeerVerifier, type VerifiedPeer } from './verifier.ts';
+import { createPeerVerifier, issuersOf, type PeerVerdict, type PeerVerifier, type VerifiedPeer } from './verifier.ts';
 
 export interface MeshTlsOptions {
   readonly identity: IdentitySource;
@@ -181,16 +181,6 @@ export function createMeshTls(options: MeshTlsOptions): MeshTls {
     stats: () => ({ sessions: sessions.size, verifiedPeers: verifier?.size ?? 0 }),
     close: unsubscribe,
   };
-}
-
-/** What the peer presented behind its leaf, as far as OpenSSL ties it together. */
-function issuersOf(leaf: X509Certificate): X509Certificate[] {
-  const issuers: X509Certificate[] = [];
-  for (let next = leaf.issuerCertificate; next !== undefined && issuers.length < 8; next = next.issuerCertificate) {
-    issuers.push(next);
-    if (next.subject === next.issuer) break;
-  }
-  return issuers;
 }
 
 function contextsOf(snapshot: IdentitySnapshot, generation: number): Contexts {

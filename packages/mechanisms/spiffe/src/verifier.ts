@@ -144,6 +144,19 @@ export function createPeerVerifier(options: PeerVerifierOptions): PeerVerifier {
   };
 }
 
+/**
+ * What the peer presented behind its leaf, as far as OpenSSL ties it together. (Only of a connection for which OpenSSL
+ * was given no roots: where it verified the chain itself, Node does not show it.)
+ */
+export function issuersOf(leaf: X509Certificate): X509Certificate[] {
+  const issuers: X509Certificate[] = [];
+  for (let next = leaf.issuerCertificate; next !== undefined && issuers.length < 8; next = next.issuerCertificate) {
+    issuers.push(next);
+    if (next.subject === next.issuer) break;
+  }
+  return issuers;
+}
+
 function fingerprintOf(certificate: PresentedCertificate): string {
   return createHash('sha256').update(Buffer.isBuffer(certificate) ? certificate : certificate.raw).digest('hex');
 }

@@ -1,0 +1,153 @@
+import { create } from '@bufbuild/protobuf';
+import { status, type Server, type ServerUnaryCall, type ServerWritableStream, type sendUnaryData } from '@grpc/grpc-js';
+import { grpcService } from '@tulle/xds-proto/grpc';
+import type { Ca, IssuedSvid } from './ca.ts';
+import { CaError, type CaRefusal } from './errors.ts';
+import {
+  IdentityService,
+  IssueResponseSchema,
+  WatchResponseSchema,
+  type AttestRequest,
+  type IssueResponse,
+  type RenewRequest,
+  type WatchRequest,
+  type WatchResponse,
+} from './gen/tulle/ca/v1/ca_pb.ts';
+import type { GrpcCall } from './mesh-grpc-server.ts';
+import { bundlesToWire } from './wire.ts';
+
+export interface CaServiceOptions {
+  /** The SPIFFE ID that the caller proved in TLS, or undefined: `MeshGrpcServer.callerIdentity`. */
+  readonly callerIdentity: (call: GrpcCall) => string | undefined;
+  /** Most Watch streams held open; default 10 000. Past it a client is told RESOURCE_EXHAUSTED and tries again later. */
+  readonly maxWatchers?: number;
+  /**
+   * When all leaves are to be renewed, each client waits a random time up to this for every client watching:
+   * default 10 ms, so that 2000 clients spread over 20 s and five over 50 ms.
+   */
+  readonly renewSpreadMsPerClient?: number;
+  /** Refusals that the CA itself does not see: calls without identity. Must not throw. */
+  readonly onRefused?: (method: string, reason: CaRefusal) => void;
+}
+
+/** What a mounted CA service tells for metrics. */
+export interface CaService {
+  readonly watchers: number;
+}
+
+/** What the caller of a refused call is told. Of a token only that it was refused: why is in the CA's log. */
+function answerFor(error: unknown): { code: status; details: string } {
+  if (!(error instanceof CaError)) return { code: status.INTERNAL, details: 'the CA failed; its log has the reason' };
+  switch (error.reason) {
+    case 'token-malformed':
+    case 'token-unknown':
+    case 'token-forged':
+    case 'token-expired':
+    case 'token-used':
+    case 'token-binding':
+      return { code: status.PERMISSION_DENIED, details: 'the join token was refused; ask for a new one' };
+    case 'csr-malformed':
+    case 'csr-weak-key':
+    case 'csr-excess':
+    case 'csr-identity':
+      return { code: status.INVALID_ARGUMENT, details: `${error.reason}: ${error.message}` };
+    case 'no-identity':
+      return { code: status.UNAUTHENTICATED, details: error.message };
+    case 'foreign-identity':
+    case 'reserved-identity':
+      return { code: status.PERMISSION_DENIED, details: error.message };
+    case 'issuer-too-short':
+    case 'too-many-tokens':
+      return { code: status.UNAVAILABLE, details: error.message };
+  }
+}
+
+/** Mounts `tulle.ca.v1.IdentityService` on a gRPC server, beside whatever else it serves. */
+export function addCaService(server: Server, ca: Ca, options: CaServiceOptions): CaService {
+  const maxWatchers = options.maxWatchers ?? 10_000;
+  const spreadMs = options.renewSpreadMsPerClient ?? 10;
+  let watchers = 0;
+
+  const identityOf = (call: GrpcCall, method: string): string => {
+    const id = options.callerIdentity(call);
+    if (id !== undefined) return id;
+    options.onRefused?.(method, 'no-identity');
+    throw new CaError('no-identity', `${method} needs a client certificate of this mesh; join with a token first`);
+  };
+
+  const answer = (work: () => Promise<IssuedSvid>, callback: sendUnaryData<IssueResponse>): void => {
+    Promise.resolve()
+      .then(work)
+      .then(
+        (issued) => callback(null, issueResponse(issued)),
+        (error: unknown) => callback(answerFor(error)),
+      );
+  };
+
+  server.addService(grpcService(IdentityService), {
+    attest(call: ServerUnaryCall<AttestRequest, IssueResponse>, callback: sendUnaryData<IssueResponse>) {
+      answer(() => ca.attest(call.request.joinToken, call.request.csrDer), callback);
+    },
+    renew(call: ServerUnaryCall<RenewRequest, IssueResponse>, callback: sendUnaryData<IssueResponse>) {
+      answer(async () => ca.renew(identityOf(call, 'Renew'), call.request.csrDer), callback);
+    },
+    watch(call: ServerWritableStream<WatchRequest, WatchResponse>) {
+      try {
+        identityOf(call, 'Watch');
+      } catch (error) {
+        call.emit('error', answerFor(error));
+        return;
+      }
+      if (watchers >= maxWatchers) {
+        call.emit('error', { code: status.RESOURCE_EXHAUSTED, details: `${maxWatchers} clients watch already; raise maxWatchers` });
+        return;
+      }
+      watchers++;
+      // A slow reader gets the newest state when it reads again, not a queue of old ones.
+      let stale = false;
+      let blocked = false;
+      const send = (): void => {
+        if (blocked) {
+          stale = true;
+          return;
+        }
+        const { bundles, leafEpoch } = ca.published();
+        const renewSpreadMs = Math.min(watchers * spreadMs, 600_000);
+        blocked = !call.write(create(WatchResponseSchema, { bundles: bundlesToWire(bundles), leafEpoch: BigInt(leafEpoch), renewSpreadMs }));
+      };
+      call.on('drain', () => {
+        blocked = false;
+        if (stale) {
+          stale = false;
+          send();
+        }
+      });
+      const unsubscribe = ca.subscribe(send);
+      let ended = false;
+      const end = (): void => {
+        if (ended) return;
+        ended = true;
+        watchers--;
+        unsubscribe();
+      };
+      for (const event of ['cancelled', 'close', 'error'] as const) call.on(event, end);
+      send();
+    },
+  });
+
+  return {
+    get watchers() {
+      return watchers;
+    },
+  };
+}
+
+function issueResponse(issued: IssuedSvid): IssueResponse {
+  return create(IssueResponseSchema, {
+    certificateChainDer: [...issued.certificateChainDer],
+    spiffeId: issued.spiffeId,
+    bundles: bundlesToWire(issued.bundles),
+    leafEpoch: BigInt(issued.leafEpoch),
+  });
+}
+

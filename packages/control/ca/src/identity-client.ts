@@ -1,0 +1,226 @@
+import { Client, Metadata, status, type CallOptions, type ClientReadableStream, type ServiceError } from '@grpc/grpc-js';
+import { create } from '@bufbuild/protobuf';
+import type { IdentitySnapshot, IdentitySource } from '@tulle/model';
+import { derOfPem, readCertificate, toPem, workloadId } from '@tulle/spiffe';
+import { grpcService } from '@tulle/xds-proto/grpc';
+import { systemClock, type CaClock } from './clock.ts';
+import { firstContact } from './first-contact.ts';
+import { AttestRequestSchema, IdentityService, RenewRequestSchema, WatchRequestSchema, type IssueResponse, type WatchResponse } from './gen/tulle/ca/v1/ca_pb.ts';
+import { createIdentityKeeper, type HeldIdentity, type Issued, type KeeperEvent } from './identity-keeper.ts';
+import { parseJoinToken } from './join-tokens.ts';
+import { joiningChannel, meshChannel, ServerRefusedError, type MeshChannel } from './mesh-channel.ts';
+import { loadIdentity, saveIdentity } from './saved-identity.ts';
+import { directoryStore, type SecretStore } from './store.ts';
+import { bundlesFromWire } from './wire.ts';
+
+export interface IdentityClientOptions {
+  /** `host:port` of the control plane; IPv6 in brackets. */
+  readonly address: string;
+  readonly trustDomain: string;
+  readonly namespace: string;
+  readonly serviceAccount: string;
+  /** Needed for the first certificate, and again when one lapsed. */
+  readonly joinToken?: string;
+  /** Where key and certificates are kept (0600) for a restart without the CA. Absent: only in memory. */
+  readonly stateDir?: string;
+  readonly clock?: CaClock;
+  readonly random?: () => number;
+  /** Longest a call to the CA may take; default 10 000 ms. */
+  readonly timeoutMs?: number;
+  /** Must not throw. */
+  readonly onEvent?: (event: IdentityClientEvent) => void;
+}
+
+export type IdentityClientEvent =
+  | KeeperEvent
+  | { readonly kind: 'saved-unusable'; readonly reason: string }
+  | { readonly kind: 'watch-ended'; readonly error: Error; readonly retryInMs: number };
+
+/** The CA will not issue, now or later, without another join token. */
+export class JoinRefusedError extends Error {
+  readonly code = 'TULLE_CA_JOIN_REFUSED';
+  readonly permanent = true;
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'JoinRefusedError';
+  }
+}
+
+/** A certificate for a request that somebody else made, whose key stays with them. */
+export interface SignedCsr extends Issued {
+  readonly spiffeId: string;
+}
+
+/** A workload's identity, obtained from the CA and kept alive. */
+export interface IdentityClient extends IdentitySource {
+  readonly spiffeId: string;
+  /** The first identity. Rejects with JoinRefusedError when the CA refused for good; keeps trying while it is unreachable. */
+  ready(): Promise<IdentitySnapshot>;
+  /** End of the certificate in use; undefined before the first. */
+  readonly expiresAtMs: number | undefined;
+  /** Has the CA sign another request for the same identity: a process that makes its own key sends its CSR through this one. */
+  signCsr(csrPem: string): Promise<SignedCsr>;
+  /** Renews now; resolves when the new certificate is in use. */
+  renewNow(): Promise<void>;
+  close(): void;
+}
+
+const methods = grpcService(IdentityService);
+
+/**
+ * Opens a workload's identity: the saved one while it is valid, else one for the join token. Renews it at half life
+ * with jitter, follows trust bundles, renews at once when the CA asks for it.
+ * @throws {StoreError} when the state directory cannot be used; {SpiffeIdError} for names that make no SPIFFE ID.
+ */
+export async function createIdentityClient(options: IdentityClientOptions): Promise<IdentityClient> {
+  const { address, trustDomain } = options;
+  const clock = options.clock ?? systemClock;
+  const random = options.random ?? Math.random;
+  const timeoutMs = options.timeoutMs ?? 10_000;
+  const report = options.onEvent ?? ((): void => undefined);
+  const spiffeId = workloadId(options);
+  const { host, port } = splitAddress(address);
+  const nowMs = (): number => clock.nowMs();
+  const store: SecretStore | undefined = options.stateDir === undefined ? undefined : directoryStore(options.stateDir, { directory: 'not-writable' });
+  const initial = store === undefined ? undefined : await loadIdentity(store, spiffeId, nowMs(), (reason) => report({ kind: 'saved-unusable', reason }));
+
+  let mesh: { client: Client; channel: MeshChannel } | undefined;
+  const meshClient = (): Client => {
+    if (mesh === undefined) {
+      const channel = meshChannel(trustDomain, { identity: keeper, nowMs });
+      mesh = { channel, client: new Client(address, channel.credentials, channel.options) };
+    }
+    return mesh.client;
+  };
+
+  const attest = async (csrDer: Buffer): Promise<Issued> => {
+    if (options.joinToken === undefined)
+      throw new JoinRefusedError(`${spiffeId} has no valid certificate and no join token; start it with a new join token`);
+    const token = parseJoinToken(options.joinToken);
+    if (token === undefined) throw new JoinRefusedError('the join token is not one: it has the form tulle-join-1.<id>.<secret>.<pin>; was it cut when it was copied?');
+    try {
+      const bundle = await firstContact({ host, port, trustDomain, pin: token.pin, timeoutMs, nowMs });
+      const channel = joiningChannel(trustDomain, bundle, nowMs);
+      const client = new Client(address, channel.credentials, channel.options);
+      try {
+        return issuedFrom(await unary(client, 'attest', create(AttestRequestSchema, { joinToken: options.joinToken, csrDer }), timeoutMs));
+      } finally {
+        client.close();
+        channel.close();
+      }
+    } catch (error) {
+      if (error instanceof ServerRefusedError) throw new JoinRefusedError(error.message, { cause: error });
+      const code = error instanceof Error && 'code' in error ? error.code : undefined;
+      if (code === status.PERMISSION_DENIED || code === status.INVALID_ARGUMENT)
+        throw new JoinRefusedError(`the CA at ${address} gave ${spiffeId} no certificate: ${error instanceof Error ? error.message : ''}`, { cause: error });
+      throw error;
+    }
+  };
+
+  const renew = async (csrDer: Buffer): Promise<Issued> =>
+    issuedFrom(await unary(meshClient(), 'renew', create(RenewRequestSchema, { csrDer }), timeoutMs));
+
+  const isValid = (held: HeldIdentity): boolean => nowMs() < held.snapshot.svid.notAfterMs;
+  const keeper = createIdentityKeeper({
+    spiffeId,
+    clock,
+    random,
+    obtain: (csrDer, held) => (held !== undefined && isValid(held) ? renew(csrDer) : attest(csrDer)),
+    ...(initial === undefined ? {} : { initial }),
+    ...(store === undefined ? {} : { save: (held: HeldIdentity): Promise<void> => saveIdentity(store, held) }),
+    onEvent: report,
+  });
+
+  let closed = false;
+  let watching: ClientReadableStream<WatchResponse> | undefined;
+  let cancelRetry = (): void => undefined;
+  let failures = 0;
+  const watch = (): void => {
+    if (closed) return;
+    const { path, requestSerialize, responseDeserialize } = methods.watch;
+    const stream = meshClient().makeServerStreamRequest(path, requestSerialize, responseDeserialize, create(WatchRequestSchema));
+    watching = stream;
+    stream.on('data', (message: WatchResponse) => {
+      failures = 0;
+      keeper.adoptBundles(bundlesFromWire(message.bundles));
+      keeper.epochSeen(Number(message.leafEpoch), message.renewSpreadMs);
+    });
+    const ended = (error: Error): void => {
+      if (watching !== stream) return;
+      watching = undefined;
+      if (closed) return;
+      const retryInMs = Math.max(50, random() * Math.min(10_000, 250 * 2 ** Math.min(failures, 10)));
+      failures++;
+      report({ kind: 'watch-ended', error, retryInMs });
+      cancelRetry = clock.setTimer(watch, retryInMs);
+    };
+    stream.on('error', ended);
+    stream.on('end', () => ended(new Error('the CA ended the stream')));
+  };
+  keeper.ready().then(watch, () => undefined);
+
+  return {
+    spiffeId,
+    current: keeper.current,
+    subscribe: keeper.subscribe,
+    ready: () => keeper.ready(),
+    get expiresAtMs() {
+      return keeper.held?.snapshot.svid.notAfterMs;
+    },
+    async signCsr(csrPem) {
+      const csrDer = derOfPem('CERTIFICATE REQUEST', csrPem);
+      if (csrDer === undefined) throw new TypeError('csrPem is no PEM of a CERTIFICATE REQUEST');
+      await keeper.ready();
+      return { ...(await renew(csrDer)), spiffeId };
+    },
+    renewNow: () => keeper.renewNow(),
+    close() {
+      closed = true;
+      cancelRetry();
+      keeper.close();
+      watching?.cancel();
+      mesh?.client.close();
+      mesh?.channel.close();
+    },
+  };
+}
+
+function unary<Name extends 'attest' | 'renew'>(
+  client: Client,
+  name: Name,
+  request: Parameters<(typeof methods)[Name]['requestSerialize']>[0],
+  timeoutMs: number,
+): Promise<IssueResponse> {
+  const method = methods[name];
+  const serialize = method.requestSerialize as (message: typeof request) => Buffer;
+  const options: CallOptions = { deadline: Date.now() + timeoutMs };
+  return new Promise((resolve, reject) => {
+    client.makeUnaryRequest(method.path, serialize, method.responseDeserialize, request, new Metadata(), options, (error: ServiceError | null, answer) => {
+      if (error !== null) reject(error);
+      else if (answer === undefined) reject(new Error('the CA answered nothing'));
+      else resolve(answer);
+    });
+  });
+}
+
+function issuedFrom(answer: IssueResponse): Issued {
+  const [leaf] = answer.certificateChainDer;
+  if (leaf === undefined) throw new Error('the CA answered without a certificate');
+  const { serial, notBeforeMs, notAfterMs } = readCertificate(Buffer.from(leaf));
+  return {
+    certificateChainPem: answer.certificateChainDer.map((der) => toPem('CERTIFICATE', der)).join(''),
+    serial,
+    notBeforeMs,
+    notAfterMs,
+    leafEpoch: Number(answer.leafEpoch),
+    bundles: bundlesFromWire(answer.bundles),
+  };
+}
+
+function splitAddress(address: string): { host: string; port: number } {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]/]+)):(\d{1,5})$/.exec(address);
+  const port = Number(match?.[3]);
+  if (match === null || port < 1 || port > 65_535) throw new TypeError(`address ${JSON.stringify(address)} is not host:port, such as 127.0.0.1:15012 or [::1]:15012`);
+  return { host: match[1] ?? match[2] ?? '', port };
+}
+

@@ -1,0 +1,38 @@
+import { parseSpiffeId } from '@tulle/spiffe';
+import { heldFrom, type HeldIdentity } from './identity-keeper.ts';
+import { StoreError } from './errors.ts';
+import type { SecretStore } from './store.ts';
+
+const name = 'identity.json';
+
+/** An identity as it lies on disk, 0600: with it a restart works while the CA is down, until it expires (D14). */
+interface SavedIdentity extends HeldIdentity {
+  readonly version: 1;
+}
+
+export async function saveIdentity(store: SecretStore, held: HeldIdentity): Promise<void> {
+  const saved: SavedIdentity = { version: 1, ...held };
+  await store.write(name, `${JSON.stringify(saved, null, 2)}\n`);
+}
+
+/**
+ * The saved identity if it can be used now; undefined when there is none, or one that has ended or is damaged, with the
+ * reason told to `unusable`: joining again replaces it.
+ * @throws {StoreError} when it belongs to another workload, or its file may be read by others.
+ */
+export async function loadIdentity(store: SecretStore, spiffeId: string, nowMs: number, unusable: (reason: string) => void): Promise<HeldIdentity | undefined> {
+  const text = await store.read(name);
+  if (text === undefined) return undefined;
+  try {
+    const saved = JSON.parse(text) as SavedIdentity;
+    if (saved.version !== 1) throw new Error(`version ${String(saved.version)} is not known`);
+    const { svid, bundles } = saved.snapshot;
+    if (svid.spiffeId !== spiffeId)
+      throw new StoreError(`the state directory holds the identity of ${parseSpiffeId(svid.spiffeId).text}, not of ${spiffeId}; give each workload a state directory of its own`);
+    return heldFrom({ ...svid, bundles, leafEpoch: saved.leafEpoch }, svid.privateKeyPem, spiffeId, nowMs);
+  } catch (error) {
+    if (error instanceof StoreError) throw error;
+    unusable(error instanceof Error ? error.message : String(error));
+    return undefined;
+  }
+}
