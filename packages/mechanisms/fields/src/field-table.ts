@@ -19,7 +19,13 @@ const MAX_WHOLE_DECODE_BYTES = 4096;
 /** After a block larger than this, `reset` lets the storage go, so that one large head does not stay with a pooled stream. */
 const MAX_KEPT_BLOCK_BYTES = 8192;
 
+/** Bytes beyond the block that a parser may read as part of a word. */
+const SLACK_BYTES = 8;
+/** First size of the storage: a usual head. */
+const INITIAL_BLOCK_BYTES = 1024;
+
 const EMPTY: Buffer = Buffer.alloc(0);
+const EMPTY_VIEW: DataView = new DataView(new ArrayBuffer(0));
 
 /**
  * The table of field lines behind `Headers` and `MutableHeaders` (decision D12): parallel arrays with their own
@@ -38,6 +44,7 @@ export class FieldTable implements MutableHeaders {
   readonly #values: (string | undefined)[] = [];
   #spans: Int32Array = new Int32Array(INITIAL_LINES * STRIDE);
   #block: Buffer = EMPTY;
+  #view: DataView = EMPTY_VIEW;
   #blockLength = 0;
   #text: string | undefined = undefined;
 
@@ -181,24 +188,8 @@ export class FieldTable implements MutableHeaders {
       throw new TulleError('TULLE_HEADER_INVALID',
         `Field "${printable(name)}" would be line ${index + 1}: a message may have ${MAX_LINES}. Is a filter appending in a loop?`);
     }
-    this.#line(index, id, name, value, -1, -1, -1, -1);
-  }
-
-  #line(
-    index: number, id: number, name: string, value: string | undefined,
-    nameStart: number, nameEnd: number, valueStart: number, valueEnd: number,
-  ): void {
-    const at = index * STRIDE;
-    if (at + STRIDE > this.#spans.length) this.#growSpans();
-    const spans = this.#spans;
-    spans[at] = id;
-    spans[at + NAME_START] = nameStart;
-    spans[at + NAME_END] = nameEnd;
-    spans[at + VALUE_START] = valueStart;
-    spans[at + VALUE_END] = valueEnd;
-    this.#names[index] = name;
+    this.push(id, name, -1, -1, -1, -1);
     this.#values[index] = value;
-    this.#length = index + 1;
   }
 
   #growSpans(): void {
@@ -214,6 +205,11 @@ export class FieldTable implements MutableHeaders {
     return this.#block;
   }
 
+  /** The same memory; a few bytes beyond `blockLength` may be read (they mean nothing). */
+  get blockView(): DataView {
+    return this.#view;
+  }
+
   get blockLength(): number {
     return this.#blockLength;
   }
@@ -221,16 +217,19 @@ export class FieldTable implements MutableHeaders {
   /** Copies `source[start, end)` behind the bytes already in the block. */
   appendBlock(source: Buffer, start: number, end: number): void {
     const need = this.#blockLength + end - start;
-    if (need > this.#block.length) {
-      let size = Math.max(512, this.#block.length);
-      while (size < need) size *= 2;
-      const next = Buffer.allocUnsafeSlow(size);
-      if (this.#blockLength > 0) this.#block.copy(next, 0, 0, this.#blockLength);
-      this.#block = next;
-    }
+    if (need + SLACK_BYTES > this.#block.length) this.#growBlock(need + SLACK_BYTES);
     source.copy(this.#block, this.#blockLength, start, end);
     this.#blockLength = need;
     this.#text = undefined;
+  }
+
+  #growBlock(need: number): void {
+    let size = Math.max(INITIAL_BLOCK_BYTES, this.#block.length);
+    while (size < need) size *= 2;
+    const next = Buffer.allocUnsafeSlow(size);
+    if (this.#blockLength > 0) this.#block.copy(next, 0, 0, this.#blockLength);
+    this.#block = next;
+    this.#view = new DataView(next.buffer, next.byteOffset, next.length);
   }
 
   /** Cuts the block to its first `length` bytes. */
@@ -242,10 +241,22 @@ export class FieldTable implements MutableHeaders {
   /**
    * Adds a parsed line. Positions count from the start of the block; bytes at `valueEnd` up to the line end must be
    * blanks and CR LF.
-   * @param name lower case: `KNOWN_NAMES[id]` or from `internName`
+   * @param name lower case: from `nameOf`
    */
   push(id: number, name: string, nameStart: number, nameEnd: number, valueStart: number, valueEnd: number): void {
-    this.#line(this.#length, id, name, undefined, nameStart, nameEnd, valueStart, valueEnd);
+    const index = this.#length;
+    const at = index * STRIDE;
+    if (at + STRIDE > this.#spans.length) this.#growSpans();
+    const spans = this.#spans;
+    spans[at] = id;
+    spans[at + NAME_START] = nameStart;
+    spans[at + NAME_END] = nameEnd;
+    spans[at + VALUE_START] = valueStart;
+    spans[at + VALUE_END] = valueEnd;
+    this.#names[index] = name;
+    // beyond the length, values are undefined already, or not there yet
+    if (index === this.#values.length) this.#values.push(undefined);
+    this.#length = index + 1;
   }
 
   /** Latin1 text of a part of the block. */
@@ -275,7 +286,10 @@ export class FieldTable implements MutableHeaders {
     this.#length = 0;
     this.#blockLength = 0;
     this.#text = undefined;
-    if (this.#block.length > MAX_KEPT_BLOCK_BYTES) this.#block = EMPTY;
+    if (this.#block.length > MAX_KEPT_BLOCK_BYTES) {
+      this.#block = EMPTY;
+      this.#view = EMPTY_VIEW;
+    }
   }
 
   /**

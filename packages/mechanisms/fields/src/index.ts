@@ -9,5 +9,5 @@ export {
   FIELD_PROXY_AUTHENTICATE, FIELD_PROXY_AUTHORIZATION, FIELD_PROXY_CONNECTION, FIELD_TE, FIELD_TRAILER,
   FIELD_TRANSFER_ENCODING, FIELD_UPGRADE, KNOWN_NAMES, knownNameId, LAST_FORBIDDEN_TRAILER, LAST_FRAMING,
 } from './known-names.ts';
-export { findKnownName, hashName, internName, NAME_HASH_FACTOR } from './name-cache.ts';
+export { findName, nameIdOf, nameOf } from './name-cache.ts';
 export { FIELD_VALUE, findInvalidName, findInvalidValue, TOKEN_LOWER, trimBlanks } from './octets.ts';

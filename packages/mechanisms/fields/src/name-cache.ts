@@ -1,66 +1,92 @@
-import { KNOWN_NAMES } from './known-names.ts';
+import { knownNameId } from './known-names.ts';
 import { TOKEN_LOWER } from './octets.ts';
 
-/** Multiplier of the name hash: `hash = Math.imul(hash, 31) + lowerCaseOctet | 0`, starting at 0. */
-export const NAME_HASH_FACTOR = 31;
+/** Spellings remembered. Each has two slots it may stand in; a newcomer replaces, so junk names cost time, never memory. */
+const SLOTS = 2048;
+/** Longer names are decoded each time; no usual name is longer. Keeps the cache under 200 KiB. */
+const MAX_CACHED_BYTES = 40;
+const WORDS = MAX_CACHED_BYTES / 4;
 
-const KNOWN_SLOTS = 512;
-/** Other names remembered; a newcomer replaces what shares its slot, so junk names cost time, never memory. */
-const OTHER_SLOTS = 1024;
-/** Longer names are decoded each time, which bounds the memory of the cache to about 100 KiB. */
-const MAX_CACHED_NAME_BYTES = 64;
+const slotSize: Uint8Array = new Uint8Array(SLOTS + 1);
+const slotFirst: Int32Array = new Int32Array(SLOTS + 1);
+const slotLast: Int32Array = new Int32Array(SLOTS + 1);
+const slotWords: Int32Array = new Int32Array(SLOTS * WORDS);
+const slotName: string[] = new Array<string>(SLOTS + 1).fill('');
+const slotId: Uint8Array = new Uint8Array(SLOTS + 1);
+/** Slot of the name looked up last when it cannot be cached. */
+const SCRATCH = SLOTS;
 
-const knownHash: Int32Array = new Int32Array(KNOWN_SLOTS);
-const knownId: Uint8Array = new Uint8Array(KNOWN_SLOTS);
-
-for (let id = 1; id < KNOWN_NAMES.length; id++) {
-  const hash = hashName(KNOWN_NAMES[id] as string);
-  let slot = hash & (KNOWN_SLOTS - 1);
-  while (knownId[slot] !== 0) slot = (slot + 1) & (KNOWN_SLOTS - 1);
-  knownId[slot] = id;
-  knownHash[slot] = hash;
-}
-
-const otherHash: Int32Array = new Int32Array(OTHER_SLOTS);
-const otherName: string[] = new Array<string>(OTHER_SLOTS).fill('');
-
-/** Hash of a lower-case name, as a scanner computes it from octets. */
-export function hashName(name: string): number {
-  let hash = 0;
-  for (let i = 0; i < name.length; i++) hash = (Math.imul(hash, NAME_HASH_FACTOR) + name.charCodeAt(i)) | 0;
-  return hash;
-}
-
-/** Id of the name in `bytes[start, end)` in any case, whose octets are token chars and hash to `hash`; 0 when not a known one. */
-export function findKnownName(bytes: Uint8Array, start: number, end: number, hash: number): number {
-  let slot = hash & (KNOWN_SLOTS - 1);
-  for (let id = knownId[slot] as number; id !== 0; id = knownId[slot] as number) {
-    if (knownHash[slot] === hash && sameName(KNOWN_NAMES[id] as string, bytes, start, end)) return id;
-    slot = (slot + 1) & (KNOWN_SLOTS - 1);
-  }
-  return 0;
-}
-
-/** The lower-case string for a name that {@link findKnownName} does not know; shared between requests where it can be. */
-export function internName(bytes: Buffer, start: number, end: number, hash: number): string {
-  const slot = (hash ^ (hash >>> 15)) & (OTHER_SLOTS - 1);
-  if (otherHash[slot] === hash) {
-    const name = otherName[slot] as string;
-    if (sameName(name, bytes, start, end)) return name;
-  }
-  const name = bytes.latin1Slice(start, end).toLowerCase();
-  if (name.length <= MAX_CACHED_NAME_BYTES) {
-    otherHash[slot] = hash;
-    otherName[slot] = name;
-  }
-  return name;
-}
-
-function sameName(name: string, bytes: Uint8Array, start: number, end: number): boolean {
+/**
+ * Finds the field name spelt by `bytes[start, end)`, at least one octet, as a handle for {@link nameOf} and
+ * {@link nameIdOf}. Valid until the next call. Spellings are compared octet for octet with ones that were checked
+ * before, so that a usual name costs a few word comparisons.
+ * @param view over the same memory as `bytes`, readable 4 octets beyond `end`
+ * @returns -1 when an octet is no token char
+ */
+export function findName(bytes: Buffer, view: DataView, start: number, end: number): number {
   const size = end - start;
-  if (name.length !== size) return false;
-  for (let i = 0; i < size; i++) {
-    if (name.charCodeAt(i) !== TOKEN_LOWER[bytes[start + i] as number]) return false;
+  let first: number;
+  let last: number;
+  if (size >= 4) {
+    first = view.getInt32(start, true);
+    last = view.getInt32(end - 4, true);
+  } else {
+    first = view.getInt32(start, true) & ((1 << (size * 8)) - 1);
+    last = first;
   }
+  const slot = slotOf(first, last, size);
+  if (slotSize[slot] === size && slotFirst[slot] === first && slotLast[slot] === last && sameMiddle(view, start, size, slot)) return slot;
+  const other = slot ^ 1;
+  if (slotSize[other] === size && slotFirst[other] === first && slotLast[other] === last && sameMiddle(view, start, size, other)) return other;
+  return learn(bytes, view, start, end, first, last, slot);
+}
+
+/** Lower-case name of a handle. */
+export function nameOf(handle: number): string {
+  return slotName[handle] as string;
+}
+
+/** Known-name number of a handle, 0 for other names. */
+export function nameIdOf(handle: number): number {
+  return slotId[handle] as number;
+}
+
+function slotOf(first: number, last: number, size: number): number {
+  const mixed = Math.imul(first, 0x9e3779b1) ^ Math.imul(last, 0x85ebca77) ^ Math.imul(size, 0xc2b2ae3d);
+  return (mixed ^ (mixed >>> 15)) & (SLOTS - 1);
+}
+
+function sameMiddle(view: DataView, start: number, size: number, slot: number): boolean {
+  let word = slot * WORDS;
+  for (let at = 4; at < size - 4; at += 4) if (slotWords[word++] !== view.getInt32(start + at, true)) return false;
   return true;
 }
+
+function learn(bytes: Buffer, view: DataView, start: number, end: number, first: number, last: number, slot: number): number {
+  for (let at = start; at < end; at++) if (TOKEN_LOWER[bytes[at] as number] === 0) return -1;
+  const size = end - start;
+  // as the key of an object it becomes the engine's one copy of that text: comparing such strings compares pointers
+  const name = Object.keys({ [bytes.latin1Slice(start, end).toLowerCase()]: 0 })[0] as string;
+  const id = knownNameId(name);
+  if (size > MAX_CACHED_BYTES) {
+    slotName[SCRATCH] = name;
+    slotId[SCRATCH] = id;
+    return SCRATCH;
+  }
+  if (slotSize[slot] !== 0) {
+    // the older of the two leaves, so that one junk name cannot push out both
+    if (slotSize[slot ^ 1] === 0 || (newest[slot >> 1] as number) === (slot & 1)) slot ^= 1;
+  }
+  newest[slot >> 1] = slot & 1;
+  slotSize[slot] = size;
+  slotFirst[slot] = first;
+  slotLast[slot] = last;
+  let word = slot * WORDS;
+  for (let at = 4; at < size - 4; at += 4) slotWords[word++] = view.getInt32(start + at, true);
+  slotName[slot] = name;
+  slotId[slot] = id;
+  return slot;
+}
+
+/** Which of each pair of slots was filled last. */
+const newest: Uint8Array = new Uint8Array(SLOTS / 2);

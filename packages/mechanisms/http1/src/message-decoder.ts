@@ -1,12 +1,13 @@
 import {
-  FIELD_CONNECTION, FIELD_CONTENT_LENGTH, FIELD_EXPECT, FIELD_TRANSFER_ENCODING, FIELD_UPGRADE, FIELD_VALUE, FieldTable,
-  findKnownName, internName, KNOWN_NAMES, LAST_FORBIDDEN_TRAILER, NAME_HASH_FACTOR, TOKEN_LOWER,
+  FIELD_CONNECTION, FIELD_CONTENT_LENGTH, FIELD_EXPECT, FIELD_TRANSFER_ENCODING, FIELD_UPGRADE, FieldTable, findName,
+  LAST_FORBIDDEN_TRAILER, nameIdOf, nameOf, TOKEN_LOWER,
 } from '@tulle/fields';
 import { ChunkSizeReader } from './chunk-size.ts';
 import type { Http1Fault, Http1Rule } from './faults.ts';
 import { readConnection, readCoding, readLength } from './framing-fields.ts';
 import { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, type MessageHead } from './heads.ts';
 import { DEFAULT_LIMITS, type Http1Limits } from './limits.ts';
+import { findColon, hasLineEnd, skipValue } from './scan.ts';
 import type { MessageSink } from './sinks.ts';
 
 /** Nothing is expected (responses only). */
@@ -34,16 +35,16 @@ const ENDED = 14;
 export const MORE = -1;
 export const FAULT = -2;
 
-/** Bytes taken at a time into the block of a head that came in pieces, so that a body behind it is not copied along. */
-const PIECE_BYTES = 2048;
+/** Bytes copied at a time into the block of a head, so that a long body behind it is not copied along. */
+const PIECE_BYTES = 1000;
 
 /** Where a decoder stands, for timeouts and shutdown. */
 export type DecoderPhase = 'idle' | 'head' | 'body' | 'tunnel' | 'failed';
 
 /**
  * What request and response decoders share: heads and trailers out of any split of the bytes, bodies passed on
- * without copying, limits, pausing. A head that lies whole in one chunk is parsed in place; otherwise its pieces
- * gather in the block of the field table. Every byte is looked at a bounded number of times.
+ * without copying, limits, pausing. A head is copied into the block of its field table and parsed there, whether it came
+ * whole or in pieces; every byte is looked at a bounded number of times.
  */
 export abstract class MessageDecoder {
   protected readonly limits: Http1Limits;
@@ -70,12 +71,8 @@ export abstract class MessageDecoder {
   #inTrailers = false;
   #startLineDone = false;
   #emptyLineSkipped = false;
-  /** Whether the block's earlier pieces are in the table's storage already. */
-  #partial = false;
   /** Start of the first line not parsed yet, from the start of the block. */
   #lineAt = 0;
-  /** Up to where the block was searched for a line end. */
-  #searchAt = 0;
   /** Bytes of the body or of the chunk still to come. */
   #remaining = 0;
   /** Body bytes as transmitted before `#mark`. */
@@ -246,10 +243,10 @@ export abstract class MessageDecoder {
   protected abstract readonly startLineRule: Http1Rule;
   /** Resets and returns the head that the next message fills. */
   protected abstract takeHead(): MessageHead;
-  /** Parses the start line at `pos`; positions stored count from `base`. @returns the position after it, MORE or FAULT */
-  protected abstract readStartLine(bytes: Buffer, base: number, pos: number, end: number): number;
+  /** Parses the start line of the block at `pos`. @returns the position after it, MORE or FAULT */
+  protected abstract readStartLine(bytes: Buffer, pos: number, end: number): number;
   /** Looks at a line of the role's own framing fields (Host, Expect). */
-  protected abstract readRoleField(id: number, bytes: Buffer, base: number, start: number, end: number): Http1Rule | undefined;
+  protected abstract readRoleField(id: number, bytes: Buffer, start: number, end: number): Http1Rule | undefined;
   /** Decides the framing and tells the sink, by `deliver`. @returns the rule that the head as a whole breaks */
   protected abstract finishHead(): Http1Rule | undefined;
 
@@ -311,7 +308,6 @@ export abstract class MessageDecoder {
     this.upgradeLine = -1;
     this.#inTrailers = false;
     this.#startLineDone = false;
-    this.#partial = false;
     this.#lineAt = 0;
   }
 
@@ -321,34 +317,19 @@ export abstract class MessageDecoder {
     this.table = this.#trailers;
     this.#inTrailers = true;
     this.#startLineDone = true;
-    this.#partial = false;
     this.#lineAt = 0;
     this.#state = TRAILERS;
   }
 
   #readBlock(chunk: Buffer, pos: number, end: number): number {
     const table = this.table;
-    if (pos >= end) return pos;
-    if (!this.#partial) {
-      const next = this.#scan(chunk, pos, pos, end);
-      const size = (next < 0 ? end : next) - pos;
-      if (next === FAULT || this.#exceeds(size)) return this.#report(this.#faultRule, this.#faultOffset, pos);
-      table.appendBlock(chunk, pos, pos + size);
-      if (next >= 0) return this.#blockDone(next);
-      this.#partial = true;
-      this.#searchAt = size;
-      return end;
-    }
     while (pos < end) {
       const before = table.blockLength;
       const piece = Math.min(end, pos + PIECE_BYTES);
       table.appendBlock(chunk, pos, piece);
-      const block = table.block;
       const size = table.blockLength;
-      let at = this.#searchAt;
-      while (at < size && ENDS_LINE[block[at] as number] === 0) at++;
-      this.#searchAt = size;
-      const next = at === size ? MORE : this.#scan(block, 0, this.#lineAt, size);
+      // of a line that began in an earlier piece, only the new bytes are searched for its end
+      const next = this.#lineAt < before && !hasLineEnd(table.block, before, size) ? MORE : this.#scan(this.#lineAt, size);
       if (next === FAULT || this.#exceeds(next < 0 ? size : next)) return this.#report(this.#faultRule, this.#faultOffset, pos);
       if (next >= 0) {
         table.truncateBlock(next);
@@ -376,7 +357,6 @@ export abstract class MessageDecoder {
   }
 
   #blockDone(pos: number): number {
-    this.#partial = false;
     if (this.#inTrailers) {
       this.#state = COMPLETE;
       if (this.table.length > 0) this.#sink.onTrailers(this.table);
@@ -388,60 +368,67 @@ export abstract class MessageDecoder {
     return rule === undefined ? pos : this.#report(rule, this.table.blockLength, pos);
   }
 
-  /** Parses the lines of a block from `pos`; `base` is where the block begins in `bytes`. @returns its end, MORE or FAULT */
-  #scan(bytes: Buffer, base: number, pos: number, end: number): number {
+  /** Parses lines of the block from `pos`. @returns the position after the empty line, MORE or FAULT */
+  #scan(pos: number, end: number): number {
+    const table = this.table;
+    const bytes = table.block;
     if (!this.#startLineDone) {
-      const next = this.readStartLine(bytes, base, pos, end);
+      const next = this.readStartLine(bytes, pos, end);
       if (next < 0) return next;
       this.#startLineDone = true;
-      this.#lineAt = next - base;
+      this.#lineAt = next;
       pos = next;
     }
-    const table = this.table;
+    const view = table.blockView;
     const maxLines = this.#inTrailers ? this.limits.maxTrailers : this.limits.maxHeaders;
-    for (;;) {
+    while (pos < end) {
       const lineStart = pos;
-      let hash = 0;
-      let lower = 0;
-      while (pos < end && (lower = TOKEN_LOWER[bytes[pos] as number] as number) !== 0) {
-        hash = (Math.imul(hash, NAME_HASH_FACTOR) + lower) | 0;
-        pos++;
-      }
-      if (pos >= end) return MORE;
-      const nameEnd = pos;
-      const stop = bytes[pos] as number;
-      if (stop !== 58 || nameEnd === lineStart) {
-        if (stop !== 13 || nameEnd !== lineStart) return this.fail(badName(stop, pos === lineStart), pos - base);
+      let octet = bytes[pos] as number;
+      if (octet === 13) {
         if (pos + 1 >= end) return MORE;
-        return bytes[pos + 1] === 10 ? pos + 2 : this.fail('line-end', pos - base);
+        return bytes[pos + 1] === 10 ? pos + 2 : this.fail('line-end', pos);
       }
-      pos++;
-      let octet = 0;
+      const nameEnd = findColon(bytes, view, pos, end);
+      if (nameEnd < 0) return this.#nameFault(bytes, lineStart, end);
+      const handle = nameEnd === lineStart ? -1 : findName(bytes, view, lineStart, nameEnd);
+      if (handle < 0) return this.#nameFault(bytes, lineStart, end);
+      pos = nameEnd + 1;
       while (pos < end && ((octet = bytes[pos] as number) === 32 || octet === 9)) pos++;
       const valueStart = pos;
-      while (pos < end && FIELD_VALUE[bytes[pos] as number] === 1) pos++;
+      pos = skipValue(bytes, view, pos, end);
       if (pos >= end) return MORE;
-      if (bytes[pos] !== 13) return this.fail(bytes[pos] === 10 ? 'line-end' : 'field-value', pos - base);
+      if (bytes[pos] !== 13) return this.fail(bytes[pos] === 10 ? 'line-end' : 'field-value', pos);
       if (pos + 1 >= end) return MORE;
-      if (bytes[pos + 1] !== 10) return this.fail('line-end', pos - base);
+      if (bytes[pos + 1] !== 10) return this.fail('line-end', pos);
       let valueEnd = pos;
       while (valueEnd > valueStart && ((octet = bytes[valueEnd - 1] as number) === 32 || octet === 9)) valueEnd--;
-      if (table.length >= maxLines) return this.fail(this.#inTrailers ? 'trailer-size' : 'head-lines', lineStart - base);
-      const id = findKnownName(bytes, lineStart, nameEnd, hash);
-      const name = id === 0 ? internName(bytes, lineStart, nameEnd, hash) : (KNOWN_NAMES[id] as string);
+      if (table.length >= maxLines) return this.fail(this.#inTrailers ? 'trailer-size' : 'head-lines', lineStart);
+      const id = nameIdOf(handle);
       if (id !== 0) {
         const rule = this.#inTrailers
           ? (id <= LAST_FORBIDDEN_TRAILER ? 'trailer-field' : undefined)
-          : (id <= FIELD_EXPECT ? this.#readFramingField(id, bytes, base, valueStart, valueEnd) : undefined);
-        if (rule !== undefined) return this.fail(rule, lineStart - base);
+          : (id <= FIELD_EXPECT ? this.#readFramingField(id, bytes, valueStart, valueEnd) : undefined);
+        if (rule !== undefined) return this.fail(rule, lineStart);
       }
-      table.push(id, name, lineStart - base, nameEnd - base, valueStart - base, valueEnd - base);
+      table.push(id, nameOf(handle), lineStart, nameEnd, valueStart, valueEnd);
       pos += 2;
-      this.#lineAt = pos - base;
+      this.#lineAt = pos;
     }
+    return MORE;
   }
 
-  #readFramingField(id: number, bytes: Buffer, base: number, start: number, end: number): Http1Rule | undefined {
+  /** What is wrong with a line whose name has not been accepted; MORE when nothing is so far. */
+  #nameFault(bytes: Buffer, lineStart: number, end: number): number {
+    let at = lineStart;
+    while (at < end && TOKEN_LOWER[bytes[at] as number] !== 0) at++;
+    if (at === end) return MORE;
+    const octet = bytes[at] as number;
+    if (octet === 10) return this.fail('line-end', at);
+    if (octet !== 32 && octet !== 9) return this.fail('field-name', at);
+    return this.fail(at === lineStart ? 'obs-fold' : 'field-name-space', at);
+  }
+
+  #readFramingField(id: number, bytes: Buffer, start: number, end: number): Http1Rule | undefined {
     switch (id) {
       case FIELD_CONTENT_LENGTH: {
         if (this.length >= 0) return 'length-repeated';
@@ -467,28 +454,10 @@ export abstract class MessageDecoder {
         this.upgradeLine = this.table.length;
         return undefined;
       default:
-        return this.readRoleField(id, bytes, base, start, end);
+        return this.readRoleField(id, bytes, start, end);
     }
   }
 
   /** Names listed by Connection, of the head under way. */
   protected abstract readonly connectionNames: string[];
-}
-
-/** Octets at which a line that came in pieces is parsed: LF, and every control that no line may have. */
-const ENDS_LINE: Uint8Array = lineEnds();
-
-function lineEnds(): Uint8Array {
-  const table = new Uint8Array(256);
-  table.fill(1, 0, 32);
-  table[9] = 0;
-  table[13] = 0;
-  table[127] = 1;
-  return table;
-}
-
-function badName(octet: number, first: boolean): Http1Rule {
-  if (octet === 10) return 'line-end';
-  if (octet !== 32 && octet !== 9) return 'field-name';
-  return first ? 'obs-fold' : 'field-name-space';
 }

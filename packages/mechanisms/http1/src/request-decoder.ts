@@ -67,14 +67,14 @@ export class RequestDecoder extends MessageDecoder {
     return head;
   }
 
-  protected readStartLine(bytes: Buffer, base: number, pos: number, end: number): number {
+  protected readStartLine(bytes: Buffer, pos: number, end: number): number {
     const head = this.#current;
     let at = pos;
     if (at + 3 < end && bytes[at] === 71 && bytes[at + 1] === 69 && bytes[at + 2] === 84 && bytes[at + 3] === 32) {
       head.method = 'GET';
       at += 4;
     } else {
-      at = this.#readMethod(bytes, base, pos, end);
+      at = this.#readMethod(bytes, pos, end);
       if (at < 0) return at;
     }
     const targetStart = at;
@@ -92,75 +92,75 @@ export class RequestDecoder extends MessageDecoder {
         if (queryAt >= 0 && !strict) continue;
         const digits = countEscapeDigits(bytes, at, end);
         if (digits === 2) continue;
-        return at + 1 + digits >= end ? MORE : this.fail('target-escape', at - base);
+        return at + 1 + digits >= end ? MORE : this.fail('target-escape', at);
       }
       // the brackets of an IPv6 host in an absolute target are no part of the path: what is there is checked later
       if ((kind === TARGET_BARE && (!strict || form !== TARGET_ORIGIN)) || (kind === TARGET_BARE_QUERY && queryAt >= 0 && !strict)) continue;
       break;
     }
-    if (at - targetStart > this.limits.maxUriBytes) return this.fail('uri-length', at - base);
+    if (at - targetStart > this.limits.maxUriBytes) return this.fail('uri-length', at);
     if (at >= end) return MORE;
     const stop = bytes[at] as number;
     if (stop !== 32) {
-      return this.fail(stop === 35 ? 'target-fragment' : stop === 10 ? 'line-end' : stop === 13 ? 'request-line' : 'target', at - base);
+      return this.fail(stop === 35 ? 'target-fragment' : stop === 10 ? 'line-end' : stop === 13 ? 'request-line' : 'target', at);
     }
-    if (at === targetStart) return this.fail('request-line', at - base);
+    if (at === targetStart) return this.fail('request-line', at);
     head.targetForm = form;
-    this.#targetStart = targetStart - base;
-    this.#targetEnd = at - base;
+    this.#targetStart = targetStart;
+    this.#targetEnd = at;
     this.#queryAt = queryAt < 0 ? -1 : queryAt - targetStart;
-    return this.#readVersion(bytes, base, at + 1, end);
+    return this.#readVersion(bytes, at + 1, end);
   }
 
   /** @returns the position after the blank behind the method */
-  #readMethod(bytes: Buffer, base: number, pos: number, end: number): number {
+  #readMethod(bytes: Buffer, pos: number, end: number): number {
     let at = pos;
     while (at < end && TOKEN_LOWER[bytes[at] as number] !== 0) at++;
-    if (at - pos > MAX_METHOD_BYTES) return this.fail('method-unknown', at - base);
+    if (at - pos > MAX_METHOD_BYTES) return this.fail('method-unknown', at);
     if (at >= end) return MORE;
-    if (bytes[at] !== 32) return this.fail(bytes[at] === 10 ? 'line-end' : bytes[at] === 13 ? 'request-line' : 'method', at - base);
-    if (at === pos) return this.fail('request-line', at - base);
+    if (bytes[at] !== 32) return this.fail(bytes[at] === 10 ? 'line-end' : bytes[at] === 13 ? 'request-line' : 'method', at);
+    if (at === pos) return this.fail('request-line', at);
     const method = findMethod(bytes, pos, at);
     if (method !== undefined) {
       this.#current.method = method;
       return at + 1;
     }
-    if (bytes[pos] === 80 && at - pos === 3 && bytes[pos + 1] === 82 && bytes[pos + 2] === 73) return this.#readPreface(bytes, base, pos, end);
-    if (!this.limits.allowCustomMethods) return this.fail('method-unknown', pos - base);
+    if (bytes[pos] === 80 && at - pos === 3 && bytes[pos + 1] === 82 && bytes[pos + 2] === 73) return this.#readPreface(bytes, pos, end);
+    if (!this.limits.allowCustomMethods) return this.fail('method-unknown', pos);
     this.#current.method = bytes.latin1Slice(pos, at);
     return at + 1;
   }
 
   /** `PRI * HTTP/2.0` CR LF: the client assumes HTTP/2 (RFC 9113 §3.4). */
-  #readPreface(bytes: Buffer, base: number, pos: number, end: number): number {
+  #readPreface(bytes: Buffer, pos: number, end: number): number {
     const preface = 'PRI * HTTP/2.0\r\n';
     for (let i = 0; i < preface.length; i++) {
       if (pos + i >= end) return MORE;
-      if (bytes[pos + i] !== preface.charCodeAt(i)) return this.fail('method-unknown', pos - base);
+      if (bytes[pos + i] !== preface.charCodeAt(i)) return this.fail('method-unknown', pos);
     }
-    return this.fail('http2-preface', pos - base);
+    return this.fail('http2-preface', pos);
   }
 
-  #readVersion(bytes: Buffer, base: number, pos: number, end: number): number {
+  #readVersion(bytes: Buffer, pos: number, end: number): number {
     for (let i = 0; i < 5; i++) {
       if (pos + i >= end) return MORE;
-      if (bytes[pos + i] !== HTTP_1[i]) return this.fail(bytes[pos + i] === 32 ? 'request-line' : 'version', pos + i - base);
+      if (bytes[pos + i] !== HTTP_1[i]) return this.fail(bytes[pos + i] === 32 ? 'request-line' : 'version', pos + i);
     }
     const at = pos + 5;
-    if (at + 3 > end) return hasLineFeed(bytes, at, end) ? this.fail('version', at - base) : MORE;
+    if (at + 3 > end) return hasLineFeed(bytes, at, end) ? this.fail('version', at) : MORE;
     const major = (bytes[at] as number) - 48;
     const minor = (bytes[at + 2] as number) - 48;
-    if (bytes[at + 1] !== 46 || major < 0 || major > 9 || minor < 0 || minor > 9) return this.fail('version', at - base);
+    if (bytes[at + 1] !== 46 || major < 0 || major > 9 || minor < 0 || minor > 9) return this.fail('version', at);
     if (at + 3 >= end) return MORE;
-    if (bytes[at + 3] !== 13) return this.fail(bytes[at + 3] === 10 ? 'line-end' : 'version', at + 3 - base);
+    if (bytes[at + 3] !== 13) return this.fail(bytes[at + 3] === 10 ? 'line-end' : 'version', at + 3);
     if (at + 4 >= end) return MORE;
-    if (bytes[at + 4] !== 10) return this.fail('line-end', at + 4 - base);
-    if (major !== 1 || minor > 1) return this.fail('version-unsupported', at - base);
+    if (bytes[at + 4] !== 10) return this.fail('line-end', at + 4);
+    if (major !== 1 || minor > 1) return this.fail('version-unsupported', at);
     this.#current.minorVersion = minor as 0 | 1;
     return at + 5;
   }
 
-  protected readRoleField(id: number, bytes: Buffer, _base: number, start: number, end: number): Http1Rule | undefined {
+  protected readRoleField(id: number, bytes: Buffer, start: number, end: number): Http1Rule | undefined {
     if (id === FIELD_HOST) {
       if (this.#hostLine >= 0) return 'host-repeated';
       this.#hostLine = this.table.length;

@@ -62,42 +62,42 @@ export class ResponseDecoder extends MessageDecoder {
     return head;
   }
 
-  protected readStartLine(bytes: Buffer, base: number, pos: number, end: number): number {
+  protected readStartLine(bytes: Buffer, pos: number, end: number): number {
     for (let i = 0; i < 7; i++) {
       if (pos + i >= end) return MORE;
-      if (bytes[pos + i] !== HTTP_1_DOT[i]) return this.fail(i === 5 ? 'version-unsupported' : 'status-line', pos + i - base);
+      if (bytes[pos + i] !== HTTP_1_DOT[i]) return this.fail(i === 5 ? 'version-unsupported' : 'status-line', pos + i);
     }
     let at = pos + 7;
-    if (at + 5 >= end) return this.#shortStatusLine(bytes, base, at, end);
+    if (at + 5 >= end) return this.#shortStatusLine(bytes, at, end);
     const minor = (bytes[at] as number) - 48;
-    if (minor !== 0 && minor !== 1) return this.fail('version-unsupported', at - base);
-    if (bytes[at + 1] !== 32) return this.fail('status-line', at + 1 - base);
+    if (minor !== 0 && minor !== 1) return this.fail('version-unsupported', at);
+    if (bytes[at + 1] !== 32) return this.fail('status-line', at + 1);
     const hundreds = (bytes[at + 2] as number) - 48;
     const tens = (bytes[at + 3] as number) - 48;
     const ones = (bytes[at + 4] as number) - 48;
-    if (hundreds < 0 || hundreds > 9 || tens < 0 || tens > 9 || ones < 0 || ones > 9) return this.fail('status-line', at + 2 - base);
-    if (hundreds < 1 || hundreds > 5) return this.fail('status', at + 2 - base);
+    if (hundreds < 0 || hundreds > 9 || tens < 0 || tens > 9 || ones < 0 || ones > 9) return this.fail('status-line', at + 2);
+    if (hundreds < 1 || hundreds > 5) return this.fail('status', at + 2);
     const head = this.#current;
     head.minorVersion = minor as 0 | 1;
     head.status = hundreds * 100 + tens * 10 + ones;
     at += 5;
     // The blank before an absent reason is often left out; no other reading is possible, and the line is written anew.
     if (bytes[at] === 32) at++;
-    else if (bytes[at] !== 13) return this.fail('status-line', at - base);
+    else if (bytes[at] !== 13) return this.fail('status-line', at);
     const reasonStart = at;
     while (at < end && FIELD_VALUE[bytes[at] as number] === 1) at++;
     if (at >= end) return MORE;
-    if (bytes[at] !== 13) return this.fail(bytes[at] === 10 ? 'line-end' : 'status-line', at - base);
+    if (bytes[at] !== 13) return this.fail(bytes[at] === 10 ? 'line-end' : 'status-line', at);
     if (at + 1 >= end) return MORE;
-    if (bytes[at + 1] !== 10) return this.fail('line-end', at + 1 - base);
-    this.#reasonStart = reasonStart - base;
-    this.#reasonEnd = at - base;
+    if (bytes[at + 1] !== 10) return this.fail('line-end', at + 1);
+    this.#reasonStart = reasonStart;
+    this.#reasonEnd = at;
     return at + 2;
   }
 
   /** Fewer bytes than `1 200` and one more: wait, unless the line has ended. */
-  #shortStatusLine(bytes: Uint8Array, base: number, at: number, end: number): number {
-    for (let i = at; i < end; i++) if ((bytes[i] as number) < 32) return this.fail('status-line', i - base);
+  #shortStatusLine(bytes: Uint8Array, at: number, end: number): number {
+    for (let i = at; i < end; i++) if ((bytes[i] as number) < 32) return this.fail('status-line', i);
     return MORE;
   }
 
