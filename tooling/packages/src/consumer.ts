@@ -30,7 +30,8 @@ export async function consume(
     }`,
   };
   for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text);
-  await run('npm', ['install', '--no-audit', '--no-fund', '--no-package-lock'], directory);
+  const patient = ['--fetch-timeout=20000', '--fetch-retries=4']; // npm waits five minutes for a silent registry
+  await run('npm', ['install', '--no-audit', '--no-fund', '--no-package-lock', ...patient], directory);
 
   const faults: string[] = [];
   for (const resolution of [
