@@ -170,7 +170,8 @@ export class FieldTable implements MutableHeaders {
   #move(from: number, to: number): void {
     this.#names[to] = this.#names[from] as string;
     this.#values[to] = this.#values[from];
-    this.#spans.copyWithin(to * STRIDE, from * STRIDE, (from + 1) * STRIDE);
+    const spans = this.#spans;
+    for (let i = 0; i < STRIDE; i++) spans[to * STRIDE + i] = spans[from * STRIDE + i] as number;
   }
 
   #truncate(length: number): number {

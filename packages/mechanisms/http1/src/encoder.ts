@@ -51,6 +51,13 @@ const BAD_REASON = fault('reason', 'The outgoing reason phrase has a control cha
 const BAD_FRAMING = fault('framing', 'The framing does not fit the message: no body for 1xx, 204, 304, HEAD and CONNECT; an end for every other; chunked for HTTP/1.1 only; close-delimited with Connection: close only.');
 const BAD_UPGRADE = fault('upgrade', 'Connection: upgrade needs the protocols (RFC 9110 §7.8).');
 
+const VERSION_AND_HOST: Buffer = Buffer.from(' HTTP/1.1\r\nHost: ', 'latin1');
+const CONTENT_LENGTH: Buffer = Buffer.from('Content-Length: ', 'latin1');
+const CHUNKED: Buffer = Buffer.from('Transfer-Encoding: chunked\r\n', 'latin1');
+const CLOSE: Buffer = Buffer.from('Connection: close\r\n', 'latin1');
+const KEEP_ALIVE: Buffer = Buffer.from('Connection: keep-alive\r\n', 'latin1');
+const UPGRADE: Buffer = Buffer.from('Connection: upgrade\r\nUpgrade: ', 'latin1');
+
 /** `HTTP/1.1 100 Continue` with its empty line. Do not change it: it is shared. */
 export const CONTINUE_RESPONSE: Buffer = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n', 'latin1');
 
@@ -72,7 +79,7 @@ export function writeRequestHead(
   out.latin1(method);
   out.latin1(' ');
   out.latin1(target);
-  out.latin1(' HTTP/1.1\r\nHost: ');
+  out.bytes(VERSION_AND_HOST);
   out.latin1(authority);
   out.crlf();
   fields.writeLines(out);
@@ -119,22 +126,22 @@ export function writeResponseHead(
 }
 
 function writeLength(out: ByteWriter, length: number): void {
-  out.latin1('Content-Length: ');
+  out.bytes(CONTENT_LENGTH);
   out.decimal(length);
   out.crlf();
 }
 
 function writeFraming(out: ByteWriter, framing: OutgoingFraming): void {
-  if (framing.bodyKind === BODY_CHUNKED) out.latin1('Transfer-Encoding: chunked\r\n');
+  if (framing.bodyKind === BODY_CHUNKED) out.bytes(CHUNKED);
   switch (framing.connection) {
     case CONNECTION_CLOSE:
-      out.latin1('Connection: close\r\n');
+      out.bytes(CLOSE);
       break;
     case CONNECTION_KEEP_ALIVE:
-      out.latin1('Connection: keep-alive\r\n');
+      out.bytes(KEEP_ALIVE);
       break;
     case CONNECTION_UPGRADE:
-      out.latin1('Connection: upgrade\r\nUpgrade: ');
+      out.bytes(UPGRADE);
       out.latin1(framing.upgrade as string);
       out.crlf();
       break;
