@@ -1,5 +1,11 @@
 import { create } from '@bufbuild/protobuf';
-import { status, type Server, type ServerUnaryCall, type ServerWritableStream, type sendUnaryData } from '@grpc/grpc-js';
+import {
+  status,
+  type Server,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type sendUnaryData,
+} from '@grpc/grpc-js';
 import { grpcService } from '@tulle/xds-proto/grpc';
 import type { Ca, IssuedSvid } from './ca.ts';
 import { CaError, type CaRefusal } from './errors.ts';
@@ -37,7 +43,8 @@ export interface CaService {
 
 /** What the caller of a refused call is told. Of a token only that it was refused: why is in the CA's log. */
 function answerFor(error: unknown): { code: status; details: string } {
-  if (!(error instanceof CaError)) return { code: status.INTERNAL, details: 'the CA failed; its log has the reason' };
+  if (!(error instanceof CaError))
+    return { code: status.INTERNAL, details: 'the CA failed; its log has the reason' };
   switch (error.reason) {
     case 'token-malformed':
     case 'token-unknown':
@@ -72,24 +79,32 @@ export function addCaService(server: Server, ca: Ca, options: CaServiceOptions):
     const id = options.callerIdentity(call);
     if (id !== undefined) return id;
     options.onRefused?.(method, 'no-identity');
-    throw new CaError('no-identity', `${method} needs a client certificate of this mesh; join with a token first`);
+    throw new CaError(
+      'no-identity',
+      `${method} needs a client certificate of this mesh; join with a token first`,
+    );
   };
 
-  const answer = (work: () => Promise<IssuedSvid>, callback: sendUnaryData<IssueResponse>): void => {
-    Promise.resolve()
-      .then(work)
-      .then(
-        (issued) => callback(null, issueResponse(issued)),
-        (error: unknown) => callback(answerFor(error)),
-      );
+  const answer = async (
+    work: () => Promise<IssuedSvid>,
+    reply: sendUnaryData<IssueResponse>,
+  ): Promise<void> => {
+    let issued: IssuedSvid;
+    try {
+      issued = await work();
+    } catch (error) {
+      reply(answerFor(error));
+      return;
+    }
+    reply(null, issueResponse(issued));
   };
 
   server.addService(grpcService(IdentityService), {
     attest(call: ServerUnaryCall<AttestRequest, IssueResponse>, callback: sendUnaryData<IssueResponse>) {
-      answer(() => ca.attest(call.request.joinToken, call.request.csrDer), callback);
+      void answer(() => ca.attest(call.request.joinToken, call.request.csrDer), callback);
     },
     renew(call: ServerUnaryCall<RenewRequest, IssueResponse>, callback: sendUnaryData<IssueResponse>) {
-      answer(async () => ca.renew(identityOf(call, 'Renew'), call.request.csrDer), callback);
+      void answer(async () => ca.renew(identityOf(call, 'Renew'), call.request.csrDer), callback);
     },
     watch(call: ServerWritableStream<WatchRequest, WatchResponse>) {
       try {
@@ -99,7 +114,10 @@ export function addCaService(server: Server, ca: Ca, options: CaServiceOptions):
         return;
       }
       if (watchers >= maxWatchers) {
-        call.emit('error', { code: status.RESOURCE_EXHAUSTED, details: `${maxWatchers} clients watch already; raise maxWatchers` });
+        call.emit('error', {
+          code: status.RESOURCE_EXHAUSTED,
+          details: `${maxWatchers} clients watch already; raise maxWatchers`,
+        });
         return;
       }
       watchers++;
@@ -113,7 +131,13 @@ export function addCaService(server: Server, ca: Ca, options: CaServiceOptions):
         }
         const { bundles, leafEpoch } = ca.published();
         const renewSpreadMs = Math.min(watchers * spreadMs, 600_000);
-        blocked = !call.write(create(WatchResponseSchema, { bundles: bundlesToWire(bundles), leafEpoch: BigInt(leafEpoch), renewSpreadMs }));
+        blocked = !call.write(
+          create(WatchResponseSchema, {
+            bundles: bundlesToWire(bundles),
+            leafEpoch: BigInt(leafEpoch),
+            renewSpreadMs,
+          }),
+        );
       };
       call.on('drain', () => {
         blocked = false;
@@ -150,4 +174,3 @@ function issueResponse(issued: IssuedSvid): IssueResponse {
     leafEpoch: BigInt(issued.leafEpoch),
   });
 }
-

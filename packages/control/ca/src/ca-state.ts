@@ -34,10 +34,21 @@ export async function loadState(store: SecretStore, trustDomain: string): Promis
   try {
     state = JSON.parse(text) as CaState;
   } catch (error) {
-    throw new StoreError(`the CA's ${stateName} is not JSON; restore it from a backup, or start with an empty store and join every workload again`, { cause: error });
+    throw new StoreError(
+      `the CA's ${stateName} is not JSON; restore it from a backup, or start with an empty store and join every workload again`,
+      { cause: error },
+    );
   }
-  if (state.version !== 1 || !Array.isArray(state.roots) || !Array.isArray(state.issuers) || state.roots.length === 0 || state.issuers.length === 0)
-    throw new StoreError(`the CA's ${stateName} is of another version or incomplete; restore it from a backup, or use the version of @tulle/ca that wrote it`);
+  if (
+    state.version !== 1 ||
+    !Array.isArray(state.roots) ||
+    !Array.isArray(state.issuers) ||
+    state.roots.length === 0 ||
+    state.issuers.length === 0
+  )
+    throw new StoreError(
+      `the CA's ${stateName} is of another version or incomplete; restore it from a backup, or use the version of @tulle/ca that wrote it`,
+    );
   if (state.trustDomain !== trustDomain)
     throw new StoreError(
       `the CA's store belongs to the trust domain ${JSON.stringify(state.trustDomain)}, not ${JSON.stringify(trustDomain)}; give that trust domain, or another directory`,
@@ -53,7 +64,9 @@ export async function saveState(store: SecretStore, state: CaState): Promise<voi
 export async function loadAuthority(store: SecretStore, authority: StoredAuthority): Promise<Authority> {
   const privateKeyPem = await store.read(keyName(authority.id));
   if (privateKeyPem === undefined)
-    throw new StoreError(`the CA's store lacks ${keyName(authority.id)}, the key of an authority in use; restore it from a backup`);
+    throw new StoreError(
+      `the CA's store lacks ${keyName(authority.id)}, the key of an authority in use; restore it from a backup`,
+    );
   return { certificatePem: authority.certificatePem, privateKeyPem };
 }
 
@@ -71,6 +84,9 @@ export async function mintAuthority(
 
 /** Deletes keys that no state names: of retired issuers, and of a rotation that a crash cut short. */
 export async function dropUnusedKeys(store: SecretStore, state: CaState): Promise<void> {
-  const used = new Set([...state.roots, ...state.issuers.slice(-1)].map((authority) => keyName(authority.id)));
-  for (const name of await store.list()) if (/^key-[0-9a-f]{16}\.pem$/.test(name) && !used.has(name)) await store.remove(name);
+  const used = new Set(
+    [...state.roots, ...state.issuers.slice(-1)].map((authority) => keyName(authority.id)),
+  );
+  for (const name of await store.list())
+    if (/^key-[0-9a-f]{16}\.pem$/.test(name) && !used.has(name)) await store.remove(name);
 }

@@ -1,8 +1,25 @@
 import type { TrustBundle } from '@tulle/model';
-import { certificatesOfPem, controlPlaneId, parseSpiffeId, publicKeyPin, toPem, trustDomainFault, workloadId, SpiffeIdError } from '@tulle/spiffe';
-import { dropUnusedKeys, loadAuthority, loadState, mintAuthority, saveState, type CaState, type StoredAuthority } from './ca-state.ts';
+import {
+  certificatesOfPem,
+  controlPlaneId,
+  parseSpiffeId,
+  publicKeyPin,
+  toPem,
+  trustDomainFault,
+  workloadId,
+  SpiffeIdError,
+} from '@tulle/spiffe';
+import { systemClock, type Clock } from '@tulle/time';
+import {
+  dropUnusedKeys,
+  loadAuthority,
+  loadState,
+  mintAuthority,
+  saveState,
+  type CaState,
+  type StoredAuthority,
+} from './ca-state.ts';
 import { leafSigner, validityOf, type LeafSigner } from './certificates.ts';
-import { systemClock, type CaClock } from './clock.ts';
 import { judgeCsr } from './csr-policy.ts';
 import { CaError, type CaRefusal } from './errors.ts';
 import { joinTokens, type JoinToken, type JoinTokenRequest } from './join-tokens.ts';
@@ -15,7 +32,7 @@ export interface CaOptions {
   /** `directoryStore(path)`, or `memoryStore()` where identities need not outlive the process. */
   readonly store: SecretStore;
   /** Default: the machine's clock. */
-  readonly clock?: CaClock;
+  readonly clock?: Clock;
   /** Default 10 years: replacing a root touches every peer, so it is a planned act. */
   readonly rootLifetimeMs?: number;
   /** Default 90 days; a new issuer is made when a third of it is left, so a CA that was off for weeks still has one. */
@@ -31,8 +48,19 @@ export interface CaOptions {
 }
 
 export type CaEvent =
-  | { readonly kind: 'issued'; readonly how: 'attest' | 'renew' | 'local'; readonly spiffeId: string; readonly serial: string; readonly notAfterMs: number }
-  | { readonly kind: 'refused'; readonly how: 'attest' | 'renew' | 'local' | 'watch'; readonly reason: CaRefusal; readonly detail: string }
+  | {
+      readonly kind: 'issued';
+      readonly how: 'attest' | 'renew' | 'local';
+      readonly spiffeId: string;
+      readonly serial: string;
+      readonly notAfterMs: number;
+    }
+  | {
+      readonly kind: 'refused';
+      readonly how: 'attest' | 'renew' | 'local' | 'watch';
+      readonly reason: CaRefusal;
+      readonly detail: string;
+    }
   | { readonly kind: 'token-created' | 'token-revoked'; readonly id: string; readonly spiffeId?: string }
   | { readonly kind: 'issuer-rotated'; readonly issuerId: string; readonly notAfterMs: number }
   | { readonly kind: 'leaves-rotated'; readonly leafEpoch: number }
@@ -98,7 +126,7 @@ export interface Ca {
  */
 export async function createCa(options: CaOptions): Promise<Ca> {
   const { trustDomain, store } = options;
-  const clock = options.clock ?? systemClock;
+  const clock = options.clock ?? systemClock();
   const rootLifetimeMs = options.rootLifetimeMs ?? 3650 * dayMs;
   const issuerLifetimeMs = options.issuerLifetimeMs ?? 90 * dayMs;
   const leafLifetimeMs = options.leafLifetimeMs ?? dayMs;
@@ -106,9 +134,16 @@ export async function createCa(options: CaOptions): Promise<Ca> {
   const report = options.onEvent ?? ((): void => undefined);
   const fault = trustDomainFault(trustDomain);
   if (fault !== undefined) throw new SpiffeIdError(`trustDomain ${JSON.stringify(trustDomain)}: ${fault}`);
-  if (leafLifetimeMs < 10_000) throw new RangeError(`leafLifetimeMs is ${leafLifetimeMs}; at least 10000 (10 s), so that a leaf can be renewed in time`);
-  if (issuerLifetimeMs < 3 * leafLifetimeMs) throw new RangeError(`issuerLifetimeMs is ${issuerLifetimeMs}; at least three leaf lifetimes (${3 * leafLifetimeMs}), so that issuers overlap`);
-  if (rootLifetimeMs < issuerLifetimeMs) throw new RangeError(`rootLifetimeMs is ${rootLifetimeMs}; at least the issuer's ${issuerLifetimeMs}`);
+  if (leafLifetimeMs < 10_000)
+    throw new RangeError(
+      `leafLifetimeMs is ${leafLifetimeMs}; at least 10000 (10 s), so that a leaf can be renewed in time`,
+    );
+  if (issuerLifetimeMs < 3 * leafLifetimeMs)
+    throw new RangeError(
+      `issuerLifetimeMs is ${issuerLifetimeMs}; at least three leaf lifetimes (${3 * leafLifetimeMs}), so that issuers overlap`,
+    );
+  if (rootLifetimeMs < issuerLifetimeMs)
+    throw new RangeError(`rootLifetimeMs is ${rootLifetimeMs}; at least the issuer's ${issuerLifetimeMs}`);
 
   const mintIssuer = async (root: StoredAuthority, nowMs: number): ReturnType<typeof mintAuthority> =>
     mintAuthority(store, {
@@ -121,7 +156,7 @@ export async function createCa(options: CaOptions): Promise<Ca> {
     });
 
   const create = async (): Promise<CaState> => {
-    const nowMs = clock.nowMs();
+    const nowMs = clock.epochMs();
     const root = await mintAuthority(store, {
       trustDomain,
       commonName: `${trustDomain} root`,
@@ -130,21 +165,35 @@ export async function createCa(options: CaOptions): Promise<Ca> {
       pathLength: 1,
     });
     const issuer = await mintIssuer(root.stored, nowMs);
-    const fresh: CaState = { version: 1, trustDomain, generation: 1, leafEpoch: 1, roots: [root.stored], issuers: [issuer.stored] };
+    const fresh: CaState = {
+      version: 1,
+      trustDomain,
+      generation: 1,
+      leafEpoch: 1,
+      roots: [root.stored],
+      issuers: [issuer.stored],
+    };
     await saveState(store, fresh);
     return fresh;
   };
 
   let state = (await loadState(store, trustDomain)) ?? (await create());
   await dropUnusedKeys(store, state);
-  const tokens = joinTokens({ store, trustDomain, nowMs: () => clock.nowMs(), maxTokens: options.maxTokens ?? 10_000 });
+  const tokens = joinTokens({
+    store,
+    trustDomain,
+    epochMs: () => clock.epochMs(),
+    maxTokens: options.maxTokens ?? 10_000,
+  });
   const subscribers = new Set<(publication: CaPublication) => void>();
   const lastOf = (list: readonly StoredAuthority[]): StoredAuthority => {
     const last = list.at(-1);
     if (last === undefined) throw new Error('a CA has at least one root and one issuer');
     return last;
   };
-  let signer: { readonly issuer: StoredAuthority; readonly leaf: LeafSigner; readonly issuerDer: Buffer } | undefined;
+  let signer:
+    | { readonly issuer: StoredAuthority; readonly leaf: LeafSigner; readonly issuerDer: Buffer }
+    | undefined;
   let closed = false;
 
   // Changes of state run one after the other; each writes the new state before anybody sees it.
@@ -160,12 +209,14 @@ export async function createCa(options: CaOptions): Promise<Ca> {
     for (const fn of [...subscribers]) fn(published());
   };
   const published = (): CaPublication => ({
-    bundles: [{ trustDomain, rootsPem: state.roots.map((root) => root.certificatePem), generation: state.generation }],
+    bundles: [
+      { trustDomain, rootsPem: state.roots.map((root) => root.certificatePem), generation: state.generation },
+    ],
     leafEpoch: state.leafEpoch,
   });
 
   const nextIssuer = async (newEpoch: boolean): Promise<void> => {
-    const nowMs = clock.nowMs();
+    const nowMs = clock.epochMs();
     const { stored } = await mintIssuer(lastOf(state.roots), nowMs);
     const issuers = [...state.issuers.filter((issuer) => issuer.notAfterMs + skewMs > nowMs), stored];
     await adopt({ ...state, issuers, leafEpoch: state.leafEpoch + (newEpoch ? 1 : 0) });
@@ -175,25 +226,31 @@ export async function createCa(options: CaOptions): Promise<Ca> {
   };
 
   /** When the issuer in use must have a successor: with a third of its life left, but never with less than two leaf lives. */
-  const issuerDueMs = (): number => lastOf(state.issuers).notAfterMs - Math.max(issuerLifetimeMs / 3, 2 * leafLifetimeMs);
+  const issuerDueMs = (): number =>
+    lastOf(state.issuers).notAfterMs - Math.max(issuerLifetimeMs / 3, 2 * leafLifetimeMs);
   const issuerIsDue = (): boolean => {
     // Below a root that ends first a new issuer would end no later than this one.
-    const gain = Math.min(clock.nowMs() + issuerLifetimeMs, lastOf(state.roots).notAfterMs) - lastOf(state.issuers).notAfterMs;
-    return clock.nowMs() >= issuerDueMs() && gain > leafLifetimeMs;
+    const gain =
+      Math.min(clock.epochMs() + issuerLifetimeMs, lastOf(state.roots).notAfterMs) -
+      lastOf(state.issuers).notAfterMs;
+    return clock.epochMs() >= issuerDueMs() && gain > leafLifetimeMs;
   };
-  const refreshIssuer = (): Promise<void> => exclusive(async () => (issuerIsDue() ? nextIssuer(false) : undefined));
+  const refreshIssuer = (): Promise<void> =>
+    exclusive(async () => (issuerIsDue() ? nextIssuer(false) : undefined));
 
   let cancelTimer = (): void => undefined;
   const armTimer = (): void => {
     cancelTimer();
     if (closed) return;
-    const waitMs = Math.min(Math.max(issuerDueMs() - clock.nowMs(), 1000), 6 * 3_600_000);
-    cancelTimer = clock.setTimer(() => {
+    const waitMs = Math.min(Math.max(issuerDueMs() - clock.epochMs(), 1000), 6 * 3_600_000);
+    cancelTimer = clock.setTimer(waitMs, () => {
       refreshIssuer()
         .then(() => tokens.sweep())
-        .catch((error: unknown) => report({ kind: 'rotation-failed', detail: error instanceof Error ? error.message : String(error) }))
+        .catch((error: unknown) =>
+          report({ kind: 'rotation-failed', detail: error instanceof Error ? error.message : String(error) }),
+        )
         .finally(armTimer);
-    }, waitMs);
+    });
   };
 
   const currentSigner = async (): Promise<NonNullable<typeof signer>> => {
@@ -210,14 +267,21 @@ export async function createCa(options: CaOptions): Promise<Ca> {
     });
   };
 
-  const sign = async (how: 'attest' | 'renew' | 'local', spiffeId: string, spki: Buffer): Promise<IssuedSvid> => {
+  const sign = async (
+    how: 'attest' | 'renew' | 'local',
+    spiffeId: string,
+    spki: Buffer,
+  ): Promise<IssuedSvid> => {
     // Taken first: a leaf that a rotation overtakes carries the old epoch and is renewed once more.
     const { leafEpoch } = state;
     const { issuer, leaf, issuerDer } = await currentSigner();
-    const nowMs = clock.nowMs();
+    const nowMs = clock.epochMs();
     const notAfterMs = nowMs + leafLifetimeMs;
     if (notAfterMs > issuer.notAfterMs)
-      throw new CaError('issuer-too-short', `a leaf until ${new Date(notAfterMs).toISOString()} would outlive its issuer (${new Date(issuer.notAfterMs).toISOString()}); the root ends soon and must be replaced`);
+      throw new CaError(
+        'issuer-too-short',
+        `a leaf until ${new Date(notAfterMs).toISOString()} would outlive its issuer (${new Date(issuer.notAfterMs).toISOString()}); the root ends soon and must be replaced`,
+      );
     const der = await leaf.sign({ spiffeId, spki, notBeforeMs: nowMs - skewMs, notAfterMs });
     const validity = validityOf(der);
     report({ kind: 'issued', how, spiffeId, serial: validity.serial, notAfterMs: validity.notAfterMs });
@@ -235,14 +299,18 @@ export async function createCa(options: CaOptions): Promise<Ca> {
     try {
       return await work();
     } catch (error) {
-      if (error instanceof CaError) report({ kind: 'refused', how, reason: error.reason, detail: error.message });
+      if (error instanceof CaError)
+        report({ kind: 'refused', how, reason: error.reason, detail: error.message });
       throw error;
     }
   };
   const inDomain = (spiffeId: string): string => {
     const id = parseSpiffeId(spiffeId);
     if (id.trustDomain !== trustDomain || id.path === '')
-      throw new CaError('foreign-identity', `${spiffeId} is no workload of the trust domain ${trustDomain}, which is all this CA may certify`);
+      throw new CaError(
+        'foreign-identity',
+        `${spiffeId} is no workload of the trust domain ${trustDomain}, which is all this CA may certify`,
+      );
     return id.text;
   };
 
@@ -262,7 +330,10 @@ export async function createCa(options: CaOptions): Promise<Ca> {
       const { namespace, serviceAccount } = request;
       const spiffeId = workloadId({ trustDomain, namespace, serviceAccount });
       if (spiffeId === controlPlaneId(trustDomain))
-        throw new CaError('reserved-identity', `${spiffeId} is the control plane's own identity; no workload may join as it`);
+        throw new CaError(
+          'reserved-identity',
+          `${spiffeId} is the control plane's own identity; no workload may join as it`,
+        );
       const token = await tokens.create(request, publicKeyPin(lastOf(state.roots).certificatePem));
       report({ kind: 'token-created', id: token.id, spiffeId: token.spiffeId });
       return token;
@@ -279,8 +350,10 @@ export async function createCa(options: CaOptions): Promise<Ca> {
         await tokens.spend(token, publicKeyPin(csr.spki));
         return sign('attest', token.record.spiffeId, csr.spki);
       }),
-    renew: (callerId, csrDer) => reported('renew', async () => sign('renew', callerId, judgeCsr(csrDer, inDomain(callerId)).spki)),
-    issueLocal: (spiffeId, csrDer) => reported('local', async () => sign('local', spiffeId, judgeCsr(csrDer, inDomain(spiffeId)).spki)),
+    renew: (callerId, csrDer) =>
+      reported('renew', async () => sign('renew', callerId, judgeCsr(csrDer, inDomain(callerId)).spki)),
+    issueLocal: (spiffeId, csrDer) =>
+      reported('local', async () => sign('local', spiffeId, judgeCsr(csrDer, inDomain(spiffeId)).spki)),
     rotateIssuer: () => exclusive(() => nextIssuer(true)),
     rotateLeaves: () =>
       exclusive(async () => {
@@ -288,8 +361,18 @@ export async function createCa(options: CaOptions): Promise<Ca> {
         report({ kind: 'leaves-rotated', leafEpoch: state.leafEpoch });
       }),
     status() {
-      const bare = ({ id, notBeforeMs, notAfterMs }: StoredAuthority): Omit<StoredAuthority, 'certificatePem'> => ({ id, notBeforeMs, notAfterMs });
-      return { trustDomain, generation: state.generation, leafEpoch: state.leafEpoch, roots: state.roots.map(bare), issuers: state.issuers.map(bare) };
+      const bare = ({
+        id,
+        notBeforeMs,
+        notAfterMs,
+      }: StoredAuthority): Omit<StoredAuthority, 'certificatePem'> => ({ id, notBeforeMs, notAfterMs });
+      return {
+        trustDomain,
+        generation: state.generation,
+        leafEpoch: state.leafEpoch,
+        roots: state.roots.map(bare),
+        issuers: state.issuers.map(bare),
+      };
     },
     close() {
       closed = true;

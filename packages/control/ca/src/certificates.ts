@@ -44,10 +44,18 @@ async function importKey(pem: string): Promise<webcrypto.CryptoKey> {
 
 /** Makes a root or an intermediate: EC P-256, allowed to sign, with the trust domain's own SPIFFE ID (X.509-SVID §4.1). */
 export async function makeAuthority(request: AuthorityRequest): Promise<Authority> {
-  const { X509CertificateGenerator, X509Certificate, BasicConstraintsExtension, KeyUsagesExtension, KeyUsageFlags, ...rest } = await x509();
-  const keys = (await webcrypto.subtle.generateKey(ecdsa, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair;
+  const {
+    X509CertificateGenerator,
+    X509Certificate,
+    BasicConstraintsExtension,
+    KeyUsagesExtension,
+    KeyUsageFlags,
+    ...rest
+  } = await x509();
+  const keys = await webcrypto.subtle.generateKey(ecdsa, true, ['sign', 'verify']);
   const subject = `O=Tulle, CN=${request.commonName}`;
-  const parent = request.parent === undefined ? undefined : new X509Certificate(request.parent.certificatePem);
+  const parent =
+    request.parent === undefined ? undefined : new X509Certificate(request.parent.certificatePem);
   const certificate = await X509CertificateGenerator.create({
     serialNumber: newSerial(),
     subject,
@@ -55,18 +63,24 @@ export async function makeAuthority(request: AuthorityRequest): Promise<Authorit
     notBefore: new Date(request.notBeforeMs),
     notAfter: new Date(request.notAfterMs),
     publicKey: keys.publicKey,
-    signingKey: request.parent === undefined ? keys.privateKey : await importKey(request.parent.privateKeyPem),
+    signingKey:
+      request.parent === undefined ? keys.privateKey : await importKey(request.parent.privateKeyPem),
     signingAlgorithm: ecdsa,
     extensions: [
       new BasicConstraintsExtension(true, request.pathLength, true),
       new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
       new rest.SubjectAlternativeNameExtension([{ type: 'url', value: `spiffe://${request.trustDomain}` }]),
       await rest.SubjectKeyIdentifierExtension.create(keys.publicKey),
-      await rest.AuthorityKeyIdentifierExtension.create(parent === undefined ? keys.publicKey : parent.publicKey),
+      await rest.AuthorityKeyIdentifierExtension.create(
+        parent === undefined ? keys.publicKey : parent.publicKey,
+      ),
     ],
   });
   const pkcs8 = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey);
-  return { certificatePem: toPem('CERTIFICATE', Buffer.from(certificate.rawData)), privateKeyPem: toPem('PRIVATE KEY', Buffer.from(pkcs8)) };
+  return {
+    certificatePem: toPem('CERTIFICATE', Buffer.from(certificate.rawData)),
+    privateKeyPem: toPem('PRIVATE KEY', Buffer.from(pkcs8)),
+  };
 }
 
 export interface LeafRequest {
@@ -90,7 +104,12 @@ export async function leafSigner(issuer: Authority): Promise<LeafSigner> {
   const authorityKey = await lib.AuthorityKeyIdentifierExtension.create(parent.publicKey);
   return {
     async sign(request) {
-      const publicKey = new lib.PublicKey(createPublicKey({ key: request.spki, format: 'der', type: 'spki' }).export({ format: 'der', type: 'spki' }));
+      const publicKey = new lib.PublicKey(
+        createPublicKey({ key: request.spki, format: 'der', type: 'spki' }).export({
+          format: 'der',
+          type: 'spki',
+        }),
+      );
       const certificate = await lib.X509CertificateGenerator.create({
         serialNumber: newSerial(),
         subject: '',
@@ -103,7 +122,10 @@ export async function leafSigner(issuer: Authority): Promise<LeafSigner> {
         extensions: [
           new lib.BasicConstraintsExtension(false, undefined, true),
           new lib.KeyUsagesExtension(lib.KeyUsageFlags.digitalSignature, true),
-          new lib.ExtendedKeyUsageExtension([lib.ExtendedKeyUsage.serverAuth, lib.ExtendedKeyUsage.clientAuth]),
+          new lib.ExtendedKeyUsageExtension([
+            lib.ExtendedKeyUsage.serverAuth,
+            lib.ExtendedKeyUsage.clientAuth,
+          ]),
           // Critical because the subject is empty (RFC 5280 §4.2.1.6).
           new lib.SubjectAlternativeNameExtension([{ type: 'url', value: request.spiffeId }], true),
           await lib.SubjectKeyIdentifierExtension.create(publicKey),
@@ -121,7 +143,11 @@ export function authorityId(certificatePem: string): string {
 }
 
 /** When a PEM certificate begins and ends, and its serial. */
-export function validityOf(certificateDer: Buffer): { notBeforeMs: number; notAfterMs: number; serial: string } {
+export function validityOf(certificateDer: Buffer): {
+  notBeforeMs: number;
+  notAfterMs: number;
+  serial: string;
+} {
   const { notBeforeMs, notAfterMs, serial } = readCertificate(certificateDer);
   return { notBeforeMs, notAfterMs, serial };
 }

@@ -1,7 +1,14 @@
 import { connect } from 'node:tls';
 import type { X509Certificate } from 'node:crypto';
 import type { TrustBundle } from '@tulle/model';
-import { controlPlaneId, createPeerVerifier, issuersOf, publicKeyPin, readCertificate, toPem } from '@tulle/spiffe';
+import {
+  controlPlaneId,
+  createPeerVerifier,
+  issuersOf,
+  publicKeyPin,
+  readCertificate,
+  toPem,
+} from '@tulle/spiffe';
 import { ServerRefusedError } from './mesh-channel.ts';
 
 export interface FirstContactOptions {
@@ -12,7 +19,7 @@ export interface FirstContactOptions {
   readonly pin: string;
   /** Default 10 000 ms. */
   readonly timeoutMs?: number;
-  readonly nowMs?: () => number;
+  readonly epochMs?: () => number;
 }
 
 /**
@@ -25,8 +32,18 @@ export async function firstContact(options: FirstContactOptions): Promise<TrustB
   const { host, port, trustDomain, pin } = options;
   const timeoutMs = options.timeoutMs ?? 10_000;
   const presented = await new Promise<X509Certificate[]>((resolve, reject) => {
-    const socket = connect({ host, port, minVersion: 'TLSv1.3', rejectUnauthorized: false, servername: '', ALPNProtocols: ['h2'] });
-    const timer = setTimeout(() => socket.destroy(new Error(`no TLS handshake with ${host}:${port} within ${timeoutMs} ms`)), timeoutMs);
+    const socket = connect({
+      host,
+      port,
+      minVersion: 'TLSv1.3',
+      rejectUnauthorized: false,
+      servername: '',
+      ALPNProtocols: ['h2'],
+    });
+    const timer = setTimeout(
+      () => socket.destroy(new Error(`no TLS handshake with ${host}:${port} within ${timeoutMs} ms`)),
+      timeoutMs,
+    );
     socket.once('secureConnect', () => {
       const leaf = socket.getPeerX509Certificate();
       // Ended, not cut: a cut handshake would stand in the server's log as a refusal.
@@ -41,7 +58,8 @@ export async function firstContact(options: FirstContactOptions): Promise<TrustB
     });
   });
   const [leaf, ...others] = presented;
-  if (leaf === undefined) throw new ServerRefusedError('no-certificate', `${host}:${port} sent no certificate`);
+  if (leaf === undefined)
+    throw new ServerRefusedError('no-certificate', `${host}:${port} sent no certificate`);
   const root = others.find((certificate) => pinOf(certificate) === pin);
   if (root === undefined)
     throw new ServerRefusedError(
@@ -49,13 +67,15 @@ export async function firstContact(options: FirstContactOptions): Promise<TrustB
       `${host}:${port} does not present the root that the join token pins; it is another mesh's control plane, somebody in between, or the token is older than the root`,
     );
   const bundle: TrustBundle = { trustDomain, rootsPem: [toPem('CERTIFICATE', root.raw)], generation: 0 };
-  const verdict = createPeerVerifier({ bundles: [bundle], ...(options.nowMs === undefined ? {} : { nowMs: options.nowMs }) }).verify(
-    leaf,
-    'server',
-    () => others,
-    [controlPlaneId(trustDomain)],
-  );
-  if (!verdict.ok) throw new ServerRefusedError(verdict.reason, `${host}:${port} was not believed: ${verdict.reason}: ${verdict.detail}`);
+  const verdict = createPeerVerifier({
+    bundles: [bundle],
+    ...(options.epochMs === undefined ? {} : { epochMs: options.epochMs }),
+  }).verify(leaf, 'server', () => others, [controlPlaneId(trustDomain)]);
+  if (!verdict.ok)
+    throw new ServerRefusedError(
+      verdict.reason,
+      `${host}:${port} was not believed: ${verdict.reason}: ${verdict.detail}`,
+    );
   return bundle;
 }
 

@@ -1,11 +1,25 @@
-import { Client, Metadata, status, type CallOptions, type ClientReadableStream, type ServiceError } from '@grpc/grpc-js';
+import {
+  Client,
+  Metadata,
+  status,
+  type CallOptions,
+  type ClientReadableStream,
+  type ServiceError,
+} from '@grpc/grpc-js';
 import { create } from '@bufbuild/protobuf';
 import type { IdentitySnapshot, IdentitySource } from '@tulle/model';
 import { derOfPem, readCertificate, toPem, workloadId } from '@tulle/spiffe';
+import { backoffDelayMs, systemClock, type Clock } from '@tulle/time';
 import { grpcService } from '@tulle/xds-proto/grpc';
-import { systemClock, type CaClock } from './clock.ts';
 import { firstContact } from './first-contact.ts';
-import { AttestRequestSchema, IdentityService, RenewRequestSchema, WatchRequestSchema, type IssueResponse, type WatchResponse } from './gen/tulle/ca/v1/ca_pb.ts';
+import {
+  AttestRequestSchema,
+  IdentityService,
+  RenewRequestSchema,
+  WatchRequestSchema,
+  type IssueResponse,
+  type WatchResponse,
+} from './gen/tulle/ca/v1/ca_pb.ts';
 import { createIdentityKeeper, type HeldIdentity, type Issued, type KeeperEvent } from './identity-keeper.ts';
 import { parseJoinToken } from './join-tokens.ts';
 import { joiningChannel, meshChannel, ServerRefusedError, type MeshChannel } from './mesh-channel.ts';
@@ -23,7 +37,7 @@ export interface IdentityClientOptions {
   readonly joinToken?: string;
   /** Where key and certificates are kept (0600) for a restart without the CA. Absent: only in memory. */
   readonly stateDir?: string;
-  readonly clock?: CaClock;
+  readonly clock?: Clock;
   readonly random?: () => number;
   /** Longest a call to the CA may take; default 10 000 ms. */
   readonly timeoutMs?: number;
@@ -74,20 +88,28 @@ const methods = grpcService(IdentityService);
  */
 export async function createIdentityClient(options: IdentityClientOptions): Promise<IdentityClient> {
   const { address, trustDomain } = options;
-  const clock = options.clock ?? systemClock;
+  const clock = options.clock ?? systemClock();
   const random = options.random ?? Math.random;
   const timeoutMs = options.timeoutMs ?? 10_000;
   const report = options.onEvent ?? ((): void => undefined);
   const spiffeId = workloadId(options);
   const { host, port } = splitAddress(address);
-  const nowMs = (): number => clock.nowMs();
-  const store: SecretStore | undefined = options.stateDir === undefined ? undefined : directoryStore(options.stateDir, { directory: 'not-writable' });
-  const initial = store === undefined ? undefined : await loadIdentity(store, spiffeId, nowMs(), (reason) => report({ kind: 'saved-unusable', reason }));
+  const epochMs = (): number => clock.epochMs();
+  const store: SecretStore | undefined =
+    options.stateDir === undefined
+      ? undefined
+      : directoryStore(options.stateDir, { directory: 'not-writable' });
+  const initial =
+    store === undefined
+      ? undefined
+      : await loadIdentity(store, spiffeId, epochMs(), (reason) =>
+          report({ kind: 'saved-unusable', reason }),
+        );
 
   let mesh: { client: Client; channel: MeshChannel } | undefined;
   const meshClient = (): Client => {
     if (mesh === undefined) {
-      const channel = meshChannel(trustDomain, { identity: keeper, nowMs });
+      const channel = meshChannel(trustDomain, { identity: keeper, epochMs });
       mesh = { channel, client: new Client(address, channel.credentials, channel.options) };
     }
     return mesh.client;
@@ -95,15 +117,27 @@ export async function createIdentityClient(options: IdentityClientOptions): Prom
 
   const attest = async (csrDer: Buffer): Promise<Issued> => {
     if (options.joinToken === undefined)
-      throw new JoinRefusedError(`${spiffeId} has no valid certificate and no join token; start it with a new join token`);
+      throw new JoinRefusedError(
+        `${spiffeId} has no valid certificate and no join token; start it with a new join token`,
+      );
     const token = parseJoinToken(options.joinToken);
-    if (token === undefined) throw new JoinRefusedError('the join token is not one: it has the form tulle-join-1.<id>.<secret>.<pin>; was it cut when it was copied?');
+    if (token === undefined)
+      throw new JoinRefusedError(
+        'the join token is not one: it has the form tulle-join-1.<id>.<secret>.<pin>; was it cut when it was copied?',
+      );
     try {
-      const bundle = await firstContact({ host, port, trustDomain, pin: token.pin, timeoutMs, nowMs });
-      const channel = joiningChannel(trustDomain, bundle, nowMs);
+      const bundle = await firstContact({ host, port, trustDomain, pin: token.pin, timeoutMs, epochMs });
+      const channel = joiningChannel(trustDomain, bundle, epochMs);
       const client = new Client(address, channel.credentials, channel.options);
       try {
-        return issuedFrom(await unary(client, 'attest', create(AttestRequestSchema, { joinToken: options.joinToken, csrDer }), timeoutMs));
+        return issuedFrom(
+          await unary(
+            client,
+            'attest',
+            create(AttestRequestSchema, { joinToken: options.joinToken, csrDer }),
+            timeoutMs,
+          ),
+        );
       } finally {
         client.close();
         channel.close();
@@ -112,7 +146,10 @@ export async function createIdentityClient(options: IdentityClientOptions): Prom
       if (error instanceof ServerRefusedError) throw new JoinRefusedError(error.message, { cause: error });
       const code = error instanceof Error && 'code' in error ? error.code : undefined;
       if (code === status.PERMISSION_DENIED || code === status.INVALID_ARGUMENT)
-        throw new JoinRefusedError(`the CA at ${address} gave ${spiffeId} no certificate: ${error instanceof Error ? error.message : ''}`, { cause: error });
+        throw new JoinRefusedError(
+          `the CA at ${address} gave ${spiffeId} no certificate: ${error instanceof Error ? error.message : ''}`,
+          { cause: error },
+        );
       throw error;
     }
   };
@@ -120,14 +157,16 @@ export async function createIdentityClient(options: IdentityClientOptions): Prom
   const renew = async (csrDer: Buffer): Promise<Issued> =>
     issuedFrom(await unary(meshClient(), 'renew', create(RenewRequestSchema, { csrDer }), timeoutMs));
 
-  const isValid = (held: HeldIdentity): boolean => nowMs() < held.snapshot.svid.notAfterMs;
+  const isValid = (held: HeldIdentity): boolean => epochMs() < held.snapshot.svid.notAfterMs;
   const keeper = createIdentityKeeper({
     spiffeId,
     clock,
     random,
     obtain: (csrDer, held) => (held !== undefined && isValid(held) ? renew(csrDer) : attest(csrDer)),
     ...(initial === undefined ? {} : { initial }),
-    ...(store === undefined ? {} : { save: (held: HeldIdentity): Promise<void> => saveIdentity(store, held) }),
+    ...(store === undefined
+      ? {}
+      : { save: (held: HeldIdentity): Promise<void> => saveIdentity(store, held) }),
     onEvent: report,
   });
 
@@ -138,7 +177,12 @@ export async function createIdentityClient(options: IdentityClientOptions): Prom
   const watch = (): void => {
     if (closed) return;
     const { path, requestSerialize, responseDeserialize } = methods.watch;
-    const stream = meshClient().makeServerStreamRequest(path, requestSerialize, responseDeserialize, create(WatchRequestSchema));
+    const stream = meshClient().makeServerStreamRequest(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      create(WatchRequestSchema),
+    );
     watching = stream;
     stream.on('data', (message: WatchResponse) => {
       failures = 0;
@@ -149,10 +193,10 @@ export async function createIdentityClient(options: IdentityClientOptions): Prom
       if (watching !== stream) return;
       watching = undefined;
       if (closed) return;
-      const retryInMs = Math.max(50, random() * Math.min(10_000, 250 * 2 ** Math.min(failures, 10)));
-      failures++;
+      failures = Math.min(failures + 1, 30);
+      const retryInMs = Math.max(50, backoffDelayMs(failures, { baseMs: 250, maxMs: 10_000 }, random));
       report({ kind: 'watch-ended', error, retryInMs });
-      cancelRetry = clock.setTimer(watch, retryInMs);
+      cancelRetry = clock.setTimer(retryInMs, watch);
     };
     stream.on('error', ended);
     stream.on('end', () => ended(new Error('the CA ended the stream')));
@@ -161,8 +205,8 @@ export async function createIdentityClient(options: IdentityClientOptions): Prom
 
   return {
     spiffeId,
-    current: keeper.current,
-    subscribe: keeper.subscribe,
+    current: () => keeper.current(),
+    subscribe: (listener) => keeper.subscribe(listener),
     ready: () => keeper.ready(),
     get expiresAtMs() {
       return keeper.held?.snapshot.svid.notAfterMs;
@@ -192,14 +236,22 @@ function unary<Name extends 'attest' | 'renew'>(
   timeoutMs: number,
 ): Promise<IssueResponse> {
   const method = methods[name];
-  const serialize = method.requestSerialize as (message: typeof request) => Buffer;
+  const serialize = method.requestSerialize;
   const options: CallOptions = { deadline: Date.now() + timeoutMs };
   return new Promise((resolve, reject) => {
-    client.makeUnaryRequest(method.path, serialize, method.responseDeserialize, request, new Metadata(), options, (error: ServiceError | null, answer) => {
-      if (error !== null) reject(error);
-      else if (answer === undefined) reject(new Error('the CA answered nothing'));
-      else resolve(answer);
-    });
+    client.makeUnaryRequest(
+      method.path,
+      serialize,
+      method.responseDeserialize,
+      request,
+      new Metadata(),
+      options,
+      (error: ServiceError | null, answer) => {
+        if (error !== null) reject(error);
+        else if (answer === undefined) reject(new Error('the CA answered nothing'));
+        else resolve(answer);
+      },
+    );
   });
 }
 
@@ -220,7 +272,9 @@ function issuedFrom(answer: IssueResponse): Issued {
 function splitAddress(address: string): { host: string; port: number } {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]/]+)):(\d{1,5})$/.exec(address);
   const port = Number(match?.[3]);
-  if (match === null || port < 1 || port > 65_535) throw new TypeError(`address ${JSON.stringify(address)} is not host:port, such as 127.0.0.1:15012 or [::1]:15012`);
+  if (match === null || port < 1 || port > 65_535)
+    throw new TypeError(
+      `address ${JSON.stringify(address)} is not host:port, such as 127.0.0.1:15012 or [::1]:15012`,
+    );
   return { host: match[1] ?? match[2] ?? '', port };
 }
-

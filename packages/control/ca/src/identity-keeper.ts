@@ -1,8 +1,8 @@
 import { X509Certificate, createPrivateKey } from 'node:crypto';
 import type { IdentitySnapshot, IdentitySource, TrustBundle } from '@tulle/model';
 import { certificatesOfPem, createKeyAndCsr, createPeerVerifier, identityHolder } from '@tulle/spiffe';
+import { backoffDelayMs, type Clock } from '@tulle/time';
 import type { IssuedSvid } from './ca.ts';
-import type { CaClock } from './clock.ts';
 
 /** An identity with what is needed to renew it. */
 export interface HeldIdentity {
@@ -11,10 +11,18 @@ export interface HeldIdentity {
 }
 
 /** What a CA hands out, as far as its receiver uses it. */
-export type Issued = Pick<IssuedSvid, 'certificateChainPem' | 'serial' | 'notBeforeMs' | 'notAfterMs' | 'leafEpoch' | 'bundles'>;
+export type Issued = Pick<
+  IssuedSvid,
+  'certificateChainPem' | 'serial' | 'notBeforeMs' | 'notAfterMs' | 'leafEpoch' | 'bundles'
+>;
 
 export type KeeperEvent =
-  | { readonly kind: 'renewed'; readonly serial: string; readonly notAfterMs: number; readonly leafEpoch: number }
+  | {
+      readonly kind: 'renewed';
+      readonly serial: string;
+      readonly notAfterMs: number;
+      readonly leafEpoch: number;
+    }
   | { readonly kind: 'renewal-failed'; readonly error: Error; readonly retryInMs: number }
   /** The certificate ended before it could be renewed: handshakes fail from now on. */
   | { readonly kind: 'lapsed'; readonly notAfterMs: number }
@@ -23,7 +31,7 @@ export type KeeperEvent =
 
 export interface IdentityKeeperOptions {
   readonly spiffeId: string;
-  readonly clock: CaClock;
+  readonly clock: Clock;
   /** Random number in [0, 1); default `Math.random`. */
   readonly random?: () => number;
   /** Has a request signed. An error with `permanent: true` ends the attempts while there is no identity yet. */
@@ -77,11 +85,11 @@ export function createIdentityKeeper(options: IdentityKeeperOptions): IdentityKe
     dueMs = atMs;
     if (closed) return;
     // Long waits in steps: Node's timers end at 24 days, and a machine that slept is noticed within six hours.
-    const waitMs = Math.min(Math.max(0, atMs - clock.nowMs()), 6 * 3_600_000);
-    cancelTimer = clock.setTimer(() => {
-      if (clock.nowMs() < dueMs) arm(dueMs);
+    const waitMs = Math.min(Math.max(0, atMs - clock.epochMs()), 6 * 3_600_000);
+    cancelTimer = clock.setTimer(waitMs, () => {
+      if (clock.epochMs() < dueMs) arm(dueMs);
       else void run();
-    }, waitMs);
+    });
   };
 
   const armForHalfLife = (): void => {
@@ -95,15 +103,18 @@ export function createIdentityKeeper(options: IdentityKeeperOptions): IdentityKe
     held = next;
     lapsed = false;
     source.set(next.snapshot);
-    const { save } = options;
-    if (save !== undefined) saving = saving.then(() => save(next)).catch((error: unknown) => report({ kind: 'save-failed', error: asError(error) }));
+    const { save: keep } = options;
+    if (keep !== undefined)
+      saving = saving
+        .then(() => keep(next))
+        .catch((error: unknown) => report({ kind: 'save-failed', error: asError(error) }));
   };
 
   const attempt = async (): Promise<void> => {
     const { privateKeyPem, csrDer } = await createKeyAndCsr(spiffeId);
     const issued = await options.obtain(csrDer, held);
     if (closed) return;
-    const next = heldFrom(issued, privateKeyPem, spiffeId, clock.nowMs());
+    const next = heldFrom(issued, privateKeyPem, spiffeId, clock.epochMs());
     take(next);
     const { serial, notAfterMs } = next.snapshot.svid;
     report({ kind: 'renewed', serial, notAfterMs, leafEpoch: next.leafEpoch });
@@ -117,15 +128,15 @@ export function createIdentityKeeper(options: IdentityKeeperOptions): IdentityKe
       return;
     }
     const svid = held?.snapshot.svid;
-    if (svid !== undefined && !lapsed && clock.nowMs() >= svid.notAfterMs) {
+    if (svid !== undefined && !lapsed && clock.epochMs() >= svid.notAfterMs) {
       lapsed = true;
       report({ kind: 'lapsed', notAfterMs: svid.notAfterMs });
     }
-    const capMs = backoffCapMs(svid === undefined ? undefined : svid.notAfterMs - svid.notBeforeMs);
-    const retryInMs = Math.max(50, random() * Math.min(capMs, backoffBaseMs * 2 ** Math.min(failures, 20)));
-    failures++;
+    const maxMs = backoffCapMs(svid === undefined ? undefined : svid.notAfterMs - svid.notBeforeMs);
+    failures = Math.min(failures + 1, 30);
+    const retryInMs = Math.max(50, backoffDelayMs(failures, { baseMs: backoffBaseMs, maxMs }, random));
     report({ kind: 'renewal-failed', error, retryInMs });
-    arm(clock.nowMs() + retryInMs);
+    arm(clock.epochMs() + retryInMs);
   };
 
   const run = (): Promise<void> => {
@@ -152,8 +163,8 @@ export function createIdentityKeeper(options: IdentityKeeperOptions): IdentityKe
   };
 
   const keeper: IdentityKeeper = {
-    current: source.current,
-    subscribe: source.subscribe,
+    current: () => source.current(),
+    subscribe: (listener) => source.subscribe(listener),
     get held() {
       return held;
     },
@@ -166,7 +177,7 @@ export function createIdentityKeeper(options: IdentityKeeperOptions): IdentityKe
     epochSeen(leafEpoch, spreadMs) {
       if (held === undefined || leafEpoch <= held.leafEpoch || leafEpoch <= wantedEpoch) return;
       wantedEpoch = leafEpoch;
-      const atMs = clock.nowMs() + random() * spreadMs;
+      const atMs = clock.epochMs() + random() * spreadMs;
       if (running === undefined && atMs < dueMs) arm(atMs);
     },
     async renewNow() {
@@ -192,7 +203,13 @@ const asError = (error: unknown): Error => (error instanceof Error ? error : new
 
 function sameBundles(a: readonly TrustBundle[], b: readonly TrustBundle[]): boolean {
   const text = (bundles: readonly TrustBundle[]): string =>
-    JSON.stringify(bundles.map((bundle) => [bundle.trustDomain, bundle.generation, ...bundle.rootsPem.map((pem) => pem.trim())]));
+    JSON.stringify(
+      bundles.map((bundle) => [
+        bundle.trustDomain,
+        bundle.generation,
+        ...bundle.rootsPem.map((pem) => pem.trim()),
+      ]),
+    );
   return text(a) === text(b);
 }
 
@@ -200,12 +217,30 @@ function sameBundles(a: readonly TrustBundle[], b: readonly TrustBundle[]): bool
  * Joins what a CA issued with the key it was asked for, after checking that it is what was asked for: our key, our id,
  * a chain to the roots it came with.
  */
-export function heldFrom(issued: Issued, privateKeyPem: string, spiffeId: string, nowMs: number): HeldIdentity {
+export function heldFrom(
+  issued: Issued,
+  privateKeyPem: string,
+  spiffeId: string,
+  nowMs: number,
+): HeldIdentity {
   const [leaf, ...others] = certificatesOfPem(issued.certificateChainPem);
   if (leaf === undefined) throw new Error('the CA answered without a certificate');
-  const verdict = createPeerVerifier({ bundles: issued.bundles, nowMs: () => nowMs }).verify(leaf, 'client', () => others, [spiffeId]);
-  if (!verdict.ok) throw new Error(`the CA's certificate cannot be used: ${verdict.reason}: ${verdict.detail}`);
-  if (!new X509Certificate(leaf).checkPrivateKey(createPrivateKey(privateKeyPem))) throw new Error('the certificate is for another key');
+  const verdict = createPeerVerifier({ bundles: issued.bundles, epochMs: () => nowMs }).verify(
+    leaf,
+    'client',
+    () => others,
+    [spiffeId],
+  );
+  if (!verdict.ok)
+    throw new Error(`the CA's certificate cannot be used: ${verdict.reason}: ${verdict.detail}`);
+  if (!new X509Certificate(leaf).checkPrivateKey(createPrivateKey(privateKeyPem)))
+    throw new Error('the certificate is for another key');
   const { certificateChainPem, notBeforeMs, notAfterMs, serial, bundles, leafEpoch } = issued;
-  return { snapshot: { svid: { spiffeId, certificateChainPem, privateKeyPem, notBeforeMs, notAfterMs, serial }, bundles }, leafEpoch };
+  return {
+    snapshot: {
+      svid: { spiffeId, certificateChainPem, privateKeyPem, notBeforeMs, notAfterMs, serial },
+      bundles,
+    },
+    leafEpoch,
+  };
 }

@@ -1,6 +1,13 @@
-export { createCa, type Ca, type CaEvent, type CaOptions, type CaPublication, type CaStatus, type IssuedSvid } from './ca.ts';
+export {
+  createCa,
+  type Ca,
+  type CaEvent,
+  type CaOptions,
+  type CaPublication,
+  type CaStatus,
+  type IssuedSvid,
+} from './ca.ts';
 export { addCaService, type CaService, type CaServiceOptions } from './ca-service.ts';
-export { systemClock, type CaClock } from './clock.ts';
 export { CaError, caRefusals, StoreError, type CaRefusal } from './errors.ts';
 export { firstContact, type FirstContactOptions } from './first-contact.ts';
 export {
@@ -12,8 +19,24 @@ export {
   type SignedCsr,
 } from './identity-client.ts';
 export type { HeldIdentity, Issued, KeeperEvent } from './identity-keeper.ts';
-export { parseJoinToken, type JoinToken, type JoinTokenRequest, type ParsedJoinToken } from './join-tokens.ts';
+export {
+  parseJoinToken,
+  type JoinToken,
+  type JoinTokenRequest,
+  type ParsedJoinToken,
+} from './join-tokens.ts';
 export { localIdentity, type LocalIdentity, type LocalIdentityOptions } from './local-identity.ts';
-export { meshChannel, ServerRefusedError, type MeshChannel, type MeshChannelOptions } from './mesh-channel.ts';
-export { serveMeshGrpc, type GrpcCall, type MeshGrpcServer, type MeshGrpcServerOptions } from './mesh-grpc-server.ts';
+export {
+  meshChannel,
+  ServerRefusedError,
+  type MeshChannel,
+  type MeshChannelOptions,
+} from './mesh-channel.ts';
+export { caMetrics, identityMetrics, refusalMetrics } from './metrics.ts';
+export {
+  serveMeshGrpc,
+  type GrpcCall,
+  type MeshGrpcServer,
+  type MeshGrpcServerOptions,
+} from './mesh-grpc-server.ts';
 export { directoryStore, memoryStore, type DirectoryStoreOptions, type SecretStore } from './store.ts';

@@ -75,8 +75,13 @@ export interface CheckedToken {
 }
 
 /** Tokens kept in a store, single use also when two processes share it: spending is a rename, and one of two wins. */
-export function joinTokens(options: { store: SecretStore; trustDomain: string; nowMs: () => number; maxTokens: number }): JoinTokens {
-  const { store, nowMs } = options;
+export function joinTokens(options: {
+  store: SecretStore;
+  trustDomain: string;
+  epochMs: () => number;
+  maxTokens: number;
+}): JoinTokens {
+  const { store, epochMs } = options;
 
   const read = async (name: string): Promise<TokenRecord | undefined> => {
     const text = await store.read(name);
@@ -87,41 +92,72 @@ export function joinTokens(options: { store: SecretStore; trustDomain: string; n
     for (const name of await store.list()) {
       if (!/^(token|spent)-[0-9a-f]{16}\.json$/.test(name)) continue;
       const record = await read(name);
-      if (record !== undefined && record.expiresAtMs + keepMs < nowMs()) await store.remove(name);
+      if (record !== undefined && record.expiresAtMs + keepMs < epochMs()) await store.remove(name);
     }
   };
 
   return {
     async create(request, pin) {
-      const spiffeId = workloadId({ trustDomain: options.trustDomain, namespace: request.namespace, serviceAccount: request.serviceAccount });
+      const spiffeId = workloadId({
+        trustDomain: options.trustDomain,
+        namespace: request.namespace,
+        serviceAccount: request.serviceAccount,
+      });
       const lifetimeMs = request.lifetimeMs ?? defaultLifetimeMs;
       if (!(lifetimeMs > 0 && lifetimeMs <= maxLifetimeMs))
-        throw new RangeError(`lifetimeMs is ${lifetimeMs}; a join token lives more than 0 and at most ${maxLifetimeMs} ms (24 h)`);
-      const held = (await store.list()).filter((name) => name.startsWith('token-') || name.startsWith('spent-')).length;
+        throw new RangeError(
+          `lifetimeMs is ${lifetimeMs}; a join token lives more than 0 and at most ${maxLifetimeMs} ms (24 h)`,
+        );
+      const held = (await store.list()).filter(
+        (name) => name.startsWith('token-') || name.startsWith('spent-'),
+      ).length;
       if (held >= options.maxTokens) {
         await sweep();
-        const left = (await store.list()).filter((name) => name.startsWith('token-') || name.startsWith('spent-')).length;
+        const left = (await store.list()).filter(
+          (name) => name.startsWith('token-') || name.startsWith('spent-'),
+        ).length;
         if (left >= options.maxTokens)
-          throw new CaError('too-many-tokens', `${left} join tokens are outstanding, the limit is ${options.maxTokens}; use or revoke some, or raise maxTokens`);
+          throw new CaError(
+            'too-many-tokens',
+            `${left} join tokens are outstanding, the limit is ${options.maxTokens}; use or revoke some, or raise maxTokens`,
+          );
       }
       const id = randomBytes(8).toString('hex');
       const secret = randomBytes(32);
-      const record: TokenRecord = { secretHash: hashOf(secret), spiffeId, expiresAtMs: nowMs() + lifetimeMs };
+      const record: TokenRecord = {
+        secretHash: hashOf(secret),
+        spiffeId,
+        expiresAtMs: epochMs() + lifetimeMs,
+      };
       await store.write(freshName(id), JSON.stringify(record));
-      return { token: `${prefix}.${id}.${secret.toString('base64url')}.${pin}`, id, spiffeId, expiresAtMs: record.expiresAtMs };
+      return {
+        token: `${prefix}.${id}.${secret.toString('base64url')}.${pin}`,
+        id,
+        spiffeId,
+        expiresAtMs: record.expiresAtMs,
+      };
     },
 
     async check(token) {
       const parsed = parseJoinToken(token);
-      if (parsed === undefined) throw new CaError('token-malformed', `the join token has not the form ${prefix}.<id>.<secret>.<pin>`);
+      if (parsed === undefined)
+        throw new CaError('token-malformed', `the join token has not the form ${prefix}.<id>.<secret>.<pin>`);
       const record = (await read(freshName(parsed.id))) ?? (await read(spentName(parsed.id)));
       // The comparison runs for unknown ids too, so an answer's time tells nothing about which ids exist.
       const offered = createHash('sha256').update(parsed.secret).digest();
-      const matches = timingSafeEqual(offered, record === undefined ? Buffer.alloc(32) : Buffer.from(record.secretHash, 'hex'));
-      if (record === undefined) throw new CaError('token-unknown', `join token ${parsed.id} is not known here`);
-      if (!matches) throw new CaError('token-forged', `the secret does not belong to join token ${parsed.id}`);
-      if (nowMs() >= record.expiresAtMs)
-        throw new CaError('token-expired', `join token ${parsed.id} for ${record.spiffeId} expired at ${new Date(record.expiresAtMs).toISOString()}`);
+      const matches = timingSafeEqual(
+        offered,
+        record === undefined ? Buffer.alloc(32) : Buffer.from(record.secretHash, 'hex'),
+      );
+      if (record === undefined)
+        throw new CaError('token-unknown', `join token ${parsed.id} is not known here`);
+      if (!matches)
+        throw new CaError('token-forged', `the secret does not belong to join token ${parsed.id}`);
+      if (epochMs() >= record.expiresAtMs)
+        throw new CaError(
+          'token-expired',
+          `join token ${parsed.id} for ${record.spiffeId} expired at ${new Date(record.expiresAtMs).toISOString()}`,
+        );
       return { id: parsed.id, record };
     },
 
@@ -131,7 +167,8 @@ export function joinTokens(options: { store: SecretStore; trustDomain: string; n
         return;
       }
       const spent = await read(spentName(id));
-      if (spent?.spentBy !== keyPin) throw new CaError('token-used', `join token ${id} for ${record.spiffeId} was used before`);
+      if (spent?.spentBy !== keyPin)
+        throw new CaError('token-used', `join token ${id} for ${record.spiffeId} was used before`);
     },
 
     async revoke(id) {

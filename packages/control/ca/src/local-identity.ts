@@ -1,14 +1,14 @@
 import type { IdentitySnapshot, IdentitySource } from '@tulle/model';
 import { controlPlaneId } from '@tulle/spiffe';
+import { systemClock, type Clock } from '@tulle/time';
 import type { Ca } from './ca.ts';
-import { systemClock, type CaClock } from './clock.ts';
 import { createIdentityKeeper, type KeeperEvent } from './identity-keeper.ts';
 
 export interface LocalIdentityOptions {
   /** Default the control plane's own id. */
   readonly spiffeId?: string;
   /** The clock that the CA has; default the machine's. */
-  readonly clock?: CaClock;
+  readonly clock?: Clock;
   readonly random?: () => number;
   readonly onEvent?: (event: KeeperEvent) => void;
 }
@@ -24,7 +24,7 @@ export function localIdentity(ca: Ca, options: LocalIdentityOptions = {}): Local
   const spiffeId = options.spiffeId ?? controlPlaneId(ca.trustDomain);
   const keeper = createIdentityKeeper({
     spiffeId,
-    clock: options.clock ?? systemClock,
+    clock: options.clock ?? systemClock(),
     obtain: (csrDer) => ca.issueLocal(spiffeId, csrDer),
     ...(options.random === undefined ? {} : { random: options.random }),
     ...(options.onEvent === undefined ? {} : { onEvent: options.onEvent }),
@@ -34,8 +34,8 @@ export function localIdentity(ca: Ca, options: LocalIdentityOptions = {}): Local
     keeper.epochSeen(leafEpoch, 0);
   });
   return {
-    current: keeper.current,
-    subscribe: keeper.subscribe,
+    current: () => keeper.current(),
+    subscribe: (listener) => keeper.subscribe(listener),
     ready: () => keeper.ready(),
     close() {
       unsubscribe();

@@ -25,7 +25,7 @@ export interface MeshChannelOptions {
   readonly identity: IdentitySource;
   /** Ids the server may prove; default the control plane's of the trust domain in use. */
   readonly expected?: readonly string[];
-  readonly nowMs?: () => number;
+  readonly epochMs?: () => number;
 }
 
 type Provider = experimental.CertificateProvider;
@@ -38,29 +38,39 @@ type Provider = experimental.CertificateProvider;
  */
 export function meshChannel(trustDomain: string, options: MeshChannelOptions): MeshChannel {
   const { identity } = options;
-  const followed = followIdentity(identity, options.nowMs ?? Date.now);
+  const followed = followIdentity(identity, options.epochMs ?? Date.now);
   const expected = options.expected ?? [controlPlaneId(trustDomain)];
   return {
-    credentials: experimental.createCertificateProviderChannelCredentials(followed.provider, followed.provider, {
-      checkServerIdentity: (_host, certificate) => followed.judge(chainOf(certificate), expected),
-    }),
+    credentials: experimental.createCertificateProviderChannelCredentials(
+      followed.provider,
+      followed.provider,
+      {
+        checkServerIdentity: (_host, certificate) => followed.judge(chainOf(certificate), expected),
+      },
+    ),
     options: channelOptions,
-    close: followed.close,
+    close: () => followed.close(),
   };
 }
 
 /** Credentials without a client certificate, for the call that gets the first one: only the roots are known. */
-export function joiningChannel(trustDomain: string, bundle: TrustBundle, nowMs: () => number = Date.now): MeshChannel {
-  const verifier = createPeerVerifier({ bundles: [bundle], nowMs });
+export function joiningChannel(
+  trustDomain: string,
+  bundle: TrustBundle,
+  epochMs: () => number = Date.now,
+): MeshChannel {
+  const verifier = createPeerVerifier({ bundles: [bundle], epochMs });
   const provider: Provider = {
-    addCaCertificateListener: (listener) => process.nextTick(listener, { caCertificate: Buffer.from(bundle.rootsPem.join('')) }),
+    addCaCertificateListener: (listener) =>
+      process.nextTick(listener, { caCertificate: Buffer.from(bundle.rootsPem.join('')) }),
     removeCaCertificateListener: () => undefined,
     addIdentityCertificateListener: () => undefined,
     removeIdentityCertificateListener: () => undefined,
   };
   return {
     credentials: experimental.createCertificateProviderChannelCredentials(provider, null, {
-      checkServerIdentity: (_host, certificate) => judge(verifier, chainOf(certificate), [controlPlaneId(trustDomain)]),
+      checkServerIdentity: (_host, certificate) =>
+        judge(verifier, chainOf(certificate), [controlPlaneId(trustDomain)]),
     }),
     options: channelOptions,
     close: () => undefined,
@@ -79,7 +89,10 @@ const channelOptions: ChannelOptions = {
   'grpc.max_reconnect_backoff_ms': 5_000,
 };
 
-function followIdentity(identity: IdentitySource, nowMs: () => number): {
+function followIdentity(
+  identity: IdentitySource,
+  epochMs: () => number,
+): {
   provider: Provider;
   judge(chain: readonly Buffer[], expected: readonly string[]): Error | undefined;
   close(): void;
@@ -98,12 +111,15 @@ function followIdentity(identity: IdentitySource, nowMs: () => number): {
   const tellIdentity = (listener: IdentityListener): void => {
     const snapshot = identity.current();
     if (snapshot === undefined) return;
-    listener({ certificate: Buffer.from(snapshot.svid.certificateChainPem), privateKey: Buffer.from(snapshot.svid.privateKeyPem) });
+    listener({
+      certificate: Buffer.from(snapshot.svid.certificateChainPem),
+      privateKey: Buffer.from(snapshot.svid.privateKeyPem),
+    });
   };
   const renewVerifier = (): void => {
     const snapshot = identity.current();
     if (snapshot === undefined) return;
-    if (verifier === undefined) verifier = createPeerVerifier({ bundles: snapshot.bundles, nowMs });
+    if (verifier === undefined) verifier = createPeerVerifier({ bundles: snapshot.bundles, epochMs });
     else verifier.setBundles(snapshot.bundles);
   };
   renewVerifier();
@@ -126,16 +142,27 @@ function followIdentity(identity: IdentitySource, nowMs: () => number): {
       removeIdentityCertificateListener: (listener) => void identityListeners.delete(listener),
     },
     judge: (chain, expected) =>
-      verifier === undefined ? new ServerRefusedError('no-identity', 'no trust bundle yet') : judge(verifier, chain, expected),
+      verifier === undefined
+        ? new ServerRefusedError('no-identity', 'no trust bundle yet')
+        : judge(verifier, chain, expected),
     close: unsubscribe,
   };
 }
 
-function judge(verifier: PeerVerifier, chain: readonly Buffer[], expected: readonly string[]): Error | undefined {
+function judge(
+  verifier: PeerVerifier,
+  chain: readonly Buffer[],
+  expected: readonly string[],
+): Error | undefined {
   const [leaf, ...others] = chain;
   if (leaf === undefined) return new ServerRefusedError('no-certificate', 'the server sent no certificate');
   const verdict = verifier.verify(leaf, 'server', () => others, expected);
-  return verdict.ok ? undefined : new ServerRefusedError(verdict.reason, `the server was not believed: ${verdict.reason}: ${verdict.detail}`);
+  return verdict.ok
+    ? undefined
+    : new ServerRefusedError(
+        verdict.reason,
+        `the server was not believed: ${verdict.reason}: ${verdict.detail}`,
+      );
 }
 
 /** A legacy certificate object's chain, leaf first. The root points to itself. */
@@ -147,7 +174,11 @@ interface LinkedCertificate {
 function chainOf(certificate: LinkedCertificate): Buffer[] {
   const chain: Buffer[] = [];
   const seen = new Set<LinkedCertificate>();
-  for (let next: LinkedCertificate | undefined = certificate; next !== undefined && !seen.has(next) && chain.length < 8; next = next.issuerCertificate) {
+  for (
+    let next: LinkedCertificate | undefined = certificate;
+    next !== undefined && !seen.has(next) && chain.length < 8;
+    next = next.issuerCertificate
+  ) {
     seen.add(next);
     chain.push(next.raw);
   }

@@ -2,7 +2,16 @@ import { createServer, type Server as TlsServer, type TLSSocket } from 'node:tls
 import { constants } from 'node:crypto';
 import { ServerCredentials, type Server } from '@grpc/grpc-js';
 import type { IdentitySnapshot, IdentitySource } from '@tulle/model';
-import { createPeerVerifier, issuersOf, parseSpiffeId, refusal, refusalOfError, type PeerVerifier, type Refusal, type VerifiedPeer } from '@tulle/spiffe';
+import {
+  createPeerVerifier,
+  issuersOf,
+  parseSpiffeId,
+  refusal,
+  refusalOfError,
+  type PeerVerifier,
+  type Refusal,
+  type VerifiedPeer,
+} from '@tulle/spiffe';
 import { StoreError } from './errors.ts';
 
 /** The part of a grpc-js server call that tells who called. */
@@ -20,7 +29,7 @@ export interface MeshGrpcServerOptions {
   /** `optional` (default): a client without a certificate may connect, as one that joins must; what it may call the services decide. */
   readonly clientCertificate?: 'optional' | 'required';
   /** Wall clock in milliseconds; default `Date.now`. */
-  readonly nowMs?: () => number;
+  readonly epochMs?: () => number;
   /** Handshakes that take longer are ended; default 10 000 ms. */
   readonly handshakeTimeoutMs?: number;
   /** Connections held at once; default 10 000. Past it new ones are closed at accept. */
@@ -36,7 +45,7 @@ export interface MeshGrpcServer {
   /** Connections open now, and those turned away at `maxConnections` so far. */
   stats(): { readonly connections: number; readonly dropped: number };
   /** The SPIFFE ID that the caller of a gRPC call proved, checked again now; undefined for a caller without one. */
-  callerIdentity(call: GrpcCall): string | undefined;
+  readonly callerIdentity: (call: GrpcCall) => string | undefined;
   /** Stops listening, lets calls finish for `graceMs` (default 0), then ends the connections. */
   close(graceMs?: number): Promise<void>;
 }
@@ -50,10 +59,11 @@ export interface MeshGrpcServer {
  */
 export async function serveMeshGrpc(server: Server, options: MeshGrpcServerOptions): Promise<MeshGrpcServer> {
   const { identity } = options;
-  const nowMs = options.nowMs ?? Date.now;
+  const epochMs = options.epochMs ?? Date.now;
   const first = identity.current();
-  if (first === undefined) throw new StoreError('the gRPC server has no certificate yet; wait for its identity before serving');
-  const verifier: PeerVerifier = createPeerVerifier({ bundles: first.bundles, nowMs });
+  if (first === undefined)
+    throw new StoreError('the gRPC server has no certificate yet; wait for its identity before serving');
+  const verifier: PeerVerifier = createPeerVerifier({ bundles: first.bundles, epochMs });
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   const open = new Map<TLSSocket, VerifiedPeer | undefined>();
   let dropped = 0;
@@ -72,7 +82,9 @@ export async function serveMeshGrpc(server: Server, options: MeshGrpcServerOptio
   });
   listener.maxConnections = options.maxConnections ?? 10_000;
   listener.on('drop', () => dropped++);
-  listener.on('tlsClientError', (error, socket) => refuse(undefined, refusalOfError(error), socket.remoteAddress ?? 'unknown'));
+  listener.on('tlsClientError', (error, socket) =>
+    refuse(undefined, refusalOfError(error), socket.remoteAddress ?? 'unknown'),
+  );
   listener.on('secureConnection', (socket) => {
     const from = socket.remoteAddress ?? 'unknown';
     // Before HTTP/2 has the socket, and for resets that it does not report, an error must not end the process.
@@ -80,7 +92,8 @@ export async function serveMeshGrpc(server: Server, options: MeshGrpcServerOptio
     const leaf = socket.getPeerX509Certificate();
     let peer: VerifiedPeer | undefined;
     if (leaf === undefined) {
-      if (options.clientCertificate === 'required') return refuse(socket, refusal('no-certificate', 'the client sent no certificate'), from);
+      if (options.clientCertificate === 'required')
+        return refuse(socket, refusal('no-certificate', 'the client sent no certificate'), from);
     } else {
       const verdict = verifier.verify(leaf, 'client', () => issuersOf(leaf));
       if (!verdict.ok) return refuse(socket, verdict, from);
@@ -89,7 +102,12 @@ export async function serveMeshGrpc(server: Server, options: MeshGrpcServerOptio
       socket.authorized = true;
       peer = verdict;
     }
-    if (socket.alpnProtocol !== 'h2') return refuse(socket, refusal('handshake-failed', 'the client did not offer HTTP/2 by ALPN', peer?.spiffeId), from);
+    if (socket.alpnProtocol !== 'h2')
+      return refuse(
+        socket,
+        refusal('handshake-failed', 'the client did not offer HTTP/2 by ALPN', peer?.spiffeId),
+        from,
+      );
     open.set(socket, peer);
     socket.once('close', () => open.delete(socket));
     injector.injectConnection(socket);
@@ -103,7 +121,8 @@ export async function serveMeshGrpc(server: Server, options: MeshGrpcServerOptio
       options.onBadSnapshot?.(error instanceof Error ? error : new Error(String(error)));
       return;
     }
-    for (const [socket, peer] of open) if (peer !== undefined && !verifier.stillTrusted(peer)) socket.destroy();
+    for (const [socket, peer] of open)
+      if (peer !== undefined && !verifier.stillTrusted(peer)) socket.destroy();
   });
 
   await new Promise<void>((resolve, reject) => {

@@ -20,7 +20,12 @@ export async function saveIdentity(store: SecretStore, held: HeldIdentity): Prom
  * reason told to `unusable`: joining again replaces it.
  * @throws {StoreError} when it belongs to another workload, or its file may be read by others.
  */
-export async function loadIdentity(store: SecretStore, spiffeId: string, nowMs: number, unusable: (reason: string) => void): Promise<HeldIdentity | undefined> {
+export async function loadIdentity(
+  store: SecretStore,
+  spiffeId: string,
+  nowMs: number,
+  unusable: (reason: string) => void,
+): Promise<HeldIdentity | undefined> {
   const text = await store.read(name);
   if (text === undefined) return undefined;
   try {
@@ -28,7 +33,9 @@ export async function loadIdentity(store: SecretStore, spiffeId: string, nowMs: 
     if (saved.version !== 1) throw new Error(`version ${String(saved.version)} is not known`);
     const { svid, bundles } = saved.snapshot;
     if (svid.spiffeId !== spiffeId)
-      throw new StoreError(`the state directory holds the identity of ${parseSpiffeId(svid.spiffeId).text}, not of ${spiffeId}; give each workload a state directory of its own`);
+      throw new StoreError(
+        `the state directory holds the identity of ${parseSpiffeId(svid.spiffeId).text}, not of ${spiffeId}; give each workload a state directory of its own`,
+      );
     return heldFrom({ ...svid, bundles, leafEpoch: saved.leafEpoch }, svid.privateKeyPem, spiffeId, nowMs);
   } catch (error) {
     if (error instanceof StoreError) throw error;

@@ -45,7 +45,8 @@ export interface DirectoryStoreOptions {
 
 const namePattern = /^[a-z0-9][a-z0-9.-]{0,99}$/;
 const octal = (mode: number): string => (mode & 0o7777).toString(8).padStart(4, '0');
-const isMissing = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOENT';
+const isMissing = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === 'ENOENT';
 
 /**
  * Keeps each text in a file of a directory: mode 0600 in 0700, written beside, synced and renamed, so a crash leaves
@@ -61,22 +62,31 @@ export function directoryStore(directory: string, options: DirectoryStoreOptions
   const check = async (path: string, forbiddenBits: number, wanted: string): Promise<void> => {
     const stat = await lstat(path);
     const own = process.getuid?.();
-    if (stat.isSymbolicLink()) throw new StoreError(`${path} is a symbolic link; keys are kept in real files only. Give the path it points to.`);
+    if (stat.isSymbolicLink())
+      throw new StoreError(
+        `${path} is a symbolic link; keys are kept in real files only. Give the path it points to.`,
+      );
     if ((stat.mode & forbiddenBits) !== 0)
-      throw new StoreError(`${path} has mode ${octal(stat.mode)}, which lets other users at its keys; make it ${wanted} with: chmod ${wanted} ${path}`);
+      throw new StoreError(
+        `${path} has mode ${octal(stat.mode)}, which lets other users at its keys; make it ${wanted} with: chmod ${wanted} ${path}`,
+      );
     if (own !== undefined && stat.uid !== own && own !== 0)
-      throw new StoreError(`${path} belongs to user ${stat.uid}, this process runs as ${own}; run as its owner, or give it away with: chown ${own} ${path}`);
+      throw new StoreError(
+        `${path} belongs to user ${stat.uid}, this process runs as ${own}; run as its owner, or give it away with: chown ${own} ${path}`,
+      );
   };
 
   const open_ = async (): Promise<void> => {
     await mkdir(root, { recursive: true, mode: 0o700 });
     await check(root, forbidden, options.directory === 'not-writable' ? '0755' : '0700');
     // Left by a process that died while writing. Names with a leading dot are ours only.
-    for (const name of await readdir(root)) if (/^\.[a-z0-9.-]+\.[0-9a-f]{12}\.new$/.test(name)) await rm(join(root, name), { force: true });
+    for (const name of await readdir(root))
+      if (/^\.[a-z0-9.-]+\.[0-9a-f]{12}\.new$/.test(name)) await rm(join(root, name), { force: true });
   };
 
   const fileOf = async (name: string): Promise<string> => {
-    if (!namePattern.test(name)) throw new StoreError(`${JSON.stringify(name)} is not a name for a stored text`);
+    if (!namePattern.test(name))
+      throw new StoreError(`${JSON.stringify(name)} is not a name for a stored text`);
     ready ??= open_();
     await ready.catch((error: unknown) => {
       ready = undefined;

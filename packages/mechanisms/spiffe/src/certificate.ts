@@ -1,5 +1,16 @@
 import { createHash } from 'node:crypto';
-import { cursor, DerError, readBits, readBoolean, readChildren, readDer, readOid, readSmallInteger, readTime, tag } from './der.ts';
+import {
+  cursor,
+  DerError,
+  readBits,
+  readBoolean,
+  readChildren,
+  readDer,
+  readOid,
+  readSmallInteger,
+  readTime,
+  tag,
+} from './der.ts';
 
 /** Largest certificate that is read, in bytes. An SVID has about 600; 16 KiB leaves room for RSA and long names. */
 export const maxCertificateBytes = 16_384;
@@ -125,7 +136,8 @@ function readConstraints(content: Buffer | undefined): NameConstraint[] {
   if (content === undefined) return [];
   return readChildren(content).map((subtree) => {
     const base = readChildren(subtree.content)[0];
-    if (subtree.tag !== tag.sequence || base === undefined) throw new DerError('name constraint without a base');
+    if (subtree.tag !== tag.sequence || base === undefined)
+      throw new DerError('name constraint without a base');
     const type = base.tag & 0x1f;
     return { type, uriHost: type === generalName.uri ? ia5(base.content) : '' };
   });
@@ -136,7 +148,8 @@ function readConstraints(content: Buffer | undefined): NameConstraint[] {
  * @throws {DerError} when the bytes are not one X.509 v3 certificate in strict DER.
  */
 export function readCertificate(der: Buffer): CertificateFacts {
-  if (der.length > maxCertificateBytes) throw new DerError(`certificate is larger than ${maxCertificateBytes} bytes`);
+  if (der.length > maxCertificateBytes)
+    throw new DerError(`certificate is larger than ${maxCertificateBytes} bytes`);
   const outer = cursor(readDer(der, tag.sequence).content);
   const tbs = cursor(outer.take(tag.sequence, 'certificate body').content);
   const signatureAlgorithm = outer.take(tag.sequence, 'signature algorithm');
@@ -148,17 +161,22 @@ export function readCertificate(der: Buffer): CertificateFacts {
     throw new DerError('certificate is not version 3');
   const serial = tbs.take(tag.integer, 'serial number').content;
   const innerAlgorithm = tbs.take(tag.sequence, 'inner signature algorithm');
-  if (!innerAlgorithm.bytes.equals(signatureAlgorithm.bytes)) throw new DerError('the two signature algorithms differ');
+  if (!innerAlgorithm.bytes.equals(signatureAlgorithm.bytes))
+    throw new DerError('the two signature algorithms differ');
   const issuer = tbs.take(tag.sequence, 'issuer').bytes;
   const [notBefore, notAfter, ...more] = readChildren(tbs.take(tag.sequence, 'validity').content);
-  if (notBefore === undefined || notAfter === undefined || more.length > 0) throw new DerError('validity has not two times');
+  if (notBefore === undefined || notAfter === undefined || more.length > 0)
+    throw new DerError('validity has not two times');
   const subject = tbs.take(tag.sequence, 'subject').bytes;
   const spki = tbs.take(tag.sequence, 'public key').bytes;
   tbs.takeIf(tag.contextPrimitive(1));
   tbs.takeIf(tag.contextPrimitive(2));
   const wrapped = tbs.takeIf(tag.context(3));
   tbs.end('the certificate body');
-  const extensions = wrapped === undefined ? new Map<string, Extension>() : readExtensions(readDer(wrapped.content, tag.sequence).content);
+  const extensions =
+    wrapped === undefined
+      ? new Map<string, Extension>()
+      : readExtensions(readDer(wrapped.content, tag.sequence).content);
 
   const basic = extensions.get(oid.basicConstraints);
   const basicParts = basic === undefined ? undefined : cursor(readDer(basic.value, tag.sequence).content);
@@ -170,7 +188,8 @@ export function readCertificate(der: Buffer): CertificateFacts {
   const san = extensions.get(oid.subjectAltName);
   const names = san === undefined ? { uris: [], otherTypes: [] } : readSubjectAltName(san.value);
   const constraints = extensions.get(oid.nameConstraints);
-  const constraintParts = constraints === undefined ? undefined : cursor(readDer(constraints.value, tag.sequence).content);
+  const constraintParts =
+    constraints === undefined ? undefined : cursor(readDer(constraints.value, tag.sequence).content);
   const permitted = readConstraints(constraintParts?.takeIf(tag.context(0))?.content);
   const excluded = readConstraints(constraintParts?.takeIf(tag.context(1))?.content);
   constraintParts?.end('name constraints');
@@ -189,12 +208,16 @@ export function readCertificate(der: Buffer): CertificateFacts {
     pathLength: pathLength === undefined ? undefined : readSmallInteger(pathLength.content),
     keyUsage: usage === undefined ? undefined : readBits(readDer(usage.value, tag.bitString).content),
     extendedKeyUsage:
-      extended === undefined ? undefined : readChildren(readDer(extended.value, tag.sequence).content).map((id) => readOid(id.content)),
+      extended === undefined
+        ? undefined
+        : readChildren(readDer(extended.value, tag.sequence).content).map((id) => readOid(id.content)),
     uriSans: names.uris,
     otherSanTypes: names.otherTypes,
     permitted,
     excluded,
-    unknownCritical: [...extensions.values()].filter((e) => e.critical && !understood.has(e.id)).map((e) => e.id),
+    unknownCritical: [...extensions.values()]
+      .filter((e) => e.critical && !understood.has(e.id))
+      .map((e) => e.id),
     strongSignature: signatureAlgorithms.has(readOid(algorithm.content)),
   };
 }

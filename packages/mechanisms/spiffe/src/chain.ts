@@ -17,12 +17,23 @@ export function leafFault(leaf: CertificateFacts, role: PeerRole): Refusal | und
   if (leaf.isCa || ((leaf.keyUsage ?? 0) & (keyUsage.keyCertSign | keyUsage.crlSign)) !== 0)
     return refusal('ca-leaf', 'the leaf is a CA certificate or may sign certificates', uri);
   if (uri === undefined) return refusal('no-uri-san', 'the leaf has no URI SAN');
-  if (more.length > 0) return refusal('many-uri-sans', `the leaf has ${leaf.uriSans.length} URI SANs, the first is ${quoted(uri)}`);
-  const fault = spiffeIdFault(uri) ?? (parseSpiffeId(uri).path === '' ? 'it names a trust domain, not a workload' : undefined);
+  if (more.length > 0)
+    return refusal(
+      'many-uri-sans',
+      `the leaf has ${leaf.uriSans.length} URI SANs, the first is ${quoted(uri)}`,
+    );
+  const fault =
+    spiffeIdFault(uri) ??
+    (parseSpiffeId(uri).path === '' ? 'it names a trust domain, not a workload' : undefined);
   if (fault !== undefined) return refusal('bad-spiffe-id', `${quoted(uri)}: ${fault}`, uri);
   if (leaf.unknownCritical.length > 0)
-    return refusal('bad-certificate', `critical extension ${leaf.unknownCritical.join(', ')} is not understood`, uri);
-  if (!leaf.strongSignature) return refusal('bad-certificate', 'the signature algorithm is weak or unknown', uri);
+    return refusal(
+      'bad-certificate',
+      `critical extension ${leaf.unknownCritical.join(', ')} is not understood`,
+      uri,
+    );
+  if (!leaf.strongSignature)
+    return refusal('bad-certificate', 'the signature algorithm is weak or unknown', uri);
   if (leaf.keyUsage === undefined || (leaf.keyUsage & keyUsage.digitalSignature) === 0)
     return refusal('wrong-usage', 'the leaf lacks the digitalSignature key usage', uri);
   const weak = weakKey(leaf);
@@ -72,30 +83,52 @@ function hostMatches(host: string, constraint: string): boolean {
   return wanted.startsWith('.') ? host.endsWith(wanted) && host.length > wanted.length : host === wanted;
 }
 
-function constraintFault(issuer: CertificateFacts, leaf: CertificateFacts, trustDomain: string): string | undefined {
+function constraintFault(
+  issuer: CertificateFacts,
+  leaf: CertificateFacts,
+  trustDomain: string,
+): string | undefined {
   const otherTypes = new Set(leaf.otherSanTypes);
   // A non-empty subject is a directory name too; the empty one is the two bytes of an empty SEQUENCE.
   if (leaf.subject.length > 2) otherTypes.add(generalName.directory);
-  const broken = (constraint: NameConstraint): boolean => constraint.type !== generalName.uri && otherTypes.has(constraint.type);
-  if ([...issuer.permitted, ...issuer.excluded].some(broken)) return 'it constrains names of a type that the leaf has besides its URI';
+  const broken = (constraint: NameConstraint): boolean =>
+    constraint.type !== generalName.uri && otherTypes.has(constraint.type);
+  if ([...issuer.permitted, ...issuer.excluded].some(broken))
+    return 'it constrains names of a type that the leaf has besides its URI';
   const permitted = issuer.permitted.filter((constraint) => constraint.type === generalName.uri);
   if (permitted.length > 0 && !permitted.some((constraint) => hostMatches(trustDomain, constraint.uriHost)))
     return `it may not issue for the trust domain ${trustDomain}`;
-  if (issuer.excluded.some((constraint) => constraint.type === generalName.uri && hostMatches(trustDomain, constraint.uriHost)))
+  if (
+    issuer.excluded.some(
+      (constraint) => constraint.type === generalName.uri && hostMatches(trustDomain, constraint.uriHost),
+    )
+  )
     return `the trust domain ${trustDomain} is excluded from what it may issue`;
   return undefined;
 }
 
 /** Why `issuer` may not stand above `leaf` with `below` CAs between them, or undefined. */
-function issuerFault(issuer: CertificateFacts, leaf: CertificateFacts, trustDomain: string, below: number): string | undefined {
+function issuerFault(
+  issuer: CertificateFacts,
+  leaf: CertificateFacts,
+  trustDomain: string,
+  below: number,
+): string | undefined {
   if (!issuer.isCa) return 'it is not a CA';
-  if (issuer.keyUsage !== undefined && (issuer.keyUsage & keyUsage.keyCertSign) === 0) return 'its key usages do not allow it to sign certificates';
+  if (issuer.keyUsage !== undefined && (issuer.keyUsage & keyUsage.keyCertSign) === 0)
+    return 'its key usages do not allow it to sign certificates';
   if (issuer.pathLength !== undefined && below > issuer.pathLength) return 'its path length is exceeded';
-  if (issuer.unknownCritical.length > 0) return `its critical extension ${issuer.unknownCritical.join(', ')} is not understood`;
+  if (issuer.unknownCritical.length > 0)
+    return `its critical extension ${issuer.unknownCritical.join(', ')} is not understood`;
   const weak = weakKey(issuer);
   if (weak !== undefined) return `its key is ${weak}`;
   const own = issuer.uriSans[0];
-  if (own !== undefined && (issuer.uriSans.length > 1 || spiffeIdFault(own) !== undefined || parseSpiffeId(own).trustDomain !== trustDomain))
+  if (
+    own !== undefined &&
+    (issuer.uriSans.length > 1 ||
+      spiffeIdFault(own) !== undefined ||
+      parseSpiffeId(own).trustDomain !== trustDomain)
+  )
     return 'it belongs to another trust domain';
   return constraintFault(issuer, leaf, trustDomain);
 }
@@ -109,7 +142,11 @@ export interface Chain {
   readonly notAfterMs: number;
 }
 
-function chainOf(leaf: CertificateFacts, intermediates: readonly CertificateFacts[], root: CertificateFacts): Chain {
+function chainOf(
+  leaf: CertificateFacts,
+  intermediates: readonly CertificateFacts[],
+  root: CertificateFacts,
+): Chain {
   const all = [leaf, ...intermediates, root];
   return {
     leaf,
@@ -123,7 +160,8 @@ function chainOf(leaf: CertificateFacts, intermediates: readonly CertificateFact
 /** Why a chain does not hold now, with `skewMs` of grace at both ends. */
 export function timeFault(chain: Chain, nowMs: number, skewMs: number): Refusal | undefined {
   const claimed = chain.leaf.uriSans[0];
-  if (nowMs > chain.notAfterMs + skewMs) return refusal('expired', `expired at ${new Date(chain.notAfterMs).toISOString()}`, claimed);
+  if (nowMs > chain.notAfterMs + skewMs)
+    return refusal('expired', `expired at ${new Date(chain.notAfterMs).toISOString()}`, claimed);
   if (nowMs < chain.notBeforeMs - skewMs)
     return refusal('not-yet-valid', `valid from ${new Date(chain.notBeforeMs).toISOString()}`, claimed);
   return undefined;
@@ -148,14 +186,20 @@ export function buildChain(
     if (!child.strongSignature || !child.issuer.equals(issuer.subject) || checksLeft === 0) return false;
     checksLeft--;
     try {
-      return new X509Certificate(child.der).verify(createPublicKey({ key: issuer.spki, format: 'der', type: 'spki' }));
+      return new X509Certificate(child.der).verify(
+        createPublicKey({ key: issuer.spki, format: 'der', type: 'spki' }),
+      );
     } catch {
       return false;
     }
   };
   const climb = (top: CertificateFacts, between: readonly CertificateFacts[]): Chain | undefined => {
-    for (const [issuer, isRoot] of [...roots.map((c) => [c, true] as const), ...candidates.map((c) => [c, false] as const)]) {
-      if (!isRoot && (between.length === maxIntermediates || issuer === leaf || between.includes(issuer))) continue;
+    for (const [issuer, isRoot] of [
+      ...roots.map((c) => [c, true] as const),
+      ...candidates.map((c) => [c, false] as const),
+    ]) {
+      if (!isRoot && (between.length === maxIntermediates || issuer === leaf || between.includes(issuer)))
+        continue;
       if (!signedBy(top, issuer)) continue;
       const fault = issuerFault(issuer, leaf, trustDomain, between.length);
       if (fault !== undefined) {

@@ -1,7 +1,17 @@
 import { createPublicKey, verify, type KeyObject } from 'node:crypto';
 import { keyUsage, oid, readExtensions, readSubjectAltName, type Extension } from './certificate.ts';
 import { weakKeyOf } from './chain.ts';
-import { cursor, DerError, readBits, readBoolean, readChildren, readDer, readOid, readSmallInteger, tag } from './der.ts';
+import {
+  cursor,
+  DerError,
+  readBits,
+  readBoolean,
+  readChildren,
+  readDer,
+  readOid,
+  readSmallInteger,
+  tag,
+} from './der.ts';
 
 /** Largest signing request that is read, in bytes; one with an EC key has about 250. */
 export const maxCsrBytes = 8_192;
@@ -33,7 +43,13 @@ export interface CsrFacts {
   readonly otherExtensions: readonly string[];
 }
 
-const known = new Set<string>([oid.subjectAltName, oid.basicConstraints, oid.keyUsage, oid.extKeyUsage, oid.subjectKeyId]);
+const known = new Set<string>([
+  oid.subjectAltName,
+  oid.basicConstraints,
+  oid.keyUsage,
+  oid.extKeyUsage,
+  oid.subjectKeyId,
+]);
 
 /**
  * Reads a PKCS #10 request (RFC 2986) and checks that whoever made it holds the private key.
@@ -43,12 +59,15 @@ export function readCsr(der: Buffer): CsrFacts {
   if (der.length > maxCsrBytes) throw new DerError(`the request is larger than ${maxCsrBytes} bytes`);
   const outer = cursor(readDer(der, tag.sequence).content);
   const info = outer.take(tag.sequence, 'request info');
-  const algorithm = readOid(cursor(outer.take(tag.sequence, 'signature algorithm').content).take(tag.oid, 'algorithm id').content);
+  const algorithm = readOid(
+    cursor(outer.take(tag.sequence, 'signature algorithm').content).take(tag.oid, 'algorithm id').content,
+  );
   const signature = outer.take(tag.bitString, 'signature').content;
   outer.end('the request');
 
   const parts = cursor(info.content);
-  if (readSmallInteger(parts.take(tag.integer, 'version').content) !== 0) throw new DerError('the request is not version 1');
+  if (readSmallInteger(parts.take(tag.integer, 'version').content) !== 0)
+    throw new DerError('the request is not version 1');
   parts.take(tag.sequence, 'subject');
   const spki = parts.take(tag.sequence, 'public key').bytes;
   const attributes = parts.takeIf(tag.context(0));
@@ -62,7 +81,9 @@ export function readCsr(der: Buffer): CsrFacts {
     publicKey = createPublicKey({ key: spki, format: 'der', type: 'spki' });
     signed = signature[0] === 0 && verify(hash, info.bytes, publicKey, signature.subarray(1));
   } catch (error) {
-    throw new DerError(`the public key cannot be used: ${error instanceof Error ? error.message : 'unreadable'}`);
+    throw new DerError(
+      `the public key cannot be used: ${error instanceof Error ? error.message : 'unreadable'}`,
+    );
   }
   if (!signed) throw new DerError('the signature does not match the public key');
 
@@ -70,7 +91,8 @@ export function readCsr(der: Buffer): CsrFacts {
   const san = extensions.get(oid.subjectAltName);
   const names = san === undefined ? { uris: [], otherTypes: [] } : readSubjectAltName(san.value);
   const basic = extensions.get(oid.basicConstraints);
-  const caFlag = basic === undefined ? undefined : cursor(readDer(basic.value, tag.sequence).content).takeIf(tag.boolean);
+  const caFlag =
+    basic === undefined ? undefined : cursor(readDer(basic.value, tag.sequence).content).takeIf(tag.boolean);
   const usage = extensions.get(oid.keyUsage);
   const bits = usage === undefined ? 0 : readBits(readDer(usage.value, tag.bitString).content);
   const extended = extensions.get(oid.extKeyUsage);
@@ -82,7 +104,10 @@ export function readCsr(der: Buffer): CsrFacts {
     otherSanTypes: names.otherTypes,
     wantsCa: caFlag !== undefined && readBoolean(caFlag.content),
     wantsToSign: (bits & (keyUsage.keyCertSign | keyUsage.crlSign)) !== 0,
-    extendedKeyUsage: extended === undefined ? [] : readChildren(readDer(extended.value, tag.sequence).content).map((id) => readOid(id.content)),
+    extendedKeyUsage:
+      extended === undefined
+        ? []
+        : readChildren(readDer(extended.value, tag.sequence).content).map((id) => readOid(id.content)),
     otherExtensions: [...extensions.keys()].filter((id) => !known.has(id)),
   };
 }
@@ -99,5 +124,5 @@ function requestedExtensions(attributes: Buffer | undefined): Map<string, Extens
     if (found !== undefined) throw new DerError('extensions are requested twice');
     found = readExtensions(readDer(values.content, tag.sequence).content);
   }
-  return found ?? new Map();
+  return found ?? new Map<string, Extension>();
 }

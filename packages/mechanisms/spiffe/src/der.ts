@@ -61,14 +61,18 @@ function readAt(bytes: Buffer, offset: number): { element: DerElement; next: num
   }
   const end = start + length;
   if (end > bytes.length) throw new DerError('element runs past the end');
-  return { element: { tag: identifier, bytes: bytes.subarray(offset, end), content: bytes.subarray(start, end) }, next: end };
+  return {
+    element: { tag: identifier, bytes: bytes.subarray(offset, end), content: bytes.subarray(start, end) },
+    next: end,
+  };
 }
 
 /** Reads the one element that fills `bytes`; trailing bytes are an error. */
 export function readDer(bytes: Buffer, expected?: number): DerElement {
   const { element, next } = readAt(bytes, 0);
   if (next !== bytes.length) throw new DerError('bytes left after the element');
-  if (expected !== undefined && element.tag !== expected) throw new DerError(`tag ${element.tag} where ${expected} belongs`);
+  if (expected !== undefined && element.tag !== expected)
+    throw new DerError(`tag ${element.tag} where ${expected} belongs`);
   return element;
 }
 
@@ -101,7 +105,8 @@ export function cursor(content: Buffer): DerCursor {
   return {
     take(expected, what) {
       const element = elements[at];
-      if (element === undefined || element.tag !== expected) throw new DerError(`${what} is missing or of the wrong type`);
+      if (element === undefined || element.tag !== expected)
+        throw new DerError(`${what} is missing or of the wrong type`);
       at++;
       return element;
     },
@@ -139,14 +144,16 @@ export function readOid(content: Buffer): string {
 }
 
 export function readBoolean(content: Buffer): boolean {
-  if (content.length !== 1 || (content[0] !== 0 && content[0] !== 0xff)) throw new DerError('boolean is neither 0x00 nor 0xff');
+  if (content.length !== 1 || (content[0] !== 0 && content[0] !== 0xff))
+    throw new DerError('boolean is neither 0x00 nor 0xff');
   return content[0] === 0xff;
 }
 
 /** A small non-negative INTEGER, such as a path length. */
 export function readSmallInteger(content: Buffer): number {
   if (content.length === 0 || content.length > 4) throw new DerError('integer out of range');
-  if (content.length > 1 && content[0] === 0 && (content[1] ?? 0) < 0x80) throw new DerError('integer is not minimal');
+  if (content.length > 1 && content[0] === 0 && (content[1] ?? 0) < 0x80)
+    throw new DerError('integer is not minimal');
   const value = content.readIntBE(0, content.length);
   if (value < 0) throw new DerError('integer is negative');
   return value;
@@ -155,7 +162,8 @@ export function readSmallInteger(content: Buffer): number {
 /** A BIT STRING's first 16 bits, most significant first (bit 0 is 0x8000), as key usages are numbered. */
 export function readBits(content: Buffer): number {
   const unused = content[0];
-  if (unused === undefined || unused > 7 || content.length > 3 || (content.length === 1 && unused > 0)) throw new DerError('bad bit string');
+  if (unused === undefined || unused > 7 || content.length > 3 || (content.length === 1 && unused > 0))
+    throw new DerError('bad bit string');
   const bits = ((content[1] ?? 0) << 8) | (content[2] ?? 0);
   const padding = content.length > 1 ? (content[content.length - 1] ?? 0) & ((1 << unused) - 1) : 0;
   if (padding !== 0) throw new DerError('bit string has padding bits set');
@@ -167,13 +175,21 @@ export function readTime(element: DerElement): number {
   const text = element.content.toString('latin1');
   const utc = element.tag === tag.utcTime;
   if (!utc && element.tag !== tag.generalizedTime) throw new DerError('time is of the wrong type');
-  const match = (utc ? /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/ : /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/).exec(text);
+  const match = (
+    utc ? /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/ : /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/
+  ).exec(text);
   if (match === null) throw new DerError('time is not in the form RFC 5280 requires');
   const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match.slice(1).map(Number);
   const fullYear = utc ? (year < 50 ? 2000 + year : 1900 + year) : year;
   const ms = Date.UTC(fullYear, month - 1, day, hour, minute, second);
   const back = new Date(ms);
-  if (back.getUTCMonth() !== month - 1 || back.getUTCDate() !== day || hour > 23 || minute > 59 || second > 59)
+  if (
+    back.getUTCMonth() !== month - 1 ||
+    back.getUTCDate() !== day ||
+    hour > 23 ||
+    minute > 59 ||
+    second > 59
+  )
     throw new DerError('time is not a date');
   return ms;
 }
@@ -198,7 +214,8 @@ export function writeOid(dotted: string): Buffer {
   const bytes: number[] = [];
   for (const part of [first * 40 + second, ...rest]) {
     const digits = [part % 128];
-    for (let left = Math.floor(part / 128); left > 0; left = Math.floor(left / 128)) digits.unshift(0x80 | (left % 128));
+    for (let left = Math.floor(part / 128); left > 0; left = Math.floor(left / 128))
+      digits.unshift(0x80 | (left % 128));
     bytes.push(...digits);
   }
   return writeDer(tag.oid, Buffer.from(bytes));

@@ -23,16 +23,27 @@ export interface KeyAndCsr {
  */
 export async function createKeyAndCsr(spiffeId: string): Promise<KeyAndCsr> {
   const id = parseSpiffeId(spiffeId).text;
-  const { privateKey, publicKey } = await new Promise<{ privateKey: KeyObject; publicKey: KeyObject }>((resolve, reject) => {
-    generateKeyPair('ec', { namedCurve: 'P-256' }, (error, publicHalf, privateHalf) => {
-      if (error) reject(error);
-      else resolve({ privateKey: privateHalf, publicKey: publicHalf });
-    });
-  });
+  const { privateKey, publicKey } = await new Promise<{ privateKey: KeyObject; publicKey: KeyObject }>(
+    (resolve, reject) => {
+      generateKeyPair('ec', { namedCurve: 'P-256' }, (error, publicHalf, privateHalf) => {
+        if (error) reject(error);
+        else resolve({ privateKey: privateHalf, publicKey: publicHalf });
+      });
+    },
+  );
   const names = writeDer(tag.sequence, writeDer(tag.contextPrimitive(6), Buffer.from(id, 'latin1')));
   // Critical because the subject is empty (RFC 5280 §4.2.1.6).
-  const san = writeDer(tag.sequence, writeOid(oid.subjectAltName), writeDer(tag.boolean, Buffer.from([0xff])), writeDer(tag.octetString, names));
-  const attribute = writeDer(tag.sequence, writeOid(oid.extensionRequest), writeDer(tag.set, writeDer(tag.sequence, san)));
+  const san = writeDer(
+    tag.sequence,
+    writeOid(oid.subjectAltName),
+    writeDer(tag.boolean, Buffer.from([0xff])),
+    writeDer(tag.octetString, names),
+  );
+  const attribute = writeDer(
+    tag.sequence,
+    writeOid(oid.extensionRequest),
+    writeDer(tag.set, writeDer(tag.sequence, san)),
+  );
   const info = writeDer(
     tag.sequence,
     writeDer(tag.integer, Buffer.from([0])),

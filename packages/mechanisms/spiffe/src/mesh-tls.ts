@@ -1,15 +1,27 @@
-import { createSecureContext, type ConnectionOptions, type SecureContext, type TLSSocket, type TLSSocketOptions } from 'node:tls';
+import {
+  createSecureContext,
+  type ConnectionOptions,
+  type SecureContext,
+  type TLSSocket,
+  type TLSSocketOptions,
+} from 'node:tls';
 import type { X509Certificate } from 'node:crypto';
 import type { IdentitySnapshot, IdentitySource } from '@tulle/model';
 import type { PeerRole } from './chain.ts';
 import { refusal } from './refusal.ts';
 import { sessionCache } from './session-cache.ts';
-import { createPeerVerifier, issuersOf, type PeerVerdict, type PeerVerifier, type VerifiedPeer } from './verifier.ts';
+import {
+  createPeerVerifier,
+  issuersOf,
+  type PeerVerdict,
+  type PeerVerifier,
+  type VerifiedPeer,
+} from './verifier.ts';
 
 export interface MeshTlsOptions {
   readonly identity: IdentitySource;
   /** Wall clock in milliseconds; default `Date.now`. */
-  readonly nowMs?: () => number;
+  readonly epochMs?: () => number;
   /** Default 20 000 ms, see `PeerVerifierOptions.clockSkewMs`. */
   readonly clockSkewMs?: number;
   /** Default 4096, see `PeerVerifierOptions.maxVerifiedPeers`. */
@@ -99,10 +111,10 @@ export function createMeshTls(options: MeshTlsOptions): MeshTls {
     try {
       const next = contextsOf(snapshot, generation + 1);
       if (verifier === undefined) {
-        const { nowMs, clockSkewMs, maxVerifiedPeers } = options;
+        const { epochMs, clockSkewMs, maxVerifiedPeers } = options;
         verifier = createPeerVerifier({
           bundles: snapshot.bundles,
-          ...(nowMs === undefined ? {} : { nowMs }),
+          ...(epochMs === undefined ? {} : { epochMs }),
           ...(clockSkewMs === undefined ? {} : { clockSkewMs }),
           ...(maxVerifiedPeers === undefined ? {} : { maxVerifiedPeers }),
         });
@@ -121,7 +133,11 @@ export function createMeshTls(options: MeshTlsOptions): MeshTls {
   if (initial !== undefined) adopt(initial);
   const unsubscribe = options.identity.subscribe(adopt);
 
-  const judge = (leaf: X509Certificate | undefined, role: PeerRole, expected: readonly string[] | undefined): PeerVerdict => {
+  const judge = (
+    leaf: X509Certificate | undefined,
+    role: PeerRole,
+    expected: readonly string[] | undefined,
+  ): PeerVerdict => {
     if (verifier === undefined) return refusal('no-identity', 'no certificate and no trust bundle yet');
     if (leaf === undefined) return refusal('no-certificate', 'the peer sent no certificate');
     return verifier.verify(leaf, role, () => issuersOf(leaf), expected);
@@ -195,6 +211,14 @@ function contextsOf(snapshot: IdentitySnapshot, generation: number): Contexts {
 
 function sameSnapshot(a: IdentitySnapshot, b: IdentitySnapshot): boolean {
   const roots = (snapshot: IdentitySnapshot): string =>
-    snapshot.bundles.map((bundle) => `${bundle.trustDomain}\n${[...bundle.rootsPem].sort().join('')}`).sort().join('\n');
-  return a === b || (a.svid.certificateChainPem === b.svid.certificateChainPem && a.svid.privateKeyPem === b.svid.privateKeyPem && roots(a) === roots(b));
+    snapshot.bundles
+      .map((bundle) => `${bundle.trustDomain}\n${[...bundle.rootsPem].sort().join('')}`)
+      .sort()
+      .join('\n');
+  return (
+    a === b ||
+    (a.svid.certificateChainPem === b.svid.certificateChainPem &&
+      a.svid.privateKeyPem === b.svid.privateKeyPem &&
+      roots(a) === roots(b))
+  );
 }

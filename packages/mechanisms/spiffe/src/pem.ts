@@ -7,7 +7,10 @@ export function certificatesOfPem(pem: string): Buffer[] {
 
 /** PEM of one DER structure. `label` is what stands after BEGIN: `CERTIFICATE`, `CERTIFICATE REQUEST`, `PRIVATE KEY`. */
 export function toPem(label: string, der: Uint8Array): string {
-  const lines = Buffer.from(der).toString('base64').match(/.{1,64}/g) ?? [];
+  const lines =
+    Buffer.from(der)
+      .toString('base64')
+      .match(/.{1,64}/g) ?? [];
   return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`;
 }
 

@@ -28,7 +28,8 @@ export function sessionCache(maxSessions: number): SessionCache {
       if (maxSessions === 0) return;
       sessions.delete(key);
       sessions.set(key, session);
-      if (sessions.size > maxSessions) for (const oldest of sessions.keys()) return void sessions.delete(oldest);
+      if (sessions.size > maxSessions)
+        for (const oldest of sessions.keys()) return void sessions.delete(oldest);
     },
     clear: () => sessions.clear(),
     get size() {

@@ -34,7 +34,8 @@ export class SpiffeIdError extends Error {
 /** Why `name` is not a trust domain name (SPIFFE-ID §2.1), or undefined when it is one. */
 export function trustDomainFault(name: string): string | undefined {
   if (name === '') return 'the trust domain is empty';
-  if (name.length > maxTrustDomainBytes) return `the trust domain is longer than ${maxTrustDomainBytes} bytes`;
+  if (name.length > maxTrustDomainBytes)
+    return `the trust domain is longer than ${maxTrustDomainBytes} bytes`;
   if (!trustDomainPattern.test(name))
     return 'a trust domain has only lower-case letters, digits, dots, dashes and underscores (no port, no user info, no percent-encoding)';
   return undefined;
@@ -71,7 +72,8 @@ export function spiffeIdFault(text: string): string | undefined {
  */
 export function parseSpiffeId(text: string): SpiffeId {
   const fault = spiffeIdFault(text);
-  if (fault !== undefined) throw new SpiffeIdError(`${JSON.stringify(text.slice(0, 200))} is not a SPIFFE ID: ${fault}`);
+  if (fault !== undefined)
+    throw new SpiffeIdError(`${JSON.stringify(text.slice(0, 200))} is not a SPIFFE ID: ${fault}`);
   const slash = text.indexOf('/', scheme.length);
   return slash < 0
     ? { text, trustDomain: text.slice(scheme.length), path: '' }
@@ -89,7 +91,8 @@ export function workloadId(name: WorkloadName): string {
     ['service account', name.serviceAccount, pathSegmentFault(name.serviceAccount)],
   ];
   for (const [what, value, fault] of parts) {
-    if (fault !== undefined) throw new SpiffeIdError(`${what} ${JSON.stringify(value)} cannot be part of a SPIFFE ID: ${fault}`);
+    if (fault !== undefined)
+      throw new SpiffeIdError(`${what} ${JSON.stringify(value)} cannot be part of a SPIFFE ID: ${fault}`);
   }
   return parseSpiffeId(`${scheme}${name.trustDomain}/ns/${name.namespace}/sa/${name.serviceAccount}`).text;
 }
@@ -99,7 +102,14 @@ export function workloadOf(text: string): WorkloadName | undefined {
   if (spiffeIdFault(text) !== undefined) return undefined;
   const { trustDomain, path } = parseSpiffeId(text);
   const [, ns, namespace, sa, serviceAccount, ...rest] = path.split('/');
-  if (ns !== 'ns' || sa !== 'sa' || rest.length > 0 || namespace === undefined || serviceAccount === undefined) return undefined;
+  if (
+    ns !== 'ns' ||
+    sa !== 'sa' ||
+    rest.length > 0 ||
+    namespace === undefined ||
+    serviceAccount === undefined
+  )
+    return undefined;
   return { trustDomain, namespace, serviceAccount };
 }
 

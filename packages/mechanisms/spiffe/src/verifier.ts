@@ -29,7 +29,7 @@ export type PresentedCertificate = X509Certificate | Buffer;
 export interface PeerVerifierOptions {
   readonly bundles: readonly TrustBundle[];
   /** Wall clock in milliseconds; default `Date.now`. */
-  readonly nowMs?: () => number;
+  readonly epochMs?: () => number;
   /** Grace at both ends of a certificate's life; default 20 000 ms, as clocks of one fleet seldom differ by more. */
   readonly clockSkewMs?: number;
   /** Peers remembered as verified; default 4096 (about 4 kB each). The oldest is forgotten and verified again when it returns. */
@@ -44,7 +44,12 @@ export interface PeerVerifier {
    * remembered. `expected`, when given, are the only SPIFFE IDs that pass: exact, or
    * ending in `/*` for all ids below.
    */
-  verify(leaf: PresentedCertificate, role: PeerRole, others?: () => readonly PresentedCertificate[], expected?: readonly string[]): PeerVerdict;
+  verify(
+    leaf: PresentedCertificate,
+    role: PeerRole,
+    others?: () => readonly PresentedCertificate[],
+    expected?: readonly string[],
+  ): PeerVerdict;
   /** Whether a peer that was verified earlier still is: its root still in the bundle of its trust domain. Says nothing of expiry. */
   stillTrusted(peer: VerifiedPeer): boolean;
   /**
@@ -65,7 +70,10 @@ function readBundles(bundles: readonly TrustBundle[]): Map<string, CertificateFa
   const roots = new Map<string, CertificateFacts[]>();
   for (const bundle of bundles) {
     const facts = bundle.rootsPem.flatMap(certificatesOfPem).map((der) => readCertificate(der));
-    if (facts.length === 0) throw new Error(`the trust bundle of ${quoted(bundle.trustDomain)} has no certificate in it; give at least one root in PEM`);
+    if (facts.length === 0)
+      throw new Error(
+        `the trust bundle of ${quoted(bundle.trustDomain)} has no certificate in it; give at least one root in PEM`,
+      );
     roots.set(bundle.trustDomain, [...(roots.get(bundle.trustDomain) ?? []), ...facts]);
   }
   return roots;
@@ -73,7 +81,7 @@ function readBundles(bundles: readonly TrustBundle[]): Map<string, CertificateFa
 
 /** Makes the judge of peers' certificates by the X.509-SVID specification (§5.2 leaf validation) and RFC 5280. */
 export function createPeerVerifier(options: PeerVerifierOptions): PeerVerifier {
-  const nowMs = options.nowMs ?? Date.now;
+  const epochMs = options.epochMs ?? Date.now;
   const skewMs = options.clockSkewMs ?? 20_000;
   const maxPeers = options.maxVerifiedPeers ?? 4096;
   const maxKnown = options.maxKnownIntermediates ?? 64;
@@ -91,11 +99,16 @@ export function createPeerVerifier(options: PeerVerifierOptions): PeerVerifier {
   };
 
   const identityOf = (entry: Entry, role: PeerRole): PeerVerdict =>
-    timeFault(entry.chain, nowMs(), skewMs) ?? roleFault(entry.chain.leaf, role) ?? entry.peer;
+    timeFault(entry.chain, epochMs(), skewMs) ?? roleFault(entry.chain.leaf, role) ?? entry.peer;
 
-  const judge = (leaf: PresentedCertificate, role: PeerRole, others: (() => readonly PresentedCertificate[]) | undefined): PeerVerdict => {
+  const judge = (
+    leaf: PresentedCertificate,
+    role: PeerRole,
+    others: (() => readonly PresentedCertificate[]) | undefined,
+  ): PeerVerdict => {
     const remembered = verified.get(fingerprintOf(leaf));
-    if (remembered !== undefined && hasRoot(remembered.peer.trustDomain, remembered.peer.rootFingerprint)) return identityOf(remembered, role);
+    if (remembered !== undefined && hasRoot(remembered.peer.trustDomain, remembered.peer.rootFingerprint))
+      return identityOf(remembered, role);
 
     const facts = tryRead(leaf);
     if (typeof facts === 'string') return refusal('bad-certificate', facts);
@@ -104,9 +117,13 @@ export function createPeerVerifier(options: PeerVerifierOptions): PeerVerifier {
     const spiffeId = facts.uriSans[0] ?? '';
     const { trustDomain } = parseSpiffeId(spiffeId);
     const own = roots.get(trustDomain);
-    if (own === undefined) return refusal('wrong-trust-domain', `no trust bundle for ${quoted(trustDomain)}`, spiffeId);
-    const presented = (others?.() ?? []).slice(0, 8).map(tryRead).filter((c) => typeof c !== 'string');
-    const chain = buildChain(facts, [...presented, ...known.values()], own, trustDomain, nowMs(), skewMs);
+    if (own === undefined)
+      return refusal('wrong-trust-domain', `no trust bundle for ${quoted(trustDomain)}`, spiffeId);
+    const presented = (others?.() ?? [])
+      .slice(0, 8)
+      .map(tryRead)
+      .filter((c) => typeof c !== 'string');
+    const chain = buildChain(facts, [...presented, ...known.values()], own, trustDomain, epochMs(), skewMs);
     if ('ok' in chain) return chain;
     const peer: VerifiedPeer = {
       ok: true,
@@ -125,8 +142,16 @@ export function createPeerVerifier(options: PeerVerifierOptions): PeerVerifier {
   return {
     verify(leaf, role, others, expected) {
       const verdict = judge(leaf, role, others);
-      if (verdict.ok && expected !== undefined && !expected.some((pattern) => spiffeIdMatches(verdict.spiffeId, pattern)))
-        return refusal('unexpected-identity', `the peer is ${verdict.spiffeId}, expected ${expected.join(' or ')}`, verdict.spiffeId);
+      if (
+        verdict.ok &&
+        expected !== undefined &&
+        !expected.some((pattern) => spiffeIdMatches(verdict.spiffeId, pattern))
+      )
+        return refusal(
+          'unexpected-identity',
+          `the peer is ${verdict.spiffeId}, expected ${expected.join(' or ')}`,
+          verdict.spiffeId,
+        );
       return verdict;
     },
     stillTrusted: (peer) => hasRoot(peer.trustDomain, peer.rootFingerprint),
@@ -150,7 +175,11 @@ export function createPeerVerifier(options: PeerVerifierOptions): PeerVerifier {
  */
 export function issuersOf(leaf: X509Certificate): X509Certificate[] {
   const issuers: X509Certificate[] = [];
-  for (let next = leaf.issuerCertificate; next !== undefined && issuers.length < 8; next = next.issuerCertificate) {
+  for (
+    let next = leaf.issuerCertificate;
+    next !== undefined && issuers.length < 8;
+    next = next.issuerCertificate
+  ) {
     issuers.push(next);
     if (next.subject === next.issuer) break;
   }
@@ -158,7 +187,9 @@ export function issuersOf(leaf: X509Certificate): X509Certificate[] {
 }
 
 function fingerprintOf(certificate: PresentedCertificate): string {
-  return createHash('sha256').update(Buffer.isBuffer(certificate) ? certificate : certificate.raw).digest('hex');
+  return createHash('sha256')
+    .update(Buffer.isBuffer(certificate) ? certificate : certificate.raw)
+    .digest('hex');
 }
 
 function tryRead(certificate: PresentedCertificate): CertificateFacts | string {

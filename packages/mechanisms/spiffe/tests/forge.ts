@@ -37,17 +37,27 @@ export interface ForgeOptions {
 let serials = 0x1000;
 
 export async function forge(options: ForgeOptions): Promise<Forged> {
-  const own = options.rsaBits === undefined
-    ? algorithm
-    : { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256', publicExponent: new Uint8Array([1, 0, 1]), modulusLength: options.rsaBits };
-  const keys = (await webcrypto.subtle.generateKey(own, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair;
+  const own =
+    options.rsaBits === undefined
+      ? algorithm
+      : {
+          name: 'RSASSA-PKCS1-v1_5',
+          hash: 'SHA-256',
+          publicExponent: new Uint8Array([1, 0, 1]),
+          modulusLength: options.rsaBits,
+        };
+  const keys = await webcrypto.subtle.generateKey(own, true, ['sign', 'verify']);
   const ca = options.ca ?? false;
   const extensions: x509.Extension[] = [new x509.BasicConstraintsExtension(ca, options.pathLength, true)];
-  const usage = options.usage === undefined
-    ? ca ? x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign : x509.KeyUsageFlags.digitalSignature
-    : options.usage;
+  const usage =
+    options.usage === undefined
+      ? ca
+        ? x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign
+        : x509.KeyUsageFlags.digitalSignature
+      : options.usage;
   if (usage !== null) extensions.push(new x509.KeyUsagesExtension(usage, true));
-  if (options.extendedUsage !== undefined) extensions.push(new x509.ExtendedKeyUsageExtension([...options.extendedUsage]));
+  if (options.extendedUsage !== undefined)
+    extensions.push(new x509.ExtendedKeyUsageExtension([...options.extendedUsage]));
   const names = [
     ...(options.uris ?? []).map((value) => ({ type: 'url' as const, value })),
     ...(options.dns ?? []).map((value) => ({ type: 'dns' as const, value })),
@@ -65,22 +75,40 @@ export async function forge(options: ForgeOptions): Promise<Forged> {
     signingAlgorithm: { ...algorithm, hash: options.hash ?? 'SHA-256' },
     extensions,
   });
-  return { pem: certificate.toString('pem') + '\n', der: Buffer.from(certificate.rawData), keys, certificate };
+  return {
+    pem: certificate.toString('pem') + '\n',
+    der: Buffer.from(certificate.rawData),
+    keys,
+    certificate,
+  };
 }
 
-export const forgeRoot = (subject = 'CN=root', more: ForgeOptions = {}): Promise<Forged> => forge({ subject, ca: true, ...more });
+export const forgeRoot = (subject = 'CN=root', more: ForgeOptions = {}): Promise<Forged> =>
+  forge({ subject, ca: true, ...more });
 export const forgeIssuer = (root: Forged, more: ForgeOptions = {}): Promise<Forged> =>
   forge({ subject: 'CN=issuer', issuer: root, ca: true, pathLength: 0, ...more });
 export const forgeLeaf = (issuer: Forged, uri: string, more: ForgeOptions = {}): Promise<Forged> =>
-  forge({ issuer, uris: [uri], extendedUsage: [x509.ExtendedKeyUsage.serverAuth, x509.ExtendedKeyUsage.clientAuth], ...more });
+  forge({
+    issuer,
+    uris: [uri],
+    extendedUsage: [x509.ExtendedKeyUsage.serverAuth, x509.ExtendedKeyUsage.clientAuth],
+    ...more,
+  });
 
-export const bundle = (trustDomain: string, generation: number, ...roots: readonly Forged[]): TrustBundle => ({
+export const bundle = (
+  trustDomain: string,
+  generation: number,
+  ...roots: readonly Forged[]
+): TrustBundle => ({
   trustDomain,
   rootsPem: roots.map((root) => root.pem),
   generation,
 });
 
-export async function snapshot(chain: readonly [Forged, ...Forged[]], bundles: readonly TrustBundle[]): Promise<IdentitySnapshot> {
+export async function snapshot(
+  chain: readonly [Forged, ...Forged[]],
+  bundles: readonly TrustBundle[],
+): Promise<IdentitySnapshot> {
   const facts = readCertificate(chain[0].der);
   const pkcs8 = await webcrypto.subtle.exportKey('pkcs8', chain[0].keys.privateKey);
   return {
