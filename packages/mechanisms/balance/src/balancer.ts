@@ -141,7 +141,8 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data> {
   /** The usable endpoints of the first priority that has any. */
   #rebuild(): void {
     let priority = Infinity;
-    for (const state of this.endpoints) if (state.usable && state.priority < priority) priority = state.priority;
+    for (const state of this.endpoints)
+      if (state.usable && state.priority < priority) priority = state.priority;
     const usable = this.endpoints.filter((state) => state.usable && state.priority === priority);
     this.usable = usable.length;
     this.#picker.rebuild(usable);
@@ -150,9 +151,12 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data> {
   #makePicker(policy: BalancePolicy = { policy: 'peak-ewma' }): Picker<Data> {
     const random = (): number => this.#options.random();
     switch (policy.policy) {
-      case 'round-robin': return roundRobin(random);
-      case 'random': return randomPick(random);
-      case 'least-request': return leastRequest(random, policy.choices ?? 2);
+      case 'round-robin':
+        return roundRobin(random);
+      case 'random':
+        return randomPick(random);
+      case 'least-request':
+        return leastRequest(random, policy.choices ?? 2);
       case 'peak-ewma':
         this.defaultRttMs = policy.defaultRttMs ?? DEFAULT_RTT_MS;
         this.decayMs = policy.decayMs ?? DEFAULT_DECAY_MS;

@@ -12,7 +12,9 @@ import { WeightedDraw } from './weighted-draw.ts';
  * every comparison and its weight mean nothing.
  */
 function bestOfFew<Data>(
-  random: () => number, choices: number, load: (state: State<Data>, nowMs: number) => number,
+  random: () => number,
+  choices: number,
+  load: (state: State<Data>, nowMs: number) => number,
 ): Picker<Data> {
   const draw = new WeightedDraw<Data>(random);
   return {

@@ -16,7 +16,9 @@ export interface OutlierEvents<Data> {
 export class OutlierDetector<Data> {
   readonly #events: OutlierEvents<Data>;
   readonly #states: () => readonly State<Data>[];
-  #policy: Required<Omit<OutlierDetection, 'successRate'>> & Pick<OutlierDetection, 'successRate'> | undefined;
+  #policy:
+    | (Required<Omit<OutlierDetection, 'successRate'>> & Pick<OutlierDetection, 'successRate'>)
+    | undefined;
   #nextReturnMs = Infinity;
   ejected = 0;
 
@@ -28,9 +30,17 @@ export class OutlierDetector<Data> {
 
   /** Takes another policy; with none everything returns. */
   configure(policy: OutlierDetection | undefined): void {
-    this.#policy = policy === undefined ? undefined : {
-      consecutiveFailures: 5, intervalMs: 10_000, baseEjectionMs: 30_000, maxEjectionMs: 300_000, maxEjectionPercent: 10, ...policy,
-    };
+    this.#policy =
+      policy === undefined
+        ? undefined
+        : {
+            consecutiveFailures: 5,
+            intervalMs: 10_000,
+            baseEjectionMs: 30_000,
+            maxEjectionMs: 300_000,
+            maxEjectionPercent: 10,
+            ...policy,
+          };
     if (policy === undefined) this.refresh(Infinity);
   }
 
@@ -69,7 +79,12 @@ export class OutlierDetector<Data> {
   }
 
   /** Counts in windows that start anew; enough requests and too few successes: true. */
-  #isBelowRate(state: State<Data>, outcome: Outcome, nowMs: number, rate: NonNullable<OutlierDetection['successRate']>): boolean {
+  #isBelowRate(
+    state: State<Data>,
+    outcome: Outcome,
+    nowMs: number,
+    rate: NonNullable<OutlierDetection['successRate']>,
+  ): boolean {
     if (nowMs - state.windowStartMs >= rate.windowMs) {
       state.windowStartMs = nowMs;
       state.windowTotal = 0;
@@ -77,13 +92,20 @@ export class OutlierDetector<Data> {
     }
     state.windowTotal += 1;
     if (outcome === FAILURE) state.windowFailed += 1;
-    return state.windowTotal >= rate.minimumRequests
-      && (state.windowTotal - state.windowFailed) * 100 < rate.belowPercent * state.windowTotal;
+    return (
+      state.windowTotal >= rate.minimumRequests &&
+      (state.windowTotal - state.windowFailed) * 100 < rate.belowPercent * state.windowTotal
+    );
   }
 
   #eject(
-    state: State<Data>, reason: 'consecutive-failures' | 'success-rate', nowMs: number,
-    policy: Pick<Required<OutlierDetection>, 'intervalMs' | 'baseEjectionMs' | 'maxEjectionMs' | 'maxEjectionPercent'>,
+    state: State<Data>,
+    reason: 'consecutive-failures' | 'success-rate',
+    nowMs: number,
+    policy: Pick<
+      Required<OutlierDetection>,
+      'intervalMs' | 'baseEjectionMs' | 'maxEjectionMs' | 'maxEjectionPercent'
+    >,
   ): void {
     state.consecutiveFailures = 0;
     state.windowStartMs = -Infinity;
@@ -97,7 +119,10 @@ export class OutlierDetector<Data> {
     // A streak shrinks by one for each interval without ejection, as in Envoy.
     const calm = Math.max(Math.floor((nowMs - state.ejectedUntilMs) / policy.intervalMs), 0);
     state.ejectionStreak = Math.max(state.ejectionStreak - calm, 0) + 1;
-    const durationMs = Math.min(policy.baseEjectionMs * state.ejectionStreak, Math.max(policy.maxEjectionMs, policy.baseEjectionMs));
+    const durationMs = Math.min(
+      policy.baseEjectionMs * state.ejectionStreak,
+      Math.max(policy.maxEjectionMs, policy.baseEjectionMs),
+    );
     state.ejected = true;
     state.ejections += 1;
     state.ejectedUntilMs = nowMs + durationMs;

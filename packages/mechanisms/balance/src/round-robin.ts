@@ -74,7 +74,11 @@ function siftDown(heap: Turn<unknown>[], start: number): void {
   for (;;) {
     let child = 2 * index + 1;
     if (child >= heap.length) break;
-    if (child + 1 < heap.length && (heap[child + 1] as Turn<unknown>).dueAt < (heap[child] as Turn<unknown>).dueAt) child += 1;
+    if (
+      child + 1 < heap.length &&
+      (heap[child + 1] as Turn<unknown>).dueAt < (heap[child] as Turn<unknown>).dueAt
+    )
+      child += 1;
     if ((heap[child] as Turn<unknown>).dueAt >= moving.dueAt) break;
     heap[index] = heap[child] as Turn<unknown>;
     index = child;

@@ -84,7 +84,10 @@ export class State<Data> implements EndpointState<Data> {
     if (outcome === FAILURE) {
       this.failed += 1;
       this.consecutiveFailures += 1;
-      this.#observe(Math.max(latencyMs, this.#owner.defaultRttMs, Math.min(2 * this.#ewmaMs, MAX_PENALTY_MS)), nowMs);
+      this.#observe(
+        Math.max(latencyMs, this.#owner.defaultRttMs, Math.min(2 * this.#ewmaMs, MAX_PENALTY_MS)),
+        nowMs,
+      );
     } else {
       this.succeeded += 1;
       this.consecutiveFailures = 0;

@@ -68,7 +68,8 @@ class Ranges {
     for (const range of ranges.toSorted((a, b) => compare(a.first, b.first))) {
       const previous = merged.at(-1);
       if (previous === undefined || compare(range.first, previous.last) > 0) merged.push(range);
-      else if (compare(range.last, previous.last) > 0) merged[merged.length - 1] = { first: previous.first, last: range.last };
+      else if (compare(range.last, previous.last) > 0)
+        merged[merged.length - 1] = { first: previous.first, last: range.last };
     }
     this.#width = width;
     this.#count = merged.length;
@@ -103,7 +104,11 @@ export function compileCidrs(cidrs: readonly string[], context: CompileContext, 
   const v6: Range[] = [];
   for (const [index, text] of cidrs.entries()) {
     const range = parseCidr(text);
-    if (range === undefined) context.issue(`${path}/${index}`, `${JSON.stringify(text)} is no network; write e.g. 10.0.0.0/8, 2001:db8::/32 or a single address`);
+    if (range === undefined)
+      context.issue(
+        `${path}/${index}`,
+        `${JSON.stringify(text)} is no network; write e.g. 10.0.0.0/8, 2001:db8::/32 or a single address`,
+      );
     else (range.first.length === 1 ? v4 : v6).push(range);
   }
   const ranges4 = new Ranges(1, v4);

@@ -18,13 +18,19 @@ export class CompileContext {
   /** Compiles a pattern; a wrong one becomes an issue and matches nothing. */
   regex(pattern: string, ignoreCase: boolean, path: string): Regex {
     if (this.#regex === undefined) {
-      this.issue(path, `${JSON.stringify(pattern)} is a regex, and no regex engine was given; pass what loadRegexEngine() resolves to`);
+      this.issue(
+        path,
+        `${JSON.stringify(pattern)} is a regex, and no regex engine was given; pass what loadRegexEngine() resolves to`,
+      );
       return NOTHING;
     }
     try {
       return this.#regex.compile(pattern, ignoreCase);
     } catch (error) {
-      this.issue(path, `${JSON.stringify(pattern)} is no RE2 pattern: ${error instanceof Error ? error.message : String(error)}. Lookaround and back-references do not exist in RE2`);
+      this.issue(
+        path,
+        `${JSON.stringify(pattern)} is no RE2 pattern: ${error instanceof Error ? error.message : String(error)}. Lookaround and back-references do not exist in RE2`,
+      );
       return NOTHING;
     }
   }
@@ -32,8 +38,11 @@ export class CompileContext {
   /** @throws TulleError `TULLE_CONFIG_INVALID` with every issue, when there is one */
   finish(subject: string): void {
     if (this.issues.length === 0) return;
-    throw new TulleError('TULLE_CONFIG_INVALID',
-      `${subject}: ${this.issues.map((issue) => `${issue.path} ${issue.message}`).join('; ')}`, { issues: this.issues });
+    throw new TulleError(
+      'TULLE_CONFIG_INVALID',
+      `${subject}: ${this.issues.map((issue) => `${issue.path} ${issue.message}`).join('; ')}`,
+      { issues: this.issues },
+    );
   }
 }
 

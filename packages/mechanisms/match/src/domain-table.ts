@@ -18,17 +18,31 @@ export class DomainTable<Value> {
     const match = /^(\*?)([^*:]*|\[[^\]*]*\])(\*?)(:[1-9]\d{0,4})?$/.exec(domain.toLowerCase());
     const [, leading, host = '', trailing, port = ''] = match ?? [];
     if (match === null || (leading === '*' && trailing === '*') || (host === '' && leading !== '*')) {
-      context.issue(path, `${JSON.stringify(domain)} is no domain; write a host name, *.suffix, prefix.* or *, each with :port where it matters`);
+      context.issue(
+        path,
+        `${JSON.stringify(domain)} is no domain; write a host name, *.suffix, prefix.* or *, each with :port where it matters`,
+      );
       return;
     }
     const name = trailing === '' ? host.replace(/\.$/, '') : host;
-    const table = name === '' ? this.#any : leading === '*' ? this.#suffix : trailing === '*' ? this.#prefix : this.#exact;
+    const table =
+      name === ''
+        ? this.#any
+        : leading === '*'
+          ? this.#suffix
+          : trailing === '*'
+            ? this.#prefix
+            : this.#exact;
     if (table.has(name + port)) {
-      context.issue(path, `${JSON.stringify(domain)} stands in another virtual host, or twice in this one; a domain may stand in one place only`);
+      context.issue(
+        path,
+        `${JSON.stringify(domain)} stands in another virtual host, or twice in this one; a domain may stand in one place only`,
+      );
       return;
     }
     table.set(name + port, value);
-    const lengths = (keys: Iterable<string>): number[] => [...new Set([...keys].map((key) => hostOf(key).length))].toSorted((a, b) => b - a);
+    const lengths = (keys: Iterable<string>): number[] =>
+      [...new Set([...keys].map((key) => hostOf(key).length))].toSorted((a, b) => b - a);
     if (table === this.#suffix) this.#suffixLengths = lengths(table.keys());
     if (table === this.#prefix) this.#prefixLengths = lengths(table.keys());
   }

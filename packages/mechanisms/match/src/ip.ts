@@ -95,14 +95,19 @@ export function formatIpv6(words: Uint32Array): string {
     while (start + length < 8 && groups[start + length] === 0) length += 1;
     if (length > bestLength) [best, bestLength] = [start, length];
   }
-  const text = (from: number, to: number): string => groups.slice(from, to).map((group) => group.toString(16)).join(':');
+  const text = (from: number, to: number): string =>
+    groups
+      .slice(from, to)
+      .map((group) => group.toString(16))
+      .join(':');
   return best === -1 ? text(0, 8) : `${text(0, best)}::${text(best + bestLength, 8)}`;
 }
 
 function put(words: Uint32Array, group: number, value: number): void {
   const word = group >> 1;
   const old = words[word] as number;
-  words[word] = (group & 1) === 0 ? ((old & 0xffff) | (value << 16)) >>> 0 : ((old & 0xffff_0000) | value) >>> 0;
+  words[word] =
+    (group & 1) === 0 ? ((old & 0xffff) | (value << 16)) >>> 0 : ((old & 0xffff_0000) | value) >>> 0;
 }
 
 function take(words: Uint32Array, group: number): number {

@@ -15,27 +15,41 @@ export interface PathTest {
  * a byte prefix stays as written, since a part of a segment has none.
  */
 export function compilePathMatch(match: PathMatch, context: CompileContext, path: string): PathTest {
-  if (match.kind === 'regex') return { kind: 'regex', value: match.value, regex: context.regex(match.value, false, `${path}/value`) };
+  if (match.kind === 'regex')
+    return { kind: 'regex', value: match.value, regex: context.regex(match.value, false, `${path}/value`) };
   if (match.kind === 'bytes-prefix') return { kind: match.kind, value: match.value, regex: undefined };
   const value = normalizeConfiguredPath(match.value);
   if (value === '') {
-    context.issue(`${path}/value`, `no request can have the path ${JSON.stringify(match.value)}; write an absolute path like /orders without escaped slashes or backslashes`);
+    context.issue(
+      `${path}/value`,
+      `no request can have the path ${JSON.stringify(match.value)}; write an absolute path like /orders without escaped slashes or backslashes`,
+    );
   }
-  return { kind: match.kind, value: match.kind === 'prefix' ? value.replace(/\/$/, '') : value, regex: undefined };
+  return {
+    kind: match.kind,
+    value: match.kind === 'prefix' ? value.replace(/\/$/, '') : value,
+    regex: undefined,
+  };
 }
 
 /** Whether a canonical path fulfils the condition. */
 export function testPath(test: PathTest, path: string): boolean {
   switch (test.kind) {
-    case 'exact': return path === test.value;
-    case 'bytes-prefix': return path.startsWith(test.value);
-    case 'regex': return test.regex !== undefined && test.regex.test(path);
-    case 'prefix': return isElementPrefix(test.value, path);
+    case 'exact':
+      return path === test.value;
+    case 'bytes-prefix':
+      return path.startsWith(test.value);
+    case 'regex':
+      return test.regex !== undefined && test.regex.test(path);
+    case 'prefix':
+      return isElementPrefix(test.value, path);
   }
 }
 
 /** Gateway API PathPrefix: `/a` is a prefix of `/a` and `/a/b`, never of `/ab`; the root of everything. */
 export function isElementPrefix(prefix: string, path: string): boolean {
   if (prefix === '') return true;
-  return path.startsWith(prefix) && (path.length === prefix.length || path.charCodeAt(prefix.length) === 0x2f);
+  return (
+    path.startsWith(prefix) && (path.length === prefix.length || path.charCodeAt(prefix.length) === 0x2f)
+  );
 }

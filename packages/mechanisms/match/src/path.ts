@@ -40,7 +40,10 @@ export function normalizePath(path: string): string {
 /** Why {@link normalizePath} refuses `path`, for details and log; `''` when it does not. */
 export function explainPathRefusal(path: string): string {
   let reason = '';
-  if (!isClean(path) && path !== '*') rewrite(path, (text) => { reason = text; });
+  if (!isClean(path) && path !== '*')
+    rewrite(path, (text) => {
+      reason = text;
+    });
   return reason;
 }
 
@@ -89,14 +92,14 @@ function rewrite(path: string, refuse: (reason: string) => void): string {
     return '';
   }
   const decoded = path.replace(/%[0-9A-Fa-f]{2}|[^!$&-;=@-Z_a-z~%]/g, respell);
-  if (/%25[0-9A-Fa-f]{2}/.test(decoded)) return refuse('an escape of an escape'), '';
-  if (/%C[01]%[89AB]|%E0%[89]|%F0%8|%F[89A-F]%[89AB]/.test(decoded)) return refuse('overlong UTF-8'), '';
+  if (/%25[0-9A-Fa-f]{2}/.test(decoded)) return (refuse('an escape of an escape'), '');
+  if (/%C[01]%[89AB]|%E0%[89]|%F0%8|%F[89A-F]%[89AB]/.test(decoded)) return (refuse('overlong UTF-8'), '');
   const kept: string[] = [];
   const segments = decoded.split('/');
   for (let index = 1; index < segments.length; index += 1) {
     const segment = segments[index] as string;
-    if (/^\.\.?(?:;|%3B)/.test(segment)) return refuse('a dot segment with parameters'), '';
-    if (segment === '..' && kept.pop() === undefined) return refuse('a dot segment above the root'), '';
+    if (/^\.\.?(?:;|%3B)/.test(segment)) return (refuse('a dot segment with parameters'), '');
+    if (segment === '..' && kept.pop() === undefined) return (refuse('a dot segment above the root'), '');
     if (segment !== '' && segment !== '.' && segment !== '..') kept.push(segment);
   }
   const last = segments.at(-1) as string;

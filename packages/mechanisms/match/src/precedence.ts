@@ -20,14 +20,16 @@ const KIND_RANK = { exact: 0, regex: 1, prefix: 2, 'bytes-prefix': 2 } as const;
  * the first rule. @returns negative when `a` wins
  */
 export function comparePrecedence(a: PrecedenceKey, b: PrecedenceKey): number {
-  return KIND_RANK[a.match.path.kind] - KIND_RANK[b.match.path.kind]
-    || pathLength(b.match) - pathLength(a.match)
-    || Number(b.match.method !== undefined) - Number(a.match.method !== undefined)
-    || (b.match.headers?.length ?? 0) - (a.match.headers?.length ?? 0)
-    || (b.match.query?.length ?? 0) - (a.match.query?.length ?? 0)
-    || compareTimes(a.createdMs, b.createdMs)
-    || compareText(a.name, b.name)
-    || a.rule - b.rule;
+  return (
+    KIND_RANK[a.match.path.kind] - KIND_RANK[b.match.path.kind] ||
+    pathLength(b.match) - pathLength(a.match) ||
+    Number(b.match.method !== undefined) - Number(a.match.method !== undefined) ||
+    (b.match.headers?.length ?? 0) - (a.match.headers?.length ?? 0) ||
+    (b.match.query?.length ?? 0) - (a.match.query?.length ?? 0) ||
+    compareTimes(a.createdMs, b.createdMs) ||
+    compareText(a.name, b.name) ||
+    a.rule - b.rule
+  );
 }
 
 /** The entries in the order in which a virtual host must list them; equal ones keep theirs. */

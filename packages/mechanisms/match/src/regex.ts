@@ -22,7 +22,9 @@ export async function loadRegexEngine(): Promise<RegexEngine> {
   return {
     compile(pattern, ignoreCase = false) {
       if (pattern.length > MAX_PATTERN_LENGTH) {
-        throw new Error(`a pattern may have ${MAX_PATTERN_LENGTH} characters, this one has ${pattern.length}`);
+        throw new Error(
+          `a pattern may have ${MAX_PATTERN_LENGTH} characters, this one has ${pattern.length}`,
+        );
       }
       const compiled = RE2JS.compile(pattern, ignoreCase ? RE2JS.CASE_INSENSITIVE : 0);
       return { test: (text) => compiled.testExact(text) };

@@ -55,14 +55,16 @@ export class RouteIndex<Payload> {
   first(request: MatchView): RouteCandidate<Payload> | undefined {
     const path = request.path;
     if (this.#linear) {
-      for (const candidate of this.#all) if (testPath(candidate.path, path) && matchesRest(candidate, request)) return candidate;
+      for (const candidate of this.#all)
+        if (testPath(candidate.path, path) && matchesRest(candidate, request)) return candidate;
       return undefined;
     }
     let best = firstOf(this.#exact.get(path), request, undefined);
     for (const level of this.#elements) {
       if (level.length > path.length) break;
       // An element prefix ends where the path does, or before a slash.
-      if (level.length !== 0 && level.length !== path.length && path.charCodeAt(level.length) !== 0x2f) continue;
+      if (level.length !== 0 && level.length !== path.length && path.charCodeAt(level.length) !== 0x2f)
+        continue;
       best = firstOf(level.buckets.get(path.slice(0, level.length)), request, best);
     }
     for (const level of this.#bytes) {
@@ -77,7 +79,11 @@ export class RouteIndex<Payload> {
   }
 }
 
-function add<Payload>(buckets: Map<string, Bucket<Payload>>, value: string, candidate: RouteCandidate<Payload>): void {
+function add<Payload>(
+  buckets: Map<string, Bucket<Payload>>,
+  value: string,
+  candidate: RouteCandidate<Payload>,
+): void {
   const bucket = buckets.get(value);
   if (bucket === undefined) buckets.set(value, [candidate]);
   else bucket.push(candidate);
@@ -89,12 +95,16 @@ function levels<Payload>(buckets: ReadonlyMap<string, Bucket<Payload>>): readonl
     const level = byLength.get(value.length) ?? new Map<string, Bucket<Payload>>();
     byLength.set(value.length, level.set(value, bucket));
   }
-  return [...byLength].map(([length, level]) => ({ length, buckets: level })).toSorted((a, b) => a.length - b.length);
+  return [...byLength]
+    .map(([length, level]) => ({ length, buckets: level }))
+    .toSorted((a, b) => a.length - b.length);
 }
 
 /** The first candidate of a bucket that matches and stands before `best`, else `best`. */
 function firstOf<Payload>(
-  bucket: Bucket<Payload> | undefined, request: MatchView, best: RouteCandidate<Payload> | undefined,
+  bucket: Bucket<Payload> | undefined,
+  request: MatchView,
+  best: RouteCandidate<Payload> | undefined,
 ): RouteCandidate<Payload> | undefined {
   if (bucket === undefined) return best;
   for (const candidate of bucket) {

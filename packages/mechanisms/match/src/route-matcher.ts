@@ -17,8 +17,13 @@ export interface RouteMatcher<Payload> {
 
 /** Whether `compileRoutes` needs a regex engine for this configuration. */
 export function usesRegex(config: RouteConfig): boolean {
-  return config.virtualHosts.some((host) => host.routes.some(({ match }) =>
-    match.path.kind === 'regex' || [...(match.headers ?? []), ...(match.query ?? [])].some((value) => value.match.kind === 'regex')));
+  return config.virtualHosts.some((host) =>
+    host.routes.some(
+      ({ match }) =>
+        match.path.kind === 'regex' ||
+        [...(match.headers ?? []), ...(match.query ?? [])].some((value) => value.match.kind === 'regex'),
+    ),
+  );
 }
 
 /**
@@ -27,7 +32,9 @@ export function usesRegex(config: RouteConfig): boolean {
  * @throws TulleError `TULLE_CONFIG_INVALID` with every issue, paths from the configuration's root
  */
 export function compileRoutes<Payload>(
-  config: RouteConfig, payload: (route: Route, virtualHost: VirtualHost) => Payload, regex?: RegexEngine,
+  config: RouteConfig,
+  payload: (route: Route, virtualHost: VirtualHost) => Payload,
+  regex?: RegexEngine,
 ): RouteMatcher<Payload> {
   const context = new CompileContext(regex);
   const hosts = new DomainTable<RouteIndex<Payload>>();
@@ -36,24 +43,41 @@ export function compileRoutes<Payload>(
   for (const [hostNumber, virtualHost] of config.virtualHosts.entries()) {
     const path = `/virtualHosts/${hostNumber}`;
     const candidates = virtualHost.routes.map((route, index): RouteCandidate<Payload> => {
-      if (names.has(route.name)) context.issue(`${path}/routes/${index}/name`, `${JSON.stringify(route.name)} names another route too; a name may stand once in a route configuration`);
+      if (names.has(route.name))
+        context.issue(
+          `${path}/routes/${index}/name`,
+          `${JSON.stringify(route.name)} names another route too; a name may stand once in a route configuration`,
+        );
       names.add(route.name);
       const made = payload(route, virtualHost);
       payloads.push(made);
-      return { index, payload: made, ...compileRouteMatch(route.match, context, `${path}/routes/${index}/match`) };
+      return {
+        index,
+        payload: made,
+        ...compileRouteMatch(route.match, context, `${path}/routes/${index}/match`),
+      };
     });
     const table = new RouteIndex(candidates);
-    for (const [index, domain] of virtualHost.domains.entries()) hosts.add(domain, table, context, `${path}/domains/${index}`);
+    for (const [index, domain] of virtualHost.domains.entries())
+      hosts.add(domain, table, context, `${path}/domains/${index}`);
   }
   context.finish(`route configuration ${JSON.stringify(config.name)}`);
   return { payloads, match: (request) => hosts.get(request.authority)?.first(request)?.payload };
 }
 
-function compileRouteMatch(match: RouteMatch, context: CompileContext, path: string): Omit<RouteCandidate<never>, 'index' | 'payload'> {
+function compileRouteMatch(
+  match: RouteMatch,
+  context: CompileContext,
+  path: string,
+): Omit<RouteCandidate<never>, 'index' | 'payload'> {
   return {
     path: compilePathMatch(match.path, context, `${path}/path`),
     method: match.method,
-    headers: (match.headers ?? []).map((condition, index) => compileHeaderMatch(condition, context, `${path}/headers/${index}`)),
-    query: (match.query ?? []).map((condition, index) => compileQueryMatch(condition, context, `${path}/query/${index}`)),
+    headers: (match.headers ?? []).map((condition, index) =>
+      compileHeaderMatch(condition, context, `${path}/headers/${index}`),
+    ),
+    query: (match.query ?? []).map((condition, index) =>
+      compileQueryMatch(condition, context, `${path}/query/${index}`),
+    ),
   };
 }

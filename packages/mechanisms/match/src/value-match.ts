@@ -21,10 +21,14 @@ export function compileStringMatch(match: StringMatch, context: CompileContext, 
 
 function compare(kind: 'exact' | 'prefix' | 'suffix' | 'contains', wanted: string): StringTest {
   switch (kind) {
-    case 'exact': return (value) => value === wanted;
-    case 'prefix': return (value) => value.startsWith(wanted);
-    case 'suffix': return (value) => value.endsWith(wanted);
-    case 'contains': return (value) => value.includes(wanted);
+    case 'exact':
+      return (value) => value === wanted;
+    case 'prefix':
+      return (value) => value.startsWith(wanted);
+    case 'suffix':
+      return (value) => value.endsWith(wanted);
+    case 'contains':
+      return (value) => value.includes(wanted);
   }
 }
 
@@ -35,7 +39,11 @@ export type HeadersTest = (headers: Headers) => boolean;
  * Compiles a condition on a header: it holds when one of the field's lines matches; inverted, when none does (so also
  * when the field is absent). Lines are never joined.
  */
-export function compileHeaderMatch(condition: ValueMatch, context: CompileContext, path: string): HeadersTest {
+export function compileHeaderMatch(
+  condition: ValueMatch,
+  context: CompileContext,
+  path: string,
+): HeadersTest {
   const name = condition.name.toLowerCase();
   const inverted = condition.invert === true;
   if (condition.match.kind === 'present') return (headers) => headers.has(name) !== inverted;

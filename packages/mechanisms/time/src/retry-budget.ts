@@ -32,8 +32,10 @@ export class RetryBudget {
     const perSecond = options.minPerSecond ?? 10;
     this.#share = (options.percent ?? 20) / 100;
     this.#partMs = (options.intervalMs ?? 10_000) / PARTS;
-    if (!(this.#partMs > 0)) throw new RangeError(`intervalMs must be more than 0, not ${options.intervalMs}`);
-    if (perSecond > 0) this.#floor = new TokenBucket({ capacity: Math.max(perSecond, 1), refillPerSecond: perSecond }, nowMs);
+    if (!(this.#partMs > 0))
+      throw new RangeError(`intervalMs must be more than 0, not ${options.intervalMs}`);
+    if (perSecond > 0)
+      this.#floor = new TokenBucket({ capacity: Math.max(perSecond, 1), refillPerSecond: perSecond }, nowMs);
     this.#part = Math.floor(nowMs / this.#partMs);
   }
 

@@ -127,12 +127,14 @@ class Wheel implements TimerWheel {
   }
 
   arm(timer: AnyTimer, delayMs: number, nowMs: number = this.#clock.nowMs()): void {
-    if (!(delayMs >= 0)) throw new RangeError(`a delay must be a number of milliseconds >= 0, not ${delayMs}`);
+    if (!(delayMs >= 0))
+      throw new RangeError(`a delay must be a number of milliseconds >= 0, not ${delayMs}`);
     if (timer.armed) this.#unlink(timer);
     else this.#size += 1;
     const elapsedMs = nowMs - this.#originMs;
     // An empty wheel catches up at once; a busy one is at most one sleep behind, which only chooses a higher level.
-    if (this.#size === 1 && !this.#running) this.#current = Math.max(this.#current, Math.floor(elapsedMs / this.#tickMs));
+    if (this.#size === 1 && !this.#running)
+      this.#current = Math.max(this.#current, Math.floor(elapsedMs / this.#tickMs));
     timer.armed = true;
     timer.expiry = Math.max(Math.ceil((elapsedMs + delayMs) / this.#tickMs), this.#current + 1);
     const start = this.#place(timer);
@@ -144,7 +146,8 @@ class Wheel implements TimerWheel {
     timer.armed = false;
     this.#unlink(timer);
     this.#size -= 1;
-    if (this.#size === 0 && !this.#running && (this.#wakeTick - this.#current) * this.#tickMs > LAZY_WAKE_MS) this.#stopSleeping();
+    if (this.#size === 0 && !this.#running && (this.#wakeTick - this.#current) * this.#tickMs > LAZY_WAKE_MS)
+      this.#stopSleeping();
   }
 
   close(): void {
@@ -281,7 +284,10 @@ class Wheel implements TimerWheel {
   #sleepUntil(tick: number, nowMs: number): void {
     this.#cancelWake?.();
     this.#wakeTick = tick;
-    this.#cancelWake = this.#clock.setTimer(Math.max(this.#originMs + tick * this.#tickMs - nowMs, 0), this.#wake);
+    this.#cancelWake = this.#clock.setTimer(
+      Math.max(this.#originMs + tick * this.#tickMs - nowMs, 0),
+      this.#wake,
+    );
   }
 
   #stopSleeping(): void {

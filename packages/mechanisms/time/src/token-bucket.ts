@@ -18,8 +18,10 @@ export class TokenBucket {
 
   /** @throws RangeError when a number is not positive */
   constructor(options: TokenBucketOptions, nowMs: number) {
-    if (!(options.capacity > 0)) throw new RangeError(`capacity must be more than 0, not ${options.capacity}`);
-    if (!(options.refillPerSecond > 0)) throw new RangeError(`refillPerSecond must be more than 0, not ${options.refillPerSecond}`);
+    if (!(options.capacity > 0))
+      throw new RangeError(`capacity must be more than 0, not ${options.capacity}`);
+    if (!(options.refillPerSecond > 0))
+      throw new RangeError(`refillPerSecond must be more than 0, not ${options.refillPerSecond}`);
     this.capacity = options.capacity;
     this.refillPerMs = options.refillPerSecond / 1_000;
     this.#tokens = options.capacity;
