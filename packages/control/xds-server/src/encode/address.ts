@@ -1,0 +1,18 @@
+import { create } from '@bufbuild/protobuf';
+import { type Address as ModelAddress, isUnixAddress } from '@tulle/model';
+import { type Address, AddressSchema, type CidrRange, CidrRangeSchema } from '@tulle/xds-proto/envoy/config/core/v3/address';
+
+export function encodeAddress(address: ModelAddress): Address {
+  if (isUnixAddress(address)) return create(AddressSchema, { address: { case: 'pipe', value: { path: address.path } } });
+  return create(AddressSchema, {
+    address: { case: 'socketAddress', value: { address: address.host, portSpecifier: { case: 'portValue', value: address.port } } },
+  });
+}
+
+/** @param cidr `10.0.0.0/8`; without `/` a single address */
+export function encodeCidr(cidr: string): CidrRange {
+  const slash = cidr.lastIndexOf('/');
+  const addressPrefix = slash < 0 ? cidr : cidr.slice(0, slash);
+  const prefixLen = slash < 0 ? (cidr.includes(':') ? 128 : 32) : Number(cidr.slice(slash + 1));
+  return create(CidrRangeSchema, { addressPrefix, prefixLen });
+}

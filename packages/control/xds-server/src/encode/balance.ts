@@ -1,0 +1,45 @@
+import { create } from '@bufbuild/protobuf';
+import { anyPack } from '@bufbuild/protobuf/wkt';
+import type { BalancePolicy } from '@tulle/model';
+import { Cluster_LbPolicy as LbPolicy, type ClusterSchema } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
+import { LeastRequestSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/least_request/v3/least_request';
+import { DEFAULT_BALANCE, PEAK_EWMA } from '../wire.ts';
+import { type Fields, typedStruct } from './values.ts';
+
+/** Ours first, then what a proxy that does not know it takes instead: it uses the first policy that it has. */
+export function encodeBalance(balance: BalancePolicy | undefined): Fields<typeof ClusterSchema> {
+  switch (balance?.policy) {
+    case 'round-robin':
+      return { lbPolicy: LbPolicy.ROUND_ROBIN };
+    case 'random':
+      return { lbPolicy: LbPolicy.RANDOM };
+    case 'least-request':
+      return {
+        lbPolicy: LbPolicy.LEAST_REQUEST,
+        ...(balance.choices !== undefined && { lbConfig: { case: 'leastRequestLbConfig', value: { choiceCount: balance.choices } } as const }),
+      };
+    case 'peak-ewma': {
+      const { policy: _, ...settings } = balance;
+      return extended(PEAK_EWMA, settings);
+    }
+    case undefined:
+      return extended(DEFAULT_BALANCE, {});
+  }
+}
+
+function extended(name: string, settings: Readonly<Record<string, unknown>>): Fields<typeof ClusterSchema> {
+  return {
+    lbPolicy: LbPolicy.LOAD_BALANCING_POLICY_CONFIG,
+    loadBalancingPolicy: {
+      policies: [
+        { typedExtensionConfig: { name, typedConfig: typedStruct(name, settings) } },
+        {
+          typedExtensionConfig: {
+            name: 'envoy.load_balancing_policies.least_request',
+            typedConfig: anyPack(LeastRequestSchema, create(LeastRequestSchema)),
+          },
+        },
+      ],
+    },
+  };
+}

@@ -1,0 +1,113 @@
+import { create } from '@bufbuild/protobuf';
+import { type Any, anyPack } from '@bufbuild/protobuf/wkt';
+import type { CircuitLimits, Cluster as ModelCluster, OutlierDetection, PoolOptions, UpstreamTls } from '@tulle/model';
+import type { CircuitBreakersSchema } from '@tulle/xds-proto/envoy/config/cluster/v3/circuit_breaker';
+import { type Cluster, Cluster_DiscoveryType as DiscoveryType, ClusterSchema } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
+import type { OutlierDetectionSchema } from '@tulle/xds-proto/envoy/config/cluster/v3/outlier_detection';
+import { HttpProtocolOptionsSchema } from '@tulle/xds-proto/envoy/extensions/upstreams/http/v3/http_protocol_options';
+import { PLAIN_ENDPOINT } from '../wire.ts';
+import { encodeBalance } from './balance.ts';
+import { adsSource } from './config-source.ts';
+import { encodeAssignment } from './endpoints.ts';
+import { encodeUpstreamTls, rawBuffer } from './tls.ts';
+import { canonicalObject, duration, type Fields, tulleMetadata } from './values.ts';
+
+/** Key of HttpProtocolOptions in `typed_extension_protocol_options`. */
+const HTTP_PROTOCOL_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
+
+type ClusterInit = Fields<typeof ClusterSchema>;
+
+export function encodeCluster(cluster: ModelCluster): Cluster {
+  const { limits, outlier, pool, tls, labels } = cluster;
+  const budget = limits?.retryBudget;
+  const extra = tulleMetadata({
+    labels: labels && canonicalObject(labels),
+    retryBudget: budget && (budget.minPerSecond !== undefined || budget.intervalMs !== undefined) ? { minPerSecond: budget.minPerSecond, intervalMs: budget.intervalMs } : undefined,
+    successRate: outlier?.successRate,
+    maxIdlePerEndpoint: pool?.maxIdlePerEndpoint,
+  });
+  return create(ClusterSchema, {
+    name: cluster.name,
+    ...discovery(cluster),
+    ...encodeBalance(cluster.balance),
+    ...(cluster.connectTimeoutMs !== undefined && { connectTimeout: duration(cluster.connectTimeoutMs) }),
+    ...(limits && { circuitBreakers: circuitBreakers(limits) }),
+    ...(outlier && { outlierDetection: outlierDetection(outlier) }),
+    ...(pool && { typedExtensionProtocolOptions: { [HTTP_PROTOCOL_OPTIONS]: protocolOptions(pool) } }),
+    ...(tls && transportSockets(tls)),
+    ...(extra && { metadata: extra }),
+  });
+}
+
+function discovery({ name, discovery: source }: ModelCluster): ClusterInit {
+  switch (source.kind) {
+    case 'static':
+      return { clusterDiscoveryType: { case: 'type', value: DiscoveryType.STATIC }, loadAssignment: encodeAssignment(name, source.endpoints) };
+    case 'eds':
+      return {
+        clusterDiscoveryType: { case: 'type', value: DiscoveryType.EDS },
+        edsClusterConfig: { edsConfig: adsSource(), ...(source.serviceName !== undefined && { serviceName: source.serviceName }) },
+      };
+    case 'dns':
+      return {
+        clusterDiscoveryType: { case: 'type', value: source.use === 'all' ? DiscoveryType.STRICT_DNS : DiscoveryType.LOGICAL_DNS },
+        loadAssignment: encodeAssignment(name, source.endpoints),
+        ...(source.refreshMs !== undefined && { dnsRefreshRate: duration(source.refreshMs) }),
+      };
+  }
+}
+
+function circuitBreakers(limits: CircuitLimits): Fields<typeof CircuitBreakersSchema> {
+  const { maxConnections, maxPendingRequests, maxRequests, retryBudget } = limits;
+  const values = {
+    ...(maxConnections !== undefined && { maxConnections }),
+    ...(maxPendingRequests !== undefined && { maxPendingRequests }),
+    ...(maxRequests !== undefined && { maxRequests }),
+    // Envoy counts concurrent retries, Tulle retries in a window; the percentage means the same, the floor does not.
+    ...(retryBudget && { retryBudget: retryBudget.percent === undefined ? {} : { budgetPercent: { value: retryBudget.percent } } }),
+  };
+  return { thresholds: Object.keys(values).length === 0 ? [] : [values] };
+}
+
+function outlierDetection(outlier: OutlierDetection): Fields<typeof OutlierDetectionSchema> {
+  const { consecutiveFailures, successRate, intervalMs, baseEjectionMs, maxEjectionMs, maxEjectionPercent } = outlier;
+  return {
+    ...(consecutiveFailures === 0 && { enforcingConsecutive5xx: 0 }),
+    ...(consecutiveFailures !== undefined && consecutiveFailures !== 0 && { consecutive5xx: consecutiveFailures }),
+    // Tulle ejects by none of Envoy's deviation rule unless told to; Envoy does by default.
+    enforcingSuccessRate: 0,
+    // The nearest that Envoy has; the exact figures are in the metadata.
+    ...(successRate && {
+      failurePercentageThreshold: Math.min(100, Math.max(0, Math.round(100 - successRate.belowPercent))),
+      enforcingFailurePercentage: 100,
+      failurePercentageRequestVolume: successRate.minimumRequests,
+    }),
+    ...(intervalMs !== undefined && { interval: duration(intervalMs) }),
+    ...(baseEjectionMs !== undefined && { baseEjectionTime: duration(baseEjectionMs) }),
+    ...(maxEjectionMs !== undefined && { maxEjectionTime: duration(maxEjectionMs) }),
+    ...(maxEjectionPercent !== undefined && { maxEjectionPercent }),
+  };
+}
+
+function protocolOptions({ idleTimeoutMs, maxRequestsPerConnection, protocol }: PoolOptions): Any {
+  const common = {
+    ...(idleTimeoutMs !== undefined && { idleTimeout: duration(idleTimeoutMs) }),
+    ...(maxRequestsPerConnection !== undefined && { maxRequestsPerConnection }),
+  };
+  const options = create(HttpProtocolOptionsSchema, {
+    ...(Object.keys(common).length > 0 && { commonHttpProtocolOptions: common }),
+    upstreamProtocolOptions: {
+      case: 'explicitHttpConfig',
+      value: { protocolConfig: { case: protocol === 'http2' ? 'http2ProtocolOptions' : 'httpProtocolOptions', value: {} } },
+    },
+  });
+  return anyPack(HttpProtocolOptionsSchema, options);
+}
+
+/** TLS for every endpoint but those that say they have none. */
+function transportSockets(tls: UpstreamTls): ClusterInit {
+  return {
+    transportSocket: encodeUpstreamTls(tls),
+    transportSocketMatches: [{ name: 'plain', match: { ...PLAIN_ENDPOINT }, transportSocket: rawBuffer() }],
+  };
+}

@@ -1,0 +1,59 @@
+import { create } from '@bufbuild/protobuf';
+import type { Endpoint, EndpointSet, Locality as ModelLocality } from '@tulle/model';
+import { HealthStatus } from '@tulle/xds-proto/envoy/config/core/v3/health_check';
+import { type ClusterLoadAssignment, ClusterLoadAssignmentSchema } from '@tulle/xds-proto/envoy/config/endpoint/v3/endpoint';
+import {
+  type LbEndpoint,
+  LbEndpointSchema,
+  type LocalityLbEndpointsSchema,
+} from '@tulle/xds-proto/envoy/config/endpoint/v3/endpoint_components';
+import { LB_METADATA, PLAIN_ENDPOINT, TRANSPORT_SOCKET_METADATA, TULLE_METADATA } from '../wire.ts';
+import { encodeAddress } from './address.ts';
+import { type Fields, metadata } from './values.ts';
+
+export function encodeEndpointSet(set: EndpointSet): ClusterLoadAssignment {
+  return encodeAssignment(set.name, set.endpoints);
+}
+
+/** Endpoints grouped by locality and priority, groups in the order of their first endpoint. */
+export function encodeAssignment(clusterName: string, endpoints: readonly Endpoint[]): ClusterLoadAssignment {
+  const groups = new Map<string, GroupInit & { lbEndpoints: LbEndpoint[] }>();
+  for (const endpoint of endpoints) {
+    const { locality, priority = 0 } = endpoint;
+    const key = JSON.stringify([priority, locality && [locality.region, locality.zone ?? '', locality.subZone ?? '']]);
+    let group = groups.get(key);
+    if (!group) {
+      group = { priority, lbEndpoints: [], ...(locality && { locality: encodeLocality(locality) }) };
+      groups.set(key, group);
+    }
+    group.lbEndpoints.push(encodeEndpoint(endpoint));
+  }
+  return create(ClusterLoadAssignmentSchema, { clusterName, endpoints: [...groups.values()] });
+}
+
+type GroupInit = Fields<typeof LocalityLbEndpointsSchema>;
+
+function encodeLocality({ region, zone, subZone }: ModelLocality): { region: string; zone: string; subZone: string } {
+  return { region, zone: zone ?? '', subZone: subZone ?? '' };
+}
+
+const HEALTH = {
+  healthy: HealthStatus.HEALTHY,
+  unhealthy: HealthStatus.UNHEALTHY,
+  draining: HealthStatus.DRAINING,
+} as const;
+
+function encodeEndpoint(endpoint: Endpoint): LbEndpoint {
+  const { address, weight, health, identity, mode, labels } = endpoint;
+  const described = metadata({
+    [LB_METADATA]: labels,
+    [TULLE_METADATA]: { identity, mode },
+    [TRANSPORT_SOCKET_METADATA]: mode === 'none' ? PLAIN_ENDPOINT : undefined,
+  });
+  return create(LbEndpointSchema, {
+    hostIdentifier: { case: 'endpoint', value: { address: encodeAddress(address) } },
+    healthStatus: health === undefined ? HealthStatus.UNKNOWN : HEALTH[health],
+    ...(weight !== undefined && { loadBalancingWeight: weight }),
+    ...(described && { metadata: described }),
+  });
+}

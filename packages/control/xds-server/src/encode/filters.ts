@@ -1,0 +1,92 @@
+import { create } from '@bufbuild/protobuf';
+import { type Any, anyPack } from '@bufbuild/protobuf/wkt';
+import { FAULT_FILTER, type FilterConfigs, type FilterEntry, HEADERS_FILTER, RETRY_FILTER } from '@tulle/model';
+import { type Filter, FilterSchema, type ListenerFilter, ListenerFilterSchema } from '@tulle/xds-proto/envoy/config/listener/v3/listener_components';
+import { FilterConfigSchema } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
+import { HTTPFaultSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/fault/v3/fault';
+import {
+  HeaderMutationPerRouteSchema,
+  HeaderMutationSchema,
+} from '@tulle/xds-proto/envoy/extensions/filters/http/header_mutation/v3/header_mutation';
+import { RouterSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/router/v3/router';
+import {
+  type HttpFilter,
+  HttpFilterSchema,
+} from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
+import { ROUTE_OVERRIDE } from '../wire.ts';
+import { encodeFault } from './fault.ts';
+import { encodeHeaderMutations } from './header-filter.ts';
+import { sortedMap, typedStruct } from './values.ts';
+
+/** The chain of an HttpConnectionManager: our filters, then Envoy's router, which ends every chain. */
+export function encodeHttpFilters(entries: readonly FilterEntry[]): HttpFilter[] {
+  const router = create(HttpFilterSchema, {
+    name: 'envoy.filters.http.router',
+    configType: { case: 'typedConfig', value: anyPack(RouterSchema, create(RouterSchema)) },
+  });
+  return [...entries.map(encodeHttpFilter), router];
+}
+
+function encodeHttpFilter(entry: FilterEntry): HttpFilter {
+  return create(HttpFilterSchema, {
+    name: entry.name,
+    configType: { case: 'typedConfig', value: httpFilterConfig(entry) },
+    // In Envoy the router retries; a proxy that lacks this filter loses the chain's default policy and nothing else.
+    isOptional: entry.filter === RETRY_FILTER,
+  });
+}
+
+function httpFilterConfig({ filter, config }: FilterEntry): Any {
+  if (filter === FAULT_FILTER) {
+    const fault = encodeFault(config);
+    if (fault) return anyPack(HTTPFaultSchema, fault);
+  }
+  if (filter === HEADERS_FILTER) {
+    const mutations = encodeHeaderMutations(config);
+    if (mutations) return anyPack(HeaderMutationSchema, create(HeaderMutationSchema, { mutations }));
+  }
+  return typedStruct(filter, config ?? {});
+}
+
+/** Filters of a listener that run before a chain is chosen. */
+export function encodeListenerFilter({ name, filter, config }: FilterEntry): ListenerFilter {
+  return create(ListenerFilterSchema, { name, configType: { case: 'typedConfig', value: typedStruct(filter, config ?? {}) } });
+}
+
+/** Connection filters of a chain. */
+export function encodeNetworkFilter({ name, filter, config }: FilterEntry): Filter {
+  return create(FilterSchema, { name, configType: { case: 'typedConfig', value: typedStruct(filter, config ?? {}) } });
+}
+
+/** What Envoy's filter entries have no field for, by slot; for the metadata beside them. */
+export function filterFlags(entries: readonly FilterEntry[]): Record<string, unknown> | undefined {
+  const flagged = entries
+    .filter(({ mandatory, failOpen }) => mandatory === true || failOpen === true)
+    .map(({ name, mandatory, failOpen }) => [name, { ...(mandatory && { mandatory }), ...(failOpen && { failOpen }) }] as const);
+  return flagged.length === 0 ? undefined : Object.fromEntries(flagged);
+}
+
+/** @param carried slots whose override travels elsewhere */
+export function encodeOverrides(configs: FilterConfigs | undefined, carried: readonly string[] = []): { [slot: string]: Any } {
+  const overrides = Object.entries(configs ?? {}).filter(([slot, config]) => config !== undefined && !carried.includes(slot));
+  return sortedMap(overrides.map(([slot, config]) => [slot, encodeOverride(slot, config)] as const));
+}
+
+/**
+ * A route configuration does not know which filter stands behind a slot; by convention a slot of a standard filter is
+ * named after it, and then Envoy's own type is used.
+ */
+function encodeOverride(slot: string, config: unknown): Any {
+  if (config === null) return anyPack(FilterConfigSchema, create(FilterConfigSchema, { disabled: true }));
+  if (slot === FAULT_FILTER) {
+    const fault = encodeFault(config);
+    if (fault) return anyPack(HTTPFaultSchema, fault);
+  }
+  if (slot === HEADERS_FILTER) {
+    const mutations = encodeHeaderMutations(config);
+    if (mutations) return anyPack(HeaderMutationPerRouteSchema, create(HeaderMutationPerRouteSchema, { mutations }));
+  }
+  const inner = typedStruct(ROUTE_OVERRIDE, config);
+  if (slot !== RETRY_FILTER) return inner;
+  return anyPack(FilterConfigSchema, create(FilterConfigSchema, { config: inner, isOptional: true }));
+}

@@ -1,0 +1,68 @@
+import { create } from '@bufbuild/protobuf';
+import type { HttpHandler } from '@tulle/model';
+import {
+  type HttpConnectionManager,
+  HttpConnectionManager_ForwardClientCertDetails as ForwardClientCert,
+  HttpConnectionManager_PathWithEscapedSlashesAction as EscapedSlashes,
+  HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
+  HttpConnectionManagerSchema,
+  RdsSchema,
+} from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
+import { adsSource } from './config-source.ts';
+import { encodeHttpFilters, filterFlags } from './filters.ts';
+import { encodeRouteConfig } from './route-config.ts';
+import { duration } from './values.ts';
+
+/** What the model says when nothing else is said (`HttpHandler.allowUpgrades`). Envoy's own default is none. */
+const DEFAULT_UPGRADES: readonly string[] = ['websocket'];
+
+export function encodeHttpHandler(handler: HttpHandler, listenerName: string): HttpConnectionManager {
+  const keepIdentity = handler.identityHeaders === 'keep';
+  const server = handler.serverHeader ?? 'pass';
+  return create(HttpConnectionManagerSchema, {
+    statPrefix: handler.statPrefix ?? listenerName,
+    routeSpecifier: routes(handler),
+    httpFilters: encodeHttpFilters(handler.filters),
+    ...common(handler),
+    ...(handler.requestHeadTimeoutMs !== undefined && { requestHeadersTimeout: duration(handler.requestHeadTimeoutMs) }),
+    ...(handler.streamIdleTimeoutMs !== undefined && { streamIdleTimeout: duration(handler.streamIdleTimeoutMs) }),
+    ...(handler.maxRequestHeadersBytes !== undefined && { maxRequestHeadersKb: Math.ceil(handler.maxRequestHeadersBytes / 1024) }),
+    upgradeConfigs: [
+      ...(handler.allowUpgrades ?? DEFAULT_UPGRADES).map((upgradeType) => ({ upgradeType })),
+      ...(handler.allowConnect === true ? [{ upgradeType: 'CONNECT' }] : []),
+    ],
+    // A caller's claims are not believed: Envoy drops them when the address of the connection counts.
+    useRemoteAddress: !keepIdentity,
+    forwardClientCertDetails: keepIdentity ? ForwardClientCert.ALWAYS_FORWARD_ONLY : ForwardClientCert.SANITIZE,
+    serverHeaderTransformation: server === 'pass' ? ServerHeader.PASS_THROUGH : ServerHeader.OVERWRITE,
+    ...(server !== 'pass' && { serverName: server.value }),
+    // Policy and origin must read one spelling of the path.
+    normalizePath: true,
+    pathWithEscapedSlashesAction: EscapedSlashes.REJECT_REQUEST,
+  });
+}
+
+/** What Envoy's message has no field for; goes into the metadata of the filter chain. */
+export function httpHandlerExtras(handler: HttpHandler): Record<string, unknown> {
+  const bytes = handler.maxRequestHeadersBytes;
+  return {
+    maxReplayBytes: handler.maxReplayBytes,
+    maxRequestHeadersBytes: bytes === undefined || bytes % 1024 === 0 ? undefined : bytes,
+    filters: filterFlags(handler.filters),
+  };
+}
+
+function routes({ routes: given }: HttpHandler): HttpConnectionManager['routeSpecifier'] {
+  if ('virtualHosts' in given) return { case: 'routeConfig', value: encodeRouteConfig(given) };
+  return { case: 'rds', value: create(RdsSchema, { configSource: adsSource(), routeConfigName: given.routeConfigName }) };
+}
+
+function common({ idleTimeoutMs, maxRequestHeadersCount }: HttpHandler): { commonHttpProtocolOptions?: object } {
+  if (idleTimeoutMs === undefined && maxRequestHeadersCount === undefined) return {};
+  return {
+    commonHttpProtocolOptions: {
+      ...(idleTimeoutMs !== undefined && { idleTimeout: duration(idleTimeoutMs) }),
+      ...(maxRequestHeadersCount !== undefined && { maxHeadersCount: maxRequestHeadersCount }),
+    },
+  };
+}

@@ -1,0 +1,98 @@
+import { create } from '@bufbuild/protobuf';
+import { anyPack } from '@bufbuild/protobuf/wkt';
+import type { ChainMatch, FilterChain as ModelChain, HttpHandler, Listener as ModelListener, TcpHandler } from '@tulle/model';
+import { TrafficDirection } from '@tulle/xds-proto/envoy/config/core/v3/base';
+import { type Listener, ListenerSchema } from '@tulle/xds-proto/envoy/config/listener/v3/listener';
+import {
+  type Filter,
+  type FilterChain,
+  type FilterChainMatchSchema,
+  FilterChainSchema,
+  FilterSchema,
+  type ListenerFilter,
+  ListenerFilterSchema,
+} from '@tulle/xds-proto/envoy/config/listener/v3/listener_components';
+import { TlsInspectorSchema } from '@tulle/xds-proto/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector';
+import { HttpConnectionManagerSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
+import { TcpProxySchema } from '@tulle/xds-proto/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy';
+import { encodeAddress, encodeCidr } from './address.ts';
+import { encodeListenerFilter, encodeNetworkFilter, filterFlags } from './filters.ts';
+import { encodeHttpHandler, httpHandlerExtras } from './http-handler.ts';
+import { encodeDownstreamTls } from './tls.ts';
+import { duration, type Fields, tulleMetadata } from './values.ts';
+
+const DIRECTIONS = {
+  inbound: TrafficDirection.INBOUND,
+  outbound: TrafficDirection.OUTBOUND,
+  unspecified: TrafficDirection.UNSPECIFIED,
+} as const;
+
+export function encodeListener(listener: ModelListener): Listener {
+  const extra = tulleMetadata({
+    maxConnections: listener.maxConnections,
+    connectionFilters: filterFlags(listener.connectionFilters ?? []),
+  });
+  return create(ListenerSchema, {
+    name: listener.name,
+    address: encodeAddress(listener.address),
+    trafficDirection: DIRECTIONS[listener.direction ?? 'unspecified'],
+    listenerFilters: [...inspectors(listener), ...(listener.connectionFilters ?? []).map(encodeListenerFilter)],
+    filterChains: listener.filterChains.map((chain) => encodeChain(chain, listener.name)),
+    ...(listener.bufferLimitBytes !== undefined && { perConnectionBufferLimitBytes: listener.bufferLimitBytes }),
+    ...(extra && { metadata: extra }),
+  });
+}
+
+/** Envoy looks at the first bytes only when told to; Tulle does whenever a chain's match asks for it. */
+function inspectors({ filterChains }: ModelListener): ListenerFilter[] {
+  if (!filterChains.some(({ match }) => match?.serverNames !== undefined || match?.transport !== undefined)) return [];
+  const typedConfig = anyPack(TlsInspectorSchema, create(TlsInspectorSchema));
+  return [create(ListenerFilterSchema, { name: 'envoy.filters.listener.tls_inspector', configType: { case: 'typedConfig', value: typedConfig } })];
+}
+
+function encodeChain(chain: ModelChain, listenerName: string): FilterChain {
+  const { handler, match, tls } = chain;
+  const extra = tulleMetadata(handler.kind === 'http' ? httpHandlerExtras(handler) : { filters: filterFlags(handler.filters ?? []) });
+  return create(FilterChainSchema, {
+    name: chain.name,
+    ...(match && { filterChainMatch: encodeChainMatch(match) }),
+    ...(tls && { transportSocket: encodeDownstreamTls(tls) }),
+    filters: handler.kind === 'http' ? [httpFilter(handler, listenerName)] : tcpFilters(handler, listenerName),
+    ...(extra && { metadata: extra }),
+  });
+}
+
+function encodeChainMatch({ serverNames, transport, sourceCidrs }: ChainMatch): Fields<typeof FilterChainMatchSchema> {
+  return {
+    serverNames: [...(serverNames ?? [])],
+    transportProtocol: transport === undefined ? '' : transport === 'tls' ? 'tls' : 'raw_buffer',
+    sourcePrefixRanges: (sourceCidrs ?? []).map(encodeCidr),
+  };
+}
+
+function httpFilter(handler: HttpHandler, listenerName: string): Filter {
+  const typedConfig = anyPack(HttpConnectionManagerSchema, encodeHttpHandler(handler, listenerName));
+  return create(FilterSchema, {
+    name: 'envoy.filters.network.http_connection_manager',
+    configType: { case: 'typedConfig', value: typedConfig },
+  });
+}
+
+function tcpFilters(handler: TcpHandler, listenerName: string): Filter[] {
+  const [only, ...more] = handler.clusters;
+  const proxy = create(TcpProxySchema, {
+    statPrefix: handler.statPrefix ?? listenerName,
+    clusterSpecifier:
+      only && more.length === 0 && (only.weight ?? 1) === 1
+        ? { case: 'cluster', value: only.name }
+        : { case: 'weightedClusters', value: { clusters: handler.clusters.map(({ name, weight }) => ({ name, weight: weight ?? 1 })) } },
+    ...(handler.idleTimeoutMs !== undefined && { idleTimeout: duration(handler.idleTimeoutMs) }),
+  });
+  return [
+    ...(handler.filters ?? []).map(encodeNetworkFilter),
+    create(FilterSchema, {
+      name: 'envoy.filters.network.tcp_proxy',
+      configType: { case: 'typedConfig', value: anyPack(TcpProxySchema, proxy) },
+    }),
+  ];
+}

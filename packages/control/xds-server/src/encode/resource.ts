@@ -1,0 +1,91 @@
+import { createHash } from 'node:crypto';
+import { type Any, anyPack } from '@bufbuild/protobuf/wkt';
+import { TulleError } from '@tulle/filter';
+import type { Cluster, EndpointSet, Listener, RouteConfig } from '@tulle/model';
+import { ClusterSchema } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
+import { ClusterLoadAssignmentSchema } from '@tulle/xds-proto/envoy/config/endpoint/v3/endpoint';
+import { ListenerSchema } from '@tulle/xds-proto/envoy/config/listener/v3/listener';
+import { RouteConfigurationSchema } from '@tulle/xds-proto/envoy/config/route/v3/route';
+import type { ResourceKind } from '../provider.ts';
+import { encodeCluster } from './cluster.ts';
+import { encodeEndpointSet } from './endpoints.ts';
+import { encodeListener } from './listener.ts';
+import { encodeRouteConfig } from './route-config.ts';
+
+/** A resource as it goes over the wire. Made once for each model object and shared by all streams. */
+export interface EncodedResource {
+  readonly kind: ResourceKind;
+  readonly name: string;
+  /** Hash of {@link bytes}: equal content has equal versions, in every process. */
+  readonly version: string;
+  /** The Envoy message. */
+  readonly bytes: Uint8Array;
+}
+
+/** The model type of each kind. */
+export interface ResourceModels {
+  readonly listener: Listener;
+  readonly route: RouteConfig;
+  readonly cluster: Cluster;
+  readonly endpoint: EndpointSet;
+}
+
+/** A resource as Envoy's message in an `Any`. @throws TulleError `TULLE_CONFIG_INVALID` when the model holds what no message can carry */
+export function encodeResource<Kind extends ResourceKind>(kind: Kind, resource: ResourceModels[Kind]): Any {
+  try {
+    return pack(kind, resource);
+  } catch (cause) {
+    throw new TulleError('TULLE_CONFIG_INVALID', `The ${kind} "${resource.name}" cannot be written as an xDS message: ${reasonOf(cause)}. Nothing of it is sent.`, {
+      cause,
+      context: { kind, name: resource.name },
+    });
+  }
+}
+
+function pack(kind: ResourceKind, resource: ResourceModels[ResourceKind]): Any {
+  switch (kind) {
+    case 'listener':
+      return anyPack(ListenerSchema, encodeListener(resource as Listener));
+    case 'route':
+      return anyPack(RouteConfigurationSchema, encodeRouteConfig(resource as RouteConfig));
+    case 'cluster':
+      return anyPack(ClusterSchema, encodeCluster(resource as Cluster));
+    case 'endpoint':
+      return anyPack(ClusterLoadAssignmentSchema, encodeEndpointSet(resource as EndpointSet));
+  }
+}
+
+function reasonOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
+
+/** Encodes with a memory of objects seen before. */
+export interface ResourceEncoder {
+  encode<Kind extends ResourceKind>(kind: Kind, resource: ResourceModels[Kind]): EncodedResource;
+  /** Resources encoded so far, cache hits not counted. */
+  encoded(): number;
+}
+
+/** The memory is keyed by object and weak: it holds what some snapshot holds. */
+export function createResourceEncoder(): ResourceEncoder {
+  const known = new WeakMap<object, EncodedResource>();
+  let count = 0;
+  return {
+    encode(kind, resource) {
+      let encoded = known.get(resource);
+      if (!encoded) {
+        const { value } = encodeResource(kind, resource);
+        count++;
+        encoded = { kind, name: resource.name, version: versionOf(value), bytes: value };
+        known.set(resource, encoded);
+      }
+      return encoded;
+    },
+    encoded: () => count,
+  };
+}
+
+/** 128 bits of SHA-256, URL-safe. */
+export function versionOf(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest().subarray(0, 16).toString('base64url');
+}

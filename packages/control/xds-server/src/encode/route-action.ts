@@ -1,0 +1,114 @@
+import { create } from '@bufbuild/protobuf';
+import type {
+  DirectResponseAction as ModelDirectResponse,
+  FilterConfigs,
+  ForwardAction,
+  RedirectAction as ModelRedirect,
+  Rewrite,
+  Route,
+  WeightedCluster,
+} from '@tulle/model';
+import { RETRY_FILTER } from '@tulle/model';
+import {
+  type DirectResponseAction,
+  DirectResponseActionSchema,
+  type RedirectAction,
+  RedirectAction_RedirectResponseCode as RedirectCode,
+  RedirectActionSchema,
+  type RouteAction,
+  RouteActionSchema,
+  type WeightedCluster_ClusterWeightSchema as ClusterWeightSchema,
+  WeightedClusterSchema,
+} from '@tulle/xds-proto/envoy/config/route/v3/route_components';
+import { encodeOverrides } from './filters.ts';
+import { encodeToAdd } from './header-edits.ts';
+import { encodeRetry, encodeRetryPolicy } from './retry.ts';
+import { duration, type Fields } from './values.ts';
+
+/** The whole path, for the rewrite of a full path. */
+export const WHOLE_PATH = '^/.*$';
+
+/** The retry slot, when its override of this route travels as `RouteAction.retry_policy`. */
+export function overrideInRetryPolicy({ action, filterConfigs }: Route): readonly string[] {
+  return action.kind === 'forward' && encodeRetry(filterConfigs?.[RETRY_FILTER]) !== undefined ? [RETRY_FILTER] : [];
+}
+
+export function encodeForward(action: ForwardAction, overrides: FilterConfigs | undefined): RouteAction {
+  const retry = overrides?.[RETRY_FILTER];
+  const retryPolicy = encodeRetryPolicy(encodeRetry(retry) === undefined ? undefined : retry, action.perTryTimeoutMs);
+  return create(RouteActionSchema, {
+    clusterSpecifier: clusterSpecifier(action.clusters),
+    ...(action.requestTimeoutMs !== undefined && { timeout: duration(action.requestTimeoutMs) }),
+    ...(action.idleTimeoutMs !== undefined && { idleTimeout: duration(action.idleTimeoutMs) }),
+    ...(retryPolicy && { retryPolicy }),
+    ...rewrite(action.rewrite),
+    upgradeConfigs: upgrades(action.allowUpgrades),
+  });
+}
+
+function clusterSpecifier(clusters: readonly WeightedCluster[]): RouteAction['clusterSpecifier'] {
+  const [only, ...more] = clusters;
+  if (only && more.length === 0 && isPlain(only)) return { case: 'cluster', value: only.name };
+  return { case: 'weightedClusters', value: create(WeightedClusterSchema, { clusters: clusters.map(clusterWeight) }) };
+}
+
+function isPlain({ weight, requestHeaders, responseHeaders, filterConfigs }: WeightedCluster): boolean {
+  return (weight ?? 1) === 1 && requestHeaders === undefined && responseHeaders === undefined && filterConfigs === undefined;
+}
+
+function clusterWeight(cluster: WeightedCluster): Fields<typeof ClusterWeightSchema> {
+  return {
+    name: cluster.name,
+    weight: cluster.weight ?? 1,
+    requestHeadersToAdd: encodeToAdd(cluster.requestHeaders),
+    requestHeadersToRemove: [...(cluster.requestHeaders?.remove ?? [])],
+    responseHeadersToAdd: encodeToAdd(cluster.responseHeaders),
+    responseHeadersToRemove: [...(cluster.responseHeaders?.remove ?? [])],
+    typedPerFilterConfig: encodeOverrides(cluster.filterConfigs),
+  };
+}
+
+function rewrite(rewritten: Rewrite | undefined): Fields<typeof RouteActionSchema> {
+  const path = rewritten?.path;
+  return {
+    ...(rewritten?.host !== undefined && { hostRewriteSpecifier: { case: 'hostRewriteLiteral', value: rewritten.host } as const }),
+    // '' would be no rewrite at all; taking a prefix away leaves a path that begins with a slash.
+    ...(path?.kind === 'prefix' && { prefixRewrite: path.value === '' ? '/' : path.value }),
+    ...(path?.kind === 'full' && {
+      regexRewrite: { pattern: { regex: WHOLE_PATH }, substitution: path.value.replaceAll('\\', '\\\\') },
+    }),
+  };
+}
+
+/** Envoy's list adds to the listener's; an empty one is said by switching WebSocket off. */
+function upgrades(protocols: readonly string[] | undefined): { upgradeType: string; enabled: boolean }[] {
+  if (protocols === undefined) return [];
+  if (protocols.length === 0) return [{ upgradeType: 'websocket', enabled: false }];
+  return protocols.map((upgradeType) => ({ upgradeType, enabled: true }));
+}
+
+const CODES = {
+  301: RedirectCode.MOVED_PERMANENTLY,
+  302: RedirectCode.FOUND,
+  303: RedirectCode.SEE_OTHER,
+  307: RedirectCode.TEMPORARY_REDIRECT,
+  308: RedirectCode.PERMANENT_REDIRECT,
+} as const;
+
+export function encodeRedirect(action: ModelRedirect): RedirectAction {
+  const { path } = action;
+  return create(RedirectActionSchema, {
+    ...(action.scheme !== undefined && { schemeRewriteSpecifier: { case: 'schemeRedirect', value: action.scheme } as const }),
+    ...(action.host !== undefined && { hostRedirect: action.host }),
+    ...(action.port !== undefined && { portRedirect: action.port }),
+    ...(path && { pathRewriteSpecifier: { case: path.kind === 'full' ? 'pathRedirect' : 'prefixRewrite', value: path.value } as const }),
+    responseCode: CODES[action.status ?? 302],
+  });
+}
+
+export function encodeDirectResponse(action: ModelDirectResponse): DirectResponseAction {
+  return create(DirectResponseActionSchema, {
+    status: action.status,
+    ...(action.body !== undefined && { body: { specifier: { case: 'inlineString', value: action.body } as const } }),
+  });
+}

@@ -1,0 +1,58 @@
+import { create } from '@bufbuild/protobuf';
+import type { Route as ModelRoute, RouteConfig, VirtualHost as ModelVirtualHost } from '@tulle/model';
+import { type RouteConfiguration, RouteConfigurationSchema } from '@tulle/xds-proto/envoy/config/route/v3/route';
+import { type Route, RouteSchema, type VirtualHost, VirtualHostSchema } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
+import { encodeOverrides } from './filters.ts';
+import { encodeToAdd } from './header-edits.ts';
+import { encodeRouteMatch, invertedQuery } from './matchers.ts';
+import { encodeDirectResponse, encodeForward, encodeRedirect, overrideInRetryPolicy } from './route-action.ts';
+import { tulleMetadata } from './values.ts';
+
+export function encodeRouteConfig(config: RouteConfig): RouteConfiguration {
+  return create(RouteConfigurationSchema, {
+    name: config.name,
+    virtualHosts: config.virtualHosts.map(encodeVirtualHost),
+    // A domain without port matches any port. Where some domain has one, Envoy's switch would hide it from the match.
+    ignorePortInHostMatching: !config.virtualHosts.some(({ domains }) => domains.some(hasPort)),
+  });
+}
+
+function hasPort(domain: string): boolean {
+  return /:\d+$/.test(domain) && (domain.startsWith('[') || domain.indexOf(':') === domain.lastIndexOf(':'));
+}
+
+function encodeVirtualHost(host: ModelVirtualHost): VirtualHost {
+  return create(VirtualHostSchema, {
+    name: host.name,
+    domains: [...host.domains],
+    routes: host.routes.map(encodeRoute),
+    typedPerFilterConfig: encodeOverrides(host.filterConfigs),
+  });
+}
+
+function encodeRoute(route: ModelRoute): Route {
+  const { action } = route;
+  const extra = tulleMetadata({ invertedQuery: invertedQuery(route.match), code: action.kind === 'direct' ? action.code : undefined });
+  return create(RouteSchema, {
+    name: route.name,
+    match: encodeRouteMatch(route.match),
+    action: encodeAction(route),
+    ...(extra && { metadata: extra }),
+    requestHeadersToAdd: encodeToAdd(route.requestHeaders),
+    requestHeadersToRemove: [...(route.requestHeaders?.remove ?? [])],
+    responseHeadersToAdd: encodeToAdd(route.responseHeaders),
+    responseHeadersToRemove: [...(route.responseHeaders?.remove ?? [])],
+    typedPerFilterConfig: encodeOverrides(route.filterConfigs, overrideInRetryPolicy(route)),
+  });
+}
+
+function encodeAction({ action, filterConfigs }: ModelRoute): Route['action'] {
+  switch (action.kind) {
+    case 'forward':
+      return { case: 'route', value: encodeForward(action, filterConfigs) };
+    case 'redirect':
+      return { case: 'redirect', value: encodeRedirect(action) };
+    case 'direct':
+      return { case: 'directResponse', value: encodeDirectResponse(action) };
+  }
+}

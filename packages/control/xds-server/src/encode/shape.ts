@@ -1,0 +1,32 @@
+/**
+ * Guards that decide whether a filter config, `unknown` by type, has exactly the shape that an Envoy message can carry.
+ * What fails them travels as a TypedStruct instead, and the filter's own schema judges it at the proxy.
+ */
+
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+export function hasOnly(value: Readonly<Record<string, unknown>>, keys: readonly string[]): boolean {
+  return Object.keys(value).every((key) => keys.includes(key));
+}
+
+export function isInteger(value: unknown, least: number, most: number): value is number {
+  return Number.isInteger(value) && (value as number) >= least && (value as number) <= most;
+}
+
+/** Absent, or 0–100 with at most four decimals (Envoy's finest denominator is a million). */
+export function isPercent(value: unknown): boolean {
+  if (value === undefined) return true;
+  if (typeof value !== 'number' || !(value >= 0 && value <= 100)) return false;
+  return Math.round(value * 10_000) / 10_000 === value;
+}
+
+/** A list with at least one item, each of which passes. */
+export function isFilledList<T>(value: unknown, item: (one: unknown) => one is T): value is readonly T[] {
+  return Array.isArray(value) && value.length > 0 && value.every(item);
+}
+
+export function isText(value: unknown): value is string {
+  return typeof value === 'string';
+}

@@ -1,0 +1,125 @@
+import { create } from '@bufbuild/protobuf';
+import { anyPack } from '@bufbuild/protobuf/wkt';
+import type { CertificateSource, DownstreamTls, TrustSource, UpstreamTls } from '@tulle/model';
+import { DataSourceSchema, type TransportSocket, TransportSocketSchema } from '@tulle/xds-proto/envoy/config/core/v3/base';
+import { RawBufferSchema } from '@tulle/xds-proto/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer';
+import {
+  type CertificateValidationContext,
+  CertificateValidationContext_SystemRootCertsSchema as SystemRootCertsSchema,
+  CertificateValidationContextSchema,
+  type SubjectAltNameMatcher,
+  SubjectAltNameMatcher_SanType as SanType,
+  SubjectAltNameMatcherSchema,
+  TlsParameters_TlsProtocol as TlsProtocol,
+} from '@tulle/xds-proto/envoy/extensions/transport_sockets/tls/v3/common';
+import { type SdsSecretConfig, SdsSecretConfigSchema } from '@tulle/xds-proto/envoy/extensions/transport_sockets/tls/v3/secret';
+import {
+  type CommonTlsContext,
+  CommonTlsContext_CombinedCertificateValidationContextSchema as CombinedSchema,
+  CommonTlsContextSchema,
+  DownstreamTlsContextSchema,
+  UpstreamTlsContextSchema,
+} from '@tulle/xds-proto/envoy/extensions/transport_sockets/tls/v3/tls';
+import { MESH_ROOTS_SECRET, WORKLOAD_SECRET } from '../wire.ts';
+import { adsSource } from './config-source.ts';
+import type { Fields } from './values.ts';
+
+export function encodeDownstreamTls(tls: DownstreamTls): TransportSocket {
+  const asked = tls.clientCertificate ?? (tls.trust === undefined ? 'none' : 'require');
+  const context = create(DownstreamTlsContextSchema, {
+    commonTlsContext: commonContext(tls, asked === 'none' ? undefined : tls.trust),
+    requireClientCertificate: asked === 'require',
+  });
+  return create(TransportSocketSchema, {
+    name: 'envoy.transport_sockets.tls',
+    configType: { case: 'typedConfig', value: anyPack(DownstreamTlsContextSchema, context) },
+  });
+}
+
+export function encodeUpstreamTls(tls: UpstreamTls): TransportSocket {
+  const context = create(UpstreamTlsContextSchema, {
+    commonTlsContext: commonContext(tls, tls.trust),
+    ...(tls.serverName === undefined ? {} : { sni: tls.serverName }),
+  });
+  return create(TransportSocketSchema, {
+    name: 'envoy.transport_sockets.tls',
+    configType: { case: 'typedConfig', value: anyPack(UpstreamTlsContextSchema, context) },
+  });
+}
+
+/** Plain text. */
+export function rawBuffer(): TransportSocket {
+  return create(TransportSocketSchema, {
+    name: 'envoy.transport_sockets.raw_buffer',
+    configType: { case: 'typedConfig', value: anyPack(RawBufferSchema, create(RawBufferSchema)) },
+  });
+}
+
+function commonContext(tls: UpstreamTls | DownstreamTls, trust: TrustSource | undefined): CommonTlsContext {
+  return create(CommonTlsContextSchema, {
+    // Written out, because Envoy's own lowest version is 1.2.
+    tlsParams: {
+      tlsMinimumProtocolVersion: tls.minVersion === 'TLSv1.2' ? TlsProtocol.TLSv1_2 : TlsProtocol.TLSv1_3,
+      tlsMaximumProtocolVersion: TlsProtocol.TLSv1_3,
+    },
+    ...certificate(tls.certificate),
+    validationContextType: validation(trust, tls.allowedIds),
+    alpnProtocols: [...(tls.alpn ?? [])],
+  });
+}
+
+function certificate(source: CertificateSource | undefined): Fields<typeof CommonTlsContextSchema> {
+  if (source === undefined) return {};
+  if (source.kind === 'workload') return { tlsCertificateSdsSecretConfigs: [secret(WORKLOAD_SECRET)] };
+  const [chain, key] =
+    source.kind === 'files'
+      ? ([file(source.certificateFile), file(source.keyFile)] as const)
+      : ([inline(source.certificatePem), inline(source.keyPem)] as const);
+  return { tlsCertificates: [{ certificateChain: chain, privateKey: key }] };
+}
+
+function validation(trust: TrustSource | undefined, ids: readonly string[] | undefined): CommonTlsContext['validationContextType'] {
+  const matchTypedSubjectAltNames = allowedIds(ids);
+  if (trust?.kind === 'mesh') {
+    return {
+      case: 'combinedValidationContext',
+      value: create(CombinedSchema, {
+        defaultValidationContext: { matchTypedSubjectAltNames },
+        validationContextSdsSecretConfig: secret(MESH_ROOTS_SECRET),
+      }),
+    };
+  }
+  if (trust === undefined && ids === undefined) return { case: undefined };
+  const value: CertificateValidationContext = create(CertificateValidationContextSchema, { matchTypedSubjectAltNames });
+  if (trust?.kind === 'files') value.trustedCa = create(DataSourceSchema, file(trust.caFile));
+  if (trust?.kind === 'inline') value.trustedCa = create(DataSourceSchema, inline(trust.caPem));
+  if (trust?.kind === 'system') value.systemRootCerts = create(SystemRootCertsSchema);
+  return { case: 'validationContext', value };
+}
+
+/** An empty list means nobody: a matcher that no name satisfies. */
+function allowedIds(ids: readonly string[] | undefined): SubjectAltNameMatcher[] {
+  if (ids === undefined) return [];
+  const patterns = ids.length === 0 ? [{ case: 'exact', value: '' } as const] : ids.map(idPattern);
+  return patterns.map((matchPattern) => create(SubjectAltNameMatcherSchema, { sanType: SanType.URI, matcher: { matchPattern } }));
+}
+
+function idPattern(id: string): { case: 'exact' | 'prefix'; value: string } {
+  return id.endsWith('/*') ? { case: 'prefix', value: id.slice(0, -1) } : { case: 'exact', value: id };
+}
+
+function secret(name: string): SdsSecretConfig {
+  return create(SdsSecretConfigSchema, { name, sdsConfig: adsSource() });
+}
+
+interface SourceInit {
+  specifier: { case: 'filename' | 'inlineString'; value: string };
+}
+
+function file(path: string): SourceInit {
+  return { specifier: { case: 'filename', value: path } };
+}
+
+function inline(text: string): SourceInit {
+  return { specifier: { case: 'inlineString', value: text } };
+}
