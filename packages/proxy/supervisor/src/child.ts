@@ -1,0 +1,178 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { Address, ProxyConfig, TrustBundle } from '@tulle/model';
+import type { ListenerTable } from './listener-table.ts';
+import { createPending } from './pending.ts';
+import { PROTOCOL_VERSION, type IdentityWelcome, type SignedIdentity, type ToChild, type ToSupervisor } from './protocol.ts';
+import { fromWire, toWire } from './wire-error.ts';
+
+/** How one engine process is started. */
+export interface ChildOptions {
+  readonly module: string | URL;
+  readonly slot: number;
+  readonly generation: number;
+  readonly settings: unknown;
+  readonly adminAddress: Address;
+  readonly config: ProxyConfig | undefined;
+  readonly identity: IdentityWelcome | undefined;
+  readonly sign: (csrPem: string) => Promise<SignedIdentity>;
+  readonly listeners: ListenerTable;
+  readonly applyTimeoutMs: number;
+  readonly readyTimeoutMs: number;
+  readonly execArgv: readonly string[] | undefined;
+  /** Where the child's standard error goes, as it comes. */
+  readonly stderr: (text: string) => void;
+}
+
+/** How a process ended. */
+export interface ChildEnd {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** The engine's own error, or what the process last wrote to standard error. */
+  readonly error: Error;
+}
+
+/** One engine process, seen from the supervisor. */
+export interface Child {
+  readonly slot: number;
+  readonly generation: number;
+  readonly pid: number;
+  readonly adminAddress: Address;
+  /** Started and standing on its configuration. Rejects with the engine's error when it could not start. */
+  readonly ready: Promise<void>;
+  /** It takes no new work: told to drain, by a signal of its own, or gone. */
+  readonly leaving: Promise<void>;
+  readonly ended: Promise<ChildEnd>;
+  /** The last configuration sent to it. */
+  readonly config: ProxyConfig | undefined;
+  /** Whether it was told to end. */
+  readonly draining: boolean;
+  /** @throws what the engine threw */
+  apply(config: ProxyConfig): Promise<void>;
+  stats(): Promise<Readonly<Record<string, number>>>;
+  renewIdentity(): void;
+  adoptBundles(bundles: readonly TrustBundle[]): void;
+  drain(): void;
+  /** Asks it to end now; kills it when it has not after `graceMs`. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** Kept of standard error for the report of a crash. */
+const STDERR_TAIL_CHARS = 8192;
+
+/** Starts a process. */
+export function startChild(options: ChildOptions): Child {
+  const { slot, generation, listeners } = options;
+  const path = options.module instanceof URL ? fileURLToPath(options.module) : options.module;
+  const subprocess: ChildProcess = fork(path, [], {
+    serialization: 'advanced', stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
+    ...(options.execArgv === undefined ? {} : { execArgv: [...options.execArgv] }),
+  });
+  const pending = createPending(options.applyTimeoutMs, `the engine process ${String(subprocess.pid)}`);
+  const ready = Promise.withResolvers<void>();
+  const leaving = Promise.withResolvers<void>();
+  const ended = Promise.withResolvers<ChildEnd>();
+  ready.promise.catch(() => {}); // whoever needs it awaits it; a crash is reported by `ended`
+  let tail = '';
+  let brokenBy: Error | undefined;
+  let config = options.config;
+  let draining = false;
+
+  const readyTimer = setTimeout(() => {
+    brokenBy ??= new Error(`the engine process ${String(subprocess.pid)} was not ready within ${options.readyTimeoutMs} ms`);
+    subprocess.kill('SIGKILL');
+  }, options.readyTimeoutMs);
+
+  const send = (message: ToChild, handle?: unknown): void => {
+    if (subprocess.connected) subprocess.send(message, handle as never, undefined, () => {});
+  };
+
+  subprocess.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    tail = (tail + text).slice(-STDERR_TAIL_CHARS);
+    options.stderr(text);
+  });
+
+  subprocess.on('message', (message: ToSupervisor) => {
+    switch (message.kind) {
+      case 'hello':
+        if (message.protocol !== PROTOCOL_VERSION) brokenBy ??= new Error(`the engine process speaks protocol ${message.protocol}, this supervisor ${PROTOCOL_VERSION}`);
+        return send({
+          kind: 'welcome', protocol: PROTOCOL_VERSION, slot, generation, settings: options.settings, adminAddress: options.adminAddress, config, identity: options.identity,
+        });
+      case 'acquire':
+        try {
+          const { key, socket } = listeners.acquire(message.address, generation);
+          send({ kind: 'listener', id: message.id, key, address: socket.address }, socket.handle);
+        } catch (error) {
+          send({ kind: 'failed', id: message.id, error: toWire(error) });
+        }
+        return undefined;
+      case 'release':
+        // A draining process lets go of what its successor goes on using.
+        if (!draining) listeners.release(message.key, generation);
+        return undefined;
+      case 'sign':
+        options.sign(message.csrPem).then(
+          (identity) => send({ kind: 'signed', id: message.id, identity }),
+          (error: unknown) => send({ kind: 'failed', id: message.id, error: toWire(error) }),
+        );
+        return undefined;
+      case 'ready':
+        clearTimeout(readyTimer);
+        return ready.resolve();
+      case 'done': return pending.resolve(message.id, message.stats);
+      case 'failed': return pending.reject(message.id, fromWire(message.error));
+      case 'broken':
+        brokenBy = fromWire(message.error);
+        return undefined;
+      case 'draining':
+        draining = true;
+        return leaving.resolve();
+    }
+  });
+
+  const end = (code: number | null, signal: NodeJS.Signals | null): void => {
+    clearTimeout(readyTimer);
+    const how = signal === null ? `with code ${String(code)}` : `by ${signal}`;
+    const error = brokenBy ?? new Error(`the engine process ${String(subprocess.pid)} ended ${how}${tail === '' ? '' : `; it last wrote:\n${tail.trimEnd()}`}`);
+    listeners.forget(generation);
+    pending.rejectAll(error);
+    ready.reject(error);
+    leaving.resolve();
+    ended.resolve({ code, signal, error });
+  };
+  // 'close' comes after standard error was read to its end, so the report of a crash is whole.
+  subprocess.on('close', end);
+  subprocess.on('error', (error) => {
+    brokenBy ??= error;
+    if (subprocess.pid === undefined) end(null, null); // it never started, so it will not close
+  });
+
+  return {
+    slot, generation, pid: subprocess.pid ?? -1, adminAddress: options.adminAddress, ready: ready.promise, leaving: leaving.promise, ended: ended.promise,
+    get config() {
+      return config;
+    },
+    get draining() {
+      return draining;
+    },
+    async apply(next) {
+      config = next;
+      await pending.ask<undefined>((id) => send({ kind: 'config', id, config: next }));
+    },
+    stats: async () => pending.ask<Readonly<Record<string, number>>>((id) => send({ kind: 'stats', id })),
+    renewIdentity: () => send({ kind: 'renew-identity' }),
+    adoptBundles: (bundles) => send({ kind: 'bundles', bundles }),
+    drain() {
+      draining = true;
+      send({ kind: 'drain' });
+    },
+    async close(graceMs) {
+      draining = true;
+      send({ kind: 'close' });
+      const timer = setTimeout(() => subprocess.kill('SIGKILL'), graceMs);
+      await ended.promise;
+      clearTimeout(timer);
+    },
+  };
+}

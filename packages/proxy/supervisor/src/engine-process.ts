@@ -1,0 +1,123 @@
+import type { Address, IdentitySource, ProxyConfig } from '@tulle/model';
+import { stderrLog } from './stderr-log.ts';
+import { openProcessIdentity, type ProcessIdentity } from './process-identity.ts';
+import type { SocketHandle } from './bound-socket.ts';
+import type { AcquiredListener, CreateEngine, Engine } from './engine.ts';
+import { createPending } from './pending.ts';
+import { PROTOCOL_VERSION, type SignedIdentity, type ToChild, type ToSupervisor } from './protocol.ts';
+import { fromWire, toWire } from './wire-error.ts';
+
+/** What an engine process's main hands over. */
+export interface EngineProcessOptions<Settings> {
+  readonly createEngine: CreateEngine<Settings>;
+}
+
+/** Asking the supervisor for a socket or a signature: longer than its own call to the CA may take (10 s). */
+const ASK_TIMEOUT_MS = 30_000;
+/** How long connections may live on when the supervisor itself is gone and nobody bounds the drain. */
+const ORPHAN_DRAIN_MS = 60_000;
+
+/**
+ * The main of an engine process: `await runEngineProcess({ createEngine })` is all that a module started by
+ * {@link createSupervisor} needs to do. Ends the process when the engine is drained, or with code 1 when it breaks.
+ *
+ * SIGINT is left to the supervisor (a terminal sends it to both); SIGTERM drains, and the supervisor starts another.
+ */
+export async function runEngineProcess<Settings>(options: EngineProcessOptions<Settings>): Promise<void> {
+  if (process.send === undefined) {
+    throw new Error('this is the main of an engine process and is started by a supervisor; start the app itself instead');
+  }
+  const pending = createPending(ASK_TIMEOUT_MS, 'the supervisor');
+  let engine: Engine | undefined;
+  let identity: ProcessIdentity | undefined;
+  let ending = false;
+
+  const send = (message: ToSupervisor): void => {
+    // A broken channel is told by 'disconnect'; a message lost with it needs no error of its own.
+    if (process.connected) process.send?.(message, undefined, undefined, () => {});
+  };
+
+  const exit = async (code: number): Promise<void> => {
+    identity?.close();
+    await engine?.close().catch((error: unknown) => stderrLog.error('closing the engine failed', { error: String(error) }));
+    // Exiting is explicit: a filter's forgotten timer must not keep a drained process alive.
+    if (process.connected) process.disconnect();
+    process.exit(code);
+  };
+
+  const broken = (error: unknown): void => {
+    ending = true;
+    if (!process.connected) process.exit(1);
+    process.send?.({ kind: 'broken', error: toWire(error) } satisfies ToSupervisor, undefined, undefined, () => process.exit(1));
+  };
+
+  const drain = async (): Promise<void> => {
+    if (ending) return;
+    ending = true;
+    send({ kind: 'draining' });
+    await engine?.drain();
+    await exit(0);
+  };
+
+  const acquire = async (address: Address): Promise<AcquiredListener> => {
+    const { key, address: real, handle } = await pending.ask<{ key: string; address: Address; handle: SocketHandle }>((id) => send({ kind: 'acquire', id, address }));
+    return { handle, address: real, release: () => send({ kind: 'release', key }) };
+  };
+
+  const start = async (welcome: Extract<ToChild, { kind: 'welcome' }>): Promise<void> => {
+    if (welcome.protocol !== PROTOCOL_VERSION) {
+      throw new Error(`the supervisor speaks protocol ${welcome.protocol}, this engine ${PROTOCOL_VERSION}; restart the supervisor with the same release`);
+    }
+    if (welcome.identity !== undefined) {
+      identity = await openProcessIdentity(welcome.identity, async (csrPem) => pending.ask<SignedIdentity>((id) => send({ kind: 'sign', id, csrPem })), stderrLog);
+    }
+    engine = await options.createEngine({
+      settings: welcome.settings as Settings, slot: welcome.slot, generation: welcome.generation,
+      listeners: { acquire }, identity: identity as IdentitySource | undefined, adminAddress: welcome.adminAddress, log: stderrLog,
+    });
+    if (welcome.config !== undefined) await engine.apply(welcome.config);
+    send({ kind: 'ready' });
+  };
+
+  const answer = async (id: number, work: () => Promise<Readonly<Record<string, number>> | undefined>): Promise<void> => {
+    try {
+      const stats = await work();
+      send({ kind: 'done', id, ...(stats === undefined ? {} : { stats }) });
+    } catch (error) {
+      send({ kind: 'failed', id, error: toWire(error) });
+    }
+  };
+
+  const running = (): Engine => {
+    if (engine === undefined) throw new Error('the engine is not started yet');
+    return engine;
+  };
+  const apply = async (config: ProxyConfig): Promise<undefined> => {
+    await running().apply(config);
+    return undefined;
+  };
+
+  process.on('message', (message: ToChild, handle: unknown) => {
+    switch (message.kind) {
+      case 'welcome': return void start(message).catch(broken);
+      case 'listener': return pending.resolve(message.id, { key: message.key, address: message.address, handle });
+      case 'signed': return pending.resolve(message.id, message.identity);
+      case 'failed': return pending.reject(message.id, fromWire(message.error));
+      case 'config': return void answer(message.id, async () => apply(message.config));
+      case 'stats': return void answer(message.id, async () => running().stats?.() ?? {});
+      case 'renew-identity': return identity?.renew();
+      case 'bundles': return identity?.adoptBundles(message.bundles);
+      case 'drain': return void drain().catch(broken);
+      case 'close': return void exit(0);
+    }
+  });
+  process.on('SIGINT', () => {});
+  process.on('SIGTERM', () => void drain().catch(broken));
+  process.on('disconnect', () => {
+    // The supervisor is gone: give the addresses free for its successor and let what runs end.
+    if (ending) return;
+    setTimeout(() => process.exit(1), ORPHAN_DRAIN_MS).unref();
+    void drain().catch(() => process.exit(1));
+  });
+  send({ kind: 'hello', protocol: PROTOCOL_VERSION });
+}

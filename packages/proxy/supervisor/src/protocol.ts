@@ -1,0 +1,60 @@
+import type { Address, ProxyConfig, TrustBundle } from '@tulle/model';
+import type { WireError } from './wire-error.ts';
+
+/**
+ * The conversation between supervisor and engine process, over Node's IPC channel with structured clone. Supervisor and
+ * child may be of different releases during an upgrade, so the first message carries the version; a child that does
+ * not speak it says so and ends.
+ */
+export const PROTOCOL_VERSION = 1;
+
+/** A certificate for a CSR that the child made. */
+export interface SignedIdentity {
+  readonly spiffeId: string;
+  /** Leaf first, without the root. */
+  readonly certificateChainPem: string;
+  readonly serial: string;
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
+  readonly bundles: readonly TrustBundle[];
+}
+
+/** Supervisor to child. */
+export type ToChild =
+  | { readonly kind: 'welcome'; readonly protocol: number; readonly slot: number; readonly generation: number; readonly settings: unknown;
+      readonly adminAddress: Address; readonly config: ProxyConfig | undefined; readonly identity: IdentityWelcome | undefined }
+  /** The socket travels as the message's handle. */
+  | { readonly kind: 'listener'; readonly id: number; readonly key: string; readonly address: Address }
+  | { readonly kind: 'config'; readonly id: number; readonly config: ProxyConfig }
+  | { readonly kind: 'signed'; readonly id: number; readonly identity: SignedIdentity }
+  | { readonly kind: 'failed'; readonly id: number; readonly error: WireError }
+  /** Make another key and have it signed. */
+  | { readonly kind: 'renew-identity' }
+  | { readonly kind: 'bundles'; readonly bundles: readonly TrustBundle[] }
+  | { readonly kind: 'stats'; readonly id: number }
+  | { readonly kind: 'drain' }
+  /** End now; connections are cut. */
+  | { readonly kind: 'close' };
+
+/** What a child needs to know to obtain an identity. */
+export interface IdentityWelcome {
+  readonly spiffeId: string;
+  readonly bundles: readonly TrustBundle[];
+  /** Where this slot keeps key and certificate (0600) for a start without the CA; absent: only in memory. */
+  readonly file: string | undefined;
+}
+
+/** Child to supervisor. */
+export type ToSupervisor =
+  | { readonly kind: 'hello'; readonly protocol: number }
+  | { readonly kind: 'acquire'; readonly id: number; readonly address: Address }
+  | { readonly kind: 'release'; readonly key: string }
+  | { readonly kind: 'sign'; readonly id: number; readonly csrPem: string }
+  /** The engine is up and has taken the configuration of the welcome. */
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'done'; readonly id: number; readonly stats?: Readonly<Record<string, number>> }
+  | { readonly kind: 'failed'; readonly id: number; readonly error: WireError }
+  /** The engine could not be made, or broke: the process ends after this. */
+  | { readonly kind: 'broken'; readonly error: WireError }
+  /** It begins to drain, told to or by a signal of its own: it takes no new work. */
+  | { readonly kind: 'draining' };
