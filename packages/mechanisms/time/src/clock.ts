@@ -23,8 +23,16 @@ export function systemClock(): Clock {
     nowMs: () => performance.now(),
     epochMs: () => Date.now(),
     setTimer(delayMs, fn) {
-      // Rounded up: the platform truncates a fraction, and a timer must never fire early.
-      const handle = setTimeout(fn, Math.min(Math.max(Math.ceil(delayMs), 0), MAX_DELAY_MS));
+      const dueMs = performance.now() + delayMs;
+      const sleep = (ms: number): ReturnType<typeof setTimeout> =>
+        setTimeout(wake, Math.min(Math.max(Math.ceil(ms), 0), MAX_DELAY_MS));
+      // Platform timers count from the time at which the loop's turn began, so they may fire early: then the rest is slept.
+      const wake = (): void => {
+        const leftMs = dueMs - performance.now();
+        if (leftMs > 0) handle = sleep(leftMs);
+        else fn();
+      };
+      let handle = sleep(delayMs);
       return () => clearTimeout(handle);
     },
   };
