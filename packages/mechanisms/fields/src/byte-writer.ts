@@ -1,3 +1,5 @@
+import { latin1Write } from './latin1.ts';
+
 /**
  * A growing output buffer that is reused: heads and small bodies of one tick gather here, then leave in one write.
  *
@@ -41,7 +43,7 @@ export class ByteWriter {
     if (size <= 12) {
       for (let i = 0; i < size; i++) buffer[at++] = text.charCodeAt(i);
     } else {
-      buffer.latin1Write(text, at, size);
+      latin1Write(buffer, text, at);
     }
     this.length += size;
   }
@@ -51,7 +53,8 @@ export class ByteWriter {
     const size = end - start;
     if (this.length + size > this.buffer.length) this.#grow(this.length + size);
     if (start === 0 && end === source.length) this.buffer.set(source, this.length);
-    else Buffer.prototype.copy.call(source, this.buffer, this.length, start, end);
+    else if (Buffer.isBuffer(source)) source.copy(this.buffer, this.length, start, end);
+    else this.buffer.set(source.subarray(start, end), this.length);
     this.length += size;
   }
 

@@ -1,6 +1,7 @@
 import { TulleError, type MutableHeaders } from '@tulle/filter';
 import type { ByteWriter } from './byte-writer.ts';
 import { FIELD_HOST, FIELD_TRAILER, KNOWN_NAMES, knownNameId, LAST_FRAMING } from './known-names.ts';
+import { latin1Slice } from './latin1.ts';
 import { findInvalidName, findInvalidValue, trimBlanks } from './octets.ts';
 
 /** Integers kept per line: known id, then where name and value stand in the block; -1 when they are strings of their own. */
@@ -65,7 +66,9 @@ export class FieldTable implements MutableHeaders {
     if (index >= this.#length) return outside(index, this.#length);
     const at = index * STRIDE;
     const start = this.#spans[at + NAME_START] as number;
-    return start < 0 ? (this.#names[index] as string) : this.blockText(start, this.#spans[at + NAME_END] as number);
+    return start < 0
+      ? (this.#names[index] as string)
+      : this.blockText(start, this.#spans[at + NAME_END] as number);
   }
 
   value(index: number): string {
@@ -76,7 +79,10 @@ export class FieldTable implements MutableHeaders {
 
   #decode(index: number): string {
     const at = index * STRIDE;
-    const value = this.blockText(this.#spans[at + VALUE_START] as number, this.#spans[at + VALUE_END] as number);
+    const value = this.blockText(
+      this.#spans[at + VALUE_START] as number,
+      this.#spans[at + VALUE_END] as number,
+    );
     this.#values[index] = value;
     return value;
   }
@@ -186,8 +192,10 @@ export class FieldTable implements MutableHeaders {
     if (id === 0) checkName(name);
     const index = this.#length;
     if (index >= MAX_LINES) {
-      throw new TulleError('TULLE_HEADER_INVALID',
-        `Field "${printable(name)}" would be line ${index + 1}: a message may have ${MAX_LINES}. Is a filter appending in a loop?`);
+      throw new TulleError(
+        'TULLE_HEADER_INVALID',
+        `Field "${printable(name)}" would be line ${index + 1}: a message may have ${MAX_LINES}. Is a filter appending in a loop?`,
+      );
     }
     this.push(id, name, -1, -1, -1, -1);
     this.#values[index] = value;
@@ -244,7 +252,14 @@ export class FieldTable implements MutableHeaders {
    * blanks and CR LF.
    * @param name lower case: from `nameOf`
    */
-  push(id: number, name: string, nameStart: number, nameEnd: number, valueStart: number, valueEnd: number): void {
+  push(
+    id: number,
+    name: string,
+    nameStart: number,
+    nameEnd: number,
+    valueStart: number,
+    valueEnd: number,
+  ): void {
     const index = this.#length;
     const at = index * STRIDE;
     if (at + STRIDE > this.#spans.length) this.#growSpans();
@@ -263,8 +278,8 @@ export class FieldTable implements MutableHeaders {
   /** Latin1 text of a part of the block. */
   blockText(start: number, end: number): string {
     if (start === end) return '';
-    if (this.#blockLength > MAX_WHOLE_DECODE_BYTES) return this.#block.latin1Slice(start, end);
-    return (this.#text ??= this.#block.latin1Slice(0, this.#blockLength)).slice(start, end);
+    if (this.#blockLength > MAX_WHOLE_DECODE_BYTES) return latin1Slice(this.#block, start, end);
+    return (this.#text ??= latin1Slice(this.#block, 0, this.#blockLength)).slice(start, end);
   }
 
   /** Makes this table equal to `other`, without sharing anything that changes. */
@@ -311,7 +326,8 @@ export class FieldTable implements MutableHeaders {
       const nameEnd = spans[at + NAME_END] as number;
       const valueStart = spans[at + VALUE_START] as number;
       const valueEnd = spans[at + VALUE_END] as number;
-      const untouched = nameStart >= 0 && valueStart === nameEnd + 2 && block[nameEnd + 1] === 32 && block[valueEnd] === 13;
+      const untouched =
+        nameStart >= 0 && valueStart === nameEnd + 2 && block[nameEnd + 1] === 32 && block[valueEnd] === 13;
       if (untouched && nameStart === runEnd) {
         runEnd = valueEnd + 2;
         continue;
@@ -337,27 +353,35 @@ export class FieldTable implements MutableHeaders {
 function checkName(name: string): void {
   const at = findInvalidName(name);
   if (at < 0) return;
-  throw new TulleError('TULLE_HEADER_INVALID', name.length === 0
-    ? 'A field name is empty; give a lower-case token such as "x-team".'
-    : `Field name "${printable(name)}" has ${charName(name.charCodeAt(at))} at position ${at}: a name is a lower-case token (RFC 9110 §5.6.2).`,
-  { context: { field: printable(name), position: at } });
+  throw new TulleError(
+    'TULLE_HEADER_INVALID',
+    name.length === 0
+      ? 'A field name is empty; give a lower-case token such as "x-team".'
+      : `Field name "${printable(name)}" has ${charName(name.charCodeAt(at))} at position ${at}: a name is a lower-case token (RFC 9110 §5.6.2).`,
+    { context: { field: printable(name), position: at } },
+  );
 }
 
 function checkValue(name: string, value: string): string {
   const at = findInvalidValue(value);
   if (at < 0) return trimBlanks(value);
-  throw new TulleError('TULLE_HEADER_INVALID',
+  throw new TulleError(
+    'TULLE_HEADER_INVALID',
     `Value of field "${printable(name)}" has ${charName(value.charCodeAt(at))} at position ${at}: only HTAB, visible characters and U+0080 to U+00FF may stand there (RFC 9110 §5.5). Percent- or base64-encode it.`,
-    { context: { field: printable(name), position: at } });
+    { context: { field: printable(name), position: at } },
+  );
 }
 
 function refuseEngineField(name: string): void {
   const id = knownNameId(name);
   if (id === 0 || (id > LAST_FRAMING && id !== FIELD_TRAILER)) return;
-  throw new TulleError('TULLE_HEADER_INVALID', id === FIELD_HOST
-    ? 'Field "host" follows the authority of the request: assign stream.request.authority instead.'
-    : `Field "${KNOWN_NAMES[id]}" belongs to the framing of one hop and is written by the engine; leave it alone.`,
-  { context: { field: name } });
+  throw new TulleError(
+    'TULLE_HEADER_INVALID',
+    id === FIELD_HOST
+      ? 'Field "host" follows the authority of the request: assign stream.request.authority instead.'
+      : `Field "${KNOWN_NAMES[id]}" belongs to the framing of one hop and is written by the engine; leave it alone.`,
+    { context: { field: name } },
+  );
 }
 
 function outside(index: number, length: number): never {

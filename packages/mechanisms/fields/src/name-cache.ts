@@ -1,4 +1,5 @@
 import { knownNameId } from './known-names.ts';
+import { latin1Slice } from './latin1.ts';
 import { TOKEN_LOWER } from './octets.ts';
 
 /** Spellings remembered. Each has two slots it may stand in; a newcomer replaces, so junk names cost time, never memory. */
@@ -11,7 +12,7 @@ const slotSize: Uint8Array = new Uint8Array(SLOTS + 1);
 const slotFirst: Int32Array = new Int32Array(SLOTS + 1);
 const slotLast: Int32Array = new Int32Array(SLOTS + 1);
 const slotWords: Int32Array = new Int32Array(SLOTS * WORDS);
-const slotName: string[] = new Array<string>(SLOTS + 1).fill('');
+const slotName: string[] = Array.from({ length: SLOTS + 1 }, () => '');
 const slotId: Uint8Array = new Uint8Array(SLOTS + 1);
 /** Slot of the name looked up last when it cannot be cached. */
 const SCRATCH = SLOTS;
@@ -35,9 +36,21 @@ export function findName(bytes: Buffer, view: DataView, start: number, end: numb
     last = first;
   }
   const slot = slotOf(first, last, size);
-  if (slotSize[slot] === size && slotFirst[slot] === first && slotLast[slot] === last && sameMiddle(view, start, size, slot)) return slot;
+  if (
+    slotSize[slot] === size &&
+    slotFirst[slot] === first &&
+    slotLast[slot] === last &&
+    sameMiddle(view, start, size, slot)
+  )
+    return slot;
   const other = slot ^ 1;
-  if (slotSize[other] === size && slotFirst[other] === first && slotLast[other] === last && sameMiddle(view, start, size, other)) return other;
+  if (
+    slotSize[other] === size &&
+    slotFirst[other] === first &&
+    slotLast[other] === last &&
+    sameMiddle(view, start, size, other)
+  )
+    return other;
   return learn(bytes, view, start, end, first, last, slot);
 }
 
@@ -58,15 +71,24 @@ function slotOf(first: number, last: number, size: number): number {
 
 function sameMiddle(view: DataView, start: number, size: number, slot: number): boolean {
   let word = slot * WORDS;
-  for (let at = 4; at < size - 4; at += 4) if (slotWords[word++] !== view.getInt32(start + at, true)) return false;
+  for (let at = 4; at < size - 4; at += 4)
+    if (slotWords[word++] !== view.getInt32(start + at, true)) return false;
   return true;
 }
 
-function learn(bytes: Buffer, view: DataView, start: number, end: number, first: number, last: number, slot: number): number {
+function learn(
+  bytes: Buffer,
+  view: DataView,
+  start: number,
+  end: number,
+  first: number,
+  last: number,
+  slot: number,
+): number {
   for (let at = start; at < end; at++) if (TOKEN_LOWER[bytes[at] as number] === 0) return -1;
   const size = end - start;
   // as the key of an object it becomes the engine's one copy of that text: comparing such strings compares pointers
-  const name = Object.keys({ [bytes.latin1Slice(start, end).toLowerCase()]: 0 })[0] as string;
+  const name = Object.keys({ [latin1Slice(bytes, start, end).toLowerCase()]: 0 })[0] as string;
   const id = knownNameId(name);
   if (size > MAX_CACHED_BYTES) {
     slotName[SCRATCH] = name;

@@ -6,7 +6,8 @@ export const FIELD_VALUE: Uint8Array = valueTable();
 
 function tokenTable(): Uint8Array {
   const table = new Uint8Array(256);
-  for (const char of "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz") table[char.charCodeAt(0)] = char.charCodeAt(0);
+  for (const char of "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")
+    table[char.charCodeAt(0)] = char.charCodeAt(0);
   for (let upper = 65; upper <= 90; upper++) table[upper] = upper + 32;
   return table;
 }

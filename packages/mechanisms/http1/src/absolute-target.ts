@@ -8,7 +8,8 @@ export function readAbsoluteTarget(head: RequestHead, strict: boolean): Http1Rul
   const colon = target.indexOf('://');
   if (colon <= 0) return 'target';
   const scheme = target.slice(0, colon).toLowerCase();
-  if (scheme !== 'http' && scheme !== 'https') return /^[a-z][a-z0-9+.-]*$/.test(scheme) ? 'target-scheme' : 'target';
+  if (scheme !== 'http' && scheme !== 'https')
+    return /^[a-z][a-z0-9+.-]*$/.test(scheme) ? 'target-scheme' : 'target';
   const from = colon + 3;
   let to = from;
   while (to < target.length && target[to] !== '/' && target[to] !== '?') to++;
@@ -38,5 +39,7 @@ function canonical(authority: string, scheme: string): string {
   const digits = authority.slice(colon + 1);
   if (digits === '') return host;
   const port = Number(digits);
-  return (scheme === 'http' && port === 80) || (scheme === 'https' && port === 443) ? host : `${host}:${port}`;
+  return (scheme === 'http' && port === 80) || (scheme === 'https' && port === 443)
+    ? host
+    : `${host}:${port}`;
 }

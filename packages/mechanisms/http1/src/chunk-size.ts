@@ -67,7 +67,8 @@ export class ChunkSizeReader {
           else return this.#fail('chunk-extension', pos);
           break;
         case EXT_TOKEN:
-          if (TOKEN_LOWER[octet] === 0 && !this.#endExtension(octet)) return this.#fail('chunk-extension', pos);
+          if (TOKEN_LOWER[octet] === 0 && !this.#endExtension(octet))
+            return this.#fail('chunk-extension', pos);
           break;
         case EXT_QUOTED:
           if (octet === 34) this.#state = EXT_AFTER_QUOTED;
@@ -81,7 +82,8 @@ export class ChunkSizeReader {
         default:
           if (!this.#endExtension(octet)) return this.#fail('chunk-extension', pos);
       }
-      if (this.#state >= EXT_NAME && ++this.extensionBytes > maxExtensionBytes) return this.#fail('chunk-extension-size', pos);
+      if (this.#state >= EXT_NAME && ++this.extensionBytes > maxExtensionBytes)
+        return this.#fail('chunk-extension-size', pos);
     }
     return -1;
   }

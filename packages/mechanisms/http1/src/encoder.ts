@@ -13,7 +13,11 @@ export const CONNECTION_CLOSE = 1;
 export const CONNECTION_KEEP_ALIVE = 2;
 /** `Connection: upgrade` with `Upgrade`. */
 export const CONNECTION_UPGRADE = 3;
-export type ConnectionMode = typeof CONNECTION_PERSIST | typeof CONNECTION_CLOSE | typeof CONNECTION_KEEP_ALIVE | typeof CONNECTION_UPGRADE;
+export type ConnectionMode =
+  | typeof CONNECTION_PERSIST
+  | typeof CONNECTION_CLOSE
+  | typeof CONNECTION_KEEP_ALIVE
+  | typeof CONNECTION_UPGRADE;
 
 /**
  * The framing decision for one outgoing message. The encoder writes Content-Length, Transfer-Encoding, Connection and
@@ -41,14 +45,24 @@ export interface EncodeFault {
   readonly reason: string;
 }
 
-const fault = (rule: EncodeFault['rule'], reason: string): EncodeFault => Object.freeze({ rule, code: 'TULLE_HEADER_INVALID', reason });
+const fault = (rule: EncodeFault['rule'], reason: string): EncodeFault =>
+  Object.freeze({ rule, code: 'TULLE_HEADER_INVALID', reason });
 
 const BAD_METHOD = fault('method', 'The outgoing method is not a token (RFC 9110 §9.1).');
-const BAD_TARGET = fault('target', 'The outgoing target is no path with query, or has a character that must be percent-encoded (RFC 9112 §3.2).');
-const BAD_AUTHORITY = fault('authority', 'The outgoing authority is not host[:port] (RFC 9110 §7.2); HTTP/1.1 needs one.');
+const BAD_TARGET = fault(
+  'target',
+  'The outgoing target is no path with query, or has a character that must be percent-encoded (RFC 9112 §3.2).',
+);
+const BAD_AUTHORITY = fault(
+  'authority',
+  'The outgoing authority is not host[:port] (RFC 9110 §7.2); HTTP/1.1 needs one.',
+);
 const BAD_STATUS = fault('status', 'The outgoing status is not between 100 and 599.');
 const BAD_REASON = fault('reason', 'The outgoing reason phrase has a control character.');
-const BAD_FRAMING = fault('framing', 'The framing does not fit the message: no body for 1xx, 204, 304, HEAD and CONNECT; an end for every other; chunked for HTTP/1.1 only; close-delimited with Connection: close only.');
+const BAD_FRAMING = fault(
+  'framing',
+  'The framing does not fit the message: no body for 1xx, 204, 304, HEAD and CONNECT; an end for every other; chunked for HTTP/1.1 only; close-delimited with Connection: close only.',
+);
 const BAD_UPGRADE = fault('upgrade', 'Connection: upgrade needs the protocols (RFC 9110 §7.8).');
 
 const VERSION_AND_HOST: Buffer = Buffer.from(' HTTP/1.1\r\nHost: ', 'latin1');
@@ -68,12 +82,18 @@ export const CONTINUE_RESPONSE: Buffer = Buffer.from('HTTP/1.1 100 Continue\r\n\
  * @returns undefined, or why nothing was written
  */
 export function writeRequestHead(
-  out: ByteWriter, method: string, target: string, authority: string, fields: FieldTable, framing: OutgoingFraming,
+  out: ByteWriter,
+  method: string,
+  target: string,
+  authority: string,
+  fields: FieldTable,
+  framing: OutgoingFraming,
 ): EncodeFault | undefined {
   if (!isValidMethod(method)) return BAD_METHOD;
   if (!isValidTarget(method, target)) return BAD_TARGET;
   if (!isValidAuthority(authority)) return BAD_AUTHORITY;
-  if (framing.bodyKind === BODY_CLOSE || (framing.bodyKind !== BODY_NONE && method === 'CONNECT')) return BAD_FRAMING;
+  if (framing.bodyKind === BODY_CLOSE || (framing.bodyKind !== BODY_NONE && method === 'CONNECT'))
+    return BAD_FRAMING;
   if (framing.bodyKind === BODY_LENGTH && !Number.isSafeInteger(framing.contentLength)) return BAD_FRAMING;
   if (framing.connection === CONNECTION_UPGRADE && !isUpgrade(framing.upgrade)) return BAD_UPGRADE;
   out.latin1(method);
@@ -94,12 +114,21 @@ export function writeRequestHead(
  * @returns undefined, or why nothing was written
  */
 export function writeResponseHead(
-  out: ByteWriter, request: AnsweredRequest, status: number, reason: string, fields: FieldTable, framing: OutgoingFraming,
+  out: ByteWriter,
+  request: AnsweredRequest,
+  status: number,
+  reason: string,
+  fields: FieldTable,
+  framing: OutgoingFraming,
 ): EncodeFault | undefined {
   if (!(status >= 100 && status <= 599) || !Number.isInteger(status)) return BAD_STATUS;
   const kind = framing.bodyKind;
-  const empty = status < 200 || status === 204 || status === 304 || request.method === 'HEAD'
-    || (request.method === 'CONNECT' && status < 300);
+  const empty =
+    status < 200 ||
+    status === 204 ||
+    status === 304 ||
+    request.method === 'HEAD' ||
+    (request.method === 'CONNECT' && status < 300);
   if (empty !== (kind === BODY_NONE)) return BAD_FRAMING;
   if (kind === BODY_CHUNKED && request.minorVersion === 0) return BAD_FRAMING;
   if (kind === BODY_CLOSE && framing.connection !== CONNECTION_CLOSE) return BAD_FRAMING;
@@ -118,7 +147,11 @@ export function writeResponseHead(
   }
   fields.writeLines(out);
   // Content-Length may describe a body that is not sent, in answers to HEAD and in 304 (RFC 9110 §8.6), never in 1xx, 204 or CONNECT
-  if (kind === BODY_LENGTH || (framing.contentLength >= 0 && (status === 304 || (request.method === 'HEAD' && status >= 200 && status !== 204)))) {
+  if (
+    kind === BODY_LENGTH ||
+    (framing.contentLength >= 0 &&
+      (status === 304 || (request.method === 'HEAD' && status >= 200 && status !== 204)))
+  ) {
     writeLength(out, framing.contentLength);
   }
   writeFraming(out, framing);
@@ -155,7 +188,10 @@ const isUpgrade = (value: string | undefined): boolean =>
 
 /** Writes the size line of a chunk; `size` bytes and CR LF must follow. @param size at least 1: 0 would end the body */
 export function writeChunkHeader(out: ByteWriter, size: number): void {
-  if (!(size > 0)) throw new RangeError(`A chunk has at least one byte, not ${size}: an empty one ends the body (writeLastChunk).`);
+  if (!(size > 0))
+    throw new RangeError(
+      `A chunk has at least one byte, not ${size}: an empty one ends the body (writeLastChunk).`,
+    );
   out.hex(size);
   out.crlf();
 }

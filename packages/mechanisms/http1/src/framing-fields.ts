@@ -1,5 +1,72 @@
-import { knownNameId, LAST_FRAMING, TOKEN_LOWER, type FieldTable } from '@tulle/fields';
+import {
+  FIELD_CONNECTION,
+  FIELD_CONTENT_LENGTH,
+  FIELD_TRANSFER_ENCODING,
+  FIELD_UPGRADE,
+  knownNameId,
+  latin1Slice,
+  LAST_FRAMING,
+  TOKEN_LOWER,
+  type FieldTable,
+} from '@tulle/fields';
 import type { Http1Rule } from './faults.ts';
+
+/** Gathers what the framing fields of one head say (RFC 9112 §6, §9); the roles decide what that means. */
+export class FramingReader {
+  /** Content-Length, -1 without one. */
+  length = -1;
+  /** Whether Transfer-Encoding: chunked was there. */
+  chunked = false;
+  /** What Connection listed. */
+  close = false;
+  keepAlive = false;
+  upgrade = false;
+  /** Line of Upgrade, -1 without one. */
+  upgradeLine = -1;
+  #names: string[] = [];
+
+  /** @param names filled with the other names that Connection lists */
+  begin(names: string[]): void {
+    this.length = -1;
+    this.chunked = false;
+    this.close = false;
+    this.keepAlive = false;
+    this.upgrade = false;
+    this.upgradeLine = -1;
+    this.#names = names;
+  }
+
+  /** Takes the value `bytes[start, end)` of the field with known-name number `id`. @returns the rule it breaks */
+  read(id: number, bytes: Buffer, start: number, end: number, line: number): Http1Rule | undefined {
+    switch (id) {
+      case FIELD_CONTENT_LENGTH: {
+        if (this.length >= 0) return 'length-repeated';
+        const length = readLength(bytes, start, end);
+        if (length < 0) return length === -2 ? 'length-overflow' : 'length';
+        this.length = length;
+        return undefined;
+      }
+      case FIELD_TRANSFER_ENCODING:
+        if (this.chunked) return 'coding-repeated';
+        this.chunked = true;
+        return readCoding(bytes, start, end);
+      case FIELD_CONNECTION: {
+        const found = readConnection(bytes, start, end, this.#names);
+        if (found < 0) return 'connection';
+        if ((found & 1) !== 0) this.close = true;
+        if ((found & 2) !== 0) this.keepAlive = true;
+        if ((found & 4) !== 0) this.upgrade = true;
+        return undefined;
+      }
+      case FIELD_UPGRADE:
+        if (this.upgradeLine >= 0) return 'upgrade';
+        this.upgradeLine = line;
+        return undefined;
+      default:
+        return undefined;
+    }
+  }
+}
 
 /** Reads Content-Length: 1 to 16 digits (RFC 9112 §6.2). @returns the length, -1 when malformed, -2 above 2^53-1 */
 export function readLength(bytes: Uint8Array, start: number, end: number): number {
@@ -19,9 +86,16 @@ const OTHER_CODINGS = /^(?:(?:x-)?(?:gzip|compress)|deflate)$/;
 /** Accepts exactly `chunked`, in any case (RFC 9112 §7). */
 export function readCoding(bytes: Buffer, start: number, end: number): Http1Rule | undefined {
   if (isToken(bytes, start, end, 'chunked')) return undefined;
-  const codings = bytes.latin1Slice(start, end).toLowerCase().split(',').map((coding) => coding.trim());
-  return codings.length > 1 && codings.length <= 4 && codings.pop() === 'chunked' && codings.every((coding) => OTHER_CODINGS.test(coding))
-    ? 'coding-unknown' : 'coding';
+  const codings = latin1Slice(bytes, start, end)
+    .toLowerCase()
+    .split(',')
+    .map((coding) => coding.trim());
+  return codings.length > 1 &&
+    codings.length <= 4 &&
+    codings.pop() === 'chunked' &&
+    codings.every((coding) => OTHER_CODINGS.test(coding))
+    ? 'coding-unknown'
+    : 'coding';
 }
 
 /** Names that Connection may list besides its own options; stripping costs one pass over the table for each. */
@@ -47,7 +121,7 @@ export function readConnection(bytes: Buffer, start: number, end: number, names:
     else if (isToken(bytes, from, to, 'keep-alive')) found |= 2;
     else if (isToken(bytes, from, to, 'upgrade')) found |= 4;
     else if (names.length >= MAX_CONNECTION_NAMES) return -1;
-    else names.push(bytes.latin1Slice(from, to).toLowerCase());
+    else names.push(latin1Slice(bytes, from, to).toLowerCase());
   }
   return found;
 }
@@ -80,11 +154,14 @@ export function readProtocols(value: string): string[] | undefined {
  * @param connectionNames `head.connectionNames`
  * @param protectedNames further lower-case names that Connection cannot remove
  */
-export function stripHopByHop(fields: FieldTable, connectionNames: readonly string[], protectedNames?: ReadonlySet<string>): void {
+export function stripHopByHop(
+  fields: FieldTable,
+  connectionNames: readonly string[],
+  protectedNames?: ReadonlySet<string>,
+): void {
   fields.dropIds(2, LAST_FRAMING);
   for (let i = 0; i < connectionNames.length; i++) {
     const name = connectionNames[i] as string;
     if (knownNameId(name) === 0 && protectedNames?.has(name) !== true) fields.drop(name);
   }
 }
-

@@ -20,7 +20,11 @@ export const TARGET_AUTHORITY = 2;
 /** `*`: OPTIONS only. */
 export const TARGET_ASTERISK = 3;
 /** Form of a request target (RFC 9112 §3.2). */
-export type TargetForm = typeof TARGET_ORIGIN | typeof TARGET_ABSOLUTE | typeof TARGET_AUTHORITY | typeof TARGET_ASTERISK;
+export type TargetForm =
+  | typeof TARGET_ORIGIN
+  | typeof TARGET_ABSOLUTE
+  | typeof TARGET_AUTHORITY
+  | typeof TARGET_ASTERISK;
 
 /** What both heads have. Reused: valid until the decoder reads the next message or the owner resets it. */
 export class MessageHead {

@@ -7,8 +7,17 @@ export type { Http1Limits } from './limits.ts';
 export { REQUEST_FAULTS, RESPONSE_FAULTS } from './faults.ts';
 export type { Http1Fault, Http1Rule } from './faults.ts';
 export {
-  BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, BODY_NONE, MessageHead, RequestHead, ResponseHead,
-  TARGET_ABSOLUTE, TARGET_ASTERISK, TARGET_AUTHORITY, TARGET_ORIGIN,
+  BODY_CHUNKED,
+  BODY_CLOSE,
+  BODY_LENGTH,
+  BODY_NONE,
+  MessageHead,
+  RequestHead,
+  ResponseHead,
+  TARGET_ABSOLUTE,
+  TARGET_ASTERISK,
+  TARGET_AUTHORITY,
+  TARGET_ORIGIN,
 } from './heads.ts';
 export type { BodyKind, TargetForm } from './heads.ts';
 export { stripHopByHop } from './framing-fields.ts';
@@ -18,8 +27,16 @@ export { RequestDecoder } from './request-decoder.ts';
 export { ResponseDecoder } from './response-decoder.ts';
 export type { MessageSink, RequestSink, ResponseSink } from './sinks.ts';
 export {
-  CONNECTION_CLOSE, CONNECTION_KEEP_ALIVE, CONNECTION_PERSIST, CONNECTION_UPGRADE, CONTINUE_RESPONSE,
-  writeChunk, writeChunkHeader, writeLastChunk, writeRequestHead, writeResponseHead,
+  CONNECTION_CLOSE,
+  CONNECTION_KEEP_ALIVE,
+  CONNECTION_PERSIST,
+  CONNECTION_UPGRADE,
+  CONTINUE_RESPONSE,
+  writeChunk,
+  writeChunkHeader,
+  writeLastChunk,
+  writeRequestHead,
+  writeResponseHead,
 } from './encoder.ts';
 export type { AnsweredRequest, ConnectionMode, EncodeFault, OutgoingFraming } from './encoder.ts';
 export { isValidAuthority, isValidMethod, isValidTarget, KNOWN_METHODS } from './request-parts.ts';

@@ -1,10 +1,16 @@
 import {
-  FIELD_CONNECTION, FIELD_CONTENT_LENGTH, FIELD_EXPECT, FIELD_TRANSFER_ENCODING, FIELD_UPGRADE, FieldTable, findName,
-  LAST_FORBIDDEN_TRAILER, nameIdOf, nameOf, TOKEN_LOWER,
+  FIELD_EXPECT,
+  FIELD_HOST,
+  FieldTable,
+  findName,
+  LAST_FORBIDDEN_TRAILER,
+  nameIdOf,
+  nameOf,
+  TOKEN_LOWER,
 } from '@tulle/fields';
 import { ChunkSizeReader } from './chunk-size.ts';
 import type { Http1Fault, Http1Rule } from './faults.ts';
-import { readConnection, readCoding, readLength } from './framing-fields.ts';
+import { FramingReader } from './framing-fields.ts';
 import { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, type MessageHead } from './heads.ts';
 import { DEFAULT_LIMITS, type Http1Limits } from './limits.ts';
 import { findColon, hasLineEnd, skipValue } from './scan.ts';
@@ -50,15 +56,8 @@ export abstract class MessageDecoder {
   protected readonly limits: Http1Limits;
   /** Table that the current block (head or trailer section) fills. */
   protected table: FieldTable;
-  /** Content-Length of the head under way, -1 when there is none yet. */
-  protected length = -1;
-  /** Whether Transfer-Encoding: chunked was seen. */
-  protected chunked = false;
-  protected connectionClose = false;
-  protected connectionKeepAlive = false;
-  protected connectionUpgrade = false;
-  /** Line of Upgrade, -1 without one. */
-  protected upgradeLine = -1;
+  /** What the framing fields of the head under way say. */
+  protected readonly framing: FramingReader = new FramingReader();
 
   readonly #sink: MessageSink;
   readonly #faults: Readonly<Record<Http1Rule, Http1Fault>>;
@@ -83,7 +82,11 @@ export abstract class MessageDecoder {
 
   /** @param idle whether a message must be expected before its bytes may come */
   protected constructor(
-    sink: MessageSink, faults: Readonly<Record<Http1Rule, Http1Fault>>, limits: Partial<Http1Limits>, table: FieldTable, idle: boolean,
+    sink: MessageSink,
+    faults: Readonly<Record<Http1Rule, Http1Fault>>,
+    limits: Partial<Http1Limits>,
+    table: FieldTable,
+    idle: boolean,
   ) {
     this.#sink = sink;
     this.#faults = faults;
@@ -170,7 +173,8 @@ export abstract class MessageDecoder {
           if (pos >= end) return pos;
           const next = this.#chunkSize.read(chunk, pos, end, this.limits.maxChunkExtensionBytes);
           if (next === MORE) return end;
-          if (next < 0) return this.#report(this.#chunkSize.fault, this.#offset(this.#chunkSize.faultAt), pos);
+          if (next < 0)
+            return this.#report(this.#chunkSize.fault, this.#offset(this.#chunkSize.faultAt), pos);
           pos = next;
           this.#remaining = this.#chunkSize.size;
           if (this.#remaining > 0) this.#state = CHUNK_DATA;
@@ -246,7 +250,12 @@ export abstract class MessageDecoder {
   /** Parses the start line of the block at `pos`. @returns the position after it, MORE or FAULT */
   protected abstract readStartLine(bytes: Buffer, pos: number, end: number): number;
   /** Looks at a line of the role's own framing fields (Host, Expect). */
-  protected abstract readRoleField(id: number, bytes: Buffer, start: number, end: number): Http1Rule | undefined;
+  protected abstract readRoleField(
+    id: number,
+    bytes: Buffer,
+    start: number,
+    end: number,
+  ): Http1Rule | undefined;
   /** Decides the framing and tells the sink, by `deliver`. @returns the rule that the head as a whole breaks */
   protected abstract finishHead(): Http1Rule | undefined;
 
@@ -300,12 +309,7 @@ export abstract class MessageDecoder {
   #beginHead(): void {
     const head = this.takeHead();
     this.table = head.fields;
-    this.length = -1;
-    this.chunked = false;
-    this.connectionClose = false;
-    this.connectionKeepAlive = false;
-    this.connectionUpgrade = false;
-    this.upgradeLine = -1;
+    this.framing.begin(head.connectionNames);
     this.#inTrailers = false;
     this.#startLineDone = false;
     this.#lineAt = 0;
@@ -329,8 +333,12 @@ export abstract class MessageDecoder {
       table.appendBlock(chunk, pos, piece);
       const size = table.blockLength;
       // of a line that began in an earlier piece, only the new bytes are searched for its end
-      const next = this.#lineAt < before && !hasLineEnd(table.block, before, size) ? MORE : this.#scan(this.#lineAt, size);
-      if (next === FAULT || this.#exceeds(next < 0 ? size : next)) return this.#report(this.#faultRule, this.#faultOffset, pos);
+      const next =
+        this.#lineAt < before && !hasLineEnd(table.block, before, size)
+          ? MORE
+          : this.#scan(this.#lineAt, size);
+      if (next === FAULT || this.#exceeds(next < 0 ? size : next))
+        return this.#report(this.#faultRule, this.#faultOffset, pos);
       if (next >= 0) {
         table.truncateBlock(next);
         return this.#blockDone(pos + next - before);
@@ -401,13 +409,19 @@ export abstract class MessageDecoder {
       if (pos + 1 >= end) return MORE;
       if (bytes[pos + 1] !== 10) return this.fail('line-end', pos);
       let valueEnd = pos;
-      while (valueEnd > valueStart && ((octet = bytes[valueEnd - 1] as number) === 32 || octet === 9)) valueEnd--;
-      if (table.length >= maxLines) return this.fail(this.#inTrailers ? 'trailer-size' : 'head-lines', lineStart);
+      while (valueEnd > valueStart && ((octet = bytes[valueEnd - 1] as number) === 32 || octet === 9))
+        valueEnd--;
+      if (table.length >= maxLines)
+        return this.fail(this.#inTrailers ? 'trailer-size' : 'head-lines', lineStart);
       const id = nameIdOf(handle);
       if (id !== 0) {
         const rule = this.#inTrailers
-          ? (id <= LAST_FORBIDDEN_TRAILER ? 'trailer-field' : undefined)
-          : (id <= FIELD_EXPECT ? this.#readFramingField(id, bytes, valueStart, valueEnd) : undefined);
+          ? id <= LAST_FORBIDDEN_TRAILER
+            ? 'trailer-field'
+            : undefined
+          : id <= FIELD_EXPECT
+            ? this.#readFraming(id, bytes, valueStart, valueEnd)
+            : undefined;
         if (rule !== undefined) return this.fail(rule, lineStart);
       }
       table.push(id, nameOf(handle), lineStart, nameEnd, valueStart, valueEnd);
@@ -428,36 +442,9 @@ export abstract class MessageDecoder {
     return this.fail(at === lineStart ? 'obs-fold' : 'field-name-space', at);
   }
 
-  #readFramingField(id: number, bytes: Buffer, start: number, end: number): Http1Rule | undefined {
-    switch (id) {
-      case FIELD_CONTENT_LENGTH: {
-        if (this.length >= 0) return 'length-repeated';
-        const length = readLength(bytes, start, end);
-        if (length < 0) return length === -2 ? 'length-overflow' : 'length';
-        this.length = length;
-        return undefined;
-      }
-      case FIELD_TRANSFER_ENCODING:
-        if (this.chunked) return 'coding-repeated';
-        this.chunked = true;
-        return readCoding(bytes, start, end);
-      case FIELD_CONNECTION: {
-        const found = readConnection(bytes, start, end, this.connectionNames);
-        if (found < 0) return 'connection';
-        if ((found & 1) !== 0) this.connectionClose = true;
-        if ((found & 2) !== 0) this.connectionKeepAlive = true;
-        if ((found & 4) !== 0) this.connectionUpgrade = true;
-        return undefined;
-      }
-      case FIELD_UPGRADE:
-        if (this.upgradeLine >= 0) return 'upgrade';
-        this.upgradeLine = this.table.length;
-        return undefined;
-      default:
-        return this.readRoleField(id, bytes, start, end);
-    }
+  #readFraming(id: number, bytes: Buffer, start: number, end: number): Http1Rule | undefined {
+    return id === FIELD_HOST || id === FIELD_EXPECT
+      ? this.readRoleField(id, bytes, start, end)
+      : this.framing.read(id, bytes, start, end, this.table.length);
   }
-
-  /** Names listed by Connection, of the head under way. */
-  protected abstract readonly connectionNames: string[];
 }

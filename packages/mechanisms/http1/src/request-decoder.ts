@@ -1,14 +1,30 @@
-import { FIELD_EXPECT, FIELD_HOST, TOKEN_LOWER } from '@tulle/fields';
+import { FIELD_EXPECT, FIELD_HOST, latin1Slice, TOKEN_LOWER } from '@tulle/fields';
 import { REQUEST_FAULTS, type Http1Rule } from './faults.ts';
 import { isToken, readProtocols } from './framing-fields.ts';
 import {
-  BODY_CHUNKED, BODY_LENGTH, BODY_NONE, RequestHead, TARGET_ABSOLUTE, TARGET_ASTERISK, TARGET_AUTHORITY, TARGET_ORIGIN,
-  type MessageHead, type TargetForm,
+  BODY_CHUNKED,
+  BODY_LENGTH,
+  BODY_NONE,
+  RequestHead,
+  TARGET_ABSOLUTE,
+  TARGET_ASTERISK,
+  TARGET_AUTHORITY,
+  TARGET_ORIGIN,
+  type MessageHead,
+  type TargetForm,
 } from './heads.ts';
 import type { Http1Limits } from './limits.ts';
 import { MessageDecoder, MORE } from './message-decoder.ts';
 import {
-  countEscapeDigits, findMethod, isValidAuthority, TARGET_BARE, TARGET_BARE_QUERY, TARGET_CLASS, TARGET_PERCENT, TARGET_PLAIN, TARGET_QUERY,
+  countEscapeDigits,
+  findMethod,
+  isValidAuthority,
+  TARGET_BARE,
+  TARGET_BARE_QUERY,
+  TARGET_CLASS,
+  TARGET_PERCENT,
+  TARGET_PLAIN,
+  TARGET_QUERY,
 } from './request-parts.ts';
 import { readAbsoluteTarget, sameAuthority } from './absolute-target.ts';
 import type { RequestSink } from './sinks.ts';
@@ -53,10 +69,6 @@ export class RequestDecoder extends MessageDecoder {
     this.startLineLimit = this.limits.maxUriBytes + REQUEST_LINE_EXTRA_BYTES;
   }
 
-  protected get connectionNames(): string[] {
-    return this.#current.connectionNames;
-  }
-
   protected takeHead(): MessageHead {
     const head = this.head;
     head.reset();
@@ -70,7 +82,13 @@ export class RequestDecoder extends MessageDecoder {
   protected readStartLine(bytes: Buffer, pos: number, end: number): number {
     const head = this.#current;
     let at = pos;
-    if (at + 3 < end && bytes[at] === 71 && bytes[at + 1] === 69 && bytes[at + 2] === 84 && bytes[at + 3] === 32) {
+    if (
+      at + 3 < end &&
+      bytes[at] === 71 &&
+      bytes[at + 1] === 69 &&
+      bytes[at + 2] === 84 &&
+      bytes[at + 3] === 32
+    ) {
       head.method = 'GET';
       at += 4;
     } else {
@@ -79,7 +97,14 @@ export class RequestDecoder extends MessageDecoder {
     }
     const targetStart = at;
     const strict = this.#strictTarget;
-    const form: TargetForm = head.method === 'CONNECT' ? TARGET_AUTHORITY : bytes[at] === 47 ? TARGET_ORIGIN : bytes[at] === 42 ? TARGET_ASTERISK : TARGET_ABSOLUTE;
+    const form: TargetForm =
+      head.method === 'CONNECT'
+        ? TARGET_AUTHORITY
+        : bytes[at] === 47
+          ? TARGET_ORIGIN
+          : bytes[at] === 42
+            ? TARGET_ASTERISK
+            : TARGET_ABSOLUTE;
     let queryAt = -1;
     for (; at < end; at++) {
       const kind = TARGET_CLASS[bytes[at] as number] as number;
@@ -95,14 +120,21 @@ export class RequestDecoder extends MessageDecoder {
         return at + 1 + digits >= end ? MORE : this.fail('target-escape', at);
       }
       // the brackets of an IPv6 host in an absolute target are no part of the path: what is there is checked later
-      if ((kind === TARGET_BARE && (!strict || form !== TARGET_ORIGIN)) || (kind === TARGET_BARE_QUERY && queryAt >= 0 && !strict)) continue;
+      if (
+        (kind === TARGET_BARE && (!strict || form !== TARGET_ORIGIN)) ||
+        (kind === TARGET_BARE_QUERY && queryAt >= 0 && !strict)
+      )
+        continue;
       break;
     }
     if (at - targetStart > this.limits.maxUriBytes) return this.fail('uri-length', at);
     if (at >= end) return MORE;
     const stop = bytes[at] as number;
     if (stop !== 32) {
-      return this.fail(stop === 35 ? 'target-fragment' : stop === 10 ? 'line-end' : stop === 13 ? 'request-line' : 'target', at);
+      return this.fail(
+        stop === 35 ? 'target-fragment' : stop === 10 ? 'line-end' : stop === 13 ? 'request-line' : 'target',
+        at,
+      );
     }
     if (at === targetStart) return this.fail('request-line', at);
     head.targetForm = form;
@@ -118,16 +150,18 @@ export class RequestDecoder extends MessageDecoder {
     while (at < end && TOKEN_LOWER[bytes[at] as number] !== 0) at++;
     if (at - pos > MAX_METHOD_BYTES) return this.fail('method-unknown', at);
     if (at >= end) return MORE;
-    if (bytes[at] !== 32) return this.fail(bytes[at] === 10 ? 'line-end' : bytes[at] === 13 ? 'request-line' : 'method', at);
+    if (bytes[at] !== 32)
+      return this.fail(bytes[at] === 10 ? 'line-end' : bytes[at] === 13 ? 'request-line' : 'method', at);
     if (at === pos) return this.fail('request-line', at);
     const method = findMethod(bytes, pos, at);
     if (method !== undefined) {
       this.#current.method = method;
       return at + 1;
     }
-    if (bytes[pos] === 80 && at - pos === 3 && bytes[pos + 1] === 82 && bytes[pos + 2] === 73) return this.#readPreface(bytes, pos, end);
+    if (bytes[pos] === 80 && at - pos === 3 && bytes[pos + 1] === 82 && bytes[pos + 2] === 73)
+      return this.#readPreface(bytes, pos, end);
     if (!this.limits.allowCustomMethods) return this.fail('method-unknown', pos);
-    this.#current.method = bytes.latin1Slice(pos, at);
+    this.#current.method = latin1Slice(bytes, pos, at);
     return at + 1;
   }
 
@@ -144,13 +178,15 @@ export class RequestDecoder extends MessageDecoder {
   #readVersion(bytes: Buffer, pos: number, end: number): number {
     for (let i = 0; i < 5; i++) {
       if (pos + i >= end) return MORE;
-      if (bytes[pos + i] !== HTTP_1[i]) return this.fail(bytes[pos + i] === 32 ? 'request-line' : 'version', pos + i);
+      if (bytes[pos + i] !== HTTP_1[i])
+        return this.fail(bytes[pos + i] === 32 ? 'request-line' : 'version', pos + i);
     }
     const at = pos + 5;
     if (at + 3 > end) return hasLineFeed(bytes, at, end) ? this.fail('version', at) : MORE;
     const major = (bytes[at] as number) - 48;
     const minor = (bytes[at + 2] as number) - 48;
-    if (bytes[at + 1] !== 46 || major < 0 || major > 9 || minor < 0 || minor > 9) return this.fail('version', at);
+    if (bytes[at + 1] !== 46 || major < 0 || major > 9 || minor < 0 || minor > 9)
+      return this.fail('version', at);
     if (at + 3 >= end) return MORE;
     if (bytes[at + 3] !== 13) return this.fail(bytes[at + 3] === 10 ? 'line-end' : 'version', at + 3);
     if (at + 4 >= end) return MORE;
@@ -212,25 +248,29 @@ export class RequestDecoder extends MessageDecoder {
   }
 
   #finishFraming(head: RequestHead): Http1Rule | undefined {
-    if (this.chunked) {
-      if (this.length >= 0) return 'length-and-coding';
+    if (this.framing.chunked) {
+      if (this.framing.length >= 0) return 'length-and-coding';
       if (head.minorVersion === 0) return 'coding-version';
       head.bodyKind = BODY_CHUNKED;
-    } else if (this.length >= 0) {
+    } else if (this.framing.length >= 0) {
       head.bodyKind = BODY_LENGTH;
-      head.contentLength = this.length;
+      head.contentLength = this.framing.length;
     }
-    if (head.bodyKind !== BODY_NONE && (head.method === 'CONNECT' || (head.method === 'TRACE' && head.contentLength !== 0))) return 'body-forbidden';
+    if (
+      head.bodyKind !== BODY_NONE &&
+      (head.method === 'CONNECT' || (head.method === 'TRACE' && head.contentLength !== 0))
+    )
+      return 'body-forbidden';
     if (head.minorVersion === 0) {
-      head.keepAlive = this.connectionKeepAlive && !this.connectionClose;
+      head.keepAlive = this.framing.keepAlive && !this.framing.close;
       // RFC 9110 §10.1.1, §7.8: both are ignored in HTTP/1.0, and must not be sent on as if a 1.1 client had asked
       if (this.#hasExpect) head.fields.drop('expect');
       return undefined;
     }
-    head.keepAlive = !this.connectionClose;
+    head.keepAlive = !this.framing.close;
     head.expectContinue = this.#hasExpect;
-    if (this.connectionUpgrade && this.upgradeLine >= 0) {
-      const upgrade = head.fields.value(this.upgradeLine);
+    if (this.framing.upgrade && this.framing.upgradeLine >= 0) {
+      const upgrade = head.fields.value(this.framing.upgradeLine);
       if (readProtocols(upgrade) === undefined) return 'upgrade';
       head.upgrade = upgrade;
     }
@@ -242,4 +282,3 @@ function hasLineFeed(bytes: Uint8Array, start: number, end: number): boolean {
   for (let at = start; at < end; at++) if (bytes[at] === 10) return true;
   return false;
 }
-

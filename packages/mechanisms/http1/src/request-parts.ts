@@ -2,13 +2,45 @@ import { TOKEN_LOWER } from '@tulle/fields';
 
 /** Methods that pass by default: the registered ones that Node, Envoy and nginx know, and PURGE, NOTIFY and the like. */
 export const KNOWN_METHODS: readonly string[] = Object.freeze([
-  'GET', 'POST', 'PUT', 'HEAD', 'DELETE', 'PATCH', 'OPTIONS', 'CONNECT', 'TRACE', 'QUERY', 'ACL', 'BIND', 'CHECKOUT',
-  'COPY', 'LINK', 'LOCK', 'M-SEARCH', 'MERGE', 'MKACTIVITY', 'MKCALENDAR', 'MKCOL', 'MOVE', 'NOTIFY', 'PROPFIND',
-  'PROPPATCH', 'PURGE', 'REBIND', 'REPORT', 'SEARCH', 'SUBSCRIBE', 'UNBIND', 'UNLINK', 'UNLOCK', 'UNSUBSCRIBE',
+  'GET',
+  'POST',
+  'PUT',
+  'HEAD',
+  'DELETE',
+  'PATCH',
+  'OPTIONS',
+  'CONNECT',
+  'TRACE',
+  'QUERY',
+  'ACL',
+  'BIND',
+  'CHECKOUT',
+  'COPY',
+  'LINK',
+  'LOCK',
+  'M-SEARCH',
+  'MERGE',
+  'MKACTIVITY',
+  'MKCALENDAR',
+  'MKCOL',
+  'MOVE',
+  'NOTIFY',
+  'PROPFIND',
+  'PROPPATCH',
+  'PURGE',
+  'REBIND',
+  'REPORT',
+  'SEARCH',
+  'SUBSCRIBE',
+  'UNBIND',
+  'UNLINK',
+  'UNLOCK',
+  'UNSUBSCRIBE',
 ]);
 
-const METHODS_BY_LENGTH: readonly (readonly string[])[] =
-  Array.from({ length: 16 }, (_, length) => KNOWN_METHODS.filter((method) => method.length === length));
+const METHODS_BY_LENGTH: readonly (readonly string[])[] = Array.from({ length: 16 }, (_, length) =>
+  KNOWN_METHODS.filter((method) => method.length === length),
+);
 const KNOWN: ReadonlySet<string> = new Set(KNOWN_METHODS);
 
 /** The shared string of a known method in `bytes[start, end)`, undefined for any other token. Case matters (RFC 9110 §9.1). */
@@ -94,7 +126,8 @@ export function isValidTarget(method: string, target: string, strict = false): b
         query = true;
         break;
       case TARGET_PERCENT:
-        if ((!query || strict) && !(isHex(target.charCodeAt(i + 1)) && isHex(target.charCodeAt(i + 2)))) return false;
+        if ((!query || strict) && !(isHex(target.charCodeAt(i + 1)) && isHex(target.charCodeAt(i + 2))))
+          return false;
         break;
       default:
         return false;
@@ -108,7 +141,8 @@ const HOST_CHAR: Uint8Array = hostTable();
 
 function hostTable(): Uint8Array {
   const table = new Uint8Array(128);
-  for (const char of "-._~!$&'()*+;=0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") table[char.charCodeAt(0)] = 1;
+  for (const char of "-._~!$&'()*+;=0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+    table[char.charCodeAt(0)] = 1;
   return table;
 }
 

@@ -30,7 +30,11 @@ export class ResponseDecoder extends MessageDecoder {
   protected readonly startLineLimit: number;
   protected readonly startLineRule: Http1Rule = 'head-size';
 
-  constructor(sink: ResponseSink, limits: Partial<Http1Limits> = {}, head: ResponseHead = new ResponseHead()) {
+  constructor(
+    sink: ResponseSink,
+    limits: Partial<Http1Limits> = {},
+    head: ResponseHead = new ResponseHead(),
+  ) {
     super(sink, RESPONSE_FAULTS, limits, head.fields, true);
     this.#sink = sink;
     this.head = head;
@@ -44,15 +48,14 @@ export class ResponseDecoder extends MessageDecoder {
    * @param upgrade value of the Upgrade that was sent with it; without one, 101 is a fault
    */
   expect(method: string, upgrade?: string): void {
-    if (this.phase !== 'idle') throw new Error(`A response is still being read (${this.phase}); one request at a time waits on a connection.`);
+    if (this.phase !== 'idle')
+      throw new Error(
+        `A response is still being read (${this.phase}); one request at a time waits on a connection.`,
+      );
     this.#method = method;
     this.#upgrade = upgrade;
     this.#informational = 0;
     this.toStart();
-  }
-
-  protected get connectionNames(): string[] {
-    return this.#current.connectionNames;
   }
 
   protected takeHead(): MessageHead {
@@ -65,7 +68,8 @@ export class ResponseDecoder extends MessageDecoder {
   protected readStartLine(bytes: Buffer, pos: number, end: number): number {
     for (let i = 0; i < 7; i++) {
       if (pos + i >= end) return MORE;
-      if (bytes[pos + i] !== HTTP_1_DOT[i]) return this.fail(i === 5 ? 'version-unsupported' : 'status-line', pos + i);
+      if (bytes[pos + i] !== HTTP_1_DOT[i])
+        return this.fail(i === 5 ? 'version-unsupported' : 'status-line', pos + i);
     }
     let at = pos + 7;
     if (at + 5 >= end) return this.#shortStatusLine(bytes, at, end);
@@ -75,10 +79,11 @@ export class ResponseDecoder extends MessageDecoder {
     const hundreds = (bytes[at + 2] as number) - 48;
     const tens = (bytes[at + 3] as number) - 48;
     const ones = (bytes[at + 4] as number) - 48;
-    if (hundreds < 0 || hundreds > 9 || tens < 0 || tens > 9 || ones < 0 || ones > 9) return this.fail('status-line', at + 2);
+    if (hundreds < 0 || hundreds > 9 || tens < 0 || tens > 9 || ones < 0 || ones > 9)
+      return this.fail('status-line', at + 2);
     if (hundreds < 1 || hundreds > 5) return this.fail('status', at + 2);
     const head = this.#current;
-    head.minorVersion = minor as 0 | 1;
+    head.minorVersion = minor;
     head.status = hundreds * 100 + tens * 10 + ones;
     at += 5;
     // The blank before an absent reason is often left out; no other reading is possible, and the line is written anew.
@@ -109,21 +114,26 @@ export class ResponseDecoder extends MessageDecoder {
     const head = this.#current;
     const status = head.status;
     head.reason = this.#readReason(head);
-    if (this.chunked && this.length >= 0) return 'length-and-coding';
-    if (this.chunked && head.minorVersion === 0) return 'coding-version';
-    head.keepAlive = head.minorVersion === 1 ? !this.connectionClose : this.connectionKeepAlive && !this.connectionClose;
+    if (this.framing.chunked && this.framing.length >= 0) return 'length-and-coding';
+    if (this.framing.chunked && head.minorVersion === 0) return 'coding-version';
+    head.keepAlive =
+      head.minorVersion === 1 ? !this.framing.close : this.framing.keepAlive && !this.framing.close;
     if (status < 200) return this.#finishInformational(head);
-    head.contentLength = this.length;
+    head.contentLength = this.framing.length;
     if (this.#method === 'CONNECT' && status < 300) {
-      if (this.chunked || this.length >= 0) return 'body-forbidden';
+      if (this.framing.chunked || this.framing.length >= 0) return 'body-forbidden';
       return this.#tunnel(head);
     }
     if (status === 204) {
       // Content-Length: 0 is a common mistake that leaves no doubt; anything else announces bytes
-      if (this.chunked || this.length > 0) return 'body-forbidden';
+      if (this.framing.chunked || this.framing.length > 0) return 'body-forbidden';
       head.contentLength = -1;
     } else if (this.#method !== 'HEAD' && status !== 304) {
-      head.bodyKind = this.chunked ? BODY_CHUNKED : this.length >= 0 ? BODY_LENGTH : BODY_CLOSE;
+      head.bodyKind = this.framing.chunked
+        ? BODY_CHUNKED
+        : this.framing.length >= 0
+          ? BODY_LENGTH
+          : BODY_CLOSE;
       if (head.bodyKind === BODY_CLOSE) head.keepAlive = false;
     } else head.bodyKind = BODY_NONE;
     this.toBody(head);
@@ -132,13 +142,19 @@ export class ResponseDecoder extends MessageDecoder {
   }
 
   #finishInformational(head: ResponseHead): Http1Rule | undefined {
-    if (this.chunked || this.length >= 0) return 'body-forbidden';
+    if (this.framing.chunked || this.framing.length >= 0) return 'body-forbidden';
     if (head.status === 101) {
-      if (this.#upgrade === undefined || !this.connectionUpgrade || this.upgradeLine < 0) return 'response-switch';
-      const upgrade = head.fields.value(this.upgradeLine);
+      if (this.#upgrade === undefined || !this.framing.upgrade || this.framing.upgradeLine < 0)
+        return 'response-switch';
+      const upgrade = head.fields.value(this.framing.upgradeLine);
       const asked = readProtocols(this.#upgrade);
       const chosen = readProtocols(upgrade);
-      if (asked === undefined || chosen === undefined || !chosen.every((protocol) => asked.includes(protocol))) return 'response-switch';
+      if (
+        asked === undefined ||
+        chosen === undefined ||
+        !chosen.every((protocol) => asked.includes(protocol))
+      )
+        return 'response-switch';
       head.upgrade = upgrade;
       return this.#tunnel(head);
     }
