@@ -54,7 +54,7 @@ export function explainPathRefusal(path: string): string {
 export function normalizeConfiguredPath(path: string): string {
   // A lone surrogate is no text; encodeURIComponent would throw.
   if (!path.isWellFormed()) return '';
-  return normalizePath(path.replace(/[^\x00-\x7f]+/g, encodeURIComponent));
+  return normalizePath(path.replace(/[\u0080-\uffff]+/g, encodeURIComponent));
 }
 
 const ignore = (): void => {};
