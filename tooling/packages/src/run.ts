@@ -9,7 +9,8 @@ export function run(command: string, args: readonly string[], cwd: string): Prom
     const child = execFile(
       command,
       args,
-      { cwd, maxBuffer: 64 << 20, timeout: TIMEOUT_MS },
+      // npm runs under the pinned Node here, which otherwise trusts only its own list of authorities.
+      { cwd, maxBuffer: 64 << 20, timeout: TIMEOUT_MS, env: { ...process.env, NODE_USE_SYSTEM_CA: '1' } },
       (error, stdout, stderr) => {
         if (!error) return resolve(stdout);
         const cause = error.killed ? `killed after ${TIMEOUT_MS / 1000} s` : error.message;
