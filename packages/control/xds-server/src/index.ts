@@ -3,3 +3,5 @@
  * @packageDocumentation
  */
 export type { AckReport, NodeInfo, ResourceKind, Snapshot, SnapshotHandle, SnapshotProvider } from './provider.ts';
+export { createResourceEncoder, encodeResource, versionOf } from './encode/resource.ts';
+export type { EncodedResource, ResourceEncoder, ResourceModels } from './encode/resource.ts';

@@ -45,17 +45,17 @@ function httpFilterConfig({ filter, config }: FilterEntry): Any {
     const mutations = encodeHeaderMutations(config);
     if (mutations) return anyPack(HeaderMutationSchema, create(HeaderMutationSchema, { mutations }));
   }
-  return typedStruct(filter, config ?? {});
+  return typedStruct(filter, config === undefined ? {} : config);
 }
 
 /** Filters of a listener that run before a chain is chosen. */
 export function encodeListenerFilter({ name, filter, config }: FilterEntry): ListenerFilter {
-  return create(ListenerFilterSchema, { name, configType: { case: 'typedConfig', value: typedStruct(filter, config ?? {}) } });
+  return create(ListenerFilterSchema, { name, configType: { case: 'typedConfig', value: typedStruct(filter, config === undefined ? {} : config) } });
 }
 
 /** Connection filters of a chain. */
 export function encodeNetworkFilter({ name, filter, config }: FilterEntry): Filter {
-  return create(FilterSchema, { name, configType: { case: 'typedConfig', value: typedStruct(filter, config ?? {}) } });
+  return create(FilterSchema, { name, configType: { case: 'typedConfig', value: typedStruct(filter, config === undefined ? {} : config) } });
 }
 
 /** What Envoy's filter entries have no field for, by slot; for the metadata beside them. */

@@ -38,6 +38,7 @@ export function encodeHttpHandler(handler: HttpHandler, listenerName: string): H
     ...(server !== 'pass' && { serverName: server.value }),
     // Policy and origin must read one spelling of the path.
     normalizePath: true,
+    mergeSlashes: true,
     pathWithEscapedSlashesAction: EscapedSlashes.REJECT_REQUEST,
   });
 }

@@ -1,0 +1,51 @@
+import fc from 'fast-check';
+import { AUTHZ_FILTER, FAULT_FILTER, type FaultFilterConfig, type FilterConfigs, type FilterEntry, HEADERS_FILTER, type HeadersFilterConfig, RATE_LIMIT_FILTER, RETRY_FILTER, type RetryFilterConfig } from '@tulle/model';
+import { headerEdits, json, jsonObject, label, milliseconds, object, options, overrides } from './basics.ts';
+
+const percent: fc.Arbitrary<number> = fc.oneof(fc.integer({ min: 0, max: 100 }), fc.integer({ min: 0, max: 1_000_000 }).map((parts) => parts / 10_000), fc.constant(33.33333333));
+
+export const faultConfig: fc.Arbitrary<FaultFilterConfig> = options<FaultFilterConfig>({
+  delay: object<{ durationMs: number }>({ durationMs: milliseconds }, { percent }),
+  abort: object<{ status: number }>({ status: fc.integer({ min: 200, max: 599 }) }, { percent }),
+  headers: fc.dictionary(label, fc.string({ maxLength: 5 }), { maxKeys: 2, noNullPrototype: true }),
+  maxActiveDelays: fc.nat(),
+});
+
+export const headersConfig: fc.Arbitrary<HeadersFilterConfig> = options<HeadersFilterConfig>({ request: headerEdits, response: headerEdits });
+
+export const retryConfig: fc.Arbitrary<RetryFilterConfig> = options<RetryFilterConfig>({
+  retries: fc.integer({ min: 0, max: 10 }),
+  on: fc.uniqueArray(fc.constantFrom('connect-failure', 'reset', 'per-try-timeout', 'gateway-error', '5xx', 'status-codes')),
+  statusCodes: fc.uniqueArray(fc.integer({ min: 400, max: 599 }), { maxLength: 3 }),
+  backoffBaseMs: fc.integer({ min: 1, max: 60_000 }),
+  backoffMaxMs: fc.integer({ min: 1, max: 600_000 }),
+});
+
+/** Also configs that no schema would pass: carrying them is the wire's job, judging them is the filter's. */
+const entry: fc.Arbitrary<FilterEntry> = fc
+  .oneof(
+    fc.tuple(fc.constant(FAULT_FILTER), faultConfig),
+    fc.tuple(fc.constant(HEADERS_FILTER), headersConfig),
+    fc.tuple(fc.constant(RETRY_FILTER), retryConfig),
+    fc.tuple(fc.constantFrom(AUTHZ_FILTER, RATE_LIMIT_FILTER, FAULT_FILTER, HEADERS_FILTER), jsonObject),
+    fc.tuple(label, json),
+  )
+  .chain(([filter, config]) =>
+    object<FilterEntry>(
+      { name: fc.oneof(fc.constant(filter), label), filter: fc.constant(filter), config: fc.constant(config) },
+      { mandatory: fc.boolean(), failOpen: fc.boolean() },
+    ),
+  );
+
+export const httpFilters: fc.Arbitrary<FilterEntry[]> = fc.uniqueArray(entry, { maxLength: 4, selector: ({ name }) => name });
+
+export const connectionFilters: fc.Arbitrary<FilterEntry[]> = fc.uniqueArray(
+  object<FilterEntry>({ name: label, filter: label.map((id) => `tulle.conn.${id}`), config: json }, { mandatory: fc.boolean(), failOpen: fc.boolean() }),
+  { maxLength: 2, selector: ({ name }) => name },
+);
+
+export const filterConfigs: fc.Arbitrary<FilterConfigs> = overrides({
+  [FAULT_FILTER]: fc.oneof(faultConfig, fc.constant(null), json),
+  [HEADERS_FILTER]: fc.oneof(headersConfig, fc.constant(null), json),
+  [RETRY_FILTER]: fc.oneof(retryConfig, fc.constant(null), json),
+});

@@ -1,0 +1,24 @@
+/**
+ * fast-check arbitraries of the data-plane model, for property tests of whatever carries, stores or compiles it.
+ * @packageDocumentation
+ */
+import fc from 'fast-check';
+import type { ProxyConfig } from '@tulle/model';
+import { label, object } from './basics.ts';
+import { cluster, endpointSet } from './clusters.ts';
+import { listener } from './listeners.ts';
+import { routeConfig } from './routes.ts';
+
+export { cluster, endpoint, endpointSet } from './clusters.ts';
+export { listener } from './listeners.ts';
+export { routeConfig } from './routes.ts';
+export { faultConfig, filterConfigs, headersConfig, httpFilters, retryConfig } from './filters.ts';
+
+/** Whole configurations. References need not lead anywhere: that is for who compiles them to judge. */
+export const proxyConfig: fc.Arbitrary<ProxyConfig> = object<ProxyConfig>({
+  version: label,
+  listeners: fc.uniqueArray(listener(), { maxLength: 2, selector: ({ name }) => name }),
+  routes: fc.uniqueArray(routeConfig(), { maxLength: 2, selector: ({ name }) => name }),
+  clusters: fc.uniqueArray(cluster(), { maxLength: 3, selector: ({ name }) => name }),
+  endpoints: fc.uniqueArray(endpointSet(), { maxLength: 2, selector: ({ name }) => name }),
+});

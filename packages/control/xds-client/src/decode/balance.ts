@@ -1,0 +1,65 @@
+import { isMessage, type Message } from '@bufbuild/protobuf';
+import type { BalancePolicy } from '@tulle/model';
+import { type Cluster, Cluster_LbPolicy as LbPolicy } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
+import { LeastRequestSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/least_request/v3/least_request';
+import { RandomSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/random/v3/random';
+import { RoundRobinSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin';
+import { DEFAULT_BALANCE, PEAK_EWMA } from '../wire.ts';
+import { createDecodeContext, type DecodeContext } from './context.ts';
+import { readObject } from './extras.ts';
+import { isObject, present, structOf } from './values.ts';
+
+/** @returns `undefined` when the proxy is to choose */
+export function decodeBalance(context: DecodeContext, cluster: Cluster): BalancePolicy | undefined {
+  if (cluster.loadBalancingPolicy) return decodePolicies(context, cluster);
+  switch (cluster.lbPolicy) {
+    case LbPolicy.ROUND_ROBIN:
+      return { policy: 'round-robin' };
+    case LbPolicy.RANDOM:
+      return { policy: 'random' };
+    case LbPolicy.LEAST_REQUEST:
+      return leastRequest(cluster.lbConfig.case === 'leastRequestLbConfig' ? cluster.lbConfig.value.choiceCount : undefined);
+    default:
+      context.refuse('lb_policy', 'must be ROUND_ROBIN, RANDOM or LEAST_REQUEST, or stand beside a load_balancing_policy');
+      return undefined;
+  }
+}
+
+function leastRequest(choices: number | undefined): BalancePolicy {
+  return present({ policy: 'least-request' as const, choices });
+}
+
+/** The first policy of the list that this proxy has; those that it lacks are passed over, as the field says. */
+function decodePolicies(context: DecodeContext, cluster: Cluster): BalancePolicy | undefined {
+  const policies = cluster.loadBalancingPolicy?.policies ?? [];
+  const names: string[] = [];
+  for (const [index, { typedExtensionConfig: config }] of policies.entries()) {
+    const path = `load_balancing_policy.policies[${index}].typed_extension_config.typed_config`;
+    const peeked = createDecodeContext({ tolerated: new Set(), allowUnknown: true }).open(config?.typedConfig, path);
+    if (!peeked || !isKnown(peeked)) {
+      names.push(config?.name ?? '');
+      continue;
+    }
+    const message = context.open(config?.typedConfig, path);
+    return message && decodePolicy(context, message, path);
+  }
+  context.refuse('load_balancing_policy', `holds no policy that this proxy has: ${names.join(', ')}`);
+  return undefined;
+}
+
+function isKnown(message: Message): boolean {
+  const name = structOf(message)?.name;
+  if (name !== undefined) return name === PEAK_EWMA || name === DEFAULT_BALANCE;
+  return isMessage(message, RoundRobinSchema) || isMessage(message, RandomSchema) || isMessage(message, LeastRequestSchema);
+}
+
+function decodePolicy(context: DecodeContext, message: Message, path: string): BalancePolicy | undefined {
+  if (isMessage(message, RoundRobinSchema)) return { policy: 'round-robin' };
+  if (isMessage(message, RandomSchema)) return { policy: 'random' };
+  if (isMessage(message, LeastRequestSchema)) return leastRequest(message.choiceCount);
+  const struct = structOf(message);
+  const settings = readObject(context, isObject(struct?.config) ? struct.config : {}, `${path}.value`);
+  const [defaultRttMs, decayMs] = struct?.name === PEAK_EWMA ? [settings.number('defaultRttMs'), settings.number('decayMs')] : [];
+  settings.end();
+  return struct?.name === PEAK_EWMA ? present({ policy: 'peak-ewma' as const, defaultRttMs, decayMs }) : undefined;
+}

@@ -1,0 +1,89 @@
+import { createRegistry, type DescMessage, type Message, type Registry } from '@bufbuild/protobuf';
+import { type Any, anyUnpack } from '@bufbuild/protobuf/wkt';
+import type { ConfigIssue } from '@tulle/filter';
+import { HttpProtocolOptionsSchema } from '@tulle/xds-proto/envoy/extensions/upstreams/http/v3/http_protocol_options';
+import { FilterConfigSchema } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
+import { HTTPFaultSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/fault/v3/fault';
+import {
+  HeaderMutationPerRouteSchema,
+  HeaderMutationSchema,
+} from '@tulle/xds-proto/envoy/extensions/filters/http/header_mutation/v3/header_mutation';
+import { RouterSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/router/v3/router';
+import { TlsInspectorSchema } from '@tulle/xds-proto/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector';
+import { HttpConnectionManagerSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
+import { TcpProxySchema } from '@tulle/xds-proto/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy';
+import { LeastRequestSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/least_request/v3/least_request';
+import { RandomSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/random/v3/random';
+import { RoundRobinSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin';
+import { RawBufferSchema } from '@tulle/xds-proto/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer';
+import { DownstreamTlsContextSchema, UpstreamTlsContextSchema } from '@tulle/xds-proto/envoy/extensions/transport_sockets/tls/v3/tls';
+import { TypedStructSchema as UdpaTypedStructSchema } from '@tulle/xds-proto/udpa/type/v1/typed_struct';
+import { TypedStructSchema } from '@tulle/xds-proto/xds/type/v3/typed_struct';
+import { checkFields, type FieldRules } from './field-walk.ts';
+
+/** What may stand in an `Any`. */
+const KNOWN: Registry = createRegistry(
+  HttpConnectionManagerSchema, TcpProxySchema, TlsInspectorSchema, RouterSchema, HTTPFaultSchema, HeaderMutationSchema,
+  HeaderMutationPerRouteSchema, FilterConfigSchema, TypedStructSchema, UdpaTypedStructSchema, RoundRobinSchema,
+  RandomSchema, LeastRequestSchema, HttpProtocolOptionsSchema, DownstreamTlsContextSchema, UpstreamTlsContextSchema,
+  RawBufferSchema,
+);
+
+/** Issues past this number are counted, not kept: a resource that is wrong everywhere must not fill memory. */
+const MAX_ISSUES = 50;
+
+/** One resource's translation: collects what is wrong with it instead of stopping at the first. */
+export interface DecodeContext {
+  /** What is wrong so far; a resource with any is refused. */
+  readonly issues: readonly ConfigIssue[];
+  /** @param path of the protobuf field, e.g. `filter_chains[0].filters[1]` */
+  refuse(path: string, message: string): void;
+  /** Checks every field that is set in `message` against the list of its type. */
+  check(desc: DescMessage, message: Message, path: string): void;
+  /** Opens and checks an `Any`. @returns `undefined` after an issue: absent, of an unknown type, or malformed */
+  open(any: Any | undefined, path: string): Message | undefined;
+}
+
+export function createDecodeContext(rules: FieldRules): DecodeContext {
+  const issues: ConfigIssue[] = [];
+  let dropped = 0;
+  const refuse = (path: string, message: string): void => {
+    if (issues.length < MAX_ISSUES) issues.push({ path, message });
+    else issues[MAX_ISSUES] = { path: '', message: `and ${++dropped} more` };
+  };
+  const check = (desc: DescMessage, message: Message, path: string): void => checkFields(desc, message, path, rules, refuse);
+  return {
+    issues,
+    refuse,
+    check,
+    open(any, path) {
+      if (!any) {
+        refuse(path, 'is missing');
+        return undefined;
+      }
+      const typeName = typeNameOf(any);
+      const desc = KNOWN.getMessage(typeName);
+      if (!desc) {
+        refuse(path, `the type ${typeName === '' ? '(none)' : typeName} is not supported by this proxy`);
+        return undefined;
+      }
+      const message = unpack(any, path, refuse);
+      if (message) check(desc, message, path);
+      return message;
+    },
+  };
+}
+
+/** Full name of the message in an `Any`. */
+export function typeNameOf(any: Any | undefined): string {
+  return any?.typeUrl.slice(any.typeUrl.lastIndexOf('/') + 1) ?? '';
+}
+
+function unpack(any: Any, path: string, refuse: (path: string, message: string) => void): Message | undefined {
+  try {
+    return anyUnpack(any, KNOWN);
+  } catch (cause) {
+    refuse(path, `is no valid ${typeNameOf(any)}: ${cause instanceof Error ? cause.message : String(cause)}`);
+    return undefined;
+  }
+}

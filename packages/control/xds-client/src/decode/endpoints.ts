@@ -1,0 +1,71 @@
+import type { Endpoint, EndpointSet, Locality as ModelLocality } from '@tulle/model';
+import type { Locality } from '@tulle/xds-proto/envoy/config/core/v3/base';
+import { HealthStatus } from '@tulle/xds-proto/envoy/config/core/v3/health_check';
+import type { ClusterLoadAssignment } from '@tulle/xds-proto/envoy/config/endpoint/v3/endpoint';
+import type { LbEndpoint } from '@tulle/xds-proto/envoy/config/endpoint/v3/endpoint_components';
+import { LB_METADATA, TLS_DISABLED, TLS_MODE, TRANSPORT_SOCKET_METADATA } from '../wire.ts';
+import { decodeAddress } from './address.ts';
+import type { DecodeContext } from './context.ts';
+import { readExtras, readTexts } from './extras.ts';
+import { namespaceOf, present } from './values.ts';
+
+export function decodeEndpointSet(context: DecodeContext, assignment: ClusterLoadAssignment): EndpointSet {
+  return { name: assignment.clusterName, endpoints: decodeAssignment(context, assignment, '') };
+}
+
+/** @param path of the assignment, `''` when it is a resource of its own */
+export function decodeAssignment(context: DecodeContext, { endpoints }: ClusterLoadAssignment, path: string): Endpoint[] {
+  const base = path === '' ? '' : `${path}.`;
+  return endpoints.flatMap(({ locality, priority, lbEndpoints }, group) =>
+    lbEndpoints.map((endpoint, index) =>
+      decodeEndpoint(context, endpoint, locality && decodeLocality(locality), priority, `${base}endpoints[${group}].lb_endpoints[${index}]`),
+    ),
+  );
+}
+
+function decodeLocality({ region, zone, subZone }: Locality): ModelLocality {
+  return present({ region, zone: zone === '' ? undefined : zone, subZone: subZone === '' ? undefined : subZone });
+}
+
+function decodeEndpoint(context: DecodeContext, endpoint: LbEndpoint, locality: ModelLocality | undefined, priority: number, path: string): Endpoint {
+  const extras = readExtras(context, endpoint.metadata, path);
+  const [identity, mode] = [extras.text('identity'), extras.text('mode')];
+  extras.end();
+  if (endpoint.loadBalancingWeight === 0) context.refuse(`${path}.load_balancing_weight`, 'must be at least 1');
+  const labels = readTexts(context, namespaceOf(endpoint.metadata, LB_METADATA), `${path}.metadata["${LB_METADATA}"]`) ?? {};
+  return present({
+    address: decodeAddress(context, endpoint.hostIdentifier.case === 'endpoint' ? endpoint.hostIdentifier.value.address : undefined, `${path}.endpoint.address`),
+    weight: endpoint.loadBalancingWeight,
+    health: decodeHealth(context, endpoint.healthStatus, path),
+    locality,
+    priority: priority === 0 ? undefined : priority,
+    identity,
+    mode: decodeMode(context, endpoint, mode, path),
+    labels: Object.keys(labels).length === 0 ? undefined : labels,
+  });
+}
+
+function decodeHealth(context: DecodeContext, status: HealthStatus, path: string): Endpoint['health'] {
+  switch (status) {
+    case HealthStatus.UNKNOWN:
+      return undefined;
+    case HealthStatus.HEALTHY:
+      return 'healthy';
+    case HealthStatus.UNHEALTHY:
+    case HealthStatus.TIMEOUT:
+      return 'unhealthy';
+    case HealthStatus.DRAINING:
+      return 'draining';
+    default:
+      context.refuse(`${path}.health_status`, 'DEGRADED is not honoured by this proxy');
+      return undefined;
+  }
+}
+
+/** Without Tulle's own word, Envoy's way to switch TLS off for one endpoint. */
+function decodeMode(context: DecodeContext, { metadata }: LbEndpoint, mode: string | undefined, path: string): Endpoint['mode'] {
+  if (mode === undefined) return namespaceOf(metadata, TRANSPORT_SOCKET_METADATA)[TLS_MODE] === TLS_DISABLED ? 'none' : undefined;
+  if (mode === 'sidecar' || mode === 'captured' || mode === 'none') return mode;
+  context.refuse(`${path}.metadata["tulle.dev"].mode`, `must be sidecar, captured or none, but is "${mode}"`);
+  return undefined;
+}

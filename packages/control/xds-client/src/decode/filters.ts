@@ -1,0 +1,128 @@
+import { isMessage, type Message } from '@bufbuild/protobuf';
+import type { Any } from '@bufbuild/protobuf/wkt';
+import { FAULT_FILTER, type FilterConfigs, type FilterEntry, HEADERS_FILTER, RETRY_FILTER } from '@tulle/model';
+import { FilterConfigSchema } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
+import { HTTPFaultSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/fault/v3/fault';
+import {
+  HeaderMutationPerRouteSchema,
+  HeaderMutationSchema,
+} from '@tulle/xds-proto/envoy/extensions/filters/http/header_mutation/v3/header_mutation';
+import { RouterSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/router/v3/router';
+import type { HttpFilter } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
+import type { DecodeContext } from './context.ts';
+import { type Extras, readObject } from './extras.ts';
+import { decodeFault } from './fault.ts';
+import { decodeHeaderMutations } from './header-filter.ts';
+import { BARE_VALUE } from '../wire.ts';
+import { isObject, structOf } from './values.ts';
+
+/** An entry of any of Envoy's filter lists. */
+interface NamedConfig {
+  readonly name: string;
+  readonly configType: { readonly case: 'typedConfig'; readonly value: Any } | { readonly case: 'configDiscovery' | undefined; readonly value?: unknown };
+}
+
+/** Opens a filter's config. Discovery of it is reported by the field walk. */
+export function openFilter(context: DecodeContext, { configType }: NamedConfig, path: string): Message | undefined {
+  if (configType.case === 'configDiscovery') return undefined;
+  return context.open(configType.case === 'typedConfig' ? (configType.value as Any) : undefined, `${path}.typed_config`);
+}
+
+/**
+ * The chain of an HttpConnectionManager without its router. In Envoy the router retries, so a chain without our retry
+ * filter gets one at its end, off, for routes to switch on.
+ */
+export function decodeHttpFilters(context: DecodeContext, filters: readonly HttpFilter[], flags: FlagReader, path: string): FilterEntry[] {
+  const entries: FilterEntry[] = [];
+  for (const [index, filter] of filters.entries()) {
+    const here = `${path}[${index}]`;
+    const message = openFilter(context, filter, here);
+    if (!message) continue;
+    if (isMessage(message, RouterSchema)) {
+      if (index < filters.length - 1) context.refuse(here, 'the router must be the last filter');
+      continue;
+    }
+    if (index === filters.length - 1) context.refuse(here, 'the last filter must be envoy.extensions.filters.http.router.v3.Router');
+    const known = httpFilter(context, message, `${here}.typed_config`);
+    if (known) entries.push({ name: filter.name, ...known, ...flags.of(filter.name) });
+  }
+  if (filters.length === 0) context.refuse(path, 'is empty: it must at least hold the router');
+  checkNames(context, entries, path);
+  if (!entries.some(({ filter }) => filter === RETRY_FILTER)) entries.push({ name: RETRY_FILTER, filter: RETRY_FILTER, config: { retries: 0 } });
+  return entries;
+}
+
+/** Id and config of what an HTTP filter's message stands for. */
+function httpFilter(context: DecodeContext, message: Message, path: string): { filter: string; config: unknown } | undefined {
+  if (isMessage(message, HTTPFaultSchema)) return { filter: FAULT_FILTER, config: decodeFault(context, message, path) };
+  if (isMessage(message, HeaderMutationSchema)) return { filter: HEADERS_FILTER, config: decodeHeaderMutations(context, message.mutations, `${path}.mutations`) };
+  return customFilter(context, message, path);
+}
+
+/** A filter that travels as TypedStruct; whether this proxy has it, the engine decides. */
+export function customFilter(context: DecodeContext, message: Message, path: string): { filter: string; config: unknown } | undefined {
+  const struct = structOf(message);
+  if (struct && struct.name !== '') return { filter: struct.name, config: struct.config };
+  context.refuse(path, struct ? 'has no type_url, so it names no filter' : `${message.$typeName} is no filter that this proxy has`);
+  return undefined;
+}
+
+/** Slot names are what routes override by, so they tell filters apart. */
+export function checkNames(context: DecodeContext, entries: readonly FilterEntry[], path: string): void {
+  const seen = new Set<string>();
+  for (const { name } of entries) {
+    if (name === '') context.refuse(path, 'holds a filter without name');
+    else if (seen.has(name)) context.refuse(path, `holds two filters named "${name}"`);
+    seen.add(name);
+  }
+}
+
+/** What the metadata beside a filter list says of its entries. */
+export interface FlagReader {
+  of(slot: string): Pick<FilterEntry, 'mandatory' | 'failOpen'>;
+  end(): void;
+}
+
+/** @param key in the metadata under which the flags are */
+export function readFlags(context: DecodeContext, extras: Extras, key: string, path: string): FlagReader {
+  const flags = extras.object(key) ?? {};
+  const asked = new Set<string>();
+  return {
+    of(slot) {
+      asked.add(slot);
+      const given = flags[slot];
+      if (given === undefined) return {};
+      const read = readObject(context, isObject(given) ? given : { [BARE_VALUE]: given }, `${path}.${key}.${slot}`);
+      const [mandatory, failOpen] = [read.flag('mandatory'), read.flag('failOpen')];
+      read.end();
+      return { ...(mandatory === true && { mandatory }), ...(failOpen === true && { failOpen }) };
+    },
+    end() {
+      for (const slot of Object.keys(flags)) {
+        if (!asked.has(slot)) context.refuse(`${path}.${key}.${slot}`, 'belongs to no filter of the list');
+      }
+    },
+  };
+}
+
+/** `typed_per_filter_config` by slot. @returns `undefined` when there is none */
+export function decodeOverrides(context: DecodeContext, configs: { readonly [slot: string]: Any }, path: string): FilterConfigs | undefined {
+  const overrides: [string, unknown][] = [];
+  for (const [slot, any] of Object.entries(configs)) {
+    const here = `${path}[${JSON.stringify(slot)}]`;
+    const message = context.open(any, here);
+    if (message) overrides.push([slot, decodeOverride(context, message, here)]);
+  }
+  return overrides.length === 0 ? undefined : Object.fromEntries(overrides);
+}
+
+function decodeOverride(context: DecodeContext, message: Message, path: string): unknown {
+  if (isMessage(message, FilterConfigSchema)) {
+    if (message.disabled) return null;
+    const inner = context.open(message.config, `${path}.config`);
+    return inner && !isMessage(inner, FilterConfigSchema) ? decodeOverride(context, inner, `${path}.config`) : undefined;
+  }
+  if (isMessage(message, HTTPFaultSchema)) return decodeFault(context, message, path);
+  if (isMessage(message, HeaderMutationPerRouteSchema)) return decodeHeaderMutations(context, message.mutations, `${path}.mutations`);
+  return customFilter(context, message, path)?.config;
+}

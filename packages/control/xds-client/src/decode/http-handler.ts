@@ -1,0 +1,94 @@
+import type { HttpHandler } from '@tulle/model';
+import {
+  type HttpConnectionManager,
+  HttpConnectionManager_CodecType as CodecType,
+  HttpConnectionManager_ForwardClientCertDetails as ForwardClientCert,
+  HttpConnectionManager_PathWithEscapedSlashesAction as EscapedSlashes,
+  HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
+} from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
+import { checkSource } from './config-source.ts';
+import type { DecodeContext } from './context.ts';
+import type { Extras } from './extras.ts';
+import { decodeHttpFilters, readFlags } from './filters.ts';
+import { decodeRouteConfig } from './route-config.ts';
+import { milliseconds, present } from './values.ts';
+
+/**
+ * @param extras metadata of the filter chain
+ * @param path of the HttpConnectionManager
+ */
+export function decodeHttpHandler(
+  context: DecodeContext, manager: HttpConnectionManager, listenerName: string, extras: Extras, path: string, extrasPath: string,
+): HttpHandler {
+  checkFixedBehaviour(context, manager, path);
+  const common = manager.commonHttpProtocolOptions;
+  if (common?.maxRequestsPerConnection !== undefined) {
+    context.refuse(`${path}.common_http_protocol_options.max_requests_per_connection`, 'is honoured for clusters only');
+  }
+  const flags = readFlags(context, extras, 'filters', extrasPath);
+  const handler: HttpHandler = present({
+    kind: 'http' as const,
+    statPrefix: manager.statPrefix === listenerName || manager.statPrefix === '' ? undefined : manager.statPrefix,
+    routes: decodeRoutes(context, manager, path),
+    filters: decodeHttpFilters(context, manager.httpFilters, flags, `${path}.http_filters`),
+    requestHeadTimeoutMs: milliseconds(manager.requestHeadersTimeout),
+    idleTimeoutMs: milliseconds(common?.idleTimeout),
+    streamIdleTimeoutMs: milliseconds(manager.streamIdleTimeout),
+    maxRequestHeadersBytes: extras.number('maxRequestHeadersBytes') ?? (manager.maxRequestHeadersKb === undefined ? undefined : manager.maxRequestHeadersKb * 1024),
+    maxRequestHeadersCount: common?.maxHeadersCount,
+    maxReplayBytes: extras.number('maxReplayBytes'),
+    ...decodeUpgrades(manager),
+    identityHeaders: manager.forwardClientCertDetails === ForwardClientCert.ALWAYS_FORWARD_ONLY ? ('keep' as const) : undefined,
+    serverHeader: decodeServerHeader(context, manager, path),
+  });
+  flags.end();
+  return handler;
+}
+
+/** What the proxy does in one way only. */
+function checkFixedBehaviour(context: DecodeContext, manager: HttpConnectionManager, path: string): void {
+  if (manager.codecType !== CodecType.AUTO && manager.codecType !== CodecType.HTTP1) context.refuse(`${path}.codec_type`, 'must be AUTO or HTTP1');
+  if (manager.normalizePath === false) context.refuse(`${path}.normalize_path`, 'must be true; policy and origin read one spelling');
+  const slashes = manager.pathWithEscapedSlashesAction;
+  if (slashes !== EscapedSlashes.IMPLEMENTATION_SPECIFIC_DEFAULT && slashes !== EscapedSlashes.REJECT_REQUEST) {
+    context.refuse(`${path}.path_with_escaped_slashes_action`, 'must be REJECT_REQUEST');
+  }
+  const details = manager.forwardClientCertDetails;
+  if (details !== ForwardClientCert.SANITIZE && details !== ForwardClientCert.ALWAYS_FORWARD_ONLY) {
+    context.refuse(`${path}.forward_client_cert_details`, 'must be SANITIZE or ALWAYS_FORWARD_ONLY');
+  }
+}
+
+function decodeRoutes(context: DecodeContext, { routeSpecifier }: HttpConnectionManager, path: string): HttpHandler['routes'] {
+  if (routeSpecifier.case === 'routeConfig') return decodeRouteConfig(context, routeSpecifier.value, `${path}.route_config`);
+  if (routeSpecifier.case === 'rds') {
+    const { configSource, routeConfigName } = routeSpecifier.value;
+    checkSource(context, configSource, `${path}.rds.config_source`);
+    if (routeConfigName === '') context.refuse(`${path}.rds.route_config_name`, 'is missing');
+    return { routeConfigName };
+  }
+  if (routeSpecifier.case === undefined) context.refuse(path, 'names no routes: give rds or route_config');
+  return { routeConfigName: '' }; // scoped_routes are reported by the field walk
+}
+
+/** Written out in both directions: what is not listed is refused. */
+function decodeUpgrades({ upgradeConfigs }: HttpConnectionManager): Pick<HttpHandler, 'allowUpgrades' | 'allowConnect'> {
+  const enabled = upgradeConfigs.filter((one) => one.enabled !== false).map((one) => one.upgradeType);
+  const isConnect = (type: string): boolean => type.toUpperCase() === 'CONNECT';
+  return {
+    allowUpgrades: enabled.filter((type) => !isConnect(type)).map((type) => type.toLowerCase()),
+    ...(enabled.some(isConnect) && { allowConnect: true }),
+  };
+}
+
+function decodeServerHeader(context: DecodeContext, manager: HttpConnectionManager, path: string): HttpHandler['serverHeader'] | undefined {
+  switch (manager.serverHeaderTransformation) {
+    case ServerHeader.PASS_THROUGH:
+      return undefined;
+    case ServerHeader.OVERWRITE:
+      return { value: manager.serverName === '' ? 'envoy' : manager.serverName }; // the field's default
+    default:
+      context.refuse(`${path}.server_header_transformation`, 'must be PASS_THROUGH or OVERWRITE');
+      return undefined;
+  }
+}

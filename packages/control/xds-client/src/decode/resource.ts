@@ -1,0 +1,88 @@
+import { type DescMessage, fromBinary, type Message } from '@bufbuild/protobuf';
+import type { Any } from '@bufbuild/protobuf/wkt';
+import type { ConfigIssue } from '@tulle/filter';
+import type { Cluster, EndpointSet, Listener, RouteConfig } from '@tulle/model';
+import { type Cluster as EnvoyCluster, ClusterSchema } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
+import { type ClusterLoadAssignment, ClusterLoadAssignmentSchema } from '@tulle/xds-proto/envoy/config/endpoint/v3/endpoint';
+import { type Listener as EnvoyListener, ListenerSchema } from '@tulle/xds-proto/envoy/config/listener/v3/listener';
+import { type RouteConfiguration, RouteConfigurationSchema } from '@tulle/xds-proto/envoy/config/route/v3/route';
+import { type ResourceKind, TYPE_URLS } from '../wire.ts';
+import { decodeCluster } from './cluster.ts';
+import { createDecodeContext, type DecodeContext } from './context.ts';
+import { decodeEndpointSet } from './endpoints.ts';
+import type { FieldRules } from './field-walk.ts';
+import { decodeListener } from './listener.ts';
+import { decodeRouteConfig } from './route-config.ts';
+
+/** The model type of each kind. */
+export interface ResourceModels {
+  readonly listener: Listener;
+  readonly route: RouteConfig;
+  readonly cluster: Cluster;
+  readonly endpoint: EndpointSet;
+}
+
+/** Any of them. */
+export type ResourceModel = ResourceModels[ResourceKind];
+
+/** What an operator lets pass although it is not honoured (decision D8). */
+export interface DecodeOptions {
+  /** Fields by full name, e.g. `envoy.config.listener.v3.Listener.access_log`: read over instead of refused. Default none. */
+  readonly tolerateFields?: readonly string[];
+  /** Read over fields that this version has no name for. Default false. */
+  readonly allowUnknownFields?: boolean;
+}
+
+/** A translated resource, or everything that is wrong with it. */
+export type Decoded<Kind extends ResourceKind = ResourceKind> =
+  | { readonly ok: true; readonly resource: ResourceModels[Kind] }
+  | { readonly ok: false; readonly issues: readonly ConfigIssue[] };
+
+/** Translates single resources. */
+export interface ResourceDecoder {
+  /** @param any as it came; its type must be that of `kind` */
+  decode<Kind extends ResourceKind>(kind: Kind, any: Any | undefined): Decoded<Kind>;
+}
+
+/** @returns a decoder that never throws: what cannot be read is refused with reasons */
+export function createResourceDecoder(options: DecodeOptions = {}): ResourceDecoder {
+  const rules: FieldRules = { tolerated: new Set(options.tolerateFields), allowUnknown: options.allowUnknownFields ?? false };
+  return {
+    decode<Kind extends ResourceKind>(kind: Kind, any: Any | undefined): Decoded<Kind> {
+      if (any?.typeUrl !== TYPE_URLS[kind]) {
+        return { ok: false, issues: [{ path: '', message: `must be a ${TYPE_URLS[kind]}, but is ${any ? any.typeUrl || '(no type)' : 'missing'}` }] };
+      }
+      const context = createDecodeContext(rules);
+      try {
+        const resource = translate(context, kind, any.value) as ResourceModels[Kind];
+        if (resource.name === '') context.refuse(kind === 'endpoint' ? 'cluster_name' : 'name', 'is missing');
+        if (context.issues.length === 0) return { ok: true, resource };
+      } catch (cause) {
+        context.refuse('', `cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`);
+      }
+      return { ok: false, issues: context.issues };
+    },
+  };
+}
+
+const SCHEMAS: Readonly<Record<ResourceKind, DescMessage>> = {
+  listener: ListenerSchema,
+  route: RouteConfigurationSchema,
+  cluster: ClusterSchema,
+  endpoint: ClusterLoadAssignmentSchema,
+};
+
+function translate(context: DecodeContext, kind: ResourceKind, bytes: Uint8Array): ResourceModel {
+  const message: Message = fromBinary(SCHEMAS[kind], bytes);
+  context.check(SCHEMAS[kind], message, '');
+  switch (kind) {
+    case 'listener':
+      return decodeListener(context, message as EnvoyListener);
+    case 'route':
+      return decodeRouteConfig(context, message as RouteConfiguration, '');
+    case 'cluster':
+      return decodeCluster(context, message as EnvoyCluster);
+    case 'endpoint':
+      return decodeEndpointSet(context, message as ClusterLoadAssignment);
+  }
+}

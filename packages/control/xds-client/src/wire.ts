@@ -1,0 +1,53 @@
+/**
+ * What the two ends agree on beside Envoy's messages. `@tulle/xds-server` has the same table; the round-trip property
+ * test here proves them equal.
+ */
+
+/** The kinds of resources, one for each xDS type. */
+export type ResourceKind = 'listener' | 'route' | 'cluster' | 'endpoint';
+
+/** Prefix of every type URL. */
+export const TYPE_PREFIX = 'type.googleapis.com/';
+
+/** Type URL of each kind. */
+export const TYPE_URLS: Readonly<Record<ResourceKind, string>> = {
+  cluster: `${TYPE_PREFIX}envoy.config.cluster.v3.Cluster`,
+  endpoint: `${TYPE_PREFIX}envoy.config.endpoint.v3.ClusterLoadAssignment`,
+  listener: `${TYPE_PREFIX}envoy.config.listener.v3.Listener`,
+  route: `${TYPE_PREFIX}envoy.config.route.v3.RouteConfiguration`,
+};
+
+export const KINDS: readonly ResourceKind[] = ['cluster', 'endpoint', 'listener', 'route'];
+
+/** @returns `undefined` for a type that is never asked for */
+export function kindOfTypeUrl(typeUrl: string): ResourceKind | undefined {
+  return KINDS.find((kind) => TYPE_URLS[kind] === typeUrl);
+}
+
+/** Namespace of `core.v3.Metadata.filter_metadata` for what Envoy has no field for. */
+export const TULLE_METADATA = 'tulle.dev';
+/** Namespace in which Envoy looks for labels of endpoints. */
+export const LB_METADATA = 'envoy.lb';
+/** Namespace by which Envoy picks one of a cluster's `transport_socket_matches`. */
+export const TRANSPORT_SOCKET_METADATA = 'envoy.transport_socket_match';
+/** Key and value there of endpoints that are reached in plain text although their cluster speaks TLS. */
+export const TLS_MODE = 'tlsMode';
+export const TLS_DISABLED = 'disabled';
+
+/** Names in `TypedStruct.type_url` that are not filter ids. */
+export const PEAK_EWMA = 'tulle.balance.peak_ewma';
+export const DEFAULT_BALANCE = 'tulle.balance.default';
+export const ROUTE_OVERRIDE = 'tulle.route.override';
+
+/** Key under which a filter config that is no plain object travels in a `TypedStruct`. */
+export const BARE_VALUE = '@value';
+
+/** SDS names (Istio's): the workload's own certificate, and the mesh's roots. */
+export const WORKLOAD_SECRET = 'default';
+export const MESH_ROOTS_SECRET = 'ROOTCA';
+
+/** The whole path, for the rewrite of a full path. */
+export const WHOLE_PATH = '^/.*$';
+
+/** `Node.client_features` of a client that holds what it gets back until a change is complete. */
+export const ATOMIC_CHANGES = 'dev.tulle.atomic-changes';
