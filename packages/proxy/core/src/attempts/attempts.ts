@@ -1,0 +1,256 @@
+import { errorRow, RETRY } from '@tulle/filter';
+import { FieldTable } from '@tulle/fields';
+import { BODY_NONE } from '@tulle/http1';
+import { FAILURE, NEUTRAL, SUCCESS, type Outcome } from '@tulle/balance';
+import { backoffDelayMs } from '@tulle/time';
+import { deliver, showResponse } from '../chain/response.ts';
+import { endAttemptRequest } from '../chain/request-body.ts';
+import { ATTEMPT_HEADERS, stateOf, viewOf } from '../chain/run.ts';
+import type { AttemptStep } from '../chain/tables.ts';
+import { advance } from '../chain/walk.ts';
+import { rescue } from '../rescue.ts';
+import type { UpstreamStream } from '../sides.ts';
+import { AT_ATTEMPTS, type Stream } from '../stream/stream.ts';
+import { isIdempotent, isRepeatable } from './repeat.ts';
+
+/**
+ * The retry loop. One attempt is: {@link nextAttempt} picks an endpoint (minus those tried) → attempt filters →
+ * {@link connectAttempt} takes a connection from the pool → {@link sendAttempt} → an outcome, {@link attemptAnswered} or
+ * {@link attemptFailed} → {@link decide}: deliver it, or go round again after a delay. Filters propose (attemptEnd), the
+ * loop disposes: safety (D5), replay, time left, budget.
+ */
+
+/** Decision note: an attempt ended; reason is the error row's (0: answered), operand the status. */
+export const SITE_ATTEMPT = -3;
+/** Decision note: a retry was refused; reason is an index of {@link RETRY_REFUSALS}, operand the attempt's number. */
+export const SITE_RETRY_REFUSED = -4;
+export const RETRY_REFUSALS = ['', 'budget', 'limit', 'unsafe', 'replay', 'timeout', 'closed'] as const;
+type RetryRefusal = (typeof RETRY_REFUSALS)[number];
+
+/** Used when a filter that asks for a retry gives no delay: Envoy's 25 ms doubling to 250 ms, full jitter. */
+const DEFAULT_BACKOFF = { baseMs: 25, maxMs: 250 };
+
+/** The request may go to an endpoint now: its head, and its body where a filter wanted it whole. */
+export function beginAttempts(stream: Stream): void {
+  stream.phase = AT_ATTEMPTS;
+  const cluster = stream.target?.ref.current;
+  if (cluster === undefined) return rescue(stream, 'TULLE_CLUSTER_NOT_FOUND', `cluster_not_found{${stream.target?.cluster ?? ''}}`);
+  stream.cluster = cluster;
+  if (!cluster.enter()) return rescue(stream, 'TULLE_UPSTREAM_OVERFLOW', 'upstream_reset_before_response_started{overflow,requests}');
+  stream.admitted = true;
+  const nowMs = stream.engine.clock.nowMs();
+  cluster.budget.onRequest(nowMs);
+  nextAttempt(stream);
+}
+
+/** One more round: an endpoint is chosen. */
+export function nextAttempt(stream: Stream): void {
+  const { cluster, attempt, tried } = stream;
+  if (cluster === undefined || stream.phase !== AT_ATTEMPTS) return;
+  const nowMs = stream.engine.clock.nowMs();
+  attempt.begin(++stream.attemptCount, nowMs);
+  stream.attemptRequestEnded = false;
+  const endpoint = tried.length === 0 ? cluster.balancer.pick(nowMs) : (cluster.balancer.pick(nowMs, tried) ?? cluster.balancer.pick(nowMs));
+  if (endpoint === undefined) {
+    cluster.metrics.noEndpoint.add();
+    return attemptFailed(stream, 'TULLE_UPSTREAM_NO_ENDPOINT', true, undefined);
+  }
+  stream.endpoint = endpoint;
+  attempt.address = endpoint.address;
+  if (stream.table.attemptHeaders === null) return connectAttempt(stream);
+  keepFields(stream);
+  advance(stream, ATTEMPT_HEADERS, 0);
+}
+
+/** Each attempt's filters begin with the same fields, whatever an earlier attempt's did to them. */
+function keepFields(stream: Stream): void {
+  if (stream.attemptCount === 1) (stream.savedFields ??= new FieldTable()).copyFrom(stream.headers);
+  else if (stream.savedFields !== undefined) stream.headers.copyFrom(stream.savedFields);
+}
+
+/** Attempt filters passed: a connection is needed. */
+export function connectAttempt(stream: Stream): void {
+  const { endpoint } = stream;
+  if (endpoint === undefined || stream.phase !== AT_ATTEMPTS) return;
+  endpoint.onStart();
+  stream.attempt.counted = true;
+  const connection = endpoint.data.take(stream);
+  if (connection !== undefined) sendAttempt(stream, connection);
+}
+
+/** A connection is there: the request is sent, as far as it came. */
+export function sendAttempt(stream: Stream, connection: UpstreamStream): void {
+  const { attempt, replay } = stream;
+  stream.waiting = false;
+  stream.upstream = connection;
+  attempt.reused = connection.reused;
+  attempt.identity = connection.identity;
+  const fault = connection.sendHead(stream);
+  if (fault !== undefined) {
+    stream.engine.log.error(`request not sent: ${fault}`, { requestId: stream.requestId });
+    connection.abandon();
+    stream.upstream = undefined;
+    return rescue(stream, 'TULLE_HEADER_INVALID', 'request_head_not_encodable');
+  }
+  attempt.unsent = false;
+  const { pieces } = replay;
+  for (let i = 0; i < pieces.length; i++) {
+    const piece = pieces[i] as Buffer;
+    connection.sendData(piece, 0, piece.length, true);
+  }
+  if (replay.bytes > 0 && (replay.overfull || !isIdempotent(stream.method))) replay.drop();
+  if (stream.requestEnded) {
+    endAttemptRequest(stream);
+    armAttemptTimers(stream);
+  } else if (!connection.full && !stream.requestReceived) stream.downstream.resumeRequest(stream);
+}
+
+/** Request and per-try timeout run from the end of the request, so that a slow upload is the idle timeout's matter. */
+export function armAttemptTimers(stream: Stream): void {
+  const action = stream.route?.action;
+  if (action?.kind !== 'forward' || stream.upgrade !== undefined) return;
+  if (action.requestTimeoutMs > 0 && !stream.requestTimer.armed) stream.requestTimer.arm(action.requestTimeoutMs);
+  if (action.perTryTimeoutMs > 0 && stream.attempt.running) stream.perTryTimer.arm(action.perTryTimeoutMs);
+}
+
+/** The head of the endpoint's response came. */
+export function attemptAnswered(stream: Stream): void {
+  const { attempt, cluster, engine } = stream;
+  const { status } = stream.responseHead;
+  const nowMs = engine.clock.nowMs();
+  attempt.status = status;
+  attempt.repeatable = isRepeatable(stream, false);
+  stream.perTryTimer.cancel();
+  endAttempt(stream, status >= 500 ? FAILURE : SUCCESS, nowMs);
+  cluster?.metrics.answered(status, nowMs - attempt.startMs);
+  stream.note(SITE_ATTEMPT, 0, status);
+  showResponse(stream);
+  if (stream.table.attemptEnd !== null && asksForRetry(stream) && mayRetry(stream, nowMs)) {
+    stream.upstream?.abandon();
+    stream.upstream = undefined;
+    stream.status = 0;
+    return retry(stream);
+  }
+  stream.upstreamServiceMs = nowMs - attempt.startMs;
+  deliver(stream);
+}
+
+/**
+ * The attempt ended without a response head.
+ * @param unsent provably (D5): connect or handshake failed, no byte was handed over
+ */
+export function attemptFailed(stream: Stream, code: string, unsent: boolean, details: string | undefined): void {
+  if (stream.phase !== AT_ATTEMPTS) return;
+  const { attempt, engine, endpoint } = stream;
+  const nowMs = engine.clock.nowMs();
+  const stale = attempt.reused && code === 'TULLE_UPSTREAM_RESET';
+  attempt.failure = code;
+  attempt.unsent = unsent;
+  attempt.repeatable = isRepeatable(stream, unsent);
+  stream.upstream = undefined;
+  stream.waiting = false;
+  stream.perTryTimer.cancel();
+  const row = errorRow(code);
+  // That a kept-alive connection had gone says nothing about the endpoint.
+  endAttempt(stream, stale || code === 'TULLE_UPSTREAM_OVERFLOW' ? NEUTRAL : FAILURE, nowMs);
+  stream.note(SITE_ATTEMPT, row?.reason ?? 0, 0);
+  if (row !== undefined && row.retryable) {
+    const asked = stream.table.attemptEnd !== null && asksForRetry(stream);
+    // The endpoint closed an idle connection while the request was on its way: one fresh try needs no policy.
+    if (!asked && stale && attempt.repeatable && stream.staleReplays === 0) {
+      stream.staleReplays++;
+      stream.cluster?.metrics.staleReplays.add();
+      return nextAttempt(stream);
+    }
+    if (endpoint !== undefined && !stale) stream.tried.push(endpoint);
+    if (asked && mayRetry(stream, nowMs)) return retry(stream);
+  }
+  if (stream.attemptCount > 1) stream.flag('URX');
+  rescue(stream, code, details);
+}
+
+/** The per-try timeout fired. */
+export function perTryTimeout(stream: Stream): void {
+  if (stream.phase !== AT_ATTEMPTS || !stream.attempt.running) return;
+  stream.cluster?.metrics.perTryTimeouts.add();
+  stream.upstream?.abandon();
+  stopWaiting(stream);
+  attemptFailed(stream, 'TULLE_PER_TRY_TIMEOUT', false, undefined);
+}
+
+/** The stream does not want the attempt's outcome any more: it is over, or it is answered otherwise. */
+export function cancelAttempt(stream: Stream): void {
+  stream.retryTimer.cancel();
+  stream.requestTimer.cancel();
+  stream.perTryTimer.cancel();
+  stopWaiting(stream);
+  const { upstream } = stream;
+  stream.upstream = undefined;
+  if (upstream !== undefined) upstream.abandon();
+  if (stream.attempt.running) {
+    const code = stream.code;
+    stream.attempt.failure = stream.attempt.failure || code || 'cancelled';
+    endAttempt(stream, code === 'TULLE_REQUEST_TIMEOUT' || code === 'TULLE_STREAM_IDLE' ? FAILURE : NEUTRAL, stream.engine.clock.nowMs());
+  }
+}
+
+function stopWaiting(stream: Stream): void {
+  if (!stream.waiting) return;
+  stream.waiting = false;
+  stream.endpoint?.data.stopWaiting(stream);
+}
+
+function endAttempt(stream: Stream, outcome: Outcome, nowMs: number): void {
+  const { attempt, endpoint } = stream;
+  if (!attempt.running) return;
+  if (attempt.counted) endpoint?.onEnd(outcome, nowMs - attempt.startMs, nowMs);
+  attempt.counted = false;
+  attempt.end(stream.cluster?.name ?? '', nowMs);
+}
+
+/** Runs every attemptEnd hook: each may count; one that says RETRY is enough. */
+function asksForRetry(stream: Stream): boolean {
+  const steps = stream.table.attemptEnd as readonly AttemptStep[];
+  let asked = false;
+  for (let i = 0; i < steps.length; i++) {
+    const step = steps[i] as AttemptStep;
+    const { filter } = step;
+    stream.slot = filter.slot;
+    try {
+      if (step.run(stream.view ?? viewOf(stream), step.config, filter.states === undefined ? undefined : stateOf(stream, filter)) === RETRY) asked = true;
+    } catch (error) {
+      // The outcome is delivered: a failing policy must not repeat requests.
+      filter.errors.add();
+      stream.engine.log.error(`filter ${filter.name} failed in attemptEnd: ${error instanceof Error ? error.message : String(error)}`, { filter: filter.name, requestId: stream.requestId });
+    }
+  }
+  return asked;
+}
+
+/** Whether the loop allows what a filter asked for; the first reason against it goes into the record. */
+function mayRetry(stream: Stream, nowMs: number): boolean {
+  const refusal = refusalOf(stream, nowMs);
+  if (refusal === '') return true;
+  stream.retryRefused = refusal;
+  stream.note(SITE_RETRY_REFUSED, RETRY_REFUSALS.indexOf(refusal), stream.attempt.number);
+  stream.cluster?.metrics.retryRefused(refusal);
+  return false;
+}
+
+function refusalOf(stream: Stream, nowMs: number): RetryRefusal {
+  const { attempt, engine, cluster } = stream;
+  if (!attempt.unsent && !isIdempotent(stream.method)) return 'unsafe';
+  if (!attempt.repeatable) return 'replay';
+  if (stream.attemptCount >= engine.limits.maxAttempts) return 'limit';
+  if (stream.requestReceived && !stream.downstream.open) return 'closed';
+  if (attempt.retryDelayMs < 0) attempt.retryDelayMs = backoffDelayMs(stream.attemptCount, DEFAULT_BACKOFF, engine.random);
+  const action = stream.route?.action;
+  if (action?.kind === 'forward' && action.requestTimeoutMs > 0 && nowMs + attempt.retryDelayMs - stream.startMs >= action.requestTimeoutMs
+    && stream.requestBodyKind === BODY_NONE) return 'timeout';
+  return cluster?.budget.tryRetry(nowMs) === true ? '' : 'budget';
+}
+
+function retry(stream: Stream): void {
+  stream.cluster?.metrics.retries.add();
+  stream.retryTimer.arm(stream.attempt.retryDelayMs);
+}

@@ -1,0 +1,186 @@
+import { CONTINUE, STOP, TulleError, type HookResult } from '@tulle/filter';
+import type { Stream } from '../stream/stream.ts';
+import { StreamView } from '../stream/views.ts';
+import { recordFailure } from './reply.ts';
+import { filterFailed, isThenable, judge, settled, stateOf } from './run.ts';
+import { BUFFER, TRANSFORM, type DataStep } from './tables.ts';
+
+const EMPTY: Buffer = Buffer.alloc(0);
+
+/** What a pipe does with what its hooks let through. */
+export interface PipeOutlet {
+  /** @returns whether `bytes` are kept (D1) */
+  onPiece(stream: Stream, bytes: Buffer): boolean;
+  /** The body passed whole. */
+  onBodyEnd(stream: Stream): void;
+  /** A hook replied, failed, or its cap was passed: the reply is recorded in the stream. */
+  onStopped(stream: Stream): void;
+  /** A hook's promise is pending (true) or has settled (false): reading stops meanwhile. */
+  onWaiting(stream: Stream, waiting: boolean): void;
+}
+
+/**
+ * The data hooks of one direction of one stream. Made only where a filter in force has such a hook: bodies without
+ * one pass by uncopied.
+ */
+export class BodyPipe {
+  readonly #stream: Stream;
+  readonly #steps: readonly DataStep[];
+  readonly #outlet: PipeOutlet;
+  readonly #response: boolean;
+  readonly #view: StreamView;
+  /** Collected bytes of buffering steps, by step. */
+  readonly #parts: (Buffer[] | undefined)[] = [];
+  readonly #sizes: number[] = [];
+  #emitted: Buffer[] | undefined;
+  /** Whether a hook (or its promise) runs, so that `emit` belongs to it. */
+  #emitting = false;
+  #kept = false;
+  #waiting = false;
+  #ended = false;
+  /** The end came while a hook was pending. */
+  #endHeld = false;
+  #stopped = false;
+
+  constructor(stream: Stream, steps: readonly DataStep[], response: boolean, outlet: PipeOutlet) {
+    this.#stream = stream;
+    this.#steps = steps;
+    this.#outlet = outlet;
+    this.#response = response;
+    this.#view = new StreamView(stream, this);
+  }
+
+  /** Revokes the view that data hooks got. */
+  revoke(): void {
+    this.#view.revoke();
+    this.#stopped = true;
+  }
+
+  /** A piece of body. @returns whether `chunk` is kept (D1) */
+  push(chunk: Buffer, start: number, end: number, owned: boolean): boolean {
+    if (this.#stopped) return false;
+    // Hooks may keep bytes over a promise, so what stands in the shared read buffer is copied first.
+    const bytes = owned ? chunk.subarray(start, end) : Buffer.from(chunk.subarray(start, end));
+    this.#kept = false;
+    this.#run(0, bytes, false);
+    return owned && (this.#kept || this.#waiting);
+  }
+
+  /** No more body. */
+  end(): void {
+    if (this.#stopped) return;
+    if (this.#waiting) {
+      this.#endHeld = true;
+      return;
+    }
+    this.#run(0, EMPTY, true);
+  }
+
+  /** `stream.emit()` from a hook of this pipe. */
+  emit(bytes: Uint8Array): void {
+    if (!this.#emitting) throw new TulleError('TULLE_INTERNAL', 'stream.emit() outside a data hook: emit before the hook returned, or before its promise settled.');
+    if (bytes.length > 0) (this.#emitted ??= []).push(Buffer.from(bytes));
+  }
+
+  #run(from: number, piece: Buffer, end: boolean): void {
+    const stream = this.#stream;
+    const steps = this.#steps;
+    let bytes = piece;
+    for (let i = from; i < steps.length; i++) {
+      const step = steps[i] as DataStep;
+      if (step.mode === BUFFER) {
+        const whole = this.#collect(i, step, bytes, end);
+        if (whole === undefined) return;
+        bytes = whole;
+      }
+      this.#emitted = undefined;
+      this.#emitting = true;
+      stream.slot = step.filter.slot;
+      let verdict: HookResult;
+      try {
+        verdict = step.run(this.#view, step.config, step.filter.states === undefined ? undefined : stateOf(stream, step.filter), bytes, end);
+      } catch (error) {
+        verdict = filterFailed(stream, step.filter, error);
+      }
+      if (verdict !== CONTINUE) {
+        if (isThenable(verdict)) {
+          this.#wait(i, step, bytes, end, verdict);
+          return;
+        }
+        verdict = judge(stream, step.filter, verdict);
+      }
+      this.#emitting = false;
+      if (verdict === STOP || stream.replyPending) return this.#stop();
+      bytes = this.#result(step, bytes);
+      if (bytes.length === 0 && !end) return;
+    }
+    if (bytes.length > 0 && this.#outlet.onPiece(stream, bytes) && bytes.buffer === piece.buffer) this.#kept = true;
+    if (end && !this.#ended && !this.#stopped) {
+      this.#ended = true;
+      this.#outlet.onBodyEnd(stream);
+    }
+  }
+
+  #result(step: DataStep, bytes: Buffer): Buffer {
+    const emitted = this.#emitted;
+    this.#emitted = undefined;
+    if (emitted === undefined) return step.mode === TRANSFORM ? EMPTY : bytes;
+    return emitted.length === 1 ? (emitted[0] as Buffer) : Buffer.concat(emitted);
+  }
+
+  /** @returns the whole body at its end, `undefined` before that and past the cap */
+  #collect(index: number, step: DataStep, bytes: Buffer, end: boolean): Buffer | undefined {
+    const parts = (this.#parts[index] ??= []);
+    const size = (this.#sizes[index] ?? 0) + bytes.length;
+    if (size > step.maxBytes) {
+      const code = this.#response ? 'TULLE_UPSTREAM_PROTOCOL' : 'TULLE_BODY_TOO_LARGE';
+      recordFailure(this.#stream, code, `${this.#response ? 'response' : 'request'}_payload_too_large{${step.filter.name},${step.maxBytes}}`);
+      this.#stream.engine.metrics.bodyBufferOverflows.add();
+      this.#stop();
+      return undefined;
+    }
+    this.#sizes[index] = size;
+    // Small copies instead of slices that would each keep a read buffer.
+    if (bytes.length > 0) parts.push(end ? bytes : Buffer.from(bytes));
+    if (!end) return undefined;
+    this.#parts[index] = undefined;
+    return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
+  }
+
+  #stop(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#outlet.onStopped(this.#stream);
+  }
+
+  #wait(index: number, step: DataStep, bytes: Buffer, end: boolean, promise: Promise<number>): void {
+    const stream = this.#stream;
+    this.#waiting = true;
+    stream.pendingHooks++;
+    this.#outlet.onWaiting(stream, true);
+    const goOn = (verdict: number): void => {
+      this.#waiting = false;
+      this.#emitting = false;
+      stream.slot = step.filter.slot;
+      if (verdict === STOP || stream.replyPending) return this.#stop();
+      const result = this.#result(step, bytes);
+      if (result.length > 0 || end) this.#run(index + 1, result, end);
+      if (this.#stopped || this.#waiting) return;
+      if (this.#endHeld) {
+        this.#endHeld = false;
+        this.#run(0, EMPTY, true);
+      }
+      if (!this.#waiting && !this.#stopped && stream.live) this.#outlet.onWaiting(stream, false);
+    };
+    promise.then(
+      (verdict) => settled(stream, () => goOn(verdict === CONTINUE ? CONTINUE : judge(stream, step.filter, verdict))),
+      (error: unknown) => settled(stream, () => goOn(filterFailed(stream, step.filter, error)), error, step.filter),
+    );
+  }
+}
+
+/** `stream.emit()` called on a view: only the view of a pipe has one. */
+export function emitBytes(pipe: BodyPipe | undefined, bytes: Uint8Array): void {
+  if (pipe === undefined) throw new TulleError('TULLE_INTERNAL', 'stream.emit() outside a data hook: only requestData and responseData can replace bytes.');
+  pipe.emit(bytes);
+}

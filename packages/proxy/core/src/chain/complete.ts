@@ -1,0 +1,76 @@
+import type { Stream } from '../stream/stream.ts';
+import { AT_END } from '../stream/stream.ts';
+import { cancelAttempt } from '../attempts/attempts.ts';
+import type { CompleteStep, FilterInstance } from './tables.ts';
+import { stateOf, viewOf } from './run.ts';
+
+/** Ends the stream when both directions are over. */
+export function completeIfOver(stream: Stream): void {
+  if (stream.responseEnded && stream.requestReceived && stream.phase !== AT_END) completeStream(stream);
+}
+
+/**
+ * The end of a stream, however it came about, once: complete hooks, the record, and the object goes back to its pool.
+ */
+export function completeStream(stream: Stream): void {
+  if (!stream.live || stream.phase === AT_END) return;
+  const { engine, downstream, chain, cluster } = stream;
+  stream.phase = AT_END;
+  cancelAttempt(stream);
+  if (stream.admitted) cluster?.leave();
+  const { complete } = stream.table;
+  if (complete !== null) for (let i = 0; i < complete.length; i++) runComplete(stream, complete[i] as CompleteStep);
+  for (const { filter, config } of stream.retired) retireFilter(stream, filter, config);
+  engine.recorder.record(stream);
+  giveStatesBack(stream);
+  stream.view?.revoke();
+  stream.requestPipe?.revoke();
+  stream.responsePipe?.revoke();
+  stream.reset();
+  chain.release();
+  engine.streams.ended(stream);
+  downstream.streamDone(stream);
+}
+
+function runComplete(stream: Stream, step: CompleteStep): void {
+  const { filter } = step;
+  stream.slot = filter.slot;
+  try {
+    step.run((stream.view ?? viewOf(stream)), step.config, filter.states === undefined ? undefined : stateOf(stream, filter));
+  } catch (error) {
+    filter.errors.add();
+    stream.engine.log.error(`filter ${filter.name} failed in complete: ${error instanceof Error ? error.message : String(error)}`, {
+      filter: filter.name, requestId: stream.requestId, stack: error instanceof Error ? error.stack : undefined,
+    });
+  }
+}
+
+/** A filter that ran before a rematch took it off the table. */
+function retireFilter(stream: Stream, filter: FilterInstance, config: unknown): void {
+  const hook = filter.hooks.complete;
+  if (hook !== undefined) runComplete(stream, { filter, config, run: hook.bind(filter.hooks) });
+}
+
+/** Resets the filters' states for the next stream. With a promise pending, its filter may still use them: they are dropped. */
+function giveStatesBack(stream: Stream): void {
+  const { states } = stream;
+  if (states.length === 0) return;
+  if (stream.pendingHooks === 0) {
+    const { filters } = stream.chain.filters;
+    for (let slot = 0; slot < states.length; slot++) {
+      const state = states[slot];
+      const filter = filters[slot];
+      if (state === undefined || filter?.states === undefined) continue;
+      try {
+        filter.definition.state?.reset(state);
+        if (filter.states.length < MAX_SPARE_STATES) filter.states.push(state);
+      } catch {
+        filter.errors.add();
+      }
+    }
+  }
+  states.length = 0;
+}
+
+/** States kept for each filter; as many streams may be under way at a time without making new ones. */
+const MAX_SPARE_STATES = 1024;

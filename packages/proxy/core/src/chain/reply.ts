@@ -1,0 +1,87 @@
+import { errorRow, STOP, TulleError } from '@tulle/filter';
+import { BODY_LENGTH, BODY_NONE } from '@tulle/http1';
+import type { Stream } from '../stream/stream.ts';
+
+/**
+ * Local replies: what Tulle answers itself. `recordReply` only writes down what will be answered; the walk carries it
+ * out when the hook has returned.
+ */
+
+const EMPTY: Buffer = Buffer.alloc(0);
+
+/** `stream.reply()` of a filter. */
+export function recordReply(
+  stream: Stream, status: number, code: string, body: string | Uint8Array | undefined, headers: readonly string[] | undefined,
+  details: string | undefined,
+): typeof STOP {
+  if (stream.responseStarted) {
+    throw new TulleError('TULLE_INTERNAL', `stream.reply(${status}, ${code}) came after the response had begun; reply from a request hook or from responseHeaders.`);
+  }
+  if (!Number.isInteger(status) || status < 200 || status > 599) {
+    throw new TulleError('TULLE_INTERNAL', `stream.reply(${String(status)}, …): give a status from 200 to 599.`);
+  }
+  const fields = stream.localFields;
+  fields.reset();
+  let hasType = false;
+  if (headers !== undefined) {
+    if (headers.length % 2 !== 0) throw new TulleError('TULLE_HEADER_INVALID', 'stream.reply(): headers are [name, value, …]; there is a name without a value.');
+    for (let i = 0; i < headers.length; i += 2) {
+      const name = (headers[i] as string).toLowerCase();
+      if (name === 'content-type') hasType = true;
+      fields.append(name, headers[i + 1] as string);
+    }
+  }
+  recordLocal(stream, status, code, details);
+  const text = body ?? (status < 300 || status === 304 ? '' : `${code} (request ${stream.requestId})\n`);
+  stream.replyBody = typeof text === 'string' ? (text === '' ? EMPTY : Buffer.from(text, 'utf8')) : Buffer.from(text);
+  if (!hasType && typeof text === 'string' && text !== '') fields.add('content-type', 'text/plain; charset=utf-8');
+  return STOP;
+}
+
+/** A failure that the error table describes. @param ownStatus where a rule has another status than the row */
+export function recordFailure(stream: Stream, code: string, details: string | undefined, ownStatus?: number): void {
+  const row = errorRow(code);
+  const status = ownStatus ?? (row === undefined || row.http === 0 ? 500 : row.http);
+  stream.localFields.reset();
+  recordLocal(stream, status, code, details);
+  stream.replyBody = Buffer.from(`${code} (request ${stream.requestId})\n`, 'utf8');
+  stream.localFields.add('content-type', 'text/plain; charset=utf-8');
+}
+
+function recordLocal(stream: Stream, status: number, code: string, details: string | undefined): void {
+  const row = errorRow(code);
+  stream.code = code;
+  stream.details = details ?? row?.details ?? '';
+  if (row !== undefined) {
+    stream.flag(row.flag);
+    stream.note(SITE_REPLY, row.reason, status);
+  } else stream.note(SITE_REPLY, 0, status);
+  stream.status = status;
+  stream.reason = '';
+  stream.replyPending = true;
+}
+
+/** Decision note: an answer was given here; reason is the error row's, operand the status. */
+export const SITE_REPLY = -1;
+
+/** Makes the recorded reply the stream's response. */
+export function adoptReply(stream: Stream): void {
+  stream.replyPending = false;
+  stream.responseLocal = true;
+  stream.responseFields = stream.localFields;
+  stream.responseTrailers = undefined;
+  const { status } = stream;
+  const body = stream.replyBody ?? EMPTY;
+  if (status === 204 || status === 304) {
+    stream.responseBodyKind = BODY_NONE;
+    stream.responseLength = -1;
+    stream.replyBody = EMPTY;
+  } else if (stream.method === 'HEAD') {
+    stream.responseBodyKind = BODY_NONE;
+    stream.responseLength = body.length;
+    stream.replyBody = EMPTY;
+  } else {
+    stream.responseBodyKind = BODY_LENGTH;
+    stream.responseLength = body.length;
+  }
+}

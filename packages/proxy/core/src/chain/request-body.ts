@@ -1,0 +1,108 @@
+import type { FieldTable } from '@tulle/fields';
+import { BODY_LENGTH, BODY_NONE } from '@tulle/http1';
+import { armAttemptTimers, beginAttempts } from '../attempts/attempts.ts';
+import { isIdempotent } from '../attempts/repeat.ts';
+import { AT_ATTEMPTS, AT_REQUEST, type Stream } from '../stream/stream.ts';
+import { BodyPipe, type PipeOutlet } from './body.ts';
+import { completeIfOver } from './complete.ts';
+import { carryOutReply } from './response.ts';
+import { REQUEST_TRAILERS } from './run.ts';
+import { advance } from './walk.ts';
+
+/** The request's body, from the caller through the data hooks to the attempt. Called by the downstream side. */
+
+/** A piece of body. @returns whether `chunk` is kept (D1) */
+export function requestData(stream: Stream, chunk: Buffer, start: number, end: number, owned: boolean): boolean {
+  stream.bytesReceived += end - start;
+  stream.movedMs = stream.engine.clock.nowMs();
+  stream.expectsContinue = false;
+  if (stream.discardRequest) return false;
+  const steps = stream.table.requestData;
+  if (steps === null) return forwardPiece(stream, chunk, start, end, owned);
+  return (stream.requestPipe ??= new BodyPipe(stream, steps, false, OUTLET)).push(chunk, start, end, owned);
+}
+
+/** The request is whole. @param trailers checked, valid until the stream is over; `undefined` without */
+export function requestEnd(stream: Stream, trailers: FieldTable | undefined): void {
+  stream.requestReceived = true;
+  if (stream.discardRequest) return completeIfOver(stream);
+  stream.requestTrailers = trailers;
+  const steps = stream.table.requestData;
+  if (steps !== null && stream.requestBodyKind !== BODY_NONE) {
+    (stream.requestPipe ??= new BodyPipe(stream, steps, false, OUTLET)).end();
+    return;
+  }
+  bodyDone(stream);
+}
+
+const OUTLET: PipeOutlet = {
+  onPiece(stream, bytes) {
+    if (stream.phase === AT_REQUEST) {
+      // Only a buffering hook holds the whole body back: now its length is known.
+      stream.requestBodyKind = BODY_LENGTH;
+      stream.requestLength = bytes.length;
+      stream.replay.hold(bytes, 0, bytes.length);
+      return false;
+    }
+    return forwardPiece(stream, bytes, 0, bytes.length, true);
+  },
+  onBodyEnd(stream) {
+    if (stream.phase === AT_REQUEST && stream.table.requestBuffered && stream.replay.bytes === 0) {
+      stream.requestBodyKind = BODY_LENGTH;
+      stream.requestLength = 0;
+    }
+    bodyDone(stream);
+  },
+  onStopped(stream) {
+    carryOutReply(stream);
+  },
+  onWaiting(stream, waiting) {
+    if (waiting) stream.downstream.pauseRequest(stream);
+    else stream.downstream.resumeRequest(stream);
+  },
+};
+
+function bodyDone(stream: Stream): void {
+  if (stream.requestTrailers !== undefined && stream.table.requestTrailers !== null) advance(stream, REQUEST_TRAILERS, 0);
+  else requestTrailersDone(stream);
+}
+
+/** Body and trailers passed every hook. */
+export function requestTrailersDone(stream: Stream): void {
+  stream.requestEnded = true;
+  if (stream.phase === AT_REQUEST) {
+    if (stream.table.requestBuffered && stream.requestBodyKind !== BODY_NONE) beginAttempts(stream);
+    return;
+  }
+  if (stream.phase === AT_ATTEMPTS) armAttemptTimers(stream);
+  endAttemptRequest(stream);
+}
+
+/** Tells the attempt that the request is whole, when there is one that does not know. */
+export function endAttemptRequest(stream: Stream): void {
+  if (stream.upstream === undefined || stream.attemptRequestEnded || stream.waiting) return;
+  stream.attemptRequestEnded = true;
+  stream.upstream.sendEnd(stream.requestTrailers);
+}
+
+function forwardPiece(stream: Stream, chunk: Buffer, start: number, end: number, owned: boolean): boolean {
+  const { upstream, replay } = stream;
+  if (upstream === undefined) {
+    // No connection yet: hold it, and stop reading when it gets much.
+    replay.hold(chunk, start, end);
+    if (replay.overfull) stream.downstream.pauseRequest(stream);
+    return false;
+  }
+  if (replay.complete) {
+    if (isIdempotent(stream.method)) replay.add(chunk, start, end);
+    else replay.drop();
+  }
+  const kept = upstream.sendData(chunk, start, end, owned);
+  if (upstream.full) stream.downstream.pauseRequest(stream);
+  return kept;
+}
+
+/** The endpoint's connection has room again. */
+export function upstreamDrained(stream: Stream): void {
+  if (!stream.requestReceived) stream.downstream.resumeRequest(stream);
+}

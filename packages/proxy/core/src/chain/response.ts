@@ -1,0 +1,201 @@
+import type { FieldTable } from '@tulle/fields';
+import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, stripHopByHop } from '@tulle/http1';
+import { cancelAttempt } from '../attempts/attempts.ts';
+import { applyEdits } from '../compile/compiled.ts';
+import { AT_END, AT_RESPONSE, type Stream } from '../stream/stream.ts';
+import { BodyPipe, type PipeOutlet } from './body.ts';
+import { completeIfOver, completeStream } from './complete.ts';
+import { adoptReply, recordFailure } from './reply.ts';
+import { RESPONSE_HEADERS, RESPONSE_TRAILERS } from './run.ts';
+import { advance } from './walk.ts';
+
+/** The response, from the endpoint or from Tulle itself, through the filters in reverse to the caller. */
+
+/** Delivers the endpoint's response, whose head is `stream.responseHead`. */
+export function deliver(stream: Stream): void {
+  const head = stream.responseHead;
+  stream.phase = AT_RESPONSE;
+  stream.perTryTimer.cancel();
+  stream.responseBodyKind = head.bodyKind;
+  stream.responseLength = head.contentLength;
+  stream.reason = head.reason;
+  if (stream.target !== undefined && stream.target.responseEdits.length > 0) applyEdits(stream.responseFields, stream.target.responseEdits);
+  const server = stream.chain.settings.serverHeader;
+  if (server !== undefined) stream.responseFields.put('server', server);
+  if (head.tunnel) return openTunnel(stream);
+  if (stream.table.responseHeaders === null) responseHeadDone(stream);
+  else advance(stream, RESPONSE_HEADERS, 0);
+}
+
+/** Makes the endpoint's head the stream's response as far as `attemptEnd` hooks look at it. */
+export function showResponse(stream: Stream): void {
+  const head = stream.responseHead;
+  stripHopByHop(head.fields, head.connectionNames);
+  stream.responseFields = head.fields;
+  stream.status = head.status;
+  stream.reason = head.reason;
+  stream.responseLocal = false;
+}
+
+/** Answers with what `recordReply` or `recordFailure` wrote down; attempts end. */
+export function carryOutReply(stream: Stream): void {
+  if (stream.phase === AT_END) return;
+  if (stream.responseStarted) return abortResponse(stream);
+  cancelAttempt(stream);
+  if (!stream.requestReceived) stream.discardRequest = true;
+  stream.requestPipe?.revoke();
+  stream.responsePipe?.revoke();
+  stream.responsePipe = undefined;
+  const again = stream.phase === AT_RESPONSE && stream.responseHeadDone;
+  stream.phase = AT_RESPONSE;
+  adoptReply(stream);
+  const server = stream.chain.settings.serverHeader;
+  if (server !== undefined) stream.localFields.put('server', server);
+  // After response head hooks ran for another response, they do not run twice.
+  if (again || stream.table.responseHeaders === null) responseHeadDone(stream);
+  else advance(stream, RESPONSE_HEADERS, 0);
+}
+
+/** A response head hook replied: the reply takes the response's place. @returns false when the stream is over */
+export function adoptReplyInResponse(stream: Stream): boolean {
+  if (stream.responseStarted) {
+    abortResponse(stream);
+    return false;
+  }
+  cancelAttempt(stream);
+  if (!stream.requestReceived) stream.discardRequest = true;
+  adoptReply(stream);
+  return true;
+}
+
+/** The response cannot be completed: the caller must see that. */
+export function abortResponse(stream: Stream): void {
+  cancelAttempt(stream);
+  stream.downstream.abort(stream);
+  completeStream(stream);
+}
+
+/** All response head hooks passed. */
+export function responseHeadDone(stream: Stream): void {
+  stream.responseHeadDone = true;
+  const { table } = stream;
+  const hasBody = stream.responseBodyKind !== BODY_NONE;
+  if (hasBody && table.responseData !== null) {
+    if (table.responseTransformed) dropBodyFields(stream);
+    stream.responsePipe = new BodyPipe(stream, table.responseData, true, OUTLET);
+    stream.responseHeadHeld = table.responseBuffered;
+  }
+  if (!stream.responseHeadHeld && !writeHead(stream)) return;
+  if (!stream.responseLocal) {
+    stream.upstream?.resumeResponse();
+    return;
+  }
+  const body = stream.replyBody;
+  if (hasBody && body !== undefined && body.length > 0) {
+    if (stream.responsePipe === undefined) stream.downstream.writeData(stream, body, 0, body.length, true);
+    else stream.responsePipe.push(body, 0, body.length, true);
+  }
+  if (!stream.responseEnded && stream.live) responseEnd(stream, undefined);
+}
+
+/** A transformed body has another length, and the endpoint's validators do not describe it (D12). */
+function dropBodyFields(stream: Stream): void {
+  stream.responseBodyKind = BODY_CHUNKED;
+  stream.responseLength = -1;
+  for (const name of ['etag', 'content-md5', 'digest', 'content-digest', 'repr-digest', 'accept-ranges']) stream.responseFields.drop(name);
+}
+
+/** @returns false when the head could not be encoded and the stream went another way */
+function writeHead(stream: Stream): boolean {
+  if (stream.responseStarted) return true;
+  stream.responseHeadHeld = false;
+  if (stream.downstream.writeHead(stream)) {
+    stream.responseStarted = true;
+    stream.firstByteMs = stream.engine.clock.nowMs() - stream.startMs;
+    return true;
+  }
+  recordFailure(stream, 'TULLE_INTERNAL', 'response_head_not_encodable');
+  carryOutReply(stream);
+  return false;
+}
+
+/** A piece of the endpoint's body. @returns whether `chunk` is kept (D1) */
+export function responseData(stream: Stream, chunk: Buffer, start: number, end: number, owned: boolean): boolean {
+  stream.movedMs = stream.engine.clock.nowMs();
+  if (stream.responsePipe !== undefined) return stream.responsePipe.push(chunk, start, end, owned);
+  return writePiece(stream, chunk, start, end, owned);
+}
+
+function writePiece(stream: Stream, chunk: Buffer, start: number, end: number, owned: boolean): boolean {
+  const { downstream } = stream;
+  const kept = downstream.writeData(stream, chunk, start, end, owned);
+  if (downstream.full) stream.upstream?.pauseResponse();
+  return kept;
+}
+
+/** The endpoint's (or the local) body is whole. */
+export function responseEnd(stream: Stream, trailers: FieldTable | undefined): void {
+  stream.responseTrailers = trailers;
+  if (stream.responsePipe !== undefined) stream.responsePipe.end();
+  else bodyDone(stream);
+}
+
+const OUTLET: PipeOutlet = {
+  onPiece(stream, bytes) {
+    if (stream.responseHeadHeld) {
+      stream.responseBodyKind = BODY_LENGTH;
+      stream.responseLength = bytes.length;
+      if (!writeHead(stream)) return false;
+    }
+    return writePiece(stream, bytes, 0, bytes.length, true);
+  },
+  onBodyEnd(stream) {
+    if (stream.responseHeadHeld) {
+      stream.responseBodyKind = BODY_LENGTH;
+      stream.responseLength = 0;
+      if (!writeHead(stream)) return;
+    }
+    bodyDone(stream);
+  },
+  onStopped(stream) {
+    carryOutReply(stream);
+  },
+  onWaiting(stream, waiting) {
+    if (waiting) stream.upstream?.pauseResponse();
+    else stream.upstream?.resumeResponse();
+  },
+};
+
+function bodyDone(stream: Stream): void {
+  if (stream.responseTrailers !== undefined && stream.table.responseTrailers !== null) advance(stream, RESPONSE_TRAILERS, 0);
+  else responseTrailersDone(stream);
+}
+
+/** Body and trailers passed every hook. */
+export function responseTrailersDone(stream: Stream): void {
+  stream.downstream.writeEnd(stream, stream.responseTrailers);
+  stream.responseEnded = true;
+  if (!stream.requestReceived) {
+    // The endpoint did not wait for the end of the request: what still comes is nobody's.
+    stream.discardRequest = true;
+    stream.requestPipe?.revoke();
+  }
+  completeIfOver(stream);
+}
+
+function openTunnel(stream: Stream): void {
+  const { upstream } = stream;
+  if (upstream === undefined || !stream.downstream.writeHead(stream)) {
+    recordFailure(stream, 'TULLE_INTERNAL', 'tunnel');
+    return carryOutReply(stream);
+  }
+  stream.responseStarted = true;
+  stream.firstByteMs = stream.engine.clock.nowMs() - stream.startMs;
+  stream.requestTimer.cancel();
+  stream.downstream.tunnel(stream, upstream);
+}
+
+/** The caller's connection has room again. */
+export function downstreamDrained(stream: Stream): void {
+  if (!stream.responseLocal) stream.upstream?.resumeResponse();
+}

@@ -1,0 +1,60 @@
+import type { CompiledForward, CompiledRoute, ForwardTarget } from '../compile/compiled.ts';
+import type { Stream } from '../stream/stream.ts';
+
+/** Decision note: the route was matched; reason is its index, operand the chosen share of its split (-1: none). */
+export const SITE_ROUTE = -2;
+
+/** Finds the route of a stream and puts its table in force. No route: only before-route filters stay. */
+export function matchRoute(stream: Stream): void {
+  const route = stream.chain.matcher.match(stream);
+  stream.route = route;
+  stream.target = undefined;
+  if (route === undefined) {
+    stream.table = stream.chain.unrouted;
+    stream.note(SITE_ROUTE, -1, -1);
+    return;
+  }
+  stream.table = route.table;
+  let share = -1;
+  if (route.action.kind === 'forward' && route.action.totalWeight > 0) {
+    share = drawTarget(stream, route.action);
+    const target = route.action.targets[share] as ForwardTarget;
+    stream.target = target;
+    stream.table = target.table;
+  }
+  stream.note(SITE_ROUTE, route.index, share);
+}
+
+function drawTarget(stream: Stream, action: CompiledForward): number {
+  const { targets } = action;
+  if (targets.length === 1) return 0;
+  let draw = stream.engine.random() * action.totalWeight;
+  for (let i = 0; i < targets.length - 1; i++) {
+    draw -= (targets[i] as ForwardTarget).weight;
+    if (draw < 0) return i;
+  }
+  // Rounding must not choose a share of weight 0 at the end.
+  let last = targets.length - 1;
+  while ((targets[last] as ForwardTarget).weight === 0) last--;
+  return last;
+}
+
+/** `stream.rematch()`: filters that ran and are not in force any more are remembered, since they complete too. */
+export function rematch(stream: Stream): void {
+  if (stream.route === undefined && stream.table === stream.chain.unrouted) return; // before routing: it comes anyway
+  const before = stream.table;
+  matchRoute(stream);
+  if (stream.table === before) return;
+  stream.rematched = true;
+  if (before.complete === null) return;
+  for (const step of before.complete) {
+    const ran = step.filter.slot <= stream.slot;
+    const stays = stream.table.complete?.some((other) => other.filter === step.filter) ?? false;
+    if (ran && !stays && !stream.retired.some((entry) => entry.filter === step.filter)) stream.retired.push(step);
+  }
+}
+
+/** The route's compiled form for messages. */
+export function describeRoute(route: CompiledRoute | undefined): string {
+  return route === undefined ? 'no route' : `route ${route.name}`;
+}

@@ -1,0 +1,131 @@
+import { normalizeHost, normalizePath, explainPathRefusal } from '@tulle/match';
+import { stripHopByHop, TARGET_AUTHORITY, TARGET_ORIGIN } from '@tulle/http1';
+import { connectAttempt } from '../attempts/attempts.ts';
+import { rescue } from '../rescue.ts';
+import type { Stream } from '../stream/stream.ts';
+import { act } from './act.ts';
+import { addRequestFields } from './hygiene.ts';
+import { matchRoute } from './route.ts';
+import { requestTrailersDone } from './request-body.ts';
+import { responseHeadDone, responseTrailersDone, adoptReplyInResponse, carryOutReply } from './response.ts';
+import {
+  ATTEMPT_HEADERS, BEFORE_ROUTE, DONE, PENDING, REQUEST_HEADERS, REQUEST_TRAILERS, RESPONSE_HEADERS, RESPONSE_TRAILERS, runSteps, stepsOf,
+  type HeadPhase,
+} from './run.ts';
+
+/**
+ * A request's walk through the chain, in order:
+ *
+ * 1. `beginStream`: the head is checked and cleaned: one path, one host, no hop-by-hop and no claimed identity.
+ * 2. Before-route filters, the route, then the route's own filters ({@link advance} runs a phase, {@link followUp} says
+ *    what comes after it).
+ * 3. `act`: redirect, direct response, or on to the attempts.
+ * 4. `response.ts`: the response head through the filters in reverse, then the body.
+ * 5. `complete.ts`: the record, and the stream goes back to its pool.
+ */
+export function beginStream(stream: Stream): void {
+  const head = stream.requestHead;
+  stream.method = head.method;
+  stream.requestBodyKind = head.bodyKind;
+  stream.requestLength = head.contentLength;
+  stream.expectsContinue = head.expectContinue;
+  stream.table = stream.chain.unrouted;
+  const target = head.path;
+  if (head.targetForm === TARGET_AUTHORITY) {
+    stream.isConnect = true;
+    stream.originalPath = stream.path = '/';
+  } else if (head.queryIndex === target.length) {
+    stream.originalPath = target;
+    stream.path = normalizePath(target);
+  } else {
+    const path = target.slice(0, head.queryIndex);
+    stream.originalPath = path;
+    stream.originalQuery = stream.query = target.slice(head.queryIndex + 1);
+    stream.path = normalizePath(path);
+  }
+  const { connection } = stream.downstream;
+  const authority = head.authority === '' ? hostOfListener(connection.localAddress, connection.localPort) : head.authority;
+  stream.authority = normalizeHost(authority);
+  if (stream.idleTimeoutMs > 0) stream.idleTimer.arm(stream.idleTimeoutMs, stream.startMs);
+  stripHopByHop(stream.headers, head.connectionNames);
+  addRequestFields(stream, connection);
+  if (stream.path === '') {
+    stream.path = stream.originalPath;
+    return rescue(stream, 'TULLE_PATH_REFUSED', `path_normalization_failed{${explainPathRefusal(stream.originalPath)}}`);
+  }
+  if (stream.authority === '') {
+    stream.authority = authority;
+    return rescue(stream, 'TULLE_DOWNSTREAM_PROTOCOL', 'http1.codec_error{host}');
+  }
+  if (stream.chain.beforeRoute === null) followUp(stream, BEFORE_ROUTE);
+  else advance(stream, BEFORE_ROUTE, 0);
+}
+
+/** HTTP/1.0 lets a client leave Host out; what it connected to is what it means. */
+function hostOfListener(address: string, port: number): string {
+  if (address === '') return 'localhost';
+  const bare = address.startsWith('::ffff:') ? address.slice(7) : address;
+  return bare.includes(':') ? `[${bare}]:${port}` : `${bare}:${port}`;
+}
+
+/** Runs a phase from step `from` on, then what follows it. */
+export function advance(stream: Stream, phase: HeadPhase, from: number): void {
+  for (let next = from; ;) {
+    const steps = stepsOf(stream, phase);
+    if (stream.replyPending) {
+      // Recorded by a hook whose promise settled with STOP, or that threw.
+      if (phase !== RESPONSE_HEADERS) return carryOutReply(stream);
+      if (!adoptReplyInResponse(stream)) return;
+    }
+    if (steps === null) break;
+    const result = runSteps(stream, phase, steps, next, advance);
+    if (result === PENDING) {
+      if (phase <= REQUEST_TRAILERS) stream.downstream.pauseRequest(stream);
+      else if (phase !== ATTEMPT_HEADERS) stream.upstream?.pauseResponse();
+      return;
+    }
+    if (result === DONE) break;
+    // The reply takes the response's place; the filters that are still to come see it.
+    next = indexAfterSlot(stream, phase);
+  }
+  followUp(stream, phase);
+}
+
+/** In response phases (reverse order): the step after the one that stopped. */
+function indexAfterSlot(stream: Stream, phase: HeadPhase): number {
+  const steps = stepsOf(stream, phase) ?? [];
+  let i = 0;
+  while (i < steps.length && (steps[i] as { filter: { slot: number } }).filter.slot >= stream.slot) i++;
+  return i;
+}
+
+/** What comes when every hook of a phase has passed. */
+function followUp(stream: Stream, phase: HeadPhase): void {
+  switch (phase) {
+    case BEFORE_ROUTE:
+      matchRoute(stream);
+      if (stream.table.requestHeaders !== null) return advance(stream, REQUEST_HEADERS, 0);
+      return requestHeadersDone(stream);
+    case REQUEST_HEADERS:
+      return requestHeadersDone(stream);
+    case REQUEST_TRAILERS:
+      stream.downstream.resumeRequest(stream);
+      return requestTrailersDone(stream);
+    case RESPONSE_HEADERS:
+      return responseHeadDone(stream);
+    case RESPONSE_TRAILERS:
+      return responseTrailersDone(stream);
+    case ATTEMPT_HEADERS:
+      return connectAttempt(stream);
+  }
+}
+
+function requestHeadersDone(stream: Stream): void {
+  act(stream);
+  if (stream.live) stream.downstream.resumeRequest(stream);
+}
+
+/** Whether the request's target can be sent on as it came, without being put together again. */
+export function targetUnchanged(stream: Stream): boolean {
+  return stream.requestHead.targetForm === TARGET_ORIGIN && stream.path === stream.originalPath && stream.query === stream.originalQuery;
+}

@@ -1,0 +1,134 @@
+import type { FieldTable } from '@tulle/fields';
+import type { RouteInfo } from '@tulle/filter';
+import type { RouteMatcher } from '@tulle/match';
+import type { DirectResponseAction, RedirectAction, Rewrite } from '@tulle/model';
+import type { HeadStep, PhaseTable } from '../chain/tables.ts';
+import type { ClusterRef } from '../upstream/cluster.ts';
+import type { FilterSet } from './filter-set.ts';
+
+/** Header edits of a route, compiled: in the order remove, set, add. */
+export interface CompiledEdits {
+  readonly remove: readonly string[];
+  /** `[name, value, …]` */
+  readonly set: readonly string[];
+  readonly add: readonly string[];
+}
+
+/** One share of a split: where requests go, and what is in force for them. Also the `RouteInfo` that filters see. */
+export interface ForwardTarget extends RouteInfo {
+  readonly kind: 'target';
+  readonly ref: ClusterRef;
+  readonly weight: number;
+  readonly table: PhaseTable;
+  /** Route's, then backend's. */
+  readonly requestEdits: readonly CompiledEdits[];
+  readonly responseEdits: readonly CompiledEdits[];
+}
+
+/** Sends the request on. */
+export interface CompiledForward {
+  readonly kind: 'forward';
+  readonly targets: readonly ForwardTarget[];
+  /** Sum of the weights; 0: the route answers 500 (Gateway API). */
+  readonly totalWeight: number;
+  readonly requestTimeoutMs: number;
+  readonly perTryTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+  readonly rewrite: Rewrite | undefined;
+  readonly allowUpgrades: readonly string[];
+}
+
+/** What a route does. */
+export type CompiledAction = CompiledForward | RedirectAction | DirectResponseAction;
+
+/** A route with everything looked up that can be. */
+export interface CompiledRoute extends RouteInfo {
+  readonly kind: 'route';
+  /** Number within the configuration, for decision notes. */
+  readonly index: number;
+  readonly action: CompiledAction;
+  /** Element-wise prefix that matched, for prefix rewrites; `undefined` for other kinds of match. */
+  readonly prefix: string | undefined;
+  /** Plain string prefix that matched. */
+  readonly bytesPrefix: string | undefined;
+  /** In force for redirects, direct responses, and splits without a backend. */
+  readonly table: PhaseTable;
+  readonly responseEdits: readonly CompiledEdits[];
+}
+
+/** Settings of an HTTP handler with their defaults filled in. */
+export interface HttpSettings {
+  readonly statPrefix: string;
+  readonly requestHeadTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+  readonly streamIdleTimeoutMs: number;
+  readonly maxRequestHeadersBytes: number;
+  readonly maxRequestHeadersCount: number;
+  readonly maxReplayBytes: number;
+  readonly allowUpgrades: readonly string[];
+  readonly allowConnect: boolean;
+  readonly stripIdentityHeaders: boolean;
+  readonly serverHeader: string | undefined;
+}
+
+/**
+ * One HTTP filter chain of one configuration generation. Streams hold the chain that they began with until they end;
+ * the last one to let go of a replaced chain lets its filters be disposed.
+ */
+export class HttpChain {
+  readonly name: string;
+  /** Configuration generation, by which notes are decoded. */
+  readonly generation: number;
+  readonly settings: HttpSettings;
+  readonly filters: FilterSet;
+  readonly beforeRoute: readonly HeadStep[] | null;
+  /** In force before routing, and for requests that no route matches. */
+  readonly unrouted: PhaseTable;
+  readonly matcher: RouteMatcher<CompiledRoute>;
+  #streams = 0;
+  #retired = false;
+
+  constructor(parts: {
+    readonly name: string; readonly generation: number; readonly settings: HttpSettings; readonly filters: FilterSet;
+    readonly beforeRoute: readonly HeadStep[] | null; readonly unrouted: PhaseTable; readonly matcher: RouteMatcher<CompiledRoute>;
+  }) {
+    this.name = parts.name;
+    this.generation = parts.generation;
+    this.settings = parts.settings;
+    this.filters = parts.filters;
+    this.beforeRoute = parts.beforeRoute;
+    this.unrouted = parts.unrouted;
+    this.matcher = parts.matcher;
+    parts.filters.retain();
+  }
+
+  /** Streams under way on this chain. */
+  get streams(): number {
+    return this.#streams;
+  }
+
+  retain(): void {
+    this.#streams++;
+  }
+
+  release(): void {
+    if (--this.#streams === 0 && this.#retired) this.filters.release();
+  }
+
+  /** Replaced by a newer chain: no new stream comes. */
+  retire(): void {
+    if (this.#retired) return;
+    this.#retired = true;
+    if (this.#streams === 0) this.filters.release();
+  }
+}
+
+/** Applies edits. Values were validated when they were compiled, names are lower case. */
+export function applyEdits(table: FieldTable, edits: readonly CompiledEdits[]): void {
+  for (let i = 0; i < edits.length; i++) {
+    const { remove, set, add } = edits[i] as CompiledEdits;
+    for (let at = 0; at < remove.length; at++) table.drop(remove[at] as string);
+    for (let at = 0; at < set.length; at += 2) table.put(set[at] as string, set[at + 1] as string);
+    for (let at = 0; at < add.length; at += 2) table.add(add[at] as string, add[at + 1] as string);
+  }
+}

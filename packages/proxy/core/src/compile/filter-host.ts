@@ -1,0 +1,81 @@
+import type { FilterHost, HostCounter, HostGauge, Log } from '@tulle/filter';
+import type { Engine } from '../engine.ts';
+
+/** Timers that one filter may have pending; past it `after` throws, since a filter that arms more leaks. */
+const MAX_TIMERS = 10_000;
+
+/** What a filter gets of the proxy; its timers end with it. */
+export class EngineFilterHost implements FilterHost {
+  readonly name: string;
+  readonly log: Log;
+  readonly #engine: Engine;
+  readonly #timers: Set<() => void> = new Set<() => void>();
+  #closed = false;
+
+  constructor(engine: Engine, name: string) {
+    this.#engine = engine;
+    this.name = name;
+    this.log = childLog(engine.log, name);
+  }
+
+  nowMs(): number {
+    return this.#engine.clock.nowMs();
+  }
+
+  epochMs(): number {
+    return this.#engine.clock.epochMs();
+  }
+
+  random(): number {
+    return this.#engine.random();
+  }
+
+  after(delayMs: number, fn: () => void): () => void {
+    if (this.#closed) return () => {};
+    if (this.#timers.size >= MAX_TIMERS) throw new Error(`filter ${this.name} has ${MAX_TIMERS} timers pending; cancel those that are not needed`);
+    const { turn } = this.#engine;
+    const fire = (): void => {
+      this.#timers.delete(cancel);
+      turn.begin();
+      try {
+        fn();
+      } catch (error) {
+        this.log.error(`a timer failed: ${error instanceof Error ? error.message : String(error)}`, { stack: error instanceof Error ? error.stack : undefined });
+      } finally {
+        turn.end();
+      }
+    };
+    const timer = this.#engine.wheel.timer(fire, undefined);
+    timer.arm(delayMs);
+    const cancel = (): void => {
+      timer.cancel();
+      this.#timers.delete(cancel);
+    };
+    this.#timers.add(cancel);
+    return cancel;
+  }
+
+  counter(name: string, help: string, labels?: Readonly<Record<string, string>>): HostCounter {
+    return this.#engine.meter.counter(`tulle_filter_${name}`, { help, labels: { ...labels, filter: this.name } });
+  }
+
+  gauge(name: string, help: string, labels?: Readonly<Record<string, string>>): HostGauge {
+    return this.#engine.meter.gauge(`tulle_filter_${name}`, { help, labels: { ...labels, filter: this.name } });
+  }
+
+  /** The filter is disposed: its timers are cancelled for it. */
+  close(): void {
+    this.#closed = true;
+    for (const cancel of [...this.#timers]) cancel();
+  }
+}
+
+function childLog(log: Log, filter: string): Log {
+  const add = (fields: Readonly<Record<string, unknown>> | undefined): Readonly<Record<string, unknown>> => ({ ...fields, filter });
+  return {
+    debug: (message, fields) => log.debug(message, add(fields)),
+    info: (message, fields) => log.info(message, add(fields)),
+    warn: (message, fields) => log.warn(message, add(fields)),
+    error: (message, fields) => log.error(message, add(fields)),
+  };
+}

@@ -1,0 +1,110 @@
+import { FieldTable } from '@tulle/fields';
+import type { Log } from '@tulle/filter';
+import type { Http1Limits } from '@tulle/http1';
+import type { Meter } from '@tulle/telemetry';
+import { createTimerWheel, type Clock, type TimerWheel } from '@tulle/time';
+import type { ReplayAccount } from './attempts/replay.ts';
+import { EngineMetrics } from './engine-metrics.ts';
+import type { EngineLimits } from './limits.ts';
+import type { Transport } from './ports.ts';
+import { rescue } from './rescue.ts';
+import { Recorder } from './stream/recorder.ts';
+import type { Stream } from './stream/stream.ts';
+import { StreamPool } from './stream/stream-pool.ts';
+import { Turn } from './turn.ts';
+import type { Sink } from '@tulle/telemetry';
+
+/** Something that the engine closes at its end. */
+export interface Closable {
+  close(): void;
+}
+
+/** What every room of one proxy shares. */
+export class Engine {
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+  readonly transport: Transport;
+  readonly log: Log;
+  readonly meter: Meter;
+  readonly metrics: EngineMetrics;
+  readonly limits: EngineLimits;
+  readonly responseLimits: Partial<Http1Limits>;
+  readonly turn: Turn = new Turn();
+  readonly streams: StreamPool;
+  readonly recorder: Recorder;
+  readonly replayAccount: ReplayAccount;
+  /** Upstream connections, so that they can be closed at the end. */
+  readonly connections: Set<Closable> = new Set<Closable>();
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  /** Makes a request id. */
+  readonly requestId: () => string;
+  /** Generation of the configuration in force. */
+  generation = 0;
+  #date = '';
+  #dateSecond = -1;
+
+  constructor(parts: {
+    readonly clock: Clock; readonly transport: Transport; readonly log: Log; readonly meter: Meter; readonly limits: EngineLimits;
+    readonly random: () => number; readonly sinks: readonly Sink[];
+  }) {
+    this.clock = parts.clock;
+    this.transport = parts.transport;
+    this.log = parts.log;
+    this.meter = parts.meter;
+    this.limits = parts.limits;
+    this.random = parts.random;
+    this.wheel = createTimerWheel({ clock: parts.clock, onError: (error) => this.logDefect(error) });
+    this.metrics = new EngineMetrics(parts.meter);
+    this.responseLimits = {
+      maxHeadBytes: parts.limits.maxResponseHeadersBytes, maxHeaders: parts.limits.maxResponseHeadersCount,
+      maxInformational: parts.limits.maxInterimResponses,
+    };
+    this.replayAccount = { maxBytes: parts.limits.maxReplayBytesTotal, usedBytes: 0, overflows: this.metrics.replayOverflows };
+    this.requestId = requestIds(parts.random);
+    this.recorder = new Recorder(this, parts.sinks);
+    this.streams = new StreamPool(this);
+  }
+
+  newTable(): FieldTable {
+    return new FieldTable();
+  }
+
+  /** `Date` of this second (RFC 9110 §6.6.1). */
+  httpDate(): string {
+    const second = Math.floor(this.clock.epochMs() / 1000);
+    if (second !== this.#dateSecond) {
+      this.#dateSecond = second;
+      this.#date = new Date(second * 1000).toUTCString();
+    }
+    return this.#date;
+  }
+
+  /** Engine code threw while it worked for `stream`: that stream gets a 500, the log the stack, the process lives on. */
+  defect(stream: Stream, defect: unknown): void {
+    this.logDefect(defect);
+    try {
+      rescue(stream, 'TULLE_INTERNAL');
+    } catch (again) {
+      this.logDefect(again);
+    }
+  }
+
+  logDefect(defect: unknown): void {
+    this.metrics.defects.add();
+    this.log.error(`a defect in Tulle, please report it: ${defect instanceof Error ? defect.message : String(defect)}`, {
+      code: 'TULLE_INTERNAL', stack: defect instanceof Error ? defect.stack : undefined,
+    });
+  }
+}
+
+/** Request ids in the shape of UUIDs (version 4): 122 random bits, drawn when they are needed. */
+function requestIds(random: () => number): () => string {
+  const hex4: string[] = Array.from({ length: 65_536 }, (_, value) => value.toString(16).padStart(4, '0'));
+  const part = (): string => hex4[(random() * 65_536) | 0] as string;
+  return () => {
+    const version = hex4[0x4000 | ((random() * 4096) | 0)] as string;
+    const variant = hex4[0x8000 | ((random() * 16_384) | 0)] as string;
+    return `${part()}${part()}-${part()}-${version}-${variant}-${part()}${part()}${part()}`;
+  };
+}

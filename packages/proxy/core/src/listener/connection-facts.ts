@@ -1,0 +1,30 @@
+import type { ConnectionInfo } from '@tulle/filter';
+import type { Socket } from '../ports.ts';
+
+/** What filters and records see of an accepted connection. Made once a connection, never changed, so it may be kept. */
+export class ConnectionFacts implements ConnectionInfo {
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly localAddress: string;
+  readonly localPort: number;
+  readonly listener: string;
+  readonly direction: 'inbound' | 'outbound' | 'unspecified';
+  readonly tls: boolean;
+  readonly peerIdentity: string | undefined;
+  readonly serverName: string | undefined;
+  readonly alpn: string | undefined;
+
+  constructor(socket: Socket, listener: string, direction: ConnectionInfo['direction']) {
+    this.remoteAddress = socket.remoteAddress;
+    this.remotePort = socket.remotePort;
+    this.localAddress = socket.localAddress;
+    this.localPort = socket.localPort;
+    this.listener = listener;
+    this.direction = direction;
+    const { tls } = socket;
+    this.tls = tls !== undefined;
+    this.peerIdentity = tls?.identity;
+    this.serverName = tls?.serverName;
+    this.alpn = tls?.alpn;
+  }
+}

@@ -1,0 +1,223 @@
+import type { CompiledChain } from '../compile/compiled-listener.ts';
+import { chooseChain } from '../compile/compiled-listener.ts';
+import type { Engine } from '../engine.ts';
+import type { Socket, SocketEvents, SocketFault } from '../ports.ts';
+import { HELLO_MORE, MAX_HELLO_BYTES, readFirstBytes } from './client-hello.ts';
+import { ConnectionFacts } from './connection-facts.ts';
+import { ConnectionHooks } from './conn-hooks.ts';
+import { ServerConnection } from './h1-server.ts';
+import type { ListenerRuntime } from './listener.ts';
+import type { ListenerConnection } from './serving.ts';
+import { TcpConnection } from './tcp-connection.ts';
+
+/**
+ * An accepted connection until its chain's handler takes it: connection filters → chain, by address and where needed
+ * by the first bytes → TLS and the peer's identity → the chain's own connection filters.
+ */
+export class IncomingConnection implements SocketEvents, ListenerConnection {
+  readonly #engine: Engine;
+  readonly #listener: ListenerRuntime;
+  #socket: Socket;
+  #first: Buffer | undefined;
+  #listenerHooks: ConnectionHooks | undefined;
+  #chain: CompiledChain | undefined;
+  #cancelTimer: (() => void) | undefined;
+  #sniffing = false;
+  #peerEnded = false;
+  #over = false;
+
+  constructor(engine: Engine, listener: ListenerRuntime, socket: Socket) {
+    this.#engine = engine;
+    this.#listener = listener;
+    this.#socket = socket;
+    socket.events = this;
+  }
+
+  begin(): void {
+    const { compiled } = this.#listener;
+    if (compiled.filters.connFilters.length === 0) return this.#choose();
+    this.#listenerHooks = new ConnectionHooks(this.#engine, compiled.filters, this.#facts());
+    this.#afterHook(this.#listenerHooks.run('connect'), () => this.#choose());
+  }
+
+  #facts(): ConnectionFacts {
+    return new ConnectionFacts(this.#socket, this.#listener.name, this.#listener.direction);
+  }
+
+  /** Goes on when a hook let the connection pass; else closes it. */
+  #afterHook(passed: boolean | Promise<boolean>, goOn: () => void): void {
+    if (typeof passed === 'boolean') return passed ? goOn() : this.#refuse(this.#listenerHooks);
+    this.#socket.pause();
+    void passed.then((ok) => this.#inTurn(() => {
+      if (this.#over) return;
+      this.#socket.resume();
+      if (ok) goOn();
+      else this.#refuse(this.#listenerHooks);
+    }));
+  }
+
+  #refuse(hooks: ConnectionHooks | undefined): void {
+    const { log } = this.#engine;
+    log.info(`connection from ${this.#socket.remoteAddress} refused by a filter: ${hooks?.code ?? ''} ${hooks?.details ?? ''}`, { listener: this.#listener.name });
+    this.#drop();
+  }
+
+  #choose(): void {
+    const { compiled } = this.#listener;
+    if (!compiled.looksAtBytes) return this.#chosen(chooseChain(compiled, this.#socket.remoteAddress, undefined, undefined));
+    this.#sniffing = true;
+    this.#armTimer();
+  }
+
+  #armTimer(): void {
+    this.#cancelTimer ??= this.#engine.clock.setTimer(this.#engine.limits.handshakeTimeoutMs, () => this.#inTurn(() => {
+      if (this.#over) return;
+      this.#listener.metrics.handshakeTimeouts.add();
+      this.#drop();
+    }));
+  }
+
+  #chosen(chain: CompiledChain | undefined): void {
+    if (chain === undefined) {
+      this.#listener.metrics.noChain.add();
+      return this.#drop();
+    }
+    this.#chain = chain;
+    if (chain.tls === undefined) return this.#secured();
+    this.#armTimer();
+    const secured = this.#engine.transport.secure(this.#socket, chain.tls, this.#first);
+    this.#first = undefined;
+    this.#socket = secured;
+    secured.events = this;
+  }
+
+  /** The peer is known, as far as the chain wants it to be. */
+  #secured(): void {
+    const facts = this.#facts();
+    if (this.#socket.tls !== undefined) this.#listener.metrics.tlsConnections.add();
+    this.#listenerHooks?.update(facts);
+    if (this.#listenerHooks === undefined) return this.#handOver(facts);
+    this.#afterHook(this.#listenerHooks.run('handshake'), () => this.#handOver(facts));
+  }
+
+  #handOver(facts: ConnectionFacts): void {
+    const chain = this.#chain as CompiledChain;
+    const { handler } = chain;
+    if ('matcher' in handler) return this.#done(this.#http(chain, facts));
+    if (handler.filters.connFilters.length === 0) return this.#tcp(handler, facts, undefined);
+    const hooks = new ConnectionHooks(this.#engine, handler.filters, facts);
+    const both = (): boolean | Promise<boolean> => {
+      const connected = hooks.run('connect');
+      return typeof connected === 'boolean' ? connected && hooks.run('handshake') : connected.then((ok) => ok && hooks.run('handshake'));
+    };
+    const finish = (ok: boolean): void => {
+      if (ok && !this.#over) return this.#tcp(handler, facts, hooks);
+      this.#refuse(hooks);
+      hooks.close();
+    };
+    const passed = both();
+    if (typeof passed === 'boolean') return finish(passed);
+    this.#socket.pause();
+    void passed.then((ok) => this.#inTurn(() => finish(ok)));
+  }
+
+  #http(chain: CompiledChain, facts: ConnectionFacts): ListenerConnection {
+    const slot = this.#listener.slot(chain.name);
+    const connection = new ServerConnection(this.#engine, this.#listener, slot, chain.handler as never, this.#socket, facts);
+    const first = this.#first;
+    if (first !== undefined && first.length > 0) connection.onRead(first, 0, first.length);
+    if (this.#peerEnded) connection.onEnd();
+    this.#socket.resume();
+    return connection;
+  }
+
+  #tcp(handler: Exclude<CompiledChain['handler'], { matcher: unknown }>, facts: ConnectionFacts, hooks: ConnectionHooks | undefined): void {
+    const connection = new TcpConnection(this.#engine, this.#listener, handler, this.#socket, facts, hooks, this.#first);
+    if (this.#peerEnded) connection.onEnd();
+    this.#done(connection);
+  }
+
+  #done(connection: ListenerConnection): void {
+    this.#over = true;
+    this.#cancelTimer?.();
+    this.#listener.handedOver(this, connection, this.#listenerHooks);
+  }
+
+  #drop(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#cancelTimer?.();
+    this.#socket.destroy();
+    this.#listenerHooks?.close();
+    this.#listener.connectionOver(this);
+  }
+
+  // — SocketEvents —
+
+  onOpen(): void {
+    this.#inTurn(() => {
+      if (!this.#over) this.#secured();
+    });
+  }
+
+  onRead(chunk: Buffer, start: number, end: number): void {
+    this.#inTurn(() => {
+      if (this.#over) return;
+      const bytes = chunk.subarray(start, end);
+      this.#first = this.#first === undefined ? Buffer.from(bytes) : Buffer.concat([this.#first, bytes]);
+      if (!this.#sniffing) {
+        if (this.#first.length > this.#engine.limits.maxPipelinedBytes) this.#socket.pause();
+        return;
+      }
+      const { compiled } = this.#listener;
+      const seen = readFirstBytes(this.#first, compiled.looksAtNames);
+      if (seen === HELLO_MORE) {
+        if (this.#first.length > MAX_HELLO_BYTES) this.#drop();
+        return;
+      }
+      this.#sniffing = false;
+      this.#chosen(chooseChain(compiled, this.#socket.remoteAddress, seen.tls, seen.serverName));
+    });
+  }
+
+  onEnd(): void {
+    this.#peerEnded = true;
+    if (this.#sniffing) this.#inTurn(() => this.#drop());
+  }
+
+  onDrain(): void {}
+
+  onClose(fault: SocketFault | undefined): void {
+    this.#inTurn(() => {
+      if (this.#over) return;
+      if (fault !== undefined && (fault.kind === 'tls' || fault.kind === 'identity')) {
+        this.#listener.metrics.tlsRefused(fault.reason);
+        this.#engine.log.warn(`connection from ${this.#socket.remoteAddress} refused: ${fault.message}`, {
+          listener: this.#listener.name, code: 'TULLE_PEER_REFUSED', reason: fault.reason,
+        });
+        this.#listener.recordRefusal(this.#facts(), fault);
+      }
+      this.#drop();
+    });
+  }
+
+  closeIfIdle(): void {
+    if (this.#first === undefined) this.#inTurn(() => this.#drop());
+  }
+
+  destroy(): void {
+    this.#inTurn(() => this.#drop());
+  }
+
+  #inTurn(run: () => void): void {
+    this.#engine.turn.begin();
+    try {
+      run();
+    } catch (defect) {
+      this.#engine.logDefect(defect);
+      this.#drop();
+    } finally {
+      this.#engine.turn.end();
+    }
+  }
+}

@@ -1,0 +1,260 @@
+import { errorRow } from '@tulle/filter';
+import { formatAddress, type Address } from '@tulle/model';
+import type { CompiledListener } from '../compile/compiled-listener.ts';
+import { HttpChain } from '../compile/compiled.ts';
+import type { Engine } from '../engine.ts';
+import type { Listening, ListenOwner, Socket, SocketFault } from '../ports.ts';
+import type { ConnectionFacts } from './connection-facts.ts';
+import type { ConnectionHooks } from './conn-hooks.ts';
+import type { ChainSlot } from './h1-server.ts';
+import { IncomingConnection } from './incoming.ts';
+import { ListenerMetrics, type ListenerConnection, type ServingListener } from './serving.ts';
+
+/** A listener at work: its socket, its connections, and the chains in force. */
+export class ListenerRuntime implements ServingListener, ListenOwner {
+  readonly name: string;
+  readonly metrics: ListenerMetrics;
+  compiled: CompiledListener;
+  readonly #engine: Engine;
+  readonly #connections: Map<ListenerConnection, ConnectionHooks | undefined> = new Map<ListenerConnection, ConnectionHooks | undefined>();
+  readonly #slots: Map<string, ChainSlot> = new Map<string, ChainSlot>();
+  readonly #stops: (() => void)[] = [];
+  /** Connections that came between binding and the moment the configuration took effect. */
+  #early: Socket[] | undefined = [];
+  #listening: Listening | undefined;
+  #drainStartMs = -1;
+  #drainWindowMs = 0;
+  #closed = false;
+  drainEnded = false;
+
+  constructor(engine: Engine, compiled: CompiledListener) {
+    this.#engine = engine;
+    this.name = compiled.name;
+    this.compiled = compiled;
+    this.metrics = new ListenerMetrics(engine.meter, compiled.name);
+    this.#stops.push(engine.meter.observed('tulle_listener_downstream_cx_active', { help: 'Open connections', labels: { listener: this.name } }, () => this.#connections.size));
+  }
+
+  get direction(): 'inbound' | 'outbound' | 'unspecified' {
+    return this.compiled.config.direction ?? 'unspecified';
+  }
+
+  get bufferLimitBytes(): number {
+    return this.compiled.config.bufferLimitBytes ?? 1024 * 1024;
+  }
+
+  get mayUseTls(): boolean {
+    return this.compiled.mayUseTls;
+  }
+
+  get address(): Address {
+    return this.#listening?.address ?? this.compiled.config.address;
+  }
+
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  get draining(): boolean {
+    return this.#drainStartMs >= 0;
+  }
+
+  /** Binds the socket. Connections wait until {@link activate}. @throws when the address cannot be had */
+  async bind(): Promise<void> {
+    this.#listening = await this.#engine.transport.listen(this.compiled.config.address, this);
+  }
+
+  /** The configuration is in force: chains are put in place, who waited is served. */
+  activate(): void {
+    this.#fillSlots();
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    for (const socket of early) this.#take(socket);
+  }
+
+  /** Takes a new configuration; connections stay, their next request sees it. */
+  replace(compiled: CompiledListener): void {
+    const before = this.compiled;
+    if (before === compiled) return;
+    this.compiled = compiled;
+    this.#fillSlots();
+    if (before.filters !== compiled.filters) before.filters.release();
+    for (const chain of before.chains) {
+      const now = compiled.chains.find((other) => other.name === chain.name);
+      if (now === chain) continue;
+      retire(chain.handler);
+      if (chain.tls !== undefined && !compiled.chains.some((other) => other.tls === chain.tls)) chain.tls.close();
+    }
+  }
+
+  #fillSlots(): void {
+    for (const chain of this.compiled.chains) if (chain.handler instanceof HttpChain) this.slot(chain.name).current = chain.handler;
+    for (const [name, slot] of this.#slots) {
+      const chain = this.compiled.chains.find((other) => other.name === name);
+      if (chain === undefined || !(chain.handler instanceof HttpChain)) slot.current = undefined;
+    }
+  }
+
+  /** Where the connections of a chain find it. */
+  slot(chain: string): ChainSlot {
+    let slot = this.#slots.get(chain);
+    if (slot === undefined) this.#slots.set(chain, (slot = { current: undefined }));
+    return slot;
+  }
+
+  // — connections —
+
+  accept(socket: Socket): void {
+    if (this.#early === undefined) return this.#take(socket);
+    socket.events = WAITING;
+    socket.pause();
+    if (this.#early.length < 1024) this.#early.push(socket);
+    else socket.destroy();
+  }
+
+  #take(socket: Socket): void {
+    const max = this.compiled.config.maxConnections ?? 65_536;
+    if (this.#connections.size >= max) {
+      this.metrics.overflows.add();
+      socket.events = WAITING;
+      socket.destroy(true);
+      return;
+    }
+    this.metrics.connections.add();
+    const { turn } = this.#engine;
+    turn.begin();
+    try {
+      const incoming = new IncomingConnection(this.#engine, this, socket);
+      this.#connections.set(incoming, undefined);
+      socket.resume();
+      incoming.begin();
+    } catch (defect) {
+      this.#engine.logDefect(defect);
+      socket.destroy();
+    } finally {
+      turn.end();
+    }
+  }
+
+  handedOver(from: ListenerConnection, to: ListenerConnection, hooks: ConnectionHooks | undefined): void {
+    this.#connections.delete(from);
+    this.#connections.set(to, hooks);
+  }
+
+  connectionOver(connection: ListenerConnection): void {
+    const hooks = this.#connections.get(connection);
+    this.#connections.delete(connection);
+    hooks?.close();
+    if (this.#connections.size === 0 && this.#onEmpty !== undefined) this.#onEmpty();
+  }
+
+  #onEmpty: (() => void) | undefined;
+
+  /** A peer that did not prove who it is: there was no request, but the operator gets a record. */
+  recordRefusal(facts: ConnectionFacts, fault: SocketFault): void {
+    const row = errorRow('TULLE_PEER_REFUSED');
+    this.#engine.recorder.recordOther((record) => {
+      record.kind = 'tcp';
+      record.protocol = 'TCP';
+      record.startEpochMs = this.#engine.clock.epochMs();
+      record.listener = facts.listener;
+      record.direction = facts.direction;
+      record.code = 'TULLE_PEER_REFUSED';
+      record.details = `${row?.details ?? ''}{${fault.reason}}`;
+      record.flags = row === undefined || row.flag === '-' ? [] : [row.flag];
+      record.remoteAddress = facts.remoteAddress;
+      record.remotePort = facts.remotePort;
+      record.localAddress = facts.localAddress;
+      record.localPort = facts.localPort;
+    });
+  }
+
+  // — drain —
+
+  asksToClose(): boolean {
+    if (this.#drainStartMs < 0) return false;
+    if (this.drainEnded || this.#drainWindowMs === 0) return true;
+    return this.#engine.random() < (this.#engine.clock.nowMs() - this.#drainStartMs) / this.#drainWindowMs;
+  }
+
+  /**
+   * Closes the listening socket and lets the connections go: responses say `Connection: close`, more and more often over
+   * the window; at its end idle connections close. Resolves when the last is gone, or after `windowMs` with the rest
+   * still at work.
+   */
+  async drain(windowMs: number): Promise<void> {
+    if (this.#drainStartMs < 0) {
+      this.#drainStartMs = this.#engine.clock.nowMs();
+      this.#drainWindowMs = windowMs;
+    }
+    await this.#listening?.close();
+    if (this.#connections.size === 0) return;
+    await new Promise<void>((resolve) => {
+      const cancel = this.#engine.clock.setTimer(windowMs, () => {
+        this.drainEnded = true;
+        this.#inTurn(() => {
+          for (const connection of [...this.#connections.keys()]) connection.closeIfIdle();
+        });
+        resolve();
+      });
+      this.#onEmpty = () => {
+        cancel();
+        resolve();
+      };
+    });
+  }
+
+  /** Resolves when no connection is left. */
+  emptied(): Promise<void> {
+    if (this.#connections.size === 0) return Promise.resolve();
+    return new Promise((resolve) => (this.#onEmpty = resolve));
+  }
+
+  /** Bound, but its configuration is not applied: the socket closes, nothing else was touched. */
+  async abandon(): Promise<void> {
+    for (const socket of this.#early ?? []) socket.destroy();
+    for (const stop of this.#stops) stop();
+    await this.#listening?.close();
+  }
+
+  /** Closes everything now. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.drainEnded = true;
+    if (this.#drainStartMs < 0) this.#drainStartMs = this.#engine.clock.nowMs();
+    const closed = this.#listening?.close();
+    for (const socket of this.#early ?? []) socket.destroy();
+    this.#inTurn(() => {
+      for (const connection of [...this.#connections.keys()]) connection.destroy();
+    });
+    for (const stop of this.#stops) stop();
+    for (const slot of this.#slots.values()) slot.current = undefined;
+    for (const chain of this.compiled.chains) {
+      retire(chain.handler);
+      chain.tls?.close();
+    }
+    this.compiled.filters.release();
+    await closed;
+  }
+
+  #inTurn(run: () => void): void {
+    this.#engine.turn.begin();
+    try {
+      run();
+    } finally {
+      this.#engine.turn.end();
+    }
+  }
+
+  describe(): { readonly name: string; readonly address: string; readonly connections: number; readonly draining: boolean } {
+    return { name: this.name, address: formatAddress(this.address), connections: this.connections, draining: this.draining };
+  }
+}
+
+function retire(handler: CompiledListener['chains'][number]['handler']): void {
+  if (handler instanceof HttpChain) handler.retire();
+  else handler.filters.release();
+}
+
+const WAITING = { onOpen() {}, onRead() {}, onEnd() {}, onDrain() {}, onClose() {} };

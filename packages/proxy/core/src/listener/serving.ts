@@ -1,0 +1,81 @@
+import type { Counter, Meter } from '@tulle/telemetry';
+
+/** What a connection needs of its listener. */
+export interface ServingListener {
+  readonly name: string;
+  readonly metrics: ListenerMetrics;
+  readonly bufferLimitBytes: number;
+  /** The listener is going away. */
+  readonly draining: boolean;
+  readonly drainEnded: boolean;
+  /** Whether the response under way should say `Connection: close`: while draining, more and more often. */
+  asksToClose(): boolean;
+  connectionOver(connection: ListenerConnection): void;
+}
+
+/** What a listener asks of its connections. */
+export interface ListenerConnection {
+  /** Closes when nothing is under way; otherwise after it. */
+  closeIfIdle(): void;
+  /** Closes now. */
+  destroy(): void;
+}
+
+/** Counters of one listener. */
+export class ListenerMetrics {
+  readonly #meter: Meter;
+  readonly #listener: string;
+  readonly #labelled: Map<string, Counter> = new Map<string, Counter>();
+  readonly connections: Counter;
+  readonly tlsConnections: Counter;
+  readonly overflows: Counter;
+  readonly noChain: Counter;
+  readonly requests: Counter;
+  readonly idleTimeouts: Counter;
+  readonly headTimeouts: Counter;
+  readonly handshakeTimeouts: Counter;
+
+  constructor(meter: Meter, listener: string) {
+    this.#meter = meter;
+    this.#listener = listener;
+    const counter = (what: string, help: string): Counter => meter.counter(`tulle_listener_downstream_${what}_total`, { help, labels: { listener } });
+    this.connections = counter('cx', 'Connections accepted');
+    this.tlsConnections = counter('cx_ssl', 'Connections on which TLS was established and the peer verified');
+    this.overflows = counter('cx_overflow', 'Connections closed at once by maxConnections');
+    this.noChain = counter('cx_no_filter_chain_match', 'Connections closed since no filter chain matched');
+    this.requests = counter('rq', 'Requests begun');
+    this.idleTimeouts = counter('cx_idle_timeout', 'Kept-alive connections closed for being idle');
+    this.headTimeouts = counter('rq_header_timeout', 'Requests whose head was not complete in time');
+    this.handshakeTimeouts = counter('cx_handshake_timeout', 'Connections closed since first byte or TLS handshake did not come in time');
+  }
+
+  /** A caller broke a rule of HTTP. @param rule from the codec's closed set */
+  protocolError(rule: string): void {
+    this.#count('tulle_listener_downstream_cx_protocol_error_total', 'Requests that broke a rule of HTTP', 'rule', rule);
+  }
+
+  connectionFault(kind: string): void {
+    this.#count('tulle_listener_downstream_cx_destroy_remote_total', 'Connections that ended by a fault', 'kind', kind);
+  }
+
+  /** @param reason from the closed set of `@tulle/spiffe` */
+  tlsRefused(reason: string): void {
+    const key = `tls:${reason}`;
+    let counter = this.#labelled.get(key);
+    if (counter === undefined) {
+      counter = this.#meter.counter('tulle_tls_refused_total', { help: 'TLS peers that were refused', labels: { side: 'downstream', reason } });
+      this.#labelled.set(key, counter);
+    }
+    counter.add();
+  }
+
+  #count(name: string, help: string, label: string, value: string): void {
+    const key = `${label}:${value}`;
+    let counter = this.#labelled.get(key);
+    if (counter === undefined) {
+      counter = this.#meter.counter(name, { help, labels: { listener: this.#listener, [label]: value } });
+      this.#labelled.set(key, counter);
+    }
+    counter.add();
+  }
+}

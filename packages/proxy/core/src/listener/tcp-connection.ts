@@ -1,0 +1,249 @@
+import { FAILURE, NEUTRAL, SUCCESS } from '@tulle/balance';
+import { errorRow, type ResponseFlag } from '@tulle/filter';
+import type { TcpChain } from '../compile/compiled-listener.ts';
+import type { Engine } from '../engine.ts';
+import type { Socket, SocketEvents, SocketFault } from '../ports.ts';
+import { usesTls, type ClusterRuntime, type UpstreamEndpoint } from '../upstream/cluster.ts';
+import type { ConnectionFacts } from './connection-facts.ts';
+import type { ConnectionHooks } from './conn-hooks.ts';
+import { Relay, type RelayEnd } from './relay.ts';
+import type { ListenerConnection, ServingListener } from './serving.ts';
+
+/** Endpoints tried before a connection is given up; nothing was sent yet, so trying another is always safe (D5). */
+const MAX_CONNECT_ATTEMPTS = 3;
+
+/** One connection of a TCP chain: an endpoint is connected, then bytes flow. */
+export class TcpConnection implements SocketEvents, ListenerConnection {
+  readonly #engine: Engine;
+  readonly #listener: ServingListener;
+  readonly #chain: TcpChain;
+  readonly #socket: Socket;
+  readonly #facts: ConnectionFacts;
+  readonly #hooks: ConnectionHooks | undefined;
+  readonly #startMs: number;
+  #held: Buffer[] = [];
+  #peerEnded = false;
+  #cluster: ClusterRuntime | undefined;
+  #endpoint: UpstreamEndpoint | undefined;
+  readonly #tried: UpstreamEndpoint[] = [];
+  #endpointSocket: Socket | undefined;
+  #identity: string | undefined;
+  #relay: Relay | undefined;
+  #cancelTimer: (() => void) | undefined;
+  #code = '';
+  #details = '';
+  #over = false;
+  #admitted = false;
+
+  constructor(
+    engine: Engine, listener: ServingListener, chain: TcpChain, socket: Socket, facts: ConnectionFacts, hooks: ConnectionHooks | undefined, first: Buffer | undefined,
+  ) {
+    this.#engine = engine;
+    this.#listener = listener;
+    this.#chain = chain;
+    this.#socket = socket;
+    this.#facts = facts;
+    this.#hooks = hooks;
+    this.#startMs = engine.clock.nowMs();
+    if (first !== undefined && first.length > 0) this.#held.push(first);
+    chain.filters.retain();
+    socket.events = this;
+    socket.pause();
+    this.#begin();
+  }
+
+  #begin(): void {
+    const cluster = this.#draw();
+    this.#cluster = cluster;
+    if (cluster === undefined) return this.#fail('TULLE_CLUSTER_NOT_FOUND');
+    if (!cluster.enter()) return this.#fail('TULLE_UPSTREAM_OVERFLOW');
+    this.#admitted = true;
+    this.#connect(cluster);
+  }
+
+  #draw(): ClusterRuntime | undefined {
+    const { shares, totalWeight } = this.#chain;
+    let draw = this.#engine.random() * totalWeight;
+    for (const { ref, weight } of shares) {
+      draw -= weight;
+      if (draw < 0) return ref.current;
+    }
+    return totalWeight === 0 ? undefined : shares.findLast(({ weight }) => weight > 0)?.ref.current;
+  }
+
+  #connect(cluster: ClusterRuntime): void {
+    const nowMs = this.#engine.clock.nowMs();
+    const endpoint = cluster.balancer.pick(nowMs, this.#tried);
+    if (endpoint === undefined) {
+      if (this.#tried.length === 0) cluster.metrics.noEndpoint.add();
+      return this.#fail(this.#tried.length === 0 ? 'TULLE_UPSTREAM_NO_ENDPOINT' : this.#code || 'TULLE_UPSTREAM_CONNECT');
+    }
+    if (cluster.connections >= cluster.maxConnections) {
+      cluster.metrics.connectionOverflow.add();
+      return this.#fail('TULLE_UPSTREAM_OVERFLOW');
+    }
+    this.#endpoint = endpoint;
+    this.#tried.push(endpoint);
+    endpoint.onStart();
+    cluster.connections++;
+    cluster.metrics.connections.add();
+    const { engine } = cluster;
+    const socket = engine.transport.connect(endpoint.endpoint.address, usesTls(cluster, endpoint.endpoint)
+      ? { tls: cluster.tls, expectedIdentity: endpoint.endpoint.identity } : {});
+    this.#endpointSocket = socket;
+    let timedOut = false;
+    this.#cancelTimer = engine.clock.setTimer(cluster.connectTimeoutMs, () => {
+      timedOut = true;
+      socket.destroy();
+    });
+    socket.events = {
+      onOpen: () => this.#inTurn(() => this.#opened(cluster, endpoint, socket, nowMs)),
+      onRead: () => {},
+      onEnd: () => {},
+      onDrain: () => {},
+      onClose: (fault) => this.#inTurn(() => this.#connectFailed(cluster, endpoint, fault, timedOut, nowMs)),
+    };
+  }
+
+  #opened(cluster: ClusterRuntime, endpoint: UpstreamEndpoint, socket: Socket, startedMs: number): void {
+    this.#cancelTimer?.();
+    if (this.#over) return socket.destroy();
+    const nowMs = this.#engine.clock.nowMs();
+    endpoint.onEnd(SUCCESS, nowMs - startedMs, nowMs);
+    this.#code = '';
+    this.#identity = socket.tls?.identity;
+    const hooks = this.#hooks;
+    const relay = new Relay(this.#engine, this.#socket, socket, {
+      bufferLimitBytes: this.#listener.bufferLimitBytes, idleTimeoutMs: this.#chain.idleTimeoutMs, tap: hooks?.hasBytesHooks === true ? hooks : undefined,
+    }, (end) => this.#relayOver(cluster, end));
+    this.#relay = relay;
+    for (const bytes of this.#held.splice(0)) relay.caller.take(bytes, 0, bytes.length, true);
+    if (this.#peerEnded) relay.caller.onEnd();
+    if (!relay.over) this.#socket.resume();
+  }
+
+  #connectFailed(cluster: ClusterRuntime, endpoint: UpstreamEndpoint, fault: SocketFault | undefined, timedOut: boolean, startedMs: number): void {
+    this.#cancelTimer?.();
+    cluster.connections--;
+    this.#endpointSocket = undefined;
+    const nowMs = this.#engine.clock.nowMs();
+    endpoint.onEnd(this.#over ? NEUTRAL : FAILURE, nowMs - startedMs, nowMs);
+    if (this.#over) return;
+    cluster.metrics.connectFailures.add();
+    if (timedOut) cluster.metrics.connectTimeouts.add();
+    const kind = fault?.kind;
+    if (kind === 'tls' || kind === 'identity') cluster.metrics.tlsRefused(fault?.reason ?? 'handshake-failed');
+    this.#code = timedOut ? 'TULLE_UPSTREAM_CONNECT_TIMEOUT' : kind === 'identity' ? 'TULLE_UPSTREAM_IDENTITY' : kind === 'tls' ? 'TULLE_UPSTREAM_TLS' : 'TULLE_UPSTREAM_CONNECT';
+    if (fault !== undefined) this.#engine.log.debug(`cluster ${cluster.name}: ${endpoint.address}: ${fault.message}`);
+    if (this.#tried.length < MAX_CONNECT_ATTEMPTS) this.#connect(cluster);
+    else this.#fail(this.#code);
+  }
+
+  #relayOver(cluster: ClusterRuntime, end: RelayEnd): void {
+    cluster.connections--;
+    this.#endpointSocket = undefined;
+    if (this.#hooks !== undefined && this.#hooks.code !== '') {
+      this.#code = this.#hooks.code;
+      this.#details = this.#hooks.details;
+    } else if (end.idle) this.#code = 'TULLE_STREAM_IDLE';
+    else if (end.fault !== undefined) this.#code = end.side === 'caller' ? 'TULLE_DOWNSTREAM_CLOSED' : 'TULLE_UPSTREAM_RESET_AFTER_START';
+    this.#finish();
+  }
+
+  #fail(code: string): void {
+    this.#code = code;
+    this.#socket.destroy(true);
+    this.#finish();
+  }
+
+  /** The end, once: counters, the record, the listener. */
+  #finish(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#cancelTimer?.();
+    const endpointSocket = this.#endpointSocket;
+    if (endpointSocket !== undefined && this.#relay === undefined) endpointSocket.destroy();
+    if (this.#admitted) this.#cluster?.leave();
+    this.#record();
+    this.#hooks?.close();
+    this.#chain.filters.release();
+    this.#listener.connectionOver(this);
+  }
+
+  #record(): void {
+    const { clock, recorder } = this.#engine;
+    const facts = this.#facts;
+    const row = errorRow(this.#code);
+    const durationMs = clock.nowMs() - this.#startMs;
+    recorder.recordOther((record) => {
+      record.kind = 'tcp';
+      record.protocol = 'TCP';
+      record.startEpochMs = clock.epochMs() - durationMs;
+      record.durationMs = durationMs;
+      record.listener = facts.listener;
+      record.direction = facts.direction;
+      record.code = this.#code;
+      record.details = this.#details || (row?.details ?? '');
+      record.flags = row === undefined || row.flag === '-' ? [] : [row.flag satisfies ResponseFlag];
+      record.routeName = this.#chain.name;
+      record.cluster = this.#cluster?.name ?? '';
+      record.upstreamAddress = this.#endpoint?.address ?? '';
+      record.upstreamLabels = this.#endpoint?.endpoint.labels ?? this.#cluster?.labels ?? {};
+      record.upstreamIdentity = this.#identity;
+      record.peerIdentity = facts.peerIdentity;
+      record.remoteAddress = facts.remoteAddress;
+      record.remotePort = facts.remotePort;
+      record.localAddress = facts.localAddress;
+      record.localPort = facts.localPort;
+      record.tls = facts.tls;
+      record.serverName = facts.serverName;
+      record.bytesReceived = this.#relay?.caller.bytes ?? 0;
+      record.bytesSent = this.#relay?.endpoint.bytes ?? 0;
+      record.configGeneration = this.#chain.generation;
+    });
+  }
+
+  // — the caller's socket until the relay takes it —
+
+  onOpen(): void {}
+
+  onRead(chunk: Buffer, start: number, end: number): void {
+    this.#held.push(Buffer.from(chunk.subarray(start, end)));
+  }
+
+  onEnd(): void {
+    this.#peerEnded = true;
+  }
+
+  onDrain(): void {}
+
+  onClose(): void {
+    this.#inTurn(() => {
+      if (this.#over) return;
+      this.#code = 'TULLE_DOWNSTREAM_CLOSED';
+      this.#finish();
+    });
+  }
+
+  /** Bytes flow as long as the two want: only the end of the drain window closes it. */
+  closeIfIdle(): void {}
+
+  destroy(): void {
+    this.#inTurn(() => {
+      if (this.#relay !== undefined) this.#relay.finish({ fault: { kind: 'local', reason: 'draining', message: 'draining' }, side: 'none', idle: false });
+      else this.#fail('TULLE_DRAINING');
+    });
+  }
+
+  #inTurn(run: () => void): void {
+    this.#engine.turn.begin();
+    try {
+      run();
+    } catch (defect) {
+      this.#engine.logDefect(defect);
+      this.#fail('TULLE_INTERNAL');
+    } finally {
+      this.#engine.turn.end();
+    }
+  }
+}

@@ -1,0 +1,135 @@
+import { lookup } from 'node:dns/promises';
+import { unlink } from 'node:fs/promises';
+import { connect as netConnect, createServer, isIP, type Server, type Socket as NetSocket } from 'node:net';
+import { formatAddress, isUnixAddress, type Address, type DownstreamTls, type IdentitySource, type UpstreamTls } from '@tulle/model';
+import type { CertificateInfo, ClientTls, ConnectOptions, Listening, ListenOwner, ServerTls, Socket, Transport } from '../ports.ts';
+import { acceptDirectly } from './accept.ts';
+import { NodeSocket } from './node-socket.ts';
+import { NodeTls } from './node-tls.ts';
+
+/** A listening handle that somebody else owns: a `net.Server` or native handle (as IPC passes it), or a file descriptor. */
+export type ListeningHandle = object | { readonly fd: number };
+
+/** What the Node transport is made of. */
+export interface NodeTransportOptions {
+  /**
+   * Gives the listening handle for an address instead of binding one: a supervisor owns the sockets for life (decision
+   * D3). `undefined`: bind it here.
+   */
+  readonly acquireHandle?: (address: Address) => Promise<ListeningHandle | undefined>;
+  /** Who this process is; needed by TLS with `workload` certificates and `mesh` trust. */
+  readonly identity?: IdentitySource | undefined;
+  /** Connections that wait in the kernel to be accepted. Default 4,096; the kernel's `somaxconn` is the upper bound. */
+  readonly backlog?: number;
+  /** Told of errors that belong to no connection (accept failed, a certificate file cannot be read). */
+  readonly onError?: (message: string) => void;
+}
+
+/** Sockets, TLS and names of Node. */
+export function nodeTransport(options: NodeTransportOptions = {}): Transport {
+  return new NodeTransport(options);
+}
+
+class NodeTransport implements Transport {
+  readonly #options: NodeTransportOptions;
+  readonly #tls: NodeTls;
+
+  constructor(options: NodeTransportOptions) {
+    this.#options = options;
+    this.#tls = new NodeTls(options.identity, (message) => options.onError?.(message));
+  }
+
+  async listen(address: Address, owner: ListenOwner): Promise<Listening> {
+    const handle = await this.#options.acquireHandle?.(address);
+    if (handle === undefined && isUnixAddress(address)) await removeStaleSocket(address.path);
+    const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true });
+    await new Promise<void>((resolve, reject) => {
+      const failed = (error: Error): void => reject(new Error(`cannot listen on ${formatAddress(address)}: ${explainListen(error)}`, { cause: error }));
+      server.once('error', failed);
+      const listening = (): void => {
+        server.off('error', failed);
+        resolve();
+      };
+      const backlog = this.#options.backlog ?? 4_096;
+      if (handle !== undefined) server.listen(handle, listening);
+      else if (isUnixAddress(address)) server.listen({ path: address.path, backlog }, listening);
+      else server.listen({ host: address.host, port: address.port, backlog }, listening);
+    });
+    server.on('error', (error) => this.#options.onError?.(`listener ${formatAddress(address)}: ${error.message}`));
+    const onAcceptError = (status: number): void => this.#options.onError?.(`accepting on ${formatAddress(address)} failed with status ${status}; out of file descriptors?`);
+    if (!acceptDirectly(server, (socket) => owner.accept(socket), () => !owner.mayUseTls, onAcceptError)) {
+      server.on('connection', (raw: NetSocket) => owner.accept(new NodeSocket(false).attach(raw, true)));
+    }
+    return { address: addressOf(server, address), close: () => closeServer(server) };
+  }
+
+  connect(address: Address, options: ConnectOptions): Socket {
+    if (options.tls !== undefined) return this.#tls.connect(address, options.tls, options.expectedIdentity);
+    const socket = new NodeSocket(true);
+    const target = isUnixAddress(address) ? { path: address.path }
+      : { host: address.host, port: address.port, ...(isIP(address.host) === 0 ? {} : { autoSelectFamily: false }) };
+    const raw = netConnect({ ...target, allowHalfOpen: true, noDelay: true, onread: socket.onread });
+    socket.attach(raw, false);
+    raw.once('connect', () => socket.ready(undefined));
+    return socket;
+  }
+
+  secure(socket: Socket, tls: ServerTls, firstBytes: Buffer | undefined): Socket {
+    return this.#tls.secure(socket as NodeSocket, tls, firstBytes);
+  }
+
+  serverTls(config: DownstreamTls): ServerTls {
+    return this.#tls.server(config);
+  }
+
+  clientTls(config: UpstreamTls): ClientTls {
+    return this.#tls.client(config);
+  }
+
+  async resolve(host: string): Promise<readonly string[]> {
+    const found = await lookup(host, { all: true });
+    return found.map((entry) => entry.address);
+  }
+
+  certificates(): readonly CertificateInfo[] {
+    return this.#tls.certificates();
+  }
+
+  async close(): Promise<void> {
+    this.#tls.close();
+    return Promise.resolve();
+  }
+}
+
+function addressOf(server: Server, asked: Address): Address {
+  const bound = server.address();
+  return isUnixAddress(asked) || bound === null || typeof bound === 'string' ? asked : { host: asked.host, port: bound.port };
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    if (server.listening) server.close(() => resolve());
+    else resolve();
+  });
+}
+
+function explainListen(error: Error): string {
+  const code = 'code' in error ? error.code : '';
+  if (code === 'EADDRINUSE') return 'the address is in use; stop who has it (`ss -ltnp`), or choose another port (0 takes a free one)';
+  if (code === 'EACCES') return 'not permitted; ports below 1024 need CAP_NET_BIND_SERVICE, a socket path a writable directory';
+  if (code === 'EADDRNOTAVAIL') return 'no interface of this machine has that address';
+  return error.message;
+}
+
+/** A socket file that nobody listens on is left over from a process that was killed. */
+async function removeStaleSocket(path: string): Promise<void> {
+  const alive = await new Promise<boolean>((resolve) => {
+    const probe = netConnect({ path });
+    probe.once('connect', () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.once('error', (error) => resolve(!('code' in error && (error.code === 'ECONNREFUSED'))));
+  });
+  if (!alive) await unlink(path).catch(() => {});
+}

@@ -1,0 +1,158 @@
+import type { Address, CertificateSource, DownstreamTls, UpstreamTls } from '@tulle/model';
+
+/**
+ * The side door: everything that the engine needs of the outside world (decision D11). `node/` has the adapters for
+ * Node, `@tulle/testkit` those for memory and virtual time; the data path knows only these interfaces.
+ */
+
+/** {@link Socket.write}: the kernel (or peer) has all bytes; the buffer is the caller's again. */
+export const WRITE_TAKEN = 0;
+/** {@link Socket.write}: the socket keeps a reference to the buffer until `onDrain`; it must not change. */
+export const WRITE_KEPT = 1;
+export type WriteResult = typeof WRITE_TAKEN | typeof WRITE_KEPT;
+
+/** Why a socket failed. */
+export type SocketFaultKind =
+  | 'refused' | 'unreachable' | 'reset' | 'timeout' | 'dns' | 'tls' | 'identity' | 'local' | 'other';
+
+/** Why a socket closed otherwise than by agreement. */
+export interface SocketFault {
+  readonly kind: SocketFaultKind;
+  /** Low-cardinality word for metric labels, e.g. `ECONNREFUSED` or a refusal reason of `@tulle/spiffe`. */
+  readonly reason: string;
+  /** A sentence for logs; values that came from the peer are quoted. */
+  readonly message: string;
+}
+
+/** What a socket tells its owner. One object with methods, so that no closure is made a connection. */
+export interface SocketEvents {
+  /**
+   * Ready: connected, and where TLS is used the handshake is done and the peer verified. Not called for plain accepted
+   * sockets, which are ready at once.
+   */
+  onOpen(): void;
+  /** Bytes in `chunk[start, end)`, borrowed until this returns unless {@link Socket.keepRead} is called (decision D1). */
+  onRead(chunk: Buffer, start: number, end: number): void;
+  /** The peer sends nothing more (half-close). */
+  onEnd(): void;
+  /** All bytes that `write` kept are gone. */
+  onDrain(): void;
+  /** Exactly once, last. */
+  onClose(fault: SocketFault | undefined): void;
+}
+
+/** What TLS proved about the peer. */
+export interface TlsPeer {
+  /** SPIFFE id, verified. */
+  readonly identity: string | undefined;
+  /** Server name that the client asked for, lower case. */
+  readonly serverName: string | undefined;
+  readonly alpn: string | undefined;
+}
+
+/** A connection, plain or secured. */
+export interface Socket {
+  /** Set by the owner before the next event; may be changed when the connection changes hands. */
+  events: SocketEvents;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly localAddress: string;
+  readonly localPort: number;
+  /** Present once a TLS handshake is done and verified. */
+  readonly tls: TlsPeer | undefined;
+  /** Bytes that `write` kept and that are not gone yet. */
+  readonly queuedBytes: number;
+  /** Whether the chunk of the running `onRead` is private, so that {@link keepRead} can be called. */
+  readonly ownedReads: boolean;
+  /** Hands bytes over. Never calls back synchronously. */
+  write(bytes: Buffer): WriteResult;
+  /** Gathers writes until {@link uncork}; each `write` in between returns WRITE_KEPT, and `queuedBytes` tells after it. */
+  cork(): void;
+  uncork(): void;
+  /** Sends what is queued, then closes this direction. */
+  end(): void;
+  /** Closes both directions now; queued bytes are lost. `onClose` follows. @param reset as RST where possible */
+  destroy(reset?: boolean): void;
+  pause(): void;
+  resume(): void;
+  /** In `onRead` with {@link ownedReads}: the chunk stays valid; the socket reads on into another buffer. */
+  keepRead(): void;
+  /**
+   * `true`: read into private buffers from the next read on (a body streams through); `false`: the shared one (what
+   * arrives is consumed in the callback). Sockets that always have private buffers ignore it.
+   */
+  setOwnedReads(owned: boolean): void;
+}
+
+/** Who listens. */
+export interface ListenOwner {
+  /** Called for each connection; it must set `events` before it returns. */
+  accept(socket: Socket): void;
+  /** Whether the next accepted connection may be handed to {@link Transport.secure}; asked for each. */
+  readonly mayUseTls: boolean;
+}
+
+/** A listening socket. */
+export interface Listening {
+  /** With the real port where 0 was asked for. */
+  readonly address: Address;
+  /** Accepts nothing more. Resolves when the socket is closed; accepted connections live on. */
+  close(): Promise<void>;
+}
+
+/** TLS towards callers, ready to use; made when the configuration is compiled. */
+export interface ServerTls {
+  /** Stops following certificate changes. */
+  close(): void;
+}
+
+/** TLS towards endpoints, ready to use. */
+export interface ClientTls {
+  close(): void;
+}
+
+/** How to connect. */
+export interface ConnectOptions {
+  readonly tls?: ClientTls | undefined;
+  /** SPIFFE id that the endpoint must prove. */
+  readonly expectedIdentity?: string | undefined;
+}
+
+/** Sockets, TLS and names. */
+export interface Transport {
+  /** Listens. @throws Error naming the address when it cannot be had */
+  listen(address: Address, owner: ListenOwner): Promise<Listening>;
+  /** Begins to connect; `onOpen` or `onClose` follows, never before the next turn. */
+  connect(address: Address, options: ConnectOptions): Socket;
+  /**
+   * Wraps an accepted plain socket in TLS; `firstBytes` were read already. The result tells `onOpen` when the peer is
+   * verified, or `onClose` with a fault of kind `tls` or `identity`.
+   */
+  secure(socket: Socket, tls: ServerTls, firstBytes: Buffer | undefined): Socket;
+  /** Prepares TLS for a filter chain. @throws Error with a sentence when certificates cannot be used */
+  serverTls(config: DownstreamTls): ServerTls;
+  /** Prepares TLS for a cluster. @throws Error with a sentence when certificates cannot be used */
+  clientTls(config: UpstreamTls): ClientTls;
+  /** Addresses of a host name. @throws Error when there is none */
+  resolve(host: string): Promise<readonly string[]>;
+  /** Certificates in use, for the admin's `/certs`; keys never. */
+  certificates(): readonly CertificateInfo[];
+  /** Frees what the transport holds. */
+  close(): Promise<void>;
+}
+
+/** One certificate as `/certs` shows it. */
+export interface CertificateInfo {
+  readonly source: CertificateSource['kind'] | 'trust';
+  readonly subject: string;
+  readonly spiffeId: string | undefined;
+  readonly serial: string;
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
+}
+
+/** Chance. */
+export interface Random {
+  /** Uniform in [0, 1). */
+  next(): number;
+}

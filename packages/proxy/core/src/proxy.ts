@@ -1,0 +1,320 @@
+import { TulleError, type Log } from '@tulle/filter';
+import { emptyProxyConfig, type Address, type Endpoint, type ProxyConfig } from '@tulle/model';
+import { noMeter, type TelemetryPlugin } from '@tulle/telemetry';
+import { systemClock, type Clock } from '@tulle/time';
+import { gatherConfig } from './code-config.ts';
+import { compile, type Compiled } from './compile/compile.ts';
+import { Registry } from './compile/compile-filters.ts';
+import type { CompiledListener } from './compile/compiled-listener.ts';
+import { Engine } from './engine.ts';
+import { DEFAULT_ENGINE_LIMITS } from './limits.ts';
+import { ListenerRuntime } from './listener/listener.ts';
+import { startAdmin, type AdminServer } from './node/admin.ts';
+import { defaultLog } from './node/default-log.ts';
+import { nodeTransport } from './node/node-transport.ts';
+import type { ProxyOptions } from './options.ts';
+import type { Transport } from './ports.ts';
+import { ClusterRuntime, type ClusterRef } from './upstream/cluster.ts';
+
+/** What came of {@link Proxy.update}. */
+export interface UpdateResult {
+  /** Grows with each configuration that was applied. */
+  readonly generation: number;
+  /** False: it means the same as the one in force, and nothing was touched. */
+  readonly changed: boolean;
+  /** What was applied and should be looked at, e.g. names that nothing defines yet. */
+  readonly warnings: readonly string[];
+}
+
+/** Where a proxy is in its life. */
+export type ProxyState = 'new' | 'starting' | 'ready' | 'draining' | 'stopped';
+
+/** Numbers about a proxy at this moment. */
+export interface ProxyStats {
+  readonly state: ProxyState;
+  readonly generation: number;
+  readonly streams: number;
+  readonly connections: number;
+  readonly upstreamConnections: number;
+}
+
+/** A proxy. */
+export interface Proxy {
+  /** Binds the listeners and serves. @throws TulleError when the configuration is wrong or an address cannot be had; nothing is left open */
+  start(): Promise<void>;
+  /**
+   * Takes another configuration, whole, or refuses it whole. Listeners, chains and clusters that mean the same stay as
+   * they are; streams under way end with what they began with.
+   * @throws TulleError `TULLE_CONFIG_INVALID` with every issue; the running configuration stays
+   */
+  update(config: ProxyConfig): Promise<UpdateResult>;
+  /** Addresses by listener, with the real ports. */
+  addresses(): Readonly<Record<string, Address>>;
+  /** The configuration in force. */
+  readonly config: ProxyConfig;
+  readonly state: ProxyState;
+  /**
+   * Goes out of service: not ready any more, no new connection, responses say `Connection: close` ever more often over
+   * the window, then idle connections close. Resolves when nothing is under way or the window is over.
+   * @param options.windowMs default 5,000
+   */
+  drain(options?: { readonly windowMs?: number }): Promise<void>;
+  /** Closes everything now; call {@link drain} before, to lose nobody. */
+  stop(): Promise<void>;
+  readonly stats: ProxyStats;
+}
+
+/**
+ * Makes a proxy. Nothing is opened before {@link Proxy.start}.
+ *
+ * ```ts
+ * const proxy = createProxy({
+ *   listeners: [httpListener({ port: 8080, routes: [route('/', 'api')] })],
+ *   clusters: [cluster('api', ['127.0.0.1:9000'])],
+ * });
+ * await proxy.start();
+ * ```
+ * @throws TulleError `TULLE_CONFIG_INVALID` when the options contradict each other
+ */
+export function createProxy(options: ProxyOptions): Proxy {
+  return new ProxyRuntime(options);
+}
+
+/** What the admin interface reads of a proxy. */
+export class ProxyRuntime implements Proxy {
+  readonly engine: Engine;
+  readonly registry: Registry;
+  readonly telemetry: readonly TelemetryPlugin[];
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly listeners: Map<string, ListenerRuntime> = new Map<string, ListenerRuntime>();
+  readonly refs: Map<string, ClusterRef> = new Map<string, ClusterRef>();
+  readonly startedEpochMs: number;
+  config: ProxyConfig = emptyProxyConfig;
+  state: ProxyState = 'new';
+  readonly #options: ProxyOptions;
+  readonly #initial: ProxyConfig | undefined;
+  readonly #clusterKeys: Map<string, string> = new Map<string, string>();
+  /** Removed listeners whose connections are still at work. */
+  readonly #leaving: Set<ListenerRuntime> = new Set<ListenerRuntime>();
+  readonly #stops: (() => void)[] = [];
+  #admin: AdminServer | undefined;
+  /** Updates are applied one after the other. */
+  #queue: Promise<unknown> = Promise.resolve();
+
+  constructor(options: ProxyOptions) {
+    this.#options = options;
+    this.clock = options.clock ?? systemClock();
+    this.log = options.log ?? defaultLog();
+    this.telemetry = options.telemetry ?? [];
+    const meters = this.telemetry.filter((plugin) => plugin.meter !== undefined);
+    if (meters.length > 1) throw new TulleError('TULLE_CONFIG_INVALID', `createProxy: ${meters.map((plugin) => plugin.name).join(' and ')} both bring a meter; at most one telemetry plugin may`);
+    this.transport = options.transport ?? nodeTransport({ identity: options.identity, onError: (message) => this.log.error(message) });
+    const gathered = gatherConfig(options);
+    this.#initial = gathered.config;
+    this.registry = new Registry(gathered.filters);
+    this.engine = new Engine({
+      clock: this.clock, transport: this.transport, log: this.log, meter: meters[0]?.meter ?? noMeter,
+      limits: Object.freeze({ ...DEFAULT_ENGINE_LIMITS, ...options.limits }),
+      random: options.random ?? Math.random,
+      sinks: this.telemetry.flatMap((plugin) => (plugin.sink === undefined ? [] : [plugin.sink])),
+    });
+    this.startedEpochMs = this.clock.epochMs();
+    const { meter } = this.engine;
+    this.#stops.push(
+      meter.observed('tulle_streams_active', { help: 'Streams under way' }, () => this.engine.streams.active),
+      meter.observed('tulle_config_generation', { help: 'Configurations applied so far' }, () => this.engine.generation),
+      meter.observed('tulle_server_live', { help: 'Whether this proxy is ready' }, () => (this.state === 'ready' ? 1 : 0)),
+      meter.observed('tulle_replay_bytes', { help: 'Request bodies held for replay' }, () => this.engine.replayAccount.usedBytes),
+    );
+  }
+
+  async start(): Promise<void> {
+    if (this.state !== 'new') throw new TulleError('TULLE_INTERNAL', `start() of a proxy that is ${this.state}; make another one`);
+    this.state = 'starting';
+    try {
+      if (this.#initial !== undefined) await this.update(this.#initial);
+      if (this.#options.admin !== undefined && this.#options.admin !== false) this.#admin = await startAdmin(this, this.#options.admin);
+      this.state = 'ready';
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  /** Where the admin interface listens. */
+  get adminAddress(): Address | undefined {
+    return this.#admin?.address;
+  }
+
+  update(config: ProxyConfig): Promise<UpdateResult> {
+    const applied = this.#queue.then(() => this.#apply(config));
+    this.#queue = applied.catch(() => {});
+    return applied;
+  }
+
+  async #apply(config: ProxyConfig): Promise<UpdateResult> {
+    if (this.state === 'stopped' || this.state === 'draining') throw new TulleError('TULLE_DRAINING', `the proxy is ${this.state}; it takes no configuration any more`);
+    const { engine } = this;
+    let compiled: Compiled;
+    try {
+      compiled = await compile(config, {
+        engine, registry: this.registry, generation: engine.generation + 1, clusterKeys: this.#clusterKeys,
+        listeners: new Map([...this.listeners].map(([name, runtime]): [string, CompiledListener] => [name, runtime.compiled])),
+        ref: (name) => this.#ref(name), refuseDangling: (this.#options.danglingReferences ?? 'refuse') === 'refuse',
+      });
+    } catch (error) {
+      engine.metrics.configRefused.add();
+      throw error;
+    }
+    const fresh: ListenerRuntime[] = [];
+    try {
+      // Listeners that are new, or whose address changed, are bound before anything else changes: only this can fail now.
+      for (const listener of compiled.listeners.values()) {
+        const running = this.listeners.get(listener.name);
+        if (running !== undefined && sameAddress(running.compiled, listener)) continue;
+        const runtime = new ListenerRuntime(engine, listener);
+        fresh.push(runtime);
+        await runtime.bind();
+      }
+    } catch (error) {
+      for (const runtime of fresh) await runtime.abandon();
+      compiled.discard();
+      engine.metrics.configRefused.add();
+      throw new TulleError('TULLE_CONFIG_INVALID', error instanceof Error ? error.message : String(error), { cause: error });
+    }
+    const changed = this.#swap(config, compiled, fresh);
+    compiled.commit();
+    await this.#namesReady(compiled);
+    for (const warning of compiled.warnings) this.log.warn(`configuration ${config.version}: ${warning}`);
+    return { generation: engine.generation, changed, warnings: compiled.warnings };
+  }
+
+  /** Puts the new state in place; synchronous and without anything that can fail. */
+  #swap(config: ProxyConfig, compiled: Compiled, fresh: readonly ListenerRuntime[]): boolean {
+    const { engine } = this;
+    engine.generation++;
+    engine.metrics.configUpdates.add();
+    let changed = fresh.length > 0;
+    const endpointSets = new Map(config.endpoints.map((set) => [set.name, set.endpoints]));
+    for (const { config: cluster, key, tls, kept } of compiled.clusters.values()) {
+      const ref = this.#ref(cluster.name);
+      if (!kept || ref.current === undefined) {
+        const before = ref.current;
+        ref.current = new ClusterRuntime(engine, cluster, tls);
+        this.#clusterKeys.set(cluster.name, key);
+        // Endpoints known from before serve until discovery sends the set anew.
+        before?.close();
+        changed = true;
+      }
+      const endpoints = endpointsOf(cluster.discovery, cluster.name, endpointSets);
+      if (endpoints !== undefined) ref.current.setEndpoints(endpoints);
+    }
+    for (const [name, ref] of this.refs) {
+      if (compiled.clusters.has(name) || ref.current === undefined) continue;
+      ref.current.close();
+      ref.current = undefined;
+      this.#clusterKeys.delete(name);
+      changed = true;
+    }
+    for (const [name, runtime] of [...this.listeners]) {
+      const next = compiled.listeners.get(name);
+      const replacement = fresh.find((other) => other.name === name);
+      if (next !== undefined && replacement === undefined) {
+        if (!sameChains(runtime.compiled, next)) changed = true;
+        runtime.replace(next);
+      } else {
+        changed = true;
+        this.listeners.delete(name);
+        this.#leave(runtime);
+      }
+    }
+    for (const runtime of fresh) {
+      this.listeners.set(runtime.name, runtime);
+      runtime.activate();
+    }
+    this.config = config;
+    return changed;
+  }
+
+  /** A removed listener takes nothing new; its connections end in their own time. */
+  #leave(runtime: ListenerRuntime): void {
+    this.#leaving.add(runtime);
+    void runtime.drain(REMOVED_LISTENER_DRAIN_MS).then(() => runtime.emptied()).then(() => runtime.close()).finally(() => this.#leaving.delete(runtime));
+  }
+
+  async #namesReady(compiled: Compiled): Promise<void> {
+    await Promise.all([...compiled.clusters.keys()].map((name) => this.refs.get(name)?.current?.ready()));
+  }
+
+  #ref(name: string): ClusterRef {
+    let ref = this.refs.get(name);
+    if (ref === undefined) this.refs.set(name, (ref = { name, current: undefined }));
+    return ref;
+  }
+
+  addresses(): Readonly<Record<string, Address>> {
+    return Object.fromEntries([...this.listeners].map(([name, runtime]) => [name, runtime.address]));
+  }
+
+  get stats(): ProxyStats {
+    let connections = 0;
+    for (const runtime of [...this.listeners.values(), ...this.#leaving]) connections += runtime.connections;
+    return {
+      state: this.state, generation: this.engine.generation, streams: this.engine.streams.active, connections,
+      upstreamConnections: this.engine.connections.size,
+    };
+  }
+
+  async drain(options: { readonly windowMs?: number } = {}): Promise<void> {
+    if (this.state === 'stopped') return;
+    this.state = 'draining';
+    const windowMs = options.windowMs ?? 5_000;
+    await Promise.all([...this.listeners.values()].map((runtime) => runtime.drain(windowMs)));
+    await Promise.all(this.telemetry.map((plugin) => this.#finish(plugin, 'flush')));
+  }
+
+  async stop(): Promise<void> {
+    if (this.state === 'stopped') return;
+    this.state = 'stopped';
+    await Promise.all([...this.listeners.values(), ...this.#leaving].map((runtime) => runtime.close()));
+    this.listeners.clear();
+    for (const ref of this.refs.values()) {
+      ref.current?.close();
+      ref.current = undefined;
+    }
+    for (const connection of [...this.engine.connections]) connection.close();
+    await this.#admin?.close();
+    for (const plugin of this.telemetry) await this.#finish(plugin, 'close');
+    for (const stop of this.#stops) stop();
+    this.engine.wheel.close();
+    await this.transport.close();
+  }
+
+  async #finish(plugin: TelemetryPlugin, step: 'flush' | 'close'): Promise<void> {
+    try {
+      await plugin.sink?.[step]?.();
+    } catch (error) {
+      this.log.error(`telemetry plugin ${plugin.name} failed to ${step}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+}
+
+/** Connections of a removed listener hear `Connection: close` ever more often over this time. */
+const REMOVED_LISTENER_DRAIN_MS = 5_000;
+
+function sameAddress(a: CompiledListener, b: CompiledListener): boolean {
+  return JSON.stringify(a.config.address) === JSON.stringify(b.config.address);
+}
+
+function sameChains(a: CompiledListener, b: CompiledListener): boolean {
+  return a.chains.length === b.chains.length && a.filters === b.filters && a.chains.every((chain, index) => chain === b.chains[index]);
+}
+
+function endpointsOf(
+  discovery: ProxyConfig['clusters'][number]['discovery'], name: string, sets: ReadonlyMap<string, readonly Endpoint[]>,
+): readonly Endpoint[] | undefined {
+  if (discovery.kind === 'static') return discovery.endpoints;
+  return discovery.kind === 'eds' ? sets.get(discovery.serviceName ?? name) : undefined;
+}

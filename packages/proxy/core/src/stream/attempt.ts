@@ -1,0 +1,74 @@
+import type { AttemptRecord } from '@tulle/telemetry';
+
+/** Attempts whose records are kept; later ones still count. */
+const MAX_RECORDS = 16;
+
+/** One entry of the record. */
+class Entry implements AttemptRecord {
+  cluster = '';
+  address = '';
+  status = 0;
+  failure = '';
+  durationMs = 0;
+  reused = false;
+}
+
+/** The attempt under way, and what is remembered of those before it. Reused with its stream. */
+export class Attempt {
+  number = 0;
+  address = '';
+  identity: string | undefined = undefined;
+  status = 0;
+  failure = '';
+  unsent = false;
+  repeatable = false;
+  reused = false;
+  startMs = 0;
+  retryDelayMs = 0;
+  /** Between begin and end. */
+  running = false;
+  /** Whether `onStart` of the balancer's endpoint was called. */
+  counted = false;
+  readonly records: Entry[] = [];
+  readonly #spare: Entry[] = [];
+
+  begin(number: number, nowMs: number): void {
+    this.number = number;
+    this.address = '';
+    this.identity = undefined;
+    this.status = 0;
+    this.failure = '';
+    this.unsent = true;
+    this.repeatable = false;
+    this.reused = false;
+    this.startMs = nowMs;
+    this.retryDelayMs = -1;
+    this.running = true;
+    this.counted = false;
+  }
+
+  /** Writes the attempt into the record. */
+  end(cluster: string, nowMs: number): void {
+    this.running = false;
+    if (this.records.length >= MAX_RECORDS) return;
+    const entry = this.#spare.pop() ?? new Entry();
+    entry.cluster = cluster;
+    entry.address = this.address;
+    entry.status = this.status;
+    entry.failure = this.failure;
+    entry.durationMs = nowMs - this.startMs;
+    entry.reused = this.reused;
+    this.records.push(entry);
+  }
+
+  reset(): void {
+    for (let entry = this.records.pop(); entry !== undefined; entry = this.records.pop()) this.#spare.push(entry);
+    this.number = 0;
+    this.identity = undefined;
+    this.running = false;
+    this.counted = false;
+    this.failure = '';
+    this.status = 0;
+    this.address = '';
+  }
+}

@@ -1,0 +1,163 @@
+import type { AttemptRecord, Sink, StreamRecord } from '@tulle/telemetry';
+import type { Engine } from '../engine.ts';
+import type { Stream } from './stream.ts';
+
+const NO_LABELS: Readonly<Record<string, string>> = Object.freeze({});
+const NO_ATTEMPTS: readonly AttemptRecord[] = Object.freeze([]);
+
+const EMPTY_NOTES: Int32Array = new Int32Array(0);
+
+export type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** The one record object, filled anew for each stream and lent to the sinks. */
+export class Recorder {
+  readonly #engine: Engine;
+  readonly #sinks: readonly Sink[];
+  readonly #record: RecordView = new RecordView();
+
+  constructor(engine: Engine, sinks: readonly Sink[]) {
+    this.#engine = engine;
+    this.#sinks = sinks;
+  }
+
+  /** Fills the record from a stream that is over and hands it out. */
+  record(stream: Stream): void {
+    if (this.#sinks.length === 0) return;
+    const { clock } = this.#engine;
+    const nowMs = clock.nowMs();
+    const record = this.#record;
+    const { connection } = stream.downstream;
+    const { attempt, target, route, endpoint } = stream;
+    record.stream = stream;
+    record.requestId = stream.requestId;
+    record.durationMs = nowMs - stream.startMs;
+    record.startEpochMs = clock.epochMs() - record.durationMs;
+    record.firstByteMs = stream.firstByteMs;
+    record.upstreamServiceMs = stream.upstreamServiceMs;
+    record.listener = connection.listener;
+    record.direction = connection.direction;
+    record.kind = 'http';
+    record.protocol = stream.requestHead.minorVersion === 0 ? 'HTTP/1.0' : 'HTTP/1.1';
+    record.method = stream.method;
+    record.path = stream.originalPath;
+    record.query = stream.originalQuery;
+    record.upstreamPath = stream.path === stream.originalPath ? undefined : stream.path;
+    record.authority = stream.authority;
+    record.status = stream.responseStarted || stream.responseEnded ? stream.status : 0;
+    record.grpcStatus = -1;
+    record.code = stream.code;
+    record.flags = stream.flags;
+    record.details = stream.details;
+    record.routeName = route?.name ?? '';
+    record.routePattern = route?.pattern ?? '';
+    record.cluster = target?.cluster ?? '';
+    record.upstreamAddress = attempt.address;
+    record.upstreamLabels = endpoint?.endpoint.labels ?? stream.cluster?.labels ?? NO_LABELS;
+    record.upstreamIdentity = attempt.identity;
+    record.peerIdentity = connection.peerIdentity;
+    record.remoteAddress = connection.remoteAddress;
+    record.remotePort = connection.remotePort;
+    record.localAddress = connection.localAddress;
+    record.localPort = connection.localPort;
+    record.tls = connection.tls;
+    record.serverName = connection.serverName;
+    record.bytesReceived = stream.bytesReceived;
+    record.bytesSent = stream.bytesSent;
+    record.attempts = attempt.records;
+    record.retryRefused = stream.retryRefused;
+    this.#trace(stream);
+    record.notes = stream.notes;
+    record.noteCount = stream.noteCount;
+    record.configGeneration = stream.chain.generation;
+    this.hand(record);
+    record.stream = undefined;
+  }
+
+  /** A record for something that is no HTTP stream; `fill` sets what differs from an empty one. */
+  recordOther(fill: (record: Mutable<StreamRecord>) => void): void {
+    if (this.#sinks.length === 0) return;
+    const record = new RecordView();
+    fill(record);
+    this.hand(record);
+  }
+
+  hand(record: StreamRecord): void {
+    for (let i = 0; i < this.#sinks.length; i++) {
+      const sink = this.#sinks[i] as Sink;
+      try {
+        sink.record(record);
+      } catch (error) {
+        this.#engine.metrics.sinkErrors.add();
+        this.#engine.log.error(`telemetry sink ${sink.name} failed: ${error instanceof Error ? error.message : String(error)}`, { sink: sink.name });
+      }
+    }
+  }
+
+  /** `00-<trace id>-<span id>-<flags>` (W3C Trace Context). */
+  #trace(stream: Stream): void {
+    const record = this.#record;
+    const value = stream.headers.get('traceparent');
+    if (value !== undefined && value.length >= 55 && value.charCodeAt(2) === 45 && value.charCodeAt(35) === 45 && value.charCodeAt(52) === 45) {
+      record.traceId = value.slice(3, 35);
+      record.spanId = value.slice(36, 52);
+    } else {
+      record.traceId = '';
+      record.spanId = '';
+    }
+  }
+}
+
+class RecordView implements Mutable<StreamRecord> {
+  stream: Stream | undefined = undefined;
+  requestId = '';
+  startEpochMs = 0;
+  durationMs = 0;
+  firstByteMs = -1;
+  upstreamServiceMs = -1;
+  listener = '';
+  direction: StreamRecord['direction'] = 'unspecified';
+  kind: StreamRecord['kind'] = 'http';
+  protocol: StreamRecord['protocol'] = 'HTTP/1.1';
+  method = '';
+  path = '';
+  query: string | undefined = undefined;
+  upstreamPath: string | undefined = undefined;
+  authority = '';
+  status = 0;
+  grpcStatus = -1;
+  code = '';
+  flags: readonly string[] = [];
+  details = '';
+  routeName = '';
+  routePattern = '';
+  cluster = '';
+  upstreamAddress = '';
+  upstreamLabels: Readonly<Record<string, string>> = NO_LABELS;
+  upstreamIdentity: string | undefined = undefined;
+  peerIdentity: string | undefined = undefined;
+  remoteAddress = '';
+  remotePort = 0;
+  localAddress = '';
+  localPort = 0;
+  tls = false;
+  serverName: string | undefined = undefined;
+  bytesReceived = 0;
+  bytesSent = 0;
+  attempts: readonly AttemptRecord[] = NO_ATTEMPTS;
+  retryRefused = '';
+  traceId = '';
+  spanId = '';
+  notes: Int32Array = EMPTY_NOTES;
+  noteCount = 0;
+  configGeneration = 0;
+
+  requestHeader(name: string): string | undefined {
+    return this.stream?.headers.get(name);
+  }
+
+  responseHeader(name: string): string | undefined {
+    const { stream } = this;
+    return stream === undefined || stream.status === 0 ? undefined : stream.responseFields.get(name);
+  }
+}
+

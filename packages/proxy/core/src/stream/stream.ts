@@ -1,0 +1,268 @@
+import { FieldTable } from '@tulle/fields';
+import type { ResponseFlag, Slot } from '@tulle/filter';
+import { BODY_NONE, RequestHead, ResponseHead, type BodyKind } from '@tulle/http1';
+import type { WheelTimer } from '@tulle/time';
+import { EMPTY_TABLE, type FilterInstance, type PhaseTable } from '../chain/tables.ts';
+import type { CompiledRoute, ForwardTarget, HttpChain } from '../compile/compiled.ts';
+import type { Engine } from '../engine.ts';
+import type { Downstream, UpstreamStream } from '../sides.ts';
+import type { ClusterRuntime } from '../upstream/cluster.ts';
+import type { UpstreamEndpoint } from '../upstream/cluster.ts';
+import type { BodyPipe } from '../chain/body.ts';
+import { Attempt } from './attempt.ts';
+import { ReplayBuffer } from '../attempts/replay.ts';
+import { onIdleTimeout, onPerTryTimeout, onRequestTimeout, onRetryDelay } from './timeouts.ts';
+import type { StreamView } from './views.ts';
+
+/** Triples of decision notes a stream keeps; later ones are dropped and `notesDropped` counts them. */
+export const MAX_NOTES = 64;
+
+/** Where a stream stands in its walk; only grows, except that an attempt may be repeated. */
+export const AT_REQUEST = 0;
+/** The upstream is being asked. */
+export const AT_ATTEMPTS = 1;
+/** Response hooks run or the response is under way. */
+export const AT_RESPONSE = 2;
+/** Everything was said; the request may still be drained. */
+export const AT_END = 3;
+
+/**
+ * One HTTP request with its response while it is walked through the chain: pooled (decision D2), plain fields, no
+ * logic but being reset. Filters see it through `views.ts` only.
+ */
+export class Stream {
+  readonly engine: Engine;
+  /** Grows each time that the object is used again: a continuation of an earlier use compares and gives up. */
+  generation = 0;
+  /** Between begin and complete. */
+  live = false;
+  phase: typeof AT_REQUEST | typeof AT_ATTEMPTS | typeof AT_RESPONSE | typeof AT_END = AT_REQUEST;
+  /** Hook promises under way; the object is not pooled again while one is. */
+  pendingHooks = 0;
+
+  // — where it came from, and what is in force —
+  downstream!: Downstream;
+  chain!: HttpChain;
+  table: PhaseTable = EMPTY_TABLE;
+  route: CompiledRoute | undefined = undefined;
+  target: ForwardTarget | undefined = undefined;
+  /** Slot of the hook that runs or ran last in the request head phase; `rematch` goes on after it. */
+  slot = -1;
+  rematched = false;
+  /** Filters that ran and are not in force any more after a rematch; they complete too. */
+  readonly retired: { filter: FilterInstance; config: unknown }[] = [];
+  readonly states: unknown[] = [];
+  view: StreamView | undefined = undefined;
+  readonly slots: Map<string, unknown> = new Map<string, unknown>();
+
+  // — request (also what route matching reads) —
+  readonly requestHead: RequestHead = new RequestHead();
+  method = '';
+  path = '';
+  query: string | undefined = undefined;
+  authority = '';
+  readonly headers: FieldTable;
+  requestTrailers: FieldTable | undefined = undefined;
+  requestId = '';
+  originalPath = '';
+  originalQuery: string | undefined = undefined;
+  requestBodyKind: BodyKind = BODY_NONE;
+  requestLength = -1;
+  /** The caller sent the end of its request. */
+  requestReceived = false;
+  /** Request body passed all data hooks up to the end. */
+  requestEnded = false;
+  /** What still comes of the request is thrown away. */
+  discardRequest = false;
+  /** Expect: 100-continue, and nobody has said 100 or anything final. */
+  expectsContinue = false;
+  requestPipe: BodyPipe | undefined = undefined;
+  /** Upgrade protocols asked for, when the route lets them pass. */
+  upgrade: string | undefined = undefined;
+  isConnect = false;
+
+  // — attempts —
+  readonly attempt: Attempt = new Attempt();
+  attemptCount = 0;
+  readonly tried: UpstreamEndpoint[] = [];
+  cluster: ClusterRuntime | undefined = undefined;
+  endpoint: UpstreamEndpoint | undefined = undefined;
+  upstream: UpstreamStream | undefined = undefined;
+  /** Linked list of a pool's waiters. */
+  waiting = false;
+  readonly replay: ReplayBuffer;
+  /** The end of the request went to the current attempt. */
+  attemptRequestEnded = false;
+  retryRefused = '';
+  staleReplays = 0;
+  /** Whether the cluster counts this stream as an active request. */
+  admitted = false;
+  /** Request fields before attempt filters touched them; made only where there are such filters. */
+  savedFields: FieldTable | undefined = undefined;
+  /** Response trailers, copied from the decoder that goes on to other streams. */
+  savedTrailers: FieldTable | undefined = undefined;
+
+  // — response —
+  readonly responseHead: ResponseHead = new ResponseHead();
+  readonly localFields: FieldTable = new FieldTable();
+  /** Fields of the response under way: the endpoint's or the local reply's. */
+  responseFields: FieldTable;
+  responseTrailers: FieldTable | undefined = undefined;
+  /** 0 until there is a response. */
+  status = 0;
+  reason = '';
+  responseLocal = false;
+  responseBodyKind: BodyKind = BODY_NONE;
+  responseLength = -1;
+  /** The head went to the caller: nothing can be answered otherwise any more. */
+  responseStarted = false;
+  responseEnded = false;
+  /** Head hooks of the response are done; body may pass. */
+  responseHeadDone = false;
+  /** The head is held until buffered body hooks are done. */
+  responseHeadHeld = false;
+  responsePipe: BodyPipe | undefined = undefined;
+  replyBody: Buffer | undefined = undefined;
+  /** `reply()` was called and is not carried out yet. */
+  replyPending = false;
+
+  // — result —
+  code = '';
+  details = '';
+  readonly flags: ResponseFlag[] = [];
+  readonly notes: Int32Array = new Int32Array(MAX_NOTES * 3);
+  noteCount = 0;
+  notesDropped = 0;
+  startMs = 0;
+  startEpochMs = 0;
+  firstByteMs = -1;
+  upstreamServiceMs = -1;
+  bytesReceived = 0;
+  bytesSent = 0;
+
+  // — timers: made once with the object —
+  readonly requestTimer: WheelTimer;
+  readonly perTryTimer: WheelTimer;
+  readonly idleTimer: WheelTimer;
+  readonly retryTimer: WheelTimer;
+  idleTimeoutMs = 0;
+  /** When a byte moved last; the idle timer looks at it when it fires, so that moving bytes arms nothing. */
+  movedMs = 0;
+
+  constructor(engine: Engine) {
+    this.engine = engine;
+    this.headers = this.requestHead.fields;
+    this.responseFields = this.localFields;
+    this.replay = new ReplayBuffer(engine.replayAccount);
+    this.requestTimer = engine.wheel.timer(onRequestTimeout, this);
+    this.perTryTimer = engine.wheel.timer(onPerTryTimeout, this);
+    this.idleTimer = engine.wheel.timer(onIdleTimeout, this);
+    this.retryTimer = engine.wheel.timer(onRetryDelay, this);
+  }
+
+  /** Takes the object into use. */
+  begin(downstream: Downstream, chain: HttpChain, nowMs: number): void {
+    this.generation++;
+    this.live = true;
+    this.downstream = downstream;
+    this.chain = chain;
+    this.startMs = nowMs;
+    this.movedMs = nowMs;
+    this.engine.streams.active++;
+    chain.retain();
+  }
+
+  /** Puts every field back. The order of what must happen at the end is `chain/complete.ts`. */
+  reset(): void {
+    this.live = false;
+    this.phase = AT_REQUEST;
+    this.table = EMPTY_TABLE;
+    this.route = undefined;
+    this.target = undefined;
+    this.slot = -1;
+    this.rematched = false;
+    if (this.retired.length > 0) this.retired.length = 0;
+    if (this.slots.size > 0) this.slots.clear();
+    this.view = undefined;
+    this.method = '';
+    this.path = '';
+    this.query = undefined;
+    this.authority = '';
+    this.requestTrailers = undefined;
+    this.requestId = '';
+    this.originalPath = '';
+    this.originalQuery = undefined;
+    this.requestBodyKind = BODY_NONE;
+    this.requestLength = -1;
+    this.requestReceived = false;
+    this.requestEnded = false;
+    this.discardRequest = false;
+    this.expectsContinue = false;
+    this.requestPipe = undefined;
+    this.upgrade = undefined;
+    this.isConnect = false;
+    this.attempt.reset();
+    this.attemptCount = 0;
+    if (this.tried.length > 0) this.tried.length = 0;
+    this.cluster = undefined;
+    this.endpoint = undefined;
+    this.upstream = undefined;
+    this.waiting = false;
+    this.replay.reset();
+    this.attemptRequestEnded = false;
+    this.retryRefused = '';
+    this.staleReplays = 0;
+    this.admitted = false;
+    this.localFields.reset();
+    this.responseFields = this.localFields;
+    this.responseTrailers = undefined;
+    this.status = 0;
+    this.reason = '';
+    this.responseLocal = false;
+    this.responseBodyKind = BODY_NONE;
+    this.responseLength = -1;
+    this.responseStarted = false;
+    this.responseEnded = false;
+    this.responseHeadDone = false;
+    this.responseHeadHeld = false;
+    this.responsePipe = undefined;
+    this.replyBody = undefined;
+    this.replyPending = false;
+    this.code = '';
+    this.details = '';
+    if (this.flags.length > 0) this.flags.length = 0;
+    this.noteCount = 0;
+    this.notesDropped = 0;
+    this.firstByteMs = -1;
+    this.upstreamServiceMs = -1;
+    this.bytesReceived = 0;
+    this.bytesSent = 0;
+    this.requestTimer.cancel();
+    this.perTryTimer.cancel();
+    this.idleTimer.cancel();
+    this.retryTimer.cancel();
+    this.idleTimeoutMs = 0;
+  }
+
+  /** Writes a decision note (D10). */
+  note(site: number, reason: number, operand: number): void {
+    if (this.noteCount >= MAX_NOTES) {
+      this.notesDropped++;
+      return;
+    }
+    const at = this.noteCount++ * 3;
+    this.notes[at] = site;
+    this.notes[at + 1] = reason;
+    this.notes[at + 2] = operand;
+  }
+
+  /** Adds a response flag, once. */
+  flag(flag: ResponseFlag): void {
+    if (flag !== '-' && !this.flags.includes(flag)) this.flags.push(flag);
+  }
+
+  /** The slot value of a filter, for the view. */
+  getSlot<T>(slot: Slot<T>): T | undefined {
+    return this.slots.get(slot.name) as T | undefined;
+  }
+}

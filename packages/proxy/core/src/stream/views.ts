@@ -1,0 +1,346 @@
+import type { FieldTable } from '@tulle/fields';
+import {
+  TulleError, type AttemptInfo, type ConnectionInfo, type Headers, type HttpStream, type MutableHeaders, type RequestHead, type ResponseHead,
+  type RouteInfo, type Slot, type STOP,
+} from '@tulle/filter';
+import { emitBytes, type BodyPipe } from '../chain/body.ts';
+import { rematch } from '../chain/route.ts';
+import { recordReply } from '../chain/reply.ts';
+import { setAuthority, setMethod, setPath, setQuery } from './request-edits.ts';
+import { AT_ATTEMPTS, AT_RESPONSE, type Stream } from './stream.ts';
+
+/**
+ * What filters see of a stream. A view is made once a stream, for the first filter that needs it, and loses its stream
+ * when that completes: so a reference that somebody kept throws for ever and never shows another caller's request
+ * (decision D2). Parts (`request`, `headers`, …) are made when they are first read.
+ */
+export class StreamView implements HttpStream {
+  #stream: Stream | undefined;
+  #request: RequestView | undefined;
+  #response: ResponseView | undefined;
+  #attempt: AttemptView | undefined;
+  readonly #pipe: BodyPipe | undefined;
+
+  /** @param pipe the data hooks that this view is lent to: where `emit` goes */
+  constructor(stream: Stream, pipe: BodyPipe | undefined) {
+    this.#stream = stream;
+    this.#pipe = pipe;
+  }
+
+  /** The stream is over. */
+  revoke(): void {
+    this.#stream = undefined;
+    this.#request?.revoke();
+    this.#response?.revoke();
+    this.#attempt?.revoke();
+  }
+
+  get connection(): ConnectionInfo {
+    return (this.#stream ?? over()).downstream.connection;
+  }
+
+  get request(): RequestHead {
+    return (this.#request ??= new RequestView(this.#stream ?? over()));
+  }
+
+  get response(): ResponseHead {
+    const stream = this.#stream ?? over();
+    if (stream.status === 0) throw new TulleError('TULLE_INTERNAL', 'stream.response was read before there is a response; it exists from responseHeaders (or attemptEnd of an answered attempt) on.');
+    return (this.#response ??= new ResponseView(stream));
+  }
+
+  get route(): RouteInfo | undefined {
+    const stream = this.#stream ?? over();
+    return stream.target ?? stream.route;
+  }
+
+  get attempt(): AttemptInfo {
+    const stream = this.#stream ?? over();
+    if (stream.attemptCount === 0 && stream.phase < AT_RESPONSE) {
+      throw new TulleError('TULLE_INTERNAL', 'stream.attempt was read before the first attempt; it exists in filters of scope attempt and in complete.');
+    }
+    return (this.#attempt ??= new AttemptView(stream));
+  }
+
+  get requestId(): string {
+    return (this.#stream ?? over()).requestId;
+  }
+
+  reply(status: number, code: string, body?: string | Uint8Array, headers?: readonly string[], details?: string): typeof STOP {
+    return recordReply(this.#stream ?? over(), status, code, body, headers, details);
+  }
+
+  rematch(): void {
+    const stream = this.#stream ?? over();
+    if (stream.phase >= AT_ATTEMPTS) throw new TulleError('TULLE_INTERNAL', 'stream.rematch() came after the upstream was asked; call it from requestHeaders.');
+    rematch(stream);
+  }
+
+  emit(bytes: Uint8Array): void {
+    if (this.#stream === undefined) over();
+    emitBytes(this.#pipe, bytes);
+  }
+
+  note(code: number, value: number): void {
+    const stream = this.#stream ?? over();
+    stream.note(stream.slot, code, value);
+  }
+
+  get<T>(slot: Slot<T>): T | undefined {
+    return (this.#stream ?? over()).getSlot(slot);
+  }
+
+  set<T>(slot: Slot<T>, value: T): void {
+    (this.#stream ?? over()).slots.set(slot.name, value);
+  }
+}
+
+class RequestView implements RequestHead {
+  #stream: Stream | undefined;
+  #headers: HeadersView | undefined;
+  #trailers: HeadersView | undefined;
+
+  constructor(stream: Stream) {
+    this.#stream = stream;
+  }
+
+  revoke(): void {
+    this.#stream = undefined;
+    this.#headers?.revoke();
+    this.#trailers?.revoke();
+  }
+
+  get method(): string {
+    return (this.#stream ?? over()).method;
+  }
+
+  set method(value: string) {
+    setMethod(this.#stream ?? over(), value);
+  }
+
+  get path(): string {
+    return (this.#stream ?? over()).path;
+  }
+
+  set path(value: string) {
+    setPath(this.#stream ?? over(), value);
+  }
+
+  get query(): string | undefined {
+    return (this.#stream ?? over()).query;
+  }
+
+  set query(value: string | undefined) {
+    setQuery(this.#stream ?? over(), value);
+  }
+
+  get authority(): string {
+    return (this.#stream ?? over()).authority;
+  }
+
+  set authority(value: string) {
+    setAuthority(this.#stream ?? over(), value);
+  }
+
+  get scheme(): 'http' | 'https' {
+    return (this.#stream ?? over()).downstream.connection.tls ? 'https' : 'http';
+  }
+
+  get protocol(): 'HTTP/1.0' | 'HTTP/1.1' | 'HTTP/2' {
+    return (this.#stream ?? over()).requestHead.minorVersion === 0 ? 'HTTP/1.0' : 'HTTP/1.1';
+  }
+
+  get headers(): MutableHeaders {
+    return (this.#headers ??= new HeadersView((this.#stream ?? over()).headers));
+  }
+
+  get trailers(): Headers {
+    const stream = this.#stream ?? over();
+    const table = stream.requestTrailers;
+    if (table === undefined) return NO_HEADERS;
+    return (this.#trailers ??= new HeadersView(table));
+  }
+}
+
+class ResponseView implements ResponseHead {
+  #stream: Stream | undefined;
+  #headers: HeadersView | undefined;
+  #trailers: HeadersView | undefined;
+  #table: FieldTable | undefined;
+
+  constructor(stream: Stream) {
+    this.#stream = stream;
+  }
+
+  revoke(): void {
+    this.#stream = undefined;
+    this.#headers?.revoke();
+    this.#trailers?.revoke();
+  }
+
+  get status(): number {
+    return (this.#stream ?? over()).status;
+  }
+
+  set status(value: number) {
+    const stream = this.#stream ?? over();
+    if (!Number.isInteger(value) || value < 200 || value > 599) {
+      throw new TulleError('TULLE_HEADER_INVALID', `response.status = ${String(value)}: give an integer from 200 to 599.`);
+    }
+    stream.status = value;
+    stream.reason = '';
+  }
+
+  get headers(): MutableHeaders {
+    const table = (this.#stream ?? over()).responseFields;
+    // A local reply after an endpoint's response has a table of its own.
+    if (this.#table !== table) {
+      this.#headers?.revoke();
+      this.#headers = undefined;
+      this.#table = table;
+    }
+    return (this.#headers ??= new HeadersView(table));
+  }
+
+  get trailers(): Headers {
+    const table = (this.#stream ?? over()).responseTrailers;
+    if (table === undefined) return NO_HEADERS;
+    return (this.#trailers ??= new HeadersView(table));
+  }
+
+  get origin(): 'upstream' | 'local' {
+    return (this.#stream ?? over()).responseLocal ? 'local' : 'upstream';
+  }
+}
+
+class AttemptView implements AttemptInfo {
+  #stream: Stream | undefined;
+
+  constructor(stream: Stream) {
+    this.#stream = stream;
+  }
+
+  revoke(): void {
+    this.#stream = undefined;
+  }
+
+  get number(): number {
+    return (this.#stream ?? over()).attempt.number;
+  }
+
+  get endpoint(): string {
+    return (this.#stream ?? over()).attempt.address;
+  }
+
+  get endpointIdentity(): string | undefined {
+    return (this.#stream ?? over()).attempt.identity;
+  }
+
+  get status(): number {
+    return (this.#stream ?? over()).attempt.status;
+  }
+
+  get failure(): string | undefined {
+    const { failure } = (this.#stream ?? over()).attempt;
+    return failure === '' ? undefined : failure;
+  }
+
+  get unsent(): boolean {
+    return (this.#stream ?? over()).attempt.unsent;
+  }
+
+  get repeatable(): boolean {
+    return (this.#stream ?? over()).attempt.repeatable;
+  }
+
+  get elapsedMs(): number {
+    const stream = this.#stream ?? over();
+    return stream.engine.clock.nowMs() - stream.attempt.startMs;
+  }
+
+  get retryDelayMs(): number {
+    return (this.#stream ?? over()).attempt.retryDelayMs;
+  }
+
+  set retryDelayMs(value: number) {
+    const stream = this.#stream ?? over();
+    if (!(value >= 0)) throw new TulleError('TULLE_INTERNAL', `attempt.retryDelayMs = ${String(value)}: give milliseconds >= 0.`);
+    stream.attempt.retryDelayMs = value;
+  }
+}
+
+class HeadersView implements MutableHeaders {
+  #table: FieldTable | undefined;
+
+  constructor(table: FieldTable) {
+    this.#table = table;
+  }
+
+  revoke(): void {
+    this.#table = undefined;
+  }
+
+  get length(): number {
+    return (this.#table ?? over()).length;
+  }
+
+  name(index: number): string {
+    return (this.#table ?? over()).name(index);
+  }
+
+  rawName(index: number): string {
+    return (this.#table ?? over()).rawName(index);
+  }
+
+  value(index: number): string {
+    return (this.#table ?? over()).value(index);
+  }
+
+  get(name: string): string | undefined {
+    return (this.#table ?? over()).get(name);
+  }
+
+  getAll(name: string): string[] {
+    return (this.#table ?? over()).getAll(name);
+  }
+
+  has(name: string): boolean {
+    return (this.#table ?? over()).has(name);
+  }
+
+  forEach(fn: (name: string, value: string) => void): void {
+    (this.#table ?? over()).forEach(fn);
+  }
+
+  set(name: string, value: string): void {
+    (this.#table ?? over()).set(name, value);
+  }
+
+  append(name: string, value: string): void {
+    (this.#table ?? over()).append(name, value);
+  }
+
+  remove(name: string): number {
+    return (this.#table ?? over()).remove(name);
+  }
+}
+
+const NO_HEADERS: Headers = Object.freeze({
+  length: 0,
+  name: outside,
+  rawName: outside,
+  value: outside,
+  get: () => undefined,
+  getAll: () => [],
+  has: () => false,
+  forEach: () => {},
+});
+
+function outside(index: number): never {
+  throw new RangeError(`Field line ${index} does not exist: the table has 0.`);
+}
+
+function over(): never {
+  throw new TulleError('TULLE_INTERNAL',
+    'A filter touched a stream that is over. Streams are borrowed: keep nothing of them after complete, and copy what you need.');
+}

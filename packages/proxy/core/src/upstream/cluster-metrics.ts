@@ -1,0 +1,100 @@
+import type { Counter, Histogram, Meter } from '@tulle/telemetry';
+
+/** Counters of one cluster; names as Envoy's operators know them, `envoy_` replaced by `tulle_`. */
+export class ClusterMetrics {
+  readonly #meter: Meter;
+  readonly #labels: { readonly cluster: string };
+  readonly #stops: (() => void)[] = [];
+  readonly #requests: Counter;
+  readonly #classes: readonly Counter[];
+  readonly #time: Histogram;
+  readonly #retryRefusals: Map<string, Counter> = new Map<string, Counter>();
+  readonly #protocolErrors: Map<string, Counter> = new Map<string, Counter>();
+  readonly #tlsRefusals: Map<string, Counter> = new Map<string, Counter>();
+  readonly noEndpoint: Counter;
+  readonly timeouts: Counter;
+  readonly perTryTimeouts: Counter;
+  readonly retries: Counter;
+  readonly staleReplays: Counter;
+  readonly requestOverflow: Counter;
+  readonly pendingOverflow: Counter;
+  readonly connectionOverflow: Counter;
+  readonly connections: Counter;
+  readonly connectFailures: Counter;
+  readonly connectTimeouts: Counter;
+  readonly idleRetired: Counter;
+  readonly resets: Counter;
+  readonly drainOverflow: Counter;
+  readonly ejections: Counter;
+  readonly ejectionsRefused: Counter;
+
+  constructor(meter: Meter, cluster: string) {
+    this.#meter = meter;
+    const labels = (this.#labels = { cluster });
+    const counter = (what: string, help: string): Counter => meter.counter(`tulle_cluster_${what}_total`, { help, labels });
+    this.#requests = counter('upstream_rq', 'Attempts answered by an endpoint');
+    this.#classes = ['1', '2', '3', '4', '5'].map((digit) =>
+      meter.counter('tulle_cluster_upstream_rq_xx_total', { help: 'Attempts answered, by class of status', labels: { cluster, response_code_class: digit } }));
+    this.#time = meter.histogram('tulle_cluster_upstream_rq_time_seconds', { help: 'Time from the start of an attempt to its response head', labels });
+    this.noEndpoint = counter('upstream_cx_none_healthy', 'Attempts for which no endpoint could be chosen');
+    this.timeouts = counter('upstream_rq_timeout', 'Requests that hit the request timeout');
+    this.perTryTimeouts = counter('upstream_rq_per_try_timeout', 'Attempts that hit the per-try timeout');
+    this.retries = counter('upstream_rq_retry', 'Retries that a policy asked for and that were made');
+    this.staleReplays = counter('upstream_rq_stale_replay', 'Requests sent again because a kept-alive connection had gone');
+    this.requestOverflow = counter('upstream_rq_active_overflow', 'Requests refused by maxRequests');
+    this.pendingOverflow = counter('upstream_rq_pending_overflow', 'Requests refused by maxPendingRequests');
+    this.connectionOverflow = counter('upstream_cx_overflow', 'Times that maxConnections kept a connection from being opened');
+    this.connections = counter('upstream_cx', 'Connections opened');
+    this.connectFailures = counter('upstream_cx_connect_fail', 'Connections that could not be opened');
+    this.connectTimeouts = counter('upstream_cx_connect_timeout', 'Connections that were not there within connectTimeoutMs');
+    this.idleRetired = counter('upstream_cx_idle_retired', 'Connections retired for being idle, before the peer would');
+    this.resets = counter('upstream_rq_rx_reset', 'Attempts whose connection ended before their response did');
+    this.drainOverflow = counter('upstream_cx_drain_overflow', 'Connections closed since an unwanted response was longer than it was worth reading');
+    this.ejections = counter('outlier_detection_ejections_enforced', 'Endpoints ejected');
+    this.ejectionsRefused = counter('outlier_detection_ejections_overflow', 'Ejections refused by maxEjectionPercent');
+  }
+
+  /** An attempt got its response head. */
+  answered(status: number, latencyMs: number): void {
+    this.#requests.add();
+    this.#classes[((status / 100) | 0) - 1]?.add();
+    this.#time.observe(latencyMs / 1000);
+  }
+
+  /** Numbers that the engine has anyway, read on scrape. */
+  observe(what: string, help: string, read: () => number): void {
+    this.#stops.push(this.#meter.observed(`tulle_cluster_${what}`, { help, labels: this.#labels }, read));
+  }
+
+  retryRefused(reason: string): void {
+    this.#labelled(this.#retryRefusals, 'upstream_rq_retry_refused', 'Retries that a policy asked for and the loop refused', 'reason', reason);
+  }
+
+  protocolError(rule: string): void {
+    this.#labelled(this.#protocolErrors, 'upstream_cx_protocol_error', 'Responses that broke a rule of HTTP', 'rule', rule);
+  }
+
+  tlsRefused(reason: string): void {
+    let counter = this.#tlsRefusals.get(reason);
+    if (counter === undefined) {
+      counter = this.#meter.counter('tulle_tls_refused_total', { help: 'TLS peers that were refused', labels: { side: 'upstream', reason } });
+      this.#tlsRefusals.set(reason, counter);
+    }
+    counter.add();
+  }
+
+  /** Label values come from closed sets of this code base. */
+  #labelled(table: Map<string, Counter>, what: string, help: string, label: string, value: string): void {
+    let counter = table.get(value);
+    if (counter === undefined) {
+      counter = this.#meter.counter(`tulle_cluster_${what}_total`, { help, labels: { ...this.#labels, [label]: value } });
+      table.set(value, counter);
+    }
+    counter.add();
+  }
+
+  close(): void {
+    for (const stop of this.#stops) stop();
+    this.#stops.length = 0;
+  }
+}

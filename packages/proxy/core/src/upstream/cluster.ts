@@ -1,0 +1,140 @@
+import { createBalancer, type Balancer, type EndpointState } from '@tulle/balance';
+import { isUnixAddress, type Cluster, type Endpoint } from '@tulle/model';
+import { RetryBudget } from '@tulle/time';
+import type { Engine } from '../engine.ts';
+import type { ClientTls } from '../ports.ts';
+import { ClusterMetrics } from './cluster-metrics.ts';
+import { EndpointPool } from './endpoint-pool.ts';
+import { NameResolution } from './name-resolution.ts';
+
+/** An endpoint with its pool, as the balancer hands it out. */
+export type UpstreamEndpoint = EndpointState<EndpointPool>;
+
+/**
+ * A cluster's name with whatever stands behind it now. Routes keep the reference, so a replaced cluster is seen by
+ * chains that did not change.
+ */
+export interface ClusterRef {
+  readonly name: string;
+  current: ClusterRuntime | undefined;
+}
+
+const DEFAULT_LIMIT = 1024;
+
+/** A cluster at work: its endpoints, pools, limits and retry budget. Lives as long as its configuration means the same. */
+export class ClusterRuntime {
+  readonly engine: Engine;
+  readonly name: string;
+  readonly metrics: ClusterMetrics;
+  readonly balancer: Balancer<EndpointPool>;
+  readonly budget: RetryBudget;
+  readonly tls: ClientTls | undefined;
+  readonly config: Cluster;
+  readonly maxConnections: number;
+  readonly maxPending: number;
+  readonly maxRequests: number;
+  readonly connectTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+  readonly maxIdlePerEndpoint: number;
+  readonly maxRequestsPerConnection: number;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Open or connecting. */
+  connections = 0;
+  /** Streams that wait for a connection. */
+  pending = 0;
+  /** Streams under way. */
+  requests = 0;
+  closed = false;
+  readonly #names: NameResolution | undefined;
+
+  constructor(engine: Engine, config: Cluster, tls: ClientTls | undefined) {
+    this.engine = engine;
+    this.config = config;
+    this.name = config.name;
+    this.tls = tls;
+    const { limits, pool } = config;
+    this.maxConnections = limits?.maxConnections ?? DEFAULT_LIMIT;
+    this.maxPending = limits?.maxPendingRequests ?? DEFAULT_LIMIT;
+    this.maxRequests = limits?.maxRequests ?? DEFAULT_LIMIT;
+    this.connectTimeoutMs = config.connectTimeoutMs ?? 5_000;
+    this.idleTimeoutMs = pool?.idleTimeoutMs ?? 4_000;
+    this.maxIdlePerEndpoint = pool?.maxIdlePerEndpoint ?? 64;
+    this.maxRequestsPerConnection = pool?.maxRequestsPerConnection ?? 0;
+    this.labels = Object.freeze({ ...config.labels });
+    const metrics = (this.metrics = new ClusterMetrics(engine.meter, config.name));
+    const nowMs = engine.clock.nowMs();
+    this.budget = new RetryBudget(limits?.retryBudget ?? {}, nowMs);
+    this.balancer = createBalancer<EndpointPool>({
+      ...(config.balance === undefined ? {} : { policy: config.balance }),
+      ...(config.outlier === undefined ? {} : { outlier: config.outlier }),
+      random: engine.random,
+      attach: (endpoint, address) => new EndpointPool(this, endpoint, address),
+      detach: (state) => state.data.retire(),
+      onEjection: ({ state, ejected, reason, durationMs }) => {
+        if (ejected) {
+          metrics.ejections.add();
+          engine.log.warn(`endpoint ${state.address} of cluster ${this.name} ejected for ${Math.round(durationMs)} ms: ${reason}`, { cluster: this.name, endpoint: state.address, reason });
+        } else engine.log.info(`endpoint ${state.address} of cluster ${this.name} is back`, { cluster: this.name, endpoint: state.address });
+      },
+      onEjectionRefused: () => metrics.ejectionsRefused.add(),
+    });
+    metrics.observe('upstream_cx_active', 'Open connections', () => this.connections);
+    metrics.observe('upstream_rq_active', 'Requests under way', () => this.requests);
+    metrics.observe('upstream_rq_pending_active', 'Requests waiting for a connection', () => this.pending);
+    metrics.observe('membership_total', 'Endpoints', () => this.balancer.endpoints.length);
+    metrics.observe('membership_healthy', 'Endpoints that may be picked', () => this.balancer.usable);
+    metrics.observe('outlier_detection_ejections_active', 'Endpoints ejected now', () => this.balancer.ejected);
+    if (config.discovery.kind === 'static') this.setEndpoints(config.discovery.endpoints);
+    else if (config.discovery.kind === 'dns') this.#names = new NameResolution(this, config.discovery);
+  }
+
+  /** Takes a new set of endpoints; those that stay keep their connections. */
+  setEndpoints(endpoints: readonly Endpoint[]): void {
+    this.balancer.update(endpoints, this.engine.clock.nowMs());
+    for (const state of this.balancer.endpoints) state.data.configure(state.endpoint);
+  }
+
+  /** Resolves when names were looked up once, so that a start does not begin with 503. */
+  ready(): Promise<void> {
+    return this.#names === undefined ? Promise.resolve() : this.#names.ready;
+  }
+
+  /** A stream begins; false past `maxRequests`. */
+  enter(): boolean {
+    if (this.requests >= this.maxRequests) {
+      this.metrics.requestOverflow.add();
+      return false;
+    }
+    this.requests++;
+    return true;
+  }
+
+  leave(): void {
+    this.requests--;
+    if (this.closed && this.requests === 0) this.#finish();
+  }
+
+  /** Not configured any more (or replaced): idle connections close, busy ones end with their stream. */
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.#names?.close();
+    for (const state of this.balancer.endpoints) state.data.retire();
+    if (this.requests === 0) this.#finish();
+  }
+
+  #finish(): void {
+    this.metrics.close();
+    this.tls?.close();
+  }
+}
+
+/** Whether TLS of the cluster is used for this endpoint (model `Endpoint.mode`). */
+export function usesTls(cluster: ClusterRuntime, endpoint: Endpoint): boolean {
+  return cluster.tls !== undefined && endpoint.mode !== 'none';
+}
+
+/** Whether an endpoint's address has to be resolved. */
+export function isName(endpoint: Endpoint): boolean {
+  return !isUnixAddress(endpoint.address) && !/^[\d.]+$|:/.test(endpoint.address.host);
+}

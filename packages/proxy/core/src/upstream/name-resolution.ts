@@ -1,0 +1,61 @@
+import { isUnixAddress, type ClusterDiscovery, type Endpoint } from '@tulle/model';
+import type { ClusterRuntime } from './cluster.ts';
+
+type DnsDiscovery = Extract<ClusterDiscovery, { kind: 'dns' }>;
+
+/** Addresses taken of one name; more are left out and logged. */
+const MAX_ADDRESSES = 256;
+
+/**
+ * Resolves the names of a `dns` cluster again and again. A failing or empty answer changes nothing: endpoints that
+ * worked are never replaced by none.
+ */
+export class NameResolution {
+  readonly #cluster: ClusterRuntime;
+  readonly #discovery: DnsDiscovery;
+  readonly #known: Map<string, readonly string[]> = new Map<string, readonly string[]>();
+  readonly #refreshMs: number;
+  #cancel: (() => void) | undefined;
+  #closed = false;
+  /** Settles after the first round, whatever came of it. */
+  readonly ready: Promise<void>;
+
+  constructor(cluster: ClusterRuntime, discovery: DnsDiscovery) {
+    this.#cluster = cluster;
+    this.#discovery = discovery;
+    this.#refreshMs = discovery.refreshMs ?? 5_000;
+    this.ready = this.#round();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#cancel?.();
+  }
+
+  async #round(): Promise<void> {
+    const { engine } = this.#cluster;
+    const hosts = new Set(this.#discovery.endpoints.flatMap((endpoint) => (isUnixAddress(endpoint.address) ? [] : [endpoint.address.host])));
+    await Promise.all([...hosts].map(async (host) => {
+      try {
+        const addresses = await engine.transport.resolve(host);
+        if (addresses.length > 0) this.#known.set(host, addresses.slice(0, MAX_ADDRESSES));
+      } catch (error) {
+        engine.metrics.dnsFailures.add();
+        engine.log.warn(`cluster ${this.#cluster.name}: ${host} could not be resolved; ${this.#known.has(host) ? 'its last addresses stay in use' : 'it has no address yet'}: ${error instanceof Error ? error.message : String(error)}`,
+          { cluster: this.#cluster.name, host });
+      }
+    }));
+    if (this.#closed) return;
+    const endpoints = this.#discovery.endpoints.flatMap((endpoint) => this.#expand(endpoint));
+    if (endpoints.length > 0) this.#cluster.setEndpoints(endpoints);
+    this.#cancel = engine.clock.setTimer(this.#refreshMs, () => void this.#round());
+  }
+
+  #expand(endpoint: Endpoint): Endpoint[] {
+    const { address } = endpoint;
+    if (isUnixAddress(address)) return [endpoint];
+    const addresses = this.#known.get(address.host) ?? [];
+    const used = this.#discovery.use === 'first' ? addresses.slice(0, 1) : addresses;
+    return used.map((host) => ({ ...endpoint, address: { host, port: address.port } }));
+  }
+}
