@@ -99,14 +99,14 @@ export function createIdentityKeeper(options: IdentityKeeperOptions): IdentityKe
     arm(notBeforeMs + lifetimeMs * (0.5 + 0.01 * (2 * random() - 1)));
   };
 
-  const take = (next: HeldIdentity): void => {
-    held = next;
+  const take = (taken: HeldIdentity): void => {
+    held = taken;
     lapsed = false;
-    source.set(next.snapshot);
+    source.set(taken.snapshot);
     const { save: keep } = options;
     if (keep !== undefined)
       saving = saving
-        .then(() => keep(next))
+        .then(() => keep(taken))
         .catch((error: unknown) => report({ kind: 'save-failed', error: asError(error) }));
   };
 

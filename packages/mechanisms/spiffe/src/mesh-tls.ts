@@ -167,7 +167,7 @@ export function createMeshTls(options: MeshTlsOptions): MeshTls {
       if (contexts === undefined) return undefined;
       const { sessionKey, expected, alpn } = request;
       const made = generation;
-      const kept = sessionKey === undefined ? undefined : sessions.take(sessionKey);
+      const kept = sessionKey === undefined ? undefined : sessions.get(sessionKey);
       return {
         options: {
           secureContext: contexts.client,

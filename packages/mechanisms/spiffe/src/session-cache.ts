@@ -8,8 +8,11 @@ export interface KeptSession {
 
 /** TLS sessions to resume, newest kept. */
 export interface SessionCache {
-  /** Takes the session out: a TLS 1.3 ticket is used once (RFC 8446 §C.4). */
-  take(key: string): KeptSession | undefined;
+  /**
+   * The newest session. It may be used again: RFC 8446 §C.4 advises once only so that watchers cannot link connections,
+   * but in a mesh they see the addresses anyway, and OpenSSL gives no new ticket when it resumes.
+   */
+  get(key: string): KeptSession | undefined;
   put(key: string, session: KeptSession): void;
   clear(): void;
   readonly size: number;
@@ -19,11 +22,7 @@ export interface SessionCache {
 export function sessionCache(maxSessions: number): SessionCache {
   const sessions = new Map<string, KeptSession>();
   return {
-    take(key) {
-      const session = sessions.get(key);
-      sessions.delete(key);
-      return session;
-    },
+    get: (key) => sessions.get(key),
     put(key, session) {
       if (maxSessions === 0) return;
       sessions.delete(key);

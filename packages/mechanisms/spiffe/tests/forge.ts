@@ -6,6 +6,8 @@ import { readCertificate } from '../src/certificate.ts';
 
 // Certificates of every sort, good and bad, made by another library than the code under test.
 
+export { x509 };
+
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const minute = 60_000;
 
@@ -32,6 +34,8 @@ export interface ForgeOptions {
   readonly extra?: readonly x509.Extension[];
   readonly hash?: 'SHA-1' | 'SHA-256';
   readonly rsaBits?: number;
+  /** Default: a fresh pair. */
+  readonly keys?: webcrypto.CryptoKeyPair;
 }
 
 let serials = 0x1000;
@@ -46,7 +50,7 @@ export async function forge(options: ForgeOptions): Promise<Forged> {
           publicExponent: new Uint8Array([1, 0, 1]),
           modulusLength: options.rsaBits,
         };
-  const keys = await webcrypto.subtle.generateKey(own, true, ['sign', 'verify']);
+  const keys = options.keys ?? (await webcrypto.subtle.generateKey(own, true, ['sign', 'verify']));
   const ca = options.ca ?? false;
   const extensions: x509.Extension[] = [new x509.BasicConstraintsExtension(ca, options.pathLength, true)];
   const usage =
