@@ -5,3 +5,8 @@
 export type { AckReport, NodeInfo, ResourceKind, Snapshot, SnapshotHandle, SnapshotProvider } from './provider.ts';
 export { createResourceEncoder, encodeResource, versionOf } from './encode/resource.ts';
 export type { EncodedResource, ResourceEncoder, ResourceModels } from './encode/resource.ts';
+export { addAdsService } from './ads/ads-service.ts';
+export type { AdsService, AdsServiceOptions, CallerCall } from './ads/ads-service.ts';
+export type { AdsStreamStatus } from './ads/ads-stream.ts';
+export type { DeltaStreamStatus } from './ads/delta-stream.ts';
+export { nodeIdAgrees } from './ads/node.ts';

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { create, toBinary } from '@bufbuild/protobuf';
 import { type Any, anyPack } from '@bufbuild/protobuf/wkt';
 import { TulleError } from '@tulle/filter';
 import type { Cluster, EndpointSet, Listener, RouteConfig } from '@tulle/model';
@@ -6,6 +7,7 @@ import { ClusterSchema } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster'
 import { ClusterLoadAssignmentSchema } from '@tulle/xds-proto/envoy/config/endpoint/v3/endpoint';
 import { ListenerSchema } from '@tulle/xds-proto/envoy/config/listener/v3/listener';
 import { RouteConfigurationSchema } from '@tulle/xds-proto/envoy/config/route/v3/route';
+import { ResourceSchema } from '@tulle/xds-proto/envoy/service/discovery/v3/discovery';
 import type { ResourceKind } from '../provider.ts';
 import { encodeCluster } from './cluster.ts';
 import { encodeEndpointSet } from './endpoints.ts';
@@ -16,9 +18,9 @@ import { encodeRouteConfig } from './route-config.ts';
 export interface EncodedResource {
   readonly kind: ResourceKind;
   readonly name: string;
-  /** Hash of {@link bytes}: equal content has equal versions, in every process. */
+  /** Hash of the Envoy message: equal content has equal versions, in every process. */
   readonly version: string;
-  /** The Envoy message. */
+  /** `envoy.service.discovery.v3.Resource` with name, version and message, ready to be copied into responses. */
   readonly bytes: Uint8Array;
 }
 
@@ -74,9 +76,11 @@ export function createResourceEncoder(): ResourceEncoder {
     encode(kind, resource) {
       let encoded = known.get(resource);
       if (!encoded) {
-        const { value } = encodeResource(kind, resource);
+        const message = encodeResource(kind, resource);
+        const { name } = resource;
+        const version = versionOf(message.value);
         count++;
-        encoded = { kind, name: resource.name, version: versionOf(value), bytes: value };
+        encoded = { kind, name, version, bytes: toBinary(ResourceSchema, create(ResourceSchema, { name, version, resource: message })) };
         known.set(resource, encoded);
       }
       return encoded;

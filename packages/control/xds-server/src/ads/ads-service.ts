@@ -1,0 +1,121 @@
+import { type Server, type ServerDuplexStream, status } from '@grpc/grpc-js';
+import type { Log } from '@tulle/filter';
+import { type Meter, noMeter } from '@tulle/telemetry';
+import { type Clock, systemClock } from '@tulle/time';
+import { AggregatedDiscoveryService } from '@tulle/xds-proto/envoy/service/discovery/v3/ads';
+import type { DeltaDiscoveryRequest } from '@tulle/xds-proto/envoy/service/discovery/v3/discovery';
+import { grpcService } from '@tulle/xds-proto/grpc';
+import { createResourceEncoder } from '../encode/resource.ts';
+import type { SnapshotProvider } from '../provider.ts';
+import { type AdsCall, type AdsStream, type AdsStreamStatus, openAdsStream } from './ads-stream.ts';
+import type { StreamLimits } from './delta-stream.ts';
+import { createComparer } from './differences.ts';
+import { createAdsMetrics } from './metrics.ts';
+import { nodeIdAgrees } from './node.ts';
+
+/** A call of which only who makes it matters. */
+export type CallerCall = Pick<ServerDuplexStream<unknown, unknown>, 'getPeer' | 'metadata' | 'getAuthContext'>;
+
+/** Options of {@link addAdsService}. */
+export interface AdsServiceOptions {
+  readonly provider: SnapshotProvider;
+  /** Who calls, from the connection (`callerIdentity` of `@tulle/ca`). `undefined` or a throw: not authenticated. */
+  readonly authenticate: (call: CallerCall) => { readonly spiffeId: string } | undefined;
+  /** Admit callers without identity, for loopback and tests. Default false. */
+  readonly allowUnauthenticated?: boolean;
+  /** Whether a node id may be used with a proven id (D14). Default {@link nodeIdAgrees}. */
+  readonly agrees?: (nodeId: string, spiffeId: string) => boolean;
+  /** Name of this control plane in responses. Default `tulle`. */
+  readonly identifier?: string;
+  /** Default 10,000: five times the largest mesh that is promised. Further streams get RESOURCE_EXHAUSTED. */
+  readonly maxStreams?: number;
+  /** Names one stream may subscribe to. Default 100,000: beyond it memory, not purpose, is the likelier cause. */
+  readonly maxSubscriptions?: number;
+  /** Responses one stream may leave unanswered. Default 1,024. */
+  readonly maxOutstanding?: number;
+  /** Resources are split over responses of about this size. Default 1 MiB: a quarter of gRPC's usual message limit. */
+  readonly maxResponseBytes?: number;
+  /** Larger resources are not sent, and reported as refused. Default 50 MiB, the default limit of `@tulle/xds-client`. */
+  readonly maxResourceBytes?: number;
+  /** Bytes handed to the transport and not yet taken; past it nothing is sent and news is coalesced. Default 1 MiB. */
+  readonly maxBufferedBytes?: number;
+  /** A client that does not answer for this long is let go. Default 60,000: four times a client's warming; 0: never. */
+  readonly ackTimeoutMs?: number;
+  /** How long listeners and routes wait until a client asks for the endpoints of a new cluster. Default 1,000. */
+  readonly dependencyWaitMs?: number;
+  readonly clock?: Clock;
+  readonly log?: Log;
+  readonly meter?: Meter;
+}
+
+/** The running service. */
+export interface AdsService {
+  streams(): readonly AdsStreamStatus[];
+  /** Resources serialised so far; what was serialised once is shared by all streams. */
+  encodedResources(): number;
+  /** Ends every stream with UNAVAILABLE, so that clients look for another control plane; new ones are refused. */
+  close(): void;
+}
+
+/**
+ * Adds Envoy's AggregatedDiscoveryService (v3, delta) to a gRPC server.
+ * The server's own `grpc.max_receive_message_length` bounds requests; gRPC's default of 4 MiB holds some 40,000
+ * resumed resources.
+ */
+export function addAdsService(server: Server, options: AdsServiceOptions): AdsService {
+  const clock = options.clock ?? systemClock();
+  const encoder = createResourceEncoder();
+  const comparer = createComparer(encoder, options.maxResourceBytes ?? 50 * 1024 * 1024);
+  const limits: StreamLimits = {
+    maxSubscriptions: options.maxSubscriptions ?? 100_000,
+    maxOutstanding: options.maxOutstanding ?? 1024,
+    maxResponseBytes: options.maxResponseBytes ?? 1024 * 1024,
+    ackTimeoutMs: options.ackTimeoutMs ?? 60_000,
+    dependencyWaitMs: options.dependencyWaitMs ?? 1000,
+  };
+  const maxStreams = options.maxStreams ?? 10_000;
+  const streams = new Set<AdsStream>();
+  const metrics = createAdsMetrics(options.meter ?? noMeter, () => streams.size);
+  let closed = false;
+
+  function accept(call: AdsCall): void {
+    if (closed || streams.size >= maxStreams) {
+      metrics.refused.add();
+      const details = closed ? 'This control plane is shutting down.' : `This control plane serves ${maxStreams} streams already (maxStreams).`;
+      call.emit('error', { code: closed ? status.UNAVAILABLE : status.RESOURCE_EXHAUSTED, details });
+      return;
+    }
+    const stream = openAdsStream(call, {
+      provider: options.provider,
+      identify: () => options.authenticate(call),
+      allowUnauthenticated: options.allowUnauthenticated ?? false,
+      agrees: options.agrees ?? nodeIdAgrees,
+      identifier: options.identifier ?? 'tulle',
+      maxBufferedBytes: options.maxBufferedBytes ?? 1024 * 1024,
+      comparer,
+      limits,
+      clock,
+      metrics,
+      log: options.log,
+      onEnd: () => streams.delete(stream),
+    });
+    streams.add(stream);
+  }
+
+  const definition = grpcService(AggregatedDiscoveryService);
+  const { deltaAggregatedResources: method } = definition;
+  server.addService(
+    { deltaAggregatedResources: { ...method, responseSerialize: (bytes: Buffer) => bytes, responseDeserialize: (bytes: Buffer) => bytes } },
+    { deltaAggregatedResources: (call: ServerDuplexStream<DeltaDiscoveryRequest, Buffer>) => accept(call) },
+  );
+
+  return {
+    streams: () => [...streams].map((stream) => stream.status()),
+    encodedResources: () => encoder.encoded(),
+    close() {
+      closed = true;
+      for (const stream of streams) stream.end(status.UNAVAILABLE, 'This control plane is shutting down.');
+      metrics.close();
+    },
+  };
+}

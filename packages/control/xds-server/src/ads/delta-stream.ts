@@ -1,0 +1,242 @@
+import { status } from '@grpc/grpc-js';
+import type { EncodedResource } from '../encode/resource.ts';
+import type { AckReport, ResourceKind, Snapshot } from '../provider.ts';
+import { ADD_ORDER } from '../wire.ts';
+import type { Comparer } from './differences.ts';
+import { createAtomicPush } from './push-atomic.ts';
+import { createOrderedPush } from './push-ordered.ts';
+import { StreamFault } from './stream-fault.ts';
+import { ABSENT, applyRefusal, applySubscriptions, createTypeState, type Outstanding, takeOutstanding, type TypeState } from './type-state.ts';
+
+/** A delta request, read from protobuf. */
+export interface DeltaRequest {
+  readonly kind: ResourceKind;
+  readonly subscribe: readonly string[];
+  readonly unsubscribe: readonly string[];
+  /** Version by name that the client has from before; read in the first request of a type only. */
+  readonly initialVersions: Readonly<Record<string, string>>;
+  /** Of the response that this answers; `''` for none. */
+  readonly nonce: string;
+  /** Set when the response is refused. */
+  readonly error?: {
+    readonly message: string;
+    /** Names that were refused, where the client says; the response's others were taken. */
+    readonly refused?: readonly string[];
+  };
+}
+
+/** A delta response, to be written as protobuf. */
+export interface DeltaResponse {
+  readonly kind: ResourceKind;
+  readonly nonce: string;
+  readonly changeId: string;
+  readonly resources: readonly EncodedResource[];
+  readonly removed: readonly string[];
+  /** For clients that hold what they get: whether the change is complete with this. */
+  readonly last: boolean | undefined;
+}
+
+/** Bounds of one stream. */
+export interface StreamLimits {
+  /** Names that a client may be subscribed to, all types together. */
+  readonly maxSubscriptions: number;
+  /** Responses without an answer. */
+  readonly maxOutstanding: number;
+  /** Resources are split over responses of about this size. */
+  readonly maxResponseBytes: number;
+  /** A client that does not answer for this long is let go. 0: never. */
+  readonly ackTimeoutMs: number;
+  /** How long listeners and routes wait for a client to ask for the endpoints of a new cluster. */
+  readonly dependencyWaitMs: number;
+}
+
+/** What a stream works with. Times are monotonic unless they say `epoch`. */
+export interface DeltaStreamOptions {
+  /** Whether the client holds back what it gets until a change is complete. */
+  readonly atomic: boolean;
+  readonly comparer: Comparer;
+  readonly limits: StreamLimits;
+  /** The newest snapshot. */
+  current(): Snapshot;
+  send(response: DeltaResponse): void;
+  report(report: AckReport): void;
+  nowMs(): number;
+  epochMs(): number;
+}
+
+/** One client's stream as a state machine: no sockets, no timers, no protobuf. */
+export interface DeltaStream {
+  /** @throws StreamFault when a bound or the protocol is broken */
+  request(request: DeltaRequest): void;
+  /** The snapshot changed. */
+  changed(): void;
+  /** Whether the transport takes more. Nothing is sent while it does not, and what is new then replaces what is old. */
+  writable(yes: boolean): void;
+  /** When {@link expire} is to be called; `undefined`: not at all. */
+  deadlineMs(): number | undefined;
+  /** @throws StreamFault when the client is too late */
+  expire(): void;
+  status(): DeltaStreamStatus;
+}
+
+/** Where a stream stands. */
+export interface DeltaStreamStatus {
+  /** Newest change that the client answered whole; `undefined` before the first. */
+  readonly changeId: string | undefined;
+  readonly outstanding: number;
+  readonly staleNonces: number;
+  readonly subscriptions: Readonly<Record<ResourceKind, { readonly wildcard: boolean; readonly names: number }>>;
+  /** Refused and not replaced yet. */
+  readonly refused: readonly { readonly kind: ResourceKind; readonly name: string; readonly version: string }[];
+}
+
+/** What a push strategy shares with the stream. */
+export interface PushHost extends Pick<DeltaStreamOptions, 'comparer' | 'limits' | 'current' | 'nowMs'> {
+  readonly types: Readonly<Record<ResourceKind, TypeState>>;
+  canWrite(): boolean;
+  outstanding(): number;
+  /** Sends and notes what the client then has. */
+  send(kind: ResourceKind, changeId: string, resources: readonly EncodedResource[], removed: readonly string[], last: boolean | undefined): void;
+  /** A resource of the snapshot that cannot be sent. */
+  unsendable(changeId: string): (kind: ResourceKind, name: string, reason: string) => void;
+}
+
+/** Decides what is sent when. */
+export interface PushStrategy {
+  /** Sends what may be sent now. */
+  pump(): void;
+  /** After an answer was taken in. */
+  answered(kind: ResourceKind): void;
+  deadlineMs(): number | undefined;
+}
+
+export function createDeltaStream(options: DeltaStreamOptions): DeltaStream {
+  const { limits } = options;
+  const types: Record<ResourceKind, TypeState> = {
+    cluster: createTypeState('cluster'),
+    endpoint: createTypeState('endpoint'),
+    listener: createTypeState('listener'),
+    route: createTypeState('route'),
+  };
+  const reportedUnsendable = new Map<string, string>();
+  let writable = true;
+  let nonces = 0;
+  let stale = 0;
+  let changeId: string | undefined;
+
+  const all = (): TypeState[] => ADD_ORDER.map((kind) => types[kind]);
+  const outstanding = (): number => all().reduce((sum, state) => sum + state.outstanding.length, 0);
+
+  const host: PushHost = {
+    types,
+    comparer: options.comparer,
+    limits,
+    current: () => options.current(),
+    nowMs: () => options.nowMs(),
+    canWrite: () => writable,
+    outstanding,
+    send(kind, change, resources, removed, last) {
+      if (outstanding() >= limits.maxOutstanding) {
+        throw new StreamFault(status.RESOURCE_EXHAUSTED, `The client leaves ${limits.maxOutstanding} responses without an answer (maxOutstanding).`);
+      }
+      const state = types[kind];
+      const nonce = String(++nonces);
+      state.answered = true;
+      state.outstanding.push({
+        nonce,
+        changeId: change,
+        resources: resources.map(({ name, version }) => ({ name, version, previous: state.client.get(name) })),
+        removed,
+        sentAtMs: options.epochMs(),
+        sentAt: options.nowMs(),
+      });
+      for (const { name, version } of resources) {
+        state.client.set(name, version);
+        state.refused.delete(name);
+      }
+      for (const name of removed) noteRemoved(state, name);
+      options.send({ kind, nonce, changeId: change, resources, removed, last });
+    },
+    unsendable: (change) => (kind, name, reason) => {
+      const key = `${kind} ${name}`;
+      if (reportedUnsendable.get(key) === reason) return;
+      reportedUnsendable.set(key, reason);
+      const now = options.epochMs();
+      options.report({ kind, changeId: change, nonce: '', resources: [{ name, version: '' }], removed: [], ok: false, error: reason, sentAtMs: now, ackedAtMs: now });
+    },
+  };
+
+  const strategy: PushStrategy = options.atomic ? createAtomicPush(host) : createOrderedPush(host);
+
+  function answer(state: TypeState, request: DeltaRequest): void {
+    const sent = takeOutstanding(state, request.nonce);
+    if (!sent) {
+      stale++;
+      return;
+    }
+    if (request.error) applyRefusal(state, sent, request.error.refused);
+    for (const report of reportsOf(sent, request, options.epochMs())) options.report(report);
+    strategy.answered(state.kind);
+    if (outstanding() === 0) changeId = sent.changeId;
+  }
+
+  return {
+    request(request) {
+      const state = types[request.kind];
+      if (request.nonce !== '') answer(state, request);
+      applySubscriptions(state, request.subscribe, request.unsubscribe, request.initialVersions);
+      const names = all().reduce((sum, one) => sum + one.names.size, 0);
+      if (names > limits.maxSubscriptions) {
+        throw new StreamFault(status.RESOURCE_EXHAUSTED, `The client subscribes to ${names} names; at most maxSubscriptions = ${limits.maxSubscriptions} are allowed.`);
+      }
+      strategy.pump();
+    },
+    changed: () => strategy.pump(),
+    writable(yes) {
+      writable = yes;
+      if (yes) strategy.pump();
+    },
+    deadlineMs() {
+      const oldest = all().flatMap((state) => state.outstanding.slice(0, 1).map(({ sentAt }) => sentAt));
+      const late = limits.ackTimeoutMs > 0 && oldest.length > 0 ? Math.min(...oldest) + limits.ackTimeoutMs : undefined;
+      const wait = strategy.deadlineMs();
+      return late === undefined ? wait : wait === undefined ? late : Math.min(late, wait);
+    },
+    expire() {
+      const now = options.nowMs();
+      for (const state of all()) {
+        const [first] = state.outstanding;
+        if (first && limits.ackTimeoutMs > 0 && now - first.sentAt >= limits.ackTimeoutMs) {
+          throw new StreamFault(status.DEADLINE_EXCEEDED, `No answer to nonce ${first.nonce} (${state.kind}, change ${first.changeId}) for ${limits.ackTimeoutMs} ms (ackTimeoutMs).`);
+        }
+      }
+      strategy.pump();
+    },
+    status: () => ({
+      changeId,
+      outstanding: outstanding(),
+      staleNonces: stale,
+      subscriptions: Object.fromEntries(all().map(({ kind, wildcard, names }) => [kind, { wildcard, names: names.size }])) as DeltaStreamStatus['subscriptions'],
+      refused: all().flatMap(({ kind, refused }) => [...refused].map(([name, version]) => ({ kind, name, version }))),
+    }),
+  };
+}
+
+/** A client that asked by name remembers that there is none; one with a wildcard just forgets. */
+function noteRemoved(state: TypeState, name: string): void {
+  state.refused.delete(name);
+  if (state.names.has(name)) state.client.set(name, ABSENT);
+  else state.client.delete(name);
+}
+
+/** One report; two when the client took a part and refused the rest. */
+function reportsOf(sent: Outstanding, { kind, error }: DeltaRequest, ackedAtMs: number): AckReport[] {
+  const { nonce, changeId, sentAtMs } = sent;
+  const base = { kind, changeId, nonce, sentAtMs, ackedAtMs };
+  const refused = (name: string): boolean => error !== undefined && (error.refused?.includes(name) ?? true);
+  const plain = sent.resources.map(({ name, version }) => ({ name, version }));
+  const taken: AckReport = { ...base, resources: plain.filter(({ name }) => !refused(name)), removed: sent.removed.filter((name) => !refused(name)), ok: true };
+  if (!error) return [taken];
+  const rest: AckReport = { ...base, resources: plain.filter(({ name }) => refused(name)), removed: sent.removed.filter(refused), ok: false, error: error.message };
+  return taken.resources.length + taken.removed.length > 0 ? [taken, rest] : [rest];
+}

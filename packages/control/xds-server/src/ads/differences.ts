@@ -1,0 +1,87 @@
+import type { EncodedResource, ResourceEncoder, ResourceModels } from '../encode/resource.ts';
+import type { ResourceKind, Snapshot } from '../provider.ts';
+import { ABSENT, type TypeState, wants } from './type-state.ts';
+
+/** What one client lacks of one type. */
+export interface Differences {
+  readonly changed: readonly EncodedResource[];
+  /** What it has and must lose. */
+  readonly removed: readonly string[];
+  /** What it asked for by name and does not exist. */
+  readonly absent: readonly string[];
+}
+
+const NONE: Differences = { changed: [], removed: [], absent: [] };
+
+/** The resources of one type in a snapshot. */
+export function resourcesOf(snapshot: Snapshot, kind: ResourceKind): readonly ResourceModels[ResourceKind][] {
+  const { config } = snapshot;
+  switch (kind) {
+    case 'listener':
+      return config.listeners;
+    case 'route':
+      return config.routes;
+    case 'cluster':
+      return config.clusters;
+    case 'endpoint':
+      return config.endpoints;
+  }
+}
+
+/** A resource that cannot be sent, with the reason. */
+export type Unsendable = (kind: ResourceKind, name: string, reason: string) => void;
+
+/** Compares snapshots with clients. */
+export interface Comparer {
+  /** Does not change `state`; what it returns is to be sent and then noted. */
+  compare(state: TypeState, snapshot: Snapshot, unsendable: Unsendable): Differences;
+}
+
+/** @param maxResourceBytes a resource that is larger is never sent */
+export function createComparer(encoder: ResourceEncoder, maxResourceBytes: number): Comparer {
+  // Weak, so that they live as long as a snapshot; shared by all streams that are given the same arrays.
+  const nameSets = new WeakMap<readonly object[], ReadonlySet<string>>();
+  const failed = new WeakMap<object, string>();
+
+  function namesOf(resources: readonly ResourceModels[ResourceKind][]): ReadonlySet<string> {
+    let names = nameSets.get(resources);
+    if (!names) nameSets.set(resources, (names = new Set(resources.map(({ name }) => name))));
+    return names;
+  }
+
+  function encode(kind: ResourceKind, resource: ResourceModels[ResourceKind], unsendable: Unsendable): EncodedResource | undefined {
+    let reason = failed.get(resource);
+    if (reason === undefined) {
+      try {
+        const encoded = encoder.encode(kind, resource as never);
+        if (encoded.bytes.length <= maxResourceBytes) return encoded;
+        reason = `The ${kind} "${resource.name}" has ${encoded.bytes.length} bytes; at most maxResourceBytes = ${maxResourceBytes} are sent. Split it, or raise the limit on both sides.`;
+      } catch (cause) {
+        reason = cause instanceof Error ? cause.message : String(cause);
+      }
+      failed.set(resource, reason);
+    }
+    unsendable(kind, resource.name, reason);
+    return undefined;
+  }
+
+  return {
+    compare(state, snapshot, unsendable) {
+      const resources = resourcesOf(snapshot, state.kind);
+      if (!state.requested || (!state.dirty && state.seen === resources)) return NONE;
+      const changed: EncodedResource[] = [];
+      const taken = new Set<string>();
+      for (const resource of resources) {
+        if (!wants(state, resource.name) || taken.has(resource.name)) continue;
+        taken.add(resource.name);
+        const encoded = encode(state.kind, resource, unsendable);
+        if (encoded && state.client.get(encoded.name) !== encoded.version && state.refused.get(encoded.name) !== encoded.version) changed.push(encoded);
+      }
+      const names = namesOf(resources);
+      const removed = [...state.client].filter(([name, version]) => version !== ABSENT && !names.has(name)).map(([name]) => name);
+      const absent = [...state.names].filter((name) => !names.has(name) && !state.client.has(name));
+      return { changed, removed, absent };
+    },
+  };
+}
+

@@ -1,0 +1,46 @@
+import type { Counter, Histogram, Meter } from '@tulle/telemetry';
+import type { AckReport, ResourceKind } from '../provider.ts';
+
+/** Instruments of the service. */
+export interface AdsMetrics {
+  /** Streams that were not admitted. */
+  readonly refused: Counter;
+  /** Streams that ended because a bound or the protocol was broken. */
+  readonly faults: Counter;
+  /** Requests for types that are not served. */
+  readonly unknownTypes: Counter;
+  /** Times a stream had to wait because its client reads slowly. */
+  readonly backpressure: Counter;
+  sent(kind: ResourceKind, resources: number, bytes: number): void;
+  answered(report: AckReport): void;
+  close(): void;
+}
+
+const KINDS: readonly ResourceKind[] = ['cluster', 'endpoint', 'listener', 'route'];
+
+export function createAdsMetrics(meter: Meter, streams: () => number): AdsMetrics {
+  const byKind = <T>(make: (labels: { readonly kind: ResourceKind }) => T): Record<ResourceKind, T> =>
+    Object.fromEntries(KINDS.map((kind) => [kind, make({ kind })])) as Record<ResourceKind, T>;
+  const counter = (name: string, help: string) => byKind((labels) => meter.counter(name, { help, labels }));
+  const resources = counter('tulle_xds_server_resources_sent_total', 'Resources sent to proxies');
+  const bytes = counter('tulle_xds_server_sent_bytes_total', 'Bytes of responses sent to proxies');
+  const acks = counter('tulle_xds_server_acks_total', 'Responses that proxies took');
+  const nacks = counter('tulle_xds_server_nacks_total', 'Responses or parts of them that proxies refused');
+  const seconds: Histogram = meter.histogram('tulle_xds_server_ack_seconds', { help: 'Time from sending a response to its answer' });
+  const stop = meter.observed('tulle_xds_server_streams', { help: 'Open ADS streams' }, streams);
+  return {
+    refused: meter.counter('tulle_xds_server_refused_streams_total', { help: 'ADS streams that were not admitted' }),
+    faults: meter.counter('tulle_xds_server_stream_faults_total', { help: 'ADS streams ended because a bound or the protocol was broken' }),
+    unknownTypes: meter.counter('tulle_xds_server_unknown_types_total', { help: 'Requests for types that are not served' }),
+    backpressure: meter.counter('tulle_xds_server_backpressure_total', { help: 'Times a stream waited for a slow proxy' }),
+    sent(kind, count, size) {
+      resources[kind].add(count);
+      bytes[kind].add(size);
+    },
+    answered(report) {
+      (report.ok ? acks : nacks)[report.kind].add();
+      if (report.nonce !== '') seconds.observe((report.ackedAtMs - report.sentAtMs) / 1000);
+    },
+    close: stop,
+  };
+}

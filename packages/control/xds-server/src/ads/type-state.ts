@@ -1,0 +1,124 @@
+import type { ResourceKind } from '../provider.ts';
+
+/** One client's subscription to one type, and what is known of what it has. */
+export interface TypeState {
+  readonly kind: ResourceKind;
+  /** Whether the client asked for this type at all. */
+  requested: boolean;
+  /** Whether it was answered, if only by an empty response: a client waits for that before it starts. */
+  answered: boolean;
+  wildcard: boolean;
+  readonly names: Set<string>;
+  /** Version by name that the client has, or is being sent. {@link ABSENT}: it was told that there is none. */
+  readonly client: Map<string, string>;
+  /** Version by name that the client refused; not sent again until the resource changes. */
+  readonly refused: Map<string, string>;
+  /** Responses without an answer yet, oldest first. */
+  readonly outstanding: Outstanding[];
+  /** Something changed since {@link seen} was compared with what the client has. */
+  dirty: boolean;
+  /** Resources of the target that were compared last. */
+  seen: readonly object[] | undefined;
+}
+
+/** A response that the client has not answered yet. */
+export interface Outstanding {
+  readonly nonce: string;
+  readonly changeId: string;
+  readonly resources: readonly SentResource[];
+  readonly removed: readonly string[];
+  /** Milliseconds since 1970. */
+  readonly sentAtMs: number;
+  /** Monotonic. */
+  readonly sentAt: number;
+}
+
+/** A resource with what the client had of it before. */
+export interface SentResource {
+  readonly name: string;
+  readonly version: string;
+  readonly previous: string | undefined;
+}
+
+/** In {@link TypeState.client}: the client knows that there is no such resource. */
+export const ABSENT = '';
+/** In {@link TypeState.client}: refused without saying which resource of several, so anything newer is sent. */
+export const UNCERTAIN = '?';
+
+export function createTypeState(kind: ResourceKind): TypeState {
+  return {
+    kind,
+    requested: false,
+    answered: false,
+    wildcard: false,
+    names: new Set(),
+    client: new Map(),
+    refused: new Map(),
+    outstanding: [],
+    dirty: true,
+    seen: undefined,
+  };
+}
+
+/** Whether the client wants to hear of a resource. */
+export function wants(state: TypeState, name: string): boolean {
+  return state.wildcard || state.names.has(name);
+}
+
+/**
+ * Takes a request's subscriptions into account (xDS "Incremental xDS"). The first request of a type without names means
+ * the wildcard for listeners and clusters, the form that every client knows; `*` does for all types.
+ */
+export function applySubscriptions(
+  state: TypeState, subscribe: readonly string[], unsubscribe: readonly string[], initialVersions: Readonly<Record<string, string>>,
+): void {
+  const first = !state.requested;
+  state.requested = true;
+  if (first && subscribe.length === 0 && (state.kind === 'listener' || state.kind === 'cluster')) state.wildcard = true;
+  for (const name of subscribe) {
+    if (name === '*') state.wildcard = true;
+    else if (state.names.has(name)) forget(state, name); // asked for again: sent again
+    else state.names.add(name);
+  }
+  for (const name of unsubscribe) {
+    if (name === '*') state.wildcard = false;
+    else state.names.delete(name);
+  }
+  if (first) {
+    for (const [name, version] of Object.entries(initialVersions)) {
+      if (wants(state, name) && version !== ABSENT) state.client.set(name, version);
+    }
+  }
+  if (unsubscribe.length > 0) {
+    for (const name of [...state.client.keys(), ...state.refused.keys()]) if (!wants(state, name)) forget(state, name);
+  }
+  if (first || subscribe.length + unsubscribe.length > 0) state.dirty = true;
+}
+
+function forget(state: TypeState, name: string): void {
+  state.client.delete(name);
+  state.refused.delete(name);
+}
+
+/** Removes and returns the response that a nonce answers; `undefined` for a stale one. */
+export function takeOutstanding(state: TypeState, nonce: string): Outstanding | undefined {
+  const place = state.outstanding.findIndex((one) => one.nonce === nonce);
+  return place < 0 ? undefined : state.outstanding.splice(place, 1)[0];
+}
+
+/**
+ * Notes what the client refused.
+ * @param refused names, where the client says which; else everything in the response
+ */
+export function applyRefusal(state: TypeState, sent: Outstanding, refused: readonly string[] | undefined): void {
+  for (const { name, version, previous } of sent.resources) {
+    if (refused && !refused.includes(name)) continue;
+    if (!wants(state, name)) continue;
+    state.refused.set(name, version);
+    if (state.client.get(name) !== version) continue; // something newer was sent meanwhile
+    if (!refused) state.client.set(name, UNCERTAIN);
+    else if (previous === undefined) state.client.delete(name);
+    else state.client.set(name, previous);
+  }
+  state.dirty = true;
+}
