@@ -1,1 +1,5 @@
-export {};
+/**
+ * Authorization filter.
+ * @packageDocumentation
+ */
+export { authz, NOTE_ALLOWED, NOTE_DENIED, NOTE_SHADOW_ALLOWED, NOTE_SHADOW_DENIED } from './authz.ts';

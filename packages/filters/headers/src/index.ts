@@ -1,1 +1,5 @@
-export {};
+/**
+ * Header filter.
+ * @packageDocumentation
+ */
+export { headers } from './headers.ts';

@@ -1,1 +1,5 @@
-export {};
+/**
+ * Local rate-limit filter.
+ * @packageDocumentation
+ */
+export { NOTE_LIMITED, ratelimit } from './ratelimit.ts';

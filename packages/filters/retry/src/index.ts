@@ -1,1 +1,5 @@
-export {};
+/**
+ * Retry policy filter.
+ * @packageDocumentation
+ */
+export { retry } from './retry.ts';

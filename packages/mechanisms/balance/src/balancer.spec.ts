@@ -201,7 +201,7 @@ describe.each(POLICIES.map((policy) => [JSON.stringify(policy), policy] as const
       fc.property(fc.array(one, { maxLength: 8 }), fc.integer(), (list, seed) => {
         const balancer = balancerOf(
           policy,
-          list.map(({ excluded: _, ...rest }, index) => endpoint(index + 1, rest)),
+          list.map(({ weight, health, priority }, index) => endpoint(index + 1, { weight, health, priority })),
           seed,
         );
         const usable = list

@@ -5,4 +5,5 @@
 export { findIssues, issuePointer, jsonSchema } from './json-schema.ts';
 export type { JsonSchemaIssue, JsonSchemaOptions } from './json-schema.ts';
 export { optionTable } from './option-table.ts';
+export { perConfig } from './per-config.ts';
 export { didYouMean } from './suggest.ts';

@@ -1,0 +1,171 @@
+import {
+  CONTINUE,
+  defineHttpFilter,
+  type FilterHost,
+  type HostCounter,
+  type HttpFilter,
+  type HttpHooks,
+  type HttpStream,
+  type Verdict,
+} from '@tulle/filter';
+import { loadRegexEngine, type RegexEngine } from '@tulle/match';
+import { AUTHZ_FILTER, authzFilterSchema, type AuthzFilterConfig } from '@tulle/model';
+import { jsonSchema, perConfig } from '@tulle/schema';
+import {
+  compileAuthz,
+  decidedBy,
+  DENY_ALL,
+  isAllowed,
+  NO_POLICY,
+  usesRegex,
+  type CompiledAuthz,
+  type Decision,
+} from './policies.ts';
+
+/** Decision notes (decision D10); their value is the policy's place in the configuration in force, -1 for none. */
+export const NOTE_ALLOWED = 1;
+export const NOTE_DENIED = 2;
+/** Allowed, and would be denied with the policies in shadow mode enforced. */
+export const NOTE_SHADOW_DENIED = 3;
+/** Denied, and would be allowed with the policies in shadow mode enforced. */
+export const NOTE_SHADOW_ALLOWED = 4;
+
+/** Counters of one configuration, by policy. */
+interface Counts {
+  readonly allowed: HostCounter;
+  readonly denied: (policy: number) => HostCounter;
+  readonly shadowDenied: (policy: number) => HostCounter;
+  readonly shadowAllowed: (policy: number) => HostCounter;
+}
+
+interface Compiled extends CompiledAuthz {
+  readonly counts: Counts;
+}
+
+/**
+ * Authorization by identity, network, method, path, host, port and header (decision D20). Denied requests get 403
+ * `TULLE_AUTHZ_DENIED` with the policy in the details. What cannot be decided is denied.
+ */
+export const authz: HttpFilter<AuthzFilterConfig, AuthzFilterConfig> = defineHttpFilter<
+  AuthzFilterConfig,
+  AuthzFilterConfig
+>({
+  apiVersion: 1,
+  id: AUTHZ_FILTER,
+  summary: 'Allows or denies by proven identity, network, method, path, host, port and header; shadow mode.',
+  config: jsonSchema<AuthzFilterConfig>(authzFilterSchema),
+  routeConfig: jsonSchema<AuthzFilterConfig>(authzFilterSchema),
+  /** A route's policies replace the chain's, as Envoy's RBACPerRoute does. */
+  mergeRoute(_base, override) {
+    // Wrong networks, identities and paths are refused when the configuration is, patterns when they are first used.
+    compileAuthz(override, ANY_PATTERN);
+    return override;
+  },
+  applies: (config) => config.policies.length > 0 || config.defaultAction === 'deny',
+  phase: 'authz',
+  effects: 'none',
+  create: createAuthz,
+});
+
+const ANY_PATTERN: RegexEngine = { compile: () => ({ test: () => false }) };
+
+async function createAuthz(
+  host: FilterHost,
+  config: AuthzFilterConfig,
+): Promise<HttpHooks<AuthzFilterConfig>> {
+  let regex = usesRegex(config) ? await loadRegexEngine() : undefined;
+  const compile = (inForce: AuthzFilterConfig): Compiled => withCounts(host, compileAuthz(inForce, regex));
+  // A route's policies may be the first to have a pattern: then `compiled` waits for the engine.
+  const entryOf = perConfig((inForce: AuthzFilterConfig): { compiled: Compiled | undefined } => ({
+    compiled: regex === undefined && usesRegex(inForce) ? undefined : compile(inForce),
+  }));
+  entryOf(config);
+  return {
+    requestHeaders(stream, inForce) {
+      const entry = entryOf(inForce);
+      return entry.compiled === undefined ? judgeLater(stream, inForce) : judge(stream, entry.compiled);
+    },
+  };
+
+  async function judgeLater(stream: HttpStream, inForce: AuthzFilterConfig): Promise<Verdict> {
+    regex ??= await loadRegexEngine();
+    const entry = entryOf(inForce);
+    try {
+      entry.compiled ??= compile(inForce);
+    } catch (error) {
+      host.log.error('the authorization policies of a route are wrong, so it denies everything', {
+        reason: error instanceof Error ? error.message : String(error),
+      });
+      entry.compiled = withCounts(host, DENY_ALL);
+    }
+    return judge(stream, entry.compiled);
+  }
+}
+
+function judge(stream: HttpStream, compiled: Compiled): Verdict {
+  const decision = compiled.decide(stream, false);
+  if (compiled.hasShadow) noteShadow(stream, compiled, decision);
+  const policy = decidedBy(decision);
+  if (isAllowed(decision)) {
+    compiled.counts.allowed.add();
+    stream.note(NOTE_ALLOWED, policy);
+    return CONTINUE;
+  }
+  compiled.counts.denied(policy).add();
+  stream.note(NOTE_DENIED, policy);
+  return stream.reply(
+    403,
+    'TULLE_AUTHZ_DENIED',
+    undefined,
+    undefined,
+    `rbac_access_denied_matched_policy[${printable(nameOf(compiled, policy))}]`,
+  );
+}
+
+function noteShadow(stream: HttpStream, compiled: Compiled, decision: Decision): void {
+  const imagined = compiled.decide(stream, true);
+  if (isAllowed(imagined) === isAllowed(decision)) return;
+  const policy = decidedBy(imagined);
+  if (isAllowed(imagined)) {
+    compiled.counts.shadowAllowed(policy).add();
+    stream.note(NOTE_SHADOW_ALLOWED, policy);
+  } else {
+    compiled.counts.shadowDenied(policy).add();
+    stream.note(NOTE_SHADOW_DENIED, policy);
+  }
+}
+
+/** `none` where no policy decided, as Envoy prints it. */
+function nameOf(compiled: CompiledAuthz, policy: number): string {
+  return policy === NO_POLICY ? 'none' : (compiled.policies[policy]?.name ?? 'none');
+}
+
+/** As in Envoy's details, what could break a log's fields becomes an underscore. */
+function printable(name: string): string {
+  return name.replace(/[^\w./-]/g, '_');
+}
+
+function withCounts(host: FilterHost, compiled: CompiledAuthz): Compiled {
+  return { ...compiled, counts: countsOf(host, compiled) };
+}
+
+function countsOf(host: FilterHost, compiled: CompiledAuthz): Counts {
+  const byPolicy = (name: string, help: string): ((policy: number) => HostCounter) => {
+    const counters = [NO_POLICY, ...compiled.policies.keys()].map((policy) =>
+      host.counter(name, help, { policy: nameOf(compiled, policy) }),
+    );
+    return (policy) => counters[policy + 1] as HostCounter;
+  };
+  return {
+    allowed: host.counter('authz_allowed_total', 'Requests that authorization let pass'),
+    denied: byPolicy('authz_denied_total', 'Requests that authorization denied'),
+    shadowDenied: byPolicy(
+      'authz_shadow_denied_total',
+      'Requests that would be denied with the policies in shadow mode enforced',
+    ),
+    shadowAllowed: byPolicy(
+      'authz_shadow_allowed_total',
+      'Requests that would be allowed with the policies in shadow mode enforced',
+    ),
+  };
+}

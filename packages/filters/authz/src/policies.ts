@@ -1,0 +1,111 @@
+import type { HttpStream } from '@tulle/filter';
+import { CompileContext, type RegexEngine } from '@tulle/match';
+import type { AuthzFilterConfig, AuthzPolicy, AuthzRule } from '@tulle/model';
+import { PathReader } from './path-spellings.ts';
+import { compileSource } from './source.ts';
+import { compileTarget } from './target.ts';
+import { all, any, type Test } from './test.ts';
+
+/** A compiled policy. */
+export interface CompiledPolicy {
+  readonly name: string;
+  /** Its place in the configuration. */
+  readonly index: number;
+  readonly deny: boolean;
+  readonly shadow: boolean;
+  matches(stream: HttpStream): boolean;
+}
+
+/** No policy decided: the default did, or the lack of an ALLOW that matches. */
+export const NO_POLICY = -1;
+
+/** What was decided, in one number, so that deciding allocates nothing: `policy << 1 | allowed`. */
+export type Decision = number;
+
+/** Whether a decision allows. */
+export function isAllowed(decision: Decision): boolean {
+  return (decision & 1) === 1;
+}
+
+/** Place of the policy that decided, {@link NO_POLICY} when none did. */
+export function decidedBy(decision: Decision): number {
+  return decision >> 1;
+}
+
+/** A compiled configuration (decision D20): DENY wins; with an ALLOW, what none allows is denied. */
+export interface CompiledAuthz {
+  readonly policies: readonly CompiledPolicy[];
+  /** Whether there are policies that are only watched. */
+  readonly hasShadow: boolean;
+  /** @param shadow whether to decide as if policies in shadow mode were enforced */
+  decide(stream: HttpStream, shadow: boolean): Decision;
+}
+
+/** Whether compiling needs a regex engine. */
+export function usesRegex(config: AuthzFilterConfig): boolean {
+  return config.policies.some((policy) =>
+    policy.rules.some((rule) => rule.to?.headers?.some((header) => header.match.kind === 'regex') === true),
+  );
+}
+
+/** Compiles policies. @throws TulleError `TULLE_CONFIG_INVALID` with every issue */
+export function compileAuthz(config: AuthzFilterConfig, regex: RegexEngine | undefined): CompiledAuthz {
+  const context = new CompileContext(regex);
+  const reader = new PathReader();
+  const policies = config.policies.map((policy, index) => compilePolicy(policy, index, reader, context));
+  context.finish('authorization policies');
+  const defaultAllows = (config.defaultAction ?? 'allow') === 'allow';
+  return {
+    policies,
+    hasShadow: policies.some((policy) => policy.shadow),
+    decide(stream, shadow) {
+      let hasAllow = false;
+      for (const policy of policies) {
+        if (policy.shadow && !shadow) continue;
+        if (!policy.deny) hasAllow = true;
+        else if (policy.matches(stream)) return policy.index << 1;
+      }
+      if (!hasAllow) return (NO_POLICY << 1) | (defaultAllows ? 1 : 0);
+      for (const policy of policies) {
+        if (policy.deny || (policy.shadow && !shadow)) continue;
+        if (policy.matches(stream)) return (policy.index << 1) | 1;
+      }
+      return NO_POLICY << 1;
+    },
+  };
+}
+
+/** Denies everything: what is in force where policies cannot be compiled. */
+export const DENY_ALL: CompiledAuthz = Object.freeze({
+  policies: [],
+  hasShadow: false,
+  decide: () => NO_POLICY << 1,
+});
+
+function compilePolicy(
+  policy: AuthzPolicy,
+  index: number,
+  reader: PathReader,
+  context: CompileContext,
+): CompiledPolicy {
+  const deny = policy.action === 'DENY';
+  const rules = any(
+    policy.rules.map((rule, number) =>
+      compileRule(rule, reader, context, `/policies/${index}/rules/${number}`),
+    ),
+  );
+  return {
+    name: policy.name,
+    index,
+    deny,
+    shadow: policy.shadow ?? false,
+    matches: (stream) => rules(stream, !deny),
+  };
+}
+
+function compileRule(rule: AuthzRule, reader: PathReader, context: CompileContext, path: string): Test {
+  const parts: Test[] = [];
+  if (rule.from !== undefined) parts.push(compileSource(rule.from, context, `${path}/from`));
+  if (rule.to !== undefined) parts.push(compileTarget(rule.to, reader, context, `${path}/to`));
+  return all(parts);
+}

@@ -1,0 +1,15 @@
+import type { AnyHttpFilter } from '@tulle/filter';
+import { authz } from '@tulle/filter-authz';
+import { fault } from '@tulle/filter-fault';
+import { headers } from '@tulle/filter-headers';
+import { ratelimit } from '@tulle/filter-ratelimit';
+import { retry } from '@tulle/filter-retry';
+
+/** The filters that ship with Tulle. A main hands this list to the proxy as its registry; add yours, or leave some out. */
+export const standardFilters: readonly AnyHttpFilter[] = Object.freeze([
+  authz,
+  fault,
+  headers,
+  ratelimit,
+  retry,
+] as unknown as AnyHttpFilter[]);

@@ -1,0 +1,25 @@
+import { AUTHZ_FILTER, FAULT_FILTER, HEADERS_FILTER, RATE_LIMIT_FILTER, RETRY_FILTER } from '@tulle/model';
+import { expect, it } from 'vitest';
+import { standardFilters, standardTelemetry } from './index.ts';
+
+it('has every standard filter of the model once', () => {
+  expect(standardFilters.map((filter) => filter.definition.id).toSorted()).toEqual(
+    [AUTHZ_FILTER, FAULT_FILTER, HEADERS_FILTER, RATE_LIMIT_FILTER, RETRY_FILTER].toSorted(),
+  );
+});
+
+it('has one meter, where the access log counts too', async () => {
+  const plugins = standardTelemetry({
+    accessLog: { to: { write: () => true } } as never,
+    prometheus: { processMetrics: false },
+  });
+  expect(plugins.map((plugin) => plugin.name)).toEqual(['prometheus', 'access-log']);
+  expect(plugins.filter((plugin) => plugin.meter !== undefined)).toHaveLength(1);
+  const page = plugins[0]?.adminPages?.[0]?.render(new URLSearchParams()) ?? [];
+  expect([...page].join('')).toContain('tulle_access_log_lines_total 0');
+  for (const plugin of plugins) await plugin.sink?.close?.();
+});
+
+it('leaves the access log out where it is not wanted', () => {
+  expect(standardTelemetry({ accessLog: false }).map((plugin) => plugin.name)).toEqual(['prometheus']);
+});
