@@ -242,7 +242,10 @@ export async function createCa(options: CaOptions): Promise<Ca> {
   const armTimer = (): void => {
     cancelTimer();
     if (closed) return;
-    const waitMs = Math.min(Math.max(issuerDueMs() - clock.epochMs(), 1000), 6 * 3_600_000);
+    const dueInMs = issuerDueMs() - clock.epochMs();
+    // In steps of six hours, so that a machine that slept is noticed. Due and still here: the root is too short or the
+    // store failed, both worth a look every hour; signing looks too.
+    const waitMs = dueInMs > 0 ? Math.min(dueInMs, 6 * 3_600_000) : 3_600_000;
     cancelTimer = clock.setTimer(waitMs, () => {
       refreshIssuer()
         .then(() => tokens.sweep())

@@ -1,0 +1,251 @@
+import { createKeyAndCsr, createPeerVerifier, readCertificate } from '@tulle/spiffe';
+import { X509Certificate } from 'node:crypto';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { fakeClock } from '../tests/fake-clock.ts';
+import { createCa, type Ca, type CaEvent, type CaOptions, type IssuedSvid } from './ca.ts';
+import { directoryStore, memoryStore } from './store.ts';
+
+const hour = 3_600_000;
+const day = 24 * hour;
+const trustDomain = 'example.org';
+const web = { namespace: 'default', serviceAccount: 'web' };
+const webId = 'spiffe://example.org/ns/default/sa/web';
+
+const open: Ca[] = [];
+const made: string[] = [];
+afterEach(async () => {
+  for (const ca of open.splice(0)) ca.close();
+  for (const path of made.splice(0)) await rm(path, { recursive: true });
+});
+async function start(options: Partial<CaOptions> = {}): Promise<Ca> {
+  const ca = await createCa({ trustDomain, store: memoryStore(), ...options });
+  open.push(ca);
+  return ca;
+}
+async function temporary(): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'tulle-ca-'));
+  made.push(directory);
+  return join(directory, 'ca');
+}
+const csrFor = async (id: string): Promise<Buffer> => (await createKeyAndCsr(id)).csrDer;
+const leafOf = (issued: IssuedSvid): Buffer => {
+  const [leaf] = issued.certificateChainDer;
+  if (leaf === undefined) throw new Error('no leaf');
+  return leaf;
+};
+function verdictOf(issued: IssuedSvid, nowMs = Date.now()): unknown {
+  const [leaf, ...others] = issued.certificateChainDer;
+  if (leaf === undefined) throw new Error('no leaf');
+  return createPeerVerifier({ bundles: issued.bundles, epochMs: () => nowMs }).verify(
+    leaf,
+    'server',
+    () => others,
+  );
+}
+
+describe('the CA', () => {
+  it('certifies an attested workload: its id, nothing else, for 24 hours, below a chain that peers can check', async () => {
+    const ca = await start();
+    const { token, spiffeId } = await ca.createJoinToken(web);
+    expect(spiffeId).toBe(webId);
+    const issued = await ca.attest(token, await csrFor(webId));
+    expect(verdictOf(issued)).toMatchObject({ ok: true, spiffeId: webId, serial: issued.serial });
+    const facts = readCertificate(leafOf(issued));
+    expect(facts).toMatchObject({ uriSans: [webId], otherSanTypes: [], isCa: false, keyUsage: 0x8000 });
+    expect(facts.subject.length).toBe(2);
+    expect(facts.notAfterMs - Date.now()).toBeLessThanOrEqual(day);
+    expect(facts.notAfterMs - Date.now()).toBeGreaterThan(day - 60_000);
+    expect(Date.now() - facts.notBeforeMs).toBeGreaterThanOrEqual(20_000);
+    expect(issued.certificateChainDer).toHaveLength(2);
+    expect(issued.serial).toMatch(/^[4-7][0-9a-f]{31}$/);
+  });
+
+  it('makes certificates that OpenSSL accepts too', async () => {
+    const ca = await start();
+    const issued = await ca.issueLocal(webId, await csrFor(webId));
+    const [leaf, issuer] = issued.certificateChainDer.map((der) => new X509Certificate(der));
+    const root = new X509Certificate(ca.published().bundles[0]?.rootsPem[0] ?? '');
+    if (leaf === undefined || issuer === undefined) throw new Error('no chain');
+    expect(leaf.checkIssued(issuer) && leaf.verify(issuer.publicKey)).toBe(true);
+    expect(issuer.checkIssued(root) && issuer.verify(root.publicKey)).toBe(true);
+    expect(root.checkIssued(root) && root.verify(root.publicKey)).toBe(true);
+    expect([leaf.ca, issuer.ca, root.ca]).toEqual([false, true, true]);
+    const pathLengths = [issuer, root].map((ca_) => readCertificate(ca_.raw).pathLength);
+    expect(pathLengths).toEqual([0, 1]);
+  });
+
+  it('renews for the identity that was proved, and for no other', async () => {
+    const ca = await start();
+    expect(verdictOf(await ca.renew(webId, await csrFor(webId)))).toMatchObject({
+      ok: true,
+      spiffeId: webId,
+    });
+    await expect(
+      ca.renew(webId, await csrFor('spiffe://example.org/ns/default/sa/admin')),
+    ).rejects.toMatchObject({ reason: 'csr-identity' });
+    await expect(
+      ca.renew('spiffe://other.test/a', await csrFor('spiffe://other.test/a')),
+    ).rejects.toMatchObject({ reason: 'foreign-identity' });
+    await expect(
+      ca.renew('spiffe://example.org', await csrFor('spiffe://example.org')),
+    ).rejects.toMatchObject({ reason: 'foreign-identity' });
+  });
+
+  it("gives nobody a token for the control plane's own identity", async () => {
+    const ca = await start();
+    await expect(
+      ca.createJoinToken({ namespace: 'tulle-system', serviceAccount: 'control-plane' }),
+    ).rejects.toMatchObject({ reason: 'reserved-identity' });
+  });
+
+  it('refuses options that do not fit together, naming the value', async () => {
+    await expect(start({ leafLifetimeMs: 5 })).rejects.toThrow('leafLifetimeMs is 5');
+    await expect(start({ issuerLifetimeMs: 2 * day })).rejects.toThrow('at least three leaf lifetimes');
+    await expect(start({ rootLifetimeMs: day })).rejects.toThrow('rootLifetimeMs');
+    await expect(start({ trustDomain: 'Example.org' })).rejects.toThrow('trustDomain "Example.org"');
+  });
+
+  it('reports what it does and refuses', async () => {
+    const events: CaEvent[] = [];
+    const ca = await start({ onEvent: (event) => events.push(event) });
+    const issued = await ca.renew(webId, await csrFor(webId));
+    await ca.renew(webId, Buffer.from('junk')).catch(() => undefined);
+    await ca.rotateLeaves();
+    await ca.rotateIssuer();
+    expect(events).toMatchObject([
+      { kind: 'issued', how: 'renew', spiffeId: webId, serial: issued.serial },
+      { kind: 'refused', how: 'renew', reason: 'csr-malformed' },
+      { kind: 'leaves-rotated', leafEpoch: 2 },
+      { kind: 'issuer-rotated' },
+    ]);
+  });
+});
+
+describe('rotation in the CA', () => {
+  it('of the issuer: new leaves below the new one, old leaves still good, the old key gone', async () => {
+    const store = memoryStore();
+    const ca = await start({ store });
+    const before = await ca.renew(webId, await csrFor(webId));
+    const told: number[] = [];
+    ca.subscribe(({ leafEpoch }) => told.push(leafEpoch));
+    const [oldIssuer] = ca.status().issuers;
+    await ca.rotateIssuer();
+    const after = await ca.renew(webId, await csrFor(webId));
+    expect(told).toEqual([2]);
+    expect([before.leafEpoch, after.leafEpoch]).toEqual([1, 2]);
+    expect(after.certificateChainDer[1]?.equals(before.certificateChainDer[1] ?? Buffer.alloc(0))).toBe(
+      false,
+    );
+    expect(verdictOf(before)).toMatchObject({ ok: true });
+    expect(verdictOf(after)).toMatchObject({ ok: true });
+    expect(ca.published().bundles[0]?.generation).toBe(1);
+    expect(ca.status().issuers).toHaveLength(2);
+    expect(await store.list()).not.toContain(`key-${oldIssuer?.id}.pem`);
+  });
+
+  it('works while certificates are being issued', async () => {
+    const ca = await start();
+    const csr = await csrFor(webId);
+    const issuing = Array.from({ length: 40 }, (_, i) =>
+      i % 10 === 5 ? ca.rotateIssuer().then(() => ca.renew(webId, csr)) : ca.renew(webId, csr),
+    );
+    for (const issued of await Promise.all(issuing)) expect(verdictOf(issued)).toMatchObject({ ok: true });
+    expect(ca.status().leafEpoch).toBe(5);
+  });
+
+  it('comes by itself before the issuer would be too short for a leaf', async () => {
+    const clock = fakeClock();
+    const events: CaEvent[] = [];
+    const ca = await start({ clock, onEvent: (event) => events.push(event) });
+    await clock.advance(59 * day);
+    expect(ca.status().issuers).toHaveLength(1);
+    await clock.advance(2 * day);
+    await vi.waitFor(() => expect(ca.status().issuers).toHaveLength(2));
+    expect(events.map((event) => event.kind)).toContain('issuer-rotated');
+    // Nobody has to hurry: the leaves of the old issuer live on.
+    expect(ca.status().leafEpoch).toBe(1);
+    const issued = await ca.renew(webId, await csrFor(webId));
+    expect(verdictOf(issued, clock.epochMs())).toMatchObject({ ok: true });
+  });
+
+  it('comes on the first request after a long sleep', async () => {
+    const clock = fakeClock();
+    const store = memoryStore();
+    const asleep = await start({ clock, store });
+    asleep.close();
+    await clock.advance(100 * day);
+    const ca = await start({ clock, store });
+    const issued = await ca.renew(webId, await csrFor(webId));
+    expect(verdictOf(issued, clock.epochMs())).toMatchObject({ ok: true });
+  });
+
+  it('never signs a leaf that would outlive its issuer, and says that the root must be replaced', async () => {
+    const clock = fakeClock();
+    const ca = await start({
+      clock,
+      rootLifetimeMs: 100 * hour,
+      issuerLifetimeMs: 100 * hour,
+      leafLifetimeMs: 10 * hour,
+    });
+    await clock.advance(89 * hour);
+    expect(verdictOf(await ca.renew(webId, await csrFor(webId)), clock.epochMs())).toMatchObject({
+      ok: true,
+    });
+    await clock.advance(2 * hour);
+    await expect(ca.renew(webId, await csrFor(webId))).rejects.toMatchObject({
+      reason: 'issuer-too-short',
+      message: expect.stringContaining('root') as string,
+    });
+    expect(ca.status().issuers.length).toBeLessThan(4);
+  });
+});
+
+describe('a CA in a directory', () => {
+  it('is the same CA after a restart: roots, issuer, epoch', async () => {
+    const directory = await temporary();
+    const first = await start({ store: directoryStore(directory) });
+    await first.rotateLeaves();
+    const issued = await first.renew(webId, await csrFor(webId));
+    first.close();
+    const second = await start({ store: directoryStore(directory) });
+    expect(second.status()).toEqual(first.status());
+    expect(second.rootPin).toBe(first.rootPin);
+    expect(second.published()).toEqual(first.published());
+    expect(verdictOf({ ...issued, bundles: second.published().bundles })).toMatchObject({ ok: true });
+    expect(verdictOf(await second.renew(webId, await csrFor(webId)))).toMatchObject({ ok: true });
+  });
+
+  it('keeps every key in a file of mode 0600, and only keys in use', async () => {
+    const directory = await temporary();
+    const ca = await start({ store: directoryStore(directory) });
+    await ca.rotateIssuer();
+    await ca.createJoinToken(web);
+    const names = await readdir(directory);
+    expect(names.filter((name) => name.startsWith('key-'))).toHaveLength(2);
+    for (const name of names) expect((await stat(join(directory, name))).mode & 0o777).toBe(0o600);
+    expect(await readFile(join(directory, 'ca.json'), 'utf8')).not.toContain('PRIVATE KEY');
+  });
+
+  it('refuses the store of another trust domain, and a state it cannot read', async () => {
+    const directory = await temporary();
+    (await start({ store: directoryStore(directory) })).close();
+    await expect(start({ store: directoryStore(directory), trustDomain: 'other.test' })).rejects.toThrow(
+      'belongs to the trust domain "example.org"',
+    );
+    await writeFile(join(directory, 'ca.json'), '{"version":1');
+    await expect(start({ store: directoryStore(directory) })).rejects.toThrow('restore it from a backup');
+  });
+
+  it('says which key is missing', async () => {
+    const directory = await temporary();
+    const ca = await start({ store: directoryStore(directory) });
+    ca.close();
+    const issuer = ca.status().issuers[0]?.id ?? '';
+    await rm(join(directory, `key-${issuer}.pem`));
+    const again = await start({ store: directoryStore(directory) });
+    await expect(again.renew(webId, await csrFor(webId))).rejects.toThrow(`key-${issuer}.pem`);
+  });
+});
