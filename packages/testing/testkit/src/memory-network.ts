@@ -1,0 +1,206 @@
+import type { ClientTls, ListenOwner, ServerTls, Socket, SocketFault, SocketFaultKind, Transport } from '@tulle/proxy';
+import { formatAddress, isUnixAddress, type Address, type DownstreamTls, type UpstreamTls } from '@tulle/model';
+import type { Clock } from '@tulle/time';
+import { MemorySocket } from './memory-socket.ts';
+import { TestConnection } from './test-connection.ts';
+
+/** What a connecting side shows. */
+export interface Caller {
+  /** Default 192.0.2.1. */
+  readonly host?: string;
+  readonly port?: number;
+  /** Speaks (pretended) TLS; with `identity` it proves that SPIFFE id. */
+  readonly tls?: PresentedTls;
+}
+
+interface PresentedTls {
+  readonly identity?: string;
+  readonly serverName?: string;
+  readonly alpn?: string;
+}
+
+/** Something that takes connections at an address. */
+interface Acceptor {
+  /** SPIFFE id that it proves to who connects with TLS; `undefined`: it speaks plain text. */
+  readonly identity: string | undefined;
+  accept(socket: MemorySocket): void;
+}
+
+/**
+ * A network in memory: everything that connects in it runs in this process, and nothing opens a real socket. TLS is
+ * pretended: who shows which identity is said, not computed; certificates are the matter of `@tulle/spiffe`'s tests.
+ */
+export interface MemoryNetwork {
+  /** For `createProxy({ transport })`. */
+  readonly transport: Transport;
+  /** Connects as a caller would. */
+  connect(address: Address | string, caller?: Caller): TestConnection;
+  /** Takes connections as a service would; `onConnection` scripts each. */
+  listen(address: Address | string, onConnection: (connection: TestConnection) => void, options?: { readonly identity?: string }): { close(): void };
+  /** Connections to this address fail that way (`silence`: nothing ever comes) until it is given `undefined`. */
+  refuse(address: Address | string, fault: Partial<SocketFault> | 'silence' | undefined): void;
+  /** What names resolve to. */
+  readonly names: Map<string, readonly string[]>;
+  /** Delay of each connect, in the clock's milliseconds. Default 0: at once. */
+  connectDelayMs: number;
+  /** Connections that the proxy tried to make to an address so far. */
+  connections(address: Address | string): number;
+}
+
+/** Makes a {@link MemoryNetwork}. */
+export function memoryNetwork(clock: Clock): MemoryNetwork {
+  const acceptors = new Map<string, Acceptor>();
+  const faults = new Map<string, Partial<SocketFault> | 'silence'>();
+  const counts = new Map<string, number>();
+  const names = new Map<string, readonly string[]>();
+  /** What the caller of an accepted socket would show in a TLS handshake. */
+  const presented = new WeakMap<Socket, PresentedTls>();
+  let nextPort = 20_000;
+
+  const pair = (target: Address, caller: { host: string; port: number }): [near: MemorySocket, far: MemorySocket] => {
+    const there = isUnixAddress(target) ? { host: '', port: 0 } : target;
+    const near = new MemorySocket(there, caller);
+    const far = new MemorySocket(caller, there);
+    near.peer = far;
+    far.peer = near;
+    return [near, far];
+  };
+
+  const accept = (address: Address, acceptor: Acceptor): { readonly address: Address; close(): void } => {
+    const at = !isUnixAddress(address) && address.port === 0 ? { host: address.host, port: nextPort++ } : address;
+    const name = formatAddress(at);
+    if (acceptors.has(name)) throw new Error(`cannot listen on ${name}: it is in use in this network`);
+    acceptors.set(name, acceptor);
+    return {
+      address: at,
+      close() {
+        if (acceptors.get(name) === acceptor) acceptors.delete(name);
+      },
+    };
+  };
+
+  const transport: Transport = {
+    async listen(address, owner: ListenOwner) {
+      const listening = accept(address, { identity: undefined, accept: (socket) => owner.accept(socket) });
+      return Promise.resolve({ address: listening.address, close: async () => listening.close() });
+    },
+    connect(address, options) {
+      const name = formatAddress(address);
+      counts.set(name, (counts.get(name) ?? 0) + 1);
+      const [near, far] = pair(address, { host: '127.0.0.1', port: nextPort++ });
+      const go = (): void => {
+        const refusedBy = faults.get(name);
+        if (refusedBy === 'silence' || near.closed) return;
+        const acceptor = acceptors.get(name);
+        if (refusedBy !== undefined || acceptor === undefined) {
+          near.fail({ kind: 'refused', reason: 'ECONNREFUSED', message: `connect ECONNREFUSED ${name}`, ...refusedBy });
+          return;
+        }
+        const refusal = options.tls === undefined ? undefined : refusalOfEndpoint(options.tls as FakeTls, options.expectedIdentity, acceptor.identity);
+        if (refusal !== undefined) {
+          near.fail(refusal);
+          return;
+        }
+        acceptor.accept(far);
+        near.open(options.tls === undefined ? undefined : { identity: acceptor.identity, serverName: undefined, alpn: undefined });
+      };
+      if (network.connectDelayMs > 0) clock.setTimer(network.connectDelayMs, go);
+      else queueMicrotask(go);
+      return near;
+    },
+    secure(socket, tls, firstBytes) {
+      const plain = socket as MemorySocket;
+      const secured = new MemorySocket({ host: plain.remoteAddress, port: plain.remotePort }, { host: plain.localAddress, port: plain.localPort });
+      plain.moveTo(secured);
+      if (firstBytes !== undefined) secured.unshift(firstBytes);
+      const shown = presented.get(plain);
+      const { config } = tls as FakeTls;
+      const refusal = refusalOfCaller(config as DownstreamTls, shown);
+      if (refusal === undefined) {
+        const asked = (config as DownstreamTls).clientCertificate !== 'none' && (config as DownstreamTls).trust !== undefined;
+        secured.open({ identity: asked ? shown?.identity : undefined, serverName: shown?.serverName, alpn: shown?.alpn });
+      } else {
+        secured.destroy();
+        secured.fail(refusal);
+      }
+      return secured;
+    },
+    serverTls: (config) => new FakeTls(config),
+    clientTls: (config) => new FakeTls(config),
+    async resolve(host) {
+      const found = names.get(host);
+      if (found === undefined) throw new Error(`getaddrinfo ENOTFOUND ${host}`);
+      return Promise.resolve(found);
+    },
+    certificates: () => [],
+    close: () => Promise.resolve(),
+  };
+
+  const network: MemoryNetwork = {
+    transport,
+    names,
+    connectDelayMs: 0,
+    connect(address, caller = {}) {
+      const target = parseAddress(address);
+      const [near, far] = pair(target, { host: caller.host ?? '192.0.2.1', port: caller.port ?? nextPort++ });
+      const connection = new TestConnection(near);
+      const acceptor = acceptors.get(formatAddress(target));
+      if (acceptor === undefined) near.fail({ kind: 'refused', reason: 'ECONNREFUSED', message: `nobody listens on ${formatAddress(target)} in this network` });
+      else {
+        if (caller.tls !== undefined) presented.set(far, caller.tls);
+        acceptor.accept(far);
+      }
+      return connection;
+    },
+    listen: (address, onConnection, options) => accept(parseAddress(address), {
+      identity: options?.identity, accept: (socket) => onConnection(new TestConnection(socket)),
+    }),
+    refuse(address, fault) {
+      const name = formatAddress(parseAddress(address));
+      if (fault === undefined) faults.delete(name);
+      else faults.set(name, fault);
+    },
+    connections: (address) => counts.get(formatAddress(parseAddress(address))) ?? 0,
+  };
+  return network;
+}
+
+class FakeTls implements ServerTls, ClientTls {
+  readonly config: DownstreamTls | UpstreamTls;
+
+  constructor(config: DownstreamTls | UpstreamTls) {
+    this.config = config;
+  }
+
+  close(): void {}
+}
+
+function refusalOfCaller(config: DownstreamTls, shown: PresentedTls | undefined): SocketFault | undefined {
+  if (shown === undefined) return fault('tls', 'plaintext');
+  const mode = config.clientCertificate ?? (config.trust === undefined ? 'none' : 'require');
+  if (mode === 'none') return undefined;
+  if (shown.identity === undefined) return mode === 'require' ? fault('tls', 'no-certificate') : undefined;
+  return config.allowedIds === undefined || isAllowed(shown.identity, config.allowedIds) ? undefined : fault('identity', 'unexpected-identity');
+}
+
+function refusalOfEndpoint(tls: FakeTls, expected: string | undefined, proven: string | undefined): SocketFault | undefined {
+  if (proven === undefined) return fault('tls', 'handshake-failed');
+  const ids = expected === undefined ? (tls.config as UpstreamTls).allowedIds : [expected];
+  return ids === undefined || isAllowed(proven, ids) ? undefined : fault('identity', 'unexpected-identity');
+}
+
+function isAllowed(id: string, patterns: readonly string[]): boolean {
+  return patterns.some((pattern) => (pattern.endsWith('/*') ? id.startsWith(pattern.slice(0, -1)) : id === pattern));
+}
+
+function fault(kind: SocketFaultKind, reason: string): SocketFault {
+  return { kind, reason, message: `refused: ${reason}` };
+}
+
+/** `host:port`, `[v6]:port`, or a path that begins with `/`. */
+export function parseAddress(address: Address | string): Address {
+  if (typeof address !== 'string') return address;
+  if (address.startsWith('/')) return { path: address };
+  const colon = address.lastIndexOf(':');
+  return { host: address.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(address.slice(colon + 1)) };
+}
