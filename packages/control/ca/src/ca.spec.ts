@@ -163,7 +163,7 @@ describe('rotation in the CA', () => {
     await clock.advance(59 * day);
     expect(ca.status().issuers).toHaveLength(1);
     await clock.advance(2 * day);
-    await vi.waitFor(() => expect(ca.status().issuers).toHaveLength(2));
+    await vi.waitFor(() => expect(ca.status().issuers).toHaveLength(2), { timeout: 15_000 });
     expect(events.map((event) => event.kind)).toContain('issuer-rotated');
     // Nobody has to hurry: the leaves of the old issuer live on.
     expect(ca.status().leafEpoch).toBe(1);

@@ -7,8 +7,8 @@ export interface FakeClock extends Clock {
    * signatures, files) takes real time and may still run afterwards: wait for its effect.
    */
   advance(ms: number): Promise<void>;
-  /** When the next timer fires, relative to now; undefined when there is none. */
-  nextInMs(): number | undefined;
+  /** When the timers that are set will fire. */
+  dueTimesMs(): readonly number[];
 }
 
 export function fakeClock(startMs: number = Date.UTC(2026, 0, 1)): FakeClock {
@@ -38,7 +38,6 @@ export function fakeClock(startMs: number = Date.UTC(2026, 0, 1)): FakeClock {
       nowMs = untilMs;
       await settle();
     },
-    nextInMs: () =>
-      timers.length === 0 ? undefined : Math.min(...timers.map((timer) => timer.atMs)) - nowMs,
+    dueTimesMs: () => timers.map((timer) => timer.atMs),
   };
 }
