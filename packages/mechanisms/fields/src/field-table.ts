@@ -33,7 +33,7 @@ const EMPTY_VIEW: DataView = new DataView(new ArrayBuffer(0));
  * length, reused by {@link reset}; names interned in lower case with the original spelling kept; values latin1
  * strings, decoded when first read; repeated fields never joined.
  *
- * A parser hands over the bytes of a head once ({@link setBlock}) and then says where names and values stand
+ * A parser hands over the bytes of a head once ({@link appendBlock}) and then says where names and values stand
  * ({@link push}). Lines that nobody edited are written out again as the bytes they came in as.
  *
  * `set`, `append` and `remove` are the filter's door: validated, and closed for `host` (the authority decides) and for

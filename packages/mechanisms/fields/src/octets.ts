@@ -25,7 +25,7 @@ export function findInvalidName(name: string): number {
   if (name.length === 0) return 0;
   for (let i = 0; i < name.length; i++) {
     const code = name.charCodeAt(i);
-    if (code > 255 || TOKEN_LOWER[code] !== code) return i;
+    if (code === 0 || code > 255 || TOKEN_LOWER[code] !== code) return i;
   }
   return -1;
 }

@@ -1,6 +1,7 @@
 import type { ByteWriter, FieldTable } from '@tulle/fields';
 import { findInvalidValue, LAST_FORBIDDEN_TRAILER } from '@tulle/fields';
 import type { ErrorCode } from '@tulle/filter';
+import { readProtocols } from './framing-fields.ts';
 import { isValidAuthority, isValidMethod, isValidTarget } from './request-parts.ts';
 import { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, BODY_NONE, type BodyKind } from './heads.ts';
 import { standardReason, standardStatusLine } from './status-reasons.ts';
@@ -61,7 +62,7 @@ const BAD_STATUS = fault('status', 'The outgoing status is not between 100 and 5
 const BAD_REASON = fault('reason', 'The outgoing reason phrase has a control character.');
 const BAD_FRAMING = fault(
   'framing',
-  'The framing does not fit the message: no body for 1xx, 204, 304, HEAD and CONNECT; an end for every other; chunked for HTTP/1.1 only; close-delimited with Connection: close only.',
+  'The framing does not fit the message: no body for 1xx, 204, 304, HEAD and CONNECT; no 1xx for HTTP/1.0; lengths are whole numbers; an end for every other; chunked for HTTP/1.1 only; close-delimited with Connection: close only.',
 );
 const BAD_UPGRADE = fault('upgrade', 'Connection: upgrade needs the protocols (RFC 9110 §7.8).');
 
@@ -94,7 +95,7 @@ export function writeRequestHead(
   if (!isValidAuthority(authority)) return BAD_AUTHORITY;
   if (framing.bodyKind === BODY_CLOSE || (framing.bodyKind !== BODY_NONE && method === 'CONNECT'))
     return BAD_FRAMING;
-  if (framing.bodyKind === BODY_LENGTH && !Number.isSafeInteger(framing.contentLength)) return BAD_FRAMING;
+  if (framing.bodyKind === BODY_LENGTH && !isLength(framing.contentLength)) return BAD_FRAMING;
   if (framing.connection === CONNECTION_UPGRADE && !isUpgrade(framing.upgrade)) return BAD_UPGRADE;
   out.latin1(method);
   out.latin1(' ');
@@ -132,7 +133,10 @@ export function writeResponseHead(
   if (empty !== (kind === BODY_NONE)) return BAD_FRAMING;
   if (kind === BODY_CHUNKED && request.minorVersion === 0) return BAD_FRAMING;
   if (kind === BODY_CLOSE && framing.connection !== CONNECTION_CLOSE) return BAD_FRAMING;
-  if (kind === BODY_LENGTH && !(framing.contentLength >= 0)) return BAD_FRAMING;
+  if ((kind === BODY_LENGTH || framing.contentLength >= 0) && !isLength(framing.contentLength))
+    return BAD_FRAMING;
+  if (status < 200 && request.minorVersion === 0) return BAD_FRAMING;
+  if (status === 101 && framing.connection !== CONNECTION_UPGRADE) return BAD_UPGRADE;
   if (framing.connection === CONNECTION_UPGRADE && !isUpgrade(framing.upgrade)) return BAD_UPGRADE;
   const line = standardStatusLine(status);
   if (line !== undefined && (reason === '' || reason === standardReason(status))) {
@@ -183,12 +187,14 @@ function writeFraming(out: ByteWriter, framing: OutgoingFraming): void {
   out.crlf();
 }
 
+const isLength = (length: number): boolean => length >= 0 && Number.isSafeInteger(length);
+
 const isUpgrade = (value: string | undefined): boolean =>
-  value !== undefined && value.length > 0 && findInvalidValue(value) < 0;
+  value !== undefined && readProtocols(value) !== undefined;
 
 /** Writes the size line of a chunk; `size` bytes and CR LF must follow. @param size at least 1: 0 would end the body */
 export function writeChunkHeader(out: ByteWriter, size: number): void {
-  if (!(size > 0))
+  if (!(size > 0 && Number.isSafeInteger(size)))
     throw new RangeError(
       `A chunk has at least one byte, not ${size}: an empty one ends the body (writeLastChunk).`,
     );

@@ -72,20 +72,23 @@ export class ResponseDecoder extends MessageDecoder {
         return this.fail(i === 5 ? 'version-unsupported' : 'status-line', pos + i);
     }
     let at = pos + 7;
-    if (at + 5 >= end) return this.#shortStatusLine(bytes, at, end);
+    if (at >= end) return MORE;
     const minor = (bytes[at] as number) - 48;
     if (minor !== 0 && minor !== 1) return this.fail('version-unsupported', at);
-    if (bytes[at + 1] !== 32) return this.fail('status-line', at + 1);
-    const hundreds = (bytes[at + 2] as number) - 48;
-    const tens = (bytes[at + 3] as number) - 48;
-    const ones = (bytes[at + 4] as number) - 48;
-    if (hundreds < 0 || hundreds > 9 || tens < 0 || tens > 9 || ones < 0 || ones > 9)
-      return this.fail('status-line', at + 2);
-    if (hundreds < 1 || hundreds > 5) return this.fail('status', at + 2);
+    if (++at >= end) return MORE;
+    if (bytes[at] !== 32) return this.fail('status-line', at);
+    let status = 0;
+    for (const last = at + 3; at < last;) {
+      if (++at >= end) return MORE;
+      const digit = (bytes[at] as number) - 48;
+      if (digit < 0 || digit > 9) return this.fail('status-line', at);
+      status = status * 10 + digit;
+    }
+    if (status < 100 || status > 599) return this.fail('status', at);
+    if (++at >= end) return MORE;
     const head = this.#current;
     head.minorVersion = minor;
-    head.status = hundreds * 100 + tens * 10 + ones;
-    at += 5;
+    head.status = status;
     // The blank before an absent reason is often left out; no other reading is possible, and the line is written anew.
     if (bytes[at] === 32) at++;
     else if (bytes[at] !== 13) return this.fail('status-line', at);
@@ -98,12 +101,6 @@ export class ResponseDecoder extends MessageDecoder {
     this.#reasonStart = reasonStart;
     this.#reasonEnd = at;
     return at + 2;
-  }
-
-  /** Fewer bytes than `1 200` and one more: wait, unless the line has ended. */
-  #shortStatusLine(bytes: Uint8Array, at: number, end: number): number {
-    for (let i = at; i < end; i++) if ((bytes[i] as number) < 32) return this.fail('status-line', i);
-    return MORE;
   }
 
   protected readRoleField(): undefined {

@@ -27,9 +27,9 @@ export function skipValue(bytes: Uint8Array, view: DataView, pos: number, end: n
   return pos;
 }
 
-/** Whether `bytes[pos, end)` has LF, or a control that no line may have: then the line can be judged. */
+/** Whether `bytes[pos, end)` has LF, anything after CR, or a control that no line may have: then the line can be judged. */
 export function hasLineEnd(bytes: Uint8Array, pos: number, end: number): boolean {
-  for (; pos < end; pos++) if (ENDS_LINE[bytes[pos] as number] === 1) return true;
+  for (; pos < end; pos++) if (ENDS_LINE[bytes[pos] as number] === 1 || bytes[pos - 1] === 13) return true;
   return false;
 }
 
