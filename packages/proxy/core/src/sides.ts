@@ -8,6 +8,13 @@ import type { Stream } from './stream/stream.ts';
  * The two sides of a stream as chain and attempts see them, so that neither knows which HTTP version carries it.
  */
 
+/** A hook's promise is pending. */
+export const PAUSE_HOOK = 1;
+/** The other side takes no more, or is not there yet. */
+export const PAUSE_FLOW = 2;
+/** Why reading stands still; it goes on when no reason is left. */
+export type PauseReason = typeof PAUSE_HOOK | typeof PAUSE_FLOW;
+
 /** The caller's side: writes the response, controls the reading of the request. */
 export interface Downstream {
   readonly connection: ConnectionInfo;
@@ -25,8 +32,8 @@ export interface Downstream {
   /** More is queued than the connection's limit: stop reading from the endpoint until `onDownstreamDrain`. */
   readonly full: boolean;
   /** Stops and goes on reading the request. */
-  pauseRequest(stream: Stream): void;
-  resumeRequest(stream: Stream): void;
+  pauseRequest(stream: Stream, reason: PauseReason): void;
+  resumeRequest(stream: Stream, reason: PauseReason): void;
   /** The response cannot be completed: the caller must see a broken message, never a short one that looks whole. */
   abort(stream: Stream): void;
   /** The response head is a protocol switch: bytes flow both ways from now on. */
@@ -51,8 +58,8 @@ export interface UpstreamStream {
   sendEnd(trailers: FieldTable | undefined): void;
   /** More is queued than the connection's limit. */
   readonly full: boolean;
-  pauseResponse(): void;
-  resumeResponse(): void;
+  pauseResponse(reason: PauseReason): void;
+  resumeResponse(reason: PauseReason): void;
   /** After a protocol switch: the socket goes to a relay, the connection is not HTTP any more. */
   handOver(): Socket;
   /** At the end of that turn: what came behind the head of the switch. */

@@ -9,7 +9,7 @@ import { ATTEMPT_HEADERS, stateOf, viewOf } from '../chain/run.ts';
 import type { AttemptStep } from '../chain/tables.ts';
 import { advance } from '../chain/walk.ts';
 import { rescue } from '../rescue.ts';
-import type { UpstreamStream } from '../sides.ts';
+import { PAUSE_FLOW, type UpstreamStream } from '../sides.ts';
 import { AT_ATTEMPTS, type Stream } from '../stream/stream.ts';
 import { isIdempotent, isRepeatable } from './repeat.ts';
 
@@ -102,7 +102,7 @@ export function sendAttempt(stream: Stream, connection: UpstreamStream): void {
   if (stream.requestEnded) {
     endAttemptRequest(stream);
     armAttemptTimers(stream);
-  } else if (!connection.full && !stream.requestReceived) stream.downstream.resumeRequest(stream);
+  } else if (!connection.full && !stream.requestReceived) stream.downstream.resumeRequest(stream, PAUSE_FLOW);
 }
 
 /** Request and per-try timeout run from the end of the request, so that a slow upload is the idle timeout's matter. */

@@ -132,7 +132,7 @@ export class BodyPipe {
   #collect(index: number, step: DataStep, bytes: Buffer, end: boolean): Buffer | undefined {
     const parts = (this.#parts[index] ??= []);
     const size = (this.#sizes[index] ?? 0) + bytes.length;
-    if (size > step.maxBytes) {
+    if (size > step.maxBytes && !(this.#response && this.#stream.responseLocal)) {
       const code = this.#response ? 'TULLE_UPSTREAM_PROTOCOL' : 'TULLE_BODY_TOO_LARGE';
       recordFailure(this.#stream, code, `${this.#response ? 'response' : 'request'}_payload_too_large{${step.filter.name},${step.maxBytes}}`);
       this.#stream.engine.metrics.bodyBufferOverflows.add();

@@ -2,6 +2,7 @@ import type { FieldTable } from '@tulle/fields';
 import { BODY_LENGTH, BODY_NONE } from '@tulle/http1';
 import { armAttemptTimers, beginAttempts } from '../attempts/attempts.ts';
 import { isIdempotent } from '../attempts/repeat.ts';
+import { PAUSE_FLOW, PAUSE_HOOK } from '../sides.ts';
 import { AT_ATTEMPTS, AT_REQUEST, type Stream } from '../stream/stream.ts';
 import { BodyPipe, type PipeOutlet } from './body.ts';
 import { completeIfOver } from './complete.ts';
@@ -57,8 +58,8 @@ const OUTLET: PipeOutlet = {
     carryOutReply(stream);
   },
   onWaiting(stream, waiting) {
-    if (waiting) stream.downstream.pauseRequest(stream);
-    else stream.downstream.resumeRequest(stream);
+    if (waiting) stream.downstream.pauseRequest(stream, PAUSE_HOOK);
+    else stream.downstream.resumeRequest(stream, PAUSE_HOOK);
   },
 };
 
@@ -90,7 +91,7 @@ function forwardPiece(stream: Stream, chunk: Buffer, start: number, end: number,
   if (upstream === undefined) {
     // No connection yet: hold it, and stop reading when it gets much.
     replay.hold(chunk, start, end);
-    if (replay.overfull) stream.downstream.pauseRequest(stream);
+    if (replay.overfull) stream.downstream.pauseRequest(stream, PAUSE_FLOW);
     return false;
   }
   if (replay.complete) {
@@ -98,11 +99,11 @@ function forwardPiece(stream: Stream, chunk: Buffer, start: number, end: number,
     else replay.drop();
   }
   const kept = upstream.sendData(chunk, start, end, owned);
-  if (upstream.full) stream.downstream.pauseRequest(stream);
+  if (upstream.full) stream.downstream.pauseRequest(stream, PAUSE_FLOW);
   return kept;
 }
 
 /** The endpoint's connection has room again. */
 export function upstreamDrained(stream: Stream): void {
-  if (!stream.requestReceived) stream.downstream.resumeRequest(stream);
+  if (!stream.requestReceived) stream.downstream.resumeRequest(stream, PAUSE_FLOW);
 }

@@ -2,6 +2,7 @@ import type { FieldTable } from '@tulle/fields';
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, stripHopByHop } from '@tulle/http1';
 import { cancelAttempt } from '../attempts/attempts.ts';
 import { applyEdits } from '../compile/compiled.ts';
+import { PAUSE_FLOW, PAUSE_HOOK } from '../sides.ts';
 import { AT_END, AT_RESPONSE, type Stream } from '../stream/stream.ts';
 import { BodyPipe, type PipeOutlet } from './body.ts';
 import { completeIfOver, completeStream } from './complete.ts';
@@ -42,8 +43,7 @@ export function carryOutReply(stream: Stream): void {
   if (stream.phase === AT_END) return;
   if (stream.responseStarted) return abortResponse(stream);
   cancelAttempt(stream);
-  if (!stream.requestReceived) stream.discardRequest = true;
-  stream.requestPipe?.revoke();
+  discardRequest(stream);
   stream.responsePipe?.revoke();
   stream.responsePipe = undefined;
   const again = stream.phase === AT_RESPONSE && stream.responseHeadDone;
@@ -52,8 +52,18 @@ export function carryOutReply(stream: Stream): void {
   const server = stream.chain.settings.serverHeader;
   if (server !== undefined) stream.localFields.put('server', server);
   // After response head hooks ran for another response, they do not run twice.
-  if (again || stream.table.responseHeaders === null) responseHeadDone(stream);
+  if (again) writeLocal(stream);
+  else if (stream.table.responseHeaders === null) responseHeadDone(stream);
   else advance(stream, RESPONSE_HEADERS, 0);
+}
+
+/** What still comes of the request is read, as far as that is worth it, and thrown away. */
+function discardRequest(stream: Stream): void {
+  stream.requestPipe?.revoke();
+  if (stream.requestReceived) return;
+  stream.discardRequest = true;
+  stream.downstream.resumeRequest(stream, PAUSE_HOOK);
+  stream.downstream.resumeRequest(stream, PAUSE_FLOW);
 }
 
 /** A response head hook replied: the reply takes the response's place. @returns false when the stream is over */
@@ -63,7 +73,7 @@ export function adoptReplyInResponse(stream: Stream): boolean {
     return false;
   }
   cancelAttempt(stream);
-  if (!stream.requestReceived) stream.discardRequest = true;
+  discardRequest(stream);
   adoptReply(stream);
   return true;
 }
@@ -86,12 +96,19 @@ export function responseHeadDone(stream: Stream): void {
     stream.responseHeadHeld = table.responseBuffered;
   }
   if (!stream.responseHeadHeld && !writeHead(stream)) return;
-  if (!stream.responseLocal) {
-    stream.upstream?.resumeResponse();
-    return;
-  }
+  if (stream.responseLocal) writeLocalBody(stream);
+  else stream.upstream?.resumeResponse(PAUSE_HOOK);
+}
+
+/** A failure in the middle of the response hooks, with nothing sent yet: it is answered past them. */
+function writeLocal(stream: Stream): void {
+  stream.responseHeadHeld = false;
+  if (writeHead(stream)) writeLocalBody(stream);
+}
+
+function writeLocalBody(stream: Stream): void {
   const body = stream.replyBody;
-  if (hasBody && body !== undefined && body.length > 0) {
+  if (stream.responseBodyKind !== BODY_NONE && body !== undefined && body.length > 0) {
     if (stream.responsePipe === undefined) stream.downstream.writeData(stream, body, 0, body.length, true);
     else stream.responsePipe.push(body, 0, body.length, true);
   }
@@ -129,7 +146,7 @@ export function responseData(stream: Stream, chunk: Buffer, start: number, end: 
 function writePiece(stream: Stream, chunk: Buffer, start: number, end: number, owned: boolean): boolean {
   const { downstream } = stream;
   const kept = downstream.writeData(stream, chunk, start, end, owned);
-  if (downstream.full) stream.upstream?.pauseResponse();
+  if (downstream.full) stream.upstream?.pauseResponse(PAUSE_FLOW);
   return kept;
 }
 
@@ -161,8 +178,8 @@ const OUTLET: PipeOutlet = {
     carryOutReply(stream);
   },
   onWaiting(stream, waiting) {
-    if (waiting) stream.upstream?.pauseResponse();
-    else stream.upstream?.resumeResponse();
+    if (waiting) stream.upstream?.pauseResponse(PAUSE_HOOK);
+    else stream.upstream?.resumeResponse(PAUSE_HOOK);
   },
 };
 
@@ -175,11 +192,8 @@ function bodyDone(stream: Stream): void {
 export function responseTrailersDone(stream: Stream): void {
   stream.downstream.writeEnd(stream, stream.responseTrailers);
   stream.responseEnded = true;
-  if (!stream.requestReceived) {
-    // The endpoint did not wait for the end of the request: what still comes is nobody's.
-    stream.discardRequest = true;
-    stream.requestPipe?.revoke();
-  }
+  // Where the endpoint did not wait for the end of the request, what still comes is nobody's.
+  if (!stream.requestReceived) discardRequest(stream);
   completeIfOver(stream);
 }
 
@@ -197,5 +211,5 @@ function openTunnel(stream: Stream): void {
 
 /** The caller's connection has room again. */
 export function downstreamDrained(stream: Stream): void {
-  if (!stream.responseLocal) stream.upstream?.resumeResponse();
+  if (!stream.responseLocal) stream.upstream?.resumeResponse(PAUSE_FLOW);
 }

@@ -2,6 +2,7 @@ import { normalizeHost, normalizePath, explainPathRefusal } from '@tulle/match';
 import { stripHopByHop, TARGET_AUTHORITY, TARGET_ORIGIN } from '@tulle/http1';
 import { connectAttempt } from '../attempts/attempts.ts';
 import { rescue } from '../rescue.ts';
+import { PAUSE_HOOK } from '../sides.ts';
 import type { Stream } from '../stream/stream.ts';
 import { act } from './act.ts';
 import { addRequestFields } from './hygiene.ts';
@@ -80,8 +81,8 @@ export function advance(stream: Stream, phase: HeadPhase, from: number): void {
     if (steps === null) break;
     const result = runSteps(stream, phase, steps, next, advance);
     if (result === PENDING) {
-      if (phase <= REQUEST_TRAILERS) stream.downstream.pauseRequest(stream);
-      else if (phase !== ATTEMPT_HEADERS) stream.upstream?.pauseResponse();
+      if (phase <= REQUEST_TRAILERS) stream.downstream.pauseRequest(stream, PAUSE_HOOK);
+      else if (phase !== ATTEMPT_HEADERS) stream.upstream?.pauseResponse(PAUSE_HOOK);
       return;
     }
     if (result === DONE) break;
@@ -109,7 +110,7 @@ function followUp(stream: Stream, phase: HeadPhase): void {
     case REQUEST_HEADERS:
       return requestHeadersDone(stream);
     case REQUEST_TRAILERS:
-      stream.downstream.resumeRequest(stream);
+      stream.downstream.resumeRequest(stream, PAUSE_HOOK);
       return requestTrailersDone(stream);
     case RESPONSE_HEADERS:
       return responseHeadDone(stream);
@@ -122,7 +123,7 @@ function followUp(stream: Stream, phase: HeadPhase): void {
 
 function requestHeadersDone(stream: Stream): void {
   act(stream);
-  if (stream.live) stream.downstream.resumeRequest(stream);
+  if (stream.live) stream.downstream.resumeRequest(stream, PAUSE_HOOK);
 }
 
 /** Whether the request's target can be sent on as it came, without being put together again. */

@@ -14,7 +14,7 @@ import type { Engine } from '../engine.ts';
 import { Outbox } from '../outbox.ts';
 import type { Socket, SocketEvents, SocketFault } from '../ports.ts';
 import { rescue, rescueFault } from '../rescue.ts';
-import type { Downstream, UpstreamStream } from '../sides.ts';
+import type { Downstream, PauseReason, UpstreamStream } from '../sides.ts';
 import type { Stream } from '../stream/stream.ts';
 import type { TurnTask } from '../turn.ts';
 import type { ConnectionFacts } from './connection-facts.ts';
@@ -60,7 +60,8 @@ export class ServerConnection implements SocketEvents, RequestSink, Downstream, 
   /** The connection ends with the response under way. */
   #closeAfter = false;
   #discarded = 0;
-  #paused = false;
+  /** Reasons of {@link PauseReason} added up. */
+  #paused = 0;
   #socketPaused = false;
   #reading = false;
   #fromHeld = false;
@@ -287,15 +288,16 @@ export class ServerConnection implements SocketEvents, RequestSink, Downstream, 
     if (this.#sentKind === BODY_CHUNKED && !this.#closed) writeLastChunk(this.#outbox.writer(), trailers);
   }
 
-  pauseRequest(stream: Stream): void {
-    if (this.#paused || this.#stream !== stream || this.#requestDone) return;
-    this.#paused = true;
+  pauseRequest(stream: Stream, reason: PauseReason): void {
+    if (this.#stream !== stream || this.#requestDone) return;
+    this.#paused |= reason;
     this.#decoder.pause();
   }
 
-  resumeRequest(stream: Stream): void {
-    if (!this.#paused || this.#stream !== stream) return;
-    this.#paused = false;
+  resumeRequest(stream: Stream, reason: PauseReason): void {
+    if (this.#paused === 0 || this.#stream !== stream) return;
+    this.#paused &= ~reason;
+    if (this.#paused !== 0) return;
     this.#decoder.resume();
     // In the decoder's own call the running loop goes on; else at the end of the turn.
     if (!this.#reading) this.#schedule();
@@ -324,7 +326,7 @@ export class ServerConnection implements SocketEvents, RequestSink, Downstream, 
   streamDone(stream: Stream): void {
     if (this.#stream !== stream) return;
     this.#stream = undefined;
-    this.#paused = false;
+    this.#paused = 0;
     if (this.#tunnelled || this.#closed) return;
     this.#decoder.resume();
     if (this.#closeAfter || this.#peerEnded || this.#slot.current === undefined) return this.#closeNow();
@@ -366,7 +368,7 @@ export class ServerConnection implements SocketEvents, RequestSink, Downstream, 
 
   /** Whether bytes can be decoded now: not while a whole request waits for its answer, nor while its body is paused. */
   #canRead(): boolean {
-    return !this.#paused && (this.#stream === undefined || !this.#requestDone) && !this.#tunnelled;
+    return this.#paused === 0 && (this.#stream === undefined || !this.#requestDone) && !this.#tunnelled;
   }
 
   #feed(chunk: Buffer, start: number, end: number, held: boolean): void {
@@ -412,7 +414,7 @@ export class ServerConnection implements SocketEvents, RequestSink, Downstream, 
     const bytes = chunk.subarray(start, end);
     this.#held = this.#held.length === 0 ? Buffer.from(bytes) : Buffer.concat([this.#held, bytes]);
     if (this.#socketPaused) return;
-    if (this.#paused || this.#held.length >= this.#engine.limits.maxPipelinedBytes) {
+    if (this.#paused !== 0 || this.#held.length >= this.#engine.limits.maxPipelinedBytes) {
       this.#socketPaused = true;
       this.#socket.pause();
     }

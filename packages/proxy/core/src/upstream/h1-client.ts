@@ -11,7 +11,7 @@ import { targetUnchanged } from '../chain/walk.ts';
 import { Outbox } from '../outbox.ts';
 import type { Socket, SocketEvents, SocketFault } from '../ports.ts';
 import { rescue } from '../rescue.ts';
-import type { UpstreamStream } from '../sides.ts';
+import { PAUSE_FLOW, PAUSE_HOOK, type PauseReason, type UpstreamStream } from '../sides.ts';
 import type { Stream } from '../stream/stream.ts';
 import type { EndpointPool } from './endpoint-pool.ts';
 
@@ -57,7 +57,8 @@ export class UpstreamConnection implements SocketEvents, ResponseSink, UpstreamS
   /** The response is read only to keep the connection: bytes left that it is worth. */
   #drainLeft = -1;
   #reading = false;
-  #paused = false;
+  /** Reasons of {@link PauseReason} added up. */
+  #paused = 0;
   /** Bytes read while the response was paused; at most what one read brings. */
   #held: Buffer = EMPTY;
   /** The bytes being decoded are `#held`, a copy of ours. */
@@ -147,16 +148,19 @@ export class UpstreamConnection implements SocketEvents, ResponseSink, UpstreamS
     this.socket.keepRead();
   }
 
-  pauseResponse(): void {
-    if (this.#paused || this.#state !== BUSY) return;
-    this.#paused = true;
+  pauseResponse(reason: PauseReason): void {
+    if (this.#state !== BUSY) return;
+    const before = this.#paused;
+    this.#paused |= reason;
+    if (before !== 0) return;
     this.#decoder.pause();
     this.socket.pause();
   }
 
-  resumeResponse(): void {
-    if (!this.#paused) return;
-    this.#paused = false;
+  resumeResponse(reason: PauseReason): void {
+    if (this.#paused === 0) return;
+    this.#paused &= ~reason;
+    if (this.#paused !== 0) return;
     this.#decoder.resume();
     if (this.#state === CLOSED) return;
     this.socket.resume();
@@ -164,7 +168,7 @@ export class UpstreamConnection implements SocketEvents, ResponseSink, UpstreamS
     const held = this.#held;
     this.#held = EMPTY;
     this.#feed(held, 0, held.length, true);
-    if (this.#endHeld && !this.#paused) this.#finish();
+    if (this.#endHeld && this.#paused === 0) this.#finish();
   }
 
   abandon(): void {
@@ -172,7 +176,8 @@ export class UpstreamConnection implements SocketEvents, ResponseSink, UpstreamS
     this.#stream = undefined;
     if (!this.#requestSent || !this.#headSeen || this.#decoder.phase === 'tunnel') return this.close();
     this.#drainLeft = MAX_DRAIN_BYTES;
-    this.resumeResponse();
+    this.resumeResponse(PAUSE_HOOK);
+    this.resumeResponse(PAUSE_FLOW);
   }
 
   handOver(): Socket {
@@ -217,7 +222,7 @@ export class UpstreamConnection implements SocketEvents, ResponseSink, UpstreamS
     const { turn } = this.#pool.cluster.engine;
     turn.begin();
     try {
-      if (this.#paused) this.#hold(chunk, start, end);
+      if (this.#paused !== 0) this.#hold(chunk, start, end);
       else this.#feed(chunk, start, end, false);
     } catch (defect) {
       this.#defect(defect);
@@ -230,7 +235,7 @@ export class UpstreamConnection implements SocketEvents, ResponseSink, UpstreamS
     const { turn } = this.#pool.cluster.engine;
     turn.begin();
     try {
-      if (this.#paused) this.#endHeld = true;
+      if (this.#paused !== 0) this.#endHeld = true;
       else this.#finish();
     } catch (defect) {
       this.#defect(defect);
@@ -363,7 +368,7 @@ export class UpstreamConnection implements SocketEvents, ResponseSink, UpstreamS
     this.#fromHeld = held;
     try {
       do at += decoder.execute(chunk, at, end);
-      while (at < end && !this.#paused && !this.#responseDone && this.#state === BUSY && decoder.phase !== 'tunnel' && decoder.phase !== 'failed');
+      while (at < end && this.#paused === 0 && !this.#responseDone && this.#state === BUSY && decoder.phase !== 'tunnel' && decoder.phase !== 'failed');
     } finally {
       this.#reading = false;
     }
