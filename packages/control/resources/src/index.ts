@@ -1,1 +1,57 @@
-export {};
+/**
+ * The operator's language: kinds, their schemas, reading with places, analysis.
+ * @packageDocumentation
+ */
+export { CODES, CODES_PAGE, codeDocs } from './codes.ts';
+export type { CodeRow, DiagnosticClass, DiagnosticCode, Severity } from './codes.ts';
+export { compareDiagnostics, diagnostic, exitCodeOf, formatDiagnostic, formatPlace } from './diagnostic.ts';
+export type { CheckExitCode, Diagnostic, DiagnosticParts, SourcePosition } from './diagnostic.ts';
+export { canonicalJson, refOf, resourceKey, resourceVersion, unlocated } from './resource.ts';
+export type { Kind, LocatedResource, Resource, ResourceOf, ResourceRef } from './resource.ts';
+export { findKind, KINDS } from './kinds/kinds.ts';
+export type { KindDefinition } from './kinds/kinds.ts';
+export type { LabelSelector, Metadata, PolicyTarget } from './kinds/metadata.ts';
+export { APP_PROTOCOLS } from './kinds/service.ts';
+export type { AppProtocol, Service, ServicePort, ServiceSpec } from './kinds/service.ts';
+export { SERVICE_NAME_LABEL } from './kinds/endpoint-slice.ts';
+export type { EndpointSlice, SliceEndpoint, SlicePort } from './kinds/endpoint-slice.ts';
+export type { Workload, WorkloadInbound, WorkloadPort, WorkloadSpec } from './kinds/workload.ts';
+export { MAX_MATCHES, MAX_WEIGHT } from './kinds/http-route.ts';
+export type {
+  HTTPBackendRef,
+  HTTPHeaderFilter,
+  HTTPPathModifier,
+  HTTPRequestRedirect,
+  HTTPRoute,
+  HTTPRouteFilter,
+  HTTPRouteMatch,
+  HTTPRouteRule,
+  HTTPRouteSpec,
+  HTTPURLRewrite,
+  HTTPValueMatch,
+  ParentRef,
+} from './kinds/http-route.ts';
+export type { ReferenceGrant } from './kinds/reference-grant.ts';
+export type {
+  AuthorizationPolicy,
+  AuthorizationPolicySpec,
+  AuthorizationRule,
+  AuthorizationSource,
+} from './kinds/authorization-policy.ts';
+export type { TrafficPolicy, TrafficPolicySpec } from './kinds/traffic-policy.ts';
+export { FILTER_PHASES } from './kinds/filter-policy.ts';
+export type { FilterPhase, FilterPolicy, FilterPolicySpec } from './kinds/filter-policy.ts';
+export { filterCatalogue, STANDARD_FILTERS } from './filter-catalogue.ts';
+export type { CatalogueEntry, FilterCatalogue, KnownFilter } from './filter-catalogue.ts';
+export { readResources, readResourceValues } from './read/read-resources.ts';
+export type { ReadOptions, ReadResult, ResourceText } from './read/read-resources.ts';
+export { childPointer, parsePointer } from './read/documents.ts';
+export type { ReadLimits } from './read/documents.ts';
+export { analyze } from './analyze/analyze.ts';
+export type { AnalyzeOptions } from './analyze/analyze.ts';
+export { isGranted } from './analyze/resource-set.ts';
+export { DURATION_PATTERN, parseDurationMs } from './duration.ts';
+export { createdMs, routeMatchOf } from './route-match.ts';
+export { findServicePort, isHttpPort, matchesLabels, selects, serviceSelects, targetPort } from './select.ts';
+export { didYouMean } from './suggest.ts';
+export type { ResourceSource, SourceBatch, SourceSink, SourceUpdate } from './source.ts';

@@ -1,0 +1,221 @@
+import { SERVICE_NAME_LABEL } from '../kinds/endpoint-slice.ts';
+import type { HTTPBackendRef, HTTPRoute } from '../kinds/http-route.ts';
+import type { PolicyTarget } from '../kinds/metadata.ts';
+import type { Service } from '../kinds/service.ts';
+import type { LocatedResource } from '../resource.ts';
+import { findServicePort, isHttpPort, serviceSelects, targetPort } from '../select.ts';
+import { didYouMean } from '../suggest.ts';
+import type { AnalysisHost } from './analyze.ts';
+import { isGranted, located } from './resource-set.ts';
+
+/** Names that lead nowhere. */
+export function analyzeReferences(host: AnalysisHost): void {
+  for (const subject of located(host.subjects, 'HTTPRoute')) analyzeRoute(subject, host);
+  for (const kind of ['AuthorizationPolicy', 'TrafficPolicy', 'FilterPolicy'] as const) {
+    for (const subject of located(host.subjects, kind)) {
+      for (const [i, target] of (subject.resource.spec.targetRefs ?? []).entries())
+        analyzeTarget(target, subject, i, host);
+    }
+  }
+  for (const subject of located(host.subjects, 'EndpointSlice')) {
+    const { namespace, labels } = subject.resource.metadata;
+    const name = labels?.[SERVICE_NAME_LABEL] ?? '';
+    if (
+      host.set.get('Service', namespace, name) === undefined &&
+      !host.set.isUnreadable('Service', namespace, name)
+    ) {
+      host.report(
+        'TULLE0306',
+        subject,
+        `/metadata/labels/${SERVICE_NAME_LABEL.replace('/', '~1')}`,
+        `there is no Service ${namespace}/${name}`,
+        meantService(host, namespace, name),
+      );
+    }
+  }
+  for (const subject of located(host.subjects, 'Service')) analyzeTargetPorts(subject, host);
+}
+
+function meantService(host: AnalysisHost, namespace: string, name: string): string | undefined {
+  const here = didYouMean(name, host.set.names('Service', namespace));
+  if (here !== undefined) return here;
+  const elsewhere = host.set.all('Service').find((s) => s.metadata.name === name);
+  return elsewhere === undefined ? undefined : `there is one in namespace ${elsewhere.metadata.namespace}`;
+}
+
+function ports(service: Service): string {
+  return `its ports: ${service.spec.ports.map((p) => (p.name === undefined ? String(p.port) : `${p.port} (${p.name})`)).join(', ')}`;
+}
+
+function analyzeRoute(subject: LocatedResource<HTTPRoute>, host: AnalysisHost): void {
+  const route = subject.resource;
+  for (const [i, parent] of route.spec.parentRefs.entries()) {
+    const namespace = parent.namespace ?? route.metadata.namespace;
+    const at = `/spec/parentRefs/${i}`;
+    const service = host.set.get('Service', namespace, parent.name);
+    if (service === undefined) {
+      if (host.set.isUnreadable('Service', namespace, parent.name)) continue;
+      host.report(
+        'TULLE0301',
+        subject,
+        `${at}/name`,
+        `the parent Service ${namespace}/${parent.name} does not exist`,
+        meantService(host, namespace, parent.name),
+      );
+      continue;
+    }
+    if (parent.port !== undefined || parent.sectionName !== undefined) {
+      const port = findServicePort(service, parent);
+      if (port === undefined)
+        host.report(
+          'TULLE0303',
+          subject,
+          `${at}/${parent.port === undefined ? 'sectionName' : 'port'}`,
+          `Service ${namespace}/${parent.name} has no such port`,
+          ports(service),
+        );
+      else if (!isHttpPort(port))
+        host.report(
+          'TULLE0405',
+          subject,
+          at,
+          `port ${port.port} of Service ${namespace}/${parent.name} is TCP`,
+          'set appProtocol: http on it if it speaks HTTP',
+        );
+    } else if (!service.spec.ports.some(isHttpPort)) {
+      host.report(
+        'TULLE0405',
+        subject,
+        at,
+        `Service ${namespace}/${parent.name} has only TCP ports`,
+        'set appProtocol: http on the one that speaks HTTP',
+      );
+    }
+  }
+  for (const [r, rule] of (route.spec.rules ?? []).entries()) {
+    for (const [b, backend] of (rule.backendRefs ?? []).entries())
+      analyzeBackend(backend, subject, `/spec/rules/${r}/backendRefs/${b}`, host);
+  }
+}
+
+function analyzeBackend(
+  backend: HTTPBackendRef,
+  subject: LocatedResource<HTTPRoute>,
+  at: string,
+  host: AnalysisHost,
+): void {
+  const own = subject.resource.metadata.namespace;
+  const namespace = backend.namespace ?? own;
+  const service = host.set.get('Service', namespace, backend.name);
+  if (service === undefined) {
+    if (!host.set.isUnreadable('Service', namespace, backend.name)) {
+      host.report(
+        'TULLE0302',
+        subject,
+        `${at}/name`,
+        `the backend Service ${namespace}/${backend.name} does not exist`,
+        meantService(host, namespace, backend.name),
+      );
+    }
+  } else if (findServicePort(service, { port: backend.port }) === undefined) {
+    host.report(
+      'TULLE0303',
+      subject,
+      `${at}/port`,
+      `Service ${namespace}/${backend.name} has no port ${backend.port}`,
+      ports(service),
+    );
+  }
+  if (!isGranted(host.set.all('ReferenceGrant'), own, namespace, backend.name)) {
+    host.report(
+      'TULLE0305',
+      subject,
+      `${at}/namespace`,
+      `namespace ${namespace} does not let HTTPRoutes of ${own} use its Service ${backend.name}`,
+      `add a ReferenceGrant in ${namespace}`,
+    );
+  }
+}
+
+function analyzeTarget(target: PolicyTarget, subject: LocatedResource, i: number, host: AnalysisHost): void {
+  const { namespace } = subject.resource.metadata;
+  const at = `/spec/targetRefs/${i}`;
+  if (host.set.isUnreadable(target.kind === 'Service' ? 'Service' : 'HTTPRoute', namespace, target.name))
+    return;
+  if (target.kind === 'Service') {
+    const service = host.set.get('Service', namespace, target.name);
+    if (service === undefined)
+      host.report(
+        'TULLE0304',
+        subject,
+        `${at}/name`,
+        `the target Service ${namespace}/${target.name} does not exist`,
+        meantService(host, namespace, target.name),
+      );
+    else if (
+      target.sectionName !== undefined &&
+      findServicePort(service, { sectionName: target.sectionName }) === undefined
+    ) {
+      host.report(
+        'TULLE0303',
+        subject,
+        `${at}/sectionName`,
+        `Service ${namespace}/${target.name} has no port named ${target.sectionName}`,
+        ports(service),
+      );
+    }
+    return;
+  }
+  const route = host.set.get('HTTPRoute', namespace, target.name);
+  if (route === undefined)
+    host.report(
+      'TULLE0304',
+      subject,
+      `${at}/name`,
+      `the target HTTPRoute ${namespace}/${target.name} does not exist`,
+      didYouMean(target.name, host.set.names('HTTPRoute', namespace)),
+    );
+  else if (
+    target.sectionName !== undefined &&
+    !(route.spec.rules ?? []).some((r) => r.name === target.sectionName)
+  ) {
+    host.report(
+      'TULLE0304',
+      subject,
+      `${at}/sectionName`,
+      `HTTPRoute ${namespace}/${target.name} has no rule named ${target.sectionName}`,
+      didYouMean(
+        target.sectionName,
+        (route.spec.rules ?? []).flatMap((r) => r.name ?? []),
+      ),
+    );
+  }
+}
+
+function analyzeTargetPorts(subject: LocatedResource<Service>, host: AnalysisHost): void {
+  const service = subject.resource;
+  const workloads = host.set
+    .all('Workload')
+    .filter(
+      (w) =>
+        w.metadata.namespace === service.metadata.namespace && serviceSelects(service, w.metadata.labels),
+    );
+  if (workloads.length === 0) return;
+  for (const [i, port] of service.spec.ports.entries()) {
+    if (workloads.some((w) => targetPort(port, w.spec) !== undefined)) continue;
+    const has = [
+      ...new Set(
+        workloads.flatMap((w) =>
+          w.spec.ports.map((p) => (p.name === undefined ? String(p.port) : `${p.port} (${p.name})`)),
+        ),
+      ),
+    ];
+    host.report(
+      'TULLE0307',
+      subject,
+      `/spec/ports/${i}${port.targetPort === undefined ? '' : '/targetPort'}`,
+      `no Workload of ${service.metadata.name} has the port ${port.targetPort ?? port.port}`,
+      `they have: ${has.slice(0, 10).join(', ') || 'none'}`,
+    );
+  }
+}

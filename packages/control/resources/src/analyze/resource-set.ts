@@ -1,0 +1,80 @@
+import type { ReferenceGrant } from '../kinds/reference-grant.ts';
+import {
+  resourceKey,
+  refOf,
+  type Kind,
+  type LocatedResource,
+  type Resource,
+  type ResourceOf,
+  type ResourceRef,
+} from '../resource.ts';
+
+/** Resources to look things up in. */
+export class ResourceSet {
+  readonly #byKey = new Map<string, Resource>();
+  readonly #byKind = new Map<Kind, Resource[]>();
+
+  readonly #unreadable: ReadonlySet<string>;
+
+  /** @param unreadable resources that exist but of which only the name is known */
+  constructor(resources: Iterable<Resource>, unreadable: Iterable<ResourceRef> = []) {
+    this.#unreadable = new Set([...unreadable].map(resourceKey));
+    for (const resource of resources) {
+      const key = resourceKey(refOf(resource));
+      if (this.#byKey.has(key)) continue;
+      this.#byKey.set(key, resource);
+      const list = this.#byKind.get(resource.kind);
+      if (list === undefined) this.#byKind.set(resource.kind, [resource]);
+      else list.push(resource);
+    }
+  }
+
+  get<K extends Kind>(kind: K, namespace: string, name: string): ResourceOf<K> | undefined {
+    return this.#byKey.get(resourceKey({ kind, namespace, name })) as ResourceOf<K> | undefined;
+  }
+
+  /** Whether it exists but cannot be looked into. */
+  isUnreadable(kind: Kind, namespace: string, name: string): boolean {
+    return this.#unreadable.has(resourceKey({ kind, namespace, name }));
+  }
+
+  all<K extends Kind>(kind: K): readonly ResourceOf<K>[] {
+    return (this.#byKind.get(kind) ?? []) as readonly Resource[] as readonly ResourceOf<K>[];
+  }
+
+  /** Names of a kind in a namespace, for did-you-mean. */
+  names(kind: Kind, namespace: string): string[] {
+    return this.all(kind)
+      .filter((r) => r.metadata.namespace === namespace)
+      .map((r) => r.metadata.name);
+  }
+}
+
+/** Whether a route of `from` may use the Service `name` of `namespace` (Gateway API ReferenceGrant). */
+export function isGranted(
+  grants: Iterable<ReferenceGrant>,
+  from: string,
+  namespace: string,
+  name: string,
+): boolean {
+  if (from === namespace) return true;
+  for (const grant of grants) {
+    if (grant.metadata.namespace !== namespace) continue;
+    if (
+      grant.spec.from.some((f) => f.kind === 'HTTPRoute' && f.namespace === from) &&
+      grant.spec.to.some((t) => t.kind === 'Service' && (t.name === undefined || t.name === name))
+    )
+      return true;
+  }
+  return false;
+}
+
+/** The located resources of a kind. */
+export function located<K extends Kind>(
+  resources: readonly LocatedResource[],
+  kind: K,
+): readonly LocatedResource<ResourceOf<K>>[] {
+  return resources.filter(
+    (r) => r.resource.kind === kind,
+  ) as readonly LocatedResource[] as readonly LocatedResource<ResourceOf<K>>[];
+}

@@ -1,0 +1,27 @@
+import type { Resource } from '../resource.ts';
+import type { CheckHost } from './check-host.ts';
+import { checkEndpointSlice, checkService, checkWorkload } from './endpoints.ts';
+import { checkHttpRoute } from './http-route.ts';
+import { checkAuthorizationPolicy, checkFilterPolicy, checkTrafficPolicy } from './policies.ts';
+
+/** Runs the checks of the resource's kind. */
+export function checkKind(resource: Resource, host: CheckHost): void {
+  switch (resource.kind) {
+    case 'Service':
+      return checkService(resource, host);
+    case 'Workload':
+      return checkWorkload(resource, host);
+    case 'EndpointSlice':
+      return checkEndpointSlice(resource, host);
+    case 'HTTPRoute':
+      return checkHttpRoute(resource, host);
+    case 'AuthorizationPolicy':
+      return checkAuthorizationPolicy(resource, host);
+    case 'TrafficPolicy':
+      return checkTrafficPolicy(resource, host);
+    case 'FilterPolicy':
+      return checkFilterPolicy(resource, host);
+    case 'ReferenceGrant':
+      return;
+  }
+}

@@ -1,0 +1,103 @@
+import { isIP } from 'node:net';
+import { SERVICE_NAME_LABEL, type EndpointSlice } from '../kinds/endpoint-slice.ts';
+import type { Service } from '../kinds/service.ts';
+import type { Workload } from '../kinds/workload.ts';
+import { noRepeats, type CheckHost } from './check-host.ts';
+
+export function checkService(service: Service, host: CheckHost): void {
+  const { ports } = service.spec;
+  noRepeats(
+    host,
+    ports,
+    (p) => p.name,
+    (i) => `/spec/ports/${i}/name`,
+    (n) => `the port name ${JSON.stringify(n)} is used twice`,
+  );
+  noRepeats(
+    host,
+    ports,
+    (p) => String(p.port),
+    (i) => `/spec/ports/${i}/port`,
+    (n) => `port ${n} is there twice`,
+  );
+  if (ports.length > 1) {
+    for (const [i, port] of ports.entries())
+      if (port.name === undefined)
+        host.report('TULLE0203', `/spec/ports/${i}`, 'a port of several needs a name');
+  }
+}
+
+export function checkWorkload(workload: Workload, host: CheckHost): void {
+  const { ports, inbound, identity, serviceAccount } = workload.spec;
+  noRepeats(
+    host,
+    ports,
+    (p) => p.name,
+    (i) => `/spec/ports/${i}/name`,
+    (n) => `the port name ${JSON.stringify(n)} is used twice`,
+  );
+  noRepeats(
+    host,
+    ports,
+    (p) => String(p.port),
+    (i) => `/spec/ports/${i}/port`,
+    (n) => `port ${n} is there twice`,
+  );
+  if (identity !== undefined && serviceAccount !== undefined)
+    host.report('TULLE0208', '/spec/identity', 'give identity or serviceAccount, not both');
+  if (inbound.mode === 'none') {
+    if (inbound.port !== undefined)
+      host.report('TULLE0208', '/spec/inbound/port', 'mode none has no sidecar, so no port of one');
+    for (const [i, port] of ports.entries())
+      if (port.inboundPort !== undefined)
+        host.report(
+          'TULLE0208',
+          `/spec/ports/${i}/inboundPort`,
+          'mode none has no sidecar, so no port of one',
+        );
+    return;
+  }
+  for (const [i, port] of ports.entries()) {
+    if (port.inboundPort === undefined && inbound.port === undefined)
+      host.report(
+        'TULLE0203',
+        `/spec/inbound`,
+        `mode ${inbound.mode} needs the sidecar's port: inbound.port, or inboundPort of ports[${i}]`,
+      );
+  }
+  noRepeats(
+    host,
+    ports,
+    (p) => String(p.inboundPort ?? inbound.port),
+    (i) => `/spec/ports/${i}`,
+    (n) =>
+      `two ports share the sidecar's port ${n}, which could not tell them apart; give each its inboundPort`,
+  );
+}
+
+export function checkEndpointSlice(slice: EndpointSlice, host: CheckHost): void {
+  if (slice.metadata.labels?.[SERVICE_NAME_LABEL] === undefined)
+    host.report(
+      'TULLE0203',
+      '/metadata',
+      `the label ${SERVICE_NAME_LABEL} must say whose endpoints these are`,
+    );
+  const family = slice.addressType === 'IPv6' ? 6 : 4;
+  for (const [i, endpoint] of slice.endpoints.entries()) {
+    for (const [j, address] of endpoint.addresses.entries()) {
+      if (isIP(address) !== family)
+        host.report(
+          'TULLE0205',
+          `/endpoints/${i}/addresses/${j}`,
+          `${address} is no ${slice.addressType} address`,
+        );
+    }
+  }
+  noRepeats(
+    host,
+    slice.ports ?? [],
+    (p) => p.name ?? '',
+    (i) => `/ports/${i}/name`,
+    (n) => `the port name ${JSON.stringify(n)} is used twice`,
+  );
+}

@@ -1,0 +1,209 @@
+import { normalizeConfiguredPath } from '@tulle/match';
+import { parseDurationMs } from '../duration.ts';
+import type {
+  HTTPPathModifier,
+  HTTPRoute,
+  HTTPRouteFilter,
+  HTTPRouteMatch,
+  HTTPRouteRule,
+} from '../kinds/http-route.ts';
+import { checkPattern, noRepeats, type CheckHost } from './check-host.ts';
+
+/** Fields that HTTP framing and routing live by: no edit of a configuration may touch them (RFC 9110 §7.6.1). */
+const RESERVED = new Set([
+  'host',
+  'connection',
+  'content-length',
+  'transfer-encoding',
+  'upgrade',
+  'te',
+  'trailer',
+  'keep-alive',
+  'proxy-connection',
+]);
+
+export function checkHttpRoute(route: HTTPRoute, host: CheckHost): void {
+  noRepeats(
+    host,
+    route.spec.rules ?? [],
+    (r) => r.name,
+    (i) => `/spec/rules/${i}/name`,
+    (n) => `the rule name ${JSON.stringify(n)} is used twice`,
+  );
+  noRepeats(
+    host,
+    route.spec.hostnames ?? [],
+    (h) => h,
+    (i) => `/spec/hostnames/${i}`,
+    (n) => `${n} is listed twice`,
+  );
+  noRepeats(
+    host,
+    route.spec.parentRefs,
+    (p) => JSON.stringify([p.namespace ?? host.namespace, p.name, p.port, p.sectionName]),
+    (i) => `/spec/parentRefs/${i}`,
+    () => 'the parent is listed twice',
+  );
+  for (const [i, rule] of (route.spec.rules ?? []).entries()) checkRule(rule, `/spec/rules/${i}`, host);
+}
+
+function checkRule(rule: HTTPRouteRule, at: string, host: CheckHost): void {
+  for (const [i, match] of (rule.matches ?? []).entries()) checkMatch(match, `${at}/matches/${i}`, host);
+  const filters = rule.filters ?? [];
+  checkFilters(filters, `${at}/filters`, host);
+  for (const [i, backend] of (rule.backendRefs ?? []).entries())
+    checkFilters(backend.filters ?? [], `${at}/backendRefs/${i}/filters`, host);
+  const redirect = filters.findIndex((f) => f.type === 'RequestRedirect');
+  if (redirect >= 0 && filters.some((f) => f.type === 'URLRewrite')) {
+    host.report(
+      'TULLE0208',
+      `${at}/filters/${redirect}`,
+      'a rule cannot both redirect and rewrite: a redirected request goes nowhere from here',
+    );
+  }
+  if (redirect >= 0 && (rule.backendRefs?.length ?? 0) > 0) {
+    host.report(
+      'TULLE0208',
+      `${at}/backendRefs`,
+      'a rule that redirects has no backendRefs: the request is answered here',
+    );
+  }
+  for (const [i, filter] of filters.entries()) {
+    const modifier = pathModifier(filter);
+    if (modifier?.type !== 'ReplacePrefixMatch') continue;
+    const matches = rule.matches ?? [{}];
+    if (matches.some((m) => (m.path?.type ?? 'PathPrefix') !== 'PathPrefix')) {
+      host.report(
+        'TULLE0208',
+        `${at}/filters/${i}`,
+        'ReplacePrefixMatch needs a PathPrefix in every match of the rule: there is no prefix to replace otherwise',
+      );
+    }
+  }
+  checkTimes(rule, at, host);
+}
+
+function checkTimes(rule: HTTPRouteRule, at: string, host: CheckHost): void {
+  const request = parseDurationMs(rule.timeouts?.request ?? '0s') ?? 0;
+  const backend = parseDurationMs(rule.timeouts?.backendRequest ?? '0s') ?? 0;
+  if (request > 0 && backend > request) {
+    host.report(
+      'TULLE0208',
+      `${at}/timeouts/backendRequest`,
+      `backendRequest (${rule.timeouts?.backendRequest}) is longer than request (${rule.timeouts?.request}), within which it must end`,
+    );
+  }
+}
+
+function checkMatch(match: HTTPRouteMatch, at: string, host: CheckHost): void {
+  const value = match.path?.value ?? '/';
+  if (match.path?.type === 'RegularExpression') checkPattern(host, value, `${at}/path/value`);
+  else if (normalizeConfiguredPath(value) === '') {
+    host.report(
+      'TULLE0205',
+      `${at}/path/value`,
+      `no request can have the path ${JSON.stringify(value)}`,
+      'write an absolute path like /orders, without query, escaped slashes or dot segments above the root',
+    );
+  }
+  for (const [list, name] of [
+    [match.headers ?? [], 'headers'],
+    [match.queryParams ?? [], 'queryParams'],
+  ] as const) {
+    const key = (item: { readonly name: string }): string =>
+      name === 'headers' ? item.name.toLowerCase() : item.name;
+    noRepeats(
+      host,
+      list,
+      key,
+      (i) => `${at}/${name}/${i}/name`,
+      (n) => `${n} has two conditions in one match; only one can be honoured`,
+    );
+    for (const [i, item] of list.entries())
+      if (item.type === 'RegularExpression') checkPattern(host, item.value, `${at}/${name}/${i}/value`);
+  }
+}
+
+const BODY_OF: Readonly<Record<HTTPRouteFilter['type'], string>> = {
+  RequestHeaderModifier: 'requestHeaderModifier',
+  ResponseHeaderModifier: 'responseHeaderModifier',
+  RequestRedirect: 'requestRedirect',
+  URLRewrite: 'urlRewrite',
+};
+
+function checkFilters(filters: readonly HTTPRouteFilter[], at: string, host: CheckHost): void {
+  noRepeats(
+    host,
+    filters,
+    (f) => f.type,
+    (i) => `${at}/${i}/type`,
+    (t) => `${t} is there twice; put both edits into one`,
+  );
+  for (const [i, filter] of filters.entries()) {
+    const body = BODY_OF[filter.type];
+    if (!Object.hasOwn(filter, body))
+      host.report('TULLE0203', `${at}/${i}`, `a filter of type ${filter.type} needs the field "${body}"`);
+    for (const field of Object.keys(filter)) {
+      if (field !== 'type' && field !== body)
+        host.report(
+          'TULLE0208',
+          `${at}/${i}/${field}`,
+          `a filter of type ${filter.type} has the field "${body}", not "${field}"`,
+        );
+    }
+    checkEdits(filter, `${at}/${i}/${body}`, host);
+    const modifier = pathModifier(filter);
+    if (modifier !== undefined) checkModifier(modifier, `${at}/${i}/${body}/path`, host);
+  }
+}
+
+function pathModifier(filter: HTTPRouteFilter): HTTPPathModifier | undefined {
+  if (filter.type === 'RequestRedirect') return filter.requestRedirect?.path;
+  return filter.type === 'URLRewrite' ? filter.urlRewrite?.path : undefined;
+}
+
+function checkModifier(modifier: HTTPPathModifier, at: string, host: CheckHost): void {
+  const [wanted, other] =
+    modifier.type === 'ReplaceFullPath'
+      ? (['replaceFullPath', 'replacePrefixMatch'] as const)
+      : (['replacePrefixMatch', 'replaceFullPath'] as const);
+  if (!Object.hasOwn(modifier, wanted))
+    host.report('TULLE0203', at, `${modifier.type} needs the field "${wanted}"`);
+  if (Object.hasOwn(modifier, other))
+    host.report('TULLE0208', `${at}/${other}`, `${modifier.type} has the field "${wanted}", not "${other}"`);
+}
+
+function checkEdits(filter: HTTPRouteFilter, at: string, host: CheckHost): void {
+  const edits =
+    filter.type === 'RequestHeaderModifier'
+      ? filter.requestHeaderModifier
+      : filter.type === 'ResponseHeaderModifier'
+        ? filter.responseHeaderModifier
+        : undefined;
+  if (edits === undefined) return;
+  const names: [string, string][] = [
+    ...(edits.set ?? []).map((e, i): [string, string] => [e.name, `${at}/set/${i}/name`]),
+    ...(edits.add ?? []).map((e, i): [string, string] => [e.name, `${at}/add/${i}/name`]),
+    ...(edits.remove ?? []).map((n, i): [string, string] => [n, `${at}/remove/${i}`]),
+  ];
+  for (const [name, pointer] of names) {
+    if (RESERVED.has(name.toLowerCase())) {
+      host.report(
+        'TULLE0205',
+        pointer,
+        `${name} belongs to the HTTP connection and cannot be edited`,
+        name.toLowerCase() === 'host' ? 'use URLRewrite with hostname' : undefined,
+      );
+    }
+  }
+  for (const list of ['set', 'add', 'remove'] as const) {
+    const entries: readonly (string | { readonly name: string })[] = edits[list] ?? [];
+    noRepeats(
+      host,
+      entries,
+      (e) => (typeof e === 'string' ? e : e.name).toLowerCase(),
+      (i) => `${at}/${list}/${i}`,
+      (n) => `${n} is listed twice under ${list}`,
+    );
+  }
+}

@@ -1,0 +1,235 @@
+/**
+ * How bad a diagnostic is.
+ * - `error`: will not do what was written. `warning`: probably not what was meant. `info`: worth knowing.
+ */
+export type Severity = 'error' | 'warning' | 'info';
+
+/**
+ * What a diagnostic says of its resource (decision D23).
+ * - `invalid`: cannot be parsed or breaks the schema; it is applied by nobody (exit 65).
+ * - `finding`: valid, but worth a look (exit 79 from `warning` on).
+ */
+export type DiagnosticClass = 'invalid' | 'finding';
+
+/** One row of the table of codes. */
+export interface CodeRow {
+  readonly class: DiagnosticClass;
+  readonly severity: Severity;
+  /** What it is about, a few words. */
+  readonly title: string;
+  /** Why it matters and what to do. */
+  readonly help: string;
+}
+
+const invalid = (title: string, help: string): CodeRow =>
+  Object.freeze({ class: 'invalid', severity: 'error', title, help });
+const finding = (severity: Severity, title: string, help: string): CodeRow =>
+  Object.freeze({ class: 'finding', severity, title, help });
+
+/** A code of {@link CODES}. */
+export type DiagnosticCode =
+  | 'TULLE0101'
+  | 'TULLE0102'
+  | 'TULLE0103'
+  | 'TULLE0104'
+  | 'TULLE0105'
+  | 'TULLE0106'
+  | 'TULLE0201'
+  | 'TULLE0202'
+  | 'TULLE0203'
+  | 'TULLE0204'
+  | 'TULLE0205'
+  | 'TULLE0206'
+  | 'TULLE0207'
+  | 'TULLE0208'
+  | 'TULLE0209'
+  | 'TULLE0210'
+  | 'TULLE0211'
+  | 'TULLE0212'
+  | 'TULLE0301'
+  | 'TULLE0302'
+  | 'TULLE0303'
+  | 'TULLE0304'
+  | 'TULLE0305'
+  | 'TULLE0306'
+  | 'TULLE0307'
+  | 'TULLE0401'
+  | 'TULLE0402'
+  | 'TULLE0403'
+  | 'TULLE0404'
+  | 'TULLE0405'
+  | 'TULLE0406'
+  | 'TULLE0501'
+  | 'TULLE0502'
+  | 'TULLE0503'
+  | 'TULLE0504'
+  | 'TULLE0505'
+  | 'TULLE0506'
+  | 'TULLE0507';
+
+/**
+ * Every code that reading and analysing resources can give. Stable: a code is never reused for something else.
+ * 01xx reading, 02xx schema, 03xx references, 04xx routing, 05xx policies. `CODES.md` is this table as a page.
+ */
+export const CODES: Readonly<Record<DiagnosticCode, CodeRow>> = Object.freeze({
+  TULLE0101: invalid(
+    'Syntax',
+    'The document is not YAML or JSON. The position is where the reader gave up; the fault is there or just before. Other documents of the file are read all the same.',
+  ),
+  TULLE0102: invalid(
+    'Not a resource',
+    'A document must be a mapping with `apiVersion`, `kind` and `metadata`.',
+  ),
+  TULLE0103: invalid(
+    'Unknown kind',
+    'Tulle does not know this `kind`. `tulle get --help` lists the kinds; manifests for other programs belong into another directory.',
+  ),
+  TULLE0104: invalid('Wrong apiVersion', 'The kind exists, but under another `apiVersion`.'),
+  TULLE0105: invalid('Too large', 'A file, a document or a nesting is past its limit. Split it.'),
+  TULLE0106: invalid(
+    'Unreadable file',
+    'The file or directory cannot be read. Check path and permissions; what it held before stays in force.',
+  ),
+  TULLE0201: invalid(
+    'Unknown field',
+    'The kind has no such field. Nothing is ignored silently, so a misspelt field is refused.',
+  ),
+  TULLE0202: invalid(
+    'Wrong type',
+    'The value has another type than the field wants. In YAML, quote text that looks like a number or a truth value.',
+  ),
+  TULLE0203: invalid('Missing field', 'A required field is absent.'),
+  TULLE0204: invalid(
+    'Out of range',
+    'The number is outside the range that the field allows, e.g. a weight outside 0..1,000,000.',
+  ),
+  TULLE0205: invalid(
+    'Value not allowed',
+    'The value is not one of those allowed, or not of the form the field wants.',
+  ),
+  TULLE0206: invalid(
+    'Field not honoured',
+    'The field is real, but Tulle does not do what it asks, and never pretends to. Remove it or use what the message names instead.',
+  ),
+  TULLE0207: invalid(
+    'Too many, too few or repeated',
+    'A list or text is longer or shorter than allowed, or an entry is there twice.',
+  ),
+  TULLE0208: invalid('Contradiction', 'Two fields of the resource cannot hold together.'),
+  TULLE0209: invalid(
+    'Duplicate resource',
+    'Two documents name the same kind, namespace and name. Which one should hold is not defined, so neither file order nor luck decides.',
+  ),
+  TULLE0210: invalid(
+    'Pattern',
+    'The regular expression is not RE2 syntax (linear time: no look-around, no back-references).',
+  ),
+  TULLE0211: invalid(
+    'Filter configuration',
+    'The configuration breaks the schema of the filter that the policy names.',
+  ),
+  TULLE0212: invalid(
+    'Owned by another source',
+    'The resource exists already and belongs to another source (decision D16). Change it there, or remove it there first.',
+  ),
+  TULLE0301: finding(
+    'error',
+    'Parent not found',
+    'The route attaches to a Service that does not exist, so it does nothing.',
+  ),
+  TULLE0302: finding(
+    'error',
+    'Backend not found',
+    'A backendRef names a Service that does not exist. Its share of the requests is answered with 500 (Gateway API).',
+  ),
+  TULLE0303: finding('error', 'Port not found', 'The Service exists but has no such port.'),
+  TULLE0304: finding(
+    'error',
+    'Policy target not found',
+    'The policy names something that does not exist, so it protects or changes nothing.',
+  ),
+  TULLE0305: finding(
+    'error',
+    'Cross-namespace backend not granted',
+    'A backend in another namespace needs a ReferenceGrant there. Until then its share of the requests is answered with 500.',
+  ),
+  TULLE0306: finding(
+    'warning',
+    'Service of an EndpointSlice not found',
+    'The label kubernetes.io/service-name names a Service that does not exist, so the endpoints are used by nobody.',
+  ),
+  TULLE0307: finding(
+    'warning',
+    'Target port not found',
+    'No Workload of the Service has the port that targetPort names, so the Service port has no endpoint.',
+  ),
+  TULLE0401: finding(
+    'warning',
+    'Shadowed rule',
+    'Another rule matches everything this one matches and comes first by Gateway API precedence, so this one is never used.',
+  ),
+  TULLE0402: finding(
+    'info',
+    'Tie decided by name',
+    'Two rules match the same requests. Without creation times (files) Gateway API precedence goes to the smaller namespace/name (decision D16).',
+  ),
+  TULLE0403: finding(
+    'warning',
+    'No weight',
+    'All weights of the rule are 0: every request it matches is answered with 500.',
+  ),
+  TULLE0404: finding(
+    'warning',
+    'Backend listed twice',
+    'A rule lists one backend more than once; its shares add up. Usually one of them was meant for another Service.',
+  ),
+  TULLE0405: finding(
+    'error',
+    'Route on a TCP port',
+    'The route attaches to a Service port whose protocol is TCP, where requests cannot be seen.',
+  ),
+  TULLE0406: finding(
+    'warning',
+    'No backend',
+    'The rule has neither backendRefs nor a redirect: every request it matches is answered with 500.',
+  ),
+  TULLE0501: finding('warning', 'Selector matches nothing', 'No known Workload has these labels.'),
+  TULLE0502: finding(
+    'warning',
+    'Policy without rules',
+    'An ALLOW policy without rules denies everything; a DENY policy without rules denies nothing.',
+  ),
+  TULLE0503: finding(
+    'error',
+    'Layer-7 policy on a TCP port',
+    'The policy asks about requests, but the port carries plain bytes. The port is closed rather than left open.',
+  ),
+  TULLE0504: finding(
+    'warning',
+    'Filter not known here',
+    "The filter is not among those known to this check, so its configuration was not validated. Proxies that lack it are listed in the policy's status.",
+  ),
+  TULLE0505: finding(
+    'warning',
+    'Policies overlap',
+    'Two TrafficPolicies set the same part for the same target. The older one wins, then the smaller namespace/name.',
+  ),
+  TULLE0506: finding(
+    'warning',
+    'Rule cannot match',
+    'The conditions of the rule exclude each other, so it never matches.',
+  ),
+  TULLE0507: finding(
+    'error',
+    'Foreign trust domain',
+    'The policy names an identity of a trust domain that this mesh does not trust; it can never match.',
+  ),
+});
+
+/** Where the codes are explained; `#tulle0201` and so on. */
+export const CODES_PAGE = 'https://github.com/tulle-mesh/tulle/blob/main/packages/control/resources/CODES.md';
+
+/** Address of a code's paragraph. */
+export function codeDocs(code: DiagnosticCode): string {
+  return `${CODES_PAGE}#${code.toLowerCase()}`;
+}

@@ -1,0 +1,321 @@
+import type { JsonSchema } from '@tulle/model';
+import type { Metadata } from './metadata.ts';
+import {
+  dnsLabel,
+  dnsSubdomain,
+  duration,
+  integer,
+  list,
+  notHonoured,
+  object,
+  oneOf,
+  port,
+  resourceSchema,
+  text,
+} from './schema-parts.ts';
+
+/** Routes requests of a Service (Gateway API v1 HTTPRoute with a Service parent, GEP-1294). */
+export interface HTTPRoute {
+  readonly apiVersion: 'gateway.networking.k8s.io/v1';
+  readonly kind: 'HTTPRoute';
+  readonly metadata: Metadata;
+  readonly spec: HTTPRouteSpec;
+}
+
+export interface HTTPRouteSpec {
+  readonly parentRefs: readonly ParentRef[];
+  readonly hostnames?: readonly string[];
+  /** Absent: one rule that matches everything and has no backend. */
+  readonly rules?: readonly HTTPRouteRule[];
+}
+
+export interface ParentRef {
+  readonly group: '';
+  readonly kind: 'Service';
+  readonly name: string;
+  readonly namespace?: string;
+  /** Only this port of the Service. */
+  readonly port?: number;
+  /** Only the port of this name. */
+  readonly sectionName?: string;
+}
+
+export interface HTTPRouteRule {
+  readonly name?: string;
+  /** Absent: every request. */
+  readonly matches?: readonly HTTPRouteMatch[];
+  readonly filters?: readonly HTTPRouteFilter[];
+  readonly backendRefs?: readonly HTTPBackendRef[];
+  readonly timeouts?: { readonly request?: string; readonly backendRequest?: string };
+  readonly retry?: {
+    readonly codes?: readonly number[];
+    readonly attempts?: number;
+    readonly backoff?: string;
+  };
+}
+
+export interface HTTPRouteMatch {
+  readonly path?: { readonly type?: 'Exact' | 'PathPrefix' | 'RegularExpression'; readonly value?: string };
+  readonly headers?: readonly HTTPValueMatch[];
+  readonly queryParams?: readonly HTTPValueMatch[];
+  readonly method?: string;
+}
+
+export interface HTTPValueMatch {
+  readonly type?: 'Exact' | 'RegularExpression';
+  readonly name: string;
+  readonly value: string;
+}
+
+export type HTTPRouteFilter =
+  | { readonly type: 'RequestHeaderModifier'; readonly requestHeaderModifier: HTTPHeaderFilter }
+  | { readonly type: 'ResponseHeaderModifier'; readonly responseHeaderModifier: HTTPHeaderFilter }
+  | { readonly type: 'RequestRedirect'; readonly requestRedirect: HTTPRequestRedirect }
+  | { readonly type: 'URLRewrite'; readonly urlRewrite: HTTPURLRewrite };
+
+export interface HTTPHeaderFilter {
+  readonly set?: readonly { readonly name: string; readonly value: string }[];
+  readonly add?: readonly { readonly name: string; readonly value: string }[];
+  readonly remove?: readonly string[];
+}
+
+export interface HTTPRequestRedirect {
+  readonly scheme?: 'http' | 'https';
+  readonly hostname?: string;
+  readonly path?: HTTPPathModifier;
+  readonly port?: number;
+  readonly statusCode?: 301 | 302 | 303 | 307 | 308;
+}
+
+export interface HTTPURLRewrite {
+  readonly hostname?: string;
+  readonly path?: HTTPPathModifier;
+}
+
+export type HTTPPathModifier =
+  | { readonly type: 'ReplaceFullPath'; readonly replaceFullPath: string }
+  | { readonly type: 'ReplacePrefixMatch'; readonly replacePrefixMatch: string };
+
+export interface HTTPBackendRef {
+  readonly group?: '';
+  readonly kind?: 'Service';
+  readonly name: string;
+  readonly namespace?: string;
+  readonly port?: number;
+  /** 0..1,000,000. Default 1. */
+  readonly weight?: number;
+  readonly filters?: readonly HTTPRouteFilter[];
+}
+
+/** `weight` limit of Gateway API. */
+export const MAX_WEIGHT = 1_000_000;
+/** Matches a rule may have (Gateway API). */
+export const MAX_MATCHES = 64;
+
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH'] as const;
+const headerName: JsonSchema = text('Field name, in any case.', {
+  minLength: 1,
+  maxLength: 256,
+  pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$",
+});
+const headerValue: JsonSchema = text('Field value.', {
+  maxLength: 4096,
+  pattern: '^[\\t\\x20-\\x7e\\x80-\\xff]*$',
+});
+const absolutePath: JsonSchema = text('Path.', { maxLength: 1024, pattern: '^/[^\\x00-\\x20\\x7f?#]*$' });
+const hostname: JsonSchema = text('Host name.', {
+  minLength: 1,
+  maxLength: 253,
+  pattern: '^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$',
+});
+const hostnameOrWildcard: JsonSchema = text('Host name, the first label may be *.', {
+  minLength: 1,
+  maxLength: 253,
+  pattern: '^(\\*\\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$',
+});
+
+const headerFilter: JsonSchema = object('Edits, in the order remove, set, add.', {
+  set: list(
+    'Replaces every line of the name.',
+    object('A field.', { name: headerName, value: headerValue }, ['name', 'value']),
+    0,
+    16,
+  ),
+  add: list(
+    'Adds a line.',
+    object('A field.', { name: headerName, value: headerValue }, ['name', 'value']),
+    0,
+    16,
+  ),
+  remove: list('Removes every line of the name.', headerName, 0, 16),
+});
+
+const pathModifier: JsonSchema = object(
+  'New path.',
+  {
+    type: oneOf('What is replaced.', ['ReplaceFullPath', 'ReplacePrefixMatch']),
+    replaceFullPath: absolutePath,
+    replacePrefixMatch: text('What stands for the matched prefix.', {
+      maxLength: 1024,
+      pattern: '^(/[^\\x00-\\x20\\x7f?#]*)?$',
+    }),
+  },
+  ['type'],
+);
+
+const FILTER_TYPES = [
+  'RequestHeaderModifier',
+  'ResponseHeaderModifier',
+  'RequestRedirect',
+  'URLRewrite',
+] as const;
+const filterFields: Readonly<Record<string, JsonSchema>> = {
+  requestHeaderModifier: headerFilter,
+  responseHeaderModifier: headerFilter,
+  requestMirror: notHonoured('Mirroring is not there yet.'),
+  cors: notHonoured('Attach a CORS filter with a FilterPolicy.'),
+  extensionRef: notHonoured('Attach a filter to the route with a FilterPolicy and targetRefs.'),
+  externalAuth: notHonoured('Attach a filter with a FilterPolicy.'),
+};
+
+const routeFilter: JsonSchema = object(
+  'A step of the rule.',
+  {
+    type: oneOf('Which step.', FILTER_TYPES),
+    ...filterFields,
+    requestRedirect: object('Answers with a redirect.', {
+      scheme: oneOf('New scheme.', ['http', 'https']),
+      hostname,
+      path: pathModifier,
+      port: port('New port.'),
+      statusCode: oneOf('Status. Default 302.', [301, 302, 303, 307, 308]),
+    }),
+    urlRewrite: object('Changes host or path before the request is sent on.', {
+      hostname,
+      path: pathModifier,
+    }),
+  },
+  ['type'],
+);
+
+const backendFilter: JsonSchema = object(
+  "A step for this backend's share.",
+  {
+    type: oneOf('Which step.', ['RequestHeaderModifier', 'ResponseHeaderModifier']),
+    ...filterFields,
+    requestRedirect: notHonoured('Use it as a filter of the rule.'),
+    urlRewrite: notHonoured('Use it as a filter of the rule.'),
+  },
+  ['type'],
+);
+
+const valueMatch = (what: string, name: JsonSchema): JsonSchema =>
+  object(
+    `A condition on a ${what}.`,
+    {
+      type: oneOf('How it is compared. Default Exact.', ['Exact', 'RegularExpression']),
+      name,
+      value: text('Value or RE2 pattern over the whole value.', { minLength: 1, maxLength: 4096 }),
+    },
+    ['name', 'value'],
+  );
+
+export const httpRouteSchema: JsonSchema = resourceSchema(
+  'gateway.networking.k8s.io/v1',
+  'HTTPRoute',
+  'Routes the requests of a Service.',
+  dnsSubdomain('Name.'),
+  {
+    spec: object(
+      'What is routed where.',
+      {
+        parentRefs: list(
+          'Services whose requests are routed.',
+          object(
+            'A Service.',
+            {
+              group: { enum: [''], description: 'Empty: the core group.' },
+              kind: { enum: ['Service'], description: 'Service. (Gateway parents are not served yet.)' },
+              name: dnsLabel('Name of the Service.'),
+              namespace: dnsLabel("Its namespace. Default: the route's."),
+              port: port('Only this port.'),
+              sectionName: dnsLabel('Only the port of this name.'),
+            },
+            ['group', 'kind', 'name'],
+          ),
+          1,
+          32,
+        ),
+        hostnames: list('Only requests for these hosts.', hostnameOrWildcard, 0, 16),
+        useDefaultGateways: notHonoured('Give parentRefs.'),
+        rules: list(
+          'Rules. Gateway API precedence decides which one wins, not their order.',
+          object('A rule.', {
+            name: dnsSubdomain('Name, shown in records and metrics.'),
+            matches: list(
+              'Any of these; none: every request.',
+              object('All of these.', {
+                path: object('Condition on the path. Default: prefix /.', {
+                  type: oneOf('How it is compared. Default PathPrefix.', [
+                    'Exact',
+                    'PathPrefix',
+                    'RegularExpression',
+                  ]),
+                  value: text('Path or RE2 pattern. Default /.', { maxLength: 1024 }),
+                }),
+                headers: list('Conditions on headers.', valueMatch('header', headerName), 0, 16),
+                queryParams: list(
+                  'Conditions on query parameters.',
+                  valueMatch('query parameter', text('Name.', { minLength: 1, maxLength: 256 })),
+                  0,
+                  16,
+                ),
+                method: oneOf('Method.', METHODS),
+              }),
+              0,
+              MAX_MATCHES,
+            ),
+            filters: list('Steps.', routeFilter, 0, 16),
+            backendRefs: list(
+              'Where requests go, by weight.',
+              object(
+                'A Service.',
+                {
+                  group: { enum: [''], description: 'Empty: the core group.' },
+                  kind: { enum: ['Service'], description: 'Service.' },
+                  name: dnsLabel('Name of the Service.'),
+                  namespace: dnsLabel('Its namespace; another one needs a ReferenceGrant there.'),
+                  port: port('Its port.'),
+                  weight: integer('Share. Default 1; 0: none.', 0, MAX_WEIGHT),
+                  filters: list("Steps for this backend's share.", backendFilter, 0, 16),
+                },
+                ['name', 'port'],
+              ),
+              0,
+              16,
+            ),
+            timeouts: object('Time limits; 0s switches one off.', {
+              request: duration('For the request, all its attempts included.'),
+              backendRequest: duration('For one attempt; at most request.'),
+            }),
+            retry: object('Attempts after a failure.', {
+              codes: list(
+                'Statuses worth another attempt, for idempotent requests.',
+                integer('Status.', 400, 599),
+                0,
+                100,
+              ),
+              attempts: integer('Further attempts. Default 2.', 1, 10),
+              backoff: duration('Least time between attempts.'),
+            }),
+            sessionPersistence: notHonoured('Session persistence is not there yet.'),
+          }),
+          0,
+          16,
+        ),
+      },
+      ['parentRefs'],
+    ),
+  },
+  ['spec'],
+);

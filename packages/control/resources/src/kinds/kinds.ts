@@ -1,0 +1,61 @@
+import type { JsonSchema } from '@tulle/model';
+import type { Kind } from '../resource.ts';
+import { authorizationPolicySchema } from './authorization-policy.ts';
+import { endpointSliceSchema } from './endpoint-slice.ts';
+import { filterPolicySchema } from './filter-policy.ts';
+import { httpRouteSchema } from './http-route.ts';
+import { referenceGrantSchema } from './reference-grant.ts';
+import { serviceSchema } from './service.ts';
+import { trafficPolicySchema } from './traffic-policy.ts';
+import { workloadSchema } from './workload.ts';
+
+/** One kind of the operator's language. */
+export interface KindDefinition {
+  readonly apiVersion: string;
+  readonly kind: Kind;
+  /** Lower case, as in `tulle get services` and REST paths. */
+  readonly plural: string;
+  /** As kubectl abbreviates it. */
+  readonly shortNames: readonly string[];
+  readonly schema: JsonSchema;
+}
+
+const define = (
+  apiVersion: string,
+  kind: Kind,
+  plural: string,
+  shortNames: readonly string[],
+  schema: JsonSchema,
+): KindDefinition => Object.freeze({ apiVersion, kind, plural, shortNames, schema });
+
+/** Every kind, in the order in which `tulle get all` shows them. */
+export const KINDS: readonly KindDefinition[] = Object.freeze([
+  define('v1', 'Service', 'services', ['svc'], serviceSchema),
+  define('tulle.dev/v1alpha1', 'Workload', 'workloads', ['wl'], workloadSchema),
+  define('discovery.k8s.io/v1', 'EndpointSlice', 'endpointslices', [], endpointSliceSchema),
+  define('gateway.networking.k8s.io/v1', 'HTTPRoute', 'httproutes', [], httpRouteSchema),
+  define(
+    'gateway.networking.k8s.io/v1',
+    'ReferenceGrant',
+    'referencegrants',
+    ['refgrant'],
+    referenceGrantSchema,
+  ),
+  define(
+    'tulle.dev/v1alpha1',
+    'AuthorizationPolicy',
+    'authorizationpolicies',
+    ['ap'],
+    authorizationPolicySchema,
+  ),
+  define('tulle.dev/v1alpha1', 'TrafficPolicy', 'trafficpolicies', ['tp'], trafficPolicySchema),
+  define('tulle.dev/v1alpha1', 'FilterPolicy', 'filterpolicies', ['fp'], filterPolicySchema),
+]);
+
+/** A kind by its name, plural or short name, in any case: `HTTPRoute`, `httproutes`, `svc`. */
+export function findKind(name: string): KindDefinition | undefined {
+  const wanted = name.toLowerCase();
+  return KINDS.find(
+    (k) => k.kind.toLowerCase() === wanted || k.plural === wanted || k.shortNames.includes(wanted),
+  );
+}

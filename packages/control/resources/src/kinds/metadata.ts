@@ -1,0 +1,23 @@
+/** Name, namespace and labels of a resource. */
+export interface Metadata {
+  readonly name: string;
+  readonly namespace: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+  /** RFC 3339; absent for files. */
+  readonly creationTimestamp?: string;
+}
+
+/** Selects by label: all must be equal. */
+export interface LabelSelector {
+  readonly matchLabels: Readonly<Record<string, string>>;
+}
+
+/** What a policy is attached to, in its own namespace (Gateway API `LocalPolicyTargetReferenceWithSectionName`). */
+export interface PolicyTarget {
+  readonly group: string;
+  readonly kind: string;
+  readonly name: string;
+  /** Port name of a Service, rule name of an HTTPRoute. */
+  readonly sectionName?: string;
+}

@@ -1,0 +1,58 @@
+import type { JsonSchema } from '@tulle/model';
+import type { Metadata } from './metadata.ts';
+import { dnsLabel, dnsSubdomain, list, object, resourceSchema } from './schema-parts.ts';
+
+/** Lets routes of other namespaces use Services of this one (Gateway API). */
+export interface ReferenceGrant {
+  readonly apiVersion: 'gateway.networking.k8s.io/v1';
+  readonly kind: 'ReferenceGrant';
+  readonly metadata: Metadata;
+  readonly spec: {
+    readonly from: readonly { readonly group: string; readonly kind: string; readonly namespace: string }[];
+    readonly to: readonly { readonly group: string; readonly kind: string; readonly name?: string }[];
+  };
+}
+
+export const referenceGrantSchema: JsonSchema = resourceSchema(
+  'gateway.networking.k8s.io/v1',
+  'ReferenceGrant',
+  'Lets routes of other namespaces use Services of this one.',
+  dnsSubdomain('Name.'),
+  {
+    spec: object(
+      'Who may use what.',
+      {
+        from: list(
+          'Who refers.',
+          object(
+            'A kind in a namespace.',
+            {
+              group: { enum: ['gateway.networking.k8s.io'], description: 'Group of the route.' },
+              kind: { enum: ['HTTPRoute'], description: 'Kind of the route.' },
+              namespace: dnsLabel('Namespace of the route.'),
+            },
+            ['group', 'kind', 'namespace'],
+          ),
+          1,
+          16,
+        ),
+        to: list(
+          'What may be referred to.',
+          object(
+            'A kind, or one of its resources.',
+            {
+              group: { enum: [''], description: 'Core group.' },
+              kind: { enum: ['Service'], description: 'Service.' },
+              name: dnsLabel('Only this one; absent: all.'),
+            },
+            ['group', 'kind'],
+          ),
+          1,
+          16,
+        ),
+      },
+      ['from', 'to'],
+    ),
+  },
+  ['spec'],
+);

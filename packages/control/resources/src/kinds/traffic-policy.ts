@@ -1,0 +1,197 @@
+import type { JsonSchema, RetryOn } from '@tulle/model';
+import type { Metadata, PolicyTarget } from './metadata.ts';
+import {
+  dnsSubdomain,
+  duration,
+  integer,
+  list,
+  object,
+  oneOf,
+  resourceSchema,
+  text,
+  truth,
+} from './schema-parts.ts';
+
+/** How a Service is called: balancing, ejection, limits, timeouts, retries, connections. Absent parts keep Tulle's defaults. */
+export interface TrafficPolicy {
+  readonly apiVersion: 'tulle.dev/v1alpha1';
+  readonly kind: 'TrafficPolicy';
+  readonly metadata: Metadata;
+  readonly spec: TrafficPolicySpec;
+}
+
+export interface TrafficPolicySpec {
+  /** Services, or HTTPRoutes for `timeouts` and `retries` of their rules. `sectionName`: one port, one rule. */
+  readonly targetRefs: readonly PolicyTarget[];
+  readonly balancing?: {
+    readonly policy: 'RoundRobin' | 'Random' | 'LeastRequest' | 'PeakEWMA';
+    readonly choices?: number;
+    readonly defaultRtt?: string;
+    readonly decay?: string;
+  };
+  readonly outlierDetection?: {
+    readonly disabled?: boolean;
+    readonly consecutiveFailures?: number;
+    readonly successRate?: {
+      readonly belowPercent: number;
+      readonly window?: string;
+      readonly minimumRequests?: number;
+    };
+    readonly interval?: string;
+    readonly baseEjection?: string;
+    readonly maxEjection?: string;
+    readonly maxEjectionPercent?: number;
+  };
+  readonly limits?: {
+    readonly maxConnections?: number;
+    readonly maxPendingRequests?: number;
+    readonly maxRequests?: number;
+  };
+  readonly retryBudget?: {
+    readonly percent?: number;
+    readonly minPerSecond?: number;
+    readonly interval?: string;
+  };
+  readonly timeouts?: {
+    readonly connect?: string;
+    readonly request?: string;
+    readonly backendRequest?: string;
+    readonly idle?: string;
+  };
+  readonly retries?: {
+    /** 0 switches retries off. */
+    readonly attempts?: number;
+    readonly on?: readonly RetryOn[];
+    readonly codes?: readonly number[];
+    readonly backoff?: string;
+    readonly maxBackoff?: string;
+  };
+  readonly connectionPool?: {
+    readonly idleTimeout?: string;
+    readonly maxRequestsPerConnection?: number;
+    readonly maxIdlePerEndpoint?: number;
+  };
+}
+
+/** Parts of a TrafficPolicy that mean something for an HTTPRoute. */
+export const ROUTE_PARTS: readonly string[] = ['timeouts', 'retries'];
+
+const percent = (description: string, minimum: number): JsonSchema => ({
+  type: 'number',
+  minimum,
+  maximum: 100,
+  description,
+});
+
+export const trafficPolicySchema: JsonSchema = resourceSchema(
+  'tulle.dev/v1alpha1',
+  'TrafficPolicy',
+  'How a Service is called.',
+  dnsSubdomain('Name.'),
+  {
+    spec: object(
+      'Settings. Where several policies set the same part for one target, the oldest wins, then the smallest name.',
+      {
+        targetRefs: list(
+          'Services or HTTPRoutes in this namespace.',
+          object(
+            'A target.',
+            {
+              group: {
+                enum: ['', 'gateway.networking.k8s.io'],
+                description: 'Empty for Service, gateway.networking.k8s.io for HTTPRoute.',
+              },
+              kind: oneOf('Kind.', ['Service', 'HTTPRoute']),
+              name: dnsSubdomain('Name.'),
+              sectionName: text('Port name of a Service, rule name of an HTTPRoute.', {
+                minLength: 1,
+                maxLength: 253,
+              }),
+            },
+            ['group', 'kind', 'name'],
+          ),
+          1,
+          16,
+        ),
+        balancing: object(
+          'How an endpoint is chosen. Default PeakEWMA for HTTP, LeastRequest for TCP.',
+          {
+            policy: oneOf('Policy.', ['RoundRobin', 'Random', 'LeastRequest', 'PeakEWMA']),
+            choices: integer('LeastRequest: endpoints drawn. Default 2.', 2, 100),
+            defaultRtt: duration('PeakEWMA: latency assumed at first. Default 30ms.'),
+            decay: duration('PeakEWMA: how fast old latencies fade. Default 10s.'),
+          },
+          ['policy'],
+        ),
+        outlierDetection: object('Ejects endpoints that fail. On by default.', {
+          disabled: truth('Never eject. Default false.'),
+          consecutiveFailures: integer('5xx or connection failures in a row. Default 5; 0: off.', 0, 10_000),
+          successRate: object(
+            'Also by success rate.',
+            {
+              belowPercent: percent('Ejected below this.', 0),
+              window: duration('Default 10s.'),
+              minimumRequests: integer('Default 5.', 1, 1_000_000),
+            },
+            ['belowPercent'],
+          ),
+          interval: duration('How often ejections are reconsidered. Default 10s.'),
+          baseEjection: duration('First ejection. Default 30s.'),
+          maxEjection: duration('Longest ejection. Default 300s.'),
+          maxEjectionPercent: percent('Share that may be out, but always one. Default 10.', 0),
+        }),
+        limits: object('Bounds of one caller; reaching one gives 503.', {
+          maxConnections: integer('Open connections. Default 1024.', 0, 1_000_000),
+          maxPendingRequests: integer('Requests that wait for a connection. Default 1024.', 0, 1_000_000),
+          maxRequests: integer('Requests under way. Default 1024.', 0, 1_000_000),
+        }),
+        retryBudget: object('Share of requests that may be retries.', {
+          percent: percent('Default 20.', 0),
+          minPerSecond: {
+            type: 'number',
+            minimum: 0,
+            maximum: 1_000_000,
+            description: 'Always allowed. Default 10.',
+          },
+          interval: duration('Default 10s.'),
+        }),
+        timeouts: object('Time limits; 0s switches one off.', {
+          connect: duration('TCP and TLS handshake. Default 5s.'),
+          request: duration('For the request, all its attempts included. Default 15s.'),
+          backendRequest: duration('For one attempt. Default off.'),
+          idle: duration('No byte either way. Default 5m.'),
+        }),
+        retries: object(
+          'Attempts after a failure; only for idempotent requests, or ones that were provably not sent.',
+          {
+            attempts: integer('Further attempts; 0: off. Default 2.', 0, 10),
+            on: {
+              type: 'array',
+              uniqueItems: true,
+              minItems: 1,
+              description: 'What is worth another attempt. Default connect-failure and reset.',
+              items: oneOf('Cause.', [
+                'connect-failure',
+                'reset',
+                'per-try-timeout',
+                'gateway-error',
+                '5xx',
+                'status-codes',
+              ]),
+            },
+            codes: list('Statuses that status-codes means.', integer('Status.', 400, 599), 1, 100),
+            backoff: duration('First backoff, doubled each time. Default 25ms.'),
+            maxBackoff: duration('Longest backoff. Default 250ms.'),
+          },
+        ),
+        connectionPool: object('How connections are kept.', {
+          idleTimeout: duration('An idle connection is closed after this. Default 4s.'),
+          maxRequestsPerConnection: integer('0: no limit. Default 0.', 0, 1_000_000_000),
+          maxIdlePerEndpoint: integer('Idle connections kept an endpoint. Default 64.', 0, 100_000),
+        }),
+      },
+      ['targetRefs'],
+    ),
+  },
+  ['spec'],
+);

@@ -1,0 +1,58 @@
+import type { LabelSelector } from './kinds/metadata.ts';
+import { speaksHttp, type AppProtocol, type Service, type ServicePort } from './kinds/service.ts';
+import type { Workload, WorkloadPort } from './kinds/workload.ts';
+
+type Labels = Readonly<Record<string, string>>;
+
+/** Whether all of `wanted` are among `labels`. An empty selector matches everything. */
+export function matchesLabels(wanted: Labels, labels: Labels | undefined): boolean {
+  for (const [key, value] of Object.entries(wanted))
+    if (labels === undefined || !Object.hasOwn(labels, key) || labels[key] !== value) return false;
+  return true;
+}
+
+/** Whether a policy's selector takes a Workload with these labels. */
+export function selects(selector: LabelSelector, labels: Labels | undefined): boolean {
+  return matchesLabels(selector.matchLabels, labels);
+}
+
+/** Whether a Service's selector takes a Workload with these labels. A Service without one, or with an empty one, takes none (Kubernetes). */
+export function serviceSelects(service: Service, labels: Labels | undefined): boolean {
+  const { selector } = service.spec;
+  return selector !== undefined && Object.keys(selector).length > 0 && matchesLabels(selector, labels);
+}
+
+/** A Workload as far as ports matter. */
+type WithPorts = Pick<Workload['spec'], 'ports' | 'inbound'>;
+
+/**
+ * The Workload's port that a Service port leads to: by name, by number, or, where `targetPort` is absent and no port
+ * has the Service's number, the Workload's only port. (The last goes beyond Kubernetes: on a laptop a program listens
+ * on whatever port was free.) A Workload without sidecar need not declare a port that is given by number.
+ */
+export function targetPort(port: ServicePort, workload: WithPorts): WorkloadPort | undefined {
+  const { ports } = workload;
+  if (typeof port.targetPort === 'string') return ports.find((p) => p.name === port.targetPort);
+  const number = port.targetPort ?? port.port;
+  const declared = ports.find((p) => p.port === number);
+  if (declared !== undefined) return declared;
+  if (port.targetPort === undefined && ports.length === 1) return ports[0];
+  return workload.inbound.mode === 'none' && ports.length === 0 ? { port: number } : undefined;
+}
+
+/** The Service's port that a reference means: by number, else by name, else the only one. */
+export function findServicePort(
+  service: Service,
+  wanted: { readonly port?: number | undefined; readonly sectionName?: string | undefined },
+): ServicePort | undefined {
+  return service.spec.ports.find(
+    (p) =>
+      (wanted.port === undefined || p.port === wanted.port) &&
+      (wanted.sectionName === undefined || p.name === wanted.sectionName),
+  );
+}
+
+/** Whether a Service port carries HTTP (see {@link speaksHttp}). */
+export function isHttpPort(port: { readonly appProtocol?: AppProtocol; readonly name?: string }): boolean {
+  return speaksHttp(port.appProtocol, port.name);
+}

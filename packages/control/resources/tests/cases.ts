@@ -1,0 +1,336 @@
+import type { DiagnosticCode } from '../src/index.ts';
+
+/** A text and what must be said of it: code, line, the text at the place, and a part of message or hint. */
+export interface Case {
+  readonly name: string;
+  readonly yaml: string;
+  readonly expect: readonly (readonly [code: DiagnosticCode, line: number, at: string, says: string])[];
+}
+
+const service = (name: string, spec = 'ports: [{ port: 80 }]'): string =>
+  `apiVersion: v1\nkind: Service\nmetadata: { name: ${name} }\nspec: { ${spec} }\n---\n`;
+const workload = (name: string, app: string, port = '8080'): string =>
+  `apiVersion: tulle.dev/v1alpha1\nkind: Workload\nmetadata: { name: ${name}, labels: { app: ${app} } }\nspec: { address: 127.0.0.1, ports: [{ port: ${port} }], inbound: { mode: none } }\n---\n`;
+const route = (spec: string, name = 'r'): string =>
+  `apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: { name: ${name} }\nspec:\n  parentRefs: [{ group: "", kind: Service, name: a }]\n${spec}\n`;
+const policy = (kind: string, spec: string): string =>
+  `apiVersion: tulle.dev/v1alpha1\nkind: ${kind}\nmetadata: { name: p }\nspec:\n${spec}\n`;
+const A = service('a');
+
+export const CASES: readonly Case[] = [
+  {
+    name: 'a flow mapping without end',
+    yaml: 'apiVersion: v1\nkind: Service\nmetadata: { name: a\nspec: {}\n',
+    expect: [['TULLE0101', 4, 'spec: {}', 'flow map']],
+  },
+  {
+    name: 'a tab as indentation hides no other document',
+    yaml: `kind: Service\nmetadata:\n\tname: a\n---\n${service('b', 'ports: [{ port: 0 }]')}`,
+    expect: [
+      ['TULLE0101', 3, '\tname: a', 'tabs'],
+      ['TULLE0204', 8, '0 }] }', 'between 1 and 65535'],
+    ],
+  },
+  {
+    name: 'a key that is there twice',
+    yaml: `${A}apiVersion: v1\nkind: Service\nmetadata: { name: b, name: c }\nspec: { ports: [{ port: 80 }] }`,
+    expect: [['TULLE0101', 8, 'name: c }', 'unique']],
+  },
+  {
+    name: 'a text that is no mapping',
+    yaml: 'just words',
+    expect: [['TULLE0102', 1, 'just words', 'just words']],
+  },
+  { name: 'a mapping without kind', yaml: 'a: 1', expect: [['TULLE0102', 1, 'a: 1', 'no kind']] },
+  {
+    name: 'a misspelt kind',
+    yaml: 'apiVersion: v1\nkind: Servce\nmetadata: {name: a}',
+    expect: [['TULLE0103', 2, 'Servce', 'did you mean "Service"?']],
+  },
+  {
+    name: 'a kind of another program',
+    yaml: 'apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}',
+    expect: [['TULLE0103', 2, 'Deployment', 'kinds: Service, Workload']],
+  },
+  {
+    name: 'an old apiVersion',
+    yaml: 'apiVersion: gateway.networking.k8s.io/v1beta1\nkind: HTTPRoute\nmetadata: {name: a}',
+    expect: [['TULLE0104', 1, 'gateway.networ', 'gateway.networking.k8s.io/v1']],
+  },
+  {
+    name: 'nesting without end',
+    yaml: `a: ${'['.repeat(100)}${']'.repeat(100)}`,
+    expect: [['TULLE0105', 1, 'a: [[[[[[[[[[[', 'deeper']],
+  },
+  {
+    name: 'a misspelt field',
+    yaml: service('a', 'prots: [], ports: [{ port: 80 }]'),
+    expect: [['TULLE0201', 4, 'prots: [], por', 'did you mean "ports"?']],
+  },
+  {
+    name: 'text for a number',
+    yaml: service('a', 'ports: [{ port: "80" }]'),
+    expect: [['TULLE0202', 4, '"80" }] }', 'whole number']],
+  },
+  {
+    name: 'a field with nothing after it',
+    yaml: 'apiVersion: v1\nkind: Service\nmetadata: { name: a }\nspec:\n  selector:\n  ports: [{ port: 80 }]',
+    expect: [['TULLE0202', 5, 'selector:', 'no value']],
+  },
+  {
+    name: 'a field that is missing',
+    yaml: service('a', 'selector: { app: a }'),
+    expect: [['TULLE0203', 4, '{ selector: { ', '"ports"']],
+  },
+  {
+    name: 'several ports without names',
+    yaml: service('a', 'ports: [{ port: 80, name: x }, { port: 81 }]'),
+    expect: [['TULLE0203', 4, '{ port: 81 }] ', 'name']],
+  },
+  {
+    name: 'weights out of range',
+    yaml:
+      A +
+      route(
+        '  rules: [{ backendRefs: [{ name: a, port: 80, weight: 1000001 }, { name: a, port: 80, weight: -1 }] }]',
+      ),
+    expect: [
+      ['TULLE0204', 11, '1000001 }, { n', 'between 0 and 1000000'],
+      ['TULLE0204', 11, '-1 }] }]', '-1'],
+      ['TULLE0404', 11, 'a, port: 80, w', 'add up'],
+    ],
+  },
+  {
+    name: 'a value that is not allowed',
+    yaml:
+      A +
+      route(
+        '  rules: [{ matches: [{ path: { type: Prefix, value: / } }], backendRefs: [{ name: a, port: 80 }] }]',
+      ),
+    expect: [['TULLE0205', 11, 'Prefix, value:', 'PathPrefix']],
+  },
+  {
+    name: 'a path that no request can have',
+    yaml:
+      A + route('  rules: [{ matches: [{ path: { value: "a/b" } }], backendRefs: [{ name: a, port: 80 }] }]'),
+    expect: [['TULLE0205', 11, '"a/b" } }], ba', 'absolute path']],
+  },
+  { name: 'a name in capitals', yaml: service('Reviews'), expect: [['TULLE0205', 3, 'Reviews }', 'name']] },
+  {
+    name: 'a filter that is not honoured',
+    yaml:
+      A +
+      route(
+        '  rules: [{ filters: [{ type: RequestHeaderModifier, extensionRef: { name: x }, requestHeaderModifier: {} }], backendRefs: [{ name: a, port: 80 }] }]',
+      ),
+    expect: [['TULLE0206', 11, 'extensionRef: ', 'FilterPolicy']],
+  },
+  {
+    name: 'an edit of the connection',
+    yaml:
+      A +
+      route(
+        '  rules: [{ filters: [{ type: RequestHeaderModifier, requestHeaderModifier: { set: [{ name: Host, value: x }] } }], backendRefs: [{ name: a, port: 80 }] }]',
+      ),
+    expect: [['TULLE0205', 11, 'Host, value: x', 'URLRewrite']],
+  },
+  {
+    name: 'no port at all',
+    yaml: service('a', 'ports: []'),
+    expect: [['TULLE0207', 4, '[] }', 'at least 1 entry']],
+  },
+  {
+    name: 'a redirect with backends',
+    yaml:
+      A +
+      route(
+        '  rules: [{ filters: [{ type: RequestRedirect, requestRedirect: { scheme: https } }], backendRefs: [{ name: a, port: 80 }] }]',
+      ),
+    expect: [['TULLE0208', 11, '[{ name: a, po', 'no backendRefs']],
+  },
+  {
+    name: 'an attempt longer than the request',
+    yaml:
+      A +
+      route(
+        '  rules: [{ timeouts: { request: 1s, backendRequest: 2s }, backendRefs: [{ name: a, port: 80 }] }]',
+      ),
+    expect: [['TULLE0208', 11, '2s }, backendR', 'longer than request']],
+  },
+  {
+    name: 'balancing on a route',
+    yaml:
+      A +
+      route('  rules: [{ backendRefs: [{ name: a, port: 80 }] }]') +
+      '---\n' +
+      policy(
+        'TrafficPolicy',
+        '  targetRefs: [{ group: gateway.networking.k8s.io, kind: HTTPRoute, name: r }]\n  balancing: { policy: Random }',
+      ),
+    expect: [['TULLE0208', 18, '{ policy: Rand', 'Service']],
+  },
+  { name: 'one name twice', yaml: A + A, expect: [['TULLE0209', 8, 'a }', '3:19']] },
+  {
+    name: 'a pattern with look-ahead',
+    yaml:
+      A +
+      route(
+        '  rules: [{ matches: [{ path: { type: RegularExpression, value: "/(?=x)" } }], backendRefs: [{ name: a, port: 80 }] }]',
+      ),
+    expect: [['TULLE0210', 11, '"/(?=x)" } }],', 'RE2']],
+  },
+  {
+    name: 'a filter configuration that breaks its schema',
+    yaml: policy(
+      'FilterPolicy',
+      '  filter: tulle.http.fault\n  config: { abort: { status: 700 }, dely: {} }',
+    ),
+    expect: [
+      ['TULLE0211', 6, '700 }, dely: {', 'at most 599'],
+      ['TULLE0211', 6, 'dely: {} }', 'delay'],
+    ],
+  },
+
+  {
+    name: 'a parent that does not exist',
+    yaml: service('ab') + route('  rules: [{ backendRefs: [{ name: ab, port: 80 }] }]'),
+    expect: [['TULLE0301', 10, 'a }]', 'did you mean "ab"?']],
+  },
+  {
+    name: 'a backend that does not exist',
+    yaml: A + route('  rules: [{ backendRefs: [{ name: b, port: 80 }] }]'),
+    expect: [['TULLE0302', 11, 'b, port: 80 }]', 'default/b']],
+  },
+  {
+    name: 'a document that breaks the schema still exists for others',
+    yaml: service('b', 'selector: {}') + A + route('  rules: [{ backendRefs: [{ name: b, port: 80 }] }]'),
+    expect: [['TULLE0203', 4, '{ selector: {}', 'ports']],
+  },
+  {
+    name: 'a document with a syntax fault still exists for others',
+    yaml: `apiVersion: v1\nkind: Service\nmetadata: { name: b }\nspec: { ports: [ }\n---\n${A}${route('  rules: [{ backendRefs: [{ name: b, port: 80 }] }]')}`,
+    expect: [['TULLE0101', 4, '}', 'end with a ]']],
+  },
+  {
+    name: 'a port that does not exist',
+    yaml: A + route('  rules: [{ backendRefs: [{ name: a, port: 81 }] }]'),
+    expect: [['TULLE0303', 11, '81 }] }]', 'its ports: 80']],
+  },
+  {
+    name: 'a target that does not exist',
+    yaml: A + policy('TrafficPolicy', '  targetRefs: [{ group: "", kind: Service, name: b }]'),
+    expect: [['TULLE0304', 10, 'b }]', 'default/b']],
+  },
+  {
+    name: 'a backend of another namespace without grant',
+    yaml: `${A}apiVersion: v1\nkind: Service\nmetadata: { name: b, namespace: other }\nspec: { ports: [{ port: 80 }] }\n---\n${route('  rules: [{ backendRefs: [{ name: b, namespace: other, port: 80 }] }]')}`,
+    expect: [['TULLE0305', 16, 'other, port: 8', 'ReferenceGrant in other']],
+  },
+  {
+    name: 'a granted backend of another namespace',
+    yaml: `${A}apiVersion: v1\nkind: Service\nmetadata: { name: b, namespace: other }\nspec: { ports: [{ port: 80 }] }\n---\napiVersion: gateway.networking.k8s.io/v1\nkind: ReferenceGrant\nmetadata: { name: g, namespace: other }\nspec: { from: [{ group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: default }], to: [{ group: "", kind: Service }] }\n---\n${route('  rules: [{ backendRefs: [{ name: b, namespace: other, port: 80 }] }]')}`,
+    expect: [],
+  },
+  {
+    name: 'endpoints of nothing',
+    yaml: 'apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: { name: e, labels: { kubernetes.io/service-name: x } }\naddressType: IPv4\nendpoints: [{ addresses: [10.0.0.1] }]',
+    expect: [['TULLE0306', 3, 'x } }', 'default/x']],
+  },
+  {
+    name: 'a target port that no Workload has',
+    yaml: service('a', 'selector: { app: a }, ports: [{ port: 80, targetPort: 9999 }]') + workload('w', 'a'),
+    expect: [['TULLE0307', 4, '9999 }] }', '8080']],
+  },
+  {
+    name: 'a rule that is never used',
+    yaml:
+      A +
+      route(
+        '  rules:\n    - { matches: [{ path: { value: /x } }], backendRefs: [{ name: a, port: 80 }] }\n    - { matches: [{ path: { value: /x/ } }], backendRefs: [{ name: a, port: 80 }] }',
+      ),
+    expect: [['TULLE0401', 13, '{ path: { valu', 'rule 0']],
+  },
+  {
+    name: 'a tie between two routes',
+    yaml:
+      A +
+      route('  rules: [{ backendRefs: [{ name: a, port: 80 }] }]', 'r1') +
+      '---\n' +
+      route('  rules: [{ backendRefs: [{ name: a, port: 80 }] }]', 'r2'),
+    expect: [
+      ['TULLE0401', 18, '{ backendRefs:', 'default/r1'],
+      ['TULLE0402', 18, '{ backendRefs:', 'by name'],
+    ],
+  },
+  {
+    name: 'no weight at all',
+    yaml: A + route('  rules: [{ backendRefs: [{ name: a, port: 80, weight: 0 }] }]'),
+    expect: [['TULLE0403', 11, '[{ name: a, po', '500']],
+  },
+  {
+    name: 'a route on a TCP port',
+    yaml:
+      service('a', 'ports: [{ port: 80, appProtocol: tcp }]') +
+      route('  rules: [{ backendRefs: [{ name: a, port: 80 }] }]'),
+    expect: [['TULLE0405', 10, '{ group: "", k', 'appProtocol']],
+  },
+  {
+    name: 'a rule without backends',
+    yaml: A + route('  rules: [{ matches: [{ method: GET }] }]'),
+    expect: [['TULLE0406', 11, '{ matches: [{ ', '500']],
+  },
+  {
+    name: 'a selector that matches nothing',
+    yaml:
+      workload('w', 'shop') +
+      policy(
+        'AuthorizationPolicy',
+        '  selector: { matchLabels: { app: shopp } }\n  action: DENY\n  rules: [{}]',
+      ),
+    expect: [['TULLE0501', 10, '{ matchLabels:', 'app=shop']],
+  },
+  {
+    name: 'a selector in a namespace whose Workloads are not known',
+    yaml: service('a', 'selector: { app: a }, ports: [{ port: 80 }]'),
+    expect: [],
+  },
+  {
+    name: 'a policy without rules',
+    yaml: policy('AuthorizationPolicy', '  action: ALLOW'),
+    expect: [['TULLE0502', 5, 'action: ALLOW', 'denied']],
+  },
+  {
+    name: 'a request policy on a TCP port',
+    yaml:
+      service('a', 'selector: { app: a }, ports: [{ port: 8080, appProtocol: tcp }]') +
+      workload('w', 'a') +
+      policy('AuthorizationPolicy', '  action: ALLOW\n  rules: [{ to: { methods: [GET] } }]'),
+    expect: [['TULLE0503', 15, 'action: ALLOW', 'w:8080']],
+  },
+  {
+    name: 'a filter that is not known',
+    yaml: policy('FilterPolicy', '  filter: tulle.http.falt'),
+    expect: [['TULLE0504', 5, 'tulle.http.fal', 'tulle.http.fault']],
+  },
+  {
+    name: 'two policies for one thing',
+    yaml: `${A}${policy('TrafficPolicy', '  targetRefs: [{ group: "", kind: Service, name: a }]\n  retries: { attempts: 1 }')}---\n${policy('TrafficPolicy', '  targetRefs: [{ group: "", kind: Service, name: a }]\n  retries: { attempts: 2 }').replace('name: p', 'name: q')}`,
+    expect: [['TULLE0505', 18, '{ attempts: 2 ', 'TrafficPolicy p']],
+  },
+  {
+    name: 'a rule that cannot match',
+    yaml: policy(
+      'AuthorizationPolicy',
+      '  action: DENY\n  rules: [{ to: { methods: [GET], notMethods: [GET, PUT] } }]',
+    ),
+    expect: [['TULLE0506', 6, '[GET], notMeth', 'methods']],
+  },
+  {
+    name: 'an identity of another mesh',
+    yaml: policy(
+      'AuthorizationPolicy',
+      '  action: DENY\n  rules: [{ from: { identities: [spiffe://other/ns/a/sa/b] } }]',
+    ),
+    expect: [['TULLE0507', 6, 'spiffe://other', 'other']],
+  },
+];
