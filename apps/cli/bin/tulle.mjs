@@ -1,0 +1,45 @@
+#!/usr/bin/env node
+// Starts the command under a Node that can run it. Plain JavaScript, so that any Node gets far enough to say what is wrong.
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { constants } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const source = join(here, '..', 'src', 'main.ts');
+const main = existsSync(source) ? source : join(here, '..', 'dist', 'main.js');
+const [major, minor] = process.versions.node.split('.').map(Number);
+
+if (major > 22 || (major === 22 && minor >= 18)) {
+  const { main: run } = await import(pathToFileURL(main).href);
+  process.exitCode = await run(process.argv.slice(2));
+} else {
+  const node = nearbyNode();
+  if (node === undefined) {
+    process.stderr.write(`tulle needs Node 22.18 or newer; this is ${process.versions.node}. Install a newer one, e.g. from https://nodejs.org\n`);
+    process.exit(1);
+  }
+  // A terminal sends its signals to everybody in front of it; elsewhere they are passed on, once.
+  const terminal = process.stdin.isTTY === true;
+  const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit', detached: !terminal });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']) {
+    process.on(signal, () => {
+      if (!terminal || signal === 'SIGTERM') child.kill(signal);
+    });
+  }
+  child.on('error', (error) => {
+    process.stderr.write(`cannot start ${node}: ${error.message}\n`);
+    process.exit(1);
+  });
+  child.on('exit', (code, signal) => process.exit(signal === null ? code : 128 + constants.signals[signal]));
+}
+
+/** The Node that the workspace or the package brings with it. */
+function nearbyNode() {
+  for (let dir = here; ; dir = dirname(dir)) {
+    const node = join(dir, 'node_modules', '.bin', 'node');
+    if (existsSync(node)) return node;
+    if (dir === dirname(dir)) return undefined;
+  }
+}

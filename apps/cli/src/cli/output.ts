@@ -1,0 +1,82 @@
+import type { Io } from './io.ts';
+import { paint } from './io.ts';
+
+/** Formats that a command can print its data in. */
+export const FORMATS = ['table', 'wide', 'json', 'yaml', 'jsonl', 'name'] as const;
+export type Format = (typeof FORMATS)[number];
+
+/** The option, for every command that prints data. */
+export const OUTPUT_OPTION = Object.freeze({
+  output: { type: 'string', short: 'o', value: 'FORMAT', help: 'output format', choices: FORMATS, defaultText: 'table' },
+} as const);
+
+/** A column of a table. */
+export interface Column<Row> {
+  readonly header: string;
+  /** `''` and undefined are printed as `-`. */
+  value(row: Row): string | number | undefined;
+  /** Only with `-o wide`. */
+  readonly wide?: boolean;
+}
+
+/** Something to print. */
+export interface View<Row> {
+  readonly rows: readonly Row[];
+  readonly columns: readonly Column<Row>[];
+  /** The whole for `json` and `yaml`; default the rows. */
+  readonly document?: unknown;
+  /** One row for `jsonl`; default the row itself. */
+  item?(row: Row): unknown;
+  /** For `-o name`. */
+  name(row: Row): string;
+  /** Said on standard error when a table has no row. */
+  readonly empty?: string;
+  /** How to read the table; for people, on standard error. */
+  readonly footer?: string;
+}
+
+/** Prints data to standard output. @param noHeaders leaves the table's head out */
+export async function printView<Row>(io: Io, format: Format, view: View<Row>, noHeaders = false): Promise<void> {
+  switch (format) {
+    case 'json': return io.out(`${JSON.stringify(view.document ?? view.rows, null, 2)}\n`);
+    case 'jsonl': return io.out(view.rows.map((row) => `${JSON.stringify(view.item?.(row) ?? row)}\n`).join(''));
+    case 'yaml': {
+      const { stringify } = await import('yaml');
+      return io.out(stringify(JSON.parse(JSON.stringify(view.document ?? view.rows))));
+    }
+    case 'name': return io.out(view.rows.map((row) => `${view.name(row)}\n`).join(''));
+    case 'table':
+    case 'wide': {
+      if (view.rows.length === 0) {
+        if (view.empty !== undefined) io.err(`${view.empty}\n`);
+        return undefined;
+      }
+      const columns = view.columns.filter((c) => format === 'wide' || c.wide !== true);
+      io.out(tableText(columns.map((c) => c.header), view.rows.map((row) => columns.map((c) => cell(c.value(row)))), noHeaders));
+      if (view.footer !== undefined && io.outIsTerminal && io.errIsTerminal) io.err(`${paint(io, 'err').dim(view.footer)}\n`);
+      return undefined;
+    }
+  }
+}
+
+const cell = (value: string | number | undefined): string => (value === undefined || value === '' ? '-' : oneLine(String(value)));
+
+/** Values come from the mesh: a control character must not move the reader's cursor. */
+// oxlint-disable-next-line no-control-regex
+const oneLine = (text: string): string => text.replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029]/g, ' ');
+
+/** Columns three blanks apart, as kubectl prints them. */
+export function tableText(headers: readonly string[], rows: readonly (readonly string[])[], noHeaders = false): string {
+  const all = noHeaders ? rows : [headers, ...rows];
+  const widths = headers.map((_, i) => Math.max(0, ...all.map((row) => (row[i] ?? '').length)));
+  return all.map((row) => `${row.map((text, i) => (i === row.length - 1 ? text : text.padEnd((widths[i] as number) + 3))).join('').trimEnd()}\n`).join('');
+}
+
+/** `12s`, `5m`, `3h`, `2d`: how long ago. */
+export function ageText(fromMs: number | undefined, nowMs: number): string | undefined {
+  if (fromMs === undefined) return undefined;
+  const seconds = Math.max(0, Math.round((nowMs - fromMs) / 1000));
+  if (seconds < 120) return `${seconds}s`;
+  if (seconds < 7200) return `${Math.floor(seconds / 60)}m`;
+  return seconds < 172_800 ? `${Math.floor(seconds / 3600)}h` : `${Math.floor(seconds / 86_400)}d`;
+}
