@@ -2,4 +2,4 @@
  * Local rate-limit filter.
  * @packageDocumentation
  */
-export { NOTE_LIMITED, ratelimit } from './ratelimit.ts';
+export { NOTE_LIMITED, rateLimit } from './ratelimit.ts';

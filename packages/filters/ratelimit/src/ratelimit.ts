@@ -38,7 +38,7 @@ interface CompiledLimits {
  * Local rate limits by token bucket. A request needs a token of each limit; without one it gets 429
  * `TULLE_RATE_LIMITED` with `retry-after` in whole seconds, rounded up, and the tokens it had are given back.
  */
-export const ratelimit: HttpFilter<RateLimitFilterConfig, RateLimitFilterConfig> = defineHttpFilter<
+export const rateLimit: HttpFilter<RateLimitFilterConfig, RateLimitFilterConfig> = defineHttpFilter<
   RateLimitFilterConfig,
   RateLimitFilterConfig
 >({

@@ -2,7 +2,7 @@ import type { AnyHttpFilter } from '@tulle/filter';
 import { authz } from '@tulle/filter-authz';
 import { fault } from '@tulle/filter-fault';
 import { headers } from '@tulle/filter-headers';
-import { ratelimit } from '@tulle/filter-ratelimit';
+import { rateLimit } from '@tulle/filter-ratelimit';
 import { retry } from '@tulle/filter-retry';
 
 /** The filters that ship with Tulle. A main hands this list to the proxy as its registry; add yours, or leave some out. */
@@ -10,6 +10,6 @@ export const standardFilters: readonly AnyHttpFilter[] = Object.freeze([
   authz,
   fault,
   headers,
-  ratelimit,
+  rateLimit,
   retry,
-] as unknown as AnyHttpFilter[]);
+]);

@@ -10,7 +10,7 @@ it('has every standard filter of the model once', () => {
 
 it('has one meter, where the access log counts too', async () => {
   const plugins = standardTelemetry({
-    accessLog: { to: { write: () => true } } as never,
+    accessLog: { to: { fd: 1 } },
     prometheus: { processMetrics: false },
   });
   expect(plugins.map((plugin) => plugin.name)).toEqual(['prometheus', 'access-log']);

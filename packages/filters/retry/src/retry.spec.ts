@@ -1,0 +1,139 @@
+import type { AttemptInfo } from '@tulle/filter';
+import type { RetryFilterConfig, RetryOn } from '@tulle/model';
+import { runChain } from '@tulle/testkit';
+import { describe, expect, it } from 'vitest';
+import { retry } from './index.ts';
+
+const ATTEMPT: AttemptInfo = {
+  number: 1,
+  endpoint: '10.0.0.1:80',
+  endpointIdentity: undefined,
+  status: 0,
+  failure: undefined,
+  unsent: false,
+  repeatable: true,
+  elapsedMs: 1,
+  retryDelayMs: -1,
+};
+
+async function verdict(
+  config: RetryFilterConfig,
+  attempt: Partial<AttemptInfo>,
+  random = 0.5,
+): Promise<{ retry: boolean; delayMs: number }> {
+  const hooks = await retry.definition.create({ random: () => random } as never, config);
+  const ended = { ...ATTEMPT, ...attempt };
+  return {
+    retry: hooks.attemptEnd?.({ attempt: ended } as never, config, undefined) === 1,
+    delayMs: ended.retryDelayMs,
+  };
+}
+
+describe('the policy', () => {
+  it.each<[RetryOn, Partial<AttemptInfo>, boolean]>([
+    ['connect-failure', { failure: 'TULLE_UPSTREAM_CONNECT', unsent: true }, true],
+    ['connect-failure', { failure: 'TULLE_UPSTREAM_TLS', unsent: true }, true],
+    ['connect-failure', { failure: 'TULLE_UPSTREAM_RESET', unsent: true }, true],
+    ['connect-failure', { failure: 'TULLE_UPSTREAM_RESET' }, false],
+    ['connect-failure', { status: 503 }, false],
+    ['reset', { failure: 'TULLE_UPSTREAM_RESET' }, true],
+    ['reset', { failure: 'TULLE_PER_TRY_TIMEOUT' }, false],
+    ['per-try-timeout', { failure: 'TULLE_PER_TRY_TIMEOUT' }, true],
+    ['gateway-error', { status: 502 }, true],
+    ['gateway-error', { status: 503 }, true],
+    ['gateway-error', { status: 504 }, true],
+    ['gateway-error', { status: 500 }, false],
+    ['5xx', { status: 500 }, true],
+    ['5xx', { status: 499 }, false],
+    ['5xx', { failure: 'TULLE_UPSTREAM_RESET' }, false],
+    ['status-codes', { status: 409 }, true],
+    ['status-codes', { status: 408 }, false],
+  ])('%s and %j: %s', async (condition, attempt, expected) => {
+    expect((await verdict({ on: [condition], statusCodes: [409] }, attempt)).retry).toBe(expected);
+  });
+
+  it('never asks for what may not be repeated, or what the error table calls final', async () => {
+    const everything: RetryFilterConfig = {
+      on: ['connect-failure', 'reset', 'per-try-timeout', 'gateway-error', '5xx', 'status-codes'],
+      statusCodes: [409],
+    };
+    for (const attempt of [
+      { failure: 'TULLE_UPSTREAM_RESET' },
+      { failure: 'TULLE_UPSTREAM_CONNECT' },
+      { status: 503 },
+      { status: 409 },
+    ]) {
+      expect((await verdict(everything, { ...attempt, repeatable: false })).retry).toBe(false);
+      expect((await verdict(everything, attempt)).retry).toBe(true);
+    }
+    expect((await verdict(everything, { failure: 'TULLE_UPSTREAM_OVERFLOW', unsent: true })).retry).toBe(
+      false,
+    );
+  });
+
+  it('counts further attempts, and waits longer each time, with full jitter', async () => {
+    const config: RetryFilterConfig = { retries: 5, on: ['5xx'], backoffBaseMs: 25, backoffMaxMs: 250 };
+    const delays = await Promise.all(
+      [1, 2, 3, 4, 5].map(async (number) => (await verdict(config, { number, status: 500 }, 0.5)).delayMs),
+    );
+    expect(delays).toEqual([12.5, 25, 50, 100, 125]);
+    expect((await verdict(config, { number: 6, status: 500 })).retry).toBe(false);
+    expect((await verdict(config, { number: 1, status: 500 }, 0)).delayMs).toBe(0);
+  });
+
+  it('is by default two retries of failed connections and resets', async () => {
+    expect([
+      (await verdict({}, { failure: 'TULLE_UPSTREAM_RESET', number: 2 })).retry,
+      (await verdict({}, { failure: 'TULLE_UPSTREAM_RESET', number: 3 })).retry,
+      (await verdict({}, { status: 503 })).retry,
+    ]).toEqual([true, false, false]);
+  });
+});
+
+describe('in the engine', () => {
+  it('a reset is hidden from the caller of an idempotent request', async () => {
+    let calls = 0;
+    const { response, upstreamRequests, record } = await runChain({
+      filters: [retry({})],
+      endpoints: ['10.0.0.1:80', '10.0.0.2:80'],
+      upstream: () => (++calls === 1 ? 'reset' : { body: 'ok' }),
+    });
+    expect([response?.status, response?.body, upstreamRequests.length, record?.attempts.length]).toEqual([
+      200,
+      'ok',
+      2,
+      2,
+    ]);
+  });
+
+  it('a POST that was sent is never sent twice', async () => {
+    const { response, upstreamRequests } = await runChain({
+      filters: [retry({ retries: 5, on: ['connect-failure', 'reset', '5xx', 'gateway-error'] })],
+      request: { method: 'POST', body: 'x' },
+      endpoints: ['10.0.0.1:80', '10.0.0.2:80'],
+      upstream: () => 'reset',
+    });
+    expect([response?.status, upstreamRequests.length]).toEqual([503, 1]);
+  });
+
+  it('a status is tried again as often as said, then delivered', async () => {
+    const { response, upstreamRequests } = await runChain({
+      filters: [retry({ retries: 3, on: ['status-codes'], statusCodes: [503] })],
+      upstream: () => ({ status: 503, body: 'busy' }),
+    });
+    expect([response?.status, response?.body, upstreamRequests.length]).toEqual([503, 'busy', 4]);
+  });
+
+  it('a route changes what it names and keeps the rest', async () => {
+    const chain = retry({ retries: 3, on: ['5xx'] }, { name: 'retry' });
+    const attempts = async (filterConfigs: Record<string, unknown>): Promise<number> =>
+      (await runChain({ filters: [chain], filterConfigs, upstream: () => ({ status: 500 }) }))
+        .upstreamRequests.length;
+    expect([
+      await attempts({ retry: { retries: 1 } }),
+      await attempts({ retry: { retries: 0 } }),
+      await attempts({ retry: null }),
+      await attempts({}),
+    ]).toEqual([2, 1, 1, 4]);
+  });
+});
