@@ -36,6 +36,8 @@ export interface Downstream {
   resumeRequest(stream: Stream, reason: PauseReason): void;
   /** The response cannot be completed: the caller must see a broken message, never a short one that looks whole. */
   abort(stream: Stream): void;
+  /** The rest of the request will not be read; the connection ends. */
+  abandonRequest(stream: Stream): void;
   /** The response head is a protocol switch: bytes flow both ways from now on. */
   tunnel(stream: Stream, upstream: UpstreamStream): void;
   /** The stream is over, request and response; called once, last. */

@@ -40,7 +40,7 @@ export async function started(options: TestProxyOptions): Promise<TestProxy> {
 
 /** One listener on 127.0.0.1:8080, one cluster `api`, one endpoint 10.0.0.1:80. */
 export async function simple(
-  options: Partial<TestProxyOptions> & { answer?: Upstream['answer']; handler?: Partial<Parameters<typeof httpListener>[0]>; endpoints?: readonly string[]; cluster?: Parameters<typeof cluster>[2]; forward?: Parameters<typeof route>[2] } = {},
+  options: Partial<Omit<TestProxyOptions, 'endpoints'>> & { answer?: Upstream['answer']; handler?: Partial<Parameters<typeof httpListener>[0]>; endpoints?: readonly string[]; cluster?: Parameters<typeof cluster>[2]; forward?: Parameters<typeof route>[2] } = {},
 ): Promise<TestProxy> {
   const { answer = (request) => ({ body: `${request.method} ${request.target}` }), handler, endpoints = ['10.0.0.1:80'], cluster: clusterOptions, forward, ...rest } = options;
   return started({

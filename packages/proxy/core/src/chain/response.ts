@@ -193,7 +193,13 @@ export function responseTrailersDone(stream: Stream): void {
   stream.downstream.writeEnd(stream, stream.responseTrailers);
   stream.responseEnded = true;
   // Where the endpoint did not wait for the end of the request, what still comes is nobody's.
-  if (!stream.requestReceived) discardRequest(stream);
+  if (!stream.requestReceived) {
+    discardRequest(stream);
+    // It gets a moment to come; the caller has its answer.
+    stream.idleTimeoutMs = stream.engine.limits.lingerMs;
+    stream.idleTimer.arm(stream.idleTimeoutMs);
+    stream.movedMs = stream.engine.clock.nowMs();
+  }
   completeIfOver(stream);
 }
 

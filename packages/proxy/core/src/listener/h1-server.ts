@@ -313,6 +313,12 @@ export class ServerConnection implements SocketEvents, RequestSink, Downstream, 
     }
   }
 
+  abandonRequest(stream: Stream): void {
+    if (this.#stream !== stream) return;
+    this.#closeAfter = true;
+    this.#endRequest(stream);
+  }
+
   tunnel(stream: Stream, upstream: UpstreamStream): void {
     this.#tunnelled = true;
     this.#idleTimer.cancel();

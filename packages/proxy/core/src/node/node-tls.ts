@@ -230,10 +230,9 @@ class NodeServerTls implements ServerTls {
 
   #verify(socket: TLSSocket, mesh: Ready<unknown> | undefined): ReturnType<Ready<unknown>['verify']> {
     if (this.#mode === 'none') return { ok: true };
-    const shown = socket.getPeerX509Certificate() !== undefined;
-    if (!shown && this.#mode === 'accept') return { ok: true };
-    if (!shown) return refusal('no-certificate', 'the peer sent no certificate');
-    return this.#config.trust?.kind === 'mesh' && mesh !== undefined ? mesh.verify(socket) : verifyByNode(socket, this.#config.allowedIds);
+    // The peer's chain can be taken from the socket once only: a second call gives it without its first certificate.
+    const verdict = this.#config.trust?.kind === 'mesh' && mesh !== undefined ? mesh.verify(socket) : verifyByNode(socket, this.#config.allowedIds);
+    return !verdict.ok && verdict.reason === 'no-certificate' && this.#mode === 'accept' ? { ok: true } : verdict;
   }
 
   close(): void {

@@ -43,5 +43,7 @@ export function onIdleTimeout(stream: Stream): void {
 }
 
 function idle(stream: Stream): void {
+  // Answered already, and the rest of the request does not come: the connection is not worth waiting for.
+  if (stream.responseEnded) return stream.downstream.abandonRequest(stream);
   rescue(stream, 'TULLE_STREAM_IDLE');
 }

@@ -30,6 +30,7 @@ export class EndpointPool {
   #learntIdleMs = Infinity;
   #learntAtMs = 0;
   readonly #idleTimer: WheelTimer;
+  #sweepAtMs = 0;
 
   constructor(cluster: ClusterRuntime, endpoint: Endpoint, address: string) {
     this.cluster = cluster;
@@ -108,7 +109,8 @@ export class EndpointPool {
     if (this.#retired || cluster.closed || this.#idle.length >= cluster.maxIdlePerEndpoint) return connection.close();
     connection.idleSinceMs = nowMs;
     this.#idle.push(connection);
-    if (!this.#idleTimer.armed) this.#idleTimer.arm(Math.min(this.idleLimitMs(nowMs), 86_400_000), nowMs);
+    const limitMs = this.idleLimitMs(nowMs);
+    if (!this.#idleTimer.armed || nowMs + limitMs < this.#sweepAtMs) this.#sweepAfter(limitMs, nowMs);
   }
 
   /** A connection could not be made: the stream that waited longest learns it. */
@@ -188,7 +190,12 @@ export class EndpointPool {
       connection.close();
     }
     const oldest = this.#idle[0];
-    if (oldest !== undefined) this.#idleTimer.arm(Math.max(oldest.idleSinceMs + limitMs - nowMs, 0), nowMs);
+    if (oldest !== undefined) this.#sweepAfter(Math.max(oldest.idleSinceMs + limitMs - nowMs, 0), nowMs);
+  }
+
+  #sweepAfter(delayMs: number, nowMs: number): void {
+    this.#sweepAtMs = nowMs + delayMs;
+    this.#idleTimer.arm(delayMs, nowMs);
   }
 
   #closeIdle(): void {
