@@ -1,0 +1,80 @@
+import type { Transport } from '@tulle/proxy';
+import { createProxy, nodeTransport } from '@tulle/proxy';
+import { standardFilters, standardTelemetry } from '@tulle/standard';
+import { formatAddress } from '@tulle/model';
+import type { AcquiredListener, CreateEngine, ListenerSource } from '@tulle/supervisor';
+
+/** What the sidecar tells its engine; plain data. */
+export interface EngineSettings {
+  /** Labels of the workload in metrics. */
+  readonly workload: string;
+  readonly namespace: string;
+  readonly version: string | undefined;
+  /** Where the access log goes; undefined: nowhere. */
+  readonly accessLog: 'stdout' | { readonly file: string } | undefined;
+  /** Time over which connections are asked to close, in milliseconds. */
+  readonly drainWindowMs: number;
+}
+
+/** The data plane of a sidecar: what ships with Tulle, in this order. Copy the file for a sidecar of your own. */
+export const createSidecarEngine: CreateEngine<EngineSettings> = async ({ settings, listeners, identity, adminAddress, log }) => {
+  const proxy = createProxy({
+    registry: standardFilters,
+    telemetry: standardTelemetry({
+      prometheus: {
+        self: { workload: settings.workload, namespace: settings.namespace, ...(settings.version === undefined ? {} : { version: settings.version }) },
+      },
+      accessLog: settings.accessLog === undefined ? false : { to: settings.accessLog },
+    }),
+    transport: lentSockets(listeners, (acquire) => nodeTransport({
+      acquireHandle: acquire, identity, onError: (message) => log.error(message),
+    })),
+    ...(identity === undefined ? {} : { identity }),
+    admin: adminAddress,
+    log,
+    danglingReferences: 'allow', // as xDS wants it: 503 or 404 until what is named has come
+  });
+  await proxy.start();
+  return {
+    async apply(config) {
+      await proxy.update(config);
+    },
+    drain: async () => proxy.drain({ windowMs: settings.drainWindowMs }),
+    close: async () => proxy.stop(),
+    stats: () => {
+      const { streams, connections, upstreamConnections } = proxy.stats;
+      return { streams, connections, upstreamConnections };
+    },
+  };
+};
+
+/** A transport on the supervisor's sockets; what it closes is given back. */
+function lentSockets(listeners: ListenerSource, make: (acquire: NonNullable<NonNullable<Parameters<typeof nodeTransport>[0]>['acquireHandle']>) => Transport): Transport {
+  const acquired = new Map<string, AcquiredListener[]>();
+  const inner = make(async (address) => {
+    const listener = await listeners.acquire(address);
+    const key = formatAddress(listener.address);
+    acquired.set(key, [...(acquired.get(key) ?? []), listener]);
+    return listener.handle;
+  });
+  const listen: Transport['listen'] = async (address, owner) => {
+    const listening = await inner.listen(address, owner);
+    return {
+      address: listening.address,
+      async close() {
+        await listening.close();
+        acquired.get(formatAddress(listening.address))?.pop()?.release();
+      },
+    };
+  };
+  return {
+    listen,
+    connect: (address, options) => inner.connect(address, options),
+    secure: (socket, tls, firstBytes) => inner.secure(socket, tls, firstBytes),
+    serverTls: (config) => inner.serverTls(config),
+    clientTls: (config) => inner.clientTls(config),
+    resolve: async (host) => inner.resolve(host),
+    certificates: () => inner.certificates(),
+    close: async () => inner.close(),
+  };
+}

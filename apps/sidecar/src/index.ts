@@ -1,0 +1,12 @@
+/**
+ * A sidecar as a function: what `tulle run` and the sidecar's own main start.
+ * @packageDocumentation
+ */
+export { describeUpstream, startSidecar } from './sidecar.ts';
+export type { Sidecar, SidecarStatus } from './sidecar.ts';
+export type { ControlPlaneOption, SidecarOptions, UpstreamOption, WorkloadPortOption } from './options.ts';
+export { makePrivateDirectory, tulleDirectories } from './directories.ts';
+export type { TulleDirectories } from './directories.ts';
+export type { RunningProxy } from './instance-file.ts';
+export { createSidecarEngine } from './engine.ts';
+export type { EngineSettings } from './engine.ts';

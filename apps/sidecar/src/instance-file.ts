@@ -1,0 +1,52 @@
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Address, TcpAddress } from '@tulle/model';
+
+/** Ports that were chosen for an instance, kept so that a restart finds its saved configuration usable. */
+export interface SavedPorts {
+  readonly inbound?: number;
+  /** By `service` or `service:port`. */
+  readonly upstreams: Readonly<Record<string, number>>;
+}
+
+/** @returns empty when there are none, or they cannot be read */
+export async function loadPorts(stateDir: string): Promise<SavedPorts> {
+  try {
+    const saved = JSON.parse(await readFile(join(stateDir, 'ports.json'), 'utf8')) as Partial<SavedPorts>;
+    return { upstreams: {}, ...saved };
+  } catch {
+    return { upstreams: {} };
+  }
+}
+
+export async function savePorts(stateDir: string, ports: SavedPorts): Promise<void> {
+  await writeWhole(join(stateDir, 'ports.json'), ports);
+}
+
+/** What runs, for `tulle status` and `tulle config` on the same machine. */
+export interface RunningProxy {
+  readonly name: string;
+  readonly namespace: string;
+  readonly instance: string;
+  readonly spiffeId: string;
+  readonly pid: number;
+  readonly admin: Address;
+  readonly inbound: TcpAddress;
+  readonly upstreams: readonly { readonly service: string; readonly address: TcpAddress }[];
+  readonly startedMs: number;
+}
+
+const FILE = 'proxy.json';
+
+export async function announce(runDir: string, proxy: RunningProxy): Promise<void> {
+  await writeWhole(join(runDir, FILE), proxy);
+}
+
+export async function withdraw(runDir: string): Promise<void> {
+  await rm(join(runDir, FILE), { force: true });
+}
+
+async function writeWhole(path: string, value: unknown): Promise<void> {
+  await writeFile(`${path}.new`, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600 });
+  await rename(`${path}.new`, path);
+}
