@@ -5,3 +5,10 @@
 export { createResourceDecoder } from './decode/resource.ts';
 export type { Decoded, DecodeOptions, ResourceDecoder, ResourceModel, ResourceModels } from './decode/resource.ts';
 export { HONOURED } from './decode/honoured.ts';
+export { createXdsClient } from './client/xds-client.ts';
+export type { XdsClient, XdsClientOptions, XdsClientState } from './client/xds-client.ts';
+export type { Channel } from './client/ads-call.ts';
+export type { NodeDescription } from './client/envelope.ts';
+export type { ApplyResult, SessionStatus } from './session/session.ts';
+export type { Refusal } from './session/refusals.ts';
+export type { ResourceKind } from './wire.ts';

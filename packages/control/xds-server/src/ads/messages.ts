@@ -33,11 +33,17 @@ function readError({ message, details }: Status): NonNullable<DeltaRequest['erro
 }
 
 function readRefused(any: Any): readonly string[] | undefined {
-  if (!anyIs(any, StructSchema)) return undefined;
-  const details = toJson(StructSchema, fromBinary(StructSchema, any.value)) as Record<string, unknown>;
-  const list = details[REFUSED_DETAILS];
+  const list = readStruct(any)[REFUSED_DETAILS];
   if (!Array.isArray(list)) return undefined;
   return list.flatMap((one: unknown) => (typeof one === 'object' && one !== null && 'name' in one && typeof one.name === 'string' ? [one.name] : []));
+}
+
+function readStruct(any: Any): Readonly<Record<string, unknown>> {
+  try {
+    return anyIs(any, StructSchema) ? (toJson(StructSchema, fromBinary(StructSchema, any.value)) as Record<string, unknown>) : {};
+  } catch {
+    return {}; // details that nobody can read say nothing; the message stands
+  }
 }
 
 /**

@@ -1,0 +1,61 @@
+import { type ChannelCredentials, type ChannelOptions, Client, type ClientDuplexStream, type ServiceError } from '@grpc/grpc-js';
+import { AggregatedDiscoveryService } from '@tulle/xds-proto/envoy/service/discovery/v3/ads';
+import type { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from '@tulle/xds-proto/envoy/service/discovery/v3/discovery';
+import { grpcService } from '@tulle/xds-proto/grpc';
+
+/** How to reach a control plane: what `meshChannel` of `@tulle/ca` returns, or plain credentials. */
+export interface Channel {
+  readonly credentials: ChannelCredentials;
+  /** Merged over the client's own. */
+  readonly options?: ChannelOptions;
+  /** Called when the channel is no longer used. */
+  close?(): void;
+}
+
+/** What happens on a call. */
+export interface AdsCallEvents {
+  response(message: DeltaDiscoveryResponse): void;
+  /** Once. @param reason why, in the transport's words */
+  ended(reason: string): void;
+}
+
+/** One ADS call over a channel of its own. */
+export interface AdsCall {
+  send(message: DeltaDiscoveryRequest): void;
+  /** Half-closes, then closes the channel. {@link AdsCallEvents.ended} is not called any more. */
+  close(): void;
+}
+
+export function openAdsCall(target: string, channel: Channel, options: ChannelOptions, events: AdsCallEvents): AdsCall {
+  const { path, requestSerialize, responseDeserialize } = grpcService(AggregatedDiscoveryService).deltaAggregatedResources;
+  const client = new Client(target, channel.credentials, { ...options, ...channel.options });
+  const stream: ClientDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse> = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
+  let over = false;
+
+  function end(reason: string | undefined): void {
+    if (over) return;
+    over = true;
+    client.close();
+    channel.close?.();
+    if (reason !== undefined) events.ended(reason);
+  }
+
+  stream.on('data', (message: DeltaDiscoveryResponse) => {
+    if (!over) events.response(message);
+  });
+  stream.on('error', (error: ServiceError) => end(`${error.details || error.message} (status ${error.code})`));
+  stream.on('end', () => end('The control plane ended the stream.'));
+  return {
+    send(message) {
+      if (!over) stream.write(message);
+    },
+    close() {
+      if (over) return;
+      over = true;
+      stream.end();
+      stream.cancel();
+      client.close();
+      channel.close?.();
+    },
+  };
+}

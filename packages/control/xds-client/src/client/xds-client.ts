@@ -1,0 +1,274 @@
+import type { ChannelOptions } from '@grpc/grpc-js';
+import { type ConfigIssue, isTulleError, type Log } from '@tulle/filter';
+import type { ProxyConfig } from '@tulle/model';
+import { type Meter, noMeter } from '@tulle/telemetry';
+import { type BackoffOptions, type Clock, createBackoff, systemClock } from '@tulle/time';
+import { createResourceDecoder, type DecodeOptions } from '../decode/resource.ts';
+import { type ApplyResult, createSession, type Session, type SessionStatus } from '../session/session.ts';
+import { configOf, emptyStore, sameStore, type Store } from '../session/store.ts';
+import { type AdsCall, type Channel, openAdsCall } from './ads-call.ts';
+import { type NodeDescription, readResponse, writeNode, writeRequest } from './envelope.ts';
+import { createClientMetrics } from './metrics.ts';
+import { createSnapshotFile, type SnapshotFile } from './snapshot-file.ts';
+
+/** Options of {@link createXdsClient}. */
+export interface XdsClientOptions {
+  /** `host:port` of each control plane; the next one is tried when one fails. */
+  readonly targets: readonly string[];
+  /** Credentials for the next connection: `() => meshChannel(…)` of `@tulle/ca`; plain text only over loopback. */
+  readonly channel: () => Channel;
+  readonly node: NodeDescription;
+  /**
+   * Takes a whole configuration into use, or refuses it. Called one at a time. What it refuses is taken back, and the
+   * control plane told; a throw refuses as well (`issues` of a TulleError are read).
+   */
+  readonly onConfig: (config: ProxyConfig) => Promise<ApplyResult>;
+  /** Where the last good configuration is kept, for starts without a control plane. Absent: not kept. */
+  readonly snapshotFile?: string;
+  readonly decode?: DecodeOptions;
+  /** How long a listener waits for its routes and a cluster for its endpoints (Envoy `initial_fetch_timeout`, whose default it is). Default 15,000. */
+  readonly initialFetchTimeoutMs?: number;
+  /** How long an unfinished change is held before the stream is opened anew. Default 30,000: a control plane that needs longer for one push is stuck. */
+  readonly changeHoldMs?: number;
+  /** Larger responses end the stream. Default 50 MiB. */
+  readonly maxMessageBytes?: number;
+  /** Resources held at a time. Default 100,000. */
+  readonly maxResources?: number;
+  /** Larger snapshot files are not read. Default 256 MiB. */
+  readonly maxSnapshotBytes?: number;
+  /** Between streams, full jitter. Default 100 to 4,000: so that all are back within 5 s of a control plane's return. */
+  readonly backoff?: BackoffOptions;
+  /** A connection without a byte is asked for life this often. Default 10,000. */
+  readonly keepaliveMs?: number;
+  /** Uniform in [0, 1). Default `Math.random`. */
+  readonly random?: () => number;
+  readonly clock?: Clock;
+  readonly log?: Log;
+  readonly meter?: Meter;
+}
+
+/** A running client. */
+export interface XdsClient {
+  /** Takes the saved snapshot into use, if there is one, and begins to connect. */
+  start(): Promise<void>;
+  /** Closes the stream; the configuration in use stays with whoever has it. Resolves when the snapshot is on disk. */
+  stop(): Promise<void>;
+  state(): XdsClientState;
+  /** Resolves when the first configuration is in use, from the snapshot or from the control plane. */
+  configured(): Promise<void>;
+}
+
+/** Where a client stands. */
+export interface XdsClientState extends SessionStatus {
+  readonly connected: boolean;
+  /** Control plane of the stream, or of the last try. */
+  readonly target: string | undefined;
+  /** Where the configuration in use came from. */
+  readonly source: 'none' | 'snapshot' | 'control-plane';
+  /** Streams opened so far. */
+  readonly streams: number;
+  /** Why there is no stream; `undefined` while there is one. */
+  readonly lastError: string | undefined;
+}
+
+export function createXdsClient(options: XdsClientOptions): XdsClient {
+  if (options.targets.length === 0) throw new TypeError('targets is empty: name at least one control plane as host:port');
+  const clock = options.clock ?? systemClock();
+  const random = options.random ?? Math.random;
+  const { log } = options;
+  const backoff = createBackoff(options.backoff ?? { baseMs: 100, maxMs: 4000 }, random);
+  const file = options.snapshotFile === undefined ? undefined : snapshotFile(options.snapshotFile);
+  const initialFetchTimeoutMs = options.initialFetchTimeoutMs ?? 15_000;
+
+  let session: Session | undefined;
+  let call: AdsCall | undefined;
+  let place = Math.floor(random() * options.targets.length);
+  let connected = false;
+  const metrics = createClientMetrics(options.meter ?? noMeter, () => (connected ? 1 : 0));
+  let stopped = false;
+  let source: XdsClientState['source'] = 'none';
+  let streams = 0;
+  let lastError: string | undefined;
+  let saved: Store = emptyStore();
+  let cancelReconnect = (): void => {};
+  let cancelTimer = (): void => {};
+  const first = Promise.withResolvers<void>();
+
+  function snapshotFile(path: string): SnapshotFile {
+    return createSnapshotFile(path, {
+      nodeId: options.node.id,
+      maxBytes: options.maxSnapshotBytes ?? 256 * 1024 * 1024,
+      epochMs: () => clock.epochMs(),
+      failed(message, error) {
+        metrics.snapshotErrors.add();
+        log?.warn(message, { path, reason: reasonOf(error) });
+      },
+    });
+  }
+
+  /** Runs a step of the session, and sets the timer for the next. */
+  function step(run: (session: Session) => void): void {
+    if (!session || stopped) return;
+    try {
+      run(session);
+    } catch (error) {
+      log?.error('Defect in the xDS client; the stream is opened anew', { error });
+      if (call) lose(reasonOf(error));
+      return;
+    }
+    cancelTimer();
+    const at = session.deadlineMs();
+    cancelTimer = at === undefined ? () => {} : clock.setTimer(Math.max(0, at - clock.nowMs()), () => step((one) => one.expire()));
+  }
+
+  async function offer(config: ProxyConfig): Promise<ApplyResult> {
+    try {
+      return await options.onConfig(config);
+    } catch (error) {
+      const issues: readonly ConfigIssue[] = isTulleError(error) && error.issues.length > 0 ? error.issues : [{ path: '', message: reasonOf(error) }];
+      return { ok: false, issues };
+    }
+  }
+
+  function newSession(initial: Store): Session {
+    return createSession({
+      decoder: createResourceDecoder(options.decode),
+      initial,
+      maxResources: options.maxResources ?? 100_000,
+      warmingMs: initialFetchTimeoutMs,
+      holdMs: options.changeHoldMs ?? 30_000,
+      nowMs: () => clock.nowMs(),
+      send: (request) => send(request),
+      apply: (config) => void offer(config).then((result) => step((one) => one.applied(result))),
+      accepted({ changeId, store }) {
+        metrics.accepted.add();
+        backoff.reset();
+        source = 'control-plane';
+        first.resolve();
+        if (file && !sameStore(store, saved)) file.save(store, changeId);
+        saved = store;
+      },
+      refused(refusals, changeId) {
+        metrics.refused.add(refusals.length);
+        for (const { kind, name, reasons } of refusals) log?.warn('Resource refused; the last good one stays in use', { kind, name, change: changeId, reasons });
+      },
+      abandon: (reason) => lose(reason),
+      warn: (message, fields) => log?.warn(message, fields),
+    });
+  }
+
+  let firstOfStream = true;
+  function send(request: Parameters<typeof writeRequest>[0]): void {
+    call?.send(writeRequest(request, firstOfStream ? writeNode(options.node) : undefined));
+    firstOfStream = false;
+  }
+
+  function connect(): void {
+    if (stopped) return;
+    const target = options.targets[place % options.targets.length] as string;
+    streams++;
+    firstOfStream = true;
+    try {
+      const opened = openAdsCall(target, options.channel(), channelOptions(options), {
+        response(message) {
+          if (call !== opened) return;
+          if (!connected) log?.info('Control plane answers', { target });
+          connected = true;
+          lastError = undefined;
+          step((one) => one.response(readResponse(message)));
+        },
+        ended: (reason) => {
+          if (call === opened) lose(reason);
+        },
+      });
+      call = opened;
+    } catch (error) {
+      return lose(reasonOf(error));
+    }
+    step((one) => one.connected());
+  }
+
+  /** The stream is gone, or of no use: what is in use stays in use, and another stream is opened later. */
+  function lose(reason: string): void {
+    const delayMs = backoff.next();
+    log?.warn('No control plane; the configuration in use stays', { target: options.targets[place % options.targets.length], reason, retryInMs: Math.round(delayMs) });
+    metrics.lost.add();
+    connected = false;
+    lastError = reason;
+    call?.close();
+    call = undefined;
+    place++;
+    step((one) => one.disconnected());
+    cancelReconnect = clock.setTimer(delayMs, connect);
+  }
+
+  async function useSnapshot(): Promise<Store> {
+    const found = await file?.load();
+    if (!found) return emptyStore();
+    const result = await offer(configOf(found.store, found.changeId));
+    if (!result.ok) {
+      log?.warn('The saved snapshot is not used: the engine refuses it', { issues: result.issues });
+      return emptyStore();
+    }
+    log?.info('Started from the saved snapshot', { change: found.changeId, savedAtMs: found.savedAtMs });
+    source = 'snapshot';
+    first.resolve();
+    return found.store;
+  }
+
+  return {
+    async start() {
+      if (session) throw new Error('start() was called before');
+      saved = await useSnapshot();
+      if (stopped) return;
+      session = newSession(saved);
+      connect();
+    },
+    async stop() {
+      if (stopped) return;
+      stopped = true;
+      cancelReconnect();
+      cancelTimer();
+      call?.close();
+      call = undefined;
+      connected = false;
+      metrics.close();
+      await file?.settled();
+    },
+    state: () => ({
+      ...(session?.status() ?? idleStatus),
+      connected,
+      target: streams === 0 ? undefined : options.targets[place % options.targets.length],
+      source,
+      streams,
+      lastError,
+    }),
+    configured: () => first.promise,
+  };
+}
+
+const idleStatus: SessionStatus = {
+  changeId: '',
+  synced: false,
+  resources: { listener: 0, route: 0, cluster: 0, endpoint: 0 },
+  warming: [],
+  refused: [],
+  applying: false,
+};
+
+function channelOptions({ maxMessageBytes = 50 * 1024 * 1024, keepaliveMs = 10_000 }: XdsClientOptions): ChannelOptions {
+  return {
+    'grpc.max_receive_message_length': maxMessageBytes,
+    'grpc.max_send_message_length': -1,
+    // A control plane that is frozen or cut off must be noticed: its silence looks like having nothing to say.
+    'grpc.keepalive_time_ms': keepaliveMs,
+    'grpc.keepalive_timeout_ms': Math.min(keepaliveMs, 5000),
+    // Every stream gets a connection of its own, so that the backoff is ours alone.
+    'grpc.use_local_subchannel_pool': 1,
+    'grpc.enable_retries': 0,
+  };
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

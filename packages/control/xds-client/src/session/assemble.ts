@@ -1,0 +1,152 @@
+import type { ResourceModels } from '../decode/resource.ts';
+import { KINDS, type ResourceKind } from '../wire.ts';
+import { clustersOfListener, clustersOfRoutes, endpointsOf, neededByStore, routesOf } from './references.ts';
+import type { Refusals } from './refusals.ts';
+import { copyStore, type DraftStore, type Held, type Store } from './store.ts';
+
+/** In a {@link Staged} map: the server took it away. */
+export const REMOVED: unique symbol = Symbol('removed');
+
+/** What came and is not in use yet. */
+export type Staged = { readonly [Kind in ResourceKind]: ReadonlyMap<string, Held<ResourceModels[Kind]> | typeof REMOVED> };
+
+/** What goes into the next state. */
+export interface Parts {
+  /** What is in use. */
+  readonly active: Store;
+  readonly staged: Staged;
+  /** Not to be used; what depends on it alone is added here with its reason. */
+  readonly refused: Refusals;
+  /** Whether a listener or route in use is not what the server last sent, because that was refused. */
+  heldBack(kind: ResourceKind, name: string): boolean;
+  /** A change is complete: nothing of it waits for anything. Else a listener or cluster waits for what it needs. */
+  readonly whole: boolean;
+  /** Whether to go on waiting for a resource that something names. */
+  awaits(kind: 'route' | 'endpoint', name: string): boolean;
+  /** Whether a cluster that was taken away may go although something names it still. */
+  mayGo(cluster: string): boolean;
+}
+
+/** The next state. */
+export interface Assembled {
+  readonly store: Store;
+  /** Listeners and clusters that wait for what they need; they stay staged. */
+  readonly warming: readonly { readonly kind: 'listener' | 'cluster'; readonly name: string }[];
+  /** Clusters that were taken away and stay because something names them; they stay staged. */
+  readonly lingering: readonly string[];
+}
+
+/**
+ * Puts what came onto what is in use: refused resources keep their last good version, what depends on a refused one
+ * that has none keeps its own, listeners and clusters wait until they can work, and nothing goes while it is needed.
+ */
+export function assemble(parts: Parts): Assembled {
+  const { active, staged, refused } = parts;
+  const draft = copyStore(active);
+  for (const kind of KINDS) putStaged(draft, kind, parts);
+  const warming = parts.whole ? [] : holdWarming(draft, parts);
+  while (holdDependents(draft, parts)) {
+    // until nothing more has to be held back
+  }
+  const lingering = keepNeeded(draft, parts);
+  prune(draft, active, staged, refused);
+  return { store: draft, warming, lingering };
+}
+
+function putStaged<Kind extends ResourceKind>(draft: DraftStore, kind: Kind, { staged, refused }: Parts): void {
+  const target = draft[kind] as Map<string, Held<ResourceModels[Kind]>>;
+  for (const [name, held] of staged[kind] as Staged[Kind]) {
+    if (refused.has(kind, name)) continue;
+    if (held !== REMOVED) target.set(name, held as Held<ResourceModels[Kind]>);
+    // Routes and endpoints go when nothing needs them (prune): a source that is lost must not empty what works.
+    else if (kind === 'listener' || kind === 'cluster') target.delete(name);
+  }
+}
+
+/** Leaves the version that is in use, or nothing. */
+function revert(draft: DraftStore, active: Store, kind: ResourceKind, name: string): void {
+  const held = active[kind].get(name);
+  if (held) (draft[kind] as Map<string, Held>).set(name, held);
+  else draft[kind].delete(name);
+}
+
+function isNew(draft: Store, active: Store, kind: ResourceKind, name: string): boolean {
+  return draft[kind].has(name) && draft[kind].get(name) !== active[kind].get(name);
+}
+
+function holdWarming(draft: DraftStore, { active, awaits }: Parts): { kind: 'listener' | 'cluster'; name: string }[] {
+  const warming: { kind: 'listener' | 'cluster'; name: string }[] = [];
+  for (const [name, { resource }] of [...draft.cluster]) {
+    const endpoints = endpointsOf(resource);
+    if (endpoints === undefined || draft.endpoint.has(endpoints) || !awaits('endpoint', endpoints)) continue;
+    if (isNew(draft, active, 'cluster', name)) warming.push({ kind: 'cluster', name });
+  }
+  for (const [name, { resource }] of [...draft.listener]) {
+    if (!routesOf(resource).some((route) => !draft.route.has(route) && awaits('route', route))) continue;
+    if (isNew(draft, active, 'listener', name)) warming.push({ kind: 'listener', name });
+  }
+  for (const { kind, name } of warming) revert(draft, active, kind, name);
+  return warming;
+}
+
+/** Reverts what needs something that was refused and has no last good version. @returns whether anything was */
+function holdDependents(draft: DraftStore, { active, refused }: Parts): boolean {
+  let reverted = false;
+  const missing = (kind: ResourceKind, name: string): boolean => refused.has(kind, name) && !draft[kind].has(name);
+  const hold = (kind: 'listener' | 'route', name: string, on: ResourceKind, cause: string): void => {
+    if (!isNew(draft, active, kind, name)) return;
+    refused.add(kind, name, `needs the ${on} "${cause}", which was refused`);
+    revert(draft, active, kind, name);
+    reverted = true;
+  };
+  for (const [name, { resource }] of [...draft.route]) {
+    const cause = clustersOfRoutes(resource).find((cluster) => missing('cluster', cluster));
+    if (cause !== undefined) hold('route', name, 'cluster', cause);
+  }
+  for (const [name, { resource }] of [...draft.listener]) {
+    const cluster = clustersOfListener(resource).find((one) => missing('cluster', one));
+    const route = routesOf(resource).find((one) => missing('route', one));
+    if (cluster !== undefined) hold('listener', name, 'cluster', cluster);
+    else if (route !== undefined) hold('listener', name, 'route', route);
+  }
+  return reverted;
+}
+
+/**
+ * Puts clusters back that were taken away while something names them: a listener or route that was held back, or, where
+ * changes come in pieces, one whose own change is still to come.
+ */
+function keepNeeded(draft: DraftStore, { active, staged, refused, heldBack, whole, mayGo }: Parts): string[] {
+  const named = new Set<string>();
+  const usedRoutes = neededByStore(draft).route;
+  for (const [name, { resource }] of draft.route) {
+    if (!usedRoutes.has(name) || (whole && !refused.has('route', name) && !heldBack('route', name))) continue;
+    for (const cluster of clustersOfRoutes(resource)) named.add(cluster);
+  }
+  for (const [name, { resource }] of draft.listener) {
+    if (whole && !refused.has('listener', name) && !heldBack('listener', name)) continue;
+    for (const cluster of clustersOfListener(resource)) named.add(cluster);
+  }
+  const lingering: string[] = [];
+  for (const [name, held] of staged.cluster) {
+    const before = active.cluster.get(name);
+    if (held !== REMOVED || !before || !named.has(name) || mayGo(name)) continue;
+    draft.cluster.set(name, before);
+    lingering.push(name);
+  }
+  return lingering;
+}
+
+/** Route configurations and endpoint sets live as long as something names them. */
+function prune(draft: DraftStore, active: Store, staged: Staged, refused: Refusals): void {
+  const needed = neededByStore(draft);
+  for (const kind of ['route', 'endpoint'] as const) {
+    for (const name of [...draft[kind].keys()]) {
+      // What only a listener or cluster in waiting needs is kept staged, not used.
+      if (!needed[kind].has(name)) draft[kind].delete(name);
+    }
+    for (const name of needed[kind]) {
+      if (staged[kind].get(name) === REMOVED || refused.has(kind, name)) revert(draft, active, kind, name);
+    }
+  }
+}

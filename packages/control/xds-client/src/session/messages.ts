@@ -1,0 +1,39 @@
+import type { Any } from '@bufbuild/protobuf/wkt';
+import type { Refusal } from './refusals.ts';
+
+/** A delta request, to be written as protobuf. */
+export interface ClientRequest {
+  readonly typeUrl: string;
+  readonly subscribe: readonly string[];
+  readonly unsubscribe: readonly string[];
+  /** In the first request of a type: version by name of what is here from before. */
+  readonly initialVersions: Readonly<Record<string, string>>;
+  /** Of the response that this answers; `''` for none. */
+  readonly nonce: string;
+  /** Set to refuse the response. */
+  readonly error?: { readonly message: string; readonly refusals: readonly Refusal[] };
+}
+
+/** A delta response, read from protobuf. */
+export interface ServerResponse {
+  readonly typeUrl: string;
+  readonly nonce: string;
+  /** `system_version_info`: for logs, and the version of the configuration that is made of it. */
+  readonly changeId: string;
+  /** Given by servers that say where in a change a response stands. */
+  readonly last: boolean | undefined;
+  readonly resources: readonly ReceivedResource[];
+  readonly removed: readonly string[];
+}
+
+/** A resource as it came. */
+export interface ReceivedResource {
+  readonly name: string;
+  readonly version: string;
+  readonly any: Any | undefined;
+}
+
+/** Answers, subscribes and unsubscribes by nothing unless said. */
+export function clientRequest(typeUrl: string, fields: Partial<ClientRequest>): ClientRequest {
+  return { typeUrl, subscribe: [], unsubscribe: [], initialVersions: {}, nonce: '', ...fields };
+}

@@ -1,0 +1,51 @@
+import type { ResourceDecoder, ResourceModel } from '../decode/resource.ts';
+import type { ResourceKind } from '../wire.ts';
+import type { ServerResponse } from './messages.ts';
+import type { Held, Store } from './store.ts';
+
+/** What a response held. */
+export interface Received {
+  readonly taken: readonly (readonly [string, Held])[];
+  readonly refused: readonly { readonly name: string; readonly reasons: readonly string[] }[];
+}
+
+/** What is needed to judge it. */
+export interface ReceiveOptions {
+  readonly decoder: ResourceDecoder;
+  readonly active: Store;
+  /** Further resources that may be held. */
+  readonly room: number;
+  /** Whether a name was asked for; what was not, e.g. because it crossed an unsubscription, is passed over. */
+  wanted(name: string): boolean;
+}
+
+/** Translates each resource by itself: one that is bad does not touch the others. */
+export function readResources(kind: ResourceKind, response: ServerResponse, options: ReceiveOptions): Received {
+  const taken: [string, Held][] = [];
+  const refused: { name: string; reasons: string[] }[] = [];
+  const counts = new Map<string, number>();
+  for (const { name } of response.resources) counts.set(name, (counts.get(name) ?? 0) + 1);
+  const removed = new Set(response.removed);
+  for (const [name, count] of counts) {
+    if (count > 1) refused.push({ name, reasons: ['is in the response more than once'] });
+    else if (removed.has(name)) refused.push({ name, reasons: ['is both sent and removed'] });
+  }
+  const ambiguous = new Set(refused.map(({ name }) => name));
+  for (const { name, version, any } of response.resources) {
+    if (ambiguous.has(name) || !options.wanted(name)) continue;
+    const held: Held | undefined = options.active[kind].get(name);
+    if (held && held.version === version && version !== '') {
+      taken.push([name, held]); // one version is one content
+      continue;
+    }
+    if (taken.length >= options.room && !held) {
+      refused.push({ name, reasons: ['there is no room for another resource (maxResources)'] });
+      continue;
+    }
+    const decoded = options.decoder.decode(kind, any);
+    if (!decoded.ok) refused.push({ name, reasons: decoded.issues.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)) });
+    else if (decoded.resource.name !== name) refused.push({ name, reasons: [`is named "${decoded.resource.name}" inside`] });
+    else taken.push([name, { version, resource: decoded.resource as ResourceModel }]);
+  }
+  return { taken, refused };
+}

@@ -1,0 +1,371 @@
+import type { ConfigIssue } from '@tulle/filter';
+import type { ProxyConfig } from '@tulle/model';
+import type { ResourceDecoder } from '../decode/resource.ts';
+import { kindOfTypeUrl, type ResourceKind, TYPE_URLS } from '../wire.ts';
+import { assemble, type Assembled, REMOVED } from './assemble.ts';
+import { type ClientRequest, clientRequest, type ServerResponse } from './messages.ts';
+import { readResources } from './receive.ts';
+import { neededBy, neededByStore } from './references.ts';
+import { resourcesAtFault } from './resources-at-fault.ts';
+import { createRefusals, type Refusal, refusalText, type Refusals } from './refusals.ts';
+import { copyStaged, type DraftStaged, emptyStaged, forgetCommitted, stagedModels, stagedSize } from './staged.ts';
+import { configOf, sameStore, type Store, storeSize } from './store.ts';
+import { createSubscriptions, type Subscriptions, subscribeTo, versionsOf } from './subscriptions.ts';
+
+/** What the engine says to a configuration: taken whole, or refused whole with paths (JSON pointers) into it. */
+export type ApplyResult = { readonly ok: true } | { readonly ok: false; readonly issues: readonly ConfigIssue[] };
+
+/** A change that is in use. */
+export interface Accepted {
+  readonly changeId: string;
+  readonly store: Store;
+  /** What of it was refused and is not in use. */
+  readonly refused: readonly Refusal[];
+}
+
+/** What a session works with. Times are monotonic milliseconds. */
+export interface SessionOptions {
+  readonly decoder: ResourceDecoder;
+  /** What is in use already, e.g. from the saved snapshot; claimed by version, so that it is not sent again. */
+  readonly initial: Store;
+  /** Resources held at a time, all kinds together. */
+  readonly maxResources: number;
+  /** How long a listener waits for its routes and a cluster for its endpoints. */
+  readonly warmingMs: number;
+  /** How long an unfinished change is held before the stream is given up. */
+  readonly holdMs: number;
+  send(request: ClientRequest): void;
+  /** Hands a configuration to the engine; the answer comes by {@link Session.applied}. One at a time. */
+  apply(config: ProxyConfig): void;
+  accepted(change: Accepted): void;
+  refused(refusals: readonly Refusal[], changeId: string): void;
+  /** The stream is of no use: it is to be closed and opened again. */
+  abandon(reason: string): void;
+  warn(message: string, fields: Readonly<Record<string, unknown>>): void;
+  nowMs(): number;
+}
+
+/** The client's side as a state machine: no sockets, no timers, no protobuf envelope. Lives across streams. */
+export interface Session {
+  /** A stream is open: asks for everything, claiming what is here. */
+  connected(): void;
+  /** The stream is gone: what was not complete is dropped. */
+  disconnected(): void;
+  response(response: ServerResponse): void;
+  applied(result: ApplyResult): void;
+  /** When {@link expire} is to be called; `undefined`: not at all. */
+  deadlineMs(): number | undefined;
+  expire(): void;
+  status(): SessionStatus;
+}
+
+/** Where a session stands. */
+export interface SessionStatus {
+  /** The change in use; `''` for none yet. */
+  readonly changeId: string;
+  /** The server has sent all that it has, and it is in use. */
+  readonly synced: boolean;
+  readonly resources: Readonly<Record<ResourceKind, number>>;
+  /** What waits for something, e.g. `cluster a`. */
+  readonly warming: readonly string[];
+  /** Refused and not replaced yet. */
+  readonly refused: readonly Refusal[];
+  readonly applying: boolean;
+}
+
+/** A response without an answer yet. */
+interface Pending {
+  readonly kind: ResourceKind;
+  readonly nonce: string;
+  readonly names: readonly string[];
+  /** What could not be read of it. */
+  readonly unread: readonly Refusal[];
+}
+
+/** A configuration that the engine looks at. */
+interface Flight {
+  readonly changeId: string;
+  readonly assembled: Assembled;
+  readonly config: ProxyConfig;
+  readonly staged: DraftStaged;
+  readonly refused: Refusals;
+  readonly whole: boolean;
+  pending: readonly Pending[];
+}
+
+export function createSession(options: SessionOptions): Session {
+  let active: Store = options.initial;
+  let emitted = storeSize(options.initial) > 0;
+  let activeChange = '';
+  /** Refused and still not replaced: outlives its change. */
+  let rejected: Refusals = createRefusals();
+  let flight: Flight | undefined;
+  let proposals = 0;
+
+  // Of one stream.
+  let open = false;
+  let begun = false;
+  let staged: DraftStaged = emptyStaged();
+  let refused: Refusals = createRefusals();
+  let pending: Pending[] = [];
+  let subscriptions: Subscriptions = createSubscriptions();
+  let marked = false;
+  let complete = false;
+  let holdUntil: number | undefined;
+  let changeId = '';
+  let warming: Assembled['warming'] = [];
+  /** Of names asked for and not here yet: when to go on without. */
+  let deadlines = new Map<string, number>();
+  let absent = new Set<string>();
+  let givenUp = new Set<string>();
+  let lingerUntil = new Map<string, number>();
+
+  const key = (kind: ResourceKind, name: string): string => `${kind} ${name}`;
+
+  function resetStream(): void {
+    staged = emptyStaged();
+    refused = createRefusals();
+    pending = [];
+    subscriptions = createSubscriptions();
+    marked = false;
+    complete = false;
+    holdUntil = undefined;
+    warming = [];
+    deadlines = new Map();
+    absent = new Set();
+    givenUp = new Set();
+    lingerUntil = new Map();
+  }
+
+  function begin(): void {
+    begun = true;
+    subscribe();
+    // Listeners last: a server that sends changes whole begins when it has seen what is here.
+    for (const kind of ['cluster', 'listener'] as const) {
+      options.send(clientRequest(TYPE_URLS[kind], { initialVersions: versionsOf(active, kind) }));
+    }
+  }
+
+  function subscribe(): void {
+    const used = neededByStore(active);
+    const coming = neededBy(stagedModels(staged, 'listener'), stagedModels(staged, 'cluster'));
+    const needed = { route: new Set([...used.route, ...coming.route]), endpoint: new Set([...used.endpoint, ...coming.endpoint]) };
+    for (const request of subscribeTo(subscriptions, needed, active)) options.send(request);
+    for (const kind of ['route', 'endpoint'] as const) {
+      for (const name of staged[kind].keys()) if (!needed[kind].has(name)) staged[kind].delete(name);
+      for (const name of needed[kind]) {
+        if (isHere(kind, name)) givenUp.delete(key(kind, name));
+        if (isHere(kind, name) || isAbsent(kind, name)) deadlines.delete(key(kind, name));
+        else if (!deadlines.has(key(kind, name)) && !givenUp.has(key(kind, name))) deadlines.set(key(kind, name), options.nowMs() + options.warmingMs);
+      }
+    }
+    for (const waited of [...deadlines.keys(), ...givenUp, ...absent]) {
+      const [kind, name] = split(waited);
+      if (needed[kind].has(name)) continue;
+      deadlines.delete(waited);
+      givenUp.delete(waited);
+      absent.delete(waited);
+    }
+  }
+
+  function isHere(kind: 'route' | 'endpoint', name: string): boolean {
+    const held = staged[kind].get(name);
+    return (held !== undefined && held !== REMOVED) || active[kind].has(name);
+  }
+
+  /** Whether the server said that there is none. One that sends changes whole means it. */
+  function isAbsent(kind: 'route' | 'endpoint', name: string): boolean {
+    return marked && absent.has(key(kind, name));
+  }
+
+  function awaits(kind: 'route' | 'endpoint', name: string): boolean {
+    if (isHere(kind, name) || refused.has(kind, name)) return false;
+    if (isAbsent(kind, name)) return false;
+    const until = deadlines.get(key(kind, name));
+    return until !== undefined && options.nowMs() < until;
+  }
+
+  /** Whether a complete change still lacks something that it names. */
+  function lacksSomething(): boolean {
+    return [...deadlines.keys()].some((waited) => awaits(...split(waited)));
+  }
+
+  function mayGo(cluster: string): boolean {
+    if (marked) return false;
+    const until = lingerUntil.get(cluster) ?? options.nowMs() + options.warmingMs;
+    lingerUntil.set(cluster, until);
+    return options.nowMs() >= until;
+  }
+
+  function commit(): void {
+    if (flight || !open || !complete || (marked && lacksSomething())) return;
+    if (pending.length === 0 && stagedSize(staged) === 0) return;
+    const all = pending;
+    pending = [];
+    const taken = refused;
+    refused = createRefusals();
+    propose(changeId, copyStaged(staged), taken, all, marked);
+  }
+
+  /** Offers the engine what has changed; where nothing has, answers at once. */
+  function propose(change: string, from: DraftStaged, taken: Refusals, all: readonly Pending[], whole: boolean): void {
+    const assembled = assemble({ active, staged: from, refused: taken, heldBack: (kind, name) => rejected.has(kind, name), whole, awaits, mayGo });
+    const version = change === '' ? `local-${++proposals}` : change; // some servers name no change
+    flight = { changeId: change, assembled, config: configOf(withEmpty(assembled.store), version), staged: from, refused: taken, whole, pending: all };
+    if (emitted && sameStore(assembled.store, active)) settle(flight);
+    else options.apply(flight.config);
+  }
+
+  /** A listener whose routes did not come in time answers 404 to everything rather than not at all. */
+  function withEmpty(store: Store): Store {
+    const missing = marked ? [] : [...neededByStore(store).route].filter((name) => !store.route.has(name));
+    if (missing.length === 0) return store;
+    return { ...store, route: new Map([...store.route, ...missing.map((name) => [name, { version: '', resource: { name, virtualHosts: [] } }] as const)]) };
+  }
+
+  /** The assembled state is in use: answers what led to it. */
+  function settle(done: Flight): void {
+    flight = undefined;
+    emitted = true;
+    active = done.assembled.store;
+    activeChange = done.changeId === '' ? activeChange : done.changeId;
+    forgetCommitted(staged, done.staged, done.assembled, done.refused);
+    rejected = stillRejected(rejected, done);
+    for (const response of done.pending) answer(response, done.refused);
+    if (open && begun) {
+      warming = done.assembled.warming;
+      for (const cluster of lingerUntil.keys()) if (!done.assembled.lingering.includes(cluster)) lingerUntil.delete(cluster);
+      subscribe();
+    }
+    const list = [...done.refused];
+    if (list.length > 0) options.refused(list, done.changeId);
+    options.accepted({ changeId: activeChange, store: active, refused: list });
+    if (pending.length > 0) commit();
+  }
+
+  function answer({ kind, nonce, names, unread }: Pending, refusals: Refusals): void {
+    const own = createRefusals(unread);
+    for (const name of names) own.add(kind, name, ...(refusals.get(kind, name)?.reasons ?? []));
+    const list = [...own].filter(({ reasons }) => reasons.length > 0);
+    const error = list.length === 0 ? {} : { error: { message: refusalText(list), refusals: list } };
+    options.send(clientRequest(TYPE_URLS[kind], { nonce, ...error }));
+  }
+
+  /** Offers the engine what is left without the resources that it does not like. */
+  function goBack(done: Flight, issues: readonly ConfigIssue[]): void {
+    const faults = resourcesAtFault(done.config, done.assembled.store, active, issues);
+    const progress = faults.some(({ kind, name }) => !done.refused.has(kind, name));
+    for (const { kind, name, reason } of faults) done.refused.add(kind, name, reason);
+    if (!progress) {
+      options.warn('The engine refuses a configuration in which nothing is left to take back', { change: done.changeId, issues });
+      settle({ ...done, assembled: { store: active, warming: [], lingering: [] } });
+      return;
+    }
+    flight = undefined;
+    propose(done.changeId, done.staged, done.refused, done.pending, done.whole);
+  }
+
+  function stage(kind: ResourceKind, response: ServerResponse): void {
+    const room = options.maxResources - storeSize(active);
+    const read = readResources(kind, response, { decoder: options.decoder, active, room, wanted: (name) => isWanted(kind, name) });
+    for (const [name, held] of read.taken) {
+      staged[kind].set(name, held as never);
+      refused.delete(kind, name);
+      absent.delete(key(kind, name));
+    }
+    for (const { name, reasons } of read.refused) {
+      refused.add(kind, name, ...reasons);
+      staged[kind].delete(name);
+    }
+    for (const name of response.removed) {
+      if (!isWanted(kind, name)) continue;
+      staged[kind].set(name, REMOVED);
+      if (kind === 'route' || kind === 'endpoint') absent.add(key(kind, name));
+    }
+    const unread = read.refused.map((one) => ({ kind, ...one }));
+    const names = [...read.taken.map(([name]) => name), ...response.removed];
+    pending.push({ kind, nonce: response.nonce, names, unread });
+  }
+
+  function isWanted(kind: ResourceKind, name: string): boolean {
+    return kind === 'listener' || kind === 'cluster' || subscriptions[kind].has(name);
+  }
+
+  return {
+    connected() {
+      resetStream();
+      open = true;
+      begun = false;
+      if (!flight) begin(); // else when the engine has said what is in use
+    },
+    disconnected() {
+      open = false;
+      resetStream();
+      if (flight) flight.pending = [];
+    },
+    response(response) {
+      if (!open) return;
+      const kind = kindOfTypeUrl(response.typeUrl);
+      if (!kind) {
+        const message = `The type ${response.typeUrl === '' ? '(none)' : response.typeUrl} was never asked for.`;
+        options.warn('Response of a type that was never asked for', { typeUrl: response.typeUrl });
+        options.send(clientRequest(response.typeUrl, { nonce: response.nonce, error: { message, refusals: [] } }));
+        return;
+      }
+      stage(kind, response);
+      changeId = response.changeId;
+      if (response.last !== undefined) marked = true;
+      complete = response.last ?? true;
+      holdUntil = complete ? undefined : (holdUntil ?? options.nowMs() + options.holdMs);
+      subscribe();
+      commit();
+    },
+    applied(result) {
+      const done = flight;
+      if (!done) return;
+      if (result.ok) settle(done);
+      else goBack(done, result.issues);
+      if (!flight && open && !begun) begin();
+    },
+    deadlineMs() {
+      if (flight || !open) return undefined;
+      const all = [...deadlines.values(), ...lingerUntil.values(), ...(holdUntil === undefined ? [] : [holdUntil])];
+      return all.length === 0 ? undefined : Math.min(...all);
+    },
+    expire() {
+      if (!open || flight) return;
+      const now = options.nowMs();
+      if (holdUntil !== undefined && now >= holdUntil) {
+        options.abandon(`The change "${changeId}" was not completed within ${options.holdMs} ms (changeHoldMs); what came of it is dropped.`);
+        return;
+      }
+      for (const [waited, until] of deadlines) {
+        if (now < until) continue;
+        deadlines.delete(waited);
+        givenUp.add(waited);
+        options.warn('Resource did not come in time', { resource: waited, initialFetchTimeoutMs: options.warmingMs });
+      }
+      commit();
+    },
+    status: () => ({
+      changeId: activeChange,
+      synced: open && complete && !flight && pending.length === 0 && warming.length === 0,
+      resources: { listener: active.listener.size, route: active.route.size, cluster: active.cluster.size, endpoint: active.endpoint.size },
+      warming: warming.map(({ kind, name }) => key(kind, name)),
+      refused: [...rejected],
+      applying: flight !== undefined,
+    }),
+  };
+}
+
+function split(waited: string): ['route' | 'endpoint', string] {
+  const space = waited.indexOf(' ');
+  return [waited.slice(0, space) as 'route' | 'endpoint', waited.slice(space + 1)];
+}
+
+/** Refusals of before that nothing has replaced, and those of this change. */
+function stillRejected(before: Refusals, done: Flight): Refusals {
+  const { staged, refused } = done;
+  const kept = [...before].filter(({ kind, name }) => staged[kind].get(name) === undefined && !refused.has(kind, name));
+  return createRefusals([...kept, ...refused]);
+}
