@@ -294,13 +294,15 @@ class NodeClientTls implements ClientTls {
 
 /** Chain and host name as Node checked them; a SPIFFE id counts when the certificate names exactly one. */
 function verifyByNode(socket: TLSSocket, expected: readonly string[] | undefined): ReturnType<Ready<unknown>['verify']> {
+  const leaf = socket.getPeerX509Certificate();
+  if (leaf === undefined) return refusal('no-certificate', 'the peer sent no certificate');
   if (!socket.authorized) {
     const error: unknown = socket.authorizationError;
     const text = error instanceof Error ? error.message : String(error);
     const expired = text.includes('EXPIRED') || text.includes('expired');
     return refusal(expired ? 'expired' : 'unknown-issuer', text);
   }
-  const uris = (socket.getPeerX509Certificate()?.subjectAltName ?? '').split(', ').filter((name) => name.startsWith('URI:')).map((name) => name.slice(4));
+  const uris = (leaf.subjectAltName ?? '').split(', ').filter((name) => name.startsWith('URI:')).map((name) => name.slice(4));
   const id = uris.length === 1 ? spiffeIdOf(uris[0] as string) : undefined;
   if (expected !== undefined && (id === undefined || !expected.some((pattern) => spiffeIdMatches(id, pattern)))) {
     return refusal('unexpected-identity', `the peer proved ${id ?? 'no SPIFFE id'}, expected ${expected.join(' or ')}`);
