@@ -51,7 +51,6 @@ function answerFor(error: unknown): { code: status; details: string } {
     case 'token-forged':
     case 'token-expired':
     case 'token-used':
-    case 'token-binding':
       return { code: status.PERMISSION_DENIED, details: 'the join token was refused; ask for a new one' };
     case 'csr-malformed':
     case 'csr-weak-key':

@@ -8,7 +8,6 @@ export const caRefusals = [
   'token-forged',
   'token-expired',
   'token-used',
-  'token-binding',
   'csr-malformed',
   'csr-weak-key',
   'csr-excess',

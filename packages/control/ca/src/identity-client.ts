@@ -34,9 +34,9 @@ export interface IdentityClientOptions {
   readonly namespace: string;
   readonly serviceAccount: string;
   /** Needed for the first certificate, and again when one lapsed. */
-  readonly joinToken?: string;
+  readonly joinToken?: string | undefined;
   /** Where key and certificates are kept (0600) for a restart without the CA. Absent: only in memory. */
-  readonly stateDir?: string;
+  readonly stateDir?: string | undefined;
   readonly clock?: Clock;
   readonly random?: () => number;
   /** Longest a call to the CA may take; default 10 000 ms. */
@@ -76,7 +76,8 @@ export interface IdentityClient extends IdentitySource {
   signCsr(csrPem: string): Promise<SignedCsr>;
   /** Renews now; resolves when the new certificate is in use. */
   renewNow(): Promise<void>;
-  close(): void;
+  /** Ends it; resolves when nothing is being written to the state directory any more. */
+  close(): Promise<void>;
 }
 
 const methods = grpcService(IdentityService);
@@ -221,10 +222,11 @@ export async function createIdentityClient(options: IdentityClientOptions): Prom
     close() {
       closed = true;
       cancelRetry();
-      keeper.close();
+      const saved = keeper.close();
       watching?.cancel();
       mesh?.client.close();
       mesh?.channel.close();
+      return saved;
     },
   };
 }

@@ -53,7 +53,8 @@ export interface IdentityKeeper extends IdentitySource {
   epochSeen(leafEpoch: number, spreadMs: number): void;
   /** Renews now; resolves when the new certificate is in use. */
   renewNow(): Promise<void>;
-  close(): void;
+  /** Ends it; resolves when the last write of `save` is done. */
+  close(): Promise<void>;
 }
 
 const backoffBaseMs = 250;
@@ -188,6 +189,7 @@ export function createIdentityKeeper(options: IdentityKeeperOptions): IdentityKe
       closed = true;
       cancelTimer();
       first.reject(new Error(`the identity of ${spiffeId} was closed before it had a certificate`));
+      return saving;
     },
   };
 

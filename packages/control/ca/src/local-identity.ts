@@ -39,7 +39,7 @@ export function localIdentity(ca: Ca, options: LocalIdentityOptions = {}): Local
     ready: () => keeper.ready(),
     close() {
       unsubscribe();
-      keeper.close();
+      void keeper.close();
     },
   };
 }

@@ -490,7 +490,7 @@ describe('an identity client', () => {
       patient,
     );
     expect((await stat(joinPath(stateDir, 'identity.json'))).mode & 0o777).toBe(0o600);
-    first.close();
+    await first.close();
     await plane.close();
 
     const second = await joinAs(plane, { joinToken: token, stateDir });
@@ -512,7 +512,7 @@ describe('an identity client', () => {
     const client = await join(plane, { joinToken: token, stateDir });
     await client.ready();
     await vi.waitFor(() => stat(joinPath(stateDir, 'identity.json')), patient);
-    client.close();
+    await client.close();
     await expect(join(plane, { serviceAccount: 'api', stateDir })).rejects.toThrow(
       'holds the identity of spiffe://example.org/ns/default/sa/web',
     );

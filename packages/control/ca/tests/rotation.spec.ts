@@ -97,8 +97,7 @@ it(
     } finally {
       for (const socket of sockets) socket.destroy();
       server.close();
-      web.client.close();
-      api.client.close();
+      await Promise.all([web.client.close(), api.client.close()]);
       await plane.close();
     }
   },
