@@ -3,7 +3,13 @@
  * @packageDocumentation
  */
 export { createResourceDecoder } from './decode/resource.ts';
-export type { Decoded, DecodeOptions, ResourceDecoder, ResourceModel, ResourceModels } from './decode/resource.ts';
+export type {
+  Decoded,
+  DecodeOptions,
+  ResourceDecoder,
+  ResourceModel,
+  ResourceModels,
+} from './decode/resource.ts';
 export { HONOURED } from './decode/honoured.ts';
 export { createXdsClient } from './client/xds-client.ts';
 export type { XdsClient, XdsClientOptions, XdsClientState } from './client/xds-client.ts';

@@ -1,4 +1,18 @@
-import type { Cluster, DownstreamTls, Endpoint, EndpointSet, FilterChain, FilterEntry, HttpHandler, Listener, Route, RouteConfig, UpstreamTls, VirtualHost, WeightedCluster } from '@tulle/model';
+import type {
+  Cluster,
+  DownstreamTls,
+  Endpoint,
+  EndpointSet,
+  FilterChain,
+  FilterEntry,
+  HttpHandler,
+  Listener,
+  Route,
+  RouteConfig,
+  UpstreamTls,
+  VirtualHost,
+  WeightedCluster,
+} from '@tulle/model';
 import { FAULT_FILTER, HEADERS_FILTER, RETRY_FILTER } from '@tulle/model';
 
 /**
@@ -9,11 +23,15 @@ import { FAULT_FILTER, HEADERS_FILTER, RETRY_FILTER } from '@tulle/model';
 /** Removes keys whose value is `undefined`, or one of `defaults` for that key. */
 function without<T extends object>(value: T, defaults: Readonly<Record<string, unknown>> = {}): T {
   return Object.fromEntries(
-    Object.entries(value).filter(([key, one]) => one !== undefined && !(key in defaults && JSON.stringify(one) === JSON.stringify(defaults[key]))),
+    Object.entries(value).filter(
+      ([key, one]) =>
+        one !== undefined && !(key in defaults && JSON.stringify(one) === JSON.stringify(defaults[key])),
+    ),
   ) as T;
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function edits(value: unknown): unknown {
   if (!isObject(value)) return value;
@@ -23,62 +41,94 @@ function edits(value: unknown): unknown {
 
 function config(filter: string, value: unknown): unknown {
   if (!isObject(value)) return value ?? (value === null ? null : {});
-  if (filter === HEADERS_FILTER) return without({ ...value, request: edits(value['request']), response: edits(value['response']) });
+  if (filter === HEADERS_FILTER)
+    return without({ ...value, request: edits(value['request']), response: edits(value['response']) });
   if (filter !== FAULT_FILTER) return value;
   const share = (part: unknown): unknown => (isObject(part) ? without(part, { percent: 100 }) : part);
   return without({ ...value, delay: share(value['delay']), abort: share(value['abort']) }, { headers: {} });
 }
 
-function overrides(configs: Readonly<Record<string, unknown>> | undefined): Readonly<Record<string, unknown>> | undefined {
+function overrides(
+  configs: Readonly<Record<string, unknown>> | undefined,
+): Readonly<Record<string, unknown>> | undefined {
   const entries = Object.entries(configs ?? {}).map(([slot, value]) => [slot, config(slot, value)] as const);
   return entries.length === 0 ? undefined : Object.fromEntries(entries);
 }
 
 function entry(value: FilterEntry): FilterEntry {
-  return without({ ...value, config: config(value.filter, value.config) }, { mandatory: false, failOpen: false });
+  return without(
+    { ...value, config: config(value.filter, value.config) },
+    { mandatory: false, failOpen: false },
+  );
 }
 
 function headed<T extends WeightedCluster | Route>(value: T): T {
-  return without({
-    ...value,
-    requestHeaders: edits(value.requestHeaders),
-    responseHeaders: edits(value.responseHeaders),
-    filterConfigs: overrides(value.filterConfigs),
-  } as T, { weight: 1 });
+  return without(
+    {
+      ...value,
+      requestHeaders: edits(value.requestHeaders),
+      responseHeaders: edits(value.responseHeaders),
+      filterConfigs: overrides(value.filterConfigs),
+    },
+    { weight: 1 },
+  );
 }
 
 const stringMatch = <T extends { match: object }>(value: T): T =>
-  without({ ...value, match: caseless(without(value.match, { ignoreCase: false }) as Record<string, unknown>) }, { invert: false });
+  without(
+    { ...value, match: caseless(without(value.match, { ignoreCase: false }) as Record<string, unknown>) },
+    { invert: false },
+  );
 
 function caseless(match: Record<string, unknown>): Record<string, unknown> {
   const { kind, value } = match;
-  return kind === 'regex' && typeof value === 'string' && value.startsWith('(?i)') && !match['ignoreCase'] ? { kind, value: value.slice(4), ignoreCase: true } : match;
+  return kind === 'regex' && typeof value === 'string' && value.startsWith('(?i)') && !match['ignoreCase']
+    ? { kind, value: value.slice(4), ignoreCase: true }
+    : match;
 }
 
 function route(value: Route): Route {
   const { match, action } = value;
   const { kind, value: path } = match.path;
   const root = path === '/' && kind === 'bytes-prefix';
-  const canonicalMatch = without({
-    ...match,
-    path: kind === 'prefix' || root ? { kind: 'prefix' as const, value: path.length > 1 ? path.replace(/\/$/, '') : path } : match.path,
-    headers: match.headers?.map(stringMatch),
-    query: match.query?.map(stringMatch),
-  } as Route['match'], { headers: [], query: [] });
+  const canonicalMatch = without(
+    {
+      ...match,
+      path:
+        kind === 'prefix' || root
+          ? { kind: 'prefix' as const, value: path.length > 1 ? path.replace(/\/$/, '') : path }
+          : match.path,
+      headers: match.headers?.map(stringMatch),
+      query: match.query?.map(stringMatch),
+    } as Route['match'],
+    { headers: [], query: [] },
+  );
   const canonicalAction: Route['action'] =
-    action.kind === 'forward' ? without({ ...action, clusters: action.clusters.map(headed) }, { rewrite: {} })
-    : action.kind === 'redirect' ? without(action, { status: 302 })
-    : without(action);
+    action.kind === 'forward'
+      ? without({ ...action, clusters: action.clusters.map(headed) }, { rewrite: {} })
+      : action.kind === 'redirect'
+        ? without(action, { status: 302 })
+        : without(action);
   return headed({ ...value, match: canonicalMatch, action: canonicalAction });
 }
 
 export function canonicalRouteConfig({ name, virtualHosts }: RouteConfig): RouteConfig {
-  return { name, virtualHosts: virtualHosts.map((host) => without({ ...host, routes: host.routes.map(route), filterConfigs: overrides(host.filterConfigs) } as VirtualHost)) };
+  return {
+    name,
+    virtualHosts: virtualHosts.map((host) =>
+      without({
+        ...host,
+        routes: host.routes.map(route),
+        filterConfigs: overrides(host.filterConfigs),
+      } as VirtualHost),
+    ),
+  };
 }
 
 function endpoints(list: readonly Endpoint[]): Endpoint[] {
   const canonical = list.map((one) => without(one, { priority: 0, labels: {} }));
-  const group = ({ priority, locality }: Endpoint): string => JSON.stringify([priority, locality?.region, locality?.zone, locality?.subZone]);
+  const group = ({ priority, locality }: Endpoint): string =>
+    JSON.stringify([priority, locality?.region, locality?.zone, locality?.subZone]);
   const order = [...new Set(canonical.map(group))];
   return canonical.toSorted((a, b) => order.indexOf(group(a)) - order.indexOf(group(b)));
 }
@@ -91,55 +141,92 @@ function tls<T extends UpstreamTls | DownstreamTls>(value: T): T {
   const { clientCertificate, trust } = value as DownstreamTls;
   const isDownstream = !('serverName' in value) && 'certificate' in value;
   const asked = clientCertificate ?? (trust ? 'require' : 'none');
-  const changed = isDownstream && clientCertificate !== undefined
-    ? { ...value, trust: asked === 'none' ? undefined : trust, clientCertificate: (trust && asked === 'require') || asked === 'none' || (!trust && asked === 'accept') ? undefined : asked }
-    : value;
-  return without(changed, { alpn: [], minVersion: 'TLSv1.3' }) as T;
+  const changed =
+    isDownstream && clientCertificate !== undefined
+      ? {
+          ...value,
+          trust: asked === 'none' ? undefined : trust,
+          clientCertificate:
+            (trust && asked === 'require') || asked === 'none' || (!trust && asked === 'accept')
+              ? undefined
+              : asked,
+        }
+      : value;
+  return without<T>(changed as T, { alpn: [], minVersion: 'TLSv1.3' });
 }
 
 export function canonicalCluster(cluster: Cluster): Cluster {
   const { discovery } = cluster;
-  return without({
-    ...cluster,
-    discovery: discovery.kind === 'eds' ? without(discovery) : without({ ...discovery, endpoints: endpoints(discovery.endpoints) }),
-    tls: cluster.tls && tls(cluster.tls),
-    pool: cluster.pool && without(cluster.pool, { protocol: 'http1' }),
-  } as Cluster, { labels: {} });
+  return without(
+    {
+      ...cluster,
+      discovery:
+        discovery.kind === 'eds'
+          ? without(discovery)
+          : without({ ...discovery, endpoints: endpoints(discovery.endpoints) }),
+      tls: cluster.tls && tls(cluster.tls),
+      pool: cluster.pool && without(cluster.pool, { protocol: 'http1' }),
+    } as Cluster,
+    { labels: {} },
+  );
 }
 
 function http(handler: HttpHandler, listenerName: string): HttpHandler {
   const filters = handler.filters.map(entry);
-  const retry = filters.some(({ filter }) => filter === RETRY_FILTER) ? [] : [{ name: RETRY_FILTER, filter: RETRY_FILTER, config: { retries: 0 } }];
-  return without({
-    ...handler,
-    routes: 'virtualHosts' in handler.routes ? canonicalRouteConfig(handler.routes) : handler.routes,
-    filters: [...filters, ...retry],
-    allowUpgrades: handler.allowUpgrades ?? ['websocket'],
-  }, { statPrefix: listenerName, allowConnect: false, identityHeaders: 'strip', serverHeader: 'pass' });
+  const retry = filters.some(({ filter }) => filter === RETRY_FILTER)
+    ? []
+    : [{ name: RETRY_FILTER, filter: RETRY_FILTER, config: { retries: 0 } }];
+  return without(
+    {
+      ...handler,
+      routes: 'virtualHosts' in handler.routes ? canonicalRouteConfig(handler.routes) : handler.routes,
+      filters: [...filters, ...retry],
+      allowUpgrades: handler.allowUpgrades ?? ['websocket'],
+    },
+    { statPrefix: listenerName, allowConnect: false, identityHeaders: 'strip', serverHeader: 'pass' },
+  );
 }
 
-const cidr = (text: string): string => (text.includes('/') ? text : `${text}/${text.includes(':') ? 128 : 32}`);
+const cidr = (text: string): string =>
+  text.includes('/') ? text : `${text}/${text.includes(':') ? 128 : 32}`;
 
 function chain(value: FilterChain, listenerName: string): FilterChain {
   const { handler, match } = value;
   return without({
     ...value,
     tls: value.tls && tls(value.tls),
-    match: match && without({ ...match, sourceCidrs: match.sourceCidrs?.map(cidr) } as object, { serverNames: [], sourceCidrs: [] }),
+    match:
+      match &&
+      without({ ...match, sourceCidrs: match.sourceCidrs?.map(cidr) }, { serverNames: [], sourceCidrs: [] }),
     handler:
       handler.kind === 'http'
         ? http(handler, listenerName)
-        : without({ ...handler, clusters: handler.clusters.map((one) => without(one, { weight: 1 })), filters: handler.filters?.map(entry) } as FilterChain['handler'], { filters: [], statPrefix: listenerName }),
+        : without(
+            {
+              ...handler,
+              clusters: handler.clusters.map((one) => without(one, { weight: 1 })),
+              filters: handler.filters?.map(entry),
+            } as FilterChain['handler'],
+            { filters: [], statPrefix: listenerName },
+          ),
   } as FilterChain);
 }
 
 export function canonicalListener(listener: Listener): Listener {
-  return without({
-    ...listener,
-    filterChains: listener.filterChains.map((one) => chain(one, listener.name)),
-    connectionFilters: listener.connectionFilters?.map(entry),
-  } as Listener, { direction: 'unspecified', connectionFilters: [] });
+  return without(
+    {
+      ...listener,
+      filterChains: listener.filterChains.map((one) => chain(one, listener.name)),
+      connectionFilters: listener.connectionFilters?.map(entry),
+    } as Listener,
+    { direction: 'unspecified', connectionFilters: [] },
+  );
 }
 
 /** By kind. */
-export const canonical = { listener: canonicalListener, route: canonicalRouteConfig, cluster: canonicalCluster, endpoint: canonicalEndpointSet } as const;
+export const canonical = {
+  listener: canonicalListener,
+  route: canonicalRouteConfig,
+  cluster: canonicalCluster,
+  endpoint: canonicalEndpointSet,
+} as const;

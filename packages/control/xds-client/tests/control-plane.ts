@@ -1,6 +1,13 @@
 import { Server, ServerCredentials, credentials } from '@grpc/grpc-js';
 import type { ProxyConfig } from '@tulle/model';
-import { type AckReport, addAdsService, type AdsService, type AdsServiceOptions, type NodeInfo, type Snapshot } from '@tulle/xds-server';
+import {
+  type AckReport,
+  addAdsService,
+  type AdsService,
+  type AdsServiceOptions,
+  type NodeInfo,
+  type Snapshot,
+} from '@tulle/xds-server';
 import { type ApplyResult, createXdsClient, type XdsClient, type XdsClientOptions } from '../src/index.ts';
 import { config } from './fixtures.ts';
 
@@ -19,7 +26,9 @@ export interface TestPlane {
   kill(): Promise<void>;
 }
 
-export async function testPlane(options: Partial<AdsServiceOptions> & { port?: number; initial?: ProxyConfig; changeId?: string } = {}): Promise<TestPlane> {
+export async function testPlane(
+  options: Partial<AdsServiceOptions> & { port?: number; initial?: ProxyConfig; changeId?: string } = {},
+): Promise<TestPlane> {
   const server = new Server();
   let snapshot: Snapshot = { changeId: options.changeId ?? 'c0', config: options.initial ?? config({}) };
   const listeners = new Set<(snapshot: Snapshot) => void>();
@@ -56,7 +65,9 @@ export async function testPlane(options: Partial<AdsServiceOptions> & { port?: n
     ...options,
   });
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(`127.0.0.1:${options.port ?? 0}`, ServerCredentials.createInsecure(), (error, bound) => (error ? reject(error) : resolve(bound)));
+    server.bindAsync(`127.0.0.1:${options.port ?? 0}`, ServerCredentials.createInsecure(), (error, bound) =>
+      error ? reject(error) : resolve(bound),
+    );
   });
   return {
     target: `127.0.0.1:${port}`,
@@ -96,7 +107,10 @@ export interface TestClient {
   config(wanted: (config: ProxyConfig) => boolean): Promise<ProxyConfig>;
 }
 
-export async function testClient(target: string, options: Partial<XdsClientOptions> & { judge?: (config: ProxyConfig) => ApplyResult } = {}): Promise<TestClient> {
+export async function testClient(
+  target: string,
+  options: Partial<XdsClientOptions> & { judge?: (config: ProxyConfig) => ApplyResult } = {},
+): Promise<TestClient> {
   const configs: ProxyConfig[] = [];
   const waiting = new Set<() => void>();
   const xds = createXdsClient({
@@ -130,4 +144,3 @@ export async function testClient(target: string, options: Partial<XdsClientOptio
     },
   };
 }
-

@@ -49,23 +49,53 @@ describe('two proxies and a control plane', () => {
   it('give both what was published, and tell the control plane that they have it', async () => {
     const published = together(service('a'), service('b'));
     const control = await plane({ initial: published, changeId: 'c1' });
-    const [one, two] = await Promise.all([client(control.target, { node: { id: 'one' } }), client(control.target, { node: { id: 'two' } })]);
-    for (const { config: got } of [one, two]) expect(inForm(await got(() => true))).toEqual(inForm(published));
-    await Promise.all(['one', 'two'].map((node) => control.report((report) => report.node === node && report.kind === 'route' && report.ok)));
+    const [one, two] = await Promise.all([
+      client(control.target, { node: { id: 'one' } }),
+      client(control.target, { node: { id: 'two' } }),
+    ]);
+    for (const { config: got } of [one, two])
+      expect(inForm(await got(() => true))).toEqual(inForm(published));
+    await Promise.all(
+      ['one', 'two'].map((node) =>
+        control.report((report) => report.node === node && report.kind === 'route' && report.ok),
+      ),
+    );
     const mine = control.reports.filter(({ node }) => node === 'one');
     expect(mine.every(({ ok, changeId }) => ok && changeId === 'c1')).toBe(true);
-    expect(mine.flatMap(({ resources }) => resources.map(({ name }) => name)).sort()).toEqual(['a', 'a', 'a', 'b', 'b', 'b', 'listener-a', 'listener-b']);
+    expect(mine.flatMap(({ resources }) => resources.map(({ name }) => name)).sort()).toEqual([
+      'a',
+      'a',
+      'a',
+      'b',
+      'b',
+      'b',
+      'listener-a',
+      'listener-b',
+    ]);
   });
 
   it('send only the resource that changed, encoded once for both', async () => {
     const before = together(service('a'), service('b'));
     const control = await plane({ initial: before, changeId: 'c1' });
-    const [one, two] = await Promise.all([client(control.target, { node: { id: 'one' } }), client(control.target, { node: { id: 'two' } })]);
-    await Promise.all(['one', 'two'].map((node) => control.report((report) => report.node === node && report.kind === 'route')));
+    const [one, two] = await Promise.all([
+      client(control.target, { node: { id: 'one' } }),
+      client(control.target, { node: { id: 'two' } }),
+    ]);
+    await Promise.all(
+      ['one', 'two'].map((node) =>
+        control.report((report) => report.node === node && report.kind === 'route'),
+      ),
+    );
     const encoded = control.ads.encodedResources();
     control.publish('c2', { ...before, routes: [before.routes[0] as never, routesTo('b', 'a', 'b')] });
-    await Promise.all(['one', 'two'].map((node) => control.report((report) => report.node === node && report.changeId === 'c2')));
-    const sent = control.reports.filter(({ changeId }) => changeId === 'c2').map(({ node, kind, resources }) => ({ node, kind, names: resources.map(({ name }) => name) }));
+    await Promise.all(
+      ['one', 'two'].map((node) =>
+        control.report((report) => report.node === node && report.changeId === 'c2'),
+      ),
+    );
+    const sent = control.reports
+      .filter(({ changeId }) => changeId === 'c2')
+      .map(({ node, kind, resources }) => ({ node, kind, names: resources.map(({ name }) => name) }));
     expect(sent.toSorted((x, y) => (x.node < y.node ? -1 : 1))).toEqual([
       { node: 'one', kind: 'route', names: ['b'] },
       { node: 'two', kind: 'route', names: ['b'] },
@@ -78,7 +108,12 @@ describe('two proxies and a control plane', () => {
     const control = await plane({ initial: service('a'), changeId: 'c1' });
     const { configs, config: got } = await client(control.target);
     await got(({ version }) => version === 'c1');
-    const next = config({ listeners: [listenerTo('b')], routes: [routesTo('b', 'b')], clusters: [edsCluster('b')], endpoints: [endpointsAt('b', 1)] });
+    const next = config({
+      listeners: [listenerTo('b')],
+      routes: [routesTo('b', 'b')],
+      clusters: [edsCluster('b')],
+      endpoints: [endpointsAt('b', 1)],
+    });
     control.publish('c2', next);
     await got(({ version }) => version === 'c2');
     expect(configs.map(inForm)).toEqual([inForm(service('a')), inForm(next)]);
@@ -92,7 +127,11 @@ describe('two proxies and a control plane', () => {
     expect(inForm(await got(({ version }) => version === 'c2'))).toEqual(inForm(service('a')));
     await control.report(({ changeId, removed }) => changeId === 'c2' && removed.includes('b'));
     await expect.poll(() => control.ads.streams()[0]?.delta?.subscriptions.endpoint.names).toBe(1);
-    expect(xds.state()).toMatchObject({ synced: true, changeId: 'c2', resources: { listener: 1, route: 1, cluster: 1, endpoint: 1 } });
+    expect(xds.state()).toMatchObject({
+      synced: true,
+      changeId: 'c2',
+      resources: { listener: 1, route: 1, cluster: 1, endpoint: 1 },
+    });
   });
 });
 
@@ -103,23 +142,47 @@ describe('a resource that a proxy refuses', () => {
     const { config: got } = await client(control.target, {
       judge: ({ clusters }) => {
         const place = clusters.findIndex(({ connectTimeoutMs }) => connectTimeoutMs === 666);
-        return place < 0 ? { ok: true } : { ok: false, issues: [{ path: `/clusters/${place}/connectTimeoutMs`, message: 'is the number of the beast' }] };
+        return place < 0
+          ? { ok: true }
+          : {
+              ok: false,
+              issues: [
+                { path: `/clusters/${place}/connectTimeoutMs`, message: 'is the number of the beast' },
+              ],
+            };
       },
     });
     await got(({ version }) => version === 'c1');
-    control.publish('c2', together(service('a', 9001), config({ clusters: [bad], endpoints: [endpointsAt('b', 1)] })));
+    control.publish(
+      'c2',
+      together(service('a', 9001), config({ clusters: [bad], endpoints: [endpointsAt('b', 1)] })),
+    );
     const taken = await got(({ version }) => version === 'c2');
     expect(inForm(taken)).toEqual(inForm(service('a', 9001)));
     const refusal = await control.report(({ ok }) => !ok);
-    expect(refusal).toMatchObject({ kind: 'cluster', changeId: 'c2', resources: [{ name: 'b' }], error: 'cluster "b": /connectTimeoutMs: is the number of the beast' });
+    expect(refusal).toMatchObject({
+      kind: 'cluster',
+      changeId: 'c2',
+      resources: [{ name: 'b' }],
+      error: 'cluster "b": /connectTimeoutMs: is the number of the beast',
+    });
     await control.report(({ kind, ok, changeId }) => kind === 'endpoint' && ok && changeId === 'c2');
 
-    control.publish('c3', together(service('a', 9002), config({ clusters: [bad], endpoints: [endpointsAt('b', 1)] })));
+    control.publish(
+      'c3',
+      together(service('a', 9002), config({ clusters: [bad], endpoints: [endpointsAt('b', 1)] })),
+    );
     await got(({ version }) => version === 'c3');
     await control.report(({ changeId }) => changeId === 'c3');
     expect(control.reports.filter(({ ok }) => !ok)).toHaveLength(1);
 
-    control.publish('c4', together(service('a', 9002), config({ clusters: [edsCluster('b', 667)], endpoints: [endpointsAt('b', 1)] })));
+    control.publish(
+      'c4',
+      together(
+        service('a', 9002),
+        config({ clusters: [edsCluster('b', 667)], endpoints: [endpointsAt('b', 1)] }),
+      ),
+    );
     expect((await got(({ version }) => version === 'c4')).clusters).toHaveLength(2);
   });
 });
@@ -133,10 +196,18 @@ describe('a lost control plane', () => {
     await first.kill();
     planes.splice(planes.indexOf(first), 1);
     await expect.poll(() => xds.state().connected).toBe(false);
-    const second = await plane({ port: first.port, initial: together(service('a'), service('b', 9009)), changeId: 'c2' });
-    expect(inForm(await got(({ version }) => version === 'c2'))).toEqual(inForm(together(service('a'), service('b', 9009))));
+    const second = await plane({
+      port: first.port,
+      initial: together(service('a'), service('b', 9009)),
+      changeId: 'c2',
+    });
+    expect(inForm(await got(({ version }) => version === 'c2'))).toEqual(
+      inForm(together(service('a'), service('b', 9009))),
+    );
     await second.report(({ kind }) => kind === 'endpoint');
-    expect(second.reports.flatMap(({ kind, resources }) => resources.map(({ name }) => `${kind} ${name}`))).toEqual(['endpoint b']);
+    expect(
+      second.reports.flatMap(({ kind, resources }) => resources.map(({ name }) => `${kind} ${name}`)),
+    ).toEqual(['endpoint b']);
     expect(configs).toHaveLength(2);
   });
 
@@ -167,7 +238,9 @@ describe('a lost control plane', () => {
     expect(after.xds.state()).toMatchObject({ source: 'snapshot', connected: false });
     const second = await plane({ port: first.port, initial: service('a', 9001), changeId: 'c2' });
     await second.report(({ changeId, kind }) => changeId === 'c2' && kind === 'endpoint');
-    expect(second.reports.flatMap(({ kind, resources }) => resources.map(({ name }) => `${kind} ${name}`))).toEqual(['endpoint a']);
+    expect(
+      second.reports.flatMap(({ kind, resources }) => resources.map(({ name }) => `${kind} ${name}`)),
+    ).toEqual(['endpoint a']);
     expect(after.xds.state().source).toBe('control-plane');
   });
 
@@ -181,7 +254,12 @@ describe('a lost control plane', () => {
     const text = await readFile(snapshotFile, 'utf8');
     await writeFile(snapshotFile, text.replace('9000', '9001'));
     const warnings: string[] = [];
-    const log = { debug() {}, info() {}, error() {}, warn: (message: string, fields?: object) => void warnings.push(`${message}: ${JSON.stringify(fields)}`) };
+    const log = {
+      debug() {},
+      info() {},
+      error() {},
+      warn: (message: string, fields?: object) => void warnings.push(`${message}: ${JSON.stringify(fields)}`),
+    };
     await first.kill();
     const after = await client(first.target, { snapshotFile, log });
     expect(after.configs).toEqual([]);
@@ -192,12 +270,24 @@ describe('a lost control plane', () => {
 describe('who may open a stream', () => {
   it('is decided by the proven identity, which the node id must agree with', async () => {
     const spiffeId = 'spiffe://mesh/ns/default/sa/web';
-    const control = await plane({ authenticate: () => ({ spiffeId }), allowUnauthenticated: false, initial: service('a') });
+    const control = await plane({
+      authenticate: () => ({ spiffeId }),
+      allowUnauthenticated: false,
+      initial: service('a'),
+    });
     const right = await client(control.target, { node: { id: `${spiffeId}~web-1` } });
     await right.config(() => true);
-    expect(control.nodes[0]).toMatchObject({ id: `${spiffeId}~web-1`, identity: spiffeId, userAgent: 'tulle/0.0.0' });
+    expect(control.nodes[0]).toMatchObject({
+      id: `${spiffeId}~web-1`,
+      identity: spiffeId,
+      userAgent: 'tulle/0.0.0',
+    });
     const wrong = await client(control.target, { node: { id: 'spiffe://mesh/ns/default/sa/webmaster' } });
-    await expect.poll(() => wrong.xds.state().lastError).toMatch(/node id "spiffe:\/\/mesh\/ns\/default\/sa\/webmaster" does not agree with the proven identity/);
+    await expect
+      .poll(() => wrong.xds.state().lastError)
+      .toMatch(
+        /node id "spiffe:\/\/mesh\/ns\/default\/sa\/webmaster" does not agree with the proven identity/,
+      );
     expect(control.nodes).toHaveLength(1);
   });
 
@@ -211,16 +301,27 @@ describe('who may open a stream', () => {
 
 it('reads the filters of a node with their whole version', async () => {
   const control = await plane({ initial: service('a') });
-  const { config: got } = await client(control.target, { node: { id: 'n', extensions: ['tulle.http.authz@0.1.0', '@acme/filter@2.0.0-rc.1', 'bare'], metadata: { zone: 'a' } } });
+  const { config: got } = await client(control.target, {
+    node: {
+      id: 'n',
+      extensions: ['tulle.http.authz@0.1.0', '@acme/filter@2.0.0-rc.1', 'bare'],
+      metadata: { zone: 'a' },
+    },
+  });
   await got(() => true);
-  expect(control.nodes[0]).toMatchObject({ extensions: ['tulle.http.authz@0.1.0', '@acme/filter@2.0.0-rc.1', 'bare'], metadata: { zone: 'a' } });
+  expect(control.nodes[0]).toMatchObject({
+    extensions: ['tulle.http.authz@0.1.0', '@acme/filter@2.0.0-rc.1', 'bare'],
+    metadata: { zone: 'a' },
+  });
 });
 
 it('ends a stream whose message is larger than the client takes, and keeps what is in use', async () => {
   const control = await plane({ initial: service('a'), changeId: 'c1' });
   const { config: got, configs, xds } = await client(control.target, { maxMessageBytes: 4096 });
   await got(({ version }) => version === 'c1');
-  const labels = Object.fromEntries(Array.from({ length: 500 }, (_, index) => [`label-${index}`, 'x'.repeat(10)]));
+  const labels = Object.fromEntries(
+    Array.from({ length: 500 }, (_, index) => [`label-${index}`, 'x'.repeat(10)]),
+  );
   control.publish('c2', together(service('a'), config({ clusters: [{ ...edsCluster('big'), labels }] })));
   await expect.poll(() => xds.state().lastError).toMatch(/larger than max/i);
   expect(configs.map(({ version }) => version)).toEqual(['c1']);

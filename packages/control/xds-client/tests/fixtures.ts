@@ -2,11 +2,20 @@ import type { Cluster, EndpointSet, Listener, ProxyConfig, RouteConfig } from '@
 
 /** Small models with the references that matter: listener → routes → cluster → endpoints. */
 
-export function listenerTo(routeConfigName: string, name: string = `listener-${routeConfigName}`, port: number = 8080): Listener {
+export function listenerTo(
+  routeConfigName: string,
+  name: string = `listener-${routeConfigName}`,
+  port: number = 8080,
+): Listener {
   return {
     name,
     address: { host: '127.0.0.1', port },
-    filterChains: [{ name: 'http', handler: { kind: 'http', routes: { routeConfigName }, filters: [], allowUpgrades: ['websocket'] } }],
+    filterChains: [
+      {
+        name: 'http',
+        handler: { kind: 'http', routes: { routeConfigName }, filters: [], allowUpgrades: ['websocket'] },
+      },
+    ],
   };
 }
 
@@ -17,7 +26,13 @@ export function routesTo(name: string, ...clusters: readonly string[]): RouteCon
       {
         name: 'all',
         domains: ['*'],
-        routes: [{ name: 'r', match: { path: { kind: 'prefix', value: '/' } }, action: { kind: 'forward', clusters: clusters.map((cluster) => ({ name: cluster })) } }],
+        routes: [
+          {
+            name: 'r',
+            match: { path: { kind: 'prefix', value: '/' } },
+            action: { kind: 'forward', clusters: clusters.map((cluster) => ({ name: cluster })) },
+          },
+        ],
       },
     ],
   };

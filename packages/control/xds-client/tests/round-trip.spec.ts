@@ -7,9 +7,13 @@ import { canonical } from './canonical.ts';
 
 const decoder = createResourceDecoder();
 
-function roundTrip<Kind extends ResourceKind>(kind: Kind, resource: ResourceModels[Kind]): ResourceModels[Kind] {
+function roundTrip<Kind extends ResourceKind>(
+  kind: Kind,
+  resource: ResourceModels[Kind],
+): ResourceModels[Kind] {
   const decoded = decoder.decode(kind, encodeResource(kind, resource));
-  if (!decoded.ok) throw new Error(decoded.issues.map(({ path, message }) => `${path}: ${message}`).join('\n'));
+  if (!decoded.ok)
+    throw new Error(decoded.issues.map(({ path, message }) => `${path}: ${message}`).join('\n'));
   return decoded.resource;
 }
 
@@ -38,7 +42,9 @@ describe.each(cases)('a %s over the wire', (kind, arbitrary) => {
     fc.assert(
       fc.property(arbitrary as fc.Arbitrary<never>, (resource: ResourceModels[typeof kind]) => {
         const shuffled = reverseKeys(resource) as ResourceModels[typeof kind];
-        expect(versionOf(encodeResource(kind, shuffled).value)).toBe(versionOf(encodeResource(kind, resource).value));
+        expect(versionOf(encodeResource(kind, shuffled).value)).toBe(
+          versionOf(encodeResource(kind, resource).value),
+        );
       }),
       { numRuns: 100 },
     );
@@ -48,5 +54,9 @@ describe.each(cases)('a %s over the wire', (kind, arbitrary) => {
 function reverseKeys(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(reverseKeys);
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).reverse().map(([key, one]) => [key, reverseKeys(one)]));
+  return Object.fromEntries(
+    Object.entries(value)
+      .reverse()
+      .map(([key, one]) => [key, reverseKeys(one)]),
+  );
 }

@@ -2,7 +2,14 @@
  * The xDS v3 server: data-plane model to standard Envoy messages, and delta ADS over gRPC.
  * @packageDocumentation
  */
-export type { AckReport, NodeInfo, ResourceKind, Snapshot, SnapshotHandle, SnapshotProvider } from './provider.ts';
+export type {
+  AckReport,
+  NodeInfo,
+  ResourceKind,
+  Snapshot,
+  SnapshotHandle,
+  SnapshotProvider,
+} from './provider.ts';
 export { createResourceEncoder, encodeResource, versionOf } from './encode/resource.ts';
 export type { EncodedResource, ResourceEncoder, ResourceModels } from './encode/resource.ts';
 export { addAdsService } from './ads/ads-service.ts';

@@ -2,13 +2,18 @@ import fc from 'fast-check';
 import type { Address, FilterConfigs, HeaderEdits, HeaderValue, StringMatch, ValueMatch } from '@tulle/model';
 
 /** An object in which each key is there or not. */
-export function options<T extends object>(keys: { [K in keyof T]-?: fc.Arbitrary<NonNullable<T[K]>> }): fc.Arbitrary<T> {
-  return fc.record(keys as never, { requiredKeys: [], noNullPrototype: true }) as fc.Arbitrary<T>;
+export function options<T extends object>(keys: {
+  [K in keyof T]-?: fc.Arbitrary<NonNullable<T[K]>>;
+}): fc.Arbitrary<T> {
+  return fc.record(keys, { requiredKeys: [], noNullPrototype: true }) as fc.Arbitrary<T>;
 }
 
 /** An object with all of `required` and some of `optional`. */
 export function object<T extends object>(required: object, optional: object = {}): fc.Arbitrary<T> {
-  return fc.record({ ...required, ...optional } as never, { requiredKeys: Object.keys(required) as never, noNullPrototype: true }) as fc.Arbitrary<T>;
+  return fc.record(
+    { ...required, ...optional },
+    { requiredKeys: Object.keys(required) as never, noNullPrototype: true },
+  ) as fc.Arbitrary<T>;
 }
 
 export const label: fc.Arbitrary<string> = fc.stringMatching(/^[a-z][a-z0-9-]{0,8}$/);
@@ -17,12 +22,29 @@ export const uint32: fc.Arbitrary<number> = fc.integer({ min: 0, max: 2 ** 32 - 
 export const share: fc.Arbitrary<number> = fc.integer({ min: 0, max: 1_000_000 });
 
 /** Any JSON that a filter's config may be, `__proto__` as a key apart: protobuf maps cannot hold it. */
-export const json: fc.Arbitrary<unknown> = fc.jsonValue({ maxDepth: 3 }).map((value) => JSON.parse(JSON.stringify(value).replaceAll('__proto__', 'proto')) as unknown);
-export const jsonObject: fc.Arbitrary<Record<string, unknown>> = fc.dictionary(label, json, { maxKeys: 3, noNullPrototype: true });
-export const labels: fc.Arbitrary<Record<string, string>> = fc.dictionary(label, fc.string({ unit: 'grapheme', maxLength: 12 }), { maxKeys: 3, noNullPrototype: true });
+export const json: fc.Arbitrary<unknown> = fc
+  .jsonValue({ maxDepth: 3 })
+  .map((value) => JSON.parse(JSON.stringify(value).replaceAll('__proto__', 'proto')) as unknown);
+export const jsonObject: fc.Arbitrary<Record<string, unknown>> = fc.dictionary(label, json, {
+  maxKeys: 3,
+  noNullPrototype: true,
+});
+export const labels: fc.Arbitrary<Record<string, string>> = fc.dictionary(
+  label,
+  fc.string({ unit: 'grapheme', maxLength: 12 }),
+  { maxKeys: 3, noNullPrototype: true },
+);
 
-export const spiffeId: fc.Arbitrary<string> = fc.tuple(label, label, label).map(([domain, namespace, account]) => `spiffe://${domain}/ns/${namespace}/sa/${account}`);
-export const allowedIds: fc.Arbitrary<string[]> = fc.array(fc.oneof(spiffeId, label.map((domain) => `spiffe://${domain}/*`)), { maxLength: 3 });
+export const spiffeId: fc.Arbitrary<string> = fc
+  .tuple(label, label, label)
+  .map(([domain, namespace, account]) => `spiffe://${domain}/ns/${namespace}/sa/${account}`);
+export const allowedIds: fc.Arbitrary<string[]> = fc.array(
+  fc.oneof(
+    spiffeId,
+    label.map((domain) => `spiffe://${domain}/*`),
+  ),
+  { maxLength: 3 },
+);
 
 export const ipAddress: fc.Arbitrary<string> = fc.oneof(fc.ipV4(), fc.ipV6());
 export const address: fc.Arbitrary<Address> = fc.oneof(
@@ -38,15 +60,25 @@ export const cidr: fc.Arbitrary<string> = fc.oneof(
 const text: fc.Arbitrary<string> = fc.string({ maxLength: 8 });
 const flag: fc.Arbitrary<boolean> = fc.boolean();
 export const stringMatch: fc.Arbitrary<StringMatch> = fc.oneof(
-  object<StringMatch>({ kind: fc.constantFrom('exact', 'prefix', 'suffix', 'contains', 'regex'), value: text }, { ignoreCase: flag }),
+  object<StringMatch>(
+    { kind: fc.constantFrom('exact', 'prefix', 'suffix', 'contains', 'regex'), value: text },
+    { ignoreCase: flag },
+  ),
   fc.constant<StringMatch>({ kind: 'present' }),
 );
-export const valueMatch: fc.Arbitrary<ValueMatch> = object<ValueMatch>({ name: label, match: stringMatch }, { invert: flag });
+export const valueMatch: fc.Arbitrary<ValueMatch> = object<ValueMatch>(
+  { name: label, match: stringMatch },
+  { invert: flag },
+);
 
 /** Octets as latin1 text, as fields are. */
-const fieldValue: fc.Arbitrary<string> = fc.oneof(text, fc.uint8Array({ maxLength: 8 }).map((bytes) => Buffer.from(bytes).toString('latin1')));
+const fieldValue: fc.Arbitrary<string> = fc.oneof(
+  text,
+  fc.uint8Array({ maxLength: 8 }).map((bytes) => Buffer.from(bytes).toString('latin1')),
+);
 /** Names differ between `set` and `add`: an order between the two on one name cannot be told on the wire. */
-const field = (prefix: string): fc.Arbitrary<HeaderValue> => object<HeaderValue>({ name: label.map((name) => `${prefix}-${name}`), value: fieldValue });
+const field = (prefix: string): fc.Arbitrary<HeaderValue> =>
+  object<HeaderValue>({ name: label.map((name) => `${prefix}-${name}`), value: fieldValue });
 export const headerEdits: fc.Arbitrary<HeaderEdits> = options<HeaderEdits>({
   set: fc.array(field('s'), { maxLength: 2 }),
   add: fc.array(field('a'), { maxLength: 2 }),
@@ -54,7 +86,14 @@ export const headerEdits: fc.Arbitrary<HeaderEdits> = options<HeaderEdits>({
 });
 
 /** Overrides that any filter may have; standard filters get their own in filters.ts. */
-export function overrides(standard: { readonly [slot: string]: fc.Arbitrary<unknown> }): fc.Arbitrary<FilterConfigs> {
+export function overrides(standard: {
+  readonly [slot: string]: fc.Arbitrary<unknown>;
+}): fc.Arbitrary<FilterConfigs> {
   const own = options<Record<string, unknown>>(standard as never);
-  return fc.tuple(own, fc.dictionary(label, fc.oneof(json, fc.constant(null)), { maxKeys: 2, noNullPrototype: true })).map(([first, second]) => ({ ...second, ...first }));
+  return fc
+    .tuple(
+      own,
+      fc.dictionary(label, fc.oneof(json, fc.constant(null)), { maxKeys: 2, noNullPrototype: true }),
+    )
+    .map(([first, second]) => ({ ...second, ...first }));
 }

@@ -1,6 +1,31 @@
 import fc from 'fast-check';
-import type { BalancePolicy, CertificateSource, CircuitLimits, Cluster, ClusterDiscovery, DownstreamTls, Endpoint, EndpointSet, Locality, OutlierDetection, PoolOptions, RetryBudget, TrustSource, UpstreamTls } from '@tulle/model';
-import { address, allowedIds, label, labels, milliseconds, object, options, spiffeId, uint32 } from './basics.ts';
+import type {
+  BalancePolicy,
+  CertificateSource,
+  CircuitLimits,
+  Cluster,
+  ClusterDiscovery,
+  DownstreamTls,
+  Endpoint,
+  EndpointSet,
+  Locality,
+  OutlierDetection,
+  PoolOptions,
+  RetryBudget,
+  TrustSource,
+  UpstreamTls,
+} from '@tulle/model';
+import {
+  address,
+  allowedIds,
+  label,
+  labels,
+  milliseconds,
+  object,
+  options,
+  spiffeId,
+  uint32,
+} from './basics.ts';
 
 const certificate: fc.Arbitrary<CertificateSource> = fc.oneof(
   fc.constant<CertificateSource>({ kind: 'workload' }),
@@ -22,9 +47,15 @@ export const downstreamTls: fc.Arbitrary<DownstreamTls> = object<DownstreamTls>(
   { certificate },
   { ...common, trust, clientCertificate: fc.constantFrom('require', 'accept', 'none') },
 );
-export const upstreamTls: fc.Arbitrary<UpstreamTls> = object<UpstreamTls>({ trust }, { ...common, certificate, serverName: label });
+export const upstreamTls: fc.Arbitrary<UpstreamTls> = object<UpstreamTls>(
+  { trust },
+  { ...common, certificate, serverName: label },
+);
 
-const locality: fc.Arbitrary<Locality> = object<Locality>({ region: fc.constantFrom('', 'eu', 'us') }, { zone: fc.constantFrom('a', 'b'), subZone: fc.constantFrom('1', '2') });
+const locality: fc.Arbitrary<Locality> = object<Locality>(
+  { region: fc.constantFrom('', 'eu', 'us') },
+  { zone: fc.constantFrom('a', 'b'), subZone: fc.constantFrom('1', '2') },
+);
 
 export const endpoint: fc.Arbitrary<Endpoint> = object<Endpoint>(
   { address },
@@ -47,13 +78,26 @@ export function endpointSet(name: fc.Arbitrary<string> = label): fc.Arbitrary<En
 const discovery: fc.Arbitrary<ClusterDiscovery> = fc.oneof(
   object<ClusterDiscovery>({ kind: fc.constant('static'), endpoints: fc.array(endpoint, { maxLength: 3 }) }),
   object<ClusterDiscovery>({ kind: fc.constant('eds') }, { serviceName: label }),
-  object<ClusterDiscovery>({ kind: fc.constant('dns'), endpoints: fc.array(endpoint, { maxLength: 2 }), use: fc.constantFrom('all', 'first') }, { refreshMs: milliseconds }),
+  object<ClusterDiscovery>(
+    {
+      kind: fc.constant('dns'),
+      endpoints: fc.array(endpoint, { maxLength: 2 }),
+      use: fc.constantFrom('all', 'first'),
+    },
+    { refreshMs: milliseconds },
+  ),
 );
 
 const balance: fc.Arbitrary<BalancePolicy> = fc.oneof(
   fc.constantFrom<BalancePolicy>({ policy: 'round-robin' }, { policy: 'random' }),
-  object<BalancePolicy>({ policy: fc.constant('least-request') }, { choices: fc.integer({ min: 2, max: 10 }) }),
-  object<BalancePolicy>({ policy: fc.constant('peak-ewma') }, { defaultRttMs: fc.integer({ min: 1, max: 999 }), decayMs: milliseconds }),
+  object<BalancePolicy>(
+    { policy: fc.constant('least-request') },
+    { choices: fc.integer({ min: 2, max: 10 }) },
+  ),
+  object<BalancePolicy>(
+    { policy: fc.constant('peak-ewma') },
+    { defaultRttMs: fc.integer({ min: 1, max: 999 }), decayMs: milliseconds },
+  ),
 );
 
 const percent: fc.Arbitrary<number> = fc.integer({ min: 0, max: 100 });
@@ -62,12 +106,20 @@ const limits: fc.Arbitrary<CircuitLimits> = options<CircuitLimits>({
   maxConnections: uint32,
   maxPendingRequests: uint32,
   maxRequests: uint32,
-  retryBudget: options<RetryBudget>({ percent: fc.double({ min: 0, max: 100, noNaN: true }), minPerSecond: fc.nat(1000), intervalMs: milliseconds }),
+  retryBudget: options<RetryBudget>({
+    percent: fc.double({ min: 0, max: 100, noNaN: true }),
+    minPerSecond: fc.nat(1000),
+    intervalMs: milliseconds,
+  }),
 });
 
 const outlier: fc.Arbitrary<OutlierDetection> = options<OutlierDetection>({
   consecutiveFailures: fc.nat(20),
-  successRate: object<NonNullable<OutlierDetection['successRate']>>({ belowPercent: fc.double({ min: 0, max: 100, noNaN: true }), windowMs: milliseconds, minimumRequests: fc.nat(1000) }),
+  successRate: object<NonNullable<OutlierDetection['successRate']>>({
+    belowPercent: fc.double({ min: 0, max: 100, noNaN: true }),
+    windowMs: milliseconds,
+    minimumRequests: fc.nat(1000),
+  }),
   intervalMs: milliseconds,
   baseEjectionMs: milliseconds,
   maxEjectionMs: milliseconds,
@@ -83,5 +135,8 @@ const pool: fc.Arbitrary<PoolOptions> = options<PoolOptions>({
 
 /** A cluster of the given name. */
 export function cluster(name: fc.Arbitrary<string> = label): fc.Arbitrary<Cluster> {
-  return object<Cluster>({ name, discovery }, { balance, connectTimeoutMs: milliseconds, limits, outlier, tls: upstreamTls, pool, labels });
+  return object<Cluster>(
+    { name, discovery },
+    { balance, connectTimeoutMs: milliseconds, limits, outlier, tls: upstreamTls, pool, labels },
+  );
 }

@@ -1,8 +1,23 @@
 import fc from 'fast-check';
-import { AUTHZ_FILTER, FAULT_FILTER, type FaultFilterConfig, type FilterConfigs, type FilterEntry, HEADERS_FILTER, type HeadersFilterConfig, RATE_LIMIT_FILTER, RETRY_FILTER, type RetryFilterConfig } from '@tulle/model';
+import {
+  AUTHZ_FILTER,
+  FAULT_FILTER,
+  type FaultFilterConfig,
+  type FilterConfigs,
+  type FilterEntry,
+  HEADERS_FILTER,
+  type HeadersFilterConfig,
+  RATE_LIMIT_FILTER,
+  RETRY_FILTER,
+  type RetryFilterConfig,
+} from '@tulle/model';
 import { headerEdits, json, jsonObject, label, milliseconds, object, options, overrides } from './basics.ts';
 
-const percent: fc.Arbitrary<number> = fc.oneof(fc.integer({ min: 0, max: 100 }), fc.integer({ min: 0, max: 1_000_000 }).map((parts) => parts / 10_000), fc.constant(33.33333333));
+const percent: fc.Arbitrary<number> = fc.oneof(
+  fc.integer({ min: 0, max: 100 }),
+  fc.integer({ min: 0, max: 1_000_000 }).map((parts) => parts / 10_000),
+  fc.constant(33.33333333),
+);
 
 export const faultConfig: fc.Arbitrary<FaultFilterConfig> = options<FaultFilterConfig>({
   delay: object<{ durationMs: number }>({ durationMs: milliseconds }, { percent }),
@@ -11,11 +26,16 @@ export const faultConfig: fc.Arbitrary<FaultFilterConfig> = options<FaultFilterC
   maxActiveDelays: fc.nat(),
 });
 
-export const headersConfig: fc.Arbitrary<HeadersFilterConfig> = options<HeadersFilterConfig>({ request: headerEdits, response: headerEdits });
+export const headersConfig: fc.Arbitrary<HeadersFilterConfig> = options<HeadersFilterConfig>({
+  request: headerEdits,
+  response: headerEdits,
+});
 
 export const retryConfig: fc.Arbitrary<RetryFilterConfig> = options<RetryFilterConfig>({
   retries: fc.integer({ min: 0, max: 10 }),
-  on: fc.uniqueArray(fc.constantFrom('connect-failure', 'reset', 'per-try-timeout', 'gateway-error', '5xx', 'status-codes')),
+  on: fc.uniqueArray(
+    fc.constantFrom('connect-failure', 'reset', 'per-try-timeout', 'gateway-error', '5xx', 'status-codes'),
+  ),
   statusCodes: fc.uniqueArray(fc.integer({ min: 400, max: 599 }), { maxLength: 3 }),
   backoffBaseMs: fc.integer({ min: 1, max: 60_000 }),
   backoffMaxMs: fc.integer({ min: 1, max: 600_000 }),
@@ -32,15 +52,25 @@ const entry: fc.Arbitrary<FilterEntry> = fc
   )
   .chain(([filter, config]) =>
     object<FilterEntry>(
-      { name: fc.oneof(fc.constant(filter), label), filter: fc.constant(filter), config: fc.constant(config) },
+      {
+        name: fc.oneof(fc.constant(filter), label),
+        filter: fc.constant(filter),
+        config: fc.constant(config),
+      },
       { mandatory: fc.boolean(), failOpen: fc.boolean() },
     ),
   );
 
-export const httpFilters: fc.Arbitrary<FilterEntry[]> = fc.uniqueArray(entry, { maxLength: 4, selector: ({ name }) => name });
+export const httpFilters: fc.Arbitrary<FilterEntry[]> = fc.uniqueArray(entry, {
+  maxLength: 4,
+  selector: ({ name }) => name,
+});
 
 export const connectionFilters: fc.Arbitrary<FilterEntry[]> = fc.uniqueArray(
-  object<FilterEntry>({ name: label, filter: label.map((id) => `tulle.conn.${id}`), config: json }, { mandatory: fc.boolean(), failOpen: fc.boolean() }),
+  object<FilterEntry>(
+    { name: label, filter: label.map((id) => `tulle.conn.${id}`), config: json },
+    { mandatory: fc.boolean(), failOpen: fc.boolean() },
+  ),
   { maxLength: 2, selector: ({ name }) => name },
 );
 

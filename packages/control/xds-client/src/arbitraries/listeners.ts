@@ -6,13 +6,20 @@ import { connectionFilters, httpFilters } from './filters.ts';
 import { routeConfig } from './routes.ts';
 
 const httpHandler: fc.Arbitrary<HttpHandler> = object<HttpHandler>(
-  { kind: fc.constant('http'), routes: fc.oneof(routeConfig(), object<{ routeConfigName: string }>({ routeConfigName: label })), filters: httpFilters },
+  {
+    kind: fc.constant('http'),
+    routes: fc.oneof(routeConfig(), object<{ routeConfigName: string }>({ routeConfigName: label })),
+    filters: httpFilters,
+  },
   {
     statPrefix: label,
     requestHeadTimeoutMs: milliseconds,
     idleTimeoutMs: milliseconds,
     streamIdleTimeoutMs: milliseconds,
-    maxRequestHeadersBytes: fc.oneof(fc.integer({ min: 1, max: 8192 }).map((kib) => kib * 1024), fc.integer({ min: 1, max: 1 << 20 })),
+    maxRequestHeadersBytes: fc.oneof(
+      fc.integer({ min: 1, max: 8192 }).map((kib) => kib * 1024),
+      fc.integer({ min: 1, max: 1 << 20 }),
+    ),
     maxRequestHeadersCount: fc.nat(1000),
     maxReplayBytes: uint32,
     allowUpgrades: fc.uniqueArray(fc.constantFrom('websocket', 'h2c'), { maxLength: 2 }),
@@ -23,17 +30,32 @@ const httpHandler: fc.Arbitrary<HttpHandler> = object<HttpHandler>(
 );
 
 const tcpHandler: fc.Arbitrary<TcpHandler> = object<TcpHandler>(
-  { kind: fc.constant('tcp'), clusters: fc.array(object<{ name: string }>({ name: label }, { weight: fc.oneof(share, fc.constant(1)) }), { maxLength: 3 }) },
+  {
+    kind: fc.constant('tcp'),
+    clusters: fc.array(
+      object<{ name: string }>({ name: label }, { weight: fc.oneof(share, fc.constant(1)) }),
+      { maxLength: 3 },
+    ),
+  },
   { statPrefix: label, filters: connectionFilters, idleTimeoutMs: milliseconds },
 );
 
 const match: fc.Arbitrary<ChainMatch> = options<ChainMatch>({
-  serverNames: fc.uniqueArray(fc.oneof(label, label.map((one) => `*.${one}`)), { maxLength: 2 }),
+  serverNames: fc.uniqueArray(
+    fc.oneof(
+      label,
+      label.map((one) => `*.${one}`),
+    ),
+    { maxLength: 2 },
+  ),
   transport: fc.constantFrom('tls', 'plain'),
   sourceCidrs: fc.array(cidr, { maxLength: 2 }),
 });
 
-const chain: fc.Arbitrary<FilterChain> = object<FilterChain>({ name: label, handler: fc.oneof(httpHandler, tcpHandler) }, { match, tls: downstreamTls });
+const chain: fc.Arbitrary<FilterChain> = object<FilterChain>(
+  { name: label, handler: fc.oneof(httpHandler, tcpHandler) },
+  { match, tls: downstreamTls },
+);
 
 /** A listener of the given name. */
 export function listener(name: fc.Arbitrary<string> = label): fc.Arbitrary<Listener> {

@@ -1,28 +1,61 @@
 import fc from 'fast-check';
-import type { ForwardAction, PathMatch, RedirectAction, Rewrite, Route, RouteConfig, RouteMatch, VirtualHost, WeightedCluster } from '@tulle/model';
+import type {
+  ForwardAction,
+  PathMatch,
+  RedirectAction,
+  Rewrite,
+  Route,
+  RouteConfig,
+  RouteMatch,
+  VirtualHost,
+  WeightedCluster,
+} from '@tulle/model';
 import { headerEdits, label, milliseconds, object, options, share, uint32, valueMatch } from './basics.ts';
 import { filterConfigs } from './filters.ts';
 
-const path: fc.Arbitrary<string> = fc.array(label, { maxLength: 3 }).map((segments) => `/${segments.join('/')}`);
+const path: fc.Arbitrary<string> = fc
+  .array(label, { maxLength: 3 })
+  .map((segments) => `/${segments.join('/')}`);
 
 const pathMatch: fc.Arbitrary<PathMatch> = fc.oneof(
-  object<PathMatch>({ kind: fc.constantFrom('exact', 'prefix', 'bytes-prefix'), value: fc.oneof(path, path.map((one) => `${one}/`.replace('//', '/'))) }),
+  object<PathMatch>({
+    kind: fc.constantFrom('exact', 'prefix', 'bytes-prefix'),
+    value: fc.oneof(
+      path,
+      path.map((one) => `${one}/`.replace('//', '/')),
+    ),
+  }),
   object<PathMatch>({ kind: fc.constant('regex'), value: fc.constantFrom('/a.*', '(?i)/b', '/c/[0-9]+') }),
 );
 
 const routeMatch: fc.Arbitrary<RouteMatch> = object<RouteMatch>(
   { path: pathMatch },
-  { method: fc.constantFrom('GET', 'POST', 'M-SEARCH'), headers: fc.array(valueMatch, { maxLength: 2 }), query: fc.array(valueMatch, { maxLength: 2 }) },
+  {
+    method: fc.constantFrom('GET', 'POST', 'M-SEARCH'),
+    headers: fc.array(valueMatch, { maxLength: 2 }),
+    query: fc.array(valueMatch, { maxLength: 2 }),
+  },
 );
 
 const weightedCluster: fc.Arbitrary<WeightedCluster> = object<WeightedCluster>(
   { name: label },
-  { weight: fc.oneof(share, fc.constantFrom(0, 1)), requestHeaders: headerEdits, responseHeaders: headerEdits, filterConfigs },
+  {
+    weight: fc.oneof(share, fc.constantFrom(0, 1)),
+    requestHeaders: headerEdits,
+    responseHeaders: headerEdits,
+    filterConfigs,
+  },
 );
 
-const newPath: fc.Arbitrary<{ kind: 'full' | 'prefix'; value: string }> = object<{ kind: 'full' | 'prefix'; value: string }>({
+const newPath: fc.Arbitrary<{ kind: 'full' | 'prefix'; value: string }> = object<{
+  kind: 'full' | 'prefix';
+  value: string;
+}>({
   kind: fc.constantFrom('full' as const, 'prefix' as const),
-  value: fc.oneof(path, path.map((one) => `${one}\\1\\`)),
+  value: fc.oneof(
+    path,
+    path.map((one) => `${one}\\1\\`),
+  ),
 });
 
 const forward: fc.Arbitrary<ForwardAction> = object<ForwardAction>(
@@ -49,7 +82,10 @@ const redirect: fc.Arbitrary<RedirectAction> = object<RedirectAction>(
 
 const direct: fc.Arbitrary<Route['action']> = object<Route['action']>(
   { kind: fc.constant('direct'), status: fc.integer({ min: 200, max: 599 }) },
-  { body: fc.string({ unit: 'grapheme', maxLength: 10 }), code: fc.constantFrom('TULLE_BACKEND_INVALID', 'TULLE_ROUTE_NOT_FOUND') },
+  {
+    body: fc.string({ unit: 'grapheme', maxLength: 10 }),
+    code: fc.constantFrom('TULLE_BACKEND_INVALID', 'TULLE_ROUTE_NOT_FOUND'),
+  },
 );
 
 const route: fc.Arbitrary<Route> = object<Route>(
@@ -57,14 +93,31 @@ const route: fc.Arbitrary<Route> = object<Route>(
   { requestHeaders: headerEdits, responseHeaders: headerEdits, filterConfigs },
 );
 
-const domain: fc.Arbitrary<string> = fc.oneof(label, label.map((one) => `*.${one}`), fc.tuple(label, uint32.map((n) => n % 65_536)).map(([host, port]) => `${host}:${port}`), fc.constant('*'));
+const domain: fc.Arbitrary<string> = fc.oneof(
+  label,
+  label.map((one) => `*.${one}`),
+  fc
+    .tuple(
+      label,
+      uint32.map((n) => n % 65_536),
+    )
+    .map(([host, port]) => `${host}:${port}`),
+  fc.constant('*'),
+);
 
 const virtualHost: fc.Arbitrary<VirtualHost> = object<VirtualHost>(
-  { name: label, domains: fc.uniqueArray(domain, { minLength: 1, maxLength: 3 }), routes: fc.array(route, { maxLength: 3 }) },
+  {
+    name: label,
+    domains: fc.uniqueArray(domain, { minLength: 1, maxLength: 3 }),
+    routes: fc.array(route, { maxLength: 3 }),
+  },
   { filterConfigs },
 );
 
 /** A route configuration of the given name. */
 export function routeConfig(name: fc.Arbitrary<string> = label): fc.Arbitrary<RouteConfig> {
-  return object<RouteConfig>({ name, virtualHosts: fc.uniqueArray(virtualHost, { maxLength: 2, selector: (host) => host.name }) });
+  return object<RouteConfig>({
+    name,
+    virtualHosts: fc.uniqueArray(virtualHost, { maxLength: 2, selector: (host) => host.name }),
+  });
 }

@@ -1,6 +1,15 @@
-import { type ChannelCredentials, type ChannelOptions, Client, type ClientDuplexStream, type ServiceError } from '@grpc/grpc-js';
+import {
+  type ChannelCredentials,
+  type ChannelOptions,
+  Client,
+  type ClientDuplexStream,
+  type ServiceError,
+} from '@grpc/grpc-js';
 import { AggregatedDiscoveryService } from '@tulle/xds-proto/envoy/service/discovery/v3/ads';
-import type { DeltaDiscoveryRequest, DeltaDiscoveryResponse } from '@tulle/xds-proto/envoy/service/discovery/v3/discovery';
+import type {
+  DeltaDiscoveryRequest,
+  DeltaDiscoveryResponse,
+} from '@tulle/xds-proto/envoy/service/discovery/v3/discovery';
 import { grpcService } from '@tulle/xds-proto/grpc';
 
 /** How to reach a control plane: what `meshChannel` of `@tulle/ca` returns, or plain credentials. */
@@ -26,10 +35,17 @@ export interface AdsCall {
   close(): void;
 }
 
-export function openAdsCall(target: string, channel: Channel, options: ChannelOptions, events: AdsCallEvents): AdsCall {
-  const { path, requestSerialize, responseDeserialize } = grpcService(AggregatedDiscoveryService).deltaAggregatedResources;
+export function openAdsCall(
+  target: string,
+  channel: Channel,
+  options: ChannelOptions,
+  events: AdsCallEvents,
+): AdsCall {
+  const { path, requestSerialize, responseDeserialize } =
+    grpcService(AggregatedDiscoveryService).deltaAggregatedResources;
   const client = new Client(target, channel.credentials, { ...options, ...channel.options });
-  const stream: ClientDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse> = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
+  const stream: ClientDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse> =
+    client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
   let over = false;
 
   function end(reason: string | undefined): void {
@@ -43,7 +59,9 @@ export function openAdsCall(target: string, channel: Channel, options: ChannelOp
   stream.on('data', (message: DeltaDiscoveryResponse) => {
     if (!over) events.response(message);
   });
-  stream.on('error', (error: ServiceError) => end(`${error.details || error.message} (status ${error.code})`));
+  stream.on('error', (error: ServiceError) =>
+    end(`${error.details || error.message} (status ${error.code})`),
+  );
   stream.on('end', () => end('The control plane ended the stream.'));
   return {
     send(message) {

@@ -36,7 +36,14 @@ export function writeNode(node: NodeDescription): Node {
   });
 }
 
-type ExtensionFields = { name: string; category: string; version?: { version: { majorNumber: number; minorNumber: number; patch: number }; metadata: { version: string } } };
+type ExtensionFields = {
+  name: string;
+  category: string;
+  version?: {
+    version: { majorNumber: number; minorNumber: number; patch: number };
+    metadata: { version: string };
+  };
+};
 
 /** Envoy has three numbers; the whole text of an npm version goes along as metadata. */
 function writeExtension(extension: string): ExtensionFields {
@@ -44,8 +51,14 @@ function writeExtension(extension: string): ExtensionFields {
   const category = 'tulle.filters';
   if (at <= 0) return { name: extension, category };
   const version = extension.slice(at + 1);
-  const [major = 0, minor = 0, patch = 0] = version.split(/[.+-]/, 3).map((part) => (/^\d{1,9}$/.test(part) ? Number(part) : 0));
-  return { name: extension.slice(0, at), category, version: { version: { majorNumber: major, minorNumber: minor, patch }, metadata: { version } } };
+  const [major = 0, minor = 0, patch = 0] = version
+    .split(/[.+-]/, 3)
+    .map((part) => (/^\d{1,9}$/.test(part) ? Number(part) : 0));
+  return {
+    name: extension.slice(0, at),
+    category,
+    version: { version: { majorNumber: major, minorNumber: minor, patch }, metadata: { version } },
+  };
 }
 
 /** Code of `google.rpc.Status` in a NACK: INVALID_ARGUMENT. */
@@ -61,7 +74,13 @@ export function writeRequest(request: ClientRequest, node: Node | undefined): De
     initialResourceVersions: { ...initialVersions },
     responseNonce: nonce,
     ...(node && { node }),
-    ...(error && { errorDetail: { code: INVALID_ARGUMENT, message: error.message, details: error.refusals.length > 0 ? [refusedDetails(error.refusals)] : [] } }),
+    ...(error && {
+      errorDetail: {
+        code: INVALID_ARGUMENT,
+        message: error.message,
+        details: error.refusals.length > 0 ? [refusedDetails(error.refusals)] : [],
+      },
+    }),
   });
 }
 
@@ -87,7 +106,8 @@ function readMark(identifier: string | undefined): boolean | undefined {
   if (!identifier?.startsWith('{')) return undefined;
   try {
     const mark: unknown = JSON.parse(identifier);
-    const last = typeof mark === 'object' && mark !== null && 'change' in mark && 'last' in mark ? mark.last : undefined;
+    const last =
+      typeof mark === 'object' && mark !== null && 'change' in mark && 'last' in mark ? mark.last : undefined;
     return typeof last === 'boolean' ? last : undefined;
   } catch {
     return undefined;

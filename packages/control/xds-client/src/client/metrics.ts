@@ -10,12 +10,22 @@ export interface ClientMetrics {
 }
 
 export function createClientMetrics(meter: Meter, connected: () => number): ClientMetrics {
-  const stop = meter.observed('tulle_xds_client_connected', { help: 'Whether a control plane answers' }, connected);
+  const stop = meter.observed(
+    'tulle_xds_client_connected',
+    { help: 'Whether a control plane answers' },
+    connected,
+  );
   return {
     accepted: meter.counter('tulle_xds_client_changes_total', { help: 'Changes taken into use' }),
-    refused: meter.counter('tulle_xds_client_refused_resources_total', { help: 'Resources that were refused' }),
-    lost: meter.counter('tulle_xds_client_lost_streams_total', { help: 'Streams that ended or could not be opened' }),
-    snapshotErrors: meter.counter('tulle_xds_client_snapshot_errors_total', { help: 'Snapshots that could not be read or written' }),
+    refused: meter.counter('tulle_xds_client_refused_resources_total', {
+      help: 'Resources that were refused',
+    }),
+    lost: meter.counter('tulle_xds_client_lost_streams_total', {
+      help: 'Streams that ended or could not be opened',
+    }),
+    snapshotErrors: meter.counter('tulle_xds_client_snapshot_errors_total', {
+      help: 'Snapshots that could not be read or written',
+    }),
     close: stop,
   };
 }

@@ -51,7 +51,10 @@ export function createSnapshotFile(path: string, options: SnapshotFileOptions): 
       try {
         await writeAtomically(path, make());
       } catch (error) {
-        options.failed('The snapshot could not be saved; a restart without the control plane would serve an older one', error);
+        options.failed(
+          'The snapshot could not be saved; a restart without the control plane would serve an older one',
+          error,
+        );
       }
     }
     writing = undefined;
@@ -61,10 +64,12 @@ export function createSnapshotFile(path: string, options: SnapshotFileOptions): 
     async load() {
       try {
         const { size } = await stat(path);
-        if (size > options.maxBytes) throw new Error(`it has ${size} bytes, more than maxSnapshotBytes = ${options.maxBytes}`);
+        if (size > options.maxBytes)
+          throw new Error(`it has ${size} bytes, more than maxSnapshotBytes = ${options.maxBytes}`);
         return parse(await readFile(path, 'utf8'), options.nodeId);
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') options.failed('The saved snapshot is not used', error);
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+          options.failed('The saved snapshot is not used', error);
         return undefined;
       }
     },
@@ -96,7 +101,9 @@ async function writeAtomically(path: string, text: string): Promise<void> {
 }
 
 function format(store: Store, changeId: string, nodeId: string, savedAtMs: number): string {
-  const resources = Object.fromEntries(KINDS.map((kind) => [kind, [...(store[kind] as ReadonlyMap<string, Held>).values()]]));
+  const resources = Object.fromEntries(
+    KINDS.map((kind) => [kind, [...(store[kind] as ReadonlyMap<string, Held>).values()]]),
+  );
   const payload = JSON.stringify({ translation: TRANSLATION, nodeId, savedAtMs, changeId, resources });
   return `${JSON.stringify({ format: FORMAT, sha256: sha256(payload) })}\n${payload}\n`;
 }
@@ -109,15 +116,24 @@ function sha256(text: string): string {
 function parse(text: string, nodeId: string): SavedSnapshot {
   const [head = '', payload = ''] = text.split('\n', 2);
   const header = JSON.parse(head) as { format?: unknown; sha256?: unknown };
-  if (header.format !== FORMAT) throw new Error(`its format is ${String(header.format)}, this version reads ${FORMAT}`);
-  if (header.sha256 !== sha256(payload)) throw new Error('its checksum is wrong: it was damaged or changed by hand');
-  const saved = JSON.parse(payload) as { translation: number; nodeId: string; savedAtMs: number; changeId: string; resources: Record<keyof Store, Held[]> };
+  if (header.format !== FORMAT)
+    throw new Error(`its format is ${String(header.format)}, this version reads ${FORMAT}`);
+  if (header.sha256 !== sha256(payload))
+    throw new Error('its checksum is wrong: it was damaged or changed by hand');
+  const saved = JSON.parse(payload) as {
+    translation: number;
+    nodeId: string;
+    savedAtMs: number;
+    changeId: string;
+    resources: Record<keyof Store, Held[]>;
+  };
   if (saved.nodeId !== nodeId) throw new Error(`it is of node "${saved.nodeId}", this is "${nodeId}"`);
   const current = saved.translation === TRANSLATION;
   const store: DraftStore = emptyStore();
   for (const kind of KINDS) {
     const target = store[kind] as Map<string, Held>;
-    for (const { version, resource } of saved.resources[kind]) target.set(resource.name, { version: current ? version : `~${version}`, resource });
+    for (const { version, resource } of saved.resources[kind])
+      target.set(resource.name, { version: current ? version : `~${version}`, resource });
   }
   return { changeId: saved.changeId, savedAtMs: saved.savedAtMs, store };
 }

@@ -72,7 +72,8 @@ export interface XdsClientState extends SessionStatus {
 }
 
 export function createXdsClient(options: XdsClientOptions): XdsClient {
-  if (options.targets.length === 0) throw new TypeError('targets is empty: name at least one control plane as host:port');
+  if (options.targets.length === 0)
+    throw new TypeError('targets is empty: name at least one control plane as host:port');
   const clock = options.clock ?? systemClock();
   const random = options.random ?? Math.random;
   const { log } = options;
@@ -118,14 +119,20 @@ export function createXdsClient(options: XdsClientOptions): XdsClient {
     }
     cancelTimer();
     const at = session.deadlineMs();
-    cancelTimer = at === undefined ? () => {} : clock.setTimer(Math.max(0, at - clock.nowMs()), () => step((one) => one.expire()));
+    cancelTimer =
+      at === undefined
+        ? () => {}
+        : clock.setTimer(Math.max(0, at - clock.nowMs()), () => step((one) => one.expire()));
   }
 
   async function offer(config: ProxyConfig): Promise<ApplyResult> {
     try {
       return await options.onConfig(config);
     } catch (error) {
-      const issues: readonly ConfigIssue[] = isTulleError(error) && error.issues.length > 0 ? error.issues : [{ path: '', message: reasonOf(error) }];
+      const issues: readonly ConfigIssue[] =
+        isTulleError(error) && error.issues.length > 0
+          ? error.issues
+          : [{ path: '', message: reasonOf(error) }];
       return { ok: false, issues };
     }
   }
@@ -150,7 +157,13 @@ export function createXdsClient(options: XdsClientOptions): XdsClient {
       },
       refused(refusals, changeId) {
         metrics.refused.add(refusals.length);
-        for (const { kind, name, reasons } of refusals) log?.warn('Resource refused; the last good one stays in use', { kind, name, change: changeId, reasons });
+        for (const { kind, name, reasons } of refusals)
+          log?.warn('Resource refused; the last good one stays in use', {
+            kind,
+            name,
+            change: changeId,
+            reasons,
+          });
       },
       abandon: (reason) => lose(reason),
       warn: (message, fields) => log?.warn(message, fields),
@@ -191,7 +204,11 @@ export function createXdsClient(options: XdsClientOptions): XdsClient {
   /** The stream is gone, or of no use: what is in use stays in use, and another stream is opened later. */
   function lose(reason: string): void {
     const delayMs = backoff.next();
-    log?.warn('No control plane; the configuration in use stays', { target: options.targets[place % options.targets.length], reason, retryInMs: Math.round(delayMs) });
+    log?.warn('No control plane; the configuration in use stays', {
+      target: options.targets[place % options.targets.length],
+      reason,
+      retryInMs: Math.round(delayMs),
+    });
     metrics.lost.add();
     connected = false;
     lastError = reason;
@@ -256,7 +273,10 @@ const idleStatus: SessionStatus = {
   applying: false,
 };
 
-function channelOptions({ maxMessageBytes = 50 * 1024 * 1024, keepaliveMs = 10_000 }: XdsClientOptions): ChannelOptions {
+function channelOptions({
+  maxMessageBytes = 50 * 1024 * 1024,
+  keepaliveMs = 10_000,
+}: XdsClientOptions): ChannelOptions {
   return {
     'grpc.max_receive_message_length': maxMessageBytes,
     'grpc.max_send_message_length': -1,

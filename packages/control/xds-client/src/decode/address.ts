@@ -1,16 +1,26 @@
 import type { Address as ModelAddress } from '@tulle/model';
-import { type Address, type CidrRange, SocketAddress_Protocol as Protocol } from '@tulle/xds-proto/envoy/config/core/v3/address';
+import {
+  type Address,
+  type CidrRange,
+  SocketAddress_Protocol as Protocol,
+} from '@tulle/xds-proto/envoy/config/core/v3/address';
 import type { DecodeContext } from './context.ts';
 
-export function decodeAddress(context: DecodeContext, address: Address | undefined, path: string): ModelAddress {
+export function decodeAddress(
+  context: DecodeContext,
+  address: Address | undefined,
+  path: string,
+): ModelAddress {
   const where = address?.address;
   if (where?.case === 'pipe') return { path: where.value.path };
   if (where?.case === 'socketAddress') {
     const { address: host, portSpecifier, protocol } = where.value;
-    if (protocol !== Protocol.TCP) context.refuse(`${path}.socket_address.protocol`, 'must be TCP; this proxy does not carry UDP');
+    if (protocol !== Protocol.TCP)
+      context.refuse(`${path}.socket_address.protocol`, 'must be TCP; this proxy does not carry UDP');
     if (host === '') context.refuse(`${path}.socket_address.address`, 'is missing');
     const port = portSpecifier.case === 'portValue' ? portSpecifier.value : 0;
-    if (port > 65_535) context.refuse(`${path}.socket_address.port_value`, `must be at most 65535, but is ${port}`);
+    if (port > 65_535)
+      context.refuse(`${path}.socket_address.port_value`, `must be at most 65535, but is ${port}`);
     return { host, port };
   }
   context.refuse(path, 'is missing: give a socket_address or a pipe');

@@ -18,9 +18,14 @@ export function decodeBalance(context: DecodeContext, cluster: Cluster): Balance
     case LbPolicy.RANDOM:
       return { policy: 'random' };
     case LbPolicy.LEAST_REQUEST:
-      return leastRequest(cluster.lbConfig.case === 'leastRequestLbConfig' ? cluster.lbConfig.value.choiceCount : undefined);
+      return leastRequest(
+        cluster.lbConfig.case === 'leastRequestLbConfig' ? cluster.lbConfig.value.choiceCount : undefined,
+      );
     default:
-      context.refuse('lb_policy', 'must be ROUND_ROBIN, RANDOM or LEAST_REQUEST, or stand beside a load_balancing_policy');
+      context.refuse(
+        'lb_policy',
+        'must be ROUND_ROBIN, RANDOM or LEAST_REQUEST, or stand beside a load_balancing_policy',
+      );
       return undefined;
   }
 }
@@ -35,7 +40,10 @@ function decodePolicies(context: DecodeContext, cluster: Cluster): BalancePolicy
   const names: string[] = [];
   for (const [index, { typedExtensionConfig: config }] of policies.entries()) {
     const path = `load_balancing_policy.policies[${index}].typed_extension_config.typed_config`;
-    const peeked = createDecodeContext({ tolerated: new Set(), allowUnknown: true }).open(config?.typedConfig, path);
+    const peeked = createDecodeContext({ tolerated: new Set(), allowUnknown: true }).open(
+      config?.typedConfig,
+      path,
+    );
     if (!peeked || !isKnown(peeked)) {
       names.push(config?.name ?? '');
       continue;
@@ -50,7 +58,11 @@ function decodePolicies(context: DecodeContext, cluster: Cluster): BalancePolicy
 function isKnown(message: Message): boolean {
   const name = structOf(message)?.name;
   if (name !== undefined) return name === PEAK_EWMA || name === DEFAULT_BALANCE;
-  return isMessage(message, RoundRobinSchema) || isMessage(message, RandomSchema) || isMessage(message, LeastRequestSchema);
+  return (
+    isMessage(message, RoundRobinSchema) ||
+    isMessage(message, RandomSchema) ||
+    isMessage(message, LeastRequestSchema)
+  );
 }
 
 function decodePolicy(context: DecodeContext, message: Message, path: string): BalancePolicy | undefined {
@@ -59,7 +71,10 @@ function decodePolicy(context: DecodeContext, message: Message, path: string): B
   if (isMessage(message, LeastRequestSchema)) return leastRequest(message.choiceCount);
   const struct = structOf(message);
   const settings = readObject(context, isObject(struct?.config) ? struct.config : {}, `${path}.value`);
-  const [defaultRttMs, decayMs] = struct?.name === PEAK_EWMA ? [settings.number('defaultRttMs'), settings.number('decayMs')] : [];
+  const [defaultRttMs, decayMs] =
+    struct?.name === PEAK_EWMA ? [settings.number('defaultRttMs'), settings.number('decayMs')] : [];
   settings.end();
-  return struct?.name === PEAK_EWMA ? present({ policy: 'peak-ewma' as const, defaultRttMs, decayMs }) : undefined;
+  return struct?.name === PEAK_EWMA
+    ? present({ policy: 'peak-ewma' as const, defaultRttMs, decayMs })
+    : undefined;
 }

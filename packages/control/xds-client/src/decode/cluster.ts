@@ -1,6 +1,17 @@
 import { isMessage } from '@bufbuild/protobuf';
-import type { CircuitLimits, Cluster as ModelCluster, ClusterDiscovery, OutlierDetection, PoolOptions, RetryBudget, UpstreamTls } from '@tulle/model';
-import { type Cluster, Cluster_DiscoveryType as DiscoveryType } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
+import type {
+  CircuitLimits,
+  Cluster as ModelCluster,
+  ClusterDiscovery,
+  OutlierDetection,
+  PoolOptions,
+  RetryBudget,
+  UpstreamTls,
+} from '@tulle/model';
+import {
+  type Cluster,
+  Cluster_DiscoveryType as DiscoveryType,
+} from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
 import type { OutlierDetection as EnvoyOutlier } from '@tulle/xds-proto/envoy/config/cluster/v3/outlier_detection';
 import { HttpProtocolOptionsSchema } from '@tulle/xds-proto/envoy/extensions/upstreams/http/v3/http_protocol_options';
 import { RoutingPriority } from '@tulle/xds-proto/envoy/config/core/v3/base';
@@ -36,13 +47,16 @@ export function decodeCluster(context: DecodeContext, cluster: Cluster): ModelCl
 function decodeDiscovery(context: DecodeContext, cluster: Cluster): ClusterDiscovery {
   const kind = cluster.clusterDiscoveryType;
   const type = kind.case === 'type' ? kind.value : DiscoveryType.STATIC; // a cluster_type is reported by the field walk
-  const endpoints = cluster.loadAssignment ? decodeAssignment(context, cluster.loadAssignment, 'load_assignment') : [];
+  const endpoints = cluster.loadAssignment
+    ? decodeAssignment(context, cluster.loadAssignment, 'load_assignment')
+    : [];
   switch (type) {
     case DiscoveryType.STATIC:
       return { kind: 'static', endpoints };
     case DiscoveryType.EDS: {
       checkSource(context, cluster.edsClusterConfig?.edsConfig, 'eds_cluster_config.eds_config');
-      if (cluster.loadAssignment) context.refuse('load_assignment', 'must not be set on a cluster of type EDS');
+      if (cluster.loadAssignment)
+        context.refuse('load_assignment', 'must not be set on a cluster of type EDS');
       const serviceName = cluster.edsClusterConfig?.serviceName ?? '';
       return serviceName === '' ? { kind: 'eds' } : { kind: 'eds', serviceName };
     }
@@ -60,13 +74,20 @@ function decodeDiscovery(context: DecodeContext, cluster: Cluster): ClusterDisco
   }
 }
 
-function decodeLimits(context: DecodeContext, { circuitBreakers }: Cluster, extras: Extras): CircuitLimits | undefined {
+function decodeLimits(
+  context: DecodeContext,
+  { circuitBreakers }: Cluster,
+  extras: Extras,
+): CircuitLimits | undefined {
   const floor = extras.object('retryBudget');
   if (!circuitBreakers) return undefined;
   const { thresholds } = circuitBreakers;
   for (const [index, { priority }] of thresholds.entries()) {
     if (priority !== RoutingPriority.DEFAULT || index > 0) {
-      context.refuse(`circuit_breakers.thresholds[${index}]`, 'must be the only one, for priority DEFAULT; this proxy has one priority');
+      context.refuse(
+        `circuit_breakers.thresholds[${index}]`,
+        'must be the only one, for priority DEFAULT; this proxy has one priority',
+      );
     }
   }
   const [limits] = thresholds;
@@ -80,14 +101,26 @@ function decodeLimits(context: DecodeContext, { circuitBreakers }: Cluster, extr
   });
 }
 
-function decodeBudget(context: DecodeContext, percent: number | undefined, floor: Readonly<Record<string, unknown>> | undefined): RetryBudget {
+function decodeBudget(
+  context: DecodeContext,
+  percent: number | undefined,
+  floor: Readonly<Record<string, unknown>> | undefined,
+): RetryBudget {
   const read = readObject(context, floor ?? {}, `${METADATA}.retryBudget`);
-  const budget: RetryBudget = present({ percent, minPerSecond: read.number('minPerSecond'), intervalMs: read.number('intervalMs') });
+  const budget: RetryBudget = present({
+    percent,
+    minPerSecond: read.number('minPerSecond'),
+    intervalMs: read.number('intervalMs'),
+  });
   read.end();
   return budget;
 }
 
-function decodeOutlier(context: DecodeContext, outlier: EnvoyOutlier | undefined, extras: Extras): OutlierDetection | undefined {
+function decodeOutlier(
+  context: DecodeContext,
+  outlier: EnvoyOutlier | undefined,
+  extras: Extras,
+): OutlierDetection | undefined {
   const exact = extras.object('successRate');
   if (!outlier) return undefined;
   const path = 'outlier_detection';
@@ -95,9 +128,11 @@ function decodeOutlier(context: DecodeContext, outlier: EnvoyOutlier | undefined
     ['enforcing_consecutive_5xx', outlier.enforcingConsecutive5xx],
     ['enforcing_failure_percentage', outlier.enforcingFailurePercentage],
   ] as const) {
-    if (value !== undefined && value !== 0 && value !== 100) context.refuse(`${path}.${field}`, `must be 0 or 100, but is ${value}`);
+    if (value !== undefined && value !== 0 && value !== 100)
+      context.refuse(`${path}.${field}`, `must be 0 or 100, but is ${value}`);
   }
-  if ((outlier.enforcingSuccessRate ?? 0) !== 0) context.refuse(`${path}.enforcing_success_rate`, 'must be 0; this proxy has no rule by deviation');
+  if ((outlier.enforcingSuccessRate ?? 0) !== 0)
+    context.refuse(`${path}.enforcing_success_rate`, 'must be 0; this proxy has no rule by deviation');
   return present({
     consecutiveFailures: outlier.enforcingConsecutive5xx === 0 ? 0 : outlier.consecutive5xx,
     successRate: decodeSuccessRate(context, outlier, exact),
@@ -109,10 +144,18 @@ function decodeOutlier(context: DecodeContext, outlier: EnvoyOutlier | undefined
 }
 
 /** The exact figures where the control plane gave them, else Envoy's failure percentage with Envoy's defaults. */
-function decodeSuccessRate(context: DecodeContext, outlier: EnvoyOutlier, exact: Readonly<Record<string, unknown>> | undefined): OutlierDetection['successRate'] | undefined {
+function decodeSuccessRate(
+  context: DecodeContext,
+  outlier: EnvoyOutlier,
+  exact: Readonly<Record<string, unknown>> | undefined,
+): OutlierDetection['successRate'] | undefined {
   if (exact) {
     const read = readObject(context, exact, `${METADATA}.successRate`);
-    const rate = { belowPercent: read.number('belowPercent') ?? 0, windowMs: read.number('windowMs') ?? 0, minimumRequests: read.number('minimumRequests') ?? 0 };
+    const rate = {
+      belowPercent: read.number('belowPercent') ?? 0,
+      windowMs: read.number('windowMs') ?? 0,
+      minimumRequests: read.number('minimumRequests') ?? 0,
+    };
     read.end();
     return rate;
   }
@@ -124,7 +167,11 @@ function decodeSuccessRate(context: DecodeContext, outlier: EnvoyOutlier, exact:
   };
 }
 
-function decodePool(context: DecodeContext, { typedExtensionProtocolOptions: options }: Cluster, extras: Extras): PoolOptions | undefined {
+function decodePool(
+  context: DecodeContext,
+  { typedExtensionProtocolOptions: options }: Cluster,
+  extras: Extras,
+): PoolOptions | undefined {
   const maxIdlePerEndpoint = extras.number('maxIdlePerEndpoint');
   let pool: PoolOptions | undefined;
   for (const [key, any] of Object.entries(options)) {
@@ -140,7 +187,11 @@ function decodePool(context: DecodeContext, { typedExtensionProtocolOptions: opt
       continue;
     }
     const { commonHttpProtocolOptions: common, upstreamProtocolOptions: chosen } = message;
-    if (common?.maxHeadersCount !== undefined) context.refuse(`${path}.common_http_protocol_options.max_headers_count`, 'is honoured for listeners only');
+    if (common?.maxHeadersCount !== undefined)
+      context.refuse(
+        `${path}.common_http_protocol_options.max_headers_count`,
+        'is honoured for listeners only',
+      );
     const protocol = chosen.case === 'explicitHttpConfig' ? chosen.value.protocolConfig.case : undefined;
     if (protocol === undefined) context.refuse(path, 'names no protocol: give explicit_http_config');
     pool = present({
@@ -158,8 +209,10 @@ function decodeTls(context: DecodeContext, cluster: Cluster): UpstreamTls | unde
   for (const [index, { match, transportSocket }] of cluster.transportSocketMatches.entries()) {
     const path = `transport_socket_matches[${index}]`;
     const plain = decodeUpstreamTls(context, transportSocket, `${path}.transport_socket`) === undefined;
-    const switchedOff = match !== undefined && Object.keys(match).length === 1 && match[TLS_MODE] === TLS_DISABLED;
-    if (!plain || !switchedOff || index > 0) context.refuse(path, `must be the only one: a raw buffer for ${TLS_MODE}: ${TLS_DISABLED}`);
+    const switchedOff =
+      match !== undefined && Object.keys(match).length === 1 && match[TLS_MODE] === TLS_DISABLED;
+    if (!plain || !switchedOff || index > 0)
+      context.refuse(path, `must be the only one: a raw buffer for ${TLS_MODE}: ${TLS_DISABLED}`);
   }
   return tls;
 }

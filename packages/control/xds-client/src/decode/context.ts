@@ -16,16 +16,32 @@ import { LeastRequestSchema } from '@tulle/xds-proto/envoy/extensions/load_balan
 import { RandomSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/random/v3/random';
 import { RoundRobinSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin';
 import { RawBufferSchema } from '@tulle/xds-proto/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer';
-import { DownstreamTlsContextSchema, UpstreamTlsContextSchema } from '@tulle/xds-proto/envoy/extensions/transport_sockets/tls/v3/tls';
+import {
+  DownstreamTlsContextSchema,
+  UpstreamTlsContextSchema,
+} from '@tulle/xds-proto/envoy/extensions/transport_sockets/tls/v3/tls';
 import { TypedStructSchema as UdpaTypedStructSchema } from '@tulle/xds-proto/udpa/type/v1/typed_struct';
 import { TypedStructSchema } from '@tulle/xds-proto/xds/type/v3/typed_struct';
 import { checkFields, type FieldRules } from './field-walk.ts';
 
 /** What may stand in an `Any`. */
 const KNOWN: Registry = createRegistry(
-  HttpConnectionManagerSchema, TcpProxySchema, TlsInspectorSchema, RouterSchema, HTTPFaultSchema, HeaderMutationSchema,
-  HeaderMutationPerRouteSchema, FilterConfigSchema, TypedStructSchema, UdpaTypedStructSchema, RoundRobinSchema,
-  RandomSchema, LeastRequestSchema, HttpProtocolOptionsSchema, DownstreamTlsContextSchema, UpstreamTlsContextSchema,
+  HttpConnectionManagerSchema,
+  TcpProxySchema,
+  TlsInspectorSchema,
+  RouterSchema,
+  HTTPFaultSchema,
+  HeaderMutationSchema,
+  HeaderMutationPerRouteSchema,
+  FilterConfigSchema,
+  TypedStructSchema,
+  UdpaTypedStructSchema,
+  RoundRobinSchema,
+  RandomSchema,
+  LeastRequestSchema,
+  HttpProtocolOptionsSchema,
+  DownstreamTlsContextSchema,
+  UpstreamTlsContextSchema,
   RawBufferSchema,
 );
 
@@ -51,7 +67,8 @@ export function createDecodeContext(rules: FieldRules): DecodeContext {
     if (issues.length < MAX_ISSUES) issues.push({ path, message });
     else issues[MAX_ISSUES] = { path: '', message: `and ${++dropped} more` };
   };
-  const check = (desc: DescMessage, message: Message, path: string): void => checkFields(desc, message, path, rules, refuse);
+  const check = (desc: DescMessage, message: Message, path: string): void =>
+    checkFields(desc, message, path, rules, refuse);
   return {
     issues,
     refuse,
@@ -79,7 +96,11 @@ export function typeNameOf(any: Any | undefined): string {
   return any?.typeUrl.slice(any.typeUrl.lastIndexOf('/') + 1) ?? '';
 }
 
-function unpack(any: Any, path: string, refuse: (path: string, message: string) => void): Message | undefined {
+function unpack(
+  any: Any,
+  path: string,
+  refuse: (path: string, message: string) => void,
+): Message | undefined {
   try {
     return anyUnpack(any, KNOWN);
   } catch (cause) {

@@ -14,27 +14,54 @@ export function decodeEndpointSet(context: DecodeContext, assignment: ClusterLoa
 }
 
 /** @param path of the assignment, `''` when it is a resource of its own */
-export function decodeAssignment(context: DecodeContext, { endpoints }: ClusterLoadAssignment, path: string): Endpoint[] {
+export function decodeAssignment(
+  context: DecodeContext,
+  { endpoints }: ClusterLoadAssignment,
+  path: string,
+): Endpoint[] {
   const base = path === '' ? '' : `${path}.`;
   return endpoints.flatMap(({ locality, priority, lbEndpoints }, group) =>
     lbEndpoints.map((endpoint, index) =>
-      decodeEndpoint(context, endpoint, locality && decodeLocality(locality), priority, `${base}endpoints[${group}].lb_endpoints[${index}]`),
+      decodeEndpoint(
+        context,
+        endpoint,
+        locality && decodeLocality(locality),
+        priority,
+        `${base}endpoints[${group}].lb_endpoints[${index}]`,
+      ),
     ),
   );
 }
 
 function decodeLocality({ region, zone, subZone }: Locality): ModelLocality {
-  return present({ region, zone: zone === '' ? undefined : zone, subZone: subZone === '' ? undefined : subZone });
+  return present({
+    region,
+    zone: zone === '' ? undefined : zone,
+    subZone: subZone === '' ? undefined : subZone,
+  });
 }
 
-function decodeEndpoint(context: DecodeContext, endpoint: LbEndpoint, locality: ModelLocality | undefined, priority: number, path: string): Endpoint {
+function decodeEndpoint(
+  context: DecodeContext,
+  endpoint: LbEndpoint,
+  locality: ModelLocality | undefined,
+  priority: number,
+  path: string,
+): Endpoint {
   const extras = readExtras(context, endpoint.metadata, path);
   const [identity, mode] = [extras.text('identity'), extras.text('mode')];
   extras.end();
-  if (endpoint.loadBalancingWeight === 0) context.refuse(`${path}.load_balancing_weight`, 'must be at least 1');
-  const labels = readTexts(context, namespaceOf(endpoint.metadata, LB_METADATA), `${path}.metadata["${LB_METADATA}"]`) ?? {};
+  if (endpoint.loadBalancingWeight === 0)
+    context.refuse(`${path}.load_balancing_weight`, 'must be at least 1');
+  const labels =
+    readTexts(context, namespaceOf(endpoint.metadata, LB_METADATA), `${path}.metadata["${LB_METADATA}"]`) ??
+    {};
   return present({
-    address: decodeAddress(context, endpoint.hostIdentifier.case === 'endpoint' ? endpoint.hostIdentifier.value.address : undefined, `${path}.endpoint.address`),
+    address: decodeAddress(
+      context,
+      endpoint.hostIdentifier.case === 'endpoint' ? endpoint.hostIdentifier.value.address : undefined,
+      `${path}.endpoint.address`,
+    ),
     weight: endpoint.loadBalancingWeight,
     health: decodeHealth(context, endpoint.healthStatus, path),
     locality,
@@ -63,8 +90,14 @@ function decodeHealth(context: DecodeContext, status: HealthStatus, path: string
 }
 
 /** Without Tulle's own word, Envoy's way to switch TLS off for one endpoint. */
-function decodeMode(context: DecodeContext, { metadata }: LbEndpoint, mode: string | undefined, path: string): Endpoint['mode'] {
-  if (mode === undefined) return namespaceOf(metadata, TRANSPORT_SOCKET_METADATA)[TLS_MODE] === TLS_DISABLED ? 'none' : undefined;
+function decodeMode(
+  context: DecodeContext,
+  { metadata }: LbEndpoint,
+  mode: string | undefined,
+  path: string,
+): Endpoint['mode'] {
+  if (mode === undefined)
+    return namespaceOf(metadata, TRANSPORT_SOCKET_METADATA)[TLS_MODE] === TLS_DISABLED ? 'none' : undefined;
   if (mode === 'sidecar' || mode === 'captured' || mode === 'none') return mode;
   context.refuse(`${path}.metadata["tulle.dev"].mode`, `must be sidecar, captured or none, but is "${mode}"`);
   return undefined;

@@ -16,11 +16,19 @@ export interface Extras {
 
 /** @param path of the message that has the metadata */
 export function readExtras(context: DecodeContext, metadata: Metadata | undefined, path: string): Extras {
-  return readObject(context, namespaceOf(metadata, TULLE_METADATA), `${path === '' ? '' : `${path}.`}metadata["${TULLE_METADATA}"]`);
+  return readObject(
+    context,
+    namespaceOf(metadata, TULLE_METADATA),
+    `${path === '' ? '' : `${path}.`}metadata["${TULLE_METADATA}"]`,
+  );
 }
 
 /** The same for an object within. */
-export function readObject(context: DecodeContext, values: Readonly<Record<string, unknown>>, path: string): Extras {
+export function readObject(
+  context: DecodeContext,
+  values: Readonly<Record<string, unknown>>,
+  path: string,
+): Extras {
   const asked = new Set<string>();
   const read = <T>(key: string, kind: string, holds: (value: unknown) => value is T): T | undefined => {
     asked.add(key);
@@ -35,8 +43,7 @@ export function readObject(context: DecodeContext, values: Readonly<Record<strin
     text: (key) => read(key, 'a string', (value) => typeof value === 'string'),
     flag: (key) => read(key, 'true or false', (value) => typeof value === 'boolean'),
     list: (key) => read(key, 'a list', (value) => Array.isArray(value)),
-    object: (key) =>
-      read(key, 'an object', isObject),
+    object: (key) => read(key, 'an object', isObject),
     end() {
       for (const key of Object.keys(values)) {
         if (!asked.has(key)) context.refuse(`${path}.${key}`, 'is not known to this version');
@@ -46,7 +53,11 @@ export function readObject(context: DecodeContext, values: Readonly<Record<strin
 }
 
 /** An object of strings. */
-export function readTexts(context: DecodeContext, values: Readonly<Record<string, unknown>> | undefined, path: string): Readonly<Record<string, string>> | undefined {
+export function readTexts(
+  context: DecodeContext,
+  values: Readonly<Record<string, unknown>> | undefined,
+  path: string,
+): Readonly<Record<string, string>> | undefined {
   if (!values) return undefined;
   const texts: Record<string, string> = {};
   for (const [key, value] of Object.entries(values)) {

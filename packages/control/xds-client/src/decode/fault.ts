@@ -1,6 +1,9 @@
 import type { FaultFilterConfig } from '@tulle/model';
 import type { HTTPFault } from '@tulle/xds-proto/envoy/extensions/filters/http/fault/v3/fault';
-import { type FractionalPercent, FractionalPercent_DenominatorType as Denominator } from '@tulle/xds-proto/envoy/type/v3/percent';
+import {
+  type FractionalPercent,
+  FractionalPercent_DenominatorType as Denominator,
+} from '@tulle/xds-proto/envoy/type/v3/percent';
 import type { DecodeContext } from './context.ts';
 import { decodeHeaderMatch } from './matchers.ts';
 import { milliseconds, present } from './values.ts';
@@ -10,15 +13,23 @@ export function decodeFault(context: DecodeContext, fault: HTTPFault, path: stri
   const headers: [string, string][] = [];
   for (const [index, matcher] of fault.headers.entries()) {
     const { name, match, invert } = decodeHeaderMatch(context, matcher, `${path}.headers[${index}]`);
-    if (match.kind === 'exact' && match.ignoreCase !== true && invert !== true) headers.push([name, match.value]);
+    if (match.kind === 'exact' && match.ignoreCase !== true && invert !== true)
+      headers.push([name, match.value]);
     else context.refuse(`${path}.headers[${index}]`, 'must be an exact match');
   }
-  if (new Set(headers.map(([name]) => name)).size < headers.length) context.refuse(`${path}.headers`, 'must not name a header twice');
+  if (new Set(headers.map(([name]) => name)).size < headers.length)
+    context.refuse(`${path}.headers`, 'must not name a header twice');
   const specifier = delay?.faultDelaySecifier;
   const error = abort?.errorType;
   return present({
-    delay: specifier?.case === 'fixedDelay' ? present({ durationMs: milliseconds(specifier.value), percent: percentOf(delay?.percentage) }) : undefined,
-    abort: error?.case === 'httpStatus' ? present({ status: error.value, percent: percentOf(abort?.percentage) }) : undefined,
+    delay:
+      specifier?.case === 'fixedDelay'
+        ? present({ durationMs: milliseconds(specifier.value), percent: percentOf(delay?.percentage) })
+        : undefined,
+    abort:
+      error?.case === 'httpStatus'
+        ? present({ status: error.value, percent: percentOf(abort?.percentage) })
+        : undefined,
     headers: headers.length === 0 ? undefined : Object.fromEntries(headers),
     maxActiveDelays: fault.maxActiveFaults,
   });

@@ -15,7 +15,13 @@ type Report = (path: string, message: string) => void;
  * Goes through everything that is set in a message and reports each field that its type's list does not have, with
  * its path. `Any` is a leaf: whoever opens it walks what is inside.
  */
-export function checkFields(desc: DescMessage, message: Message, path: string, rules: FieldRules, report: Report): void {
+export function checkFields(
+  desc: DescMessage,
+  message: Message,
+  path: string,
+  rules: FieldRules,
+  report: Report,
+): void {
   const unknown = message.$unknown;
   if (unknown && unknown.length > 0 && !rules.allowUnknown) {
     const numbers = [...new Set(unknown.map(({ no }) => no))].join(', ');
@@ -27,7 +33,8 @@ export function checkFields(desc: DescMessage, message: Message, path: string, r
     if (value === undefined) continue;
     const here = path === '' ? field.name : `${path}.${field.name}`;
     if (!honoured) {
-      if (!rules.tolerated.has(`${desc.typeName}.${field.name}`)) report(here, `${desc.typeName}.${field.name} is set, and this proxy does not honour it`);
+      if (!rules.tolerated.has(`${desc.typeName}.${field.name}`))
+        report(here, `${desc.typeName}.${field.name} is set, and this proxy does not honour it`);
     } else if (child) {
       walkValue(field, child, value, here, rules, report);
     }
@@ -47,7 +54,11 @@ function planOf(desc: DescMessage): readonly PlannedField[] {
   let plan = plans.get(desc);
   if (!plan) {
     const list = HONOURED[desc.typeName] ?? [];
-    plan = desc.fields.map((field) => ({ field, honoured: list.includes(field.name), child: childOf(field) }));
+    plan = desc.fields.map((field) => ({
+      field,
+      honoured: list.includes(field.name),
+      child: childOf(field),
+    }));
     plans.set(desc, plan);
   }
   return plan;
@@ -64,7 +75,9 @@ function childOf(field: DescField): DescMessage | undefined {
 function valueOf(field: DescField, message: Message): unknown {
   const fields = message as unknown as Readonly<Record<string, unknown>>;
   if (field.oneof) {
-    const group = fields[field.oneof.localName] as { readonly case?: string; readonly value?: unknown } | undefined;
+    const group = fields[field.oneof.localName] as
+      | { readonly case?: string; readonly value?: unknown }
+      | undefined;
     return group?.case === field.localName ? group.value : undefined;
   }
   const value = fields[field.localName];
@@ -85,18 +98,33 @@ function isZero(value: unknown): boolean {
   return value === undefined || value === 0 || value === '' || value === false || value === 0n;
 }
 
-function walkValue(field: DescField, child: DescMessage, value: unknown, path: string, rules: FieldRules, report: Report): void {
+function walkValue(
+  field: DescField,
+  child: DescMessage,
+  value: unknown,
+  path: string,
+  rules: FieldRules,
+  report: Report,
+): void {
   if (field.fieldKind === 'list') {
-    for (const [index, item] of (value as readonly unknown[]).entries()) walkMessage(child, item, `${path}[${index}]`, rules, report);
+    for (const [index, item] of (value as readonly unknown[]).entries())
+      walkMessage(child, item, `${path}[${index}]`, rules, report);
   } else if (field.fieldKind === 'map') {
-    for (const [key, item] of Object.entries(value as object)) walkMessage(child, item, `${path}[${JSON.stringify(key)}]`, rules, report);
+    for (const [key, item] of Object.entries(value as object))
+      walkMessage(child, item, `${path}[${JSON.stringify(key)}]`, rules, report);
   } else {
     walkMessage(child, value, path, rules, report);
   }
 }
 
 /** Wrappers and Struct are plain values here, not messages. */
-function walkMessage(desc: DescMessage, value: unknown, path: string, rules: FieldRules, report: Report): void {
+function walkMessage(
+  desc: DescMessage,
+  value: unknown,
+  path: string,
+  rules: FieldRules,
+  report: Report,
+): void {
   if (typeof value !== 'object' || value === null || !('$typeName' in value)) return;
   checkFields(desc, value as Message, path, rules, report);
 }

@@ -1,6 +1,12 @@
 import { isMessage, type Message } from '@bufbuild/protobuf';
 import type { Any } from '@bufbuild/protobuf/wkt';
-import { FAULT_FILTER, type FilterConfigs, type FilterEntry, HEADERS_FILTER, RETRY_FILTER } from '@tulle/model';
+import {
+  FAULT_FILTER,
+  type FilterConfigs,
+  type FilterEntry,
+  HEADERS_FILTER,
+  RETRY_FILTER,
+} from '@tulle/model';
 import { FilterConfigSchema } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
 import { HTTPFaultSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/fault/v3/fault';
 import {
@@ -19,20 +25,34 @@ import { isObject, structOf } from './values.ts';
 /** An entry of any of Envoy's filter lists. */
 interface NamedConfig {
   readonly name: string;
-  readonly configType: { readonly case: 'typedConfig'; readonly value: Any } | { readonly case: 'configDiscovery' | undefined; readonly value?: unknown };
+  readonly configType:
+    | { readonly case: 'typedConfig'; readonly value: Any }
+    | { readonly case: 'configDiscovery' | undefined; readonly value?: unknown };
 }
 
 /** Opens a filter's config. Discovery of it is reported by the field walk. */
-export function openFilter(context: DecodeContext, { configType }: NamedConfig, path: string): Message | undefined {
+export function openFilter(
+  context: DecodeContext,
+  { configType }: NamedConfig,
+  path: string,
+): Message | undefined {
   if (configType.case === 'configDiscovery') return undefined;
-  return context.open(configType.case === 'typedConfig' ? (configType.value as Any) : undefined, `${path}.typed_config`);
+  return context.open(
+    configType.case === 'typedConfig' ? configType.value : undefined,
+    `${path}.typed_config`,
+  );
 }
 
 /**
  * The chain of an HttpConnectionManager without its router. In Envoy the router retries, so a chain without our retry
  * filter gets one at its end, off, for routes to switch on.
  */
-export function decodeHttpFilters(context: DecodeContext, filters: readonly HttpFilter[], flags: FlagReader, path: string): FilterEntry[] {
+export function decodeHttpFilters(
+  context: DecodeContext,
+  filters: readonly HttpFilter[],
+  flags: FlagReader,
+  path: string,
+): FilterEntry[] {
   const entries: FilterEntry[] = [];
   for (const [index, filter] of filters.entries()) {
     const here = `${path}[${index}]`;
@@ -42,28 +62,48 @@ export function decodeHttpFilters(context: DecodeContext, filters: readonly Http
       if (index < filters.length - 1) context.refuse(here, 'the router must be the last filter');
       continue;
     }
-    if (index === filters.length - 1) context.refuse(here, 'the last filter must be envoy.extensions.filters.http.router.v3.Router');
+    if (index === filters.length - 1)
+      context.refuse(here, 'the last filter must be envoy.extensions.filters.http.router.v3.Router');
     const known = httpFilter(context, message, `${here}.typed_config`);
     if (known) entries.push({ name: filter.name, ...known, ...flags.of(filter.name) });
   }
   if (filters.length === 0) context.refuse(path, 'is empty: it must at least hold the router');
   checkNames(context, entries, path);
-  if (!entries.some(({ filter }) => filter === RETRY_FILTER)) entries.push({ name: RETRY_FILTER, filter: RETRY_FILTER, config: { retries: 0 } });
+  if (!entries.some(({ filter }) => filter === RETRY_FILTER))
+    entries.push({ name: RETRY_FILTER, filter: RETRY_FILTER, config: { retries: 0 } });
   return entries;
 }
 
 /** Id and config of what an HTTP filter's message stands for. */
-function httpFilter(context: DecodeContext, message: Message, path: string): { filter: string; config: unknown } | undefined {
-  if (isMessage(message, HTTPFaultSchema)) return { filter: FAULT_FILTER, config: decodeFault(context, message, path) };
-  if (isMessage(message, HeaderMutationSchema)) return { filter: HEADERS_FILTER, config: decodeHeaderMutations(context, message.mutations, `${path}.mutations`) };
+function httpFilter(
+  context: DecodeContext,
+  message: Message,
+  path: string,
+): { filter: string; config: unknown } | undefined {
+  if (isMessage(message, HTTPFaultSchema))
+    return { filter: FAULT_FILTER, config: decodeFault(context, message, path) };
+  if (isMessage(message, HeaderMutationSchema))
+    return {
+      filter: HEADERS_FILTER,
+      config: decodeHeaderMutations(context, message.mutations, `${path}.mutations`),
+    };
   return customFilter(context, message, path);
 }
 
 /** A filter that travels as TypedStruct; whether this proxy has it, the engine decides. */
-export function customFilter(context: DecodeContext, message: Message, path: string): { filter: string; config: unknown } | undefined {
+export function customFilter(
+  context: DecodeContext,
+  message: Message,
+  path: string,
+): { filter: string; config: unknown } | undefined {
   const struct = structOf(message);
   if (struct && struct.name !== '') return { filter: struct.name, config: struct.config };
-  context.refuse(path, struct ? 'has no type_url, so it names no filter' : `${message.$typeName} is no filter that this proxy has`);
+  context.refuse(
+    path,
+    struct
+      ? 'has no type_url, so it names no filter'
+      : `${message.$typeName} is no filter that this proxy has`,
+  );
   return undefined;
 }
 
@@ -92,7 +132,11 @@ export function readFlags(context: DecodeContext, extras: Extras, key: string, p
       asked.add(slot);
       const given = flags[slot];
       if (given === undefined) return {};
-      const read = readObject(context, isObject(given) ? given : { [BARE_VALUE]: given }, `${path}.${key}.${slot}`);
+      const read = readObject(
+        context,
+        isObject(given) ? given : { [BARE_VALUE]: given },
+        `${path}.${key}.${slot}`,
+      );
       const [mandatory, failOpen] = [read.flag('mandatory'), read.flag('failOpen')];
       read.end();
       return { ...(mandatory === true && { mandatory }), ...(failOpen === true && { failOpen }) };
@@ -106,7 +150,11 @@ export function readFlags(context: DecodeContext, extras: Extras, key: string, p
 }
 
 /** `typed_per_filter_config` by slot. @returns `undefined` when there is none */
-export function decodeOverrides(context: DecodeContext, configs: { readonly [slot: string]: Any }, path: string): FilterConfigs | undefined {
+export function decodeOverrides(
+  context: DecodeContext,
+  configs: { readonly [slot: string]: Any },
+  path: string,
+): FilterConfigs | undefined {
   const overrides: [string, unknown][] = [];
   for (const [slot, any] of Object.entries(configs)) {
     const here = `${path}[${JSON.stringify(slot)}]`;
@@ -120,9 +168,12 @@ function decodeOverride(context: DecodeContext, message: Message, path: string):
   if (isMessage(message, FilterConfigSchema)) {
     if (message.disabled) return null;
     const inner = context.open(message.config, `${path}.config`);
-    return inner && !isMessage(inner, FilterConfigSchema) ? decodeOverride(context, inner, `${path}.config`) : undefined;
+    return inner && !isMessage(inner, FilterConfigSchema)
+      ? decodeOverride(context, inner, `${path}.config`)
+      : undefined;
   }
   if (isMessage(message, HTTPFaultSchema)) return decodeFault(context, message, path);
-  if (isMessage(message, HeaderMutationPerRouteSchema)) return decodeHeaderMutations(context, message.mutations, `${path}.mutations`);
+  if (isMessage(message, HeaderMutationPerRouteSchema))
+    return decodeHeaderMutations(context, message.mutations, `${path}.mutations`);
   return customFilter(context, message, path)?.config;
 }

@@ -11,7 +11,10 @@ import { filled, present } from './values.ts';
  * @returns `undefined` when nothing is edited
  */
 export function decodeHeaderEdits(
-  context: DecodeContext, toAdd: readonly HeaderValueOption[], toRemove: readonly string[], path: string,
+  context: DecodeContext,
+  toAdd: readonly HeaderValueOption[],
+  toRemove: readonly string[],
+  path: string,
 ): HeaderEdits | undefined {
   const set: HeaderValue[] = [];
   const add: HeaderValue[] = [];
@@ -20,13 +23,23 @@ export function decodeHeaderEdits(
 }
 
 /** @returns `undefined` when all are empty */
-export function collectEdits(set: readonly HeaderValue[], add: readonly HeaderValue[], remove: readonly string[]): HeaderEdits | undefined {
+export function collectEdits(
+  set: readonly HeaderValue[],
+  add: readonly HeaderValue[],
+  remove: readonly string[],
+): HeaderEdits | undefined {
   if (set.length + add.length + remove.length === 0) return undefined;
   return present({ set: filled(set), add: filled(add), remove: filled([...remove]) });
 }
 
 /** Puts one field into the list that its action means, or refuses what a different order would change. */
-export function collectField(context: DecodeContext, option: HeaderValueOption, set: HeaderValue[], add: HeaderValue[], path: string): void {
+export function collectField(
+  context: DecodeContext,
+  option: HeaderValueOption,
+  set: HeaderValue[],
+  add: HeaderValue[],
+  path: string,
+): void {
   const { header, appendAction, keepEmptyValue } = option;
   if (!header || header.key === '') {
     context.refuse(`${path}.header.key`, 'is missing');
@@ -34,13 +47,18 @@ export function collectField(context: DecodeContext, option: HeaderValueOption, 
   }
   const name = header.key;
   const value = header.rawValue.length > 0 ? Buffer.from(header.rawValue).toString('latin1') : header.value;
-  if (value === '' && !keepEmptyValue) context.refuse(`${path}.keep_empty_value`, `must be true for "${name}", whose value is empty`);
+  if (value === '' && !keepEmptyValue)
+    context.refuse(`${path}.keep_empty_value`, `must be true for "${name}", whose value is empty`);
   if (appendAction === AppendAction.OVERWRITE_IF_EXISTS_OR_ADD) {
-    if (add.some((earlier) => earlier.name === name)) context.refuse(path, `sets "${name}" after adding to it; this proxy sets first`);
+    if (add.some((earlier) => earlier.name === name))
+      context.refuse(path, `sets "${name}" after adding to it; this proxy sets first`);
     set.push({ name, value });
   } else if (appendAction === AppendAction.APPEND_IF_EXISTS_OR_ADD) {
     add.push({ name, value });
   } else {
-    context.refuse(`${path}.append_action`, `must be OVERWRITE_IF_EXISTS_OR_ADD or APPEND_IF_EXISTS_OR_ADD for "${name}"`);
+    context.refuse(
+      `${path}.append_action`,
+      `must be OVERWRITE_IF_EXISTS_OR_ADD or APPEND_IF_EXISTS_OR_ADD for "${name}"`,
+    );
   }
 }

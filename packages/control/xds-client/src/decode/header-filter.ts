@@ -5,7 +5,11 @@ import type { DecodeContext } from './context.ts';
 import { collectEdits, collectField } from './header-edits.ts';
 import { present } from './values.ts';
 
-export function decodeHeaderMutations(context: DecodeContext, mutations: Mutations | undefined, path: string): HeadersFilterConfig {
+export function decodeHeaderMutations(
+  context: DecodeContext,
+  mutations: Mutations | undefined,
+  path: string,
+): HeadersFilterConfig {
   return present({
     request: decodeMutations(context, mutations?.requestMutations ?? [], `${path}.request_mutations`),
     response: decodeMutations(context, mutations?.responseMutations ?? [], `${path}.response_mutations`),
@@ -13,7 +17,11 @@ export function decodeHeaderMutations(context: DecodeContext, mutations: Mutatio
 }
 
 /** Envoy runs through its list; ours are in the order remove, set, add, so a removal of what came before is refused. */
-function decodeMutations(context: DecodeContext, mutations: readonly HeaderMutation[], path: string): HeaderEdits | undefined {
+function decodeMutations(
+  context: DecodeContext,
+  mutations: readonly HeaderMutation[],
+  path: string,
+): HeaderEdits | undefined {
   const set: HeaderValue[] = [];
   const add: HeaderValue[] = [];
   const remove: string[] = [];
@@ -22,7 +30,8 @@ function decodeMutations(context: DecodeContext, mutations: readonly HeaderMutat
     if (action.case === 'append') collectField(context, action.value, set, add, `${here}.append`);
     else if (action.case === 'remove') {
       const name = action.value;
-      if ([...set, ...add].some((earlier) => earlier.name === name)) context.refuse(here, `removes "${name}" after setting it; this proxy removes first`);
+      if ([...set, ...add].some((earlier) => earlier.name === name))
+        context.refuse(here, `removes "${name}" after setting it; this proxy removes first`);
       remove.push(name);
     } else context.refuse(here, 'names no action: give remove or append');
   }

@@ -18,27 +18,41 @@ import { milliseconds, present } from './values.ts';
  * @param path of the HttpConnectionManager
  */
 export function decodeHttpHandler(
-  context: DecodeContext, manager: HttpConnectionManager, listenerName: string, extras: Extras, path: string, extrasPath: string,
+  context: DecodeContext,
+  manager: HttpConnectionManager,
+  listenerName: string,
+  extras: Extras,
+  path: string,
+  extrasPath: string,
 ): HttpHandler {
   checkFixedBehaviour(context, manager, path);
   const common = manager.commonHttpProtocolOptions;
   if (common?.maxRequestsPerConnection !== undefined) {
-    context.refuse(`${path}.common_http_protocol_options.max_requests_per_connection`, 'is honoured for clusters only');
+    context.refuse(
+      `${path}.common_http_protocol_options.max_requests_per_connection`,
+      'is honoured for clusters only',
+    );
   }
   const flags = readFlags(context, extras, 'filters', extrasPath);
   const handler: HttpHandler = present({
     kind: 'http' as const,
-    statPrefix: manager.statPrefix === listenerName || manager.statPrefix === '' ? undefined : manager.statPrefix,
+    statPrefix:
+      manager.statPrefix === listenerName || manager.statPrefix === '' ? undefined : manager.statPrefix,
     routes: decodeRoutes(context, manager, path),
     filters: decodeHttpFilters(context, manager.httpFilters, flags, `${path}.http_filters`),
     requestHeadTimeoutMs: milliseconds(manager.requestHeadersTimeout),
     idleTimeoutMs: milliseconds(common?.idleTimeout),
     streamIdleTimeoutMs: milliseconds(manager.streamIdleTimeout),
-    maxRequestHeadersBytes: extras.number('maxRequestHeadersBytes') ?? (manager.maxRequestHeadersKb === undefined ? undefined : manager.maxRequestHeadersKb * 1024),
+    maxRequestHeadersBytes:
+      extras.number('maxRequestHeadersBytes') ??
+      (manager.maxRequestHeadersKb === undefined ? undefined : manager.maxRequestHeadersKb * 1024),
     maxRequestHeadersCount: common?.maxHeadersCount,
     maxReplayBytes: extras.number('maxReplayBytes'),
     ...decodeUpgrades(manager),
-    identityHeaders: manager.forwardClientCertDetails === ForwardClientCert.ALWAYS_FORWARD_ONLY ? ('keep' as const) : undefined,
+    identityHeaders:
+      manager.forwardClientCertDetails === ForwardClientCert.ALWAYS_FORWARD_ONLY
+        ? ('keep' as const)
+        : undefined,
     serverHeader: decodeServerHeader(context, manager, path),
   });
   flags.end();
@@ -47,10 +61,15 @@ export function decodeHttpHandler(
 
 /** What the proxy does in one way only. */
 function checkFixedBehaviour(context: DecodeContext, manager: HttpConnectionManager, path: string): void {
-  if (manager.codecType !== CodecType.AUTO && manager.codecType !== CodecType.HTTP1) context.refuse(`${path}.codec_type`, 'must be AUTO or HTTP1');
-  if (manager.normalizePath === false) context.refuse(`${path}.normalize_path`, 'must be true; policy and origin read one spelling');
+  if (manager.codecType !== CodecType.AUTO && manager.codecType !== CodecType.HTTP1)
+    context.refuse(`${path}.codec_type`, 'must be AUTO or HTTP1');
+  if (manager.normalizePath === false)
+    context.refuse(`${path}.normalize_path`, 'must be true; policy and origin read one spelling');
   const slashes = manager.pathWithEscapedSlashesAction;
-  if (slashes !== EscapedSlashes.IMPLEMENTATION_SPECIFIC_DEFAULT && slashes !== EscapedSlashes.REJECT_REQUEST) {
+  if (
+    slashes !== EscapedSlashes.IMPLEMENTATION_SPECIFIC_DEFAULT &&
+    slashes !== EscapedSlashes.REJECT_REQUEST
+  ) {
     context.refuse(`${path}.path_with_escaped_slashes_action`, 'must be REJECT_REQUEST');
   }
   const details = manager.forwardClientCertDetails;
@@ -59,8 +78,13 @@ function checkFixedBehaviour(context: DecodeContext, manager: HttpConnectionMana
   }
 }
 
-function decodeRoutes(context: DecodeContext, { routeSpecifier }: HttpConnectionManager, path: string): HttpHandler['routes'] {
-  if (routeSpecifier.case === 'routeConfig') return decodeRouteConfig(context, routeSpecifier.value, `${path}.route_config`);
+function decodeRoutes(
+  context: DecodeContext,
+  { routeSpecifier }: HttpConnectionManager,
+  path: string,
+): HttpHandler['routes'] {
+  if (routeSpecifier.case === 'routeConfig')
+    return decodeRouteConfig(context, routeSpecifier.value, `${path}.route_config`);
   if (routeSpecifier.case === 'rds') {
     const { configSource, routeConfigName } = routeSpecifier.value;
     checkSource(context, configSource, `${path}.rds.config_source`);
@@ -72,7 +96,9 @@ function decodeRoutes(context: DecodeContext, { routeSpecifier }: HttpConnection
 }
 
 /** Written out in both directions: what is not listed is refused. */
-function decodeUpgrades({ upgradeConfigs }: HttpConnectionManager): Pick<HttpHandler, 'allowUpgrades' | 'allowConnect'> {
+function decodeUpgrades({
+  upgradeConfigs,
+}: HttpConnectionManager): Pick<HttpHandler, 'allowUpgrades' | 'allowConnect'> {
   const enabled = upgradeConfigs.filter((one) => one.enabled !== false).map((one) => one.upgradeType);
   const isConnect = (type: string): boolean => type.toUpperCase() === 'CONNECT';
   return {
@@ -81,7 +107,11 @@ function decodeUpgrades({ upgradeConfigs }: HttpConnectionManager): Pick<HttpHan
   };
 }
 
-function decodeServerHeader(context: DecodeContext, manager: HttpConnectionManager, path: string): HttpHandler['serverHeader'] | undefined {
+function decodeServerHeader(
+  context: DecodeContext,
+  manager: HttpConnectionManager,
+  path: string,
+): HttpHandler['serverHeader'] | undefined {
   switch (manager.serverHeaderTransformation) {
     case ServerHeader.PASS_THROUGH:
       return undefined;

@@ -1,11 +1,23 @@
 import { isMessage } from '@bufbuild/protobuf';
-import type { ChainMatch, FilterChain as ModelChain, FilterEntry, Listener as ModelListener, TcpHandler } from '@tulle/model';
+import type {
+  ChainMatch,
+  FilterChain as ModelChain,
+  FilterEntry,
+  Listener as ModelListener,
+  TcpHandler,
+} from '@tulle/model';
 import { TrafficDirection } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import type { Listener } from '@tulle/xds-proto/envoy/config/listener/v3/listener';
-import type { FilterChain, FilterChainMatch } from '@tulle/xds-proto/envoy/config/listener/v3/listener_components';
+import type {
+  FilterChain,
+  FilterChainMatch,
+} from '@tulle/xds-proto/envoy/config/listener/v3/listener_components';
 import { TlsInspectorSchema } from '@tulle/xds-proto/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector';
 import { HttpConnectionManagerSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
-import { type TcpProxy, TcpProxySchema } from '@tulle/xds-proto/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy';
+import {
+  type TcpProxy,
+  TcpProxySchema,
+} from '@tulle/xds-proto/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy';
 import { decodeAddress, decodeCidr } from './address.ts';
 import type { DecodeContext } from './context.ts';
 import { readExtras } from './extras.ts';
@@ -17,7 +29,9 @@ import { filled, milliseconds, present } from './values.ts';
 export function decodeListener(context: DecodeContext, listener: Listener): ModelListener {
   const extras = readExtras(context, listener.metadata, '');
   const flags = readFlags(context, extras, 'connectionFilters', 'metadata["tulle.dev"]');
-  const chains = listener.filterChains.map((chain, index) => decodeChain(context, chain, listener.name, `filter_chains[${index}]`));
+  const chains = listener.filterChains.map((chain, index) =>
+    decodeChain(context, chain, listener.name, `filter_chains[${index}]`),
+  );
   if (listener.defaultFilterChain) {
     const last = decodeChain(context, listener.defaultFilterChain, listener.name, 'default_filter_chain');
     if (last?.match) context.refuse('default_filter_chain.filter_chain_match', 'must not be set');
@@ -43,7 +57,11 @@ function decodeDirection(direction: TrafficDirection): ModelListener['direction'
 }
 
 /** The TLS inspector says nothing here: this proxy looks whenever a chain's match asks for it. */
-function decodeListenerFilters(context: DecodeContext, { listenerFilters }: Listener, flags: FlagReader): FilterEntry[] {
+function decodeListenerFilters(
+  context: DecodeContext,
+  { listenerFilters }: Listener,
+  flags: FlagReader,
+): FilterEntry[] {
   const entries: FilterEntry[] = [];
   for (const [index, filter] of listenerFilters.entries()) {
     const path = `listener_filters[${index}]`;
@@ -56,7 +74,12 @@ function decodeListenerFilters(context: DecodeContext, { listenerFilters }: List
   return entries;
 }
 
-function decodeChain(context: DecodeContext, chain: FilterChain, listenerName: string, path: string): ModelChain | undefined {
+function decodeChain(
+  context: DecodeContext,
+  chain: FilterChain,
+  listenerName: string,
+  path: string,
+): ModelChain | undefined {
   const extras = readExtras(context, chain.metadata, path);
   const extrasPath = `${path}.metadata["tulle.dev"]`;
   const last = chain.filters.length - 1;
@@ -70,7 +93,11 @@ function decodeChain(context: DecodeContext, chain: FilterChain, listenerName: s
     if (ends && index < last) context.refuse(here, 'must be the last filter of the chain');
     if (isMessage(message, HttpConnectionManagerSchema)) {
       handler = decodeHttpHandler(context, message, listenerName, extras, `${here}.typed_config`, extrasPath);
-      if (before.length > 0) context.refuse(`${path}.filters`, 'must hold nothing before the HttpConnectionManager; use listener_filters');
+      if (before.length > 0)
+        context.refuse(
+          `${path}.filters`,
+          'must hold nothing before the HttpConnectionManager; use listener_filters',
+        );
     } else if (isMessage(message, TcpProxySchema)) {
       const flags = readFlags(context, extras, 'filters', extrasPath);
       const entries = before.map((entry): FilterEntry => ({ ...entry, ...flags.of(entry.name) }));
@@ -88,13 +115,21 @@ function decodeChain(context: DecodeContext, chain: FilterChain, listenerName: s
     context.refuse(`${path}.filters`, 'must end with an HttpConnectionManager or a TcpProxy');
     return undefined;
   }
-  return present({ name: chain.name, match: chain.filterChainMatch && decodeChainMatch(context, chain.filterChainMatch, path), tls, handler });
+  return present({
+    name: chain.name,
+    match: chain.filterChainMatch && decodeChainMatch(context, chain.filterChainMatch, path),
+    tls,
+    handler,
+  });
 }
 
 function decodeChainMatch(context: DecodeContext, match: FilterChainMatch, path: string): ChainMatch {
   const protocol = match.transportProtocol;
   if (!['', 'tls', 'raw_buffer'].includes(protocol)) {
-    context.refuse(`${path}.filter_chain_match.transport_protocol`, `must be tls or raw_buffer, but is "${protocol}"`);
+    context.refuse(
+      `${path}.filter_chain_match.transport_protocol`,
+      `must be tls or raw_buffer, but is "${protocol}"`,
+    );
   }
   return present({
     serverNames: filled(match.serverNames),
@@ -103,13 +138,21 @@ function decodeChainMatch(context: DecodeContext, match: FilterChainMatch, path:
   });
 }
 
-function decodeTcpHandler(context: DecodeContext, proxy: TcpProxy, filters: readonly FilterEntry[], listenerName: string, path: string): TcpHandler {
+function decodeTcpHandler(
+  context: DecodeContext,
+  proxy: TcpProxy,
+  filters: readonly FilterEntry[],
+  listenerName: string,
+  path: string,
+): TcpHandler {
   const { clusterSpecifier: chosen } = proxy;
   if (chosen.case === undefined) context.refuse(path, 'names no cluster: give cluster or weighted_clusters');
   const clusters =
-    chosen.case === 'cluster' ? [{ name: chosen.value }]
-    : chosen.case === 'weightedClusters' ? chosen.value.clusters.map(({ name, weight }) => (weight === 1 ? { name } : { name, weight }))
-    : [];
+    chosen.case === 'cluster'
+      ? [{ name: chosen.value }]
+      : chosen.case === 'weightedClusters'
+        ? chosen.value.clusters.map(({ name, weight }) => (weight === 1 ? { name } : { name, weight }))
+        : [];
   return present({
     kind: 'tcp' as const,
     statPrefix: proxy.statPrefix === listenerName || proxy.statPrefix === '' ? undefined : proxy.statPrefix,

@@ -1,5 +1,9 @@
 import type { PathMatch, RouteMatch as ModelMatch, StringMatch, ValueMatch } from '@tulle/model';
-import type { HeaderMatcher, QueryParameterMatcher, RouteMatch } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
+import type {
+  HeaderMatcher,
+  QueryParameterMatcher,
+  RouteMatch,
+} from '@tulle/xds-proto/envoy/config/route/v3/route_components';
 import type { StringMatcher } from '@tulle/xds-proto/envoy/type/matcher/v3/string';
 import type { DecodeContext } from './context.ts';
 import { filled, present } from './values.ts';
@@ -13,7 +17,11 @@ function regexMatch(regex: string): StringMatch {
     : { kind: 'regex', value: regex };
 }
 
-export function decodeStringMatch(context: DecodeContext, matcher: StringMatcher | undefined, path: string): StringMatch {
+export function decodeStringMatch(
+  context: DecodeContext,
+  matcher: StringMatcher | undefined,
+  path: string,
+): StringMatch {
   const pattern = matcher?.matchPattern;
   switch (pattern?.case) {
     case 'exact':
@@ -67,34 +75,64 @@ export function decodeHeaderMatch(context: DecodeContext, matcher: HeaderMatcher
   return invert ? { name, match, invert } : { name, match };
 }
 
-function decodeQueryMatch(context: DecodeContext, matcher: QueryParameterMatcher, invert: boolean, path: string): ValueMatch {
+function decodeQueryMatch(
+  context: DecodeContext,
+  matcher: QueryParameterMatcher,
+  invert: boolean,
+  path: string,
+): ValueMatch {
   const { name, queryParameterMatchSpecifier: specifier } = matcher;
   if (name === '') context.refuse(`${path}.name`, 'is missing');
   let inverted = invert;
   let match: StringMatch = { kind: 'present' };
-  if (specifier.case === 'stringMatch') match = decodeStringMatch(context, specifier.value, `${path}.string_match`);
+  if (specifier.case === 'stringMatch')
+    match = decodeStringMatch(context, specifier.value, `${path}.string_match`);
   else if (specifier.case === 'presentMatch' && !specifier.value) inverted = !inverted;
   return inverted ? { name, match, invert: true } : { name, match };
 }
 
 /** @param inverted places of inverted query conditions, from the route's metadata */
-export function decodeRouteMatch(context: DecodeContext, match: RouteMatch | undefined, inverted: readonly unknown[], path: string): ModelMatch {
+export function decodeRouteMatch(
+  context: DecodeContext,
+  match: RouteMatch | undefined,
+  inverted: readonly unknown[],
+  path: string,
+): ModelMatch {
   if (!match) {
     context.refuse(path, 'is missing');
     return { path: { kind: 'prefix', value: '/' } };
   }
-  if (match.caseSensitive === false) context.refuse(`${path}.case_sensitive`, 'must be true; this proxy compares paths as they are');
+  if (match.caseSensitive === false)
+    context.refuse(`${path}.case_sensitive`, 'must be true; this proxy compares paths as they are');
   let method: string | undefined;
   const headers: ValueMatch[] = [];
   for (const [index, matcher] of match.headers.entries()) {
     const here = `${path}.headers[${index}]`;
     const one = decodeHeaderMatch(context, matcher, here);
     if (!one.name.startsWith(':')) headers.push(one);
-    else if (one.name === ':method' && one.match.kind === 'exact' && !one.match.ignoreCase && !one.invert && method === undefined) method = one.match.value;
-    else context.refuse(here, `of pseudo-headers only one exact :method can be matched, not ${one.name} like this`);
+    else if (
+      one.name === ':method' &&
+      one.match.kind === 'exact' &&
+      !one.match.ignoreCase &&
+      !one.invert &&
+      method === undefined
+    )
+      method = one.match.value;
+    else
+      context.refuse(
+        here,
+        `of pseudo-headers only one exact :method can be matched, not ${one.name} like this`,
+      );
   }
-  const query = match.queryParameters.map((matcher, index) => decodeQueryMatch(context, matcher, inverted.includes(index), `${path}.query_parameters[${index}]`));
-  return present({ path: decodePath(context, match, path), method, headers: filled(headers), query: filled(query) });
+  const query = match.queryParameters.map((matcher, index) =>
+    decodeQueryMatch(context, matcher, inverted.includes(index), `${path}.query_parameters[${index}]`),
+  );
+  return present({
+    path: decodePath(context, match, path),
+    method,
+    headers: filled(headers),
+    query: filled(query),
+  });
 }
 
 function decodePath(context: DecodeContext, { pathSpecifier }: RouteMatch, path: string): PathMatch {

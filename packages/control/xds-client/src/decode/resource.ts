@@ -2,10 +2,22 @@ import { type DescMessage, fromBinary, type Message } from '@bufbuild/protobuf';
 import type { Any } from '@bufbuild/protobuf/wkt';
 import type { ConfigIssue } from '@tulle/filter';
 import type { Cluster, EndpointSet, Listener, RouteConfig } from '@tulle/model';
-import { type Cluster as EnvoyCluster, ClusterSchema } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
-import { type ClusterLoadAssignment, ClusterLoadAssignmentSchema } from '@tulle/xds-proto/envoy/config/endpoint/v3/endpoint';
-import { type Listener as EnvoyListener, ListenerSchema } from '@tulle/xds-proto/envoy/config/listener/v3/listener';
-import { type RouteConfiguration, RouteConfigurationSchema } from '@tulle/xds-proto/envoy/config/route/v3/route';
+import {
+  type Cluster as EnvoyCluster,
+  ClusterSchema,
+} from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
+import {
+  type ClusterLoadAssignment,
+  ClusterLoadAssignmentSchema,
+} from '@tulle/xds-proto/envoy/config/endpoint/v3/endpoint';
+import {
+  type Listener as EnvoyListener,
+  ListenerSchema,
+} from '@tulle/xds-proto/envoy/config/listener/v3/listener';
+import {
+  type RouteConfiguration,
+  RouteConfigurationSchema,
+} from '@tulle/xds-proto/envoy/config/route/v3/route';
 import { type ResourceKind, TYPE_URLS } from '../wire.ts';
 import { decodeCluster } from './cluster.ts';
 import { createDecodeContext, type DecodeContext } from './context.ts';
@@ -46,11 +58,22 @@ export interface ResourceDecoder {
 
 /** @returns a decoder that never throws: what cannot be read is refused with reasons */
 export function createResourceDecoder(options: DecodeOptions = {}): ResourceDecoder {
-  const rules: FieldRules = { tolerated: new Set(options.tolerateFields), allowUnknown: options.allowUnknownFields ?? false };
+  const rules: FieldRules = {
+    tolerated: new Set(options.tolerateFields),
+    allowUnknown: options.allowUnknownFields ?? false,
+  };
   return {
     decode<Kind extends ResourceKind>(kind: Kind, any: Any | undefined): Decoded<Kind> {
       if (any?.typeUrl !== TYPE_URLS[kind]) {
-        return { ok: false, issues: [{ path: '', message: `must be a ${TYPE_URLS[kind]}, but is ${any ? any.typeUrl || '(no type)' : 'missing'}` }] };
+        return {
+          ok: false,
+          issues: [
+            {
+              path: '',
+              message: `must be a ${TYPE_URLS[kind]}, but is ${any ? any.typeUrl || '(no type)' : 'missing'}`,
+            },
+          ],
+        };
       }
       const context = createDecodeContext(rules);
       try {

@@ -16,14 +16,26 @@ const REASONS: ReadonlyMap<string, RetryOn> = new Map([
 ]);
 
 /** @returns `undefined` when the policy retries nothing and says nothing about it (it may still hold a per-try timeout) */
-export function decodeRetry(context: DecodeContext, policy: RetryPolicy | undefined, path: string): RetryFilterConfig | undefined {
+export function decodeRetry(
+  context: DecodeContext,
+  policy: RetryPolicy | undefined,
+  path: string,
+): RetryFilterConfig | undefined {
   if (!policy) return undefined;
   const { retryOn, numRetries, retriableStatusCodes, retryBackOff } = policy;
-  if (retryOn === '' && numRetries === undefined && retriableStatusCodes.length === 0 && !retryBackOff) return undefined;
+  if (retryOn === '' && numRetries === undefined && retriableStatusCodes.length === 0 && !retryBackOff)
+    return undefined;
   const on: RetryOn[] = [];
-  for (const word of retryOn.split(',').map((one) => one.trim()).filter((one) => one !== '')) {
+  for (const word of retryOn
+    .split(',')
+    .map((one) => one.trim())
+    .filter((one) => one !== '')) {
     const reason = REASONS.get(word);
-    if (!reason) context.refuse(`${path}.retry_on`, `"${word}" is not honoured; this proxy knows ${[...REASONS.keys()].join(', ')}`);
+    if (!reason)
+      context.refuse(
+        `${path}.retry_on`,
+        `"${word}" is not honoured; this proxy knows ${[...REASONS.keys()].join(', ')}`,
+      );
     else if (!on.includes(reason)) on.push(reason);
   }
   return present({

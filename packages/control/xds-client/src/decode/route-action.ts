@@ -1,5 +1,12 @@
 import { RETRY_FILTER } from '@tulle/model';
-import type { DirectResponseAction as ModelDirectResponse, ForwardAction, RedirectAction as ModelRedirect, RetryFilterConfig, Rewrite, WeightedCluster } from '@tulle/model';
+import type {
+  DirectResponseAction as ModelDirectResponse,
+  ForwardAction,
+  RedirectAction as ModelRedirect,
+  RetryFilterConfig,
+  Rewrite,
+  WeightedCluster,
+} from '@tulle/model';
 import {
   type DirectResponseAction,
   type RedirectAction,
@@ -14,7 +21,11 @@ import { decodeRetry } from './retry.ts';
 import { milliseconds, present } from './values.ts';
 
 /** A forward action, and what it says about retries, which belongs to the retry slot. */
-export function decodeForward(context: DecodeContext, action: RouteAction, path: string): { action: ForwardAction; overrides: { [RETRY_FILTER]?: RetryFilterConfig } } {
+export function decodeForward(
+  context: DecodeContext,
+  action: RouteAction,
+  path: string,
+): { action: ForwardAction; overrides: { [RETRY_FILTER]?: RetryFilterConfig } } {
   const retry = decodeRetry(context, action.retryPolicy, `${path}.retry_policy`);
   return {
     action: present({
@@ -30,7 +41,11 @@ export function decodeForward(context: DecodeContext, action: RouteAction, path:
   };
 }
 
-function decodeClusters(context: DecodeContext, { clusterSpecifier }: RouteAction, path: string): WeightedCluster[] {
+function decodeClusters(
+  context: DecodeContext,
+  { clusterSpecifier }: RouteAction,
+  path: string,
+): WeightedCluster[] {
   if (clusterSpecifier.case === 'cluster') return [{ name: clusterSpecifier.value }];
   if (clusterSpecifier.case === 'weightedClusters') {
     return clusterSpecifier.value.clusters.map((cluster, index): WeightedCluster => {
@@ -39,36 +54,62 @@ function decodeClusters(context: DecodeContext, { clusterSpecifier }: RouteActio
       return present({
         name: cluster.name,
         weight: cluster.weight === 1 ? undefined : (cluster.weight ?? 0),
-        requestHeaders: decodeHeaderEdits(context, cluster.requestHeadersToAdd, cluster.requestHeadersToRemove, `${here}.request_headers_to_add`),
-        responseHeaders: decodeHeaderEdits(context, cluster.responseHeadersToAdd, cluster.responseHeadersToRemove, `${here}.response_headers_to_add`),
-        filterConfigs: decodeOverrides(context, cluster.typedPerFilterConfig, `${here}.typed_per_filter_config`),
+        requestHeaders: decodeHeaderEdits(
+          context,
+          cluster.requestHeadersToAdd,
+          cluster.requestHeadersToRemove,
+          `${here}.request_headers_to_add`,
+        ),
+        responseHeaders: decodeHeaderEdits(
+          context,
+          cluster.responseHeadersToAdd,
+          cluster.responseHeadersToRemove,
+          `${here}.response_headers_to_add`,
+        ),
+        filterConfigs: decodeOverrides(
+          context,
+          cluster.typedPerFilterConfig,
+          `${here}.typed_per_filter_config`,
+        ),
       });
     });
   }
-  if (clusterSpecifier.case === undefined) context.refuse(path, 'names no cluster: give cluster or weighted_clusters');
+  if (clusterSpecifier.case === undefined)
+    context.refuse(path, 'names no cluster: give cluster or weighted_clusters');
   return []; // other specifiers are reported by the field walk
 }
 
 function decodeRewrite(context: DecodeContext, action: RouteAction, path: string): Rewrite | undefined {
-  const host = action.hostRewriteSpecifier.case === 'hostRewriteLiteral' ? action.hostRewriteSpecifier.value : undefined;
+  const host =
+    action.hostRewriteSpecifier.case === 'hostRewriteLiteral' ? action.hostRewriteSpecifier.value : undefined;
   let newPath: Rewrite['path'];
   if (action.prefixRewrite !== '') newPath = { kind: 'prefix', value: action.prefixRewrite };
   if (action.regexRewrite) {
     const { pattern, substitution } = action.regexRewrite;
     if (newPath) context.refuse(`${path}.regex_rewrite`, 'must not stand beside prefix_rewrite');
-    if (pattern?.regex !== WHOLE_PATH) context.refuse(`${path}.regex_rewrite.pattern.regex`, `must be ${WHOLE_PATH}, which replaces the whole path`);
+    if (pattern?.regex !== WHOLE_PATH)
+      context.refuse(
+        `${path}.regex_rewrite.pattern.regex`,
+        `must be ${WHOLE_PATH}, which replaces the whole path`,
+      );
     const value = substitution.replaceAll('\\\\', '\u0000');
-    if (value.includes('\\')) context.refuse(`${path}.regex_rewrite.substitution`, 'must not refer to groups');
+    if (value.includes('\\'))
+      context.refuse(`${path}.regex_rewrite.substitution`, 'must not refer to groups');
     newPath = { kind: 'full', value: value.replaceAll('\u0000', '\\') };
   }
   return host === undefined && !newPath ? undefined : present({ host, path: newPath });
 }
 
-function decodeUpgrades(context: DecodeContext, { upgradeConfigs }: RouteAction, path: string): readonly string[] | undefined {
+function decodeUpgrades(
+  context: DecodeContext,
+  { upgradeConfigs }: RouteAction,
+  path: string,
+): readonly string[] | undefined {
   if (upgradeConfigs.length === 0) return undefined;
   const allowed: string[] = [];
   for (const [index, { upgradeType, enabled }] of upgradeConfigs.entries()) {
-    if (upgradeType.toUpperCase() === 'CONNECT') context.refuse(`${path}.upgrade_configs[${index}]`, 'CONNECT can only be allowed by the listener');
+    if (upgradeType.toUpperCase() === 'CONNECT')
+      context.refuse(`${path}.upgrade_configs[${index}]`, 'CONNECT can only be allowed by the listener');
     else if (enabled !== false) allowed.push(upgradeType.toLowerCase());
   }
   return allowed;
@@ -84,7 +125,8 @@ const STATUSES: ReadonlyMap<number, 301 | 302 | 303 | 307 | 308> = new Map([
 
 export function decodeRedirect(context: DecodeContext, action: RedirectAction, path: string): ModelRedirect {
   const status = STATUSES.get(action.responseCode);
-  if (!status) context.refuse(`${path}.response_code`, `must be one of Envoy's, but is ${action.responseCode}`);
+  if (!status)
+    context.refuse(`${path}.response_code`, `must be one of Envoy's, but is ${action.responseCode}`);
   const target = action.pathRewriteSpecifier;
   return present({
     kind: 'redirect' as const,
@@ -92,14 +134,20 @@ export function decodeRedirect(context: DecodeContext, action: RedirectAction, p
     host: action.hostRedirect === '' ? undefined : action.hostRedirect,
     port: action.portRedirect === 0 ? undefined : action.portRedirect,
     path:
-      target.case === 'pathRedirect' ? { kind: 'full' as const, value: target.value }
-      : target.case === 'prefixRewrite' ? { kind: 'prefix' as const, value: target.value }
-      : undefined,
+      target.case === 'pathRedirect'
+        ? { kind: 'full' as const, value: target.value }
+        : target.case === 'prefixRewrite'
+          ? { kind: 'prefix' as const, value: target.value }
+          : undefined,
     status: status === 302 ? undefined : status,
   });
 }
 
-function decodeScheme(context: DecodeContext, { schemeRewriteSpecifier: specifier }: RedirectAction, path: string): 'http' | 'https' | undefined {
+function decodeScheme(
+  context: DecodeContext,
+  { schemeRewriteSpecifier: specifier }: RedirectAction,
+  path: string,
+): 'http' | 'https' | undefined {
   if (specifier.case === 'httpsRedirect') return specifier.value ? 'https' : undefined;
   if (specifier.case === undefined) return undefined;
   const scheme = specifier.value.toLowerCase();
@@ -109,9 +157,20 @@ function decodeScheme(context: DecodeContext, { schemeRewriteSpecifier: specifie
 }
 
 /** @param code from the route's metadata */
-export function decodeDirectResponse(context: DecodeContext, action: DirectResponseAction, code: string | undefined, path: string): ModelDirectResponse {
-  if (action.status < 200 || action.status > 599) context.refuse(`${path}.status`, `must be 200 to 599, but is ${action.status}`);
+export function decodeDirectResponse(
+  context: DecodeContext,
+  action: DirectResponseAction,
+  code: string | undefined,
+  path: string,
+): ModelDirectResponse {
+  if (action.status < 200 || action.status > 599)
+    context.refuse(`${path}.status`, `must be 200 to 599, but is ${action.status}`);
   const body = action.body?.specifier;
   if (body && body.case !== 'inlineString') context.refuse(`${path}.body`, 'must be an inline_string');
-  return present({ kind: 'direct' as const, status: action.status, body: body?.case === 'inlineString' ? body.value : undefined, code });
+  return present({
+    kind: 'direct' as const,
+    status: action.status,
+    body: body?.case === 'inlineString' ? body.value : undefined,
+    code,
+  });
 }

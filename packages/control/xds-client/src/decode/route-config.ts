@@ -1,5 +1,10 @@
 import { RETRY_FILTER } from '@tulle/model';
-import type { FilterConfigs, Route as ModelRoute, RouteConfig, VirtualHost as ModelVirtualHost } from '@tulle/model';
+import type {
+  FilterConfigs,
+  Route as ModelRoute,
+  RouteConfig,
+  VirtualHost as ModelVirtualHost,
+} from '@tulle/model';
 import type { RouteConfiguration } from '@tulle/xds-proto/envoy/config/route/v3/route';
 import type { Route, VirtualHost } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
 import type { DecodeContext } from './context.ts';
@@ -12,19 +17,35 @@ import { decodeDirectResponse, decodeForward, decodeRedirect } from './route-act
 import { present } from './values.ts';
 
 /** @param path of the message, `''` when it is a resource of its own */
-export function decodeRouteConfig(context: DecodeContext, config: RouteConfiguration, path: string): RouteConfig {
+export function decodeRouteConfig(
+  context: DecodeContext,
+  config: RouteConfiguration,
+  path: string,
+): RouteConfig {
   const base = path === '' ? '' : `${path}.`;
-  if (config.validateClusters === true) context.refuse(`${base}validate_clusters`, 'must be false; a route to an unknown cluster answers 503');
+  if (config.validateClusters === true)
+    context.refuse(`${base}validate_clusters`, 'must be false; a route to an unknown cluster answers 503');
   if (config.ignorePortInHostMatching) {
     for (const [index, { domains }] of config.virtualHosts.entries()) {
       const withPort = domains.find((domain) => /^[^:]*:\d+$|\]:\d+$/.test(domain));
-      if (withPort !== undefined) context.refuse(`${base}virtual_hosts[${index}].domains`, `"${withPort}" has a port, and ignore_port_in_host_matching is set`);
+      if (withPort !== undefined)
+        context.refuse(
+          `${base}virtual_hosts[${index}].domains`,
+          `"${withPort}" has a port, and ignore_port_in_host_matching is set`,
+        );
     }
   }
-  checkUnique(context, config.virtualHosts.map(({ name }) => name), `${base}virtual_hosts`, 'virtual host');
+  checkUnique(
+    context,
+    config.virtualHosts.map(({ name }) => name),
+    `${base}virtual_hosts`,
+    'virtual host',
+  );
   return {
     name: config.name,
-    virtualHosts: config.virtualHosts.map((host, index) => decodeVirtualHost(context, host, `${base}virtual_hosts[${index}]`)),
+    virtualHosts: config.virtualHosts.map((host, index) =>
+      decodeVirtualHost(context, host, `${base}virtual_hosts[${index}]`),
+    ),
   };
 }
 
@@ -38,17 +59,24 @@ function checkUnique(context: DecodeContext, names: readonly string[], path: str
 
 function decodeVirtualHost(context: DecodeContext, host: VirtualHost, path: string): ModelVirtualHost {
   const retry = decodeRetry(context, host.retryPolicy, `${path}.retry_policy`);
-  if (host.retryPolicy?.perTryTimeout) context.refuse(`${path}.retry_policy.per_try_timeout`, 'can only be set on a route');
+  if (host.retryPolicy?.perTryTimeout)
+    context.refuse(`${path}.retry_policy.per_try_timeout`, 'can only be set on a route');
   return present({
     name: host.name,
     domains: host.domains,
     routes: host.routes.map((route, index) => decodeRoute(context, route, `${path}.routes[${index}]`)),
-    filterConfigs: merged(retry && { [RETRY_FILTER]: retry }, decodeOverrides(context, host.typedPerFilterConfig, `${path}.typed_per_filter_config`)),
+    filterConfigs: merged(
+      retry && { [RETRY_FILTER]: retry },
+      decodeOverrides(context, host.typedPerFilterConfig, `${path}.typed_per_filter_config`),
+    ),
   });
 }
 
 /** What the policy fields say, and above it what the filter configs say. */
-function merged(implied: FilterConfigs | undefined, given: FilterConfigs | undefined): FilterConfigs | undefined {
+function merged(
+  implied: FilterConfigs | undefined,
+  given: FilterConfigs | undefined,
+): FilterConfigs | undefined {
   return implied || given ? { ...implied, ...given } : undefined;
 }
 
@@ -61,14 +89,30 @@ function decodeRoute(context: DecodeContext, route: Route, path: string): ModelR
     name: route.name,
     match,
     action,
-    requestHeaders: decodeHeaderEdits(context, route.requestHeadersToAdd, route.requestHeadersToRemove, `${path}.request_headers_to_add`),
-    responseHeaders: decodeHeaderEdits(context, route.responseHeadersToAdd, route.responseHeadersToRemove, `${path}.response_headers_to_add`),
-    filterConfigs: merged(overrides, decodeOverrides(context, route.typedPerFilterConfig, `${path}.typed_per_filter_config`)),
+    requestHeaders: decodeHeaderEdits(
+      context,
+      route.requestHeadersToAdd,
+      route.requestHeadersToRemove,
+      `${path}.request_headers_to_add`,
+    ),
+    responseHeaders: decodeHeaderEdits(
+      context,
+      route.responseHeadersToAdd,
+      route.responseHeadersToRemove,
+      `${path}.response_headers_to_add`,
+    ),
+    filterConfigs: merged(
+      overrides,
+      decodeOverrides(context, route.typedPerFilterConfig, `${path}.typed_per_filter_config`),
+    ),
   });
 }
 
 function decodeAction(
-  context: DecodeContext, { action }: Route, code: string | undefined, path: string,
+  context: DecodeContext,
+  { action }: Route,
+  code: string | undefined,
+  path: string,
 ): { action: ModelRoute['action']; overrides?: FilterConfigs } {
   switch (action.case) {
     case 'route': {
@@ -80,7 +124,8 @@ function decodeAction(
     case 'directResponse':
       return { action: decodeDirectResponse(context, action.value, code, `${path}.direct_response`) };
     default: // filter_action and non_forwarding_action are reported by the field walk
-      if (action.case === undefined) context.refuse(path, 'names no action: give route, redirect or direct_response');
+      if (action.case === undefined)
+        context.refuse(path, 'names no action: give route, redirect or direct_response');
       return { action: { kind: 'direct', status: 500 } };
   }
 }

@@ -23,7 +23,10 @@ export function filled<T>(list: readonly T[]): readonly T[] | undefined {
 }
 
 /** Values of one namespace of metadata. */
-export function namespaceOf(metadata: Metadata | undefined, namespace: string): Readonly<Record<string, unknown>> {
+export function namespaceOf(
+  metadata: Metadata | undefined,
+  namespace: string,
+): Readonly<Record<string, unknown>> {
   return metadata?.filterMetadata[namespace] ?? {};
 }
 

@@ -8,7 +8,9 @@ import { copyStore, type DraftStore, type Held, type Store } from './store.ts';
 export const REMOVED: unique symbol = Symbol('removed');
 
 /** What came and is not in use yet. */
-export type Staged = { readonly [Kind in ResourceKind]: ReadonlyMap<string, Held<ResourceModels[Kind]> | typeof REMOVED> };
+export type Staged = {
+  readonly [Kind in ResourceKind]: ReadonlyMap<string, Held<ResourceModels[Kind]> | typeof REMOVED>;
+};
 
 /** What goes into the next state. */
 export interface Parts {
@@ -53,11 +55,15 @@ export function assemble(parts: Parts): Assembled {
   return { store: draft, warming, lingering };
 }
 
-function putStaged<Kind extends ResourceKind>(draft: DraftStore, kind: Kind, { staged, refused }: Parts): void {
+function putStaged<Kind extends ResourceKind>(
+  draft: DraftStore,
+  kind: Kind,
+  { staged, refused }: Parts,
+): void {
   const target = draft[kind] as Map<string, Held<ResourceModels[Kind]>>;
-  for (const [name, held] of staged[kind] as Staged[Kind]) {
+  for (const [name, held] of staged[kind]) {
     if (refused.has(kind, name)) continue;
-    if (held !== REMOVED) target.set(name, held as Held<ResourceModels[Kind]>);
+    if (held !== REMOVED) target.set(name, held);
     // Routes and endpoints go when nothing needs them (prune): a source that is lost must not empty what works.
     else if (kind === 'listener' || kind === 'cluster') target.delete(name);
   }
@@ -74,7 +80,10 @@ function isNew(draft: Store, active: Store, kind: ResourceKind, name: string): b
   return draft[kind].has(name) && draft[kind].get(name) !== active[kind].get(name);
 }
 
-function holdWarming(draft: DraftStore, { active, awaits }: Parts): { kind: 'listener' | 'cluster'; name: string }[] {
+function holdWarming(
+  draft: DraftStore,
+  { active, awaits }: Parts,
+): { kind: 'listener' | 'cluster'; name: string }[] {
   const warming: { kind: 'listener' | 'cluster'; name: string }[] = [];
   for (const [name, { resource }] of [...draft.cluster]) {
     const endpoints = endpointsOf(resource);
@@ -92,7 +101,8 @@ function holdWarming(draft: DraftStore, { active, awaits }: Parts): { kind: 'lis
 /** Reverts what needs something that was refused and has no last good version. @returns whether anything was */
 function holdDependents(draft: DraftStore, { active, refused }: Parts): boolean {
   let reverted = false;
-  const missing = (kind: ResourceKind, name: string): boolean => refused.has(kind, name) && !draft[kind].has(name);
+  const missing = (kind: ResourceKind, name: string): boolean =>
+    refused.has(kind, name) && !draft[kind].has(name);
   const hold = (kind: 'listener' | 'route', name: string, on: ResourceKind, cause: string): void => {
     if (!isNew(draft, active, kind, name)) return;
     refused.add(kind, name, `needs the ${on} "${cause}", which was refused`);

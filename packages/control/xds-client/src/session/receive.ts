@@ -1,4 +1,4 @@
-import type { ResourceDecoder, ResourceModel } from '../decode/resource.ts';
+import type { ResourceDecoder } from '../decode/resource.ts';
 import type { ResourceKind } from '../wire.ts';
 import type { ServerResponse } from './messages.ts';
 import type { Held, Store } from './store.ts';
@@ -20,7 +20,11 @@ export interface ReceiveOptions {
 }
 
 /** Translates each resource by itself: one that is bad does not touch the others. */
-export function readResources(kind: ResourceKind, response: ServerResponse, options: ReceiveOptions): Received {
+export function readResources(
+  kind: ResourceKind,
+  response: ServerResponse,
+  options: ReceiveOptions,
+): Received {
   const taken: [string, Held][] = [];
   const refused: { name: string; reasons: string[] }[] = [];
   const counts = new Map<string, number>();
@@ -43,9 +47,14 @@ export function readResources(kind: ResourceKind, response: ServerResponse, opti
       continue;
     }
     const decoded = options.decoder.decode(kind, any);
-    if (!decoded.ok) refused.push({ name, reasons: decoded.issues.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)) });
-    else if (decoded.resource.name !== name) refused.push({ name, reasons: [`is named "${decoded.resource.name}" inside`] });
-    else taken.push([name, { version, resource: decoded.resource as ResourceModel }]);
+    if (!decoded.ok)
+      refused.push({
+        name,
+        reasons: decoded.issues.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)),
+      });
+    else if (decoded.resource.name !== name)
+      refused.push({ name, reasons: [`is named "${decoded.resource.name}" inside`] });
+    else taken.push([name, { version, resource: decoded.resource }]);
   }
   return { taken, refused };
 }

@@ -3,7 +3,9 @@ import type { Store } from './store.ts';
 
 /** Route configurations that a listener names. */
 export function routesOf({ filterChains }: Listener): string[] {
-  return filterChains.flatMap(({ handler }) => (handler.kind === 'http' && 'routeConfigName' in handler.routes ? [handler.routes.routeConfigName] : []));
+  return filterChains.flatMap(({ handler }) =>
+    handler.kind === 'http' && 'routeConfigName' in handler.routes ? [handler.routes.routeConfigName] : [],
+  );
 }
 
 /** Clusters that a listener names by itself: bytes, and routes written into it. */
@@ -16,7 +18,11 @@ export function clustersOfListener({ filterChains }: Listener): string[] {
 
 /** Clusters that a route configuration names. */
 export function clustersOfRoutes({ virtualHosts }: RouteConfig): string[] {
-  return virtualHosts.flatMap(({ routes }) => routes.flatMap(({ action }) => (action.kind === 'forward' ? action.clusters.map(({ name }) => name) : [])));
+  return virtualHosts.flatMap(({ routes }) =>
+    routes.flatMap(({ action }) =>
+      action.kind === 'forward' ? action.clusters.map(({ name }) => name) : [],
+    ),
+  );
 }
 
 /** The endpoint set that a cluster waits for; `undefined` when it has its endpoints in itself. */
@@ -42,5 +48,8 @@ export function neededBy(listeners: Iterable<Listener>, clusters: Iterable<Clust
 }
 
 export function neededByStore(store: Pick<Store, 'listener' | 'cluster'>): Needed {
-  return neededBy([...store.listener.values()].map(({ resource }) => resource), [...store.cluster.values()].map(({ resource }) => resource));
+  return neededBy(
+    [...store.listener.values()].map(({ resource }) => resource),
+    [...store.cluster.values()].map(({ resource }) => resource),
+  );
 }

@@ -30,7 +30,11 @@ export function createRefusals(from: Iterable<Refusal> = []): Refusals {
     has: (kind, name) => byKey.has(key(kind, name)),
     add(kind, name, ...reasons) {
       const before = byKey.get(key(kind, name))?.reasons ?? [];
-      byKey.set(key(kind, name), { kind, name, reasons: [...before, ...reasons.filter((reason) => !before.includes(reason))] });
+      byKey.set(key(kind, name), {
+        kind,
+        name,
+        reasons: [...before, ...reasons.filter((reason) => !before.includes(reason))],
+      });
     },
     delete: (kind, name) => void byKey.delete(key(kind, name)),
     [Symbol.iterator]: () => byKey.values(),
@@ -42,6 +46,8 @@ const MAX_MESSAGE = 8192;
 
 /** One line a resource. */
 export function refusalText(refusals: readonly Refusal[]): string {
-  const text = refusals.map(({ kind, name, reasons }) => `${kind} "${name}": ${reasons.join('; ')}`).join('\n');
+  const text = refusals
+    .map(({ kind, name, reasons }) => `${kind} "${name}": ${reasons.join('; ')}`)
+    .join('\n');
   return text.length > MAX_MESSAGE ? `${text.slice(0, MAX_MESSAGE)}…` : text;
 }

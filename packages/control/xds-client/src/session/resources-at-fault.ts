@@ -10,26 +10,40 @@ export interface AtFault {
   readonly reason: string;
 }
 
-const KIND_OF_LIST: Readonly<Record<string, ResourceKind>> = { listeners: 'listener', routes: 'route', clusters: 'cluster', endpoints: 'endpoint' };
+const KIND_OF_LIST: Readonly<Record<string, ResourceKind>> = {
+  listeners: 'listener',
+  routes: 'route',
+  clusters: 'cluster',
+  endpoints: 'endpoint',
+};
 
 /**
  * Which resources have to go back for the engine to take the rest: those that its issues point at, as far as they are
  * new. Where no issue points at anything new, everything new is at fault, removals included; so each refusal takes
  * something back, and the state in use, which the engine took before, is reached at last.
  */
-export function resourcesAtFault(config: ProxyConfig, offered: Store, active: Store, issues: readonly ConfigIssue[]): AtFault[] {
+export function resourcesAtFault(
+  config: ProxyConfig,
+  offered: Store,
+  active: Store,
+  issues: readonly ConfigIssue[],
+): AtFault[] {
   const changed = changesBetween(offered, active);
-  const isChanged = (kind: ResourceKind, name: string): boolean => changed.some((one) => one.kind === kind && one.name === name);
+  const isChanged = (kind: ResourceKind, name: string): boolean =>
+    changed.some((one) => one.kind === kind && one.name === name);
   const pointed = issues.flatMap(({ path, message }): AtFault[] => {
     const [, list = '', index = ''] = path.split('/');
     const kind = KIND_OF_LIST[list];
-    const name = kind && config[list as 'listeners' | 'routes' | 'clusters' | 'endpoints'][Number(index)]?.name;
+    const name =
+      kind && config[list as 'listeners' | 'routes' | 'clusters' | 'endpoints'][Number(index)]?.name;
     if (!kind || name === undefined || !isChanged(kind, name)) return [];
     const inside = path.split('/').slice(3).join('/');
     return [{ kind, name, reason: inside === '' ? message : `/${inside}: ${message}` }];
   });
   if (pointed.length > 0) return pointed;
-  const reason = issues.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)).join('; ');
+  const reason = issues
+    .map(({ path, message }) => (path === '' ? message : `${path}: ${message}`))
+    .join('; ');
   return changed.map((one) => ({ ...one, reason: reason === '' ? 'refused without a reason' : reason }));
 }
 
@@ -37,6 +51,8 @@ export function resourcesAtFault(config: ProxyConfig, offered: Store, active: St
 function changesBetween(offered: Store, active: Store): { kind: ResourceKind; name: string }[] {
   return KINDS.flatMap((kind) => {
     const names = new Set([...offered[kind].keys(), ...active[kind].keys()]);
-    return [...names].filter((name) => offered[kind].get(name) !== active[kind].get(name)).map((name) => ({ kind, name }));
+    return [...names]
+      .filter((name) => offered[kind].get(name) !== active[kind].get(name))
+      .map((name) => ({ kind, name }));
   });
 }

@@ -8,12 +8,21 @@ import { readResources } from './receive.ts';
 import { neededBy, neededByStore } from './references.ts';
 import { resourcesAtFault } from './resources-at-fault.ts';
 import { createRefusals, type Refusal, refusalText, type Refusals } from './refusals.ts';
-import { copyStaged, type DraftStaged, emptyStaged, forgetCommitted, stagedModels, stagedSize } from './staged.ts';
+import {
+  copyStaged,
+  type DraftStaged,
+  emptyStaged,
+  forgetCommitted,
+  stagedModels,
+  stagedSize,
+} from './staged.ts';
 import { configOf, sameStore, type Store, storeSize } from './store.ts';
 import { createSubscriptions, type Subscriptions, subscribeTo, versionsOf } from './subscriptions.ts';
 
 /** What the engine says to a configuration: taken whole, or refused whole with paths (JSON pointers) into it. */
-export type ApplyResult = { readonly ok: true } | { readonly ok: false; readonly issues: readonly ConfigIssue[] };
+export type ApplyResult =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly issues: readonly ConfigIssue[] };
 
 /** A change that is in use. */
 export interface Accepted {
@@ -149,14 +158,18 @@ export function createSession(options: SessionOptions): Session {
   function subscribe(): void {
     const used = neededByStore(active);
     const coming = neededBy(stagedModels(staged, 'listener'), stagedModels(staged, 'cluster'));
-    const needed = { route: new Set([...used.route, ...coming.route]), endpoint: new Set([...used.endpoint, ...coming.endpoint]) };
+    const needed = {
+      route: new Set([...used.route, ...coming.route]),
+      endpoint: new Set([...used.endpoint, ...coming.endpoint]),
+    };
     for (const request of subscribeTo(subscriptions, needed, active)) options.send(request);
     for (const kind of ['route', 'endpoint'] as const) {
       for (const name of staged[kind].keys()) if (!needed[kind].has(name)) staged[kind].delete(name);
       for (const name of needed[kind]) {
         if (isHere(kind, name)) givenUp.delete(key(kind, name));
         if (isHere(kind, name) || isAbsent(kind, name)) deadlines.delete(key(kind, name));
-        else if (!deadlines.has(key(kind, name)) && !givenUp.has(key(kind, name))) deadlines.set(key(kind, name), options.nowMs() + options.warmingMs);
+        else if (!deadlines.has(key(kind, name)) && !givenUp.has(key(kind, name)))
+          deadlines.set(key(kind, name), options.nowMs() + options.warmingMs);
       }
     }
     for (const waited of [...deadlines.keys(), ...givenUp, ...absent]) {
@@ -208,10 +221,32 @@ export function createSession(options: SessionOptions): Session {
   }
 
   /** Offers the engine what has changed; where nothing has, answers at once. */
-  function propose(change: string, from: DraftStaged, taken: Refusals, all: readonly Pending[], whole: boolean): void {
-    const assembled = assemble({ active, staged: from, refused: taken, heldBack: (kind, name) => rejected.has(kind, name), whole, awaits, mayGo });
+  function propose(
+    change: string,
+    from: DraftStaged,
+    taken: Refusals,
+    all: readonly Pending[],
+    whole: boolean,
+  ): void {
+    const assembled = assemble({
+      active,
+      staged: from,
+      refused: taken,
+      heldBack: (kind, name) => rejected.has(kind, name),
+      whole,
+      awaits,
+      mayGo,
+    });
     const version = change === '' ? `local-${++proposals}` : change; // some servers name no change
-    flight = { changeId: change, assembled, config: configOf(withEmpty(assembled.store), version), staged: from, refused: taken, whole, pending: all };
+    flight = {
+      changeId: change,
+      assembled,
+      config: configOf(withEmpty(assembled.store), version),
+      staged: from,
+      refused: taken,
+      whole,
+      pending: all,
+    };
     if (emitted && sameStore(assembled.store, active)) settle(flight);
     else options.apply(flight.config);
   }
@@ -220,7 +255,13 @@ export function createSession(options: SessionOptions): Session {
   function withEmpty(store: Store): Store {
     const missing = marked ? [] : [...neededByStore(store).route].filter((name) => !store.route.has(name));
     if (missing.length === 0) return store;
-    return { ...store, route: new Map([...store.route, ...missing.map((name) => [name, { version: '', resource: { name, virtualHosts: [] } }] as const)]) };
+    return {
+      ...store,
+      route: new Map([
+        ...store.route,
+        ...missing.map((name) => [name, { version: '', resource: { name, virtualHosts: [] } }] as const),
+      ]),
+    };
   }
 
   /** The assembled state is in use: answers what led to it. */
@@ -234,7 +275,8 @@ export function createSession(options: SessionOptions): Session {
     for (const response of done.pending) answer(response, done.refused);
     if (open && begun) {
       warming = done.assembled.warming;
-      for (const cluster of lingerUntil.keys()) if (!done.assembled.lingering.includes(cluster)) lingerUntil.delete(cluster);
+      for (const cluster of lingerUntil.keys())
+        if (!done.assembled.lingering.includes(cluster)) lingerUntil.delete(cluster);
       subscribe();
     }
     const list = [...done.refused];
@@ -257,7 +299,10 @@ export function createSession(options: SessionOptions): Session {
     const progress = faults.some(({ kind, name }) => !done.refused.has(kind, name));
     for (const { kind, name, reason } of faults) done.refused.add(kind, name, reason);
     if (!progress) {
-      options.warn('The engine refuses a configuration in which nothing is left to take back', { change: done.changeId, issues });
+      options.warn('The engine refuses a configuration in which nothing is left to take back', {
+        change: done.changeId,
+        issues,
+      });
       settle({ ...done, assembled: { store: active, warming: [], lingering: [] } });
       return;
     }
@@ -267,7 +312,12 @@ export function createSession(options: SessionOptions): Session {
 
   function stage(kind: ResourceKind, response: ServerResponse): void {
     const room = options.maxResources - storeSize(active);
-    const read = readResources(kind, response, { decoder: options.decoder, active, room, wanted: (name) => isWanted(kind, name) });
+    const read = readResources(kind, response, {
+      decoder: options.decoder,
+      active,
+      room,
+      wanted: (name) => isWanted(kind, name),
+    });
     for (const [name, held] of read.taken) {
       staged[kind].set(name, held as never);
       refused.delete(kind, name);
@@ -309,7 +359,9 @@ export function createSession(options: SessionOptions): Session {
       if (!kind) {
         const message = `The type ${response.typeUrl === '' ? '(none)' : response.typeUrl} was never asked for.`;
         options.warn('Response of a type that was never asked for', { typeUrl: response.typeUrl });
-        options.send(clientRequest(response.typeUrl, { nonce: response.nonce, error: { message, refusals: [] } }));
+        options.send(
+          clientRequest(response.typeUrl, { nonce: response.nonce, error: { message, refusals: [] } }),
+        );
         return;
       }
       stage(kind, response);
@@ -329,28 +381,42 @@ export function createSession(options: SessionOptions): Session {
     },
     deadlineMs() {
       if (flight || !open) return undefined;
-      const all = [...deadlines.values(), ...lingerUntil.values(), ...(holdUntil === undefined ? [] : [holdUntil])];
+      const all = [
+        ...deadlines.values(),
+        ...lingerUntil.values(),
+        ...(holdUntil === undefined ? [] : [holdUntil]),
+      ];
       return all.length === 0 ? undefined : Math.min(...all);
     },
     expire() {
       if (!open || flight) return;
       const now = options.nowMs();
       if (holdUntil !== undefined && now >= holdUntil) {
-        options.abandon(`The change "${changeId}" was not completed within ${options.holdMs} ms (changeHoldMs); what came of it is dropped.`);
+        options.abandon(
+          `The change "${changeId}" was not completed within ${options.holdMs} ms (changeHoldMs); what came of it is dropped.`,
+        );
         return;
       }
       for (const [waited, until] of deadlines) {
         if (now < until) continue;
         deadlines.delete(waited);
         givenUp.add(waited);
-        options.warn('Resource did not come in time', { resource: waited, initialFetchTimeoutMs: options.warmingMs });
+        options.warn('Resource did not come in time', {
+          resource: waited,
+          initialFetchTimeoutMs: options.warmingMs,
+        });
       }
       commit();
     },
     status: () => ({
       changeId: activeChange,
       synced: open && complete && !flight && pending.length === 0 && warming.length === 0,
-      resources: { listener: active.listener.size, route: active.route.size, cluster: active.cluster.size, endpoint: active.endpoint.size },
+      resources: {
+        listener: active.listener.size,
+        route: active.route.size,
+        cluster: active.cluster.size,
+        endpoint: active.endpoint.size,
+      },
       warming: warming.map(({ kind, name }) => key(kind, name)),
       refused: [...rejected],
       applying: flight !== undefined,
@@ -366,6 +432,8 @@ function split(waited: string): ['route' | 'endpoint', string] {
 /** Refusals of before that nothing has replaced, and those of this change. */
 function stillRejected(before: Refusals, done: Flight): Refusals {
   const { staged, refused } = done;
-  const kept = [...before].filter(({ kind, name }) => staged[kind].get(name) === undefined && !refused.has(kind, name));
+  const kept = [...before].filter(
+    ({ kind, name }) => staged[kind].get(name) === undefined && !refused.has(kind, name),
+  );
   return createRefusals([...kept, ...refused]);
 }

@@ -5,14 +5,21 @@ import type { Refusals } from './refusals.ts';
 import type { Held } from './store.ts';
 
 /** What came over the stream and is not in use yet, by kind and name. */
-export type DraftStaged = { readonly [Kind in ResourceKind]: Map<string, Held<ResourceModels[Kind]> | typeof REMOVED> };
+export type DraftStaged = {
+  readonly [Kind in ResourceKind]: Map<string, Held<ResourceModels[Kind]> | typeof REMOVED>;
+};
 
 export function emptyStaged(): DraftStaged {
   return { listener: new Map(), route: new Map(), cluster: new Map(), endpoint: new Map() };
 }
 
 export function copyStaged(staged: DraftStaged): DraftStaged {
-  return { listener: new Map(staged.listener), route: new Map(staged.route), cluster: new Map(staged.cluster), endpoint: new Map(staged.endpoint) };
+  return {
+    listener: new Map(staged.listener),
+    route: new Map(staged.route),
+    cluster: new Map(staged.cluster),
+    endpoint: new Map(staged.endpoint),
+  };
 }
 
 export function stagedSize(staged: DraftStaged): number {
@@ -20,15 +27,23 @@ export function stagedSize(staged: DraftStaged): number {
 }
 
 /** Models that are staged, removals left out. */
-export function stagedModels<Kind extends ResourceKind>(staged: DraftStaged, kind: Kind): ResourceModels[Kind][] {
-  return [...(staged[kind] as DraftStaged[Kind]).values()].flatMap((held) => (held === REMOVED ? [] : [held.resource as ResourceModels[Kind]]));
+export function stagedModels<Kind extends ResourceKind>(
+  staged: DraftStaged,
+  kind: Kind,
+): ResourceModels[Kind][] {
+  return [...staged[kind].values()].flatMap((held) => (held === REMOVED ? [] : [held.resource]));
 }
 
 /**
  * Takes out what was decided: used, refused, or gone. What waits stays, and so does what came since the copy was made.
  * @param copy what the decision was made of
  */
-export function forgetCommitted(staged: DraftStaged, copy: DraftStaged, { store, warming, lingering }: Assembled, refused: Refusals): void {
+export function forgetCommitted(
+  staged: DraftStaged,
+  copy: DraftStaged,
+  { store, warming, lingering }: Assembled,
+  refused: Refusals,
+): void {
   const waits = new Set(warming.map(({ kind, name }) => `${kind} ${name}`));
   for (const name of lingering) waits.add(`cluster ${name}`);
   for (const kind of KINDS) {

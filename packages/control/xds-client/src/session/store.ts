@@ -19,7 +19,12 @@ export function emptyStore(): DraftStore {
 }
 
 export function copyStore(store: Store): DraftStore {
-  return { listener: new Map(store.listener), route: new Map(store.route), cluster: new Map(store.cluster), endpoint: new Map(store.endpoint) };
+  return {
+    listener: new Map(store.listener),
+    route: new Map(store.route),
+    cluster: new Map(store.cluster),
+    endpoint: new Map(store.endpoint),
+  };
 }
 
 export function storeSize(store: Store): number {
@@ -28,7 +33,10 @@ export function storeSize(store: Store): number {
 
 /** Whether both hold the very same resources. */
 export function sameStore(a: Store, b: Store): boolean {
-  return KINDS.every((kind) => a[kind].size === b[kind].size && [...a[kind]].every(([name, held]) => b[kind].get(name) === held));
+  return KINDS.every(
+    (kind) =>
+      a[kind].size === b[kind].size && [...a[kind]].every(([name, held]) => b[kind].get(name) === held),
+  );
 }
 
 /** The configuration that a store stands for; resources by name, so that equal stores give equal configurations. */

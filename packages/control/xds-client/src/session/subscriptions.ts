@@ -37,7 +37,11 @@ export function subscribeTo(subscriptions: Subscriptions, needed: Needed, known:
 }
 
 /** Version by name, of the given names or of all. */
-export function versionsOf(store: Store, kind: keyof Store, names: Iterable<string> = store[kind].keys()): Record<string, string> {
+export function versionsOf(
+  store: Store,
+  kind: keyof Store,
+  names: Iterable<string> = store[kind].keys(),
+): Record<string, string> {
   const versions: [string, string][] = [];
   for (const name of names) {
     const held = store[kind].get(name);

@@ -14,7 +14,10 @@ import { createAdsMetrics } from './metrics.ts';
 import { nodeIdAgrees } from './node.ts';
 
 /** A call of which only who makes it matters. */
-export type CallerCall = Pick<ServerDuplexStream<unknown, unknown>, 'getPeer' | 'metadata' | 'getAuthContext'>;
+export type CallerCall = Pick<
+  ServerDuplexStream<unknown, unknown>,
+  'getPeer' | 'metadata' | 'getAuthContext'
+>;
 
 /** Options of {@link addAdsService}. */
 export interface AdsServiceOptions {
@@ -81,7 +84,9 @@ export function addAdsService(server: Server, options: AdsServiceOptions): AdsSe
   function accept(call: AdsCall): void {
     if (closed || streams.size >= maxStreams) {
       metrics.refused.add();
-      const details = closed ? 'This control plane is shutting down.' : `This control plane serves ${maxStreams} streams already (maxStreams).`;
+      const details = closed
+        ? 'This control plane is shutting down.'
+        : `This control plane serves ${maxStreams} streams already (maxStreams).`;
       call.emit('error', { code: closed ? status.UNAVAILABLE : status.RESOURCE_EXHAUSTED, details });
       return;
     }
@@ -105,7 +110,13 @@ export function addAdsService(server: Server, options: AdsServiceOptions): AdsSe
   const definition = grpcService(AggregatedDiscoveryService);
   const { deltaAggregatedResources: method } = definition;
   server.addService(
-    { deltaAggregatedResources: { ...method, responseSerialize: (bytes: Buffer) => bytes, responseDeserialize: (bytes: Buffer) => bytes } },
+    {
+      deltaAggregatedResources: {
+        ...method,
+        responseSerialize: (bytes: Buffer) => bytes,
+        responseDeserialize: (bytes: Buffer) => bytes,
+      },
+    },
     { deltaAggregatedResources: (call: ServerDuplexStream<DeltaDiscoveryRequest, Buffer>) => accept(call) },
   );
 

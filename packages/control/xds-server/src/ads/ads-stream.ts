@@ -5,7 +5,13 @@ import type { Node } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import type { DeltaDiscoveryRequest } from '@tulle/xds-proto/envoy/service/discovery/v3/discovery';
 import type { NodeInfo, SnapshotHandle, SnapshotProvider } from '../provider.ts';
 import { ATOMIC_CHANGES } from '../wire.ts';
-import { createDeltaStream, type DeltaResponse, type DeltaStream, type DeltaStreamStatus, type StreamLimits } from './delta-stream.ts';
+import {
+  createDeltaStream,
+  type DeltaResponse,
+  type DeltaStream,
+  type DeltaStreamStatus,
+  type StreamLimits,
+} from './delta-stream.ts';
 import type { Comparer } from './differences.ts';
 import { readRequest, writeResponse } from './messages.ts';
 import type { AdsMetrics } from './metrics.ts';
@@ -93,7 +99,10 @@ export function openAdsStream(call: AdsCall, options: AdsStreamOptions): AdsStre
     }
     cancelTimer();
     const at = machine.deadlineMs();
-    cancelTimer = at === undefined ? () => {} : clock.setTimer(Math.max(0, at - clock.nowMs()), () => step((one) => one.expire()));
+    cancelTimer =
+      at === undefined
+        ? () => {}
+        : clock.setTimer(Math.max(0, at - clock.nowMs()), () => step((one) => one.expire()));
   }
 
   function send(response: DeltaResponse): void {
@@ -115,13 +124,20 @@ export function openAdsStream(call: AdsCall, options: AdsStreamOptions): AdsStre
 
   /** @returns whether the stream goes on */
   function open(given: Node | undefined): boolean {
-    if (!given || given.id === '') return refuse(status.INVALID_ARGUMENT, 'The first request must have a node with an id.');
+    if (!given || given.id === '')
+      return refuse(status.INVALID_ARGUMENT, 'The first request must have a node with an id.');
     const identity = identify();
     if (identity === undefined && !options.allowUnauthenticated) {
-      return refuse(status.UNAUTHENTICATED, 'No identity was proven. Connect over mutual TLS with the certificate of the workload.');
+      return refuse(
+        status.UNAUTHENTICATED,
+        'No identity was proven. Connect over mutual TLS with the certificate of the workload.',
+      );
     }
     if (identity !== undefined && !options.agrees(given.id, identity)) {
-      return refuse(status.PERMISSION_DENIED, `The node id "${given.id}" does not agree with the proven identity ${identity}. Use that id, alone or followed by ~ and a name of the instance.`);
+      return refuse(
+        status.PERMISSION_DENIED,
+        `The node id "${given.id}" does not agree with the proven identity ${identity}. Use that id, alone or followed by ~ and a name of the instance.`,
+      );
     }
     node = readNode(given, identity);
     try {
@@ -129,7 +145,10 @@ export function openAdsStream(call: AdsCall, options: AdsStreamOptions): AdsStre
     } catch (cause) {
       if (isTulleError(cause)) return refuse(status.PERMISSION_DENIED, cause.message);
       log?.error('ADS stream refused: defect', { node: given.id, error: cause });
-      return refuse(status.INTERNAL, 'The control plane has no configuration for this node; its log has the reason.');
+      return refuse(
+        status.INTERNAL,
+        'The control plane has no configuration for this node; its log has the reason.',
+      );
     }
     const source = handle;
     machine = createDeltaStream({
@@ -140,7 +159,14 @@ export function openAdsStream(call: AdsCall, options: AdsStreamOptions): AdsStre
       send,
       report: (report) => {
         metrics.answered(report);
-        if (!report.ok) log?.warn('Proxy refused a change', { node: given.id, kind: report.kind, change: report.changeId, names: report.resources.map(({ name }) => name), reason: report.error });
+        if (!report.ok)
+          log?.warn('Proxy refused a change', {
+            node: given.id,
+            kind: report.kind,
+            change: report.changeId,
+            names: report.resources.map(({ name }) => name),
+            reason: report.error,
+          });
         source.acked(report);
       },
       nowMs: () => clock.nowMs(),

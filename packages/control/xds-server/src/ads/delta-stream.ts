@@ -6,7 +6,15 @@ import type { Comparer } from './differences.ts';
 import { createAtomicPush } from './push-atomic.ts';
 import { createOrderedPush } from './push-ordered.ts';
 import { StreamFault } from './stream-fault.ts';
-import { ABSENT, applyRefusal, applySubscriptions, createTypeState, type Outstanding, takeOutstanding, type TypeState } from './type-state.ts';
+import {
+  ABSENT,
+  applyRefusal,
+  applySubscriptions,
+  createTypeState,
+  type Outstanding,
+  takeOutstanding,
+  type TypeState,
+} from './type-state.ts';
 
 /** A delta request, read from protobuf. */
 export interface DeltaRequest {
@@ -85,9 +93,15 @@ export interface DeltaStreamStatus {
   readonly changeId: string | undefined;
   readonly outstanding: number;
   readonly staleNonces: number;
-  readonly subscriptions: Readonly<Record<ResourceKind, { readonly wildcard: boolean; readonly names: number }>>;
+  readonly subscriptions: Readonly<
+    Record<ResourceKind, { readonly wildcard: boolean; readonly names: number }>
+  >;
   /** Refused and not replaced yet. */
-  readonly refused: readonly { readonly kind: ResourceKind; readonly name: string; readonly version: string }[];
+  readonly refused: readonly {
+    readonly kind: ResourceKind;
+    readonly name: string;
+    readonly version: string;
+  }[];
 }
 
 /** What a push strategy shares with the stream. */
@@ -96,7 +110,13 @@ export interface PushHost extends Pick<DeltaStreamOptions, 'comparer' | 'limits'
   canWrite(): boolean;
   outstanding(): number;
   /** Sends and notes what the client then has. */
-  send(kind: ResourceKind, changeId: string, resources: readonly EncodedResource[], removed: readonly string[], last: boolean | undefined): void;
+  send(
+    kind: ResourceKind,
+    changeId: string,
+    resources: readonly EncodedResource[],
+    removed: readonly string[],
+    last: boolean | undefined,
+  ): void;
   /** A resource of the snapshot that cannot be sent. */
   unsendable(changeId: string): (kind: ResourceKind, name: string, reason: string) => void;
 }
@@ -137,7 +157,10 @@ export function createDeltaStream(options: DeltaStreamOptions): DeltaStream {
     outstanding,
     send(kind, change, resources, removed, last) {
       if (outstanding() >= limits.maxOutstanding) {
-        throw new StreamFault(status.RESOURCE_EXHAUSTED, `The client leaves ${limits.maxOutstanding} responses without an answer (maxOutstanding).`);
+        throw new StreamFault(
+          status.RESOURCE_EXHAUSTED,
+          `The client leaves ${limits.maxOutstanding} responses without an answer (maxOutstanding).`,
+        );
       }
       const state = types[kind];
       const nonce = String(++nonces);
@@ -145,7 +168,11 @@ export function createDeltaStream(options: DeltaStreamOptions): DeltaStream {
       state.outstanding.push({
         nonce,
         changeId: change,
-        resources: resources.map(({ name, version }) => ({ name, version, previous: state.client.get(name) })),
+        resources: resources.map(({ name, version }) => ({
+          name,
+          version,
+          previous: state.client.get(name),
+        })),
         removed,
         sentAtMs: options.epochMs(),
         sentAt: options.nowMs(),
@@ -162,7 +189,17 @@ export function createDeltaStream(options: DeltaStreamOptions): DeltaStream {
       if (reportedUnsendable.get(key) === reason) return;
       reportedUnsendable.set(key, reason);
       const now = options.epochMs();
-      options.report({ kind, changeId: change, nonce: '', resources: [{ name, version: '' }], removed: [], ok: false, error: reason, sentAtMs: now, ackedAtMs: now });
+      options.report({
+        kind,
+        changeId: change,
+        nonce: '',
+        resources: [{ name, version: '' }],
+        removed: [],
+        ok: false,
+        error: reason,
+        sentAtMs: now,
+        ackedAtMs: now,
+      });
     },
   };
 
@@ -187,7 +224,10 @@ export function createDeltaStream(options: DeltaStreamOptions): DeltaStream {
       applySubscriptions(state, request.subscribe, request.unsubscribe, request.initialVersions);
       const names = all().reduce((sum, one) => sum + one.names.size, 0);
       if (names > limits.maxSubscriptions) {
-        throw new StreamFault(status.RESOURCE_EXHAUSTED, `The client subscribes to ${names} names; at most maxSubscriptions = ${limits.maxSubscriptions} are allowed.`);
+        throw new StreamFault(
+          status.RESOURCE_EXHAUSTED,
+          `The client subscribes to ${names} names; at most maxSubscriptions = ${limits.maxSubscriptions} are allowed.`,
+        );
       }
       strategy.pump();
     },
@@ -198,7 +238,8 @@ export function createDeltaStream(options: DeltaStreamOptions): DeltaStream {
     },
     deadlineMs() {
       const oldest = all().flatMap((state) => state.outstanding.slice(0, 1).map(({ sentAt }) => sentAt));
-      const late = limits.ackTimeoutMs > 0 && oldest.length > 0 ? Math.min(...oldest) + limits.ackTimeoutMs : undefined;
+      const late =
+        limits.ackTimeoutMs > 0 && oldest.length > 0 ? Math.min(...oldest) + limits.ackTimeoutMs : undefined;
       const wait = strategy.deadlineMs();
       return late === undefined ? wait : wait === undefined ? late : Math.min(late, wait);
     },
@@ -207,7 +248,10 @@ export function createDeltaStream(options: DeltaStreamOptions): DeltaStream {
       for (const state of all()) {
         const [first] = state.outstanding;
         if (first && limits.ackTimeoutMs > 0 && now - first.sentAt >= limits.ackTimeoutMs) {
-          throw new StreamFault(status.DEADLINE_EXCEEDED, `No answer to nonce ${first.nonce} (${state.kind}, change ${first.changeId}) for ${limits.ackTimeoutMs} ms (ackTimeoutMs).`);
+          throw new StreamFault(
+            status.DEADLINE_EXCEEDED,
+            `No answer to nonce ${first.nonce} (${state.kind}, change ${first.changeId}) for ${limits.ackTimeoutMs} ms (ackTimeoutMs).`,
+          );
         }
       }
       strategy.pump();
@@ -216,8 +260,12 @@ export function createDeltaStream(options: DeltaStreamOptions): DeltaStream {
       changeId,
       outstanding: outstanding(),
       staleNonces: stale,
-      subscriptions: Object.fromEntries(all().map(({ kind, wildcard, names }) => [kind, { wildcard, names: names.size }])) as DeltaStreamStatus['subscriptions'],
-      refused: all().flatMap(({ kind, refused }) => [...refused].map(([name, version]) => ({ kind, name, version }))),
+      subscriptions: Object.fromEntries(
+        all().map(({ kind, wildcard, names }) => [kind, { wildcard, names: names.size }]),
+      ) as DeltaStreamStatus['subscriptions'],
+      refused: all().flatMap(({ kind, refused }) =>
+        [...refused].map(([name, version]) => ({ kind, name, version })),
+      ),
     }),
   };
 }
@@ -235,8 +283,19 @@ function reportsOf(sent: Outstanding, { kind, error }: DeltaRequest, ackedAtMs: 
   const base = { kind, changeId, nonce, sentAtMs, ackedAtMs };
   const refused = (name: string): boolean => error !== undefined && (error.refused?.includes(name) ?? true);
   const plain = sent.resources.map(({ name, version }) => ({ name, version }));
-  const taken: AckReport = { ...base, resources: plain.filter(({ name }) => !refused(name)), removed: sent.removed.filter((name) => !refused(name)), ok: true };
+  const taken: AckReport = {
+    ...base,
+    resources: plain.filter(({ name }) => !refused(name)),
+    removed: sent.removed.filter((name) => !refused(name)),
+    ok: true,
+  };
   if (!error) return [taken];
-  const rest: AckReport = { ...base, resources: plain.filter(({ name }) => refused(name)), removed: sent.removed.filter(refused), ok: false, error: error.message };
+  const rest: AckReport = {
+    ...base,
+    resources: plain.filter(({ name }) => refused(name)),
+    removed: sent.removed.filter(refused),
+    ok: false,
+    error: error.message,
+  };
   return taken.resources.length + taken.removed.length > 0 ? [taken, rest] : [rest];
 }

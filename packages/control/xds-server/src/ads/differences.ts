@@ -49,11 +49,15 @@ export function createComparer(encoder: ResourceEncoder, maxResourceBytes: numbe
     return names;
   }
 
-  function encode(kind: ResourceKind, resource: ResourceModels[ResourceKind], unsendable: Unsendable): EncodedResource | undefined {
+  function encode(
+    kind: ResourceKind,
+    resource: ResourceModels[ResourceKind],
+    unsendable: Unsendable,
+  ): EncodedResource | undefined {
     let reason = failed.get(resource);
     if (reason === undefined) {
       try {
-        const encoded = encoder.encode(kind, resource as never);
+        const encoded = encoder.encode(kind, resource);
         if (encoded.bytes.length <= maxResourceBytes) return encoded;
         reason = `The ${kind} "${resource.name}" has ${encoded.bytes.length} bytes; at most maxResourceBytes = ${maxResourceBytes} are sent. Split it, or raise the limit on both sides.`;
       } catch (cause) {
@@ -75,13 +79,19 @@ export function createComparer(encoder: ResourceEncoder, maxResourceBytes: numbe
         if (!wants(state, resource.name) || taken.has(resource.name)) continue;
         taken.add(resource.name);
         const encoded = encode(state.kind, resource, unsendable);
-        if (encoded && state.client.get(encoded.name) !== encoded.version && state.refused.get(encoded.name) !== encoded.version) changed.push(encoded);
+        if (
+          encoded &&
+          state.client.get(encoded.name) !== encoded.version &&
+          state.refused.get(encoded.name) !== encoded.version
+        )
+          changed.push(encoded);
       }
       const names = namesOf(resources);
-      const removed = [...state.client].filter(([name, version]) => version !== ABSENT && !names.has(name)).map(([name]) => name);
+      const removed = [...state.client]
+        .filter(([name, version]) => version !== ABSENT && !names.has(name))
+        .map(([name]) => name);
       const absent = [...state.names].filter((name) => !names.has(name) && !state.client.has(name));
       return { changed, removed, absent };
     },
   };
 }
-

@@ -1,6 +1,9 @@
 import { create, fromBinary, toBinary, toJson } from '@bufbuild/protobuf';
 import { type Any, anyIs, StructSchema } from '@bufbuild/protobuf/wkt';
-import { type DeltaDiscoveryRequest, DeltaDiscoveryResponseSchema } from '@tulle/xds-proto/envoy/service/discovery/v3/discovery';
+import {
+  type DeltaDiscoveryRequest,
+  DeltaDiscoveryResponseSchema,
+} from '@tulle/xds-proto/envoy/service/discovery/v3/discovery';
 import type { Status } from '@tulle/xds-proto/google/rpc/status';
 import { kindOfTypeUrl, TYPE_URLS } from '../wire.ts';
 import type { DeltaRequest, DeltaResponse } from './delta-stream.ts';
@@ -35,12 +38,18 @@ function readError({ message, details }: Status): NonNullable<DeltaRequest['erro
 function readRefused(any: Any): readonly string[] | undefined {
   const list = readStruct(any)[REFUSED_DETAILS];
   if (!Array.isArray(list)) return undefined;
-  return list.flatMap((one: unknown) => (typeof one === 'object' && one !== null && 'name' in one && typeof one.name === 'string' ? [one.name] : []));
+  return list.flatMap((one: unknown) =>
+    typeof one === 'object' && one !== null && 'name' in one && typeof one.name === 'string'
+      ? [one.name]
+      : [],
+  );
 }
 
 function readStruct(any: Any): Readonly<Record<string, unknown>> {
   try {
-    return anyIs(any, StructSchema) ? (toJson(StructSchema, fromBinary(StructSchema, any.value)) as Record<string, unknown>) : {};
+    return anyIs(any, StructSchema)
+      ? (toJson(StructSchema, fromBinary(StructSchema, any.value)) as Record<string, unknown>)
+      : {};
   } catch {
     return {}; // details that nobody can read say nothing; the message stands
   }
@@ -60,7 +69,9 @@ export function writeResponse(response: DeltaResponse, identifier: string): Buff
       typeUrl: TYPE_URLS[kind],
       nonce,
       removedResources: [...removed],
-      controlPlane: { identifier: last === undefined ? identifier : JSON.stringify({ identifier, change: changeId, last }) },
+      controlPlane: {
+        identifier: last === undefined ? identifier : JSON.stringify({ identifier, change: changeId, last }),
+      },
     }),
   );
   // Fields of a message may come in any order (protobuf encoding, "Message structure").

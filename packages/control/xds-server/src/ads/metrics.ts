@@ -26,13 +26,23 @@ export function createAdsMetrics(meter: Meter, streams: () => number): AdsMetric
   const bytes = counter('tulle_xds_server_sent_bytes_total', 'Bytes of responses sent to proxies');
   const acks = counter('tulle_xds_server_acks_total', 'Responses that proxies took');
   const nacks = counter('tulle_xds_server_nacks_total', 'Responses or parts of them that proxies refused');
-  const seconds: Histogram = meter.histogram('tulle_xds_server_ack_seconds', { help: 'Time from sending a response to its answer' });
+  const seconds: Histogram = meter.histogram('tulle_xds_server_ack_seconds', {
+    help: 'Time from sending a response to its answer',
+  });
   const stop = meter.observed('tulle_xds_server_streams', { help: 'Open ADS streams' }, streams);
   return {
-    refused: meter.counter('tulle_xds_server_refused_streams_total', { help: 'ADS streams that were not admitted' }),
-    faults: meter.counter('tulle_xds_server_stream_faults_total', { help: 'ADS streams ended because a bound or the protocol was broken' }),
-    unknownTypes: meter.counter('tulle_xds_server_unknown_types_total', { help: 'Requests for types that are not served' }),
-    backpressure: meter.counter('tulle_xds_server_backpressure_total', { help: 'Times a stream waited for a slow proxy' }),
+    refused: meter.counter('tulle_xds_server_refused_streams_total', {
+      help: 'ADS streams that were not admitted',
+    }),
+    faults: meter.counter('tulle_xds_server_stream_faults_total', {
+      help: 'ADS streams ended because a bound or the protocol was broken',
+    }),
+    unknownTypes: meter.counter('tulle_xds_server_unknown_types_total', {
+      help: 'Requests for types that are not served',
+    }),
+    backpressure: meter.counter('tulle_xds_server_backpressure_total', {
+      help: 'Times a stream waited for a slow proxy',
+    }),
     sent(kind, count, size) {
       resources[kind].add(count);
       bytes[kind].add(size);

@@ -4,7 +4,12 @@ import type { NodeInfo } from '../provider.ts';
 /** What a node says of itself, and what it proved. */
 export function readNode(node: Node, identity: string | undefined): NodeInfo {
   const { userAgentName: name, userAgentVersionType: version } = node;
-  const text = version.case === 'userAgentVersion' ? version.value : version.case === 'userAgentBuildVersion' ? versionText(version.value) : '';
+  const text =
+    version.case === 'userAgentVersion'
+      ? version.value
+      : version.case === 'userAgentBuildVersion'
+        ? versionText(version.value)
+        : '';
   return {
     id: node.id,
     cluster: node.cluster,

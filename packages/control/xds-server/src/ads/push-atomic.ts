@@ -28,10 +28,15 @@ export function createAtomicPush(host: PushHost): PushStrategy {
     const removals = new Map<ResourceKind, Step>();
     for (const kind of ADD_ORDER) {
       const state = types[kind];
-      const { changed, removed, absent } = comparer.compare(state, snapshot, host.unsendable(snapshot.changeId));
+      const { changed, removed, absent } = comparer.compare(
+        state,
+        snapshot,
+        host.unsendable(snapshot.changeId),
+      );
       state.dirty = false;
       state.seen = resourcesOf(snapshot, kind);
-      for (const resources of batches(changed, limits.maxResponseBytes)) additions.push({ kind, resources, removed: [] });
+      for (const resources of batches(changed, limits.maxResponseBytes))
+        additions.push({ kind, resources, removed: [] });
       if (absent.length > 0) additions.push({ kind, resources: [], removed: absent });
       if (removed.length > 0) removals.set(kind, { kind, resources: [], removed });
     }

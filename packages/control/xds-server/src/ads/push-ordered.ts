@@ -42,7 +42,11 @@ export function createOrderedPush(host: PushHost): PushStrategy {
 
   /** What refused to change may still point at what is to go. */
   function mayRemove(kind: ResourceKind): boolean {
-    return kind === 'listener' || kind === 'route' || (types.listener.refused.size === 0 && types.route.refused.size === 0);
+    return (
+      kind === 'listener' ||
+      kind === 'route' ||
+      (types.listener.refused.size === 0 && types.route.refused.size === 0)
+    );
   }
 
   function remove(kind: ResourceKind, snapshot: Snapshot): boolean {
@@ -57,12 +61,16 @@ export function createOrderedPush(host: PushHost): PushStrategy {
   /** Whether the client has a cluster whose endpoints it has not asked for yet, and may still be about to. */
   function awaitsEndpoints(snapshot: Snapshot): boolean {
     if (waitUntil === undefined) return false;
-    if (host.nowMs() >= waitUntil || !snapshot.config.clusters.some((cluster) => {
-      if (cluster.discovery.kind !== 'eds') return false;
-      const version = types.cluster.client.get(cluster.name);
-      if (version === undefined || version === UNCERTAIN || types.cluster.refused.has(cluster.name)) return false;
-      return !wants(types.endpoint, cluster.discovery.serviceName ?? cluster.name);
-    })) {
+    if (
+      host.nowMs() >= waitUntil ||
+      !snapshot.config.clusters.some((cluster) => {
+        if (cluster.discovery.kind !== 'eds') return false;
+        const version = types.cluster.client.get(cluster.name);
+        if (version === undefined || version === UNCERTAIN || types.cluster.refused.has(cluster.name))
+          return false;
+        return !wants(types.endpoint, cluster.discovery.serviceName ?? cluster.name);
+      })
+    ) {
       waitUntil = undefined;
     }
     return waitUntil !== undefined;
@@ -81,7 +89,8 @@ export function createOrderedPush(host: PushHost): PushStrategy {
       }
     },
     answered(kind) {
-      if (kind === 'cluster' && limits.dependencyWaitMs > 0) waitUntil = host.nowMs() + limits.dependencyWaitMs;
+      if (kind === 'cluster' && limits.dependencyWaitMs > 0)
+        waitUntil = host.nowMs() + limits.dependencyWaitMs;
     },
     deadlineMs: () => waitUntil,
   };

@@ -70,11 +70,15 @@ export function wants(state: TypeState, name: string): boolean {
  * the wildcard for listeners and clusters, the form that every client knows; `*` does for all types.
  */
 export function applySubscriptions(
-  state: TypeState, subscribe: readonly string[], unsubscribe: readonly string[], initialVersions: Readonly<Record<string, string>>,
+  state: TypeState,
+  subscribe: readonly string[],
+  unsubscribe: readonly string[],
+  initialVersions: Readonly<Record<string, string>>,
 ): void {
   const first = !state.requested;
   state.requested = true;
-  if (first && subscribe.length === 0 && (state.kind === 'listener' || state.kind === 'cluster')) state.wildcard = true;
+  if (first && subscribe.length === 0 && (state.kind === 'listener' || state.kind === 'cluster'))
+    state.wildcard = true;
   for (const name of subscribe) {
     if (name === '*') state.wildcard = true;
     else if (state.names.has(name)) forget(state, name); // asked for again: sent again
@@ -90,7 +94,8 @@ export function applySubscriptions(
     }
   }
   if (unsubscribe.length > 0) {
-    for (const name of [...state.client.keys(), ...state.refused.keys()]) if (!wants(state, name)) forget(state, name);
+    for (const name of [...state.client.keys(), ...state.refused.keys()])
+      if (!wants(state, name)) forget(state, name);
   }
   if (first || subscribe.length + unsubscribe.length > 0) state.dirty = true;
 }
@@ -110,7 +115,11 @@ export function takeOutstanding(state: TypeState, nonce: string): Outstanding | 
  * Notes what the client refused.
  * @param refused names, where the client says which; else everything in the response
  */
-export function applyRefusal(state: TypeState, sent: Outstanding, refused: readonly string[] | undefined): void {
+export function applyRefusal(
+  state: TypeState,
+  sent: Outstanding,
+  refused: readonly string[] | undefined,
+): void {
   for (const { name, version, previous } of sent.resources) {
     if (refused && !refused.includes(name)) continue;
     if (!wants(state, name)) continue;

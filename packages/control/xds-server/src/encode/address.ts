@@ -1,11 +1,20 @@
 import { create } from '@bufbuild/protobuf';
 import { type Address as ModelAddress, isUnixAddress } from '@tulle/model';
-import { type Address, AddressSchema, type CidrRange, CidrRangeSchema } from '@tulle/xds-proto/envoy/config/core/v3/address';
+import {
+  type Address,
+  AddressSchema,
+  type CidrRange,
+  CidrRangeSchema,
+} from '@tulle/xds-proto/envoy/config/core/v3/address';
 
 export function encodeAddress(address: ModelAddress): Address {
-  if (isUnixAddress(address)) return create(AddressSchema, { address: { case: 'pipe', value: { path: address.path } } });
+  if (isUnixAddress(address))
+    return create(AddressSchema, { address: { case: 'pipe', value: { path: address.path } } });
   return create(AddressSchema, {
-    address: { case: 'socketAddress', value: { address: address.host, portSpecifier: { case: 'portValue', value: address.port } } },
+    address: {
+      case: 'socketAddress',
+      value: { address: address.host, portSpecifier: { case: 'portValue', value: address.port } },
+    },
   });
 }
 

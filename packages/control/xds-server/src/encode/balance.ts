@@ -1,7 +1,10 @@
 import { create } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
 import type { BalancePolicy } from '@tulle/model';
-import { Cluster_LbPolicy as LbPolicy, type ClusterSchema } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
+import {
+  Cluster_LbPolicy as LbPolicy,
+  type ClusterSchema,
+} from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
 import { LeastRequestSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/least_request/v3/least_request';
 import { DEFAULT_BALANCE, PEAK_EWMA } from '../wire.ts';
 import { type Fields, typedStruct } from './values.ts';
@@ -16,7 +19,9 @@ export function encodeBalance(balance: BalancePolicy | undefined): Fields<typeof
     case 'least-request':
       return {
         lbPolicy: LbPolicy.LEAST_REQUEST,
-        ...(balance.choices !== undefined && { lbConfig: { case: 'leastRequestLbConfig', value: { choiceCount: balance.choices } } as const }),
+        ...(balance.choices !== undefined && {
+          lbConfig: { case: 'leastRequestLbConfig', value: { choiceCount: balance.choices } } as const,
+        }),
       };
     case 'peak-ewma': {
       const { policy: _, ...settings } = balance;

@@ -1,8 +1,18 @@
 import { create } from '@bufbuild/protobuf';
 import { type Any, anyPack } from '@bufbuild/protobuf/wkt';
-import type { CircuitLimits, Cluster as ModelCluster, OutlierDetection, PoolOptions, UpstreamTls } from '@tulle/model';
+import type {
+  CircuitLimits,
+  Cluster as ModelCluster,
+  OutlierDetection,
+  PoolOptions,
+  UpstreamTls,
+} from '@tulle/model';
 import type { CircuitBreakersSchema } from '@tulle/xds-proto/envoy/config/cluster/v3/circuit_breaker';
-import { type Cluster, Cluster_DiscoveryType as DiscoveryType, ClusterSchema } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
+import {
+  type Cluster,
+  Cluster_DiscoveryType as DiscoveryType,
+  ClusterSchema,
+} from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
 import type { OutlierDetectionSchema } from '@tulle/xds-proto/envoy/config/cluster/v3/outlier_detection';
 import { HttpProtocolOptionsSchema } from '@tulle/xds-proto/envoy/extensions/upstreams/http/v3/http_protocol_options';
 import { PLAIN_ENDPOINT } from '../wire.ts';
@@ -22,7 +32,10 @@ export function encodeCluster(cluster: ModelCluster): Cluster {
   const budget = limits?.retryBudget;
   const extra = tulleMetadata({
     labels: labels && canonicalObject(labels),
-    retryBudget: budget && (budget.minPerSecond !== undefined || budget.intervalMs !== undefined) ? { minPerSecond: budget.minPerSecond, intervalMs: budget.intervalMs } : undefined,
+    retryBudget:
+      budget && (budget.minPerSecond !== undefined || budget.intervalMs !== undefined)
+        ? { minPerSecond: budget.minPerSecond, intervalMs: budget.intervalMs }
+        : undefined,
     successRate: outlier?.successRate,
     maxIdlePerEndpoint: pool?.maxIdlePerEndpoint,
   });
@@ -42,15 +55,24 @@ export function encodeCluster(cluster: ModelCluster): Cluster {
 function discovery({ name, discovery: source }: ModelCluster): ClusterInit {
   switch (source.kind) {
     case 'static':
-      return { clusterDiscoveryType: { case: 'type', value: DiscoveryType.STATIC }, loadAssignment: encodeAssignment(name, source.endpoints) };
+      return {
+        clusterDiscoveryType: { case: 'type', value: DiscoveryType.STATIC },
+        loadAssignment: encodeAssignment(name, source.endpoints),
+      };
     case 'eds':
       return {
         clusterDiscoveryType: { case: 'type', value: DiscoveryType.EDS },
-        edsClusterConfig: { edsConfig: adsSource(), ...(source.serviceName !== undefined && { serviceName: source.serviceName }) },
+        edsClusterConfig: {
+          edsConfig: adsSource(),
+          ...(source.serviceName !== undefined && { serviceName: source.serviceName }),
+        },
       };
     case 'dns':
       return {
-        clusterDiscoveryType: { case: 'type', value: source.use === 'all' ? DiscoveryType.STRICT_DNS : DiscoveryType.LOGICAL_DNS },
+        clusterDiscoveryType: {
+          case: 'type',
+          value: source.use === 'all' ? DiscoveryType.STRICT_DNS : DiscoveryType.LOGICAL_DNS,
+        },
         loadAssignment: encodeAssignment(name, source.endpoints),
         ...(source.refreshMs !== undefined && { dnsRefreshRate: duration(source.refreshMs) }),
       };
@@ -64,16 +86,20 @@ function circuitBreakers(limits: CircuitLimits): Fields<typeof CircuitBreakersSc
     ...(maxPendingRequests !== undefined && { maxPendingRequests }),
     ...(maxRequests !== undefined && { maxRequests }),
     // Envoy counts concurrent retries, Tulle retries in a window; the percentage means the same, the floor does not.
-    ...(retryBudget && { retryBudget: retryBudget.percent === undefined ? {} : { budgetPercent: { value: retryBudget.percent } } }),
+    ...(retryBudget && {
+      retryBudget: retryBudget.percent === undefined ? {} : { budgetPercent: { value: retryBudget.percent } },
+    }),
   };
   return { thresholds: Object.keys(values).length === 0 ? [] : [values] };
 }
 
 function outlierDetection(outlier: OutlierDetection): Fields<typeof OutlierDetectionSchema> {
-  const { consecutiveFailures, successRate, intervalMs, baseEjectionMs, maxEjectionMs, maxEjectionPercent } = outlier;
+  const { consecutiveFailures, successRate, intervalMs, baseEjectionMs, maxEjectionMs, maxEjectionPercent } =
+    outlier;
   return {
     ...(consecutiveFailures === 0 && { enforcingConsecutive5xx: 0 }),
-    ...(consecutiveFailures !== undefined && consecutiveFailures !== 0 && { consecutive5xx: consecutiveFailures }),
+    ...(consecutiveFailures !== undefined &&
+      consecutiveFailures !== 0 && { consecutive5xx: consecutiveFailures }),
     // Tulle ejects by none of Envoy's deviation rule unless told to; Envoy does by default.
     enforcingSuccessRate: 0,
     // The nearest that Envoy has; the exact figures are in the metadata.
@@ -98,7 +124,12 @@ function protocolOptions({ idleTimeoutMs, maxRequestsPerConnection, protocol }: 
     ...(Object.keys(common).length > 0 && { commonHttpProtocolOptions: common }),
     upstreamProtocolOptions: {
       case: 'explicitHttpConfig',
-      value: { protocolConfig: { case: protocol === 'http2' ? 'http2ProtocolOptions' : 'httpProtocolOptions', value: {} } },
+      value: {
+        protocolConfig: {
+          case: protocol === 'http2' ? 'http2ProtocolOptions' : 'httpProtocolOptions',
+          value: {},
+        },
+      },
     },
   });
   return anyPack(HttpProtocolOptionsSchema, options);

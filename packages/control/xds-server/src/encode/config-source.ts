@@ -1,5 +1,9 @@
 import { create } from '@bufbuild/protobuf';
-import { ApiVersion, type ConfigSource, ConfigSourceSchema } from '@tulle/xds-proto/envoy/config/core/v3/config_source';
+import {
+  ApiVersion,
+  type ConfigSource,
+  ConfigSourceSchema,
+} from '@tulle/xds-proto/envoy/config/core/v3/config_source';
 
 /** "The same ADS stream". */
 export function adsSource(): ConfigSource {

@@ -1,7 +1,10 @@
 import { create } from '@bufbuild/protobuf';
 import type { Endpoint, EndpointSet, Locality as ModelLocality } from '@tulle/model';
 import { HealthStatus } from '@tulle/xds-proto/envoy/config/core/v3/health_check';
-import { type ClusterLoadAssignment, ClusterLoadAssignmentSchema } from '@tulle/xds-proto/envoy/config/endpoint/v3/endpoint';
+import {
+  type ClusterLoadAssignment,
+  ClusterLoadAssignmentSchema,
+} from '@tulle/xds-proto/envoy/config/endpoint/v3/endpoint';
 import {
   type LbEndpoint,
   LbEndpointSchema,
@@ -20,7 +23,10 @@ export function encodeAssignment(clusterName: string, endpoints: readonly Endpoi
   const groups = new Map<string, GroupInit & { lbEndpoints: LbEndpoint[] }>();
   for (const endpoint of endpoints) {
     const { locality, priority = 0 } = endpoint;
-    const key = JSON.stringify([priority, locality && [locality.region, locality.zone ?? '', locality.subZone ?? '']]);
+    const key = JSON.stringify([
+      priority,
+      locality && [locality.region, locality.zone ?? '', locality.subZone ?? ''],
+    ]);
     let group = groups.get(key);
     if (!group) {
       group = { priority, lbEndpoints: [], ...(locality && { locality: encodeLocality(locality) }) };
@@ -33,7 +39,11 @@ export function encodeAssignment(clusterName: string, endpoints: readonly Endpoi
 
 type GroupInit = Fields<typeof LocalityLbEndpointsSchema>;
 
-function encodeLocality({ region, zone, subZone }: ModelLocality): { region: string; zone: string; subZone: string } {
+function encodeLocality({ region, zone, subZone }: ModelLocality): {
+  region: string;
+  zone: string;
+  subZone: string;
+} {
   return { region, zone: zone ?? '', subZone: subZone ?? '' };
 }
 

@@ -1,6 +1,9 @@
 import { create } from '@bufbuild/protobuf';
 import type { FaultFilterConfig } from '@tulle/model';
-import { type HTTPFault, HTTPFaultSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/fault/v3/fault';
+import {
+  type HTTPFault,
+  HTTPFaultSchema,
+} from '@tulle/xds-proto/envoy/extensions/filters/http/fault/v3/fault';
 import {
   type FractionalPercent,
   FractionalPercent_DenominatorType as Denominator,
@@ -15,8 +18,15 @@ export function encodeFault(config: unknown): HTTPFault | undefined {
   if (!isFault(config)) return undefined;
   const { delay, abort, headers, maxActiveDelays } = config;
   return create(HTTPFaultSchema, {
-    ...(delay && { delay: { faultDelaySecifier: { case: 'fixedDelay', value: duration(delay.durationMs) }, percentage: share(delay.percent) } }),
-    ...(abort && { abort: { errorType: { case: 'httpStatus', value: abort.status }, percentage: share(abort.percent) } }),
+    ...(delay && {
+      delay: {
+        faultDelaySecifier: { case: 'fixedDelay', value: duration(delay.durationMs) },
+        percentage: share(delay.percent),
+      },
+    }),
+    ...(abort && {
+      abort: { errorType: { case: 'httpStatus', value: abort.status }, percentage: share(abort.percent) },
+    }),
     headers: Object.entries(headers ?? {})
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([name, value]) => encodeHeaderMatch({ name, match: { kind: 'exact', value } })),
@@ -26,8 +36,12 @@ export function encodeFault(config: unknown): HTTPFault | undefined {
 
 /** Envoy's default is 0 %, ours 100 %, so it is always written. The coarsest denominator that is exact. */
 function share(percent = 100): FractionalPercent {
-  if (Number.isInteger(percent)) return create(FractionalPercentSchema, { numerator: percent, denominator: Denominator.HUNDRED });
-  return create(FractionalPercentSchema, { numerator: Math.round(percent * 10_000), denominator: Denominator.MILLION });
+  if (Number.isInteger(percent))
+    return create(FractionalPercentSchema, { numerator: percent, denominator: Denominator.HUNDRED });
+  return create(FractionalPercentSchema, {
+    numerator: Math.round(percent * 10_000),
+    denominator: Denominator.MILLION,
+  });
 }
 
 function isFault(config: unknown): config is FaultFilterConfig {
@@ -35,10 +49,19 @@ function isFault(config: unknown): config is FaultFilterConfig {
   const { delay, abort, headers, maxActiveDelays } = config;
   return (
     (delay === undefined ||
-      (isObject(delay) && hasOnly(delay, ['durationMs', 'percent']) && isInteger(delay['durationMs'], 0, 3_600_000) && isPercent(delay['percent']))) &&
+      (isObject(delay) &&
+        hasOnly(delay, ['durationMs', 'percent']) &&
+        isInteger(delay['durationMs'], 0, 3_600_000) &&
+        isPercent(delay['percent']))) &&
     (abort === undefined ||
-      (isObject(abort) && hasOnly(abort, ['status', 'percent']) && isInteger(abort['status'], 200, 599) && isPercent(abort['percent']))) &&
-    (headers === undefined || (isObject(headers) && Object.keys(headers).length > 0 && Object.values(headers).every((value) => typeof value === 'string'))) &&
+      (isObject(abort) &&
+        hasOnly(abort, ['status', 'percent']) &&
+        isInteger(abort['status'], 200, 599) &&
+        isPercent(abort['percent']))) &&
+    (headers === undefined ||
+      (isObject(headers) &&
+        Object.keys(headers).length > 0 &&
+        Object.values(headers).every((value) => typeof value === 'string'))) &&
     (maxActiveDelays === undefined || isInteger(maxActiveDelays, 0, 2 ** 32 - 1))
   );
 }

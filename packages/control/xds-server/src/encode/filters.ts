@@ -1,7 +1,18 @@
 import { create } from '@bufbuild/protobuf';
 import { type Any, anyPack } from '@bufbuild/protobuf/wkt';
-import { FAULT_FILTER, type FilterConfigs, type FilterEntry, HEADERS_FILTER, RETRY_FILTER } from '@tulle/model';
-import { type Filter, FilterSchema, type ListenerFilter, ListenerFilterSchema } from '@tulle/xds-proto/envoy/config/listener/v3/listener_components';
+import {
+  FAULT_FILTER,
+  type FilterConfigs,
+  type FilterEntry,
+  HEADERS_FILTER,
+  RETRY_FILTER,
+} from '@tulle/model';
+import {
+  type Filter,
+  FilterSchema,
+  type ListenerFilter,
+  ListenerFilterSchema,
+} from '@tulle/xds-proto/envoy/config/listener/v3/listener_components';
 import { FilterConfigSchema } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
 import { HTTPFaultSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/fault/v3/fault';
 import {
@@ -50,25 +61,39 @@ function httpFilterConfig({ filter, config }: FilterEntry): Any {
 
 /** Filters of a listener that run before a chain is chosen. */
 export function encodeListenerFilter({ name, filter, config }: FilterEntry): ListenerFilter {
-  return create(ListenerFilterSchema, { name, configType: { case: 'typedConfig', value: typedStruct(filter, config === undefined ? {} : config) } });
+  return create(ListenerFilterSchema, {
+    name,
+    configType: { case: 'typedConfig', value: typedStruct(filter, config === undefined ? {} : config) },
+  });
 }
 
 /** Connection filters of a chain. */
 export function encodeNetworkFilter({ name, filter, config }: FilterEntry): Filter {
-  return create(FilterSchema, { name, configType: { case: 'typedConfig', value: typedStruct(filter, config === undefined ? {} : config) } });
+  return create(FilterSchema, {
+    name,
+    configType: { case: 'typedConfig', value: typedStruct(filter, config === undefined ? {} : config) },
+  });
 }
 
 /** What Envoy's filter entries have no field for, by slot; for the metadata beside them. */
 export function filterFlags(entries: readonly FilterEntry[]): Record<string, unknown> | undefined {
   const flagged = entries
     .filter(({ mandatory, failOpen }) => mandatory === true || failOpen === true)
-    .map(({ name, mandatory, failOpen }) => [name, { ...(mandatory && { mandatory }), ...(failOpen && { failOpen }) }] as const);
+    .map(
+      ({ name, mandatory, failOpen }) =>
+        [name, { ...(mandatory && { mandatory }), ...(failOpen && { failOpen }) }] as const,
+    );
   return flagged.length === 0 ? undefined : Object.fromEntries(flagged);
 }
 
 /** @param carried slots whose override travels elsewhere */
-export function encodeOverrides(configs: FilterConfigs | undefined, carried: readonly string[] = []): { [slot: string]: Any } {
-  const overrides = Object.entries(configs ?? {}).filter(([slot, config]) => config !== undefined && !carried.includes(slot));
+export function encodeOverrides(
+  configs: FilterConfigs | undefined,
+  carried: readonly string[] = [],
+): { [slot: string]: Any } {
+  const overrides = Object.entries(configs ?? {}).filter(
+    ([slot, config]) => config !== undefined && !carried.includes(slot),
+  );
   return sortedMap(overrides.map(([slot, config]) => [slot, encodeOverride(slot, config)] as const));
 }
 
@@ -84,7 +109,8 @@ function encodeOverride(slot: string, config: unknown): Any {
   }
   if (slot === HEADERS_FILTER) {
     const mutations = encodeHeaderMutations(config);
-    if (mutations) return anyPack(HeaderMutationPerRouteSchema, create(HeaderMutationPerRouteSchema, { mutations }));
+    if (mutations)
+      return anyPack(HeaderMutationPerRouteSchema, create(HeaderMutationPerRouteSchema, { mutations }));
   }
   const inner = typedStruct(ROUTE_OVERRIDE, config);
   if (slot !== RETRY_FILTER) return inner;

@@ -21,6 +21,13 @@ export function encodeToAdd(edits: HeaderEdits | undefined): HeaderValueOption[]
 
 function option({ name, value }: HeaderValue, appendAction: AppendAction): HeaderValueOption {
   // Values are octets as latin1 text; what is not ASCII must not turn into UTF-8 on the way.
-  const header = /^[\x00-\x7f]*$/.test(value) ? { key: name, value } : { key: name, rawValue: Buffer.from(value, 'latin1') };
+  const header = isAscii(value)
+    ? { key: name, value }
+    : { key: name, rawValue: Buffer.from(value, 'latin1') };
   return create(HeaderValueOptionSchema, { header, appendAction, keepEmptyValue: value === '' });
+}
+
+function isAscii(text: string): boolean {
+  for (let index = 0; index < text.length; index++) if (text.charCodeAt(index) > 0x7f) return false;
+  return true;
 }

@@ -1,7 +1,10 @@
 import { create } from '@bufbuild/protobuf';
 import type { HeaderEdits, HeadersFilterConfig, HeaderValue } from '@tulle/model';
 import type { HeaderMutationSchema as MutationSchema } from '@tulle/xds-proto/envoy/config/common/mutation_rules/v3/mutation_rules';
-import { type Mutations, MutationsSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/header_mutation/v3/header_mutation';
+import {
+  type Mutations,
+  MutationsSchema,
+} from '@tulle/xds-proto/envoy/extensions/filters/http/header_mutation/v3/header_mutation';
 import { encodeAdd, encodeSet } from './header-edits.ts';
 import { hasOnly, isFilledList, isObject, isText } from './shape.ts';
 import type { Fields } from './values.ts';
@@ -9,7 +12,10 @@ import type { Fields } from './values.ts';
 /** @returns `undefined` where Envoy's type would not say exactly the same */
 export function encodeHeaderMutations(config: unknown): Mutations | undefined {
   if (!isHeadersConfig(config)) return undefined;
-  return create(MutationsSchema, { requestMutations: mutations(config.request), responseMutations: mutations(config.response) });
+  return create(MutationsSchema, {
+    requestMutations: mutations(config.request),
+    responseMutations: mutations(config.response),
+  });
 }
 
 function mutations(edits: HeaderEdits | undefined): Fields<typeof MutationSchema>[] {
@@ -25,7 +31,8 @@ function isHeadersConfig(config: unknown): config is HeadersFilterConfig {
 }
 
 function isEdits(edits: unknown): edits is HeaderEdits {
-  if (!isObject(edits) || !hasOnly(edits, ['set', 'add', 'remove']) || Object.keys(edits).length === 0) return false;
+  if (!isObject(edits) || !hasOnly(edits, ['set', 'add', 'remove']) || Object.keys(edits).length === 0)
+    return false;
   const { set, add, remove } = edits;
   return (
     (set === undefined || isFilledList(set, isField)) &&
@@ -35,5 +42,7 @@ function isEdits(edits: unknown): edits is HeaderEdits {
 }
 
 function isField(field: unknown): field is HeaderValue {
-  return isObject(field) && hasOnly(field, ['name', 'value']) && isText(field['name']) && isText(field['value']);
+  return (
+    isObject(field) && hasOnly(field, ['name', 'value']) && isText(field['name']) && isText(field['value'])
+  );
 }

@@ -24,16 +24,24 @@ export function encodeHttpHandler(handler: HttpHandler, listenerName: string): H
     routeSpecifier: routes(handler),
     httpFilters: encodeHttpFilters(handler.filters),
     ...common(handler),
-    ...(handler.requestHeadTimeoutMs !== undefined && { requestHeadersTimeout: duration(handler.requestHeadTimeoutMs) }),
-    ...(handler.streamIdleTimeoutMs !== undefined && { streamIdleTimeout: duration(handler.streamIdleTimeoutMs) }),
-    ...(handler.maxRequestHeadersBytes !== undefined && { maxRequestHeadersKb: Math.ceil(handler.maxRequestHeadersBytes / 1024) }),
+    ...(handler.requestHeadTimeoutMs !== undefined && {
+      requestHeadersTimeout: duration(handler.requestHeadTimeoutMs),
+    }),
+    ...(handler.streamIdleTimeoutMs !== undefined && {
+      streamIdleTimeout: duration(handler.streamIdleTimeoutMs),
+    }),
+    ...(handler.maxRequestHeadersBytes !== undefined && {
+      maxRequestHeadersKb: Math.ceil(handler.maxRequestHeadersBytes / 1024),
+    }),
     upgradeConfigs: [
       ...(handler.allowUpgrades ?? DEFAULT_UPGRADES).map((upgradeType) => ({ upgradeType })),
       ...(handler.allowConnect === true ? [{ upgradeType: 'CONNECT' }] : []),
     ],
     // A caller's claims are not believed: Envoy drops them when the address of the connection counts.
     useRemoteAddress: !keepIdentity,
-    forwardClientCertDetails: keepIdentity ? ForwardClientCert.ALWAYS_FORWARD_ONLY : ForwardClientCert.SANITIZE,
+    forwardClientCertDetails: keepIdentity
+      ? ForwardClientCert.ALWAYS_FORWARD_ONLY
+      : ForwardClientCert.SANITIZE,
     serverHeaderTransformation: server === 'pass' ? ServerHeader.PASS_THROUGH : ServerHeader.OVERWRITE,
     ...(server !== 'pass' && { serverName: server.value }),
     // Policy and origin must read one spelling of the path.
@@ -55,10 +63,15 @@ export function httpHandlerExtras(handler: HttpHandler): Record<string, unknown>
 
 function routes({ routes: given }: HttpHandler): HttpConnectionManager['routeSpecifier'] {
   if ('virtualHosts' in given) return { case: 'routeConfig', value: encodeRouteConfig(given) };
-  return { case: 'rds', value: create(RdsSchema, { configSource: adsSource(), routeConfigName: given.routeConfigName }) };
+  return {
+    case: 'rds',
+    value: create(RdsSchema, { configSource: adsSource(), routeConfigName: given.routeConfigName }),
+  };
 }
 
-function common({ idleTimeoutMs, maxRequestHeadersCount }: HttpHandler): { commonHttpProtocolOptions?: object } {
+function common({ idleTimeoutMs, maxRequestHeadersCount }: HttpHandler): {
+  commonHttpProtocolOptions?: object;
+} {
   if (idleTimeoutMs === undefined && maxRequestHeadersCount === undefined) return {};
   return {
     commonHttpProtocolOptions: {

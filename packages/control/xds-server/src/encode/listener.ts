@@ -1,6 +1,12 @@
 import { create } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
-import type { ChainMatch, FilterChain as ModelChain, HttpHandler, Listener as ModelListener, TcpHandler } from '@tulle/model';
+import type {
+  ChainMatch,
+  FilterChain as ModelChain,
+  HttpHandler,
+  Listener as ModelListener,
+  TcpHandler,
+} from '@tulle/model';
 import { TrafficDirection } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import { type Listener, ListenerSchema } from '@tulle/xds-proto/envoy/config/listener/v3/listener';
 import {
@@ -36,33 +42,51 @@ export function encodeListener(listener: ModelListener): Listener {
     name: listener.name,
     address: encodeAddress(listener.address),
     trafficDirection: DIRECTIONS[listener.direction ?? 'unspecified'],
-    listenerFilters: [...inspectors(listener), ...(listener.connectionFilters ?? []).map(encodeListenerFilter)],
+    listenerFilters: [
+      ...inspectors(listener),
+      ...(listener.connectionFilters ?? []).map(encodeListenerFilter),
+    ],
     filterChains: listener.filterChains.map((chain) => encodeChain(chain, listener.name)),
-    ...(listener.bufferLimitBytes !== undefined && { perConnectionBufferLimitBytes: listener.bufferLimitBytes }),
+    ...(listener.bufferLimitBytes !== undefined && {
+      perConnectionBufferLimitBytes: listener.bufferLimitBytes,
+    }),
     ...(extra && { metadata: extra }),
   });
 }
 
 /** Envoy looks at the first bytes only when told to; Tulle does whenever a chain's match asks for it. */
 function inspectors({ filterChains }: ModelListener): ListenerFilter[] {
-  if (!filterChains.some(({ match }) => match?.serverNames !== undefined || match?.transport !== undefined)) return [];
+  if (!filterChains.some(({ match }) => match?.serverNames !== undefined || match?.transport !== undefined))
+    return [];
   const typedConfig = anyPack(TlsInspectorSchema, create(TlsInspectorSchema));
-  return [create(ListenerFilterSchema, { name: 'envoy.filters.listener.tls_inspector', configType: { case: 'typedConfig', value: typedConfig } })];
+  return [
+    create(ListenerFilterSchema, {
+      name: 'envoy.filters.listener.tls_inspector',
+      configType: { case: 'typedConfig', value: typedConfig },
+    }),
+  ];
 }
 
 function encodeChain(chain: ModelChain, listenerName: string): FilterChain {
   const { handler, match, tls } = chain;
-  const extra = tulleMetadata(handler.kind === 'http' ? httpHandlerExtras(handler) : { filters: filterFlags(handler.filters ?? []) });
+  const extra = tulleMetadata(
+    handler.kind === 'http' ? httpHandlerExtras(handler) : { filters: filterFlags(handler.filters ?? []) },
+  );
   return create(FilterChainSchema, {
     name: chain.name,
     ...(match && { filterChainMatch: encodeChainMatch(match) }),
     ...(tls && { transportSocket: encodeDownstreamTls(tls) }),
-    filters: handler.kind === 'http' ? [httpFilter(handler, listenerName)] : tcpFilters(handler, listenerName),
+    filters:
+      handler.kind === 'http' ? [httpFilter(handler, listenerName)] : tcpFilters(handler, listenerName),
     ...(extra && { metadata: extra }),
   });
 }
 
-function encodeChainMatch({ serverNames, transport, sourceCidrs }: ChainMatch): Fields<typeof FilterChainMatchSchema> {
+function encodeChainMatch({
+  serverNames,
+  transport,
+  sourceCidrs,
+}: ChainMatch): Fields<typeof FilterChainMatchSchema> {
   return {
     serverNames: [...(serverNames ?? [])],
     transportProtocol: transport === undefined ? '' : transport === 'tls' ? 'tls' : 'raw_buffer',
@@ -85,7 +109,10 @@ function tcpFilters(handler: TcpHandler, listenerName: string): Filter[] {
     clusterSpecifier:
       only && more.length === 0 && (only.weight ?? 1) === 1
         ? { case: 'cluster', value: only.name }
-        : { case: 'weightedClusters', value: { clusters: handler.clusters.map(({ name, weight }) => ({ name, weight: weight ?? 1 })) } },
+        : {
+            case: 'weightedClusters',
+            value: { clusters: handler.clusters.map(({ name, weight }) => ({ name, weight: weight ?? 1 })) },
+          },
     ...(handler.idleTimeoutMs !== undefined && { idleTimeout: duration(handler.idleTimeoutMs) }),
   });
   return [

@@ -37,10 +37,14 @@ export function encodeResource<Kind extends ResourceKind>(kind: Kind, resource: 
   try {
     return pack(kind, resource);
   } catch (cause) {
-    throw new TulleError('TULLE_CONFIG_INVALID', `The ${kind} "${resource.name}" cannot be written as an xDS message: ${reasonOf(cause)}. Nothing of it is sent.`, {
-      cause,
-      context: { kind, name: resource.name },
-    });
+    throw new TulleError(
+      'TULLE_CONFIG_INVALID',
+      `The ${kind} "${resource.name}" cannot be written as an xDS message: ${reasonOf(cause)}. Nothing of it is sent.`,
+      {
+        cause,
+        context: { kind, name: resource.name },
+      },
+    );
   }
 }
 
@@ -80,7 +84,12 @@ export function createResourceEncoder(): ResourceEncoder {
         const { name } = resource;
         const version = versionOf(message.value);
         count++;
-        encoded = { kind, name, version, bytes: toBinary(ResourceSchema, create(ResourceSchema, { name, version, resource: message })) };
+        encoded = {
+          kind,
+          name,
+          version,
+          bytes: toBinary(ResourceSchema, create(ResourceSchema, { name, version, resource: message })),
+        };
         known.set(resource, encoded);
       }
       return encoded;

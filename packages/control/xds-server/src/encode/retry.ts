@@ -34,14 +34,24 @@ export function encodeRetry(config: unknown): Fields<typeof RetryPolicySchema> |
 }
 
 /** @param perTryTimeoutMs lives in the retry policy in Envoy; alone it retries nothing */
-export function encodeRetryPolicy(config: unknown, perTryTimeoutMs: number | undefined): RetryPolicy | undefined {
+export function encodeRetryPolicy(
+  config: unknown,
+  perTryTimeoutMs: number | undefined,
+): RetryPolicy | undefined {
   const policy = config === undefined ? {} : encodeRetry(config);
   if (config === undefined && perTryTimeoutMs === undefined) return undefined;
-  return create(RetryPolicySchema, { ...policy, ...(perTryTimeoutMs !== undefined && { perTryTimeout: duration(perTryTimeoutMs) }) });
+  return create(RetryPolicySchema, {
+    ...policy,
+    ...(perTryTimeoutMs !== undefined && { perTryTimeout: duration(perTryTimeoutMs) }),
+  });
 }
 
 function isExplicitRetry(config: unknown): config is RetryFilterConfig {
-  if (!isObject(config) || !hasOnly(config, ['retries', 'on', 'statusCodes', 'backoffBaseMs', 'backoffMaxMs'])) return false;
+  if (
+    !isObject(config) ||
+    !hasOnly(config, ['retries', 'on', 'statusCodes', 'backoffBaseMs', 'backoffMaxMs'])
+  )
+    return false;
   const { retries, on, statusCodes, backoffBaseMs, backoffMaxMs } = config;
   return (
     isInteger(retries, 0, 2 ** 32 - 1) &&

@@ -30,12 +30,17 @@ export const WHOLE_PATH = '^/.*$';
 
 /** The retry slot, when its override of this route travels as `RouteAction.retry_policy`. */
 export function overrideInRetryPolicy({ action, filterConfigs }: Route): readonly string[] {
-  return action.kind === 'forward' && encodeRetry(filterConfigs?.[RETRY_FILTER]) !== undefined ? [RETRY_FILTER] : [];
+  return action.kind === 'forward' && encodeRetry(filterConfigs?.[RETRY_FILTER]) !== undefined
+    ? [RETRY_FILTER]
+    : [];
 }
 
 export function encodeForward(action: ForwardAction, overrides: FilterConfigs | undefined): RouteAction {
   const retry = overrides?.[RETRY_FILTER];
-  const retryPolicy = encodeRetryPolicy(encodeRetry(retry) === undefined ? undefined : retry, action.perTryTimeoutMs);
+  const retryPolicy = encodeRetryPolicy(
+    encodeRetry(retry) === undefined ? undefined : retry,
+    action.perTryTimeoutMs,
+  );
   return create(RouteActionSchema, {
     clusterSpecifier: clusterSpecifier(action.clusters),
     ...(action.requestTimeoutMs !== undefined && { timeout: duration(action.requestTimeoutMs) }),
@@ -49,11 +54,19 @@ export function encodeForward(action: ForwardAction, overrides: FilterConfigs | 
 function clusterSpecifier(clusters: readonly WeightedCluster[]): RouteAction['clusterSpecifier'] {
   const [only, ...more] = clusters;
   if (only && more.length === 0 && isPlain(only)) return { case: 'cluster', value: only.name };
-  return { case: 'weightedClusters', value: create(WeightedClusterSchema, { clusters: clusters.map(clusterWeight) }) };
+  return {
+    case: 'weightedClusters',
+    value: create(WeightedClusterSchema, { clusters: clusters.map(clusterWeight) }),
+  };
 }
 
 function isPlain({ weight, requestHeaders, responseHeaders, filterConfigs }: WeightedCluster): boolean {
-  return (weight ?? 1) === 1 && requestHeaders === undefined && responseHeaders === undefined && filterConfigs === undefined;
+  return (
+    (weight ?? 1) === 1 &&
+    requestHeaders === undefined &&
+    responseHeaders === undefined &&
+    filterConfigs === undefined
+  );
 }
 
 function clusterWeight(cluster: WeightedCluster): Fields<typeof ClusterWeightSchema> {
@@ -71,7 +84,9 @@ function clusterWeight(cluster: WeightedCluster): Fields<typeof ClusterWeightSch
 function rewrite(rewritten: Rewrite | undefined): Fields<typeof RouteActionSchema> {
   const path = rewritten?.path;
   return {
-    ...(rewritten?.host !== undefined && { hostRewriteSpecifier: { case: 'hostRewriteLiteral', value: rewritten.host } as const }),
+    ...(rewritten?.host !== undefined && {
+      hostRewriteSpecifier: { case: 'hostRewriteLiteral', value: rewritten.host } as const,
+    }),
     // '' would be no rewrite at all; taking a prefix away leaves a path that begins with a slash.
     ...(path?.kind === 'prefix' && { prefixRewrite: path.value === '' ? '/' : path.value }),
     ...(path?.kind === 'full' && {
@@ -98,10 +113,17 @@ const CODES = {
 export function encodeRedirect(action: ModelRedirect): RedirectAction {
   const { path } = action;
   return create(RedirectActionSchema, {
-    ...(action.scheme !== undefined && { schemeRewriteSpecifier: { case: 'schemeRedirect', value: action.scheme } as const }),
+    ...(action.scheme !== undefined && {
+      schemeRewriteSpecifier: { case: 'schemeRedirect', value: action.scheme } as const,
+    }),
     ...(action.host !== undefined && { hostRedirect: action.host }),
     ...(action.port !== undefined && { portRedirect: action.port }),
-    ...(path && { pathRewriteSpecifier: { case: path.kind === 'full' ? 'pathRedirect' : 'prefixRewrite', value: path.value } as const }),
+    ...(path && {
+      pathRewriteSpecifier: {
+        case: path.kind === 'full' ? 'pathRedirect' : 'prefixRewrite',
+        value: path.value,
+      } as const,
+    }),
     responseCode: CODES[action.status ?? 302],
   });
 }
@@ -109,6 +131,8 @@ export function encodeRedirect(action: ModelRedirect): RedirectAction {
 export function encodeDirectResponse(action: ModelDirectResponse): DirectResponseAction {
   return create(DirectResponseActionSchema, {
     status: action.status,
-    ...(action.body !== undefined && { body: { specifier: { case: 'inlineString', value: action.body } as const } }),
+    ...(action.body !== undefined && {
+      body: { specifier: { case: 'inlineString', value: action.body } as const },
+    }),
   });
 }

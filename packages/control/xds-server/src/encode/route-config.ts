@@ -1,11 +1,24 @@
 import { create } from '@bufbuild/protobuf';
 import type { Route as ModelRoute, RouteConfig, VirtualHost as ModelVirtualHost } from '@tulle/model';
-import { type RouteConfiguration, RouteConfigurationSchema } from '@tulle/xds-proto/envoy/config/route/v3/route';
-import { type Route, RouteSchema, type VirtualHost, VirtualHostSchema } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
+import {
+  type RouteConfiguration,
+  RouteConfigurationSchema,
+} from '@tulle/xds-proto/envoy/config/route/v3/route';
+import {
+  type Route,
+  RouteSchema,
+  type VirtualHost,
+  VirtualHostSchema,
+} from '@tulle/xds-proto/envoy/config/route/v3/route_components';
 import { encodeOverrides } from './filters.ts';
 import { encodeToAdd } from './header-edits.ts';
 import { encodeRouteMatch, invertedQuery } from './matchers.ts';
-import { encodeDirectResponse, encodeForward, encodeRedirect, overrideInRetryPolicy } from './route-action.ts';
+import {
+  encodeDirectResponse,
+  encodeForward,
+  encodeRedirect,
+  overrideInRetryPolicy,
+} from './route-action.ts';
 import { tulleMetadata } from './values.ts';
 
 export function encodeRouteConfig(config: RouteConfig): RouteConfiguration {
@@ -32,7 +45,10 @@ function encodeVirtualHost(host: ModelVirtualHost): VirtualHost {
 
 function encodeRoute(route: ModelRoute): Route {
   const { action } = route;
-  const extra = tulleMetadata({ invertedQuery: invertedQuery(route.match), code: action.kind === 'direct' ? action.code : undefined });
+  const extra = tulleMetadata({
+    invertedQuery: invertedQuery(route.match),
+    code: action.kind === 'direct' ? action.code : undefined,
+  });
   return create(RouteSchema, {
     name: route.name,
     match: encodeRouteMatch(route.match),

@@ -1,7 +1,11 @@
 import { create } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
 import type { CertificateSource, DownstreamTls, TrustSource, UpstreamTls } from '@tulle/model';
-import { DataSourceSchema, type TransportSocket, TransportSocketSchema } from '@tulle/xds-proto/envoy/config/core/v3/base';
+import {
+  DataSourceSchema,
+  type TransportSocket,
+  TransportSocketSchema,
+} from '@tulle/xds-proto/envoy/config/core/v3/base';
 import { RawBufferSchema } from '@tulle/xds-proto/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer';
 import {
   type CertificateValidationContext,
@@ -12,7 +16,10 @@ import {
   SubjectAltNameMatcherSchema,
   TlsParameters_TlsProtocol as TlsProtocol,
 } from '@tulle/xds-proto/envoy/extensions/transport_sockets/tls/v3/common';
-import { type SdsSecretConfig, SdsSecretConfigSchema } from '@tulle/xds-proto/envoy/extensions/transport_sockets/tls/v3/secret';
+import {
+  type SdsSecretConfig,
+  SdsSecretConfigSchema,
+} from '@tulle/xds-proto/envoy/extensions/transport_sockets/tls/v3/secret';
 import {
   type CommonTlsContext,
   CommonTlsContext_CombinedCertificateValidationContextSchema as CombinedSchema,
@@ -78,7 +85,10 @@ function certificate(source: CertificateSource | undefined): Fields<typeof Commo
   return { tlsCertificates: [{ certificateChain: chain, privateKey: key }] };
 }
 
-function validation(trust: TrustSource | undefined, ids: readonly string[] | undefined): CommonTlsContext['validationContextType'] {
+function validation(
+  trust: TrustSource | undefined,
+  ids: readonly string[] | undefined,
+): CommonTlsContext['validationContextType'] {
   const matchTypedSubjectAltNames = allowedIds(ids);
   if (trust?.kind === 'mesh') {
     return {
@@ -90,7 +100,9 @@ function validation(trust: TrustSource | undefined, ids: readonly string[] | und
     };
   }
   if (trust === undefined && ids === undefined) return { case: undefined };
-  const value: CertificateValidationContext = create(CertificateValidationContextSchema, { matchTypedSubjectAltNames });
+  const value: CertificateValidationContext = create(CertificateValidationContextSchema, {
+    matchTypedSubjectAltNames,
+  });
   if (trust?.kind === 'files') value.trustedCa = create(DataSourceSchema, file(trust.caFile));
   if (trust?.kind === 'inline') value.trustedCa = create(DataSourceSchema, inline(trust.caPem));
   if (trust?.kind === 'system') value.systemRootCerts = create(SystemRootCertsSchema);
@@ -101,7 +113,9 @@ function validation(trust: TrustSource | undefined, ids: readonly string[] | und
 function allowedIds(ids: readonly string[] | undefined): SubjectAltNameMatcher[] {
   if (ids === undefined) return [];
   const patterns = ids.length === 0 ? [{ case: 'exact', value: '' } as const] : ids.map(idPattern);
-  return patterns.map((matchPattern) => create(SubjectAltNameMatcherSchema, { sanType: SanType.URI, matcher: { matchPattern } }));
+  return patterns.map((matchPattern) =>
+    create(SubjectAltNameMatcherSchema, { sanType: SanType.URI, matcher: { matchPattern } }),
+  );
 }
 
 function idPattern(id: string): { case: 'exact' | 'prefix'; value: string } {

@@ -1,11 +1,20 @@
-import { create, type DescMessage, type JsonObject, type JsonValue, type MessageInitShape } from '@bufbuild/protobuf';
+import {
+  create,
+  type DescMessage,
+  type JsonObject,
+  type JsonValue,
+  type MessageInitShape,
+} from '@bufbuild/protobuf';
 import { type Any, anyPack, type Duration, DurationSchema } from '@bufbuild/protobuf/wkt';
 import { type Metadata, MetadataSchema } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import { TypedStructSchema } from '@tulle/xds-proto/xds/type/v3/typed_struct';
 import { BARE_VALUE, TULLE_METADATA, TYPE_PREFIX } from '../wire.ts';
 
 /** Fields of a message to be made: what `create` takes, without the message itself. */
-export type Fields<Desc extends DescMessage> = Exclude<MessageInitShape<Desc>, { readonly $typeName: string }>;
+export type Fields<Desc extends DescMessage> = Exclude<
+  MessageInitShape<Desc>,
+  { readonly $typeName: string }
+>;
 
 /** `undefined` stays `undefined`, so that a default is never written. */
 export function duration(ms: number): Duration;
@@ -22,7 +31,9 @@ export function canonicalJson(value: unknown): JsonValue {
   if (typeof value === 'object' && value !== null) return canonicalObject(value as Record<string, unknown>);
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return value;
   if (typeof value === 'number' && Number.isFinite(value)) return value;
-  throw new TypeError(`${typeof value === 'number' ? String(value) : typeof value} cannot be written as JSON`);
+  throw new TypeError(
+    `${typeof value === 'number' ? String(value) : typeof value} cannot be written as JSON`,
+  );
 }
 
 /** {@link canonicalJson} of an object. */
@@ -52,7 +63,9 @@ export function typedStruct(name: string, config: unknown): Any {
 }
 
 /** Metadata of the given namespaces; empty ones and `undefined` values are left out. @returns `undefined` when nothing is left */
-export function metadata(namespaces: Readonly<Record<string, Readonly<Record<string, unknown>> | undefined>>): Metadata | undefined {
+export function metadata(
+  namespaces: Readonly<Record<string, Readonly<Record<string, unknown>> | undefined>>,
+): Metadata | undefined {
   const filled = Object.entries(namespaces)
     .map(([name, values]) => [name, canonicalObject(values ?? {})] as const)
     .filter(([, values]) => Object.keys(values).length > 0);
