@@ -187,7 +187,7 @@ export class RelaySide implements SocketEvents {
         this.#endHeld = false;
         this.#tapped(Buffer.alloc(0), true);
       }
-      if (relay.other(this).#outbox.queuedBytes === 0) this.#resume();
+      if (relay.other(this).#outbox.queuedBytes <= relay.bufferLimitBytes) this.#resume();
     } catch (defect) {
       this.#defect(defect);
     } finally {

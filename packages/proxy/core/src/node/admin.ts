@@ -1,12 +1,89 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { chmod, unlink } from 'node:fs/promises';
+import { TulleError } from '@tulle/filter';
 import type { Address } from '@tulle/model';
-import type { ProxyRuntime } from '../proxy.ts';
 import type { AdminAddress } from '../options.ts';
+import type { ProxyRuntime } from '../proxy.ts';
+import { adminPages, type AdminReply } from './admin-pages.ts';
 
+/** A running admin interface. */
 export interface AdminServer {
   readonly address: Address;
   close(): Promise<void>;
 }
 
-export function startAdmin(_proxy: ProxyRuntime, _at: AdminAddress): Promise<AdminServer> {
-  return Promise.reject(new Error('no admin'));
+const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost']);
+
+/**
+ * Starts the admin interface on a Unix socket (mode 0600) or a loopback address: who can reach it owns the proxy.
+ * @throws TulleError `TULLE_CONFIG_INVALID` for another address
+ */
+export async function startAdmin(proxy: ProxyRuntime, at: AdminAddress): Promise<AdminServer> {
+  if ('host' in at && !LOOPBACK.has(at.host)) {
+    throw new TulleError('TULLE_CONFIG_INVALID', `admin.host ${JSON.stringify(at.host)} is no loopback address; use 127.0.0.1, ::1 or a Unix socket ({ path })`);
+  }
+  const server = createServer((request, response) => void answer(proxy, request, response));
+  if ('path' in at) await unlink(at.path).catch(() => {});
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    if ('path' in at) server.listen(at.path, resolve);
+    else server.listen(at.port, at.host, resolve);
+  });
+  if ('path' in at) await chmod(at.path, 0o600);
+  return { address: boundAddress(server, at), close: () => closeServer(server) };
+}
+
+function boundAddress(server: Server, at: AdminAddress): Address {
+  const bound = server.address();
+  return 'path' in at || bound === null || typeof bound === 'string' ? ('path' in at ? { path: at.path } : at) : { host: at.host, port: bound.port };
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}
+
+/** A page in a browser may not read us through a name of its own (DNS rebinding). */
+function isOwnHost(request: IncomingMessage): boolean {
+  if (request.socket.remoteAddress === undefined) return true; // Unix socket
+  const host = request.headers.host ?? '';
+  return LOOPBACK.has(host.replace(/:\d+$/, '').replace(/^\[|\]$/g, '').toLowerCase());
+}
+
+async function answer(proxy: ProxyRuntime, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  try {
+    if (!isOwnHost(request)) return send(response, { status: 403, body: 'The Host header names no loopback address.\n' });
+    const url = new URL(request.url ?? '/', 'http://localhost');
+    const page = adminPages(proxy).find((other) => other.path === url.pathname);
+    if (page === undefined) return send(response, { status: 404, body: `No page ${url.pathname}; / lists them.\n` });
+    const method = request.method === 'HEAD' ? 'GET' : request.method;
+    if (method !== page.method) return send(response, { status: 405, headers: { allow: page.method }, body: `${url.pathname} takes ${page.method}.\n` });
+    await sendPieces(response, await page.reply(url.searchParams));
+  } catch (error) {
+    proxy.log.error(`admin: ${error instanceof Error ? error.message : String(error)}`);
+    if (!response.headersSent) send(response, { status: 500, body: 'The page failed; the log says why.\n' });
+    else response.destroy();
+  }
+}
+
+function send(response: ServerResponse, reply: { readonly status: number; readonly headers?: Record<string, string>; readonly body: string }): void {
+  response.writeHead(reply.status, { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store', ...reply.headers });
+  response.end(reply.body);
+}
+
+/** One piece a turn of the loop, so that a large page does not stall the bytes of others. */
+async function sendPieces(response: ServerResponse, reply: AdminReply): Promise<void> {
+  response.writeHead(reply.status ?? 200, { 'content-type': reply.contentType ?? 'text/plain; charset=utf-8', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
+  if (typeof reply.body === 'string') {
+    response.end(reply.body);
+    return;
+  }
+  for (const piece of reply.body) {
+    if (response.destroyed) return;
+    response.write(piece);
+    await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+  response.end();
 }

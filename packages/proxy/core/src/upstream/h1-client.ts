@@ -372,6 +372,7 @@ export class UpstreamConnection implements SocketEvents, ResponseSink, UpstreamS
     } finally {
       this.#reading = false;
     }
+    if (this.#handedOver && at < end) this.#hold(chunk, at, end);
     if (this.#state !== BUSY) return;
     if (this.#responseDone) return this.#afterResponse(end - at);
     if (at < end) this.#hold(chunk, at, end);
