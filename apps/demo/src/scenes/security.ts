@@ -1,4 +1,5 @@
 import { createCa, localIdentity, memoryStore } from '@tulle/ca';
+import { createKeyAndCsr } from '@tulle/spiffe';
 import { once } from 'node:events';
 import http from 'node:http';
 import tls from 'node:tls';
@@ -70,10 +71,17 @@ export async function security(shop: Shop, report: Report): Promise<void> {
   }
   await reroute(shop.frontSidecar, 'reviews', { clusters: [meshCluster('reviews-v1', 'reviews', [shop.relay.port], 'v1')] });
 
-  const used = await shop.ca.createJoinToken({ namespace: 'default', serviceAccount: 'intruder' });
-  const csr = Buffer.from('not even a request');
-  const outcomes = await Promise.all(['not-a-token', `${used.token}x`].map((token) => shop.ca.attest(token, csr).then(() => 'admitted', (error: unknown) => (error as { refusal?: string }).refusal ?? 'refused')));
-  report.claim('a forged join token gets nothing', outcomes.every((outcome) => outcome !== 'admitted'), outcomes.join(', '));
+  const token = (lifetimeMs: number): ReturnType<typeof shop.ca.createJoinToken> => shop.ca.createJoinToken({ namespace: 'default', serviceAccount: 'newcomer', lifetimeMs });
+  // Another key each time: the same one may ask again, so that a lost answer does not cost the token.
+  const join = async (text: string): Promise<string> => shop.ca.attest(text, (await createKeyAndCsr(spiffeId('newcomer'))).csrDer).then(() => 'admitted', (error: unknown) => (error as { reason?: string }).reason ?? String(error));
+  const good = (await token(60_000)).token;
+  const first = await join(good);
+  const again = await join(good);
+  const late = await token(1);
+  while (Date.now() <= late.expiresAtMs) await new Promise((resolve) => { setImmediate(resolve); });
+  const expired = await join(late.token);
+  report.claim('an expired or reused join token gets nothing', first === 'admitted' && again !== 'admitted' && expired !== 'admitted',
+    `first use ${first}, second ${again}, expired ${expired}`);
 }
 
 async function attempt(request: http.ClientRequest): Promise<string> {
