@@ -14,7 +14,7 @@ export interface Options {
   readonly profileDirectory: string | undefined;
 }
 
-export const help = `Usage: pnpm bench [--scenario A,B] [--subject A,B] [--rounds N] [--quick] [--json FILE] [--profile DIR]
+export const help: string = `Usage: pnpm bench [--scenario A,B] [--subject A,B] [--rounds N] [--quick] [--json FILE] [--profile DIR]
 
 Measures CPU microseconds of the proxy process per request, side by side and interleaved, each subject pinned to one
 core, client and origin on the other. Prints medians over the rounds with their spread, and what each subject has on.
