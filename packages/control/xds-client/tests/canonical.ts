@@ -152,7 +152,7 @@ function tls<T extends UpstreamTls | DownstreamTls>(value: T): T {
               : asked,
         }
       : value;
-  return without<T>(changed as T, { alpn: [], minVersion: 'TLSv1.3' });
+  return without<T>(changed, { alpn: [], minVersion: 'TLSv1.3' });
 }
 
 export function canonicalCluster(cluster: Cluster): Cluster {
@@ -224,9 +224,14 @@ export function canonicalListener(listener: Listener): Listener {
 }
 
 /** By kind. */
-export const canonical = {
+export const canonical: {
+  readonly listener: typeof canonicalListener;
+  readonly route: typeof canonicalRouteConfig;
+  readonly cluster: typeof canonicalCluster;
+  readonly endpoint: typeof canonicalEndpointSet;
+} = {
   listener: canonicalListener,
   route: canonicalRouteConfig,
   cluster: canonicalCluster,
   endpoint: canonicalEndpointSet,
-} as const;
+};

@@ -2,10 +2,9 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { ProxyConfig } from '@tulle/model';
-import { canonical } from './canonical.ts';
 import { type TestClient, testClient, type TestPlane, testPlane } from './control-plane.ts';
 import { config, edsCluster, endpointsAt, listenerTo, routesTo, service, together } from './fixtures.ts';
+import { inForm } from './form.ts';
 
 const planes: TestPlane[] = [];
 const clients: TestClient[] = [];
@@ -34,16 +33,6 @@ afterEach(async () => {
   await Promise.all(planes.splice(0).map((one) => one.kill()));
   await Promise.all(directories.splice(0).map((path) => rm(path, { recursive: true })));
 });
-
-function inForm({ listeners, routes, clusters, endpoints }: ProxyConfig): object {
-  const byName = (a: { name: string }, b: { name: string }): number => (a.name < b.name ? -1 : 1);
-  return {
-    listeners: listeners.map(canonical.listener).sort(byName),
-    routes: routes.map(canonical.route).sort(byName),
-    clusters: clusters.map(canonical.cluster).sort(byName),
-    endpoints: endpoints.map(canonical.endpoint).sort(byName),
-  };
-}
 
 describe('two proxies and a control plane', () => {
   it('give both what was published, and tell the control plane that they have it', async () => {

@@ -17,3 +17,13 @@ export type { AdsService, AdsServiceOptions, CallerCall } from './ads/ads-servic
 export type { AdsStreamStatus } from './ads/ads-stream.ts';
 export type { DeltaStreamStatus } from './ads/delta-stream.ts';
 export { nodeIdAgrees } from './ads/node.ts';
+export { createDeltaStream } from './ads/delta-stream.ts';
+export type {
+  DeltaRequest,
+  DeltaResponse,
+  DeltaStream,
+  DeltaStreamOptions,
+  StreamLimits,
+} from './ads/delta-stream.ts';
+export { createComparer } from './ads/differences.ts';
+export type { Comparer } from './ads/differences.ts';

@@ -1,0 +1,138 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { ProxyConfig } from '@tulle/model';
+import { config, edsCluster, endpointsAt, listenerTo, routesTo, service, together } from './fixtures.ts';
+import { inForm } from './form.ts';
+import { wirePair } from './wire-pair.ts';
+
+const published: fc.Arbitrary<ProxyConfig> = fc
+  .record({
+    names: fc.subarray(['a', 'b', 'c', 'd'], { minLength: 1 }),
+    port: fc.constantFrom(1, 2, 3),
+    // All routes lead to one cluster: what a change of a reference looks like in between would show.
+    hub: fc.constantFrom('a', 'b', undefined),
+  })
+  .map(({ names, port, hub }) => {
+    const whole = together(...names.map((name) => service(name, port)));
+    return hub !== undefined && names.includes(hub) ? { ...whole, routes: names.map((name) => routesTo(name, hub)) } : whole;
+  });
+
+const step = fc.oneof(
+  { weight: 6, arbitrary: fc.constantFrom('toServer' as const, 'toClient' as const) },
+  { weight: 2, arbitrary: fc.constant('engine' as const) },
+  { weight: 1, arbitrary: fc.constant('reset' as const) },
+  { weight: 2, arbitrary: published },
+);
+
+describe('a proxy of a control plane that sends changes whole', () => {
+  it('never has a configuration that was not published, wherever streams break, and has the last one in the end', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const pair = wirePair();
+        const history: object[] = [inForm(config({}))];
+        for (const one of steps) {
+          if (typeof one === 'string') pair[one]();
+          else {
+            history.push(inForm(one));
+            pair.publish(`c${history.length}`, one);
+          }
+        }
+        pair.settle();
+        let from = 0;
+        for (const taken of pair.configs.map(inForm)) {
+          // A subsequence: nothing unpublished, and never back.
+          const place = history.findIndex((form, index) => index >= from && JSON.stringify(form) === JSON.stringify(taken));
+          expect(place, JSON.stringify(taken)).toBeGreaterThanOrEqual(from);
+          from = place;
+        }
+        expect(pair.configs.length).toBeGreaterThan(0);
+        expect(inForm(pair.configs.at(-1) as ProxyConfig)).toEqual(history.at(-1));
+        expect(pair.abandoned).toEqual([]);
+        expect(pair.session.status()).toMatchObject({ synced: true, refused: [] });
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('is on the old or on the new one when the control plane dies after any message of a push', () => {
+    const before = service('a');
+    const after = config({
+      listeners: [listenerTo('b')],
+      routes: [routesTo('b', 'b')],
+      clusters: [edsCluster('b')],
+      endpoints: [endpointsAt('b', 1)],
+    });
+    let messages = 0;
+    for (let killAfter = 0; messages >= killAfter; killAfter++) {
+      const pair = wirePair();
+      pair.publish('c1', before);
+      pair.settle();
+      const taken = pair.configs.length;
+      pair.publish('c2', after);
+      messages = 0;
+      const move = (): boolean => messages < killAfter && (pair.toServer() || pair.toClient() || pair.engine());
+      while (move()) messages++;
+      if (messages < killAfter) messages = -1; // the push was over before
+      pair.session.disconnected();
+      pair.engine();
+      const [old, ...more] = pair.configs.slice(taken - 1).map(inForm);
+      expect(old).toEqual(inForm(before));
+      for (const one of more) expect(one).toEqual(inForm(after));
+    }
+  });
+
+  it('drops what came of a change that is never completed, and gives up the stream', () => {
+    const pair = wirePair();
+    pair.publish('c1', service('a'));
+    pair.settle();
+    pair.publish('c2', together(service('a'), service('b')));
+    pair.toClient();
+    pair.time += 30_000;
+    pair.session.expire();
+    expect(pair.abandoned).toEqual([expect.stringContaining('"c2" was not completed within 30000 ms')]);
+    pair.reset();
+    pair.settle();
+    expect(pair.configs.map(({ version }) => version)).toEqual(['c1', 'c2']);
+  });
+});
+
+describe('a proxy of any other control plane', () => {
+  it('ends with what was published last, wherever streams break', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const pair = wirePair({ atomic: false });
+        let last = config({});
+        for (const [index, one] of steps.entries()) {
+          if (typeof one === 'string') pair[one]();
+          else pair.publish(`c${index}`, (last = one));
+        }
+        pair.settle();
+        expect(inForm(pair.configs.at(-1) ?? config({}))).toEqual(inForm(last));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('has no listener without its routes and no route to a cluster that it does not have, at any time', () => {
+    fc.assert(
+      fc.property(fc.array(published, { minLength: 1, maxLength: 4 }), (changes) => {
+        const pair = wirePair({ atomic: false });
+        for (const [index, one] of changes.entries()) {
+          pair.publish(`c${index}`, one);
+          pair.settle();
+        }
+        for (const { listeners, routes, clusters, endpoints } of pair.configs) {
+          const names = (list: readonly { readonly name: string }[]): Set<string> => new Set(list.map(({ name }) => name));
+          for (const { name } of listeners) expect(names(routes)).toContain(name.replace('listener-', ''));
+          for (const { name } of clusters) expect(names(endpoints)).toContain(name);
+          for (const { virtualHosts } of routes) {
+            for (const { action } of virtualHosts.flatMap((host) => host.routes)) {
+              if (action.kind === 'forward') for (const { name } of action.clusters) expect(names(clusters)).toContain(name);
+            }
+          }
+        }
+      }),
+      { numRuns: 200 },
+    );
+  });
+});
