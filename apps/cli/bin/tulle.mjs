@@ -17,12 +17,17 @@ if (major > 22 || (major === 22 && minor >= 18)) {
 } else {
   const node = nearbyNode();
   if (node === undefined) {
-    process.stderr.write(`tulle needs Node 22.18 or newer; this is ${process.versions.node}. Install a newer one, e.g. from https://nodejs.org\n`);
+    process.stderr.write(
+      `tulle needs Node 22.18 or newer; this is ${process.versions.node}. Install a newer one, e.g. from https://nodejs.org\n`,
+    );
     process.exit(1);
   }
   // A terminal sends its signals to everybody in front of it; elsewhere they are passed on, once.
   const terminal = process.stdin.isTTY === true;
-  const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit', detached: !terminal });
+  const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
+    stdio: 'inherit',
+    detached: !terminal,
+  });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']) {
     process.on(signal, () => {
       if (!terminal || signal === 'SIGTERM') child.kill(signal);

@@ -17,18 +17,32 @@ export interface EngineSettings {
 }
 
 /** The data plane of a sidecar: what ships with Tulle, in this order. Copy the file for a sidecar of your own. */
-export const createSidecarEngine: CreateEngine<EngineSettings> = async ({ settings, listeners, identity, adminAddress, log }) => {
+export const createSidecarEngine: CreateEngine<EngineSettings> = async ({
+  settings,
+  listeners,
+  identity,
+  adminAddress,
+  log,
+}) => {
   const proxy = createProxy({
     registry: standardFilters,
     telemetry: standardTelemetry({
       prometheus: {
-        self: { workload: settings.workload, namespace: settings.namespace, ...(settings.version === undefined ? {} : { version: settings.version }) },
+        self: {
+          workload: settings.workload,
+          namespace: settings.namespace,
+          ...(settings.version === undefined ? {} : { version: settings.version }),
+        },
       },
       accessLog: settings.accessLog === undefined ? false : { to: settings.accessLog },
     }),
-    transport: lentSockets(listeners, (acquire) => nodeTransport({
-      acquireHandle: acquire, identity, onError: (message) => log.error(message),
-    })),
+    transport: lentSockets(listeners, (acquire) =>
+      nodeTransport({
+        acquireHandle: acquire,
+        identity,
+        onError: (message) => log.error(message),
+      }),
+    ),
     ...(identity === undefined ? {} : { identity }),
     admin: adminAddress,
     log,
@@ -49,7 +63,12 @@ export const createSidecarEngine: CreateEngine<EngineSettings> = async ({ settin
 };
 
 /** A transport on the supervisor's sockets; what it closes is given back. */
-function lentSockets(listeners: ListenerSource, make: (acquire: NonNullable<NonNullable<Parameters<typeof nodeTransport>[0]>['acquireHandle']>) => Transport): Transport {
+function lentSockets(
+  listeners: ListenerSource,
+  make: (
+    acquire: NonNullable<NonNullable<Parameters<typeof nodeTransport>[0]>['acquireHandle']>,
+  ) => Transport,
+): Transport {
   const acquired = new Map<string, AcquiredListener[]>();
   const inner = make(async (address) => {
     const listener = await listeners.acquire(address);

@@ -4,7 +4,8 @@ import type { Address, TcpAddress } from '@tulle/model';
 
 /** Ports that were chosen for an instance, kept so that a restart finds its saved configuration usable. */
 export interface SavedPorts {
-  readonly inbound?: number;
+  /** By port of the program; `0` for one that has none. */
+  readonly inbound: Readonly<Record<string, number>>;
   /** By `service` or `service:port`. */
   readonly upstreams: Readonly<Record<string, number>>;
 }
@@ -13,9 +14,9 @@ export interface SavedPorts {
 export async function loadPorts(stateDir: string): Promise<SavedPorts> {
   try {
     const saved = JSON.parse(await readFile(join(stateDir, 'ports.json'), 'utf8')) as Partial<SavedPorts>;
-    return { upstreams: {}, ...saved };
+    return { inbound: {}, upstreams: {}, ...saved };
   } catch {
-    return { upstreams: {} };
+    return { inbound: {}, upstreams: {} };
   }
 }
 

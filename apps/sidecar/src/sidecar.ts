@@ -5,13 +5,19 @@ import { isTulleError } from '@tulle/filter';
 import { formatAddress, type Address, type ProxyConfig, type TcpAddress } from '@tulle/model';
 import { standardFilters } from '@tulle/standard';
 import {
-  createInProcessSupervisor, createSupervisor, serveAdminFront, stderrLog, type AdminFront, type Supervisor, type SupervisorStatus,
+  createInProcessSupervisor,
+  createSupervisor,
+  serveAdminFront,
+  stderrLog,
+  type AdminFront,
+  type Supervisor,
+  type SupervisorStatus,
 } from '@tulle/supervisor';
 import { createXdsClient, type ApplyResult, type XdsClient, type XdsClientState } from '@tulle/xds-client';
 import { makePrivateDirectory } from './directories.ts';
 import { createSidecarEngine, type EngineSettings } from './engine.ts';
 import { announce, loadPorts, savePorts, withdraw } from './instance-file.ts';
-import type { SidecarOptions, UpstreamOption } from './options.ts';
+import type { SidecarOptions, UpstreamOption, WorkloadPortOption } from './options.ts';
 
 /** A running sidecar. */
 export interface Sidecar {
@@ -65,19 +71,25 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   try {
     const joinToken = typeof options.joinToken === 'function' ? await options.joinToken() : options.joinToken;
     const identity = await createIdentityClient({
-      address: controlPlane.ca ?? (controlPlane.xds[0] as string), trustDomain: controlPlane.trustDomain, namespace, serviceAccount,
+      address: controlPlane.ca ?? (controlPlane.xds[0] as string),
+      trustDomain: controlPlane.trustDomain,
+      namespace,
+      serviceAccount,
       stateDir: join(stateDir, 'identity'),
       ...(joinToken === undefined ? {} : { joinToken }),
       onEvent: (event) => {
-        if (event.kind === 'renewal-failed' || event.kind === 'save-failed' || event.kind === 'watch-ended') log.warn(`identity: ${event.kind}`, { error: event.error.message });
-        else if (event.kind === 'lapsed') log.error('the identity has lapsed; handshakes fail until the CA can be reached');
-        else if (event.kind === 'saved-unusable') log.warn('the saved identity cannot be used', { reason: event.reason });
+        if (event.kind === 'renewal-failed' || event.kind === 'save-failed' || event.kind === 'watch-ended')
+          log.warn(`identity: ${event.kind}`, { error: event.error.message });
+        else if (event.kind === 'lapsed')
+          log.error('the identity has lapsed; handshakes fail until the CA can be reached');
+        else if (event.kind === 'saved-unusable')
+          log.warn('the saved identity cannot be used', { reason: event.reason });
       },
     });
     undo.push(() => identity.close());
     const supervisor = makeSupervisor(options, namespace, labels, identity, log);
     undo.push(async () => supervisor.stop(0));
-    const { inbound, upstreams } = await bindPorts(options, supervisor);
+    const { inbound, ports, upstreams } = await bindPorts(options, supervisor);
     await identity.ready();
     await supervisor.start();
 
@@ -89,13 +101,23 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
         id: `${identity.spiffeId}~${instance}`,
         cluster: options.name,
         metadata: {
-          workload: options.name, namespace, serviceAccount, labels, ports: options.ports,
+          workload: options.name,
+          namespace,
+          serviceAccount,
+          labels,
+          ports,
+          instance,
           inbound: { address: inbound.host, port: inbound.port },
           upstreams: upstreams.map(({ option, address }) => ({
-            service: option.service, ...(option.servicePort === undefined ? {} : { servicePort: option.servicePort }), localPort: address.port, address: address.host,
+            service: option.service,
+            ...(option.servicePort === undefined ? {} : { servicePort: option.servicePort }),
+            localPort: address.port,
+            address: address.host,
           })),
         },
-        extensions: standardFilters.map(({ definition }) => `${definition.id}@${definition.version ?? '0.0.0'}`),
+        extensions: standardFilters.map(
+          ({ definition }) => `${definition.id}@${definition.version ?? '0.0.0'}`,
+        ),
       },
       onConfig: async (config) => applyTo(supervisor, config),
       snapshotFile: join(stateDir, 'snapshot.json'),
@@ -111,27 +133,43 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
         supervisor: supervisor.status(),
       };
     };
-    const front: AdminFront = await serveAdminFront({ supervisor, address: options.admin ?? { path: join(runDir, 'admin.sock') }, pages: { '/sidecar': status } });
+    const front: AdminFront = await serveAdminFront({
+      supervisor,
+      address: options.admin ?? { path: join(runDir, 'admin.sock') },
+      pages: { '/sidecar': status },
+    });
     undo.push(async () => front.close());
     const found = upstreams.map(({ option, address }) => ({ service: option.service, address }));
     await announce(runDir, {
-      name: options.name, namespace, instance, spiffeId: identity.spiffeId, pid: process.pid, admin: front.address, inbound, upstreams: found, startedMs: Date.now(),
+      name: options.name,
+      namespace,
+      instance,
+      spiffeId: identity.spiffeId,
+      pid: process.pid,
+      admin: front.address,
+      inbound,
+      upstreams: found,
+      startedMs: Date.now(),
     });
     undo.push(async () => withdraw(runDir));
     await xds.start();
 
     let stopping: Promise<void> | undefined;
     return {
-      spiffeId: identity.spiffeId, inbound, upstreams: found, admin: front.address,
+      spiffeId: identity.spiffeId,
+      inbound,
+      upstreams: found,
+      admin: front.address,
       ready: async () => xds.configured(),
       status,
       restart: async () => supervisor.restart(),
-      stop: async (drainMs = DEFAULT_STOP_DRAIN_MS) => (stopping ??= (async () => {
-        // First out of the mesh, so that nobody sends new work here while the rest ends.
-        await xds.stop();
-        await supervisor.stop(drainMs);
-        await unwind();
-      })()),
+      stop: async (drainMs = DEFAULT_STOP_DRAIN_MS) =>
+        (stopping ??= (async () => {
+          // First out of the mesh, so that nobody sends new work here while the rest ends.
+          await xds.stop();
+          await supervisor.stop(drainMs);
+          await unwind();
+        })()),
     };
   } catch (error) {
     await unwind();
@@ -140,38 +178,84 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
 }
 
 function makeSupervisor(
-  options: SidecarOptions, namespace: string, labels: Readonly<Record<string, string>>, identity: IdentityClient, log: NonNullable<SidecarOptions['log']>,
+  options: SidecarOptions,
+  namespace: string,
+  labels: Readonly<Record<string, string>>,
+  identity: IdentityClient,
+  log: NonNullable<SidecarOptions['log']>,
 ): Supervisor {
   const settings: EngineSettings = {
-    workload: options.name, namespace, version: labels['version'], accessLog: options.accessLog, drainWindowMs: options.drainWindowMs ?? 5_000,
+    workload: options.name,
+    namespace,
+    version: labels['version'],
+    accessLog: options.accessLog,
+    drainWindowMs: options.drainWindowMs ?? 5_000,
   };
   const common = { settings, identity, runDir: options.runDir, log };
   if (options.supervisor === false) {
-    if ((options.workers ?? 1) !== 1) throw new Error('several workers need the supervisor; leave --no-supervisor out or set --workers 1');
+    if ((options.workers ?? 1) !== 1)
+      throw new Error('several workers need the supervisor; leave --no-supervisor out or set --workers 1');
     return createInProcessSupervisor({ ...common, createEngine: createSidecarEngine });
   }
-  return createSupervisor({ ...common, module: new URL(import.meta.resolve('@tulle/sidecar/engine-main')), workers: options.workers ?? 1, stateDir: options.stateDir });
+  return createSupervisor({
+    ...common,
+    module: new URL(import.meta.resolve('@tulle/sidecar/engine-main')),
+    workers: options.workers ?? 1,
+    stateDir: options.stateDir,
+  });
 }
 
-async function bindPorts(
-  options: SidecarOptions, supervisor: Supervisor,
-): Promise<{ inbound: TcpAddress; upstreams: { option: UpstreamOption; address: TcpAddress }[] }> {
+interface BoundPorts {
+  /** Of the first port. */
+  readonly inbound: TcpAddress;
+  readonly ports: readonly (WorkloadPortOption & { readonly inboundPort: number })[];
+  readonly upstreams: readonly { readonly option: UpstreamOption; readonly address: TcpAddress }[];
+}
+
+/** Binds before joining, so that the control plane is told the real numbers; each port of the program has a socket of its own. */
+async function bindPorts(options: SidecarOptions, supervisor: Supervisor): Promise<BoundPorts> {
   const saved = await loadPorts(options.stateDir);
   const wanted = options.inbound ?? { host: '127.0.0.1', port: 0 };
-  const inbound = await bindAgain(supervisor, wanted, saved.inbound);
+  const ports: (WorkloadPortOption & { inboundPort: number })[] = [];
+  for (const [i, port] of options.ports.entries()) {
+    const bound = await bindAgain(
+      supervisor,
+      i === 0 ? wanted : { host: wanted.host, port: 0 },
+      saved.inbound[String(port.port)],
+    );
+    ports.push({ ...port, inboundPort: bound.port });
+  }
   const upstreams: { option: UpstreamOption; address: TcpAddress }[] = [];
   for (const option of options.upstreams ?? []) {
-    const address = await bindAgain(supervisor, { host: option.address ?? '127.0.0.1', port: option.localPort }, saved.upstreams[keyOf(option)]);
+    const address = await bindAgain(
+      supervisor,
+      { host: option.address ?? '127.0.0.1', port: option.localPort },
+      saved.upstreams[keyOf(option)],
+    );
     upstreams.push({ option, address });
   }
-  await savePorts(options.stateDir, { inbound: inbound.port, upstreams: Object.fromEntries(upstreams.map(({ option, address }) => [keyOf(option), address.port])) });
-  return { inbound, upstreams };
+  const inbound: TcpAddress = {
+    host: wanted.host,
+    port: ports[0]?.inboundPort ?? (await bindAgain(supervisor, wanted, saved.inbound['0'])).port,
+  };
+  await savePorts(options.stateDir, {
+    inbound: Object.fromEntries(
+      ports.length === 0 ? [['0', inbound.port]] : ports.map((port) => [String(port.port), port.inboundPort]),
+    ),
+    upstreams: Object.fromEntries(upstreams.map(({ option, address }) => [keyOf(option), address.port])),
+  });
+  return { inbound, ports, upstreams };
 }
 
-const keyOf = (option: UpstreamOption): string => (option.servicePort === undefined ? option.service : `${option.service}:${option.servicePort}`);
+const keyOf = (option: UpstreamOption): string =>
+  option.servicePort === undefined ? option.service : `${option.service}:${option.servicePort}`;
 
 /** The port of last time where the choice is free; another one where somebody took it meanwhile. */
-async function bindAgain(supervisor: Supervisor, wanted: TcpAddress, last: number | undefined): Promise<TcpAddress> {
+async function bindAgain(
+  supervisor: Supervisor,
+  wanted: TcpAddress,
+  last: number | undefined,
+): Promise<TcpAddress> {
   if (wanted.port === 0 && last !== undefined) {
     try {
       return (await supervisor.bind({ host: wanted.host, port: last })) as TcpAddress;
@@ -188,13 +272,23 @@ async function applyTo(supervisor: Supervisor, config: ProxyConfig): Promise<App
     return { ok: true };
   } catch (error) {
     const issues = isTulleError(error) ? error.issues : [];
-    return { ok: false, issues: issues.length > 0 ? issues : [{ path: '', message: error instanceof Error ? error.message : String(error) }] };
+    return {
+      ok: false,
+      issues:
+        issues.length > 0
+          ? issues
+          : [{ path: '', message: error instanceof Error ? error.message : String(error) }],
+    };
   }
 }
 
 function defaultInstance(options: SidecarOptions): string {
   const port = options.ports[0]?.port;
-  return [options.name, hostname().replace(/[^a-zA-Z0-9.-]/g, '-'), ...(port === undefined ? [] : [String(port)])].join('-');
+  return [
+    options.name,
+    hostname().replace(/[^a-zA-Z0-9.-]/g, '-'),
+    ...(port === undefined ? [] : [String(port)]),
+  ].join('-');
 }
 
 /** For messages: `reviews → 127.0.0.1:9001`. */

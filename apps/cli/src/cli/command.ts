@@ -18,9 +18,12 @@ export interface OptionSpec {
 /** Options by long name. */
 export type OptionSpecs = Readonly<Record<string, OptionSpec>>;
 
-type ValueOf<S extends OptionSpec> = S['type'] extends 'boolean' ? boolean
-  : S['type'] extends 'list' ? readonly string[]
-  : (S['type'] extends 'number' ? number : string) | (S extends { readonly required: true } ? never : undefined);
+type ValueOf<S extends OptionSpec> = S['type'] extends 'boolean'
+  ? boolean
+  : S['type'] extends 'list'
+    ? readonly string[]
+    : | (S['type'] extends 'number' ? number : string)
+      | (S extends { readonly required: true } ? never : undefined);
 
 /** Parsed values, by long name. */
 export type OptionValues<S extends OptionSpecs> = { readonly [K in keyof S]: ValueOf<S[K]> };
@@ -70,5 +73,5 @@ export interface CommandEntry {
 
 /** Types a command's options from their specs. */
 export function defineCommand<const S extends OptionSpecs>(command: Command<S>): Command {
-  return command as unknown as Command;
+  return command;
 }

@@ -6,17 +6,25 @@ import { paint, type Io } from './io.ts';
 import { parseCommandLine } from './parse.ts';
 
 /** Finds the command of a command line, runs it and turns what it throws into message and exit code. */
-export async function dispatch(entries: readonly CommandEntry[], argv: readonly string[], io: Io): Promise<number> {
+export async function dispatch(
+  entries: readonly CommandEntry[],
+  argv: readonly string[],
+  io: Io,
+): Promise<number> {
   try {
     return await find(entries, argv, io);
   } catch (error) {
     const p = paint(io, 'err');
     if (error instanceof CliError) {
-      io.err(`${p.red('error:')} ${error.message}\n${error.hint === undefined ? '' : `${p.dim('hint:')}  ${error.hint}\n`}`);
+      io.err(
+        `${p.red('error:')} ${error.message}\n${error.hint === undefined ? '' : `${p.dim('hint:')}  ${error.hint}\n`}`,
+      );
       return error.exitCode;
     }
     const shown = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    io.err(`${p.red('error:')} ${shown}\n${p.dim('hint:')}  this is a defect of tulle; please report it at https://github.com/tulle-mesh/tulle/issues\n`);
+    io.err(
+      `${p.red('error:')} ${shown}\n${p.dim('hint:')}  this is a defect of tulle; please report it at https://github.com/tulle-mesh/tulle/issues\n`,
+    );
     return EXIT.failed;
   }
 }
@@ -29,7 +37,8 @@ async function find(entries: readonly CommandEntry[], argv: readonly string[], i
     io.out(overviewHelp(entries, paint(io, 'out')));
     return first === '' ? EXIT.usage : EXIT.ok;
   }
-  if (first === '--version' || first === '-V') return find(entries, ['version', '--client', ...argv.slice(1)], io);
+  if (first === '--version' || first === '-V')
+    return find(entries, ['version', '--client', ...argv.slice(1)], io);
   const two = entries.find((e) => e.name === `${first} ${argv[1] ?? ''}`);
   const entry = two ?? entries.find((e) => e.name === first);
   if (entry === undefined) {
@@ -40,14 +49,30 @@ async function find(entries: readonly CommandEntry[], argv: readonly string[], i
         io.out(overviewHelp(entries, paint(io, 'out'), first));
         return second === undefined ? EXIT.usage : EXIT.ok;
       }
-      const guess = closest(second, group.map((e) => e.name.slice(first.length + 1)));
-      throw new CliError(EXIT.usage, `unknown command ${JSON.stringify(`${first} ${second}`)}`, guess === undefined ? `see tulle ${first} --help` : `did you mean tulle ${first} ${guess}?`);
+      const guess = closest(
+        second,
+        group.map((e) => e.name.slice(first.length + 1)),
+      );
+      throw new CliError(
+        EXIT.usage,
+        `unknown command ${JSON.stringify(`${first} ${second}`)}`,
+        guess === undefined ? `see tulle ${first} --help` : `did you mean tulle ${first} ${guess}?`,
+      );
     }
     const guess = closest(first, [...new Set(entries.map((e) => e.name.split(' ')[0] as string))]);
-    throw new CliError(EXIT.usage, `unknown command ${JSON.stringify(first)}`, guess === undefined ? 'see tulle --help' : `did you mean tulle ${guess}?`);
+    throw new CliError(
+      EXIT.usage,
+      `unknown command ${JSON.stringify(first)}`,
+      guess === undefined ? 'see tulle --help' : `did you mean tulle ${guess}?`,
+    );
   }
   const command = await entry.load();
-  const { options: parsed, args, rest, help } = parseCommandLine(command, argv.slice(entry.name.split(' ').length), io.env);
+  const {
+    options: parsed,
+    args,
+    rest,
+    help,
+  } = parseCommandLine(command, argv.slice(entry.name.split(' ').length), io.env);
   if (help) {
     io.out(commandHelp(entry.name, command, paint(io, 'out')));
     return EXIT.ok;

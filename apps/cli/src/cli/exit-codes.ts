@@ -1,7 +1,15 @@
 /**
  * How every command ends, whatever its output format (sysexits.h where it has a number; 79 as istioctl).
  */
-export const EXIT = Object.freeze({
+export const EXIT: {
+  readonly ok: 0;
+  readonly failed: 1;
+  readonly usage: 64;
+  readonly invalid: 65;
+  readonly unreachable: 69;
+  readonly findings: 79;
+  readonly interrupted: 130;
+} = Object.freeze({
   ok: 0,
   /** It was tried and did not work. */
   failed: 1,
@@ -31,4 +39,5 @@ export class CliError extends Error {
 }
 
 /** A mistake on the command line. */
-export const usageError = (message: string, hint?: string): CliError => new CliError(EXIT.usage, message, hint);
+export const usageError = (message: string, hint?: string): CliError =>
+  new CliError(EXIT.usage, message, hint);

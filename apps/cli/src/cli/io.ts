@@ -50,7 +50,20 @@ export interface Paint {
 export function paint(io: Io, stream: 'out' | 'err'): Paint {
   const terminal = stream === 'out' ? io.outIsTerminal : io.errIsTerminal;
   const { NO_COLOR: noColor, CI: ci, TERM: term } = io.env;
-  const on = terminal && (noColor === undefined || noColor === '') && (ci === undefined || ci === '') && term !== 'dumb';
-  const style = (open: number, close: number) => (text: string): string => (on ? `\u001b[${open}m${text}\u001b[${close}m` : text);
-  return { bold: style(1, 22), dim: style(2, 22), red: style(31, 39), green: style(32, 39), yellow: style(33, 39) };
+  const on =
+    terminal &&
+    (noColor === undefined || noColor === '') &&
+    (ci === undefined || ci === '') &&
+    term !== 'dumb';
+  const style =
+    (open: number, close: number) =>
+    (text: string): string =>
+      on ? `\u001b[${open}m${text}\u001b[${close}m` : text;
+  return {
+    bold: style(1, 22),
+    dim: style(2, 22),
+    red: style(31, 39),
+    green: style(32, 39),
+    yellow: style(33, 39),
+  };
 }

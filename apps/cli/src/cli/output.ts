@@ -1,14 +1,22 @@
+import type { OptionSpec } from './command.ts';
 import type { Io } from './io.ts';
 import { paint } from './io.ts';
 
 /** Formats that a command can print its data in. */
-export const FORMATS = ['table', 'wide', 'json', 'yaml', 'jsonl', 'name'] as const;
-export type Format = (typeof FORMATS)[number];
+export type Format = 'table' | 'wide' | 'json' | 'yaml' | 'jsonl' | 'name';
+export const FORMATS: readonly Format[] = ['table', 'wide', 'json', 'yaml', 'jsonl', 'name'];
 
 /** The option, for every command that prints data. */
-export const OUTPUT_OPTION = Object.freeze({
-  output: { type: 'string', short: 'o', value: 'FORMAT', help: 'output format', choices: FORMATS, defaultText: 'table' },
-} as const);
+export const OUTPUT_OPTION: { readonly output: OptionSpec & { readonly type: 'string' } } = {
+  output: {
+    type: 'string',
+    short: 'o',
+    value: 'FORMAT',
+    help: 'output format',
+    choices: FORMATS,
+    defaultText: 'table',
+  },
+};
 
 /** A column of a table. */
 export interface Column<Row> {
@@ -36,15 +44,23 @@ export interface View<Row> {
 }
 
 /** Prints data to standard output. @param noHeaders leaves the table's head out */
-export async function printView<Row>(io: Io, format: Format, view: View<Row>, noHeaders = false): Promise<void> {
+export async function printView<Row>(
+  io: Io,
+  format: Format,
+  view: View<Row>,
+  noHeaders = false,
+): Promise<void> {
   switch (format) {
-    case 'json': return io.out(`${JSON.stringify(view.document ?? view.rows, null, 2)}\n`);
-    case 'jsonl': return io.out(view.rows.map((row) => `${JSON.stringify(view.item?.(row) ?? row)}\n`).join(''));
+    case 'json':
+      return io.out(`${JSON.stringify(view.document ?? view.rows, null, 2)}\n`);
+    case 'jsonl':
+      return io.out(view.rows.map((row) => `${JSON.stringify(view.item?.(row) ?? row)}\n`).join(''));
     case 'yaml': {
       const { stringify } = await import('yaml');
       return io.out(stringify(JSON.parse(JSON.stringify(view.document ?? view.rows))));
     }
-    case 'name': return io.out(view.rows.map((row) => `${view.name(row)}\n`).join(''));
+    case 'name':
+      return io.out(view.rows.map((row) => `${view.name(row)}\n`).join(''));
     case 'table':
     case 'wide': {
       if (view.rows.length === 0) {
@@ -52,24 +68,44 @@ export async function printView<Row>(io: Io, format: Format, view: View<Row>, no
         return undefined;
       }
       const columns = view.columns.filter((c) => format === 'wide' || c.wide !== true);
-      io.out(tableText(columns.map((c) => c.header), view.rows.map((row) => columns.map((c) => cell(c.value(row)))), noHeaders));
-      if (view.footer !== undefined && io.outIsTerminal && io.errIsTerminal) io.err(`${paint(io, 'err').dim(view.footer)}\n`);
+      io.out(
+        tableText(
+          columns.map((c) => c.header),
+          view.rows.map((row) => columns.map((c) => cell(c.value(row)))),
+          noHeaders,
+        ),
+      );
+      if (view.footer !== undefined && io.outIsTerminal && io.errIsTerminal)
+        io.err(`${paint(io, 'err').dim(view.footer)}\n`);
       return undefined;
     }
   }
 }
 
-const cell = (value: string | number | undefined): string => (value === undefined || value === '' ? '-' : oneLine(String(value)));
+const cell = (value: string | number | undefined): string =>
+  value === undefined || value === '' ? '-' : oneLine(String(value));
 
 /** Values come from the mesh: a control character must not move the reader's cursor. */
 // oxlint-disable-next-line no-control-regex
 const oneLine = (text: string): string => text.replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029]/g, ' ');
 
 /** Columns three blanks apart, as kubectl prints them. */
-export function tableText(headers: readonly string[], rows: readonly (readonly string[])[], noHeaders = false): string {
+export function tableText(
+  headers: readonly string[],
+  rows: readonly (readonly string[])[],
+  noHeaders = false,
+): string {
   const all = noHeaders ? rows : [headers, ...rows];
   const widths = headers.map((_, i) => Math.max(0, ...all.map((row) => (row[i] ?? '').length)));
-  return all.map((row) => `${row.map((text, i) => (i === row.length - 1 ? text : text.padEnd((widths[i] as number) + 3))).join('').trimEnd()}\n`).join('');
+  return all
+    .map(
+      (row) =>
+        `${row
+          .map((text, i) => (i === row.length - 1 ? text : text.padEnd((widths[i] as number) + 3)))
+          .join('')
+          .trimEnd()}\n`,
+    )
+    .join('');
 }
 
 /** `12s`, `5m`, `3h`, `2d`: how long ago. */

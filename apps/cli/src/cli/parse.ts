@@ -20,7 +20,11 @@ export const COMMON_OPTIONS: OptionSpecs = Object.freeze({
  * Reads a command's own arguments.
  * @throws CliError 64 that names the option or argument and, where one is close, what was probably meant
  */
-export function parseCommandLine(command: Command, argv: readonly string[], env: Readonly<Record<string, string | undefined>>): ParsedArgs {
+export function parseCommandLine(
+  command: Command,
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): ParsedArgs {
   const specs: OptionSpecs = { ...command.options, ...COMMON_OPTIONS };
   let own = [...argv];
   let rest: string[] = [];
@@ -39,13 +43,21 @@ export function parseCommandLine(command: Command, argv: readonly string[], env:
     const spec = specs[token.name];
     if (spec === undefined) throw unknownOption(token.rawName, token.name, specs);
     if (spec.type === 'boolean') {
-      if (token.value !== undefined) throw usageError(`${token.rawName} takes no value`, `write ${token.rawName} alone, or leave it out`);
+      if (token.value !== undefined)
+        throw usageError(`${token.rawName} takes no value`, `write ${token.rawName} alone, or leave it out`);
       values[token.name] = true;
       continue;
     }
     // `--name --port 80`: the next option is no value, unless it was written with `=`.
-    if (token.value === undefined || token.value === '' || (!token.inlineValue && token.value.startsWith('-') && token.value !== '-')) {
-      throw usageError(`${token.rawName} needs a value`, `${token.rawName} ${spec.value ?? 'VALUE'}: ${spec.help}`);
+    if (
+      token.value === undefined ||
+      token.value === '' ||
+      (!token.inlineValue && token.value.startsWith('-') && token.value !== '-')
+    ) {
+      throw usageError(
+        `${token.rawName} needs a value`,
+        `${token.rawName} ${spec.value ?? 'VALUE'}: ${spec.help}`,
+      );
     }
     if (spec.type === 'list') ((values[token.name] ??= []) as string[]).push(token.value);
     else values[token.name] = checked(token.rawName, spec, token.value);
@@ -54,7 +66,12 @@ export function parseCommandLine(command: Command, argv: readonly string[], env:
   for (const [name, spec] of Object.entries(specs)) {
     const fromEnv = spec.env === undefined ? undefined : env[spec.env];
     if (values[name] === undefined && fromEnv !== undefined && fromEnv !== '') {
-      values[name] = spec.type === 'boolean' ? fromEnv !== '0' && fromEnv !== 'false' : spec.type === 'list' ? fromEnv.split(',') : checked(`${spec.env}`, spec, fromEnv);
+      values[name] =
+        spec.type === 'boolean'
+          ? fromEnv !== '0' && fromEnv !== 'false'
+          : spec.type === 'list'
+            ? fromEnv.split(',')
+            : checked(`${spec.env}`, spec, fromEnv);
     }
     values[name] ??= spec.type === 'boolean' ? false : spec.type === 'list' ? [] : undefined;
     if (!help && spec.required === true && values[name] === undefined) {
@@ -65,12 +82,25 @@ export function parseCommandLine(command: Command, argv: readonly string[], env:
   return { options: values, args, rest, help };
 }
 
-function read(argv: readonly string[], specs: OptionSpecs): ReturnType<typeof parseArgs<{ args: string[]; strict: false; tokens: true; allowPositionals: true }>> {
+function read(
+  argv: readonly string[],
+  specs: OptionSpecs,
+): ReturnType<typeof parseArgs<{ args: string[]; strict: false; tokens: true; allowPositionals: true }>> {
   return parseArgs({
-    args: [...argv], strict: false, tokens: true, allowPositionals: true,
-    options: Object.fromEntries(Object.entries(specs).map(([name, spec]) => [name, {
-      type: spec.type === 'boolean' ? 'boolean' as const : 'string' as const, multiple: spec.type === 'list', ...(spec.short === undefined ? {} : { short: spec.short }),
-    }])),
+    args: [...argv],
+    strict: false,
+    tokens: true,
+    allowPositionals: true,
+    options: Object.fromEntries(
+      Object.entries(specs).map(([name, spec]) => [
+        name,
+        {
+          type: spec.type === 'boolean' ? ('boolean' as const) : ('string' as const),
+          multiple: spec.type === 'list',
+          ...(spec.short === undefined ? {} : { short: spec.short }),
+        },
+      ]),
+    ),
   });
 }
 
@@ -83,16 +113,23 @@ function restStart(argv: readonly string[], specs: OptionSpecs): number {
 
 function unknownOption(rawName: string, name: string, specs: OptionSpecs): Error {
   const guess = closest(name, Object.keys(specs));
-  return usageError(`unknown option ${rawName}`, guess === undefined ? 'see --help for the options' : `did you mean --${guess}?`);
+  return usageError(
+    `unknown option ${rawName}`,
+    guess === undefined ? 'see --help for the options' : `did you mean --${guess}?`,
+  );
 }
 
 function checked(name: string, spec: OptionSpec, value: string): string | number {
   if (spec.choices !== undefined && !spec.choices.includes(value)) {
     const guess = closest(value, spec.choices);
-    throw usageError(`${name} cannot be ${JSON.stringify(value)}`, `${guess === undefined ? '' : `did you mean ${guess}? `}It is one of ${spec.choices.join(', ')}`);
+    throw usageError(
+      `${name} cannot be ${JSON.stringify(value)}`,
+      `${guess === undefined ? '' : `did you mean ${guess}? `}It is one of ${spec.choices.join(', ')}`,
+    );
   }
   if (spec.type !== 'number') return value;
-  if (!/^\d+(?:\.\d+)?$/.test(value)) throw usageError(`${name} must be a number, not ${JSON.stringify(value)}`);
+  if (!/^\d+(?:\.\d+)?$/.test(value))
+    throw usageError(`${name} must be a number, not ${JSON.stringify(value)}`);
   return Number(value);
 }
 
@@ -104,12 +141,19 @@ function checkArgs(command: Command, args: readonly string[], rest: readonly str
       if (spec.optional !== true) throw usageError(`${spec.name} is missing`, `${spec.name}: ${spec.help}`);
     } else if (spec.choices !== undefined && !spec.choices.includes(value)) {
       const guess = closest(value, spec.choices);
-      throw usageError(`${spec.name} cannot be ${JSON.stringify(value)}`, `${guess === undefined ? '' : `did you mean ${guess}? `}It is one of ${spec.choices.join(', ')}`);
+      throw usageError(
+        `${spec.name} cannot be ${JSON.stringify(value)}`,
+        `${guess === undefined ? '' : `did you mean ${guess}? `}It is one of ${spec.choices.join(', ')}`,
+      );
     }
   });
   const last = specs.at(-1);
   if (args.length > specs.length && last?.many !== true) {
-    throw usageError(`unexpected argument ${JSON.stringify(args[specs.length])}`, specs.length === 0 ? 'this command takes none' : `it takes ${specs.map((s) => s.name).join(' ')}`);
+    throw usageError(
+      `unexpected argument ${JSON.stringify(args[specs.length])}`,
+      specs.length === 0 ? 'this command takes none' : `it takes ${specs.map((s) => s.name).join(' ')}`,
+    );
   }
-  if (command.rest !== undefined && rest.length === 0) throw usageError(`${command.rest.name} is missing`, command.rest.help);
+  if (command.rest !== undefined && rest.length === 0)
+    throw usageError(`${command.rest.name} is missing`, command.rest.help);
 }

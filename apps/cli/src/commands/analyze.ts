@@ -6,19 +6,45 @@ import { readFiles } from './read-files.ts';
 
 export const command: Command = defineCommand({
   summary: 'Check resource files without a control plane',
-  details: 'Reads every document of every file, tells every fault with file, line and column, and looks at how the\n' +
+  details:
+    'Reads every document of every file, tells every fault with file, line and column, and looks at how the\n' +
     'resources fit together: dangling references, shadowed rules, policies that select nothing.\n' +
     'Exit code 65 when a document cannot be parsed or breaks its schema, 79 when all are valid and there are findings.',
   options: {
-    filename: { type: 'list', short: 'f', value: 'FILE', help: 'file or directory of resources, - for standard input; may be repeated' },
-    namespace: { type: 'string', short: 'n', value: 'NAME', help: 'namespace of resources that name none', defaultText: 'default', env: 'TULLE_NAMESPACE' },
-    'trust-domain': { type: 'string', value: 'NAME', help: 'trust domain of the mesh: identities of others are findings' },
-    'failure-threshold': { type: 'string', value: 'SEVERITY', help: 'lowest severity that makes the exit code 79', choices: ['error', 'warning', 'info'], defaultText: 'warning' },
+    filename: {
+      type: 'list',
+      short: 'f',
+      value: 'FILE',
+      help: 'file or directory of resources, - for standard input; may be repeated',
+    },
+    namespace: {
+      type: 'string',
+      short: 'n',
+      value: 'NAME',
+      help: 'namespace of resources that name none',
+      defaultText: 'default',
+      env: 'TULLE_NAMESPACE',
+    },
+    'trust-domain': {
+      type: 'string',
+      value: 'NAME',
+      help: 'trust domain of the mesh: identities of others are findings',
+    },
+    'failure-threshold': {
+      type: 'string',
+      value: 'SEVERITY',
+      help: 'lowest severity that makes the exit code 79',
+      choices: ['error', 'warning', 'info'],
+      defaultText: 'warning',
+    },
     ...OUTPUT_OPTION,
   },
   examples: [
     { command: 'tulle analyze -f mesh/', does: 'check a directory' },
-    { command: 'kubectl get httproutes -A -o yaml | tulle analyze -f - -o json', does: 'check what a cluster has, for a program' },
+    {
+      command: 'kubectl get httproutes -A -o yaml | tulle analyze -f - -o json',
+      does: 'check what a cluster has, for a program',
+    },
   ],
   async run({ io, options }) {
     const texts = await readFiles(io, options.filename);
@@ -26,6 +52,11 @@ export const command: Command = defineCommand({
     const trustDomain = options['trust-domain'];
     const findings = analyze(read, trustDomain === undefined ? {} : { trustDomain });
     const diagnostics = [...read.diagnostics, ...findings].sort(compareDiagnostics);
-    return printDiagnostics(io, (options.output ?? 'table') as Format, diagnostics, (options['failure-threshold'] ?? 'warning') as 'error' | 'warning' | 'info');
+    return printDiagnostics(
+      io,
+      (options.output ?? 'table') as Format,
+      diagnostics,
+      (options['failure-threshold'] ?? 'warning') as 'error' | 'warning' | 'info',
+    );
   },
 });

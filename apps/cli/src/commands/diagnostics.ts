@@ -11,13 +11,20 @@ export interface DiagnosticReport {
 }
 
 /** Prints diagnostics and says how to end: the same code in every format. */
-export async function printDiagnostics(io: Io, format: Format, diagnostics: readonly Diagnostic[], threshold: Severity = 'warning'): Promise<number> {
+export async function printDiagnostics(
+  io: Io,
+  format: Format,
+  diagnostics: readonly Diagnostic[],
+  threshold: Severity = 'warning',
+): Promise<number> {
   const exitCode = exitCodeOf(diagnostics, threshold);
   if (format === 'table' || format === 'wide') {
     const p = paint(io, 'out');
     for (const d of diagnostics) {
       const line = formatDiagnostic(d);
-      io.out(`${d.severity === 'error' ? p.red(line) : d.severity === 'warning' ? p.yellow(line) : line}\n${format === 'wide' ? `  see ${d.docs}\n` : ''}`);
+      io.out(
+        `${d.severity === 'error' ? p.red(line) : d.severity === 'warning' ? p.yellow(line) : line}\n${format === 'wide' ? `  see ${d.docs}\n` : ''}`,
+      );
     }
     io.err(`${summary(diagnostics)}\n`);
     return exitCode;

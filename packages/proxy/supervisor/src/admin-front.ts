@@ -27,22 +27,29 @@ export interface AdminFront {
 export async function serveAdminFront(options: AdminFrontOptions): Promise<AdminFront> {
   const { supervisor, address } = options;
   if (!isUnixAddress(address) && !isLoopback(address.host)) {
-    throw new Error(`the admin interface is for this machine only; ${formatAddress(address)} is no loopback address`);
+    throw new Error(
+      `the admin interface is for this machine only; ${formatAddress(address)} is no loopback address`,
+    );
   }
   const server = createServer((req, res) => {
     // A browser that was sent to a name resolving to 127.0.0.1 still names that other host.
-    if (!isUnixAddress(address) && !isLoopback(hostOf(req.headers.host ?? ''))) return answer(res, 403, { error: 'the admin interface answers to loopback names only' });
+    if (!isUnixAddress(address) && !isLoopback(hostOf(req.headers.host ?? '')))
+      return answer(res, 403, { error: 'the admin interface answers to loopback names only' });
     const url = new URL(req.url ?? '/', 'http://admin');
     if (url.pathname === '/supervisor') return answer(res, 200, supervisor.status());
     if (url.pathname === '/supervisor/restart') {
       if (req.method !== 'POST') return answer(res, 405, { error: 'POST only' }, { allow: 'POST' });
-      return void supervisor.restart().then(() => answer(res, 200, supervisor.status()), (error: unknown) => answer(res, 500, { error: String(error) }));
+      return void supervisor.restart().then(
+        () => answer(res, 200, supervisor.status()),
+        (error: unknown) => answer(res, 500, { error: String(error) }),
+      );
     }
     const page = options.pages?.[url.pathname];
     if (page !== undefined) return answer(res, 200, page());
     const slot = Number(url.searchParams.get('worker') ?? 0);
     const target = supervisor.adminAddress(slot);
-    if (target === undefined || !isUnixAddress(target)) return answer(res, 503, { error: `no engine process is ready in slot ${slot}` });
+    if (target === undefined || !isUnixAddress(target))
+      return answer(res, 503, { error: `no engine process is ready in slot ${slot}` });
     return pass(req, res, target.path);
   });
   server.headersTimeout = 5_000;
@@ -51,10 +58,15 @@ export async function serveAdminFront(options: AdminFrontOptions): Promise<Admin
   if (isUnixAddress(address)) await removeStale(address.path);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(isUnixAddress(address) ? { path: address.path } : { host: address.host, port: address.port }, resolve);
+    server.listen(
+      isUnixAddress(address) ? { path: address.path } : { host: address.host, port: address.port },
+      resolve,
+    );
   });
   if (isUnixAddress(address)) chmodSync(address.path, 0o600);
-  const bound: Address = isUnixAddress(address) ? address : { host: address.host, port: (server.address() as AddressInfo).port };
+  const bound: Address = isUnixAddress(address)
+    ? address
+    : { host: address.host, port: (server.address() as AddressInfo).port };
   return {
     address: bound,
     async close() {
@@ -64,16 +76,26 @@ export async function serveAdminFront(options: AdminFrontOptions): Promise<Admin
   };
 }
 
-function answer(res: ServerResponse, status: number, body: unknown, headers: Readonly<Record<string, string>> = {}): void {
-  res.writeHead(status, { 'content-type': 'application/json', ...headers }).end(`${JSON.stringify(body, null, 2)}\n`);
+function answer(
+  res: ServerResponse,
+  status: number,
+  body: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  res
+    .writeHead(status, { 'content-type': 'application/json', ...headers })
+    .end(`${JSON.stringify(body, null, 2)}\n`);
 }
 
 function pass(req: IncomingMessage, res: ServerResponse, socketPath: string): void {
-  const upstream = request({ socketPath, method: req.method, path: req.url, headers: { ...req.headers, connection: 'close' } }, (reply) => {
-    res.writeHead(reply.statusCode ?? 502, reply.headers);
-    reply.pipe(res);
-    reply.on('error', () => res.destroy());
-  });
+  const upstream = request(
+    { socketPath, method: req.method, path: req.url, headers: { ...req.headers, connection: 'close' } },
+    (reply) => {
+      res.writeHead(reply.statusCode ?? 502, reply.headers);
+      reply.pipe(res);
+      reply.on('error', () => res.destroy());
+    },
+  );
   upstream.on('error', (error) => {
     if (res.headersSent) res.destroy();
     else answer(res, 503, { error: `the engine process does not answer: ${error.message}` });
@@ -82,7 +104,8 @@ function pass(req: IncomingMessage, res: ServerResponse, socketPath: string): vo
   req.pipe(upstream);
 }
 
-const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host);
+const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host);
 
 const hostOf = (header: string): string => /^\[([^\]]*)\]/.exec(header)?.[1] ?? header.replace(/:\d+$/, '');
 

@@ -18,7 +18,13 @@ interface BindingHandle extends SocketHandle {
   getsockname(out: { address?: string; port?: number }): number;
 }
 
-type CreateServerHandle = (address: string, port: number, addressType: 4 | 6 | -1, fd?: number, flags?: number) => BindingHandle | number;
+type CreateServerHandle = (
+  address: string,
+  port: number,
+  addressType: 4 | 6 | -1,
+  fd?: number,
+  flags?: number,
+) => BindingHandle | number;
 
 /** A socket that is bound and not yet accepting. */
 export interface BoundSocket {
@@ -40,8 +46,10 @@ export function canBindSockets(): boolean {
 export function bindSocket(address: Address): BoundSocket {
   const create = (net as { _createServerHandle?: CreateServerHandle })._createServerHandle;
   if (create === undefined) {
-    throw new TulleError('TULLE_CONFIG_UNSUPPORTED',
-      `Node ${process.versions.node} cannot bind ${formatAddress(address)} for several processes; start with --workers 1 --no-supervisor, or with Node 24`);
+    throw new TulleError(
+      'TULLE_CONFIG_UNSUPPORTED',
+      `Node ${process.versions.node} cannot bind ${formatAddress(address)} for several processes; start with --workers 1 --no-supervisor, or with Node 24`,
+    );
   }
   if (isUnixAddress(address)) {
     const handle = create(address.path, -1, -1);
@@ -50,7 +58,10 @@ export function bindSocket(address: Address): BoundSocket {
   }
   const family = net.isIP(address.host);
   if (family === 0) {
-    throw new TulleError('TULLE_CONFIG_INVALID', `cannot listen on ${formatAddress(address)}: ${JSON.stringify(address.host)} is no IP address; write e.g. 127.0.0.1 or ::1`);
+    throw new TulleError(
+      'TULLE_CONFIG_INVALID',
+      `cannot listen on ${formatAddress(address)}: ${JSON.stringify(address.host)} is no IP address; write e.g. 127.0.0.1 or ::1`,
+    );
   }
   const handle = create(address.host, address.port, family as 4 | 6);
   if (typeof handle === 'number') throw refused(address, handle);
@@ -72,6 +83,9 @@ const HINTS: Readonly<Record<string, string>> = {
 
 function refused(address: Address, errno: number): TulleError {
   const code = getSystemErrorName(errno);
-  return new TulleError('TULLE_CONFIG_INVALID', `cannot listen on ${formatAddress(address)}: ${code}${HINTS[code] === undefined ? '' : `, ${HINTS[code]}`}`,
-    { context: { address: formatAddress(address), reason: code } });
+  return new TulleError(
+    'TULLE_CONFIG_INVALID',
+    `cannot listen on ${formatAddress(address)}: ${code}${HINTS[code] === undefined ? '' : `, ${HINTS[code]}`}`,
+    { context: { address: formatAddress(address), reason: code } },
+  );
 }

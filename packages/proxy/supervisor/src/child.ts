@@ -3,7 +3,13 @@ import { fileURLToPath } from 'node:url';
 import type { Address, ProxyConfig, TrustBundle } from '@tulle/model';
 import type { ListenerTable } from './listener-table.ts';
 import { createPending } from './pending.ts';
-import { PROTOCOL_VERSION, type IdentityWelcome, type SignedIdentity, type ToChild, type ToSupervisor } from './protocol.ts';
+import {
+  PROTOCOL_VERSION,
+  type IdentityWelcome,
+  type SignedIdentity,
+  type ToChild,
+  type ToSupervisor,
+} from './protocol.ts';
 import { fromWire, toWire } from './wire-error.ts';
 
 /** How one engine process is started. */
@@ -65,7 +71,8 @@ export function startChild(options: ChildOptions): Child {
   const { slot, generation, listeners } = options;
   const path = options.module instanceof URL ? fileURLToPath(options.module) : options.module;
   const subprocess: ChildProcess = fork(path, [], {
-    serialization: 'advanced', stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
+    serialization: 'advanced',
+    stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
     ...(options.execArgv === undefined ? {} : { execArgv: [...options.execArgv] }),
   });
   const pending = createPending(options.applyTimeoutMs, `the engine process ${String(subprocess.pid)}`);
@@ -79,7 +86,9 @@ export function startChild(options: ChildOptions): Child {
   let draining = false;
 
   const readyTimer = setTimeout(() => {
-    brokenBy ??= new Error(`the engine process ${String(subprocess.pid)} was not ready within ${options.readyTimeoutMs} ms`);
+    brokenBy ??= new Error(
+      `the engine process ${String(subprocess.pid)} was not ready within ${options.readyTimeoutMs} ms`,
+    );
     subprocess.kill('SIGKILL');
   }, options.readyTimeoutMs);
 
@@ -95,9 +104,19 @@ export function startChild(options: ChildOptions): Child {
   subprocess.on('message', (message: ToSupervisor) => {
     switch (message.kind) {
       case 'hello':
-        if (message.protocol !== PROTOCOL_VERSION) brokenBy ??= new Error(`the engine process speaks protocol ${message.protocol}, this supervisor ${PROTOCOL_VERSION}`);
+        if (message.protocol !== PROTOCOL_VERSION)
+          brokenBy ??= new Error(
+            `the engine process speaks protocol ${message.protocol}, this supervisor ${PROTOCOL_VERSION}`,
+          );
         return send({
-          kind: 'welcome', protocol: PROTOCOL_VERSION, slot, generation, settings: options.settings, adminAddress: options.adminAddress, config, identity: options.identity,
+          kind: 'welcome',
+          protocol: PROTOCOL_VERSION,
+          slot,
+          generation,
+          settings: options.settings,
+          adminAddress: options.adminAddress,
+          config,
+          identity: options.identity,
         });
       case 'acquire':
         try {
@@ -120,8 +139,10 @@ export function startChild(options: ChildOptions): Child {
       case 'ready':
         clearTimeout(readyTimer);
         return ready.resolve();
-      case 'done': return pending.resolve(message.id, message.stats);
-      case 'failed': return pending.reject(message.id, fromWire(message.error));
+      case 'done':
+        return pending.resolve(message.id, message.stats);
+      case 'failed':
+        return pending.reject(message.id, fromWire(message.error));
       case 'broken':
         brokenBy = fromWire(message.error);
         return undefined;
@@ -134,7 +155,11 @@ export function startChild(options: ChildOptions): Child {
   const end = (code: number | null, signal: NodeJS.Signals | null): void => {
     clearTimeout(readyTimer);
     const how = signal === null ? `with code ${String(code)}` : `by ${signal}`;
-    const error = brokenBy ?? new Error(`the engine process ${String(subprocess.pid)} ended ${how}${tail === '' ? '' : `; it last wrote:\n${tail.trimEnd()}`}`);
+    const error =
+      brokenBy ??
+      new Error(
+        `the engine process ${String(subprocess.pid)} ended ${how}${tail === '' ? '' : `; it last wrote:\n${tail.trimEnd()}`}`,
+      );
     listeners.forget(generation);
     pending.rejectAll(error);
     ready.reject(error);
@@ -149,7 +174,13 @@ export function startChild(options: ChildOptions): Child {
   });
 
   return {
-    slot, generation, pid: subprocess.pid ?? -1, adminAddress: options.adminAddress, ready: ready.promise, leaving: leaving.promise, ended: ended.promise,
+    slot,
+    generation,
+    pid: subprocess.pid ?? -1,
+    adminAddress: options.adminAddress,
+    ready: ready.promise,
+    leaving: leaving.promise,
+    ended: ended.promise,
     get config() {
       return config;
     },

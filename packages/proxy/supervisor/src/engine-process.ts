@@ -1,4 +1,4 @@
-import type { Address, IdentitySource, ProxyConfig } from '@tulle/model';
+import type { Address, ProxyConfig } from '@tulle/model';
 import { stderrLog } from './stderr-log.ts';
 import { openProcessIdentity, type ProcessIdentity } from './process-identity.ts';
 import type { SocketHandle } from './bound-socket.ts';
@@ -25,7 +25,9 @@ const ORPHAN_DRAIN_MS = 60_000;
  */
 export async function runEngineProcess<Settings>(options: EngineProcessOptions<Settings>): Promise<void> {
   if (process.send === undefined) {
-    throw new Error('this is the main of an engine process and is started by a supervisor; start the app itself instead');
+    throw new Error(
+      'this is the main of an engine process and is started by a supervisor; start the app itself instead',
+    );
   }
   const pending = createPending(ASK_TIMEOUT_MS, 'the supervisor');
   let engine: Engine | undefined;
@@ -39,7 +41,9 @@ export async function runEngineProcess<Settings>(options: EngineProcessOptions<S
 
   const exit = async (code: number): Promise<void> => {
     identity?.close();
-    await engine?.close().catch((error: unknown) => stderrLog.error('closing the engine failed', { error: String(error) }));
+    await engine
+      ?.close()
+      .catch((error: unknown) => stderrLog.error('closing the engine failed', { error: String(error) }));
     // Exiting is explicit: a filter's forgotten timer must not keep a drained process alive.
     if (process.connected) process.disconnect();
     process.exit(code);
@@ -48,7 +52,12 @@ export async function runEngineProcess<Settings>(options: EngineProcessOptions<S
   const broken = (error: unknown): void => {
     ending = true;
     if (!process.connected) process.exit(1);
-    process.send?.({ kind: 'broken', error: toWire(error) } satisfies ToSupervisor, undefined, undefined, () => process.exit(1));
+    process.send?.(
+      { kind: 'broken', error: toWire(error) } satisfies ToSupervisor,
+      undefined,
+      undefined,
+      () => process.exit(1),
+    );
   };
 
   const drain = async (): Promise<void> => {
@@ -60,26 +69,46 @@ export async function runEngineProcess<Settings>(options: EngineProcessOptions<S
   };
 
   const acquire = async (address: Address): Promise<AcquiredListener> => {
-    const { key, address: real, handle } = await pending.ask<{ key: string; address: Address; handle: SocketHandle }>((id) => send({ kind: 'acquire', id, address }));
+    const {
+      key,
+      address: real,
+      handle,
+    } = await pending.ask<{ key: string; address: Address; handle: SocketHandle }>((id) =>
+      send({ kind: 'acquire', id, address }),
+    );
     return { handle, address: real, release: () => send({ kind: 'release', key }) };
   };
 
   const start = async (welcome: Extract<ToChild, { kind: 'welcome' }>): Promise<void> => {
     if (welcome.protocol !== PROTOCOL_VERSION) {
-      throw new Error(`the supervisor speaks protocol ${welcome.protocol}, this engine ${PROTOCOL_VERSION}; restart the supervisor with the same release`);
+      throw new Error(
+        `the supervisor speaks protocol ${welcome.protocol}, this engine ${PROTOCOL_VERSION}; restart the supervisor with the same release`,
+      );
     }
     if (welcome.identity !== undefined) {
-      identity = await openProcessIdentity(welcome.identity, async (csrPem) => pending.ask<SignedIdentity>((id) => send({ kind: 'sign', id, csrPem })), stderrLog);
+      identity = await openProcessIdentity(
+        welcome.identity,
+        async (csrPem) => pending.ask<SignedIdentity>((id) => send({ kind: 'sign', id, csrPem })),
+        stderrLog,
+      );
     }
     engine = await options.createEngine({
-      settings: welcome.settings as Settings, slot: welcome.slot, generation: welcome.generation,
-      listeners: { acquire }, identity: identity as IdentitySource | undefined, adminAddress: welcome.adminAddress, log: stderrLog,
+      settings: welcome.settings as Settings,
+      slot: welcome.slot,
+      generation: welcome.generation,
+      listeners: { acquire },
+      identity,
+      adminAddress: welcome.adminAddress,
+      log: stderrLog,
     });
     if (welcome.config !== undefined) await engine.apply(welcome.config);
     send({ kind: 'ready' });
   };
 
-  const answer = async (id: number, work: () => Promise<Readonly<Record<string, number>> | undefined>): Promise<void> => {
+  const answer = async (
+    id: number,
+    work: () => Promise<Readonly<Record<string, number>> | undefined>,
+  ): Promise<void> => {
     try {
       const stats = await work();
       send({ kind: 'done', id, ...(stats === undefined ? {} : { stats }) });
@@ -99,16 +128,26 @@ export async function runEngineProcess<Settings>(options: EngineProcessOptions<S
 
   process.on('message', (message: ToChild, handle: unknown) => {
     switch (message.kind) {
-      case 'welcome': return void start(message).catch(broken);
-      case 'listener': return pending.resolve(message.id, { key: message.key, address: message.address, handle });
-      case 'signed': return pending.resolve(message.id, message.identity);
-      case 'failed': return pending.reject(message.id, fromWire(message.error));
-      case 'config': return void answer(message.id, async () => apply(message.config));
-      case 'stats': return void answer(message.id, async () => running().stats?.() ?? {});
-      case 'renew-identity': return identity?.renew();
-      case 'bundles': return identity?.adoptBundles(message.bundles);
-      case 'drain': return void drain().catch(broken);
-      case 'close': return void exit(0);
+      case 'welcome':
+        return void start(message).catch(broken);
+      case 'listener':
+        return pending.resolve(message.id, { key: message.key, address: message.address, handle });
+      case 'signed':
+        return pending.resolve(message.id, message.identity);
+      case 'failed':
+        return pending.reject(message.id, fromWire(message.error));
+      case 'config':
+        return void answer(message.id, async () => apply(message.config));
+      case 'stats':
+        return void answer(message.id, async () => running().stats?.() ?? {});
+      case 'renew-identity':
+        return identity?.renew();
+      case 'bundles':
+        return identity?.adoptBundles(message.bundles);
+      case 'drain':
+        return void drain().catch(broken);
+      case 'close':
+        return void exit(0);
     }
   });
   process.on('SIGINT', () => {});

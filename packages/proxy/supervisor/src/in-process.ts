@@ -39,14 +39,26 @@ export function createInProcessSupervisor<Settings>(options: InProcessOptions<Se
       const socket = bound.get(key) ?? bindSocket(address);
       bound.delete(key); // a handle serves one server; closing the server closes it
       held.add(socket.address);
-      return { handle: socket.handle, address: socket.address, release: () => void held.delete(socket.address) };
+      return {
+        handle: socket.handle,
+        address: socket.address,
+        release: () => void held.delete(socket.address),
+      };
     },
   };
   const adminAddress = (): Address => ({ path: join(options.runDir, `engine-0-${generation}.sock`) });
 
   const make = async (): Promise<Engine> => {
     generation += 1;
-    const made = await options.createEngine({ settings, slot: 0, generation, listeners, identity: options.identity, adminAddress: adminAddress(), log });
+    const made = await options.createEngine({
+      settings,
+      slot: 0,
+      generation,
+      listeners,
+      identity: options.identity,
+      adminAddress: adminAddress(),
+      log,
+    });
     if (config !== undefined) {
       try {
         await made.apply(config);
@@ -84,7 +96,8 @@ export function createInProcessSupervisor<Settings>(options: InProcessOptions<Se
       config = next;
     },
     async restart(change = {}) {
-      if (change.module !== undefined) throw new Error('a single process cannot take another main; start it with a supervisor');
+      if (change.module !== undefined)
+        throw new Error('a single process cannot take another main; start it with a supervisor');
       if ('settings' in change) settings = change.settings as Settings;
       const old = engine;
       if (old !== undefined) await end(old, drainTimeoutMs);
@@ -93,8 +106,13 @@ export function createInProcessSupervisor<Settings>(options: InProcessOptions<Se
     adminAddress: (slot = 0) => (slot === 0 && engine !== undefined ? adminAddress() : undefined),
     stats: async () => (engine === undefined ? [] : [engine.stats?.() ?? {}]),
     status: () => ({
-      configVersion: config?.version, listeners: [...held], crashes: 0,
-      processes: engine === undefined ? [] : [{ slot: 0, generation, pid: process.pid, state: 'ready', adminAddress: adminAddress() }],
+      configVersion: config?.version,
+      listeners: [...held],
+      crashes: 0,
+      processes:
+        engine === undefined
+          ? []
+          : [{ slot: 0, generation, pid: process.pid, state: 'ready', adminAddress: adminAddress() }],
     }),
     async stop(drainMs = drainTimeoutMs) {
       const old = engine;

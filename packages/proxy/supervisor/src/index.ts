@@ -3,7 +3,13 @@
  * @packageDocumentation
  */
 export { createSupervisor } from './supervisor.ts';
-export type { Supervisor, SupervisorEvent, SupervisorIdentity, SupervisorOptions, SupervisorStatus } from './supervisor.ts';
+export type {
+  Supervisor,
+  SupervisorEvent,
+  SupervisorIdentity,
+  SupervisorOptions,
+  SupervisorStatus,
+} from './supervisor.ts';
 export { createInProcessSupervisor } from './in-process.ts';
 export type { InProcessOptions } from './in-process.ts';
 export { runEngineProcess } from './engine-process.ts';

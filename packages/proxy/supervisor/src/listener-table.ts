@@ -56,7 +56,9 @@ export function createListenerTable(): ListenerTable {
 
   return {
     pin(address) {
-      const found = [...entries.values()].find((e) => formatAddress(e.socket.address) === formatAddress(address));
+      const found = [...entries.values()].find(
+        (e) => formatAddress(e.socket.address) === formatAddress(address),
+      );
       const entry = found ?? bind(formatAddress(address), address);
       entry.pinned = true;
       const real = formatAddress(entry.socket.address);

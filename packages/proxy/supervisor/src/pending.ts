@@ -10,7 +10,10 @@ export interface Pending {
 
 /** @param timeoutMs a request that takes longer is given up. @param what names the other side in that error */
 export function createPending(timeoutMs: number, what: string): Pending {
-  const waiting = new Map<number, { resolve(value: never): void; reject(error: Error): void; timer: NodeJS.Timeout }>();
+  const waiting = new Map<
+    number,
+    { resolve(value: never): void; reject(error: Error): void; timer: NodeJS.Timeout }
+  >();
   let nextId = 1;
   const take = (id: number): ReturnType<typeof waiting.get> => {
     const found = waiting.get(id);
@@ -23,7 +26,10 @@ export function createPending(timeoutMs: number, what: string): Pending {
     async ask<T>(send: (id: number) => void) {
       const id = nextId++;
       const { promise, resolve, reject } = Promise.withResolvers<T>();
-      const timer = setTimeout(() => take(id)?.reject(new Error(`${what} did not answer within ${timeoutMs} ms`)), timeoutMs);
+      const timer = setTimeout(
+        () => take(id)?.reject(new Error(`${what} did not answer within ${timeoutMs} ms`)),
+        timeoutMs,
+      );
       waiting.set(id, { resolve, reject, timer });
       send(id);
       return promise;

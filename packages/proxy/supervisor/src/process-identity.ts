@@ -21,10 +21,17 @@ export interface ProcessIdentity extends IdentitySource {
  * @param sign has the CA sign a CSR, by way of the supervisor
  */
 export async function openProcessIdentity(
-  welcome: IdentityWelcome, sign: (csrPem: string) => Promise<SignedIdentity>, log: Log, nowMs: () => number = Date.now, random: () => number = Math.random,
+  welcome: IdentityWelcome,
+  sign: (csrPem: string) => Promise<SignedIdentity>,
+  log: Log,
+  nowMs: () => number = Date.now,
+  random: () => number = Math.random,
 ): Promise<ProcessIdentity> {
-  const saved = welcome.file === undefined ? undefined : await load(welcome.file, welcome.spiffeId, nowMs(), log);
-  const holder = identityHolder(saved === undefined ? undefined : { svid: saved.svid, bundles: newest(saved.bundles, welcome.bundles) });
+  const saved =
+    welcome.file === undefined ? undefined : await load(welcome.file, welcome.spiffeId, nowMs(), log);
+  const holder = identityHolder(
+    saved === undefined ? undefined : { svid: saved.svid, bundles: newest(saved.bundles, welcome.bundles) },
+  );
   let bundles = welcome.bundles;
   const backoff = createBackoff({ baseMs: 250, maxMs: 10_000 }, random);
   let running = false;
@@ -34,12 +41,26 @@ export async function openProcessIdentity(
 
   const obtain = async (): Promise<void> => {
     const { privateKeyPem, csrPem } = await createKeyAndCsr(welcome.spiffeId);
-    const { spiffeId, certificateChainPem, serial, notBeforeMs, notAfterMs, bundles: signedBundles } = await sign(csrPem);
-    if (spiffeId !== welcome.spiffeId) throw new Error(`the certificate is for ${spiffeId}, not for ${welcome.spiffeId}`);
+    const {
+      spiffeId,
+      certificateChainPem,
+      serial,
+      notBeforeMs,
+      notAfterMs,
+      bundles: signedBundles,
+    } = await sign(csrPem);
+    if (spiffeId !== welcome.spiffeId)
+      throw new Error(`the certificate is for ${spiffeId}, not for ${welcome.spiffeId}`);
     bundles = newest(bundles, signedBundles);
-    const snapshot: IdentitySnapshot = { svid: { spiffeId, certificateChainPem, privateKeyPem, serial, notBeforeMs, notAfterMs }, bundles };
+    const snapshot: IdentitySnapshot = {
+      svid: { spiffeId, certificateChainPem, privateKeyPem, serial, notBeforeMs, notAfterMs },
+      bundles,
+    };
     holder.set(snapshot);
-    if (welcome.file !== undefined) await save(welcome.file, snapshot).catch((error: unknown) => log.warn('the identity could not be saved; a restart will need the CA', { error: String(error) }));
+    if (welcome.file !== undefined)
+      await save(welcome.file, snapshot).catch((error: unknown) =>
+        log.warn('the identity could not be saved; a restart will need the CA', { error: String(error) }),
+      );
   };
 
   const renew = async (): Promise<void> => {
@@ -54,7 +75,10 @@ export async function openProcessIdentity(
     } catch (error) {
       if (closed) return;
       const retryInMs = backoff.next();
-      log.warn('no certificate for this process yet; the current one serves on', { error: error instanceof Error ? error.message : String(error), retryInMs: Math.round(retryInMs) });
+      log.warn('no certificate for this process yet; the current one serves on', {
+        error: error instanceof Error ? error.message : String(error),
+        retryInMs: Math.round(retryInMs),
+      });
       clearTimeout(timer);
       timer = setTimeout(() => void renew(), retryInMs);
     } finally {
@@ -89,22 +113,37 @@ function newest(a: readonly TrustBundle[], b: readonly TrustBundle[]): readonly 
   const byDomain = new Map<string, TrustBundle>();
   for (const bundle of [...a, ...b]) {
     const known = byDomain.get(bundle.trustDomain);
-    if (known === undefined || bundle.generation >= known.generation) byDomain.set(bundle.trustDomain, bundle);
+    if (known === undefined || bundle.generation >= known.generation)
+      byDomain.set(bundle.trustDomain, bundle);
   }
   return [...byDomain.values()];
 }
 
-async function load(file: string, spiffeId: string, nowMs: number, log: Log): Promise<IdentitySnapshot | undefined> {
+async function load(
+  file: string,
+  spiffeId: string,
+  nowMs: number,
+  log: Log,
+): Promise<IdentitySnapshot | undefined> {
   let handle;
   try {
     handle = await open(file, 'r');
     const { mode } = await handle.stat();
-    if ((mode & 0o077) !== 0) throw new Error(`${file} may be read by others (mode ${(mode & 0o777).toString(8)}); chmod 600 it, or remove it`);
-    const saved = JSON.parse(await handle.readFile('utf8')) as { readonly version: number } & IdentitySnapshot;
-    if (saved.version !== 1 || saved.svid.spiffeId !== spiffeId || saved.svid.notAfterMs <= nowMs) return undefined;
+    if ((mode & 0o077) !== 0)
+      throw new Error(
+        `${file} may be read by others (mode ${(mode & 0o777).toString(8)}); chmod 600 it, or remove it`,
+      );
+    const saved = JSON.parse(await handle.readFile('utf8')) as {
+      readonly version: number;
+    } & IdentitySnapshot;
+    if (saved.version !== 1 || saved.svid.spiffeId !== spiffeId || saved.svid.notAfterMs <= nowMs)
+      return undefined;
     return { svid: saved.svid, bundles: saved.bundles };
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') log.warn('the saved identity cannot be used; a new one is made', { error: error instanceof Error ? error.message : String(error) });
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+      log.warn('the saved identity cannot be used; a new one is made', {
+        error: error instanceof Error ? error.message : String(error),
+      });
     return undefined;
   } finally {
     await handle?.close();

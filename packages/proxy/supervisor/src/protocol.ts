@@ -21,8 +21,16 @@ export interface SignedIdentity {
 
 /** Supervisor to child. */
 export type ToChild =
-  | { readonly kind: 'welcome'; readonly protocol: number; readonly slot: number; readonly generation: number; readonly settings: unknown;
-      readonly adminAddress: Address; readonly config: ProxyConfig | undefined; readonly identity: IdentityWelcome | undefined }
+  | {
+      readonly kind: 'welcome';
+      readonly protocol: number;
+      readonly slot: number;
+      readonly generation: number;
+      readonly settings: unknown;
+      readonly adminAddress: Address;
+      readonly config: ProxyConfig | undefined;
+      readonly identity: IdentityWelcome | undefined;
+    }
   /** The socket travels as the message's handle. */
   | { readonly kind: 'listener'; readonly id: number; readonly key: string; readonly address: Address }
   | { readonly kind: 'config'; readonly id: number; readonly config: ProxyConfig }

@@ -5,10 +5,22 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isTulleError } from '@tulle/filter';
-import { emptyProxyConfig, type Address, type IdentitySnapshot, type ProxyConfig, type TcpAddress } from '@tulle/model';
+import {
+  emptyProxyConfig,
+  type Address,
+  type IdentitySnapshot,
+  type ProxyConfig,
+  type TcpAddress,
+} from '@tulle/model';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { serveAdminFront } from './admin-front.ts';
-import { createSupervisor, type Supervisor, type SupervisorEvent, type SupervisorIdentity, type SupervisorOptions } from './supervisor.ts';
+import {
+  createSupervisor,
+  type Supervisor,
+  type SupervisorEvent,
+  type SupervisorIdentity,
+  type SupervisorOptions,
+} from './supervisor.ts';
 
 const MODULE = new URL('../tests/tiny-engine.ts', import.meta.url);
 const quiet = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
@@ -24,11 +36,18 @@ interface Answer {
 /** One request over a connection of its own. */
 async function get(address: Address, path = '/'): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const where = 'path' in address ? { socketPath: address.path } : { host: address.host, port: address.port };
+    const where =
+      'path' in address ? { socketPath: address.path } : { host: address.host, port: address.port };
     request({ ...where, path, agent: false }, (res) => {
       let text = '';
-      res.setEncoding('utf8').on('data', (piece: string) => (text += piece)).on('end', () => resolve(JSON.parse(text) as Answer)).on('error', reject);
-    }).on('error', reject).end();
+      res
+        .setEncoding('utf8')
+        .on('data', (piece: string) => (text += piece))
+        .on('end', () => resolve(JSON.parse(text) as Answer))
+        .on('error', reject);
+    })
+      .on('error', reject)
+      .end();
   });
 }
 
@@ -36,7 +55,7 @@ describe('supervisor', () => {
   let dir = '';
   let supervisor: Supervisor | undefined;
   const events: SupervisorEvent[] = [];
-  let wake: (() => void)[] = [];
+  const wake: (() => void)[] = [];
 
   beforeEach(async () => {
     dir = await mkdtemp(join(tmpdir(), 'sv-'));
@@ -50,7 +69,12 @@ describe('supervisor', () => {
 
   const make = (options: Partial<SupervisorOptions> = {}): Supervisor => {
     supervisor = createSupervisor({
-      module: MODULE, settings: { reply: 'first' }, runDir: join(dir, 'run'), log: quiet, stderr: () => {}, restartBackoff: { baseMs: 5, maxMs: 50 },
+      module: MODULE,
+      settings: { reply: 'first' },
+      runDir: join(dir, 'run'),
+      log: quiet,
+      stderr: () => {},
+      restartBackoff: { baseMs: 5, maxMs: 50 },
       onEvent(event) {
         events.push(event);
         for (const w of wake.splice(0)) w();
@@ -59,17 +83,25 @@ describe('supervisor', () => {
     });
     return supervisor;
   };
-  const event = async <K extends SupervisorEvent['kind']>(kind: K, count = 1): Promise<Extract<SupervisorEvent, { kind: K }>> => {
+  const event = async <K extends SupervisorEvent['kind']>(
+    kind: K,
+    count = 1,
+  ): Promise<Extract<SupervisorEvent, { kind: K }>> => {
     for (;;) {
-      const found = events.filter((e): e is Extract<SupervisorEvent, { kind: K }> => e.kind === kind)[count - 1];
+      const found = events.filter((e): e is Extract<SupervisorEvent, { kind: K }> => e.kind === kind)[
+        count - 1
+      ];
       if (found !== undefined) return found;
       await new Promise<void>((resolve) => wake.push(resolve));
     }
   };
   const listening = (version: string, ...addresses: Address[]): ProxyConfig => ({
-    ...emptyProxyConfig, version, listeners: addresses.map((address, i) => ({ name: `l${i}`, address, filterChains: [] })),
+    ...emptyProxyConfig,
+    version,
+    listeners: addresses.map((address, i) => ({ name: `l${i}`, address, filterChains: [] })),
   });
-  const bound = async (): Promise<TcpAddress> => (await (supervisor as Supervisor).bind({ host: '127.0.0.1', port: 0 })) as TcpAddress;
+  const bound = async (): Promise<TcpAddress> =>
+    (await (supervisor as Supervisor).bind({ host: '127.0.0.1', port: 0 })) as TcpAddress;
 
   it('replaces the process five times under load without failing a new connection', async () => {
     const sv = make();
@@ -96,7 +128,13 @@ describe('supervisor', () => {
     expect(served).toBeGreaterThanOrEqual(2000);
     expect(pids.size).toBe(6);
     expect(sv.status().processes).toHaveLength(1);
-    expect(events.filter((e) => e.kind === 'ended').map((e) => e.cut)).toEqual([false, false, false, false, false]);
+    expect(events.filter((e) => e.kind === 'ended').map((e) => e.cut)).toEqual([
+      false,
+      false,
+      false,
+      false,
+      false,
+    ]);
   }, 60_000);
 
   it('keeps new connections waiting, not refused, from a crash to the successor', async () => {
@@ -119,11 +157,23 @@ describe('supervisor', () => {
     expect((await event('crashed')).error.message).toMatch(/thrown on purpose[^]*tiny-engine\.ts/);
     await event('started', 2);
 
-    const failing = createSupervisor({ module: MODULE, settings: { reply: '', failToStart: true }, runDir: join(dir, 'r2'), log: quiet, stderr: () => {} });
+    const failing = createSupervisor({
+      module: MODULE,
+      settings: { reply: '', failToStart: true },
+      runDir: join(dir, 'r2'),
+      log: quiet,
+      stderr: () => {},
+    });
     const error = await failing.start().catch((e: unknown) => e);
     expect(isTulleError(error) && error.issues).toEqual([{ path: '/failToStart', message: 'is true' }]);
     expect((error as Error).stack).toContain('tiny-engine.ts');
-    const missing = createSupervisor({ module: new URL('../tests/missing.ts', import.meta.url), settings: {}, runDir: join(dir, 'r3'), log: quiet, stderr: () => {} });
+    const missing = createSupervisor({
+      module: new URL('../tests/missing.ts', import.meta.url),
+      settings: {},
+      runDir: join(dir, 'r3'),
+      log: quiet,
+      stderr: () => {},
+    });
     await expect(missing.start()).rejects.toThrow(/Cannot find module[^]*missing\.ts/);
   });
 
@@ -132,7 +182,9 @@ describe('supervisor', () => {
     const address = await bound();
     await sv.start(listening('1', address));
     const { pid } = await get(address);
-    await expect(sv.restart({ settings: { reply: '', failToStart: true } })).rejects.toThrow('this engine was told not to start');
+    await expect(sv.restart({ settings: { reply: '', failToStart: true } })).rejects.toThrow(
+      'this engine was told not to start',
+    );
     expect(await get(address)).toMatchObject({ pid, reply: 'first' });
     await sv.restart({ settings: { reply: 'second' } });
     expect((await get(address)).reply).toBe('second');
@@ -143,7 +195,10 @@ describe('supervisor', () => {
     const [one, two] = [await bound(), await bound()];
     await sv.start(listening('1', one));
     const refused = await sv.apply({ ...listening('refuse', one, two) }).catch((e: unknown) => e);
-    expect(isTulleError(refused) && [refused.code, refused.issues]).toEqual(['TULLE_CONFIG_INVALID', [{ path: '/version', message: 'is refuse' }]]);
+    expect(isTulleError(refused) && [refused.code, refused.issues]).toEqual([
+      'TULLE_CONFIG_INVALID',
+      [{ path: '/version', message: 'is refuse' }],
+    ]);
     await expect(sv.apply({ ...listening('refuse-1', one, two) })).rejects.toThrow('refused in slot 1');
     expect(sv.status().configVersion).toBe('1');
     // Slot 0 had taken it and gave it back: nobody accepts on the second address any more.
@@ -177,10 +232,20 @@ describe('supervisor', () => {
   it('names the address and the reason when a port is taken', async () => {
     const sv = make();
     const { port } = await bound();
-    const other = createSupervisor({ module: MODULE, settings: { reply: '' }, runDir: join(dir, 'r2'), log: quiet, stderr: () => {} });
+    const other = createSupervisor({
+      module: MODULE,
+      settings: { reply: '' },
+      runDir: join(dir, 'r2'),
+      log: quiet,
+      stderr: () => {},
+    });
     await sv.start(listening('1', { host: '127.0.0.1', port }));
-    await expect(other.bind({ host: '127.0.0.1', port })).rejects.toThrow(`cannot listen on 127.0.0.1:${port}: EADDRINUSE, another process listens there`);
-    await expect(sv.apply(listening('2', { host: '127.0.0.1', port }, { host: 'localhost', port: 0 }))).rejects.toThrow(/"localhost" is no IP address/);
+    await expect(other.bind({ host: '127.0.0.1', port })).rejects.toThrow(
+      `cannot listen on 127.0.0.1:${port}: EADDRINUSE, another process listens there`,
+    );
+    await expect(
+      sv.apply(listening('2', { host: '127.0.0.1', port }, { host: 'localhost', port: 0 })),
+    ).rejects.toThrow(/"localhost" is no IP address/);
     expect((await get({ host: '127.0.0.1', port })).reply).toBe('first');
   });
 
@@ -203,7 +268,11 @@ describe('supervisor', () => {
       const socket = connect(address.port, address.host);
       const done = new Promise<string>((resolve) => {
         let text = '';
-        socket.setEncoding('utf8').on('data', (piece: string) => (text += piece)).on('close', () => resolve(text)).on('error', () => {});
+        socket
+          .setEncoding('utf8')
+          .on('data', (piece: string) => (text += piece))
+          .on('close', () => resolve(text))
+          .on('error', () => {});
       });
       socket.write('POST /hold HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n');
       await new Promise((resolve) => socket.once('data', resolve)); // 100 Continue: the process has it
@@ -240,7 +309,9 @@ describe('supervisor', () => {
     expect((await get(admin(0))).serial).toMatch(/^s[12]$/);
     const saved = join(dir, 'state', 'engine-0', 'identity.json');
     expect((await stat(saved)).mode & 0o777).toBe(0o600);
-    expect(JSON.parse(await readFile(saved, 'utf8'))).toMatchObject({ svid: { privateKeyPem: expect.stringContaining('PRIVATE KEY') as string } });
+    expect(JSON.parse(await readFile(saved, 'utf8'))).toMatchObject({
+      svid: { privateKeyPem: expect.stringContaining('PRIVATE KEY') as string },
+    });
 
     const renewed = renew();
     await renewed;
@@ -254,30 +325,53 @@ describe('supervisor', () => {
   it('serves one admin address whichever process is behind it, and restarts by POST only', async () => {
     const sv = make();
     await sv.start();
-    const front = await serveAdminFront({ supervisor: sv, address: { path: join(dir, 'admin.sock') }, pages: { '/hello': () => ({ pid: 0, slot: 0, reply: 'page' }) } });
+    const front = await serveAdminFront({
+      supervisor: sv,
+      address: { path: join(dir, 'admin.sock') },
+      pages: { '/hello': () => ({ pid: 0, slot: 0, reply: 'page' }) },
+    });
     try {
       const { pid } = await get(front.address);
       await expect(get(front.address, '/supervisor/restart')).resolves.toEqual({ error: 'POST only' });
       await sv.restart();
       expect((await get(front.address)).pid).not.toBe(pid);
       expect((await get(front.address, '/hello')).reply).toBe('page');
-      expect(await get(front.address, '/supervisor')).toMatchObject({ processes: expect.any(Array) as unknown[], crashes: 0 });
-      await expect(serveAdminFront({ supervisor: sv, address: front.address })).rejects.toThrow('another process serves its admin interface');
-      await expect(serveAdminFront({ supervisor: sv, address: { host: '0.0.0.0', port: 0 } })).rejects.toThrow('is no loopback address');
+      expect(await get(front.address, '/supervisor')).toMatchObject({
+        processes: expect.any(Array) as unknown[],
+        crashes: 0,
+      });
+      await expect(serveAdminFront({ supervisor: sv, address: front.address })).rejects.toThrow(
+        'another process serves its admin interface',
+      );
+      await expect(
+        serveAdminFront({ supervisor: sv, address: { host: '0.0.0.0', port: 0 } }),
+      ).rejects.toThrow('is no loopback address');
     } finally {
       await front.close();
     }
   });
 });
 
-function fakeIdentity(): { identity: SupervisorIdentity; csrs: string[]; renew(): Promise<void>; breakCa(): void } {
+function fakeIdentity(): {
+  identity: SupervisorIdentity;
+  csrs: string[];
+  renew(): Promise<void>;
+  breakCa(): void;
+} {
   const spiffeId = 'spiffe://mesh.local/ns/default/sa/web';
   const csrs: string[] = [];
   let broken = false;
-  let waiting: (() => void)[] = [];
+  const waiting: (() => void)[] = [];
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const snapshot = (serial: string): IdentitySnapshot => ({
-    svid: { spiffeId, certificateChainPem: '', privateKeyPem: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(), notBeforeMs: 0, notAfterMs: Date.now() + 3_600_000, serial },
+    svid: {
+      spiffeId,
+      certificateChainPem: '',
+      privateKeyPem: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+      notBeforeMs: 0,
+      notAfterMs: Date.now() + 3_600_000,
+      serial,
+    },
     bundles: [{ trustDomain: 'mesh.local', rootsPem: [], generation: 1 }],
   });
   let current = snapshot('own-1');
@@ -295,7 +389,14 @@ function fakeIdentity(): { identity: SupervisorIdentity; csrs: string[]; renew()
         if (broken) throw new Error('the CA is gone');
         csrs.push(csrPem);
         for (const w of waiting.splice(0)) w();
-        return { spiffeId, certificateChainPem: 'chain', serial: `s${csrs.length}`, notBeforeMs: 0, notAfterMs: Date.now() + 3_600_000, bundles: current.bundles };
+        return {
+          spiffeId,
+          certificateChainPem: 'chain',
+          serial: `s${csrs.length}`,
+          notBeforeMs: 0,
+          notAfterMs: Date.now() + 3_600_000,
+          bundles: current.bundles,
+        };
       },
     },
     async renew() {

@@ -17,12 +17,36 @@ export interface SupervisorIdentity extends IdentitySource {
 
 /** Something an operator may want to know. */
 export type SupervisorEvent =
-  | { readonly kind: 'started'; readonly slot: number; readonly generation: number; readonly pid: number; readonly tookMs: number }
+  | {
+      readonly kind: 'started';
+      readonly slot: number;
+      readonly generation: number;
+      readonly pid: number;
+      readonly tookMs: number;
+    }
   | { readonly kind: 'draining'; readonly slot: number; readonly generation: number; readonly pid: number }
-  | { readonly kind: 'ended'; readonly slot: number; readonly generation: number; readonly pid: number; readonly cut: boolean }
+  | {
+      readonly kind: 'ended';
+      readonly slot: number;
+      readonly generation: number;
+      readonly pid: number;
+      readonly cut: boolean;
+    }
   /** It ended unasked; another is started after `restartInMs`. */
-  | { readonly kind: 'crashed'; readonly slot: number; readonly generation: number; readonly pid: number; readonly error: Error; readonly restartInMs: number }
-  | { readonly kind: 'config-failed'; readonly slot: number; readonly version: string; readonly error: Error };
+  | {
+      readonly kind: 'crashed';
+      readonly slot: number;
+      readonly generation: number;
+      readonly pid: number;
+      readonly error: Error;
+      readonly restartInMs: number;
+    }
+  | {
+      readonly kind: 'config-failed';
+      readonly slot: number;
+      readonly version: string;
+      readonly error: Error;
+    };
 
 /** How a supervisor runs its engine processes. */
 export interface SupervisorOptions {
@@ -62,8 +86,11 @@ export interface SupervisorStatus {
   readonly configVersion: string | undefined;
   readonly listeners: readonly Address[];
   readonly processes: readonly {
-    readonly slot: number; readonly generation: number; readonly pid: number;
-    readonly state: 'starting' | 'ready' | 'draining'; readonly adminAddress: Address;
+    readonly slot: number;
+    readonly generation: number;
+    readonly pid: number;
+    readonly state: 'starting' | 'ready' | 'draining';
+    readonly adminAddress: Address;
   }[];
   /** Unasked ends since the start. */
   readonly crashes: number;
@@ -119,7 +146,9 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   const readyChildren = new Set<Child>();
   /** By slot, the process that takes new work. */
   const current = new Map<number, Child>();
-  const backoffs = Array.from({ length: workers }, () => createBackoff(options.restartBackoff ?? { baseMs: 100, maxMs: 10_000 }, Math.random));
+  const backoffs = Array.from({ length: workers }, () =>
+    createBackoff(options.restartBackoff ?? { baseMs: 100, maxMs: 10_000 }, Math.random),
+  );
   const timers = new Set<NodeJS.Timeout>();
   /** Whoever waits for some process to take new work. */
   const waiting: (() => void)[] = [];
@@ -135,28 +164,53 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   const spawn = (slot: number): Child => {
     generation += 1;
     const path = join(options.runDir, `engine-${slot}-${generation}.sock`);
-    if (Buffer.byteLength(path) > 107) throw new Error(`${path} is too long for a Unix socket (107 bytes); choose a shorter run directory`);
+    if (Buffer.byteLength(path) > 107)
+      throw new Error(`${path} is too long for a Unix socket (107 bytes); choose a shorter run directory`);
     rmSync(path, { force: true });
     const { identity } = options;
     const child = startChild({
-      module, settings, slot, generation, listeners, config, adminAddress: { path },
-      identity: identity === undefined ? undefined : {
-        spiffeId: identity.spiffeId, bundles: identity.current()?.bundles ?? [],
-        file: options.stateDir === undefined ? undefined : join(options.stateDir, `engine-${slot}`, 'identity.json'),
-      },
+      module,
+      settings,
+      slot,
+      generation,
+      listeners,
+      config,
+      adminAddress: { path },
+      identity:
+        identity === undefined
+          ? undefined
+          : {
+              spiffeId: identity.spiffeId,
+              bundles: identity.current()?.bundles ?? [],
+              file:
+                options.stateDir === undefined
+                  ? undefined
+                  : join(options.stateDir, `engine-${slot}`, 'identity.json'),
+            },
       sign: async (csrPem) => {
         if (identity === undefined) throw new Error('this app runs without identity');
         return identity.signCsr(csrPem);
       },
-      applyTimeoutMs, readyTimeoutMs: options.readyTimeoutMs ?? 30_000,
-      execArgv: options.execArgv, stderr: options.stderr ?? ((text) => void process.stderr.write(text)),
+      applyTimeoutMs,
+      readyTimeoutMs: options.readyTimeoutMs ?? 30_000,
+      execArgv: options.execArgv,
+      stderr: options.stderr ?? ((text) => void process.stderr.write(text)),
     });
     children.add(child);
     const startedMs = performance.now();
-    child.ready.then(() => {
-      readyChildren.add(child);
-      report({ kind: 'started', slot, generation: child.generation, pid: child.pid, tookMs: performance.now() - startedMs });
-    }, () => {});
+    child.ready.then(
+      () => {
+        readyChildren.add(child);
+        report({
+          kind: 'started',
+          slot,
+          generation: child.generation,
+          pid: child.pid,
+          tookMs: performance.now() - startedMs,
+        });
+      },
+      () => {},
+    );
     void child.ended.then(() => {
       children.delete(child);
       readyChildren.delete(child);
@@ -182,7 +236,8 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     void child.leaving.then(async () => {
       if (stopping || current.get(slot) !== child) return;
       current.delete(slot);
-      if (child.draining) { // by a signal of its own: it ends in good order, its successor starts now
+      if (child.draining) {
+        // by a signal of its own: it ends in good order, its successor starts now
         boundDrain(child);
         succeed(slot, 0);
         return;
@@ -191,7 +246,12 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       crashes += 1;
       if (performance.now() - readySinceMs >= stableAfterMs) backoffs[slot]?.reset();
       const restartInMs = backoffs[slot]?.next() ?? 0;
-      log.error('an engine process crashed', { slot, pid: child.pid, error: error.stack ?? error.message, restartInMs: Math.round(restartInMs) });
+      log.error('an engine process crashed', {
+        slot,
+        pid: child.pid,
+        error: error.stack ?? error.message,
+        restartInMs: Math.round(restartInMs),
+      });
       report({ kind: 'crashed', slot, generation: child.generation, pid: child.pid, error, restartInMs });
       succeed(slot, restartInMs);
     });
@@ -202,30 +262,50 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     later(delayMs, () => {
       if (stopping || current.has(slot)) return;
       const child = spawn(slot);
-      child.ready.then(async () => {
-        if (stopping || current.has(slot)) return child.close(CLOSE_GRACE_MS);
-        install(child);
-        sweep();
-        return catchUp(child);
-      }).catch((error: unknown) => {
-        if (stopping) return;
-        crashes += 1;
-        const restartInMs = backoffs[slot]?.next() ?? 0;
-        const failure = error instanceof Error ? error : new Error(String(error));
-        log.error('an engine process could not start', { slot, pid: child.pid, error: failure.stack ?? failure.message, restartInMs: Math.round(restartInMs) });
-        report({ kind: 'crashed', slot, generation: child.generation, pid: child.pid, error: failure, restartInMs });
-        succeed(slot, restartInMs);
-      });
+      child.ready
+        .then(async () => {
+          if (stopping || current.has(slot)) return child.close(CLOSE_GRACE_MS);
+          install(child);
+          sweep();
+          return catchUp(child);
+        })
+        .catch((error: unknown) => {
+          if (stopping) return;
+          crashes += 1;
+          const restartInMs = backoffs[slot]?.next() ?? 0;
+          const failure = error instanceof Error ? error : new Error(String(error));
+          log.error('an engine process could not start', {
+            slot,
+            pid: child.pid,
+            error: failure.stack ?? failure.message,
+            restartInMs: Math.round(restartInMs),
+          });
+          report({
+            kind: 'crashed',
+            slot,
+            generation: child.generation,
+            pid: child.pid,
+            error: failure,
+            restartInMs,
+          });
+          succeed(slot, restartInMs);
+        });
     });
   };
 
   /** A process that started while the configuration changed. */
-  const catchUp = async (child: Child): Promise<void> => inTurn(async () => {
-    if (config === undefined || child.config === config || !children.has(child)) return;
-    await child.apply(config).catch((error: unknown) => {
-      report({ kind: 'config-failed', slot: child.slot, version: config?.version ?? '', error: error instanceof Error ? error : new Error(String(error)) });
+  const catchUp = async (child: Child): Promise<void> =>
+    inTurn(async () => {
+      if (config === undefined || child.config === config || !children.has(child)) return;
+      await child.apply(config).catch((error: unknown) => {
+        report({
+          kind: 'config-failed',
+          slot: child.slot,
+          version: config?.version ?? '',
+          error: error instanceof Error ? error : new Error(String(error)),
+        });
+      });
     });
-  });
 
   /** Sockets that nobody holds are closed only while no process is missing: its successor will want them. */
   const sweep = (): void => {
@@ -237,7 +317,11 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     let cut = false;
     const timer = setTimeout(() => {
       cut = true;
-      log.warn('the drain time is over; connections are cut', { slot: child.slot, pid: child.pid, drainTimeoutMs: ms });
+      log.warn('the drain time is over; connections are cut', {
+        slot: child.slot,
+        pid: child.pid,
+        drainTimeoutMs: ms,
+      });
       void child.close(CLOSE_GRACE_MS);
     }, ms);
     void child.ended.then(() => {
@@ -255,7 +339,13 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   /** A configuration is judged by an engine; between a crash and its successor there is none. */
   const someProcess = async (): Promise<void> => {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const timer = setTimeout(() => reject(new Error('no engine process is running to take the configuration; see the crash reports above')), applyTimeoutMs);
+    const timer = setTimeout(
+      () =>
+        reject(
+          new Error('no engine process is running to take the configuration; see the crash reports above'),
+        ),
+      applyTimeoutMs,
+    );
     waiting.push(resolve);
     await promise.finally(() => clearTimeout(timer));
   };
@@ -271,9 +361,11 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       return;
     }
     // One engine refused, so no other may keep it: two processes of one proxy must not answer differently.
-    await Promise.allSettled(results.map(async (result, i) => {
-      if (result.status === 'fulfilled' && before !== undefined) await (taking[i] as Child).apply(before);
-    }));
+    await Promise.allSettled(
+      results.map(async (result, i) => {
+        if (result.status === 'fulfilled' && before !== undefined) await (taking[i] as Child).apply(before);
+      }),
+    );
     throw failed.reason;
   };
 
@@ -292,7 +384,9 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       mkdirSync(options.runDir, { recursive: true, mode: 0o700 });
       config = initial;
       const started = Array.from({ length: workers }, (_, slot) => spawn(slot));
-      const failed = (await Promise.allSettled(started.map(async (child) => child.ready))).find((result) => result.status === 'rejected');
+      const failed = (await Promise.allSettled(started.map(async (child) => child.ready))).find(
+        (result) => result.status === 'rejected',
+      );
       if (failed !== undefined) {
         stopping = true;
         await Promise.all([...children].map(async (child) => child.close(CLOSE_GRACE_MS)));
@@ -304,23 +398,24 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     },
     bind: async (address) => listeners.pin(address),
     apply: async (next) => inTurn(async () => applyNow(next)),
-    restart: async (change = {}) => inTurn(async () => {
-      const before = { module, settings };
-      module = change.module ?? module;
-      if ('settings' in change) settings = change.settings;
-      for (let slot = 0; slot < workers; slot++) {
-        const child = spawn(slot);
-        try {
-          await child.ready;
-        } catch (error) {
-          ({ module, settings } = before);
-          throw error;
+    restart: async (change = {}) =>
+      inTurn(async () => {
+        const before = { module, settings };
+        module = change.module ?? module;
+        if ('settings' in change) settings = change.settings;
+        for (let slot = 0; slot < workers; slot++) {
+          const child = spawn(slot);
+          try {
+            await child.ready;
+          } catch (error) {
+            ({ module, settings } = before);
+            throw error;
+          }
+          const old = current.get(slot);
+          install(child);
+          if (old !== undefined) drainChild(old);
         }
-        const old = current.get(slot);
-        install(child);
-        if (old !== undefined) drainChild(old);
-      }
-    }),
+      }),
     adminAddress: (slot = 0) => current.get(slot)?.adminAddress,
     stats: async () => Promise.all([...current.values()].map(async (child) => child.stats())),
     status: () => ({
@@ -328,7 +423,10 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       listeners: listeners.addresses(),
       crashes,
       processes: [...children].map((child) => ({
-        slot: child.slot, generation: child.generation, pid: child.pid, adminAddress: child.adminAddress,
+        slot: child.slot,
+        generation: child.generation,
+        pid: child.pid,
+        adminAddress: child.adminAddress,
         state: child.draining ? 'draining' : readyChildren.has(child) ? 'ready' : 'starting',
       })),
     }),
@@ -336,13 +434,15 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       stopping = true;
       unsubscribe?.();
       for (const timer of timers) clearTimeout(timer);
-      await Promise.all([...children].map(async (child) => {
-        if (!readyChildren.has(child)) return child.close(CLOSE_GRACE_MS);
-        if (drainMs <= 0) return child.close(CLOSE_GRACE_MS);
-        drainChild(child, drainMs);
-        await child.ended;
-        return undefined;
-      }));
+      await Promise.all(
+        [...children].map(async (child) => {
+          if (!readyChildren.has(child)) return child.close(CLOSE_GRACE_MS);
+          if (drainMs <= 0) return child.close(CLOSE_GRACE_MS);
+          drainChild(child, drainMs);
+          await child.ended;
+          return undefined;
+        }),
+      );
       listeners.closeAll();
     },
   };

@@ -14,9 +14,12 @@ export interface WireError {
 export function toWire(error: unknown): WireError {
   if (!(error instanceof Error)) return { name: 'Error', message: String(error), stack: '' };
   let stack = error.stack ?? '';
-  for (let cause = error.cause, depth = 0; cause instanceof Error && depth < 5; cause = cause.cause, depth++) stack += `\nCaused by: ${cause.stack ?? cause.message}`;
+  for (let cause = error.cause, depth = 0; cause instanceof Error && depth < 5; cause = cause.cause, depth++)
+    stack += `\nCaused by: ${cause.stack ?? cause.message}`;
   return {
-    name: error.name, message: error.message, stack,
+    name: error.name,
+    message: error.message,
+    stack,
     ...('code' in error && typeof error.code === 'string' ? { code: error.code } : {}),
     ...(isTulleError(error) ? { issues: error.issues, context: error.context } : {}),
   };
@@ -27,7 +30,8 @@ export function fromWire(wire: WireError): Error {
   let error: Error;
   if (wire.code !== undefined && errorRow(wire.code) !== undefined) {
     error = new TulleError(wire.code as ErrorCode, wire.message, {
-      ...(wire.issues === undefined ? {} : { issues: wire.issues }), ...(wire.context === undefined ? {} : { context: wire.context }),
+      ...(wire.issues === undefined ? {} : { issues: wire.issues }),
+      ...(wire.context === undefined ? {} : { context: wire.context }),
     });
   } else {
     error = new Error(wire.message);

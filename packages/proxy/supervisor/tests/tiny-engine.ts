@@ -11,21 +11,36 @@ interface Settings {
 
 await runEngineProcess<Settings>({
   async createEngine({ settings, listeners, identity, adminAddress, slot }) {
-    if (settings.failToStart === true) throw new TulleError('TULLE_CONFIG_INVALID', 'this engine was told not to start', { issues: [{ path: '/failToStart', message: 'is true' }] });
+    if (settings.failToStart === true)
+      throw new TulleError('TULLE_CONFIG_INVALID', 'this engine was told not to start', {
+        issues: [{ path: '/failToStart', message: 'is true' }],
+      });
     const open = new Map<string, { server: Server; listener: AcquiredListener }>();
     let draining = false;
     let requests = 0;
-    const serve = (): Server => createServer((req, res) => {
-      requests += 1;
-      if (req.url === '/crash') process.kill(process.pid, 'SIGKILL');
-      if (req.url === '/throw') throw new Error('thrown on purpose');
-      if (draining) res.setHeader('connection', 'close');
-      const send = (): void => void res.end(JSON.stringify({ pid: process.pid, slot, reply: settings.reply, serial: identity?.current()?.svid.serial, generation: identity?.current()?.bundles[0]?.generation }));
-      if (req.url === '/hold') req.on('end', send).resume(); // answers when the caller ends its request
-      else send();
-    });
+    const serve = (): Server =>
+      createServer((req, res) => {
+        requests += 1;
+        if (req.url === '/crash') process.kill(process.pid, 'SIGKILL');
+        if (req.url === '/throw') throw new Error('thrown on purpose');
+        if (draining) res.setHeader('connection', 'close');
+        const send = (): void =>
+          void res.end(
+            JSON.stringify({
+              pid: process.pid,
+              slot,
+              reply: settings.reply,
+              serial: identity?.current()?.svid.serial,
+              generation: identity?.current()?.bundles[0]?.generation,
+            }),
+          );
+        if (req.url === '/hold') req.on('end', send).resume(); // answers when the caller ends its request
+        else send();
+      });
     const admin = serve();
-    await new Promise<void>((resolve) => admin.listen(isUnixAddress(adminAddress) ? { path: adminAddress.path } : adminAddress, resolve));
+    await new Promise<void>((resolve) =>
+      admin.listen(isUnixAddress(adminAddress) ? { path: adminAddress.path } : adminAddress, resolve),
+    );
     const shut = async (name: string): Promise<void> => {
       const { server, listener } = open.get(name) as { server: Server; listener: AcquiredListener };
       open.delete(name);
@@ -36,15 +51,21 @@ await runEngineProcess<Settings>({
     };
     return {
       async apply(config: ProxyConfig) {
-        if (config.version === 'refuse') throw new TulleError('TULLE_CONFIG_INVALID', 'refused on purpose', { issues: [{ path: '/version', message: 'is refuse' }] });
-        if (config.version === `refuse-${slot}`) throw new TulleError('TULLE_CONFIG_INVALID', `refused in slot ${slot}`);
+        if (config.version === 'refuse')
+          throw new TulleError('TULLE_CONFIG_INVALID', 'refused on purpose', {
+            issues: [{ path: '/version', message: 'is refuse' }],
+          });
+        if (config.version === `refuse-${slot}`)
+          throw new TulleError('TULLE_CONFIG_INVALID', `refused in slot ${slot}`);
         if (config.version === 'die') process.kill(process.pid, 'SIGKILL');
         const wanted = new Map(config.listeners.map((l) => [`${l.name} ${formatAddress(l.address)}`, l]));
         for (const [name, { address }] of wanted) {
           if (open.has(name)) continue;
           const listener = await listeners.acquire(address);
           const server = serve();
-          await new Promise<void>((resolve, reject) => server.once('error', reject).listen(listener.handle, 1024, resolve));
+          await new Promise<void>((resolve, reject) =>
+            server.once('error', reject).listen(listener.handle, 1024, resolve),
+          );
           open.set(name, { server, listener });
         }
         await Promise.all([...open.keys()].filter((name) => !wanted.has(name)).map(shut));

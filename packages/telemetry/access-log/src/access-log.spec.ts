@@ -14,50 +14,103 @@ const parsed = (change: Parameters<typeof streamRecord>[0]): Record<string, unkn
   JSON.parse(jsonLine(streamRecord(change))) as Record<string, unknown>;
 
 describe('a line', () => {
-  it('has the keys of Istio\'s JSON log, null where unset, and Tulle\'s own after them', () => {
+  it("has the keys of Istio's JSON log, null where unset, and Tulle's own after them", () => {
     const line = parsed({
-      query: 'q=1', requestHeader: (name) => (name === 'user-agent' ? 'curl/8' : undefined),
-      peerIdentity: 'spiffe://mesh.local/ns/default/sa/web', durationMs: 1.23456,
+      query: 'q=1',
+      requestHeader: (name) => (name === 'user-agent' ? 'curl/8' : undefined),
+      peerIdentity: 'spiffe://mesh.local/ns/default/sa/web',
+      durationMs: 1.23456,
     });
-    expect(Object.keys(line).slice(0, 24)).toEqual(('start_time route_name method path protocol response_code response_flags response_code_details ' +
-      'connection_termination_details bytes_received bytes_sent duration upstream_service_time x_forwarded_for user_agent request_id authority ' +
-      'upstream_host upstream_cluster upstream_local_address downstream_local_address downstream_remote_address requested_server_name ' +
-      'upstream_transport_failure_reason').split(' '));
+    expect(Object.keys(line).slice(0, 24)).toEqual(
+      (
+        'start_time route_name method path protocol response_code response_flags response_code_details ' +
+        'connection_termination_details bytes_received bytes_sent duration upstream_service_time x_forwarded_for user_agent request_id authority ' +
+        'upstream_host upstream_cluster upstream_local_address downstream_local_address downstream_remote_address requested_server_name ' +
+        'upstream_transport_failure_reason'
+      ).split(' '),
+    );
     expect(line).toMatchObject({
-      start_time: '2023-11-14T22:13:20.000Z', method: 'GET', path: '/?q=1', protocol: 'HTTP/1.1', response_code: 200, response_flags: '-', duration: 1.235,
-      user_agent: 'curl/8', x_forwarded_for: null, downstream_remote_address: '127.0.0.1:5000', downstream_peer_identity: 'spiffe://mesh.local/ns/default/sa/web',
-      upstream_version: 'v2', code: null, attempts: 1, attempt_details: null,
+      start_time: '2023-11-14T22:13:20.000Z',
+      method: 'GET',
+      path: '/?q=1',
+      protocol: 'HTTP/1.1',
+      response_code: 200,
+      response_flags: '-',
+      duration: 1.235,
+      user_agent: 'curl/8',
+      x_forwarded_for: null,
+      downstream_remote_address: '127.0.0.1:5000',
+      downstream_peer_identity: 'spiffe://mesh.local/ns/default/sa/web',
+      upstream_version: 'v2',
+      code: null,
+      attempts: 1,
+      attempt_details: null,
     });
   });
 
   it('lists every attempt of a request that took several, and says why the last one got nowhere', () => {
     const attempt = { cluster: 'c', address: '10.0.0.1:80', durationMs: 3, reused: true };
     const line = parsed({
-      status: 503, code: 'TULLE_RETRY_LIMIT', flags: ['UF', 'URX'], localAddress: '::1', localPort: 1,
-      attempts: [{ ...attempt, status: 503, failure: '' }, { ...attempt, status: 0, failure: 'TULLE_UPSTREAM_CONNECT' }],
+      status: 503,
+      code: 'TULLE_RETRY_LIMIT',
+      flags: ['UF', 'URX'],
+      localAddress: '::1',
+      localPort: 1,
+      attempts: [
+        { ...attempt, status: 503, failure: '' },
+        { ...attempt, status: 0, failure: 'TULLE_UPSTREAM_CONNECT' },
+      ],
     });
     expect(line).toMatchObject({
-      response_flags: 'UF,URX', code: 'TULLE_RETRY_LIMIT', attempts: 2, upstream_transport_failure_reason: 'TULLE_UPSTREAM_CONNECT', downstream_local_address: '[::1]:1',
-      attempt_details: [{ upstream_host: '10.0.0.1:80', response_code: 503, code: null }, { code: 'TULLE_UPSTREAM_CONNECT', response_code: 0 }],
+      response_flags: 'UF,URX',
+      code: 'TULLE_RETRY_LIMIT',
+      attempts: 2,
+      upstream_transport_failure_reason: 'TULLE_UPSTREAM_CONNECT',
+      downstream_local_address: '[::1]:1',
+      attempt_details: [
+        { upstream_host: '10.0.0.1:80', response_code: 503, code: null },
+        { code: 'TULLE_UPSTREAM_CONNECT', response_code: 0 },
+      ],
     });
   });
 
   it('cannot be forged: whatever a caller sends stays one value of one line, without control characters', () => {
-    const nasty = fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.constantFrom('"}\n{"code":"FORGED"', '\r\n', '\\', '\u001b[2J', '\u009b2J', '\u2028', '\ud800'));
-    fc.assert(fc.property(nasty, nasty, nasty, (path, agent, authority) => {
-      const text = jsonLine(streamRecord({ path: `/${path}`, authority, requestHeader: () => agent }));
-      // oxlint-disable-next-line no-control-regex
-      expect(text.slice(0, -1)).not.toMatch(/[\x00-\x1f\x7f-\x9f\u2028\u2029]/);
-      const line = JSON.parse(text) as Record<string, unknown>;
-      expect([line['path'], line['user_agent'] ?? '', line['authority'] ?? '', line['code']]).toEqual([`/${path}`, agent, authority, null]);
-    }));
+    const nasty = fc.oneof(
+      fc.string(),
+      fc.string({ unit: 'binary' }),
+      fc.constantFrom('"}\n{"code":"FORGED"', '\r\n', '\\', '\u001b[2J', '\u009b2J', '\u2028', '\ud800'),
+    );
+    fc.assert(
+      fc.property(nasty, nasty, nasty, (path, agent, authority) => {
+        const text = jsonLine(streamRecord({ path: `/${path}`, authority, requestHeader: () => agent }));
+        // oxlint-disable-next-line no-control-regex
+        expect(text.slice(0, -1)).not.toMatch(/[\x00-\x1f\x7f-\x9f\u2028\u2029]/);
+        const line = JSON.parse(text) as Record<string, unknown>;
+        expect([line['path'], line['user_agent'] ?? '', line['authority'] ?? '', line['code']]).toEqual([
+          `/${path}`,
+          agent,
+          authority,
+          null,
+        ]);
+      }),
+    );
   });
 
   it('cuts long values, leaves queries out when told, and shows no HTTP fields for TCP', () => {
     const short = createJsonLine({ maxFieldChars: 5, query: 'strip' });
-    expect(JSON.parse(short(streamRecord({ path: '/abcdefgh', query: 'token=1' })))).toMatchObject({ path: '/abcd…' });
-    expect(parsed({ kind: 'tcp', protocol: 'TCP', method: '', path: '', code: 'TULLE_UPSTREAM_CONNECT', details: 'why' }))
-      .toMatchObject({ method: null, path: null, protocol: null, connection_termination_details: 'why' });
+    expect(JSON.parse(short(streamRecord({ path: '/abcdefgh', query: 'token=1' })))).toMatchObject({
+      path: '/abcd…',
+    });
+    expect(
+      parsed({
+        kind: 'tcp',
+        protocol: 'TCP',
+        method: '',
+        path: '',
+        code: 'TULLE_UPSTREAM_CONNECT',
+        details: 'why',
+      }),
+    ).toMatchObject({ method: null, path: null, protocol: null, connection_termination_details: 'why' });
   });
 });
 
@@ -80,7 +133,10 @@ describe('writing', () => {
     await reopened;
     await log.sink.close();
     const ids = async (name: string): Promise<string[]> =>
-      (await readFile(name, 'utf8')).trimEnd().split('\n').map((l) => (JSON.parse(l) as { request_id: string }).request_id);
+      (await readFile(name, 'utf8'))
+        .trimEnd()
+        .split('\n')
+        .map((l) => (JSON.parse(l) as { request_id: string }).request_id);
     expect(await ids(`${file}.1`)).toEqual(Array.from({ length: 101 }, (_, i) => String(i)));
     expect(await ids(file)).toEqual(['101']);
     expect(log.counts).toMatchObject({ lines: 102, dropped: 0, errors: 0 });
@@ -111,7 +167,11 @@ describe('writing', () => {
     let release = (): void => {};
     const stuck = new Promise<void>((resolve) => (release = resolve));
     const writer = createBatchWriter(
-      { write: async (bytes) => stuck.then(() => void taken.push(bytes.toString())), reopen: async () => {}, close: async () => {} },
+      {
+        write: async (bytes) => stuck.then(() => void taken.push(bytes.toString())),
+        reopen: async () => {},
+        close: async () => {},
+      },
       { flushIntervalMs: 1000, batchBytes: 20, maxQueuedBytes: 50 },
     );
     for (let i = 0; i < 100; i++) writer.add(`line ${i % 10} ..\n`); // ten characters

@@ -33,7 +33,10 @@ export interface AccessLogPlugin extends TelemetryPlugin {
 
 /** One JSON line for each completed stream: `createProxy({ telemetry: [accessLog({ to: { file: 'access.log' } })] })`. */
 export function accessLog(options: AccessLogOptions = {}): AccessLogPlugin {
-  const line = createJsonLine({ maxFieldChars: options.maxFieldChars ?? 4096, query: options.query ?? 'keep' });
+  const line = createJsonLine({
+    maxFieldChars: options.maxFieldChars ?? 4096,
+    query: options.query ?? 'keep',
+  });
   const { when, meter } = options;
   const writer = createBatchWriter(openTarget(options.to ?? 'stdout'), {
     flushIntervalMs: options.flushIntervalMs ?? 200,
@@ -41,11 +44,26 @@ export function accessLog(options: AccessLogOptions = {}): AccessLogPlugin {
     maxQueuedBytes: options.maxQueuedBytes ?? 4 * 1024 * 1024,
   });
   const { counts } = writer;
-  const stops = meter === undefined ? [] : [
-    meter.observed('tulle_access_log_lines_total', { help: 'Lines taken by the access log.' }, () => counts.lines),
-    meter.observed('tulle_access_log_dropped_total', { help: 'Lines not written: queue full, or the target refused them.' }, () => counts.dropped),
-    meter.observed('tulle_access_log_errors_total', { help: 'Writes of the access log that failed.' }, () => counts.errors),
-  ];
+  const stops =
+    meter === undefined
+      ? []
+      : [
+          meter.observed(
+            'tulle_access_log_lines_total',
+            { help: 'Lines taken by the access log.' },
+            () => counts.lines,
+          ),
+          meter.observed(
+            'tulle_access_log_dropped_total',
+            { help: 'Lines not written: queue full, or the target refused them.' },
+            () => counts.dropped,
+          ),
+          meter.observed(
+            'tulle_access_log_errors_total',
+            { help: 'Writes of the access log that failed.' },
+            () => counts.errors,
+          ),
+        ];
   return {
     name: 'access-log',
     sink: {

@@ -35,7 +35,12 @@ export interface BatchWriterCounts {
 
 /** Makes a writer on a target. Sizes are counted in characters, which for log lines are bytes. */
 export function createBatchWriter(target: Target, options: BatchWriterOptions): BatchWriter {
-  const counts: { -readonly [K in keyof BatchWriterCounts]: BatchWriterCounts[K] } = { lines: 0, dropped: 0, errors: 0, lastError: undefined };
+  const counts: { -readonly [K in keyof BatchWriterCounts]: BatchWriterCounts[K] } = {
+    lines: 0,
+    dropped: 0,
+    errors: 0,
+    lastError: undefined,
+  };
   let batch = '';
   let batchLines = 0;
   let writingChars = 0;

@@ -16,7 +16,8 @@ export interface JsonLineOptions {
 export function createJsonLine(options: JsonLineOptions): (record: StreamRecord) => string {
   const { maxFieldChars } = options;
   const time = createTimeText();
-  const text = (value: string | undefined): string => (value === undefined || value === '' ? 'null' : jsonText(value, maxFieldChars));
+  const text = (value: string | undefined): string =>
+    value === undefined || value === '' ? 'null' : jsonText(value, maxFieldChars);
   const address = (host: string, port: number): string =>
     host === '' ? 'null' : text(host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`);
   const attempt = (a: AttemptRecord): string =>
@@ -27,7 +28,8 @@ export function createJsonLine(options: JsonLineOptions): (record: StreamRecord)
     const tcp = r.kind === 'tcp';
     const path = r.query === undefined || options.query === 'strip' ? r.path : `${r.path}?${r.query}`;
     const last = r.attempts[r.attempts.length - 1];
-    return `{"start_time":"${time(r.startEpochMs)}","route_name":${text(r.routeName)},"method":${text(r.method)},"path":${tcp ? 'null' : text(path)}` +
+    return (
+      `{"start_time":"${time(r.startEpochMs)}","route_name":${text(r.routeName)},"method":${text(r.method)},"path":${tcp ? 'null' : text(path)}` +
       `,"protocol":${tcp ? 'null' : `"${r.protocol}"`},"response_code":${r.status},"response_flags":${r.flags.length === 0 ? '"-"' : text(r.flags.join(','))}` +
       `,"response_code_details":${text(r.details)},"connection_termination_details":${tcp && r.code !== '' ? text(r.details) : 'null'}` +
       `,"bytes_received":${jsonNumber(r.bytesReceived)},"bytes_sent":${jsonNumber(r.bytesSent)},"duration":${jsonNumber(r.durationMs)}` +
@@ -44,6 +46,7 @@ export function createJsonLine(options: JsonLineOptions): (record: StreamRecord)
       `,"downstream_peer_identity":${text(r.peerIdentity)},"upstream_peer_identity":${text(r.upstreamIdentity)}` +
       `,"upstream_service":${text(r.upstreamLabels['service'])},"upstream_version":${text(r.upstreamLabels['version'])}` +
       `,"attempts":${r.attempts.length},"attempt_details":${r.attempts.length > 1 ? `[${r.attempts.map(attempt).join(',')}]` : 'null'}` +
-      `,"retry_refused":${text(r.retryRefused)},"trace_id":${text(r.traceId)},"span_id":${text(r.spanId)}}\n`;
+      `,"retry_refused":${text(r.retryRefused)},"trace_id":${text(r.traceId)},"span_id":${text(r.spanId)}}\n`
+    );
   };
 }

@@ -8,7 +8,9 @@ const MAX_LABEL_VALUE_CHARS = 1024;
 /** Refuses what Prometheus would refuse. @throws TypeError naming the instrument */
 export function checkMetricName(name: string): void {
   if (!METRIC_NAME.test(name)) {
-    throw new TypeError(`${JSON.stringify(name)} is no metric name; use tulle_<area>_<what>_<unit> (letters, digits, _ and :)`);
+    throw new TypeError(
+      `${JSON.stringify(name)} is no metric name; use tulle_<area>_<what>_<unit> (letters, digits, _ and :)`,
+    );
   }
 }
 

@@ -52,7 +52,8 @@ const HELP = {
   tulle_upstream_attempts_total: 'Tries against single endpoints; one request may take several.',
   tulle_upstream_attempt_duration_seconds: 'One try, from its start to its response head or failure.',
   tulle_upstream_retries_total: 'Tries after the first.',
-  tulle_upstream_retries_refused_total: 'Retries that were wanted and not made, by reason (budget, limit, unsafe, replay, timeout).',
+  tulle_upstream_retries_refused_total:
+    'Retries that were wanted and not made, by reason (budget, limit, unsafe, replay, timeout).',
 } as const;
 type Name = keyof typeof HELP;
 
@@ -66,35 +67,51 @@ export function nativeDialect(registry: Registry, options: NativeDialectOptions)
   const tree = new Map<string, Map<string, Map<string, Map<Destination, Map<Source, Traffic>>>>>();
   const clusters = new Map<string, Attempts>();
 
-  const counter = (name: Name, labels: Labels): Counter => registry.counter(name, { help: HELP[name], labels });
+  const counter = (name: Name, labels: Labels): Counter =>
+    registry.counter(name, { help: HELP[name], labels });
   const histogram = (name: Name, labels: Labels): Histogram =>
     registry.histogram(name, { help: HELP[name], labels, buckets: options.buckets });
 
   const newTraffic = (record: StreamRecord, source: Source, destination: Destination): Traffic => {
     const labels: Labels = {
-      direction: record.direction, listener: record.listener, route: record.routeName, cluster: record.cluster,
-      source_workload: source.workload, source_namespace: source.namespace,
-      destination_service: destination.service, destination_workload: destination.workload,
-      destination_namespace: destination.namespace, destination_version: destination.version,
+      direction: record.direction,
+      listener: record.listener,
+      route: record.routeName,
+      cluster: record.cluster,
+      source_workload: source.workload,
+      source_namespace: source.namespace,
+      destination_service: destination.service,
+      destination_workload: destination.workload,
+      destination_namespace: destination.namespace,
+      destination_version: destination.version,
     };
     const tcp = record.kind === 'tcp';
     return {
-      labels, lastEpochMs: 0, success: undefined, failure: undefined,
+      labels,
+      lastEpochMs: 0,
+      success: undefined,
+      failure: undefined,
       received: counter(tcp ? 'tulle_tcp_received_bytes_total' : 'tulle_request_body_bytes_total', labels),
       sent: counter(tcp ? 'tulle_tcp_sent_bytes_total' : 'tulle_response_body_bytes_total', labels),
-      plain: new Map(), flagged: new Map(),
+      plain: new Map(),
+      flagged: new Map(),
     };
   };
 
   const newOutcome = (traffic: Traffic, record: StreamRecord, failed: boolean, security: number): Counter => {
     const ending = {
-      outcome: failed ? 'failure' : 'success', flags: record.flags.join(','), code: record.code,
+      outcome: failed ? 'failure' : 'success',
+      flags: record.flags.join(','),
+      code: record.code,
       connection_security: SECURITY[security] as string,
     };
-    if (record.kind === 'tcp') return counter('tulle_tcp_connections_total', { ...traffic.labels, ...ending });
+    if (record.kind === 'tcp')
+      return counter('tulle_tcp_connections_total', { ...traffic.labels, ...ending });
     return counter('tulle_requests_total', {
-      ...traffic.labels, ...ending,
-      response_code: String(record.status), grpc_status: record.grpcStatus < 0 ? '' : String(record.grpcStatus),
+      ...traffic.labels,
+      ...ending,
+      response_code: String(record.status),
+      grpc_status: record.grpcStatus < 0 ? '' : String(record.grpcStatus),
       protocol: record.grpcStatus < 0 ? 'http' : 'grpc',
     });
   };
@@ -103,10 +120,15 @@ export function nativeDialect(registry: Registry, options: NativeDialectOptions)
     const security = securityOf(record);
     if (record.code === '' && record.flags.length === 0 && record.grpcStatus <= MAX_GRPC_STATUS) {
       const number = (record.status * 32 + record.grpcStatus + 1) * 4 + security;
-      return traffic.plain.get(number) ?? keep(traffic.plain, number, newOutcome(traffic, record, failed, security));
+      return (
+        traffic.plain.get(number) ??
+        keep(traffic.plain, number, newOutcome(traffic, record, failed, security))
+      );
     }
     const key = `${record.status}|${record.grpcStatus}|${security}|${record.code}|${record.flags.join(',')}`;
-    return traffic.flagged.get(key) ?? keep(traffic.flagged, key, newOutcome(traffic, record, failed, security));
+    return (
+      traffic.flagged.get(key) ?? keep(traffic.flagged, key, newOutcome(traffic, record, failed, security))
+    );
   };
 
   /** An instrument past the bound is not remembered, so that the next request asks again. */
@@ -118,7 +140,8 @@ export function nativeDialect(registry: Registry, options: NativeDialectOptions)
   const duration = (traffic: Traffic, record: StreamRecord, failed: boolean): Histogram => {
     const known = failed ? traffic.failure : traffic.success;
     if (known !== undefined) return known;
-    const name = record.kind === 'tcp' ? 'tulle_tcp_connection_duration_seconds' : 'tulle_request_duration_seconds';
+    const name =
+      record.kind === 'tcp' ? 'tulle_tcp_connection_duration_seconds' : 'tulle_request_duration_seconds';
     const made = histogram(name, { ...traffic.labels, outcome: failed ? 'failure' : 'success' });
     if (registry.holds(made)) {
       if (failed) traffic.failure = made;
@@ -136,8 +159,12 @@ export function nativeDialect(registry: Registry, options: NativeDialectOptions)
         return undefined;
       }
       of = {
-        lastEpochMs: 0, duration: histogram('tulle_upstream_attempt_duration_seconds', { cluster }), answered: new Map(),
-        failed: new Map(), retries: counter('tulle_upstream_retries_total', { cluster }), refused: new Map(),
+        lastEpochMs: 0,
+        duration: histogram('tulle_upstream_attempt_duration_seconds', { cluster }),
+        answered: new Map(),
+        failed: new Map(),
+        retries: counter('tulle_upstream_retries_total', { cluster }),
+        refused: new Map(),
       };
       clusters.set(cluster, of);
     }
@@ -147,9 +174,21 @@ export function nativeDialect(registry: Registry, options: NativeDialectOptions)
     const answered = attempt.failure === '';
     const result = answered
       ? (of.answered.get(attempt.status) ??
-        keep(of.answered, attempt.status, counter('tulle_upstream_attempts_total', { cluster, response_code: String(attempt.status), failure: '' })))
+        keep(
+          of.answered,
+          attempt.status,
+          counter('tulle_upstream_attempts_total', {
+            cluster,
+            response_code: String(attempt.status),
+            failure: '',
+          }),
+        ))
       : (of.failed.get(attempt.failure) ??
-        keep(of.failed, attempt.failure, counter('tulle_upstream_attempts_total', { cluster, response_code: '', failure: attempt.failure })));
+        keep(
+          of.failed,
+          attempt.failure,
+          counter('tulle_upstream_attempts_total', { cluster, response_code: '', failure: attempt.failure }),
+        ));
     result.add(1);
     return of;
   };
@@ -159,7 +198,10 @@ export function nativeDialect(registry: Registry, options: NativeDialectOptions)
     record(record) {
       const source = parties.source(record);
       const destination = parties.destination(record);
-      const leaves = child(child(child(child(tree, record.listener), record.routeName), record.cluster), destination);
+      const leaves = child(
+        child(child(child(tree, record.listener), record.routeName), record.cluster),
+        destination,
+      );
       let traffic = leaves.get(source);
       if (traffic === undefined) {
         if (registry.full) {
@@ -178,11 +220,13 @@ export function nativeDialect(registry: Registry, options: NativeDialectOptions)
 
       const { attempts } = record;
       let last: Attempts | undefined;
-      for (let i = 0; i < attempts.length; i++) last = countAttempt(attempts[i] as AttemptRecord, i === 0, epochMs);
+      for (let i = 0; i < attempts.length; i++)
+        last = countAttempt(attempts[i] as AttemptRecord, i === 0, epochMs);
       if (last !== undefined && record.retryRefused !== '') {
         const { cluster } = attempts[attempts.length - 1] as AttemptRecord;
         const reason = record.retryRefused;
-        const refused = last.refused.get(reason) ??
+        const refused =
+          last.refused.get(reason) ??
           keep(last.refused, reason, counter('tulle_upstream_retries_refused_total', { cluster, reason }));
         refused.add(1);
       }
@@ -211,7 +255,8 @@ export function nativeDialect(registry: Registry, options: NativeDialectOptions)
         clusters.delete(cluster);
         registry.forget('tulle_upstream_attempt_duration_seconds', of.duration);
         registry.forget('tulle_upstream_retries_total', of.retries);
-        for (const c of [...of.answered.values(), ...of.failed.values()]) registry.forget('tulle_upstream_attempts_total', c);
+        for (const c of [...of.answered.values(), ...of.failed.values()])
+          registry.forget('tulle_upstream_attempts_total', c);
         for (const c of of.refused.values()) registry.forget('tulle_upstream_retries_refused_total', c);
       }
     },

@@ -76,7 +76,8 @@ export function createParties(self: SelfLabels): Parties {
     },
     destination(record) {
       let byCluster = byLabels.get(record.upstreamLabels);
-      if (byCluster === undefined) byLabels.set(record.upstreamLabels, (byCluster = new Map()));
+      if (byCluster === undefined)
+        byLabels.set(record.upstreamLabels, (byCluster = new Map<string, Destination>()));
       // Direction is part of it: the same labels mean "self" only on the inbound side.
       const key = record.direction === 'inbound' ? `i${record.cluster}` : record.cluster;
       let destination = byCluster.get(key);

@@ -43,10 +43,19 @@ export function prometheus(options: PrometheusOptions = {}): PrometheusPlugin {
   const registry = createRegistry(options.maxSeries === undefined ? {} : { maxSeries: options.maxSeries });
   const idleSeriesMs = options.idleSeriesMs ?? 600_000;
   const epochMs = options.epochMs ?? Date.now;
-  const dialect = nativeDialect(registry, { self: options.self ?? {}, buckets: options.buckets ?? DEFAULT_BUCKETS, idleSeriesMs });
+  const dialect = nativeDialect(registry, {
+    self: options.self ?? {},
+    buckets: options.buckets ?? DEFAULT_BUCKETS,
+    idleSeriesMs,
+  });
   if (options.processMetrics ?? true) observeProcess(registry);
   if (options.buildVersion !== undefined) {
-    registry.gauge('tulle_build_info', { help: 'Always 1; the label says which build runs.', labels: { version: options.buildVersion } }).set(1);
+    registry
+      .gauge('tulle_build_info', {
+        help: 'Always 1; the label says which build runs.',
+        labels: { version: options.buildVersion },
+      })
+      .set(1);
   }
   const page = (path: string, format: TextFormat, help: string): AdminPage => ({
     path,

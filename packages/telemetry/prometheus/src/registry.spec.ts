@@ -6,9 +6,15 @@ import { renderText } from './render.ts';
 const page = (registry: ReturnType<typeof createRegistry>): ReturnType<typeof parseStrictly> =>
   parseStrictly([...renderText(registry, 'prometheus')].join(''), 'prometheus');
 
-const value = (registry: ReturnType<typeof createRegistry>, name: string, labels: Record<string, string> = {}): number | undefined => {
+const value = (
+  registry: ReturnType<typeof createRegistry>,
+  name: string,
+  labels: Record<string, string> = {},
+): number | undefined => {
   for (const family of page(registry).values()) {
-    const found = family.samples.find((s) => s.name === name && JSON.stringify(s.labels) === JSON.stringify(labels));
+    const found = family.samples.find(
+      (s) => s.name === name && JSON.stringify(s.labels) === JSON.stringify(labels),
+    );
     if (found !== undefined) return found.value;
   }
   return undefined;
@@ -50,7 +56,9 @@ describe('registry', () => {
     expect(() => registry.histogram('g', { help: 'H.', buckets: [2, 1] })).toThrow(/ascending/);
     expect(() => registry.counter('a-b', { help: 'A.' })).toThrow(/"a-b" is no metric name/);
     expect(() => registry.counter('c', { help: 'A.', labels: { 'x"': '' } })).toThrow(/is no label name/);
-    expect(() => registry.histogram('i', { help: 'A.', labels: { le: '1' } })).toThrow(/"le" is no label name/);
+    expect(() => registry.histogram('i', { help: 'A.', labels: { le: '1' } })).toThrow(
+      /"le" is no label name/,
+    );
   });
 
   it('holds no more series than its bound and counts what it did not measure', () => {

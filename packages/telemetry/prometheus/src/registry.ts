@@ -65,9 +65,15 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
   const family = (name: string, type: Family['type'], help: string, buckets?: readonly number[]): Family => {
     const known = families.get(name);
     if (known !== undefined) {
-      if (known.type !== type) throw new TypeError(`${name} is a ${known.type} already and cannot be a ${type} too`);
-      if (buckets !== undefined && (buckets.length !== known.bounds.length || buckets.some((b, i) => b !== known.bounds[i]))) {
-        throw new TypeError(`${name} has the buckets ${known.bounds.join(', ')} already and cannot have ${buckets.join(', ')} too`);
+      if (known.type !== type)
+        throw new TypeError(`${name} is a ${known.type} already and cannot be a ${type} too`);
+      if (
+        buckets !== undefined &&
+        (buckets.length !== known.bounds.length || buckets.some((b, i) => b !== known.bounds[i]))
+      ) {
+        throw new TypeError(
+          `${name} has the buckets ${known.bounds.join(', ')} already and cannot have ${buckets.join(', ')} too`,
+        );
       }
       return known;
     }
@@ -75,7 +81,9 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
     const bounds = Float64Array.from(type === 'histogram' ? (buckets ?? DEFAULT_BUCKETS) : []);
     for (let i = 0; i < bounds.length; i++) {
       if (!Number.isFinite(bounds[i]) || (i > 0 && (bounds[i] as number) <= (bounds[i - 1] as number))) {
-        throw new TypeError(`${name}: buckets must be finite and ascending (+Inf is added), not ${bounds.join(', ')}`);
+        throw new TypeError(
+          `${name}: buckets must be finite and ascending (+Inf is added), not ${bounds.join(', ')}`,
+        );
       }
     }
     const made: Family = { name, help, type, bounds, series: new Map(), observed: new Map() };
@@ -130,11 +138,19 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
     holds: (made) => 'run' in made,
     counter(name, opts) {
       const labels = labelText(name, opts.labels);
-      return instrument(family(name, 'counter', opts.help), labels, () => new CounterSeries(labels, cells.take(1)));
+      return instrument(
+        family(name, 'counter', opts.help),
+        labels,
+        () => new CounterSeries(labels, cells.take(1)),
+      );
     },
     gauge(name, opts) {
       const labels = labelText(name, opts.labels);
-      return instrument(family(name, 'gauge', opts.help), labels, () => new GaugeSeries(labels, cells.take(1)));
+      return instrument(
+        family(name, 'gauge', opts.help),
+        labels,
+        () => new GaugeSeries(labels, cells.take(1)),
+      );
     },
     histogram(name, opts) {
       const labels = labelText(name, opts.labels, 'le');
@@ -156,9 +172,20 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
     },
   };
 
-  observed('tulle_telemetry_series', { help: 'Time series held by the metrics registry.' }, () => seriesCount);
-  observed('tulle_telemetry_series_limit', { help: 'Most time series that the registry will hold.' }, () => maxSeries);
-  observed('tulle_telemetry_dropped_updates_total',
-    { help: 'Measurements not taken because the registry holds as many series as it may.' }, () => droppedUpdates);
+  observed(
+    'tulle_telemetry_series',
+    { help: 'Time series held by the metrics registry.' },
+    () => seriesCount,
+  );
+  observed(
+    'tulle_telemetry_series_limit',
+    { help: 'Most time series that the registry will hold.' },
+    () => maxSeries,
+  );
+  observed(
+    'tulle_telemetry_dropped_updates_total',
+    { help: 'Measurements not taken because the registry holds as many series as it may.' },
+    () => droppedUpdates,
+  );
   return registry;
 }

@@ -58,10 +58,14 @@ export function* renderText(registry: Registry, format: TextFormat): Generator<s
 
 // OpenMetrics names a counter's family without `_total` and demands it on the sample.
 const familyName = (family: Family, format: TextFormat): string =>
-  format === 'openmetrics' && family.type === 'counter' && family.name.endsWith('_total') ? family.name.slice(0, -6) : family.name;
+  format === 'openmetrics' && family.type === 'counter' && family.name.endsWith('_total')
+    ? family.name.slice(0, -6)
+    : family.name;
 
 const sampleName = (family: Family, format: TextFormat): string =>
-  format === 'openmetrics' && family.type === 'counter' && !family.name.endsWith('_total') ? `${family.name}_total` : family.name;
+  format === 'openmetrics' && family.type === 'counter' && !family.name.endsWith('_total')
+    ? `${family.name}_total`
+    : family.name;
 
 function head(family: Family, format: TextFormat): string {
   const name = familyName(family, format);
@@ -71,7 +75,12 @@ function head(family: Family, format: TextFormat): string {
 
 const braced = (labels: string): string => (labels === '' ? '' : `{${labels}}`);
 
-function* histogramLines(family: Family, labels: string, numbers: readonly number[], format: TextFormat): Generator<string> {
+function* histogramLines(
+  family: Family,
+  labels: string,
+  numbers: readonly number[],
+  format: TextFormat,
+): Generator<string> {
   const { name, bounds } = family;
   const before = labels === '' ? '' : `${labels},`;
   let total = 0;
@@ -87,7 +96,9 @@ function* histogramLines(family: Family, labels: string, numbers: readonly numbe
 
 // OpenMetrics wants floats written as floats so that two exporters agree on a bucket's label.
 const boundText = (bound: number, format: TextFormat): string =>
-  format === 'openmetrics' && Number.isInteger(bound) && Math.abs(bound) < 1e15 ? `${bound}.0` : numberText(bound);
+  format === 'openmetrics' && Number.isInteger(bound) && Math.abs(bound) < 1e15
+    ? `${bound}.0`
+    : numberText(bound);
 
 /** One broken reader must not cost the whole page. */
 function readSafely(read: () => number): number {

@@ -17,7 +17,9 @@ export interface ParsedFamily {
 
 const NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
 const SUFFIXES: Readonly<Record<string, readonly string[]>> = {
-  gauge: [''], counter: [''], histogram: ['_bucket', '_sum', '_count'],
+  gauge: [''],
+  counter: [''],
+  histogram: ['_bucket', '_sum', '_count'],
 };
 
 export function parseStrictly(text: string, format: 'prometheus' | 'openmetrics'): Map<string, ParsedFamily> {
@@ -41,10 +43,12 @@ export function parseStrictly(text: string, format: 'prometheus' | 'openmetrics'
     } else {
       if (family === undefined) throw new Error(`sample before any TYPE: ${line}`);
       const sample = parseSample(line);
-      const suffixes = format === 'openmetrics' && family.type === 'counter' ? ['_total'] : (SUFFIXES[family.type] ?? []);
+      const suffixes =
+        format === 'openmetrics' && family.type === 'counter' ? ['_total'] : (SUFFIXES[family.type] ?? []);
       const { name } = family;
-      if (!suffixes.some((suffix) => sample.name === `${name}${suffix}`)) throw new Error(`${sample.name} does not belong to ${name}`);
-      const key = `${sample.name}${JSON.stringify(Object.entries(sample.labels).sort())}`;
+      if (!suffixes.some((suffix) => sample.name === `${name}${suffix}`))
+        throw new Error(`${sample.name} does not belong to ${name}`);
+      const key = `${sample.name}${labelKey(sample.labels)}`;
       if (seen.has(key)) throw new Error(`series given twice: ${line}`);
       seen.add(key);
       family.samples.push(sample);
@@ -52,6 +56,11 @@ export function parseStrictly(text: string, format: 'prometheus' | 'openmetrics'
   }
   for (const one of families.values()) if (one.type === 'histogram') checkHistogram(one);
   return families;
+}
+
+/** Equal for the same labels in any order. */
+export function labelKey(labels: Readonly<Record<string, string>>): string {
+  return JSON.stringify(Object.entries(labels).toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 function parseSample(line: string): ParsedSample {
@@ -63,7 +72,8 @@ function parseSample(line: string): ParsedSample {
     at++;
     for (;;) {
       const label = /^[a-zA-Z_][a-zA-Z0-9_]*(?==")/.exec(line.slice(at))?.[0];
-      if (label === undefined || Object.hasOwn(labels, label)) throw new Error(`bad or repeated label at ${at}: ${line}`);
+      if (label === undefined || Object.hasOwn(labels, label))
+        throw new Error(`bad or repeated label at ${at}: ${line}`);
       at += label.length + 2;
       let value = '';
       for (;;) {
@@ -94,7 +104,7 @@ function checkHistogram(family: ParsedFamily): void {
   const bySeries = new Map<string, { buckets: [number, number][]; count?: number; sum?: number }>();
   for (const { name, labels, value } of family.samples) {
     const { le, ...rest } = labels;
-    const key = JSON.stringify(Object.entries(rest).sort());
+    const key = labelKey(rest);
     let one = bySeries.get(key);
     if (one === undefined) bySeries.set(key, (one = { buckets: [] }));
     if (name.endsWith('_bucket')) one.buckets.push([Number((le ?? '').replace('Inf', 'Infinity')), value]);
@@ -103,10 +113,12 @@ function checkHistogram(family: ParsedFamily): void {
   }
   for (const [key, { buckets, count, sum }] of bySeries) {
     const last = buckets.at(-1);
-    if (last?.[0] !== Number.POSITIVE_INFINITY || last[1] !== count || sum === undefined) throw new Error(`${family.name}${key}: +Inf bucket, _count and _sum must be there and agree`);
+    if (last?.[0] !== Number.POSITIVE_INFINITY || last[1] !== count || sum === undefined)
+      throw new Error(`${family.name}${key}: +Inf bucket, _count and _sum must be there and agree`);
     for (let i = 1; i < buckets.length; i++) {
       const [[bound, n], [next, m]] = [buckets[i - 1] as [number, number], buckets[i] as [number, number]];
-      if (!(next > bound) || m < n) throw new Error(`${family.name}${key}: buckets must ascend and be cumulative`);
+      if (!(next > bound) || m < n)
+        throw new Error(`${family.name}${key}: buckets must ascend and be cumulative`);
     }
   }
 }
