@@ -1,1 +1,20 @@
-export {};
+/**
+ * The control plane: resources of any source become, for each proxy, what it needs and nothing else.
+ * @packageDocumentation
+ */
+export { createControlPlane } from './control-plane.ts';
+export type {
+  ApplyResult,
+  ControlPlane,
+  ControlPlaneOptions,
+  MeshStatus,
+  ProxyStatus,
+} from './control-plane.ts';
+export type { ChangeRecord } from './changes.ts';
+export type { KindStatus } from './proxy-session.ts';
+export type { NodePort, NodeUpstream, SidecarMetadata } from './node.ts';
+export { fileState, memoryState } from './state-file.ts';
+export type { SavedState, StateStore } from './state-file.ts';
+export type { Held } from './world.ts';
+export { createApi } from './api.ts';
+export type { Api, ApiOptions, CaHooks } from './api.ts';

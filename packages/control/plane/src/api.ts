@@ -1,0 +1,369 @@
+import { chmodSync, rmSync } from 'node:fs';
+import { fastify, type FastifyInstance, type FastifyReply } from 'fastify';
+import {
+  analyze,
+  findKind,
+  KINDS,
+  readResources,
+  readResourceValues,
+  resourceKey,
+  type Diagnostic,
+  type ReadResult,
+} from '@tulle/resources';
+import type { ControlPlane } from './control-plane.ts';
+
+/** What the API asks of the CA. */
+export interface CaHooks {
+  createJoinToken(request: {
+    readonly namespace: string;
+    readonly serviceAccount: string;
+    readonly lifetimeMs?: number;
+  }): Promise<unknown>;
+  rotateIssuer(): Promise<void>;
+  rotateLeaves(): Promise<void>;
+}
+
+/** Options of {@link createApi}. */
+export interface ApiOptions {
+  readonly controlPlane: ControlPlane;
+  readonly ca?: CaHooks;
+  /** A page of metrics in the Prometheus format. */
+  readonly metrics?: () => string;
+  /** Largest body. Default 8 MiB, as for files. */
+  readonly maxBodyBytes?: number;
+}
+
+/** The REST API. */
+export interface Api {
+  readonly app: FastifyInstance;
+  /**
+   * Listens on a Unix socket (mode 0600) or a loopback port; there is no authentication, so nothing else is served.
+   * @returns the address as printed
+   */
+  listen(at: { readonly path: string } | { readonly port: number }): Promise<string>;
+  close(): Promise<void>;
+}
+
+const LOOPBACK_HOSTS = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/;
+
+/** The API of a control plane: same validation as for files, errors as `application/problem+json` (RFC 9457). */
+export function createApi(options: ApiOptions): Api {
+  const { controlPlane: cp } = options;
+  const app = fastify({ bodyLimit: options.maxBodyBytes ?? 8 * 1024 * 1024, forceCloseConnections: true });
+  // A web page that resolves its own name to 127.0.0.1 would reach us otherwise (DNS rebinding).
+  app.addHook('onRequest', async (request, reply) => {
+    const host = request.headers.host ?? '';
+    if (!LOOPBACK_HOSTS.test(host) && host !== '')
+      return problem(
+        reply,
+        403,
+        'TULLE_API_HOST',
+        `the host ${JSON.stringify(host)} is not served here`,
+        'use localhost',
+      );
+    return undefined;
+  });
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
+  app.setErrorHandler(
+    (error: Error & { statusCode?: number }, _request, reply) =>
+      void problem(reply, error.statusCode ?? 500, 'TULLE_API_ERROR', error.message),
+  );
+  app.setNotFoundHandler(
+    (request, reply) =>
+      void problem(
+        reply,
+        404,
+        'TULLE_API_NOT_FOUND',
+        `there is no ${request.method} ${request.url}`,
+        'see /openapi.json',
+      ),
+  );
+
+  const read = async (body: unknown, type: string): Promise<ReadResult> => {
+    const text = typeof body === 'string' ? body : '';
+    if (!type.includes('json')) return readResources([{ text, file: '' }]);
+    try {
+      return await readResourceValues(JSON.parse(text));
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+      return readResources([{ text, file: '' }]); // gives the fault its place
+    }
+  };
+
+  const applied = async (reply: FastifyReply, result: ReadResult, dryRun: boolean): Promise<unknown> => {
+    if (result.diagnostics.some((d) => d.class === 'invalid')) return invalid(reply, result.diagnostics);
+    const context = cp.resources().map((h) => h.resource);
+    const outcome = cp.apply(
+      result.resources.map((r) => r.resource),
+      [],
+      { dryRun, cause: 'apply over REST' },
+    );
+    if (outcome.refused.length > 0)
+      return problem(
+        reply,
+        409,
+        'TULLE0212',
+        outcome.refused.map((d) => d.message).join('; '),
+        outcome.refused[0]?.hint,
+        outcome.refused,
+      );
+    return {
+      changeId: outcome.changeId,
+      changed: outcome.changed,
+      unchanged: outcome.unchanged,
+      dryRun,
+      findings: analyze(result, { context }),
+    };
+  };
+
+  app.post<{ Querystring: { dryRun?: string } }>('/api/v1/apply', async (request, reply) =>
+    applied(
+      reply,
+      await read(request.body, request.headers['content-type'] ?? ''),
+      request.query.dryRun === 'true',
+    ),
+  );
+  app.get<{ Querystring: { kind?: string; namespace?: string } }>(
+    '/api/v1/resources',
+    async (request, reply) => {
+      const kind = request.query.kind === undefined ? undefined : findKind(request.query.kind);
+      if (request.query.kind !== undefined && kind === undefined)
+        return unknownKind(reply, request.query.kind);
+      return {
+        items: cp
+          .resources()
+          .filter(
+            ({ resource: r }) =>
+              (kind === undefined || r.kind === kind.kind) &&
+              (request.query.namespace === undefined || r.metadata.namespace === request.query.namespace),
+          ),
+      };
+    },
+  );
+  type One = { Params: { kind: string; namespace: string; name: string } };
+  const one = '/api/v1/resources/:kind/:namespace/:name';
+  const keyOf = (params: One['Params']): string | undefined => {
+    const kind = findKind(params.kind);
+    return kind && resourceKey({ kind: kind.kind, namespace: params.namespace, name: params.name });
+  };
+  app.get<One>(one, async (request, reply) => {
+    const key = keyOf(request.params);
+    if (key === undefined) return unknownKind(reply, request.params.kind);
+    return cp.resource(key) ?? problem(reply, 404, 'TULLE_API_NOT_FOUND', `there is no ${key}`);
+  });
+  app.put<One>(one, async (request, reply) => {
+    const key = keyOf(request.params);
+    const result = await read(request.body, request.headers['content-type'] ?? '');
+    const resource = result.resources[0]?.resource;
+    if (
+      resource !== undefined &&
+      (result.resources.length > 1 || resourceKey({ kind: resource.kind, ...resource.metadata }) !== key)
+    )
+      return problem(
+        reply,
+        400,
+        'TULLE_API_MISMATCH',
+        `the body is not ${key ?? request.params.kind}`,
+        'the path and the resource must name the same',
+      );
+    return applied(reply, result, false);
+  });
+  app.delete<One>(one, async (request, reply) => {
+    const key = keyOf(request.params);
+    if (key === undefined) return unknownKind(reply, request.params.kind);
+    if (cp.resource(key) === undefined)
+      return problem(reply, 404, 'TULLE_API_NOT_FOUND', `there is no ${key}`);
+    const outcome = cp.apply([], [key], { cause: 'delete over REST' });
+    if (outcome.refused.length > 0)
+      return problem(
+        reply,
+        409,
+        'TULLE0212',
+        outcome.refused.map((d) => d.message).join('; '),
+        outcome.refused[0]?.hint,
+        outcome.refused,
+      );
+    return { changeId: outcome.changeId, changed: outcome.changed };
+  });
+  app.get('/api/v1/status', async () => cp.status());
+  app.get<{ Params: { id: string } }>(
+    '/api/v1/proxies/:id/config',
+    async (request, reply) =>
+      cp.proxyConfig(request.params.id) ??
+      problem(
+        reply,
+        404,
+        'TULLE_API_NOT_FOUND',
+        `no proxy ${request.params.id} is connected`,
+        'see /api/v1/status',
+      ),
+  );
+  app.get<{ Params: { id: string } }>(
+    '/api/v1/changes/:id',
+    async (request, reply) =>
+      cp.change(request.params.id) ??
+      problem(reply, 404, 'TULLE_API_NOT_FOUND', `the change ${request.params.id} is not remembered`),
+  );
+  const { ca } = options;
+  if (ca !== undefined) {
+    app.post('/api/v1/join-tokens', async (request, reply) => {
+      const body = parseJson(request.body);
+      const { namespace, serviceAccount, lifetimeMs } = (body ?? {}) as Record<string, unknown>;
+      if (
+        typeof namespace !== 'string' ||
+        typeof serviceAccount !== 'string' ||
+        (lifetimeMs !== undefined && typeof lifetimeMs !== 'number')
+      )
+        return problem(
+          reply,
+          400,
+          'TULLE_API_BODY',
+          'the body must be {"namespace": …, "serviceAccount": …, "lifetimeMs"?: …}',
+        );
+      try {
+        return await ca.createJoinToken({
+          namespace,
+          serviceAccount,
+          ...(lifetimeMs === undefined ? {} : { lifetimeMs }),
+        });
+      } catch (error) {
+        return problem(
+          reply,
+          400,
+          'TULLE_IDENTITY_TOKEN',
+          error instanceof Error ? error.message : String(error),
+        );
+      }
+    });
+    app.post('/api/v1/ca/rotate-issuer', async () => ca.rotateIssuer().then(() => ({ rotated: 'issuer' })));
+    app.post('/api/v1/ca/rotate-leaves', async () => ca.rotateLeaves().then(() => ({ rotated: 'leaves' })));
+  }
+  app.get('/healthz', async () => ({ status: 'ok' }));
+  app.get('/readyz', async () => ({ status: 'ok' }));
+  app.get('/metrics', async (_request, reply) =>
+    reply.type('text/plain; version=0.0.4').send(options.metrics?.() ?? ''),
+  );
+  app.get('/openapi.json', async () => openApi(ca !== undefined));
+
+  return {
+    app,
+    async listen(at) {
+      if ('path' in at) {
+        rmSync(at.path, { force: true });
+        const address = await app.listen({ path: at.path });
+        chmodSync(at.path, 0o600);
+        return address;
+      }
+      return app.listen({ host: '127.0.0.1', port: at.port });
+    },
+    close: () => app.close(),
+  };
+}
+
+function problem(
+  reply: FastifyReply,
+  status: number,
+  code: string,
+  detail: string,
+  hint?: string,
+  issues?: readonly Diagnostic[],
+): FastifyReply {
+  return reply
+    .code(status)
+    .type('application/problem+json')
+    .send(
+      JSON.stringify({
+        type: 'about:blank',
+        status,
+        code,
+        detail,
+        ...(hint === undefined ? {} : { hint }),
+        ...(issues === undefined ? {} : { issues }),
+      }),
+    );
+}
+
+function invalid(reply: FastifyReply, issues: readonly Diagnostic[]): FastifyReply {
+  return problem(
+    reply,
+    422,
+    'TULLE_CONFIG_INVALID',
+    `${issues.length} ${issues.length === 1 ? 'fault' : 'faults'}; nothing was applied`,
+    undefined,
+    issues,
+  );
+}
+
+function unknownKind(reply: FastifyReply, kind: string): FastifyReply {
+  return problem(
+    reply,
+    404,
+    'TULLE0103',
+    `unknown kind ${JSON.stringify(kind)}`,
+    `kinds: ${KINDS.map((k) => k.plural).join(', ')}`,
+  );
+}
+
+function parseJson(body: unknown): unknown {
+  try {
+    return JSON.parse(typeof body === 'string' ? body : '');
+  } catch {
+    return undefined;
+  }
+}
+
+/** OpenAPI 3.1, its schemas those of the kinds. */
+function openApi(ca: boolean): object {
+  const operation = (summary: string, body = false): object => ({
+    summary,
+    ...(body
+      ? {
+          requestBody: {
+            content: {
+              'application/yaml': {},
+              'application/json': {
+                schema: { anyOf: KINDS.map((k) => ({ $ref: `#/components/schemas/${k.kind}` })) },
+              },
+            },
+          },
+        }
+      : {}),
+    responses: {
+      200: { description: 'Done.' },
+      default: { description: 'A problem.', content: { 'application/problem+json': {} } },
+    },
+  });
+  const one = {
+    get: operation('One resource.'),
+    put: operation('Put one resource.', true),
+    delete: operation('Delete one resource.'),
+  };
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Tulle control plane',
+      version: '1',
+      description: 'Resources, status and identity of a mesh.',
+    },
+    paths: {
+      '/api/v1/apply': { post: operation('Put resources, all or none; ?dryRun=true only checks.', true) },
+      '/api/v1/resources': { get: operation('Resources; ?kind= and ?namespace= narrow them.') },
+      '/api/v1/resources/{kind}/{namespace}/{name}': one,
+      '/api/v1/status': { get: operation('Proxies, what they should have and what they have.') },
+      '/api/v1/proxies/{id}/config': { get: operation('What a proxy should have.') },
+      '/api/v1/changes/{id}': { get: operation('How far a change got.') },
+      ...(ca
+        ? {
+            '/api/v1/join-tokens': { post: operation('A join token for one workload.') },
+            '/api/v1/ca/rotate-issuer': { post: operation('A new issuer.') },
+            '/api/v1/ca/rotate-leaves': { post: operation('New certificates for everyone.') },
+          }
+        : {}),
+      '/healthz': { get: operation('Alive.') },
+      '/readyz': { get: operation('Ready.') },
+      '/metrics': { get: operation('Metrics.') },
+    },
+    components: { schemas: Object.fromEntries(KINDS.map((k) => [k.kind, k.schema])) },
+  };
+}

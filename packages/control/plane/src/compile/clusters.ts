@@ -1,0 +1,127 @@
+import { formatWireName, type Cluster, type Endpoint, type EndpointSet } from '@tulle/model';
+import {
+  isHttpPort,
+  targetPort,
+  type Service,
+  type ServicePort,
+  type SliceEndpoint,
+  type Workload,
+} from '@tulle/resources';
+import type { World } from '../world.ts';
+import { clusterTraffic, trafficFor } from './traffic.ts';
+
+/** What holds in the whole mesh. */
+export interface MeshSettings {
+  readonly trustDomain: string;
+  /** DNS suffix of Services. */
+  readonly suffix: string;
+  readonly rootNamespace: string;
+  /** What happens where no ALLOW policy exists (decision D20). */
+  readonly defaultAction: 'allow' | 'deny';
+}
+
+/** `reviews.default.svc.mesh.local` */
+export function hostOfService(service: Service, mesh: MeshSettings): string {
+  return `${service.metadata.name}.${service.metadata.namespace}.${mesh.suffix}`;
+}
+
+/** Name of the cluster and route configuration of a Service port (decision D15). */
+export function outboundName(service: Service, port: number, mesh: MeshSettings): string {
+  return formatWireName({ direction: 'outbound', port, subset: '', host: hostOfService(service, mesh) });
+}
+
+/** How callers reach a Service port. */
+export function clusterOf(world: World, service: Service, port: ServicePort, mesh: MeshSettings): Cluster {
+  const { namespace, name } = service.metadata;
+  return {
+    name: outboundName(service, port.port, mesh),
+    discovery: { kind: 'eds' },
+    tls: { certificate: { kind: 'workload' }, trust: { kind: 'mesh' } },
+    labels: { service: name, namespace },
+    ...clusterTraffic(trafficFor(world, namespace, 'Service', name, port.name), isHttpPort(port)),
+  };
+}
+
+/** The endpoints of a Service port, in a stable order. */
+export function endpointsOf(
+  world: World,
+  service: Service,
+  port: ServicePort,
+  mesh: MeshSettings,
+): EndpointSet {
+  const found = new Map<string, Endpoint>();
+  const add = (endpoint: Endpoint | undefined): void => {
+    if (endpoint === undefined) return;
+    const key = JSON.stringify(endpoint.address);
+    if (!found.has(key)) found.set(key, endpoint);
+  };
+  const workloads = world
+    .workloadsOf(service)
+    .toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
+  for (const workload of workloads) add(workloadEndpoint(workload, port, mesh));
+  for (const slice of world.slicesOf(service)) {
+    const slicePort =
+      slice.ports?.find((p) => (p.name ?? '') === (port.name ?? '')) ??
+      (slice.ports?.length === 1 ? slice.ports[0] : undefined);
+    for (const endpoint of slice.endpoints)
+      add(sliceEndpoint(world, endpoint, slicePort?.port, service, port, mesh));
+  }
+  return { name: outboundName(service, port.port, mesh), endpoints: [...found.values()] };
+}
+
+function workloadEndpoint(workload: Workload, port: ServicePort, mesh: MeshSettings): Endpoint | undefined {
+  const { spec, metadata } = workload;
+  const target = targetPort(port, spec);
+  if (target === undefined) return undefined;
+  const { mode } = spec.inbound;
+  const reached = mode === 'none' ? target.port : (target.inboundPort ?? spec.inbound.port);
+  if (reached === undefined) return undefined;
+  const version = metadata.labels?.['version'] ?? metadata.labels?.['app.kubernetes.io/version'];
+  return {
+    address: { host: spec.address, port: reached },
+    mode,
+    ...(mode === 'none'
+      ? {}
+      : {
+          identity:
+            spec.identity ??
+            `spiffe://${mesh.trustDomain}/ns/${metadata.namespace}/sa/${spec.serviceAccount ?? 'default'}`,
+        }),
+    ...(spec.health === undefined || spec.health === 'healthy' ? {} : { health: spec.health }),
+    ...(spec.weight === undefined ? {} : { weight: spec.weight }),
+    ...(spec.locality === undefined ? {} : { locality: spec.locality }),
+    labels: {
+      workload: metadata.name,
+      namespace: metadata.namespace,
+      ...(version === undefined ? {} : { version }),
+    },
+  };
+}
+
+function sliceEndpoint(
+  world: World,
+  endpoint: SliceEndpoint,
+  port: number | undefined,
+  service: Service,
+  servicePort: ServicePort,
+  mesh: MeshSettings,
+): Endpoint | undefined {
+  const ref = endpoint.targetRef;
+  if (ref?.kind === 'Workload' && ref.name !== undefined) {
+    const workload = world.get('Workload', ref.namespace ?? service.metadata.namespace, ref.name);
+    if (workload !== undefined) return workloadEndpoint(workload, servicePort, mesh);
+  }
+  const host = endpoint.addresses[0];
+  if (host === undefined) return undefined;
+  const number =
+    port ?? (typeof servicePort.targetPort === 'number' ? servicePort.targetPort : servicePort.port);
+  const { ready = true, serving = ready, terminating = false } = endpoint.conditions ?? {};
+  if (!ready && !(terminating && serving)) return undefined;
+  return {
+    address: { host, port: number },
+    mode: 'none',
+    ...(terminating ? { health: 'draining' as const } : {}),
+    ...(endpoint.zone === undefined ? {} : { locality: { region: '', zone: endpoint.zone } }),
+    labels: { namespace: service.metadata.namespace },
+  };
+}

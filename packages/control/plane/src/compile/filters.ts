@@ -1,0 +1,144 @@
+import type { FilterConfigs, FilterEntry } from '@tulle/model';
+import {
+  createdMs,
+  FILTER_PHASES,
+  selects,
+  type FilterPhase,
+  type FilterPolicy,
+  type HTTPRoute,
+  type HTTPRouteRule,
+  type Service,
+} from '@tulle/resources';
+import type { ProxyNode } from '../node.ts';
+import type { World } from '../world.ts';
+import type { MeshSettings } from './clusters.ts';
+
+/** Filters of one chain, split by what sees them. */
+export interface ChainFilters {
+  readonly connection: readonly FilterEntry[];
+  readonly http: readonly { readonly phase: FilterPhase; readonly entry: FilterEntry }[];
+  /** Mandatory filters that the proxy lacks: its traffic is refused. */
+  readonly lacking: readonly string[];
+}
+
+/** Policies for the inbound side of a proxy, in chain order (decision D7). */
+export function inboundFilters(
+  world: World,
+  node: ProxyNode,
+  services: readonly Service[],
+  mesh: MeshSettings,
+): ChainFilters {
+  const names = new Set(services.map((s) => s.metadata.name));
+  const found: FilterPolicy[] = [];
+  for (const policy of policiesOf(world, node.namespace, mesh)) {
+    const { spec, metadata } = policy;
+    if (spec.direction === 'outbound') continue;
+    if (spec.targetRefs !== undefined) {
+      if (
+        metadata.namespace === node.namespace &&
+        spec.targetRefs.some((t) => t.kind === 'Service' && names.has(t.name))
+      )
+        found.push(policy);
+    } else if (spec.selector === undefined || selects(spec.selector, node.labels)) found.push(policy);
+  }
+  return chainOf(found, node, mesh);
+}
+
+/** Policies for callers of a Service, or of routes of it. */
+export function outboundFilters(
+  world: World,
+  node: ProxyNode,
+  service: Service,
+  routes: readonly HTTPRoute[],
+  mesh: MeshSettings,
+): ChainFilters {
+  const { namespace, name } = service.metadata;
+  const found = [...world.in('FilterPolicy', namespace)].filter(({ spec }) =>
+    (spec.targetRefs ?? []).some((t) =>
+      t.kind === 'Service'
+        ? spec.direction === 'outbound' && t.name === name
+        : routes.some((r) => r.metadata.namespace === namespace && r.metadata.name === t.name),
+    ),
+  );
+  return chainOf(found, node, mesh);
+}
+
+/** A rule's overrides: filters that target other routes only are removed here. */
+export function ruleFilters(
+  world: World,
+  service: Service,
+  node: ProxyNode,
+  route: HTTPRoute,
+  rule: HTTPRouteRule,
+): FilterConfigs {
+  const overrides: Record<string, unknown> = {};
+  for (const policy of world.in('FilterPolicy', service.metadata.namespace)) {
+    const { spec, metadata } = policy;
+    const targets = spec.targetRefs ?? [];
+    const attached = [...world.routesOf(`${service.metadata.namespace}/${service.metadata.name}`)];
+    if (
+      !node.filters.has(spec.filter) ||
+      !targets.some(
+        (t) =>
+          t.kind === 'HTTPRoute' &&
+          attached.some((r) => r.metadata.name === t.name && r.metadata.namespace === metadata.namespace),
+      )
+    )
+      continue;
+    if (
+      targets.some(
+        (t) => t.kind === 'Service' && t.name === service.metadata.name && spec.direction === 'outbound',
+      )
+    )
+      continue;
+    const here = targets.some(
+      (t) =>
+        t.kind === 'HTTPRoute' &&
+        route.metadata.namespace === metadata.namespace &&
+        t.name === route.metadata.name &&
+        (t.sectionName === undefined || t.sectionName === rule.name),
+    );
+    if (!here) overrides[slotOf(policy)] = null;
+  }
+  return overrides;
+}
+
+function* policiesOf(world: World, namespace: string, mesh: MeshSettings): Iterable<FilterPolicy> {
+  yield* world.in('FilterPolicy', mesh.rootNamespace);
+  if (namespace !== mesh.rootNamespace) yield* world.in('FilterPolicy', namespace);
+}
+
+function slotOf(policy: FilterPolicy): string {
+  return `${policy.metadata.namespace}/${policy.metadata.name}`;
+}
+
+/** Phase, then mesh before namespace before service, then age, then name. */
+function chainOf(policies: readonly FilterPolicy[], node: ProxyNode, mesh: MeshSettings): ChainFilters {
+  const scope = ({ metadata, spec }: FilterPolicy): number =>
+    spec.targetRefs !== undefined || spec.selector !== undefined
+      ? 2
+      : metadata.namespace === mesh.rootNamespace
+        ? 0
+        : 1;
+  const phase = (p: FilterPolicy): FilterPhase => p.spec.phase ?? 'custom';
+  const sorted = policies.toSorted(
+    (a, b) =>
+      FILTER_PHASES.indexOf(phase(a)) - FILTER_PHASES.indexOf(phase(b)) ||
+      scope(a) - scope(b) ||
+      (createdMs(a.metadata) ?? Infinity) - (createdMs(b.metadata) ?? Infinity) ||
+      (slotOf(a) < slotOf(b) ? -1 : 1),
+  );
+  const present = sorted.filter((p) => node.filters.has(p.spec.filter));
+  const entry = (p: FilterPolicy): FilterEntry => ({
+    name: slotOf(p),
+    filter: p.spec.filter,
+    config: p.spec.config ?? {},
+    ...(p.spec.mandatory === true ? { mandatory: true } : {}),
+    ...(p.spec.failOpen === true ? { failOpen: true } : {}),
+  });
+  return {
+    connection: present.filter((p) => phase(p) === 'connection').map(entry),
+    http: present.filter((p) => phase(p) !== 'connection').map((p) => ({ phase: phase(p), entry: entry(p) })),
+    lacking: sorted.filter((p) => p.spec.mandatory === true && !node.filters.has(p.spec.filter)).map(slotOf),
+  };
+}

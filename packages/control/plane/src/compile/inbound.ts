@@ -1,0 +1,210 @@
+import {
+  AUTHZ_FILTER,
+  formatWireName,
+  type AuthzPolicy,
+  type AuthzRule,
+  type Cluster,
+  type FilterEntry,
+  type Listener,
+} from '@tulle/model';
+import {
+  FILTER_PHASES,
+  isHttpPort,
+  selects,
+  targetPort,
+  type AuthorizationPolicy,
+  type Service,
+} from '@tulle/resources';
+import type { NodePort, ProxyNode } from '../node.ts';
+import type { World } from '../world.ts';
+import type { MeshSettings } from './clusters.ts';
+import { inboundFilters } from './filters.ts';
+
+/** What a proxy needs to take calls for its application. */
+export function compileInbound(
+  world: World,
+  node: ProxyNode,
+  mesh: MeshSettings,
+): { listeners: Listener[]; clusters: Cluster[] } {
+  const services = world
+    .servicesSelecting(node.namespace, node.labels)
+    .toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
+  const policies = authorizationFor(world, node, services, mesh);
+  const listeners: Listener[] = [];
+  const clusters: Cluster[] = [];
+  for (const port of node.ports) {
+    const cluster = formatWireName({
+      direction: 'inbound',
+      port: port.port,
+      subset: '',
+      host: `${node.workload}.${node.namespace}.${mesh.suffix}`,
+    });
+    const http = speaksHttp(port, node, services);
+    clusters.push({
+      name: cluster,
+      discovery: {
+        kind: 'static',
+        endpoints: [{ address: { host: '127.0.0.1', port: port.port }, mode: 'none' }],
+      },
+      balance: { policy: 'round-robin' },
+      labels: { workload: node.workload, namespace: node.namespace },
+    });
+    listeners.push(inboundListener(world, node, port, cluster, http, policies, services, mesh));
+  }
+  return { listeners, clusters };
+}
+
+/** Declared by the port, else by a Service that leads to it, else HTTP. */
+function speaksHttp(port: NodePort, node: ProxyNode, services: readonly Service[]): boolean {
+  if (port.appProtocol !== undefined) return isHttpPort(port);
+  for (const service of services) {
+    for (const servicePort of service.spec.ports) {
+      if (targetPort(servicePort, { ports: node.ports, inbound: { mode: 'sidecar' } })?.port === port.port)
+        return isHttpPort(servicePort);
+    }
+  }
+  return isHttpPort(port);
+}
+
+function inboundListener(
+  world: World,
+  node: ProxyNode,
+  port: ProxyNode['ports'][number],
+  cluster: string,
+  http: boolean,
+  policies: readonly AuthzPolicy[],
+  services: readonly Service[],
+  mesh: MeshSettings,
+): Listener {
+  const chain = inboundFilters(world, node, services, mesh);
+  const name = `inbound_${node.address}_${port.inboundPort}`;
+  const tls = {
+    certificate: { kind: 'workload' },
+    trust: { kind: 'mesh' },
+    clientCertificate: 'require',
+  } as const;
+  const refused = chain.lacking.length > 0;
+  const authz: FilterEntry = {
+    name: AUTHZ_FILTER,
+    filter: AUTHZ_FILTER,
+    config: { policies, defaultAction: mesh.defaultAction },
+    mandatory: true,
+  };
+  const http_ = chain.http;
+  const before = http_
+    .filter((f) => FILTER_PHASES.indexOf(f.phase) < FILTER_PHASES.indexOf('authz'))
+    .map((f) => f.entry);
+  const after = http_
+    .filter((f) => FILTER_PHASES.indexOf(f.phase) >= FILTER_PHASES.indexOf('authz'))
+    .map((f) => f.entry);
+  const allowedIds = http ? undefined : tcpAllowed(policies, mesh);
+  return {
+    name,
+    address: { host: node.address, port: port.inboundPort },
+    direction: 'inbound',
+    ...(chain.connection.length === 0 ? {} : { connectionFilters: chain.connection }),
+    filterChains:
+      refused && !http
+        ? []
+        : [
+            {
+              name: 'mesh',
+              tls: allowedIds === undefined ? tls : { ...tls, allowedIds },
+              handler: http
+                ? {
+                    kind: 'http',
+                    identityHeaders: 'strip',
+                    filters: [...before, authz, ...after],
+                    routes: {
+                      name: cluster,
+                      virtualHosts: [
+                        {
+                          name: cluster,
+                          domains: ['*'],
+                          routes: [
+                            {
+                              name: 'app',
+                              match: { path: { kind: 'prefix', value: '/' } },
+                              // The caller's proxy has the time limits; here they would only race with it.
+                              action: refused
+                                ? {
+                                    kind: 'direct',
+                                    status: 503,
+                                    code: 'TULLE_FILTER_UNKNOWN',
+                                    body: `this workload lacks a mandatory filter of ${chain.lacking.join(', ')}`,
+                                  }
+                                : { kind: 'forward', clusters: [{ name: cluster }], requestTimeoutMs: 0 },
+                            },
+                          ],
+                        },
+                      ],
+                    },
+                  }
+                : { kind: 'tcp', clusters: [{ name: cluster }] },
+            },
+          ],
+  };
+}
+
+/** AuthorizationPolicies that select a workload, in the filter's words. */
+export function authorizationFor(
+  world: World,
+  node: Pick<ProxyNode, 'namespace' | 'labels'>,
+  services: readonly Service[],
+  mesh: MeshSettings,
+): AuthzPolicy[] {
+  const names = new Set(services.map((s) => s.metadata.name));
+  const found: AuthorizationPolicy[] = [];
+  for (const namespace of new Set([mesh.rootNamespace, node.namespace])) {
+    for (const policy of world.in('AuthorizationPolicy', namespace)) {
+      const { targetRefs, selector } = policy.spec;
+      if (
+        targetRefs !== undefined
+          ? namespace === node.namespace && targetRefs.some((t) => names.has(t.name))
+          : selector === undefined || selects(selector, node.labels)
+      )
+        found.push(policy);
+    }
+  }
+  return found
+    .map((policy) => ({
+      name: `${policy.metadata.namespace}/${policy.metadata.name}`,
+      action: policy.spec.action,
+      ...(policy.spec.shadow === true ? { shadow: true } : {}),
+      rules: (policy.spec.rules ?? []).map((rule) => ruleOf(rule, policy.metadata.namespace, mesh)),
+    }))
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function ruleOf(
+  rule: NonNullable<AuthorizationPolicy['spec']['rules']>[number],
+  namespace: string,
+  mesh: MeshSettings,
+): AuthzRule {
+  if (rule.from?.serviceAccounts === undefined) return rule;
+  const { serviceAccounts, ...from } = rule.from;
+  const ids = serviceAccounts.map((text) => {
+    const [ns, sa] = text.includes('/') ? (text.split('/') as [string, string]) : [namespace, text];
+    return `spiffe://${mesh.trustDomain}/ns/${ns}/sa/${sa}`;
+  });
+  return { ...rule, from: { ...from, identities: [...(from.identities ?? []), ...ids] } };
+}
+
+/**
+ * What TLS can enforce on a TCP port: ALLOW by identity. Anything else that a policy asks closes the port (an empty
+ * list of ids admits nobody): never opener than what was asked.
+ */
+function tcpAllowed(policies: readonly AuthzPolicy[], mesh: MeshSettings): readonly string[] | undefined {
+  const active = policies.filter((p) => p.shadow !== true);
+  if (active.some((p) => p.action === 'DENY' && p.rules.length > 0)) return [];
+  const allow = active.filter((p) => p.action === 'ALLOW');
+  if (allow.length === 0) return mesh.defaultAction === 'deny' ? [] : undefined;
+  const ids: string[] = [];
+  for (const { from, to } of allow.flatMap((p) => p.rules)) {
+    const { identities, ...others } = from ?? {};
+    if (to !== undefined || Object.keys(others).length > 0) continue;
+    if (identities === undefined || identities.includes('*')) return undefined;
+    for (const id of identities) if (!id.endsWith('*') || id.endsWith('/*')) ids.push(id);
+  }
+  return ids;
+}

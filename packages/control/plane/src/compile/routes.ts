@@ -1,0 +1,322 @@
+import { sortByPrecedence, type PrecedenceKey } from '@tulle/match';
+import {
+  RETRY_FILTER,
+  formatWireName,
+  type FilterConfigs,
+  type HeaderEdits,
+  type Route,
+  type RouteConfig,
+  type VirtualHost,
+  type WeightedCluster,
+} from '@tulle/model';
+import {
+  createdMs,
+  findServicePort,
+  isGranted,
+  parseDurationMs,
+  routeMatchOf,
+  type HTTPHeaderFilter,
+  type HTTPPathModifier,
+  type HTTPRoute,
+  type HTTPRouteRule,
+  type Service,
+  type ServicePort,
+} from '@tulle/resources';
+import type { World } from '../world.ts';
+import { hostOfService, outboundName, type MeshSettings } from './clusters.ts';
+import { retryOf, routeTimes, trafficFor, type Traffic } from './traffic.ts';
+
+/** The routes of one Service port, and the Service ports they lead to. */
+export interface CompiledRoutes {
+  readonly config: RouteConfig;
+  readonly backends: readonly { readonly service: Service; readonly port: ServicePort }[];
+  /** Clusters without endpoints that stand for backendRefs which lead nowhere. */
+  readonly invalid: readonly string[];
+}
+
+/** Notes what routes lead to; returns the cluster's name. */
+interface Reach {
+  valid(service: Service, port: ServicePort): string;
+  invalid(name: string): string;
+}
+
+interface Entry extends PrecedenceKey {
+  readonly route: Route;
+  readonly hostnames: readonly string[];
+}
+
+/** Compiles the HTTPRoutes of a Service port by Gateway API precedence. `filtersOf` gives overrides of a rule. */
+export function compileRoutes(
+  world: World,
+  service: Service,
+  port: ServicePort,
+  clientNamespace: string,
+  mesh: MeshSettings,
+  filtersOf: (route: HTTPRoute, rule: HTTPRouteRule) => FilterConfigs,
+): CompiledRoutes {
+  const key = `${service.metadata.namespace}/${service.metadata.name}`;
+  const backends = new Map<string, { service: Service; port: ServicePort }>();
+  const reach: Reach = {
+    valid(to, toPort) {
+      const name = outboundName(to, toPort.port, mesh);
+      backends.set(name, { service: to, port: toPort });
+      return name;
+    },
+    invalid(name) {
+      invalid.add(name);
+      return name;
+    },
+  };
+  const invalid = new Set<string>();
+  const own = trafficFor(world, service.metadata.namespace, 'Service', service.metadata.name, port.name);
+  const attached = [...world.routesOf(key)]
+    .filter((route) => attaches(route, service, port))
+    .toSorted((a, b) => (refName(a) < refName(b) ? -1 : 1));
+  // A route of the caller's own namespace (consumer route, GEP-1294) replaces the Service's for that caller.
+  const consumer = attached.filter(
+    (r) => r.metadata.namespace === clientNamespace && clientNamespace !== service.metadata.namespace,
+  );
+  const routes =
+    consumer.length > 0
+      ? consumer
+      : attached.filter((r) => r.metadata.namespace === service.metadata.namespace);
+  const entries = routes.flatMap((route) => entriesOf(world, route, own, mesh, reach, filtersOf));
+  if (routes.length === 0) {
+    const route: Route = {
+      name: 'default',
+      match: { path: { kind: 'prefix', value: '/' } },
+      action: { kind: 'forward', clusters: [{ name: reach.valid(service, port) }], ...routeTimes(own) },
+    };
+    entries.push({ route, match: route.match, name: '', rule: 0, hostnames: [] });
+  }
+  const retry = retryOf(own);
+  const hostFilters = retry === undefined ? {} : { filterConfigs: { [RETRY_FILTER]: retry } };
+  const virtualHosts = hostsOf(entries, service, port, mesh).map((host): VirtualHost => ({
+    ...host,
+    ...hostFilters,
+  }));
+  return {
+    config: { name: outboundName(service, port.port, mesh), virtualHosts },
+    backends: [...backends.values()],
+    invalid: [...invalid],
+  };
+}
+
+function refName(route: HTTPRoute): string {
+  return `${route.metadata.namespace}/${route.metadata.name}`;
+}
+
+function attaches(route: HTTPRoute, service: Service, port: ServicePort): boolean {
+  return route.spec.parentRefs.some(
+    (p) =>
+      p.name === service.metadata.name &&
+      (p.namespace ?? route.metadata.namespace) === service.metadata.namespace &&
+      (p.port === undefined || p.port === port.port) &&
+      (p.sectionName === undefined || p.sectionName === port.name),
+  );
+}
+
+/** Virtual hosts: one for each host name that routes ask for, and one for everything else (the port decides). */
+function hostsOf(
+  entries: readonly Entry[],
+  service: Service,
+  port: ServicePort,
+  mesh: MeshSettings,
+): VirtualHost[] {
+  const { name, namespace } = service.metadata;
+  const names = [...new Set(entries.flatMap((e) => e.hostnames))].toSorted();
+  const own = [name, `${name}.${namespace}`, `${name}.${namespace}.svc`, hostOfService(service, mesh)].filter(
+    (n) => !names.includes(n),
+  );
+  const order = (list: readonly Entry[]): Route[] => sortByPrecedence(list).map((e) => e.route);
+  const hosts = names.map((host): VirtualHost => {
+    const groups = new Map<number, Entry[]>();
+    for (const entry of entries) {
+      const rank =
+        entry.hostnames.length === 0 ? 0 : Math.max(...entry.hostnames.map((h) => coverage(h, host)));
+      if (rank < 0) continue;
+      groups.set(rank, [...(groups.get(rank) ?? []), entry]);
+    }
+    const routes = [...groups].toSorted(([a], [b]) => b - a).flatMap(([, list]) => order(list));
+    return {
+      name: host,
+      domains: [host],
+      routes: routes.map((route) => ({ ...route, name: `${route.name}@${host}` })),
+    };
+  });
+  const rest: VirtualHost = {
+    name: `${hostOfService(service, mesh)}:${port.port}`,
+    domains: [...own.flatMap((n) => [n, `${n}:${port.port}`]), '*'],
+    routes: order(entries.filter((e) => e.hostnames.length === 0)),
+  };
+  return [...hosts, rest];
+}
+
+/** How specifically `pattern` covers `host`; -1: not at all. Exact above the longest wildcard. */
+function coverage(pattern: string, host: string): number {
+  if (pattern === host) return 1000 + pattern.length;
+  return pattern.startsWith('*.') && host.endsWith(pattern.slice(1)) ? pattern.length : -1;
+}
+
+function entriesOf(
+  world: World,
+  route: HTTPRoute,
+  own: Traffic,
+  mesh: MeshSettings,
+  reach: Reach,
+  filtersOf: (route: HTTPRoute, rule: HTTPRouteRule) => FilterConfigs,
+): Entry[] {
+  const created = createdMs(route.metadata);
+  return (route.spec.rules ?? [{}]).flatMap((rule, r) =>
+    (rule.matches?.length ? rule.matches : [{}]).map((match, m): Entry => {
+      const modelMatch = routeMatchOf(match);
+      return {
+        match: modelMatch,
+        name: refName(route),
+        rule: r * 100 + m,
+        ...(created === undefined ? {} : { createdMs: created }),
+        hostnames: route.spec.hostnames ?? [],
+        route: {
+          name: `${refName(route)}/${rule.name ?? `rule-${r}`}/match-${m}`,
+          match: modelMatch,
+          ...actionOf(world, route, rule, own, mesh, reach, filtersOf),
+        },
+      };
+    }),
+  );
+}
+
+function actionOf(
+  world: World,
+  route: HTTPRoute,
+  rule: HTTPRouteRule,
+  own: Traffic,
+  mesh: MeshSettings,
+  reach: Reach,
+  filtersOf: (route: HTTPRoute, rule: HTTPRouteRule) => FilterConfigs,
+): Omit<Route, 'name' | 'match'> {
+  const edits = editsOf(rule.filters ?? []);
+  const traffic: Traffic = {
+    ...own,
+    ...trafficFor(world, route.metadata.namespace, 'HTTPRoute', route.metadata.name, rule.name),
+  };
+  for (const filter of rule.filters ?? []) {
+    if (filter.type !== 'RequestRedirect') continue;
+    const { scheme, hostname, path, port, statusCode } = filter.requestRedirect;
+    return {
+      ...edits,
+      action: {
+        kind: 'redirect',
+        ...(scheme && { scheme }),
+        ...(hostname && { host: hostname }),
+        ...(port && { port }),
+        ...(path && { path: pathOf(path) }),
+        status: statusCode ?? 302,
+      },
+    };
+  }
+  const clusters: WeightedCluster[] = [];
+  let valid = 0;
+  for (const backend of rule.backendRefs ?? []) {
+    const namespace = backend.namespace ?? route.metadata.namespace;
+    const service = world.get('Service', namespace, backend.name);
+    const port = service && findServicePort(service, { port: backend.port });
+    const granted = isGranted(
+      world.in('ReferenceGrant', namespace),
+      route.metadata.namespace,
+      namespace,
+      backend.name,
+    );
+    const ok = service !== undefined && port !== undefined && granted;
+    if (ok) valid += 1;
+    // A share that leads nowhere gets a cluster without endpoints; the subset keeps it from meeting a real one.
+    const name = ok
+      ? reach.valid(service, port)
+      : reach.invalid(
+          formatWireName({
+            direction: 'outbound',
+            port: backend.port ?? 0,
+            subset: 'invalid',
+            host: `${backend.name}.${namespace}.${mesh.suffix}`,
+          }),
+        );
+    clusters.push({ name, weight: backend.weight ?? 1, ...editsOf(backend.filters ?? []) });
+  }
+  if (valid === 0)
+    return { ...edits, action: { kind: 'direct', status: 500, code: 'TULLE_BACKEND_INVALID' } };
+  const rewrite = (rule.filters ?? []).find((f) => f.type === 'URLRewrite')?.urlRewrite;
+  const times = routeTimes(traffic);
+  const request = rule.timeouts?.request === undefined ? undefined : parseDurationMs(rule.timeouts.request);
+  const perTry =
+    rule.timeouts?.backendRequest === undefined ? undefined : parseDurationMs(rule.timeouts.backendRequest);
+  const filterConfigs = { ...retryOverride(rule, world, route), ...filtersOf(route, rule) };
+  return {
+    ...edits,
+    ...(Object.keys(filterConfigs).length === 0 ? {} : { filterConfigs }),
+    action: {
+      kind: 'forward',
+      clusters,
+      ...times,
+      ...(request === undefined ? {} : { requestTimeoutMs: request }),
+      ...(perTry === undefined ? {} : { perTryTimeoutMs: perTry }),
+      ...(rewrite === undefined
+        ? {}
+        : {
+            rewrite: {
+              ...(rewrite.hostname && { host: rewrite.hostname }),
+              ...(rewrite.path && { path: pathOf(rewrite.path) }),
+            },
+          }),
+    },
+  };
+}
+
+/** The rule's own retry wins over a policy for the route; the Service's policy stands at the virtual host. */
+function retryOverride(rule: HTTPRouteRule, world: World, route: HTTPRoute): FilterConfigs {
+  if (rule.retry !== undefined) {
+    const { codes, attempts, backoff } = rule.retry;
+    const base = backoff === undefined ? undefined : Math.max(1, parseDurationMs(backoff) ?? 25);
+    return {
+      [RETRY_FILTER]: {
+        retries: attempts ?? 2,
+        ...(codes === undefined
+          ? {}
+          : { on: ['connect-failure', 'reset', 'status-codes'], statusCodes: codes }),
+        ...(base === undefined ? {} : { backoffBaseMs: base, backoffMaxMs: Math.max(250, base) }),
+      },
+    };
+  }
+  const retry = retryOf(
+    trafficFor(world, route.metadata.namespace, 'HTTPRoute', route.metadata.name, rule.name),
+  );
+  return retry === undefined ? {} : { [RETRY_FILTER]: retry };
+}
+
+function pathOf(path: HTTPPathModifier): { kind: 'full' | 'prefix'; value: string } {
+  return path.type === 'ReplaceFullPath'
+    ? { kind: 'full', value: path.replaceFullPath }
+    : { kind: 'prefix', value: path.replacePrefixMatch };
+}
+
+function editsOf(filters: NonNullable<HTTPRouteRule['filters']>): {
+  requestHeaders?: HeaderEdits;
+  responseHeaders?: HeaderEdits;
+} {
+  const edits: { requestHeaders?: HeaderEdits; responseHeaders?: HeaderEdits } = {};
+  for (const filter of filters) {
+    if (filter.type === 'RequestHeaderModifier') edits.requestHeaders = lower(filter.requestHeaderModifier);
+    if (filter.type === 'ResponseHeaderModifier')
+      edits.responseHeaders = lower(filter.responseHeaderModifier);
+  }
+  return edits;
+}
+
+function lower(edits: HTTPHeaderFilter): HeaderEdits {
+  const fields = (list: NonNullable<HTTPHeaderFilter['set']>): { name: string; value: string }[] =>
+    list.map(({ name, value }) => ({ name: name.toLowerCase(), value }));
+  return {
+    ...(edits.set && { set: fields(edits.set) }),
+    ...(edits.add && { add: fields(edits.add) }),
+    ...(edits.remove && { remove: edits.remove.map((n) => n.toLowerCase()) }),
+  };
+}

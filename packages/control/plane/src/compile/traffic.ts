@@ -1,0 +1,144 @@
+import type { BalancePolicy, Cluster, RetryFilterConfig } from '@tulle/model';
+import { createdMs, parseDurationMs, type TrafficPolicy, type TrafficPolicySpec } from '@tulle/resources';
+import type { World } from '../world.ts';
+
+/** What holds for one target: each part from the first policy that sets it. */
+export type Traffic = Partial<Omit<TrafficPolicySpec, 'targetRefs'>>;
+
+/** Policies of a target, older first, then by name; more specific sections before whole targets. */
+export function trafficFor(
+  world: World,
+  namespace: string,
+  kind: 'Service' | 'HTTPRoute',
+  name: string,
+  section: string | undefined,
+): Traffic {
+  const found: { policy: TrafficPolicy; rank: number }[] = [];
+  for (const policy of world.in('TrafficPolicy', namespace)) {
+    for (const target of policy.spec.targetRefs) {
+      if (target.kind !== kind || target.name !== name) continue;
+      if (target.sectionName === undefined) found.push({ policy, rank: 1 });
+      else if (target.sectionName === section) found.push({ policy, rank: 0 });
+    }
+  }
+  found.sort(
+    (a, b) =>
+      a.rank - b.rank ||
+      (createdMs(a.policy.metadata) ?? Infinity) - (createdMs(b.policy.metadata) ?? Infinity) ||
+      (a.policy.metadata.name < b.policy.metadata.name ? -1 : 1),
+  );
+  return found.reduceRight<Traffic>((merged, { policy }) => {
+    const parts: Traffic & { targetRefs?: unknown } = { ...policy.spec };
+    delete parts.targetRefs;
+    return { ...merged, ...parts };
+  }, {});
+}
+
+const ms = (text: string | undefined): number | undefined =>
+  text === undefined ? undefined : parseDurationMs(text);
+
+/** Fields whose value is there. */
+function given<T extends object>(fields: { readonly [K in keyof T]: T[K] | undefined }): T {
+  return Object.fromEntries(Object.entries(fields).filter(([, v]) => v !== undefined)) as T;
+}
+
+/** Parts of a cluster that a policy sets; ejection is on unless it says otherwise. */
+export function clusterTraffic(traffic: Traffic, http: boolean): Partial<Cluster> {
+  const { outlierDetection: outlier, limits, retryBudget, timeouts, connectionPool: pool } = traffic;
+  const budget =
+    retryBudget === undefined
+      ? undefined
+      : given<object>({
+          percent: retryBudget.percent,
+          minPerSecond: retryBudget.minPerSecond,
+          intervalMs: ms(retryBudget.interval),
+        });
+  return given<Partial<Cluster>>({
+    balance: balanceOf(traffic, http),
+    connectTimeoutMs: ms(timeouts?.connect),
+    limits:
+      limits === undefined && budget === undefined
+        ? undefined
+        : { ...limits, ...(budget === undefined ? {} : { retryBudget: budget }) },
+    outlier:
+      outlier?.disabled === true
+        ? undefined
+        : given<NonNullable<Cluster['outlier']>>({
+            consecutiveFailures: outlier?.consecutiveFailures,
+            intervalMs: ms(outlier?.interval),
+            baseEjectionMs: ms(outlier?.baseEjection),
+            maxEjectionMs: ms(outlier?.maxEjection),
+            maxEjectionPercent: outlier?.maxEjectionPercent,
+            successRate:
+              outlier?.successRate === undefined
+                ? undefined
+                : {
+                    belowPercent: outlier.successRate.belowPercent,
+                    windowMs: ms(outlier.successRate.window) ?? 10_000,
+                    minimumRequests: outlier.successRate.minimumRequests ?? 5,
+                  },
+          }),
+    pool:
+      pool === undefined
+        ? undefined
+        : given<NonNullable<Cluster['pool']>>({
+            idleTimeoutMs: ms(pool.idleTimeout),
+            maxRequestsPerConnection: pool.maxRequestsPerConnection,
+            maxIdlePerEndpoint: pool.maxIdlePerEndpoint,
+          }),
+    labels: undefined,
+    name: undefined,
+    discovery: undefined,
+    tls: undefined,
+  });
+}
+
+function balanceOf({ balancing }: Traffic, http: boolean): BalancePolicy {
+  switch (balancing?.policy) {
+    case 'RoundRobin':
+      return { policy: 'round-robin' };
+    case 'Random':
+      return { policy: 'random' };
+    case 'LeastRequest':
+      return {
+        policy: 'least-request',
+        ...(balancing.choices === undefined ? {} : { choices: balancing.choices }),
+      };
+    case 'PeakEWMA':
+      return {
+        policy: 'peak-ewma',
+        ...given<object>({ defaultRttMs: ms(balancing.defaultRtt), decayMs: ms(balancing.decay) }),
+      };
+    default:
+      return http ? { policy: 'peak-ewma' } : { policy: 'least-request' };
+  }
+}
+
+/** Timeouts of a route. */
+export function routeTimes(traffic: Traffic): {
+  requestTimeoutMs?: number;
+  perTryTimeoutMs?: number;
+  idleTimeoutMs?: number;
+} {
+  return given({
+    requestTimeoutMs: ms(traffic.timeouts?.request),
+    perTryTimeoutMs: ms(traffic.timeouts?.backendRequest),
+    idleTimeoutMs: ms(traffic.timeouts?.idle),
+  });
+}
+
+/** Retry policy; `null` switches retries off, `undefined` keeps the default. */
+export function retryOf({ retries }: Traffic): RetryFilterConfig | null | undefined {
+  if (retries === undefined) return undefined;
+  if (retries.attempts === 0) return null;
+  const on =
+    retries.on ??
+    (retries.codes === undefined ? undefined : (['connect-failure', 'reset', 'status-codes'] as const));
+  return given<RetryFilterConfig>({
+    retries: retries.attempts,
+    on,
+    statusCodes: retries.codes,
+    backoffBaseMs: ms(retries.backoff),
+    backoffMaxMs: ms(retries.maxBackoff),
+  });
+}

@@ -1,0 +1,402 @@
+import { TulleError } from '@tulle/filter';
+import type { ProxyConfig } from '@tulle/model';
+import {
+  diagnostic,
+  refOf,
+  resourceKey,
+  type Diagnostic,
+  type Resource,
+  type ResourceSource,
+  type SourceBatch,
+  type SourceUpdate,
+} from '@tulle/resources';
+import { systemClock, type Clock } from '@tulle/time';
+import type { NodeInfo, ResourceKind, SnapshotHandle, SnapshotProvider } from '@tulle/xds-server';
+import { ChangeLog, type ChangeRecord } from './changes.ts';
+import type { MeshSettings } from './compile/clusters.ts';
+import { compileProxy } from './compile/proxy.ts';
+import { readProxyNode, workloadOfNode, type ProxyNode } from './node.ts';
+import { ProxySession, type KindStatus } from './proxy-session.ts';
+import { memoryState, type StateStore } from './state-file.ts';
+import { World, type Held, type Touched } from './world.ts';
+
+/** Options of {@link createControlPlane}. */
+export interface ControlPlaneOptions {
+  readonly trustDomain: string;
+  /** Default: nothing survives a restart. `fileState(path)` keeps REST's resources and joined Workloads. */
+  readonly state?: StateStore;
+  /** DNS suffix of Services. Default `svc.mesh.local`. */
+  readonly suffix?: string;
+  /** Policies without target in this namespace hold for the mesh. Default `tulle-system`. */
+  readonly rootNamespace?: string;
+  /** What a workload without ALLOW policies does with authenticated callers (decision D20). Default `allow`. */
+  readonly defaultAction?: 'allow' | 'deny';
+  /** Changes are gathered this long; removals of endpoints never wait. Default 20: far below the promised 150 ms. */
+  readonly debounceMs?: number;
+  /** A Workload whose sidecar vanished without a word is unhealthy at once and removed after this. Default 30,000: a restart of host or network usually takes less. */
+  readonly graceMs?: number;
+  /** While no sidecar is connected, two or more vanished Workloads are kept this long: then the network failed, not they. Default 3,600,000. */
+  readonly maxHoldMs?: number;
+  /** Changes remembered. Default 1,000. */
+  readonly maxChanges?: number;
+  /** Resources held. Default 100,000; past it an apply is refused. */
+  readonly maxResources?: number;
+  readonly clock?: Clock;
+}
+
+/** What an apply did. */
+export interface ApplyResult {
+  /** `undefined` when nothing changed or something was refused. */
+  readonly changeId?: string;
+  readonly changed: readonly string[];
+  readonly unchanged: readonly string[];
+  /** Not empty: nothing was applied. */
+  readonly refused: readonly Diagnostic[];
+}
+
+/** One proxy in status. */
+export interface ProxyStatus {
+  readonly id: string;
+  readonly connected: boolean;
+  readonly identity?: string;
+  readonly workload: string;
+  readonly namespace: string;
+  readonly changeId: string;
+  readonly lastPropagationMs?: number;
+  readonly kinds: Readonly<Record<ResourceKind, KindStatus>>;
+}
+
+/** The mesh as the control plane sees it. */
+export interface MeshStatus {
+  readonly trustDomain: string;
+  readonly proxies: readonly ProxyStatus[];
+  readonly resources: number;
+  readonly sources: readonly { readonly id: string; readonly faults: readonly Diagnostic[] }[];
+  readonly filterPolicies: readonly {
+    readonly name: string;
+    readonly accepted: boolean;
+    readonly lacking: readonly string[];
+  }[];
+  readonly lostWorkloads: readonly string[];
+}
+
+/** Sources to graph to snapshots. */
+export interface ControlPlane {
+  /** For `addAdsService`. */
+  readonly provider: SnapshotProvider;
+  /** Reads a source and follows it. */
+  attach(source: ResourceSource): Promise<void>;
+  /** Puts and removes resources of REST, all or none; durable when it returns. */
+  apply(
+    put: readonly Resource[],
+    remove: readonly string[],
+    options?: { readonly cause?: string; readonly dryRun?: boolean },
+  ): ApplyResult;
+  resources(): Held[];
+  resource(key: string): Held | undefined;
+  status(): MeshStatus;
+  /** What a proxy should have now. */
+  proxyConfig(id: string): ProxyConfig | undefined;
+  change(id: string): ChangeRecord | undefined;
+  /** Sends what is gathered at once. */
+  flush(): void;
+  close(): Promise<void>;
+}
+
+const REST = 'rest';
+
+/** @throws TulleError `TULLE_CONFIG_INVALID` when the saved state is damaged */
+export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
+  const clock = options.clock ?? systemClock();
+  const state = options.state ?? memoryState();
+  const mesh: MeshSettings = {
+    trustDomain: options.trustDomain,
+    suffix: options.suffix ?? 'svc.mesh.local',
+    rootNamespace: options.rootNamespace ?? 'tulle-system',
+    defaultAction: options.defaultAction ?? 'allow',
+  };
+  const world = new World(mesh.rootNamespace);
+  const changes = new ChangeLog(options.maxChanges ?? 1000, clock.epochMs());
+  const sessions = new Map<string, ProxySession>();
+  const lost = new Map<string, { cancel: () => void; sinceMs: number }>();
+  const sources: { source: ResourceSource; faults: readonly Diagnostic[] }[] = [];
+  /** What each owner wants, so that it gets what another one gives up. */
+  const wanted = new Map<string, SourceUpdate>();
+  let touched: Touched = { services: new Set(), inbound: new Set() };
+  let waiting: string[] = [];
+  let cancelFlush: (() => void) | undefined;
+
+  const save = (): void => {
+    const all = [...world.entries()].map(([, held]) => held);
+    state.save({
+      resources: all.filter((h) => h.owner === REST).map((h) => h.resource),
+      workloads: all.filter((h) => h.owner.startsWith('join:')).map((h) => h.resource),
+    });
+  };
+
+  const flush = (): void => {
+    cancelFlush?.();
+    cancelFlush = undefined;
+    const now = touched;
+    const ids = waiting;
+    touched = { services: new Set(), inbound: new Set() };
+    waiting = [];
+    const id = ids.at(-1);
+    if (id === undefined) return;
+    for (const session of sessions.values()) {
+      const concerned =
+        now.inbound.has('*') ||
+        now.inbound.has(session.node.namespace) ||
+        [...session.services].some((s) => now.services.has(s));
+      if (concerned) recompute(session, id, ids);
+    }
+  };
+
+  const recompute = (session: ProxySession, id: string, ids: readonly string[]): void => {
+    if (!session.update(compileProxy(world, session.node, mesh), id, changes.sequence(id))) return;
+    for (const one of ids) changes.concerns(one, session.node.id);
+    session.announce();
+  };
+
+  const changed = (cause: string, keys: readonly string[], urgent: boolean): string => {
+    const id = changes.add(cause, clock.epochMs(), keys);
+    waiting.push(id);
+    if (urgent) flush();
+    else
+      cancelFlush ??= clock.setTimer(options.debounceMs ?? 20, () => {
+        cancelFlush = undefined;
+        flush();
+      });
+    return id;
+  };
+
+  const applyUpdates = (batch: SourceBatch): Diagnostic[] => {
+    const refused: Diagnostic[] = [];
+    const keys: string[] = [];
+    let urgent = false;
+    for (const update of batch.updates) {
+      if (update.resources.length === 0) wanted.delete(update.owner);
+      else wanted.set(update.owner, update);
+      const kept = new Set(update.resources.map((r) => resourceKey(refOf(r.resource))));
+      for (const [key, held] of [...world.entries()]) {
+        if (held.owner !== update.owner || kept.has(key)) continue;
+        world.remove(key, touched);
+        keys.push(key);
+        urgent ||= isEndpoints(held.resource);
+      }
+    }
+    for (const update of wanted.values()) {
+      for (const located of update.resources) {
+        const key = resourceKey(refOf(located.resource));
+        const owner = world.held(key)?.owner;
+        if (owner !== undefined && owner !== update.owner) {
+          refused.push(ownedBy(located.resource, owner, located.locate('/metadata/name')));
+        } else if (world.put(located.resource, update.owner, touched)) {
+          keys.push(key);
+          urgent ||= isEndpoints(located.resource);
+        }
+      }
+    }
+    if (keys.length > 0) changed(batch.cause, keys, urgent);
+    return refused;
+  };
+
+  const removeWorkload = (key: string): void => {
+    lost.get(key)?.cancel();
+    lost.delete(key);
+    if (!world.remove(key, touched)) return;
+    changed(`${key} left`, [key], true);
+    save();
+  };
+
+  const loseWorkload = (key: string, sinceMs: number): void => {
+    lost.get(key)?.cancel();
+    const cancel = clock.setTimer(options.graceMs ?? 30_000, () => {
+      const held =
+        sessions.size === 0 && lost.size > 1 && clock.epochMs() - sinceMs < (options.maxHoldMs ?? 3_600_000);
+      if (held) loseWorkload(key, sinceMs);
+      else removeWorkload(key);
+    });
+    lost.set(key, { cancel, sinceMs });
+  };
+
+  const join = (node: ProxyNode, health: 'healthy' | 'unhealthy'): void => {
+    const workload = workloadOfNode(node, health);
+    if (workload === undefined) return;
+    const key = resourceKey(refOf(workload));
+    const owner = world.held(key)?.owner;
+    if (owner !== undefined && owner !== `join:${node.id}` && !owner.startsWith('join:')) {
+      throw new TulleError(
+        'TULLE_CONFIG_INVALID',
+        `the Workload ${node.namespace}/${node.instanceName} belongs to ${owner}; remove it there, or join under another instance`,
+      );
+    }
+    if (health === 'healthy') {
+      lost.get(key)?.cancel();
+      lost.delete(key);
+    }
+    if (!world.put(workload, `join:${node.id}`, touched)) return;
+    changed(`${key} ${health === 'healthy' ? 'joined' : 'is lost'}`, [key], health === 'unhealthy');
+    save();
+  };
+
+  const saved = state.load();
+  for (const resource of saved.resources) world.put(resource, REST, touched);
+  for (const resource of saved.workloads) {
+    world.put(resource, 'join:', touched);
+    loseWorkload(resourceKey(refOf(resource)), clock.epochMs());
+  }
+
+  const open = (info: NodeInfo): SnapshotHandle => {
+    const node = readProxyNode(info, mesh.trustDomain);
+    join(node, 'healthy');
+    const session = new ProxySession(node, clock.epochMs());
+    const workload = workloadOfNode(node, 'healthy');
+    flush();
+    sessions.set(node.id, session);
+    const id = changes.add(`${node.id} connected`, clock.epochMs(), []);
+    recompute(session, id, [id]);
+    return {
+      current: () => session.snapshot,
+      subscribe: (listener) => session.subscribe(listener),
+      acked(report) {
+        const sequence = changes.sequence(report.changeId);
+        if (!report.ok) changes.refused(report.changeId, node.id, report.error ?? '');
+        else if (session.acked(report, sequence)) {
+          changes.settled(node.id, sequence, report.ackedAtMs);
+          const propagationMs = changes.get(report.changeId)?.proxies[node.id]?.propagationMs;
+          if (propagationMs !== undefined) session.lastChange = { id: report.changeId, propagationMs };
+        }
+        if (!report.ok) session.acked(report, sequence);
+      },
+      closed(how) {
+        if (sessions.get(node.id) !== session) return; // a newer stream of the same proxy has taken over
+        sessions.delete(node.id);
+        if (workload === undefined) return;
+        const key = resourceKey(refOf(workload));
+        if (how === 'clean') return removeWorkload(key);
+        loseWorkload(key, clock.epochMs());
+        join(node, 'unhealthy');
+      },
+    };
+  };
+
+  return {
+    provider: { open },
+    async attach(source) {
+      const entry = { source, faults: [] as readonly Diagnostic[], own: [] as readonly Diagnostic[] };
+      const record: { source: ResourceSource; faults: readonly Diagnostic[] } = entry;
+      sources.push(record);
+      let refused: readonly Diagnostic[] = [];
+      let own: readonly Diagnostic[] = [];
+      await source.start({
+        apply(batch) {
+          refused = applyUpdates(batch);
+          record.faults = [...own, ...refused];
+          return refused;
+        },
+        faults(diagnostics) {
+          own = diagnostics;
+          record.faults = [...own, ...refused];
+        },
+      });
+      flush();
+    },
+    apply(put, remove, { cause = 'apply', dryRun = false } = {}) {
+      const refused: Diagnostic[] = [];
+      const differs: string[] = [];
+      const unchanged: string[] = [];
+      const trial = new World(mesh.rootNamespace);
+      for (const resource of put) {
+        const key = resourceKey(refOf(resource));
+        const held = world.held(key);
+        if (held !== undefined && held.owner !== REST) refused.push(ownedBy(resource, held.owner));
+        trial.put(resource, REST, { services: new Set(), inbound: new Set() });
+        (held?.version === trial.held(key)?.version ? unchanged : differs).push(key);
+      }
+      for (const key of remove) {
+        const held = world.held(key);
+        if (held === undefined) continue;
+        if (held.owner !== REST) refused.push(ownedBy(held.resource, held.owner));
+        differs.push(key);
+      }
+      if ([...world.entries()].length + put.length > (options.maxResources ?? 100_000))
+        refused.push(
+          diagnostic('TULLE0105', {
+            message: `the control plane would hold more than ${options.maxResources ?? 100_000} resources (maxResources)`,
+          }),
+        );
+      if (refused.length > 0 || dryRun || differs.length === 0)
+        return { changed: differs, unchanged, refused };
+      const endpoints =
+        put.some(isEndpoints) ||
+        remove.some((k) => k.startsWith('Workload/') || k.startsWith('EndpointSlice/'));
+      for (const resource of put) world.put(resource, REST, touched);
+      for (const key of remove) world.remove(key, touched);
+      save();
+      return { changeId: changed(cause, differs, endpoints), changed: differs, unchanged, refused };
+    },
+    resources: () => [...world.entries()].map(([, held]) => held),
+    resource: (key) => world.held(key),
+    status: () => ({
+      trustDomain: mesh.trustDomain,
+      resources: [...world.entries()].length,
+      proxies: [...sessions.values()].map((s) => ({
+        id: s.node.id,
+        connected: true,
+        ...(s.node.identity === undefined ? {} : { identity: s.node.identity }),
+        workload: s.node.workload,
+        namespace: s.node.namespace,
+        changeId: s.snapshot.changeId,
+        ...(s.lastChange === undefined ? {} : { lastPropagationMs: s.lastChange.propagationMs }),
+        kinds: s.status(),
+      })),
+      sources: sources.map(({ source, faults }) => ({ id: source.id, faults })),
+      filterPolicies: filterPolicyStatus(world, sessions),
+      lostWorkloads: [...lost.keys()],
+    }),
+    proxyConfig: (id) => sessions.get(id)?.snapshot.config,
+    change: (id) => changes.get(id),
+    flush,
+    async close() {
+      cancelFlush?.();
+      for (const { cancel } of lost.values()) cancel();
+      for (const { source } of sources) await source.close();
+    },
+  };
+}
+
+function isEndpoints(resource: Resource): boolean {
+  return resource.kind === 'Workload' || resource.kind === 'EndpointSlice';
+}
+
+function ownedBy(resource: Resource, owner: string, position?: Diagnostic['position']): Diagnostic {
+  const { kind, namespace, name } = refOf(resource);
+  return diagnostic('TULLE0212', {
+    message: `${kind} ${namespace}/${name} belongs to ${owner}`,
+    hint: `change it in ${owner}, or remove it there first`,
+    resource: refOf(resource),
+    pointer: '/metadata/name',
+    position,
+  });
+}
+
+/** Which FilterPolicies every connected proxy can honour (decision D9). */
+function filterPolicyStatus(
+  world: World,
+  sessions: ReadonlyMap<string, ProxySession>,
+): MeshStatus['filterPolicies'] {
+  return [...world.entries()].flatMap(([, { resource }]) => {
+    if (resource.kind !== 'FilterPolicy') return [];
+    const lacking = [...sessions.values()]
+      .filter((s) => !s.node.filters.has(resource.spec.filter))
+      .map((s) => s.node.id);
+    return [
+      {
+        name: `${resource.metadata.namespace}/${resource.metadata.name}`,
+        accepted: lacking.length === 0,
+        lacking,
+      },
+    ];
+  });
+}

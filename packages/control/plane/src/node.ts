@@ -1,0 +1,191 @@
+import { TulleError } from '@tulle/filter';
+import type { AppProtocol, Workload } from '@tulle/resources';
+import type { NodeInfo } from '@tulle/xds-server';
+
+/** A port of the application beside a sidecar. */
+export interface NodePort {
+  readonly port: number;
+  readonly name?: string;
+  readonly appProtocol?: AppProtocol;
+  /** Where the sidecar takes calls for it; default: `inbound.port`. */
+  readonly inboundPort?: number;
+}
+
+/** A Service that the application calls, and where it finds it. */
+export interface NodeUpstream {
+  /** `name` in the workload's namespace, or `name.namespace`. */
+  readonly service: string;
+  /** Default: the Service's first port. */
+  readonly servicePort?: number;
+  readonly localPort: number;
+  /** Default `127.0.0.1`. */
+  readonly address?: string;
+}
+
+/** What a joining sidecar says of itself in `Node.metadata`. */
+export interface SidecarMetadata {
+  readonly workload: string;
+  /** Default `default`. */
+  readonly namespace?: string;
+  /** Default: the workload's name (decision D14). */
+  readonly serviceAccount?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Numbers, or more. None: the workload only calls. */
+  readonly ports?: readonly (number | NodePort)[];
+  /** Where the sidecar takes calls of the mesh. */
+  readonly inbound?: { readonly address?: string; readonly port: number };
+  readonly upstreams?: readonly NodeUpstream[];
+  /** Tells instances of one workload apart. Default: from the node id. */
+  readonly instance?: string;
+}
+
+/** A joined proxy. */
+export interface ProxyNode {
+  /** Node id: the key in status. */
+  readonly id: string;
+  readonly workload: string;
+  readonly namespace: string;
+  readonly serviceAccount: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly address: string;
+  readonly ports: readonly (NodePort & { readonly inboundPort: number })[];
+  readonly upstreams: readonly Required<Pick<NodeUpstream, 'localPort' | 'address'>>[] &
+    readonly NodeUpstream[];
+  /** Name of its Workload resource. */
+  readonly instanceName: string;
+  /** Filter ids that it has. */
+  readonly filters: ReadonlySet<string>;
+  readonly identity: string | undefined;
+}
+
+const LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
+
+/**
+ * Reads and checks what a node says of itself.
+ * @throws TulleError `TULLE_CONFIG_INVALID` naming every field that is wrong; `TULLE_PEER_REFUSED` when it claims a
+ *   workload that its identity does not prove (decision D14)
+ */
+export function readProxyNode(node: NodeInfo, trustDomain: string): ProxyNode {
+  const issues: { path: string; message: string }[] = [];
+  const meta = node.metadata;
+  const wrong = (path: string, message: string): void => void issues.push({ path, message });
+  const name = (field: string, otherwise?: string): string => {
+    const value = meta[field] ?? otherwise;
+    if (typeof value === 'string' && LABEL.test(value) && value.length <= 63) return value;
+    wrong(
+      `/${field}`,
+      `must be a name of lower-case letters, digits and dashes, not ${JSON.stringify(value)}`,
+    );
+    return '';
+  };
+  const port = (value: unknown, path: string): number => {
+    if (Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 65_535)
+      return value as number;
+    wrong(path, `must be a port between 1 and 65535, not ${JSON.stringify(value)}`);
+    return 0;
+  };
+  const listOf = (field: string): readonly unknown[] => {
+    const value = meta[field] ?? [];
+    if (Array.isArray(value) && value.length <= 1000) return value;
+    wrong(`/${field}`, 'must be a list of at most 1000 entries');
+    return [];
+  };
+  const workload = name('workload');
+  const namespace = name('namespace', 'default');
+  const serviceAccount = name('serviceAccount', workload);
+  const inbound = record(meta['inbound']);
+  const labels = Object.fromEntries(
+    Object.entries(record(meta['labels']) ?? {}).map(([k, v]) => [k, String(v)]),
+  );
+  const ports = listOf('ports').map((entry, i) => {
+    const given = record(entry) ?? { port: entry };
+    const appProtocol = given['appProtocol'];
+    const inboundPort = given['inboundPort'] ?? inbound?.['port'];
+    return {
+      port: port(given['port'], `/ports/${i}`),
+      inboundPort: port(inboundPort, '/inbound/port'),
+      ...(typeof given['name'] === 'string' ? { name: given['name'] } : {}),
+      ...(appProtocol === 'tcp' || appProtocol === 'http' || appProtocol === 'kubernetes.io/ws'
+        ? { appProtocol }
+        : {}),
+    };
+  });
+  if (new Set(ports.map((p) => p.inboundPort)).size < ports.length)
+    wrong('/ports', 'each port needs an inboundPort of its own');
+  const upstreams = listOf('upstreams').map((entry, i) => {
+    const given = record(entry) ?? {};
+    const service = given['service'];
+    if (
+      typeof service !== 'string' ||
+      !service.split('.').every((part) => LABEL.test(part)) ||
+      service.split('.').length > 2
+    )
+      wrong(
+        `/upstreams/${i}/service`,
+        `must be a Service's name or name.namespace, not ${JSON.stringify(service)}`,
+      );
+    return {
+      service: String(service),
+      localPort: port(given['localPort'], `/upstreams/${i}/localPort`),
+      address: typeof given['address'] === 'string' ? given['address'] : '127.0.0.1',
+      ...(given['servicePort'] === undefined
+        ? {}
+        : { servicePort: port(given['servicePort'], `/upstreams/${i}/servicePort`) }),
+    };
+  });
+  if (issues.length > 0)
+    throw new TulleError(
+      'TULLE_CONFIG_INVALID',
+      `node ${node.id}: ${issues.map((x) => `metadata${x.path} ${x.message}`).join('; ')}`,
+      { issues },
+    );
+  const proven = `spiffe://${trustDomain}/ns/${namespace}/sa/${serviceAccount}`;
+  if (node.identity !== undefined && node.identity !== proven)
+    throw new TulleError(
+      'TULLE_PEER_REFUSED',
+      `the node says it is ${proven}, but proved to be ${node.identity}; join with a token for that namespace and service account`,
+    );
+  const instance = typeof meta['instance'] === 'string' ? meta['instance'] : (node.id.split('~')[1] ?? '0');
+  const suffix =
+    instance
+      .toLowerCase()
+      .replace(/[^a-z0-9]+/g, '-')
+      .replace(/^-+|-+$/g, '')
+      .slice(0, 60) || '0';
+  return {
+    id: node.id,
+    workload,
+    namespace,
+    serviceAccount,
+    labels,
+    ports,
+    upstreams,
+    address: typeof inbound?.['address'] === 'string' ? inbound['address'] : '127.0.0.1',
+    instanceName: `${workload}.${suffix}`,
+    filters: new Set(node.extensions.map((e) => e.replace(/(?<=.)@[^@]*$/, ''))),
+    identity: node.identity,
+  };
+}
+
+/** The Workload resource of a joined proxy; `undefined` for one that only calls. */
+export function workloadOfNode(node: ProxyNode, health: 'healthy' | 'unhealthy'): Workload | undefined {
+  if (node.ports.length === 0) return undefined;
+  return {
+    apiVersion: 'tulle.dev/v1alpha1',
+    kind: 'Workload',
+    metadata: { name: node.instanceName, namespace: node.namespace, labels: node.labels },
+    spec: {
+      address: node.address,
+      ports: node.ports,
+      inbound: { mode: 'sidecar', port: (node.ports[0] as { inboundPort: number }).inboundPort },
+      serviceAccount: node.serviceAccount,
+      ...(health === 'healthy' ? {} : { health }),
+    },
+  };
+}
+
+function record(value: unknown): Record<string, unknown> | undefined {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as Record<string, unknown>)
+    : undefined;
+}

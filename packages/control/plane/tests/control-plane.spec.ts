@@ -1,0 +1,518 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { compileRoutes } from '@tulle/match';
+import { readResources, type Resource } from '@tulle/resources';
+import type { NodeInfo, SnapshotHandle } from '@tulle/xds-server';
+import {
+  createApi,
+  createControlPlane,
+  fileState,
+  type ControlPlane,
+  type SidecarMetadata,
+} from '../src/index.ts';
+
+const FILTERS = ['tulle.http.authz@0.1.0', 'tulle.http.retry@0.1.0', 'tulle.http.fault@0.1.0'];
+const SHOP = `
+apiVersion: v1
+kind: Service
+metadata: { name: reviews }
+spec: { selector: { app: reviews }, ports: [{ port: 9080 }] }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: reviews-v1 }
+spec: { selector: { app: reviews, version: v1 }, ports: [{ port: 9080 }] }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: reviews-v2 }
+spec: { selector: { app: reviews, version: v2 }, ports: [{ port: 9080 }] }
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: { name: reviews }
+spec:
+  parentRefs: [{ group: "", kind: Service, name: reviews }]
+  rules:
+    - backendRefs: [{ name: reviews-v1, port: 9080, weight: 95 }, { name: reviews-v2, port: 9080, weight: 5 }]
+`;
+
+function nodeOf(metadata: SidecarMetadata, instance = '1', more: Partial<NodeInfo> = {}): NodeInfo {
+  const id = `spiffe://mesh.local/ns/${metadata.namespace ?? 'default'}/sa/${metadata.serviceAccount ?? metadata.workload}`;
+  return {
+    id: `${id}~${instance}`,
+    cluster: metadata.workload,
+    metadata: metadata as unknown as Record<string, unknown>,
+    identity: id,
+    userAgent: 'tulle',
+    extensions: FILTERS,
+    ...more,
+  };
+}
+const server = (
+  name: string,
+  version: string,
+  port: number,
+  more: Partial<SidecarMetadata> = {},
+): SidecarMetadata => ({
+  workload: `${name}-${version}`,
+  labels: { app: name, version },
+  ports: [port],
+  inbound: { address: '127.0.0.1', port: port + 1 },
+  ...more,
+});
+const client = (name: string): SidecarMetadata => ({
+  workload: name,
+  upstreams: [{ service: 'reviews', localPort: 19080 }],
+});
+
+const open: ControlPlane[] = [];
+const directories: string[] = [];
+afterEach(async () => {
+  for (const cp of open.splice(0)) await cp.close();
+  for (const directory of directories.splice(0)) rmSync(directory, { recursive: true });
+});
+function make(more: Partial<Parameters<typeof createControlPlane>[0]> = {}): ControlPlane {
+  const cp = createControlPlane({ trustDomain: 'mesh.local', ...more });
+  open.push(cp);
+  return cp;
+}
+async function resourcesOf(yaml: string): Promise<Resource[]> {
+  const read = await readResources([{ text: yaml, file: 'f' }]);
+  expect(read.diagnostics).toEqual([]);
+  return read.resources.map((r) => r.resource);
+}
+async function put(cp: ControlPlane, yaml: string): Promise<ReturnType<ControlPlane['apply']>> {
+  const result = cp.apply(await resourcesOf(yaml), []);
+  cp.flush();
+  return result;
+}
+/** Acknowledges everything that changed, as the ADS server would report it. */
+function follow(handle: SnapshotHandle): { sent: string[]; ack: () => void } {
+  const lists = {
+    listener: 'listeners',
+    route: 'routes',
+    cluster: 'clusters',
+    endpoint: 'endpoints',
+  } as const;
+  let had = new Map<string, unknown>();
+  const sent: string[] = [];
+  return {
+    sent,
+    ack() {
+      const { changeId, config } = handle.current();
+      const now = new Map<string, unknown>();
+      for (const [kind, list] of Object.entries(lists) as ['listener', 'listeners'][]) {
+        const resources = config[list].filter((r) => {
+          now.set(`${kind} ${r.name}`, r);
+          return had.get(`${kind} ${r.name}`) !== r;
+        });
+        if (resources.length === 0) continue;
+        sent.push(...resources.map((r) => `${kind} ${r.name}`));
+        handle.acked({
+          kind,
+          changeId,
+          nonce: '1',
+          resources: resources.map((r) => ({ name: r.name, version: 'v' })),
+          removed: [],
+          ok: true,
+          sentAtMs: Date.now(),
+          ackedAtMs: Date.now(),
+        });
+      }
+      had = now;
+    },
+  };
+}
+
+describe('a proxy gets what it needs and nothing else', () => {
+  it('a caller: one listener an upstream, its routes, its clusters, endpoints with identity', async () => {
+    const cp = make();
+    cp.provider.open(nodeOf(server('reviews', 'v1', 5001)));
+    cp.provider.open(nodeOf(server('reviews', 'v2', 5003)));
+    cp.provider.open(nodeOf(server('ratings', 'v1', 5005)));
+    await put(cp, SHOP);
+    const { config } = cp.provider.open(nodeOf(client('web'))).current();
+    expect(config.listeners.map((l) => l.name)).toEqual(['outbound_127.0.0.1_19080']);
+    expect(config.routes.map((r) => r.name)).toEqual(['outbound|9080||reviews.default.svc.mesh.local']);
+    expect(config.routes[0]?.virtualHosts[0]?.routes[0]?.action).toMatchObject({
+      kind: 'forward',
+      clusters: [{ weight: 95 }, { weight: 5 }],
+    });
+    expect(config.clusters.map((c) => c.name)).toEqual([
+      'outbound|9080||reviews-v1.default.svc.mesh.local',
+      'outbound|9080||reviews-v2.default.svc.mesh.local',
+    ]);
+    expect(config.endpoints.map((e) => e.endpoints)).toMatchObject([
+      [
+        {
+          address: { host: '127.0.0.1', port: 5002 },
+          mode: 'sidecar',
+          identity: 'spiffe://mesh.local/ns/default/sa/reviews-v1',
+          labels: { version: 'v1' },
+        },
+      ],
+      [
+        {
+          address: { host: '127.0.0.1', port: 5004 },
+          mode: 'sidecar',
+          identity: 'spiffe://mesh.local/ns/default/sa/reviews-v2',
+        },
+      ],
+    ]);
+    expect(compileRoutes(config.routes[0]!, (r) => r.name).payloads).toEqual([
+      'default/reviews/rule-0/match-0',
+    ]);
+  });
+
+  it('a server: strict mutual TLS, authorization of the policies that select it, its application in plain text', async () => {
+    const cp = make();
+    await put(
+      cp,
+      `${SHOP}---
+apiVersion: tulle.dev/v1alpha1
+kind: AuthorizationPolicy
+metadata: { name: web-only }
+spec:
+  targetRefs: [{ group: "", kind: Service, name: reviews }]
+  action: ALLOW
+  rules: [{ from: { serviceAccounts: [web] }, to: { methods: [GET] } }]
+---
+apiVersion: tulle.dev/v1alpha1
+kind: FilterPolicy
+metadata: { name: slow }
+spec: { selector: { matchLabels: { version: v1 } }, phase: fault, filter: tulle.http.fault, config: { delay: { durationMs: 5 } } }
+`,
+    );
+    const { config } = cp.provider.open(nodeOf(server('reviews', 'v1', 5001))).current();
+    const chain = config.listeners[0]?.filterChains[0];
+    expect(chain?.tls).toEqual({
+      certificate: { kind: 'workload' },
+      trust: { kind: 'mesh' },
+      clientCertificate: 'require',
+    });
+    expect(chain?.handler).toMatchObject({
+      kind: 'http',
+      identityHeaders: 'strip',
+      filters: [
+        {
+          name: 'tulle.http.authz',
+          mandatory: true,
+          config: {
+            policies: [
+              {
+                name: 'default/web-only',
+                rules: [
+                  {
+                    from: { identities: ['spiffe://mesh.local/ns/default/sa/web'] },
+                    to: { methods: ['GET'] },
+                  },
+                ],
+              },
+            ],
+          },
+        },
+        { name: 'default/slow', filter: 'tulle.http.fault' },
+      ],
+    });
+    expect(config.clusters).toMatchObject([
+      {
+        name: 'inbound|5001||reviews-v1.default.svc.mesh.local',
+        discovery: { kind: 'static', endpoints: [{ address: { port: 5001 }, mode: 'none' }] },
+      },
+    ]);
+    expect(config.endpoints).toEqual([]);
+  });
+
+  it('a TCP port that a request policy selects is closed, and ALLOW by identity is enforced by TLS', async () => {
+    const cp = make();
+    const tcp =
+      'apiVersion: v1\nkind: Service\nmetadata: { name: db }\nspec: { selector: { app: db }, ports: [{ port: 5432, appProtocol: tcp, targetPort: 6001 }] }\n---\n';
+    const policy = (rule: string): string =>
+      `apiVersion: tulle.dev/v1alpha1\nkind: AuthorizationPolicy\nmetadata: { name: p }\nspec: { action: ALLOW, rules: [${rule}] }`;
+    await put(cp, tcp + policy('{ from: { serviceAccounts: [web] } }'));
+    const handle = cp.provider.open(nodeOf(server('db', 'v1', 6001)));
+    expect(handle.current().config.listeners[0]?.filterChains[0]).toMatchObject({
+      handler: { kind: 'tcp' },
+      tls: { allowedIds: ['spiffe://mesh.local/ns/default/sa/web'] },
+    });
+    await put(cp, policy('{ to: { methods: [GET] } }'));
+    expect(handle.current().config.listeners[0]?.filterChains[0]?.tls?.allowedIds).toEqual([]);
+  });
+
+  it('backends that lead nowhere get 500 when all do, and an empty cluster for their share otherwise', async () => {
+    const cp = make();
+    const handle = cp.provider.open(nodeOf(client('web')));
+    expect(handle.current().config.listeners[0]?.filterChains[0]?.handler).toMatchObject({
+      routes: { virtualHosts: [{ routes: [{ action: { kind: 'direct', status: 503 } }] }] },
+    });
+    await put(cp, SHOP);
+    cp.apply([], ['Service/default/reviews-v2']);
+    cp.flush();
+    const names = handle.current().config.clusters.map((c) => c.name);
+    expect(names).toEqual([
+      'outbound|9080||reviews-v1.default.svc.mesh.local',
+      'outbound|9080|invalid|reviews-v2.default.svc.mesh.local',
+    ]);
+    cp.apply([], ['Service/default/reviews-v1']);
+    cp.flush();
+    expect(handle.current().config.routes[0]?.virtualHosts[0]?.routes[0]?.action).toEqual({
+      kind: 'direct',
+      status: 500,
+      code: 'TULLE_BACKEND_INVALID',
+    });
+  });
+
+  it('a mandatory filter that a proxy lacks refuses its traffic, and status names the proxy', async () => {
+    const cp = make();
+    await put(
+      cp,
+      `${SHOP}---\napiVersion: tulle.dev/v1alpha1\nkind: FilterPolicy\nmetadata: { name: waf }\nspec: { filter: acme-waf, mandatory: true }`,
+    );
+    const node = nodeOf(server('reviews', 'v1', 5001));
+    const { config } = cp.provider.open(node).current();
+    expect(config.listeners[0]?.filterChains[0]?.handler).toMatchObject({
+      routes: { virtualHosts: [{ routes: [{ action: { kind: 'direct', status: 503 } }] }] },
+    });
+    expect(cp.status().filterPolicies).toEqual([
+      { name: 'default/waf', accepted: false, lacking: [node.id] },
+    ]);
+  });
+});
+
+describe('a change reaches whom it concerns', () => {
+  it('new weights are one resource for the two of five proxies that use the route; counters and propagation tell', async () => {
+    const cp = make();
+    const proxies = [
+      client('web'),
+      client('mobile'),
+      server('reviews', 'v1', 5001),
+      server('reviews', 'v2', 5003),
+      server('ratings', 'v1', 5005),
+    ].map((m) => {
+      const handle = cp.provider.open(nodeOf(m));
+      return { name: m.workload, ...follow(handle) };
+    });
+    await put(cp, SHOP);
+    for (const p of proxies) p.ack();
+    for (const p of cp.status().proxies)
+      expect(Object.values(p.kinds).map((k) => k.state)).toEqual(Array(4).fill('SYNCED'));
+    const before = new Map(cp.status().proxies.map((p) => [p.workload, p.kinds.route.acked]));
+    for (const p of proxies) p.sent.length = 0;
+    const { changeId } = await put(cp, SHOP.replace('95', '50').replace('weight: 5 ', 'weight: 50 '));
+    expect(cp.status().proxies.map((p) => p.kinds.route.state)).toEqual([
+      'STALE',
+      'STALE',
+      'SYNCED',
+      'SYNCED',
+      'SYNCED',
+    ]);
+    for (const p of proxies) p.ack();
+    expect(proxies.filter((p) => p.sent.length > 0).map((p) => [p.name, p.sent])).toEqual([
+      ['web', ['route outbound|9080||reviews.default.svc.mesh.local']],
+      ['mobile', ['route outbound|9080||reviews.default.svc.mesh.local']],
+    ]);
+    expect(cp.status().proxies.map((p) => p.kinds.route.acked - (before.get(p.workload) ?? 0))).toEqual([
+      1, 1, 0, 0, 0,
+    ]);
+    expect(Object.values(cp.change(changeId!)!.proxies).map((p) => p.state)).toEqual(['acked', 'acked']);
+  });
+
+  it('a NACK shows with its reason', async () => {
+    const cp = make();
+    const handle = cp.provider.open(nodeOf(client('web')));
+    await put(cp, SHOP);
+    const { changeId, config } = handle.current();
+    handle.acked({
+      kind: 'route',
+      changeId,
+      nonce: '1',
+      resources: config.routes.map((r) => ({ name: r.name, version: 'v' })),
+      removed: [],
+      ok: false,
+      error: 'no such field',
+      sentAtMs: 1,
+      ackedAtMs: 2,
+    });
+    expect(cp.status().proxies[0]?.kinds.route).toMatchObject({
+      state: 'NACKED',
+      error: 'no such field',
+      nacked: 1,
+      acked: 0,
+    });
+    expect(cp.change(changeId)?.proxies).toMatchObject({
+      [nodeOf(client('web')).id]: { state: 'nacked', error: 'no such field' },
+    });
+  });
+});
+
+describe('workloads come and go', () => {
+  it('a clean end removes at once, a lost stream makes unhealthy at once and removes after the grace', async () => {
+    let now = 0;
+    const timers: { at: number; fn: () => void }[] = [];
+    const advance = (ms: number): void => {
+      now += ms;
+      for (const t of timers.splice(0))
+        if (t.at <= now) t.fn();
+        else timers.push(t);
+    };
+    const clock = {
+      nowMs: () => now,
+      epochMs: () => now,
+      setTimer: (delay: number, fn: () => void) => {
+        const t = { at: now + delay, fn };
+        timers.push(t);
+        return () => void timers.splice(timers.indexOf(t), timers.includes(t) ? 1 : 0);
+      },
+    };
+    const cp = make({ clock, graceMs: 1000 });
+    await put(cp, SHOP);
+    const one = cp.provider.open(nodeOf(server('reviews', 'v1', 5001), 'a'));
+    const two = cp.provider.open(nodeOf(server('reviews', 'v1', 6001), 'b'));
+    const caller = cp.provider.open(nodeOf(client('web')));
+    const seen = (): unknown[] =>
+      caller.current().config.endpoints[0]!.endpoints.map((e) => e.health ?? 'healthy');
+    advance(20);
+    expect(seen()).toEqual(['healthy', 'healthy']);
+    one.closed('lost');
+    expect(seen()).toEqual(['unhealthy', 'healthy']);
+    two.closed('clean');
+    expect(seen()).toEqual(['unhealthy']);
+    advance(1000);
+    expect(seen()).toEqual([]);
+  });
+
+  it('a node that claims another workload than it proved is refused, and so is nonsense', () => {
+    const cp = make();
+    expect(() =>
+      cp.provider.open(nodeOf(client('web'), '1', { identity: 'spiffe://mesh.local/ns/default/sa/other' })),
+    ).toThrow(/proved to be .*other/);
+    expect(() => cp.provider.open(nodeOf({ workload: 'web', ports: [0, 70_000] }))).toThrow(
+      /ports\/0.*ports\/1/,
+    );
+  });
+});
+
+describe('what survives', () => {
+  const path = (): string => {
+    const directory = mkdtempSync(join(tmpdir(), 'tulle-state-'));
+    directories.push(directory);
+    return join(directory, 'state');
+  };
+
+  it('resources of REST and joined workloads outlive the process; damage is told, not taken', async () => {
+    const file = path();
+    const first = make({ state: fileState(file) });
+    await put(first, SHOP);
+    first.provider.open(nodeOf(server('reviews', 'v1', 5001)));
+    const second = make({ state: fileState(file) });
+    expect(
+      second
+        .resources()
+        .map((h) => h.version)
+        .toSorted(),
+    ).toEqual(
+      first
+        .resources()
+        .map((h) => h.version)
+        .toSorted(),
+    );
+    expect(second.status().lostWorkloads).toEqual(['Workload/default/reviews-v1.1']);
+    const text = readFileSync(file, 'utf8');
+    for (const damaged of [text.slice(0, -5), text.replace('reviews', 'reviewz'), '']) {
+      writeFileSync(file, damaged);
+      expect(() => make({ state: fileState(file) })).toThrow(/damaged/);
+    }
+  });
+});
+
+describe('the API', () => {
+  it('applies all or nothing with the same faults as files, and refuses what a file owns', async () => {
+    const cp = make();
+    const { app } = createApi({ controlPlane: cp });
+    const post = (payload: string, type = 'application/yaml', url = '/api/v1/apply') =>
+      app.inject({ method: 'POST', url, payload, headers: { 'content-type': type, host: 'localhost' } });
+    const broken = await post(`${SHOP}---\nkind: [\n---\n${SHOP.replace('spec:', 'spek:')}`);
+    expect(broken.statusCode).toBe(422);
+    expect(broken.headers['content-type']).toContain('application/problem+json');
+    expect(broken.json<{ issues: unknown[] }>().issues.length).toBeGreaterThan(2);
+    expect(cp.resources()).toEqual([]);
+    expect((await post(SHOP, 'application/yaml', '/api/v1/apply?dryRun=true')).json()).toMatchObject({
+      dryRun: true,
+    });
+    expect(cp.resources()).toEqual([]);
+    expect((await post(SHOP)).json()).toMatchObject({ changed: { length: 4 } });
+    const json = await post(
+      JSON.stringify([
+        { apiVersion: 'v1', kind: 'Service', metadata: { name: 'x' }, spec: { ports: [{ port: '1' }] } },
+      ]),
+      'application/json',
+    );
+    expect(json.json<{ issues: { pointer: string }[] }>().issues[0]?.pointer).toBe('/0/spec/ports/0/port');
+    const [service] = await resourcesOf(
+      'apiVersion: v1\nkind: Service\nmetadata: { name: owned }\nspec: { ports: [{ port: 80 }] }',
+    );
+    await cp.attach({
+      id: 'file:mesh',
+      close: async () => {},
+      start: async (sink) =>
+        void sink.apply({
+          cause: 'files',
+          updates: [
+            {
+              owner: 'file:mesh/owned.yaml',
+              resources: [{ resource: service!, file: 'mesh/owned.yaml', locate: () => undefined }],
+            },
+          ],
+        }),
+    });
+    const refused = await post(
+      'apiVersion: v1\nkind: Service\nmetadata: { name: owned }\nspec: { ports: [{ port: 81 }] }',
+    );
+    expect([refused.statusCode, refused.json<{ detail: string }>().detail]).toEqual([
+      409,
+      'Service default/owned belongs to file:mesh/owned.yaml',
+    ]);
+    const gone = await app.inject({ method: 'DELETE', url: '/api/v1/resources/httproutes/default/reviews' });
+    expect([gone.statusCode, cp.resource('HTTPRoute/default/reviews')]).toEqual([200, undefined]);
+    expect((await app.inject({ url: '/openapi.json' })).json()).toMatchObject({
+      openapi: '3.1.0',
+      components: { schemas: { HTTPRoute: { title: 'HTTPRoute' } } },
+    });
+    expect((await app.inject({ url: '/api/v1/status', headers: { host: 'evil.example' } })).statusCode).toBe(
+      403,
+    );
+    await app.close();
+  });
+});
+
+describe('scale', () => {
+  it('one endpoint among 1,000 Services is recomputed for its callers only', async () => {
+    const cp = make();
+    const services = Array.from(
+      { length: 1000 },
+      (_, i) =>
+        `apiVersion: v1\nkind: Service\nmetadata: { name: s${i} }\nspec: { selector: { app: s${i} }, ports: [{ port: 80 }] }`,
+    );
+    await put(cp, services.join('\n---\n'));
+    for (let i = 0; i < 200; i++)
+      cp.provider.open(
+        nodeOf({
+          workload: `c${i}`,
+          upstreams: [
+            { service: `s${i}`, localPort: 80 },
+            { service: `s${i + 1}`, localPort: 81 },
+          ],
+        }),
+      );
+    const started = performance.now();
+    cp.provider.open(nodeOf(server('s7', 'v1', 5001)));
+    const tookMs = performance.now() - started;
+    console.info(`one endpoint among 1,000 Services and 200 proxies: ${tookMs.toFixed(1)} ms`);
+    const ids = new Set(cp.status().proxies.map((p) => p.changeId));
+    expect(ids.size).toBeGreaterThan(2);
+    expect(tookMs).toBeLessThan(200);
+  });
+});
