@@ -15,11 +15,23 @@ export class EngineMetrics {
   constructor(meter: Meter) {
     const counter = (name: string, help: string): Counter => meter.counter(`tulle_${name}_total`, { help });
     this.defects = counter('defects', 'Exceptions in the engine itself');
-    this.replayOverflows = counter('replay_overflow', 'Request bodies that outgrew the replay cap of their stream or of the proxy');
-    this.bodyBufferOverflows = counter('filter_buffer_overflow', 'Bodies larger than the cap of a buffering filter');
+    this.replayOverflows = counter(
+      'replay_overflow',
+      'Request bodies that outgrew the replay cap of their stream or of the proxy',
+    );
+    this.bodyBufferOverflows = counter(
+      'filter_buffer_overflow',
+      'Bodies larger than the cap of a buffering filter',
+    );
     this.dnsFailures = counter('dns_failures', 'Host names that could not be resolved');
-    this.streamsDropped = counter('streams_dropped', 'Streams that ended while a filter still had a promise pending');
-    this.drainOverflows = counter('downstream_drain_overflow', 'Connections closed since the rest of an unwanted request was too long to read');
+    this.streamsDropped = counter(
+      'streams_dropped',
+      'Streams that ended while a filter still had a promise pending',
+    );
+    this.drainOverflows = counter(
+      'downstream_drain_overflow',
+      'Connections closed since the rest of an unwanted request was too long to read',
+    );
     this.configUpdates = counter('config_updates', 'Configurations taken into use');
     this.configRefused = counter('config_refused', 'Configurations refused');
     this.sinkErrors = counter('sink_errors', 'Records that a telemetry sink failed to take');

@@ -45,8 +45,13 @@ export class Engine {
   #dateSecond = -1;
 
   constructor(parts: {
-    readonly clock: Clock; readonly transport: Transport; readonly log: Log; readonly meter: Meter; readonly limits: EngineLimits;
-    readonly random: () => number; readonly sinks: readonly Sink[];
+    readonly clock: Clock;
+    readonly transport: Transport;
+    readonly log: Log;
+    readonly meter: Meter;
+    readonly limits: EngineLimits;
+    readonly random: () => number;
+    readonly sinks: readonly Sink[];
   }) {
     this.clock = parts.clock;
     this.transport = parts.transport;
@@ -57,10 +62,15 @@ export class Engine {
     this.wheel = createTimerWheel({ clock: parts.clock, onError: (error) => this.logDefect(error) });
     this.metrics = new EngineMetrics(parts.meter);
     this.responseLimits = {
-      maxHeadBytes: parts.limits.maxResponseHeadersBytes, maxHeaders: parts.limits.maxResponseHeadersCount,
+      maxHeadBytes: parts.limits.maxResponseHeadersBytes,
+      maxHeaders: parts.limits.maxResponseHeadersCount,
       maxInformational: parts.limits.maxInterimResponses,
     };
-    this.replayAccount = { maxBytes: parts.limits.maxReplayBytesTotal, usedBytes: 0, overflows: this.metrics.replayOverflows };
+    this.replayAccount = {
+      maxBytes: parts.limits.maxReplayBytesTotal,
+      usedBytes: 0,
+      overflows: this.metrics.replayOverflows,
+    };
     this.requestId = requestIds(parts.random);
     this.recorder = new Recorder(this, parts.sinks);
     this.streams = new StreamPool(this);
@@ -92,9 +102,13 @@ export class Engine {
 
   logDefect(defect: unknown): void {
     this.metrics.defects.add();
-    this.log.error(`a defect in Tulle, please report it: ${defect instanceof Error ? defect.message : String(defect)}`, {
-      code: 'TULLE_INTERNAL', stack: defect instanceof Error ? defect.stack : undefined,
-    });
+    this.log.error(
+      `a defect in Tulle, please report it: ${defect instanceof Error ? defect.message : String(defect)}`,
+      {
+        code: 'TULLE_INTERNAL',
+        stack: defect instanceof Error ? defect.stack : undefined,
+      },
+    );
   }
 }
 

@@ -15,6 +15,17 @@ export { defaultLog } from './node/default-log.ts';
 export type { LeveledLog, LogLevel } from './node/default-log.ts';
 export { WRITE_KEPT, WRITE_TAKEN } from './ports.ts';
 export type {
-  CertificateInfo, ClientTls, ConnectOptions, Listening, ListenOwner, ServerTls, Socket, SocketEvents, SocketFault, SocketFaultKind, TlsPeer, Transport,
+  CertificateInfo,
+  ClientTls,
+  ConnectOptions,
+  Listening,
+  ListenOwner,
+  ServerTls,
+  Socket,
+  SocketEvents,
+  SocketFault,
+  SocketFaultKind,
+  TlsPeer,
+  Transport,
   WriteResult,
 } from './ports.ts';

@@ -1,5 +1,15 @@
 import type { AnyConnFilter, AnyHttpFilter, ConnFilterUse, HttpFilterUse, Log } from '@tulle/filter';
-import type { Cluster, EndpointSet, FilterChain, HttpHandler, IdentitySource, Listener, ProxyConfig, RouteConfig, TcpHandler } from '@tulle/model';
+import type {
+  Cluster,
+  EndpointSet,
+  FilterChain,
+  HttpHandler,
+  IdentitySource,
+  Listener,
+  ProxyConfig,
+  RouteConfig,
+  TcpHandler,
+} from '@tulle/model';
 import type { TelemetryPlugin } from '@tulle/telemetry';
 import type { Clock } from '@tulle/time';
 import type { EngineLimits } from './limits.ts';

@@ -117,6 +117,7 @@ export class Outbox implements TurnTask {
     if (writer === undefined) return;
     this.#writer = undefined;
     writer.clear();
-    if (spareWriters.length < MAX_SPARE_WRITERS && writer.buffer.length <= GATHER_BYTES) spareWriters.push(writer);
+    if (spareWriters.length < MAX_SPARE_WRITERS && writer.buffer.length <= GATHER_BYTES)
+      spareWriters.push(writer);
   }
 }

@@ -13,7 +13,15 @@ export type WriteResult = typeof WRITE_TAKEN | typeof WRITE_KEPT;
 
 /** Why a socket failed. */
 export type SocketFaultKind =
-  | 'refused' | 'unreachable' | 'reset' | 'timeout' | 'dns' | 'tls' | 'identity' | 'local' | 'other';
+  | 'refused'
+  | 'unreachable'
+  | 'reset'
+  | 'timeout'
+  | 'dns'
+  | 'tls'
+  | 'identity'
+  | 'local'
+  | 'other';
 
 /** Why a socket closed otherwise than by agreement. */
 export interface SocketFault {

@@ -109,13 +109,22 @@ export class ProxyRuntime implements Proxy {
     this.log = options.log ?? defaultLog();
     this.telemetry = options.telemetry ?? [];
     const meters = this.telemetry.filter((plugin) => plugin.meter !== undefined);
-    if (meters.length > 1) throw new TulleError('TULLE_CONFIG_INVALID', `createProxy: ${meters.map((plugin) => plugin.name).join(' and ')} both bring a meter; at most one telemetry plugin may`);
-    this.transport = options.transport ?? nodeTransport({ identity: options.identity, onError: (message) => this.log.error(message) });
+    if (meters.length > 1)
+      throw new TulleError(
+        'TULLE_CONFIG_INVALID',
+        `createProxy: ${meters.map((plugin) => plugin.name).join(' and ')} both bring a meter; at most one telemetry plugin may`,
+      );
+    this.transport =
+      options.transport ??
+      nodeTransport({ identity: options.identity, onError: (message) => this.log.error(message) });
     const gathered = gatherConfig(options);
     this.#initial = gathered.config;
     this.registry = new Registry(gathered.filters);
     this.engine = new Engine({
-      clock: this.clock, transport: this.transport, log: this.log, meter: meters[0]?.meter ?? noMeter,
+      clock: this.clock,
+      transport: this.transport,
+      log: this.log,
+      meter: meters[0]?.meter ?? noMeter,
       limits: Object.freeze({ ...DEFAULT_ENGINE_LIMITS, ...options.limits }),
       random: options.random ?? Math.random,
       sinks: this.telemetry.flatMap((plugin) => (plugin.sink === undefined ? [] : [plugin.sink])),
@@ -124,18 +133,30 @@ export class ProxyRuntime implements Proxy {
     const { meter } = this.engine;
     this.#stops.push(
       meter.observed('tulle_streams_active', { help: 'Streams under way' }, () => this.engine.streams.active),
-      meter.observed('tulle_config_generation', { help: 'Configurations applied so far' }, () => this.engine.generation),
-      meter.observed('tulle_server_live', { help: 'Whether this proxy is ready' }, () => (this.state === 'ready' ? 1 : 0)),
-      meter.observed('tulle_replay_bytes', { help: 'Request bodies held for replay' }, () => this.engine.replayAccount.usedBytes),
+      meter.observed(
+        'tulle_config_generation',
+        { help: 'Configurations applied so far' },
+        () => this.engine.generation,
+      ),
+      meter.observed('tulle_server_live', { help: 'Whether this proxy is ready' }, () =>
+        this.state === 'ready' ? 1 : 0,
+      ),
+      meter.observed(
+        'tulle_replay_bytes',
+        { help: 'Request bodies held for replay' },
+        () => this.engine.replayAccount.usedBytes,
+      ),
     );
   }
 
   async start(): Promise<void> {
-    if (this.state !== 'new') throw new TulleError('TULLE_INTERNAL', `start() of a proxy that is ${this.state}; make another one`);
+    if (this.state !== 'new')
+      throw new TulleError('TULLE_INTERNAL', `start() of a proxy that is ${this.state}; make another one`);
     this.state = 'starting';
     try {
       if (this.#initial !== undefined) await this.update(this.#initial);
-      if (this.#options.admin !== undefined && this.#options.admin !== false) this.#admin = await startAdmin(this, this.#options.admin);
+      if (this.#options.admin !== undefined && this.#options.admin !== false)
+        this.#admin = await startAdmin(this, this.#options.admin);
       this.state = 'ready';
     } catch (error) {
       await this.stop();
@@ -155,14 +176,24 @@ export class ProxyRuntime implements Proxy {
   }
 
   async #apply(config: ProxyConfig): Promise<UpdateResult> {
-    if (this.state === 'stopped' || this.state === 'draining') throw new TulleError('TULLE_DRAINING', `the proxy is ${this.state}; it takes no configuration any more`);
+    if (this.state === 'stopped' || this.state === 'draining')
+      throw new TulleError(
+        'TULLE_DRAINING',
+        `the proxy is ${this.state}; it takes no configuration any more`,
+      );
     const { engine } = this;
     let compiled: Compiled;
     try {
       compiled = await compile(config, {
-        engine, registry: this.registry, generation: engine.generation + 1, clusterKeys: this.#clusterKeys,
-        listeners: new Map([...this.listeners].map(([name, runtime]): [string, CompiledListener] => [name, runtime.compiled])),
-        ref: (name) => this.#ref(name), refuseDangling: (this.#options.danglingReferences ?? 'refuse') === 'refuse',
+        engine,
+        registry: this.registry,
+        generation: engine.generation + 1,
+        clusterKeys: this.#clusterKeys,
+        listeners: new Map(
+          [...this.listeners].map(([name, runtime]): [string, CompiledListener] => [name, runtime.compiled]),
+        ),
+        ref: (name) => this.#ref(name),
+        refuseDangling: (this.#options.danglingReferences ?? 'refuse') === 'refuse',
       });
     } catch (error) {
       engine.metrics.configRefused.add();
@@ -182,7 +213,9 @@ export class ProxyRuntime implements Proxy {
       for (const runtime of fresh) await runtime.abandon();
       compiled.discard();
       engine.metrics.configRefused.add();
-      throw new TulleError('TULLE_CONFIG_INVALID', error instanceof Error ? error.message : String(error), { cause: error });
+      throw new TulleError('TULLE_CONFIG_INVALID', error instanceof Error ? error.message : String(error), {
+        cause: error,
+      });
     }
     const changed = this.#swap(config, compiled, fresh);
     compiled.commit();
@@ -241,11 +274,16 @@ export class ProxyRuntime implements Proxy {
   /** A removed listener takes nothing new; its connections end in their own time. */
   #leave(runtime: ListenerRuntime): void {
     this.#leaving.add(runtime);
-    void runtime.drain(REMOVED_LISTENER_DRAIN_MS).then(() => runtime.emptied()).then(() => runtime.close()).finally(() => this.#leaving.delete(runtime));
+    void runtime
+      .drain(REMOVED_LISTENER_DRAIN_MS)
+      .then(() => runtime.emptied())
+      .then(() => runtime.close())
+      .finally(() => this.#leaving.delete(runtime));
   }
 
   async #namesReady(compiled: Compiled): Promise<void> {
-    await Promise.all([...compiled.clusters.keys()].map((name) => this.refs.get(name)?.current?.ready()));
+    const names = [...compiled.clusters.keys()];
+    await Promise.all(names.map((name) => this.refs.get(name)?.current?.ready() ?? Promise.resolve()));
   }
 
   #ref(name: string): ClusterRef {
@@ -262,7 +300,10 @@ export class ProxyRuntime implements Proxy {
     let connections = 0;
     for (const runtime of [...this.listeners.values(), ...this.#leaving]) connections += runtime.connections;
     return {
-      state: this.state, generation: this.engine.generation, streams: this.engine.streams.active, connections,
+      state: this.state,
+      generation: this.engine.generation,
+      streams: this.engine.streams.active,
+      connections,
       upstreamConnections: this.engine.connections.size,
     };
   }
@@ -296,7 +337,9 @@ export class ProxyRuntime implements Proxy {
     try {
       await plugin.sink?.[step]?.();
     } catch (error) {
-      this.log.error(`telemetry plugin ${plugin.name} failed to ${step}: ${error instanceof Error ? error.message : String(error)}`);
+      this.log.error(
+        `telemetry plugin ${plugin.name} failed to ${step}: ${error instanceof Error ? error.message : String(error)}`,
+      );
     }
   }
 }
@@ -309,11 +352,17 @@ function sameAddress(a: CompiledListener, b: CompiledListener): boolean {
 }
 
 function sameChains(a: CompiledListener, b: CompiledListener): boolean {
-  return a.chains.length === b.chains.length && a.filters === b.filters && a.chains.every((chain, index) => chain === b.chains[index]);
+  return (
+    a.chains.length === b.chains.length &&
+    a.filters === b.filters &&
+    a.chains.every((chain, index) => chain === b.chains[index])
+  );
 }
 
 function endpointsOf(
-  discovery: ProxyConfig['clusters'][number]['discovery'], name: string, sets: ReadonlyMap<string, readonly Endpoint[]>,
+  discovery: ProxyConfig['clusters'][number]['discovery'],
+  name: string,
+  sets: ReadonlyMap<string, readonly Endpoint[]>,
 ): readonly Endpoint[] | undefined {
   if (discovery.kind === 'static') return discovery.endpoints;
   return discovery.kind === 'eds' ? sets.get(discovery.serviceName ?? name) : undefined;

@@ -44,7 +44,9 @@ export function fakeClock(epochMs: number = Date.UTC(2026, 0, 1)): FakeClock {
       const end = nowMs + ms;
       await settle();
       for (;;) {
-        const next = waiting.filter((timer) => timer.atMs <= end).sort((a, b) => a.atMs - b.atMs || a.order - b.order)[0];
+        const next = waiting
+          .filter((timer) => timer.atMs <= end)
+          .sort((a, b) => a.atMs - b.atMs || a.order - b.order)[0];
         if (next === undefined) break;
         waiting = waiting.filter((other) => other !== next);
         nowMs = Math.max(nowMs, next.atMs);

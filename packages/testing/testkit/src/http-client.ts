@@ -25,7 +25,10 @@ export interface TestResponse {
   readonly body: string;
   readonly trailers: readonly (readonly [name: string, value: string])[];
   /** Interim responses that came before it. */
-  readonly interim: readonly { readonly status: number; readonly headers: readonly (readonly [string, string])[] }[];
+  readonly interim: readonly {
+    readonly status: number;
+    readonly headers: readonly (readonly [string, string])[];
+  }[];
   /** First value of a field. */
   header(name: string): string | undefined;
   headerAll(name: string): string[];
@@ -34,7 +37,12 @@ export interface TestResponse {
 /** The bytes of a request. */
 export function formatRequest(request: TestRequest): string {
   const { method = 'GET', path = '/', body, chunks, trailers } = request;
-  const headers = request.headers === undefined ? [] : Array.isArray(request.headers) ? [...(request.headers as readonly (readonly [string, string])[])] : Object.entries(request.headers);
+  const headers =
+    request.headers === undefined
+      ? []
+      : Array.isArray(request.headers)
+        ? [...(request.headers as readonly (readonly [string, string])[])]
+        : Object.entries(request.headers);
   if (!headers.some(([name]) => name.toLowerCase() === 'host')) headers.unshift(['host', 'test.example']);
   if (chunks !== undefined) headers.push(['transfer-encoding', 'chunked']);
   else if (body !== undefined) headers.push(['content-length', String(Buffer.byteLength(body, 'latin1'))]);
@@ -43,9 +51,17 @@ export function formatRequest(request: TestRequest): string {
 }
 
 /** A chunked body. */
-export function formatChunks(chunks: readonly string[], trailers: Readonly<Record<string, string>> = {}): string {
-  const lines = Object.entries(trailers).map(([name, value]) => `${name}: ${value}\r\n`).join('');
-  return `${chunks.filter((chunk) => chunk !== '').map((chunk) => `${chunk.length.toString(16)}\r\n${chunk}\r\n`).join('')}0\r\n${lines}\r\n`;
+export function formatChunks(
+  chunks: readonly string[],
+  trailers: Readonly<Record<string, string>> = {},
+): string {
+  const lines = Object.entries(trailers)
+    .map(([name, value]) => `${name}: ${value}\r\n`)
+    .join('');
+  return `${chunks
+    .filter((chunk) => chunk !== '')
+    .map((chunk) => `${chunk.length.toString(16)}\r\n${chunk}\r\n`)
+    .join('')}0\r\n${lines}\r\n`;
 }
 
 /** Speaks HTTP over a connection of a test, one exchange after the other. */
@@ -89,7 +105,12 @@ export class HttpClient {
         continue;
       }
       return {
-        status, reason: message.start.slice(13), headers: message.headers, body: message.body, trailers: message.trailers, interim,
+        status,
+        reason: message.start.slice(13),
+        headers: message.headers,
+        body: message.body,
+        trailers: message.trailers,
+        interim,
         header: (name) => headerAll(message, name)[0],
         headerAll: (name) => headerAll(message, name),
       };
@@ -100,9 +121,16 @@ export class HttpClient {
     const { connection } = this;
     const read = (): Message | undefined => {
       const interim = /^HTTP\/1\.1 1\d\d /.test(connection.received);
-      return readMessage(connection.received, method === 'HEAD' && !interim ? 'head-response' : 'response', connection.ended || connection.closed);
+      return readMessage(
+        connection.received,
+        method === 'HEAD' && !interim ? 'head-response' : 'response',
+        connection.ended || connection.closed,
+      );
     };
-    await connection.until(() => read() !== undefined, () => `a response; so far: ${JSON.stringify(connection.received.slice(0, 500))}`);
+    await connection.until(
+      () => read() !== undefined,
+      () => `a response; so far: ${JSON.stringify(connection.received.slice(0, 500))}`,
+    );
     const message = read() as Message;
     connection.received = connection.received.slice(message.bytes);
     return message;

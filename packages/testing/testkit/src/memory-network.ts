@@ -1,5 +1,19 @@
-import type { ClientTls, ListenOwner, ServerTls, Socket, SocketFault, SocketFaultKind, Transport } from '@tulle/proxy';
-import { formatAddress, isUnixAddress, type Address, type DownstreamTls, type UpstreamTls } from '@tulle/model';
+import type {
+  ClientTls,
+  ListenOwner,
+  ServerTls,
+  Socket,
+  SocketFault,
+  SocketFaultKind,
+  Transport,
+} from '@tulle/proxy';
+import {
+  formatAddress,
+  isUnixAddress,
+  type Address,
+  type DownstreamTls,
+  type UpstreamTls,
+} from '@tulle/model';
 import type { Clock } from '@tulle/time';
 import { MemorySocket } from './memory-socket.ts';
 import { TestConnection } from './test-connection.ts';
@@ -36,7 +50,11 @@ export interface MemoryNetwork {
   /** Connects as a caller would. */
   connect(address: Address | string, caller?: Caller): TestConnection;
   /** Takes connections as a service would; `onConnection` scripts each. */
-  listen(address: Address | string, onConnection: (connection: TestConnection) => void, options?: { readonly identity?: string }): { close(): void };
+  listen(
+    address: Address | string,
+    onConnection: (connection: TestConnection) => void,
+    options?: { readonly identity?: string },
+  ): { close(): void };
   /** Connections to this address fail that way (`silence`: nothing ever comes) until it is given `undefined`. */
   refuse(address: Address | string, fault: Partial<SocketFault> | 'silence' | undefined): void;
   /** What names resolve to. */
@@ -57,7 +75,10 @@ export function memoryNetwork(clock: Clock): MemoryNetwork {
   const presented = new WeakMap<Socket, PresentedTls>();
   let nextPort = 20_000;
 
-  const pair = (target: Address, caller: { host: string; port: number }): [near: MemorySocket, far: MemorySocket] => {
+  const pair = (
+    target: Address,
+    caller: { host: string; port: number },
+  ): [near: MemorySocket, far: MemorySocket] => {
     const there = isUnixAddress(target) ? { host: '', port: 0 } : target;
     const near = new MemorySocket(there, caller);
     const far = new MemorySocket(caller, there);
@@ -67,7 +88,8 @@ export function memoryNetwork(clock: Clock): MemoryNetwork {
   };
 
   const accept = (address: Address, acceptor: Acceptor): { readonly address: Address; close(): void } => {
-    const at = !isUnixAddress(address) && address.port === 0 ? { host: address.host, port: nextPort++ } : address;
+    const at =
+      !isUnixAddress(address) && address.port === 0 ? { host: address.host, port: nextPort++ } : address;
     const name = formatAddress(at);
     if (acceptors.has(name)) throw new Error(`cannot listen on ${name}: it is in use in this network`);
     acceptors.set(name, acceptor);
@@ -93,16 +115,28 @@ export function memoryNetwork(clock: Clock): MemoryNetwork {
         if (refusedBy === 'silence' || near.closed) return;
         const acceptor = acceptors.get(name);
         if (refusedBy !== undefined || acceptor === undefined) {
-          near.fail({ kind: 'refused', reason: 'ECONNREFUSED', message: `connect ECONNREFUSED ${name}`, ...refusedBy });
+          near.fail({
+            kind: 'refused',
+            reason: 'ECONNREFUSED',
+            message: `connect ECONNREFUSED ${name}`,
+            ...refusedBy,
+          });
           return;
         }
-        const refusal = options.tls === undefined ? undefined : refusalOfEndpoint(options.tls as FakeTls, options.expectedIdentity, acceptor.identity);
+        const refusal =
+          options.tls === undefined
+            ? undefined
+            : refusalOfEndpoint(options.tls as FakeTls, options.expectedIdentity, acceptor.identity);
         if (refusal !== undefined) {
           near.fail(refusal);
           return;
         }
         acceptor.accept(far);
-        near.open(options.tls === undefined ? undefined : { identity: acceptor.identity, serverName: undefined, alpn: undefined });
+        near.open(
+          options.tls === undefined
+            ? undefined
+            : { identity: acceptor.identity, serverName: undefined, alpn: undefined },
+        );
       };
       if (network.connectDelayMs > 0) clock.setTimer(network.connectDelayMs, go);
       else queueMicrotask(go);
@@ -110,18 +144,27 @@ export function memoryNetwork(clock: Clock): MemoryNetwork {
     },
     secure(socket, tls, firstBytes) {
       const plain = socket as MemorySocket;
-      const secured = new MemorySocket({ host: plain.remoteAddress, port: plain.remotePort }, { host: plain.localAddress, port: plain.localPort });
+      const secured = new MemorySocket(
+        { host: plain.remoteAddress, port: plain.remotePort },
+        { host: plain.localAddress, port: plain.localPort },
+      );
       plain.moveTo(secured);
       if (firstBytes !== undefined) secured.unshift(firstBytes);
       const shown = presented.get(plain);
       const { config } = tls as FakeTls;
       const refusal = refusalOfCaller(config as DownstreamTls, shown);
       if (refusal === undefined) {
-        const asked = (config as DownstreamTls).clientCertificate !== 'none' && (config as DownstreamTls).trust !== undefined;
-        secured.open({ identity: asked ? shown?.identity : undefined, serverName: shown?.serverName, alpn: shown?.alpn });
+        const asked =
+          (config as DownstreamTls).clientCertificate !== 'none' &&
+          (config as DownstreamTls).trust !== undefined;
+        secured.open({
+          identity: asked ? shown?.identity : undefined,
+          serverName: shown?.serverName,
+          alpn: shown?.alpn,
+        });
       } else {
-        secured.destroy();
         secured.fail(refusal);
+        secured.destroy();
       }
       return secured;
     },
@@ -145,16 +188,23 @@ export function memoryNetwork(clock: Clock): MemoryNetwork {
       const [near, far] = pair(target, { host: caller.host ?? '192.0.2.1', port: caller.port ?? nextPort++ });
       const connection = new TestConnection(near);
       const acceptor = acceptors.get(formatAddress(target));
-      if (acceptor === undefined) near.fail({ kind: 'refused', reason: 'ECONNREFUSED', message: `nobody listens on ${formatAddress(target)} in this network` });
+      if (acceptor === undefined)
+        near.fail({
+          kind: 'refused',
+          reason: 'ECONNREFUSED',
+          message: `nobody listens on ${formatAddress(target)} in this network`,
+        });
       else {
         if (caller.tls !== undefined) presented.set(far, caller.tls);
         acceptor.accept(far);
       }
       return connection;
     },
-    listen: (address, onConnection, options) => accept(parseAddress(address), {
-      identity: options?.identity, accept: (socket) => onConnection(new TestConnection(socket)),
-    }),
+    listen: (address, onConnection, options) =>
+      accept(parseAddress(address), {
+        identity: options?.identity,
+        accept: (socket) => onConnection(new TestConnection(socket)),
+      }),
     refuse(address, fault) {
       const name = formatAddress(parseAddress(address));
       if (fault === undefined) faults.delete(name);
@@ -180,17 +230,25 @@ function refusalOfCaller(config: DownstreamTls, shown: PresentedTls | undefined)
   const mode = config.clientCertificate ?? (config.trust === undefined ? 'none' : 'require');
   if (mode === 'none') return undefined;
   if (shown.identity === undefined) return mode === 'require' ? fault('tls', 'no-certificate') : undefined;
-  return config.allowedIds === undefined || isAllowed(shown.identity, config.allowedIds) ? undefined : fault('identity', 'unexpected-identity');
+  return config.allowedIds === undefined || isAllowed(shown.identity, config.allowedIds)
+    ? undefined
+    : fault('identity', 'unexpected-identity');
 }
 
-function refusalOfEndpoint(tls: FakeTls, expected: string | undefined, proven: string | undefined): SocketFault | undefined {
+function refusalOfEndpoint(
+  tls: FakeTls,
+  expected: string | undefined,
+  proven: string | undefined,
+): SocketFault | undefined {
   if (proven === undefined) return fault('tls', 'handshake-failed');
   const ids = expected === undefined ? (tls.config as UpstreamTls).allowedIds : [expected];
   return ids === undefined || isAllowed(proven, ids) ? undefined : fault('identity', 'unexpected-identity');
 }
 
 function isAllowed(id: string, patterns: readonly string[]): boolean {
-  return patterns.some((pattern) => (pattern.endsWith('/*') ? id.startsWith(pattern.slice(0, -1)) : id === pattern));
+  return patterns.some((pattern) =>
+    pattern.endsWith('/*') ? id.startsWith(pattern.slice(0, -1)) : id === pattern,
+  );
 }
 
 function fault(kind: SocketFaultKind, reason: string): SocketFault {

@@ -1,4 +1,12 @@
-import { WRITE_KEPT, WRITE_TAKEN, type Socket, type SocketEvents, type SocketFault, type TlsPeer, type WriteResult } from '@tulle/proxy';
+import {
+  WRITE_KEPT,
+  WRITE_TAKEN,
+  type Socket,
+  type SocketEvents,
+  type SocketFault,
+  type TlsPeer,
+  type WriteResult,
+} from '@tulle/proxy';
 
 const NO_EVENTS: SocketEvents = { onOpen() {}, onRead() {}, onEnd() {}, onDrain() {}, onClose() {} };
 
@@ -163,9 +171,10 @@ export class MemorySocket implements Socket {
       peer.#arriveEnd();
       this.#closeWhenDone();
     }
-    if (hadQueued && this.queuedBytes === 0) queueMicrotask(() => {
-      if (!this.#closed && this.queuedBytes === 0) this.events.onDrain();
-    });
+    if (hadQueued && this.queuedBytes === 0)
+      queueMicrotask(() => {
+        if (!this.#closed && this.queuedBytes === 0) this.events.onDrain();
+      });
     peer.#schedule();
   }
 

@@ -1,17 +1,33 @@
 import type { Log } from '@tulle/filter';
-import type { AttemptRecord, Counter, Gauge, Histogram, InstrumentOptions, Labels, Meter, StreamRecord, TelemetryPlugin } from '@tulle/telemetry';
+import type {
+  AttemptRecord,
+  Counter,
+  Gauge,
+  Histogram,
+  InstrumentOptions,
+  Labels,
+  Meter,
+  StreamRecord,
+  TelemetryPlugin,
+} from '@tulle/telemetry';
 
 /** A log that keeps its lines. */
 export interface MemoryLog extends Log {
-  readonly lines: { readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly message: string; readonly fields: Readonly<Record<string, unknown>> }[];
+  readonly lines: {
+    readonly level: 'debug' | 'info' | 'warn' | 'error';
+    readonly message: string;
+    readonly fields: Readonly<Record<string, unknown>>;
+  }[];
 }
 
 /** Makes a {@link MemoryLog}. */
 export function memoryLog(): MemoryLog {
   const lines: MemoryLog['lines'] = [];
-  const at = (level: MemoryLog['lines'][number]['level']) => (message: string, fields: Readonly<Record<string, unknown>> = {}): void => {
-    lines.push({ level, message, fields });
-  };
+  const at =
+    (level: MemoryLog['lines'][number]['level']) =>
+    (message: string, fields: Readonly<Record<string, unknown>> = {}): void => {
+      lines.push({ level, message, fields });
+    };
   return { lines, debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') };
 }
 
@@ -23,18 +39,36 @@ export interface MemoryMeter extends Meter {
   names(): string[];
 }
 
+function keyOf(name: string, labels: Labels): string {
+  return name + JSON.stringify(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
 /** Makes a {@link MemoryMeter}. */
 export function memoryMeter(): MemoryMeter {
-  const series = new Map<string, { readonly name: string; readonly labels: Labels; read: () => number; instrument?: Counter & Gauge & Histogram }>();
+  const series = new Map<
+    string,
+    {
+      readonly name: string;
+      readonly labels: Labels;
+      read: () => number;
+      instrument?: Counter & Gauge & Histogram;
+    }
+  >();
   const instrument = (name: string, { labels = {} }: InstrumentOptions): Counter & Gauge & Histogram => {
-    const key = name + JSON.stringify(Object.entries(labels).sort());
+    const key = keyOf(name, labels);
     const known = series.get(key)?.instrument;
     if (known !== undefined) return known;
     let value = 0;
     const made = {
-      add: (n = 1): void => { value += n; },
-      set: (n: number): void => { value = n; },
-      observe: (): void => { value += 1; },
+      add: (n = 1): void => {
+        value += n;
+      },
+      set: (n: number): void => {
+        value = n;
+      },
+      observe: (): void => {
+        value += 1;
+      },
     };
     series.set(key, { name, labels, read: () => value, instrument: made });
     return made;
@@ -44,7 +78,7 @@ export function memoryMeter(): MemoryMeter {
     gauge: instrument,
     histogram: instrument,
     observed(name, { labels = {} }, read) {
-      const key = `${name}${JSON.stringify(Object.entries(labels).sort())}`;
+      const key = keyOf(name, labels);
       const entry = { name, labels, read };
       series.set(key, entry);
       return () => {
@@ -54,7 +88,11 @@ export function memoryMeter(): MemoryMeter {
     value(name, labels = {}) {
       let sum = 0;
       for (const entry of series.values()) {
-        if (entry.name === name && Object.entries(labels).every(([label, value]) => entry.labels[label] === value)) sum += entry.read();
+        if (
+          entry.name === name &&
+          Object.entries(labels).every(([label, value]) => entry.labels[label] === value)
+        )
+          sum += entry.read();
       }
       return sum;
     },
@@ -86,9 +124,12 @@ export function memoryTelemetry(): MemoryTelemetry {
       name: 'memory',
       record(record) {
         records.push({
-          ...record, flags: [...record.flags], attempts: record.attempts.map((attempt) => ({ ...attempt })),
+          ...record,
+          flags: [...record.flags],
+          attempts: record.attempts.map((attempt) => ({ ...attempt })),
           notes: [...record.notes.subarray(0, record.noteCount * 3)],
-          requestHeader: copyReader(record, 'requestHeader'), responseHeader: copyReader(record, 'responseHeader'),
+          requestHeader: copyReader(record, 'requestHeader'),
+          responseHeader: copyReader(record, 'responseHeader'),
         });
       },
     },
@@ -96,9 +137,22 @@ export function memoryTelemetry(): MemoryTelemetry {
 }
 
 /** Fields that tests ask a kept record for. */
-const KEPT_FIELDS = ['host', 'user-agent', 'x-request-id', 'x-forwarded-for', 'traceparent', 'content-type', 'location', 'retry-after', 'server'];
+const KEPT_FIELDS = [
+  'host',
+  'user-agent',
+  'x-request-id',
+  'x-forwarded-for',
+  'traceparent',
+  'content-type',
+  'location',
+  'retry-after',
+  'server',
+];
 
-function copyReader(record: StreamRecord, reader: 'requestHeader' | 'responseHeader'): (name: string) => string | undefined {
+function copyReader(
+  record: StreamRecord,
+  reader: 'requestHeader' | 'responseHeader',
+): (name: string) => string | undefined {
   const kept = new Map(KEPT_FIELDS.map((name) => [name, record[reader](name)]));
   return (name) => kept.get(name);
 }

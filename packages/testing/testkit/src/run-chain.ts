@@ -65,24 +65,56 @@ export async function runChain(run: ChainRun): Promise<ChainResult> {
   const answer = run.upstream ?? (() => ({ body: 'ok' }));
   const tls = run.caller?.tls !== undefined;
   const test = await testProxy({
-    listeners: [httpListener({
-      name: 'test', host: '127.0.0.1', port: 8080, ...run.handler, filters: run.filters,
-      ...(run.connectionFilters === undefined ? {} : { connectionFilters: run.connectionFilters }),
-      ...(tls ? { tls: { certificate: { kind: 'workload' as const }, trust: { kind: 'mesh' as const }, clientCertificate: 'accept' as const } } : {}),
-      routes: run.routes ?? [{
-        name: 'all', match: { path: { kind: 'prefix', value: '/' } }, action: { kind: 'forward', clusters: [{ name: 'service' }] },
-        ...(run.filterConfigs === undefined ? {} : { filterConfigs: run.filterConfigs }),
-      }],
-    })],
+    listeners: [
+      httpListener({
+        name: 'test',
+        host: '127.0.0.1',
+        port: 8080,
+        ...run.handler,
+        filters: run.filters,
+        ...(run.connectionFilters === undefined ? {} : { connectionFilters: run.connectionFilters }),
+        ...(tls
+          ? {
+              tls: {
+                certificate: { kind: 'workload' as const },
+                trust: { kind: 'mesh' as const },
+                clientCertificate: 'accept' as const,
+              },
+            }
+          : {}),
+        routes: run.routes ?? [
+          {
+            name: 'all',
+            match: { path: { kind: 'prefix', value: '/' } },
+            action: { kind: 'forward', clusters: [{ name: 'service' }] },
+            ...(run.filterConfigs === undefined ? {} : { filterConfigs: run.filterConfigs }),
+          },
+        ],
+      }),
+    ],
     clusters: ['service', 'other'].map((name) => ({
-      ...run.cluster, name,
-      discovery: { kind: 'static' as const, endpoints: (name === 'service' ? endpoints : ['10.0.9.9:80']).map((address) => ({ address: { host: address.slice(0, address.lastIndexOf(':')), port: Number(address.slice(address.lastIndexOf(':') + 1)) } })) },
+      ...run.cluster,
+      name,
+      discovery: {
+        kind: 'static' as const,
+        endpoints: (name === 'service' ? endpoints : ['10.0.9.9:80']).map((address) => ({
+          address: {
+            host: address.slice(0, address.lastIndexOf(':')),
+            port: Number(address.slice(address.lastIndexOf(':') + 1)),
+          },
+        })),
+      },
     })),
     upstreams: Object.fromEntries([...endpoints, '10.0.9.9:80'].map((address) => [address, answer])),
     ...(run.random === undefined ? {} : { random: run.random }),
   });
   try {
-    const requests = run.request === undefined ? [{}] : Array.isArray(run.request) ? run.request as readonly TestRequest[] : [run.request as TestRequest];
+    const requests =
+      run.request === undefined
+        ? [{}]
+        : Array.isArray(run.request)
+          ? (run.request as readonly TestRequest[])
+          : [run.request as TestRequest];
     const client = test.client(run.caller);
     if (run.chunkBytes !== undefined) {
       client.connection.chunk(run.chunkBytes);
@@ -92,9 +124,20 @@ export async function runChain(run: ChainRun): Promise<ChainResult> {
     for (const request of requests) {
       client.raw(formatRequest(request), request.method ?? 'GET');
       let done = false;
-      const response = client.response().then((got) => got, () => undefined).finally(() => (done = true));
+      const response = client
+        .response()
+        .then(
+          (got) => got,
+          () => undefined,
+        )
+        .finally(() => (done = true));
       await test.clock.advance(run.advanceMs ?? 0);
-      for (let passedMs = 0, stepMs = 10; !done && run.advanceMs === undefined && passedMs < PATIENCE_MS; passedMs += stepMs, stepMs = Math.min(stepMs * 2, 60_000)) await test.clock.advance(stepMs);
+      for (
+        let passedMs = 0, stepMs = 10;
+        !done && run.advanceMs === undefined && passedMs < PATIENCE_MS;
+        passedMs += stepMs, stepMs = Math.min(stepMs * 2, 60_000)
+      )
+        await test.clock.advance(stepMs);
       if (!done && run.advanceMs !== undefined) break;
       const got = await response;
       if (got === undefined) break;
@@ -103,9 +146,15 @@ export async function runChain(run: ChainRun): Promise<ChainResult> {
     await test.clock.settle();
     const { closed, ended } = client.connection;
     return {
-      response: responses.length === requests.length ? responses.at(-1) : undefined, responses,
+      response: responses.length === requests.length ? responses.at(-1) : undefined,
+      responses,
       upstreamRequests: [...endpoints, '10.0.9.9:80'].flatMap((address) => test.upstream(address).requests),
-      record: test.records.at(-1), records: test.records, log: test.log, meter: test.meter, clock: test.clock, closed: closed || ended,
+      record: test.records.at(-1),
+      records: test.records,
+      log: test.log,
+      meter: test.meter,
+      clock: test.clock,
+      closed: closed || ended,
     };
   } finally {
     await test.stop();

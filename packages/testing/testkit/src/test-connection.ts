@@ -70,7 +70,10 @@ export class TestConnection implements SocketEvents {
       const match = text.exec(this.received);
       return match === null ? -1 : match.index + match[0].length;
     };
-    await this.until(() => endOf() >= 0, () => `${String(text)} to arrive; so far: ${JSON.stringify(this.received)}`);
+    await this.until(
+      () => endOf() >= 0,
+      () => `${String(text)} to arrive; so far: ${JSON.stringify(this.received)}`,
+    );
     const end = endOf();
     const taken = this.received.slice(0, end);
     this.received = this.received.slice(end);
@@ -79,7 +82,10 @@ export class TestConnection implements SocketEvents {
 
   /** Takes `count` bytes. */
   async takeBytes(count: number): Promise<string> {
-    await this.until(() => this.received.length >= count, () => `${count} bytes; there are ${this.received.length}`);
+    await this.until(
+      () => this.received.length >= count,
+      () => `${count} bytes; there are ${this.received.length}`,
+    );
     const taken = this.received.slice(0, count);
     this.received = this.received.slice(count);
     return taken;
@@ -87,14 +93,22 @@ export class TestConnection implements SocketEvents {
 
   /** Resolves when the other side has ended or closed. */
   async over(): Promise<void> {
-    await this.until(() => this.ended || this.closed, () => 'the connection to end');
+    await this.until(
+      () => this.ended || this.closed,
+      () => 'the connection to end',
+    );
   }
 
   /** Resolves when `ready` holds. @throws when the connection closes before */
   async until(ready: () => boolean, what: () => string): Promise<void> {
     if (ready()) return;
-    await new Promise<void>((resolve) => this.#waiters.push({ ready: () => ready() || this.closed || this.ended, resolve }));
-    if (!ready()) throw new Error(`the connection ended${this.fault === undefined ? '' : ` (${this.fault.message})`} while the test waited for ${what()}`);
+    await new Promise<void>((resolve) =>
+      this.#waiters.push({ ready: () => ready() || this.closed || this.ended, resolve }),
+    );
+    if (!ready())
+      throw new Error(
+        `the connection ended${this.fault === undefined ? '' : ` (${this.fault.message})`} while the test waited for ${what()}`,
+      );
   }
 
   #wake(): void {

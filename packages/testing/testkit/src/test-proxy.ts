@@ -3,7 +3,13 @@ import type { Address } from '@tulle/model';
 import { fakeClock, type FakeClock } from './fake-clock.ts';
 import { HttpClient } from './http-client.ts';
 import { memoryNetwork, type Caller, type MemoryNetwork } from './memory-network.ts';
-import { memoryLog, memoryTelemetry, type KeptRecord, type MemoryLog, type MemoryMeter } from './observers.ts';
+import {
+  memoryLog,
+  memoryTelemetry,
+  type KeptRecord,
+  type MemoryLog,
+  type MemoryMeter,
+} from './observers.ts';
 import { seededRandom } from './seeded-random.ts';
 import type { TestConnection } from './test-connection.ts';
 import { httpUpstream, type Upstream } from './upstream.ts';
@@ -39,26 +45,42 @@ export async function testProxy(options: TestProxyOptions): Promise<TestProxy> {
   const { upstreams = {}, network: shared, clock: sharedClock, telemetry = [], ...rest } = options;
   const clock = sharedClock ?? fakeClock();
   const network = shared ?? memoryNetwork(clock);
-  const services = new Map(Object.entries(upstreams).map(([address, answer]) => [address, httpUpstream(network, address, answer)]));
+  const services = new Map(
+    Object.entries(upstreams).map(([address, answer]) => [address, httpUpstream(network, address, answer)]),
+  );
   const log = memoryLog();
   const observer = memoryTelemetry();
-  const proxy = createProxy({ random: seededRandom(), ...rest, transport: network.transport, clock, log, telemetry: [observer, ...telemetry] });
+  const proxy = createProxy({
+    random: seededRandom(),
+    ...rest,
+    transport: network.transport,
+    clock,
+    log,
+    telemetry: [observer, ...telemetry],
+  });
   await proxy.start();
   const addressOf = (listener: string | undefined): Address => {
     const addresses = proxy.addresses();
     const address = listener === undefined ? Object.values(addresses)[0] : addresses[listener];
-    if (address === undefined) throw new Error(`the proxy has no listener ${listener ?? ''}; it has ${Object.keys(addresses).join(', ')}`);
+    if (address === undefined)
+      throw new Error(
+        `the proxy has no listener ${listener ?? ''}; it has ${Object.keys(addresses).join(', ')}`,
+      );
     return address;
   };
   return {
-    proxy, clock, network, log,
+    proxy,
+    clock,
+    network,
+    log,
     meter: observer.meter,
     records: observer.records,
     connect: ({ listener, ...caller } = {}) => network.connect(addressOf(listener), caller),
     client: ({ listener, ...caller } = {}) => new HttpClient(network.connect(addressOf(listener), caller)),
     upstream(address) {
       const service = services.get(address);
-      if (service === undefined) throw new Error(`no upstream was made at ${address}; there is ${[...services.keys()].join(', ')}`);
+      if (service === undefined)
+        throw new Error(`no upstream was made at ${address}; there is ${[...services.keys()].join(', ')}`);
       return service;
     },
     stop: () => proxy.stop(),

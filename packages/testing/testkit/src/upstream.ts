@@ -21,19 +21,15 @@ export interface UpstreamRequest {
 
 /** What an upstream answers. */
 export type Answer =
-  /** Bytes as they stand. */
+  /** Bytes as they stand; `close` ends the connection with FIN instead, `reset` with RST, `silence` says nothing. */
   | string
   | {
-    readonly status?: number;
-    readonly headers?: Readonly<Record<string, string>> | readonly (readonly [string, string])[];
-    readonly body?: string;
-    readonly chunks?: readonly string[];
-    readonly trailers?: Readonly<Record<string, string>>;
-  }
-  /** Closes the connection instead: `close` with FIN, `reset` with RST. */
-  | 'close' | 'reset'
-  /** Says nothing. */
-  | 'silence';
+      readonly status?: number;
+      readonly headers?: Readonly<Record<string, string>> | readonly (readonly [string, string])[];
+      readonly body?: string;
+      readonly chunks?: readonly string[];
+      readonly trailers?: Readonly<Record<string, string>>;
+    };
 
 /** A service in memory. */
 export interface Upstream {
@@ -49,7 +45,10 @@ export interface Upstream {
 
 /** Serves HTTP/1.1 at an address of the network. */
 export function httpUpstream(
-  network: MemoryNetwork, address: Address | string, answer: Upstream['answer'] = () => ({ body: 'ok' }), options: { readonly identity?: string } = {},
+  network: MemoryNetwork,
+  address: Address | string,
+  answer: Upstream['answer'] = () => ({ body: 'ok' }),
+  options: { readonly identity?: string } = {},
 ): Upstream {
   const requests: UpstreamRequest[] = [];
   const connections: TestConnection[] = [];
@@ -70,10 +69,20 @@ export function httpUpstream(
     close: () => listening.close(),
   };
 
-  const serve = async (connection: TestConnection, message: Message, connectionIndex: number): Promise<void> => {
+  const serve = async (
+    connection: TestConnection,
+    message: Message,
+    connectionIndex: number,
+  ): Promise<void> => {
     const [method = '', target = ''] = message.start.split(' ');
     const request: UpstreamRequest = {
-      method, target, headers: message.headers, body: message.body, trailers: message.trailers, connectionIndex, connection,
+      method,
+      target,
+      headers: message.headers,
+      body: message.body,
+      trailers: message.trailers,
+      connectionIndex,
+      connection,
       header: (name) => headerAll(message, name)[0],
       headerAll: (name) => headerAll(message, name),
     };
@@ -86,18 +95,22 @@ export function httpUpstream(
     send(connection, await upstream.answer(request), method);
   };
 
-  const listening = network.listen(address, (connection) => {
-    const index = connections.push(connection) - 1;
-    let last: Promise<void> = Promise.resolve();
-    connection.onBytes = () => {
-      for (;;) {
-        const message = readMessage(connection.received, 'request', connection.ended);
-        if (message === undefined) return;
-        connection.received = connection.received.slice(message.bytes);
-        last = last.then(() => serve(connection, message, index));
-      }
-    };
-  }, options);
+  const listening = network.listen(
+    address,
+    (connection) => {
+      const index = connections.push(connection) - 1;
+      let last: Promise<void> = Promise.resolve();
+      connection.onBytes = () => {
+        for (;;) {
+          const message = readMessage(connection.received, 'request', connection.ended);
+          if (message === undefined) return;
+          connection.received = connection.received.slice(message.bytes);
+          last = last.then(() => serve(connection, message, index));
+        }
+      };
+    },
+    options,
+  );
   return upstream;
 }
 
@@ -111,9 +124,18 @@ function send(connection: TestConnection, answer: Answer, method: string): void 
 /** The bytes of an answer. */
 export function formatAnswer(answer: Exclude<Answer, string>, method = 'GET'): string {
   const { status = 200, headers = {}, body = '', chunks, trailers } = answer;
-  const lines = (Array.isArray(headers) ? headers as readonly (readonly [string, string])[] : Object.entries(headers)).map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  const lines = (
+    Array.isArray(headers) ? (headers as readonly (readonly [string, string])[]) : Object.entries(headers)
+  )
+    .map(([name, value]) => `${name}: ${value}\r\n`)
+    .join('');
   const bodyless = status === 204 || status === 304 || status < 200;
-  const framing = bodyless ? '' : chunks === undefined ? `content-length: ${Buffer.byteLength(body, 'latin1')}\r\n` : 'transfer-encoding: chunked\r\n';
-  const content = bodyless || method === 'HEAD' ? '' : chunks === undefined ? body : formatChunks(chunks, trailers);
+  const framing = bodyless
+    ? ''
+    : chunks === undefined
+      ? `content-length: ${Buffer.byteLength(body, 'latin1')}\r\n`
+      : 'transfer-encoding: chunked\r\n';
+  const content =
+    bodyless || method === 'HEAD' ? '' : chunks === undefined ? body : formatChunks(chunks, trailers);
   return `HTTP/1.1 ${status} X\r\n${lines}${framing}\r\n${content}`;
 }

@@ -4,18 +4,27 @@ import { describe, expect, it } from 'vitest';
 import { filter, simple, started } from './support.ts';
 
 /** Asks for a retry whenever an attempt failed or was answered with 5xx. */
-const eager = (max = 10, delayMs = 10) => filter('eager', {
-  attemptEnd: (stream) => {
-    const { attempt } = stream;
-    if (attempt.number > max || (attempt.failure === undefined && attempt.status < 500)) return DELIVER;
-    attempt.retryDelayMs = delayMs;
-    return RETRY;
-  },
-}, { scope: 'attempt' })({});
+const eager = (max = 10, delayMs = 10) =>
+  filter(
+    'eager',
+    {
+      attemptEnd: (stream) => {
+        const { attempt } = stream;
+        if (attempt.number > max || (attempt.failure === undefined && attempt.status < 500)) return DELIVER;
+        attempt.retryDelayMs = delayMs;
+        return RETRY;
+      },
+    },
+    { scope: 'attempt' },
+  )({});
 
 describe('retries', () => {
   it('go to another endpoint after a refused connection, for any method', async () => {
-    const test = await simple({ endpoints: ['10.0.0.1:80', '10.0.0.2:80'], cluster: { balance: { policy: 'round-robin' } }, handler: { filters: [eager()] } });
+    const test = await simple({
+      endpoints: ['10.0.0.1:80', '10.0.0.2:80'],
+      cluster: { balance: { policy: 'round-robin' } },
+      handler: { filters: [eager()] },
+    });
     test.network.refuse('10.0.0.1:80', {});
     const client = test.client();
     for (let i = 0; i < 4; i++) {
@@ -23,21 +32,38 @@ describe('retries', () => {
       await test.clock.advance(50);
       expect((await answered).status).toBe(200);
     }
-    expect(test.upstream('10.0.0.2:80').requests.map((request) => request.body)).toEqual(['pay', 'pay', 'pay', 'pay']);
+    expect(test.upstream('10.0.0.2:80').requests.map((request) => request.body)).toEqual([
+      'pay',
+      'pay',
+      'pay',
+      'pay',
+    ]);
     const retried = test.records.find((record) => record.attempts.length === 2);
-    expect(retried?.attempts[0]).toMatchObject({ address: '10.0.0.1:80', failure: 'TULLE_UPSTREAM_CONNECT', status: 0 });
+    expect(retried?.attempts[0]).toMatchObject({
+      address: '10.0.0.1:80',
+      failure: 'TULLE_UPSTREAM_CONNECT',
+      status: 0,
+    });
     expect(retried?.code).toBe('');
   });
 
   it('repeat an idempotent request with its body after a 503, and a reset', async () => {
     let count = 0;
     const test = await simple({
-      answer: () => { count++; return count === 1 ? { status: 503, body: 'busy' } : count === 2 ? 'reset' : { body: 'done' }; }, handler: { filters: [eager()] },
+      answer: () => {
+        count++;
+        return count === 1 ? { status: 503, body: 'busy' } : count === 2 ? 'reset' : { body: 'done' };
+      },
+      handler: { filters: [eager()] },
     });
     const answered = test.client().request({ method: 'PUT', body: 'state' });
     await test.clock.advance(100);
     expect((await answered).body).toBe('done');
-    expect(test.upstream('10.0.0.1:80').requests.map((request) => request.body)).toEqual(['state', 'state', 'state']);
+    expect(test.upstream('10.0.0.1:80').requests.map((request) => request.body)).toEqual([
+      'state',
+      'state',
+      'state',
+    ]);
   });
 
   it('never repeat a POST that was sent', async () => {
@@ -45,11 +71,18 @@ describe('retries', () => {
     const response = await test.client().request({ method: 'POST', body: 'pay' });
     expect(response.status).toBe(503);
     expect(test.upstream('10.0.0.1:80').requests).toHaveLength(1);
-    expect(test.records[0]).toMatchObject({ code: 'TULLE_UPSTREAM_RESET', flags: ['UC'], retryRefused: 'unsafe' });
+    expect(test.records[0]).toMatchObject({
+      code: 'TULLE_UPSTREAM_RESET',
+      flags: ['UC'],
+      retryRefused: 'unsafe',
+    });
   });
 
   it('are refused past the replay cap; the body still arrives whole', async () => {
-    const test = await simple({ answer: () => ({ status: 503 }), handler: { filters: [eager()], maxReplayBytes: 1_000 } });
+    const test = await simple({
+      answer: () => ({ status: 503 }),
+      handler: { filters: [eager()], maxReplayBytes: 1_000 },
+    });
     const response = await test.client().request({ method: 'PUT', body: 'x'.repeat(5_000) });
     expect(response.status).toBe(503);
     expect(test.upstream('10.0.0.1:80').requests[0]?.body.length).toBe(5_000);
@@ -58,7 +91,11 @@ describe('retries', () => {
   });
 
   it('stop at the budget', async () => {
-    const test = await simple({ answer: () => ({ status: 503 }), handler: { filters: [eager(10, 0)] }, cluster: { limits: { retryBudget: { percent: 10, minPerSecond: 0 } } } });
+    const test = await simple({
+      answer: () => ({ status: 503 }),
+      handler: { filters: [eager(10, 0)] },
+      cluster: { limits: { retryBudget: { percent: 10, minPerSecond: 0 } } },
+    });
     const client = test.client();
     for (let i = 0; i < 50; i++) {
       const answered = client.request();
@@ -68,18 +105,37 @@ describe('retries', () => {
     const { requests } = test.upstream('10.0.0.1:80');
     expect(requests.length).toBeGreaterThan(52);
     expect(requests.length).toBeLessThanOrEqual(56);
-    expect(test.meter.value('tulle_cluster_upstream_rq_retry_refused_total', { reason: 'budget' })).toBeGreaterThan(40);
+    expect(
+      test.meter.value('tulle_cluster_upstream_rq_retry_refused_total', { reason: 'budget' }),
+    ).toBeGreaterThan(40);
   });
 
   it('run attempt filters for each try, on the same fields', async () => {
     const test = await simple({
       answer: (request) => (request.header('x-attempt') === '1' ? { status: 503 } : {}),
-      handler: { filters: [filter('number', { requestHeaders: (stream) => { stream.request.headers.append('x-attempt', String(stream.attempt.number)); return CONTINUE; } }, { scope: 'attempt' })({}), eager()] },
+      handler: {
+        filters: [
+          filter(
+            'number',
+            {
+              requestHeaders: (stream) => {
+                stream.request.headers.append('x-attempt', String(stream.attempt.number));
+                return CONTINUE;
+              },
+            },
+            { scope: 'attempt' },
+          )({}),
+          eager(),
+        ],
+      },
     });
     const answered = test.client().request();
     await test.clock.advance(50);
     await answered;
-    expect(test.upstream('10.0.0.1:80').requests.map((request) => request.headerAll('x-attempt'))).toEqual([['1'], ['2']]);
+    expect(test.upstream('10.0.0.1:80').requests.map((request) => request.headerAll('x-attempt'))).toEqual([
+      ['1'],
+      ['2'],
+    ]);
   });
 
   it('replays once, without any policy, on a kept-alive connection that had gone', async () => {
@@ -87,10 +143,14 @@ describe('retries', () => {
     const client = test.client();
     await client.request();
     // Closed while the next request is on its way: what a server's idle timeout does.
-    test.upstream('10.0.0.1:80').answer = (request) => (request.connectionIndex === 0 ? 'close' : { body: 'fresh' });
+    test.upstream('10.0.0.1:80').answer = (request) =>
+      request.connectionIndex === 0 ? 'close' : { body: 'fresh' };
     const response = await client.request({ path: '/again' });
     expect(response.body).toBe('fresh');
-    expect(test.records.at(-1)?.attempts.map((attempt) => [attempt.failure, attempt.reused])).toEqual([['TULLE_UPSTREAM_RESET', true], ['', false]]);
+    expect(test.records.at(-1)?.attempts.map((attempt) => [attempt.failure, attempt.reused])).toEqual([
+      ['TULLE_UPSTREAM_RESET', true],
+      ['', false],
+    ]);
     test.upstream('10.0.0.1:80').answer = () => 'close';
     expect((await client.request({ method: 'POST', body: 'x' })).status).toBe(503);
   });
@@ -111,11 +171,18 @@ describe('timeouts', () => {
 
   it('end one try and leave time for another', async () => {
     let count = 0;
-    const test = await simple({ answer: () => (++count === 1 ? 'silence' : { body: 'second' }), forward: { perTryTimeoutMs: 200, requestTimeoutMs: 2_000 }, handler: { filters: [eager()] } });
+    const test = await simple({
+      answer: () => (++count === 1 ? 'silence' : { body: 'second' }),
+      forward: { perTryTimeoutMs: 200, requestTimeoutMs: 2_000 },
+      handler: { filters: [eager()] },
+    });
     const answered = test.client().request();
     await test.clock.advance(300);
     expect((await answered).body).toBe('second');
-    expect(test.records[0]?.attempts.map((attempt) => attempt.failure)).toEqual(['TULLE_PER_TRY_TIMEOUT', '']);
+    expect(test.records[0]?.attempts.map((attempt) => attempt.failure)).toEqual([
+      'TULLE_PER_TRY_TIMEOUT',
+      '',
+    ]);
   });
 
   it('do not count a slow upload, but a stream on which nothing moves ends', async () => {
@@ -162,15 +229,22 @@ describe('timeouts', () => {
 
 describe('limits', () => {
   it('refuse requests, waiters and connections past the circuit limits with 503 UO', async () => {
-    const test = await simple({ answer: () => 'silence', cluster: { limits: { maxConnections: 2, maxPendingRequests: 1, maxRequests: 4 } } });
+    const test = await simple({
+      answer: () => 'silence',
+      cluster: { limits: { maxConnections: 2, maxPendingRequests: 1, maxRequests: 4 } },
+    });
     const clients = [0, 1, 2, 3].map(() => test.client());
     for (const client of clients) {
       client.send({});
       await test.clock.settle();
     }
     // Two are served, one waits, the fourth finds no room to wait.
-    expect((await (clients[3] as typeof clients[0]).response()).status).toBe(503);
-    expect(test.records[0]).toMatchObject({ code: 'TULLE_UPSTREAM_OVERFLOW', flags: ['UO'], details: 'upstream_reset_before_response_started{overflow,pending}' });
+    expect((await (clients[3] as (typeof clients)[0]).response()).status).toBe(503);
+    expect(test.records[0]).toMatchObject({
+      code: 'TULLE_UPSTREAM_OVERFLOW',
+      flags: ['UO'],
+      details: 'upstream_reset_before_response_started{overflow,pending}',
+    });
     expect(test.network.connections('10.0.0.1:80')).toBe(2);
     expect(test.meter.value('tulle_cluster_upstream_rq_pending_overflow_total')).toBe(1);
     expect(test.meter.value('tulle_cluster_upstream_cx_overflow_total')).toBeGreaterThan(0);
@@ -178,7 +252,10 @@ describe('limits', () => {
 
   it('serve who waited when a connection becomes free', async () => {
     const release: (() => void)[] = [];
-    const test = await simple({ answer: () => new Promise((resolve) => release.push(() => resolve({ body: 'late' }))), cluster: { limits: { maxConnections: 1 } } });
+    const test = await simple({
+      answer: () => new Promise((resolve) => release.push(() => resolve({ body: 'late' }))),
+      cluster: { limits: { maxConnections: 1 } },
+    });
     const first = test.client().request();
     const second = test.client().request();
     await test.clock.settle();
@@ -193,8 +270,12 @@ describe('limits', () => {
 
   it('eject an endpoint that fails again and again', async () => {
     const test = await simple({
-      endpoints: ['10.0.0.1:80', '10.0.0.2:80'], answer: (request) => (request.connection.socket.localAddress === '10.0.0.1' ? { status: 500 } : {}),
-      cluster: { balance: { policy: 'round-robin' }, outlier: { consecutiveFailures: 3, baseEjectionMs: 1_000, maxEjectionPercent: 50 } },
+      endpoints: ['10.0.0.1:80', '10.0.0.2:80'],
+      answer: (request) => (request.connection.socket.localAddress === '10.0.0.1' ? { status: 500 } : {}),
+      cluster: {
+        balance: { policy: 'round-robin' },
+        outlier: { consecutiveFailures: 3, baseEjectionMs: 1_000, maxEjectionPercent: 50 },
+      },
     });
     const client = test.client();
     const statuses: number[] = [];
@@ -207,15 +288,20 @@ describe('limits', () => {
 
   it('answer 503 when there is no endpoint, or no cluster yet', async () => {
     const test = await started({
-      listeners: [httpListener({ port: 8080, routes: [route('/empty', 'empty'), route('/none', 'none')] })], clusters: [cluster('empty', [])], danglingReferences: 'allow',
+      listeners: [httpListener({ port: 8080, routes: [route('/empty', 'empty'), route('/none', 'none')] })],
+      clusters: [cluster('empty', [])],
+      danglingReferences: 'allow',
     });
     const client = test.client();
     expect((await client.request({ path: '/empty' })).status).toBe(503);
     expect((await client.request({ path: '/none' })).status).toBe(503);
-    expect(test.records.map((record) => [record.code, ...record.flags])).toEqual([['TULLE_UPSTREAM_NO_ENDPOINT', 'UH'], ['TULLE_CLUSTER_NOT_FOUND', 'NC']]);
+    expect(test.records.map((record) => [record.code, ...record.flags])).toEqual([
+      ['TULLE_UPSTREAM_NO_ENDPOINT', 'UH'],
+      ['TULLE_CLUSTER_NOT_FOUND', 'NC'],
+    ]);
   });
 
-  it('close connections past the listener\'s limit at once', async () => {
+  it("close connections past the listener's limit at once", async () => {
     const test = await simple({ handler: { maxConnections: 2 } });
     const held = [test.connect(), test.connect()];
     const third = test.connect();

@@ -9,22 +9,41 @@ const later = <T>(value: T): Promise<T> => new Promise((resolve) => setImmediate
 describe('a chain of filters', () => {
   it('sees the request in order and the response in reverse, and completes once', async () => {
     const seen: string[] = [];
-    const spy = (name: string) => filter(name, {
-      requestHeaders: () => { seen.push(`${name} request`); return CONTINUE; },
-      responseHeaders: () => { seen.push(`${name} response`); return CONTINUE; },
-      complete: () => { seen.push(`${name} complete`); },
-    })({});
+    const spy = (name: string) =>
+      filter(name, {
+        requestHeaders: () => {
+          seen.push(`${name} request`);
+          return CONTINUE;
+        },
+        responseHeaders: () => {
+          seen.push(`${name} response`);
+          return CONTINUE;
+        },
+        complete: () => {
+          seen.push(`${name} complete`);
+        },
+      })({});
     await runChain({ filters: [spy('a'), spy('b')] });
     expect(seen).toEqual(['a request', 'b request', 'b response', 'a response', 'a complete', 'b complete']);
   });
 
   it('awaits a promise and goes on where it was', async () => {
     const seen: string[] = [];
-    const spy = (name: string, wait: boolean) => filter(name, {
-      requestHeaders: () => { seen.push(name); return wait ? later(CONTINUE) : CONTINUE; },
-      responseHeaders: () => { seen.push(`-${name}`); return wait ? later(CONTINUE) : CONTINUE; },
-    })({});
-    const { response, upstreamRequests } = await runChain({ filters: [spy('a', true), spy('b', false), spy('c', true)], request: { method: 'POST', body: 'abc' } });
+    const spy = (name: string, wait: boolean) =>
+      filter(name, {
+        requestHeaders: () => {
+          seen.push(name);
+          return wait ? later(CONTINUE) : CONTINUE;
+        },
+        responseHeaders: () => {
+          seen.push(`-${name}`);
+          return wait ? later(CONTINUE) : CONTINUE;
+        },
+      })({});
+    const { response, upstreamRequests } = await runChain({
+      filters: [spy('a', true), spy('b', false), spy('c', true)],
+      request: { method: 'POST', body: 'abc' },
+    });
     expect(response?.status).toBe(200);
     expect(upstreamRequests[0]?.body).toBe('abc');
     expect(seen).toEqual(['a', 'b', 'c', '-c', '-b', '-a']);
@@ -32,12 +51,25 @@ describe('a chain of filters', () => {
 
   it('answers by reply without asking upstream; filters before and after see the answer', async () => {
     const seen: string[] = [];
-    const response = (name: string) => (stream: HttpStream): typeof CONTINUE => { seen.push(`${name} ${stream.response.status} ${stream.response.origin}`); return CONTINUE; };
+    const response =
+      (name: string) =>
+      (stream: HttpStream): typeof CONTINUE => {
+        seen.push(`${name} ${stream.response.status} ${stream.response.origin}`);
+        return CONTINUE;
+      };
     const result = await runChain({
       filters: [
         filter('a', { responseHeaders: response('a') })({}),
-        filter('deny', { requestHeaders: (stream) => stream.reply(403, 'TULLE_AUTHZ_DENIED', 'no', ['x-why', 'because']) })({}),
-        filter('c', { requestHeaders: () => { seen.push('c request'); return CONTINUE; }, responseHeaders: response('c') })({}),
+        filter('deny', {
+          requestHeaders: (stream) => stream.reply(403, 'TULLE_AUTHZ_DENIED', 'no', ['x-why', 'because']),
+        })({}),
+        filter('c', {
+          requestHeaders: () => {
+            seen.push('c request');
+            return CONTINUE;
+          },
+          responseHeaders: response('c'),
+        })({}),
       ],
       request: { method: 'POST', body: 'x'.repeat(1000) },
     });
@@ -45,7 +77,11 @@ describe('a chain of filters', () => {
     expect(result.response?.header('x-why')).toBe('because');
     expect(result.upstreamRequests).toHaveLength(0);
     expect(seen).toEqual(['c 403 local', 'a 403 local']);
-    expect(result.record).toMatchObject({ status: 403, code: 'TULLE_AUTHZ_DENIED', details: 'rbac_access_denied' });
+    expect(result.record).toMatchObject({
+      status: 403,
+      code: 'TULLE_AUTHZ_DENIED',
+      details: 'rbac_access_denied',
+    });
     expect(result.closed).toBe(false);
   });
 
@@ -53,7 +89,12 @@ describe('a chain of filters', () => {
     const seen: string[] = [];
     const { response } = await runChain({
       filters: [
-        filter('first', { responseHeaders: (stream) => { seen.push(`first ${stream.response.status}`); return CONTINUE; } })({}),
+        filter('first', {
+          responseHeaders: (stream) => {
+            seen.push(`first ${stream.response.status}`);
+            return CONTINUE;
+          },
+        })({}),
         filter('replace', { responseHeaders: (stream) => stream.reply(418, 'X_TEAPOT', 'tea') })({}),
       ],
     });
@@ -61,21 +102,58 @@ describe('a chain of filters', () => {
     expect(seen).toEqual(['first 418']);
   });
 
-  it.each([['throws', () => { throw new Error('boom'); }], ['rejects', () => Promise.reject(new Error('boom'))], ['stops without a reply', () => STOP], ['answers nonsense', () => 7 as never]])(
-    'gives 500 when a hook %s, counts it by name, and serves the next request', async (_what, requestHeaders) => {
-      const result = await runChain({ filters: [filter('bad', { requestHeaders: (stream) => (stream.request.path === '/ok' ? CONTINUE : requestHeaders() as never) })({})], request: [{}, { path: '/ok' }] });
+  it.each([
+    [
+      'throws',
+      () => {
+        throw new Error('boom');
+      },
+    ],
+    ['rejects', () => Promise.reject(new Error('boom'))],
+    ['stops without a reply', () => STOP],
+    ['answers nonsense', () => 7],
+  ])(
+    'gives 500 when a hook %s, counts it by name, and serves the next request',
+    async (_what, requestHeaders) => {
+      const result = await runChain({
+        filters: [
+          filter('bad', {
+            requestHeaders: (stream) =>
+              stream.request.path === '/ok' ? CONTINUE : (requestHeaders() as never),
+          })({}),
+        ],
+        request: [{}, { path: '/ok' }],
+      });
       expect(result.responses.map((response) => response.status)).toEqual([500, 200]);
       expect(result.records[0]).toMatchObject({ code: 'TULLE_FILTER_FAILED', details: 'filter_failed{bad}' });
       expect(result.meter.value('tulle_filter_errors_total', { filter: 'bad' })).toBe(1);
-    });
+    },
+  );
 
   it('skips a failing filter that is fail-open', async () => {
-    const { response } = await runChain({ filters: [filter('bad', { requestHeaders: () => { throw new Error('boom'); } })({}, { failOpen: true })] });
+    const { response } = await runChain({
+      filters: [
+        filter('bad', {
+          requestHeaders: () => {
+            throw new Error('boom');
+          },
+        })({}, { failOpen: true }),
+      ],
+    });
     expect(response?.status).toBe(200);
   });
 
   it('refuses an invalid header edit with 500 and sends nothing of it', async () => {
-    const { response, upstreamRequests } = await runChain({ filters: [filter('bad', { requestHeaders: (stream) => { stream.request.headers.set('x-a', 'a\r\nb: c'); return CONTINUE; } })({})] });
+    const { response, upstreamRequests } = await runChain({
+      filters: [
+        filter('bad', {
+          requestHeaders: (stream) => {
+            stream.request.headers.set('x-a', 'a\r\nb: c');
+            return CONTINUE;
+          },
+        })({}),
+      ],
+    });
     expect(response?.status).toBe(500);
     expect(upstreamRequests).toHaveLength(0);
   });
@@ -83,7 +161,17 @@ describe('a chain of filters', () => {
   it('gives fresh state to each stream', async () => {
     const counts: number[] = [];
     await runChain({
-      filters: [filter('count', { requestHeaders: (_stream, _config, state) => { state.count++; return CONTINUE; }, complete: (_stream, _config, state) => { counts.push(++state.count); } })({})],
+      filters: [
+        filter('count', {
+          requestHeaders: (_stream, _config, state) => {
+            state.count++;
+            return CONTINUE;
+          },
+          complete: (_stream, _config, state) => {
+            counts.push(++state.count);
+          },
+        })({}),
+      ],
       request: [{}, {}, {}],
     });
     expect(counts).toEqual([2, 2, 2]);
@@ -101,19 +189,21 @@ describe('a chain of filters', () => {
     };
     let headers: HttpStream['request']['headers'] | undefined;
     await runChain({
-      filters: [filter('keeper', {
-        requestHeaders: (stream) => {
-          if (kept.length > 0) {
-            touch((old) => old.request.path);
-            touch((old) => old.requestId);
-            touch(() => headers?.get('host'));
-            touch((old) => old.reply(200, 'X'));
-          }
-          kept.push(stream);
-          headers = stream.request.headers;
-          return CONTINUE;
-        },
-      })({})],
+      filters: [
+        filter('keeper', {
+          requestHeaders: (stream) => {
+            if (kept.length > 0) {
+              touch((old) => old.request.path);
+              touch((old) => old.requestId);
+              touch(() => headers?.get('host'));
+              touch((old) => old.reply(200, 'X'));
+            }
+            kept.push(stream);
+            headers = stream.request.headers;
+            return CONTINUE;
+          },
+        })({}),
+      ],
       request: [{}, {}],
     });
     expect(caught).toHaveLength(4);
@@ -121,22 +211,52 @@ describe('a chain of filters', () => {
   });
 
   it('merges route overrides, and null removes a filter that is not mandatory', async () => {
-    const tagged = filter('tag', { requestHeaders: (stream, config) => { stream.request.headers.append('x-tag', config.tag ?? ''); return CONTINUE; } });
+    const tagged = filter('tag', {
+      requestHeaders: (stream, config) => {
+        stream.request.headers.append('x-tag', config.tag ?? '');
+        return CONTINUE;
+      },
+    });
     const base = await runChain({ filters: [tagged({ tag: 'base' })] });
     expect(base.upstreamRequests[0]?.headerAll('x-tag')).toEqual(['base']);
-    const over = await runChain({ filters: [tagged({ tag: 'base' }), tagged({ tag: 'second' }, { name: 'two' })], filterConfigs: { tag: { tag: 'route' }, two: null } });
+    const over = await runChain({
+      filters: [tagged({ tag: 'base' }), tagged({ tag: 'second' }, { name: 'two' })],
+      filterConfigs: { tag: { tag: 'route' }, two: null },
+    });
     expect(over.upstreamRequests[0]?.headerAll('x-tag')).toEqual(['route']);
-    await expect(runChain({ filters: [tagged({}, { mandatory: true })], filterConfigs: { tag: null } })).rejects.toThrow(/mandatory/);
-    await expect(runChain({ filters: [tagged({})], filterConfigs: { tga: null } })).rejects.toThrow(/no filter of this chain is named "tga"/);
+    await expect(
+      runChain({ filters: [tagged({}, { mandatory: true })], filterConfigs: { tag: null } }),
+    ).rejects.toThrow(/mandatory/);
+    await expect(runChain({ filters: [tagged({})], filterConfigs: { tga: null } })).rejects.toThrow(
+      /no filter of this chain is named "tga"/,
+    );
   });
 
   it('matches again after rematch, and later filters follow the new route', async () => {
     const seen: string[] = [];
-    const spy = (name: string) => filter(name, { requestHeaders: (_stream, config) => { seen.push(`${name}:${config.tag}`); return CONTINUE; }, complete: () => { seen.push(`${name} complete`); } });
-    const mover = filter('mover', { requestHeaders: (stream) => { stream.request.path = '/new'; stream.rematch(); return CONTINUE; } });
+    const spy = (name: string) =>
+      filter(name, {
+        requestHeaders: (_stream, config) => {
+          seen.push(`${name}:${config.tag}`);
+          return CONTINUE;
+        },
+        complete: () => {
+          seen.push(`${name} complete`);
+        },
+      });
+    const mover = filter('mover', {
+      requestHeaders: (stream) => {
+        stream.request.path = '/new';
+        stream.rematch();
+        return CONTINUE;
+      },
+    });
     const { upstreamRequests } = await runChain({
       filters: [spy('a')({ tag: 'base' }), mover({}), spy('b')({ tag: 'base' })],
-      routes: [route('/old', 'service'), route('/new', 'service', { filterConfigs: { b: { tag: 'new' }, a: null } })],
+      routes: [
+        route('/old', 'service'),
+        route('/new', 'service', { filterConfigs: { b: { tag: 'new' }, a: null } }),
+      ],
       request: { path: '/old' },
     });
     expect(upstreamRequests[0]?.target).toBe('/new');
@@ -145,22 +265,60 @@ describe('a chain of filters', () => {
 
   it('runs before-route filters for requests that no route matches', async () => {
     const seen: string[] = [];
-    const early = filter('early', {
-      requestHeaders: (stream) => { seen.push(String(stream.route?.name)); if (stream.request.path === '/x') stream.request.path = '/y'; return CONTINUE; },
-      complete: (stream) => { seen.push(`complete ${stream.route?.name}`); },
-    }, { stage: 'before-route' });
-    const { responses } = await runChain({ filters: [early({})], routes: [route('/y', 'service')], request: [{ path: '/none' }, { path: '/x' }] });
+    const early = filter(
+      'early',
+      {
+        requestHeaders: (stream) => {
+          seen.push(String(stream.route?.name));
+          if (stream.request.path === '/x') stream.request.path = '/y';
+          return CONTINUE;
+        },
+        complete: (stream) => {
+          seen.push(`complete ${stream.route?.name}`);
+        },
+      },
+      { stage: 'before-route' },
+    );
+    const { responses } = await runChain({
+      filters: [early({})],
+      routes: [route('/y', 'service')],
+      request: [{ path: '/none' }, { path: '/x' }],
+    });
     expect(responses.map((response) => response.status)).toEqual([404, 200]);
     expect(seen).toEqual(['undefined', 'complete undefined', 'undefined', 'complete /y']);
   });
 
   it('hands values over in slots, and refuses a chain without the provider', async () => {
     const slot = defineSlot<string>('test.slot');
-    const provider = defineHttpFilter({ apiVersion: 1, id: 'provider', config: anything<object>(), provides: [slot], create: () => ({ requestHeaders: (stream) => { stream.set(slot, 'hello'); return CONTINUE; } }) });
-    const consumer = defineHttpFilter({ apiVersion: 1, id: 'consumer', config: anything<object>(), requires: [slot], create: () => ({ requestHeaders: (stream) => { stream.request.headers.set('x-slot', stream.get(slot) ?? ''); return CONTINUE; } }) });
+    const provider = defineHttpFilter({
+      apiVersion: 1,
+      id: 'provider',
+      config: anything<object>(),
+      provides: [slot],
+      create: () => ({
+        requestHeaders: (stream) => {
+          stream.set(slot, 'hello');
+          return CONTINUE;
+        },
+      }),
+    });
+    const consumer = defineHttpFilter({
+      apiVersion: 1,
+      id: 'consumer',
+      config: anything<object>(),
+      requires: [slot],
+      create: () => ({
+        requestHeaders: (stream) => {
+          stream.request.headers.set('x-slot', stream.get(slot) ?? '');
+          return CONTINUE;
+        },
+      }),
+    });
     const { upstreamRequests } = await runChain({ filters: [provider({}), consumer({})] });
     expect(upstreamRequests[0]?.header('x-slot')).toBe('hello');
-    await expect(runChain({ filters: [consumer({}), provider({})] })).rejects.toThrow(/requires the slot test.slot.*put that before/);
+    await expect(runChain({ filters: [consumer({}), provider({})] })).rejects.toThrow(
+      /requires the slot test.slot.*put that before/,
+    );
   });
 });
 
@@ -169,42 +327,101 @@ describe('data hooks', () => {
     let request = '';
     let response = '';
     const ends: string[] = [];
-    const observer = filter('observer', {
-      requestData: (_stream, _config, _state, bytes, end) => { request += Buffer.from(bytes).toString(); if (end) ends.push('request'); return CONTINUE; },
-      responseData: (_stream, _config, _state, bytes, end) => { response += Buffer.from(bytes).toString(); if (end) ends.push('response'); return CONTINUE; },
-    }, { body: { request: 'observe', response: 'observe' } });
-    const result = await runChain({ filters: [observer({})], request: { method: 'POST', body: 'hello body' }, upstream: () => ({ body: 'the answer' }), ...(chunkBytes === undefined ? {} : { chunkBytes }) });
-    expect([request, response, result.response?.body, result.upstreamRequests[0]?.body]).toEqual(['hello body', 'the answer', 'the answer', 'hello body']);
+    const observer = filter(
+      'observer',
+      {
+        requestData: (_stream, _config, _state, bytes, end) => {
+          request += Buffer.from(bytes).toString();
+          if (end) ends.push('request');
+          return CONTINUE;
+        },
+        responseData: (_stream, _config, _state, bytes, end) => {
+          response += Buffer.from(bytes).toString();
+          if (end) ends.push('response');
+          return CONTINUE;
+        },
+      },
+      { body: { request: 'observe', response: 'observe' } },
+    );
+    const result = await runChain({
+      filters: [observer({})],
+      request: { method: 'POST', body: 'hello body' },
+      upstream: () => ({ body: 'the answer' }),
+      ...(chunkBytes === undefined ? {} : { chunkBytes }),
+    });
+    expect([request, response, result.response?.body, result.upstreamRequests[0]?.body]).toEqual([
+      'hello body',
+      'the answer',
+      'the answer',
+      'hello body',
+    ]);
     expect(result.upstreamRequests[0]?.header('content-length')).toBe('10');
     expect(ends).toEqual(['request', 'response']);
   });
 
-  it.each([false, true])('transform bodies; lengths and validators go (asynchronously: %s)', async (asynchronous) => {
-    const upper = filter('upper', {
-      requestData: (stream, _config, _state, bytes, end) => { stream.emit(Buffer.from(Buffer.from(bytes).toString().toUpperCase() + (end ? '!' : ''))); return asynchronous ? later(CONTINUE) : CONTINUE; },
-      responseData: async (stream, _config, _state, bytes, end): Promise<typeof CONTINUE> => { if (asynchronous) await later(0); stream.emit(Buffer.from(Buffer.from(bytes).toString().toUpperCase() + (end ? '?' : ''))); return CONTINUE; },
-    }, { body: { request: 'transform', response: 'transform' } });
-    const result = await runChain({ filters: [upper({})], request: { method: 'POST', body: 'abc' }, upstream: () => ({ body: 'xyz', headers: { etag: '"1"' } }), chunkBytes: 5 });
-    expect(result.upstreamRequests[0]?.body).toBe('ABC!');
-    expect(result.upstreamRequests[0]?.header('content-length')).toBeUndefined();
-    expect(result.response?.body).toBe('XYZ?');
-    expect(result.response?.header('etag')).toBeUndefined();
-    expect(result.response?.header('transfer-encoding')).toBe('chunked');
-  });
+  it.each([false, true])(
+    'transform bodies; lengths and validators go (asynchronously: %s)',
+    async (asynchronous) => {
+      const upper = filter(
+        'upper',
+        {
+          requestData: (stream, _config, _state, bytes, end) => {
+            stream.emit(Buffer.from(Buffer.from(bytes).toString().toUpperCase() + (end ? '!' : '')));
+            return asynchronous ? later(CONTINUE) : CONTINUE;
+          },
+          responseData: async (stream, _config, _state, bytes, end): Promise<typeof CONTINUE> => {
+            if (asynchronous) await later(0);
+            stream.emit(Buffer.from(Buffer.from(bytes).toString().toUpperCase() + (end ? '?' : '')));
+            return CONTINUE;
+          },
+        },
+        { body: { request: 'transform', response: 'transform' } },
+      );
+      const result = await runChain({
+        filters: [upper({})],
+        request: { method: 'POST', body: 'abc' },
+        upstream: () => ({ body: 'xyz', headers: { etag: '"1"' } }),
+        chunkBytes: 5,
+      });
+      expect(result.upstreamRequests[0]?.body).toBe('ABC!');
+      expect(result.upstreamRequests[0]?.header('content-length')).toBeUndefined();
+      expect(result.response?.body).toBe('XYZ?');
+      expect(result.response?.header('etag')).toBeUndefined();
+      expect(result.response?.header('transfer-encoding')).toBe('chunked');
+    },
+  );
 
   it('buffer bodies up to the cap, and refuse longer ones', async () => {
     const sizes: number[] = [];
-    const buffering = filter('buffering', {
-      requestData: (_stream, _config, _state, bytes, end) => { sizes.push(bytes.length, Number(end)); return CONTINUE; },
-      responseData: (stream, _config, _state, bytes) => { stream.emit(Buffer.from(`[${Buffer.from(bytes).toString()}]`)); return CONTINUE; },
-    }, { body: { request: { buffer: 20 }, response: { buffer: 20 } } });
-    const good = await runChain({ filters: [buffering({})], request: { method: 'POST', chunks: ['hello', ' body'] }, upstream: () => ({ chunks: ['a', 'b'] }), chunkBytes: 3 });
+    const buffering = filter(
+      'buffering',
+      {
+        requestData: (_stream, _config, _state, bytes, end) => {
+          sizes.push(bytes.length, Number(end));
+          return CONTINUE;
+        },
+        responseData: (stream, _config, _state, bytes) => {
+          stream.emit(Buffer.from(`[${Buffer.from(bytes).toString()}]`));
+          return CONTINUE;
+        },
+      },
+      { body: { request: { buffer: 20 }, response: { buffer: 20 } } },
+    );
+    const good = await runChain({
+      filters: [buffering({})],
+      request: { method: 'POST', chunks: ['hello', ' body'] },
+      upstream: () => ({ chunks: ['a', 'b'] }),
+      chunkBytes: 3,
+    });
     expect(sizes).toEqual([10, 1]);
     expect(good.upstreamRequests[0]).toMatchObject({ body: 'hello body' });
     expect(good.upstreamRequests[0]?.header('content-length')).toBe('10');
     expect(good.response).toMatchObject({ status: 200, body: '[ab]' });
     expect(good.response?.header('content-length')).toBe('4');
-    const long = await runChain({ filters: [buffering({})], request: { method: 'POST', body: 'x'.repeat(21) } });
+    const long = await runChain({
+      filters: [buffering({})],
+      request: { method: 'POST', body: 'x'.repeat(21) },
+    });
     expect(long.response?.status).toBe(413);
     expect(long.upstreamRequests).toHaveLength(0);
     const answer = await runChain({ filters: [buffering({})], upstream: () => ({ body: 'x'.repeat(21) }) });
@@ -212,10 +429,21 @@ describe('data hooks', () => {
   });
 
   it('may refuse a request for its buffered body', async () => {
-    const judge = filter('judge', {
-      requestData: (stream, _config, _state, bytes) => (Buffer.from(bytes).toString() === 'bad' ? stream.reply(422, 'X_BAD', 'bad body') : CONTINUE),
-    }, { body: { request: { buffer: 100 } } });
-    const { responses, upstreamRequests } = await runChain({ filters: [judge({})], request: [{ method: 'POST', body: 'bad' }, { method: 'POST', body: 'good' }] });
+    const judge = filter(
+      'judge',
+      {
+        requestData: (stream, _config, _state, bytes) =>
+          Buffer.from(bytes).toString() === 'bad' ? stream.reply(422, 'X_BAD', 'bad body') : CONTINUE,
+      },
+      { body: { request: { buffer: 100 } } },
+    );
+    const { responses, upstreamRequests } = await runChain({
+      filters: [judge({})],
+      request: [
+        { method: 'POST', body: 'bad' },
+        { method: 'POST', body: 'good' },
+      ],
+    });
     expect(responses.map((response) => response.status)).toEqual([422, 200]);
     expect(upstreamRequests.map((request) => request.body)).toEqual(['good']);
   });
@@ -223,10 +451,20 @@ describe('data hooks', () => {
   it('sees trailers', async () => {
     const names: string[] = [];
     const trailers = filter('trailers', {
-      requestTrailers: (stream) => { names.push(stream.request.trailers.name(0)); return CONTINUE; },
-      responseTrailers: (stream) => { names.push(stream.response.trailers.name(0)); return CONTINUE; },
+      requestTrailers: (stream) => {
+        names.push(stream.request.trailers.name(0));
+        return CONTINUE;
+      },
+      responseTrailers: (stream) => {
+        names.push(stream.response.trailers.name(0));
+        return CONTINUE;
+      },
     });
-    const result = await runChain({ filters: [trailers({})], request: { method: 'POST', chunks: ['a'], trailers: { 'x-req': '1' } }, upstream: () => ({ chunks: ['b'], trailers: { 'x-res': '2' } }) });
+    const result = await runChain({
+      filters: [trailers({})],
+      request: { method: 'POST', chunks: ['a'], trailers: { 'x-req': '1' } },
+      upstream: () => ({ chunks: ['b'], trailers: { 'x-res': '2' } }),
+    });
     expect(names).toEqual(['x-req', 'x-res']);
     expect(result.response?.trailers).toEqual([['x-res', '2']]);
   });
@@ -235,23 +473,49 @@ describe('data hooks', () => {
 describe('filter lifecycle', () => {
   it('creates in order and disposes in reverse, also after a half-failed creation', async () => {
     const events: string[] = [];
-    const lively = (id: string, fails = false) => defineHttpFilter({
-      apiVersion: 1, id, config: anything<object>(),
-      create: () => { events.push(`create ${id}`); if (fails) throw new Error('cannot'); return { dispose: () => { events.push(`dispose ${id}`); } }; },
-    })({});
+    const lively = (id: string, fails = false) =>
+      defineHttpFilter({
+        apiVersion: 1,
+        id,
+        config: anything<object>(),
+        create: () => {
+          events.push(`create ${id}`);
+          if (fails) throw new Error('cannot');
+          return {
+            dispose: () => {
+              events.push(`dispose ${id}`);
+            },
+          };
+        },
+      })({});
     await runChain({ filters: [lively('a'), lively('b')] });
     expect(events.splice(0)).toEqual(['create a', 'create b', 'dispose b', 'dispose a']);
-    await expect(runChain({ filters: [lively('a'), lively('b', true)] })).rejects.toThrow(/filter b could not be created: cannot/);
+    await expect(runChain({ filters: [lively('a'), lively('b', true)] })).rejects.toThrow(
+      /filter b could not be created: cannot/,
+    );
     expect(events).toEqual(['create a', 'create b', 'dispose a']);
   });
 
   it('gives up on a create that takes too long, by name', async () => {
     const clock = fakeClock();
     const network = memoryNetwork(clock);
-    const slow = defineHttpFilter({ apiVersion: 1, id: 'slow', config: anything<object>(), create: () => new Promise<never>(() => {}) });
-    const proxy = createProxy({ transport: network.transport, clock, log: memoryLog(), listeners: [httpListener({ port: 1, routes: [route('/', 'c')], filters: [slow({})] })], clusters: [cluster('c', ['10.0.0.1:80'])] });
+    const slow = defineHttpFilter({
+      apiVersion: 1,
+      id: 'slow',
+      config: anything<object>(),
+      create: () => new Promise<never>(() => {}),
+    });
+    const proxy = createProxy({
+      transport: network.transport,
+      clock,
+      log: memoryLog(),
+      listeners: [httpListener({ port: 1, routes: [route('/', 'c')], filters: [slow({})] })],
+      clusters: [cluster('c', ['10.0.0.1:80'])],
+    });
     const failed = proxy.start().catch((error: unknown) => error);
     await clock.advance(10_000);
-    expect(String(await failed)).toContain('filter slow could not be created: create was not done after 10000 ms');
+    expect(String(await failed)).toContain(
+      'filter slow could not be created: create was not done after 10000 ms',
+    );
   });
 });

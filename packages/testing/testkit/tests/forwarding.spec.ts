@@ -9,7 +9,9 @@ afterEach(async () => {
 });
 
 /** One listener, one cluster, one endpoint. */
-async function start(options: Partial<TestProxyOptions> & { answer?: NonNullable<TestProxyOptions['upstreams']>[string] } = {}): Promise<TestProxy> {
+async function start(
+  options: Partial<TestProxyOptions> & { answer?: NonNullable<TestProxyOptions['upstreams']>[string] } = {},
+): Promise<TestProxy> {
   const { answer, ...rest } = options;
   return (proxy = await testProxy({
     listeners: [httpListener({ port: 8080, routes: [route('/', 'api')] })],
@@ -45,7 +47,9 @@ describe('forwarding', () => {
   });
 
   it('passes bodies on in any split of the bytes', async () => {
-    const test = await start({ answer: (request) => ({ chunks: [request.body, 'tail'], trailers: { 'x-sum': '1' } }) });
+    const test = await start({
+      answer: (request) => ({ chunks: [request.body, 'tail'], trailers: { 'x-sum': '1' } }),
+    });
     for (const size of [1, 2, 3, 7, 64]) {
       const client = test.client();
       client.connection.chunk(size);
@@ -54,7 +58,11 @@ describe('forwarding', () => {
       const sized = await client.request({ method: 'POST', body });
       expect(sized.body).toBe(`${body}tail`);
       expect(sized.trailers).toEqual([['x-sum', '1']]);
-      const chunked = await client.request({ method: 'POST', chunks: ['abc', body], trailers: { 'x-end': 'yes' } });
+      const chunked = await client.request({
+        method: 'POST',
+        chunks: ['abc', body],
+        trailers: { 'x-end': 'yes' },
+      });
       expect(chunked.body).toBe(`abc${body}tail`);
       expect(test.upstream('10.0.0.1:80').requests.at(-1)?.trailers).toEqual([['x-end', 'yes']]);
     }
@@ -74,7 +82,14 @@ describe('forwarding', () => {
   });
 
   it('answers HEAD, 204 and 304 without a body', async () => {
-    const test = await start({ answer: (request) => (request.target === '/204' ? { status: 204 } : request.target === '/304' ? { status: 304 } : { body: 'hello' }) });
+    const test = await start({
+      answer: (request) =>
+        request.target === '/204'
+          ? { status: 204 }
+          : request.target === '/304'
+            ? { status: 304 }
+            : { body: 'hello' },
+    });
     const client = test.client();
     const head = await client.request({ method: 'HEAD' });
     expect([head.status, head.header('content-length'), head.body]).toEqual([200, '5', '']);
@@ -86,13 +101,24 @@ describe('forwarding', () => {
   it('sets what it knows of the caller and removes what the caller claims', async () => {
     const test = await start();
     await test.client({ host: '192.0.2.7' }).request({
-      headers: { 'X-Forwarded-For': '10.1.1.1', 'X-Tulle-Secret': 'x', Forwarded: 'for=1', 'X-Forwarded-Client-Cert': 'URI=spiffe://evil', 'X-Forwarded-Proto': 'https', Connection: 'x-drop', 'X-Drop': '1' },
+      headers: {
+        'X-Forwarded-For': '10.1.1.1',
+        'X-Tulle-Secret': 'x',
+        Forwarded: 'for=1',
+        'X-Forwarded-Client-Cert': 'URI=spiffe://evil',
+        'X-Forwarded-Proto': 'https',
+        Connection: 'x-drop',
+        'X-Drop': '1',
+      },
     });
     const request = test.upstream('10.0.0.1:80').requests[0];
     expect(request?.headerAll('x-forwarded-for')).toEqual(['192.0.2.7']);
     expect(request?.headerAll('x-forwarded-proto')).toEqual(['http']);
-    for (const name of ['x-tulle-secret', 'forwarded', 'x-forwarded-client-cert', 'x-drop', 'connection']) expect(request?.header(name)).toBeUndefined();
-    expect(request?.header('x-request-id')).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    for (const name of ['x-tulle-secret', 'forwarded', 'x-forwarded-client-cert', 'x-drop', 'connection'])
+      expect(request?.header(name)).toBeUndefined();
+    expect(request?.header('x-request-id')).toMatch(
+      /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
+    );
   });
 
   it('writes one record a request', async () => {
@@ -101,7 +127,16 @@ describe('forwarding', () => {
     expect(test.records).toHaveLength(1);
     const record = test.records[0];
     expect(record).toMatchObject({
-      method: 'GET', path: '/p', query: 'q=1', status: 200, code: '', cluster: 'api', upstreamAddress: '10.0.0.1:80', listener: 'http', routeName: '/', bytesSent: 10,
+      method: 'GET',
+      path: '/p',
+      query: 'q=1',
+      status: 200,
+      code: '',
+      cluster: 'api',
+      upstreamAddress: '10.0.0.1:80',
+      listener: 'http',
+      routeName: '/',
+      bytesSent: 10,
       attempts: [{ address: '10.0.0.1:80', status: 200, failure: '', reused: false }],
     });
     expect(record?.requestHeader('user-agent')).toBe('ua');
@@ -115,7 +150,9 @@ describe('forwarding', () => {
     await old.connection.over();
     const kept = test.client().raw('GET / HTTP/1.0\r\nConnection: keep-alive\r\nHost: a\r\n\r\n');
     expect((await kept.response()).header('connection')).toBe('keep-alive');
-    expect((await kept.raw('GET /2 HTTP/1.0\r\nConnection: keep-alive\r\nHost: a\r\n\r\n').response()).body).toBe('GET /2');
+    expect(
+      (await kept.raw('GET /2 HTTP/1.0\r\nConnection: keep-alive\r\nHost: a\r\n\r\n').response()).body,
+    ).toBe('GET /2');
   });
 
   it('answers what no route matches with 404, and nobody upstream hears of it', async () => {

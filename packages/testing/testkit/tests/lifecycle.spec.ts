@@ -8,7 +8,7 @@ import { simple, started } from './support.ts';
 
 /** The configuration of a running proxy, changed. */
 function change(test: { readonly proxy: Proxy }, edit: (config: ProxyConfig) => ProxyConfig): ProxyConfig {
-  return edit(structuredClone(test.proxy.config) as ProxyConfig);
+  return edit(structuredClone(test.proxy.config));
 }
 
 describe('a new configuration', () => {
@@ -26,13 +26,23 @@ describe('a new configuration', () => {
   it('is seen by the next request of a kept-alive connection; a stream under way ends with the old one', async () => {
     let release = (): void => {};
     const test = await started({
-      listeners: [httpListener({ port: 8080, routes: [route('/', 'a')] })], clusters: [cluster('a', ['10.0.0.1:80']), cluster('b', ['10.0.0.2:80'])],
-      upstreams: { '10.0.0.1:80': () => new Promise((resolve) => (release = () => resolve({ body: 'a' }))), '10.0.0.2:80': () => ({ body: 'b' }) },
+      listeners: [httpListener({ port: 8080, routes: [route('/', 'a')] })],
+      clusters: [cluster('a', ['10.0.0.1:80']), cluster('b', ['10.0.0.2:80'])],
+      upstreams: {
+        '10.0.0.1:80': () => new Promise((resolve) => (release = () => resolve({ body: 'a' }))),
+        '10.0.0.2:80': () => ({ body: 'b' }),
+      },
     });
     const client = test.client();
     client.send({});
     await test.upstream('10.0.0.1:80').next();
-    const next = change(test, (config) => JSON.parse(JSON.stringify(config).replace('"clusters":[{"name":"a"}]', '"clusters":[{"name":"b"}]')) as ProxyConfig);
+    const next = change(
+      test,
+      (config) =>
+        JSON.parse(
+          JSON.stringify(config).replace('"clusters":[{"name":"a"}]', '"clusters":[{"name":"b"}]'),
+        ) as ProxyConfig,
+    );
     expect((await test.proxy.update(next)).changed).toBe(true);
     await test.clock.settle();
     release();
@@ -43,11 +53,16 @@ describe('a new configuration', () => {
   it('is refused whole with every fault, and the old one serves on', async () => {
     const test = await simple();
     const bad = change(test, (config) => ({
-      ...config, clusters: [], listeners: config.listeners.map((listener) => ({ ...listener, maxConnections: -1 })),
+      ...config,
+      clusters: [],
+      listeners: config.listeners.map((listener) => ({ ...listener, maxConnections: -1 })),
     }));
     const error: unknown = await test.proxy.update(bad).catch((thrown: unknown) => thrown);
     expect(isTulleError(error) && error.code).toBe('TULLE_CONFIG_INVALID');
-    expect((error as { issues: { path: string }[] }).issues.map((issue) => issue.path)).toEqual(['/listeners/0/maxConnections', '/listeners/0/filterChains/0/handler/routes/virtualHosts/0/routes/0/action/clusters/0/name']);
+    expect((error as { issues: { path: string }[] }).issues.map((issue) => issue.path)).toEqual([
+      '/listeners/0/maxConnections',
+      '/listeners/0/filterChains/0/handler/routes/virtualHosts/0/routes/0/action/clusters/0/name',
+    ]);
     expect((await test.client().request()).status).toBe(200);
     expect(test.meter.value('tulle_config_refused_total')).toBe(1);
   });
@@ -55,20 +70,42 @@ describe('a new configuration', () => {
   it('is refused when an address cannot be had, and nothing of it was applied', async () => {
     const test = await simple();
     test.network.listen('127.0.0.1:9999', () => {});
-    const error: unknown = await test.proxy.update(change(test, (config) => ({
-      ...config, clusters: [...config.clusters], listeners: [...config.listeners, { ...(config.listeners[0] as ProxyConfig['listeners'][number]), name: 'second', address: { host: '127.0.0.1', port: 9999 } }],
-    }))).catch((thrown: unknown) => thrown);
+    const error: unknown = await test.proxy
+      .update(
+        change(test, (config) => ({
+          ...config,
+          clusters: [...config.clusters],
+          listeners: [
+            ...config.listeners,
+            {
+              ...(config.listeners[0] as ProxyConfig['listeners'][number]),
+              name: 'second',
+              address: { host: '127.0.0.1', port: 9999 },
+            },
+          ],
+        })),
+      )
+      .catch((thrown: unknown) => thrown);
     expect(String(error)).toContain('127.0.0.1:9999');
     expect(Object.keys(test.proxy.addresses())).toEqual(['http']);
   });
 
   it('changes endpoints in place and removes listeners gently', async () => {
-    const test = await simple({ endpoints: ['10.0.0.1:80', '10.0.0.2:80'], cluster: { balance: { policy: 'round-robin' } } });
+    const test = await simple({
+      endpoints: ['10.0.0.1:80', '10.0.0.2:80'],
+      cluster: { balance: { policy: 'round-robin' } },
+    });
     const client = test.client();
     await client.request();
-    await test.proxy.update(change(test, (config) => ({
-      ...config, clusters: config.clusters.map((entry) => ({ ...entry, discovery: { kind: 'static', endpoints: [{ address: { host: '10.0.0.2', port: 80 } }] } })),
-    })));
+    await test.proxy.update(
+      change(test, (config) => ({
+        ...config,
+        clusters: config.clusters.map((entry) => ({
+          ...entry,
+          discovery: { kind: 'static', endpoints: [{ address: { host: '10.0.0.2', port: 80 } }] },
+        })),
+      })),
+    );
     for (let i = 0; i < 4; i++) await client.request();
     expect(test.upstream('10.0.0.2:80').requests.length).toBeGreaterThanOrEqual(4);
     await test.proxy.update({ ...test.proxy.config, listeners: [] });
@@ -81,7 +118,12 @@ describe('a new configuration', () => {
 describe('drain', () => {
   it('says Connection: close, closes what idles at the end, and lets requests finish', async () => {
     let release = (): void => {};
-    const test = await simple({ answer: (request) => (request.target === '/slow' ? new Promise((resolve) => (release = () => resolve({ body: 'slow' }))) : { body: 'x' }) });
+    const test = await simple({
+      answer: (request) =>
+        request.target === '/slow'
+          ? new Promise((resolve) => (release = () => resolve({ body: 'slow' })))
+          : { body: 'x' },
+    });
     const idle = test.client();
     const busy = test.client();
     await idle.request();
@@ -103,20 +145,60 @@ describe('admin', () => {
   let proxy: Proxy | undefined;
   afterEach(() => proxy?.stop());
 
-  const get = (port: number, path: string, options: { method?: string; host?: string } = {}): Promise<{ status: number; body: string }> => new Promise((resolve, reject) => {
-    const request = httpRequest({ host: '127.0.0.1', port, path, method: options.method ?? 'GET', agent: false, headers: options.host === undefined ? {} : { host: options.host } }, (response) => {
-      let body = '';
-      response.setEncoding('utf8').on('data', (text: string) => (body += text)).on('end', () => resolve({ status: response.statusCode ?? 0, body }));
+  const get = (
+    port: number,
+    path: string,
+    options: { method?: string; host?: string } = {},
+  ): Promise<{ status: number; body: string }> =>
+    new Promise((resolve, reject) => {
+      const request = httpRequest(
+        {
+          host: '127.0.0.1',
+          port,
+          path,
+          method: options.method ?? 'GET',
+          agent: false,
+          headers: options.host === undefined ? {} : { host: options.host },
+        },
+        (response) => {
+          let body = '';
+          response
+            .setEncoding('utf8')
+            .on('data', (text: string) => (body += text))
+            .on('end', () => resolve({ status: response.statusCode ?? 0, body }));
+        },
+      );
+      request.on('error', reject).end();
     });
-    request.on('error', reject).end();
-  });
 
   it('shows what the proxy does, changes by POST only, and is not fooled by a foreign Host', async () => {
     const clock = fakeClock();
     proxy = createProxy({
-      transport: memoryNetwork(clock).transport, clock, log: memoryLog(), admin: { host: '127.0.0.1', port: 0 },
-      listeners: [httpListener({ port: 8080, routes: [route('/', 'api')], tls: { certificate: { kind: 'inline', certificatePem: 'C', keyPem: 'VERYSECRET' } } })], clusters: [cluster('api', ['10.0.0.1:80'])],
-      telemetry: [{ name: 'pages', adminPages: [{ path: '/stats/prometheus', contentType: 'text/plain', help: 'metrics', render: () => ['a 1\n', 'b 2\n'] }] }],
+      transport: memoryNetwork(clock).transport,
+      clock,
+      log: memoryLog(),
+      admin: { host: '127.0.0.1', port: 0 },
+      listeners: [
+        httpListener({
+          port: 8080,
+          routes: [route('/', 'api')],
+          tls: { certificate: { kind: 'inline', certificatePem: 'C', keyPem: 'VERYSECRET' } },
+        }),
+      ],
+      clusters: [cluster('api', ['10.0.0.1:80'])],
+      telemetry: [
+        {
+          name: 'pages',
+          adminPages: [
+            {
+              path: '/stats/prometheus',
+              contentType: 'text/plain',
+              help: 'metrics',
+              render: () => ['a 1\n', 'b 2\n'],
+            },
+          ],
+        },
+      ],
     });
     await proxy.start();
     const { port } = (proxy as Proxy & { adminAddress: { port: number } }).adminAddress;
@@ -125,7 +207,9 @@ describe('admin', () => {
     expect(dump.body).toContain('[redacted]');
     expect(dump.body).not.toContain('VERYSECRET');
     expect((await get(port, '/clusters')).body).toContain('api::10.0.0.1:80::health::healthy');
-    expect(JSON.parse((await get(port, '/clusters?format=json')).body)).toMatchObject({ clusters: [{ name: 'api' }] });
+    expect(JSON.parse((await get(port, '/clusters?format=json')).body)).toMatchObject({
+      clusters: [{ name: 'api' }],
+    });
     expect((await get(port, '/stats/prometheus')).body).toBe('a 1\nb 2\n');
     expect((await get(port, '/drain_listeners')).status).toBe(405);
     expect((await get(port, '/ready', { host: 'evil.example' })).status).toBe(403);

@@ -4,7 +4,11 @@ import { simple, started } from './support.ts';
 
 describe('what callers send', () => {
   it.each([
-    ['both framings', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n', 400],
+    [
+      'both framings',
+      'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+      400,
+    ],
     ['no Host', 'GET / HTTP/1.1\r\n\r\n', 400],
     ['a bare LF', 'GET / HTTP/1.1\nHost: a\r\n\r\n', 400],
     ['an unknown version', 'GET / HTTP/2.0\r\nHost: a\r\n\r\n', 505],
@@ -34,11 +38,25 @@ describe('what callers send', () => {
 
   it('every spelling of a path reaches the endpoint as it was judged', async () => {
     const test = await started({
-      listeners: [httpListener({ port: 8080, routes: [route('/admin', { kind: 'direct', status: 403 }), route('/', 'api')] })],
-      clusters: [cluster('api', ['10.0.0.1:80'])], upstreams: { '10.0.0.1:80': (request) => ({ body: request.target }) },
+      listeners: [
+        httpListener({
+          port: 8080,
+          routes: [route('/admin', { kind: 'direct', status: 403 }), route('/', 'api')],
+        }),
+      ],
+      clusters: [cluster('api', ['10.0.0.1:80'])],
+      upstreams: { '10.0.0.1:80': (request) => ({ body: request.target }) },
     });
     const client = test.client();
-    for (const path of ['/admin', '/admin/', '/%61dmin', '//admin', '/./admin', '/x/../admin', '/admin/x?y']) {
+    for (const path of [
+      '/admin',
+      '/admin/',
+      '/%61dmin',
+      '//admin',
+      '/./admin',
+      '/x/../admin',
+      '/admin/x?y',
+    ]) {
       const { status } = await client.request({ path });
       expect([path, [400, 403].includes(status)]).toEqual([path, true]);
     }
@@ -76,7 +94,10 @@ describe('what callers send', () => {
   });
 
   it('1xx are passed on, but not to HTTP/1.0', async () => {
-    const test = await simple({ answer: () => 'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok' });
+    const test = await simple({
+      answer: () =>
+        'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok',
+    });
     const response = await test.client().request();
     expect(response.interim).toEqual([{ status: 103, headers: [['link', '</a>']] }]);
     const old = await test.client().raw('GET / HTTP/1.0\r\nHost: a\r\n\r\n').response();
@@ -86,8 +107,15 @@ describe('what callers send', () => {
 
   it('a chunked answer reaches an HTTP/1.0 caller up to the close', async () => {
     const test = await simple({ answer: () => ({ chunks: ['ab', 'cd'] }) });
-    const response = await test.client().raw('GET / HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n').response();
-    expect([response.body, response.header('transfer-encoding'), response.header('connection')]).toEqual(['abcd', undefined, 'close']);
+    const response = await test
+      .client()
+      .raw('GET / HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n')
+      .response();
+    expect([response.body, response.header('transfer-encoding'), response.header('connection')]).toEqual([
+      'abcd',
+      undefined,
+      'close',
+    ]);
   });
 });
 
@@ -108,16 +136,18 @@ describe('what endpoints send', () => {
     expect(test.network.connections('10.0.0.1:80')).toBe(2);
   });
 
-  it.each([['two answers', 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfirst'.repeat(2)], ['bytes behind the answer', 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfirstX']])(
-    '%s: the caller gets one, and the connection is never used again', async (_what, bytes) => {
-      const test = await simple({ answer: () => bytes });
-      const client = test.client();
-      expect((await client.request()).body).toBe('first');
-      test.upstream('10.0.0.1:80').answer = () => ({ body: 'second' });
-      expect((await client.request()).body).toBe('second');
-      expect(test.network.connections('10.0.0.1:80')).toBe(2);
-      expect(test.meter.value('tulle_cluster_upstream_cx_protocol_error_total')).toBe(1);
-    });
+  it.each([
+    ['two answers', 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfirst'.repeat(2)],
+    ['bytes behind the answer', 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfirstX'],
+  ])('%s: the caller gets one, and the connection is never used again', async (_what, bytes) => {
+    const test = await simple({ answer: () => bytes });
+    const client = test.client();
+    expect((await client.request()).body).toBe('first');
+    test.upstream('10.0.0.1:80').answer = () => ({ body: 'second' });
+    expect((await client.request()).body).toBe('second');
+    expect(test.network.connections('10.0.0.1:80')).toBe(2);
+    expect(test.meter.value('tulle_cluster_upstream_cx_protocol_error_total')).toBe(1);
+  });
 
   it('bytes on a connection at rest close it', async () => {
     const test = await simple();
@@ -136,7 +166,11 @@ describe('what endpoints send', () => {
     await client.connection.take('half');
     test.upstream('10.0.0.1:80').connections[0]?.end();
     await expect(client.response()).rejects.toThrow();
-    expect(test.records[0]).toMatchObject({ code: 'TULLE_UPSTREAM_RESET_AFTER_START', flags: ['UC'], status: 200 });
+    expect(test.records[0]).toMatchObject({
+      code: 'TULLE_UPSTREAM_RESET_AFTER_START',
+      flags: ['UC'],
+      status: 200,
+    });
   });
 
   it('a close-delimited answer is chunked for the caller, who keeps its connection', async () => {
@@ -156,7 +190,7 @@ describe('what endpoints send', () => {
     expect((await client.request()).body).toBe('next');
   });
 
-  it('an answer before the whole request ends the endpoint\'s connection, and the caller still gets it', async () => {
+  it("an answer before the whole request ends the endpoint's connection, and the caller still gets it", async () => {
     const test = await simple();
     const client = test.client();
     client.raw('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf', 'POST');
@@ -173,31 +207,62 @@ describe('what endpoints send', () => {
 describe('actions of routes', () => {
   it('redirect, answer directly, rewrite and edit headers', async () => {
     const test = await started({
-      listeners: [httpListener({
-        port: 8080, routes: [
-          route('/old', { kind: 'redirect', path: { kind: 'prefix', value: '/new' }, status: 301 }),
-          route('/https', { kind: 'redirect', scheme: 'https', host: 'secure.example' }),
-          route('=/hi', { kind: 'direct', status: 200, body: 'hi' }),
-          route('/api', 'api', { rewrite: { host: 'inner.example', path: { kind: 'prefix', value: '/v2' } }, requestHeaders: { set: [{ name: 'x-set', value: '1' }], remove: ['x-remove'] }, responseHeaders: { add: [{ name: 'x-added', value: '2' }] } }),
-          route('/split', [{ name: 'api', weight: 0 }, { name: 'api', weight: 0 }]),
-        ],
-      })],
-      clusters: [cluster('api', ['10.0.0.1:80'])], upstreams: { '10.0.0.1:80': (request) => ({ body: `${request.target} ${request.header('host')} ${request.header('x-set')} ${request.header('x-remove')}` }) },
+      listeners: [
+        httpListener({
+          port: 8080,
+          routes: [
+            route('/old', { kind: 'redirect', path: { kind: 'prefix', value: '/new' }, status: 301 }),
+            route('/https', { kind: 'redirect', scheme: 'https', host: 'secure.example' }),
+            route('=/hi', { kind: 'direct', status: 200, body: 'hi' }),
+            route('/api', 'api', {
+              rewrite: { host: 'inner.example', path: { kind: 'prefix', value: '/v2' } },
+              requestHeaders: { set: [{ name: 'x-set', value: '1' }], remove: ['x-remove'] },
+              responseHeaders: { add: [{ name: 'x-added', value: '2' }] },
+            }),
+            route('/split', [
+              { name: 'api', weight: 0 },
+              { name: 'api', weight: 0 },
+            ]),
+          ],
+        }),
+      ],
+      clusters: [cluster('api', ['10.0.0.1:80'])],
+      upstreams: {
+        '10.0.0.1:80': (request) => ({
+          body: `${request.target} ${request.header('host')} ${request.header('x-set')} ${request.header('x-remove')}`,
+        }),
+      },
     });
     const client = test.client();
     const moved = await client.request({ path: '/old/a?b=1', headers: { host: 'shop.example:8080' } });
     expect([moved.status, moved.header('location')]).toEqual([301, 'http://shop.example:8080/new/a?b=1']);
-    expect((await client.request({ path: '/https/x' })).header('location')).toBe('https://secure.example/https/x');
+    expect((await client.request({ path: '/https/x' })).header('location')).toBe(
+      'https://secure.example/https/x',
+    );
     expect((await client.request({ path: '/hi' })).body).toBe('hi');
     const rewritten = await client.request({ path: '/api/a/b?q', headers: { 'x-remove': 'x' } });
-    expect([rewritten.body, rewritten.header('x-added')]).toEqual(['/v2/a/b?q inner.example 1 undefined', '2']);
+    expect([rewritten.body, rewritten.header('x-added')]).toEqual([
+      '/v2/a/b?q inner.example 1 undefined',
+      '2',
+    ]);
     expect((await client.request({ path: '/split' })).status).toBe(500);
     expect(test.records.at(-1)?.code).toBe('TULLE_BACKEND_INVALID');
   });
 
   it('split by weight', async () => {
     const test = await started({
-      listeners: [httpListener({ port: 8080, routes: [route('/', [{ name: 'a', weight: 80 }, { name: 'b', weight: 20 }, { name: 'c', weight: 0 }])] })],
+      listeners: [
+        httpListener({
+          port: 8080,
+          routes: [
+            route('/', [
+              { name: 'a', weight: 80 },
+              { name: 'b', weight: 20 },
+              { name: 'c', weight: 0 },
+            ]),
+          ],
+        }),
+      ],
       clusters: ['a', 'b', 'c'].map((name, index) => cluster(name, [`10.0.0.${index}:80`])),
       upstreams: { '10.0.0.0:80': () => ({}), '10.0.0.1:80': () => ({}), '10.0.0.2:80': () => ({}) },
     });
@@ -210,11 +275,13 @@ describe('actions of routes', () => {
 });
 
 describe('upgrades', () => {
-  const upgrade = 'GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\n\r\n';
+  const upgrade =
+    'GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\n\r\n';
 
   it('forward no early byte before 101, then bytes both ways until both ended', async () => {
     const test = await started({
-      listeners: [httpListener({ port: 8080, routes: [route('/', 'ws')] })], clusters: [cluster('ws', ['10.0.0.1:80'])],
+      listeners: [httpListener({ port: 8080, routes: [route('/', 'ws')] })],
+      clusters: [cluster('ws', ['10.0.0.1:80'])],
     });
     const arrived: string[] = [];
     test.network.listen('10.0.0.1:80', (connection) => {
@@ -222,7 +289,9 @@ describe('upgrades', () => {
         arrived.push(connection.received);
         if (connection.received.includes('\r\n\r\n')) {
           connection.received = connection.received.slice(connection.received.indexOf('\r\n\r\n') + 4);
-          connection.send('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: y\r\n\r\nwelcome');
+          connection.send(
+            'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: y\r\n\r\nwelcome',
+          );
           return;
         }
         if (connection.received !== '') connection.send(`echo ${connection.received}`);
@@ -232,7 +301,11 @@ describe('upgrades', () => {
     });
     const client = test.client().raw(`${upgrade}early`);
     const response = await client.response();
-    expect([response.status, response.header('upgrade'), response.header('sec-websocket-accept')]).toEqual([101, 'websocket', 'y']);
+    expect([response.status, response.header('upgrade'), response.header('sec-websocket-accept')]).toEqual([
+      101,
+      'websocket',
+      'y',
+    ]);
     expect(arrived[0]).not.toContain('early');
     await client.connection.take('welcome');
     await client.connection.take('echo early');
@@ -256,16 +329,20 @@ describe('upgrades', () => {
 
   it('serve CONNECT where it is allowed', async () => {
     const test = await started({
-      listeners: [httpListener({ port: 8080, allowConnect: true, routes: [route('/', 'proxy')] })], clusters: [cluster('proxy', ['10.0.0.1:80'])],
+      listeners: [httpListener({ port: 8080, allowConnect: true, routes: [route('/', 'proxy')] })],
+      clusters: [cluster('proxy', ['10.0.0.1:80'])],
     });
     test.network.listen('10.0.0.1:80', (connection) => {
       connection.onBytes = () => {
-        if (connection.received.startsWith('CONNECT db.example:5432 HTTP/1.1\r\n')) connection.send('HTTP/1.1 200 OK\r\n\r\n');
+        if (connection.received.startsWith('CONNECT db.example:5432 HTTP/1.1\r\n'))
+          connection.send('HTTP/1.1 200 OK\r\n\r\n');
         else connection.send(connection.received);
         connection.received = '';
       };
     });
-    const client = test.client().raw('CONNECT db.example:5432 HTTP/1.1\r\nHost: db.example:5432\r\n\r\n', 'CONNECT');
+    const client = test
+      .client()
+      .raw('CONNECT db.example:5432 HTTP/1.1\r\nHost: db.example:5432\r\n\r\n', 'CONNECT');
     await client.connection.take('200 OK');
     await client.connection.take('\r\n\r\n');
     client.connection.send('ping');

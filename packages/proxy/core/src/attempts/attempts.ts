@@ -34,9 +34,15 @@ const DEFAULT_BACKOFF = { baseMs: 25, maxMs: 250 };
 export function beginAttempts(stream: Stream): void {
   stream.phase = AT_ATTEMPTS;
   const cluster = stream.target?.ref.current;
-  if (cluster === undefined) return rescue(stream, 'TULLE_CLUSTER_NOT_FOUND', `cluster_not_found{${stream.target?.cluster ?? ''}}`);
+  if (cluster === undefined)
+    return rescue(stream, 'TULLE_CLUSTER_NOT_FOUND', `cluster_not_found{${stream.target?.cluster ?? ''}}`);
   stream.cluster = cluster;
-  if (!cluster.enter()) return rescue(stream, 'TULLE_UPSTREAM_OVERFLOW', 'upstream_reset_before_response_started{overflow,requests}');
+  if (!cluster.enter())
+    return rescue(
+      stream,
+      'TULLE_UPSTREAM_OVERFLOW',
+      'upstream_reset_before_response_started{overflow,requests}',
+    );
   stream.admitted = true;
   const nowMs = stream.engine.clock.nowMs();
   cluster.budget.onRequest(nowMs);
@@ -50,7 +56,10 @@ export function nextAttempt(stream: Stream): void {
   const nowMs = stream.engine.clock.nowMs();
   attempt.begin(++stream.attemptCount, nowMs);
   stream.attemptRequestEnded = false;
-  const endpoint = tried.length === 0 ? cluster.balancer.pick(nowMs) : (cluster.balancer.pick(nowMs, tried) ?? cluster.balancer.pick(nowMs));
+  const endpoint =
+    tried.length === 0
+      ? cluster.balancer.pick(nowMs)
+      : (cluster.balancer.pick(nowMs, tried) ?? cluster.balancer.pick(nowMs));
   if (endpoint === undefined) {
     cluster.metrics.noEndpoint.add();
     return attemptFailed(stream, 'TULLE_UPSTREAM_NO_ENDPOINT', true, undefined);
@@ -109,7 +118,8 @@ export function sendAttempt(stream: Stream, connection: UpstreamStream): void {
 export function armAttemptTimers(stream: Stream): void {
   const action = stream.route?.action;
   if (action?.kind !== 'forward' || stream.upgrade !== undefined) return;
-  if (action.requestTimeoutMs > 0 && !stream.requestTimer.armed) stream.requestTimer.arm(action.requestTimeoutMs);
+  if (action.requestTimeoutMs > 0 && !stream.requestTimer.armed)
+    stream.requestTimer.arm(action.requestTimeoutMs);
   if (action.perTryTimeoutMs > 0 && stream.attempt.running) stream.perTryTimer.arm(action.perTryTimeoutMs);
 }
 
@@ -139,7 +149,12 @@ export function attemptAnswered(stream: Stream): void {
  * The attempt ended without a response head.
  * @param unsent provably (D5): connect or handshake failed, no byte was handed over
  */
-export function attemptFailed(stream: Stream, code: string, unsent: boolean, details: string | undefined): void {
+export function attemptFailed(
+  stream: Stream,
+  code: string,
+  unsent: boolean,
+  details: string | undefined,
+): void {
   if (stream.phase !== AT_ATTEMPTS) return;
   const { attempt, engine, endpoint } = stream;
   const nowMs = engine.clock.nowMs();
@@ -190,7 +205,11 @@ export function cancelAttempt(stream: Stream): void {
   if (stream.attempt.running) {
     const code = stream.code;
     stream.attempt.failure = stream.attempt.failure || code || 'cancelled';
-    endAttempt(stream, code === 'TULLE_REQUEST_TIMEOUT' || code === 'TULLE_STREAM_IDLE' ? FAILURE : NEUTRAL, stream.engine.clock.nowMs());
+    endAttempt(
+      stream,
+      code === 'TULLE_REQUEST_TIMEOUT' || code === 'TULLE_STREAM_IDLE' ? FAILURE : NEUTRAL,
+      stream.engine.clock.nowMs(),
+    );
   }
 }
 
@@ -217,11 +236,21 @@ function asksForRetry(stream: Stream): boolean {
     const { filter } = step;
     stream.slot = filter.slot;
     try {
-      if (step.run(stream.view ?? viewOf(stream), step.config, filter.states === undefined ? undefined : stateOf(stream, filter)) === RETRY) asked = true;
+      if (
+        step.run(
+          stream.view ?? viewOf(stream),
+          step.config,
+          filter.states === undefined ? undefined : stateOf(stream, filter),
+        ) === RETRY
+      )
+        asked = true;
     } catch (error) {
       // The outcome is delivered: a failing policy must not repeat requests.
       filter.errors.add();
-      stream.engine.log.error(`filter ${filter.name} failed in attemptEnd: ${error instanceof Error ? error.message : String(error)}`, { filter: filter.name, requestId: stream.requestId });
+      stream.engine.log.error(
+        `filter ${filter.name} failed in attemptEnd: ${error instanceof Error ? error.message : String(error)}`,
+        { filter: filter.name, requestId: stream.requestId },
+      );
     }
   }
   return asked;
@@ -243,10 +272,16 @@ function refusalOf(stream: Stream, nowMs: number): RetryRefusal {
   if (!attempt.repeatable) return 'replay';
   if (stream.attemptCount >= engine.limits.maxAttempts) return 'limit';
   if (stream.requestReceived && !stream.downstream.open) return 'closed';
-  if (attempt.retryDelayMs < 0) attempt.retryDelayMs = backoffDelayMs(stream.attemptCount, DEFAULT_BACKOFF, engine.random);
+  if (attempt.retryDelayMs < 0)
+    attempt.retryDelayMs = backoffDelayMs(stream.attemptCount, DEFAULT_BACKOFF, engine.random);
   const action = stream.route?.action;
-  if (action?.kind === 'forward' && action.requestTimeoutMs > 0 && nowMs + attempt.retryDelayMs - stream.startMs >= action.requestTimeoutMs
-    && stream.requestBodyKind === BODY_NONE) return 'timeout';
+  if (
+    action?.kind === 'forward' &&
+    action.requestTimeoutMs > 0 &&
+    nowMs + attempt.retryDelayMs - stream.startMs >= action.requestTimeoutMs &&
+    stream.requestBodyKind === BODY_NONE
+  )
+    return 'timeout';
   return cluster?.budget.tryRetry(nowMs) === true ? '' : 'budget';
 }
 

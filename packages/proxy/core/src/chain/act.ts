@@ -11,15 +11,30 @@ import { carryOutReply } from './response.ts';
 /** Does what the matched route says, after all request filters had their say. */
 export function act(stream: Stream): void {
   const { route } = stream;
-  if (stream.isConnect && !stream.chain.settings.allowConnect) return rescue(stream, 'TULLE_UPGRADE_REFUSED', 'connect_not_allowed');
+  if (stream.isConnect && !stream.chain.settings.allowConnect)
+    return rescue(stream, 'TULLE_UPGRADE_REFUSED', 'connect_not_allowed');
   if (route === undefined) return rescue(stream, 'TULLE_ROUTE_NOT_FOUND');
   const { action } = route;
   switch (action.kind) {
     case 'redirect':
-      recordReply(stream, action.status ?? 302, 'TULLE_LOCAL_REPLY', '', ['location', locationOf(stream, route, action)], 'redirect');
+      recordReply(
+        stream,
+        action.status ?? 302,
+        'TULLE_LOCAL_REPLY',
+        '',
+        ['location', locationOf(stream, route, action)],
+        'redirect',
+      );
       return finishLocal(stream, route);
     case 'direct':
-      recordReply(stream, action.status, action.code ?? 'TULLE_LOCAL_REPLY', action.body ?? '', undefined, undefined);
+      recordReply(
+        stream,
+        action.status,
+        action.code ?? 'TULLE_LOCAL_REPLY',
+        action.body ?? '',
+        undefined,
+        undefined,
+      );
       return finishLocal(stream, route);
     case 'forward':
       return forward(stream, route, action);
@@ -33,7 +48,8 @@ function finishLocal(stream: Stream, route: CompiledRoute): void {
 
 function forward(stream: Stream, route: CompiledRoute, action: CompiledForward): void {
   const { target } = stream;
-  if (target === undefined) return rescue(stream, 'TULLE_BACKEND_INVALID', 'invalid_backend_ref{weights_sum_to_0}');
+  if (target === undefined)
+    return rescue(stream, 'TULLE_BACKEND_INVALID', 'invalid_backend_ref{weights_sum_to_0}');
   if (!chooseUpgrade(stream, action)) return rescue(stream, 'TULLE_UPGRADE_REFUSED');
   if (action.rewrite !== undefined) rewrite(stream, route, action.rewrite);
   if (target.requestEdits.length > 0) applyEdits(stream.headers, target.requestEdits);
@@ -80,7 +96,11 @@ function rewrite(stream: Stream, route: CompiledRoute, { host, path }: Rewrite):
 }
 
 /** Gateway API ReplaceFullPath and ReplacePrefixMatch. */
-function rewrittenPath(path: string, route: CompiledRoute, rule: { readonly kind: 'full' | 'prefix'; readonly value: string }): string {
+function rewrittenPath(
+  path: string,
+  route: CompiledRoute,
+  rule: { readonly kind: 'full' | 'prefix'; readonly value: string },
+): string {
   if (rule.kind === 'full') return rule.value === '' ? '/' : rule.value;
   const { prefix, bytesPrefix } = route;
   if (bytesPrefix !== undefined && path.startsWith(bytesPrefix)) {

@@ -78,7 +78,11 @@ export class BodyPipe {
 
   /** `stream.emit()` from a hook of this pipe. */
   emit(bytes: Uint8Array): void {
-    if (!this.#emitting) throw new TulleError('TULLE_INTERNAL', 'stream.emit() outside a data hook: emit before the hook returned, or before its promise settled.');
+    if (!this.#emitting)
+      throw new TulleError(
+        'TULLE_INTERNAL',
+        'stream.emit() outside a data hook: emit before the hook returned, or before its promise settled.',
+      );
     if (bytes.length > 0) (this.#emitted ??= []).push(Buffer.from(bytes));
   }
 
@@ -98,7 +102,13 @@ export class BodyPipe {
       stream.slot = step.filter.slot;
       let verdict: HookResult;
       try {
-        verdict = step.run(this.#view, step.config, step.filter.states === undefined ? undefined : stateOf(stream, step.filter), bytes, end);
+        verdict = step.run(
+          this.#view,
+          step.config,
+          step.filter.states === undefined ? undefined : stateOf(stream, step.filter),
+          bytes,
+          end,
+        );
       } catch (error) {
         verdict = filterFailed(stream, step.filter, error);
       }
@@ -114,7 +124,8 @@ export class BodyPipe {
       bytes = this.#result(step, bytes);
       if (bytes.length === 0 && !end) return;
     }
-    if (bytes.length > 0 && this.#outlet.onPiece(stream, bytes) && bytes.buffer === piece.buffer) this.#kept = true;
+    if (bytes.length > 0 && this.#outlet.onPiece(stream, bytes) && bytes.buffer === piece.buffer)
+      this.#kept = true;
     if (end && !this.#ended && !this.#stopped) {
       this.#ended = true;
       this.#outlet.onBodyEnd(stream);
@@ -134,7 +145,11 @@ export class BodyPipe {
     const size = (this.#sizes[index] ?? 0) + bytes.length;
     if (size > step.maxBytes && !(this.#response && this.#stream.responseLocal)) {
       const code = this.#response ? 'TULLE_UPSTREAM_PROTOCOL' : 'TULLE_BODY_TOO_LARGE';
-      recordFailure(this.#stream, code, `${this.#response ? 'response' : 'request'}_payload_too_large{${step.filter.name},${step.maxBytes}}`);
+      recordFailure(
+        this.#stream,
+        code,
+        `${this.#response ? 'response' : 'request'}_payload_too_large{${step.filter.name},${step.maxBytes}}`,
+      );
       this.#stream.engine.metrics.bodyBufferOverflows.add();
       this.#stop();
       return undefined;
@@ -144,7 +159,7 @@ export class BodyPipe {
     if (bytes.length > 0) parts.push(end ? bytes : Buffer.from(bytes));
     if (!end) return undefined;
     this.#parts[index] = undefined;
-    return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
+    return parts.length === 1 ? parts[0] : Buffer.concat(parts);
   }
 
   #stop(): void {
@@ -173,14 +188,20 @@ export class BodyPipe {
       if (!this.#waiting && !this.#stopped && stream.live) this.#outlet.onWaiting(stream, false);
     };
     promise.then(
-      (verdict) => settled(stream, () => goOn(verdict === CONTINUE ? CONTINUE : judge(stream, step.filter, verdict))),
-      (error: unknown) => settled(stream, () => goOn(filterFailed(stream, step.filter, error)), error, step.filter),
+      (verdict) =>
+        settled(stream, () => goOn(verdict === CONTINUE ? CONTINUE : judge(stream, step.filter, verdict))),
+      (error: unknown) =>
+        settled(stream, () => goOn(filterFailed(stream, step.filter, error)), error, step.filter),
     );
   }
 }
 
 /** `stream.emit()` called on a view: only the view of a pipe has one. */
 export function emitBytes(pipe: BodyPipe | undefined, bytes: Uint8Array): void {
-  if (pipe === undefined) throw new TulleError('TULLE_INTERNAL', 'stream.emit() outside a data hook: only requestData and responseData can replace bytes.');
+  if (pipe === undefined)
+    throw new TulleError(
+      'TULLE_INTERNAL',
+      'stream.emit() outside a data hook: only requestData and responseData can replace bytes.',
+    );
   pipe.emit(bytes);
 }

@@ -19,7 +19,8 @@ export function completeStream(stream: Stream): void {
   cancelAttempt(stream);
   if (stream.admitted) cluster?.leave();
   const { complete } = stream.table;
-  if (complete !== null) for (let i = 0; i < complete.length; i++) runComplete(stream, complete[i] as CompleteStep);
+  if (complete !== null)
+    for (let i = 0; i < complete.length; i++) runComplete(stream, complete[i] as CompleteStep);
   for (const { filter, config } of stream.retired) retireFilter(stream, filter, config);
   engine.recorder.record(stream);
   giveStatesBack(stream);
@@ -36,12 +37,21 @@ function runComplete(stream: Stream, step: CompleteStep): void {
   const { filter } = step;
   stream.slot = filter.slot;
   try {
-    step.run((stream.view ?? viewOf(stream)), step.config, filter.states === undefined ? undefined : stateOf(stream, filter));
+    step.run(
+      stream.view ?? viewOf(stream),
+      step.config,
+      filter.states === undefined ? undefined : stateOf(stream, filter),
+    );
   } catch (error) {
     filter.errors.add();
-    stream.engine.log.error(`filter ${filter.name} failed in complete: ${error instanceof Error ? error.message : String(error)}`, {
-      filter: filter.name, requestId: stream.requestId, stack: error instanceof Error ? error.stack : undefined,
-    });
+    stream.engine.log.error(
+      `filter ${filter.name} failed in complete: ${error instanceof Error ? error.message : String(error)}`,
+      {
+        filter: filter.name,
+        requestId: stream.requestId,
+        stack: error instanceof Error ? error.stack : undefined,
+      },
+    );
   }
 }
 

@@ -4,7 +4,13 @@ import type { Stream } from '../stream/stream.ts';
 
 /** Fields by which a request claims who sent it or where it came through. */
 const IDENTITY_FIELDS: ReadonlySet<string> = new Set([
-  'forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-port', 'x-forwarded-proto', 'x-forwarded-client-cert', 'x-real-ip',
+  'forwarded',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-port',
+  'x-forwarded-proto',
+  'x-forwarded-client-cert',
+  'x-real-ip',
 ]);
 
 /** Longest x-request-id that is believed; longer or odd ones are replaced. */
@@ -22,7 +28,8 @@ export function addRequestFields(stream: Stream, connection: ConnectionInfo): vo
     if (connection.remoteAddress !== '') headers.add('x-forwarded-for', connection.remoteAddress);
     headers.add('x-forwarded-proto', connection.tls ? 'https' : 'http');
     // A SPIFFE id has no quote, comma, semicolon or blank, so it cannot forge an element.
-    if (connection.peerIdentity !== undefined) headers.add('x-forwarded-client-cert', `URI=${connection.peerIdentity}`);
+    if (connection.peerIdentity !== undefined)
+      headers.add('x-forwarded-client-cert', `URI=${connection.peerIdentity}`);
   }
   const given = headers.get('x-request-id');
   if (given !== undefined && given.length <= MAX_REQUEST_ID_LENGTH && REQUEST_ID.test(given)) {

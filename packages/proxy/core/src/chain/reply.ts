@@ -11,20 +11,34 @@ const EMPTY: Buffer = Buffer.alloc(0);
 
 /** `stream.reply()` of a filter. */
 export function recordReply(
-  stream: Stream, status: number, code: string, body: string | Uint8Array | undefined, headers: readonly string[] | undefined,
+  stream: Stream,
+  status: number,
+  code: string,
+  body: string | Uint8Array | undefined,
+  headers: readonly string[] | undefined,
   details: string | undefined,
 ): typeof STOP {
   if (stream.responseStarted) {
-    throw new TulleError('TULLE_INTERNAL', `stream.reply(${status}, ${code}) came after the response had begun; reply from a request hook or from responseHeaders.`);
+    throw new TulleError(
+      'TULLE_INTERNAL',
+      `stream.reply(${status}, ${code}) came after the response had begun; reply from a request hook or from responseHeaders.`,
+    );
   }
   if (!Number.isInteger(status) || status < 200 || status > 599) {
-    throw new TulleError('TULLE_INTERNAL', `stream.reply(${String(status)}, …): give a status from 200 to 599.`);
+    throw new TulleError(
+      'TULLE_INTERNAL',
+      `stream.reply(${String(status)}, …): give a status from 200 to 599.`,
+    );
   }
   const fields = stream.localFields;
   fields.reset();
   let hasType = false;
   if (headers !== undefined) {
-    if (headers.length % 2 !== 0) throw new TulleError('TULLE_HEADER_INVALID', 'stream.reply(): headers are [name, value, …]; there is a name without a value.');
+    if (headers.length % 2 !== 0)
+      throw new TulleError(
+        'TULLE_HEADER_INVALID',
+        'stream.reply(): headers are [name, value, …]; there is a name without a value.',
+      );
     for (let i = 0; i < headers.length; i += 2) {
       const name = (headers[i] as string).toLowerCase();
       if (name === 'content-type') hasType = true;
@@ -33,13 +47,20 @@ export function recordReply(
   }
   recordLocal(stream, status, code, details);
   const text = body ?? (status < 300 || status === 304 ? '' : `${code} (request ${stream.requestId})\n`);
-  stream.replyBody = typeof text === 'string' ? (text === '' ? EMPTY : Buffer.from(text, 'utf8')) : Buffer.from(text);
-  if (!hasType && typeof text === 'string' && text !== '') fields.add('content-type', 'text/plain; charset=utf-8');
+  stream.replyBody =
+    typeof text === 'string' ? (text === '' ? EMPTY : Buffer.from(text, 'utf8')) : Buffer.from(text);
+  if (!hasType && typeof text === 'string' && text !== '')
+    fields.add('content-type', 'text/plain; charset=utf-8');
   return STOP;
 }
 
 /** A failure that the error table describes. @param ownStatus where a rule has another status than the row */
-export function recordFailure(stream: Stream, code: string, details: string | undefined, ownStatus?: number): void {
+export function recordFailure(
+  stream: Stream,
+  code: string,
+  details: string | undefined,
+  ownStatus?: number,
+): void {
   const row = errorRow(code);
   const status = ownStatus ?? (row === undefined || row.http === 0 ? 500 : row.http);
   stream.localFields.reset();

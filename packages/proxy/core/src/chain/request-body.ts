@@ -13,7 +13,13 @@ import { advance } from './walk.ts';
 /** The request's body, from the caller through the data hooks to the attempt. Called by the downstream side. */
 
 /** A piece of body. @returns whether `chunk` is kept (D1) */
-export function requestData(stream: Stream, chunk: Buffer, start: number, end: number, owned: boolean): boolean {
+export function requestData(
+  stream: Stream,
+  chunk: Buffer,
+  start: number,
+  end: number,
+  owned: boolean,
+): boolean {
   stream.bytesReceived += end - start;
   stream.movedMs = stream.engine.clock.nowMs();
   stream.expectsContinue = false;
@@ -64,7 +70,8 @@ const OUTLET: PipeOutlet = {
 };
 
 function bodyDone(stream: Stream): void {
-  if (stream.requestTrailers !== undefined && stream.table.requestTrailers !== null) advance(stream, REQUEST_TRAILERS, 0);
+  if (stream.requestTrailers !== undefined && stream.table.requestTrailers !== null)
+    advance(stream, REQUEST_TRAILERS, 0);
   else requestTrailersDone(stream);
 }
 

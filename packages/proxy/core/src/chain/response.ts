@@ -20,7 +20,8 @@ export function deliver(stream: Stream): void {
   stream.responseBodyKind = head.bodyKind;
   stream.responseLength = head.contentLength;
   stream.reason = head.reason;
-  if (stream.target !== undefined && stream.target.responseEdits.length > 0) applyEdits(stream.responseFields, stream.target.responseEdits);
+  if (stream.target !== undefined && stream.target.responseEdits.length > 0)
+    applyEdits(stream.responseFields, stream.target.responseEdits);
   const server = stream.chain.settings.serverHeader;
   if (server !== undefined) stream.responseFields.put('server', server);
   if (head.tunnel) return openTunnel(stream);
@@ -119,7 +120,8 @@ function writeLocalBody(stream: Stream): void {
 function dropBodyFields(stream: Stream): void {
   stream.responseBodyKind = BODY_CHUNKED;
   stream.responseLength = -1;
-  for (const name of ['etag', 'content-md5', 'digest', 'content-digest', 'repr-digest', 'accept-ranges']) stream.responseFields.drop(name);
+  for (const name of ['etag', 'content-md5', 'digest', 'content-digest', 'repr-digest', 'accept-ranges'])
+    stream.responseFields.drop(name);
 }
 
 /** @returns false when the head could not be encoded and the stream went another way */
@@ -137,7 +139,13 @@ function writeHead(stream: Stream): boolean {
 }
 
 /** A piece of the endpoint's body. @returns whether `chunk` is kept (D1) */
-export function responseData(stream: Stream, chunk: Buffer, start: number, end: number, owned: boolean): boolean {
+export function responseData(
+  stream: Stream,
+  chunk: Buffer,
+  start: number,
+  end: number,
+  owned: boolean,
+): boolean {
   stream.movedMs = stream.engine.clock.nowMs();
   if (stream.responsePipe !== undefined) return stream.responsePipe.push(chunk, start, end, owned);
   return writePiece(stream, chunk, start, end, owned);
@@ -184,7 +192,8 @@ const OUTLET: PipeOutlet = {
 };
 
 function bodyDone(stream: Stream): void {
-  if (stream.responseTrailers !== undefined && stream.table.responseTrailers !== null) advance(stream, RESPONSE_TRAILERS, 0);
+  if (stream.responseTrailers !== undefined && stream.table.responseTrailers !== null)
+    advance(stream, RESPONSE_TRAILERS, 0);
   else responseTrailersDone(stream);
 }
 

@@ -50,7 +50,8 @@ export function rematch(stream: Stream): void {
   for (const step of before.complete) {
     const ran = step.filter.slot <= stream.slot;
     const stays = stream.table.complete?.some((other) => other.filter === step.filter) ?? false;
-    if (ran && !stays && !stream.retired.some((entry) => entry.filter === step.filter)) stream.retired.push(step);
+    if (ran && !stays && !stream.retired.some((entry) => entry.filter === step.filter))
+      stream.retired.push(step);
   }
 }
 

@@ -12,7 +12,11 @@ export const RESPONSE_HEADERS = 3;
 export const RESPONSE_TRAILERS = 4;
 export const ATTEMPT_HEADERS = 5;
 export type HeadPhase =
-  | typeof BEFORE_ROUTE | typeof REQUEST_HEADERS | typeof REQUEST_TRAILERS | typeof RESPONSE_HEADERS | typeof RESPONSE_TRAILERS
+  | typeof BEFORE_ROUTE
+  | typeof REQUEST_HEADERS
+  | typeof REQUEST_TRAILERS
+  | typeof RESPONSE_HEADERS
+  | typeof RESPONSE_TRAILERS
   | typeof ATTEMPT_HEADERS;
 
 /** Every hook said CONTINUE. */
@@ -29,12 +33,18 @@ export type Resume = (stream: Stream, phase: HeadPhase, from: number) => void;
 /** The steps of a phase as they are in force now (a rematch may change them under way). */
 export function stepsOf(stream: Stream, phase: HeadPhase): readonly HeadStep[] | null {
   switch (phase) {
-    case BEFORE_ROUTE: return stream.chain.beforeRoute;
-    case REQUEST_HEADERS: return stream.table.requestHeaders;
-    case REQUEST_TRAILERS: return stream.table.requestTrailers;
-    case RESPONSE_HEADERS: return stream.table.responseHeaders;
-    case RESPONSE_TRAILERS: return stream.table.responseTrailers;
-    case ATTEMPT_HEADERS: return stream.table.attemptHeaders;
+    case BEFORE_ROUTE:
+      return stream.chain.beforeRoute;
+    case REQUEST_HEADERS:
+      return stream.table.requestHeaders;
+    case REQUEST_TRAILERS:
+      return stream.table.requestTrailers;
+    case RESPONSE_HEADERS:
+      return stream.table.responseHeaders;
+    case RESPONSE_TRAILERS:
+      return stream.table.responseTrailers;
+    case ATTEMPT_HEADERS:
+      return stream.table.attemptHeaders;
   }
 }
 
@@ -42,14 +52,24 @@ export function stepsOf(stream: Stream, phase: HeadPhase): readonly HeadStep[] |
  * Runs the hooks of one phase from step `from` on, as far as they answer synchronously.
  * @param resume called in a turn of its own when a promise has settled with CONTINUE, or with STOP at the next step
  */
-export function runSteps(stream: Stream, phase: HeadPhase, steps: readonly HeadStep[], from: number, resume: Resume): RunResult {
+export function runSteps(
+  stream: Stream,
+  phase: HeadPhase,
+  steps: readonly HeadStep[],
+  from: number,
+  resume: Resume,
+): RunResult {
   for (let i = from; i < steps.length; i++) {
     const step = steps[i] as HeadStep;
     const filter = step.filter;
     stream.slot = filter.slot;
     let verdict: HookResult;
     try {
-      verdict = step.run(stream.view ?? viewOf(stream), step.config, filter.states === undefined ? undefined : stateOf(stream, filter));
+      verdict = step.run(
+        stream.view ?? viewOf(stream),
+        step.config,
+        filter.states === undefined ? undefined : stateOf(stream, filter),
+      );
     } catch (error) {
       verdict = filterFailed(stream, filter, error);
     }
@@ -80,12 +100,24 @@ function indexAfter(steps: readonly HeadStep[], slot: number): number {
 export function judge(stream: Stream, filter: FilterInstance, verdict: unknown): Verdict {
   if (verdict === STOP) {
     if (stream.replyPending) return STOP;
-    return filterFailed(stream, filter, new TulleError('TULLE_FILTER_FAILED',
-      `filter ${filter.name} returned STOP without stream.reply(); return stream.reply(…), or CONTINUE.`));
+    return filterFailed(
+      stream,
+      filter,
+      new TulleError(
+        'TULLE_FILTER_FAILED',
+        `filter ${filter.name} returned STOP without stream.reply(); return stream.reply(…), or CONTINUE.`,
+      ),
+    );
   }
   if (verdict === CONTINUE) return CONTINUE;
-  return filterFailed(stream, filter, new TulleError('TULLE_FILTER_FAILED',
-    `filter ${filter.name} returned ${String(verdict)}; a hook returns CONTINUE, STOP or a promise of one.`));
+  return filterFailed(
+    stream,
+    filter,
+    new TulleError(
+      'TULLE_FILTER_FAILED',
+      `filter ${filter.name} returned ${String(verdict)}; a hook returns CONTINUE, STOP or a promise of one.`,
+    ),
+  );
 }
 
 /** A hook threw: counts it and answers 500, or goes on where the chain says fail-open. */
@@ -93,10 +125,15 @@ export function filterFailed(stream: Stream, filter: FilterInstance, error: unkn
   filter.errors.add();
   const message = error instanceof Error ? error.message : String(error);
   stream.engine.log.error(`filter ${filter.name} failed: ${message}`, {
-    filter: filter.name, requestId: stream.requestId, stack: error instanceof Error ? error.stack : undefined,
+    filter: filter.name,
+    requestId: stream.requestId,
+    stack: error instanceof Error ? error.stack : undefined,
   });
   if (filter.failOpen && !stream.replyPending) return CONTINUE;
-  const code = isTulleError(error) && error.code === 'TULLE_HEADER_INVALID' ? 'TULLE_HEADER_INVALID' : 'TULLE_FILTER_FAILED';
+  const code =
+    isTulleError(error) && error.code === 'TULLE_HEADER_INVALID'
+      ? 'TULLE_HEADER_INVALID'
+      : 'TULLE_FILTER_FAILED';
   recordFailure(stream, code, `filter_failed{${filter.name}}`);
   return STOP;
 }
@@ -116,24 +153,40 @@ export function stateOf(stream: Stream, filter: FilterInstance): unknown {
 }
 
 export function isThenable(verdict: unknown): verdict is Promise<Verdict> {
-  return typeof verdict === 'object' && verdict !== null && typeof (verdict as { then?: unknown }).then === 'function';
+  return (
+    typeof verdict === 'object' &&
+    verdict !== null &&
+    typeof (verdict as { then?: unknown }).then === 'function'
+  );
 }
 
 function wait(
-  stream: Stream, phase: HeadPhase, index: number, filter: FilterInstance, promise: Promise<Verdict>, resume: Resume,
+  stream: Stream,
+  phase: HeadPhase,
+  index: number,
+  filter: FilterInstance,
+  promise: Promise<Verdict>,
+  resume: Resume,
 ): void {
   stream.pendingHooks++;
   promise.then(
-    (verdict) => settled(stream, () => {
-      stream.slot = filter.slot;
-      if (verdict !== CONTINUE) judge(stream, filter, verdict);
-      resume(stream, phase, index + 1);
-    }),
-    (error: unknown) => settled(stream, () => {
-      stream.slot = filter.slot;
-      filterFailed(stream, filter, error);
-      resume(stream, phase, index + 1);
-    }, error, filter),
+    (verdict) =>
+      settled(stream, () => {
+        stream.slot = filter.slot;
+        if (verdict !== CONTINUE) judge(stream, filter, verdict);
+        resume(stream, phase, index + 1);
+      }),
+    (error: unknown) =>
+      settled(
+        stream,
+        () => {
+          stream.slot = filter.slot;
+          filterFailed(stream, filter, error);
+          resume(stream, phase, index + 1);
+        },
+        error,
+        filter,
+      ),
   );
 }
 

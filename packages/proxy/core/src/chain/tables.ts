@@ -1,4 +1,11 @@
-import type { AttemptVerdict, ConfigSchema, HookResult, HttpFilterDefinition, HttpHooks, HttpStream } from '@tulle/filter';
+import type {
+  AttemptVerdict,
+  ConfigSchema,
+  HookResult,
+  HttpFilterDefinition,
+  HttpHooks,
+  HttpStream,
+} from '@tulle/filter';
 import type { Counter } from '@tulle/telemetry';
 
 /**
@@ -8,7 +15,9 @@ import type { Counter } from '@tulle/telemetry';
 
 /** A filter as the engine handles it: definition and configuration type erased. */
 export type AnyHooks = HttpHooks<unknown, unknown>;
-export type AnyDefinition = HttpFilterDefinition<unknown, unknown, unknown> & { readonly config: ConfigSchema<unknown> };
+export type AnyDefinition = HttpFilterDefinition<unknown, unknown, unknown> & {
+  readonly config: ConfigSchema<unknown>;
+};
 
 /** One filter of one configuration generation, in its slot. */
 export interface FilterInstance {
@@ -89,10 +98,19 @@ export interface PhaseTable {
 
 /** A table without hooks. */
 export const EMPTY_TABLE: PhaseTable = Object.freeze({
-  requestHeaders: null, requestData: null, requestTrailers: null,
-  responseHeaders: null, responseData: null, responseTrailers: null,
-  attemptHeaders: null, attemptEnd: null, complete: null,
-  requestBuffered: false, requestTransformed: false, responseBuffered: false, responseTransformed: false,
+  requestHeaders: null,
+  requestData: null,
+  requestTrailers: null,
+  responseHeaders: null,
+  responseData: null,
+  responseTrailers: null,
+  attemptHeaders: null,
+  attemptEnd: null,
+  complete: null,
+  requestBuffered: false,
+  requestTransformed: false,
+  responseBuffered: false,
+  responseTransformed: false,
   filters: [],
 });
 
@@ -109,10 +127,14 @@ export function buildTable(inForce: readonly InForce[]): PhaseTable {
   const attemptScope = inForce.filter((entry) => entry.filter.attemptScope);
   const requestData = dataSteps(requestScope, 'requestData');
   const responseData = dataSteps(reversed, 'responseData');
-  const has = (steps: readonly DataStep[] | null, mode: number): boolean => steps?.some((step) => step.mode === mode) ?? false;
+  const has = (steps: readonly DataStep[] | null, mode: number): boolean =>
+    steps?.some((step) => step.mode === mode) ?? false;
   return Object.freeze({
     // Before-route filters have their own list (HttpChain.beforeRoute): they run before there is a table.
-    requestHeaders: headSteps(requestScope.filter((entry) => !entry.filter.beforeRoute), 'requestHeaders'),
+    requestHeaders: headSteps(
+      requestScope.filter((entry) => !entry.filter.beforeRoute),
+      'requestHeaders',
+    ),
     requestData,
     requestTrailers: headSteps(requestScope, 'requestTrailers'),
     responseHeaders: headSteps(reversed, 'responseHeaders'),
@@ -131,7 +153,10 @@ export function buildTable(inForce: readonly InForce[]): PhaseTable {
 
 /** The `requestHeaders` hooks of before-route filters. */
 export function beforeRouteSteps(inForce: readonly InForce[]): readonly HeadStep[] | null {
-  return headSteps(inForce.filter((entry) => entry.filter.beforeRoute), 'requestHeaders');
+  return headSteps(
+    inForce.filter((entry) => entry.filter.beforeRoute),
+    'requestHeaders',
+  );
 }
 
 type HeadPhase = 'requestHeaders' | 'requestTrailers' | 'responseHeaders' | 'responseTrailers';
@@ -140,7 +165,10 @@ function headSteps(inForce: readonly InForce[], phase: HeadPhase): readonly Head
   return bound<HeadStep>(inForce, phase);
 }
 
-function bound<Step>(inForce: readonly InForce[], phase: HeadPhase | 'attemptEnd' | 'complete'): readonly Step[] | null {
+function bound<Step>(
+  inForce: readonly InForce[],
+  phase: HeadPhase | 'attemptEnd' | 'complete',
+): readonly Step[] | null {
   const steps: Step[] = [];
   for (const { filter, config } of inForce) {
     const hook = filter.hooks[phase];
@@ -149,14 +177,23 @@ function bound<Step>(inForce: readonly InForce[], phase: HeadPhase | 'attemptEnd
   return steps.length === 0 ? null : Object.freeze(steps);
 }
 
-function dataSteps(inForce: readonly InForce[], phase: 'requestData' | 'responseData'): readonly DataStep[] | null {
+function dataSteps(
+  inForce: readonly InForce[],
+  phase: 'requestData' | 'responseData',
+): readonly DataStep[] | null {
   const steps: DataStep[] = [];
   for (const { filter, config } of inForce) {
     const hook = filter.hooks[phase];
     if (hook === undefined) continue;
     const need = phase === 'requestData' ? filter.definition.body?.request : filter.definition.body?.response;
     const mode = need === 'transform' ? TRANSFORM : typeof need === 'object' ? BUFFER : OBSERVE;
-    steps.push({ filter, config, mode, maxBytes: typeof need === 'object' ? need.buffer : 0, run: hook.bind(filter.hooks) });
+    steps.push({
+      filter,
+      config,
+      mode,
+      maxBytes: typeof need === 'object' ? need.buffer : 0,
+      run: hook.bind(filter.hooks),
+    });
   }
   return steps.length === 0 ? null : Object.freeze(steps);
 }

@@ -10,7 +10,16 @@ import { matchRoute } from './route.ts';
 import { requestTrailersDone } from './request-body.ts';
 import { responseHeadDone, responseTrailersDone, adoptReplyInResponse, carryOutReply } from './response.ts';
 import {
-  ATTEMPT_HEADERS, BEFORE_ROUTE, DONE, PENDING, REQUEST_HEADERS, REQUEST_TRAILERS, RESPONSE_HEADERS, RESPONSE_TRAILERS, runSteps, stepsOf,
+  ATTEMPT_HEADERS,
+  BEFORE_ROUTE,
+  DONE,
+  PENDING,
+  REQUEST_HEADERS,
+  REQUEST_TRAILERS,
+  RESPONSE_HEADERS,
+  RESPONSE_TRAILERS,
+  runSteps,
+  stepsOf,
   type HeadPhase,
 } from './run.ts';
 
@@ -45,14 +54,19 @@ export function beginStream(stream: Stream): void {
     stream.path = normalizePath(path);
   }
   const { connection } = stream.downstream;
-  const authority = head.authority === '' ? hostOfListener(connection.localAddress, connection.localPort) : head.authority;
+  const authority =
+    head.authority === '' ? hostOfListener(connection.localAddress, connection.localPort) : head.authority;
   stream.authority = normalizeHost(authority);
   if (stream.idleTimeoutMs > 0) stream.idleTimer.arm(stream.idleTimeoutMs, stream.startMs);
   stripHopByHop(stream.headers, head.connectionNames);
   addRequestFields(stream, connection);
   if (stream.path === '') {
     stream.path = stream.originalPath;
-    return rescue(stream, 'TULLE_PATH_REFUSED', `path_normalization_failed{${explainPathRefusal(stream.originalPath)}}`);
+    return rescue(
+      stream,
+      'TULLE_PATH_REFUSED',
+      `path_normalization_failed{${explainPathRefusal(stream.originalPath)}}`,
+    );
   }
   if (stream.authority === '') {
     stream.authority = authority;
@@ -128,5 +142,9 @@ function requestHeadersDone(stream: Stream): void {
 
 /** Whether the request's target can be sent on as it came, without being put together again. */
 export function targetUnchanged(stream: Stream): boolean {
-  return stream.requestHead.targetForm === TARGET_ORIGIN && stream.path === stream.originalPath && stream.query === stream.originalQuery;
+  return (
+    stream.requestHead.targetForm === TARGET_ORIGIN &&
+    stream.path === stream.originalPath &&
+    stream.query === stream.originalQuery
+  );
 }

@@ -1,6 +1,15 @@
 import type { AnyConnFilter, AnyHttpFilter, ConfigSchema, DefinitionBase } from '@tulle/filter';
 import type { FilterConfigs, FilterEntry } from '@tulle/model';
-import { buildTable, beforeRouteSteps, type AnyDefinition, type AnyHooks, type FilterInstance, type HeadStep, type InForce, type PhaseTable } from '../chain/tables.ts';
+import {
+  buildTable,
+  beforeRouteSteps,
+  type AnyDefinition,
+  type AnyHooks,
+  type FilterInstance,
+  type HeadStep,
+  type InForce,
+  type PhaseTable,
+} from '../chain/tables.ts';
 import type { Engine } from '../engine.ts';
 import { canonical } from './canonical.ts';
 import { EngineFilterHost } from './filter-host.ts';
@@ -19,9 +28,11 @@ export class Registry {
   /** Adds a filter; the same one twice is fine. @throws Error when another filter has the id */
   add(filter: AnyHttpFilter | AnyConnFilter): void {
     const { id, kind } = filter.definition;
-    const table: Map<string, AnyHttpFilter | AnyConnFilter> = kind === 'connection' ? this.connection : this.http;
+    const table: Map<string, AnyHttpFilter | AnyConnFilter> =
+      kind === 'connection' ? this.connection : this.http;
     const known = table.get(id);
-    if (known !== undefined && known.definition !== filter.definition) throw new Error(`two filters of the registry have the id ${id}; ids are unique`);
+    if (known !== undefined && known.definition !== filter.definition)
+      throw new Error(`two filters of the registry have the id ${id}; ids are unique`);
     table.set(id, filter);
   }
 
@@ -40,19 +51,32 @@ interface Parsed {
 
 /** Makes the filters of an HTTP chain. Faults go to `issues`, and what was made is disposed again. */
 export async function createHttpFilters(
-  engine: Engine, registry: Registry, entries: readonly FilterEntry[], connEntries: readonly FilterEntry[], path: string, issues: Issues,
+  engine: Engine,
+  registry: Registry,
+  entries: readonly FilterEntry[],
+  connEntries: readonly FilterEntry[],
+  path: string,
+  issues: Issues,
 ): Promise<FilterSet | undefined> {
   const before = issues.list.length;
   const parsed = parseEntries(entries, (id) => registry.http.get(id)?.definition, registry, path, issues);
   checkSlots(parsed, path, issues);
-  for (const [index, { definition, entry }] of parsed.entries()) checkScope(definition, entry, `${path}/${index}`, issues);
+  for (const [index, { definition, entry }] of parsed.entries())
+    checkScope(definition, entry, `${path}/${index}`, issues);
   if (issues.list.length > before) return undefined;
   const disposables: Disposable[] = [];
   const filters: FilterInstance[] = [];
   const conn: ConnFilterInstance[] = [];
   try {
-    for (const [slot, part] of parsed.entries()) filters.push(await createOne(engine, part, slot, disposables));
-    const connParsed = parseEntries(connEntries, (id) => registry.connection.get(id)?.definition, registry, path, issues);
+    for (const [slot, part] of parsed.entries())
+      filters.push(await createOne(engine, part, slot, disposables));
+    const connParsed = parseEntries(
+      connEntries,
+      (id) => registry.connection.get(id)?.definition,
+      registry,
+      path,
+      issues,
+    );
     for (const part of connParsed) conn.push(await createConn(engine, part, disposables));
   } catch (error) {
     issues.add(path, error instanceof Error ? error.message : String(error));
@@ -65,17 +89,28 @@ export async function createHttpFilters(
 }
 
 function parseEntries(
-  entries: readonly FilterEntry[], find: (id: string) => DefinitionBase<unknown> | undefined, registry: Registry, path: string, issues: Issues,
+  entries: readonly FilterEntry[],
+  find: (id: string) => DefinitionBase<unknown> | undefined,
+  registry: Registry,
+  path: string,
+  issues: Issues,
 ): Parsed[] {
   const parsed: Parsed[] = [];
   const names = new Set<string>();
   for (const [index, entry] of entries.entries()) {
     const at = `${path}/${index}`;
-    if (names.has(entry.name)) issues.add(`${at}/name`, `${JSON.stringify(entry.name)} names two filters of this chain; give one of them another name`);
+    if (names.has(entry.name))
+      issues.add(
+        `${at}/name`,
+        `${JSON.stringify(entry.name)} names two filters of this chain; give one of them another name`,
+      );
     names.add(entry.name);
     const definition = find(entry.filter);
     if (definition === undefined) {
-      issues.add(`${at}/filter`, `TULLE_FILTER_UNKNOWN: no filter ${JSON.stringify(entry.filter)} in this proxy's registry; ${registry.describe()}`);
+      issues.add(
+        `${at}/filter`,
+        `TULLE_FILTER_UNKNOWN: no filter ${JSON.stringify(entry.filter)} in this proxy's registry; ${registry.describe()}`,
+      );
       continue;
     }
     const config = parseConfig(definition.config, entry.config, `${at}/config`, issues);
@@ -85,12 +120,20 @@ function parseEntries(
 }
 
 /** Parses a configuration by its schema; issues get JSON pointers. */
-export function parseConfig(schema: ConfigSchema<unknown>, value: unknown, path: string, issues: Issues): unknown {
+export function parseConfig(
+  schema: ConfigSchema<unknown>,
+  value: unknown,
+  path: string,
+  issues: Issues,
+): unknown {
   const result = schema['~standard'].validate(value);
   if (result.issues === undefined) return deepFreeze(result.value);
   for (const issue of result.issues) {
     const keys = (issue.path ?? []).map((key) => (typeof key === 'object' ? key.key : key));
-    issues.add([path, ...keys.map((key) => String(key).replaceAll('~', '~0').replaceAll('/', '~1'))].join('/'), issue.message);
+    issues.add(
+      [path, ...keys.map((key) => String(key).replaceAll('~', '~0').replaceAll('/', '~1'))].join('/'),
+      issue.message,
+    );
   }
   return undefined;
 }
@@ -108,58 +151,120 @@ function checkSlots(parsed: readonly Parsed[], path: string, issues: Issues): vo
   for (const [index, { definition, entry }] of parsed.entries()) {
     for (const slot of definition.requires ?? []) {
       if (provided.has(slot.name)) continue;
-      const later = parsed.slice(index + 1).find((other) => other.definition.provides?.some((other) => other.name === slot.name));
-      issues.add(`${path}/${index}`, `filter ${entry.name} requires the slot ${slot.name}, which no earlier filter provides${later === undefined ? '; add one that does' : `; ${later.entry.name} provides it, put that before`}`);
+      const later = parsed
+        .slice(index + 1)
+        .find((other) => other.definition.provides?.some((other) => other.name === slot.name));
+      issues.add(
+        `${path}/${index}`,
+        `filter ${entry.name} requires the slot ${slot.name}, which no earlier filter provides${later === undefined ? '; add one that does' : `; ${later.entry.name} provides it, put that before`}`,
+      );
     }
     for (const slot of definition.provides ?? []) provided.add(slot.name);
   }
 }
 
 function checkScope(definition: AnyDefinition, entry: FilterEntry, path: string, issues: Issues): void {
-  if (definition.apiVersion !== 1) issues.add(`${path}/filter`, `filter ${entry.name} is written for filter contract ${String(definition.apiVersion)}; this engine takes 1`);
+  if (definition.apiVersion !== 1)
+    issues.add(
+      `${path}/filter`,
+      `filter ${entry.name} is written for filter contract ${String(definition.apiVersion)}; this engine takes 1`,
+    );
 }
 
 /** Hooks that the definition does not account for. */
 function checkHooks(filter: FilterInstance, path: string, issues: Issues): void {
   const { hooks, definition, name, attemptScope } = filter;
-  if (hooks.requestData !== undefined && definition.body?.request === undefined) issues.add(path, `filter ${name} has requestData but declares no body.request; say 'observe', 'transform' or { buffer: bytes }`);
-  if (hooks.responseData !== undefined && definition.body?.response === undefined) issues.add(path, `filter ${name} has responseData but declares no body.response; say 'observe', 'transform' or { buffer: bytes }`);
+  if (hooks.requestData !== undefined && definition.body?.request === undefined)
+    issues.add(
+      path,
+      `filter ${name} has requestData but declares no body.request; say 'observe', 'transform' or { buffer: bytes }`,
+    );
+  if (hooks.responseData !== undefined && definition.body?.response === undefined)
+    issues.add(
+      path,
+      `filter ${name} has responseData but declares no body.response; say 'observe', 'transform' or { buffer: bytes }`,
+    );
   if (attemptScope) {
-    for (const hook of ['requestData', 'requestTrailers', 'responseHeaders', 'responseData', 'responseTrailers'] as const) {
-      if (hooks[hook] !== undefined) issues.add(path, `filter ${name} has scope attempt and ${hook}; such a filter has requestHeaders, attemptEnd and complete only`);
+    for (const hook of [
+      'requestData',
+      'requestTrailers',
+      'responseHeaders',
+      'responseData',
+      'responseTrailers',
+    ] as const) {
+      if (hooks[hook] !== undefined)
+        issues.add(
+          path,
+          `filter ${name} has scope attempt and ${hook}; such a filter has requestHeaders, attemptEnd and complete only`,
+        );
     }
-  } else if (hooks.attemptEnd !== undefined) issues.add(path, `filter ${name} has attemptEnd but scope request; declare scope: 'attempt'`);
+  } else if (hooks.attemptEnd !== undefined)
+    issues.add(path, `filter ${name} has attemptEnd but scope request; declare scope: 'attempt'`);
 }
 
-async function createOne(engine: Engine, { entry, definition, config }: Parsed, slot: number, disposables: Disposable[]): Promise<FilterInstance> {
+async function createOne(
+  engine: Engine,
+  { entry, definition, config }: Parsed,
+  slot: number,
+  disposables: Disposable[],
+): Promise<FilterInstance> {
   const host = new EngineFilterHost(engine, entry.name);
   const hooks = await create<AnyHooks>(engine, entry.name, () => definition.create(host, config));
   disposables.push({ name: entry.name, dispose: () => hooks.dispose?.(), host });
   return Object.freeze({
-    slot, name: entry.name, definition, hooks, baseConfig: config, mandatory: entry.mandatory ?? false, failOpen: entry.failOpen ?? false,
-    beforeRoute: definition.stage === 'before-route', attemptScope: definition.scope === 'attempt',
+    slot,
+    name: entry.name,
+    definition,
+    hooks,
+    baseConfig: config,
+    mandatory: entry.mandatory ?? false,
+    failOpen: entry.failOpen ?? false,
+    beforeRoute: definition.stage === 'before-route',
+    attemptScope: definition.scope === 'attempt',
     states: definition.state === undefined ? undefined : [],
-    errors: engine.meter.counter('tulle_filter_errors_total', { help: 'Hooks that threw or answered nonsense', labels: { filter: entry.name } }),
+    errors: engine.meter.counter('tulle_filter_errors_total', {
+      help: 'Hooks that threw or answered nonsense',
+      labels: { filter: entry.name },
+    }),
   });
 }
 
-async function createConn(engine: Engine, { entry, definition, config }: Parsed, disposables: Disposable[]): Promise<ConnFilterInstance> {
+async function createConn(
+  engine: Engine,
+  { entry, definition, config }: Parsed,
+  disposables: Disposable[],
+): Promise<ConnFilterInstance> {
   const host = new EngineFilterHost(engine, entry.name);
   const connDefinition = definition as unknown as AnyConnFilter['definition'];
   const hooks = await create(engine, entry.name, () => connDefinition.create(host, config));
   disposables.push({ name: entry.name, dispose: () => hooks.dispose?.(), host });
   return Object.freeze({
-    name: entry.name, hooks, config, failOpen: entry.failOpen ?? false, state: connDefinition.state,
-    errors: engine.meter.counter('tulle_filter_errors_total', { help: 'Hooks that threw or answered nonsense', labels: { filter: entry.name } }),
+    name: entry.name,
+    hooks,
+    config,
+    failOpen: entry.failOpen ?? false,
+    state: connDefinition.state,
+    errors: engine.meter.counter('tulle_filter_errors_total', {
+      help: 'Hooks that threw or answered nonsense',
+      labels: { filter: entry.name },
+    }),
   });
 }
 
 async function create<T>(engine: Engine, name: string, make: () => T | Promise<T>): Promise<T> {
   const timeoutMs = engine.limits.filterCreateTimeoutMs;
   try {
-    return await withDeadline(engine, (async () => await make())(), timeoutMs, () => new Error(`create was not done after ${timeoutMs} ms`));
+    return await withDeadline(
+      engine,
+      (async () => await make())(),
+      timeoutMs,
+      () => new Error(`create was not done after ${timeoutMs} ms`),
+    );
   } catch (error) {
-    throw new Error(`filter ${name} could not be created: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new Error(
+      `filter ${name} could not be created: ${error instanceof Error ? error.message : String(error)}`,
+      { cause: error },
+    );
   }
 }
 
@@ -183,8 +288,12 @@ export class TableMaker {
   }
 
   /** The table where these overrides are in force, outermost first (virtual host, route, backend). */
-  table(layers: readonly { readonly configs: FilterConfigs | undefined; readonly path: string }[]): PhaseTable {
-    const given = layers.filter((layer) => layer.configs !== undefined && Object.keys(layer.configs).length > 0);
+  table(
+    layers: readonly { readonly configs: FilterConfigs | undefined; readonly path: string }[],
+  ): PhaseTable {
+    const given = layers.filter(
+      (layer) => layer.configs !== undefined && Object.keys(layer.configs).length > 0,
+    );
     if (given.length === 0) return this.base;
     const key = canonical(given.map((layer) => layer.configs));
     const known = this.#cache.get(key);
@@ -198,7 +307,10 @@ export class TableMaker {
     for (const { configs, path } of layers) {
       for (const name of Object.keys(configs)) {
         if (!this.#filters.some((filter) => filter.name === name)) {
-          this.#issues.add(`${path}/filterConfigs/${name}`, `no filter of this chain is named ${JSON.stringify(name)}; it has ${this.#filters.map((filter) => filter.name).join(', ') || 'none'}`);
+          this.#issues.add(
+            `${path}/filterConfigs/${name}`,
+            `no filter of this chain is named ${JSON.stringify(name)}; it has ${this.#filters.map((filter) => filter.name).join(', ') || 'none'}`,
+          );
         }
       }
     }
@@ -211,7 +323,11 @@ export class TableMaker {
         const at = `${path}/filterConfigs/${filter.name}`;
         const override = configs[filter.name];
         if (override === null) {
-          if (filter.mandatory) this.#issues.add(at, `filter ${filter.name} is mandatory; only the scope that set it can remove it`);
+          if (filter.mandatory)
+            this.#issues.add(
+              at,
+              `filter ${filter.name} is mandatory; only the scope that set it can remove it`,
+            );
           else removed = true;
           continue;
         }
@@ -231,8 +347,15 @@ export class TableMaker {
     }
     const override = parseConfig(routeConfig, value, path, this.#issues);
     if (override === undefined) return base;
-    return this.#issues.guard(path, () => Object.freeze(mergeRoute === undefined
-      ? { ...(base as object), ...(override as object) } : mergeRoute.call(filter.definition, base, override))) ?? base;
+    return (
+      this.#issues.guard(path, () =>
+        Object.freeze(
+          mergeRoute === undefined
+            ? { ...(base as object), ...(override as object) }
+            : mergeRoute.call(filter.definition, base, override),
+        ),
+      ) ?? base
+    );
   }
 }
 

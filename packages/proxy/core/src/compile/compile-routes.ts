@@ -1,8 +1,30 @@
 import { findInvalidName, findInvalidValue, knownNameId, LAST_FRAMING } from '@tulle/fields';
-import { compileRoutes, normalizeConfiguredPath, normalizeHost, usesRegex, type RegexEngine, type RouteMatcher } from '@tulle/match';
-import type { DirectResponseAction, ForwardAction, HeaderEdits, RedirectAction, Route, RouteConfig, VirtualHost } from '@tulle/model';
+import {
+  compileRoutes,
+  normalizeConfiguredPath,
+  normalizeHost,
+  usesRegex,
+  type RegexEngine,
+  type RouteMatcher,
+} from '@tulle/match';
+import type {
+  DirectResponseAction,
+  ForwardAction,
+  HeaderEdits,
+  RedirectAction,
+  Route,
+  RouteConfig,
+  VirtualHost,
+} from '@tulle/model';
 import type { ClusterRef } from '../upstream/cluster.ts';
-import type { CompiledAction, CompiledEdits, CompiledForward, CompiledRoute, ForwardTarget, HttpSettings } from './compiled.ts';
+import type {
+  CompiledAction,
+  CompiledEdits,
+  CompiledForward,
+  CompiledRoute,
+  ForwardTarget,
+  HttpSettings,
+} from './compiled.ts';
 import type { TableMaker } from './compile-filters.ts';
 import type { Issues } from './issues.ts';
 
@@ -19,18 +41,38 @@ export interface RouteContext {
 export { usesRegex };
 
 /** Compiles a route configuration. @param path JSON pointer of it */
-export function compileRouteConfig(config: RouteConfig, path: string, context: RouteContext): RouteMatcher<CompiledRoute> | undefined {
+export function compileRouteConfig(
+  config: RouteConfig,
+  path: string,
+  context: RouteContext,
+): RouteMatcher<CompiledRoute> | undefined {
   let index = 0;
   const position = new Map<Route, string>();
-  for (const [h, host] of config.virtualHosts.entries()) for (const [r, route] of host.routes.entries()) position.set(route, `${path}/virtualHosts/${h}/routes/${r}`);
-  return context.issues.guard(path, () => compileRoutes<CompiledRoute>(config, (route, host) =>
-    compileRoute(route, host, index++, position.get(route) ?? path, context), context.regex));
+  for (const [h, host] of config.virtualHosts.entries())
+    for (const [r, route] of host.routes.entries())
+      position.set(route, `${path}/virtualHosts/${h}/routes/${r}`);
+  return context.issues.guard(path, () =>
+    compileRoutes<CompiledRoute>(
+      config,
+      (route, host) => compileRoute(route, host, index++, position.get(route) ?? path, context),
+      context.regex,
+    ),
+  );
 }
 
-function compileRoute(route: Route, host: VirtualHost, index: number, path: string, context: RouteContext): CompiledRoute {
+function compileRoute(
+  route: Route,
+  host: VirtualHost,
+  index: number,
+  path: string,
+  context: RouteContext,
+): CompiledRoute {
   const { tables } = context;
   const hostPath = path.slice(0, path.lastIndexOf('/routes/'));
-  const layers = [{ configs: host.filterConfigs, path: hostPath }, { configs: route.filterConfigs, path }];
+  const layers = [
+    { configs: host.filterConfigs, path: hostPath },
+    { configs: route.filterConfigs, path },
+  ];
   const requestEdits = compileEdits(route.requestHeaders, `${path}/requestHeaders`, context.issues);
   const responseEdits = compileEdits(route.responseHeaders, `${path}/responseHeaders`, context.issues);
   const { kind, value } = route.match.path;
@@ -51,8 +93,13 @@ function compileRoute(route: Route, host: VirtualHost, index: number, path: stri
 type Layer = { readonly configs: Route['filterConfigs']; readonly path: string };
 
 function compileAction(
-  route: Route, pattern: string, path: string, context: RouteContext, layers: readonly Layer[],
-  requestEdits: CompiledEdits | undefined, responseEdits: CompiledEdits | undefined,
+  route: Route,
+  pattern: string,
+  path: string,
+  context: RouteContext,
+  layers: readonly Layer[],
+  requestEdits: CompiledEdits | undefined,
+  responseEdits: CompiledEdits | undefined,
 ): CompiledAction {
   const { action } = route;
   const at = `${path}/action`;
@@ -70,8 +117,10 @@ function compileAction(
 
 function checkRedirect(action: RedirectAction, path: string, issues: Issues): void {
   issues.integer(`${path}/port`, action.port, 1, 65_535);
-  if (action.status !== undefined && ![301, 302, 303, 307, 308].includes(action.status)) issues.add(`${path}/status`, `${action.status} is no redirect; use 301, 302, 303, 307 or 308`);
-  if (action.host !== undefined && normalizeHost(action.host) === '') issues.add(`${path}/host`, `${JSON.stringify(action.host)} is no host name`);
+  if (action.status !== undefined && ![301, 302, 303, 307, 308].includes(action.status))
+    issues.add(`${path}/status`, `${action.status} is no redirect; use 301, 302, 303, 307 or 308`);
+  if (action.host !== undefined && normalizeHost(action.host) === '')
+    issues.add(`${path}/host`, `${JSON.stringify(action.host)} is no host name`);
   checkPath(action.path?.value, `${path}/path/value`, issues);
 }
 
@@ -81,12 +130,22 @@ function checkDirect(action: DirectResponseAction, path: string, issues: Issues)
 
 function checkPath(value: string | undefined, path: string, issues: Issues): void {
   if (value === undefined || value === '') return;
-  if (!value.startsWith('/') || normalizeConfiguredPath(value) === '') issues.add(path, `${JSON.stringify(value)} is no path; it begins with / and has no query, fragment or dot segments`);
+  if (!value.startsWith('/') || normalizeConfiguredPath(value) === '')
+    issues.add(
+      path,
+      `${JSON.stringify(value)} is no path; it begins with / and has no query, fragment or dot segments`,
+    );
 }
 
 function compileForward(
-  name: string, action: ForwardAction, pattern: string, path: string, context: RouteContext, layers: readonly Layer[],
-  routeRequest: CompiledEdits | undefined, routeResponse: CompiledEdits | undefined,
+  name: string,
+  action: ForwardAction,
+  pattern: string,
+  path: string,
+  context: RouteContext,
+  layers: readonly Layer[],
+  routeRequest: CompiledEdits | undefined,
+  routeResponse: CompiledEdits | undefined,
 ): CompiledForward {
   const { issues, settings } = context;
   issues.duration(`${path}/requestTimeoutMs`, action.requestTimeoutMs);
@@ -94,13 +153,22 @@ function compileForward(
   issues.duration(`${path}/idleTimeoutMs`, action.idleTimeoutMs);
   const { rewrite } = action;
   checkPath(rewrite?.path?.value, `${path}/rewrite/path/value`, issues);
-  if (rewrite?.host !== undefined && normalizeHost(rewrite.host) === '') issues.add(`${path}/rewrite/host`, `${JSON.stringify(rewrite.host)} is no host name`);
+  if (rewrite?.host !== undefined && normalizeHost(rewrite.host) === '')
+    issues.add(`${path}/rewrite/host`, `${JSON.stringify(rewrite.host)} is no host name`);
   const targets = action.clusters.map((share, index): ForwardTarget => {
     const at = `${path}/clusters/${index}`;
     issues.integer(`${at}/weight`, share.weight, 0, 1_000_000);
-    const own = [compileEdits(share.requestHeaders, `${at}/requestHeaders`, issues), compileEdits(share.responseHeaders, `${at}/responseHeaders`, issues)];
+    const own = [
+      compileEdits(share.requestHeaders, `${at}/requestHeaders`, issues),
+      compileEdits(share.responseHeaders, `${at}/responseHeaders`, issues),
+    ];
     return Object.freeze({
-      kind: 'target', name, pattern, cluster: share.name, ref: context.cluster(share.name, `${at}/name`), weight: share.weight ?? 1,
+      kind: 'target',
+      name,
+      pattern,
+      cluster: share.name,
+      ref: context.cluster(share.name, `${at}/name`),
+      weight: share.weight ?? 1,
       table: context.tables.table([...layers, { configs: share.filterConfigs, path: at }]),
       requestEdits: [routeRequest, own[0]].filter((edits) => edits !== undefined),
       responseEdits: [routeResponse, own[1]].filter((edits) => edits !== undefined),
@@ -116,28 +184,52 @@ function compileForward(
     // Never longer than the request's; one that is as long would only change the error's name.
     perTryTimeoutMs: timeoutMs > 0 && perTryMs >= timeoutMs ? 0 : perTryMs,
     idleTimeoutMs: action.idleTimeoutMs ?? -1,
-    rewrite: rewrite === undefined ? undefined : {
-      ...(rewrite.host === undefined ? {} : { host: normalizeHost(rewrite.host) }),
-      ...(rewrite.path === undefined ? {} : { path: { kind: rewrite.path.kind, value: normalizeConfiguredPath(rewrite.path.value) || rewrite.path.value } }),
-    },
+    rewrite:
+      rewrite === undefined
+        ? undefined
+        : {
+            ...(rewrite.host === undefined ? {} : { host: normalizeHost(rewrite.host) }),
+            ...(rewrite.path === undefined
+              ? {}
+              : {
+                  path: {
+                    kind: rewrite.path.kind,
+                    value: normalizeConfiguredPath(rewrite.path.value) || rewrite.path.value,
+                  },
+                }),
+          },
     allowUpgrades: (action.allowUpgrades ?? settings.allowUpgrades).map((protocol) => protocol.toLowerCase()),
   });
 }
 
 /** Compiles header edits; names and values are checked here, so that requests need no check. */
-export function compileEdits(edits: HeaderEdits | undefined, path: string, issues: Issues): CompiledEdits | undefined {
+export function compileEdits(
+  edits: HeaderEdits | undefined,
+  path: string,
+  issues: Issues,
+): CompiledEdits | undefined {
   if (edits === undefined) return undefined;
   const name = (value: string, at: string): string => {
     const lower = value.toLowerCase();
     const id = knownNameId(lower);
-    if (findInvalidName(lower) >= 0) issues.add(at, `${JSON.stringify(value)} is no field name (RFC 9110 §5.6.2)`);
-    else if (id !== 0 && id <= LAST_FRAMING) issues.add(at, `${JSON.stringify(value)} belongs to the framing of one hop and is written by the engine${lower === 'host' ? '; use rewrite.host' : ''}`);
+    if (findInvalidName(lower) >= 0)
+      issues.add(at, `${JSON.stringify(value)} is no field name (RFC 9110 §5.6.2)`);
+    else if (id !== 0 && id <= LAST_FRAMING)
+      issues.add(
+        at,
+        `${JSON.stringify(value)} belongs to the framing of one hop and is written by the engine${lower === 'host' ? '; use rewrite.host' : ''}`,
+      );
     return lower;
   };
-  const pairs = (list: HeaderEdits['set'], at: string): string[] => (list ?? []).flatMap((pair, index) => {
-    if (findInvalidValue(pair.value) >= 0) issues.add(`${at}/${index}/value`, `${JSON.stringify(pair.value)} has a character that no field value may have (RFC 9110 §5.5)`);
-    return [name(pair.name, `${at}/${index}/name`), pair.value];
-  });
+  const pairs = (list: HeaderEdits['set'], at: string): string[] =>
+    (list ?? []).flatMap((pair, index) => {
+      if (findInvalidValue(pair.value) >= 0)
+        issues.add(
+          `${at}/${index}/value`,
+          `${JSON.stringify(pair.value)} has a character that no field value may have (RFC 9110 §5.5)`,
+        );
+      return [name(pair.name, `${at}/${index}/name`), pair.value];
+    });
   return {
     remove: (edits.remove ?? []).map((value, index) => name(value, `${path}/remove/${index}`)),
     set: pairs(edits.set, `${path}/set`),

@@ -1,5 +1,18 @@
 import { compileCidrs, CompileContext, loadRegexEngine, type RegexEngine } from '@tulle/match';
-import { formatAddress, isUnixAddress, type Address, type Cluster, type Endpoint, type FilterChain, type FilterEntry, type HttpHandler, type Listener, type ProxyConfig, type RouteConfig, type TcpHandler } from '@tulle/model';
+import {
+  formatAddress,
+  isUnixAddress,
+  type Address,
+  type Cluster,
+  type Endpoint,
+  type FilterChain,
+  type FilterEntry,
+  type HttpHandler,
+  type Listener,
+  type ProxyConfig,
+  type RouteConfig,
+  type TcpHandler,
+} from '@tulle/model';
 import type { Engine } from '../engine.ts';
 import type { ClientTls, ServerTls } from '../ports.ts';
 import type { ClusterRef } from '../upstream/cluster.ts';
@@ -82,16 +95,24 @@ class Compilation {
 
   async run(): Promise<Compiled> {
     const config = this.#config;
-    const routes = [...config.routes, ...config.listeners.flatMap((listener) => listener.filterChains.flatMap(({ handler }) =>
-      (handler.kind === 'http' && 'virtualHosts' in handler.routes ? [handler.routes] : [])))];
+    const routes = [
+      ...config.routes,
+      ...config.listeners.flatMap((listener) =>
+        listener.filterChains.flatMap(({ handler }) =>
+          handler.kind === 'http' && 'virtualHosts' in handler.routes ? [handler.routes] : [],
+        ),
+      ),
+    ];
     if (routes.some(usesRegex)) this.#regex = await loadRegexEngine();
     this.#unique(config.routes, '/routes');
     this.#unique(config.clusters, '/clusters');
     this.#unique(config.endpoints, '/endpoints');
     this.#unique(config.listeners, '/listeners');
     const clusters = new Map<string, CompiledCluster>();
-    for (const [index, cluster] of config.clusters.entries()) clusters.set(cluster.name, this.#cluster(cluster, `/clusters/${index}`));
-    for (const [index, set] of config.endpoints.entries()) this.#endpoints(set.endpoints, `/endpoints/${index}/endpoints`);
+    for (const [index, cluster] of config.clusters.entries())
+      clusters.set(cluster.name, this.#cluster(cluster, `/clusters/${index}`));
+    for (const [index, set] of config.endpoints.entries())
+      this.#endpoints(set.endpoints, `/endpoints/${index}/endpoints`);
     const listeners = new Map<string, CompiledListener>();
     const addresses = new Map<string, string>();
     for (const [index, listener] of config.listeners.entries()) {
@@ -101,7 +122,14 @@ class Compilation {
       if (compiled !== undefined) listeners.set(listener.name, compiled);
     }
     this.#issues.finish();
-    return { config, listeners, clusters, warnings: this.#warnings, commit: () => this.#commit(), discard: () => this.discard() };
+    return {
+      config,
+      listeners,
+      clusters,
+      warnings: this.#warnings,
+      commit: () => this.#commit(),
+      discard: () => this.discard(),
+    };
   }
 
   #commit(): void {
@@ -112,8 +140,10 @@ class Compilation {
   #unique(list: readonly { readonly name: string }[], path: string): void {
     const names = new Set<string>();
     for (const [index, { name }] of list.entries()) {
-      if (typeof name !== 'string' || name === '') this.#issues.add(`${path}/${index}/name`, 'a name is missing');
-      else if (names.has(name)) this.#issues.add(`${path}/${index}/name`, `${JSON.stringify(name)} stands twice; names are unique`);
+      if (typeof name !== 'string' || name === '')
+        this.#issues.add(`${path}/${index}/name`, 'a name is missing');
+      else if (names.has(name))
+        this.#issues.add(`${path}/${index}/name`, `${JSON.stringify(name)} stands twice; names are unique`);
       names.add(name);
     }
   }
@@ -122,7 +152,8 @@ class Compilation {
     if (!isUnixAddress(address)) this.#issues.integer(`${path}/port`, address.port, 0, 65_535);
     const text = formatAddress(address);
     const other = seen.get(text);
-    if (other !== undefined && (isUnixAddress(address) || address.port !== 0)) this.#issues.add(path, `listener ${other} has the address ${text} already`);
+    if (other !== undefined && (isUnixAddress(address) || address.port !== 0))
+      this.#issues.add(path, `listener ${other} has the address ${text} already`);
     seen.set(text, owner);
   }
 
@@ -131,20 +162,36 @@ class Compilation {
   #cluster(cluster: Cluster, path: string): CompiledCluster {
     const issues = this.#issues;
     issues.duration(`${path}/connectTimeoutMs`, cluster.connectTimeoutMs);
-    for (const name of ['maxConnections', 'maxPendingRequests', 'maxRequests'] as const) issues.integer(`${path}/limits/${name}`, cluster.limits?.[name], 0, 10_000_000);
+    for (const name of ['maxConnections', 'maxPendingRequests', 'maxRequests'] as const)
+      issues.integer(`${path}/limits/${name}`, cluster.limits?.[name], 0, 10_000_000);
     issues.duration(`${path}/pool/idleTimeoutMs`, cluster.pool?.idleTimeoutMs);
     issues.integer(`${path}/pool/maxIdlePerEndpoint`, cluster.pool?.maxIdlePerEndpoint, 0, 1_000_000);
-    issues.integer(`${path}/pool/maxRequestsPerConnection`, cluster.pool?.maxRequestsPerConnection, 0, 1_000_000_000);
-    if (cluster.pool?.protocol === 'http2') issues.add(`${path}/pool/protocol`, 'http2 is not spoken to endpoints by this version; leave it out for http1');
+    issues.integer(
+      `${path}/pool/maxRequestsPerConnection`,
+      cluster.pool?.maxRequestsPerConnection,
+      0,
+      1_000_000_000,
+    );
+    if (cluster.pool?.protocol === 'http2')
+      issues.add(
+        `${path}/pool/protocol`,
+        'http2 is not spoken to endpoints by this version; leave it out for http1',
+      );
     const { discovery } = cluster;
     if (discovery.kind !== 'eds') this.#endpoints(discovery.endpoints, `${path}/discovery/endpoints`);
-    if (discovery.kind === 'dns') issues.integer(`${path}/discovery/refreshMs`, discovery.refreshMs, 100, 86_400_000);
+    if (discovery.kind === 'dns')
+      issues.integer(`${path}/discovery/refreshMs`, discovery.refreshMs, 100, 86_400_000);
     const budget = cluster.limits?.retryBudget;
-    if (budget?.percent !== undefined && !(budget.percent >= 0 && budget.percent <= 100)) issues.add(`${path}/limits/retryBudget/percent`, `${budget.percent} must be from 0 to 100`);
-    if (budget?.intervalMs !== undefined && !(budget.intervalMs > 0)) issues.add(`${path}/limits/retryBudget/intervalMs`, 'must be more than 0');
+    if (budget?.percent !== undefined && !(budget.percent >= 0 && budget.percent <= 100))
+      issues.add(`${path}/limits/retryBudget/percent`, `${budget.percent} must be from 0 to 100`);
+    if (budget?.intervalMs !== undefined && !(budget.intervalMs > 0))
+      issues.add(`${path}/limits/retryBudget/intervalMs`, 'must be more than 0');
     const { name } = cluster;
     // Endpoints given in the cluster change in place; everything else makes another cluster.
-    const key = canonical({ ...cluster, discovery: discovery.kind === 'static' ? { kind: 'static' } : discovery });
+    const key = canonical({
+      ...cluster,
+      discovery: discovery.kind === 'static' ? { kind: 'static' } : discovery,
+    });
     const kept = this.#base.clusterKeys.get(name) === key;
     let tls: ClientTls | undefined;
     if (!kept && cluster.tls !== undefined) {
@@ -157,7 +204,8 @@ class Compilation {
 
   #endpoints(endpoints: readonly Endpoint[], path: string): void {
     for (const [index, endpoint] of endpoints.entries()) {
-      if (!isUnixAddress(endpoint.address)) this.#issues.integer(`${path}/${index}/address/port`, endpoint.address.port, 1, 65_535);
+      if (!isUnixAddress(endpoint.address))
+        this.#issues.integer(`${path}/${index}/address/port`, endpoint.address.port, 1, 65_535);
       this.#issues.integer(`${path}/${index}/weight`, endpoint.weight, 1, 1_000_000);
       this.#issues.integer(`${path}/${index}/priority`, endpoint.priority, 0, 127);
     }
@@ -182,25 +230,49 @@ class Compilation {
     const before = this.#base.listeners.get(listener.name);
     const chains: CompiledChain[] = [];
     for (const [index, chain] of listener.filterChains.entries()) {
-      const compiled = await this.#chain(chain, `${path}/filterChains/${index}`, listener, before?.chains.find((other) => other.name === chain.name));
+      const compiled = await this.#chain(
+        chain,
+        `${path}/filterChains/${index}`,
+        listener,
+        before?.chains.find((other) => other.name === chain.name),
+      );
       if (compiled !== undefined) chains.push(compiled);
     }
     const entries = listener.connectionFilters ?? [];
     const filtersKey = canonical(entries);
-    const filters = before?.filtersKey === filtersKey ? before.filters : await this.#filterSet([], entries, `${path}/connectionFilters`, true);
+    const filters =
+      before?.filtersKey === filtersKey
+        ? before.filters
+        : await this.#filterSet([], entries, `${path}/connectionFilters`, true);
     if (filters === undefined) return undefined;
     return Object.freeze({
-      name: listener.name, config: listener, chains, filters, filtersKey,
-      looksAtBytes: chains.some(({ match }) => match?.transport !== undefined || match?.serverNames !== undefined),
+      name: listener.name,
+      config: listener,
+      chains,
+      filters,
+      filtersKey,
+      looksAtBytes: chains.some(
+        ({ match }) => match?.transport !== undefined || match?.serverNames !== undefined,
+      ),
       looksAtNames: chains.some(({ match }) => match?.serverNames !== undefined),
       mayUseTls: chains.some(({ tls }) => tls !== undefined),
     });
   }
 
   async #filterSet(
-    entries: readonly FilterEntry[], connEntries: readonly FilterEntry[], path: string, ofListener = false,
+    entries: readonly FilterEntry[],
+    connEntries: readonly FilterEntry[],
+    path: string,
+    ofListener = false,
   ): Promise<FilterSet | undefined> {
-    const set = await createHttpFilters(this.#base.engine, this.#base.registry, entries, connEntries, path, this.#issues);
+    const set = await createHttpFilters(
+      this.#base.engine,
+      this.#base.registry,
+      entries,
+      connEntries,
+      path,
+      this.#issues,
+    );
     if (set !== undefined) {
       // Held by this compilation until chains hold it, so that a refusal disposes it.
       set.retain();
@@ -211,7 +283,12 @@ class Compilation {
     return set;
   }
 
-  async #chain(chain: FilterChain, path: string, listener: Listener, before: CompiledChain | undefined): Promise<CompiledChain | undefined> {
+  async #chain(
+    chain: FilterChain,
+    path: string,
+    listener: Listener,
+    before: CompiledChain | undefined,
+  ): Promise<CompiledChain | undefined> {
     const routes = chain.handler.kind === 'http' ? this.#routes(chain.handler, path) : undefined;
     const key = canonical({ chain, routes: routes?.config, listener: listener.name });
     const tlsKey = canonical(chain.tls);
@@ -220,13 +297,25 @@ class Compilation {
       return before;
     }
     const match = this.#match(chain, path);
-    const tls = chain.tls === undefined ? undefined : before?.tlsKey === tlsKey ? before.tls : this.#serverTls(chain, path);
+    const tls =
+      chain.tls === undefined
+        ? undefined
+        : before?.tlsKey === tlsKey
+          ? before.tls
+          : this.#serverTls(chain, path);
     const entries = chain.handler.filters ?? [];
     const filtersKey = canonical(entries);
-    const filters = before?.filtersKey === filtersKey && ('matcher' in before.handler) === (chain.handler.kind === 'http') ? before.handler.filters
-      : chain.handler.kind === 'http' ? await this.#filterSet(entries, [], `${path}/handler/filters`) : await this.#filterSet([], entries, `${path}/handler/filters`);
+    const filters =
+      before?.filtersKey === filtersKey && 'matcher' in before.handler === (chain.handler.kind === 'http')
+        ? before.handler.filters
+        : chain.handler.kind === 'http'
+          ? await this.#filterSet(entries, [], `${path}/handler/filters`)
+          : await this.#filterSet([], entries, `${path}/handler/filters`);
     if (filters === undefined) return undefined;
-    const handler = chain.handler.kind === 'http' ? this.#http(chain.name, chain.handler, routes, filters, path, listener) : this.#tcp(chain.name, chain.handler, filters, path);
+    const handler =
+      chain.handler.kind === 'http'
+        ? this.#http(chain.name, chain.handler, routes, filters, path, listener)
+        : this.#tcp(chain.name, chain.handler, filters, path);
     if (handler === undefined) return undefined;
     return Object.freeze({ name: chain.name, key, match, tls, tlsKey, filtersKey, handler });
   }
@@ -241,16 +330,24 @@ class Compilation {
   #match({ match }: FilterChain, path: string): CompiledChainMatch | undefined {
     if (match === undefined) return undefined;
     const context = new CompileContext();
-    const sources = match.sourceCidrs === undefined ? undefined : compileCidrs(match.sourceCidrs, context, `${path}/match/sourceCidrs`);
+    const sources =
+      match.sourceCidrs === undefined
+        ? undefined
+        : compileCidrs(match.sourceCidrs, context, `${path}/match/sourceCidrs`);
     for (const issue of context.issues) this.#issues.add(issue.path, issue.message);
     return {
       sources,
       transport: match.transport,
-      serverNames: match.serverNames?.map((name) => (name.startsWith('*.') ? name.slice(1) : name).toLowerCase()),
+      serverNames: match.serverNames?.map((name) =>
+        (name.startsWith('*.') ? name.slice(1) : name).toLowerCase(),
+      ),
     };
   }
 
-  #routes(handler: HttpHandler, path: string): { readonly config: RouteConfig; readonly path: string } | undefined {
+  #routes(
+    handler: HttpHandler,
+    path: string,
+  ): { readonly config: RouteConfig; readonly path: string } | undefined {
     if ('virtualHosts' in handler.routes) return { config: handler.routes, path: `${path}/handler/routes` };
     const name = handler.routes.routeConfigName;
     const index = this.#config.routes.findIndex((routes) => routes.name === name);
@@ -258,27 +355,46 @@ class Compilation {
     if (config !== undefined) return { config, path: `/routes/${index}` };
     const message = `TULLE_CONFIG_REFERENCE: no route configuration is named ${JSON.stringify(name)}; there is ${this.#config.routes.map((routes) => routes.name).join(', ') || 'none'}`;
     if (this.#base.refuseDangling) this.#issues.add(`${path}/handler/routes/routeConfigName`, message);
-    else this.#warnings.push(`${path}/handler/routes/routeConfigName ${message}; requests get 404 until it comes`);
+    else
+      this.#warnings.push(
+        `${path}/handler/routes/routeConfigName ${message}; requests get 404 until it comes`,
+      );
     return { config: { name, virtualHosts: [] }, path: `${path}/handler/routes` };
   }
 
   /** A chain that is taken over still has to name clusters that exist. */
-  #noteReferences(chain: FilterChain, routes: { readonly config: RouteConfig; readonly path: string } | undefined, path: string): void {
-    if (chain.handler.kind === 'tcp') for (const [index, share] of chain.handler.clusters.entries()) this.#ref(share.name, `${path}/handler/clusters/${index}/name`);
+  #noteReferences(
+    chain: FilterChain,
+    routes: { readonly config: RouteConfig; readonly path: string } | undefined,
+    path: string,
+  ): void {
+    if (chain.handler.kind === 'tcp')
+      for (const [index, share] of chain.handler.clusters.entries())
+        this.#ref(share.name, `${path}/handler/clusters/${index}/name`);
     for (const [h, host] of (routes?.config.virtualHosts ?? []).entries()) {
       for (const [r, { action }] of host.routes.entries()) {
         if (action.kind !== 'forward') continue;
-        for (const [c, share] of action.clusters.entries()) this.#ref(share.name, `${routes?.path ?? path}/virtualHosts/${h}/routes/${r}/action/clusters/${c}/name`);
+        for (const [c, share] of action.clusters.entries())
+          this.#ref(
+            share.name,
+            `${routes?.path ?? path}/virtualHosts/${h}/routes/${r}/action/clusters/${c}/name`,
+          );
       }
     }
   }
 
   #http(
-    name: string, handler: HttpHandler, routes: { readonly config: RouteConfig; readonly path: string } | undefined, filters: FilterSet, path: string, listener: Listener,
+    name: string,
+    handler: HttpHandler,
+    routes: { readonly config: RouteConfig; readonly path: string } | undefined,
+    filters: FilterSet,
+    path: string,
+    listener: Listener,
   ): HttpChain | undefined {
     const at = `${path}/handler`;
     const issues = this.#issues;
-    for (const field of ['requestHeadTimeoutMs', 'idleTimeoutMs', 'streamIdleTimeoutMs'] as const) issues.duration(`${at}/${field}`, handler[field]);
+    for (const field of ['requestHeadTimeoutMs', 'idleTimeoutMs', 'streamIdleTimeoutMs'] as const)
+      issues.duration(`${at}/${field}`, handler[field]);
     issues.integer(`${at}/maxRequestHeadersBytes`, handler.maxRequestHeadersBytes, 1_024, 16_777_216);
     issues.integer(`${at}/maxRequestHeadersCount`, handler.maxRequestHeadersCount, 1, 10_000);
     issues.integer(`${at}/maxReplayBytes`, handler.maxReplayBytes, 0, 1_073_741_824);
@@ -298,11 +414,21 @@ class Compilation {
     const tables = new TableMaker(filters.filters, issues);
     if (routes === undefined) return undefined;
     const matcher = compileRouteConfig(routes.config, routes.path, {
-      settings, tables, issues, regex: this.#regex, cluster: (cluster, where) => this.#ref(cluster, where),
+      settings,
+      tables,
+      issues,
+      regex: this.#regex,
+      cluster: (cluster, where) => this.#ref(cluster, where),
     });
     if (matcher === undefined) return undefined;
     const chain = new HttpChain({
-      name, generation: this.#base.generation, settings, filters, beforeRoute: tables.beforeRoute, unrouted: tables.unrouted, matcher,
+      name,
+      generation: this.#base.generation,
+      settings,
+      filters,
+      beforeRoute: tables.beforeRoute,
+      unrouted: tables.unrouted,
+      matcher,
     });
     this.#undo.push(() => chain.retire());
     return chain;
@@ -312,13 +438,21 @@ class Compilation {
     this.#issues.duration(`${path}/handler/idleTimeoutMs`, handler.idleTimeoutMs);
     const shares = handler.clusters.map((share, index) => {
       this.#issues.integer(`${path}/handler/clusters/${index}/weight`, share.weight, 0, 1_000_000);
-      return { ref: this.#ref(share.name, `${path}/handler/clusters/${index}/name`), weight: share.weight ?? 1 };
+      return {
+        ref: this.#ref(share.name, `${path}/handler/clusters/${index}/name`),
+        weight: share.weight ?? 1,
+      };
     });
-    if (shares.length === 0) this.#issues.add(`${path}/handler/clusters`, 'names no cluster; give at least one');
+    if (shares.length === 0)
+      this.#issues.add(`${path}/handler/clusters`, 'names no cluster; give at least one');
     filters.retain();
     this.#undo.push(() => filters.release());
     return Object.freeze({
-      name, shares, totalWeight: shares.reduce((sum, share) => sum + share.weight, 0), filters, idleTimeoutMs: handler.idleTimeoutMs ?? 3_600_000,
+      name,
+      shares,
+      totalWeight: shares.reduce((sum, share) => sum + share.weight, 0),
+      filters,
+      idleTimeoutMs: handler.idleTimeoutMs ?? 3_600_000,
       generation: this.#base.generation,
     });
   }

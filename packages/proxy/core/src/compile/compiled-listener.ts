@@ -51,13 +51,19 @@ export interface CompiledListener {
 
 /** The first chain whose conditions hold. */
 export function chooseChain(
-  listener: CompiledListener, remoteAddress: string, tls: boolean | undefined, serverName: string | undefined,
+  listener: CompiledListener,
+  remoteAddress: string,
+  tls: boolean | undefined,
+  serverName: string | undefined,
 ): CompiledChain | undefined {
   return listener.chains.find(({ match }) => {
     if (match === undefined) return true;
     if (match.sources !== undefined && !match.sources.has(remoteAddress)) return false;
     if (match.transport !== undefined && (match.transport === 'tls') !== tls) return false;
-    return match.serverNames === undefined || (serverName !== undefined && match.serverNames.some((name) => matchesName(name, serverName)));
+    return (
+      match.serverNames === undefined ||
+      (serverName !== undefined && match.serverNames.some((name) => matchesName(name, serverName)))
+    );
   });
 }
 

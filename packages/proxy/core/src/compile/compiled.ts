@@ -89,8 +89,13 @@ export class HttpChain {
   #retired = false;
 
   constructor(parts: {
-    readonly name: string; readonly generation: number; readonly settings: HttpSettings; readonly filters: FilterSet;
-    readonly beforeRoute: readonly HeadStep[] | null; readonly unrouted: PhaseTable; readonly matcher: RouteMatcher<CompiledRoute>;
+    readonly name: string;
+    readonly generation: number;
+    readonly settings: HttpSettings;
+    readonly filters: FilterSet;
+    readonly beforeRoute: readonly HeadStep[] | null;
+    readonly unrouted: PhaseTable;
+    readonly matcher: RouteMatcher<CompiledRoute>;
   }) {
     this.name = parts.name;
     this.generation = parts.generation;

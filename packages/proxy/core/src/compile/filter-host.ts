@@ -32,7 +32,10 @@ export class EngineFilterHost implements FilterHost {
 
   after(delayMs: number, fn: () => void): () => void {
     if (this.#closed) return () => {};
-    if (this.#timers.size >= MAX_TIMERS) throw new Error(`filter ${this.name} has ${MAX_TIMERS} timers pending; cancel those that are not needed`);
+    if (this.#timers.size >= MAX_TIMERS)
+      throw new Error(
+        `filter ${this.name} has ${MAX_TIMERS} timers pending; cancel those that are not needed`,
+      );
     const { turn } = this.#engine;
     const fire = (): void => {
       this.#timers.delete(cancel);
@@ -40,7 +43,9 @@ export class EngineFilterHost implements FilterHost {
       try {
         fn();
       } catch (error) {
-        this.log.error(`a timer failed: ${error instanceof Error ? error.message : String(error)}`, { stack: error instanceof Error ? error.stack : undefined });
+        this.log.error(`a timer failed: ${error instanceof Error ? error.message : String(error)}`, {
+          stack: error instanceof Error ? error.stack : undefined,
+        });
       } finally {
         turn.end();
       }
@@ -56,11 +61,17 @@ export class EngineFilterHost implements FilterHost {
   }
 
   counter(name: string, help: string, labels?: Readonly<Record<string, string>>): HostCounter {
-    return this.#engine.meter.counter(`tulle_filter_${name}`, { help, labels: { ...labels, filter: this.name } });
+    return this.#engine.meter.counter(`tulle_filter_${name}`, {
+      help,
+      labels: { ...labels, filter: this.name },
+    });
   }
 
   gauge(name: string, help: string, labels?: Readonly<Record<string, string>>): HostGauge {
-    return this.#engine.meter.gauge(`tulle_filter_${name}`, { help, labels: { ...labels, filter: this.name } });
+    return this.#engine.meter.gauge(`tulle_filter_${name}`, {
+      help,
+      labels: { ...labels, filter: this.name },
+    });
   }
 
   /** The filter is disposed: its timers are cancelled for it. */
@@ -71,7 +82,10 @@ export class EngineFilterHost implements FilterHost {
 }
 
 function childLog(log: Log, filter: string): Log {
-  const add = (fields: Readonly<Record<string, unknown>> | undefined): Readonly<Record<string, unknown>> => ({ ...fields, filter });
+  const add = (fields: Readonly<Record<string, unknown>> | undefined): Readonly<Record<string, unknown>> => ({
+    ...fields,
+    filter,
+  });
   return {
     debug: (message, fields) => log.debug(message, add(fields)),
     info: (message, fields) => log.info(message, add(fields)),

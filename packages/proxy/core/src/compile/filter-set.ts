@@ -33,7 +33,12 @@ export class FilterSet {
   #users = 0;
   #disposed = false;
 
-  constructor(engine: Engine, filters: readonly FilterInstance[], connFilters: readonly ConnFilterInstance[], disposables: readonly Disposable[]) {
+  constructor(
+    engine: Engine,
+    filters: readonly FilterInstance[],
+    connFilters: readonly ConnFilterInstance[],
+    disposables: readonly Disposable[],
+  ) {
     this.#engine = engine;
     this.filters = filters;
     this.connFilters = connFilters;
@@ -65,14 +70,27 @@ export type { Disposable };
 async function disposeOne(engine: Engine, name: string, dispose: () => void | Promise<void>): Promise<void> {
   const timeoutMs = engine.limits.filterDisposeTimeoutMs;
   try {
-    await withDeadline(engine, Promise.resolve(dispose()), timeoutMs, () => new Error(`not done after ${timeoutMs} ms; it is left behind`));
+    await withDeadline(
+      engine,
+      Promise.resolve(dispose()),
+      timeoutMs,
+      () => new Error(`not done after ${timeoutMs} ms; it is left behind`),
+    );
   } catch (error) {
-    engine.log.error(`filter ${name} failed to dispose: ${error instanceof Error ? error.message : String(error)}`, { filter: name });
+    engine.log.error(
+      `filter ${name} failed to dispose: ${error instanceof Error ? error.message : String(error)}`,
+      { filter: name },
+    );
   }
 }
 
 /** Settles like `promise`, or rejects with `late()` after `timeoutMs`. */
-export function withDeadline<T>(engine: Engine, promise: Promise<T>, timeoutMs: number, late: () => Error): Promise<T> {
+export function withDeadline<T>(
+  engine: Engine,
+  promise: Promise<T>,
+  timeoutMs: number,
+  late: () => Error,
+): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     const cancel = engine.clock.setTimer(timeoutMs, () => reject(late()));
     promise.then(resolve, reject).finally(cancel);

@@ -39,7 +39,9 @@ export class ConnectionHooks implements RelayTap {
   }
 
   get hasBytesHooks(): boolean {
-    return this.#filters.some((filter) => filter.hooks.read !== undefined || filter.hooks.write !== undefined);
+    return this.#filters.some(
+      (filter) => filter.hooks.read !== undefined || filter.hooks.write !== undefined,
+    );
   }
 
   /** Runs a hook of every filter. @returns whether the connection goes on; a promise only where a hook gave one */
@@ -48,7 +50,9 @@ export class ConnectionHooks implements RelayTap {
       const filter = this.#filters[i] as ConnFilterInstance;
       const hook = filter.hooks[phase];
       if (hook === undefined) continue;
-      const passed = this.#one(filter, () => hook.call(filter.hooks, this.#view, filter.config, this.#states[i]));
+      const passed = this.#one(filter, () =>
+        hook.call(filter.hooks, this.#view, filter.config, this.#states[i]),
+      );
       if (typeof passed === 'object') return passed.then((ok) => (ok ? this.run(phase, i + 1) : false));
       if (!passed) return false;
     }
@@ -64,8 +68,11 @@ export class ConnectionHooks implements RelayTap {
       const filter = this.#filters[i] as ConnFilterInstance;
       const hook: ConnHooks<unknown, unknown>['read'] = fromCaller ? filter.hooks.read : filter.hooks.write;
       if (hook === undefined) continue;
-      const passed = this.#one(filter, () => hook.call(filter.hooks, this.#view, filter.config, this.#states[i], bytes, end));
-      if (typeof passed === 'object') return passed.then((ok) => (ok ? this.#bytesFrom(fromCaller, bytes, end, i + 1) : false));
+      const passed = this.#one(filter, () =>
+        hook.call(filter.hooks, this.#view, filter.config, this.#states[i], bytes, end),
+      );
+      if (typeof passed === 'object')
+        return passed.then((ok) => (ok ? this.#bytesFrom(fromCaller, bytes, end, i + 1) : false));
       if (!passed) return false;
     }
     return true;
@@ -79,7 +86,10 @@ export class ConnectionHooks implements RelayTap {
       return this.#failed(filter, error);
     }
     if (typeof verdict === 'object' && verdict !== null && 'then' in verdict) {
-      return (verdict as Promise<unknown>).then((settled) => this.#judge(filter, settled), (error: unknown) => this.#failed(filter, error));
+      return (verdict as Promise<unknown>).then(
+        (settled) => this.#judge(filter, settled),
+        (error: unknown) => this.#failed(filter, error),
+      );
     }
     return this.#judge(filter, verdict);
   }
@@ -87,15 +97,26 @@ export class ConnectionHooks implements RelayTap {
   #judge(filter: ConnFilterInstance, verdict: unknown): boolean {
     if (this.#view.code !== '') return false;
     if (verdict === CONTINUE) return true;
-    return this.#failed(filter, new TulleError('TULLE_FILTER_FAILED', verdict === STOP
-      ? `filter ${filter.name} returned STOP without connection.close(code)` : `filter ${filter.name} returned ${String(verdict)}; a hook returns CONTINUE, STOP or a promise of one`));
+    return this.#failed(
+      filter,
+      new TulleError(
+        'TULLE_FILTER_FAILED',
+        verdict === STOP
+          ? `filter ${filter.name} returned STOP without connection.close(code)`
+          : `filter ${filter.name} returned ${String(verdict)}; a hook returns CONTINUE, STOP or a promise of one`,
+      ),
+    );
   }
 
   #failed(filter: ConnFilterInstance, error: unknown): boolean {
     filter.errors.add();
-    this.#engine.log.error(`filter ${filter.name} failed: ${error instanceof Error ? error.message : String(error)}`, {
-      filter: filter.name, stack: error instanceof Error ? error.stack : undefined,
-    });
+    this.#engine.log.error(
+      `filter ${filter.name} failed: ${error instanceof Error ? error.message : String(error)}`,
+      {
+        filter: filter.name,
+        stack: error instanceof Error ? error.stack : undefined,
+      },
+    );
     if (filter.failOpen) return true;
     this.#view.close('TULLE_FILTER_FAILED', `filter_failed{${filter.name}}`);
     return false;
@@ -111,7 +132,10 @@ export class ConnectionHooks implements RelayTap {
         if (filter.state !== undefined) filter.state.reset(this.#states[i]);
       } catch (error) {
         filter.errors.add();
-        this.#engine.log.error(`filter ${filter.name} failed in close: ${error instanceof Error ? error.message : String(error)}`, { filter: filter.name });
+        this.#engine.log.error(
+          `filter ${filter.name} failed in close: ${error instanceof Error ? error.message : String(error)}`,
+          { filter: filter.name },
+        );
       }
     }
     this.#set.release();
@@ -127,16 +151,36 @@ class ConnectionView implements Connection {
     this.facts = facts;
   }
 
-  get remoteAddress(): string { return this.facts.remoteAddress; }
-  get remotePort(): number { return this.facts.remotePort; }
-  get localAddress(): string { return this.facts.localAddress; }
-  get localPort(): number { return this.facts.localPort; }
-  get listener(): string { return this.facts.listener; }
-  get direction(): 'inbound' | 'outbound' | 'unspecified' { return this.facts.direction; }
-  get tls(): boolean { return this.facts.tls; }
-  get peerIdentity(): string | undefined { return this.facts.peerIdentity; }
-  get serverName(): string | undefined { return this.facts.serverName; }
-  get alpn(): string | undefined { return this.facts.alpn; }
+  get remoteAddress(): string {
+    return this.facts.remoteAddress;
+  }
+  get remotePort(): number {
+    return this.facts.remotePort;
+  }
+  get localAddress(): string {
+    return this.facts.localAddress;
+  }
+  get localPort(): number {
+    return this.facts.localPort;
+  }
+  get listener(): string {
+    return this.facts.listener;
+  }
+  get direction(): 'inbound' | 'outbound' | 'unspecified' {
+    return this.facts.direction;
+  }
+  get tls(): boolean {
+    return this.facts.tls;
+  }
+  get peerIdentity(): string | undefined {
+    return this.facts.peerIdentity;
+  }
+  get serverName(): string | undefined {
+    return this.facts.serverName;
+  }
+  get alpn(): string | undefined {
+    return this.facts.alpn;
+  }
 
   close(code: string, details?: string): typeof STOP {
     if (this.code === '') {

@@ -1,8 +1,11 @@
 import type { FieldTable } from '@tulle/fields';
 import {
-  BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, BODY_NONE, CONNECTION_CLOSE, CONNECTION_KEEP_ALIVE, CONNECTION_PERSIST, CONNECTION_UPGRADE,
-  CONTINUE_RESPONSE, RequestDecoder, stripHopByHop, writeChunkHeader, writeLastChunk, writeResponseHead,
-  type BodyKind, type ConnectionMode, type Http1Fault, type OutgoingFraming, type RequestHead, type RequestSink, type ResponseHead,
+  BODY_CLOSE,
+  RequestDecoder,
+  type Http1Fault,
+  type RequestHead,
+  type RequestSink,
+  type ResponseHead,
 } from '@tulle/http1';
 import type { WheelTimer } from '@tulle/time';
 import { completeStream } from '../chain/complete.ts';
@@ -18,21 +21,10 @@ import type { Downstream, PauseReason, UpstreamStream } from '../sides.ts';
 import type { Stream } from '../stream/stream.ts';
 import type { TurnTask } from '../turn.ts';
 import type { ConnectionFacts } from './connection-facts.ts';
+import { HeldBytes } from './held-bytes.ts';
+import { isSwitch, isWorthReading, ResponseEncoder } from './response-encoder.ts';
 import { tunnelStream } from './tunnel.ts';
-import type { ListenerConnection, ServingListener } from './serving.ts';
-
-const EMPTY: Buffer = Buffer.alloc(0);
-const CRLF: Buffer = Buffer.from('\r\n', 'latin1');
-
-/** Reused for every head: the encoder reads it and keeps nothing. */
-const framing: { -readonly [K in keyof OutgoingFraming]: OutgoingFraming[K] } = {
-  bodyKind: BODY_NONE as BodyKind, contentLength: -1, connection: CONNECTION_PERSIST as ConnectionMode, upgrade: undefined,
-};
-
-/** Where a connection takes its chain from; a new configuration puts another chain there. */
-export interface ChainSlot {
-  current: HttpChain | undefined;
-}
+import type { ChainSlot, ListenerConnection, ServingListener } from './serving.ts';
 
 /**
  * One HTTP/1.1 connection of a caller. Requests are served one after the other, in order; what is pipelined behind
@@ -45,6 +37,7 @@ export class ServerConnection implements SocketEvents, RequestSink, Downstream, 
   readonly #slot: ChainSlot;
   readonly #socket: Socket;
   readonly #outbox: Outbox;
+  readonly #encoder: ResponseEncoder;
   readonly #decoder: RequestDecoder;
   readonly #idleTimer: WheelTimer;
   readonly #headTimer: WheelTimer;
@@ -56,17 +49,14 @@ export class ServerConnection implements SocketEvents, RequestSink, Downstream, 
   /** The request of `#stream` is whole. */
   #requestDone = false;
   #trailers: FieldTable | undefined = undefined;
-  #sentKind: BodyKind = BODY_NONE;
   /** The connection ends with the response under way. */
   #closeAfter = false;
   #discarded = 0;
   /** Reasons of {@link PauseReason} added up. */
   #paused = 0;
-  #socketPaused = false;
   #reading = false;
   #fromHeld = false;
-  /** Pipelined bytes, or the rest of a read while the request is paused. */
-  #held: Buffer = EMPTY;
+  readonly #held: HeldBytes;
   #scheduled = false;
   #peerEnded = false;
   #lingering = false;
@@ -74,19 +64,33 @@ export class ServerConnection implements SocketEvents, RequestSink, Downstream, 
   #restingSinceMs: number;
   #tunnelled = false;
 
-  constructor(engine: Engine, listener: ServingListener, slot: ChainSlot, chain: HttpChain, socket: Socket, facts: ConnectionFacts) {
+  constructor(
+    engine: Engine,
+    listener: ServingListener,
+    slot: ChainSlot,
+    chain: HttpChain,
+    socket: Socket,
+    facts: ConnectionFacts,
+  ) {
     this.#engine = engine;
     this.#listener = listener;
     this.#slot = slot;
     this.#socket = socket;
     this.connection = facts;
     this.#outbox = new Outbox(socket, engine.turn);
+    this.#encoder = new ResponseEncoder(engine, this.#outbox);
+    this.#held = new HeldBytes(socket, engine.limits.maxPipelinedBytes);
     const { settings } = chain;
     this.#bufferLimitBytes = listener.bufferLimitBytes;
     this.#next = engine.streams.take();
-    this.#decoder = new RequestDecoder(this, {
-      maxHeadBytes: settings.maxRequestHeadersBytes, maxHeaders: settings.maxRequestHeadersCount,
-    }, this.#next.requestHead);
+    this.#decoder = new RequestDecoder(
+      this,
+      {
+        maxHeadBytes: settings.maxRequestHeadersBytes,
+        maxHeaders: settings.maxRequestHeadersCount,
+      },
+      this.#next.requestHead,
+    );
     this.#restingSinceMs = engine.clock.nowMs();
     this.#idleTimer = engine.wheel.timer(idleTimerFired, this);
     this.#headTimer = engine.wheel.timer(headTimerFired, this);
@@ -113,50 +117,27 @@ export class ServerConnection implements SocketEvents, RequestSink, Downstream, 
   }
 
   onEnd(): void {
-    const { turn } = this.#engine;
-    turn.begin();
-    try {
+    this.#inTurn(() => {
       this.#peerEnded = true;
-      if (this.#lingering) return this.#destroy();
-      if (this.#stream === undefined) {
-        // At rest, or in the middle of a head: nobody waits for an answer to that.
-        this.#closeNow();
-      } else {
-        // The caller may half-close after its request; it still gets the answer (RFC 9112 §9.6).
-        this.#closeAfter = true;
-        if (!this.#requestDone && this.#held.length === 0) this.#decoder.finish();
-      }
-    } catch (defect) {
-      this.#defect(defect);
-    } finally {
-      turn.end();
-    }
+      if (this.#lingering) return this.destroy();
+      // At rest, or in the middle of a head: nobody waits for an answer to that.
+      if (this.#stream === undefined) return this.#closeNow();
+      // The caller may half-close after its request; it still gets the answer (RFC 9112 §9.6).
+      this.#closeAfter = true;
+      if (!this.#requestDone && this.#held.length === 0) this.#decoder.finish();
+    });
   }
 
   onDrain(): void {
     const stream = this.#stream;
-    if (stream === undefined) return;
-    this.#engine.turn.begin();
-    try {
-      downstreamDrained(stream);
-    } catch (defect) {
-      this.#defect(defect);
-    } finally {
-      this.#engine.turn.end();
-    }
+    if (stream !== undefined) this.#inTurn(() => downstreamDrained(stream));
   }
 
   onClose(fault: SocketFault | undefined): void {
-    const { turn } = this.#engine;
-    turn.begin();
-    try {
+    this.#inTurn(() => {
       if (fault !== undefined) this.#listener.metrics.connectionFault(fault.kind);
       this.#over();
-    } catch (defect) {
-      this.#engine.logDefect(defect);
-    } finally {
-      turn.end();
-    }
+    });
   }
 
   // — RequestSink —
@@ -191,7 +172,8 @@ export class ServerConnection implements SocketEvents, RequestSink, Downstream, 
       this.#closeAfter = true;
       if (stream.responseEnded) return this.#endRequest(stream);
     }
-    if (requestData(stream, chunk, start, end, this.#fromHeld || this.#socket.ownedReads) && !this.#fromHeld) this.#socket.keepRead();
+    if (requestData(stream, chunk, start, end, this.#fromHeld || this.#socket.ownedReads) && !this.#fromHeld)
+      this.#socket.keepRead();
   }
 
   onTrailers(trailers: FieldTable): void {
@@ -210,22 +192,25 @@ export class ServerConnection implements SocketEvents, RequestSink, Downstream, 
     this.#closeAfter = true;
     this.#headTimer.cancel();
     this.#listener.metrics.protocolError(fault.rule);
-    let stream = this.#stream;
-    if (stream === undefined) {
-      const chain = this.#slot.current;
-      if (chain === undefined) return this.#closeNow();
-      // There is no request to speak of, but the caller gets an answer, and the operator a record.
-      stream = this.#next as Stream;
-      this.#next = undefined;
-      this.#stream = stream;
-      stream.begin(this, chain, this.#engine.clock.nowMs());
-      stream.table = chain.unrouted;
-      stream.requestId = this.#engine.requestId();
-    }
+    const stream = this.#stream ?? this.#streamWithoutRequest();
+    if (stream === undefined) return this.#closeNow();
     this.#requestDone = true;
     stream.requestReceived = true;
     if (stream.responseEnded) return completeStream(stream);
     rescueFault(stream, fault);
+  }
+
+  /** There is no request to speak of, but the caller gets an answer, and the operator a record. */
+  #streamWithoutRequest(): Stream | undefined {
+    const chain = this.#slot.current;
+    const stream = this.#next;
+    if (chain === undefined || stream === undefined) return undefined;
+    this.#next = undefined;
+    this.#stream = stream;
+    stream.begin(this, chain, this.#engine.clock.nowMs());
+    stream.table = chain.unrouted;
+    stream.requestId = this.#engine.requestId();
+    return stream;
   }
 
   // — Downstream —
@@ -239,53 +224,28 @@ export class ServerConnection implements SocketEvents, RequestSink, Downstream, 
   }
 
   writeInterim(stream: Stream, head: ResponseHead): void {
-    if (stream.requestHead.minorVersion === 0 || stream.responseStarted) return;
-    stripHopByHop(head.fields, head.connectionNames);
-    framing.bodyKind = BODY_NONE;
-    framing.contentLength = -1;
-    framing.connection = CONNECTION_PERSIST;
-    writeResponseHead(this.#outbox.writer(), stream.requestHead, head.status, head.reason, head.fields, framing);
+    this.#encoder.writeInterim(stream, head);
   }
 
   writeContinue(stream: Stream): void {
-    if (stream.requestHead.minorVersion === 1) this.#outbox.writer().bytes(CONTINUE_RESPONSE);
+    this.#encoder.writeContinue(stream);
   }
 
   writeHead(stream: Stream): boolean {
-    const { requestHead, responseFields } = stream;
-    const oldClient = requestHead.minorVersion === 0;
-    let kind = stream.responseBodyKind;
-    if (kind === BODY_CLOSE || kind === BODY_CHUNKED) kind = oldClient ? BODY_CLOSE : BODY_CHUNKED;
-    const switching = stream.status === 101 || (stream.isConnect && stream.status >= 200 && stream.status < 300 && !stream.responseLocal);
-    if (kind === BODY_CLOSE || this.#listener.asksToClose() || (!stream.requestReceived && !this.#canDiscard(stream) && !switching)) this.#closeAfter = true;
-    framing.bodyKind = kind;
-    framing.contentLength = stream.responseLength;
-    framing.upgrade = undefined;
-    if (stream.status === 101) {
-      framing.connection = CONNECTION_UPGRADE;
-      framing.upgrade = stream.responseHead.upgrade;
-    } else if (switching) framing.connection = CONNECTION_PERSIST;
-    else framing.connection = this.#closeAfter ? CONNECTION_CLOSE : oldClient ? CONNECTION_KEEP_ALIVE : CONNECTION_PERSIST;
-    if (stream.status !== 101 && !responseFields.has('date')) responseFields.add('date', this.#engine.httpDate());
-    const fault = writeResponseHead(this.#outbox.writer(), requestHead, stream.status, stream.reason, responseFields, framing);
-    if (fault !== undefined) {
-      this.#engine.log.error(`response not sent: ${fault.reason}`, { requestId: stream.requestId, status: stream.status });
-      return false;
-    }
-    this.#sentKind = kind;
-    return true;
+    const kind = this.#encoder.kindFor(stream);
+    const unread = !stream.requestReceived && !isSwitch(stream) && !isWorthReading(stream);
+    if (kind === BODY_CLOSE || unread || this.#listener.asksToClose()) this.#closeAfter = true;
+    return this.#encoder.writeHead(stream, kind, this.#closeAfter);
   }
 
   writeData(stream: Stream, chunk: Buffer, start: number, end: number, owned: boolean): boolean {
     stream.bytesSent += end - start;
     if (this.#closed || end === start) return false;
-    if (this.#sentKind !== BODY_CHUNKED) return this.#outbox.piece(chunk, start, end, owned, undefined);
-    writeChunkHeader(this.#outbox.writer(), end - start);
-    return this.#outbox.piece(chunk, start, end, owned, CRLF);
+    return this.#encoder.writeData(chunk, start, end, owned);
   }
 
   writeEnd(_stream: Stream, trailers: FieldTable | undefined): void {
-    if (this.#sentKind === BODY_CHUNKED && !this.#closed) writeLastChunk(this.#outbox.writer(), trailers);
+    if (!this.#closed) this.#encoder.writeEnd(trailers);
   }
 
   pauseRequest(stream: Stream, reason: PauseReason): void {
@@ -300,12 +260,12 @@ export class ServerConnection implements SocketEvents, RequestSink, Downstream, 
     if (this.#paused !== 0) return;
     this.#decoder.resume();
     // In the decoder's own call the running loop goes on; else at the end of the turn.
-    if (!this.#reading) this.#schedule();
+    if (!this.#reading) this.#feedLater();
   }
 
   abort(_stream: Stream): void {
     this.#closeAfter = true;
-    if (this.#sentKind === BODY_CLOSE) {
+    if (this.#encoder.sentKind === BODY_CLOSE) {
       // A plain close would look like the end of the body.
       this.#outbox.flush();
       this.#outbox.close();
@@ -323,10 +283,18 @@ export class ServerConnection implements SocketEvents, RequestSink, Downstream, 
     this.#tunnelled = true;
     this.#idleTimer.cancel();
     this.#headTimer.cancel();
-    const early = this.#held;
-    this.#held = EMPTY;
-    tunnelStream(this.#engine, stream, this.#socket, upstream, early, this.#peerEnded, this.#bufferLimitBytes, () => this.#over());
-    this.#resumeSocket();
+    const early = this.#held.take();
+    tunnelStream(
+      this.#engine,
+      stream,
+      this.#socket,
+      upstream,
+      early,
+      this.#peerEnded,
+      this.#bufferLimitBytes,
+      () => this.#over(),
+    );
+    this.#held.resume();
   }
 
   streamDone(stream: Stream): void {
@@ -337,9 +305,15 @@ export class ServerConnection implements SocketEvents, RequestSink, Downstream, 
     this.#decoder.resume();
     if (this.#closeAfter || this.#peerEnded || this.#slot.current === undefined) return this.#closeNow();
     this.#restingSinceMs = this.#engine.clock.nowMs();
-    if (this.#listener.draining && this.#listener.asksToClose() && this.#held.length === 0 && this.#listener.drainEnded) return this.#closeNow();
-    if (this.#held.length > 0) this.#schedule();
-    else this.#resumeSocket();
+    if (
+      this.#listener.draining &&
+      this.#listener.asksToClose() &&
+      this.#held.length === 0 &&
+      this.#listener.drainEnded
+    )
+      return this.#closeNow();
+    if (this.#held.length > 0) this.#feedLater();
+    else this.#held.resume();
   }
 
   // — the listener's wishes —
@@ -350,21 +324,16 @@ export class ServerConnection implements SocketEvents, RequestSink, Downstream, 
     else this.#closeAfter = true;
   }
 
-  destroy(): void {
-    this.#destroy();
-  }
-
   // — reading —
 
   endOfTurn(): void {
     this.#scheduled = false;
     if (!this.#canRead() || this.#closed || this.#lingering) return;
-    const held = this.#held;
-    this.#held = EMPTY;
+    const held = this.#held.take();
     try {
       this.#feed(held, 0, held.length, true);
       if (this.#canRead() && this.#held.length === 0) {
-        this.#resumeSocket();
+        this.#held.resume();
         if (this.#peerEnded && this.#stream !== undefined && !this.#requestDone) this.#decoder.finish();
       }
     } catch (defect) {
@@ -389,7 +358,13 @@ export class ServerConnection implements SocketEvents, RequestSink, Downstream, 
           decoder.head = this.#next.requestHead;
         }
         at += decoder.execute(chunk, at, end);
-      } while (at < end && this.#canRead() && !this.#closed && !this.#lingering && decoder.phase !== 'failed');
+      } while (
+        at < end &&
+        this.#canRead() &&
+        !this.#closed &&
+        !this.#lingering &&
+        decoder.phase !== 'failed'
+      );
     } finally {
       this.#reading = false;
     }
@@ -400,8 +375,10 @@ export class ServerConnection implements SocketEvents, RequestSink, Downstream, 
     if (phase === 'body') this.#socket.setOwnedReads(true);
     else {
       this.#socket.setOwnedReads(false);
-      if (phase === 'head') this.#awaitHead();
-      else if (this.#stream === undefined && this.#next !== undefined && at >= end) this.#giveNextBack();
+      const timeoutMs = this.#slot.current?.settings.requestHeadTimeoutMs ?? 0;
+      if (phase === 'head' && timeoutMs > 0 && !this.#headTimer.armed) this.#headTimer.arm(timeoutMs);
+      if (phase === 'idle' && this.#stream === undefined && this.#next !== undefined && at >= end)
+        this.#giveNextBack();
     }
   }
 
@@ -411,41 +388,16 @@ export class ServerConnection implements SocketEvents, RequestSink, Downstream, 
     this.#next = undefined;
   }
 
-  #awaitHead(): void {
-    const timeoutMs = this.#slot.current?.settings.requestHeadTimeoutMs ?? 0;
-    if (timeoutMs > 0 && !this.#headTimer.armed) this.#headTimer.arm(timeoutMs);
-  }
-
   #hold(chunk: Buffer, start: number, end: number): void {
-    const bytes = chunk.subarray(start, end);
-    this.#held = this.#held.length === 0 ? Buffer.from(bytes) : Buffer.concat([this.#held, bytes]);
-    if (this.#socketPaused) return;
-    if (this.#paused !== 0 || this.#held.length >= this.#engine.limits.maxPipelinedBytes) {
-      this.#socketPaused = true;
-      this.#socket.pause();
-    }
+    this.#held.add(chunk, start, end, this.#paused !== 0);
   }
 
-  #resumeSocket(): void {
-    if (!this.#socketPaused) return;
-    this.#socketPaused = false;
-    this.#socket.resume();
-  }
-
-  #schedule(): void {
-    if (this.#scheduled) return;
+  #feedLater(): void {
+    if (!this.#scheduled) this.#engine.turn.later(this);
     this.#scheduled = true;
-    this.#engine.turn.later(this);
   }
 
   // — closing —
-
-  /** After an early answer: whether the rest of the request is worth reading, so that the connection can go on. */
-  #canDiscard(stream: Stream): boolean {
-    if (stream.expectsContinue) return false; // the caller may never send it (RFC 9110 §10.1.1)
-    if (stream.requestBodyKind !== BODY_LENGTH) return true;
-    return stream.requestLength - stream.bytesReceived <= this.#engine.limits.maxDiscardBytes;
-  }
 
   /** The rest of the request will not be read. */
   #endRequest(stream: Stream): void {
@@ -458,25 +410,16 @@ export class ServerConnection implements SocketEvents, RequestSink, Downstream, 
   #closeNow(): void {
     if (this.#closed || this.#lingering) return;
     this.#lingering = true;
-    this.#held = EMPTY;
+    this.#held.take();
     if (this.#next !== undefined) this.#giveNextBack();
     this.#idleTimer.cancel();
     this.#outbox.end();
-    if (this.#peerEnded) this.#engine.turn.flushLater({ endOfTurn: () => this.#destroyWhenWritten() });
-    else {
-      this.#resumeSocket();
-      this.#headTimer.arm(this.#engine.limits.lingerMs);
-    }
+    this.#held.resume();
+    this.#headTimer.arm(this.#engine.limits.lingerMs);
   }
 
-  #destroyWhenWritten(): void {
-    if (this.#socket.queuedBytes === 0) this.#socket.destroy();
-    else this.#headTimer.arm(this.#engine.limits.lingerMs);
-  }
-
-  #destroy(): void {
-    if (this.#closed) return;
-    this.#socket.destroy();
+  destroy(): void {
+    if (!this.#closed) this.#socket.destroy();
   }
 
   /** The socket is gone. */
@@ -511,19 +454,13 @@ export class ServerConnection implements SocketEvents, RequestSink, Downstream, 
 
   headTimerDue(): void {
     if (this.#closed) return;
-    if (this.#lingering) return this.#destroy();
+    if (this.#lingering) return this.destroy();
     this.#inTurn(() => {
-      const chain = this.#slot.current;
-      const stream = this.#next;
-      if (chain === undefined || stream === undefined || this.#stream !== undefined) return this.#closeNow();
+      const stream = this.#stream === undefined ? this.#streamWithoutRequest() : undefined;
+      if (stream === undefined) return this.#closeNow();
       this.#listener.metrics.headTimeouts.add();
       this.#closeAfter = true;
-      this.#next = undefined;
-      this.#stream = stream;
       this.#requestDone = true;
-      stream.begin(this, chain, this.#engine.clock.nowMs());
-      stream.table = chain.unrouted;
-      stream.requestId = this.#engine.requestId();
       stream.requestReceived = true;
       rescue(stream, 'TULLE_REQUEST_HEAD_TIMEOUT');
     });
@@ -544,7 +481,7 @@ export class ServerConnection implements SocketEvents, RequestSink, Downstream, 
     const stream = this.#stream;
     if (stream === undefined) {
       this.#engine.logDefect(defect);
-      this.#destroy();
+      this.destroy();
     } else {
       this.#closeAfter = true;
       this.#engine.defect(stream, defect);

@@ -48,33 +48,41 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
   #afterHook(passed: boolean | Promise<boolean>, goOn: () => void): void {
     if (typeof passed === 'boolean') return passed ? goOn() : this.#refuse(this.#listenerHooks);
     this.#socket.pause();
-    void passed.then((ok) => this.#inTurn(() => {
-      if (this.#over) return;
-      this.#socket.resume();
-      if (ok) goOn();
-      else this.#refuse(this.#listenerHooks);
-    }));
+    void passed.then((ok) =>
+      this.#inTurn(() => {
+        if (this.#over) return;
+        this.#socket.resume();
+        if (ok) goOn();
+        else this.#refuse(this.#listenerHooks);
+      }),
+    );
   }
 
   #refuse(hooks: ConnectionHooks | undefined): void {
     const { log } = this.#engine;
-    log.info(`connection from ${this.#socket.remoteAddress} refused by a filter: ${hooks?.code ?? ''} ${hooks?.details ?? ''}`, { listener: this.#listener.name });
+    log.info(
+      `connection from ${this.#socket.remoteAddress} refused by a filter: ${hooks?.code ?? ''} ${hooks?.details ?? ''}`,
+      { listener: this.#listener.name },
+    );
     this.#drop();
   }
 
   #choose(): void {
     const { compiled } = this.#listener;
-    if (!compiled.looksAtBytes) return this.#chosen(chooseChain(compiled, this.#socket.remoteAddress, undefined, undefined));
+    if (!compiled.looksAtBytes)
+      return this.#chosen(chooseChain(compiled, this.#socket.remoteAddress, undefined, undefined));
     this.#sniffing = true;
     this.#armTimer();
   }
 
   #armTimer(): void {
-    this.#cancelTimer ??= this.#engine.clock.setTimer(this.#engine.limits.handshakeTimeoutMs, () => this.#inTurn(() => {
-      if (this.#over) return;
-      this.#listener.metrics.handshakeTimeouts.add();
-      this.#drop();
-    }));
+    this.#cancelTimer ??= this.#engine.clock.setTimer(this.#engine.limits.handshakeTimeoutMs, () =>
+      this.#inTurn(() => {
+        if (this.#over) return;
+        this.#listener.metrics.handshakeTimeouts.add();
+        this.#drop();
+      }),
+    );
   }
 
   #chosen(chain: CompiledChain | undefined): void {
@@ -108,7 +116,9 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
     const hooks = new ConnectionHooks(this.#engine, handler.filters, facts);
     const both = (): boolean | Promise<boolean> => {
       const connected = hooks.run('connect');
-      return typeof connected === 'boolean' ? connected && hooks.run('handshake') : connected.then((ok) => ok && hooks.run('handshake'));
+      return typeof connected === 'boolean'
+        ? connected && hooks.run('handshake')
+        : connected.then((ok) => ok && hooks.run('handshake'));
     };
     const finish = (ok: boolean): void => {
       if (ok && !this.#over) return this.#tcp(handler, facts, hooks);
@@ -123,7 +133,14 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
 
   #http(chain: CompiledChain, facts: ConnectionFacts): ListenerConnection {
     const slot = this.#listener.slot(chain.name);
-    const connection = new ServerConnection(this.#engine, this.#listener, slot, chain.handler as never, this.#socket, facts);
+    const connection = new ServerConnection(
+      this.#engine,
+      this.#listener,
+      slot,
+      chain.handler as never,
+      this.#socket,
+      facts,
+    );
     const first = this.#first;
     if (first !== undefined && first.length > 0) connection.onRead(first, 0, first.length);
     if (this.#peerEnded) connection.onEnd();
@@ -131,8 +148,20 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
     return connection;
   }
 
-  #tcp(handler: Exclude<CompiledChain['handler'], { matcher: unknown }>, facts: ConnectionFacts, hooks: ConnectionHooks | undefined): void {
-    const connection = new TcpConnection(this.#engine, this.#listener, handler, this.#socket, facts, hooks, this.#first);
+  #tcp(
+    handler: Exclude<CompiledChain['handler'], { matcher: unknown }>,
+    facts: ConnectionFacts,
+    hooks: ConnectionHooks | undefined,
+  ): void {
+    const connection = new TcpConnection(
+      this.#engine,
+      this.#listener,
+      handler,
+      this.#socket,
+      facts,
+      hooks,
+      this.#first,
+    );
     if (this.#peerEnded) connection.onEnd();
     this.#done(connection);
   }
@@ -193,7 +222,9 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
       if (fault !== undefined && (fault.kind === 'tls' || fault.kind === 'identity')) {
         this.#listener.metrics.tlsRefused(fault.reason);
         this.#engine.log.warn(`connection from ${this.#socket.remoteAddress} refused: ${fault.message}`, {
-          listener: this.#listener.name, code: 'TULLE_PEER_REFUSED', reason: fault.reason,
+          listener: this.#listener.name,
+          code: 'TULLE_PEER_REFUSED',
+          reason: fault.reason,
         });
         this.#listener.recordRefusal(this.#facts(), fault);
       }

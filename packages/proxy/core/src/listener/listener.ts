@@ -6,9 +6,8 @@ import type { Engine } from '../engine.ts';
 import type { Listening, ListenOwner, Socket, SocketFault } from '../ports.ts';
 import type { ConnectionFacts } from './connection-facts.ts';
 import type { ConnectionHooks } from './conn-hooks.ts';
-import type { ChainSlot } from './h1-server.ts';
 import { IncomingConnection } from './incoming.ts';
-import { ListenerMetrics, type ListenerConnection, type ServingListener } from './serving.ts';
+import { ListenerMetrics, type ChainSlot, type ListenerConnection, type ServingListener } from './serving.ts';
 
 /** A listener at work: its socket, its connections, and the chains in force. */
 export class ListenerRuntime implements ServingListener, ListenOwner {
@@ -16,7 +15,10 @@ export class ListenerRuntime implements ServingListener, ListenOwner {
   readonly metrics: ListenerMetrics;
   compiled: CompiledListener;
   readonly #engine: Engine;
-  readonly #connections: Map<ListenerConnection, ConnectionHooks | undefined> = new Map<ListenerConnection, ConnectionHooks | undefined>();
+  readonly #connections: Map<ListenerConnection, ConnectionHooks | undefined> = new Map<
+    ListenerConnection,
+    ConnectionHooks | undefined
+  >();
   readonly #slots: Map<string, ChainSlot> = new Map<string, ChainSlot>();
   readonly #stops: (() => void)[] = [];
   /** Connections that came between binding and the moment the configuration took effect. */
@@ -32,7 +34,13 @@ export class ListenerRuntime implements ServingListener, ListenOwner {
     this.name = compiled.name;
     this.compiled = compiled;
     this.metrics = new ListenerMetrics(engine.meter, compiled.name);
-    this.#stops.push(engine.meter.observed('tulle_listener_downstream_cx_active', { help: 'Open connections', labels: { listener: this.name } }, () => this.#connections.size));
+    this.#stops.push(
+      engine.meter.observed(
+        'tulle_listener_downstream_cx_active',
+        { help: 'Open connections', labels: { listener: this.name } },
+        () => this.#connections.size,
+      ),
+    );
   }
 
   get direction(): 'inbound' | 'outbound' | 'unspecified' {
@@ -83,12 +91,14 @@ export class ListenerRuntime implements ServingListener, ListenOwner {
       const now = compiled.chains.find((other) => other.name === chain.name);
       if (now === chain) continue;
       retire(chain.handler);
-      if (chain.tls !== undefined && !compiled.chains.some((other) => other.tls === chain.tls)) chain.tls.close();
+      if (chain.tls !== undefined && !compiled.chains.some((other) => other.tls === chain.tls))
+        chain.tls.close();
     }
   }
 
   #fillSlots(): void {
-    for (const chain of this.compiled.chains) if (chain.handler instanceof HttpChain) this.slot(chain.name).current = chain.handler;
+    for (const chain of this.compiled.chains)
+      if (chain.handler instanceof HttpChain) this.slot(chain.name).current = chain.handler;
     for (const [name, slot] of this.#slots) {
       const chain = this.compiled.chains.find((other) => other.name === name);
       if (chain === undefined || !(chain.handler instanceof HttpChain)) slot.current = undefined;
@@ -247,8 +257,18 @@ export class ListenerRuntime implements ServingListener, ListenOwner {
     }
   }
 
-  describe(): { readonly name: string; readonly address: string; readonly connections: number; readonly draining: boolean } {
-    return { name: this.name, address: formatAddress(this.address), connections: this.connections, draining: this.draining };
+  describe(): {
+    readonly name: string;
+    readonly address: string;
+    readonly connections: number;
+    readonly draining: boolean;
+  } {
+    return {
+      name: this.name,
+      address: formatAddress(this.address),
+      connections: this.connections,
+      draining: this.draining,
+    };
   }
 }
 

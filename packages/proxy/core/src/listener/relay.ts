@@ -5,7 +5,7 @@ import type { Socket, SocketEvents, SocketFault } from '../ports.ts';
 
 /** What hooks may do with bytes on their way; `undefined`: they pass. */
 export interface RelayTap {
-  /** @returns whether the bytes pass; false: the relay was closed by the hook. A promise: reading waits for it. */
+  /** @returns whether the bytes pass; false ends the relay. A promise: reading waits for it. */
   bytes(fromCaller: boolean, bytes: Uint8Array, end: boolean): boolean | Promise<boolean>;
 }
 
@@ -33,8 +33,14 @@ export class Relay {
   #over = false;
 
   constructor(
-    engine: Engine, caller: Socket, endpoint: Socket,
-    options: { readonly bufferLimitBytes: number; readonly idleTimeoutMs: number; readonly tap?: RelayTap | undefined },
+    engine: Engine,
+    caller: Socket,
+    endpoint: Socket,
+    options: {
+      readonly bufferLimitBytes: number;
+      readonly idleTimeoutMs: number;
+      readonly tap?: RelayTap | undefined;
+    },
     onOver: (end: RelayEnd) => void,
   ) {
     this.engine = engine;
@@ -66,7 +72,8 @@ export class Relay {
 
   /** Both directions may be done now. */
   settle(): void {
-    if (this.caller.ended && this.endpoint.ended && this.caller.flushed && this.endpoint.flushed) this.finish({ fault: undefined, side: 'none', idle: false });
+    if (this.caller.ended && this.endpoint.ended && this.caller.flushed && this.endpoint.flushed)
+      this.finish({ fault: undefined, side: 'none', idle: false });
   }
 
   /** Ends both connections. */
@@ -92,6 +99,13 @@ export class Relay {
     }
   }
 }
+
+/** A hook let the bytes not pass; why, it says itself. */
+const REFUSED: RelayEnd = {
+  fault: { kind: 'local', reason: 'filter', message: 'refused by a filter' },
+  side: 'none',
+  idle: false,
+};
 
 /** One socket of a relay: what it reads goes to the other. */
 export class RelaySide implements SocketEvents {
@@ -163,13 +177,17 @@ export class RelaySide implements SocketEvents {
     const relay = this.#relay;
     const verdict = (relay.tap as RelayTap).bytes(this.#fromCaller, bytes, end);
     if (typeof verdict !== 'object') {
-      if (!verdict || relay.over) return false;
+      if (!verdict) relay.finish(REFUSED);
+      if (relay.over) return false;
       if (end) this.#passEnd();
       return bytes.length > 0 && this.#pass(bytes, 0, bytes.length, true);
     }
     this.#waiting = true;
     this.#pause();
-    verdict.then((passes) => this.#goOn(passes, bytes, end), () => this.#goOn(false, bytes, end));
+    verdict.then(
+      (passes) => this.#goOn(passes, bytes, end),
+      () => this.#goOn(false, bytes, end),
+    );
     return true;
   }
 
@@ -178,7 +196,8 @@ export class RelaySide implements SocketEvents {
     relay.engine.turn.begin();
     try {
       this.#waiting = false;
-      if (relay.over || !passes) return;
+      if (!passes) relay.finish(REFUSED);
+      if (relay.over) return;
       if (bytes.length > 0) this.#pass(bytes, 0, bytes.length, true);
       if (end) this.#passEnd();
       while (this.#held.length > 0 && !this.#isWaiting()) this.#tapped(this.#held.shift() as Buffer, false);
@@ -236,7 +255,11 @@ export class RelaySide implements SocketEvents {
     relay.engine.turn.begin();
     try {
       if (fault === undefined && this.ended) return relay.settle();
-      relay.finish({ fault: fault ?? { kind: 'other', reason: 'closed', message: 'closed' }, side: this.#fromCaller ? 'caller' : 'endpoint', idle: false });
+      relay.finish({
+        fault: fault ?? { kind: 'other', reason: 'closed', message: 'closed' },
+        side: this.#fromCaller ? 'caller' : 'endpoint',
+        idle: false,
+      });
     } finally {
       relay.engine.turn.end();
     }
@@ -273,7 +296,11 @@ export class RelaySide implements SocketEvents {
 
   #defect(defect: unknown): void {
     this.#relay.engine.logDefect(defect);
-    this.#relay.finish({ fault: { kind: 'local', reason: 'defect', message: 'a defect in Tulle' }, side: 'none', idle: false });
+    this.#relay.finish({
+      fault: { kind: 'local', reason: 'defect', message: 'a defect in Tulle' },
+      side: 'none',
+      idle: false,
+    });
   }
 }
 

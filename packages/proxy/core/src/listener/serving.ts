@@ -1,4 +1,10 @@
 import type { Counter, Meter } from '@tulle/telemetry';
+import type { HttpChain } from '../compile/compiled.ts';
+
+/** Where the connections of a chain find it; a new configuration puts another there. */
+export interface ChainSlot {
+  current: HttpChain | undefined;
+}
 
 /** What a connection needs of its listener. */
 export interface ServingListener {
@@ -38,7 +44,8 @@ export class ListenerMetrics {
   constructor(meter: Meter, listener: string) {
     this.#meter = meter;
     this.#listener = listener;
-    const counter = (what: string, help: string): Counter => meter.counter(`tulle_listener_downstream_${what}_total`, { help, labels: { listener } });
+    const counter = (what: string, help: string): Counter =>
+      meter.counter(`tulle_listener_downstream_${what}_total`, { help, labels: { listener } });
     this.connections = counter('cx', 'Connections accepted');
     this.tlsConnections = counter('cx_ssl', 'Connections on which TLS was established and the peer verified');
     this.overflows = counter('cx_overflow', 'Connections closed at once by maxConnections');
@@ -46,16 +53,29 @@ export class ListenerMetrics {
     this.requests = counter('rq', 'Requests begun');
     this.idleTimeouts = counter('cx_idle_timeout', 'Kept-alive connections closed for being idle');
     this.headTimeouts = counter('rq_header_timeout', 'Requests whose head was not complete in time');
-    this.handshakeTimeouts = counter('cx_handshake_timeout', 'Connections closed since first byte or TLS handshake did not come in time');
+    this.handshakeTimeouts = counter(
+      'cx_handshake_timeout',
+      'Connections closed since first byte or TLS handshake did not come in time',
+    );
   }
 
   /** A caller broke a rule of HTTP. @param rule from the codec's closed set */
   protocolError(rule: string): void {
-    this.#count('tulle_listener_downstream_cx_protocol_error_total', 'Requests that broke a rule of HTTP', 'rule', rule);
+    this.#count(
+      'tulle_listener_downstream_cx_protocol_error_total',
+      'Requests that broke a rule of HTTP',
+      'rule',
+      rule,
+    );
   }
 
   connectionFault(kind: string): void {
-    this.#count('tulle_listener_downstream_cx_destroy_remote_total', 'Connections that ended by a fault', 'kind', kind);
+    this.#count(
+      'tulle_listener_downstream_cx_destroy_remote_total',
+      'Connections that ended by a fault',
+      'kind',
+      kind,
+    );
   }
 
   /** @param reason from the closed set of `@tulle/spiffe` */
@@ -63,7 +83,10 @@ export class ListenerMetrics {
     const key = `tls:${reason}`;
     let counter = this.#labelled.get(key);
     if (counter === undefined) {
-      counter = this.#meter.counter('tulle_tls_refused_total', { help: 'TLS peers that were refused', labels: { side: 'downstream', reason } });
+      counter = this.#meter.counter('tulle_tls_refused_total', {
+        help: 'TLS peers that were refused',
+        labels: { side: 'downstream', reason },
+      });
       this.#labelled.set(key, counter);
     }
     counter.add();

@@ -36,7 +36,13 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
   #admitted = false;
 
   constructor(
-    engine: Engine, listener: ServingListener, chain: TcpChain, socket: Socket, facts: ConnectionFacts, hooks: ConnectionHooks | undefined, first: Buffer | undefined,
+    engine: Engine,
+    listener: ServingListener,
+    chain: TcpChain,
+    socket: Socket,
+    facts: ConnectionFacts,
+    hooks: ConnectionHooks | undefined,
+    first: Buffer | undefined,
   ) {
     this.#engine = engine;
     this.#listener = listener;
@@ -76,7 +82,9 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
     const endpoint = cluster.balancer.pick(nowMs, this.#tried);
     if (endpoint === undefined) {
       if (this.#tried.length === 0) cluster.metrics.noEndpoint.add();
-      return this.#fail(this.#tried.length === 0 ? 'TULLE_UPSTREAM_NO_ENDPOINT' : this.#code || 'TULLE_UPSTREAM_CONNECT');
+      return this.#fail(
+        this.#tried.length === 0 ? 'TULLE_UPSTREAM_NO_ENDPOINT' : this.#code || 'TULLE_UPSTREAM_CONNECT',
+      );
     }
     if (cluster.connections >= cluster.maxConnections) {
       cluster.metrics.connectionOverflow.add();
@@ -88,8 +96,12 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
     cluster.connections++;
     cluster.metrics.connections.add();
     const { engine } = cluster;
-    const socket = engine.transport.connect(endpoint.endpoint.address, usesTls(cluster, endpoint.endpoint)
-      ? { tls: cluster.tls, expectedIdentity: endpoint.endpoint.identity } : {});
+    const socket = engine.transport.connect(
+      endpoint.endpoint.address,
+      usesTls(cluster, endpoint.endpoint)
+        ? { tls: cluster.tls, expectedIdentity: endpoint.endpoint.identity }
+        : {},
+    );
     this.#endpointSocket = socket;
     let timedOut = false;
     this.#cancelTimer = engine.clock.setTimer(cluster.connectTimeoutMs, () => {
@@ -113,16 +125,30 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
     this.#code = '';
     this.#identity = socket.tls?.identity;
     const hooks = this.#hooks;
-    const relay = new Relay(this.#engine, this.#socket, socket, {
-      bufferLimitBytes: this.#listener.bufferLimitBytes, idleTimeoutMs: this.#chain.idleTimeoutMs, tap: hooks?.hasBytesHooks === true ? hooks : undefined,
-    }, (end) => this.#relayOver(cluster, end));
+    const relay = new Relay(
+      this.#engine,
+      this.#socket,
+      socket,
+      {
+        bufferLimitBytes: this.#listener.bufferLimitBytes,
+        idleTimeoutMs: this.#chain.idleTimeoutMs,
+        tap: hooks?.hasBytesHooks === true ? hooks : undefined,
+      },
+      (end) => this.#relayOver(cluster, end),
+    );
     this.#relay = relay;
     for (const bytes of this.#held.splice(0)) relay.caller.take(bytes, 0, bytes.length, true);
     if (this.#peerEnded) relay.caller.onEnd();
     if (!relay.over) this.#socket.resume();
   }
 
-  #connectFailed(cluster: ClusterRuntime, endpoint: UpstreamEndpoint, fault: SocketFault | undefined, timedOut: boolean, startedMs: number): void {
+  #connectFailed(
+    cluster: ClusterRuntime,
+    endpoint: UpstreamEndpoint,
+    fault: SocketFault | undefined,
+    timedOut: boolean,
+    startedMs: number,
+  ): void {
     this.#cancelTimer?.();
     cluster.connections--;
     this.#endpointSocket = undefined;
@@ -132,9 +158,17 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
     cluster.metrics.connectFailures.add();
     if (timedOut) cluster.metrics.connectTimeouts.add();
     const kind = fault?.kind;
-    if (kind === 'tls' || kind === 'identity') cluster.metrics.tlsRefused(fault?.reason ?? 'handshake-failed');
-    this.#code = timedOut ? 'TULLE_UPSTREAM_CONNECT_TIMEOUT' : kind === 'identity' ? 'TULLE_UPSTREAM_IDENTITY' : kind === 'tls' ? 'TULLE_UPSTREAM_TLS' : 'TULLE_UPSTREAM_CONNECT';
-    if (fault !== undefined) this.#engine.log.debug(`cluster ${cluster.name}: ${endpoint.address}: ${fault.message}`);
+    if (kind === 'tls' || kind === 'identity')
+      cluster.metrics.tlsRefused(fault?.reason ?? 'handshake-failed');
+    this.#code = timedOut
+      ? 'TULLE_UPSTREAM_CONNECT_TIMEOUT'
+      : kind === 'identity'
+        ? 'TULLE_UPSTREAM_IDENTITY'
+        : kind === 'tls'
+          ? 'TULLE_UPSTREAM_TLS'
+          : 'TULLE_UPSTREAM_CONNECT';
+    if (fault !== undefined)
+      this.#engine.log.debug(`cluster ${cluster.name}: ${endpoint.address}: ${fault.message}`);
     if (this.#tried.length < MAX_CONNECT_ATTEMPTS) this.#connect(cluster);
     else this.#fail(this.#code);
   }
@@ -146,7 +180,8 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
       this.#code = this.#hooks.code;
       this.#details = this.#hooks.details;
     } else if (end.idle) this.#code = 'TULLE_STREAM_IDLE';
-    else if (end.fault !== undefined) this.#code = end.side === 'caller' ? 'TULLE_DOWNSTREAM_CLOSED' : 'TULLE_UPSTREAM_RESET_AFTER_START';
+    else if (end.fault !== undefined)
+      this.#code = end.side === 'caller' ? 'TULLE_DOWNSTREAM_CLOSED' : 'TULLE_UPSTREAM_RESET_AFTER_START';
     this.#finish();
   }
 
@@ -230,7 +265,12 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
 
   destroy(): void {
     this.#inTurn(() => {
-      if (this.#relay !== undefined) this.#relay.finish({ fault: { kind: 'local', reason: 'draining', message: 'draining' }, side: 'none', idle: false });
+      if (this.#relay !== undefined)
+        this.#relay.finish({
+          fault: { kind: 'local', reason: 'draining', message: 'draining' },
+          side: 'none',
+          idle: false,
+        });
       else this.#fail('TULLE_DRAINING');
     });
   }

@@ -11,26 +11,38 @@ import { Relay } from './relay.ts';
  * @param early bytes of the caller that waited behind its request; not one of them left before the switch
  */
 export function tunnelStream(
-  engine: Engine, stream: Stream, caller: Socket, upstream: UpstreamStream, early: Buffer, callerEnded: boolean, bufferLimitBytes: number,
+  engine: Engine,
+  stream: Stream,
+  caller: Socket,
+  upstream: UpstreamStream,
+  early: Buffer,
+  callerEnded: boolean,
+  bufferLimitBytes: number,
   onOver: () => void,
 ): void {
   stream.upstream = undefined;
   const endpoint = upstream.handOver();
   stream.idleTimer.cancel();
   const head = { sent: stream.bytesSent, received: stream.bytesReceived };
-  const relay: Relay = new Relay(engine, caller, endpoint, { bufferLimitBytes, idleTimeoutMs: stream.idleTimeoutMs }, ({ idle }) => {
-    stream.bytesReceived = head.received + relay.caller.bytes;
-    stream.bytesSent = head.sent + relay.endpoint.bytes;
-    if (idle) {
-      stream.code = 'TULLE_STREAM_IDLE';
-      stream.details = 'stream_idle_timeout';
-      stream.flag('SI');
-    }
-    stream.requestReceived = true;
-    stream.responseEnded = true;
-    completeStream(stream);
-    onOver();
-  });
+  const relay: Relay = new Relay(
+    engine,
+    caller,
+    endpoint,
+    { bufferLimitBytes, idleTimeoutMs: stream.idleTimeoutMs },
+    ({ idle }) => {
+      stream.bytesReceived = head.received + relay.caller.bytes;
+      stream.bytesSent = head.sent + relay.endpoint.bytes;
+      if (idle) {
+        stream.code = 'TULLE_STREAM_IDLE';
+        stream.details = 'stream_idle_timeout';
+        stream.flag('SI');
+      }
+      stream.requestReceived = true;
+      stream.responseEnded = true;
+      completeStream(stream);
+      onOver();
+    },
+  );
   // Relayed at the end of the turn, behind the head that is gathered already.
   engine.turn.later({
     endOfTurn() {

@@ -17,7 +17,12 @@ interface ServerHandle {
  * @param direct asked for each connection; false gives an ordinary socket
  * @returns whether it could be done
  */
-export function acceptDirectly(server: Server, accept: (socket: NodeSocket) => void, direct: () => boolean, onError: (status: number) => void): boolean {
+export function acceptDirectly(
+  server: Server,
+  accept: (socket: NodeSocket) => void,
+  direct: () => boolean,
+  onError: (status: number) => void,
+): boolean {
   const handle = (server as unknown as { _handle?: ServerHandle | null })._handle;
   if (handle === undefined || handle === null || typeof handle.onconnection !== 'function') return false;
   handle.onconnection = (status, client) => {
@@ -29,7 +34,11 @@ export function acceptDirectly(server: Server, accept: (socket: NodeSocket) => v
 
 function adopt(handle: AcceptedHandle, direct: boolean): NodeSocket {
   const socket = new NodeSocket(direct);
-  const options = { handle, allowHalfOpen: true, ...(direct ? { onread: socket.onread } : { pauseOnCreate: true }) };
+  const options = {
+    handle,
+    allowHalfOpen: true,
+    ...(direct ? { onread: socket.onread } : { pauseOnCreate: true }),
+  };
   const raw = new NetSocket(options as ConstructorParameters<typeof NetSocket>[0]);
   raw.setNoDelay(true);
   return socket.attach(raw, true);

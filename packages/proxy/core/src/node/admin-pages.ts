@@ -20,22 +20,61 @@ export interface AdminPageEntry {
 /** Every page: the engine's own, then those of telemetry plugins. */
 export function adminPages(proxy: ProxyRuntime): AdminPageEntry[] {
   const pages: AdminPageEntry[] = [
-    { path: '/', method: 'GET', help: 'this list', reply: () => ({ body: pages.map((page) => `${page.method.padEnd(5)}${page.path.padEnd(24)}${page.help}\n`).join('') }) },
     {
-      path: '/ready', method: 'GET', help: '200 when the proxy serves, 503 while it starts or drains',
+      path: '/',
+      method: 'GET',
+      help: 'this list',
+      reply: () => ({
+        body: pages.map((page) => `${page.method.padEnd(5)}${page.path.padEnd(24)}${page.help}\n`).join(''),
+      }),
+    },
+    {
+      path: '/ready',
+      method: 'GET',
+      help: '200 when the proxy serves, 503 while it starts or drains',
       reply: () => ({ status: proxy.state === 'ready' ? 200 : 503, body: `${proxy.state}\n` }),
     },
-    { path: '/server_info', method: 'GET', help: 'state, uptime, versions', reply: () => json(serverInfo(proxy)) },
-    { path: '/config_dump', method: 'GET', help: 'the configuration in force, secrets redacted', reply: () => json(redacted(proxy.config)) },
     {
-      path: '/clusters', method: 'GET', help: 'clusters and endpoints with their health; ?format=json',
-      reply: (query) => (query.get('format') === 'json' ? json({ clusters: clusters(proxy) }) : { body: clustersText(proxy) }),
+      path: '/server_info',
+      method: 'GET',
+      help: 'state, uptime, versions',
+      reply: () => json(serverInfo(proxy)),
     },
-    { path: '/listeners', method: 'GET', help: 'listeners with their addresses', reply: () => json({ listeners: [...proxy.listeners.values()].map((listener) => listener.describe()) }) },
-    { path: '/certs', method: 'GET', help: 'certificates in use, never keys', reply: () => json({ certificates: proxy.transport.certificates() }) },
-    { path: '/logging', method: 'POST', help: `?level=${LOG_LEVELS.join('|')}`, reply: (query) => setLevel(proxy, query.get('level')) },
     {
-      path: '/drain_listeners', method: 'POST', help: 'go out of service; ?graceful spreads it over ?window_ms (5000)',
+      path: '/config_dump',
+      method: 'GET',
+      help: 'the configuration in force, secrets redacted',
+      reply: () => json(redacted(proxy.config)),
+    },
+    {
+      path: '/clusters',
+      method: 'GET',
+      help: 'clusters and endpoints with their health; ?format=json',
+      reply: (query) =>
+        query.get('format') === 'json' ? json({ clusters: clusters(proxy) }) : { body: clustersText(proxy) },
+    },
+    {
+      path: '/listeners',
+      method: 'GET',
+      help: 'listeners with their addresses',
+      reply: () => json({ listeners: [...proxy.listeners.values()].map((listener) => listener.describe()) }),
+    },
+    {
+      path: '/certs',
+      method: 'GET',
+      help: 'certificates in use, never keys',
+      reply: () => json({ certificates: proxy.transport.certificates() }),
+    },
+    {
+      path: '/logging',
+      method: 'POST',
+      help: `?level=${LOG_LEVELS.join('|')}`,
+      reply: (query) => setLevel(proxy, query.get('level')),
+    },
+    {
+      path: '/drain_listeners',
+      method: 'POST',
+      help: 'go out of service; ?graceful spreads it over ?window_ms (5000)',
       reply: (query) => {
         const windowMs = query.has('graceful') ? Number(query.get('window_ms') ?? 5_000) : 0;
         if (!(windowMs >= 0)) return { status: 400, body: 'window_ms is a number of milliseconds.\n' };
@@ -45,7 +84,12 @@ export function adminPages(proxy: ProxyRuntime): AdminPageEntry[] {
     },
   ];
   for (const page of proxy.telemetry.flatMap((plugin) => plugin.adminPages ?? [])) {
-    pages.push({ path: page.path, method: 'GET', help: page.help, reply: (query) => ({ contentType: page.contentType, body: page.render(query) }) });
+    pages.push({
+      path: page.path,
+      method: 'GET',
+      help: page.help,
+      reply: (query) => ({ contentType: page.contentType, body: page.render(query) }),
+    });
   }
   return pages;
 }
@@ -61,7 +105,9 @@ function serverInfo(proxy: ProxyRuntime): object {
     uptimeMs: Math.round(proxy.clock.epochMs() - proxy.startedEpochMs),
     pid: process.pid,
     node: process.version,
-    filters: [...proxy.registry.http.values(), ...proxy.registry.connection.values()].map(({ definition }) => `${definition.id}@${definition.version ?? '0.0.0'}`),
+    filters: [...proxy.registry.http.values(), ...proxy.registry.connection.values()].map(
+      ({ definition }) => `${definition.id}@${definition.version ?? '0.0.0'}`,
+    ),
   };
 }
 
@@ -71,7 +117,9 @@ const SECRET = /^(?:keyPem|privateKeyPem|password|secret|token|apiKey|clientSecr
 function redacted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(redacted);
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, SECRET.test(name) ? '[redacted]' : redacted(part)]));
+  return Object.fromEntries(
+    Object.entries(value).map(([name, part]) => [name, SECRET.test(name) ? '[redacted]' : redacted(part)]),
+  );
 }
 
 interface ClusterDump {
@@ -79,7 +127,11 @@ interface ClusterDump {
   readonly connections: number;
   readonly pending: number;
   readonly requests: number;
-  readonly limits: { readonly maxConnections: number; readonly maxPendingRequests: number; readonly maxRequests: number };
+  readonly limits: {
+    readonly maxConnections: number;
+    readonly maxPendingRequests: number;
+    readonly maxRequests: number;
+  };
   readonly endpoints: readonly object[];
 }
 
@@ -87,31 +139,69 @@ function clusters(proxy: ProxyRuntime): ClusterDump[] {
   return [...proxy.refs.values()].flatMap(({ current }) => {
     if (current === undefined) return [];
     current.balancer.refresh(proxy.clock.nowMs());
-    return [{
-      name: current.name, connections: current.connections, pending: current.pending, requests: current.requests,
-      limits: { maxConnections: current.maxConnections, maxPendingRequests: current.maxPending, maxRequests: current.maxRequests },
-      endpoints: current.balancer.endpoints.map((state) => ({
-        address: formatAddress(state.endpoint.address), health: state.endpoint.health ?? 'healthy', ejected: state.ejected, weight: state.weight, priority: state.priority,
-        active: state.active, started: state.started, failed: state.failed, consecutiveFailures: state.consecutiveFailures, ejections: state.ejections,
-        latencyMs: Math.round(state.latencyMs * 100) / 100, connections: state.data.connections, idle: state.data.idle, labels: state.endpoint.labels ?? {},
-      })),
-    }];
+    return [
+      {
+        name: current.name,
+        connections: current.connections,
+        pending: current.pending,
+        requests: current.requests,
+        limits: {
+          maxConnections: current.maxConnections,
+          maxPendingRequests: current.maxPending,
+          maxRequests: current.maxRequests,
+        },
+        endpoints: current.balancer.endpoints.map((state) => ({
+          address: formatAddress(state.endpoint.address),
+          health: state.endpoint.health ?? 'healthy',
+          ejected: state.ejected,
+          weight: state.weight,
+          priority: state.priority,
+          active: state.active,
+          started: state.started,
+          failed: state.failed,
+          consecutiveFailures: state.consecutiveFailures,
+          ejections: state.ejections,
+          latencyMs: Math.round(state.latencyMs * 100) / 100,
+          connections: state.data.connections,
+          idle: state.data.idle,
+          labels: state.endpoint.labels ?? {},
+        })),
+      },
+    ];
   });
 }
 
 function clustersText(proxy: ProxyRuntime): string {
-  return clusters(proxy).map((cluster) => [
-    `${cluster.name}::cx_active::${cluster.connections}`, `${cluster.name}::rq_active::${cluster.requests}`, `${cluster.name}::rq_pending_active::${cluster.pending}`,
-    ...Object.entries(cluster.limits).map(([name, value]) => `${cluster.name}::circuit_breakers::${name}::${value}`),
-    ...cluster.endpoints.flatMap((endpoint) => Object.entries(endpoint).filter(([name]) => name !== 'address')
-      .map(([name, value]) => `${cluster.name}::${(endpoint as { address: string }).address}::${name}::${typeof value === 'object' ? JSON.stringify(value) : String(value)}`)),
-  ].join('\n')).join('\n') + '\n';
+  return (
+    clusters(proxy)
+      .map((cluster) =>
+        [
+          `${cluster.name}::cx_active::${cluster.connections}`,
+          `${cluster.name}::rq_active::${cluster.requests}`,
+          `${cluster.name}::rq_pending_active::${cluster.pending}`,
+          ...Object.entries(cluster.limits).map(
+            ([name, value]) => `${cluster.name}::circuit_breakers::${name}::${value}`,
+          ),
+          ...cluster.endpoints.flatMap((endpoint) =>
+            Object.entries(endpoint)
+              .filter(([name]) => name !== 'address')
+              .map(
+                ([name, value]) =>
+                  `${cluster.name}::${(endpoint as { address: string }).address}::${name}::${typeof value === 'object' ? JSON.stringify(value) : String(value)}`,
+              ),
+          ),
+        ].join('\n'),
+      )
+      .join('\n') + '\n'
+  );
 }
 
 function setLevel(proxy: ProxyRuntime, level: string | null): AdminReply {
   const log = proxy.log as Partial<LeveledLog>;
-  if (!(LOG_LEVELS as readonly (string | null)[]).includes(level)) return { status: 400, body: `level is one of ${LOG_LEVELS.join(', ')}.\n` };
-  if (log.level === undefined) return { status: 409, body: 'The log that was given to createProxy has no level to set.\n' };
+  if (!(LOG_LEVELS as readonly (string | null)[]).includes(level))
+    return { status: 400, body: `level is one of ${LOG_LEVELS.join(', ')}.\n` };
+  if (log.level === undefined)
+    return { status: 409, body: 'The log that was given to createProxy has no level to set.\n' };
   log.level = level as LogLevel;
   return { body: `${level}\n` };
 }

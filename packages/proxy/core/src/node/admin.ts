@@ -20,7 +20,10 @@ const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost'])
  */
 export async function startAdmin(proxy: ProxyRuntime, at: AdminAddress): Promise<AdminServer> {
   if ('host' in at && !LOOPBACK.has(at.host)) {
-    throw new TulleError('TULLE_CONFIG_INVALID', `admin.host ${JSON.stringify(at.host)} is no loopback address; use 127.0.0.1, ::1 or a Unix socket ({ path })`);
+    throw new TulleError(
+      'TULLE_CONFIG_INVALID',
+      `admin.host ${JSON.stringify(at.host)} is no loopback address; use 127.0.0.1, ::1 or a Unix socket ({ path })`,
+    );
   }
   const server = createServer((request, response) => void answer(proxy, request, response));
   if ('path' in at) await unlink(at.path).catch(() => {});
@@ -35,7 +38,11 @@ export async function startAdmin(proxy: ProxyRuntime, at: AdminAddress): Promise
 
 function boundAddress(server: Server, at: AdminAddress): Address {
   const bound = server.address();
-  return 'path' in at || bound === null || typeof bound === 'string' ? ('path' in at ? { path: at.path } : at) : { host: at.host, port: bound.port };
+  return 'path' in at || bound === null || typeof bound === 'string'
+    ? 'path' in at
+      ? { path: at.path }
+      : at
+    : { host: at.host, port: bound.port };
 }
 
 function closeServer(server: Server): Promise<void> {
@@ -49,17 +56,33 @@ function closeServer(server: Server): Promise<void> {
 function isOwnHost(request: IncomingMessage): boolean {
   if (request.socket.remoteAddress === undefined) return true; // Unix socket
   const host = request.headers.host ?? '';
-  return LOOPBACK.has(host.replace(/:\d+$/, '').replace(/^\[|\]$/g, '').toLowerCase());
+  return LOOPBACK.has(
+    host
+      .replace(/:\d+$/, '')
+      .replace(/^\[|\]$/g, '')
+      .toLowerCase(),
+  );
 }
 
-async function answer(proxy: ProxyRuntime, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer(
+  proxy: ProxyRuntime,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   try {
-    if (!isOwnHost(request)) return send(response, { status: 403, body: 'The Host header names no loopback address.\n' });
+    if (!isOwnHost(request))
+      return send(response, { status: 403, body: 'The Host header names no loopback address.\n' });
     const url = new URL(request.url ?? '/', 'http://localhost');
     const page = adminPages(proxy).find((other) => other.path === url.pathname);
-    if (page === undefined) return send(response, { status: 404, body: `No page ${url.pathname}; / lists them.\n` });
+    if (page === undefined)
+      return send(response, { status: 404, body: `No page ${url.pathname}; / lists them.\n` });
     const method = request.method === 'HEAD' ? 'GET' : request.method;
-    if (method !== page.method) return send(response, { status: 405, headers: { allow: page.method }, body: `${url.pathname} takes ${page.method}.\n` });
+    if (method !== page.method)
+      return send(response, {
+        status: 405,
+        headers: { allow: page.method },
+        body: `${url.pathname} takes ${page.method}.\n`,
+      });
     await sendPieces(response, await page.reply(url.searchParams));
   } catch (error) {
     proxy.log.error(`admin: ${error instanceof Error ? error.message : String(error)}`);
@@ -68,14 +91,25 @@ async function answer(proxy: ProxyRuntime, request: IncomingMessage, response: S
   }
 }
 
-function send(response: ServerResponse, reply: { readonly status: number; readonly headers?: Record<string, string>; readonly body: string }): void {
-  response.writeHead(reply.status, { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store', ...reply.headers });
+function send(
+  response: ServerResponse,
+  reply: { readonly status: number; readonly headers?: Record<string, string>; readonly body: string },
+): void {
+  response.writeHead(reply.status, {
+    'content-type': 'text/plain; charset=utf-8',
+    'cache-control': 'no-store',
+    ...reply.headers,
+  });
   response.end(reply.body);
 }
 
 /** One piece a turn of the loop, so that a large page does not stall the bytes of others. */
 async function sendPieces(response: ServerResponse, reply: AdminReply): Promise<void> {
-  response.writeHead(reply.status ?? 200, { 'content-type': reply.contentType ?? 'text/plain; charset=utf-8', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
+  response.writeHead(reply.status ?? 200, {
+    'content-type': reply.contentType ?? 'text/plain; charset=utf-8',
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+  });
   if (typeof reply.body === 'string') {
     response.end(reply.body);
     return;

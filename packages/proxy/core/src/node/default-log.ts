@@ -10,7 +10,10 @@ export interface LeveledLog extends Log {
 }
 
 /** JSON lines to stderr, from `warn` up unless told otherwise. */
-export function defaultLog(level: LogLevel = 'warn', write: (line: string) => void = (line) => void process.stderr.write(line)): LeveledLog {
+export function defaultLog(
+  level: LogLevel = 'warn',
+  write: (line: string) => void = (line) => void process.stderr.write(line),
+): LeveledLog {
   const log = {
     level,
     debug: (message: string, fields?: Readonly<Record<string, unknown>>) => put('debug', message, fields),

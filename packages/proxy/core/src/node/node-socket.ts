@@ -1,6 +1,14 @@
 import type { Socket as NetSocket, OnReadOpts } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { WRITE_KEPT, WRITE_TAKEN, type Socket, type SocketEvents, type SocketFault, type TlsPeer, type WriteResult } from '../ports.ts';
+import {
+  WRITE_KEPT,
+  WRITE_TAKEN,
+  type Socket,
+  type SocketEvents,
+  type SocketFault,
+  type TlsPeer,
+  type WriteResult,
+} from '../ports.ts';
 import { faultOf } from './socket-faults.ts';
 
 /** Every plain socket reads into this one while what arrives is consumed in the callback (decision D1). */
@@ -78,7 +86,11 @@ export class NodeSocket implements Socket {
   /** The platform's socket, when it changes hands (TLS around an accepted one). */
   release(): NetSocket {
     const raw = this.#raw;
-    raw.removeAllListeners('data').removeAllListeners('end').removeAllListeners('error').removeAllListeners('close');
+    raw
+      .removeAllListeners('data')
+      .removeAllListeners('end')
+      .removeAllListeners('error')
+      .removeAllListeners('close');
     this.#closed = true;
     return raw;
   }

@@ -1,8 +1,36 @@
 import { readFileSync, unwatchFile, watchFile } from 'node:fs';
 import { isIP, Socket as NetSocket } from 'node:net';
-import { connect as tlsConnect, createSecureContext, rootCertificates, TLSSocket, type ConnectionOptions, type SecureContext, type TLSSocketOptions } from 'node:tls';
-import { isUnixAddress, type Address, type CertificateSource, type DownstreamTls, type IdentitySource, type TrustSource, type UpstreamTls } from '@tulle/model';
-import { createMeshTls, readCertificate, certificatesOfPem, parseSpiffeId, refusal, refusalHints, spiffeIdMatches, type MeshTls, type PeerVerdict, type Refusal, type VerifiedPeer } from '@tulle/spiffe';
+import {
+  connect as tlsConnect,
+  createSecureContext,
+  rootCertificates,
+  TLSSocket,
+  type ConnectionOptions,
+  type SecureContext,
+  type TLSSocketOptions,
+} from 'node:tls';
+import {
+  isUnixAddress,
+  type Address,
+  type CertificateSource,
+  type DownstreamTls,
+  type IdentitySource,
+  type TrustSource,
+  type UpstreamTls,
+} from '@tulle/model';
+import {
+  createMeshTls,
+  readCertificate,
+  certificatesOfPem,
+  parseSpiffeId,
+  refusal,
+  refusalHints,
+  spiffeIdMatches,
+  type MeshTls,
+  type PeerVerdict,
+  type Refusal,
+  type VerifiedPeer,
+} from '@tulle/spiffe';
 import type { CertificateInfo, ClientTls, ServerTls, Socket, SocketFault } from '../ports.ts';
 import { NodeSocket } from './node-socket.ts';
 
@@ -31,12 +59,24 @@ export class NodeTls {
 
   mesh(): MeshTls {
     if (this.#mesh !== undefined) return this.#mesh;
-    if (this.#identity === undefined) throw new Error('TLS with a workload certificate or mesh trust needs an identity: give createProxy({ identity })');
-    const mesh = createMeshTls({ identity: this.#identity, onBadSnapshot: (error) => this.#onError(`the new identity cannot be used, the one before stays: ${error.message}`) });
+    if (this.#identity === undefined)
+      throw new Error(
+        'TLS with a workload certificate or mesh trust needs an identity: give createProxy({ identity })',
+      );
+    const mesh = createMeshTls({
+      identity: this.#identity,
+      onBadSnapshot: (error) =>
+        this.#onError(`the new identity cannot be used, the one before stays: ${error.message}`),
+    });
     mesh.subscribe(({ removedRoots }) => {
       if (removedRoots.length === 0) return;
       for (const [socket, peer] of [...this.#peers]) {
-        if (!mesh.stillTrusted(peer)) socket.refuse(faultOfRefusal(refusal('unknown-issuer', `the root of ${peer.spiffeId} is not believed any more`)));
+        if (!mesh.stillTrusted(peer))
+          socket.refuse(
+            faultOfRefusal(
+              refusal('unknown-issuer', `the root of ${peer.spiffeId} is not believed any more`),
+            ),
+          );
       }
     });
     return (this.#mesh = mesh);
@@ -79,16 +119,23 @@ export class NodeTls {
   connect(address: Address, tls: ClientTls, expectedIdentity: string | undefined): Socket {
     const socket = new NodeSocket(true);
     const ready = (tls as NodeClientTls).ready(address, expectedIdentity);
-    const target = isUnixAddress(address) ? { path: address.path } : { host: address.host, port: address.port };
+    const target = isUnixAddress(address)
+      ? { path: address.path }
+      : { host: address.host, port: address.port };
     if (ready === undefined || 'ok' in ready) {
       const never = new NodeSocket(false);
       never.attach(new NetSocket(), false);
-      setImmediate(() => never.refuse(faultOfRefusal(ready ?? refusal('no-identity', 'this proxy has no certificate yet'))));
+      setImmediate(() =>
+        never.refuse(faultOfRefusal(ready ?? refusal('no-identity', 'this proxy has no certificate yet'))),
+      );
       return never;
     }
     // The types leave out what tls.connect passes on to net.Socket.
     const options: ConnectionOptions & { readonly allowHalfOpen: boolean; readonly onread: unknown } = {
-      ...ready.options, ...target, allowHalfOpen: true, onread: socket.onread,
+      ...ready.options,
+      ...target,
+      allowHalfOpen: true,
+      onread: socket.onread,
     };
     const secured = tlsConnect(options);
     secured.setNoDelay(true);
@@ -117,7 +164,8 @@ export class NodeTls {
     const snapshot = this.#mesh?.identity;
     if (snapshot !== undefined) {
       list.push(...describePem(snapshot.svid.certificateChainPem, 'workload'));
-      for (const bundle of snapshot.bundles) for (const pem of bundle.rootsPem) list.push(...describePem(pem, 'trust'));
+      for (const bundle of snapshot.bundles)
+        for (const pem of bundle.rootsPem) list.push(...describePem(pem, 'trust'));
     }
     return list;
   }
@@ -139,14 +187,20 @@ class LoadedCertificate {
   context: SecureContext;
   readonly #follow: () => void;
 
-  constructor(source: CertificateSource | undefined, trust: TrustSource | undefined, onError: (message: string) => void, onClose: () => void) {
+  constructor(
+    source: CertificateSource | undefined,
+    trust: TrustSource | undefined,
+    onError: (message: string) => void,
+    onClose: () => void,
+  ) {
     this.#source = source;
     this.#trust = trust;
     this.#onClose = onClose;
     this.#material = this.#read();
     this.context = this.#make();
     this.#files = [
-      ...(source?.kind === 'files' ? [source.certificateFile, source.keyFile] : []), ...(trust?.kind === 'files' ? [trust.caFile] : []),
+      ...(source?.kind === 'files' ? [source.certificateFile, source.keyFile] : []),
+      ...(trust?.kind === 'files' ? [trust.caFile] : []),
     ];
     this.#follow = () => {
       try {
@@ -162,17 +216,22 @@ class LoadedCertificate {
         }
       } catch (error) {
         // Halfway through being replaced, perhaps: the next look sees it whole.
-        onError(`certificate files ${this.#files.join(', ')} cannot be used, those before stay: ${error instanceof Error ? error.message : String(error)}`);
+        onError(
+          `certificate files ${this.#files.join(', ')} cannot be used, those before stay: ${error instanceof Error ? error.message : String(error)}`,
+        );
       }
     };
-    for (const file of this.#files) watchFile(file, { interval: WATCH_INTERVAL_MS, persistent: false }, this.#follow);
+    for (const file of this.#files)
+      watchFile(file, { interval: WATCH_INTERVAL_MS, persistent: false }, this.#follow);
   }
 
   #read(): { cert?: string; key?: string; ca?: string } {
     const source = this.#source;
     const trust = this.#trust;
     return {
-      ...(source?.kind === 'files' ? { cert: readFileSync(source.certificateFile, 'utf8'), key: readFileSync(source.keyFile, 'utf8') } : {}),
+      ...(source?.kind === 'files'
+        ? { cert: readFileSync(source.certificateFile, 'utf8'), key: readFileSync(source.keyFile, 'utf8') }
+        : {}),
       ...(source?.kind === 'inline' ? { cert: source.certificatePem, key: source.keyPem } : {}),
       ...(trust?.kind === 'files' ? { ca: readFileSync(trust.caFile, 'utf8') } : {}),
       ...(trust?.kind === 'inline' ? { ca: trust.caPem } : {}),
@@ -207,19 +266,29 @@ class NodeServerTls implements ServerTls {
     this.#tls = tls;
     this.#config = config;
     this.#mode = config.clientCertificate ?? (config.trust === undefined ? 'none' : 'require');
-    if (this.#mode !== 'none' && config.trust === undefined) throw new Error(`clientCertificate is ${this.#mode} but nothing says whom to trust; add trust`);
+    if (this.#mode !== 'none' && config.trust === undefined)
+      throw new Error(`clientCertificate is ${this.#mode} but nothing says whom to trust; add trust`);
     if (config.certificate.kind === 'workload' || config.trust?.kind === 'mesh') tls.mesh();
-    this.#loaded = config.certificate.kind === 'workload' ? undefined : tls.load(config.certificate, config.trust);
+    this.#loaded =
+      config.certificate.kind === 'workload' ? undefined : tls.load(config.certificate, config.trust);
   }
 
   ready(): Ready<TLSSocketOptions> | undefined {
     const { trust, allowedIds } = this.#config;
-    const mesh = this.#config.certificate.kind === 'workload' || trust?.kind === 'mesh'
-      ? this.#tls.mesh().inbound({ alpn: this.#config.alpn ?? ['http/1.1'], ...(allowedIds === undefined ? {} : { expected: allowedIds }) }) : undefined;
-    if (mesh === undefined && (this.#config.certificate.kind === 'workload' || trust?.kind === 'mesh')) return undefined;
+    const mesh =
+      this.#config.certificate.kind === 'workload' || trust?.kind === 'mesh'
+        ? this.#tls.mesh().inbound({
+            alpn: this.#config.alpn ?? ['http/1.1'],
+            ...(allowedIds === undefined ? {} : { expected: allowedIds }),
+          })
+        : undefined;
+    if (mesh === undefined && (this.#config.certificate.kind === 'workload' || trust?.kind === 'mesh'))
+      return undefined;
     const options: TLSSocketOptions = {
       ...mesh?.options,
-      ...(this.#loaded === undefined ? {} : { secureContext: this.#loaded.context, minVersion: this.#config.minVersion ?? 'TLSv1.3' }),
+      ...(this.#loaded === undefined
+        ? {}
+        : { secureContext: this.#loaded.context, minVersion: this.#config.minVersion ?? 'TLSv1.3' }),
       isServer: true,
       requestCert: this.#mode !== 'none',
       rejectUnauthorized: false,
@@ -231,8 +300,13 @@ class NodeServerTls implements ServerTls {
   #verify(socket: TLSSocket, mesh: Ready<unknown> | undefined): ReturnType<Ready<unknown>['verify']> {
     if (this.#mode === 'none') return { ok: true };
     // The peer's chain can be taken from the socket once only: a second call gives it without its first certificate.
-    const verdict = this.#config.trust?.kind === 'mesh' && mesh !== undefined ? mesh.verify(socket) : verifyByNode(socket, this.#config.allowedIds);
-    return !verdict.ok && verdict.reason === 'no-certificate' && this.#mode === 'accept' ? { ok: true } : verdict;
+    const verdict =
+      this.#config.trust?.kind === 'mesh' && mesh !== undefined
+        ? mesh.verify(socket)
+        : verifyByNode(socket, this.#config.allowedIds);
+    return !verdict.ok && verdict.reason === 'no-certificate' && this.#mode === 'accept'
+      ? { ok: true }
+      : verdict;
   }
 
   close(): void {
@@ -249,30 +323,52 @@ class NodeClientTls implements ClientTls {
     this.#tls = tls;
     this.#config = config;
     if (config.certificate?.kind === 'workload' || config.trust.kind === 'mesh') tls.mesh();
-    this.#loaded = config.certificate?.kind === 'workload' && config.trust.kind === 'mesh' ? undefined
-      : tls.load(config.certificate?.kind === 'workload' ? undefined : config.certificate, config.trust);
+    this.#loaded =
+      config.certificate?.kind === 'workload' && config.trust.kind === 'mesh'
+        ? undefined
+        : tls.load(config.certificate?.kind === 'workload' ? undefined : config.certificate, config.trust);
   }
 
-  ready(address: Address, expectedIdentity: string | undefined): Ready<ConnectionOptions> | Refusal | undefined {
+  ready(
+    address: Address,
+    expectedIdentity: string | undefined,
+  ): Ready<ConnectionOptions> | Refusal | undefined {
     const { trust, allowedIds, serverName } = this.#config;
     const usesMesh = this.#config.certificate?.kind === 'workload' || trust.kind === 'mesh';
     const expected = expectedIdentity === undefined ? allowedIds : [expectedIdentity];
-    if (expectedIdentity !== undefined && allowedIds !== undefined && !allowedIds.some((pattern) => spiffeIdMatches(expectedIdentity, pattern))) {
-      return refusal('unexpected-identity', `the endpoint's expected id ${expectedIdentity} is not among the cluster's allowedIds`);
+    if (
+      expectedIdentity !== undefined &&
+      allowedIds !== undefined &&
+      !allowedIds.some((pattern) => spiffeIdMatches(expectedIdentity, pattern))
+    ) {
+      return refusal(
+        'unexpected-identity',
+        `the endpoint's expected id ${expectedIdentity} is not among the cluster's allowedIds`,
+      );
     }
     if (trust.kind === 'mesh' && expected === undefined) {
-      return refusal('unexpected-identity', 'neither the endpoint nor the cluster says which SPIFFE id is expected there; set endpoint.identity or tls.allowedIds');
+      return refusal(
+        'unexpected-identity',
+        'neither the endpoint nor the cluster says which SPIFFE id is expected there; set endpoint.identity or tls.allowedIds',
+      );
     }
     const sessionKey = `${isUnixAddress(address) ? address.path : `${address.host}:${address.port}`} ${expected?.join(' ') ?? ''}`;
-    const mesh = usesMesh ? this.#tls.mesh().outbound({
-      ...(this.#config.alpn === undefined ? {} : { alpn: this.#config.alpn }), ...(expected === undefined ? {} : { expected }), sessionKey,
-      ...(serverName === undefined ? {} : { serverName }),
-    }) : undefined;
+    const mesh = usesMesh
+      ? this.#tls.mesh().outbound({
+          ...(this.#config.alpn === undefined ? {} : { alpn: this.#config.alpn }),
+          ...(expected === undefined ? {} : { expected }),
+          sessionKey,
+          ...(serverName === undefined ? {} : { serverName }),
+        })
+      : undefined;
     if (usesMesh && mesh === undefined) return undefined;
-    if (trust.kind === 'mesh' && mesh !== undefined && this.#config.certificate?.kind === 'workload') return mesh;
+    if (trust.kind === 'mesh' && mesh !== undefined && this.#config.certificate?.kind === 'workload')
+      return mesh;
     const name = serverName ?? (isUnixAddress(address) || isIP(address.host) !== 0 ? '' : address.host);
     const options: ConnectionOptions = {
-      ...(this.#config.certificate?.kind === 'workload' ? mesh?.options : { secureContext: this.#loaded?.context }),
+      ...(this.#config.certificate?.kind === 'workload'
+        ? mesh?.options
+        : { secureContext: this.#loaded?.context }),
       ...(trust.kind === 'system' ? { ca: [...rootCertificates] } : {}),
       minVersion: this.#config.minVersion ?? 'TLSv1.3',
       servername: name,
@@ -283,7 +379,8 @@ class NodeClientTls implements ClientTls {
     };
     return {
       options,
-      verify: (socket) => (trust.kind === 'mesh' && mesh !== undefined ? mesh.verify(socket) : verifyByNode(socket, expected)),
+      verify: (socket) =>
+        trust.kind === 'mesh' && mesh !== undefined ? mesh.verify(socket) : verifyByNode(socket, expected),
     };
   }
 
@@ -293,7 +390,10 @@ class NodeClientTls implements ClientTls {
 }
 
 /** Chain and host name as Node checked them; a SPIFFE id counts when the certificate names exactly one. */
-function verifyByNode(socket: TLSSocket, expected: readonly string[] | undefined): ReturnType<Ready<unknown>['verify']> {
+function verifyByNode(
+  socket: TLSSocket,
+  expected: readonly string[] | undefined,
+): ReturnType<Ready<unknown>['verify']> {
   const leaf = socket.getPeerX509Certificate();
   if (leaf === undefined) return refusal('no-certificate', 'the peer sent no certificate');
   if (!socket.authorized) {
@@ -302,12 +402,21 @@ function verifyByNode(socket: TLSSocket, expected: readonly string[] | undefined
     const expired = text.includes('EXPIRED') || text.includes('expired');
     return refusal(expired ? 'expired' : 'unknown-issuer', text);
   }
-  const uris = (leaf.subjectAltName ?? '').split(', ').filter((name) => name.startsWith('URI:')).map((name) => name.slice(4));
+  const uris = (leaf.subjectAltName ?? '')
+    .split(', ')
+    .filter((name) => name.startsWith('URI:'))
+    .map((name) => name.slice(4));
   const id = uris.length === 1 ? spiffeIdOf(uris[0] as string) : undefined;
-  if (expected !== undefined && (id === undefined || !expected.some((pattern) => spiffeIdMatches(id, pattern)))) {
-    return refusal('unexpected-identity', `the peer proved ${id ?? 'no SPIFFE id'}, expected ${expected.join(' or ')}`);
+  if (
+    expected !== undefined &&
+    (id === undefined || !expected.some((pattern) => spiffeIdMatches(id, pattern)))
+  ) {
+    return refusal(
+      'unexpected-identity',
+      `the peer proved ${id ?? 'no SPIFFE id'}, expected ${expected.join(' or ')}`,
+    );
   }
-  return id === undefined ? { ok: true } : { ok: true, spiffeId: id } as never;
+  return id === undefined ? { ok: true } : ({ ok: true, spiffeId: id } as never);
 }
 
 function spiffeIdOf(uri: string): string | undefined {
@@ -320,13 +429,24 @@ function spiffeIdOf(uri: string): string | undefined {
 }
 
 function faultOfRefusal({ reason, detail }: Refusal): SocketFault {
-  return { kind: reason === 'unexpected-identity' ? 'identity' : 'tls', reason, message: `${detail}: ${refusalHints[reason]}` };
+  return {
+    kind: reason === 'unexpected-identity' ? 'identity' : 'tls',
+    reason,
+    message: `${detail}: ${refusalHints[reason]}`,
+  };
 }
 
 function describePem(pem: string, source: CertificateInfo['source']): CertificateInfo[] {
   return certificatesOfPem(pem).map((der) => {
     const facts = readCertificate(der);
     const spiffeId = facts.uriSans.find((uri) => uri.startsWith('spiffe://'));
-    return { source, subject: spiffeId ?? facts.fingerprint, spiffeId, serial: facts.serial, notBeforeMs: facts.notBeforeMs, notAfterMs: facts.notAfterMs };
+    return {
+      source,
+      subject: spiffeId ?? facts.fingerprint,
+      spiffeId,
+      serial: facts.serial,
+      notBeforeMs: facts.notBeforeMs,
+      notAfterMs: facts.notAfterMs,
+    };
   });
 }

@@ -1,8 +1,24 @@
 import { lookup } from 'node:dns/promises';
 import { unlink } from 'node:fs/promises';
 import { connect as netConnect, createServer, isIP, type Server, type Socket as NetSocket } from 'node:net';
-import { formatAddress, isUnixAddress, type Address, type DownstreamTls, type IdentitySource, type UpstreamTls } from '@tulle/model';
-import type { CertificateInfo, ClientTls, ConnectOptions, Listening, ListenOwner, ServerTls, Socket, Transport } from '../ports.ts';
+import {
+  formatAddress,
+  isUnixAddress,
+  type Address,
+  type DownstreamTls,
+  type IdentitySource,
+  type UpstreamTls,
+} from '@tulle/model';
+import type {
+  CertificateInfo,
+  ClientTls,
+  ConnectOptions,
+  Listening,
+  ListenOwner,
+  ServerTls,
+  Socket,
+  Transport,
+} from '../ports.ts';
 import { acceptDirectly } from './accept.ts';
 import { NodeSocket } from './node-socket.ts';
 import { NodeTls } from './node-tls.ts';
@@ -44,7 +60,10 @@ class NodeTransport implements Transport {
     if (handle === undefined && isUnixAddress(address)) await removeStaleSocket(address.path);
     const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true });
     await new Promise<void>((resolve, reject) => {
-      const failed = (error: Error): void => reject(new Error(`cannot listen on ${formatAddress(address)}: ${explainListen(error)}`, { cause: error }));
+      const failed = (error: Error): void =>
+        reject(
+          new Error(`cannot listen on ${formatAddress(address)}: ${explainListen(error)}`, { cause: error }),
+        );
       server.once('error', failed);
       const listening = (): void => {
         server.off('error', failed);
@@ -55,9 +74,21 @@ class NodeTransport implements Transport {
       else if (isUnixAddress(address)) server.listen({ path: address.path, backlog }, listening);
       else server.listen({ host: address.host, port: address.port, backlog }, listening);
     });
-    server.on('error', (error) => this.#options.onError?.(`listener ${formatAddress(address)}: ${error.message}`));
-    const onAcceptError = (status: number): void => this.#options.onError?.(`accepting on ${formatAddress(address)} failed with status ${status}; out of file descriptors?`);
-    if (!acceptDirectly(server, (socket) => owner.accept(socket), () => !owner.mayUseTls, onAcceptError)) {
+    server.on('error', (error) =>
+      this.#options.onError?.(`listener ${formatAddress(address)}: ${error.message}`),
+    );
+    const onAcceptError = (status: number): void =>
+      this.#options.onError?.(
+        `accepting on ${formatAddress(address)} failed with status ${status}; out of file descriptors?`,
+      );
+    if (
+      !acceptDirectly(
+        server,
+        (socket) => owner.accept(socket),
+        () => !owner.mayUseTls,
+        onAcceptError,
+      )
+    ) {
       server.on('connection', (raw: NetSocket) => owner.accept(new NodeSocket(false).attach(raw, true)));
     }
     return { address: addressOf(server, address), close: () => closeServer(server) };
@@ -66,8 +97,13 @@ class NodeTransport implements Transport {
   connect(address: Address, options: ConnectOptions): Socket {
     if (options.tls !== undefined) return this.#tls.connect(address, options.tls, options.expectedIdentity);
     const socket = new NodeSocket(true);
-    const target = isUnixAddress(address) ? { path: address.path }
-      : { host: address.host, port: address.port, ...(isIP(address.host) === 0 ? {} : { autoSelectFamily: false }) };
+    const target = isUnixAddress(address)
+      ? { path: address.path }
+      : {
+          host: address.host,
+          port: address.port,
+          ...(isIP(address.host) === 0 ? {} : { autoSelectFamily: false }),
+        };
     const raw = netConnect({ ...target, allowHalfOpen: true, noDelay: true, onread: socket.onread });
     socket.attach(raw, false);
     raw.once('connect', () => socket.ready(undefined));
@@ -103,7 +139,9 @@ class NodeTransport implements Transport {
 
 function addressOf(server: Server, asked: Address): Address {
   const bound = server.address();
-  return isUnixAddress(asked) || bound === null || typeof bound === 'string' ? asked : { host: asked.host, port: bound.port };
+  return isUnixAddress(asked) || bound === null || typeof bound === 'string'
+    ? asked
+    : { host: asked.host, port: bound.port };
 }
 
 function closeServer(server: Server): Promise<void> {
@@ -115,8 +153,10 @@ function closeServer(server: Server): Promise<void> {
 
 function explainListen(error: Error): string {
   const code = 'code' in error ? error.code : '';
-  if (code === 'EADDRINUSE') return 'the address is in use; stop who has it (`ss -ltnp`), or choose another port (0 takes a free one)';
-  if (code === 'EACCES') return 'not permitted; ports below 1024 need CAP_NET_BIND_SERVICE, a socket path a writable directory';
+  if (code === 'EADDRINUSE')
+    return 'the address is in use; stop who has it (`ss -ltnp`), or choose another port (0 takes a free one)';
+  if (code === 'EACCES')
+    return 'not permitted; ports below 1024 need CAP_NET_BIND_SERVICE, a socket path a writable directory';
   if (code === 'EADDRNOTAVAIL') return 'no interface of this machine has that address';
   return error.message;
 }
@@ -129,7 +169,7 @@ async function removeStaleSocket(path: string): Promise<void> {
       probe.destroy();
       resolve(true);
     });
-    probe.once('error', (error) => resolve(!('code' in error && (error.code === 'ECONNREFUSED'))));
+    probe.once('error', (error) => resolve(!('code' in error && error.code === 'ECONNREFUSED')));
   });
   if (!alive) await unlink(path).catch(() => {});
 }

@@ -2,8 +2,19 @@ import { refusalHints, refusalOfError } from '@tulle/spiffe';
 import type { SocketFault, SocketFaultKind } from '../ports.ts';
 
 const KINDS: Readonly<Record<string, SocketFaultKind>> = {
-  ECONNREFUSED: 'refused', ENOENT: 'refused', EHOSTUNREACH: 'unreachable', ENETUNREACH: 'unreachable', EADDRNOTAVAIL: 'local', EMFILE: 'local', ENFILE: 'local',
-  ECONNRESET: 'reset', EPIPE: 'reset', ECONNABORTED: 'reset', ETIMEDOUT: 'timeout', ENOTFOUND: 'dns', EAI_AGAIN: 'dns',
+  ECONNREFUSED: 'refused',
+  ENOENT: 'refused',
+  EHOSTUNREACH: 'unreachable',
+  ENETUNREACH: 'unreachable',
+  EADDRNOTAVAIL: 'local',
+  EMFILE: 'local',
+  ENFILE: 'local',
+  ECONNRESET: 'reset',
+  EPIPE: 'reset',
+  ECONNABORTED: 'reset',
+  ETIMEDOUT: 'timeout',
+  ENOTFOUND: 'dns',
+  EAI_AGAIN: 'dns',
 };
 
 /** What the engine needs to know of an error of the platform. @param open it came after the connection was established */

@@ -62,7 +62,8 @@ export class Attempt {
   }
 
   reset(): void {
-    for (let entry = this.records.pop(); entry !== undefined; entry = this.records.pop()) this.#spare.push(entry);
+    for (let entry = this.records.pop(); entry !== undefined; entry = this.records.pop())
+      this.#spare.push(entry);
     this.number = 0;
     this.identity = undefined;
     this.running = false;

@@ -88,7 +88,10 @@ export class Recorder {
         sink.record(record);
       } catch (error) {
         this.#engine.metrics.sinkErrors.add();
-        this.#engine.log.error(`telemetry sink ${sink.name} failed: ${error instanceof Error ? error.message : String(error)}`, { sink: sink.name });
+        this.#engine.log.error(
+          `telemetry sink ${sink.name} failed: ${error instanceof Error ? error.message : String(error)}`,
+          { sink: sink.name },
+        );
       }
     }
   }
@@ -97,7 +100,13 @@ export class Recorder {
   #trace(stream: Stream): void {
     const record = this.#record;
     const value = stream.headers.get('traceparent');
-    if (value !== undefined && value.length >= 55 && value.charCodeAt(2) === 45 && value.charCodeAt(35) === 45 && value.charCodeAt(52) === 45) {
+    if (
+      value !== undefined &&
+      value.length >= 55 &&
+      value.charCodeAt(2) === 45 &&
+      value.charCodeAt(35) === 45 &&
+      value.charCodeAt(52) === 45
+    ) {
       record.traceId = value.slice(3, 35);
       record.spanId = value.slice(36, 52);
     } else {
@@ -160,4 +169,3 @@ class RecordView implements Mutable<StreamRecord> {
     return stream === undefined || stream.status === 0 ? undefined : stream.responseFields.get(name);
   }
 }
-

@@ -6,7 +6,8 @@ import type { Stream } from './stream.ts';
 /** What filters may assign to a request; each value is checked where it is assigned. */
 
 export function setMethod(stream: Stream, value: string): void {
-  if (!isValidMethod(value) || value === 'CONNECT') throw invalid('method', value, 'give a method token other than CONNECT (RFC 9110 §9.1)');
+  if (!isValidMethod(value) || value === 'CONNECT')
+    throw invalid('method', value, 'give a method token other than CONNECT (RFC 9110 §9.1)');
   stream.method = value;
 }
 
@@ -15,12 +16,18 @@ export function setPath(stream: Stream, value: string): void {
   if (path === '' || (path !== '*' && path.charCodeAt(0) !== 47)) {
     throw invalid('path', value, explainPathRefusal(value) || 'a path begins with /');
   }
-  if (/[?#\s]/.test(path)) throw invalid('path', value, 'the query is assigned to request.query; blanks and # must be percent-encoded');
+  if (/[?#\s]/.test(path))
+    throw invalid(
+      'path',
+      value,
+      'the query is assigned to request.query; blanks and # must be percent-encoded',
+    );
   stream.path = path;
 }
 
 export function setQuery(stream: Stream, value: string | undefined): void {
-  if (value !== undefined && !/^[!$-;=?-_a-z{|}~`]*$/.test(value)) throw invalid('query', value, 'percent-encode blanks, controls, quotes, < > # and octets above 127');
+  if (value !== undefined && !/^[!$-;=?-_a-z{|}~`]*$/.test(value))
+    throw invalid('query', value, 'percent-encode blanks, controls, quotes, < > # and octets above 127');
   stream.query = value;
 }
 
@@ -31,5 +38,8 @@ export function setAuthority(stream: Stream, value: string): void {
 }
 
 function invalid(field: string, value: string, right: string): TulleError {
-  return new TulleError('TULLE_HEADER_INVALID', `request.${field} = ${JSON.stringify(String(value).slice(0, 100))}: ${right}.`);
+  return new TulleError(
+    'TULLE_HEADER_INVALID',
+    `request.${field} = ${JSON.stringify(String(value).slice(0, 100))}: ${right}.`,
+  );
 }

@@ -1,7 +1,16 @@
 import type { FieldTable } from '@tulle/fields';
 import {
-  TulleError, type AttemptInfo, type ConnectionInfo, type Headers, type HttpStream, type MutableHeaders, type RequestHead, type ResponseHead,
-  type RouteInfo, type Slot, type STOP,
+  TulleError,
+  type AttemptInfo,
+  type ConnectionInfo,
+  type Headers,
+  type HttpStream,
+  type MutableHeaders,
+  type RequestHead,
+  type ResponseHead,
+  type RouteInfo,
+  type Slot,
+  type STOP,
 } from '@tulle/filter';
 import { emitBytes, type BodyPipe } from '../chain/body.ts';
 import { rematch } from '../chain/route.ts';
@@ -45,7 +54,11 @@ export class StreamView implements HttpStream {
 
   get response(): ResponseHead {
     const stream = this.#stream ?? over();
-    if (stream.status === 0) throw new TulleError('TULLE_INTERNAL', 'stream.response was read before there is a response; it exists from responseHeaders (or attemptEnd of an answered attempt) on.');
+    if (stream.status === 0)
+      throw new TulleError(
+        'TULLE_INTERNAL',
+        'stream.response was read before there is a response; it exists from responseHeaders (or attemptEnd of an answered attempt) on.',
+      );
     return (this.#response ??= new ResponseView(stream));
   }
 
@@ -57,7 +70,10 @@ export class StreamView implements HttpStream {
   get attempt(): AttemptInfo {
     const stream = this.#stream ?? over();
     if (stream.attemptCount === 0 && stream.phase < AT_RESPONSE) {
-      throw new TulleError('TULLE_INTERNAL', 'stream.attempt was read before the first attempt; it exists in filters of scope attempt and in complete.');
+      throw new TulleError(
+        'TULLE_INTERNAL',
+        'stream.attempt was read before the first attempt; it exists in filters of scope attempt and in complete.',
+      );
     }
     return (this.#attempt ??= new AttemptView(stream));
   }
@@ -66,13 +82,23 @@ export class StreamView implements HttpStream {
     return (this.#stream ?? over()).requestId;
   }
 
-  reply(status: number, code: string, body?: string | Uint8Array, headers?: readonly string[], details?: string): typeof STOP {
+  reply(
+    status: number,
+    code: string,
+    body?: string | Uint8Array,
+    headers?: readonly string[],
+    details?: string,
+  ): typeof STOP {
     return recordReply(this.#stream ?? over(), status, code, body, headers, details);
   }
 
   rematch(): void {
     const stream = this.#stream ?? over();
-    if (stream.phase >= AT_ATTEMPTS) throw new TulleError('TULLE_INTERNAL', 'stream.rematch() came after the upstream was asked; call it from requestHeaders.');
+    if (stream.phase >= AT_ATTEMPTS)
+      throw new TulleError(
+        'TULLE_INTERNAL',
+        'stream.rematch() came after the upstream was asked; call it from requestHeaders.',
+      );
     rematch(stream);
   }
 
@@ -185,7 +211,10 @@ class ResponseView implements ResponseHead {
   set status(value: number) {
     const stream = this.#stream ?? over();
     if (!Number.isInteger(value) || value < 200 || value > 599) {
-      throw new TulleError('TULLE_HEADER_INVALID', `response.status = ${String(value)}: give an integer from 200 to 599.`);
+      throw new TulleError(
+        'TULLE_HEADER_INVALID',
+        `response.status = ${String(value)}: give an integer from 200 to 599.`,
+      );
     }
     stream.status = value;
     stream.reason = '';
@@ -264,7 +293,11 @@ class AttemptView implements AttemptInfo {
 
   set retryDelayMs(value: number) {
     const stream = this.#stream ?? over();
-    if (!(value >= 0)) throw new TulleError('TULLE_INTERNAL', `attempt.retryDelayMs = ${String(value)}: give milliseconds >= 0.`);
+    if (!(value >= 0))
+      throw new TulleError(
+        'TULLE_INTERNAL',
+        `attempt.retryDelayMs = ${String(value)}: give milliseconds >= 0.`,
+      );
     stream.attempt.retryDelayMs = value;
   }
 }
@@ -341,6 +374,8 @@ function outside(index: number): never {
 }
 
 function over(): never {
-  throw new TulleError('TULLE_INTERNAL',
-    'A filter touched a stream that is over. Streams are borrowed: keep nothing of them after complete, and copy what you need.');
+  throw new TulleError(
+    'TULLE_INTERNAL',
+    'A filter touched a stream that is over. Streams are borrowed: keep nothing of them after complete, and copy what you need.',
+  );
 }

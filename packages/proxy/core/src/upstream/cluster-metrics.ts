@@ -31,27 +31,56 @@ export class ClusterMetrics {
   constructor(meter: Meter, cluster: string) {
     this.#meter = meter;
     const labels = (this.#labels = { cluster });
-    const counter = (what: string, help: string): Counter => meter.counter(`tulle_cluster_${what}_total`, { help, labels });
+    const counter = (what: string, help: string): Counter =>
+      meter.counter(`tulle_cluster_${what}_total`, { help, labels });
     this.#requests = counter('upstream_rq', 'Attempts answered by an endpoint');
     this.#classes = ['1', '2', '3', '4', '5'].map((digit) =>
-      meter.counter('tulle_cluster_upstream_rq_xx_total', { help: 'Attempts answered, by class of status', labels: { cluster, response_code_class: digit } }));
-    this.#time = meter.histogram('tulle_cluster_upstream_rq_time_seconds', { help: 'Time from the start of an attempt to its response head', labels });
+      meter.counter('tulle_cluster_upstream_rq_xx_total', {
+        help: 'Attempts answered, by class of status',
+        labels: { cluster, response_code_class: digit },
+      }),
+    );
+    this.#time = meter.histogram('tulle_cluster_upstream_rq_time_seconds', {
+      help: 'Time from the start of an attempt to its response head',
+      labels,
+    });
     this.noEndpoint = counter('upstream_cx_none_healthy', 'Attempts for which no endpoint could be chosen');
     this.timeouts = counter('upstream_rq_timeout', 'Requests that hit the request timeout');
     this.perTryTimeouts = counter('upstream_rq_per_try_timeout', 'Attempts that hit the per-try timeout');
     this.retries = counter('upstream_rq_retry', 'Retries that a policy asked for and that were made');
-    this.staleReplays = counter('upstream_rq_stale_replay', 'Requests sent again because a kept-alive connection had gone');
+    this.staleReplays = counter(
+      'upstream_rq_stale_replay',
+      'Requests sent again because a kept-alive connection had gone',
+    );
     this.requestOverflow = counter('upstream_rq_active_overflow', 'Requests refused by maxRequests');
     this.pendingOverflow = counter('upstream_rq_pending_overflow', 'Requests refused by maxPendingRequests');
-    this.connectionOverflow = counter('upstream_cx_overflow', 'Times that maxConnections kept a connection from being opened');
+    this.connectionOverflow = counter(
+      'upstream_cx_overflow',
+      'Times that maxConnections kept a connection from being opened',
+    );
     this.connections = counter('upstream_cx', 'Connections opened');
     this.connectFailures = counter('upstream_cx_connect_fail', 'Connections that could not be opened');
-    this.connectTimeouts = counter('upstream_cx_connect_timeout', 'Connections that were not there within connectTimeoutMs');
-    this.idleRetired = counter('upstream_cx_idle_retired', 'Connections retired for being idle, before the peer would');
-    this.resets = counter('upstream_rq_rx_reset', 'Attempts whose connection ended before their response did');
-    this.drainOverflow = counter('upstream_cx_drain_overflow', 'Connections closed since an unwanted response was longer than it was worth reading');
+    this.connectTimeouts = counter(
+      'upstream_cx_connect_timeout',
+      'Connections that were not there within connectTimeoutMs',
+    );
+    this.idleRetired = counter(
+      'upstream_cx_idle_retired',
+      'Connections retired for being idle, before the peer would',
+    );
+    this.resets = counter(
+      'upstream_rq_rx_reset',
+      'Attempts whose connection ended before their response did',
+    );
+    this.drainOverflow = counter(
+      'upstream_cx_drain_overflow',
+      'Connections closed since an unwanted response was longer than it was worth reading',
+    );
     this.ejections = counter('outlier_detection_ejections_enforced', 'Endpoints ejected');
-    this.ejectionsRefused = counter('outlier_detection_ejections_overflow', 'Ejections refused by maxEjectionPercent');
+    this.ejectionsRefused = counter(
+      'outlier_detection_ejections_overflow',
+      'Ejections refused by maxEjectionPercent',
+    );
   }
 
   /** An attempt got its response head. */
@@ -67,17 +96,32 @@ export class ClusterMetrics {
   }
 
   retryRefused(reason: string): void {
-    this.#labelled(this.#retryRefusals, 'upstream_rq_retry_refused', 'Retries that a policy asked for and the loop refused', 'reason', reason);
+    this.#labelled(
+      this.#retryRefusals,
+      'upstream_rq_retry_refused',
+      'Retries that a policy asked for and the loop refused',
+      'reason',
+      reason,
+    );
   }
 
   protocolError(rule: string): void {
-    this.#labelled(this.#protocolErrors, 'upstream_cx_protocol_error', 'Responses that broke a rule of HTTP', 'rule', rule);
+    this.#labelled(
+      this.#protocolErrors,
+      'upstream_cx_protocol_error',
+      'Responses that broke a rule of HTTP',
+      'rule',
+      rule,
+    );
   }
 
   tlsRefused(reason: string): void {
     let counter = this.#tlsRefusals.get(reason);
     if (counter === undefined) {
-      counter = this.#meter.counter('tulle_tls_refused_total', { help: 'TLS peers that were refused', labels: { side: 'upstream', reason } });
+      counter = this.#meter.counter('tulle_tls_refused_total', {
+        help: 'TLS peers that were refused',
+        labels: { side: 'upstream', reason },
+      });
       this.#tlsRefusals.set(reason, counter);
     }
     counter.add();
@@ -87,7 +131,10 @@ export class ClusterMetrics {
   #labelled(table: Map<string, Counter>, what: string, help: string, label: string, value: string): void {
     let counter = table.get(value);
     if (counter === undefined) {
-      counter = this.#meter.counter(`tulle_cluster_${what}_total`, { help, labels: { ...this.#labels, [label]: value } });
+      counter = this.#meter.counter(`tulle_cluster_${what}_total`, {
+        help,
+        labels: { ...this.#labels, [label]: value },
+      });
       table.set(value, counter);
     }
     counter.add();

@@ -73,8 +73,15 @@ export class ClusterRuntime {
       onEjection: ({ state, ejected, reason, durationMs }) => {
         if (ejected) {
           metrics.ejections.add();
-          engine.log.warn(`endpoint ${state.address} of cluster ${this.name} ejected for ${Math.round(durationMs)} ms: ${reason}`, { cluster: this.name, endpoint: state.address, reason });
-        } else engine.log.info(`endpoint ${state.address} of cluster ${this.name} is back`, { cluster: this.name, endpoint: state.address });
+          engine.log.warn(
+            `endpoint ${state.address} of cluster ${this.name} ejected for ${Math.round(durationMs)} ms: ${reason}`,
+            { cluster: this.name, endpoint: state.address, reason },
+          );
+        } else
+          engine.log.info(`endpoint ${state.address} of cluster ${this.name} is back`, {
+            cluster: this.name,
+            endpoint: state.address,
+          });
       },
       onEjectionRefused: () => metrics.ejectionsRefused.add(),
     });
@@ -83,7 +90,11 @@ export class ClusterRuntime {
     metrics.observe('upstream_rq_pending_active', 'Requests waiting for a connection', () => this.pending);
     metrics.observe('membership_total', 'Endpoints', () => this.balancer.endpoints.length);
     metrics.observe('membership_healthy', 'Endpoints that may be picked', () => this.balancer.usable);
-    metrics.observe('outlier_detection_ejections_active', 'Endpoints ejected now', () => this.balancer.ejected);
+    metrics.observe(
+      'outlier_detection_ejections_active',
+      'Endpoints ejected now',
+      () => this.balancer.ejected,
+    );
     if (config.discovery.kind === 'static') this.setEndpoints(config.discovery.endpoints);
     else if (config.discovery.kind === 'dns') this.#names = new NameResolution(this, config.discovery);
   }

@@ -65,7 +65,12 @@ export class EndpointPool {
     const { cluster } = this;
     if (cluster.pending >= cluster.maxPending) {
       cluster.metrics.pendingOverflow.add();
-      attemptFailed(stream, 'TULLE_UPSTREAM_OVERFLOW', true, 'upstream_reset_before_response_started{overflow,pending}');
+      attemptFailed(
+        stream,
+        'TULLE_UPSTREAM_OVERFLOW',
+        true,
+        'upstream_reset_before_response_started{overflow,pending}',
+      );
       return undefined;
     }
     cluster.pending++;
@@ -102,11 +107,13 @@ export class EndpointPool {
     const nowMs = cluster.engine.clock.nowMs();
     for (let stream = this.#nextWaiter(); stream !== undefined; stream = this.#nextWaiter()) {
       stream.waiting = false;
-      if (!connection.startsAgain(stream, nowMs, Infinity)) return attemptFailed(stream, 'TULLE_UPSTREAM_CONNECT', true, undefined);
+      if (!connection.startsAgain(stream, nowMs, Infinity))
+        return attemptFailed(stream, 'TULLE_UPSTREAM_CONNECT', true, undefined);
       sendAttempt(stream, connection);
       return;
     }
-    if (this.#retired || cluster.closed || this.#idle.length >= cluster.maxIdlePerEndpoint) return connection.close();
+    if (this.#retired || cluster.closed || this.#idle.length >= cluster.maxIdlePerEndpoint)
+      return connection.close();
     connection.idleSinceMs = nowMs;
     this.#idle.push(connection);
     const limitMs = this.idleLimitMs(nowMs);
@@ -118,18 +125,34 @@ export class EndpointPool {
     this.connecting--;
     const { metrics, engine } = this.cluster;
     metrics.connectFailures.add();
-    const code = fault.kind === 'timeout' ? 'TULLE_UPSTREAM_CONNECT_TIMEOUT' : fault.kind === 'identity' ? 'TULLE_UPSTREAM_IDENTITY'
-      : fault.kind === 'tls' ? 'TULLE_UPSTREAM_TLS' : 'TULLE_UPSTREAM_CONNECT';
+    const code =
+      fault.kind === 'timeout'
+        ? 'TULLE_UPSTREAM_CONNECT_TIMEOUT'
+        : fault.kind === 'identity'
+          ? 'TULLE_UPSTREAM_IDENTITY'
+          : fault.kind === 'tls'
+            ? 'TULLE_UPSTREAM_TLS'
+            : 'TULLE_UPSTREAM_CONNECT';
     if (fault.kind === 'timeout') metrics.connectTimeouts.add();
     if (fault.kind === 'identity' || fault.kind === 'tls') {
       metrics.tlsRefused(fault.reason);
-      engine.log.warn(`endpoint ${this.address} of cluster ${this.cluster.name} refused: ${fault.message}`, { cluster: this.cluster.name, endpoint: this.address, reason: fault.reason });
+      engine.log.warn(`endpoint ${this.address} of cluster ${this.cluster.name} refused: ${fault.message}`, {
+        cluster: this.cluster.name,
+        endpoint: this.address,
+        reason: fault.reason,
+      });
     }
     const stream = this.#nextWaiter();
     if (stream !== undefined) {
       stream.waiting = false;
-      attemptFailed(stream, code, true, code === 'TULLE_UPSTREAM_CONNECT' || code === 'TULLE_UPSTREAM_CONNECT_TIMEOUT' ? undefined
-        : `upstream_reset_before_response_started{connection_failure,${fault.reason}}`);
+      attemptFailed(
+        stream,
+        code,
+        true,
+        code === 'TULLE_UPSTREAM_CONNECT' || code === 'TULLE_UPSTREAM_CONNECT_TIMEOUT'
+          ? undefined
+          : `upstream_reset_before_response_started{connection_failure,${fault.reason}}`,
+      );
     }
     this.#grow();
   }
@@ -184,7 +207,11 @@ export class EndpointPool {
     const nowMs = this.cluster.engine.clock.nowMs();
     const limitMs = this.idleLimitMs(nowMs);
     let expired = 0;
-    while (expired < this.#idle.length && nowMs - (this.#idle[expired] as UpstreamConnection).idleSinceMs >= limitMs) expired++;
+    while (
+      expired < this.#idle.length &&
+      nowMs - (this.#idle[expired] as UpstreamConnection).idleSinceMs >= limitMs
+    )
+      expired++;
     for (const connection of this.#idle.splice(0, expired)) {
       this.cluster.metrics.idleRetired.add();
       connection.close();
@@ -234,8 +261,10 @@ export class EndpointPool {
       cluster.connections++;
       cluster.metrics.connections.add();
       const { engine } = cluster;
-      const socket = engine.transport.connect(this.endpoint.address, usesTls(cluster, this.endpoint)
-        ? { tls: cluster.tls, expectedIdentity: this.endpoint.identity } : {});
+      const socket = engine.transport.connect(
+        this.endpoint.address,
+        usesTls(cluster, this.endpoint) ? { tls: cluster.tls, expectedIdentity: this.endpoint.identity } : {},
+      );
       new UpstreamConnection(this, socket);
     }
   }

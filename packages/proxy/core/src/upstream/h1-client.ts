@@ -1,7 +1,18 @@
 import { FIELD_KEEP_ALIVE, type FieldTable } from '@tulle/fields';
 import {
-  BODY_CHUNKED, BODY_NONE, CONNECTION_PERSIST, CONNECTION_UPGRADE, ResponseDecoder, ResponseHead, writeChunkHeader, writeLastChunk,
-  writeRequestHead, type BodyKind, type ConnectionMode, type Http1Fault, type OutgoingFraming, type ResponseSink,
+  BODY_CHUNKED,
+  BODY_NONE,
+  CONNECTION_PERSIST,
+  CONNECTION_UPGRADE,
+  ResponseDecoder,
+  ResponseHead,
+  writeChunkHeader,
+  writeLastChunk,
+  writeRequestHead,
+  type BodyKind,
+  type Http1Fault,
+  type OutgoingFraming,
+  type ResponseSink,
 } from '@tulle/http1';
 import type { WheelTimer } from '@tulle/time';
 import { attemptAnswered, attemptFailed } from '../attempts/attempts.ts';
@@ -28,7 +39,10 @@ const CLOSED = 3;
 
 /** Reused for every head: the encoder reads it and keeps nothing. */
 const framing: { -readonly [K in keyof OutgoingFraming]: OutgoingFraming[K] } = {
-  bodyKind: BODY_NONE as BodyKind, contentLength: -1, connection: CONNECTION_PERSIST as ConnectionMode, upgrade: undefined,
+  bodyKind: BODY_NONE,
+  contentLength: -1,
+  connection: CONNECTION_PERSIST,
+  upgrade: undefined,
 };
 
 /** A decoder at rest fills no head; each stream brings its own. */
@@ -59,7 +73,6 @@ export class UpstreamConnection implements SocketEvents, ResponseSink, UpstreamS
   #reading = false;
   /** Reasons of {@link PauseReason} added up. */
   #paused = 0;
-  /** Bytes read while the response was paused; at most what one read brings. */
   #held: Buffer = EMPTY;
   /** The bytes being decoded are `#held`, a copy of ours. */
   #fromHeld = false;
@@ -87,7 +100,11 @@ export class UpstreamConnection implements SocketEvents, ResponseSink, UpstreamS
   /** Open, at rest, and nothing speaks against another request. */
   get reusable(): boolean {
     const { cluster } = this.#pool;
-    return this.#state === RESTING && this.#keepAlive && (cluster.maxRequestsPerConnection === 0 || this.#served < cluster.maxRequestsPerConnection);
+    return (
+      this.#state === RESTING &&
+      this.#keepAlive &&
+      (cluster.maxRequestsPerConnection === 0 || this.#served < cluster.maxRequestsPerConnection)
+    );
   }
 
   /** Takes the connection for a stream. @returns false when it has rested too long or is gone */
@@ -107,16 +124,31 @@ export class UpstreamConnection implements SocketEvents, ResponseSink, UpstreamS
   // — UpstreamStream —
 
   sendHead(stream: Stream): string | undefined {
-    const kind = stream.table.requestTransformed && stream.requestBodyKind !== BODY_NONE ? BODY_CHUNKED : stream.requestBodyKind;
+    const kind =
+      stream.table.requestTransformed && stream.requestBodyKind !== BODY_NONE
+        ? BODY_CHUNKED
+        : stream.requestBodyKind;
     this.#requestKind = kind;
     framing.bodyKind = kind;
     framing.contentLength = stream.requestLength;
     framing.upgrade = stream.upgrade;
     framing.connection = stream.upgrade === undefined ? CONNECTION_PERSIST : CONNECTION_UPGRADE;
     if (stream.requestHead.expectContinue && !stream.expectsContinue) stream.headers.drop('expect');
-    const target = stream.isConnect ? stream.authority : targetUnchanged(stream) ? stream.requestHead.path
-      : stream.query === undefined ? stream.path : `${stream.path}?${stream.query}`;
-    const fault = writeRequestHead(this.#outbox.writer(), stream.method, target, stream.authority, stream.headers, framing);
+    const target = stream.isConnect
+      ? stream.authority
+      : targetUnchanged(stream)
+        ? stream.requestHead.path
+        : stream.query === undefined
+          ? stream.path
+          : `${stream.path}?${stream.query}`;
+    const fault = writeRequestHead(
+      this.#outbox.writer(),
+      stream.method,
+      target,
+      stream.authority,
+      stream.headers,
+      framing,
+    );
     if (fault !== undefined) return fault.reason;
     this.#decoder.head = stream.responseHead;
     this.#decoder.expect(stream.method, stream.upgrade);
@@ -246,14 +278,10 @@ export class UpstreamConnection implements SocketEvents, ResponseSink, UpstreamS
 
   onDrain(): void {
     const stream = this.#stream;
-    if (stream === undefined) return;
     const { turn } = this.#pool.cluster.engine;
     turn.begin();
-    try {
-      upstreamDrained(stream);
-    } finally {
-      turn.end();
-    }
+    if (stream !== undefined) upstreamDrained(stream);
+    turn.end();
   }
 
   onClose(fault: SocketFault | undefined): void {
@@ -267,8 +295,15 @@ export class UpstreamConnection implements SocketEvents, ResponseSink, UpstreamS
       const stream = this.#stream;
       this.#leavePool(fault === undefined || fault.kind === 'reset');
       if (connecting) {
-        this.#pool.connectFailed(this.#timedOut ? { kind: 'timeout', reason: 'timeout', message: 'no connection within connectTimeoutMs' }
-          : (fault ?? { kind: 'other', reason: 'closed', message: 'the endpoint closed the connection during the handshake' }));
+        this.#pool.connectFailed(
+          this.#timedOut
+            ? { kind: 'timeout', reason: 'timeout', message: 'no connection within connectTimeoutMs' }
+            : (fault ?? {
+                kind: 'other',
+                reason: 'closed',
+                message: 'the endpoint closed the connection during the handshake',
+              }),
+        );
       } else if (stream !== undefined) this.#broken(stream);
     } catch (defect) {
       this.#defect(defect);
@@ -295,14 +330,19 @@ export class UpstreamConnection implements SocketEvents, ResponseSink, UpstreamS
   onHead(head: ResponseHead): void {
     this.#headSeen = true;
     this.#keepAlive = head.keepAlive;
-    if (head.fields.indexOfId(FIELD_KEEP_ALIVE) >= 0) this.#pool.learnKeepAlive(head.fields.get('keep-alive') ?? '');
+    if (head.fields.indexOfId(FIELD_KEEP_ALIVE) >= 0)
+      this.#pool.learnKeepAlive(head.fields.get('keep-alive') ?? '');
     if (this.#stream !== undefined) attemptAnswered(this.#stream);
   }
 
   onData(chunk: Buffer, start: number, end: number): void {
     const stream = this.#stream;
     if (stream !== undefined) {
-      if (responseData(stream, chunk, start, end, this.#fromHeld || this.socket.ownedReads) && !this.#fromHeld) this.socket.keepRead();
+      if (
+        responseData(stream, chunk, start, end, this.#fromHeld || this.socket.ownedReads) &&
+        !this.#fromHeld
+      )
+        this.socket.keepRead();
       return;
     }
     if (this.#handedOver) return this.#hold(chunk, start, end);
@@ -350,7 +390,12 @@ export class UpstreamConnection implements SocketEvents, ResponseSink, UpstreamS
     if (stream === undefined) return;
     stream.upstream = undefined;
     const details = `upstream_reset_before_response_started{protocol_error,${fault.rule}}`;
-    if (this.#headSeen) rescue(stream, 'TULLE_UPSTREAM_PROTOCOL', `upstream_reset_after_response_started{protocol_error,${fault.rule}}`);
+    if (this.#headSeen)
+      rescue(
+        stream,
+        'TULLE_UPSTREAM_PROTOCOL',
+        `upstream_reset_after_response_started{protocol_error,${fault.rule}}`,
+      );
     else attemptFailed(stream, 'TULLE_UPSTREAM_PROTOCOL', false, details);
   }
 
@@ -368,7 +413,14 @@ export class UpstreamConnection implements SocketEvents, ResponseSink, UpstreamS
     this.#fromHeld = held;
     try {
       do at += decoder.execute(chunk, at, end);
-      while (at < end && this.#paused === 0 && !this.#responseDone && this.#state === BUSY && decoder.phase !== 'tunnel' && decoder.phase !== 'failed');
+      while (
+        at < end &&
+        this.#paused === 0 &&
+        !this.#responseDone &&
+        this.#state === BUSY &&
+        decoder.phase !== 'tunnel' &&
+        decoder.phase !== 'failed'
+      );
     } finally {
       this.#reading = false;
     }

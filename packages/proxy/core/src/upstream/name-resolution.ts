@@ -34,17 +34,25 @@ export class NameResolution {
 
   async #round(): Promise<void> {
     const { engine } = this.#cluster;
-    const hosts = new Set(this.#discovery.endpoints.flatMap((endpoint) => (isUnixAddress(endpoint.address) ? [] : [endpoint.address.host])));
-    await Promise.all([...hosts].map(async (host) => {
-      try {
-        const addresses = await engine.transport.resolve(host);
-        if (addresses.length > 0) this.#known.set(host, addresses.slice(0, MAX_ADDRESSES));
-      } catch (error) {
-        engine.metrics.dnsFailures.add();
-        engine.log.warn(`cluster ${this.#cluster.name}: ${host} could not be resolved; ${this.#known.has(host) ? 'its last addresses stay in use' : 'it has no address yet'}: ${error instanceof Error ? error.message : String(error)}`,
-          { cluster: this.#cluster.name, host });
-      }
-    }));
+    const hosts = new Set(
+      this.#discovery.endpoints.flatMap((endpoint) =>
+        isUnixAddress(endpoint.address) ? [] : [endpoint.address.host],
+      ),
+    );
+    await Promise.all(
+      [...hosts].map(async (host) => {
+        try {
+          const addresses = await engine.transport.resolve(host);
+          if (addresses.length > 0) this.#known.set(host, addresses.slice(0, MAX_ADDRESSES));
+        } catch (error) {
+          engine.metrics.dnsFailures.add();
+          engine.log.warn(
+            `cluster ${this.#cluster.name}: ${host} could not be resolved; ${this.#known.has(host) ? 'its last addresses stay in use' : 'it has no address yet'}: ${error instanceof Error ? error.message : String(error)}`,
+            { cluster: this.#cluster.name, host },
+          );
+        }
+      }),
+    );
     if (this.#closed) return;
     const endpoints = this.#discovery.endpoints.flatMap((endpoint) => this.#expand(endpoint));
     if (endpoints.length > 0) this.#cluster.setEndpoints(endpoints);
