@@ -223,6 +223,22 @@ describe('first contact', () => {
     expect(bad.bytes()).toBe(0);
   });
 
+  it('is not the only time that the server is judged: a member gets nothing from another workload at that address', async () => {
+    const plane = await start();
+    const bad = keep(
+      localServer(plane, await identityFrom(plane.ca, 'spiffe://example.org/ns/default/sa/bad')),
+    );
+    await once(bad.server, 'listening');
+    const astray = { ...plane, address: bad.address() };
+    const csrDer = await csrFor(webId);
+    const tries = [
+      call(rawClient(astray, await identityFrom(plane.ca, webId)), 'renew', { csrDer }),
+      call(rawClient(astray), 'attest', { joinToken: 'secret', csrDer }),
+    ];
+    for (const one of tries) await expect(one).rejects.toMatchObject({ code: status.UNAVAILABLE });
+    expect(bad.bytes()).toBe(0);
+  });
+
   it('ends at its deadline when the server says nothing', async () => {
     const silent = createServer(() => undefined);
     const sockets: { destroy(): void }[] = [];
