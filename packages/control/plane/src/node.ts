@@ -99,7 +99,7 @@ export function readProxyNode(node: NodeInfo, trustDomain: string): ProxyNode {
   );
   const ports = listOf('ports').map((entry, i) => {
     const given = record(entry) ?? { port: entry };
-    const appProtocol = given['appProtocol'];
+    const appProtocol = given['appProtocol'] as AppProtocol | undefined;
     const inboundPort = given['inboundPort'] ?? inbound?.['port'];
     return {
       port: port(given['port'], `/ports/${i}`),

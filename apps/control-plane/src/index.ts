@@ -1,0 +1,6 @@
+/**
+ * Tulle's control plane as a program, and as a function for demos and tests.
+ * @packageDocumentation
+ */
+export { startControlPlane } from './start.ts';
+export type { Endpoints, RunningControlPlane, StartOptions } from './start.ts';

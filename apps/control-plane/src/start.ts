@@ -1,0 +1,113 @@
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Server } from '@grpc/grpc-js';
+import { addCaService, createCa, directoryStore, localIdentity, serveMeshGrpc, type Ca } from '@tulle/ca';
+import { createApi, createControlPlane, fileState, type ControlPlane } from '@tulle/control-plane';
+import { directorySource } from '@tulle/source-file';
+import { createRegistry, renderText } from '@tulle/telemetry-prometheus';
+import { addAdsService } from '@tulle/xds-server';
+
+/** Options of {@link startControlPlane}. */
+export interface StartOptions {
+  /** Keys of the CA, REST's resources and joined Workloads; made with mode 0700. */
+  readonly stateDir: string;
+  /** Directory of resources to follow. Absent: REST only. */
+  readonly configDir?: string;
+  /** Default `mesh.local`. */
+  readonly trustDomain?: string;
+  /** Address of xDS and CA (mutual TLS). Default a free port on 127.0.0.1. */
+  readonly listen?: { readonly host?: string; readonly port?: number };
+  /** REST: a Unix socket, or a loopback port. Default a free port. */
+  readonly api?: { readonly path: string } | { readonly port: number };
+  /** Lifetime of certificates; default 24 h. */
+  readonly leafLifetimeMs?: number;
+}
+
+/** Where a running control plane is found; the content of `endpoints.json` in its state directory. */
+export interface Endpoints {
+  /** `host:port` of xDS and CA. */
+  readonly grpc: string;
+  /** `http://127.0.0.1:port`, or the path of a Unix socket. */
+  readonly api: string;
+  readonly trustDomain: string;
+  /** SHA-256 of the root's public key, base64url: what join tokens carry too. */
+  readonly rootPin: string;
+  readonly pid: number;
+}
+
+/** A control plane that runs in this process. */
+export interface RunningControlPlane {
+  readonly endpoints: Endpoints;
+  readonly controlPlane: ControlPlane;
+  readonly ca: Ca;
+  /** Ends streams so that sidecars look for a successor, then everything else. */
+  close(): Promise<void>;
+}
+
+/** Starts CA, xDS, sources and REST, in that order; what fails undoes what was started. */
+export async function startControlPlane(options: StartOptions): Promise<RunningControlPlane> {
+  const { stateDir } = options;
+  const trustDomain = options.trustDomain ?? 'mesh.local';
+  const undo: (() => void | Promise<void>)[] = [];
+  const close = async (): Promise<void> => {
+    for (const step of undo.splice(0).toReversed()) await step();
+  };
+  try {
+    mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+    const registry = createRegistry();
+    const ca = await createCa({
+      trustDomain,
+      store: directoryStore(join(stateDir, 'ca')),
+      ...(options.leafLifetimeMs === undefined ? {} : { leafLifetimeMs: options.leafLifetimeMs }),
+    });
+    undo.push(() => ca.close());
+    const identity = localIdentity(ca);
+    undo.push(() => identity.close());
+    await identity.ready();
+    const controlPlane = createControlPlane({ trustDomain, state: fileState(join(stateDir, 'resources')) });
+    undo.push(() => controlPlane.close());
+    if (options.configDir !== undefined)
+      await controlPlane.attach(directorySource({ directory: options.configDir }));
+
+    const grpc = new Server();
+    // The services ask who called only once calls come, which is after the server runs.
+    let callerIdentity: Awaited<ReturnType<typeof serveMeshGrpc>>['callerIdentity'] = () => undefined;
+    addCaService(grpc, ca, { callerIdentity: (call) => callerIdentity(call) });
+    const ads = addAdsService(grpc, {
+      provider: controlPlane.provider,
+      meter: registry,
+      authenticate(call) {
+        const spiffeId = callerIdentity(call);
+        return spiffeId === undefined ? undefined : { spiffeId };
+      },
+    });
+    const host = options.listen?.host ?? '127.0.0.1';
+    const server = await serveMeshGrpc(grpc, { identity, host, port: options.listen?.port ?? 0 });
+    callerIdentity = server.callerIdentity;
+    undo.push(() => server.close(100));
+    undo.push(() => ads.close());
+
+    const api = createApi({
+      controlPlane,
+      ca,
+      metrics: () => [...renderText(registry, 'prometheus')].join(''),
+    });
+    const apiAddress = await api.listen(options.api ?? { port: 0 });
+    undo.push(() => api.close());
+    const endpoints: Endpoints = {
+      grpc: `${host}:${server.port}`,
+      api: apiAddress,
+      trustDomain,
+      rootPin: ca.rootPin,
+      pid: process.pid,
+    };
+    const file = join(stateDir, 'endpoints.json');
+    writeFileSync(`${file}.new`, `${JSON.stringify(endpoints, null, 2)}\n`, { mode: 0o600 });
+    renameSync(`${file}.new`, file);
+    undo.push(() => rmSync(file, { force: true }));
+    return { endpoints, controlPlane, ca, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
