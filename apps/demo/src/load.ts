@@ -71,32 +71,57 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
         if (failures.length < 5) failures.push((error as Error).message);
       }
       options.progress?.(latencies.length + failed);
-      if (options.pauseMs !== undefined) await new Promise((resolve) => { setTimeout(resolve, options.pauseMs); });
+      if (options.pauseMs !== undefined)
+        await new Promise((resolve) => {
+          setTimeout(resolve, options.pauseMs);
+        });
     }
   };
   await Promise.all(Array.from({ length: concurrency }, worker));
   agent.destroy();
   return {
-    requests: latencies.length + failed, failed, failures, statuses, classes,
-    durationMs: performance.now() - started, latenciesMs: Float64Array.from(latencies).sort(),
+    requests: latencies.length + failed,
+    failed,
+    failures,
+    statuses,
+    classes,
+    durationMs: performance.now() - started,
+    latenciesMs: Float64Array.from(latencies).sort(),
   };
 }
 
 /** One request, its answer whole. */
-export function send(agent: http.Agent | undefined, port: number, what: LoadRequest): Promise<{ status: number; body: string; headers: http.IncomingHttpHeaders }> {
+export function send(
+  agent: http.Agent | undefined,
+  port: number,
+  what: LoadRequest,
+): Promise<{ status: number; body: string; headers: http.IncomingHttpHeaders }> {
   return new Promise((resolve, reject) => {
     const headers: Record<string, string> = { ...what.headers };
     if (what.body !== undefined) headers['content-length'] = String(Buffer.byteLength(what.body));
     const request = http.request(
-      { host: '127.0.0.1', port, method: what.method ?? 'GET', path: what.path, headers, timeout: 30_000, ...(agent === undefined ? { agent: false as const } : { agent }) },
+      {
+        host: '127.0.0.1',
+        port,
+        method: what.method ?? 'GET',
+        path: what.path,
+        headers,
+        timeout: 30_000,
+        ...(agent === undefined ? { agent: false as const } : { agent }),
+      },
       (response) => {
         let body = '';
         response.setEncoding('latin1');
-        response.on('data', (piece: string) => { body += piece; });
-        response.on('end', () => resolve({ status: response.statusCode ?? 0, body, headers: response.headers }));
+        response.on('data', (piece: string) => {
+          body += piece;
+        });
+        response.on('end', () =>
+          resolve({ status: response.statusCode ?? 0, body, headers: response.headers }),
+        );
         response.on('aborted', () => reject(new Error('the response was cut off')));
         response.on('error', reject);
-      });
+      },
+    );
     request.on('timeout', () => request.destroy(new Error('no answer within 30 s')));
     request.on('error', reject);
     request.end(what.body);

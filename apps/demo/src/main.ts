@@ -23,18 +23,32 @@ process.exitCode = await main();
 async function main(): Promise<number> {
   let check: boolean;
   try {
-    const { values } = parseArgs({ options: { check: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false } } });
-    if (values.help) { process.stdout.write(help); return 0; }
+    const { values } = parseArgs({
+      options: {
+        check: { type: 'boolean', default: false },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    });
+    if (values.help) {
+      process.stdout.write(help);
+      return 0;
+    }
     check = values.check;
   } catch (error) {
     process.stderr.write(`demo: ${(error as Error).message}\n\n${help}`);
     return 64;
   }
-  const say = (text: string): void => { process.stderr.write(styleText('dim', `starting ${text}\n`)); };
-  const stopping = new Promise<NodeJS.Signals>((resolve) => { for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, resolve); });
+  const say = (text: string): void => {
+    process.stderr.write(styleText('dim', `starting ${text}\n`));
+  };
+  const stopping = new Promise<NodeJS.Signals>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, resolve);
+  });
   const shop = await startShop(say);
   try {
-    return check ? await Promise.race([runScenes(shop), stopping.then(() => 130)]) : await show(shop, stopping);
+    return check
+      ? await Promise.race([runScenes(shop), stopping.then(() => 130)])
+      : await show(shop, stopping);
   } finally {
     await shop.stop();
   }

@@ -14,7 +14,9 @@ export function parseMetrics(text: string): Sample[] {
     if (head === null) throw new Error(`no metric: ${line}`);
     const labels: Record<string, string> = {};
     for (const pair of (head[2] ?? '').matchAll(/([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"/g)) {
-      labels[pair[1] as string] = (pair[2] as string).replace(/\\(["\\n])/g, (_, c: string) => (c === 'n' ? '\n' : c));
+      labels[pair[1] as string] = (pair[2] as string).replace(/\\(["\\n])/g, (_, c: string) =>
+        c === 'n' ? '\n' : c,
+      );
     }
     samples.push({ name: head[1] as string, labels, value: Number(head[3]) });
   }
@@ -22,10 +24,15 @@ export function parseMetrics(text: string): Sample[] {
 }
 
 /** Sum of the samples of `name` whose labels include `labels`. */
-export function sum(samples: readonly Sample[], name: string, labels: Readonly<Record<string, string>> = {}): number {
+export function sum(
+  samples: readonly Sample[],
+  name: string,
+  labels: Readonly<Record<string, string>> = {},
+): number {
   let total = 0;
   for (const sample of samples) {
-    if (sample.name === name && Object.entries(labels).every(([key, value]) => sample.labels[key] === value)) total += sample.value;
+    if (sample.name === name && Object.entries(labels).every(([key, value]) => sample.labels[key] === value))
+      total += sample.value;
   }
   return total;
 }

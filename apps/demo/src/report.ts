@@ -6,12 +6,20 @@ export class Report {
   #passed = 0;
   readonly #print: (line: string) => void;
 
-  constructor(print: (line: string) => void = (line) => { process.stdout.write(`${line}\n`); }) {
+  constructor(
+    print: (line: string) => void = (line) => {
+      process.stdout.write(`${line}\n`);
+    },
+  ) {
     this.#print = print;
   }
 
-  get failed(): number { return this.#failed; }
-  get passed(): number { return this.#passed; }
+  get failed(): number {
+    return this.#failed;
+  }
+  get passed(): number {
+    return this.#passed;
+  }
 
   scene(title: string): void {
     this.#print(`\n${styleText('bold', title)}`);
@@ -19,7 +27,8 @@ export class Report {
 
   /** @param figure what was measured, beside what was asked */
   claim(text: string, holds: boolean, figure: string): void {
-    if (holds) this.#passed++; else this.#failed++;
+    if (holds) this.#passed++;
+    else this.#failed++;
     this.#print(`  ${holds ? styleText('green', '√') : styleText('red', '×')} ${text}: ${figure}`);
   }
 

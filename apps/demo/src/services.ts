@@ -17,11 +17,25 @@ export interface Service {
 }
 
 /** Starts an unchanged program and waits until it says where it listens. @throws Error with its last words when it ends first */
-export async function startService(name: string, command: readonly [string, ...string[]], env: Readonly<Record<string, string>> = {}): Promise<Service> {
-  const child = spawn(command[0], command.slice(1), { env: { ...process.env, PORT: '0', ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+export async function startService(
+  name: string,
+  command: readonly [string, ...string[]],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Service> {
+  const child = spawn(command[0], command.slice(1), {
+    env: { ...process.env, PORT: '0', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let lastWords = '';
-  child.stderr.on('data', (piece: Buffer) => { lastWords = (lastWords + piece.toString()).slice(-2000); });
-  const port = await Promise.race([listens(child), once(child, 'exit').then(([code]) => { throw new Error(`${name} ended with ${String(code)} before it listened:\n${lastWords}`); })]);
+  child.stderr.on('data', (piece: Buffer) => {
+    lastWords = (lastWords + piece.toString()).slice(-2000);
+  });
+  const port = await Promise.race([
+    listens(child),
+    once(child, 'exit').then(([code]) => {
+      throw new Error(`${name} ended with ${String(code)} before it listened:\n${lastWords}`);
+    }),
+  ]);
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     const ended = once(child, 'exit');
@@ -44,8 +58,10 @@ function listens(child: ChildProcess & { readonly stdout: NodeJS.ReadableStream 
 
 const script = (path: string): string => servicesDirectory + path;
 
-export const startFront = (env: Readonly<Record<string, string>>): Promise<Service> => startService('front', [process.execPath, script('front/server.mjs')], env);
-export const startReviews = (env: Readonly<Record<string, string>>): Promise<Service> => startService('reviews', [process.execPath, script('reviews/server.mjs')], env);
+export const startFront = (env: Readonly<Record<string, string>>): Promise<Service> =>
+  startService('front', [process.execPath, script('front/server.mjs')], env);
+export const startReviews = (env: Readonly<Record<string, string>>): Promise<Service> =>
+  startService('reviews', [process.execPath, script('reviews/server.mjs')], env);
 
 /** The catalogue: in Python where there is one, so that the shop speaks two languages. */
 export function startCatalog(): Promise<Service & { readonly language?: string }> {

@@ -1,14 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { TlsFraming } from './tls-framing.ts';
 
-const record = (type: number, length: number): Buffer => Buffer.concat([Buffer.from([type, 3, 3, length >> 8, length & 255]), Buffer.alloc(length, 0xaa)]);
+const record = (type: number, length: number): Buffer =>
+  Buffer.concat([Buffer.from([type, 3, 3, length >> 8, length & 255]), Buffer.alloc(length, 0xaa)]);
 
 describe('TlsFraming', () => {
   it('counts records in any chunking', () => {
     const stream = Buffer.concat([record(22, 512), record(20, 1), record(23, 16_640), record(23, 17)]);
     for (const size of [1, 2, 3, 7, 1000, stream.length]) {
       const framing = new TlsFraming();
-      for (let at = 0; at < stream.length; at += size) expect(framing.push(stream.subarray(at, at + size))).toBeUndefined();
+      for (let at = 0; at < stream.length; at += size)
+        expect(framing.push(stream.subarray(at, at + size))).toBeUndefined();
       expect(framing.takeRecords()).toBe(4);
     }
   });

@@ -24,7 +24,10 @@ export class TlsFraming {
       if (this.#have < 5) continue;
       this.#have = 0;
       const fault = this.#judge();
-      if (fault !== undefined) { this.#broken = true; return fault; }
+      if (fault !== undefined) {
+        this.#broken = true;
+        return fault;
+      }
       this.#records++;
     }
     return undefined;
@@ -41,7 +44,8 @@ export class TlsFraming {
     const type = this.#header[0] as number;
     const version = this.#header.readUInt16BE(1);
     const length = this.#header.readUInt16BE(3);
-    if (type < 20 || type > 23) return `content type ${type} is no TLS record (bytes ${this.#header.toString('hex')})`;
+    if (type < 20 || type > 23)
+      return `content type ${type} is no TLS record (bytes ${this.#header.toString('hex')})`;
     if (version !== 0x0301 && version !== 0x0303) return `version 0x${version.toString(16)} is no TLS record`;
     if (length === 0 || length > 16_384 + 256) return `record length ${length} is out of range`;
     this.#left = length;

@@ -48,28 +48,44 @@ export async function tlsRelay(secrets: readonly string[]): Promise<TlsRelay> {
   };
 
   const server = net.createServer({ allowHalfOpen: true }, (near) => {
-    if (to === undefined) { near.destroy(); return; }
+    if (to === undefined) {
+      near.destroy();
+      return;
+    }
     connections++;
     const far = net.connect({ ...to, allowHalfOpen: true });
     for (const socket of [near, far]) {
       open.add(socket);
       socket.setNoDelay(true);
-      socket.on('close', () => { open.delete(socket); near.destroy(); far.destroy(); });
-      socket.on('error', () => { near.destroy(); far.destroy(); });
+      socket.on('close', () => {
+        open.delete(socket);
+        near.destroy();
+        far.destroy();
+      });
+      socket.on('error', () => {
+        near.destroy();
+        far.destroy();
+      });
     }
     near.on('data', watch('to the server'));
     far.on('data', watch('to the client'));
     near.pipe(far);
     far.pipe(near);
   });
-  await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
   return {
     port: (server.address() as net.AddressInfo).port,
-    target: (host, port) => { to = { host, port }; },
+    target: (host, port) => {
+      to = { host, port };
+    },
     report: () => ({ connections, bytes, records, violations: [...violations], secretsSeen }),
     close: async () => {
       for (const socket of open) socket.destroy();
-      await new Promise<void>((resolve) => { server.close(() => resolve()); });
+      await new Promise<void>((resolve) => {
+        server.close(() => resolve());
+      });
     },
   };
 }

@@ -6,5 +6,7 @@ const proxy = reverseProxy({ port: Number(port), origin });
 await proxy.start();
 console.log(`http://127.0.0.1:${port} passes on to ${origin}; Ctrl-C stops it`);
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => { void proxy.drain({ windowMs: 2000 }).then(() => proxy.stop()); });
+  process.once(signal, () => {
+    void proxy.drain({ windowMs: 2000 }).then(() => proxy.stop());
+  });
 }

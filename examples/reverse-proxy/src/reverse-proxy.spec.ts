@@ -39,14 +39,17 @@ describe('the reverse proxy example', () => {
     expect(seen).not.toContain('/healthz');
   });
 
-  it.each(['/admin', '/admin/users', '/x/%2e%2e/admin', '//admin', '/%61dmin'])('never lets %s reach the origin', async (path) => {
-    const { port } = proxy.addresses()['web'] as { port: number };
-    const request = http.get({ host: '127.0.0.1', port, path, agent: false });
-    const [answer] = (await once(request, 'response')) as [http.IncomingMessage];
-    answer.resume();
-    expect([400, 403]).toContain(answer.statusCode);
-    expect(seen.filter((url) => url.includes('admin') || url.includes('%61'))).toEqual([]);
-  });
+  it.each(['/admin', '/admin/users', '/x/%2e%2e/admin', '//admin', '/%61dmin'])(
+    'never lets %s reach the origin',
+    async (path) => {
+      const { port } = proxy.addresses()['web'] as { port: number };
+      const request = http.get({ host: '127.0.0.1', port, path, agent: false });
+      const [answer] = (await once(request, 'response')) as [http.IncomingMessage];
+      answer.resume();
+      expect([400, 403]).toContain(answer.statusCode);
+      expect(seen.filter((url) => url.includes('admin') || url.includes('%61'))).toEqual([]);
+    },
+  );
 
   it('refuses a caller who asks too often, and says when to come back', async () => {
     const answers = await Promise.all(Array.from({ length: 40 }, () => fetch(`${base}/items`)));

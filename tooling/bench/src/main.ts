@@ -29,15 +29,35 @@ async function main(): Promise<number> {
     if (why !== undefined) process.stderr.write(`skipped ${subject.name}/${subject.variant}: ${why}\n`);
     return why === undefined;
   });
-  if (options.profileDirectory !== undefined) mkdirSync(resolve(options.profileDirectory), { recursive: true });
+  if (options.profileDirectory !== undefined)
+    mkdirSync(resolve(options.profileDirectory), { recursive: true });
   const directory = mkdtempSync(join(tmpdir(), 'tulle-bench-'));
   const rows: Row[] = [];
   try {
     const pki = await makePki(directory);
     for (const scenario of options.scenarios) {
-      rows.push(...await runScenario(scenario, present, { ...options, profileDirectory: options.profileDirectory === undefined ? undefined : resolve(options.profileDirectory) }, pki, directory, progress));
+      rows.push(
+        ...(await runScenario(
+          scenario,
+          present,
+          {
+            ...options,
+            profileDirectory:
+              options.profileDirectory === undefined ? undefined : resolve(options.profileDirectory),
+          },
+          pki,
+          directory,
+          progress,
+        )),
+      );
       progress('');
-      process.stdout.write(table(scenario, rows.filter((row) => row.scenario === scenario.name), present));
+      process.stdout.write(
+        table(
+          scenario,
+          rows.filter((row) => row.scenario === scenario.name),
+          present,
+        ),
+      );
     }
   } catch (error) {
     progress('');

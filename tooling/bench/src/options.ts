@@ -35,13 +35,19 @@ export function readOptions(args: readonly string[]): Options | undefined {
   const { values } = parseArgs({
     args: [...args],
     options: {
-      scenario: { type: 'string' }, subject: { type: 'string' }, rounds: { type: 'string' }, quick: { type: 'boolean', default: false },
-      json: { type: 'string' }, profile: { type: 'string' }, help: { type: 'boolean', short: 'h', default: false },
+      scenario: { type: 'string' },
+      subject: { type: 'string' },
+      rounds: { type: 'string' },
+      quick: { type: 'boolean', default: false },
+      json: { type: 'string' },
+      profile: { type: 'string' },
+      help: { type: 'boolean', short: 'h', default: false },
     },
   });
   if (values.help) return undefined;
   const rounds = values.rounds === undefined ? (values.quick ? 3 : 7) : Number(values.rounds);
-  if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds ${values.rounds}: give a whole number of at least 1`);
+  if (!Number.isInteger(rounds) || rounds < 1)
+    throw new Error(`--rounds ${values.rounds}: give a whole number of at least 1`);
   return {
     scenarios: pick(values.scenario, scenarios, '--scenario', (s) => [s.name]),
     subjects: pick(values.subject, subjects, '--subject', (s) => [s.name, `${s.name}/${s.variant}`]),
@@ -52,12 +58,19 @@ export function readOptions(args: readonly string[]): Options | undefined {
   };
 }
 
-function pick<T>(text: string | undefined, all: readonly T[], option: string, names: (item: T) => readonly string[]): readonly T[] {
+function pick<T>(
+  text: string | undefined,
+  all: readonly T[],
+  option: string,
+  names: (item: T) => readonly string[],
+): readonly T[] {
   if (text === undefined) return all;
   const wanted = text.split(',').map((word) => word.trim());
   for (const word of wanted) {
     if (!all.some((item) => names(item).includes(word))) {
-      throw new Error(`${option} ${word}: there is none; choose from ${[...new Set(all.flatMap(names))].join(', ')}`);
+      throw new Error(
+        `${option} ${word}: there is none; choose from ${[...new Set(all.flatMap(names))].join(', ')}`,
+      );
     }
   }
   return all.filter((item) => names(item).some((name) => wanted.includes(name)));

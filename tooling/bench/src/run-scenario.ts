@@ -25,8 +25,20 @@ export interface Row {
   readonly rounds: number;
 }
 
-interface Measured { cpu: number[]; rate: number[]; p50: number[]; p99: number[]; rss: number[] }
-interface ClientResult { readonly requests: number; readonly errors: number; readonly p50Ms: number; readonly p99Ms: number; readonly seconds: number }
+interface Measured {
+  cpu: number[];
+  rate: number[];
+  p50: number[];
+  p99: number[];
+  rss: number[];
+}
+interface ClientResult {
+  readonly requests: number;
+  readonly errors: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly seconds: number;
+}
 
 /** Where things run: the subject alone on one core, client and origin on the other. */
 const SUBJECT_CORE = '0';
@@ -34,8 +46,16 @@ const OTHER_CORE = '1';
 
 /** Measures every subject in turn, round by round, so that what the machine does meets all of them alike. */
 export async function runScenario(
-  scenario: Scenario, subjects: readonly Subject[], options: { readonly rounds: number; readonly quick: boolean; readonly profileDirectory: string | undefined },
-  pki: Pki, directory: string, progress: (text: string) => void,
+  scenario: Scenario,
+  subjects: readonly Subject[],
+  options: {
+    readonly rounds: number;
+    readonly quick: boolean;
+    readonly profileDirectory: string | undefined;
+  },
+  pki: Pki,
+  directory: string,
+  progress: (text: string) => void,
 ): Promise<Row[]> {
   const children: ChildProcess[] = [];
   try {
@@ -43,7 +63,9 @@ export async function runScenario(
     const origin = pinnedFork('./origin-process.ts', children);
     origin.send({
       bodyBytes: scenario.bodyBytes,
-      ...(scenario.upstreamTls ? { tls: { key: pki.originKeyPem, cert: pki.originCertPem, ca: pki.caPem } } : {}),
+      ...(scenario.upstreamTls
+        ? { tls: { key: pki.originKeyPem, cert: pki.originCertPem, ca: pki.caPem } }
+        : {}),
     });
     const [{ port: originPort }] = (await once(origin, 'message')) as [{ port: number }];
     const running: { subject: Subject; process: RunningSubject; port: number; measured: Measured }[] = [];
@@ -53,22 +75,42 @@ export async function runScenario(
       mkdirSync(scratch, { recursive: true });
       const port = await freePort();
       const process_ = subject.start({
-        scenario, originPort, listenPort: port, pki, directory: scratch,
-        profile: options.profileDirectory === undefined ? undefined : join(options.profileDirectory, `${scenario.name}-${name}`),
+        scenario,
+        originPort,
+        listenPort: port,
+        pki,
+        directory: scratch,
+        profile:
+          options.profileDirectory === undefined
+            ? undefined
+            : join(options.profileDirectory, `${scenario.name}-${name}`),
         spawn: (command, args) => startPinned(command, args, join(scratch, 'output.log'), children),
       });
       await listening(port, join(scratch, 'output.log'), name);
-      running.push({ subject, process: process_, port, measured: { cpu: [], rate: [], p50: [], p99: [], rss: [] } });
+      running.push({
+        subject,
+        process: process_,
+        port,
+        measured: { cpu: [], rate: [], p50: [], p99: [], rss: [] },
+      });
     }
     const durationMs = options.quick ? scenario.roundMs / 3 : scenario.roundMs;
     for (let round = -1; round < options.rounds; round++) {
       for (const { subject, process: process_, port, measured } of running) {
-        progress(`${scenario.name}: ${round < 0 ? 'warm-up' : `round ${round + 1} of ${options.rounds}`}, ${subject.name}/${subject.variant}`);
+        progress(
+          `${scenario.name}: ${round < 0 ? 'warm-up' : `round ${round + 1} of ${options.rounds}`}, ${subject.name}/${subject.variant}`,
+        );
         const before = total(process_);
-        client.send({ port, connections: scenario.connections, durationMs: round < 0 ? Math.max(1500, durationMs / 2) : durationMs });
+        client.send({
+          port,
+          connections: scenario.connections,
+          durationMs: round < 0 ? Math.max(1500, durationMs / 2) : durationMs,
+        });
         const [result] = (await once(client, 'message')) as [ClientResult];
         if (result.errors > 0 || result.requests === 0) {
-          throw new Error(`${scenario.name} ${subject.name}/${subject.variant}: ${result.errors} of ${result.requests + result.errors} requests failed; see its output:\n${readFileSync(join(directory, scenario.name, `${subject.name}-${subject.variant}`, 'output.log'), 'utf8').slice(-2000)}`);
+          throw new Error(
+            `${scenario.name} ${subject.name}/${subject.variant}: ${result.errors} of ${result.requests + result.errors} requests failed; see its output:\n${readFileSync(join(directory, scenario.name, `${subject.name}-${subject.variant}`, 'output.log'), 'utf8').slice(-2000)}`,
+          );
         }
         if (round < 0) continue;
         measured.cpu.push((total(process_) - before) / result.requests);
@@ -79,10 +121,16 @@ export async function runScenario(
       }
     }
     return running.map(({ subject, measured }) => ({
-      scenario: scenario.name, subject: subject.name, variant: subject.variant,
-      cpuUsPerRequest: rounded(median(measured.cpu)), cpuUsSpread: spread(measured.cpu).map(rounded) as [number, number],
-      requestsPerSecond: Math.round(median(measured.rate)), p50Ms: rounded(median(measured.p50)), p99Ms: rounded(median(measured.p99)),
-      rssMb: rounded(median(measured.rss)), rounds: options.rounds,
+      scenario: scenario.name,
+      subject: subject.name,
+      variant: subject.variant,
+      cpuUsPerRequest: rounded(median(measured.cpu)),
+      cpuUsSpread: spread(measured.cpu).map(rounded) as [number, number],
+      requestsPerSecond: Math.round(median(measured.rate)),
+      p50Ms: rounded(median(measured.p50)),
+      p99Ms: rounded(median(measured.p99)),
+      rssMb: rounded(median(measured.rss)),
+      rounds: options.rounds,
     }));
   } finally {
     await Promise.all(children.map(stop));
@@ -92,7 +140,12 @@ export async function runScenario(
 const rounded = (value: number): number => Math.round(value * 100) / 100;
 const total = (subject: RunningSubject): number => subject.pids().reduce((sum, pid) => sum + cpuUs(pid), 0);
 
-function startPinned(command: string, args: readonly string[], logFile: string, children: ChildProcess[]): { pid: number } {
+function startPinned(
+  command: string,
+  args: readonly string[],
+  logFile: string,
+  children: ChildProcess[],
+): { pid: number } {
   const log = openSync(logFile, 'a');
   const [program, ...rest] = pinned(SUBJECT_CORE, command, args);
   const child = spawn(program as string, rest, { stdio: ['ignore', log, log] });
@@ -103,12 +156,15 @@ function startPinned(command: string, args: readonly string[], logFile: string, 
 /** `taskset` execs the program, so its process id stays the one we know. */
 function pinned(core: string, command: string, args: readonly string[]): string[] {
   const taskset = findProgram('taskset');
-  if (taskset === undefined) throw new Error('taskset is not installed (Debian: util-linux); without it the figures mean little');
+  if (taskset === undefined)
+    throw new Error('taskset is not installed (Debian: util-linux); without it the figures mean little');
   return [taskset, '-c', core, command, ...args];
 }
 
 function pinnedFork(script: string, children: ChildProcess[]): ChildProcess {
-  const [taskset, ...args] = pinned(OTHER_CORE, process.execPath, [fileURLToPath(new URL(script, import.meta.url))]);
+  const [taskset, ...args] = pinned(OTHER_CORE, process.execPath, [
+    fileURLToPath(new URL(script, import.meta.url)),
+  ]);
   // fork, so that the pair speaks IPC; taskset becomes the process it starts.
   const child = fork(args.at(-1) as string, [], { execPath: taskset as string, execArgv: args.slice(0, -1) });
   children.push(child);
@@ -136,10 +192,17 @@ async function freePort(): Promise<number> {
 async function listening(port: number, logFile: string, name: string): Promise<void> {
   for (let attempt = 0; attempt < 200; attempt++) {
     const socket = net.connect(port, '127.0.0.1');
-    const connected = await new Promise<boolean>((resolve) => { socket.once('connect', () => resolve(true)); socket.once('error', () => resolve(false)); });
+    const connected = await new Promise<boolean>((resolve) => {
+      socket.once('connect', () => resolve(true));
+      socket.once('error', () => resolve(false));
+    });
     socket.destroy();
     if (connected) return;
-    await new Promise((resolve) => { setTimeout(resolve, 50); });
+    await new Promise((resolve) => {
+      setTimeout(resolve, 50);
+    });
   }
-  throw new Error(`${name} did not listen within 10 s; its output:\n${readFileSync(logFile, 'utf8').slice(-2000)}`);
+  throw new Error(
+    `${name} did not listen within 10 s; its output:\n${readFileSync(logFile, 'utf8').slice(-2000)}`,
+  );
 }

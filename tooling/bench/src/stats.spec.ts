@@ -14,7 +14,11 @@ describe('bench options', () => {
   it('select scenarios and variants', () => {
     const options = readOptions(['--scenario', 'http1-small', '--subject', 'tulle/mesh,haproxy', '--quick']);
     expect(options?.scenarios.map((s) => s.name)).toEqual(['http1-small']);
-    expect(options?.subjects.map((s) => `${s.name}/${s.variant}`)).toEqual(['tulle/mesh', 'haproxy/bare', 'haproxy/mesh']);
+    expect(options?.subjects.map((s) => `${s.name}/${s.variant}`)).toEqual([
+      'tulle/mesh',
+      'haproxy/bare',
+      'haproxy/mesh',
+    ]);
     expect(options?.rounds).toBe(3);
   });
 

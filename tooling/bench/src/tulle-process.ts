@@ -22,8 +22,18 @@ const setup = JSON.parse(process.argv[2] ?? '{}') as Setup;
 const meshFilters: readonly HttpFilterUse[] = [
   authz({
     policies: [
-      { name: 'bench/no-forbidden', action: 'DENY', rules: [{ to: { headers: [{ name: 'x-forbidden', match: { kind: 'present' } }] } }] },
-      { name: 'bench/shop', action: 'ALLOW', rules: [{ to: { methods: ['GET', 'POST', 'PUT', 'DELETE'], paths: ['/items*', '/orders*', '/reviews*'] } }] },
+      {
+        name: 'bench/no-forbidden',
+        action: 'DENY',
+        rules: [{ to: { headers: [{ name: 'x-forbidden', match: { kind: 'present' } }] } }],
+      },
+      {
+        name: 'bench/shop',
+        action: 'ALLOW',
+        rules: [
+          { to: { methods: ['GET', 'POST', 'PUT', 'DELETE'], paths: ['/items*', '/orders*', '/reviews*'] } },
+        ],
+      },
     ],
   }),
   headers({ request: { set: [{ name: 'x-mesh-hop', value: 'bench' }] } }),
@@ -31,21 +41,36 @@ const meshFilters: readonly HttpFilterUse[] = [
 ];
 
 const options: Partial<Cluster> = {
-  ...(setup.tls === null ? {} : {
-    tls: { certificate: { kind: 'files', certificateFile: setup.tls.cert, keyFile: setup.tls.key }, trust: { kind: 'files', caFile: setup.tls.ca }, serverName: 'origin.bench' },
-  }),
+  ...(setup.tls === null
+    ? {}
+    : {
+        tls: {
+          certificate: { kind: 'files', certificateFile: setup.tls.cert, keyFile: setup.tls.key },
+          trust: { kind: 'files', caFile: setup.tls.ca },
+          serverName: 'origin.bench',
+        },
+      }),
   ...(setup.mesh ? { outlier: {} } : {}),
 };
 
 const proxy = createProxy({
-  listeners: [httpListener({
-    port: setup.listenPort,
-    routes: [route('/', 'origin', { requestTimeoutMs: 15_000, ...(setup.mesh ? { perTryTimeoutMs: 10_000 } : {}) })],
-    filters: setup.mesh ? meshFilters : [],
-  })],
+  listeners: [
+    httpListener({
+      port: setup.listenPort,
+      routes: [
+        route('/', 'origin', {
+          requestTimeoutMs: 15_000,
+          ...(setup.mesh ? { perTryTimeoutMs: 10_000 } : {}),
+        }),
+      ],
+      filters: setup.mesh ? meshFilters : [],
+    }),
+  ],
   clusters: [cluster('origin', [`127.0.0.1:${setup.originPort}`], options)],
   telemetry: setup.mesh ? [prometheus(), accessLog({ to: { file: setup.accessLogFile } })] : [],
 });
 await proxy.start();
 // Ends by itself, so that a CPU profile is written.
-process.once('SIGTERM', () => { void proxy.stop().then(() => process.exit(0)); });
+process.once('SIGTERM', () => {
+  void proxy.stop().then(() => process.exit(0));
+});

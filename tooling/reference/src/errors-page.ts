@@ -1,8 +1,22 @@
 import { ERROR_TABLE } from '@tulle/filter';
 
 const GRPC = [
-  'OK', 'CANCELLED', 'UNKNOWN', 'INVALID_ARGUMENT', 'DEADLINE_EXCEEDED', 'NOT_FOUND', 'ALREADY_EXISTS', 'PERMISSION_DENIED',
-  'RESOURCE_EXHAUSTED', 'FAILED_PRECONDITION', 'ABORTED', 'OUT_OF_RANGE', 'UNIMPLEMENTED', 'INTERNAL', 'UNAVAILABLE', 'DATA_LOSS',
+  'OK',
+  'CANCELLED',
+  'UNKNOWN',
+  'INVALID_ARGUMENT',
+  'DEADLINE_EXCEEDED',
+  'NOT_FOUND',
+  'ALREADY_EXISTS',
+  'PERMISSION_DENIED',
+  'RESOURCE_EXHAUSTED',
+  'FAILED_PRECONDITION',
+  'ABORTED',
+  'OUT_OF_RANGE',
+  'UNIMPLEMENTED',
+  'INTERNAL',
+  'UNAVAILABLE',
+  'DATA_LOSS',
   'UNAUTHENTICATED',
 ];
 
@@ -22,7 +36,9 @@ export function errorsPage(): string {
   const rows = Object.entries(ERROR_TABLE);
   for (const [code, row] of rows) {
     const http = row.http === 0 ? '–' : String(row.http);
-    lines.push(`| [${code}](#${code.toLowerCase()}) | ${http} | ${GRPC[row.grpc]} | ${row.flag} | \`${row.details}\` | ${row.source} | ${row.retryable ? 'yes' : 'no'} |`);
+    lines.push(
+      `| [${code}](#${code.toLowerCase()}) | ${http} | ${GRPC[row.grpc]} | ${row.flag} | \`${row.details}\` | ${row.source} | ${row.retryable ? 'yes' : 'no'} |`,
+    );
   }
   lines.push('', '## What to look at', '');
   for (const [code, row] of rows) lines.push(`### ${code}`, '', row.hint, '');

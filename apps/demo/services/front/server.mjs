@@ -13,7 +13,9 @@ function ask(base, path, traceparent) {
     const request = http.get(base + path, { agent, headers, timeout: 10_000 }, (response) => {
       let body = '';
       response.setEncoding('utf8');
-      response.on('data', (piece) => { body += piece; });
+      response.on('data', (piece) => {
+        body += piece;
+      });
       response.on('end', () => resolve({ status: response.statusCode, body }));
       response.on('error', reject);
     });
@@ -22,13 +24,23 @@ function ask(base, path, traceparent) {
   });
 }
 
-const escape = (text) => String(text).replace(/[&<>"]/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[c]);
+const escape = (text) =>
+  String(text).replace(/[&<>"]/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[c]);
 
 async function page(request) {
   const traceparent = request.headers.traceparent;
-  const [products, opinion] = await Promise.allSettled([ask(catalog, '/products', traceparent), ask(reviews, '/reviews/1', traceparent)]);
-  const list = products.status === 'fulfilled' && products.value.status === 200 ? JSON.parse(products.value.body).products : [];
-  const review = opinion.status === 'fulfilled' && opinion.value.status === 200 ? JSON.parse(opinion.value.body) : undefined;
+  const [products, opinion] = await Promise.allSettled([
+    ask(catalog, '/products', traceparent),
+    ask(reviews, '/reviews/1', traceparent),
+  ]);
+  const list =
+    products.status === 'fulfilled' && products.value.status === 200
+      ? JSON.parse(products.value.body).products
+      : [];
+  const review =
+    opinion.status === 'fulfilled' && opinion.value.status === 200
+      ? JSON.parse(opinion.value.body)
+      : undefined;
   return `<!doctype html><meta charset="utf-8"><title>Fabric shop</title>
 <style>body{font:16px/1.5 system-ui,sans-serif;max-width:40rem;margin:3rem auto;padding:0 1rem}li{margin:.3rem 0}small{color:#666}</style>
 <h1>Fabric shop</h1>
@@ -50,11 +62,17 @@ const server = http.createServer(async (request, response) => {
       const answer = await ask(base, request.url.slice(4), request.headers.traceparent);
       return void response.writeHead(answer.status, { 'content-type': 'application/json' }).end(answer.body);
     } catch (error) {
-      return void response.writeHead(502, { 'content-type': 'application/json' }).end(JSON.stringify({ error: error.message }));
+      return void response
+        .writeHead(502, { 'content-type': 'application/json' })
+        .end(JSON.stringify({ error: error.message }));
     }
   }
   response.writeHead(404).end('not found\n');
 });
 server.keepAliveTimeout = 30_000;
 server.listen(port, '127.0.0.1', () => console.log(`front listens on 127.0.0.1:${server.address().port}`));
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => { server.close(() => process.exit(0)); server.closeIdleConnections(); });
+for (const signal of ['SIGINT', 'SIGTERM'])
+  process.on(signal, () => {
+    server.close(() => process.exit(0));
+    server.closeIdleConnections();
+  });

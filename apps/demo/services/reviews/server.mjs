@@ -14,7 +14,9 @@ const orders = new Map();
 
 function answer(response, status, value) {
   const body = JSON.stringify(value);
-  response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }).end(body);
+  response
+    .writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) })
+    .end(body);
 }
 
 const server = http.createServer((request, response) => {
@@ -25,31 +27,54 @@ const server = http.createServer((request, response) => {
     const id = path.slice('/orders/'.length);
     orders.set(id, (orders.get(id) ?? 0) + 1);
     request.resume();
-    request.on('end', () => setTimeout(() => answer(response, 201, { id, version, pid: process.pid }), delayMs));
+    request.on('end', () =>
+      setTimeout(() => answer(response, 201, { id, version, pid: process.pid }), delayMs),
+    );
     return undefined;
   }
   if (path.startsWith('/reviews/') && path.endsWith('/with-product')) {
     const asked = http.get(`${catalog}/products`, { agent, timeout: 10_000 }, (reply) => {
       let body = '';
       reply.setEncoding('utf8');
-      reply.on('data', (piece) => { body += piece; });
-      reply.on('end', () => answer(response, reply.statusCode, reply.statusCode === 200
-        ? { product: JSON.parse(body).products[0], text: texts[version] ?? texts.v2, version }
-        : { error: `the catalogue answered ${reply.statusCode}`, version }));
+      reply.on('data', (piece) => {
+        body += piece;
+      });
+      reply.on('end', () =>
+        answer(
+          response,
+          reply.statusCode,
+          reply.statusCode === 200
+            ? { product: JSON.parse(body).products[0], text: texts[version] ?? texts.v2, version }
+            : { error: `the catalogue answered ${reply.statusCode}`, version },
+        ),
+      );
     });
     asked.on('timeout', () => asked.destroy(new Error('timed out')));
     asked.on('error', (error) => answer(response, 502, { error: error.message, version }));
     return undefined;
   }
   if (path.startsWith('/reviews/')) {
-    const send = () => broken
-      ? answer(response, 500, { error: 'this release is broken', version })
-      : answer(response, 200, { stars: version === 'v1' ? 4 : 5, text: texts[version] ?? texts.v2, version, pid: process.pid });
-    if (delayMs > 0) setTimeout(send, delayMs); else send();
+    const send = () =>
+      broken
+        ? answer(response, 500, { error: 'this release is broken', version })
+        : answer(response, 200, {
+            stars: version === 'v1' ? 4 : 5,
+            text: texts[version] ?? texts.v2,
+            version,
+            pid: process.pid,
+          });
+    if (delayMs > 0) setTimeout(send, delayMs);
+    else send();
     return undefined;
   }
   return answer(response, 404, { error: 'not found' });
 });
 server.keepAliveTimeout = 30_000;
-server.listen(Number(process.env.PORT ?? 8003), '127.0.0.1', () => console.log(`reviews ${version} listens on 127.0.0.1:${server.address().port}`));
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => { server.close(() => process.exit(0)); server.closeIdleConnections(); });
+server.listen(Number(process.env.PORT ?? 8003), '127.0.0.1', () =>
+  console.log(`reviews ${version} listens on 127.0.0.1:${server.address().port}`),
+);
+for (const signal of ['SIGINT', 'SIGTERM'])
+  process.on(signal, () => {
+    server.close(() => process.exit(0));
+    server.closeIdleConnections();
+  });

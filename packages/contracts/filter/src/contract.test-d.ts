@@ -1,7 +1,16 @@
 // Type tests: compiled by the root tsc, never run. Each @ts-expect-error is a promise of the contract.
 import {
-  CONTINUE, DELIVER, STOP, defineHttpFilter, defineSlot,
-  type AnyHttpFilter, type ConfigSchema, type HttpFilterUse, type HttpHooks, type HttpStream, type Verdict,
+  CONTINUE,
+  DELIVER,
+  STOP,
+  defineHttpFilter,
+  defineSlot,
+  type AnyHttpFilter,
+  type ConfigSchema,
+  type HttpFilterUse,
+  type HttpHooks,
+  type HttpStream,
+  type Verdict,
 } from './index.ts';
 
 declare const schema: ConfigSchema<{ readonly limit: number }>;
@@ -11,14 +20,22 @@ const limited = defineHttpFilter({
   apiVersion: 1,
   id: 'acme-limit',
   config: schema,
-  state: { create: () => ({ seen: 0 }), reset: (state) => { state.seen = 0; } },
+  state: {
+    create: () => ({ seen: 0 }),
+    reset: (state) => {
+      state.seen = 0;
+    },
+  },
   create: (host, config) => {
     const counter = host.counter('refused', 'Refused requests.');
     const limit: number = config.limit;
     return {
       requestHeaders(s, routeConfig, state) {
         state.seen += routeConfig.limit;
-        if (state.seen > limit) { counter.add(); return s.reply(429, 'ACME_LIMIT_REACHED'); }
+        if (state.seen > limit) {
+          counter.add();
+          return s.reply(429, 'ACME_LIMIT_REACHED');
+        }
         return CONTINUE;
       },
       attemptEnd: () => DELIVER,
@@ -28,7 +45,8 @@ const limited = defineHttpFilter({
 
 const use: HttpFilterUse = limited({ limit: 3 });
 const registry: readonly AnyHttpFilter[] = [limited];
-void use; void registry;
+void use;
+void registry;
 
 // @ts-expect-error configurations are typed to the last option
 limited({ limit: '3' });
@@ -44,12 +62,15 @@ const boolean: HttpHooks<object> = { requestHeaders: () => true };
 const nothing: HttpHooks<object> = { requestHeaders: () => undefined };
 // @ts-expect-error the retry loop waits for nobody
 const waiting: HttpHooks<object> = { attemptEnd: async () => DELIVER };
-void boolean; void nothing; void waiting;
+void boolean;
+void nothing;
+void waiting;
 
 // @ts-expect-error fields are an interface, not an array
 stream.request.headers[0];
-// @ts-expect-error trailers are read-only
-stream.request.trailers.set('a', 'b');
+// Trailers are read-only.
+const trailersCanBeSet: 'set' extends keyof HttpStream['request']['trailers'] ? true : false = false;
+void trailersCanBeSet;
 // @ts-expect-error the matched route is read-only
 stream.route.name = 'other';
 

@@ -48,11 +48,18 @@ describe('TulleError', () => {
     const issues = [{ path: '/a', message: 'must be a number' }];
     const error = new TulleError('TULLE_CONFIG_INVALID', 'bad', { cause, context: { filter: 'x' }, issues });
     expect(error.row).toBe(ERROR_TABLE.TULLE_CONFIG_INVALID);
-    expect(error).toMatchObject({ code: 'TULLE_CONFIG_INVALID' satisfies ErrorCode, cause, context: { filter: 'x' }, issues });
+    expect(error).toMatchObject({
+      code: 'TULLE_CONFIG_INVALID' satisfies ErrorCode,
+      cause,
+      context: { filter: 'x' },
+      issues,
+    });
   });
 
   it('is recognised across copies of the package by its brand', () => {
-    const foreign = Object.defineProperty(new Error('from another copy'), Symbol.for('tulle.error'), { value: true });
+    const foreign = Object.defineProperty(new Error('from another copy'), Symbol.for('tulle.error'), {
+      value: true,
+    });
     expect(isTulleError(foreign)).toBe(true);
     expect(isTulleError(new Error('plain'))).toBe(false);
     expect(isTulleError(null)).toBe(false);

@@ -38,7 +38,13 @@ export interface HttpHooks<Config, State = undefined> {
   requestTrailers?(stream: HttpStream, config: Config, state: State): HookResult;
   /** Once, for the response that will be delivered (scope `request`), also for local replies. Not for 1xx. */
   responseHeaders?(stream: HttpStream, config: Config, state: State): HookResult;
-  responseData?(stream: HttpStream, config: Config, state: State, bytes: Uint8Array, end: boolean): HookResult;
+  responseData?(
+    stream: HttpStream,
+    config: Config,
+    state: State,
+    bytes: Uint8Array,
+    end: boolean,
+  ): HookResult;
   responseTrailers?(stream: HttpStream, config: Config, state: State): HookResult;
   /**
    * Scope `attempt`: after each attempt that failed, or whose response head came. Before a byte of it went to the
@@ -55,7 +61,11 @@ export interface HttpHooks<Config, State = undefined> {
 }
 
 /** Everything about an HTTP filter but its configuration. One per module; frozen. */
-export interface HttpFilterDefinition<Config, RouteConfig = Partial<Config>, State = undefined> extends DefinitionBase<Config> {
+export interface HttpFilterDefinition<
+  Config,
+  RouteConfig = Partial<Config>,
+  State = undefined,
+> extends DefinitionBase<Config> {
   readonly kind?: 'http';
   /** `request`: once a stream. `attempt`: inside the retry loop, with an endpoint chosen. Default `'request'`. */
   readonly scope?: 'request' | 'attempt';

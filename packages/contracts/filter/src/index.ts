@@ -13,10 +13,31 @@ export type { ConfigSchema, SchemaIssue, SchemaResult } from './schema.ts';
 export { defineSlot } from './slot.ts';
 export type { Slot } from './slot.ts';
 export type { DefinitionBase, FilterHost, HostCounter, HostGauge, Log } from './host.ts';
-export type { AttemptInfo, ConnectionInfo, HttpStream, RequestHead, ResponseHead, RouteInfo } from './stream.ts';
+export type {
+  AttemptInfo,
+  ConnectionInfo,
+  HttpStream,
+  RequestHead,
+  ResponseHead,
+  RouteInfo,
+} from './stream.ts';
 export { defineHttpFilter } from './http-filter.ts';
 export type {
-  AnyHttpFilter, BodyNeed, FilterUseOptions, HttpFilter, HttpFilterDefinition, HttpFilterUse, HttpHooks, HttpPhase,
+  AnyHttpFilter,
+  BodyNeed,
+  FilterUseOptions,
+  HttpFilter,
+  HttpFilterDefinition,
+  HttpFilterUse,
+  HttpHooks,
+  HttpPhase,
 } from './http-filter.ts';
 export { defineConnFilter } from './conn-filter.ts';
-export type { AnyConnFilter, ConnFilter, ConnFilterDefinition, ConnFilterUse, ConnHooks, Connection } from './conn-filter.ts';
+export type {
+  AnyConnFilter,
+  ConnFilter,
+  ConnFilterDefinition,
+  ConnFilterUse,
+  ConnHooks,
+  Connection,
+} from './conn-filter.ts';

@@ -110,7 +110,13 @@ export interface HttpStream {
    * @param details overrides the row's details string, e.g. `rbac_access_denied_matched_policy[web-only]`
    * @throws TulleError when the response has already begun
    */
-  reply(status: number, code: string, body?: string | Uint8Array, headers?: readonly string[], details?: string): typeof STOP;
+  reply(
+    status: number,
+    code: string,
+    body?: string | Uint8Array,
+    headers?: readonly string[],
+    details?: string,
+  ): typeof STOP;
   /**
    * Matches the route again, after method, path, authority or headers were changed. Filters that have run are not
    * run again; the later ones follow the new route's table. Only before the first upstream byte.

@@ -29,7 +29,12 @@ export interface Cluster {
 export type ClusterDiscovery =
   | { readonly kind: 'static'; readonly endpoints: readonly Endpoint[] }
   | { readonly kind: 'eds'; readonly serviceName?: string }
-  | { readonly kind: 'dns'; readonly endpoints: readonly Endpoint[]; readonly use: 'all' | 'first'; readonly refreshMs?: number };
+  | {
+      readonly kind: 'dns';
+      readonly endpoints: readonly Endpoint[];
+      readonly use: 'all' | 'first';
+      readonly refreshMs?: number;
+    };
 
 /** The endpoints of one `eds` cluster. Never replaced by an empty one because a source went away. */
 export interface EndpointSet {
@@ -107,7 +112,11 @@ export interface OutlierDetection {
   /** 5xx answers or local-origin failures in a row. Default 5; 0 switches it off. */
   readonly consecutiveFailures?: number;
   /** Also by success rate over a window, percent; absent: off. */
-  readonly successRate?: { readonly belowPercent: number; readonly windowMs: number; readonly minimumRequests: number };
+  readonly successRate?: {
+    readonly belowPercent: number;
+    readonly windowMs: number;
+    readonly minimumRequests: number;
+  };
   /** How often ejections are reconsidered. Default 10,000. */
   readonly intervalMs?: number;
   /** First ejection; multiplied by the number of ejections in a row. Default 30,000. */

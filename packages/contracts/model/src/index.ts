@@ -7,11 +7,33 @@ export type { Address, TcpAddress, UnixAddress } from './address.ts';
 export type { CertificateSource, DownstreamTls, TrustSource, UpstreamTls } from './tls.ts';
 export type { IdentitySnapshot, IdentitySource, Svid, TrustBundle } from './identity.ts';
 export type {
-  BalancePolicy, CircuitLimits, Cluster, ClusterDiscovery, Endpoint, EndpointSet, Locality, OutlierDetection, PoolOptions, RetryBudget,
+  BalancePolicy,
+  CircuitLimits,
+  Cluster,
+  ClusterDiscovery,
+  Endpoint,
+  EndpointSet,
+  Locality,
+  OutlierDetection,
+  PoolOptions,
+  RetryBudget,
 } from './cluster.ts';
 export type {
-  DirectResponseAction, FilterConfigs, ForwardAction, HeaderEdits, HeaderValue, PathMatch, RedirectAction, Rewrite, Route, RouteConfig,
-  RouteMatch, StringMatch, ValueMatch, VirtualHost, WeightedCluster,
+  DirectResponseAction,
+  FilterConfigs,
+  ForwardAction,
+  HeaderEdits,
+  HeaderValue,
+  PathMatch,
+  RedirectAction,
+  Rewrite,
+  Route,
+  RouteConfig,
+  RouteMatch,
+  StringMatch,
+  ValueMatch,
+  VirtualHost,
+  WeightedCluster,
 } from './route.ts';
 export type { ChainMatch, FilterChain, FilterEntry, HttpHandler, Listener, TcpHandler } from './listener.ts';
 export { emptyProxyConfig } from './proxy-config.ts';

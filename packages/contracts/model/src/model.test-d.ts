@@ -15,5 +15,13 @@ const policy: Cluster = { name: 'a', discovery: { kind: 'eds' }, balance: { poli
 const present: StringMatch = { kind: 'present', value: 'x' };
 // @ts-expect-error actions are told apart by kind
 const action: ForwardAction = { kind: 'redirect', status: 302 };
-const route: Route = { name: 'r', match: { path: { kind: 'prefix', value: '/' } }, action: { kind: 'direct', status: 204 } };
-void cluster; void policy; void present; void action; void route;
+const route: Route = {
+  name: 'r',
+  match: { path: { kind: 'prefix', value: '/' } },
+  action: { kind: 'direct', status: 204 },
+};
+void cluster;
+void policy;
+void present;
+void action;
+void route;

@@ -19,5 +19,10 @@ export function parseWireName(text: string): WireName | undefined {
   if (match === null) return undefined;
   const port = Number(match[2]);
   if (port > 65_535) return undefined;
-  return { direction: match[1] as 'inbound' | 'outbound', port, subset: match[3] ?? '', host: match[4] ?? '' };
+  return {
+    direction: match[1] as 'inbound' | 'outbound',
+    port,
+    subset: match[3] ?? '',
+    host: match[4] ?? '',
+  };
 }

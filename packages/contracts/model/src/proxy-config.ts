@@ -17,4 +17,10 @@ export interface ProxyConfig {
 }
 
 /** A proxy with nothing to do. */
-export const emptyProxyConfig: ProxyConfig = Object.freeze({ version: '', listeners: [], routes: [], clusters: [], endpoints: [] });
+export const emptyProxyConfig: ProxyConfig = Object.freeze({
+  version: '',
+  listeners: [],
+  routes: [],
+  clusters: [],
+  endpoints: [],
+});

@@ -70,7 +70,11 @@ export interface ValueMatch {
  * when none does. `regex` is RE2 syntax over the whole value.
  */
 export type StringMatch =
-  | { readonly kind: 'exact' | 'prefix' | 'suffix' | 'contains' | 'regex'; readonly value: string; readonly ignoreCase?: boolean }
+  | {
+      readonly kind: 'exact' | 'prefix' | 'suffix' | 'contains' | 'regex';
+      readonly value: string;
+      readonly ignoreCase?: boolean;
+    }
   | { readonly kind: 'present' };
 
 /** Sends the request to a cluster. */

@@ -42,7 +42,11 @@ export interface Meter {
 }
 
 const nothing = (): void => {};
-const noInstrument: Counter & Gauge & Histogram = Object.freeze({ add: nothing, set: nothing, observe: nothing });
+const noInstrument: Counter & Gauge & Histogram = Object.freeze({
+  add: nothing,
+  set: nothing,
+  observe: nothing,
+});
 
 /** A meter that measures nothing and costs nothing: what a proxy without a metrics exporter gets. */
 export const noMeter: Meter = Object.freeze({

@@ -8,9 +8,14 @@ export function haproxy(variant: 'bare' | 'mesh'): Subject {
   return {
     name: 'haproxy',
     variant,
-    on: variant === 'bare' ? 'one thread, keep-alive both sides'
-      : 'bare + JSON access log to a file, ACLs on method, path and header, retries, timeouts, one added header',
-    missing: () => (findProgram('haproxy') === undefined ? 'haproxy is not installed (Debian: apt-get install haproxy)' : undefined),
+    on:
+      variant === 'bare'
+        ? 'one thread, keep-alive both sides'
+        : 'bare + JSON access log to a file, ACLs on method, path and header, retries, timeouts, one added header',
+    missing: () =>
+      findProgram('haproxy') === undefined
+        ? 'haproxy is not installed (Debian: apt-get install haproxy)'
+        : undefined,
     start(setup) {
       const file = join(setup.directory, 'haproxy.cfg');
       writeFileSync(file, configuration(setup, variant));
@@ -20,7 +25,10 @@ export function haproxy(variant: 'bare' | 'mesh'): Subject {
   };
 }
 
-function configuration({ scenario, originPort, listenPort, pki }: SubjectSetup, variant: 'bare' | 'mesh'): string {
+function configuration(
+  { scenario, originPort, listenPort, pki }: SubjectSetup,
+  variant: 'bare' | 'mesh',
+): string {
   const mesh = variant === 'mesh';
   const server = scenario.upstreamTls
     ? `server origin 127.0.0.1:${originPort} ssl verify required ca-file ${pki.caFile} crt ${pki.clientBundleFile} ssl-min-ver TLSv1.3`
@@ -35,20 +43,28 @@ ${mesh ? '  log stdout format raw local0\n' : ''}defaults
   timeout server 15s
   option http-keep-alive
   http-reuse always
-${mesh ? `  log global
+${
+  mesh
+    ? `  log global
   log-format '{"start":"%tr","method":"%HM","path":"%HPO","status":%ST,"flags":"%tsc","bytes":%B,"duration":%Ta,"upstream":"%si:%sp","peer":"%ci","id":"%[capture.req.hdr(0)]"}'
   retries 2
   retry-on conn-failure empty-response
-` : ''}frontend in
+`
+    : ''
+}frontend in
   bind 127.0.0.1:${listenPort}
-${mesh ? `  capture request header x-request-id len 40
+${
+  mesh
+    ? `  capture request header x-request-id len 40
   acl allowed_method method GET POST PUT DELETE
   acl allowed_path path_beg /items /orders /reviews
   acl denied_header req.hdr(x-forbidden) -m found
   http-request deny deny_status 403 if denied_header
   http-request deny deny_status 403 unless allowed_method allowed_path
   http-request set-header x-forwarded-proto http
-` : ''}  default_backend out
+`
+    : ''
+}  default_backend out
 backend out
   ${server}
 `;

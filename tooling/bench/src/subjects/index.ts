@@ -7,4 +7,12 @@ import { tulle } from './tulle.ts';
 export type { Subject } from './subject.ts';
 
 /** Everything that can be measured, in the order of the tables. */
-export const subjects: readonly Subject[] = [tulle('bare'), tulle('mesh'), haproxy('bare'), haproxy('mesh'), nginx('bare'), nginx('mesh'), nodeHttp()];
+export const subjects: readonly Subject[] = [
+  tulle('bare'),
+  tulle('mesh'),
+  haproxy('bare'),
+  haproxy('mesh'),
+  nginx('bare'),
+  nginx('mesh'),
+  nodeHttp(),
+];

@@ -10,7 +10,9 @@ export function nodeHttp(): Subject {
     missing: () => undefined,
     start(setup) {
       const { pki, scenario } = setup;
-      const tls = scenario.upstreamTls ? { key: pki.clientKeyFile, cert: pki.clientCertFile, ca: pki.caFile } : null;
+      const tls = scenario.upstreamTls
+        ? { key: pki.clientKeyFile, cert: pki.clientCertFile, ca: pki.caFile }
+        : null;
       const { pid } = setup.spawn(process.execPath, [
         fileURLToPath(new URL('../node-http-process.ts', import.meta.url)),
         JSON.stringify({ listenPort: setup.listenPort, originPort: setup.originPort, tls }),

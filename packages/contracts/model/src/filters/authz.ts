@@ -54,41 +54,68 @@ export interface AuthzTarget {
   /** Ports of the listener's own address. */
   readonly ports?: readonly number[];
   /** Header conditions, all of which must hold; every line of a repeated header is judged. */
-  readonly headers?: readonly { readonly name: string; readonly match: StringMatch; readonly invert?: boolean }[];
+  readonly headers?: readonly {
+    readonly name: string;
+    readonly match: StringMatch;
+    readonly invert?: boolean;
+  }[];
 }
 
 /** Id of the authorization filter. */
 export const AUTHZ_FILTER = 'tulle.http.authz';
 
-const strings = (description: string): JsonSchema => ({ type: 'array', minItems: 1, items: { type: 'string', minLength: 1 }, description });
+const strings = (description: string): JsonSchema => ({
+  type: 'array',
+  minItems: 1,
+  items: { type: 'string', minLength: 1 },
+  description,
+});
 
 /** JSON Schema of a {@link StringMatch}. */
 export const stringMatchSchema: JsonSchema = {
   anyOf: [
     {
-      type: 'object', additionalProperties: false, required: ['kind', 'value'],
-      properties: { kind: { enum: ['exact', 'prefix', 'suffix', 'contains', 'regex'] }, value: { type: 'string' }, ignoreCase: { type: 'boolean', default: false } },
+      type: 'object',
+      additionalProperties: false,
+      required: ['kind', 'value'],
+      properties: {
+        kind: { enum: ['exact', 'prefix', 'suffix', 'contains', 'regex'] },
+        value: { type: 'string' },
+        ignoreCase: { type: 'boolean', default: false },
+      },
     },
-    { type: 'object', additionalProperties: false, required: ['kind'], properties: { kind: { const: 'present' } } },
+    {
+      type: 'object',
+      additionalProperties: false,
+      required: ['kind'],
+      properties: { kind: { const: 'present' } },
+    },
   ],
 };
 
 /** JSON Schema of an {@link AuthzRule}. */
 export const authzRuleSchema: JsonSchema = {
-  type: 'object', additionalProperties: false,
+  type: 'object',
+  additionalProperties: false,
   properties: {
     from: {
-      type: 'object', additionalProperties: false, minProperties: 1, description: 'Who calls; all given fields must hold.',
+      type: 'object',
+      additionalProperties: false,
+      minProperties: 1,
+      description: 'Who calls; all given fields must hold.',
       properties: {
         identities: strings('SPIFFE ids, exact or a prefix ending in *.'),
         notIdentities: strings('SPIFFE ids that do not match.'),
-        namespaces: strings('Namespaces of the caller\'s identity.'),
+        namespaces: strings("Namespaces of the caller's identity."),
         cidrs: strings('Peer networks, e.g. 10.0.0.0/8.'),
         notCidrs: strings('Peer networks that do not match.'),
       },
     },
     to: {
-      type: 'object', additionalProperties: false, minProperties: 1, description: 'What is called; all given fields must hold.',
+      type: 'object',
+      additionalProperties: false,
+      minProperties: 1,
+      description: 'What is called; all given fields must hold.',
       properties: {
         methods: strings('Methods, e.g. GET.'),
         notMethods: strings('Methods that do not match.'),
@@ -96,10 +123,26 @@ export const authzRuleSchema: JsonSchema = {
         notPaths: strings('Paths that do not match.'),
         hosts: strings('Hosts, exact or *.suffix.'),
         notHosts: strings('Hosts that do not match.'),
-        ports: { type: 'array', minItems: 1, items: { type: 'integer', minimum: 1, maximum: 65_535 }, description: 'Ports of the listener.' },
+        ports: {
+          type: 'array',
+          minItems: 1,
+          items: { type: 'integer', minimum: 1, maximum: 65_535 },
+          description: 'Ports of the listener.',
+        },
         headers: {
-          type: 'array', minItems: 1, description: 'Conditions on headers, all of which must hold.',
-          items: { type: 'object', additionalProperties: false, required: ['name', 'match'], properties: { name: { type: 'string', minLength: 1 }, match: stringMatchSchema, invert: { type: 'boolean', default: false } } },
+          type: 'array',
+          minItems: 1,
+          description: 'Conditions on headers, all of which must hold.',
+          items: {
+            type: 'object',
+            additionalProperties: false,
+            required: ['name', 'match'],
+            properties: {
+              name: { type: 'string', minLength: 1 },
+              match: stringMatchSchema,
+              invert: { type: 'boolean', default: false },
+            },
+          },
         },
       },
     },
@@ -108,17 +151,30 @@ export const authzRuleSchema: JsonSchema = {
 
 /** JSON Schema of {@link AuthzFilterConfig}. */
 export const authzFilterSchema: JsonSchema = {
-  type: 'object', additionalProperties: false, required: ['policies'],
+  type: 'object',
+  additionalProperties: false,
+  required: ['policies'],
   properties: {
-    defaultAction: { enum: ['allow', 'deny'], default: 'allow', description: 'What happens where no ALLOW policy exists.' },
+    defaultAction: {
+      enum: ['allow', 'deny'],
+      default: 'allow',
+      description: 'What happens where no ALLOW policy exists.',
+    },
     policies: {
-      type: 'array', description: 'DENY wins; with an ALLOW policy, what none allows is denied.',
+      type: 'array',
+      description: 'DENY wins; with an ALLOW policy, what none allows is denied.',
       items: {
-        type: 'object', additionalProperties: false, required: ['name', 'action', 'rules'],
+        type: 'object',
+        additionalProperties: false,
+        required: ['name', 'action', 'rules'],
         properties: {
           name: { type: 'string', minLength: 1, description: 'namespace/name' },
           action: { enum: ['ALLOW', 'DENY'] },
-          shadow: { type: 'boolean', default: false, description: 'Decide and count, but let everything pass.' },
+          shadow: {
+            type: 'boolean',
+            default: false,
+            description: 'Decide and count, but let everything pass.',
+          },
           rules: { type: 'array', items: authzRuleSchema },
         },
       },

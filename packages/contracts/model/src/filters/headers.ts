@@ -10,15 +10,25 @@ export interface HeadersFilterConfig {
 /** Id of the header filter. */
 export const HEADERS_FILTER = 'tulle.http.headers';
 
-const headerName: JsonSchema = { type: 'string', pattern: '^[!#$%&\'*+.^_`|~0-9A-Za-z-]+$', description: 'Field name.' };
+const headerName: JsonSchema = {
+  type: 'string',
+  pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$",
+  description: 'Field name.',
+};
 const headerValue: JsonSchema = {
-  type: 'object', additionalProperties: false, required: ['name', 'value'],
-  properties: { name: headerName, value: { type: 'string', pattern: '^[\\t\\x20-\\x7e\\x80-\\xff]*$', description: 'Field value.' } },
+  type: 'object',
+  additionalProperties: false,
+  required: ['name', 'value'],
+  properties: {
+    name: headerName,
+    value: { type: 'string', pattern: '^[\\t\\x20-\\x7e\\x80-\\xff]*$', description: 'Field value.' },
+  },
 };
 
 /** JSON Schema of {@link HeaderEdits}. */
 export const headerEditsSchema: JsonSchema = {
-  type: 'object', additionalProperties: false,
+  type: 'object',
+  additionalProperties: false,
   properties: {
     set: { type: 'array', items: headerValue, description: 'Replaces every line of the name.' },
     add: { type: 'array', items: headerValue, description: 'Adds a line.' },
@@ -28,6 +38,7 @@ export const headerEditsSchema: JsonSchema = {
 
 /** JSON Schema of {@link HeadersFilterConfig}. */
 export const headersFilterSchema: JsonSchema = {
-  type: 'object', additionalProperties: false,
+  type: 'object',
+  additionalProperties: false,
   properties: { request: headerEditsSchema, response: headerEditsSchema },
 };

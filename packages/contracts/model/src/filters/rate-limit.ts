@@ -33,22 +33,49 @@ export const RATE_LIMIT_FILTER = 'tulle.http.ratelimit';
 
 /** JSON Schema of {@link RateLimitFilterConfig}. */
 export const rateLimitFilterSchema: JsonSchema = {
-  type: 'object', additionalProperties: false, required: ['limits'],
+  type: 'object',
+  additionalProperties: false,
+  required: ['limits'],
   properties: {
     limits: {
-      type: 'array', description: 'All limits must have a token.',
+      type: 'array',
+      description: 'All limits must have a token.',
       items: {
-        type: 'object', additionalProperties: false, required: ['name', 'requests'],
+        type: 'object',
+        additionalProperties: false,
+        required: ['name', 'requests'],
         properties: {
           name: { type: 'string', minLength: 1, description: 'Shown in metrics and details.' },
           requests: { type: 'number', exclusiveMinimum: 0, description: 'Requests allowed each interval.' },
-          intervalMs: { type: 'number', minimum: 10, default: 1000, description: 'Interval in milliseconds.' },
+          intervalMs: {
+            type: 'number',
+            minimum: 10,
+            default: 1000,
+            description: 'Interval in milliseconds.',
+          },
           burst: { type: 'number', minimum: 1, description: 'Bucket size; default: requests.' },
           by: {
-            type: 'array', description: 'One bucket for each value of these; none: one for the route.',
-            items: { anyOf: [{ enum: ['identity', 'address'] }, { type: 'object', additionalProperties: false, required: ['header'], properties: { header: { type: 'string', minLength: 1 } } }] },
+            type: 'array',
+            description: 'One bucket for each value of these; none: one for the route.',
+            items: {
+              anyOf: [
+                { enum: ['identity', 'address'] },
+                {
+                  type: 'object',
+                  additionalProperties: false,
+                  required: ['header'],
+                  properties: { header: { type: 'string', minLength: 1 } },
+                },
+              ],
+            },
           },
-          maxKeys: { type: 'integer', minimum: 1, maximum: 1_000_000, default: 10_000, description: 'Buckets kept at most.' },
+          maxKeys: {
+            type: 'integer',
+            minimum: 1,
+            maximum: 1_000_000,
+            default: 10_000,
+            description: 'Buckets kept at most.',
+          },
         },
       },
     },

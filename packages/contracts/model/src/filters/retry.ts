@@ -37,14 +37,42 @@ export const retryFilterSchema: JsonSchema = {
   type: 'object',
   additionalProperties: false,
   properties: {
-    retries: { type: 'integer', minimum: 0, maximum: 10, default: 2, description: 'Further attempts after the first; 0 switches retries off.' },
-    on: {
-      type: 'array', uniqueItems: true, default: ['connect-failure', 'reset'],
-      items: { enum: ['connect-failure', 'reset', 'per-try-timeout', 'gateway-error', '5xx', 'status-codes'] },
-      description: 'What is worth another attempt. All but connect-failure apply to idempotent requests only.',
+    retries: {
+      type: 'integer',
+      minimum: 0,
+      maximum: 10,
+      default: 2,
+      description: 'Further attempts after the first; 0 switches retries off.',
     },
-    statusCodes: { type: 'array', items: { type: 'integer', minimum: 400, maximum: 599 }, uniqueItems: true, description: 'Statuses that status-codes means.' },
-    backoffBaseMs: { type: 'number', minimum: 1, maximum: 60_000, default: 25, description: 'First backoff in milliseconds, doubled each time, full jitter.' },
-    backoffMaxMs: { type: 'number', minimum: 1, maximum: 600_000, default: 250, description: 'Longest backoff in milliseconds.' },
+    on: {
+      type: 'array',
+      uniqueItems: true,
+      default: ['connect-failure', 'reset'],
+      items: {
+        enum: ['connect-failure', 'reset', 'per-try-timeout', 'gateway-error', '5xx', 'status-codes'],
+      },
+      description:
+        'What is worth another attempt. All but connect-failure apply to idempotent requests only.',
+    },
+    statusCodes: {
+      type: 'array',
+      items: { type: 'integer', minimum: 400, maximum: 599 },
+      uniqueItems: true,
+      description: 'Statuses that status-codes means.',
+    },
+    backoffBaseMs: {
+      type: 'number',
+      minimum: 1,
+      maximum: 60_000,
+      default: 25,
+      description: 'First backoff in milliseconds, doubled each time, full jitter.',
+    },
+    backoffMaxMs: {
+      type: 'number',
+      minimum: 1,
+      maximum: 600_000,
+      default: 250,
+      description: 'Longest backoff in milliseconds.',
+    },
   },
 };
