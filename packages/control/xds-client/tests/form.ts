@@ -3,7 +3,8 @@ import { canonical } from './canonical.ts';
 
 /** What a configuration means: canonical resources by name, without its version. */
 export function inForm({ listeners, routes, clusters, endpoints }: ProxyConfig): object {
-  const byName = (a: { readonly name: string }, b: { readonly name: string }): number => (a.name < b.name ? -1 : 1);
+  const byName = (a: { readonly name: string }, b: { readonly name: string }): number =>
+    a.name < b.name ? -1 : 1;
   return {
     listeners: listeners.map(canonical.listener).sort(byName),
     routes: routes.map(canonical.route).sort(byName),

@@ -14,7 +14,9 @@ const published: fc.Arbitrary<ProxyConfig> = fc
   })
   .map(({ names, port, hub }) => {
     const whole = together(...names.map((name) => service(name, port)));
-    return hub !== undefined && names.includes(hub) ? { ...whole, routes: names.map((name) => routesTo(name, hub)) } : whole;
+    return hub !== undefined && names.includes(hub)
+      ? { ...whole, routes: names.map((name) => routesTo(name, hub)) }
+      : whole;
   });
 
 const step = fc.oneof(
@@ -41,7 +43,9 @@ describe('a proxy of a control plane that sends changes whole', () => {
         let from = 0;
         for (const taken of pair.configs.map(inForm)) {
           // A subsequence: nothing unpublished, and never back.
-          const place = history.findIndex((form, index) => index >= from && JSON.stringify(form) === JSON.stringify(taken));
+          const place = history.findIndex(
+            (form, index) => index >= from && JSON.stringify(form) === JSON.stringify(taken),
+          );
           expect(place, JSON.stringify(taken)).toBeGreaterThanOrEqual(from);
           from = place;
         }
@@ -54,32 +58,48 @@ describe('a proxy of a control plane that sends changes whole', () => {
     );
   });
 
-  it('is on the old or on the new one when the control plane dies after any message of a push', () => {
-    const before = service('a');
-    const after = config({
-      listeners: [listenerTo('b')],
-      routes: [routesTo('b', 'b')],
-      clusters: [edsCluster('b')],
-      endpoints: [endpointsAt('b', 1)],
-    });
-    let messages = 0;
-    for (let killAfter = 0; messages >= killAfter; killAfter++) {
-      const pair = wirePair();
-      pair.publish('c1', before);
-      pair.settle();
-      const taken = pair.configs.length;
-      pair.publish('c2', after);
-      messages = 0;
-      const move = (): boolean => messages < killAfter && (pair.toServer() || pair.toClient() || pair.engine());
-      while (move()) messages++;
-      if (messages < killAfter) messages = -1; // the push was over before
-      pair.session.disconnected();
-      pair.engine();
-      const [old, ...more] = pair.configs.slice(taken - 1).map(inForm);
-      expect(old).toEqual(inForm(before));
-      for (const one of more) expect(one).toEqual(inForm(after));
-    }
-  });
+  it.each([
+    [
+      'replaces everything',
+      config({
+        listeners: [listenerTo('b')],
+        routes: [routesTo('b', 'b')],
+        clusters: [edsCluster('b')],
+        endpoints: [endpointsAt('b', 1)],
+      }),
+    ],
+    [
+      'alters everything',
+      config({
+        listeners: [listenerTo('a', 'listener-a', 1)],
+        routes: [routesTo('a', 'a', 'a')],
+        clusters: [edsCluster('a', 2)],
+        endpoints: [endpointsAt('a', 1)],
+      }),
+    ],
+  ])(
+    'is on the old or on the new one when the control plane dies after any message of a push that %s',
+    (_, after) => {
+      const before = service('a');
+      let boundaries = 0;
+      for (let over = false; !over; boundaries++) {
+        const pair = wirePair();
+        pair.publish('c1', before);
+        pair.settle();
+        const taken = pair.configs.length;
+        pair.publish('c2', after);
+        let messages = 0;
+        while (messages < boundaries && (pair.engine() || pair.toServer() || pair.toClient())) messages++;
+        over = messages < boundaries; // the push was complete before
+        pair.session.disconnected();
+        pair.engine();
+        const [old, ...more] = pair.configs.slice(taken - 1).map(inForm);
+        expect(old).toEqual(inForm(before));
+        for (const one of more) expect(one).toEqual(inForm(after));
+      }
+      expect(boundaries).toBeGreaterThan(8);
+    },
+  );
 
   it('drops what came of a change that is never completed, and gives up the stream', () => {
     const pair = wirePair();
@@ -122,12 +142,14 @@ describe('a proxy of any other control plane', () => {
           pair.settle();
         }
         for (const { listeners, routes, clusters, endpoints } of pair.configs) {
-          const names = (list: readonly { readonly name: string }[]): Set<string> => new Set(list.map(({ name }) => name));
+          const names = (list: readonly { readonly name: string }[]): Set<string> =>
+            new Set(list.map(({ name }) => name));
           for (const { name } of listeners) expect(names(routes)).toContain(name.replace('listener-', ''));
           for (const { name } of clusters) expect(names(endpoints)).toContain(name);
           for (const { virtualHosts } of routes) {
             for (const { action } of virtualHosts.flatMap((host) => host.routes)) {
-              if (action.kind === 'forward') for (const { name } of action.clusters) expect(names(clusters)).toContain(name);
+              if (action.kind === 'forward')
+                for (const { name } of action.clusters) expect(names(clusters)).toContain(name);
             }
           }
         }

@@ -53,7 +53,13 @@ export function wirePair({ atomic = true }: { atomic?: boolean } = {}): WirePair
     return createDeltaStream({
       atomic,
       comparer,
-      limits: { maxSubscriptions: 100, maxOutstanding: 100, maxResponseBytes: 200, ackTimeoutMs: 60_000, dependencyWaitMs: 0 },
+      limits: {
+        maxSubscriptions: 100,
+        maxOutstanding: 100,
+        maxResponseBytes: 200,
+        ackTimeoutMs: 60_000,
+        dependencyWaitMs: 0,
+      },
       current: () => snapshot,
       send(response) {
         responses.push(response);
