@@ -3,7 +3,7 @@ import { startControlPlane } from './start.ts';
 
 const HELP = `Usage: control-plane --state-dir DIR [options]
 
-  --state-dir DIR       keys of the CA, resources of REST, endpoints.json
+  --state-dir DIR       keys of the CA, resources of REST, control-plane.json
   --config-dir DIR      follow the resources in this directory
   --listen HOST:PORT    xDS and CA, mutual TLS (default 127.0.0.1:0, a free port)
   --api PATH|PORT       REST: a Unix socket or a loopback port (default 0, a free port)
@@ -47,7 +47,7 @@ async function main(): Promise<number> {
     listen: { host: listen[1] as string, port: Number(listen[2]) },
     api: /^\d+$/.test(api) ? { port: Number(api) } : { path: api },
   });
-  process.stdout.write(`xDS and CA: ${running.endpoints.grpc}\nREST: ${running.endpoints.api}\n`);
+  process.stdout.write(`xDS and CA: ${running.endpoints.xds}\nREST: ${running.endpoints.api}\n`);
   await new Promise<void>((resolve) => {
     process.once('SIGTERM', () => resolve());
     process.once('SIGINT', () => resolve());

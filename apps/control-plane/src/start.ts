@@ -23,11 +23,11 @@ export interface StartOptions {
   readonly leafLifetimeMs?: number;
 }
 
-/** Where a running control plane is found; the content of `endpoints.json` in its state directory. */
+/** Where a running control plane is found; the content of `control-plane.json` in its state directory. */
 export interface Endpoints {
   /** `host:port` of xDS and CA. */
-  readonly grpc: string;
-  /** `http://127.0.0.1:port`, or the path of a Unix socket. */
+  readonly xds: string;
+  /** `http://127.0.0.1:port`, or `unix:PATH`. */
   readonly api: string;
   readonly trustDomain: string;
   /** SHA-256 of the root's public key, base64url: what join tokens carry too. */
@@ -95,13 +95,13 @@ export async function startControlPlane(options: StartOptions): Promise<RunningC
     const apiAddress = await api.listen(options.api ?? { port: 0 });
     undo.push(() => api.close());
     const endpoints: Endpoints = {
-      grpc: `${host}:${server.port}`,
-      api: apiAddress,
+      xds: `${host}:${server.port}`,
+      api: apiAddress.startsWith('http') ? apiAddress : `unix:${apiAddress}`,
       trustDomain,
       rootPin: ca.rootPin,
       pid: process.pid,
     };
-    const file = join(stateDir, 'endpoints.json');
+    const file = join(stateDir, 'control-plane.json');
     writeFileSync(`${file}.new`, `${JSON.stringify(endpoints, null, 2)}\n`, { mode: 0o600 });
     renameSync(`${file}.new`, file);
     undo.push(() => rmSync(file, { force: true }));

@@ -13,7 +13,7 @@ afterEach(async () => {
 
 it('starts, can be found, applies, makes tokens, keeps what it knew over a restart, and cleans up', async () => {
   running = await startControlPlane({ stateDir });
-  const file = join(stateDir, 'endpoints.json');
+  const file = join(stateDir, 'control-plane.json');
   expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual(running.endpoints);
   expect(statSync(file).mode & 0o777).toBe(0o600);
   const { api, rootPin } = running.endpoints;
