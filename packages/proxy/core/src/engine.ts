@@ -3,6 +3,7 @@ import type { Log } from '@tulle/filter';
 import type { Http1Limits } from '@tulle/http1';
 import type { Meter } from '@tulle/telemetry';
 import { createTimerWheel, type Clock, type TimerWheel } from '@tulle/time';
+import type { Doors } from './doors.ts';
 import type { ReplayAccount } from './attempts/replay.ts';
 import { EngineMetrics } from './engine-metrics.ts';
 import type { EngineLimits } from './limits.ts';
@@ -24,6 +25,7 @@ export class Engine {
   readonly clock: Clock;
   readonly wheel: TimerWheel;
   readonly transport: Transport;
+  readonly doors: Doors;
   readonly log: Log;
   readonly meter: Meter;
   readonly metrics: EngineMetrics;
@@ -45,6 +47,7 @@ export class Engine {
   #dateSecond = -1;
 
   constructor(parts: {
+    readonly doors: Doors;
     readonly clock: Clock;
     readonly transport: Transport;
     readonly log: Log;
@@ -55,6 +58,7 @@ export class Engine {
   }) {
     this.clock = parts.clock;
     this.transport = parts.transport;
+    this.doors = parts.doors;
     this.log = parts.log;
     this.meter = parts.meter;
     this.limits = parts.limits;

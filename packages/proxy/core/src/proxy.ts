@@ -14,6 +14,7 @@ import { defaultLog } from './node/default-log.ts';
 import { nodeTransport } from './node/node-transport.ts';
 import type { ProxyOptions } from './options.ts';
 import type { Transport } from './ports.ts';
+import { DOORS } from './rooms.ts';
 import { ClusterRuntime, type ClusterRef } from './upstream/cluster.ts';
 
 /** What came of {@link Proxy.update}. */
@@ -121,6 +122,7 @@ export class ProxyRuntime implements Proxy {
     this.#initial = gathered.config;
     this.registry = new Registry(gathered.filters);
     this.engine = new Engine({
+      doors: DOORS,
       clock: this.clock,
       transport: this.transport,
       log: this.log,

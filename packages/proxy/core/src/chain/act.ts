@@ -1,7 +1,6 @@
 import { BODY_NONE } from '@tulle/http1';
 import { isElementPrefix } from '@tulle/match';
 import type { RedirectAction, Rewrite } from '@tulle/model';
-import { beginAttempts } from '../attempts/attempts.ts';
 import { applyEdits, type CompiledForward, type CompiledRoute } from '../compile/compiled.ts';
 import { rescue } from '../rescue.ts';
 import type { Stream } from '../stream/stream.ts';
@@ -67,7 +66,7 @@ function forward(stream: Stream, route: CompiledRoute, action: CompiledForward):
     }
     return;
   }
-  beginAttempts(stream);
+  stream.engine.doors.beginAttempts(stream);
 }
 
 /** Protocols that a server may ignore being offered (RFC 9110 §7.8): the request is answered in HTTP/1.1 instead. */

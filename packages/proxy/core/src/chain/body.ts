@@ -195,13 +195,3 @@ export class BodyPipe {
     );
   }
 }
-
-/** `stream.emit()` called on a view: only the view of a pipe has one. */
-export function emitBytes(pipe: BodyPipe | undefined, bytes: Uint8Array): void {
-  if (pipe === undefined)
-    throw new TulleError(
-      'TULLE_INTERNAL',
-      'stream.emit() outside a data hook: only requestData and responseData can replace bytes.',
-    );
-  pipe.emit(bytes);
-}

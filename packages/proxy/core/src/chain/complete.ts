@@ -1,6 +1,5 @@
 import type { Stream } from '../stream/stream.ts';
 import { AT_END } from '../stream/stream.ts';
-import { cancelAttempt } from '../attempts/attempts.ts';
 import type { CompleteStep, FilterInstance } from './tables.ts';
 import { stateOf, viewOf } from './run.ts';
 
@@ -16,7 +15,7 @@ export function completeStream(stream: Stream): void {
   if (!stream.live || stream.phase === AT_END) return;
   const { engine, downstream, chain, cluster } = stream;
   stream.phase = AT_END;
-  cancelAttempt(stream);
+  stream.engine.doors.cancelAttempt(stream);
   if (stream.admitted) cluster?.leave();
   const { complete } = stream.table;
   if (complete !== null)

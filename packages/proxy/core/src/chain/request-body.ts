@@ -1,6 +1,5 @@
 import type { FieldTable } from '@tulle/fields';
 import { BODY_LENGTH, BODY_NONE } from '@tulle/http1';
-import { armAttemptTimers, beginAttempts } from '../attempts/attempts.ts';
 import { isIdempotent } from '../attempts/repeat.ts';
 import { PAUSE_FLOW, PAUSE_HOOK } from '../sides.ts';
 import { AT_ATTEMPTS, AT_REQUEST, type Stream } from '../stream/stream.ts';
@@ -8,7 +7,6 @@ import { BodyPipe, type PipeOutlet } from './body.ts';
 import { completeIfOver } from './complete.ts';
 import { carryOutReply } from './response.ts';
 import { REQUEST_TRAILERS } from './run.ts';
-import { advance } from './walk.ts';
 
 /** The request's body, from the caller through the data hooks to the attempt. Called by the downstream side. */
 
@@ -71,7 +69,7 @@ const OUTLET: PipeOutlet = {
 
 function bodyDone(stream: Stream): void {
   if (stream.requestTrailers !== undefined && stream.table.requestTrailers !== null)
-    advance(stream, REQUEST_TRAILERS, 0);
+    stream.engine.doors.advance(stream, REQUEST_TRAILERS, 0);
   else requestTrailersDone(stream);
 }
 
@@ -79,10 +77,11 @@ function bodyDone(stream: Stream): void {
 export function requestTrailersDone(stream: Stream): void {
   stream.requestEnded = true;
   if (stream.phase === AT_REQUEST) {
-    if (stream.table.requestBuffered && stream.requestBodyKind !== BODY_NONE) beginAttempts(stream);
+    if (stream.table.requestBuffered && stream.requestBodyKind !== BODY_NONE)
+      stream.engine.doors.beginAttempts(stream);
     return;
   }
-  if (stream.phase === AT_ATTEMPTS) armAttemptTimers(stream);
+  if (stream.phase === AT_ATTEMPTS) stream.engine.doors.armAttemptTimers(stream);
   endAttemptRequest(stream);
 }
 

@@ -1,6 +1,5 @@
 import type { FieldTable } from '@tulle/fields';
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, stripHopByHop } from '@tulle/http1';
-import { cancelAttempt } from '../attempts/attempts.ts';
 import { applyEdits } from '../compile/compiled.ts';
 import { PAUSE_FLOW, PAUSE_HOOK } from '../sides.ts';
 import { AT_END, AT_RESPONSE, type Stream } from '../stream/stream.ts';
@@ -8,7 +7,6 @@ import { BodyPipe, type PipeOutlet } from './body.ts';
 import { completeIfOver, completeStream } from './complete.ts';
 import { adoptReply, recordFailure } from './reply.ts';
 import { RESPONSE_HEADERS, RESPONSE_TRAILERS } from './run.ts';
-import { advance } from './walk.ts';
 
 /** The response, from the endpoint or from Tulle itself, through the filters in reverse to the caller. */
 
@@ -26,7 +24,7 @@ export function deliver(stream: Stream): void {
   if (server !== undefined) stream.responseFields.put('server', server);
   if (head.tunnel) return openTunnel(stream);
   if (stream.table.responseHeaders === null) responseHeadDone(stream);
-  else advance(stream, RESPONSE_HEADERS, 0);
+  else stream.engine.doors.advance(stream, RESPONSE_HEADERS, 0);
 }
 
 /** Makes the endpoint's head the stream's response as far as `attemptEnd` hooks look at it. */
@@ -43,7 +41,7 @@ export function showResponse(stream: Stream): void {
 export function carryOutReply(stream: Stream): void {
   if (stream.phase === AT_END) return;
   if (stream.responseStarted) return abortResponse(stream);
-  cancelAttempt(stream);
+  stream.engine.doors.cancelAttempt(stream);
   discardRequest(stream);
   stream.responsePipe?.revoke();
   stream.responsePipe = undefined;
@@ -55,7 +53,7 @@ export function carryOutReply(stream: Stream): void {
   // After response head hooks ran for another response, they do not run twice.
   if (again) writeLocal(stream);
   else if (stream.table.responseHeaders === null) responseHeadDone(stream);
-  else advance(stream, RESPONSE_HEADERS, 0);
+  else stream.engine.doors.advance(stream, RESPONSE_HEADERS, 0);
 }
 
 /** What still comes of the request is read, as far as that is worth it, and thrown away. */
@@ -73,7 +71,7 @@ export function adoptReplyInResponse(stream: Stream): boolean {
     abortResponse(stream);
     return false;
   }
-  cancelAttempt(stream);
+  stream.engine.doors.cancelAttempt(stream);
   discardRequest(stream);
   adoptReply(stream);
   return true;
@@ -81,7 +79,7 @@ export function adoptReplyInResponse(stream: Stream): boolean {
 
 /** The response cannot be completed: the caller must see that. */
 export function abortResponse(stream: Stream): void {
-  cancelAttempt(stream);
+  stream.engine.doors.cancelAttempt(stream);
   stream.downstream.abort(stream);
   completeStream(stream);
 }
@@ -193,7 +191,7 @@ const OUTLET: PipeOutlet = {
 
 function bodyDone(stream: Stream): void {
   if (stream.responseTrailers !== undefined && stream.table.responseTrailers !== null)
-    advance(stream, RESPONSE_TRAILERS, 0);
+    stream.engine.doors.advance(stream, RESPONSE_TRAILERS, 0);
   else responseTrailersDone(stream);
 }
 

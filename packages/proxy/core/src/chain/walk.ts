@@ -1,6 +1,5 @@
 import { normalizeHost, normalizePath, explainPathRefusal } from '@tulle/match';
 import { stripHopByHop, TARGET_AUTHORITY, TARGET_ORIGIN } from '@tulle/http1';
-import { connectAttempt } from '../attempts/attempts.ts';
 import { rescue } from '../rescue.ts';
 import { PAUSE_HOOK } from '../sides.ts';
 import type { Stream } from '../stream/stream.ts';
@@ -131,7 +130,7 @@ function followUp(stream: Stream, phase: HeadPhase): void {
     case RESPONSE_TRAILERS:
       return responseTrailersDone(stream);
     case ATTEMPT_HEADERS:
-      return connectAttempt(stream);
+      return stream.engine.doors.connectAttempt(stream);
   }
 }
 

@@ -11,7 +11,6 @@ import type { UpstreamEndpoint } from '../upstream/cluster.ts';
 import type { BodyPipe } from '../chain/body.ts';
 import { Attempt } from './attempt.ts';
 import { ReplayBuffer } from '../attempts/replay.ts';
-import { onIdleTimeout, onPerTryTimeout, onRequestTimeout, onRetryDelay } from './timeouts.ts';
 import type { StreamView } from './views.ts';
 
 /** Triples of decision notes a stream keeps; later ones are dropped and `notesDropped` counts them. */
@@ -154,10 +153,10 @@ export class Stream {
     this.headers = this.requestHead.fields;
     this.responseFields = this.localFields;
     this.replay = new ReplayBuffer(engine.replayAccount);
-    this.requestTimer = engine.wheel.timer(onRequestTimeout, this);
-    this.perTryTimer = engine.wheel.timer(onPerTryTimeout, this);
-    this.idleTimer = engine.wheel.timer(onIdleTimeout, this);
-    this.retryTimer = engine.wheel.timer(onRetryDelay, this);
+    this.requestTimer = engine.wheel.timer(engine.doors.onRequestTimeout, this);
+    this.perTryTimer = engine.wheel.timer(engine.doors.onPerTryTimeout, this);
+    this.idleTimer = engine.wheel.timer(engine.doors.onIdleTimeout, this);
+    this.retryTimer = engine.wheel.timer(engine.doors.onRetryDelay, this);
   }
 
   /** Takes the object into use. */

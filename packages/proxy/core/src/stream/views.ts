@@ -12,7 +12,7 @@ import {
   type Slot,
   type STOP,
 } from '@tulle/filter';
-import { emitBytes, type BodyPipe } from '../chain/body.ts';
+import type { BodyPipe } from '../chain/body.ts';
 import { rematch } from '../chain/route.ts';
 import { recordReply } from '../chain/reply.ts';
 import { setAuthority, setMethod, setPath, setQuery } from './request-edits.ts';
@@ -104,7 +104,12 @@ export class StreamView implements HttpStream {
 
   emit(bytes: Uint8Array): void {
     if (this.#stream === undefined) over();
-    emitBytes(this.#pipe, bytes);
+    if (this.#pipe === undefined)
+      throw new TulleError(
+        'TULLE_INTERNAL',
+        'stream.emit() outside a data hook: only requestData and responseData can replace bytes.',
+      );
+    this.#pipe.emit(bytes);
   }
 
   note(code: number, value: number): void {

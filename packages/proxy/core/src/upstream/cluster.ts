@@ -1,5 +1,5 @@
 import { createBalancer, type Balancer, type EndpointState } from '@tulle/balance';
-import { isUnixAddress, type Cluster, type Endpoint } from '@tulle/model';
+import type { Cluster, Endpoint } from '@tulle/model';
 import { RetryBudget } from '@tulle/time';
 import type { Engine } from '../engine.ts';
 import type { ClientTls } from '../ports.ts';
@@ -138,14 +138,4 @@ export class ClusterRuntime {
     this.metrics.close();
     this.tls?.close();
   }
-}
-
-/** Whether TLS of the cluster is used for this endpoint (model `Endpoint.mode`). */
-export function usesTls(cluster: ClusterRuntime, endpoint: Endpoint): boolean {
-  return cluster.tls !== undefined && endpoint.mode !== 'none';
-}
-
-/** Whether an endpoint's address has to be resolved. */
-export function isName(endpoint: Endpoint): boolean {
-  return !isUnixAddress(endpoint.address) && !/^[\d.]+$|:/.test(endpoint.address.host);
 }

@@ -3,7 +3,8 @@ import type { WheelTimer } from '@tulle/time';
 import { attemptFailed, sendAttempt } from '../attempts/attempts.ts';
 import type { SocketFault } from '../ports.ts';
 import type { Stream } from '../stream/stream.ts';
-import { usesTls, type ClusterRuntime } from './cluster.ts';
+import type { ClusterRuntime } from './cluster.ts';
+import { usesTls } from './endpoint-tls.ts';
 import { UpstreamConnection } from './h1-client.ts';
 
 /** What an observed close teaches is forgotten after this: the endpoint may have been restarted with other settings. */
