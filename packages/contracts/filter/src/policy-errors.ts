@@ -1,0 +1,192 @@
+import { row, type ErrorCode, type ErrorRow } from './error-row.ts';
+
+/** Rows for what filters, limits, configuration and identity refuse. */
+export const POLICY_ERRORS: Readonly<
+  Record<
+    Extract<
+      ErrorCode,
+      | 'TULLE_FILTER_FAILED'
+      | 'TULLE_AUTHZ_DENIED'
+      | 'TULLE_RATE_LIMITED'
+      | 'TULLE_FAULT_ABORT'
+      | 'TULLE_HEADER_INVALID'
+      | 'TULLE_LOCAL_REPLY'
+      | 'TULLE_OVERLOADED'
+      | 'TULLE_DRAINING'
+      | 'TULLE_INTERNAL'
+      | 'TULLE_CONFIG_INVALID'
+      | 'TULLE_CONFIG_UNSUPPORTED'
+      | 'TULLE_CONFIG_REFERENCE'
+      | 'TULLE_FILTER_UNKNOWN'
+      | 'TULLE_IDENTITY_TOKEN'
+      | 'TULLE_IDENTITY_CSR'
+      | 'TULLE_IDENTITY_UNAVAILABLE'
+    >,
+    ErrorRow
+  >
+> = {
+  // Filters
+  TULLE_FILTER_FAILED: row(
+    50,
+    500,
+    13,
+    '-',
+    'filter_failed',
+    'filter',
+    false,
+    'A filter threw or missed its deadline. The metric tulle_filter_errors_total and the log name it.',
+  ),
+  TULLE_AUTHZ_DENIED: row(
+    51,
+    403,
+    7,
+    '-',
+    'rbac_access_denied',
+    'filter',
+    false,
+    'Authorization denied the request; the details name the policy. Authorization that cannot decide denies as well.',
+  ),
+  TULLE_RATE_LIMITED: row(
+    52,
+    429,
+    14,
+    'RL',
+    'request_rate_limited',
+    'filter',
+    false,
+    'The rate limit of this route, header or identity is used up; retry-after says when to come back.',
+  ),
+  TULLE_FAULT_ABORT: row(
+    53,
+    503,
+    14,
+    'FI',
+    'fault_filter_abort',
+    'filter',
+    false,
+    'An abort that the operator injected on purpose. See the fault configuration of the route.',
+  ),
+  TULLE_HEADER_INVALID: row(
+    54,
+    500,
+    13,
+    '-',
+    'invalid_header_edit',
+    'filter',
+    false,
+    'A filter tried to write a field that is not valid HTTP, or one that belongs to the engine.',
+  ),
+  TULLE_LOCAL_REPLY: row(
+    55,
+    200,
+    0,
+    '-',
+    'direct_response',
+    'filter',
+    false,
+    'A filter or a direct response answered; no upstream was asked.',
+  ),
+  // Limits and life cycle
+  TULLE_OVERLOADED: row(
+    60,
+    503,
+    14,
+    'OM',
+    'overload',
+    'internal',
+    false,
+    'This proxy sheds load (connections, heap or event-loop delay over its limit).',
+  ),
+  TULLE_DRAINING: row(
+    61,
+    503,
+    14,
+    '-',
+    'draining',
+    'internal',
+    false,
+    'This proxy is shutting down and takes no new work.',
+  ),
+  TULLE_INTERNAL: row(
+    62,
+    500,
+    13,
+    '-',
+    'internal_error',
+    'internal',
+    false,
+    'A defect in Tulle. The log has the stack; please report it.',
+  ),
+  // Configuration
+  TULLE_CONFIG_INVALID: row(
+    70,
+    0,
+    3,
+    '-',
+    'config_invalid',
+    'config',
+    false,
+    'A configuration breaks its schema. Every issue is listed with its path; nothing was applied.',
+  ),
+  TULLE_CONFIG_UNSUPPORTED: row(
+    71,
+    0,
+    12,
+    '-',
+    'config_unsupported',
+    'config',
+    false,
+    'A field is set that this proxy does not honour (decision D8: refused whole, never half-applied).',
+  ),
+  TULLE_CONFIG_REFERENCE: row(
+    72,
+    0,
+    5,
+    '-',
+    'config_reference',
+    'config',
+    false,
+    'Something is named that does not exist, or a filter needs a slot that no earlier filter provides.',
+  ),
+  TULLE_FILTER_UNKNOWN: row(
+    73,
+    0,
+    5,
+    '-',
+    'filter_unknown',
+    'config',
+    false,
+    "The named filter is not in this proxy's registry. Add it to the main's list or the allow-list file.",
+  ),
+  // Identity
+  TULLE_IDENTITY_TOKEN: row(
+    80,
+    0,
+    16,
+    '-',
+    'join_token_refused',
+    'config',
+    false,
+    'The join token is unknown, expired or used already. Make a new one; each admits one workload once.',
+  ),
+  TULLE_IDENTITY_CSR: row(
+    81,
+    0,
+    7,
+    '-',
+    'csr_refused',
+    'config',
+    false,
+    'The certificate request asks for more than was attested.',
+  ),
+  TULLE_IDENTITY_UNAVAILABLE: row(
+    82,
+    0,
+    14,
+    '-',
+    'identity_unavailable',
+    'internal',
+    true,
+    'No SVID yet, or the CA cannot be reached; the last good identity serves until it expires.',
+  ),
+};
