@@ -100,6 +100,10 @@ export class NodeTls {
     const raw = plain.release();
     const ready = (tls as NodeServerTls).ready();
     const socket = new NodeSocket(false);
+    socket.remoteAddress = plain.remoteAddress;
+    socket.remotePort = plain.remotePort;
+    socket.localAddress = plain.localAddress;
+    socket.localPort = plain.localPort;
     if (ready === undefined) {
       socket.attach(raw, false);
       socket.refuse(faultOfRefusal(refusal('no-identity', 'this proxy has no certificate yet')));
