@@ -1,1 +1,7 @@
-export {};
+/**
+ * The compliance suite that any Tulle filter runs, tied to no test runner.
+ * @packageDocumentation
+ */
+export { filterCompliance } from './compliance.ts';
+export type { ComplianceCase, ComplianceOptions } from './compliance.ts';
+export { withOptionTable } from './readme.ts';

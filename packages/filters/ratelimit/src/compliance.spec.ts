@@ -1,0 +1,34 @@
+import { readFileSync } from 'node:fs';
+import { filterCompliance, withOptionTable } from '@tulle/filter-compliance';
+import { rateLimitFilterSchema } from '@tulle/model';
+import { describe, expect, it } from 'vitest';
+import { rateLimit } from './index.ts';
+
+describe('compliance', () => {
+  for (const { name, run } of filterCompliance({
+    filter: rateLimit,
+    validConfigs: [
+      { limits: [{ name: 'all', requests: 2, intervalMs: 10_000 }] },
+      {
+        limits: [
+          { name: 'each', requests: 1, by: ['identity', 'address', { header: 'x-user' }], maxKeys: 2 },
+        ],
+      },
+    ],
+    invalidConfigs: [
+      { config: {}, pointers: [''] },
+      {
+        config: { limits: [{ name: 'a', requests: 0, by: ['user'] }, { requests: 1 }] },
+        pointers: ['/limits/0/requests', '/limits/0/by/0', '/limits/1'],
+      },
+    ],
+    routeConfigs: [{ limits: [{ name: 'route', requests: 5 }] }, { limits: [] }],
+    requests: [{}, {}, {}, { headers: { 'x-user': 'ann' } }],
+  }))
+    it(`complies: ${name}`, async () => run());
+});
+
+it('the README shows the options that the schema has', async () => {
+  const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+  await expect(withOptionTable(readme, rateLimitFilterSchema)).toMatchFileSnapshot('../README.md');
+});
