@@ -1,9 +1,9 @@
-import type { CommandEntry } from './cli/command.ts';
+import type { Command, CommandEntry } from './cli/command.ts';
 
 const entry = (
   name: string,
   summary: string,
-  load: () => Promise<{ readonly command: Awaited<ReturnType<CommandEntry['load']>> }>,
+  load: () => Promise<{ readonly command: Command }>,
 ): CommandEntry => ({
   name,
   summary,
@@ -13,8 +13,38 @@ const entry = (
 /** Every command, in the order of the help. Each is loaded when it is used, so that `tulle --help` is quick. */
 export const COMMANDS: readonly CommandEntry[] = [
   entry(
+    'run',
+    'run a program in the mesh: it, and a sidecar beside it',
+    async () => import('./commands/run.ts'),
+  ),
+  entry(
+    'apply',
+    'put resources into the mesh: all of them, or none',
+    async () => import('./commands/apply.ts'),
+  ),
+  entry('get', 'show resources of the mesh', async () => import('./commands/get.ts')),
+  entry('delete', 'remove resources from the mesh', async () => import('./commands/delete.ts')),
+  entry(
     'analyze',
     'check resource files without a control plane',
     async () => import('./commands/analyze.ts'),
   ),
+  entry(
+    'status',
+    'show every proxy, and whether it has what it should have',
+    async () => import('./commands/status.ts'),
+  ),
+  entry('config', 'show what a proxy should have', async () => import('./commands/config.ts')),
+  entry('check', 'check this machine and the mesh', async () => import('./commands/check.ts')),
+  entry(
+    'token create',
+    'make a join token: it admits one workload once',
+    async () => import('./commands/token-create.ts'),
+  ),
+  entry(
+    'ca rotate',
+    'rotate the issuer, or every certificate',
+    async () => import('./commands/ca-rotate.ts'),
+  ),
+  entry('version', 'show the version', async () => import('./commands/version.ts')),
 ];

@@ -1,0 +1,128 @@
+import { request as httpRequest } from 'node:http';
+import type { Diagnostic } from '@tulle/resources';
+import { CliError, EXIT } from '../cli/exit-codes.ts';
+
+/** A problem as the API tells it (RFC 9457). */
+export interface Problem {
+  readonly status: number;
+  readonly code: string;
+  readonly detail: string;
+  readonly hint?: string;
+  readonly issues?: readonly Diagnostic[];
+}
+
+/** An answer: the body, or the problem. */
+export type ApiAnswer<T> =
+  | { readonly ok: true; readonly body: T }
+  | { readonly ok: false; readonly problem: Problem };
+
+/** The REST API of a control plane. */
+export interface ApiClient {
+  readonly address: string;
+  /** @throws CliError 69 when it cannot be reached */
+  call<T>(
+    method: string,
+    path: string,
+    body?: { readonly type: string; readonly text: string },
+  ): Promise<ApiAnswer<T>>;
+  /** The same, where a problem ends the command. @throws CliError 1 with the problem's words */
+  must<T>(method: string, path: string, body?: { readonly type: string; readonly text: string }): Promise<T>;
+}
+
+/** No answer of the API takes longer. */
+const TIMEOUT_MS = 30_000;
+/** Longer answers are cut off: the status of a thousand proxies is some MiB. */
+const MAX_BODY_BYTES = 256 * 1024 * 1024;
+
+/** @param address `http://host:port` or `unix:/path` */
+export function apiClient(address: string, signal: AbortSignal): ApiClient {
+  const where = target(address);
+  const call = async <T>(
+    method: string,
+    path: string,
+    body?: { readonly type: string; readonly text: string },
+  ): Promise<ApiAnswer<T>> => {
+    const { status, text } = await send(address, where, method, path, body, signal);
+    let parsed: unknown;
+    try {
+      parsed = JSON.parse(text);
+    } catch {
+      throw new CliError(
+        EXIT.failed,
+        `${address} answered ${status} with something that is no JSON`,
+        'is this the API of a Tulle control plane?',
+      );
+    }
+    return status < 300
+      ? { ok: true, body: parsed as T }
+      : { ok: false, problem: { code: '', detail: `answered ${status}`, ...(parsed as object), status } };
+  };
+  return {
+    address,
+    call,
+    async must<T>(method: string, path: string, body?: { readonly type: string; readonly text: string }) {
+      const answer = await call<T>(method, path, body);
+      if (!answer.ok) throw new CliError(EXIT.failed, answer.problem.detail, answer.problem.hint);
+      return answer.body;
+    },
+  };
+}
+
+function target(address: string): { socketPath: string } | { host: string; port: number } {
+  if (address.startsWith('unix:')) return { socketPath: address.slice(5) };
+  const url = URL.parse(address);
+  if (url?.protocol !== 'http:')
+    throw new CliError(
+      EXIT.usage,
+      `${JSON.stringify(address)} is no address of the API`,
+      'write http://127.0.0.1:PORT or unix:/path/to/socket',
+    );
+  return { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port === '' ? 80 : url.port) };
+}
+
+async function send(
+  address: string,
+  where: ReturnType<typeof target>,
+  method: string,
+  path: string,
+  body: { readonly type: string; readonly text: string } | undefined,
+  signal: AbortSignal,
+): Promise<{ status: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    const failed = (error: NodeJS.ErrnoException): void => {
+      if (signal.aborted) return reject(new CliError(EXIT.interrupted, 'interrupted'));
+      reject(
+        new CliError(
+          EXIT.unreachable,
+          `the control plane at ${address} cannot be reached: ${error.code ?? error.message}`,
+          'is it running? --api or TULLE_API say where it is',
+          { cause: error },
+        ),
+      );
+    };
+    const headers = {
+      host: 'localhost',
+      ...(body === undefined
+        ? {}
+        : { 'content-type': body.type, 'content-length': Buffer.byteLength(body.text) }),
+    };
+    const req = httpRequest(
+      { ...where, method, path, headers, agent: false, signal, timeout: TIMEOUT_MS },
+      (res) => {
+        const pieces: Buffer[] = [];
+        let size = 0;
+        res.on('data', (piece: Buffer) => {
+          size += piece.length;
+          if (size > MAX_BODY_BYTES)
+            res.destroy(new Error(`the answer is longer than ${MAX_BODY_BYTES} bytes`));
+          else pieces.push(piece);
+        });
+        res.on('end', () => resolve({ status: res.statusCode ?? 0, text: Buffer.concat(pieces).toString() }));
+        res.on('error', failed);
+      },
+    );
+    req.on('timeout', () => req.destroy(new Error(`no answer within ${TIMEOUT_MS} ms`)));
+    req.on('error', failed);
+    req.end(body?.text);
+  });
+}

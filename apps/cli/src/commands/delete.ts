@@ -1,0 +1,78 @@
+import { readResources, type Resource } from '@tulle/resources';
+import { apiClient } from '../api/api-client.ts';
+import { API_OPTION, findApi } from '../api/find-control-plane.ts';
+import { defineCommand, type Command } from '../cli/command.ts';
+import { EXIT, usageError } from '../cli/exit-codes.ts';
+import { kindNamed } from './get.ts';
+import { printDiagnostics } from './diagnostics.ts';
+import { readFiles } from './read-files.ts';
+
+export const command: Command = defineCommand({
+  summary: 'Remove resources from the mesh',
+  args: [
+    { name: 'KIND', help: 'kind, plural or short name', optional: true },
+    { name: 'NAME', help: 'which', optional: true, many: true },
+  ],
+  options: {
+    filename: {
+      type: 'list',
+      short: 'f',
+      value: 'FILE',
+      help: 'remove what these files hold, instead of KIND NAME',
+    },
+    namespace: {
+      type: 'string',
+      short: 'n',
+      value: 'NAME',
+      help: 'namespace',
+      defaultText: 'default',
+      env: 'TULLE_NAMESPACE',
+    },
+    'ignore-not-found': { type: 'boolean', help: 'what is not there is no failure' },
+    ...API_OPTION,
+  },
+  examples: [
+    { command: 'tulle delete httproute reviews', does: 'remove one route' },
+    { command: 'tulle delete -f canary.yaml', does: 'remove what a file holds' },
+  ],
+  async run({ io, options, args, signal }) {
+    const namespace = options.namespace ?? 'default';
+    let refs: { kind: string; namespace: string; name: string }[];
+    if (options.filename.length > 0) {
+      if (args.length > 0) throw usageError('name resources by -f or by KIND NAME, not both');
+      const read = await readResources(await readFiles(io, options.filename), { namespace });
+      if (read.diagnostics.some((d) => d.class === 'invalid'))
+        return printDiagnostics(io, 'table', read.diagnostics);
+      refs = read.resources.map(({ resource: r }: { readonly resource: Resource }) => ({
+        kind: r.kind,
+        namespace: r.metadata.namespace,
+        name: r.metadata.name,
+      }));
+    } else {
+      const [kindName, ...names] = args;
+      if (kindName === undefined || names.length === 0)
+        throw usageError('KIND and NAME are missing', 'tulle delete KIND NAME…, or tulle delete -f FILE');
+      const kind = kindNamed(kindName);
+      if (kind === undefined)
+        throw usageError('all kinds at once are not removed by this command', 'name one kind');
+      refs = names.map((name) => ({ kind, namespace, name }));
+    }
+    const client = apiClient(await findApi(io, options.api), signal);
+    let failed = false;
+    for (const ref of refs) {
+      const answer = await client.call(
+        'DELETE',
+        `/api/v1/resources/${ref.kind}/${ref.namespace}/${ref.name}`,
+      );
+      const key = `${ref.kind.toLowerCase()}/${ref.name}`;
+      if (answer.ok) io.out(`${key} removed\n`);
+      else if (answer.problem.status !== 404 || !options['ignore-not-found']) {
+        failed = true;
+        io.err(
+          `${key}: ${answer.problem.detail}${answer.problem.hint === undefined ? '' : ` (${answer.problem.hint})`}\n`,
+        );
+      }
+    }
+    return failed ? EXIT.failed : EXIT.ok;
+  },
+});

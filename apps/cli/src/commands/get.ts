@@ -1,0 +1,107 @@
+import { findKind, KINDS, type Resource } from '@tulle/resources';
+import { apiClient } from '../api/api-client.ts';
+import { API_OPTION, findApi } from '../api/find-control-plane.ts';
+import { closest } from '../cli/closest.ts';
+import { defineCommand, type Command } from '../cli/command.ts';
+import { CliError, EXIT, usageError } from '../cli/exit-codes.ts';
+import { OUTPUT_OPTION, printView, type Format } from '../cli/output.ts';
+
+interface Held {
+  readonly resource: Resource;
+  readonly owner: string;
+  readonly version: string;
+}
+
+/** @throws CliError 64 with what was probably meant */
+export function kindNamed(name: string): string | undefined {
+  if (name === 'all') return undefined;
+  const kind = findKind(name);
+  if (kind !== undefined) return kind.kind;
+  const guess = closest(
+    name,
+    KINDS.flatMap((k) => [k.plural, k.kind.toLowerCase(), ...k.shortNames]),
+  );
+  throw usageError(
+    `unknown kind ${JSON.stringify(name)}`,
+    guess === undefined ? `kinds: ${KINDS.map((k) => k.plural).join(', ')}, all` : `did you mean ${guess}?`,
+  );
+}
+
+export const command: Command = defineCommand({
+  summary: 'Show resources of the mesh',
+  details: `Kinds: ${KINDS.map((k) => [k.plural, ...k.shortNames].join(' or ')).join(', ')}; all shows every kind.`,
+  args: [
+    { name: 'KIND', help: 'kind, plural or short name, or all' },
+    { name: 'NAME', help: 'only this one', optional: true },
+  ],
+  options: {
+    namespace: {
+      type: 'string',
+      short: 'n',
+      value: 'NAME',
+      help: 'only this namespace',
+      defaultText: 'default',
+      env: 'TULLE_NAMESPACE',
+    },
+    'all-namespaces': { type: 'boolean', short: 'A', help: 'every namespace' },
+    'no-headers': { type: 'boolean', help: 'leave the head of the table out' },
+    ...OUTPUT_OPTION,
+    ...API_OPTION,
+  },
+  examples: [
+    { command: 'tulle get services', does: 'list Services of the namespace' },
+    { command: 'tulle get httproute reviews -o yaml', does: 'one route, to edit and apply again' },
+  ],
+  async run({ io, options, args, signal }) {
+    const kind = kindNamed(args[0] as string);
+    const namespace = options['all-namespaces'] ? undefined : (options.namespace ?? 'default');
+    const query = new URLSearchParams({
+      ...(kind === undefined ? {} : { kind }),
+      ...(namespace === undefined ? {} : { namespace }),
+    });
+    const client = apiClient(await findApi(io, options.api), signal);
+    const { items } = await client.must<{ items: readonly Held[] }>(
+      'GET',
+      `/api/v1/resources?${query.toString()}`,
+    );
+    const [, name] = args;
+    const rows = name === undefined ? items : items.filter((held) => held.resource.metadata.name === name);
+    if (name !== undefined && rows.length === 0) {
+      const guess = closest(
+        name,
+        items.map((held) => held.resource.metadata.name),
+      );
+      throw new CliError(
+        EXIT.failed,
+        `there is no ${kind ?? 'resource'} ${name} in ${namespace === undefined ? 'any namespace' : `namespace ${namespace}`}`,
+        guess === undefined ? undefined : `did you mean ${guess}?`,
+      );
+    }
+    const resources = rows.map((held) => held.resource);
+    await printView(
+      io,
+      (options.output ?? 'table') as Format,
+      {
+        rows,
+        item: (held) => held.resource,
+        name: (held) => `${held.resource.kind.toLowerCase()}/${held.resource.metadata.name}`,
+        document:
+          name !== undefined && rows.length === 1
+            ? resources[0]
+            : { apiVersion: 'v1', kind: 'List', items: resources },
+        columns: [
+          ...(namespace === undefined
+            ? [{ header: 'NAMESPACE', value: (held: Held) => held.resource.metadata.namespace }]
+            : []),
+          ...(kind === undefined ? [{ header: 'KIND', value: (held: Held) => held.resource.kind }] : []),
+          { header: 'NAME', value: (held) => held.resource.metadata.name },
+          { header: 'SOURCE', value: (held) => held.owner },
+          { header: 'VERSION', value: (held) => held.version, wide: true },
+        ],
+        empty: `No ${kind ?? 'resources'} found${namespace === undefined ? '' : ` in namespace ${namespace}; -A looks in all`}.`,
+      },
+      options['no-headers'],
+    );
+    return EXIT.ok;
+  },
+});

@@ -1,0 +1,56 @@
+import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
+import { CliError, EXIT } from '../cli/exit-codes.ts';
+
+/** How a program is started beside its sidecar. */
+export interface ProgramOptions {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Whether a terminal sends its signals to program and sidecar alike. */
+  readonly terminal: boolean;
+}
+
+const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const;
+
+/**
+ * Runs a program to its end. Each signal reaches it once: in a terminal Ctrl-C goes to everybody in front of it, so it
+ * is not passed on; elsewhere the program has a session of its own and gets what we get.
+ * @returns its exit code, or 128 + the number of the signal that ended it
+ * @throws CliError 1 when it cannot be started
+ */
+export async function runProgram(options: ProgramOptions): Promise<number> {
+  const program = spawn(options.command, [...options.args], {
+    stdio: 'inherit',
+    env: { ...options.env },
+    detached: !options.terminal,
+  });
+  const forward = new Map(
+    FORWARDED.map((signal) => [
+      signal,
+      (): void => {
+        if (!options.terminal || (signal !== 'SIGINT' && signal !== 'SIGQUIT')) program.kill(signal);
+      },
+    ]),
+  );
+  for (const [signal, pass] of forward) process.on(signal, pass);
+  try {
+    return await new Promise<number>((resolve, reject) => {
+      program.on('error', (error: NodeJS.ErrnoException) =>
+        reject(
+          new CliError(
+            EXIT.failed,
+            `cannot start ${options.command}: ${error.code === 'ENOENT' ? 'there is no such program' : error.code === 'EACCES' ? 'it may not be executed' : error.message}`,
+            'what follows -- is the command line of your program',
+            { cause: error },
+          ),
+        ),
+      );
+      program.on('exit', (code, signal) =>
+        resolve(signal === null ? (code ?? EXIT.failed) : 128 + constants.signals[signal]),
+      );
+    });
+  } finally {
+    for (const [signal, pass] of forward) process.off(signal, pass);
+  }
+}

@@ -1,0 +1,255 @@
+import { join } from 'node:path';
+import {
+  describeUpstream,
+  startSidecar,
+  tulleDirectories,
+  type Sidecar,
+  type SidecarOptions,
+} from '@tulle/sidecar';
+import { formatAddress } from '@tulle/model';
+import { apiClient } from '../api/api-client.ts';
+import { API_OPTION, findControlPlane } from '../api/find-control-plane.ts';
+import { defineCommand, type Command } from '../cli/command.ts';
+import { CliError, EXIT, usageError } from '../cli/exit-codes.ts';
+import type { JoinToken } from './token-create.ts';
+import { runProgram } from './run-program.ts';
+import { parseLabel, parseUpstream } from './upstream-option.ts';
+
+export const command: Command = defineCommand({
+  summary: 'Run a program in the mesh: it, and a sidecar beside it',
+  details:
+    'The program stays as it is. It listens where it always does (--port, on loopback); others reach it through the\n' +
+    'sidecar, over mutual TLS. It calls another service at 127.0.0.1:PORT of --upstream SERVICE=PORT; the Host it sends\n' +
+    'may be anything, the port decides which service is meant.\n\n' +
+    'The program gets every signal once; when it ends, the sidecar drains and the command ends with its exit code.',
+  rest: { name: 'COMMAND [ARGS…]', help: 'the program and its arguments, after --' },
+  ownSignals: true,
+  options: {
+    name: {
+      type: 'string',
+      value: 'NAME',
+      help: 'name of the workload, and of its service account',
+      required: true,
+    },
+    port: {
+      type: 'list',
+      short: 'p',
+      value: 'PORT',
+      help: 'what the program listens on; may be repeated, or left out for one that only calls others',
+    },
+    upstream: {
+      type: 'list',
+      short: 'u',
+      value: 'SERVICE=PORT',
+      help: 'a service that it calls, and the local port for it; may be repeated',
+    },
+    namespace: {
+      type: 'string',
+      short: 'n',
+      value: 'NAME',
+      help: 'namespace',
+      defaultText: 'default',
+      env: 'TULLE_NAMESPACE',
+    },
+    label: {
+      type: 'list',
+      short: 'l',
+      value: 'KEY=VALUE',
+      help: 'label by which Services select it; may be repeated',
+      defaultText: 'app=NAME',
+    },
+    'control-plane': {
+      type: 'list',
+      value: 'HOST:PORT',
+      help: 'xDS and CA; default: the one that runs on this machine',
+      env: 'TULLE_CONTROL_PLANE',
+    },
+    'trust-domain': {
+      type: 'string',
+      value: 'NAME',
+      help: 'trust domain of the mesh; default: that of the control plane of this machine',
+      env: 'TULLE_TRUST_DOMAIN',
+    },
+    token: {
+      type: 'string',
+      value: 'TOKEN',
+      help: 'join token; default: asked of the control plane of this machine',
+      env: 'TULLE_TOKEN',
+    },
+    'access-log': { type: 'string', value: 'FILE', help: 'JSON lines, one a request; default none' },
+    workers: { type: 'number', value: 'N', help: 'processes that move bytes', defaultText: '1' },
+    'no-supervisor': { type: 'boolean', help: 'everything in one process' },
+    'drain-seconds': {
+      type: 'number',
+      value: 'N',
+      help: 'at most so long for what runs when the program has ended',
+      defaultText: '5',
+    },
+    'start-timeout': {
+      type: 'number',
+      value: 'SECONDS',
+      help: 'give up when there is no configuration by then',
+      defaultText: '30',
+    },
+    quiet: { type: 'boolean', short: 'q', help: 'say nothing but errors' },
+    ...API_OPTION,
+  },
+  examples: [
+    { command: 'tulle run --name web --port 8080 -- node server.js', does: 'a service' },
+    {
+      command:
+        'tulle run --name web --port 8080 --upstream reviews=9001 -- env REVIEWS=http://127.0.0.1:9001 node server.js',
+      does: 'one that calls another',
+    },
+    {
+      command: 'tulle run --name report --upstream orders=9001 -- python3 report.py',
+      does: 'a job: ends when it ends',
+    },
+  ],
+  async run({ io, options, rest }) {
+    const namespace = options.namespace ?? 'default';
+    const ports = options.port.map((text) => {
+      if (!/^\d{1,5}$/.test(text) || Number(text) < 1 || Number(text) > 65_535)
+        throw usageError(`--port ${JSON.stringify(text)} is no port`, 'a number from 1 to 65535');
+      return { port: Number(text) };
+    });
+    const upstreams = options.upstream.map(parseUpstream);
+    const labels = { app: options.name, ...Object.fromEntries(options.label.map(parseLabel)) };
+    const local = await findControlPlane(io);
+    const xds =
+      options['control-plane'].length > 0
+        ? options['control-plane']
+        : local.xds === undefined
+          ? []
+          : [local.xds];
+    const trustDomain = options['trust-domain'] ?? local.trustDomain;
+    if (xds.length === 0)
+      throw new CliError(
+        EXIT.unreachable,
+        'no control plane is known on this machine',
+        'start one (npm run demo starts a whole mesh), or say where it is with --control-plane',
+      );
+    if (trustDomain === undefined)
+      throw usageError('--trust-domain is missing', 'the control plane prints it when it starts');
+    const directories = tulleDirectories(io.env);
+    const instance = [namespace, options.name, ...ports.slice(0, 1).map((p) => p.port)].join('.');
+    const api = options.api ?? local.api;
+    const accessLog = options['access-log'];
+    const sidecarOptions: SidecarOptions = {
+      name: options.name,
+      namespace,
+      labels,
+      ports,
+      upstreams,
+      controlPlane: { xds, trustDomain },
+      joinToken: async () =>
+        options.token ?? (api === undefined ? undefined : localToken(api, namespace, options.name)),
+      stateDir: join(directories.state, 'proxies', instance),
+      runDir: join(directories.run, instance),
+      workers: options.workers ?? 1,
+      supervisor: !options['no-supervisor'],
+      ...(accessLog === undefined ? {} : { accessLog: { file: accessLog } }),
+    };
+    let sidecar: Sidecar;
+    const interrupted = interruption();
+    try {
+      sidecar = await Promise.race([startSidecar(sidecarOptions), interrupted.promise]).catch(
+        (error: unknown) => {
+          throw error instanceof CliError
+            ? error
+            : new CliError(EXIT.failed, error instanceof Error ? error.message : String(error), undefined, {
+                cause: error,
+              });
+        },
+      );
+      await Promise.race([configured(sidecar, options['start-timeout'] ?? 30), interrupted.promise]).catch(
+        async (error: unknown) => {
+          await sidecar.stop(0);
+          throw error;
+        },
+      );
+    } finally {
+      interrupted.done();
+    }
+    if (!options.quiet) {
+      io.err(
+        `tulle: ${sidecar.spiffeId} joined; inbound ${formatAddress(sidecar.inbound)}${sidecar.upstreams.map((u) => `, ${describeUpstream(u)}`).join('')}, admin ${formatAddress(sidecar.admin)}\n`,
+      );
+    }
+    try {
+      return await runProgram({
+        command: rest[0] as string,
+        args: rest.slice(1),
+        env: programEnv(io.env, sidecar),
+        terminal: process.stdin.isTTY === true,
+      });
+    } finally {
+      await sidecar.stop((options['drain-seconds'] ?? 5) * 1000);
+    }
+  },
+});
+
+/** The program needs none of it; it is there for those that want to find a port of the system's choice. */
+function programEnv(
+  env: Readonly<Record<string, string | undefined>>,
+  sidecar: Sidecar,
+): Record<string, string | undefined> {
+  const { TULLE_TOKEN: _secret, ...rest } = env; // a join token is not the program's business
+  const found = sidecar.upstreams.map(({ service, address }): [string, string] => [
+    `TULLE_UPSTREAM_${service.toUpperCase().replace(/[^A-Z0-9]/g, '_')}`,
+    formatAddress(address),
+  ]);
+  return { ...rest, ...Object.fromEntries(found) };
+}
+
+async function localToken(
+  api: string,
+  namespace: string,
+  serviceAccount: string,
+): Promise<string | undefined> {
+  // Without an answer a saved identity may still do; the sidecar says so when it does not.
+  const client = apiClient(api, new AbortController().signal);
+  try {
+    return (
+      await client.must<JoinToken>('POST', '/api/v1/join-tokens', {
+        type: 'application/json',
+        text: JSON.stringify({ namespace, serviceAccount }),
+      })
+    ).token;
+  } catch (error) {
+    if (error instanceof CliError && error.exitCode === EXIT.unreachable) return undefined;
+    throw error;
+  }
+}
+
+async function configured(sidecar: Sidecar, seconds: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      const { xds } = sidecar.status();
+      const { lastError, refused = [] } = xds ?? {};
+      const reason =
+        refused.length > 0
+          ? refused.map((r) => `${r.kind} ${r.name}: ${r.reasons.join('; ')}`).join(', ')
+          : (lastError ?? 'it does not answer');
+      reject(
+        new CliError(
+          EXIT.unreachable,
+          `no configuration from the control plane after ${seconds} s: ${reason}`,
+          'look at `tulle status`; --start-timeout waits longer',
+        ),
+      );
+    }, seconds * 1000);
+  });
+  await Promise.race([sidecar.ready(), late]).finally(() => clearTimeout(timer));
+}
+
+/** Before the program runs, a signal ends the start. */
+function interruption(): { readonly promise: Promise<never>; done(): void } {
+  const { promise, reject } = Promise.withResolvers<never>();
+  promise.catch(() => {});
+  const stop = (): void =>
+    reject(new CliError(EXIT.interrupted, 'interrupted before the program was started'));
+  process.on('SIGINT', stop).on('SIGTERM', stop);
+  return { promise, done: () => void process.off('SIGINT', stop).off('SIGTERM', stop) };
+}

@@ -1,0 +1,92 @@
+import { apiClient } from '../api/api-client.ts';
+import { API_OPTION, findApi } from '../api/find-control-plane.ts';
+import { defineCommand, type Command } from '../cli/command.ts';
+import { EXIT } from '../cli/exit-codes.ts';
+import { OUTPUT_OPTION, printView, type Format } from '../cli/output.ts';
+
+/** One proxy, as `GET /api/v1/status` tells it. */
+export interface ProxyRow {
+  readonly id: string;
+  readonly connected: boolean;
+  readonly identity?: string;
+  readonly workload: string;
+  readonly namespace: string;
+  readonly changeId: string;
+  readonly lastPropagationMs?: number;
+  readonly kinds: Readonly<Record<string, { readonly state: string }>>;
+}
+
+/** The whole answer. */
+export interface MeshStatus {
+  readonly trustDomain: string;
+  readonly proxies: readonly ProxyRow[];
+  readonly resources: number;
+  readonly sources: readonly {
+    readonly id: string;
+    readonly faults: readonly { readonly message: string }[];
+  }[];
+}
+
+export const command: Command = defineCommand({
+  summary: 'Show every proxy, and whether it has what it should have',
+  details:
+    'SYNCED: it confirmed the newest. STALE: sent and not confirmed yet, or refused. NOT SENT: there is nothing of\nthat kind for it. With -o json also the counters of what was sent and confirmed.',
+  options: {
+    namespace: {
+      type: 'string',
+      short: 'n',
+      value: 'NAME',
+      help: 'only proxies of this namespace',
+      env: 'TULLE_NAMESPACE',
+    },
+    'no-headers': { type: 'boolean', help: 'leave the head of the table out' },
+    ...OUTPUT_OPTION,
+    ...API_OPTION,
+  },
+  examples: [
+    { command: 'tulle status', does: 'is everything in sync?' },
+    { command: 'tulle status -o json', does: 'the counters, for a program' },
+  ],
+  async run({ io, options, signal }) {
+    const client = apiClient(await findApi(io, options.api), signal);
+    const status = await client.must<MeshStatus>('GET', '/api/v1/status');
+    const rows = status.proxies.filter(
+      (proxy) => options.namespace === undefined || proxy.namespace === options.namespace,
+    );
+    const state =
+      (kind: string) =>
+      (proxy: ProxyRow): string | undefined =>
+        proxy.kinds[kind]?.state;
+    await printView(
+      io,
+      (options.output ?? 'table') as Format,
+      {
+        rows,
+        document: { ...status, proxies: rows },
+        name: (proxy) => proxy.id,
+        columns: [
+          { header: 'NAME', value: (proxy) => `${proxy.workload}.${proxy.namespace}` },
+          { header: 'CONNECTED', value: (proxy) => (proxy.connected ? 'yes' : 'no') },
+          { header: 'CDS', value: state('cluster') },
+          { header: 'EDS', value: state('endpoint') },
+          { header: 'LDS', value: state('listener') },
+          { header: 'RDS', value: state('route') },
+          { header: 'CHANGE', value: (proxy) => proxy.changeId },
+          {
+            header: 'TOOK',
+            value: (proxy) =>
+              proxy.lastPropagationMs === undefined ? undefined : `${Math.round(proxy.lastPropagationMs)}ms`,
+            wide: true,
+          },
+          { header: 'IDENTITY', value: (proxy) => proxy.identity, wide: true },
+          { header: 'ID', value: (proxy) => proxy.id, wide: true },
+        ],
+        empty: 'No proxy is connected. `tulle run` starts a program with one.',
+      },
+      options['no-headers'],
+    );
+    for (const source of status.sources)
+      for (const fault of source.faults) io.err(`source ${source.id}: ${fault.message}\n`);
+    return EXIT.ok;
+  },
+});
