@@ -1,0 +1,72 @@
+import { create, type DescMessage } from '@bufbuild/protobuf';
+import { anyPack } from '@bufbuild/protobuf/wkt';
+import { describe, expect, it } from 'vitest';
+import { ClusterSchema } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
+import { ListenerSchema } from '@tulle/xds-proto/envoy/config/listener/v3/listener';
+import { HttpProtocolOptionsSchema } from '@tulle/xds-proto/envoy/extensions/upstreams/http/v3/http_protocol_options';
+import { HONOURED } from './honoured.ts';
+import { createResourceDecoder } from './resource.ts';
+
+/** Every message that can be reached from a type. */
+function reachable(start: DescMessage, seen: Map<string, DescMessage> = new Map()): Map<string, DescMessage> {
+  if (seen.has(start.typeName)) return seen;
+  seen.set(start.typeName, start);
+  for (const field of start.fields) if (field.message) reachable(field.message, seen);
+  return seen;
+}
+
+describe('the list of honoured fields', () => {
+  it('names fields that exist', () => {
+    const types = reachable(HttpProtocolOptionsSchema, reachable(ClusterSchema, reachable(ListenerSchema)));
+    let checked = 0;
+    for (const [typeName, fields] of Object.entries(HONOURED)) {
+      const desc = types.get(typeName);
+      if (!desc) continue; // stands in an Any only; the round trip reads each of those
+      checked++;
+      const names = desc.fields.map(({ name }) => name);
+      for (const field of fields) expect(names, typeName).toContain(field);
+    }
+    expect(checked).toBeGreaterThan(30);
+  });
+
+  it('is all that passes: anything else that is set is refused with its path', () => {
+    const cluster = create(ClusterSchema, {
+      name: 'a',
+      respectDnsTtl: true,
+      healthChecks: [{}],
+      loadAssignment: {
+        clusterName: 'a',
+        endpoints: [
+          {
+            lbEndpoints: [
+              {
+                hostIdentifier: {
+                  case: 'endpoint',
+                  value: { hostname: 'h', address: { address: { case: 'pipe', value: { path: '/p' } } } },
+                },
+              },
+            ],
+          },
+        ],
+      },
+    });
+    const decoded = createResourceDecoder().decode('cluster', anyPack(ClusterSchema, cluster));
+    expect(decoded).toMatchObject({ ok: false });
+    expect(decoded.ok ? [] : decoded.issues.map(({ path }) => path).sort()).toEqual([
+      'health_checks',
+      'load_assignment.endpoints[0].lb_endpoints[0].endpoint.hostname',
+      'respect_dns_ttl',
+    ]);
+  });
+
+  it('can be widened by an operator, field by field', () => {
+    const cluster = create(ClusterSchema, { name: 'a', respectDnsTtl: true });
+    const decoder = createResourceDecoder({
+      tolerateFields: ['envoy.config.cluster.v3.Cluster.respect_dns_ttl'],
+    });
+    expect(decoder.decode('cluster', anyPack(ClusterSchema, cluster))).toMatchObject({
+      ok: true,
+      resource: { name: 'a' },
+    });
+  });
+});
