@@ -1,0 +1,223 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startMesh, type Mesh } from './mesh.ts';
+
+const BIN = fileURLToPath(new URL('../bin/tulle.mjs', import.meta.url));
+
+interface Ended {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+interface Running {
+  readonly process: ChildProcess;
+  readonly ended: Promise<Ended>;
+  /** Resolves with what it wrote so far once that matches. */
+  said(pattern: RegExp): Promise<RegExpExecArray>;
+}
+
+describe('tulle', () => {
+  let dir = '';
+  let mesh: Mesh;
+  const running: Running[] = [];
+
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'tl-'));
+    mesh = await startMesh(join(dir, 's'));
+  });
+  afterEach(async () => {
+    for (const one of running.splice(0)) {
+      one.process.kill('SIGTERM');
+      await one.ended;
+    }
+    await mesh.close();
+    await rm(dir, { recursive: true });
+  });
+
+  const start = (...args: string[]): Running => {
+    const child = spawn(process.execPath, [BIN, ...args], {
+      cwd: dir,
+      env: { ...process.env, TULLE_STATE_DIR: join(dir, 's'), TULLE_RUN_DIR: join(dir, 'r'), NO_COLOR: '1' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let out = '';
+    let err = '';
+    const waiting = new Set<() => void>();
+    const heard = (): void => waiting.forEach((wake) => wake());
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      out += text;
+      heard();
+    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      err += text;
+      heard();
+    });
+    const ended = new Promise<Ended>((resolve) => child.on('close', (code) => resolve({ code, out, err })));
+    const one: Running = {
+      process: child,
+      ended,
+      said: async (pattern) =>
+        new Promise((resolve, reject) => {
+          const look = (): void => {
+            const match = pattern.exec(out + err);
+            if (match === null) return;
+            waiting.delete(look);
+            resolve(match);
+          };
+          waiting.add(look);
+          look();
+          void ended.then(({ code }) =>
+            reject(new Error(`ended with ${String(code)} without saying ${String(pattern)}:\n${out}${err}`)),
+          );
+        }),
+    };
+    running.push(one);
+    return one;
+  };
+  const tulle = async (...args: string[]): Promise<Ended> => start(...args).ended;
+
+  const SERVER =
+    "const s=require('http').createServer((q,r)=>r.end('hello from '+process.env.V));s.listen(0,'127.0.0.1',()=>console.log('on '+s.address().port))";
+  const freePort = async (): Promise<string> => {
+    const found = start('version'); // any process will do to have something to end
+    await found.ended;
+    const { createServer } = await import('node:net');
+    const server = createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => server.once('listening', resolve));
+    const { port } = server.address() as { port: number };
+    await new Promise((resolve) => server.close(resolve));
+    return String(port);
+  };
+  const service = (port: string): string =>
+    JSON.stringify({
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'web' },
+      spec: { selector: { app: 'web' }, ports: [{ port: 80, targetPort: Number(port) }] },
+    });
+
+  it('runs a program in the mesh: another one calls it by a local port, and ends with its own exit code', async () => {
+    const port = await freePort();
+    await writeFile(join(dir, 'web.json'), service(port));
+    expect(await tulle('apply', '-f', 'web.json')).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/Service\/default\/web +changed/) as string,
+    });
+    const web = start(
+      'run',
+      '--name',
+      'web',
+      '--port',
+      port,
+      '--',
+      process.execPath,
+      '-e',
+      SERVER.replace('listen(0', `listen(${port}`),
+    );
+    await web.said(/on \d+/);
+    await web.said(/spiffe:\/\/test\.local\/ns\/default\/sa\/web joined/);
+    const job =
+      "const u='http://'+process.env.TULLE_UPSTREAM_WEB;(async()=>{for(;;){const r=await fetch(u);if(r.status===200){console.log(await r.text(),process.env.TULLE_TOKEN);process.exit(7)}}})()";
+    const called = await tulle(
+      'run',
+      '--name',
+      'job',
+      '--upstream',
+      'web=0',
+      '--quiet',
+      '--',
+      process.execPath,
+      '-e',
+      job,
+    );
+    expect(called).toMatchObject({ code: 7, out: expect.stringContaining('hello from') as string });
+
+    const status = await tulle('status');
+    expect(status.out).toMatch(/^NAME +CONNECTED +CDS +EDS +LDS +RDS +CHANGE\nweb\.default +yes +SYNCED +/m);
+    expect(JSON.parse((await tulle('status', '-o', 'json')).out)).toMatchObject({
+      trustDomain: 'test.local',
+    });
+    expect((await tulle('config', 'listeners', 'web')).out).toMatch(/LISTENER +ADDRESS/);
+    expect(await tulle('config', 'listeners', 'wbe')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('did you mean web?') as string,
+    });
+
+    web.process.kill('SIGTERM');
+    expect((await web.ended).code).toBe(128 + 15);
+  }, 60_000);
+
+  it('gives the program each signal once and waits for it', async () => {
+    const program =
+      "let n=0;process.on('SIGINT',()=>{n++;setTimeout(()=>{console.log('got '+n);process.exit(3)},50)});console.log('up');setInterval(()=>{},1e6)";
+    const one = start('run', '--name', 'sig', '--', process.execPath, '-e', program);
+    await one.said(/up/);
+    one.process.kill('SIGINT');
+    expect(await one.ended).toMatchObject({ code: 3, out: expect.stringContaining('got 1') as string });
+  }, 60_000);
+
+  it('applies all or nothing, with the place of every fault, and gets and deletes', async () => {
+    await writeFile(
+      join(dir, 'bad.yaml'),
+      'apiVersion: v1\nkind: Service\nmetadata: { name: ok }\nspec: { selector: { app: a }, ports: [{ port: 80 }] }\n---\napiVersion: v1\nkind: Service\nmetadata: { name: bad }\nspec: { selektor: { app: a }, ports: [{ port: 80 }] }\n',
+    );
+    expect(await tulle('apply', '-f', 'bad.yaml')).toMatchObject({
+      code: 65,
+      out: expect.stringMatching(/bad\.yaml:9:9 Error \[TULLE0201\].*did you mean "selector"/) as string,
+      err: expect.stringContaining('Nothing was applied') as string,
+    });
+    expect(await tulle('get', 'services')).toMatchObject({
+      code: 0,
+      out: '',
+      err: expect.stringContaining('No Service found') as string,
+    });
+    await writeFile(join(dir, 'web.json'), service('8080'));
+    await tulle('apply', '-f', 'web.json');
+    expect((await tulle('get', 'svc', '-o', 'name')).out).toBe('service/web\n');
+    expect((await tulle('get', 'svc', 'web', '-o', 'yaml')).out).toContain('targetPort: 8080');
+    expect((await tulle('apply', '-f', 'web.json')).out).toMatch(/unchanged/);
+    expect(await tulle('delete', 'svc', 'web')).toMatchObject({ code: 0, out: 'service/web removed\n' });
+    expect((await tulle('delete', 'svc', 'web')).code).toBe(1);
+    expect((await tulle('delete', 'svc', 'web', '--ignore-not-found')).code).toBe(0);
+  }, 60_000);
+
+  it('makes join tokens that work once, and rotates certificates', async () => {
+    const token = (await tulle('token', 'create', 'web')).out.trim();
+    expect(token).toMatch(/^tulle-join-1\./);
+    const run = async (state: string): Promise<Ended> =>
+      start(
+        'run',
+        '--name',
+        'web',
+        '--token',
+        token,
+        '--namespace',
+        'default',
+        '--api',
+        `unix:${dir}/none`,
+        '-q',
+        '--',
+        'true',
+      ).ended.then((e) => ({ ...e, err: `${state} ${e.err}` }));
+    expect((await run('first')).code).toBe(0);
+    await rm(join(dir, 's', 'proxies'), { recursive: true });
+    expect(await run('second')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('join token was refused') as string,
+    });
+    expect((await tulle('ca', 'rotate', 'leaves')).code).toBe(0);
+    expect((await tulle('ca', 'rotate', 'leafs')).code).toBe(64);
+  }, 60_000);
+
+  it('ends with the agreed codes, in every format', async () => {
+    expect((await tulle('frobnicate')).code).toBe(64);
+    expect((await tulle('status', '--api', 'http://127.0.0.1:1')).code).toBe(69);
+    expect((await tulle('run', '--name', 'x', '--', '/no/such/program')).code).toBe(1);
+    expect((await tulle('check', '-o', 'json')).code).toBe(0);
+  }, 60_000);
+});
