@@ -201,7 +201,9 @@ describe.each(POLICIES.map((policy) => [JSON.stringify(policy), policy] as const
       fc.property(fc.array(one, { maxLength: 8 }), fc.integer(), (list, seed) => {
         const balancer = balancerOf(
           policy,
-          list.map(({ weight, health, priority }, index) => endpoint(index + 1, { weight, health, priority })),
+          list.map(({ weight, health, priority }, index) =>
+            endpoint(index + 1, { weight, health, priority }),
+          ),
           seed,
         );
         const usable = list

@@ -33,10 +33,10 @@ export class State<Data> implements EndpointState<Data> {
   ejected = false;
   removed = false;
   /** When its ejection ends, or ended last. */
-  ejectedUntilMs = -Infinity;
+  ejectedUntilMs: number = -Infinity;
   /** Ejections in a row. */
   ejectionStreak = 0;
-  windowStartMs = -Infinity;
+  windowStartMs: number = -Infinity;
   windowTotal = 0;
   windowFailed = 0;
   readonly #owner: StateOwner<Data>;

@@ -1,38 +1,7 @@
-import type { AnyHttpFilter, SchemaIssue } from '@tulle/filter';
-import type { ChainRun, TestRequest } from '@tulle/testkit';
 import { definitionCases } from './definition-cases.ts';
 import type { FilterUnderTest } from './observed-filter.ts';
 import { runCases } from './run-cases.ts';
-
-/** One thing that every filter has to do. Hand it to your test runner: `it(name, run)`. */
-export interface ComplianceCase {
-  readonly name: string;
-  /** Resolves when the filter complies. @throws Error that says what it did instead */
-  run(): Promise<void>;
-}
-
-/** What the suite needs to know of a filter. */
-export interface ComplianceOptions {
-  readonly filter: AnyHttpFilter;
-  /** Configurations under which it does something, as a user writes them; the more it can do, the more of them. */
-  readonly validConfigs: readonly unknown[];
-  /** Configurations under which it may wait: its hooks may return promises only there. Default: none. */
-  readonly waitingConfigs?: readonly unknown[];
-  /** Configurations that its schema has to refuse, with the JSON pointers of every issue. */
-  readonly invalidConfigs: readonly { readonly config: unknown; readonly pointers: readonly string[] }[];
-  /** Overrides on a route. Needed when the filter takes some. */
-  readonly routeConfigs?: readonly unknown[];
-  /** Requests that make it act, in addition to the suite's own odd ones. */
-  readonly requests?: readonly TestRequest[];
-  /** What the service answers, e.g. failures for a retry policy. Default 200. */
-  readonly upstream?: ChainRun['upstream'];
-  readonly caller?: ChainRun['caller'];
-}
-
-/** {@link ComplianceOptions} as the cases use them. */
-export interface Subject extends Omit<ComplianceOptions, 'filter'> {
-  readonly filter: FilterUnderTest;
-}
+import type { ComplianceCase, ComplianceOptions, Subject } from './subject.ts';
 
 /**
  * The compliance suite of HTTP filters: what the contract asks of each, run through the production engine in memory and
@@ -47,16 +16,4 @@ export interface Subject extends Omit<ComplianceOptions, 'filter'> {
 export function filterCompliance(options: ComplianceOptions): readonly ComplianceCase[] {
   const subject: Subject = { ...options, filter: options.filter as unknown as FilterUnderTest };
   return [...definitionCases(subject), ...runCases(subject)];
-}
-
-/** The JSON pointer of an issue. */
-export function pointerOf(issue: SchemaIssue): string {
-  return (issue.path ?? [])
-    .map(
-      (part) =>
-        `/${String(typeof part === 'object' ? part.key : part)
-          .replaceAll('~', '~0')
-          .replaceAll('/', '~1')}`,
-    )
-    .join('');
 }

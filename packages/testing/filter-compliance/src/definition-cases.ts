@@ -1,5 +1,5 @@
 import { check, show } from './check.ts';
-import { pointerOf, type ComplianceCase, type Subject } from './compliance.ts';
+import { pointerOf, type ComplianceCase, type Subject } from './subject.ts';
 
 const HOOKS: readonly string[] = [
   'requestHeaders',

@@ -3,5 +3,5 @@
  * @packageDocumentation
  */
 export { filterCompliance } from './compliance.ts';
-export type { ComplianceCase, ComplianceOptions } from './compliance.ts';
+export type { ComplianceCase, ComplianceOptions } from './subject.ts';
 export { withOptionTable } from './readme.ts';

@@ -1,6 +1,6 @@
 import { runChain, seededRandom, type ChainResult, type TestRequest } from '@tulle/testkit';
 import { check, show } from './check.ts';
-import type { ComplianceCase, Subject } from './compliance.ts';
+import type { ComplianceCase, Subject } from './subject.ts';
 import { observe, type Observations } from './observed-filter.ts';
 
 const SLOT = 'subject';
