@@ -46,5 +46,10 @@ export const COMMANDS: readonly CommandEntry[] = [
     'rotate the issuer, or every certificate',
     async () => import('./commands/ca-rotate.ts'),
   ),
+  entry(
+    'control-plane',
+    'run the control plane of this machine',
+    async () => import('./commands/control-plane.ts'),
+  ),
   entry('version', 'show the version', async () => import('./commands/version.ts')),
 ];

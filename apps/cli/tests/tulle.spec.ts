@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { startMesh, type Mesh } from './mesh.ts';
+import type { RunningControlPlane } from '@tulle/app-control-plane';
+import { startMesh } from './mesh.ts';
 
 const BIN = fileURLToPath(new URL('../bin/tulle.mjs', import.meta.url));
 
@@ -23,7 +24,7 @@ interface Running {
 
 describe('tulle', () => {
   let dir = '';
-  let mesh: Mesh;
+  let mesh: RunningControlPlane;
   const running: Running[] = [];
 
   beforeEach(async () => {
@@ -212,6 +213,21 @@ describe('tulle', () => {
     });
     expect((await tulle('ca', 'rotate', 'leaves')).code).toBe(0);
     expect((await tulle('ca', 'rotate', 'leafs')).code).toBe(64);
+  }, 60_000);
+
+  it('starts a control plane that the other commands find, and says so when one runs already', async () => {
+    const again = await tulle('control-plane');
+    expect(again).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('a control plane runs already') as string,
+    });
+    await mesh.close();
+    const plane = start('control-plane', '--trust-domain', 'test.local');
+    await plane.said(/REST http:/);
+    expect((await tulle('status')).code).toBe(0);
+    plane.process.kill('SIGTERM');
+    expect((await plane.ended).code).toBe(0);
+    expect((await tulle('status')).code).toBe(69);
   }, 60_000);
 
   it('ends with the agreed codes, in every format', async () => {

@@ -1,0 +1,70 @@
+import { startControlPlane } from '@tulle/app-control-plane';
+import { makePrivateDirectory, tulleDirectories } from '@tulle/sidecar';
+import { findControlPlane } from '../api/find-control-plane.ts';
+import { apiClient } from '../api/api-client.ts';
+import { defineCommand, type Command } from '../cli/command.ts';
+import { CliError, EXIT, usageError } from '../cli/exit-codes.ts';
+
+export const command: Command = defineCommand({
+  summary: 'Run the control plane of this machine: resources, CA, xDS and REST',
+  details:
+    'Keys, resources and control-plane.json, by which the other commands find it, are kept in the state directory.\n' +
+    'It ends with SIGINT or SIGTERM; what runs in the mesh goes on meanwhile.',
+  options: {
+    config: {
+      type: 'string',
+      short: 'c',
+      value: 'DIR',
+      help: 'directory of resources to follow; default: only what is applied',
+    },
+    'trust-domain': {
+      type: 'string',
+      value: 'NAME',
+      help: 'trust domain of the mesh',
+      defaultText: 'mesh.local',
+    },
+    listen: {
+      type: 'string',
+      value: 'HOST:PORT',
+      help: 'xDS and CA, mutual TLS',
+      defaultText: '127.0.0.1 and a free port',
+    },
+    'api-port': { type: 'number', value: 'PORT', help: 'REST, on loopback', defaultText: 'a free port' },
+  },
+  examples: [{ command: 'tulle control-plane --config mesh/', does: 'a mesh whose resources are files' }],
+  async run({ io, options, signal }) {
+    const listen = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(options.listen ?? '127.0.0.1:0');
+    if (listen === null) throw usageError(`--listen ${JSON.stringify(options.listen)} is not HOST:PORT`);
+    const { state } = tulleDirectories(io.env);
+    makePrivateDirectory(state);
+    const { api } = await findControlPlane(io);
+    if (api !== undefined && (await answers(api))) {
+      throw new CliError(
+        EXIT.failed,
+        `a control plane runs already at ${api}`,
+        'set TULLE_STATE_DIR for another mesh',
+      );
+    }
+    const running = await startControlPlane({
+      stateDir: state,
+      listen: { host: (listen[1] ?? listen[2]) as string, port: Number(listen[3]) },
+      api: { port: options['api-port'] ?? 0 },
+      ...(options.config === undefined ? {} : { configDir: options.config }),
+      ...(options['trust-domain'] === undefined ? {} : { trustDomain: options['trust-domain'] }),
+    });
+    io.err(
+      `control plane of ${running.endpoints.trustDomain}: xDS and CA ${running.endpoints.xds}, REST ${running.endpoints.api}\n`,
+    );
+    await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+    await running.close();
+    return EXIT.ok;
+  },
+});
+
+async function answers(api: string): Promise<boolean> {
+  try {
+    return (await apiClient(api, new AbortController().signal).call('GET', '/healthz')).ok;
+  } catch {
+    return false; // its file was left by one that was killed
+  }
+}
