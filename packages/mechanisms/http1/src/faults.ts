@@ -20,7 +20,7 @@ const rule = (status: number, code: ErrorCode, reason: string): Omit<Http1Fault,
 const bad = (reason: string): Omit<Http1Fault, 'rule'> => rule(400, 'TULLE_DOWNSTREAM_PROTOCOL', reason);
 const upstream = (reason: string): Omit<Http1Fault, 'rule'> => rule(502, 'TULLE_UPSTREAM_PROTOCOL', reason);
 
-const ROWS = {
+const ROWS: Readonly<Record<Http1Rule, Omit<Http1Fault, 'rule'>>> = {
   // start line
   'request-line': bad('The request line is not "METHOD SP target SP HTTP/1.1 CRLF" (RFC 9112 §3).'),
   method: bad('The method is not a token (RFC 9110 §9.1).'),
@@ -121,10 +121,58 @@ const ROWS = {
     'More interim (1xx) responses than maxInformational came before the final one.',
   ),
   'response-switch': upstream('101 came without an Upgrade that was asked for (RFC 9110 §7.8).'),
-} as const satisfies Record<string, Omit<Http1Fault, 'rule'>>;
+};
 
 /** Name of a rule. */
-export type Http1Rule = keyof typeof ROWS;
+export type Http1Rule =
+  | 'request-line'
+  | 'method'
+  | 'method-unknown'
+  | 'target'
+  | 'target-escape'
+  | 'target-fragment'
+  | 'target-authority'
+  | 'target-scheme'
+  | 'uri-length'
+  | 'version'
+  | 'version-unsupported'
+  | 'http2-preface'
+  | 'status-line'
+  | 'status'
+  | 'line-end'
+  | 'field-name'
+  | 'field-name-space'
+  | 'field-value'
+  | 'obs-fold'
+  | 'head-size'
+  | 'head-lines'
+  | 'host-missing'
+  | 'host-repeated'
+  | 'host'
+  | 'host-disagrees'
+  | 'length'
+  | 'length-repeated'
+  | 'length-overflow'
+  | 'length-and-coding'
+  | 'coding'
+  | 'coding-unknown'
+  | 'coding-repeated'
+  | 'coding-version'
+  | 'body-forbidden'
+  | 'connection'
+  | 'upgrade'
+  | 'expect'
+  | 'chunk-size'
+  | 'chunk-size-overflow'
+  | 'chunk-extension'
+  | 'chunk-extension-size'
+  | 'chunk-end'
+  | 'trailer-field'
+  | 'trailer-size'
+  | 'truncated'
+  | 'response-unasked'
+  | 'response-informational'
+  | 'response-switch';
 
 const table = (response: boolean): Readonly<Record<Http1Rule, Http1Fault>> =>
   Object.freeze(
