@@ -1,0 +1,112 @@
+/**
+ * Hostile and odd HTTP/1.1 through a proxy to an origin that records every byte. Exits 1 when anything invalid, extra or
+ * poisoned was seen, or something valid did not pass.
+ */
+import { writeFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import type { Target } from './client.ts';
+import { RecordingOrigin } from './recording-origin.ts';
+import { renderFaults, renderTable, summary } from './report.ts';
+import { run } from './run.ts';
+import { nodeHttp, tulle, type Subject } from './subjects.ts';
+
+const HELP = `pnpm test:hostile [options]
+
+  --subject S      tulle (default), node-http (to see the judges at work), or HOST:PORT of a proxy that you started
+  --origin PORT    port of the recording origin, for a proxy of yours; default: any free one
+  --rounds N       sends per payload: whole, byte by byte, then random cuts; default 3
+  --seed N         of the random cuts; default: from the clock, printed
+  --filter TEXT    only payloads whose id or group contains TEXT, e.g. odd-request-012, 'chunk sizes'
+  --json FILE      writes every result
+  --help           this
+`;
+
+interface Options {
+  readonly subject: string;
+  readonly origin: number;
+  readonly rounds: number;
+  readonly seed: number;
+  readonly filter: string;
+  readonly json: string | undefined;
+}
+
+function readOptions(): Options | string {
+  const { values } = parseArgs({
+    options: {
+      subject: { type: 'string', default: 'tulle' },
+      origin: { type: 'string', default: '0' },
+      rounds: { type: 'string', default: '3' },
+      seed: { type: 'string' },
+      filter: { type: 'string', default: '' },
+      json: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return HELP;
+  const whole = (name: string, text: string, most: number): number => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value > most)
+      throw new Error(`--${name} ${text}: give a whole number up to ${most}.`);
+    return value;
+  };
+  return {
+    subject: values.subject,
+    origin: whole('origin', values.origin, 65535),
+    rounds: Math.max(1, whole('rounds', values.rounds, 1000)),
+    seed: values.seed === undefined ? Date.now() % 2 ** 31 : whole('seed', values.seed, 2 ** 32 - 1),
+    filter: values.filter,
+    json: values.json,
+  };
+}
+
+async function start(subject: string, originPort: number): Promise<Target & Partial<Subject>> {
+  if (subject === 'tulle') return tulle(originPort);
+  if (subject === 'node-http') return nodeHttp(originPort);
+  const [, host, port] = /^(.+):(\d+)$/.exec(subject) ?? [];
+  if (host === undefined || Number(port) > 65535)
+    throw new Error(`--subject ${subject}: give tulle, node-http or HOST:PORT.`);
+  return { host, port: Number(port) };
+}
+
+async function main(): Promise<number> {
+  const options = readOptions();
+  if (typeof options === 'string') {
+    process.stdout.write(options);
+    return 0;
+  }
+  const origin = new RecordingOrigin();
+  const originPort = await origin.start(options.origin);
+  const subject = await start(options.subject, originPort);
+  const from = performance.now();
+  console.log(
+    `${options.subject} at ${subject.host}:${subject.port}, origin at 127.0.0.1:${originPort}, seed ${options.seed}, ${options.rounds} sends a payload`,
+  );
+  const results = await run(origin, subject, options);
+  await subject.stop?.();
+  await origin.stop();
+  if (results.length === 0)
+    throw new Error(`--filter ${options.filter}: no payload has that in its id or group.`);
+  const totals = summary(results);
+  if (options.json !== undefined)
+    await writeFile(
+      options.json,
+      `${JSON.stringify({ subject: options.subject, seed: options.seed, rounds: options.rounds, totals, results }, null, 1)}\n`,
+    );
+  console.log(`\n${renderTable(results)}\n`);
+  const faults = renderFaults(results);
+  if (faults !== '') console.log(`${faults}\n`);
+  console.log(
+    `${totals['hostilePayloads']} hostile payloads, ${totals['hostileRefused']} refused; ${totals['oddPayloads']} odd but valid ones, ${totals['oddPassed']} passed; ${totals['sends']} sends in ${((performance.now() - from) / 1000).toFixed(1)} s`,
+  );
+  console.log(
+    `${totals['invalid']} invalid, ${totals['extra']} extra, ${totals['poisoned']} poisoned; seed ${options.seed}`,
+  );
+  const passed = results.filter(({ faults: found }) => found.length === 0).length;
+  console.log(`${passed} passed, ${results.length - passed} failed, 0 skipped`);
+  return passed === results.length ? 0 : 1;
+}
+
+process.exitCode = await main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : String(error));
+  return 2;
+});

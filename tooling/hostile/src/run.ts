@@ -1,0 +1,152 @@
+import type { Target } from './client.ts';
+import { HOSTILE_REQUESTS, HOSTILE_RESPONSES, ODD_REQUESTS, ODD_RESPONSES } from './corpus/index.ts';
+import { judgeByNode, type NodeVerdict } from './node-judge.ts';
+import { Random, type Chunking } from './random.ts';
+import type { OriginConnection, RecordingOrigin } from './recording-origin.ts';
+import { runRequest } from './run-requests.ts';
+import { runResponse } from './run-responses.ts';
+import type { CheckedRequest } from './strict-check.ts';
+import type { Fault, Result } from './verdict.ts';
+
+/** Requests are tried on so many connections at a time; responses one by one, so that only their own probes can meet them. */
+const LANES = 6;
+
+export interface RunOptions {
+  readonly seed: number;
+  /** Sends per payload: whole, byte by byte, then random cuts. */
+  readonly rounds: number;
+  /** Part of an id or a group; '' for all. */
+  readonly filter: string;
+}
+
+interface Job extends Result {
+  readonly once: (mark: string, how: Chunking, random: Random) => Promise<Fault[]>;
+}
+
+/** Sends every payload of the corpus through the proxy at `target` to `origin`. */
+export async function run(origin: RecordingOrigin, target: Target, options: RunOptions): Promise<Result[]> {
+  const jobs = allJobs(origin, target).filter(({ id, group }) => `${id} ${group}`.includes(options.filter));
+  const byMark = new Map<string, Job>();
+  let marks = 0;
+  const runJob = async (job: Job): Promise<void> => {
+    const random = new Random(options.seed ^ hash(job.id));
+    for (let round = 0; round < options.rounds; round++) {
+      const mark = `m${(marks++).toString(36).padStart(5, '0')}`;
+      byMark.set(mark, job);
+      const how: Chunking = round === 0 ? 'whole' : round === 1 ? 'bytes' : 'random';
+      job.faults.push(...(await job.once(mark, how, random)));
+      job.runs++;
+    }
+  };
+  const queue = jobs.filter(({ side }) => side === 'request');
+  await Promise.all(
+    Array.from({ length: LANES }, async () => {
+      for (let job = queue.shift(); job !== undefined; job = queue.shift()) await runJob(job);
+    }),
+  );
+  for (const job of jobs) if (job.side === 'response') await runJob(job);
+  await judgeConnections(origin.connections, byMark, jobs);
+  return jobs.map(({ once: _once, ...result }) => result);
+}
+
+function allJobs(origin: RecordingOrigin, target: Target): Job[] {
+  const counts = new Map<string, number>();
+  const idOf = (side: string, kind: string): string => {
+    const count = (counts.get(side + kind) ?? 0) + 1;
+    counts.set(side + kind, count);
+    return `${kind}-${side}-${String(count).padStart(3, '0')}`;
+  };
+  const shown = (text: string): string => JSON.stringify(text.length > 300 ? `${text.slice(0, 300)}…` : text);
+  return [
+    ...[...HOSTILE_REQUESTS, ...ODD_REQUESTS].map((it): Job => ({
+      id: idOf('request', it.kind),
+      side: 'request',
+      kind: it.kind,
+      group: it.group,
+      shown: shown(it.send),
+      runs: 0,
+      faults: [],
+      once: (mark, how, random) => runRequest(origin, target, it, mark, how, random),
+    })),
+    ...[...HOSTILE_RESPONSES, ...ODD_RESPONSES].map((it): Job => {
+      const kind = it.kind === 'odd' ? 'odd' : 'hostile';
+      return {
+        id: idOf('response', kind),
+        side: 'response',
+        kind,
+        group: it.group,
+        shown: shown(it.reply),
+        runs: 0,
+        faults: [],
+        once: (mark, how, random) => runResponse(origin, target, it, mark, how, random),
+      };
+    }),
+  ];
+}
+
+/** The bytes of every connection, judged again as a whole: by the strict check and by Node's parser, which must agree. */
+async function judgeConnections(
+  connections: readonly OriginConnection[],
+  byMark: ReadonlyMap<string, Job>,
+  jobs: readonly Job[],
+): Promise<void> {
+  for (const { text, requests, invalid, tunnelAt } of connections) {
+    const blame = (fault: Fault): void => {
+      const mark = text.match(/m[0-9a-z]{5}/g)?.at(-1);
+      ((mark === undefined ? undefined : byMark.get(mark)) ?? jobs[0])?.faults.push(fault);
+    };
+    if (invalid !== undefined) {
+      blame({ finding: 'invalid', what: `${invalid}: ${JSON.stringify(text.slice(-200))}` });
+      continue;
+    }
+    for (const { target, startLine } of requests) {
+      if (!/\/(?:t|r|probe)\/m[0-9a-z]{5}|^\*$/.test(target))
+        blame({ finding: 'extra', what: `nobody sent this: ${startLine.slice(0, 120)}` });
+    }
+    const verdict = await judgeInSegments(text, requests, tunnelAt);
+    if (verdict.error !== undefined && !isCutOff(text, requests.at(-1)?.end ?? 0))
+      blame({ finding: 'invalid', what: `node:http: ${verdict.error}: ${JSON.stringify(text.slice(-200))}` });
+    const differs = requests.findIndex((request, index) => {
+      const other = verdict.requests[index];
+      return (
+        other === undefined ||
+        other.method !== request.method ||
+        other.target !== request.target ||
+        other.body !== request.body
+      );
+    });
+    if (verdict.error === undefined && differs >= 0)
+      blame({
+        finding: 'invalid',
+        what: `node:http reads request ${differs + 1} otherwise: ${requests[differs]?.startLine}`,
+      });
+  }
+}
+
+/** Node's parser reads nothing behind a request for an upgrade, refused or not: what follows is fed to another one. */
+async function judgeInSegments(
+  text: string,
+  requests: readonly CheckedRequest[],
+  tunnelAt: number | undefined,
+): Promise<NodeVerdict> {
+  const stops = requests
+    .filter(({ fields }) => fields.some(([name]) => name.toLowerCase() === 'upgrade'))
+    .map(({ end }) => end);
+  const edges = [...new Set([0, ...stops, tunnelAt ?? text.length])].sort((a, b) => a - b);
+  const verdicts: NodeVerdict[] = [];
+  for (let i = 0; i + 1 < edges.length; i++)
+    verdicts.push(await judgeByNode(Buffer.from(text.slice(edges[i], edges[i + 1]), 'latin1')));
+  return {
+    requests: verdicts.flatMap((verdict) => verdict.requests),
+    error: verdicts.find(({ error }) => error !== undefined)?.error,
+  };
+}
+
+/** A request under way when the connection ended is no message at all. */
+const isCutOff = (text: string, end: number): boolean => text.length > end;
+
+function hash(text: string): number {
+  let hashed = 0;
+  for (let i = 0; i < text.length; i++) hashed = (Math.imul(hashed, 31) + text.charCodeAt(i)) | 0;
+  return hashed;
+}

@@ -1,0 +1,40 @@
+/** What was found wrong about one send of one payload. */
+export type Finding =
+  /** Bytes that are no valid message reached the origin. */
+  | 'invalid'
+  /** More, or other, requests reached the origin than were sent and valid. */
+  | 'extra'
+  /** Somebody got an answer that was not theirs, or a connection that could not be trusted was used again. */
+  | 'poisoned'
+  /** The client got something that is no valid response, or more than its answer. */
+  | 'bad response'
+  /** Valid, and did not arrive as it was sent. */
+  | 'not passed'
+  /** The proxy neither answered nor closed. */
+  | 'hung';
+
+export const FINDINGS: readonly Finding[] = [
+  'invalid',
+  'extra',
+  'poisoned',
+  'bad response',
+  'not passed',
+  'hung',
+];
+
+export interface Fault {
+  readonly finding: Finding;
+  readonly what: string;
+}
+
+/** One payload with all its sends. */
+export interface Result {
+  readonly id: string;
+  readonly side: 'request' | 'response';
+  readonly kind: 'hostile' | 'odd';
+  readonly group: string;
+  /** First bytes of the payload, for people. */
+  readonly shown: string;
+  runs: number;
+  readonly faults: Fault[];
+}
