@@ -53,7 +53,8 @@ describe('the strict check', () => {
       'many trailers',
     ]);
     for (const { send, allowed, group } of HOSTILE_REQUESTS) {
-      if (policy.has(group) || send.length > 10_000) continue;
+      // A size is a proxy's policy, not grammar: the shortest such payload is a method of 5,000 letters.
+      if (policy.has(group) || send.length > 4000) continue;
       const { requests } = readAll(text(send));
       if (/^CONNECT |HTTP\/0|^(?:get|Get) /.test(send)) continue; // CONNECT is refused by policy, methods are any token
       if (group === 'a valid request, then garbage' || group === 'Host') continue; // Connection: close, IPv6 digits
