@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { createServer } from 'node:net';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -85,9 +86,6 @@ describe('tulle', () => {
   const SERVER =
     "const s=require('http').createServer((q,r)=>r.end('hello from '+process.env.V));s.listen(0,'127.0.0.1',()=>console.log('on '+s.address().port))";
   const freePort = async (): Promise<string> => {
-    const found = start('version'); // any process will do to have something to end
-    await found.ended;
-    const { createServer } = await import('node:net');
     const server = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => server.once('listening', resolve));
     const { port } = server.address() as { port: number };

@@ -1,13 +1,13 @@
 /**
  * What was probably meant: the candidate with the fewest edits (letters added, left out, changed or swapped), if they
- * are at most a third of the word; also a longer word that begins so.
+ * are at most a third of the word (one for a short one) and leave some of it; also a longer word that begins so.
  */
 export function closest(word: string, candidates: readonly string[]): string | undefined {
   let best: string | undefined;
   let fewest = Math.max(1, Math.floor(word.length / 3)) + 1;
   for (const candidate of candidates) {
     const edits = distance(word.toLowerCase(), candidate.toLowerCase());
-    if (edits < fewest) {
+    if (edits < fewest && edits < word.length) {
       fewest = edits;
       best = candidate;
     }
