@@ -82,7 +82,7 @@ export const badPeers: readonly BadPeer[] = [
   {
     what: 'a leaf of the future',
     reason: 'not-yet-valid',
-    make: withLeaf(goodId, { notBeforeMs: Date.now() + 60_000 }),
+    make: withLeaf(goodId, { notBeforeMs: Date.now() + hour }),
   },
   {
     what: 'an expired issuer',
@@ -92,7 +92,7 @@ export const badPeers: readonly BadPeer[] = [
   {
     what: 'an issuer of the future',
     reason: 'not-yet-valid',
-    make: throughIssuer({ notBeforeMs: Date.now() + 60_000 }),
+    make: throughIssuer({ notBeforeMs: Date.now() + hour }),
   },
   {
     what: 'no URI SAN',
