@@ -1,8 +1,11 @@
-import type { ErrorCode, ErrorRow } from './error-row.ts';
-import { POLICY_ERRORS } from './policy-errors.ts';
-import { STREAM_ERRORS } from './stream-errors.ts';
+import type { ErrorRow } from './error-row.ts';
+import { POLICY_ERRORS, type PolicyErrorCode } from './policy-errors.ts';
+import { STREAM_ERRORS, type StreamErrorCode } from './stream-errors.ts';
 
-export type { ErrorCode, ErrorRow, ErrorSource, ResponseFlag } from './error-row.ts';
+export type { ErrorRow, ErrorSource, ResponseFlag } from './error-row.ts';
+
+/** Every code that Tulle itself uses; the table has exactly one row for each. */
+export type ErrorCode = StreamErrorCode | PolicyErrorCode;
 
 /** The rows, by code. Frozen. */
 export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorRow>> = Object.freeze({

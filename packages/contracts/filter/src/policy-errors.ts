@@ -1,30 +1,26 @@
-import { row, type ErrorCode, type ErrorRow } from './error-row.ts';
+import { row, type ErrorRow } from './error-row.ts';
+
+/** Codes for what filters, limits, configuration and identity refuse. */
+export type PolicyErrorCode =
+  | 'TULLE_FILTER_FAILED'
+  | 'TULLE_AUTHZ_DENIED'
+  | 'TULLE_RATE_LIMITED'
+  | 'TULLE_FAULT_ABORT'
+  | 'TULLE_HEADER_INVALID'
+  | 'TULLE_LOCAL_REPLY'
+  | 'TULLE_OVERLOADED'
+  | 'TULLE_DRAINING'
+  | 'TULLE_INTERNAL'
+  | 'TULLE_CONFIG_INVALID'
+  | 'TULLE_CONFIG_UNSUPPORTED'
+  | 'TULLE_CONFIG_REFERENCE'
+  | 'TULLE_FILTER_UNKNOWN'
+  | 'TULLE_IDENTITY_TOKEN'
+  | 'TULLE_IDENTITY_CSR'
+  | 'TULLE_IDENTITY_UNAVAILABLE';
 
 /** Rows for what filters, limits, configuration and identity refuse. */
-export const POLICY_ERRORS: Readonly<
-  Record<
-    Extract<
-      ErrorCode,
-      | 'TULLE_FILTER_FAILED'
-      | 'TULLE_AUTHZ_DENIED'
-      | 'TULLE_RATE_LIMITED'
-      | 'TULLE_FAULT_ABORT'
-      | 'TULLE_HEADER_INVALID'
-      | 'TULLE_LOCAL_REPLY'
-      | 'TULLE_OVERLOADED'
-      | 'TULLE_DRAINING'
-      | 'TULLE_INTERNAL'
-      | 'TULLE_CONFIG_INVALID'
-      | 'TULLE_CONFIG_UNSUPPORTED'
-      | 'TULLE_CONFIG_REFERENCE'
-      | 'TULLE_FILTER_UNKNOWN'
-      | 'TULLE_IDENTITY_TOKEN'
-      | 'TULLE_IDENTITY_CSR'
-      | 'TULLE_IDENTITY_UNAVAILABLE'
-    >,
-    ErrorRow
-  >
-> = {
+export const POLICY_ERRORS: Readonly<Record<PolicyErrorCode, ErrorRow>> = {
   // Filters
   TULLE_FILTER_FAILED: row(
     50,

@@ -1,41 +1,37 @@
-import { row, type ErrorCode, type ErrorRow } from './error-row.ts';
+import { row, type ErrorRow } from './error-row.ts';
+
+/** Codes for what goes wrong on the way of a request. */
+export type StreamErrorCode =
+  | 'TULLE_ROUTE_NOT_FOUND'
+  | 'TULLE_CLUSTER_NOT_FOUND'
+  | 'TULLE_BACKEND_INVALID'
+  | 'TULLE_UPSTREAM_NO_ENDPOINT'
+  | 'TULLE_UPSTREAM_CONNECT'
+  | 'TULLE_UPSTREAM_CONNECT_TIMEOUT'
+  | 'TULLE_UPSTREAM_TLS'
+  | 'TULLE_UPSTREAM_IDENTITY'
+  | 'TULLE_UPSTREAM_OVERFLOW'
+  | 'TULLE_UPSTREAM_RESET'
+  | 'TULLE_UPSTREAM_RESET_AFTER_START'
+  | 'TULLE_UPSTREAM_PROTOCOL'
+  | 'TULLE_REQUEST_TIMEOUT'
+  | 'TULLE_PER_TRY_TIMEOUT'
+  | 'TULLE_RETRY_LIMIT'
+  | 'TULLE_STREAM_IDLE'
+  | 'TULLE_DOWNSTREAM_CLOSED'
+  | 'TULLE_DOWNSTREAM_PROTOCOL'
+  | 'TULLE_HEADERS_TOO_LARGE'
+  | 'TULLE_URI_TOO_LONG'
+  | 'TULLE_BODY_TOO_LARGE'
+  | 'TULLE_REQUEST_HEAD_TIMEOUT'
+  | 'TULLE_UPGRADE_REFUSED'
+  | 'TULLE_VERSION_UNSUPPORTED'
+  | 'TULLE_EXPECTATION_FAILED'
+  | 'TULLE_PEER_REFUSED'
+  | 'TULLE_PATH_REFUSED';
 
 /** Rows for what goes wrong on the way of a request: routing, endpoints, callers. */
-export const STREAM_ERRORS: Readonly<
-  Record<
-    Extract<
-      ErrorCode,
-      | 'TULLE_ROUTE_NOT_FOUND'
-      | 'TULLE_CLUSTER_NOT_FOUND'
-      | 'TULLE_BACKEND_INVALID'
-      | 'TULLE_UPSTREAM_NO_ENDPOINT'
-      | 'TULLE_UPSTREAM_CONNECT'
-      | 'TULLE_UPSTREAM_CONNECT_TIMEOUT'
-      | 'TULLE_UPSTREAM_TLS'
-      | 'TULLE_UPSTREAM_IDENTITY'
-      | 'TULLE_UPSTREAM_OVERFLOW'
-      | 'TULLE_UPSTREAM_RESET'
-      | 'TULLE_UPSTREAM_RESET_AFTER_START'
-      | 'TULLE_UPSTREAM_PROTOCOL'
-      | 'TULLE_REQUEST_TIMEOUT'
-      | 'TULLE_PER_TRY_TIMEOUT'
-      | 'TULLE_RETRY_LIMIT'
-      | 'TULLE_STREAM_IDLE'
-      | 'TULLE_DOWNSTREAM_CLOSED'
-      | 'TULLE_DOWNSTREAM_PROTOCOL'
-      | 'TULLE_HEADERS_TOO_LARGE'
-      | 'TULLE_URI_TOO_LONG'
-      | 'TULLE_BODY_TOO_LARGE'
-      | 'TULLE_REQUEST_HEAD_TIMEOUT'
-      | 'TULLE_UPGRADE_REFUSED'
-      | 'TULLE_VERSION_UNSUPPORTED'
-      | 'TULLE_EXPECTATION_FAILED'
-      | 'TULLE_PEER_REFUSED'
-      | 'TULLE_PATH_REFUSED'
-    >,
-    ErrorRow
-  >
-> = {
+export const STREAM_ERRORS: Readonly<Record<StreamErrorCode, ErrorRow>> = {
   // Routing
   TULLE_ROUTE_NOT_FOUND: row(
     1,

@@ -33,7 +33,7 @@ export interface BoundSocket {
   readonly address: Address;
 }
 
-/** Whether this Node can bind without accepting; where not, only a single process without supervisor works. */
+/** Whether this Node can bind without accepting; where not, {@link bindSocket} refuses. */
 export function canBindSockets(): boolean {
   return typeof (net as { _createServerHandle?: unknown })._createServerHandle === 'function';
 }
@@ -48,7 +48,7 @@ export function bindSocket(address: Address): BoundSocket {
   if (create === undefined) {
     throw new TulleError(
       'TULLE_CONFIG_UNSUPPORTED',
-      `Node ${process.versions.node} cannot bind ${formatAddress(address)} for several processes; start with --workers 1 --no-supervisor, or with Node 24`,
+      `Node ${process.versions.node} cannot bind ${formatAddress(address)} without accepting on it, which holding a socket across restarts needs; run it with Node 24`,
     );
   }
   if (isUnixAddress(address)) {
