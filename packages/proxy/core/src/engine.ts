@@ -6,6 +6,7 @@ import { createTimerWheel, type Clock, type TimerWheel } from '@tulle/time';
 import type { Doors } from './doors.ts';
 import type { ReplayAccount } from './attempts/replay.ts';
 import { EngineMetrics } from './engine-metrics.ts';
+import type { Fetcher } from './fetch/fetcher.ts';
 import type { EngineLimits } from './limits.ts';
 import type { Transport } from './ports.ts';
 import { rescue } from './rescue.ts';
@@ -41,6 +42,8 @@ export class Engine {
   readonly random: () => number;
   /** Makes a request id. */
   readonly requestId: () => string;
+  /** Makes the calls of filters; set by the proxy, which knows the clusters. */
+  fetcher!: Fetcher;
   /** Generation of the configuration in force. */
   generation = 0;
   #date = '';

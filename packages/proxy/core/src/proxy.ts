@@ -7,6 +7,7 @@ import { compile, type Compiled } from './compile/compile.ts';
 import { Registry } from './compile/compile-filters.ts';
 import type { CompiledListener } from './compile/compiled-listener.ts';
 import { Engine } from './engine.ts';
+import { Fetcher } from './fetch/fetcher.ts';
 import { DEFAULT_ENGINE_LIMITS } from './limits.ts';
 import { ListenerRuntime } from './listener/listener.ts';
 import { startAdmin, type AdminServer } from './node/admin.ts';
@@ -131,6 +132,7 @@ export class ProxyRuntime implements Proxy {
       random: options.random ?? Math.random,
       sinks: this.telemetry.flatMap((plugin) => (plugin.sink === undefined ? [] : [plugin.sink])),
     });
+    this.engine.fetcher = new Fetcher(this.engine, (name) => this.refs.get(name)?.current);
     this.startedEpochMs = this.clock.epochMs();
     const { meter } = this.engine;
     this.#stops.push(
@@ -327,6 +329,7 @@ export class ProxyRuntime implements Proxy {
       ref.current?.close();
       ref.current = undefined;
     }
+    this.engine.fetcher.close();
     for (const connection of [...this.engine.connections]) connection.close();
     await this.#admin?.close();
     for (const plugin of this.telemetry) await this.#finish(plugin, 'close');

@@ -44,6 +44,8 @@ export class Stream {
   chain!: HttpChain;
   table: PhaseTable = EMPTY_TABLE;
   route: CompiledRoute | undefined = undefined;
+  /** A route was looked for, found or not. */
+  routed = false;
   target: ForwardTarget | undefined = undefined;
   /** Slot of the hook that runs or ran last in the request head phase; `rematch` goes on after it. */
   slot = -1;
@@ -121,6 +123,8 @@ export class Stream {
   /** The head is held until buffered body hooks are done. */
   responseHeadHeld = false;
   responsePipe: BodyPipe | undefined = undefined;
+  /** Slots of the filters that let the response's body pass untouched. */
+  readonly passing: number[] = [];
   replyBody: Buffer | undefined = undefined;
   /** `reply()` was called and is not carried out yet. */
   replyPending = false;
@@ -177,6 +181,7 @@ export class Stream {
     this.phase = AT_REQUEST;
     this.table = EMPTY_TABLE;
     this.route = undefined;
+    this.routed = false;
     this.target = undefined;
     this.slot = -1;
     this.rematched = false;
@@ -225,6 +230,7 @@ export class Stream {
     this.responseHeadDone = false;
     this.responseHeadHeld = false;
     this.responsePipe = undefined;
+    if (this.passing.length > 0) this.passing.length = 0;
     this.replyBody = undefined;
     this.replyPending = false;
     this.code = '';
