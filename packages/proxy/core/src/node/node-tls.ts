@@ -364,12 +364,15 @@ class NodeClientTls implements ClientTls {
         'neither the endpoint nor the cluster says which SPIFFE id is expected there; set endpoint.identity or tls.allowedIds',
       );
     }
-    const sessionKey = `${isUnixAddress(address) ? address.path : `${address.host}:${address.port}`} ${expected?.join(' ') ?? ''}`;
+    const sessionKey =
+      this.#config.sessionResumption === false
+        ? undefined
+        : `${isUnixAddress(address) ? address.path : `${address.host}:${address.port}`} ${expected?.join(' ') ?? ''}`;
     const mesh = usesMesh
       ? this.#tls.mesh().outbound({
           ...(this.#config.alpn === undefined ? {} : { alpn: this.#config.alpn }),
           ...(expected === undefined ? {} : { expected }),
-          sessionKey,
+          ...(sessionKey === undefined ? {} : { sessionKey }),
           ...(serverName === undefined ? {} : { serverName }),
         })
       : undefined;
