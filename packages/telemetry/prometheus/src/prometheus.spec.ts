@@ -124,7 +124,7 @@ describe('prometheus exporter', () => {
 
   it('counts attempts, retries and refused retries by cluster', () => {
     const exporter = plugin();
-    const attempt = { cluster: 'c', address: 'h:1', durationMs: 1, reused: false };
+    const attempt = { cluster: 'c', address: 'h:1', startMs: 0, durationMs: 1, reused: false, spanId: '' };
     exporter.sink.record(
       streamRecord({
         attempts: [

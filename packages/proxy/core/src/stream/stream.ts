@@ -11,6 +11,7 @@ import type { UpstreamEndpoint } from '../upstream/cluster.ts';
 import type { BodyPipe } from '../chain/body.ts';
 import { Attempt } from './attempt.ts';
 import { ReplayBuffer } from '../attempts/replay.ts';
+import { StreamTrace } from './stream-trace.ts';
 import type { StreamView } from './views.ts';
 
 /** Triples of decision notes a stream keeps; later ones are dropped and `notesDropped` counts them. */
@@ -65,6 +66,7 @@ export class Stream {
   readonly headers: FieldTable;
   requestTrailers: FieldTable | undefined = undefined;
   requestId = '';
+  readonly trace: StreamTrace = new StreamTrace();
   originalPath = '';
   originalQuery: string | undefined = undefined;
   requestBodyKind: BodyKind = BODY_NONE;
@@ -194,6 +196,7 @@ export class Stream {
     this.authority = '';
     this.requestTrailers = undefined;
     this.requestId = '';
+    this.trace.reset();
     this.originalPath = '';
     this.originalQuery = undefined;
     this.requestBodyKind = BODY_NONE;
