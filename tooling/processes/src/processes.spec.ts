@@ -21,7 +21,7 @@ describe('a started program', () => {
 
   it('takes what it started with it', async () => {
     const program = node(
-      "const c = require('node:child_process').spawn('sleep', ['300']); console.log('child ' + c.pid); process.on('SIGTERM', () => process.exit(3)); setInterval(() => {}, 1000)",
+      "const c = require('node:child_process').spawn('sleep', ['300']); process.on('SIGTERM', () => process.exit(3)); console.log('child ' + c.pid); setInterval(() => {}, 1000)",
     );
     const child = Number((await program.said(/child (\d+)/))[1]);
     expect(await program.stop()).toMatchObject({ code: 3 });
