@@ -13,11 +13,12 @@ export function cpuUs(pid: number): number {
   return nanoseconds / 1000;
 }
 
-/** User and system share since the process began, in clock ticks (`/proc/PID/stat`). */
-export function ticks(pid: number): { user: number; system: number } {
+/** Ticks since the process began in user mode and in all (`/proc/PID/stat`): how its CPU time is split. */
+export function ticks(pid: number): { user: number; all: number } {
   const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return { user: Number(fields[11]), system: Number(fields[12]) };
+  const user = Number(fields[11]);
+  return { user, all: user + Number(fields[12]) };
 }
 
 /** Resident memory in MiB. */

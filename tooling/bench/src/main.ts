@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { engineCost } from './engine-cost.ts';
 import { help, readOptions, type Options } from './options.ts';
 import { makePki } from './pki.ts';
 import { runScenario, type Row } from './run-scenario.ts';
@@ -34,6 +35,10 @@ async function main(): Promise<number> {
   const directory = mkdtempSync(join(tmpdir(), 'tulle-bench-'));
   const rows: Row[] = [];
   try {
+    if (options.engine) {
+      process.stdout.write(await engineCost(options.rounds, options.baselineCheckout, directory));
+      return 0;
+    }
     const pki = await makePki(directory);
     for (const scenario of options.scenarios) {
       rows.push(

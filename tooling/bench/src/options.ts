@@ -1,30 +1,42 @@
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { scenarios, type Scenario } from './scenarios.ts';
-import { subjects, type Subject } from './subjects/index.ts';
+import { baseline, subjects, type Subject } from './subjects/index.ts';
 
 /** What the command line asks for. */
 export interface Options {
   readonly scenarios: readonly Scenario[];
   readonly subjects: readonly Subject[];
   readonly rounds: number;
-  /** Shortens each round; figures are then rough. */
-  readonly quick: boolean;
+  /** Length of a round; the scenario's own where it is not given. */
+  readonly roundMs: number | undefined;
   readonly jsonFile: string | undefined;
   /** Directory for a CPU profile of each Tulle variant. */
   readonly profileDirectory: string | undefined;
+  /** Measure the engine without a kernel, nothing else. */
+  readonly engine: boolean;
+  /** Another checkout to compare with. */
+  readonly baselineCheckout: string | undefined;
 }
 
-export const help: string = `Usage: pnpm bench [--scenario A,B] [--subject A,B] [--rounds N] [--quick] [--json FILE] [--profile DIR]
+export const help: string = `Usage: pnpm bench [--scenario A,B] [--subject A,B] [--rounds N] [--round-ms N] [--quick]
+                  [--json FILE] [--profile DIR] [--baseline DIR] [--engine]
 
 Measures CPU microseconds of the proxy process per request, side by side and interleaved, each subject pinned to one
 core, client and origin on the other. Prints medians over the rounds with their spread, and what each subject has on.
+Ratios are taken round by round, so that what the machine does to a round meets both numbers.
 
   --scenario A,B   ${scenarios.map((s) => s.name).join(', ')} (default: all)
   --subject A,B    ${subjects.map((s) => s.name).join(', ')}, or a variant such as tulle/mesh (default: all)
   --rounds N       default 7, with --quick 3
-  --quick          three short rounds
-  --json FILE      rows {scenario, subject, variant, cpuUsPerRequest, requestsPerSecond, p50Ms, p99Ms, rssMb, rounds}
+  --round-ms N     length of a round, default 3000; on a machine that does other things too, many short rounds
+                   (--rounds 41 --round-ms 500) settle better than few long ones
+  --quick          three rounds of 1000 ms
+  --json FILE      rows {scenario, subject, variant, cpuUsPerRequest, cpuUserUs, cpuSystemUs, cpuUsOfRounds,
+                   requestsPerSecond, p50Ms, p99Ms, rssMb, rounds}
   --profile DIR    writes a CPU profile (.cpuprofile) of each Tulle variant into DIR; its figures then include profiling
+  --baseline DIR   another checkout of this repository, installed: its Tulle is measured too, beside this one
+  --engine         instead of all that, the engine without a kernel: user time and bytes allocated a request
   --help           this text
 
 haproxy and nginx are measured where they are installed (Debian: apt-get install haproxy nginx) and named where not.
@@ -38,24 +50,49 @@ export function readOptions(args: readonly string[]): Options | undefined {
       scenario: { type: 'string' },
       subject: { type: 'string' },
       rounds: { type: 'string' },
+      'round-ms': { type: 'string' },
       quick: { type: 'boolean', default: false },
       json: { type: 'string' },
       profile: { type: 'string' },
+      baseline: { type: 'string' },
+      engine: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
   if (values.help) return undefined;
-  const rounds = values.rounds === undefined ? (values.quick ? 3 : 7) : Number(values.rounds);
-  if (!Number.isInteger(rounds) || rounds < 1)
-    throw new Error(`--rounds ${values.rounds}: give a whole number of at least 1`);
+  const rounds = count(values.rounds, '--rounds', 1) ?? (values.quick ? 3 : 7);
+  const roundMs = count(values['round-ms'], '--round-ms', 100) ?? (values.quick ? 1000 : undefined);
   return {
     scenarios: pick(values.scenario, scenarios, '--scenario', (s) => [s.name]),
-    subjects: pick(values.subject, subjects, '--subject', (s) => [s.name, `${s.name}/${s.variant}`]),
+    subjects: withBaseline(
+      pick(values.subject, subjects, '--subject', (s) => [s.name, `${s.name}/${s.variant}`]),
+      values.baseline,
+    ),
     rounds,
-    quick: values.quick,
+    roundMs,
     jsonFile: values.json,
     profileDirectory: values.profile,
+    engine: values.engine,
+    baselineCheckout: values.baseline,
   };
+}
+
+function count(text: string | undefined, option: string, least: number): number | undefined {
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < least)
+    throw new Error(`${option} ${text}: give a whole number of at least ${least}`);
+  return value;
+}
+
+/** Each Tulle variant gets the other checkout's beside it. */
+function withBaseline(picked: readonly Subject[], checkout: string | undefined): readonly Subject[] {
+  if (checkout === undefined) return picked;
+  return picked.flatMap((subject) =>
+    subject.name === 'tulle' && subject.variant !== 'plain'
+      ? [subject, baseline(subject.variant, resolve(checkout))]
+      : [subject],
+  );
 }
 
 function pick<T>(

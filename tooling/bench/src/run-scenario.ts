@@ -4,7 +4,7 @@ import { mkdirSync, openSync, readFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { cpuUs, rssMb } from './cpu.ts';
+import { cpuUs, rssMb, ticks } from './cpu.ts';
 import { findProgram } from './find-program.ts';
 import type { Pki } from './pki.ts';
 import type { Scenario } from './scenarios.ts';
@@ -18,6 +18,11 @@ export interface Row {
   readonly variant: string;
   readonly cpuUsPerRequest: number;
   readonly cpuUsSpread: readonly [number, number];
+  /** The figure of each round, so that rounds can be compared one by one. */
+  readonly cpuUsOfRounds: readonly number[];
+  /** The median split by the share of ticks that all rounds spent in user mode. */
+  readonly cpuUserUs: number;
+  readonly cpuSystemUs: number;
   readonly requestsPerSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
@@ -27,6 +32,8 @@ export interface Row {
 
 interface Measured {
   cpu: number[];
+  userTicks: number;
+  allTicks: number;
   rate: number[];
   p50: number[];
   p99: number[];
@@ -50,7 +57,7 @@ export async function runScenario(
   subjects: readonly Subject[],
   options: {
     readonly rounds: number;
-    readonly quick: boolean;
+    readonly roundMs: number | undefined;
     readonly profileDirectory: string | undefined;
   },
   pki: Pki,
@@ -74,7 +81,7 @@ export async function runScenario(
       const scratch = join(directory, scenario.name, name);
       mkdirSync(scratch, { recursive: true });
       const port = await freePort();
-      const process_ = subject.start({
+      const process_ = await subject.start({
         scenario,
         originPort,
         listenPort: port,
@@ -91,16 +98,19 @@ export async function runScenario(
         subject,
         process: process_,
         port,
-        measured: { cpu: [], rate: [], p50: [], p99: [], rss: [] },
+        measured: { cpu: [], userTicks: 0, allTicks: 0, rate: [], p50: [], p99: [], rss: [] },
       });
     }
-    const durationMs = options.quick ? scenario.roundMs / 3 : scenario.roundMs;
+    const durationMs = options.roundMs ?? scenario.roundMs;
     for (let round = -1; round < options.rounds; round++) {
-      for (const { subject, process: process_, port, measured } of running) {
+      // There and back, so that a machine that grows slower or faster favours nobody.
+      const order = round % 2 === 0 ? running : running.toReversed();
+      for (const { subject, process: process_, port, measured } of order) {
         progress(
           `${scenario.name}: ${round < 0 ? 'warm-up' : `round ${round + 1} of ${options.rounds}`}, ${subject.name}/${subject.variant}`,
         );
         const before = total(process_);
+        const ticksBefore = totalTicks(process_);
         client.send({
           port,
           connections: scenario.connections,
@@ -114,31 +124,53 @@ export async function runScenario(
         }
         if (round < 0) continue;
         measured.cpu.push((total(process_) - before) / result.requests);
+        const ticksAfter = totalTicks(process_);
+        measured.userTicks += ticksAfter.user - ticksBefore.user;
+        measured.allTicks += ticksAfter.all - ticksBefore.all;
         measured.rate.push(result.requests / result.seconds);
         measured.p50.push(result.p50Ms);
         measured.p99.push(result.p99Ms);
         measured.rss.push(process_.pids().reduce((sum, pid) => sum + rssMb(pid), 0));
       }
     }
-    return running.map(({ subject, measured }) => ({
-      scenario: scenario.name,
-      subject: subject.name,
-      variant: subject.variant,
-      cpuUsPerRequest: rounded(median(measured.cpu)),
-      cpuUsSpread: spread(measured.cpu).map(rounded) as [number, number],
-      requestsPerSecond: Math.round(median(measured.rate)),
-      p50Ms: rounded(median(measured.p50)),
-      p99Ms: rounded(median(measured.p99)),
-      rssMb: rounded(median(measured.rss)),
-      rounds: options.rounds,
-    }));
+    return running.map(({ subject, measured }) => rowOf(scenario, subject, measured, options.rounds));
   } finally {
     await Promise.all(children.map(stop));
   }
 }
 
+function rowOf(scenario: Scenario, subject: Subject, measured: Measured, rounds: number): Row {
+  const cpu = median(measured.cpu);
+  const userShare = measured.allTicks === 0 ? 0 : measured.userTicks / measured.allTicks;
+  return {
+    scenario: scenario.name,
+    subject: subject.name,
+    variant: subject.variant,
+    cpuUsPerRequest: rounded(cpu),
+    cpuUsSpread: spread(measured.cpu).map(rounded) as [number, number],
+    cpuUsOfRounds: measured.cpu.map(rounded),
+    cpuUserUs: rounded(cpu * userShare),
+    cpuSystemUs: rounded(cpu * (1 - userShare)),
+    requestsPerSecond: Math.round(median(measured.rate)),
+    p50Ms: rounded(median(measured.p50)),
+    p99Ms: rounded(median(measured.p99)),
+    rssMb: rounded(median(measured.rss)),
+    rounds,
+  };
+}
+
 const rounded = (value: number): number => Math.round(value * 100) / 100;
 const total = (subject: RunningSubject): number => subject.pids().reduce((sum, pid) => sum + cpuUs(pid), 0);
+
+function totalTicks(subject: RunningSubject): { user: number; all: number } {
+  const sum = { user: 0, all: 0 };
+  for (const pid of subject.pids()) {
+    const { user, all } = ticks(pid);
+    sum.user += user;
+    sum.all += all;
+  }
+  return sum;
+}
 
 function startPinned(
   command: string,

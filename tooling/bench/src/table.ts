@@ -1,30 +1,41 @@
 import type { Row } from './run-scenario.ts';
 import type { Scenario } from './scenarios.ts';
+import { median, spread } from './stats.ts';
 import type { Subject } from './subjects/subject.ts';
 
-/** A scenario's figures for people: medians, spread, and the ratio to HAProxy's like variant. */
+/**
+ * A scenario's figures for people: medians, spread, how the CPU time is split, and the ratio to HAProxy's like variant
+ * and to the baseline's: the median of the rounds' ratios, with the least and the greatest.
+ */
 export function table(scenario: Scenario, rows: readonly Row[], subjects: readonly Subject[]): string {
+  const withBaseline = rows.some((r) => r.subject === 'baseline');
   const lines = [
     `\n${scenario.name}: ${scenario.about}`,
-    row('subject', 'CPU µs/request', 'spread', '× HAProxy', 'requests/s', 'p50 ms', 'p99 ms', 'RSS MiB'),
+    row('subject', [
+      'CPU µs/request',
+      'spread',
+      'user + system',
+      '× HAProxy',
+      ...(withBaseline ? ['× baseline'] : []),
+      'requests/s',
+      'p50 ms',
+      'p99 ms',
+      'RSS MiB',
+    ]),
   ];
   for (const r of rows) {
-    const peer = rows.find(
-      (other) =>
-        other.subject === 'haproxy' && other.variant === (r.variant === 'plain' ? 'bare' : r.variant),
-    );
-    const ratio = peer === undefined ? '-' : (r.cpuUsPerRequest / peer.cpuUsPerRequest).toFixed(2);
     lines.push(
-      row(
-        `${r.subject}/${r.variant}`,
+      row(`${r.subject}/${r.variant}`, [
         r.cpuUsPerRequest.toFixed(1),
         `${r.cpuUsSpread[0].toFixed(1)}–${r.cpuUsSpread[1].toFixed(1)}`,
-        ratio,
+        `${r.cpuUserUs.toFixed(1)} + ${r.cpuSystemUs.toFixed(1)}`,
+        ratio(r, rows, 'haproxy'),
+        ...(withBaseline ? [r.subject === 'tulle' ? ratio(r, rows, 'baseline') : '-'] : []),
         String(r.requestsPerSecond),
         r.p50Ms.toFixed(2),
         r.p99Ms.toFixed(2),
         r.rssMb.toFixed(0),
-      ),
+      ]),
     );
   }
   lines.push(`medians of ${rows[0]?.rounds ?? 0} rounds; switched on:`);
@@ -33,6 +44,16 @@ export function table(scenario: Scenario, rows: readonly Row[], subjects: readon
   return `${lines.join('\n')}\n`;
 }
 
-function row(name: string, ...cells: readonly string[]): string {
-  return `  ${name.padEnd(16)}${cells.map((cell) => cell.padStart(15)).join('')}`;
+/** `1.42 (1.31–1.55)`, `-` where the peer was not measured. */
+export function ratio(of: Row, rows: readonly Row[], subject: string): string {
+  const variant = of.variant === 'plain' ? 'bare' : of.variant;
+  const peer = rows.find((other) => other.subject === subject && other.variant === variant);
+  if (peer === undefined) return '-';
+  const ratios = of.cpuUsOfRounds.map((cpu, round) => cpu / (peer.cpuUsOfRounds[round] as number));
+  const [least, greatest] = spread(ratios);
+  return `${median(ratios).toFixed(2)} (${least.toFixed(2)}–${greatest.toFixed(2)})`;
+}
+
+function row(name: string, cells: readonly string[]): string {
+  return `  ${name.padEnd(16)}${cells.map((cell) => cell.padStart(18)).join('')}`;
 }

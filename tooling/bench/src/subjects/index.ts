@@ -4,6 +4,7 @@ import { nodeHttp } from './node-http.ts';
 import type { Subject } from './subject.ts';
 import { tulle } from './tulle.ts';
 
+export { baseline } from './tulle.ts';
 export type { Subject } from './subject.ts';
 
 /** Everything that can be measured, in the order of the tables. */

@@ -29,5 +29,5 @@ export interface Subject {
   readonly on: string;
   /** Why it cannot be measured here, or `undefined`. */
   missing(): string | undefined;
-  start(setup: SubjectSetup): RunningSubject;
+  start(setup: SubjectSetup): RunningSubject | Promise<RunningSubject>;
 }

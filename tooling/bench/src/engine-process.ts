@@ -1,0 +1,133 @@
+// The engine without a kernel: its own share of a request, which no other process on the machine can move much. Sockets
+// are objects that hand bytes over at once; everything else is what the benchmark's Tulle has.
+import type { Address } from '@tulle/model';
+import type { ListenOwner, Listening, Socket, SocketEvents, Transport } from '@tulle/proxy';
+import { benchProxy } from './bench-proxy.ts';
+
+interface Setup {
+  readonly mesh: boolean;
+  readonly accessLogFile: string;
+  readonly connections: number;
+  readonly requests: number;
+}
+
+const NO_EVENTS: SocketEvents = { onOpen() {}, onRead() {}, onEnd() {}, onDrain() {}, onClose() {} };
+const REQUEST: Buffer = Buffer.from(
+  'GET /items/42?color=blue HTTP/1.1\r\nHost: shop.example\r\nUser-Agent: bench/1.0\r\nAccept: application/json\r\n' +
+    'Accept-Encoding: identity\r\ntraceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00\r\n' +
+    'X-Request-Id: 5f2c1f0e-9c1d-4d6e-8f57-0f6c2d3b4a59\r\nCookie: session=0123456789abcdef\r\n\r\n',
+  'latin1',
+);
+const RESPONSE: Buffer = Buffer.from(
+  `HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 64\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n${'x'.repeat(64)}`,
+  'latin1',
+);
+/** As the sockets' shared buffer: what is read stands in it until the next read. */
+const READ: Buffer = Buffer.allocUnsafeSlow(64 * 1024);
+
+class InstantSocket implements Socket {
+  events: SocketEvents = NO_EVENTS;
+  readonly remoteAddress = '127.0.0.1';
+  readonly remotePort: number;
+  readonly localAddress = '127.0.0.1';
+  readonly localPort = 8080;
+  readonly tls = undefined;
+  readonly queuedBytes = 0;
+  readonly ownedReads = false;
+  /** Bytes written since it was looked at last. */
+  written = 0;
+
+  constructor(port: number) {
+    this.remotePort = port;
+  }
+
+  write(bytes: Buffer): 0 {
+    this.written += bytes.length;
+    return 0;
+  }
+
+  deliver(message: Buffer): void {
+    message.copy(READ);
+    this.events.onRead(READ, 0, message.length);
+  }
+
+  cork(): void {}
+  uncork(): void {}
+  end(): void {}
+  destroy(): void {
+    this.events.onClose(undefined);
+  }
+  pause(): void {}
+  resume(): void {}
+  keepRead(): void {}
+  setOwnedReads(): void {}
+}
+
+const upstream: InstantSocket[] = [];
+let owner: ListenOwner | undefined;
+
+const transport: Transport = {
+  listen(address: Address, listenOwner: ListenOwner): Promise<Listening> {
+    owner = listenOwner;
+    return Promise.resolve({ address, close: () => Promise.resolve() });
+  },
+  connect(): Socket {
+    const socket = new InstantSocket(40_000 + upstream.length);
+    upstream.push(socket);
+    queueMicrotask(() => socket.events.onOpen());
+    return socket;
+  },
+  secure: (socket) => socket,
+  serverTls: () => ({ close() {} }),
+  clientTls: () => ({ close() {} }),
+  resolve: (host) => Promise.resolve([host]),
+  certificates: () => [],
+  close: () => Promise.resolve(),
+};
+
+const setup = JSON.parse(process.argv[2] ?? '{}') as Setup;
+const proxy = benchProxy({ ...setup, listenPort: 8080, originPort: 9000, tls: null }, { transport });
+await proxy.start();
+const callers = Array.from({ length: setup.connections }, (_, i) => new InstantSocket(50_000 + i));
+for (const caller of callers) (owner as ListenOwner).accept(caller);
+
+/** One request on every connection; then every endpoint answers. */
+async function round(): Promise<void> {
+  for (const caller of callers) caller.deliver(REQUEST);
+  if (upstream.length < callers.length) await new Promise((resolve) => setImmediate(resolve));
+  for (const socket of upstream) {
+    if (socket.written === 0) continue;
+    socket.written = 0;
+    socket.deliver(RESPONSE);
+  }
+}
+
+async function run(requests: number): Promise<void> {
+  for (let done = 0; done < requests; done += setup.connections) {
+    await round();
+    // Timers and the log's writes get their turns.
+    if (done % (setup.connections * 64) === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+await run(setup.requests / 2);
+await new Promise((resolve) => setTimeout(resolve, 50));
+const cpu = process.cpuUsage();
+await run(setup.requests);
+const used = process.cpuUsage(cpu);
+// Allocation apart, in a run that no collection interrupts: counted between two of them.
+const gc = (globalThis as { gc?: () => void }).gc;
+let bytesPerRequest = Number.NaN;
+if (gc !== undefined) {
+  gc();
+  const before = process.memoryUsage().heapUsed;
+  const some = setup.connections * 64;
+  await run(some);
+  bytesPerRequest = (process.memoryUsage().heapUsed - before) / some;
+}
+const served = callers.reduce((sum, caller) => sum + caller.written, 0);
+if (served === 0) throw new Error('no caller was answered');
+process.stdout.write(
+  `${JSON.stringify({ userUs: used.user / setup.requests, systemUs: used.system / setup.requests, bytesPerRequest })}\n`,
+);
+process.exit(0);
