@@ -8,6 +8,7 @@ import { streamRecord } from '../tests/record.ts';
 import { accessLog } from './access-log.ts';
 import { createBatchWriter } from './batch-writer.ts';
 import { createJsonLine } from './json-line.ts';
+import { LineBuffer } from './line-buffer.ts';
 
 const jsonLine = createJsonLine({ maxFieldChars: 4096, query: 'keep' });
 const parsed = (change: Parameters<typeof streamRecord>[0]): Record<string, unknown> =>
@@ -49,14 +50,7 @@ describe('a line', () => {
   });
 
   it('lists every attempt of a request that took several, and says why the last one got nowhere', () => {
-    const attempt = {
-      cluster: 'c',
-      address: '10.0.0.1:80',
-      startMs: 0,
-      durationMs: 3,
-      reused: true,
-      spanId: '',
-    };
+    const attempt = { cluster: 'c', address: '10.0.0.1:80', durationMs: 3, reused: true };
     const line = parsed({
       status: 503,
       code: 'TULLE_RETRY_LIMIT',
@@ -101,6 +95,29 @@ describe('a line', () => {
         ]);
       }),
     );
+  });
+
+  it('shows each record its own values, however alike the record before was', () => {
+    const changes: Parameters<typeof streamRecord>[0][] = [
+      {},
+      { status: 404 },
+      { status: 404, details: 'route_not_found', code: 'TULLE_ROUTE_NOT_FOUND', flags: ['NR'] },
+      { method: 'POST' },
+      { routeName: 'other' },
+      { upstreamAddress: '10.0.0.9:1' },
+      { localPort: 7000 },
+      { serverName: 'a.example' },
+      { peerIdentity: 'spiffe://a/ns/b/sa/c' },
+      { upstreamLabels: { version: 'v3' } },
+      { retryRefused: 'budget' },
+      { attempts: [] },
+      { direction: 'inbound' },
+      {},
+    ];
+    for (const change of changes) {
+      const record = streamRecord(change);
+      expect(jsonLine(record)).toBe(createJsonLine({ maxFieldChars: 4096, query: 'keep' })(record));
+    }
   });
 
   it('cuts long values, leaves queries out when told, and shows no HTTP fields for TCP', () => {
@@ -149,6 +166,25 @@ describe('writing', () => {
     expect(log.counts).toMatchObject({ lines: 102, dropped: 0, errors: 0 });
   });
 
+  it('leaves nothing of a line whose record could not be rendered', async () => {
+    const file = join(dir, 'torn.log');
+    const log = accessLog({ to: { file } });
+    const torn = streamRecord({
+      requestHeader() {
+        throw new Error('gone');
+      },
+    });
+    log.sink.record(streamRecord({ requestId: 'before' }));
+    expect(() => log.sink.record(torn)).toThrow('gone');
+    log.sink.record(streamRecord({ requestId: 'after' }));
+    await log.sink.close();
+    const ids = (await readFile(file, 'utf8'))
+      .trimEnd()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { request_id: string }).request_id);
+    expect(ids).toEqual(['before', 'after']);
+  });
+
   it('writes to a descriptor it was given and leaves it open', async () => {
     const file = join(dir, 'fd.log');
     const fd = openSync(file, 'a');
@@ -173,23 +209,30 @@ describe('writing', () => {
     const taken: string[] = [];
     let release = (): void => {};
     const stuck = new Promise<void>((resolve) => (release = resolve));
+    const out = new LineBuffer(4096, 64);
     const writer = createBatchWriter(
       {
         write: async (bytes) => stuck.then(() => void taken.push(bytes.toString())),
         reopen: async () => {},
         close: async () => {},
       },
+      out,
       { flushIntervalMs: 1000, batchBytes: 20, maxQueuedBytes: 50 },
     );
-    for (let i = 0; i < 100; i++) writer.add(`line ${i % 10} ..\n`); // ten characters
+    const add = (line: string): void => {
+      writer.begin();
+      out.raw(Buffer.from(line));
+      writer.commit();
+    };
+    for (let i = 0; i < 100; i++) add(`line ${i % 10} ..\n`); // ten bytes
     expect(writer.counts).toMatchObject({ lines: 5, dropped: 95 });
     release();
     await writer.flush();
     expect(taken.join('')).toBe('line 0 ..\nline 1 ..\nline 2 ..\nline 3 ..\nline 4 ..\n');
-    writer.add('fits again\n');
+    add('fits again\n');
     await writer.close();
     expect(taken.at(-1)).toBe('fits again\n');
-    writer.add('too late\n');
+    add('too late\n');
     expect(writer.counts.dropped).toBe(96);
   });
 });

@@ -1,6 +1,7 @@
 import type { Meter, StreamRecord, TelemetryPlugin } from '@tulle/telemetry';
-import { createBatchWriter, type BatchWriterCounts } from './batch-writer.ts';
-import { createJsonLine } from './json-line.ts';
+import { createBatchWriter, SPARE_BYTES, type BatchWriterCounts } from './batch-writer.ts';
+import { createLineWriter } from './json-line.ts';
+import { LineBuffer } from './line-buffer.ts';
 import { openTarget, type AccessLogTarget } from './target.ts';
 
 /** Options of {@link accessLog}. */
@@ -15,9 +16,12 @@ export interface AccessLogOptions {
   readonly maxFieldChars?: number;
   /** A line is written at the latest after so long. Default 200: what a person watching does not notice. */
   readonly flushIntervalMs?: number;
-  /** A batch is written as soon as it is so large. Default 65,536. */
+  /**
+   * A batch is written as soon as it is so large, in bytes. Default 262,144: a write costs the system as much as some
+   * 200 lines of it, so that a busy proxy's log costs half of what it does with 64 KiB.
+   */
   readonly batchBytes?: number;
-  /** Text held while the target is slow. Default 4 MiB; past it lines are dropped and counted. */
+  /** Bytes held while the target is slow. Default 4 MiB; past it lines are dropped and counted. */
   readonly maxQueuedBytes?: number;
   /** Where lines, drops and errors are counted (`tulle_access_log_*_total`), e.g. the meter of the metrics exporter. */
   readonly meter?: Meter;
@@ -33,14 +37,14 @@ export interface AccessLogPlugin extends TelemetryPlugin {
 
 /** One JSON line for each completed stream: `createProxy({ telemetry: [accessLog({ to: { file: 'access.log' } })] })`. */
 export function accessLog(options: AccessLogOptions = {}): AccessLogPlugin {
-  const line = createJsonLine({
-    maxFieldChars: options.maxFieldChars ?? 4096,
-    query: options.query ?? 'keep',
-  });
+  const maxFieldChars = options.maxFieldChars ?? 4096;
+  const batchBytes = options.batchBytes ?? 262_144;
+  const writeLine = createLineWriter({ maxFieldChars, query: options.query ?? 'keep' });
   const { when, meter } = options;
-  const writer = createBatchWriter(openTarget(options.to ?? 'stdout'), {
+  const out = new LineBuffer(maxFieldChars, batchBytes + SPARE_BYTES);
+  const writer = createBatchWriter(openTarget(options.to ?? 'stdout'), out, {
     flushIntervalMs: options.flushIntervalMs ?? 200,
-    batchBytes: options.batchBytes ?? 65_536,
+    batchBytes,
     maxQueuedBytes: options.maxQueuedBytes ?? 4 * 1024 * 1024,
   });
   const { counts } = writer;
@@ -69,7 +73,10 @@ export function accessLog(options: AccessLogOptions = {}): AccessLogPlugin {
     sink: {
       name: 'access-log',
       record(record) {
-        if (when === undefined || when(record)) writer.add(line(record));
+        if (when !== undefined && !when(record)) return;
+        writer.begin();
+        writeLine(out, record);
+        writer.commit();
       },
       flush: async () => writer.flush(),
       async close() {

@@ -1,4 +1,8 @@
+import type { LineBuffer } from './line-buffer.ts';
 import type { Target } from './target.ts';
+
+/** Room behind a full batch for the line that filled it. */
+export const SPARE_BYTES = 16_384;
 
 /** Bounds of a writer. */
 export interface BatchWriterOptions {
@@ -6,14 +10,16 @@ export interface BatchWriterOptions {
   readonly flushIntervalMs: number;
   /** A batch is written as soon as it is so large. */
   readonly batchBytes: number;
-  /** Text waiting or being written, at most; a line past it is dropped and counted. */
+  /** Bytes waiting or being written, at most; a line past it is dropped and counted. */
   readonly maxQueuedBytes: number;
 }
 
 /** Collects lines, writes them in batches one after the other, and never holds more than its bound. */
 export interface BatchWriter {
-  /** @param line one line with its line end */
-  add(line: string): void;
+  /** Where the next line begins: what was written and not committed, because writing it threw, is gone. */
+  begin(): void;
+  /** Takes the line that was written into the buffer since {@link begin}. */
+  commit(): void;
   /** Resolves when all that was added before is written or dropped. */
   flush(): Promise<void>;
   reopen(): Promise<void>;
@@ -33,17 +39,20 @@ export interface BatchWriterCounts {
   readonly lastError: Error | undefined;
 }
 
-/** Makes a writer on a target. Sizes are counted in characters, which for log lines are bytes. */
-export function createBatchWriter(target: Target, options: BatchWriterOptions): BatchWriter {
+/** Makes a writer of the lines that are written into `out`, on a target. */
+export function createBatchWriter(target: Target, out: LineBuffer, options: BatchWriterOptions): BatchWriter {
   const counts: { -readonly [K in keyof BatchWriterCounts]: BatchWriterCounts[K] } = {
     lines: 0,
     dropped: 0,
     errors: 0,
     lastError: undefined,
   };
-  let batch = '';
+  /** Bytes of whole lines in `out`. */
+  let committed = 0;
   let batchLines = 0;
-  let writingChars = 0;
+  let writingBytes = 0;
+  /** The storage of the batch before, while it is not being written. */
+  let spare: Buffer | undefined;
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
   // One job at a time: batches keep their order, and a reopen falls between two of them.
@@ -52,36 +61,44 @@ export function createBatchWriter(target: Target, options: BatchWriterOptions): 
   const writeBatch = (): void => {
     clearTimeout(timer);
     timer = undefined;
-    if (batch === '') return;
-    const text = batch;
+    if (committed === 0) return;
+    const size = committed;
     const lines = batchLines;
-    batch = '';
+    const storage = out.exchange(spare);
+    spare = undefined;
+    committed = 0;
     batchLines = 0;
-    writingChars += text.length;
+    writingBytes += size;
     last = last.then(async () => {
       try {
-        await target.write(Buffer.from(text));
+        await target.write(storage.subarray(0, size));
       } catch (error) {
         counts.errors += 1;
         counts.dropped += lines;
         counts.lastError = error instanceof Error ? error : new Error(String(error));
       }
-      writingChars -= text.length;
+      writingBytes -= size;
+      // What grew behind a slow target is let go.
+      if (storage.length <= options.batchBytes + SPARE_BYTES) spare = storage;
     });
   };
 
   return {
     counts,
-    add(line) {
-      if (closed || batch.length + writingChars + line.length > options.maxQueuedBytes) {
+    begin() {
+      out.length = committed;
+    },
+    commit() {
+      if (closed || out.length + writingBytes > options.maxQueuedBytes) {
+        out.length = committed;
         counts.dropped += 1;
         return;
       }
       counts.lines += 1;
-      batch += line;
+      committed = out.length;
       batchLines += 1;
       // While the target is behind, lines gather into fewer and larger batches.
-      if (batch.length >= options.batchBytes && writingChars === 0) writeBatch();
+      if (committed >= options.batchBytes && writingBytes === 0) writeBatch();
       else timer ??= setTimeout(writeBatch, options.flushIntervalMs).unref();
     },
     async flush() {

@@ -16,20 +16,6 @@ export function jsonText(text: string, maxChars: number): string {
 
 /** A JSON number; `null` for what JSON cannot say. At most microseconds of a millisecond figure. */
 export function jsonNumber(value: number): string {
-  return Number.isFinite(value) ? String(Math.round(value * 1000) / 1000) : 'null';
-}
-
-/** Writes times as `2026-01-31T23:59:59.123Z`; the part up to the second is kept between calls. */
-export function createTimeText(): (epochMs: number) => string {
-  let second = Number.NaN;
-  let prefix = '';
-  return (epochMs) => {
-    const whole = Math.floor(epochMs);
-    const now = Math.floor(whole / 1000);
-    if (now !== second) {
-      second = now;
-      prefix = new Date(now * 1000).toISOString().slice(0, -4);
-    }
-    return `${prefix}${String(whole - now * 1000).padStart(3, '0')}Z`;
-  };
+  const rounded = Math.round(value * 1000) / 1000;
+  return Number.isFinite(rounded) ? String(rounded) : 'null';
 }

@@ -1,13 +1,6 @@
 import { parseWireName } from '@tulle/model';
 import type { StreamRecord } from '@tulle/telemetry';
-
-/** Who this proxy speaks for: the source of outbound streams, the destination of inbound ones. */
-export interface SelfLabels {
-  readonly workload?: string;
-  readonly namespace?: string;
-  readonly service?: string;
-  readonly version?: string;
-}
+import type { SelfLabels } from './dialect.ts';
 
 /** What stands where nobody knows, as in Istio's metrics. */
 const UNKNOWN = 'unknown';

@@ -22,10 +22,7 @@ const SUFFIXES: Readonly<Record<string, readonly string[]>> = {
   histogram: ['_bucket', '_sum', '_count'],
 };
 
-export function parseMetricsPage(
-  text: string,
-  format: 'prometheus' | 'openmetrics',
-): Map<string, ParsedFamily> {
+export function parseStrictly(text: string, format: 'prometheus' | 'openmetrics'): Map<string, ParsedFamily> {
   const families = new Map<string, ParsedFamily>();
   const seen = new Set<string>();
   if (!text.endsWith('\n')) throw new Error('the page must end in a line feed');
