@@ -4,7 +4,7 @@ import { Server } from '@grpc/grpc-js';
 import { addCaService, createCa, directoryStore, localIdentity, serveMeshGrpc, type Ca } from '@tulle/ca';
 import { createApi, createControlPlane, fileState, type ControlPlane } from '@tulle/control-plane';
 import { directorySource } from '@tulle/source-file';
-import { createRegistry, renderText } from '@tulle/telemetry-prometheus';
+import { createRegistry, renderText } from '@tulle/metrics';
 import { addAdsService } from '@tulle/xds-server';
 
 /** Options of {@link startControlPlane}. */

@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 // The sidecar alone, e.g. as a container beside another: `node main.ts --name web --port 8080 --control-plane HOST:PORT`.
 // Beside a program on the same machine, `tulle run` starts program and sidecar together.
 import { join } from 'node:path';

@@ -5,6 +5,7 @@ import { isTulleError } from '@tulle/filter';
 import { formatAddress, type Address, type ProxyConfig, type TcpAddress } from '@tulle/model';
 import { standardFilters } from '@tulle/standard';
 import {
+  canBindSockets,
   createInProcessSupervisor,
   createSupervisor,
   serveAdminFront,
@@ -192,9 +193,18 @@ function makeSupervisor(
     drainWindowMs: options.drainWindowMs ?? 5_000,
   };
   const common = { settings, identity, runDir: options.runDir, log };
-  if (options.supervisor === false) {
+  const alone = options.supervisor === false;
+  if (alone || !canBindSockets()) {
     if ((options.workers ?? 1) !== 1)
-      throw new Error('several workers need the supervisor; leave --no-supervisor out or set --workers 1');
+      throw new Error(
+        alone
+          ? 'several workers need the supervisor; leave --no-supervisor out or set --workers 1'
+          : `Node ${process.versions.node} cannot share sockets between processes; set --workers 1 or use Node 24`,
+      );
+    if (!alone)
+      log.warn('this Node cannot hold sockets across restarts: everything runs in one process', {
+        node: process.versions.node,
+      });
     return createInProcessSupervisor({ ...common, createEngine: createSidecarEngine });
   }
   return createSupervisor({

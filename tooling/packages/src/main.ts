@@ -2,8 +2,12 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { consume } from './consumer.ts';
+import { runCommand } from './command.ts';
+import { consumeAll } from './consumer.ts';
+import { runCustomProxy } from './custom-proxy.ts';
 import { type Packed, packAll } from './pack.ts';
+import { plainNode } from './plain-node.ts';
+import { startRegistry } from './registry.ts';
 import { run } from './run.ts';
 
 const root = join(import.meta.dirname, '../../..');
@@ -35,20 +39,45 @@ async function lint({ name, tarball, specifiers }: Packed): Promise<string[]> {
   return faults;
 }
 
+/** Runs a check, shows what it found and how long it took. */
+async function check(what: string, faultsOf: () => Promise<readonly string[]>): Promise<boolean> {
+  const started = performance.now();
+  const faults = await faultsOf().catch((error: Error) => [error.message]);
+  for (const fault of faults) console.error(fault);
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  console.log(`${faults.length === 0 ? '√' : '×'} ${what}, ${seconds} s`);
+  return faults.length === 0;
+}
+
 try {
   const packed = await packAll(root, scratch);
+  const node = await plainNode(root);
+  const upstream = (await run('npm', ['config', 'get', 'registry'], scratch)).trim();
+  const registry = await startRegistry(packed, upstream);
   const queue = [...packed];
-  const faults: string[] = [];
-  const worker = async (): Promise<void> => {
+  const lintAll = async (): Promise<string[]> => {
+    const faults: string[] = [];
     for (let one = queue.shift(); one; one = queue.shift()) faults.push(...(await lint(one)));
+    return faults;
   };
-  await Promise.all([worker(), worker()]);
-  faults.push(...(await consume(packed, join(scratch, 'consumer'), typesNode)));
-  for (const fault of faults) console.error(fault);
-  console.log(
-    `packages: ${packed.length} packed, installed, type-checked and imported; ${faults.length} faults`,
-  );
-  process.exitCode = faults.length > 0 ? 1 : 0;
+  const results = [
+    await check(`${packed.length} packages packed and linted`, async () =>
+      (await Promise.all([lintAll(), lintAll()])).flat(),
+    ),
+    await check('all installed by name and range, type-checked, imported, their commands started', () =>
+      consumeAll(packed, registry, join(scratch, 'all'), typesNode),
+    ),
+    await check(`a custom proxy of four packages checked, compiled and run on Node ${node.version}`, () =>
+      runCustomProxy(registry, join(scratch, 'custom-proxy'), node.command, typesNode),
+    ),
+    await check(`the command installed, a mesh of two programs run by it on Node ${node.version}`, () =>
+      runCommand(registry, join(scratch, 'command'), node.command),
+    ),
+  ];
+  registry.close();
+  const failed = results.filter((ok) => !ok).length;
+  console.log(`${results.length - failed} passed, ${failed} failed, 0 skipped`);
+  process.exitCode = failed > 0 ? 1 : 0;
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }

@@ -13,6 +13,7 @@ interface Manifest {
 /** A package as npm gets it. */
 export interface Packed {
   readonly name: string;
+  readonly version: string;
   readonly tarball: string;
   /** Import specifiers. Of a wildcard entry, one that exists. */
   readonly specifiers: readonly string[];
@@ -31,6 +32,7 @@ export async function packAll(root: string, into: string): Promise<Packed[]> {
   await run('pnpm', ['-r', ...filters, 'pack', '--pack-destination', into], root);
   return shipped.map(({ directory, manifest: { name, version, exports = {}, bin = {} } }) => ({
     name,
+    version,
     tarball: join(into, `${name.replace(/^@/, '').replace('/', '-')}-${version}.tgz`),
     specifiers: Object.entries(exports).map(([key, target]) =>
       join(name, key.includes('*') ? key.replace('*', wildcardExample(join(root, directory), target)) : key),

@@ -56,8 +56,9 @@ export const command: Command = defineCommand({
     await add(
       'machine',
       'Node can hold sockets for several processes',
-      'start sidecars with --no-supervisor',
+      'sidecars run in one process, and a restart closes their sockets; use Node 24',
       () => (canBindSockets() ? undefined : `Node ${process.versions.node} cannot`),
+      'warning',
     );
     for (const directory of [directories.state, directories.run]) {
       await add(

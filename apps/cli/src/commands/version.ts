@@ -1,16 +1,14 @@
-import { readFile } from 'node:fs/promises';
 import { defineCommand, type Command } from '../cli/command.ts';
 import { EXIT } from '../cli/exit-codes.ts';
 import { OUTPUT_OPTION, printView, type Format } from '../cli/output.ts';
+import { packageVersion } from '../package-version.ts';
 
 export const command: Command = defineCommand({
   summary: 'Show the version of this command and of the Node that runs it',
   options: { client: { type: 'boolean', help: 'only the number' }, ...OUTPUT_OPTION },
   examples: [{ command: 'tulle version', does: 'what runs here' }],
   async run({ io, options }) {
-    const { version } = JSON.parse(
-      await readFile(new URL('../../package.json', import.meta.url), 'utf8'),
-    ) as { version: string };
+    const version = await packageVersion();
     if (options.client) {
       io.out(`${version}\n`);
       return EXIT.ok;

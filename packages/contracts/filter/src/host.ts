@@ -1,3 +1,4 @@
+import type { FetchReply, FetchRequest } from './fetch.ts';
 import type { ConfigSchema } from './schema.ts';
 
 /** A structured log line; `fields` are printed as they are, so put no secrets there. */
@@ -46,6 +47,13 @@ export interface FilterHost {
    */
   counter(name: string, help: string, labels?: Readonly<Record<string, string>>): HostCounter;
   gauge(name: string, help: string, labels?: Readonly<Record<string, string>>): HostGauge;
+  /**
+   * Calls somebody else; declare `effects: 'external'`. A call that is under way when the filter is disposed rejects.
+   * @returns rejects with a TulleError when there is no whole reply: `TULLE_REQUEST_TIMEOUT`, a `TULLE_UPSTREAM_…` code,
+   *   `TULLE_CLUSTER_NOT_FOUND`, `TULLE_UPSTREAM_PROTOCOL` for a reply larger than allowed, `TULLE_CONFIG_INVALID` for a
+   *   request that cannot be made, `TULLE_DRAINING` after disposal
+   */
+  fetch(request: FetchRequest): Promise<FetchReply>;
 }
 
 /** Fields that HTTP and connection filter definitions share. */

@@ -16,10 +16,18 @@ export type HttpPhase = 'cors' | 'authn' | 'authz' | 'limit' | 'fault' | 'custom
  * - `'observe'`: sees the bytes; they pass unchanged, Content-Length stays.
  * - `'transform'`: only what it {@link HttpStream.emit}s goes on; the engine drops Content-Length and validators
  *   (etag, content-md5, digest fields).
+ * - `'recode'`: a transform that changes the content coding and nothing else (compression): a strong etag becomes weak
+ *   (RFC 9110 §8.8.1) instead of going.
  * - `{ buffer: maxBytes }`: the engine collects the whole body (past `maxBytes`: 413 for a request, 502 for a
  *   response) and calls the hook once with `end` true; the body passes unchanged unless the hook emits.
  */
-export type BodyNeed = 'observe' | 'transform' | { readonly buffer: number };
+export type BodyNeed = 'observe' | 'transform' | 'recode' | { readonly buffer: number };
+
+/** Body needs of both directions; a direction that is left out has none. */
+export interface BodyNeeds {
+  readonly request?: BodyNeed;
+  readonly response?: BodyNeed;
+}
 
 /**
  * The phases of a stream, all optional; an absent hook costs nothing. Each gets the stream, the configuration in force
@@ -75,6 +83,11 @@ export interface HttpFilterDefinition<
    */
   readonly stage?: 'before-route' | 'routed';
   readonly phase?: HttpPhase;
+  /**
+   * Whether a `routed` filter also runs, with its base configuration, for requests that no route matches: what
+   * authenticates must not tell a stranger which paths exist (decision D6). Default false.
+   */
+  readonly unrouted?: boolean;
   /** Schema of the override a route may carry. Default: overrides are refused. */
   readonly routeConfig?: ConfigSchema<RouteConfig>;
   /** Merges at load, never in a request. Default: the override's properties replace the base's. */
@@ -82,11 +95,19 @@ export interface HttpFilterDefinition<
   /** Whether the filter does anything under this configuration; where not, its slot is left empty and costs nothing. */
   applies?(config: Config): boolean;
   /** Body needs; a data hook without a declared need is an error when the chain is built. */
-  readonly body?: { readonly request?: BodyNeed; readonly response?: BodyNeed };
+  readonly body?: BodyNeeds;
+  /**
+   * Body needs under this configuration, in place of `body`; asked at load. A data hook whose direction has no need
+   * here is left out, and such bodies pass uncopied.
+   */
+  bodyFor?(config: Config): BodyNeeds;
   /** Per-stream state: made rarely, reset between streams. */
   readonly state?: { create(): State; reset(state: State): void };
   readonly provides?: readonly Slot<unknown>[];
+  /** What an earlier filter must provide, whatever the configuration. */
   readonly requires?: readonly Slot<unknown>[];
+  /** What an earlier filter must provide under this configuration, the base one or a route's; on top of `requires`. */
+  requiresFor?(config: Config): readonly Slot<unknown>[];
   /**
    * Once a configuration generation, before it takes traffic; may be asynchronous (deadline 10 s). Instances are
    * disposed in reverse order of creation, also after a failed creation further down the chain.

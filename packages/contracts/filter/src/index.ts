@@ -12,6 +12,7 @@ export type { ConfigIssue, TulleErrorOptions } from './error.ts';
 export type { ConfigSchema, SchemaIssue, SchemaResult } from './schema.ts';
 export { defineSlot } from './slot.ts';
 export type { Slot } from './slot.ts';
+export type { FetchReply, FetchRequest } from './fetch.ts';
 export type { DefinitionBase, FilterHost, HostCounter, HostGauge, Log } from './host.ts';
 export type {
   AttemptInfo,
@@ -25,6 +26,7 @@ export { defineHttpFilter } from './http-filter.ts';
 export type {
   AnyHttpFilter,
   BodyNeed,
+  BodyNeeds,
   FilterUseOptions,
   HttpFilter,
   HttpFilterDefinition,

@@ -36,6 +36,8 @@ export interface RequestHead {
   /** Protocol the caller speaks. */
   readonly protocol: 'HTTP/1.0' | 'HTTP/1.1' | 'HTTP/2';
   readonly headers: MutableHeaders;
+  /** Whether a body was announced, empty or not; without one no `requestData` hook is called. */
+  readonly hasBody: boolean;
   /** Trailers, once `requestTrailers` runs; an empty table before. */
   readonly trailers: Headers;
 }
@@ -127,6 +129,11 @@ export interface HttpStream {
    * The bytes are copied or written before it returns.
    */
   emit(bytes: Uint8Array): void;
+  /**
+   * In `responseHeaders`, before it returns: the body of this response passes this filter untouched. Its data hook is not called, and
+   * unless another filter transforms the body, length and validators stay.
+   */
+  passResponseBody(): void;
   /** Writes (code, value) into the stream's decision notes, which explain and the recorder decode (D10). Two integers. */
   note(code: number, value: number): void;
   get<T>(slot: Slot<T>): T | undefined;

@@ -53,4 +53,9 @@ export interface UpstreamTls {
   readonly allowedIds?: readonly string[];
   readonly alpn?: readonly string[];
   readonly minVersion?: 'TLSv1.2' | 'TLSv1.3';
+  /**
+   * Whether a new connection may resume a TLS session of an earlier one, which costs a tenth of a full handshake; the
+   * peer's certificate is judged again either way. Default true (Envoy: `max_session_keys` 0 for false).
+   */
+  readonly sessionResumption?: boolean;
 }

@@ -5,4 +5,4 @@
 export type { AttemptRecord, StreamRecord } from './record.ts';
 export { noMeter } from './meter.ts';
 export type { Counter, Gauge, Histogram, InstrumentOptions, Labels, Meter } from './meter.ts';
-export type { AdminPage, Sink, TelemetryPlugin } from './sink.ts';
+export type { AdminPage, Sink, TelemetryPlugin, TracingSettings } from './sink.ts';

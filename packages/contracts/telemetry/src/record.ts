@@ -69,9 +69,21 @@ export interface StreamRecord {
   /** Why the last retry was refused: `''`, `budget`, `limit`, `unsafe`, `replay`, `timeout`, `closed`. */
   readonly retryRefused: string;
 
-  /** W3C trace ids of the request, lower-case hex; `''` when it carried none. */
+  /** The trace that the request belongs to: 32 lower-case hex digits; `''` for none. */
   readonly traceId: string;
+  /** This proxy's own span of the request where {@link sampled}, else the caller's; 16 hex digits, `''` for none. */
   readonly spanId: string;
+  /**
+   * Whether spans are made of this record (decision D18): decided when the request came, by the tracing that a plugin
+   * brought ({@link TelemetryPlugin.tracing}); false without one.
+   */
+  readonly sampled: boolean;
+  /** The caller's span where {@link sampled}; `''` where this proxy began the trace. */
+  readonly parentSpanId: string;
+  /** Bits of `traceparent` where {@link sampled}: 1 sampled, 2 random trace id. */
+  readonly traceFlags: number;
+  /** `tracestate` as passed on where {@link sampled}; `''` for none. */
+  readonly traceState: string;
 
   /** Decision notes (D10): triples (site, reason, operand) in `notes[0 .. noteCount * 3)`. */
   readonly notes: Int32Array;
@@ -94,7 +106,12 @@ export interface AttemptRecord {
   readonly status: number;
   /** Error code, `''` for an attempt that was answered. */
   readonly failure: string;
+  /** Start of the attempt, counted from the start of the stream. */
+  readonly startMs: number;
+  /** From its start to the response head, or to its failure. */
   readonly durationMs: number;
   /** Whether the connection was taken from the pool rather than opened. */
   readonly reused: boolean;
+  /** The span that the endpoint saw as its parent, 16 hex digits; `''` unless the stream is sampled. */
+  readonly spanId: string;
 }

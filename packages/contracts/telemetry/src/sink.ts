@@ -27,11 +27,28 @@ export interface AdminPage {
   render(query: URLSearchParams): Iterable<string>;
 }
 
+/** How a proxy takes part in the traces of its requests. */
+export interface TracingSettings {
+  /** Share of the traces begun here that get spans, 0 to 1, decided by the trace id. */
+  readonly sampleRatio: number;
+  /**
+   * Whether the caller's trace and decision hold. False at the edge of what one trusts: every trace begins here, and
+   * what the caller said of one is removed.
+   */
+  readonly respectParent: boolean;
+  /** Formats that are read, in order of precedence. */
+  readonly extract: readonly ('w3c' | 'b3')[];
+  /** Formats that are written to endpoints: all of them. */
+  readonly inject: readonly ('w3c' | 'b3' | 'b3multi')[];
+}
+
 /** A telemetry exporter as a proxy takes it: `createProxy({ telemetry: [prometheus(), accessLog()] })`. */
 export interface TelemetryPlugin {
   readonly name: string;
   /** Where the engine and its filters count. At most one plugin of a proxy brings a meter. */
   readonly meter?: Meter;
   readonly sink?: Sink;
+  /** Makes the engine decide on sampling and pass trace context on. At most one plugin of a proxy brings it. */
+  readonly tracing?: TracingSettings;
   readonly adminPages?: readonly AdminPage[];
 }

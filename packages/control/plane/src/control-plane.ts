@@ -240,6 +240,12 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     save();
   };
 
+  /** A proxy that takes no calls (yet): what was known of it before is not so any more. */
+  const leave = (node: ProxyNode): void => {
+    const key = resourceKey({ kind: 'Workload', namespace: node.namespace, name: node.instanceName });
+    if (world.held(key)?.owner.startsWith('join:') === true) removeWorkload(key);
+  };
+
   const saved = state.load();
   for (const resource of saved.resources) world.put(resource, REST, touched);
   for (const resource of saved.workloads) {
@@ -249,9 +255,12 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
 
   const open = (info: NodeInfo): SnapshotHandle => {
     const node = readProxyNode(info, mesh.trustDomain);
-    join(node, 'healthy');
     const session = new ProxySession(node, clock.epochMs());
-    const workload = workloadOfNode(node, 'healthy');
+    const settle = (): void => {
+      if (workloadOfNode(session.node, 'healthy') === undefined) leave(session.node);
+      else join(session.node, 'healthy');
+    };
+    settle();
     flush();
     sessions.set(node.id, session);
     const id = changes.add(`${node.id} connected`, clock.epochMs(), []);
@@ -259,6 +268,13 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     return {
       current: () => session.snapshot,
       subscribe: (listener) => session.subscribe(listener),
+      described(said) {
+        session.node = readProxyNode(said, mesh.trustDomain);
+        if (sessions.get(node.id) !== session) return;
+        settle();
+        const change = changes.add(`${node.id} says something new of itself`, clock.epochMs(), []);
+        recompute(session, change, [change]);
+      },
       acked(report) {
         const sequence = changes.sequence(report.changeId);
         if (!report.ok) changes.refused(report.changeId, node.id, report.error ?? '');
@@ -272,11 +288,12 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
       closed(how) {
         if (sessions.get(node.id) !== session) return; // a newer stream of the same proxy has taken over
         sessions.delete(node.id);
+        const workload = workloadOfNode(session.node, 'healthy');
         if (workload === undefined) return;
         const key = resourceKey(refOf(workload));
         if (how === 'clean') return removeWorkload(key);
         loseWorkload(key, clock.epochMs());
-        join(node, 'unhealthy');
+        join(session.node, 'unhealthy');
       },
     };
   };

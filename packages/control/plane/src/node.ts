@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { TulleError } from '@tulle/filter';
 import type { AppProtocol, Workload } from '@tulle/resources';
 import type { NodeInfo } from '@tulle/xds-server';
@@ -34,6 +35,13 @@ export interface SidecarMetadata {
   readonly ports?: readonly (number | NodePort)[];
   /** Where the sidecar takes calls of the mesh. */
   readonly inbound?: { readonly address?: string; readonly port: number };
+  /**
+   * Where others reach it, when that is not `inbound`: behind a port mapping, a load balancer or a relay. An IP address;
+   * the port only with a single port. Default `inbound`.
+   */
+  readonly advertise?: { readonly address?: string; readonly port?: number };
+  /** False: its application does not take calls yet, so that it is no endpoint. Default true. */
+  readonly ready?: boolean;
   readonly upstreams?: readonly NodeUpstream[];
   /** Tells instances of one workload apart. Default: from the node id. */
   readonly instance?: string;
@@ -47,7 +55,11 @@ export interface ProxyNode {
   readonly namespace: string;
   readonly serviceAccount: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** Where it listens. */
   readonly address: string;
+  /** Where others reach it. */
+  readonly advertised: { readonly address: string; readonly port: number | undefined };
+  readonly ready: boolean;
   readonly ports: readonly (NodePort & { readonly inboundPort: number })[];
   readonly upstreams: readonly Required<Pick<NodeUpstream, 'localPort' | 'address'>>[] &
     readonly NodeUpstream[];
@@ -112,6 +124,19 @@ export function readProxyNode(node: NodeInfo, trustDomain: string): ProxyNode {
   });
   if (new Set(ports.map((p) => p.inboundPort)).size < ports.length)
     wrong('/ports', 'each port needs an inboundPort of its own');
+  const address = typeof inbound?.['address'] === 'string' ? inbound['address'] : '127.0.0.1';
+  const advertise = record(meta['advertise']);
+  const advertised = {
+    address: typeof advertise?.['address'] === 'string' ? advertise['address'] : address,
+    port: advertise?.['port'] === undefined ? undefined : port(advertise['port'], '/advertise/port'),
+  };
+  if (ports.length > 0 && (isIP(advertised.address) === 0 || /^(?:0\.0\.0\.0|::)$/.test(advertised.address)))
+    wrong(
+      '/advertise/address',
+      `must be an IP address at which others reach it, not ${JSON.stringify(advertised.address)}`,
+    );
+  if (ports.length > 1 && advertised.port !== undefined)
+    wrong('/advertise/port', `is one port, but the workload has ${ports.length}; leave it out`);
   const upstreams = listOf('upstreams').map((entry, i) => {
     const given = record(entry) ?? {};
     const service = given['service'];
@@ -160,24 +185,28 @@ export function readProxyNode(node: NodeInfo, trustDomain: string): ProxyNode {
     labels,
     ports,
     upstreams,
-    address: typeof inbound?.['address'] === 'string' ? inbound['address'] : '127.0.0.1',
+    address,
+    advertised,
+    ready: meta['ready'] !== false,
     instanceName: `${workload}.${suffix}`,
     filters: new Set(node.extensions.map((e) => e.replace(/(?<=.)@[^@]*$/, ''))),
     identity: node.identity,
   };
 }
 
-/** The Workload resource of a joined proxy; `undefined` for one that only calls. */
+/** The Workload resource of a joined proxy; `undefined` for one that only calls, or is not ready. */
 export function workloadOfNode(node: ProxyNode, health: 'healthy' | 'unhealthy'): Workload | undefined {
-  if (node.ports.length === 0) return undefined;
+  const [first] = node.ports;
+  if (first === undefined || !node.ready) return undefined;
+  const { address, port } = node.advertised;
   return {
     apiVersion: 'tulle.dev/v1alpha1',
     kind: 'Workload',
     metadata: { name: node.instanceName, namespace: node.namespace, labels: node.labels },
     spec: {
-      address: node.address,
-      ports: node.ports,
-      inbound: { mode: 'sidecar', port: (node.ports[0] as { inboundPort: number }).inboundPort },
+      address,
+      ports: port === undefined ? node.ports : [{ ...first, inboundPort: port }],
+      inbound: { mode: 'sidecar', port: port ?? first.inboundPort },
       serviceAccount: node.serviceAccount,
       ...(health === 'healthy' ? {} : { health }),
     },

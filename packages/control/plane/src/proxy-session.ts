@@ -34,7 +34,7 @@ interface KindState {
 
 /** One connected proxy: what it should have, and what it has. */
 export class ProxySession {
-  readonly node: ProxyNode;
+  node: ProxyNode;
   readonly connectedAtMs: number;
   readonly #listeners = new Set<(snapshot: Snapshot) => void>();
   readonly #kinds: Readonly<Record<ResourceKind, KindState>>;

@@ -384,6 +384,64 @@ describe('workloads come and go', () => {
     expect(seen()).toEqual([]);
   });
 
+  it('one that is not ready is no endpoint until it says so, and none any more when it takes that back', async () => {
+    const cp = make();
+    await put(cp, SHOP);
+    const caller = cp.provider.open(nodeOf(client('web')));
+    const seen = (): readonly unknown[] => caller.current().config.endpoints[0]!.endpoints;
+    const starting = nodeOf(server('reviews', 'v1', 5001, { ready: false }));
+    const ready = nodeOf(server('reviews', 'v1', 5001, { ready: true }));
+    const handle = cp.provider.open(starting);
+    cp.flush();
+    expect(handle.current().config.listeners.map((l) => l.name)).toEqual(['inbound_127.0.0.1_5002']);
+    expect(seen()).toEqual([]);
+    handle.described?.(ready);
+    cp.flush();
+    expect(seen()).toHaveLength(1);
+    handle.described?.(starting);
+    cp.flush();
+    expect(seen()).toEqual([]);
+    handle.described?.(ready);
+    handle.closed('lost');
+    cp.provider.open(starting); // a successor that has to start first
+    cp.flush();
+    expect(seen()).toEqual([]);
+  });
+
+  it('one behind a port mapping is reached where it says, and listens where it is', async () => {
+    const cp = make();
+    await put(cp, SHOP);
+    const handle = cp.provider.open(
+      nodeOf(
+        server('reviews', 'v1', 5001, {
+          inbound: { address: '0.0.0.0', port: 5002 },
+          advertise: { address: '192.0.2.7', port: 443 },
+        }),
+      ),
+    );
+    const caller = cp.provider.open(nodeOf(client('web')));
+    cp.flush();
+    expect(handle.current().config.listeners[0]?.address).toEqual({ host: '0.0.0.0', port: 5002 });
+    expect(caller.current().config.endpoints[0]?.endpoints[0]).toMatchObject({
+      address: { host: '192.0.2.7', port: 443 },
+      identity: 'spiffe://mesh.local/ns/default/sa/reviews-v1',
+    });
+    const at = (metadata: Partial<SidecarMetadata>) => (): unknown =>
+      cp.provider.open(nodeOf(server('reviews', 'v1', 5001, metadata), 'x'));
+    expect(at({ inbound: { address: '0.0.0.0', port: 5002 } })).toThrow(
+      'metadata/advertise/address must be an IP address at which others reach it, not "0.0.0.0"',
+    );
+    expect(
+      at({
+        ports: [
+          { port: 1, inboundPort: 11 },
+          { port: 2, inboundPort: 12 },
+        ],
+        advertise: { port: 443 },
+      }),
+    ).toThrow('metadata/advertise/port is one port, but the workload has 2');
+  });
+
   it('a node that claims another workload than it proved is refused, and so is nonsense', () => {
     const cp = make();
     expect(() =>

@@ -152,7 +152,7 @@ function tls<T extends UpstreamTls | DownstreamTls>(value: T): T {
               : asked,
         }
       : value;
-  return without<T>(changed, { alpn: [], minVersion: 'TLSv1.3' });
+  return without<T>(changed, { alpn: [], minVersion: 'TLSv1.3', sessionResumption: true });
 }
 
 export function canonicalCluster(cluster: Cluster): Cluster {

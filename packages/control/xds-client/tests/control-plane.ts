@@ -17,6 +17,7 @@ export interface TestPlane {
   readonly port: number;
   readonly ads: AdsService;
   readonly reports: (AckReport & { readonly node: string })[];
+  /** What nodes said of themselves, when their stream opened and on it. */
   readonly nodes: NodeInfo[];
   readonly closed: { node: string; how: string }[];
   publish(changeId: string, next: ProxyConfig): void;
@@ -47,6 +48,9 @@ export async function testPlane(
             mine = listener;
             listeners.add(listener);
             return () => void listeners.delete(listener);
+          },
+          described(said) {
+            nodes.push(said);
           },
           acked(report) {
             reports.push({ ...report, node: node.id });

@@ -256,6 +256,29 @@ describe('a lost control plane', () => {
   });
 });
 
+describe('what a proxy says of itself', () => {
+  it('can change on the stream, and is said again on each later one', async () => {
+    const control = await plane({ initial: service('a') });
+    const { xds, configs, config: got } = await client(control.target);
+    await got(() => true);
+    const ready = { id: 'node-1', metadata: { ready: true } };
+    xds.describe(ready);
+    await expect.poll(() => control.nodes).toHaveLength(2);
+    expect(control.nodes.map(({ metadata }) => metadata)).toEqual([{}, { ready: true }]);
+    expect(configs).toHaveLength(1); // nothing is sent again for it
+    xds.describe(ready);
+    control.publish('c2', service('b'));
+    await got((one) => one.version === 'c2');
+    expect(control.nodes).toHaveLength(2); // the same again is nothing new
+
+    await control.kill();
+    await plane({ port: control.port, initial: service('b') }).then(async ({ nodes }) =>
+      expect.poll(() => nodes[0]?.metadata).toEqual({ ready: true }),
+    );
+    expect(() => xds.describe({ id: 'node-2' })).toThrow('a node keeps its id: node-1 cannot become node-2');
+  });
+});
+
 describe('who may open a stream', () => {
   it('is decided by the proven identity, which the node id must agree with', async () => {
     const spiffeId = 'spiffe://mesh/ns/default/sa/web';

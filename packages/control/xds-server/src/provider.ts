@@ -28,6 +28,11 @@ export interface SnapshotHandle {
    * @returns stops it
    */
   subscribe(listener: (snapshot: Snapshot) => void): () => void;
+  /**
+   * Told when the proxy says something new of itself on its stream, such as that it is ready. Id and identity stay.
+   * @throws TulleError to refuse it: the stream ends with PERMISSION_DENIED and the error's message
+   */
+  described?(node: NodeInfo): void;
   /** Told of each answer of the proxy, in order. Must not throw. */
   acked(report: AckReport): void;
   /** The stream ended: `clean` by the client's half-close, else `lost`. Called exactly once, last. */

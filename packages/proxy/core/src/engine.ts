@@ -1,17 +1,19 @@
 import { FieldTable } from '@tulle/fields';
 import type { Log } from '@tulle/filter';
 import type { Http1Limits } from '@tulle/http1';
-import type { Meter } from '@tulle/telemetry';
+import type { Meter, TracingSettings } from '@tulle/telemetry';
 import { createTimerWheel, type Clock, type TimerWheel } from '@tulle/time';
 import type { Doors } from './doors.ts';
 import type { ReplayAccount } from './attempts/replay.ts';
 import { EngineMetrics } from './engine-metrics.ts';
+import type { Fetcher } from './fetch/fetcher.ts';
 import type { EngineLimits } from './limits.ts';
 import type { Transport } from './ports.ts';
 import { rescue } from './rescue.ts';
 import { Recorder } from './stream/recorder.ts';
 import type { Stream } from './stream/stream.ts';
 import { StreamPool } from './stream/stream-pool.ts';
+import { Tracing } from './stream/tracing.ts';
 import { Turn } from './turn.ts';
 import type { Sink } from '@tulle/telemetry';
 
@@ -34,6 +36,8 @@ export class Engine {
   readonly turn: Turn = new Turn();
   readonly streams: StreamPool;
   readonly recorder: Recorder;
+  /** Absent unless a telemetry plugin asks for it. */
+  readonly tracing: Tracing | undefined;
   readonly replayAccount: ReplayAccount;
   /** Upstream connections, so that they can be closed at the end. */
   readonly connections: Set<Closable> = new Set<Closable>();
@@ -41,6 +45,8 @@ export class Engine {
   readonly random: () => number;
   /** Makes a request id. */
   readonly requestId: () => string;
+  /** Makes the calls of filters; set by the proxy, which knows the clusters. */
+  fetcher!: Fetcher;
   /** Generation of the configuration in force. */
   generation = 0;
   #date = '';
@@ -55,6 +61,7 @@ export class Engine {
     readonly limits: EngineLimits;
     readonly random: () => number;
     readonly sinks: readonly Sink[];
+    readonly tracing: TracingSettings | undefined;
   }) {
     this.clock = parts.clock;
     this.transport = parts.transport;
@@ -77,6 +84,7 @@ export class Engine {
     };
     this.requestId = requestIds(parts.random);
     this.recorder = new Recorder(this, parts.sinks);
+    this.tracing = parts.tracing === undefined ? undefined : new Tracing(parts.tracing, parts.random);
     this.streams = new StreamPool(this);
   }
 

@@ -7,6 +7,7 @@ import { compile, type Compiled } from './compile/compile.ts';
 import { Registry } from './compile/compile-filters.ts';
 import type { CompiledListener } from './compile/compiled-listener.ts';
 import { Engine } from './engine.ts';
+import { Fetcher } from './fetch/fetcher.ts';
 import { DEFAULT_ENGINE_LIMITS } from './limits.ts';
 import { ListenerRuntime } from './listener/listener.ts';
 import { startAdmin, type AdminServer } from './node/admin.ts';
@@ -109,12 +110,6 @@ export class ProxyRuntime implements Proxy {
     this.clock = options.clock ?? systemClock();
     this.log = options.log ?? defaultLog();
     this.telemetry = options.telemetry ?? [];
-    const meters = this.telemetry.filter((plugin) => plugin.meter !== undefined);
-    if (meters.length > 1)
-      throw new TulleError(
-        'TULLE_CONFIG_INVALID',
-        `createProxy: ${meters.map((plugin) => plugin.name).join(' and ')} both bring a meter; at most one telemetry plugin may`,
-      );
     this.transport =
       options.transport ??
       nodeTransport({ identity: options.identity, onError: (message) => this.log.error(message) });
@@ -126,11 +121,13 @@ export class ProxyRuntime implements Proxy {
       clock: this.clock,
       transport: this.transport,
       log: this.log,
-      meter: meters[0]?.meter ?? noMeter,
+      meter: onlyOne(this.telemetry, 'meter') ?? noMeter,
       limits: Object.freeze({ ...DEFAULT_ENGINE_LIMITS, ...options.limits }),
       random: options.random ?? Math.random,
       sinks: this.telemetry.flatMap((plugin) => (plugin.sink === undefined ? [] : [plugin.sink])),
+      tracing: onlyOne(this.telemetry, 'tracing'),
     });
+    this.engine.fetcher = new Fetcher(this.engine, (name) => this.refs.get(name)?.current);
     this.startedEpochMs = this.clock.epochMs();
     const { meter } = this.engine;
     this.#stops.push(
@@ -327,6 +324,7 @@ export class ProxyRuntime implements Proxy {
       ref.current?.close();
       ref.current = undefined;
     }
+    this.engine.fetcher.close();
     for (const connection of [...this.engine.connections]) connection.close();
     await this.#admin?.close();
     for (const plugin of this.telemetry) await this.#finish(plugin, 'close');
@@ -348,6 +346,20 @@ export class ProxyRuntime implements Proxy {
 
 /** Connections of a removed listener hear `Connection: close` ever more often over this time. */
 const REMOVED_LISTENER_DRAIN_MS = 5_000;
+
+/** What one of the plugins brings for the whole engine. @throws TulleError when two bring it */
+function onlyOne<Part extends 'meter' | 'tracing'>(
+  plugins: readonly TelemetryPlugin[],
+  part: Part,
+): TelemetryPlugin[Part] | undefined {
+  const those = plugins.filter((plugin) => plugin[part] !== undefined);
+  if (those.length > 1)
+    throw new TulleError(
+      'TULLE_CONFIG_INVALID',
+      `createProxy: ${those.map((plugin) => plugin.name).join(' and ')} both bring ${part === 'meter' ? 'a meter' : 'tracing'}; at most one telemetry plugin may`,
+    );
+  return those[0]?.[part];
+}
 
 function sameAddress(a: CompiledListener, b: CompiledListener): boolean {
   return JSON.stringify(a.config.address) === JSON.stringify(b.config.address);

@@ -2,6 +2,7 @@ import { createServer, request, type IncomingMessage, type ServerResponse } from
 import { chmodSync, rmSync } from 'node:fs';
 import { connect, type AddressInfo } from 'node:net';
 import { formatAddress, isUnixAddress, type Address } from '@tulle/model';
+import { createMetricsView, type MetricsView, type ProcessPage } from './metrics-view.ts';
 import type { Supervisor } from './supervisor.ts';
 
 /** Where and for whom the front is. */
@@ -21,7 +22,8 @@ export interface AdminFront {
 
 /**
  * Passes admin requests on to the newest ready engine process (`?worker=N` chooses another slot), and answers
- * `GET /supervisor` (status) and `POST /supervisor/restart` itself.
+ * `GET /supervisor` (status) and `POST /supervisor/restart` itself. Pages of metrics are one view of all processes
+ * ({@link MetricsView}); with `?worker=N` they are of that one alone.
  * @throws Error when the address is not loopback, or taken
  */
 export async function serveAdminFront(options: AdminFrontOptions): Promise<AdminFront> {
@@ -31,6 +33,8 @@ export async function serveAdminFront(options: AdminFrontOptions): Promise<Admin
       `the admin interface is for this machine only; ${formatAddress(address)} is no loopback address`,
     );
   }
+  /** By path and query: the text format and OpenMetrics are told apart by either. */
+  const views = new Map<string, MetricsView>();
   const server = createServer((req, res) => {
     // A browser that was sent to a name resolving to 127.0.0.1 still names that other host.
     if (!isUnixAddress(address) && !isLoopback(hostOf(req.headers.host ?? '')))
@@ -46,11 +50,23 @@ export async function serveAdminFront(options: AdminFrontOptions): Promise<Admin
     }
     const page = options.pages?.[url.pathname];
     if (page !== undefined) return answer(res, 200, page());
-    const slot = Number(url.searchParams.get('worker') ?? 0);
-    const target = supervisor.adminAddress(slot);
+    const worker = url.searchParams.get('worker');
+    const target =
+      supervisor.adminAddress(Number(worker ?? 0)) ?? (worker === null ? anyReady(supervisor) : undefined);
     if (target === undefined || !isUnixAddress(target))
-      return answer(res, 503, { error: `no engine process is ready in slot ${slot}` });
-    return pass(req, res, target.path);
+      return answer(res, 503, { error: `no engine process is ready in slot ${Number(worker ?? 0)}` });
+    return pass(req, res, target.path, (reply) => {
+      if (req.method !== 'GET' || worker !== null || reply.statusCode !== 200 || !isMetrics(reply))
+        return false;
+      const key = req.url ?? '/';
+      let view = views.get(key);
+      if (view === undefined) {
+        view = createMetricsView();
+        if (views.size < MAX_VIEWS) views.set(key, view);
+      }
+      void answerMetrics(supervisor, view, target.path, reply, req.url ?? '/', res);
+      return true;
+    });
   });
   server.headersTimeout = 5_000;
   server.requestTimeout = 30_000;
@@ -87,13 +103,20 @@ function answer(
     .end(`${JSON.stringify(body, null, 2)}\n`);
 }
 
-function pass(req: IncomingMessage, res: ServerResponse, socketPath: string): void {
+/** @param take may take the reply over; false: it is passed on as it is */
+function pass(
+  req: IncomingMessage,
+  res: ServerResponse,
+  socketPath: string,
+  take: (reply: IncomingMessage) => boolean,
+): void {
   const upstream = request(
     { socketPath, method: req.method, path: req.url, headers: { ...req.headers, connection: 'close' } },
     (reply) => {
+      reply.on('error', () => res.destroy());
+      if (take(reply)) return;
       res.writeHead(reply.statusCode ?? 502, reply.headers);
       reply.pipe(res);
-      reply.on('error', () => res.destroy());
     },
   );
   upstream.on('error', (error) => {
@@ -102,6 +125,61 @@ function pass(req: IncomingMessage, res: ServerResponse, socketPath: string): vo
   });
   res.on('close', () => upstream.destroy());
   req.pipe(upstream);
+}
+
+/** Pages of metrics that are remembered; a caller who makes up queries gets sums without memory past it. */
+const MAX_VIEWS = 8;
+/** For the pages of the other processes: a scraper's own patience is some 10 s. */
+const PAGE_TIMEOUT_MS = 5_000;
+
+const isMetrics = (reply: IncomingMessage): boolean =>
+  /^(?:text\/plain;\s*version=0\.0\.4|application\/openmetrics-text)/.test(
+    reply.headers['content-type'] ?? '',
+  );
+
+async function answerMetrics(
+  supervisor: Supervisor,
+  view: MetricsView,
+  askedPath: string,
+  reply: IncomingMessage,
+  url: string,
+  res: ServerResponse,
+): Promise<void> {
+  const processes = supervisor.status().processes.filter((process) => process.state !== 'starting');
+  if (!processes.some(({ adminAddress: at }) => isUnixAddress(at) && at.path === askedPath)) reply.resume(); // it ended
+  const pages = await Promise.all(
+    processes.map(async ({ slot, generation, state, adminAddress }): Promise<ProcessPage> => {
+      const path = isUnixAddress(adminAddress) ? adminAddress.path : '';
+      const text = path === askedPath ? textOf(reply) : pageOf(path, url);
+      return { slot, generation, current: state === 'ready', text: await text.catch(() => undefined) };
+    }),
+  );
+  if (res.destroyed) return;
+  const { 'content-length': _, ...headers } = reply.headers;
+  res.writeHead(200, headers).end(view.merge(pages));
+}
+
+async function textOf(reply: IncomingMessage): Promise<string> {
+  let text = '';
+  for await (const piece of reply.setEncoding('utf8')) text += String(piece);
+  return text;
+}
+
+async function pageOf(socketPath: string, path: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const req = request({ socketPath, path, agent: false, timeout: PAGE_TIMEOUT_MS }, (reply) => {
+      if (reply.statusCode === 200) resolve(textOf(reply));
+      else reject(new Error(`status ${reply.statusCode}`));
+    });
+    req.on('timeout', () => req.destroy(new Error(`no page within ${PAGE_TIMEOUT_MS} ms`)));
+    req.on('error', reject);
+    req.end();
+  });
+}
+
+/** Of a slot that is up while the first is between two processes. */
+function anyReady(supervisor: Supervisor): Address | undefined {
+  return supervisor.status().processes.find((process) => process.state === 'ready')?.adminAddress;
 }
 
 const isLoopback = (host: string): boolean =>

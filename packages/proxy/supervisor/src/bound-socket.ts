@@ -1,5 +1,6 @@
 // The one file that uses private API of Node: `net._createServerHandle`, which `node:cluster` itself is built on. It
 // binds a socket without accepting on it, so that the supervisor can hold the socket while only its children accept.
+// Where it is gone, one process that accepts by itself needs none of it.
 import net from 'node:net';
 import { getSystemErrorName } from 'node:util';
 import { TulleError } from '@tulle/filter';
@@ -33,7 +34,7 @@ export interface BoundSocket {
   readonly address: Address;
 }
 
-/** Whether this Node can bind without accepting; where not, {@link bindSocket} refuses. */
+/** Whether this Node can bind without accepting; where not, {@link bindSocket} refuses and {@link holdSocket} is left. */
 export function canBindSockets(): boolean {
   return typeof (net as { _createServerHandle?: unknown })._createServerHandle === 'function';
 }
@@ -75,6 +76,30 @@ export function bindSocket(address: Address): BoundSocket {
   return { handle, address: { host: address.host, port: name.port ?? address.port } };
 }
 
+/**
+ * Holds an address with public API alone, for a process that also accepts on it: an ordinary server, whose handle the
+ * engine's server takes over. What connects before that is closed instead of refused.
+ * @throws TulleError `TULLE_CONFIG_INVALID` naming the address and the reason
+ */
+export async function holdSocket(address: Address): Promise<BoundSocket> {
+  const server = net.createServer((early) => early.destroy());
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(refused(address, error.errno ?? 0)));
+    server.listen(
+      isUnixAddress(address) ? { path: address.path } : { host: address.host, port: address.port },
+      resolve,
+    );
+  });
+  const bound = server.address();
+  return {
+    handle: server,
+    address:
+      isUnixAddress(address) || bound === null || typeof bound === 'string'
+        ? address
+        : { host: address.host, port: bound.port },
+  };
+}
+
 const HINTS: Readonly<Record<string, string>> = {
   EADDRINUSE: 'another process listens there; stop it or choose another port (0 lets the system choose)',
   EACCES: 'this user may not; choose a port above 1023 or grant CAP_NET_BIND_SERVICE',
@@ -82,7 +107,7 @@ const HINTS: Readonly<Record<string, string>> = {
 };
 
 function refused(address: Address, errno: number): TulleError {
-  const code = getSystemErrorName(errno);
+  const code = errno < 0 ? getSystemErrorName(errno) : 'unknown error';
   return new TulleError(
     'TULLE_CONFIG_INVALID',
     `cannot listen on ${formatAddress(address)}: ${code}${HINTS[code] === undefined ? '' : `, ${HINTS[code]}`}`,

@@ -1,4 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
+import { getCompileCacheDir } from 'node:module';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Address, ProxyConfig, TrustBundle } from '@tulle/model';
 import type { ListenerTable } from './listener-table.ts';
@@ -66,6 +68,12 @@ export interface Child {
 /** Kept of standard error for the report of a crash. */
 const STDERR_TAIL_CHARS = 8192;
 
+/** A process shares the compile cache of its supervisor, if that has one: it starts in half the time. */
+function childEnv(): NodeJS.ProcessEnv {
+  const cache = getCompileCacheDir();
+  return cache === undefined ? process.env : { NODE_COMPILE_CACHE: dirname(cache), ...process.env };
+}
+
 /** Starts a process. */
 export function startChild(options: ChildOptions): Child {
   const { slot, generation, listeners } = options;
@@ -73,6 +81,7 @@ export function startChild(options: ChildOptions): Child {
   const subprocess: ChildProcess = fork(path, [], {
     serialization: 'advanced',
     stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
+    env: childEnv(),
     ...(options.execArgv === undefined ? {} : { execArgv: [...options.execArgv] }),
   });
   const pending = createPending(options.applyTimeoutMs, `the engine process ${String(subprocess.pid)}`);

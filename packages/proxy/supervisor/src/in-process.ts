@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Log } from '@tulle/filter';
 import { formatAddress, type Address, type IdentitySource, type ProxyConfig } from '@tulle/model';
-import { bindSocket, type BoundSocket } from './bound-socket.ts';
+import { bindSocket, canBindSockets, holdSocket, type BoundSocket } from './bound-socket.ts';
 import type { CreateEngine, Engine, ListenerSource } from './engine.ts';
 import { stderrLog } from './stderr-log.ts';
 import type { Supervisor } from './supervisor.ts';
@@ -33,10 +33,13 @@ export function createInProcessSupervisor<Settings>(options: InProcessOptions<Se
   let generation = 0;
   const held = new Set<Address>();
 
+  const take = async (address: Address): Promise<BoundSocket> =>
+    canBindSockets() ? bindSocket(address) : holdSocket(address);
+
   const listeners: ListenerSource = {
     async acquire(address) {
       const key = formatAddress(address);
-      const socket = bound.get(key) ?? bindSocket(address);
+      const socket = bound.get(key) ?? (await take(address));
       bound.delete(key); // a handle serves one server; closing the server closes it
       held.add(socket.address);
       return {
@@ -87,7 +90,7 @@ export function createInProcessSupervisor<Settings>(options: InProcessOptions<Se
       engine = await make();
     },
     async bind(address) {
-      const socket = bindSocket(address);
+      const socket = await take(address);
       bound.set(formatAddress(socket.address), socket);
       return socket.address;
     },

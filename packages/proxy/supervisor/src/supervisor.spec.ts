@@ -35,15 +35,19 @@ interface Answer {
 
 /** One request over a connection of its own. */
 async function get(address: Address, path = '/'): Promise<Answer> {
+  return JSON.parse(await text(address, path)) as Answer;
+}
+
+async function text(address: Address, path: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const where =
       'path' in address ? { socketPath: address.path } : { host: address.host, port: address.port };
     request({ ...where, path, agent: false }, (res) => {
-      let text = '';
+      let body = '';
       res
         .setEncoding('utf8')
-        .on('data', (piece: string) => (text += piece))
-        .on('end', () => resolve(JSON.parse(text) as Answer))
+        .on('data', (piece: string) => (body += piece))
+        .on('end', () => resolve(body))
         .on('error', reject);
     })
       .on('error', reject)
@@ -320,6 +324,29 @@ describe('supervisor', () => {
     breakCa();
     await sv.restart();
     expect((await get(admin(0))).serial).toMatch(/^s[34]$/);
+  });
+
+  it('serves the metrics of all processes as one page, whose sums no restart lowers', async () => {
+    const sv = make({ workers: 2 });
+    const address = await bound();
+    await sv.start(listening('1', address));
+    const front = await serveAdminFront({ supervisor: sv, address: { path: join(dir, 'admin.sock') } });
+    try {
+      const page = async (path = '/metrics'): Promise<string> => text(front.address, path);
+      const slots = new Set<number>();
+      let sent = 0;
+      for (; slots.size < 2; sent++) slots.add((await get(address)).slot);
+      expect(await page()).toBe(
+        `# HELP requests_total Requests.\n# TYPE requests_total counter\nrequests_total ${sent}\n# HELP slot Slot.\n# TYPE slot gauge\nslot{worker="0"} 0\nslot{worker="1"} 1\n`,
+      );
+      expect(await page('/metrics?worker=1')).toContain('\nslot 1\n');
+      await sv.restart();
+      await event('ended', 2);
+      await get(address);
+      expect(await page()).toContain(`\nrequests_total ${sent + 1}\n`);
+    } finally {
+      await front.close();
+    }
   });
 
   it('serves one admin address whichever process is behind it, and restarts by POST only', async () => {

@@ -20,6 +20,12 @@ await runEngineProcess<Settings>({
     let requests = 0;
     const serve = (): Server =>
       createServer((req, res) => {
+        if (req.url?.startsWith('/metrics') === true)
+          return void res
+            .setHeader('content-type', 'text/plain; version=0.0.4; charset=utf-8')
+            .end(
+              `# HELP requests_total Requests.\n# TYPE requests_total counter\nrequests_total ${requests}\n# HELP slot Slot.\n# TYPE slot gauge\nslot ${slot}\n`,
+            );
         requests += 1;
         if (req.url === '/crash') process.kill(process.pid, 'SIGKILL');
         if (req.url === '/throw') throw new Error('thrown on purpose');
@@ -36,6 +42,7 @@ await runEngineProcess<Settings>({
           );
         if (req.url === '/hold') req.on('end', send).resume(); // answers when the caller ends its request
         else send();
+        return undefined;
       });
     const admin = serve();
     await new Promise<void>((resolve) =>

@@ -50,7 +50,14 @@ describe('a line', () => {
   });
 
   it('lists every attempt of a request that took several, and says why the last one got nowhere', () => {
-    const attempt = { cluster: 'c', address: '10.0.0.1:80', durationMs: 3, reused: true };
+    const attempt = {
+      cluster: 'c',
+      address: '10.0.0.1:80',
+      startMs: 0,
+      durationMs: 3,
+      reused: true,
+      spanId: '',
+    };
     const line = parsed({
       status: 503,
       code: 'TULLE_RETRY_LIMIT',

@@ -11,11 +11,3 @@ export interface Dialect {
   /** Forgets series that no traffic has touched for the idle time. Called before each scrape. */
   expire(nowEpochMs: number): void;
 }
-
-/** Who this proxy speaks for: the source of outbound streams, the destination of inbound ones. */
-export interface SelfLabels {
-  readonly workload?: string;
-  readonly namespace?: string;
-  readonly service?: string;
-  readonly version?: string;
-}

@@ -1,7 +1,7 @@
 import type { AttemptRecord, Counter, Histogram, Labels, StreamRecord } from '@tulle/telemetry';
-import type { Dialect, SelfLabels } from './dialect.ts';
-import { createParties, type Destination, type Source } from './parties.ts';
-import type { Registry } from './registry.ts';
+import type { Registry } from '@tulle/metrics';
+import { createParties, type Destination, type SelfLabels, type Source } from '@tulle/parties';
+import type { Dialect } from './dialect.ts';
 
 /** How the native dialect counts. */
 export interface NativeDialectOptions {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { streamRecord } from '../tests/record.ts';
-import { parseStrictly, type ParsedSample } from '../tests/strict-parser.ts';
+import { parseMetricsPage, type ParsedSample } from '@tulle/testkit';
 import { prometheus, type PrometheusOptions, type PrometheusPlugin } from './prometheus.ts';
 
 const START = 1_700_000_000_000;
@@ -14,7 +14,7 @@ const plugin = (options: PrometheusOptions = {}): PrometheusPlugin =>
 
 const samples = (of: PrometheusPlugin, name: string): ParsedSample[] => {
   const text = [...(of.adminPages[0]?.render(new URLSearchParams()) ?? [])].join('');
-  return [...parseStrictly(text, 'prometheus').values()]
+  return [...parseMetricsPage(text, 'prometheus').values()]
     .flatMap((f) => f.samples)
     .filter((s) => s.name === name);
 };
@@ -124,7 +124,7 @@ describe('prometheus exporter', () => {
 
   it('counts attempts, retries and refused retries by cluster', () => {
     const exporter = plugin();
-    const attempt = { cluster: 'c', address: 'h:1', durationMs: 1, reused: false };
+    const attempt = { cluster: 'c', address: 'h:1', startMs: 0, durationMs: 1, reused: false, spanId: '' };
     exporter.sink.record(
       streamRecord({
         attempts: [
@@ -208,7 +208,7 @@ describe('prometheus exporter', () => {
     const exporter = plugin({ processMetrics: true, buildVersion: '0.1.0' });
     exporter.sink.record(streamRecord());
     const text = [...(exporter.adminPages[1]?.render(new URLSearchParams()) ?? [])].join('');
-    const families = parseStrictly(text, 'openmetrics');
+    const families = parseMetricsPage(text, 'openmetrics');
     expect(families.get('tulle_requests')?.samples[0]?.value).toBe(1);
     expect(families.get('tulle_build_info')?.samples[0]?.labels).toEqual({ version: '0.1.0' });
     expect(families.get('process_resident_memory_bytes')?.samples[0]?.value).toBeGreaterThan(1e6);

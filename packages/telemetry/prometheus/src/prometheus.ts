@@ -1,15 +1,21 @@
 import type { AdminPage, TelemetryPlugin } from '@tulle/telemetry';
-import type { SelfLabels } from './dialect.ts';
+import {
+  CONTENT_TYPES,
+  createRegistry,
+  DEFAULT_BUCKETS,
+  renderText,
+  type Registry,
+  type TextFormat,
+} from '@tulle/metrics';
+import type { SelfLabels } from '@tulle/parties';
 import { nativeDialect } from './native-dialect.ts';
 import { observeProcess } from './process-metrics.ts';
-import { createRegistry, DEFAULT_BUCKETS, type Registry } from './registry.ts';
-import { CONTENT_TYPES, renderText, type TextFormat } from './render.ts';
 
 /** Options of {@link prometheus}. */
 export interface PrometheusOptions {
   /** The proxy's own workload: source of what it sends, destination of what it receives. Default: `unknown`. */
   readonly self?: SelfLabels;
-  /** Series kept at most. Default 10,000, see {@link RegistryOptions}. */
+  /** Series kept at most. Default 10,000, see `RegistryOptions` of `@tulle/metrics`. */
   readonly maxSeries?: number;
   /**
    * Traffic series that nothing has touched for so long are forgotten at the next scrape, so that callers and versions

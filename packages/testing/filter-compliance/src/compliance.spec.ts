@@ -117,6 +117,18 @@ const BAD: readonly (readonly [string, Partial<typeof GOOD>, RegExp])[] = [
     /no state is shared/,
   ],
   [
+    'calls somebody else without saying so',
+    {
+      create: (host) => ({
+        async requestHeaders(): Promise<Verdict> {
+          await host.fetch({ url: 'http://10.0.2.1/', timeoutMs: 10, maxBodyBytes: 1 }).catch(() => {});
+          return CONTINUE;
+        },
+      }),
+    },
+    /only with effects external/,
+  ],
+  [
     'remembers earlier requests and says it does not',
     {
       create: () => {

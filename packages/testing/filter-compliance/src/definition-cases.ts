@@ -144,14 +144,16 @@ export function definitionCases(subject: Subject): readonly ComplianceCase[] {
             unknown.length === 0,
             () => `there are no hooks named ${unknown.join(', ')}; the contract has ${HOOKS.join(', ')}`,
           );
-          check(
-            hooks.requestData === undefined || definition.body?.request !== undefined,
-            () => 'requestData without a declared body.request',
-          );
-          check(
-            hooks.responseData === undefined || definition.body?.response !== undefined,
-            () => 'responseData without a declared body.response',
-          );
+          if (definition.bodyFor === undefined) {
+            check(
+              hooks.requestData === undefined || definition.body?.request !== undefined,
+              () => 'requestData without a declared body.request',
+            );
+            check(
+              hooks.responseData === undefined || definition.body?.response !== undefined,
+              () => 'responseData without a declared body.response',
+            );
+          }
           check(
             hooks.attemptEnd === undefined || definition.scope === 'attempt',
             () => "attemptEnd without scope 'attempt'",
@@ -186,4 +188,5 @@ const IDLE_HOST = {
   after: () => nothing,
   counter: () => ({ add: nothing }),
   gauge: () => ({ set: nothing }),
+  fetch: async () => Promise.reject(new Error('nobody can be called here')),
 };

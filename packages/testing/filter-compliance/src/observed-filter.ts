@@ -20,6 +20,8 @@ export interface Observations {
   readonly disposed: number;
   /** Timers that it asked for. */
   readonly timers: number;
+  /** Calls that it made to somebody else. */
+  readonly fetches: number;
   /** States that were not as new after their reset. */
   readonly dirtyStates: string[];
   /** Hooks of every instance. */
@@ -37,6 +39,7 @@ export function observe(filter: FilterUnderTest): {
     created: 0,
     disposed: 0,
     timers: 0,
+    fetches: 0,
     dirtyStates: [] as string[],
     hooks: [] as HttpHooks<unknown, unknown>[],
   };
@@ -57,10 +60,7 @@ export function observe(filter: FilterUnderTest): {
         }),
     async create(host, config) {
       seen.created += 1;
-      const hooks = await definition.create(
-        observeHost(host, () => (seen.timers += 1)),
-        config,
-      );
+      const hooks = await definition.create(observeHost(host, seen), config);
       seen.hooks.push(hooks);
       return observeHooks(hooks, seen);
     },
@@ -68,7 +68,7 @@ export function observe(filter: FilterUnderTest): {
   return { filter: defineHttpFilter(observed), seen };
 }
 
-function observeHost(host: FilterHost, onTimer: () => void): FilterHost {
+function observeHost(host: FilterHost, seen: { timers: number; fetches: number }): FilterHost {
   return {
     name: host.name,
     log: host.log,
@@ -76,11 +76,15 @@ function observeHost(host: FilterHost, onTimer: () => void): FilterHost {
     epochMs: () => host.epochMs(),
     random: () => host.random(),
     after(delayMs, fn) {
-      onTimer();
+      seen.timers += 1;
       return host.after(delayMs, fn);
     },
     counter: (name, help, labels) => host.counter(name, help, labels),
     gauge: (name, help, labels) => host.gauge(name, help, labels),
+    fetch(request) {
+      seen.fetches += 1;
+      return host.fetch(request);
+    },
   };
 }
 

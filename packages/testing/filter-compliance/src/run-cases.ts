@@ -56,6 +56,7 @@ export function runCases(subject: Subject): readonly ComplianceCase[] {
       random: seededRandom(7),
       ...(subject.upstream === undefined ? {} : { upstream: subject.upstream }),
       ...(subject.caller === undefined ? {} : { caller: subject.caller }),
+      ...(subject.services === undefined ? {} : { services: subject.services }),
       ...(change.filterConfigs === undefined ? {} : { filterConfigs: change.filterConfigs }),
     });
     return { result, seen };
@@ -149,6 +150,19 @@ export function runCases(subject: Subject): readonly ComplianceCase[] {
             );
             check(seen.timers === 0, () => 'it used a timer; declare effects local');
           }
+        }
+      },
+    },
+    {
+      name: 'it calls somebody else only with effects external',
+      async run() {
+        if (definition.effects === 'external') return;
+        for (const config of everyConfig) {
+          const { seen } = await run(config);
+          check(
+            seen.fetches === 0,
+            () => `under ${show(config)} it made ${seen.fetches} calls; declare effects external`,
+          );
         }
       },
     },

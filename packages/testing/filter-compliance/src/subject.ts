@@ -25,6 +25,8 @@ export interface ComplianceOptions {
   /** What the service answers, e.g. failures for a retry policy. Default 200. */
   readonly upstream?: ChainRun['upstream'];
   readonly caller?: ChainRun['caller'];
+  /** Others that the filter calls, by address, e.g. `{ '10.0.2.1:80': () => ({ body: '{}' }) }`. */
+  readonly services?: ChainRun['services'];
 }
 
 /** {@link ComplianceOptions} as the cases use them. */

@@ -18,6 +18,8 @@ export { formatAnswer, httpUpstream } from './upstream.ts';
 export type { Answer, Upstream, UpstreamRequest } from './upstream.ts';
 export { memoryLog, memoryMeter, memoryTelemetry } from './observers.ts';
 export type { KeptRecord, MemoryLog, MemoryMeter, MemoryTelemetry } from './observers.ts';
+export { labelKey, parseMetricsPage } from './metrics-page.ts';
+export type { ParsedFamily, ParsedSample } from './metrics-page.ts';
 export { seededRandom } from './seeded-random.ts';
 export { testProxy } from './test-proxy.ts';
 export type { TestProxy, TestProxyOptions } from './test-proxy.ts';

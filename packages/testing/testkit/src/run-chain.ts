@@ -27,6 +27,10 @@ export interface ChainRun {
   readonly cluster?: Omit<Cluster, 'name' | 'discovery'>;
   /** Endpoints of the service. Default one, `10.0.0.1:80`; the upstream serves all of them. */
   readonly endpoints?: readonly string[];
+  /** Others that can be called, by address: what a filter fetches from, e.g. `{ '10.0.2.1:80': () => ({ body: '{}' }) }`. */
+  readonly services?: Readonly<Record<string, Upstream['answer']>>;
+  /** Addresses of host names, e.g. `{ 'issuer.example': ['10.0.2.1'] }`. */
+  readonly names?: Readonly<Record<string, readonly string[]>>;
   /** The request's bytes arrive, and the service's answers leave, in pieces of this size. Default: whole. */
   readonly chunkBytes?: number;
   /** Time that passes after the requests were sent, in steps; the filters' timers fire. Default: as much as is needed, up to an hour. */
@@ -41,6 +45,8 @@ export interface ChainResult {
   readonly responses: readonly TestResponse[];
   /** Every request that reached the service, attempts included. */
   readonly upstreamRequests: readonly UpstreamRequest[];
+  /** Every request that reached one of {@link ChainRun.services}, by address. */
+  readonly serviceRequests: Readonly<Record<string, readonly UpstreamRequest[]>>;
   readonly record: KeptRecord | undefined;
   readonly records: readonly KeptRecord[];
   readonly log: MemoryLog;
@@ -105,7 +111,11 @@ export async function runChain(run: ChainRun): Promise<ChainResult> {
         })),
       },
     })),
-    upstreams: Object.fromEntries([...endpoints, '10.0.9.9:80'].map((address) => [address, answer])),
+    upstreams: {
+      ...run.services,
+      ...Object.fromEntries([...endpoints, '10.0.9.9:80'].map((address) => [address, answer])),
+    },
+    ...(run.names === undefined ? {} : { names: run.names }),
     ...(run.random === undefined ? {} : { random: run.random }),
   });
   try {
@@ -149,6 +159,9 @@ export async function runChain(run: ChainRun): Promise<ChainResult> {
       response: responses.length === requests.length ? responses.at(-1) : undefined,
       responses,
       upstreamRequests: [...endpoints, '10.0.9.9:80'].flatMap((address) => test.upstream(address).requests),
+      serviceRequests: Object.fromEntries(
+        Object.keys(run.services ?? {}).map((address) => [address, test.upstream(address).requests]),
+      ),
       record: test.records.at(-1),
       records: test.records,
       log: test.log,

@@ -18,6 +18,8 @@ import { httpUpstream, type Upstream } from './upstream.ts';
 export interface TestProxyOptions extends Omit<ProxyOptions, 'transport' | 'clock' | 'log'> {
   /** By address, e.g. `{ '10.0.0.1:80': () => ({ body: 'ok' }) }`. */
   readonly upstreams?: Readonly<Record<string, Upstream['answer']>>;
+  /** Addresses of host names. */
+  readonly names?: Readonly<Record<string, readonly string[]>>;
   /** Share a network and clock with another proxy, to make a mesh. */
   readonly network?: MemoryNetwork;
   readonly clock?: FakeClock;
@@ -42,9 +44,17 @@ export interface TestProxy {
 
 /** Starts a proxy in memory. Stop it at the end of the test. */
 export async function testProxy(options: TestProxyOptions): Promise<TestProxy> {
-  const { upstreams = {}, network: shared, clock: sharedClock, telemetry = [], ...rest } = options;
+  const {
+    upstreams = {},
+    names = {},
+    network: shared,
+    clock: sharedClock,
+    telemetry = [],
+    ...rest
+  } = options;
   const clock = sharedClock ?? fakeClock();
   const network = shared ?? memoryNetwork(clock);
+  for (const [name, addresses] of Object.entries(names)) network.names.set(name, addresses);
   const services = new Map(
     Object.entries(upstreams).map(([address, answer]) => [address, httpUpstream(network, address, answer)]),
   );

@@ -288,6 +288,67 @@ describe('a chain of filters', () => {
     expect(seen).toEqual(['undefined', 'complete undefined', 'undefined', 'complete /y']);
   });
 
+  it('runs unrouted filters in their place, with the base configuration, for requests that no route matches', async () => {
+    const seen: string[] = [];
+    const spy = (name: string, unrouted: boolean) =>
+      filter(
+        name,
+        {
+          requestHeaders: (stream, config) => {
+            seen.push(`${name}:${config.tag}:${stream.route?.name}`);
+            return stream.request.path === '/secret' ? stream.reply(401, 'X_STRANGER') : CONTINUE;
+          },
+          responseHeaders: (stream) => {
+            seen.push(`-${name}:${stream.response.status}`);
+            return CONTINUE;
+          },
+        },
+        { unrouted },
+      );
+    const { responses } = await runChain({
+      filters: [spy('a', true)({ tag: 'base' }), spy('b', false)({ tag: 'base' })],
+      routes: [route('/y', 'service', { filterConfigs: { a: { tag: 'y' } } })],
+      request: [{ path: '/none' }, { path: '/secret' }, { path: '/y' }],
+    });
+    expect(responses.map((response) => response.status)).toEqual([404, 401, 200]);
+    expect(seen).toEqual([
+      'a:base:undefined',
+      '-a:404',
+      'a:base:undefined',
+      '-a:401',
+      'a:y:/y',
+      'b:base:/y',
+      '-b:200',
+      '-a:200',
+    ]);
+  });
+
+  it('lets an unrouted filter find a route after all by rematch', async () => {
+    const mover = filter(
+      'mover',
+      {
+        requestHeaders: (stream) => {
+          stream.request.path = '/y';
+          stream.rematch();
+          return CONTINUE;
+        },
+      },
+      { unrouted: true },
+    );
+    const after = filter('after', {
+      requestHeaders: (stream) => {
+        stream.request.headers.set('x-route', stream.route?.name ?? 'none');
+        return CONTINUE;
+      },
+    });
+    const { upstreamRequests } = await runChain({
+      filters: [mover({}), after({})],
+      routes: [route('/y', 'service')],
+      request: { path: '/none' },
+    });
+    expect(upstreamRequests[0]?.header('x-route')).toBe('/y');
+  });
+
   it('hands values over in slots, and refuses a chain without the provider', async () => {
     const slot = defineSlot<string>('test.slot');
     const provider = defineHttpFilter({
@@ -319,6 +380,28 @@ describe('a chain of filters', () => {
     await expect(runChain({ filters: [consumer({}), provider({})] })).rejects.toThrow(
       /requires the slot test.slot.*put that before/,
     );
+    await expect(
+      runChain({ filters: [provider({}), consumer({})], filterConfigs: { provider: null } }),
+    ).rejects.toThrow(/requires the slot test.slot.*on this route/);
+  });
+
+  it('asks the configuration what it requires, on routes too', async () => {
+    const slot = defineSlot<string>('test.other');
+    const consumer = defineHttpFilter<{ need?: boolean }, { need?: boolean }>({
+      apiVersion: 1,
+      id: 'consumer',
+      config: anything(),
+      routeConfig: anything(),
+      requiresFor: (config) => (config.need === true ? [slot] : []),
+      create: () => ({ requestHeaders: () => CONTINUE }),
+    });
+    expect((await runChain({ filters: [consumer({})] })).response?.status).toBe(200);
+    await expect(runChain({ filters: [consumer({ need: true })] })).rejects.toThrow(
+      /requires the slot test.other, which no earlier filter provides; add one/,
+    );
+    await expect(
+      runChain({ filters: [consumer({})], filterConfigs: { consumer: { need: true } } }),
+    ).rejects.toThrow(/requires the slot test.other.*on this route/);
   });
 });
 
@@ -390,6 +473,94 @@ describe('data hooks', () => {
       expect(result.response?.header('transfer-encoding')).toBe('chunked');
     },
   );
+
+  it('recode bodies: a strong etag becomes weak, a weak one stays, digests go', async () => {
+    const recoding = filter(
+      'recoding',
+      {
+        responseData: (stream, _config, _state, bytes) => {
+          stream.emit(bytes);
+          return CONTINUE;
+        },
+      },
+      { body: { response: 'recode' } },
+    );
+    const etags = ['"1"', 'W/"2"'];
+    const { responses } = await runChain({
+      filters: [recoding({})],
+      request: [{}, {}],
+      upstream: () => ({
+        body: 'xyz',
+        headers: { etag: etags.shift() ?? '', 'content-digest': 'sha-256=:x:', 'accept-ranges': 'bytes' },
+      }),
+    });
+    expect(responses.map((response) => response.header('etag'))).toEqual(['W/"1"', 'W/"2"']);
+    expect(responses[0]).toMatchObject({ body: 'xyz' });
+    for (const name of ['content-length', 'content-digest', 'accept-ranges'])
+      expect(responses[0]?.header(name), name).toBeUndefined();
+  });
+
+  it('let a body pass that a filter does not want, with length and validators', async () => {
+    const seen: string[] = [];
+    const choosy = filter(
+      'choosy',
+      {
+        responseHeaders: (stream) => {
+          if (stream.request.path === '/leave') stream.passResponseBody();
+          return CONTINUE;
+        },
+        responseData: (stream, _config, _state, bytes) => {
+          seen.push(Buffer.from(bytes).toString());
+          stream.emit(Buffer.from(bytes).reverse());
+          return CONTINUE;
+        },
+      },
+      { body: { response: 'transform' } },
+    );
+    const { responses } = await runChain({
+      filters: [choosy({})],
+      request: [{ path: '/leave' }, { path: '/change' }],
+      upstream: () => ({ body: 'xyz', headers: { etag: '"1"' } }),
+    });
+    expect(responses.map((response) => response.body)).toEqual(['xyz', 'zyx']);
+    expect(responses.map((response) => response.header('content-length'))).toEqual(['3', undefined]);
+    expect(responses.map((response) => response.header('etag'))).toEqual(['"1"', undefined]);
+    expect(seen.join('')).toBe('xyz');
+  });
+
+  it('take their needs from the configuration, where that says them', async () => {
+    const sizes: number[] = [];
+    const buffering = filter(
+      'buffering',
+      {
+        requestHeaders: (stream) => {
+          stream.request.headers.set('x-body', String(stream.request.hasBody));
+          return CONTINUE;
+        },
+        requestData: (_stream, _config, _state, bytes) => {
+          sizes.push(bytes.length);
+          return CONTINUE;
+        },
+      },
+      { bodyFor: ({ tag }) => (tag === undefined ? {} : { request: { buffer: Number(tag) } }) },
+    );
+    const { responses, upstreamRequests } = await runChain({
+      filters: [buffering({})],
+      routes: [
+        route('/small', 'service', { filterConfigs: { buffering: { tag: '4' } } }),
+        route('/', 'service'),
+      ],
+      request: [
+        {},
+        { method: 'POST', body: 'hello' },
+        { method: 'POST', path: '/small', chunks: ['a', 'b'] },
+        { method: 'POST', path: '/small', body: 'hello' },
+      ],
+    });
+    expect(responses.map((response) => response.status)).toEqual([200, 200, 200, 413]);
+    expect(upstreamRequests.map((request) => request.header('x-body'))).toEqual(['false', 'true', 'true']);
+    expect(sizes).toEqual([2]);
+  });
 
   it('buffer bodies up to the cap, and refuse longer ones', async () => {
     const sizes: number[] = [];

@@ -2,6 +2,7 @@ import {
   CONTINUE,
   defineHttpFilter,
   type BodyNeed,
+  type BodyNeeds,
   type ConfigSchema,
   type HttpFilter,
   type HttpHooks,
@@ -29,6 +30,8 @@ export function filter(
     scope?: 'request' | 'attempt';
     stage?: 'before-route' | 'routed';
     body?: { request?: BodyNeed; response?: BodyNeed };
+    bodyFor?: (config: { tag?: string }) => BodyNeeds;
+    unrouted?: boolean;
   } = {},
 ): HttpFilter<{ tag?: string }, { tag?: string }, { count: number }> {
   return defineHttpFilter<{ tag?: string }, { tag?: string }, { count: number }>({

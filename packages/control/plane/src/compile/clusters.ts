@@ -33,12 +33,17 @@ export function outboundName(service: Service, port: number, mesh: MeshSettings)
 /** How callers reach a Service port. */
 export function clusterOf(world: World, service: Service, port: ServicePort, mesh: MeshSettings): Cluster {
   const { namespace, name } = service.metadata;
+  const traffic = trafficFor(world, namespace, 'Service', name, port.name);
   return {
     name: outboundName(service, port.port, mesh),
     discovery: { kind: 'eds' },
-    tls: { certificate: { kind: 'workload' }, trust: { kind: 'mesh' } },
+    tls: {
+      certificate: { kind: 'workload' },
+      trust: { kind: 'mesh' },
+      ...(traffic.connectionPool?.sessionResumption === false ? { sessionResumption: false } : {}),
+    },
     labels: { service: name, namespace },
-    ...clusterTraffic(trafficFor(world, namespace, 'Service', name, port.name), isHttpPort(port)),
+    ...clusterTraffic(traffic, isHttpPort(port)),
   };
 }
 

@@ -70,6 +70,7 @@ export interface TrafficPolicySpec {
     readonly idleTimeout?: string;
     readonly maxRequestsPerConnection?: number;
     readonly maxIdlePerEndpoint?: number;
+    readonly sessionResumption?: boolean;
   };
 }
 
@@ -188,6 +189,9 @@ export const trafficPolicySchema: JsonSchema = resourceSchema(
           idleTimeout: duration('An idle connection is closed after this. Default 4s.'),
           maxRequestsPerConnection: integer('0: no limit. Default 0.', 0, 1_000_000_000),
           maxIdlePerEndpoint: integer('Idle connections kept an endpoint. Default 64.', 0, 100_000),
+          sessionResumption: truth(
+            'A new connection may resume a TLS session, which costs less; false: a full handshake each time. Default true.',
+          ),
         }),
       },
       ['targetRefs'],

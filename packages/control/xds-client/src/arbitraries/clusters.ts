@@ -49,7 +49,7 @@ export const downstreamTls: fc.Arbitrary<DownstreamTls> = object<DownstreamTls>(
 );
 export const upstreamTls: fc.Arbitrary<UpstreamTls> = object<UpstreamTls>(
   { trust },
-  { ...common, certificate, serverName: label },
+  { ...common, certificate, serverName: label, sessionResumption: fc.boolean() },
 );
 
 const locality: fc.Arbitrary<Locality> = object<Locality>(

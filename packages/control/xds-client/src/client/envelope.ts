@@ -64,7 +64,7 @@ function writeExtension(extension: string): ExtensionFields {
 /** Code of `google.rpc.Status` in a NACK: INVALID_ARGUMENT. */
 const INVALID_ARGUMENT = 3;
 
-/** @param node given in the first request of a stream only */
+/** @param node given in the first request of a stream, and where it has something new to say */
 export function writeRequest(request: ClientRequest, node: Node | undefined): DeltaDiscoveryRequest {
   const { typeUrl, subscribe, unsubscribe, initialVersions, nonce, error } = request;
   return create(DeltaDiscoveryRequestSchema, {

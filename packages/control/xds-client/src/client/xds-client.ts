@@ -4,12 +4,14 @@ import type { ProxyConfig } from '@tulle/model';
 import { type Meter, noMeter } from '@tulle/telemetry';
 import { type BackoffOptions, type Clock, createBackoff, systemClock } from '@tulle/time';
 import { createResourceDecoder, type DecodeOptions } from '../decode/resource.ts';
+import { clientRequest } from '../session/messages.ts';
 import { type ApplyResult, createSession, type Session, type SessionStatus } from '../session/session.ts';
 import { configOf, emptyStore, sameStore, type Store } from '../session/store.ts';
 import { type AdsCall, type Channel, openAdsCall } from './ads-call.ts';
 import { type NodeDescription, readResponse, writeNode, writeRequest } from './envelope.ts';
 import { createClientMetrics } from './metrics.ts';
 import { createSnapshotFile, type SnapshotFile } from './snapshot-file.ts';
+import { TYPE_URLS } from '../wire.ts';
 
 /** Options of {@link createXdsClient}. */
 export interface XdsClientOptions {
@@ -53,6 +55,11 @@ export interface XdsClient {
   start(): Promise<void>;
   /** Closes the stream; the configuration in use stays with whoever has it. Resolves when the snapshot is on disk. */
   stop(): Promise<void>;
+  /**
+   * Says something new of this proxy, such as that it is ready: at once on the stream there is, and on each one after.
+   * @throws TypeError when the id is another one
+   */
+  describe(node: NodeDescription): void;
   state(): XdsClientState;
   /** Resolves when the first configuration is in use, from the snapshot or from the control plane. */
   configured(): Promise<void>;
@@ -81,6 +88,7 @@ export function createXdsClient(options: XdsClientOptions): XdsClient {
   const file = options.snapshotFile === undefined ? undefined : snapshotFile(options.snapshotFile);
   const initialFetchTimeoutMs = options.initialFetchTimeoutMs ?? 15_000;
 
+  let { node } = options;
   let session: Session | undefined;
   let call: AdsCall | undefined;
   let place = Math.floor(random() * options.targets.length);
@@ -172,7 +180,7 @@ export function createXdsClient(options: XdsClientOptions): XdsClient {
 
   let firstOfStream = true;
   function send(request: Parameters<typeof writeRequest>[0]): void {
-    call?.send(writeRequest(request, firstOfStream ? writeNode(options.node) : undefined));
+    call?.send(writeRequest(request, firstOfStream ? writeNode(node) : undefined));
     firstOfStream = false;
   }
 
@@ -251,6 +259,13 @@ export function createXdsClient(options: XdsClientOptions): XdsClient {
       connected = false;
       metrics.close();
       await file?.settled();
+    },
+    describe(next) {
+      if (next.id !== node.id)
+        throw new TypeError(`a node keeps its id: ${node.id} cannot become ${next.id}`);
+      node = next;
+      // A request that asks for nothing and answers nothing: the node is all that it has to say.
+      if (!firstOfStream) call?.send(writeRequest(clientRequest(TYPE_URLS.listener, {}), writeNode(node)));
     },
     state: () => ({
       ...(session?.status() ?? idleStatus),

@@ -252,7 +252,11 @@ export const HONOURED: Readonly<Record<string, readonly string[]>> = {
   // TLS
   'envoy.config.core.v3.TransportSocket': ['name', 'typed_config'],
   'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer': [],
-  'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext': ['common_tls_context', 'sni'],
+  'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext': [
+    'common_tls_context',
+    'sni',
+    'max_session_keys',
+  ],
   'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext': [
     'common_tls_context',
     'require_client_certificate',

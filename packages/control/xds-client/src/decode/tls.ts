@@ -82,7 +82,9 @@ export function decodeUpstreamTls(
       'names no roots: this proxy does not talk TLS to somebody it cannot verify',
     );
   const serverName = message.sni === '' ? undefined : message.sni;
-  return present({ trust: trust ?? { kind: 'mesh' as const }, serverName, ...rest });
+  // How many are kept is the proxy's own affair; none is a matter of policy.
+  const sessionResumption = message.maxSessionKeys === 0 ? false : undefined;
+  return present({ trust: trust ?? { kind: 'mesh' as const }, serverName, sessionResumption, ...rest });
 }
 
 function openSocket(

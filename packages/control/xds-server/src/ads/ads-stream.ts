@@ -1,7 +1,8 @@
 import { type ServerDuplexStream, status } from '@grpc/grpc-js';
+import { equals } from '@bufbuild/protobuf';
 import { isTulleError, type Log } from '@tulle/filter';
 import type { Clock } from '@tulle/time';
-import type { Node } from '@tulle/xds-proto/envoy/config/core/v3/base';
+import { type Node, NodeSchema } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import type { DeltaDiscoveryRequest } from '@tulle/xds-proto/envoy/service/discovery/v3/discovery';
 import type { NodeInfo, SnapshotHandle, SnapshotProvider } from '../provider.ts';
 import { ATOMIC_CHANGES } from '../wire.ts';
@@ -58,6 +59,7 @@ export function openAdsStream(call: AdsCall, options: AdsStreamOptions): AdsStre
   const { clock, metrics, log } = options;
   const openedAtMs = clock.epochMs();
   let node: NodeInfo | undefined;
+  let said: Node | undefined;
   let handle: SnapshotHandle | undefined;
   let machine: DeltaStream | undefined;
   let stopWatching = (): void => {};
@@ -139,18 +141,14 @@ export function openAdsStream(call: AdsCall, options: AdsStreamOptions): AdsStre
         `The node id "${given.id}" does not agree with the proven identity ${identity}. Use that id, alone or followed by ~ and a name of the instance.`,
       );
     }
+    said = given;
     node = readNode(given, identity);
+    let source: SnapshotHandle;
     try {
-      handle = options.provider.open(node);
+      source = handle = options.provider.open(node);
     } catch (cause) {
-      if (isTulleError(cause)) return refuse(status.PERMISSION_DENIED, cause.message);
-      log?.error('ADS stream refused: defect', { node: given.id, error: cause });
-      return refuse(
-        status.INTERNAL,
-        'The control plane has no configuration for this node; its log has the reason.',
-      );
+      return refuseNode(given, cause);
     }
-    const source = handle;
     machine = createDeltaStream({
       atomic: given.clientFeatures.includes(ATOMIC_CHANGES),
       comparer: options.comparer,
@@ -182,6 +180,33 @@ export function openAdsStream(call: AdsCall, options: AdsStreamOptions): AdsStre
     return true;
   }
 
+  /** Later requests may say it again: some clients always do. @returns whether the stream goes on */
+  function describe(given: Node | undefined): boolean {
+    if (!given || !said || equals(NodeSchema, given, said)) return true;
+    if (given.id !== said.id)
+      return refuse(
+        status.INVALID_ARGUMENT,
+        `The node "${said.id}" cannot become "${given.id}"; open another stream.`,
+      );
+    said = given;
+    node = readNode(given, node?.identity);
+    try {
+      handle?.described?.(node);
+    } catch (cause) {
+      return refuseNode(given, cause);
+    }
+    return true;
+  }
+
+  function refuseNode(given: Node, cause: unknown): false {
+    if (isTulleError(cause)) return refuse(status.PERMISSION_DENIED, cause.message);
+    log?.error('ADS stream refused: defect', { node: given.id, error: cause });
+    return refuse(
+      status.INTERNAL,
+      'The control plane has no configuration for this node; its log has the reason.',
+    );
+  }
+
   function identify(): string | undefined {
     try {
       return options.identify()?.spiffeId;
@@ -199,7 +224,7 @@ export function openAdsStream(call: AdsCall, options: AdsStreamOptions): AdsStre
   }
 
   call.on('data', (message: DeltaDiscoveryRequest) => {
-    if (over || (!machine && !open(message.node))) return;
+    if (over || !(machine ? describe(message.node) : open(message.node))) return;
     step((one) => {
       const request = readRequest(message);
       if (request) one.request(request);

@@ -47,6 +47,7 @@ export function encodeUpstreamTls(tls: UpstreamTls): TransportSocket {
   const context = create(UpstreamTlsContextSchema, {
     commonTlsContext: commonContext(tls, tls.trust),
     ...(tls.serverName === undefined ? {} : { sni: tls.serverName }),
+    ...(tls.sessionResumption === false ? { maxSessionKeys: 0 } : {}),
   });
   return create(TransportSocketSchema, {
     name: 'envoy.transport_sockets.tls',

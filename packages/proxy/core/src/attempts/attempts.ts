@@ -66,8 +66,10 @@ export function nextAttempt(stream: Stream): void {
   }
   stream.endpoint = endpoint;
   attempt.address = endpoint.address;
-  if (stream.table.attemptHeaders === null) return connectAttempt(stream);
-  keepFields(stream);
+  const { attemptHeaders } = stream.table;
+  if (attemptHeaders !== null) keepFields(stream);
+  if (stream.trace.sampled) stream.engine.tracing?.traceAttempt(stream);
+  if (attemptHeaders === null) return connectAttempt(stream);
   advance(stream, ATTEMPT_HEADERS, 0);
 }
 
@@ -224,7 +226,7 @@ function endAttempt(stream: Stream, outcome: Outcome, nowMs: number): void {
   if (!attempt.running) return;
   if (attempt.counted) endpoint?.onEnd(outcome, nowMs - attempt.startMs, nowMs);
   attempt.counted = false;
-  attempt.end(stream.cluster?.name ?? '', nowMs);
+  attempt.end(stream.cluster?.name ?? '', stream.startMs, nowMs);
 }
 
 /** Runs every attemptEnd hook: each may count; one that says RETRY is enough. */

@@ -7,6 +7,7 @@ import { BodyPipe, type PipeOutlet } from './body.ts';
 import { completeIfOver, completeStream } from './complete.ts';
 import { adoptReply, recordFailure } from './reply.ts';
 import { RESPONSE_HEADERS, RESPONSE_TRAILERS } from './run.ts';
+import { BUFFER, TRANSFORM, type DataStep } from './tables.ts';
 
 /** The response, from the endpoint or from Tulle itself, through the filters in reverse to the caller. */
 
@@ -89,14 +90,27 @@ export function responseHeadDone(stream: Stream): void {
   stream.responseHeadDone = true;
   const { table } = stream;
   const hasBody = stream.responseBodyKind !== BODY_NONE;
-  if (hasBody && table.responseData !== null) {
-    if (table.responseTransformed) dropBodyFields(stream);
-    stream.responsePipe = new BodyPipe(stream, table.responseData, true, OUTLET);
-    stream.responseHeadHeld = table.responseBuffered;
-  }
+  if (hasBody && table.responseData !== null) openPipe(stream, table.responseData);
   if (!stream.responseHeadHeld && !writeHead(stream)) return;
   if (stream.responseLocal) writeLocalBody(stream);
   else stream.upstream?.resumeResponse(PAUSE_HOOK);
+}
+
+/** The body's way through the data hooks, but for those of filters that let this body pass. */
+function openPipe(stream: Stream, all: readonly DataStep[]): void {
+  const { passing } = stream;
+  const steps = passing.length === 0 ? all : all.filter((step) => !passing.includes(step.filter.slot));
+  if (steps.length === 0) return;
+  let transformed = false;
+  let recoded = false;
+  for (let i = 0; i < steps.length; i++) {
+    const { mode, recodes } = steps[i] as DataStep;
+    if (mode === BUFFER) stream.responseHeadHeld = true;
+    else if (recodes) recoded = true;
+    else if (mode === TRANSFORM) transformed = true;
+  }
+  if (transformed || recoded) changeBodyFields(stream, transformed);
+  stream.responsePipe = new BodyPipe(stream, steps, true, OUTLET);
 }
 
 /** A failure in the middle of the response hooks, with nothing sent yet: it is answered past them. */
@@ -114,12 +128,20 @@ function writeLocalBody(stream: Stream): void {
   if (!stream.responseEnded && stream.live) responseEnd(stream, undefined);
 }
 
-/** A transformed body has another length, and the endpoint's validators do not describe it (D12). */
-function dropBodyFields(stream: Stream): void {
+/**
+ * A changed body has another length, and the endpoint's validators do not describe it (D12). Where only its coding
+ * changed it still means the same: a strong etag becomes weak (RFC 9110 §8.8.1).
+ */
+function changeBodyFields(stream: Stream, dropEtag: boolean): void {
+  const fields = stream.responseFields;
   stream.responseBodyKind = BODY_CHUNKED;
   stream.responseLength = -1;
-  for (const name of ['etag', 'content-md5', 'digest', 'content-digest', 'repr-digest', 'accept-ranges'])
-    stream.responseFields.drop(name);
+  for (const name of ['content-md5', 'digest', 'content-digest', 'repr-digest', 'accept-ranges'])
+    fields.drop(name);
+  const etag = fields.get('etag');
+  if (etag === undefined) return;
+  if (dropEtag) fields.drop('etag');
+  else if (!etag.startsWith('W/')) fields.put('etag', `W/${etag}`);
 }
 
 /** @returns false when the head could not be encoded and the stream went another way */

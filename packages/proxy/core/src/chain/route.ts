@@ -4,10 +4,11 @@ import type { Stream } from '../stream/stream.ts';
 /** Decision note: the route was matched; reason is its index, operand the chosen share of its split (-1: none). */
 export const SITE_ROUTE = -2;
 
-/** Finds the route of a stream and puts its table in force. No route: only before-route filters stay. */
+/** Finds the route of a stream and puts its table in force. No route: only what runs without one stays. */
 export function matchRoute(stream: Stream): void {
   const route = stream.chain.matcher.match(stream);
   stream.route = route;
+  stream.routed = true;
   stream.target = undefined;
   if (route === undefined) {
     stream.table = stream.chain.unrouted;
@@ -41,7 +42,7 @@ function drawTarget(stream: Stream, action: CompiledForward): number {
 
 /** `stream.rematch()`: filters that ran and are not in force any more are remembered, since they complete too. */
 export function rematch(stream: Stream): void {
-  if (stream.route === undefined && stream.table === stream.chain.unrouted) return; // before routing: it comes anyway
+  if (!stream.routed) return; // it comes anyway
   const before = stream.table;
   matchRoute(stream);
   if (stream.table === before) return;

@@ -53,6 +53,8 @@ export interface DataStep {
   readonly filter: FilterInstance;
   readonly config: unknown;
   readonly mode: typeof OBSERVE | typeof TRANSFORM | typeof BUFFER;
+  /** With TRANSFORM: only the content coding changes. */
+  readonly recodes: boolean;
   /** With BUFFER: most bytes collected. */
   readonly maxBytes: number;
   run(stream: HttpStream, config: unknown, state: unknown, bytes: Uint8Array, end: boolean): HookResult;
@@ -89,9 +91,6 @@ export interface PhaseTable {
   /** Some request data hook collects the whole body: the upstream is asked only when it is there. */
   readonly requestBuffered: boolean;
   readonly requestTransformed: boolean;
-  /** Some response data hook collects the whole body: the head waits for it. */
-  readonly responseBuffered: boolean;
-  readonly responseTransformed: boolean;
   /** Filters that take part, in chain order. */
   readonly filters: readonly FilterInstance[];
 }
@@ -109,8 +108,6 @@ export const EMPTY_TABLE: PhaseTable = Object.freeze({
   complete: null,
   requestBuffered: false,
   requestTransformed: false,
-  responseBuffered: false,
-  responseTransformed: false,
   filters: [],
 });
 
@@ -145,8 +142,6 @@ export function buildTable(inForce: readonly InForce[]): PhaseTable {
     complete: bound<CompleteStep>(inForce, 'complete'),
     requestBuffered: has(requestData, BUFFER),
     requestTransformed: has(requestData, TRANSFORM),
-    responseBuffered: has(responseData, BUFFER),
-    responseTransformed: has(responseData, TRANSFORM),
     filters: Object.freeze(inForce.map((entry) => entry.filter)),
   });
 }
@@ -185,12 +180,17 @@ function dataSteps(
   for (const { filter, config } of inForce) {
     const hook = filter.hooks[phase];
     if (hook === undefined) continue;
-    const need = phase === 'requestData' ? filter.definition.body?.request : filter.definition.body?.response;
-    const mode = need === 'transform' ? TRANSFORM : typeof need === 'object' ? BUFFER : OBSERVE;
+    const { definition } = filter;
+    const needs = definition.bodyFor === undefined ? definition.body : definition.bodyFor(config);
+    const need = phase === 'requestData' ? needs?.request : needs?.response;
+    if (need === undefined) continue;
+    const recodes = need === 'recode';
+    const mode = need === 'transform' || recodes ? TRANSFORM : typeof need === 'object' ? BUFFER : OBSERVE;
     steps.push({
       filter,
       config,
       mode,
+      recodes,
       maxBytes: typeof need === 'object' ? need.buffer : 0,
       run: hook.bind(filter.hooks),
     });

@@ -59,6 +59,7 @@ export function beginStream(stream: Stream): void {
   if (stream.idleTimeoutMs > 0) stream.idleTimer.arm(stream.idleTimeoutMs, stream.startMs);
   stripHopByHop(stream.headers, head.connectionNames);
   addRequestFields(stream, connection);
+  stream.engine.tracing?.begin(stream);
   if (stream.path === '') {
     stream.path = stream.originalPath;
     return rescue(

@@ -12,6 +12,7 @@ import {
 } from '../chain/tables.ts';
 import type { Engine } from '../engine.ts';
 import { canonical } from './canonical.ts';
+import { checkHooks, checkScope, checkSlots } from './check-filters.ts';
 import { EngineFilterHost } from './filter-host.ts';
 import { FilterSet, withDeadline, type ConnFilterInstance, type Disposable } from './filter-set.ts';
 import type { Issues } from './issues.ts';
@@ -60,7 +61,11 @@ export async function createHttpFilters(
 ): Promise<FilterSet | undefined> {
   const before = issues.list.length;
   const parsed = parseEntries(entries, (id) => registry.http.get(id)?.definition, registry, path, issues);
-  checkSlots(parsed, path, issues);
+  checkSlots(
+    parsed.map(({ entry, definition, config }) => ({ name: entry.name, definition, config })),
+    (index) => `${path}/${index}`,
+    issues,
+  );
   for (const [index, { definition, entry }] of parsed.entries())
     checkScope(definition, entry, `${path}/${index}`, issues);
   if (issues.list.length > before) return undefined;
@@ -146,62 +151,6 @@ function deepFreeze(value: unknown): unknown {
   return value;
 }
 
-function checkSlots(parsed: readonly Parsed[], path: string, issues: Issues): void {
-  const provided = new Set<string>();
-  for (const [index, { definition, entry }] of parsed.entries()) {
-    for (const slot of definition.requires ?? []) {
-      if (provided.has(slot.name)) continue;
-      const later = parsed
-        .slice(index + 1)
-        .find((other) => other.definition.provides?.some((other) => other.name === slot.name));
-      issues.add(
-        `${path}/${index}`,
-        `filter ${entry.name} requires the slot ${slot.name}, which no earlier filter provides${later === undefined ? '; add one that does' : `; ${later.entry.name} provides it, put that before`}`,
-      );
-    }
-    for (const slot of definition.provides ?? []) provided.add(slot.name);
-  }
-}
-
-function checkScope(definition: AnyDefinition, entry: FilterEntry, path: string, issues: Issues): void {
-  if (definition.apiVersion !== 1)
-    issues.add(
-      `${path}/filter`,
-      `filter ${entry.name} is written for filter contract ${String(definition.apiVersion)}; this engine takes 1`,
-    );
-}
-
-/** Hooks that the definition does not account for. */
-function checkHooks(filter: FilterInstance, path: string, issues: Issues): void {
-  const { hooks, definition, name, attemptScope } = filter;
-  if (hooks.requestData !== undefined && definition.body?.request === undefined)
-    issues.add(
-      path,
-      `filter ${name} has requestData but declares no body.request; say 'observe', 'transform' or { buffer: bytes }`,
-    );
-  if (hooks.responseData !== undefined && definition.body?.response === undefined)
-    issues.add(
-      path,
-      `filter ${name} has responseData but declares no body.response; say 'observe', 'transform' or { buffer: bytes }`,
-    );
-  if (attemptScope) {
-    for (const hook of [
-      'requestData',
-      'requestTrailers',
-      'responseHeaders',
-      'responseData',
-      'responseTrailers',
-    ] as const) {
-      if (hooks[hook] !== undefined)
-        issues.add(
-          path,
-          `filter ${name} has scope attempt and ${hook}; such a filter has requestHeaders, attemptEnd and complete only`,
-        );
-    }
-  } else if (hooks.attemptEnd !== undefined)
-    issues.add(path, `filter ${name} has attemptEnd but scope request; declare scope: 'attempt'`);
-}
-
 async function createOne(
   engine: Engine,
   { entry, definition, config }: Parsed,
@@ -209,7 +158,7 @@ async function createOne(
   disposables: Disposable[],
 ): Promise<FilterInstance> {
   const host = new EngineFilterHost(engine, entry.name);
-  const hooks = await create<AnyHooks>(engine, entry.name, () => definition.create(host, config));
+  const hooks = await create<AnyHooks>(engine, host, () => definition.create(host, config));
   disposables.push({ name: entry.name, dispose: () => hooks.dispose?.(), host });
   return Object.freeze({
     slot,
@@ -236,7 +185,7 @@ async function createConn(
 ): Promise<ConnFilterInstance> {
   const host = new EngineFilterHost(engine, entry.name);
   const connDefinition = definition as unknown as AnyConnFilter['definition'];
-  const hooks = await create(engine, entry.name, () => connDefinition.create(host, config));
+  const hooks = await create(engine, host, () => connDefinition.create(host, config));
   disposables.push({ name: entry.name, dispose: () => hooks.dispose?.(), host });
   return Object.freeze({
     name: entry.name,
@@ -251,7 +200,7 @@ async function createConn(
   });
 }
 
-async function create<T>(engine: Engine, name: string, make: () => T | Promise<T>): Promise<T> {
+async function create<T>(engine: Engine, host: EngineFilterHost, make: () => T | Promise<T>): Promise<T> {
   const timeoutMs = engine.limits.filterCreateTimeoutMs;
   try {
     return await withDeadline(
@@ -261,8 +210,9 @@ async function create<T>(engine: Engine, name: string, make: () => T | Promise<T
       () => new Error(`create was not done after ${timeoutMs} ms`),
     );
   } catch (error) {
+    host.close();
     throw new Error(
-      `filter ${name} could not be created: ${error instanceof Error ? error.message : String(error)}`,
+      `filter ${host.name} could not be created: ${error instanceof Error ? error.message : String(error)}`,
       { cause: error },
     );
   }
@@ -282,9 +232,10 @@ export class TableMaker {
     this.#issues = issues;
     const base = filters.map((filter): InForce => ({ filter, config: filter.baseConfig })).filter(applies);
     this.base = buildTable(base);
-    const early = base.filter((entry) => entry.filter.beforeRoute);
-    this.unrouted = buildTable(early);
-    this.beforeRoute = beforeRouteSteps(early);
+    this.unrouted = buildTable(
+      base.filter(({ filter }) => filter.beforeRoute || filter.definition.unrouted === true),
+    );
+    this.beforeRoute = beforeRouteSteps(base.filter(({ filter }) => filter.beforeRoute));
   }
 
   /** The table where these overrides are in force, outermost first (virtual host, route, backend). */
@@ -336,6 +287,13 @@ export class TableMaker {
       }
       if (!removed) inForce.push({ filter, config });
     }
+    const at = `${layers.at(-1)?.path ?? ''}/filterConfigs`;
+    checkSlots(
+      inForce.map(({ filter, config }) => ({ name: filter.name, definition: filter.definition, config })),
+      () => at,
+      this.#issues,
+      ' on this route',
+    );
     return inForce.filter(applies);
   }
 

@@ -77,6 +77,8 @@ export interface HttpSettings {
  */
 export class HttpChain {
   readonly name: string;
+  /** Its streams are the proxy's own calls: they leave no record. */
+  readonly internal: boolean;
   /** Configuration generation, by which notes are decoded. */
   readonly generation: number;
   readonly settings: HttpSettings;
@@ -90,6 +92,7 @@ export class HttpChain {
 
   constructor(parts: {
     readonly name: string;
+    readonly internal?: boolean;
     readonly generation: number;
     readonly settings: HttpSettings;
     readonly filters: FilterSet;
@@ -98,6 +101,7 @@ export class HttpChain {
     readonly matcher: RouteMatcher<CompiledRoute>;
   }) {
     this.name = parts.name;
+    this.internal = parts.internal ?? false;
     this.generation = parts.generation;
     this.settings = parts.settings;
     this.filters = parts.filters;

@@ -1,15 +1,18 @@
-import type { FilterHost, HostCounter, HostGauge, Log } from '@tulle/filter';
+import type { FetchReply, FetchRequest, FilterHost, HostCounter, HostGauge, Log } from '@tulle/filter';
 import type { Engine } from '../engine.ts';
+import type { FetchCall } from '../fetch/fetch-call.ts';
+import type { FetchOwner } from '../fetch/fetcher.ts';
 
 /** Timers that one filter may have pending; past it `after` throws, since a filter that arms more leaks. */
 const MAX_TIMERS = 10_000;
 
-/** What a filter gets of the proxy; its timers end with it. */
-export class EngineFilterHost implements FilterHost {
+/** What a filter gets of the proxy; its timers and calls end with it. */
+export class EngineFilterHost implements FilterHost, FetchOwner {
   readonly name: string;
   readonly log: Log;
   readonly #engine: Engine;
   readonly #timers: Set<() => void> = new Set<() => void>();
+  readonly calls: Set<FetchCall> = new Set<FetchCall>();
   #closed = false;
 
   constructor(engine: Engine, name: string) {
@@ -74,9 +77,19 @@ export class EngineFilterHost implements FilterHost {
     });
   }
 
-  /** The filter is disposed: its timers are cancelled for it. */
+  fetch(request: FetchRequest): Promise<FetchReply> {
+    return this.#engine.fetcher.fetch(request, this);
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** The filter is disposed: its timers and calls are cancelled for it. */
   close(): void {
+    if (this.#closed) return;
     this.#closed = true;
+    this.#engine.fetcher.release(this);
     for (const cancel of [...this.#timers]) cancel();
   }
 }

@@ -34,7 +34,7 @@ import {
 import type { CertificateInfo, ClientTls, ServerTls, Socket, SocketFault } from '../ports.ts';
 import { NodeSocket } from './node-socket.ts';
 
-/** How often certificate files are looked at. */
+/** Default of `certificateWatchMs`. */
 const WATCH_INTERVAL_MS = 5_000;
 
 /** What a handshake needs, with the certificates of this moment. */
@@ -47,14 +47,20 @@ interface Ready<Options> {
 export class NodeTls {
   readonly #identity: IdentitySource | undefined;
   readonly #onError: (message: string) => void;
+  readonly #watchMs: number;
   #mesh: MeshTls | undefined;
   /** Secured connections by what their peer proved, so that they end when its root is not believed any more. */
   readonly #peers: Map<NodeSocket, VerifiedPeer> = new Map<NodeSocket, VerifiedPeer>();
   readonly #sources: Set<LoadedCertificate> = new Set<LoadedCertificate>();
 
-  constructor(identity: IdentitySource | undefined, onError: (message: string) => void) {
+  constructor(
+    identity: IdentitySource | undefined,
+    onError: (message: string) => void,
+    watchMs: number = WATCH_INTERVAL_MS,
+  ) {
     this.#identity = identity;
     this.#onError = onError;
+    this.#watchMs = watchMs;
   }
 
   mesh(): MeshTls {
@@ -91,7 +97,9 @@ export class NodeTls {
   }
 
   load(source: CertificateSource | undefined, trust: TrustSource | undefined): LoadedCertificate {
-    const loaded = new LoadedCertificate(source, trust, this.#onError, () => this.#sources.delete(loaded));
+    const loaded = new LoadedCertificate(source, trust, this.#watchMs, this.#onError, () =>
+      this.#sources.delete(loaded),
+    );
     this.#sources.add(loaded);
     return loaded;
   }
@@ -194,6 +202,7 @@ class LoadedCertificate {
   constructor(
     source: CertificateSource | undefined,
     trust: TrustSource | undefined,
+    watchMs: number,
     onError: (message: string) => void,
     onClose: () => void,
   ) {
@@ -225,8 +234,7 @@ class LoadedCertificate {
         );
       }
     };
-    for (const file of this.#files)
-      watchFile(file, { interval: WATCH_INTERVAL_MS, persistent: false }, this.#follow);
+    for (const file of this.#files) watchFile(file, { interval: watchMs, persistent: false }, this.#follow);
   }
 
   #read(): { cert?: string; key?: string; ca?: string } {
@@ -356,12 +364,15 @@ class NodeClientTls implements ClientTls {
         'neither the endpoint nor the cluster says which SPIFFE id is expected there; set endpoint.identity or tls.allowedIds',
       );
     }
-    const sessionKey = `${isUnixAddress(address) ? address.path : `${address.host}:${address.port}`} ${expected?.join(' ') ?? ''}`;
+    const sessionKey =
+      this.#config.sessionResumption === false
+        ? undefined
+        : `${isUnixAddress(address) ? address.path : `${address.host}:${address.port}`} ${expected?.join(' ') ?? ''}`;
     const mesh = usesMesh
       ? this.#tls.mesh().outbound({
           ...(this.#config.alpn === undefined ? {} : { alpn: this.#config.alpn }),
           ...(expected === undefined ? {} : { expected }),
-          sessionKey,
+          ...(sessionKey === undefined ? {} : { sessionKey }),
           ...(serverName === undefined ? {} : { serverName }),
         })
       : undefined;
@@ -400,9 +411,8 @@ function verifyByNode(
 ): ReturnType<Ready<unknown>['verify']> {
   const leaf = socket.getPeerX509Certificate();
   if (leaf === undefined) return refusal('no-certificate', 'the peer sent no certificate');
-  if (!socket.authorized) {
-    const error: unknown = socket.authorizationError;
-    const text = error instanceof Error ? error.message : String(error);
+  const text = faultOfChain(socket);
+  if (text !== undefined) {
     const expired = text.includes('EXPIRED') || text.includes('expired');
     return refusal(expired ? 'expired' : 'unknown-issuer', text);
   }
@@ -421,6 +431,24 @@ function verifyByNode(
     );
   }
   return id === undefined ? { ok: true } : ({ ok: true, spiffeId: id } as never);
+}
+
+/**
+ * Why OpenSSL does not believe the peer's chain. Node tells it by `authorized` on sockets of `tls.connect`; on one that a
+ * `TLSSocket` was put around by hand, as on accepted connections here, only the handle knows. Where that private call is
+ * missing, nobody is believed.
+ */
+function faultOfChain(socket: TLSSocket): string | undefined {
+  if (socket.authorized) return undefined;
+  // The types say Error; it is the code as a string, and null where nothing was looked at.
+  const error = socket.authorizationError as Error | string | null | undefined;
+  if (error != null) return typeof error === 'string' ? error : error.message;
+  const handle = (socket as { readonly _handle?: { verifyError?(): (Error & { code?: string }) | null } })
+    ._handle;
+  if (typeof handle?.verifyError !== 'function')
+    return `Node ${process.versions.node} does not tell whether the chain was verified`;
+  const fault = handle.verifyError();
+  return fault == null ? undefined : (fault.code ?? fault.message);
 }
 
 function spiffeIdOf(uri: string): string | undefined {

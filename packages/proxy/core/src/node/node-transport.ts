@@ -37,6 +37,8 @@ export interface NodeTransportOptions {
   readonly identity?: IdentitySource | undefined;
   /** Connections that wait in the kernel to be accepted. Default 4,096; the kernel's `somaxconn` is the upper bound. */
   readonly backlog?: number;
+  /** How often certificate files are looked at for a change. Default 5,000: short against any certificate's life. */
+  readonly certificateWatchMs?: number;
   /** Told of errors that belong to no connection (accept failed, a certificate file cannot be read). */
   readonly onError?: (message: string) => void;
 }
@@ -52,7 +54,11 @@ class NodeTransport implements Transport {
 
   constructor(options: NodeTransportOptions) {
     this.#options = options;
-    this.#tls = new NodeTls(options.identity, (message) => options.onError?.(message));
+    this.#tls = new NodeTls(
+      options.identity,
+      (message) => options.onError?.(message),
+      options.certificateWatchMs,
+    );
   }
 
   async listen(address: Address, owner: ListenOwner): Promise<Listening> {

@@ -9,8 +9,10 @@ class Entry implements AttemptRecord {
   address = '';
   status = 0;
   failure = '';
+  startMs = 0;
   durationMs = 0;
   reused = false;
+  spanId = '';
 }
 
 /** The attempt under way, and what is remembered of those before it. Reused with its stream. */
@@ -25,6 +27,8 @@ export class Attempt {
   reused = false;
   startMs = 0;
   retryDelayMs = 0;
+  /** Span of this attempt; `''` unless the stream is sampled. */
+  spanId = '';
   /** Between begin and end. */
   running = false;
   /** Whether `onStart` of the balancer's endpoint was called. */
@@ -42,13 +46,14 @@ export class Attempt {
     this.repeatable = false;
     this.reused = false;
     this.startMs = nowMs;
+    this.spanId = '';
     this.retryDelayMs = -1;
     this.running = true;
     this.counted = false;
   }
 
-  /** Writes the attempt into the record. */
-  end(cluster: string, nowMs: number): void {
+  /** Writes the attempt into the record. @param streamStartMs what its start is counted from */
+  end(cluster: string, streamStartMs: number, nowMs: number): void {
     this.running = false;
     if (this.records.length >= MAX_RECORDS) return;
     const entry = this.#spare.pop() ?? new Entry();
@@ -56,8 +61,10 @@ export class Attempt {
     entry.address = this.address;
     entry.status = this.status;
     entry.failure = this.failure;
+    entry.startMs = this.startMs - streamStartMs;
     entry.durationMs = nowMs - this.startMs;
     entry.reused = this.reused;
+    entry.spanId = this.spanId;
     this.records.push(entry);
   }
 

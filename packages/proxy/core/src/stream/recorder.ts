@@ -96,9 +96,19 @@ export class Recorder {
     }
   }
 
-  /** `00-<trace id>-<span id>-<flags>` (W3C Trace Context). */
+  /** The engine's own part in the trace, or else what stands in `00-<trace id>-<span id>-<flags>` (W3C Trace Context). */
   #trace(stream: Stream): void {
     const record = this.#record;
+    const { trace } = stream;
+    record.sampled = trace.sampled;
+    record.parentSpanId = trace.parentSpanId;
+    record.traceFlags = trace.flags;
+    record.traceState = trace.state;
+    if (trace.traceId !== '') {
+      record.traceId = trace.traceId;
+      record.spanId = trace.spanId;
+      return;
+    }
     const value = stream.headers.get('traceparent');
     if (
       value !== undefined &&
@@ -156,6 +166,10 @@ class RecordView implements Mutable<StreamRecord> {
   retryRefused = '';
   traceId = '';
   spanId = '';
+  sampled = false;
+  parentSpanId = '';
+  traceFlags = 0;
+  traceState = '';
   notes: Int32Array = EMPTY_NOTES;
   noteCount = 0;
   configGeneration = 0;

@@ -11,6 +11,7 @@ import type { UpstreamEndpoint } from '../upstream/cluster.ts';
 import type { BodyPipe } from '../chain/body.ts';
 import { Attempt } from './attempt.ts';
 import { ReplayBuffer } from '../attempts/replay.ts';
+import { StreamTrace } from './stream-trace.ts';
 import type { StreamView } from './views.ts';
 
 /** Triples of decision notes a stream keeps; later ones are dropped and `notesDropped` counts them. */
@@ -44,6 +45,8 @@ export class Stream {
   chain!: HttpChain;
   table: PhaseTable = EMPTY_TABLE;
   route: CompiledRoute | undefined = undefined;
+  /** A route was looked for, found or not. */
+  routed = false;
   target: ForwardTarget | undefined = undefined;
   /** Slot of the hook that runs or ran last in the request head phase; `rematch` goes on after it. */
   slot = -1;
@@ -63,6 +66,7 @@ export class Stream {
   readonly headers: FieldTable;
   requestTrailers: FieldTable | undefined = undefined;
   requestId = '';
+  readonly trace: StreamTrace = new StreamTrace();
   originalPath = '';
   originalQuery: string | undefined = undefined;
   requestBodyKind: BodyKind = BODY_NONE;
@@ -121,6 +125,8 @@ export class Stream {
   /** The head is held until buffered body hooks are done. */
   responseHeadHeld = false;
   responsePipe: BodyPipe | undefined = undefined;
+  /** Slots of the filters that let the response's body pass untouched. */
+  readonly passing: number[] = [];
   replyBody: Buffer | undefined = undefined;
   /** `reply()` was called and is not carried out yet. */
   replyPending = false;
@@ -177,6 +183,7 @@ export class Stream {
     this.phase = AT_REQUEST;
     this.table = EMPTY_TABLE;
     this.route = undefined;
+    this.routed = false;
     this.target = undefined;
     this.slot = -1;
     this.rematched = false;
@@ -189,6 +196,7 @@ export class Stream {
     this.authority = '';
     this.requestTrailers = undefined;
     this.requestId = '';
+    this.trace.reset();
     this.originalPath = '';
     this.originalQuery = undefined;
     this.requestBodyKind = BODY_NONE;
@@ -225,6 +233,7 @@ export class Stream {
     this.responseHeadDone = false;
     this.responseHeadHeld = false;
     this.responsePipe = undefined;
+    if (this.passing.length > 0) this.passing.length = 0;
     this.replyBody = undefined;
     this.replyPending = false;
     this.code = '';

@@ -12,6 +12,7 @@ import {
   type Slot,
   type STOP,
 } from '@tulle/filter';
+import { BODY_NONE } from '@tulle/http1';
 import type { BodyPipe } from '../chain/body.ts';
 import { rematch } from '../chain/route.ts';
 import { recordReply } from '../chain/reply.ts';
@@ -112,6 +113,16 @@ export class StreamView implements HttpStream {
     this.#pipe.emit(bytes);
   }
 
+  passResponseBody(): void {
+    const stream = this.#stream ?? over();
+    if (stream.phase !== AT_RESPONSE || stream.responseHeadDone)
+      throw new TulleError(
+        'TULLE_INTERNAL',
+        'stream.passResponseBody() outside responseHeaders: the body is on its way, or there is no response yet.',
+      );
+    stream.passing.push(stream.slot);
+  }
+
   note(code: number, value: number): void {
     const stream = this.#stream ?? over();
     stream.note(stream.slot, code, value);
@@ -183,6 +194,10 @@ class RequestView implements RequestHead {
 
   get headers(): MutableHeaders {
     return (this.#headers ??= new HeadersView((this.#stream ?? over()).headers));
+  }
+
+  get hasBody(): boolean {
+    return (this.#stream ?? over()).requestBodyKind !== BODY_NONE;
   }
 
   get trailers(): Headers {

@@ -1,6 +1,13 @@
 import { parseWireName } from '@tulle/model';
 import type { StreamRecord } from '@tulle/telemetry';
-import type { SelfLabels } from './dialect.ts';
+
+/** Who this proxy speaks for: the source of outbound streams, the destination of inbound ones. */
+export interface SelfLabels {
+  readonly workload?: string;
+  readonly namespace?: string;
+  readonly service?: string;
+  readonly version?: string;
+}
 
 /** What stands where nobody knows, as in Istio's metrics. */
 const UNKNOWN = 'unknown';

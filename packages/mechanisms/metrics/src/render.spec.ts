@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { Counter, Gauge, Histogram, Registry as PromRegistry } from 'prom-client';
 import { describe, expect, it } from 'vitest';
-import { labelKey, parseStrictly, type ParsedFamily } from '../tests/strict-parser.ts';
+import { labelKey, parseMetricsPage, type ParsedFamily } from '@tulle/testkit';
 import { createRegistry } from './registry.ts';
 import { renderText } from './render.ts';
 
@@ -42,7 +42,7 @@ describe('text of the metrics', () => {
                 .counter('a_total', { help: 'A "quoted" \\ thing\nsecond', labels: { a, b } })
                 .add(i + 1);
             });
-            const families = withoutOwn(parseStrictly([...renderText(registry, format)].join(''), format));
+            const families = withoutOwn(parseMetricsPage([...renderText(registry, format)].join(''), format));
             expect([...families.keys()]).toEqual(
               pairs.length === 0 ? [] : [format === 'openmetrics' ? 'a' : 'a_total'],
             );
@@ -83,7 +83,7 @@ describe('text of the metrics', () => {
             h.observe({ l }, v);
           }
           const flat = (text: string): string[] =>
-            [...withoutOwn(parseStrictly(text, 'prometheus')).values()]
+            [...withoutOwn(parseMetricsPage(text, 'prometheus')).values()]
               .flatMap((f) => f.samples.map((s) => `${f.type} ${s.name} ${labelKey(s.labels)} ${s.value}`))
               .sort();
           expect(flat([...renderText(ours, 'prometheus')].join(''))).toEqual(
@@ -110,6 +110,6 @@ describe('text of the metrics', () => {
       pieces++;
     }
     expect(pieces).toBeGreaterThan(10);
-    parseStrictly(text, 'prometheus');
+    parseMetricsPage(text, 'prometheus');
   });
 });

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { parseStrictly } from '../tests/strict-parser.ts';
+import { parseMetricsPage } from '@tulle/testkit';
 import { createRegistry } from './registry.ts';
 import { renderText } from './render.ts';
 
-const page = (registry: ReturnType<typeof createRegistry>): ReturnType<typeof parseStrictly> =>
-  parseStrictly([...renderText(registry, 'prometheus')].join(''), 'prometheus');
+const page = (registry: ReturnType<typeof createRegistry>): ReturnType<typeof parseMetricsPage> =>
+  parseMetricsPage([...renderText(registry, 'prometheus')].join(''), 'prometheus');
 
 const value = (
   registry: ReturnType<typeof createRegistry>,

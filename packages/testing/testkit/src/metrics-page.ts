@@ -22,7 +22,10 @@ const SUFFIXES: Readonly<Record<string, readonly string[]>> = {
   histogram: ['_bucket', '_sum', '_count'],
 };
 
-export function parseStrictly(text: string, format: 'prometheus' | 'openmetrics'): Map<string, ParsedFamily> {
+export function parseMetricsPage(
+  text: string,
+  format: 'prometheus' | 'openmetrics',
+): Map<string, ParsedFamily> {
   const families = new Map<string, ParsedFamily>();
   const seen = new Set<string>();
   if (!text.endsWith('\n')) throw new Error('the page must end in a line feed');

@@ -1,0 +1,171 @@
+import { FieldTable } from '@tulle/fields';
+import { TulleError, type FetchReply, type FetchRequest } from '@tulle/filter';
+import { isValidMethod } from '@tulle/http1';
+import { EMPTY_TABLE } from '../chain/tables.ts';
+import { HttpChain, type ForwardTarget } from '../compile/compiled.ts';
+import { FilterSet, withDeadline } from '../compile/filter-set.ts';
+import type { Engine } from '../engine.ts';
+import type { ClusterRef, ClusterRuntime } from '../upstream/cluster.ts';
+import { FetchCall, type OutgoingCall } from './fetch-call.ts';
+import { Origins } from './origins.ts';
+
+/** A filter's calls under way, so that they end with it. */
+export interface FetchOwner {
+  readonly calls: Set<FetchCall>;
+  readonly closed: boolean;
+}
+
+/** What `host.fetch` does: checks the request, finds the cluster, and sends it the way that requests go. */
+export class Fetcher {
+  readonly #engine: Engine;
+  readonly #chain: HttpChain;
+  readonly #origins: Origins;
+  readonly #cluster: (name: string) => ClusterRuntime | undefined;
+
+  /** @param cluster the configured cluster of a name, as it is now */
+  constructor(engine: Engine, cluster: (name: string) => ClusterRuntime | undefined) {
+    this.#engine = engine;
+    this.#cluster = cluster;
+    this.#origins = new Origins(engine);
+    this.#chain = new HttpChain({
+      name: 'fetch',
+      internal: true,
+      generation: 0,
+      settings: {
+        statPrefix: 'fetch',
+        requestHeadTimeoutMs: 0,
+        idleTimeoutMs: 0,
+        streamIdleTimeoutMs: 0,
+        maxRequestHeadersBytes: 0,
+        maxRequestHeadersCount: 0,
+        maxReplayBytes: 0,
+        allowUpgrades: [],
+        allowConnect: false,
+        stripIdentityHeaders: false,
+        serverHeader: undefined,
+      },
+      filters: new FilterSet(engine, [], [], []),
+      beforeRoute: null,
+      unrouted: EMPTY_TABLE,
+      matcher: { payloads: [], match: () => undefined },
+    });
+  }
+
+  async fetch(request: FetchRequest, owner: FetchOwner): Promise<FetchReply> {
+    const engine = this.#engine;
+    const url = parseUrl(request.url);
+    const call = outgoing(request, url);
+    const { timeoutMs, cluster } = request;
+    const endMs = engine.clock.nowMs() + timeoutMs;
+    const ref: ClusterRef =
+      cluster === undefined
+        ? await this.#origin(url, owner, timeoutMs)
+        : { name: cluster, current: this.#cluster(cluster) };
+    if (owner.closed) throw disposed();
+    const leftMs = endMs - engine.clock.nowMs();
+    if (leftMs <= 0) throw tooLate(timeoutMs);
+    return new Promise<FetchReply>((resolve, reject) => {
+      const done =
+        <T>(settle: (value: T) => void) =>
+        (value: T): void => {
+          owner.calls.delete(fetchCall);
+          settle(value);
+        };
+      const fetchCall: FetchCall = new FetchCall(engine, call, done(resolve), done(reject));
+      owner.calls.add(fetchCall);
+      fetchCall.start(this.#chain, targetOf(ref), leftMs);
+    });
+  }
+
+  /** The filter is gone: its calls reject, hosts that only it called are let go. */
+  release(owner: FetchOwner): void {
+    for (const call of [...owner.calls]) call.cancel();
+    this.#origins.release(owner);
+  }
+
+  close(): void {
+    this.#origins.close();
+  }
+
+  async #origin(url: URL, owner: FetchOwner, timeoutMs: number): Promise<ClusterRef> {
+    if (owner.closed) throw disposed();
+    try {
+      const current = await withDeadline(this.#engine, this.#origins.cluster(url, owner), timeoutMs, () =>
+        tooLate(timeoutMs),
+      );
+      return { name: current.name, current };
+    } catch (error) {
+      if (error instanceof TulleError) throw error;
+      throw new TulleError(
+        'TULLE_UPSTREAM_NO_ENDPOINT',
+        `${url.hostname} has no address: ${error instanceof Error ? error.message : String(error)}`,
+        { cause: error },
+      );
+    }
+  }
+}
+
+function targetOf(ref: ClusterRef): ForwardTarget {
+  return {
+    kind: 'target',
+    name: 'fetch',
+    cluster: ref.name,
+    pattern: '',
+    ref,
+    weight: 1,
+    table: EMPTY_TABLE,
+    requestEdits: [],
+    responseEdits: [],
+  };
+}
+
+/** Only what can be sent as it stands: no credentials, no fragment. */
+function parseUrl(text: string): URL {
+  const url = URL.parse(text);
+  if (
+    url === null ||
+    (url.protocol !== 'https:' && url.protocol !== 'http:') ||
+    url.username !== '' ||
+    url.password !== '' ||
+    url.hash !== ''
+  )
+    throw invalid(
+      `${JSON.stringify(text.slice(0, 200))} cannot be called: give an http:// or https:// URL without credentials and fragment`,
+    );
+  return url;
+}
+
+function outgoing(request: FetchRequest, url: URL): OutgoingCall {
+  const { method = 'GET', headers = [], body, timeoutMs, maxBodyBytes } = request;
+  if (!isValidMethod(method) || method === 'CONNECT')
+    throw invalid(`${JSON.stringify(method)} is no method; give a token other than CONNECT`);
+  if (!(timeoutMs > 0) || !(maxBodyBytes >= 0))
+    throw invalid('timeoutMs must be more than 0 and maxBodyBytes at least 0');
+  const fields = new FieldTable();
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] as string;
+    if (name === 'host') throw invalid('host comes from the URL; leave it out of the headers');
+    fields.append(name, headers[i + 1] ?? '');
+  }
+  return {
+    method,
+    path: url.pathname,
+    query: url.search === '' ? undefined : url.search.slice(1),
+    authority: url.host,
+    fields,
+    body: body === undefined ? undefined : Buffer.from(body),
+    maxBodyBytes,
+  };
+}
+
+function invalid(message: string): TulleError {
+  return new TulleError('TULLE_CONFIG_INVALID', `fetch: ${message}.`);
+}
+
+function tooLate(timeoutMs: number): TulleError {
+  return new TulleError('TULLE_REQUEST_TIMEOUT', `no address and no connection within ${timeoutMs} ms`);
+}
+
+function disposed(): TulleError {
+  return new TulleError('TULLE_DRAINING', 'the filter that makes this call is disposed');
+}

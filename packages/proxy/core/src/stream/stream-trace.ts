@@ -1,0 +1,23 @@
+/** The trace of a stream, as far as this proxy takes part in it; see `tracing.ts`. Reused with its stream. */
+export class StreamTrace {
+  /** Spans are made of the record. */
+  sampled = false;
+  /** `''` also where the record finds it in the request's `traceparent`. */
+  traceId = '';
+  /** Our own span where sampled, else the caller's. */
+  spanId = '';
+  parentSpanId = '';
+  /** Of `traceparent`, where sampled. */
+  flags = 0;
+  state = '';
+
+  reset(): void {
+    if (this.traceId === '') return;
+    this.sampled = false;
+    this.traceId = '';
+    this.spanId = '';
+    this.parentSpanId = '';
+    this.flags = 0;
+    this.state = '';
+  }
+}

@@ -1,0 +1,45 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { runToEnd, start } from './index.ts';
+
+const node = (script: string) => start(process.execPath, ['-e', script]);
+
+describe('a started program', () => {
+  it('is heard on both streams, and stops with a signal', async () => {
+    const program = node("console.log('out 1'); console.error('err 2'); setInterval(() => {}, 1000)");
+    expect((await program.said(/out (\d)/))[1]).toBe('1');
+    expect((await program.said(/err (\d)/))[1]).toBe('2');
+    expect(await program.stop()).toMatchObject({ code: null, out: 'out 1\n', err: 'err 2\n' });
+  });
+
+  it('that ends before it said the word fails the wait, with what it did say', async () => {
+    await expect(node("console.log('other')").said(/word/)).rejects.toThrow(
+      /ended with 0 without saying[^]*other/,
+    );
+    await expect(start('/absent/program', []).said(/word/)).rejects.toThrow(/did not start/);
+  });
+
+  it('takes what it started with it', async () => {
+    const program = node(
+      "const c = require('node:child_process').spawn('sleep', ['300']); process.on('SIGTERM', () => process.exit(3)); console.log('child ' + c.pid); setInterval(() => {}, 1000)",
+    );
+    const child = Number((await program.said(/child (\d+)/))[1]);
+    expect(await program.stop()).toMatchObject({ code: 3 });
+    await expect.poll(() => isRunning(child)).toBe(false);
+  });
+
+  it('run to its end gives what it printed, or throws it', async () => {
+    expect(await runToEnd('cat', [], { input: 'read' })).toBe('read');
+    await expect(runToEnd('sh', ['-c', 'echo why; exit 3'])).rejects.toThrow(/ended with 3[^]*why/);
+    await expect(runToEnd('sleep', ['300'], { timeoutMs: 20 })).rejects.toThrow(/killed/);
+  });
+});
+
+/** One that has ended but was not waited for, as init may not in a container, does not run. */
+function isRunning(pid: number): boolean {
+  try {
+    return !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
