@@ -1,97 +1,14 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { createServer } from 'node:net';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { RunningControlPlane } from '@tulle/app-control-plane';
-import { startMesh } from './mesh.ts';
-
-const BIN = fileURLToPath(new URL('../bin/tulle.mjs', import.meta.url));
-
-interface Ended {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
-
-interface Running {
-  readonly process: ChildProcess;
-  readonly ended: Promise<Ended>;
-  /** Resolves with what it wrote so far once that matches. */
-  said(pattern: RegExp): Promise<RegExpExecArray>;
-}
+import { describe, expect, it } from 'vitest';
+import { freePort, tulleBench, type Ended } from './tulle-bench.ts';
 
 describe('tulle', () => {
-  let dir = '';
-  let mesh: RunningControlPlane;
-  const running: Running[] = [];
-
-  beforeEach(async () => {
-    dir = await mkdtemp(join(tmpdir(), 'tl-'));
-    mesh = await startMesh(join(dir, 's'));
-  });
-  afterEach(async () => {
-    for (const one of running.splice(0)) {
-      one.process.kill('SIGTERM');
-      await one.ended;
-    }
-    await mesh.close();
-    await rm(dir, { recursive: true });
-  });
-
-  const start = (...args: string[]): Running => {
-    const child = spawn(process.execPath, [BIN, ...args], {
-      cwd: dir,
-      env: { ...process.env, TULLE_STATE_DIR: join(dir, 's'), TULLE_RUN_DIR: join(dir, 'r'), NO_COLOR: '1' },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    let out = '';
-    let err = '';
-    const waiting = new Set<() => void>();
-    const heard = (): void => waiting.forEach((wake) => wake());
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      out += text;
-      heard();
-    });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      err += text;
-      heard();
-    });
-    const ended = new Promise<Ended>((resolve) => child.on('close', (code) => resolve({ code, out, err })));
-    const one: Running = {
-      process: child,
-      ended,
-      said: async (pattern) =>
-        new Promise((resolve, reject) => {
-          const look = (): void => {
-            const match = pattern.exec(out + err);
-            if (match === null) return;
-            waiting.delete(look);
-            resolve(match);
-          };
-          waiting.add(look);
-          look();
-          void ended.then(({ code }) =>
-            reject(new Error(`ended with ${String(code)} without saying ${String(pattern)}:\n${out}${err}`)),
-          );
-        }),
-    };
-    running.push(one);
-    return one;
-  };
-  const tulle = async (...args: string[]): Promise<Ended> => start(...args).ended;
+  const bench = tulleBench();
+  const { start, tulle } = bench;
 
   const SERVER =
     "const s=require('http').createServer((q,r)=>r.end('hello from '+process.env.V));s.listen(0,'127.0.0.1',()=>console.log('on '+s.address().port))";
-  const freePort = async (): Promise<string> => {
-    const server = createServer().listen(0, '127.0.0.1');
-    await new Promise((resolve) => server.once('listening', resolve));
-    const { port } = server.address() as { port: number };
-    await new Promise((resolve) => server.close(resolve));
-    return String(port);
-  };
   const service = (port: string): string =>
     JSON.stringify({
       apiVersion: 'v1',
@@ -102,7 +19,7 @@ describe('tulle', () => {
 
   it('runs a program in the mesh: another one calls it by a local port, and ends with its own exit code', async () => {
     const port = await freePort();
-    await writeFile(join(dir, 'web.json'), service(port));
+    await writeFile(join(bench.dir, 'web.json'), service(port));
     expect(await tulle('apply', '-f', 'web.json')).toMatchObject({
       code: 0,
       out: expect.stringMatching(/Service\/default\/web +changed/) as string,
@@ -120,6 +37,7 @@ describe('tulle', () => {
     );
     await web.said(/on \d+/);
     await web.said(/spiffe:\/\/test\.local\/ns\/default\/sa\/web joined/);
+    await web.said(new RegExp(`web: the program accepts on port ${port}: it takes calls from now on`));
     const job =
       "const u='http://'+process.env.TULLE_UPSTREAM_WEB;(async()=>{for(;;){const r=await fetch(u);if(r.status===200){console.log(await r.text(),process.env.TULLE_TOKEN);process.exit(7)}}})()";
     const called = await tulle(
@@ -162,7 +80,7 @@ describe('tulle', () => {
 
   it('applies all or nothing, with the place of every fault, and gets and deletes', async () => {
     await writeFile(
-      join(dir, 'bad.yaml'),
+      join(bench.dir, 'bad.yaml'),
       'apiVersion: v1\nkind: Service\nmetadata: { name: ok }\nspec: { selector: { app: a }, ports: [{ port: 80 }] }\n---\napiVersion: v1\nkind: Service\nmetadata: { name: bad }\nspec: { selektor: { app: a }, ports: [{ port: 80 }] }\n',
     );
     expect(await tulle('apply', '-f', 'bad.yaml')).toMatchObject({
@@ -175,7 +93,7 @@ describe('tulle', () => {
       out: '',
       err: expect.stringContaining('No Service found') as string,
     });
-    await writeFile(join(dir, 'web.json'), service('8080'));
+    await writeFile(join(bench.dir, 'web.json'), service('8080'));
     await tulle('apply', '-f', 'web.json');
     expect((await tulle('get', 'svc', '-o', 'name')).out).toBe('service/web\n');
     expect((await tulle('get', 'svc', 'web', '-o', 'yaml')).out).toContain('targetPort: 8080');
@@ -198,13 +116,13 @@ describe('tulle', () => {
         '--namespace',
         'default',
         '--api',
-        `unix:${dir}/none`,
+        `unix:${bench.dir}/none`,
         '-q',
         '--',
         'true',
       ).ended.then((e) => ({ ...e, err: `${state} ${e.err}` }));
     expect((await run('first')).code).toBe(0);
-    await rm(join(dir, 's', 'proxies'), { recursive: true });
+    await rm(join(bench.dir, 's', 'proxies'), { recursive: true });
     expect(await run('second')).toMatchObject({
       code: 1,
       err: expect.stringContaining('join token was refused') as string,
@@ -219,7 +137,7 @@ describe('tulle', () => {
       code: 1,
       err: expect.stringContaining('a control plane runs already') as string,
     });
-    await mesh.close();
+    await bench.mesh.close();
     const plane = start('control-plane', '--trust-domain', 'test.local');
     await plane.said(/REST http:/);
     expect((await tulle('status')).code).toBe(0);

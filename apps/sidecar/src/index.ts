@@ -5,6 +5,9 @@
 export { describeUpstream, startSidecar } from './sidecar.ts';
 export type { Sidecar, SidecarStatus } from './sidecar.ts';
 export type { ControlPlaneOption, SidecarOptions, UpstreamOption, WorkloadPortOption } from './options.ts';
+export { NoIdentityError } from './identity.ts';
+export { describeProgress } from './progress.ts';
+export type { SidecarProgress } from './progress.ts';
 export { makePrivateDirectory, tulleDirectories } from './directories.ts';
 export type { TulleDirectories } from './directories.ts';
 export type { RunningProxy } from './instance-file.ts';

@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { formatAddress } from '@tulle/model';
 import { tulleDirectories } from './directories.ts';
 import type { UpstreamOption } from './options.ts';
+import { describeProgress } from './progress.ts';
 import { describeUpstream, startSidecar } from './sidecar.ts';
 
 const USAGE = `Usage: tulle-sidecar --name NAME [--port PORT …] --control-plane HOST:PORT --trust-domain NAME [options]
@@ -19,7 +20,10 @@ const USAGE = `Usage: tulle-sidecar --name NAME [--port PORT …] --control-plan
   --control-plane HOST:PORT xDS and CA; may be repeated for xDS
   --trust-domain NAME       of the mesh
   --token TOKEN             join token, or TULLE_TOKEN; not needed while a saved identity is valid
-  --inbound HOST:PORT       where other sidecars reach it; default 127.0.0.1 and a free port
+  --inbound HOST:PORT       where it takes calls of other sidecars; default 127.0.0.1 and a free port
+  --advertise HOST[:PORT]   where they reach it, when that is another address: behind a port mapping or a load balancer
+  --no-port-check           an endpoint at once; default when the program accepts on its ports
+  --start-timeout SECONDS   give up when there is no identity by then; default 60, 0 for no limit
   --workers N               engine processes, default 1
   --no-supervisor           everything in this process
   --access-log FILE         JSON lines; - for standard output; default none
@@ -45,6 +49,9 @@ try {
       'trust-domain': { type: 'string' },
       token: { type: 'string' },
       inbound: { type: 'string' },
+      advertise: { type: 'string' },
+      'no-port-check': { type: 'boolean' },
+      'start-timeout': { type: 'string' },
       workers: { type: 'string' },
       'no-supervisor': { type: 'boolean' },
       'access-log': { type: 'string' },
@@ -70,6 +77,12 @@ const hostPort = (text: string): { host: string; port: number } => {
     /^(?:\[([^\]]+)\]|([^:]+)):(\d+)$/.exec(text) ?? usage(`${JSON.stringify(text)} is not HOST:PORT`);
   return { host: (match[1] ?? match[2]) as string, port: port(match[3] as string) };
 };
+const advertised = (text: string): { host: string; port?: number } =>
+  /^(?:\[[^\]]+\]|[^:]+):\d+$/.test(text) ? hostPort(text) : { host: text.replace(/^\[|\]$/g, '') };
+const seconds = (text: string): number =>
+  /^\d{1,7}(?:\.\d+)?$/.test(text)
+    ? Number(text)
+    : usage(`--start-timeout ${JSON.stringify(text)} is no number of seconds`);
 const upstream = (text: string): UpstreamOption => {
   const match =
     /^([^=:]+)(?::(\d+))?=(\d+)$/.exec(text) ??
@@ -103,6 +116,12 @@ const sidecar = await startSidecar({
   ...(values.label === undefined ? {} : { labels: Object.fromEntries(values.label.map(label)) }),
   ...(token === undefined ? {} : { joinToken: token }),
   ...(values.inbound === undefined ? {} : { inbound: hostPort(values.inbound) }),
+  ...(values.advertise === undefined ? {} : { advertise: advertised(values.advertise) }),
+  ...(values['start-timeout'] === undefined
+    ? {}
+    : { startTimeoutMs: seconds(values['start-timeout']) * 1000 }),
+  ...(values['no-port-check'] === true ? { readiness: 'immediate' as const } : {}),
+  onProgress: (progress) => void process.stderr.write(`${describeProgress(progress)}\n`),
   ...(values['access-log'] === undefined
     ? {}
     : { accessLog: values['access-log'] === '-' ? ('stdout' as const) : { file: values['access-log'] } }),

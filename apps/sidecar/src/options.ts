@@ -1,5 +1,6 @@
 import type { Log } from '@tulle/filter';
 import type { Address, TcpAddress } from '@tulle/model';
+import type { SidecarProgress } from './progress.ts';
 
 /** A port of the program beside the sidecar. */
 export interface WorkloadPortOption {
@@ -48,6 +49,16 @@ export interface SidecarOptions {
   readonly joinToken?: string | (() => Promise<string | undefined>);
   /** Where other sidecars reach this one. Default 127.0.0.1 and a port of the system's choice, kept for the next start. */
   readonly inbound?: TcpAddress;
+  /**
+   * Where others find it when that is not `inbound`: behind a port mapping, a load balancer or a relay. IP address; the
+   * port only where the program has one. Default `inbound`; needed where that listens on every address.
+   */
+  readonly advertise?: { readonly host?: string; readonly port?: number };
+  /**
+   * When it becomes an endpoint: `port` when the program accepts on each of its ports at 127.0.0.1, which is looked at by
+   * connecting; `immediate` at once. Default `port`.
+   */
+  readonly readiness?: 'port' | 'immediate';
   /** Default: a Unix socket in the run directory. A host must be loopback. */
   readonly admin?: Address;
   /** Identity, saved configuration and chosen ports of this instance; made with mode 0700. */
@@ -62,6 +73,15 @@ export interface SidecarOptions {
   readonly supervisor?: boolean;
   /** Default: none. */
   readonly accessLog?: 'stdout' | { readonly file: string };
+  /**
+   * The first identity must be there by then, else the start fails with the reason. Default 60,000: longer than a control
+   * plane takes to be replaced; whoever supervises the sidecar starts it again. 0: no limit.
+   */
+  readonly startTimeoutMs?: number;
+  /** Gives the start up; nothing is left running then. */
+  readonly signal?: AbortSignal;
+  /** Told what it waits for. Must not throw. Default: to the log. */
+  readonly onProgress?: (progress: SidecarProgress) => void;
   /** Connections are asked to close over this time when a process is drained. Default 5,000. */
   readonly drainWindowMs?: number;
   /** Default: JSON lines of warnings and errors to standard error. */

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { createIdentityClient, meshChannel, type IdentityClient } from '@tulle/ca';
+import { meshChannel, type IdentityClient } from '@tulle/ca';
 import { isTulleError } from '@tulle/filter';
 import { formatAddress, type Address, type ProxyConfig, type TcpAddress } from '@tulle/model';
 import { standardFilters } from '@tulle/standard';
@@ -14,11 +14,21 @@ import {
   type Supervisor,
   type SupervisorStatus,
 } from '@tulle/supervisor';
-import { createXdsClient, type ApplyResult, type XdsClient, type XdsClientState } from '@tulle/xds-client';
+import {
+  createXdsClient,
+  type ApplyResult,
+  type NodeDescription,
+  type XdsClient,
+  type XdsClientState,
+} from '@tulle/xds-client';
 import { makePrivateDirectory } from './directories.ts';
 import { createSidecarEngine, type EngineSettings } from './engine.ts';
-import { announce, loadPorts, savePorts, withdraw } from './instance-file.ts';
-import type { SidecarOptions, UpstreamOption, WorkloadPortOption } from './options.ts';
+import { bindPorts } from './bound-ports.ts';
+import { openIdentity } from './identity.ts';
+import { announce, withdraw } from './instance-file.ts';
+import type { SidecarOptions } from './options.ts';
+import { programAccepts } from './program-ports.ts';
+import { describeProgress, type SidecarProgress } from './progress.ts';
 
 /** A running sidecar. */
 export interface Sidecar {
@@ -30,6 +40,8 @@ export interface Sidecar {
   readonly admin: Address;
   /** Resolves when the first configuration is in force, from the control plane or from disk. */
   ready(): Promise<void>;
+  /** Resolves when the program accepts and the mesh is told; at once for one without ports. */
+  serving(): Promise<void>;
   status(): SidecarStatus;
   /** Replaces the engine processes; no connection is refused meanwhile. */
   restart(): Promise<void>;
@@ -41,6 +53,8 @@ export interface Sidecar {
 
 /** Where a sidecar stands. */
 export interface SidecarStatus {
+  /** It takes calls: the program accepts. */
+  readonly serving: boolean;
   readonly spiffeId: string;
   readonly identity: { readonly serial: string; readonly notAfterMs: number } | undefined;
   readonly xds: XdsClientState | undefined;
@@ -52,9 +66,10 @@ const DEFAULT_STOP_DRAIN_MS = 10_000;
 /**
  * Starts a sidecar: binds its ports, obtains an identity, starts the engine, follows the control plane. Resolves when
  * the engine runs; await {@link Sidecar.ready} for the first configuration. With a saved identity and configuration it
- * serves while the control plane is away.
+ * serves while the control plane is away. It is an endpoint of the mesh once the program accepts.
  * @throws Error naming the port that is taken; JoinRefusedError (`@tulle/ca`) when the CA refuses the token;
- *   the engine's own error when it cannot start. Nothing is left running then
+ *   NoIdentityError when it could not be reached in time; the engine's own error when it cannot start; the reason of
+ *   `signal`. Nothing is left running then
  */
 export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const log = options.log ?? stderrLog;
@@ -62,6 +77,10 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const serviceAccount = options.serviceAccount ?? options.name;
   const labels = options.labels ?? { app: options.name };
   const { controlPlane, stateDir, runDir } = options;
+  const tell =
+    options.onProgress ??
+    ((progress: SidecarProgress): void =>
+      log[progress.kind === 'serving' ? 'info' : 'warn'](describeProgress(progress), { ...progress }));
   makePrivateDirectory(stateDir);
   makePrivateDirectory(runDir);
 
@@ -69,57 +88,48 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const unwind = async (): Promise<void> => {
     for (const step of undo.splice(0).toReversed()) await step();
   };
+  const orAborted = abortable(options.signal);
   try {
-    const joinToken = typeof options.joinToken === 'function' ? await options.joinToken() : options.joinToken;
-    const identity = await createIdentityClient({
-      address: controlPlane.ca ?? (controlPlane.xds[0] as string),
-      trustDomain: controlPlane.trustDomain,
-      namespace,
-      serviceAccount,
-      stateDir: join(stateDir, 'identity'),
-      ...(joinToken === undefined ? {} : { joinToken }),
-      onEvent: (event) => {
-        if (event.kind === 'renewal-failed' || event.kind === 'save-failed' || event.kind === 'watch-ended')
-          log.warn(`identity: ${event.kind}`, { error: event.error.message });
-        else if (event.kind === 'lapsed')
-          log.error('the identity has lapsed; handshakes fail until the CA can be reached');
-        else if (event.kind === 'saved-unusable')
-          log.warn('the saved identity cannot be used', { reason: event.reason });
-      },
-    });
+    const { identity, ready } = await openIdentity(options, { namespace, serviceAccount }, log, tell);
     undo.push(() => identity.close());
     const supervisor = makeSupervisor(options, namespace, labels, identity, log);
     undo.push(async () => supervisor.stop(0));
     const { inbound, ports, upstreams } = await bindPorts(options, supervisor);
-    await identity.ready();
-    await supervisor.start();
+    await orAborted(ready());
+    await orAborted(supervisor.start());
 
     const instance = options.instance ?? defaultInstance(options);
+    const { advertise } = options;
+    const node = (ready: boolean): NodeDescription => ({
+      id: `${identity.spiffeId}~${instance}`,
+      cluster: options.name,
+      metadata: {
+        workload: options.name,
+        namespace,
+        serviceAccount,
+        labels,
+        ports,
+        instance,
+        ready,
+        inbound: { address: inbound.host, port: inbound.port },
+        ...(advertise === undefined ? {} : { advertise: { address: advertise.host, port: advertise.port } }),
+        upstreams: upstreams.map(({ option, address }) => ({
+          service: option.service,
+          ...(option.servicePort === undefined ? {} : { servicePort: option.servicePort }),
+          localPort: address.port,
+          address: address.host,
+        })),
+      },
+      extensions: standardFilters.map(
+        ({ definition }) => `${definition.id}@${definition.version ?? '0.0.0'}`,
+      ),
+    });
+    const numbers = ports.map(({ port }) => port);
+    let serving = numbers.length === 0 || options.readiness === 'immediate';
     const xds: XdsClient = createXdsClient({
       targets: controlPlane.xds,
       channel: () => meshChannel(controlPlane.trustDomain, { identity }),
-      node: {
-        id: `${identity.spiffeId}~${instance}`,
-        cluster: options.name,
-        metadata: {
-          workload: options.name,
-          namespace,
-          serviceAccount,
-          labels,
-          ports,
-          instance,
-          inbound: { address: inbound.host, port: inbound.port },
-          upstreams: upstreams.map(({ option, address }) => ({
-            service: option.service,
-            ...(option.servicePort === undefined ? {} : { servicePort: option.servicePort }),
-            localPort: address.port,
-            address: address.host,
-          })),
-        },
-        extensions: standardFilters.map(
-          ({ definition }) => `${definition.id}@${definition.version ?? '0.0.0'}`,
-        ),
-      },
+      node: node(serving),
       onConfig: async (config) => applyTo(supervisor, config),
       snapshotFile: join(stateDir, 'snapshot.json'),
       log,
@@ -128,6 +138,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     const status = (): SidecarStatus => {
       const svid = identity.current()?.svid;
       return {
+        serving,
         spiffeId: identity.spiffeId,
         identity: svid === undefined ? undefined : { serial: svid.serial, notAfterMs: svid.notAfterMs },
         xds: xds.state(),
@@ -153,7 +164,19 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       startedMs: Date.now(),
     });
     undo.push(async () => withdraw(runDir));
-    await xds.start();
+    await orAborted(xds.start());
+    const stopLooking = new AbortController();
+    undo.push(() => stopLooking.abort());
+    const accepting = serving
+      ? Promise.resolve()
+      : programAccepts(numbers, stopLooking.signal, (missing, waitedMs) =>
+          tell({ kind: 'waiting-for-program', ports: missing, waitedMs }),
+        ).then((accepts) => {
+          if (!accepts) return;
+          serving = true;
+          xds.describe(node(true));
+          tell({ kind: 'serving', ports: numbers });
+        });
 
     let stopping: Promise<void> | undefined;
     return {
@@ -162,10 +185,12 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       upstreams: found,
       admin: front.address,
       ready: async () => xds.configured(),
+      serving: async () => accepting,
       status,
       restart: async () => supervisor.restart(),
       stop: async (drainMs = DEFAULT_STOP_DRAIN_MS) =>
         (stopping ??= (async () => {
+          stopLooking.abort();
           // First out of the mesh, so that nobody sends new work here while the rest ends.
           await xds.stop();
           await supervisor.stop(drainMs);
@@ -175,7 +200,22 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   } catch (error) {
     await unwind();
     throw error;
+  } finally {
+    orAborted.done();
   }
+}
+
+/** Waits for a step of the start, unless it is given up. */
+function abortable(
+  signal: AbortSignal | undefined,
+): (<T>(step: Promise<T>) => Promise<T>) & { done(): void } {
+  const aborted = Promise.withResolvers<never>();
+  aborted.promise.catch(() => {});
+  const abort = (): void => aborted.reject(signal?.reason);
+  if (signal?.aborted === true) abort();
+  signal?.addEventListener('abort', abort);
+  const or = async <T>(step: Promise<T>): Promise<T> => Promise.race([step, aborted.promise]);
+  return Object.assign(or, { done: () => signal?.removeEventListener('abort', abort) });
 }
 
 function makeSupervisor(
@@ -213,67 +253,6 @@ function makeSupervisor(
     workers: options.workers ?? 1,
     stateDir: options.stateDir,
   });
-}
-
-interface BoundPorts {
-  /** Of the first port. */
-  readonly inbound: TcpAddress;
-  readonly ports: readonly (WorkloadPortOption & { readonly inboundPort: number })[];
-  readonly upstreams: readonly { readonly option: UpstreamOption; readonly address: TcpAddress }[];
-}
-
-/** Binds before joining, so that the control plane is told the real numbers; each port of the program has a socket of its own. */
-async function bindPorts(options: SidecarOptions, supervisor: Supervisor): Promise<BoundPorts> {
-  const saved = await loadPorts(options.stateDir);
-  const wanted = options.inbound ?? { host: '127.0.0.1', port: 0 };
-  const ports: (WorkloadPortOption & { inboundPort: number })[] = [];
-  for (const [i, port] of options.ports.entries()) {
-    const bound = await bindAgain(
-      supervisor,
-      i === 0 ? wanted : { host: wanted.host, port: 0 },
-      saved.inbound[String(port.port)],
-    );
-    ports.push({ ...port, inboundPort: bound.port });
-  }
-  const upstreams: { option: UpstreamOption; address: TcpAddress }[] = [];
-  for (const option of options.upstreams ?? []) {
-    const address = await bindAgain(
-      supervisor,
-      { host: option.address ?? '127.0.0.1', port: option.localPort },
-      saved.upstreams[keyOf(option)],
-    );
-    upstreams.push({ option, address });
-  }
-  const inbound: TcpAddress = {
-    host: wanted.host,
-    port: ports[0]?.inboundPort ?? (await bindAgain(supervisor, wanted, saved.inbound['0'])).port,
-  };
-  await savePorts(options.stateDir, {
-    inbound: Object.fromEntries(
-      ports.length === 0 ? [['0', inbound.port]] : ports.map((port) => [String(port.port), port.inboundPort]),
-    ),
-    upstreams: Object.fromEntries(upstreams.map(({ option, address }) => [keyOf(option), address.port])),
-  });
-  return { inbound, ports, upstreams };
-}
-
-const keyOf = (option: UpstreamOption): string =>
-  option.servicePort === undefined ? option.service : `${option.service}:${option.servicePort}`;
-
-/** The port of last time where the choice is free; another one where somebody took it meanwhile. */
-async function bindAgain(
-  supervisor: Supervisor,
-  wanted: TcpAddress,
-  last: number | undefined,
-): Promise<TcpAddress> {
-  if (wanted.port === 0 && last !== undefined) {
-    try {
-      return (await supervisor.bind({ host: wanted.host, port: last })) as TcpAddress;
-    } catch {
-      // taken
-    }
-  }
-  return (await supervisor.bind(wanted)) as TcpAddress;
 }
 
 async function applyTo(supervisor: Supervisor, config: ProxyConfig): Promise<ApplyResult> {

@@ -117,6 +117,24 @@ describe('two sidecars and a control plane', () => {
     });
   });
 
+  it('of several processes count as one', async () => {
+    const { client, entry } = await pair({ workers: 2 });
+    const counted = async (): Promise<number> =>
+      [
+        ...(await get(client.admin, '/stats/prometheus')).body.matchAll(
+          /^tulle_requests_total\{[^}]*response_code="200"[^}]*\} (\d+)$/gm,
+        ),
+      ]
+        .map(([, value]) => Number(value))
+        .reduce((sum, value) => sum + value, 0);
+    const before = await counted();
+    await Promise.all(Array.from({ length: 50 }, async () => get(entry)));
+    expect(await counted()).toBe(before + 50);
+    await client.restart();
+    await get(entry);
+    expect(await counted()).toBe(before + 51);
+  });
+
   it('refuse a plain-text caller at the inbound port', async () => {
     const { web } = await pair();
     await expect(get(web.inbound)).rejects.toThrow(/ECONNRESET|socket hang up/);

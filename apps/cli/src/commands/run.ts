@@ -11,16 +11,19 @@ import { apiClient } from '../api/api-client.ts';
 import { API_OPTION, findControlPlane } from '../api/find-control-plane.ts';
 import { defineCommand, type Command } from '../cli/command.ts';
 import { CliError, EXIT, usageError } from '../cli/exit-codes.ts';
+import { personLog } from '../cli/person-log.ts';
+import { findProgram } from './find-program.ts';
 import type { JoinToken } from './token-create.ts';
 import { runProgram } from './run-program.ts';
-import { parseLabel, parseUpstream } from './upstream-option.ts';
+import { configured, explainStart, interruption, progressTo } from './run-start.ts';
+import { checkName, parseAddress, parseHostPort, parseLabel, parseUpstream } from './upstream-option.ts';
 
 export const command: Command = defineCommand({
   summary: 'Run a program in the mesh: it, and a sidecar beside it',
   details:
     'The program stays as it is. It listens where it always does (--port, on loopback); others reach it through the\n' +
-    'sidecar, over mutual TLS. It calls another service at 127.0.0.1:PORT of --upstream SERVICE=PORT; the Host it sends\n' +
-    'may be anything, the port decides which service is meant.\n\n' +
+    'sidecar, over mutual TLS, as soon as it accepts there. It calls another service at 127.0.0.1:PORT of\n' +
+    '--upstream SERVICE=PORT; the Host it sends may be anything, the port decides which service is meant.\n\n' +
     'The program gets every signal once; when it ends, the sidecar drains and the command ends with its exit code.',
   rest: { name: 'COMMAND [ARGS…]', help: 'the program and its arguments, after --' },
   ownSignals: true,
@@ -76,6 +79,22 @@ export const command: Command = defineCommand({
       help: 'join token; default: asked of the control plane of this machine',
       env: 'TULLE_TOKEN',
     },
+    inbound: {
+      type: 'string',
+      value: 'HOST:PORT',
+      help: 'where the sidecar takes calls of others',
+      defaultText: '127.0.0.1 and a free port',
+    },
+    advertise: {
+      type: 'string',
+      value: 'HOST[:PORT]',
+      help: 'where others reach it, when that is another address: behind a port mapping or a load balancer',
+      defaultText: '--inbound',
+    },
+    'no-port-check': {
+      type: 'boolean',
+      help: 'an endpoint at once; default when the program accepts on its ports',
+    },
     'access-log': { type: 'string', value: 'FILE', help: 'JSON lines, one a request; default none' },
     workers: { type: 'number', value: 'N', help: 'processes that move bytes', defaultText: '1' },
     'no-supervisor': { type: 'boolean', help: 'everything in one process' },
@@ -88,7 +107,7 @@ export const command: Command = defineCommand({
     'start-timeout': {
       type: 'number',
       value: 'SECONDS',
-      help: 'give up when there is no configuration by then',
+      help: 'give up when there is no identity and configuration by then',
       defaultText: '30',
     },
     quiet: { type: 'boolean', short: 'q', help: 'say nothing but errors' },
@@ -107,14 +126,23 @@ export const command: Command = defineCommand({
     },
   ],
   async run({ io, options, rest }) {
-    const namespace = options.namespace ?? 'default';
+    const [program = '', ...args] = rest;
+    const name = checkName('name', options.name);
+    const namespace = checkName('namespace', options.namespace ?? 'default');
     const ports = options.port.map((text) => {
       if (!/^\d{1,5}$/.test(text) || Number(text) < 1 || Number(text) > 65_535)
         throw usageError(`--port ${JSON.stringify(text)} is no port`, 'a number from 1 to 65535');
       return { port: Number(text) };
     });
     const upstreams = options.upstream.map(parseUpstream);
-    const labels = { app: options.name, ...Object.fromEntries(options.label.map(parseLabel)) };
+    const clash = upstreams.find(({ localPort }) => ports.some(({ port }) => port === localPort));
+    if (clash !== undefined)
+      throw usageError(
+        `${clash.localPort} cannot be both --port and the local port of ${clash.service}`,
+        'the program listens on the one, the sidecar on the other',
+      );
+    const labels = { app: name, ...Object.fromEntries(options.label.map(parseLabel)) };
+    findProgram(program, io.cwd, io.env['PATH']);
     const local = await findControlPlane(io);
     const xds =
       options['control-plane'].length > 0
@@ -127,59 +155,65 @@ export const command: Command = defineCommand({
       throw new CliError(
         EXIT.unreachable,
         'no control plane is known on this machine',
-        'start one (npm run demo starts a whole mesh), or say where it is with --control-plane',
+        'start one with tulle control-plane, or say where it is with --control-plane',
       );
     if (trustDomain === undefined)
       throw usageError('--trust-domain is missing', 'the control plane prints it when it starts');
     const directories = tulleDirectories(io.env);
-    const instance = [namespace, options.name, ...ports.slice(0, 1).map((p) => p.port)].join('.');
+    const instance = [namespace, name, ...ports.slice(0, 1).map((p) => p.port)].join('.');
     const api = options.api ?? local.api;
     const accessLog = options['access-log'];
+    const { advertise, inbound } = options;
+    const timeoutMs = (options['start-timeout'] ?? 30) * 1000;
+    const startedMs = performance.now();
+    const interrupted = interruption();
+    const say = (text: string): void => {
+      if (!options.quiet) io.err(`tulle: ${text}\n`);
+    };
     const sidecarOptions: SidecarOptions = {
-      name: options.name,
+      name,
       namespace,
       labels,
       ports,
       upstreams,
       controlPlane: { xds, trustDomain },
       joinToken: async () =>
-        options.token ?? (api === undefined ? undefined : localToken(api, namespace, options.name)),
+        options.token ?? (api === undefined ? undefined : localToken(api, namespace, name)),
       stateDir: join(directories.state, 'proxies', instance),
       runDir: join(directories.run, instance),
       workers: options.workers ?? 1,
       supervisor: !options['no-supervisor'],
+      readiness: options['no-port-check'] ? 'immediate' : 'port',
+      startTimeoutMs: timeoutMs,
+      signal: interrupted.signal,
+      log: personLog(io),
+      onProgress: progressTo(say, name),
       ...(accessLog === undefined ? {} : { accessLog: { file: accessLog } }),
+      ...(inbound === undefined ? {} : { inbound: parseHostPort('inbound', inbound) }),
+      ...(advertise === undefined ? {} : { advertise: parseAddress('advertise', advertise) }),
     };
     let sidecar: Sidecar;
-    const interrupted = interruption();
     try {
-      sidecar = await Promise.race([startSidecar(sidecarOptions), interrupted.promise]).catch(
-        (error: unknown) => {
-          throw error instanceof CliError
-            ? error
-            : new CliError(EXIT.failed, error instanceof Error ? error.message : String(error), undefined, {
-                cause: error,
-              });
-        },
-      );
-      await Promise.race([configured(sidecar, options['start-timeout'] ?? 30), interrupted.promise]).catch(
-        async (error: unknown) => {
-          await sidecar.stop(0);
-          throw error;
-        },
-      );
+      sidecar = await startSidecar(sidecarOptions).catch(explainStart);
+      await configured(
+        sidecar,
+        timeoutMs,
+        timeoutMs - (performance.now() - startedMs),
+        interrupted.signal,
+      ).catch(async (error: unknown) => {
+        await sidecar.stop(0);
+        throw error;
+      });
     } finally {
       interrupted.done();
     }
-    if (!options.quiet) {
-      io.err(
-        `tulle: ${sidecar.spiffeId} joined; inbound ${formatAddress(sidecar.inbound)}${sidecar.upstreams.map((u) => `, ${describeUpstream(u)}`).join('')}, admin ${formatAddress(sidecar.admin)}\n`,
-      );
-    }
+    say(
+      `${sidecar.spiffeId} joined; inbound ${formatAddress(sidecar.inbound)}${sidecar.upstreams.map((u) => `, ${describeUpstream(u)}`).join('')}, admin ${formatAddress(sidecar.admin)}`,
+    );
     try {
       return await runProgram({
-        command: rest[0] as string,
-        args: rest.slice(1),
+        command: program,
+        args,
         env: programEnv(io.env, sidecar),
         terminal: process.stdin.isTTY === true,
       });
@@ -220,36 +254,4 @@ async function localToken(
     if (error instanceof CliError && error.exitCode === EXIT.unreachable) return undefined;
     throw error;
   }
-}
-
-async function configured(sidecar: Sidecar, seconds: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      const { xds } = sidecar.status();
-      const { lastError, refused = [] } = xds ?? {};
-      const reason =
-        refused.length > 0
-          ? refused.map((r) => `${r.kind} ${r.name}: ${r.reasons.join('; ')}`).join(', ')
-          : (lastError ?? 'it does not answer');
-      reject(
-        new CliError(
-          EXIT.unreachable,
-          `no configuration from the control plane after ${seconds} s: ${reason}`,
-          'look at `tulle status`; --start-timeout waits longer',
-        ),
-      );
-    }, seconds * 1000);
-  });
-  await Promise.race([sidecar.ready(), late]).finally(() => clearTimeout(timer));
-}
-
-/** Before the program runs, a signal ends the start. */
-function interruption(): { readonly promise: Promise<never>; done(): void } {
-  const { promise, reject } = Promise.withResolvers<never>();
-  promise.catch(() => {});
-  const stop = (): void =>
-    reject(new CliError(EXIT.interrupted, 'interrupted before the program was started'));
-  process.on('SIGINT', stop).on('SIGTERM', stop);
-  return { promise, done: () => void process.off('SIGINT', stop).off('SIGTERM', stop) };
 }

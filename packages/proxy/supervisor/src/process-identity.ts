@@ -15,6 +15,9 @@ export interface ProcessIdentity extends IdentitySource {
   close(): void;
 }
 
+/** While the CA is away it tries every few seconds; the log is told less often. */
+const TELL_AGAIN_MS = 60_000;
+
 /**
  * Opens a process's identity. With a saved one that is still valid the process starts at once, also without the CA, and
  * a key of its own follows; without one it waits for the first signature.
@@ -34,6 +37,7 @@ export async function openProcessIdentity(
   );
   let bundles = welcome.bundles;
   const backoff = createBackoff({ baseMs: 250, maxMs: 10_000 }, random);
+  let toldMs = -Infinity;
   let running = false;
   let again = false;
   let closed = false;
@@ -72,13 +76,16 @@ export async function openProcessIdentity(
     try {
       await obtain();
       backoff.reset();
+      toldMs = -Infinity;
     } catch (error) {
       if (closed) return;
       const retryInMs = backoff.next();
-      log.warn('no certificate for this process yet; the current one serves on', {
-        error: error instanceof Error ? error.message : String(error),
-        retryInMs: Math.round(retryInMs),
-      });
+      if (nowMs() - toldMs >= TELL_AGAIN_MS) {
+        toldMs = nowMs();
+        log.warn('no new certificate for this process yet; the current one serves on, and it tries again', {
+          error: error instanceof Error ? error.message : String(error),
+        });
+      }
       clearTimeout(timer);
       timer = setTimeout(() => void renew(), retryInMs);
     } finally {

@@ -60,7 +60,7 @@ export function openAdsCall(
     if (!over) events.response(message);
   });
   stream.on('error', (error: ServiceError) =>
-    end(`${error.details || error.message} (status ${error.code})`),
+    end(`${plain(error.details || error.message)} (status ${error.code})`),
   );
   stream.on('end', () => end('The control plane ended the stream.'));
   return {
@@ -76,4 +76,11 @@ export function openAdsCall(
       channel.close?.();
     },
   };
+}
+
+/** What grpc-js wraps around the one reason that says something. */
+function plain(details: string): string {
+  return details
+    .replace(/^No connection established\. Last error: (?:Error: )?/, '')
+    .replace(/\.? Resolution note: ?$/, '');
 }
