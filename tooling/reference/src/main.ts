@@ -5,7 +5,7 @@ import { pages } from './pages.ts';
 
 const directory = fileURLToPath(new URL('../../../docs/reference/', import.meta.url));
 mkdirSync(directory, { recursive: true });
-for (const [name, text] of pages()) {
+for (const [name, text] of await pages()) {
   writeFileSync(directory + name, text);
   console.log(`docs/reference/${name}`);
 }
