@@ -20,11 +20,7 @@ const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2
  * @throws CliError 1 when it cannot be started
  */
 export async function runProgram(options: ProgramOptions): Promise<number> {
-  const program = spawn(options.command, [...options.args], {
-    stdio: 'inherit',
-    env: { ...options.env },
-    detached: !options.terminal,
-  });
+  // Before the program is there: a signal that found nobody listening would end us at once, and leave the program alone.
   const forward = new Map(
     FORWARDED.map((signal) => [
       signal,
@@ -34,6 +30,11 @@ export async function runProgram(options: ProgramOptions): Promise<number> {
     ]),
   );
   for (const [signal, pass] of forward) process.on(signal, pass);
+  const program = spawn(options.command, [...options.args], {
+    stdio: 'inherit',
+    env: { ...options.env },
+    detached: !options.terminal,
+  });
   try {
     return await new Promise<number>((resolve, reject) => {
       program.on('error', (error: NodeJS.ErrnoException) =>

@@ -204,19 +204,22 @@ export const command: Command = defineCommand({
         await sidecar.stop(0);
         throw error;
       });
-    } finally {
+    } catch (error) {
       interrupted.done();
+      throw error;
     }
     say(
       `${sidecar.spiffeId} joined; inbound ${formatAddress(sidecar.inbound)}${sidecar.upstreams.map((u) => `, ${describeUpstream(u)}`).join('')}, admin ${formatAddress(sidecar.admin)}`,
     );
     try {
-      return await runProgram({
+      const ended = runProgram({
         command: program,
         args,
         env: programEnv(io.env, sidecar),
         terminal: process.stdin.isTTY === true,
       });
+      interrupted.done(); // from here on signals are the program's
+      return await ended;
     } finally {
       await sidecar.stop((options['drain-seconds'] ?? 5) * 1000);
     }
