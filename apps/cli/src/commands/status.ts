@@ -4,6 +4,18 @@ import { defineCommand, type Command } from '../cli/command.ts';
 import { EXIT } from '../cli/exit-codes.ts';
 import { OUTPUT_OPTION, printView, type Format } from '../cli/output.ts';
 
+/** How one kind of resource stands at one proxy. */
+export interface KindRow {
+  readonly state: 'SYNCED' | 'STALE' | 'NOT SENT' | 'NACKED';
+  readonly error?: string;
+  /** Resources it should have. */
+  readonly resources: number;
+  /** Resources and removals sent on its stream, confirmed and refused. */
+  readonly sent: number;
+  readonly acked: number;
+  readonly nacked: number;
+}
+
 /** One proxy, as `GET /api/v1/status` tells it. */
 export interface ProxyRow {
   readonly id: string;
@@ -13,7 +25,8 @@ export interface ProxyRow {
   readonly namespace: string;
   readonly changeId: string;
   readonly lastPropagationMs?: number;
-  readonly kinds: Readonly<Record<string, { readonly state: string }>>;
+  /** By `listener`, `route`, `cluster`, `endpoint`. */
+  readonly kinds: Readonly<Record<string, KindRow>>;
 }
 
 /** The whole answer. */
@@ -30,7 +43,7 @@ export interface MeshStatus {
 export const command: Command = defineCommand({
   summary: 'Show every proxy, and whether it has what it should have',
   details:
-    'SYNCED: it confirmed the newest. STALE: sent and not confirmed yet, or refused. NOT SENT: there is nothing of\nthat kind for it. With -o json also the counters of what was sent and confirmed.',
+    'SYNCED: it has the newest. STALE: sent, or about to be, and not confirmed yet. NOT SENT: it has nothing of that\nkind yet. NACKED: it refused something and keeps what it had; the reason is in -o json, with the counters of what\nwas sent, confirmed and refused.',
   options: {
     namespace: {
       type: 'string',

@@ -275,15 +275,17 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
         const change = changes.add(`${node.id} says something new of itself`, clock.epochMs(), []);
         recompute(session, change, [change]);
       },
+      sent: (report) => session.sent(report),
+      resumed: (report) => session.resumed(report),
       acked(report) {
-        const sequence = changes.sequence(report.changeId);
-        if (!report.ok) changes.refused(report.changeId, node.id, report.error ?? '');
-        else if (session.acked(report, sequence)) {
-          changes.settled(node.id, sequence, report.ackedAtMs);
-          const propagationMs = changes.get(report.changeId)?.proxies[node.id]?.propagationMs;
-          if (propagationMs !== undefined) session.lastChange = { id: report.changeId, propagationMs };
-        }
-        if (!report.ok) session.acked(report, sequence);
+        session.acked(report);
+        if (!report.ok) changes.refused(node.id, changes.sequence(report.changeId), report.error ?? '');
+      },
+      upToDate(kind, changeId) {
+        const sequence = changes.sequence(changeId);
+        if (!session.upToDate(kind, sequence)) return;
+        const propagationMs = changes.settled(node.id, sequence, clock.epochMs()).at(-1);
+        if (propagationMs !== undefined) session.lastChange = { id: changeId, propagationMs };
       },
       closed(how) {
         if (sessions.get(node.id) !== session) return; // a newer stream of the same proxy has taken over

@@ -1,5 +1,5 @@
 import type { ProxyConfig } from '@tulle/model';
-import type { AckReport, ResourceKind, Snapshot } from '@tulle/xds-server';
+import type { AckReport, ResourceKind, ResumeReport, SentReport, Snapshot } from '@tulle/xds-server';
 import type { CompiledProxy } from './compile/proxy.ts';
 import type { ProxyNode } from './node.ts';
 
@@ -8,25 +8,30 @@ const LISTS = { listener: 'listeners', route: 'routes', cluster: 'clusters', end
 
 /** How one kind of resource stands at one proxy. */
 export interface KindStatus {
+  /**
+   * `SYNCED`: it has what it should have. `NOT SENT`: it has none of it, and nothing was sent. `STALE`: something is
+   * sent, or to be sent, and not confirmed. `NACKED`: it refuses something, and keeps what it had.
+   */
   readonly state: 'SYNCED' | 'STALE' | 'NOT SENT' | 'NACKED';
-  /** Reason of the NACK. */
+  /** Reasons of what is refused. */
   readonly error?: string;
   /** Resources it should have. */
   readonly resources: number;
-  /** Resources sent, acknowledged and refused since the proxy joined. */
+  /** Resources and removals sent on its stream, confirmed and refused; what it has from before is not sent. */
   readonly sent: number;
   readonly acked: number;
   readonly nacked: number;
-  /** Content hash of each acknowledged resource. */
+  /** Content hash of each resource that it has. */
   readonly versions: Readonly<Record<string, string>>;
 }
 
 interface KindState {
-  /** Names that the proxy has not acknowledged, with the sequence of the change that made them new. */
-  readonly pending: Map<string, number>;
+  /** Sequence of the newest change that touched it, and of that up to which the proxy has everything. */
+  changedAt: number;
+  confirmedAt: number;
   readonly versions: Map<string, string>;
-  answered: boolean;
-  error: string | undefined;
+  /** Reason by name that the proxy refuses. */
+  readonly refused: Map<string, string>;
   sent: number;
   acked: number;
   nacked: number;
@@ -46,10 +51,10 @@ export class ProxySession {
     this.node = node;
     this.connectedAtMs = connectedAtMs;
     const state = (): KindState => ({
-      pending: new Map(),
+      changedAt: 0,
+      confirmedAt: 0,
       versions: new Map(),
-      answered: false,
-      error: undefined,
+      refused: new Map(),
       sent: 0,
       acked: 0,
       nacked: 0,
@@ -77,12 +82,11 @@ export class ProxySession {
         // What means the same stays the same object: it is then neither encoded nor sent again.
         if (was !== undefined && JSON.stringify(was) === JSON.stringify(resource)) return was;
         changed = true;
-        this.#kinds[kind].pending.set(resource.name, sequence);
         return resource;
       });
-      for (const gone of old.keys()) this.#kinds[kind].pending.set(gone, sequence);
-      if (changed) {
+      if (changed || old.size > 0) {
         differs = true;
+        this.#kinds[kind].changedAt = sequence;
         Object.assign(config, { [list]: next });
       }
     }
@@ -99,51 +103,70 @@ export class ProxySession {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** @returns whether the proxy now has everything up to `sequence` */
-  acked(report: AckReport, sequence: number): boolean {
-    const state = this.#kinds[report.kind];
-    state.answered = true;
-    const count = report.resources.length + report.removed.length;
-    state.sent += count;
-    if (!report.ok) {
-      state.nacked += count;
-      state.error = report.error ?? 'refused without a reason';
-      return false;
+  sent({ kind, resources, removed }: SentReport): void {
+    this.#kinds[kind].sent += resources.length + removed.length;
+  }
+
+  /** It has from before what it should have. */
+  resumed({ kind, resources }: ResumeReport): void {
+    for (const { name, version } of resources) this.#kinds[kind].versions.set(name, version);
+  }
+
+  acked({ kind, resources, removed, ok, error, nonce }: AckReport): void {
+    const state = this.#kinds[kind];
+    const count = resources.length + removed.length;
+    if (!ok) {
+      if (nonce !== '') state.nacked += count; // else it could not be sent at all
+      const reason = error ?? 'refused without a reason';
+      for (const { name } of resources) state.refused.set(name, reason);
+      for (const name of removed) state.refused.set(name, reason);
+      return;
     }
     state.acked += count;
-    state.error = undefined;
-    for (const { name, version } of report.resources) {
+    for (const { name, version } of resources) {
       state.versions.set(name, version);
-      if ((state.pending.get(name) ?? Infinity) <= sequence) state.pending.delete(name);
+      state.refused.delete(name);
     }
-    for (const name of report.removed) {
+    for (const name of removed) {
       state.versions.delete(name);
-      if ((state.pending.get(name) ?? Infinity) <= sequence) state.pending.delete(name);
+      state.refused.delete(name);
     }
-    return RESOURCE_KINDS.every((kind) => [...this.#kinds[kind].pending.values()].every((s) => s > sequence));
+  }
+
+  /** Nothing of a kind is under way up to `sequence`. @returns whether that holds for all kinds now */
+  upToDate(kind: ResourceKind, sequence: number): boolean {
+    const state = this.#kinds[kind];
+    state.confirmedAt = Math.max(state.confirmedAt, sequence);
+    if (state.refused.size > 0) {
+      const names = new Set(this.snapshot.config[LISTS[kind]].map(({ name }) => name));
+      for (const name of state.refused.keys())
+        if (!names.has(name) && !state.versions.has(name)) state.refused.delete(name);
+    }
+    return RESOURCE_KINDS.every((one) => {
+      const { changedAt, confirmedAt } = this.#kinds[one];
+      return confirmedAt >= changedAt || changedAt > sequence;
+    });
   }
 
   status(): Record<ResourceKind, KindStatus> {
     return Object.fromEntries(
       RESOURCE_KINDS.map((kind) => {
-        const { pending, versions, answered, error, sent, acked, nacked } = this.#kinds[kind];
-        const resources = this.snapshot.config[LISTS[kind]].length;
+        const { changedAt, confirmedAt, versions, refused, sent, acked, nacked } = this.#kinds[kind];
+        const reasons = new Set(refused.values());
         const state =
-          error !== undefined
+          refused.size > 0
             ? 'NACKED'
-            : pending.size > 0
-              ? answered
-                ? 'STALE'
-                : 'NOT SENT'
-              : answered || resources === 0
-                ? 'SYNCED'
-                : 'NOT SENT';
+            : confirmedAt >= changedAt
+              ? 'SYNCED'
+              : sent === 0 && versions.size === 0
+                ? 'NOT SENT'
+                : 'STALE';
         return [
           kind,
           {
             state,
-            ...(error === undefined ? {} : { error }),
-            resources,
+            ...(reasons.size === 0 ? {} : { error: [...reasons].join('; ') }),
+            resources: this.snapshot.config[LISTS[kind]].length,
             sent,
             acked,
             nacked,

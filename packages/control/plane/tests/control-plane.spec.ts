@@ -12,6 +12,7 @@ import {
   type ControlPlane,
   type SidecarMetadata,
 } from '../src/index.ts';
+import { simulatedProxy } from './simulated-proxy.ts';
 
 const FILTERS = ['tulle.http.authz@0.1.0', 'tulle.http.retry@0.1.0', 'tulle.http.fault@0.1.0'];
 const SHOP = `
@@ -122,6 +123,8 @@ function follow(handle: SnapshotHandle): { sent: string[]; ack: () => void } {
           ackedAtMs: Date.now(),
         });
       }
+      for (const kind of ['listener', 'route', 'cluster', 'endpoint'] as const)
+        handle.upToDate?.(kind, changeId);
       had = now;
     },
   };
@@ -318,6 +321,68 @@ describe('a change reaches whom it concerns', () => {
       1, 1, 0, 0, 0,
     ]);
     expect(Object.values(cp.change(changeId!)!.proxies).map((p) => p.state)).toEqual(['acked', 'acked']);
+  });
+
+  it('a proxy that comes back with what it should have is in sync, and is sent nothing', async () => {
+    const cp = make();
+    await put(cp, SHOP);
+    const proxy = simulatedProxy(cp, nodeOf(client('web')));
+    proxy.connect();
+    proxy.settle();
+    proxy.disconnect('lost');
+    proxy.received.length = 0;
+    proxy.connect();
+    proxy.settle();
+    expect(proxy.received).toEqual([]);
+    const [status] = cp.status().proxies;
+    for (const kind of ['listener', 'route', 'cluster', 'endpoint'] as const)
+      expect(status?.kinds[kind], kind).toMatchObject({
+        state: 'SYNCED',
+        sent: 0,
+        acked: 0,
+        versions: Object.fromEntries(proxy.has[kind]),
+      });
+    expect(cp.change(status?.changeId ?? '')?.proxies[proxy.node.id]?.state).toBe('acked');
+  });
+
+  it('a change that is taken back before it went out leaves a proxy in sync', async () => {
+    const cp = make();
+    await put(cp, SHOP);
+    const proxy = simulatedProxy(cp, nodeOf(client('web')));
+    proxy.connect(); // and does not answer yet
+    await put(cp, SHOP.replace('weight: 5 ', 'weight: 50 '));
+    const { changeId } = await put(cp, SHOP);
+    expect(cp.status().proxies[0]?.kinds.route).toMatchObject({ state: 'STALE' });
+    proxy.settle();
+    expect(cp.status().proxies[0]?.kinds.route).toMatchObject({ state: 'SYNCED' });
+    expect(cp.change(changeId!)?.proxies[proxy.node.id]?.state).toBe('acked');
+  });
+
+  it('what a proxy refuses stays refused while it takes other changes, and is forgotten when it is gone', async () => {
+    const cp = make();
+    const proxy = simulatedProxy(cp, nodeOf(client('web')));
+    const v2 = 'cluster outbound|9080||reviews-v2.default.svc.mesh.local';
+    proxy.refuses.add(v2);
+    proxy.connect();
+    proxy.settle();
+    const { changeId: refused } = await put(cp, SHOP);
+    proxy.settle();
+    const { changeId } = await put(
+      cp,
+      'apiVersion: tulle.dev/v1alpha1\nkind: TrafficPolicy\nmetadata: { name: t }\nspec: { targetRefs: [{ group: "", kind: Service, name: reviews-v1 }], timeouts: { connect: 3s } }',
+    );
+    proxy.settle();
+    const cluster = (): unknown => cp.status().proxies[0]?.kinds.cluster;
+    expect(cluster()).toMatchObject({
+      state: 'NACKED',
+      error: expect.stringContaining('no outbound') as string,
+    });
+    expect(cp.change(refused!)?.proxies[proxy.node.id]?.state).toBe('nacked');
+    expect(cp.change(changeId!)?.proxies[proxy.node.id]?.state).toBe('acked');
+    cp.apply([], ['HTTPRoute/default/reviews']);
+    cp.flush();
+    proxy.settle();
+    expect(cluster()).toMatchObject({ state: 'SYNCED' });
   });
 
   it('a NACK shows with its reason', async () => {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ProxyConfig } from '@tulle/model';
 import { config, edsCluster, endpointsAt, listenerTo, routesTo, service, together } from './fixtures.ts';
-import { inForm } from './form.ts';
+import { type Form, inForm } from './form.ts';
 import { wirePair } from './wire-pair.ts';
 
 const published: fc.Arbitrary<ProxyConfig> = fc
@@ -19,6 +19,8 @@ const published: fc.Arbitrary<ProxyConfig> = fc
       : whole;
   });
 
+const LISTS = { listener: 'listeners', route: 'routes', cluster: 'clusters', endpoint: 'endpoints' } as const;
+
 const step = fc.oneof(
   { weight: 6, arbitrary: fc.constantFrom('toServer' as const, 'toClient' as const) },
   { weight: 2, arbitrary: fc.constant('engine' as const) },
@@ -31,15 +33,25 @@ describe('a proxy of a control plane that sends changes whole', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const pair = wirePair();
-        const history: object[] = [inForm(config({}))];
+        const history: Form[] = [inForm(config({}))];
+        const confirmed = new Set<string>();
+        pair.upToDate = (kind, changeId) => {
+          const list = LISTS[kind];
+          const has = inForm(pair.configs.at(-1) ?? config({}))[list];
+          expect(has, `${changeId} ${kind}`).toEqual(
+            history.map((form) => form[list])[Number(changeId.slice(1))],
+          );
+          confirmed.add(`${changeId} ${kind}`);
+        };
         for (const one of steps) {
           if (typeof one === 'string') pair[one]();
           else {
             history.push(inForm(one));
-            pair.publish(`c${history.length}`, one);
+            pair.publish(`c${history.length - 1}`, one);
           }
         }
         pair.settle();
+        for (const kind of Object.keys(LISTS)) expect(confirmed).toContain(`c${history.length - 1} ${kind}`);
         let from = 0;
         for (const taken of pair.configs.map(inForm)) {
           // A subsequence: nothing unpublished, and never back.

@@ -8,6 +8,7 @@ import {
   createResourceEncoder,
   type DeltaResponse,
   type DeltaStream,
+  type ResourceKind,
   type Snapshot,
 } from '@tulle/xds-server';
 import { createResourceDecoder } from '../src/decode/resource.ts';
@@ -23,6 +24,8 @@ export interface WirePair {
   /** In the order in which the engine took them. */
   readonly configs: ProxyConfig[];
   readonly reports: AckReport[];
+  /** Called when the server finds that the client has everything of a kind, up to a change. */
+  upToDate: (kind: ResourceKind, changeId: string) => void;
   readonly abandoned: string[];
   time: number;
   publish(changeId: string, next: ProxyConfig): void;
@@ -66,6 +69,7 @@ export function wirePair({ atomic = true }: { atomic?: boolean } = {}): WirePair
         pair.sent.push(response);
       },
       report: (report) => pair.reports.push(report),
+      upToDate: (kind, changeId) => pair.upToDate(kind, changeId),
       nowMs: () => pair.time,
       epochMs: () => pair.time,
     });
@@ -90,6 +94,7 @@ export function wirePair({ atomic = true }: { atomic?: boolean } = {}): WirePair
     session,
     configs: [],
     reports: [],
+    upToDate() {},
     abandoned: [],
     sent: [],
     time: 0,

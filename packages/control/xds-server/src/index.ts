@@ -6,6 +6,8 @@ export type {
   AckReport,
   NodeInfo,
   ResourceKind,
+  ResumeReport,
+  SentReport,
   Snapshot,
   SnapshotHandle,
   SnapshotProvider,
@@ -18,12 +20,7 @@ export type { AdsStreamStatus } from './ads/ads-stream.ts';
 export type { DeltaStreamStatus } from './ads/delta-stream.ts';
 export { nodeIdAgrees } from './ads/node.ts';
 export { createDeltaStream } from './ads/delta-stream.ts';
-export type {
-  DeltaRequest,
-  DeltaResponse,
-  DeltaStream,
-  DeltaStreamOptions,
-  StreamLimits,
-} from './ads/delta-stream.ts';
+export type { DeltaRequest, DeltaResponse, DeltaStream, DeltaStreamOptions } from './ads/delta-stream.ts';
+export type { StreamLimits } from './ads/push.ts';
 export { createComparer } from './ads/differences.ts';
 export type { Comparer } from './ads/differences.ts';

@@ -33,8 +33,20 @@ export interface SnapshotHandle {
    * @throws TulleError to refuse it: the stream ends with PERMISSION_DENIED and the error's message
    */
   described?(node: NodeInfo): void;
+  /** Told of each response, when it is handed to the transport. Must not throw. */
+  sent?(report: SentReport): void;
+  /**
+   * Told of what the proxy said it has from before its stream, where that is what it should have; such resources are
+   * not sent. At most once a resource. Must not throw.
+   */
+  resumed?(report: ResumeReport): void;
   /** Told of each answer of the proxy, in order. Must not throw. */
   acked(report: AckReport): void;
+  /**
+   * Told when nothing of a kind is left to send and nothing unanswered, up to a change: the proxy has it, but for what
+   * it refused. Comes also where nothing had to be sent, e.g. because it was changed back before it went out.
+   */
+  upToDate?(kind: ResourceKind, changeId: string): void;
   /** The stream ended: `clean` by the client's half-close, else `lost`. Called exactly once, last. */
   closed(how: 'clean' | 'lost'): void;
 }
@@ -52,6 +64,25 @@ export interface Snapshot {
 
 /** Kinds of resources, one for each xDS type that is served. */
 export type ResourceKind = 'listener' | 'route' | 'cluster' | 'endpoint';
+
+/** One response to a proxy. */
+export interface SentReport {
+  readonly kind: ResourceKind;
+  /** Change that the response belongs to. */
+  readonly changeId: string;
+  /** With the content hash as version. */
+  readonly resources: readonly { readonly name: string; readonly version: string }[];
+  readonly removed: readonly string[];
+}
+
+/** What a proxy has from before its stream, as it should be. */
+export interface ResumeReport {
+  readonly kind: ResourceKind;
+  /** Change of the snapshot with which it was compared. */
+  readonly changeId: string;
+  /** With the content hash as version. */
+  readonly resources: readonly { readonly name: string; readonly version: string }[];
+}
 
 /** A proxy's ACK or NACK of one response. */
 export interface AckReport {

@@ -8,7 +8,7 @@ import { grpcService } from '@tulle/xds-proto/grpc';
 import { createResourceEncoder } from '../encode/resource.ts';
 import type { SnapshotProvider } from '../provider.ts';
 import { type AdsCall, type AdsStream, type AdsStreamStatus, openAdsStream } from './ads-stream.ts';
-import type { StreamLimits } from './delta-stream.ts';
+import type { StreamLimits } from './push.ts';
 import { createComparer } from './differences.ts';
 import { createAdsMetrics } from './metrics.ts';
 import { nodeIdAgrees } from './node.ts';

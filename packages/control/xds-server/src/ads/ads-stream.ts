@@ -11,12 +11,12 @@ import {
   type DeltaResponse,
   type DeltaStream,
   type DeltaStreamStatus,
-  type StreamLimits,
 } from './delta-stream.ts';
 import type { Comparer } from './differences.ts';
 import { readRequest, writeResponse } from './messages.ts';
 import type { AdsMetrics } from './metrics.ts';
 import { readNode } from './node.ts';
+import type { StreamLimits } from './push.ts';
 import { StreamFault } from './stream-fault.ts';
 
 /** The call as grpc-js gives it. */
@@ -111,6 +111,12 @@ export function openAdsStream(call: AdsCall, options: AdsStreamOptions): AdsStre
     const bytes = writeResponse(response, options.identifier);
     buffered += bytes.length;
     metrics.sent(response.kind, response.resources.length, bytes.length);
+    handle?.sent?.({
+      kind: response.kind,
+      changeId: response.changeId,
+      resources: response.resources.map(({ name, version }) => ({ name, version })),
+      removed: response.removed,
+    });
     if (buffered >= options.maxBufferedBytes && !blocked) {
       blocked = true;
       metrics.backpressure.add();
@@ -167,6 +173,8 @@ export function openAdsStream(call: AdsCall, options: AdsStreamOptions): AdsStre
           });
         source.acked(report);
       },
+      resumed: (report) => source.resumed?.(report),
+      upToDate: (kind, changeId) => source.upToDate?.(kind, changeId),
       nowMs: () => clock.nowMs(),
       epochMs: () => clock.epochMs(),
     });

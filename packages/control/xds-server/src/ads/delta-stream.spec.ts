@@ -22,6 +22,9 @@ let now: number;
 let sent: DeltaResponse[];
 let reports: AckReport[];
 let config: ProxyConfig;
+let changes: number;
+let resumed: string[];
+let upToDate: string[];
 let stream: DeltaStream;
 
 function open(atomic = false, maxResourceBytes = 10_000): void {
@@ -35,9 +38,11 @@ function open(atomic = false, maxResourceBytes = 10_000): void {
       ackTimeoutMs: 60_000,
       dependencyWaitMs: 1000,
     },
-    current: () => ({ changeId: 'c', config }),
+    current: () => ({ changeId: `c${changes}`, config }),
     send: (response) => sent.push(response),
     report: (report) => reports.push(report),
+    resumed: ({ kind, resources }) => resumed.push(...resources.map(({ name }) => `${kind} ${name}`)),
+    upToDate: (kind, changeId) => upToDate.push(`${kind} ${changeId}`),
     nowMs: () => now,
     epochMs: () => now,
   });
@@ -49,6 +54,7 @@ function ask(kind: ResourceKind, fields: Partial<DeltaRequest> = {}): void {
 
 function publish(next: ProxyConfig): void {
   config = next;
+  changes++;
   stream.changed();
 }
 
@@ -64,6 +70,9 @@ beforeEach(() => {
   sent = [];
   reports = [];
   config = empty;
+  changes = 1;
+  resumed = [];
+  upToDate = [];
   open();
 });
 
@@ -179,6 +188,59 @@ describe('a client of any kind', () => {
       ['cluster', '+b'],
       ['cluster', '-c'],
     ]);
+    expect(resumed).toEqual(['cluster a']);
+  });
+
+  it('that has from before all that it should have is up to date without being sent anything', () => {
+    config = { ...clusters(cluster('a')), routes: [{ name: 'r', virtualHosts: [] }] };
+    ask('cluster');
+    ask('route', { subscribe: ['r'] });
+    ask('cluster', { nonce: '1' });
+    ask('route', { nonce: '2' });
+    const claims = (kind: ResourceKind): Record<string, string> =>
+      Object.fromEntries(
+        sent.flatMap((r) => (r.kind === kind ? r.resources.map((x) => [x.name, x.version]) : [])),
+      );
+    const [cluster1, route1] = [claims('cluster'), claims('route')];
+    for (const atomic of [true, false]) {
+      open(atomic);
+      sent = [];
+      resumed = [];
+      upToDate = [];
+      ask('route', { subscribe: ['r'], initialVersions: route1 });
+      ask('cluster', { initialVersions: cluster1 });
+      ask('listener');
+      for (const { kind, nonce } of [...sent]) ask(kind, { nonce });
+      expect(names().flat()).not.toContain('+a');
+      expect(names().flat()).not.toContain('+r');
+      expect(resumed.toSorted()).toEqual(['cluster a', 'route r']);
+      expect(new Set(upToDate)).toEqual(new Set(['cluster c1', 'endpoint c1', 'listener c1', 'route c1']));
+    }
+  });
+
+  it('is up to date once it answered, also where a change was taken back before it was sent', () => {
+    config = clusters(cluster('a'));
+    ask('cluster');
+    expect(upToDate).toEqual(['endpoint c1', 'listener c1', 'route c1']);
+    ask('cluster', { nonce: '1' });
+    expect(upToDate.at(-1)).toBe('cluster c1');
+    stream.writable(false);
+    publish(clusters(cluster('a', 2), cluster('b')));
+    publish(clusters(cluster('a')));
+    expect(upToDate).not.toContain('cluster c2');
+    stream.writable(true);
+    expect(upToDate.filter((one) => one.startsWith('cluster'))).toEqual(['cluster c1', 'cluster c3']);
+    expect(sent).toHaveLength(1);
+  });
+
+  it('is not up to date while a resource that it has not asked for is there', () => {
+    config = { ...empty, routes: [{ name: 'r', virtualHosts: [] }] };
+    ask('route', { subscribe: ['q'] });
+    ask('route', { nonce: '1' });
+    expect(upToDate).not.toContain('route c1');
+    ask('route', { subscribe: ['r'] });
+    ask('route', { nonce: '2' });
+    expect(upToDate.at(-1)).toBe('route c1');
   });
 
   it('is told that a name it asked for does not exist, and gets it when it does', () => {
@@ -261,6 +323,7 @@ describe('a client that holds changes back', () => {
     publish(clusters(cluster('b')));
     ask('cluster', { nonce: '1' });
     expect(sent).toHaveLength(2);
+    expect(upToDate).not.toContain('listener c2');
     ask('listener', { nonce: '2' });
     expect(sent.slice(2).map(({ kind, removed, last }) => [kind, removed, last])).toEqual([
       ['cluster', [], false],

@@ -1,8 +1,9 @@
 import { status } from '@grpc/grpc-js';
 import type { EncodedResource } from '../encode/resource.ts';
-import type { AckReport, ResourceKind, Snapshot } from '../provider.ts';
+import type { AckReport, ResourceKind, ResumeReport, Snapshot } from '../provider.ts';
 import { ADD_ORDER } from '../wire.ts';
-import type { Comparer } from './differences.ts';
+import { type Comparer, resourcesOf } from './differences.ts';
+import type { PushHost, PushStrategy, StreamLimits } from './push.ts';
 import { createAtomicPush } from './push-atomic.ts';
 import { createOrderedPush } from './push-ordered.ts';
 import { StreamFault } from './stream-fault.ts';
@@ -44,20 +45,6 @@ export interface DeltaResponse {
   readonly last: boolean | undefined;
 }
 
-/** Bounds of one stream. */
-export interface StreamLimits {
-  /** Names that a client may be subscribed to, all types together. */
-  readonly maxSubscriptions: number;
-  /** Responses without an answer. */
-  readonly maxOutstanding: number;
-  /** Resources are split over responses of about this size. */
-  readonly maxResponseBytes: number;
-  /** A client that does not answer for this long is let go. 0: never. */
-  readonly ackTimeoutMs: number;
-  /** How long listeners and routes wait for a client to ask for the endpoints of a new cluster. */
-  readonly dependencyWaitMs: number;
-}
-
 /** What a stream works with. Times are monotonic unless they say `epoch`. */
 export interface DeltaStreamOptions {
   /** Whether the client holds back what it gets until a change is complete. */
@@ -68,6 +55,10 @@ export interface DeltaStreamOptions {
   current(): Snapshot;
   send(response: DeltaResponse): void;
   report(report: AckReport): void;
+  /** The client has some of what it should have from before. */
+  resumed?(report: ResumeReport): void;
+  /** Nothing of a kind is left to send or unanswered, up to a change. */
+  upToDate?(kind: ResourceKind, changeId: string): void;
   nowMs(): number;
   epochMs(): number;
 }
@@ -102,32 +93,6 @@ export interface DeltaStreamStatus {
     readonly name: string;
     readonly version: string;
   }[];
-}
-
-/** What a push strategy shares with the stream. */
-export interface PushHost extends Pick<DeltaStreamOptions, 'comparer' | 'limits' | 'current' | 'nowMs'> {
-  readonly types: Readonly<Record<ResourceKind, TypeState>>;
-  canWrite(): boolean;
-  outstanding(): number;
-  /** Sends and notes what the client then has. */
-  send(
-    kind: ResourceKind,
-    changeId: string,
-    resources: readonly EncodedResource[],
-    removed: readonly string[],
-    last: boolean | undefined,
-  ): void;
-  /** A resource of the snapshot that cannot be sent. */
-  unsendable(changeId: string): (kind: ResourceKind, name: string, reason: string) => void;
-}
-
-/** Decides what is sent when. */
-export interface PushStrategy {
-  /** Sends what may be sent now. */
-  pump(): void;
-  /** After an answer was taken in. */
-  answered(kind: ResourceKind): void;
-  deadlineMs(): number | undefined;
 }
 
 export function createDeltaStream(options: DeltaStreamOptions): DeltaStream {
@@ -180,9 +145,15 @@ export function createDeltaStream(options: DeltaStreamOptions): DeltaStream {
       for (const { name, version } of resources) {
         state.client.set(name, version);
         state.refused.delete(name);
+        state.claimed.delete(name);
       }
       for (const name of removed) noteRemoved(state, name);
       options.send({ kind, nonce, changeId: change, resources, removed, last });
+    },
+    resumed(kind, change, held) {
+      if (held.length === 0) return;
+      for (const { name } of held) types[kind].claimed.delete(name);
+      options.resumed?.({ kind, changeId: change, resources: held });
     },
     unsendable: (change) => (kind, name, reason) => {
       const key = `${kind} ${name}`;
@@ -204,6 +175,19 @@ export function createDeltaStream(options: DeltaStreamOptions): DeltaStream {
   };
 
   const strategy: PushStrategy = options.atomic ? createAtomicPush(host) : createOrderedPush(host);
+
+  function pump(): void {
+    strategy.pump();
+    if (!options.upToDate || !strategy.idle()) return;
+    const snapshot = options.current();
+    for (const state of all()) {
+      if (state.upToDate?.changeId === snapshot.changeId) continue;
+      const resources = resourcesOf(snapshot, state.kind);
+      if (state.outstanding.length > 0 || !isCompared(state, resources)) continue;
+      state.upToDate = { changeId: snapshot.changeId, resources };
+      options.upToDate(state.kind, snapshot.changeId);
+    }
+  }
 
   function answer(state: TypeState, request: DeltaRequest): void {
     const sent = takeOutstanding(state, request.nonce);
@@ -229,12 +213,12 @@ export function createDeltaStream(options: DeltaStreamOptions): DeltaStream {
           `The client subscribes to ${names} names; at most maxSubscriptions = ${limits.maxSubscriptions} are allowed.`,
         );
       }
-      strategy.pump();
+      pump();
     },
-    changed: () => strategy.pump(),
+    changed: () => pump(),
     writable(yes) {
       writable = yes;
-      if (yes) strategy.pump();
+      if (yes) pump();
     },
     deadlineMs() {
       const oldest = all().flatMap((state) => state.outstanding.slice(0, 1).map(({ sentAt }) => sentAt));
@@ -254,7 +238,7 @@ export function createDeltaStream(options: DeltaStreamOptions): DeltaStream {
           );
         }
       }
-      strategy.pump();
+      pump();
     },
     status: () => ({
       changeId,
@@ -268,6 +252,17 @@ export function createDeltaStream(options: DeltaStreamOptions): DeltaStream {
       ),
     }),
   };
+}
+
+/** Whether what a client has was compared with these resources, and it asked for all of them. */
+function isCompared(state: TypeState, resources: readonly { readonly name: string }[]): boolean {
+  if (!state.requested) return resources.length === 0;
+  if (state.dirty || state.seen !== resources) return false;
+  return (
+    state.wildcard ||
+    state.upToDate?.resources === resources ||
+    resources.every(({ name }) => state.names.has(name))
+  );
 }
 
 /** A client that asked by name remembers that there is none; one with a wildcard just forgets. */

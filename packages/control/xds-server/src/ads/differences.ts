@@ -9,9 +9,17 @@ export interface Differences {
   readonly removed: readonly string[];
   /** What it asked for by name and does not exist. */
   readonly absent: readonly string[];
+  /** What it has from before the stream, as it should be. */
+  readonly held: readonly HeldResource[];
 }
 
-const NONE: Differences = { changed: [], removed: [], absent: [] };
+/** A resource that a client has. */
+export interface HeldResource {
+  readonly name: string;
+  readonly version: string;
+}
+
+const NONE: Differences = { changed: [], removed: [], absent: [], held: [] };
 
 /** The resources of one type in a snapshot. */
 export function resourcesOf(snapshot: Snapshot, kind: ResourceKind): readonly ResourceModels[ResourceKind][] {
@@ -74,24 +82,24 @@ export function createComparer(encoder: ResourceEncoder, maxResourceBytes: numbe
       const resources = resourcesOf(snapshot, state.kind);
       if (!state.requested || (!state.dirty && state.seen === resources)) return NONE;
       const changed: EncodedResource[] = [];
+      const held: HeldResource[] = [];
       const taken = new Set<string>();
       for (const resource of resources) {
         if (!wants(state, resource.name) || taken.has(resource.name)) continue;
         taken.add(resource.name);
         const encoded = encode(state.kind, resource, unsendable);
-        if (
-          encoded &&
-          state.client.get(encoded.name) !== encoded.version &&
-          state.refused.get(encoded.name) !== encoded.version
-        )
-          changed.push(encoded);
+        if (!encoded) continue;
+        const { name, version } = encoded;
+        if (state.client.get(name) === version) {
+          if (state.claimed.get(name) === version) held.push({ name, version });
+        } else if (state.refused.get(name) !== version) changed.push(encoded);
       }
       const names = namesOf(resources);
       const removed = [...state.client]
         .filter(([name, version]) => version !== ABSENT && !names.has(name))
         .map(([name]) => name);
       const absent = [...state.names].filter((name) => !names.has(name) && !state.client.has(name));
-      return { changed, removed, absent };
+      return { changed, removed, absent, held };
     },
   };
 }

@@ -2,7 +2,7 @@ import type { EncodedResource } from '../encode/resource.ts';
 import type { ResourceKind, Snapshot } from '../provider.ts';
 import { ADD_ORDER, REMOVE_ORDER } from '../wire.ts';
 import { batches } from './batches.ts';
-import type { PushHost, PushStrategy } from './delta-stream.ts';
+import type { PushHost, PushStrategy } from './push.ts';
 import { resourcesOf } from './differences.ts';
 
 interface Step {
@@ -28,11 +28,12 @@ export function createAtomicPush(host: PushHost): PushStrategy {
     const removals = new Map<ResourceKind, Step>();
     for (const kind of ADD_ORDER) {
       const state = types[kind];
-      const { changed, removed, absent } = comparer.compare(
+      const { changed, removed, absent, held } = comparer.compare(
         state,
         snapshot,
         host.unsendable(snapshot.changeId),
       );
+      host.resumed(kind, snapshot.changeId, held);
       state.dirty = false;
       state.seen = resourcesOf(snapshot, kind);
       for (const resources of batches(changed, limits.maxResponseBytes))
@@ -60,5 +61,6 @@ export function createAtomicPush(host: PushHost): PushStrategy {
     },
     answered() {},
     deadlineMs: () => undefined,
+    idle: () => queue.length === 0,
   };
 }

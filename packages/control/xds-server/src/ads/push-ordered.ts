@@ -1,7 +1,7 @@
 import type { ResourceKind, Snapshot } from '../provider.ts';
 import { ADD_ORDER, REMOVE_ORDER } from '../wire.ts';
 import { batches } from './batches.ts';
-import type { PushHost, PushStrategy } from './delta-stream.ts';
+import type { PushHost, PushStrategy } from './push.ts';
 import { type Differences, resourcesOf } from './differences.ts';
 import { UNCERTAIN, wants } from './type-state.ts';
 
@@ -27,7 +27,8 @@ export function createOrderedPush(host: PushHost): PushStrategy {
   function add(kind: ResourceKind, snapshot: Snapshot): boolean {
     const state = types[kind];
     if (state.outstanding.length > 0) return true;
-    const { changed, removed, absent } = differences(kind, snapshot);
+    const { changed, removed, absent, held } = differences(kind, snapshot);
+    host.resumed(kind, snapshot.changeId, held);
     const [first, ...more] = batches(changed, limits.maxResponseBytes);
     // A wildcard is answered even by nothing, or the client waits for it.
     if (!first && absent.length === 0 && (state.answered || !state.wildcard)) {
@@ -93,5 +94,6 @@ export function createOrderedPush(host: PushHost): PushStrategy {
         waitUntil = host.nowMs() + limits.dependencyWaitMs;
     },
     deadlineMs: () => waitUntil,
+    idle: () => true,
   };
 }

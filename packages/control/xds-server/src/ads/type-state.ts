@@ -11,6 +11,8 @@ export interface TypeState {
   readonly names: Set<string>;
   /** Version by name that the client has, or is being sent. {@link ABSENT}: it was told that there is none. */
   readonly client: Map<string, string>;
+  /** Version by name that the client said it has from before, until that was compared with what it should have. */
+  readonly claimed: Map<string, string>;
   /** Version by name that the client refused; not sent again until the resource changes. */
   readonly refused: Map<string, string>;
   /** Responses without an answer yet, oldest first. */
@@ -19,6 +21,8 @@ export interface TypeState {
   dirty: boolean;
   /** Resources of the target that were compared last. */
   seen: readonly object[] | undefined;
+  /** Up to where the client was reported to have everything; forgotten when its subscriptions change. */
+  upToDate: { readonly changeId: string; readonly resources: readonly object[] } | undefined;
 }
 
 /** A response that the client has not answered yet. */
@@ -53,10 +57,12 @@ export function createTypeState(kind: ResourceKind): TypeState {
     wildcard: false,
     names: new Set(),
     client: new Map(),
+    claimed: new Map(),
     refused: new Map(),
     outstanding: [],
     dirty: true,
     seen: undefined,
+    upToDate: undefined,
   };
 }
 
@@ -90,18 +96,23 @@ export function applySubscriptions(
   }
   if (first) {
     for (const [name, version] of Object.entries(initialVersions)) {
-      if (wants(state, name) && version !== ABSENT) state.client.set(name, version);
+      if (!wants(state, name) || version === ABSENT) continue;
+      state.client.set(name, version);
+      state.claimed.set(name, version);
     }
   }
   if (unsubscribe.length > 0) {
     for (const name of [...state.client.keys(), ...state.refused.keys()])
       if (!wants(state, name)) forget(state, name);
   }
-  if (first || subscribe.length + unsubscribe.length > 0) state.dirty = true;
+  if (!first && subscribe.length + unsubscribe.length === 0) return;
+  state.dirty = true;
+  state.upToDate = undefined;
 }
 
 function forget(state: TypeState, name: string): void {
   state.client.delete(name);
+  state.claimed.delete(name);
   state.refused.delete(name);
 }
 

@@ -1,0 +1,54 @@
+import type { EncodedResource } from '../encode/resource.ts';
+import type { ResourceKind, Snapshot } from '../provider.ts';
+import type { Comparer, HeldResource } from './differences.ts';
+import type { TypeState } from './type-state.ts';
+
+/** Bounds of one stream. */
+export interface StreamLimits {
+  /** Names that a client may be subscribed to, all types together. */
+  readonly maxSubscriptions: number;
+  /** Responses without an answer. */
+  readonly maxOutstanding: number;
+  /** Resources are split over responses of about this size. */
+  readonly maxResponseBytes: number;
+  /** A client that does not answer for this long is let go. 0: never. */
+  readonly ackTimeoutMs: number;
+  /** How long listeners and routes wait for a client to ask for the endpoints of a new cluster. */
+  readonly dependencyWaitMs: number;
+}
+
+/** What a push strategy shares with the stream. */
+export interface PushHost {
+  readonly types: Readonly<Record<ResourceKind, TypeState>>;
+  readonly comparer: Comparer;
+  readonly limits: StreamLimits;
+  /** The newest snapshot. */
+  current(): Snapshot;
+  /** Monotonic. */
+  nowMs(): number;
+  canWrite(): boolean;
+  outstanding(): number;
+  /** Sends and notes what the client then has. */
+  send(
+    kind: ResourceKind,
+    changeId: string,
+    resources: readonly EncodedResource[],
+    removed: readonly string[],
+    last: boolean | undefined,
+  ): void;
+  /** Notes that the client has these from before, as they should be. */
+  resumed(kind: ResourceKind, changeId: string, held: readonly HeldResource[]): void;
+  /** A resource of the snapshot that cannot be sent. */
+  unsendable(changeId: string): (kind: ResourceKind, name: string, reason: string) => void;
+}
+
+/** Decides what is sent when. */
+export interface PushStrategy {
+  /** Sends what may be sent now. */
+  pump(): void;
+  /** After an answer was taken in. */
+  answered(kind: ResourceKind): void;
+  deadlineMs(): number | undefined;
+  /** Whether nothing that was decided on is still to be sent. */
+  idle(): boolean;
+}
