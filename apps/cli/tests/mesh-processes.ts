@@ -93,7 +93,15 @@ export async function meshProcesses(): Promise<MeshProcesses> {
         ...Object.entries(labels).flatMap(([key, value]) => ['--label', `${key}=${value}`]),
         ...upstreams.flatMap((service) => ['--upstream', `${service}=0`]),
         ...(singleProcess ? ['--no-supervisor'] : []),
-        ...['--no-port-check', '--drain-seconds', '0', '--', process.execPath, '-e', 'setInterval(() => {}, 1e6)'],
+        ...[
+          '--no-port-check',
+          '--drain-seconds',
+          '0',
+          '--',
+          process.execPath,
+          '-e',
+          'setInterval(() => {}, 1e6)',
+        ],
       );
       const [, socketPath = ''] = await one.said(/joined; .*admin (\S+)\n/);
       return {
