@@ -17,8 +17,9 @@ export interface AccessLogOptions {
   /** A line is written at the latest after so long. Default 200: what a person watching does not notice. */
   readonly flushIntervalMs?: number;
   /**
-   * A batch is written as soon as it is so large, in bytes. Default 262,144: a write costs the system as much as some
-   * 200 lines of it, so that a busy proxy's log costs half of what it does with 64 KiB.
+   * A batch is written as soon as it is so large, in bytes. Default 32,768: lines are written into it and read out again
+   * by the system, and a batch that stays in a core's cache meanwhile costs less than the fewer writes of a large one
+   * save (256 KiB: a third more for the whole request).
    */
   readonly batchBytes?: number;
   /** Bytes held while the target is slow. Default 4 MiB; past it lines are dropped and counted. */
@@ -38,7 +39,7 @@ export interface AccessLogPlugin extends TelemetryPlugin {
 /** One JSON line for each completed stream: `createProxy({ telemetry: [accessLog({ to: { file: 'access.log' } })] })`. */
 export function accessLog(options: AccessLogOptions = {}): AccessLogPlugin {
   const maxFieldChars = options.maxFieldChars ?? 4096;
-  const batchBytes = options.batchBytes ?? 262_144;
+  const batchBytes = options.batchBytes ?? 32_768;
   const writeLine = createLineWriter({ maxFieldChars, query: options.query ?? 'keep' });
   const { when, meter } = options;
   const out = new LineBuffer(maxFieldChars, batchBytes + SPARE_BYTES);

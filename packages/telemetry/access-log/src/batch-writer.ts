@@ -3,6 +3,8 @@ import type { Target } from './target.ts';
 
 /** Room behind a full batch for the line that filled it. */
 export const SPARE_BYTES = 16_384;
+/** A larger storage is not kept for the next batch. */
+const MAX_KEPT_BYTES = 262_144;
 
 /** Bounds of a writer. */
 export interface BatchWriterOptions {
@@ -78,8 +80,8 @@ export function createBatchWriter(target: Target, out: LineBuffer, options: Batc
         counts.lastError = error instanceof Error ? error : new Error(String(error));
       }
       writingBytes -= size;
-      // What grew behind a slow target is let go.
-      if (storage.length <= options.batchBytes + SPARE_BYTES) spare = storage;
+      // What grew far behind a slow target is let go.
+      if (storage.length <= Math.max(MAX_KEPT_BYTES, options.batchBytes + SPARE_BYTES)) spare = storage;
     });
   };
 
