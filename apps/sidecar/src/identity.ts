@@ -25,13 +25,12 @@ export async function openIdentity(
   const { controlPlane, stateDir } = options;
   const address = controlPlane.ca ?? controlPlane.xds[0] ?? '';
   const first = waitForIdentity(address, options.startTimeoutMs ?? DEFAULT_START_TIMEOUT_MS, tell);
-  const joinToken = typeof options.joinToken === 'function' ? await options.joinToken() : options.joinToken;
   const identity = await createIdentityClient({
     ...workload,
     address,
     trustDomain: controlPlane.trustDomain,
     stateDir: join(stateDir, 'identity'),
-    ...(joinToken === undefined ? {} : { joinToken }),
+    joinToken: options.joinToken,
     onEvent: (event) => {
       if (event.kind === 'renewal-failed' && first.failed(event.error)) return;
       logEvent(event, log);

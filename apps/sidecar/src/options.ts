@@ -45,7 +45,7 @@ export interface SidecarOptions {
   readonly ports: readonly WorkloadPortOption[];
   readonly upstreams?: readonly UpstreamOption[];
   readonly controlPlane: ControlPlaneOption;
-  /** Needed unless a valid identity is saved. A function is asked only then. */
+  /** Needed unless a valid identity is saved. A function is asked only then, and again should the identity lapse. */
   readonly joinToken?: string | (() => Promise<string | undefined>);
   /** Where other sidecars reach this one. Default 127.0.0.1 and a port of the system's choice, kept for the next start. */
   readonly inbound?: TcpAddress;

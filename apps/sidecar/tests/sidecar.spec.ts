@@ -172,7 +172,10 @@ describe('two sidecars and a control plane', () => {
     await plane.close();
     const { address } = plane;
     const again = async (name: string, options: Partial<SidecarOptions>): Promise<Sidecar> =>
-      sidecar(name, { ...options, joinToken: async () => undefined });
+      sidecar(name, {
+        ...options,
+        joinToken: async () => Promise.reject(new Error('a token was asked for')),
+      });
     const web = await again('web', { ports: [{ port: appPort }], labels: { app: 'web', version: 'v1' } });
     const client = await again('client', { upstreams: [{ service: 'web', localPort: 0 }] });
     expect([web.inbound, client.upstreams[0]?.address]).toEqual([before.web.inbound, before.entry]);

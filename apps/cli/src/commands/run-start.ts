@@ -16,6 +16,8 @@ export function progressTo(say: (text: string) => void, name: string): (progress
 /** @throws CliError with what to do next */
 export function explainStart(error: unknown): never {
   if (error instanceof CliError) throw error;
+  // What the API said about the join token says more than that there is none.
+  if (error instanceof Error && error.cause instanceof CliError) throw error.cause;
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof NoIdentityError)
     throw new CliError(

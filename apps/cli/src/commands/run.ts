@@ -161,7 +161,6 @@ export const command: Command = defineCommand({
       throw usageError('--trust-domain is missing', 'the control plane prints it when it starts');
     const directories = tulleDirectories(io.env);
     const instance = [namespace, name, ...ports.slice(0, 1).map((p) => p.port)].join('.');
-    const api = options.api ?? local.api;
     const accessLog = options['access-log'];
     const { advertise, inbound } = options;
     const timeoutMs = (options['start-timeout'] ?? 30) * 1000;
@@ -177,8 +176,12 @@ export const command: Command = defineCommand({
       ports,
       upstreams,
       controlPlane: { xds, trustDomain },
-      joinToken: async () =>
-        options.token ?? (api === undefined ? undefined : localToken(api, namespace, name)),
+      // Asked only where there is no valid identity: at the first start, and should one have lapsed.
+      joinToken: async () => {
+        if (options.token !== undefined) return options.token;
+        const api = options.api ?? (await findControlPlane(io)).api;
+        return api === undefined ? undefined : localToken(api, namespace, name);
+      },
       stateDir: join(directories.state, 'proxies', instance),
       runDir: join(directories.run, instance),
       workers: options.workers ?? 1,

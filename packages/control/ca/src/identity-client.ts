@@ -28,13 +28,16 @@ import { directoryStore, type SecretStore } from './store.ts';
 import { bundlesFromWire } from './wire.ts';
 
 export interface IdentityClientOptions {
-  /** `host:port` of the control plane; IPv6 in brackets. */
-  readonly address: string;
+  /** `host:port` of the control plane; IPv6 in brackets. A function is asked before each call, for one that may move. */
+  readonly address: string | (() => string);
   readonly trustDomain: string;
   readonly namespace: string;
   readonly serviceAccount: string;
-  /** Needed for the first certificate, and again when one lapsed. */
-  readonly joinToken?: string | undefined;
+  /**
+   * Needed for the first certificate, and a new one when a certificate lapsed. A function is asked only then, once for
+   * each token that is used up or refused; what it throws is reported, and it is asked again at the next attempt.
+   */
+  readonly joinToken?: string | (() => Promise<string | undefined>) | undefined;
   /** Where key and certificates are kept (0600) for a restart without the CA. Absent: only in memory. */
   readonly stateDir?: string | undefined;
   readonly clock?: Clock;
@@ -88,13 +91,15 @@ const methods = grpcService(IdentityService);
  * @throws {StoreError} when the state directory cannot be used; {SpiffeIdError} for names that make no SPIFFE ID.
  */
 export async function createIdentityClient(options: IdentityClientOptions): Promise<IdentityClient> {
-  const { address, trustDomain } = options;
+  const { trustDomain } = options;
   const clock = options.clock ?? systemClock();
   const random = options.random ?? Math.random;
   const timeoutMs = options.timeoutMs ?? 10_000;
   const report = options.onEvent ?? ((): void => undefined);
   const spiffeId = workloadId(options);
-  const { host, port } = splitAddress(address);
+  const addressNow = (): string =>
+    typeof options.address === 'function' ? options.address() : options.address;
+  splitAddress(addressNow());
   const epochMs = (): number => clock.epochMs();
   const store: SecretStore | undefined =
     options.stateDir === undefined
@@ -107,37 +112,55 @@ export async function createIdentityClient(options: IdentityClientOptions): Prom
           report({ kind: 'saved-unusable', reason }),
         );
 
-  let mesh: { client: Client; channel: MeshChannel } | undefined;
+  let mesh: { address: string; client: Client; channel: MeshChannel } | undefined;
+  const closeMesh = (): void => {
+    mesh?.client.close();
+    mesh?.channel.close();
+    mesh = undefined;
+  };
   const meshClient = (): Client => {
+    const address = addressNow();
+    if (mesh !== undefined && mesh.address !== address) closeMesh();
     if (mesh === undefined) {
       const channel = meshChannel(trustDomain, { identity: keeper, epochMs });
-      mesh = { channel, client: new Client(address, channel.credentials, channel.options) };
+      mesh = { address, channel, client: new Client(address, channel.credentials, channel.options) };
     }
     return mesh.client;
   };
 
+  // Kept until the CA has taken or refused it: where an answer was lost, the same token serves the same key again.
+  let token: string | undefined;
   const attest = async (csrDer: Buffer): Promise<Issued> => {
-    if (options.joinToken === undefined)
-      throw new JoinRefusedError(
-        `${spiffeId} has no valid certificate and no join token; start it with a new join token`,
-      );
-    const token = parseJoinToken(options.joinToken);
-    if (token === undefined)
+    const isNew = token === undefined;
+    token ??= await askForToken(options.joinToken, spiffeId);
+    try {
+      const issued = await attestWith(token, csrDer);
+      token = undefined;
+      return issued;
+    } catch (error) {
+      if (!(error instanceof JoinRefusedError)) throw error;
+      token = undefined;
+      // One that was kept may have expired since; another is asked for before the refusal counts.
+      if (typeof options.joinToken === 'function' && !isNew) throw new Error(error.message, { cause: error });
+      throw error;
+    }
+  };
+
+  const attestWith = async (joinToken: string, csrDer: Buffer): Promise<Issued> => {
+    const parsed = parseJoinToken(joinToken);
+    if (parsed === undefined)
       throw new JoinRefusedError(
         'the join token is not one: it has the form tulle-join-1.<id>.<secret>.<pin>; was it cut when it was copied?',
       );
+    const address = addressNow();
     try {
-      const bundle = await firstContact({ host, port, trustDomain, pin: token.pin, timeoutMs, epochMs });
+      const { host, port } = splitAddress(address);
+      const bundle = await firstContact({ host, port, trustDomain, pin: parsed.pin, timeoutMs, epochMs });
       const channel = joiningChannel(trustDomain, bundle, epochMs);
       const client = new Client(address, channel.credentials, channel.options);
       try {
         return issuedFrom(
-          await unary(
-            client,
-            'attest',
-            create(AttestRequestSchema, { joinToken: options.joinToken, csrDer }),
-            timeoutMs,
-          ),
+          await unary(client, 'attest', create(AttestRequestSchema, { joinToken, csrDer }), timeoutMs),
         );
       } finally {
         client.close();
@@ -224,11 +247,27 @@ export async function createIdentityClient(options: IdentityClientOptions): Prom
       cancelRetry();
       const saved = keeper.close();
       watching?.cancel();
-      mesh?.client.close();
-      mesh?.channel.close();
+      closeMesh();
       return saved;
     },
   };
+}
+
+async function askForToken(joinToken: IdentityClientOptions['joinToken'], spiffeId: string): Promise<string> {
+  let token: string | undefined;
+  try {
+    token = typeof joinToken === 'function' ? await joinToken() : joinToken;
+  } catch (error) {
+    throw new JoinRefusedError(
+      `no join token for ${spiffeId}: ${error instanceof Error ? error.message : String(error)}`,
+      { cause: error },
+    );
+  }
+  if (token === undefined)
+    throw new JoinRefusedError(
+      `${spiffeId} has no valid certificate and no join token; start it with a new join token`,
+    );
+  return token;
 }
 
 function unary<Name extends 'attest' | 'renew'>(

@@ -84,12 +84,46 @@ describe('keeping an identity', () => {
     [0.999999, 0.51],
   ])('spreads renewals by one per cent of the life: random %d → %d of it', async (random, share) => {
     const b = await bench({ random: () => random });
-    const { svid } = await b.keeper.ready();
-    const halfMs = svid.notBeforeMs + (svid.notAfterMs - svid.notBeforeMs) * share;
-    await b.clock.advance(halfMs - b.clock.epochMs() - 1000);
+    await b.keeper.ready();
+    await b.clock.advance(24 * hour * share - 1000);
     expect(b.calls).toHaveLength(1);
     await b.clock.advance(2000);
     await vi.waitFor(() => expect(b.calls).toHaveLength(2), patient);
+  });
+
+  it('renews leaves of 10 s every 5 s, although they are dated back by 20 s', async () => {
+    const b = await bench({ leafLifetimeMs: 10_000 });
+    const { svid } = await b.keeper.ready();
+    expect(b.clock.epochMs() - svid.notBeforeMs).toBe(20_000);
+    await b.clock.advance(4_900);
+    expect(b.calls).toHaveLength(1);
+    for (let renewal = 2; renewal <= 4; renewal++) {
+      await b.clock.advance(5_000);
+      await vi.waitFor(() => expect(count(b, 'renewed')).toBe(renewal), patient);
+      expect(b.calls).toHaveLength(renewal);
+    }
+  });
+
+  it('never renews more than once a second, whatever the clocks say', async () => {
+    const b = await bench({ leafLifetimeMs: 10_000 });
+    // This machine is 10 s ahead: certificates come as good as ended, within the skew that is forgiven.
+    const ahead = { ...b.clock, epochMs: () => b.clock.epochMs() + 10_000 };
+    let calls = 0;
+    const keeper = createIdentityKeeper({
+      spiffeId,
+      clock: ahead,
+      obtain: (csrDer) => {
+        calls++;
+        return b.ca.issueLocal(spiffeId, csrDer);
+      },
+    });
+    opened.push(keeper);
+    await keeper.ready();
+    expect(ahead.epochMs()).toBe(keeper.held?.snapshot.svid.notAfterMs);
+    await b.clock.advance(900);
+    expect(calls).toBe(1);
+    await b.clock.advance(200);
+    await vi.waitFor(() => expect(calls).toBe(2), patient);
   });
 
   it('makes a new key for each certificate', async () => {
@@ -123,22 +157,49 @@ describe('keeping an identity', () => {
     }, patient);
   });
 
-  it('says once when it lapsed, and recovers', async () => {
+  it('says once when it lapsed, and goes on asking although it is refused for good', async () => {
     const b = await bench({ leafLifetimeMs: 60_000 });
     await b.keeper.ready();
-    b.down = new Error('connection refused');
+    b.down = Object.assign(new Error('the join token was refused'), { permanent: true });
     await vi.waitFor(async () => {
       await b.clock.advance(5000);
       expect(count(b, 'lapsed')).toBe(1);
     }, patient);
+    const asked = b.calls.length;
     await b.clock.advance(20_000);
     expect(count(b, 'lapsed')).toBe(1);
+    expect(b.calls.length).toBeGreaterThan(asked);
     b.down = undefined;
     const renewed = count(b, 'renewed');
     await vi.waitFor(async () => {
       await b.clock.advance(2000);
       expect(count(b, 'renewed')).toBe(renewed + 1);
     }, patient);
+  });
+
+  it('asks with the same key until it is certified, and with another for the next certificate', async () => {
+    const requests: string[] = [];
+    const b = await bench();
+    let fail = 2;
+    const keeper = createIdentityKeeper({
+      spiffeId,
+      clock: b.clock,
+      async obtain(csrDer) {
+        requests.push(csrDer.toString('hex'));
+        const issued = await b.ca.issueLocal(spiffeId, csrDer);
+        if (fail-- > 0) throw new Error('the answer was lost');
+        return issued;
+      },
+    });
+    opened.push(keeper);
+    await vi.waitFor(async () => {
+      await b.clock.advance(500);
+      expect(keeper.current()).toBeDefined();
+    }, patient);
+    await keeper.renewNow();
+    expect(requests).toHaveLength(4);
+    expect(new Set(requests.slice(0, 3)).size).toBe(1);
+    expect(requests[3]).not.toBe(requests[0]);
   });
 
   it('outlives half a lifetime without the CA, at 60 s', async () => {

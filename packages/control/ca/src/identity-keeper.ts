@@ -1,6 +1,12 @@
 import { X509Certificate, createPrivateKey } from 'node:crypto';
 import type { IdentitySnapshot, IdentitySource, TrustBundle } from '@tulle/model';
-import { certificatesOfPem, createKeyAndCsr, createPeerVerifier, identityHolder } from '@tulle/spiffe';
+import {
+  certificatesOfPem,
+  createKeyAndCsr,
+  createPeerVerifier,
+  identityHolder,
+  type KeyAndCsr,
+} from '@tulle/spiffe';
 import { backoffDelayMs, type Clock } from '@tulle/time';
 import type { IssuedSvid } from './ca.ts';
 
@@ -8,6 +14,8 @@ import type { IssuedSvid } from './ca.ts';
 export interface HeldIdentity {
   readonly snapshot: IdentitySnapshot;
   readonly leafEpoch: number;
+  /** When the certificate came, by this machine's clock. Its life counts from here: `notBeforeMs` is dated back for slow clocks. */
+  readonly obtainedAtMs: number;
 }
 
 /** What a CA hands out, as far as its receiver uses it. */
@@ -58,6 +66,8 @@ export interface IdentityKeeper extends IdentitySource {
 }
 
 const backoffBaseMs = 250;
+/** Renewals by half life are never closer together, however short the certificates or wrong the clocks. */
+const minRenewalIntervalMs = 1_000;
 /** Longest wait between attempts: short against the time that is left, which is half a lifetime when they begin. */
 function backoffCapMs(lifetimeMs: number | undefined): number {
   return lifetimeMs === undefined ? 10_000 : Math.min(60_000, Math.max(1_000, lifetimeMs / 40));
@@ -95,9 +105,9 @@ export function createIdentityKeeper(options: IdentityKeeperOptions): IdentityKe
 
   const armForHalfLife = (): void => {
     if (held === undefined) return;
-    const { notBeforeMs, notAfterMs } = held.snapshot.svid;
-    const lifetimeMs = notAfterMs - notBeforeMs;
-    arm(notBeforeMs + lifetimeMs * (0.5 + 0.01 * (2 * random() - 1)));
+    const { obtainedAtMs, snapshot } = held;
+    const lifetimeMs = snapshot.svid.notAfterMs - obtainedAtMs;
+    arm(obtainedAtMs + Math.max(minRenewalIntervalMs, lifetimeMs * (0.5 + 0.01 * (2 * random() - 1))));
   };
 
   const take = (taken: HeldIdentity): void => {
@@ -111,11 +121,15 @@ export function createIdentityKeeper(options: IdentityKeeperOptions): IdentityKe
         .catch((error: unknown) => report({ kind: 'save-failed', error: asError(error) }));
   };
 
+  // Kept until it is certified: should an answer have been lost, the CA knows the key that spent the join token.
+  let asked: KeyAndCsr | undefined;
   const attempt = async (): Promise<void> => {
-    const { privateKeyPem, csrDer } = await createKeyAndCsr(spiffeId);
+    asked ??= await createKeyAndCsr(spiffeId);
+    const { privateKeyPem, csrDer } = asked;
     const issued = await options.obtain(csrDer, held);
     if (closed) return;
     const next = heldFrom(issued, privateKeyPem, spiffeId, clock.epochMs());
+    asked = undefined;
     take(next);
     const { serial, notAfterMs } = next.snapshot.svid;
     report({ kind: 'renewed', serial, notAfterMs, leafEpoch: next.leafEpoch });
@@ -133,7 +147,9 @@ export function createIdentityKeeper(options: IdentityKeeperOptions): IdentityKe
       lapsed = true;
       report({ kind: 'lapsed', notAfterMs: svid.notAfterMs });
     }
-    const maxMs = backoffCapMs(svid === undefined ? undefined : svid.notAfterMs - svid.notBeforeMs);
+    const maxMs = backoffCapMs(
+      held === undefined ? undefined : held.snapshot.svid.notAfterMs - held.obtainedAtMs,
+    );
     failures = Math.min(failures + 1, 30);
     const retryInMs = Math.max(50, backoffDelayMs(failures, { baseMs: backoffBaseMs, maxMs }, random));
     report({ kind: 'renewal-failed', error, retryInMs });
@@ -244,5 +260,6 @@ export function heldFrom(
       bundles,
     },
     leafEpoch,
+    obtainedAtMs: nowMs,
   };
 }

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { createServer, type Server as TlsServer, type TLSSocket } from 'node:tls';
 import { constants } from 'node:crypto';
 import { ServerCredentials, type Server } from '@grpc/grpc-js';
@@ -66,6 +67,8 @@ export async function serveMeshGrpc(server: Server, options: MeshGrpcServerOptio
   const verifier: PeerVerifier = createPeerVerifier({ bundles: first.bundles, epochMs });
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   const open = new Map<TLSSocket, VerifiedPeer | undefined>();
+  /** All that were accepted, those whose handshake is not done too: they hold the listener open. */
+  const accepted = new Set<Socket>();
   let dropped = 0;
 
   const refuse = (socket: TLSSocket | undefined, refused: Refusal, remoteAddress: string): void => {
@@ -82,6 +85,10 @@ export async function serveMeshGrpc(server: Server, options: MeshGrpcServerOptio
   });
   listener.maxConnections = options.maxConnections ?? 10_000;
   listener.on('drop', () => dropped++);
+  listener.on('connection', (raw: Socket) => {
+    accepted.add(raw);
+    raw.once('close', () => accepted.delete(raw));
+  });
   listener.on('tlsClientError', (error, socket) =>
     refuse(undefined, refusalOfError(error), socket.remoteAddress ?? 'unknown'),
   );
@@ -149,6 +156,7 @@ export async function serveMeshGrpc(server: Server, options: MeshGrpcServerOptio
       const ended = new Promise<void>((resolve) => listener.close(() => resolve()));
       const timer = setTimeout(() => {
         for (const socket of open.keys()) socket.destroy();
+        for (const socket of accepted) socket.destroy();
       }, graceMs);
       return ended.then(() => {
         clearTimeout(timer);

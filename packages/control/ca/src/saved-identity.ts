@@ -36,7 +36,12 @@ export async function loadIdentity(
       throw new StoreError(
         `the state directory holds the identity of ${parseSpiffeId(svid.spiffeId).text}, not of ${spiffeId}; give each workload a state directory of its own`,
       );
-    return heldFrom({ ...svid, bundles, leafEpoch: saved.leafEpoch }, svid.privateKeyPem, spiffeId, nowMs);
+    const { leafEpoch, obtainedAtMs } = saved;
+    if (!Number.isFinite(obtainedAtMs)) throw new Error('it does not say when it was obtained');
+    return {
+      ...heldFrom({ ...svid, bundles, leafEpoch }, svid.privateKeyPem, spiffeId, nowMs),
+      obtainedAtMs,
+    };
   } catch (error) {
     if (error instanceof StoreError) throw error;
     unusable(error instanceof Error ? error.message : String(error));

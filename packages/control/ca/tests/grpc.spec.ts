@@ -453,6 +453,23 @@ describe('the gRPC server', () => {
     await vi.waitFor(() => expect(grpc.stats().connections).toBe(0), patient);
   });
 
+  it('closes although a connection has not finished its handshake', async () => {
+    const plane = await controlPlane();
+    const silent = connectTcp(plane.grpc.port, '127.0.0.1');
+    silent.on('error', () => undefined);
+    silent.resume();
+    const ended = once(silent, 'close');
+    await once(silent, 'connect');
+    const greeted = connectTcp(plane.grpc.port, '127.0.0.1', () => greeted.write(Buffer.from([0x16, 3, 1])));
+    greeted.on('error', () => undefined);
+    greeted.resume();
+    const beganMs = performance.now();
+    await once(greeted, 'connect');
+    await plane.close();
+    await ended;
+    expect(performance.now() - beganMs).toBeLessThan(5_000); // a handshake may take 10 s
+  });
+
   it('bounds its watchers', async () => {
     const plane = await start();
     const { addCaService } = await import('../src/ca-service.ts');
