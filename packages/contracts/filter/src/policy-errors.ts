@@ -15,6 +15,7 @@ export type PolicyErrorCode =
   | 'TULLE_CONFIG_UNSUPPORTED'
   | 'TULLE_CONFIG_REFERENCE'
   | 'TULLE_FILTER_UNKNOWN'
+  | 'TULLE_STATE_UNSAVED'
   | 'TULLE_IDENTITY_TOKEN'
   | 'TULLE_IDENTITY_CSR'
   | 'TULLE_IDENTITY_UNAVAILABLE';
@@ -153,6 +154,16 @@ export const POLICY_ERRORS: Readonly<Record<PolicyErrorCode, ErrorRow>> = {
     'config',
     false,
     "The named filter is not in this proxy's registry. Add it to the main's list or the allow-list file.",
+  ),
+  TULLE_STATE_UNSAVED: row(
+    74,
+    503,
+    14,
+    '-',
+    'state_unsaved',
+    'internal',
+    false,
+    'The control plane cannot write its state, e.g. to a full disk. Nothing was applied; the mesh runs on.',
   ),
   // Identity
   TULLE_IDENTITY_TOKEN: row(

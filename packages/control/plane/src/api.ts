@@ -1,4 +1,5 @@
 import { chmodSync, rmSync } from 'node:fs';
+import { isTulleError } from '@tulle/filter';
 import { fastify, type FastifyInstance, type FastifyReply } from 'fastify';
 import {
   analyze,
@@ -67,7 +68,9 @@ export function createApi(options: ApiOptions): Api {
   app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
   app.setErrorHandler(
     (error: Error & { statusCode?: number }, _request, reply) =>
-      void problem(reply, error.statusCode ?? 500, 'TULLE_API_ERROR', error.message),
+      void (isTulleError(error)
+        ? problem(reply, error.row.http || 500, error.code, error.message, error.row.hint)
+        : problem(reply, error.statusCode ?? 500, 'TULLE_API_ERROR', error.message)),
   );
   app.setNotFoundHandler(
     (request, reply) =>

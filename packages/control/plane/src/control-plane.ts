@@ -1,4 +1,4 @@
-import { TulleError } from '@tulle/filter';
+import type { Log } from '@tulle/filter';
 import type { ProxyConfig } from '@tulle/model';
 import {
   diagnostic,
@@ -15,9 +15,11 @@ import type { NodeInfo, ResourceKind, SnapshotHandle, SnapshotProvider } from '@
 import { ChangeLog, type ChangeRecord } from './changes.ts';
 import type { MeshSettings } from './compile/clusters.ts';
 import { compileProxy } from './compile/proxy.ts';
-import { readProxyNode, workloadOfNode, type ProxyNode } from './node.ts';
+import { isJoined, JoinedWorkloads } from './joined-workloads.ts';
+import { readProxyNode } from './node.ts';
 import { ProxySession, type KindStatus } from './proxy-session.ts';
-import { memoryState, type StateStore } from './state-file.ts';
+import { KeptState } from './saved-state.ts';
+import { memoryState, type SavedState, type StateStore } from './state-file.ts';
 import { World, type Held, type Touched } from './world.ts';
 
 /** Options of {@link createControlPlane}. */
@@ -42,6 +44,7 @@ export interface ControlPlaneOptions {
   /** Resources held. Default 100,000; past it an apply is refused. */
   readonly maxResources?: number;
   readonly clock?: Clock;
+  readonly log?: Log;
 }
 
 /** What an apply did. */
@@ -77,7 +80,10 @@ export interface MeshStatus {
     readonly accepted: boolean;
     readonly lacking: readonly string[];
   }[];
+  /** Workloads whose sidecar vanished without a word. */
   readonly lostWorkloads: readonly string[];
+  /** Why the newest state is not on disk; absent when it is. */
+  readonly unsaved?: string;
 }
 
 /** Sources to graph to snapshots. */
@@ -86,7 +92,10 @@ export interface ControlPlane {
   readonly provider: SnapshotProvider;
   /** Reads a source and follows it. */
   attach(source: ResourceSource): Promise<void>;
-  /** Puts and removes resources of REST, all or none; durable when it returns. */
+  /**
+   * Puts and removes resources of REST, all or none; durable when it returns.
+   * @throws TulleError `TULLE_STATE_UNSAVED` when it could not be made durable; then nothing was applied
+   */
   apply(
     put: readonly Resource[],
     remove: readonly string[],
@@ -118,7 +127,6 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
   const world = new World(mesh.rootNamespace);
   const changes = new ChangeLog(options.maxChanges ?? 1000, clock.epochMs());
   const sessions = new Map<string, ProxySession>();
-  const lost = new Map<string, { cancel: () => void; sinceMs: number }>();
   const sources: { source: ResourceSource; faults: readonly Diagnostic[] }[] = [];
   /** What each owner wants, so that it gets what another one gives up. */
   const wanted = new Map<string, SourceUpdate>();
@@ -126,13 +134,17 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
   let waiting: string[] = [];
   let cancelFlush: (() => void) | undefined;
 
-  const save = (): void => {
-    const all = [...world.entries()].map(([, held]) => held);
-    state.save({
-      resources: all.filter((h) => h.owner === REST).map((h) => h.resource),
-      workloads: all.filter((h) => h.owner.startsWith('join:')).map((h) => h.resource),
-    });
+  const savedState = (changed: ReadonlyMap<string, Resource | undefined> = new Map()): SavedState => {
+    const all = [...world.entries()].filter(([key]) => !changed.has(key)).map(([, held]) => held);
+    return {
+      resources: [
+        ...all.filter((h) => h.owner === REST).map((h) => h.resource),
+        ...[...changed.values()].filter((r) => r !== undefined),
+      ],
+      workloads: all.filter((h) => isJoined(h.owner)).map((h) => h.resource),
+    };
   };
+  const kept = new KeptState({ store: state, clock, log: options.log, content: savedState });
 
   const flush = (): void => {
     cancelFlush?.();
@@ -201,66 +213,27 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     return refused;
   };
 
-  const removeWorkload = (key: string): void => {
-    lost.get(key)?.cancel();
-    lost.delete(key);
-    if (!world.remove(key, touched)) return;
-    changed(`${key} left`, [key], true);
-    save();
-  };
-
-  const loseWorkload = (key: string, sinceMs: number): void => {
-    lost.get(key)?.cancel();
-    const cancel = clock.setTimer(options.graceMs ?? 30_000, () => {
-      const held =
-        sessions.size === 0 && lost.size > 1 && clock.epochMs() - sinceMs < (options.maxHoldMs ?? 3_600_000);
-      if (held) loseWorkload(key, sinceMs);
-      else removeWorkload(key);
-    });
-    lost.set(key, { cancel, sinceMs });
-  };
-
-  const join = (node: ProxyNode, health: 'healthy' | 'unhealthy'): void => {
-    const workload = workloadOfNode(node, health);
-    if (workload === undefined) return;
-    const key = resourceKey(refOf(workload));
-    const owner = world.held(key)?.owner;
-    if (owner !== undefined && owner !== `join:${node.id}` && !owner.startsWith('join:')) {
-      throw new TulleError(
-        'TULLE_CONFIG_INVALID',
-        `the Workload ${node.namespace}/${node.instanceName} belongs to ${owner}; remove it there, or join under another instance`,
-      );
-    }
-    if (health === 'healthy') {
-      lost.get(key)?.cancel();
-      lost.delete(key);
-    }
-    if (!world.put(workload, `join:${node.id}`, touched)) return;
-    changed(`${key} ${health === 'healthy' ? 'joined' : 'is lost'}`, [key], health === 'unhealthy');
-    save();
-  };
-
-  /** A proxy that takes no calls (yet): what was known of it before is not so any more. */
-  const leave = (node: ProxyNode): void => {
-    const key = resourceKey({ kind: 'Workload', namespace: node.namespace, name: node.instanceName });
-    if (world.held(key)?.owner.startsWith('join:') === true) removeWorkload(key);
-  };
+  const joined = new JoinedWorkloads({
+    world,
+    clock,
+    graceMs: options.graceMs ?? 30_000,
+    maxHoldMs: options.maxHoldMs ?? 3_600_000,
+    touched: () => touched,
+    changed(cause, key, urgent) {
+      changed(cause, [key], urgent);
+      kept.after();
+    },
+    anyConnected: () => sessions.size > 0,
+  });
 
   const saved = state.load();
   for (const resource of saved.resources) world.put(resource, REST, touched);
-  for (const resource of saved.workloads) {
-    world.put(resource, 'join:', touched);
-    loseWorkload(resourceKey(refOf(resource)), clock.epochMs());
-  }
+  joined.restore(saved.workloads);
 
   const open = (info: NodeInfo): SnapshotHandle => {
     const node = readProxyNode(info, mesh.trustDomain);
     const session = new ProxySession(node, clock.epochMs());
-    const settle = (): void => {
-      if (workloadOfNode(session.node, 'healthy') === undefined) leave(session.node);
-      else join(session.node, 'healthy');
-    };
-    settle();
+    joined.settle(node);
     flush();
     sessions.set(node.id, session);
     const id = changes.add(`${node.id} connected`, clock.epochMs(), []);
@@ -271,7 +244,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
       described(said) {
         session.node = readProxyNode(said, mesh.trustDomain);
         if (sessions.get(node.id) !== session) return;
-        settle();
+        joined.settle(session.node);
         const change = changes.add(`${node.id} says something new of itself`, clock.epochMs(), []);
         recompute(session, change, [change]);
       },
@@ -290,12 +263,8 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
       closed(how) {
         if (sessions.get(node.id) !== session) return; // a newer stream of the same proxy has taken over
         sessions.delete(node.id);
-        const workload = workloadOfNode(session.node, 'healthy');
-        if (workload === undefined) return;
-        const key = resourceKey(refOf(workload));
-        if (how === 'clean') return removeWorkload(key);
-        loseWorkload(key, clock.epochMs());
-        join(session.node, 'unhealthy');
+        if (how === 'clean') joined.left(session.node);
+        else joined.vanished(session.node);
       },
     };
   };
@@ -350,9 +319,16 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
       const endpoints =
         put.some(isEndpoints) ||
         remove.some((k) => k.startsWith('Workload/') || k.startsWith('EndpointSlice/'));
+      kept.before(
+        savedState(
+          new Map<string, Resource | undefined>([
+            ...put.map((resource): [string, Resource] => [resourceKey(refOf(resource)), resource]),
+            ...remove.map((key): [string, undefined] => [key, undefined]),
+          ]),
+        ),
+      );
       for (const resource of put) world.put(resource, REST, touched);
       for (const key of remove) world.remove(key, touched);
-      save();
       return { changeId: changed(cause, differs, endpoints), changed: differs, unchanged, refused };
     },
     resources: () => [...world.entries()].map(([, held]) => held),
@@ -372,14 +348,16 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
       })),
       sources: sources.map(({ source, faults }) => ({ id: source.id, faults })),
       filterPolicies: filterPolicyStatus(world, sessions),
-      lostWorkloads: [...lost.keys()],
+      lostWorkloads: joined.lost,
+      ...(kept.fault === undefined ? {} : { unsaved: kept.fault }),
     }),
     proxyConfig: (id) => sessions.get(id)?.snapshot.config,
     change: (id) => changes.get(id),
     flush,
     async close() {
       cancelFlush?.();
-      for (const { cancel } of lost.values()) cancel();
+      joined.close();
+      kept.close();
       for (const { source } of sources) await source.close();
     },
   };

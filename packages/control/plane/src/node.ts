@@ -188,7 +188,9 @@ export function readProxyNode(node: NodeInfo, trustDomain: string): ProxyNode {
     address,
     advertised,
     ready: meta['ready'] !== false,
-    instanceName: `${workload}.${suffix}`,
+    // Begins with the account, so that no other identity can want the same name.
+    instanceName:
+      workload === serviceAccount ? `${workload}.${suffix}` : `${serviceAccount}.${workload}-${suffix}`,
     filters: new Set(node.extensions.map((e) => e.replace(/(?<=.)@[^@]*$/, ''))),
     identity: node.identity,
   };

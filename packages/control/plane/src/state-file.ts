@@ -7,6 +7,7 @@ import {
   openSync,
   readFileSync,
   renameSync,
+  rmSync,
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
@@ -25,7 +26,7 @@ export interface SavedState {
 export interface StateStore {
   /** @throws TulleError `TULLE_CONFIG_INVALID` when what is there was damaged */
   load(): SavedState;
-  /** Durable when it returns. */
+  /** Durable when it returns. @throws when it is not; what was saved before is as it was */
   save(state: SavedState): void;
 }
 
@@ -58,8 +59,11 @@ export function fileState(path: string): StateStore {
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
       const file = openSync(`${path}.new`, 'w', 0o600);
       try {
-        writeSync(file, `${sum(body)}\n${body}`);
+        writeAll(file, Buffer.from(`${sum(body)}\n${body}`));
         fsyncSync(file);
+      } catch (error) {
+        rmSync(`${path}.new`, { force: true }); // gives back the room that half of it took
+        throw error;
       } finally {
         closeSync(file);
       }
@@ -72,6 +76,15 @@ export function fileState(path: string): StateStore {
       }
     },
   };
+}
+
+/** A file system that runs full may take a part and say so only in the count. */
+function writeAll(file: number, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length;) {
+    const taken = writeSync(file, bytes, at);
+    if (taken === 0) throw new Error(`nothing more can be written after ${at} of ${bytes.length} bytes`);
+    at += taken;
+  }
 }
 
 function sum(text: string): string {

@@ -12,6 +12,7 @@ import {
   type ControlPlane,
   type SidecarMetadata,
 } from '../src/index.ts';
+import { manualClock } from './manual-clock.ts';
 import { simulatedProxy } from './simulated-proxy.ts';
 
 const FILTERS = ['tulle.http.authz@0.1.0', 'tulle.http.retry@0.1.0', 'tulle.http.fault@0.1.0'];
@@ -415,23 +416,7 @@ describe('a change reaches whom it concerns', () => {
 
 describe('workloads come and go', () => {
   it('a clean end removes at once, a lost stream makes unhealthy at once and removes after the grace', async () => {
-    let now = 0;
-    const timers: { at: number; fn: () => void }[] = [];
-    const advance = (ms: number): void => {
-      now += ms;
-      for (const t of timers.splice(0))
-        if (t.at <= now) t.fn();
-        else timers.push(t);
-    };
-    const clock = {
-      nowMs: () => now,
-      epochMs: () => now,
-      setTimer: (delay: number, fn: () => void) => {
-        const t = { at: now + delay, fn };
-        timers.push(t);
-        return () => void timers.splice(timers.indexOf(t), timers.includes(t) ? 1 : 0);
-      },
-    };
+    const clock = manualClock();
     const cp = make({ clock, graceMs: 1000 });
     await put(cp, SHOP);
     const one = cp.provider.open(nodeOf(server('reviews', 'v1', 5001), 'a'));
@@ -439,13 +424,13 @@ describe('workloads come and go', () => {
     const caller = cp.provider.open(nodeOf(client('web')));
     const seen = (): unknown[] =>
       caller.current().config.endpoints[0]!.endpoints.map((e) => e.health ?? 'healthy');
-    advance(20);
+    clock.advance(20);
     expect(seen()).toEqual(['healthy', 'healthy']);
     one.closed('lost');
     expect(seen()).toEqual(['unhealthy', 'healthy']);
     two.closed('clean');
     expect(seen()).toEqual(['unhealthy']);
-    advance(1000);
+    clock.advance(1000);
     expect(seen()).toEqual([]);
   });
 

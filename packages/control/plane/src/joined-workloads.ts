@@ -1,0 +1,121 @@
+import { TulleError } from '@tulle/filter';
+import { refOf, resourceKey, type Resource, type Workload } from '@tulle/resources';
+import type { Clock } from '@tulle/time';
+import { workloadOfNode, type ProxyNode } from './node.ts';
+import type { Touched, World } from './world.ts';
+
+/** What a joined Workload changes, and what it asks before it is forgotten. */
+export interface JoinedWorkloadsOptions {
+  readonly world: World;
+  readonly clock: Clock;
+  readonly graceMs: number;
+  readonly maxHoldMs: number;
+  /** Collects what a change touched. */
+  readonly touched: () => Touched;
+  /** Called after every change. */
+  readonly changed: (cause: string, key: string, urgent: boolean) => void;
+  readonly anyConnected: () => boolean;
+}
+
+const OWNER = 'join:';
+
+/** Whether a resource was made by a sidecar that joined. */
+export const isJoined = (owner: string): boolean => owner.startsWith(OWNER);
+
+/**
+ * The Workloads that sidecars make by joining. One belongs to the identity that made it (decision D14): nobody else
+ * changes or removes it, also not after a restart, since the owner can be read from the resource itself.
+ */
+export class JoinedWorkloads {
+  readonly #options: JoinedWorkloadsOptions;
+  readonly #lost = new Map<string, { cancel: () => void; sinceMs: number }>();
+
+  constructor(options: JoinedWorkloadsOptions) {
+    this.#options = options;
+  }
+
+  /** Keys of those whose sidecar vanished without a word. */
+  get lost(): string[] {
+    return [...this.#lost.keys()];
+  }
+
+  /** Takes what a former process saved. Its sidecars have the grace time to come back. */
+  restore(workloads: readonly Resource[]): void {
+    const { world, clock, touched } = this.#options;
+    for (const workload of workloads) {
+      if (workload.kind !== 'Workload') continue;
+      world.put(workload, ownerOf(workload), touched());
+      this.#lose(resourceKey(refOf(workload)), clock.epochMs());
+    }
+  }
+
+  /**
+   * The proxy is there. One that takes no calls (yet) has no Workload.
+   * @throws TulleError `TULLE_PEER_REFUSED` when its Workload belongs to another identity or to a file or REST
+   */
+  settle(node: ProxyNode): void {
+    const workload = workloadOfNode(node, 'healthy');
+    if (workload === undefined) return this.left(node);
+    const key = this.#put(node, workload, 'joined', false);
+    this.#lost.get(key)?.cancel();
+    this.#lost.delete(key);
+  }
+
+  /** The proxy took leave, or takes no calls any more. */
+  left(node: ProxyNode): void {
+    const key = keyOf(node);
+    const held = this.#options.world.held(key);
+    if (held?.owner === ownerOfNode(node)) this.#remove(key);
+  }
+
+  /** The proxy vanished without a word: unhealthy at once, removed after the grace time. */
+  vanished(node: ProxyNode): void {
+    const workload = workloadOfNode(node, 'unhealthy');
+    if (workload === undefined || this.#options.world.held(keyOf(node))?.owner !== ownerOf(workload)) return;
+    const key = this.#put(node, workload, 'is lost', true);
+    this.#lose(key, this.#options.clock.epochMs());
+  }
+
+  close(): void {
+    for (const { cancel } of this.#lost.values()) cancel();
+  }
+
+  #put(node: ProxyNode, workload: Workload, what: string, urgent: boolean): string {
+    const { world, touched, changed } = this.#options;
+    const key = resourceKey(refOf(workload));
+    const owner = world.held(key)?.owner;
+    if (owner !== undefined && owner !== ownerOf(workload))
+      throw new TulleError(
+        'TULLE_PEER_REFUSED',
+        `the Workload ${node.namespace}/${node.instanceName} belongs to ${owner}; remove it there, or join under another instance`,
+      );
+    if (world.put(workload, ownerOf(workload), touched())) changed(`${key} ${what}`, key, urgent);
+    return key;
+  }
+
+  #remove(key: string): void {
+    const { world, touched, changed } = this.#options;
+    this.#lost.get(key)?.cancel();
+    this.#lost.delete(key);
+    if (world.remove(key, touched())) changed(`${key} left`, key, true);
+  }
+
+  #lose(key: string, sinceMs: number): void {
+    const { clock, graceMs, maxHoldMs, anyConnected } = this.#options;
+    this.#lost.get(key)?.cancel();
+    const cancel = clock.setTimer(graceMs, () => {
+      const held = !anyConnected() && this.#lost.size > 1 && clock.epochMs() - sinceMs < maxHoldMs;
+      if (held) this.#lose(key, sinceMs);
+      else this.#remove(key);
+    });
+    this.#lost.set(key, { cancel, sinceMs });
+  }
+}
+
+const keyOf = (node: ProxyNode): string =>
+  resourceKey({ kind: 'Workload', namespace: node.namespace, name: node.instanceName });
+
+const ownerOfNode = (node: ProxyNode): string => `${OWNER}${node.namespace}/${node.serviceAccount}`;
+
+const ownerOf = (workload: Workload): string =>
+  `${OWNER}${workload.metadata.namespace}/${workload.spec.serviceAccount ?? ''}`;

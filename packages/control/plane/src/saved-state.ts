@@ -1,0 +1,87 @@
+import { TulleError, type Log } from '@tulle/filter';
+import type { Clock } from '@tulle/time';
+import type { SavedState, StateStore } from './state-file.ts';
+
+/** What {@link KeptState} needs. */
+export interface KeptStateOptions {
+  readonly store: StateStore;
+  readonly clock: Clock;
+  readonly log: Log | undefined;
+  /** What is to be saved now. */
+  readonly content: () => SavedState;
+  /** A save that failed is tried again after this long. Default 5,000: a disk that somebody empties is noticed soon. */
+  readonly retryMs?: number;
+}
+
+/**
+ * The state on its way to the store. What a person asked for is saved before it comes into force; what the mesh does by
+ * itself (sidecars that come and go) comes into force in any case, and is saved as soon as the store lets it.
+ */
+export class KeptState {
+  readonly #options: KeptStateOptions;
+  #cancelRetry: (() => void) | undefined;
+  #fault: string | undefined;
+
+  constructor(options: KeptStateOptions) {
+    this.#options = options;
+  }
+
+  /** Why the newest state is not saved; `undefined` when it is. */
+  get fault(): string | undefined {
+    return this.#fault;
+  }
+
+  /**
+   * Saves what is to come into force next.
+   * @throws TulleError `TULLE_STATE_UNSAVED`: it must not
+   */
+  before(next: SavedState): void {
+    try {
+      this.#options.store.save(next);
+    } catch (error) {
+      throw new TulleError(
+        'TULLE_STATE_UNSAVED',
+        `the state cannot be saved (${reason(error)}), so nothing was applied; make room on its disk, or mend its directory, and apply again`,
+        { cause: error },
+      );
+    }
+    this.#saved();
+  }
+
+  /** Saves what is in force; tries again later where that fails. */
+  after(): void {
+    const { store, content, clock, log, retryMs = 5_000 } = this.#options;
+    try {
+      store.save(content());
+    } catch (error) {
+      const fault = reason(error);
+      if (fault !== this.#fault)
+        log?.error('the state cannot be saved; a restart now would forget sidecars that joined since', {
+          error: fault,
+          retryMs,
+        });
+      this.#fault = fault;
+      this.#cancelRetry ??= clock.setTimer(retryMs, () => {
+        this.#cancelRetry = undefined;
+        this.after();
+      });
+      return;
+    }
+    this.#saved();
+  }
+
+  close(): void {
+    this.#cancelRetry?.();
+  }
+
+  #saved(): void {
+    if (this.#fault !== undefined) this.#options.log?.info('the state is saved again');
+    this.#fault = undefined;
+    this.#cancelRetry?.();
+    this.#cancelRetry = undefined;
+  }
+}
+
+function reason(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

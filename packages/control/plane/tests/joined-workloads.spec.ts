@@ -1,0 +1,75 @@
+import { describe, expect, it } from 'vitest';
+
+import { createControlPlane, memoryState, type ControlPlane } from '../src/index.ts';
+import { joiningNode } from './joining-node.ts';
+import { manualClock } from './manual-clock.ts';
+
+const workloads = (plane: ControlPlane): Record<string, string | undefined> =>
+  Object.fromEntries(
+    plane
+      .resources()
+      .flatMap(({ resource }) =>
+        resource.kind === 'Workload' ? [[resource.metadata.name, resource.spec.serviceAccount]] : [],
+      ),
+  );
+
+describe('a Workload belongs to the identity that made it', () => {
+  it('another identity that takes the same names gets a Workload of its own, and takes only that with it', async () => {
+    const plane = createControlPlane({ trustDomain: 'mesh.local' });
+    const orders = plane.provider.open(joiningNode('orders'));
+    const evil = plane.provider.open(
+      joiningNode('evil', { workload: 'orders', serviceAccount: 'evil', instance: 'orders-1' }),
+    );
+    expect(workloads(plane)).toEqual({ 'orders.orders-1': 'orders', 'evil.orders-orders-1': 'evil' });
+    evil.closed('clean');
+    expect(workloads(plane)).toEqual({ 'orders.orders-1': 'orders' });
+    orders.closed('clean');
+    expect(workloads(plane)).toEqual({});
+    await plane.close();
+  });
+
+  it('also before its owner is there, and while its owner is lost', async () => {
+    const clock = manualClock();
+    const plane = createControlPlane({ trustDomain: 'mesh.local', clock, graceMs: 1_000 });
+    const orders = plane.provider.open(joiningNode('orders'));
+    orders.closed('lost');
+    const evil = plane.provider.open(
+      joiningNode('evil', { workload: 'orders', serviceAccount: 'evil', instance: 'orders-1' }),
+    );
+    evil.closed('clean');
+    expect(workloads(plane)).toEqual({ 'orders.orders-1': 'orders' });
+    plane.provider.open(joiningNode('orders'));
+    clock.advance(5_000);
+    expect(workloads(plane)).toEqual({ 'orders.orders-1': 'orders' });
+    await plane.close();
+  });
+
+  it('one that was made by hand is not taken over', async () => {
+    const plane = createControlPlane({ trustDomain: 'mesh.local' });
+    const state = memoryState();
+    const before = createControlPlane({ trustDomain: 'mesh.local', state });
+    before.provider.open(joiningNode('orders'));
+    const [made] = before.resources();
+    if (made === undefined) throw new Error('no Workload was made');
+    plane.apply([made.resource], []);
+    expect(() => plane.provider.open(joiningNode('orders'))).toThrow(/belongs to rest; remove it there/);
+    expect(workloads(plane)).toEqual({ 'orders.orders-1': 'orders' });
+    await before.close();
+    await plane.close();
+  });
+
+  it('its owner finds it again after a restart of the control plane; what nobody comes back for goes', async () => {
+    const clock = manualClock();
+    const state = memoryState();
+    const first = createControlPlane({ trustDomain: 'mesh.local', state, clock });
+    for (const account of ['orders', 'web']) first.provider.open(joiningNode(account));
+    await first.close();
+    const second = createControlPlane({ trustDomain: 'mesh.local', state, clock, graceMs: 1_000 });
+    const orders = second.provider.open(joiningNode('orders'));
+    clock.advance(2_000);
+    expect(workloads(second)).toEqual({ 'orders.orders-1': 'orders' });
+    orders.closed('clean');
+    expect(workloads(second)).toEqual({});
+    await second.close();
+  });
+});
