@@ -1,25 +1,25 @@
-/** `pnpm test:interop`: runs every suite whose tools this machine has, and says which it skipped and why. */
+/**
+ * `pnpm test:interop [SUITE…]`: Tulle against other people's implementations. A suite whose tools this machine lacks is
+ * skipped, case by case, with the reason. Ends with the sum of all cases.
+ */
+import type { Tally } from './suite.ts';
 import { suites } from './suites.ts';
 
-const [wanted] = process.argv.slice(2);
-let [passed, failed, skipped] = [0, 0, 0];
-for (const { name, unavailable, run } of suites) {
-  if (wanted !== undefined && wanted !== name) continue;
-  const reason = unavailable();
-  if (reason !== undefined) {
-    skipped++;
-    console.log(`- ${name}: skipped, ${reason}`);
-    continue;
-  }
-  try {
-    await run();
-    passed++;
-    console.log(`√ ${name}`);
-  } catch (error) {
-    failed++;
-    console.error(`× ${name}:`, error);
-  }
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => !suites.some((suite) => suite.name === name));
+if (unknown.length > 0) {
+  console.error(
+    `no suite is called ${unknown.join(', ')}; there are ${suites.map(({ name }) => name).join(', ')}`,
+  );
+  process.exit(64);
 }
-if (suites.length === 0) console.log('interop: no suites yet');
-console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
-process.exitCode = failed > 0 ? 1 : 0;
+const sum: Tally = { passed: 0, failed: 0, skipped: 0 };
+for (const suite of suites) {
+  if (wanted.length > 0 && !wanted.includes(suite.name)) continue;
+  const tally = await suite.run((line) => console.log(line));
+  sum.passed += tally.passed;
+  sum.failed += tally.failed;
+  sum.skipped += tally.skipped;
+}
+console.log(`${sum.passed} passed, ${sum.failed} failed, ${sum.skipped} skipped`);
+process.exitCode = sum.failed > 0 ? 1 : 0;

@@ -1,10 +1,6 @@
-/** A run of Tulle against somebody else's implementation. */
-export interface Suite {
-  readonly name: string;
-  /** Why it cannot run on this machine, or undefined: a missing tool by name and how to get it. */
-  readonly unavailable: () => string | undefined;
-  /** Throws with the first thing that is wrong. */
-  readonly run: () => Promise<void>;
-}
+import { envoySuite } from './envoy/suite.ts';
+import { goSpiffeSuite } from './go-spiffe/suite.ts';
+import { runnable, type RunnableSuite } from './suite.ts';
 
-export const suites: readonly Suite[] = [];
+/** Every suite, in the order in which they run. */
+export const suites: readonly RunnableSuite[] = [runnable(envoySuite), runnable(goSpiffeSuite)];

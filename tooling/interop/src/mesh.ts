@@ -1,0 +1,57 @@
+import { writeFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTcpServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import type { Ca } from '@tulle/ca';
+import { createKeyAndCsr } from '@tulle/spiffe';
+
+/** Files of an identity, as other people's programs read them. */
+export interface IdentityPaths {
+  readonly certificate: string;
+  readonly key: string;
+  readonly roots: string;
+}
+
+/** Has a CA certify an id, and writes certificate chain, key and roots as PEM. */
+export async function writeIdentity(
+  ca: Ca,
+  spiffeId: string,
+  directory: string,
+  name: string,
+): Promise<IdentityPaths> {
+  const { csrDer, privateKeyPem } = await createKeyAndCsr(spiffeId);
+  const { certificateChainPem, bundles } = await ca.issueLocal(spiffeId, csrDer);
+  const paths = {
+    certificate: join(directory, `${name}.pem`),
+    key: join(directory, `${name}.key`),
+    roots: join(directory, `${name}.roots`),
+  };
+  await writeFile(paths.certificate, certificateChainPem);
+  await writeFile(paths.key, privateKeyPem, { mode: 0o600 });
+  await writeFile(paths.roots, bundles.flatMap(({ rootsPem }) => rootsPem).join(''));
+  return paths;
+}
+
+/** A plain HTTP service on loopback. */
+export async function startOrigin(
+  answer: (request: IncomingMessage, response: ServerResponse) => void,
+): Promise<{ readonly port: number; close(): void }> {
+  const server = createServer(answer);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    port: (server.address() as AddressInfo).port,
+    close() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
+
+/** A port that was free a moment ago, for programs that cannot be given one of the system's choice. */
+export async function freePort(): Promise<number> {
+  const server = createTcpServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
