@@ -38,7 +38,7 @@ export const systemChecks: readonly Check[] = [
     name: 'interop',
     command: ['npm', 'run', 'test:interop'],
     needs: 'tooling/interop/src/main.ts',
-    timeoutMinutes: 10,
+    timeoutMinutes: 15,
   },
   {
     name: 'bench smoke',

@@ -1,6 +1,14 @@
 import { envoySuite } from './envoy/suite.ts';
 import { goSpiffeSuite } from './go-spiffe/suite.ts';
+import { http1CurlSuite, http1GoSuite, http1PythonSuite, http1WrkSuite } from './http1/suite.ts';
 import { runnable, type RunnableSuite } from './suite.ts';
 
 /** Every suite, in the order in which they run. */
-export const suites: readonly RunnableSuite[] = [runnable(envoySuite), runnable(goSpiffeSuite)];
+export const suites: readonly RunnableSuite[] = [
+  runnable(envoySuite),
+  runnable(goSpiffeSuite),
+  runnable(http1GoSuite),
+  runnable(http1PythonSuite),
+  runnable(http1CurlSuite),
+  runnable(http1WrkSuite),
+];

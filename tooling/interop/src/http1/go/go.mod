@@ -1,0 +1,3 @@
+module tulle.dev/interop/http1
+
+go 1.24
