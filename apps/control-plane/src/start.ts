@@ -1,10 +1,27 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Server } from '@grpc/grpc-js';
-import { addCaService, createCa, directoryStore, localIdentity, serveMeshGrpc, type Ca } from '@tulle/ca';
+import {
+  addCaService,
+  caLog,
+  caMetrics,
+  createCa,
+  directoryStore,
+  identityLog,
+  identityMetrics,
+  localIdentity,
+  observeCa,
+  observeIdentity,
+  refusalLog,
+  refusalMetrics,
+  serveMeshGrpc,
+  type Ca,
+} from '@tulle/ca';
 import { createApi, createControlPlane, fileState, type ControlPlane } from '@tulle/control-plane';
+import type { Log } from '@tulle/filter';
 import { directorySource } from '@tulle/source-file';
 import { createRegistry, renderText } from '@tulle/metrics';
+import { stderrLog } from '@tulle/supervisor';
 import { addAdsService } from '@tulle/xds-server';
 
 /** Options of {@link startControlPlane}. */
@@ -21,6 +38,8 @@ export interface StartOptions {
   readonly api?: { readonly path: string } | { readonly port: number };
   /** Lifetime of certificates; default 24 h. */
   readonly leafLifetimeMs?: number;
+  /** Default: JSON lines on standard error. */
+  readonly log?: Log;
 }
 
 /** Where a running control plane is found; the content of `control-plane.json` in its state directory. */
@@ -48,6 +67,7 @@ export interface RunningControlPlane {
 export async function startControlPlane(options: StartOptions): Promise<RunningControlPlane> {
   const { stateDir } = options;
   const trustDomain = options.trustDomain ?? 'mesh.local';
+  const log = options.log ?? stderrLog;
   const undo: (() => void | Promise<void>)[] = [];
   const close = async (): Promise<void> => {
     for (const step of undo.splice(0).toReversed()) await step();
@@ -55,14 +75,17 @@ export async function startControlPlane(options: StartOptions): Promise<RunningC
   try {
     mkdirSync(stateDir, { recursive: true, mode: 0o700 });
     const registry = createRegistry();
+    const caEvent = both(caMetrics(registry), caLog(log));
     const ca = await createCa({
       trustDomain,
       store: directoryStore(join(stateDir, 'ca')),
+      onEvent: caEvent,
       ...(options.leafLifetimeMs === undefined ? {} : { leafLifetimeMs: options.leafLifetimeMs }),
     });
     undo.push(() => ca.close());
-    const identity = localIdentity(ca);
+    const identity = localIdentity(ca, { onEvent: both(identityMetrics(registry), identityLog(log)) });
     undo.push(() => identity.close());
+    observeIdentity(registry, identity);
     await identity.ready();
     const controlPlane = createControlPlane({ trustDomain, state: fileState(join(stateDir, 'resources')) });
     undo.push(() => controlPlane.close());
@@ -72,17 +95,29 @@ export async function startControlPlane(options: StartOptions): Promise<RunningC
     const grpc = new Server();
     // The services ask who called only once calls come, which is after the server runs.
     let callerIdentity: Awaited<ReturnType<typeof serveMeshGrpc>>['callerIdentity'] = () => undefined;
-    addCaService(grpc, ca, { callerIdentity: (call) => callerIdentity(call) });
+    const caService = addCaService(grpc, ca, {
+      callerIdentity: (call) => callerIdentity(call),
+      onRefused: caEvent,
+    });
+    observeCa(registry, ca, caService);
     const ads = addAdsService(grpc, {
       provider: controlPlane.provider,
       meter: registry,
+      log,
       authenticate(call) {
         const spiffeId = callerIdentity(call);
         return spiffeId === undefined ? undefined : { spiffeId };
       },
     });
     const host = options.listen?.host ?? '127.0.0.1';
-    const server = await serveMeshGrpc(grpc, { identity, host, port: options.listen?.port ?? 0 });
+    const server = await serveMeshGrpc(grpc, {
+      identity,
+      host,
+      port: options.listen?.port ?? 0,
+      onRefused: both(refusalMetrics(registry), refusalLog(log)),
+      onBadSnapshot: (error) =>
+        log.error("the control plane's new certificate cannot be used", { reason: error.message }),
+    });
     callerIdentity = server.callerIdentity;
     undo.push(() => server.close(100));
     undo.push(() => ads.close());
@@ -110,4 +145,12 @@ export async function startControlPlane(options: StartOptions): Promise<RunningC
     await close();
     throw error;
   }
+}
+
+/** Tells two about the same. */
+function both<T>(one: (event: T) => void, other: (event: T) => void): (event: T) => void {
+  return (event) => {
+    one(event);
+    other(event);
+  };
 }

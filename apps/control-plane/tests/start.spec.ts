@@ -1,7 +1,8 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, expect, it } from 'vitest';
+import { createIdentityClient, type IdentityClient } from '@tulle/ca';
+import { afterEach, expect, it, vi } from 'vitest';
 import { startControlPlane, type RunningControlPlane } from '../src/index.ts';
 
 const stateDir = mkdtempSync(join(tmpdir(), 'tulle-control-plane-'));
@@ -38,4 +39,59 @@ it('starts, can be found, applies, makes tokens, keeps what it knew over a resta
   running = await startControlPlane({ stateDir });
   expect(running.endpoints.rootPin).toBe(rootPin);
   expect(running.controlPlane.resource('Service/default/a')).toBeDefined();
+});
+
+it('shows what the CA does: who was certified and who was refused, in the log and in the metrics', async () => {
+  const lines: { level: string; message: string; fields: Readonly<Record<string, unknown>> }[] = [];
+  const line =
+    (level: string) =>
+    (message: string, fields: Readonly<Record<string, unknown>> = {}): void =>
+      void lines.push({ level, message, fields });
+  const log = { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') };
+  running = await startControlPlane({ stateDir, log, leafLifetimeMs: 60_000 });
+  const { api, xds, trustDomain } = running.endpoints;
+  const { token } = await running.ca.createJoinToken({ namespace: 'default', serviceAccount: 'web' });
+  const join = async (serviceAccount: string): Promise<IdentityClient> =>
+    createIdentityClient({
+      address: xds,
+      trustDomain,
+      namespace: 'default',
+      serviceAccount,
+      joinToken: token,
+    });
+  const thief = await join('admin');
+  await expect(thief.ready()).rejects.toThrow('csr-identity');
+  const web = await join('web');
+  await web.ready();
+  await expect(fetch(`http://${xds}/`)).rejects.toThrow(); // no TLS
+  const page = async (): Promise<string> => (await fetch(`${api}/metrics`)).text();
+  await vi.waitFor(async () => {
+    const text = await page();
+    expect(text).toContain('tulle_ca_issued_total{how="attest"} 1\n');
+    expect(text).toContain('tulle_ca_refused_total{how="attest",reason="csr-identity"} 1\n');
+    expect(text).toContain('tulle_control_connections_refused_total{reason="plaintext"} 1\n');
+    expect(text).toContain('tulle_ca_watchers 1\n');
+  });
+  expect(await page()).toMatch(/tulle_ca_authority_life_used_ratio\{authority="root"\} \d/);
+  expect(await page()).toMatch(/tulle_ca_authority_expiry_timestamp_seconds\{authority="issuer"\} \d{10}/);
+  expect(await page()).toMatch(/tulle_identity_life_used_ratio 0/);
+  expect(lines).toContainEqual({
+    level: 'warn',
+    message: 'refused a certificate (attest): csr-identity',
+    fields: {
+      askedId: `spiffe://${trustDomain}/ns/default/sa/admin`,
+      peer: expect.stringMatching(/^127\.0\.0\.1:\d+$/) as string,
+      detail: expect.stringContaining('/sa/web names') as string,
+    },
+  });
+  expect(lines).toContainEqual({
+    level: 'info',
+    message: 'issued a certificate (attest)',
+    fields: expect.objectContaining({ spiffeId: web.spiffeId, serial: web.current()?.svid.serial }) as object,
+  });
+  expect(lines).toContainEqual(
+    expect.objectContaining({ level: 'warn', message: 'refused a connection: plaintext' }),
+  );
+  expect(JSON.stringify(lines)).not.toContain(token);
+  await Promise.all([thief.close(), web.close()]);
 });

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
-import { createIdentityClient, type IdentityClient, type IdentityClientEvent } from '@tulle/ca';
+import { createIdentityClient, identityLog, identityMetrics, type IdentityClient } from '@tulle/ca';
 import type { Log } from '@tulle/filter';
+import type { Meter } from '@tulle/telemetry';
 import type { SidecarOptions } from './options.ts';
 import type { SidecarProgress } from './progress.ts';
 
@@ -20,11 +21,14 @@ export async function openIdentity(
   options: SidecarOptions,
   workload: { readonly namespace: string; readonly serviceAccount: string },
   log: Log,
+  meter: Meter,
   tell: (progress: SidecarProgress) => void,
 ): Promise<{ readonly identity: IdentityClient; ready(): Promise<void> }> {
   const { controlPlane, stateDir } = options;
   const address = controlPlane.ca ?? controlPlane.xds[0] ?? '';
   const first = waitForIdentity(address, options.startTimeoutMs ?? DEFAULT_START_TIMEOUT_MS, tell);
+  const measure = identityMetrics(meter);
+  const write = identityLog(log);
   const identity = await createIdentityClient({
     ...workload,
     address,
@@ -32,34 +36,12 @@ export async function openIdentity(
     stateDir: join(stateDir, 'identity'),
     joinToken: options.joinToken,
     onEvent: (event) => {
+      measure(event);
       if (event.kind === 'renewal-failed' && first.failed(event.error)) return;
-      logEvent(event, log);
+      write(event);
     },
   });
   return { identity, ready: async () => first.done(identity) };
-}
-
-function logEvent(event: IdentityClientEvent, log: Log): void {
-  switch (event.kind) {
-    case 'renewal-failed':
-      return log.warn('the identity is not renewed yet; the current one serves on', {
-        reason: event.error.message,
-      });
-    case 'save-failed':
-      return log.warn('the identity could not be saved; a restart will need the CA', {
-        reason: event.error.message,
-      });
-    case 'watch-ended':
-      return log.warn('the CA cannot be heard; rotations wait until it is back', {
-        reason: event.error.message,
-      });
-    case 'lapsed':
-      return log.error('the identity has lapsed; handshakes fail until the CA can be reached');
-    case 'saved-unusable':
-      return log.warn('the saved identity cannot be used', { reason: event.reason });
-    default:
-      return undefined; // good news
-  }
 }
 
 /** Tells of attempts to get the first identity, and ends them in time. */

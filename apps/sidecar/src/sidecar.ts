@@ -1,8 +1,9 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { meshChannel, type IdentityClient } from '@tulle/ca';
+import { meshChannel, observeIdentity, type IdentityClient } from '@tulle/ca';
 import { isTulleError } from '@tulle/filter';
 import { formatAddress, type Address, type ProxyConfig, type TcpAddress } from '@tulle/model';
+import { createRegistry, renderText, type Registry, type TextFormat } from '@tulle/metrics';
 import { standardFilters } from '@tulle/standard';
 import {
   canBindSockets,
@@ -88,10 +89,12 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const unwind = async (): Promise<void> => {
     for (const step of undo.splice(0).toReversed()) await step();
   };
+  const meter = createRegistry();
   const orAborted = abortable(options.signal);
   try {
-    const { identity, ready } = await openIdentity(options, { namespace, serviceAccount }, log, tell);
+    const { identity, ready } = await openIdentity(options, { namespace, serviceAccount }, log, meter, tell);
     undo.push(() => identity.close());
+    observeIdentity(meter, identity);
     const supervisor = makeSupervisor(options, namespace, labels, identity, log);
     undo.push(async () => supervisor.stop(0));
     const { inbound, ports, upstreams } = await bindPorts(options, supervisor);
@@ -133,6 +136,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       onConfig: async (config) => applyTo(supervisor, config),
       snapshotFile: join(stateDir, 'snapshot.json'),
       log,
+      meter,
     });
     undo.push(async () => xds.stop());
     const status = (): SidecarStatus => {
@@ -149,6 +153,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       supervisor,
       address: options.admin ?? { path: join(runDir, 'admin.sock') },
       pages: { '/sidecar': status },
+      metrics: (format) => sidecarMetrics(meter, format),
     });
     undo.push(async () => front.close());
     const found = upstreams.map(({ option, address }) => ({ service: option.service, address }));
@@ -283,4 +288,10 @@ function defaultInstance(options: SidecarOptions): string {
 /** For messages: `reviews → 127.0.0.1:9001`. */
 export function describeUpstream(upstream: Sidecar['upstreams'][number]): string {
   return `${upstream.service} → ${formatAddress(upstream.address)}`;
+}
+
+/** What identity and xDS measure, to stand beside what the engine processes do; each of those has its own registry's. */
+function sidecarMetrics(registry: Registry, format: TextFormat): string {
+  const families = [...registry.families].filter(([name]) => !name.startsWith('tulle_telemetry_'));
+  return [...renderText({ families: new Map(families) }, format)].join('');
 }

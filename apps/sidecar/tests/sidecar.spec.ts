@@ -106,6 +106,13 @@ describe('two sidecars and a control plane', () => {
     expect(inbound).toMatch(
       /tulle_requests_total\{[^}]*connection_security="mutual_tls"[^}]*direction="inbound"[^}]*source_workload="client"/,
     );
+    // One page: what the engine measures, then what identity and xDS do, each family once.
+    expect(inbound).toMatch(/\ntulle_identity_renewals_total 1\n/);
+    expect(inbound).toMatch(/\ntulle_identity_expiry_timestamp_seconds \d{10}/);
+    expect(inbound).toMatch(/\ntulle_xds_client_changes_total [1-9]/);
+    expect(inbound).toMatch(/\ntulle_xds_client_connected 1\n/);
+    const families = [...inbound.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name);
+    expect(new Set(families).size).toBe(families.length);
     expect(JSON.parse((await get(web.admin, '/sidecar')).body)).toMatchObject({
       spiffeId: `spiffe://${trustDomain}/ns/default/sa/web`,
       xds: { connected: true, source: 'control-plane' },

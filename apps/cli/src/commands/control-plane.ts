@@ -3,6 +3,7 @@ import { makePrivateDirectory, tulleDirectories } from '@tulle/sidecar';
 import { findControlPlane } from '../api/find-control-plane.ts';
 import { apiClient } from '../api/api-client.ts';
 import { defineCommand, type Command } from '../cli/command.ts';
+import { personLog } from '../cli/person-log.ts';
 import { CliError, EXIT, usageError } from '../cli/exit-codes.ts';
 
 export const command: Command = defineCommand({
@@ -47,6 +48,7 @@ export const command: Command = defineCommand({
     }
     const running = await startControlPlane({
       stateDir: state,
+      log: personLog(io),
       listen: { host: (listen[1] ?? listen[2]) as string, port: Number(listen[3]) },
       api: { port: options['api-port'] ?? 0 },
       ...(options.config === undefined ? {} : { configDir: options.config }),

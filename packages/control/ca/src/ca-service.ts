@@ -8,7 +8,8 @@ import {
 } from '@grpc/grpc-js';
 import { grpcService } from '@tulle/xds-proto/grpc';
 import type { Ca, IssuedSvid } from './ca.ts';
-import { CaError, type CaRefusal } from './errors.ts';
+import type { CaRefusedEvent } from './ca-events.ts';
+import { CaError } from './errors.ts';
 import {
   IdentityService,
   IssueResponseSchema,
@@ -32,8 +33,8 @@ export interface CaServiceOptions {
    * default 10 ms, so that 2000 clients spread over 20 s and five over 50 ms.
    */
   readonly renewSpreadMsPerClient?: number;
-  /** Refusals that the CA itself does not see: calls without identity. Must not throw. */
-  readonly onRefused?: (method: string, reason: CaRefusal) => void;
+  /** Refusals that the CA itself does not see: calls without identity. Where `CaOptions.onEvent` goes too. Must not throw. */
+  readonly onRefused?: (event: CaRefusedEvent) => void;
 }
 
 /** What a mounted CA service tells for metrics. */
@@ -74,14 +75,12 @@ export function addCaService(server: Server, ca: Ca, options: CaServiceOptions):
   const spreadMs = options.renewSpreadMsPerClient ?? 10;
   let watchers = 0;
 
-  const identityOf = (call: GrpcCall, method: string): string => {
+  const identityOf = (call: GrpcCall & { getPeer(): string }, how: 'renew' | 'watch'): string => {
     const id = options.callerIdentity(call);
     if (id !== undefined) return id;
-    options.onRefused?.(method, 'no-identity');
-    throw new CaError(
-      'no-identity',
-      `${method} needs a client certificate of this mesh; join with a token first`,
-    );
+    const detail = `${how === 'renew' ? 'Renew' : 'Watch'} needs a client certificate of this mesh; join with a token first`;
+    options.onRefused?.({ kind: 'refused', how, reason: 'no-identity', detail, peer: call.getPeer() });
+    throw new CaError('no-identity', detail);
   };
 
   const answer = async (
@@ -100,14 +99,19 @@ export function addCaService(server: Server, ca: Ca, options: CaServiceOptions):
 
   server.addService(grpcService(IdentityService), {
     attest(call: ServerUnaryCall<AttestRequest, IssueResponse>, callback: sendUnaryData<IssueResponse>) {
-      void answer(() => ca.attest(call.request.joinToken, call.request.csrDer), callback);
+      const { joinToken, csrDer } = call.request;
+      void answer(() => ca.attest(joinToken, csrDer, { peer: call.getPeer() }), callback);
     },
     renew(call: ServerUnaryCall<RenewRequest, IssueResponse>, callback: sendUnaryData<IssueResponse>) {
-      void answer(async () => ca.renew(identityOf(call, 'Renew'), call.request.csrDer), callback);
+      const { csrDer } = call.request;
+      void answer(
+        async () => ca.renew(identityOf(call, 'renew'), csrDer, { peer: call.getPeer() }),
+        callback,
+      );
     },
     watch(call: ServerWritableStream<WatchRequest, WatchResponse>) {
       try {
-        identityOf(call, 'Watch');
+        identityOf(call, 'watch');
       } catch (error) {
         call.emit('error', answerFor(error));
         return;

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { fakeClock } from '../tests/fake-clock.ts';
-import { createCa, type Ca, type CaEvent, type CaOptions, type IssuedSvid } from './ca.ts';
+import { createCa, type Ca, type CaOptions, type IssuedSvid } from './ca.ts';
+import type { CaEvent } from './ca-events.ts';
 import { directoryStore, memoryStore } from './store.ts';
 
 const hour = 3_600_000;
@@ -112,16 +113,51 @@ describe('the CA', () => {
     const events: CaEvent[] = [];
     const ca = await start({ onEvent: (event) => events.push(event) });
     const issued = await ca.renew(webId, await csrFor(webId));
-    await ca.renew(webId, Buffer.from('junk')).catch(() => undefined);
+    await ca.renew(webId, Buffer.from('junk'), { peer: '10.0.0.1:2' }).catch(() => undefined);
+    await ca.renew(webId, await csrFor(`${webId}-2`)).catch(() => undefined);
     await ca.rotateLeaves();
     await ca.rotateIssuer();
     expect(events).toMatchObject([
       { kind: 'issued', how: 'renew', spiffeId: webId, serial: issued.serial },
-      { kind: 'refused', how: 'renew', reason: 'csr-malformed' },
+      { kind: 'refused', how: 'renew', reason: 'csr-malformed', peer: '10.0.0.1:2' },
+      { kind: 'refused', how: 'renew', reason: 'csr-identity', askedId: `${webId}-2` },
       { kind: 'leaves-rotated', leafEpoch: 2 },
       { kind: 'issuer-rotated' },
     ]);
   });
+});
+
+it('the CA sounds when half, three quarters and nine tenths of the life of root or issuer are over', async () => {
+  const clock = fakeClock();
+  const store = memoryStore();
+  const events: CaEvent[] = [];
+  const options = {
+    clock,
+    store,
+    rootLifetimeMs: 100 * hour,
+    issuerLifetimeMs: 100 * hour,
+    leafLifetimeMs: hour,
+    clockSkewMs: 0,
+    onEvent: (event: CaEvent): void => void events.push(event),
+  };
+  const ca = await start(options);
+  const sounded = (): string[] =>
+    events
+      .splice(0)
+      .flatMap((event) => (event.kind === 'expiring' ? [`${event.authority} ${event.share}`] : []));
+  await clock.advance(50 * hour - 1000);
+  expect(sounded()).toEqual([]);
+  await clock.advance(2000);
+  expect(sounded()).toEqual(['root 0.5', 'issuer 0.5']);
+  await clock.advance(24 * hour);
+  expect(sounded()).toEqual([]);
+  await clock.advance(hour);
+  // The root ends first: a new issuer would end no later, so this one is not replaced.
+  expect(sounded()).toEqual(['root 0.75', 'issuer 0.75']);
+  ca.close();
+  await clock.advance(20 * hour);
+  (await start(options)).close();
+  expect(sounded()).toEqual(['root 0.9', 'issuer 0.9']);
 });
 
 describe('rotation in the CA', () => {

@@ -4,6 +4,7 @@ import {
   controlPlaneId,
   parseSpiffeId,
   publicKeyPin,
+  readCsr,
   toPem,
   trustDomainFault,
   workloadId,
@@ -19,9 +20,11 @@ import {
   type CaState,
   type StoredAuthority,
 } from './ca-state.ts';
+import type { CaEvent, IssueKind } from './ca-events.ts';
 import { leafSigner, validityOf, type LeafSigner } from './certificates.ts';
 import { judgeCsr } from './csr-policy.ts';
-import { CaError, type CaRefusal } from './errors.ts';
+import { CaError } from './errors.ts';
+import { expiryAlarm, type Life } from './expiry-alarm.ts';
 import { joinTokens, type JoinToken, type JoinTokenRequest } from './join-tokens.ts';
 import type { SecretStore } from './store.ts';
 
@@ -46,25 +49,6 @@ export interface CaOptions {
   /** Called for everything an auditor or a metric wants to know. Must not throw. */
   readonly onEvent?: (event: CaEvent) => void;
 }
-
-export type CaEvent =
-  | {
-      readonly kind: 'issued';
-      readonly how: 'attest' | 'renew' | 'local';
-      readonly spiffeId: string;
-      readonly serial: string;
-      readonly notAfterMs: number;
-    }
-  | {
-      readonly kind: 'refused';
-      readonly how: 'attest' | 'renew' | 'local' | 'watch';
-      readonly reason: CaRefusal;
-      readonly detail: string;
-    }
-  | { readonly kind: 'token-created' | 'token-revoked'; readonly id: string; readonly spiffeId?: string }
-  | { readonly kind: 'issuer-rotated'; readonly issuerId: string; readonly notAfterMs: number }
-  | { readonly kind: 'leaves-rotated'; readonly leafEpoch: number }
-  | { readonly kind: 'rotation-failed'; readonly detail: string };
 
 /** A certificate that was just issued, with what its holder must believe. */
 export interface IssuedSvid {
@@ -94,6 +78,12 @@ export interface CaStatus {
   readonly issuers: readonly Omit<StoredAuthority, 'certificatePem'>[];
 }
 
+/** Where a request came from, for the log. */
+export interface CallerAddress {
+  /** `address:port`. */
+  readonly peer: string;
+}
+
 /** A SPIFFE CA for one trust domain: a root, an issuer below it, and leaves made from attestations. */
 export interface Ca {
   readonly trustDomain: string;
@@ -106,9 +96,9 @@ export interface Ca {
   createJoinToken(request: JoinTokenRequest): Promise<JoinToken>;
   revokeJoinToken(id: string): Promise<boolean>;
   /** First certificate, for whoever holds a join token. @throws {CaError} */
-  attest(joinToken: string, csrDer: Uint8Array): Promise<IssuedSvid>;
+  attest(joinToken: string, csrDer: Uint8Array, from?: CallerAddress): Promise<IssuedSvid>;
   /** Next certificate, for whoever proved `callerId` over mutual TLS. @throws {CaError} */
-  renew(callerId: string, csrDer: Uint8Array): Promise<IssuedSvid>;
+  renew(callerId: string, csrDer: Uint8Array, from?: CallerAddress): Promise<IssuedSvid>;
   /** A certificate for this process itself (the control plane, a test). Reachable in code only, never over the network. @throws {CaError} */
   issueLocal(spiffeId: string, csrDer: Uint8Array): Promise<IssuedSvid>;
   /** Makes a new issuer, signs with it from now on, and has every leaf renewed. Old leaves stay valid until they expire. */
@@ -238,14 +228,35 @@ export async function createCa(options: CaOptions): Promise<Ca> {
   const refreshIssuer = (): Promise<void> =>
     exclusive(async () => (issuerIsDue() ? nextIssuer(false) : undefined));
 
+  const alarms = { root: expiryAlarm(), issuer: expiryAlarm() } as const;
+  const lifeOf = ({ id, notBeforeMs, notAfterMs }: StoredAuthority): Life => ({
+    id,
+    fromMs: notBeforeMs,
+    untilMs: notAfterMs,
+  });
+  /** Tells of shares that are over. @returns when the next will be */
+  const soundAlarms = (): number => {
+    let nextMs = Infinity;
+    for (const authority of ['root', 'issuer'] as const) {
+      const used = lastOf(authority === 'root' ? state.roots : state.issuers);
+      const life = lifeOf(used);
+      const share = alarms[authority].passed(life, clock.epochMs());
+      if (share !== undefined)
+        report({ kind: 'expiring', authority, id: used.id, share, notAfterMs: used.notAfterMs });
+      nextMs = Math.min(nextMs, alarms[authority].nextAtMs(life));
+    }
+    return nextMs;
+  };
+
   let cancelTimer = (): void => undefined;
   const armTimer = (): void => {
     cancelTimer();
     if (closed) return;
+    const alarmInMs = soundAlarms() - clock.epochMs();
     const dueInMs = issuerDueMs() - clock.epochMs();
     // In steps of six hours, so that a machine that slept is noticed. Due and still here: the root is too short or the
     // store failed, both worth a look every hour; signing looks too.
-    const waitMs = dueInMs > 0 ? Math.min(dueInMs, 6 * 3_600_000) : 3_600_000;
+    const waitMs = Math.min(dueInMs > 0 ? Math.min(dueInMs, 6 * 3_600_000) : 3_600_000, alarmInMs);
     cancelTimer = clock.setTimer(waitMs, () => {
       refreshIssuer()
         .then(() => tokens.sweep())
@@ -271,9 +282,10 @@ export async function createCa(options: CaOptions): Promise<Ca> {
   };
 
   const sign = async (
-    how: 'attest' | 'renew' | 'local',
+    how: IssueKind,
     spiffeId: string,
     spki: Buffer,
+    from?: CallerAddress,
   ): Promise<IssuedSvid> => {
     // Taken first: a leaf that a rotation overtakes carries the old epoch and is renewed once more.
     const { leafEpoch } = state;
@@ -287,7 +299,8 @@ export async function createCa(options: CaOptions): Promise<Ca> {
       );
     const der = await leaf.sign({ spiffeId, spki, notBeforeMs: nowMs - skewMs, notAfterMs });
     const validity = validityOf(der);
-    report({ kind: 'issued', how, spiffeId, serial: validity.serial, notAfterMs: validity.notAfterMs });
+    const { serial, notAfterMs: untilMs } = validity;
+    report({ kind: 'issued', how, spiffeId, serial, notAfterMs: untilMs, ...from });
     return {
       spiffeId,
       certificateChainDer: [der, issuerDer],
@@ -298,12 +311,27 @@ export async function createCa(options: CaOptions): Promise<Ca> {
     };
   };
 
-  const reported = async <T>(how: 'attest' | 'renew' | 'local', work: () => Promise<T>): Promise<T> => {
+  const reported = async <T>(
+    how: IssueKind,
+    csrDer: Uint8Array,
+    from: CallerAddress | undefined,
+    work: () => Promise<T>,
+  ): Promise<T> => {
     try {
       return await work();
     } catch (error) {
-      if (error instanceof CaError)
-        report({ kind: 'refused', how, reason: error.reason, detail: error.message });
+      if (error instanceof CaError) {
+        const askedId = namedIn(csrDer);
+        const { reason, message: detail } = error;
+        report({
+          kind: 'refused',
+          how,
+          reason,
+          detail,
+          ...(askedId === undefined ? {} : { askedId }),
+          ...from,
+        });
+      }
       throw error;
     }
   };
@@ -346,17 +374,21 @@ export async function createCa(options: CaOptions): Promise<Ca> {
       if (revoked) report({ kind: 'token-revoked', id });
       return revoked;
     },
-    attest: (joinToken, csrDer) =>
-      reported('attest', async () => {
+    attest: (joinToken, csrDer, from) =>
+      reported('attest', csrDer, from, async () => {
         const token = await tokens.check(joinToken);
         const csr = judgeCsr(csrDer, token.record.spiffeId);
         await tokens.spend(token, publicKeyPin(csr.spki));
-        return sign('attest', token.record.spiffeId, csr.spki);
+        return sign('attest', token.record.spiffeId, csr.spki, from);
       }),
-    renew: (callerId, csrDer) =>
-      reported('renew', async () => sign('renew', callerId, judgeCsr(csrDer, inDomain(callerId)).spki)),
+    renew: (callerId, csrDer, from) =>
+      reported('renew', csrDer, from, async () =>
+        sign('renew', callerId, judgeCsr(csrDer, inDomain(callerId)).spki, from),
+      ),
     issueLocal: (spiffeId, csrDer) =>
-      reported('local', async () => sign('local', spiffeId, judgeCsr(csrDer, inDomain(spiffeId)).spki)),
+      reported('local', csrDer, undefined, async () =>
+        sign('local', spiffeId, judgeCsr(csrDer, inDomain(spiffeId)).spki),
+      ),
     rotateIssuer: () => exclusive(() => nextIssuer(true)),
     rotateLeaves: () =>
       exclusive(async () => {
@@ -382,4 +414,16 @@ export async function createCa(options: CaOptions): Promise<Ca> {
       cancelTimer();
     },
   };
+}
+
+/** The id that a request asks for, as far as it can be read. */
+function namedIn(csrDer: Uint8Array): string | undefined {
+  try {
+    return readCsr(Buffer.from(csrDer.buffer, csrDer.byteOffset, csrDer.byteLength)).uriSans[0]?.slice(
+      0,
+      200,
+    );
+  } catch {
+    return undefined;
+  }
 }

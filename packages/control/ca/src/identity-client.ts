@@ -73,6 +73,8 @@ export interface IdentityClient extends IdentitySource {
   readonly spiffeId: string;
   /** The first identity. Rejects with JoinRefusedError when the CA refused for good; keeps trying while it is unreachable. */
   ready(): Promise<IdentitySnapshot>;
+  /** When the certificate in use was obtained; undefined before the first. */
+  readonly obtainedAtMs: number | undefined;
   /** End of the certificate in use; undefined before the first. */
   readonly expiresAtMs: number | undefined;
   /** Has the CA sign another request for the same identity: a process that makes its own key sends its CSR through this one. */
@@ -232,6 +234,9 @@ export async function createIdentityClient(options: IdentityClientOptions): Prom
     current: () => keeper.current(),
     subscribe: (listener) => keeper.subscribe(listener),
     ready: () => keeper.ready(),
+    get obtainedAtMs() {
+      return keeper.held?.obtainedAtMs;
+    },
     get expiresAtMs() {
       return keeper.held?.snapshot.svid.notAfterMs;
     },

@@ -168,6 +168,9 @@ describe('keeping an identity', () => {
     const asked = b.calls.length;
     await b.clock.advance(20_000);
     expect(count(b, 'lapsed')).toBe(1);
+    expect(b.events.flatMap((event) => (event.kind === 'expiring' ? [event.share] : []))).toEqual([
+      0.5, 0.75, 0.9,
+    ]);
     expect(b.calls.length).toBeGreaterThan(asked);
     b.down = undefined;
     const renewed = count(b, 'renewed');

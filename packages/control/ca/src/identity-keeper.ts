@@ -9,6 +9,7 @@ import {
 } from '@tulle/spiffe';
 import { backoffDelayMs, type Clock } from '@tulle/time';
 import type { IssuedSvid } from './ca.ts';
+import { expiryAlarm, type ExpiryShare } from './expiry-alarm.ts';
 
 /** An identity with what is needed to renew it. */
 export interface HeldIdentity {
@@ -32,6 +33,11 @@ export type KeeperEvent =
       readonly leafEpoch: number;
     }
   | { readonly kind: 'renewal-failed'; readonly error: Error; readonly retryInMs: number }
+  /**
+   * A renewal failed again, and that share of the certificate's life is over. Told once a share: at 0.5 there is as much
+   * time left as it takes to look after the CA, at 0.9 handshakes are about to fail.
+   */
+  | { readonly kind: 'expiring'; readonly share: ExpiryShare; readonly notAfterMs: number }
   /** The certificate ended before it could be renewed: handshakes fail from now on. */
   | { readonly kind: 'lapsed'; readonly notAfterMs: number }
   | { readonly kind: 'bundles-changed'; readonly generations: readonly number[] }
@@ -88,6 +94,7 @@ export function createIdentityKeeper(options: IdentityKeeperOptions): IdentityKe
   let saving: Promise<void> = Promise.resolve();
   let cancelTimer = (): void => undefined;
   let dueMs = Infinity;
+  const alarm = expiryAlarm();
   const first = Promise.withResolvers<IdentitySnapshot>();
   first.promise.catch(() => undefined);
 
@@ -143,6 +150,12 @@ export function createIdentityKeeper(options: IdentityKeeperOptions): IdentityKe
       return;
     }
     const svid = held?.snapshot.svid;
+    if (held !== undefined && svid !== undefined) {
+      const { notAfterMs } = svid;
+      const life = { id: svid.serial, fromMs: held.obtainedAtMs, untilMs: notAfterMs };
+      const share = alarm.passed(life, clock.epochMs());
+      if (share !== undefined) report({ kind: 'expiring', share, notAfterMs });
+    }
     if (svid !== undefined && !lapsed && clock.epochMs() >= svid.notAfterMs) {
       lapsed = true;
       report({ kind: 'lapsed', notAfterMs: svid.notAfterMs });

@@ -1,14 +1,16 @@
 export {
   createCa,
   type Ca,
-  type CaEvent,
+  type CallerAddress,
   type CaOptions,
   type CaPublication,
   type CaStatus,
   type IssuedSvid,
 } from './ca.ts';
+export type { CaEvent, CaRefusedEvent, IssueKind } from './ca-events.ts';
 export { addCaService, type CaService, type CaServiceOptions } from './ca-service.ts';
 export { CaError, caRefusals, StoreError, type CaRefusal } from './errors.ts';
+export { expiryShares, type ExpiryShare } from './expiry-alarm.ts';
 export { firstContact, type FirstContactOptions } from './first-contact.ts';
 export {
   createIdentityClient,
@@ -32,7 +34,15 @@ export {
   type MeshChannel,
   type MeshChannelOptions,
 } from './mesh-channel.ts';
-export { caMetrics, identityMetrics, refusalMetrics } from './metrics.ts';
+export { caLog, identityLog, refusalLog } from './log-lines.ts';
+export {
+  caMetrics,
+  identityMetrics,
+  observeCa,
+  observeIdentity,
+  refusalMetrics,
+  type DatedIdentity,
+} from './metrics.ts';
 export {
   serveMeshGrpc,
   type GrpcCall,

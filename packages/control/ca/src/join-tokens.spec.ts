@@ -2,7 +2,8 @@ import { createKeyAndCsr } from '@tulle/spiffe';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { fakeClock } from '../tests/fake-clock.ts';
-import { createCa, type Ca, type CaEvent, type CaOptions } from './ca.ts';
+import { createCa, type Ca, type CaOptions } from './ca.ts';
+import type { CaEvent } from './ca-events.ts';
 import { parseJoinToken } from './join-tokens.ts';
 import { memoryStore } from './store.ts';
 

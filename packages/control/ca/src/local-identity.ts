@@ -14,6 +14,10 @@ export interface LocalIdentityOptions {
 }
 
 export interface LocalIdentity extends IdentitySource {
+  /** When the certificate in use was obtained; undefined before the first. */
+  readonly obtainedAtMs: number | undefined;
+  /** End of the certificate in use; undefined before the first. */
+  readonly expiresAtMs: number | undefined;
   /** Resolves once the first certificate is there. */
   ready(): Promise<IdentitySnapshot>;
   close(): void;
@@ -37,6 +41,12 @@ export function localIdentity(ca: Ca, options: LocalIdentityOptions = {}): Local
     current: () => keeper.current(),
     subscribe: (listener) => keeper.subscribe(listener),
     ready: () => keeper.ready(),
+    get obtainedAtMs() {
+      return keeper.held?.obtainedAtMs;
+    },
+    get expiresAtMs() {
+      return keeper.held?.snapshot.svid.notAfterMs;
+    },
     close() {
       unsubscribe();
       void keeper.close();

@@ -1,6 +1,9 @@
 import type { Meter } from '@tulle/telemetry';
 import type { RefusalReason } from '@tulle/spiffe';
-import type { CaEvent } from './ca.ts';
+import { systemClock, type Clock } from '@tulle/time';
+import type { Ca } from './ca.ts';
+import type { CaEvent } from './ca-events.ts';
+import type { CaService } from './ca-service.ts';
 import type { IdentityClientEvent } from './identity-client.ts';
 
 /** Counts what a CA does: pass the result as (part of) `CaOptions.onEvent`. */
@@ -24,11 +27,49 @@ export function caMetrics(meter: Meter): (event: CaEvent) => void {
   };
 }
 
+/**
+ * Shows where a CA stands, read when somebody scrapes: how much of the life of root and issuer is over, who watches.
+ * @returns stops reporting it
+ */
+export function observeCa(
+  meter: Meter,
+  ca: Ca,
+  service: CaService,
+  clock: Clock = systemClock(),
+): () => void {
+  const inUse = { root: () => ca.status().roots.at(-1), issuer: () => ca.status().issuers.at(-1) } as const;
+  const ends = (['root', 'issuer'] as const).flatMap((authority) => {
+    const labels = { authority };
+    return [
+      meter.observed(
+        'tulle_ca_authority_expiry_timestamp_seconds',
+        { help: 'End of the root or issuer that signs, as Unix time', labels },
+        () => (inUse[authority]()?.notAfterMs ?? Number.NaN) / 1000,
+      ),
+      meter.observed(
+        'tulle_ca_authority_life_used_ratio',
+        { help: 'Share of the life of the root or issuer that signs which is over, 0 to 1', labels },
+        () => {
+          const used = inUse[authority]();
+          return used === undefined
+            ? Number.NaN
+            : lifeUsed(used.notBeforeMs, used.notAfterMs, clock.epochMs());
+        },
+      ),
+    ];
+  });
+  ends.push(
+    meter.observed(
+      'tulle_ca_watchers',
+      { help: 'Clients that wait for news of roots and rotations' },
+      () => service.watchers,
+    ),
+  );
+  return () => ends.forEach((end) => end());
+}
+
 /** Counts what an identity does: pass the result as (part of) `IdentityClientOptions.onEvent`. */
 export function identityMetrics(meter: Meter): (event: IdentityClientEvent) => void {
-  const expiry = meter.gauge('tulle_identity_expiry_timestamp_seconds', {
-    help: 'End of the certificate in use, as Unix time',
-  });
   const renewals = meter.counter('tulle_identity_renewals_total', { help: 'Certificates taken into use' });
   const failures = meter.counter('tulle_identity_renewal_failures_total', {
     help: 'Attempts to get a certificate that failed',
@@ -37,13 +78,51 @@ export function identityMetrics(meter: Meter): (event: IdentityClientEvent) => v
     help: 'Certificates that ended before they were renewed',
   });
   return (event) => {
-    if (event.kind === 'renewed') {
-      renewals.add();
-      expiry.set(event.notAfterMs / 1000);
-    } else if (event.kind === 'renewal-failed') failures.add();
+    if (event.kind === 'renewed') renewals.add();
+    else if (event.kind === 'renewal-failed') failures.add();
     else if (event.kind === 'lapsed') lapses.add();
   };
 }
+
+/** An identity as far as its metrics go: `IdentityClient` and `LocalIdentity` are two. */
+export interface DatedIdentity {
+  /** Undefined before the first certificate. */
+  readonly obtainedAtMs: number | undefined;
+  readonly expiresAtMs: number | undefined;
+}
+
+/**
+ * Shows how much of the life of an identity's certificate is over, read when somebody scrapes: past a half it should
+ * have been renewed.
+ * @returns stops reporting it
+ */
+export function observeIdentity(
+  meter: Meter,
+  identity: DatedIdentity,
+  clock: Clock = systemClock(),
+): () => void {
+  const ends = [
+    meter.observed(
+      'tulle_identity_expiry_timestamp_seconds',
+      { help: 'End of the certificate in use, as Unix time' },
+      () => (identity.expiresAtMs ?? Number.NaN) / 1000,
+    ),
+    meter.observed(
+      'tulle_identity_life_used_ratio',
+      { help: 'Share of the life of the certificate in use which is over, 0 to 1' },
+      () => {
+        const { obtainedAtMs, expiresAtMs } = identity;
+        return obtainedAtMs === undefined || expiresAtMs === undefined
+          ? Number.NaN
+          : lifeUsed(obtainedAtMs, expiresAtMs, clock.epochMs());
+      },
+    ),
+  ];
+  return () => ends.forEach((end) => end());
+}
+
+const lifeUsed = (fromMs: number, untilMs: number, nowMs: number): number =>
+  Math.min(1, Math.max(0, (nowMs - fromMs) / (untilMs - fromMs)));
 
 /** Counts connections that were not believed: call it from `MeshGrpcServerOptions.onRefused`. */
 export function refusalMetrics(meter: Meter): (refused: { readonly reason: RefusalReason }) => void {

@@ -1,5 +1,6 @@
 import { Server } from '@grpc/grpc-js';
-import { createCa, type Ca, type CaEvent, type CaOptions } from '../src/ca.ts';
+import { createCa, type Ca, type CaOptions } from '../src/ca.ts';
+import type { CaEvent } from '../src/ca-events.ts';
 import { addCaService, type CaService } from '../src/ca-service.ts';
 import {
   createIdentityClient,

@@ -17,7 +17,10 @@ const PIECE_CHARS = 16_384;
  * Renders in pieces, so that a scrape never stalls the loop that moves bytes. Numbers are read when their piece is
  * made; the numbers of one histogram are read together, so its buckets always agree with its count.
  */
-export function* renderText(registry: Registry, format: TextFormat): Generator<string, void, undefined> {
+export function* renderText(
+  registry: Pick<Registry, 'families'>,
+  format: TextFormat,
+): Generator<string, void, undefined> {
   let piece = '';
   const scratch: number[] = [];
   for (const family of registry.families.values()) {

@@ -12,6 +12,11 @@ export interface AdminFrontOptions {
   readonly address: Address;
   /** Further pages of the app itself, by path; JSON. */
   readonly pages?: Readonly<Record<string, () => unknown>>;
+  /**
+   * What the app itself measures, in the format that is asked for; stands at the end of the metrics page. Its families
+   * must be others than those of the engine processes.
+   */
+  readonly metrics?: (format: 'prometheus' | 'openmetrics') => string;
 }
 
 /** One admin address for the life of the app, whichever process serves behind it. */
@@ -64,7 +69,7 @@ export async function serveAdminFront(options: AdminFrontOptions): Promise<Admin
         view = createMetricsView();
         if (views.size < MAX_VIEWS) views.set(key, view);
       }
-      void answerMetrics(supervisor, view, target.path, reply, req.url ?? '/', res);
+      void answerMetrics(supervisor, view, target.path, reply, req.url ?? '/', res, options.metrics);
       return true;
     });
   });
@@ -132,6 +137,9 @@ const MAX_VIEWS = 8;
 /** For the pages of the other processes: a scraper's own patience is some 10 s. */
 const PAGE_TIMEOUT_MS = 5_000;
 
+/** Ends a page of OpenMetrics, and no other. */
+const EOF = '# EOF\n';
+
 const isMetrics = (reply: IncomingMessage): boolean =>
   /^(?:text\/plain;\s*version=0\.0\.4|application\/openmetrics-text)/.test(
     reply.headers['content-type'] ?? '',
@@ -144,6 +152,7 @@ async function answerMetrics(
   reply: IncomingMessage,
   url: string,
   res: ServerResponse,
+  ownMetrics: AdminFrontOptions['metrics'],
 ): Promise<void> {
   const processes = supervisor.status().processes.filter((process) => process.state !== 'starting');
   if (!processes.some(({ adminAddress: at }) => isUnixAddress(at) && at.path === askedPath)) reply.resume(); // it ended
@@ -156,7 +165,12 @@ async function answerMetrics(
   );
   if (res.destroyed) return;
   const { 'content-length': _, ...headers } = reply.headers;
-  res.writeHead(200, headers).end(view.merge(pages));
+  const text = view.merge(pages);
+  const openMetrics = text.endsWith(EOF);
+  const own = ownMetrics?.(openMetrics ? 'openmetrics' : 'prometheus') ?? '';
+  res
+    .writeHead(200, headers)
+    .end(own === '' ? text : `${openMetrics ? text.slice(0, -EOF.length) : text}${own}`);
 }
 
 async function textOf(reply: IncomingMessage): Promise<string> {

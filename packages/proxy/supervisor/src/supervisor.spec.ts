@@ -344,6 +344,21 @@ describe('supervisor', () => {
       await event('ended', 2);
       await get(address);
       expect(await page()).toContain(`\nrequests_total ${sent + 1}\n`);
+      const app = await serveAdminFront({
+        supervisor: sv,
+        address: { path: join(dir, 'app.sock') },
+        metrics: (format) => `own_format{format="${format}"} 1\n`,
+      });
+      try {
+        const [whole, one] = [
+          await text(app.address, '/metrics'),
+          await text(app.address, '/metrics?worker=1'),
+        ];
+        expect(whole).toMatch(/^# HELP requests_total[^]*\nown_format\{format="prometheus"\} 1\n$/);
+        expect(one).not.toContain('own_format');
+      } finally {
+        await app.close();
+      }
     } finally {
       await front.close();
     }
