@@ -7,6 +7,12 @@ export interface SelfLabels {
   readonly namespace?: string;
   readonly service?: string;
   readonly version?: string;
+  /** Label `app` of the workload; where it is absent, its service or its own name stands. */
+  readonly app?: string;
+  /** Its SPIFFE id. */
+  readonly principal?: string;
+  /** The cluster that it runs in. */
+  readonly cluster?: string;
 }
 
 /** What stands where nobody knows, as in Istio's metrics. */

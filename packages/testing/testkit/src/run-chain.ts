@@ -1,6 +1,7 @@
 import type { ConnFilterUse, HttpFilterUse } from '@tulle/filter';
 import type { Cluster, FilterConfigs, HttpHandler, Route } from '@tulle/model';
 import { httpListener } from '@tulle/proxy';
+import type { TelemetryPlugin } from '@tulle/telemetry';
 import { formatRequest, type TestRequest, type TestResponse } from './http-client.ts';
 import type { FakeClock } from './fake-clock.ts';
 import type { Caller } from './memory-network.ts';
@@ -36,6 +37,8 @@ export interface ChainRun {
   /** Time that passes after the requests were sent, in steps; the filters' timers fire. Default: as much as is needed, up to an hour. */
   readonly advanceMs?: number;
   readonly random?: () => number;
+  /** Exporters that get the records too. They are closed at the end of the run. */
+  readonly telemetry?: readonly TelemetryPlugin[];
 }
 
 /** What came of it. */
@@ -117,6 +120,7 @@ export async function runChain(run: ChainRun): Promise<ChainResult> {
     },
     ...(run.names === undefined ? {} : { names: run.names }),
     ...(run.random === undefined ? {} : { random: run.random }),
+    ...(run.telemetry === undefined ? {} : { telemetry: run.telemetry }),
   });
   try {
     const requests =
