@@ -179,7 +179,7 @@ describe('tracing', () => {
     [{ OTEL_PROPAGATORS: 'b3,b3multi' }, { extract: ['b3'], inject: ['b3', 'b3multi'] }],
     [{ OTEL_PROPAGATORS: 'none' }, { extract: [], inject: [] }],
   ])('follows the environment: %o', (env, expected) => {
-    expect(make({ env: env as Record<string, string> }).tracing).toMatchObject(expected);
+    expect(make({ env }).tracing).toMatchObject(expected);
   });
 
   it('is left out where traces are not wanted', () => {

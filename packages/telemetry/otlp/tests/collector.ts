@@ -51,14 +51,13 @@ export interface Collector {
   readonly exports: ReceivedExport[];
   readonly spans: ReceivedSpan[];
   readonly points: ReceivedPoint[];
-  /** Requests that could not be read: a test expects none. */
-  readonly faults: string[];
   /** Connections open now. */
   readonly connections: number;
   /** Resolves once this many exports came. */
   received(exports: number): Promise<void>;
   /** Resolves once `met` holds; asked after each export. */
   until(met: () => boolean): Promise<void>;
+  /** @throws Error for what came and could not be read */
   close(): Promise<void>;
 }
 
@@ -134,7 +133,6 @@ export async function startCollector(options: { readonly port?: number } = {}): 
     exports,
     spans,
     points,
-    faults,
     get connections() {
       return sockets.size;
     },
@@ -144,6 +142,7 @@ export async function startCollector(options: { readonly port?: number } = {}): 
       for (const drip of drips) clearInterval(drip);
       server.closeAllConnections();
       await new Promise<void>((resolve) => server.close(() => resolve()));
+      if (faults.length > 0) throw new Error(`the collector could not read: ${faults.splice(0).join('; ')}`);
     },
   };
   return collector;
