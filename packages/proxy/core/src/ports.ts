@@ -70,6 +70,8 @@ export interface Socket {
   readonly tls: TlsPeer | undefined;
   /** Bytes that `write` kept and that are not gone yet. */
   readonly queuedBytes: number;
+  /** Falls as queued bytes leave, also within one large write; only to tell whether a slow peer takes something. */
+  readonly unsentBytes: number;
   /** Whether the chunk of the running `onRead` is private, so that {@link keepRead} can be called. */
   readonly ownedReads: boolean;
   /** Hands bytes over. Never calls back synchronously. */

@@ -31,6 +31,8 @@ export interface Downstream {
   readonly open: boolean;
   /** More is queued than the connection's limit: stop reading from the endpoint until `onDownstreamDrain`. */
   readonly full: boolean;
+  /** Whether the caller took some of what is queued since this was asked last. */
+  takesOn(): boolean;
   /** Stops and goes on reading the request. */
   pauseRequest(stream: Stream, reason: PauseReason): void;
   resumeRequest(stream: Stream, reason: PauseReason): void;

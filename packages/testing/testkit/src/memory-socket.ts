@@ -66,6 +66,10 @@ export class MemorySocket implements Socket {
     return this.#closed;
   }
 
+  get unsentBytes(): number {
+    return this.queuedBytes;
+  }
+
   write(bytes: Buffer): WriteResult {
     if (this.#closed || this.#endQueued || bytes.length === 0) return WRITE_TAKEN;
     this.#outgoing.push(bytes);

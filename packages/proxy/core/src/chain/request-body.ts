@@ -111,5 +111,6 @@ function forwardPiece(stream: Stream, chunk: Buffer, start: number, end: number,
 
 /** The endpoint's connection has room again. */
 export function upstreamDrained(stream: Stream): void {
+  stream.movedMs = stream.engine.clock.nowMs();
   if (!stream.requestReceived) stream.downstream.resumeRequest(stream, PAUSE_FLOW);
 }

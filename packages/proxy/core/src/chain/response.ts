@@ -246,5 +246,6 @@ function openTunnel(stream: Stream): void {
 
 /** The caller's connection has room again. */
 export function downstreamDrained(stream: Stream): void {
+  stream.movedMs = stream.engine.clock.nowMs();
   if (!stream.responseLocal) stream.upstream?.resumeResponse(PAUSE_FLOW);
 }

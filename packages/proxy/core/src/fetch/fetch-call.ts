@@ -43,6 +43,7 @@ export class FetchCall implements Downstream {
   readonly connection: ConnectionInfo = NO_CONNECTION;
   readonly open = true;
   readonly full = false;
+  readonly takesOn = (): boolean => false;
   readonly #engine: Engine;
   readonly #call: OutgoingCall;
   readonly #resolve: (reply: FetchReply) => void;

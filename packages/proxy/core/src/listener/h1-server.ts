@@ -60,6 +60,11 @@ export class ServerConnection implements SocketEvents, RequestSink, Downstream, 
   #scheduled = false;
   #peerEnded = false;
   #lingering = false;
+  /** At rest, and no further request is served: the caller does not read the answers that it has. */
+  #stuck = false;
+  /** How long a caller may take nothing of what is queued for it: the idle timeout of its last response; 0: for ever. */
+  #stallTimeoutMs: number;
+  #unsentBytes = 0;
   #closed = false;
   #restingSinceMs: number;
   #tunnelled = false;
@@ -92,6 +97,7 @@ export class ServerConnection implements SocketEvents, RequestSink, Downstream, 
       this.#next.requestHead,
     );
     this.#restingSinceMs = engine.clock.nowMs();
+    this.#stallTimeoutMs = settings.streamIdleTimeoutMs;
     this.#idleTimer = engine.wheel.timer(idleTimerFired, this);
     this.#headTimer = engine.wheel.timer(headTimerFired, this);
     if (settings.idleTimeoutMs > 0) this.#idleTimer.arm(settings.idleTimeoutMs, this.#restingSinceMs);
@@ -107,7 +113,7 @@ export class ServerConnection implements SocketEvents, RequestSink, Downstream, 
     turn.begin();
     try {
       if (this.#lingering || this.#closed) return;
-      if (this.#canRead()) this.#feed(chunk, start, end, false);
+      if (this.#held.length === 0 && this.#canRead()) this.#feed(chunk, start, end, false);
       else this.#hold(chunk, start, end);
     } catch (defect) {
       this.#defect(defect);
@@ -119,18 +125,20 @@ export class ServerConnection implements SocketEvents, RequestSink, Downstream, 
   onEnd(): void {
     this.#inTurn(() => {
       this.#peerEnded = true;
-      if (this.#lingering) return this.destroy();
-      // At rest, or in the middle of a head: nobody waits for an answer to that.
-      if (this.#stream === undefined) return this.#closeNow();
-      // The caller may half-close after its request; it still gets the answer (RFC 9112 §9.6).
-      this.#closeAfter = true;
-      if (!this.#requestDone && this.#held.length === 0) this.#decoder.finish();
+      if (this.#lingering) return this.#outbox.queuedBytes === 0 ? this.destroy() : undefined;
+      // The caller may half-close after its requests; it still gets every answer (RFC 9112 §9.6).
+      if (this.#held.length === 0) this.#requestsOver();
     });
   }
 
   onDrain(): void {
+    if (this.#lingering) return this.#linger();
     const stream = this.#stream;
-    if (stream !== undefined) this.#inTurn(() => downstreamDrained(stream));
+    if (stream !== undefined) return this.#inTurn(() => downstreamDrained(stream));
+    if (!this.#stuck) return;
+    this.#stuck = false;
+    this.#headTimer.cancel();
+    this.#inTurn(() => this.#feedLater());
   }
 
   onClose(fault: SocketFault | undefined): void {
@@ -223,6 +231,12 @@ export class ServerConnection implements SocketEvents, RequestSink, Downstream, 
     return this.#outbox.queuedBytes > this.#bufferLimitBytes;
   }
 
+  takesOn(): boolean {
+    const before = this.#unsentBytes;
+    this.#unsentBytes = this.#socket.unsentBytes;
+    return this.#unsentBytes > 0 && this.#unsentBytes !== before;
+  }
+
   writeInterim(stream: Stream, head: ResponseHead): void {
     this.#encoder.writeInterim(stream, head);
   }
@@ -235,6 +249,7 @@ export class ServerConnection implements SocketEvents, RequestSink, Downstream, 
     const kind = this.#encoder.kindFor(stream);
     const unread = !stream.requestReceived && !isSwitch(stream) && !isWorthReading(stream);
     if (kind === BODY_CLOSE || unread || this.#listener.asksToClose()) this.#closeAfter = true;
+    this.#stallTimeoutMs = stream.idleTimeoutMs;
     return this.#encoder.writeHead(stream, kind, this.#closeAfter);
   }
 
@@ -303,7 +318,8 @@ export class ServerConnection implements SocketEvents, RequestSink, Downstream, 
     this.#paused = 0;
     if (this.#tunnelled || this.#closed) return;
     this.#decoder.resume();
-    if (this.#closeAfter || this.#peerEnded || this.#slot.current === undefined) return this.#closeNow();
+    const over = this.#closeAfter || (this.#peerEnded && this.#held.length === 0);
+    if (over || this.#slot.current === undefined) return this.#closeNow();
     this.#restingSinceMs = this.#engine.clock.nowMs();
     if (
       this.#listener.draining &&
@@ -334,16 +350,41 @@ export class ServerConnection implements SocketEvents, RequestSink, Downstream, 
       this.#feed(held, 0, held.length, true);
       if (this.#canRead() && this.#held.length === 0) {
         this.#held.resume();
-        if (this.#peerEnded && this.#stream !== undefined && !this.#requestDone) this.#decoder.finish();
+        if (this.#peerEnded) this.#requestsOver();
       }
     } catch (defect) {
       this.#defect(defect);
     }
   }
 
-  /** Whether bytes can be decoded now: not while a whole request waits for its answer, nor while its body is paused. */
+  /**
+   * Whether bytes can be decoded now: not while a whole request waits for its answer, nor while its body is paused, and
+   * no further request while the caller leaves its answers unread.
+   */
   #canRead(): boolean {
-    return this.#paused === 0 && (this.#stream === undefined || !this.#requestDone) && !this.#tunnelled;
+    if (this.#paused !== 0 || this.#tunnelled) return false;
+    if (this.#stream !== undefined) return !this.#requestDone;
+    return !this.#stuck && (!this.full || this.#hasRoom());
+  }
+
+  /** What was gathered leaves; when the caller still has too much before it, `onDrain` goes on. */
+  #hasRoom(): boolean {
+    this.#outbox.flush();
+    if (!this.full) return true;
+    this.#stuck = true;
+    this.takesOn();
+    this.#listener.metrics.flowPaused.add();
+    this.#headTimer.cancel();
+    if (this.#stallTimeoutMs > 0) this.#headTimer.arm(this.#stallTimeoutMs);
+    return false;
+  }
+
+  /** The caller sends nothing more, and all that it sent was decoded. */
+  #requestsOver(): void {
+    // At rest, or in the middle of a head: nobody waits for an answer to that.
+    if (this.#stream === undefined) return this.#closeNow();
+    this.#closeAfter = true;
+    if (!this.#requestDone) this.#decoder.finish();
   }
 
   #feed(chunk: Buffer, start: number, end: number, held: boolean): void {
@@ -413,13 +454,27 @@ export class ServerConnection implements SocketEvents, RequestSink, Downstream, 
     this.#held.take();
     if (this.#next !== undefined) this.#giveNextBack();
     this.#idleTimer.cancel();
+    this.#headTimer.cancel();
+    this.#outbox.flush();
     this.#outbox.end();
     this.#held.resume();
-    this.#headTimer.arm(this.#engine.limits.lingerMs);
+    this.#linger();
   }
 
+  /** The moment begins when everything left; until then a caller that takes nothing has the time of an idle stream. */
+  #linger(): void {
+    if (this.#outbox.queuedBytes > 0) {
+      this.takesOn();
+      if (this.#stallTimeoutMs > 0) this.#headTimer.arm(this.#stallTimeoutMs);
+    } else if (this.#peerEnded) this.destroy();
+    else this.#headTimer.arm(this.#engine.limits.lingerMs);
+  }
+
+  /** A response that is cut ends with a reset: a plain end would look like that of a body up to the close. */
   destroy(): void {
-    if (!this.#closed) this.#socket.destroy();
+    if (this.#closed) return;
+    const cut = this.#outbox.queuedBytes > 0 || (this.#stream?.responseStarted ?? false);
+    this.#socket.destroy(cut && this.#encoder.sentKind === BODY_CLOSE);
   }
 
   /** The socket is gone. */
@@ -454,7 +509,11 @@ export class ServerConnection implements SocketEvents, RequestSink, Downstream, 
 
   headTimerDue(): void {
     if (this.#closed) return;
-    if (this.#lingering) return this.destroy();
+    if (this.#lingering || this.#stuck) {
+      if (this.takesOn()) return this.#headTimer.arm(this.#stallTimeoutMs);
+      if (this.#outbox.queuedBytes > 0) this.#listener.metrics.stalled.add();
+      return this.destroy();
+    }
     this.#inTurn(() => {
       const stream = this.#stream === undefined ? this.#streamWithoutRequest() : undefined;
       if (stream === undefined) return this.#closeNow();

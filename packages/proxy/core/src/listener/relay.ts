@@ -82,9 +82,15 @@ export class Relay {
     this.#over = true;
     this.#idleTimer.cancel();
     const reset = end.fault?.kind === 'reset';
-    this.caller.close(reset && end.side === 'endpoint');
-    this.endpoint.close(reset && end.side === 'caller');
+    // A side that had ended before its reset had said everything: that still reaches the other.
+    this.caller.close(reset && end.side === 'endpoint' && !this.endpoint.ended);
+    this.endpoint.close(reset && end.side === 'caller' && !this.caller.ended);
     this.#onOver(end);
+  }
+
+  /** How long a side may take nothing of what is queued for it when the other is gone. */
+  get stallTimeoutMs(): number {
+    return this.#idleTimeoutMs > 0 ? this.#idleTimeoutMs : DEFAULT_STALL_MS;
   }
 
   idleTimerDue(): void {
@@ -99,6 +105,9 @@ export class Relay {
     }
   }
 }
+
+/** Where idle connections may stay for ever, a peer that takes nothing of a finished one may not. As `streamIdleTimeoutMs`. */
+const DEFAULT_STALL_MS = 300_000;
 
 /** A hook let the bytes not pass; why, it says itself. */
 const REFUSED: RelayEnd = {
@@ -122,6 +131,7 @@ export class RelaySide implements SocketEvents {
   #waiting = false;
   #held: Buffer[] = [];
   #endHeld = false;
+  #cancelFlush: (() => void) | undefined = undefined;
 
   constructor(relay: Relay, socket: Socket, fromCaller: boolean) {
     this.#relay = relay;
@@ -241,7 +251,7 @@ export class RelaySide implements SocketEvents {
 
   onDrain(): void {
     const relay = this.#relay;
-    if (relay.over) return;
+    if (relay.over) return this.#cancelFlush === undefined ? undefined : this.socket.destroy();
     relay.moved();
     relay.other(this).#resume();
     relay.settle();
@@ -250,6 +260,7 @@ export class RelaySide implements SocketEvents {
   onClose(fault: SocketFault | undefined): void {
     const relay = this.#relay;
     this.#gone = true;
+    this.#cancelFlush?.();
     this.#outbox.close();
     if (relay.over) return;
     relay.engine.turn.begin();
@@ -274,12 +285,21 @@ export class RelaySide implements SocketEvents {
       return;
     }
     this.#outbox.flush();
-    if (this.socket.queuedBytes === 0) this.socket.destroy();
-    else {
-      // What the other side sent still leaves; the system's own timeouts bound it.
-      this.#outbox.end();
-      this.#relay.engine.clock.setTimer(this.#relay.engine.limits.lingerMs, () => this.socket.destroy());
-    }
+    if (this.socket.queuedBytes === 0) return this.socket.destroy();
+    this.#outbox.end();
+    this.#flushOn(this.socket.unsentBytes);
+  }
+
+  /** What the other side sent still leaves, as long as this one takes some of it. */
+  #flushOn(unsentBytes: number): void {
+    const { engine, stallTimeoutMs } = this.#relay;
+    const cancel = engine.clock.setTimer(stallTimeoutMs, () => {
+      this.#cancelFlush = undefined;
+      const leftBytes = this.socket.unsentBytes;
+      if (leftBytes > 0 && leftBytes < unsentBytes) this.#flushOn(leftBytes);
+      else this.socket.destroy(leftBytes > 0);
+    });
+    this.#cancelFlush = cancel;
   }
 
   #pause(): void {

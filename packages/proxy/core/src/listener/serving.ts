@@ -39,6 +39,8 @@ export class ListenerMetrics {
   readonly requests: Counter;
   readonly idleTimeouts: Counter;
   readonly headTimeouts: Counter;
+  readonly flowPaused: Counter;
+  readonly stalled: Counter;
   readonly handshakeTimeouts: Counter;
 
   constructor(meter: Meter, listener: string) {
@@ -53,6 +55,14 @@ export class ListenerMetrics {
     this.requests = counter('rq', 'Requests begun');
     this.idleTimeouts = counter('cx_idle_timeout', 'Kept-alive connections closed for being idle');
     this.headTimeouts = counter('rq_header_timeout', 'Requests whose head was not complete in time');
+    this.flowPaused = counter(
+      'flow_control_paused_reading',
+      'Times that a caller was not read on since bufferLimitBytes waited for it or for the endpoint',
+    );
+    this.stalled = counter(
+      'cx_stalled',
+      'Connections cut since the caller took nothing of its answer for the stream idle timeout',
+    );
     this.handshakeTimeouts = counter(
       'cx_handshake_timeout',
       'Connections closed since first byte or TLS handshake did not come in time',

@@ -109,6 +109,12 @@ export class NodeSocket implements Socket {
     return this.#raw.writableLength;
   }
 
+  get unsentBytes(): number {
+    // libuv's number, by which Node's own socket timeouts tell progress; without it only whole writes show.
+    const handle = (this.#raw as { readonly _handle?: { readonly writeQueueSize?: number } | null })._handle;
+    return this.#raw.writableLength + (handle?.writeQueueSize ?? 0);
+  }
+
   get ownedReads(): boolean {
     return !this.#direct || this.#buffer !== SHARED;
   }
@@ -135,8 +141,8 @@ export class NodeSocket implements Socket {
   #drained(): void {
     this.#drainPending = false;
     if (this.#closed || this.#raw.destroyed) return;
-    if (this.#raw.writableLength > 0) this.#afterWrite();
-    else this.events.onDrain();
+    if (this.#raw.writableLength === 0) this.events.onDrain();
+    else if (!this.#raw.writableEnded) this.#afterWrite();
   }
 
   cork(): void {
@@ -151,7 +157,10 @@ export class NodeSocket implements Socket {
   }
 
   end(): void {
-    if (!this.#raw.destroyed && !this.#raw.writableEnded) this.#raw.end();
+    const raw = this.#raw;
+    if (raw.destroyed || raw.writableEnded) return;
+    if (raw.writableLength === 0) raw.end();
+    else raw.end(this.#onDrained);
   }
 
   destroy(reset = false): void {

@@ -39,6 +39,7 @@ export function onIdleTimeout(stream: Stream): void {
   const leftMs = stream.movedMs + stream.idleTimeoutMs - nowMs;
   // Bytes moved since it was armed: wait for the rest.
   if (leftMs > 0) return stream.idleTimer.arm(leftMs, nowMs);
+  if (stream.downstream.takesOn()) return stream.idleTimer.arm(stream.idleTimeoutMs, nowMs);
   inTurn(stream, idle);
 }
 
