@@ -33,6 +33,7 @@ class InstantSocket implements Socket {
   readonly localPort = 8080;
   readonly tls = undefined;
   readonly queuedBytes = 0;
+  readonly unsentBytes = 0;
   readonly ownedReads = false;
   /** Bytes written since it was looked at last. */
   written = 0;

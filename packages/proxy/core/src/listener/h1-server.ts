@@ -7,12 +7,11 @@ import {
   type RequestSink,
   type ResponseHead,
 } from '@tulle/http1';
-import type { WheelTimer } from '@tulle/time';
 import { completeStream } from '../chain/complete.ts';
 import { requestData, requestEnd } from '../chain/request-body.ts';
 import { downstreamDrained } from '../chain/response.ts';
 import { beginStream } from '../chain/walk.ts';
-import type { HttpChain } from '../compile/compiled.ts';
+import type { HttpChain, HttpSettings } from '../compile/compiled.ts';
 import type { Engine } from '../engine.ts';
 import { Outbox } from '../outbox.ts';
 import type { Socket, SocketEvents, SocketFault } from '../ports.ts';
@@ -20,6 +19,7 @@ import { rescue, rescueFault } from '../rescue.ts';
 import type { Downstream, PauseReason, UpstreamStream } from '../sides.ts';
 import type { Stream } from '../stream/stream.ts';
 import type { TurnTask } from '../turn.ts';
+import { CallerWaits, type WaitingConnection } from './caller-waits.ts';
 import type { ConnectionFacts } from './connection-facts.ts';
 import { HeldBytes } from './held-bytes.ts';
 import { isSwitch, isWorthReading, ResponseEncoder } from './response-encoder.ts';
@@ -30,7 +30,9 @@ import type { ChainSlot, ListenerConnection, ServingListener } from './serving.t
  * One HTTP/1.1 connection of a caller. Requests are served one after the other, in order; what is pipelined behind
  * waits here, bounded.
  */
-export class ServerConnection implements SocketEvents, RequestSink, Downstream, TurnTask, ListenerConnection {
+export class ServerConnection
+  implements SocketEvents, RequestSink, Downstream, TurnTask, ListenerConnection, WaitingConnection
+{
   readonly connection: ConnectionFacts;
   readonly #engine: Engine;
   readonly #listener: ServingListener;
@@ -39,8 +41,7 @@ export class ServerConnection implements SocketEvents, RequestSink, Downstream, 
   readonly #outbox: Outbox;
   readonly #encoder: ResponseEncoder;
   readonly #decoder: RequestDecoder;
-  readonly #idleTimer: WheelTimer;
-  readonly #headTimer: WheelTimer;
+  readonly #waits: CallerWaits;
   readonly #bufferLimitBytes: number;
   /** The stream that is being served. */
   #stream: Stream | undefined = undefined;
@@ -60,13 +61,7 @@ export class ServerConnection implements SocketEvents, RequestSink, Downstream, 
   #scheduled = false;
   #peerEnded = false;
   #lingering = false;
-  /** At rest, and no further request is served: the caller does not read the answers that it has. */
-  #stuck = false;
-  /** How long a caller may take nothing of what is queued for it: the idle timeout of its last response; 0: for ever. */
-  #stallTimeoutMs: number;
-  #unsentBytes = 0;
   #closed = false;
-  #restingSinceMs: number;
   #tunnelled = false;
 
   constructor(
@@ -96,11 +91,7 @@ export class ServerConnection implements SocketEvents, RequestSink, Downstream, 
       },
       this.#next.requestHead,
     );
-    this.#restingSinceMs = engine.clock.nowMs();
-    this.#stallTimeoutMs = settings.streamIdleTimeoutMs;
-    this.#idleTimer = engine.wheel.timer(idleTimerFired, this);
-    this.#headTimer = engine.wheel.timer(headTimerFired, this);
-    if (settings.idleTimeoutMs > 0) this.#idleTimer.arm(settings.idleTimeoutMs, this.#restingSinceMs);
+    this.#waits = new CallerWaits(this, engine, socket, this.#outbox, listener.metrics);
     socket.events = this;
   }
 
@@ -132,12 +123,11 @@ export class ServerConnection implements SocketEvents, RequestSink, Downstream, 
   }
 
   onDrain(): void {
-    if (this.#lingering) return this.#linger();
+    if (this.#lingering) return this.#waits.linger(this.#peerEnded);
     const stream = this.#stream;
     if (stream !== undefined) return this.#inTurn(() => downstreamDrained(stream));
-    if (!this.#stuck) return;
-    this.#stuck = false;
-    this.#headTimer.cancel();
+    if (!this.#waits.stuck) return;
+    this.#waits.unstick();
     this.#inTurn(() => this.#feedLater());
   }
 
@@ -153,7 +143,7 @@ export class ServerConnection implements SocketEvents, RequestSink, Downstream, 
   onHead(head: RequestHead): void {
     const stream = this.#next as Stream;
     this.#next = undefined;
-    this.#headTimer.cancel();
+    this.#waits.headCame();
     this.#requestDone = false;
     this.#discarded = 0;
     const chain = this.#slot.current;
@@ -198,7 +188,7 @@ export class ServerConnection implements SocketEvents, RequestSink, Downstream, 
 
   onFault(fault: Http1Fault): void {
     this.#closeAfter = true;
-    this.#headTimer.cancel();
+    this.#waits.headCame();
     this.#listener.metrics.protocolError(fault.rule);
     const stream = this.#stream ?? this.#streamWithoutRequest();
     if (stream === undefined) return this.#closeNow();
@@ -232,9 +222,7 @@ export class ServerConnection implements SocketEvents, RequestSink, Downstream, 
   }
 
   takesOn(): boolean {
-    const before = this.#unsentBytes;
-    this.#unsentBytes = this.#socket.unsentBytes;
-    return this.#unsentBytes > 0 && this.#unsentBytes !== before;
+    return this.#waits.takesOn();
   }
 
   writeInterim(stream: Stream, head: ResponseHead): void {
@@ -249,7 +237,7 @@ export class ServerConnection implements SocketEvents, RequestSink, Downstream, 
     const kind = this.#encoder.kindFor(stream);
     const unread = !stream.requestReceived && !isSwitch(stream) && !isWorthReading(stream);
     if (kind === BODY_CLOSE || unread || this.#listener.asksToClose()) this.#closeAfter = true;
-    this.#stallTimeoutMs = stream.idleTimeoutMs;
+    this.#waits.stallTimeoutMs = stream.idleTimeoutMs;
     return this.#encoder.writeHead(stream, kind, this.#closeAfter);
   }
 
@@ -296,8 +284,7 @@ export class ServerConnection implements SocketEvents, RequestSink, Downstream, 
 
   tunnel(stream: Stream, upstream: UpstreamStream): void {
     this.#tunnelled = true;
-    this.#idleTimer.cancel();
-    this.#headTimer.cancel();
+    this.#waits.stop();
     const early = this.#held.take();
     tunnelStream(
       this.#engine,
@@ -320,15 +307,9 @@ export class ServerConnection implements SocketEvents, RequestSink, Downstream, 
     this.#decoder.resume();
     const over = this.#closeAfter || (this.#peerEnded && this.#held.length === 0);
     if (over || this.#slot.current === undefined) return this.#closeNow();
-    this.#restingSinceMs = this.#engine.clock.nowMs();
-    if (
-      this.#listener.draining &&
-      this.#listener.asksToClose() &&
-      this.#held.length === 0 &&
-      this.#listener.drainEnded
-    )
-      return this.#closeNow();
+    this.#waits.rests();
     if (this.#held.length > 0) this.#feedLater();
+    else if (this.#listener.drainEnded) this.#closeNow();
     else this.#held.resume();
   }
 
@@ -364,19 +345,7 @@ export class ServerConnection implements SocketEvents, RequestSink, Downstream, 
   #canRead(): boolean {
     if (this.#paused !== 0 || this.#tunnelled) return false;
     if (this.#stream !== undefined) return !this.#requestDone;
-    return !this.#stuck && (!this.full || this.#hasRoom());
-  }
-
-  /** What was gathered leaves; when the caller still has too much before it, `onDrain` goes on. */
-  #hasRoom(): boolean {
-    this.#outbox.flush();
-    if (!this.full) return true;
-    this.#stuck = true;
-    this.takesOn();
-    this.#listener.metrics.flowPaused.add();
-    this.#headTimer.cancel();
-    if (this.#stallTimeoutMs > 0) this.#headTimer.arm(this.#stallTimeoutMs);
-    return false;
+    return !this.#waits.stuck && (!this.full || this.#waits.hasRoom());
   }
 
   /** The caller sends nothing more, and all that it sent was decoded. */
@@ -409,15 +378,13 @@ export class ServerConnection implements SocketEvents, RequestSink, Downstream, 
     } finally {
       this.#reading = false;
     }
-    if (this.#closed || this.#lingering || decoder.phase === 'failed') return;
-    if (this.#tunnelled) return;
+    if (this.#closed || this.#lingering || this.#tunnelled || decoder.phase === 'failed') return;
     if (at < end) this.#hold(chunk, at, end);
     const { phase } = decoder;
     if (phase === 'body') this.#socket.setOwnedReads(true);
     else {
       this.#socket.setOwnedReads(false);
-      const timeoutMs = this.#slot.current?.settings.requestHeadTimeoutMs ?? 0;
-      if (phase === 'head' && timeoutMs > 0 && !this.#headTimer.armed) this.#headTimer.arm(timeoutMs);
+      if (phase === 'head') this.#waits.headBegan();
       if (phase === 'idle' && this.#stream === undefined && this.#next !== undefined && at >= end)
         this.#giveNextBack();
     }
@@ -447,27 +414,14 @@ export class ServerConnection implements SocketEvents, RequestSink, Downstream, 
     completeStream(stream);
   }
 
-  /** Says goodbye: what is written still leaves, then FIN; what still comes is thrown away for a moment, lest a reset eat the answer. */
+  /** Says goodbye; what still comes is thrown away. */
   #closeNow(): void {
     if (this.#closed || this.#lingering) return;
     this.#lingering = true;
     this.#held.take();
     if (this.#next !== undefined) this.#giveNextBack();
-    this.#idleTimer.cancel();
-    this.#headTimer.cancel();
-    this.#outbox.flush();
-    this.#outbox.end();
     this.#held.resume();
-    this.#linger();
-  }
-
-  /** The moment begins when everything left; until then a caller that takes nothing has the time of an idle stream. */
-  #linger(): void {
-    if (this.#outbox.queuedBytes > 0) {
-      this.takesOn();
-      if (this.#stallTimeoutMs > 0) this.#headTimer.arm(this.#stallTimeoutMs);
-    } else if (this.#peerEnded) this.destroy();
-    else this.#headTimer.arm(this.#engine.limits.lingerMs);
+    this.#waits.leave(this.#peerEnded);
   }
 
   /** A response that is cut ends with a reset: a plain end would look like that of a body up to the close. */
@@ -481,8 +435,7 @@ export class ServerConnection implements SocketEvents, RequestSink, Downstream, 
   #over(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#idleTimer.cancel();
-    this.#headTimer.cancel();
+    this.#waits.stop();
     this.#outbox.close();
     if (this.#next !== undefined) this.#giveNextBack();
     this.#listener.connectionOver(this);
@@ -497,23 +450,20 @@ export class ServerConnection implements SocketEvents, RequestSink, Downstream, 
     }
   }
 
-  idleTimerDue(): void {
-    const settings = this.#slot.current?.settings;
-    if (this.#closed || settings === undefined || settings.idleTimeoutMs === 0) return;
-    if (this.#stream !== undefined) return this.#idleTimer.arm(settings.idleTimeoutMs);
-    const leftMs = this.#restingSinceMs + settings.idleTimeoutMs - this.#engine.clock.nowMs();
-    if (leftMs > 0) return this.#idleTimer.arm(leftMs);
-    this.#listener.metrics.idleTimeouts.add();
+  get settings(): HttpSettings | undefined {
+    return this.#slot.current?.settings;
+  }
+
+  get busy(): boolean {
+    return this.#stream !== undefined;
+  }
+
+  restOver(): void {
     this.#inTurn(() => this.#closeNow());
   }
 
-  headTimerDue(): void {
+  headLate(): void {
     if (this.#closed) return;
-    if (this.#lingering || this.#stuck) {
-      if (this.takesOn()) return this.#headTimer.arm(this.#stallTimeoutMs);
-      if (this.#outbox.queuedBytes > 0) this.#listener.metrics.stalled.add();
-      return this.destroy();
-    }
     this.#inTurn(() => {
       const stream = this.#stream === undefined ? this.#streamWithoutRequest() : undefined;
       if (stream === undefined) return this.#closeNow();
@@ -546,12 +496,4 @@ export class ServerConnection implements SocketEvents, RequestSink, Downstream, 
       this.#engine.defect(stream, defect);
     }
   }
-}
-
-function idleTimerFired(connection: ServerConnection): void {
-  connection.idleTimerDue();
-}
-
-function headTimerFired(connection: ServerConnection): void {
-  connection.headTimerDue();
 }

@@ -11,8 +11,7 @@ export interface ServingListener {
   readonly name: string;
   readonly metrics: ListenerMetrics;
   readonly bufferLimitBytes: number;
-  /** The listener is going away. */
-  readonly draining: boolean;
+  /** The listener is going away, and the time for its connections is over. */
   readonly drainEnded: boolean;
   /** Whether the response under way should say `Connection: close`: while draining, more and more often. */
   asksToClose(): boolean;
