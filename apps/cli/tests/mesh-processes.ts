@@ -38,6 +38,8 @@ export interface SidecarStart {
   readonly labels?: Readonly<Record<string, string>>;
   /** Names of Services; each gets a free local port. */
   readonly upstreams?: readonly string[];
+  /** Port at which it finds xDS and CA, when that is not the control plane's own. */
+  readonly xdsPort?: number;
   /** Supervisor and engine in one process: half the memory and time of two. */
   readonly singleProcess?: boolean;
 }
@@ -45,6 +47,8 @@ export interface SidecarStart {
 /** A mesh of real processes, with a state directory of its own. */
 export interface MeshProcesses {
   readonly dir: string;
+  /** Where the control plane serves xDS and CA. */
+  readonly xdsPort: number;
   /** `tulle control-plane`, at the same addresses each time it is started. Resolves when it answers. */
   startControlPlane(): Promise<Running>;
   /** Resolves when it has its first configuration. */
@@ -80,18 +84,27 @@ export async function meshProcesses(): Promise<MeshProcesses> {
 
   return {
     dir,
+    xdsPort,
     async startControlPlane() {
       const one = start('control-plane', '--listen', `127.0.0.1:${xdsPort}`, '--api-port', String(apiPort));
       await one.said(/REST http:/);
       return one;
     },
-    async startSidecar({ name, ports = [], labels = {}, upstreams = [], singleProcess = false }) {
+    async startSidecar({
+      name,
+      ports = [],
+      labels = {},
+      upstreams = [],
+      singleProcess = false,
+      xdsPort: at,
+    }) {
       const one = start(
         'run',
         ...['--name', name],
         ...ports.flatMap((port) => ['--port', String(port)]),
         ...Object.entries(labels).flatMap(([key, value]) => ['--label', `${key}=${value}`]),
         ...upstreams.flatMap((service) => ['--upstream', `${service}=0`]),
+        ...(at === undefined ? [] : ['--control-plane', `127.0.0.1:${at}`]),
         ...(singleProcess ? ['--no-supervisor'] : []),
         ...[
           '--no-port-check',
