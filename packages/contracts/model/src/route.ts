@@ -89,6 +89,11 @@ export interface ForwardAction {
   /** No byte either way; 0 switches it off. Default: the listener's. */
   readonly idleTimeoutMs?: number;
   readonly rewrite?: Rewrite;
+  /**
+   * Answer to what falls to a cluster that is not there: 500 where that is no accident (Gateway API: an invalid
+   * backendRef). Default 503 (Envoy `RouteAction.cluster_not_found_response_code`, whose default it is).
+   */
+  readonly clusterNotFoundStatus?: 404 | 500 | 503;
   /** Upgrade protocols allowed, lower case, e.g. `['websocket']`. Default: the listener's. */
   readonly allowUpgrades?: readonly string[];
 }

@@ -246,7 +246,7 @@ spec: { selector: { matchLabels: { version: v1 } }, phase: fault, filter: tulle.
     expect(handle.current().config.listeners[0]?.filterChains[0]?.tls?.allowedIds).toEqual([]);
   });
 
-  it('backends that lead nowhere get 500 when all do, and an empty cluster for their share otherwise', async () => {
+  it('backends that lead nowhere get 500, for their share or for all', async () => {
     const cp = make();
     const handle = cp.provider.open(nodeOf(client('web')));
     expect(handle.current().config.listeners[0]?.filterChains[0]?.handler).toMatchObject({
@@ -255,11 +255,15 @@ spec: { selector: { matchLabels: { version: v1 } }, phase: fault, filter: tulle.
     await put(cp, SHOP);
     cp.apply([], ['Service/default/reviews-v2']);
     cp.flush();
-    const names = handle.current().config.clusters.map((c) => c.name);
-    expect(names).toEqual([
-      'outbound|9080||reviews-v1.default.svc.mesh.local',
-      'outbound|9080|invalid|reviews-v2.default.svc.mesh.local',
-    ]);
+    const { clusters, routes } = handle.current().config;
+    expect(clusters.map((c) => c.name)).toEqual(['outbound|9080||reviews-v1.default.svc.mesh.local']);
+    expect(routes[0]?.virtualHosts[0]?.routes[0]?.action).toMatchObject({
+      clusters: [
+        { name: 'outbound|9080||reviews-v1.default.svc.mesh.local', weight: 95 },
+        { name: 'outbound|9080|invalid|reviews-v2.default.svc.mesh.local', weight: 5 },
+      ],
+      clusterNotFoundStatus: 500,
+    });
     cp.apply([], ['Service/default/reviews-v1']);
     cp.flush();
     expect(handle.current().config.routes[0]?.virtualHosts[0]?.routes[0]?.action).toEqual({

@@ -105,7 +105,10 @@ function route(value: Route): Route {
   );
   const canonicalAction: Route['action'] =
     action.kind === 'forward'
-      ? without({ ...action, clusters: action.clusters.map(headed) }, { rewrite: {} })
+      ? without(
+          { ...action, clusters: action.clusters.map(headed) },
+          { rewrite: {}, clusterNotFoundStatus: 503 },
+        )
       : action.kind === 'redirect'
         ? without(action, { status: 302 })
         : without(action);

@@ -1,4 +1,5 @@
 import { CONTINUE, DELIVER, RETRY } from '@tulle/filter';
+import type { Route } from '@tulle/model';
 import { cluster, httpListener, route } from '@tulle/proxy';
 import { describe, expect, it } from 'vitest';
 import { filter, simple, started } from './support.ts';
@@ -298,6 +299,26 @@ describe('limits', () => {
     expect(test.records.map((record) => [record.code, ...record.flags])).toEqual([
       ['TULLE_UPSTREAM_NO_ENDPOINT', 'UH'],
       ['TULLE_CLUSTER_NOT_FOUND', 'NC'],
+    ]);
+  });
+
+  it('answer what the route says where a cluster is not there: 500 for a share that leads nowhere', async () => {
+    const shares = (clusterNotFoundStatus: 404 | 500): Route => ({
+      name: String(clusterNotFoundStatus),
+      match: { path: { kind: 'prefix', value: `/${clusterNotFoundStatus}` } },
+      action: { kind: 'forward', clusters: [{ name: 'none', weight: 1 }], clusterNotFoundStatus },
+    });
+    const test = await started({
+      listeners: [httpListener({ port: 8080, routes: [shares(404), shares(500)] })],
+      clusters: [],
+      danglingReferences: 'allow',
+    });
+    const client = test.client();
+    expect((await client.request({ path: '/404' })).status).toBe(404);
+    expect((await client.request({ path: '/500' })).status).toBe(500);
+    expect(test.records.map((record) => [record.code, record.details])).toEqual([
+      ['TULLE_ROUTE_NOT_FOUND', 'cluster_not_found{none}'],
+      ['TULLE_BACKEND_INVALID', 'cluster_not_found{none}'],
     ]);
   });
 

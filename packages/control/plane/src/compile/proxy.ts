@@ -70,8 +70,6 @@ export function compileProxy(world: World, node: ProxyNode, mesh: MeshSettings):
       for (const rule of route.spec.rules ?? [])
         for (const b of rule.backendRefs ?? [])
           services.add(`${b.namespace ?? route.metadata.namespace}/${b.name}`);
-    for (const invalid of compiled.invalid)
-      clusters.set(invalid, { name: invalid, discovery: { kind: 'static', endpoints: [] } });
     routes.set(compiled.config.name, compiled.config);
     const chain = outboundFilters(world, node, service, attached, mesh);
     const retry: FilterEntry = { name: RETRY_FILTER, filter: RETRY_FILTER, config: {} };

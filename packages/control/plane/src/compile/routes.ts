@@ -30,15 +30,10 @@ import { retryOf, routeTimes, trafficFor, type Traffic } from './traffic.ts';
 export interface CompiledRoutes {
   readonly config: RouteConfig;
   readonly backends: readonly { readonly service: Service; readonly port: ServicePort }[];
-  /** Clusters without endpoints that stand for backendRefs which lead nowhere. */
-  readonly invalid: readonly string[];
 }
 
 /** Notes what routes lead to; returns the cluster's name. */
-interface Reach {
-  valid(service: Service, port: ServicePort): string;
-  invalid(name: string): string;
-}
+type Reach = (service: Service, port: ServicePort) => string;
 
 interface Entry extends PrecedenceKey {
   readonly route: Route;
@@ -56,18 +51,11 @@ export function compileRoutes(
 ): CompiledRoutes {
   const key = `${service.metadata.namespace}/${service.metadata.name}`;
   const backends = new Map<string, { service: Service; port: ServicePort }>();
-  const reach: Reach = {
-    valid(to, toPort) {
-      const name = outboundName(to, toPort.port, mesh);
-      backends.set(name, { service: to, port: toPort });
-      return name;
-    },
-    invalid(name) {
-      invalid.add(name);
-      return name;
-    },
+  const reach: Reach = (to, toPort) => {
+    const name = outboundName(to, toPort.port, mesh);
+    backends.set(name, { service: to, port: toPort });
+    return name;
   };
-  const invalid = new Set<string>();
   const own = trafficFor(world, service.metadata.namespace, 'Service', service.metadata.name, port.name);
   const attached = [...world.routesOf(key)]
     .filter((route) => attaches(route, service, port))
@@ -85,7 +73,7 @@ export function compileRoutes(
     const route: Route = {
       name: 'default',
       match: { path: { kind: 'prefix', value: '/' } },
-      action: { kind: 'forward', clusters: [{ name: reach.valid(service, port) }], ...routeTimes(own) },
+      action: { kind: 'forward', clusters: [{ name: reach(service, port) }], ...routeTimes(own) },
     };
     entries.push({ route, match: route.match, name: '', rule: 0, hostnames: [] });
   }
@@ -98,7 +86,6 @@ export function compileRoutes(
   return {
     config: { name: outboundName(service, port.port, mesh), virtualHosts },
     backends: [...backends.values()],
-    invalid: [...invalid],
   };
 }
 
@@ -229,17 +216,15 @@ function actionOf(
     );
     const ok = service !== undefined && port !== undefined && granted;
     if (ok) valid += 1;
-    // A share that leads nowhere gets a cluster without endpoints; the subset keeps it from meeting a real one.
+    // A share that leads nowhere names a cluster that is never there; the subset keeps it from meeting a real one.
     const name = ok
-      ? reach.valid(service, port)
-      : reach.invalid(
-          formatWireName({
-            direction: 'outbound',
-            port: backend.port ?? 0,
-            subset: 'invalid',
-            host: `${backend.name}.${namespace}.${mesh.suffix}`,
-          }),
-        );
+      ? reach(service, port)
+      : formatWireName({
+          direction: 'outbound',
+          port: backend.port ?? 0,
+          subset: 'invalid',
+          host: `${backend.name}.${namespace}.${mesh.suffix}`,
+        });
     clusters.push({ name, weight: backend.weight ?? 1, ...editsOf(backend.filters ?? []) });
   }
   if (valid === 0)
@@ -256,6 +241,7 @@ function actionOf(
     action: {
       kind: 'forward',
       clusters,
+      ...(valid < clusters.length ? { clusterNotFoundStatus: 500 as const } : {}),
       ...times,
       ...(request === undefined ? {} : { requestTimeoutMs: request }),
       ...(perTry === undefined ? {} : { perTryTimeoutMs: perTry }),

@@ -65,6 +65,7 @@ const forward: fc.Arbitrary<ForwardAction> = object<ForwardAction>(
     perTryTimeoutMs: milliseconds,
     idleTimeoutMs: milliseconds,
     rewrite: options<Rewrite>({ host: label, path: newPath }),
+    clusterNotFoundStatus: fc.constantFrom(404, 500, 503),
     allowUpgrades: fc.uniqueArray(fc.constantFrom('websocket', 'h2c', 'spdy'), { maxLength: 2 }),
   },
 );

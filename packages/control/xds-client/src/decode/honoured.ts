@@ -150,6 +150,7 @@ export const HONOURED: Readonly<Record<string, readonly string[]>> = {
     'prefix_rewrite',
     'regex_rewrite',
     'host_rewrite_literal',
+    'cluster_not_found_response_code',
     'upgrade_configs',
   ],
   'envoy.config.route.v3.RouteAction.UpgradeConfig': ['upgrade_type', 'enabled'],

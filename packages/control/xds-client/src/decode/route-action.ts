@@ -12,6 +12,7 @@ import {
   type RedirectAction,
   RedirectAction_RedirectResponseCode as RedirectCode,
   type RouteAction,
+  RouteAction_ClusterNotFoundResponseCode as NotFoundCode,
 } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
 import { WHOLE_PATH } from '../wire.ts';
 import type { DecodeContext } from './context.ts';
@@ -35,6 +36,7 @@ export function decodeForward(
       perTryTimeoutMs: milliseconds(action.retryPolicy?.perTryTimeout),
       idleTimeoutMs: milliseconds(action.idleTimeout),
       rewrite: decodeRewrite(context, action, path),
+      clusterNotFoundStatus: decodeNotFound(context, action, path),
       allowUpgrades: decodeUpgrades(context, action, path),
     }),
     overrides: retry ? { [RETRY_FILTER]: retry } : {},
@@ -77,6 +79,24 @@ function decodeClusters(
   if (clusterSpecifier.case === undefined)
     context.refuse(path, 'names no cluster: give cluster or weighted_clusters');
   return []; // other specifiers are reported by the field walk
+}
+
+function decodeNotFound(
+  context: DecodeContext,
+  { clusterNotFoundResponseCode: code }: RouteAction,
+  path: string,
+): ForwardAction['clusterNotFoundStatus'] {
+  switch (code) {
+    case NotFoundCode.SERVICE_UNAVAILABLE:
+      return undefined;
+    case NotFoundCode.NOT_FOUND:
+      return 404;
+    case NotFoundCode.INTERNAL_SERVER_ERROR:
+      return 500;
+    default:
+      context.refuse(`${path}.cluster_not_found_response_code`, `${String(code)} is not honoured`);
+      return undefined;
+  }
 }
 
 function decodeRewrite(context: DecodeContext, action: RouteAction, path: string): Rewrite | undefined {

@@ -16,6 +16,7 @@ import {
   RedirectAction_RedirectResponseCode as RedirectCode,
   RedirectActionSchema,
   type RouteAction,
+  RouteAction_ClusterNotFoundResponseCode as NotFoundCode,
   RouteActionSchema,
   type WeightedCluster_ClusterWeightSchema as ClusterWeightSchema,
   WeightedClusterSchema,
@@ -35,6 +36,12 @@ export function overrideInRetryPolicy({ action, filterConfigs }: Route): readonl
     : [];
 }
 
+const NOT_FOUND = {
+  404: NotFoundCode.NOT_FOUND,
+  500: NotFoundCode.INTERNAL_SERVER_ERROR,
+  503: NotFoundCode.SERVICE_UNAVAILABLE,
+} as const;
+
 export function encodeForward(action: ForwardAction, overrides: FilterConfigs | undefined): RouteAction {
   const retry = overrides?.[RETRY_FILTER];
   const retryPolicy = encodeRetryPolicy(
@@ -48,6 +55,7 @@ export function encodeForward(action: ForwardAction, overrides: FilterConfigs | 
     ...(retryPolicy && { retryPolicy }),
     ...rewrite(action.rewrite),
     upgradeConfigs: upgrades(action.allowUpgrades),
+    clusterNotFoundResponseCode: NOT_FOUND[action.clusterNotFoundStatus ?? 503],
   });
 }
 

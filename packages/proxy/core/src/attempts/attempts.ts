@@ -34,8 +34,11 @@ const DEFAULT_BACKOFF = { baseMs: 25, maxMs: 250 };
 export function beginAttempts(stream: Stream): void {
   stream.phase = AT_ATTEMPTS;
   const cluster = stream.target?.ref.current;
-  if (cluster === undefined)
-    return rescue(stream, 'TULLE_CLUSTER_NOT_FOUND', `cluster_not_found{${stream.target?.cluster ?? ''}}`);
+  if (cluster === undefined) {
+    const action = stream.route?.action;
+    const code = action?.kind === 'forward' ? action.notFound : 'TULLE_CLUSTER_NOT_FOUND';
+    return rescue(stream, code, `cluster_not_found{${stream.target?.cluster ?? ''}}`);
+  }
   stream.cluster = cluster;
   if (!cluster.enter())
     return rescue(

@@ -137,6 +137,12 @@ function checkPath(value: string | undefined, path: string, issues: Issues): voi
     );
 }
 
+const NOT_FOUND = {
+  404: 'TULLE_ROUTE_NOT_FOUND',
+  500: 'TULLE_BACKEND_INVALID',
+  503: 'TULLE_CLUSTER_NOT_FOUND',
+} as const;
+
 function compileForward(
   name: string,
   action: ForwardAction,
@@ -151,7 +157,9 @@ function compileForward(
   issues.duration(`${path}/requestTimeoutMs`, action.requestTimeoutMs);
   issues.duration(`${path}/perTryTimeoutMs`, action.perTryTimeoutMs);
   issues.duration(`${path}/idleTimeoutMs`, action.idleTimeoutMs);
-  const { rewrite } = action;
+  const { rewrite, clusterNotFoundStatus = 503 } = action;
+  if (!(clusterNotFoundStatus in NOT_FOUND))
+    issues.add(`${path}/clusterNotFoundStatus`, `${String(clusterNotFoundStatus)} must be 404, 500 or 503`);
   checkPath(rewrite?.path?.value, `${path}/rewrite/path/value`, issues);
   if (rewrite?.host !== undefined && normalizeHost(rewrite.host) === '')
     issues.add(`${path}/rewrite/host`, `${JSON.stringify(rewrite.host)} is no host name`);
@@ -198,6 +206,7 @@ function compileForward(
                   },
                 }),
           },
+    notFound: NOT_FOUND[clusterNotFoundStatus],
     allowUpgrades: (action.allowUpgrades ?? settings.allowUpgrades).map((protocol) => protocol.toLowerCase()),
   });
 }

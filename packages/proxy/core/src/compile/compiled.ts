@@ -35,6 +35,8 @@ export interface CompiledForward {
   readonly perTryTimeoutMs: number;
   readonly idleTimeoutMs: number;
   readonly rewrite: Rewrite | undefined;
+  /** Where the chosen cluster is not there. */
+  readonly notFound: 'TULLE_ROUTE_NOT_FOUND' | 'TULLE_BACKEND_INVALID' | 'TULLE_CLUSTER_NOT_FOUND';
   readonly allowUpgrades: readonly string[];
 }
 
