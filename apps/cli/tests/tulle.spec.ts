@@ -103,6 +103,39 @@ describe('tulle', () => {
     expect((await tulle('delete', 'svc', 'web', '--ignore-not-found')).code).toBe(0);
   }, 60_000);
 
+  it('waits until the proxies that a change concerns have confirmed it, and says which have not', async () => {
+    const port = await freePort();
+    await writeFile(join(bench.dir, 'web.json'), service(port));
+    expect((await tulle('apply', '-f', 'web.json')).err).toMatch(
+      /change \S+: concerns no proxy that is connected/,
+    );
+    const caller = start('run', '--name', 'caller', '--upstream', 'web=0', '--', 'sleep', '1000');
+    await caller.said(/joined/);
+    await writeFile(join(bench.dir, 'web.json'), service('1'));
+    await writeFile(
+      join(bench.dir, 'route.yaml'),
+      "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: { name: web }\nspec:\n  parentRefs: [{ group: '', kind: Service, name: web }]\n  rules: [{ backendRefs: [{ name: web, port: 80 }] }]\n",
+    );
+    expect(await tulle('apply', '-f', 'route.yaml')).toMatchObject({
+      code: 0,
+      err: expect.stringMatching(/change \S+: confirmed by 1 proxy within \d+ ms/) as string,
+    });
+    const frozen = caller.process.pid as number;
+    process.kill(frozen, 'SIGSTOP');
+    try {
+      expect(await tulle('delete', 'httproute', 'web', '--wait', '0.5')).toMatchObject({
+        code: 1,
+        out: 'httproute/web removed\n',
+        err: expect.stringMatching(
+          /is taken, but after 0\.5 s these proxies have not confirmed it: \S+\/caller~/,
+        ) as string,
+      });
+    } finally {
+      process.kill(frozen, 'SIGCONT');
+    }
+    expect((await tulle('apply', '-f', 'route.yaml', '--wait', '0')).err).toMatch(/^change \S+\n$/);
+  }, 60_000);
+
   it('makes join tokens that work once, and rotates certificates', async () => {
     const token = (await tulle('token', 'create', 'web')).out.trim();
     expect(token).toMatch(/^tulle-join-1\./);

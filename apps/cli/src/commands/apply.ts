@@ -4,6 +4,7 @@ import { defineCommand, type Command } from '../cli/command.ts';
 import { CliError, EXIT } from '../cli/exit-codes.ts';
 import { OUTPUT_OPTION, printView, type Format } from '../cli/output.ts';
 import { readResources, type Diagnostic } from '@tulle/resources';
+import { confirmChange, WAIT_OPTION } from './confirm-change.ts';
 import { printDiagnostics } from './diagnostics.ts';
 import { readFiles } from './read-files.ts';
 
@@ -18,7 +19,7 @@ interface Applied {
 export const command: Command = defineCommand({
   summary: 'Put resources into the mesh: all of them, or none',
   details:
-    'Everything is checked first, here with file, line and column, and again by the control plane; one fault anywhere\nand nothing is changed.',
+    'Everything is checked first, here with file, line and column, and again by the control plane; one fault anywhere\nand nothing is changed. Then it waits until the proxies that are concerned have confirmed the change.',
   options: {
     filename: {
       type: 'list',
@@ -35,6 +36,7 @@ export const command: Command = defineCommand({
       env: 'TULLE_NAMESPACE',
     },
     'dry-run': { type: 'boolean', help: 'check only' },
+    ...WAIT_OPTION,
     ...OUTPUT_OPTION,
     ...API_OPTION,
   },
@@ -79,7 +81,8 @@ export const command: Command = defineCommand({
       io.err(
         `${finding.severity}: [${finding.code}] ${finding.resource === undefined ? '' : `${finding.resource.kind} ${finding.resource.namespace}/${finding.resource.name}: `}${finding.message}\n`,
       );
-    if (applied.changeId !== undefined && !applied.dryRun) io.err(`change ${applied.changeId}\n`);
+    if (applied.changeId !== undefined && !applied.dryRun)
+      await confirmChange(io, client, applied.changeId, options.wait);
     return EXIT.ok;
   },
 });

@@ -3,6 +3,7 @@ import { apiClient } from '../api/api-client.ts';
 import { API_OPTION, findApi } from '../api/find-control-plane.ts';
 import { defineCommand, type Command } from '../cli/command.ts';
 import { EXIT, usageError } from '../cli/exit-codes.ts';
+import { confirmChange, WAIT_OPTION } from './confirm-change.ts';
 import { kindNamed } from './get.ts';
 import { printDiagnostics } from './diagnostics.ts';
 import { readFiles } from './read-files.ts';
@@ -29,6 +30,7 @@ export const command: Command = defineCommand({
       env: 'TULLE_NAMESPACE',
     },
     'ignore-not-found': { type: 'boolean', help: 'what is not there is no failure' },
+    ...WAIT_OPTION,
     ...API_OPTION,
   },
   examples: [
@@ -59,20 +61,25 @@ export const command: Command = defineCommand({
     }
     const client = apiClient(await findApi(io, options.api), signal);
     let failed = false;
+    let changeId: string | undefined;
     for (const ref of refs) {
-      const answer = await client.call(
+      const answer = await client.call<{ readonly changeId?: string }>(
         'DELETE',
         `/api/v1/resources/${ref.kind}/${ref.namespace}/${ref.name}`,
       );
       const key = `${ref.kind.toLowerCase()}/${ref.name}`;
-      if (answer.ok) io.out(`${key} removed\n`);
-      else if (answer.problem.status !== 404 || !options['ignore-not-found']) {
+      if (answer.ok) {
+        io.out(`${key} removed\n`);
+        changeId = answer.body.changeId ?? changeId;
+      } else if (answer.problem.status !== 404 || !options['ignore-not-found']) {
         failed = true;
         io.err(
           `${key}: ${answer.problem.detail}${answer.problem.hint === undefined ? '' : ` (${answer.problem.hint})`}\n`,
         );
       }
     }
+    // Who confirms the last one has all before it.
+    if (changeId !== undefined) await confirmChange(io, client, changeId, options.wait);
     return failed ? EXIT.failed : EXIT.ok;
   },
 });

@@ -45,6 +45,8 @@ export interface Api {
   close(): Promise<void>;
 }
 
+/** Longest that a request may wait for proxies. */
+const MAX_WAIT_MS = 60_000;
 const LOOPBACK_HOSTS = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/;
 
 /** The API of a control plane: same validation as for files, errors as `application/problem+json` (RFC 9457). */
@@ -202,11 +204,24 @@ export function createApi(options: ApiOptions): Api {
         'see /api/v1/status',
       ),
   );
-  app.get<{ Params: { id: string } }>(
+  app.get<{ Params: { id: string }; Querystring: { waitMs?: string } }>(
     '/api/v1/changes/:id',
-    async (request, reply) =>
-      cp.change(request.params.id) ??
-      problem(reply, 404, 'TULLE_API_NOT_FOUND', `the change ${request.params.id} is not remembered`),
+    async (request, reply) => {
+      const { id } = request.params;
+      const waitMs = Number(request.query.waitMs ?? 0);
+      if (!(waitMs >= 0 && waitMs <= MAX_WAIT_MS))
+        return problem(
+          reply,
+          400,
+          'TULLE_API_QUERY',
+          `waitMs is ${JSON.stringify(request.query.waitMs)}`,
+          `milliseconds, at most ${MAX_WAIT_MS}`,
+        );
+      return (
+        (await cp.settled(id, waitMs)) ??
+        problem(reply, 404, 'TULLE_API_NOT_FOUND', `the change ${id} is not remembered`)
+      );
+    },
   );
   const { ca } = options;
   if (ca !== undefined) {
@@ -355,7 +370,11 @@ function openApi(ca: boolean): object {
       '/api/v1/resources/{kind}/{namespace}/{name}': one,
       '/api/v1/status': { get: operation('Proxies, what they should have and what they have.') },
       '/api/v1/proxies/{id}/config': { get: operation('What a proxy should have.') },
-      '/api/v1/changes/{id}': { get: operation('How far a change got.') },
+      '/api/v1/changes/{id}': {
+        get: operation(
+          'How far a change got; ?waitMs= waits until the proxies that it concerns have answered.',
+        ),
+      },
       ...(ca
         ? {
             '/api/v1/join-tokens': { post: operation('A join token for one workload.') },

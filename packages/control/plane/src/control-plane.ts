@@ -107,6 +107,11 @@ export interface ControlPlane {
   /** What a proxy should have now. */
   proxyConfig(id: string): ProxyConfig | undefined;
   change(id: string): ChangeRecord | undefined;
+  /**
+   * Waits until every connected proxy that a change concerns has confirmed or refused it, at most for `timeoutMs`.
+   * @returns `undefined` when the change is not remembered; `settled: false` when the time was over first
+   */
+  settled(id: string, timeoutMs: number): Promise<(ChangeRecord & { readonly settled: boolean }) | undefined>;
   /** Sends what is gathered at once. */
   flush(): void;
   close(): Promise<void>;
@@ -133,6 +138,12 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
   let touched: Touched = { services: new Set(), inbound: new Set() };
   let waiting: string[] = [];
   let cancelFlush: (() => void) | undefined;
+  /** Whoever waits for a change to get somewhere. */
+  const watchers = new Set<() => void>();
+  let closed = false;
+  const look = (): void => {
+    for (const watch of [...watchers]) watch();
+  };
 
   const savedState = (changed: ReadonlyMap<string, Resource | undefined> = new Map()): SavedState => {
     const all = [...world.entries()].filter(([key]) => !changed.has(key)).map(([, held]) => held);
@@ -162,6 +173,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
         [...session.services].some((s) => now.services.has(s));
       if (concerned) recompute(session, id, ids);
     }
+    look();
   };
 
   const recompute = (session: ProxySession, id: string, ids: readonly string[]): void => {
@@ -253,16 +265,19 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
       acked(report) {
         session.acked(report);
         if (!report.ok) changes.refused(node.id, changes.sequence(report.changeId), report.error ?? '');
+        look();
       },
       upToDate(kind, changeId) {
         const sequence = changes.sequence(changeId);
         if (!session.upToDate(kind, sequence)) return;
         const propagationMs = changes.settled(node.id, sequence, clock.epochMs()).at(-1);
         if (propagationMs !== undefined) session.lastChange = { id: changeId, propagationMs };
+        look();
       },
       closed(how) {
         if (sessions.get(node.id) !== session) return; // a newer stream of the same proxy has taken over
         sessions.delete(node.id);
+        look();
         if (how === 'clean') joined.left(session.node);
         else joined.vanished(session.node);
       },
@@ -353,8 +368,33 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     }),
     proxyConfig: (id) => sessions.get(id)?.snapshot.config,
     change: (id) => changes.get(id),
+    async settled(id, timeoutMs) {
+      const isSettled = (): boolean =>
+        !waiting.includes(id) &&
+        Object.entries(changes.get(id)?.proxies ?? {}).every(
+          ([proxy, { state: progress }]) => progress !== 'pending' || !sessions.has(proxy),
+        );
+      if (!isSettled()) {
+        await new Promise<void>((resolve) => {
+          const done = (): void => {
+            watchers.delete(watch);
+            cancel();
+            resolve();
+          };
+          const watch = (): void => {
+            if (closed || isSettled()) done();
+          };
+          const cancel = clock.setTimer(timeoutMs, done);
+          watchers.add(watch);
+        });
+      }
+      const record = changes.get(id);
+      return record && { ...record, settled: isSettled() };
+    },
     flush,
     async close() {
+      closed = true;
+      look();
       cancelFlush?.();
       joined.close();
       kept.close();

@@ -328,6 +328,52 @@ describe('a change reaches whom it concerns', () => {
     expect(Object.values(cp.change(changeId!)!.proxies).map((p) => p.state)).toEqual(['acked', 'acked']);
   });
 
+  it('whoever waits for a change is told when the proxies that it concerns have answered, or left', async () => {
+    const cp = make();
+    await put(cp, SHOP);
+    const [web, mobile] = ['web', 'mobile'].map((name) => simulatedProxy(cp, nodeOf(client(name))));
+    for (const proxy of [web!, mobile!]) {
+      proxy.connect();
+      proxy.settle();
+    }
+    const weights = async (v1: number): Promise<string> => {
+      const { changeId } = cp.apply(await resourcesOf(SHOP.replace('95', String(v1))), []);
+      return changeId!;
+    };
+    const states = async (id: string, timeoutMs: number): Promise<unknown> => {
+      const record = await cp.settled(id, timeoutMs);
+      return record && [record.settled, ...Object.values(record.proxies).map((p) => p.state)];
+    };
+    const first = await weights(50);
+    const waiting = states(first, 60_000); // begins before the change is even gathered
+    cp.flush();
+    expect(await states(first, 0)).toEqual([false, 'pending', 'pending']);
+    web!.settle();
+    expect(await states(first, 0)).toEqual([false, 'acked', 'pending']);
+    mobile!.settle();
+    expect(await waiting).toEqual([true, 'acked', 'acked']);
+
+    const second = await weights(40);
+    const left = states(second, 60_000);
+    cp.flush();
+    web!.refuses.add('route outbound|9080||reviews.default.svc.mesh.local');
+    web!.settle();
+    mobile!.disconnect('lost');
+    expect(await left).toEqual([true, 'nacked', 'pending']);
+
+    const { changeId: nobody } = cp.apply(
+      await resourcesOf(
+        'apiVersion: v1\nkind: Service\nmetadata: { name: other }\nspec: { ports: [{ port: 1 }] }',
+      ),
+      [],
+    );
+    expect(await states(nobody!, 60_000)).toEqual([true]);
+    expect(await cp.settled('unknown', 60_000)).toBeUndefined();
+    const third = states(await weights(30), 60_000);
+    await cp.close();
+    expect(await third).toMatchObject([false]);
+  });
+
   it('a proxy that comes back with what it should have is in sync, and is sent nothing', async () => {
     const cp = make();
     await put(cp, SHOP);
