@@ -55,7 +55,9 @@ describe('tulle', () => {
     expect(called).toMatchObject({ code: 7, out: expect.stringContaining('hello from') as string });
 
     const status = await tulle('status');
-    expect(status.out).toMatch(/^NAME +CONNECTED +CDS +EDS +LDS +RDS +CHANGE\nweb\.default +yes +SYNCED +/m);
+    expect(status.out).toMatch(
+      /^NAME +CONNECTED +CDS +EDS +LDS +RDS +CHANGE\nweb-\S+\.default +yes +SYNCED +/m,
+    );
     expect(JSON.parse((await tulle('status', '-o', 'json')).out)).toMatchObject({
       trustDomain: 'test.local',
     });

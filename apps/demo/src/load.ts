@@ -5,6 +5,8 @@ export interface LoadResult {
   readonly requests: number;
   /** Requests that ended without a response. */
   readonly failed: number;
+  /** Of those, the ones whose response had begun. */
+  readonly cutOff: number;
   /** Messages of the first failures, for the report. */
   readonly failures: readonly string[];
   readonly statuses: ReadonlyMap<number, number>;
@@ -54,6 +56,7 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
   const failures: string[] = [];
   let next = 0;
   let failed = 0;
+  let cutOff = 0;
   const started = performance.now();
 
   const worker = async (): Promise<void> => {
@@ -68,6 +71,7 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
         if (kind !== undefined) classes.set(kind, (classes.get(kind) ?? 0) + 1);
       } catch (error) {
         failed++;
+        if (error instanceof CutOffError) cutOff++;
         if (failures.length < 5) failures.push((error as Error).message);
       }
       options.progress?.(latencies.length + failed);
@@ -82,6 +86,7 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
   return {
     requests: latencies.length + failed,
     failed,
+    cutOff,
     failures,
     statuses,
     classes,
@@ -89,6 +94,9 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
     latenciesMs: Float64Array.from(latencies).sort(),
   };
 }
+
+/** The connection ended in the middle of a response. */
+class CutOffError extends Error {}
 
 /** One request, its answer whole. */
 export function send(
@@ -118,8 +126,9 @@ export function send(
         response.on('end', () =>
           resolve({ status: response.statusCode ?? 0, body, headers: response.headers }),
         );
-        response.on('aborted', () => reject(new Error('the response was cut off')));
-        response.on('error', reject);
+        response.on('error', (error) =>
+          reject(new CutOffError(`the response was cut off: ${error.message}`)),
+        );
       },
     );
     request.on('timeout', () => request.destroy(new Error('no answer within 30 s')));

@@ -1,128 +1,147 @@
-import { createCa, memoryStore, type Ca } from '@tulle/ca';
-import { startCatalog, startFront, startReviews, type Service } from './services.ts';
-import { meshCluster, spiffeId, startSidecar, trustDomain, type Sidecar } from './sidecar.ts';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Child } from './child.ts';
+import { startInstance, type Instance, type InstanceOptions } from './instance.ts';
+import { send } from './load.ts';
+import * as programs from './programs.ts';
 import { tlsRelay, type TlsRelay } from './tls-relay.ts';
+import { tulleInOwnMesh, type Tulle } from './tulle.ts';
+import { until } from './until.ts';
 
-/** The whole shop: services, their sidecars, and the CA. */
-export interface Shop {
-  readonly ca: Ca;
-  readonly front: Service;
-  readonly catalog: Service;
-  readonly reviewsV1: Service;
-  readonly reviewsV2: Service;
-  readonly frontSidecar: Sidecar;
-  readonly catalogSidecar: Sidecar;
-  readonly reviewsV1Sidecar: Sidecar;
-  readonly reviewsV2Sidecar: Sidecar;
-  /** On the wire between front's sidecar and the one of reviews v1. */
-  readonly relay: TlsRelay;
-  stop(): Promise<void>;
-}
+/** The demo's trust domain. */
+export const trustDomain = 'shop.demo';
+/** SPIFFE id of a service of the demo. */
+export const spiffeId = (service: string): string => `spiffe://${trustDomain}/ns/default/sa/${service}`;
 
 /** A text that must never cross the wire in clear. */
 export const secret = 'the-secret-of-the-fabric-6f1d9c';
 
-/** Starts everything on free ports. @param say called with what happens */
-export async function startShop(say: (text: string) => void): Promise<Shop> {
-  const stops: (() => Promise<void>)[] = [];
+/** The whole shop: a control plane, and services with a sidecar beside each, all processes of their own. */
+export interface Shop {
+  readonly tulle: Tulle;
+  readonly controlPlane: Child;
+  /** Where the control plane is, as it wrote it down for whoever looks. */
+  endpoints(): Promise<{ readonly xds: string; readonly api: string }>;
+  readonly front: Instance;
+  readonly catalog: Instance;
+  readonly reviewsV1: Instance;
+  readonly reviewsV2: Instance;
+  /** On the wire to the sidecar of reviews v1, which advertises this address. */
+  readonly relay: TlsRelay;
+  /** In which each instance of the reviews notes the ids of the orders that it got. */
+  readonly ordersFile: string;
+  /** Starts another instance of the reviews, beside a sidecar of its own. */
+  startReviews(version: string, env?: Readonly<Record<string, string>>): Promise<Instance>;
+  /** `tulle apply -f changes/FILE`; resolves when every proxy that is concerned has confirmed. */
+  apply(file: string): Promise<void>;
+  /** `tulle delete -f changes/FILE`. */
+  remove(file: string): Promise<void>;
+  /** Ends every process and removes what the mesh kept. */
+  stop(): Promise<void>;
+  /** Ends every process at once. */
+  kill(): void;
+}
+
+/**
+ * Starts everything on free ports. What fails undoes what was started.
+ * @param progress called with what is up
+ * @param signal gives the start up
+ */
+export async function startShop(progress: (text: string) => void, signal: AbortSignal): Promise<Shop> {
+  const tulle = await tulleInOwnMesh();
+  const children: Child[] = [];
+  const relay = await tlsRelay([secret]);
+  const ordersFile = join(tulle.stateDir, '..', 'orders.txt');
+  let stopped = false;
   const stop = async (): Promise<void> => {
-    for (const end of stops.splice(0).toReversed()) await end();
+    stopped = true;
+    const [controlPlane, ...others] = children.splice(0);
+    await Promise.all([tulle.endCommands(), ...others.map(async (child) => child.stop())]);
+    await controlPlane?.stop();
+    await relay.close();
+    await tulle.remove();
   };
-  const kept = async <T extends { stop(): Promise<void> }>(starting: Promise<T>): Promise<T> => {
-    const started = await starting;
-    stops.push(() => started.stop());
-    return started;
+  const kill = (): void => {
+    for (const child of children) child.kill();
   };
-  try {
-    say("the CA and the mesh's trust");
-    const ca = await createCa({ trustDomain, store: memoryStore() });
-    stops.push(async () => ca.close());
-    say('the catalogue');
-    const catalog = await kept(startCatalog());
-    const onlyFront = [
-      {
-        name: 'default/only-front',
-        action: 'ALLOW' as const,
-        rules: [{ from: { identities: [spiffeId('front')] } }],
-      },
-    ];
-    const readers = [
-      {
-        name: 'default/readers',
-        action: 'ALLOW' as const,
-        rules: [
-          {
-            from: { identities: [spiffeId('front'), spiffeId('reviews')] },
-            to: { methods: ['GET', 'HEAD'] },
-          },
-        ],
-      },
-    ];
-    const catalogSidecar = await kept(
-      startSidecar({ ca, service: 'catalog', appPort: catalog.port, policies: readers }),
-    );
-    const catalogCluster = meshCluster('catalog', 'catalog', [catalogSidecar.port('inbound')], 'v1');
-    say('two versions of the reviews');
-    // What reviews call leaves through a sidecar as well; it is up before they are.
-    const reviewsCalls = await kept(
-      startSidecar({
-        ca,
-        service: 'reviews',
-        outbound: [{ service: 'catalog', clusters: [catalogCluster], split: [{ name: 'catalog' }] }],
-      }),
-    );
-    const catalogUrl = `http://127.0.0.1:${reviewsCalls.port('to-catalog')}`;
-    const reviewsV1 = await kept(startReviews({ VERSION: 'v1', CATALOG_URL: catalogUrl }));
-    const reviewsV2 = await kept(startReviews({ VERSION: 'v2', CATALOG_URL: catalogUrl }));
-    const reviewsV1Sidecar = await kept(
-      startSidecar({ ca, service: 'reviews', appPort: reviewsV1.port, policies: onlyFront }),
-    );
-    const reviewsV2Sidecar = await kept(
-      startSidecar({ ca, service: 'reviews', appPort: reviewsV2.port, policies: onlyFront }),
-    );
-    const relay = await tlsRelay([secret]);
-    stops.push(() => relay.close());
-    relay.target('127.0.0.1', reviewsV1Sidecar.port('inbound'));
-    say('the front page');
-    const frontSidecar = await kept(
-      startSidecar({
-        ca,
-        service: 'front',
-        outbound: [
-          { service: 'catalog', clusters: [catalogCluster], split: [{ name: 'catalog' }] },
-          {
-            service: 'reviews',
-            clusters: [
-              meshCluster('reviews-v1', 'reviews', [relay.port], 'v1'),
-              meshCluster('reviews-v2', 'reviews', [reviewsV2Sidecar.port('inbound')], 'v2'),
-            ],
-            split: [
-              { name: 'reviews-v1', weight: 100 },
-              { name: 'reviews-v2', weight: 0 },
-            ],
-          },
-        ],
-      }),
-    );
-    const front = await kept(
-      startFront({
-        CATALOG_URL: `http://127.0.0.1:${frontSidecar.port('to-catalog')}`,
-        REVIEWS_URL: `http://127.0.0.1:${frontSidecar.port('to-reviews')}`,
-      }),
-    );
+  const startedMs = performance.now();
+  const up = <T>(text: string): ((value: T) => T) => {
+    return (value) => {
+      progress(`${text} (${((performance.now() - startedMs) / 1000).toFixed(1)} s)`);
+      return value;
+    };
+  };
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+  });
+  aborted.catch(() => {});
+  const instance = async (options: InstanceOptions): Promise<Instance> =>
+    startInstance(tulle, options, (child) => {
+      if (stopped) {
+        child.kill();
+        throw new Error(`${child.name} was to start when the shop was stopped`);
+      }
+      children.push(child);
+    });
+  const startReviews = async (
+    version: string,
+    env: Readonly<Record<string, string>> = {},
+    advertise?: string,
+  ): Promise<Instance> =>
+    instance({
+      name: 'reviews',
+      version,
+      command: programs.reviews,
+      calls: { catalog: 'CATALOG_URL' },
+      env: { VERSION: version, ORDERS_FILE: ordersFile, ...env },
+      ...(advertise === undefined ? {} : { advertise }),
+    });
+
+  const start = async (): Promise<Shop> => {
+    const controlPlane = tulle.start('control plane', ['control-plane', '--trust-domain', trustDomain]);
+    children.push(controlPlane);
+    await controlPlane.said(/REST http:\S+/).then(up('the control plane'));
+    const [, catalog, reviewsV1, reviewsV2, front] = await Promise.all([
+      tulle.must('apply', '-f', 'mesh').then(up('services, routes and policies of mesh/')),
+      instance({ name: 'catalog', command: programs.catalog(programs.pythonVersion()) }).then(up('catalog')),
+      startReviews('v1', {}, `127.0.0.1:${relay.port}`).then(up('reviews, version 1')),
+      startReviews('v2').then(up('reviews, version 2')),
+      instance({
+        name: 'front',
+        command: programs.front,
+        calls: { catalog: 'CATALOG_URL', reviews: 'REVIEWS_URL' },
+      }).then(up('front')),
+    ]);
+    relay.target('127.0.0.1', reviewsV1.inboundPort);
+    for (const path of ['/api/products', '/api/reviews/1'])
+      await until(`that front gets ${path}`, async () => {
+        const { status } = await send(undefined, front.port, { path });
+        return status === 200 ? true : undefined;
+      });
+    up('the whole shop')(undefined);
     return {
-      ca,
+      tulle,
+      controlPlane,
+      endpoints: async () =>
+        JSON.parse(await readFile(join(tulle.stateDir, 'control-plane.json'), 'utf8')) as {
+          readonly xds: string;
+          readonly api: string;
+        },
       front,
       catalog,
       reviewsV1,
       reviewsV2,
-      frontSidecar,
-      catalogSidecar,
-      reviewsV1Sidecar,
-      reviewsV2Sidecar,
       relay,
+      ordersFile,
+      startReviews: async (version, env) => startReviews(version, env),
+      apply: async (file) => void (await tulle.must('apply', '-f', `changes/${file}`)),
+      remove: async (file) => void (await tulle.must('delete', '-f', `changes/${file}`)),
       stop,
+      kill,
     };
+  };
+  try {
+    return await Promise.race([start(), aborted]);
   } catch (error) {
     await stop();
     throw error;

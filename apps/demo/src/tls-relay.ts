@@ -1,4 +1,5 @@
 import net from 'node:net';
+import { handshakeKind } from './server-hello.ts';
 import { TlsFraming } from './tls-framing.ts';
 
 /** What a relay has seen. */
@@ -10,6 +11,9 @@ export interface RelayReport {
   readonly violations: readonly string[];
   /** How often a planted secret was seen in clear. */
   readonly secretsSeen: number;
+  /** Handshakes whose ServerHello takes up no earlier session. */
+  readonly fullHandshakes: number;
+  readonly resumedHandshakes: number;
 }
 
 /** A listener on the wire between two proxies: passes everything on, and looks at it. */
@@ -28,6 +32,7 @@ export async function tlsRelay(secrets: readonly string[]): Promise<TlsRelay> {
   let bytes = 0;
   let records = 0;
   let secretsSeen = 0;
+  const handshakes = { full: 0, resumed: 0 };
   const violations: string[] = [];
   const needles = secrets.map((secret) => Buffer.from(secret, 'latin1'));
   const overlap = Math.max(0, ...needles.map((needle) => needle.length - 1));
@@ -40,10 +45,29 @@ export async function tlsRelay(secrets: readonly string[]): Promise<TlsRelay> {
       bytes += piece.length;
       const fault = framing.push(piece);
       records += framing.takeRecords();
-      if (fault !== undefined && violations.length < 20) violations.push(`${direction}: ${fault}`);
+      if (fault !== undefined) violation(`${direction}: ${fault}`);
       const seen = Buffer.concat([tail, piece]);
       for (const needle of needles) if (seen.includes(needle)) secretsSeen++;
       tail = Buffer.from(seen.subarray(Math.max(0, seen.length - overlap)));
+    };
+  };
+
+  const violation = (text: string): void => {
+    if (violations.length < 20) violations.push(text);
+  };
+  const watchHello = (): ((piece: Buffer) => void) => {
+    let head: Buffer | undefined = Buffer.alloc(0);
+    return (piece) => {
+      if (head === undefined) return;
+      head = Buffer.concat([head, piece]);
+      try {
+        const kind = handshakeKind(head);
+        if (kind === undefined) return;
+        handshakes[kind]++;
+      } catch (error) {
+        violation(`to the client: ${(error as Error).message}`);
+      }
+      head = undefined;
     };
   };
 
@@ -69,6 +93,7 @@ export async function tlsRelay(secrets: readonly string[]): Promise<TlsRelay> {
     }
     near.on('data', watch('to the server'));
     far.on('data', watch('to the client'));
+    far.on('data', watchHello());
     near.pipe(far);
     far.pipe(near);
   });
@@ -80,7 +105,15 @@ export async function tlsRelay(secrets: readonly string[]): Promise<TlsRelay> {
     target: (host, port) => {
       to = { host, port };
     },
-    report: () => ({ connections, bytes, records, violations: [...violations], secretsSeen }),
+    report: () => ({
+      connections,
+      bytes,
+      records,
+      violations: [...violations],
+      secretsSeen,
+      fullHandshakes: handshakes.full,
+      resumedHandshakes: handshakes.resumed,
+    }),
     close: async () => {
       for (const socket of open) socket.destroy();
       await new Promise<void>((resolve) => {

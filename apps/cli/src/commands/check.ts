@@ -6,7 +6,7 @@ import { defineCommand, type Command } from '../cli/command.ts';
 import { CliError, EXIT } from '../cli/exit-codes.ts';
 import { paint } from '../cli/io.ts';
 import { OUTPUT_OPTION, printView, type Format } from '../cli/output.ts';
-import type { MeshStatus } from './status.ts';
+import { instanceOf, type MeshStatus } from './status.ts';
 
 interface Check {
   readonly category: string;
@@ -98,7 +98,7 @@ export const command: Command = defineCommand({
       for (const proxy of status.proxies) {
         await add(
           'proxies',
-          `${proxy.workload}.${proxy.namespace} is in sync`,
+          `${instanceOf(proxy)}.${proxy.namespace} is in sync`,
           'tulle status -o json has the reason',
           () => {
             if (!proxy.connected) return 'it is not connected';

@@ -6,13 +6,13 @@ import { closest } from '../cli/closest.ts';
 import { defineCommand, type Command } from '../cli/command.ts';
 import { CliError, EXIT } from '../cli/exit-codes.ts';
 import { OUTPUT_OPTION, printView, type Format, type View } from '../cli/output.ts';
-import type { MeshStatus, ProxyRow } from './status.ts';
+import { instanceOf, type MeshStatus, type ProxyRow } from './status.ts';
 
 export const command: Command = defineCommand({
   summary: 'Show what a proxy should have: listeners, routes, clusters, endpoints',
   args: [
     { name: 'WHAT', help: 'which part', choices: ['listeners', 'routes', 'clusters', 'endpoints', 'all'] },
-    { name: 'PROXY', help: 'workload, workload.namespace, or node id; see tulle status' },
+    { name: 'PROXY', help: 'workload or instance, or either with .namespace, or node id; see tulle status' },
   ],
   options: {
     'no-headers': { type: 'boolean', help: 'leave the head of the table out' },
@@ -53,14 +53,16 @@ export const command: Command = defineCommand({
 
 function findProxy(proxies: readonly ProxyRow[], wanted: string): ProxyRow {
   const found = proxies.filter(
-    (p) => p.id === wanted || p.workload === wanted || `${p.workload}.${p.namespace}` === wanted,
+    (p) =>
+      p.id === wanted ||
+      [p.workload, instanceOf(p)].some((name) => wanted === name || wanted === `${name}.${p.namespace}`),
   );
   if (found.length === 1) return found[0] as ProxyRow;
   if (found.length > 1)
     throw new CliError(
       EXIT.failed,
       `${wanted} has ${found.length} proxies`,
-      `name one by its id: ${found.map((p) => p.id).join(', ')}`,
+      `name one of them: ${found.map((p) => `${instanceOf(p)}.${p.namespace}`).join(', ')}`,
     );
   const guess = closest(
     wanted,

@@ -29,6 +29,9 @@ export interface ProxyRow {
   readonly kinds: Readonly<Record<string, KindRow>>;
 }
 
+/** Tells the instances of a workload apart: what follows the identity in the node id. */
+export const instanceOf = ({ id, workload }: ProxyRow): string => id.split('~')[1] ?? workload;
+
 /** The whole answer. */
 export interface MeshStatus {
   readonly trustDomain: string;
@@ -78,7 +81,7 @@ export const command: Command = defineCommand({
         document: { ...status, proxies: rows },
         name: (proxy) => proxy.id,
         columns: [
-          { header: 'NAME', value: (proxy) => `${proxy.workload}.${proxy.namespace}` },
+          { header: 'NAME', value: (proxy) => `${instanceOf(proxy)}.${proxy.namespace}` },
           { header: 'CONNECTED', value: (proxy) => (proxy.connected ? 'yes' : 'no') },
           { header: 'CDS', value: state('cluster') },
           { header: 'EDS', value: state('endpoint') },

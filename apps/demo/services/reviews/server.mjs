@@ -1,6 +1,8 @@
 // The shop's reviews. VERSION says which release this is; BROKEN makes a release that fails, as releases sometimes do.
-// It keeps a list of the orders it was sent, by id, so that anybody can count what arrived. It calls the catalogue for
-// a product's name and, unlike the front page, does not pass on traceparent: somebody forgot, as somebody always does.
+// It notes the ids of the orders it was sent in ORDERS_FILE, if there is one, so that anybody can count what arrived, also
+// when it has died meanwhile. It calls the catalogue for a product's name and, unlike the front page, does not pass on
+// traceparent: somebody forgot, as somebody always does.
+import { appendFileSync } from 'node:fs';
 import http from 'node:http';
 
 const catalog = process.env.CATALOG_URL ?? 'http://127.0.0.1:8002';
@@ -10,7 +12,7 @@ const version = process.env.VERSION ?? 'v1';
 const broken = process.env.BROKEN === '1';
 const delayMs = Number(process.env.DELAY_MS ?? 0);
 const texts = { v1: 'Light as air.', v2: 'Light as air, and it keeps its shape.' };
-const orders = new Map();
+const ordersFile = process.env.ORDERS_FILE;
 
 function answer(response, status, value) {
   const body = JSON.stringify(value);
@@ -22,10 +24,9 @@ function answer(response, status, value) {
 const server = http.createServer((request, response) => {
   const path = request.url.split('?')[0];
   if (path === '/healthz') return answer(response, 200, { ok: true });
-  if (path === '/orders/counts') return answer(response, 200, Object.fromEntries(orders));
   if (request.method === 'POST' && path.startsWith('/orders/')) {
     const id = path.slice('/orders/'.length);
-    orders.set(id, (orders.get(id) ?? 0) + 1);
+    if (ordersFile) appendFileSync(ordersFile, `${id}\n`);
     request.resume();
     request.on('end', () =>
       setTimeout(() => answer(response, 201, { id, version, pid: process.pid }), delayMs),
@@ -62,6 +63,7 @@ const server = http.createServer((request, response) => {
             text: texts[version] ?? texts.v2,
             version,
             pid: process.pid,
+            port: server.address().port,
           });
     if (delayMs > 0) setTimeout(send, delayMs);
     else send();

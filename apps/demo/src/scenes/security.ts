@@ -1,161 +1,192 @@
-import { createCa, localIdentity, memoryStore } from '@tulle/ca';
-import { createKeyAndCsr } from '@tulle/spiffe';
 import { once } from 'node:events';
 import http from 'node:http';
 import tls from 'node:tls';
+import { createCa, localIdentity, memoryStore } from '@tulle/ca';
+import { freePort } from '../free-port.ts';
 import { load } from '../load.ts';
-import { sum } from '../metrics.ts';
+import { ask } from '../programs.ts';
 import type { Report } from '../report.ts';
-import { secret, type Shop } from '../shop.ts';
-import { meshCluster, reroute, spiffeId, startSidecar, trustDomain } from '../sidecar.ts';
+import { secret, spiffeId, trustDomain, type Shop } from '../shop.ts';
+import { until } from '../until.ts';
 
-/** Handshakes that each rotation must see. */
+/** Full handshakes that each rotation must see, half of them before it. */
 const HANDSHAKES = 500;
 
 /** Scene 1: who may call, what the wire shows, and that rotation hurts nobody. */
 export async function security(shop: Shop, report: Report): Promise<void> {
   report.scene('1. Security');
-  const outbound = shop.frontSidecar.port('to-reviews');
-  const inbound = shop.reviewsV1Sidecar.port('inbound');
-  const refusals = (reason: string): number =>
-    sum(shop.reviewsV1Sidecar.metrics(), 'tulle_tls_refused_total', { reason });
+  await wire(shop, report);
+  await refusals(shop, report);
+  await shop.apply('full-handshakes.yaml');
+  await rotation(shop, report, 'leaves');
+  await rotation(shop, report, 'issuer');
+  await shop.remove('full-handshakes.yaml');
+  await joinTokens(shop, report);
+}
 
-  const secrets = await load({
-    port: outbound,
+/** What a relay between two sidecars sees: front is told that it is reviews v1. */
+async function wire(shop: Shop, report: Report): Promise<void> {
+  const sent = await load({
+    port: shop.front.upstreamPort('reviews'),
     requests: 200,
     request: (i) => ({ path: `/reviews/${i}?token=${secret}`, headers: { 'x-secret': secret } }),
   });
-  const wire = shop.relay.report();
+  const seen = shop.relay.report();
   report.claim(
     'the wire between sidecars carries TLS records and nothing else',
-    wire.violations.length === 0 && wire.records > 400,
-    `${wire.records} records, ${wire.bytes} bytes, ${wire.violations.length} violations`,
+    seen.violations.length === 0 && seen.records > 400,
+    `${seen.records} records, ${seen.bytes} bytes, ${seen.violations.length} violations${seen.violations[0] === undefined ? '' : ` (${seen.violations[0]})`}`,
   );
   report.claim(
     'a planted secret never crosses it in clear',
-    wire.secretsSeen === 0 && secrets.statuses.get(200) === 200,
-    `${wire.secretsSeen} sightings in ${secrets.statuses.get(200) ?? 0} requests that carried it`,
+    seen.secretsSeen === 0 && sent.statuses.get(200) === 200,
+    `${seen.secretsSeen} sightings in ${sent.statuses.get(200) ?? 0} requests that carried it`,
   );
+}
 
-  const plain = await attempt(
-    http.get({ host: '127.0.0.1', port: inbound, path: '/reviews/1', agent: false, timeout: 5000 }),
+async function refusals(shop: Shop, report: Report): Promise<void> {
+  const { inboundPort, admin } = shop.reviewsV1;
+  const refused = async (reason: string): Promise<number> => admin.sum('tulle_tls_refused_total', { reason });
+
+  const plainBefore = await refused('plaintext');
+  const plain = await answerOf(
+    http.get({ host: '127.0.0.1', port: inboundPort, path: '/reviews/1', agent: false, timeout: 10_000 }),
   );
+  const plainCounted = (await refused('plaintext')) - plainBefore;
   report.claim(
     'a plaintext caller is refused',
-    plain === 'refused' && refusals('plaintext') >= 1,
-    `${plain}; reason "plaintext" counted ${refusals('plaintext')}`,
+    plain === 'refused' && plainCounted === 1,
+    `${plain}; the server counted ${plainCounted} for "plaintext"`,
   );
 
+  // Another CA, whose trust domain has the same name, says that its holder is front.
   const foreign = await createCa({ trustDomain, store: memoryStore() });
   const forged = localIdentity(foreign, { spiffeId: spiffeId('front') });
   const { svid } = await forged.ready();
-  const before = refusals('unknown-issuer');
-  const stranger = await handshake(inbound, svid.certificateChainPem, svid.privateKeyPem);
-  report.claim(
-    "a foreign CA's certificate with the right name is refused",
-    stranger === 'refused' && refusals('unknown-issuer') > before,
-    `${stranger}; reason "unknown-issuer" counted ${refusals('unknown-issuer')}`,
-  );
+  const issuerBefore = await refused('unknown-issuer');
+  const stranger = await answerTo(inboundPort, svid.certificateChainPem, svid.privateKeyPem);
+  const issuerCounted = (await refused('unknown-issuer')) - issuerBefore;
   forged.close();
   foreign.close();
+  report.claim(
+    "a foreign CA's certificate with the right name is refused",
+    stranger === 'refused' && issuerCounted === 1,
+    `${stranger}; the server counted ${issuerCounted} for "unknown-issuer"`,
+  );
 
-  const catalogCaller = await startSidecar({
-    ca: shop.ca,
-    service: 'catalog',
-    outbound: [
-      {
-        service: 'reviews',
-        clusters: [meshCluster('reviews', 'reviews', [inbound], 'v1')],
-        split: [{ name: 'reviews' }],
-      },
+  const port = await freePort();
+  const outsider = await shop.tulle.must(
+    ...[
+      'run',
+      '--quiet',
+      '--name',
+      'wholesaler',
+      '--start-timeout',
+      '60',
+      '--upstream',
+      `reviews=${port}`,
+      '--',
     ],
-  });
-  const outside = await load({
-    port: catalogCaller.port('to-reviews'),
-    requests: 20,
-    concurrency: 2,
-    request: () => ({ path: '/reviews/1' }),
-  });
-  const denied = sum(shop.reviewsV1Sidecar.metrics(), 'tulle_requests_total', {
+    ...ask(`http://127.0.0.1:${port}/reviews/1`, 20),
+  );
+  const denied = await admin.sum('tulle_requests_total', {
     code: 'TULLE_AUTHZ_DENIED',
-    source_workload: 'catalog',
+    source_workload: 'wholesaler',
   });
   report.claim(
     'a valid identity outside policy is refused',
-    outside.statuses.get(403) === 20 && denied === 20,
-    `${outside.statuses.get(403) ?? 0} of 20 got 403; the server counted ${denied} as TULLE_AUTHZ_DENIED from catalog`,
+    outsider.out.trim() === '403 20' && denied === 20,
+    `${outsider.out.trim().replace('403 20', '20 of 20 got 403')}; the server counted ${denied} of wholesaler as TULLE_AUTHZ_DENIED`,
   );
-  await catalogCaller.stop();
+}
 
-  // A new connection for each request, so that rotation meets many handshakes.
-  await reroute(shop.frontSidecar, 'reviews', {
-    clusters: [
-      meshCluster('reviews-v1', 'reviews', [shop.relay.port], 'v1', {
-        pool: { maxRequestsPerConnection: 1 },
-      }),
-    ],
+/** Certificates are replaced while every request needs a new connection, and each connection a full handshake. */
+async function rotation(shop: Shop, report: Report, what: 'leaves' | 'issuer'): Promise<void> {
+  // What the wire shows of the server, and what the caller's engine shows of itself: leaf, then issuer.
+  const serials = async (): Promise<readonly string[]> => [
+    await serialAt(shop.reviewsV1.inboundPort),
+    ...(await shop.front.admin.serials()),
+  ];
+  const handshakes = (): number => shop.relay.report().fullHandshakes;
+  const [oldServer, oldClient, oldIssuer] = await serials();
+  const before = handshakes();
+  const stop = new AbortController();
+  const run = load({
+    port: shop.front.upstreamPort('reviews'),
+    signal: stop.signal,
+    concurrency: 8,
+    request: (i) => ({ path: `/reviews/${i}` }),
   });
-  for (const [what, rotate] of [
-    ['rotating the leaves', () => shop.ca.rotateLeaves()],
-    ['rotating the issuer', () => shop.ca.rotateIssuer()],
-  ] as const) {
-    const serials = (): string[] =>
-      [shop.frontSidecar, shop.reviewsV1Sidecar].map((side) => side.identity.current()?.svid.serial ?? '');
-    const old = serials();
-    const handshakesBefore = sum(shop.reviewsV1Sidecar.metrics(), 'tulle_listener_downstream_cx_ssl_total');
-    let done = 0;
-    let rotated: Promise<void> | undefined;
-    const run = await load({
-      port: outbound,
-      requests: HANDSHAKES * 2,
-      concurrency: 8,
-      request: (i) => ({ path: `/reviews/${i}` }),
-      progress: () => {
-        if (++done === HANDSHAKES / 2) rotated = rotate();
-      },
+  const reach = async (count: number): Promise<true> =>
+    until(`that ${count} handshakes were made`, async () => (handshakes() >= count ? true : undefined));
+  let rotatedAfter = 0;
+  let changed: readonly string[] | undefined;
+  try {
+    await reach(before + HANDSHAKES / 2);
+    await shop.tulle.must('ca', 'rotate', what);
+    changed = await until('that both sides show new certificates', async () => {
+      const [server, client, issuer] = await serials();
+      const fresh =
+        server !== oldServer && client !== oldClient && (what === 'leaves' || issuer !== oldIssuer);
+      return fresh ? [server ?? '', client ?? '', issuer ?? ''] : undefined;
     });
-    await rotated;
-    const fresh = serials();
-    const handshakes =
-      sum(shop.reviewsV1Sidecar.metrics(), 'tulle_listener_downstream_cx_ssl_total') - handshakesBefore;
-    const changed = fresh.every((serial, side) => serial !== old[side]);
-    const lost = run.requests - (run.statuses.get(200) ?? 0);
-    report.claim(
-      `${what} under load fails no request`,
-      lost === 0 && handshakes >= HANDSHAKES && changed,
-      `${lost} of ${run.requests} failed over ${handshakes} handshakes; serials ${changed ? 'changed on both sides' : 'did not change'}`,
-    );
+    rotatedAfter = handshakes() - before;
+    await reach(handshakes() + HANDSHAKES / 2);
+  } finally {
+    stop.abort();
   }
-  await reroute(shop.frontSidecar, 'reviews', {
-    clusters: [meshCluster('reviews-v1', 'reviews', [shop.relay.port], 'v1')],
-  });
+  const result = await run;
+  const total = handshakes() - before;
+  const lost = result.requests - (result.statuses.get(200) ?? 0);
+  report.claim(
+    `rotating the ${what} under load fails no request`,
+    lost === 0 && total >= HANDSHAKES && total - rotatedAfter >= HANDSHAKES / 2,
+    `${lost} of ${result.requests} failed over ${total} full handshakes; serials changed on both sides after ${rotatedAfter}${
+      what === 'issuer' ? `, the issuer's from ${shortOf(oldIssuer)} to ${shortOf(changed[2])}` : ''
+    }`,
+  );
+  for (const failure of result.failures) report.note(failure);
+}
 
-  const token = (lifetimeMs: number): ReturnType<typeof shop.ca.createJoinToken> =>
-    shop.ca.createJoinToken({ namespace: 'default', serviceAccount: 'newcomer', lifetimeMs });
-  // Another key each time: the same one may ask again, so that a lost answer does not cost the token.
-  const join = async (text: string): Promise<string> =>
-    shop.ca.attest(text, (await createKeyAndCsr(spiffeId('newcomer'))).csrDer).then(
-      () => 'admitted',
-      (error: unknown) => (error as { reason?: string }).reason ?? String(error),
+/** Over the network, as a workload of another machine that knows the token and nothing else. */
+async function joinTokens(shop: Shop, report: Report): Promise<void> {
+  const { tulle } = shop;
+  const where = JSON.parse((await tulle.must('status', '-o', 'json')).out) as {
+    readonly trustDomain: string;
+  };
+  const { xds } = await shop.endpoints();
+  let strangers = 0;
+  const join = async (token: string): Promise<string> => {
+    const state = await tulle.strangerDirectory(`stranger-${++strangers}`);
+    const { code, err } = await tulle.run(
+      [
+        ...['run', '--name', 'newcomer', '--control-plane', xds, '--trust-domain', where.trustDomain],
+        ...['--start-timeout', '60', '--', 'true'],
+      ],
+      { TULLE_STATE_DIR: state, TULLE_RUN_DIR: `${state}/run`, TULLE_TOKEN: token },
     );
-  const good = (await token(60_000)).token;
+    if (code === 0) return 'admitted';
+    return /join token was refused/.test(err) ? 'refused' : `code ${String(code)}: ${err.trim()}`;
+  };
+  const token = async (...options: string[]): Promise<string> =>
+    (await tulle.must('token', 'create', 'newcomer', ...options)).out.trim();
+  const good = await token();
   const first = await join(good);
   const again = await join(good);
-  const late = await token(1);
-  while (Date.now() <= late.expiresAtMs)
-    await new Promise((resolve) => {
-      setImmediate(resolve);
-    });
-  const expired = await join(late.token);
+  // 6 ms: over before a process can start.
+  const expired = await join(await token('--lifetime-minutes', '0.0001'));
   report.claim(
     'an expired or reused join token gets nothing',
-    first === 'admitted' && again !== 'admitted' && expired !== 'admitted',
+    first === 'admitted' && again === 'refused' && expired === 'refused',
     `first use ${first}, second ${again}, expired ${expired}`,
   );
 }
 
-async function attempt(request: http.ClientRequest): Promise<string> {
+const shortOf = (serial: string | undefined): string => `${serial?.slice(0, 8) ?? '?'}…`;
+
+async function answerOf(request: http.ClientRequest): Promise<string> {
   try {
+    request.on('timeout', () => request.destroy());
     const [response] = (await once(request, 'response')) as [http.IncomingMessage];
     response.resume();
     return `answered ${response.statusCode}`;
@@ -165,7 +196,7 @@ async function attempt(request: http.ClientRequest): Promise<string> {
 }
 
 /** Shows a certificate, then asks; whether anything came back. */
-async function handshake(port: number, cert: string, key: string): Promise<string> {
+async function answerTo(port: number, cert: string, key: string): Promise<string> {
   const socket = tls.connect({
     host: '127.0.0.1',
     port,
@@ -183,9 +214,19 @@ async function handshake(port: number, cert: string, key: string): Promise<strin
   socket.on('secureConnect', () =>
     socket.write('GET /reviews/1 HTTP/1.1\r\nHost: reviews\r\nConnection: close\r\n\r\n'),
   );
-  socket.setTimeout(5000, () => socket.destroy());
-  await new Promise<void>((resolve) => {
-    socket.once('close', () => resolve());
-  });
+  socket.setTimeout(10_000, () => socket.destroy());
+  await once(socket, 'close');
   return answer === '' ? 'refused' : `answered ${answer.slice(9, 12)}`;
+}
+
+/** Serial of the certificate that a server shows; it does so before it asks who calls. */
+async function serialAt(port: number): Promise<string> {
+  const socket = tls.connect({ host: '127.0.0.1', port, rejectUnauthorized: false, minVersion: 'TLSv1.3' });
+  socket.on('error', () => {});
+  try {
+    await once(socket, 'secureConnect');
+    return socket.getPeerX509Certificate()?.serialNumber ?? '';
+  } finally {
+    socket.destroy();
+  }
 }
