@@ -12,6 +12,8 @@ export type { ConfigIssue, TulleErrorOptions } from './error.ts';
 export type { ConfigSchema, SchemaIssue, SchemaResult } from './schema.ts';
 export { defineSlot } from './slot.ts';
 export type { Slot } from './slot.ts';
+export { VERIFIED_TOKENS } from './verified-token.ts';
+export type { VerifiedToken } from './verified-token.ts';
 export type { FetchReply, FetchRequest } from './fetch.ts';
 export type { DefinitionBase, FilterHost, HostCounter, HostGauge, Log } from './host.ts';
 export type {

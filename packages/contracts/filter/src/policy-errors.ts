@@ -4,6 +4,9 @@ import { row, type ErrorRow } from './error-row.ts';
 export type PolicyErrorCode =
   | 'TULLE_FILTER_FAILED'
   | 'TULLE_AUTHZ_DENIED'
+  | 'TULLE_JWT_MISSING'
+  | 'TULLE_JWT_INVALID'
+  | 'TULLE_JWT_KEYS_UNAVAILABLE'
   | 'TULLE_RATE_LIMITED'
   | 'TULLE_FAULT_ABORT'
   | 'TULLE_HEADER_INVALID'
@@ -82,6 +85,36 @@ export const POLICY_ERRORS: Readonly<Record<PolicyErrorCode, ErrorRow>> = {
     'filter',
     false,
     'A filter or a direct response answered; no upstream was asked.',
+  ),
+  TULLE_JWT_MISSING: row(
+    56,
+    401,
+    16,
+    '-',
+    'jwt_authn_access_denied{Jwt_is_missing}',
+    'filter',
+    false,
+    'The route requires a token and the request has none where the providers look for it (default: Authorization: Bearer).',
+  ),
+  TULLE_JWT_INVALID: row(
+    57,
+    401,
+    16,
+    '-',
+    'jwt_authn_access_denied{Jwt_verification_fails}',
+    'filter',
+    false,
+    'The token was refused; the details and the metric tulle_filter_jwt_refused_total say why (expired, audience, unknown key, …).',
+  ),
+  TULLE_JWT_KEYS_UNAVAILABLE: row(
+    58,
+    503,
+    14,
+    '-',
+    'jwt_authn_access_denied{Jwks_remote_fetch_is_failed}',
+    'filter',
+    false,
+    "The issuer's keys could not be fetched yet, so no token of it can be judged. The log names the URL and the reason.",
   ),
   // Limits and life cycle
   TULLE_OVERLOADED: row(

@@ -51,3 +51,22 @@ export { FAULT_FILTER, faultFilterSchema } from './filters/fault.ts';
 export type { FaultFilterConfig } from './filters/fault.ts';
 export { HEADERS_FILTER, headerEditsSchema, headersFilterSchema } from './filters/headers.ts';
 export type { HeadersFilterConfig } from './filters/headers.ts';
+export {
+  JWT_ALGORITHMS,
+  JWT_DEFAULT_ALGORITHMS,
+  JWT_FILTER,
+  jwtFilterSchema,
+  jwtRouteSchema,
+} from './filters/jwt.ts';
+export type {
+  JwtAlgorithm,
+  JwtClaimToHeader,
+  JwtFilterConfig,
+  JwtInlineKeys,
+  JwtLocation,
+  JwtProvider,
+  JwtRemoteKeys,
+  JwtRequirement,
+  JwtRouteConfig,
+  JwtRule,
+} from './filters/jwt.ts';

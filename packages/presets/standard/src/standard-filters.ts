@@ -2,6 +2,7 @@ import type { AnyHttpFilter } from '@tulle/filter';
 import { authz } from '@tulle/filter-authz';
 import { fault } from '@tulle/filter-fault';
 import { headers } from '@tulle/filter-headers';
+import { jwt } from '@tulle/filter-jwt';
 import { rateLimit } from '@tulle/filter-ratelimit';
 import { retry } from '@tulle/filter-retry';
 
@@ -10,6 +11,7 @@ export const standardFilters: readonly AnyHttpFilter[] = Object.freeze([
   authz,
   fault,
   headers,
+  jwt,
   rateLimit,
   retry,
 ]);

@@ -1,10 +1,17 @@
-import { AUTHZ_FILTER, FAULT_FILTER, HEADERS_FILTER, RATE_LIMIT_FILTER, RETRY_FILTER } from '@tulle/model';
+import {
+  AUTHZ_FILTER,
+  FAULT_FILTER,
+  HEADERS_FILTER,
+  JWT_FILTER,
+  RATE_LIMIT_FILTER,
+  RETRY_FILTER,
+} from '@tulle/model';
 import { expect, it } from 'vitest';
 import { standardFilters, standardTelemetry } from './index.ts';
 
 it('has every standard filter of the model once', () => {
   expect(standardFilters.map((filter) => filter.definition.id).toSorted()).toEqual(
-    [AUTHZ_FILTER, FAULT_FILTER, HEADERS_FILTER, RATE_LIMIT_FILTER, RETRY_FILTER].toSorted(),
+    [AUTHZ_FILTER, FAULT_FILTER, HEADERS_FILTER, JWT_FILTER, RATE_LIMIT_FILTER, RETRY_FILTER].toSorted(),
   );
 });
 

@@ -1,0 +1,47 @@
+import type { JwtClaimToHeader, JwtProvider } from '@tulle/model';
+import { claimOf } from './claims.ts';
+
+type Claims = Readonly<Record<string, unknown>>;
+
+/** Names of the headers that a provider sets, lower case. */
+export function claimHeaderNames({ claimsToHeaders = [], payloadHeader }: JwtProvider): readonly string[] {
+  return [
+    ...claimsToHeaders.map(({ header }) => header.toLowerCase()),
+    ...(payloadHeader === undefined ? [] : [payloadHeader.toLowerCase()]),
+  ];
+}
+
+/**
+ * The headers that carry claims, flat. A text goes as UTF-8 octets, numbers and truth values as JSON writes them, a list as one
+ * line for each of these. Objects, and texts that no header can carry (controls, blanks at the ends), are left out: a changed
+ * value would be another claim.
+ */
+export function claimHeaders(provider: JwtProvider, claims: Claims, payload: string): readonly string[] {
+  const flat: string[] = [];
+  for (const { claim, header } of provider.claimsToHeaders ?? []) {
+    for (const value of valuesOf(claims, claim)) flat.push(header.toLowerCase(), value);
+  }
+  if (provider.payloadHeader !== undefined) flat.push(provider.payloadHeader.toLowerCase(), payload);
+  return Object.freeze(flat);
+}
+
+function valuesOf(claims: Claims, path: JwtClaimToHeader['claim']): string[] {
+  let value: unknown = claims;
+  for (const name of typeof path === 'string' ? [path] : path) {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return [];
+    value = claimOf(value as Claims, name);
+  }
+  return (Array.isArray(value) ? value : [value]).flatMap((one: unknown) => {
+    const text = textOf(one);
+    return text === undefined ? [] : [text];
+  });
+}
+
+// eslint-disable-next-line no-control-regex
+const UNFIT = /[\u0000-\u001f\u007f]|^ | $/;
+
+function textOf(value: unknown): string | undefined {
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
+  if (typeof value !== 'string' || UNFIT.test(value)) return undefined;
+  return Buffer.from(value, 'utf8').toString('latin1');
+}

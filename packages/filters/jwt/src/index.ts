@@ -1,0 +1,5 @@
+/**
+ * Bearer tokens (JWT) filter.
+ * @packageDocumentation
+ */
+export { jwt, NOTE_PASSED, NOTE_REFUSED } from './jwt.ts';
