@@ -632,6 +632,11 @@ describe('a verified token', () => {
           order.map((token) => bearer(token)),
         )
       ).meter.value('tulle_filter_jwt_cache_hits_total');
+    const { meter } = await ask(
+      main({ maxCachedTokens: 2 }),
+      [a, b, c].map((token) => bearer(token)),
+    );
+    expect(meter.value('tulle_filter_jwt_cache_evicted_total', { provider: 'main' })).toBe(1);
     expect(await hits(2, [a, b, a, c])).toBe(1);
     expect(await hits(2, [a, b, a, c, a])).toBe(2);
     expect(await hits(2, [a, b, a, c, b])).toBe(1);

@@ -35,7 +35,12 @@ export class Provider {
       requireExpiration: config.requireExpiration ?? true,
     };
     this.#algorithms = algorithmsOf(config);
-    this.#cache = new TokenCache(config.maxCachedTokens ?? 1_000);
+    const evicted = host.counter(
+      'jwt_cache_evicted_total',
+      'Verified tokens that gave way to newer ones past maxCachedTokens',
+      { provider: config.name },
+    );
+    this.#cache = new TokenCache(config.maxCachedTokens ?? 1_000, () => evicted.add());
     this.#host = host;
   }
 

@@ -25,14 +25,13 @@ export function tokenKey(token: string): string {
 /** Verified tokens, the one unused longest going first. */
 export class TokenCache {
   readonly #max: number;
+  readonly #onEvict: () => void;
   readonly #entries: Map<string, Accepted> = new Map<string, Accepted>();
 
-  constructor(max: number) {
+  /** @param onEvict called for each that gave way to a newer one */
+  constructor(max: number, onEvict: () => void = () => {}) {
     this.#max = max;
-  }
-
-  get size(): number {
-    return this.#entries.size;
+    this.#onEvict = onEvict;
   }
 
   get(key: string): Accepted | undefined {
@@ -50,6 +49,7 @@ export class TokenCache {
     if (this.#entries.size >= this.#max) {
       const oldest = this.#entries.keys().next();
       if (oldest.done !== true) this.#entries.delete(oldest.value);
+      this.#onEvict();
     }
     this.#entries.set(key, entry);
   }
