@@ -7,10 +7,10 @@ import {
   type VerifiedToken,
 } from '@tulle/filter';
 import type { JwtFilterConfig, JwtProvider, JwtRequirement } from '@tulle/model';
-import { cluster, httpListener, route } from '@tulle/proxy';
 import { jsonSchema } from '@tulle/schema';
-import { runChain, testProxy, type ChainRun, type TestRequest } from '@tulle/testkit';
+import { runChain, type ChainRun, type TestRequest } from '@tulle/testkit';
 import { describe, expect, it } from 'vitest';
+import { proxyWith, route } from '../tests/chain.ts';
 import { encode, hmacToken, ISSUER, NOW, provider, soundClaims, testIssuer } from '../tests/issuer.ts';
 import { jwt, NOTE_PASSED, NOTE_REFUSED } from './index.ts';
 
@@ -106,7 +106,7 @@ describe('a request', () => {
     const { statuses, responses, records, upstreamRequests, meter } = await ask(
       main(),
       [{ path: '/known' }, { path: '/unknown' }],
-      { routes: [route('/known', 'service')] },
+      { routes: [route('/known')] },
     );
     expect(statuses).toEqual([401, 401]);
     expect(responses[0]?.header('www-authenticate')).toBe('Bearer realm="test.example"');
@@ -487,9 +487,9 @@ describe('requirements', async () => {
       ],
       {
         routes: [
-          route('/open', 'service', { filterConfigs: { jwt: { requires: { allowMissing: true } } } }),
-          route('/second', 'service', { filterConfigs: { jwt: { requires: b } } }),
-          route('/', 'service'),
+          route('/open', { jwt: { requires: { allowMissing: true } } }),
+          route('/second', { jwt: { requires: b } }),
+          route('/'),
         ],
       },
     );
@@ -598,17 +598,7 @@ describe('a verified token', () => {
 
   it('is forgotten at its end, skew included', async () => {
     const waited: boolean[] = [];
-    const test = await testProxy({
-      listeners: [
-        httpListener({
-          port: 8080,
-          filters: [watched(main({ clockSkewMs: 5_000 }), waited)],
-          routes: [route('/', 'api')],
-        }),
-      ],
-      clusters: [cluster('api', ['10.0.0.1:80'])],
-      upstreams: { '10.0.0.1:80': () => ({ body: 'ok' }) },
-    });
+    const test = await proxyWith([watched(main({ clockSkewMs: 5_000 }), waited)]);
     const short = await issuer.token({ exp: NOW + 10 });
     const status = async (): Promise<number> => (await test.client().request(bearer(short))).status;
     const statuses = [await status()];

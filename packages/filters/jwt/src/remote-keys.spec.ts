@@ -1,7 +1,7 @@
 import type { JwtProvider, JwtRemoteKeys } from '@tulle/model';
-import { cluster, httpListener, route } from '@tulle/proxy';
-import { testProxy, type TestProxy, type Upstream } from '@tulle/testkit';
+import type { TestProxy, Upstream } from '@tulle/testkit';
 import { afterEach, describe, expect, it } from 'vitest';
+import { proxyWith } from '../tests/chain.ts';
 import { provider, testIssuer } from '../tests/issuer.ts';
 import { jwt } from './index.ts';
 
@@ -21,22 +21,11 @@ async function start(
   remote: Partial<JwtRemoteKeys> = {},
   change: Partial<JwtProvider> = {},
 ) {
-  const test = (running = await testProxy({
-    listeners: [
-      httpListener({
-        port: 8080,
-        filters: [
-          jwt(
-            { providers: [provider(first, { jwks: { url: URL, ...remote }, ...change })] },
-            { name: 'jwt' },
-          ),
-        ],
-        routes: [route('/', 'api')],
-      }),
-    ],
-    clusters: [cluster('api', ['10.0.0.1:80']), cluster('issuer', [ADDRESS])],
-    upstreams: { '10.0.0.1:80': () => ({ body: 'ok' }), [ADDRESS]: answer },
-  }));
+  const test = (running = await proxyWith(
+    [jwt({ providers: [provider(first, { jwks: { url: URL, ...remote }, ...change })] }, { name: 'jwt' })],
+    { [ADDRESS]: answer },
+    { issuer: ADDRESS },
+  ));
   await test.clock.settle();
   const send = (token: string): Promise<number> =>
     test
