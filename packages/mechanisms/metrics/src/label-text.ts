@@ -43,6 +43,28 @@ export function labelText(metric: string, labels: Labels | undefined, reserved?:
   return text;
 }
 
+/** The labels that {@link labelText} wrote. */
+export function parseLabelText(text: string): Labels {
+  const labels: Record<string, string> = {};
+  let at = 0;
+  while (at < text.length) {
+    const equals = text.indexOf('="', at);
+    const name = text.slice(at, equals);
+    let value = '';
+    let from = equals + 2;
+    let to = from;
+    for (; text[to] !== '"'; to++) {
+      if (text[to] !== '\\') continue;
+      value += text.slice(from, to) + (text[to + 1] === 'n' ? '\n' : text[to + 1]);
+      to += 1;
+      from = to + 1;
+    }
+    labels[name] = value + text.slice(from, to);
+    at = to + 2; // quote and comma
+  }
+  return labels;
+}
+
 /** A sample's value. */
 export function numberText(value: number): string {
   if (value === Number.POSITIVE_INFINITY) return '+Inf';

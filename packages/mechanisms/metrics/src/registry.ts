@@ -30,6 +30,13 @@ export interface Registry extends Meter {
   readonly full: boolean;
   /** Counts updates that were not recorded for want of a series. */
   dropped(updates: number): void;
+  /**
+   * Has something done before the numbers are read, whoever reads them: e.g. idle series forgotten.
+   * @returns stops it
+   */
+  beforeRead(prepare: () => void): () => void;
+  /** Called by readers before they walk {@link families}. */
+  prepare(): void;
   /** Whether an instrument has a series of its own, i.e. was not made past the bound. */
   holds(instrument: Counter | Gauge | Histogram): boolean;
   /**
@@ -55,6 +62,7 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
   const maxSeries = options.maxSeries ?? 10_000;
   const cells = createCellStore();
   const families = new Map<string, Family>();
+  const preparations = new Set<() => void>();
   let seriesCount = 0;
   let droppedUpdates = 0;
   const drop = (): void => {
@@ -134,6 +142,13 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
     },
     dropped(updates) {
       droppedUpdates += updates;
+    },
+    beforeRead(prepare) {
+      preparations.add(prepare);
+      return () => preparations.delete(prepare);
+    },
+    prepare() {
+      for (const prepare of preparations) prepare();
     },
     holds: (made) => 'run' in made,
     counter(name, opts) {

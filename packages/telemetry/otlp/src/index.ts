@@ -1,8 +1,9 @@
 /**
- * OpenTelemetry for Tulle proxies: traces over OTLP/HTTP.
+ * OpenTelemetry for Tulle proxies: traces and metrics over OTLP/HTTP.
  * @packageDocumentation
  */
 export { otlp } from './otlp.ts';
 export type { OtlpPlugin } from './otlp.ts';
-export type { OtlpOptions, OtlpTarget, OtlpTraceOptions } from './options.ts';
+export type { MetricExportCounts } from './metric-export.ts';
+export type { OtlpMetricOptions, OtlpOptions, OtlpTarget, OtlpTraceOptions } from './options.ts';
 export type { SpanCounts } from './span-queue.ts';

@@ -1,3 +1,4 @@
+import type { Registry } from '@tulle/metrics';
 import type { SelfLabels } from '@tulle/parties';
 import type { Meter, TracingSettings } from '@tulle/telemetry';
 
@@ -54,6 +55,23 @@ export interface OtlpTraceOptions extends Partial<TracingSettings> {
   readonly responseHeaders?: readonly string[];
 }
 
+/** Which metrics go out, and how often. */
+export interface OtlpMetricOptions {
+  /**
+   * What engine and filters count, e.g. `prometheus().meter`; exported under the names it has there. Default: a registry of
+   * the exporter's own, which it brings as the proxy's meter. `false`: only the HTTP metrics of the semantic conventions.
+   */
+  readonly registry?: Registry | false;
+  /** Time between exports. Default `OTEL_METRIC_EXPORT_INTERVAL`, else 60,000. */
+  readonly intervalMs?: number;
+  /** Series of each HTTP metric; one more takes what does not fit. Default 2,000, as the OpenTelemetry specification has it. */
+  readonly maxSeries?: number;
+  /** HTTP series without traffic for so long are forgotten. Default 600,000 (10 min). 0 keeps them. */
+  readonly idleSeriesMs?: number;
+  /** Data points in one export. Default 500: one is encoded in about a millisecond; the next waits for its answer. */
+  readonly maxBatchPoints?: number;
+}
+
 /** Options of `otlp()`. */
 export interface OtlpOptions extends OtlpTarget {
   /** Who the proxy speaks for. Also gives `service.name` (`workload.namespace`, as Istio writes it) and more. */
@@ -69,10 +87,17 @@ export interface OtlpOptions extends OtlpTarget {
   readonly resource?: Readonly<Record<string, string>>;
   /** False: no traces. Default as `OTEL_TRACES_EXPORTER` says (`otlp` or `none`). */
   readonly traces?: OtlpTraceOptions | false;
-  /** Where spans, drops and failures are counted (`tulle_otlp_*`), e.g. the meter of the metrics exporter. */
+  /**
+   * Metrics. Default: none, unless `OTEL_METRICS_EXPORTER` is `otlp`: counting twice, here and for Prometheus, has its
+   * price with each request.
+   */
+  readonly metrics?: OtlpMetricOptions | boolean;
+  /** Where spans, drops and failures are counted (`tulle_otlp_*`), e.g. the meter of the metrics exporter. Default: the registry of `metrics`. */
   readonly meter?: Meter;
   /** Hears why an export failed, at most once a minute each signal. Default: nobody; the counters tell. */
   readonly onError?: (message: string) => void;
   /** Default `process.env`. */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Wall clock of metrics; tests bring their own. Default `Date.now`. */
+  readonly epochMs?: () => number;
 }

@@ -1,19 +1,23 @@
-import type { TelemetryPlugin, TracingSettings } from '@tulle/telemetry';
-import { createBuildSpans } from './build-spans.ts';
+import type { Registry } from '@tulle/metrics';
+import type { Meter, TelemetryPlugin, TracingSettings } from '@tulle/telemetry';
 import { Environment } from './environment.ts';
-import type { OtlpOptions, OtlpTraceOptions } from './options.ts';
+import type { MetricExportCounts } from './metric-export.ts';
+import { metricPart } from './metric-part.ts';
+import type { OtlpOptions } from './options.ts';
 import { resourceAttributes } from './resource.ts';
-import type { SpanScope } from './span.ts';
-import { SpanQueue, type SpanCounts } from './span-queue.ts';
-import { resolveTarget } from './target.ts';
-import { tracingSettings } from './tracing-settings.ts';
+import type { SpanCounts } from './span-queue.ts';
+import { tracePart } from './trace-part.ts';
 
 /** The exporter: a plugin with its sink there, and what it has done. */
 export interface OtlpPlugin extends TelemetryPlugin {
   readonly sink: Required<NonNullable<TelemetryPlugin['sink']>>;
   readonly tracing?: TracingSettings;
+  /** There where metrics are exported from a registry of the exporter's own. */
+  readonly meter?: Registry;
   /** What became of spans; undefined without traces. */
   readonly spans: SpanCounts | undefined;
+  /** What became of metrics; undefined without them. */
+  readonly metrics: MetricExportCounts | undefined;
 }
 
 /**
@@ -24,91 +28,40 @@ export interface OtlpPlugin extends TelemetryPlugin {
 export function otlp(options: OtlpOptions = {}): OtlpPlugin {
   const env = new Environment(options.env ?? process.env);
   const off = env.flag('OTEL_SDK_DISABLED');
-  const wantsTraces =
-    options.traces === undefined
-      ? env.choice(['OTEL_TRACES_EXPORTER'], ['otlp', 'none']) !== 'none'
-      : options.traces !== false;
   const resource = resourceAttributes(options, env);
-  const traces = off || !wantsTraces ? undefined : tracePart(options, options.traces || {}, resource, env);
+  const traces = off ? undefined : tracePart(options, resource, env);
+  const metrics = off ? undefined : metricPart(options, resource, env);
   env.check();
-  const queue = traces?.start();
-  const stops = queue === undefined ? [] : observe(options, queue);
+  const queue = traces?.start(seldom(options.onError, `traces to ${hostOf(traces.url)}`));
+  const round = metrics?.start(seldom(options.onError, `metrics to ${hostOf(metrics.url)}`));
+  const meter = options.meter ?? metrics?.registry;
+  const stops = meter === undefined ? [] : observe(meter, queue?.counts, round?.counts);
 
   return {
     name: 'otlp',
     ...(traces === undefined ? {} : { tracing: traces.settings }),
+    ...(metrics?.ownsRegistry === true && metrics.registry !== undefined ? { meter: metrics.registry } : {}),
     spans: queue?.counts,
+    metrics: round?.counts,
     sink: {
       name: 'otlp',
       record(record) {
+        metrics?.http.record(record);
         if (record.sampled && record.kind === 'http') queue?.add(record);
       },
       async flush() {
-        await queue?.flush();
+        await Promise.all([queue?.flush(), round?.flush()]);
       },
       async close() {
+        await Promise.all([queue?.close(), round?.close()]);
         for (const stop of stops) stop();
-        await queue?.close();
       },
     },
   };
 }
 
-interface TracePart {
-  readonly settings: TracingSettings;
-  /** Begins to load the SDK; only once everything was found right. */
-  start(): SpanQueue;
-}
-
-function tracePart(
-  options: OtlpOptions,
-  traces: OtlpTraceOptions,
-  resource: Readonly<Record<string, string>>,
-  env: Environment,
-): TracePart {
-  const count = (
-    option: 'maxQueuedSpans' | 'maxBatchSpans' | 'delayMs',
-    variable: string,
-    byDefault: number,
-  ): number => {
-    const given = traces[option];
-    const value =
-      given ?? env.number([variable], option === 'delayMs' ? 'milliseconds' : 'spans', 1, 1e9) ?? byDefault;
-    if (!(value >= 1)) env.refuse(`traces.${option}`, `${value} must be at least 1`);
-    return value;
-  };
-  const target = resolveTarget(options, 'TRACES', env);
-  const settings = tracingSettings(traces, env);
-  const maxQueuedSpans = count('maxQueuedSpans', 'OTEL_BSP_MAX_QUEUE_SIZE', 2048);
-  const maxBatchSpans = Math.min(
-    count('maxBatchSpans', 'OTEL_BSP_MAX_EXPORT_BATCH_SIZE', 128),
-    maxQueuedSpans,
-  );
-  const delayMs = count('delayMs', 'OTEL_BSP_SCHEDULE_DELAY', 5_000);
-  const scope: SpanScope = { resource: undefined, name: '@tulle/telemetry-otlp' };
-  return {
-    settings,
-    start: () =>
-      new SpanQueue(
-        maxQueuedSpans,
-        createBuildSpans(options, traces, scope),
-        async (onExported) => {
-          const { createTracePipeline } = await import('./sdk-traces.ts');
-          const pipeline = await createTracePipeline({
-            target,
-            resource,
-            maxQueuedSpans,
-            maxBatchSpans,
-            delayMs,
-            onExported,
-          });
-          scope.resource = pipeline.resource;
-          return pipeline;
-        },
-        seldom(options.onError, `traces to ${new URL(target.url).host}`),
-      ),
-  };
-}
+/** Host and port: a URL may hold credentials. */
+const hostOf = (url: string): string => new URL(url).host;
 
 /** Complaints heard at most once a minute. */
 const COMPLAINT_INTERVAL_MS = 60_000;
@@ -123,34 +76,37 @@ function seldom(onError: OtlpOptions['onError'], what: string): (message: string
   };
 }
 
-function observe({ meter }: OtlpOptions, { counts }: SpanQueue): (() => void)[] {
-  if (meter === undefined) return [];
-  const dropped = { help: 'Spans not delivered: the queue was full, or the collector did not take them.' };
-  return [
-    meter.observed(
-      'tulle_otlp_spans_exported_total',
-      { help: 'Spans that the collector took.' },
-      () => counts.exported,
-    ),
-    meter.observed(
-      'tulle_otlp_spans_queued',
-      { help: 'Spans held, those under way included.' },
-      () => counts.queued,
-    ),
-    meter.observed(
-      'tulle_otlp_spans_dropped_total',
-      { ...dropped, labels: { reason: 'queue_full' } },
-      () => counts.droppedFull,
-    ),
-    meter.observed(
-      'tulle_otlp_spans_dropped_total',
-      { ...dropped, labels: { reason: 'export_failed' } },
-      () => counts.droppedFailed,
-    ),
-    meter.observed(
-      'tulle_otlp_exports_failed_total',
-      { help: 'Exports that failed, after their retries.', labels: { signal: 'traces' } },
-      () => counts.failures,
-    ),
-  ];
+function observe(
+  meter: Meter,
+  spans: SpanCounts | undefined,
+  metrics: MetricExportCounts | undefined,
+): (() => void)[] {
+  const failed = 'Exports that failed, after their retries.';
+  const dropped = 'Spans not delivered: the queue was full, or the collector did not take them.';
+  const stops: (() => void)[] = [];
+  const count = (
+    name: string,
+    help: string,
+    read: () => number,
+    labels: Record<string, string> = {},
+  ): void => {
+    stops.push(meter.observed(`tulle_otlp_${name}`, { help, labels }, read));
+  };
+  if (spans !== undefined) {
+    count('spans_exported_total', 'Spans that the collector took.', () => spans.exported);
+    count('spans_queued', 'Spans held, those under way included.', () => spans.queued);
+    count('spans_dropped_total', dropped, () => spans.droppedFull, { reason: 'queue_full' });
+    count('spans_dropped_total', dropped, () => spans.droppedFailed, { reason: 'export_failed' });
+    count('exports_failed_total', failed, () => spans.failures, { signal: 'traces' });
+  }
+  if (metrics !== undefined) {
+    count('points_exported_total', 'Data points of metrics that the collector took.', () => metrics.points);
+    count('exports_failed_total', failed, () => metrics.failures, { signal: 'metrics' });
+    count(
+      'rounds_skipped_total',
+      'Metric exports left out because one was still under way.',
+      () => metrics.skipped,
+    );
+  }
+  return stops;
 }

@@ -2,6 +2,9 @@ import { randomUUID } from 'node:crypto';
 import type { Environment } from './environment.ts';
 import type { OtlpOptions } from './options.ts';
 
+/** Instrumentation scope of all that is exported. */
+export const SCOPE = '@tulle/telemetry-otlp';
+
 /** Attributes of the resource: whose telemetry this is. Options win over the environment. */
 export function resourceAttributes(options: OtlpOptions, env: Environment): Readonly<Record<string, string>> {
   const { self = {} } = options;

@@ -2,6 +2,7 @@ import type { StreamRecord } from '@tulle/telemetry';
 import type { BuildSpans } from './build-spans.ts';
 import type { RecordSpan } from './span.ts';
 import type { TracePipeline } from './sdk-traces.ts';
+import { CLOSE_LIMIT_MS, FLUSH_LIMIT_MS, LAST_FLUSH_LIMIT_MS, within } from './within.ts';
 
 /** What became of spans. */
 export interface SpanCounts {
@@ -18,12 +19,6 @@ export interface SpanCounts {
   /** Why the latest did. */
   readonly lastError: string;
 }
-
-/** Longest that flushing may hold up a drain: less than the 5 s that a sink is given. */
-const FLUSH_LIMIT_MS = 4_000;
-/** Longest for what came after the drain. */
-const LAST_FLUSH_LIMIT_MS = 2_000;
-const CLOSE_LIMIT_MS = 1_000;
 
 /**
  * The bound on spans. They wait here until the SDK is loaded, then go to its processor; what is held never exceeds the
@@ -142,13 +137,4 @@ export class SpanQueue {
       await pipeline?.processor.shutdown();
     });
   }
-}
-
-/** Runs a job, but does not wait longer. Its failure was reported where it happened. */
-async function within(limitMs: number, job: () => Promise<void>): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, limitMs);
-  job().then(resolve, resolve);
-  await promise;
-  clearTimeout(timer);
 }

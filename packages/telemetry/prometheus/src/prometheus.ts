@@ -54,6 +54,7 @@ export function prometheus(options: PrometheusOptions = {}): PrometheusPlugin {
     buckets: options.buckets ?? DEFAULT_BUCKETS,
     idleSeriesMs,
   });
+  if (idleSeriesMs > 0) registry.beforeRead(() => dialect.expire(epochMs()));
   if (options.processMetrics ?? true) observeProcess(registry);
   if (options.buildVersion !== undefined) {
     registry
@@ -68,7 +69,7 @@ export function prometheus(options: PrometheusOptions = {}): PrometheusPlugin {
     contentType: CONTENT_TYPES[format],
     help,
     render() {
-      if (idleSeriesMs > 0) dialect.expire(epochMs());
+      registry.prepare();
       return renderText(registry, format);
     },
   });
