@@ -103,6 +103,7 @@ export function startChild({ name, command, env, cwd }: ChildOptions): Child {
       }),
     async stop() {
       if (how !== undefined) return;
+      child.kill('SIGCONT'); // a scene may hold it still
       child.kill('SIGTERM');
       const timer = setTimeout(() => endTree(child.pid ?? 0), STOP_TIMEOUT_MS);
       await ended;

@@ -74,6 +74,9 @@ async function main(): Promise<number> {
     process.stdout.write(thingsToTry(shop, pythonVersion()));
     await stopped;
     return 0;
+  } catch (error) {
+    process.stderr.write(`${styleText('red', 'The scenes could not go on:')} ${(error as Error).message}\n`);
+    return 1;
   } finally {
     say(`${check ? '' : '\n'}stopping`);
     await shop.stop();

@@ -102,7 +102,7 @@ export async function startShop(progress: (text: string) => void, signal: AbortS
     children.push(controlPlane);
     await controlPlane.said(/REST http:\S+/).then(up('the control plane'));
     const [, catalog, reviewsV1, reviewsV2, front] = await Promise.all([
-      tulle.must('apply', '-f', 'mesh').then(up('services, routes and policies of mesh/')),
+      tulle.must('apply', '-f', 'mesh', '--wait', '60').then(up('services, routes and policies of mesh/')),
       instance({ name: 'catalog', command: programs.catalog(programs.pythonVersion()) }).then(up('catalog')),
       startReviews('v1', {}, `127.0.0.1:${relay.port}`).then(up('reviews, version 1')),
       startReviews('v2').then(up('reviews, version 2')),
@@ -134,8 +134,8 @@ export async function startShop(progress: (text: string) => void, signal: AbortS
       relay,
       ordersFile,
       startReviews: async (version, env) => startReviews(version, env),
-      apply: async (file) => void (await tulle.must('apply', '-f', `changes/${file}`)),
-      remove: async (file) => void (await tulle.must('delete', '-f', `changes/${file}`)),
+      apply: async (file) => void (await tulle.must('apply', '--wait', '60', '-f', `changes/${file}`)),
+      remove: async (file) => void (await tulle.must('delete', '--wait', '60', '-f', `changes/${file}`)),
       stop,
       kill,
     };
