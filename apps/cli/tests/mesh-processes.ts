@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createServer } from 'node:net';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -82,6 +82,13 @@ export async function meshProcesses(): Promise<MeshProcesses> {
     return one;
   };
 
+  const apiSecret = async (): Promise<string> =>
+    (
+      JSON.parse(await readFile(join(env.TULLE_STATE_DIR, 'control-plane.json'), 'utf8')) as {
+        readonly apiSecret: string;
+      }
+    ).apiSecret;
+
   return {
     dir,
     xdsPort,
@@ -135,7 +142,10 @@ export async function meshProcesses(): Promise<MeshProcesses> {
           port: apiPort,
           method,
           path,
-          headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+          headers: {
+            authorization: `Bearer ${await apiSecret()}`,
+            ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          },
         },
         body === undefined ? undefined : JSON.stringify(body),
       );

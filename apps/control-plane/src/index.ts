@@ -3,4 +3,5 @@
  * @packageDocumentation
  */
 export { startControlPlane } from './start.ts';
-export type { Endpoints, RunningControlPlane, StartOptions } from './start.ts';
+export type { Endpoints } from './endpoints.ts';
+export type { RunningControlPlane, StartOptions } from './start.ts';

@@ -1,4 +1,5 @@
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Server } from '@grpc/grpc-js';
 import {
@@ -19,10 +20,12 @@ import {
 } from '@tulle/ca';
 import { createApi, createControlPlane, fileState, type ControlPlane } from '@tulle/control-plane';
 import type { Log } from '@tulle/filter';
+import { formatAddress } from '@tulle/model';
 import { directorySource } from '@tulle/source-file';
 import { createRegistry, renderText } from '@tulle/metrics';
 import { stderrLog } from '@tulle/supervisor';
 import { addAdsService } from '@tulle/xds-server';
+import { freePort, portOf, readEndpoints, type Endpoints } from './endpoints.ts';
 
 /** Options of {@link startControlPlane}. */
 export interface StartOptions {
@@ -32,26 +35,14 @@ export interface StartOptions {
   readonly configDir?: string;
   /** Default `mesh.local`. */
   readonly trustDomain?: string;
-  /** Address of xDS and CA (mutual TLS). Default a free port on 127.0.0.1. */
+  /** Address of xDS and CA (mutual TLS). Default 127.0.0.1, on the port of last time, else a free one. */
   readonly listen?: { readonly host?: string; readonly port?: number };
-  /** REST: a Unix socket, or a loopback port. Default a free port. */
+  /** REST: a Unix socket, or a loopback port. Default the port of last time, else a free one. */
   readonly api?: { readonly path: string } | { readonly port: number };
   /** Lifetime of certificates; default 24 h. */
   readonly leafLifetimeMs?: number;
   /** Default: JSON lines on standard error. */
   readonly log?: Log;
-}
-
-/** Where a running control plane is found; the content of `control-plane.json` in its state directory. */
-export interface Endpoints {
-  /** `host:port` of xDS and CA. */
-  readonly xds: string;
-  /** `http://127.0.0.1:port`, or `unix:PATH`. */
-  readonly api: string;
-  readonly trustDomain: string;
-  /** SHA-256 of the root's public key, base64url: what join tokens carry too. */
-  readonly rootPin: string;
-  readonly pid: number;
 }
 
 /** A control plane that runs in this process. */
@@ -74,6 +65,9 @@ export async function startControlPlane(options: StartOptions): Promise<RunningC
   };
   try {
     mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+    const file = join(stateDir, 'control-plane.json');
+    // Sidecars and people know the addresses of last time.
+    const before = readEndpoints(file);
     const registry = createRegistry();
     const caEvent = both(caMetrics(registry), caLog(log));
     const ca = await createCa({
@@ -87,7 +81,11 @@ export async function startControlPlane(options: StartOptions): Promise<RunningC
     undo.push(() => identity.close());
     observeIdentity(registry, identity);
     await identity.ready();
-    const controlPlane = createControlPlane({ trustDomain, state: fileState(join(stateDir, 'resources')) });
+    const controlPlane = createControlPlane({
+      trustDomain,
+      state: fileState(join(stateDir, 'resources')),
+      log,
+    });
     undo.push(() => controlPlane.close());
     if (options.configDir !== undefined)
       await controlPlane.attach(directorySource({ directory: options.configDir }));
@@ -113,7 +111,7 @@ export async function startControlPlane(options: StartOptions): Promise<RunningC
     const server = await serveMeshGrpc(grpc, {
       identity,
       host,
-      port: options.listen?.port ?? 0,
+      port: options.listen?.port || (await freePort(host, portOf(before?.xds))),
       onRefused: both(refusalMetrics(registry), refusalLog(log)),
       onBadSnapshot: (error) =>
         log.error("the control plane's new certificate cannot be used", { reason: error.message }),
@@ -122,24 +120,28 @@ export async function startControlPlane(options: StartOptions): Promise<RunningC
     undo.push(() => server.close(100));
     undo.push(() => ads.close());
 
+    const apiSecret = before?.apiSecret ?? randomBytes(32).toString('base64url');
     const api = createApi({
       controlPlane,
       ca,
+      secret: apiSecret,
       metrics: () => [...renderText(registry, 'prometheus')].join(''),
     });
-    const apiAddress = await api.listen(options.api ?? { port: 0 });
+    const apiAt = options.api ?? { port: 0 };
+    const apiAddress = await api.listen(
+      'path' in apiAt ? apiAt : { port: apiAt.port || (await freePort('127.0.0.1', portOf(before?.api))) },
+    );
     undo.push(() => api.close());
     const endpoints: Endpoints = {
-      xds: `${host}:${server.port}`,
+      xds: formatAddress({ host, port: server.port }),
       api: apiAddress.startsWith('http') ? apiAddress : `unix:${apiAddress}`,
+      apiSecret,
       trustDomain,
       rootPin: ca.rootPin,
       pid: process.pid,
     };
-    const file = join(stateDir, 'control-plane.json');
     writeFileSync(`${file}.new`, `${JSON.stringify(endpoints, null, 2)}\n`, { mode: 0o600 });
     renameSync(`${file}.new`, file);
-    undo.push(() => rmSync(file, { force: true }));
     return { endpoints, controlPlane, ca, close };
   } catch (error) {
     await close();

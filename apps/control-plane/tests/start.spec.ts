@@ -1,4 +1,6 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createIdentityClient, type IdentityClient } from '@tulle/ca';
@@ -12,32 +14,41 @@ afterEach(async () => {
   rmSync(stateDir, { recursive: true, force: true });
 });
 
-it('starts, can be found, applies, makes tokens, keeps what it knew over a restart, and cleans up', async () => {
+it('starts, can be found, applies, makes tokens, and is where it was and what it was after a restart', async () => {
   running = await startControlPlane({ stateDir });
   const file = join(stateDir, 'control-plane.json');
   expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual(running.endpoints);
   expect(statSync(file).mode & 0o777).toBe(0o600);
-  const { api, rootPin } = running.endpoints;
-  const body = 'apiVersion: v1\nkind: Service\nmetadata: { name: a }\nspec: { ports: [{ port: 80 }] }';
-  expect(
-    (
-      await fetch(`${api}/api/v1/apply`, {
-        method: 'POST',
-        body,
-        headers: { 'content-type': 'application/yaml' },
-      })
-    ).status,
-  ).toBe(200);
-  const token = await fetch(`${api}/api/v1/join-tokens`, {
-    method: 'POST',
-    body: JSON.stringify({ namespace: 'default', serviceAccount: 'web' }),
-  });
+  const { pid: _, ...before } = running.endpoints;
+  const { api, apiSecret } = before;
+  const post = (path: string, type: string, body: string, headers: Record<string, string> = {}) =>
+    fetch(api + path, {
+      method: 'POST',
+      body,
+      headers: { authorization: `Bearer ${apiSecret}`, 'content-type': type, ...headers },
+    });
+  const service = 'apiVersion: v1\nkind: Service\nmetadata: { name: a }\nspec: { ports: [{ port: 80 }] }';
+  expect((await post('/api/v1/apply', 'application/yaml', service)).status).toBe(200);
+  const web = JSON.stringify({ namespace: 'default', serviceAccount: 'web' });
+  const token = await post('/api/v1/join-tokens', 'application/json', web);
   expect(await token.text()).toContain('tulle-join-1.');
   expect(await (await fetch(`${api}/metrics`)).text()).toContain('# TYPE');
+  // Whom a browser or another user of the machine could be.
+  for (const [headers, status] of [
+    [{ authorization: '' }, 401],
+    [{ authorization: 'Bearer guessed' }, 401],
+    [{ origin: 'http://evil.example' }, 403],
+    [{ 'sec-fetch-site': 'cross-site' }, 403],
+    [{ 'content-type': 'text/plain' }, 415],
+  ] as const)
+    for (const path of ['/api/v1/join-tokens', '/api/v1/apply', '/api/v1/ca/rotate-issuer']) {
+      const { status: got } = await post(path, 'application/json', web, headers);
+      expect([path, headers, got]).toEqual([path, headers, status]);
+    }
+
   await running.close();
-  expect(existsSync(file)).toBe(false);
   running = await startControlPlane({ stateDir });
-  expect(running.endpoints.rootPin).toBe(rootPin);
+  expect(running.endpoints).toMatchObject(before);
   expect(running.controlPlane.resource('Service/default/a')).toBeDefined();
 });
 
@@ -94,4 +105,19 @@ it('shows what the CA does: who was certified and who was refused, in the log an
   );
   expect(JSON.stringify(lines)).not.toContain(token);
   await Promise.all([thief.close(), web.close()]);
+});
+
+it('takes other ports where somebody has those of last time', async () => {
+  running = await startControlPlane({ stateDir });
+  const { xds, api } = running.endpoints;
+  await running.close();
+  const squatters = [xds, api].map((address) => {
+    const { port } = new URL(address.includes('://') ? address : `tcp://${address}`);
+    return createServer().listen(Number(port), '127.0.0.1');
+  });
+  await Promise.all(squatters.map((squatter) => once(squatter, 'listening')));
+  running = await startControlPlane({ stateDir });
+  expect(running.endpoints.xds).not.toBe(xds);
+  expect(running.endpoints.api).not.toBe(api);
+  for (const squatter of squatters) squatter.close();
 });

@@ -34,15 +34,15 @@ const TIMEOUT_MS = 30_000;
 /** Longer answers are cut off: the status of a thousand proxies is some MiB. */
 const MAX_BODY_BYTES = 256 * 1024 * 1024;
 
-/** @param address `http://host:port` or `unix:/path` */
-export function apiClient(address: string, signal: AbortSignal): ApiClient {
-  const where = target(address);
+/** @param url `http://:secret@host:port`, the secret as userinfo, or `unix:/path` */
+export function apiClient(url: string, signal: AbortSignal): ApiClient {
+  const { address, secret, ...where } = target(url);
   const call = async <T>(
     method: string,
     path: string,
     body?: { readonly type: string; readonly text: string },
   ): Promise<ApiAnswer<T>> => {
-    const { status, text } = await send(address, where, method, path, body, signal);
+    const { status, text } = await send({ address, secret, where }, method, path, body, signal);
     let parsed: unknown;
     try {
       parsed = JSON.parse(text);
@@ -68,21 +68,39 @@ export function apiClient(address: string, signal: AbortSignal): ApiClient {
   };
 }
 
-function target(address: string): { socketPath: string } | { host: string; port: number } {
-  if (address.startsWith('unix:')) return { socketPath: address.slice(5) };
-  const url = URL.parse(address);
+/** How to reach an API; `address` is what may be shown. */
+type Target = { readonly address: string; readonly secret: string } & (
+  | { readonly socketPath: string }
+  | { readonly host: string; readonly port: number }
+);
+
+function target(given: string): Target {
+  if (given.startsWith('unix:')) return { address: given, secret: '', socketPath: given.slice(5) };
+  const url = URL.parse(given);
   if (url?.protocol !== 'http:')
     throw new CliError(
       EXIT.usage,
-      `${JSON.stringify(address)} is no address of the API`,
-      'write http://127.0.0.1:PORT or unix:/path/to/socket',
+      `${JSON.stringify(given.replace(/:\/\/[^@/]*@/, '://'))} is no address of the API`,
+      'write http://:SECRET@127.0.0.1:PORT or unix:/path/to/socket',
     );
-  return { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port === '' ? 80 : url.port) };
+  return {
+    address: `http://${url.host}`,
+    secret: url.password,
+    host: url.hostname.replace(/^\[|\]$/g, ''),
+    port: Number(url.port === '' ? 80 : url.port),
+  };
 }
 
 async function send(
-  address: string,
-  where: ReturnType<typeof target>,
+  {
+    address,
+    secret,
+    where,
+  }: {
+    readonly address: string;
+    readonly secret: string;
+    readonly where: { readonly socketPath: string } | { readonly host: string; readonly port: number };
+  },
   method: string,
   path: string,
   body: { readonly type: string; readonly text: string } | undefined,
@@ -102,6 +120,7 @@ async function send(
     };
     const headers = {
       host: 'localhost',
+      ...(secret === '' ? {} : { authorization: `Bearer ${secret}` }),
       ...(body === undefined
         ? {}
         : { 'content-type': body.type, 'content-length': Buffer.byteLength(body.text) }),

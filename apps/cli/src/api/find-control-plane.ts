@@ -7,7 +7,7 @@ import type { Io } from '../cli/io.ts';
 
 /** Where a control plane is, as it says in its file, or as flags and environment say. */
 export interface ControlPlaneAddresses {
-  /** `http://127.0.0.1:PORT` or `unix:/path`. */
+  /** `http://:SECRET@127.0.0.1:PORT` or `unix:/path`. */
   readonly api: string | undefined;
   /** `host:port` of xDS and CA. */
   readonly xds: string | undefined;
@@ -23,7 +23,7 @@ export const API_OPTION: { readonly api: OptionSpec & { readonly type: 'string' 
     type: 'string',
     value: 'URL',
     env: 'TULLE_API',
-    help: 'REST API of the control plane, http://127.0.0.1:PORT or unix:PATH; default: the one that runs on this machine',
+    help: 'REST API of the control plane, http://:SECRET@127.0.0.1:PORT or unix:PATH; default: the one that runs on this machine',
   },
 };
 
@@ -31,22 +31,39 @@ export const API_OPTION: { readonly api: OptionSpec & { readonly type: 'string' 
 export async function findControlPlane(io: Io): Promise<ControlPlaneAddresses> {
   const path = join(tulleDirectories(io.env).state, CONTROL_PLANE_FILE);
   try {
-    const found = JSON.parse(await readFile(path, 'utf8')) as Partial<ControlPlaneAddresses>;
-    return { api: found.api, xds: found.xds, trustDomain: found.trustDomain };
+    const found = JSON.parse(await readFile(path, 'utf8')) as Partial<
+      ControlPlaneAddresses & { apiSecret: string }
+    >;
+    return {
+      api: withSecret(found.api, found.apiSecret),
+      xds: found.xds,
+      trustDomain: found.trustDomain,
+    };
   } catch {
     return { api: undefined, xds: undefined, trustDomain: undefined };
   }
 }
 
+/** Carries the secret as RFC 3986 userinfo, so that it goes where the address goes. */
+function withSecret(api: string | undefined, secret: string | undefined): string | undefined {
+  if (secret === undefined || api?.startsWith('http://') !== true) return api;
+  return api.replace('http://', `http://:${secret}@`);
+}
+
 /** Address of the API. @throws CliError 69 when none is known */
 export async function findApi(io: Io, given: string | undefined): Promise<string> {
-  const api = given ?? (await findControlPlane(io)).api;
+  const found = (await findControlPlane(io)).api;
+  // Named by hand, but the one that runs here: its secret is known.
+  const api = given !== undefined && found !== undefined && sameApi(given, found) ? found : (given ?? found);
   if (api === undefined) {
     throw new CliError(
       EXIT.unreachable,
       'no control plane is known on this machine',
-      'start one (npm run demo starts a whole mesh), or say where it is with --api or TULLE_API',
+      'start one (tulle control-plane), or say where it is with --api or TULLE_API',
     );
   }
   return api;
 }
+
+const sameApi = (given: string, found: string): boolean =>
+  given.replace(/\/$/, '') === found.replace(/^http:\/\/:[^@]*@/, 'http://');

@@ -10,6 +10,7 @@ export const command: Command = defineCommand({
   summary: 'Run the control plane of this machine: resources, CA, xDS and REST',
   details:
     'Keys, resources and control-plane.json, by which the other commands find it, are kept in the state directory.\n' +
+    'That file (mode 0600) holds the secret that REST asks for: Authorization: Bearer, with its apiSecret.\n' +
     'It ends with SIGINT or SIGTERM; what runs in the mesh goes on meanwhile.',
   options: {
     config: {
@@ -28,9 +29,14 @@ export const command: Command = defineCommand({
       type: 'string',
       value: 'HOST:PORT',
       help: 'xDS and CA, mutual TLS',
-      defaultText: '127.0.0.1 and a free port',
+      defaultText: '127.0.0.1 and the port of last time, else a free one',
     },
-    'api-port': { type: 'number', value: 'PORT', help: 'REST, on loopback', defaultText: 'a free port' },
+    'api-port': {
+      type: 'number',
+      value: 'PORT',
+      help: 'REST, on loopback',
+      defaultText: 'that of last time, else a free one',
+    },
   },
   examples: [{ command: 'tulle control-plane --config mesh/', does: 'a mesh whose resources are files' }],
   async run({ io, options, signal }) {
@@ -42,7 +48,7 @@ export const command: Command = defineCommand({
     if (api !== undefined && (await answers(api))) {
       throw new CliError(
         EXIT.failed,
-        `a control plane runs already at ${api}`,
+        `a control plane runs already at ${apiClient(api, signal).address}`,
         'set TULLE_STATE_DIR for another mesh',
       );
     }

@@ -8,7 +8,7 @@ import {
 } from '@tulle/sidecar';
 import { formatAddress } from '@tulle/model';
 import { apiClient } from '../api/api-client.ts';
-import { API_OPTION, findControlPlane } from '../api/find-control-plane.ts';
+import { API_OPTION, findApi, findControlPlane } from '../api/find-control-plane.ts';
 import { defineCommand, type Command } from '../cli/command.ts';
 import { CliError, EXIT, usageError } from '../cli/exit-codes.ts';
 import { personLog } from '../cli/person-log.ts';
@@ -179,7 +179,8 @@ export const command: Command = defineCommand({
       // Asked only where there is no valid identity: at the first start, and should one have lapsed.
       joinToken: async () => {
         if (options.token !== undefined) return options.token;
-        const api = options.api ?? (await findControlPlane(io)).api;
+        const api =
+          options.api === undefined ? (await findControlPlane(io)).api : await findApi(io, options.api);
         return api === undefined ? undefined : localToken(api, namespace, name);
       },
       stateDir: join(directories.state, 'proxies', instance),

@@ -1,5 +1,5 @@
-import { chmodSync, rmSync } from 'node:fs';
-import { isTulleError } from '@tulle/filter';
+import { chmodSync } from 'node:fs';
+import { isTulleError, TulleError } from '@tulle/filter';
 import { fastify, type FastifyInstance, type FastifyReply } from 'fastify';
 import {
   analyze,
@@ -11,6 +11,8 @@ import {
   type Diagnostic,
   type ReadResult,
 } from '@tulle/resources';
+import { refusalOf } from './api-access.ts';
+import { removeStaleSocket } from './stale-socket.ts';
 import type { ControlPlane } from './control-plane.ts';
 
 /** What the API asks of the CA. */
@@ -30,6 +32,11 @@ export interface ApiOptions {
   readonly ca?: CaHooks;
   /** A page of metrics in the Prometheus format. */
   readonly metrics?: () => string;
+  /**
+   * What callers show as `Authorization: Bearer …`; needed on a port, which everybody on the machine can reach. Health,
+   * metrics and the description of the API are open. Absent: whoever can open the Unix socket may do everything.
+   */
+  readonly secret?: string;
   /** Largest body. Default 8 MiB, as for files. */
   readonly maxBodyBytes?: number;
 }
@@ -38,8 +45,9 @@ export interface ApiOptions {
 export interface Api {
   readonly app: FastifyInstance;
   /**
-   * Listens on a Unix socket (mode 0600) or a loopback port; there is no authentication, so nothing else is served.
+   * Listens on a Unix socket (mode 0600) or a loopback port.
    * @returns the address as printed
+   * @throws TulleError `TULLE_CONFIG_INVALID` for a port without a secret
    */
   listen(at: { readonly path: string } | { readonly port: number }): Promise<string>;
   close(): Promise<void>;
@@ -47,24 +55,15 @@ export interface Api {
 
 /** Longest that a request may wait for proxies. */
 const MAX_WAIT_MS = 60_000;
-const LOOPBACK_HOSTS = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/;
 
 /** The API of a control plane: same validation as for files, errors as `application/problem+json` (RFC 9457). */
 export function createApi(options: ApiOptions): Api {
   const { controlPlane: cp } = options;
   const app = fastify({ bodyLimit: options.maxBodyBytes ?? 8 * 1024 * 1024, forceCloseConnections: true });
-  // A web page that resolves its own name to 127.0.0.1 would reach us otherwise (DNS rebinding).
   app.addHook('onRequest', async (request, reply) => {
-    const host = request.headers.host ?? '';
-    if (!LOOPBACK_HOSTS.test(host) && host !== '')
-      return problem(
-        reply,
-        403,
-        'TULLE_API_HOST',
-        `the host ${JSON.stringify(host)} is not served here`,
-        'use localhost',
-      );
-    return undefined;
+    const refusal = refusalOf(request, options.secret);
+    if (refusal === undefined) return undefined;
+    return problem(reply, refusal.status, refusal.code, refusal.detail, refusal.hint);
   });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
@@ -268,11 +267,16 @@ export function createApi(options: ApiOptions): Api {
     app,
     async listen(at) {
       if ('path' in at) {
-        rmSync(at.path, { force: true });
+        await removeStaleSocket(at.path);
         const address = await app.listen({ path: at.path });
         chmodSync(at.path, 0o600);
         return address;
       }
+      if (options.secret === undefined)
+        throw new TulleError(
+          'TULLE_CONFIG_INVALID',
+          'REST on a port needs a secret, since everybody on this machine can reach it; give one, or a path for a Unix socket',
+        );
       return app.listen({ host: '127.0.0.1', port: at.port });
     },
     close: () => app.close(),

@@ -68,7 +68,11 @@ async function open(): Promise<Opened<Mesh>> {
   const call = async (method: string, path: string, body?: string): Promise<void> => {
     const answer = await fetch(api + path, {
       method,
-      ...(body === undefined ? {} : { headers: { 'content-type': 'application/yaml' }, body }),
+      headers: {
+        authorization: `Bearer ${controlPlane.endpoints.apiSecret}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/yaml' }),
+      },
+      ...(body === undefined ? {} : { body }),
     });
     if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
   };

@@ -79,7 +79,10 @@ async function open(): Promise<Opened<Mesh>> {
       async apply(yaml) {
         const answer = await fetch(`${controlPlane.endpoints.api}/api/v1/apply`, {
           method: 'POST',
-          headers: { 'content-type': 'application/yaml' },
+          headers: {
+            authorization: `Bearer ${controlPlane.endpoints.apiSecret}`,
+            'content-type': 'application/yaml',
+          },
           body: yaml,
         });
         assert(answer.ok, await answer.clone().text());
