@@ -174,7 +174,15 @@ describe('metric export', () => {
     await runChain({
       filters: [],
       request: [{ path: '/a' }, { path: '/b' }],
-      telemetry: [otlp({ endpoint: collector.url, env: {}, traces: false, metrics: { registry: false } })],
+      telemetry: [
+        otlp({
+          endpoint: collector.url,
+          env: {},
+          traces: false,
+          metrics: { registry: false },
+          epochMs: () => Date.UTC(2026, 0, 1), // where the testkit's clock starts
+        }),
+      ],
     });
     const [point] = named(collector, 'http.server.request.duration').slice(-1);
     expect(Number(point?.point['count'])).toBe(2);
