@@ -44,7 +44,14 @@ export type { JsonSchema } from './filters/json-schema.ts';
 export { RETRY_FILTER, retryFilterSchema } from './filters/retry.ts';
 export type { RetryFilterConfig, RetryOn } from './filters/retry.ts';
 export { AUTHZ_FILTER, authzFilterSchema, authzRuleSchema, stringMatchSchema } from './filters/authz.ts';
-export type { AuthzFilterConfig, AuthzPolicy, AuthzRule, AuthzSource, AuthzTarget } from './filters/authz.ts';
+export type {
+  AuthzCondition,
+  AuthzFilterConfig,
+  AuthzPolicy,
+  AuthzRule,
+  AuthzSource,
+  AuthzTarget,
+} from './filters/authz.ts';
 export { RATE_LIMIT_FILTER, rateLimitFilterSchema } from './filters/rate-limit.ts';
 export type { RateLimit, RateLimitFilterConfig, RateLimitKey } from './filters/rate-limit.ts';
 export { FAULT_FILTER, faultFilterSchema } from './filters/fault.ts';

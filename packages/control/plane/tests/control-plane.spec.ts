@@ -244,6 +244,8 @@ spec: { selector: { matchLabels: { version: v1 } }, phase: fault, filter: tulle.
     });
     await put(cp, policy('{ to: { methods: [GET] } }'));
     expect(handle.current().config.listeners[0]?.filterChains[0]?.tls?.allowedIds).toEqual([]);
+    await put(cp, policy("{ when: [{ key: 'request.auth.claims[role]', values: [admin] }] }"));
+    expect(handle.current().config.listeners[0]?.filterChains[0]?.tls?.allowedIds).toEqual([]);
   });
 
   it('backends that lead nowhere get 500, for their share or for all', async () => {

@@ -1,6 +1,7 @@
 import {
   CONTINUE,
   defineHttpFilter,
+  VERIFIED_TOKENS,
   type FilterHost,
   type HostCounter,
   type HttpFilter,
@@ -18,6 +19,7 @@ import {
   isAllowed,
   NO_POLICY,
   usesRegex,
+  usesTokens,
   type CompiledAuthz,
   type Decision,
 } from './policies.ts';
@@ -43,7 +45,7 @@ interface Compiled extends CompiledAuthz {
 }
 
 /**
- * Authorization by identity, network, method, path, host, port and header (decision D20). Denied requests get 403
+ * Authorization by identity, network, method, path, host, port, header and token claim (decision D20). Denied requests get 403
  * `TULLE_AUTHZ_DENIED` with the policy in the details. What cannot be decided is denied.
  */
 export const authz: HttpFilter<AuthzFilterConfig, AuthzFilterConfig> = defineHttpFilter<
@@ -52,7 +54,8 @@ export const authz: HttpFilter<AuthzFilterConfig, AuthzFilterConfig> = defineHtt
 >({
   apiVersion: 1,
   id: AUTHZ_FILTER,
-  summary: 'Allows or denies by proven identity, network, method, path, host, port and header; shadow mode.',
+  summary:
+    'Allows or denies by proven identity, network, method, path, host, port, header and token claim; shadow mode.',
   config: jsonSchema<AuthzFilterConfig>(authzFilterSchema),
   routeConfig: jsonSchema<AuthzFilterConfig>(authzFilterSchema),
   /** A route's policies replace the chain's, as Envoy's RBACPerRoute does. */
@@ -63,6 +66,7 @@ export const authz: HttpFilter<AuthzFilterConfig, AuthzFilterConfig> = defineHtt
   },
   applies: (config) => config.policies.length > 0 || config.defaultAction === 'deny',
   phase: 'authz',
+  requiresFor: (config) => (usesTokens(config) ? [VERIFIED_TOKENS] : []),
   effects: 'none',
   create: createAuthz,
 });

@@ -1,6 +1,7 @@
 import type { HttpStream } from '@tulle/filter';
 import { CompileContext, type RegexEngine } from '@tulle/match';
 import type { AuthzFilterConfig, AuthzPolicy, AuthzRule } from '@tulle/model';
+import { compileConditions } from './conditions.ts';
 import { PathReader } from './path-spellings.ts';
 import { compileSource } from './source.ts';
 import { compileTarget } from './target.ts';
@@ -46,6 +47,11 @@ export function usesRegex(config: AuthzFilterConfig): boolean {
   return config.policies.some((policy) =>
     policy.rules.some((rule) => rule.to?.headers?.some((header) => header.match.kind === 'regex') === true),
   );
+}
+
+/** Whether a policy judges tokens, which another filter has to verify. */
+export function usesTokens(config: AuthzFilterConfig): boolean {
+  return config.policies.some((policy) => policy.rules.some((rule) => rule.when !== undefined));
 }
 
 /** Compiles policies. @throws TulleError `TULLE_CONFIG_INVALID` with every issue */
@@ -107,5 +113,6 @@ function compileRule(rule: AuthzRule, reader: PathReader, context: CompileContex
   const parts: Test[] = [];
   if (rule.from !== undefined) parts.push(compileSource(rule.from, context, `${path}/from`));
   if (rule.to !== undefined) parts.push(compileTarget(rule.to, reader, context, `${path}/to`));
+  if (rule.when !== undefined) parts.push(compileConditions(rule.when, context, `${path}/when`));
   return all(parts);
 }

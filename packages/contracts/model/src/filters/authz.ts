@@ -27,6 +27,24 @@ export interface AuthzPolicy {
 export interface AuthzRule {
   readonly from?: AuthzSource;
   readonly to?: AuthzTarget;
+  /** Conditions on the verified bearer token, all of which one token must fulfil. Needs a filter that verifies tokens. */
+  readonly when?: readonly AuthzCondition[];
+}
+
+/**
+ * A condition on a verified token, in Istio's words (`security.istio.io` `Condition`). With `values` one of them must
+ * match, with `notValues` none; each is exact, a prefix ending in `*`, a suffix beginning with `*`, or `*` for any value.
+ * A list matches when one of its elements does; the words of `scope` and `scp` (RFC 9068) are its elements. Who showed no
+ * token fulfils nothing that allows, and every `notValues` that denies.
+ */
+export interface AuthzCondition {
+  /**
+   * `request.auth.principal` (`issuer/subject`), `request.auth.audiences`, `request.auth.presenter` (`azp`), or
+   * `request.auth.claims[name]`, within objects `request.auth.claims[outer][inner]`.
+   */
+  readonly key: string;
+  readonly values?: readonly string[];
+  readonly notValues?: readonly string[];
 }
 
 /** Who calls. */
@@ -93,6 +111,23 @@ export const stringMatchSchema: JsonSchema = {
   ],
 };
 
+const conditionSchema: JsonSchema = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['key'],
+  minProperties: 2,
+  properties: {
+    key: {
+      type: 'string',
+      pattern: '^request\\.auth\\.(principal|audiences|presenter|claims(\\[[^\\[\\]]+\\])+)$',
+      description:
+        'request.auth.principal, request.auth.audiences, request.auth.presenter or request.auth.claims[name].',
+    },
+    values: strings('Values of which one must match: exact, prefix*, *suffix, or * for any.'),
+    notValues: strings('Values of which none may match.'),
+  },
+};
+
 /** JSON Schema of an {@link AuthzRule}. */
 export const authzRuleSchema: JsonSchema = {
   type: 'object',
@@ -145,6 +180,12 @@ export const authzRuleSchema: JsonSchema = {
           },
         },
       },
+    },
+    when: {
+      type: 'array',
+      minItems: 1,
+      description: 'Conditions on the verified bearer token, all of which one token must fulfil.',
+      items: conditionSchema,
     },
   },
 };

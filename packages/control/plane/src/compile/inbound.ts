@@ -200,9 +200,9 @@ function tcpAllowed(policies: readonly AuthzPolicy[], mesh: MeshSettings): reado
   const allow = active.filter((p) => p.action === 'ALLOW');
   if (allow.length === 0) return mesh.defaultAction === 'deny' ? [] : undefined;
   const ids: string[] = [];
-  for (const { from, to } of allow.flatMap((p) => p.rules)) {
+  for (const { from, to, when } of allow.flatMap((p) => p.rules)) {
     const { identities, ...others } = from ?? {};
-    if (to !== undefined || Object.keys(others).length > 0) continue;
+    if (to !== undefined || when !== undefined || Object.keys(others).length > 0) continue;
     if (identities === undefined || identities.includes('*')) return undefined;
     for (const id of identities) if (!id.endsWith('*') || id.endsWith('/*')) ids.push(id);
   }

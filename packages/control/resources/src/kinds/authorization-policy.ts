@@ -1,4 +1,10 @@
-import { authzRuleSchema, type AuthzSource, type AuthzTarget, type JsonSchema } from '@tulle/model';
+import {
+  authzRuleSchema,
+  type AuthzCondition,
+  type AuthzSource,
+  type AuthzTarget,
+  type JsonSchema,
+} from '@tulle/model';
 import type { LabelSelector, Metadata, PolicyTarget } from './metadata.ts';
 import {
   dnsLabel,
@@ -32,6 +38,7 @@ export interface AuthorizationPolicySpec {
 export interface AuthorizationRule {
   readonly from?: AuthorizationSource;
   readonly to?: AuthzTarget;
+  readonly when?: readonly AuthzCondition[];
 }
 
 /** As in the filter, and service accounts of this mesh as `name` (own namespace) or `namespace/name`. */
