@@ -1,3 +1,4 @@
+import { isTulleError } from '@tulle/filter';
 import { closest } from './closest.ts';
 import type { CommandEntry, Invocation } from './command.ts';
 import { CliError, EXIT } from './exit-codes.ts';
@@ -20,6 +21,15 @@ export async function dispatch(
         `${p.red('error:')} ${error.message}\n${error.hint === undefined ? '' : `${p.dim('hint:')}  ${error.hint}\n`}`,
       );
       return error.exitCode;
+    }
+    if (isTulleError(error) && error.code !== 'TULLE_INTERNAL') {
+      io.err(`${p.red('error:')} ${error.message}\n${p.dim('hint:')}  ${error.row.hint}\n`);
+      return error.code === 'TULLE_CONFIG_INVALID' ? EXIT.invalid : EXIT.failed;
+    }
+    if (error instanceof Error && 'syscall' in error) {
+      // The machine said no: a port is taken, an address is not here, a file may not be read.
+      io.err(`${p.red('error:')} ${error.message}\n`);
+      return EXIT.failed;
     }
     const shown = error instanceof Error ? (error.stack ?? error.message) : String(error);
     io.err(

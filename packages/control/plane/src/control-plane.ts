@@ -2,6 +2,7 @@ import type { Log } from '@tulle/filter';
 import type { ProxyConfig } from '@tulle/model';
 import {
   diagnostic,
+  formatDiagnostic,
   refOf,
   resourceKey,
   type Diagnostic,
@@ -19,7 +20,7 @@ import { isJoined, JoinedWorkloads } from './joined-workloads.ts';
 import { readProxyNode } from './node.ts';
 import { ProxySession, type KindStatus } from './proxy-session.ts';
 import { KeptState } from './saved-state.ts';
-import { memoryState, type SavedState, type StateStore } from './state-file.ts';
+import { memoryState, type SavedOwner, type SavedState, type StateStore } from './state-file.ts';
 import { World, type Held, type Touched } from './world.ts';
 
 /** Options of {@link createControlPlane}. */
@@ -145,6 +146,9 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     for (const watch of [...watchers]) watch();
   };
 
+  const saved = state.load();
+  /** What each attached source says, by owner. */
+  const said = new Map<string, Map<string, SourceUpdate>>();
   const savedState = (changed: ReadonlyMap<string, Resource | undefined> = new Map()): SavedState => {
     const all = [...world.entries()].filter(([key]) => !changed.has(key)).map(([, held]) => held);
     return {
@@ -153,6 +157,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
         ...[...changed.values()].filter((r) => r !== undefined),
       ],
       workloads: all.filter((h) => isJoined(h.owner)).map((h) => h.resource),
+      sources: { ...saved.sources, ...Object.fromEntries([...said].map(savedSource)) },
     };
   };
   const kept = new KeptState({ store: state, clock, log: options.log, content: savedState });
@@ -238,7 +243,6 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     anyConnected: () => sessions.size > 0,
   });
 
-  const saved = state.load();
   for (const resource of saved.resources) world.put(resource, REST, touched);
   joined.restore(saved.workloads);
 
@@ -287,20 +291,34 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
   return {
     provider: { open },
     async attach(source) {
-      const entry = { source, faults: [] as readonly Diagnostic[], own: [] as readonly Diagnostic[] };
-      const record: { source: ResourceSource; faults: readonly Diagnostic[] } = entry;
+      const record: { source: ResourceSource; faults: readonly Diagnostic[] } = { source, faults: [] };
       sources.push(record);
       let refused: readonly Diagnostic[] = [];
       let own: readonly Diagnostic[] = [];
+      const report = (): void => {
+        const known = new Set(record.faults.map(formatDiagnostic));
+        record.faults = [...own, ...refused];
+        for (const line of record.faults.map(formatDiagnostic))
+          if (!known.has(line)) options.log?.warn(line, { source: source.id });
+      };
+      const held = (saved.sources?.[source.id] ?? []).map(heldUpdate);
+      const says = new Map(held.map((update) => [update.owner, update]));
+      said.set(source.id, says);
+      if (held.length > 0) refused = applyUpdates({ cause: `${source.id} as it was last`, updates: held });
       await source.start({
+        held,
         apply(batch) {
           refused = applyUpdates(batch);
-          record.faults = [...own, ...refused];
+          for (const update of batch.updates)
+            if (update.resources.length === 0) says.delete(update.owner);
+            else says.set(update.owner, update);
+          kept.after();
+          report();
           return refused;
         },
         faults(diagnostics) {
           own = diagnostics;
-          record.faults = [...own, ...refused];
+          report();
         },
       });
       flush();
@@ -400,6 +418,24 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
       kept.close();
       for (const { source } of sources) await source.close();
     },
+  };
+}
+
+function savedSource([id, says]: [string, ReadonlyMap<string, SourceUpdate>]): [string, SavedOwner[]] {
+  return [
+    id,
+    [...says.values()].map(({ owner, resources }) => ({
+      owner,
+      resources: resources.map((r) => r.resource),
+    })),
+  ];
+}
+
+/** What a source said before a restart. The text is gone, so that places are those of the whole. */
+function heldUpdate({ owner, resources }: SavedOwner): SourceUpdate {
+  return {
+    owner,
+    resources: resources.map((resource) => ({ resource, file: owner, locate: () => undefined })),
   };
 }
 

@@ -20,6 +20,14 @@ export interface SavedState {
   readonly resources: readonly Resource[];
   /** Workloads of joined sidecars. */
   readonly workloads: readonly Resource[];
+  /** What each source said last, by source and owner: files that break while nobody reads them are not forgotten. */
+  readonly sources?: Readonly<Record<string, readonly SavedOwner[]>>;
+}
+
+/** What one owner (a file) said last. */
+export interface SavedOwner {
+  readonly owner: string;
+  readonly resources: readonly Resource[];
 }
 
 /** Keeps the state. */

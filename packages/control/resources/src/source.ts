@@ -18,6 +18,11 @@ export interface SourceBatch {
 
 /** What a source tells the control plane. */
 export interface SourceSink {
+  /**
+   * What the source said last, before the control plane restarted. It is in force, and stays so for each owner until the
+   * source says something else of it.
+   */
+  readonly held: readonly SourceUpdate[];
   /** @returns what the control plane had to refuse, e.g. resources that another source owns (decision D16) */
   apply(batch: SourceBatch): readonly Diagnostic[];
   /**

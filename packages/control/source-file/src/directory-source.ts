@@ -1,8 +1,10 @@
 import { watch, type FSWatcher } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
+import { TulleError } from '@tulle/filter';
 import {
   diagnostic,
+  formatDiagnostic,
   readResources,
   type Diagnostic,
   type FilterCatalogue,
@@ -33,7 +35,11 @@ interface FileState {
   faults: readonly Diagnostic[];
 }
 
-/** Source of the `.yaml`, `.yml` and `.json` files below a directory (hidden ones left out). */
+/**
+ * Source of the `.yaml`, `.yml` and `.json` files below a directory (hidden ones left out). What a file said last stays in
+ * force while it is broken, also over a restart of the control plane. Where nothing is known from before, `start` throws
+ * `TULLE_CONFIG_INVALID` with every fault: a policy that cannot be read is not the same as none.
+ */
 export function directorySource(options: DirectorySourceOptions): ResourceSource {
   const { directory } = options;
   const files = new Map<string, FileState>();
@@ -97,12 +103,20 @@ export function directorySource(options: DirectorySourceOptions): ResourceSource
     return { stamp, good: faults.length === 0 ? read.resources : before, faults };
   };
 
+  const faultsNow = (): Diagnostic[] => [
+    ...(directoryFault === undefined ? [] : [directoryFault]),
+    ...[...files.values()].flatMap((f) => f.faults),
+  ];
+
   const report = (): void => {
-    if (closed || sink === undefined) return;
-    sink.faults([
-      ...(directoryFault === undefined ? [] : [directoryFault]),
-      ...[...files.values()].flatMap((f) => f.faults),
-    ]);
+    if (!closed) sink?.faults(faultsNow());
+  };
+
+  const stop = (): void => {
+    closed = true;
+    clearTimeout(timer);
+    clearInterval(poll);
+    watcher?.close();
   };
 
   /** Scans follow each other; none is lost. */
@@ -125,14 +139,26 @@ export function directorySource(options: DirectorySourceOptions): ResourceSource
     }
   };
 
-  const ownerOf = (path: string): string => `file:${join(directory, relative(directory, path))}`;
+  const ownerOf = (path: string): string => OWNER + path;
+  const pathOf = (owner: string): string => owner.slice(OWNER.length);
 
   return {
     id: `file:${directory}`,
     async start(to) {
       sink = to;
+      // As if it had been read by us: a file that is gone meanwhile is told, a broken one keeps what it said.
+      for (const { owner, resources } of to.held)
+        files.set(pathOf(owner), { stamp: '', good: resources, faults: [] });
       rewatch();
       await (running = running.then(scan));
+      const faults = faultsNow();
+      if (to.held.length === 0 && faults.length > 0) {
+        stop();
+        throw new TulleError(
+          'TULLE_CONFIG_INVALID',
+          `${faults.map(formatDiagnostic).join('\n')}\n${directory} says nothing else yet, so that nothing was started; mend it and start again`,
+        );
+      }
       poll = setInterval(() => {
         if (watcher === undefined || directoryFault !== undefined) rewatch();
         soon();
@@ -140,14 +166,13 @@ export function directorySource(options: DirectorySourceOptions): ResourceSource
       poll.unref();
     },
     async close() {
-      closed = true;
-      clearTimeout(timer);
-      clearInterval(poll);
-      watcher?.close();
+      stop();
       await running;
     },
   };
 }
+
+const OWNER = 'file:';
 
 /** Paths with their stamps, or why there are none. */
 async function listFiles(directory: string, maxFiles: number): Promise<Map<string, string> | string> {

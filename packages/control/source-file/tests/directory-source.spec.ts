@@ -30,6 +30,7 @@ beforeEach(async () => {
   writeFileSync(join(directory, 'mesh', 'a.yaml'), service('a'));
   source = directorySource({ directory: join(directory, 'mesh'), debounceMs: 5, pollMs: 50 });
   await source.start({
+    held: [],
     apply(batch: SourceBatch) {
       batches += 1;
       for (const { owner, resources } of batch.updates)
