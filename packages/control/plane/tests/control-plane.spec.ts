@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { compileRoutes } from '@tulle/match';
 import { readResources, type Resource } from '@tulle/resources';
-import type { NodeInfo, SnapshotHandle } from '@tulle/xds-server';
+import type { SnapshotHandle } from '@tulle/xds-server';
 import {
   createApi,
   createControlPlane,
@@ -13,9 +13,9 @@ import {
   type SidecarMetadata,
 } from '../src/index.ts';
 import { manualClock } from './manual-clock.ts';
+import { nodeOf } from './nodes.ts';
 import { simulatedProxy } from './simulated-proxy.ts';
 
-const FILTERS = ['tulle.http.authz@0.1.0', 'tulle.http.retry@0.1.0', 'tulle.http.fault@0.1.0'];
 const SHOP = `
 apiVersion: v1
 kind: Service
@@ -41,18 +41,6 @@ spec:
     - backendRefs: [{ name: reviews-v1, port: 9080, weight: 95 }, { name: reviews-v2, port: 9080, weight: 5 }]
 `;
 
-function nodeOf(metadata: SidecarMetadata, instance = '1', more: Partial<NodeInfo> = {}): NodeInfo {
-  const id = `spiffe://mesh.local/ns/${metadata.namespace ?? 'default'}/sa/${metadata.serviceAccount ?? metadata.workload}`;
-  return {
-    id: `${id}~${instance}`,
-    cluster: metadata.workload,
-    metadata: metadata as unknown as Record<string, unknown>,
-    identity: id,
-    userAgent: 'tulle',
-    extensions: FILTERS,
-    ...more,
-  };
-}
 const server = (
   name: string,
   version: string,
