@@ -77,3 +77,5 @@ export type {
   JwtRouteConfig,
   JwtRule,
 } from './filters/jwt.ts';
+export { CORS_FILTER, corsFilterSchema } from './filters/cors.ts';
+export type { CorsFilterConfig } from './filters/cors.ts';

@@ -1,5 +1,6 @@
 import type { AnyHttpFilter } from '@tulle/filter';
 import { authz } from '@tulle/filter-authz';
+import { cors } from '@tulle/filter-cors';
 import { fault } from '@tulle/filter-fault';
 import { headers } from '@tulle/filter-headers';
 import { jwt } from '@tulle/filter-jwt';
@@ -9,6 +10,7 @@ import { retry } from '@tulle/filter-retry';
 /** The filters that ship with Tulle. A main hands this list to the proxy as its registry; add yours, or leave some out. */
 export const standardFilters: readonly AnyHttpFilter[] = Object.freeze([
   authz,
+  cors,
   fault,
   headers,
   jwt,

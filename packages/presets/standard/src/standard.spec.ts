@@ -1,5 +1,6 @@
 import {
   AUTHZ_FILTER,
+  CORS_FILTER,
   FAULT_FILTER,
   HEADERS_FILTER,
   JWT_FILTER,
@@ -11,7 +12,15 @@ import { standardFilters, standardTelemetry } from './index.ts';
 
 it('has every standard filter of the model once', () => {
   expect(standardFilters.map((filter) => filter.definition.id).toSorted()).toEqual(
-    [AUTHZ_FILTER, FAULT_FILTER, HEADERS_FILTER, JWT_FILTER, RATE_LIMIT_FILTER, RETRY_FILTER].toSorted(),
+    [
+      AUTHZ_FILTER,
+      CORS_FILTER,
+      FAULT_FILTER,
+      HEADERS_FILTER,
+      JWT_FILTER,
+      RATE_LIMIT_FILTER,
+      RETRY_FILTER,
+    ].toSorted(),
   );
 });
 

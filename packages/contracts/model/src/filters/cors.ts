@@ -1,0 +1,70 @@
+import type { JsonSchema } from './json-schema.ts';
+
+/**
+ * Configuration of `tulle.http.cors`: which pages of other origins may use the service (Fetch standard, "CORS protocol";
+ * fields and meaning of Gateway API `HTTPCORSFilter`, GEP-1767).
+ */
+export interface CorsFilterConfig {
+  /**
+   * `https://shop.example`, with a port where it is not the scheme's own; `https://*.shop.example` for every host below;
+   * `*` for every origin. Empty: the filter does nothing.
+   */
+  readonly allowOrigins: readonly string[];
+  /** `*` for every method. Default none beside those that need no permission (GET, HEAD, POST). */
+  readonly allowMethods?: readonly string[];
+  /** `*` for every header. Default none beside those that need no permission. */
+  readonly allowHeaders?: readonly string[];
+  /** Response headers that scripts may read; `*` for every one. Default none beside those that need no permission. */
+  readonly exposeHeaders?: readonly string[];
+  /** Whether cookies and other credentials may be sent along. Default false. */
+  readonly allowCredentials?: boolean;
+  /** How long a browser may remember the answer to a preflight. Default 5 (Gateway API, Fetch). */
+  readonly maxAgeSeconds?: number;
+}
+
+/** Id of the CORS filter. */
+export const CORS_FILTER = 'tulle.http.cors';
+
+const tokens = (description: string): JsonSchema => ({
+  type: 'array',
+  maxItems: 64,
+  uniqueItems: true,
+  items: { type: 'string', pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$", description: 'A name, or *.' },
+  description,
+});
+
+/** JSON Schema of {@link CorsFilterConfig}. */
+export const corsFilterSchema: JsonSchema = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['allowOrigins'],
+  properties: {
+    allowOrigins: {
+      type: 'array',
+      maxItems: 64,
+      uniqueItems: true,
+      items: {
+        type: 'string',
+        pattern:
+          '^(\\*|[A-Za-z][A-Za-z0-9+.-]*://(\\*|(\\*\\.)?[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*|\\[[0-9A-Fa-f:.]+\\])(:[0-9]{1,5})?)$',
+        description: 'https://shop.example, https://*.shop.example or *.',
+      },
+      description: 'Origins of the pages that may call; empty: the filter does nothing.',
+    },
+    allowMethods: tokens('Methods, * for every one. Default those that need no permission.'),
+    allowHeaders: tokens('Request headers, * for every one. Default those that need no permission.'),
+    exposeHeaders: tokens('Response headers that scripts may read, * for every one.'),
+    allowCredentials: {
+      type: 'boolean',
+      default: false,
+      description: 'Whether cookies and other credentials may be sent along.',
+    },
+    maxAgeSeconds: {
+      type: 'integer',
+      minimum: 0,
+      maximum: 86_400,
+      default: 5,
+      description: 'How long a browser may remember the answer to a preflight.',
+    },
+  },
+};

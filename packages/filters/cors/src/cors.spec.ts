@@ -1,0 +1,297 @@
+import type { CorsFilterConfig } from '@tulle/model';
+import { runChain, type ChainRun, type TestRequest } from '@tulle/testkit';
+import fc from 'fast-check';
+import { CONTINUE, defineHttpFilter, type HttpFilterUse } from '@tulle/filter';
+import { jsonSchema } from '@tulle/schema';
+import { describe, expect, it } from 'vitest';
+import { cors, NOTE_ORIGIN, NOTE_PREFLIGHT } from './index.ts';
+
+const SHOP = 'https://shop.example';
+const from = (origin: string, more: Partial<TestRequest> = {}): TestRequest => ({
+  ...more,
+  headers: { origin },
+});
+const preflight = (origin: string, method = 'PUT', headers = ''): TestRequest => ({
+  method: 'OPTIONS',
+  headers: {
+    origin,
+    'access-control-request-method': method,
+    ...(headers === '' ? {} : { 'access-control-request-headers': headers }),
+  },
+});
+
+/** Refuses everybody, as authentication would. */
+const closed: HttpFilterUse = defineHttpFilter({
+  apiVersion: 1,
+  id: 'closed',
+  config: jsonSchema<object>({ type: 'object' }),
+  create: () => ({
+    requestHeaders: (stream) => (stream.request.path === '/open' ? CONTINUE : stream.reply(401, 'X_CLOSED')),
+  }),
+})({});
+
+async function ask(config: CorsFilterConfig, request: TestRequest, run: Partial<ChainRun> = {}) {
+  const result = await runChain({ filters: [cors(config, { name: 'cors' })], request, ...run });
+  const named = (result.response?.headers ?? []).filter(
+    ([name]) => name.startsWith('access-control-') || name === 'vary',
+  );
+  return { ...result, cors: Object.fromEntries(named) };
+}
+
+describe('a preflight', () => {
+  it('from a listed origin is answered before anybody asks who calls, and never reaches the service', async () => {
+    const {
+      response,
+      cors: fields,
+      upstreamRequests,
+      record,
+      meter,
+    } = await ask(
+      {
+        allowOrigins: [SHOP],
+        allowMethods: ['PUT', 'DELETE'],
+        allowHeaders: ['X-A', 'content-type'],
+        maxAgeSeconds: 600,
+      },
+      preflight(SHOP, 'PUT', 'x-a'),
+      {
+        filters: [
+          cors({
+            allowOrigins: [SHOP],
+            allowMethods: ['PUT', 'DELETE'],
+            allowHeaders: ['X-A', 'content-type'],
+            maxAgeSeconds: 600,
+          }),
+          closed,
+        ],
+      },
+    );
+    expect(response).toMatchObject({ status: 204, body: '' });
+    expect(fields).toEqual({
+      'access-control-allow-origin': SHOP,
+      'access-control-allow-methods': 'PUT, DELETE',
+      'access-control-allow-headers': 'X-A, content-type',
+      'access-control-max-age': '600',
+      vary: 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers',
+    });
+    expect(upstreamRequests).toEqual([]);
+    expect(record).toMatchObject({ code: 'TULLE_LOCAL_REPLY', details: 'cors_preflight' });
+    expect(record?.notes.join()).toContain([NOTE_PREFLIGHT, 1].join());
+    expect(meter.value('tulle_filter_cors_preflights_total', { result: 'allowed' })).toBe(1);
+  });
+
+  it.each(['https://evil.example', 'null', 'https://shop.example.evil', ''])(
+    'from %s, which is not listed, is answered without a permission',
+    async (origin) => {
+      const {
+        response,
+        cors: fields,
+        upstreamRequests,
+        meter,
+      } = await ask({ allowOrigins: [SHOP], allowMethods: ['*'], allowCredentials: true }, preflight(origin));
+      expect(response?.status).toBe(204);
+      expect(Object.keys(fields)).toEqual(['vary']);
+      expect(upstreamRequests).toEqual([]);
+      expect(meter.value('tulle_filter_cors_preflights_total', { result: 'refused' })).toBe(1);
+    },
+  );
+
+  it.each<[string, Partial<CorsFilterConfig>, Record<string, string | undefined>]>([
+    ['every origin', { allowOrigins: ['*'] }, { origin: '*' }],
+    [
+      'every origin, with credentials',
+      { allowOrigins: ['*'], allowCredentials: true },
+      { origin: SHOP, credentials: 'true' },
+    ],
+    ['every method', { allowMethods: ['*'] }, { methods: '*' }],
+    ['every method, with credentials', { allowMethods: ['*'], allowCredentials: true }, { methods: 'PUT' }],
+    ['every header', { allowHeaders: ['*'] }, { headers: '*' }],
+    [
+      'every header, with credentials',
+      { allowHeaders: ['*'], allowCredentials: true },
+      { headers: 'x-b, x-a' },
+    ],
+    ['no method, no header', {}, { methods: undefined, headers: undefined }],
+  ])('may be for %s', async (_what, change, expected) => {
+    const { cors: fields } = await ask(
+      { allowOrigins: [SHOP], ...change },
+      preflight(SHOP, 'PUT', 'x-b, x-a'),
+    );
+    for (const [name, value] of Object.entries(expected))
+      expect(
+        fields[
+          `access-control-${name === 'origin' || name === 'methods' || name === 'headers' || name === 'credentials' ? `allow-${name}` : name}`
+        ],
+      ).toBe(value);
+    expect(fields['access-control-max-age']).toBe('5');
+  });
+
+  it('gets nothing back that is no list of names', async () => {
+    const { cors: fields } = await ask(
+      { allowOrigins: [SHOP], allowHeaders: ['*'], allowMethods: ['*'], allowCredentials: true },
+      preflight(SHOP, 'PUT"<script>', 'x-a; <script>'),
+    );
+    expect(fields['access-control-allow-headers']).toBe(undefined);
+    expect(fields['access-control-allow-methods']).toBe(undefined);
+  });
+
+  it('is no OPTIONS of another kind: that goes to the service', async () => {
+    for (const request of [
+      from(SHOP, { method: 'OPTIONS' }),
+      { method: 'OPTIONS', headers: { 'access-control-request-method': 'PUT' } },
+    ]) {
+      const { upstreamRequests } = await ask({ allowOrigins: [SHOP] }, request);
+      expect(upstreamRequests).toHaveLength(1);
+    }
+  });
+});
+
+describe('a response', () => {
+  const lying: ChainRun['upstream'] = () => ({
+    headers: {
+      'access-control-allow-origin': 'https://evil.example',
+      'access-control-allow-credentials': 'true',
+      'access-control-expose-headers': 'x-secret',
+      'access-control-allow-headers': '*',
+      'x-one': '1',
+      'set-cookie': 'a=1',
+    },
+    body: 'ok',
+  });
+
+  it('names the origin that is listed, and what scripts may read', async () => {
+    const { cors: fields, record } = await ask(
+      { allowOrigins: [SHOP], allowCredentials: true, exposeHeaders: ['X-One'] },
+      from(SHOP),
+      { upstream: lying },
+    );
+    expect(fields).toEqual({
+      'access-control-allow-origin': SHOP,
+      'access-control-allow-credentials': 'true',
+      'access-control-expose-headers': 'X-One',
+      vary: 'Origin',
+    });
+    expect(record?.notes.join()).toContain([NOTE_ORIGIN, 1].join());
+  });
+
+  it.each(['https://evil.example', 'null', undefined])(
+    'names no origin to %s, whatever the service says, and a cache is told that it depends',
+    async (origin) => {
+      const { response, cors: fields } = await ask(
+        { allowOrigins: [SHOP], allowCredentials: true },
+        origin === undefined ? {} : from(origin),
+        { upstream: lying },
+      );
+      expect(response?.status).toBe(200);
+      expect(fields).toEqual({ vary: 'Origin' });
+    },
+  );
+
+  it('names none to a request with two origins', async () => {
+    const { cors: fields } = await ask(
+      { allowOrigins: [SHOP] },
+      {
+        headers: [
+          ['origin', SHOP],
+          ['origin', SHOP],
+        ],
+      },
+      { upstream: lying },
+    );
+    expect(fields).toEqual({ vary: 'Origin' });
+  });
+
+  it('is the same for everybody where everybody may read it, and caches are not told otherwise', async () => {
+    const { cors: fields } = await ask(
+      { allowOrigins: ['*'], exposeHeaders: ['*'] },
+      from('https://any.example'),
+      {
+        upstream: lying,
+      },
+    );
+    expect(fields).toEqual({ 'access-control-allow-origin': '*', 'access-control-expose-headers': '*' });
+  });
+
+  it('with credentials exposes every header by name, but no cookie', async () => {
+    const { cors: fields } = await ask(
+      { allowOrigins: ['*'], exposeHeaders: ['*'], allowCredentials: true },
+      from(SHOP),
+      { upstream: lying },
+    );
+    expect(fields['access-control-allow-origin']).toBe(SHOP);
+    expect(fields['access-control-expose-headers']?.split(', ')).toContain('x-one');
+    expect(fields['access-control-expose-headers']).not.toMatch(/set-cookie|access-control/);
+  });
+
+  it.each([
+    ['Accept-Encoding', ['Accept-Encoding', 'Origin']],
+    ['accept, ORIGIN', ['accept, ORIGIN']],
+    ['*', ['*']],
+  ])('keeps Vary: %s', async (vary, expected) => {
+    const { response } = await ask({ allowOrigins: [SHOP] }, from(SHOP), {
+      upstream: () => ({ headers: { vary }, body: 'ok' }),
+    });
+    expect(response?.headerAll('vary')).toEqual(expected);
+  });
+
+  it('is marked when another filter answers, and when no route matches, so that the page learns of it', async () => {
+    const refused = await runChain({
+      filters: [cors({ allowOrigins: [SHOP] }), closed],
+      request: from(SHOP),
+    });
+    expect(refused.response).toMatchObject({ status: 401 });
+    expect(refused.response?.header('access-control-allow-origin')).toBe(SHOP);
+    const unrouted = await ask({ allowOrigins: [SHOP] }, from(SHOP), { routes: [] });
+    expect(unrouted.response?.status).toBe(404);
+    expect(unrouted.cors['access-control-allow-origin']).toBe(SHOP);
+  });
+
+  it('never names an origin that is not listed', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.oneof(
+          fc.webUrl().map((url) => new URL(url).origin),
+          fc.stringMatching(/^[!-~]{0,30}$/),
+        ),
+        fc.boolean(),
+        async (origin, isPreflight) => {
+          const { cors: fields } = await ask(
+            { allowOrigins: [SHOP, 'https://*.shop.example'], allowCredentials: true },
+            isPreflight ? preflight(origin) : from(origin),
+            { upstream: lying },
+          );
+          const named = fields['access-control-allow-origin'];
+          expect(named === undefined || /^https:\/\/(.+\.)?shop\.example$/.test(named)).toBe(true);
+        },
+      ),
+      { numRuns: 50 },
+    );
+  });
+});
+
+it("a route's policy replaces the chain's, and null removes it", async () => {
+  const config: CorsFilterConfig = { allowOrigins: [SHOP] };
+  const other = await ask(config, from('https://other.example'), {
+    filterConfigs: { cors: { allowOrigins: ['https://other.example'] } },
+  });
+  expect(other.cors['access-control-allow-origin']).toBe('https://other.example');
+  const none = await ask(config, preflight(SHOP), { filterConfigs: { cors: null } });
+  expect(none.upstreamRequests).toHaveLength(1);
+  const off = await ask({ allowOrigins: [] }, preflight(SHOP));
+  expect(off.upstreamRequests).toHaveLength(1);
+});
+
+it.each([
+  'shop.example',
+  'https://shop.example/',
+  'https://shop.example/path',
+  'https://*shop.example',
+  'https://a.*.example',
+  'https://user@shop.example',
+  'null',
+  'https://',
+  'https://shop.example:',
+  'https://shop..example',
+])('refuses %s as an origin', async (origin) => {
+  await expect(ask({ allowOrigins: [origin] }, {})).rejects.toThrow(/allowOrigins\/0/);
+});
