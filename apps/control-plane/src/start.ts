@@ -39,6 +39,8 @@ export interface StartOptions {
   readonly listen?: { readonly host?: string; readonly port?: number };
   /** REST: a Unix socket, or a loopback port. Default the port of last time, else a free one. */
   readonly api?: { readonly path: string } | { readonly port: number };
+  /** What a workload without ALLOW policies does with authenticated callers (decision D20). Default `allow`. */
+  readonly defaultAction?: 'allow' | 'deny';
   /** Lifetime of certificates; default 24 h. */
   readonly leafLifetimeMs?: number;
   /** Default: JSON lines on standard error. */

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Address, TcpAddress } from '@tulle/model';
@@ -22,6 +23,23 @@ export async function loadPorts(stateDir: string): Promise<SavedPorts> {
 
 export async function savePorts(stateDir: string, ports: SavedPorts): Promise<void> {
   await writeWhole(join(stateDir, 'ports.json'), ports);
+}
+
+/**
+ * What tells this state directory from others of the same workload, host and port: made once, kept over restarts.
+ * 24 random bits: a handful of instances on one host never meet.
+ */
+export async function instanceSuffix(stateDir: string): Promise<string> {
+  const path = join(stateDir, 'instance');
+  try {
+    const kept = (await readFile(path, 'utf8')).trim();
+    if (/^[0-9a-f]{6}$/.test(kept)) return kept;
+  } catch (error) {
+    if (!(error instanceof Error) || !('code' in error) || error.code !== 'ENOENT') throw error;
+  }
+  const made = randomBytes(3).toString('hex');
+  await writeFile(path, `${made}\n`, { mode: 0o600 });
+  return made;
 }
 
 /** What runs, for `tulle status` and `tulle config` on the same machine. */

@@ -65,7 +65,7 @@ export interface SidecarOptions {
   readonly stateDir: string;
   /** Sockets of this instance; made with mode 0700. A short path. */
   readonly runDir: string;
-  /** Tells instances of one workload apart. Default `<name>-<host>-<first port>`. */
+  /** Tells instances of one workload apart. Default `<name>-<host>-<first port>-` and what the state directory keeps. */
   readonly instance?: string;
   /** Engine processes. Default 1. */
   readonly workers?: number;

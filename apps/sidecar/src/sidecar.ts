@@ -26,7 +26,7 @@ import { makePrivateDirectory } from './directories.ts';
 import { createSidecarEngine, type EngineSettings } from './engine.ts';
 import { bindPorts } from './bound-ports.ts';
 import { openIdentity } from './identity.ts';
-import { announce, withdraw } from './instance-file.ts';
+import { announce, instanceSuffix, withdraw } from './instance-file.ts';
 import type { SidecarOptions } from './options.ts';
 import { programAccepts } from './program-ports.ts';
 import { describeProgress, type SidecarProgress } from './progress.ts';
@@ -101,7 +101,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     await orAborted(ready());
     await orAborted(supervisor.start());
 
-    const instance = options.instance ?? defaultInstance(options);
+    const instance = options.instance ?? (await defaultInstance(options));
     const { advertise } = options;
     const node = (ready: boolean): NodeDescription => ({
       id: `${identity.spiffeId}~${instance}`,
@@ -276,12 +276,13 @@ async function applyTo(supervisor: Supervisor, config: ProxyConfig): Promise<App
   }
 }
 
-function defaultInstance(options: SidecarOptions): string {
+async function defaultInstance(options: SidecarOptions): Promise<string> {
   const port = options.ports[0]?.port;
   return [
     options.name,
     hostname().replace(/[^a-zA-Z0-9.-]/g, '-'),
     ...(port === undefined ? [] : [String(port)]),
+    await instanceSuffix(options.stateDir),
   ].join('-');
 }
 

@@ -31,6 +31,12 @@ export const command: Command = defineCommand({
       help: 'xDS and CA, mutual TLS',
       defaultText: '127.0.0.1 and the port of last time, else a free one',
     },
+    'default-action': {
+      type: 'string',
+      choices: ['allow', 'deny'],
+      help: 'what a workload that no ALLOW policy selects does with authenticated callers of the mesh',
+      defaultText: 'allow',
+    },
     'api-port': {
       type: 'number',
       value: 'PORT',
@@ -57,6 +63,7 @@ export const command: Command = defineCommand({
       log: personLog(io),
       listen: { host: (listen[1] ?? listen[2]) as string, port: Number(listen[3]) },
       api: { port: options['api-port'] ?? 0 },
+      defaultAction: options['default-action'] === 'deny' ? 'deny' : 'allow',
       ...(options.config === undefined ? {} : { configDir: options.config }),
       ...(options['trust-domain'] === undefined ? {} : { trustDomain: options['trust-domain'] }),
     });

@@ -73,6 +73,8 @@ export interface ProxyStatus {
 /** The mesh as the control plane sees it. */
 export interface MeshStatus {
   readonly trustDomain: string;
+  /** What a workload without ALLOW policies does with authenticated callers. */
+  readonly defaultAction: 'allow' | 'deny';
   readonly proxies: readonly ProxyStatus[];
   readonly resources: number;
   readonly sources: readonly { readonly id: string; readonly faults: readonly Diagnostic[] }[];
@@ -251,12 +253,17 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     const session = new ProxySession(node, clock.epochMs());
     joined.settle(node);
     flush();
+    const older = sessions.get(node.id);
     sessions.set(node.id, session);
+    older?.end?.(
+      `another stream of ${node.id} took its place; if two sidecars run under that id, give each an instance and a state directory of its own`,
+    );
     const id = changes.add(`${node.id} connected`, clock.epochMs(), []);
     recompute(session, id, [id]);
     return {
       current: () => session.snapshot,
       subscribe: (listener) => session.subscribe(listener),
+      replaceable: (end) => void (session.end = end),
       described(said) {
         session.node = readProxyNode(said, mesh.trustDomain);
         if (sessions.get(node.id) !== session) return;
@@ -368,6 +375,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     resource: (key) => world.held(key),
     status: () => ({
       trustDomain: mesh.trustDomain,
+      defaultAction: mesh.defaultAction,
       resources: [...world.entries()].length,
       proxies: [...sessions.values()].map((s) => ({
         id: s.node.id,

@@ -45,6 +45,8 @@ export class ProxySession {
   readonly #kinds: Readonly<Record<ResourceKind, KindState>>;
   services: ReadonlySet<string> = new Set();
   snapshot: Snapshot;
+  /** Ends its stream. */
+  end: ((reason: string) => void) | undefined;
   lastChange: { id: string; propagationMs: number } | undefined;
 
   constructor(node: ProxyNode, connectedAtMs: number) {

@@ -58,6 +58,22 @@ describe('a Workload belongs to the identity that made it', () => {
     await plane.close();
   });
 
+  it('a second stream of one node takes the place of the first, which is told and takes nothing with it', async () => {
+    const plane = createControlPlane({ trustDomain: 'mesh.local' });
+    const reasons: string[] = [];
+    const first = plane.provider.open(joiningNode('orders'));
+    first.replaceable?.((reason) => void reasons.push(reason));
+    const second = plane.provider.open(joiningNode('orders'));
+    expect(reasons).toEqual([expect.stringContaining('another stream of')]);
+    first.closed('lost');
+    expect(plane.status().proxies).toHaveLength(1);
+    expect(workloads(plane)).toEqual({ 'orders.orders-1': 'orders' });
+    expect(plane.status().lostWorkloads).toEqual([]);
+    second.closed('clean');
+    expect(workloads(plane)).toEqual({});
+    await plane.close();
+  });
+
   it('its owner finds it again after a restart of the control plane; what nobody comes back for goes', async () => {
     const clock = manualClock();
     const state = memoryState();
@@ -72,4 +88,19 @@ describe('a Workload belongs to the identity that made it', () => {
     expect(workloads(second)).toEqual({});
     await second.close();
   });
+});
+
+it('a mesh that is closed by default says so in status, and its sidecars deny whom no policy allows', async () => {
+  for (const defaultAction of ['allow', 'deny'] as const) {
+    const plane = createControlPlane({ trustDomain: 'mesh.local', defaultAction });
+    const { config } = plane.provider.open(joiningNode('orders')).current();
+    const filters = config.listeners.flatMap(({ filterChains }) =>
+      filterChains.flatMap(({ handler }) => (handler.kind === 'http' ? (handler.filters ?? []) : [])),
+    );
+    expect(filters).toContainEqual(
+      expect.objectContaining({ config: { policies: [], defaultAction }, mandatory: true }),
+    );
+    expect(plane.status().defaultAction).toBe(defaultAction);
+    await plane.close();
+  }
 });

@@ -20,6 +20,8 @@ export interface TestPlane {
   /** What nodes said of themselves, when their stream opened and on it. */
   readonly nodes: NodeInfo[];
   readonly closed: { node: string; how: string }[];
+  /** Ends the streams that were opened, in order. */
+  readonly ends: ((reason: string) => void)[];
   publish(changeId: string, next: ProxyConfig): void;
   /** Resolves with the first report, past or future, that `wanted` takes. */
   report(wanted: (report: AckReport & { readonly node: string }) => boolean): Promise<AckReport>;
@@ -37,6 +39,7 @@ export async function testPlane(
   const waiting = new Set<() => void>();
   const nodes: NodeInfo[] = [];
   const closed: TestPlane['closed'] = [];
+  const ends: TestPlane['ends'] = [];
   const ads = addAdsService(server, {
     provider: {
       open(node) {
@@ -49,6 +52,7 @@ export async function testPlane(
             listeners.add(listener);
             return () => void listeners.delete(listener);
           },
+          replaceable: (end) => void ends.push(end),
           described(said) {
             nodes.push(said);
           },
@@ -80,6 +84,7 @@ export async function testPlane(
     reports,
     nodes,
     closed,
+    ends,
     publish(changeId, next) {
       snapshot = { changeId, config: next };
       for (const listener of listeners) listener(snapshot);

@@ -93,6 +93,23 @@ describe('two proxies and a control plane', () => {
     for (const { configs } of [one, two]) expect(configs.map(({ version }) => version)).toEqual(['c1', 'c2']);
   });
 
+  it('end a stream whose place another took, with words; its client comes back', async () => {
+    const control = await plane({ initial: service('a'), changeId: 'c1' });
+    const warnings: string[] = [];
+    const quiet = (): void => {};
+    const warn = (message: string, fields?: Readonly<Record<string, unknown>>): void =>
+      void warnings.push(`${message} ${JSON.stringify(fields)}`);
+    await client(control.target, { log: { debug: quiet, info: quiet, warn, error: quiet } });
+    await control.report(({ kind }) => kind === 'listener');
+    control.ends[0]?.('another stream of node-1 took its place');
+    await expect.poll(() => control.nodes.length).toBe(2);
+    expect(control.closed).toHaveLength(1);
+    expect(warnings).toContainEqual(expect.stringContaining('another stream of node-1 took its place'));
+    control.ends[0]?.('once more');
+    await control.report(({ kind }) => kind === 'listener');
+    expect(control.closed).toHaveLength(1);
+  });
+
   it('take a change of all types as one: no configuration in between is ever seen', async () => {
     const control = await plane({ initial: service('a'), changeId: 'c1' });
     const { configs, config: got } = await client(control.target);

@@ -33,6 +33,10 @@ export interface SnapshotHandle {
    * @throws TulleError to refuse it: the stream ends with PERMISSION_DENIED and the error's message
    */
   described?(node: NodeInfo): void;
+  /**
+   * Gives the provider a way to end the stream, with words for the client: another stream took its place.
+   */
+  replaceable?(end: (reason: string) => void): void;
   /** Told of each response, when it is handed to the transport. Must not throw. */
   sent?(report: SentReport): void;
   /**

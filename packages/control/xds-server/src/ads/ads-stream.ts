@@ -178,6 +178,7 @@ export function openAdsStream(call: AdsCall, options: AdsStreamOptions): AdsStre
       nowMs: () => clock.nowMs(),
       epochMs: () => clock.epochMs(),
     });
+    source.replaceable?.((reason) => void (over || refuse(status.ABORTED, reason)));
     stopWatching = source.subscribe(() => {
       // One look a turn, however often it changed: the machine takes the newest.
       wakeUp ??= setImmediate(() => {
