@@ -14,6 +14,7 @@ import {
 import { refusalOf } from './api-access.ts';
 import { removeStaleSocket } from './stale-socket.ts';
 import type { ControlPlane } from './control-plane.ts';
+import { openApi } from './openapi.ts';
 
 /** What the API asks of the CA. */
 export interface CaHooks {
@@ -160,6 +161,14 @@ export function createApi(options: ApiOptions): Api {
     const key = keyOf(request.params);
     const result = await read(request.body, request.headers['content-type'] ?? '');
     const resource = result.resources[0]?.resource;
+    if (resource === undefined && result.diagnostics.length === 0)
+      return problem(
+        reply,
+        400,
+        'TULLE_API_MISMATCH',
+        'the body holds no resource',
+        'send the resource itself',
+      );
     if (
       resource !== undefined &&
       (result.resources.length > 1 || resourceKey({ kind: resource.kind, ...resource.metadata }) !== key)
@@ -257,7 +266,20 @@ export function createApi(options: ApiOptions): Api {
     app.post('/api/v1/ca/rotate-leaves', async () => ca.rotateLeaves().then(() => ({ rotated: 'leaves' })));
   }
   app.get('/healthz', async () => ({ status: 'ok' }));
-  app.get('/readyz', async () => ({ status: 'ok' }));
+  app.get('/readyz', async (_request, reply) => {
+    const { unsaved, sources } = cp.status();
+    const unread = sources.filter(({ faults }) => faults.length > 0).map(({ id }) => id);
+    if (unsaved === undefined && unread.length === 0) return { status: 'ok' };
+    return problem(
+      reply,
+      503,
+      'TULLE_API_NOT_READY',
+      unsaved === undefined
+        ? `faults in ${unread.join(', ')}; what they said before is in force`
+        : `the state is not saved: ${unsaved}`,
+      'see /api/v1/status',
+    );
+  });
   app.get('/metrics', async (_request, reply) =>
     reply.type('text/plain; version=0.0.4').send(options.metrics?.() ?? ''),
   );
@@ -333,63 +355,4 @@ function parseJson(body: unknown): unknown {
   } catch {
     return undefined;
   }
-}
-
-/** OpenAPI 3.1, its schemas those of the kinds. */
-function openApi(ca: boolean): object {
-  const operation = (summary: string, body = false): object => ({
-    summary,
-    ...(body
-      ? {
-          requestBody: {
-            content: {
-              'application/yaml': {},
-              'application/json': {
-                schema: { anyOf: KINDS.map((k) => ({ $ref: `#/components/schemas/${k.kind}` })) },
-              },
-            },
-          },
-        }
-      : {}),
-    responses: {
-      200: { description: 'Done.' },
-      default: { description: 'A problem.', content: { 'application/problem+json': {} } },
-    },
-  });
-  const one = {
-    get: operation('One resource.'),
-    put: operation('Put one resource.', true),
-    delete: operation('Delete one resource.'),
-  };
-  return {
-    openapi: '3.1.0',
-    info: {
-      title: 'Tulle control plane',
-      version: '1',
-      description: 'Resources, status and identity of a mesh.',
-    },
-    paths: {
-      '/api/v1/apply': { post: operation('Put resources, all or none; ?dryRun=true only checks.', true) },
-      '/api/v1/resources': { get: operation('Resources; ?kind= and ?namespace= narrow them.') },
-      '/api/v1/resources/{kind}/{namespace}/{name}': one,
-      '/api/v1/status': { get: operation('Proxies, what they should have and what they have.') },
-      '/api/v1/proxies/{id}/config': { get: operation('What a proxy should have.') },
-      '/api/v1/changes/{id}': {
-        get: operation(
-          'How far a change got; ?waitMs= waits until the proxies that it concerns have answered.',
-        ),
-      },
-      ...(ca
-        ? {
-            '/api/v1/join-tokens': { post: operation('A join token for one workload.') },
-            '/api/v1/ca/rotate-issuer': { post: operation('A new issuer.') },
-            '/api/v1/ca/rotate-leaves': { post: operation('New certificates for everyone.') },
-          }
-        : {}),
-      '/healthz': { get: operation('Alive.') },
-      '/readyz': { get: operation('Ready.') },
-      '/metrics': { get: operation('Metrics.') },
-    },
-    components: { schemas: Object.fromEntries(KINDS.map((k) => [k.kind, k.schema])) },
-  };
 }

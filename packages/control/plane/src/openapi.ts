@@ -1,0 +1,322 @@
+import { KINDS } from '@tulle/resources';
+
+type Json = Readonly<Record<string, unknown>>;
+
+const ref = (name: string): Json => ({ $ref: `#/components/schemas/${name}` });
+const text: Json = { type: 'string' };
+const integer: Json = { type: 'integer', minimum: 0 };
+const listOf = (items: Json): Json => ({ type: 'array', items });
+const object = (properties: Json, required: readonly string[] = Object.keys(properties)): Json => ({
+  type: 'object',
+  properties,
+  required,
+});
+const json = (schema: Json): Json => ({ 'application/json': { schema } });
+
+interface Operation {
+  /** Unique; what generated clients call the method. */
+  readonly id: string;
+  readonly summary: string;
+  readonly parameters?: readonly Json[];
+  readonly body?: Json;
+  readonly answer: Json;
+  /** Statuses beside 200, 401 and 403. */
+  readonly problems?: Readonly<Record<number, string>>;
+  /** Needs no secret. */
+  readonly open?: boolean;
+}
+
+function operation({ id, summary, parameters = [], body, answer, problems = {}, open }: Operation): Json {
+  const all: Readonly<Record<number, string>> = {
+    ...(open === true
+      ? {}
+      : { 401: 'No secret was shown, or another one.', 403: 'The host or origin may not call.' }),
+    ...problems,
+  };
+  return {
+    operationId: id,
+    summary,
+    ...(open === true ? { security: [] } : {}),
+    ...(parameters.length === 0 ? {} : { parameters }),
+    ...(body === undefined ? {} : { requestBody: { required: true, content: body } }),
+    responses: {
+      200: { description: 'Done.', content: answer },
+      ...Object.fromEntries(
+        Object.entries(all).map(([status, description]) => [
+          status,
+          { description, content: { 'application/problem+json': { schema: ref('Problem') } } },
+        ]),
+      ),
+    },
+  };
+}
+
+const inPath = (name: string, description: string): Json => ({
+  name,
+  in: 'path',
+  required: true,
+  description,
+  schema: text,
+});
+const inQuery = (name: string, description: string, schema: Json = text): Json => ({
+  name,
+  in: 'query',
+  description,
+  schema,
+});
+
+const resources: Json = {
+  'application/yaml': { schema: { type: 'string', description: 'One or more documents.' } },
+  ...json({ anyOf: [ref('Resource'), listOf(ref('Resource'))] }),
+};
+const ONE = [
+  inPath('kind', 'As in the resource, or its plural in lower case.'),
+  inPath('namespace', 'Namespace of the resource.'),
+  inPath('name', 'Name of the resource.'),
+];
+const INVALID = { 415: 'The body is of a type that is not read.', 422: 'Every fault; nothing was applied.' };
+const REFUSED = { 409: 'Another source owns it; nothing was applied.', 503: 'The state cannot be saved.' };
+const ABSENT = { 404: 'There is no such thing.' };
+
+const PATHS: Json = {
+  '/api/v1/apply': {
+    post: operation({
+      id: 'apply',
+      summary: 'Puts resources, all or none.',
+      parameters: [inQuery('dryRun', 'Only checks.', { type: 'boolean', default: false })],
+      body: resources,
+      answer: json(ref('Applied')),
+      problems: { ...INVALID, ...REFUSED, 413: 'The body is too large.' },
+    }),
+  },
+  '/api/v1/resources': {
+    get: operation({
+      id: 'listResources',
+      summary: 'Resources, with owner and version.',
+      parameters: [
+        inQuery('kind', 'Only this kind, as in the resource or its plural in lower case.'),
+        inQuery('namespace', 'Only this namespace.'),
+      ],
+      answer: json(object({ items: listOf(ref('Held')) })),
+      problems: ABSENT,
+    }),
+  },
+  '/api/v1/resources/{kind}/{namespace}/{name}': {
+    get: operation({
+      id: 'getResource',
+      summary: 'One resource.',
+      parameters: ONE,
+      answer: json(ref('Held')),
+      problems: ABSENT,
+    }),
+    put: operation({
+      id: 'putResource',
+      summary: 'Puts one resource.',
+      parameters: ONE,
+      body: resources,
+      answer: json(ref('Applied')),
+      problems: { 400: 'The body is not that resource.', ...INVALID, ...REFUSED },
+    }),
+    delete: operation({
+      id: 'deleteResource',
+      summary: 'Removes one resource.',
+      parameters: ONE,
+      answer: json(object({ changeId: text, changed: listOf(text) })),
+      problems: { ...ABSENT, ...REFUSED },
+    }),
+  },
+  '/api/v1/status': {
+    get: operation({
+      id: 'getStatus',
+      summary: 'Proxies: what they should have and what they have; sources and their faults.',
+      answer: json(ref('Status')),
+    }),
+  },
+  '/api/v1/proxies/{id}/config': {
+    get: operation({
+      id: 'getProxyConfig',
+      summary: 'What a connected proxy should have.',
+      parameters: [inPath('id', 'Node id, as in the status.')],
+      answer: json({ type: 'object' }),
+      problems: ABSENT,
+    }),
+  },
+  '/api/v1/changes/{id}': {
+    get: operation({
+      id: 'getChange',
+      summary: 'How far a change got.',
+      parameters: [
+        inPath('id', 'Id that an apply returned.'),
+        inQuery('waitMs', 'Answer when every proxy has answered, at the latest after this long.', integer),
+      ],
+      answer: json(ref('Change')),
+      problems: { 400: 'waitMs is out of range.', ...ABSENT },
+    }),
+  },
+};
+
+const CA_PATHS: Json = {
+  '/api/v1/join-tokens': {
+    post: operation({
+      id: 'createJoinToken',
+      summary: 'A token with which one workload joins once.',
+      body: json(ref('JoinTokenRequest')),
+      answer: json({ ...object({ token: text, expiresAtMs: integer }), additionalProperties: true }),
+      problems: { 400: 'The body says which field is wrong.', 415: INVALID[415] },
+    }),
+  },
+  '/api/v1/ca/rotate-issuer': {
+    post: operation({
+      id: 'rotateIssuer',
+      summary: 'A new issuer, and new certificates for everyone.',
+      answer: json(object({ rotated: text })),
+    }),
+  },
+  '/api/v1/ca/rotate-leaves': {
+    post: operation({
+      id: 'rotateLeaves',
+      summary: 'New certificates for everyone.',
+      answer: json(object({ rotated: text })),
+    }),
+  },
+};
+
+const OPEN_PATHS: Json = {
+  '/healthz': {
+    get: operation({
+      id: 'getHealth',
+      summary: 'The process answers.',
+      answer: json(object({ status: text })),
+      open: true,
+    }),
+  },
+  '/readyz': {
+    get: operation({
+      id: 'getReadiness',
+      summary: 'What it knows is saved, and its sources are read.',
+      answer: json(object({ status: text })),
+      problems: { 503: 'Why it is not ready.' },
+      open: true,
+    }),
+  },
+  '/metrics': {
+    get: operation({
+      id: 'getMetrics',
+      summary: 'Metrics in the text format of Prometheus.',
+      answer: { 'text/plain': { schema: text } },
+      open: true,
+    }),
+  },
+  '/openapi.json': {
+    get: operation({
+      id: 'getDescription',
+      summary: 'This description.',
+      answer: json({ type: 'object' }),
+      open: true,
+    }),
+  },
+};
+
+const SCHEMAS: Json = {
+  Resource: { anyOf: KINDS.map(({ kind }) => ref(kind)) },
+  Held: object({
+    resource: ref('Resource'),
+    owner: { ...text, description: 'rest, a file, or a sidecar that joined.' },
+    version: { ...text, description: 'Hash of the content.' },
+  }),
+  Applied: object(
+    {
+      changeId: { ...text, description: 'Absent when nothing changed.' },
+      changed: listOf(text),
+      unchanged: listOf(text),
+      dryRun: { type: 'boolean' },
+      findings: listOf(ref('Diagnostic')),
+    },
+    ['changed', 'unchanged', 'dryRun', 'findings'],
+  ),
+  Change: object(
+    {
+      id: text,
+      cause: text,
+      atMs: integer,
+      resources: listOf(text),
+      proxies: {
+        type: 'object',
+        additionalProperties: object(
+          { state: { enum: ['pending', 'acked', 'nacked'] }, propagationMs: { type: 'number' }, error: text },
+          ['state'],
+        ),
+      },
+      settled: { type: 'boolean', description: 'No proxy is pending.' },
+    },
+    ['id', 'cause', 'atMs', 'resources', 'proxies'],
+  ),
+  Status: {
+    ...object({
+      trustDomain: text,
+      defaultAction: { enum: ['allow', 'deny'] },
+      resources: integer,
+      proxies: listOf({ type: 'object' }),
+      sources: listOf(object({ id: text, faults: listOf(ref('Diagnostic')) })),
+      filterPolicies: listOf(object({ name: text, accepted: { type: 'boolean' }, lacking: listOf(text) })),
+      lostWorkloads: listOf(text),
+    }),
+    additionalProperties: true,
+  },
+  JoinTokenRequest: {
+    ...object({ namespace: text, serviceAccount: text, lifetimeMs: integer }, [
+      'namespace',
+      'serviceAccount',
+    ]),
+    additionalProperties: true,
+  },
+  Diagnostic: object(
+    {
+      code: text,
+      class: text,
+      severity: text,
+      message: text,
+      hint: text,
+      pointer: { ...text, description: 'JSON pointer (RFC 6901) into the resource or the body.' },
+      position: object({ file: text, line: integer, column: integer }),
+      docs: text,
+    },
+    ['code', 'class', 'severity', 'message', 'pointer', 'docs'],
+  ),
+  Problem: {
+    ...object(
+      {
+        type: text,
+        status: integer,
+        code: text,
+        detail: text,
+        hint: text,
+        issues: listOf(ref('Diagnostic')),
+      },
+      ['type', 'status', 'code', 'detail'],
+    ),
+    description: 'RFC 9457.',
+  },
+};
+
+/** The API in OpenAPI 3.1, the schemas of resources being those that check them. @param ca whether the API of the CA is there */
+export function openApi(ca: boolean): Json {
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Tulle control plane',
+      version: '1',
+      description: 'Resources, status and identity of a mesh.',
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
+    servers: [{ url: 'http://127.0.0.1:{port}', variables: { port: { default: '15014' } } }],
+    security: [{ secret: [] }],
+    paths: { ...PATHS, ...(ca ? CA_PATHS : {}), ...OPEN_PATHS },
+    components: {
+      securitySchemes: {
+        secret: { type: 'http', scheme: 'bearer', description: 'apiSecret of control-plane.json.' },
+      },
+      schemas: { ...SCHEMAS, ...Object.fromEntries(KINDS.map(({ kind, schema }) => [kind, schema])) },
+    },
+  };
+}
