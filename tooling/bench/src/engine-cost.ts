@@ -71,11 +71,9 @@ export async function engineCost(
 function runOnce({ program, mesh, directory }: Measured): EngineResult {
   const accessLogFile = join(directory, 'access.log');
   const setup = { mesh, accessLogFile, connections: 32, requests: REQUESTS };
-  const output = execFileSync(
-    'taskset',
-    ['-c', '0', process.execPath, '--expose-gc', program, JSON.stringify(setup)],
-    { encoding: 'utf8' },
-  );
+  const output = execFileSync('taskset', ['-c', '0', process.execPath, program, JSON.stringify(setup)], {
+    encoding: 'utf8',
+  });
   rmSync(accessLogFile, { force: true });
   return JSON.parse(output) as EngineResult;
 }

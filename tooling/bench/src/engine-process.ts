@@ -3,6 +3,7 @@
 import type { Address } from '@tulle/model';
 import type { ListenOwner, Listening, Socket, SocketEvents, Transport } from '@tulle/proxy';
 import { benchProxy } from './bench-proxy.ts';
+import { median } from './stats.ts';
 
 interface Setup {
   readonly mesh: boolean;
@@ -92,10 +93,7 @@ await proxy.start();
 const callers = Array.from({ length: setup.connections }, (_, i) => new InstantSocket(50_000 + i));
 for (const caller of callers) (owner as ListenOwner).accept(caller);
 
-/** One request on every connection; then every endpoint answers. */
-async function round(): Promise<void> {
-  for (const caller of callers) caller.deliver(REQUEST);
-  if (upstream.length < callers.length) await new Promise((resolve) => setImmediate(resolve));
+function answer(): void {
   for (const socket of upstream) {
     if (socket.written === 0) continue;
     socket.written = 0;
@@ -103,31 +101,39 @@ async function round(): Promise<void> {
   }
 }
 
+/** One request on every connection; then every endpoint answers. Timers and the log's writes get their turns. */
 async function run(requests: number): Promise<void> {
   for (let done = 0; done < requests; done += setup.connections) {
-    await round();
-    // Timers and the log's writes get their turns.
+    for (const caller of callers) caller.deliver(REQUEST);
+    answer();
     if (done % (setup.connections * 64) === 0) await new Promise((resolve) => setImmediate(resolve));
   }
 }
+
+// The first requests wait until their connections are open.
+for (const caller of callers) caller.deliver(REQUEST);
+await new Promise((resolve) => setImmediate(resolve));
+answer();
 
 await run(setup.requests / 2);
 await new Promise((resolve) => setTimeout(resolve, 50));
 const cpu = process.cpuUsage();
 await run(setup.requests);
 const used = process.cpuUsage(cpu);
-// Allocation apart, in a run that no collection interrupts: counted between two of them.
-const gc = (globalThis as { gc?: () => void }).gc;
-let bytesPerRequest = Number.NaN;
-if (gc !== undefined) {
-  gc();
+// Allocation apart: the median of short stretches, since in some of them a collection runs.
+const stretches: number[] = [];
+for (let i = 0; i < 31; i++) {
   const before = process.memoryUsage().heapUsed;
-  const some = setup.connections * 64;
-  await run(some);
-  bytesPerRequest = (process.memoryUsage().heapUsed - before) / some;
+  await run(setup.connections * 32);
+  stretches.push((process.memoryUsage().heapUsed - before) / (setup.connections * 32));
 }
-const served = callers.reduce((sum, caller) => sum + caller.written, 0);
-if (served === 0) throw new Error('no caller was answered');
+const bytesPerRequest = median(stretches);
+for (const caller of callers) {
+  caller.written = 0;
+  caller.deliver(REQUEST);
+  answer();
+  if (caller.written === 0) throw new Error('a caller was not answered');
+}
 process.stdout.write(
   `${JSON.stringify({ userUs: used.user / setup.requests, systemUs: used.system / setup.requests, bytesPerRequest })}\n`,
 );

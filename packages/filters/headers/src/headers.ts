@@ -63,11 +63,13 @@ export const headers: HttpFilter<HeadersFilterConfig, HeadersFilterConfig> = def
     }));
     return {
       requestHeaders(stream, inForce) {
-        apply(stream.request.headers, compiledOf(inForce).request);
+        const edits = compiledOf(inForce).request;
+        if (edits !== NO_EDITS) apply(stream.request.headers, edits);
         return CONTINUE;
       },
       responseHeaders(stream, inForce) {
-        apply(stream.response.headers, compiledOf(inForce).response);
+        const edits = compiledOf(inForce).response;
+        if (edits !== NO_EDITS) apply(stream.response.headers, edits);
         return CONTINUE;
       },
     };
@@ -88,7 +90,8 @@ function hasEdits(edits: HeaderEdits | undefined): boolean {
 }
 
 function compile(edits: HeaderEdits | undefined): CompiledEdits {
-  if (edits === undefined) return NO_EDITS;
+  // Without edits, hooks do not even ask for the fields.
+  if (edits === undefined || !hasEdits(edits)) return NO_EDITS;
   const lower = ({
     name,
     value,

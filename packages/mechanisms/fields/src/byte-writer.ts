@@ -14,6 +14,8 @@ export class ByteWriter {
   /** Bytes written so far. Assign a smaller value to take bytes back. */
   length = 0;
   readonly #initialBytes: number;
+  /** Views over `buffer` that were made before, each in one of two places that its length tells. */
+  readonly #views: (Buffer | undefined)[] = [];
 
   /** @param initialBytes first size; 1024 holds a usual head. Doubles when needed; its bound is the bound of what is written. */
   constructor(initialBytes = 1024) {
@@ -31,7 +33,7 @@ export class ByteWriter {
     while (size < need) size *= 2;
     const next = Buffer.allocUnsafeSlow(size);
     if (this.length > 0) this.buffer.copy(next, 0, 0, this.length);
-    this.buffer = next;
+    this.#replace(next);
   }
 
   /** Writes one octet per UTF-16 unit (RFC 9110 §5.5); units above 255 are cut, so validate first. */
@@ -78,9 +80,27 @@ export class ByteWriter {
     this.buffer[this.length++] = 10;
   }
 
-  /** What was written, without copying. Valid until the next write, `clear` or `detach`. */
+  #replace(buffer: Buffer): void {
+    this.buffer = buffer;
+    if (this.#views.length > 0) this.#views.length = 0;
+  }
+
+  /**
+   * What was written, without copying. Valid until the next write, `clear` or `detach`. A view is an object of 200 bytes
+   * and messages of one kind are often equally long, so views are kept for the next one of that length.
+   */
   view(): Buffer {
-    return this.buffer.subarray(0, this.length);
+    const { length } = this;
+    const views = this.#views;
+    if (views.length === 0) for (let i = 0; i < KEPT_VIEWS; i++) views.push(undefined);
+    const at = Math.imul(length, 0x9e3779b1) >>> (32 - VIEW_BITS);
+    const known = views[at];
+    if (known !== undefined && known.length === length) return known;
+    const other = views[at ^ 1];
+    if (other !== undefined && other.length === length) return other;
+    // Whoever came first moves to the second place, so that two lengths that take turns both stay.
+    views[at ^ 1] = known;
+    return (views[at] = this.buffer.subarray(0, length));
   }
 
   /** Forgets the content, keeps the storage. */
@@ -91,10 +111,14 @@ export class ByteWriter {
   /** Hands the storage to the caller and starts empty. */
   detach(): Buffer {
     const bytes = this.buffer.subarray(0, this.length);
-    this.buffer = EMPTY;
+    this.#replace(EMPTY);
     this.length = 0;
     return bytes;
   }
 }
+
+/** Views kept for a buffer: 32, some 6 KiB. */
+const VIEW_BITS = 5;
+const KEPT_VIEWS: number = 1 << VIEW_BITS;
 
 const EMPTY: Buffer = Buffer.alloc(0);

@@ -149,3 +149,6 @@ export const FIELD_PROXY_AUTHENTICATE = 12;
 export const FIELD_PROXY_AUTHORIZATION = 13;
 /** Ids 1..32 may not appear in a trailer section (RFC 9110 §6.5.1: framing, routing, authentication, content control). */
 export const LAST_FORBIDDEN_TRAILER = 32;
+
+/** Of the fields that the engine looks for in every request. */
+export const FIELD_X_REQUEST_ID: number = knownNameId('x-request-id');

@@ -33,7 +33,7 @@ export class Engine {
   readonly metrics: EngineMetrics;
   readonly limits: EngineLimits;
   readonly responseLimits: Partial<Http1Limits>;
-  readonly turn: Turn = new Turn();
+  readonly turn: Turn;
   readonly streams: StreamPool;
   readonly recorder: Recorder;
   /** Absent unless a telemetry plugin asks for it. */
@@ -64,6 +64,7 @@ export class Engine {
     readonly tracing: TracingSettings | undefined;
   }) {
     this.clock = parts.clock;
+    this.turn = new Turn(parts.clock);
     this.transport = parts.transport;
     this.doors = parts.doors;
     this.log = parts.log;

@@ -1,5 +1,6 @@
 import { ByteWriter } from '@tulle/fields';
 import { WRITE_KEPT, type Socket } from './ports.ts';
+import { Stack } from './stack.ts';
 import type { Turn, TurnTask } from './turn.ts';
 
 /** Pieces up to this size are copied behind what is gathered already: one write costs more than copying them. */
@@ -9,7 +10,7 @@ const GATHER_BYTES = 65_536;
 /** Writers kept for reuse; more are left to the garbage collector. */
 const MAX_SPARE_WRITERS = 64;
 
-const spareWriters: ByteWriter[] = [];
+const spareWriters: Stack<ByteWriter> = new Stack<ByteWriter>();
 
 /**
  * The outgoing direction of one connection: gathers heads and small pieces during a turn and writes them at its end
@@ -117,7 +118,7 @@ export class Outbox implements TurnTask {
     if (writer === undefined) return;
     this.#writer = undefined;
     writer.clear();
-    if (spareWriters.length < MAX_SPARE_WRITERS && writer.buffer.length <= GATHER_BYTES)
+    if (spareWriters.size < MAX_SPARE_WRITERS && writer.buffer.length <= GATHER_BYTES)
       spareWriters.push(writer);
   }
 }

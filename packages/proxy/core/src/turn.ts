@@ -1,3 +1,5 @@
+import type { Clock } from '@tulle/time';
+
 /** Something that is done at the end of a turn. */
 export interface TurnTask {
   /** Runs once for each time that it was put off. */
@@ -8,47 +10,72 @@ export interface TurnTask {
  * One turn is everything that one event causes: a read, a timer, a settled promise. Whoever enters the engine from
  * outside wraps it in `begin` … `end`; output gathers meanwhile and leaves in one write a connection, and work that
  * must not run inside another connection's callback (the next pipelined request) waits for the end.
+ *
+ * A turn happens at one time: the clock is read when the first one asks, and that reading serves all of the turn, which
+ * asks a dozen times a request.
  */
 export class Turn {
+  readonly #clock: Clock;
   #depth = 0;
-  #tasks: TurnTask[] = [];
-  #running: TurnTask[] = [];
-  #outputs: TurnTask[] = [];
-  #flushing: TurnTask[] = [];
+  /** Reading of the clock that serves this turn; below 0 until somebody asked. */
+  #nowMs = -1;
+  // Arrays with counts of their own: one that is emptied gives its storage away, and every turn would allocate anew.
+  readonly #tasks: (TurnTask | undefined)[] = [];
+  #taskCount = 0;
+  readonly #outputs: (TurnTask | undefined)[] = [];
+  #outputCount = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** The clock's `nowMs`, read once in a turn; outside of one it is read anew. */
+  get nowMs(): number {
+    if (this.#depth === 0) return this.#clock.nowMs();
+    if (this.#nowMs < 0) this.#nowMs = this.#clock.nowMs();
+    return this.#nowMs;
+  }
 
   begin(): void {
-    this.#depth++;
+    if (this.#depth++ === 0) this.#nowMs = -1;
   }
 
   /** Ends the turn; the outermost one runs the tasks, then writes. */
   end(): void {
-    if (this.#depth === 1) {
-      while (this.#tasks.length > 0 || this.#outputs.length > 0) {
-        if (this.#tasks.length > 0) {
-          const tasks = this.#tasks;
-          this.#tasks = this.#running;
-          this.#running = tasks;
-          for (let i = 0; i < tasks.length; i++) (tasks[i] as TurnTask).endOfTurn();
-          tasks.length = 0;
-        } else {
-          const outputs = this.#outputs;
-          this.#outputs = this.#flushing;
-          this.#flushing = outputs;
-          for (let i = 0; i < outputs.length; i++) (outputs[i] as TurnTask).endOfTurn();
-          outputs.length = 0;
-        }
-      }
-    }
+    if (this.#depth === 1 && (this.#taskCount > 0 || this.#outputCount > 0)) this.#drain();
     this.#depth--;
+  }
+
+  /** Each may put off more: tasks go before output that has not left yet. */
+  #drain(): void {
+    let task = 0;
+    let output = 0;
+    for (;;) {
+      let next: TurnTask;
+      if (task < this.#taskCount) {
+        next = this.#tasks[task] as TurnTask;
+        this.#tasks[task++] = undefined;
+      } else if (output < this.#outputCount) {
+        next = this.#outputs[output] as TurnTask;
+        this.#outputs[output++] = undefined;
+      } else break;
+      next.endOfTurn();
+    }
+    this.#taskCount = 0;
+    this.#outputCount = 0;
   }
 
   /** Runs `task` before the output leaves. */
   later(task: TurnTask): void {
-    this.#tasks.push(task);
+    if (this.#taskCount < this.#tasks.length) this.#tasks[this.#taskCount] = task;
+    else this.#tasks.push(task);
+    this.#taskCount++;
   }
 
   /** Writes `output` after all tasks. */
   flushLater(output: TurnTask): void {
-    this.#outputs.push(output);
+    if (this.#outputCount < this.#outputs.length) this.#outputs[this.#outputCount] = output;
+    else this.#outputs.push(output);
+    this.#outputCount++;
   }
 }

@@ -71,7 +71,8 @@ export function createLineWriter(options: JsonLineOptions): LineWriter {
         route.keep(`","route_name":${text(r.routeName)},"method":${text(r.method)},"path":`),
     );
     if (tcp) out.raw(NULL);
-    else out.text(r.query === undefined || !keepQuery ? r.path : `${r.path}?${r.query}`);
+    else if (r.query === undefined || !keepQuery) out.text(r.path);
+    else out.joined(r.path, '?', r.query);
 
     const flags = r.flags.length === 0 ? '' : r.flags.join(',');
     out.raw(

@@ -54,6 +54,17 @@ describe('a line buffer', () => {
     expect(written((out) => out.address('', 0))).toBe('null');
   });
 
+  it('joins two values as if they had been one', () => {
+    const value = fc.oneof(fc.string({ maxLength: 60 }), fc.constantFrom('', '"', '\n', 'é'));
+    fc.assert(
+      fc.property(value, value, (path, query) => {
+        expect(written((out) => out.joined(path, '?', query))).toBe(
+          written((out) => out.text(`${path}?${query}`)),
+        );
+      }),
+    );
+  });
+
   it('keeps what stands in it when it grows, and escapes a value that was half copied', () => {
     const text = 'x'.repeat(90);
     expect(

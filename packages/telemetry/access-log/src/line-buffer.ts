@@ -78,6 +78,17 @@ export class LineBuffer {
     this.length = at;
   }
 
+  /** Two values and one character between them as one text value. */
+  joined(first: string, between: string, second: string): void {
+    if (first === '' || second === '' || first.length + second.length >= this.#maxFieldChars)
+      return this.text(first + between + second);
+    this.text(first);
+    const start = this.length - 1; // over the quote that ends the first, and later over that which begins the second
+    this.length = start;
+    this.text(second);
+    this.bytes[start] = between.charCodeAt(0);
+  }
+
   /** `"host:port"`, the host in brackets where it has colons; `null` without a host. */
   address(host: string, port: number): void {
     if (host === '') return this.raw(NULL);

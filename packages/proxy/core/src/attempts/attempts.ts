@@ -47,7 +47,7 @@ export function beginAttempts(stream: Stream): void {
       'upstream_reset_before_response_started{overflow,requests}',
     );
   stream.admitted = true;
-  const nowMs = stream.engine.clock.nowMs();
+  const nowMs = stream.engine.turn.nowMs;
   cluster.budget.onRequest(nowMs);
   nextAttempt(stream);
 }
@@ -56,7 +56,7 @@ export function beginAttempts(stream: Stream): void {
 export function nextAttempt(stream: Stream): void {
   const { cluster, attempt, tried } = stream;
   if (cluster === undefined || stream.phase !== AT_ATTEMPTS) return;
-  const nowMs = stream.engine.clock.nowMs();
+  const nowMs = stream.engine.turn.nowMs;
   attempt.begin(++stream.attemptCount, nowMs);
   stream.attemptRequestEnded = false;
   const endpoint =
@@ -132,7 +132,7 @@ export function armAttemptTimers(stream: Stream): void {
 export function attemptAnswered(stream: Stream): void {
   const { attempt, cluster, engine } = stream;
   const { status } = stream.responseHead;
-  const nowMs = engine.clock.nowMs();
+  const nowMs = engine.turn.nowMs;
   attempt.status = status;
   attempt.repeatable = isRepeatable(stream, false);
   stream.perTryTimer.cancel();
@@ -162,7 +162,7 @@ export function attemptFailed(
 ): void {
   if (stream.phase !== AT_ATTEMPTS) return;
   const { attempt, engine, endpoint } = stream;
-  const nowMs = engine.clock.nowMs();
+  const nowMs = engine.turn.nowMs;
   const stale = attempt.reused && code === 'TULLE_UPSTREAM_RESET';
   attempt.failure = code;
   attempt.unsent = unsent;
@@ -213,7 +213,7 @@ export function cancelAttempt(stream: Stream): void {
     endAttempt(
       stream,
       code === 'TULLE_REQUEST_TIMEOUT' || code === 'TULLE_STREAM_IDLE' ? FAILURE : NEUTRAL,
-      stream.engine.clock.nowMs(),
+      stream.engine.turn.nowMs,
     );
   }
 }

@@ -1,4 +1,4 @@
-import type { FieldTable } from '@tulle/fields';
+import { FIELD_X_REQUEST_ID, type FieldTable } from '@tulle/fields';
 import type { ConnectionInfo } from '@tulle/filter';
 import type { Stream } from '../stream/stream.ts';
 
@@ -15,7 +15,6 @@ const IDENTITY_FIELDS: ReadonlySet<string> = new Set([
 
 /** Longest x-request-id that is believed; longer or odd ones are replaced. */
 const MAX_REQUEST_ID_LENGTH = 128;
-const REQUEST_ID = /^[\x21-\x7e]+$/;
 
 /**
  * The fields that belong to the proxy: claims about the caller are removed and set from the connection, unless the
@@ -31,15 +30,24 @@ export function addRequestFields(stream: Stream, connection: ConnectionInfo): vo
     if (connection.peerIdentity !== undefined)
       headers.add('x-forwarded-client-cert', `URI=${connection.peerIdentity}`);
   }
-  const given = headers.get('x-request-id');
-  if (given !== undefined && given.length <= MAX_REQUEST_ID_LENGTH && REQUEST_ID.test(given)) {
-    stream.requestId = given;
-    headers.put('x-request-id', given);
-  } else {
-    stream.requestId = stream.engine.requestId();
-    headers.put('x-request-id', stream.requestId);
-  }
+  const at = headers.indexOfId(FIELD_X_REQUEST_ID);
+  const given = at < 0 ? '' : headers.value(at);
+  const believed = isRequestId(given);
+  const id = (stream.requestId = believed ? given : stream.engine.requestId());
+  // One line that is believed stays as it came, so that the encoder copies it along with its neighbours.
+  if (!believed || headers.indexOfId(FIELD_X_REQUEST_ID, at + 1) >= 0) headers.put('x-request-id', id);
   if (stream.requestHead.minorVersion === 0) headers.drop('expect');
+}
+
+/** Visible ASCII of a bearable length. */
+function isRequestId(value: string): boolean {
+  const size = value.length;
+  if (size === 0 || size > MAX_REQUEST_ID_LENGTH) return false;
+  for (let i = 0; i < size; i++) {
+    const code = value.charCodeAt(i);
+    if (code < 0x21 || code > 0x7e) return false;
+  }
+  return true;
 }
 
 function dropIdentityFields(headers: FieldTable): void {

@@ -19,7 +19,7 @@ export function requestData(
   owned: boolean,
 ): boolean {
   stream.bytesReceived += end - start;
-  stream.movedMs = stream.engine.clock.nowMs();
+  stream.movedMs = stream.engine.turn.nowMs;
   stream.expectsContinue = false;
   if (stream.discardRequest) return false;
   const steps = stream.table.requestData;
@@ -111,6 +111,6 @@ function forwardPiece(stream: Stream, chunk: Buffer, start: number, end: number,
 
 /** The endpoint's connection has room again. */
 export function upstreamDrained(stream: Stream): void {
-  stream.movedMs = stream.engine.clock.nowMs();
+  stream.movedMs = stream.engine.turn.nowMs;
   if (!stream.requestReceived) stream.downstream.resumeRequest(stream, PAUSE_FLOW);
 }

@@ -150,7 +150,7 @@ function writeHead(stream: Stream): boolean {
   stream.responseHeadHeld = false;
   if (stream.downstream.writeHead(stream)) {
     stream.responseStarted = true;
-    stream.firstByteMs = stream.engine.clock.nowMs() - stream.startMs;
+    stream.firstByteMs = stream.engine.turn.nowMs - stream.startMs;
     return true;
   }
   recordFailure(stream, 'TULLE_INTERNAL', 'response_head_not_encodable');
@@ -166,7 +166,7 @@ export function responseData(
   end: number,
   owned: boolean,
 ): boolean {
-  stream.movedMs = stream.engine.clock.nowMs();
+  stream.movedMs = stream.engine.turn.nowMs;
   if (stream.responsePipe !== undefined) return stream.responsePipe.push(chunk, start, end, owned);
   return writePiece(stream, chunk, start, end, owned);
 }
@@ -227,7 +227,7 @@ export function responseTrailersDone(stream: Stream): void {
     // It gets a moment to come; the caller has its answer.
     stream.idleTimeoutMs = stream.engine.limits.lingerMs;
     stream.idleTimer.arm(stream.idleTimeoutMs);
-    stream.movedMs = stream.engine.clock.nowMs();
+    stream.movedMs = stream.engine.turn.nowMs;
   }
   completeIfOver(stream);
 }
@@ -239,13 +239,13 @@ function openTunnel(stream: Stream): void {
     return carryOutReply(stream);
   }
   stream.responseStarted = true;
-  stream.firstByteMs = stream.engine.clock.nowMs() - stream.startMs;
+  stream.firstByteMs = stream.engine.turn.nowMs - stream.startMs;
   stream.requestTimer.cancel();
   stream.downstream.tunnel(stream, upstream);
 }
 
 /** The caller's connection has room again. */
 export function downstreamDrained(stream: Stream): void {
-  stream.movedMs = stream.engine.clock.nowMs();
+  stream.movedMs = stream.engine.turn.nowMs;
   if (!stream.responseLocal) stream.upstream?.resumeResponse(PAUSE_FLOW);
 }

@@ -77,7 +77,7 @@ export class FetchCall implements Downstream {
       stream.requestHead.reset();
       // Whatever the pooled head was, the target is put together from its parts.
       stream.requestHead.targetForm = TARGET_ABSOLUTE;
-      stream.begin(this, chain, engine.clock.nowMs());
+      stream.begin(this, chain, engine.turn.nowMs);
       stream.table = EMPTY_TABLE;
       stream.target = target;
       stream.method = method;

@@ -55,7 +55,7 @@ export class CallerWaits {
     this.#metrics = metrics;
     this.#restTimer = engine.wheel.timer(restTimerFired, this);
     this.#headTimer = engine.wheel.timer(headTimerFired, connection);
-    this.#restingSinceMs = engine.clock.nowMs();
+    this.#restingSinceMs = engine.turn.nowMs;
     const { idleTimeoutMs = 0, streamIdleTimeoutMs = 0 } = connection.settings ?? {};
     this.stallTimeoutMs = streamIdleTimeoutMs;
     if (idleTimeoutMs > 0) this.#restTimer.arm(idleTimeoutMs, this.#restingSinceMs);
@@ -65,14 +65,14 @@ export class CallerWaits {
 
   /** An answer is out: the caller may rest. Arms nothing; the timer looks when it fires. */
   rests(): void {
-    this.#restingSinceMs = this.#engine.clock.nowMs();
+    this.#restingSinceMs = this.#engine.turn.nowMs;
   }
 
   restTimerDue(): void {
     const timeoutMs = this.#connection.settings?.idleTimeoutMs ?? 0;
     if (timeoutMs === 0) return;
     if (this.#connection.busy) return this.#restTimer.arm(timeoutMs);
-    const leftMs = this.#restingSinceMs + timeoutMs - this.#engine.clock.nowMs();
+    const leftMs = this.#restingSinceMs + timeoutMs - this.#engine.turn.nowMs;
     if (leftMs > 0) return this.#restTimer.arm(leftMs);
     this.#metrics.idleTimeouts.add();
     this.#connection.restOver();

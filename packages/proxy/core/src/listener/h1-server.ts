@@ -155,7 +155,7 @@ export class ServerConnection
     }
     this.#stream = stream;
     this.#listener.metrics.requests.add();
-    stream.begin(this, chain, this.#engine.clock.nowMs());
+    stream.begin(this, chain, this.#engine.turn.nowMs);
     stream.idleTimeoutMs = chain.settings.streamIdleTimeoutMs;
     stream.replay.maxBytes = chain.settings.maxReplayBytes;
     if (!head.keepAlive) this.#closeAfter = true;
@@ -205,7 +205,7 @@ export class ServerConnection
     if (chain === undefined || stream === undefined) return undefined;
     this.#next = undefined;
     this.#stream = stream;
-    stream.begin(this, chain, this.#engine.clock.nowMs());
+    stream.begin(this, chain, this.#engine.turn.nowMs);
     stream.table = chain.unrouted;
     stream.requestId = this.#engine.requestId();
     return stream;

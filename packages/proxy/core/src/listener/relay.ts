@@ -67,7 +67,7 @@ export class Relay {
   }
 
   moved(): void {
-    this.#movedMs = this.engine.clock.nowMs();
+    this.#movedMs = this.engine.turn.nowMs;
   }
 
   /** Both directions may be done now. */
@@ -95,7 +95,7 @@ export class Relay {
 
   idleTimerDue(): void {
     if (this.#over) return;
-    const leftMs = this.#movedMs + this.#idleTimeoutMs - this.engine.clock.nowMs();
+    const leftMs = this.#movedMs + this.#idleTimeoutMs - this.engine.turn.nowMs;
     if (leftMs > 0) return this.#idleTimer.arm(leftMs);
     this.engine.turn.begin();
     try {

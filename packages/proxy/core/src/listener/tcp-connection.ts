@@ -51,7 +51,7 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
     this.#socket = socket;
     this.#facts = facts;
     this.#hooks = hooks;
-    this.#startMs = engine.clock.nowMs();
+    this.#startMs = engine.turn.nowMs;
     if (first !== undefined && first.length > 0) this.#held.push(first);
     chain.filters.retain();
     socket.events = this;
@@ -79,7 +79,7 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
   }
 
   #connect(cluster: ClusterRuntime): void {
-    const nowMs = this.#engine.clock.nowMs();
+    const nowMs = this.#engine.turn.nowMs;
     const endpoint = cluster.balancer.pick(nowMs, this.#tried);
     if (endpoint === undefined) {
       if (this.#tried.length === 0) cluster.metrics.noEndpoint.add();
@@ -121,7 +121,7 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
   #opened(cluster: ClusterRuntime, endpoint: UpstreamEndpoint, socket: Socket, startedMs: number): void {
     this.#cancelTimer?.();
     if (this.#over) return socket.destroy();
-    const nowMs = this.#engine.clock.nowMs();
+    const nowMs = this.#engine.turn.nowMs;
     endpoint.onEnd(SUCCESS, nowMs - startedMs, nowMs);
     this.#code = '';
     this.#identity = socket.tls?.identity;
@@ -153,7 +153,7 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
     this.#cancelTimer?.();
     cluster.connections--;
     this.#endpointSocket = undefined;
-    const nowMs = this.#engine.clock.nowMs();
+    const nowMs = this.#engine.turn.nowMs;
     endpoint.onEnd(this.#over ? NEUTRAL : FAILURE, nowMs - startedMs, nowMs);
     if (this.#over) return;
     cluster.metrics.connectFailures.add();

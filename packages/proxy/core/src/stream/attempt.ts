@@ -33,8 +33,15 @@ export class Attempt {
   running = false;
   /** Whether `onStart` of the balancer's endpoint was called. */
   counted = false;
-  readonly records: Entry[] = [];
-  readonly #spare: Entry[] = [];
+  readonly #entries: Entry[] = [];
+  /** The first so many entries, by how many: made once each, since an array that is emptied is allocated anew. */
+  readonly #lists: Entry[][] = [[]];
+  #ended = 0;
+
+  /** One entry an attempt that has ended; valid until {@link reset}. */
+  get records(): readonly AttemptRecord[] {
+    return this.#lists[this.#ended] as Entry[];
+  }
 
   begin(number: number, nowMs: number): void {
     this.number = number;
@@ -55,8 +62,8 @@ export class Attempt {
   /** Writes the attempt into the record. @param streamStartMs what its start is counted from */
   end(cluster: string, streamStartMs: number, nowMs: number): void {
     this.running = false;
-    if (this.records.length >= MAX_RECORDS) return;
-    const entry = this.#spare.pop() ?? new Entry();
+    if (this.#ended === MAX_RECORDS) return;
+    const entry = this.#entryFor(this.#ended++);
     entry.cluster = cluster;
     entry.address = this.address;
     entry.status = this.status;
@@ -65,12 +72,19 @@ export class Attempt {
     entry.durationMs = nowMs - this.startMs;
     entry.reused = this.reused;
     entry.spanId = this.spanId;
-    this.records.push(entry);
+  }
+
+  #entryFor(index: number): Entry {
+    const known = this.#entries[index];
+    if (known !== undefined) return known;
+    const entry = new Entry();
+    this.#entries.push(entry);
+    this.#lists.push(this.#entries.slice());
+    return entry;
   }
 
   reset(): void {
-    for (let entry = this.records.pop(); entry !== undefined; entry = this.records.pop())
-      this.#spare.push(entry);
+    this.#ended = 0;
     this.number = 0;
     this.identity = undefined;
     this.running = false;

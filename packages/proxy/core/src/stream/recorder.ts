@@ -24,7 +24,7 @@ export class Recorder {
   record(stream: Stream): void {
     if (this.#sinks.length === 0) return;
     const { clock } = this.#engine;
-    const nowMs = clock.nowMs();
+    const { nowMs } = this.#engine.turn;
     const record = this.#record;
     const { connection } = stream.downstream;
     const { attempt, target, route, endpoint } = stream;

@@ -1,10 +1,11 @@
 import type { Engine } from '../engine.ts';
+import { Stack } from '../stack.ts';
 import { Stream } from './stream.ts';
 
 /** Stream objects at rest. One that a hook's promise still holds on to comes back when that settles, or never. */
 export class StreamPool {
   readonly #engine: Engine;
-  readonly #spare: Stream[] = [];
+  readonly #spare: Stack<Stream> = new Stack<Stream>();
   /** Streams under way. */
   active = 0;
 
@@ -26,6 +27,6 @@ export class StreamPool {
 
   /** Makes the object available again. */
   put(stream: Stream): void {
-    if (this.#spare.length < this.#engine.limits.maxPooledStreams) this.#spare.push(stream);
+    if (this.#spare.size < this.#engine.limits.maxPooledStreams) this.#spare.push(stream);
   }
 }

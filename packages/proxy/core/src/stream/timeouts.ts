@@ -35,7 +35,7 @@ export function onRetryDelay(stream: Stream): void {
 
 export function onIdleTimeout(stream: Stream): void {
   if (!stream.live) return;
-  const nowMs = stream.engine.clock.nowMs();
+  const nowMs = stream.engine.turn.nowMs;
   const leftMs = stream.movedMs + stream.idleTimeoutMs - nowMs;
   // Bytes moved since it was armed: wait for the rest.
   if (leftMs > 0) return stream.idleTimer.arm(leftMs, nowMs);

@@ -304,7 +304,7 @@ class AttemptView implements AttemptInfo {
 
   get elapsedMs(): number {
     const stream = this.#stream ?? over();
-    return stream.engine.clock.nowMs() - stream.attempt.startMs;
+    return stream.engine.turn.nowMs - stream.attempt.startMs;
   }
 
   get retryDelayMs(): number {

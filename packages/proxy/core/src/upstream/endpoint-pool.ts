@@ -2,6 +2,7 @@ import type { Endpoint } from '@tulle/model';
 import type { WheelTimer } from '@tulle/time';
 import { attemptFailed, sendAttempt } from '../attempts/attempts.ts';
 import type { SocketFault } from '../ports.ts';
+import { Stack } from '../stack.ts';
 import type { Stream } from '../stream/stream.ts';
 import type { ClusterRuntime } from './cluster.ts';
 import { usesTls } from './endpoint-tls.ts';
@@ -23,7 +24,7 @@ export class EndpointPool {
   /** Open or connecting. */
   connections = 0;
   connecting = 0;
-  readonly #idle: UpstreamConnection[] = [];
+  readonly #idle: Stack<UpstreamConnection> = new Stack<UpstreamConnection>();
   #waiters: (Stream | undefined)[] = [];
   #firstWaiter = 0;
   #waiting = 0;
@@ -42,7 +43,7 @@ export class EndpointPool {
 
   /** Connections at rest. */
   get idle(): number {
-    return this.#idle.length;
+    return this.#idle.size;
   }
 
   /** The endpoint is described anew; another expected identity or mode ends the connections that relied on the old. */
@@ -55,7 +56,7 @@ export class EndpointPool {
   /** A connection for the stream, or `undefined`: it waits, or its attempt has failed already. */
   take(stream: Stream): UpstreamConnection | undefined {
     const idle = this.#idle;
-    if (idle.length > 0) {
+    if (idle.size > 0) {
       const nowMs = stream.attempt.startMs;
       for (let connection = idle.pop(); connection !== undefined; connection = idle.pop()) {
         if (connection.startsAgain(stream, nowMs, this.idleLimitMs(nowMs))) return connection;
@@ -105,7 +106,7 @@ export class EndpointPool {
   give(connection: UpstreamConnection): void {
     const { cluster } = this;
     if (!connection.reusable) return connection.close();
-    const nowMs = cluster.engine.clock.nowMs();
+    const nowMs = cluster.engine.turn.nowMs;
     for (let stream = this.#nextWaiter(); stream !== undefined; stream = this.#nextWaiter()) {
       stream.waiting = false;
       if (!connection.startsAgain(stream, nowMs, Infinity))
@@ -113,7 +114,7 @@ export class EndpointPool {
       sendAttempt(stream, connection);
       return;
     }
-    if (this.#retired || cluster.closed || this.#idle.length >= cluster.maxIdlePerEndpoint)
+    if (this.#retired || cluster.closed || this.#idle.size >= cluster.maxIdlePerEndpoint)
       return connection.close();
     connection.idleSinceMs = nowMs;
     this.#idle.push(connection);
@@ -162,8 +163,7 @@ export class EndpointPool {
   gone(connection: UpstreamConnection, resting: boolean): void {
     this.connections--;
     this.cluster.connections--;
-    const at = this.#idle.lastIndexOf(connection);
-    if (at >= 0) this.#idle.splice(at, 1);
+    this.#idle.remove(connection);
     if (resting) this.#learnClose(connection);
     if (this.#waiting > 0) this.#grow();
   }
@@ -185,14 +185,14 @@ export class EndpointPool {
   }
 
   #learnClose(connection: UpstreamConnection): void {
-    const restedMs = this.cluster.engine.clock.nowMs() - connection.idleSinceMs;
+    const restedMs = this.cluster.engine.turn.nowMs - connection.idleSinceMs;
     if (restedMs >= MIN_LEARNT_IDLE_MS) this.#learn(restedMs * 0.9);
   }
 
   #learn(idleMs: number): void {
     if (idleMs <= this.#learntIdleMs) {
       this.#learntIdleMs = idleMs;
-      this.#learntAtMs = this.cluster.engine.clock.nowMs();
+      this.#learntAtMs = this.cluster.engine.turn.nowMs;
     }
   }
 
@@ -205,19 +205,15 @@ export class EndpointPool {
 
   /** Closes what has rested too long. */
   sweep(): void {
-    const nowMs = this.cluster.engine.clock.nowMs();
+    const nowMs = this.cluster.engine.turn.nowMs;
     const limitMs = this.idleLimitMs(nowMs);
-    let expired = 0;
-    while (
-      expired < this.#idle.length &&
-      nowMs - (this.#idle[expired] as UpstreamConnection).idleSinceMs >= limitMs
-    )
-      expired++;
-    for (const connection of this.#idle.splice(0, expired)) {
+    let oldest = this.#idle.oldest;
+    while (oldest !== undefined && nowMs - oldest.idleSinceMs >= limitMs) {
+      this.#idle.remove(oldest);
       this.cluster.metrics.idleRetired.add();
-      connection.close();
+      oldest.close();
+      oldest = this.#idle.oldest;
     }
-    const oldest = this.#idle[0];
     if (oldest !== undefined) this.#sweepAfter(Math.max(oldest.idleSinceMs + limitMs - nowMs, 0), nowMs);
   }
 
@@ -227,7 +223,8 @@ export class EndpointPool {
   }
 
   #closeIdle(): void {
-    for (const connection of this.#idle.splice(0)) connection.close();
+    for (let connection = this.#idle.pop(); connection !== undefined; connection = this.#idle.pop())
+      connection.close();
   }
 
   #nextWaiter(): Stream | undefined {
