@@ -25,6 +25,8 @@ export interface AdminPage {
    * @param query decoded query parameters
    */
   render(query: URLSearchParams): Iterable<string>;
+  /** Other forms of the page, for requests whose `Accept` prefers one of their content types. */
+  readonly alternatives?: readonly Pick<AdminPage, 'contentType' | 'render'>[];
 }
 
 /** How a proxy takes part in the traces of its requests. */

@@ -5,7 +5,7 @@
 export { createRegistry, DEFAULT_BUCKETS } from './registry.ts';
 export type { Family, Registry, RegistryOptions } from './registry.ts';
 export { HistogramSeries } from './instruments.ts';
-export type { Series } from './instruments.ts';
+export type { Exemplar, Series } from './instruments.ts';
 export { createCellStore } from './cells.ts';
 export type { CellRun, CellStore } from './cells.ts';
 export { parseLabelText } from './label-text.ts';

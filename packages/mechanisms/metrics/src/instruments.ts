@@ -8,6 +8,16 @@ export interface Series {
   readonly run: CellRun;
   /** How often it was handed out and not yet forgotten. */
   holders: number;
+  /** Latest exemplar of each bucket (of a counter: 0); absent until there is one. */
+  exemplars: Map<number, Exemplar> | undefined;
+}
+
+/** One measurement as an example of many (OpenMetrics): which trace to look at. */
+export interface Exemplar {
+  /** Label text without braces. */
+  readonly labels: string;
+  readonly value: number;
+  readonly epochMs: number;
 }
 
 /** One typed-array store per `add`. */
@@ -15,6 +25,7 @@ export class CounterSeries implements Series, Counter {
   readonly labels: string;
   readonly run: CellRun;
   holders = 0;
+  exemplars: Map<number, Exemplar> | undefined = undefined;
   private readonly cells: Float64Array;
   private readonly at: number;
 
@@ -36,6 +47,7 @@ export class GaugeSeries implements Series, Gauge {
   readonly labels: string;
   readonly run: CellRun;
   holders = 0;
+  exemplars: Map<number, Exemplar> | undefined = undefined;
   private readonly cells: Float64Array;
   private readonly at: number;
 
@@ -63,6 +75,7 @@ export class HistogramSeries implements Series, Histogram {
   readonly labels: string;
   readonly run: CellRun;
   holders = 0;
+  exemplars: Map<number, Exemplar> | undefined = undefined;
   private readonly cells: Float64Array;
   private readonly at: number;
   private readonly bounds: Float64Array;
@@ -83,5 +96,11 @@ export class HistogramSeries implements Series, Histogram {
     while (i < count && value > (bounds[i] as number)) i++;
     (this.cells[this.at + i] as number) += 1;
     (this.cells[this.at + count + 1] as number) += value;
+  }
+
+  /** Index of the bucket that a value falls into. */
+  bucketOf(value: number): number {
+    const above = this.bounds.findIndex((bound) => value <= bound);
+    return above < 0 ? this.bounds.length : above;
   }
 }

@@ -1,4 +1,4 @@
-import type { Counter, Gauge, Histogram, InstrumentOptions, Meter } from '@tulle/telemetry';
+import type { Counter, Gauge, Histogram, InstrumentOptions, Labels, Meter } from '@tulle/telemetry';
 import { createCellStore } from './cells.ts';
 import { CounterSeries, GaugeSeries, HistogramSeries, type Series } from './instruments.ts';
 import { checkMetricName, labelText } from './label-text.ts';
@@ -37,6 +37,12 @@ export interface Registry extends Meter {
   beforeRead(prepare: () => void): () => void;
   /** Called by readers before they walk {@link families}. */
   prepare(): void;
+  /**
+   * Shows a measurement that was just taken as an example: OpenMetrics pages carry the latest of each bucket. Instruments
+   * without a series of their own, and gauges, have none.
+   * @param labels short: OpenMetrics allows 128 characters of names and values
+   */
+  exemplify(instrument: Counter | Histogram, value: number, labels: Labels, epochMs: number): void;
   /** Whether an instrument has a series of its own, i.e. was not made past the bound. */
   holds(instrument: Counter | Gauge | Histogram): boolean;
   /**
@@ -149,6 +155,14 @@ export function createRegistry(options: RegistryOptions = {}): Registry {
     },
     prepare() {
       for (const prepare of preparations) prepare();
+    },
+    exemplify(made, value, labels, epochMs) {
+      const bucket =
+        made instanceof HistogramSeries ? made.bucketOf(value) : made instanceof CounterSeries ? 0 : -1;
+      if (bucket < 0) return;
+      const series = made as HistogramSeries | CounterSeries;
+      series.exemplars ??= new Map();
+      series.exemplars.set(bucket, { labels: labelText('exemplar', labels), value, epochMs });
     },
     holds: (made) => 'run' in made,
     counter(name, opts) {

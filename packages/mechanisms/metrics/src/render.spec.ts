@@ -112,4 +112,37 @@ describe('text of the metrics', () => {
     expect(pieces).toBeGreaterThan(10);
     parseMetricsPage(text, 'prometheus');
   });
+
+  it('shows exemplars where OpenMetrics wants them: the latest of each bucket, on buckets and counters only', () => {
+    const registry = createRegistry();
+    const h = registry.histogram('h', { help: 'H.', labels: { a: '1' }, buckets: [1, 10] });
+    const c = registry.counter('c_total', { help: 'C.' });
+    const g = registry.gauge('g', { help: 'G.' });
+    for (const [i, value] of [0.5, 1, 5, 50].entries()) {
+      h.observe(value);
+      registry.exemplify(h, value, { trace_id: `t${i}` }, 1_700_000_000_000 + i);
+    }
+    c.add(2);
+    registry.exemplify(c, 2, { trace_id: 'tc', span_id: 's' }, 1_700_000_000_500);
+    registry.exemplify(g, 1, { trace_id: 'tg' }, 0);
+    const families = parseMetricsPage([...renderText(registry, 'openmetrics')].join(''), 'openmetrics');
+    expect(families.get('h')?.samples.map(({ labels, exemplar }) => [labels['le'], exemplar])).toEqual([
+      ['1.0', { labels: { trace_id: 't1' }, value: 1, epochSeconds: 1_700_000_000.001 }],
+      ['10.0', { labels: { trace_id: 't2' }, value: 5, epochSeconds: 1_700_000_000.002 }],
+      ['+Inf', { labels: { trace_id: 't3' }, value: 50, epochSeconds: 1_700_000_000.003 }],
+      [undefined, undefined],
+      [undefined, undefined],
+    ]);
+    expect(families.get('c')?.samples[0]?.exemplar?.labels).toEqual({ trace_id: 'tc', span_id: 's' });
+    // The old text format has no exemplars, and the parser would refuse them.
+    parseMetricsPage([...renderText(registry, 'prometheus')].join(''), 'prometheus');
+  });
+
+  it('leaves out what is not included', () => {
+    const registry = createRegistry();
+    registry.counter('a_total', { help: 'A.' }).add();
+    registry.counter('b_total', { help: 'B.' }).add();
+    const text = [...renderText(registry, 'prometheus', (name) => name !== 'a_total')].join('');
+    expect([...withoutOwn(parseMetricsPage(text, 'prometheus')).keys()]).toEqual(['b_total']);
+  });
 });

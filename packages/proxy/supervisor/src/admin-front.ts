@@ -38,7 +38,7 @@ export async function serveAdminFront(options: AdminFrontOptions): Promise<Admin
       `the admin interface is for this machine only; ${formatAddress(address)} is no loopback address`,
     );
   }
-  /** By path and query: the text format and OpenMetrics are told apart by either. */
+  /** By path, query and content type: a page may be text or OpenMetrics, as the scraper prefers. */
   const views = new Map<string, MetricsView>();
   const server = createServer((req, res) => {
     // A browser that was sent to a name resolving to 127.0.0.1 still names that other host.
@@ -63,13 +63,13 @@ export async function serveAdminFront(options: AdminFrontOptions): Promise<Admin
     return pass(req, res, target.path, (reply) => {
       if (req.method !== 'GET' || worker !== null || reply.statusCode !== 200 || !isMetrics(reply))
         return false;
-      const key = req.url ?? '/';
+      const key = `${req.url ?? '/'} ${reply.headers['content-type'] ?? ''}`;
       let view = views.get(key);
       if (view === undefined) {
         view = createMetricsView();
         if (views.size < MAX_VIEWS) views.set(key, view);
       }
-      void answerMetrics(supervisor, view, target.path, reply, req.url ?? '/', res, options.metrics);
+      void answerMetrics(supervisor, view, target.path, reply, req, res, options.metrics);
       return true;
     });
   });
@@ -150,7 +150,7 @@ async function answerMetrics(
   view: MetricsView,
   askedPath: string,
   reply: IncomingMessage,
-  url: string,
+  req: IncomingMessage,
   res: ServerResponse,
   ownMetrics: AdminFrontOptions['metrics'],
 ): Promise<void> {
@@ -159,7 +159,7 @@ async function answerMetrics(
   const pages = await Promise.all(
     processes.map(async ({ slot, generation, state, adminAddress }): Promise<ProcessPage> => {
       const path = isUnixAddress(adminAddress) ? adminAddress.path : '';
-      const text = path === askedPath ? textOf(reply) : pageOf(path, url);
+      const text = path === askedPath ? textOf(reply) : pageOf(path, req);
       return { slot, generation, current: state === 'ready', text: await text.catch(() => undefined) };
     }),
   );
@@ -179,9 +179,17 @@ async function textOf(reply: IncomingMessage): Promise<string> {
   return text;
 }
 
-async function pageOf(socketPath: string, path: string): Promise<string> {
+/** The same page of another process, in the same form. */
+async function pageOf(socketPath: string, { url, headers: { accept } }: IncomingMessage): Promise<string> {
   return new Promise((resolve, reject) => {
-    const req = request({ socketPath, path, agent: false, timeout: PAGE_TIMEOUT_MS }, (reply) => {
+    const asked = {
+      socketPath,
+      path: url ?? '/',
+      headers: accept === undefined ? {} : { accept },
+      agent: false,
+      timeout: PAGE_TIMEOUT_MS,
+    };
+    const req = request(asked, (reply) => {
       if (reply.statusCode === 200) resolve(textOf(reply));
       else reject(new Error(`status ${reply.statusCode}`));
     });

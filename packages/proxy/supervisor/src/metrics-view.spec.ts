@@ -26,6 +26,15 @@ describe('metrics of several processes', () => {
     expect(createMetricsView().merge([page(0, 1, text)])).toBe(text);
   });
 
+  it('count samples that have an exemplar, and show none of them in a sum', () => {
+    const text = (n: number): string =>
+      `# HELP h Time.\n# TYPE h histogram\nh_bucket{le="+Inf"} ${n} # {trace_id="0a # b"} 0.5 1700000000.123\nh_sum 1.5\nh_count ${n}\n# EOF\n`;
+    expect(createMetricsView().merge([page(0, 1, text(3))])).toBe(text(3));
+    expect(createMetricsView().merge([page(0, 1, text(3)), page(1, 2, text(4))])).toBe(
+      '# HELP h Time.\n# TYPE h histogram\nh_bucket{le="+Inf"} 7\nh_sum 3\nh_count 7\n# EOF\n',
+    );
+  });
+
   it('sum counters and histograms by name and labels, and tell gauges apart by worker', () => {
     const histogram = (n: number): string =>
       `# HELP h Time.\n# TYPE h histogram\nh_bucket{le="1"} ${n}\nh_bucket{le="+Inf"} ${n + 1}\nh_sum 1.5\nh_count ${n + 1}\n`;

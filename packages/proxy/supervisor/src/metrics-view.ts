@@ -138,8 +138,9 @@ function print(page: Page, openMetrics: boolean): string {
   return openMetrics ? `${text}# EOF\n` : text;
 }
 
-/** Name with labels, and a value: no timestamp, no exemplar. */
-const SAMPLE = /^([a-zA-Z_:][a-zA-Z0-9_:]*(?:\{(?:[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\]|\\.)*",?)*\})?) (\S+)$/;
+/** Name with labels, and a value: no timestamp. An exemplar may follow; it belongs to one process and is left out of sums. */
+const SAMPLE =
+  /^([a-zA-Z_:][a-zA-Z0-9_:]*(?:\{(?:[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\]|\\.)*",?)*\})?) (\S+)(?: # \{.*)?$/;
 
 /** Lines that are no such sample are left out: one odd line of a plugin must not cost the page. */
 function parsePage(text: string): Page {

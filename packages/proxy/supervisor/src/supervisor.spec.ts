@@ -38,11 +38,11 @@ async function get(address: Address, path = '/'): Promise<Answer> {
   return JSON.parse(await text(address, path)) as Answer;
 }
 
-async function text(address: Address, path: string): Promise<string> {
+async function text(address: Address, path: string, headers: Record<string, string> = {}): Promise<string> {
   return new Promise((resolve, reject) => {
     const where =
       'path' in address ? { socketPath: address.path } : { host: address.host, port: address.port };
-    request({ ...where, path, agent: false }, (res) => {
+    request({ ...where, path, headers, agent: false }, (res) => {
       let body = '';
       res
         .setEncoding('utf8')
@@ -340,6 +340,10 @@ describe('supervisor', () => {
         `# HELP requests_total Requests.\n# TYPE requests_total counter\nrequests_total ${sent}\n# HELP slot Slot.\n# TYPE slot gauge\nslot{worker="0"} 0\nslot{worker="1"} 1\n`,
       );
       expect(await page('/metrics?worker=1')).toContain('\nslot 1\n');
+      // Every process is asked for the form that the scraper prefers, and forms are not mixed up.
+      expect(await text(front.address, '/metrics', { accept: 'application/openmetrics-text' })).toBe(
+        `# HELP requests Requests.\n# TYPE requests counter\nrequests_total ${sent}\n# HELP slot Slot.\n# TYPE slot gauge\nslot{worker="0"} 0\nslot{worker="1"} 1\n# EOF\n`,
+      );
       await sv.restart();
       await event('ended', 2);
       await get(address);

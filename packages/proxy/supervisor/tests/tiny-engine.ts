@@ -20,12 +20,20 @@ await runEngineProcess<Settings>({
     let requests = 0;
     const serve = (): Server =>
       createServer((req, res) => {
-        if (req.url?.startsWith('/metrics') === true)
+        if (req.url?.startsWith('/metrics') === true) {
+          const openMetrics = req.headers.accept?.includes('openmetrics') === true;
+          const family = openMetrics ? 'requests' : 'requests_total';
           return void res
-            .setHeader('content-type', 'text/plain; version=0.0.4; charset=utf-8')
+            .setHeader(
+              'content-type',
+              openMetrics
+                ? 'application/openmetrics-text; version=1.0.0; charset=utf-8'
+                : 'text/plain; version=0.0.4; charset=utf-8',
+            )
             .end(
-              `# HELP requests_total Requests.\n# TYPE requests_total counter\nrequests_total ${requests}\n# HELP slot Slot.\n# TYPE slot gauge\nslot ${slot}\n`,
+              `# HELP ${family} Requests.\n# TYPE ${family} counter\nrequests_total ${requests}\n# HELP slot Slot.\n# TYPE slot gauge\nslot ${slot}\n${openMetrics ? '# EOF\n' : ''}`,
             );
+        }
         requests += 1;
         if (req.url === '/crash') process.kill(process.pid, 'SIGKILL');
         if (req.url === '/throw') throw new Error('thrown on purpose');

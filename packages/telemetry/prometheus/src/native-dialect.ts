@@ -2,6 +2,7 @@ import type { AttemptRecord, Counter, Histogram, Labels, StreamRecord } from '@t
 import type { Registry } from '@tulle/metrics';
 import { createParties, type Destination, type SelfLabels, type Source } from '@tulle/parties';
 import type { Dialect } from './dialect.ts';
+import { exemplifyDuration } from './exemplar.ts';
 
 /** How the native dialect counts. */
 export interface NativeDialectOptions {
@@ -231,6 +232,17 @@ export function nativeDialect(registry: Registry, options: NativeDialectOptions)
         refused.add(1);
       }
     },
+    exemplify(record) {
+      const traffic = tree
+        .get(record.listener)
+        ?.get(record.routeName)
+        ?.get(record.cluster)
+        ?.get(parties.destination(record))
+        ?.get(parties.source(record));
+      const histogram = isFailure(record) ? traffic?.failure : traffic?.success;
+      if (histogram !== undefined) exemplifyDuration(registry, histogram, record, record.durationMs / 1000);
+    },
+    owns: (metric) => Object.hasOwn(HELP, metric),
     expire(nowEpochMs) {
       const before = nowEpochMs - options.idleSeriesMs;
       for (const [listener, routes] of tree) {

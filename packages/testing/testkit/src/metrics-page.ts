@@ -6,6 +6,12 @@ export interface ParsedSample {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
+  /** OpenMetrics only. */
+  readonly exemplar?: {
+    readonly labels: Readonly<Record<string, string>>;
+    readonly value: number;
+    readonly epochSeconds: number;
+  };
 }
 
 export interface ParsedFamily {
@@ -45,7 +51,7 @@ export function parseMetricsPage(
       families.set(name, family);
     } else {
       if (family === undefined) throw new Error(`sample before any TYPE: ${line}`);
-      const sample = parseSample(line);
+      const sample = parseSample(line, format === 'openmetrics');
       const suffixes =
         format === 'openmetrics' && family.type === 'counter' ? ['_total'] : (SUFFIXES[family.type] ?? []);
       const { name } = family;
@@ -66,41 +72,69 @@ export function labelKey(labels: Readonly<Record<string, string>>): string {
   return JSON.stringify(Object.entries(labels).toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-function parseSample(line: string): ParsedSample {
+const NUMBER = /^ (\+Inf|-Inf|NaN|-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)/;
+/** Names and values of an exemplar together (OpenMetrics 1.0, Exemplars). */
+const MAX_EXEMPLAR_CHARS = 128;
+
+function parseSample(line: string, exemplars: boolean): ParsedSample {
   const name = /^[a-zA-Z_:][a-zA-Z0-9_:]*/.exec(line)?.[0];
   if (name === undefined) throw new Error(`no metric name: ${JSON.stringify(line)}`);
+  const { labels, end } = parseLabels(line, name.length);
+  const number = NUMBER.exec(line.slice(end));
+  if (number === null) throw new Error(`no plain value at ${end}: ${line}`);
+  const sample = { name, labels, value: numberOf(number[1] as string) };
+  const rest = line.slice(end + number[0].length);
+  if (rest === '') return sample;
+  if (!exemplars || !rest.startsWith(' # {') || !/_(?:total|bucket)$/.test(name))
+    throw new Error(`nothing may follow the value: ${line}`);
+  const exemplar = parseLabels(rest, 3);
+  const values = /^ (\S+) (\d+(?:\.\d+)?)$/.exec(rest.slice(exemplar.end));
+  const chars = Object.entries(exemplar.labels).reduce(
+    (sum, [key, value]) => sum + key.length + value.length,
+    0,
+  );
+  if (values === null || !NUMBER.test(` ${values[1]}`) || chars > MAX_EXEMPLAR_CHARS)
+    throw new Error(`bad exemplar: ${line}`);
+  const value = numberOf(values[1] as string);
+  if (value > numberOf(labels['le'] ?? '+Inf')) throw new Error(`the exemplar is not in its bucket: ${line}`);
+  return { ...sample, exemplar: { labels: exemplar.labels, value, epochSeconds: Number(values[2]) } };
+}
+
+const numberOf = (text: string): number => Number(text.replace('Inf', 'Infinity'));
+
+/** `{a="1"}` at `at`, or nothing there. */
+function parseLabels(
+  line: string,
+  start: number,
+): { readonly labels: Readonly<Record<string, string>>; readonly end: number } {
   const labels: Record<string, string> = {};
-  let at = name.length;
-  if (line[at] === '{') {
-    at++;
+  let at = start;
+  if (line[at] !== '{') return { labels, end: at };
+  at++;
+  for (;;) {
+    const label = /^[a-zA-Z_][a-zA-Z0-9_]*(?==")/.exec(line.slice(at))?.[0];
+    if (label === undefined || Object.hasOwn(labels, label))
+      throw new Error(`bad or repeated label at ${at}: ${line}`);
+    at += label.length + 2;
+    let value = '';
     for (;;) {
-      const label = /^[a-zA-Z_][a-zA-Z0-9_]*(?==")/.exec(line.slice(at))?.[0];
-      if (label === undefined || Object.hasOwn(labels, label))
-        throw new Error(`bad or repeated label at ${at}: ${line}`);
-      at += label.length + 2;
-      let value = '';
-      for (;;) {
-        const c = line[at++];
-        if (c === undefined) throw new Error(`label value without end: ${line}`);
-        if (c === '"') break;
-        if (c !== '\\') {
-          value += c;
-          continue;
-        }
-        const escaped = line[at++];
-        if (escaped === 'n') value += '\n';
-        else if (escaped === '\\' || escaped === '"') value += escaped;
-        else throw new Error(`unknown escape: ${line}`);
+      const c = line[at++];
+      if (c === undefined) throw new Error(`label value without end: ${line}`);
+      if (c === '"') break;
+      if (c !== '\\') {
+        value += c;
+        continue;
       }
-      Object.defineProperty(labels, label, { value, enumerable: true });
-      const next = line[at++];
-      if (next === '}') break;
-      if (next !== ',') throw new Error(`expected , or } at ${at}: ${line}`);
+      const escaped = line[at++];
+      if (escaped === 'n') value += '\n';
+      else if (escaped === '\\' || escaped === '"') value += escaped;
+      else throw new Error(`unknown escape: ${line}`);
     }
+    Object.defineProperty(labels, label, { value, enumerable: true });
+    const next = line[at++];
+    if (next === '}') return { labels, end: at };
+    if (next !== ',') throw new Error(`expected , or } at ${at}: ${line}`);
   }
-  const number = /^ (\+Inf|-Inf|NaN|-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)$/.exec(line.slice(at))?.[1];
-  if (number === undefined) throw new Error(`no plain value at ${at}: ${line}`);
-  return { name, labels, value: Number(number.replace('Inf', 'Infinity')) };
 }
 
 function checkHistogram(family: ParsedFamily): void {

@@ -148,7 +148,7 @@ describe('admin', () => {
   const get = (
     port: number,
     path: string,
-    options: { method?: string; host?: string } = {},
+    { method = 'GET', ...headers }: { method?: string; host?: string; accept?: string } = {},
   ): Promise<{ status: number; body: string }> =>
     new Promise((resolve, reject) => {
       const request = httpRequest(
@@ -156,9 +156,9 @@ describe('admin', () => {
           host: '127.0.0.1',
           port,
           path,
-          method: options.method ?? 'GET',
+          method,
           agent: false,
-          headers: options.host === undefined ? {} : { host: options.host },
+          headers,
         },
         (response) => {
           let body = '';
@@ -195,6 +195,9 @@ describe('admin', () => {
               contentType: 'text/plain',
               help: 'metrics',
               render: () => ['a 1\n', 'b 2\n'],
+              alternatives: [
+                { contentType: 'application/openmetrics-text; version=1.0.0', render: () => ['# EOF\n'] },
+              ],
             },
           ],
         },
@@ -211,6 +214,21 @@ describe('admin', () => {
       clusters: [{ name: 'api' }],
     });
     expect((await get(port, '/stats/prometheus')).body).toBe('a 1\nb 2\n');
+    for (const [accept, body] of [
+      // What Prometheus asks for, newer and older; a browser; curl.
+      [
+        'application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2',
+        '# EOF\n',
+      ],
+      ['text/plain;version=0.0.4;q=0.9, application/openmetrics-text;q=0.5', 'a 1\nb 2\n'],
+      ['application/openmetrics-text;version=0.0.1', 'a 1\nb 2\n'],
+      ['text/html,application/xhtml+xml,*/*;q=0.8', 'a 1\nb 2\n'],
+      ['*/*', 'a 1\nb 2\n'],
+      ['image/png', 'a 1\nb 2\n'],
+      ['text/*;q=0.1, application/*', '# EOF\n'],
+      ['*/*, text/plain;q=0', '# EOF\n'],
+    ] as const)
+      expect((await get(port, '/stats/prometheus', { accept })).body, accept).toBe(body);
     expect((await get(port, '/drain_listeners')).status).toBe(405);
     expect((await get(port, '/ready', { host: 'evil.example' })).status).toBe(403);
     expect((await get(port, '/nothing')).status).toBe(404);

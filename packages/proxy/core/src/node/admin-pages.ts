@@ -1,11 +1,14 @@
 import { formatAddress } from '@tulle/model';
 import type { ProxyRuntime } from '../proxy.ts';
+import { chooseType } from './negotiate.ts';
 import { LOG_LEVELS, type LeveledLog, type LogLevel } from './default-log.ts';
 
 /** What a page answers. */
 export interface AdminReply {
   readonly status?: number;
   readonly contentType?: string;
+  /** Whether another `Accept` might have been answered otherwise. */
+  readonly varies?: boolean;
   readonly body: string | Iterable<string>;
 }
 
@@ -14,7 +17,8 @@ export interface AdminPageEntry {
   readonly path: string;
   readonly method: 'GET' | 'POST';
   readonly help: string;
-  reply(query: URLSearchParams): AdminReply | Promise<AdminReply>;
+  /** @param accept the request's header of that name */
+  reply(query: URLSearchParams, accept: string | undefined): AdminReply | Promise<AdminReply>;
 }
 
 /** Every page: the engine's own, then those of telemetry plugins. */
@@ -88,7 +92,17 @@ export function adminPages(proxy: ProxyRuntime): AdminPageEntry[] {
       path: page.path,
       method: 'GET',
       help: page.help,
-      reply: (query) => ({ contentType: page.contentType, body: page.render(query) }),
+      reply(query, accept) {
+        const forms = [page, ...(page.alternatives ?? [])];
+        const form =
+          forms[
+            chooseType(
+              accept,
+              forms.map(({ contentType }) => contentType),
+            )
+          ] ?? page;
+        return { contentType: form.contentType, varies: forms.length > 1, body: form.render(query) };
+      },
     });
   }
   return pages;

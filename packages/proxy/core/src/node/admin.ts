@@ -83,7 +83,7 @@ async function answer(
         headers: { allow: page.method },
         body: `${url.pathname} takes ${page.method}.\n`,
       });
-    await sendPieces(response, await page.reply(url.searchParams));
+    await sendPieces(response, await page.reply(url.searchParams, request.headers.accept));
   } catch (error) {
     proxy.log.error(`admin: ${error instanceof Error ? error.message : String(error)}`);
     if (!response.headersSent) send(response, { status: 500, body: 'The page failed; the log says why.\n' });
@@ -109,6 +109,7 @@ async function sendPieces(response: ServerResponse, reply: AdminReply): Promise<
     'content-type': reply.contentType ?? 'text/plain; charset=utf-8',
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
+    ...(reply.varies === true ? { vary: 'accept' } : {}),
   });
   if (typeof reply.body === 'string') {
     response.end(reply.body);
