@@ -30,9 +30,10 @@ if (major > 22 || (major === 22 && minor >= 18)) {
     stdio: 'inherit',
     detached: !terminal,
   });
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']) {
+  // SIGUSR1 would open a debugger here, if nobody took it.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2']) {
     process.on(signal, () => {
-      if (!terminal || signal === 'SIGTERM') child.kill(signal);
+      if (!terminal || !['SIGINT', 'SIGHUP', 'SIGQUIT'].includes(signal)) child.kill(signal);
     });
   }
   child.on('error', (error) => {

@@ -16,10 +16,9 @@ export interface Io {
 
 /** The process's own. */
 export function processIo(): Io {
-  // Somebody closed the pipe (`tulle get | head`): that is no error.
+  // Somebody closed the pipe (`tulle analyze | head`): that is no error, and the code says what it would have said.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0);
-    throw error;
+    if (error.code !== 'EPIPE') throw error;
   });
   return {
     out: (text) => void process.stdout.write(text),

@@ -1,3 +1,4 @@
+import { formatDiagnostic } from '@tulle/resources';
 import { canBindSockets } from '@tulle/supervisor';
 import { tulleDirectories, makePrivateDirectory } from '@tulle/sidecar';
 import { apiClient } from '../api/api-client.ts';
@@ -84,7 +85,7 @@ export const command: Command = defineCommand({
     if (status !== undefined) {
       for (const source of status.sources) {
         await add('control plane', `source ${source.id} has no faults`, 'run tulle analyze on it', () =>
-          source.faults.length === 0 ? undefined : source.faults.map((f) => f.message).join('; '),
+          source.faults.length === 0 ? undefined : source.faults.map(formatDiagnostic).join('; '),
         );
       }
       if (status.proxies.length === 0)
@@ -107,7 +108,9 @@ export const command: Command = defineCommand({
             );
             return behind.length === 0
               ? undefined
-              : behind.map(([kind, k]) => `${kind} ${k.state}`).join(', ');
+              : behind
+                  .map(([kind, k]) => `${kind} ${k.state}${k.error === undefined ? '' : ` (${k.error})`}`)
+                  .join(', ');
           },
         );
       }

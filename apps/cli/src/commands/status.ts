@@ -1,3 +1,4 @@
+import { formatDiagnostic, type Diagnostic } from '@tulle/resources';
 import { apiClient } from '../api/api-client.ts';
 import { API_OPTION, findApi } from '../api/find-control-plane.ts';
 import { defineCommand, type Command } from '../cli/command.ts';
@@ -39,14 +40,41 @@ export interface MeshStatus {
   readonly resources: number;
   readonly sources: readonly {
     readonly id: string;
-    readonly faults: readonly { readonly message: string }[];
+    readonly faults: readonly Diagnostic[];
   }[];
+  readonly filterPolicies: readonly {
+    readonly name: string;
+    readonly accepted: boolean;
+    readonly lacking: readonly string[];
+  }[];
+  /** Why the newest state is not on disk. */
+  readonly unsaved?: string;
+}
+
+/** What is wrong in a mesh, a line each; what is refused with its reason. */
+export function findings(status: MeshStatus): string[] {
+  return [
+    ...status.sources.flatMap(({ faults }) => faults.map(formatDiagnostic)),
+    ...status.proxies.flatMap((proxy) =>
+      Object.entries(proxy.kinds).flatMap(([kind, { state, error }]) =>
+        state === 'NACKED'
+          ? [`${instanceOf(proxy)}.${proxy.namespace} refuses a ${kind}: ${error ?? 'without a reason'}`]
+          : [],
+      ),
+    ),
+    ...status.filterPolicies.flatMap(({ name, accepted, lacking }) =>
+      accepted
+        ? []
+        : [`FilterPolicy ${name} is not accepted: its filter is lacking in ${lacking.join(', ')}`],
+    ),
+    ...(status.unsaved === undefined ? [] : [`the control plane cannot save its state: ${status.unsaved}`]),
+  ];
 }
 
 export const command: Command = defineCommand({
   summary: 'Show every proxy, and whether it has what it should have',
   details:
-    'SYNCED: it has the newest. STALE: sent, or about to be, and not confirmed yet. NOT SENT: it has nothing of that\nkind yet. NACKED: it refused something and keeps what it had; the reason is in -o json, with the counters of what\nwas sent, confirmed and refused.',
+    'SYNCED: it has the newest. STALE: sent, or about to be, and not confirmed yet. NOT SENT: it has nothing of that\nkind yet. NACKED: it refused something and keeps what it had; the reason follows the table. -o json counts what was\nsent, confirmed and refused.',
   options: {
     namespace: {
       type: 'string',
@@ -101,8 +129,7 @@ export const command: Command = defineCommand({
       },
       options['no-headers'],
     );
-    for (const source of status.sources)
-      for (const fault of source.faults) io.err(`source ${source.id}: ${fault.message}\n`);
+    for (const line of findings(status)) io.err(`${line}\n`);
     return EXIT.ok;
   },
 });

@@ -82,6 +82,9 @@ export function startChild(options: ChildOptions): Child {
     serialization: 'advanced',
     stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
     env: childEnv(),
+    // A session of its own: what a terminal sends to everybody in front of it (Ctrl-C, Ctrl-\\, its end) is the
+    // supervisor's to judge. Without a supervisor it ends, since its channel breaks.
+    detached: true,
     ...(options.execArgv === undefined ? {} : { execArgv: [...options.execArgv] }),
   });
   const pending = createPending(options.applyTimeoutMs, `the engine process ${String(subprocess.pid)}`);

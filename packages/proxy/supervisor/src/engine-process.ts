@@ -21,7 +21,7 @@ const ORPHAN_DRAIN_MS = 60_000;
  * The main of an engine process: `await runEngineProcess({ createEngine })` is all that a module started by
  * {@link createSupervisor} needs to do. Ends the process when the engine is drained, or with code 1 when it breaks.
  *
- * SIGINT is left to the supervisor (a terminal sends it to both); SIGTERM drains, and the supervisor starts another.
+ * SIGINT, SIGHUP and SIGQUIT are left to the supervisor; SIGTERM drains, and the supervisor starts another.
  */
 export async function runEngineProcess<Settings>(options: EngineProcessOptions<Settings>): Promise<void> {
   if (process.send === undefined) {
@@ -150,7 +150,7 @@ export async function runEngineProcess<Settings>(options: EngineProcessOptions<S
         return void exit(0);
     }
   });
-  process.on('SIGINT', () => {});
+  for (const signal of ['SIGINT', 'SIGHUP', 'SIGQUIT'] as const) process.on(signal, () => {});
   process.on('SIGTERM', () => void drain().catch(broken));
   process.on('disconnect', () => {
     // The supervisor is gone: give the addresses free for its successor and let what runs end.

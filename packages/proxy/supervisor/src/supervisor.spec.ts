@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { request } from 'node:http';
@@ -300,6 +301,20 @@ describe('supervisor', () => {
     process.kill(pid, 'SIGTERM');
     await event('started', 2);
     expect((await get(address)).pid).not.toBe(pid);
+    expect(sv.status().crashes).toBe(0);
+  });
+
+  it('leaves what a terminal sends to everybody to the supervisor', async () => {
+    const sv = make();
+    const address = await bound();
+    await sv.start(listening('1', address));
+    const { pid } = await get(address);
+    for (const signal of ['SIGINT', 'SIGHUP', 'SIGQUIT'] as const) process.kill(pid, signal);
+    expect((await get(address)).pid).toBe(pid);
+    if (process.platform === 'linux') {
+      const [, , group] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ', 2)[1]?.split(' ') ?? [];
+      expect(Number(group)).toBe(pid);
+    }
     expect(sv.status().crashes).toBe(0);
   });
 

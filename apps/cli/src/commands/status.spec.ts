@@ -1,0 +1,47 @@
+import { diagnostic } from '@tulle/resources';
+import { expect, it } from 'vitest';
+import { findings, type KindRow, type MeshStatus } from './status.ts';
+
+it('what is wrong is told with its place and reason, a line each', () => {
+  const kind = (state: KindRow['state'], error?: string): KindRow => ({
+    state,
+    ...(error === undefined ? {} : { error }),
+    resources: 1,
+    sent: 1,
+    acked: 0,
+    nacked: 1,
+  });
+  const status: MeshStatus = {
+    trustDomain: 'mesh.local',
+    resources: 3,
+    proxies: [
+      {
+        id: 'spiffe://mesh.local/ns/default/sa/web~web-1',
+        connected: true,
+        workload: 'web',
+        namespace: 'default',
+        changeId: 'c1',
+        kinds: { route: kind('NACKED', 'no regex here'), cluster: kind('SYNCED') },
+      },
+    ],
+    sources: [
+      {
+        id: 'file:mesh',
+        faults: [
+          diagnostic('TULLE0201', {
+            message: 'unknown field "selectr"',
+            position: { file: 'mesh/a.yaml', line: 3, column: 7 },
+          }),
+        ],
+      },
+    ],
+    filterPolicies: [{ name: 'default/teapot', accepted: false, lacking: ['web-1'] }],
+    unsaved: 'ENOSPC',
+  };
+  const [fault, nack, filter, unsaved, ...others] = findings(status);
+  expect(fault).toMatch(/^mesh\/a\.yaml:3:7 .*selectr/);
+  expect(nack).toBe('web-1.default refuses a route: no regex here');
+  expect(filter).toMatch(/^FilterPolicy default\/teapot .* web-1$/);
+  expect(unsaved).toMatch(/ENOSPC/);
+  expect(others).toEqual([]);
+});
