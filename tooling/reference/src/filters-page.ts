@@ -1,4 +1,4 @@
-import { ERROR_TABLE } from '@tulle/filter';
+import { ERROR_TABLE, type AnyConnFilter, type AnyHttpFilter } from '@tulle/filter';
 import { optionTable } from '@tulle/schema';
 import { standardFilters } from '@tulle/standard';
 import { anchor, code, page, table } from './markdown.ts';
@@ -12,6 +12,15 @@ const EFFECTS = {
   external: 'external: it calls somebody else',
 } as const;
 
+/** When a filter runs, in words. */
+function runs(definition: (AnyHttpFilter | AnyConnFilter)['definition']): string {
+  if (definition.kind === 'connection') return 'once a connection';
+  if (definition.scope === 'attempt')
+    return 'for each attempt, inside the retry loop, with an endpoint chosen';
+  if (definition.stage === 'before-route') return 'once a stream, before routing';
+  return `once a stream, after routing${definition.unrouted === true ? ', and for requests that match no route' : ''}`;
+}
+
 /** `docs/reference/filters.md`: the filters that ship. */
 export function filtersPage(): string {
   const sources = findFilterSources();
@@ -24,7 +33,7 @@ export function filtersPage(): string {
       throw new Error(`the sources of ${definition.id} are not below packages/filters`);
     const { packageName, hooks, codes } = source;
     const own = metrics.filter((metric) => metric.packageName === packageName);
-    const override = definition.routeConfig?.jsonSchema;
+    const override = 'routeConfig' in definition ? definition.routeConfig?.jsonSchema : undefined;
     return [
       `## ${definition.id}`,
       definition.summary ?? '',
@@ -32,15 +41,11 @@ export function filtersPage(): string {
         ['', ''],
         [
           ['package', `[\`${packageName}\`](../../${directoryOf(packageName)})`],
+          ['runs', runs(definition)],
           [
-            'runs',
-            definition.scope === 'attempt'
-              ? 'for each attempt, inside the retry loop, with an endpoint chosen'
-              : definition.stage === 'before-route'
-                ? 'once a stream, before routing'
-                : `once a stream, after routing${definition.unrouted ? ', and for requests that match no route' : ''}`,
+            'phase in a chain made from resources',
+            code(definition.kind === 'connection' ? 'connection' : (definition.phase ?? 'custom')),
           ],
-          ['phase in a chain made from resources', code(definition.phase ?? 'custom')],
           ['hooks', hooks.map(code).join(', ')],
           ['effects', EFFECTS[definition.effects ?? 'local']],
           [
@@ -54,7 +59,9 @@ export function filtersPage(): string {
       '### Options',
       optionTable(definition.config.jsonSchema),
       ...(override === undefined
-        ? ['A route cannot override it.']
+        ? definition.kind === 'connection'
+          ? []
+          : ['A route cannot override it.']
         : JSON.stringify(override) === JSON.stringify(definition.config.jsonSchema)
           ? ['A route may override all of them.']
           : ['#### What a route may override', optionTable(override)]),

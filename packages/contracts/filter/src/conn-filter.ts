@@ -48,13 +48,13 @@ export interface ConnFilterUse {
 /** A connection filter: call it to put it into a listener's chain, or list it in a registry. */
 export interface ConnFilter<Config, State = undefined> {
   (config: Config, options?: FilterUseOptions): ConnFilterUse;
-  readonly definition: ConnFilterDefinition<Config, State>;
+  readonly definition: ConnFilterDefinition<Config, State> & { readonly kind: 'connection' };
 }
 
 /** Any connection filter whatever its configuration. */
 export interface AnyConnFilter {
   (config: never, options?: FilterUseOptions): ConnFilterUse;
-  readonly definition: ConnFilterDefinition<unknown, unknown>;
+  readonly definition: ConnFilterDefinition<unknown, unknown> & { readonly kind: 'connection' };
 }
 
 /** Defines a connection filter. @throws TulleError `TULLE_CONFIG_INVALID` when the definition contradicts itself */

@@ -28,7 +28,8 @@ export type StreamErrorCode =
   | 'TULLE_VERSION_UNSUPPORTED'
   | 'TULLE_EXPECTATION_FAILED'
   | 'TULLE_PEER_REFUSED'
-  | 'TULLE_PATH_REFUSED';
+  | 'TULLE_PATH_REFUSED'
+  | 'TULLE_ADDRESS_REFUSED';
 
 /** Rows for what goes wrong on the way of a request: routing, endpoints, callers. */
 export const STREAM_ERRORS: Readonly<Record<StreamErrorCode, ErrorRow>> = {
@@ -304,5 +305,15 @@ export const STREAM_ERRORS: Readonly<Record<StreamErrorCode, ErrorRow>> = {
     'downstream',
     false,
     'The path has a spelling that policy and origin could read differently (escaped slash, dot segments above the root, …).',
+  ),
+  TULLE_ADDRESS_REFUSED: row(
+    41,
+    0,
+    7,
+    '-',
+    'address_not_allowed',
+    'downstream',
+    false,
+    'The address filter of the listener lets nobody connect from there. Compare the peer in the log with its allow and deny.',
   ),
 };

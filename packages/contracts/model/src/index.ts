@@ -79,3 +79,5 @@ export type {
 } from './filters/jwt.ts';
 export { CORS_FILTER, corsFilterSchema } from './filters/cors.ts';
 export type { CorsFilterConfig } from './filters/cors.ts';
+export { IP_ALLOW_FILTER, ipAllowFilterSchema } from './filters/ip-allow.ts';
+export type { IpAllowFilterConfig } from './filters/ip-allow.ts';

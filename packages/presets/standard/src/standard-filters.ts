@@ -1,18 +1,20 @@
-import type { AnyHttpFilter } from '@tulle/filter';
+import type { AnyConnFilter, AnyHttpFilter } from '@tulle/filter';
 import { authz } from '@tulle/filter-authz';
 import { cors } from '@tulle/filter-cors';
 import { fault } from '@tulle/filter-fault';
 import { headers } from '@tulle/filter-headers';
+import { ipAllow } from '@tulle/filter-ip-allow';
 import { jwt } from '@tulle/filter-jwt';
 import { rateLimit } from '@tulle/filter-ratelimit';
 import { retry } from '@tulle/filter-retry';
 
 /** The filters that ship with Tulle. A main hands this list to the proxy as its registry; add yours, or leave some out. */
-export const standardFilters: readonly AnyHttpFilter[] = Object.freeze([
+export const standardFilters: readonly (AnyHttpFilter | AnyConnFilter)[] = Object.freeze([
   authz,
   cors,
   fault,
   headers,
+  ipAllow,
   jwt,
   rateLimit,
   retry,

@@ -2,6 +2,6 @@
  * The compliance suite that any Tulle filter runs, tied to no test runner.
  * @packageDocumentation
  */
-export { filterCompliance } from './compliance.ts';
-export type { ComplianceCase, ComplianceOptions } from './subject.ts';
+export { connFilterCompliance, filterCompliance } from './compliance.ts';
+export type { ComplianceCase, ComplianceOptions, ConnComplianceOptions } from './subject.ts';
 export { withOptionTable } from './readme.ts';

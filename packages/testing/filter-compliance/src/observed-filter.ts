@@ -68,7 +68,7 @@ export function observe(filter: FilterUnderTest): {
   return { filter: defineHttpFilter(observed), seen };
 }
 
-function observeHost(host: FilterHost, seen: { timers: number; fetches: number }): FilterHost {
+export function observeHost(host: FilterHost, seen: { timers: number; fetches: number }): FilterHost {
   return {
     name: host.name,
     log: host.log,

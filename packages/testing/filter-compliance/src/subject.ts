@@ -1,5 +1,5 @@
-import type { AnyHttpFilter, SchemaIssue } from '@tulle/filter';
-import type { ChainRun, TestRequest } from '@tulle/testkit';
+import type { AnyConnFilter, AnyHttpFilter, ConnFilter, DefinitionBase, SchemaIssue } from '@tulle/filter';
+import type { Caller, ChainRun, TestRequest } from '@tulle/testkit';
 import type { FilterUnderTest } from './observed-filter.ts';
 
 /** One thing that every filter has to do. Hand it to your test runner: `it(name, run)`. */
@@ -32,6 +32,35 @@ export interface ComplianceOptions {
 /** {@link ComplianceOptions} as the cases use them. */
 export interface Subject extends Omit<ComplianceOptions, 'filter'> {
   readonly filter: FilterUnderTest;
+}
+
+/** What the suite needs to know of a connection filter. */
+export interface ConnComplianceOptions {
+  readonly filter: AnyConnFilter;
+  /** As for HTTP filters: configurations under which it does something. */
+  readonly validConfigs: readonly unknown[];
+  /** Configurations under which its hooks may return promises. Default: none. */
+  readonly waitingConfigs?: readonly unknown[];
+  readonly invalidConfigs: ComplianceOptions['invalidConfigs'];
+  /** Who connects, in addition to the suite's own callers; those that make it act. */
+  readonly callers?: readonly Caller[];
+  readonly services?: ChainRun['services'];
+}
+
+/** {@link ConnComplianceOptions} as the cases use them. */
+export interface ConnSubject extends Omit<ConnComplianceOptions, 'filter'> {
+  readonly filter: ConnFilter<unknown, unknown>;
+}
+
+/** What every kind of filter has in common. */
+export interface SchemaSubject extends Pick<
+  ComplianceOptions,
+  'validConfigs' | 'waitingConfigs' | 'invalidConfigs'
+> {
+  readonly filter: {
+    (config: unknown): { readonly config: unknown };
+    readonly definition: DefinitionBase<unknown>;
+  };
 }
 
 /** The JSON pointer of an issue. */

@@ -23,6 +23,10 @@ const HTTP_HOOKS = [
   'complete',
 ];
 
+const CONN_HOOKS = ['connect', 'handshake', 'read', 'write', 'close'];
+
+const DEFINE = /^define(Http|Conn)Filter$/;
+
 /** The filters below `packages/filters`, by id. */
 export function findFilterSources(): ReadonlyMap<string, FilterSource> {
   const { files, checker } = openSource();
@@ -30,7 +34,7 @@ export function findFilterSources(): ReadonlyMap<string, FilterSource> {
   const own = files.filter((file) => placeOf(file).startsWith('packages/filters/'));
   const hooks = new Map<string, Set<string>>();
   const codes = new Map<string, Set<string>>();
-  const ids = new Map<string, string>();
+  const ids = new Map<string, { readonly packageName: string; readonly hooks: readonly string[] }>();
   const note = (table: Map<string, Set<string>>, of: string, what: string): void => {
     const set = table.get(of);
     if (set === undefined) table.set(of, new Set([what]));
@@ -42,26 +46,29 @@ export function findFilterSources(): ReadonlyMap<string, FilterSource> {
       if (
         ts.isObjectLiteralElementLike(node) &&
         node.name !== undefined &&
-        HTTP_HOOKS.includes(node.name.getText())
+        [...HTTP_HOOKS, ...CONN_HOOKS].includes(node.name.getText())
       )
         note(hooks, name, node.name.getText());
       if (ts.isStringLiteralLike(node) && node.text in ERROR_TABLE) note(codes, name, node.text);
-      if (!ts.isCallExpression(node) || node.expression.getText() !== 'defineHttpFilter') continue;
+      if (!ts.isCallExpression(node)) continue;
+      const [, kind] = DEFINE.exec(node.expression.getText()) ?? [];
+      if (kind === undefined) continue;
       const [definition] = node.arguments;
       if (definition === undefined || !ts.isObjectLiteralExpression(definition)) continue;
       for (const property of definition.properties) {
         if (!ts.isPropertyAssignment(property) || property.name.getText() !== 'id') continue;
         const id = evaluator.rows([property.initializer], undefined)?.[0]?.texts[0];
-        if (id !== undefined) ids.set(id, name);
+        if (id !== undefined)
+          ids.set(id, { packageName: name, hooks: kind === 'Conn' ? CONN_HOOKS : HTTP_HOOKS });
       }
     }
   }
   return new Map(
-    [...ids].map(([id, packageName]) => [
+    [...ids].map(([id, { packageName, hooks: known }]) => [
       id,
       {
         packageName,
-        hooks: HTTP_HOOKS.filter((hook) => hooks.get(packageName)?.has(hook)),
+        hooks: known.filter((hook) => hooks.get(packageName)?.has(hook)),
         codes: (Object.keys(ERROR_TABLE) as ErrorCode[]).filter((code) => codes.get(packageName)?.has(code)),
       },
     ]),

@@ -1,0 +1,5 @@
+/**
+ * Connection filter by network of the peer.
+ * @packageDocumentation
+ */
+export { ipAllow } from './ip-allow.ts';
