@@ -81,3 +81,7 @@ export { CORS_FILTER, corsFilterSchema } from './filters/cors.ts';
 export type { CorsFilterConfig } from './filters/cors.ts';
 export { IP_ALLOW_FILTER, ipAllowFilterSchema } from './filters/ip-allow.ts';
 export type { IpAllowFilterConfig } from './filters/ip-allow.ts';
+export { clusterSchema, endpointSchema, endpointSetSchema } from './schema/cluster.ts';
+export { listenerSchema } from './schema/listener.ts';
+export { proxyConfigSchema } from './schema/proxy-config.ts';
+export { routeConfigSchema } from './schema/route.ts';

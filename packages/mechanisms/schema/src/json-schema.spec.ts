@@ -50,6 +50,21 @@ describe('issues', () => {
     ]);
   });
 
+  it('of alternatives that a field tells apart are those of the one that it names, or name them all', () => {
+    const schema = {
+      anyOf: [
+        { type: 'object', required: ['kind', 'a'], properties: { kind: { const: 'one' }, a: { type: 'number' } } },
+        { type: 'object', required: ['kind'], properties: { kind: { enum: ['two', 'three'] }, b: {} } },
+      ],
+    };
+    expect(issuesOf(schema, { kind: 'one' })).toEqual([': "a" is missing']);
+    expect(issuesOf(schema, { kind: 'tree', a: 'x' })).toEqual([
+      '/kind: must be "one", "two" or "three", not the string "tree"; did you mean "three"?',
+    ]);
+    expect(issuesOf(schema, { kind: 'three' })).toEqual([]);
+    expect(issuesOf(schema, {})).toHaveLength(1);
+  });
+
   it('of alternatives are those of the one that was meant', () => {
     const match = (value: unknown): unknown => ({
       policies: [{ name: 'n', action: 'ALLOW', rules: [{ to: { headers: [{ name: 'x', match: value }] } }] }],

@@ -88,7 +88,30 @@ class Validation {
   }
 
   /** @returns how many fit; when none does, the issues of the one that was meant are reported */
-  #checkAlternatives(nodes: readonly SchemaNode[], value: unknown, path: Path, issues: Issue[]): number {
+  #checkAlternatives(all: readonly SchemaNode[], value: unknown, path: Path, issues: Issue[]): number {
+    const tag = isRecord(value) ? tagOf(all, this.#root) : undefined;
+    const tagged = tag === undefined ? undefined : (value as Record<string, unknown>)[tag];
+    let nodes = all;
+    if (tag !== undefined && tagged !== undefined) {
+      // Which alternative was meant is said: the others are out of the question.
+      nodes = all.filter((node) => tagValues(node, tag, this.#root)?.some((known) => equal(known, tagged)));
+      if (nodes.length === 0) {
+        const known = all.flatMap((node) => tagValues(node, tag, this.#root) ?? []);
+        issue(
+          issues,
+          [...path, tag],
+          `must be ${either(known)}, not ${show(tagged)}${meantOf(known, tagged)}`,
+          true,
+        );
+        return 0;
+      }
+      const [only] = nodes;
+      if (nodes.length === 1 && only !== undefined) {
+        const before = issues.length;
+        this.check(only, value, path, issues);
+        return issues.length === before ? 1 : 0;
+      }
+    }
     const results = nodes.map((node) => this.#try(node, value, path));
     const fitting = results.filter((result) => result.length === 0).length;
     if (fitting > 0) return fitting;
@@ -182,6 +205,35 @@ class Validation {
       else this.check(node.additionalProperties, value[name], at, issues);
     }
   }
+}
+
+/** The property by whose constant value these alternatives are told apart, if there is one. Found once for each list. */
+function tagOf(nodes: readonly SchemaNode[], root: SchemaNode): string | undefined {
+  let tag = tags.get(nodes);
+  if (tag === undefined) {
+    const [first] = nodes;
+    const names = typeof first === 'object' ? Object.keys(target(first, root).properties ?? {}) : [];
+    tag = names.find((name) => nodes.every((node) => tagValues(node, name, root) !== undefined)) ?? '';
+    tags.set(nodes, tag);
+  }
+  return tag === '' ? undefined : tag;
+}
+
+const tags: WeakMap<readonly SchemaNode[], string> = new WeakMap();
+
+/** What an alternative allows its tag to be; `undefined`: that is no closed set. */
+function tagValues(node: SchemaNode, tag: string, root: SchemaNode): readonly unknown[] | undefined {
+  if (typeof node === 'boolean') return undefined;
+  const { properties = {} } = target(node, root);
+  const part = Object.hasOwn(properties, tag) ? properties[tag] : undefined;
+  if (typeof part !== 'object') return undefined;
+  return part.enum ?? (part.const === undefined ? undefined : [part.const]);
+}
+
+/** The schema itself, or what it refers to. */
+function target(node: SchemaObject, root: SchemaNode): SchemaObject {
+  const referred = node.$ref === undefined ? undefined : resolve(root, node.$ref);
+  return typeof referred === 'object' ? referred : node;
 }
 
 function unknownField(

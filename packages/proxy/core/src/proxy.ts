@@ -1,11 +1,12 @@
-import { TulleError, type Log } from '@tulle/filter';
-import { emptyProxyConfig, type Address, type Endpoint, type ProxyConfig } from '@tulle/model';
+import { isTulleError, TulleError, type Log } from '@tulle/filter';
+import { emptyProxyConfig, type Address, type Cluster, type Endpoint, type ProxyConfig } from '@tulle/model';
 import { noMeter, type TelemetryPlugin } from '@tulle/telemetry';
 import { systemClock, type Clock } from '@tulle/time';
 import { gatherConfig } from './code-config.ts';
 import { compile, type Compiled } from './compile/compile.ts';
 import { Registry } from './compile/compile-filters.ts';
 import type { CompiledListener } from './compile/compiled-listener.ts';
+import { withDeadline } from './compile/filter-set.ts';
 import { Engine } from './engine.ts';
 import { Fetcher } from './fetch/fetcher.ts';
 import { DEFAULT_ENGINE_LIMITS } from './limits.ts';
@@ -154,10 +155,13 @@ export class ProxyRuntime implements Proxy {
     this.state = 'starting';
     try {
       if (this.#initial !== undefined) await this.update(this.#initial);
+      this.#refuseLate();
       if (this.#options.admin !== undefined && this.#options.admin !== false)
         this.#admin = await startAdmin(this, this.#options.admin);
+      this.#refuseLate();
       this.state = 'ready';
     } catch (error) {
+      await this.#admin?.close();
       await this.stop();
       throw error;
     }
@@ -174,12 +178,17 @@ export class ProxyRuntime implements Proxy {
     return applied;
   }
 
-  async #apply(config: ProxyConfig): Promise<UpdateResult> {
+  /** @throws TulleError `TULLE_DRAINING` when the proxy was stopped or drained meanwhile */
+  #refuseLate(): void {
     if (this.state === 'stopped' || this.state === 'draining')
       throw new TulleError(
         'TULLE_DRAINING',
         `the proxy is ${this.state}; it takes no configuration any more`,
       );
+  }
+
+  async #apply(config: ProxyConfig): Promise<UpdateResult> {
+    this.#refuseLate();
     const { engine } = this;
     let compiled: Compiled;
     try {
@@ -199,7 +208,10 @@ export class ProxyRuntime implements Proxy {
       throw error;
     }
     const fresh: ListenerRuntime[] = [];
+    const clusters = new Map<string, ClusterRuntime>();
     try {
+      for (const { config: cluster, tls, kept } of compiled.clusters.values())
+        if (!kept) clusters.set(cluster.name, new ClusterRuntime(engine, cluster, tls));
       // Listeners that are new, or whose address changed, are bound before anything else changes: only this can fail now.
       for (const listener of compiled.listeners.values()) {
         const running = this.listeners.get(listener.name);
@@ -208,15 +220,17 @@ export class ProxyRuntime implements Proxy {
         fresh.push(runtime);
         await runtime.bind();
       }
+      this.#refuseLate();
     } catch (error) {
       for (const runtime of fresh) await runtime.abandon();
       compiled.discard();
       engine.metrics.configRefused.add();
+      if (isTulleError(error)) throw error;
       throw new TulleError('TULLE_CONFIG_INVALID', error instanceof Error ? error.message : String(error), {
         cause: error,
       });
     }
-    const changed = this.#swap(config, compiled, fresh);
+    const changed = this.#swap(config, compiled, fresh, clusters);
     compiled.commit();
     await this.#namesReady(compiled);
     for (const warning of compiled.warnings) this.log.warn(`configuration ${config.version}: ${warning}`);
@@ -224,24 +238,32 @@ export class ProxyRuntime implements Proxy {
   }
 
   /** Puts the new state in place; synchronous and without anything that can fail. */
-  #swap(config: ProxyConfig, compiled: Compiled, fresh: readonly ListenerRuntime[]): boolean {
+  #swap(
+    config: ProxyConfig,
+    compiled: Compiled,
+    fresh: readonly ListenerRuntime[],
+    clusters: ReadonlyMap<string, ClusterRuntime>,
+  ): boolean {
     const { engine } = this;
     engine.generation++;
     engine.metrics.configUpdates.add();
     let changed = fresh.length > 0;
     const endpointSets = new Map(config.endpoints.map((set) => [set.name, set.endpoints]));
-    for (const { config: cluster, key, tls, kept } of compiled.clusters.values()) {
+    for (const { config: cluster, key } of compiled.clusters.values()) {
       const ref = this.#ref(cluster.name);
-      if (!kept || ref.current === undefined) {
-        const before = ref.current;
-        ref.current = new ClusterRuntime(engine, cluster, tls);
-        this.#clusterKeys.set(cluster.name, key);
+      const before = ref.current;
+      const made = clusters.get(cluster.name);
+      let endpoints = endpointsOf(cluster.discovery, cluster.name, endpointSets);
+      if (made !== undefined) {
+        made.start();
         // Endpoints known from before serve until discovery sends the set anew.
+        if (before !== undefined && sameSet(before.config, cluster)) endpoints ??= before.endpoints;
+        ref.current = made;
+        this.#clusterKeys.set(cluster.name, key);
         before?.close();
         changed = true;
       }
-      const endpoints = endpointsOf(cluster.discovery, cluster.name, endpointSets);
-      if (endpoints !== undefined) ref.current.setEndpoints(endpoints);
+      if (endpoints !== undefined) ref.current?.setEndpoints(endpoints);
     }
     for (const [name, ref] of this.refs) {
       if (compiled.clusters.has(name) || ref.current === undefined) continue;
@@ -311,14 +333,21 @@ export class ProxyRuntime implements Proxy {
     if (this.state === 'stopped') return;
     this.state = 'draining';
     const windowMs = options.windowMs ?? 5_000;
-    await Promise.all([...this.listeners.values()].map((runtime) => runtime.drain(windowMs)));
+    // An update under way gives up when it sees the state; nothing of it is left then.
+    await Promise.all([
+      this.#queue,
+      ...[...this.listeners.values()].map((runtime) => runtime.drain(windowMs)),
+    ]);
     await Promise.all(this.telemetry.map((plugin) => this.#finish(plugin, 'flush')));
   }
 
   async stop(): Promise<void> {
     if (this.state === 'stopped') return;
     this.state = 'stopped';
-    await Promise.all([...this.listeners.values(), ...this.#leaving].map((runtime) => runtime.close()));
+    await Promise.all([
+      this.#queue,
+      ...[...this.listeners.values(), ...this.#leaving].map((runtime) => runtime.close()),
+    ]);
     this.listeners.clear();
     for (const ref of this.refs.values()) {
       ref.current?.close();
@@ -335,7 +364,14 @@ export class ProxyRuntime implements Proxy {
 
   async #finish(plugin: TelemetryPlugin, step: 'flush' | 'close'): Promise<void> {
     try {
-      await plugin.sink?.[step]?.();
+      // At once what throws at once, and never longer than the deadline.
+      const done = (async () => plugin.sink?.[step]?.())();
+      await withDeadline(
+        this.engine,
+        done,
+        SINK_DEADLINE_MS,
+        () => new Error(`not done after ${SINK_DEADLINE_MS} ms; what it held is lost`),
+      );
     } catch (error) {
       this.log.error(
         `telemetry plugin ${plugin.name} failed to ${step}: ${error instanceof Error ? error.message : String(error)}`,
@@ -343,6 +379,9 @@ export class ProxyRuntime implements Proxy {
     }
   }
 }
+
+/** Time for an exporter to `flush` or `close`, as the telemetry contract says. */
+const SINK_DEADLINE_MS = 5_000;
 
 /** Connections of a removed listener hear `Connection: close` ever more often over this time. */
 const REMOVED_LISTENER_DRAIN_MS = 5_000;
@@ -370,6 +409,15 @@ function sameChains(a: CompiledListener, b: CompiledListener): boolean {
     a.chains.length === b.chains.length &&
     a.filters === b.filters &&
     a.chains.every((chain, index) => chain === b.chains[index])
+  );
+}
+
+/** Whether two clusters take their endpoints from the same set. */
+function sameSet(a: Cluster, b: Cluster): boolean {
+  return (
+    a.discovery.kind === 'eds' &&
+    b.discovery.kind === 'eds' &&
+    (a.discovery.serviceName ?? a.name) === (b.discovery.serviceName ?? b.name)
   );
 }
 

@@ -61,6 +61,8 @@ export interface MemoryNetwork {
   readonly names: Map<string, readonly string[]>;
   /** Delay of each connect, in the clock's milliseconds. Default 0: at once. */
   connectDelayMs: number;
+  /** TLS that was prepared for listeners and clusters and is not closed. */
+  readonly openTls: number;
   /** Connections that the proxy tried to make to an address so far. */
   connections(address: Address | string): number;
 }
@@ -73,6 +75,7 @@ export function memoryNetwork(clock: Clock): MemoryNetwork {
   const names = new Map<string, readonly string[]>();
   /** What the caller of an accepted socket would show in a TLS handshake. */
   const presented = new WeakMap<Socket, PresentedTls>();
+  const openTls = new Set<FakeTls>();
   let nextPort = 20_000;
 
   const pair = (
@@ -168,8 +171,8 @@ export function memoryNetwork(clock: Clock): MemoryNetwork {
       }
       return secured;
     },
-    serverTls: (config) => new FakeTls(config),
-    clientTls: (config) => new FakeTls(config),
+    serverTls: (config) => new FakeTls(config, openTls),
+    clientTls: (config) => new FakeTls(config, openTls),
     async resolve(host) {
       const found = names.get(host);
       if (found === undefined) throw new Error(`getaddrinfo ENOTFOUND ${host}`);
@@ -183,6 +186,9 @@ export function memoryNetwork(clock: Clock): MemoryNetwork {
     transport,
     names,
     connectDelayMs: 0,
+    get openTls() {
+      return openTls.size;
+    },
     connect(address, caller = {}) {
       const target = parseAddress(address);
       const [near, far] = pair(target, { host: caller.host ?? '192.0.2.1', port: caller.port ?? nextPort++ });
@@ -217,12 +223,17 @@ export function memoryNetwork(clock: Clock): MemoryNetwork {
 
 class FakeTls implements ServerTls, ClientTls {
   readonly config: DownstreamTls | UpstreamTls;
+  readonly #open: Set<FakeTls>;
 
-  constructor(config: DownstreamTls | UpstreamTls) {
+  constructor(config: DownstreamTls | UpstreamTls, open: Set<FakeTls>) {
     this.config = config;
+    this.#open = open;
+    open.add(this);
   }
 
-  close(): void {}
+  close(): void {
+    this.#open.delete(this);
+  }
 }
 
 function refusalOfCaller(config: DownstreamTls, shown: PresentedTls | undefined): SocketFault | undefined {

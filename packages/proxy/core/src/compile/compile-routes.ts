@@ -8,7 +8,6 @@ import {
   type RouteMatcher,
 } from '@tulle/match';
 import type {
-  DirectResponseAction,
   ForwardAction,
   HeaderEdits,
   RedirectAction,
@@ -108,7 +107,6 @@ function compileAction(
       checkRedirect(action, at, context.issues);
       return action;
     case 'direct':
-      checkDirect(action, at, context.issues);
       return action;
     case 'forward':
       return compileForward(route.name, action, pattern, at, context, layers, requestEdits, responseEdits);
@@ -116,16 +114,9 @@ function compileAction(
 }
 
 function checkRedirect(action: RedirectAction, path: string, issues: Issues): void {
-  issues.integer(`${path}/port`, action.port, 1, 65_535);
-  if (action.status !== undefined && ![301, 302, 303, 307, 308].includes(action.status))
-    issues.add(`${path}/status`, `${action.status} is no redirect; use 301, 302, 303, 307 or 308`);
   if (action.host !== undefined && normalizeHost(action.host) === '')
     issues.add(`${path}/host`, `${JSON.stringify(action.host)} is no host name`);
   checkPath(action.path?.value, `${path}/path/value`, issues);
-}
-
-function checkDirect(action: DirectResponseAction, path: string, issues: Issues): void {
-  issues.integer(`${path}/status`, action.status, 200, 599);
 }
 
 function checkPath(value: string | undefined, path: string, issues: Issues): void {
@@ -154,18 +145,12 @@ function compileForward(
   routeResponse: CompiledEdits | undefined,
 ): CompiledForward {
   const { issues, settings } = context;
-  issues.duration(`${path}/requestTimeoutMs`, action.requestTimeoutMs);
-  issues.duration(`${path}/perTryTimeoutMs`, action.perTryTimeoutMs);
-  issues.duration(`${path}/idleTimeoutMs`, action.idleTimeoutMs);
   const { rewrite, clusterNotFoundStatus = 503 } = action;
-  if (!(clusterNotFoundStatus in NOT_FOUND))
-    issues.add(`${path}/clusterNotFoundStatus`, `${String(clusterNotFoundStatus)} must be 404, 500 or 503`);
   checkPath(rewrite?.path?.value, `${path}/rewrite/path/value`, issues);
   if (rewrite?.host !== undefined && normalizeHost(rewrite.host) === '')
     issues.add(`${path}/rewrite/host`, `${JSON.stringify(rewrite.host)} is no host name`);
   const targets = action.clusters.map((share, index): ForwardTarget => {
     const at = `${path}/clusters/${index}`;
-    issues.integer(`${at}/weight`, share.weight, 0, 1_000_000);
     const own = [
       compileEdits(share.requestHeaders, `${at}/requestHeaders`, issues),
       compileEdits(share.responseHeaders, `${at}/responseHeaders`, issues),

@@ -3,8 +3,6 @@ import {
   formatAddress,
   isUnixAddress,
   type Address,
-  type Cluster,
-  type Endpoint,
   type FilterChain,
   type FilterEntry,
   type HttpHandler,
@@ -14,24 +12,22 @@ import {
   type TcpHandler,
 } from '@tulle/model';
 import type { Engine } from '../engine.ts';
-import type { ClientTls, ServerTls } from '../ports.ts';
 import type { ClusterRef } from '../upstream/cluster.ts';
 import { canonical } from './canonical.ts';
+import { checkModel, type SoundParts } from './check-model.ts';
+import { compileCluster, type CompiledCluster } from './compile-cluster.ts';
 import { createHttpFilters, TableMaker, type Registry } from './compile-filters.ts';
 import { compileRouteConfig, usesRegex } from './compile-routes.ts';
 import { HttpChain, type HttpSettings } from './compiled.ts';
-import type { CompiledChain, CompiledChainMatch, CompiledListener, TcpChain } from './compiled-listener.ts';
+import {
+  CompiledChain,
+  CompiledListener,
+  type CompiledChainMatch,
+  type TcpChain,
+} from './compiled-listener.ts';
 import type { FilterSet } from './filter-set.ts';
 import { Issues } from './issues.ts';
-
-/** A cluster that was checked, with its TLS ready; made into a runtime when the configuration is applied. */
-export interface CompiledCluster {
-  readonly config: Cluster;
-  readonly key: string;
-  /** Made for this compilation; `undefined` when the running cluster is kept. */
-  readonly tls: ClientTls | undefined;
-  readonly kept: boolean;
-}
+import { SharedTls } from './shared-tls.ts';
 
 /** A configuration ready to be applied: everything that can fail has happened. */
 export interface Compiled {
@@ -78,7 +74,7 @@ class Compilation {
   readonly #issues: Issues = new Issues();
   readonly #undo: (() => void)[] = [];
   readonly #warnings: string[] = [];
-  readonly #clusterNames: Set<string>;
+  readonly #clusterNames: Set<string> = new Set<string>();
   /** Filter sets of chains that this compilation made and holds until the chains do. */
   readonly #holds: FilterSet[] = [];
   #regex: RegexEngine | undefined;
@@ -86,7 +82,6 @@ class Compilation {
   constructor(config: ProxyConfig, base: CompileBase) {
     this.#config = config;
     this.#base = base;
-    this.#clusterNames = new Set(config.clusters.map((cluster) => cluster.name));
   }
 
   discard(): void {
@@ -95,27 +90,23 @@ class Compilation {
 
   async run(): Promise<Compiled> {
     const config = this.#config;
-    const routes = [
-      ...config.routes,
-      ...config.listeners.flatMap((listener) =>
-        listener.filterChains.flatMap(({ handler }) =>
-          handler.kind === 'http' && 'virtualHosts' in handler.routes ? [handler.routes] : [],
-        ),
-      ),
-    ];
-    if (routes.some(usesRegex)) this.#regex = await loadRegexEngine();
+    const sound = checkModel(config, this.#issues);
+    if (sound === undefined) throw this.#issues.error();
+    await this.#loadRegex(sound);
     this.#unique(config.routes, '/routes');
     this.#unique(config.clusters, '/clusters');
     this.#unique(config.endpoints, '/endpoints');
     this.#unique(config.listeners, '/listeners');
+    for (const cluster of config.clusters)
+      if (typeof cluster?.name === 'string') this.#clusterNames.add(cluster.name);
     const clusters = new Map<string, CompiledCluster>();
-    for (const [index, cluster] of config.clusters.entries())
-      clusters.set(cluster.name, this.#cluster(cluster, `/clusters/${index}`));
-    for (const [index, set] of config.endpoints.entries())
-      this.#endpoints(set.endpoints, `/endpoints/${index}/endpoints`);
+    for (const index of sound.clusters) this.#cluster(index, clusters);
     const listeners = new Map<string, CompiledListener>();
     const addresses = new Map<string, string>();
-    for (const [index, listener] of config.listeners.entries()) {
+    for (const [index, listener] of config.listeners.entries())
+      if (!sound.listeners.has(index)) this.#noteReferencesOf(listener, `/listeners/${index}`);
+    for (const index of sound.listeners) {
+      const listener = config.listeners[index] as Listener;
       const path = `/listeners/${index}`;
       this.#address(listener.address, `${path}/address`, addresses, listener.name);
       const compiled = await this.#listener(listener, path);
@@ -137,19 +128,32 @@ class Compilation {
     for (const set of this.#holds.splice(0)) set.release();
   }
 
-  #unique(list: readonly { readonly name: string }[], path: string): void {
-    const names = new Set<string>();
-    for (const [index, { name }] of list.entries()) {
-      if (typeof name !== 'string' || name === '')
-        this.#issues.add(`${path}/${index}/name`, 'a name is missing');
-      else if (names.has(name))
+  async #loadRegex(sound: SoundParts): Promise<void> {
+    const { routes, listeners } = this.#config;
+    const inForce = [
+      ...routes.filter((_, index) => sound.routes.has(index)),
+      ...listeners
+        .filter((_, index) => sound.listeners.has(index))
+        .flatMap((listener) =>
+          listener.filterChains.flatMap(({ handler }) =>
+            handler.kind === 'http' && 'virtualHosts' in handler.routes ? [handler.routes] : [],
+          ),
+        ),
+    ];
+    if (inForce.some(usesRegex)) this.#regex = await loadRegexEngine();
+  }
+
+  #unique(list: readonly ({ readonly name?: unknown } | null | undefined)[], path: string): void {
+    const names = new Set<unknown>();
+    for (const [index, part] of list.entries()) {
+      const name = part?.name;
+      if (name !== undefined && names.has(name))
         this.#issues.add(`${path}/${index}/name`, `${JSON.stringify(name)} stands twice; names are unique`);
       names.add(name);
     }
   }
 
   #address(address: Address, path: string, seen: Map<string, string>, owner: string): void {
-    if (!isUnixAddress(address)) this.#issues.integer(`${path}/port`, address.port, 0, 65_535);
     const text = formatAddress(address);
     const other = seen.get(text);
     if (other !== undefined && (isUnixAddress(address) || address.port !== 0))
@@ -159,56 +163,18 @@ class Compilation {
 
   // — clusters —
 
-  #cluster(cluster: Cluster, path: string): CompiledCluster {
-    const issues = this.#issues;
-    issues.duration(`${path}/connectTimeoutMs`, cluster.connectTimeoutMs);
-    for (const name of ['maxConnections', 'maxPendingRequests', 'maxRequests'] as const)
-      issues.integer(`${path}/limits/${name}`, cluster.limits?.[name], 0, 10_000_000);
-    issues.duration(`${path}/pool/idleTimeoutMs`, cluster.pool?.idleTimeoutMs);
-    issues.integer(`${path}/pool/maxIdlePerEndpoint`, cluster.pool?.maxIdlePerEndpoint, 0, 1_000_000);
-    issues.integer(
-      `${path}/pool/maxRequestsPerConnection`,
-      cluster.pool?.maxRequestsPerConnection,
-      0,
-      1_000_000_000,
+  #cluster(index: number, clusters: Map<string, CompiledCluster>): void {
+    const cluster = this.#config.clusters[index] as ProxyConfig['clusters'][number];
+    const { engine, clusterKeys } = this.#base;
+    const compiled = compileCluster(
+      cluster,
+      `/clusters/${index}`,
+      clusterKeys.get(cluster.name),
+      engine,
+      this.#issues,
     );
-    if (cluster.pool?.protocol === 'http2')
-      issues.add(
-        `${path}/pool/protocol`,
-        'http2 is not spoken to endpoints by this version; leave it out for http1',
-      );
-    const { discovery } = cluster;
-    if (discovery.kind !== 'eds') this.#endpoints(discovery.endpoints, `${path}/discovery/endpoints`);
-    if (discovery.kind === 'dns')
-      issues.integer(`${path}/discovery/refreshMs`, discovery.refreshMs, 100, 86_400_000);
-    const budget = cluster.limits?.retryBudget;
-    if (budget?.percent !== undefined && !(budget.percent >= 0 && budget.percent <= 100))
-      issues.add(`${path}/limits/retryBudget/percent`, `${budget.percent} must be from 0 to 100`);
-    if (budget?.intervalMs !== undefined && !(budget.intervalMs > 0))
-      issues.add(`${path}/limits/retryBudget/intervalMs`, 'must be more than 0');
-    const { name } = cluster;
-    // Endpoints given in the cluster change in place; everything else makes another cluster.
-    const key = canonical({
-      ...cluster,
-      discovery: discovery.kind === 'static' ? { kind: 'static' } : discovery,
-    });
-    const kept = this.#base.clusterKeys.get(name) === key;
-    let tls: ClientTls | undefined;
-    if (!kept && cluster.tls !== undefined) {
-      const config = cluster.tls;
-      tls = issues.guard(`${path}/tls`, () => this.#base.engine.transport.clientTls(config));
-      if (tls !== undefined) this.#undo.push(() => tls?.close());
-    }
-    return { config: cluster, key, tls, kept };
-  }
-
-  #endpoints(endpoints: readonly Endpoint[], path: string): void {
-    for (const [index, endpoint] of endpoints.entries()) {
-      if (!isUnixAddress(endpoint.address))
-        this.#issues.integer(`${path}/${index}/address/port`, endpoint.address.port, 1, 65_535);
-      this.#issues.integer(`${path}/${index}/weight`, endpoint.weight, 1, 1_000_000);
-      this.#issues.integer(`${path}/${index}/priority`, endpoint.priority, 0, 127);
-    }
+    if (compiled.tls !== undefined) this.#undo.push(() => compiled.tls?.close());
+    clusters.set(cluster.name, compiled);
   }
 
   #ref(name: string, path: string): ClusterRef {
@@ -223,9 +189,6 @@ class Compilation {
   // — listeners —
 
   async #listener(listener: Listener, path: string): Promise<CompiledListener | undefined> {
-    const issues = this.#issues;
-    issues.integer(`${path}/maxConnections`, listener.maxConnections, 1, 10_000_000);
-    issues.integer(`${path}/bufferLimitBytes`, listener.bufferLimitBytes, 1_024, 1_073_741_824);
     this.#unique(listener.filterChains, `${path}/filterChains`);
     const before = this.#base.listeners.get(listener.name);
     const chains: CompiledChain[] = [];
@@ -243,27 +206,14 @@ class Compilation {
     const filters =
       before?.filtersKey === filtersKey
         ? before.filters
-        : await this.#filterSet([], entries, `${path}/connectionFilters`, true);
-    if (filters === undefined) return undefined;
-    return Object.freeze({
-      name: listener.name,
-      config: listener,
-      chains,
-      filters,
-      filtersKey,
-      looksAtBytes: chains.some(
-        ({ match }) => match?.transport !== undefined || match?.serverNames !== undefined,
-      ),
-      looksAtNames: chains.some(({ match }) => match?.serverNames !== undefined),
-      mayUseTls: chains.some(({ tls }) => tls !== undefined),
-    });
+        : await this.#filterSet([], entries, `${path}/connectionFilters`);
+    return filters === undefined ? undefined : new CompiledListener(listener, chains, filters, filtersKey);
   }
 
   async #filterSet(
     entries: readonly FilterEntry[],
     connEntries: readonly FilterEntry[],
     path: string,
-    ofListener = false,
   ): Promise<FilterSet | undefined> {
     const set = await createHttpFilters(
       this.#base.engine,
@@ -277,8 +227,7 @@ class Compilation {
       // Held by this compilation until chains hold it, so that a refusal disposes it.
       set.retain();
       this.#undo.push(() => set.release());
-      // A listener's own set keeps that hold as long as it stands.
-      if (!ofListener) this.#holds.push(set);
+      this.#holds.push(set);
     }
     return set;
   }
@@ -314,16 +263,21 @@ class Compilation {
     if (filters === undefined) return undefined;
     const handler =
       chain.handler.kind === 'http'
-        ? this.#http(chain.name, chain.handler, routes, filters, path, listener)
+        ? this.#http(chain.name, chain.handler, routes, filters, listener)
         : this.#tcp(chain.name, chain.handler, filters, path);
     if (handler === undefined) return undefined;
-    return Object.freeze({ name: chain.name, key, match, tls, tlsKey, filtersKey, handler });
+    const compiled = new CompiledChain({ name: chain.name, key, match, tls, tlsKey, filtersKey, handler });
+    this.#undo.push(() => compiled.retireIfUnused());
+    return compiled;
   }
 
-  #serverTls(chain: FilterChain, path: string): ServerTls | undefined {
+  #serverTls(chain: FilterChain, path: string): SharedTls | undefined {
     const config = chain.tls as NonNullable<FilterChain['tls']>;
-    const tls = this.#issues.guard(`${path}/tls`, () => this.#base.engine.transport.serverTls(config));
-    if (tls !== undefined) this.#undo.push(() => tls.close());
+    const tls = this.#issues.guard(
+      `${path}/tls`,
+      () => new SharedTls(this.#base.engine.transport.serverTls(config)),
+    );
+    if (tls !== undefined) this.#undo.push(() => tls.closeIfUnused());
     return tls;
   }
 
@@ -362,6 +316,19 @@ class Compilation {
     return { config: { name, virtualHosts: [] }, path: `${path}/handler/routes` };
   }
 
+  /** What a listener names that is not made, since the schema found faults in it: all is said at once. */
+  #noteReferencesOf(listener: Listener, path: string): void {
+    try {
+      for (const [index, chain] of listener.filterChains.entries()) {
+        const at = `${path}/filterChains/${index}`;
+        const routes = chain.handler.kind === 'http' ? this.#routes(chain.handler, at) : undefined;
+        this.#noteReferences(chain, routes, at);
+      }
+    } catch {
+      // Its shape is among the faults.
+    }
+  }
+
   /** A chain that is taken over still has to name clusters that exist. */
   #noteReferences(
     chain: FilterChain,
@@ -388,16 +355,9 @@ class Compilation {
     handler: HttpHandler,
     routes: { readonly config: RouteConfig; readonly path: string } | undefined,
     filters: FilterSet,
-    path: string,
     listener: Listener,
   ): HttpChain | undefined {
-    const at = `${path}/handler`;
     const issues = this.#issues;
-    for (const field of ['requestHeadTimeoutMs', 'idleTimeoutMs', 'streamIdleTimeoutMs'] as const)
-      issues.duration(`${at}/${field}`, handler[field]);
-    issues.integer(`${at}/maxRequestHeadersBytes`, handler.maxRequestHeadersBytes, 1_024, 16_777_216);
-    issues.integer(`${at}/maxRequestHeadersCount`, handler.maxRequestHeadersCount, 1, 10_000);
-    issues.integer(`${at}/maxReplayBytes`, handler.maxReplayBytes, 0, 1_073_741_824);
     const settings: HttpSettings = Object.freeze({
       statPrefix: handler.statPrefix ?? listener.name,
       requestHeadTimeoutMs: handler.requestHeadTimeoutMs ?? 10_000,
@@ -435,18 +395,12 @@ class Compilation {
   }
 
   #tcp(name: string, handler: TcpHandler, filters: FilterSet, path: string): TcpChain {
-    this.#issues.duration(`${path}/handler/idleTimeoutMs`, handler.idleTimeoutMs);
-    const shares = handler.clusters.map((share, index) => {
-      this.#issues.integer(`${path}/handler/clusters/${index}/weight`, share.weight, 0, 1_000_000);
-      return {
-        ref: this.#ref(share.name, `${path}/handler/clusters/${index}/name`),
-        weight: share.weight ?? 1,
-      };
-    });
+    const shares = handler.clusters.map((share, index) => ({
+      ref: this.#ref(share.name, `${path}/handler/clusters/${index}/name`),
+      weight: share.weight ?? 1,
+    }));
     if (shares.length === 0)
       this.#issues.add(`${path}/handler/clusters`, 'names no cluster; give at least one');
-    filters.retain();
-    this.#undo.push(() => filters.release());
     return Object.freeze({
       name,
       shares,

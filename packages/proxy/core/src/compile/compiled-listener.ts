@@ -1,9 +1,9 @@
 import type { CidrSet } from '@tulle/match';
 import type { Listener } from '@tulle/model';
-import type { ServerTls } from '../ports.ts';
 import type { ClusterRef } from '../upstream/cluster.ts';
-import type { HttpChain } from './compiled.ts';
+import { HttpChain } from './compiled.ts';
 import type { FilterSet } from './filter-set.ts';
+import type { SharedTls } from './shared-tls.ts';
 
 /** A chain's conditions, compiled. */
 export interface CompiledChainMatch {
@@ -23,20 +23,63 @@ export interface TcpChain {
   readonly generation: number;
 }
 
-/** One filter chain of a listener. */
-export interface CompiledChain {
+/**
+ * One filter chain of a listener. The very same object serves over generations while its configuration means the same,
+ * and two listeners at a time while one of them leaves; the last user retires it.
+ */
+export class CompiledChain {
   readonly name: string;
   /** Canonical text of everything it was made of: the same text is the same chain. */
   readonly key: string;
   readonly match: CompiledChainMatch | undefined;
-  readonly tls: ServerTls | undefined;
+  readonly tls: SharedTls | undefined;
   readonly tlsKey: string;
   readonly filtersKey: string;
   readonly handler: HttpChain | TcpChain;
+  #users = 0;
+  #retired = false;
+
+  constructor(parts: {
+    readonly name: string;
+    readonly key: string;
+    readonly match: CompiledChainMatch | undefined;
+    readonly tls: SharedTls | undefined;
+    readonly tlsKey: string;
+    readonly filtersKey: string;
+    readonly handler: HttpChain | TcpChain;
+  }) {
+    this.name = parts.name;
+    this.key = parts.key;
+    this.match = parts.match;
+    this.tls = parts.tls;
+    this.tlsKey = parts.tlsKey;
+    this.filtersKey = parts.filtersKey;
+    this.handler = parts.handler;
+    this.tls?.retain();
+    if (!(this.handler instanceof HttpChain)) this.handler.filters.retain();
+  }
+
+  retain(): void {
+    this.#users++;
+  }
+
+  release(): void {
+    this.#users--;
+    this.retireIfUnused();
+  }
+
+  /** Takes no new connection; what is under way ends with what it began with. */
+  retireIfUnused(): void {
+    if (this.#users > 0 || this.#retired) return;
+    this.#retired = true;
+    if (this.handler instanceof HttpChain) this.handler.retire();
+    else this.handler.filters.release();
+    this.tls?.release();
+  }
 }
 
-/** A listener with its chains. */
-export interface CompiledListener {
+/** A listener with its chains, of one configuration. */
+export class CompiledListener {
   readonly name: string;
   readonly config: Listener;
   readonly chains: readonly CompiledChain[];
@@ -47,6 +90,30 @@ export interface CompiledListener {
   readonly looksAtBytes: boolean;
   readonly looksAtNames: boolean;
   readonly mayUseTls: boolean;
+
+  constructor(config: Listener, chains: readonly CompiledChain[], filters: FilterSet, filtersKey: string) {
+    this.name = config.name;
+    this.config = config;
+    this.chains = chains;
+    this.filters = filters;
+    this.filtersKey = filtersKey;
+    this.looksAtNames = chains.some(({ match }) => match?.serverNames !== undefined);
+    this.looksAtBytes = this.looksAtNames || chains.some(({ match }) => match?.transport !== undefined);
+    this.mayUseTls = chains.some(({ tls }) => tls !== undefined);
+    Object.freeze(this);
+  }
+
+  /** A runtime serves by it from now on. */
+  retain(): void {
+    for (const chain of this.chains) chain.retain();
+    this.filters.retain();
+  }
+
+  /** The runtime serves by another, or not at all. */
+  release(): void {
+    for (const chain of this.chains) chain.release();
+    this.filters.release();
+  }
 }
 
 /** The first chain whose conditions hold. */

@@ -30,22 +30,14 @@ export class Issues {
     } else this.add(base, error instanceof Error ? error.message : String(error));
   }
 
-  /** A number of milliseconds, 0 allowed. */
-  duration(path: string, value: number | undefined): void {
-    if (value !== undefined && !(value >= 0 && value <= 2 ** 31))
-      this.add(path, `${String(value)} is no duration; give milliseconds from 0 to 2147483648`);
-  }
-
-  /** A whole number within bounds. */
-  integer(path: string, value: number | undefined, min: number, max: number): void {
-    if (value !== undefined && !(Number.isInteger(value) && value >= min && value <= max))
-      this.add(path, `${String(value)} must be an integer from ${min} to ${max}`);
-  }
-
   /** @throws TulleError `TULLE_CONFIG_INVALID` with every issue, when there is one */
   finish(): void {
-    if (this.list.length === 0) return;
-    throw new TulleError(
+    if (this.list.length > 0) throw this.error();
+  }
+
+  /** `TULLE_CONFIG_INVALID` with every issue. */
+  error(): TulleError {
+    return new TulleError(
       'TULLE_CONFIG_INVALID',
       `the configuration was refused whole: ${this.list.map((issue) => `${issue.path || '/'} ${issue.message}`).join('; ')}`,
       { issues: this.list },

@@ -70,6 +70,7 @@ class Origin {
       { name: `fetch|${this.#port}||${this.#host}`, discovery: { kind: 'static', endpoints: [] } },
       tls,
     );
+    this.cluster.start();
     if (this.#isAddress) {
       this.#knownAtMs = Infinity;
       this.cluster.setEndpoints([this.#endpoint(this.#host)]);

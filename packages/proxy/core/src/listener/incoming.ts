@@ -93,7 +93,7 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
     this.#chain = chain;
     if (chain.tls === undefined) return this.#secured();
     this.#armTimer();
-    const secured = this.#engine.transport.secure(this.#socket, chain.tls, this.#first);
+    const secured = this.#engine.transport.secure(this.#socket, chain.tls.tls, this.#first);
     this.#first = undefined;
     this.#socket = secured;
     secured.events = this;

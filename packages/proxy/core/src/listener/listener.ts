@@ -27,6 +27,8 @@ export class ListenerRuntime implements ServingListener, ListenOwner {
   #drainStartMs = -1;
   #drainWindowMs = 0;
   #closed = false;
+  /** It holds its chains. */
+  #active = false;
   drainEnded = false;
 
   constructor(engine: Engine, compiled: CompiledListener) {
@@ -34,13 +36,6 @@ export class ListenerRuntime implements ServingListener, ListenOwner {
     this.name = compiled.name;
     this.compiled = compiled;
     this.metrics = new ListenerMetrics(engine.meter, compiled.name);
-    this.#stops.push(
-      engine.meter.observed(
-        'tulle_listener_downstream_cx_active',
-        { help: 'Open connections', labels: { listener: this.name } },
-        () => this.#connections.size,
-      ),
-    );
   }
 
   get direction(): 'inbound' | 'outbound' | 'unspecified' {
@@ -74,7 +69,16 @@ export class ListenerRuntime implements ServingListener, ListenOwner {
 
   /** The configuration is in force: chains are put in place, who waited is served. */
   activate(): void {
+    this.compiled.retain();
+    this.#active = true;
     this.#fillSlots();
+    this.#stops.push(
+      this.#engine.meter.observed(
+        'tulle_listener_downstream_cx_active',
+        { help: 'Open connections', labels: { listener: this.name } },
+        () => this.#connections.size,
+      ),
+    );
     const early = this.#early ?? [];
     this.#early = undefined;
     for (const socket of early) this.#take(socket);
@@ -83,17 +87,10 @@ export class ListenerRuntime implements ServingListener, ListenOwner {
   /** Takes a new configuration; connections stay, their next request sees it. */
   replace(compiled: CompiledListener): void {
     const before = this.compiled;
-    if (before === compiled) return;
+    compiled.retain();
     this.compiled = compiled;
     this.#fillSlots();
-    if (before.filters !== compiled.filters) before.filters.release();
-    for (const chain of before.chains) {
-      const now = compiled.chains.find((other) => other.name === chain.name);
-      if (now === chain) continue;
-      retire(chain.handler);
-      if (chain.tls !== undefined && !compiled.chains.some((other) => other.tls === chain.tls))
-        chain.tls.close();
-    }
+    before.release();
   }
 
   #fillSlots(): void {
@@ -223,7 +220,7 @@ export class ListenerRuntime implements ServingListener, ListenOwner {
   /** Bound, but its configuration is not applied: the socket closes, nothing else was touched. */
   async abandon(): Promise<void> {
     for (const socket of this.#early ?? []) socket.destroy();
-    for (const stop of this.#stops) stop();
+    this.#early = [];
     await this.#listening?.close();
   }
 
@@ -240,11 +237,7 @@ export class ListenerRuntime implements ServingListener, ListenOwner {
     });
     for (const stop of this.#stops) stop();
     for (const slot of this.#slots.values()) slot.current = undefined;
-    for (const chain of this.compiled.chains) {
-      retire(chain.handler);
-      chain.tls?.close();
-    }
-    this.compiled.filters.release();
+    if (this.#active) this.compiled.release();
     await closed;
   }
 
@@ -270,11 +263,6 @@ export class ListenerRuntime implements ServingListener, ListenOwner {
       draining: this.draining,
     };
   }
-}
-
-function retire(handler: CompiledListener['chains'][number]['handler']): void {
-  if (handler instanceof HttpChain) handler.retire();
-  else handler.filters.release();
 }
 
 const WAITING = { onOpen() {}, onRead() {}, onEnd() {}, onDrain() {}, onClose() {} };

@@ -45,7 +45,7 @@ export class ClusterRuntime {
   /** Streams under way. */
   requests = 0;
   closed = false;
-  readonly #names: NameResolution | undefined;
+  #names: NameResolution | undefined;
 
   constructor(engine: Engine, config: Cluster, tls: ClientTls | undefined) {
     this.engine = engine;
@@ -85,6 +85,11 @@ export class ClusterRuntime {
       },
       onEjectionRefused: () => metrics.ejectionsRefused.add(),
     });
+  }
+
+  /** Goes to work. What can fail has happened when it was made. */
+  start(): void {
+    const { metrics, config } = this;
     metrics.observe('upstream_cx_active', 'Open connections', () => this.connections);
     metrics.observe('upstream_rq_active', 'Requests under way', () => this.requests);
     metrics.observe('upstream_rq_pending_active', 'Requests waiting for a connection', () => this.pending);
@@ -103,6 +108,11 @@ export class ClusterRuntime {
   setEndpoints(endpoints: readonly Endpoint[]): void {
     this.balancer.update(endpoints, this.engine.clock.nowMs());
     for (const state of this.balancer.endpoints) state.data.configure(state.endpoint);
+  }
+
+  /** The set in force. */
+  get endpoints(): readonly Endpoint[] {
+    return this.balancer.endpoints.map((state) => state.endpoint);
   }
 
   /** Resolves when names were looked up once, so that a start does not begin with 503. */

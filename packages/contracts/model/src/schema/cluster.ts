@@ -1,0 +1,87 @@
+import type { JsonSchema } from '../filters/json-schema.ts';
+import { address, fields, labels, listOf, milliseconds, name, oneOf, percent, text, whole } from './parts.ts';
+import { upstreamTlsSchema } from './tls.ts';
+
+/** JSON Schema of `Endpoint`. */
+export const endpointSchema: JsonSchema = fields(['address'], {
+  address: address(1),
+  weight: whole(1, 1_000_000),
+  health: oneOf('healthy', 'unhealthy', 'draining'),
+  locality: fields(['region'], { region: text, zone: text, subZone: text }),
+  priority: whole(0, 127),
+  identity: name,
+  mode: oneOf('sidecar', 'captured', 'none'),
+  labels,
+});
+
+const endpoints: JsonSchema = listOf(endpointSchema);
+
+/** JSON Schema of `EndpointSet`. */
+export const endpointSetSchema: JsonSchema = fields(['name', 'endpoints'], { name, endpoints });
+
+const discovery: JsonSchema = {
+  anyOf: [
+    fields(['kind', 'endpoints'], { kind: { const: 'static' }, endpoints }),
+    fields(['kind'], { kind: { const: 'eds' }, serviceName: name }),
+    fields(['kind', 'endpoints', 'use'], {
+      kind: { const: 'dns' },
+      endpoints,
+      use: oneOf('all', 'first'),
+      refreshMs: { type: 'number', minimum: 100, maximum: 86_400_000 },
+    }),
+  ],
+};
+
+const balance: JsonSchema = {
+  anyOf: [
+    fields(['policy'], { policy: { const: 'round-robin' } }),
+    fields(['policy'], { policy: { const: 'random' } }),
+    fields(['policy'], { policy: { const: 'least-request' }, choices: whole(2, 1_000) }),
+    fields(['policy'], {
+      policy: { const: 'peak-ewma' },
+      defaultRttMs: milliseconds(0.001),
+      decayMs: milliseconds(1),
+    }),
+  ],
+};
+
+/** As in Envoy, whose operators say "no limit" by the largest number of 32 bits. */
+const limit: JsonSchema = whole(0, 4_294_967_295);
+
+/** JSON Schema of `Cluster`. */
+export const clusterSchema: JsonSchema = fields(['name', 'discovery'], {
+  name,
+  discovery,
+  balance,
+  connectTimeoutMs: milliseconds(1),
+  limits: fields([], {
+    maxConnections: limit,
+    maxPendingRequests: limit,
+    maxRequests: limit,
+    retryBudget: fields([], {
+      percent,
+      minPerSecond: { type: 'number', minimum: 0, maximum: 1_000_000 },
+      intervalMs: milliseconds(10),
+    }),
+  }),
+  outlier: fields([], {
+    consecutiveFailures: whole(0, 1_000_000),
+    successRate: fields(['belowPercent', 'windowMs', 'minimumRequests'], {
+      belowPercent: percent,
+      windowMs: milliseconds(1),
+      minimumRequests: whole(1, 10_000_000),
+    }),
+    intervalMs: milliseconds(1),
+    baseEjectionMs: milliseconds(1),
+    maxEjectionMs: milliseconds(1),
+    maxEjectionPercent: percent,
+  }),
+  tls: upstreamTlsSchema,
+  pool: fields([], {
+    idleTimeoutMs: milliseconds(),
+    maxRequestsPerConnection: whole(0, 1_000_000_000),
+    maxIdlePerEndpoint: whole(0, 1_000_000),
+    protocol: oneOf('http1', 'http2'),
+  }),
+  labels,
+});

@@ -1,0 +1,51 @@
+import type { JsonSchema } from '../filters/json-schema.ts';
+import { address, fields, flag, listOf, milliseconds, name, names, oneOf, text, whole } from './parts.ts';
+import { routeConfigSchema } from './route.ts';
+import { downstreamTlsSchema } from './tls.ts';
+
+const filters: JsonSchema = listOf(
+  fields(['name', 'filter'], { name, filter: name, config: {}, mandatory: flag, failOpen: flag }),
+);
+
+const http: JsonSchema = fields(['kind', 'routes', 'filters'], {
+  kind: { const: 'http' },
+  statPrefix: name,
+  routes: { anyOf: [routeConfigSchema, fields(['routeConfigName'], { routeConfigName: name })] },
+  filters,
+  requestHeadTimeoutMs: milliseconds(),
+  idleTimeoutMs: milliseconds(),
+  streamIdleTimeoutMs: milliseconds(),
+  maxRequestHeadersBytes: whole(1_024, 16_777_216),
+  maxRequestHeadersCount: whole(1, 10_000),
+  maxReplayBytes: whole(0, 1_073_741_824),
+  allowUpgrades: names,
+  allowConnect: flag,
+  identityHeaders: oneOf('strip', 'keep'),
+  serverHeader: { anyOf: [{ const: 'pass' }, fields(['value'], { value: text })] },
+});
+
+const tcp: JsonSchema = fields(['kind', 'clusters'], {
+  kind: { const: 'tcp' },
+  statPrefix: name,
+  clusters: listOf(fields(['name'], { name, weight: whole(0, 1_000_000) })),
+  filters,
+  idleTimeoutMs: milliseconds(),
+});
+
+/** JSON Schema of `Listener`. */
+export const listenerSchema: JsonSchema = fields(['name', 'address', 'filterChains'], {
+  name,
+  address: address(0),
+  direction: oneOf('inbound', 'outbound', 'unspecified'),
+  filterChains: listOf(
+    fields(['name', 'handler'], {
+      name,
+      match: fields([], { serverNames: names, transport: oneOf('tls', 'plain'), sourceCidrs: names }),
+      tls: downstreamTlsSchema,
+      handler: { anyOf: [http, tcp] },
+    }),
+  ),
+  connectionFilters: filters,
+  maxConnections: whole(1, 10_000_000),
+  bufferLimitBytes: whole(1_024, 1_073_741_824),
+});

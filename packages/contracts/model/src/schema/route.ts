@@ -1,0 +1,81 @@
+import { stringMatchSchema } from '../filters/authz.ts';
+import type { JsonSchema } from '../filters/json-schema.ts';
+import { fields, flag, listOf, milliseconds, name, names, oneOf, text, whole } from './parts.ts';
+
+/** By slot name; each value is the filter's own matter, `null` removes it. */
+const filterConfigs: JsonSchema = { type: 'object' };
+
+const pair: JsonSchema = fields(['name', 'value'], { name, value: text });
+const edits: JsonSchema = fields([], { set: listOf(pair), add: listOf(pair), remove: names });
+
+const valueMatches: JsonSchema = listOf(
+  fields(['name', 'match'], { name, match: stringMatchSchema, invert: flag }),
+);
+
+const match: JsonSchema = fields(['path'], {
+  path: fields(['kind', 'value'], { kind: oneOf('exact', 'prefix', 'bytes-prefix', 'regex'), value: text }),
+  method: name,
+  headers: valueMatches,
+  query: valueMatches,
+});
+
+const path: JsonSchema = fields(['kind', 'value'], { kind: oneOf('full', 'prefix'), value: text });
+
+const weighted: JsonSchema = fields(['name'], {
+  name,
+  weight: whole(0, 1_000_000),
+  requestHeaders: edits,
+  responseHeaders: edits,
+  filterConfigs,
+});
+
+const action: JsonSchema = {
+  anyOf: [
+    fields(['kind', 'clusters'], {
+      kind: { const: 'forward' },
+      clusters: listOf(weighted),
+      clusterNotFoundStatus: { enum: [404, 500, 503] },
+      requestTimeoutMs: milliseconds(),
+      perTryTimeoutMs: milliseconds(),
+      idleTimeoutMs: milliseconds(),
+      rewrite: fields([], { host: name, path }),
+      allowUpgrades: names,
+    }),
+    fields(['kind'], {
+      kind: { const: 'redirect' },
+      scheme: oneOf('http', 'https'),
+      host: name,
+      port: whole(1, 65_535),
+      path,
+      status: { enum: [301, 302, 303, 307, 308] },
+    }),
+    fields(['kind', 'status'], {
+      kind: { const: 'direct' },
+      status: whole(200, 599),
+      body: text,
+      code: name,
+    }),
+  ],
+};
+
+/** JSON Schema of `RouteConfig`. */
+export const routeConfigSchema: JsonSchema = fields(['name', 'virtualHosts'], {
+  name,
+  virtualHosts: listOf(
+    fields(['name', 'domains', 'routes'], {
+      name,
+      domains: names,
+      routes: listOf(
+        fields(['name', 'match', 'action'], {
+          name,
+          match,
+          action,
+          requestHeaders: edits,
+          responseHeaders: edits,
+          filterConfigs,
+        }),
+      ),
+      filterConfigs,
+    }),
+  ),
+});

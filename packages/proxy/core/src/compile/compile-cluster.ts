@@ -1,0 +1,44 @@
+import type { Cluster } from '@tulle/model';
+import type { Engine } from '../engine.ts';
+import type { ClientTls } from '../ports.ts';
+import { canonical } from './canonical.ts';
+import type { Issues } from './issues.ts';
+
+/** A cluster that was checked, with its TLS ready; made into a runtime before the configuration is applied. */
+export interface CompiledCluster {
+  readonly config: Cluster;
+  readonly key: string;
+  /** Made for this compilation; `undefined` when the running cluster is kept. */
+  readonly tls: ClientTls | undefined;
+  readonly kept: boolean;
+}
+
+/**
+ * Checks what the model's schema cannot, and prepares TLS. @param cluster sound by the schema
+ * @param runningKey of the cluster of that name that is at work
+ */
+export function compileCluster(
+  cluster: Cluster,
+  path: string,
+  runningKey: string | undefined,
+  engine: Engine,
+  issues: Issues,
+): CompiledCluster {
+  if (cluster.pool?.protocol === 'http2')
+    issues.add(
+      `${path}/pool/protocol`,
+      'http2 is not spoken to endpoints by this version; leave it out for http1',
+    );
+  const { discovery, tls: config } = cluster;
+  // Endpoints given in the cluster change in place; everything else makes another cluster.
+  const key = canonical({
+    ...cluster,
+    discovery: discovery.kind === 'static' ? { kind: 'static' } : discovery,
+  });
+  const kept = runningKey === key;
+  const tls =
+    kept || config === undefined
+      ? undefined
+      : issues.guard(`${path}/tls`, () => engine.transport.clientTls(config));
+  return { config: cluster, key, tls, kept };
+}

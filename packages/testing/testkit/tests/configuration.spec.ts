@@ -1,0 +1,370 @@
+import { CONTINUE, defineHttpFilter, isTulleError, type TulleError } from '@tulle/filter';
+import type { Cluster, Listener, ProxyConfig } from '@tulle/model';
+import { createProxy, httpListener, route } from '@tulle/proxy';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { fakeClock, memoryLog, memoryNetwork, type TestProxy } from '../src/index.ts';
+import { anything, simple, started } from './support.ts';
+
+const ENDPOINT = { address: { host: '10.0.0.1', port: 80 } };
+
+/** One listener `http` on 127.0.0.1:8080 that sends everything to the cluster `api`. */
+function config(
+  edit: (parts: { listeners: Listener[]; clusters: Cluster[] }) => void = () => {},
+): ProxyConfig {
+  const parts = {
+    listeners: [
+      {
+        name: 'http',
+        address: { host: '127.0.0.1', port: 8080 },
+        filterChains: [
+          {
+            name: 'chain',
+            handler: {
+              kind: 'http' as const,
+              filters: [],
+              routes: {
+                name: 'routes',
+                virtualHosts: [{ name: 'all', domains: ['*'], routes: [route('/', 'api')] }],
+              },
+            },
+          },
+        ],
+      },
+    ] as Listener[],
+    clusters: [{ name: 'api', discovery: { kind: 'static' as const, endpoints: [ENDPOINT] } }] as Cluster[],
+  };
+  edit(parts);
+  return { version: '1', routes: [], endpoints: [], ...parts };
+}
+
+/** The issues of a configuration that the proxy refuses; it must then serve as before. */
+async function refusal(test: TestProxy, given: unknown): Promise<readonly string[]> {
+  const { generation } = test.proxy.stats;
+  const inForce = test.proxy.config;
+  const error: unknown = await test.proxy.update(given as ProxyConfig).then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  expect(isTulleError(error) && error.code).toBe('TULLE_CONFIG_INVALID');
+  expect(test.proxy.config).toBe(inForce);
+  expect(test.proxy.stats.generation).toBe(generation);
+  expect((await test.client().request()).status).toBe(200);
+  return (error as TulleError).issues.map((issue) => `${issue.path} ${issue.message}`);
+}
+
+describe('a configuration that breaks the model', () => {
+  const cases: readonly (readonly [what: string, cluster: object, issue: string])[] = [
+    [
+      'an unknown policy',
+      { balance: { policy: 'ring-hash' } },
+      '/balance/policy must be "round-robin", "random"',
+    ],
+    [
+      'choices of none',
+      { balance: { policy: 'least-request', choices: -3 } },
+      '/balance/choices must be at least 2',
+    ],
+    [
+      'a decay of nothing',
+      { balance: { policy: 'peak-ewma', decayMs: 0 } },
+      '/balance/decayMs must be at least 1',
+    ],
+    [
+      'more than all ejected',
+      { outlier: { maxEjectionPercent: 5_000 } },
+      '/outlier/maxEjectionPercent must be at most 100',
+    ],
+    [
+      'a word for a time',
+      { outlier: { baseEjectionMs: 'x' } },
+      '/outlier/baseEjectionMs must be a number, not the string "x"',
+    ],
+    [
+      'a negative budget',
+      { limits: { retryBudget: { minPerSecond: -5 } } },
+      '/limits/retryBudget/minPerSecond must be at least 0',
+    ],
+    [
+      'a discovery that is none',
+      { discovery: { kind: 'nope' } },
+      '/discovery/kind must be "static", "eds" or "dns"',
+    ],
+    ['a label that is no text', { labels: { a: 1 } }, '/labels/a must be a string'],
+    [
+      'an unknown field',
+      { conectTimeoutMs: 5 },
+      '/conectTimeoutMs unknown field "conectTimeoutMs"; did you mean "connectTimeoutMs"?',
+    ],
+    ['not even an object', { limits: 7 }, '/limits must be an object'],
+  ];
+
+  it.each(cases)('%s: refused by path, and nothing of it is applied', async (_what, change, issue) => {
+    const test = await started({ config: config(), upstreams: { '10.0.0.1:80': () => ({}) } });
+    const issues = await refusal(
+      test,
+      config(({ clusters }) => {
+        clusters[0] = { ...(clusters[0] as Cluster), ...change } as Cluster;
+        // In the same configuration, and itself in order: it must not be applied either.
+        clusters.unshift({ name: 'first', discovery: { kind: 'static', endpoints: [] } });
+      }),
+    );
+    expect(issues).toHaveLength(1);
+    expect(issues[0]).toContain(`/clusters/1${issue}`);
+  });
+
+  it('says every fault of listeners, routes and filters at once', async () => {
+    const test = await started({ config: config(), upstreams: { '10.0.0.1:80': () => ({}) } });
+    const bad = JSON.parse(JSON.stringify(config())) as Record<string, never>;
+    const [listener] = bad['listeners'] as unknown as Record<string, unknown>[];
+    const [chain] = listener?.['filterChains'] as Record<string, Record<string, unknown>>[];
+    Object.assign(chain?.['handler'] as object, { requestTimeoutMS: 5, identityHeaders: 'trust' });
+    (listener as Record<string, unknown>)['maxConnections'] = 0.5;
+    const issues = await refusal(test, { ...bad, endpoints: [{ name: 'x', endpoints: [{}] }], extra: 1 });
+    expect(issues).toEqual([expect.stringContaining('/extra unknown field "extra"')]);
+    expect((await refusal(test, { ...bad, endpoints: [{ name: 'x', endpoints: [{}] }] })).toSorted()).toEqual(
+      [
+        '/endpoints/0/endpoints/0 "address" is missing',
+        '/listeners/0/filterChains/0/handler/identityHeaders must be "strip" or "keep", not the string "trust"',
+        '/listeners/0/filterChains/0/handler/requestTimeoutMS unknown field "requestTimeoutMS"; did you mean "requestHeadTimeoutMs"?',
+        '/listeners/0/maxConnections must be a whole number, not the number 0.5',
+      ],
+    );
+  });
+
+  it('whatever stands where: refused with its issues or applied, never half, and the proxy serves on', async () => {
+    const test = await started({ config: config(), upstreams: { '10.0.0.1:80': () => ({}) } });
+    const places = fc.record({ path: fc.array(fc.nat(), { maxLength: 9 }), value: fc.jsonValue() });
+    await fc.assert(
+      fc.asyncProperty(fc.array(places, { minLength: 1, maxLength: 3 }), async (changes) => {
+        let given: unknown = JSON.parse(JSON.stringify(config()));
+        for (const { path, value } of changes) given = put(given, path, value);
+        const before = test.proxy.config;
+        try {
+          await test.proxy.update(given as ProxyConfig);
+          expect(test.proxy.config).toBe(given);
+        } catch (error) {
+          if (!isTulleError(error) || error.code !== 'TULLE_CONFIG_INVALID' || error.issues.length === 0)
+            throw error;
+          expect(test.proxy.config).toBe(before);
+        }
+        await test.proxy.update(config());
+        expect((await test.client().request()).status).toBe(200);
+      }),
+      { numRuns: 150 },
+    );
+  });
+});
+
+/** `value` in the place that the numbers choose. */
+function put(root: unknown, path: readonly number[], value: unknown): unknown {
+  if (path.length === 0 || typeof root !== 'object' || root === null) return value;
+  const keys = Object.keys(root);
+  const key = keys[(path[0] as number) % (keys.length + 1)] ?? 'other';
+  const inside = put((root as Record<string, unknown>)[key], path.slice(1), value);
+  return Array.isArray(root)
+    ? root.map((part: unknown, index) => (String(index) === key ? inside : part))
+    : { ...root, [key]: inside };
+}
+
+describe('a listener whose address changes', () => {
+  const moved = (port: number): ProxyConfig =>
+    config(({ listeners }) => {
+      const [listener] = listeners as [Listener];
+      const [chain] = listener.filterChains as [Listener['filterChains'][number]];
+      listeners[0] = {
+        ...listener,
+        address: { host: '127.0.0.1', port },
+        filterChains: [
+          {
+            ...chain,
+            tls: { certificate: { kind: 'workload' } },
+            handler: { ...chain.handler, filters: [{ name: 'f', filter: 'f', config: {} }] },
+          } as typeof chain,
+        ],
+      };
+    });
+
+  it('keeps its filters and TLS at work; the last user lets them go', async () => {
+    const life: string[] = [];
+    const test = await started({
+      registry: [
+        defineHttpFilter<object>({
+          apiVersion: 1,
+          id: 'f',
+          config: anything<object>(),
+          create: (host) => {
+            life.push('created');
+            host.after(60_000, () => void life.push('timer'));
+            return { requestHeaders: () => CONTINUE, dispose: () => void life.push('disposed') };
+          },
+        }),
+      ],
+      config: moved(8080),
+      upstreams: { '10.0.0.1:80': () => ({}) },
+    });
+    const old = test.client({ tls: {} });
+    expect((await old.request()).status).toBe(200);
+    await test.proxy.update(moved(9090));
+    expect((await old.request()).status).toBe(200);
+    await test.clock.advance(10_000);
+    await old.connection.over();
+    expect(life).toEqual(['created']);
+    expect(test.network.openTls).toBe(1);
+    expect((await test.client({ tls: {} }).request()).status).toBe(200);
+    await test.clock.advance(60_000);
+    expect(life).toEqual(['created', 'timer']);
+    await test.proxy.update(config());
+    await test.clock.advance(10_000);
+    expect(life).toEqual(['created', 'timer', 'disposed']);
+    expect(test.network.openTls).toBe(0);
+  });
+
+  it('that cannot be had leaves the running one, its metrics included', async () => {
+    const test = await started({ config: config(), upstreams: { '10.0.0.1:80': () => ({}) } });
+    test.network.listen('127.0.0.1:9999', () => {});
+    const client = test.client();
+    await client.request();
+    await expect(
+      test.proxy.update(
+        config(({ listeners }) => {
+          listeners[0] = { ...(listeners[0] as Listener), address: { host: '127.0.0.1', port: 9999 } };
+        }),
+      ),
+    ).rejects.toThrow('127.0.0.1:9999');
+    expect((await client.request()).status).toBe(200);
+    expect(test.meter.value('tulle_listener_downstream_cx_active')).toBe(1);
+  });
+});
+
+describe('a configuration that is on its way when the proxy goes', () => {
+  it.each(['stop', 'drain'] as const)('by %s() is given up, and nothing of it is left', async (how) => {
+    let create = (): void => {};
+    const life: string[] = [];
+    const test = await started({
+      config: config(),
+      registry: [
+        defineHttpFilter<object>({
+          apiVersion: 1,
+          id: 'slow',
+          config: anything<object>(),
+          create: () =>
+            new Promise((resolve) => {
+              create = () => resolve({ dispose: () => void life.push('disposed') });
+            }),
+        }),
+      ],
+    });
+    const updated = test.proxy
+      .update(
+        config(({ listeners }) => {
+          const [listener] = listeners as [Listener];
+          const [chain] = listener.filterChains as [Listener['filterChains'][number]];
+          listeners.push({
+            ...listener,
+            name: 'second',
+            address: { host: '127.0.0.1', port: 9090 },
+            filterChains: [
+              {
+                ...chain,
+                handler: { ...chain.handler, filters: [{ name: 's', filter: 'slow', config: {} }] },
+              } as typeof chain,
+            ],
+          });
+        }),
+      )
+      .catch((error: unknown) => error);
+    await test.clock.settle();
+    const gone = how === 'stop' ? test.proxy.stop() : test.proxy.drain({ windowMs: 100 });
+    await test.clock.settle();
+    create();
+    const error = await updated;
+    expect(isTulleError(error) && error.code).toBe('TULLE_DRAINING');
+    await gone;
+    await test.clock.settle();
+    expect(life).toEqual(['disposed']);
+    expect(test.connect.bind(test, { listener: 'second' })).toThrow('no listener second');
+    // The address is free: nobody listens there.
+    test.network.listen('127.0.0.1:9090', () => {}).close();
+  });
+
+  it('because it is stopped while it starts leaves it stopped', async () => {
+    const clock = fakeClock();
+    const network = memoryNetwork(clock);
+    let create = (): void => {};
+    const slow = defineHttpFilter<object>({
+      apiVersion: 1,
+      id: 'slow',
+      config: anything<object>(),
+      create: () => new Promise((resolve) => (create = () => resolve({}))),
+    });
+    const proxy = createProxy({
+      transport: network.transport,
+      clock,
+      log: memoryLog(),
+      listeners: [
+        httpListener({
+          port: 8080,
+          filters: [slow({})],
+          routes: [route('/', { kind: 'direct', status: 200 })],
+        }),
+      ],
+    });
+    const outcome = proxy.start().catch((error: unknown) => error);
+    await clock.settle();
+    const stopped = proxy.stop();
+    create();
+    expect(await outcome).toMatchObject({ code: 'TULLE_DRAINING' });
+    await stopped;
+    expect(proxy.state).toBe('stopped');
+    network.listen('127.0.0.1:8080', () => {}).close();
+    await expect(proxy.update(config())).rejects.toMatchObject({ code: 'TULLE_DRAINING' });
+  });
+});
+
+describe('an exporter that does not come to an end', () => {
+  it('delays drain and stop by five seconds, and is named', async () => {
+    const test = await simple({
+      telemetry: [
+        {
+          name: 'dead',
+          sink: {
+            name: 'dead',
+            record() {},
+            flush: () => new Promise(() => {}),
+            close: () => new Promise(() => {}),
+          },
+        },
+      ],
+    });
+    let over = '';
+    const gone = test.proxy
+      .drain({ windowMs: 100 })
+      .then(() => (over = 'drained'))
+      .then(() => test.proxy.stop())
+      .then(() => (over = 'stopped'));
+    await test.clock.advance(4_900);
+    expect(over).toBe('');
+    await test.clock.advance(200);
+    expect(over).toBe('drained');
+    await test.clock.advance(5_100);
+    await gone;
+    expect(test.log.lines.filter(({ message }) => message.includes('plugin dead failed to')).length).toBe(2);
+  });
+});
+
+describe('a cluster whose endpoints are discovered', () => {
+  const discovered = (connectTimeoutMs: number, withSet: boolean): ProxyConfig => ({
+    ...config(({ clusters }) => {
+      clusters[0] = { name: 'api', discovery: { kind: 'eds' }, connectTimeoutMs };
+    }),
+    endpoints: withSet ? [{ name: 'api', endpoints: [ENDPOINT] }] : [],
+  });
+
+  it('serves on with those that it had when it changes before they are sent anew', async () => {
+    const test = await started({ config: discovered(1_000, true), upstreams: { '10.0.0.1:80': () => ({}) } });
+    expect((await test.client().request()).status).toBe(200);
+    await test.proxy.update(discovered(2_000, false));
+    expect((await test.client().request()).status).toBe(200);
+  });
+});
