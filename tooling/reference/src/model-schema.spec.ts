@@ -27,9 +27,9 @@ function differences(type: ts.Type, schema: JsonSchema, path: string, checker: t
       return;
     }
     if (literals.length === parts.length) {
-      const allowed = literals.map((part) => (part as ts.LiteralType).value).toSorted();
-      if (JSON.stringify(allowed) !== JSON.stringify([...values].toSorted()))
-        found.push(`${at}: is ${JSON.stringify(allowed)}, the schema says ${JSON.stringify(values)}`);
+      const words = (list: readonly unknown[]): string => JSON.stringify(list.map(String).toSorted(byText));
+      const allowed = words(literals.map((part) => part.value));
+      if (allowed !== words(values)) found.push(`${at}: is ${allowed}, the schema says ${words(values)}`);
       return;
     }
     const element = checker.getIndexTypeOfType(whole, ts.IndexKind.Number);
@@ -71,6 +71,8 @@ function differences(type: ts.Type, schema: JsonSchema, path: string, checker: t
   compare(type, schema, path);
   return found;
 }
+
+const byText = (a: string, b: string): number => (a < b ? -1 : 1);
 
 describe("the model's JSON Schema", () => {
   it('has the fields, kinds and words of the model’s types, no more and no less', () => {

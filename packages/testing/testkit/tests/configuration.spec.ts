@@ -1,5 +1,5 @@
 import { CONTINUE, defineHttpFilter, isTulleError, type TulleError } from '@tulle/filter';
-import type { Cluster, Listener, ProxyConfig } from '@tulle/model';
+import type { Cluster, FilterChain, FilterEntry, Listener, ProxyConfig } from '@tulle/model';
 import { createProxy, httpListener, route } from '@tulle/proxy';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -7,6 +7,16 @@ import { fakeClock, memoryLog, memoryNetwork, type TestProxy } from '../src/inde
 import { anything, simple, started } from './support.ts';
 
 const ENDPOINT = { address: { host: '10.0.0.1', port: 80 } };
+
+/** The one chain of a listener: everything goes to the cluster `api`. */
+function chain(filters: readonly FilterEntry[] = [], more: Partial<FilterChain> = {}): FilterChain {
+  const virtualHosts = [{ name: 'all', domains: ['*'], routes: [route('/', 'api')] }];
+  return {
+    name: 'chain',
+    handler: { kind: 'http', filters, routes: { name: 'routes', virtualHosts } },
+    ...more,
+  };
+}
 
 /** One listener `http` on 127.0.0.1:8080 that sends everything to the cluster `api`. */
 function config(
@@ -17,19 +27,7 @@ function config(
       {
         name: 'http',
         address: { host: '127.0.0.1', port: 8080 },
-        filterChains: [
-          {
-            name: 'chain',
-            handler: {
-              kind: 'http' as const,
-              filters: [],
-              routes: {
-                name: 'routes',
-                virtualHosts: [{ name: 'all', domains: ['*'], routes: [route('/', 'api')] }],
-              },
-            },
-          },
-        ],
+        filterChains: [chain()],
       },
     ] as Listener[],
     clusters: [{ name: 'api', discovery: { kind: 'static' as const, endpoints: [ENDPOINT] } }] as Cluster[],
@@ -104,7 +102,7 @@ describe('a configuration that breaks the model', () => {
     const issues = await refusal(
       test,
       config(({ clusters }) => {
-        clusters[0] = { ...(clusters[0] as Cluster), ...change } as Cluster;
+        Object.assign(clusters[0] as Cluster, change);
         // In the same configuration, and itself in order: it must not be applied either.
         clusters.unshift({ name: 'first', discovery: { kind: 'static', endpoints: [] } });
       }),
@@ -115,11 +113,14 @@ describe('a configuration that breaks the model', () => {
 
   it('says every fault of listeners, routes and filters at once', async () => {
     const test = await started({ config: config(), upstreams: { '10.0.0.1:80': () => ({}) } });
-    const bad = JSON.parse(JSON.stringify(config())) as Record<string, never>;
-    const [listener] = bad['listeners'] as unknown as Record<string, unknown>[];
-    const [chain] = listener?.['filterChains'] as Record<string, Record<string, unknown>>[];
-    Object.assign(chain?.['handler'] as object, { requestTimeoutMS: 5, identityHeaders: 'trust' });
-    (listener as Record<string, unknown>)['maxConnections'] = 0.5;
+    const bad = config(({ listeners }) => {
+      const handler = { ...chain().handler, requestTimeoutMS: 5, identityHeaders: 'trust' } as never;
+      listeners[0] = {
+        ...(listeners[0] as Listener),
+        maxConnections: 0.5,
+        filterChains: [chain([], { handler })],
+      };
+    });
     const issues = await refusal(test, { ...bad, endpoints: [{ name: 'x', endpoints: [{}] }], extra: 1 });
     expect(issues).toEqual([expect.stringContaining('/extra unknown field "extra"')]);
     expect((await refusal(test, { ...bad, endpoints: [{ name: 'x', endpoints: [{}] }] })).toSorted()).toEqual(
@@ -170,18 +171,11 @@ function put(root: unknown, path: readonly number[], value: unknown): unknown {
 describe('a listener whose address changes', () => {
   const moved = (port: number): ProxyConfig =>
     config(({ listeners }) => {
-      const [listener] = listeners as [Listener];
-      const [chain] = listener.filterChains as [Listener['filterChains'][number]];
+      const tls: FilterChain['tls'] = { certificate: { kind: 'workload' } };
       listeners[0] = {
-        ...listener,
+        ...(listeners[0] as Listener),
         address: { host: '127.0.0.1', port },
-        filterChains: [
-          {
-            ...chain,
-            tls: { certificate: { kind: 'workload' } },
-            handler: { ...chain.handler, filters: [{ name: 'f', filter: 'f', config: {} }] },
-          } as typeof chain,
-        ],
+        filterChains: [chain([{ name: 'f', filter: 'f', config: {} }], { tls })],
       };
     });
 
@@ -258,18 +252,10 @@ describe('a configuration that is on its way when the proxy goes', () => {
     const updated = test.proxy
       .update(
         config(({ listeners }) => {
-          const [listener] = listeners as [Listener];
-          const [chain] = listener.filterChains as [Listener['filterChains'][number]];
           listeners.push({
-            ...listener,
             name: 'second',
             address: { host: '127.0.0.1', port: 9090 },
-            filterChains: [
-              {
-                ...chain,
-                handler: { ...chain.handler, filters: [{ name: 's', filter: 'slow', config: {} }] },
-              } as typeof chain,
-            ],
+            filterChains: [chain([{ name: 's', filter: 'slow', config: {} }])],
           });
         }),
       )
