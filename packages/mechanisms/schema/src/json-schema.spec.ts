@@ -53,7 +53,11 @@ describe('issues', () => {
   it('of alternatives that a field tells apart are those of the one that it names, or name them all', () => {
     const schema = {
       anyOf: [
-        { type: 'object', required: ['kind', 'a'], properties: { kind: { const: 'one' }, a: { type: 'number' } } },
+        {
+          type: 'object',
+          required: ['kind', 'a'],
+          properties: { kind: { const: 'one' }, a: { type: 'number' } },
+        },
         { type: 'object', required: ['kind'], properties: { kind: { enum: ['two', 'three'] }, b: {} } },
       ],
     };
