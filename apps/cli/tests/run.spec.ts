@@ -1,7 +1,8 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { freePort, tulleBench } from './tulle-bench.ts';
+import { freePort, tulleBench, type Running } from './tulle-bench.ts';
 
 /** Listens only when it gets SIGUSR2. */
 const LATE =
@@ -45,6 +46,46 @@ describe('tulle run', () => {
       items: [{ spec: { address: '192.0.2.7', inbound: { mode: 'sidecar', port: 443 } } }],
     });
   }, 60_000);
+
+  it('takes a program out of the mesh before it is told to end: no call fails, though calls go on coming', async () => {
+    await writeFile(
+      join(bench.dir, 'web.yaml'),
+      'apiVersion: v1\nkind: Service\nmetadata: { name: web }\nspec: { selector: { app: web }, ports: [{ port: 80 }] }\n',
+    );
+    await tulle('apply', '-f', 'web.yaml');
+    // Ends as servers do: takes no new connections, and goes when the last call is answered.
+    const graceful =
+      "const s=require('http').createServer((q,r)=>setTimeout(()=>r.end('ok'),5));s.listen(process.argv[1],'127.0.0.1');process.on('SIGTERM',()=>s.close(()=>process.exit(0)))";
+    const web = async (): Promise<Running> => {
+      const port = await freePort();
+      const one = start('run', '--name', 'web', '-p', port, '--', process.execPath, '-e', graceful, port);
+      await one.said(/it takes calls from now on/);
+      return one;
+    };
+    const [first] = await Promise.all([web(), web()]);
+    const caller = start('run', '--name', 'caller', '-u', 'web=0', '--', 'sleep', '1000');
+    const [, port] = await caller.said(/web → 127\.0\.0\.1:(\d+)/);
+    const statuses = new Map<number, number>();
+    let stop = false;
+    const load = Promise.all(
+      Array.from({ length: 8 }, async (_, i) => {
+        while (!stop) {
+          const method = i % 2 === 0 ? 'GET' : 'POST';
+          const { status } = await fetch(`http://127.0.0.1:${port}/`, { method });
+          statuses.set(status, (statuses.get(status) ?? 0) + 1);
+        }
+      }),
+    );
+    const reach = async (count: number): Promise<void> =>
+      expect.poll(() => statuses.get(200) ?? 0, { timeout: 20_000 }).toBeGreaterThan(count);
+    await reach(200);
+    first.process.kill('SIGTERM');
+    expect((await first.ended).code).toBe(0);
+    await reach((statuses.get(200) ?? 0) + 200);
+    stop = true;
+    await load;
+    expect([...statuses.keys()]).toEqual([200]);
+  }, 90_000);
 
   it('says what it waits for while no CA can be reached, and gives up with the reason', async () => {
     const nobody = createServer().listen(0, '127.0.0.1');

@@ -30,6 +30,7 @@ import { announce, instanceSuffix, withdraw } from './instance-file.ts';
 import type { SidecarOptions } from './options.ts';
 import { programAccepts } from './program-ports.ts';
 import { describeProgress, type SidecarProgress } from './progress.ts';
+import { untilQuiet } from './quiet.ts';
 
 /** A running sidecar. */
 export interface Sidecar {
@@ -43,6 +44,11 @@ export interface Sidecar {
   ready(): Promise<void>;
   /** Resolves when the program accepts and the mesh is told; at once for one without ports. */
   serving(): Promise<void>;
+  /**
+   * The program is about to end: tells the mesh that it takes no new calls, and waits until none is under way for a quarter
+   * of a second, at most `limitMs` (default 2,000). Calls that come meanwhile are served; the program may call others.
+   */
+  leave(limitMs?: number): Promise<void>;
   status(): SidecarStatus;
   /** Replaces the engine processes; no connection is refused meanwhile. */
   restart(): Promise<void>;
@@ -63,6 +69,8 @@ export interface SidecarStatus {
 }
 
 const DEFAULT_STOP_DRAIN_MS = 10_000;
+/** Callers are told within milliseconds; a call that takes longer than this ends while the program shuts down. */
+const DEFAULT_LEAVE_MS = 2_000;
 
 /**
  * Starts a sidecar: binds its ports, obtains an identity, starts the engine, follows the control plane. Resolves when
@@ -191,6 +199,14 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       admin: front.address,
       ready: async () => xds.configured(),
       serving: async () => accepting,
+      async leave(limitMs = DEFAULT_LEAVE_MS) {
+        stopLooking.abort();
+        const wasServing = serving && numbers.length > 0;
+        serving = false;
+        if (!wasServing) return;
+        xds.describe(node(false));
+        await untilQuiet(supervisor, limitMs);
+      },
       status,
       restart: async () => supervisor.restart(),
       stop: async (drainMs = DEFAULT_STOP_DRAIN_MS) =>

@@ -9,23 +9,34 @@ export interface ProgramOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Whether a terminal sends its signals to program and sidecar alike. */
   readonly terminal: boolean;
+  /** Called when it is to end, before it is told: takes the program out of the mesh. Must not throw. */
+  readonly leave: () => Promise<void>;
 }
 
+/** What orders an end; the others are passed on as they come. */
+const ENDING: ReadonlySet<NodeJS.Signals> = new Set(['SIGINT', 'SIGTERM']);
 const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const;
 
 /**
  * Runs a program to its end. Each signal reaches it once: in a terminal Ctrl-C goes to everybody in front of it, so it
- * is not passed on; elsewhere the program has a session of its own and gets what we get.
+ * is not passed on; elsewhere the program has a session of its own and gets what we get. The first order to end is passed
+ * on when callers know that it leaves: a program that ends gracefully would else wait for calls that go on coming.
  * @returns its exit code, or 128 + the number of the signal that ended it
  * @throws CliError 1 when it cannot be started
  */
 export async function runProgram(options: ProgramOptions): Promise<number> {
   // Before the program is there: a signal that found nobody listening would end us at once, and leave the program alone.
+  let leaving = false;
   const forward = new Map(
     FORWARDED.map((signal) => [
       signal,
       (): void => {
-        if (!options.terminal || (signal !== 'SIGINT' && signal !== 'SIGQUIT')) program.kill(signal);
+        const first = !leaving && ENDING.has(signal);
+        leaving ||= first;
+        const left = first ? options.leave() : Promise.resolve();
+        if (options.terminal && (signal === 'SIGINT' || signal === 'SIGQUIT')) return;
+        if (first) void left.then(() => program.kill(signal));
+        else program.kill(signal); // asked again: at once
       },
     ]),
   );

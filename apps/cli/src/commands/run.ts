@@ -24,7 +24,8 @@ export const command: Command = defineCommand({
     'The program stays as it is. It listens where it always does (--port, on loopback); others reach it through the\n' +
     'sidecar, over mutual TLS, as soon as it accepts there. It calls another service at 127.0.0.1:PORT of\n' +
     '--upstream SERVICE=PORT; the Host it sends may be anything, the port decides which service is meant.\n\n' +
-    'The program gets every signal once; when it ends, the sidecar drains and the command ends with its exit code.',
+    'The program gets every signal once, an order to end when callers have gone elsewhere; when it ends, the sidecar\n' +
+    'drains and the command ends with its exit code.',
   rest: { name: 'COMMAND [ARGS…]', help: 'the program and its arguments, after --' },
   ownSignals: true,
   options: {
@@ -98,6 +99,12 @@ export const command: Command = defineCommand({
     'access-log': { type: 'string', value: 'FILE', help: 'JSON lines, one a request; default none' },
     workers: { type: 'number', value: 'N', help: 'processes that move bytes', defaultText: '1' },
     'no-supervisor': { type: 'boolean', help: 'everything in one process' },
+    'leave-seconds': {
+      type: 'number',
+      value: 'N',
+      help: 'at most so long until callers know that it ends, before it gets SIGTERM or SIGINT',
+      defaultText: '2',
+    },
     'drain-seconds': {
       type: 'number',
       value: 'N',
@@ -221,6 +228,7 @@ export const command: Command = defineCommand({
         args,
         env: programEnv(io.env, sidecar),
         terminal: process.stdin.isTTY === true,
+        leave: async () => sidecar.leave((options['leave-seconds'] ?? 2) * 1000).catch(() => {}),
       });
       interrupted.done(); // from here on signals are the program's
       return await ended;
