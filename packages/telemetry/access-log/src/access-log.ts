@@ -1,5 +1,6 @@
 import type { Meter, StreamRecord, TelemetryPlugin } from '@tulle/telemetry';
 import { createBatchWriter, SPARE_BYTES, type BatchWriterCounts } from './batch-writer.ts';
+import { compileFormat, type AccessLogFormat } from './formats.ts';
 import { createLineWriter } from './json-line.ts';
 import { LineBuffer } from './line-buffer.ts';
 import { openTarget, type AccessLogTarget } from './target.ts';
@@ -8,6 +9,12 @@ import { openTarget, type AccessLogTarget } from './target.ts';
 export interface AccessLogOptions {
   /** Default `'stdout'`. A file is appended to and made with mode 0640. */
   readonly to?: AccessLogTarget;
+  /**
+   * What a line is made of: a text with the operators of Envoy's access log (`ENVOY_FORMAT`, `ISTIO_FORMAT`, or your own),
+   * or an object of such texts for JSON (`ISTIO_JSON_FORMAT`). Default: JSON with Istio's keys and Tulle's own, which is
+   * also the fastest.
+   */
+  readonly format?: AccessLogFormat;
   /** Which streams are logged. Default: all. Called with the borrowed record; must not throw. */
   readonly when?: (record: StreamRecord) => boolean;
   /** Whether queries are written with the path. Default `keep`, as Envoy does; `strip` where they carry secrets. */
@@ -36,11 +43,16 @@ export interface AccessLogPlugin extends TelemetryPlugin {
   readonly counts: BatchWriterCounts;
 }
 
-/** One JSON line for each completed stream: `createProxy({ telemetry: [accessLog({ to: { file: 'access.log' } })] })`. */
+/**
+ * One line for each completed stream: `createProxy({ telemetry: [accessLog({ to: { file: 'access.log' } })] })`.
+ * @throws TulleError `TULLE_CONFIG_INVALID` for a format, with everything that is wrong by its column
+ */
 export function accessLog(options: AccessLogOptions = {}): AccessLogPlugin {
   const maxFieldChars = options.maxFieldChars ?? 4096;
   const batchBytes = options.batchBytes ?? 32_768;
-  const writeLine = createLineWriter({ maxFieldChars, query: options.query ?? 'keep' });
+  const lines = { maxFieldChars, query: options.query ?? 'keep' };
+  const writeLine =
+    options.format === undefined ? createLineWriter(lines) : compileFormat(options.format, lines);
   const { when, meter } = options;
   const out = new LineBuffer(maxFieldChars, batchBytes + SPARE_BYTES);
   const writer = createBatchWriter(openTarget(options.to ?? 'stdout'), out, {

@@ -59,6 +59,12 @@ export class LineBuffer {
     this.length += bytes.length;
   }
 
+  /** Text as it is, in UTF-8. */
+  utf8(text: string): void {
+    this.reserve(text.length * 3); // a UTF-16 unit has three bytes at most
+    this.length += this.bytes.write(text, this.length, 'utf8');
+  }
+
   /** A text value; `null` for none. What a caller sent cannot end the string, see `jsonText`. */
   text(value: string | undefined): void {
     if (value === undefined || value === '') return this.raw(NULL);

@@ -1,0 +1,475 @@
+import { isTulleError } from '@tulle/filter';
+import type { StreamRecord } from '@tulle/telemetry';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { streamRecord } from '../tests/record.ts';
+import { compileFormat, type AccessLogFormat } from './formats.ts';
+import { parseFormat, type FormatPart } from './format-parser.ts';
+import { LineBuffer } from './line-buffer.ts';
+import { OPERATOR_NAMES } from './operators.ts';
+import { ENVOY_FORMAT, ISTIO_FORMAT, ISTIO_JSON_FORMAT, namedFormat } from './presets.ts';
+
+const OPTIONS = { maxFieldChars: 4096, query: 'keep' } as const;
+
+/** The line of a record, without its line end. */
+function lineOf(
+  format: AccessLogFormat,
+  change: Partial<StreamRecord> = {},
+  options: Partial<{ maxFieldChars: number; query: 'keep' | 'strip' }> = {},
+): string {
+  const out = new LineBuffer(4096, 65_536);
+  compileFormat(format, { ...OPTIONS, ...options })(out, streamRecord(change));
+  const line = out.bytes.toString('utf8', 0, out.length);
+  expect(line.endsWith('\n')).toBe(true);
+  return line.slice(0, -1);
+}
+
+const issuesOf = (format: AccessLogFormat): string[] => {
+  try {
+    compileFormat(format, OPTIONS);
+  } catch (error) {
+    if (!isTulleError(error)) throw error;
+    expect(error.code).toBe('TULLE_CONFIG_INVALID');
+    for (const { message } of error.issues) expect(error.message).toContain(message);
+    return error.issues.map(({ path, message }) => `${path} ${message}`);
+  }
+  return [];
+};
+
+const headers =
+  (fields: Readonly<Record<string, string>>) =>
+  (name: string): string | undefined =>
+    fields[name];
+
+const request: Partial<StreamRecord> = {
+  path: '/original',
+  query: 'a=1',
+  upstreamPath: '/rewritten',
+  durationMs: 12.9,
+  bytesReceived: 5,
+  requestHeader: headers({ 'user-agent': 'curl/8 "x"', 'x-forwarded-for': '10.0.0.9' }),
+};
+
+describe('presets', () => {
+  it("are Envoy's text", () => {
+    expect(lineOf(ENVOY_FORMAT, request)).toBe(
+      '[2023-11-14T22:13:20.000Z] "GET /original?a=1 HTTP/1.1" 200 - 5 100 12 9 "10.0.0.9" "curl/8 \\x22x\\x22" "r-1" "reviews" "127.0.0.1:4000"',
+    );
+  });
+
+  it("are Istio's text", () => {
+    const attempt = { ...streamRecord().attempts[0]!, status: 0, failure: 'TULLE_UPSTREAM_CONNECT' };
+    expect(
+      lineOf(ISTIO_FORMAT, {
+        status: 503,
+        flags: ['UF', 'URX'],
+        details: 'upstream_reset_before_response_started{connection failure}',
+        upstreamServiceMs: -1,
+        attempts: [attempt],
+        serverName: 'web.example',
+      }),
+    ).toBe(
+      '[2023-11-14T22:13:20.000Z] "GET / HTTP/1.1" 503 UF,URX upstream_reset_before_response_started{connection_failure} - ' +
+        '"TULLE_UPSTREAM_CONNECT" 0 100 12 - "-" "-" "r-1" "reviews" "127.0.0.1:4000" ' +
+        'outbound|8080||reviews.default.svc.mesh.local - 127.0.0.1:6000 127.0.0.1:5000 web.example reviews-route',
+    );
+  });
+
+  it("are Istio's JSON, null where unset, numbers as numbers", () => {
+    expect(JSON.parse(lineOf(ISTIO_JSON_FORMAT, request))).toEqual({
+      start_time: '2023-11-14T22:13:20.000Z',
+      route_name: 'reviews-route',
+      method: 'GET',
+      path: '/original?a=1',
+      protocol: 'HTTP/1.1',
+      response_code: 200,
+      response_flags: '-',
+      response_code_details: 'via_upstream',
+      connection_termination_details: null,
+      bytes_received: 5,
+      bytes_sent: 100,
+      duration: 12,
+      upstream_service_time: 9,
+      x_forwarded_for: '10.0.0.9',
+      user_agent: 'curl/8 "x"',
+      request_id: 'r-1',
+      authority: 'reviews',
+      upstream_host: '127.0.0.1:4000',
+      upstream_cluster: 'outbound|8080||reviews.default.svc.mesh.local',
+      upstream_local_address: null,
+      downstream_local_address: '127.0.0.1:6000',
+      downstream_remote_address: '127.0.0.1:5000',
+      requested_server_name: null,
+      upstream_transport_failure_reason: null,
+    });
+  });
+
+  it('are found by name, and anything else is a format', () => {
+    expect(['tulle', 'envoy', 'istio', 'istio-json', '%DURATION%', 'toString'].map(namedFormat)).toEqual([
+      undefined,
+      ENVOY_FORMAT,
+      ISTIO_FORMAT,
+      ISTIO_JSON_FORMAT,
+      '%DURATION%',
+      'toString',
+    ]);
+  });
+});
+
+describe('operators', () => {
+  it.each<[format: string, change: Partial<StreamRecord>, line: string]>([
+    ['100%% %DURATION%', {}, '100% 12'],
+    ['%REQ(:PATH)% %REQ(X-ENVOY-ORIGINAL-PATH)%', request, '/rewritten?a=1 /original?a=1'],
+    ['%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%', { path: '/p' }, '/p'],
+    [
+      '%PATH% %PATH(NQ)% %PATH(WQ:PATH)% %PATH(NQ:ORIG)%',
+      request,
+      '/original?a=1 /original /rewritten?a=1 /original',
+    ],
+    ['%REQ(x-a?x-b)% %REQ(x-c?x-d)%', { requestHeader: headers({ 'x-b': 'b', 'x-c': 'c' }) }, 'b c'],
+    ['"%REQ(x-a):3%"', { requestHeader: headers({ 'x-a': 'abcdef' }) }, '"abc"'],
+    [
+      '%RESP(content-type)% %RESP(:STATUS)%',
+      { responseHeader: headers({ 'content-type': 'text/css' }) },
+      'text/css 200',
+    ],
+    ['%RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)%', { upstreamServiceMs: -1 }, '-'],
+    ['%REQ(:SCHEME)% %REQ(:AUTHORITY)% %REQ(:METHOD)%', { tls: true }, 'https reviews GET'],
+    ['%QUERY_PARAM(b)% %QUERY_PARAM(a)% %QUERY_PARAM(c)%', { query: 'a=1&b=x=y&c' }, 'x=y 1 -'],
+    ['%RESPONSE_FLAGS% %RESPONSE_FLAGS_LONG%', { flags: ['UH', 'XX'] }, 'UH,XX NoHealthyUpstream,XX'],
+    ['%RESPONSE_DURATION% %RESPONSE_TX_DURATION%', {}, '10 2'],
+    ['%RESPONSE_DURATION% %RESPONSE_TX_DURATION%', { firstByteMs: -1 }, '- -'],
+    [
+      '%GRPC_STATUS% %GRPC_STATUS(SNAKE_STRING)% %GRPC_STATUS(NUMBER)% %GRPC_STATUS_NUMBER%',
+      { grpcStatus: 4 },
+      'DeadlineExceeded DEADLINE_EXCEEDED 4 4',
+    ],
+    ['%GRPC_STATUS%', { grpcStatus: 1 }, 'Canceled'],
+    ['%GRPC_STATUS%', { grpcStatus: 99 }, '99'],
+    ['%GRPC_STATUS%', {}, '-'],
+    [
+      '%DOWNSTREAM_REMOTE_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT% %DOWNSTREAM_REMOTE_PORT%',
+      { remoteAddress: '::1' },
+      '[::1]:5000 ::1 5000',
+    ],
+    ['%DOWNSTREAM_REMOTE_ADDRESS% %DOWNSTREAM_REMOTE_PORT%', { remoteAddress: '' }, '- -'],
+    [
+      '%UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT% %UPSTREAM_REMOTE_PORT%',
+      { upstreamAddress: '[::1]:80' },
+      '::1 80',
+    ],
+    ['%UPSTREAM_PEER_URI_SAN% %DOWNSTREAM_PEER_URI_SAN%', {}, 'spiffe://mesh.local/ns/default/sa/reviews -'],
+    ['%UPSTREAM_REQUEST_ATTEMPT_COUNT% %UPSTREAM_LABEL(version)% %CODE% %DIRECTION%', {}, '1 v2 - outbound'],
+    ['%TRACE_ID% %SPAN_ID% %STREAM_ID%', { traceId: 'a1', spanId: 'b2' }, 'a1 b2 r-1'],
+    [
+      '%PROTOCOL% %REQ(:PATH)% %CONNECTION_TERMINATION_DETAILS%',
+      { kind: 'tcp', protocol: 'TCP', code: 'X', details: 'why not' },
+      '- - why_not',
+    ],
+  ])('%s', (format, change, line) => {
+    expect(lineOf(format, change)).toBe(line);
+  });
+
+  it('leave the query out where it is not to be shown', () => {
+    expect(lineOf('%REQ(:PATH)% %PATH% %QUERY_PARAM(a)%', request, { query: 'strip' })).toBe(
+      '/rewritten /original -',
+    );
+  });
+
+  it('are looked up once: the environment, the host', () => {
+    process.env['ACCESS_LOG_TEST'] = 'eu west';
+    const out = new LineBuffer(100, 1000);
+    const write = compileFormat('%ENVIRONMENT(ACCESS_LOG_TEST)% %HOSTNAME%', OPTIONS);
+    delete process.env['ACCESS_LOG_TEST'];
+    write(out, streamRecord());
+    expect(out.bytes.toString('utf8', 0, out.length)).toMatch(/^eu\\x20west \S+\n$/);
+  });
+
+  it('keep their type in JSON where they stand alone', () => {
+    expect(
+      JSON.parse(
+        lineOf({
+          json: {
+            took: '%DURATION%',
+            text: '%DURATION% ms, %REQ(x-none)%',
+            deep: { code: '%CODE%', '"': '100%%' },
+            none: {},
+          },
+        }),
+      ),
+    ).toEqual({ took: 12, text: '12 ms, -', deep: { code: null, '"': '100%' }, none: {} });
+  });
+});
+
+describe('START_TIME', () => {
+  const at = Date.UTC(2026, 0, 4, 3, 2, 1) + 9.87654;
+  const time = (format: string, epochMs = at): string =>
+    lineOf(`"%START_TIME(${format})%"`, { startEpochMs: epochMs }).slice(1, -1);
+
+  it.each([
+    ['%Y-%m-%dT%H:%M:%S.%3fZ', '2026-01-04T03:02:01.009Z'],
+    ['%s.%3f %s.%6f', '1767495721.009 1767495721.009876'],
+    ['%9f %1f %f', '009876540 0 009876540'],
+    ['%F %T %R %D', '2026-01-04 03:02:01 03:02 01/04/26'],
+    ['%a %A %b %B %h %e %j %u %w', 'Sun Sunday Jan January Jan  4 004 7 0'],
+    ['%I %l %k %p %y %C %z %Z 100%%', '03  3  3 AM 26 20 +0000 UTC 100%'],
+    ['', '2026-01-04T03:02:01.009Z'],
+  ])('%s', (format, text) => {
+    // Nanoseconds beyond what the clock of a computer holds are whatever they are.
+    expect(time(format).replace(/00987\d{4}/g, '009876540')).toBe(text);
+  });
+
+  it('is right at any time, also after another', () => {
+    const format = '%Y-%m-%dT%H:%M:%S.%3fZ';
+    const out = new LineBuffer(100, 1000);
+    const write = compileFormat(`%START_TIME(${format})%`, OPTIONS);
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: Date.UTC(2200, 0, 1) }), (epochMs) => {
+        out.length = 0;
+        write(out, streamRecord({ startEpochMs: epochMs }));
+        expect(out.bytes.toString('utf8', 0, out.length)).toBe(`${new Date(epochMs).toISOString()}\n`);
+      }),
+    );
+  });
+
+  it('never shows the next second for the end of one', () => {
+    expect(time('%S.%3f', Date.UTC(2026, 0, 4, 3, 2, 1) + 999.999)).toBe('01.999');
+  });
+});
+
+describe('a wrong format', () => {
+  it.each([
+    [
+      '%DURATION',
+      [
+        '/format column 1: %DURATION has no % that ends it: the format ends (an operator is %NAME%, %NAME(argument)% or %NAME(argument):length%)',
+      ],
+    ],
+    [
+      'took %DURATION ms',
+      [
+        '/format column 6: %DURATION has no % that ends it: " " follows (an operator is %NAME%, %NAME(argument)% or %NAME(argument):length%)',
+      ],
+    ],
+    ['a % b', ['/format column 3: a % begins an operator, e.g. %START_TIME%; write %% for a percent sign']],
+    ['%REQ(X-A%', ['/format column 1: %REQ( has no )% that ends it']],
+    ['%REQ(X-A):0%', ['/format column 1: :0 is no length; give 1 to 65536 characters']],
+    ['%DURATON%', ['/format column 1: there is no operator %DURATON%; did you mean %DURATION%?']],
+    [
+      '%FILTER_STATE(x)%',
+      [
+        '/format column 1: %FILTER_STATE% is an operator of Envoy that Tulle has nothing to fill with; leave it out',
+      ],
+    ],
+    ['%DURATION(ms)%', ['/format column 1: this operator takes no argument']],
+    [
+      '%REQ%',
+      [
+        '/format column 1: give a field name, or two as in %REQ(X-FORWARDED-FOR)%, %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%',
+      ],
+    ],
+    [
+      '%REQ(a?b?c)%',
+      [
+        '/format column 1: give a field name, or two as in %REQ(X-FORWARDED-FOR)%, %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%',
+      ],
+    ],
+    [
+      '%PATH(ALL)%',
+      ['/format column 1: give WQ or NQ, then ORIG, PATH or ORIG_OR_PATH, e.g. %PATH(NQ:ORIG)%'],
+    ],
+    ['%ENVIRONMENT()%', ['/format column 1: this operator needs an argument, e.g. %ENVIRONMENT(REGION)%']],
+    ['%GRPC_STATUS(WORD)%', ['/format column 1: give CAMEL_STRING, SNAKE_STRING or NUMBER']],
+    ['', ['/format column 1: the format is empty']],
+    ['a\nb\n', ['/format column 2: a record is one line: no line end may stand inside']],
+  ])('%j is refused with what is wrong and where', (format, issues) => {
+    expect(issuesOf(format)).toEqual(issues);
+  });
+
+  it('is refused with everything that is wrong', () => {
+    expect(issuesOf('[%START_TIME(%Q %Y)%] %NOPE% %DURATION %CODE% %')).toEqual([
+      expect.stringMatching(/^\/format column 14: %Q is no part of a time; there is a A b /) as unknown,
+      '/format column 23: there is no operator %NOPE%',
+      expect.stringMatching(/^\/format column 30: %DURATION has no % that ends it: " " follows/) as unknown,
+      '/format column 47: a % begins an operator, e.g. %START_TIME%; write %% for a percent sign',
+    ]);
+  });
+
+  it('is refused in JSON by its key', () => {
+    expect(issuesOf({ json: { a: '%NOPE%', deep: { 'b/c': 'x %' }, n: 5 as unknown as string } })).toEqual([
+      '/format/json/a column 1: there is no operator %NOPE%',
+      '/format/json/deep/b~1c column 3: a % begins an operator, e.g. %START_TIME%; write %% for a percent sign',
+      '/format/json/n column 1: 5 is neither a text nor an object',
+    ]);
+  });
+});
+
+describe('the parser', () => {
+  const literal = fc
+    .string({ unit: 'binary', minLength: 1 })
+    .map((text): FormatPart => ({ kind: 'literal', text }));
+  const operator = fc
+    .record({
+      name: fc.oneof(fc.constantFrom(...OPERATOR_NAMES), fc.stringMatching(/^[A-Z0-9_]{1,8}$/)),
+      argument: fc.option(
+        fc.string({ unit: fc.constantFrom('a', ':', '?', '(', '%', '9', ' ', '"', '\n') }),
+        { nil: undefined },
+      ),
+      maxChars: fc.option(fc.integer({ min: 1, max: 65_536 }), { nil: undefined }),
+    })
+    .map(({ name, argument, maxChars }): FormatPart => ({
+      kind: 'operator',
+      name,
+      argument,
+      maxChars,
+      at: 0,
+    }));
+  const written = (part: FormatPart): string =>
+    part.kind === 'literal'
+      ? part.text.replaceAll('%', '%%')
+      : `%${part.name}${part.argument === undefined ? '' : `(${part.argument})`}${part.maxChars === undefined ? '' : `:${part.maxChars}`}%`;
+
+  it('gives back the parts that a format was written from, with their places', () => {
+    fc.assert(
+      fc.property(fc.array(fc.oneof(literal, operator)), (parts) => {
+        const issues: never[] = [];
+        const expected: FormatPart[] = [];
+        let at = 0;
+        for (const part of parts) {
+          const before = expected.at(-1);
+          if (part.kind === 'literal' && before?.kind === 'literal')
+            expected[expected.length - 1] = { kind: 'literal', text: before.text + part.text };
+          else expected.push(part.kind === 'literal' ? part : { ...part, at });
+          at += written(part).length;
+        }
+        expect(parseFormat(parts.map(written).join(''), issues)).toEqual(expected);
+        expect(issues).toEqual([]);
+      }),
+    );
+  });
+
+  it('refuses or compiles anything, and then writes exactly one line', () => {
+    const token = fc.constantFrom(
+      '%',
+      '%%',
+      '(',
+      ')',
+      ':',
+      '?',
+      '5',
+      'REQ',
+      'START_TIME',
+      'DURATION',
+      'x-a',
+      '%Y',
+      '"',
+      ' ',
+      '\n',
+      '\u2028',
+      'é',
+    );
+    const format = fc.oneof(
+      fc.array(token).map((tokens) => tokens.join('')),
+      fc.string({ unit: 'binary' }),
+    );
+    fc.assert(
+      fc.property(format, (text) => {
+        for (const one of [text, { json: { key: text } }])
+          if (issuesOf(one).length === 0) {
+            const line = lineOf(one, { requestHeader: () => 'v\r\n' });
+            expect(line).not.toMatch(/[\r\n]/);
+            if (typeof one !== 'string') JSON.parse(line);
+          }
+      }),
+      { numRuns: 3000 },
+    );
+  });
+});
+
+describe('a caller', () => {
+  const nasty = fc.oneof(
+    fc.string(),
+    fc.string({ unit: 'binary' }),
+    fc.constantFrom(
+      '" 200 - 0 0',
+      '"\n[2026] "GET',
+      '\\',
+      '\\"',
+      '\r\n',
+      '\u001b[2J',
+      '\u009b',
+      '\u2028',
+      '\ud800',
+      ' ',
+      '%DURATION%',
+    ),
+  );
+  const noBlank = nasty.map((text) => text.replace(/\s/g, '_'));
+
+  it('cannot forge a record, a column or a line of the presets', () => {
+    const envoy =
+      /^\[([^\]]*)\] "(\S+) (\S+) (\S+)" (\d+) (\S+) (\d+) (\d+) (\d+) (\S+) "([^"]*)" "([^"]*)" "([^"]*)" "([^"]*)" "([^"]*)"$/;
+    fc.assert(
+      fc.property(noBlank, nasty, nasty, nasty, (path, agent, forwarded, authority) => {
+        const line = lineOf(ENVOY_FORMAT, {
+          path: `/${path}`,
+          authority,
+          requestHeader: (name) => (name === 'user-agent' ? agent : forwarded),
+        });
+        // oxlint-disable-next-line no-control-regex
+        expect(line).not.toMatch(/[\x00-\x1f\x7f-\x9f\u2028\u2029]/);
+        const columns = envoy.exec(line);
+        expect(columns, line).not.toBeNull();
+        expect([columns?.[5], columns?.[13], columns?.[15]]).toEqual(['200', 'r-1', '127.0.0.1:4000']);
+        expect(columns?.[12]).toBe(agent === '' ? '-' : escapedByHand(agent));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('cannot make a column where a format has no quotes', () => {
+    expect(lineOf('%REQ(user-agent)% %RESPONSE_CODE%', { requestHeader: () => '500 500\t"x"' })).toBe(
+      '500\\x20500\\x09\\x22x\\x22 200',
+    );
+  });
+
+  it('cannot leave its value in JSON', () => {
+    fc.assert(
+      fc.property(nasty, nasty, (agent, path) => {
+        const line = lineOf(
+          { json: { agent: '%REQ(user-agent)%', both: '<%REQ(user-agent)%>', path: '%PATH%' } },
+          { requestHeader: () => agent, path },
+        );
+        // oxlint-disable-next-line no-control-regex
+        expect(line).not.toMatch(/[\x00-\x1f\x7f-\x9f\u2028\u2029]/);
+        expect(JSON.parse(line)).toEqual({
+          agent: agent === '' ? null : agent,
+          both: `<${agent === '' ? '-' : agent}>`,
+          path: path === '' ? null : path,
+        });
+      }),
+    );
+  });
+
+  it('cannot make a line as long as it likes', () => {
+    expect(lineOf('"%REQ(x)%"', { requestHeader: () => 'a'.repeat(100) }, { maxFieldChars: 5 })).toBe(
+      '"aaaaa…"',
+    );
+    expect(lineOf('"%REQ(x):3%"', { requestHeader: () => 'a'.repeat(100) }, { maxFieldChars: 5 })).toBe(
+      '"aaa"',
+    );
+  });
+});
+
+/** What the rules of the log say, character by character. */
+function escapedByHand(text: string): string {
+  let escaped = '';
+  for (const c of text.split('')) {
+    const code = c.charCodeAt(0);
+    if (code === 0x2028 || code === 0x2029) escaped += `\\u${code.toString(16)}`;
+    else if (code < 32 || c === '"' || c === '\\' || (code > 126 && code < 256))
+      escaped += `\\x${code.toString(16).toUpperCase().padStart(2, '0')}`;
+    else escaped += c;
+  }
+  return Buffer.from(escaped).toString();
+}

@@ -1,0 +1,36 @@
+/** Long names of response flags, as Envoy's `%RESPONSE_FLAGS_LONG%` prints them. */
+const LONG: Readonly<Record<string, string>> = {
+  UH: 'NoHealthyUpstream',
+  UF: 'UpstreamConnectionFailure',
+  UO: 'UpstreamOverflow',
+  NR: 'NoRouteFound',
+  URX: 'UpstreamRetryLimitExceeded',
+  NC: 'NoClusterFound',
+  DT: 'DurationTimeout',
+  DC: 'DownstreamConnectionTermination',
+  LH: 'FailedLocalHealthCheck',
+  UT: 'UpstreamRequestTimeout',
+  LR: 'LocalReset',
+  UR: 'UpstreamRemoteReset',
+  UC: 'UpstreamConnectionTermination',
+  DI: 'DelayInjected',
+  FI: 'FaultInjected',
+  RL: 'RateLimited',
+  UAEX: 'UnauthorizedExternalService',
+  RLSE: 'RateLimitServiceError',
+  IH: 'InvalidEnvoyRequestHeaders',
+  SI: 'StreamIdleTimeout',
+  DPE: 'DownstreamProtocolError',
+  UPE: 'UpstreamProtocolError',
+  UMSDR: 'UpstreamMaxStreamDurationReached',
+  RFCF: 'ResponseFromCacheFilter',
+  NFCF: 'NoFilterConfigFound',
+  OM: 'OverloadManagerTerminated',
+  DF: 'DnsResolutionFailed',
+  DO: 'DropOverload',
+  DR: 'DownstreamRemoteReset',
+  UDO: 'UnconditionalDropOverload',
+};
+
+/** The long name of a short flag; the flag itself where it has none. */
+export const longFlag = (flag: string): string => LONG[flag] ?? flag;
