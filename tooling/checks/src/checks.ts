@@ -29,6 +29,12 @@ export const systemChecks: readonly Check[] = [
     timeoutMinutes: 15,
   },
   {
+    name: 'guides',
+    command: ['node', 'tooling/guides/src/main.ts'],
+    needs: 'tooling/guides/src/main.ts',
+    timeoutMinutes: 8,
+  },
+  {
     name: 'hostile',
     command: ['npm', 'run', 'test:hostile'],
     needs: 'tooling/hostile/src/main.ts',

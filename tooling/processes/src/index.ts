@@ -33,6 +33,7 @@ export interface Running {
 
 const DEFAULT_WAIT_MS = 30_000;
 const KILL_AFTER_MS = 10_000;
+const ORPHAN_GRACE_MS = 3_000;
 
 /** Starts a program in a process group of its own, so that what it leaves behind can be ended too. */
 export function start(command: string, args: readonly string[], options: StartOptions = {}): Running {
@@ -66,6 +67,13 @@ export function start(command: string, args: readonly string[], options: StartOp
       resolve({ code: 127, out, err });
     });
     child.on('close', (code) => resolve({ code, out, err }));
+    // One that it left behind may hold its output for ever.
+    child.on('exit', () => {
+      setTimeout(() => {
+        child.stdout.destroy();
+        child.stderr.destroy();
+      }, ORPHAN_GRACE_MS).unref();
+    });
   });
   const killGroup = (): void => {
     try {
