@@ -1,9 +1,12 @@
-import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { chmodSync, rmSync } from 'node:fs';
 import { connect, type AddressInfo } from 'node:net';
 import { formatAddress, isUnixAddress, type Address } from '@tulle/model';
 import { createMetricsView, type MetricsView, type ProcessPage } from './metrics-view.ts';
 import type { Supervisor } from './supervisor.ts';
+
+// Not imported: an import makes every export of the module, WebSocket too, and with it a whole HTTP client: 13 MiB.
+const { createServer, request } = process.getBuiltinModule('node:http');
 
 /** Where and for whom the front is. */
 export interface AdminFrontOptions {
