@@ -42,7 +42,7 @@ describe('handshakeKind', () => {
     });
     expect(kinds).toEqual(['full', 'resumed']);
     for (const one of [server, relay]) one.close();
-    ca.close();
+    await ca.close();
   });
 
   it('refuses what is no ServerHello', () => {

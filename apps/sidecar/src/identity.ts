@@ -22,6 +22,7 @@ export async function openIdentity(
   workload: { readonly namespace: string; readonly serviceAccount: string },
   log: Log,
   meter: Meter,
+  inUse: () => Promise<void>,
   tell: (progress: SidecarProgress) => void,
 ): Promise<{ readonly identity: IdentityClient; ready(): Promise<void> }> {
   const { controlPlane, stateDir } = options;
@@ -35,6 +36,8 @@ export async function openIdentity(
     trustDomain: controlPlane.trustDomain,
     stateDir: join(stateDir, 'identity'),
     joinToken: options.joinToken,
+    instance: options.instance,
+    inUse,
     onEvent: (event) => {
       measure(event);
       if (event.kind === 'renewal-failed' && first.failed(event.error)) return;

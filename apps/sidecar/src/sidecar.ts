@@ -98,18 +98,28 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     for (const step of undo.splice(0).toReversed()) await step();
   };
   const meter = createRegistry();
+  const instance = options.instance ?? (await defaultInstance(options));
   const orAborted = abortable(options.signal);
   try {
-    const { identity, ready } = await openIdentity(options, { namespace, serviceAccount }, log, meter, tell);
+    // Made after the identity, which asks it whether its processes use what is new.
+    const engines: { supervisor?: Supervisor } = {};
+    const { identity, ready } = await openIdentity(
+      { ...options, instance },
+      { namespace, serviceAccount },
+      log,
+      meter,
+      async () => engines.supervisor?.identityInUse(),
+      tell,
+    );
     undo.push(() => identity.close());
     observeIdentity(meter, identity);
     const supervisor = makeSupervisor(options, namespace, labels, identity, log);
+    engines.supervisor = supervisor;
     undo.push(async () => supervisor.stop(0));
     const { inbound, ports, upstreams } = await bindPorts(options, supervisor);
     await orAborted(ready());
     await orAborted(supervisor.start());
 
-    const instance = options.instance ?? (await defaultInstance(options));
     const { advertise } = options;
     const node = (ready: boolean): NodeDescription => ({
       id: `${identity.spiffeId}~${instance}`,

@@ -83,7 +83,7 @@ export async function standIn(port = 0, store: SecretStore = memoryStore()): Pro
       await grpc.close();
       server.forceShutdown();
       own.close();
-      ca.close();
+      await ca.close();
     },
   };
   const ads = addAdsService(server, {

@@ -67,7 +67,7 @@ async function refusals(shop: Shop, report: Report): Promise<void> {
   const stranger = await answerTo(inboundPort, svid.certificateChainPem, svid.privateKeyPem);
   const issuerCounted = (await refused('unknown-issuer')) - issuerBefore;
   forged.close();
-  foreign.close();
+  await foreign.close();
   report.claim(
     "a foreign CA's certificate with the right name is refused",
     stranger === 'refused' && issuerCounted === 1,

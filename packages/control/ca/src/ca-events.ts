@@ -32,6 +32,18 @@ export type CaEvent =
   | { readonly kind: 'issuer-rotated'; readonly issuerId: string; readonly notAfterMs: number }
   | { readonly kind: 'leaves-rotated'; readonly leafEpoch: number }
   | { readonly kind: 'rotation-failed'; readonly detail: string }
+  /**
+   * A root is being replaced. `distributing`: the new one is being made known. `overlapping`: everybody believes it, it
+   * signs. `finished`: the old one is believed no more. `abandoned`: the new one is gone again.
+   */
+  | {
+      readonly kind: 'root-rotation';
+      readonly phase: 'distributing' | 'overlapping' | 'finished' | 'abandoned';
+      /** The new root. */
+      readonly rootId: string;
+    }
+  /** The CA itself could not do what was asked: its store does not take writes, a key is gone. */
+  | { readonly kind: 'failed'; readonly how: IssueKind | 'save'; readonly detail: string }
   /** The root or the issuer in use has used up that share of its life; told once a share, and again after a restart. */
   | {
       readonly kind: 'expiring';

@@ -2,8 +2,8 @@ import { create } from '@bufbuild/protobuf';
 import {
   status,
   type Server,
+  type ServerDuplexStream,
   type ServerUnaryCall,
-  type ServerWritableStream,
   type sendUnaryData,
 } from '@grpc/grpc-js';
 import { grpcService } from '@tulle/xds-proto/grpc';
@@ -21,7 +21,7 @@ import {
   type WatchResponse,
 } from './gen/tulle/ca/v1/ca_pb.ts';
 import type { GrpcCall } from './mesh-grpc-server.ts';
-import { bundlesToWire } from './wire.ts';
+import { bundlesToWire, holderFromWire } from './wire.ts';
 
 export interface CaServiceOptions {
   /** The SPIFFE ID that the caller proved in TLS, or undefined: `MeshGrpcServer.callerIdentity`. */
@@ -52,6 +52,7 @@ function answerFor(error: unknown): { code: status; details: string } {
     case 'token-forged':
     case 'token-expired':
     case 'token-used':
+    case 'token-revoked':
       return { code: status.PERMISSION_DENIED, details: 'the join token was refused; ask for a new one' };
     case 'csr-malformed':
     case 'csr-weak-key':
@@ -65,6 +66,8 @@ function answerFor(error: unknown): { code: status; details: string } {
       return { code: status.PERMISSION_DENIED, details: error.message };
     case 'issuer-too-short':
     case 'too-many-tokens':
+    case 'rotation-running':
+    case 'no-rotation':
       return { code: status.UNAVAILABLE, details: error.message };
   }
 }
@@ -99,19 +102,19 @@ export function addCaService(server: Server, ca: Ca, options: CaServiceOptions):
 
   server.addService(grpcService(IdentityService), {
     attest(call: ServerUnaryCall<AttestRequest, IssueResponse>, callback: sendUnaryData<IssueResponse>) {
-      const { joinToken, csrDer } = call.request;
-      void answer(() => ca.attest(joinToken, csrDer, { peer: call.getPeer() }), callback);
+      const { joinToken, csrDer, holder } = call.request;
+      const caller = { ...holderFromWire(holder), peer: call.getPeer() };
+      void answer(() => ca.attest(joinToken, csrDer, caller), callback);
     },
     renew(call: ServerUnaryCall<RenewRequest, IssueResponse>, callback: sendUnaryData<IssueResponse>) {
-      const { csrDer } = call.request;
-      void answer(
-        async () => ca.renew(identityOf(call, 'renew'), csrDer, { peer: call.getPeer() }),
-        callback,
-      );
+      const { csrDer, holder } = call.request;
+      const caller = { ...holderFromWire(holder), peer: call.getPeer() };
+      void answer(async () => ca.renew(identityOf(call, 'renew'), csrDer, caller), callback);
     },
-    watch(call: ServerWritableStream<WatchRequest, WatchResponse>) {
+    watch(call: ServerDuplexStream<WatchRequest, WatchResponse>) {
+      let callerId: string;
       try {
-        identityOf(call, 'watch');
+        callerId = identityOf(call, 'watch');
       } catch (error) {
         call.emit('error', answerFor(error));
         return;
@@ -150,12 +153,22 @@ export function addCaService(server: Server, ca: Ca, options: CaServiceOptions):
         }
       });
       const unsubscribe = ca.subscribe(send);
+      let leave: (() => void) | undefined;
+      call.on('data', ({ holder, bundleGeneration, leafEpoch }: WatchRequest) => {
+        const who = holderFromWire(holder);
+        leave ??= ca.watching(callerId, who);
+        ca.confirm(callerId, who, {
+          bundleGeneration: Number(bundleGeneration),
+          leafEpoch: Number(leafEpoch),
+        });
+      });
       let ended = false;
       const end = (): void => {
         if (ended) return;
         ended = true;
         watchers--;
         unsubscribe();
+        leave?.();
       };
       for (const event of ['cancelled', 'close', 'error'] as const) call.on(event, end);
       send();

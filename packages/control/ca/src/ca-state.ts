@@ -10,6 +10,26 @@ export interface StoredAuthority {
   readonly notAfterMs: number;
 }
 
+/** A root on its way out, and the one that follows it. */
+export interface RootRotation {
+  /**
+   * `distributing`: both are believed, the old one signs; until everybody has confirmed the new one. `overlapping`: both
+   * are believed, the new one signs; until no certificate below the old one is valid.
+   */
+  readonly phase: 'distributing' | 'overlapping';
+  readonly fromRootId: string;
+  readonly toRootId: string;
+  /** Of the bundle with both. */
+  readonly generation: number;
+  readonly startedMs: number;
+  /** When the new root began to sign; 0 before. */
+  readonly switchedMs: number;
+  /** When the old root may go; 0 before it is known. */
+  readonly removeAtMs: number;
+  /** The new root as certified by the old: whoever believes only the old one can follow. Absent where the old may not. */
+  readonly crossPem?: string;
+}
+
 /** All that a CA must remember besides keys and tokens. Written as one text, so a change is whole or not there. */
 export interface CaState {
   readonly version: 1;
@@ -18,8 +38,9 @@ export interface CaState {
   readonly generation: number;
   /** Leaves of older epochs are renewed at once. */
   readonly leafEpoch: number;
-  /** Believed roots; the last signs issuers. More than one while a root is rotated. */
+  /** Believed roots, the newest last. The last signs issuers, save while it is being distributed. */
   readonly roots: readonly StoredAuthority[];
+  readonly rootRotation?: RootRotation;
   /** The last signs leaves. The others are kept until they expire, as a record. */
   readonly issuers: readonly StoredAuthority[];
 }

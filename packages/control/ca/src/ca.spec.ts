@@ -1,11 +1,14 @@
 import { createKeyAndCsr, createPeerVerifier, readCertificate } from '@tulle/spiffe';
+import { spawn } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { fakeClock } from '../tests/fake-clock.ts';
-import { createCa, type Ca, type CaOptions, type IssuedSvid } from './ca.ts';
+import type { Ca, CaOptions, IssuedSvid } from './ca.ts';
+import { createCa } from './create-ca.ts';
 import type { CaEvent } from './ca-events.ts';
 import { directoryStore, memoryStore } from './store.ts';
 
@@ -18,7 +21,7 @@ const webId = 'spiffe://example.org/ns/default/sa/web';
 const open: Ca[] = [];
 const made: string[] = [];
 afterEach(async () => {
-  for (const ca of open.splice(0)) ca.close();
+  for (const ca of open.splice(0)) await ca.close();
   for (const path of made.splice(0)) await rm(path, { recursive: true });
 });
 async function start(options: Partial<CaOptions> = {}): Promise<Ca> {
@@ -75,7 +78,7 @@ describe('the CA', () => {
     expect(root.checkIssued(root) && root.verify(root.publicKey)).toBe(true);
     expect([leaf.ca, issuer.ca, root.ca]).toEqual([false, true, true]);
     const pathLengths = [issuer, root].map((ca_) => readCertificate(ca_.raw).pathLength);
-    expect(pathLengths).toEqual([0, 1]);
+    expect(pathLengths).toEqual([0, 2]);
   });
 
   it('renews for the identity that was proved, and for no other', async () => {
@@ -154,9 +157,9 @@ it('the CA sounds when half, three quarters and nine tenths of the life of root 
   await clock.advance(hour);
   // The root ends first: a new issuer would end no later, so this one is not replaced.
   expect(sounded()).toEqual(['root 0.75', 'issuer 0.75']);
-  ca.close();
+  await ca.close();
   await clock.advance(20 * hour);
-  (await start(options)).close();
+  await (await start(options)).close();
   expect(sounded()).toEqual(['root 0.9', 'issuer 0.9']);
 });
 
@@ -211,7 +214,7 @@ describe('rotation in the CA', () => {
     const clock = fakeClock();
     const store = memoryStore();
     const asleep = await start({ clock, store });
-    asleep.close();
+    await asleep.close();
     await clock.advance(100 * day);
     const ca = await start({ clock, store });
     const issued = await ca.renew(webId, await csrFor(webId));
@@ -245,7 +248,7 @@ describe('a CA in a directory', () => {
     const first = await start({ store: directoryStore(directory) });
     await first.rotateLeaves();
     const issued = await first.renew(webId, await csrFor(webId));
-    first.close();
+    await first.close();
     const second = await start({ store: directoryStore(directory) });
     expect(second.status()).toEqual(first.status());
     expect(second.rootPin).toBe(first.rootPin);
@@ -267,7 +270,7 @@ describe('a CA in a directory', () => {
 
   it('refuses the store of another trust domain, and a state it cannot read', async () => {
     const directory = await temporary();
-    (await start({ store: directoryStore(directory) })).close();
+    await (await start({ store: directoryStore(directory) })).close();
     await expect(start({ store: directoryStore(directory), trustDomain: 'other.test' })).rejects.toThrow(
       'belongs to the trust domain "example.org"',
     );
@@ -275,10 +278,43 @@ describe('a CA in a directory', () => {
     await expect(start({ store: directoryStore(directory) })).rejects.toThrow('restore it from a backup');
   });
 
+  it('is the only one there: a second is told which process has it, and takes over when that is gone, however it went', async () => {
+    const directory = await temporary();
+    const script = `
+      const { createCa, directoryStore } = await import(${JSON.stringify(join(import.meta.dirname, 'index.ts'))});
+      await createCa({ trustDomain: 'example.org', store: directoryStore(${JSON.stringify(directory)}) });
+      console.log('open');
+      setInterval(() => undefined, 1000);`;
+    const other = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    try {
+      await once(other.stdout, 'data');
+      await expect(start({ store: directoryStore(directory) })).rejects.toThrow(
+        `${directory} is in use by process ${other.pid}; stop that process`,
+      );
+    } finally {
+      other.kill('SIGKILL');
+      await once(other, 'exit');
+    }
+    const ca = await start({ store: directoryStore(directory) });
+    await expect(start({ store: directoryStore(directory) })).rejects.toThrow(`process ${process.pid}`);
+    expect(verdictOf(await ca.renew(webId, await csrFor(webId)))).toMatchObject({ ok: true });
+    await ca.close();
+    await start({ store: directoryStore(directory) });
+  });
+
+  it('does not keep the directory when it could not be opened', async () => {
+    const directory = await temporary();
+    await (await start({ store: directoryStore(directory) })).close();
+    await expect(start({ store: directoryStore(directory), trustDomain: 'other.test' })).rejects.toThrow();
+    await start({ store: directoryStore(directory) });
+  });
+
   it('says which key is missing', async () => {
     const directory = await temporary();
     const ca = await start({ store: directoryStore(directory) });
-    ca.close();
+    await ca.close();
     const issuer = ca.status().issuers[0]?.id ?? '';
     await rm(join(directory, `key-${issuer}.pem`));
     const again = await start({ store: directoryStore(directory) });

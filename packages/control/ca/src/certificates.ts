@@ -1,6 +1,6 @@
 import { createPublicKey, randomBytes, webcrypto } from 'node:crypto';
 import type * as X509 from '@peculiar/x509';
-import { publicKeyPin, readCertificate, toPem } from '@tulle/spiffe';
+import { certificatesOfPem, publicKeyPin, readCertificate, toPem } from '@tulle/spiffe';
 
 /** Loaded on first use: a sidecar imports this package for its client and never signs, so it does not pay for the library. */
 let library: Promise<typeof X509> | undefined;
@@ -81,6 +81,46 @@ export async function makeAuthority(request: AuthorityRequest): Promise<Authorit
     certificatePem: toPem('CERTIFICATE', Buffer.from(certificate.rawData)),
     privateKeyPem: toPem('PRIVATE KEY', Buffer.from(pkcs8)),
   };
+}
+
+/**
+ * The key of `successor` certified by `root`, under the successor's name: with it a chain below the successor reaches
+ * `root` too (RFC 5280 §3.2, a self-issued certificate's kin). Undefined where `root` may not stand above two CAs.
+ */
+export async function crossSign(
+  root: Authority,
+  successor: Authority,
+  request: { readonly trustDomain: string; readonly notBeforeMs: number; readonly notAfterMs: number },
+): Promise<string | undefined> {
+  const lib = await x509();
+  const { pathLength } = readCertificate(derOf(root.certificatePem));
+  if (pathLength !== undefined && pathLength < 2) return undefined;
+  const [parent, subject] = [root, successor].map((one) => new lib.X509Certificate(one.certificatePem));
+  if (parent === undefined || subject === undefined) throw new Error('two certificates are needed');
+  const certificate = await lib.X509CertificateGenerator.create({
+    serialNumber: newSerial(),
+    subject: subject.subject,
+    issuer: parent.subject,
+    notBefore: new Date(request.notBeforeMs),
+    notAfter: new Date(request.notAfterMs),
+    publicKey: subject.publicKey,
+    signingKey: await importKey(root.privateKeyPem),
+    signingAlgorithm: ecdsa,
+    extensions: [
+      new lib.BasicConstraintsExtension(true, 1, true),
+      new lib.KeyUsagesExtension(lib.KeyUsageFlags.keyCertSign | lib.KeyUsageFlags.cRLSign, true),
+      new lib.SubjectAlternativeNameExtension([{ type: 'url', value: `spiffe://${request.trustDomain}` }]),
+      await lib.SubjectKeyIdentifierExtension.create(subject.publicKey),
+      await lib.AuthorityKeyIdentifierExtension.create(parent.publicKey),
+    ],
+  });
+  return toPem('CERTIFICATE', Buffer.from(certificate.rawData));
+}
+
+function derOf(pem: string): Buffer {
+  const [der] = certificatesOfPem(pem);
+  if (der === undefined) throw new Error('no certificate in this PEM');
+  return der;
 }
 
 export interface LeafRequest {

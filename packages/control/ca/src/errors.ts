@@ -8,6 +8,7 @@ export const caRefusals = [
   'token-forged',
   'token-expired',
   'token-used',
+  'token-revoked',
   'csr-malformed',
   'csr-weak-key',
   'csr-excess',
@@ -17,6 +18,8 @@ export const caRefusals = [
   'reserved-identity',
   'issuer-too-short',
   'too-many-tokens',
+  'rotation-running',
+  'no-rotation',
 ] as const;
 
 export type CaRefusal = (typeof caRefusals)[number];

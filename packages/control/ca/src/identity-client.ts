@@ -1,9 +1,10 @@
+import { randomBytes } from 'node:crypto';
 import {
   Client,
   Metadata,
   status,
   type CallOptions,
-  type ClientReadableStream,
+  type ClientDuplexStream,
   type ServiceError,
 } from '@grpc/grpc-js';
 import { create } from '@bufbuild/protobuf';
@@ -14,10 +15,12 @@ import { grpcService } from '@tulle/xds-proto/grpc';
 import { firstContact } from './first-contact.ts';
 import {
   AttestRequestSchema,
+  HolderSchema,
   IdentityService,
   RenewRequestSchema,
   WatchRequestSchema,
   type IssueResponse,
+  type WatchRequest,
   type WatchResponse,
 } from './gen/tulle/ca/v1/ca_pb.ts';
 import { createIdentityKeeper, type HeldIdentity, type Issued, type KeeperEvent } from './identity-keeper.ts';
@@ -38,6 +41,13 @@ export interface IdentityClientOptions {
    * each token that is used up or refused; what it throws is reported, and it is asked again at the next attempt.
    */
   readonly joinToken?: string | (() => Promise<string | undefined>) | undefined;
+  /** Name of this instance for people who look at the CA. Default none. */
+  readonly instance?: string | undefined;
+  /**
+   * Resolves when whatever uses the identity uses this snapshot; the CA is told then. A change of roots waits for it:
+   * give it where other processes have the identity too. Rejections are reported and it is asked again.
+   */
+  readonly inUse?: ((snapshot: IdentitySnapshot) => Promise<void>) | undefined;
   /** Where key and certificates are kept (0600) for a restart without the CA. Absent: only in memory. */
   readonly stateDir?: string | undefined;
   readonly clock?: Clock;
@@ -51,7 +61,9 @@ export interface IdentityClientOptions {
 export type IdentityClientEvent =
   | KeeperEvent
   | { readonly kind: 'saved-unusable'; readonly reason: string }
-  | { readonly kind: 'watch-ended'; readonly error: Error; readonly retryInMs: number };
+  | { readonly kind: 'watch-ended'; readonly error: Error; readonly retryInMs: number }
+  /** `inUse` failed. */
+  | { readonly kind: 'not-in-use'; readonly error: Error; readonly retryInMs: number };
 
 /** The CA will not issue, now or later, without another join token. */
 export class JoinRefusedError extends Error {
@@ -107,12 +119,15 @@ export async function createIdentityClient(options: IdentityClientOptions): Prom
     options.stateDir === undefined
       ? undefined
       : directoryStore(options.stateDir, { directory: 'not-writable' });
-  const initial =
+  const loaded =
     store === undefined
       ? undefined
       : await loadIdentity(store, spiffeId, epochMs(), (reason) =>
           report({ kind: 'saved-unusable', reason }),
         );
+
+  const holderId = loaded?.holderId ?? randomBytes(16).toString('hex');
+  const holder = create(HolderSchema, { id: holderId, instance: options.instance ?? '' });
 
   let mesh: { address: string; client: Client; channel: MeshChannel } | undefined;
   const closeMesh = (): void => {
@@ -162,7 +177,12 @@ export async function createIdentityClient(options: IdentityClientOptions): Prom
       const client = new Client(address, channel.credentials, channel.options);
       try {
         return issuedFrom(
-          await unary(client, 'attest', create(AttestRequestSchema, { joinToken, csrDer }), timeoutMs),
+          await unary(
+            client,
+            'attest',
+            create(AttestRequestSchema, { joinToken, csrDer, holder }),
+            timeoutMs,
+          ),
         );
       } finally {
         client.close();
@@ -181,7 +201,7 @@ export async function createIdentityClient(options: IdentityClientOptions): Prom
   };
 
   const renew = async (csrDer: Buffer): Promise<Issued> =>
-    issuedFrom(await unary(meshClient(), 'renew', create(RenewRequestSchema, { csrDer }), timeoutMs));
+    issuedFrom(await unary(meshClient(), 'renew', create(RenewRequestSchema, { csrDer, holder }), timeoutMs));
 
   const isValid = (held: HeldIdentity): boolean => epochMs() < held.snapshot.svid.notAfterMs;
   const keeper = createIdentityKeeper({
@@ -189,26 +209,42 @@ export async function createIdentityClient(options: IdentityClientOptions): Prom
     clock,
     random,
     obtain: (csrDer, held) => (held !== undefined && isValid(held) ? renew(csrDer) : attest(csrDer)),
-    ...(initial === undefined ? {} : { initial }),
+    ...(loaded === undefined ? {} : { initial: loaded.held }),
     ...(store === undefined
       ? {}
-      : { save: (held: HeldIdentity): Promise<void> => saveIdentity(store, held) }),
+      : { save: (held: HeldIdentity): Promise<void> => saveIdentity(store, holderId, held) }),
     onEvent: report,
   });
 
   let closed = false;
-  let watching: ClientReadableStream<WatchResponse> | undefined;
+  let watching: ClientDuplexStream<WatchRequest, WatchResponse> | undefined;
   let cancelRetry = (): void => undefined;
   let failures = 0;
+  /** What all that use the identity use. */
+  let used = { bundleGeneration: 0, leafEpoch: 0 };
+  const tellUse = (): void => {
+    const bundleGeneration = BigInt(used.bundleGeneration);
+    watching?.write(
+      create(WatchRequestSchema, { holder, bundleGeneration, leafEpoch: BigInt(used.leafEpoch) }),
+    );
+  };
+  const confirming = latestOnly(
+    async (held: HeldIdentity) => {
+      await options.inUse?.(held.snapshot);
+      const own = held.snapshot.bundles.find((bundle) => bundle.trustDomain === trustDomain);
+      used = { bundleGeneration: own?.generation ?? 0, leafEpoch: held.leafEpoch };
+      tellUse();
+    },
+    clock,
+    (error, retryInMs) => report({ kind: 'not-in-use', error, retryInMs }),
+  );
+  const heldChanged = (): void => {
+    if (keeper.held !== undefined) confirming.set(keeper.held);
+  };
   const watch = (): void => {
     if (closed) return;
     const { path, requestSerialize, responseDeserialize } = methods.watch;
-    const stream = meshClient().makeServerStreamRequest(
-      path,
-      requestSerialize,
-      responseDeserialize,
-      create(WatchRequestSchema),
-    );
+    const stream = meshClient().makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
     watching = stream;
     stream.on('data', (message: WatchResponse) => {
       failures = 0;
@@ -226,7 +262,10 @@ export async function createIdentityClient(options: IdentityClientOptions): Prom
     };
     stream.on('error', ended);
     stream.on('end', () => ended(new Error('the CA ended the stream')));
+    tellUse();
   };
+  keeper.subscribe(heldChanged);
+  heldChanged();
   keeper.ready().then(watch, () => undefined);
 
   return {
@@ -250,10 +289,53 @@ export async function createIdentityClient(options: IdentityClientOptions): Prom
     close() {
       closed = true;
       cancelRetry();
+      confirming.close();
       const saved = keeper.close();
       watching?.cancel();
       closeMesh();
       return saved;
+    },
+  };
+}
+
+const inUseRetryMs = 1_000;
+
+/** Does something with the newest value, one after the other; values that are overtaken meanwhile are left out. */
+function latestOnly<T>(
+  act: (value: T) => Promise<void>,
+  clock: Clock,
+  failed: (error: Error, retryInMs: number) => void,
+): { set(value: T): void; close(): void } {
+  let next: { readonly value: T } | undefined;
+  let running = false;
+  let closed = false;
+  let cancelRetry = (): void => undefined;
+  const run = async (): Promise<void> => {
+    if (running || closed) return;
+    running = true;
+    while (next !== undefined && !closed) {
+      const now = next;
+      next = undefined;
+      try {
+        await act(now.value);
+      } catch (error) {
+        next ??= now;
+        if (closed) break;
+        failed(error instanceof Error ? error : new Error(String(error)), inUseRetryMs);
+        cancelRetry = clock.setTimer(inUseRetryMs, () => void run());
+        break;
+      }
+    }
+    running = false;
+  };
+  return {
+    set(value) {
+      next = { value };
+      void run();
+    },
+    close() {
+      closed = true;
+      cancelRetry();
     },
   };
 }

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { fakeClock, type FakeClock } from '../tests/fake-clock.ts';
-import { createCa, type Ca } from './ca.ts';
+import type { Ca } from './ca.ts';
+import { createCa } from './create-ca.ts';
 import {
   createIdentityKeeper,
   type HeldIdentity,

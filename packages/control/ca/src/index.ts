@@ -1,12 +1,7 @@
-export {
-  createCa,
-  type Ca,
-  type CallerAddress,
-  type CaOptions,
-  type CaPublication,
-  type CaStatus,
-  type IssuedSvid,
-} from './ca.ts';
+export { createCa } from './create-ca.ts';
+export type { Ca, Caller, CaOptions, CaPublication, CaStatus, IssuedSvid, RootRotationStatus } from './ca.ts';
+export type { Holder, HolderName } from './holders.ts';
+export { grantCovers, labelsFault, maxGrantedLabels, type LabelGrant } from './labels.ts';
 export type { CaEvent, CaRefusedEvent, IssueKind } from './ca-events.ts';
 export { addCaService, type CaService, type CaServiceOptions } from './ca-service.ts';
 export { CaError, caRefusals, StoreError, type CaRefusal } from './errors.ts';
@@ -25,6 +20,7 @@ export {
   parseJoinToken,
   type JoinToken,
   type JoinTokenRequest,
+  type KnownJoinToken,
   type ParsedJoinToken,
 } from './join-tokens.ts';
 export { localIdentity, type LocalIdentity, type LocalIdentityOptions } from './local-identity.ts';

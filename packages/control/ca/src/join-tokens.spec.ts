@@ -2,7 +2,8 @@ import { createKeyAndCsr } from '@tulle/spiffe';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { fakeClock } from '../tests/fake-clock.ts';
-import { createCa, type Ca, type CaOptions } from './ca.ts';
+import type { Ca, CaOptions } from './ca.ts';
+import { createCa } from './create-ca.ts';
 import type { CaEvent } from './ca-events.ts';
 import { parseJoinToken } from './join-tokens.ts';
 import { memoryStore } from './store.ts';
@@ -11,8 +12,8 @@ const hour = 3_600_000;
 const web = { namespace: 'default', serviceAccount: 'web' };
 const webId = 'spiffe://example.org/ns/default/sa/web';
 const open: Ca[] = [];
-afterEach(() => {
-  for (const ca of open.splice(0)) ca.close();
+afterEach(async () => {
+  for (const ca of open.splice(0)) await ca.close();
 });
 async function start(options: Partial<CaOptions> = {}): Promise<Ca> {
   const ca = await createCa({ trustDomain: 'example.org', store: memoryStore(), ...options });
@@ -103,7 +104,7 @@ describe('a join token', () => {
     const first = await start({ store });
     const [used, unused] = [await first.createJoinToken(web), await first.createJoinToken(web)];
     await first.attest(used.token, await csrFor());
-    first.close();
+    await first.close();
     const second = await start({ store });
     await expect(second.attest(used.token, await csrFor())).rejects.toMatchObject({ reason: 'token-used' });
     expect((await second.attest(unused.token, await csrFor())).spiffeId).toBe(webId);
@@ -126,7 +127,101 @@ describe('a join token', () => {
     expect(await ca.revokeJoinToken(id)).toBe(true);
     expect(await ca.revokeJoinToken(id)).toBe(false);
     expect(await ca.revokeJoinToken('../x')).toBe(false);
-    await expect(ca.attest(token, await csrFor())).rejects.toMatchObject({ reason: 'token-unknown' });
+    await expect(ca.attest(token, await csrFor())).rejects.toMatchObject({ reason: 'token-revoked' });
+  });
+
+  it('is either used or revoked, not both, when both are tried at once', async () => {
+    const ca = await start();
+    const outcomes = new Set<string>();
+    for (let i = 0; i < 20; i++) {
+      const { token, id } = await ca.createJoinToken(web);
+      const csr = await csrFor();
+      const [used, revoked] = await Promise.all([
+        ca.attest(token, csr).then(
+          () => true,
+          () => false,
+        ),
+        i % 2 === 0 ? ca.revokeJoinToken(id) : Promise.resolve().then(() => ca.revokeJoinToken(id)),
+      ]);
+      expect(used).not.toBe(revoked);
+      outcomes.add(used ? 'used' : 'revoked');
+    }
+    expect(outcomes.size).toBeGreaterThan(0);
+  });
+
+  it('can be listed: for whom, with which labels, and what became of it; never its secret', async () => {
+    const clock = fakeClock();
+    const ca = await start({ clock });
+    const unused = await ca.createJoinToken({ ...web, labels: { app: 'orders' } });
+    await clock.advance(1);
+    const used = await ca.createJoinToken({ ...web, labels: '*' });
+    await clock.advance(1);
+    const revoked = await ca.createJoinToken(web);
+    await clock.advance(1);
+    const expired = await ca.createJoinToken({ ...web, lifetimeMs: 1 });
+    await ca.attest(used.token, await csrFor());
+    await ca.revokeJoinToken(revoked.id);
+    await clock.advance(1);
+    const listed = await ca.joinTokens();
+    expect(listed).toMatchObject([
+      { id: expired.id, spiffeId: webId, state: 'expired', labels: {} },
+      { id: revoked.id, state: 'revoked' },
+      { id: used.id, state: 'used', labels: '*' },
+      { id: unused.id, state: 'unused', labels: { app: ['orders'] } },
+    ]);
+    expect(JSON.stringify(listed)).not.toContain(unused.token.split('.')[2]);
+  });
+
+  it('grants its labels to whoever joins with it, over restarts, until the certificate ends', async () => {
+    const clock = fakeClock();
+    const store = memoryStore();
+    const first = await start({ clock, store, leafLifetimeMs: hour });
+    expect(first.grantedLabels(webId)).toEqual({});
+    const { token } = await first.createJoinToken({ ...web, labels: { app: 'orders' } });
+    expect(first.grantedLabels(webId)).toEqual({});
+    const holder = { holderId: '0123456789abcdef0123456789abcdef' };
+    await first.attest(token, await csrFor(), holder);
+    expect(first.grantedLabels(webId)).toEqual({ app: ['orders'] });
+    await first.close();
+    const second = await start({ clock, store, leafLifetimeMs: hour });
+    await clock.advance(hour / 2);
+    await second.renew(webId, await csrFor(), holder);
+    await clock.advance(hour / 2 + 30_000);
+    expect(second.grantedLabels(webId)).toEqual({ app: ['orders'] });
+    await clock.advance(hour);
+    expect(second.grantedLabels(webId)).toEqual({});
+  });
+
+  it('is refused in creation with labels that are none', async () => {
+    const ca = await start();
+    await expect(ca.createJoinToken({ ...web, labels: { 'a b': 'c' } })).rejects.toThrow('labels: "a b"');
+  });
+
+  it('stays good when the disk is full while it is used, and is used once when there is room again', async () => {
+    const inner = memoryStore();
+    const events: CaEvent[] = [];
+    let full = false;
+    const noRoom = (): Promise<never> =>
+      Promise.reject(Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' }));
+    const store = {
+      ...inner,
+      write: (name: string, text: string) => (full ? noRoom() : inner.write(name, text)),
+      create: (name: string, text: string) => (full ? noRoom() : inner.create(name, text)),
+    };
+    const ca = await start({ store, onEvent: (event) => events.push(event) });
+    const { token } = await ca.createJoinToken({ ...web, labels: { app: 'web' } });
+    full = true;
+    await expect(ca.attest(token, await csrFor())).rejects.toThrow('ENOSPC');
+    await expect(ca.createJoinToken(web)).rejects.toThrow('ENOSPC');
+    expect(events.at(-1)).toMatchObject({
+      kind: 'failed',
+      how: 'attest',
+      detail: expect.stringContaining('ENOSPC') as string,
+    });
+    full = false;
+    await ca.attest(token, await csrFor());
+    await expect(ca.attest(token, await csrFor())).rejects.toMatchObject({ reason: 'token-used' });
+    expect(ca.grantedLabels(webId)).toEqual({ app: ['web'] });
   });
 
   it('is refused in creation past the limit, until old ones are swept', async () => {

@@ -1,6 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { workloadId } from '@tulle/spiffe';
 import { CaError } from './errors.ts';
+import { grantOf, labelsFault, type LabelGrant } from './labels.ts';
 import type { SecretStore } from './store.ts';
 
 /**
@@ -19,12 +20,25 @@ export interface JoinToken {
   /** Names the token in logs and for `revoke`; no secret. */
   readonly id: string;
   readonly spiffeId: string;
+  /** Labels that its user may claim. */
+  readonly labels: LabelGrant;
   readonly expiresAtMs: number;
+}
+
+/** A token as it is known to the CA; its secret is not. */
+export interface KnownJoinToken extends Omit<JoinToken, 'token'> {
+  readonly createdAtMs: number;
+  readonly state: 'unused' | 'used' | 'revoked' | 'expired';
 }
 
 export interface JoinTokenRequest {
   readonly namespace: string;
   readonly serviceAccount: string;
+  /**
+   * Labels that the workload may claim, so that Services select it by them; `'*'`: any. Default none: then it is an
+   * endpoint only of Services that name its service account (docs/decisions/007).
+   */
+  readonly labels?: Readonly<Record<string, string>> | '*';
   /** Default 1 h: long enough to carry it to a machine that is still being built, short enough that a forgotten one is worthless. At most 24 h. */
   readonly lifetimeMs?: number;
 }
@@ -33,6 +47,10 @@ export interface JoinTokenRequest {
 interface TokenRecord {
   readonly secretHash: string;
   readonly spiffeId: string;
+  readonly labels: LabelGrant;
+  /** Hash of the root key that it pins. */
+  readonly pin: string;
+  readonly createdAtMs: number;
   readonly expiresAtMs: number;
   /** The public key that spent it. The same key may ask again, so a lost answer does not cost the token. */
   readonly spentBy?: string;
@@ -54,6 +72,8 @@ export function parseJoinToken(token: string): ParsedJoinToken | undefined {
 }
 
 const hashOf = (secret: Buffer): string => createHash('sha256').update(secret).digest('hex');
+/** Instead of a key, in the record of a token that was revoked. */
+const nobody = '';
 const freshName = (id: string): string => `token-${id}.json`;
 const spentName = (id: string): string => `spent-${id}.json`;
 
@@ -65,6 +85,10 @@ export interface JoinTokens {
   spend(token: CheckedToken, keyPin: string): Promise<void>;
   /** Makes an unspent token worthless; false when there is none of that id. */
   revoke(id: string): Promise<boolean>;
+  /** Those that are kept, the newest first. */
+  list(): Promise<readonly KnownJoinToken[]>;
+  /** Whether an unspent token that has not expired pins this root. */
+  pinned(pin: string): Promise<boolean>;
   /** Removes records that are past their use. */
   sweep(): Promise<void>;
 }
@@ -74,7 +98,7 @@ export interface CheckedToken {
   readonly record: TokenRecord;
 }
 
-/** Tokens kept in a store, single use also when two processes share it: spending is a rename, and one of two wins. */
+/** Tokens kept in a store, single use also when two processes share it: spending makes a record that only one of two can make. */
 export function joinTokens(options: {
   store: SecretStore;
   trustDomain: string;
@@ -88,9 +112,11 @@ export function joinTokens(options: {
     return text === undefined ? undefined : (JSON.parse(text) as TokenRecord);
   };
 
+  const names = async (): Promise<string[]> =>
+    (await store.list()).filter((name) => /^(token|spent)-[0-9a-f]{16}\.json$/.test(name));
+
   const sweep = async (): Promise<void> => {
-    for (const name of await store.list()) {
-      if (!/^(token|spent)-[0-9a-f]{16}\.json$/.test(name)) continue;
+    for (const name of await names()) {
       const record = await read(name);
       if (record !== undefined && record.expiresAtMs + keepMs < epochMs()) await store.remove(name);
     }
@@ -108,14 +134,12 @@ export function joinTokens(options: {
         throw new RangeError(
           `lifetimeMs is ${lifetimeMs}; a join token lives more than 0 and at most ${maxLifetimeMs} ms (24 h)`,
         );
-      const held = (await store.list()).filter(
-        (name) => name.startsWith('token-') || name.startsWith('spent-'),
-      ).length;
-      if (held >= options.maxTokens) {
+      const fault =
+        request.labels === undefined || request.labels === '*' ? undefined : labelsFault(request.labels);
+      if (fault !== undefined) throw new RangeError(`labels: ${fault}`);
+      if ((await names()).length >= options.maxTokens) {
         await sweep();
-        const left = (await store.list()).filter(
-          (name) => name.startsWith('token-') || name.startsWith('spent-'),
-        ).length;
+        const left = (await names()).length;
         if (left >= options.maxTokens)
           throw new CaError(
             'too-many-tokens',
@@ -127,6 +151,9 @@ export function joinTokens(options: {
       const record: TokenRecord = {
         secretHash: hashOf(secret),
         spiffeId,
+        labels: grantOf(request.labels),
+        pin,
+        createdAtMs: epochMs(),
         expiresAtMs: epochMs() + lifetimeMs,
       };
       await store.write(freshName(id), JSON.stringify(record));
@@ -134,6 +161,7 @@ export function joinTokens(options: {
         token: `${prefix}.${id}.${secret.toString('base64url')}.${pin}`,
         id,
         spiffeId,
+        labels: record.labels,
         expiresAtMs: record.expiresAtMs,
       };
     },
@@ -142,7 +170,7 @@ export function joinTokens(options: {
       const parsed = parseJoinToken(token);
       if (parsed === undefined)
         throw new CaError('token-malformed', `the join token has not the form ${prefix}.<id>.<secret>.<pin>`);
-      const record = (await read(freshName(parsed.id))) ?? (await read(spentName(parsed.id)));
+      const record = (await read(spentName(parsed.id))) ?? (await read(freshName(parsed.id)));
       // The comparison runs for unknown ids too, so an answer's time tells nothing about which ids exist.
       const offered = createHash('sha256').update(parsed.secret).digest();
       const matches = timingSafeEqual(
@@ -153,6 +181,8 @@ export function joinTokens(options: {
         throw new CaError('token-unknown', `join token ${parsed.id} is not known here`);
       if (!matches)
         throw new CaError('token-forged', `the secret does not belong to join token ${parsed.id}`);
+      if (record.spentBy === nobody)
+        throw new CaError('token-revoked', `join token ${parsed.id} for ${record.spiffeId} was revoked`);
       if (epochMs() >= record.expiresAtMs)
         throw new CaError(
           'token-expired',
@@ -162,9 +192,12 @@ export function joinTokens(options: {
     },
 
     async spend({ id, record }, keyPin) {
-      if (record.spentBy === undefined && (await store.move(freshName(id), spentName(id)))) {
-        await store.write(spentName(id), JSON.stringify({ ...record, spentBy: keyPin }));
-        return;
+      if (record.spentBy === undefined) {
+        const spent = JSON.stringify({ ...record, spentBy: keyPin });
+        if (await store.create(spentName(id), spent)) {
+          await store.remove(freshName(id));
+          return;
+        }
       }
       const spent = await read(spentName(id));
       if (spent?.spentBy !== keyPin)
@@ -172,9 +205,38 @@ export function joinTokens(options: {
     },
 
     async revoke(id) {
-      if (!/^[0-9a-f]{16}$/.test(id) || (await store.read(freshName(id))) === undefined) return false;
+      if (!/^[0-9a-f]{16}$/.test(id)) return false;
+      const record = await read(freshName(id));
+      if (record === undefined) return false;
+      // Spent for nobody, by the same step as any use: of a use at this moment one of the two wins.
+      const revoked = await store.create(spentName(id), JSON.stringify({ ...record, spentBy: nobody }));
       await store.remove(freshName(id));
-      return true;
+      return revoked;
+    },
+
+    async list() {
+      const known = new Map<string, KnownJoinToken>();
+      for (const name of (await names()).toSorted()) {
+        const record = await read(name);
+        if (record === undefined) continue;
+        const id = name.slice(-21, -5);
+        const { spiffeId, labels, createdAtMs, expiresAtMs, spentBy } = record;
+        const late = epochMs() >= expiresAtMs ? 'expired' : 'unused';
+        const state = spentBy === undefined ? late : spentBy === nobody ? 'revoked' : 'used';
+        // Of a token whose spending a crash cut short both are there; the spent one counts, and sorts first.
+        if (!known.has(id)) known.set(id, { id, spiffeId, labels, createdAtMs, expiresAtMs, state });
+      }
+      return [...known.values()].toSorted((a, b) => b.createdAtMs - a.createdAtMs);
+    },
+
+    async pinned(pin) {
+      const all = await names();
+      for (const name of all) {
+        if (!name.startsWith('token-') || all.includes(spentName(name.slice(-21, -5)))) continue;
+        const record = await read(name);
+        if (record !== undefined && record.pin === pin && epochMs() < record.expiresAtMs) return true;
+      }
+      return false;
     },
 
     sweep,

@@ -34,6 +34,13 @@ function thinned(log: Log, clock: Clock): (level: Level, message: string, fields
 const dateOf = (ms: number): string => new Date(ms).toISOString();
 const percent = (share: number): string => `${share * 100} %`;
 
+const rootRotationLines = {
+  distributing: 'a new root is being made known; the old one signs on',
+  overlapping: 'everybody believes the new root; it signs from now on',
+  finished: 'the old root is believed no more',
+  abandoned: 'the new root was given up; the old one stays',
+} as const;
+
 /**
  * Writes what a CA does: certificates and rotations as info, refusals as warnings with reason, caller and the id that was
  * asked for, failures and the end of root or issuer as warnings and errors. Lines of one kind and reason are thinned to
@@ -72,9 +79,19 @@ export function caLog(log: Log, clock: Clock = systemClock()): (event: CaEvent) 
       case 'leaves-rotated':
         return write('info', 'all certificates are being renewed', { leafEpoch: event.leafEpoch });
       case 'rotation-failed':
-        return write('error', 'no new issuer could be made; the current one signs on', {
+        return write('error', 'a rotation could not go on; what signs now signs on', {
           reason: event.detail,
         });
+      case 'root-rotation':
+        return write('info', rootRotationLines[event.phase], { newRoot: event.rootId });
+      case 'failed':
+        return write(
+          'error',
+          event.how === 'save'
+            ? 'the CA could not save who holds its certificates'
+            : `the CA failed to issue a certificate (${event.how})`,
+          { reason: event.detail },
+        );
       case 'expiring': {
         const { authority, id, share, notAfterMs } = event;
         // An issuer is replaced by itself with a third of its life left; before that there is nothing to do.
@@ -83,7 +100,7 @@ export function caLog(log: Log, clock: Clock = systemClock()): (event: CaEvent) 
           share === 0.9 ? 'error' : 'warn',
           `${percent(share)} of the ${authority}'s life is over; ${
             authority === 'root'
-              ? 'replace it before it ends, or every identity ends with it'
+              ? 'replace it (rotate-root) before it ends, or every identity ends with it'
               : 'it should have been replaced by itself, look for rotation failures'
           }`,
           { id, until: dateOf(notAfterMs) },
@@ -133,6 +150,10 @@ export function identityLog(log: Log, clock: Clock = systemClock()): (event: Ide
         return write('warn', 'the saved identity cannot be used', { reason: event.reason });
       case 'watch-ended':
         return write('warn', 'the CA cannot be heard; rotations wait until it is back', {
+          reason: event.error.message,
+        });
+      case 'not-in-use':
+        return write('warn', 'not every process uses the newest identity yet', {
           reason: event.error.message,
         });
       case 'bundles-changed':

@@ -22,8 +22,26 @@ export function caMetrics(meter: Meter): (event: CaEvent) => void {
         .add();
     else if (event.kind === 'issuer-rotated')
       meter.counter('tulle_ca_issuer_rotations_total', { help: 'Issuers made after the first' }).add();
+    else if (event.kind === 'root-rotation')
+      meter
+        .counter('tulle_ca_root_rotation_steps_total', {
+          help: 'Steps of a change of roots',
+          labels: { phase: event.phase },
+        })
+        .add();
     else if (event.kind === 'rotation-failed')
-      meter.counter('tulle_ca_rotation_failures_total', { help: 'Issuers that could not be made' }).add();
+      meter
+        .counter('tulle_ca_rotation_failures_total', {
+          help: 'Steps of a rotation of issuer or root that failed',
+        })
+        .add();
+    else if (event.kind === 'failed')
+      meter
+        .counter('tulle_ca_failures_total', {
+          help: 'Requests that failed because of the CA itself, such as a full disk',
+          labels: { how: event.how },
+        })
+        .add();
   };
 }
 
@@ -37,7 +55,13 @@ export function observeCa(
   service: CaService,
   clock: Clock = systemClock(),
 ): () => void {
-  const inUse = { root: () => ca.status().roots.at(-1), issuer: () => ca.status().issuers.at(-1) } as const;
+  const inUse = {
+    root: () => {
+      const { roots, signingRootId } = ca.status();
+      return roots.find(({ id }) => id === signingRootId);
+    },
+    issuer: () => ca.status().issuers.at(-1),
+  } as const;
   const ends = (['root', 'issuer'] as const).flatMap((authority) => {
     const labels = { authority };
     return [
@@ -59,6 +83,19 @@ export function observeCa(
     ];
   });
   ends.push(
+    meter.observed(
+      'tulle_ca_holders',
+      { help: 'Instances of workloads with a valid certificate' },
+      () => ca.status().holders,
+    ),
+    meter.observed(
+      'tulle_ca_root_rotation_waiting_holders',
+      { help: 'Instances that have not confirmed the new root, while a root is being replaced' },
+      () => {
+        const { rootRotation } = ca.status();
+        return rootRotation === undefined ? 0 : rootRotation.holders - rootRotation.confirmed;
+      },
+    ),
     meter.observed(
       'tulle_ca_watchers',
       { help: 'Clients that wait for news of roots and rotations' },

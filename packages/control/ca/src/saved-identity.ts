@@ -8,10 +8,18 @@ const name = 'identity.json';
 /** An identity as it lies on disk, 0600: with it a restart works while the CA is down, until it expires (D14). */
 interface SavedIdentity extends HeldIdentity {
   readonly version: 1;
+  readonly holderId: string;
 }
 
-export async function saveIdentity(store: SecretStore, held: HeldIdentity): Promise<void> {
-  const saved: SavedIdentity = { version: 1, ...held };
+/** What a restart finds. */
+export interface LoadedIdentity {
+  readonly held: HeldIdentity;
+  /** By which the CA knows this instance. */
+  readonly holderId: string;
+}
+
+export async function saveIdentity(store: SecretStore, holderId: string, held: HeldIdentity): Promise<void> {
+  const saved: SavedIdentity = { version: 1, holderId, ...held };
   await store.write(name, `${JSON.stringify(saved, null, 2)}\n`);
 }
 
@@ -25,7 +33,7 @@ export async function loadIdentity(
   spiffeId: string,
   nowMs: number,
   unusable: (reason: string) => void,
-): Promise<HeldIdentity | undefined> {
+): Promise<LoadedIdentity | undefined> {
   const text = await store.read(name);
   if (text === undefined) return undefined;
   try {
@@ -36,12 +44,11 @@ export async function loadIdentity(
       throw new StoreError(
         `the state directory holds the identity of ${parseSpiffeId(svid.spiffeId).text}, not of ${spiffeId}; give each workload a state directory of its own`,
       );
-    const { leafEpoch, obtainedAtMs } = saved;
-    if (!Number.isFinite(obtainedAtMs)) throw new Error('it does not say when it was obtained');
-    return {
-      ...heldFrom({ ...svid, bundles, leafEpoch }, svid.privateKeyPem, spiffeId, nowMs),
-      obtainedAtMs,
-    };
+    const { leafEpoch, obtainedAtMs, holderId } = saved;
+    if (!Number.isFinite(obtainedAtMs) || typeof holderId !== 'string')
+      throw new Error('it does not say when it was obtained, and by whom');
+    const held = heldFrom({ ...svid, bundles, leafEpoch }, svid.privateKeyPem, spiffeId, nowMs);
+    return { held: { ...held, obtainedAtMs }, holderId };
   } catch (error) {
     if (error instanceof StoreError) throw error;
     unusable(error instanceof Error ? error.message : String(error));

@@ -1,10 +1,13 @@
+import { execFile } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { promisify } from 'node:util';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { StoreError } from './errors.ts';
 import { directoryStore, memoryStore, type SecretStore } from './store.ts';
 
+const run = promisify(execFile);
 const made: string[] = [];
 afterEach(async () => {
   for (const path of made.splice(0)) await rm(path, { recursive: true });
@@ -33,16 +36,41 @@ describe.each([
     expect(await store.read('a')).toBeUndefined();
   });
 
-  it('moves a text for one of many who try at once', async () => {
+  it('makes a text for one of many who try at once', async () => {
     const store = await open();
-    await store.write('a', 'x');
-    const won = await Promise.all(Array.from({ length: 8 }, () => store.move('a', 'b')));
+    const won = await Promise.all(Array.from({ length: 8 }, (_, i) => store.create('a', `${i}`)));
     expect(won.filter(Boolean)).toHaveLength(1);
-    expect([await store.read('a'), await store.read('b')]).toEqual([undefined, 'x']);
+    expect(await store.read('a')).toBe(`${won.indexOf(true)}`);
+    expect(await store.list()).toEqual(['a']);
+    await store.remove('a');
+    expect(await store.create('a', 'again')).toBe(true);
   });
 });
 
 describe('a store in a directory', () => {
+  it('on a full disk says so, keeps the text of before and leaves nothing behind', async (context) => {
+    const directory = await temporary();
+    const mounted = await run('mount', ['-t', 'tmpfs', '-o', 'size=64k,mode=0700', 'tmpfs', directory]).then(
+      () => true,
+      () => false,
+    );
+    if (!mounted) return context.skip('a small disk can be mounted by root only');
+    try {
+      const store = directoryStore(directory);
+      await store.write('state.json', 'before');
+      const large = 'x'.repeat(100_000);
+      await expect(store.write('state.json', large)).rejects.toThrow('ENOSPC');
+      await expect(store.create('token.json', large)).rejects.toThrow('ENOSPC');
+      expect(await store.read('state.json')).toBe('before');
+      expect(await readdir(directory)).toEqual(['state.json']);
+      await store.write('state.json', 'after');
+      expect(await store.read('state.json')).toBe('after');
+    } finally {
+      await run('umount', [directory]);
+    }
+    return undefined;
+  });
+
   it('makes directory and files for their owner only, whatever the umask', async () => {
     const directory = join(await temporary(), 'deep', 'ca');
     const before = process.umask(0);

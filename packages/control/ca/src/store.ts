@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { link, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { lockDirectory } from './directory-lock.ts';
 import { StoreError } from './errors.ts';
 
 /** Where a CA keeps its keys, its state and its join tokens: small texts by name. Each operation is atomic. */
@@ -9,11 +10,16 @@ export interface SecretStore {
   read(name: string): Promise<string | undefined>;
   /** Writes the whole text; after the promise resolves it survives a crash. */
   write(name: string, text: string): Promise<void>;
-  /** Gives a text another name; false when there is none of that name. Of two that try at once, one gets true. */
-  move(from: string, to: string): Promise<boolean>;
+  /** Writes a text of a name that there is none of yet, else false. Of two that try at once, one gets true. */
+  create(name: string, text: string): Promise<boolean>;
   remove(name: string): Promise<void>;
   /** All names, in no order. */
   list(): Promise<readonly string[]>;
+  /**
+   * Takes the store for this process until it is released, or the process ends.
+   * @throws {StoreError} when another has it
+   */
+  lock?(): Promise<{ release(): void }>;
 }
 
 /** Keeps everything in memory: for tests, and for a CA whose identities need not outlive the process. */
@@ -22,11 +28,9 @@ export function memoryStore(): SecretStore {
   return {
     read: async (name) => texts.get(name),
     write: async (name, text) => void texts.set(name, text),
-    async move(from, to) {
-      const text = texts.get(from);
-      if (text === undefined) return false;
-      texts.delete(from);
-      texts.set(to, text);
+    async create(name, text) {
+      if (texts.has(name)) return false;
+      texts.set(name, text);
       return true;
     },
     remove: async (name) => void texts.delete(name),
@@ -104,6 +108,29 @@ export function directoryStore(directory: string, options: DirectoryStoreOptions
     }
   };
 
+  /** Writes the text whole to a file of its own and has `place` put that where it belongs; nothing is left when it fails. */
+  const beside = async (
+    name: string,
+    text: string,
+    place: (fresh: string) => Promise<void>,
+  ): Promise<void> => {
+    const fresh = join(root, `.${name}.${randomBytes(6).toString('hex')}.new`);
+    try {
+      const handle = await open(fresh, 'wx', 0o600);
+      try {
+        await handle.writeFile(text);
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+      await place(fresh);
+    } catch (error) {
+      await rm(fresh, { force: true });
+      throw error;
+    }
+    await syncDirectory();
+  };
+
   return {
     async read(name) {
       const file = await fileOf(name);
@@ -122,32 +149,20 @@ export function directoryStore(directory: string, options: DirectoryStoreOptions
     },
     async write(name, text) {
       const file = await fileOf(name);
-      const fresh = join(root, `.${name}.${randomBytes(6).toString('hex')}.new`);
-      const handle = await open(fresh, 'wx', 0o600);
-      try {
-        await handle.writeFile(text);
-        await handle.sync();
-      } finally {
-        await handle.close();
-      }
-      try {
-        await rename(fresh, file);
-      } catch (error) {
-        await rm(fresh, { force: true });
-        throw error;
-      }
-      await syncDirectory();
+      await beside(name, text, (fresh) => rename(fresh, file));
     },
-    async move(from, to) {
-      const [source, target] = [await fileOf(from), await fileOf(to)];
+    async create(name, text) {
+      const file = await fileOf(name);
       try {
-        await rename(source, target);
+        await beside(name, text, async (fresh) => {
+          await link(fresh, file);
+          await rm(fresh);
+        });
+        return true;
       } catch (error) {
-        if (isMissing(error)) return false;
+        if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
         throw error;
       }
-      await syncDirectory();
-      return true;
     },
     async remove(name) {
       await rm(await fileOf(name), { force: true });
@@ -155,6 +170,10 @@ export function directoryStore(directory: string, options: DirectoryStoreOptions
     async list() {
       await fileOf('x');
       return (await readdir(root)).filter((name) => namePattern.test(name));
+    },
+    async lock() {
+      await fileOf('x');
+      return lockDirectory(root);
     },
   };
 }

@@ -1,5 +1,6 @@
 import { Server } from '@grpc/grpc-js';
-import { createCa, type Ca, type CaOptions } from '../src/ca.ts';
+import type { Ca, CaOptions } from '../src/ca.ts';
+import { createCa } from '../src/create-ca.ts';
 import type { CaEvent } from '../src/ca-events.ts';
 import { addCaService, type CaService } from '../src/ca-service.ts';
 import {
@@ -87,7 +88,7 @@ export async function controlPlane(
     async close() {
       await grpc.close();
       own.close();
-      if (given === undefined) ca.close();
+      if (given === undefined) await ca.close();
     },
   };
 }

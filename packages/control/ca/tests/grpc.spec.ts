@@ -10,7 +10,8 @@ import { join as joinPath } from 'node:path';
 import { connect, createServer as tlsServer } from 'node:tls';
 import type { IdentitySnapshot } from '@tulle/model';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { createCa, type Ca } from '../src/ca.ts';
+import type { Ca } from '../src/ca.ts';
+import { createCa } from '../src/create-ca.ts';
 import { firstContact } from '../src/first-contact.ts';
 import {
   AttestRequestSchema,

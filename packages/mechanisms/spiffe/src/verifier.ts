@@ -170,7 +170,7 @@ export function createPeerVerifier(options: PeerVerifierOptions): PeerVerifier {
 }
 
 /**
- * What the peer presented behind its leaf, as far as OpenSSL ties it together. (Only of a connection for which OpenSSL
+ * What the peer presented behind its leaf, in its order; a root does not end it, because more than one may be sent. (Only of a connection for which OpenSSL
  * was given no roots: where it verified the chain itself, Node does not show it.)
  */
 export function issuersOf(leaf: X509Certificate): X509Certificate[] {
@@ -181,7 +181,6 @@ export function issuersOf(leaf: X509Certificate): X509Certificate[] {
     next = next.issuerCertificate
   ) {
     issuers.push(next);
-    if (next.subject === next.issuer) break;
   }
   return issuers;
 }

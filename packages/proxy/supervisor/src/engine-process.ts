@@ -1,4 +1,4 @@
-import type { Address, ProxyConfig } from '@tulle/model';
+import type { Address, ProxyConfig, TrustBundle } from '@tulle/model';
 import { stderrLog } from './stderr-log.ts';
 import { openProcessIdentity, type ProcessIdentity } from './process-identity.ts';
 import type { SocketHandle } from './bound-socket.ts';
@@ -32,6 +32,8 @@ export async function runEngineProcess<Settings>(options: EngineProcessOptions<S
   const pending = createPending(ASK_TIMEOUT_MS, 'the supervisor');
   let engine: Engine | undefined;
   let identity: ProcessIdentity | undefined;
+  /** Roots that came while the identity was being opened. */
+  let newerBundles: readonly TrustBundle[] | undefined;
   let ending = false;
 
   const send = (message: ToSupervisor): void => {
@@ -91,6 +93,7 @@ export async function runEngineProcess<Settings>(options: EngineProcessOptions<S
         async (csrPem) => pending.ask<SignedIdentity>((id) => send({ kind: 'sign', id, csrPem })),
         stderrLog,
       );
+      if (newerBundles !== undefined) identity.adoptBundles(newerBundles);
     }
     engine = await options.createEngine({
       settings: welcome.settings as Settings,
@@ -143,6 +146,7 @@ export async function runEngineProcess<Settings>(options: EngineProcessOptions<S
       case 'renew-identity':
         return identity?.renew();
       case 'bundles':
+        newerBundles = message.bundles;
         return identity?.adoptBundles(message.bundles);
       case 'drain':
         return void drain().catch(broken);

@@ -108,6 +108,8 @@ export function createInProcessSupervisor<Settings>(options: InProcessOptions<Se
     },
     adminAddress: (slot = 0) => (slot === 0 && engine !== undefined ? adminAddress() : undefined),
     stats: async () => (engine === undefined ? [] : [engine.stats?.() ?? {}]),
+    // The engine follows the identity itself.
+    identityInUse: async () => {},
     status: () => ({
       configVersion: config?.version,
       listeners: [...held],

@@ -341,6 +341,30 @@ describe('supervisor', () => {
     expect((await get(admin(0))).serial).toMatch(/^s[34]$/);
   });
 
+  it('says when every process believes the newest roots, one that was frozen meanwhile too', async () => {
+    const { identity, believe } = fakeIdentity();
+    const sv = make({ workers: 2, identity, stateDir: join(dir, 'state') });
+    await sv.start();
+    const { pid } = sv.status().processes[1] as { pid: number };
+    process.kill(pid, 'SIGSTOP');
+    let told = false;
+    try {
+      believe(2);
+      const inUse = sv.identityInUse().then(() => (told = true));
+      await expect.poll(async () => (await get(sv.adminAddress(0) as Address)).generation).toBe(2);
+      expect(told).toBe(false);
+      process.kill(pid, 'SIGCONT');
+      await inUse;
+    } finally {
+      process.kill(pid, 'SIGCONT');
+    }
+    expect((await get(sv.adminAddress(1) as Address)).generation).toBe(2);
+    believe(3);
+    await sv.restart();
+    await sv.identityInUse();
+    for (const slot of [0, 1]) expect((await get(sv.adminAddress(slot) as Address)).generation).toBe(3);
+  });
+
   it('serves the metrics of all processes as one page, whose sums no restart lowers', async () => {
     const sv = make({ workers: 2 });
     const address = await bound();
@@ -417,6 +441,8 @@ function fakeIdentity(): {
   identity: SupervisorIdentity;
   csrs: string[];
   renew(): Promise<void>;
+  /** Other roots, for the same certificate. */
+  believe(generation: number): void;
   breakCa(): void;
 } {
   const spiffeId = 'spiffe://mesh.local/ns/default/sa/web';
@@ -464,6 +490,10 @@ function fakeIdentity(): {
       current = snapshot('own-2');
       for (const fn of listeners) fn(current);
       while (csrs.length < 4) await new Promise<void>((resolve) => waiting.push(resolve));
+    },
+    believe(generation) {
+      current = { ...current, bundles: [{ trustDomain: 'mesh.local', rootsPem: [], generation }] };
+      for (const fn of listeners) fn(current);
     },
     breakCa: () => void (broken = true),
   };

@@ -121,6 +121,11 @@ export interface Supervisor {
   /** Numbers of each ready process, as its engine gives them. */
   stats(): Promise<readonly Readonly<Record<string, number>>[]>;
   status(): SupervisorStatus;
+  /**
+   * Resolves when every process, those that drain too, believes the roots that the identity had when this was asked.
+   * @throws Error when one does not answer
+   */
+  identityInUse(): Promise<void>;
   /** Drains every process, at most for `drainMs` (default: the option), then ends them and closes the sockets. */
   stop(drainMs?: number): Promise<void>;
 }
@@ -430,6 +435,15 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         state: child.draining ? 'draining' : readyChildren.has(child) ? 'ready' : 'starting',
       })),
     }),
+    async identityInUse() {
+      await Promise.all(
+        [...children].map(async (child) => {
+          // Messages arrive in order: what answers this one has taken the roots that were sent before it.
+          const answered = child.ready.then(async () => child.stats());
+          await Promise.race([answered, child.ended]);
+        }),
+      );
+    },
     async stop(drainMs = drainTimeoutMs) {
       stopping = true;
       unsubscribe?.();

@@ -25,9 +25,9 @@ describe('TLS with certificates in files', () => {
     ca = await createCa({ trustDomain: 'mesh.test', store: memoryStore() });
     foreignCa = await createCa({ trustDomain: 'mesh.test', store: memoryStore() });
   });
-  afterAll(() => {
-    ca.close();
-    foreignCa.close();
+  afterAll(async () => {
+    await ca.close();
+    await foreignCa.close();
   });
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), 'tulle-certificate-files-'));
