@@ -25,7 +25,7 @@ export async function issueCertificates(directory: string, workloads: readonly s
       await replace(join(home, FILES.certificate), certificateChainPem);
     }
   } finally {
-    ca.close();
+    await ca.close();
   }
 }
 

@@ -91,7 +91,7 @@ async function open(): Promise<Opened<Mesh>> {
     async close() {
       for (const one of running) await one.stop();
       await sidecar.stop(0);
-      foreignCa.close();
+      await foreignCa.close();
       await controlPlane.close();
       origin.close();
       await rm(directory, { recursive: true });
