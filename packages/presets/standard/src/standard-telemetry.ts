@@ -1,5 +1,6 @@
 import type { TelemetryPlugin } from '@tulle/telemetry';
 import { accessLog, type AccessLogOptions } from '@tulle/telemetry-access-log';
+import { otlp, type OtlpOptions } from '@tulle/telemetry-otlp';
 import { prometheus, type PrometheusOptions } from '@tulle/telemetry-prometheus';
 
 /** What the standard telemetry is made of. */
@@ -7,11 +8,22 @@ export interface StandardTelemetryOptions {
   readonly prometheus?: PrometheusOptions;
   /** False: no access log. Default: JSON lines to standard output. */
   readonly accessLog?: AccessLogOptions | false;
+  /**
+   * OpenTelemetry over OTLP; its metrics include those for Prometheus. Default false: nothing of it is loaded. `{}` does
+   * as the environment says.
+   */
+  readonly otlp?: OtlpOptions | false;
 }
 
-/** The exporters that ship with Tulle, counting in one place: Prometheus metrics and the JSON access log. */
+/** The exporters that ship with Tulle, counting in one place: Prometheus metrics, the access log, OpenTelemetry. */
 export function standardTelemetry(options: StandardTelemetryOptions = {}): readonly TelemetryPlugin[] {
   const metrics = prometheus(options.prometheus);
-  if (options.accessLog === false) return [metrics];
-  return [metrics, accessLog({ meter: metrics.meter, ...options.accessLog })];
+  const self = options.prometheus?.self;
+  return [
+    metrics,
+    ...(options.accessLog === false ? [] : [accessLog({ meter: metrics.meter, ...options.accessLog })]),
+    ...(options.otlp === undefined || options.otlp === false
+      ? []
+      : [otlp({ registry: metrics.meter, ...(self === undefined ? {} : { self }), ...options.otlp })]),
+  ];
 }

@@ -41,3 +41,17 @@ it('has one meter, where the access log counts too', async () => {
 it('leaves the access log out where it is not wanted', () => {
   expect(standardTelemetry({ accessLog: false }).map((plugin) => plugin.name)).toEqual(['prometheus']);
 });
+
+it('exports over OTLP where that is wanted, from the same numbers', async () => {
+  const plugins = standardTelemetry({
+    accessLog: false,
+    otlp: { env: {}, endpoint: 'http://127.0.0.1:9', metrics: true, timeoutMs: 100 },
+    prometheus: { processMetrics: false },
+  });
+  expect(plugins.map((plugin) => plugin.name)).toEqual(['prometheus', 'otlp']);
+  expect(plugins.filter((plugin) => plugin.meter !== undefined)).toHaveLength(1);
+  expect(plugins[1]?.tracing?.sampleRatio).toBe(0.01);
+  const page = plugins[0]?.adminPages?.[0]?.render(new URLSearchParams()) ?? [];
+  expect([...page].join('')).toContain('tulle_otlp_spans_queued 0');
+  for (const plugin of plugins) await plugin.sink?.close?.();
+});

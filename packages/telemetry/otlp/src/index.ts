@@ -2,7 +2,7 @@
  * OpenTelemetry for Tulle proxies: traces and metrics over OTLP/HTTP.
  * @packageDocumentation
  */
-export { otlp } from './otlp.ts';
+export { otlp, otlpConfigured } from './otlp.ts';
 export type { OtlpPlugin } from './otlp.ts';
 export type { MetricExportCounts } from './metric-export.ts';
 export type { OtlpMetricOptions, OtlpOptions, OtlpTarget, OtlpTraceOptions } from './options.ts';

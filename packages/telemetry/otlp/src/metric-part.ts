@@ -48,12 +48,12 @@ export function metricPart(
   const maxSeries = atLeast('maxSeries', metrics.maxSeries ?? 2_000, 1);
   const idleSeriesMs = atLeast('idleSeriesMs', metrics.idleSeriesMs ?? 600_000, 0);
   const http = new HttpMetrics(maxSeries, idleSeriesMs);
-  const registry = metrics.registry === false ? undefined : (metrics.registry ?? createRegistry());
+  const registry = options.registry === false ? undefined : (options.registry ?? createRegistry());
   const epochMs = options.epochMs ?? Date.now;
   return {
     http,
     registry,
-    ownsRegistry: metrics.registry === undefined,
+    ownsRegistry: options.registry === undefined,
     url: target.url,
     start: (onError) =>
       new MetricExport(

@@ -120,7 +120,7 @@ describe.each(['http/protobuf', 'http/json'] as const)('metrics over %s', (proto
     registry.observed('broken', { help: 'Broken.' }, () => {
       throw new Error('broken');
     });
-    const { collector, plugin } = await exporting({ registry }, { protocol });
+    const { collector, plugin } = await exporting(true, { protocol, registry });
     await plugin.sink.flush();
     const shown = (name: string): unknown =>
       named(collector, name).map(({ type, unit, monotonic, temporality, attributes, point }) => [
@@ -145,7 +145,7 @@ describe('metric export', () => {
   it('goes in slices, the next after the answer to the one before; together they are everything once', async () => {
     const registry = createRegistry();
     for (let i = 0; i < 95; i++) registry.counter('c_total', { help: 'C.', labels: { i: String(i) } }).add(i);
-    const { collector, plugin } = await exporting({ registry, maxBatchPoints: 10 });
+    const { collector, plugin } = await exporting({ maxBatchPoints: 10 }, { registry });
     await plugin.sink.flush();
     const counters = named(collector, 'c_total').map(({ attributes, point }) => [
       attributes['i'],
@@ -179,7 +179,8 @@ describe('metric export', () => {
           endpoint: collector.url,
           env: {},
           traces: false,
-          metrics: { registry: false },
+          metrics: true,
+          registry: false,
           epochMs: () => Date.UTC(2026, 0, 1), // where the testkit's clock starts
         }),
       ],
@@ -190,7 +191,7 @@ describe('metric export', () => {
   });
 
   it('comes again every interval with running totals', async () => {
-    const { collector, plugin } = await exporting({ registry: false, intervalMs: 20 });
+    const { collector, plugin } = await exporting({ intervalMs: 20 }, { registry: false });
     plugin.sink.record(streamRecord());
     await collector.until(() => named(collector, 'http.server.request.duration').length > 0);
     plugin.sink.record(streamRecord());
@@ -201,7 +202,7 @@ describe('metric export', () => {
 
   it('keeps within its bound by one series for all the rest, and forgets what is idle', async () => {
     let now = NOW;
-    const { collector, plugin } = await exporting({ registry: false, maxSeries: 3 }, { epochMs: () => now });
+    const { collector, plugin } = await exporting({ maxSeries: 3 }, { epochMs: () => now, registry: false });
     for (let i = 0; i < 100; i++)
       plugin.sink.record(streamRecord({ routePattern: `/${i}`, startEpochMs: NOW, attempts: [] }));
     await plugin.sink.flush();
@@ -230,10 +231,10 @@ describe('metric export', () => {
 
   it('touches nothing where the collector is away or slow, and tells everything once it is back', async () => {
     const errors: string[] = [];
-    const { collector, plugin } = await exporting(
-      { registry: false },
-      { onError: (message) => errors.push(message) },
-    );
+    const { collector, plugin } = await exporting(true, {
+      registry: false,
+      onError: (message) => errors.push(message),
+    });
     plugin.sink.record(streamRecord());
     for (const behaviour of ['reset', 'silence', 400] as const) {
       collector.behaviour = behaviour;
@@ -249,7 +250,7 @@ describe('metric export', () => {
   });
 
   it('leaves a round out while one is under way', async () => {
-    const { collector, plugin } = await exporting({ registry: false, intervalMs: 10 }, { timeoutMs: 10_000 });
+    const { collector, plugin } = await exporting({ intervalMs: 10 }, { registry: false, timeoutMs: 10_000 });
     collector.behaviour = 'silence';
     plugin.sink.record(streamRecord());
     await expect.poll(() => plugin.metrics?.skipped).toBeGreaterThan(2);

@@ -57,11 +57,6 @@ export interface OtlpTraceOptions extends Partial<TracingSettings> {
 
 /** Which metrics go out, and how often. */
 export interface OtlpMetricOptions {
-  /**
-   * What engine and filters count, e.g. `prometheus().meter`; exported under the names it has there. Default: a registry of
-   * the exporter's own, which it brings as the proxy's meter. `false`: only the HTTP metrics of the semantic conventions.
-   */
-  readonly registry?: Registry | false;
   /** Time between exports. Default `OTEL_METRIC_EXPORT_INTERVAL`, else 60,000. */
   readonly intervalMs?: number;
   /** Series of each HTTP metric; one more takes what does not fit. Default 2,000, as the OpenTelemetry specification has it. */
@@ -88,11 +83,17 @@ export interface OtlpOptions extends OtlpTarget {
   /** False: no traces. Default as `OTEL_TRACES_EXPORTER` says (`otlp` or `none`). */
   readonly traces?: OtlpTraceOptions | false;
   /**
+   * What engine and filters count, e.g. `prometheus().meter`: exported with the metrics under the names it has there, and
+   * where the exporter counts itself. Default, where metrics are exported: a registry of the exporter's own, which it brings
+   * as the proxy's meter. `false`: only the HTTP metrics of the semantic conventions.
+   */
+  readonly registry?: Registry | false;
+  /**
    * Metrics. Default: none, unless `OTEL_METRICS_EXPORTER` is `otlp`: counting twice, here and for Prometheus, has its
    * price with each request.
    */
   readonly metrics?: OtlpMetricOptions | boolean;
-  /** Where spans, drops and failures are counted (`tulle_otlp_*`), e.g. the meter of the metrics exporter. Default: the registry of `metrics`. */
+  /** Where spans, drops and failures are counted (`tulle_otlp_*`). Default: the registry. */
   readonly meter?: Meter;
   /** Hears why an export failed, at most once a minute each signal. Default: nobody; the counters tell. */
   readonly onError?: (message: string) => void;

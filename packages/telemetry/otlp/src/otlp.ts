@@ -34,7 +34,7 @@ export function otlp(options: OtlpOptions = {}): OtlpPlugin {
   env.check();
   const queue = traces?.start(seldom(options.onError, `traces to ${hostOf(traces.url)}`));
   const round = metrics?.start(seldom(options.onError, `metrics to ${hostOf(metrics.url)}`));
-  const meter = options.meter ?? metrics?.registry;
+  const meter = options.meter ?? (options.registry || metrics?.registry);
   const stops = meter === undefined ? [] : observe(meter, queue?.counts, round?.counts);
 
   return {
@@ -58,6 +58,16 @@ export function otlp(options: OtlpOptions = {}): OtlpPlugin {
       },
     },
   };
+}
+
+/**
+ * Whether the environment names a collector, so that `otlp()` without options has somewhere to send to: how a main decides
+ * whether to use it at all.
+ */
+export function otlpConfigured(env: Readonly<Record<string, string | undefined>> = process.env): boolean {
+  return ['', 'TRACES_', 'METRICS_'].some(
+    (signal) => (env[`OTEL_EXPORTER_OTLP_${signal}ENDPOINT`]?.trim() ?? '') !== '',
+  );
 }
 
 /** Host and port: a URL may hold credentials. */

@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import * as ours from './attributes.ts';
 import { Environment } from './environment.ts';
-import { otlp, type OtlpOptions, type OtlpPlugin } from './index.ts';
+import { otlp, otlpConfigured, type OtlpOptions, type OtlpPlugin } from './index.ts';
 import { resourceAttributes } from './resource.ts';
 import { hrTime } from './span.ts';
 import { resolveTarget } from './target.ts';
@@ -193,6 +193,18 @@ describe('tracing', () => {
       expect(plugin.spans).toBeUndefined();
     }
   });
+});
+
+it('knows whether the environment names a collector', () => {
+  expect(
+    [
+      {},
+      { OTEL_EXPORTER_OTLP_ENDPOINT: ' ' },
+      { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://h:4318' },
+      { OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: 'http://h:4318/in' },
+      { OTEL_SERVICE_NAME: 'web' },
+    ].map((env) => otlpConfigured(env)),
+  ).toEqual([false, false, true, true, false]);
 });
 
 it('names its resource: options, then the environment, then what the proxy knows of itself', () => {
