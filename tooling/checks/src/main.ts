@@ -14,6 +14,7 @@ const root = join(import.meta.dirname, '../../..');
 const sum: Tally = { passed: 0, failed: 0, skipped: 0 };
 const summary: string[] = [];
 const before = readTree(root);
+const began = performance.now();
 
 for (const check of process.argv.includes('--system') ? [...houseChecks, ...systemChecks] : houseChecks) {
   if (check.needs && !existsSync(join(root, check.needs))) {
@@ -39,5 +40,6 @@ summary.push(
     : '√ unchanged: the checks left the tree as it was',
 );
 
-console.log(`\n${summary.join('\n')}\n${closingLine(sum)}`);
+const minutes = ((performance.now() - began) / 60_000).toFixed(1);
+console.log(`\n${summary.join('\n')}\nall of it in ${minutes} min\n${closingLine(sum)}`);
 process.exitCode = sum.failed > 0 ? 1 : 0;
