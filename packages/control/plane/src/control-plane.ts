@@ -14,7 +14,7 @@ import {
 import { systemClock, type Clock } from '@tulle/time';
 import type { NodeInfo, ResourceKind, SnapshotHandle, SnapshotProvider } from '@tulle/xds-server';
 import { ChangeLog, type ChangeRecord } from './changes.ts';
-import type { MeshSettings } from './compile/clusters.ts';
+import { isLastEndpoint, type MeshSettings } from './compile/clusters.ts';
 import { compileProxy } from './compile/proxy.ts';
 import { isJoined, JoinedWorkloads } from './joined-workloads.ts';
 import { readProxyNode } from './node.ts';
@@ -38,7 +38,7 @@ export interface ControlPlaneOptions {
   readonly debounceMs?: number;
   /** A Workload whose sidecar vanished without a word is unhealthy at once and removed after this. Default 30,000: a restart of host or network usually takes less. */
   readonly graceMs?: number;
-  /** While no sidecar is connected, two or more vanished Workloads are kept this long: then the network failed, not they. Default 3,600,000. */
+  /** How long vanished Workloads are kept beyond that, where they would be missed: the last one of a Service, and all while no sidecar is connected, since then the network failed, not they. Default 3,600,000. */
   readonly maxHoldMs?: number;
   /** Changes remembered. Default 1,000. */
   readonly maxChanges?: number;
@@ -243,6 +243,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
       kept.after();
     },
     anyConnected: () => sessions.size > 0,
+    isLast: (workload) => isLastEndpoint(world, workload, mesh),
   });
 
   for (const resource of saved.resources) world.put(resource, REST, touched);

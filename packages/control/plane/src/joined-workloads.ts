@@ -15,6 +15,8 @@ export interface JoinedWorkloadsOptions {
   /** Called after every change. */
   readonly changed: (cause: string, key: string, urgent: boolean) => void;
   readonly anyConnected: () => boolean;
+  /** Whether some Service has no other endpoint. */
+  readonly isLast: (workload: Workload) => boolean;
 }
 
 const OWNER = 'join:';
@@ -104,11 +106,18 @@ export class JoinedWorkloads {
     const { clock, graceMs, maxHoldMs, anyConnected } = this.#options;
     this.#lost.get(key)?.cancel();
     const cancel = clock.setTimer(graceMs, () => {
-      const held = !anyConnected() && this.#lost.size > 1 && clock.epochMs() - sinceMs < maxHoldMs;
+      const networkFailed = !anyConnected() && this.#lost.size > 1;
+      const held = (networkFailed || this.#isMissed(key)) && clock.epochMs() - sinceMs < maxHoldMs;
       if (held) this.#lose(key, sinceMs);
       else this.#remove(key);
     });
     this.#lost.set(key, { cancel, sinceMs });
+  }
+
+  /** Whether some Service would have no endpoint without it. It may still be there, cut off from us alone. */
+  #isMissed(key: string): boolean {
+    const held = this.#options.world.held(key)?.resource;
+    return held?.kind === 'Workload' && this.#options.isLast(held);
   }
 }
 

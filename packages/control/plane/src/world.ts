@@ -30,9 +30,10 @@ export interface Touched {
 export class World {
   readonly #held = new Map<string, Held>();
   readonly #kinds = new Map<string, Map<string, Resource>>();
-  /** Parents (`ns/name`) → routes; backends → routes. */
+  /** Parents (`ns/name`) → routes. */
   readonly #routesOf = new Map<string, Set<HTTPRoute>>();
-  readonly #routesTo = new Map<string, Set<HTTPRoute>>();
+  /** Workloads → slices with an endpoint that is one of them. */
+  readonly #slicesTo = new Map<string, Set<EndpointSlice>>();
   readonly #rootNamespace: string;
 
   constructor(rootNamespace: string) {
@@ -60,16 +61,28 @@ export class World {
     return this.#routesOf.get(service) ?? [];
   }
 
+  /** By name. */
   slicesOf(service: Service): EndpointSlice[] {
-    return [...this.in('EndpointSlice', service.metadata.namespace)].filter(
-      (s) => s.metadata.labels?.[SERVICE_NAME_LABEL] === service.metadata.name,
-    );
+    return [...this.in('EndpointSlice', service.metadata.namespace)]
+      .filter((s) => s.metadata.labels?.[SERVICE_NAME_LABEL] === service.metadata.name)
+      .sort(byName);
   }
 
+  /** By name. */
   workloadsOf(service: Service): Workload[] {
-    return [...this.in('Workload', service.metadata.namespace)].filter((w) =>
-      serviceSelects(service, w.metadata.labels),
+    return [...this.in('Workload', service.metadata.namespace)]
+      .filter((w) => serviceSelects(service, w.metadata.labels))
+      .sort(byName);
+  }
+
+  /** Services of which a Workload is an endpoint, by label or by a slice. */
+  servicesWith({ metadata: { namespace, name, labels } }: Workload): Service[] {
+    const bySlice = [...(this.#slicesTo.get(`${namespace}/${name}`) ?? [])].flatMap(
+      (slice) =>
+        this.get('Service', slice.metadata.namespace, slice.metadata.labels?.[SERVICE_NAME_LABEL] ?? '') ??
+        [],
     );
+    return [...new Set([...this.servicesSelecting(namespace, labels), ...bySlice])];
   }
 
   servicesSelecting(namespace: string, labels: Readonly<Record<string, string>> | undefined): Service[] {
@@ -102,20 +115,20 @@ export class World {
     const list = this.#kinds.get(at) ?? new Map<string, Resource>();
     this.#kinds.set(at, list);
     list.set(resource.metadata.name, resource);
-    if (resource.kind === 'HTTPRoute') {
+    if (resource.kind === 'HTTPRoute')
       for (const key of parentsOf(resource)) addTo(this.#routesOf, key, resource);
-      for (const key of backendsOf(resource)) addTo(this.#routesTo, key, resource);
-    }
+    if (resource.kind === 'EndpointSlice')
+      for (const key of workloadsIn(resource)) addTo(this.#slicesTo, key, resource);
   }
 
   #unindex(resource: Resource, touched: Touched): void {
     this.#touch(resource, touched);
     const at = `${resource.kind}/${resource.metadata.namespace}`;
     this.#kinds.get(at)?.delete(resource.metadata.name);
-    if (resource.kind === 'HTTPRoute') {
+    if (resource.kind === 'HTTPRoute')
       for (const key of parentsOf(resource)) removeFrom(this.#routesOf, key, resource);
-      for (const key of backendsOf(resource)) removeFrom(this.#routesTo, key, resource);
-    }
+    if (resource.kind === 'EndpointSlice')
+      for (const key of workloadsIn(resource)) removeFrom(this.#slicesTo, key, resource);
   }
 
   /** Marks what depends on a resource. */
@@ -124,17 +137,16 @@ export class World {
     const policyScope = (): void => void inbound.add(namespace === this.#rootNamespace ? '*' : namespace);
     switch (resource.kind) {
       case 'Service':
-        services.add(`${namespace}/${name}`);
-        for (const route of this.#routesTo.get(`${namespace}/${name}`) ?? [])
-          for (const parent of parentsOf(route)) services.add(parent);
+        services.add(`${namespace}/${name}`); // whom routes lead there depends on it by name, also before it is there
         inbound.add(namespace);
         return;
       case 'Workload':
         for (const service of this.servicesSelecting(namespace, labels))
           services.add(`${namespace}/${service.metadata.name}`);
+        for (const slice of this.#slicesTo.get(`${namespace}/${name}`) ?? []) services.add(serviceOf(slice));
         return;
       case 'EndpointSlice':
-        services.add(`${namespace}/${labels?.[SERVICE_NAME_LABEL] ?? ''}`);
+        services.add(serviceOf(resource));
         return;
       case 'HTTPRoute':
         for (const parent of parentsOf(resource)) services.add(parent);
@@ -159,13 +171,23 @@ export class World {
   }
 }
 
+function byName(a: Resource, b: Resource): number {
+  return a.metadata.name < b.metadata.name ? -1 : 1;
+}
+
 function parentsOf(route: HTTPRoute): string[] {
   return route.spec.parentRefs.map((p) => `${p.namespace ?? route.metadata.namespace}/${p.name}`);
 }
 
-function backendsOf(route: HTTPRoute): string[] {
-  return (route.spec.rules ?? []).flatMap((r) =>
-    (r.backendRefs ?? []).map((b) => `${b.namespace ?? route.metadata.namespace}/${b.name}`),
+function serviceOf({ metadata }: EndpointSlice): string {
+  return `${metadata.namespace}/${metadata.labels?.[SERVICE_NAME_LABEL] ?? ''}`;
+}
+
+function workloadsIn({ metadata, endpoints }: EndpointSlice): string[] {
+  return endpoints.flatMap(({ targetRef }) =>
+    targetRef?.kind === 'Workload' && targetRef.name !== undefined
+      ? [`${targetRef.namespace ?? metadata.namespace}/${targetRef.name}`]
+      : [],
   );
 }
 

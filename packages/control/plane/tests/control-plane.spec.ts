@@ -321,7 +321,7 @@ describe('a change reaches whom it concerns', () => {
   it('whoever waits for a change is told when the proxies that it concerns have answered, or left', async () => {
     const cp = make();
     await put(cp, SHOP);
-    const [web, mobile] = ['web', 'mobile'].map((name) => simulatedProxy(cp, nodeOf(client(name))));
+    const [web, mobile] = ['web', 'mobile'].map((name) => simulatedProxy(() => cp, nodeOf(client(name))));
     for (const proxy of [web!, mobile!]) {
       proxy.connect();
       proxy.settle();
@@ -367,7 +367,7 @@ describe('a change reaches whom it concerns', () => {
   it('a proxy that comes back with what it should have is in sync, and is sent nothing', async () => {
     const cp = make();
     await put(cp, SHOP);
-    const proxy = simulatedProxy(cp, nodeOf(client('web')));
+    const proxy = simulatedProxy(() => cp, nodeOf(client('web')));
     proxy.connect();
     proxy.settle();
     proxy.disconnect('lost');
@@ -389,7 +389,7 @@ describe('a change reaches whom it concerns', () => {
   it('a change that is taken back before it went out leaves a proxy in sync', async () => {
     const cp = make();
     await put(cp, SHOP);
-    const proxy = simulatedProxy(cp, nodeOf(client('web')));
+    const proxy = simulatedProxy(() => cp, nodeOf(client('web')));
     proxy.connect(); // and does not answer yet
     await put(cp, SHOP.replace('weight: 5 ', 'weight: 50 '));
     const { changeId } = await put(cp, SHOP);
@@ -401,7 +401,7 @@ describe('a change reaches whom it concerns', () => {
 
   it('what a proxy refuses stays refused while it takes other changes, and is forgotten when it is gone', async () => {
     const cp = make();
-    const proxy = simulatedProxy(cp, nodeOf(client('web')));
+    const proxy = simulatedProxy(() => cp, nodeOf(client('web')));
     const v2 = 'cluster outbound|9080||reviews-v2.default.svc.mesh.local';
     proxy.refuses.add(v2);
     proxy.connect();
@@ -457,21 +457,42 @@ describe('a change reaches whom it concerns', () => {
 describe('workloads come and go', () => {
   it('a clean end removes at once, a lost stream makes unhealthy at once and removes after the grace', async () => {
     const clock = manualClock();
-    const cp = make({ clock, graceMs: 1000 });
+    const cp = make({ clock, graceMs: 1000, maxHoldMs: 10_000 });
     await put(cp, SHOP);
-    const one = cp.provider.open(nodeOf(server('reviews', 'v1', 5001), 'a'));
-    const two = cp.provider.open(nodeOf(server('reviews', 'v1', 6001), 'b'));
+    const [one, two, three] = ['a', 'b', 'c'].map((instance, i) =>
+      cp.provider.open(nodeOf(server('reviews', 'v1', 5001 + 1000 * i), instance)),
+    ) as [SnapshotHandle, SnapshotHandle, SnapshotHandle];
     const caller = cp.provider.open(nodeOf(client('web')));
     const seen = (): unknown[] =>
       caller.current().config.endpoints[0]!.endpoints.map((e) => e.health ?? 'healthy');
     clock.advance(20);
-    expect(seen()).toEqual(['healthy', 'healthy']);
+    expect(seen()).toEqual(['healthy', 'healthy', 'healthy']);
     one.closed('lost');
-    expect(seen()).toEqual(['unhealthy', 'healthy']);
+    expect(seen()).toEqual(['unhealthy', 'healthy', 'healthy']);
     two.closed('clean');
-    expect(seen()).toEqual(['unhealthy']);
+    expect(seen()).toEqual(['unhealthy', 'healthy']);
     clock.advance(1000);
+    expect(seen()).toEqual(['healthy']);
+    three.closed('lost');
+    clock.advance(5000); // nobody else serves: it may be cut off from the control plane alone
+    expect(seen()).toEqual(['unhealthy']);
+    clock.advance(6000);
     expect(seen()).toEqual([]);
+  });
+
+  it('the last one of a Service that was lost goes when another takes its place', async () => {
+    const clock = manualClock();
+    const cp = make({ clock, graceMs: 1000 });
+    await put(cp, SHOP);
+    const caller = cp.provider.open(nodeOf(client('web')));
+    cp.provider.open(nodeOf(server('reviews', 'v1', 5001), 'a')).closed('lost');
+    clock.advance(5000);
+    const seen = (): unknown[] =>
+      caller.current().config.endpoints[0]!.endpoints.map((e) => e.health ?? 'healthy');
+    expect(seen()).toEqual(['unhealthy']);
+    cp.provider.open(nodeOf(server('reviews', 'v1', 6001), 'b'));
+    clock.advance(1000);
+    expect(seen()).toEqual(['healthy']);
   });
 
   it('one that is not ready is no endpoint until it says so, and none any more when it takes that back', async () => {

@@ -15,6 +15,7 @@ const KINDS: readonly ResourceKind[] = ['route', 'endpoint', 'cluster', 'listene
 /** A proxy at the other end of the real ADS state machine; a test moves its messages one by one. */
 export interface SimulatedProxy {
   readonly node: NodeInfo;
+  readonly connected: boolean;
   /** Version by name that it has in use. */
   readonly has: Readonly<Record<ResourceKind, Map<string, string>>>;
   /** Change ids in the order in which it took them into use. */
@@ -31,7 +32,8 @@ export interface SimulatedProxy {
   disconnect(how: 'clean' | 'lost'): void;
 }
 
-export function simulatedProxy(plane: ControlPlane, node: NodeInfo): SimulatedProxy {
+/** @param plane the control plane of its next stream */
+export function simulatedProxy(plane: () => ControlPlane, node: NodeInfo): SimulatedProxy {
   const comparer = createComparer(createResourceEncoder(), 1 << 20);
   const map = (): Map<string, string> => new Map();
   const has = { listener: map(), route: map(), cluster: map(), endpoint: map() };
@@ -64,12 +66,15 @@ export function simulatedProxy(plane: ControlPlane, node: NodeInfo): SimulatedPr
 
   const proxy: SimulatedProxy = {
     node,
+    get connected() {
+      return handle !== undefined;
+    },
     has,
     accepted: [],
     received: [],
     refuses: new Set(),
     connect() {
-      const opened = plane.provider.open(node);
+      const opened = plane().provider.open(node);
       handle = opened;
       machine = createDeltaStream({
         atomic: true,

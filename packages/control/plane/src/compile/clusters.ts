@@ -60,10 +60,7 @@ export function endpointsOf(
     const key = JSON.stringify(endpoint.address);
     if (!found.has(key)) found.set(key, endpoint);
   };
-  const workloads = world
-    .workloadsOf(service)
-    .toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
-  for (const workload of workloads) add(workloadEndpoint(workload, port, mesh));
+  for (const workload of world.workloadsOf(service)) add(workloadEndpoint(workload, port, mesh));
   for (const slice of world.slicesOf(service)) {
     const slicePort =
       slice.ports?.find((p) => (p.name ?? '') === (port.name ?? '')) ??
@@ -72,6 +69,20 @@ export function endpointsOf(
       add(sliceEndpoint(world, endpoint, slicePort?.port, service, port, mesh));
   }
   return { name: outboundName(service, port.port, mesh), endpoints: [...found.values()] };
+}
+
+/** Whether some Service port has no endpoint but this Workload. */
+export function isLastEndpoint(world: World, workload: Workload, mesh: MeshSettings): boolean {
+  const { name, namespace } = workload.metadata;
+  return world.servicesWith(workload).some((service) =>
+    service.spec.ports.some((port) => {
+      const { endpoints } = endpointsOf(world, service, port, mesh);
+      return (
+        endpoints.length > 0 &&
+        endpoints.every(({ labels }) => labels?.['workload'] === name && labels['namespace'] === namespace)
+      );
+    }),
+  );
 }
 
 function workloadEndpoint(workload: Workload, port: ServicePort, mesh: MeshSettings): Endpoint | undefined {

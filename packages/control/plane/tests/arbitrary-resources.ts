@@ -1,0 +1,259 @@
+import fc from 'fast-check';
+import type { Metadata, Resource, ResourceOf, TrafficPolicySpec, WorkloadInbound } from '@tulle/resources';
+import type { SidecarMetadata } from '../src/index.ts';
+
+// Few names, so that resources meet, replace each other and refer to what is there, or is not.
+const namespace = fc.constantFrom('default', 'shop', 'tulle-system');
+const serviceName = fc.constantFrom('a', 'b', 'c');
+const app = fc.constantFrom('a', 'b');
+const port = fc.constantFrom(80, 81);
+const duration = fc.constantFrom('1s', '250ms', '30s');
+const index = fc.constantFrom('1', '2');
+
+type Arbitraries<T> = { readonly [K in keyof T]: fc.Arbitrary<T[K]> };
+
+/** An object with some fields that may be absent. */
+function some<R extends object, O extends object>(
+  required: Arbitraries<R>,
+  optional: Arbitraries<O>,
+): fc.Arbitrary<R & Partial<O>> {
+  return fc.record(
+    { ...required, ...optional },
+    { requiredKeys: Object.keys(required) as never[] },
+  ) as unknown as fc.Arbitrary<R & Partial<O>>;
+}
+
+const created = fc.constantFrom('2020-01-01T00:00:00Z', '2021-01-01T00:00:00Z');
+const metadata = (
+  name: fc.Arbitrary<string>,
+  labels: fc.Arbitrary<Readonly<Record<string, string>>> = fc.constant({}),
+): fc.Arbitrary<Metadata> => some({ name, namespace, labels }, { creationTimestamp: created });
+
+const service: fc.Arbitrary<ResourceOf<'Service'>> = fc.record({
+  apiVersion: fc.constant('v1' as const),
+  kind: fc.constant('Service' as const),
+  metadata: metadata(serviceName),
+  spec: some(
+    {
+      ports: fc.uniqueArray(
+        some(
+          { port, name: fc.constantFrom('p1', 'p2') },
+          {
+            targetPort: fc.constantFrom<number | string>(5001, 5002, 'web'),
+            appProtocol: fc.constantFrom('http' as const, 'tcp' as const),
+          },
+        ),
+        { minLength: 1, maxLength: 2, comparator: (a, b) => a.port === b.port || a.name === b.name },
+      ),
+    },
+    { selector: fc.record({ app }) },
+  ),
+});
+
+const workload: fc.Arbitrary<ResourceOf<'Workload'>> = fc.record({
+  apiVersion: fc.constant('tulle.dev/v1alpha1' as const),
+  kind: fc.constant('Workload' as const),
+  metadata: metadata(fc.constantFrom('w1', 'w2'), fc.record({ app, version: fc.constantFrom('v1', 'v2') })),
+  spec: some(
+    {
+      address: fc.constantFrom('10.0.0.1', '10.0.0.2'),
+      ports: fc.constant([{ port: 5001, name: 'web' }]),
+      inbound: fc.constantFrom<WorkloadInbound>({ mode: 'none' }, { mode: 'sidecar', port: 15001 }),
+    },
+    {
+      health: fc.constantFrom('healthy' as const, 'unhealthy' as const),
+      weight: fc.constantFrom(1, 5),
+    },
+  ),
+});
+
+const slice: fc.Arbitrary<ResourceOf<'EndpointSlice'>> = fc.record({
+  apiVersion: fc.constant('discovery.k8s.io/v1' as const),
+  kind: fc.constant('EndpointSlice' as const),
+  metadata: metadata(
+    fc.constantFrom('e1', 'e2'),
+    serviceName.map((name) => ({ 'kubernetes.io/service-name': name })),
+  ),
+  addressType: fc.constant('IPv4' as const),
+  ports: fc.constant([{ port: 5001 }]),
+  endpoints: fc.array(
+    some(
+      { addresses: fc.constantFrom(['10.1.0.1'], ['10.1.0.2']) },
+      {
+        conditions: fc.record({ ready: fc.boolean() }),
+        targetRef: fc.record({ kind: fc.constant('Workload'), name: fc.constantFrom('w1', 'w2') }),
+      },
+    ),
+    { maxLength: 2 },
+  ),
+});
+
+const backendRef = some({ name: serviceName, port }, { namespace, weight: fc.constantFrom(0, 1, 9) });
+
+const route: fc.Arbitrary<ResourceOf<'HTTPRoute'>> = fc.record({
+  apiVersion: fc.constant('gateway.networking.k8s.io/v1' as const),
+  kind: fc.constant('HTTPRoute' as const),
+  metadata: metadata(fc.constantFrom('r1', 'r2')),
+  spec: some(
+    {
+      parentRefs: fc.uniqueArray(
+        some(
+          { group: fc.constant('' as const), kind: fc.constant('Service' as const), name: serviceName },
+          { namespace, port },
+        ),
+        { minLength: 1, maxLength: 2, selector: (p) => p.name },
+      ),
+      rules: fc.uniqueArray(
+        some(
+          {
+            name: fc.constantFrom('one', 'two'),
+            backendRefs: fc.array(backendRef, { minLength: 1, maxLength: 2 }),
+          },
+          {
+            matches: fc.array(
+              fc.record({
+                path: fc.record({
+                  type: fc.constantFrom('PathPrefix' as const, 'Exact' as const),
+                  value: fc.constantFrom('/', '/a', '/a/b'),
+                }),
+              }),
+              { minLength: 1, maxLength: 2 },
+            ),
+            timeouts: fc.record({ request: duration }),
+          },
+        ),
+        { minLength: 1, maxLength: 2, selector: (r) => r.name },
+      ),
+    },
+    { hostnames: fc.constantFrom(['shop.example'], ['*.example']) },
+  ),
+});
+
+const grant: fc.Arbitrary<ResourceOf<'ReferenceGrant'>> = fc.record({
+  apiVersion: fc.constant('gateway.networking.k8s.io/v1' as const),
+  kind: fc.constant('ReferenceGrant' as const),
+  metadata: metadata(fc.constant('g')),
+  spec: fc.record({
+    from: namespace.map((from) => [
+      { group: 'gateway.networking.k8s.io' as const, kind: 'HTTPRoute' as const, namespace: from },
+    ]),
+    to: some(
+      { group: fc.constant('' as const), kind: fc.constant('Service' as const) },
+      { name: serviceName },
+    ).map((to) => [to]),
+  }),
+});
+
+const serviceTarget = fc.record({
+  group: fc.constant('' as const),
+  kind: fc.constant('Service' as const),
+  name: serviceName,
+});
+const routeTarget = some(
+  {
+    group: fc.constant('gateway.networking.k8s.io' as const),
+    kind: fc.constant('HTTPRoute' as const),
+    name: fc.constantFrom('r1', 'r2'),
+  },
+  { sectionName: fc.constantFrom('one', 'two') },
+);
+
+const traffic: fc.Arbitrary<ResourceOf<'TrafficPolicy'>> = fc.record({
+  apiVersion: fc.constant('tulle.dev/v1alpha1' as const),
+  kind: fc.constant('TrafficPolicy' as const),
+  metadata: metadata(fc.constantFrom('t1', 't2')),
+  spec: fc.oneof<fc.Arbitrary<TrafficPolicySpec>[]>(
+    some(
+      { targetRefs: fc.uniqueArray(serviceTarget, { minLength: 1, maxLength: 2, selector: (t) => t.name }) },
+      {
+        timeouts: fc.record({ request: duration, connect: duration }),
+        balancing: fc.constantFrom({ policy: 'RoundRobin' as const }, { policy: 'Random' as const }),
+      },
+    ),
+    some(
+      { targetRefs: fc.array(routeTarget, { minLength: 1, maxLength: 1 }) },
+      { timeouts: fc.record({ request: duration }), retries: fc.record({ attempts: fc.constantFrom(0, 2) }) },
+    ),
+  ),
+});
+
+const filter: fc.Arbitrary<ResourceOf<'FilterPolicy'>> = fc
+  .record({
+    metadata: metadata(fc.constantFrom('f1', 'f2')),
+    filter: fc.constantFrom('tulle.http.fault', 'acme-waf'),
+    mandatory: fc.boolean(),
+    phase: fc.constantFrom('fault' as const, 'custom' as const),
+    where: fc.oneof(
+      fc.constant({ direction: 'inbound' as const }),
+      app.map((name) => ({ selector: { matchLabels: { app: name } } })),
+      fc.record({
+        targetRefs: fc.array(serviceTarget, { minLength: 1, maxLength: 1 }),
+        direction: fc.constantFrom('inbound' as const, 'outbound' as const),
+      }),
+      fc.record({ targetRefs: fc.array(routeTarget, { minLength: 1, maxLength: 1 }) }),
+    ),
+  })
+  .map(({ metadata: meta, where, ...spec }) => ({
+    apiVersion: 'tulle.dev/v1alpha1',
+    kind: 'FilterPolicy',
+    metadata: meta,
+    spec: { ...spec, ...where, config: {} },
+  }));
+
+const authorization: fc.Arbitrary<ResourceOf<'AuthorizationPolicy'>> = fc
+  .record({
+    metadata: metadata(fc.constantFrom('z1', 'z2')),
+    action: fc.constantFrom('ALLOW' as const, 'DENY' as const),
+    rules: fc.array(
+      fc.oneof(fc.constant({ from: { serviceAccounts: ['a'] } }), fc.constant({ to: { paths: ['/a*'] } })),
+      { maxLength: 2 },
+    ),
+    where: fc.oneof(
+      fc.constant({}),
+      app.map((name) => ({ selector: { matchLabels: { app: name } } })),
+      serviceTarget.map((target) => ({ targetRefs: [target] })),
+    ),
+  })
+  .map(({ metadata: meta, where, ...spec }) => ({
+    apiVersion: 'tulle.dev/v1alpha1',
+    kind: 'AuthorizationPolicy',
+    metadata: meta,
+    spec: { ...spec, ...where },
+  }));
+
+/** Any resource; every one keeps its schema. */
+export const anyResource: fc.Arbitrary<Resource> = fc.oneof<fc.WeightedArbitrary<Resource>[]>(
+  { weight: 4, arbitrary: service },
+  { weight: 2, arbitrary: workload },
+  { weight: 2, arbitrary: slice },
+  { weight: 4, arbitrary: route },
+  { weight: 1, arbitrary: grant },
+  { weight: 2, arbitrary: traffic },
+  { weight: 2, arbitrary: filter },
+  { weight: 2, arbitrary: authorization },
+);
+
+/** A sidecar of one of few workloads, in one of few instances. */
+export const anyProxy: fc.Arbitrary<{ readonly metadata: SidecarMetadata; readonly instance: string }> =
+  fc.record({
+    instance: index,
+    metadata: some(
+      {
+        workload: app,
+        labels: app.map((name) => ({ app: name, version: 'v1' })),
+        ports: fc.constantFrom<readonly number[]>([], [5001]),
+        inbound: fc.constant({ address: '127.0.0.1', port: 15_101 }),
+        upstreams: fc.uniqueArray(
+          some(
+            {
+              service: fc.constantFrom('a', 'b.shop', 'c.default'),
+              localPort: fc.constantFrom(19_001, 19_002),
+            },
+            { servicePort: port },
+          ),
+          { maxLength: 2, selector: (u) => u.localPort },
+        ),
+      },
+      { namespace: fc.constantFrom('default', 'shop') },
+    ),
+  });
