@@ -25,8 +25,8 @@ export interface ConnHooks<Config, State = undefined> {
   read?(connection: Connection, config: Config, state: State, bytes: Uint8Array, end: boolean): HookResult;
   /** Bytes towards the downstream peer. Only in TCP chains. */
   write?(connection: Connection, config: Config, state: State, bytes: Uint8Array, end: boolean): HookResult;
-  /** Exactly once, however it ended. */
-  close?(connection: Connection, config: Config, state: State): void;
+  /** Exactly once, however it ended. Synchronous: a promise is a fault that is counted. */
+  close?(connection: Connection, config: Config, state: State): undefined;
   /** Once, when this configuration generation has no connection left. */
   dispose?(): void | Promise<void>;
 }

@@ -5,7 +5,11 @@ import {
   STOP,
   defineHttpFilter,
   defineSlot,
+  defineConnFilter,
+  type AnyConnFilter,
   type AnyHttpFilter,
+  type Connection,
+  type ConnHooks,
   type ConfigSchema,
   type HttpFilterUse,
   type HttpHooks,
@@ -62,6 +66,46 @@ const boolean: HttpHooks<object> = { requestHeaders: () => true };
 const nothing: HttpHooks<object> = { requestHeaders: () => undefined };
 // @ts-expect-error the retry loop waits for nobody
 const waiting: HttpHooks<object> = { attemptEnd: async () => DELIVER };
+// @ts-expect-error nobody waits for the end of a stream: it is over
+const waitingAtTheEnd: HttpHooks<object> = { complete: async () => {} };
+const atTheEnd: HttpHooks<object> = { complete() {} };
+void waitingAtTheEnd;
+void atTheEnd;
+// @ts-expect-error nor for the end of a connection
+const waitingForClose: ConnHooks<object> = { close: async () => {} };
+// @ts-expect-error a connection's hook decides by verdict as well
+const openDoor: ConnHooks<object> = { connect: () => true };
+const careful: ConnHooks<object> = {
+  connect: (connection) =>
+    connection.remotePort === 0 ? connection.close('TULLE_AUTHZ_DENIED', 'no port') : CONTINUE,
+  handshake: async () => CONTINUE,
+  read: (_connection, _config, _state, bytes, end) => (end && bytes.length === 0 ? STOP : CONTINUE),
+  close() {},
+};
+void waitingForClose;
+void openDoor;
+void careful;
+const gate = defineConnFilter({
+  apiVersion: 1,
+  id: 'acme-gate',
+  config: schema,
+  state: { create: () => ({ bytes: 0 }), reset: (state) => void (state.bytes = 0) },
+  create: () => ({
+    read(_connection, config, state, bytes) {
+      state.bytes += bytes.length;
+      return state.bytes > config.limit ? STOP : CONTINUE;
+    },
+  }),
+});
+const gates: readonly AnyConnFilter[] = [gate];
+void gates;
+void gate({ limit: 3 });
+// @ts-expect-error configurations of connection filters are typed as well
+gate({ limit: '3' });
+declare const connection: Connection;
+// @ts-expect-error who called is read-only
+connection.peerIdentity = 'spiffe://mesh/ns/a/sa/admin';
+
 void boolean;
 void nothing;
 void waiting;

@@ -39,7 +39,7 @@ export interface FilterHost {
    * Calls `fn` once after about `delayMs` on the engine's timer wheel. Timers left when the filter is disposed are
    * cancelled for it. @returns cancels; harmless when it fired already
    */
-  after(delayMs: number, fn: () => void): () => void;
+  after(delayMs: number, fn: () => void | Promise<void>): () => void;
   /**
    * A counter, exported as `tulle_filter_<name>` with label `filter`. Asking twice for one name and labels gives the
    * same counter, also across configuration generations.

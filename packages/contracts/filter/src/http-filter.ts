@@ -61,9 +61,9 @@ export interface HttpHooks<Config, State = undefined> {
   attemptEnd?(stream: HttpStream, config: Config, state: State): AttemptVerdict;
   /**
    * Exactly once for each stream on which this filter is in force, however it ended (delivered, refused, reset).
-   * The last moment at which stream and state may be touched.
+   * The last moment at which stream and state may be touched; so it is synchronous: a promise is a fault that is counted.
    */
-  complete?(stream: HttpStream, config: Config, state: State): void;
+  complete?(stream: HttpStream, config: Config, state: State): undefined;
   /** Once, when this configuration generation has no stream left. Deadline 5 s, then it is logged and abandoned. */
   dispose?(): void | Promise<void>;
 }

@@ -4,8 +4,8 @@ import type { StreamRecord } from './record.ts';
 /** Receives every record. Must be quick and must not throw; slow work goes to an own bounded queue, drops counted. */
 export interface Sink {
   readonly name: string;
-  /** @param record borrowed: valid until this returns */
-  record(record: StreamRecord): void;
+  /** Synchronous: a promise is a fault that is counted. @param record borrowed: valid until this returns */
+  record(record: StreamRecord): undefined;
   /** Writes out what is queued; called on drain, with a deadline of 5 s. */
   flush?(): Promise<void>;
   /** Last call. */

@@ -1,8 +1,8 @@
 import type { Endpoint } from '@tulle/model';
 
-/** The endpoint answered, and not with a 5xx. */
+/** The endpoint answered whole, and not with a 5xx. */
 export const SUCCESS = 0;
-/** A 5xx, a reset, a timeout, or no connection: counts towards ejection. */
+/** A 5xx, a reset before the response was whole, a timeout, or no connection: counts towards ejection. */
 export const FAILURE = 1;
 /** Says nothing about the endpoint: the caller went away, a local limit was reached. */
 export const NEUTRAL = 2;
@@ -39,8 +39,9 @@ export interface EndpointState<Data> {
   /** An attempt begins. */
   onStart(): void;
   /**
-   * That attempt ended (its response head came, or it failed). Exactly once for each `onStart`.
-   * @param latencyMs from start to response head or failure
+   * That attempt ended: the endpoint has nothing more to do for it (its response is whole, a tunnel is over, or it
+   * failed). Exactly once for each `onStart`.
+   * @param latencyMs from start to response head or failure; how long a body takes says little of the endpoint
    */
   onEnd(outcome: Outcome, latencyMs: number, nowMs: number): void;
 }

@@ -1,5 +1,13 @@
 import { isTulleError, TulleError, type Log } from '@tulle/filter';
-import { emptyProxyConfig, type Address, type Cluster, type Endpoint, type ProxyConfig } from '@tulle/model';
+import {
+  emptyProxyConfig,
+  formatAddress,
+  isUnixAddress,
+  type Address,
+  type Cluster,
+  type Endpoint,
+  type ProxyConfig,
+} from '@tulle/model';
 import { noMeter, type TelemetryPlugin } from '@tulle/telemetry';
 import { systemClock, type Clock } from '@tulle/time';
 import { gatherConfig } from './code-config.ts';
@@ -208,6 +216,8 @@ export class ProxyRuntime implements Proxy {
       throw error;
     }
     const fresh: ListenerRuntime[] = [];
+    const heirs = new Map<ListenerRuntime, ListenerRuntime>();
+    let refusedAt = '';
     const clusters = new Map<string, ClusterRuntime>();
     try {
       for (const { config: cluster, tls, kept } of compiled.clusters.values())
@@ -217,8 +227,12 @@ export class ProxyRuntime implements Proxy {
         const running = this.listeners.get(listener.name);
         if (running !== undefined && sameAddress(running.compiled, listener)) continue;
         const runtime = new ListenerRuntime(engine, listener);
+        const leaving = this.#leavingAt(listener, compiled);
+        if (leaving === undefined) {
+          refusedAt = `/listeners/${config.listeners.indexOf(listener.config)}/address`;
+          await runtime.bind();
+        } else heirs.set(runtime, leaving);
         fresh.push(runtime);
-        await runtime.bind();
       }
       this.#refuseLate();
     } catch (error) {
@@ -226,15 +240,31 @@ export class ProxyRuntime implements Proxy {
       compiled.discard();
       engine.metrics.configRefused.add();
       if (isTulleError(error)) throw error;
-      throw new TulleError('TULLE_CONFIG_INVALID', error instanceof Error ? error.message : String(error), {
+      const message = error instanceof Error ? error.message : String(error);
+      throw new TulleError('TULLE_CONFIG_INVALID', message, {
         cause: error,
+        issues: [{ path: refusedAt, message }],
       });
     }
+    for (const [runtime, leaving] of heirs) runtime.inherit(leaving);
     const changed = this.#swap(config, compiled, fresh, clusters);
     compiled.commit();
     await this.#namesReady(compiled);
     for (const warning of compiled.warnings) this.log.warn(`configuration ${config.version}: ${warning}`);
     return { generation: engine.generation, changed, warnings: compiled.warnings };
+  }
+
+  /** The running listener at this address when it leaves (renamed, or moved elsewhere): its socket goes on serving. */
+  #leavingAt(listener: CompiledListener, compiled: Compiled): ListenerRuntime | undefined {
+    const { address } = listener.config;
+    if (!isUnixAddress(address) && address.port === 0) return undefined;
+    const text = formatAddress(address);
+    for (const [name, runtime] of this.listeners) {
+      const next = compiled.listeners.get(name);
+      const stays = next !== undefined && sameAddress(runtime.compiled, next);
+      if (!stays && formatAddress(runtime.compiled.config.address) === text) return runtime;
+    }
+    return undefined;
   }
 
   /** Puts the new state in place; synchronous and without anything that can fail. */

@@ -66,6 +66,8 @@ export interface UpstreamStream {
   resumeResponse(reason: PauseReason): void;
   /** After a protocol switch: the socket goes to a relay, the connection is not HTTP any more. */
   handOver(): Socket;
+  /** The relay is over: only now the connection leaves the counts of its pool. */
+  tunnelOver(): void;
   /** At the end of that turn: what came behind the head of the switch. */
   takeHeld(): Buffer;
   /** The stream does not listen any more; the connection is drained or closed. */

@@ -109,14 +109,14 @@ export function prometheus(options: PrometheusOptions = {}): PrometheusPlugin {
 
 const recordIn =
   (dialect: Dialect) =>
-  (record: StreamRecord): void => {
+  (record: StreamRecord): undefined => {
     dialect.record(record);
     if (record.sampled) dialect.exemplify(record);
   };
 
 const recordInAll =
   (dialects: readonly Dialect[]) =>
-  (record: StreamRecord): void => {
+  (record: StreamRecord): undefined => {
     for (const dialect of dialects) dialect.record(record);
     if (record.sampled) for (const dialect of dialects) dialect.exemplify(record);
   };

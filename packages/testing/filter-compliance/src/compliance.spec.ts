@@ -57,6 +57,17 @@ let global = 0;
 const BAD: readonly (readonly [string, Partial<typeof GOOD>, RegExp])[] = [
   ['says nothing of itself', { summary: '' }, /says what it is/],
   [
+    'waits after the end',
+    {
+      create: () => ({
+        requestHeaders: () => CONTINUE,
+        // What a filter in JavaScript may do.
+        complete: (async () => {}) as never,
+      }),
+    },
+    /complete and attemptEnd answer at once/,
+  ],
+  [
     'takes unknown fields',
     {
       config: jsonSchema<Config>({

@@ -106,6 +106,19 @@ export function runCases(subject: Subject): readonly ComplianceCase[] {
       },
     },
     {
+      name: 'complete and attemptEnd answer at once: nobody waits for them, and the stream is gone afterwards',
+      async run() {
+        for (const config of everyConfig) {
+          const { seen } = await run(config);
+          const late = seen.promises.filter((hook) => hook === 'complete' || hook === 'attemptEnd');
+          check(
+            late.length === 0,
+            () => `${[...new Set(late)].join(', ')} returned a promise under ${show(config)}`,
+          );
+        }
+      },
+    },
+    {
       name: 'with time and chance given, two instances do the same: no state is shared, no clock or chance of its own',
       async run() {
         for (const config of everyConfig) {

@@ -134,12 +134,13 @@ export function memoryNetwork(clock: Clock): MemoryNetwork {
           near.fail(refusal);
           return;
         }
-        acceptor.accept(far);
+        // Told first: a service may speak at once, and its bytes come after.
         near.open(
           options.tls === undefined
             ? undefined
             : { identity: acceptor.identity, serverName: undefined, alpn: undefined },
         );
+        acceptor.accept(far);
       };
       if (network.connectDelayMs > 0) clock.setTimer(network.connectDelayMs, go);
       else queueMicrotask(go);

@@ -214,6 +214,40 @@ describe('a listener whose address changes', () => {
     expect(test.network.openTls).toBe(0);
   });
 
+  it('or that only gets another name, or changes places with one, goes on at the same socket', async () => {
+    const named = (...listeners: (readonly [string, number])[]): ProxyConfig =>
+      config((parts) => {
+        const [listener] = parts.listeners as [Listener];
+        parts.listeners = listeners.map(([name, port]) => ({
+          ...listener,
+          name,
+          address: { host: '127.0.0.1', port },
+        }));
+      });
+    const test = await started({
+      config: named(['a', 8080], ['b', 9090]),
+      upstreams: { '10.0.0.1:80': () => ({}) },
+    });
+    const kept = test.client({ listener: 'a' });
+    await kept.request();
+    await test.proxy.update(named(['b', 8080], ['a', 9090]));
+    expect(test.proxy.addresses()).toEqual({
+      a: { host: '127.0.0.1', port: 9090 },
+      b: { host: '127.0.0.1', port: 8080 },
+    });
+    await test.proxy.update(named(['c', 8080]));
+    // What was accepted before ends gently; what comes is served by who took over.
+    expect((await kept.request()).status).toBe(200);
+    expect((await test.client({ listener: 'c' }).request()).status).toBe(200);
+    await test.clock.advance(10_000);
+    expect((await test.client({ listener: 'c' }).request()).status).toBe(200);
+    expect(test.records.map(({ listener }) => listener)).toEqual(['a', 'a', 'c', 'c']);
+    test.network.listen('127.0.0.1:9090', () => {}).close();
+    await test.proxy.update(named());
+    await test.clock.advance(10_000);
+    test.network.listen('127.0.0.1:8080', () => {}).close();
+  });
+
   it('that cannot be had leaves the running one, its metrics included', async () => {
     const test = await started({ config: config(), upstreams: { '10.0.0.1:80': () => ({}) } });
     test.network.listen('127.0.0.1:9999', () => {});

@@ -1,4 +1,4 @@
-import { errorRow, RETRY } from '@tulle/filter';
+import { DELIVER, errorRow, RETRY } from '@tulle/filter';
 import { FieldTable } from '@tulle/fields';
 import { BODY_NONE } from '@tulle/http1';
 import { FAILURE, NEUTRAL, SUCCESS, type Outcome } from '@tulle/balance';
@@ -6,11 +6,13 @@ import { backoffDelayMs } from '@tulle/time';
 import { deliver, showResponse } from '../chain/response.ts';
 import { endAttemptRequest } from '../chain/request-body.ts';
 import { ATTEMPT_HEADERS, stateOf, viewOf } from '../chain/run.ts';
-import type { AttemptStep } from '../chain/tables.ts';
+import type { AttemptStep, FilterInstance } from '../chain/tables.ts';
 import { advance } from '../chain/walk.ts';
+import type { Engine } from '../engine.ts';
 import { rescue } from '../rescue.ts';
 import { PAUSE_FLOW, type UpstreamStream } from '../sides.ts';
 import { AT_ATTEMPTS, type Stream } from '../stream/stream.ts';
+import { disown, isThenable, messageOf } from '../thenable.ts';
 import { isIdempotent, isRepeatable } from './repeat.ts';
 
 /**
@@ -59,6 +61,8 @@ export function nextAttempt(stream: Stream): void {
   const nowMs = stream.engine.turn.nowMs;
   attempt.begin(++stream.attemptCount, nowMs);
   stream.attemptRequestEnded = false;
+  // Also for connecting: the request is there, so the attempt's time runs.
+  if (stream.requestEnded) armAttemptTimers(stream);
   const endpoint =
     tried.length === 0
       ? cluster.balancer.pick(nowMs)
@@ -125,7 +129,8 @@ export function armAttemptTimers(stream: Stream): void {
   if (action?.kind !== 'forward' || stream.upgrade !== undefined) return;
   if (action.requestTimeoutMs > 0 && !stream.requestTimer.armed)
     stream.requestTimer.arm(action.requestTimeoutMs);
-  if (action.perTryTimeoutMs > 0 && stream.attempt.running) stream.perTryTimer.arm(action.perTryTimeoutMs);
+  if (action.perTryTimeoutMs > 0 && stream.attempt.running && !stream.perTryTimer.armed)
+    stream.perTryTimer.arm(action.perTryTimeoutMs);
 }
 
 /** The head of the endpoint's response came. */
@@ -136,7 +141,9 @@ export function attemptAnswered(stream: Stream): void {
   attempt.status = status;
   attempt.repeatable = isRepeatable(stream, false);
   stream.perTryTimer.cancel();
-  endAttempt(stream, status >= 500 ? FAILURE : SUCCESS, nowMs);
+  attempt.headMs = nowMs - attempt.startMs;
+  attempt.outcome = status >= 500 ? FAILURE : SUCCESS;
+  attempt.end(cluster?.name ?? '', stream.startMs, nowMs);
   cluster?.metrics.answered(status, nowMs - attempt.startMs);
   stream.note(SITE_ATTEMPT, 0, status);
   showResponse(stream);
@@ -144,6 +151,8 @@ export function attemptAnswered(stream: Stream): void {
     stream.upstream?.abandon();
     stream.upstream = undefined;
     stream.status = 0;
+    releaseEndpoint(stream, attempt.outcome);
+    if (stream.endpoint !== undefined) stream.tried.push(stream.endpoint);
     return retry(stream);
   }
   stream.upstreamServiceMs = nowMs - attempt.startMs;
@@ -195,7 +204,7 @@ export function perTryTimeout(stream: Stream): void {
   stream.cluster?.metrics.perTryTimeouts.add();
   stream.upstream?.abandon();
   stopWaiting(stream);
-  attemptFailed(stream, 'TULLE_PER_TRY_TIMEOUT', false, undefined);
+  attemptFailed(stream, 'TULLE_PER_TRY_TIMEOUT', stream.attempt.unsent, undefined);
 }
 
 /** The stream does not want the attempt's outcome any more: it is over, or it is answered otherwise. */
@@ -207,15 +216,33 @@ export function cancelAttempt(stream: Stream): void {
   const { upstream } = stream;
   stream.upstream = undefined;
   if (upstream !== undefined) upstream.abandon();
-  if (stream.attempt.running) {
-    const code = stream.code;
-    stream.attempt.failure = stream.attempt.failure || code || 'cancelled';
-    endAttempt(
-      stream,
-      code === 'TULLE_REQUEST_TIMEOUT' || code === 'TULLE_STREAM_IDLE' ? FAILURE : NEUTRAL,
-      stream.engine.turn.nowMs,
-    );
-  }
+  const { attempt, code } = stream;
+  if (!attempt.counted && !attempt.running) return;
+  // A caller that does not take its answer says nothing about the endpoint.
+  const late = (code === 'TULLE_REQUEST_TIMEOUT' || code === 'TULLE_STREAM_IDLE') && !stream.downstream.full;
+  const outcome = late || attempt.outcome === FAILURE ? FAILURE : NEUTRAL;
+  if (attempt.running) {
+    attempt.failure = attempt.failure || code || 'cancelled';
+    endAttempt(stream, outcome, stream.engine.turn.nowMs);
+  } else releaseEndpoint(stream, outcome);
+}
+
+/**
+ * The endpoint has nothing more to do for the stream: its response is whole, its tunnel over, or nobody listens any
+ * more. Once an attempt; what is told later counts for nothing.
+ */
+export function releaseEndpoint(stream: Stream, outcome: Outcome): void {
+  const { attempt, engine } = stream;
+  if (!attempt.counted) return;
+  attempt.counted = false;
+  const { nowMs } = engine.turn;
+  stream.endpoint?.onEnd(outcome, attempt.headMs >= 0 ? attempt.headMs : nowMs - attempt.startMs, nowMs);
+}
+
+/** The response broke behind its head: that counts, though there is no other attempt. */
+export function responseBroken(stream: Stream, code: string, details?: string): void {
+  releaseEndpoint(stream, FAILURE);
+  rescue(stream, code, details);
 }
 
 function stopWaiting(stream: Stream): void {
@@ -225,10 +252,9 @@ function stopWaiting(stream: Stream): void {
 }
 
 function endAttempt(stream: Stream, outcome: Outcome, nowMs: number): void {
-  const { attempt, endpoint } = stream;
+  const { attempt } = stream;
   if (!attempt.running) return;
-  if (attempt.counted) endpoint?.onEnd(outcome, nowMs - attempt.startMs, nowMs);
-  attempt.counted = false;
+  releaseEndpoint(stream, outcome);
   attempt.end(stream.cluster?.name ?? '', stream.startMs, nowMs);
 }
 
@@ -241,24 +267,30 @@ function asksForRetry(stream: Stream): boolean {
     const { filter } = step;
     stream.slot = filter.slot;
     try {
-      if (
-        step.run(
-          stream.view ?? viewOf(stream),
-          step.config,
-          filter.states === undefined ? undefined : stateOf(stream, filter),
-        ) === RETRY
-      )
-        asked = true;
-    } catch (error) {
-      // The outcome is delivered: a failing policy must not repeat requests.
-      filter.errors.add();
-      stream.engine.log.error(
-        `filter ${filter.name} failed in attemptEnd: ${error instanceof Error ? error.message : String(error)}`,
-        { filter: filter.name, requestId: stream.requestId },
+      const verdict: unknown = step.run(
+        stream.view ?? viewOf(stream),
+        step.config,
+        filter.states === undefined ? undefined : stateOf(stream, filter),
       );
+      if (verdict === RETRY) asked = true;
+      else if (verdict !== DELIVER && isThenable(verdict)) {
+        const { engine, requestId } = stream;
+        disown(verdict, (message) => policyFailed(engine, filter, requestId, message));
+      }
+    } catch (error) {
+      policyFailed(stream.engine, filter, stream.requestId, messageOf(error));
     }
   }
   return asked;
+}
+
+/** The outcome is delivered: a failing policy must not repeat requests. */
+function policyFailed(engine: Engine, filter: FilterInstance, requestId: string, message: string): void {
+  filter.errors.add();
+  engine.log.error(`filter ${filter.name} failed in attemptEnd: ${message}`, {
+    filter: filter.name,
+    requestId,
+  });
 }
 
 /** Whether the loop allows what a filter asked for; the first reason against it goes into the record. */

@@ -2,7 +2,8 @@ import { CONTINUE, STOP, TulleError, type HookResult } from '@tulle/filter';
 import type { Stream } from '../stream/stream.ts';
 import { StreamView } from '../stream/views.ts';
 import { recordFailure } from './reply.ts';
-import { filterFailed, isThenable, judge, settled, stateOf } from './run.ts';
+import { isThenable } from '../thenable.ts';
+import { filterFailed, judge, settled, stateOf } from './run.ts';
 import { BUFFER, TRANSFORM, type DataStep } from './tables.ts';
 
 const EMPTY: Buffer = Buffer.alloc(0);

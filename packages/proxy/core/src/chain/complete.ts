@@ -1,7 +1,9 @@
+import type { Engine } from '../engine.ts';
 import type { Stream } from '../stream/stream.ts';
 import { AT_END } from '../stream/stream.ts';
 import type { CompleteStep, FilterInstance } from './tables.ts';
 import { stateOf, viewOf } from './run.ts';
+import { disown, isThenable, messageOf } from '../thenable.ts';
 
 /** Ends the stream when both directions are over. */
 export function completeIfOver(stream: Stream): void {
@@ -36,22 +38,34 @@ function runComplete(stream: Stream, step: CompleteStep): void {
   const { filter } = step;
   stream.slot = filter.slot;
   try {
-    step.run(
+    const result: unknown = step.run(
       stream.view ?? viewOf(stream),
       step.config,
       filter.states === undefined ? undefined : stateOf(stream, filter),
     );
+    if (result === undefined || !isThenable(result)) return;
+    const { engine, requestId } = stream;
+    disown(result, (message, error) => completeFailed(engine, filter, requestId, message, error));
+    // The late continuation may still touch its state, which must be nobody else's then.
+    stream.states[filter.slot] = undefined;
   } catch (error) {
-    filter.errors.add();
-    stream.engine.log.error(
-      `filter ${filter.name} failed in complete: ${error instanceof Error ? error.message : String(error)}`,
-      {
-        filter: filter.name,
-        requestId: stream.requestId,
-        stack: error instanceof Error ? error.stack : undefined,
-      },
-    );
+    completeFailed(stream.engine, filter, stream.requestId, messageOf(error), error);
   }
+}
+
+function completeFailed(
+  engine: Engine,
+  filter: FilterInstance,
+  requestId: string,
+  message: string,
+  error: unknown,
+): void {
+  filter.errors.add();
+  engine.log.error(`filter ${filter.name} failed in complete: ${message}`, {
+    filter: filter.name,
+    requestId,
+    stack: error instanceof Error ? error.stack : undefined,
+  });
 }
 
 /** A filter that ran before a rematch took it off the table. */

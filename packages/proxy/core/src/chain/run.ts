@@ -2,6 +2,7 @@ import { CONTINUE, isTulleError, STOP, TulleError, type HookResult, type Verdict
 import type { Stream } from '../stream/stream.ts';
 import { StreamView } from '../stream/views.ts';
 import { recordFailure } from './reply.ts';
+import { isThenable } from '../thenable.ts';
 import type { FilterInstance, HeadStep } from './tables.ts';
 
 /** Phases of head hooks. */
@@ -150,14 +151,6 @@ export function stateOf(stream: Stream, filter: FilterInstance): unknown {
   if (state !== undefined) return state;
   while (states.length <= filter.slot) states.push(undefined);
   return (states[filter.slot] = filter.states?.pop() ?? filter.definition.state?.create());
-}
-
-export function isThenable(verdict: unknown): verdict is Promise<Verdict> {
-  return (
-    typeof verdict === 'object' &&
-    verdict !== null &&
-    typeof (verdict as { then?: unknown }).then === 'function'
-  );
 }
 
 function wait(

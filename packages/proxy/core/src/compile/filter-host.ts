@@ -2,6 +2,7 @@ import type { FetchReply, FetchRequest, FilterHost, HostCounter, HostGauge, Log 
 import type { Engine } from '../engine.ts';
 import type { FetchCall } from '../fetch/fetch-call.ts';
 import type { FetchOwner } from '../fetch/fetcher.ts';
+import { isThenable, messageOf } from '../thenable.ts';
 
 /** Timers that one filter may have pending; past it `after` throws, since a filter that arms more leaks. */
 const MAX_TIMERS = 10_000;
@@ -33,7 +34,7 @@ export class EngineFilterHost implements FilterHost, FetchOwner {
     return this.#engine.random();
   }
 
-  after(delayMs: number, fn: () => void): () => void {
+  after(delayMs: number, fn: () => void | Promise<void>): () => void {
     if (this.#closed) return () => {};
     if (this.#timers.size >= MAX_TIMERS)
       throw new Error(
@@ -44,11 +45,12 @@ export class EngineFilterHost implements FilterHost, FetchOwner {
       this.#timers.delete(cancel);
       turn.begin();
       try {
-        fn();
+        const result: unknown = fn();
+        // A timer may well start something asynchronous; its failure must not end the process.
+        if (result !== undefined && isThenable(result))
+          result.then(undefined, (error: unknown) => this.#timerFailed(error));
       } catch (error) {
-        this.log.error(`a timer failed: ${error instanceof Error ? error.message : String(error)}`, {
-          stack: error instanceof Error ? error.stack : undefined,
-        });
+        this.#timerFailed(error);
       } finally {
         turn.end();
       }
@@ -61,6 +63,12 @@ export class EngineFilterHost implements FilterHost, FetchOwner {
     };
     this.#timers.add(cancel);
     return cancel;
+  }
+
+  #timerFailed(error: unknown): void {
+    this.log.error(`a timer failed: ${messageOf(error)}`, {
+      stack: error instanceof Error ? error.stack : undefined,
+    });
   }
 
   counter(name: string, help: string, labels?: Readonly<Record<string, string>>): HostCounter {

@@ -1,6 +1,7 @@
 import { CONTINUE, errorRow, STOP, TulleError, type Connection, type ConnHooks } from '@tulle/filter';
 import type { ConnFilterInstance, FilterSet } from '../compile/filter-set.ts';
 import type { Engine } from '../engine.ts';
+import { disown, isThenable, messageOf } from '../thenable.ts';
 import type { ConnectionFacts } from './connection-facts.ts';
 import type { RelayTap } from './relay.ts';
 
@@ -85,8 +86,8 @@ export class ConnectionHooks implements RelayTap {
     } catch (error) {
       return this.#failed(filter, error);
     }
-    if (typeof verdict === 'object' && verdict !== null && 'then' in verdict) {
-      return (verdict as Promise<unknown>).then(
+    if (isThenable(verdict)) {
+      return Promise.resolve(verdict).then(
         (settled) => this.#judge(filter, settled),
         (error: unknown) => this.#failed(filter, error),
       );
@@ -128,17 +129,20 @@ export class ConnectionHooks implements RelayTap {
     this.#closed = true;
     for (const [i, filter] of this.#filters.entries()) {
       try {
-        filter.hooks.close?.(this.#view, filter.config, this.#states[i]);
-        if (filter.state !== undefined) filter.state.reset(this.#states[i]);
+        const result: unknown = filter.hooks.close?.(this.#view, filter.config, this.#states[i]);
+        if (result !== undefined && isThenable(result))
+          disown(result, (message) => this.#closeFailed(filter, message));
+        else if (filter.state !== undefined) filter.state.reset(this.#states[i]);
       } catch (error) {
-        filter.errors.add();
-        this.#engine.log.error(
-          `filter ${filter.name} failed in close: ${error instanceof Error ? error.message : String(error)}`,
-          { filter: filter.name },
-        );
+        this.#closeFailed(filter, messageOf(error));
       }
     }
     this.#set.release();
+  }
+
+  #closeFailed(filter: ConnFilterInstance, message: string): void {
+    filter.errors.add();
+    this.#engine.log.error(`filter ${filter.name} failed in close: ${message}`, { filter: filter.name });
   }
 }
 

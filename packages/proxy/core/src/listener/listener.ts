@@ -9,8 +9,30 @@ import type { ConnectionHooks } from './conn-hooks.ts';
 import { IncomingConnection } from './incoming.ts';
 import { ListenerMetrics, type ChainSlot, type ListenerConnection, type ServingListener } from './serving.ts';
 
+/** A listening socket, and who serves what it accepts: another listener may take it over, so that it never closes. */
+class Door implements ListenOwner {
+  owner: ListenerRuntime;
+  listening: Listening | undefined;
+
+  constructor(owner: ListenerRuntime) {
+    this.owner = owner;
+  }
+
+  get mayUseTls(): boolean {
+    return this.owner.mayUseTls;
+  }
+
+  accept(socket: Socket): void {
+    this.owner.accept(socket);
+  }
+
+  async close(): Promise<void> {
+    await this.listening?.close();
+  }
+}
+
 /** A listener at work: its socket, its connections, and the chains in force. */
-export class ListenerRuntime implements ServingListener, ListenOwner {
+export class ListenerRuntime implements ServingListener {
   readonly name: string;
   readonly metrics: ListenerMetrics;
   compiled: CompiledListener;
@@ -23,7 +45,7 @@ export class ListenerRuntime implements ServingListener, ListenOwner {
   readonly #stops: (() => void)[] = [];
   /** Connections that came between binding and the moment the configuration took effect. */
   #early: Socket[] | undefined = [];
-  #listening: Listening | undefined;
+  #door: Door | undefined;
   #drainStartMs = -1;
   #drainWindowMs = 0;
   #closed = false;
@@ -51,7 +73,7 @@ export class ListenerRuntime implements ServingListener, ListenOwner {
   }
 
   get address(): Address {
-    return this.#listening?.address ?? this.compiled.config.address;
+    return this.#door?.listening?.address ?? this.compiled.config.address;
   }
 
   get connections(): number {
@@ -64,7 +86,16 @@ export class ListenerRuntime implements ServingListener, ListenOwner {
 
   /** Binds the socket. Connections wait until {@link activate}. @throws when the address cannot be had */
   async bind(): Promise<void> {
-    this.#listening = await this.#engine.transport.listen(this.compiled.config.address, this);
+    const door = new Door(this);
+    door.listening = await this.#engine.transport.listen(this.compiled.config.address, door);
+    this.#door = door;
+  }
+
+  /** Serves what comes in at the socket of a listener that leaves. */
+  inherit(from: ListenerRuntime): void {
+    this.#door = from.#door;
+    from.#door = undefined;
+    if (this.#door !== undefined) this.#door.owner = this;
   }
 
   /** The configuration is in force: chains are put in place, who waited is served. */
@@ -194,7 +225,7 @@ export class ListenerRuntime implements ServingListener, ListenOwner {
       this.#drainStartMs = this.#engine.clock.nowMs();
       this.#drainWindowMs = windowMs;
     }
-    await this.#listening?.close();
+    await this.#door?.close();
     if (this.#connections.size === 0) return;
     await new Promise<void>((resolve) => {
       const cancel = this.#engine.clock.setTimer(windowMs, () => {
@@ -221,7 +252,7 @@ export class ListenerRuntime implements ServingListener, ListenOwner {
   async abandon(): Promise<void> {
     for (const socket of this.#early ?? []) socket.destroy();
     this.#early = [];
-    await this.#listening?.close();
+    await this.#door?.close();
   }
 
   /** Closes everything now. */
@@ -230,7 +261,7 @@ export class ListenerRuntime implements ServingListener, ListenOwner {
     this.#closed = true;
     this.drainEnded = true;
     if (this.#drainStartMs < 0) this.#drainStartMs = this.#engine.clock.nowMs();
-    const closed = this.#listening?.close();
+    const closed = this.#door?.close();
     for (const socket of this.#early ?? []) socket.destroy();
     this.#inTurn(() => {
       for (const connection of [...this.#connections.keys()]) connection.destroy();

@@ -1,4 +1,4 @@
-import { FAILURE, NEUTRAL, SUCCESS } from '@tulle/balance';
+import { FAILURE, NEUTRAL, SUCCESS, type Outcome } from '@tulle/balance';
 import { errorRow, type ResponseFlag } from '@tulle/filter';
 import type { TcpChain } from '../compile/compiled-listener.ts';
 import type { Engine } from '../engine.ts';
@@ -12,6 +12,12 @@ import type { ListenerConnection, ServingListener } from './serving.ts';
 
 /** Endpoints tried before a connection is given up; nothing was sent yet, so trying another is always safe (D5). */
 const MAX_CONNECT_ATTEMPTS = 3;
+
+/** What a connection that is over says of its endpoint: one that broke before it said a word has failed. */
+function outcomeOf({ fault, side }: RelayEnd, bytes: number): Outcome {
+  if (bytes > 0) return SUCCESS;
+  return fault !== undefined && side === 'endpoint' ? FAILURE : NEUTRAL;
+}
 
 /** One connection of a TCP chain: an endpoint is connected, then bytes flow. */
 export class TcpConnection implements SocketEvents, ListenerConnection {
@@ -121,12 +127,11 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
   #opened(cluster: ClusterRuntime, endpoint: UpstreamEndpoint, socket: Socket, startedMs: number): void {
     this.#cancelTimer?.();
     if (this.#over) return socket.destroy();
-    const nowMs = this.#engine.turn.nowMs;
-    endpoint.onEnd(SUCCESS, nowMs - startedMs, nowMs);
+    const connectMs = this.#engine.turn.nowMs - startedMs;
     this.#code = '';
     this.#identity = socket.tls?.identity;
     const hooks = this.#hooks;
-    const relay = new Relay(
+    const relay: Relay = new Relay(
       this.#engine,
       this.#socket,
       socket,
@@ -135,7 +140,10 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
         idleTimeoutMs: this.#chain.idleTimeoutMs,
         tap: hooks?.hasBytesHooks === true ? hooks : undefined,
       },
-      (end) => this.#relayOver(cluster, end),
+      (end) => {
+        endpoint.onEnd(outcomeOf(end, relay.endpoint.bytes), connectMs, this.#engine.turn.nowMs);
+        this.#relayOver(cluster, end);
+      },
     );
     this.#relay = relay;
     for (const bytes of this.#held.splice(0)) relay.caller.take(bytes, 0, bytes.length, true);

@@ -1,3 +1,5 @@
+import { FAILURE, SUCCESS } from '@tulle/balance';
+import { releaseEndpoint } from '../attempts/attempts.ts';
 import { completeStream } from '../chain/complete.ts';
 import type { Engine } from '../engine.ts';
 import type { Socket } from '../ports.ts';
@@ -29,7 +31,10 @@ export function tunnelStream(
     caller,
     endpoint,
     { bufferLimitBytes, idleTimeoutMs: stream.idleTimeoutMs },
-    ({ idle }) => {
+    ({ idle, fault, side }) => {
+      upstream.tunnelOver();
+      const broken = fault !== undefined && side === 'endpoint';
+      releaseEndpoint(stream, broken ? FAILURE : SUCCESS);
       stream.bytesReceived = head.received + relay.caller.bytes;
       stream.bytesSent = head.sent + relay.endpoint.bytes;
       if (idle) {

@@ -1,3 +1,4 @@
+import { NEUTRAL, type Outcome } from '@tulle/balance';
 import type { AttemptRecord } from '@tulle/telemetry';
 
 /** Attempts whose records are kept; later ones still count. */
@@ -31,8 +32,12 @@ export class Attempt {
   spanId = '';
   /** Between begin and end. */
   running = false;
-  /** Whether `onStart` of the balancer's endpoint was called. */
+  /** Whether `onStart` of the balancer's endpoint was called, and `onEnd` not yet. */
   counted = false;
+  /** Of the head that came; what becomes of the rest of the response is told when that is over. */
+  outcome: Outcome = NEUTRAL;
+  /** From its start to the response head; -1 before. */
+  headMs = -1;
   readonly #entries: Entry[] = [];
   /** The first so many entries, by how many: made once each, since an array that is emptied is allocated anew. */
   readonly #lists: Entry[][] = [[]];
@@ -57,6 +62,8 @@ export class Attempt {
     this.retryDelayMs = -1;
     this.running = true;
     this.counted = false;
+    this.outcome = NEUTRAL;
+    this.headMs = -1;
   }
 
   /** Writes the attempt into the record. @param streamStartMs what its start is counted from */

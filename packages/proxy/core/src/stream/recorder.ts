@@ -1,5 +1,6 @@
 import type { AttemptRecord, Sink, StreamRecord } from '@tulle/telemetry';
 import type { Engine } from '../engine.ts';
+import { disown, isThenable, messageOf } from '../thenable.ts';
 import type { Stream } from './stream.ts';
 
 const NO_LABELS: Readonly<Record<string, string>> = Object.freeze({});
@@ -85,15 +86,18 @@ export class Recorder {
     for (let i = 0; i < this.#sinks.length; i++) {
       const sink = this.#sinks[i] as Sink;
       try {
-        sink.record(record);
+        const result: unknown = sink.record(record);
+        if (result !== undefined && isThenable(result))
+          disown(result, (message) => this.#sinkFailed(sink, message));
       } catch (error) {
-        this.#engine.metrics.sinkErrors.add();
-        this.#engine.log.error(
-          `telemetry sink ${sink.name} failed: ${error instanceof Error ? error.message : String(error)}`,
-          { sink: sink.name },
-        );
+        this.#sinkFailed(sink, messageOf(error));
       }
     }
+  }
+
+  #sinkFailed(sink: Sink, message: string): void {
+    this.#engine.metrics.sinkErrors.add();
+    this.#engine.log.error(`telemetry sink ${sink.name} failed: ${message}`, { sink: sink.name });
   }
 
   /** The engine's own part in the trace, or else what stands in `00-<trace id>-<span id>-<flags>` (W3C Trace Context). */

@@ -15,13 +15,12 @@ import {
   type ResponseSink,
 } from '@tulle/http1';
 import type { WheelTimer } from '@tulle/time';
-import { attemptAnswered, attemptFailed } from '../attempts/attempts.ts';
+import { attemptAnswered, attemptFailed, releaseEndpoint, responseBroken } from '../attempts/attempts.ts';
 import { upstreamDrained } from '../chain/request-body.ts';
 import { responseData, responseEnd } from '../chain/response.ts';
 import { targetUnchanged } from '../chain/walk.ts';
 import { Outbox } from '../outbox.ts';
 import type { Socket, SocketEvents, SocketFault } from '../ports.ts';
-import { rescue } from '../rescue.ts';
 import { PAUSE_FLOW, PAUSE_HOOK, type PauseReason, type UpstreamStream } from '../sides.ts';
 import type { Stream } from '../stream/stream.ts';
 import type { EndpointPool } from './endpoint-pool.ts';
@@ -213,11 +212,15 @@ export class UpstreamConnection implements SocketEvents, ResponseSink, UpstreamS
   }
 
   handOver(): Socket {
-    this.#leavePool(false);
+    this.#state = CLOSED;
     this.#stream = undefined;
     this.#handedOver = true;
-    this.#pool.cluster.engine.connections.delete(this);
     return this.socket;
+  }
+
+  tunnelOver(): void {
+    this.#pool.gone(this, false);
+    this.#pool.cluster.engine.connections.delete(this);
   }
 
   takeHeld(): Buffer {
@@ -369,6 +372,7 @@ export class UpstreamConnection implements SocketEvents, ResponseSink, UpstreamS
     this.#trailers = undefined;
     if (stream === undefined) return;
     stream.upstream = undefined;
+    releaseEndpoint(stream, stream.attempt.outcome);
     if (!stream.attemptRequestEnded) {
       // The endpoint answered whole before it had the whole request: the rest is nobody's, the connection is done for.
       stream.discardRequest = true;
@@ -389,14 +393,11 @@ export class UpstreamConnection implements SocketEvents, ResponseSink, UpstreamS
     this.close();
     if (stream === undefined) return;
     stream.upstream = undefined;
-    const details = `upstream_reset_before_response_started{protocol_error,${fault.rule}}`;
-    if (this.#headSeen)
-      rescue(
-        stream,
-        'TULLE_UPSTREAM_PROTOCOL',
-        `upstream_reset_after_response_started{protocol_error,${fault.rule}}`,
-      );
-    else attemptFailed(stream, 'TULLE_UPSTREAM_PROTOCOL', false, details);
+    const code = 'TULLE_UPSTREAM_PROTOCOL';
+    const when = this.#headSeen ? 'after' : 'before';
+    const details = `upstream_reset_${when}_response_started{protocol_error,${fault.rule}}`;
+    if (this.#headSeen) responseBroken(stream, code, details);
+    else attemptFailed(stream, code, false, details);
   }
 
   // — inside —
@@ -469,7 +470,7 @@ export class UpstreamConnection implements SocketEvents, ResponseSink, UpstreamS
     this.#stream = undefined;
     this.#pool.cluster.metrics.resets.add();
     stream.upstream = undefined;
-    if (this.#headSeen) rescue(stream, 'TULLE_UPSTREAM_RESET_AFTER_START');
+    if (this.#headSeen) responseBroken(stream, 'TULLE_UPSTREAM_RESET_AFTER_START');
     else attemptFailed(stream, 'TULLE_UPSTREAM_RESET', false, undefined);
   }
 
