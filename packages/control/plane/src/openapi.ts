@@ -1,16 +1,5 @@
-import { KINDS } from '@tulle/resources';
+import { integer, listOf, object, ref, SCHEMAS, text, type Json } from './openapi-schemas.ts';
 
-type Json = Readonly<Record<string, unknown>>;
-
-const ref = (name: string): Json => ({ $ref: `#/components/schemas/${name}` });
-const text: Json = { type: 'string' };
-const integer: Json = { type: 'integer', minimum: 0 };
-const listOf = (items: Json): Json => ({ type: 'array', items });
-const object = (properties: Json, required: readonly string[] = Object.keys(properties)): Json => ({
-  type: 'object',
-  properties,
-  required,
-});
 const json = (schema: Json): Json => ({ 'application/json': { schema } });
 
 interface Operation {
@@ -217,88 +206,6 @@ const OPEN_PATHS: Json = {
   },
 };
 
-const SCHEMAS: Json = {
-  Resource: { anyOf: KINDS.map(({ kind }) => ref(kind)) },
-  Held: object({
-    resource: ref('Resource'),
-    owner: { ...text, description: 'rest, a file, or a sidecar that joined.' },
-    version: { ...text, description: 'Hash of the content.' },
-  }),
-  Applied: object(
-    {
-      changeId: { ...text, description: 'Absent when nothing changed.' },
-      changed: listOf(text),
-      unchanged: listOf(text),
-      dryRun: { type: 'boolean' },
-      findings: listOf(ref('Diagnostic')),
-    },
-    ['changed', 'unchanged', 'dryRun', 'findings'],
-  ),
-  Change: object(
-    {
-      id: text,
-      cause: text,
-      atMs: integer,
-      resources: listOf(text),
-      proxies: {
-        type: 'object',
-        additionalProperties: object(
-          { state: { enum: ['pending', 'acked', 'nacked'] }, propagationMs: { type: 'number' }, error: text },
-          ['state'],
-        ),
-      },
-      settled: { type: 'boolean', description: 'No proxy is pending.' },
-    },
-    ['id', 'cause', 'atMs', 'resources', 'proxies'],
-  ),
-  Status: {
-    ...object({
-      trustDomain: text,
-      defaultAction: { enum: ['allow', 'deny'] },
-      resources: integer,
-      proxies: listOf({ type: 'object' }),
-      sources: listOf(object({ id: text, faults: listOf(ref('Diagnostic')) })),
-      filterPolicies: listOf(object({ name: text, accepted: { type: 'boolean' }, lacking: listOf(text) })),
-      lostWorkloads: listOf(text),
-    }),
-    additionalProperties: true,
-  },
-  JoinTokenRequest: {
-    ...object({ namespace: text, serviceAccount: text, lifetimeMs: integer }, [
-      'namespace',
-      'serviceAccount',
-    ]),
-    additionalProperties: true,
-  },
-  Diagnostic: object(
-    {
-      code: text,
-      class: text,
-      severity: text,
-      message: text,
-      hint: text,
-      pointer: { ...text, description: 'JSON pointer (RFC 6901) into the resource or the body.' },
-      position: object({ file: text, line: integer, column: integer }),
-      docs: text,
-    },
-    ['code', 'class', 'severity', 'message', 'pointer', 'docs'],
-  ),
-  Problem: {
-    ...object(
-      {
-        type: text,
-        status: integer,
-        code: text,
-        detail: text,
-        hint: text,
-        issues: listOf(ref('Diagnostic')),
-      },
-      ['type', 'status', 'code', 'detail'],
-    ),
-    description: 'RFC 9457.',
-  },
-};
-
 /** The API in OpenAPI 3.1, the schemas of resources being those that check them. @param ca whether the API of the CA is there */
 export function openApi(ca: boolean): Json {
   return {
@@ -316,7 +223,7 @@ export function openApi(ca: boolean): Json {
       securitySchemes: {
         secret: { type: 'http', scheme: 'bearer', description: 'apiSecret of control-plane.json.' },
       },
-      schemas: { ...SCHEMAS, ...Object.fromEntries(KINDS.map(({ kind, schema }) => [kind, schema])) },
+      schemas: SCHEMAS,
     },
   };
 }

@@ -1,0 +1,149 @@
+import { KINDS } from '@tulle/resources';
+
+/** A JSON Schema, or a part of an OpenAPI document. */
+export type Json = Readonly<Record<string, unknown>>;
+
+/** A schema of {@link SCHEMAS}, or of a kind. */
+export const ref = (name: string): Json => ({ $ref: `#/components/schemas/${name}` });
+export const text: Json = { type: 'string' };
+export const integer: Json = { type: 'integer', minimum: 0 };
+export const listOf = (items: Json): Json => ({ type: 'array', items });
+/** An object with these fields, and maybe others. */
+export const object = (properties: Json, required: readonly string[] = Object.keys(properties)): Json => ({
+  type: 'object',
+  properties,
+  required,
+});
+/** An object that has no other fields. */
+const closed = (properties: Json, required: readonly string[]): Json => ({
+  ...object(properties, required),
+  additionalProperties: false,
+});
+/** What the API sends and takes, by name; the schemas of kinds, which check resources too, are beside these. */
+export const SCHEMAS: Json = {
+  ...Object.fromEntries(KINDS.map(({ kind, schema }) => [kind, schema])),
+  Resource: { anyOf: KINDS.map(({ kind }) => ref(kind)) },
+  Held: object({
+    resource: ref('Resource'),
+    owner: { ...text, description: 'rest, a file, or a sidecar that joined.' },
+    version: { ...text, description: 'Hash of the content.' },
+  }),
+  Applied: object(
+    {
+      changeId: { ...text, description: 'Absent when nothing changed.' },
+      changed: listOf(text),
+      unchanged: listOf(text),
+      dryRun: { type: 'boolean' },
+      findings: listOf(ref('Diagnostic')),
+    },
+    ['changed', 'unchanged', 'dryRun', 'findings'],
+  ),
+  Change: object(
+    {
+      id: text,
+      cause: text,
+      atMs: integer,
+      resources: listOf(text),
+      proxies: {
+        type: 'object',
+        additionalProperties: object(
+          { state: { enum: ['pending', 'acked', 'nacked'] }, propagationMs: { type: 'number' }, error: text },
+          ['state'],
+        ),
+      },
+      settled: { type: 'boolean', description: 'No proxy is pending.' },
+    },
+    ['id', 'cause', 'atMs', 'resources', 'proxies'],
+  ),
+  KindStatus: closed(
+    {
+      state: {
+        enum: ['SYNCED', 'STALE', 'NOT SENT', 'NACKED'],
+        description:
+          'SYNCED: it has what it should have. NOT SENT: it has none of it, and nothing was sent. STALE: something is sent, or to be sent, and not confirmed. NACKED: it refuses something, and keeps what it had.',
+      },
+      error: { ...text, description: 'Reasons of what it refuses.' },
+      resources: { ...integer, description: 'How many it should have.' },
+      sent: { ...integer, description: 'Resources and removals sent on its stream so far.' },
+      acked: { ...integer, description: 'Those that it confirmed.' },
+      nacked: { ...integer, description: 'Those that it refused.' },
+      versions: {
+        type: 'object',
+        additionalProperties: text,
+        description: 'Content hash of each resource that it has, by name.',
+      },
+    },
+    ['state', 'resources', 'sent', 'acked', 'nacked', 'versions'],
+  ),
+  ProxyStatus: closed(
+    {
+      id: { ...text, description: 'Node id.' },
+      connected: { type: 'boolean' },
+      identity: { ...text, description: 'SPIFFE id that it proved.' },
+      workload: text,
+      namespace: text,
+      changeId: { ...text, description: 'Newest change that concerned it.' },
+      lastPropagationMs: {
+        type: 'number',
+        description: 'From the apply of the last change that it confirmed to that confirmation.',
+      },
+      kinds: object({
+        listener: ref('KindStatus'),
+        route: ref('KindStatus'),
+        cluster: ref('KindStatus'),
+        endpoint: ref('KindStatus'),
+      }),
+    },
+    ['id', 'connected', 'workload', 'namespace', 'changeId', 'kinds'],
+  ),
+  Status: closed(
+    {
+      trustDomain: text,
+      defaultAction: {
+        enum: ['allow', 'deny'],
+        description: 'What a workload without ALLOW policies does with authenticated callers.',
+      },
+      resources: integer,
+      proxies: listOf(ref('ProxyStatus')),
+      sources: listOf(object({ id: text, faults: listOf(ref('Diagnostic')) })),
+      filterPolicies: listOf(object({ name: text, accepted: { type: 'boolean' }, lacking: listOf(text) })),
+      lostWorkloads: { ...listOf(text), description: 'Workloads whose sidecar vanished without a word.' },
+      unsaved: { ...text, description: 'Why the newest state is not on disk; absent when it is.' },
+    },
+    ['trustDomain', 'defaultAction', 'resources', 'proxies', 'sources', 'filterPolicies', 'lostWorkloads'],
+  ),
+  JoinTokenRequest: {
+    ...object({ namespace: text, serviceAccount: text, lifetimeMs: integer }, [
+      'namespace',
+      'serviceAccount',
+    ]),
+    additionalProperties: true,
+  },
+  Diagnostic: object(
+    {
+      code: text,
+      class: text,
+      severity: text,
+      message: text,
+      hint: text,
+      pointer: { ...text, description: 'JSON pointer (RFC 6901) into the resource or the body.' },
+      position: object({ file: text, line: integer, column: integer }),
+      docs: text,
+    },
+    ['code', 'class', 'severity', 'message', 'pointer', 'docs'],
+  ),
+  Problem: {
+    ...object(
+      {
+        type: text,
+        status: integer,
+        code: text,
+        detail: text,
+        hint: text,
+        issues: listOf(ref('Diagnostic')),
+      },
+      ['type', 'status', 'code', 'detail'],
+    ),
+    description: 'RFC 9457.',
+  },
+};
