@@ -1,8 +1,9 @@
-import { join, relative } from 'node:path';
+import { globSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
 import ts from 'typescript';
 import { type Block, ROOT } from './blocks.ts';
 
-/** Where the blocks seem to lie: what this package depends on can be imported there. */
+/** Where the blocks seem to lie. Every package of this house can be imported there, and what this one depends on. */
 const HOME = join(import.meta.dirname, '../blocks');
 
 /**
@@ -37,6 +38,7 @@ export function typeFaultsOf(blocks: readonly Block[]): string[] {
     declaration: false,
     isolatedDeclarations: false,
     exactOptionalPropertyTypes: false,
+    paths: workspacePaths(),
   };
   const host = ts.createCompilerHost(reader);
   const { fileExists, readFile, getSourceFile } = host;
@@ -69,4 +71,22 @@ export function typeFaultsOf(blocks: readonly Block[]): string[] {
     }
   }
   return faults;
+}
+
+/** Sources by specifier, of all that the packages and apps export: a new package is known as soon as it is there. */
+function workspacePaths(): Record<string, string[]> {
+  const paths: Record<string, string[]> = {};
+  for (const manifest of globSync(['packages/*/*/package.json', 'apps/*/package.json'], { cwd: ROOT })) {
+    const { name, exports = {} } = JSON.parse(readFileSync(join(ROOT, manifest), 'utf8')) as {
+      readonly name: string;
+      readonly exports?: Readonly<
+        Record<string, string | { readonly types?: string; readonly default: string }>
+      >;
+    };
+    for (const [subpath, target] of Object.entries(exports)) {
+      const file = typeof target === 'string' ? target : (target.types ?? target.default);
+      paths[join(name, subpath)] = [join(ROOT, dirname(manifest), file)];
+    }
+  }
+  return paths;
 }
