@@ -1,8 +1,11 @@
+import type { Log } from '@tulle/filter';
 import type { Transport } from '@tulle/proxy';
 import { createProxy, nodeTransport } from '@tulle/proxy';
 import { standardFilters, standardTelemetry } from '@tulle/standard';
 import { formatAddress } from '@tulle/model';
 import type { AcquiredListener, CreateEngine, ListenerSource } from '@tulle/supervisor';
+import type { TelemetryPlugin } from '@tulle/telemetry';
+import type { SidecarTelemetry } from './options.ts';
 
 /** What the sidecar tells its engine; plain data. */
 export interface EngineSettings {
@@ -10,8 +13,12 @@ export interface EngineSettings {
   readonly workload: string;
   readonly namespace: string;
   readonly version: string | undefined;
+  readonly app: string | undefined;
+  /** SPIFFE id of the workload. */
+  readonly principal: string;
   /** Where the access log goes; undefined: nowhere. */
   readonly accessLog: 'stdout' | { readonly file: string } | undefined;
+  readonly telemetry: SidecarTelemetry;
   /** Time over which connections are asked to close, in milliseconds. */
   readonly drainWindowMs: number;
 }
@@ -26,16 +33,7 @@ export const createSidecarEngine: CreateEngine<EngineSettings> = async ({
 }) => {
   const proxy = createProxy({
     registry: standardFilters,
-    telemetry: standardTelemetry({
-      prometheus: {
-        self: {
-          workload: settings.workload,
-          namespace: settings.namespace,
-          ...(settings.version === undefined ? {} : { version: settings.version }),
-        },
-      },
-      accessLog: settings.accessLog === undefined ? false : { to: settings.accessLog },
-    }),
+    telemetry: telemetryOf(settings, log),
     transport: lentSockets(listeners, (acquire) =>
       nodeTransport({
         acquireHandle: acquire,
@@ -61,6 +59,38 @@ export const createSidecarEngine: CreateEngine<EngineSettings> = async ({
     },
   };
 };
+
+function telemetryOf(settings: EngineSettings, log: Log): readonly TelemetryPlugin[] {
+  const { workload, namespace, version, app, principal } = settings;
+  const { accessLogFormat, metricsDialects, otlp } = settings.telemetry;
+  return standardTelemetry({
+    prometheus: {
+      self: {
+        workload,
+        namespace,
+        principal,
+        ...(app === undefined ? {} : { app }),
+        ...(version === undefined ? {} : { version }),
+      },
+      ...(metricsDialects === undefined ? {} : { dialects: metricsDialects }),
+    },
+    accessLog:
+      settings.accessLog === undefined
+        ? false
+        : {
+            to: settings.accessLog,
+            ...(accessLogFormat === undefined ? {} : { format: accessLogFormat }),
+          },
+    otlp:
+      otlp === undefined
+        ? false
+        : {
+            ...otlp,
+            ...(otlp.environment === true ? {} : { env: {} }),
+            onError: (message) => log.warn(message),
+          },
+  });
+}
 
 /** A transport on the supervisor's sockets; what it closes is given back. */
 function lentSockets(

@@ -4,7 +4,14 @@
  */
 export { describeUpstream, startSidecar } from './sidecar.ts';
 export type { Sidecar, SidecarStatus } from './sidecar.ts';
-export type { ControlPlaneOption, SidecarOptions, UpstreamOption, WorkloadPortOption } from './options.ts';
+export type {
+  ControlPlaneOption,
+  SidecarOptions,
+  SidecarOtlp,
+  SidecarTelemetry,
+  UpstreamOption,
+  WorkloadPortOption,
+} from './options.ts';
 export { NoIdentityError } from './identity.ts';
 export { describeProgress } from './progress.ts';
 export type { SidecarProgress } from './progress.ts';

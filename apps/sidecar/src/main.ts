@@ -8,6 +8,7 @@ import { tulleDirectories } from './directories.ts';
 import type { UpstreamOption } from './options.ts';
 import { describeProgress } from './progress.ts';
 import { describeUpstream, startSidecar } from './sidecar.ts';
+import { telemetryOf } from './telemetry-flags.ts';
 
 const USAGE = `Usage: tulle-sidecar --name NAME [--port PORT …] --control-plane HOST:PORT --trust-domain NAME [options]
 
@@ -26,7 +27,13 @@ const USAGE = `Usage: tulle-sidecar --name NAME [--port PORT …] --control-plan
   --start-timeout SECONDS   give up when there is no identity by then; default 60, 0 for no limit
   --workers N               engine processes, default 1
   --no-supervisor           everything in this process
-  --access-log FILE         JSON lines; - for standard output; default none
+  --access-log FILE         - for standard output; default none
+  --access-log-format FORMAT
+                            tulle (JSON, the default), envoy, istio, istio-json, or a text of Envoy's operators
+  --metrics DIALECT         native or istio; may be repeated; default native
+  --otlp-endpoint URL       traces to this collector (OTLP/HTTP), as OTEL_EXPORTER_OTLP_ENDPOINT; the other OTEL_ variables
+                            hold too
+  --trace-ratio SHARE       of the traces begun here, 0 to 1; default 0.01
   --state-dir DIR, --run-dir DIR
 `;
 
@@ -55,6 +62,10 @@ try {
       workers: { type: 'string' },
       'no-supervisor': { type: 'boolean' },
       'access-log': { type: 'string' },
+      'access-log-format': { type: 'string' },
+      metrics: { type: 'string', multiple: true },
+      'otlp-endpoint': { type: 'string' },
+      'trace-ratio': { type: 'string' },
       'state-dir': { type: 'string' },
       'run-dir': { type: 'string' },
       help: { type: 'boolean', short: 'h' },
@@ -125,6 +136,7 @@ const sidecar = await startSidecar({
   ...(values['access-log'] === undefined
     ? {}
     : { accessLog: values['access-log'] === '-' ? ('stdout' as const) : { file: values['access-log'] } }),
+  telemetry: telemetryOf(values, usage),
   workers: Number(values.workers ?? 1),
   supervisor: values['no-supervisor'] !== true,
   stateDir: values['state-dir'] ?? join(directories.state, 'proxies', instance),

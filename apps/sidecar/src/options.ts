@@ -1,5 +1,8 @@
 import type { Log } from '@tulle/filter';
 import type { Address, TcpAddress } from '@tulle/model';
+import type { AccessLogFormat } from '@tulle/telemetry-access-log';
+import type { OtlpOptions } from '@tulle/telemetry-otlp';
+import type { DialectName } from '@tulle/telemetry-prometheus';
 import type { SidecarProgress } from './progress.ts';
 
 /** A port of the program beside the sidecar. */
@@ -29,6 +32,28 @@ export interface ControlPlaneOption {
   /** `host:port` of the CA; default the first of `xds`, where one server offers both. */
   readonly ca?: string;
   readonly trustDomain: string;
+}
+
+/** A collector of OpenTelemetry, see `@tulle/telemetry-otlp`. */
+export interface SidecarOtlp extends Pick<
+  OtlpOptions,
+  'endpoint' | 'protocol' | 'headers' | 'timeoutMs' | 'compression' | 'resource' | 'traces' | 'metrics'
+> {
+  /**
+   * Whether the `OTEL_*` variables of this process say what is absent here. Default false: beside a program they are the
+   * program's.
+   */
+  readonly environment?: boolean;
+}
+
+/** What is reported of requests beside Prometheus metrics, and in which words. */
+export interface SidecarTelemetry {
+  /** Format of the access log: `@tulle/telemetry-access-log`. Default: JSON of Tulle's. */
+  readonly accessLogFormat?: AccessLogFormat;
+  /** Vocabularies of the request metrics. Default `['native']`; `istio` is for its dashboards and Kiali. */
+  readonly metricsDialects?: readonly DialectName[];
+  /** Default: no OpenTelemetry. */
+  readonly otlp?: SidecarOtlp;
 }
 
 /** Options of {@link startSidecar}. */
@@ -73,6 +98,7 @@ export interface SidecarOptions {
   readonly supervisor?: boolean;
   /** Default: none. */
   readonly accessLog?: 'stdout' | { readonly file: string };
+  readonly telemetry?: SidecarTelemetry;
   /**
    * The first identity must be there by then, else the start fails with the reason. Default 60,000: longer than a control
    * plane takes to be replaced; whoever supervises the sidecar starts it again. 0: no limit.

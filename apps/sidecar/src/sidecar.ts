@@ -260,7 +260,10 @@ function makeSupervisor(
     workload: options.name,
     namespace,
     version: labels['version'],
+    app: labels['app'],
+    principal: identity.spiffeId,
     accessLog: options.accessLog,
+    telemetry: options.telemetry ?? {},
     drainWindowMs: options.drainWindowMs ?? 5_000,
   };
   const common = { settings, identity, runDir: options.runDir, log };
