@@ -74,4 +74,9 @@ export interface DefinitionBase<Config> {
    * A dry run (explain) does not call filters with effects other than `none`. Default `'local'`, the careful one.
    */
   readonly effects?: 'none' | 'local' | 'external';
+  /**
+   * `forbidden`: no configuration may have the filter skipped where it throws (decision D7): for what decides who comes
+   * in. Default: it may, by `failOpen`.
+   */
+  readonly failOpen?: 'forbidden';
 }

@@ -119,9 +119,9 @@ export interface HttpFilterDefinition<
 export interface FilterUseOptions {
   /** Name of the slot; routes override by it. Default: the filter id. Needed when one filter is used twice. */
   readonly name?: string;
-  /** A route cannot remove it (decision D7). Default false. */
+  /** No route can remove it or configure it otherwise (decision D7). Default false. */
   readonly mandatory?: boolean;
-  /** Skip the filter where it throws, instead of answering 500. Default false: closed. */
+  /** Skip the filter where it throws, instead of answering 500; refused where the filter forbids it. Default false: closed. */
   readonly failOpen?: boolean;
 }
 

@@ -91,8 +91,8 @@ export interface FilterEntry {
   readonly filter: string;
   /** Parsed by the filter's schema when the chain is built. */
   readonly config: unknown;
-  /** A route cannot remove it. Default false. */
+  /** No route can remove it or configure it otherwise. Default false. */
   readonly mandatory?: boolean;
-  /** Skip it where it throws. Default false. */
+  /** Skip it where it throws; refused for filters that forbid it. Default false. */
   readonly failOpen?: boolean;
 }

@@ -22,7 +22,7 @@ export interface VirtualHost {
 
 /**
  * Overrides by slot name: what a filter's chain entry is given differently here; `null` removes the filter on this
- * route unless it is mandatory. Merged at load: virtual host, then route, then weighted backend.
+ * route. A mandatory filter takes neither. Merged at load: virtual host, then route, then weighted backend.
  */
 export type FilterConfigs = Readonly<Record<string, unknown>>;
 

@@ -9,13 +9,12 @@ import {
   type HttpStream,
   type Verdict,
 } from '@tulle/filter';
-import { loadRegexEngine, type RegexEngine } from '@tulle/match';
+import { loadedRegexEngine, loadRegexEngine } from '@tulle/match';
 import { AUTHZ_FILTER, authzFilterSchema, type AuthzFilterConfig } from '@tulle/model';
 import { jsonSchema, perConfig } from '@tulle/schema';
 import {
   compileAuthz,
   decidedBy,
-  DENY_ALL,
   isAllowed,
   NO_POLICY,
   usesRegex,
@@ -60,10 +59,12 @@ export const authz: HttpFilter<AuthzFilterConfig, AuthzFilterConfig> = defineHtt
   routeConfig: jsonSchema<AuthzFilterConfig>(authzFilterSchema),
   /** A route's policies replace the chain's, as Envoy's RBACPerRoute does. */
   mergeRoute(_base, override) {
-    // Wrong networks, identities and paths are refused when the configuration is, patterns when they are first used.
-    compileAuthz(override, ANY_PATTERN);
+    // Wrong networks, identities, paths and patterns are refused when the configuration is.
+    compileAuthz(override, loadedRegexEngine());
     return override;
   },
+  // What cannot be decided is denied.
+  failOpen: 'forbidden',
   applies: (config) => config.policies.length > 0 || config.defaultAction === 'deny',
   phase: 'authz',
   requiresFor: (config) => (usesTokens(config) ? [VERIFIED_TOKENS] : []),
@@ -71,39 +72,16 @@ export const authz: HttpFilter<AuthzFilterConfig, AuthzFilterConfig> = defineHtt
   create: createAuthz,
 });
 
-const ANY_PATTERN: RegexEngine = { compile: () => ({ test: () => false }) };
-
 async function createAuthz(
   host: FilterHost,
   config: AuthzFilterConfig,
 ): Promise<HttpHooks<AuthzFilterConfig>> {
-  let regex = usesRegex(config) ? await loadRegexEngine() : undefined;
-  const compile = (inForce: AuthzFilterConfig): Compiled => withCounts(host, compileAuthz(inForce, regex));
-  // A route's policies may be the first to have a pattern: then `compiled` waits for the engine.
-  const entryOf = perConfig((inForce: AuthzFilterConfig): { compiled: Compiled | undefined } => ({
-    compiled: regex === undefined && usesRegex(inForce) ? undefined : compile(inForce),
-  }));
-  entryOf(config);
-  return {
-    requestHeaders(stream, inForce) {
-      const entry = entryOf(inForce);
-      return entry.compiled === undefined ? judgeLater(stream, inForce) : judge(stream, entry.compiled);
-    },
-  };
-
-  async function judgeLater(stream: HttpStream, inForce: AuthzFilterConfig): Promise<Verdict> {
-    regex ??= await loadRegexEngine();
-    const entry = entryOf(inForce);
-    try {
-      entry.compiled ??= compile(inForce);
-    } catch (error) {
-      host.log.error('the authorization policies of a route are wrong, so it denies everything', {
-        reason: error instanceof Error ? error.message : String(error),
-      });
-      entry.compiled = withCounts(host, DENY_ALL);
-    }
-    return judge(stream, entry.compiled);
-  }
+  if (usesRegex(config)) await loadRegexEngine();
+  const compiledOf = perConfig((inForce: AuthzFilterConfig) =>
+    withCounts(host, compileAuthz(inForce, loadedRegexEngine())),
+  );
+  compiledOf(config);
+  return { requestHeaders: (stream, inForce) => judge(stream, compiledOf(inForce)) };
 }
 
 function judge(stream: HttpStream, compiled: Compiled): Verdict {

@@ -81,13 +81,6 @@ export function compileAuthz(config: AuthzFilterConfig, regex: RegexEngine | und
   };
 }
 
-/** Denies everything: what is in force where policies cannot be compiled. */
-export const DENY_ALL: CompiledAuthz = Object.freeze({
-  policies: [],
-  hasShadow: false,
-  decide: () => NO_POLICY << 1,
-});
-
 function compilePolicy(
   policy: AuthzPolicy,
   index: number,

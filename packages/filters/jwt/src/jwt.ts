@@ -69,6 +69,8 @@ export const jwt: HttpFilter<JwtFilterConfig, JwtRouteConfig> = defineHttpFilter
   // A stranger must not learn from 401 and 404 which paths exist.
   unrouted: true,
   effects: 'external',
+  // Who cannot be asked for a token must not come in.
+  failOpen: 'forbidden',
   provides: [VERIFIED_TOKENS],
   create: createJwt,
 });

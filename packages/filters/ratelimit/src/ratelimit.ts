@@ -47,7 +47,7 @@ export const rateLimit: HttpFilter<RateLimitFilterConfig, RateLimitFilterConfig>
   summary: 'Local rate limits by token bucket, by route, identity, address or header.',
   config: jsonSchema<RateLimitFilterConfig>(rateLimitFilterSchema),
   routeConfig: jsonSchema<RateLimitFilterConfig>(rateLimitFilterSchema),
-  /** A route's limits replace the chain's, and have buckets of their own. */
+  /** A route's limits replace the chain's. The engine gives each place a configuration of its own, so buckets of its own. */
   mergeRoute: (_base, override) => override,
   applies: (config) => config.limits.length > 0,
   phase: 'limit',

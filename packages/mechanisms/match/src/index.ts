@@ -3,7 +3,7 @@
  * @packageDocumentation
  */
 export type { MatchView } from './view.ts';
-export { loadRegexEngine, MAX_PATTERN_LENGTH } from './regex.ts';
+export { loadedRegexEngine, loadRegexEngine, MAX_PATTERN_LENGTH } from './regex.ts';
 export type { Regex, RegexEngine } from './regex.ts';
 export { CompileContext } from './compile-context.ts';
 export { compileRoutes, usesRegex } from './route-matcher.ts';

@@ -1,3 +1,4 @@
+import type { DefinitionBase } from '@tulle/filter';
 import type { FilterEntry } from '@tulle/model';
 import type { AnyDefinition, FilterInstance } from '../chain/tables.ts';
 import type { Issues } from './issues.ts';
@@ -35,13 +36,18 @@ export function checkSlots(
   }
 }
 
-/** The contract's version. */
-export function checkScope(
-  definition: AnyDefinition,
+/** The contract's version, and what the filter lets nobody ask of it. */
+export function checkEntry(
+  definition: DefinitionBase<unknown>,
   entry: FilterEntry,
   path: string,
   issues: Issues,
 ): void {
+  if (entry.failOpen === true && definition.failOpen === 'forbidden')
+    issues.add(
+      `${path}/failOpen`,
+      `filter ${entry.name} must not be skipped where it throws, since it decides who comes in; leave failOpen out`,
+    );
   if (definition.apiVersion !== 1)
     issues.add(
       `${path}/filter`,

@@ -1,18 +1,8 @@
 import type { AnyConnFilter, AnyHttpFilter, ConfigSchema, DefinitionBase } from '@tulle/filter';
-import type { FilterConfigs, FilterEntry } from '@tulle/model';
-import {
-  buildTable,
-  beforeRouteSteps,
-  type AnyDefinition,
-  type AnyHooks,
-  type FilterInstance,
-  type HeadStep,
-  type InForce,
-  type PhaseTable,
-} from '../chain/tables.ts';
+import type { FilterEntry } from '@tulle/model';
+import type { AnyDefinition, AnyHooks, FilterInstance } from '../chain/tables.ts';
 import type { Engine } from '../engine.ts';
-import { canonical } from './canonical.ts';
-import { checkHooks, checkScope, checkSlots } from './check-filters.ts';
+import { checkHooks, checkEntry, checkSlots } from './check-filters.ts';
 import { EngineFilterHost } from './filter-host.ts';
 import { FilterSet, withDeadline, type ConnFilterInstance, type Disposable } from './filter-set.ts';
 import type { Issues } from './issues.ts';
@@ -66,8 +56,6 @@ export async function createHttpFilters(
     (index) => `${path}/${index}`,
     issues,
   );
-  for (const [index, { definition, entry }] of parsed.entries())
-    checkScope(definition, entry, `${path}/${index}`, issues);
   if (issues.list.length > before) return undefined;
   const disposables: Disposable[] = [];
   const filters: FilterInstance[] = [];
@@ -118,6 +106,7 @@ function parseEntries(
       );
       continue;
     }
+    checkEntry(definition, entry, at, issues);
     const config = parseConfig(definition.config, entry.config, `${at}/config`, issues);
     parsed.push({ entry, definition: definition as AnyDefinition, config });
   }
@@ -216,107 +205,4 @@ async function create<T>(engine: Engine, host: EngineFilterHost, make: () => T |
       { cause: error },
     );
   }
-}
-
-/** The tables of one chain: for no override, and for each combination of overrides that occurs. */
-export class TableMaker {
-  readonly #filters: readonly FilterInstance[];
-  readonly #issues: Issues;
-  readonly #cache: Map<string, PhaseTable> = new Map<string, PhaseTable>();
-  readonly base: PhaseTable;
-  readonly unrouted: PhaseTable;
-  readonly beforeRoute: readonly HeadStep[] | null;
-
-  constructor(filters: readonly FilterInstance[], issues: Issues) {
-    this.#filters = filters;
-    this.#issues = issues;
-    const base = filters.map((filter): InForce => ({ filter, config: filter.baseConfig })).filter(applies);
-    this.base = buildTable(base);
-    this.unrouted = buildTable(
-      base.filter(({ filter }) => filter.beforeRoute || filter.definition.unrouted === true),
-    );
-    this.beforeRoute = beforeRouteSteps(base.filter(({ filter }) => filter.beforeRoute));
-  }
-
-  /** The table where these overrides are in force, outermost first (virtual host, route, backend). */
-  table(
-    layers: readonly { readonly configs: FilterConfigs | undefined; readonly path: string }[],
-  ): PhaseTable {
-    const given = layers.filter(
-      (layer) => layer.configs !== undefined && Object.keys(layer.configs).length > 0,
-    );
-    if (given.length === 0) return this.base;
-    const key = canonical(given.map((layer) => layer.configs));
-    const known = this.#cache.get(key);
-    if (known !== undefined) return known;
-    const table = buildTable(this.#merge(given as readonly { configs: FilterConfigs; path: string }[]));
-    this.#cache.set(key, table);
-    return table;
-  }
-
-  #merge(layers: readonly { readonly configs: FilterConfigs; readonly path: string }[]): InForce[] {
-    for (const { configs, path } of layers) {
-      for (const name of Object.keys(configs)) {
-        if (!this.#filters.some((filter) => filter.name === name)) {
-          this.#issues.add(
-            `${path}/filterConfigs/${name}`,
-            `no filter of this chain is named ${JSON.stringify(name)}; it has ${this.#filters.map((filter) => filter.name).join(', ') || 'none'}`,
-          );
-        }
-      }
-    }
-    const inForce: InForce[] = [];
-    for (const filter of this.#filters) {
-      let config: unknown = filter.baseConfig;
-      let removed = false;
-      for (const { configs, path } of layers) {
-        if (!Object.hasOwn(configs, filter.name)) continue;
-        const at = `${path}/filterConfigs/${filter.name}`;
-        const override = configs[filter.name];
-        if (override === null) {
-          if (filter.mandatory)
-            this.#issues.add(
-              at,
-              `filter ${filter.name} is mandatory; only the scope that set it can remove it`,
-            );
-          else removed = true;
-          continue;
-        }
-        removed = false;
-        config = this.#override(filter, config, override, at);
-      }
-      if (!removed) inForce.push({ filter, config });
-    }
-    const at = `${layers.at(-1)?.path ?? ''}/filterConfigs`;
-    checkSlots(
-      inForce.map(({ filter, config }) => ({ name: filter.name, definition: filter.definition, config })),
-      () => at,
-      this.#issues,
-      ' on this route',
-    );
-    return inForce.filter(applies);
-  }
-
-  #override(filter: FilterInstance, base: unknown, value: unknown, path: string): unknown {
-    const { routeConfig, mergeRoute } = filter.definition;
-    if (routeConfig === undefined) {
-      this.#issues.add(path, `filter ${filter.name} takes no override on a route; null removes it there`);
-      return base;
-    }
-    const override = parseConfig(routeConfig, value, path, this.#issues);
-    if (override === undefined) return base;
-    return (
-      this.#issues.guard(path, () =>
-        Object.freeze(
-          mergeRoute === undefined
-            ? { ...(base as object), ...(override as object) }
-            : mergeRoute.call(filter.definition, base, override),
-        ),
-      ) ?? base
-    );
-  }
-}
-
-function applies({ filter, config }: InForce): boolean {
-  return filter.definition.applies?.(config) ?? true;
 }

@@ -24,8 +24,8 @@ import type {
   ForwardTarget,
   HttpSettings,
 } from './compiled.ts';
-import type { TableMaker } from './compile-filters.ts';
 import type { Issues } from './issues.ts';
+import type { OverrideLayer, TableMaker } from './table-maker.ts';
 
 /** What compiling routes needs besides them. */
 export interface RouteContext {
@@ -46,31 +46,67 @@ export function compileRouteConfig(
   context: RouteContext,
 ): RouteMatcher<CompiledRoute> | undefined {
   let index = 0;
-  const position = new Map<Route, string>();
-  for (const [h, host] of config.virtualHosts.entries())
-    for (const [r, route] of host.routes.entries())
-      position.set(route, `${path}/virtualHosts/${h}/routes/${r}`);
+  const positions = positionsOf(config, path);
   return context.issues.guard(path, () =>
     compileRoutes<CompiledRoute>(
       config,
-      (route, host) => compileRoute(route, host, index++, position.get(route) ?? path, context),
+      (route, host) =>
+        compileRoute(route, host, index++, positions.get(host)?.get(route) ?? NOWHERE, context),
       context.regex,
     ),
   );
+}
+
+/** Where a route stands: as a pointer for issues, and by names that stay when others come and go. */
+interface Position {
+  readonly path: string;
+  readonly place: string;
+  readonly hostPath: string;
+  readonly hostPlace: string;
+}
+
+const NOWHERE: Position = Object.freeze({ path: '', place: '', hostPath: '', hostPlace: '' });
+
+function positionsOf(
+  config: RouteConfig,
+  path: string,
+): ReadonlyMap<VirtualHost, ReadonlyMap<Route, Position>> {
+  const placeOfHost = placer('');
+  return new Map(
+    config.virtualHosts.map((host, h) => {
+      const hostPath = `${path}/virtualHosts/${h}`;
+      const hostPlace = placeOfHost(host.name);
+      const placeOfRoute = placer(hostPlace);
+      const positions = host.routes.map((route, r): [Route, Position] => [
+        route,
+        { path: `${hostPath}/routes/${r}`, place: placeOfRoute(route.name), hostPath, hostPlace },
+      ]);
+      return [host, new Map(positions)];
+    }),
+  );
+}
+
+/** Names places; the second of one name is told apart from the first. */
+function placer(within: string): (name: string) => string {
+  const seen = new Map<string, number>();
+  return (name) => {
+    const nth = (seen.get(name) ?? 0) + 1;
+    seen.set(name, nth);
+    return `${within}/${JSON.stringify(name)}${nth === 1 ? '' : `#${nth}`}`;
+  };
 }
 
 function compileRoute(
   route: Route,
   host: VirtualHost,
   index: number,
-  path: string,
+  { path, place, hostPath, hostPlace }: Position,
   context: RouteContext,
 ): CompiledRoute {
   const { tables } = context;
-  const hostPath = path.slice(0, path.lastIndexOf('/routes/'));
-  const layers = [
-    { configs: host.filterConfigs, path: hostPath },
-    { configs: route.filterConfigs, path },
+  const layers: OverrideLayer[] = [
+    { configs: host.filterConfigs, path: hostPath, place: hostPlace },
+    { configs: route.filterConfigs, path, place },
   ];
   const requestEdits = compileEdits(route.requestHeaders, `${path}/requestHeaders`, context.issues);
   const responseEdits = compileEdits(route.responseHeaders, `${path}/responseHeaders`, context.issues);
@@ -89,14 +125,12 @@ function compileRoute(
   });
 }
 
-type Layer = { readonly configs: Route['filterConfigs']; readonly path: string };
-
 function compileAction(
   route: Route,
   pattern: string,
   path: string,
   context: RouteContext,
-  layers: readonly Layer[],
+  layers: readonly OverrideLayer[],
   requestEdits: CompiledEdits | undefined,
   responseEdits: CompiledEdits | undefined,
 ): CompiledAction {
@@ -140,7 +174,7 @@ function compileForward(
   pattern: string,
   path: string,
   context: RouteContext,
-  layers: readonly Layer[],
+  layers: readonly OverrideLayer[],
   routeRequest: CompiledEdits | undefined,
   routeResponse: CompiledEdits | undefined,
 ): CompiledForward {
@@ -149,6 +183,7 @@ function compileForward(
   checkPath(rewrite?.path?.value, `${path}/rewrite/path/value`, issues);
   if (rewrite?.host !== undefined && normalizeHost(rewrite.host) === '')
     issues.add(`${path}/rewrite/host`, `${JSON.stringify(rewrite.host)} is no host name`);
+  const placeOfShare = placer(layers.at(-1)?.place ?? '');
   const targets = action.clusters.map((share, index): ForwardTarget => {
     const at = `${path}/clusters/${index}`;
     const own = [
@@ -162,7 +197,10 @@ function compileForward(
       cluster: share.name,
       ref: context.cluster(share.name, `${at}/name`),
       weight: share.weight ?? 1,
-      table: context.tables.table([...layers, { configs: share.filterConfigs, path: at }]),
+      table: context.tables.table([
+        ...layers,
+        { configs: share.filterConfigs, path: at, place: placeOfShare(share.name) },
+      ]),
       requestEdits: [routeRequest, own[0]].filter((edits) => edits !== undefined),
       responseEdits: [routeResponse, own[1]].filter((edits) => edits !== undefined),
     });

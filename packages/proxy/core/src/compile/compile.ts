@@ -16,7 +16,7 @@ import type { ClusterRef } from '../upstream/cluster.ts';
 import { canonical } from './canonical.ts';
 import { checkModel, type SoundParts } from './check-model.ts';
 import { compileCluster, type CompiledCluster } from './compile-cluster.ts';
-import { createHttpFilters, TableMaker, type Registry } from './compile-filters.ts';
+import { createHttpFilters, type Registry } from './compile-filters.ts';
 import { compileRouteConfig, usesRegex } from './compile-routes.ts';
 import { HttpChain, type HttpSettings } from './compiled.ts';
 import {
@@ -28,6 +28,7 @@ import {
 import type { FilterSet } from './filter-set.ts';
 import { Issues } from './issues.ts';
 import { SharedTls } from './shared-tls.ts';
+import { TableMaker } from './table-maker.ts';
 
 /** A configuration ready to be applied: everything that can fail has happened. */
 export interface Compiled {
@@ -77,6 +78,8 @@ class Compilation {
   readonly #clusterNames: Set<string> = new Set<string>();
   /** Filter sets of chains that this compilation made and holds until the chains do. */
   readonly #holds: FilterSet[] = [];
+  /** What each set keeps of overrides when this is applied. */
+  readonly #makers: Map<FilterSet, TableMaker> = new Map<FilterSet, TableMaker>();
   #regex: RegexEngine | undefined;
 
   constructor(config: ProxyConfig, base: CompileBase) {
@@ -125,22 +128,25 @@ class Compilation {
 
   #commit(): void {
     this.#undo.length = 0;
+    for (const [set, maker] of this.#makers) set.overrides = maker.overrides;
     for (const set of this.#holds.splice(0)) set.release();
   }
 
   async #loadRegex(sound: SoundParts): Promise<void> {
     const { routes, listeners } = this.#config;
+    const chains = listeners.filter((_, index) => sound.listeners.has(index));
     const inForce = [
       ...routes.filter((_, index) => sound.routes.has(index)),
-      ...listeners
-        .filter((_, index) => sound.listeners.has(index))
-        .flatMap((listener) =>
-          listener.filterChains.flatMap(({ handler }) =>
-            handler.kind === 'http' && 'virtualHosts' in handler.routes ? [handler.routes] : [],
-          ),
+      ...chains.flatMap((listener) =>
+        listener.filterChains.flatMap(({ handler }) =>
+          handler.kind === 'http' && 'virtualHosts' in handler.routes ? [handler.routes] : [],
         ),
+      ),
     ];
-    if (inForce.some(usesRegex)) this.#regex = await loadRegexEngine();
+    // Filters that are made, or merged with an override, find the engine loaded, so that a wrong pattern is refused here.
+    const entries = chains.flatMap((listener) => listener.filterChains.map(({ handler }) => handler.filters));
+    if (inForce.some((config) => usesRegex(config) || hasPattern(config)) || entries.some(hasPattern))
+      this.#regex = await loadRegexEngine();
   }
 
   #unique(list: readonly ({ readonly name?: unknown } | null | undefined)[], path: string): void {
@@ -263,7 +269,7 @@ class Compilation {
     if (filters === undefined) return undefined;
     const handler =
       chain.handler.kind === 'http'
-        ? this.#http(chain.name, chain.handler, routes, filters, listener)
+        ? this.#http(chain.name, chain.handler, routes, filters, listener, path)
         : this.#tcp(chain.name, chain.handler, filters, path);
     if (handler === undefined) return undefined;
     const compiled = new CompiledChain({ name: chain.name, key, match, tls, tlsKey, filtersKey, handler });
@@ -356,6 +362,7 @@ class Compilation {
     routes: { readonly config: RouteConfig; readonly path: string } | undefined,
     filters: FilterSet,
     listener: Listener,
+    path: string,
   ): HttpChain | undefined {
     const issues = this.#issues;
     const settings: HttpSettings = Object.freeze({
@@ -371,7 +378,8 @@ class Compilation {
       stripIdentityHeaders: (handler.identityHeaders ?? 'strip') === 'strip',
       serverHeader: typeof handler.serverHeader === 'object' ? handler.serverHeader.value : undefined,
     });
-    const tables = new TableMaker(filters.filters, issues);
+    const tables = new TableMaker(filters, `${path}/handler/filters`, issues);
+    this.#makers.set(filters, tables);
     if (routes === undefined) return undefined;
     const matcher = compileRouteConfig(routes.config, routes.path, {
       settings,
@@ -410,4 +418,10 @@ class Compilation {
       generation: this.#base.generation,
     });
   }
+}
+
+/** Whether a part of a configuration has a condition with a pattern, whoever reads it. */
+function hasPattern(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return ('kind' in value && value.kind === 'regex') || Object.values(value).some(hasPattern);
 }

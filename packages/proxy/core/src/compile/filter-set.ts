@@ -13,6 +13,13 @@ export interface ConnFilterInstance {
   readonly errors: Counter;
 }
 
+/** What overrides of one place come to. */
+export interface Override {
+  /** Canonical text of what was given: the same text is the same configuration. */
+  readonly text: string;
+  readonly config: unknown;
+}
+
 /** Something that may have `dispose`. */
 interface Disposable {
   readonly name: string;
@@ -26,6 +33,8 @@ interface Disposable {
  * last created first when the last one is gone.
  */
 export class FilterSet {
+  /** Configurations that routes gave its filters, by filter and place; of the compilation in force. */
+  overrides: ReadonlyMap<string, Override> = new Map<string, Override>();
   readonly filters: readonly FilterInstance[];
   readonly connFilters: readonly ConnFilterInstance[];
   readonly #engine: Engine;
