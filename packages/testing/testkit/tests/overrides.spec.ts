@@ -1,5 +1,5 @@
 import { CONTINUE, defineHttpFilter, defineSlot, type HttpFilterUse } from '@tulle/filter';
-import type { ProxyConfig, Route } from '@tulle/model';
+import type { Route } from '@tulle/model';
 import { cluster, httpListener, route } from '@tulle/proxy';
 import { describe, expect, it } from 'vitest';
 import { runChain, type TestProxy } from '../src/index.ts';
@@ -59,7 +59,7 @@ const statuses = async (test: TestProxy, ...paths: readonly string[]): Promise<n
 
 /** The routes of the running configuration, changed. */
 async function changeRoutes(test: TestProxy, edit: (routes: Route[]) => void): Promise<void> {
-  const config = structuredClone(test.proxy.config) as ProxyConfig;
+  const config = structuredClone(test.proxy.config);
   const { handler } = config.listeners[0]?.filterChains[0] ?? {};
   if (handler?.kind !== 'http' || !('virtualHosts' in handler.routes)) throw new Error('no routes');
   edit(handler.routes.virtualHosts[0]?.routes as Route[]);
