@@ -15,6 +15,10 @@ export interface FetchRequest {
   readonly cluster?: string;
   /** Default `GET`. */
   readonly method?: string;
+  /** Path and query to ask for, sent exactly as given; begins with `/`. Default: the URL's, as a URL parser writes them. */
+  readonly target?: string;
+  /** Host to ask for (`Host`), with its port where it has one. Default: the URL's. */
+  readonly authority?: string;
   /** Flat `[name, value, name, value]`, names lower case. Framing fields belong to the engine. */
   readonly headers?: readonly string[];
   /** Sent with Content-Length; copied before `fetch` returns. */

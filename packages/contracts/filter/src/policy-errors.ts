@@ -7,6 +7,8 @@ export type PolicyErrorCode =
   | 'TULLE_JWT_MISSING'
   | 'TULLE_JWT_INVALID'
   | 'TULLE_JWT_KEYS_UNAVAILABLE'
+  | 'TULLE_EXT_AUTHZ_DENIED'
+  | 'TULLE_EXT_AUTHZ_ERROR'
   | 'TULLE_RATE_LIMITED'
   | 'TULLE_FAULT_ABORT'
   | 'TULLE_HEADER_INVALID'
@@ -115,6 +117,26 @@ export const POLICY_ERRORS: Readonly<Record<PolicyErrorCode, ErrorRow>> = {
     'filter',
     false,
     "The issuer's keys could not be fetched yet, so no token of it can be judged. The log names the URL and the reason.",
+  ),
+  TULLE_EXT_AUTHZ_DENIED: row(
+    59,
+    403,
+    7,
+    'UAEX',
+    'ext_authz_denied',
+    'filter',
+    false,
+    'The external authorization service refused the request. Its own log says why.',
+  ),
+  TULLE_EXT_AUTHZ_ERROR: row(
+    63,
+    403,
+    7,
+    'UAEX',
+    'ext_authz_error',
+    'filter',
+    false,
+    'The external authorization service gave no answer that can be used, so the request was refused. The details and the metric tulle_filter_ext_authz_checks_total say what went wrong.',
   ),
   // Limits and life cycle
   TULLE_OVERLOADED: row(

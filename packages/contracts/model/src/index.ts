@@ -85,3 +85,15 @@ export { clusterSchema, endpointSchema, endpointSetSchema } from './schema/clust
 export { listenerSchema } from './schema/listener.ts';
 export { proxyConfigSchema } from './schema/proxy-config.ts';
 export { routeConfigSchema } from './schema/route.ts';
+export {
+  EXT_AUTHZ_CLIENT_HEADERS,
+  EXT_AUTHZ_FILTER,
+  extAuthzFilterSchema,
+  extAuthzRouteSchema,
+} from './filters/ext-authz.ts';
+export type {
+  ExtAuthzFilterConfig,
+  ExtAuthzGrpcService,
+  ExtAuthzHttpService,
+  ExtAuthzRouteConfig,
+} from './filters/ext-authz.ts';

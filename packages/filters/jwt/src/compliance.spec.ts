@@ -36,7 +36,7 @@ describe('compliance', () => {
       {
         config: {
           providers: [{ name: 'a b', issuer: '', jwks: { url: 'ftp://x' }, algorithms: ['none'], skew: 1 }],
-          requires: { any: [] },
+          requires: { any: [{ provder: 'a' }] },
         },
         pointers: [
           '/providers/0/name',
@@ -44,7 +44,8 @@ describe('compliance', () => {
           '/providers/0/jwks/url',
           '/providers/0/algorithms/0',
           '/providers/0/skew',
-          '/requires/any',
+          '/requires/any/0',
+          '/requires/any/0/provder',
         ],
       },
     ],

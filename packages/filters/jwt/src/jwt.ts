@@ -176,6 +176,7 @@ async function createJwt(host: FilterHost, config: JwtFilterConfig): Promise<Htt
     for (const [index, { at, provider, parsed }] of waiting.entries()) {
       const { token, key } = found[at] as Found;
       const outcome = await (index === 0 ? first : provider.verify(token, parsed, key));
+      if (isOver(stream)) return CONTINUE;
       if (typeof outcome === 'string') return refuse(stream, outcome);
       accepted[at] = outcome;
     }
@@ -214,6 +215,15 @@ async function createJwt(host: FilterHost, config: JwtFilterConfig): Promise<Htt
     const realm = `Bearer realm="${stream.request.authority.replace(/[^\w.:[\]-]/g, '_')}"`;
     const challenge = reason === 'missing' ? realm : `${realm}, error="invalid_token"`;
     return stream.reply(401, code, undefined, ['www-authenticate', challenge], details);
+  }
+}
+
+/** The caller went away while keys were fetched: nobody acts on the verdict. */
+function isOver(stream: HttpStream): boolean {
+  try {
+    return stream.requestId === undefined;
+  } catch {
+    return true;
   }
 }
 

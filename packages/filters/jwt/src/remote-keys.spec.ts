@@ -141,6 +141,7 @@ describe('keys of an issuer', () => {
     await test.clock.settle();
     expect(await ask(await first.token())).toBe(200);
     expect(test.log.lines.filter(({ level }) => level === 'error')).toEqual([]);
+    expect(test.meter.value('tulle_filter_errors_total')).toBe(0);
     expect(issuer.requests).toHaveLength(1);
   });
 

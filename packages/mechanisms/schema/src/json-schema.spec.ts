@@ -81,6 +81,27 @@ describe('issues', () => {
     ]);
   });
 
+  it('of an object of alternatives are those of the one whose field is there, however many it has inside', () => {
+    const part = (name: string): object => ({
+      type: 'object',
+      additionalProperties: false,
+      required: [name],
+      properties: {
+        [name]: {
+          type: 'object',
+          additionalProperties: false,
+          required: ['url'],
+          properties: { url: { type: 'string' }, how: { enum: ['a', 'b'] } },
+        },
+      },
+    });
+    const schema = { anyOf: [part('http'), part('grpc')] };
+    for (const name of ['http', 'grpc'])
+      expect(
+        issuesOf(schema, { [name]: { ulr: 'x', how: 'c' } }).map((issue) => issue.split(':')[0]),
+      ).toEqual([`/${name}`, `/${name}/ulr`, `/${name}/how`]);
+  });
+
   it('name the value that was probably meant', () => {
     expect(issuesOf(authzFilterSchema, { defaultAction: 'Alow', policies: [] })).toEqual([
       '/defaultAction: must be "allow" or "deny", not the string "Alow"; did you mean "allow"?',

@@ -130,9 +130,14 @@ class Validation {
       );
       return 0;
     }
-    // Of several that are near, the one whose distinguishing fields fit, then the one with the fewest faults.
-    const rank = (result: readonly Issue[]): number =>
-      result.filter((found) => found.wrongKind).length * 1_000 + result.length;
+    // Of several that are near, the one whose distinguishing fields fit, then the one whose own fields are there and no
+    // others (faults further inside say nothing about which was meant), then the one with the fewest faults.
+    const rank = (result: readonly Issue[]): number => {
+      const own = result.filter((found) => found.path.length <= path.length + 1);
+      const wrong = own.filter((found) => found.wrongKind).length;
+      const strange = own.filter((found) => found.atKey || found.path.length === path.length).length;
+      return wrong * 1_000_000 + strange * 1_000 + result.length;
+    };
     issues.push(...near.reduce((best, result) => (rank(result) < rank(best) ? result : best)));
     return 0;
   }

@@ -1,6 +1,7 @@
 import type { AnyConnFilter, AnyHttpFilter } from '@tulle/filter';
 import { authz } from '@tulle/filter-authz';
 import { cors } from '@tulle/filter-cors';
+import { extAuthz } from '@tulle/filter-ext-authz';
 import { fault } from '@tulle/filter-fault';
 import { headers } from '@tulle/filter-headers';
 import { ipAllow } from '@tulle/filter-ip-allow';
@@ -12,6 +13,7 @@ import { retry } from '@tulle/filter-retry';
 export const standardFilters: readonly (AnyHttpFilter | AnyConnFilter)[] = Object.freeze([
   authz,
   cors,
+  extAuthz,
   fault,
   headers,
   ipAllow,

@@ -1,6 +1,7 @@
 import {
   AUTHZ_FILTER,
   CORS_FILTER,
+  EXT_AUTHZ_FILTER,
   FAULT_FILTER,
   HEADERS_FILTER,
   IP_ALLOW_FILTER,
@@ -16,6 +17,7 @@ it('has every standard filter of the model once', () => {
     [
       AUTHZ_FILTER,
       CORS_FILTER,
+      EXT_AUTHZ_FILTER,
       FAULT_FILTER,
       HEADERS_FILTER,
       IP_ALLOW_FILTER,

@@ -102,6 +102,19 @@ describe('host.fetch', () => {
     expect(result.meter.value('tulle_cluster_upstream_rq_total', { cluster: 'other' })).toBeGreaterThan(0);
   });
 
+  it('asks for exactly the target and host that are given', async () => {
+    const target = "/a//b/./c/%2e/~'(x);y=1,2?z=/../&w=%20?";
+    const { result } = await caller({
+      url: 'http://10.0.2.1/base',
+      target,
+      authority: 'shop.example:8080',
+    }).run({
+      services: { '10.0.2.1:80': () => ({ body: 'ok' }) },
+    });
+    const [request] = result.serviceRequests['10.0.2.1:80'] ?? [];
+    expect([request?.target, request?.header('host')]).toEqual([target, 'shop.example:8080']);
+  });
+
   it('uses a connection again', async () => {
     const asked = caller({ url: 'http://10.0.2.1/' });
     const { result } = await asked.run({
@@ -156,6 +169,12 @@ describe('host.fetch', () => {
     ['the URL is none', {}, { url: 'issuer.example/keys' }, 'TULLE_CONFIG_INVALID'],
     ['the URL has credentials', {}, { url: 'http://a:b@10.0.2.1/' }, 'TULLE_CONFIG_INVALID'],
     ['the scheme is another', {}, { url: 'file:///etc/passwd' }, 'TULLE_CONFIG_INVALID'],
+    ['the target has a blank', {}, { target: '/a b' }, 'TULLE_CONFIG_INVALID'],
+    ['the target has a line end', {}, { target: '/a\r\nx: y' }, 'TULLE_CONFIG_INVALID'],
+    ['the target has a fragment', {}, { target: '/a#b' }, 'TULLE_CONFIG_INVALID'],
+    ['the target is no path', {}, { target: 'http://evil/' }, 'TULLE_CONFIG_INVALID'],
+    ['the host is none', {}, { authority: 'a b' }, 'TULLE_CONFIG_INVALID'],
+    ['the host is empty', {}, { authority: '' }, 'TULLE_CONFIG_INVALID'],
     ['the method is none', {}, { method: 'GE T' }, 'TULLE_CONFIG_INVALID'],
     ['a header is none', {}, { headers: ['x-a', 'a\r\nb: c'] }, 'TULLE_HEADER_INVALID'],
     ['a header belongs to the engine', {}, { headers: ['content-length', '5'] }, 'TULLE_HEADER_INVALID'],

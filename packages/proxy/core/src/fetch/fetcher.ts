@@ -1,6 +1,7 @@
 import { FieldTable } from '@tulle/fields';
 import { TulleError, type FetchReply, type FetchRequest } from '@tulle/filter';
-import { isValidMethod } from '@tulle/http1';
+import { isValidMethod, isValidTarget } from '@tulle/http1';
+import { normalizeHost } from '@tulle/match';
 import { EMPTY_TABLE } from '../chain/tables.ts';
 import { HttpChain, type ForwardTarget } from '../compile/compiled.ts';
 import { FilterSet, withDeadline } from '../compile/filter-set.ts';
@@ -137,6 +138,12 @@ function parseUrl(text: string): URL {
 
 function outgoing(request: FetchRequest, url: URL): OutgoingCall {
   const { method = 'GET', headers = [], body, timeoutMs, maxBodyBytes } = request;
+  const target = request.target ?? `${url.pathname}${url.search}`;
+  if (!isValidTarget(method, target))
+    throw invalid(`${JSON.stringify(target.slice(0, 200))} is no path with a query`);
+  const authority = request.authority ?? url.host;
+  if (normalizeHost(authority) === '') throw invalid(`${JSON.stringify(authority)} is no host`);
+  const question = target.indexOf('?');
   if (!isValidMethod(method) || method === 'CONNECT')
     throw invalid(`${JSON.stringify(method)} is no method; give a token other than CONNECT`);
   if (!(timeoutMs > 0) || !(maxBodyBytes >= 0))
@@ -144,14 +151,15 @@ function outgoing(request: FetchRequest, url: URL): OutgoingCall {
   const fields = new FieldTable();
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string;
-    if (name === 'host') throw invalid('host comes from the URL; leave it out of the headers');
+    if (name === 'host')
+      throw invalid('host is given as authority, or by the URL; leave it out of the headers');
     fields.append(name, headers[i + 1] ?? '');
   }
   return {
     method,
-    path: url.pathname,
-    query: url.search === '' ? undefined : url.search.slice(1),
-    authority: url.host,
+    path: question < 0 ? target : target.slice(0, question),
+    query: question < 0 ? undefined : target.slice(question + 1),
+    authority,
     fields,
     body: body === undefined ? undefined : Buffer.from(body),
     maxBodyBytes,

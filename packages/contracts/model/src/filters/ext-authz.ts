@@ -1,0 +1,220 @@
+import type { JsonSchema } from './json-schema.ts';
+
+/**
+ * Configuration of `tulle.http.ext-authz`: a service is asked about every request (Envoy `ext_authz`). What it does not allow in
+ * time is refused, unless `failureMode` says otherwise.
+ */
+export interface ExtAuthzFilterConfig {
+  readonly service: ExtAuthzHttpService | ExtAuthzGrpcService;
+  /** For one check, connection included. Default 200 (Envoy): longer waits are an outage of everything behind it. */
+  readonly timeoutMs?: number;
+  /** What becomes of a request when the service gives no answer that can be used. Default `deny`; `allow` is counted. */
+  readonly failureMode?: 'deny' | 'allow';
+  /** Status of such a refusal. Default 403 (Envoy `status_on_error`). */
+  readonly statusOnError?: number;
+  /** Collect the request's body and send it along; a larger one is refused with 413. Absent: the body is not read. */
+  readonly body?: { readonly maxBytes: number };
+  /** Given to the service with each check, e.g. which part of its policy applies. gRPC only. */
+  readonly contextExtensions?: Readonly<Record<string, string>>;
+  /** Checks under way; further requests are refused as on failure. Default 1,024, as a cluster's requests. */
+  readonly maxActiveChecks?: number;
+}
+
+/** What a route gives differently; absent fields are as in the base, and `contextExtensions` are merged. */
+export interface ExtAuthzRouteConfig {
+  readonly contextExtensions?: Readonly<Record<string, string>>;
+  readonly body?: { readonly maxBytes: number };
+}
+
+/** A service over HTTP: 2xx allows, 5xx is a failure, everything else is the refusal that the caller gets. */
+export interface ExtAuthzHttpService {
+  readonly http: {
+    /** `https://`; `http://` only to loopback or with `cluster`. */
+    readonly url: string;
+    /** Cluster that is asked instead of the URL's host (Envoy `HttpUri.cluster`). */
+    readonly cluster?: string;
+    /**
+     * `append` (Envoy): the request's method, host, path and query, behind the URL's path. `fixed` (forward auth): GET of
+     * the URL as it stands; `x-forwarded-method`, `-host` and `-uri` say what is asked for. Default `append`.
+     */
+    readonly path?: 'append' | 'fixed';
+    /** Headers sent along beside `authorization`, `cookie`, and those that the proxy sets. Names, or a start and `*`. */
+    readonly requestHeaders?: readonly string[];
+    /** Headers of an allowing answer that the called service gets, in place of the caller's. Default none. */
+    readonly upstreamHeaders?: readonly string[];
+    /** Headers of a refusal that the caller gets. Default {@link EXT_AUTHZ_CLIENT_HEADERS}. */
+    readonly clientHeaders?: readonly string[];
+    /** Headers of an allowing answer that are added to the response. Default none. */
+    readonly clientHeadersOnSuccess?: readonly string[];
+  };
+}
+
+/** A service that speaks `envoy.service.auth.v3.Authorization/Check`. It says itself which headers to set. */
+export interface ExtAuthzGrpcService {
+  readonly grpc: {
+    /** `dns:///auth.example:9001`, `host:port` or `unix:/path`. */
+    readonly target: string;
+    /** TLS. Needed unless the target is loopback or a Unix socket, or `plaintext` is true. */
+    readonly tls?: {
+      /** Roots, PEM. Default: those that Node ships. */
+      readonly caFile?: string;
+      /** What this proxy shows, PEM. */
+      readonly certificateFile?: string;
+      readonly keyFile?: string;
+      /** Name that the service must prove. Default: the target's. */
+      readonly serverName?: string;
+    };
+    /** The way to the service is trusted: whoever is on it decides who gets in. */
+    readonly plaintext?: boolean;
+    /** Headers sent along. Default: all. Names, or a start and `*`. */
+    readonly requestHeaders?: readonly string[];
+  };
+}
+
+/** Id of the external authorization filter. */
+export const EXT_AUTHZ_FILTER = 'tulle.http.ext-authz';
+
+/** Headers of a refusal that callers need to make sense of it: the challenge, where to log in, when to come back. */
+export const EXT_AUTHZ_CLIENT_HEADERS: readonly string[] = Object.freeze([
+  'www-authenticate',
+  'proxy-authenticate',
+  'location',
+  'set-cookie',
+  'content-type',
+  'cache-control',
+  'retry-after',
+]);
+
+const names = (description: string): JsonSchema => ({
+  type: 'array',
+  maxItems: 100,
+  items: {
+    type: 'string',
+    pattern: "^[!#$%&'+.^_`|~0-9A-Za-z-]*[!#$%&'+.^_`|~0-9A-Za-z*-]$",
+    description: 'A name, or the start of names and *.',
+  },
+  description,
+});
+const text = (description: string): JsonSchema => ({ type: 'string', minLength: 1, description });
+const object = (
+  description: string,
+  properties: Readonly<Record<string, JsonSchema>>,
+  required: readonly string[],
+): JsonSchema => ({ type: 'object', additionalProperties: false, required, description, properties });
+
+const body: JsonSchema = object(
+  "Collect the request's body and send it along.",
+  {
+    maxBytes: {
+      type: 'integer',
+      minimum: 0,
+      maximum: 10_485_760,
+      description: 'Largest body; a larger one is refused with 413.',
+    },
+  },
+  ['maxBytes'],
+);
+const contextExtensions: JsonSchema = {
+  type: 'object',
+  maxProperties: 100,
+  additionalProperties: { type: 'string' },
+  description: 'Given to the service with each check (gRPC).',
+};
+
+const http: JsonSchema = object(
+  'A service over HTTP.',
+  {
+    url: {
+      type: 'string',
+      pattern: '^https?://[^?#]+$',
+      description: 'https://…, or http:// to loopback or a cluster.',
+    },
+    cluster: text("Cluster that is asked instead of the URL's host."),
+    path: {
+      enum: ['append', 'fixed'],
+      default: 'append',
+      description:
+        "append: the request's own method, host and path, behind the URL's. fixed: GET of the URL.",
+    },
+    requestHeaders: names('Headers sent along beside authorization, cookie and the proxy’s own.'),
+    upstreamHeaders: names('Headers of an allowing answer that the called service gets.'),
+    clientHeaders: {
+      ...names('Headers of a refusal that the caller gets.'),
+      default: EXT_AUTHZ_CLIENT_HEADERS,
+    },
+    clientHeadersOnSuccess: names('Headers of an allowing answer that are added to the response.'),
+  },
+  ['url'],
+);
+
+const grpc: JsonSchema = object(
+  'A service that speaks envoy.service.auth.v3.Authorization.',
+  {
+    target: text('dns:///host:port, host:port or unix:/path.'),
+    tls: object(
+      'TLS; needed unless the target is loopback or a Unix socket.',
+      {
+        caFile: text('Roots, PEM. Default: those that Node ships.'),
+        certificateFile: text('What this proxy shows, PEM.'),
+        keyFile: text('Its key, PEM.'),
+        serverName: text('Name that the service must prove.'),
+      },
+      [],
+    ),
+    plaintext: {
+      type: 'boolean',
+      default: false,
+      description: 'The way to the service is trusted: whoever is on it decides who gets in.',
+    },
+    requestHeaders: names('Headers sent along. Default: all.'),
+  },
+  ['target'],
+);
+
+/** JSON Schema of {@link ExtAuthzFilterConfig}. */
+export const extAuthzFilterSchema: JsonSchema = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['service'],
+  properties: {
+    service: {
+      description: 'Who is asked.',
+      anyOf: [object('Over HTTP.', { http }, ['http']), object('Over gRPC.', { grpc }, ['grpc'])],
+    },
+    timeoutMs: {
+      type: 'integer',
+      minimum: 1,
+      maximum: 60_000,
+      default: 200,
+      description: 'For one check, in milliseconds.',
+    },
+    failureMode: {
+      enum: ['deny', 'allow'],
+      default: 'deny',
+      description: 'What becomes of a request when the service gives no answer that can be used.',
+    },
+    statusOnError: {
+      type: 'integer',
+      minimum: 400,
+      maximum: 599,
+      default: 403,
+      description: 'Status of such a refusal.',
+    },
+    body,
+    contextExtensions,
+    maxActiveChecks: {
+      type: 'integer',
+      minimum: 1,
+      maximum: 1_000_000,
+      default: 1_024,
+      description: 'Checks under way; further requests are treated as on failure.',
+    },
+  },
+};
+
+/** JSON Schema of {@link ExtAuthzRouteConfig}. */
+export const extAuthzRouteSchema: JsonSchema = {
+  type: 'object',
+  additionalProperties: false,
+  properties: { contextExtensions, body },
+};

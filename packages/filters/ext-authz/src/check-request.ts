@@ -1,0 +1,95 @@
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import type { Headers, HttpStream } from '@tulle/filter';
+import { isCarried, type NameTest } from './fields.ts';
+import {
+  AttributeContext_PeerSchema,
+  type AttributeContext_Peer,
+} from './gen/envoy/service/auth/v3/attribute_context_pb.js';
+import { CheckRequestSchema, type CheckRequest } from './gen/envoy/service/auth/v3/external_auth_pb.js';
+import type { CheckInput } from './outcome.ts';
+
+/** The question about a request, as Envoy puts it. @param sent which headers are sent along */
+export function checkRequest(
+  stream: HttpStream,
+  { body, contextExtensions }: CheckInput,
+  sent: NameTest,
+  nowEpochMs: number,
+): CheckRequest {
+  const { request, connection, requestId } = stream;
+  const path = request.query === undefined ? request.path : `${request.path}?${request.query}`;
+  return create(CheckRequestSchema, {
+    attributes: {
+      source: peer(connection.remoteAddress, connection.remotePort, connection.peerIdentity),
+      destination: peer(connection.localAddress, connection.localPort, undefined),
+      request: {
+        time: timestampFromMs(nowEpochMs),
+        http: {
+          id: requestId,
+          method: request.method,
+          headers: {
+            ...headersOf(request.headers, sent),
+            ':method': request.method,
+            ':path': path,
+            ':authority': request.authority,
+            ':scheme': request.scheme,
+          },
+          path,
+          host: request.authority,
+          scheme: request.scheme,
+          size: body === undefined ? -1n : BigInt(body.length),
+          protocol: request.protocol,
+          ...bodyOf(body),
+        },
+      },
+      contextExtensions: { ...contextExtensions },
+      ...(connection.serverName === undefined ? {} : { tlsSession: { sni: connection.serverName } }),
+    },
+  });
+}
+
+function peer(host: string, port: number, identity: string | undefined): AttributeContext_Peer {
+  const init: MessageInitShape<typeof AttributeContext_PeerSchema> = {
+    ...(host === ''
+      ? {}
+      : {
+          address: {
+            address: {
+              case: 'socketAddress',
+              value: { address: host, portSpecifier: { case: 'portValue', value: port } },
+            },
+          },
+        }),
+    ...(identity === undefined ? {} : { principal: identity }),
+  };
+  return create(AttributeContext_PeerSchema, init);
+}
+
+/** One text a name, as Envoy's map has it: lines of a field joined by commas, cookies by semicolons. */
+function headersOf(headers: Headers, sent: NameTest): Record<string, string> {
+  // Names come from the caller: no prototype.
+  const map = Object.create(null) as Record<string, string>;
+  headers.forEach((name, value) => {
+    if (!sent(name) || !isCarried(name)) return;
+    const before = map[name];
+    const text = utf8(value);
+    map[name] = before === undefined ? text : `${before}${name === 'cookie' ? '; ' : ','}${text}`;
+  });
+  return { ...map };
+}
+
+/** Octets of a field as protobuf's text; what is no UTF-8 cannot be said there and becomes U+FFFD. */
+function utf8(value: string): string {
+  return Buffer.from(value, 'latin1').toString('utf8');
+}
+
+const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+function bodyOf(body: Uint8Array | undefined): { body?: string; rawBody?: Uint8Array } {
+  if (body === undefined) return {};
+  try {
+    return { body: strict.decode(body) };
+  } catch {
+    return { rawBody: Uint8Array.from(body) };
+  }
+}

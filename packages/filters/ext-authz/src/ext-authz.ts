@@ -1,0 +1,239 @@
+import {
+  CONTINUE,
+  defineHttpFilter,
+  TulleError,
+  type FilterHost,
+  type HookResult,
+  type HttpFilter,
+  type HttpHooks,
+  type HttpStream,
+  type MutableHeaders,
+  type Verdict,
+} from '@tulle/filter';
+import {
+  EXT_AUTHZ_FILTER,
+  extAuthzFilterSchema,
+  extAuthzRouteSchema,
+  type ExtAuthzFilterConfig,
+  type ExtAuthzRouteConfig,
+} from '@tulle/model';
+import { jsonSchema } from '@tulle/schema';
+import type { CheckClient } from './check-client.ts';
+import { httpClient } from './http-client.ts';
+import { failed, type FailureReason, type HeaderEdit, type Outcome } from './outcome.ts';
+import { editQuery } from './query.ts';
+
+/** Decision notes (decision D10): allowed, denied (value: status), no answer (value: the reason's number). */
+export const NOTE_ALLOWED = 1;
+export const NOTE_DENIED = 2;
+export const NOTE_FAILED = 3;
+/** There was no answer, and the request passed since `failureMode` is `allow`. */
+export const NOTE_FAILURE_ALLOWED = 4;
+
+/** What is remembered of a stream between its check and its end. */
+interface CheckState {
+  /** Ends the check that is under way. */
+  abandon: (() => void) | undefined;
+  over: boolean;
+  responseEdits: readonly HeaderEdit[];
+}
+
+/**
+ * External authorization: a service is asked about every request, over HTTP or gRPC. No answer in time, or none that can be
+ * used, refuses the request unless the operator said otherwise; either way it is counted.
+ */
+export const extAuthz: HttpFilter<ExtAuthzFilterConfig, ExtAuthzRouteConfig, CheckState> = defineHttpFilter<
+  ExtAuthzFilterConfig,
+  ExtAuthzRouteConfig,
+  CheckState
+>({
+  apiVersion: 1,
+  id: EXT_AUTHZ_FILTER,
+  summary: 'Asks a service, over HTTP or gRPC, whether a request may pass.',
+  config: jsonSchema<ExtAuthzFilterConfig>(extAuthzFilterSchema),
+  routeConfig: jsonSchema<ExtAuthzRouteConfig>(extAuthzRouteSchema, { defaults: false }),
+  mergeRoute: (base, { body, contextExtensions }) => ({
+    ...base,
+    ...(body === undefined ? {} : { body }),
+    ...(contextExtensions === undefined
+      ? {}
+      : { contextExtensions: { ...base.contextExtensions, ...contextExtensions } }),
+  }),
+  bodyFor: ({ body }) => (body === undefined ? {} : { request: { buffer: body.maxBytes } }),
+  phase: 'authz',
+  // A stranger must not learn from 403 and 404 which paths exist.
+  unrouted: true,
+  effects: 'external',
+  state: {
+    create: () => ({ abandon: undefined, over: false, responseEdits: NOTHING }),
+    reset(state) {
+      state.abandon = undefined;
+      state.over = false;
+      state.responseEdits = NOTHING;
+    },
+  },
+  create: createExtAuthz,
+});
+
+const NOTHING: readonly never[] = Object.freeze([]);
+const REASONS: readonly FailureReason[] = [
+  'timeout',
+  'unavailable',
+  'invalid',
+  'overflow',
+  'status',
+  'internal',
+];
+
+async function createExtAuthz(
+  host: FilterHost,
+  config: ExtAuthzFilterConfig,
+): Promise<HttpHooks<ExtAuthzFilterConfig, CheckState>> {
+  const client = await clientFor(host, config);
+  const checks = (result: string): ReturnType<FilterHost['counter']> =>
+    host.counter('ext_authz_checks_total', 'Checks by what came of them', { result });
+  const [allowedCount, deniedCount] = [checks('allowed'), checks('denied')];
+  const failures = new Map(REASONS.map((reason) => [reason, checks(reason)]));
+  const passedCount = host.counter(
+    'ext_authz_failure_mode_allowed_total',
+    'Requests that passed without an answer, since failureMode is allow',
+  );
+  const activeGauge = host.gauge('ext_authz_checks_active', 'Checks under way');
+  let active = 0;
+  let working = true;
+
+  return {
+    requestHeaders(stream, inForce, state): HookResult {
+      if (inForce.body !== undefined && stream.request.hasBody) return CONTINUE;
+      return check(stream, inForce, state, undefined);
+    },
+    requestData: (stream, inForce, state, bytes) => check(stream, inForce, state, bytes),
+    responseHeaders(stream, _inForce, state) {
+      if (stream.response.origin === 'upstream') edit(stream.response.headers, state.responseEdits);
+      return CONTINUE;
+    },
+    complete(_stream, _inForce, state) {
+      state.over = true;
+      state.abandon?.();
+    },
+    dispose: () => client.close(),
+  };
+
+  function check(
+    stream: HttpStream,
+    inForce: ExtAuthzFilterConfig,
+    state: CheckState,
+    body: Uint8Array | undefined,
+  ): HookResult {
+    if (active >= (inForce.maxActiveChecks ?? 1_024))
+      return settle(stream, inForce, state, failed('overflow', 'maxActiveChecks are under way'));
+    activeGauge.set((active += 1));
+    const running = client.check(stream, {
+      body,
+      contextExtensions: inForce.contextExtensions ?? {},
+      timeoutMs: inForce.timeoutMs ?? 200,
+    });
+    state.abandon = () => running.cancel();
+    return running.outcome.then((outcome) => {
+      activeGauge.set((active -= 1));
+      // The caller went away meanwhile: nobody acts on this verdict.
+      if (state.over) return CONTINUE;
+      state.abandon = undefined;
+      return settle(stream, inForce, state, outcome);
+    });
+  }
+
+  function settle(
+    stream: HttpStream,
+    inForce: ExtAuthzFilterConfig,
+    state: CheckState,
+    outcome: Outcome,
+  ): Verdict {
+    switch (outcome.kind) {
+      case 'allowed': {
+        works();
+        allowedCount.add();
+        stream.note(NOTE_ALLOWED, 0);
+        const { request } = stream;
+        dropClaimed(stream);
+        for (const name of outcome.remove) request.headers.remove(name);
+        edit(request.headers, outcome.edits);
+        if (outcome.removeQuery.length > 0 || outcome.setQuery.length > 0)
+          request.query = editQuery(request.query, outcome.removeQuery, outcome.setQuery);
+        state.responseEdits = outcome.responseEdits;
+        return CONTINUE;
+      }
+      case 'denied':
+        works();
+        deniedCount.add();
+        stream.note(NOTE_DENIED, outcome.status);
+        return stream.reply(outcome.status, 'TULLE_EXT_AUTHZ_DENIED', outcome.body, outcome.headers);
+      case 'failed': {
+        const { reason, message } = outcome;
+        failures.get(reason)?.add();
+        fails(reason, message);
+        if (inForce.failureMode === 'allow') {
+          passedCount.add();
+          dropClaimed(stream);
+          stream.note(NOTE_FAILURE_ALLOWED, REASONS.indexOf(reason));
+          return CONTINUE;
+        }
+        stream.note(NOTE_FAILED, REASONS.indexOf(reason));
+        return stream.reply(
+          inForce.statusOnError ?? 403,
+          'TULLE_EXT_AUTHZ_ERROR',
+          undefined,
+          undefined,
+          `ext_authz_error{${reason}}`,
+        );
+      }
+    }
+  }
+
+  /** What the caller sent under the service's names goes, whatever the service says. */
+  function dropClaimed({ request: { headers } }: HttpStream): void {
+    for (const name of client.claimed(headers)) headers.remove(name);
+  }
+
+  /** One line when it begins to fail and one when it works again: the rest are counters. */
+  function fails(reason: FailureReason, message: string): void {
+    if (!working) return;
+    working = false;
+    host.log.warn(`the authorization service gives no answer: ${reason}: ${message}`, { reason });
+  }
+
+  function works(): void {
+    if (working) return;
+    working = true;
+    host.log.info('the authorization service answers again');
+  }
+}
+
+function edit(headers: MutableHeaders, edits: readonly HeaderEdit[]): void {
+  for (const { name, value, how } of edits) {
+    if (how === 'append') headers.append(name, value);
+    else if (how === 'set' || headers.has(name) === (how === 'set-if-present')) headers.set(name, value);
+  }
+}
+
+async function clientFor(host: FilterHost, { service }: ExtAuthzFilterConfig): Promise<CheckClient> {
+  if ('grpc' in service) {
+    const { grpcClient } = await import('./grpc-client.ts');
+    return grpcClient(host, service);
+  }
+  const { url, cluster } = service.http;
+  if (cluster === undefined && !isSafeUrl(url)) {
+    const path = '/service/http/url';
+    const message = `${JSON.stringify(url)} would let whoever is on the way decide who gets in; use https://, or name a cluster`;
+    throw new TulleError('TULLE_CONFIG_INVALID', `${path} ${message}`, { issues: [{ path, message }] });
+  }
+  return httpClient(host, service);
+}
+
+function isSafeUrl(text: string): boolean {
+  const url = URL.parse(text);
+  return (
+    url !== null &&
+    (url.protocol === 'https:' || /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname))
+  );
+}

@@ -1,0 +1,180 @@
+import {
+  isTulleError,
+  type FetchReply,
+  type FetchRequest,
+  type FilterHost,
+  type Headers,
+  type HttpStream,
+} from '@tulle/filter';
+import { EXT_AUTHZ_CLIENT_HEADERS, type ExtAuthzHttpService } from '@tulle/model';
+import { compileNames, isCarried, isEditable, type NameTest } from './fields.ts';
+import {
+  failed,
+  NO_EDITS,
+  type CheckInput,
+  type HeaderEdit,
+  type Outcome,
+  type RunningCheck,
+} from './outcome.ts';
+import type { CheckClient } from './check-client.ts';
+
+/** A larger answer is no answer: a refusal is a page at most. */
+const MAX_ANSWER_BYTES = 65_536;
+
+/** What every check carries: credentials, and what the proxy itself says of the caller. */
+const ALWAYS_SENT: readonly string[] = [
+  'authorization',
+  'cookie',
+  'x-forwarded-for',
+  'x-forwarded-proto',
+  'x-forwarded-client-cert',
+  'x-request-id',
+  'traceparent',
+  'tracestate',
+];
+
+/** Header by which an allowing answer names headers to remove (Envoy `x-envoy-auth-headers-to-remove`). */
+const HEADERS_TO_REMOVE = 'x-envoy-auth-headers-to-remove';
+
+/** Asks over HTTP, the way that the engine's requests go. */
+export function httpClient(host: FilterHost, { http }: ExtAuthzHttpService): CheckClient {
+  const sent = compileNames([...ALWAYS_SENT, ...(http.requestHeaders ?? [])]);
+  const upstream = compileNames(http.upstreamHeaders ?? []);
+  const client = compileNames(http.clientHeaders ?? EXT_AUTHZ_CLIENT_HEADERS);
+  const success = compileNames(http.clientHeadersOnSuccess ?? []);
+  const base = new URL(http.url).pathname.replace(/\/$/, '');
+
+  return {
+    check(stream, input): RunningCheck {
+      return { outcome: ask(describe(stream, input)), cancel: () => {} };
+    },
+    claimed: (headers) => namesOf(headers, (name) => upstream(name) && isEditable(name)),
+    close: () => {},
+  };
+
+  function describe(stream: HttpStream, { body, timeoutMs }: CheckInput): FetchRequest {
+    const { request } = stream;
+    const appended = http.path !== 'fixed';
+    const uri = request.query === undefined ? request.path : `${request.path}?${request.query}`;
+    const headers: string[] = [];
+    request.headers.forEach((name, value) => {
+      if (sent(name) && isCarried(name)) headers.push(name, value);
+    });
+    if (!appended)
+      headers.push(
+        'x-forwarded-method',
+        request.method,
+        'x-forwarded-host',
+        request.authority,
+        'x-forwarded-uri',
+        uri,
+      );
+    return {
+      url: http.url,
+      ...(http.cluster === undefined ? {} : { cluster: http.cluster }),
+      ...(appended
+        ? {
+            method: request.method,
+            authority: request.authority,
+            target: request.path === '*' ? `${base}/` : `${base}${uri}`,
+          }
+        : {}),
+      headers,
+      // Without a body a method that usually has one says that it has none.
+      ...(body !== undefined || (appended && HAVE_BODIES.has(request.method))
+        ? { body: body ?? NO_BODY }
+        : {}),
+      timeoutMs,
+      maxBodyBytes: MAX_ANSWER_BYTES,
+    };
+  }
+
+  async function ask(request: FetchRequest): Promise<Outcome> {
+    const endMs = host.nowMs() + request.timeoutMs;
+    try {
+      return read(await host.fetch(request));
+    } catch (error) {
+      // The connection had rested too long, most likely. A check changes nothing, so it may be asked again (D5).
+      const leftMs = endMs - host.nowMs();
+      if (!isTulleError(error) || error.code !== 'TULLE_UPSTREAM_RESET' || leftMs <= 0) return fault(error);
+      try {
+        return read(await host.fetch({ ...request, timeoutMs: leftMs }));
+      } catch (again) {
+        return fault(again);
+      }
+    }
+  }
+
+  function read({ status, headers, body }: FetchReply): Outcome {
+    if (status >= 500) return failed('status', `the service answered ${status}`);
+    if (status >= 300)
+      return {
+        kind: 'denied',
+        status,
+        headers: flat(headers, (name) => client(name) && isCarried(name)),
+        body,
+      };
+    return {
+      kind: 'allowed',
+      ...NO_EDITS,
+      remove: removals(headers),
+      edits: edits(headers, (name) => upstream(name) && isEditable(name)),
+      responseEdits: edits(headers, (name) => success(name) && isCarried(name)),
+    };
+  }
+
+  function removals(headers: Headers): readonly string[] {
+    return headers
+      .getAll(HEADERS_TO_REMOVE)
+      .flatMap((line) => line.split(','))
+      .map((name) => name.trim().toLowerCase())
+      .filter((name) => name !== '' && isEditable(name));
+  }
+}
+
+const HAVE_BODIES: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH']);
+const NO_BODY: Uint8Array = new Uint8Array(0);
+
+function fault(error: unknown): Outcome {
+  if (!isTulleError(error)) return failed('internal', error instanceof Error ? error.message : String(error));
+  const message = `${error.code} ${error.message}`;
+  switch (error.code) {
+    case 'TULLE_REQUEST_TIMEOUT':
+      return failed('timeout', message);
+    case 'TULLE_UPSTREAM_PROTOCOL':
+      return failed('invalid', message);
+    case 'TULLE_UPSTREAM_OVERFLOW':
+      return failed('overflow', message);
+    default:
+      return failed('unavailable', message);
+  }
+}
+
+/** Names of the lines that are wanted, each once. */
+function namesOf(headers: Headers, wanted: NameTest): readonly string[] {
+  const names = new Set<string>();
+  headers.forEach((name) => {
+    if (wanted(name)) names.add(name);
+  });
+  return [...names];
+}
+
+function flat(headers: Headers, wanted: NameTest): readonly string[] {
+  const found: string[] = [];
+  headers.forEach((name, value) => {
+    if (wanted(name)) found.push(name, value);
+  });
+  return found;
+}
+
+/** The lines of the answer: the first of a name replaces what is there, the others stand beside it. */
+function edits(headers: Headers, wanted: NameTest): readonly HeaderEdit[] {
+  const seen = new Set<string>();
+  const found: HeaderEdit[] = [];
+  headers.forEach((name, value) => {
+    if (!wanted(name)) return;
+    found.push({ name, value, how: seen.has(name) || name === 'set-cookie' ? 'append' : 'set' });
+    seen.add(name);
+  });
+  return found;
+}

@@ -1,0 +1,5 @@
+/**
+ * External authorization filter.
+ * @packageDocumentation
+ */
+export { extAuthz, NOTE_ALLOWED, NOTE_DENIED, NOTE_FAILED, NOTE_FAILURE_ALLOWED } from './ext-authz.ts';
