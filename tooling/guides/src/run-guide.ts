@@ -1,4 +1,13 @@
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
@@ -30,8 +39,7 @@ export async function runGuide(blocks: readonly Block[]): Promise<void> {
   const bin = join(directory, '.bin');
   mkdirSync(bin);
   symlinkSync(join(ROOT, 'apps/cli/bin/tulle.mjs'), join(bin, 'tulle'));
-  // What a reader has installed by npm, here from the workspace.
-  symlinkSync(join(import.meta.dirname, '../node_modules'), join(directory, 'node_modules'));
+  linkPackages(join(directory, 'node_modules'));
   const env = {
     PATH: [bin, join(ROOT, 'node_modules/.bin'), process.env['PATH'] ?? ''].join(delimiter),
     TULLE_STATE_DIR: join(directory, 's'),
@@ -99,6 +107,19 @@ export async function runGuide(blocks: readonly Block[]): Promise<void> {
     for (const program of running.toReversed()) await program.stop();
     rmSync(directory, { recursive: true, force: true });
   }
+}
+
+/** What a reader has installed by npm, here from the workspace: every package of it, and the test runner. */
+function linkPackages(into: string): void {
+  const link = (name: string, directory: string): void => {
+    mkdirSync(dirname(join(into, name)), { recursive: true });
+    symlinkSync(directory, join(into, name));
+  };
+  for (const file of globSync('packages/*/*/package.json', { cwd: ROOT })) {
+    const { name } = JSON.parse(readFileSync(join(ROOT, file), 'utf8')) as { readonly name: string };
+    link(name, join(ROOT, dirname(file)));
+  }
+  link('vitest', join(ROOT, 'node_modules/vitest'));
 }
 
 /** Whether a text is what a page shows, `…` for anything; blanks at the ends of lines and runs of them do not count. */
