@@ -100,6 +100,8 @@ describe('a collector that is slow', () => {
     await plugin.sink.flush();
     expect(plugin.spans).toMatchObject({ queued: 0, droppedFailed: 2 });
     expect(plugin.spans?.lastError).toContain('did not finish its answer within 1200 ms');
+    // What was given up does not go on in the background.
+    await expect.poll(() => collector.connections).toBe(0);
     collector.behaviour = 'ok';
     plugin.sink.record(tracedRecord());
     await plugin.sink.flush();
