@@ -22,6 +22,8 @@ export class Outbox implements TurnTask {
   bytes = 0;
   readonly #turn: Turn;
   #writer: ByteWriter | undefined = undefined;
+  /** The writer whose bytes the socket still reads; it comes back with {@link drained}. Over TLS that is every one. */
+  #lent: ByteWriter | undefined = undefined;
   #scheduled = false;
   #closed = false;
   #ending = false;
@@ -71,7 +73,7 @@ export class Outbox implements TurnTask {
     this.socket.uncork();
     const kept = this.socket.queuedBytes > 0;
     if (gathered) {
-      if (kept) writer.detach();
+      if (kept) this.#lend(writer);
       else writer.clear();
     }
     return kept;
@@ -109,16 +111,38 @@ export class Outbox implements TurnTask {
     if (writer === undefined || writer.length === 0) return;
     if (this.#closed) return writer.clear();
     this.bytes += writer.length;
-    if (this.socket.write(writer.view()) === WRITE_KEPT) writer.detach();
+    if (this.socket.write(writer.view()) === WRITE_KEPT) this.#lend(writer);
     else writer.clear();
+  }
+
+  /** Nobody may write into the writer's storage until the socket has all of it (decision D1). */
+  #lend(writer: ByteWriter): void {
+    if (this.#lent !== undefined) {
+      writer.detach();
+      return;
+    }
+    this.#lent = writer;
+    this.#writer = undefined;
+  }
+
+  /** The socket keeps nothing any more. */
+  drained(): void {
+    const writer = this.#lent;
+    if (writer === undefined || this.#closed) return;
+    this.#lent = undefined;
+    putBack(writer);
   }
 
   #giveBack(): void {
     const writer = this.#writer;
     if (writer === undefined) return;
     this.#writer = undefined;
-    writer.clear();
-    if (spareWriters.size < MAX_SPARE_WRITERS && writer.buffer.length <= GATHER_BYTES)
-      spareWriters.push(writer);
+    putBack(writer);
   }
+}
+
+function putBack(writer: ByteWriter): void {
+  writer.clear();
+  if (spareWriters.size < MAX_SPARE_WRITERS && writer.buffer.length <= GATHER_BYTES)
+    spareWriters.push(writer);
 }

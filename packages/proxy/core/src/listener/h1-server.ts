@@ -123,6 +123,7 @@ export class ServerConnection
   }
 
   onDrain(): void {
+    this.#outbox.drained();
     if (this.#lingering) return this.#waits.linger(this.#peerEnded);
     const stream = this.#stream;
     if (stream !== undefined) return this.#inTurn(() => downstreamDrained(stream));

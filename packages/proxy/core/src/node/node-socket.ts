@@ -34,6 +34,7 @@ export class NodeSocket implements Socket {
   #raw!: NetSocket;
   /** Reads through `onread` into buffers of ours; else by `data` events, each with a buffer of its own. */
   readonly #direct: boolean;
+  readonly #late: boolean;
   #buffer: Buffer = SHARED;
   #wantsOwned = false;
   #kept = false;
@@ -44,8 +45,13 @@ export class NodeSocket implements Socket {
   #fault: SocketFault | undefined = undefined;
   readonly #onDrained: () => void = () => this.#drained();
 
-  constructor(direct: boolean) {
+  /**
+   * @param direct reads through `onread`
+   * @param late TLS: no write is done when it returns, so each says itself when it is
+   */
+  constructor(direct: boolean, late = false) {
     this.#direct = direct;
+    this.#late = late;
   }
 
   /** What `net.connect` and `new net.Socket` take as `onread`. */
@@ -122,7 +128,8 @@ export class NodeSocket implements Socket {
   write(bytes: Buffer): WriteResult {
     const raw = this.#raw;
     if (this.#closed || raw.destroyed || raw.writableEnded) return WRITE_TAKEN;
-    raw.write(bytes);
+    if (this.#late) raw.write(bytes, this.#onDrained);
+    else raw.write(bytes);
     if (this.#corked) return WRITE_KEPT;
     return this.#afterWrite();
   }
@@ -130,9 +137,9 @@ export class NodeSocket implements Socket {
   #afterWrite(): WriteResult {
     const raw = this.#raw;
     if (raw.writableLength === 0) return WRITE_TAKEN;
-    if (!this.#drainPending) {
+    if (!this.#late && !this.#drainPending) {
       this.#drainPending = true;
-      // Behind what is queued: its callback tells when that is gone.
+      // Behind what is queued: its callback tells when that is gone. Plain sockets seldom come here.
       raw.write(EMPTY, this.#onDrained);
     }
     return WRITE_KEPT;

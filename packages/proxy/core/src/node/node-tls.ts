@@ -107,7 +107,7 @@ export class NodeTls {
   secure(plain: NodeSocket, tls: ServerTls, firstBytes: Buffer | undefined): Socket {
     const raw = plain.release();
     const ready = (tls as NodeServerTls).ready();
-    const socket = new NodeSocket(false);
+    const socket = new NodeSocket(false, true);
     socket.remoteAddress = plain.remoteAddress;
     socket.remotePort = plain.remotePort;
     socket.localAddress = plain.localAddress;
@@ -129,7 +129,7 @@ export class NodeTls {
   }
 
   connect(address: Address, tls: ClientTls, expectedIdentity: string | undefined): Socket {
-    const socket = new NodeSocket(true);
+    const socket = new NodeSocket(true, true);
     const ready = (tls as NodeClientTls).ready(address, expectedIdentity);
     const target = isUnixAddress(address)
       ? { path: address.path }

@@ -280,6 +280,7 @@ export class UpstreamConnection implements SocketEvents, ResponseSink, UpstreamS
   }
 
   onDrain(): void {
+    this.#outbox.drained();
     const stream = this.#stream;
     const { turn } = this.#pool.cluster.engine;
     turn.begin();
