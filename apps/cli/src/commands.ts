@@ -41,10 +41,26 @@ export const COMMANDS: readonly CommandEntry[] = [
     'make a join token: it admits one workload once',
     async () => import('./commands/token-create.ts'),
   ),
+  entry('token list', 'show join tokens', async () => import('./commands/token-list.ts')),
+  entry(
+    'token revoke',
+    'make join tokens worthless that were not used yet',
+    async () => import('./commands/token-revoke.ts'),
+  ),
+  entry(
+    'ca status',
+    'show roots, issuers and who holds certificates',
+    async () => import('./commands/ca-status.ts'),
+  ),
   entry(
     'ca rotate',
     'rotate the issuer, or every certificate',
     async () => import('./commands/ca-rotate.ts'),
+  ),
+  entry(
+    'ca rotate-root',
+    'replace the root without a failed handshake',
+    async () => import('./commands/ca-rotate-root.ts'),
   ),
   entry(
     'control-plane',

@@ -142,8 +142,26 @@ export async function startControlPlane(options: StartOptions): Promise<RunningC
       rootPin: ca.rootPin,
       pid: process.pid,
     };
-    writeFileSync(`${file}.new`, `${JSON.stringify(endpoints, null, 2)}\n`, { mode: 0o600 });
-    renameSync(`${file}.new`, file);
+    const announce = (): void => {
+      const now = { ...endpoints, rootPin: ca.rootPin };
+      writeFileSync(`${file}.new`, `${JSON.stringify(now, null, 2)}\n`, { mode: 0o600 });
+      renameSync(`${file}.new`, file);
+    };
+    announce();
+    let announced = ca.rootPin;
+    undo.push(
+      ca.subscribe(() => {
+        if (ca.rootPin === announced) return;
+        try {
+          announce();
+          announced = ca.rootPin;
+        } catch (error) {
+          log.error('control-plane.json could not be written; it names the root of before', {
+            reason: error instanceof Error ? error.message : String(error),
+          });
+        }
+      }),
+    );
     return { endpoints, controlPlane, ca, close };
   } catch (error) {
     await close();

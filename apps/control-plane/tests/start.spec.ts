@@ -52,6 +52,76 @@ it('starts, can be found, applies, makes tokens, and is where it was and what it
   expect(running.controlPlane.resource('Service/default/a')).toBeDefined();
 });
 
+it('makes, lists and revokes join tokens, and replaces the root, over REST', async () => {
+  running = await startControlPlane({ stateDir, log: { debug() {}, info() {}, warn() {}, error() {} } });
+  const { api, apiSecret, rootPin } = running.endpoints;
+  const call = async (
+    method: string,
+    path: string,
+    body?: unknown,
+  ): Promise<{ status: number; body: unknown }> => {
+    const answer = await fetch(`${api}/api/v1${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${apiSecret}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    return { status: answer.status, body: await answer.json() };
+  };
+  const web = { namespace: 'default', serviceAccount: 'web' };
+  const made = await call('POST', '/join-tokens', { ...web, labels: { app: 'orders' } });
+  expect(made).toMatchObject({ status: 200, body: { labels: { app: ['orders'] } } });
+  const { id, token } = made.body as { id: string; token: string };
+  const listed = await call('GET', '/join-tokens');
+  expect(listed.body).toMatchObject({ items: [{ id, state: 'unused', labels: { app: ['orders'] } }] });
+  expect(JSON.stringify(listed.body)).not.toContain(token.split('.')[2]);
+  expect(await call('DELETE', `/join-tokens/${id}`)).toEqual({ status: 200, body: { revoked: id } });
+  expect(await call('DELETE', `/join-tokens/${id}`)).toMatchObject({ status: 404 });
+  for (const [body, detail] of [
+    [{ ...web, label: {} }, '"label" is no field'],
+    [{ ...web, labels: ['app'] }, 'labels is neither'],
+    [{ ...web, labels: { app: 1 } }, 'labels is neither'],
+    [{ ...web, labels: { 'a b': 'c' } }, "is not a label's name"],
+    [{ ...web, lifetimeMs: -1 }, 'lifetimeMs is -1'],
+    [{ ...web, namespace: 'A B' }, 'namespace'],
+    [{ namespace: 'default' }, 'serviceAccount is no text'],
+    ['web', 'no object'],
+  ] as const)
+    expect([body, await call('POST', '/join-tokens', body)]).toMatchObject([
+      body,
+      { status: 400, body: { detail: expect.stringContaining(detail) as string } },
+    ]);
+
+  const [old] = running.ca.status().roots;
+  expect((await call('GET', '/ca')).body).toMatchObject({ roots: [{ id: old?.id }], signingRootId: old?.id });
+  expect(await call('POST', '/ca/switch-root')).toMatchObject({
+    status: 409,
+    body: { code: 'TULLE_CA_REFUSED' },
+  });
+  expect(await call('POST', '/ca/rotate-root')).toMatchObject({ status: 200 });
+  const { ca } = running;
+  await vi.waitFor(() => expect(ca.status().rootRotation?.phase).toBe('overlapping')); // nobody to wait for
+  expect(await call('POST', '/ca/rotate-root')).toMatchObject({ status: 409 });
+  const file = JSON.parse(readFileSync(join(stateDir, 'control-plane.json'), 'utf8')) as { rootPin: string };
+  expect(file.rootPin).toBe(ca.rootPin);
+  expect(file.rootPin).not.toBe(rootPin);
+  expect(await call('POST', '/ca/remove-old-root')).toMatchObject({ status: 200 });
+  const after = (await call('GET', '/ca')).body as { roots: { id: string }[]; rootRotation?: unknown };
+  expect(after.roots.map((root) => root.id)).not.toContain(old?.id);
+  expect(after.rootRotation).toBeUndefined();
+  // Its own certificate follows, so that whoever joins now finds the root that the new token pins.
+  const joined = await createIdentityClient({
+    ...web,
+    address: running.endpoints.xds,
+    trustDomain: running.endpoints.trustDomain,
+    joinToken: async () => ((await call('POST', '/join-tokens', web)).body as { token: string }).token,
+  });
+  await joined.ready();
+  await joined.close();
+});
+
 it('shows what the CA does: who was certified and who was refused, in the log and in the metrics', async () => {
   const lines: { level: string; message: string; fields: Readonly<Record<string, unknown>> }[] = [];
   const line =

@@ -188,7 +188,7 @@ export const command: Command = defineCommand({
         if (options.token !== undefined) return options.token;
         const api =
           options.api === undefined ? (await findControlPlane(io)).api : await findApi(io, options.api);
-        return api === undefined ? undefined : localToken(api, namespace, name);
+        return api === undefined ? undefined : localToken(api, { namespace, serviceAccount: name, labels });
       },
       stateDir: join(directories.state, 'proxies', instance),
       runDir: join(directories.run, instance),
@@ -251,10 +251,14 @@ function programEnv(
   return { ...rest, ...Object.fromEntries(found) };
 }
 
+/** A token of this machine's control plane; whoever may ask for one may say with which labels. */
 async function localToken(
   api: string,
-  namespace: string,
-  serviceAccount: string,
+  workload: {
+    readonly namespace: string;
+    readonly serviceAccount: string;
+    readonly labels: Readonly<Record<string, string>>;
+  },
 ): Promise<string | undefined> {
   // Without an answer a saved identity may still do; the sidecar says so when it does not.
   const client = apiClient(api, new AbortController().signal);
@@ -262,7 +266,7 @@ async function localToken(
     return (
       await client.must<JoinToken>('POST', '/api/v1/join-tokens', {
         type: 'application/json',
-        text: JSON.stringify({ namespace, serviceAccount }),
+        text: JSON.stringify(workload),
       })
     ).token;
   } catch (error) {

@@ -1,16 +1,29 @@
 import { apiClient } from '../api/api-client.ts';
 import { API_OPTION, findApi } from '../api/find-control-plane.ts';
 import { defineCommand, type Command } from '../cli/command.ts';
-import { EXIT } from '../cli/exit-codes.ts';
+import { EXIT, usageError } from '../cli/exit-codes.ts';
 import { OUTPUT_OPTION, printView, type Format } from '../cli/output.ts';
+import { parseLabel } from './upstream-option.ts';
 
 /** A join token, as the API gives it. */
 export interface JoinToken {
   readonly token: string;
   readonly id: string;
   readonly spiffeId: string;
+  readonly labels: LabelGrant;
   readonly expiresAtMs: number;
 }
+
+/** Labels that a workload may claim. */
+export type LabelGrant = '*' | Readonly<Record<string, readonly string[]>>;
+
+/** `app=web,version=v1|v2`; `*` for any. */
+export const labelsText = (labels: LabelGrant): string =>
+  labels === '*'
+    ? '*'
+    : Object.entries(labels)
+        .map(([name, values]) => `${name}=${values.join('|')}`)
+        .join(',');
 
 export const command: Command = defineCommand({
   summary: 'Make a join token: it admits one workload once',
@@ -24,6 +37,14 @@ export const command: Command = defineCommand({
       defaultText: 'default',
       env: 'TULLE_NAMESPACE',
     },
+    label: {
+      type: 'list',
+      short: 'l',
+      value: 'KEY=VALUE',
+      help: 'label that it may claim, so that Services select it; may be repeated',
+      defaultText: 'none: only Services of its own name, or that name its account, take it',
+    },
+    'any-label': { type: 'boolean', help: 'it may claim any label' },
     'lifetime-minutes': {
       type: 'number',
       value: 'N',
@@ -38,13 +59,21 @@ export const command: Command = defineCommand({
       command: 'TULLE_TOKEN=$(tulle token create web) ssh other-host tulle run --name web …',
       does: 'admit a workload of another machine',
     },
+    {
+      command: 'tulle token create reviews-v2 --label app=reviews --label version=v2',
+      does: 'admit one that the Service reviews selects by label',
+    },
   ],
   async run({ io, options, args, signal }) {
     const client = apiClient(await findApi(io, options.api), signal);
+    if (options['any-label'] && options.label.length > 0)
+      throw usageError('--label and --any-label exclude each other');
+    const labels = options['any-label'] ? '*' : Object.fromEntries(options.label.map(parseLabel));
     const minutes = options['lifetime-minutes'];
     const text = JSON.stringify({
       namespace: options.namespace ?? 'default',
       serviceAccount: args[0],
+      labels,
       ...(minutes === undefined ? {} : { lifetimeMs: minutes * 60_000 }),
     });
     const token = await client.must<JoinToken>('POST', '/api/v1/join-tokens', {
@@ -64,6 +93,7 @@ export const command: Command = defineCommand({
       columns: [
         { header: 'ID', value: (t) => t.id },
         { header: 'SPIFFE ID', value: (t) => t.spiffeId },
+        { header: 'LABELS', value: (t) => labelsText(t.labels) },
         { header: 'EXPIRES', value: (t) => new Date(t.expiresAtMs).toISOString() },
         { header: 'TOKEN', value: (t) => t.token },
       ],

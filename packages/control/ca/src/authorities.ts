@@ -225,6 +225,7 @@ export async function openAuthorities(options: AuthoritiesOptions): Promise<Auth
         generation,
         startedMs: nowMs,
         switchedMs: 0,
+        switchedEpoch: 0,
         removeAtMs: 0,
         ...(crossPem === undefined ? {} : { crossPem }),
       },
@@ -235,15 +236,17 @@ export async function openAuthorities(options: AuthoritiesOptions): Promise<Auth
     const running = rotation('distributing');
     const issuers = await withIssuer(rootOf(running.toRootId));
     const switchedMs = clock.epochMs();
+    const switchedEpoch = state.leafEpoch + 1;
     await adopt({
       ...state,
       issuers,
-      leafEpoch: state.leafEpoch + 1,
+      leafEpoch: switchedEpoch,
       // By then every certificate below the old root has ended, for peers whose clocks are behind too.
       rootRotation: {
         ...running,
         phase: 'overlapping',
         switchedMs,
+        switchedEpoch,
         removeAtMs: switchedMs + lifetimes.leafMs + 2 * lifetimes.skewMs,
       },
     });

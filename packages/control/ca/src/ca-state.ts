@@ -24,6 +24,8 @@ export interface RootRotation {
   readonly startedMs: number;
   /** When the new root began to sign; 0 before. */
   readonly switchedMs: number;
+  /** Of the first leaves below the new root; 0 before. */
+  readonly switchedEpoch: number;
   /** When the old root may go; 0 before it is known. */
   readonly removeAtMs: number;
   /** The new root as certified by the old: whoever believes only the old one can follow. Absent where the old may not. */

@@ -56,10 +56,16 @@ export interface RootRotationStatus {
   readonly startedMs: number;
   /** When the old root is removed, at the earliest; undefined while the new one is being distributed. */
   readonly removeAtMs: number | undefined;
-  /** Holders of valid certificates that have confirmed the bundle with both roots, of all. */
-  readonly confirmed: number;
+  /** Holders of valid certificates. */
   readonly holders: number;
-  /** Some of those that have not, the first to end first. The switch waits for them, or for the end of their certificates. */
+  /** Those that have confirmed the bundle with both roots. */
+  readonly confirmed: number;
+  /** Those that use a certificate below the new root; 0 while it is being distributed. */
+  readonly renewed: number;
+  /**
+   * Some of those that have not done their part in this phase, the first to end first: `distributing` ends when they have
+   * confirmed both roots, or when their certificates have ended.
+   */
   readonly waitingFor: readonly Holder[];
 }
 

@@ -241,8 +241,12 @@ function statusOf(trustDomain: string, authorities: Authorities, holders: Holder
   }: StoredAuthority): Omit<StoredAuthority, 'certificatePem'> => ({ id, notBeforeMs, notAfterMs });
   let rootRotation: RootRotationStatus | undefined;
   if (state.rootRotation !== undefined) {
-    const { phase, fromRootId, toRootId, startedMs, removeAtMs, generation } = state.rootRotation;
-    const waiting = live.filter((one) => one.bundleGeneration < generation);
+    const { phase, fromRootId, toRootId, startedMs, removeAtMs, generation, switchedEpoch } =
+      state.rootRotation;
+    const confirmed = live.filter((one) => one.bundleGeneration >= generation);
+    const renewed = phase === 'distributing' ? [] : confirmed.filter((one) => one.leafEpoch >= switchedEpoch);
+    const done = new Set(phase === 'distributing' ? confirmed : renewed);
+    const waiting = live.filter((one) => !done.has(one));
     rootRotation = {
       phase,
       fromRootId,
@@ -250,7 +254,8 @@ function statusOf(trustDomain: string, authorities: Authorities, holders: Holder
       startedMs,
       removeAtMs: phase === 'overlapping' ? removeAtMs : undefined,
       holders: live.length,
-      confirmed: live.length - waiting.length,
+      confirmed: confirmed.length,
+      renewed: renewed.length,
       waitingFor: waiting.toSorted((a, b) => a.notAfterMs - b.notAfterMs).slice(0, maxWaitingNamed),
     };
   }

@@ -60,7 +60,10 @@ export async function firstContact(options: FirstContactOptions): Promise<TrustB
   const [leaf, ...others] = presented;
   if (leaf === undefined)
     throw new ServerRefusedError('no-certificate', `${host}:${port} sent no certificate`);
-  const root = others.find((certificate) => pinOf(certificate) === pin);
+  // The root itself: during a change of roots its key is also in a certificate that the root before it signed.
+  const root = others.find(
+    (certificate) => certificate.subject === certificate.issuer && pinOf(certificate) === pin,
+  );
   if (root === undefined)
     throw new ServerRefusedError(
       'unknown-issuer',

@@ -75,11 +75,15 @@ describe('a change of roots', () => {
       phase: 'distributing',
       holders: 2,
       confirmed: 1,
+      renewed: 0,
       waitingFor: [{ spiffeId: webId, instance: 'web-2', connected: false }],
       removeAtMs: undefined,
     });
     confirm(ca, other);
     await reaches(ca, 'overlapping');
+    expect(ca.status().rootRotation).toMatchObject({ confirmed: 2, renewed: 0, holders: 2 });
+    confirm(ca, one);
+    expect(ca.status().rootRotation).toMatchObject({ renewed: 1, waitingFor: [{ instance: 'web-2' }] });
     expect(ca.published().leafEpoch).toBe(2);
     expect(ca.rootPin).not.toBe(oldPin);
 

@@ -125,9 +125,13 @@ it(
     // Who still has a token from before is believed by the root that it pins.
     const late = await member(plane, 'late', { joinToken: unspent });
     opened.push(late);
-    await late.handshake(web);
-    await web.handshake(late);
-    members.push(late);
+    const newcomer = await member(plane, 'newcomer');
+    opened.push(newcomer);
+    for (const one of [late, newcomer]) {
+      await one.handshake(web);
+      await web.handshake(one);
+      members.push(one);
+    }
 
     await vi.waitFor(() => expect(plane.ca.status().rootRotation).toBeUndefined(), {
       timeout: 30_000,

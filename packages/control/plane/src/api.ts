@@ -12,20 +12,11 @@ import {
   type ReadResult,
 } from '@tulle/resources';
 import { refusalOf } from './api-access.ts';
+import { problem } from './api-problem.ts';
+import { addCaRoutes, type CaHooks } from './ca-api.ts';
 import { removeStaleSocket } from './stale-socket.ts';
 import type { ControlPlane } from './control-plane.ts';
 import { openApi } from './openapi.ts';
-
-/** What the API asks of the CA. */
-export interface CaHooks {
-  createJoinToken(request: {
-    readonly namespace: string;
-    readonly serviceAccount: string;
-    readonly lifetimeMs?: number;
-  }): Promise<unknown>;
-  rotateIssuer(): Promise<void>;
-  rotateLeaves(): Promise<void>;
-}
 
 /** Options of {@link createApi}. */
 export interface ApiOptions {
@@ -232,39 +223,7 @@ export function createApi(options: ApiOptions): Api {
     },
   );
   const { ca } = options;
-  if (ca !== undefined) {
-    app.post('/api/v1/join-tokens', async (request, reply) => {
-      const body = parseJson(request.body);
-      const { namespace, serviceAccount, lifetimeMs } = (body ?? {}) as Record<string, unknown>;
-      if (
-        typeof namespace !== 'string' ||
-        typeof serviceAccount !== 'string' ||
-        (lifetimeMs !== undefined && typeof lifetimeMs !== 'number')
-      )
-        return problem(
-          reply,
-          400,
-          'TULLE_API_BODY',
-          'the body must be {"namespace": …, "serviceAccount": …, "lifetimeMs"?: …}',
-        );
-      try {
-        return await ca.createJoinToken({
-          namespace,
-          serviceAccount,
-          ...(lifetimeMs === undefined ? {} : { lifetimeMs }),
-        });
-      } catch (error) {
-        return problem(
-          reply,
-          400,
-          'TULLE_IDENTITY_TOKEN',
-          error instanceof Error ? error.message : String(error),
-        );
-      }
-    });
-    app.post('/api/v1/ca/rotate-issuer', async () => ca.rotateIssuer().then(() => ({ rotated: 'issuer' })));
-    app.post('/api/v1/ca/rotate-leaves', async () => ca.rotateLeaves().then(() => ({ rotated: 'leaves' })));
-  }
+  if (ca !== undefined) addCaRoutes(app, ca);
   app.get('/healthz', async () => ({ status: 'ok' }));
   app.get('/readyz', async (_request, reply) => {
     const { unsaved, sources } = cp.status();
@@ -305,29 +264,6 @@ export function createApi(options: ApiOptions): Api {
   };
 }
 
-function problem(
-  reply: FastifyReply,
-  status: number,
-  code: string,
-  detail: string,
-  hint?: string,
-  issues?: readonly Diagnostic[],
-): FastifyReply {
-  return reply
-    .code(status)
-    .type('application/problem+json')
-    .send(
-      JSON.stringify({
-        type: 'about:blank',
-        status,
-        code,
-        detail,
-        ...(hint === undefined ? {} : { hint }),
-        ...(issues === undefined ? {} : { issues }),
-      }),
-    );
-}
-
 function invalid(reply: FastifyReply, issues: readonly Diagnostic[]): FastifyReply {
   return problem(
     reply,
@@ -347,12 +283,4 @@ function unknownKind(reply: FastifyReply, kind: string): FastifyReply {
     `unknown kind ${JSON.stringify(kind)}`,
     `kinds: ${KINDS.map((k) => k.plural).join(', ')}`,
   );
-}
-
-function parseJson(body: unknown): unknown {
-  try {
-    return JSON.parse(typeof body === 'string' ? body : '');
-  } catch {
-    return undefined;
-  }
 }

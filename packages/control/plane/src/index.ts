@@ -17,4 +17,5 @@ export { fileState, memoryState } from './state-file.ts';
 export type { SavedState, StateStore } from './state-file.ts';
 export type { Held } from './world.ts';
 export { createApi } from './api.ts';
-export type { Api, ApiOptions, CaHooks } from './api.ts';
+export type { Api, ApiOptions } from './api.ts';
+export type { CaHooks } from './ca-api.ts';

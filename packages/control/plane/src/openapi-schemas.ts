@@ -113,12 +113,76 @@ export const SCHEMAS: Json = {
     ['trustDomain', 'defaultAction', 'resources', 'proxies', 'sources', 'filterPolicies', 'lostWorkloads'],
   ),
   JoinTokenRequest: {
-    ...object({ namespace: text, serviceAccount: text, lifetimeMs: integer }, [
+    ...object({ namespace: text, serviceAccount: text, labels: ref('GrantedLabels'), lifetimeMs: integer }, [
       'namespace',
       'serviceAccount',
     ]),
-    additionalProperties: true,
+    additionalProperties: false,
   },
+  GrantedLabels: {
+    description: 'Labels that the workload may claim; "*": any.',
+    oneOf: [{ const: '*' }, { type: 'object', additionalProperties: text }],
+  },
+  JoinToken: object({
+    token: { ...text, description: 'Shown this once.' },
+    id: text,
+    spiffeId: text,
+    labels: ref('LabelGrant'),
+    expiresAtMs: integer,
+  }),
+  KnownJoinToken: object({
+    id: text,
+    spiffeId: text,
+    labels: ref('LabelGrant'),
+    createdAtMs: integer,
+    expiresAtMs: integer,
+    state: { enum: ['unused', 'used', 'revoked', 'expired'] },
+  }),
+  LabelGrant: {
+    description: 'For each label its values; "*": any.',
+    oneOf: [{ const: '*' }, { type: 'object', additionalProperties: listOf(text) }],
+  },
+  Authority: object({ id: text, notBeforeMs: integer, notAfterMs: integer }),
+  Holder: object(
+    {
+      id: text,
+      spiffeId: text,
+      instance: text,
+      labels: ref('LabelGrant'),
+      notAfterMs: integer,
+      bundleGeneration: integer,
+      leafEpoch: integer,
+      connected: { type: 'boolean' },
+    },
+    ['id', 'spiffeId', 'labels', 'notAfterMs', 'bundleGeneration', 'leafEpoch', 'connected'],
+  ),
+  CaStatus: object(
+    {
+      trustDomain: text,
+      generation: { ...integer, description: 'Of the trust bundle.' },
+      leafEpoch: integer,
+      roots: listOf(ref('Authority')),
+      signingRootId: text,
+      issuers: { ...listOf(ref('Authority')), description: 'The last is in use.' },
+      holders: { ...integer, description: 'Instances with a valid certificate.' },
+      connected: { ...integer, description: 'Of them, those that hear the CA now.' },
+      rootRotation: object(
+        {
+          phase: { enum: ['distributing', 'overlapping'] },
+          fromRootId: text,
+          toRootId: text,
+          startedMs: integer,
+          removeAtMs: integer,
+          confirmed: { ...integer, description: 'Instances that have confirmed both roots.' },
+          renewed: { ...integer, description: 'Instances whose certificate is below the new root.' },
+          holders: integer,
+          waitingFor: listOf(ref('Holder')),
+        },
+        ['phase', 'fromRootId', 'toRootId', 'startedMs', 'confirmed', 'renewed', 'holders', 'waitingFor'],
+      ),
+    },
+    ['trustDomain', 'generation', 'leafEpoch', 'roots', 'signingRootId', 'issuers', 'holders', 'connected'],
+  ),
   Diagnostic: object(
     {
       code: text,

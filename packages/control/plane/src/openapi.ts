@@ -150,8 +150,29 @@ const CA_PATHS: Json = {
       id: 'createJoinToken',
       summary: 'A token with which one workload joins once.',
       body: json(ref('JoinTokenRequest')),
-      answer: json({ ...object({ token: text, expiresAtMs: integer }), additionalProperties: true }),
+      answer: json(ref('JoinToken')),
       problems: { 400: 'The body says which field is wrong.', 415: INVALID[415] },
+    }),
+    get: operation({
+      id: 'listJoinTokens',
+      summary: 'Tokens that are kept, unused or lately used, without their secrets; the newest first.',
+      answer: json(object({ items: listOf(ref('KnownJoinToken')) })),
+    }),
+  },
+  '/api/v1/join-tokens/{id}': {
+    delete: operation({
+      id: 'revokeJoinToken',
+      summary: 'Makes an unused token worthless.',
+      parameters: [inPath('id', 'Id of the token.')],
+      answer: json(object({ revoked: text })),
+      problems: ABSENT,
+    }),
+  },
+  '/api/v1/ca': {
+    get: operation({
+      id: 'getCa',
+      summary: 'Roots, issuers, who holds certificates, and how a change of roots stands.',
+      answer: json(ref('CaStatus')),
     }),
   },
   '/api/v1/ca/rotate-issuer': {
@@ -169,6 +190,29 @@ const CA_PATHS: Json = {
     }),
   },
 };
+
+const ROOT_STEPS: Readonly<Record<string, readonly [id: string, summary: string]>> = {
+  'rotate-root': [
+    'rotateRoot',
+    'Begins to replace the root; it goes on by itself when everybody has the new one.',
+  ],
+  'switch-root': ['switchRoot', 'Has the new root sign although somebody has not confirmed it.'],
+  'remove-old-root': ['removeOldRoot', 'Removes the old root although certificates below it are valid.'],
+  'abandon-root': ['abandonRoot', 'Gives the new root up while it does not sign.'],
+};
+const ROOT_PATHS: Json = Object.fromEntries(
+  Object.entries(ROOT_STEPS).map(([path, [id, summary]]) => [
+    `/api/v1/ca/${path}`,
+    {
+      post: operation({
+        id,
+        summary,
+        answer: json(ref('CaStatus')),
+        problems: { 409: 'The change of roots does not stand there.' },
+      }),
+    },
+  ]),
+);
 
 const OPEN_PATHS: Json = {
   '/healthz': {
@@ -218,7 +262,7 @@ export function openApi(ca: boolean): Json {
     },
     servers: [{ url: 'http://127.0.0.1:{port}', variables: { port: { default: '15014' } } }],
     security: [{ secret: [] }],
-    paths: { ...PATHS, ...(ca ? CA_PATHS : {}), ...OPEN_PATHS },
+    paths: { ...PATHS, ...(ca ? { ...CA_PATHS, ...ROOT_PATHS } : {}), ...OPEN_PATHS },
     components: {
       securitySchemes: {
         secret: { type: 'http', scheme: 'bearer', description: 'apiSecret of control-plane.json.' },

@@ -5,8 +5,15 @@ import { createApi, createControlPlane } from '../src/index.ts';
 
 const hooks = {
   createJoinToken: async () => ({ token: 't', expiresAtMs: 1 }),
+  joinTokens: async () => [],
+  revokeJoinToken: async () => true,
+  status: () => ({}),
   rotateIssuer: async () => {},
   rotateLeaves: async () => {},
+  rotateRoot: async () => {},
+  switchRoot: async () => {},
+  removeOldRoot: async () => {},
+  abandonRootRotation: async () => {},
 };
 
 /** Method and path of each route, as a request names it. */

@@ -60,6 +60,8 @@ export interface Child {
   stats(): Promise<Readonly<Record<string, number>>>;
   renewIdentity(): void;
   adoptBundles(bundles: readonly TrustBundle[]): void;
+  /** It has taken the roots and made the renewals that it was told of before. @throws Error when it does not say so in time */
+  identitySettled(): Promise<void>;
   drain(): void;
   /** Asks it to end now; kills it when it has not after `graceMs`. */
   close(graceMs: number): Promise<void>;
@@ -206,6 +208,9 @@ export function startChild(options: ChildOptions): Child {
     stats: async () => pending.ask<Readonly<Record<string, number>>>((id) => send({ kind: 'stats', id })),
     renewIdentity: () => send({ kind: 'renew-identity' }),
     adoptBundles: (bundles) => send({ kind: 'bundles', bundles }),
+    async identitySettled() {
+      await pending.ask<undefined>((id) => send({ kind: 'settle-identity', id }));
+    },
     drain() {
       draining = true;
       send({ kind: 'drain' });

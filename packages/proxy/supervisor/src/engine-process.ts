@@ -143,6 +143,11 @@ export async function runEngineProcess<Settings>(options: EngineProcessOptions<S
         return void answer(message.id, async () => apply(message.config));
       case 'stats':
         return void answer(message.id, async () => running().stats?.() ?? {});
+      case 'settle-identity':
+        return void answer(message.id, async () => {
+          await identity?.settled();
+          return undefined;
+        });
       case 'renew-identity':
         return identity?.renew();
       case 'bundles':

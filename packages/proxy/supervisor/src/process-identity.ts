@@ -12,6 +12,8 @@ export interface ProcessIdentity extends IdentitySource {
   renew(): void;
   /** Other roots for the same certificate. */
   adoptBundles(bundles: readonly TrustBundle[]): void;
+  /** Resolves when no renewal is under way, or waits to be tried again. */
+  settled(): Promise<void>;
   close(): void;
 }
 
@@ -42,6 +44,9 @@ export async function openProcessIdentity(
   let again = false;
   let closed = false;
   let timer: NodeJS.Timeout | undefined;
+  /** Whether a renewal is under way or waits to be tried again, and who waits for its success. */
+  let busy = false;
+  const waiting: (() => void)[] = [];
 
   const obtain = async (): Promise<void> => {
     const { privateKeyPem, csrPem } = await createKeyAndCsr(welcome.spiffeId);
@@ -73,9 +78,11 @@ export async function openProcessIdentity(
       return;
     }
     running = true;
+    busy = true;
     try {
       await obtain();
       backoff.reset();
+      busy = again;
       toldMs = -Infinity;
     } catch (error) {
       if (closed) return;
@@ -94,7 +101,9 @@ export async function openProcessIdentity(
     if (again && !closed) {
       again = false;
       await renew();
+      return;
     }
+    if (!busy) for (const tell of waiting.splice(0)) tell();
   };
 
   if (saved === undefined) await obtain();
@@ -108,6 +117,7 @@ export async function openProcessIdentity(
       const current = holder.current();
       if (current !== undefined) holder.set({ svid: current.svid, bundles });
     },
+    settled: async () => (busy ? new Promise((resolve) => waiting.push(resolve)) : undefined),
     close() {
       closed = true;
       clearTimeout(timer);

@@ -39,6 +39,8 @@ export type ToChild =
   /** Make another key and have it signed. */
   | { readonly kind: 'renew-identity' }
   | { readonly kind: 'bundles'; readonly bundles: readonly TrustBundle[] }
+  /** Answer when no renewal is pending. */
+  | { readonly kind: 'settle-identity'; readonly id: number }
   | { readonly kind: 'stats'; readonly id: number }
   | { readonly kind: 'drain' }
   /** End now; connections are cut. */

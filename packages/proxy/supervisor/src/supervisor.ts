@@ -122,7 +122,8 @@ export interface Supervisor {
   stats(): Promise<readonly Readonly<Record<string, number>>[]>;
   status(): SupervisorStatus;
   /**
-   * Resolves when every process, those that drain too, believes the roots that the identity had when this was asked.
+   * Resolves when every process, those that drain too, believes the roots that the identity had when this was asked, and
+   * has renewed its certificate if the identity had been.
    * @throws Error when one does not answer
    */
   identityInUse(): Promise<void>;
@@ -438,9 +439,8 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     async identityInUse() {
       await Promise.all(
         [...children].map(async (child) => {
-          // Messages arrive in order: what answers this one has taken the roots that were sent before it.
-          const answered = child.ready.then(async () => child.stats());
-          await Promise.race([answered, child.ended]);
+          const settled = child.ready.then(async () => child.identitySettled());
+          await Promise.race([settled, child.ended]);
         }),
       );
     },
