@@ -62,11 +62,26 @@ export interface HttpHandler {
   /** Whether CONNECT is served. Default false. */
   readonly allowConnect?: boolean;
   /**
-   * What is believed of headers that claim who the caller is (`x-forwarded-*`, `forwarded`,
-   * `x-forwarded-client-cert`, `x-tulle-*`). `strip`: removed, then set from the connection (the default, for edges
-   * and for inbound from peers). `keep`: passed on, for a listener that only the workload itself can reach.
+   * What is believed of fields that claim who the caller is or what it asked for first (`forwarded`, `x-forwarded…`,
+   * `x-real-ip`, `x-client-ip`, `true-client-ip`, `x-original-url`, `x-envoy-*`, `x-tulle-*` and the like, in head and
+   * trailers, also with `_` for `-`, which some origins read alike). `strip`: removed, then set from the connection (the
+   * default, for edges and for inbound from peers). `keep`: passed on, for a listener that only the workload itself
+   * can reach.
    */
   readonly identityHeaders?: 'strip' | 'keep';
+  /**
+   * With `strip`: SPIFFE ids (exact, or ending in `/*`) of peers, such as a gateway, whose claims hold: by what the peer
+   * proved, not by where it connects from. The peer itself is added to `x-forwarded-for` and
+   * `x-forwarded-client-cert`. Default none.
+   */
+  readonly trustedForwarders?: readonly string[];
+  /**
+   * What becomes of `;parameters` in path segments before the route is matched, for origins that do not count them as
+   * part of the path (servlets): with `keep`, `/admin;x` is another path than `/admin`. `strip` removes them, `refuse`
+   * answers 400; both refuse the escaped `%3B`, which some origins decode first. Default `keep`: RFC 3986 §3.3 gives
+   * them no meaning.
+   */
+  readonly pathParameters?: 'keep' | 'strip' | 'refuse';
   /** `server` header on responses: `pass` the origin's (default), or overwrite. */
   readonly serverHeader?: 'pass' | { readonly value: string };
 }

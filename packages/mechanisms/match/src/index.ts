@@ -11,7 +11,13 @@ export type { RouteMatcher } from './route-matcher.ts';
 export { DomainTable } from './domain-table.ts';
 export { compilePathMatch, isElementPrefix, testPath } from './path-match.ts';
 export type { PathTest } from './path-match.ts';
-export { explainPathRefusal, normalizeConfiguredPath, normalizePath } from './path.ts';
+export {
+  explainPathRefusal,
+  hasPathParameters,
+  normalizeConfiguredPath,
+  normalizePath,
+  stripPathParameters,
+} from './path.ts';
 export { hostOf, normalizeHost, portOf } from './host.ts';
 export { compileCidrs } from './cidr.ts';
 export type { CidrSet } from './cidr.ts';

@@ -57,6 +57,22 @@ export function normalizeConfiguredPath(path: string): string {
   return normalizePath(path.replace(/[\u0080-\uffff]+/g, encodeURIComponent));
 }
 
+/** Whether a canonical path has `;parameters` in a segment, or an escaped semicolon, which some origins decode first. */
+export function hasPathParameters(path: string): boolean {
+  return path.includes(';') || path.includes('%3B');
+}
+
+/**
+ * A canonical path without the `;parameters` of its segments; what is left is canonical. `''` when a semicolon is
+ * escaped: whether an origin counts it as part of the path cannot be told.
+ */
+export function stripPathParameters(path: string): string {
+  if (path.includes('%3B')) return '';
+  const segments = path.split('/').map((segment) => segment.split(';', 1)[0] as string);
+  const kept = segments.filter((segment) => segment !== '');
+  return `/${kept.join('/')}${segments.at(-1) === '' && kept.length > 0 ? '/' : ''}`;
+}
+
 const ignore = (): void => {};
 
 function isClean(path: string): boolean {

@@ -21,6 +21,8 @@ const http: JsonSchema = fields(['kind', 'routes', 'filters'], {
   allowUpgrades: names,
   allowConnect: flag,
   identityHeaders: oneOf('strip', 'keep'),
+  trustedForwarders: names,
+  pathParameters: oneOf('keep', 'strip', 'refuse'),
   serverHeader: { anyOf: [{ const: 'pass' }, fields(['value'], { value: text })] },
 });
 

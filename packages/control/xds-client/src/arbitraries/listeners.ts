@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { ChainMatch, FilterChain, HttpHandler, Listener, TcpHandler } from '@tulle/model';
-import { address, cidr, label, milliseconds, object, options, share, uint32 } from './basics.ts';
+import { address, allowedIds, cidr, label, milliseconds, object, options, share, uint32 } from './basics.ts';
 import { downstreamTls } from './clusters.ts';
 import { connectionFilters, httpFilters } from './filters.ts';
 import { routeConfig } from './routes.ts';
@@ -25,6 +25,8 @@ const httpHandler: fc.Arbitrary<HttpHandler> = object<HttpHandler>(
     allowUpgrades: fc.uniqueArray(fc.constantFrom('websocket', 'h2c'), { maxLength: 2 }),
     allowConnect: fc.boolean(),
     identityHeaders: fc.constantFrom('strip', 'keep'),
+    trustedForwarders: allowedIds,
+    pathParameters: fc.constantFrom('keep', 'strip', 'refuse'),
     serverHeader: fc.oneof(fc.constant('pass' as const), object<{ value: string }>({ value: label })),
   },
 );

@@ -53,6 +53,8 @@ export function decodeHttpHandler(
       manager.forwardClientCertDetails === ForwardClientCert.ALWAYS_FORWARD_ONLY
         ? ('keep' as const)
         : undefined,
+    trustedForwarders: decodeForwarders(context, extras, extrasPath),
+    pathParameters: decodeParameters(context, extras, extrasPath),
     serverHeader: decodeServerHeader(context, manager, path),
   });
   flags.end();
@@ -76,6 +78,28 @@ function checkFixedBehaviour(context: DecodeContext, manager: HttpConnectionMana
   if (details !== ForwardClientCert.SANITIZE && details !== ForwardClientCert.ALWAYS_FORWARD_ONLY) {
     context.refuse(`${path}.forward_client_cert_details`, 'must be SANITIZE or ALWAYS_FORWARD_ONLY');
   }
+}
+
+function decodeForwarders(
+  context: DecodeContext,
+  extras: Extras,
+  path: string,
+): HttpHandler['trustedForwarders'] {
+  const given = extras.list('trustedForwarders');
+  const ids = given?.filter((id) => typeof id === 'string');
+  if (ids?.length !== given?.length) context.refuse(`${path}.trustedForwarders`, 'must be a list of strings');
+  return ids;
+}
+
+function decodeParameters(
+  context: DecodeContext,
+  extras: Extras,
+  path: string,
+): HttpHandler['pathParameters'] {
+  const given = extras.text('pathParameters');
+  if (given === undefined || given === 'keep' || given === 'strip' || given === 'refuse') return given;
+  context.refuse(`${path}.pathParameters`, 'must be keep, strip or refuse');
+  return undefined;
 }
 
 function decodeRoutes(

@@ -57,6 +57,8 @@ export function httpHandlerExtras(handler: HttpHandler): Record<string, unknown>
   return {
     maxReplayBytes: handler.maxReplayBytes,
     maxRequestHeadersBytes: bytes === undefined || bytes % 1024 === 0 ? undefined : bytes,
+    trustedForwarders: handler.trustedForwarders,
+    pathParameters: handler.pathParameters,
     filters: filterFlags(handler.filters),
   };
 }

@@ -13,6 +13,7 @@ export function act(stream: Stream): void {
   if (stream.isConnect && !stream.chain.settings.allowConnect)
     return rescue(stream, 'TULLE_UPGRADE_REFUSED', 'connect_not_allowed');
   if (route === undefined) return rescue(stream, 'TULLE_ROUTE_NOT_FOUND');
+  if (endsHere(stream)) return;
   const { action } = route;
   switch (action.kind) {
     case 'redirect':
@@ -38,6 +39,28 @@ export function act(stream: Stream): void {
     case 'forward':
       return forward(stream, route, action);
   }
+}
+
+/**
+ * TRACE and OPTIONS may say how many hops they take (RFC 9110 §7.6.2): at 0 this one is the last and answers itself,
+ * else there is one less to go. @returns whether it is answered
+ */
+function endsHere(stream: Stream): boolean {
+  const { method, headers } = stream;
+  if ((method !== 'TRACE' && method !== 'OPTIONS') || !headers.has('max-forwards')) return false;
+  const lines = headers.getAll('max-forwards');
+  const text = lines.length === 1 ? (lines[0] as string) : '';
+  if (!/^\d{1,15}$/.test(text)) return false; // says nothing that could be obeyed
+  const hops = Number(text);
+  if (hops > 0) {
+    headers.put('max-forwards', String(hops - 1));
+    return false;
+  }
+  // Nothing of the request is shown: a proxy's TRACE would show what hops before it had added.
+  const status = method === 'OPTIONS' ? 204 : 405;
+  recordReply(stream, status, 'TULLE_LOCAL_REPLY', '', ['allow', 'OPTIONS'], 'max_forwards');
+  carryOutReply(stream);
+  return true;
 }
 
 function finishLocal(stream: Stream, route: CompiledRoute): void {

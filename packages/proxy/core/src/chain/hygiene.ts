@@ -2,15 +2,17 @@ import { FIELD_X_REQUEST_ID, type FieldTable } from '@tulle/fields';
 import type { ConnectionInfo } from '@tulle/filter';
 import type { Stream } from '../stream/stream.ts';
 
-/** Fields by which a request claims who sent it or where it came through. */
+/** Fields by which a request claims who sent it, where it came through, or what was asked for before. Lower case, with hyphens. */
 const IDENTITY_FIELDS: ReadonlySet<string> = new Set([
   'forwarded',
-  'x-forwarded-for',
-  'x-forwarded-host',
-  'x-forwarded-port',
-  'x-forwarded-proto',
-  'x-forwarded-client-cert',
+  'true-client-ip',
+  'x-client-ip',
+  'x-cluster-client-ip',
+  'x-original-forwarded-for',
+  'x-original-host',
+  'x-original-url',
   'x-real-ip',
+  'x-rewrite-url',
 ]);
 
 /** Longest x-request-id that is believed; longer or odd ones are replaced. */
@@ -18,17 +20,20 @@ const MAX_REQUEST_ID_LENGTH = 128;
 
 /**
  * The fields that belong to the proxy: claims about the caller are removed and set from the connection, unless the
- * listener keeps them (model `identityHeaders`); every request has one `x-request-id`.
+ * listener keeps them (model `identityHeaders`) or believes this peer (`trustedForwarders`); every request has one `x-request-id`.
  */
 export function addRequestFields(stream: Stream, connection: ConnectionInfo): void {
   const { headers } = stream;
-  if (stream.chain.settings.stripIdentityHeaders) {
+  const { stripIdentityHeaders, trustedForwarders } = stream.chain.settings;
+  const { peerIdentity } = connection;
+  if (trustedForwarders !== undefined && peerIdentity !== undefined && trustedForwarders.has(peerIdentity)) {
+    addHop(headers, connection, peerIdentity);
+  } else if (stripIdentityHeaders) {
     dropIdentityFields(headers);
     if (connection.remoteAddress !== '') headers.add('x-forwarded-for', connection.remoteAddress);
     headers.add('x-forwarded-proto', connection.tls ? 'https' : 'http');
     // A SPIFFE id has no quote, comma, semicolon or blank, so it cannot forge an element.
-    if (connection.peerIdentity !== undefined)
-      headers.add('x-forwarded-client-cert', `URI=${connection.peerIdentity}`);
+    if (peerIdentity !== undefined) headers.add('x-forwarded-client-cert', `URI=${peerIdentity}`);
   }
   const at = headers.indexOfId(FIELD_X_REQUEST_ID);
   const given = at < 0 ? '' : headers.value(at);
@@ -50,14 +55,45 @@ function isRequestId(value: string): boolean {
   return true;
 }
 
-function dropIdentityFields(headers: FieldTable): void {
-  for (let i = headers.length - 1; i >= 0; i--) {
-    const name = headers.name(i);
+/** Whether a field of this name claims an identity. Some origins read `_` as `-`, so it does not tell names apart here. */
+function claimsIdentity(name: string): boolean {
+  const plain = name.includes('_') ? name.replaceAll('_', '-') : name;
+  if (plain.charCodeAt(0) !== X) return IDENTITY_FIELDS.has(plain);
+  return (
+    plain.startsWith('x-forwarded') ||
+    plain.startsWith('x-tulle-') ||
+    plain.startsWith('x-envoy-') ||
+    IDENTITY_FIELDS.has(plain)
+  );
+}
+
+const F = 0x66;
+const T = 0x74;
+const X = 0x78;
+
+/** Removes every claim of identity from a head or from trailers. */
+export function dropIdentityFields(fields: FieldTable): void {
+  for (let i = fields.length - 1; i >= 0; i--) {
+    const name = fields.name(i);
     const first = name.charCodeAt(0);
-    if (first !== 120 && first !== 102) continue; // x…, f…
-    if (IDENTITY_FIELDS.has(name) || name.startsWith('x-tulle-')) {
-      headers.drop(name);
-      i = Math.min(i, headers.length);
-    }
+    if (first !== X && first !== F && first !== T) continue;
+    if (!claimsIdentity(name)) continue;
+    fields.drop(name);
+    i = Math.min(i, fields.length);
   }
+}
+
+/** A peer whose claims hold tells where the request came from; it becomes one of the hops itself. */
+function addHop(headers: FieldTable, connection: ConnectionInfo, peer: string): void {
+  append(headers, 'x-forwarded-for', connection.remoteAddress, ', ');
+  if (!headers.has('x-forwarded-proto')) headers.add('x-forwarded-proto', connection.tls ? 'https' : 'http');
+  append(headers, 'x-forwarded-client-cert', `URI=${peer}`, ',');
+}
+
+function append(headers: FieldTable, name: string, value: string, separator: string): void {
+  if (value === '') return;
+  const lines = headers.getAll(name);
+  // Several lines are a list as they stand; they are never joined.
+  if (lines.length === 1) headers.put(name, `${lines[0] as string}${separator}${value}`);
+  else headers.add(name, value);
 }

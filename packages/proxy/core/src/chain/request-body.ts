@@ -5,6 +5,7 @@ import { PAUSE_FLOW, PAUSE_HOOK } from '../sides.ts';
 import { AT_ATTEMPTS, AT_REQUEST, type Stream } from '../stream/stream.ts';
 import { BodyPipe, type PipeOutlet } from './body.ts';
 import { completeIfOver } from './complete.ts';
+import { dropIdentityFields } from './hygiene.ts';
 import { carryOutReply } from './response.ts';
 import { REQUEST_TRAILERS } from './run.ts';
 
@@ -31,6 +32,8 @@ export function requestData(
 export function requestEnd(stream: Stream, trailers: FieldTable | undefined): void {
   stream.requestReceived = true;
   if (stream.discardRequest) return completeIfOver(stream);
+  // A claim behind the body is none either: no peer has to make one there.
+  if (trailers !== undefined && stream.chain.settings.stripIdentityHeaders) dropIdentityFields(trailers);
   stream.requestTrailers = trailers;
   const steps = stream.table.requestData;
   if (steps !== null && stream.requestBodyKind !== BODY_NONE) {

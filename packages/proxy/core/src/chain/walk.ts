@@ -1,4 +1,10 @@
-import { normalizeHost, normalizePath, explainPathRefusal } from '@tulle/match';
+import {
+  explainPathRefusal,
+  hasPathParameters,
+  normalizeHost,
+  normalizePath,
+  stripPathParameters,
+} from '@tulle/match';
 import { stripHopByHop, TARGET_AUTHORITY, TARGET_ORIGIN } from '@tulle/http1';
 import { rescue } from '../rescue.ts';
 import { PAUSE_HOOK } from '../sides.ts';
@@ -71,6 +77,12 @@ export function beginStream(stream: Stream): void {
   if (stream.authority === '') {
     stream.authority = authority;
     return rescue(stream, 'TULLE_DOWNSTREAM_PROTOCOL', 'http1.codec_error{host}');
+  }
+  const { pathParameters } = stream.chain.settings;
+  if (pathParameters !== 'keep' && hasPathParameters(stream.path)) {
+    const path = pathParameters === 'strip' ? stripPathParameters(stream.path) : '';
+    if (path === '') return rescue(stream, 'TULLE_PATH_REFUSED', 'path_normalization_failed{parameters}');
+    stream.path = path;
   }
   if (stream.chain.beforeRoute === null) followUp(stream, BEFORE_ROUTE);
   else advance(stream, BEFORE_ROUTE, 0);

@@ -26,6 +26,7 @@ import {
   type TcpChain,
 } from './compiled-listener.ts';
 import type { FilterSet } from './filter-set.ts';
+import { identityPatternFault, IdentityPatterns } from './identity-patterns.ts';
 import { Issues } from './issues.ts';
 import { SharedTls } from './shared-tls.ts';
 import { TableMaker } from './table-maker.ts';
@@ -376,6 +377,8 @@ class Compilation {
       allowUpgrades: handler.allowUpgrades ?? ['websocket'],
       allowConnect: handler.allowConnect ?? false,
       stripIdentityHeaders: (handler.identityHeaders ?? 'strip') === 'strip',
+      trustedForwarders: this.#forwarders(handler, path),
+      pathParameters: handler.pathParameters ?? 'keep',
       serverHeader: typeof handler.serverHeader === 'object' ? handler.serverHeader.value : undefined,
     });
     const tables = new TableMaker(filters, `${path}/handler/filters`, issues);
@@ -400,6 +403,14 @@ class Compilation {
     });
     this.#undo.push(() => chain.retire());
     return chain;
+  }
+
+  #forwarders({ trustedForwarders = [] }: HttpHandler, path: string): IdentityPatterns | undefined {
+    for (const [index, pattern] of trustedForwarders.entries()) {
+      const fault = identityPatternFault(pattern);
+      if (fault !== '') this.#issues.add(`${path}/handler/trustedForwarders/${index}`, fault);
+    }
+    return trustedForwarders.length === 0 ? undefined : new IdentityPatterns(trustedForwarders);
   }
 
   #tcp(name: string, handler: TcpHandler, filters: FilterSet, path: string): TcpChain {

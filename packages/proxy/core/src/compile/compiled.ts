@@ -5,6 +5,7 @@ import type { DirectResponseAction, RedirectAction, Rewrite } from '@tulle/model
 import type { HeadStep, PhaseTable } from '../chain/tables.ts';
 import type { ClusterRef } from '../upstream/cluster.ts';
 import type { FilterSet } from './filter-set.ts';
+import type { IdentityPatterns } from './identity-patterns.ts';
 
 /** Header edits of a route, compiled: in the order remove, set, add. */
 export interface CompiledEdits {
@@ -70,6 +71,9 @@ export interface HttpSettings {
   readonly allowUpgrades: readonly string[];
   readonly allowConnect: boolean;
   readonly stripIdentityHeaders: boolean;
+  /** Peers whose claims hold; `undefined`: none. */
+  readonly trustedForwarders: IdentityPatterns | undefined;
+  readonly pathParameters: 'keep' | 'strip' | 'refuse';
   readonly serverHeader: string | undefined;
 }
 

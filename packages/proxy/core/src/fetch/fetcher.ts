@@ -43,6 +43,8 @@ export class Fetcher {
         allowUpgrades: [],
         allowConnect: false,
         stripIdentityHeaders: false,
+        trustedForwarders: undefined,
+        pathParameters: 'keep',
         serverHeader: undefined,
       },
       filters: new FilterSet(engine, [], [], []),
