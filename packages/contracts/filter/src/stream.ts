@@ -47,6 +47,8 @@ export interface ResponseHead {
   /** 200–599: interim responses (1xx) are not shown to filters. */
   status: number;
   readonly headers: MutableHeaders;
+  /** Length of the body that was announced, in bytes; for HEAD what GET would have; `undefined` when it is not known. */
+  readonly bodyLength: number | undefined;
   readonly trailers: Headers;
   /** `upstream` when an endpoint answered, `local` when Tulle did (a reply, a timeout, no route). */
   readonly origin: 'upstream' | 'local';

@@ -97,3 +97,5 @@ export type {
   ExtAuthzHttpService,
   ExtAuthzRouteConfig,
 } from './filters/ext-authz.ts';
+export { COMPRESSION_FILTER, COMPRESSION_TYPES, compressionFilterSchema } from './filters/compression.ts';
+export type { CompressionCoding, CompressionFilterConfig } from './filters/compression.ts';

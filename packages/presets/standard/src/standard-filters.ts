@@ -1,5 +1,6 @@
 import type { AnyConnFilter, AnyHttpFilter } from '@tulle/filter';
 import { authz } from '@tulle/filter-authz';
+import { compression } from '@tulle/filter-compression';
 import { cors } from '@tulle/filter-cors';
 import { extAuthz } from '@tulle/filter-ext-authz';
 import { fault } from '@tulle/filter-fault';
@@ -12,6 +13,7 @@ import { retry } from '@tulle/filter-retry';
 /** The filters that ship with Tulle. A main hands this list to the proxy as its registry; add yours, or leave some out. */
 export const standardFilters: readonly (AnyHttpFilter | AnyConnFilter)[] = Object.freeze([
   authz,
+  compression,
   cors,
   extAuthz,
   fault,

@@ -1,5 +1,6 @@
 import {
   AUTHZ_FILTER,
+  COMPRESSION_FILTER,
   CORS_FILTER,
   EXT_AUTHZ_FILTER,
   FAULT_FILTER,
@@ -16,6 +17,7 @@ it('has every standard filter of the model once', () => {
   expect(standardFilters.map((filter) => filter.definition.id).toSorted()).toEqual(
     [
       AUTHZ_FILTER,
+      COMPRESSION_FILTER,
       CORS_FILTER,
       EXT_AUTHZ_FILTER,
       FAULT_FILTER,

@@ -57,6 +57,7 @@ export function runCases(subject: Subject): readonly ComplianceCase[] {
       ...(subject.upstream === undefined ? {} : { upstream: subject.upstream }),
       ...(subject.caller === undefined ? {} : { caller: subject.caller }),
       ...(subject.services === undefined ? {} : { services: subject.services }),
+      ...(subject.offThreadMs === undefined ? {} : { offThreadMs: subject.offThreadMs }),
       ...(change.filterConfigs === undefined ? {} : { filterConfigs: change.filterConfigs }),
     });
     return { result, seen };

@@ -27,6 +27,8 @@ export interface ComplianceOptions {
   readonly caller?: ChainRun['caller'];
   /** Others that the filter calls, by address, e.g. `{ '10.0.2.1:80': () => ({ body: '{}' }) }`. */
   readonly services?: ChainRun['services'];
+  /** For a filter that works on other threads: real time given to them, see `ChainRun.offThreadMs`. */
+  readonly offThreadMs?: number;
 }
 
 /** {@link ComplianceOptions} as the cases use them. */

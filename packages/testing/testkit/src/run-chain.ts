@@ -37,6 +37,11 @@ export interface ChainRun {
   /** Time that passes after the requests were sent, in steps; the filters' timers fire. Default: as much as is needed, up to an hour. */
   readonly advanceMs?: number;
   readonly random?: () => number;
+  /**
+   * The filters work on other threads (compression), which know no virtual time: before each step of it, responses are
+   * given this much real time, in milliseconds. Default 0.
+   */
+  readonly offThreadMs?: number;
   /** Exporters that get the records too. They are closed at the end of the run. */
   readonly telemetry?: readonly TelemetryPlugin[];
 }
@@ -150,8 +155,10 @@ export async function runChain(run: ChainRun): Promise<ChainResult> {
         let passedMs = 0, stepMs = 10;
         !done && run.advanceMs === undefined && passedMs < PATIENCE_MS;
         passedMs += stepMs, stepMs = Math.min(stepMs * 2, 60_000)
-      )
-        await test.clock.advance(stepMs);
+      ) {
+        if (run.offThreadMs !== undefined) await settledWithin(response, run.offThreadMs);
+        if (!done) await test.clock.advance(stepMs);
+      }
       if (!done && run.advanceMs !== undefined) break;
       const got = await response;
       if (got === undefined) break;
@@ -176,4 +183,11 @@ export async function runChain(run: ChainRun): Promise<ChainResult> {
   } finally {
     await test.stop();
   }
+}
+
+/** Resolves when `promise` settled, or after so much real time. */
+async function settledWithin(promise: Promise<unknown>, realMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  await Promise.race([promise, new Promise((resolve) => (timer = setTimeout(resolve, realMs)))]);
+  clearTimeout(timer);
 }

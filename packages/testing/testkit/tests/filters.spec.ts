@@ -500,6 +500,24 @@ describe('data hooks', () => {
       expect(responses[0]?.header(name), name).toBeUndefined();
   });
 
+  it('know the length of a response where it was announced, also of an answer to HEAD and of a local one', async () => {
+    const seen: (number | undefined)[] = [];
+    const spy = filter('spy', {
+      requestHeaders: (stream) =>
+        stream.request.path === '/local' ? stream.reply(200, 'X_LOCAL', 'local') : CONTINUE,
+      responseHeaders: (stream) => {
+        seen.push(stream.response.bodyLength);
+        return CONTINUE;
+      },
+    });
+    await runChain({
+      filters: [spy({})],
+      request: [{}, { path: '/chunked' }, { method: 'HEAD' }, { path: '/local' }],
+      upstream: ({ target }) => (target === '/chunked' ? { chunks: ['a'] } : { body: 'four' }),
+    });
+    expect(seen).toEqual([4, undefined, 4, 5]);
+  });
+
   it('let a body pass that a filter does not want, with length and validators', async () => {
     const seen: string[] = [];
     const choosy = filter(

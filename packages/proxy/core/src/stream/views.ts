@@ -257,6 +257,11 @@ class ResponseView implements ResponseHead {
     return (this.#trailers ??= new HeadersView(table));
   }
 
+  get bodyLength(): number | undefined {
+    const { responseLength } = this.#stream ?? over();
+    return responseLength < 0 ? undefined : responseLength;
+  }
+
   get origin(): 'upstream' | 'local' {
     return (this.#stream ?? over()).responseLocal ? 'local' : 'upstream';
   }

@@ -1,0 +1,105 @@
+import type { JsonSchema } from './json-schema.ts';
+
+/** Configuration of `tulle.http.compression`: responses are compressed for those who take it (RFC 9110 §12.5.3). */
+export interface CompressionFilterConfig {
+  /** Codings, preferred first among those that the caller likes equally. Default `['zstd', 'br', 'gzip']`. */
+  readonly codings?: readonly CompressionCoding[];
+  /** Shorter bodies, where the length is known, pass as they are. Default 1,024: less than a packet gains nothing. */
+  readonly minBytes?: number;
+  /** Media types, `type/subtype`, `type/*` or `*+suffix`. Default {@link COMPRESSION_TYPES}. */
+  readonly contentTypes?: readonly string[];
+  /** Effort by coding. Default gzip 6, br 4, zstd 3: where more effort begins to cost more than it saves. */
+  readonly levels?: { readonly gzip?: number; readonly br?: number; readonly zstd?: number };
+  /** Responses compressed at a time, some 1 MiB each; further ones pass as they are. Default 128. */
+  readonly maxActive?: number;
+}
+
+/** Content codings (IANA): RFC 1952, RFC 7932, RFC 8878. */
+export type CompressionCoding = 'gzip' | 'br' | 'zstd';
+
+/** Id of the compression filter. */
+export const COMPRESSION_FILTER = 'tulle.http.compression';
+
+/** Media types that shrink. Not among them: streams of events, which must not wait, and gRPC, which compresses itself. */
+export const COMPRESSION_TYPES: readonly string[] = Object.freeze([
+  'text/html',
+  'text/plain',
+  'text/css',
+  'text/csv',
+  'text/markdown',
+  'text/javascript',
+  'text/xml',
+  'application/javascript',
+  'application/json',
+  'application/xml',
+  'application/wasm',
+  'application/yaml',
+  'application/manifest+json',
+  '*+json',
+  '*+xml',
+  'image/svg+xml',
+  'font/ttf',
+  'font/otf',
+]);
+
+const level = (maximum: number, fallback: number, description: string): JsonSchema => ({
+  type: 'integer',
+  minimum: 1,
+  maximum,
+  default: fallback,
+  description,
+});
+
+/** JSON Schema of {@link CompressionFilterConfig}. */
+export const compressionFilterSchema: JsonSchema = {
+  type: 'object',
+  additionalProperties: false,
+  properties: {
+    codings: {
+      type: 'array',
+      minItems: 1,
+      uniqueItems: true,
+      items: { enum: ['gzip', 'br', 'zstd'] },
+      default: ['zstd', 'br', 'gzip'],
+      description: 'Codings, preferred first among those that the caller likes equally.',
+    },
+    minBytes: {
+      type: 'integer',
+      minimum: 0,
+      maximum: 1_048_576,
+      default: 1_024,
+      description: 'Shorter bodies, where the length is known, pass as they are.',
+    },
+    contentTypes: {
+      type: 'array',
+      minItems: 1,
+      maxItems: 100,
+      uniqueItems: true,
+      items: {
+        type: 'string',
+        pattern: '^([A-Za-z0-9.!#$&^_+-]+/(\\*|[A-Za-z0-9.!#$&^_+-]+)|\\*\\+[A-Za-z0-9.-]+)$',
+        description: 'type/subtype, type/* or *+suffix.',
+      },
+      default: COMPRESSION_TYPES,
+      description: 'Media types that are compressed.',
+    },
+    levels: {
+      type: 'object',
+      additionalProperties: false,
+      default: {},
+      description: 'Effort by coding.',
+      properties: {
+        gzip: level(9, 6, 'gzip.'),
+        br: level(9, 4, 'br; its highest levels take seconds and are not offered.'),
+        zstd: level(12, 3, 'zstd.'),
+      },
+    },
+    maxActive: {
+      type: 'integer',
+      minimum: 1,
+      maximum: 100_000,
+      default: 128,
+      description: 'Responses compressed at a time; further ones pass as they are.',
+    },
+  },
+};

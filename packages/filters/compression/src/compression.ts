@@ -1,0 +1,164 @@
+import {
+  CONTINUE,
+  defineHttpFilter,
+  type FilterHost,
+  type HookResult,
+  type HttpFilter,
+  type HttpHooks,
+  type HttpStream,
+  type Verdict,
+} from '@tulle/filter';
+import {
+  COMPRESSION_FILTER,
+  COMPRESSION_TYPES,
+  compressionFilterSchema,
+  type CompressionCoding,
+  type CompressionFilterConfig,
+} from '@tulle/model';
+import { jsonSchema, perConfig } from '@tulle/schema';
+import { chooseCoding } from './accept-encoding.ts';
+import { compileTypes, isEligible, isProbe, varyByCoding, type TypeTest } from './eligible.ts';
+import { Encoder } from './encoder.ts';
+
+/** Decision note (decision D10): compressed; the value is the coding's place in {@link CODINGS}. */
+export const NOTE_COMPRESSED = 1;
+
+const CODINGS: readonly CompressionCoding[] = ['gzip', 'br', 'zstd'];
+const LEVELS: Readonly<Record<CompressionCoding, number>> = { gzip: 6, br: 4, zstd: 3 };
+
+interface Rules {
+  readonly codings: readonly CompressionCoding[];
+  readonly isWanted: TypeTest;
+  readonly minBytes: number;
+  readonly maxActive: number;
+  readonly level: (coding: CompressionCoding) => number;
+}
+
+/** The compression of one response. */
+interface CompressionState {
+  encoder: Encoder | undefined;
+  coding: CompressionCoding | undefined;
+}
+
+/**
+ * Compresses responses for those who take it. What is coded already, must not be changed, is a part, or is of no listed
+ * type passes untouched, with its length and validators.
+ */
+export const compression: HttpFilter<CompressionFilterConfig, CompressionFilterConfig, CompressionState> =
+  defineHttpFilter<CompressionFilterConfig, CompressionFilterConfig, CompressionState>({
+    apiVersion: 1,
+    id: COMPRESSION_FILTER,
+    summary: 'Compresses responses with gzip, br or zstd.',
+    config: jsonSchema<CompressionFilterConfig>(compressionFilterSchema),
+    routeConfig: jsonSchema<CompressionFilterConfig>(compressionFilterSchema, { defaults: false }),
+    phase: 'transform',
+    effects: 'local',
+    body: { response: 'recode' },
+    state: {
+      create: () => ({ encoder: undefined, coding: undefined }),
+      reset(state) {
+        state.encoder = undefined;
+        state.coding = undefined;
+      },
+    },
+    create: createCompression,
+  });
+
+function createCompression(host: FilterHost): HttpHooks<CompressionFilterConfig, CompressionState> {
+  const rulesOf = perConfig(compile);
+  const counters = new Map(
+    CODINGS.map((coding) => [
+      coding,
+      {
+        responses: host.counter('compression_responses_total', 'Responses compressed', { coding }),
+        bytesIn: host.counter('compression_in_bytes_total', 'Octets before compression', { coding }),
+        bytesOut: host.counter('compression_out_bytes_total', 'Octets after compression', { coding }),
+      },
+    ]),
+  );
+  const overflows = host.counter(
+    'compression_overflow_total',
+    'Responses that passed as they were since maxActive were being compressed',
+  );
+  const activeGauge = host.gauge('compression_active', 'Responses being compressed');
+  let active = 0;
+
+  return {
+    responseHeaders(stream, config, state) {
+      const rules = rulesOf(config);
+      const coding = codingFor(stream, rules);
+      if (coding === undefined) stream.passResponseBody();
+      else begin(stream, state, coding, rules);
+      return CONTINUE;
+    },
+    responseData(stream, _config, state, bytes, end): HookResult {
+      const { encoder, coding } = state;
+      // Another filter answered instead after this one had looked: that head promises no coding.
+      if (encoder === undefined || stream.response.headers.get('content-encoding') !== coding) {
+        if (bytes.length > 0) stream.emit(bytes);
+        return CONTINUE;
+      }
+      return encode(stream, encoder, coding as CompressionCoding, bytes, end);
+    },
+    complete(_stream, _config, { encoder }) {
+      if (encoder === undefined) return;
+      encoder.close();
+      activeGauge.set((active -= 1));
+    },
+  };
+
+  function codingFor(stream: HttpStream, rules: Rules): CompressionCoding | undefined {
+    if (!isEligible(stream, rules.isWanted, rules.minBytes)) return undefined;
+    varyByCoding(stream);
+    // The answer to HEAD has no body, and says of it what is known without making it.
+    if (stream.request.method === 'HEAD' || isProbe(stream)) return undefined;
+    const coding = chooseCoding(stream.request.headers, rules.codings);
+    if (coding === undefined || active < rules.maxActive) return coding;
+    overflows.add();
+    return undefined;
+  }
+
+  function begin(stream: HttpStream, state: CompressionState, coding: CompressionCoding, rules: Rules): void {
+    state.encoder = new Encoder(coding, rules.level(coding));
+    state.coding = coding;
+    activeGauge.set((active += 1));
+    counters.get(coding)?.responses.add();
+    stream.response.headers.set('content-encoding', coding);
+    stream.note(NOTE_COMPRESSED, CODINGS.indexOf(coding));
+  }
+
+  async function encode(
+    stream: HttpStream,
+    encoder: Encoder,
+    coding: CompressionCoding,
+    bytes: Uint8Array,
+    end: boolean,
+  ): Promise<Verdict> {
+    const counts = counters.get(coding);
+    counts?.bytesIn.add(bytes.length);
+    let pieces: readonly Buffer[];
+    try {
+      pieces = await encoder.push(bytes, end);
+    } catch (error) {
+      if (encoder.closed) return CONTINUE;
+      throw error;
+    }
+    // The caller went away meanwhile: nobody takes the bytes.
+    if (encoder.closed) return CONTINUE;
+    for (const piece of pieces) {
+      counts?.bytesOut.add(piece.length);
+      stream.emit(piece);
+    }
+    return CONTINUE;
+  }
+}
+
+function compile(config: CompressionFilterConfig): Rules {
+  return {
+    codings: config.codings ?? ['zstd', 'br', 'gzip'],
+    isWanted: compileTypes(config.contentTypes ?? COMPRESSION_TYPES),
+    minBytes: config.minBytes ?? 1_024,
+    maxActive: config.maxActive ?? 128,
+    level: (coding) => config.levels?.[coding] ?? LEVELS[coding],
+  };
+}

@@ -1,0 +1,5 @@
+/**
+ * Compression filter.
+ * @packageDocumentation
+ */
+export { compression, NOTE_COMPRESSED } from './compression.ts';
