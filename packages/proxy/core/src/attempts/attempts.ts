@@ -13,7 +13,8 @@ import { rescue } from '../rescue.ts';
 import { PAUSE_FLOW, type UpstreamStream } from '../sides.ts';
 import { AT_ATTEMPTS, type Stream } from '../stream/stream.ts';
 import { disown, isThenable, messageOf } from '../thenable.ts';
-import { isIdempotent, isRepeatable } from './repeat.ts';
+import { isIdempotent, isRepeatable, mayBeSentTwice } from './repeat.ts';
+import { takeMarker } from './unsent-marker.ts';
 
 /**
  * The retry loop. One attempt is: {@link nextAttempt} picks an endpoint (minus those tried) → attempt filters →
@@ -116,7 +117,8 @@ export function sendAttempt(stream: Stream, connection: UpstreamStream): void {
     const piece = pieces[i] as Buffer;
     connection.sendData(piece, 0, piece.length, true);
   }
-  if (replay.bytes > 0 && (replay.overfull || !isIdempotent(stream.method))) replay.drop();
+  if (replay.bytes > 0 && (replay.overfull || !mayBeSentTwice(stream))) replay.drop();
+  stream.sent = true;
   if (stream.requestEnded) {
     endAttemptRequest(stream);
     armAttemptTimers(stream);
@@ -139,7 +141,6 @@ export function attemptAnswered(stream: Stream): void {
   const { status } = stream.responseHead;
   const nowMs = engine.turn.nowMs;
   attempt.status = status;
-  attempt.repeatable = isRepeatable(stream, false);
   stream.perTryTimer.cancel();
   attempt.headMs = nowMs - attempt.startMs;
   attempt.outcome = status >= 500 ? FAILURE : SUCCESS;
@@ -147,6 +148,9 @@ export function attemptAnswered(stream: Stream): void {
   cluster?.metrics.answered(status, nowMs - attempt.startMs);
   stream.note(SITE_ATTEMPT, 0, status);
   showResponse(stream);
+  // Only an answer that reports a failure is worth a look.
+  if (status >= 500 && takeMarker(stream)) attempt.unsent = true;
+  attempt.repeatable = isRepeatable(stream, attempt.unsent);
   if (stream.table.attemptEnd !== null && asksForRetry(stream) && mayRetry(stream, nowMs)) {
     stream.upstream?.abandon();
     stream.upstream = undefined;

@@ -1,5 +1,6 @@
 import { errorRow, STOP, TulleError } from '@tulle/filter';
 import { BODY_LENGTH, BODY_NONE } from '@tulle/http1';
+import { markUnsent } from '../attempts/unsent-marker.ts';
 import type { Stream } from '../stream/stream.ts';
 
 /**
@@ -92,6 +93,7 @@ export function adoptReply(stream: Stream): void {
   stream.responseFields = stream.localFields;
   stream.responseTrailers = undefined;
   const { status } = stream;
+  if (status >= 500) markUnsent(stream);
   const body = stream.replyBody ?? EMPTY;
   if (status === 204 || status === 304) {
     stream.responseBodyKind = BODY_NONE;

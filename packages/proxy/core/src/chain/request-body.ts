@@ -1,6 +1,6 @@
 import type { FieldTable } from '@tulle/fields';
 import { BODY_LENGTH, BODY_NONE } from '@tulle/http1';
-import { isIdempotent } from '../attempts/repeat.ts';
+import { mayBeSentTwice } from '../attempts/repeat.ts';
 import { PAUSE_FLOW, PAUSE_HOOK } from '../sides.ts';
 import { AT_ATTEMPTS, AT_REQUEST, type Stream } from '../stream/stream.ts';
 import { BodyPipe, type PipeOutlet } from './body.ts';
@@ -104,7 +104,7 @@ function forwardPiece(stream: Stream, chunk: Buffer, start: number, end: number,
     return false;
   }
   if (replay.complete) {
-    if (isIdempotent(stream.method)) replay.add(chunk, start, end);
+    if (mayBeSentTwice(stream)) replay.add(chunk, start, end);
     else replay.drop();
   }
   const kept = upstream.sendData(chunk, start, end, owned);

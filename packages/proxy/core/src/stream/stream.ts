@@ -94,6 +94,8 @@ export class Stream {
   /** Linked list of a pool's waiters. */
   waiting = false;
   readonly replay: ReplayBuffer;
+  /** Something of the request went to an endpoint, in this attempt or an earlier one. */
+  sent = false;
   /** The end of the request went to the current attempt. */
   attemptRequestEnded = false;
   retryRefused = '';
@@ -216,6 +218,7 @@ export class Stream {
     this.upstream = undefined;
     this.waiting = false;
     this.replay.reset();
+    this.sent = false;
     this.attemptRequestEnded = false;
     this.retryRefused = '';
     this.staleReplays = 0;
