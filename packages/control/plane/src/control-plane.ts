@@ -5,6 +5,7 @@ import {
   formatDiagnostic,
   refOf,
   resourceKey,
+  serviceSelects,
   type Diagnostic,
   type Resource,
   type ResourceSource,
@@ -15,13 +16,14 @@ import { systemClock, type Clock } from '@tulle/time';
 import type { NodeInfo, ResourceKind, SnapshotHandle, SnapshotProvider } from '@tulle/xds-server';
 import { ChangeLog, type ChangeRecord } from './changes.ts';
 import { isLastEndpoint, type MeshSettings } from './compile/clusters.ts';
-import { compileProxy } from './compile/proxy.ts';
+import { ProxyCompiler } from './compile/proxy.ts';
+import { SharedResources } from './compile/shared.ts';
 import { isJoined, JoinedWorkloads } from './joined-workloads.ts';
-import { readProxyNode } from './node.ts';
+import { readProxyNode, type ProxyNode } from './node.ts';
 import { ProxySession, type KindStatus } from './proxy-session.ts';
 import { KeptState } from './saved-state.ts';
 import { memoryState, type SavedOwner, type SavedState, type StateStore } from './state-file.ts';
-import { World, type Held, type Touched } from './world.ts';
+import { nothingTouched, World, type Held, type Touched } from './world.ts';
 
 /** Options of {@link createControlPlane}. */
 export interface ControlPlaneOptions {
@@ -133,12 +135,13 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     defaultAction: options.defaultAction ?? 'allow',
   };
   const world = new World(mesh.rootNamespace);
+  const shared = new SharedResources(world, mesh);
   const changes = new ChangeLog(options.maxChanges ?? 1000, clock.epochMs());
   const sessions = new Map<string, ProxySession>();
   const sources: { source: ResourceSource; faults: readonly Diagnostic[] }[] = [];
   /** What each owner wants, so that it gets what another one gives up. */
   const wanted = new Map<string, SourceUpdate>();
-  let touched: Touched = { services: new Set(), inbound: new Set() };
+  let touched: Touched = nothingTouched();
   let waiting: string[] = [];
   let cancelFlush: (() => void) | undefined;
   /** Whoever waits for a change to get somewhere. */
@@ -169,22 +172,21 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     cancelFlush = undefined;
     const now = touched;
     const ids = waiting;
-    touched = { services: new Set(), inbound: new Set() };
+    touched = nothingTouched();
     waiting = [];
     const id = ids.at(-1);
     if (id === undefined) return;
     for (const session of sessions.values()) {
-      const concerned =
-        now.inbound.has('*') ||
-        now.inbound.has(session.node.namespace) ||
-        [...session.services].some((s) => now.services.has(s));
-      if (concerned) recompute(session, id, ids);
+      const inbound = isInboundTouched(session.node, now);
+      if (inbound) session.compiler.forgetInbound();
+      if (inbound || [...now.services].some((service) => session.services.has(service)))
+        recompute(session, id, ids);
     }
     look();
   };
 
   const recompute = (session: ProxySession, id: string, ids: readonly string[]): void => {
-    if (!session.update(compileProxy(world, session.node, mesh), id, changes.sequence(id))) return;
+    if (!session.update(session.compiler.compile(), id, changes.sequence(id))) return;
     for (const one of ids) changes.concerns(one, session.node.id);
     session.announce();
   };
@@ -251,7 +253,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
 
   const open = (info: NodeInfo): SnapshotHandle => {
     const node = readProxyNode(info, mesh.trustDomain);
-    const session = new ProxySession(node, clock.epochMs());
+    const session = new ProxySession(node, new ProxyCompiler(shared, node), clock.epochMs());
     joined.settle(node);
     flush();
     const older = sessions.get(node.id);
@@ -267,6 +269,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
       replaceable: (end) => void (session.end = end),
       described(said) {
         session.node = readProxyNode(said, mesh.trustDomain);
+        session.compiler = new ProxyCompiler(shared, session.node);
         if (sessions.get(node.id) !== session) return;
         joined.settle(session.node);
         const change = changes.add(`${node.id} says something new of itself`, clock.epochMs(), []);
@@ -340,7 +343,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
         const key = resourceKey(refOf(resource));
         const held = world.held(key);
         if (held !== undefined && held.owner !== REST) refused.push(ownedBy(resource, held.owner));
-        trial.put(resource, REST, { services: new Set(), inbound: new Set() });
+        trial.put(resource, REST, nothingTouched());
         (held?.version === trial.held(key)?.version ? unchanged : differs).push(key);
       }
       for (const key of remove) {
@@ -349,7 +352,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
         if (held.owner !== REST) refused.push(ownedBy(held.resource, held.owner));
         differs.push(key);
       }
-      if ([...world.entries()].length + put.length > (options.maxResources ?? 100_000))
+      if (world.size + put.length > (options.maxResources ?? 100_000))
         refused.push(
           diagnostic('TULLE0105', {
             message: `the control plane would hold more than ${options.maxResources ?? 100_000} resources (maxResources)`,
@@ -377,7 +380,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     status: () => ({
       trustDomain: mesh.trustDomain,
       defaultAction: mesh.defaultAction,
-      resources: [...world.entries()].length,
+      resources: world.size,
       proxies: [...sessions.values()].map((s) => ({
         id: s.node.id,
         connected: true,
@@ -446,6 +449,13 @@ function heldUpdate({ owner, resources }: SavedOwner): SourceUpdate {
     owner,
     resources: resources.map((resource) => ({ resource, file: owner, locate: () => undefined })),
   };
+}
+
+function isInboundTouched({ namespace, labels }: ProxyNode, { inbound, selecting }: Touched): boolean {
+  if (inbound.has('*') || inbound.has(namespace)) return true;
+  for (const service of selecting)
+    if (service.metadata.namespace === namespace && serviceSelects(service, labels)) return true;
+  return false;
 }
 
 function isEndpoints(resource: Resource): boolean {

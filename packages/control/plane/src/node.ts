@@ -61,12 +61,13 @@ export interface ProxyNode {
   readonly advertised: { readonly address: string; readonly port: number | undefined };
   readonly ready: boolean;
   readonly ports: readonly (NodePort & { readonly inboundPort: number })[];
-  readonly upstreams: readonly Required<Pick<NodeUpstream, 'localPort' | 'address'>>[] &
-    readonly NodeUpstream[];
+  readonly upstreams: readonly (NodeUpstream & Required<Pick<NodeUpstream, 'localPort' | 'address'>>)[];
   /** Name of its Workload resource. */
   readonly instanceName: string;
   /** Filter ids that it has. */
   readonly filters: ReadonlySet<string>;
+  /** The same as one text: equal for proxies with equal filters. */
+  readonly filterSet: string;
   readonly identity: string | undefined;
 }
 
@@ -177,6 +178,7 @@ export function readProxyNode(node: NodeInfo, trustDomain: string): ProxyNode {
       .replace(/[^a-z0-9]+/g, '-')
       .replace(/^-+|-+$/g, '')
       .slice(0, 60) || '0';
+  const filters = new Set(node.extensions.map((e) => e.replace(/(?<=.)@[^@]*$/, '')));
   return {
     id: node.id,
     workload,
@@ -191,7 +193,8 @@ export function readProxyNode(node: NodeInfo, trustDomain: string): ProxyNode {
     // Begins with the account, so that no other identity can want the same name.
     instanceName:
       workload === serviceAccount ? `${workload}.${suffix}` : `${serviceAccount}.${workload}-${suffix}`,
-    filters: new Set(node.extensions.map((e) => e.replace(/(?<=.)@[^@]*$/, ''))),
+    filters,
+    filterSet: [...filters].sort().join(' '),
     identity: node.identity,
   };
 }

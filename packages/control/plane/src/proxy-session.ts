@@ -1,6 +1,6 @@
 import type { ProxyConfig } from '@tulle/model';
 import type { AckReport, ResourceKind, ResumeReport, SentReport, Snapshot } from '@tulle/xds-server';
-import type { CompiledProxy } from './compile/proxy.ts';
+import type { CompiledProxy, ProxyCompiler } from './compile/proxy.ts';
 import type { ProxyNode } from './node.ts';
 
 export const RESOURCE_KINDS: readonly ResourceKind[] = ['listener', 'route', 'cluster', 'endpoint'];
@@ -44,13 +44,15 @@ export class ProxySession {
   readonly #listeners = new Set<(snapshot: Snapshot) => void>();
   readonly #kinds: Readonly<Record<ResourceKind, KindState>>;
   services: ReadonlySet<string> = new Set();
+  compiler: ProxyCompiler;
   snapshot: Snapshot;
   /** Ends its stream. */
   end: ((reason: string) => void) | undefined;
   lastChange: { id: string; propagationMs: number } | undefined;
 
-  constructor(node: ProxyNode, connectedAtMs: number) {
+  constructor(node: ProxyNode, compiler: ProxyCompiler, connectedAtMs: number) {
     this.node = node;
+    this.compiler = compiler;
     this.connectedAtMs = connectedAtMs;
     const state = (): KindState => ({
       changedAt: 0,
@@ -82,7 +84,8 @@ export class ProxySession {
         const was = old.get(resource.name);
         old.delete(resource.name);
         // What means the same stays the same object: it is then neither encoded nor sent again.
-        if (was !== undefined && JSON.stringify(was) === JSON.stringify(resource)) return was;
+        if (was === resource || (was !== undefined && JSON.stringify(was) === JSON.stringify(resource)))
+          return was;
         changed = true;
         return resource;
       });

@@ -20,10 +20,18 @@ export interface Held {
   readonly version: string;
 }
 
-/** What a change touched: keys of Services (`ns/name`), and namespaces whose inbound side may differ (`*`: all). */
+/** What a change touched. */
 export interface Touched {
+  /** Keys (`ns/name`) of Services whose callers may be concerned. */
   readonly services: Set<string>;
+  /** Namespaces whose inbound sides may be concerned; `*`: all. */
   readonly inbound: Set<string>;
+  /** Services, as they were or are: the inbound sides of what they select may be concerned. */
+  readonly selecting: Set<Service>;
+}
+
+export function nothingTouched(): Touched {
+  return { services: new Set(), inbound: new Set(), selecting: new Set() };
 }
 
 /** All resources, indexed for the compiler. Knows nothing of proxies. */
@@ -34,10 +42,23 @@ export class World {
   readonly #routesOf = new Map<string, Set<HTTPRoute>>();
   /** Workloads → slices with an endpoint that is one of them. */
   readonly #slicesTo = new Map<string, Set<EndpointSlice>>();
+  /** How often each Service was touched. */
+  readonly #stamps = new Map<string, number>();
   readonly #rootNamespace: string;
 
   constructor(rootNamespace: string) {
     this.#rootNamespace = rootNamespace;
+  }
+
+  /** A number that is another one once any of these Services was touched. */
+  stamp(services: Iterable<string>): number {
+    let sum = 0;
+    for (const service of services) sum += this.#stamps.get(service) ?? 0;
+    return sum;
+  }
+
+  get size(): number {
+    return this.#held.size;
   }
 
   held(key: string): Held | undefined {
@@ -132,13 +153,22 @@ export class World {
   }
 
   /** Marks what depends on a resource. */
-  #touch(resource: Resource, { services, inbound }: Touched): void {
+  #touch(resource: Resource, touched: Touched): void {
+    const services = new Set<string>();
+    this.#touchedBy(resource, { ...touched, services });
+    for (const service of services) {
+      touched.services.add(service);
+      this.#stamps.set(service, (this.#stamps.get(service) ?? 0) + 1);
+    }
+  }
+
+  #touchedBy(resource: Resource, { services, inbound, selecting }: Touched): void {
     const { namespace, name, labels } = resource.metadata;
     const policyScope = (): void => void inbound.add(namespace === this.#rootNamespace ? '*' : namespace);
     switch (resource.kind) {
       case 'Service':
         services.add(`${namespace}/${name}`); // whom routes lead there depends on it by name, also before it is there
-        inbound.add(namespace);
+        selecting.add(resource);
         return;
       case 'Workload':
         for (const service of this.servicesSelecting(namespace, labels))

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { refOf, resourceKey, type Resource, type SourceSink } from '@tulle/resources';
 import { createResourceEncoder, type ResourceKind, type Snapshot } from '@tulle/xds-server';
-import { compileProxy } from '../src/compile/proxy.ts';
+import { ProxyCompiler } from '../src/compile/proxy.ts';
+import { SharedResources } from '../src/compile/shared.ts';
 import { createControlPlane, memoryState, type ControlPlane, type SidecarMetadata } from '../src/index.ts';
 import { readProxyNode } from '../src/node.ts';
-import { World } from '../src/world.ts';
+import { nothingTouched, World } from '../src/world.ts';
 import { manualClock } from './manual-clock.ts';
 import { nodeOf } from './nodes.ts';
 import { simulatedProxy, type SimulatedProxy } from './simulated-proxy.ts';
@@ -175,7 +176,7 @@ export class CheckedMesh {
     for (const [id, { proxy }] of this.#connected) {
       const { version: _, ...config } = this.plane.proxyConfig(id) as Snapshot['config'];
       const node = readProxyNode(proxy.node, mesh.trustDomain);
-      const fresh = compileProxy(world, node, mesh).config;
+      const fresh = new ProxyCompiler(new SharedResources(world, mesh), node).compile().config;
       assert.deepEqual(config, fresh);
       for (const list of Object.values(KINDS))
         assert.equal(JSON.stringify(config[list]), JSON.stringify(fresh[list]), `${id}: the same bytes`);
@@ -253,7 +254,10 @@ export class CheckedMesh {
       workload: 'observer',
       upstreams: upstreams.map((upstream, i) => ({ ...upstream, localPort: 20_000 + i })),
     });
-    const { config } = compileProxy(this.#freshWorld(), readProxyNode(observer, mesh.trustDomain), mesh);
+    const { config } = new ProxyCompiler(
+      new SharedResources(this.#freshWorld(), mesh),
+      readProxyNode(observer, mesh.trustDomain),
+    ).compile();
     return Object.fromEntries(config.endpoints.map(({ name, endpoints }) => [name, endpoints.length]));
   }
 
@@ -261,7 +265,7 @@ export class CheckedMesh {
   #freshWorld(): World {
     const world = new World(mesh.rootNamespace);
     for (const { resource, owner } of this.plane.resources().toReversed())
-      world.put(resource, owner, { services: new Set(), inbound: new Set() });
+      world.put(resource, owner, nothingTouched());
     return world;
   }
 }

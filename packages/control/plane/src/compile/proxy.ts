@@ -8,13 +8,12 @@ import {
   type ProxyConfig,
   type RouteConfig,
 } from '@tulle/model';
-import { isHttpPort, type Service, type ServicePort } from '@tulle/resources';
+import { isHttpPort, type HTTPRoute, type Service, type ServicePort } from '@tulle/resources';
 import type { ProxyNode } from '../node.ts';
-import type { World } from '../world.ts';
-import { clusterOf, endpointsOf, outboundName, type MeshSettings } from './clusters.ts';
-import { outboundFilters, ruleFilters } from './filters.ts';
+import { outboundName, type MeshSettings } from './clusters.ts';
+import { outboundFilters } from './filters.ts';
 import { compileInbound } from './inbound.ts';
-import { compileRoutes } from './routes.ts';
+import type { SharedResources } from './shared.ts';
 
 /** What a proxy needs, and the Services (`ns/name`) that it depends on. */
 export interface CompiledProxy {
@@ -22,79 +21,122 @@ export interface CompiledProxy {
   readonly services: ReadonlySet<string>;
 }
 
-/** Everything one proxy needs and nothing else. Names appear once; whatever is named is there. */
-export function compileProxy(world: World, node: ProxyNode, mesh: MeshSettings): CompiledProxy {
-  const inbound = compileInbound(world, node, mesh);
-  const listeners = new Map<string, Listener>(inbound.listeners.map((l) => [l.name, l]));
-  const clusters = new Map<string, Cluster>(inbound.clusters.map((c) => [c.name, c]));
-  const routes = new Map<string, RouteConfig>();
-  const endpoints = new Map<string, EndpointSet>();
-  const services = new Set<string>();
-  for (const upstream of node.upstreams) {
-    const [name = '', namespace = node.namespace] = upstream.service.split('.');
-    services.add(`${namespace}/${name}`);
-    const service = world.get('Service', namespace, name);
-    const port = service?.spec.ports.find(
-      (p) => upstream.servicePort === undefined || p.port === upstream.servicePort,
-    );
-    const listenerName = `outbound_${upstream.address}_${upstream.localPort}`;
-    if (service === undefined || port === undefined) {
-      listeners.set(listenerName, missingUpstream(listenerName, upstream, name, namespace, mesh));
-      continue;
-    }
-    const reach = (to: Service, toPort: ServicePort): void => {
-      services.add(`${to.metadata.namespace}/${to.metadata.name}`);
-      const cluster = clusterOf(world, to, toPort, mesh);
-      if (clusters.has(cluster.name)) return;
-      clusters.set(cluster.name, cluster);
-      endpoints.set(cluster.name, endpointsOf(world, to, toPort, mesh));
-    };
-    if (!isHttpPort(port)) {
-      reach(service, port);
-      listeners.set(
-        listenerName,
-        outboundListener(listenerName, upstream, {
-          kind: 'tcp',
-          clusters: [{ name: outboundName(service, port.port, mesh) }],
-        }),
-      );
-      continue;
-    }
-    const attached = [...world.routesOf(`${namespace}/${name}`)];
-    const compiled = compileRoutes(world, service, port, node.namespace, mesh, (route, rule) =>
-      ruleFilters(world, service, node, route, rule),
-    );
-    for (const backend of compiled.backends) reach(backend.service, backend.port);
-    // A Service that routes might lead to later must wake this proxy when it appears.
-    for (const route of attached)
-      for (const rule of route.spec.rules ?? [])
-        for (const b of rule.backendRefs ?? [])
-          services.add(`${b.namespace ?? route.metadata.namespace}/${b.name}`);
-    routes.set(compiled.config.name, compiled.config);
-    const chain = outboundFilters(world, node, service, attached, mesh);
-    const retry: FilterEntry = { name: RETRY_FILTER, filter: RETRY_FILTER, config: {} };
-    listeners.set(
-      listenerName,
-      outboundListener(listenerName, upstream, {
-        kind: 'http',
-        identityHeaders: 'keep',
-        routes:
-          chain.lacking.length > 0
-            ? refuseAll(compiled.config.name, chain.lacking)
-            : { routeConfigName: compiled.config.name },
-        filters: [...chain.http.map((f) => f.entry), retry],
-      }),
-    );
+/** What a proxy needs for one thing that it does. */
+interface Part {
+  readonly listener: Listener;
+  readonly routes?: RouteConfig;
+  readonly clusters: readonly Cluster[];
+  readonly endpoints: readonly EndpointSet[];
+  readonly services: readonly string[];
+  /** {@link World.stamp} of the services when it was made. */
+  readonly stamp: number;
+}
+
+/** Makes what one proxy needs, and again only what may have changed since. */
+export class ProxyCompiler {
+  readonly #shared: SharedResources;
+  readonly #node: ProxyNode;
+  readonly #upstreams: (Part | undefined)[] = [];
+  #inbound: ReturnType<typeof compileInbound> | undefined;
+
+  constructor(shared: SharedResources, node: ProxyNode) {
+    this.#shared = shared;
+    this.#node = node;
   }
-  return {
-    config: {
-      listeners: [...listeners.values()],
-      routes: [...routes.values()],
-      clusters: [...clusters.values()],
-      endpoints: [...endpoints.values()],
-    },
+
+  /** Something that its inbound side may depend on has changed. */
+  forgetInbound(): void {
+    this.#inbound = undefined;
+  }
+
+  /** Everything the proxy needs and nothing else. Names appear once; whatever is named is there. */
+  compile(): CompiledProxy {
+    const { world, mesh } = this.#shared;
+    this.#inbound ??= compileInbound(world, this.#node, mesh);
+    const listeners = new Map<string, Listener>(this.#inbound.listeners.map((l) => [l.name, l]));
+    const clusters = new Map<string, Cluster>(this.#inbound.clusters.map((c) => [c.name, c]));
+    const routes = new Map<string, RouteConfig>();
+    const endpoints = new Map<string, EndpointSet>();
+    const services = new Set<string>();
+    for (const [index, upstream] of this.#node.upstreams.entries()) {
+      let part = this.#upstreams[index];
+      if (part === undefined || part.stamp !== world.stamp(part.services))
+        part = this.#upstreams[index] = compileUpstream(this.#shared, this.#node, upstream);
+      listeners.set(part.listener.name, part.listener);
+      if (part.routes !== undefined) routes.set(part.routes.name, part.routes);
+      for (const cluster of part.clusters) clusters.set(cluster.name, cluster);
+      for (const set of part.endpoints) endpoints.set(set.name, set);
+      for (const service of part.services) services.add(service);
+    }
+    return {
+      config: {
+        listeners: sorted(listeners),
+        routes: sorted(routes),
+        clusters: sorted(clusters),
+        endpoints: sorted(endpoints),
+      },
+      services,
+    };
+  }
+}
+
+/** By name: what a proxy gets is the same, whatever came first. */
+function sorted<T>(named: ReadonlyMap<string, T>): T[] {
+  return [...named].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => one);
+}
+
+function compileUpstream(shared: SharedResources, node: ProxyNode, upstream: Upstream): Part {
+  const { world, mesh } = shared;
+  const [name = '', namespace = node.namespace] = upstream.service.split('.');
+  const parent = `${namespace}/${name}`;
+  const service = world.get('Service', namespace, name);
+  const port = service?.spec.ports.find(
+    (p) => upstream.servicePort === undefined || p.port === upstream.servicePort,
+  );
+  const listenerName = `outbound_${upstream.address}_${upstream.localPort}`;
+  const part = (
+    services: readonly string[],
+    listener: Listener,
+    reached: readonly { readonly service: Service; readonly port: ServicePort }[],
+    routes?: RouteConfig,
+  ): Part => ({
+    listener,
+    ...(routes === undefined ? {} : { routes }),
+    clusters: reached.map((to) => shared.cluster(to.service, to.port)),
+    endpoints: reached.map((to) => shared.endpoints(to.service, to.port)),
     services,
-  };
+    stamp: world.stamp(services),
+  });
+  if (service === undefined || port === undefined)
+    return part([parent], missingUpstream(listenerName, upstream, name, namespace, mesh), []);
+  if (!isHttpPort(port)) {
+    const clusters = [{ name: outboundName(service, port.port, mesh) }];
+    return part([parent], outboundListener(listenerName, upstream, { kind: 'tcp', clusters }), [
+      { service, port },
+    ]);
+  }
+  const attached = [...world.routesOf(parent)];
+  // A Service that routes might lead to later must wake this proxy when it appears.
+  const services = [...new Set([parent, ...attached.flatMap(backendsOf)])].sort();
+  const compiled = shared.routes(service, port, node, services);
+  const chain = outboundFilters(world, node, service, attached, mesh);
+  const retry: FilterEntry = { name: RETRY_FILTER, filter: RETRY_FILTER, config: {} };
+  const listener = outboundListener(listenerName, upstream, {
+    kind: 'http',
+    identityHeaders: 'keep',
+    routes:
+      chain.lacking.length > 0
+        ? refuseAll(compiled.config.name, chain.lacking)
+        : { routeConfigName: compiled.config.name },
+    filters: [...chain.http.map((f) => f.entry), retry],
+  });
+  return part(services, listener, compiled.backends, compiled.config);
+}
+
+function backendsOf(route: HTTPRoute): string[] {
+  return (route.spec.rules ?? []).flatMap((rule) =>
+    (rule.backendRefs ?? []).map((b) => `${b.namespace ?? route.metadata.namespace}/${b.name}`),
+  );
 }
 
 type Upstream = ProxyNode['upstreams'][number];

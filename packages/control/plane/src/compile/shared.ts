@@ -1,0 +1,90 @@
+import type { Cluster, EndpointSet } from '@tulle/model';
+import type { Service, ServicePort } from '@tulle/resources';
+import type { ProxyNode } from '../node.ts';
+import type { World } from '../world.ts';
+import { clusterOf, endpointsOf, outboundName, type MeshSettings } from './clusters.ts';
+import { ruleFilters } from './filters.ts';
+import { compileRoutes, type CompiledRoutes } from './routes.ts';
+
+interface Entry {
+  /** {@link World.stamp} of the Services that the value depends on, when it was made. */
+  readonly stamp: number;
+  readonly services: readonly string[];
+  readonly value: unknown;
+}
+
+/** Entries that may be kept although nobody asked for them of late: many times what one change touches. */
+const SPARE_ENTRIES = 10_000;
+
+/**
+ * Resources that are the same whoever gets them: made once, and given to every proxy as the same objects, so that each
+ * is serialised once. What is made anew and means the same stays the same object.
+ */
+export class SharedResources {
+  readonly world: World;
+  readonly mesh: MeshSettings;
+  readonly #entries = new Map<string, Entry>();
+
+  constructor(world: World, mesh: MeshSettings) {
+    this.world = world;
+    this.mesh = mesh;
+  }
+
+  cluster(service: Service, port: ServicePort): Cluster {
+    const name = outboundName(service, port.port, this.mesh);
+    return this.#get(`cluster ${name}`, [keyOf(service)], (known?: Cluster) =>
+      kept(known, clusterOf(this.world, service, port, this.mesh)),
+    );
+  }
+
+  endpoints(service: Service, port: ServicePort): EndpointSet {
+    const name = outboundName(service, port.port, this.mesh);
+    return this.#get(`endpoint ${name}`, [keyOf(service)], (known?: EndpointSet) =>
+      kept(known, endpointsOf(this.world, service, port, this.mesh)),
+    );
+  }
+
+  /** @param services all that the routes may depend on */
+  routes(service: Service, port: ServicePort, node: ProxyNode, services: readonly string[]): CompiledRoutes {
+    const { namespace } = service.metadata;
+    // Only routes of the caller's own namespace make a difference between callers (GEP-1294), and what filters they have.
+    const own =
+      node.namespace !== namespace &&
+      [...this.world.routesOf(keyOf(service))].some((route) => route.metadata.namespace === node.namespace);
+    const key = `route ${outboundName(service, port.port, this.mesh)} ${own ? node.namespace : ''} ${node.filterSet}`;
+    return this.#get(key, services, (known?: CompiledRoutes) => {
+      const made = compileRoutes(this.world, service, port, node.namespace, this.mesh, (route, rule) =>
+        ruleFilters(this.world, service, node, route, rule),
+      );
+      return { ...made, config: kept(known?.config, made.config) };
+    });
+  }
+
+  #get<T>(key: string, services: readonly string[], make: (known?: T) => T): T {
+    const known = this.#entries.get(key);
+    const stamp = this.world.stamp(services);
+    if (known?.stamp === stamp && sameList(known.services, services)) return known.value as T;
+    const value = make(known?.value as T | undefined);
+    this.#entries.delete(key); // to the end: the oldest go first
+    this.#entries.set(key, { stamp, services, value });
+    if (this.#entries.size > SPARE_ENTRIES + this.world.size) this.#entries.delete(this.#oldest());
+    return value;
+  }
+
+  #oldest(): string {
+    return this.#entries.keys().next().value as string;
+  }
+}
+
+/** The known object, where the new one means the same. */
+function kept<T>(known: T | undefined, made: T): T {
+  return known !== undefined && JSON.stringify(known) === JSON.stringify(made) ? known : made;
+}
+
+function keyOf({ metadata }: Service): string {
+  return `${metadata.namespace}/${metadata.name}`;
+}
+
+function sameList(a: readonly string[], b: readonly string[]): boolean {
+  return a === b || (a.length === b.length && a.every((one, i) => one === b[i]));
+}
