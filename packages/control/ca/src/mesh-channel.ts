@@ -34,7 +34,8 @@ type Provider = experimental.CertificateProvider;
  * gRPC credentials for mutual TLS that follow an identity: each new connection uses the newest certificate and roots,
  * streams that stand are not touched. The server must prove `expected`, whatever host name it is reached by.
  *
- * This is the one place that uses grpc-js's experimental certificate providers (decision D19).
+ * This is the one place that uses grpc-js's experimental certificate providers (decision D19). They may change in any
+ * release, so the catalog pins grpc-js to one version: raise it together with a run of this package's tests.
  */
 export function meshChannel(trustDomain: string, options: MeshChannelOptions): MeshChannel {
   const { identity } = options;
