@@ -1,15 +1,6 @@
 import { CODES, codeDocs, type DiagnosticClass, type DiagnosticCode, type Severity } from './codes.ts';
 import type { ResourceRef } from './resource.ts';
-
-/** A place in a text. */
-export interface SourcePosition {
-  /** As the user gave it; `-` for standard input, `''` when there is no file (REST). */
-  readonly file: string;
-  /** From 1. */
-  readonly line: number;
-  /** From 1, in UTF-16 code units. */
-  readonly column: number;
-}
+import type { SourcePosition } from './source-position.ts';
 
 /** One thing to tell about resources: a fault or a finding. Plain data; `-o json` prints it as it is. */
 export interface Diagnostic {

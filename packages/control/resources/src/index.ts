@@ -5,7 +5,8 @@
 export { CODES, CODES_PAGE, codeDocs } from './codes.ts';
 export type { CodeRow, DiagnosticClass, DiagnosticCode, Severity } from './codes.ts';
 export { compareDiagnostics, diagnostic, exitCodeOf, formatDiagnostic, formatPlace } from './diagnostic.ts';
-export type { CheckExitCode, Diagnostic, DiagnosticParts, SourcePosition } from './diagnostic.ts';
+export type { CheckExitCode, Diagnostic, DiagnosticParts } from './diagnostic.ts';
+export type { SourcePosition } from './source-position.ts';
 export { canonicalJson, refOf, resourceKey, resourceVersion, unlocated } from './resource.ts';
 export type { Kind, LocatedResource, Resource, ResourceOf, ResourceRef } from './resource.ts';
 export { findKind, KINDS } from './kinds/kinds.ts';
@@ -48,7 +49,7 @@ export type { ReadOptions, ReadResult, ResourceText } from './read/read-resource
 export { childPointer, parsePointer } from './read/documents.ts';
 export type { ReadLimits } from './read/documents.ts';
 export { analyze } from './analyze/analyze.ts';
-export type { AnalyzeOptions } from './analyze/analyze.ts';
+export type { AnalyzeOptions } from './analyze/analysis-host.ts';
 export { isGranted } from './analyze/resource-set.ts';
 export { DURATION_PATTERN, parseDurationMs } from './duration.ts';
 export { createdMs, routeMatchOf } from './route-match.ts';

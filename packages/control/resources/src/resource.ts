@@ -7,7 +7,7 @@ import type { ReferenceGrant } from './kinds/reference-grant.ts';
 import type { Service } from './kinds/service.ts';
 import type { TrafficPolicy } from './kinds/traffic-policy.ts';
 import type { Workload } from './kinds/workload.ts';
-import type { SourcePosition } from './diagnostic.ts';
+import type { SourcePosition } from './source-position.ts';
 
 /** Any resource, normalised: namespace filled in, status and bookkeeping dropped. Readonly, JSON-serialisable. */
 export type Resource =

@@ -1,42 +1,12 @@
-import type { DiagnosticCode } from '../codes.ts';
 import { compareDiagnostics, diagnostic, type Diagnostic } from '../diagnostic.ts';
-import { filterCatalogue, type FilterCatalogue } from '../filter-catalogue.ts';
-import { refOf, type LocatedResource, type Resource } from '../resource.ts';
+import { filterCatalogue } from '../filter-catalogue.ts';
+import { refOf } from '../resource.ts';
 import type { ReadResult } from '../read/read-resources.ts';
+import type { AnalysisHost, AnalyzeOptions } from './analysis-host.ts';
 import { analyzePolicies } from './policies.ts';
 import { analyzeReferences } from './references.ts';
 import { ResourceSet } from './resource-set.ts';
 import { analyzeRoutes } from './routes.ts';
-
-/** What an analysis knows beside the resources. */
-export interface AnalyzeOptions {
-  /** Other resources that exist, e.g. in the control plane. Looked up, not reported on. */
-  readonly context?: readonly Resource[];
-  /**
-   * Whether all Workloads are known, as in a running control plane. Where not (files on a laptop, whose Workloads join
-   * later), a selector is only called empty when its namespace has Workloads. Default false.
-   */
-  readonly workloadsKnown?: boolean;
-  /** Trust domain of the mesh; absent: identities are not compared with it. */
-  readonly trustDomain?: string;
-  /** Filters that are known. Default: the standard ones. */
-  readonly filters?: FilterCatalogue;
-}
-
-/** What the analyzers work with. */
-export interface AnalysisHost {
-  readonly subjects: readonly LocatedResource[];
-  /** Subjects and context. */
-  readonly set: ResourceSet;
-  readonly options: AnalyzeOptions & { readonly filters: FilterCatalogue };
-  report(
-    code: DiagnosticCode,
-    subject: LocatedResource,
-    pointer: string,
-    message: string,
-    hint?: string,
-  ): void;
-}
 
 /**
  * Looks at how resources fit together. Everything it says is a finding (never `invalid`), in order of place.

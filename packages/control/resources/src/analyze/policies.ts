@@ -4,7 +4,7 @@ import type { Workload } from '../kinds/workload.ts';
 import type { LocatedResource } from '../resource.ts';
 import { isHttpPort, selects, serviceSelects, targetPort } from '../select.ts';
 import { didYouMean } from '../suggest.ts';
-import type { AnalysisHost } from './analyze.ts';
+import type { AnalysisHost } from './analysis-host.ts';
 import { located } from './resource-set.ts';
 
 /** Policies that select, match or change nothing, or less than it seems. */

@@ -5,7 +5,7 @@ import type { Service } from '../kinds/service.ts';
 import type { LocatedResource } from '../resource.ts';
 import { findServicePort, isHttpPort, serviceSelects, targetPort } from '../select.ts';
 import { didYouMean } from '../suggest.ts';
-import type { AnalysisHost } from './analyze.ts';
+import type { AnalysisHost } from './analysis-host.ts';
 import { isGranted, located } from './resource-set.ts';
 
 /** Names that lead nowhere. */

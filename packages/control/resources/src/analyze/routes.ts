@@ -3,7 +3,7 @@ import type { RouteMatch } from '@tulle/model';
 import { createdMs, routeMatchOf } from '../route-match.ts';
 import type { HTTPRoute, HTTPRouteRule } from '../kinds/http-route.ts';
 import type { LocatedResource } from '../resource.ts';
-import type { AnalysisHost } from './analyze.ts';
+import type { AnalysisHost } from './analysis-host.ts';
 import { located } from './resource-set.ts';
 
 /** Rules that never win, and rules that lead nowhere. */

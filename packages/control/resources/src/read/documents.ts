@@ -9,7 +9,8 @@ import {
   type Node,
   type Pair,
 } from 'yaml';
-import { diagnostic, type Diagnostic, type SourcePosition } from '../diagnostic.ts';
+import { diagnostic, type Diagnostic } from '../diagnostic.ts';
+import type { SourcePosition } from '../source-position.ts';
 
 /** A document of a text, as plain data, with the places of its fields. */
 export interface ReadDocument {

@@ -1,6 +1,7 @@
 import { loadRegexEngine, type RegexEngine } from '@tulle/match';
 import { checkKind } from '../checks/check-kind.ts';
-import { compareDiagnostics, diagnostic, type Diagnostic, type SourcePosition } from '../diagnostic.ts';
+import { compareDiagnostics, diagnostic, type Diagnostic } from '../diagnostic.ts';
+import type { SourcePosition } from '../source-position.ts';
 import { filterCatalogue, type FilterCatalogue } from '../filter-catalogue.ts';
 import { KINDS, type KindDefinition } from '../kinds/kinds.ts';
 import { refOf, resourceKey, type LocatedResource, type Resource, type ResourceRef } from '../resource.ts';
