@@ -1,10 +1,21 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { engineCost } from './engine-cost.ts';
 import { help, readOptions, type Options } from './options.ts';
 import { makePki } from './pki.ts';
+import { profileShares, type CpuProfile } from './profile-shares.ts';
 import { runScenario, type Row } from './run-scenario.ts';
+import type { Scenario } from './scenarios.ts';
+import type { Subject } from './subjects/index.ts';
 import { table } from './table.ts';
 
 process.exitCode = await main();
@@ -63,6 +74,8 @@ async function main(): Promise<number> {
           present,
         ),
       );
+      if (options.profileDirectory !== undefined)
+        process.stdout.write(shares(scenario, present, resolve(options.profileDirectory)));
     }
   } catch (error) {
     progress('');
@@ -77,4 +90,23 @@ async function main(): Promise<number> {
 
 function progress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
+}
+
+/** Where the profiled subjects' time went; their profiles are written when they end. */
+function shares(scenario: Scenario, subjects: readonly Subject[], directory: string): string {
+  const lines: string[] = [];
+  for (const { name, variant } of subjects) {
+    const profiles = join(directory, `${scenario.name}-${name}-${variant}`);
+    const file = existsSync(profiles)
+      ? readdirSync(profiles).findLast((entry) => entry.endsWith('.cpuprofile'))
+      : undefined;
+    if (file === undefined) continue;
+    lines.push(
+      `\n${scenario.name} ${name}/${variant}: shares of the process's time, ${join(profiles, file)}`,
+    );
+    const profile = JSON.parse(readFileSync(join(profiles, file), 'utf8')) as CpuProfile;
+    for (const [what, percent] of profileShares(profile))
+      lines.push(`  ${percent.toFixed(1).padStart(5)} %  ${what}`);
+  }
+  return `${lines.join('\n')}\n`;
 }

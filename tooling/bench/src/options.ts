@@ -34,7 +34,8 @@ Ratios are taken round by round, so that what the machine does to a round meets 
   --quick          three rounds of 1000 ms
   --json FILE      rows {scenario, subject, variant, cpuUsPerRequest, cpuUserUs, cpuSystemUs, cpuUsOfRounds,
                    requestsPerSecond, p50Ms, p99Ms, rssMb, rounds}
-  --profile DIR    writes a CPU profile (.cpuprofile) of each Tulle variant into DIR; its figures then include profiling
+  --profile DIR    writes a CPU profile (.cpuprofile) of each Tulle variant into DIR and prints where its time went;
+                   its figures then include profiling
   --baseline DIR   another checkout of this repository, installed: its Tulle is measured too, beside this one
   --engine         instead of all that, the engine without a kernel: user time and bytes allocated a request
   --help           this text
