@@ -20,7 +20,8 @@ function judge(
 }
 
 describe.each(['server', 'client'] as const)('a %s', (role) => {
-  it.each(badPeers.map((peer) => [peer.what, peer.reason, peer] as const))(
+  const presented = badPeers.filter((peer) => (peer.only ?? role) === role);
+  it.each(presented.map((peer) => [peer.what, peer.reason, peer] as const))(
     'with %s is refused: %s',
     async (_what, reason, peer) => {
       const verdict = judge(createPeerVerifier({ bundles: [mesh.bundle] }), await peer.make(mesh), role);

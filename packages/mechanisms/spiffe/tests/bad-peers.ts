@@ -13,6 +13,8 @@ export interface BadPeer {
   readonly reason: RefusalReason;
   /** OpenSSL itself would not serve with it, so it is judged in memory only. */
   readonly unservable?: boolean;
+  /** It may be presented by the other side of TLS. */
+  readonly only?: 'client' | 'server';
   make(mesh: Mesh): Promise<IdentitySnapshot>;
 }
 
@@ -162,6 +164,18 @@ export const badPeers: readonly BadPeer[] = [
     what: 'a leaf for e-mail',
     reason: 'wrong-usage',
     make: withLeaf(goodId, { extendedUsage: [x509.ExtendedKeyUsage.emailProtection] }),
+  },
+  {
+    what: "a server's certificate",
+    reason: 'wrong-usage',
+    only: 'client',
+    make: withLeaf(goodId, { extendedUsage: [x509.ExtendedKeyUsage.serverAuth] }),
+  },
+  {
+    what: "a client's certificate",
+    reason: 'wrong-usage',
+    only: 'server',
+    make: withLeaf(goodId, { extendedUsage: [x509.ExtendedKeyUsage.clientAuth] }),
   },
   {
     what: 'a leaf with an unknown critical extension',
