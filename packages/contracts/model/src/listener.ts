@@ -82,6 +82,16 @@ export interface HttpHandler {
    * them no meaning.
    */
   readonly pathParameters?: 'keep' | 'strip' | 'refuse';
+  /**
+   * Whether methods pass that are neither registered (IANA) nor in common use. Default false, as Envoy's
+   * `allow_custom_methods`: origins read `get` or `GETX` differently, which is how a policy on GET is evaded. Refused: 501.
+   */
+  readonly allowCustomMethods?: boolean;
+  /**
+   * Characters of a request target. `whatwg` (default): those of RFC 3986 and what browsers and HTTP libraries leave
+   * bare. `rfc3986`: nothing but the grammar.
+   */
+  readonly targetChars?: 'whatwg' | 'rfc3986';
   /** `server` header on responses: `pass` the origin's (default), or overwrite. */
   readonly serverHeader?: 'pass' | { readonly value: string };
 }

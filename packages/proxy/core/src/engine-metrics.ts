@@ -11,6 +11,9 @@ export class EngineMetrics {
   readonly configUpdates: Counter;
   readonly configRefused: Counter;
   readonly sinkErrors: Counter;
+  readonly streamsNotPooled: Counter;
+  readonly dnsAddressesLeftOut: Counter;
+  readonly relaysPaused: Counter;
 
   constructor(meter: Meter) {
     const counter = (name: string, help: string): Counter => meter.counter(`tulle_${name}_total`, { help });
@@ -34,6 +37,18 @@ export class EngineMetrics {
     );
     this.configUpdates = counter('config_updates', 'Configurations taken into use');
     this.configRefused = counter('config_refused', 'Configurations refused');
+    this.streamsNotPooled = counter(
+      'streams_not_pooled',
+      'Stream objects let go since maxPooledStreams were at rest',
+    );
+    this.dnsAddressesLeftOut = counter(
+      'dns_addresses_left_out',
+      'Addresses of names that were not used since maxAddressesPerName were',
+    );
+    this.relaysPaused = counter(
+      'relay_flow_control_paused_reading',
+      'Times that one side of a TCP connection or tunnel was not read on since bufferLimitBytes waited for the other',
+    );
     this.sinkErrors = counter('sink_errors', 'Records that a telemetry sink failed to take');
   }
 }

@@ -77,6 +77,9 @@ export class Engine {
       maxHeadBytes: parts.limits.maxResponseHeadersBytes,
       maxHeaders: parts.limits.maxResponseHeadersCount,
       maxInformational: parts.limits.maxInterimResponses,
+      maxChunkExtensionBytes: parts.limits.maxChunkExtensionBytes,
+      maxTrailerBytes: parts.limits.maxTrailerBytes,
+      maxTrailers: parts.limits.maxTrailers,
     };
     this.replayAccount = {
       maxBytes: parts.limits.maxReplayBytesTotal,

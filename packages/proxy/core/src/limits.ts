@@ -4,7 +4,7 @@ export interface EngineLimits {
   readonly maxAttempts: number;
   /** Request bodies held for replay by the whole proxy. Default 64 MiB: a thousand streams at the default cap. Metric `tulle_replay_overflow_total`. */
   readonly maxReplayBytesTotal: number;
-  /** Bytes queued towards one endpoint before reading from the caller stops. Default 1 MiB, as a listener's `bufferLimitBytes`. */
+  /** Bytes queued towards one endpoint before reading from the caller stops. Default 1 MiB, as a listener's `bufferLimitBytes`. Metric `tulle_listener_downstream_flow_control_paused_reading_total`. */
   readonly bufferLimitBytes: number;
   /** Head of an endpoint's response. Default 61,440, as for requests. Metric `tulle_cluster_upstream_cx_protocol_error_total`. */
   readonly maxResponseHeadersBytes: number;
@@ -12,19 +12,35 @@ export interface EngineLimits {
   readonly maxResponseHeadersCount: number;
   /** Interim (1xx) responses before the final one. Default 8. */
   readonly maxInterimResponses: number;
-  /** Bytes held of requests that were pipelined behind one that is not answered yet; reading stops there. Default 65,536, one read. */
+  /** Request target. Default 8,192: RFC 9112 §3 asks for 8,000 octets of request line at least. Beyond: 414. Metric `tulle_listener_downstream_cx_protocol_error_total`. */
+  readonly maxUriBytes: number;
+  /** Extensions of all chunks of one body, either way. Default 4,096: nobody uses them. Metric `tulle_listener_downstream_cx_protocol_error_total`. */
+  readonly maxChunkExtensionBytes: number;
+  /** Trailer section, either way. Default 8,192: trailers carry a status or a checksum. Metric `tulle_listener_downstream_cx_protocol_error_total`. */
+  readonly maxTrailerBytes: number;
+  /** Trailer lines, either way. Default 32, for the same reason. Metric `tulle_listener_downstream_cx_protocol_error_total`. */
+  readonly maxTrailers: number;
+  /** Of a response that nobody wants (a retry, a caller gone) so much is read to keep the connection. Default 65,536: more costs more than a new one. Metric `tulle_cluster_upstream_cx_drain_overflow_total`. */
+  readonly maxResponseDrainBytes: number;
+  /** Endpoints tried for one TCP connection; nothing was sent yet, so trying another is always safe (D5). Default 3. Metric `tulle_cluster_upstream_cx_connect_attempts_exceeded_total`. */
+  readonly maxConnectAttempts: number;
+  /** Addresses used of one name of a `dns` cluster; more are left out and logged. Default 256. Metric `tulle_dns_addresses_left_out_total`. */
+  readonly maxAddressesPerName: number;
+  /** Connections of one listener that came between binding and the moment the configuration took effect. Default 1,024. Metric `tulle_listener_downstream_cx_overflow_total`. */
+  readonly maxEarlyConnections: number;
+  /** Bytes held of requests that were pipelined behind one that is not answered yet; reading stops there. Default 65,536, one read. Metric `tulle_listener_downstream_pipeline_paused_total`. */
   readonly maxPipelinedBytes: number;
   /** Request body read and thrown away after an early answer, so that the connection can be used again. Default 65,536. Metric `tulle_downstream_drain_overflow_total`. */
   readonly maxDiscardBytes: number;
   /** How long a closing connection is read on, so that the caller gets its answer before a reset. Default 1,000. */
   readonly lingerMs: number;
-  /** Pooled stream objects. Default 4,096 (about 5 KiB each at most). */
+  /** Pooled stream objects. Default 4,096 (about 5 KiB each at most). Metric `tulle_streams_not_pooled_total`. */
   readonly maxPooledStreams: number;
   /** How long `create` of a filter may take. Default 10,000. */
   readonly filterCreateTimeoutMs: number;
   /** How long `dispose` of a filter may take. Default 5,000. */
   readonly filterDisposeTimeoutMs: number;
-  /** First byte of a connection whose chain depends on it (TLS or plain), and the TLS handshake after it. Default 10,000. */
+  /** First byte of a connection whose chain depends on it (TLS or plain), the TLS handshake after it, and connection filters that wait. Default 10,000. */
   readonly handshakeTimeoutMs: number;
 }
 
@@ -35,6 +51,14 @@ export const DEFAULT_ENGINE_LIMITS: EngineLimits = Object.freeze({
   maxResponseHeadersBytes: 61_440,
   maxResponseHeadersCount: 100,
   maxInterimResponses: 8,
+  maxUriBytes: 8_192,
+  maxChunkExtensionBytes: 4_096,
+  maxTrailerBytes: 8_192,
+  maxTrailers: 32,
+  maxResponseDrainBytes: 65_536,
+  maxConnectAttempts: 3,
+  maxAddressesPerName: 256,
+  maxEarlyConnections: 1_024,
   maxPipelinedBytes: 65_536,
   maxDiscardBytes: 65_536,
   lingerMs: 1_000,

@@ -22,6 +22,8 @@ const http: JsonSchema = fields(['kind', 'routes', 'filters'], {
   allowConnect: flag,
   identityHeaders: oneOf('strip', 'keep'),
   trustedForwarders: names,
+  allowCustomMethods: flag,
+  targetChars: oneOf('whatwg', 'rfc3986'),
   pathParameters: oneOf('keep', 'strip', 'refuse'),
   serverHeader: { anyOf: [{ const: 'pass' }, fields(['value'], { value: text })] },
 });

@@ -26,6 +26,8 @@ const httpHandler: fc.Arbitrary<HttpHandler> = object<HttpHandler>(
     allowConnect: fc.boolean(),
     identityHeaders: fc.constantFrom('strip', 'keep'),
     trustedForwarders: allowedIds,
+    allowCustomMethods: fc.boolean(),
+    targetChars: fc.constantFrom('whatwg', 'rfc3986'),
     pathParameters: fc.constantFrom('keep', 'strip', 'refuse'),
     serverHeader: fc.oneof(fc.constant('pass' as const), object<{ value: string }>({ value: label })),
   },

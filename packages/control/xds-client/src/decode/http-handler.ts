@@ -54,7 +54,9 @@ export function decodeHttpHandler(
         ? ('keep' as const)
         : undefined,
     trustedForwarders: decodeForwarders(context, extras, extrasPath),
-    pathParameters: decodeParameters(context, extras, extrasPath),
+    pathParameters: oneOf(context, extras, 'pathParameters', ['keep', 'strip', 'refuse'], extrasPath),
+    allowCustomMethods: extras.flag('allowCustomMethods'),
+    targetChars: oneOf(context, extras, 'targetChars', ['whatwg', 'rfc3986'], extrasPath),
     serverHeader: decodeServerHeader(context, manager, path),
   });
   flags.end();
@@ -91,15 +93,19 @@ function decodeForwarders(
   return ids;
 }
 
-function decodeParameters(
+/** One of a few words. */
+function oneOf<Word extends string>(
   context: DecodeContext,
   extras: Extras,
+  key: string,
+  words: readonly Word[],
   path: string,
-): HttpHandler['pathParameters'] {
-  const given = extras.text('pathParameters');
-  if (given === undefined || given === 'keep' || given === 'strip' || given === 'refuse') return given;
-  context.refuse(`${path}.pathParameters`, 'must be keep, strip or refuse');
-  return undefined;
+): Word | undefined {
+  const given = extras.text(key);
+  const word = words.find((one) => one === given);
+  if (given !== undefined && word === undefined)
+    context.refuse(`${path}.${key}`, `must be one of ${words.join(', ')}`);
+  return word;
 }
 
 function decodeRoutes(

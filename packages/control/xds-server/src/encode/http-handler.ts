@@ -59,6 +59,8 @@ export function httpHandlerExtras(handler: HttpHandler): Record<string, unknown>
     maxRequestHeadersBytes: bytes === undefined || bytes % 1024 === 0 ? undefined : bytes,
     trustedForwarders: handler.trustedForwarders,
     pathParameters: handler.pathParameters,
+    allowCustomMethods: handler.allowCustomMethods,
+    targetChars: handler.targetChars,
     filters: filterFlags(handler.filters),
   };
 }

@@ -366,13 +366,22 @@ class Compilation {
     path: string,
   ): HttpChain | undefined {
     const issues = this.#issues;
+    const { limits } = this.#base.engine;
     const settings: HttpSettings = Object.freeze({
       statPrefix: handler.statPrefix ?? listener.name,
       requestHeadTimeoutMs: handler.requestHeadTimeoutMs ?? 10_000,
       idleTimeoutMs: handler.idleTimeoutMs ?? 3_600_000,
       streamIdleTimeoutMs: handler.streamIdleTimeoutMs ?? 300_000,
-      maxRequestHeadersBytes: handler.maxRequestHeadersBytes ?? 61_440,
-      maxRequestHeadersCount: handler.maxRequestHeadersCount ?? 100,
+      codecLimits: Object.freeze({
+        maxHeadBytes: handler.maxRequestHeadersBytes ?? 61_440,
+        maxHeaders: handler.maxRequestHeadersCount ?? 100,
+        maxUriBytes: limits.maxUriBytes,
+        maxChunkExtensionBytes: limits.maxChunkExtensionBytes,
+        maxTrailerBytes: limits.maxTrailerBytes,
+        maxTrailers: limits.maxTrailers,
+        allowCustomMethods: handler.allowCustomMethods ?? false,
+        targetChars: handler.targetChars ?? 'whatwg',
+      }),
       maxReplayBytes: handler.maxReplayBytes ?? 65_536,
       allowUpgrades: handler.allowUpgrades ?? ['websocket'],
       allowConnect: handler.allowConnect ?? false,

@@ -1,5 +1,6 @@
 import type { FieldTable } from '@tulle/fields';
 import type { RouteInfo } from '@tulle/filter';
+import type { Http1Limits } from '@tulle/http1';
 import type { RouteMatcher } from '@tulle/match';
 import type { DirectResponseAction, RedirectAction, Rewrite } from '@tulle/model';
 import type { HeadStep, PhaseTable } from '../chain/tables.ts';
@@ -65,8 +66,8 @@ export interface HttpSettings {
   readonly requestHeadTimeoutMs: number;
   readonly idleTimeoutMs: number;
   readonly streamIdleTimeoutMs: number;
-  readonly maxRequestHeadersBytes: number;
-  readonly maxRequestHeadersCount: number;
+  /** Bounds of what callers send; one object for all connections of the chain. */
+  readonly codecLimits: Partial<Http1Limits>;
   readonly maxReplayBytes: number;
   readonly allowUpgrades: readonly string[];
   readonly allowConnect: boolean;

@@ -16,7 +16,7 @@ import type { Engine } from '../engine.ts';
 import { Outbox } from '../outbox.ts';
 import type { Socket, SocketEvents, SocketFault } from '../ports.ts';
 import { rescue, rescueFault } from '../rescue.ts';
-import type { Downstream, PauseReason, UpstreamStream } from '../sides.ts';
+import { PAUSE_FLOW, type Downstream, type PauseReason, type UpstreamStream } from '../sides.ts';
 import type { Stream } from '../stream/stream.ts';
 import type { TurnTask } from '../turn.ts';
 import { CallerWaits, type WaitingConnection } from './caller-waits.ts';
@@ -79,18 +79,10 @@ export class ServerConnection
     this.connection = facts;
     this.#outbox = new Outbox(socket, engine.turn);
     this.#encoder = new ResponseEncoder(engine, this.#outbox);
-    this.#held = new HeldBytes(socket, engine.limits.maxPipelinedBytes);
-    const { settings } = chain;
+    this.#held = new HeldBytes(socket, engine.limits.maxPipelinedBytes, listener.metrics.pipelinePaused);
     this.#bufferLimitBytes = listener.bufferLimitBytes;
     this.#next = engine.streams.take();
-    this.#decoder = new RequestDecoder(
-      this,
-      {
-        maxHeadBytes: settings.maxRequestHeadersBytes,
-        maxHeaders: settings.maxRequestHeadersCount,
-      },
-      this.#next.requestHead,
-    );
+    this.#decoder = new RequestDecoder(this, chain.settings.codecLimits, this.#next.requestHead);
     this.#waits = new CallerWaits(this, engine, socket, this.#outbox, listener.metrics);
     socket.events = this;
   }
@@ -254,6 +246,7 @@ export class ServerConnection
 
   pauseRequest(stream: Stream, reason: PauseReason): void {
     if (this.#stream !== stream || this.#requestDone) return;
+    if (reason === PAUSE_FLOW && (this.#paused & PAUSE_FLOW) === 0) this.#listener.metrics.flowPaused.add();
     this.#paused |= reason;
     this.#decoder.pause();
   }

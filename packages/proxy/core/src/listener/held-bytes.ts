@@ -1,3 +1,4 @@
+import type { Counter } from '@tulle/telemetry';
 import type { Socket } from '../ports.ts';
 
 const EMPTY: Buffer = Buffer.alloc(0);
@@ -6,12 +7,15 @@ const EMPTY: Buffer = Buffer.alloc(0);
 export class HeldBytes {
   readonly #socket: Socket;
   readonly #maxBytes: number;
+  readonly #overflows: Counter;
   #bytes: Buffer = EMPTY;
   #paused = false;
 
-  constructor(socket: Socket, maxBytes: number) {
+  /** @param overflows times that the limit stopped reading */
+  constructor(socket: Socket, maxBytes: number, overflows: Counter) {
     this.#socket = socket;
     this.#maxBytes = maxBytes;
+    this.#overflows = overflows;
   }
 
   get length(): number {
@@ -24,6 +28,7 @@ export class HeldBytes {
     this.#bytes = this.#bytes.length === 0 ? Buffer.from(bytes) : Buffer.concat([this.#bytes, bytes]);
     if (this.#paused || !(pauseNow || this.#bytes.length >= this.#maxBytes)) return;
     this.#paused = true;
+    if (!pauseNow) this.#overflows.add();
     this.#socket.pause();
   }
 

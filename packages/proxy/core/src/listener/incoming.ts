@@ -47,6 +47,7 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
   /** Goes on when a hook let the connection pass; else closes it. */
   #afterHook(passed: boolean | Promise<boolean>, goOn: () => void): void {
     if (typeof passed === 'boolean') return passed ? goOn() : this.#refuse(this.#listenerHooks);
+    this.#armTimer();
     this.#socket.pause();
     void passed.then((ok) =>
       this.#inTurn(() => {
@@ -127,6 +128,7 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
     };
     const passed = both();
     if (typeof passed === 'boolean') return finish(passed);
+    this.#armTimer();
     this.#socket.pause();
     void passed.then((ok) => this.#inTurn(() => finish(ok)));
   }

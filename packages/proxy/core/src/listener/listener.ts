@@ -146,8 +146,9 @@ export class ListenerRuntime implements ServingListener {
     if (this.#early === undefined) return this.#take(socket);
     socket.events = WAITING;
     socket.pause();
-    if (this.#early.length < 1024) this.#early.push(socket);
-    else socket.destroy();
+    if (this.#early.length < this.#engine.limits.maxEarlyConnections) return void this.#early.push(socket);
+    this.metrics.overflows.add();
+    socket.destroy(true);
   }
 
   #take(socket: Socket): void {

@@ -178,7 +178,10 @@ export class RelaySide implements SocketEvents {
   #pass(chunk: Buffer, start: number, end: number, owned: boolean): boolean {
     const other = this.#relay.other(this);
     const kept = other.#outbox.piece(chunk, start, end, owned, undefined);
-    if (other.#outbox.queuedBytes > this.#relay.bufferLimitBytes) this.#pause();
+    if (other.#outbox.queuedBytes > this.#relay.bufferLimitBytes && !this.#paused) {
+      this.#relay.engine.metrics.relaysPaused.add();
+      this.#pause();
+    }
     return kept;
   }
 

@@ -40,6 +40,7 @@ export class ListenerMetrics {
   readonly headTimeouts: Counter;
   readonly flowPaused: Counter;
   readonly stalled: Counter;
+  readonly pipelinePaused: Counter;
   readonly handshakeTimeouts: Counter;
 
   constructor(meter: Meter, listener: string) {
@@ -57,6 +58,10 @@ export class ListenerMetrics {
     this.flowPaused = counter(
       'flow_control_paused_reading',
       'Times that a caller was not read on since bufferLimitBytes waited for it or for the endpoint',
+    );
+    this.pipelinePaused = counter(
+      'pipeline_paused',
+      'Times that a caller was not read on since maxPipelinedBytes of further requests waited',
     );
     this.stalled = counter(
       'cx_stalled',

@@ -10,9 +10,6 @@ import type { ConnectionHooks } from './conn-hooks.ts';
 import { Relay, type RelayEnd } from './relay.ts';
 import type { ListenerConnection, ServingListener } from './serving.ts';
 
-/** Endpoints tried before a connection is given up; nothing was sent yet, so trying another is always safe (D5). */
-const MAX_CONNECT_ATTEMPTS = 3;
-
 /** What a connection that is over says of its endpoint: one that broke before it said a word has failed. */
 function outcomeOf({ fault, side }: RelayEnd, bytes: number): Outcome {
   if (bytes > 0) return SUCCESS;
@@ -178,8 +175,9 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
           : 'TULLE_UPSTREAM_CONNECT';
     if (fault !== undefined)
       this.#engine.log.debug(`cluster ${cluster.name}: ${endpoint.address}: ${fault.message}`);
-    if (this.#tried.length < MAX_CONNECT_ATTEMPTS) this.#connect(cluster);
-    else this.#fail(this.#code);
+    if (this.#tried.length < this.#engine.limits.maxConnectAttempts) return this.#connect(cluster);
+    cluster.metrics.connectAttemptsExceeded.add();
+    this.#fail(this.#code);
   }
 
   #relayOver(cluster: ClusterRuntime, end: RelayEnd): void {

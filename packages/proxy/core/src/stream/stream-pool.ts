@@ -28,5 +28,6 @@ export class StreamPool {
   /** Makes the object available again. */
   put(stream: Stream): void {
     if (this.#spare.size < this.#engine.limits.maxPooledStreams) this.#spare.push(stream);
+    else this.#engine.metrics.streamsNotPooled.add();
   }
 }

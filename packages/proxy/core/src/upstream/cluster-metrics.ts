@@ -25,6 +25,8 @@ export class ClusterMetrics {
   readonly idleRetired: Counter;
   readonly resets: Counter;
   readonly drainOverflow: Counter;
+  readonly flowPaused: Counter;
+  readonly connectAttemptsExceeded: Counter;
   readonly ejections: Counter;
   readonly ejectionsRefused: Counter;
 
@@ -75,6 +77,14 @@ export class ClusterMetrics {
     this.drainOverflow = counter(
       'upstream_cx_drain_overflow',
       'Connections closed since an unwanted response was longer than it was worth reading',
+    );
+    this.flowPaused = counter(
+      'upstream_flow_control_paused_reading',
+      'Times that an endpoint was not read on since bufferLimitBytes waited for the caller',
+    );
+    this.connectAttemptsExceeded = counter(
+      'upstream_cx_connect_attempts_exceeded',
+      'TCP connections given up since maxConnectAttempts endpoints could not be connected',
     );
     this.ejections = counter('outlier_detection_ejections_enforced', 'Endpoints ejected');
     this.ejectionsRefused = counter(

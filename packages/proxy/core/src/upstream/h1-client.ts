@@ -25,9 +25,6 @@ import { PAUSE_FLOW, PAUSE_HOOK, type PauseReason, type UpstreamStream } from '.
 import type { Stream } from '../stream/stream.ts';
 import type { EndpointPool } from './endpoint-pool.ts';
 
-/** Of an unwanted response (a retry, a caller gone) so much is read to keep the connection; more costs more than a new one. */
-const MAX_DRAIN_BYTES = 65_536;
-
 const EMPTY: Buffer = Buffer.alloc(0);
 const CRLF: Buffer = Buffer.from('\r\n', 'latin1');
 
@@ -182,6 +179,7 @@ export class UpstreamConnection implements SocketEvents, ResponseSink, UpstreamS
   pauseResponse(reason: PauseReason): void {
     if (this.#state !== BUSY) return;
     const before = this.#paused;
+    if (reason === PAUSE_FLOW && (before & PAUSE_FLOW) === 0) this.#pool.cluster.metrics.flowPaused.add();
     this.#paused |= reason;
     if (before !== 0) return;
     this.#decoder.pause();
@@ -206,7 +204,7 @@ export class UpstreamConnection implements SocketEvents, ResponseSink, UpstreamS
     if (this.#state !== BUSY || this.#stream === undefined) return;
     this.#stream = undefined;
     if (!this.#requestSent || !this.#headSeen || this.#decoder.phase === 'tunnel') return this.close();
-    this.#drainLeft = MAX_DRAIN_BYTES;
+    this.#drainLeft = this.#pool.cluster.engine.limits.maxResponseDrainBytes;
     this.resumeResponse(PAUSE_HOOK);
     this.resumeResponse(PAUSE_FLOW);
   }

@@ -3,9 +3,6 @@ import type { ClusterRuntime } from './cluster.ts';
 
 type DnsDiscovery = Extract<ClusterDiscovery, { kind: 'dns' }>;
 
-/** Addresses taken of one name; more are left out and logged. */
-const MAX_ADDRESSES = 256;
-
 /**
  * Resolves the names of a `dns` cluster again and again. A failing or empty answer changes nothing: endpoints that
  * worked are never replaced by none.
@@ -43,7 +40,7 @@ export class NameResolution {
       [...hosts].map(async (host) => {
         try {
           const addresses = await engine.transport.resolve(host);
-          if (addresses.length > 0) this.#known.set(host, addresses.slice(0, MAX_ADDRESSES));
+          if (addresses.length > 0) this.#known.set(host, this.#someOf(host, addresses));
         } catch (error) {
           engine.metrics.dnsFailures.add();
           engine.log.warn(
@@ -57,6 +54,20 @@ export class NameResolution {
     const endpoints = this.#discovery.endpoints.flatMap((endpoint) => this.#expand(endpoint));
     if (endpoints.length > 0) this.#cluster.setEndpoints(endpoints);
     this.#cancel = engine.clock.setTimer(this.#refreshMs, () => void this.#round());
+  }
+
+  /** As many addresses as are used of one name. */
+  #someOf(host: string, addresses: readonly string[]): readonly string[] {
+    const { engine, name } = this.#cluster;
+    const { maxAddressesPerName } = engine.limits;
+    const leftOut = addresses.length - maxAddressesPerName;
+    if (leftOut <= 0) return addresses;
+    engine.metrics.dnsAddressesLeftOut.add(leftOut);
+    engine.log.warn(
+      `cluster ${name}: ${host} has ${addresses.length} addresses; ${leftOut} are left out (maxAddressesPerName)`,
+      { cluster: name, host },
+    );
+    return addresses.slice(0, maxAddressesPerName);
   }
 
   #expand(endpoint: Endpoint): Endpoint[] {
