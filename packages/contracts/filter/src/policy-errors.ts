@@ -13,7 +13,6 @@ export type PolicyErrorCode =
   | 'TULLE_FAULT_ABORT'
   | 'TULLE_HEADER_INVALID'
   | 'TULLE_LOCAL_REPLY'
-  | 'TULLE_OVERLOADED'
   | 'TULLE_DRAINING'
   | 'TULLE_INTERNAL'
   | 'TULLE_CONFIG_INVALID'
@@ -21,9 +20,7 @@ export type PolicyErrorCode =
   | 'TULLE_CONFIG_REFERENCE'
   | 'TULLE_FILTER_UNKNOWN'
   | 'TULLE_STATE_UNSAVED'
-  | 'TULLE_IDENTITY_TOKEN'
-  | 'TULLE_IDENTITY_CSR'
-  | 'TULLE_IDENTITY_UNAVAILABLE';
+  | 'TULLE_IDENTITY_TOKEN';
 
 /** Rows for what filters, limits, configuration and identity refuse. */
 export const POLICY_ERRORS: Readonly<Record<PolicyErrorCode, ErrorRow>> = {
@@ -139,16 +136,6 @@ export const POLICY_ERRORS: Readonly<Record<PolicyErrorCode, ErrorRow>> = {
     'The external authorization service gave no answer that can be used, so the request was refused. The details and the metric tulle_filter_ext_authz_checks_total say what went wrong.',
   ),
   // Limits and life cycle
-  TULLE_OVERLOADED: row(
-    60,
-    503,
-    14,
-    'OM',
-    'overload',
-    'internal',
-    false,
-    'This proxy sheds load (connections, heap or event-loop delay over its limit).',
-  ),
   TULLE_DRAINING: row(
     61,
     503,
@@ -230,25 +217,5 @@ export const POLICY_ERRORS: Readonly<Record<PolicyErrorCode, ErrorRow>> = {
     'config',
     false,
     'The join token is unknown, expired or used already. Make a new one; each admits one workload once.',
-  ),
-  TULLE_IDENTITY_CSR: row(
-    81,
-    0,
-    7,
-    '-',
-    'csr_refused',
-    'config',
-    false,
-    'The certificate request asks for more than was attested.',
-  ),
-  TULLE_IDENTITY_UNAVAILABLE: row(
-    82,
-    0,
-    14,
-    '-',
-    'identity_unavailable',
-    'internal',
-    true,
-    'No SVID yet, or the CA cannot be reached; the last good identity serves until it expires.',
   ),
 };

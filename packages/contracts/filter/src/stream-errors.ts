@@ -16,7 +16,6 @@ export type StreamErrorCode =
   | 'TULLE_UPSTREAM_PROTOCOL'
   | 'TULLE_REQUEST_TIMEOUT'
   | 'TULLE_PER_TRY_TIMEOUT'
-  | 'TULLE_RETRY_LIMIT'
   | 'TULLE_STREAM_IDLE'
   | 'TULLE_DOWNSTREAM_CLOSED'
   | 'TULLE_DOWNSTREAM_PROTOCOL'
@@ -174,16 +173,6 @@ export const STREAM_ERRORS: Readonly<Record<StreamErrorCode, ErrorRow>> = {
     'upstream',
     true,
     'One attempt took longer than the per-try timeout.',
-  ),
-  TULLE_RETRY_LIMIT: row(
-    21,
-    503,
-    14,
-    'URX',
-    'upstream_retry_limit_exceeded',
-    'upstream',
-    false,
-    "Every permitted attempt failed. The record lists each attempt's reason.",
   ),
   TULLE_STREAM_IDLE: row(
     22,

@@ -1,3 +1,4 @@
+import type { ErrorCode } from '@tulle/filter';
 import type { FastifyReply } from 'fastify';
 import type { Diagnostic } from '@tulle/resources';
 
@@ -5,7 +6,7 @@ import type { Diagnostic } from '@tulle/resources';
 export function problem(
   reply: FastifyReply,
   status: number,
-  code: string,
+  code: ErrorCode | `TULLE${number}`,
   detail: string,
   hint?: string,
   issues?: readonly Diagnostic[],

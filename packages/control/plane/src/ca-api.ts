@@ -100,7 +100,9 @@ const isLabels = (value: unknown): value is Readonly<Record<string, string>> =>
   Object.values(value).every((one) => typeof one === 'string');
 
 /** What the CA says no to, told apart from what went wrong in it. */
-const isRefusal = (error: unknown): error is Error & { readonly code: string } =>
+const isRefusal = (
+  error: unknown,
+): error is Error & { readonly code: 'TULLE_CA_REFUSED' | 'TULLE_SPIFFE_BAD_ID' } =>
   error instanceof Error &&
   'code' in error &&
   (error.code === 'TULLE_CA_REFUSED' || error.code === 'TULLE_SPIFFE_BAD_ID');

@@ -1,4 +1,4 @@
-import { errorRow } from '@tulle/filter';
+import { errorRow, type ErrorCode } from '@tulle/filter';
 import type { Http1Fault } from '@tulle/http1';
 import { recordFailure } from './chain/reply.ts';
 import { abortResponse, carryOutReply } from './chain/response.ts';
@@ -9,7 +9,7 @@ import { AT_END, type Stream } from './stream/stream.ts';
  * Before the response began the caller gets an answer; afterwards a broken message, never a short one that looks whole.
  * @param details overrides the row's @param status likewise
  */
-export function rescue(stream: Stream, code: string, details?: string, status?: number): void {
+export function rescue(stream: Stream, code: ErrorCode, details?: string, status?: number): void {
   if (!stream.live || stream.phase === AT_END) return;
   if (stream.responseStarted) {
     const row = errorRow(code);

@@ -60,7 +60,7 @@ describe('a line', () => {
     };
     const line = parsed({
       status: 503,
-      code: 'TULLE_RETRY_LIMIT',
+      code: 'TULLE_UPSTREAM_RESET',
       flags: ['UF', 'URX'],
       localAddress: '::1',
       localPort: 1,
@@ -71,7 +71,7 @@ describe('a line', () => {
     });
     expect(line).toMatchObject({
       response_flags: 'UF,URX',
-      code: 'TULLE_RETRY_LIMIT',
+      code: 'TULLE_UPSTREAM_RESET',
       attempts: 2,
       upstream_transport_failure_reason: 'TULLE_UPSTREAM_CONNECT',
       downstream_local_address: '[::1]:1',

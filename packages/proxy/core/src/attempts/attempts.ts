@@ -1,4 +1,4 @@
-import { DELIVER, errorRow, RETRY } from '@tulle/filter';
+import { DELIVER, errorRow, RETRY, type ErrorCode } from '@tulle/filter';
 import { FieldTable } from '@tulle/fields';
 import { BODY_NONE } from '@tulle/http1';
 import { FAILURE, NEUTRAL, SUCCESS, type Outcome } from '@tulle/balance';
@@ -169,7 +169,7 @@ export function attemptAnswered(stream: Stream): void {
  */
 export function attemptFailed(
   stream: Stream,
-  code: string,
+  code: ErrorCode,
   unsent: boolean,
   details: string | undefined,
 ): void {
@@ -244,7 +244,7 @@ export function releaseEndpoint(stream: Stream, outcome: Outcome): void {
 }
 
 /** The response broke behind its head: that counts, though there is no other attempt. */
-export function responseBroken(stream: Stream, code: string, details?: string): void {
+export function responseBroken(stream: Stream, code: ErrorCode, details?: string): void {
   releaseEndpoint(stream, FAILURE);
   rescue(stream, code, details);
 }

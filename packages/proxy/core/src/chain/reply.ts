@@ -1,4 +1,4 @@
-import { errorRow, STOP, TulleError } from '@tulle/filter';
+import { errorRow, STOP, TulleError, type ErrorCode } from '@tulle/filter';
 import { BODY_LENGTH, BODY_NONE } from '@tulle/http1';
 import { markUnsent } from '../attempts/unsent-marker.ts';
 import type { Stream } from '../stream/stream.ts';
@@ -58,7 +58,7 @@ export function recordReply(
 /** A failure that the error table describes. @param ownStatus where a rule has another status than the row */
 export function recordFailure(
   stream: Stream,
-  code: string,
+  code: ErrorCode,
   details: string | undefined,
   ownStatus?: number,
 ): void {

@@ -1,5 +1,5 @@
 import { FAILURE, NEUTRAL, SUCCESS, type Outcome } from '@tulle/balance';
-import { errorRow, type ResponseFlag } from '@tulle/filter';
+import { errorRow, type ErrorCode, type ResponseFlag } from '@tulle/filter';
 import type { TcpChain } from '../compile/compiled-listener.ts';
 import type { Engine } from '../engine.ts';
 import type { Socket, SocketEvents, SocketFault } from '../ports.ts';
@@ -35,6 +35,8 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
   #relay: Relay | undefined;
   #cancelTimer: (() => void) | undefined;
   #code = '';
+  /** Why the endpoint that was tried last could not be connected. */
+  #connectCode: ErrorCode = 'TULLE_UPSTREAM_CONNECT';
   #details = '';
   #over = false;
   #admitted = false;
@@ -86,9 +88,7 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
     const endpoint = cluster.balancer.pick(nowMs, this.#tried);
     if (endpoint === undefined) {
       if (this.#tried.length === 0) cluster.metrics.noEndpoint.add();
-      return this.#fail(
-        this.#tried.length === 0 ? 'TULLE_UPSTREAM_NO_ENDPOINT' : this.#code || 'TULLE_UPSTREAM_CONNECT',
-      );
+      return this.#fail(this.#tried.length === 0 ? 'TULLE_UPSTREAM_NO_ENDPOINT' : this.#connectCode);
     }
     if (cluster.connections >= cluster.maxConnections) {
       cluster.metrics.connectionOverflow.add();
@@ -166,7 +166,7 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
     const kind = fault?.kind;
     if (kind === 'tls' || kind === 'identity')
       cluster.metrics.tlsRefused(fault?.reason ?? 'handshake-failed');
-    this.#code = timedOut
+    this.#connectCode = timedOut
       ? 'TULLE_UPSTREAM_CONNECT_TIMEOUT'
       : kind === 'identity'
         ? 'TULLE_UPSTREAM_IDENTITY'
@@ -177,7 +177,7 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
       this.#engine.log.debug(`cluster ${cluster.name}: ${endpoint.address}: ${fault.message}`);
     if (this.#tried.length < this.#engine.limits.maxConnectAttempts) return this.#connect(cluster);
     cluster.metrics.connectAttemptsExceeded.add();
-    this.#fail(this.#code);
+    this.#fail(this.#connectCode);
   }
 
   #relayOver(cluster: ClusterRuntime, end: RelayEnd): void {
@@ -192,7 +192,7 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
     this.#finish();
   }
 
-  #fail(code: string): void {
+  #fail(code: ErrorCode): void {
     this.#code = code;
     this.#socket.destroy(true);
     this.#finish();
