@@ -52,7 +52,8 @@ export class NameResolution {
     );
     if (this.#closed) return;
     const endpoints = this.#discovery.endpoints.flatMap((endpoint) => this.#expand(endpoint));
-    if (endpoints.length > 0) this.#cluster.setEndpoints(endpoints);
+    // What a name had stays known, so this is empty only when nothing was ever there.
+    this.#cluster.setEndpoints(endpoints);
     this.#cancel = engine.clock.setTimer(this.#refreshMs, () => void this.#round());
   }
 
