@@ -129,18 +129,28 @@ export async function createIdentityClient(options: IdentityClientOptions): Prom
   const holderId = loaded?.holderId ?? randomBytes(16).toString('hex');
   const holder = create(HolderSchema, { id: holderId, instance: options.instance ?? '' });
 
-  let mesh: { address: string; client: Client; channel: MeshChannel } | undefined;
-  const closeMesh = (): void => {
-    mesh?.client.close();
-    mesh?.channel.close();
-    mesh = undefined;
+  interface Mesh {
+    readonly address: string;
+    readonly serial: string | undefined;
+    readonly client: Client;
+    readonly channel: MeshChannel;
+  }
+  let mesh: Mesh | undefined;
+  const closeMesh = (one: Mesh | undefined): void => {
+    one?.client.close();
+    one?.channel.close();
   };
+  /**
+   * A connection for each certificate: the CA judges a call by the one that its connection was made with, which ends
+   * while the connection stands, and with the root that it stands on.
+   */
   const meshClient = (): Client => {
     const address = addressNow();
-    if (mesh !== undefined && mesh.address !== address) closeMesh();
-    if (mesh === undefined) {
+    const serial = keeper.current()?.svid.serial;
+    if (mesh === undefined || mesh.address !== address || mesh.serial !== serial) {
+      closeMesh(mesh);
       const channel = meshChannel(trustDomain, { identity: keeper, epochMs });
-      mesh = { address, channel, client: new Client(address, channel.credentials, channel.options) };
+      mesh = { address, serial, channel, client: new Client(address, channel.credentials, channel.options) };
     }
     return mesh.client;
   };
@@ -239,7 +249,14 @@ export async function createIdentityClient(options: IdentityClientOptions): Prom
     (error, retryInMs) => report({ kind: 'not-in-use', error, retryInMs }),
   );
   const heldChanged = (): void => {
-    if (keeper.held !== undefined) confirming.set(keeper.held);
+    const { held } = keeper;
+    if (held === undefined) return;
+    confirming.set(held);
+    if (watching !== undefined && mesh?.serial !== held.snapshot.svid.serial) {
+      const before = watching;
+      watch();
+      before.cancel();
+    }
   };
   const watch = (): void => {
     if (closed) return;
@@ -292,7 +309,7 @@ export async function createIdentityClient(options: IdentityClientOptions): Prom
       confirming.close();
       const saved = keeper.close();
       watching?.cancel();
-      closeMesh();
+      closeMesh(mesh);
       return saved;
     },
   };

@@ -36,7 +36,7 @@ interface Bench {
 }
 
 /** Leaves of 10 s on a clock that is told; it begins now, because OpenSSL looks at the machine's own. */
-async function bench(): Promise<Bench> {
+async function bench(options: { clockSkewMs?: number } = {}): Promise<Bench> {
   const clock = fakeClock(Date.now());
   const refusals: string[] = [];
   const ca = keep(
@@ -45,6 +45,7 @@ async function bench(): Promise<Bench> {
       store: memoryStore(),
       clock,
       leafLifetimeMs: 10_000,
+      ...options,
       onEvent: (event) => event.kind === 'refused' && refusals.push(event.reason),
     }),
   );
@@ -123,6 +124,24 @@ it('a lapsed identity with a single token says that another is needed', async ()
       }),
     patient,
   );
+});
+
+it('renews for many lifetimes while the control plane stays, although every certificate ends that a connection was made with', async () => {
+  // Dated back by an hour, for OpenSSL, whose clock does not move.
+  const { ca, clock, refusals, asked, ask } = await bench({ clockSkewMs: 3_600_000 });
+  const plane = keep(await controlPlane({ ca, clock, grpc: { epochMs: () => clock.epochMs() } }));
+  const client = keep(await join(plane, { clock, joinToken: ask }));
+  await client.ready();
+  for (let renewals = 2; renewals <= 16; renewals++)
+    await vi.waitFor(async () => {
+      await clock.advance(250);
+      expect(count(client, 'renewed')).toBeGreaterThanOrEqual(renewals);
+    }, patient);
+  expect(clock.epochMs() - Date.now()).toBeGreaterThan(60_000);
+  expect(refusals).toEqual([]);
+  expect(client.events.filter(({ kind }) => kind !== 'renewed')).toEqual([]);
+  expect(asked).toHaveLength(1);
+  await vi.waitFor(() => expect(plane.service.watchers).toBe(1), patient);
 });
 
 it('asks for no token while a saved identity is valid', async () => {
