@@ -79,7 +79,13 @@ it('names the files that were added, changed and removed, and no ignored ones', 
     write('added', '1');
     write('dist', '1');
     rmSync(join(root, 'removed'));
-    expect(changedPaths(before, readTree(root))).toEqual(['added', 'edited', 'removed']);
+    expect(changedPaths(before ?? new Map(), readTree(root) ?? new Map())).toEqual([
+      'added',
+      'edited',
+      'removed',
+    ]);
+    rmSync(join(root, '.git'), { recursive: true });
+    expect(readTree(root)).toBeUndefined();
   } finally {
     rmSync(root, { recursive: true });
   }

@@ -32,13 +32,19 @@ for (const check of process.argv.includes('--system') ? [...houseChecks, ...syst
   );
 }
 
-const changed = changedPaths(before, readTree(root));
-add(sum, { passed: changed.length > 0 ? 0 : 1, failed: changed.length > 0 ? 1 : 0, skipped: 0 });
-summary.push(
-  changed.length > 0
-    ? `× unchanged: the checks changed ${changed.join(', ')}; commit what they generate`
-    : '√ unchanged: the checks left the tree as it was',
-);
+const after = readTree(root);
+if (before === undefined || after === undefined) {
+  add(sum, { passed: 0, failed: 0, skipped: 1 });
+  summary.push('- unchanged: skipped, there is no git repository here');
+} else {
+  const changed = changedPaths(before, after);
+  add(sum, { passed: changed.length > 0 ? 0 : 1, failed: changed.length > 0 ? 1 : 0, skipped: 0 });
+  summary.push(
+    changed.length > 0
+      ? `× unchanged: the checks changed ${changed.join(', ')}; commit what they generate`
+      : '√ unchanged: the checks left the tree as it was',
+  );
+}
 
 const minutes = ((performance.now() - began) / 60_000).toFixed(1);
 console.log(`\n${summary.join('\n')}\nall of it in ${minutes} min\n${closingLine(sum)}`);

@@ -3,8 +3,12 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Content hashes of every file that git does not ignore: tracked, changed or new. */
-export function readTree(root: string): Map<string, string> {
+/**
+ * Content hashes of every file that git does not ignore: tracked, changed or new. `undefined` where there is no
+ * repository (an unpacked archive): then nothing can be told of changes.
+ */
+export function readTree(root: string): Map<string, string> | undefined {
+  if (!existsSync(join(root, '.git'))) return undefined;
   const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
     cwd: root,
     encoding: 'utf8',

@@ -302,6 +302,7 @@ export class ProxyRuntime implements Proxy {
       this.#clusterKeys.delete(name);
       changed = true;
     }
+    this.#forgetRefs(compiled);
     for (const [name, runtime] of [...this.listeners]) {
       const next = compiled.listeners.get(name);
       const replacement = fresh.find((other) => other.name === name);
@@ -322,14 +323,32 @@ export class ProxyRuntime implements Proxy {
     return changed;
   }
 
+  /** References that nobody can ask for any more; a chain that leaves may still hold one. */
+  #forgetRefs(compiled: Compiled): void {
+    if (this.#leaving.size > 0) return;
+    for (const name of this.refs.keys())
+      if (!compiled.clusters.has(name) && !compiled.references.has(name)) this.refs.delete(name);
+  }
+
   /** A removed listener takes nothing new; its connections end in their own time. */
   #leave(runtime: ListenerRuntime): void {
     this.#leaving.add(runtime);
     void runtime
       .drain(REMOVED_LISTENER_DRAIN_MS)
-      .then(() => runtime.emptied())
+      .then(() => this.#atMost(runtime.emptied(), REMOVED_LISTENER_END_MS))
       .then(() => runtime.close())
       .finally(() => this.#leaving.delete(runtime));
+  }
+
+  /** Resolves with `promise`, or after the time. */
+  #atMost(promise: Promise<void>, timeoutMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.clock.setTimer(timeoutMs, resolve);
+      void promise.then(() => {
+        cancel();
+        resolve();
+      });
+    });
   }
 
   async #namesReady(compiled: Compiled): Promise<void> {
@@ -415,6 +434,9 @@ const SINK_DEADLINE_MS = 5_000;
 
 /** Connections of a removed listener hear `Connection: close` ever more often over this time. */
 const REMOVED_LISTENER_DRAIN_MS = 5_000;
+
+/** What is still connected to a removed listener then, a long TCP connection for instance, is cut. As Envoy's `drain_time`. */
+const REMOVED_LISTENER_END_MS = 600_000;
 
 /** What one of the plugins brings for the whole engine. @throws TulleError when two bring it */
 function onlyOne<Part extends 'meter' | 'tracing'>(

@@ -30,7 +30,8 @@ export interface AdminFront {
 
 /**
  * Passes admin requests on to the newest ready engine process (`?worker=N` chooses another slot), and answers
- * `GET /supervisor` (status) and `POST /supervisor/restart` itself. Pages of metrics are one view of all processes
+ * `GET /supervisor` (status) and `POST /supervisor/restart` itself; `POST /drain_listeners` goes to every process.
+ * Pages of metrics are one view of all processes
  * ({@link MetricsView}); with `?worker=N` they are of that one alone.
  * @throws Error when the address is not loopback, or taken
  */
@@ -47,6 +48,8 @@ export async function serveAdminFront(options: AdminFrontOptions): Promise<Admin
     // A browser that was sent to a name resolving to 127.0.0.1 still names that other host.
     if (!isUnixAddress(address) && !isLoopback(hostOf(req.headers.host ?? '')))
       return answer(res, 403, { error: 'the admin interface answers to loopback names only' });
+    if (isForeign(req))
+      return answer(res, 403, { error: 'a page of another site may not call the admin interface' });
     const url = new URL(req.url ?? '/', 'http://admin');
     if (url.pathname === '/supervisor') return answer(res, 200, supervisor.status());
     if (url.pathname === '/supervisor/restart') {
@@ -59,6 +62,8 @@ export async function serveAdminFront(options: AdminFrontOptions): Promise<Admin
     const page = options.pages?.[url.pathname];
     if (page !== undefined) return answer(res, 200, page());
     const worker = url.searchParams.get('worker');
+    if (url.pathname === '/drain_listeners' && req.method === 'POST' && worker === null)
+      return void drainAll(supervisor, req, res);
     const target =
       supervisor.adminAddress(Number(worker ?? 0)) ?? (worker === null ? anyReady(supervisor) : undefined);
     if (target === undefined || !isUnixAddress(target))
@@ -109,6 +114,41 @@ function answer(
   res
     .writeHead(status, { 'content-type': 'application/json', ...headers })
     .end(`${JSON.stringify(body, null, 2)}\n`);
+}
+
+/** Out of service means every process: one that served on would take the others' share. */
+async function drainAll(supervisor: Supervisor, req: IncomingMessage, res: ServerResponse): Promise<void> {
+  const processes = supervisor.status().processes.filter(({ state }) => state === 'ready');
+  const drained = await Promise.all(
+    processes.map(async ({ slot, adminAddress }) => {
+      const path = isUnixAddress(adminAddress) ? adminAddress.path : '';
+      return { slot, status: await postTo(path, req.url ?? '/').catch((error: unknown) => String(error)) };
+    }),
+  );
+  const failed = drained.filter(({ status }) => status !== 202);
+  if (processes.length > 0 && failed.length === 0) return answer(res, 202, { draining: drained.length });
+  answer(res, 503, { error: 'not every engine process drains', failed });
+}
+
+function postTo(socketPath: string, path: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const asked = { socketPath, path, method: 'POST', agent: false, timeout: PAGE_TIMEOUT_MS };
+    const req = request(asked, (reply) => {
+      reply.resume();
+      resolve(reply.statusCode ?? 502);
+    });
+    req.on('timeout', () => req.destroy(new Error(`no answer within ${PAGE_TIMEOUT_MS} ms`)));
+    req.on('error', reject);
+    req.end();
+  });
+}
+
+/** A page of another site in a browser of this machine may send a POST unasked, and cannot hide that it does. */
+function isForeign({ headers }: IncomingMessage): boolean {
+  const site = headers['sec-fetch-site'];
+  if (site !== undefined && site !== 'same-origin' && site !== 'none') return true;
+  const { origin } = headers;
+  return origin !== undefined && !isLoopback(hostOf(origin.replace(/^https?:\/\//, '')));
 }
 
 /** @param take may take the reply over; false: it is passed on as it is */

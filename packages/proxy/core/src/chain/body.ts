@@ -25,6 +25,8 @@ export interface PipeOutlet {
  * one pass by uncopied.
  */
 export class BodyPipe {
+  /** A hook put other bytes in the place of those that came. */
+  changed = false;
   readonly #stream: Stream;
   readonly #steps: readonly DataStep[];
   readonly #outlet: PipeOutlet;
@@ -137,6 +139,7 @@ export class BodyPipe {
     const emitted = this.#emitted;
     this.#emitted = undefined;
     if (emitted === undefined) return step.mode === TRANSFORM ? EMPTY : bytes;
+    this.changed = true;
     return emitted.length === 1 ? (emitted[0] as Buffer) : Buffer.concat(emitted);
   }
 

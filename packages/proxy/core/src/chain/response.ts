@@ -90,16 +90,33 @@ export function responseHeadDone(stream: Stream): void {
   stream.responseHeadDone = true;
   const { table } = stream;
   const hasBody = stream.responseBodyKind !== BODY_NONE;
-  if (hasBody && table.responseData !== null) openPipe(stream, table.responseData);
+  if (table.responseData !== null) {
+    if (hasBody) openPipe(stream, table.responseData);
+    else if (stream.method === 'HEAD' && !stream.responseLocal) describeChanged(stream, table.responseData);
+  }
   if (!stream.responseHeadHeld && !writeHead(stream)) return;
   if (stream.responseLocal) writeLocalBody(stream);
   else stream.upstream?.resumeResponse(PAUSE_HOOK);
 }
 
-/** The body's way through the data hooks, but for those of filters that let this body pass. */
+/** The data hooks of filters that do not let this body pass. */
+function stepsFor({ passing }: Stream, all: readonly DataStep[]): readonly DataStep[] {
+  return passing.length === 0 ? all : all.filter((step) => !passing.includes(step.filter.slot));
+}
+
+/** An answer to HEAD tells what GET would: not the length and validators of a body that filters would change. */
+function describeChanged(stream: Stream, all: readonly DataStep[]): void {
+  const steps = stepsFor(stream, all);
+  // What a collecting hook would do with the body is not known without one.
+  const changes = steps.some(({ mode, recodes }) => mode === BUFFER || (mode === TRANSFORM && !recodes));
+  if (!changes && !steps.some(({ recodes }) => recodes)) return;
+  stream.responseLength = -1;
+  dropValidators(stream, changes);
+}
+
+/** The body's way through the data hooks. */
 function openPipe(stream: Stream, all: readonly DataStep[]): void {
-  const { passing } = stream;
-  const steps = passing.length === 0 ? all : all.filter((step) => !passing.includes(step.filter.slot));
+  const steps = stepsFor(stream, all);
   if (steps.length === 0) return;
   let transformed = false;
   let recoded = false;
@@ -133,9 +150,13 @@ function writeLocalBody(stream: Stream): void {
  * changed it still means the same: a strong etag becomes weak (RFC 9110 §8.8.1).
  */
 function changeBodyFields(stream: Stream, dropEtag: boolean): void {
-  const fields = stream.responseFields;
   stream.responseBodyKind = BODY_CHUNKED;
   stream.responseLength = -1;
+  dropValidators(stream, dropEtag);
+}
+
+function dropValidators(stream: Stream, dropEtag: boolean): void {
+  const fields = stream.responseFields;
   for (const name of ['content-md5', 'digest', 'content-digest', 'repr-digest', 'accept-ranges'])
     fields.drop(name);
   const etag = fields.get('etag');
@@ -188,6 +209,7 @@ export function responseEnd(stream: Stream, trailers: FieldTable | undefined): v
 const OUTLET: PipeOutlet = {
   onPiece(stream, bytes) {
     if (stream.responseHeadHeld) {
+      if (stream.responsePipe?.changed === true) dropValidators(stream, true);
       stream.responseBodyKind = BODY_LENGTH;
       stream.responseLength = bytes.length;
       if (!writeHead(stream)) return false;
@@ -196,6 +218,7 @@ const OUTLET: PipeOutlet = {
   },
   onBodyEnd(stream) {
     if (stream.responseHeadHeld) {
+      if (stream.responsePipe?.changed === true) dropValidators(stream, true);
       stream.responseBodyKind = BODY_LENGTH;
       stream.responseLength = 0;
       if (!writeHead(stream)) return;

@@ -110,18 +110,20 @@ function compileRoute(
   ];
   const requestEdits = compileEdits(route.requestHeaders, `${path}/requestHeaders`, context.issues);
   const responseEdits = compileEdits(route.responseHeaders, `${path}/responseHeaders`, context.issues);
-  const { kind, value } = route.match.path;
+  const { kind } = route.match.path;
+  // As requests have it: the spelling that a rewrite takes off is the canonical one.
+  const value = kind === 'regex' ? route.match.path.value : canonicalPath(route.match.path.value);
   return Object.freeze({
     kind: 'route',
     index,
     name: route.name,
     cluster: undefined,
-    pattern: value,
+    pattern: route.match.path.value,
     prefix: kind === 'prefix' ? (value.endsWith('/') ? value.slice(0, -1) : value) : undefined,
     bytesPrefix: kind === 'bytes-prefix' ? value : undefined,
     table: tables.table(layers),
     responseEdits: [responseEdits].filter((edits) => edits !== undefined),
-    action: compileAction(route, value, path, context, layers, requestEdits, responseEdits),
+    action: compileAction(route, route.match.path.value, path, context, layers, requestEdits, responseEdits),
   });
 }
 
@@ -151,6 +153,10 @@ function checkRedirect(action: RedirectAction, path: string, issues: Issues): vo
   if (action.host !== undefined && normalizeHost(action.host) === '')
     issues.add(`${path}/host`, `${JSON.stringify(action.host)} is no host name`);
   checkPath(action.path?.value, `${path}/path/value`, issues);
+}
+
+function canonicalPath(value: string): string {
+  return normalizeConfiguredPath(value) || value;
 }
 
 function checkPath(value: string | undefined, path: string, issues: Issues): void {
@@ -225,7 +231,7 @@ function compileForward(
               : {
                   path: {
                     kind: rewrite.path.kind,
-                    value: normalizeConfiguredPath(rewrite.path.value) || rewrite.path.value,
+                    value: canonicalPath(rewrite.path.value),
                   },
                 }),
           },

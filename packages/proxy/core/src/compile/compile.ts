@@ -36,6 +36,8 @@ export interface Compiled {
   readonly config: ProxyConfig;
   readonly listeners: ReadonlyMap<string, CompiledListener>;
   readonly clusters: ReadonlyMap<string, CompiledCluster>;
+  /** Names of clusters that something refers to. */
+  readonly references: ReadonlySet<string>;
   readonly warnings: readonly string[];
   /** It is applied: chains and listeners hold what was made, the compilation lets go. */
   commit(): void;
@@ -76,6 +78,7 @@ class Compilation {
   readonly #issues: Issues = new Issues();
   readonly #undo: (() => void)[] = [];
   readonly #warnings: string[] = [];
+  readonly #references: Set<string> = new Set<string>();
   readonly #clusterNames: Set<string> = new Set<string>();
   /** Filter sets of chains that this compilation made and holds until the chains do. */
   readonly #holds: FilterSet[] = [];
@@ -121,6 +124,7 @@ class Compilation {
       config,
       listeners,
       clusters,
+      references: this.#references,
       warnings: this.#warnings,
       commit: () => this.#commit(),
       discard: () => this.discard(),
@@ -185,6 +189,7 @@ class Compilation {
   }
 
   #ref(name: string, path: string): ClusterRef {
+    this.#references.add(name);
     if (!this.#clusterNames.has(name)) {
       const message = `TULLE_CONFIG_REFERENCE: no cluster is named ${JSON.stringify(name)}; there is ${[...this.#clusterNames].join(', ') || 'none'}`;
       if (this.#base.refuseDangling) this.#issues.add(path, message);

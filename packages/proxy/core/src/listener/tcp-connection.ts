@@ -267,7 +267,7 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
     });
   }
 
-  /** Bytes flow as long as the two want: only the end of the drain window closes it. */
+  /** Bytes flow as long as the two want: only its listener's end closes it. */
   closeIfIdle(): void {}
 
   destroy(): void {

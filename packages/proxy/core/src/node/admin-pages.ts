@@ -128,9 +128,17 @@ function serverInfo(proxy: ProxyRuntime): object {
 /** Fields whose values are secrets wherever they stand. */
 const SECRET = /^(?:keyPem|privateKeyPem|password|secret|token|apiKey|clientSecret)$/i;
 
+/** Fields of HTTP whose values are credentials, where an edit or a condition names one. */
+const SECRET_FIELD = /^(?:proxy-)?authorization$|cookie|token|secret|password|api-?key|credential/i;
+
 function redacted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(redacted);
   if (typeof value !== 'object' || value === null) return value;
+  if ('name' in value && typeof value.name === 'string' && SECRET_FIELD.test(value.name)) {
+    if ('value' in value) return { ...value, value: '[redacted]' };
+    if ('match' in value && typeof value.match === 'object' && value.match !== null && 'value' in value.match)
+      return { ...value, match: { ...value.match, value: '[redacted]' } };
+  }
   return Object.fromEntries(
     Object.entries(value).map(([name, part]) => [name, SECRET.test(name) ? '[redacted]' : redacted(part)]),
   );

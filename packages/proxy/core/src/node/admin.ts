@@ -1,10 +1,12 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { chmod, unlink } from 'node:fs/promises';
+import { chmod } from 'node:fs/promises';
 import { TulleError } from '@tulle/filter';
-import type { Address } from '@tulle/model';
+import { formatAddress, type Address } from '@tulle/model';
 import type { AdminAddress } from '../options.ts';
 import type { ProxyRuntime } from '../proxy.ts';
 import { adminPages, type AdminReply } from './admin-pages.ts';
+import { isFromForeignPage, isLoopbackHost } from './foreign-page.ts';
+import { removeStaleSocket } from './stale-socket.ts';
 
 /** A running admin interface. */
 export interface AdminServer {
@@ -12,14 +14,12 @@ export interface AdminServer {
   close(): Promise<void>;
 }
 
-const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost']);
-
 /**
  * Starts the admin interface on a Unix socket (mode 0600) or a loopback address: who can reach it owns the proxy.
  * @throws TulleError `TULLE_CONFIG_INVALID` for another address
  */
 export async function startAdmin(proxy: ProxyRuntime, at: AdminAddress): Promise<AdminServer> {
-  if ('host' in at && !LOOPBACK.has(at.host)) {
+  if ('host' in at && !isLoopbackHost(at.host)) {
     throw new TulleError(
       'TULLE_CONFIG_INVALID',
       `admin.host ${JSON.stringify(at.host)} is no loopback address; use 127.0.0.1, ::1 or a Unix socket ({ path })`,
@@ -29,9 +29,17 @@ export async function startAdmin(proxy: ProxyRuntime, at: AdminAddress): Promise
   // client that nobody uses: 13 MiB of each process.
   const { createServer } = process.getBuiltinModule('node:http');
   const server = createServer((request, response) => void answer(proxy, request, response));
-  if ('path' in at) await unlink(at.path).catch(() => {});
+  if ('path' in at) await removeStaleSocket(at.path);
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
+    server.once('error', (error) =>
+      reject(
+        new TulleError(
+          'TULLE_CONFIG_INVALID',
+          `admin: cannot listen on ${formatAddress(at)}: ${'code' in error && error.code === 'EADDRINUSE' ? 'it is in use, or a file that is no socket stands there; choose another, or remove it' : error.message}`,
+          { cause: error },
+        ),
+      ),
+    );
     if ('path' in at) server.listen(at.path, resolve);
     else server.listen(at.port, at.host, resolve);
   });
@@ -58,13 +66,7 @@ function closeServer(server: Server): Promise<void> {
 /** A page in a browser may not read us through a name of its own (DNS rebinding). */
 function isOwnHost(request: IncomingMessage): boolean {
   if (request.socket.remoteAddress === undefined) return true; // Unix socket
-  const host = request.headers.host ?? '';
-  return LOOPBACK.has(
-    host
-      .replace(/:\d+$/, '')
-      .replace(/^\[|\]$/g, '')
-      .toLowerCase(),
-  );
+  return isLoopbackHost(request.headers.host ?? '');
 }
 
 async function answer(
@@ -75,6 +77,11 @@ async function answer(
   try {
     if (!isOwnHost(request))
       return send(response, { status: 403, body: 'The Host header names no loopback address.\n' });
+    if (isFromForeignPage(request.headers))
+      return send(response, {
+        status: 403,
+        body: 'A page of another site may not call the admin interface.\n',
+      });
     const url = new URL(request.url ?? '/', 'http://localhost');
     const page = adminPages(proxy).find((other) => other.path === url.pathname);
     if (page === undefined)

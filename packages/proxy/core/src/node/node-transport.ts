@@ -1,5 +1,4 @@
 import { lookup } from 'node:dns/promises';
-import { unlink } from 'node:fs/promises';
 import { connect as netConnect, createServer, isIP, type Server, type Socket as NetSocket } from 'node:net';
 import {
   formatAddress,
@@ -22,6 +21,7 @@ import type {
 import { acceptDirectly } from './accept.ts';
 import { NodeSocket } from './node-socket.ts';
 import { NodeTls } from './node-tls.ts';
+import { removeStaleSocket } from './stale-socket.ts';
 
 /** A listening handle that somebody else owns: a `net.Server` or native handle (as IPC passes it), or a file descriptor. */
 export type ListeningHandle = object | { readonly fd: number };
@@ -165,17 +165,4 @@ function explainListen(error: Error): string {
     return 'not permitted; ports below 1024 need CAP_NET_BIND_SERVICE, a socket path a writable directory';
   if (code === 'EADDRNOTAVAIL') return 'no interface of this machine has that address';
   return error.message;
-}
-
-/** A socket file that nobody listens on is left over from a process that was killed. */
-async function removeStaleSocket(path: string): Promise<void> {
-  const alive = await new Promise<boolean>((resolve) => {
-    const probe = netConnect({ path });
-    probe.once('connect', () => {
-      probe.destroy();
-      resolve(true);
-    });
-    probe.once('error', (error) => resolve(!('code' in error && error.code === 'ECONNREFUSED')));
-  });
-  if (!alive) await unlink(path).catch(() => {});
 }

@@ -1,0 +1,110 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, request, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { serveAdminFront, type AdminFront } from './admin-front.ts';
+import type { Supervisor } from './supervisor.ts';
+
+let dir: string;
+const open: (() => Promise<void>)[] = [];
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'front-'));
+});
+afterEach(async () => {
+  for (const close of open.splice(0).toReversed()) await close();
+  rmSync(dir, { recursive: true });
+});
+
+/** The admin interface of an engine process, as far as the front sees it. */
+async function engine(slot: number, status: number): Promise<{ path: string; asked: string[] }> {
+  const asked: string[] = [];
+  const path = join(dir, `engine-${slot}.sock`);
+  const server: Server = createServer((req, res) => {
+    asked.push(`${req.method ?? ''} ${req.url ?? ''}`);
+    res.writeHead(status).end('draining\n');
+  });
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  open.push(
+    () =>
+      new Promise((resolve) => {
+        server.closeAllConnections();
+        server.close(() => resolve());
+      }),
+  );
+  return { path, asked };
+}
+
+async function front(engines: readonly { readonly path: string }[]): Promise<AdminFront> {
+  const processes = engines.map(({ path }, slot) => ({
+    slot,
+    generation: 1,
+    state: 'ready' as const,
+    adminAddress: { path },
+  }));
+  const supervisor = {
+    status: () => ({ processes }),
+    adminAddress: (slot: number) => processes[slot]?.adminAddress,
+    restart: () => Promise.resolve(),
+  } as unknown as Supervisor;
+  const served = await serveAdminFront({ supervisor, address: { host: '127.0.0.1', port: 0 } });
+  open.push(() => served.close());
+  return served;
+}
+
+function ask(
+  { address }: AdminFront,
+  path: string,
+  headers: Record<string, string> = {},
+): Promise<{ status: number; body: string }> {
+  return new Promise((resolve, reject) => {
+    const { port } = address as { port: number };
+    const sent = request(
+      { host: '127.0.0.1', port, path, method: 'POST', headers, agent: false },
+      (reply) => {
+        let body = '';
+        reply.setEncoding('utf8').on('data', (text: string) => (body += text));
+        reply.on('end', () => resolve({ status: reply.statusCode ?? 0, body }));
+      },
+    );
+    sent.on('error', reject).end();
+  });
+}
+
+describe('POST /drain_listeners', () => {
+  it('takes every process out of service, or one by its slot', async () => {
+    const engines = [await engine(0, 202), await engine(1, 202)];
+    const served = await front(engines);
+    const { status, body } = await ask(served, '/drain_listeners?graceful');
+    expect([status, JSON.parse(body)]).toEqual([202, { draining: 2 }]);
+    expect(engines.map(({ asked }) => asked)).toEqual([
+      ['POST /drain_listeners?graceful'],
+      ['POST /drain_listeners?graceful'],
+    ]);
+    await ask(served, '/drain_listeners?worker=1');
+    expect(engines.map(({ asked }) => asked.length)).toEqual([1, 2]);
+  });
+
+  it('says which process does not', async () => {
+    const served = await front([await engine(0, 202), await engine(1, 500)]);
+    const { status, body } = await ask(served, '/drain_listeners');
+    expect([status, JSON.parse(body)]).toEqual([
+      503,
+      { error: 'not every engine process drains', failed: [{ slot: 1, status: 500 }] },
+    ]);
+  });
+});
+
+describe('a page of another site', () => {
+  it('reaches neither the engines nor the supervisor', async () => {
+    const only = await engine(0, 202);
+    const served = await front([only]);
+    for (const headers of [{ origin: 'https://evil.example' }, { 'sec-fetch-site': 'cross-site' }] as Record<
+      string,
+      string
+    >[])
+      for (const path of ['/drain_listeners', '/supervisor/restart', '/logging?level=debug'])
+        expect((await ask(served, path, headers)).status).toBe(403);
+    expect(only.asked).toEqual([]);
+  });
+});
