@@ -145,6 +145,11 @@ it.each<[fault: string, planted: Record<string, string>, found: string[]]>([
     ],
   ],
   [
+    'a deep import in a file of another kind',
+    { [`${jwt}/src/extra.mjs`]: `import '@t/time/src/wheel.ts';` },
+    [`${jwt}/src/extra.mjs:1: deep import: @t/time exports no "./src/wheel.ts"`],
+  ],
+  [
     'a deep import',
     { [`${jwt}/src/index.ts`]: `import '@t/time/src/wheel.ts';` },
     [`${jwt}/src/index.ts:1: deep import: @t/time exports no "./src/wheel.ts"`],

@@ -61,10 +61,10 @@ export function readWorkspace(root: string, layers: Layers): Package[] {
 
 function readSources(root: string, directory: string): SourceFile[] {
   const exclude = ['**/node_modules/**', '**/dist/**', 'src/gen/**'];
-  const names = globSync('**/*.ts', { cwd: join(root, directory), exclude }).toSorted();
+  const names = globSync('**/*.{ts,mts,mjs}', { cwd: join(root, directory), exclude }).toSorted();
   return names.map((name): SourceFile => {
     const path = `${directory}/${name}`;
-    const development = !name.startsWith('src/') || /\.(spec|test-d)\.ts$|(^|\/)tests\//.test(name);
+    const development = !name.startsWith('src/') || /\.(spec|test-d)\.m?ts$|(^|\/)tests\//.test(name);
     return { path, development, imports: importsOf(path, readFileSync(join(root, path), 'utf8')) };
   });
 }
