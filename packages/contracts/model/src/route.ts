@@ -121,7 +121,10 @@ export interface RedirectAction {
   readonly kind: 'redirect';
   readonly scheme?: 'http' | 'https';
   readonly host?: string;
-  /** Default: the scheme's well-known port when scheme is given, else the listener's. */
+  /**
+   * Default: the scheme's well-known port when scheme is given, else the listener's; where the listener has a direction
+   * (a sidecar), the one that the request asked for.
+   */
   readonly port?: number;
   readonly path?: { readonly kind: 'full' | 'prefix'; readonly value: string };
   /** Default 302. */

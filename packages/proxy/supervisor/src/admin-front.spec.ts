@@ -1,7 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, request, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Address } from '@tulle/model';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { serveAdminFront, type AdminFront } from './admin-front.ts';
 import type { Supervisor } from './supervisor.ts';
@@ -35,7 +37,10 @@ async function engine(slot: number, status: number): Promise<{ path: string; ask
   return { path, asked };
 }
 
-async function front(engines: readonly { readonly path: string }[]): Promise<AdminFront> {
+async function front(
+  engines: readonly { readonly path: string }[],
+  address: Address = { host: '127.0.0.1', port: 0 },
+): Promise<AdminFront> {
   const processes = engines.map(({ path }, slot) => ({
     slot,
     generation: 1,
@@ -47,7 +52,7 @@ async function front(engines: readonly { readonly path: string }[]): Promise<Adm
     adminAddress: (slot: number) => processes[slot]?.adminAddress,
     restart: () => Promise.resolve(),
   } as unknown as Supervisor;
-  const served = await serveAdminFront({ supervisor, address: { host: '127.0.0.1', port: 0 } });
+  const served = await serveAdminFront({ supervisor, address });
   open.push(() => served.close());
   return served;
 }
@@ -106,5 +111,22 @@ describe('a page of another site', () => {
       for (const path of ['/drain_listeners', '/supervisor/restart', '/logging?level=debug'])
         expect((await ask(served, path, headers)).status).toBe(403);
     expect(only.asked).toEqual([]);
+  });
+});
+
+describe('the socket of the front', () => {
+  it('replaces one that nobody serves on, and neither a live one nor another file', async () => {
+    const path = join(dir, 'admin.sock');
+    const bound = spawnSync(process.execPath, [
+      '-e',
+      `require('node:net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`,
+    ]);
+    expect(bound.signal).toBe('SIGKILL');
+    await front([], { path });
+    await expect(front([], { path })).rejects.toThrow(/another process serves its admin interface/);
+    const file = join(dir, 'precious');
+    writeFileSync(file, 'precious');
+    await expect(front([], { path: file })).rejects.toThrow(/a file that is no socket stands there/);
+    expect(readFileSync(file, 'utf8')).toBe('precious');
   });
 });

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync, lstatSync, rmSync } from 'node:fs';
 import { connect, type AddressInfo } from 'node:net';
 import { formatAddress, isUnixAddress, type Address } from '@tulle/model';
 import { createMetricsView, type MetricsView, type ProcessPage } from './metrics-view.ts';
@@ -31,9 +31,8 @@ export interface AdminFront {
 /**
  * Passes admin requests on to the newest ready engine process (`?worker=N` chooses another slot), and answers
  * `GET /supervisor` (status) and `POST /supervisor/restart` itself; `POST /drain_listeners` goes to every process.
- * Pages of metrics are one view of all processes
- * ({@link MetricsView}); with `?worker=N` they are of that one alone.
- * @throws Error when the address is not loopback, or taken
+ * Pages of metrics are one view of all processes ({@link MetricsView}); with `?worker=N` they are of that one alone.
+ * @throws Error when the address is not loopback or taken, or when a file that is no socket stands there
  */
 export async function serveAdminFront(options: AdminFrontOptions): Promise<AdminFront> {
   const { supervisor, address } = options;
@@ -252,17 +251,25 @@ const isLoopback = (host: string): boolean =>
 
 const hostOf = (header: string): string => /^\[([^\]]*)\]/.exec(header)?.[1] ?? header.replace(/:\d+$/, '');
 
-/** A socket file that nobody answers on was left by a process that was killed. */
+/**
+ * A socket file that nobody answers on was left by a process that was killed.
+ * @throws Error when somebody answers, or when it is no socket
+ */
 async function removeStale(path: string): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found === undefined) return;
+  // Connecting to an ordinary file is refused too, so that alone says nothing.
+  if (!found.isSocket())
+    throw new Error(`the admin interface cannot listen on ${path}: a file that is no socket stands there`);
+  const stale = await new Promise<boolean>((resolve) => {
     const probe = connect(path);
     probe.once('connect', () => {
       probe.destroy();
-      reject(new Error(`another process serves its admin interface on ${path}; is the app running already?`));
+      resolve(false);
     });
-    probe.once('error', () => {
-      rmSync(path, { force: true });
-      resolve();
-    });
+    probe.once('error', (error) => resolve('code' in error && error.code === 'ECONNREFUSED'));
   });
+  if (!stale)
+    throw new Error(`another process serves its admin interface on ${path}; is the app running already?`);
+  rmSync(path, { force: true });
 }

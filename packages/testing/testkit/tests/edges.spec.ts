@@ -92,7 +92,10 @@ describe('the admin interface', () => {
 
 describe('redirects and rewrites', () => {
   it('name the port of the listener where a gateway serves, and the one that was asked for where a sidecar does', async () => {
-    const ask = async (direction: 'outbound' | 'unspecified', host: string): Promise<string | undefined> => {
+    const ask = async (
+      direction: 'inbound' | 'outbound' | 'unspecified',
+      host: string,
+    ): Promise<string | undefined> => {
       const test = await started({
         listeners: [
           httpListener({
@@ -111,6 +114,7 @@ describe('redirects and rewrites', () => {
     expect(await ask('unspecified', 'shop.example:9')).toBe('http://shop.example:8080/x');
     expect(await ask('outbound', 'shop')).toBe('http://shop/x');
     expect(await ask('outbound', 'shop:81')).toBe('http://shop:81/x');
+    expect(await ask('inbound', 'shop:81')).toBe('http://shop:81/x');
   });
 
   it('take a prefix off as requests spell it', async () => {

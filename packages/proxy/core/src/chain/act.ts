@@ -144,9 +144,9 @@ function locationOf(stream: Stream, route: CompiledRoute, action: RedirectAction
   const hasPort = colon > authority.lastIndexOf(']') && colon >= 0;
   const host = action.host ?? (hasPort ? authority.slice(0, colon) : authority);
   const askedPort = hasPort ? Number(authority.slice(colon + 1)) : 0;
-  // Gateway API: the listener's port, unless a scheme brings its own. A caller's own proxy listens elsewhere than it asked.
+  // Gateway API: the listener's port, unless a scheme brings its own. A sidecar listens elsewhere than callers asked.
   const ownPort =
-    connection.direction === 'outbound' || connection.localPort === 0 ? askedPort : connection.localPort;
+    connection.direction !== 'unspecified' || connection.localPort === 0 ? askedPort : connection.localPort;
   const port = action.port ?? (action.scheme === undefined ? ownPort : 0);
   const wellKnown = scheme === 'https' ? 443 : 80;
   const path = action.path === undefined ? stream.path : rewrittenPath(stream.path, route, action.path);
