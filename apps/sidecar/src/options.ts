@@ -86,9 +86,9 @@ export interface SidecarOptions {
   readonly readiness?: 'port' | 'immediate';
   /** Default: a Unix socket in the run directory. A host must be loopback. */
   readonly admin?: Address;
-  /** Identity, saved configuration and chosen ports of this instance; made with mode 0700. */
+  /** Identity, saved configuration and chosen ports of this instance alone; made with mode 0700, locked while it runs. */
   readonly stateDir: string;
-  /** Sockets of this instance; made with mode 0700. A short path. */
+  /** Sockets of this instance alone; made with mode 0700, locked while it runs. A short path. */
   readonly runDir: string;
   /** Tells instances of one workload apart. Default `<name>-<host>-<first port>-` and what the state directory keeps. */
   readonly instance?: string;

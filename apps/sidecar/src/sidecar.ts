@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { lockDirectory } from '@tulle/directory-lock';
 import { meshChannel, observeIdentity, type IdentityClient } from '@tulle/ca';
 import { isTulleError } from '@tulle/filter';
 import { formatAddress, type Address, type ProxyConfig, type TcpAddress } from '@tulle/model';
@@ -76,7 +77,8 @@ const DEFAULT_LEAVE_MS = 2_000;
  * Starts a sidecar: binds its ports, obtains an identity, starts the engine, follows the control plane. Resolves when
  * the engine runs; await {@link Sidecar.ready} for the first configuration. With a saved identity and configuration it
  * serves while the control plane is away. It is an endpoint of the mesh once the program accepts.
- * @throws Error naming the port that is taken; JoinRefusedError (`@tulle/ca`) when the CA refuses the token;
+ * @throws DirectoryInUseError (`@tulle/directory-lock`) naming the process that uses one of the directories, before anything
+ *   in them is touched; Error naming the port that is taken; JoinRefusedError (`@tulle/ca`) when the CA refuses the token;
  *   NoIdentityError when it could not be reached in time; the engine's own error when it cannot start; the reason of
  *   `signal`. Nothing is left running then
  */
@@ -98,9 +100,13 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     for (const step of undo.splice(0).toReversed()) await step();
   };
   const meter = createRegistry();
-  const instance = options.instance ?? (await defaultInstance(options));
   const orAborted = abortable(options.signal);
   try {
+    for (const directory of new Set([stateDir, runDir])) {
+      const lock = await lockDirectory(directory);
+      undo.push(() => lock.release());
+    }
+    const instance = options.instance ?? (await defaultInstance(options));
     // Made after the identity, which asks it whether its processes use what is new.
     const engines: { supervisor?: Supervisor } = {};
     const { identity, ready } = await openIdentity(

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import {
   describeUpstream,
   startSidecar,
@@ -14,6 +13,7 @@ import { CliError, EXIT, usageError } from '../cli/exit-codes.ts';
 import { personLog } from '../cli/person-log.ts';
 import { findProgram } from './find-program.ts';
 import type { JoinToken } from './token-create.ts';
+import { startInstance } from './run-instance.ts';
 import { runProgram } from './run-program.ts';
 import { configured, explainStart, interruption, progressTo } from './run-start.ts';
 import { checkName, parseAddress, parseHostPort, parseLabel, parseUpstream } from './upstream-option.ts';
@@ -166,8 +166,6 @@ export const command: Command = defineCommand({
       );
     if (trustDomain === undefined)
       throw usageError('--trust-domain is missing', 'the control plane prints it when it starts');
-    const directories = tulleDirectories(io.env);
-    const instance = [namespace, name, ...ports.slice(0, 1).map((p) => p.port)].join('.');
     const accessLog = options['access-log'];
     const { advertise, inbound } = options;
     const timeoutMs = (options['start-timeout'] ?? 30) * 1000;
@@ -176,7 +174,7 @@ export const command: Command = defineCommand({
     const say = (text: string): void => {
       if (!options.quiet) io.err(`tulle: ${text}\n`);
     };
-    const sidecarOptions: SidecarOptions = {
+    const sidecarOptions: Omit<SidecarOptions, 'stateDir' | 'runDir'> = {
       name,
       namespace,
       labels,
@@ -190,8 +188,6 @@ export const command: Command = defineCommand({
           options.api === undefined ? (await findControlPlane(io)).api : await findApi(io, options.api);
         return api === undefined ? undefined : localToken(api, { namespace, serviceAccount: name, labels });
       },
-      stateDir: join(directories.state, 'proxies', instance),
-      runDir: join(directories.run, instance),
       workers: options.workers ?? 1,
       supervisor: !options['no-supervisor'],
       readiness: options['no-port-check'] ? 'immediate' : 'port',
@@ -205,7 +201,15 @@ export const command: Command = defineCommand({
     };
     let sidecar: Sidecar;
     try {
-      sidecar = await startSidecar(sidecarOptions).catch(explainStart);
+      sidecar = await startInstance(
+        {
+          directories: tulleDirectories(io.env),
+          base: [namespace, name, ...ports.slice(0, 1).map((p) => p.port)].join('.'),
+          many: ports.length === 0,
+        },
+        sidecarOptions,
+        startSidecar,
+      ).catch(explainStart);
       await configured(
         sidecar,
         timeoutMs,

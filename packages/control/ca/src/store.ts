@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { link, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { lockDirectory } from './directory-lock.ts';
+import { DirectoryInUseError, lockDirectory } from '@tulle/directory-lock';
 import { StoreError } from './errors.ts';
 
 /** Where a CA keeps its keys, its state and its join tokens: small texts by name. Each operation is atomic. */
@@ -173,7 +173,9 @@ export function directoryStore(directory: string, options: DirectoryStoreOptions
     },
     async lock() {
       await fileOf('x');
-      return lockDirectory(root);
+      return lockDirectory(root).catch((error: unknown) => {
+        throw error instanceof DirectoryInUseError ? new StoreError(error.message, { cause: error }) : error;
+      });
     },
   };
 }

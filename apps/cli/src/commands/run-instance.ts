@@ -1,0 +1,49 @@
+import { join } from 'node:path';
+import { DirectoryInUseError } from '@tulle/directory-lock';
+import type { Sidecar, SidecarOptions, TulleDirectories } from '@tulle/sidecar';
+import { CliError, EXIT } from '../cli/exit-codes.ts';
+
+/** A machine that runs more of one job at a time has another problem. */
+const MOST_JOBS = 1_000;
+
+/** Which directories an instance may take. */
+export interface InstanceChoice {
+  readonly directories: TulleDirectories;
+  /** Name of its directory below both. */
+  readonly base: string;
+  /**
+   * Whether several may run beside each other, each with directories of its own (`base`, `base.2`, …), as runs of a job do. Two
+   * of a service are two by their port.
+   */
+  readonly many: boolean;
+}
+
+/**
+ * Starts a sidecar in the first instance directory that nobody uses.
+ * @throws CliError 1 naming the process that runs this instance
+ */
+export async function startInstance(
+  { directories, base, many }: InstanceChoice,
+  options: Omit<SidecarOptions, 'stateDir' | 'runDir'>,
+  start: (options: SidecarOptions) => Promise<Sidecar>,
+): Promise<Sidecar> {
+  for (let n = 1; ; n++) {
+    const instance = n === 1 ? base : `${base}.${n}`;
+    try {
+      return await start({
+        ...options,
+        stateDir: join(directories.state, 'proxies', instance),
+        runDir: join(directories.run, instance),
+      });
+    } catch (error) {
+      if (!(error instanceof DirectoryInUseError)) throw error;
+      if (many && n < MOST_JOBS) continue;
+      throw new CliError(
+        EXIT.failed,
+        `${instance} is running already, in ${error.pid === undefined ? 'another process' : `process ${error.pid}`} (${error.directory})`,
+        'stop it first, or give this one another --name or --port',
+        { cause: error },
+      );
+    }
+  }
+}

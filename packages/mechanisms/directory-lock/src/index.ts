@@ -1,0 +1,1 @@
+export { DirectoryInUseError, lockDirectory, type DirectoryLock } from './directory-lock.ts';
