@@ -2,8 +2,11 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 
-/** Runs a module in a process of its own and gives the packages of the SDK that were resolved meanwhile. */
-async function sdkPackages(script: string): Promise<string[]> {
+/**
+ * Runs a module in a process of its own and gives the packages of the SDK that were resolved meanwhile, and the large
+ * parts of Node.
+ */
+async function loaded(script: string): Promise<string[]> {
   const source = `
     import { registerHooks } from 'node:module';
     const seen = new Set();
@@ -12,6 +15,8 @@ async function sdkPackages(script: string): Promise<string[]> {
       return next(specifier, context);
     } });
     ${script}
+    for (const part of process.moduleLoadList)
+      if (/ (http|internal\\/deps\\/undici\\/undici)$/.test(part)) seen.add(part);
     console.log(JSON.stringify([...seen]));`;
   const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', source], {
     cwd: import.meta.dirname,
@@ -19,19 +24,19 @@ async function sdkPackages(script: string): Promise<string[]> {
   return JSON.parse(stdout) as string[];
 }
 
-it('loads nothing of the SDK before an exporter is made, nor for one that makes no traces', async () => {
+it('loads nothing of the SDK before an exporter is made, nor for one that makes no traces, and node:http with its first export', async () => {
   const index = JSON.stringify(new URL('./index.ts', import.meta.url).href);
-  expect(await sdkPackages(`await import(${index});`)).toEqual([]);
+  expect(await loaded(`await import(${index});`)).toEqual([]);
   expect(
-    await sdkPackages(`
+    await loaded(`
       const { otlp } = await import(${index});
       const plugin = otlp({ traces: false, env: {} });
       await plugin.sink.close();`),
   ).toEqual([]);
-  expect(
-    await sdkPackages(`
+  const ours = await loaded(`
       const { otlp } = await import(${index});
       const plugin = otlp({ env: {} });
-      await plugin.sink.close();`),
-  ).toContain('@opentelemetry/sdk-trace');
+      await plugin.sink.close();`);
+  expect(ours).toContain('@opentelemetry/sdk-trace-base');
+  expect(ours.filter((name) => name.startsWith('NativeModule'))).toEqual([]);
 });

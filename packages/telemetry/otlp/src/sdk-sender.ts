@@ -1,5 +1,4 @@
-import { Agent as HttpAgent, type AgentOptions } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
+import type { Agent, AgentOptions } from 'node:http';
 import { Socket } from 'node:net';
 import type { ResolvedTarget } from './target.ts';
 
@@ -16,7 +15,9 @@ export interface SdkExporter<Items> {
 }
 
 /** Exports at a time: one after the other, but several in a flush, and what was given up may still be ending. */
-const MAX_CONCURRENT = 16;
+export const MAX_CONCURRENT = 16;
+/** Stands before the exporter's own name. */
+export const USER_AGENT = 'tulle';
 /** `ExportResultCode.SUCCESS`. */
 const SUCCESS = 0;
 /** An export that outlives its timeout by so much is given up with its connection. */
@@ -73,17 +74,21 @@ export class SdkSender<Items> {
 /** Connections of one exporter, so that they can be ended. */
 export class Agents {
   readonly #tls: ResolvedTarget['tls'];
-  readonly #made: HttpAgent[] = [];
+  readonly #made: Agent[] = [];
 
   constructor(target: ResolvedTarget) {
     this.#tls = target.tls;
   }
 
-  make(protocol: string): HttpAgent {
+  make(protocol: string): Agent {
+    // An import would evaluate every export, and with `WebSocket` a whole HTTP client.
+    const http = process.getBuiltinModule('node:http');
     // No request ever waits for a connection inside the agent.
     const options: AgentOptions = { keepAlive: true, maxSockets: MAX_CONCURRENT };
     const agent =
-      protocol === 'http:' ? new HttpAgent(options) : new HttpsAgent({ ...options, ...this.#tls });
+      protocol === 'http:'
+        ? new http.Agent(options)
+        : new (process.getBuiltinModule('node:https').Agent)({ ...options, ...this.#tls });
     this.#made.push(agent);
     return agent;
   }
@@ -114,6 +119,6 @@ export function exporterConfig(target: ResolvedTarget, agents: Agents): object {
     compression: target.compression,
     concurrencyLimit: MAX_CONCURRENT,
     httpAgentOptions: (protocol: string) => agents.make(protocol),
-    userAgent: 'tulle',
+    userAgent: USER_AGENT,
   };
 }

@@ -1,5 +1,5 @@
 import { resourceFromAttributes, type Resource } from '@opentelemetry/resources';
-import { BatchSpanProcessor, type ReadableSpan } from '@opentelemetry/sdk-trace';
+import { BatchSpanProcessor, type ReadableSpan } from '@opentelemetry/sdk-trace-base';
 import { Agents, exporterConfig, SdkSender, type SdkExporter } from './sdk-sender.ts';
 import type { ResolvedTarget } from './target.ts';
 
@@ -31,8 +31,8 @@ export async function createTracePipeline(options: TracePipelineOptions): Promis
       : await import('@opentelemetry/exporter-trace-otlp-proto');
   const exporter: SdkExporter<ReadableSpan[]> = new OTLPTraceExporter(exporterConfig(target, agents));
   const sender = new SdkSender(exporter, agents, target.timeoutMs);
-  const processor = new BatchSpanProcessor({
-    exporter: {
+  const processor = new BatchSpanProcessor(
+    {
       export(spans, done) {
         // The span that fills a batch ends inside a request's last turn: encoding waits for a turn of its own.
         setImmediate(() => {
@@ -44,12 +44,15 @@ export async function createTracePipeline(options: TracePipelineOptions): Promis
       },
       shutdown: async () => sender.close(),
     },
-    maxQueueSize: options.maxQueuedSpans,
-    maxExportBatchSize: options.maxBatchSpans,
-    scheduledDelayMillis: options.delayMs,
-    // Ours is shorter.
-    exportTimeoutMillis: target.timeoutMs + 10_000,
-  });
+    // All of it is given, so that the processor reads no environment: `Environment` did, and complained.
+    {
+      maxQueueSize: options.maxQueuedSpans,
+      maxExportBatchSize: options.maxBatchSpans,
+      scheduledDelayMillis: options.delayMs,
+      // Ours is shorter.
+      exportTimeoutMillis: target.timeoutMs + 10_000,
+    },
+  );
   return {
     resource: resourceFromAttributes({ ...options.resource }),
     processor,

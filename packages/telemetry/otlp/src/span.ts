@@ -1,6 +1,6 @@
 import type { HrTime, SpanContext, SpanKind, SpanStatus, SpanStatusCode } from '@opentelemetry/api';
 import type { Resource } from '@opentelemetry/resources';
-import type { ReadableSpan } from '@opentelemetry/sdk-trace';
+import type { ReadableSpan } from '@opentelemetry/sdk-trace-base';
 import type { SpanAttributes } from './attributes.ts';
 
 /** What all spans of a proxy share. The resource is there once the SDK was loaded, before any span is exported. */
