@@ -24,6 +24,8 @@ export type {
   ResponseHead,
   RouteInfo,
 } from './stream.ts';
+export { definitionIssues, FILTER_API_VERSIONS } from './check-definition.ts';
+export type { UncheckedDefinition } from './check-definition.ts';
 export { defineHttpFilter } from './http-filter.ts';
 export type {
   AnyHttpFilter,
