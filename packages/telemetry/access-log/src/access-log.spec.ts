@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { streamRecord } from '../tests/record.ts';
+import { streamRecord } from '@tulle/testkit';
 import { accessLog } from './access-log.ts';
 import { createBatchWriter } from './batch-writer.ts';
 import { createJsonLine } from './json-line.ts';

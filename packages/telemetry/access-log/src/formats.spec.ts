@@ -2,7 +2,7 @@ import { isTulleError } from '@tulle/filter';
 import type { StreamRecord } from '@tulle/telemetry';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { streamRecord } from '../tests/record.ts';
+import { streamRecord } from '@tulle/testkit';
 import { compileFormat, type AccessLogFormat } from './formats.ts';
 import { parseFormat, type FormatPart } from './format-parser.ts';
 import { LineBuffer } from './line-buffer.ts';

@@ -1,8 +1,7 @@
 import { createRegistry } from '@tulle/metrics';
-import { runChain } from '@tulle/testkit';
+import { runChain, streamRecord } from '@tulle/testkit';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startCollector, type Collector, type ReceivedPoint } from '../tests/collector.ts';
-import { streamRecord } from '../tests/record.ts';
 import { otlp, type OtlpMetricOptions, type OtlpOptions, type OtlpPlugin } from './index.ts';
 
 const undo: (() => Promise<void>)[] = [];

@@ -1,5 +1,5 @@
 import type { StreamRecord } from '@tulle/telemetry';
-import { streamRecord } from './record.ts';
+import { streamRecord } from '@tulle/testkit';
 
 /** A completed request that spans are made of: one of its own, one of its attempt. */
 export function tracedRecord(change: Partial<StreamRecord> = {}): StreamRecord {

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { streamRecord } from '../tests/record.ts';
-import { parseMetricsPage, type ParsedSample } from '@tulle/testkit';
+import { parseMetricsPage, streamRecord, type ParsedSample } from '@tulle/testkit';
 import { prometheus, type PrometheusOptions, type PrometheusPlugin } from './prometheus.ts';
 
 const START = 1_700_000_000_000;

@@ -20,6 +20,7 @@ export { memoryLog, memoryMeter, memoryTelemetry } from './observers.ts';
 export type { KeptRecord, MemoryLog, MemoryMeter, MemoryTelemetry } from './observers.ts';
 export { labelKey, parseMetricsPage } from './metrics-page.ts';
 export type { ParsedFamily, ParsedSample } from './metrics-page.ts';
+export { streamRecord } from './stream-record.ts';
 export { seededRandom } from './seeded-random.ts';
 export { testProxy } from './test-proxy.ts';
 export type { TestProxy, TestProxyOptions } from './test-proxy.ts';
