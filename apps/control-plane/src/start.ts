@@ -8,6 +8,7 @@ import {
   caMetrics,
   createCa,
   directoryStore,
+  grantCovers,
   identityLog,
   identityMetrics,
   localIdentity,
@@ -85,7 +86,12 @@ export async function startControlPlane(options: StartOptions): Promise<RunningC
     await identity.ready();
     const controlPlane = createControlPlane({
       trustDomain,
+      ...(options.defaultAction === undefined ? {} : { defaultAction: options.defaultAction }),
       state: fileState(join(stateDir, 'resources')),
+      mayClaim: (serviceAccount, labels) => {
+        const [namespace = '', name = ''] = serviceAccount.split('/');
+        return grantCovers(ca.grantedLabels(`spiffe://${trustDomain}/ns/${namespace}/sa/${name}`), labels);
+      },
       log,
     });
     undo.push(() => controlPlane.close());

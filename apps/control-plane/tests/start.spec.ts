@@ -177,6 +177,57 @@ it('shows what the CA does: who was certified and who was refused, in the log an
   await Promise.all([thief.close(), web.close()]);
 });
 
+it('takes endpoints of whom a join token granted the labels, and of no thief; is closed by default where told so', async () => {
+  running = await startControlPlane({ stateDir, defaultAction: 'deny' });
+  const { endpoints, ca, controlPlane } = running;
+  const members: IdentityClient[] = [];
+  const join = async (
+    serviceAccount: string,
+    port: number,
+    labels: Record<string, string>,
+  ): Promise<void> => {
+    const { token } = await ca.createJoinToken({ namespace: 'default', serviceAccount, labels });
+    const { xds: address, trustDomain } = endpoints;
+    const member = await createIdentityClient({
+      address,
+      trustDomain,
+      namespace: 'default',
+      serviceAccount,
+      joinToken: token,
+    });
+    members.push(member);
+    await member.ready();
+    controlPlane.provider.open({
+      id: `${member.spiffeId}~1`,
+      cluster: serviceAccount,
+      metadata: {
+        workload: serviceAccount,
+        labels: { app: 'orders' },
+        ports: [port],
+        inbound: { port: port + 1 },
+      },
+      identity: member.spiffeId,
+      userAgent: 'tulle',
+      extensions: [],
+    });
+  };
+  const service =
+    'apiVersion: v1\nkind: Service\nmetadata: { name: orders }\nspec: { selector: { app: orders }, ports: [{ port: 80 }] }';
+  const applied = await fetch(`${endpoints.api}/api/v1/apply`, {
+    method: 'POST',
+    body: service,
+    headers: { authorization: `Bearer ${endpoints.apiSecret}`, 'content-type': 'application/yaml' },
+  });
+  expect(applied.status).toBe(200);
+  await join('orders-v2', 7001, { app: 'orders' });
+  await join('evil', 7003, {});
+  expect(controlPlane.status().services.map(({ leftOut }) => leftOut.map((l) => l.serviceAccount))).toEqual([
+    ['default/evil'],
+  ]);
+  expect(controlPlane.status().defaultAction).toBe('deny');
+  await Promise.all(members.map((member) => member.close()));
+});
+
 it('takes other ports where somebody has those of last time', async () => {
   running = await startControlPlane({ stateDir });
   const { xds, api } = running.endpoints;

@@ -47,6 +47,11 @@ export interface MeshStatus {
     readonly accepted: boolean;
     readonly lacking: readonly string[];
   }[];
+  /** Services with Workloads that their selector picks and that they do not take. */
+  readonly services: readonly {
+    readonly name: string;
+    readonly leftOut: readonly { readonly workload: string; readonly reason: string }[];
+  }[];
   /** Why the newest state is not on disk. */
   readonly unsaved?: string;
 }
@@ -66,6 +71,11 @@ export function findings(status: MeshStatus): string[] {
       accepted
         ? []
         : [`FilterPolicy ${name} is not accepted: its filter is lacking in ${lacking.join(', ')}`],
+    ),
+    ...status.services.flatMap(({ name, leftOut }) =>
+      leftOut.map(
+        ({ workload, reason }) => `Service ${name} does not take the Workload ${workload}: ${reason}`,
+      ),
     ),
     ...(status.unsaved === undefined ? [] : [`the control plane cannot save its state: ${status.unsaved}`]),
   ];

@@ -146,7 +146,9 @@ export function createApi(options: ApiOptions): Api {
   app.get<One>(one, async (request, reply) => {
     const key = keyOf(request.params);
     if (key === undefined) return unknownKind(reply, request.params.kind);
-    return cp.resource(key) ?? problem(reply, 404, 'TULLE_API_NOT_FOUND', `there is no ${key}`);
+    const held = cp.resource(key);
+    if (held !== undefined) return { ...held, conditions: cp.conditions(key) };
+    return problem(reply, 404, 'TULLE_API_NOT_FOUND', `there is no ${key}`);
   });
   app.put<One>(one, async (request, reply) => {
     const key = keyOf(request.params);

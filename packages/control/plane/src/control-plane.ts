@@ -13,14 +13,24 @@ import {
   type SourceUpdate,
 } from '@tulle/resources';
 import { systemClock, type Clock } from '@tulle/time';
-import type { NodeInfo, ResourceKind, SnapshotHandle, SnapshotProvider } from '@tulle/xds-server';
+import type { NodeInfo, SnapshotHandle, SnapshotProvider } from '@tulle/xds-server';
 import { ChangeLog, type ChangeRecord } from './changes.ts';
 import { isLastEndpoint, type MeshSettings } from './compile/clusters.ts';
 import { ProxyCompiler } from './compile/proxy.ts';
 import { SharedResources } from './compile/shared.ts';
-import { isJoined, JoinedWorkloads } from './joined-workloads.ts';
+import type { MayClaim } from './endpoint-right.ts';
+import { JoinedWorkloads } from './joined-workloads.ts';
+import {
+  conditionsOf,
+  filterPolicyStatus,
+  proxyStatus,
+  serviceStatus,
+  type Condition,
+  type MeshStatus,
+} from './mesh-status.ts';
 import { readProxyNode, type ProxyNode } from './node.ts';
-import { ProxySession, type KindStatus } from './proxy-session.ts';
+import { isJoined, REST } from './owners.ts';
+import { ProxySession } from './proxy-session.ts';
 import { KeptState } from './saved-state.ts';
 import { memoryState, type SavedOwner, type SavedState, type StateStore } from './state-file.ts';
 import { nothingTouched, World, type Held, type Touched } from './world.ts';
@@ -46,6 +56,11 @@ export interface ControlPlaneOptions {
   readonly maxChanges?: number;
   /** Resources held. Default 100,000; past it an apply is refused. */
   readonly maxResources?: number;
+  /**
+   * Whether a service account (`namespace/name`) may claim labels: what its join tokens granted. A Service that names no
+   * service accounts takes such Workloads beside those of its own account. Default: nobody may claim any.
+   */
+  readonly mayClaim?: MayClaim;
   readonly clock?: Clock;
   readonly log?: Log;
 }
@@ -58,37 +73,6 @@ export interface ApplyResult {
   readonly unchanged: readonly string[];
   /** Not empty: nothing was applied. */
   readonly refused: readonly Diagnostic[];
-}
-
-/** One proxy in status. */
-export interface ProxyStatus {
-  readonly id: string;
-  readonly connected: boolean;
-  readonly identity?: string;
-  readonly workload: string;
-  readonly namespace: string;
-  readonly changeId: string;
-  readonly lastPropagationMs?: number;
-  readonly kinds: Readonly<Record<ResourceKind, KindStatus>>;
-}
-
-/** The mesh as the control plane sees it. */
-export interface MeshStatus {
-  readonly trustDomain: string;
-  /** What a workload without ALLOW policies does with authenticated callers. */
-  readonly defaultAction: 'allow' | 'deny';
-  readonly proxies: readonly ProxyStatus[];
-  readonly resources: number;
-  readonly sources: readonly { readonly id: string; readonly faults: readonly Diagnostic[] }[];
-  readonly filterPolicies: readonly {
-    readonly name: string;
-    readonly accepted: boolean;
-    readonly lacking: readonly string[];
-  }[];
-  /** Workloads whose sidecar vanished without a word. */
-  readonly lostWorkloads: readonly string[];
-  /** Why the newest state is not on disk; absent when it is. */
-  readonly unsaved?: string;
 }
 
 /** Sources to graph to snapshots. */
@@ -108,6 +92,8 @@ export interface ControlPlane {
   ): ApplyResult;
   resources(): Held[];
   resource(key: string): Held | undefined;
+  /** What holds of a resource beside what it says: of a Service, whether all that it selects is taken. */
+  conditions(key: string): readonly Condition[];
   status(): MeshStatus;
   /** What a proxy should have now. */
   proxyConfig(id: string): ProxyConfig | undefined;
@@ -122,8 +108,6 @@ export interface ControlPlane {
   close(): Promise<void>;
 }
 
-const REST = 'rest';
-
 /** @throws TulleError `TULLE_CONFIG_INVALID` when the saved state is damaged */
 export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
   const clock = options.clock ?? systemClock();
@@ -134,7 +118,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     rootNamespace: options.rootNamespace ?? 'tulle-system',
     defaultAction: options.defaultAction ?? 'allow',
   };
-  const world = new World(mesh.rootNamespace);
+  const world = new World(mesh.rootNamespace, options.mayClaim);
   const shared = new SharedResources(world, mesh);
   const changes = new ChangeLog(options.maxChanges ?? 1000, clock.epochMs());
   const sessions = new Map<string, ProxySession>();
@@ -240,8 +224,8 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     graceMs: options.graceMs ?? 30_000,
     maxHoldMs: options.maxHoldMs ?? 3_600_000,
     touched: () => touched,
-    changed(cause, key, urgent) {
-      changed(cause, [key], urgent);
+    changed(cause, keys, urgent) {
+      changed(cause, keys, urgent);
       kept.after();
     },
     anyConnected: () => sessions.size > 0,
@@ -377,22 +361,15 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     },
     resources: () => [...world.entries()].map(([, held]) => held),
     resource: (key) => world.held(key),
+    conditions: (key) => conditionsOf(world, key),
     status: () => ({
       trustDomain: mesh.trustDomain,
       defaultAction: mesh.defaultAction,
       resources: world.size,
-      proxies: [...sessions.values()].map((s) => ({
-        id: s.node.id,
-        connected: true,
-        ...(s.node.identity === undefined ? {} : { identity: s.node.identity }),
-        workload: s.node.workload,
-        namespace: s.node.namespace,
-        changeId: s.snapshot.changeId,
-        ...(s.lastChange === undefined ? {} : { lastPropagationMs: s.lastChange.propagationMs }),
-        kinds: s.status(),
-      })),
+      proxies: [...sessions.values()].map(proxyStatus),
       sources: sources.map(({ source, faults }) => ({ id: source.id, faults })),
       filterPolicies: filterPolicyStatus(world, sessions),
+      services: serviceStatus(world),
       lostWorkloads: joined.lost,
       ...(kept.fault === undefined ? {} : { unsaved: kept.fault }),
     }),
@@ -470,25 +447,5 @@ function ownedBy(resource: Resource, owner: string, position?: Diagnostic['posit
     resource: refOf(resource),
     pointer: '/metadata/name',
     position,
-  });
-}
-
-/** Which FilterPolicies every connected proxy can honour (decision D9). */
-function filterPolicyStatus(
-  world: World,
-  sessions: ReadonlyMap<string, ProxySession>,
-): MeshStatus['filterPolicies'] {
-  return [...world.entries()].flatMap(([, { resource }]) => {
-    if (resource.kind !== 'FilterPolicy') return [];
-    const lacking = [...sessions.values()]
-      .filter((s) => !s.node.filters.has(resource.spec.filter))
-      .map((s) => s.node.id);
-    return [
-      {
-        name: `${resource.metadata.namespace}/${resource.metadata.name}`,
-        accepted: lacking.length === 0,
-        lacking,
-      },
-    ];
   });
 }

@@ -3,13 +3,9 @@
  * @packageDocumentation
  */
 export { createControlPlane } from './control-plane.ts';
-export type {
-  ApplyResult,
-  ControlPlane,
-  ControlPlaneOptions,
-  MeshStatus,
-  ProxyStatus,
-} from './control-plane.ts';
+export type { ApplyResult, ControlPlane, ControlPlaneOptions } from './control-plane.ts';
+export type { Condition, MeshStatus, ProxyStatus, ServiceStatus } from './mesh-status.ts';
+export type { LeftOut, MayClaim } from './endpoint-right.ts';
 export type { ChangeRecord } from './changes.ts';
 export type { KindStatus } from './proxy-session.ts';
 export type { NodePort, NodeUpstream, SidecarMetadata } from './node.ts';

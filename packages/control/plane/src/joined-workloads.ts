@@ -2,6 +2,7 @@ import { TulleError } from '@tulle/filter';
 import { refOf, resourceKey, type Resource, type Workload } from '@tulle/resources';
 import type { Clock } from '@tulle/time';
 import { workloadOfNode, type ProxyNode } from './node.ts';
+import { joinedOwner } from './owners.ts';
 import type { Touched, World } from './world.ts';
 
 /** What a joined Workload changes, and what it asks before it is forgotten. */
@@ -13,16 +14,11 @@ export interface JoinedWorkloadsOptions {
   /** Collects what a change touched. */
   readonly touched: () => Touched;
   /** Called after every change. */
-  readonly changed: (cause: string, key: string, urgent: boolean) => void;
+  readonly changed: (cause: string, keys: readonly string[], urgent: boolean) => void;
   readonly anyConnected: () => boolean;
   /** Whether some Service has no other endpoint. */
   readonly isLast: (workload: Workload) => boolean;
 }
-
-const OWNER = 'join:';
-
-/** Whether a resource was made by a sidecar that joined. */
-export const isJoined = (owner: string): boolean => owner.startsWith(OWNER);
 
 /**
  * The Workloads that sidecars make by joining. One belongs to the identity that made it (decision D14): nobody else
@@ -61,6 +57,7 @@ export class JoinedWorkloads {
     const key = this.#put(node, workload, 'joined', false);
     this.#lost.get(key)?.cancel();
     this.#lost.delete(key);
+    this.#review(ownerOf(workload));
   }
 
   /** The proxy took leave, or takes no calls any more. */
@@ -68,6 +65,7 @@ export class JoinedWorkloads {
     const key = keyOf(node);
     const held = this.#options.world.held(key);
     if (held?.owner === ownerOfNode(node)) this.#remove(key);
+    this.#review(ownerOfNode(node));
   }
 
   /** The proxy vanished without a word: unhealthy at once, removed after the grace time. */
@@ -76,6 +74,7 @@ export class JoinedWorkloads {
     if (workload === undefined || this.#options.world.held(keyOf(node))?.owner !== ownerOf(workload)) return;
     const key = this.#put(node, workload, 'is lost', true);
     this.#lose(key, this.#options.clock.epochMs());
+    this.#review(ownerOf(workload));
   }
 
   close(): void {
@@ -91,15 +90,22 @@ export class JoinedWorkloads {
         'TULLE_PEER_REFUSED',
         `the Workload ${node.namespace}/${node.instanceName} belongs to ${owner}; remove it there, or join under another instance`,
       );
-    if (world.put(workload, ownerOf(workload), touched())) changed(`${key} ${what}`, key, urgent);
+    if (world.put(workload, ownerOf(workload), touched())) changed(`${key} ${what}`, [key], urgent);
     return key;
+  }
+
+  /** What an identity may claim is what its instances were granted together, so one that joins or leaves may change it for all. */
+  #review(owner: string): void {
+    const { world, touched, changed } = this.#options;
+    const keys = world.reviewClaims(owner, touched());
+    if (keys.length > 0) changed(`what ${owner} may claim is another`, keys, false);
   }
 
   #remove(key: string): void {
     const { world, touched, changed } = this.#options;
     this.#lost.get(key)?.cancel();
     this.#lost.delete(key);
-    if (world.remove(key, touched())) changed(`${key} left`, key, true);
+    if (world.remove(key, touched())) changed(`${key} left`, [key], true);
   }
 
   #lose(key: string, sinceMs: number): void {
@@ -124,7 +130,7 @@ export class JoinedWorkloads {
 const keyOf = (node: ProxyNode): string =>
   resourceKey({ kind: 'Workload', namespace: node.namespace, name: node.instanceName });
 
-const ownerOfNode = (node: ProxyNode): string => `${OWNER}${node.namespace}/${node.serviceAccount}`;
+const ownerOfNode = (node: ProxyNode): string => joinedOwner(`${node.namespace}/${node.serviceAccount}`);
 
 const ownerOf = (workload: Workload): string =>
-  `${OWNER}${workload.metadata.namespace}/${workload.spec.serviceAccount ?? ''}`;
+  joinedOwner(`${workload.metadata.namespace}/${workload.spec.serviceAccount ?? ''}`);

@@ -28,6 +28,24 @@ export const SCHEMAS: Json = {
     owner: { ...text, description: 'rest, a file, or a sidecar that joined.' },
     version: { ...text, description: 'Hash of the content.' },
   }),
+  HeldWithConditions: {
+    allOf: [
+      ref('Held'),
+      object({
+        conditions: {
+          ...listOf(ref('Condition')),
+          description:
+            'What holds of it beside what it says: of a Service, whether all that it selects is taken.',
+        },
+      }),
+    ],
+  },
+  Condition: closed({ type: text, status: { enum: ['True', 'False'] }, reason: text, message: text }, [
+    'type',
+    'status',
+    'reason',
+    'message',
+  ]),
   Applied: object(
     {
       changeId: { ...text, description: 'Absent when nothing changed.' },
@@ -107,10 +125,37 @@ export const SCHEMAS: Json = {
       proxies: listOf(ref('ProxyStatus')),
       sources: listOf(object({ id: text, faults: listOf(ref('Diagnostic')) })),
       filterPolicies: listOf(object({ name: text, accepted: { type: 'boolean' }, lacking: listOf(text) })),
+      services: {
+        ...listOf(ref('ServiceStatus')),
+        description: 'Services with Workloads that their selector picks and that they do not take.',
+      },
       lostWorkloads: { ...listOf(text), description: 'Workloads whose sidecar vanished without a word.' },
       unsaved: { ...text, description: 'Why the newest state is not on disk; absent when it is.' },
     },
-    ['trustDomain', 'defaultAction', 'resources', 'proxies', 'sources', 'filterPolicies', 'lostWorkloads'],
+    [
+      'trustDomain',
+      'defaultAction',
+      'resources',
+      'proxies',
+      'sources',
+      'filterPolicies',
+      'services',
+      'lostWorkloads',
+    ],
+  ),
+  ServiceStatus: closed(
+    {
+      name: { ...text, description: 'namespace/name.' },
+      conditions: listOf(ref('Condition')),
+      leftOut: listOf(
+        object({
+          workload: { ...text, description: 'namespace/name.' },
+          serviceAccount: { ...text, description: 'namespace/name.' },
+          reason: text,
+        }),
+      ),
+    },
+    ['name', 'conditions', 'leftOut'],
   ),
   JoinTokenRequest: {
     ...object({ namespace: text, serviceAccount: text, labels: ref('GrantedLabels'), lifetimeMs: integer }, [

@@ -95,7 +95,7 @@ const PATHS: Json = {
       id: 'getResource',
       summary: 'One resource.',
       parameters: ONE,
-      answer: json(ref('Held')),
+      answer: json(ref('HeldWithConditions')),
       problems: ABSENT,
     }),
     put: operation({

@@ -12,6 +12,11 @@ import {
   type EndpointSlice,
   type HTTPRoute,
 } from '@tulle/resources';
+import { Claims } from './claims.ts';
+import { accountOf, whyNotTaken, type LeftOut, type MayClaim } from './endpoint-right.ts';
+import { isJoined, joinedOwner } from './owners.ts';
+import { addTo, removeFrom } from './sets.ts';
+import { ServiceSelectors } from './service-selectors.ts';
 
 /** A resource with its owner and version. */
 export interface Held {
@@ -44,10 +49,14 @@ export class World {
   readonly #slicesTo = new Map<string, Set<EndpointSlice>>();
   /** How often each Service was touched. */
   readonly #stamps = new Map<string, number>();
+  readonly #selectors = new ServiceSelectors();
+  readonly #claims: Claims;
   readonly #rootNamespace: string;
 
-  constructor(rootNamespace: string) {
+  /** @param mayClaim by whose word a joined Workload has its labels; default: nobody's */
+  constructor(rootNamespace: string, mayClaim: MayClaim = () => false) {
     this.#rootNamespace = rootNamespace;
+    this.#claims = new Claims(mayClaim);
   }
 
   /** A number that is another one once any of these Services was touched. */
@@ -89,11 +98,55 @@ export class World {
       .sort(byName);
   }
 
-  /** By name. */
+  /** Those that a Service takes, by name. */
   workloadsOf(service: Service): Workload[] {
     return [...this.in('Workload', service.metadata.namespace)]
-      .filter((w) => serviceSelects(service, w.metadata.labels))
+      .filter(
+        (w) => serviceSelects(service, w.metadata.labels) && this.#whyNotTaken(service, w) === undefined,
+      )
       .sort(byName);
+  }
+
+  /** Whom Services select and do not take (docs/decisions/007), by Service (`ns/name`). */
+  leftOut(): Map<string, LeftOut[]> {
+    const found = new Map<string, LeftOut[]>();
+    for (const { resource, owner } of this.#held.values()) {
+      if (resource.kind !== 'Workload' || !isJoined(owner)) continue;
+      const { namespace, name, labels } = resource.metadata;
+      for (const service of this.servicesSelecting(namespace, labels)) {
+        const reason = this.#whyNotTaken(service, resource);
+        if (reason === undefined) continue;
+        const key = `${namespace}/${service.metadata.name}`;
+        const list = found.get(key) ?? [];
+        found.set(key, list);
+        list.push({ workload: `${namespace}/${name}`, serviceAccount: accountOf(resource), reason });
+      }
+    }
+    return found;
+  }
+
+  #whyNotTaken(service: Service, workload: Workload): string | undefined {
+    const owner = this.#held.get(resourceKey(refOf(workload)))?.owner;
+    // What a person wrote by hand is not judged: whoever may apply it may change the Service too.
+    return owner !== undefined && isJoined(owner)
+      ? whyNotTaken(service, workload, this.#claims.may)
+      : undefined;
+  }
+
+  /**
+   * Asks again what an owner's Workloads may claim.
+   * @returns their keys when it is another than before; the Services that select them are touched then
+   */
+  reviewClaims(owner: string, touched: Touched): string[] {
+    const account = owner.slice(joinedOwner('').length);
+    const [namespace = ''] = account.split('/');
+    const own = [...this.in('Workload', namespace)].filter(
+      (workload) => this.#held.get(resourceKey(refOf(workload)))?.owner === owner,
+    );
+    if (own.length === 0) this.#claims.forget(account);
+    if (!this.#claims.review(account)) return [];
+    for (const workload of own) this.#touch(workload, touched);
+    return own.map((workload) => resourceKey(refOf(workload)));
   }
 
   /** Services of which a Workload is an endpoint, by label or by a slice. */
@@ -107,7 +160,7 @@ export class World {
   }
 
   servicesSelecting(namespace: string, labels: Readonly<Record<string, string>> | undefined): Service[] {
-    return [...this.in('Service', namespace)].filter((s) => serviceSelects(s, labels));
+    return this.#selectors.selecting(namespace, labels);
   }
 
   /** @returns whether anything changed */
@@ -136,6 +189,7 @@ export class World {
     const list = this.#kinds.get(at) ?? new Map<string, Resource>();
     this.#kinds.set(at, list);
     list.set(resource.metadata.name, resource);
+    if (resource.kind === 'Service') this.#selectors.add(resource);
     if (resource.kind === 'HTTPRoute')
       for (const key of parentsOf(resource)) addTo(this.#routesOf, key, resource);
     if (resource.kind === 'EndpointSlice')
@@ -146,6 +200,7 @@ export class World {
     this.#touch(resource, touched);
     const at = `${resource.kind}/${resource.metadata.namespace}`;
     this.#kinds.get(at)?.delete(resource.metadata.name);
+    if (resource.kind === 'Service') this.#selectors.remove(resource);
     if (resource.kind === 'HTTPRoute')
       for (const key of parentsOf(resource)) removeFrom(this.#routesOf, key, resource);
     if (resource.kind === 'EndpointSlice')
@@ -219,16 +274,4 @@ function workloadsIn({ metadata, endpoints }: EndpointSlice): string[] {
       ? [`${targetRef.namespace ?? metadata.namespace}/${targetRef.name}`]
       : [],
   );
-}
-
-function addTo<K, V>(map: Map<K, Set<V>>, key: K, value: V): void {
-  const set = map.get(key);
-  if (set === undefined) map.set(key, new Set([value]));
-  else set.add(value);
-}
-
-function removeFrom<K, V>(map: Map<K, Set<V>>, key: K, value: V): void {
-  const set = map.get(key);
-  set?.delete(value);
-  if (set?.size === 0) map.delete(key);
 }

@@ -131,8 +131,12 @@ describe('what is applied over REST', () => {
     const changed = await call('PUT', '/api/v1/resources/services/default/a', SERVICE('a', 81));
     expect(changed).toMatchObject({ status: 200, body: { changed: ['Service/default/a'] } });
     const now = await call('GET', '/api/v1/resources/services/default/a');
+    const { conditions, ...held } = now.body;
+    expect(conditions).toMatchObject([{ type: 'EndpointsTaken', status: 'True' }]);
     expect(now.body['version']).not.toBe(one.body['version']);
-    expect((await call('GET', '/api/v1/resources?kind=services')).body).toEqual({ items: [now.body] });
+    expect((await call('GET', '/api/v1/resources?kind=services')).body).toEqual({
+      items: [held],
+    });
     expect(await call('PUT', '/api/v1/resources/services/default/b', SERVICE('a'))).toMatchObject({
       status: 400,
       body: { code: 'TULLE_API_MISMATCH' },

@@ -18,6 +18,9 @@ const mesh = {
   defaultAction: 'allow',
 } as const;
 
+/** Some may claim labels, some not. */
+const mayClaim = (serviceAccount: string): boolean => serviceAccount.length % 2 === 0;
+
 /** What may happen to a mesh. */
 export type Step =
   | { readonly do: 'apply'; readonly put: readonly Resource[] }
@@ -52,7 +55,7 @@ export class CheckedMesh {
   }
 
   #make(): ControlPlane {
-    return createControlPlane({ trustDomain: 'mesh.local', clock: this.clock, state: this.#state });
+    return createControlPlane({ trustDomain: 'mesh.local', clock: this.clock, state: this.#state, mayClaim });
   }
 
   async start(): Promise<void> {
@@ -263,7 +266,7 @@ export class CheckedMesh {
 
   /** In another order: what proxies get must not depend on which resource came first. */
   #freshWorld(): World {
-    const world = new World(mesh.rootNamespace);
+    const world = new World(mesh.rootNamespace, mayClaim);
     for (const { resource, owner } of this.plane.resources().toReversed())
       world.put(resource, owner, nothingTouched());
     return world;

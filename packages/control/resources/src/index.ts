@@ -54,5 +54,7 @@ export { isGranted } from './analyze/resource-set.ts';
 export { DURATION_PATTERN, parseDurationMs } from './duration.ts';
 export { createdMs, routeMatchOf } from './route-match.ts';
 export { findServicePort, isHttpPort, matchesLabels, selects, serviceSelects, targetPort } from './select.ts';
+export { namedAccounts, SERVICE_ACCOUNTS_ANNOTATION } from './service-accounts.ts';
+export type { NamedAccounts, ServiceAccount } from './service-accounts.ts';
 export { didYouMean } from './suggest.ts';
 export type { ResourceSource, SourceBatch, SourceSink, SourceUpdate } from './source.ts';

@@ -115,6 +115,11 @@ export const CASES: readonly Case[] = [
       A + route('  rules: [{ matches: [{ path: { value: "a/b" } }], backendRefs: [{ name: a, port: 80 }] }]'),
     expect: [['TULLE0205', 11, '"a/b" } }], ba', 'absolute path']],
   },
+  {
+    name: 'an annotation that names no service account',
+    yaml: 'apiVersion: v1\nkind: Service\nmetadata: { name: a, annotations: { tulle.dev/service-accounts: "a, b/c/d, other/e" } }\nspec: { ports: [{ port: 80 }] }',
+    expect: [['TULLE0205', 3, '"a, b/c/d', '"b/c/d" is no service account']],
+  },
   { name: 'a name in capitals', yaml: service('Reviews'), expect: [['TULLE0205', 3, 'Reviews }', 'name']] },
   {
     name: 'a filter that is not honoured',

@@ -2,10 +2,18 @@ import { isIP } from 'node:net';
 import { SERVICE_NAME_LABEL, type EndpointSlice } from '../kinds/endpoint-slice.ts';
 import type { Service } from '../kinds/service.ts';
 import type { Workload } from '../kinds/workload.ts';
+import { namedAccounts, SERVICE_ACCOUNTS_ANNOTATION } from '../service-accounts.ts';
 import { noRepeats, type CheckHost } from './check-host.ts';
 
 export function checkService(service: Service, host: CheckHost): void {
   const { ports } = service.spec;
+  for (const entry of namedAccounts(service)?.faults ?? [])
+    host.report(
+      'TULLE0205',
+      `/metadata/annotations/${SERVICE_ACCOUNTS_ANNOTATION.replace('/', '~1')}`,
+      `${JSON.stringify(entry)} is no service account`,
+      'name, or namespace/name, comma-separated; without the annotation the account of the same name is taken',
+    );
   noRepeats(
     host,
     ports,

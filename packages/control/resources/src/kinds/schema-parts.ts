@@ -110,7 +110,9 @@ export function metadataSchema(name: JsonSchema): JsonSchema {
       name,
       namespace: dnsLabel('Namespace. Default: default.'),
       labels: labels('Labels, for selectors.'),
-      annotations: strings('Annotations; read by nobody.'),
+      annotations: strings(
+        'Annotations. Tulle reads tulle.dev/service-accounts of a Service: whose Workloads it takes.',
+      ),
       creationTimestamp: {
         type: 'string',
         description: 'RFC 3339 time; older resources win ties.',

@@ -1,0 +1,121 @@
+import type { Diagnostic } from '@tulle/resources';
+import type { ResourceKind } from '@tulle/xds-server';
+import type { LeftOut } from './endpoint-right.ts';
+import type { KindStatus, ProxySession } from './proxy-session.ts';
+import type { World } from './world.ts';
+
+/** One thing that holds of a resource, or does not (as Kubernetes writes conditions). */
+export interface Condition {
+  readonly type: string;
+  readonly status: 'True' | 'False';
+  /** One word in CamelCase, for programs. */
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** What a Service's selector picks and the Service does not take (docs/decisions/007). */
+export interface ServiceStatus {
+  /** `namespace/name`. */
+  readonly name: string;
+  readonly conditions: readonly Condition[];
+  readonly leftOut: readonly LeftOut[];
+}
+
+/** One proxy in status. */
+export interface ProxyStatus {
+  readonly id: string;
+  readonly connected: boolean;
+  readonly identity?: string;
+  readonly workload: string;
+  readonly namespace: string;
+  readonly changeId: string;
+  readonly lastPropagationMs?: number;
+  readonly kinds: Readonly<Record<ResourceKind, KindStatus>>;
+}
+
+/** The mesh as the control plane sees it. */
+export interface MeshStatus {
+  readonly trustDomain: string;
+  /** What a workload without ALLOW policies does with authenticated callers. */
+  readonly defaultAction: 'allow' | 'deny';
+  readonly proxies: readonly ProxyStatus[];
+  readonly resources: number;
+  readonly sources: readonly { readonly id: string; readonly faults: readonly Diagnostic[] }[];
+  readonly filterPolicies: readonly {
+    readonly name: string;
+    readonly accepted: boolean;
+    readonly lacking: readonly string[];
+  }[];
+  /** Services with Workloads that their selector picks and that they do not take. */
+  readonly services: readonly ServiceStatus[];
+  /** Workloads whose sidecar vanished without a word. */
+  readonly lostWorkloads: readonly string[];
+  /** Why the newest state is not on disk; absent when it is. */
+  readonly unsaved?: string;
+}
+
+/** How a connected proxy stands. */
+export function proxyStatus(session: ProxySession): ProxyStatus {
+  const { node, snapshot, lastChange } = session;
+  return {
+    id: node.id,
+    connected: true,
+    ...(node.identity === undefined ? {} : { identity: node.identity }),
+    workload: node.workload,
+    namespace: node.namespace,
+    changeId: snapshot.changeId,
+    ...(lastChange === undefined ? {} : { lastPropagationMs: lastChange.propagationMs }),
+    kinds: session.status(),
+  };
+}
+
+/** Services that leave somebody out, by name. */
+export function serviceStatus(world: World): ServiceStatus[] {
+  return [...world.leftOut()]
+    .map(([name, leftOut]) => ({ name, leftOut, conditions: [endpointsTaken(leftOut)] }))
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** What holds of a resource; nothing is said of most kinds. */
+export function conditionsOf(world: World, key: string): Condition[] {
+  const resource = world.held(key)?.resource;
+  if (resource?.kind !== 'Service') return [];
+  const { namespace, name } = resource.metadata;
+  return [endpointsTaken(world.leftOut().get(`${namespace}/${name}`) ?? [])];
+}
+
+function endpointsTaken(leftOut: readonly LeftOut[]): Condition {
+  if (leftOut.length === 0)
+    return {
+      type: 'EndpointsTaken',
+      status: 'True',
+      reason: 'ServiceAccountsAllowed',
+      message: 'no Workload that the selector picks is left out',
+    };
+  return {
+    type: 'EndpointsTaken',
+    status: 'False',
+    reason: 'ServiceAccountNotAllowed',
+    message: leftOut.map(({ workload, reason }) => `Workload ${workload} is left out: ${reason}`).join('; '),
+  };
+}
+
+/** Which FilterPolicies every connected proxy can honour (decision D9). */
+export function filterPolicyStatus(
+  world: World,
+  sessions: ReadonlyMap<string, ProxySession>,
+): MeshStatus['filterPolicies'] {
+  return [...world.entries()].flatMap(([, { resource }]) => {
+    if (resource.kind !== 'FilterPolicy') return [];
+    const lacking = [...sessions.values()]
+      .filter((s) => !s.node.filters.has(resource.spec.filter))
+      .map((s) => s.node.id);
+    return [
+      {
+        name: `${resource.metadata.namespace}/${resource.metadata.name}`,
+        accepted: lacking.length === 0,
+        lacking,
+      },
+    ];
+  });
+}
