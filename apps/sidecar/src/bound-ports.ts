@@ -1,6 +1,8 @@
-import type { TcpAddress } from '@tulle/model';
+import { formatAddress, type TcpAddress } from '@tulle/model';
 import type { Supervisor } from '@tulle/supervisor';
+import type { ApplyResult } from '@tulle/xds-client';
 import { loadPorts, savePorts } from './instance-file.ts';
+import { describeHolder, portHolder } from './port-holder.ts';
 import type { SidecarOptions, UpstreamOption, WorkloadPortOption } from './options.ts';
 
 /** The sockets of a sidecar. */
@@ -44,6 +46,47 @@ export async function bindPorts(options: SidecarOptions, supervisor: Supervisor)
     upstreams: Object.fromEntries(upstreams.map(({ option, address }) => [keyOf(option), address.port])),
   });
   return { inbound, ports, upstreams };
+}
+
+/** A port of the sidecar's own was bound and could not be listened on: somebody else was first. */
+export class PortTakenError extends Error {
+  readonly code = 'TULLE_SIDECAR_PORT_TAKEN';
+  readonly address: TcpAddress;
+
+  constructor(address: TcpAddress, message: string) {
+    super(message);
+    this.name = 'PortTakenError';
+    this.address = address;
+  }
+}
+
+/**
+ * Two processes may bind one address while neither listens (SO_REUSEADDR, socket(7)); which of them has it shows when the
+ * first configuration makes the engine listen.
+ * @returns the error when that is why a configuration was refused
+ */
+export async function portTaken(
+  result: ApplyResult,
+  { inbound, ports, upstreams }: BoundPorts,
+): Promise<PortTakenError | undefined> {
+  if (result.ok) return undefined;
+  const own = [
+    { address: inbound, what: 'the inbound address' },
+    ...ports.map((port) => ({
+      address: { host: inbound.host, port: port.inboundPort },
+      what: `the inbound address of port ${port.port}`,
+    })),
+    ...upstreams.map(({ option, address }) => ({ address, what: `the upstream ${option.service}` })),
+  ];
+  const found = own.find(({ address }) =>
+    result.issues.some(({ message }) => message.startsWith(`cannot listen on ${formatAddress(address)}: `)),
+  );
+  if (found === undefined) return undefined;
+  const { address, what } = found;
+  return new PortTakenError(
+    address,
+    `cannot listen on ${formatAddress(address)} (${what}): EADDRINUSE, ${describeHolder(await portHolder(address.port))} listens there; stop it or choose another port (0 lets the system choose)`,
+  );
 }
 
 const keyOf = (option: UpstreamOption): string =>

@@ -13,6 +13,8 @@ export type {
   WorkloadPortOption,
 } from './options.ts';
 export { NoIdentityError } from './identity.ts';
+export { PortTakenError } from './bound-ports.ts';
+export { describeHolder, portHolder, type PortHolder } from './port-holder.ts';
 export { describeProgress } from './progress.ts';
 export type { SidecarProgress } from './progress.ts';
 export { makePrivateDirectory, tulleDirectories } from './directories.ts';

@@ -148,6 +148,11 @@ const sidecar = await startSidecar({
 process.stderr.write(
   `${[`sidecar of ${sidecar.spiffeId}`, `inbound ${formatAddress(sidecar.inbound)}`, ...sidecar.upstreams.map(describeUpstream), `admin ${formatAddress(sidecar.admin)}`].join(', ')}\n`,
 );
+void sidecar.ready().catch(async (error: unknown) => {
+  process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`);
+  await sidecar.stop(0);
+  process.exit(1);
+});
 process.on(
   'SIGHUP',
   () =>

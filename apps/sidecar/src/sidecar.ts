@@ -25,7 +25,7 @@ import {
 } from '@tulle/xds-client';
 import { makePrivateDirectory } from './directories.ts';
 import { createSidecarEngine, type EngineSettings } from './engine.ts';
-import { bindPorts } from './bound-ports.ts';
+import { bindPorts, portTaken } from './bound-ports.ts';
 import { openIdentity } from './identity.ts';
 import { announce, instanceSuffix, withdraw } from './instance-file.ts';
 import type { SidecarOptions } from './options.ts';
@@ -41,7 +41,10 @@ export interface Sidecar {
   /** Where the program finds what it calls. */
   readonly upstreams: readonly { readonly service: string; readonly address: TcpAddress }[];
   readonly admin: Address;
-  /** Resolves when the first configuration is in force, from the control plane or from disk. */
+  /**
+   * Resolves when the first configuration is in force, from the control plane or from disk.
+   * @throws PortTakenError when another process listens on one of its ports by then
+   */
   ready(): Promise<void>;
   /** Resolves when the program accepts and the mesh is told; at once for one without ports. */
   serving(): Promise<void>;
@@ -122,7 +125,10 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     const supervisor = makeSupervisor(options, namespace, labels, identity, log);
     engines.supervisor = supervisor;
     undo.push(async () => supervisor.stop(0));
-    const { inbound, ports, upstreams } = await bindPorts(options, supervisor);
+    const bound = await bindPorts(options, supervisor);
+    const { inbound, ports, upstreams } = bound;
+    const taken = Promise.withResolvers<never>();
+    taken.promise.catch(() => {}); // whoever awaits `ready` hears of it
     await orAborted(ready());
     await orAborted(supervisor.start());
 
@@ -157,7 +163,12 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       targets: controlPlane.xds,
       channel: () => meshChannel(controlPlane.trustDomain, { identity }),
       node: node(serving),
-      onConfig: async (config) => applyTo(supervisor, config),
+      onConfig: async (config) => {
+        const result = await applyTo(supervisor, config);
+        const error = await portTaken(result, bound);
+        if (error !== undefined) taken.reject(error);
+        return result;
+      },
       snapshotFile: join(stateDir, 'snapshot.json'),
       log,
       meter,
@@ -213,7 +224,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       inbound,
       upstreams: found,
       admin: front.address,
-      ready: async () => xds.configured(),
+      ready: async () => Promise.race([xds.configured(), taken.promise]),
       serving: async () => accepting,
       async leave(limitMs = DEFAULT_LEAVE_MS) {
         stopLooking.abort();

@@ -13,6 +13,7 @@ import { CliError, EXIT, usageError } from '../cli/exit-codes.ts';
 import { personLog } from '../cli/person-log.ts';
 import { findProgram } from './find-program.ts';
 import type { JoinToken } from './token-create.ts';
+import { checkPortsFree } from './program-port.ts';
 import { startInstance } from './run-instance.ts';
 import { runProgram } from './run-program.ts';
 import { configured, explainStart, interruption, progressTo } from './run-start.ts';
@@ -96,6 +97,10 @@ export const command: Command = defineCommand({
       type: 'boolean',
       help: 'an endpoint at once; default when the program accepts on its ports',
     },
+    attach: {
+      type: 'boolean',
+      help: 'what listens on --port already is the program; COMMAND says how long it takes part',
+    },
     'access-log': { type: 'string', value: 'FILE', help: 'JSON lines, one a request; default none' },
     workers: { type: 'number', value: 'N', help: 'processes that move bytes', defaultText: '1' },
     'no-supervisor': { type: 'boolean', help: 'everything in one process' },
@@ -150,6 +155,9 @@ export const command: Command = defineCommand({
       );
     const labels = { app: name, ...Object.fromEntries(options.label.map(parseLabel)) };
     findProgram(program, io.cwd, io.env['PATH']);
+    // With --no-port-check nobody looks at the ports, before or after.
+    const toBeFree = options.attach || options['no-port-check'] ? [] : ports.map(({ port }) => port);
+    await checkPortsFree(toBeFree);
     const local = await findControlPlane(io);
     const xds =
       options['control-plane'].length > 0
@@ -210,15 +218,12 @@ export const command: Command = defineCommand({
         sidecarOptions,
         startSidecar,
       ).catch(explainStart);
-      await configured(
-        sidecar,
-        timeoutMs,
-        timeoutMs - (performance.now() - startedMs),
-        interrupted.signal,
-      ).catch(async (error: unknown) => {
-        await sidecar.stop(0);
-        throw error;
-      });
+      await configured(sidecar, timeoutMs, timeoutMs - (performance.now() - startedMs), interrupted.signal)
+        .then(async () => checkPortsFree(toBeFree)) // what began to listen while it joined is not the program either
+        .catch(async (error: unknown) => {
+          await sidecar.stop(0);
+          return explainStart(error);
+        });
     } catch (error) {
       interrupted.done();
       throw error;
