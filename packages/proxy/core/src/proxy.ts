@@ -4,7 +4,6 @@ import {
   formatAddress,
   isUnixAddress,
   type Address,
-  type Cluster,
   type Endpoint,
   type ProxyConfig,
 } from '@tulle/model';
@@ -55,7 +54,8 @@ export interface Proxy {
   start(): Promise<void>;
   /**
    * Takes another configuration, whole, or refuses it whole. Listeners, chains and clusters that mean the same stay as
-   * they are; streams under way end with what they began with.
+   * they are; streams under way end with what they began with. A proxy that drains takes it for the connections that it
+   * still has, and opens no listener any more.
    * @throws TulleError `TULLE_CONFIG_INVALID` with every issue; the running configuration stays
    */
   update(config: ProxyConfig): Promise<UpdateResult>;
@@ -186,17 +186,21 @@ export class ProxyRuntime implements Proxy {
     return applied;
   }
 
+  /** @throws TulleError `TULLE_DRAINING` when the proxy was stopped meanwhile */
+  #refuseStopped(): void {
+    if (this.state === 'stopped')
+      throw new TulleError('TULLE_DRAINING', 'the proxy is stopped; it takes no configuration any more');
+  }
+
   /** @throws TulleError `TULLE_DRAINING` when the proxy was stopped or drained meanwhile */
   #refuseLate(): void {
-    if (this.state === 'stopped' || this.state === 'draining')
-      throw new TulleError(
-        'TULLE_DRAINING',
-        `the proxy is ${this.state}; it takes no configuration any more`,
-      );
+    this.#refuseStopped();
+    if (this.state === 'draining')
+      throw new TulleError('TULLE_DRAINING', 'the proxy drains; it does not start any more');
   }
 
   async #apply(config: ProxyConfig): Promise<UpdateResult> {
-    this.#refuseLate();
+    this.#refuseStopped();
     const { engine } = this;
     let compiled: Compiled;
     try {
@@ -226,6 +230,7 @@ export class ProxyRuntime implements Proxy {
       for (const listener of compiled.listeners.values()) {
         const running = this.listeners.get(listener.name);
         if (running !== undefined && sameAddress(running.compiled, listener)) continue;
+        if (this.state === 'draining') continue;
         const runtime = new ListenerRuntime(engine, listener);
         const leaving = this.#leavingAt(listener, compiled);
         if (leaving === undefined) {
@@ -234,7 +239,11 @@ export class ProxyRuntime implements Proxy {
         } else heirs.set(runtime, leaving);
         fresh.push(runtime);
       }
-      this.#refuseLate();
+      if (this.state === 'draining') {
+        for (const runtime of fresh.splice(0)) await runtime.abandon();
+        heirs.clear();
+      }
+      this.#refuseStopped();
     } catch (error) {
       for (const runtime of fresh) await runtime.abandon();
       compiled.discard();
@@ -249,9 +258,19 @@ export class ProxyRuntime implements Proxy {
     for (const [runtime, leaving] of heirs) runtime.inherit(leaving);
     const changed = this.#swap(config, compiled, fresh, clusters);
     compiled.commit();
+    const warnings = [...compiled.warnings, ...this.#unopened(compiled)];
     await this.#namesReady(compiled);
-    for (const warning of compiled.warnings) this.log.warn(`configuration ${config.version}: ${warning}`);
-    return { generation: engine.generation, changed, warnings: compiled.warnings };
+    for (const warning of warnings) this.log.warn(`configuration ${config.version}: ${warning}`);
+    return { generation: engine.generation, changed, warnings };
+  }
+
+  /** Lets go of listeners that this proxy does not open since it drains. @returns what to say of each */
+  #unopened(compiled: Compiled): string[] {
+    const unopened = [...compiled.listeners.values()].filter(
+      (listener) => this.listeners.get(listener.name)?.compiled !== listener,
+    );
+    for (const listener of unopened) listener.retireIfUnused();
+    return unopened.map(({ name }) => `listener ${name} is not opened: the proxy drains`);
   }
 
   /** The running listener at this address when it leaves (renamed, or moved elsewhere): its socket goes on serving. */
@@ -286,8 +305,8 @@ export class ProxyRuntime implements Proxy {
       let endpoints = endpointsOf(cluster.discovery, cluster.name, endpointSets);
       if (made !== undefined) {
         made.start();
-        // Endpoints known from before serve until discovery sends the set anew.
-        if (before !== undefined && sameSet(before.config, cluster)) endpoints ??= before.endpoints;
+        // Endpoints known from before serve until discovery sends the set, also where the cluster takes another one now.
+        if (cluster.discovery.kind === 'eds') endpoints ??= before?.endpoints;
         ref.current = made;
         this.#clusterKeys.set(cluster.name, key);
         before?.close();
@@ -306,7 +325,7 @@ export class ProxyRuntime implements Proxy {
     for (const [name, runtime] of [...this.listeners]) {
       const next = compiled.listeners.get(name);
       const replacement = fresh.find((other) => other.name === name);
-      if (next !== undefined && replacement === undefined) {
+      if (next !== undefined && replacement === undefined && sameAddress(runtime.compiled, next)) {
         if (!sameChains(runtime.compiled, next)) changed = true;
         runtime.replace(next);
       } else {
@@ -461,15 +480,6 @@ function sameChains(a: CompiledListener, b: CompiledListener): boolean {
     a.chains.length === b.chains.length &&
     a.filters === b.filters &&
     a.chains.every((chain, index) => chain === b.chains[index])
-  );
-}
-
-/** Whether two clusters take their endpoints from the same set. */
-function sameSet(a: Cluster, b: Cluster): boolean {
-  return (
-    a.discovery.kind === 'eds' &&
-    b.discovery.kind === 'eds' &&
-    (a.discovery.serviceName ?? a.name) === (b.discovery.serviceName ?? b.name)
   );
 }
 

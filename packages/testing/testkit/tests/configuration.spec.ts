@@ -266,46 +266,117 @@ describe('a listener whose address changes', () => {
 });
 
 describe('a configuration that is on its way when the proxy goes', () => {
-  it.each(['stop', 'drain'] as const)('by %s() is given up, and nothing of it is left', async (how) => {
-    let create = (): void => {};
-    const life: string[] = [];
+  it.each(['stop', 'drain'] as const)(
+    'by %s() opens nothing any more, and nothing of it is left',
+    async (how) => {
+      let create = (): void => {};
+      const life: string[] = [];
+      const test = await started({
+        config: config(),
+        registry: [
+          defineHttpFilter<object>({
+            apiVersion: 1,
+            id: 'slow',
+            config: anything<object>(),
+            create: () =>
+              new Promise((resolve) => {
+                create = () => resolve({ dispose: () => void life.push('disposed') });
+              }),
+          }),
+        ],
+      });
+      const updated = test.proxy
+        .update(
+          config(({ listeners }) => {
+            listeners.push({
+              name: 'second',
+              address: { host: '127.0.0.1', port: 9090 },
+              filterChains: [chain([{ name: 's', filter: 'slow', config: {} }])],
+            });
+          }),
+        )
+        .catch((error: unknown) => error);
+      await test.clock.settle();
+      const gone = how === 'stop' ? test.proxy.stop() : test.proxy.drain({ windowMs: 100 });
+      await test.clock.settle();
+      create();
+      const error = await updated;
+      if (how === 'stop') expect(isTulleError(error) && error.code).toBe('TULLE_DRAINING');
+      else expect(error).toMatchObject({ warnings: ['listener second is not opened: the proxy drains'] });
+      await gone;
+      await test.clock.settle();
+      expect(life).toEqual(['disposed']);
+      expect(test.connect.bind(test, { listener: 'second' })).toThrow('no listener second');
+      // The address is free: nobody listens there.
+      test.network.listen('127.0.0.1:9090', () => {}).close();
+    },
+  );
+
+  it('after a drain serves the connections that are left, opens and moves no listener, and lets removed ones end', async () => {
     const test = await started({
-      config: config(),
-      registry: [
-        defineHttpFilter<object>({
-          apiVersion: 1,
-          id: 'slow',
-          config: anything<object>(),
-          create: () =>
-            new Promise((resolve) => {
-              create = () => resolve({ dispose: () => void life.push('disposed') });
-            }),
-        }),
-      ],
+      config: config(({ listeners }) => {
+        listeners.push({
+          ...(listeners[0] as Listener),
+          name: 'other',
+          address: { host: '10.1.1.1', port: 81 },
+        });
+      }),
+      upstreams: { '10.0.0.1:80': () => ({}), '10.0.0.2:80': () => ({ status: 202 }) },
     });
-    const updated = test.proxy
-      .update(
-        config(({ listeners }) => {
-          listeners.push({
-            name: 'second',
-            address: { host: '127.0.0.1', port: 9090 },
-            filterChains: [chain([{ name: 's', filter: 'slow', config: {} }])],
-          });
-        }),
-      )
-      .catch((error: unknown) => error);
+    const [client, other] = [test.client(), test.client({ listener: 'other' })];
+    for (const each of [client, other]) expect((await each.request()).status).toBe(200);
+    const drained = test.proxy.drain({ windowMs: 60_000 });
     await test.clock.settle();
-    const gone = how === 'stop' ? test.proxy.stop() : test.proxy.drain({ windowMs: 100 });
-    await test.clock.settle();
-    create();
-    const error = await updated;
-    expect(isTulleError(error) && error.code).toBe('TULLE_DRAINING');
-    await gone;
-    await test.clock.settle();
-    expect(life).toEqual(['disposed']);
-    expect(test.connect.bind(test, { listener: 'second' })).toThrow('no listener second');
-    // The address is free: nobody listens there.
-    test.network.listen('127.0.0.1:9090', () => {}).close();
+    const moved = config(({ listeners, clusters }) => {
+      clusters[0] = {
+        name: 'api',
+        discovery: { kind: 'static', endpoints: [{ address: { host: '10.0.0.2', port: 80 } }] },
+      };
+      const first = listeners[0] as Listener;
+      listeners.push(
+        { ...first, name: 'other', address: { host: '127.0.0.1', port: 82 } },
+        { ...first, name: 'new', address: { host: '127.0.0.1', port: 83 } },
+      );
+    });
+    const taken = test.network.listen('127.0.0.1:83', () => {});
+    expect((await test.proxy.update(moved)).warnings).toEqual([
+      'listener other is not opened: the proxy drains',
+      'listener new is not opened: the proxy drains',
+    ]);
+    expect(test.proxy.config).toBe(moved);
+    expect(test.proxy.state).toBe('draining');
+    expect(Object.keys(test.proxy.addresses())).toEqual(['http']);
+    taken.close();
+    test.network.listen('127.0.0.1:82', () => {}).close();
+    expect((await client.request()).status).toBe(202);
+    await test.clock.advance(6_000);
+    await other.connection.over();
+    client.connection.close();
+    await drained;
+    expect(test.proxy.stats.connections).toBe(0);
+  });
+
+  it('and is drained between two of its listeners opens neither', async () => {
+    const test = await started({ config: config() });
+    const { transport } = test.network;
+    const listen = transport.listen.bind(transport);
+    let drained: Promise<void> | undefined;
+    transport.listen = async (...given) => {
+      const listening = await listen(...given);
+      drained ??= test.proxy.drain({ windowMs: 100 });
+      return listening;
+    };
+    const next = config(({ listeners }) => {
+      for (const port of [82, 83])
+        listeners.push({
+          name: `at-${port}`,
+          address: { host: '127.0.0.1', port },
+          filterChains: [chain()],
+        });
+    });
+    expect((await test.proxy.update(next)).warnings).toHaveLength(2);
+    await drained;
+    for (const port of [82, 83]) test.network.listen(`127.0.0.1:${port}`, () => {}).close();
   });
 
   it('because it is stopped while it starts leaves it stopped', async () => {
@@ -386,5 +457,23 @@ describe('a cluster whose endpoints are discovered', () => {
     expect((await test.client().request()).status).toBe(200);
     await test.proxy.update(discovered(2_000, false));
     expect((await test.client().request()).status).toBe(200);
+  });
+
+  it('serves on with those that it had when it takes another set, or takes one at all, until that is there', async () => {
+    const test = await started({
+      config: config(),
+      upstreams: { '10.0.0.1:80': () => ({}), '10.0.0.2:80': () => ({ status: 202 }) },
+    });
+    for (const serviceName of ['blue', 'green']) {
+      const renamed = config(({ clusters }) => {
+        clusters[0] = { name: 'api', discovery: { kind: 'eds', serviceName } };
+      });
+      await test.proxy.update(renamed);
+      expect((await test.client().request()).status).toBe(200);
+      if (serviceName === 'blue') continue;
+      const endpoints = [{ address: { host: '10.0.0.2', port: 80 } }];
+      await test.proxy.update({ ...renamed, endpoints: [{ name: 'green', endpoints }] });
+      expect((await test.client().request()).status).toBe(202);
+    }
   });
 });

@@ -109,6 +109,11 @@ export class CompiledListener {
     this.filters.retain();
   }
 
+  /** No runtime will serve by it: what only it holds is let go. */
+  retireIfUnused(): void {
+    for (const chain of this.chains) chain.retireIfUnused();
+  }
+
   /** The runtime serves by another, or not at all. */
   release(): void {
     for (const chain of this.chains) chain.release();

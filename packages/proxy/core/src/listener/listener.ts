@@ -46,6 +46,8 @@ export class ListenerRuntime implements ServingListener {
   /** Connections that came between binding and the moment the configuration took effect. */
   #early: Socket[] | undefined = [];
   #door: Door | undefined;
+  /** Told when the last connection is gone. */
+  readonly #onEmpty: (() => void)[] = [];
   #drainStartMs = -1;
   #drainWindowMs = 0;
   #closed = false;
@@ -184,10 +186,9 @@ export class ListenerRuntime implements ServingListener {
     const hooks = this.#connections.get(connection);
     this.#connections.delete(connection);
     hooks?.close();
-    if (this.#connections.size === 0 && this.#onEmpty !== undefined) this.#onEmpty();
+    if (this.#connections.size > 0) return;
+    for (const tell of this.#onEmpty.splice(0)) tell();
   }
-
-  #onEmpty: (() => void) | undefined;
 
   /** A peer that did not prove who it is: there was no request, but the operator gets a record. */
   recordRefusal(facts: ConnectionFacts, fault: SocketFault): void {
@@ -236,17 +237,17 @@ export class ListenerRuntime implements ServingListener {
         });
         resolve();
       });
-      this.#onEmpty = () => {
+      this.#onEmpty.push(() => {
         cancel();
         resolve();
-      };
+      });
     });
   }
 
   /** Resolves when no connection is left. */
   emptied(): Promise<void> {
     if (this.#connections.size === 0) return Promise.resolve();
-    return new Promise((resolve) => (this.#onEmpty = resolve));
+    return new Promise((resolve) => void this.#onEmpty.push(resolve));
   }
 
   /** Bound, but its configuration is not applied: the socket closes, nothing else was touched. */
