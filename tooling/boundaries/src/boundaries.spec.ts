@@ -79,7 +79,27 @@ const jwt = 'packages/filters/jwt';
 const core = 'packages/proxy/core';
 const time = 'packages/mechanisms/time';
 
+it('takes names that a file declares, and members, for what they are', () => {
+  const text = `import { process } from './own.ts'; export const state = { Buffer: 1, process };
+    export class Timer { setTimeout(): number { return state.Buffer; } }
+    export function call(require: () => void): void { require(); }`;
+  const own = { [`${core}/src/own.ts`]: `export const process = 1;` };
+  expect(faultsWith({ ...own, [`${core}/src/attempts/x.ts`]: text.replace('./own', '../own') })).toEqual([]);
+});
+
 it.each<[fault: string, planted: Record<string, string>, found: string[]]>([
+  [
+    'globals of Node in the pure core, values and types',
+    {
+      [`${core}/src/chain/x.ts`]: `export function f(bytes: Buffer): unknown {
+  return { process, at: Buffer.alloc(1), later: globalThis.setImmediate, bytes };
+}`,
+    },
+    ['Buffer:1', 'process:2', 'setImmediate:2'].map((use) => {
+      const [name, line] = use.split(':');
+      return `${core}/src/chain/x.ts:${line}: uses the global ${name}: the core is pure (D11): sockets, TLS and timers are adapters behind interfaces`;
+    }),
+  ],
   [
     'an undeclared import',
     { [`${jwt}/src/index.ts`]: `\nimport 'zod';` },

@@ -144,15 +144,21 @@ function fileCycles({ packages }: House): Fault[] {
   }));
 }
 
-/** A pure file reaches no `node:` module, neither itself nor through what it imports in the workspace. */
+/**
+ * A pure file reaches no `node:` module, neither itself nor through what it imports in the workspace; where the rule says
+ * so, it uses no global of Node's itself.
+ */
 function purityFaults({ packages, layers }: House): Fault[] {
   const files = new Map(
     [...packages.values()].flatMap((one) => one.files.map((file) => [file.path, file] as const)),
   );
   const faults: Fault[] = [];
-  for (const { files: globs, why } of layers.pure) {
+  for (const { files: globs, noGlobals, why } of layers.pure) {
     for (const file of files.values()) {
       if (file.development || !globs.some((glob) => matchesGlob(file.path, glob))) continue;
+      if (noGlobals === true)
+        for (const { name, line } of file.globals)
+          faults.push({ path: file.path, line, message: `uses the global ${name}: ${why}` });
       const seen = new Set<string>();
       const visit = (at: SourceFile, trail: readonly string[], line?: number): void => {
         if (seen.has(at.path)) return;

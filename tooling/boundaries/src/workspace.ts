@@ -1,6 +1,6 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join, matchesGlob } from 'node:path';
-import { type Import, importsOf } from './imports.ts';
+import { type GlobalUse, globalsOf, type Import, importsOf } from './imports.ts';
 
 /** `peer`: only as a peerDependency. `dev`: only from tests, as a devDependency. */
 export type Permission = 'yes' | 'peer' | 'dev';
@@ -8,7 +8,15 @@ export type Permission = 'yes' | 'peer' | 'dev';
 /** layers.json: the import matrix and the purity rule, as data. */
 export interface Layers {
   readonly layers: Readonly<Record<string, Layer>>;
-  readonly pure: readonly { readonly files: readonly string[]; readonly why: string }[];
+  readonly pure: readonly PureRule[];
+}
+
+/** Files that reach no `node:` module. */
+export interface PureRule {
+  readonly files: readonly string[];
+  /** true: nor do they use globals of Node or its timers themselves; the file that lends them such a thing is not among them. */
+  readonly noGlobals?: boolean;
+  readonly why: string;
 }
 
 export interface Layer {
@@ -44,6 +52,7 @@ export interface SourceFile {
   /** A spec, a type test, anything under `tests` or outside `src`: may use what the package only needs to develop. */
   readonly development: boolean;
   readonly imports: readonly Import[];
+  readonly globals: readonly GlobalUse[];
 }
 
 /** Reads every package under the root, and all its TypeScript but the generated. */
@@ -65,6 +74,12 @@ function readSources(root: string, directory: string): SourceFile[] {
   return names.map((name): SourceFile => {
     const path = `${directory}/${name}`;
     const development = !name.startsWith('src/') || /\.(spec|test-d)\.m?ts$|(^|\/)tests\//.test(name);
-    return { path, development, imports: importsOf(path, readFileSync(join(root, path), 'utf8')) };
+    const text = readFileSync(join(root, path), 'utf8');
+    return {
+      path,
+      development,
+      imports: importsOf(path, text),
+      globals: development ? [] : globalsOf(path, text),
+    };
   });
 }

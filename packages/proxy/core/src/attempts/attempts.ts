@@ -15,6 +15,7 @@ import { AT_ATTEMPTS, type Stream } from '../stream/stream.ts';
 import { disown, isThenable, messageOf } from '../thenable.ts';
 import { isIdempotent, isRepeatable, mayBeSentTwice } from './repeat.ts';
 import { takeMarker } from './unsent-marker.ts';
+import type { Bytes } from '../bytes.ts';
 
 /**
  * The retry loop. One attempt is: {@link nextAttempt} picks an endpoint (minus those tried) → attempt filters →
@@ -114,7 +115,7 @@ export function sendAttempt(stream: Stream, connection: UpstreamStream): void {
   attempt.unsent = false;
   const { pieces } = replay;
   for (let i = 0; i < pieces.length; i++) {
-    const piece = pieces[i] as Buffer;
+    const piece = pieces[i] as Bytes;
     connection.sendData(piece, 0, piece.length, true);
   }
   if (replay.bytes > 0 && (replay.overfull || !mayBeSentTwice(stream))) replay.drop();

@@ -1,4 +1,5 @@
 import type { Counter } from '@tulle/telemetry';
+import { roomFor, type Bytes } from '../bytes.ts';
 
 /** Bytes held for replay by the whole proxy. */
 export interface ReplayAccount {
@@ -14,7 +15,7 @@ export interface ReplayAccount {
  */
 export class ReplayBuffer {
   readonly #account: ReplayAccount;
-  readonly pieces: Buffer[] = [];
+  readonly pieces: Bytes[] = [];
   bytes = 0;
   maxBytes = 0;
   /** Whether `pieces` is the whole body so far. */
@@ -32,7 +33,7 @@ export class ReplayBuffer {
   }
 
   /** Keeps a copy; when it does not fit, all is let go and the body cannot be sent again. @returns whether it was kept */
-  add(chunk: Buffer, start: number, end: number): boolean {
+  add(chunk: Bytes, start: number, end: number): boolean {
     if (!this.complete) return false;
     const size = end - start;
     if (!this.fits(size)) {
@@ -44,10 +45,10 @@ export class ReplayBuffer {
     return true;
   }
 
-  #copy(chunk: Buffer, start: number, end: number): void {
+  #copy(chunk: Bytes, start: number, end: number): void {
     const size = end - start;
     // A copy of its own: a slice would keep the whole read buffer.
-    const copy = size < 2048 ? Buffer.allocUnsafe(size) : Buffer.allocUnsafeSlow(size);
+    const copy = roomFor(size);
     chunk.copy(copy, 0, start, end);
     this.pieces.push(copy);
     this.bytes += size;
@@ -58,7 +59,7 @@ export class ReplayBuffer {
    * Keeps a copy although it may be more than the cap: no connection is there yet to take it. The caller stops
    * reading when {@link overfull}, so at most one read goes beyond.
    */
-  hold(chunk: Buffer, start: number, end: number): void {
+  hold(chunk: Bytes, start: number, end: number): void {
     if (end <= start) return;
     if (!this.overfull && !this.fits(end - start)) {
       this.#account.overflows.add();

@@ -5,13 +5,12 @@ import { recordFailure } from './reply.ts';
 import { isThenable } from '../thenable.ts';
 import { filterFailed, judge, settled, stateOf } from './run.ts';
 import { BUFFER, TRANSFORM, type DataStep } from './tables.ts';
-
-const EMPTY: Buffer = Buffer.alloc(0);
+import { copyBytes, joinBytes, NO_BYTES, type Bytes } from '../bytes.ts';
 
 /** What a pipe does with what its hooks let through. */
 export interface PipeOutlet {
   /** @returns whether `bytes` are kept (D1) */
-  onPiece(stream: Stream, bytes: Buffer): boolean;
+  onPiece(stream: Stream, bytes: Bytes): boolean;
   /** The body passed whole. */
   onBodyEnd(stream: Stream): void;
   /** A hook replied, failed, or its cap was passed: the reply is recorded in the stream. */
@@ -33,9 +32,9 @@ export class BodyPipe {
   readonly #response: boolean;
   readonly #view: StreamView;
   /** Collected bytes of buffering steps, by step. */
-  readonly #parts: (Buffer[] | undefined)[] = [];
+  readonly #parts: (Bytes[] | undefined)[] = [];
   readonly #sizes: number[] = [];
-  #emitted: Buffer[] | undefined;
+  #emitted: Bytes[] | undefined;
   /** Whether a hook (or its promise) runs, so that `emit` belongs to it. */
   #emitting = false;
   #kept = false;
@@ -60,10 +59,10 @@ export class BodyPipe {
   }
 
   /** A piece of body. @returns whether `chunk` is kept (D1) */
-  push(chunk: Buffer, start: number, end: number, owned: boolean): boolean {
+  push(chunk: Bytes, start: number, end: number, owned: boolean): boolean {
     if (this.#stopped) return false;
     // Hooks may keep bytes over a promise, so what stands in the shared read buffer is copied first.
-    const bytes = owned ? chunk.subarray(start, end) : Buffer.from(chunk.subarray(start, end));
+    const bytes = owned ? chunk.subarray(start, end) : copyBytes(chunk.subarray(start, end));
     this.#kept = false;
     this.#run(0, bytes, false);
     return owned && (this.#kept || this.#waiting);
@@ -76,7 +75,7 @@ export class BodyPipe {
       this.#endHeld = true;
       return;
     }
-    this.#run(0, EMPTY, true);
+    this.#run(0, NO_BYTES, true);
   }
 
   /** `stream.emit()` from a hook of this pipe. */
@@ -86,10 +85,10 @@ export class BodyPipe {
         'TULLE_INTERNAL',
         'stream.emit() outside a data hook: emit before the hook returned, or before its promise settled.',
       );
-    if (bytes.length > 0) (this.#emitted ??= []).push(Buffer.from(bytes));
+    if (bytes.length > 0) (this.#emitted ??= []).push(copyBytes(bytes));
   }
 
-  #run(from: number, piece: Buffer, end: boolean): void {
+  #run(from: number, piece: Bytes, end: boolean): void {
     const stream = this.#stream;
     const steps = this.#steps;
     let bytes = piece;
@@ -135,16 +134,16 @@ export class BodyPipe {
     }
   }
 
-  #result(step: DataStep, bytes: Buffer): Buffer {
+  #result(step: DataStep, bytes: Bytes): Bytes {
     const emitted = this.#emitted;
     this.#emitted = undefined;
-    if (emitted === undefined) return step.mode === TRANSFORM ? EMPTY : bytes;
+    if (emitted === undefined) return step.mode === TRANSFORM ? NO_BYTES : bytes;
     this.changed = true;
-    return emitted.length === 1 ? (emitted[0] as Buffer) : Buffer.concat(emitted);
+    return joinBytes(emitted);
   }
 
   /** @returns the whole body at its end, `undefined` before that and past the cap */
-  #collect(index: number, step: DataStep, bytes: Buffer, end: boolean): Buffer | undefined {
+  #collect(index: number, step: DataStep, bytes: Bytes, end: boolean): Bytes | undefined {
     const parts = (this.#parts[index] ??= []);
     const size = (this.#sizes[index] ?? 0) + bytes.length;
     if (size > step.maxBytes && !(this.#response && this.#stream.responseLocal)) {
@@ -160,10 +159,10 @@ export class BodyPipe {
     }
     this.#sizes[index] = size;
     // Small copies instead of slices that would each keep a read buffer.
-    if (bytes.length > 0) parts.push(end ? bytes : Buffer.from(bytes));
+    if (bytes.length > 0) parts.push(end ? bytes : copyBytes(bytes));
     if (!end) return undefined;
     this.#parts[index] = undefined;
-    return parts.length === 1 ? parts[0] : Buffer.concat(parts);
+    return joinBytes(parts);
   }
 
   #stop(): void {
@@ -172,7 +171,7 @@ export class BodyPipe {
     this.#outlet.onStopped(this.#stream);
   }
 
-  #wait(index: number, step: DataStep, bytes: Buffer, end: boolean, promise: Promise<number>): void {
+  #wait(index: number, step: DataStep, bytes: Bytes, end: boolean, promise: Promise<number>): void {
     const stream = this.#stream;
     this.#waiting = true;
     stream.pendingHooks++;
@@ -187,7 +186,7 @@ export class BodyPipe {
       if (this.#stopped || this.#waiting) return;
       if (this.#endHeld) {
         this.#endHeld = false;
-        this.#run(0, EMPTY, true);
+        this.#run(0, NO_BYTES, true);
       }
       if (!this.#waiting && !this.#stopped && stream.live) this.#outlet.onWaiting(stream, false);
     };

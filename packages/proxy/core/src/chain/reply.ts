@@ -2,13 +2,12 @@ import { errorRow, STOP, TulleError, type ErrorCode } from '@tulle/filter';
 import { BODY_LENGTH, BODY_NONE } from '@tulle/http1';
 import { markUnsent } from '../attempts/unsent-marker.ts';
 import type { Stream } from '../stream/stream.ts';
+import { copyBytes, NO_BYTES } from '../bytes.ts';
 
 /**
  * Local replies: what Tulle answers itself. `recordReply` only writes down what will be answered; the walk carries it
  * out when the hook has returned.
  */
-
-const EMPTY: Buffer = Buffer.alloc(0);
 
 /** `stream.reply()` of a filter. */
 export function recordReply(
@@ -48,8 +47,7 @@ export function recordReply(
   }
   recordLocal(stream, status, code, details);
   const text = body ?? (status < 300 || status === 304 ? '' : `${code} (request ${stream.requestId})\n`);
-  stream.replyBody =
-    typeof text === 'string' ? (text === '' ? EMPTY : Buffer.from(text, 'utf8')) : Buffer.from(text);
+  stream.replyBody = text === '' ? NO_BYTES : copyBytes(text);
   if (!hasType && typeof text === 'string' && text !== '')
     fields.add('content-type', 'text/plain; charset=utf-8');
   return STOP;
@@ -66,7 +64,7 @@ export function recordFailure(
   const status = ownStatus ?? (row === undefined || row.http === 0 ? 500 : row.http);
   stream.localFields.reset();
   recordLocal(stream, status, code, details);
-  stream.replyBody = Buffer.from(`${code} (request ${stream.requestId})\n`, 'utf8');
+  stream.replyBody = copyBytes(`${code} (request ${stream.requestId})\n`);
   stream.localFields.add('content-type', 'text/plain; charset=utf-8');
 }
 
@@ -94,15 +92,15 @@ export function adoptReply(stream: Stream): void {
   stream.responseTrailers = undefined;
   const { status } = stream;
   if (status >= 500) markUnsent(stream);
-  const body = stream.replyBody ?? EMPTY;
+  const body = stream.replyBody ?? NO_BYTES;
   if (status === 204 || status === 304) {
     stream.responseBodyKind = BODY_NONE;
     stream.responseLength = -1;
-    stream.replyBody = EMPTY;
+    stream.replyBody = NO_BYTES;
   } else if (stream.method === 'HEAD') {
     stream.responseBodyKind = BODY_NONE;
     stream.responseLength = body.length;
-    stream.replyBody = EMPTY;
+    stream.replyBody = NO_BYTES;
   } else {
     stream.responseBodyKind = BODY_LENGTH;
     stream.responseLength = body.length;

@@ -8,13 +8,14 @@ import { completeIfOver } from './complete.ts';
 import { dropIdentityFields } from './hygiene.ts';
 import { carryOutReply } from './response.ts';
 import { REQUEST_TRAILERS } from './run.ts';
+import type { Bytes } from '../bytes.ts';
 
 /** The request's body, from the caller through the data hooks to the attempt. Called by the downstream side. */
 
 /** A piece of body. @returns whether `chunk` is kept (D1) */
 export function requestData(
   stream: Stream,
-  chunk: Buffer,
+  chunk: Bytes,
   start: number,
   end: number,
   owned: boolean,
@@ -95,7 +96,7 @@ export function endAttemptRequest(stream: Stream): void {
   stream.upstream.sendEnd(stream.requestTrailers);
 }
 
-function forwardPiece(stream: Stream, chunk: Buffer, start: number, end: number, owned: boolean): boolean {
+function forwardPiece(stream: Stream, chunk: Bytes, start: number, end: number, owned: boolean): boolean {
   const { upstream, replay } = stream;
   if (upstream === undefined) {
     // No connection yet: hold it, and stop reading when it gets much.

@@ -8,6 +8,7 @@ import { completeIfOver, completeStream } from './complete.ts';
 import { adoptReply, recordFailure } from './reply.ts';
 import { RESPONSE_HEADERS, RESPONSE_TRAILERS } from './run.ts';
 import { BUFFER, TRANSFORM, type DataStep } from './tables.ts';
+import type { Bytes } from '../bytes.ts';
 
 /** The response, from the endpoint or from Tulle itself, through the filters in reverse to the caller. */
 
@@ -182,7 +183,7 @@ function writeHead(stream: Stream): boolean {
 /** A piece of the endpoint's body. @returns whether `chunk` is kept (D1) */
 export function responseData(
   stream: Stream,
-  chunk: Buffer,
+  chunk: Bytes,
   start: number,
   end: number,
   owned: boolean,
@@ -192,7 +193,7 @@ export function responseData(
   return writePiece(stream, chunk, start, end, owned);
 }
 
-function writePiece(stream: Stream, chunk: Buffer, start: number, end: number, owned: boolean): boolean {
+function writePiece(stream: Stream, chunk: Bytes, start: number, end: number, owned: boolean): boolean {
   const { downstream } = stream;
   const kept = downstream.writeData(stream, chunk, start, end, owned);
   if (downstream.full) stream.upstream?.pauseResponse(PAUSE_FLOW);
