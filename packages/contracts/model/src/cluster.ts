@@ -11,6 +11,13 @@ export interface Cluster {
   /** Default 5,000 (Envoy `Cluster.connect_timeout`); covers TCP and TLS handshake. */
   readonly connectTimeoutMs?: number;
   readonly limits?: CircuitLimits;
+  /**
+   * Where fewer endpoints of a priority may be picked than this, percent, and no other priority can take the load, health
+   * is not believed and all are picked from. 0: never. Default 50 (Envoy `common_lb_config.healthy_panic_threshold`).
+   */
+  readonly panicThresholdPercent?: number;
+  /** Localities share by {@link Endpoint.localityWeight} (Envoy `common_lb_config.locality_weighted_lb_config`). Default false. */
+  readonly localityWeighted?: boolean;
   /** Absent: no ejection. */
   readonly outlier?: OutlierDetection;
   /** Absent: plain text. */
@@ -50,7 +57,15 @@ export interface Endpoint {
   /** As the source says. `draining`: no new work, running work goes on. Default `healthy`. */
   readonly health?: 'healthy' | 'unhealthy' | 'draining';
   readonly locality?: Locality;
-  /** 0 is used first. Default 0. */
+  /**
+   * Share of its locality among those of its priority, >= 1, the same for all endpoints of the two; used where the
+   * cluster is `localityWeighted` (Envoy `LocalityLbEndpoints.load_balancing_weight`).
+   */
+  readonly localityWeight?: number;
+  /**
+   * 0 is used first; load goes on to the next as less than 1 / 1.4 of one may be picked (Envoy's overprovisioning
+   * factor). Default 0.
+   */
   readonly priority?: number;
   /** SPIFFE id that the endpoint must prove when the cluster speaks mesh TLS (decision D13). */
   readonly identity?: string;

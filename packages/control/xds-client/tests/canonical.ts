@@ -130,8 +130,8 @@ export function canonicalRouteConfig({ name, virtualHosts }: RouteConfig): Route
 
 function endpoints(list: readonly Endpoint[]): Endpoint[] {
   const canonical = list.map((one) => without(one, { priority: 0, labels: {} }));
-  const group = ({ priority, locality }: Endpoint): string =>
-    JSON.stringify([priority, locality?.region, locality?.zone, locality?.subZone]);
+  const group = ({ priority, locality, localityWeight }: Endpoint): string =>
+    JSON.stringify([priority, localityWeight, locality?.region, locality?.zone, locality?.subZone]);
   const order = [...new Set(canonical.map(group))];
   return canonical.toSorted((a, b) => order.indexOf(group(a)) - order.indexOf(group(b)));
 }
@@ -170,7 +170,7 @@ export function canonicalCluster(cluster: Cluster): Cluster {
       tls: cluster.tls && tls(cluster.tls),
       pool: cluster.pool && without(cluster.pool, { protocol: 'http1' }),
     } as Cluster,
-    { labels: {} },
+    { labels: {}, localityWeighted: false },
   );
 }
 

@@ -3,8 +3,10 @@ import { leastRequest, peakEwma } from './best-of-few.ts';
 import type { EndpointState, Outcome } from './endpoint-state.ts';
 import { OutlierDetector, type OutlierEvents } from './outlier-detector.ts';
 import type { Picker } from './picker.ts';
+import { priorityLoads } from './priority-loads.ts';
 import { randomPick } from './random-pick.ts';
 import { roundRobin } from './round-robin.ts';
+import { setShares } from './shares.ts';
 import { State, type StateOwner } from './state.ts';
 
 /** An endpoint was ejected or came back. */
@@ -22,6 +24,10 @@ export interface BalancerOptions<Data> {
   readonly policy?: BalancePolicy;
   /** Absent: nothing is ejected. */
   readonly outlier?: OutlierDetection;
+  /** Fewer usable endpoints of a priority than this, percent, and health is not believed; 0: never. Default 50. */
+  readonly panicThresholdPercent?: number;
+  /** Localities share by `Endpoint.localityWeight`. Default false. */
+  readonly localityWeighted?: boolean;
   /** Uniform in [0, 1). */
   random(): number;
   /** Makes what the engine keeps with a new endpoint. Called once for each address that appears. */
@@ -32,13 +38,15 @@ export interface BalancerOptions<Data> {
   onEjection?(event: EjectionEvent<Data>): void;
   /** An ejection was due and did not happen, since the share that may be out is used up or nothing else is left. */
   onEjectionRefused?(state: EndpointState<Data>): void;
+  /** An endpoint was picked although it may be unhealthy, since too few of its priority are healthy. */
+  onPanicPick?(): void;
 }
 
 /** Chooses endpoints of one cluster. */
 export interface Balancer<Data> {
   /** Every endpoint of the set, in its order. */
   readonly endpoints: readonly EndpointState<Data>[];
-  /** How many may be picked now: healthy, not ejected, of the priority in use. */
+  /** How many are healthy and not ejected. */
   readonly usable: number;
   readonly ejected: number;
   /** Takes a new set. Endpoints that stay (by address) keep their state; a double address counts once, the first. */
@@ -46,7 +54,8 @@ export interface Balancer<Data> {
   /** Takes other policies; states stay. */
   configure(policy: BalancePolicy | undefined, outlier: OutlierDetection | undefined): void;
   /**
-   * The endpoint for an attempt; does not start it. Allocates nothing.
+   * The endpoint for an attempt; does not start it. Allocates nothing. Where a priority has none left that is not
+   * excluded, the others follow, first to last.
    * @param excluded not these, e.g. what this request tried already
    * @returns `undefined` when none is left (with `excluded`: call again without, or give up)
    */
@@ -61,7 +70,19 @@ export interface Balancer<Data> {
 const DEFAULT_RTT_MS = 30;
 const DEFAULT_DECAY_MS = 10_000;
 
+/** Envoy's `healthy_panic_threshold`. */
+const DEFAULT_PANIC_PERCENT = 50;
+
 const NONE: readonly EndpointState<never>[] = Object.freeze([]);
+
+/** The endpoints of one priority, and how one of them is chosen. */
+interface Level<Data> {
+  readonly priority: number;
+  readonly picker: Picker<Data>;
+  /** Percent of all picks. */
+  load: number;
+  panic: boolean;
+}
 
 class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data> {
   endpoints: readonly State<Data>[] = [];
@@ -71,7 +92,11 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data> {
   readonly #options: BalancerOptions<Data>;
   readonly #outlier: OutlierDetector<Data>;
   #byAddress = new Map<string, State<Data>>();
-  #picker: Picker<Data>;
+  #policy: BalancePolicy;
+  /** By priority, first to last. */
+  #levels: Level<Data>[] = [];
+  /** The one that has all the load. */
+  #only: Level<Data> | undefined;
 
   constructor(options: BalancerOptions<Data>) {
     this.#options = options;
@@ -81,7 +106,7 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data> {
       refused: (state) => options.onEjectionRefused?.(state),
     };
     this.#outlier = new OutlierDetector(events, () => this.endpoints);
-    this.#picker = this.#makePicker(options.policy);
+    this.#policy = this.#take(options.policy);
     this.#outlier.configure(options.outlier);
   }
 
@@ -90,7 +115,8 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data> {
   }
 
   configure(policy: BalancePolicy | undefined, outlier: OutlierDetection | undefined): void {
-    this.#picker = this.#makePicker(policy);
+    this.#policy = this.#take(policy);
+    this.#levels = [];
     this.#outlier.configure(outlier);
     this.#rebuild();
   }
@@ -118,7 +144,12 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data> {
 
   pick(nowMs: number, excluded: readonly EndpointState<Data>[] = NONE): State<Data> | undefined {
     this.#outlier.refresh(nowMs);
-    return this.#picker.pick(nowMs, excluded);
+    const level = this.#only ?? this.#drawLevel();
+    if (level === undefined) return undefined;
+    const state = level.picker.pick(nowMs, excluded);
+    if (state === undefined) return this.#pickElsewhere(level, nowMs, excluded);
+    if (level.panic) this.#options.onPanicPick?.();
+    return state;
   }
 
   get(address: string): State<Data> | undefined {
@@ -138,17 +169,70 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data> {
     this.#options.onEjection?.(event);
   }
 
-  /** The usable endpoints of the first priority that has any. */
-  #rebuild(): void {
-    let priority = Infinity;
-    for (const state of this.endpoints)
-      if (state.usable && state.priority < priority) priority = state.priority;
-    const usable = this.endpoints.filter((state) => state.usable && state.priority === priority);
-    this.usable = usable.length;
-    this.#picker.rebuild(usable);
+  #drawLevel(): Level<Data> | undefined {
+    let draw = this.#options.random() * 100;
+    for (let index = 0; index < this.#levels.length; index += 1) {
+      const level = this.#levels[index] as Level<Data>;
+      draw -= level.load;
+      if (draw < 0) return level;
+    }
+    return undefined;
   }
 
-  #makePicker(policy: BalancePolicy = { policy: 'peak-ewma' }): Picker<Data> {
+  /** Every endpoint of the drawn priority is excluded: one of another, whatever load that has. */
+  #pickElsewhere(
+    drawn: Level<Data>,
+    nowMs: number,
+    excluded: readonly EndpointState<Data>[],
+  ): State<Data> | undefined {
+    for (let index = 0; index < this.#levels.length; index += 1) {
+      const level = this.#levels[index] as Level<Data>;
+      const state = level === drawn ? undefined : level.picker.pick(nowMs, excluded);
+      if (state !== undefined) return state;
+    }
+    return undefined;
+  }
+
+  /** What may be picked of each priority, and how much each gets. */
+  #rebuild(): void {
+    const { panicThresholdPercent = DEFAULT_PANIC_PERCENT, localityWeighted = false } = this.#options;
+    const members = Map.groupBy(
+      this.endpoints.filter((state) => state.member),
+      ({ priority }) => priority,
+    );
+    const groups = [...members]
+      .toSorted(([a], [b]) => a - b)
+      .map(([priority, all]) => ({ priority, all, usable: all.filter(({ usable }) => usable) }));
+    this.usable = groups.reduce((sum, { usable }) => sum + usable.length, 0);
+    const loads = priorityLoads(
+      groups.map(({ all, usable }) => ({ members: all.length, usable: usable.length })),
+      panicThresholdPercent,
+    );
+    this.#levels = groups.map(({ priority, all, usable }, index) => {
+      const { percent, panic } = loads[index] as (typeof loads)[number];
+      const level: Level<Data> = this.#levels.find((known) => known.priority === priority) ?? {
+        priority,
+        picker: this.#makePicker(this.#policy),
+        load: 0,
+        panic: false,
+      };
+      level.load = percent;
+      level.panic = panic;
+      level.picker.rebuild(setShares(panic ? all : usable, all, localityWeighted));
+      return level;
+    });
+    this.#only = this.#levels.find(({ load }) => load === 100);
+  }
+
+  #take(policy: BalancePolicy = { policy: 'peak-ewma' }): BalancePolicy {
+    if (policy.policy === 'peak-ewma') {
+      this.defaultRttMs = policy.defaultRttMs ?? DEFAULT_RTT_MS;
+      this.decayMs = policy.decayMs ?? DEFAULT_DECAY_MS;
+    }
+    return policy;
+  }
+
+  #makePicker(policy: BalancePolicy): Picker<Data> {
     const random = (): number => this.#options.random();
     switch (policy.policy) {
       case 'round-robin':
@@ -158,8 +242,6 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data> {
       case 'least-request':
         return leastRequest(random, policy.choices ?? 2);
       case 'peak-ewma':
-        this.defaultRttMs = policy.defaultRttMs ?? DEFAULT_RTT_MS;
-        this.decayMs = policy.decayMs ?? DEFAULT_DECAY_MS;
         return peakEwma(random);
     }
   }

@@ -46,7 +46,7 @@ function bestOfFew<Data>(
 
 /** Fewest active requests for its weight. */
 export function leastRequest<Data>(random: () => number, choices: number): Picker<Data> {
-  return bestOfFew(random, choices, (state) => state.active / state.weight);
+  return bestOfFew(random, choices, (state) => state.active / state.share);
 }
 
 /** Least expected latency times load. */

@@ -10,6 +10,6 @@ export interface Picker<Data> {
 }
 
 /** Whether all have the same share. */
-export function sameWeights(states: readonly { readonly weight: number }[]): boolean {
-  return states.every((state) => state.weight === states[0]?.weight);
+export function sameShares(states: readonly { readonly share: number }[]): boolean {
+  return states.every((state) => state.share === states[0]?.share);
 }

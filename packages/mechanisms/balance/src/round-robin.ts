@@ -1,5 +1,5 @@
 import type { EndpointState } from './endpoint-state.ts';
-import { sameWeights, type Picker } from './picker.ts';
+import { sameShares, type Picker } from './picker.ts';
 import type { State } from './state.ts';
 
 /** An endpoint with the moment of virtual time at which it is next. */
@@ -43,7 +43,7 @@ export function roundRobin<Data>(random: () => number): Picker<Data> {
     }
     if (chosen === -1) return undefined;
     const turn = heap[chosen] as Turn<Data>;
-    turn.dueAt += 1 / turn.state.weight;
+    turn.dueAt += 1 / turn.state.share;
     if (turn.dueAt > REBASE_AT) {
       const base = (heap[0] as Turn<Data>).dueAt;
       for (const other of heap) other.dueAt -= base;
@@ -55,13 +55,13 @@ export function roundRobin<Data>(random: () => number): Picker<Data> {
   return {
     rebuild(usable) {
       states = usable;
-      if (sameWeights(usable)) {
+      if (sameShares(usable)) {
         turns = undefined;
         if (next === -1) next = Math.floor(random() * usable.length) - 1;
         else if (usable.length > 0) next %= usable.length;
         return;
       }
-      turns = usable.map((state) => ({ state, dueAt: random() / state.weight }));
+      turns = usable.map((state) => ({ state, dueAt: random() / state.share }));
       turns.sort((a, b) => a.dueAt - b.dueAt);
     },
     pick: (_nowMs, excluded) => (turns === undefined ? inOrder(excluded) : byDeadline(turns, excluded)),

@@ -21,6 +21,8 @@ export class State<Data> implements EndpointState<Data> {
   readonly data: Data;
   endpoint: Endpoint;
   weight = 1;
+  /** Its part of the picks at present: the weight, with what locality does to it. Set by the balancer. */
+  share = 1;
   priority = 0;
   /** The source calls it healthy and gives it a share. */
   healthy = true;
@@ -58,6 +60,11 @@ export class State<Data> implements EndpointState<Data> {
     this.weight = endpoint.weight ?? 1;
     this.priority = endpoint.priority ?? 0;
     this.healthy = (endpoint.health ?? 'healthy') === 'healthy' && this.weight > 0;
+  }
+
+  /** Counts among those of its priority: gets new work, if not now. */
+  get member(): boolean {
+    return this.endpoint.health !== 'draining' && this.weight > 0;
   }
 
   get usable(): boolean {

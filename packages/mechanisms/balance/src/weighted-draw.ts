@@ -1,5 +1,5 @@
 import type { EndpointState } from './endpoint-state.ts';
-import { sameWeights } from './picker.ts';
+import { sameShares } from './picker.ts';
 import type { State } from './state.ts';
 
 /** Draws before the rest is searched in order; each miss means that an excluded endpoint was drawn. */
@@ -19,9 +19,9 @@ export class WeightedDraw<Data> {
 
   rebuild(states: readonly State<Data>[]): void {
     this.states = states;
-    this.even = sameWeights(states);
+    this.even = sameShares(states);
     let sum = 0;
-    this.#sums = Float64Array.from(states, (state) => (sum += state.weight));
+    this.#sums = Float64Array.from(states, (state) => (sum += state.share));
   }
 
   /** Index of an endpoint, -1 when there is none. */

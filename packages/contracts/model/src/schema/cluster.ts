@@ -1,5 +1,17 @@
 import type { JsonSchema } from '../filters/json-schema.ts';
-import { address, fields, labels, listOf, milliseconds, name, oneOf, percent, text, whole } from './parts.ts';
+import {
+  address,
+  fields,
+  flag,
+  labels,
+  listOf,
+  milliseconds,
+  name,
+  oneOf,
+  percent,
+  text,
+  whole,
+} from './parts.ts';
 import { upstreamTlsSchema } from './tls.ts';
 
 /** JSON Schema of `Endpoint`. */
@@ -8,6 +20,7 @@ export const endpointSchema: JsonSchema = fields(['address'], {
   weight: whole(1, 1_000_000),
   health: oneOf('healthy', 'unhealthy', 'draining'),
   locality: fields(['region'], { region: text, zone: text, subZone: text }),
+  localityWeight: whole(1, 4_294_967_295),
   priority: whole(0, 127),
   identity: name,
   mode: oneOf('sidecar', 'captured', 'none'),
@@ -64,6 +77,8 @@ export const clusterSchema: JsonSchema = fields(['name', 'discovery'], {
       intervalMs: milliseconds(10),
     }),
   }),
+  panicThresholdPercent: percent,
+  localityWeighted: flag,
   outlier: fields([], {
     consecutiveFailures: whole(0, 1_000_000),
     successRate: fields(['belowPercent', 'windowMs', 'minimumRequests'], {

@@ -63,6 +63,7 @@ export const endpoint: fc.Arbitrary<Endpoint> = object<Endpoint>(
     weight: fc.integer({ min: 1, max: 1000 }),
     health: fc.constantFrom('healthy', 'unhealthy', 'draining'),
     locality,
+    localityWeight: fc.integer({ min: 1, max: 1000 }),
     priority: fc.integer({ min: 0, max: 3 }),
     identity: spiffeId,
     mode: fc.constantFrom('sidecar', 'captured', 'none'),
@@ -137,6 +138,16 @@ const pool: fc.Arbitrary<PoolOptions> = options<PoolOptions>({
 export function cluster(name: fc.Arbitrary<string> = label): fc.Arbitrary<Cluster> {
   return object<Cluster>(
     { name, discovery },
-    { balance, connectTimeoutMs: milliseconds, limits, outlier, tls: upstreamTls, pool, labels },
+    {
+      balance,
+      panicThresholdPercent: percent,
+      localityWeighted: fc.boolean(),
+      connectTimeoutMs: milliseconds,
+      limits,
+      outlier,
+      tls: upstreamTls,
+      pool,
+      labels,
+    },
   );
 }

@@ -33,6 +33,9 @@ export function decodeCluster(context: DecodeContext, cluster: Cluster): ModelCl
     name: cluster.name,
     discovery: decodeDiscovery(context, cluster),
     balance: decodeBalance(context, cluster),
+    panicThresholdPercent: cluster.commonLbConfig?.healthyPanicThreshold?.value,
+    localityWeighted:
+      cluster.commonLbConfig?.localityConfigSpecifier.case === 'localityWeightedLbConfig' ? true : undefined,
     connectTimeoutMs: milliseconds(cluster.connectTimeout),
     limits: decodeLimits(context, cluster, extras),
     outlier: decodeOutlier(context, cluster.outlierDetection, extras),

@@ -2,7 +2,10 @@ import type { Endpoint, EndpointSet, Locality as ModelLocality } from '@tulle/mo
 import type { Locality } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import { HealthStatus } from '@tulle/xds-proto/envoy/config/core/v3/health_check';
 import type { ClusterLoadAssignment } from '@tulle/xds-proto/envoy/config/endpoint/v3/endpoint';
-import type { LbEndpoint } from '@tulle/xds-proto/envoy/config/endpoint/v3/endpoint_components';
+import type {
+  LbEndpoint,
+  LocalityLbEndpoints,
+} from '@tulle/xds-proto/envoy/config/endpoint/v3/endpoint_components';
 import { LB_METADATA, TLS_DISABLED, TLS_MODE, TRANSPORT_SOCKET_METADATA } from '../wire.ts';
 import { decodeAddress } from './address.ts';
 import type { DecodeContext } from './context.ts';
@@ -16,22 +19,38 @@ export function decodeEndpointSet(context: DecodeContext, assignment: ClusterLoa
 /** @param path of the assignment, `''` when it is a resource of its own */
 export function decodeAssignment(
   context: DecodeContext,
-  { endpoints }: ClusterLoadAssignment,
+  { endpoints, policy }: ClusterLoadAssignment,
   path: string,
 ): Endpoint[] {
   const base = path === '' ? '' : `${path}.`;
-  return endpoints.flatMap(({ locality, priority, lbEndpoints }, group) =>
-    lbEndpoints.map((endpoint, index) =>
-      decodeEndpoint(
-        context,
-        endpoint,
-        locality && decodeLocality(locality),
-        priority,
-        `${base}endpoints[${group}].lb_endpoints[${index}]`,
-      ),
-    ),
+  const factor = policy?.overprovisioningFactor ?? OVERPROVISIONING;
+  if (factor !== OVERPROVISIONING)
+    context.refuse(
+      `${base}policy.overprovisioning_factor`,
+      `must be ${OVERPROVISIONING}, Envoy's default, but is ${factor}`,
+    );
+  return endpoints.flatMap((group, index) => decodeGroup(context, group, `${base}endpoints[${index}]`));
+}
+
+/** As `@tulle/balance` has it. */
+const OVERPROVISIONING = 140;
+
+/** Endpoints of one locality and priority. */
+function decodeGroup(context: DecodeContext, group: LocalityLbEndpoints, path: string): Endpoint[] {
+  const { locality, priority, loadBalancingWeight, lbEndpoints } = group;
+  if (loadBalancingWeight === 0) context.refuse(`${path}.load_balancing_weight`, 'must be at least 1');
+  const place = {
+    locality: locality && decodeLocality(locality),
+    localityWeight: loadBalancingWeight,
+    priority: priority === 0 ? undefined : priority,
+  };
+  return lbEndpoints.map((endpoint, index) =>
+    decodeEndpoint(context, endpoint, place, `${path}.lb_endpoints[${index}]`),
   );
 }
+
+/** What the endpoints of a group have in common. */
+type Place = { readonly [K in 'locality' | 'localityWeight' | 'priority']: Endpoint[K] | undefined };
 
 function decodeLocality({ region, zone, subZone }: Locality): ModelLocality {
   return present({
@@ -41,13 +60,7 @@ function decodeLocality({ region, zone, subZone }: Locality): ModelLocality {
   });
 }
 
-function decodeEndpoint(
-  context: DecodeContext,
-  endpoint: LbEndpoint,
-  locality: ModelLocality | undefined,
-  priority: number,
-  path: string,
-): Endpoint {
+function decodeEndpoint(context: DecodeContext, endpoint: LbEndpoint, place: Place, path: string): Endpoint {
   const extras = readExtras(context, endpoint.metadata, path);
   const [identity, mode] = [extras.text('identity'), extras.text('mode')];
   extras.end();
@@ -64,8 +77,7 @@ function decodeEndpoint(
     ),
     weight: endpoint.loadBalancingWeight,
     health: decodeHealth(context, endpoint.healthStatus, path),
-    locality,
-    priority: priority === 0 ? undefined : priority,
+    ...place,
     identity,
     mode: decodeMode(context, endpoint, mode, path),
     labels: Object.keys(labels).length === 0 ? undefined : labels,

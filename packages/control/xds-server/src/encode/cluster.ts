@@ -43,6 +43,7 @@ export function encodeCluster(cluster: ModelCluster): Cluster {
     name: cluster.name,
     ...discovery(cluster),
     ...encodeBalance(cluster.balance),
+    ...commonLbConfig(cluster),
     ...(cluster.connectTimeoutMs !== undefined && { connectTimeout: duration(cluster.connectTimeoutMs) }),
     ...(limits && { circuitBreakers: circuitBreakers(limits) }),
     ...(outlier && { outlierDetection: outlierDetection(outlier) }),
@@ -77,6 +78,18 @@ function discovery({ name, discovery: source }: ModelCluster): ClusterInit {
         ...(source.refreshMs !== undefined && { dnsRefreshRate: duration(source.refreshMs) }),
       };
   }
+}
+
+function commonLbConfig({ panicThresholdPercent, localityWeighted = false }: ModelCluster): ClusterInit {
+  if (panicThresholdPercent === undefined && !localityWeighted) return {};
+  return {
+    commonLbConfig: {
+      ...(panicThresholdPercent !== undefined && { healthyPanicThreshold: { value: panicThresholdPercent } }),
+      ...(localityWeighted && {
+        localityConfigSpecifier: { case: 'localityWeightedLbConfig', value: {} } as const,
+      }),
+    },
+  };
 }
 
 function circuitBreakers(limits: CircuitLimits): Fields<typeof CircuitBreakersSchema> {

@@ -18,18 +18,24 @@ export function encodeEndpointSet(set: EndpointSet): ClusterLoadAssignment {
   return encodeAssignment(set.name, set.endpoints);
 }
 
-/** Endpoints grouped by locality and priority, groups in the order of their first endpoint. */
+/** Endpoints grouped by locality, its weight, and priority, groups in the order of their first endpoint. */
 export function encodeAssignment(clusterName: string, endpoints: readonly Endpoint[]): ClusterLoadAssignment {
   const groups = new Map<string, GroupInit & { lbEndpoints: LbEndpoint[] }>();
   for (const endpoint of endpoints) {
-    const { locality, priority = 0 } = endpoint;
+    const { locality, localityWeight, priority = 0 } = endpoint;
     const key = JSON.stringify([
       priority,
+      localityWeight,
       locality && [locality.region, locality.zone ?? '', locality.subZone ?? ''],
     ]);
     let group = groups.get(key);
     if (!group) {
-      group = { priority, lbEndpoints: [], ...(locality && { locality: encodeLocality(locality) }) };
+      group = {
+        priority,
+        lbEndpoints: [],
+        ...(locality && { locality: encodeLocality(locality) }),
+        ...(localityWeight !== undefined && { loadBalancingWeight: localityWeight }),
+      };
       groups.set(key, group);
     }
     group.lbEndpoints.push(encodeEndpoint(endpoint));

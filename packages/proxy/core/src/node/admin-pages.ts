@@ -178,6 +178,7 @@ function clusters(proxy: ProxyRuntime): ClusterDump[] {
           ejected: state.ejected,
           weight: state.weight,
           priority: state.priority,
+          locality: state.endpoint.locality ?? {},
           active: state.active,
           started: state.started,
           failed: state.failed,

@@ -29,6 +29,7 @@ export class ClusterMetrics {
   readonly connectAttemptsExceeded: Counter;
   readonly ejections: Counter;
   readonly ejectionsRefused: Counter;
+  readonly panicPicks: Counter;
 
   constructor(meter: Meter, cluster: string) {
     this.#meter = meter;
@@ -90,6 +91,10 @@ export class ClusterMetrics {
     this.ejectionsRefused = counter(
       'outlier_detection_ejections_overflow',
       'Ejections refused by maxEjectionPercent',
+    );
+    this.panicPicks = counter(
+      'lb_healthy_panic',
+      'Endpoints picked whatever their health, since fewer than panicThresholdPercent were healthy',
     );
   }
 

@@ -67,6 +67,10 @@ export class ClusterRuntime {
     this.balancer = createBalancer<EndpointPool>({
       ...(config.balance === undefined ? {} : { policy: config.balance }),
       ...(config.outlier === undefined ? {} : { outlier: config.outlier }),
+      ...(config.panicThresholdPercent === undefined
+        ? {}
+        : { panicThresholdPercent: config.panicThresholdPercent }),
+      ...(config.localityWeighted === undefined ? {} : { localityWeighted: config.localityWeighted }),
       random: engine.random,
       attach: (endpoint, address) => new EndpointPool(this, endpoint, address),
       detach: (state) => state.data.retire(),
@@ -84,6 +88,7 @@ export class ClusterRuntime {
           });
       },
       onEjectionRefused: () => metrics.ejectionsRefused.add(),
+      onPanicPick: () => metrics.panicPicks.add(),
     });
   }
 
@@ -94,7 +99,11 @@ export class ClusterRuntime {
     metrics.observe('upstream_rq_active', 'Requests under way', () => this.requests);
     metrics.observe('upstream_rq_pending_active', 'Requests waiting for a connection', () => this.pending);
     metrics.observe('membership_total', 'Endpoints', () => this.balancer.endpoints.length);
-    metrics.observe('membership_healthy', 'Endpoints that may be picked', () => this.balancer.usable);
+    metrics.observe(
+      'membership_healthy',
+      'Endpoints that are healthy and not ejected',
+      () => this.balancer.usable,
+    );
     metrics.observe(
       'outlier_detection_ejections_active',
       'Endpoints ejected now',

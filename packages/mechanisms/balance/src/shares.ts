@@ -1,0 +1,71 @@
+import type { Locality } from '@tulle/model';
+import type { State } from './state.ts';
+
+/** As in `priority-loads.ts`, and as there from Envoy: what may be out of a locality before it gets less. */
+const OVERPROVISIONING = 1.4;
+
+/**
+ * Sets the shares of what is picked from. Without weights of localities an endpoint's share is its weight. With them
+ * (Envoy `locality_weighted_lb_config`) the localities share first, each by its weight times how much of it is usable;
+ * an endpoint's share is its part of that. A locality without a weight then gets nothing, unless none has one.
+ * @param states what is picked from, of one priority @param members of that priority @param byLocality by their weights
+ */
+export function setShares<Data>(
+  states: readonly State<Data>[],
+  members: readonly State<Data>[],
+  byLocality: boolean,
+): readonly State<Data>[] {
+  const localities = byLocality ? localitiesOf(states, members) : undefined;
+  if (localities === undefined) {
+    for (const state of states) state.share = state.weight;
+    return states;
+  }
+  for (const state of states) {
+    const { weight, members: all, usable, usableWeight } = localities.get(keyOf(state)) as LocalityPart;
+    state.share = (weight * Math.min(1, (OVERPROVISIONING * usable) / all) * state.weight) / usableWeight;
+  }
+  return states.filter(({ share }) => share > 0);
+}
+
+interface LocalityPart {
+  readonly weight: number;
+  members: number;
+  usable: number;
+  usableWeight: number;
+}
+
+/** @returns `undefined` when no locality with a usable endpoint has a weight */
+function localitiesOf<Data>(
+  states: readonly State<Data>[],
+  members: readonly State<Data>[],
+): ReadonlyMap<string, LocalityPart> | undefined {
+  const found = new Map<string, LocalityPart>();
+  const partOf = (state: State<Data>): LocalityPart => {
+    const key = keyOf(state);
+    let part = found.get(key);
+    if (part === undefined)
+      found.set(
+        key,
+        (part = { weight: state.endpoint.localityWeight ?? 0, members: 0, usable: 0, usableWeight: 0 }),
+      );
+    return part;
+  };
+  for (const member of members) partOf(member).members += 1;
+  for (const state of states) {
+    const part = partOf(state);
+    part.usable += 1;
+    part.usableWeight += state.weight;
+  }
+  return [...found.values()].some(({ weight, usable }) => weight > 0 && usable > 0) ? found : undefined;
+}
+
+function keyOf(state: State<unknown>): string {
+  return localityKey(state.endpoint.locality);
+}
+
+/** The same text for the same place. */
+export function localityKey(locality: Locality | undefined): string {
+  return locality === undefined
+    ? ''
+    : `${locality.region}\n${locality.zone ?? ''}\n${locality.subZone ?? ''}`;
+}
