@@ -1,10 +1,11 @@
 /**
- * Hostile and odd HTTP/1.1 through a proxy to an origin that records every byte. Exits 1 when anything invalid, extra or
- * poisoned was seen, or something valid did not pass.
+ * Hostile and odd HTTP/1.1, and requests that a policy forbids, through a proxy to an origin that records every byte. Exits 1
+ * when anything invalid, extra, forbidden or poisoned was seen, or something valid did not pass.
  */
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import type { Target } from './client.ts';
+import { runPolicies } from './policy/run-policies.ts';
 import { RecordingOrigin } from './recording-origin.ts';
 import { renderFaults, renderTable, summary } from './report.ts';
 import { run } from './run.ts';
@@ -17,6 +18,7 @@ const HELP = `pnpm test:hostile [options]
   --rounds N       sends per payload: whole, byte by byte, then random cuts; default 3
   --seed N         of the random cuts; default: from the clock, printed
   --filter TEXT    only payloads whose id or group contains TEXT, e.g. odd-request-012, 'chunk sizes'
+  --weakened       Tulle without its policies, to see the judges of paths, hosts, headers and tokens at work
   --json FILE      writes every result
   --help           this
 `;
@@ -27,6 +29,7 @@ interface Options {
   readonly rounds: number;
   readonly seed: number;
   readonly filter: string;
+  readonly weakened: boolean;
   readonly json: string | undefined;
 }
 
@@ -38,6 +41,7 @@ function readOptions(): Options | string {
       rounds: { type: 'string', default: '3' },
       seed: { type: 'string' },
       filter: { type: 'string', default: '' },
+      weakened: { type: 'boolean', default: false },
       json: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
@@ -55,6 +59,7 @@ function readOptions(): Options | string {
     rounds: Math.max(1, whole('rounds', values.rounds, 1000)),
     seed: values.seed === undefined ? Date.now() % 2 ** 31 : whole('seed', values.seed, 2 ** 32 - 1),
     filter: values.filter,
+    weakened: values.weakened,
     json: values.json,
   };
 }
@@ -84,6 +89,8 @@ async function main(): Promise<number> {
   const results = await run(origin, subject, options);
   await subject.stop?.();
   await origin.stop();
+  // The policies are Tulle's own: other proxies have no such configuration here.
+  if (options.subject === 'tulle') results.push(...(await runPolicies(options, options.weakened)));
   if (results.length === 0)
     throw new Error(`--filter ${options.filter}: no payload has that in its id or group.`);
   const totals = summary(results);
@@ -99,7 +106,7 @@ async function main(): Promise<number> {
     `${totals['hostilePayloads']} hostile payloads, ${totals['hostileRefused']} refused; ${totals['oddPayloads']} odd but valid ones, ${totals['oddPassed']} passed; ${totals['sends']} sends in ${((performance.now() - from) / 1000).toFixed(1)} s`,
   );
   console.log(
-    `${totals['invalid']} invalid, ${totals['extra']} extra, ${totals['poisoned']} poisoned; seed ${options.seed}`,
+    `${totals['invalid']} invalid, ${totals['extra']} extra, ${totals['breach']} forbidden, ${totals['poisoned']} poisoned; seed ${options.seed}`,
   );
   const passed = results.filter(({ faults: found }) => found.length === 0).length;
   console.log(`${passed} passed, ${results.length - passed} failed, 0 skipped`);

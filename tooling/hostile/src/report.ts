@@ -6,7 +6,7 @@ const failed = (result: Result): boolean => result.faults.length > 0;
 export function renderTable(results: readonly Result[]): string {
   const groups = new Map<string, Result[]>();
   for (const result of results) {
-    const key = `${result.kind} ${result.side}s: ${result.group.startsWith('control ') ? 'controls anywhere' : result.group}`;
+    const key = `${result.kind} ${result.side === 'policy' ? 'under policy' : `${result.side}s`}: ${result.group.startsWith('control ') ? 'controls anywhere' : result.group}`;
     groups.set(key, [...(groups.get(key) ?? []), result]);
   }
   const columns = ['payloads', 'sends', 'passed', ...FINDINGS];

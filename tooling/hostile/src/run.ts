@@ -1,62 +1,28 @@
 import type { Target } from './client.ts';
 import { HOSTILE_REQUESTS, HOSTILE_RESPONSES, ODD_REQUESTS, ODD_RESPONSES } from './corpus/index.ts';
 import { judgeByNode, type NodeVerdict } from './node-judge.ts';
-import { Random, type Chunking } from './random.ts';
 import type { OriginConnection, RecordingOrigin } from './recording-origin.ts';
+import { LANES, numbering, resultsOf, runJobs, shown, type Job, type RunOptions } from './jobs.ts';
 import { runRequest } from './run-requests.ts';
 import { runResponse } from './run-responses.ts';
 import type { CheckedRequest } from './strict-check.ts';
 import type { Fault, Result } from './verdict.ts';
 
-/** Requests are tried on so many connections at a time; responses one by one, so that only their own probes can meet them. */
-const LANES = 6;
-
-export interface RunOptions {
-  readonly seed: number;
-  /** Sends per payload: whole, byte by byte, then random cuts. */
-  readonly rounds: number;
-  /** Part of an id or a group; '' for all. */
-  readonly filter: string;
-}
-
-interface Job extends Result {
-  readonly once: (mark: string, how: Chunking, random: Random) => Promise<Fault[]>;
-}
-
 /** Sends every payload of the corpus through the proxy at `target` to `origin`. */
 export async function run(origin: RecordingOrigin, target: Target, options: RunOptions): Promise<Result[]> {
   const jobs = allJobs(origin, target).filter(({ id, group }) => `${id} ${group}`.includes(options.filter));
-  const byMark = new Map<string, Job>();
-  let marks = 0;
-  const runJob = async (job: Job): Promise<void> => {
-    const random = new Random(options.seed ^ hash(job.id));
-    for (let round = 0; round < options.rounds; round++) {
-      const mark = `m${(marks++).toString(36).padStart(5, '0')}`;
-      byMark.set(mark, job);
-      const how: Chunking = round === 0 ? 'whole' : round === 1 ? 'bytes' : 'random';
-      job.faults.push(...(await job.once(mark, how, random)));
-      job.runs++;
-    }
-  };
-  const queue = jobs.filter(({ side }) => side === 'request');
-  await Promise.all(
-    Array.from({ length: LANES }, async () => {
-      for (let job = queue.shift(); job !== undefined; job = queue.shift()) await runJob(job);
-    }),
-  );
-  for (const job of jobs) if (job.side === 'response') await runJob(job);
+  const byMark: Map<string, Job> = new Map();
+  const requests = jobs.filter(({ side }) => side === 'request');
+  const responses = jobs.filter(({ side }) => side === 'response');
+  await runJobs(requests, options, byMark, LANES);
+  // One by one, so that only their own probes can meet them.
+  await runJobs(responses, options, byMark, 1);
   await judgeConnections(origin.connections, byMark, jobs);
-  return jobs.map(({ once: _once, ...result }) => result);
+  return resultsOf(jobs);
 }
 
 function allJobs(origin: RecordingOrigin, target: Target): Job[] {
-  const counts = new Map<string, number>();
-  const idOf = (side: string, kind: string): string => {
-    const count = (counts.get(side + kind) ?? 0) + 1;
-    counts.set(side + kind, count);
-    return `${kind}-${side}-${String(count).padStart(3, '0')}`;
-  };
-  const shown = (text: string): string => JSON.stringify(text.length > 300 ? `${text.slice(0, 300)}…` : text);
+  const idOf = numbering();
   return [
     ...[...HOSTILE_REQUESTS, ...ODD_REQUESTS].map((it): Job => ({
       id: idOf('request', it.kind),
@@ -144,9 +110,3 @@ async function judgeInSegments(
 
 /** A request under way when the connection ended is no message at all. */
 const isCutOff = (text: string, end: number): boolean => text.length > end;
-
-function hash(text: string): number {
-  let hashed = 0;
-  for (let i = 0; i < text.length; i++) hashed = (Math.imul(hashed, 31) + text.charCodeAt(i)) | 0;
-  return hashed;
-}

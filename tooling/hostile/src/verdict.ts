@@ -4,6 +4,8 @@ export type Finding =
   | 'invalid'
   /** More, or other, requests reached the origin than were sent and valid. */
   | 'extra'
+  /** Reached the origin, or a browser was told so, though the policy forbids it. */
+  | 'breach'
   /** Somebody got an answer that was not theirs, or a connection that could not be trusted was used again. */
   | 'poisoned'
   /** The client got something that is no valid response, or more than its answer. */
@@ -16,6 +18,7 @@ export type Finding =
 export const FINDINGS: readonly Finding[] = [
   'invalid',
   'extra',
+  'breach',
   'poisoned',
   'bad response',
   'not passed',
@@ -30,7 +33,7 @@ export interface Fault {
 /** One payload with all its sends. */
 export interface Result {
   readonly id: string;
-  readonly side: 'request' | 'response';
+  readonly side: 'request' | 'response' | 'policy';
   readonly kind: 'hostile' | 'odd';
   readonly group: string;
   /** First bytes of the payload, for people. */

@@ -48,7 +48,8 @@ export function httpClient(host: FilterHost, { http }: ExtAuthzHttpService): Che
     check(stream, input): RunningCheck {
       return { outcome: ask(describe(stream, input)), cancel: () => {} };
     },
-    claimed: (headers) => namesOf(headers, (name) => upstream(name) && isEditable(name)),
+    // Services behind CGI or WSGI read `x_user` as `x-user`.
+    claimed: (headers) => namesOf(headers, (name) => upstream(name.replaceAll('_', '-')) && isEditable(name)),
     close: () => {},
   };
 

@@ -251,10 +251,11 @@ describe('a service that gives no answer', () => {
       const { status, sent, record, count, meter } = await ask(answer, {
         config: { failureMode: 'allow' },
         http: { upstreamHeaders: ['x-user'] },
-        request: { headers: { 'x-user': 'root' } },
+        request: { headers: { 'x-user': 'root', X_User: 'root' } },
       });
       expect(status).toBe(200);
       expect(sent?.header('x-user')).toBe(undefined);
+      expect(sent?.header('x_user')).toBe(undefined);
       expect(count(reason)).toBe(1);
       expect(meter.value('tulle_filter_ext_authz_failure_mode_allowed_total')).toBe(1);
       expect(record?.notes.join()).toContain(`${NOTE_FAILURE_ALLOWED},`);

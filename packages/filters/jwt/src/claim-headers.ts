@@ -1,3 +1,4 @@
+import type { MutableHeaders } from '@tulle/filter';
 import type { JwtClaimToHeader, JwtProvider } from '@tulle/model';
 import { claimOf } from './claims.ts';
 
@@ -9,6 +10,21 @@ export function claimHeaderNames({ claimsToHeaders = [], payloadHeader }: JwtPro
     ...claimsToHeaders.map(({ header }) => header.toLowerCase()),
     ...(payloadHeader === undefined ? [] : [payloadHeader.toLowerCase()]),
   ];
+}
+
+/** Services behind CGI or WSGI read `x_user` as `x-user`: whoever writes either claims the same. */
+export function hyphened(name: string): string {
+  return name.includes('_') ? name.replaceAll('_', '-') : name;
+}
+
+/** Removes clients' own lines of headers that carry claims, also with `_` for `-`. @param owned {@link hyphened} */
+export function removeOwned(headers: MutableHeaders, owned: ReadonlySet<string>): void {
+  if (owned.size === 0) return;
+  for (let index = headers.length - 1; index >= 0; index -= 1) {
+    const name = headers.name(index);
+    // Removing takes every line of the name, so lines behind may be fewer now.
+    if (owned.has(hyphened(name))) index = Math.min(index, headers.length - headers.remove(name));
+  }
 }
 
 /**

@@ -20,7 +20,7 @@ import {
   type JwtRouteConfig,
 } from '@tulle/model';
 import { jsonSchema, perConfig } from '@tulle/schema';
-import { claimHeaderNames } from './claim-headers.ts';
+import { claimHeaderNames, hyphened, removeOwned } from './claim-headers.ts';
 import { SEVERAL } from './locations.ts';
 import { createProvider, type Provider } from './provider.ts';
 import { codeOf, REASONS, reasonNumber, type Reason } from './reasons.ts';
@@ -82,13 +82,13 @@ async function createJwt(host: FilterHost, config: JwtFilterConfig): Promise<Htt
   const providers = config.providers.map((provider, index) =>
     createProvider(provider, `/providers/${index}`, host),
   );
-  const ownedHeaders = [...new Set(config.providers.flatMap(claimHeaderNames))];
+  const ownedHeaders: ReadonlySet<string> = new Set(config.providers.flatMap(claimHeaderNames).map(hyphened));
   const counts = countsOf(host);
 
   return {
     requestHeaders(stream, inForce): HookResult {
       const { request } = stream;
-      for (const name of ownedHeaders) request.headers.remove(name);
+      removeOwned(request.headers, ownedHeaders);
       const demand = demandsOf(inForce)(request);
       const found = find(stream, demand);
       if (typeof found === 'string') return refuse(stream, found);

@@ -8,6 +8,8 @@ const IDENTITY_FIELDS: ReadonlySet<string> = new Set([
   'true-client-ip',
   'x-client-ip',
   'x-cluster-client-ip',
+  'x-host',
+  'x-http-host-override',
   'x-original-forwarded-for',
   'x-original-host',
   'x-original-url',
