@@ -67,5 +67,15 @@ export const COMMANDS: readonly CommandEntry[] = [
     'run the control plane of this machine',
     async () => import('./commands/control-plane.ts'),
   ),
+  entry(
+    'filters allow',
+    'let proxies load the filters of an npm package, as it is installed now',
+    async () => import('./commands/filters-allow.ts'),
+  ),
+  entry(
+    'filters list',
+    'show which filters proxies may load, and whether they are what was allowed',
+    async () => import('./commands/filters-list.ts'),
+  ),
   entry('version', 'show the version', async () => import('./commands/version.ts')),
 ];

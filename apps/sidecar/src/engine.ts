@@ -1,4 +1,5 @@
 import type { Log } from '@tulle/filter';
+import { loadFilters, type VerifiedFilters } from '@tulle/filter-loader';
 import type { Transport } from '@tulle/proxy';
 import { createProxy, nodeTransport } from '@tulle/proxy';
 import { standardFilters, standardTelemetry } from '@tulle/standard';
@@ -19,6 +20,8 @@ export interface EngineSettings {
   /** Where the access log goes; undefined: nowhere. */
   readonly accessLog: 'stdout' | { readonly file: string } | undefined;
   readonly telemetry: SidecarTelemetry;
+  /** Filters beside the standard ones; compared with what is installed again, and loaded, in each engine process. */
+  readonly filters: VerifiedFilters | undefined;
   /** Time over which connections are asked to close, in milliseconds. */
   readonly drainWindowMs: number;
 }
@@ -32,7 +35,10 @@ export const createSidecarEngine: CreateEngine<EngineSettings> = async ({
   log,
 }) => {
   const proxy = createProxy({
-    registry: standardFilters,
+    registry:
+      settings.filters === undefined
+        ? standardFilters
+        : [...standardFilters, ...(await loadFilters(settings.filters))],
     telemetry: telemetryOf(settings, log),
     transport: lentSockets(listeners, (acquire) =>
       nodeTransport({

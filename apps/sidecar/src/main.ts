@@ -3,6 +3,7 @@
 // Beside a program on the same machine, `tulle run` starts program and sidecar together.
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { verifyFilters } from '@tulle/filter-loader';
 import { formatAddress } from '@tulle/model';
 import { tulleDirectories } from './directories.ts';
 import type { UpstreamOption } from './options.ts';
@@ -25,6 +26,7 @@ const USAGE = `Usage: tulle-sidecar --name NAME [--port PORT …] --control-plan
   --advertise HOST[:PORT]   where they reach it, when that is another address: behind a port mapping or a load balancer
   --no-port-check           an endpoint at once; default when the program accepts on its ports
   --start-timeout SECONDS   give up when there is no identity by then; default 60, 0 for no limit
+  --filters FILE            allow-list of filters that are npm packages; tulle filters allow writes it
   --workers N               engine processes, default 1
   --no-supervisor           everything in this process
   --access-log FILE         - for standard output; default none
@@ -59,6 +61,7 @@ try {
       advertise: { type: 'string' },
       'no-port-check': { type: 'boolean' },
       'start-timeout': { type: 'string' },
+      filters: { type: 'string' },
       workers: { type: 'string' },
       'no-supervisor': { type: 'boolean' },
       'access-log': { type: 'string' },
@@ -110,6 +113,14 @@ const label = (text: string): [string, string] => {
     ? [text.slice(0, at), text.slice(at + 1)]
     : usage(`--label ${JSON.stringify(text)} is not KEY=VALUE`);
 };
+const allowed = (file: string): ReturnType<typeof verifyFilters> => {
+  try {
+    return verifyFilters(file);
+  } catch (error) {
+    process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`);
+    return process.exit(65);
+  }
+};
 const token = values.token ?? process.env['TULLE_TOKEN'];
 const directories = tulleDirectories();
 const instance = `${values.namespace ?? 'default'}.${name}`;
@@ -137,6 +148,7 @@ const sidecar = await startSidecar({
     ? {}
     : { accessLog: values['access-log'] === '-' ? ('stdout' as const) : { file: values['access-log'] } }),
   telemetry: telemetryOf(values, usage),
+  ...(values.filters === undefined ? {} : { filters: allowed(values.filters) }),
   workers: Number(values.workers ?? 1),
   supervisor: values['no-supervisor'] !== true,
   stateDir: values['state-dir'] ?? join(directories.state, 'proxies', instance),

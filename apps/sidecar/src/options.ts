@@ -1,4 +1,5 @@
 import type { Log } from '@tulle/filter';
+import type { VerifiedFilters } from '@tulle/filter-loader';
 import type { Address, TcpAddress } from '@tulle/model';
 import type { AccessLogFormat } from '@tulle/telemetry-access-log';
 import type { OtlpOptions } from '@tulle/telemetry-otlp';
@@ -96,6 +97,8 @@ export interface SidecarOptions {
   readonly workers?: number;
   /** False: everything in this process; a restart then closes the sockets. Default true. */
   readonly supervisor?: boolean;
+  /** Filters beside the standard ones, by `verifyFilters` of `@tulle/filter-loader` (decision D9). Default: none. */
+  readonly filters?: VerifiedFilters;
   /** Default: none. */
   readonly accessLog?: 'stdout' | { readonly file: string };
   readonly telemetry?: SidecarTelemetry;

@@ -153,9 +153,10 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
           address: address.host,
         })),
       },
-      extensions: standardFilters.map(
-        ({ definition }) => `${definition.id}@${definition.version ?? '0.0.0'}`,
-      ),
+      extensions: [
+        ...standardFilters.map(({ definition }) => `${definition.id}@${definition.version ?? '0.0.0'}`),
+        ...(options.filters?.extensions ?? []),
+      ],
     });
     const numbers = ports.map(({ port }) => port);
     let serving = numbers.length === 0 || options.readiness === 'immediate';
@@ -281,6 +282,7 @@ function makeSupervisor(
     principal: identity.spiffeId,
     accessLog: options.accessLog,
     telemetry: options.telemetry ?? {},
+    filters: options.filters,
     drainWindowMs: options.drainWindowMs ?? 5_000,
   };
   const common = { settings, identity, runDir: options.runDir, log };

@@ -1,3 +1,5 @@
+import { resolve } from 'node:path';
+import { verifyFilters } from '@tulle/filter-loader';
 import {
   describeUpstream,
   startSidecar,
@@ -11,6 +13,7 @@ import { API_OPTION, findApi, findControlPlane } from '../api/find-control-plane
 import { defineCommand, type Command } from '../cli/command.ts';
 import { CliError, EXIT, usageError } from '../cli/exit-codes.ts';
 import { personLog } from '../cli/person-log.ts';
+import { allowListOf } from './filters-file.ts';
 import { findProgram } from './find-program.ts';
 import type { JoinToken } from './token-create.ts';
 import { checkPortsFree } from './program-port.ts';
@@ -102,6 +105,12 @@ export const command: Command = defineCommand({
       help: 'what listens on --port already is the program; COMMAND says how long it takes part',
     },
     'access-log': { type: 'string', value: 'FILE', help: 'JSON lines, one a request; default none' },
+    filters: {
+      type: 'string',
+      value: 'FILE',
+      help: 'allow-list of filters that are npm packages, written by tulle filters allow; default none',
+      env: 'TULLE_FILTERS',
+    },
     workers: { type: 'number', value: 'N', help: 'processes that move bytes', defaultText: '1' },
     'no-supervisor': { type: 'boolean', help: 'everything in one process' },
     'leave-seconds': {
@@ -203,6 +212,9 @@ export const command: Command = defineCommand({
       signal: interrupted.signal,
       log: personLog(io),
       onProgress: progressTo(say, name),
+      ...(options.filters === undefined
+        ? {}
+        : { filters: allowListOf(() => verifyFilters(resolve(io.cwd, options.filters ?? ''))) }),
       ...(accessLog === undefined ? {} : { accessLog: { file: accessLog } }),
       ...(inbound === undefined ? {} : { inbound: parseHostPort('inbound', inbound) }),
       ...(advertise === undefined ? {} : { advertise: parseAddress('advertise', advertise) }),

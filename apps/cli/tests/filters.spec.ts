@@ -1,0 +1,101 @@
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { freePort, tulleBench } from './tulle-bench.ts';
+
+const NAME = 'tulle-filter-teapot';
+const SOURCE = `
+import { CONTINUE, defineHttpFilter } from '@tulle/filter';
+import { jsonSchema } from '@tulle/schema';
+export const teapot = defineHttpFilter({
+  apiVersion: 1, id: '${NAME}',
+  config: jsonSchema({ type: 'object', additionalProperties: false, required: ['path'], properties: { path: { type: 'string' } } }),
+  create: () => ({
+    requestHeaders: (stream, config) =>
+      stream.request.path === config.path ? stream.reply(418, 'TEAPOT', 'no coffee') : CONTINUE,
+  }),
+});
+`;
+const WEB =
+  'apiVersion: v1\nkind: Service\nmetadata: { name: web }\nspec: { selector: { app: web }, ports: [{ port: 80 }] }\n';
+const POLICY = `apiVersion: tulle.dev/v1alpha1
+kind: FilterPolicy
+metadata: { name: teapot }
+spec: { targetRefs: [{ group: '', kind: Service, name: web }], filter: ${NAME}, config: { path: /coffee } }
+`;
+const SERVER =
+  "require('http').createServer((q,r)=>r.end('tea')).listen(process.argv[1],'127.0.0.1',()=>console.log('up'))";
+
+describe('filters that are npm packages', () => {
+  const bench = tulleBench();
+  const { start, tulle } = bench;
+
+  /** As npm would put it there. */
+  function install(version: string, source = SOURCE): void {
+    const packages = join(bench.dir, 'node_modules');
+    mkdirSync(join(packages, NAME), { recursive: true });
+    mkdirSync(join(packages, '@tulle'), { recursive: true });
+    const root = join(import.meta.dirname, '../../../packages');
+    for (const [name, directory] of [
+      ['filter', 'contracts/filter'],
+      ['schema', 'mechanisms/schema'],
+    ] as const)
+      try {
+        symlinkSync(join(root, directory), join(packages, '@tulle', name));
+      } catch {
+        // there from before
+      }
+    const manifest = { name: NAME, version, type: 'module', exports: './index.js' };
+    writeFileSync(join(packages, NAME, 'package.json'), JSON.stringify(manifest));
+    writeFileSync(join(packages, NAME, 'index.js'), source);
+  }
+
+  it('are allowed, loaded by a sidecar, named by a policy, and seen in a request', async () => {
+    install('1.2.3');
+    const allowed = await tulle('filters', 'allow', NAME);
+    expect(allowed).toMatchObject({ code: 0, out: `${NAME} (http) of ${NAME}@1.2.3\n` });
+    const listed = await tulle('filters', 'list');
+    expect(listed.code).toBe(0);
+    expect(listed.out).toMatch(new RegExp(`${NAME} +http +${NAME}@1\\.2\\.3 +ok`));
+
+    writeFileSync(join(bench.dir, 'web.yaml'), WEB);
+    writeFileSync(join(bench.dir, 'policy.yaml'), POLICY);
+    await tulle('apply', '-f', 'web.yaml');
+    const port = await freePort();
+    const program = ['--', process.execPath, '-e', SERVER, port];
+    const web = start(...['run', '--name', 'web', '-p', port, '--filters', 'tulle-filters.json', ...program]);
+    await web.said(/it takes calls from now on/);
+    const caller = start('run', '--name', 'caller', '-u', 'web=0', '--', 'sleep', '1000');
+    const [, at] = await caller.said(/web → 127\.0\.0\.1:(\d+)/);
+    const statusOf = async (path: string): Promise<number> =>
+      (await fetch(`http://127.0.0.1:${at}${path}`)).status;
+    await expect.poll(async () => statusOf('/coffee'), { timeout: 10_000 }).toBe(200);
+    await tulle('apply', '-f', 'policy.yaml');
+    await expect.poll(async () => statusOf('/coffee'), { timeout: 10_000 }).toBe(418);
+    expect(await statusOf('/tea')).toBe(200);
+  }, 90_000);
+
+  it('are refused by name when they are not what was allowed, before anything starts', async () => {
+    install('1.2.3');
+    await tulle('filters', 'allow', NAME);
+    install('1.2.3', `${SOURCE}\nprocess.exit(3);`);
+    const run = ['run', '--name', 'web', '--filters', 'tulle-filters.json', '--', 'true'];
+    const message = `the files of ${NAME}@1.2.3 are not those that were allowed`;
+    expect(await tulle(...run)).toMatchObject({
+      code: 65,
+      err: expect.stringContaining(message) as string,
+    });
+    const listed = await tulle('filters', 'list');
+    expect(listed).toMatchObject({ code: 79, err: expect.stringContaining(message) as string });
+    install('2.0.0');
+    expect((await tulle(...run)).err).toContain('is installed in version 2.0.0, allowed is 1.2.3');
+    expect(await tulle('run', '--name', 'web', '--filters', 'nowhere.json', '--', 'true')).toMatchObject({
+      code: 65,
+      err: expect.stringMatching(/nowhere\.json: there is no such file; tulle filters allow/) as string,
+    });
+    expect(await tulle('filters', 'allow', 'tulle-filter-gone')).toMatchObject({
+      code: 65,
+      err: expect.stringContaining('tulle-filter-gone is not installed') as string,
+    });
+  }, 90_000);
+});
