@@ -93,6 +93,7 @@ export async function startControlPlane(options: StartOptions): Promise<RunningC
         return grantCovers(ca.grantedLabels(`spiffe://${trustDomain}/ns/${namespace}/sa/${name}`), labels);
       },
       log,
+      meter: registry,
     });
     undo.push(() => controlPlane.close());
     if (options.configDir !== undefined)
@@ -133,6 +134,7 @@ export async function startControlPlane(options: StartOptions): Promise<RunningC
       controlPlane,
       ca,
       secret: apiSecret,
+      meter: registry,
       metrics: () => [...renderText(registry, 'prometheus')].join(''),
     });
     const apiAt = options.api ?? { port: 0 };

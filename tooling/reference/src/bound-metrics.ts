@@ -13,6 +13,8 @@ export const BOUND_METRICS: Readonly<Record<string, string>> = {
   'CircuitLimits.maxPendingRequests': 'tulle_cluster_upstream_rq_pending_overflow_total',
   'CircuitLimits.maxRequests': 'tulle_cluster_upstream_rq_active_overflow_total',
   'Cluster.connectTimeoutMs': 'tulle_cluster_upstream_cx_connect_timeout_total',
+  'ControlPlaneOptions.maxChanges': 'tulle_control_plane_changes_forgotten_total',
+  'ControlPlaneOptions.maxResources': 'tulle_control_plane_resources_refused_total',
   'EngineLimits.handshakeTimeoutMs': 'tulle_listener_downstream_cx_handshake_timeout_total',
   'EngineLimits.maxInterimResponses': 'tulle_cluster_upstream_cx_protocol_error_total',
   'EngineLimits.maxResponseHeadersCount': 'tulle_cluster_upstream_cx_protocol_error_total',

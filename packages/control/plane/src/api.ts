@@ -11,11 +11,13 @@ import {
   type Diagnostic,
   type ReadResult,
 } from '@tulle/resources';
+import { noMeter, type Meter } from '@tulle/telemetry';
 import { refusalOf } from './api-access.ts';
+import { apiMetrics } from './api-metrics.ts';
 import { problem } from './api-problem.ts';
 import { addCaRoutes, type CaHooks } from './ca-api.ts';
 import { removeStaleSocket } from './stale-socket.ts';
-import type { ControlPlane } from './control-plane.ts';
+import type { ControlPlane } from './control-plane-types.ts';
 import { openApi } from './openapi.ts';
 
 /** Options of {@link createApi}. */
@@ -29,6 +31,8 @@ export interface ApiOptions {
    * metrics and the description of the API are open. Absent: whoever can open the Unix socket may do everything.
    */
   readonly secret?: string;
+  /** Where its numbers go. Default: nowhere. */
+  readonly meter?: Meter;
   /** Largest body. Default 8 MiB, as for files. */
   readonly maxBodyBytes?: number;
 }
@@ -51,6 +55,7 @@ const MAX_WAIT_MS = 60_000;
 /** The API of a control plane: same validation as for files, errors as `application/problem+json` (RFC 9457). */
 export function createApi(options: ApiOptions): Api {
   const { controlPlane: cp } = options;
+  const metrics = apiMetrics(options.meter ?? noMeter);
   const app = fastify({ bodyLimit: options.maxBodyBytes ?? 8 * 1024 * 1024, forceCloseConnections: true });
   app.addHook('onRequest', async (request, reply) => {
     const refusal = refusalOf(request, options.secret);
@@ -88,7 +93,11 @@ export function createApi(options: ApiOptions): Api {
   };
 
   const applied = async (reply: FastifyReply, result: ReadResult, dryRun: boolean): Promise<unknown> => {
-    if (result.diagnostics.some((d) => d.class === 'invalid')) return invalid(reply, result.diagnostics);
+    if (result.diagnostics.some((d) => d.class === 'invalid')) {
+      metrics.invalid();
+      return invalid(reply, result.diagnostics);
+    }
+    metrics.valid(result.resources.length);
     const context = cp.resources().map((h) => h.resource);
     const outcome = cp.apply(
       result.resources.map((r) => r.resource),

@@ -23,6 +23,20 @@ interface Entry {
   readonly atMs: number;
   readonly resources: readonly string[];
   readonly proxies: Map<string, ProxyProgress>;
+  /** Proxies that have not answered. */
+  pending: number;
+  /** Confirmed by all that answered, and none left meanwhile. */
+  whole: boolean;
+}
+
+/** What becomes of changes; for metrics. */
+export interface ChangeEvents {
+  /** One proxy, connected all the while, confirmed a change. */
+  readonly converged: (tookMs: number) => void;
+  /** All that a change concerns confirmed it, and none left meanwhile. */
+  readonly propagated: (tookMs: number) => void;
+  /** A change was forgotten before all had answered. */
+  readonly forgotten: () => void;
 }
 
 /** Remembers the latest changes; the oldest go first past `limit`. */
@@ -32,23 +46,43 @@ export class ChangeLog {
   readonly #pending = new Map<string, Set<Entry>>();
   readonly #limit: number;
   readonly #prefix: string;
+  readonly #events: ChangeEvents;
   #sequence = 0;
 
-  constructor(limit: number, bootMs: number) {
+  constructor(limit: number, bootMs: number, events: ChangeEvents) {
     this.#limit = limit;
     this.#prefix = bootMs.toString(36);
+    this.#events = events;
+  }
+
+  /** Changes that some proxy has not answered. */
+  get pendingCount(): number {
+    let count = 0;
+    for (const { pending } of this.#entries.values()) if (pending > 0) count += 1;
+    return count;
   }
 
   add(cause: string, atMs: number, resources: readonly string[]): string {
     this.#sequence += 1;
     const id = `${this.#prefix}-${this.#sequence}`;
-    this.#entries.set(id, { id, sequence: this.#sequence, cause, atMs, resources, proxies: new Map() });
+    this.#entries.set(id, {
+      id,
+      sequence: this.#sequence,
+      cause,
+      atMs,
+      resources,
+      proxies: new Map(),
+      pending: 0,
+      whole: true,
+    });
     if (this.#entries.size > this.#limit) this.#forgetOldest();
     return id;
   }
 
   #forgetOldest(): void {
     for (const entry of this.#entries.values()) {
+      if (entry.pending > 0) this.#events.forgotten();
+      entry.whole = false;
       for (const proxy of entry.proxies.keys()) this.#done(proxy, entry);
       this.#entries.delete(entry.id);
       return;
@@ -57,7 +91,7 @@ export class ChangeLog {
 
   #done(proxy: string, entry: Entry): void {
     const pending = this.#pending.get(proxy);
-    pending?.delete(entry);
+    if (pending?.delete(entry) === true) entry.pending -= 1;
     if (pending?.size === 0) this.#pending.delete(proxy);
   }
 
@@ -70,9 +104,15 @@ export class ChangeLog {
     const entry = this.#entries.get(id);
     if (entry === undefined) return;
     entry.proxies.set(proxy, { state: 'pending' });
-    const pending = this.#pending.get(proxy);
-    if (pending === undefined) this.#pending.set(proxy, new Set([entry]));
-    else pending.add(entry);
+    const pending = this.#pending.get(proxy) ?? new Set<Entry>();
+    this.#pending.set(proxy, pending);
+    if (!pending.has(entry)) entry.pending += 1;
+    pending.add(entry);
+  }
+
+  /** A proxy is gone: how long its changes take says nothing of the control plane any more. */
+  left(proxy: string): void {
+    for (const entry of this.#pending.get(proxy) ?? []) entry.whole = false;
   }
 
   /** A proxy has everything up to `sequence`. @returns what each of its changes took, in milliseconds, oldest first */
@@ -84,6 +124,9 @@ export class ChangeLog {
       entry.proxies.set(proxy, { state: 'acked', propagationMs });
       this.#done(proxy, entry);
       took.push(propagationMs);
+      if (!entry.whole) continue;
+      this.#events.converged(propagationMs);
+      if (entry.pending === 0) this.#events.propagated(propagationMs);
     }
     return took;
   }
@@ -93,6 +136,7 @@ export class ChangeLog {
     for (const entry of [...(this.#pending.get(proxy) ?? [])]) {
       if (entry.sequence > sequence) continue;
       entry.proxies.set(proxy, { state: 'nacked', error });
+      entry.whole = false;
       this.#done(proxy, entry);
     }
   }

@@ -1,7 +1,4 @@
-import type { Log } from '@tulle/filter';
-import type { ProxyConfig } from '@tulle/model';
 import {
-  diagnostic,
   formatDiagnostic,
   refOf,
   resourceKey,
@@ -12,101 +9,24 @@ import {
   type SourceBatch,
   type SourceUpdate,
 } from '@tulle/resources';
-import { systemClock, type Clock } from '@tulle/time';
-import type { NodeInfo, SnapshotHandle, SnapshotProvider } from '@tulle/xds-server';
-import { ChangeLog, type ChangeRecord } from './changes.ts';
+import { noMeter } from '@tulle/telemetry';
+import { systemClock } from '@tulle/time';
+import type { NodeInfo, SnapshotHandle } from '@tulle/xds-server';
+import { ChangeLog } from './changes.ts';
 import { isLastEndpoint, type MeshSettings } from './compile/clusters.ts';
 import { ProxyCompiler } from './compile/proxy.ts';
 import { SharedResources } from './compile/shared.ts';
-import type { MayClaim } from './endpoint-right.ts';
+import type { ControlPlane, ControlPlaneOptions } from './control-plane-types.ts';
 import { JoinedWorkloads } from './joined-workloads.ts';
-import {
-  conditionsOf,
-  filterPolicyStatus,
-  proxyStatus,
-  serviceStatus,
-  type Condition,
-  type MeshStatus,
-} from './mesh-status.ts';
+import { conditionsOf, countLeftOut, filterPolicyStatus, proxyStatus, serviceStatus } from './mesh-status.ts';
 import { readProxyNode, type ProxyNode } from './node.ts';
 import { isJoined, REST } from './owners.ts';
+import { planeMetrics } from './plane-metrics.ts';
 import { ProxySession } from './proxy-session.ts';
+import { ownedBy, tooMany } from './refusals.ts';
 import { KeptState } from './saved-state.ts';
-import { memoryState, type SavedOwner, type SavedState, type StateStore } from './state-file.ts';
-import { nothingTouched, World, type Held, type Touched } from './world.ts';
-
-/** Options of {@link createControlPlane}. */
-export interface ControlPlaneOptions {
-  readonly trustDomain: string;
-  /** Default: nothing survives a restart. `fileState(path)` keeps REST's resources and joined Workloads. */
-  readonly state?: StateStore;
-  /** DNS suffix of Services. Default `svc.mesh.local`. */
-  readonly suffix?: string;
-  /** Policies without target in this namespace hold for the mesh. Default `tulle-system`. */
-  readonly rootNamespace?: string;
-  /** What a workload without ALLOW policies does with authenticated callers (decision D20). Default `allow`. */
-  readonly defaultAction?: 'allow' | 'deny';
-  /** Changes are gathered this long; removals of endpoints never wait. Default 20: far below the promised 150 ms. */
-  readonly debounceMs?: number;
-  /** A Workload whose sidecar vanished without a word is unhealthy at once and removed after this. Default 30,000: a restart of host or network usually takes less. */
-  readonly graceMs?: number;
-  /** How long vanished Workloads are kept beyond that, where they would be missed: the last one of a Service, and all while no sidecar is connected, since then the network failed, not they. Default 3,600,000. */
-  readonly maxHoldMs?: number;
-  /** Changes remembered. Default 1,000. */
-  readonly maxChanges?: number;
-  /** Resources held. Default 100,000; past it an apply is refused. */
-  readonly maxResources?: number;
-  /**
-   * Whether a service account (`namespace/name`) may claim labels: what its join tokens granted. A Service that names no
-   * service accounts takes such Workloads beside those of its own account. Default: nobody may claim any.
-   */
-  readonly mayClaim?: MayClaim;
-  readonly clock?: Clock;
-  readonly log?: Log;
-}
-
-/** What an apply did. */
-export interface ApplyResult {
-  /** `undefined` when nothing changed or something was refused. */
-  readonly changeId?: string;
-  readonly changed: readonly string[];
-  readonly unchanged: readonly string[];
-  /** Not empty: nothing was applied. */
-  readonly refused: readonly Diagnostic[];
-}
-
-/** Sources to graph to snapshots. */
-export interface ControlPlane {
-  /** For `addAdsService`. */
-  readonly provider: SnapshotProvider;
-  /** Reads a source and follows it. */
-  attach(source: ResourceSource): Promise<void>;
-  /**
-   * Puts and removes resources of REST, all or none; durable when it returns.
-   * @throws TulleError `TULLE_STATE_UNSAVED` when it could not be made durable; then nothing was applied
-   */
-  apply(
-    put: readonly Resource[],
-    remove: readonly string[],
-    options?: { readonly cause?: string; readonly dryRun?: boolean },
-  ): ApplyResult;
-  resources(): Held[];
-  resource(key: string): Held | undefined;
-  /** What holds of a resource beside what it says: of a Service, whether all that it selects is taken. */
-  conditions(key: string): readonly Condition[];
-  status(): MeshStatus;
-  /** What a proxy should have now. */
-  proxyConfig(id: string): ProxyConfig | undefined;
-  change(id: string): ChangeRecord | undefined;
-  /**
-   * Waits until every connected proxy that a change concerns has confirmed or refused it, at most for `timeoutMs`.
-   * @returns `undefined` when the change is not remembered; `settled: false` when the time was over first
-   */
-  settled(id: string, timeoutMs: number): Promise<(ChangeRecord & { readonly settled: boolean }) | undefined>;
-  /** Sends what is gathered at once. */
-  flush(): void;
-  close(): Promise<void>;
-}
+import { memoryState, type SavedOwner, type SavedState } from './state-file.ts';
+import { nothingTouched, World, type Touched } from './world.ts';
 
 /** @throws TulleError `TULLE_CONFIG_INVALID` when the saved state is damaged */
 export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
@@ -118,9 +38,11 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     rootNamespace: options.rootNamespace ?? 'tulle-system',
     defaultAction: options.defaultAction ?? 'allow',
   };
-  const world = new World(mesh.rootNamespace, options.mayClaim);
+  const maxResources = options.maxResources ?? 100_000;
+  const world = new World(mesh.rootNamespace, options.mayClaim, (kind, event) =>
+    metrics.changed(kind, event),
+  );
   const shared = new SharedResources(world, mesh);
-  const changes = new ChangeLog(options.maxChanges ?? 1000, clock.epochMs());
   const sessions = new Map<string, ProxySession>();
   const sources: { source: ResourceSource; faults: readonly Diagnostic[] }[] = [];
   /** What each owner wants, so that it gets what another one gives up. */
@@ -130,6 +52,16 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
   let cancelFlush: (() => void) | undefined;
   /** Whoever waits for a change to get somewhere. */
   const watchers = new Set<() => void>();
+  const metrics = planeMetrics(options.meter ?? noMeter, {
+    proxies: () => sessions.size,
+    resources: (kind) => world.count(kind),
+    leftOut: () => countLeftOut(world),
+    lost: () => joined.lost.length,
+    unsaved: () => kept.fault !== undefined,
+    faults: () => sources.reduce((sum, { faults }) => sum + faults.length, 0),
+    pending: () => changes.pendingCount,
+  });
+  const changes = new ChangeLog(options.maxChanges ?? 1000, clock.epochMs(), metrics);
   let closed = false;
   const look = (): void => {
     for (const watch of [...watchers]) watch();
@@ -149,7 +81,13 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
       sources: { ...saved.sources, ...Object.fromEntries([...said].map(savedSource)) },
     };
   };
-  const kept = new KeptState({ store: state, clock, log: options.log, content: savedState });
+  const kept = new KeptState({
+    store: state,
+    clock,
+    log: options.log,
+    content: savedState,
+    failed: metrics.saveFailed,
+  });
 
   const flush = (): void => {
     cancelFlush?.();
@@ -170,7 +108,16 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
   };
 
   const recompute = (session: ProxySession, id: string, ids: readonly string[]): void => {
-    if (!session.update(session.compiler.compile(), id, changes.sequence(id))) return;
+    const startedMs = clock.nowMs();
+    let compiled;
+    try {
+      compiled = session.compiler.compile();
+    } catch (error) {
+      metrics.compileFailed();
+      throw error;
+    }
+    metrics.compiled(clock.nowMs() - startedMs);
+    if (!session.update(compiled, id, changes.sequence(id))) return;
     for (const one of ids) changes.concerns(one, session.node.id);
     session.announce();
   };
@@ -178,6 +125,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
   const changed = (cause: string, keys: readonly string[], urgent: boolean): string => {
     const id = changes.add(cause, clock.epochMs(), keys);
     waiting.push(id);
+    metrics.triggered(urgent ? 'endpoint' : 'config');
     if (urgent) flush();
     else
       cancelFlush ??= clock.setTimer(options.debounceMs ?? 20, () => {
@@ -208,6 +156,9 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
         const owner = world.held(key)?.owner;
         if (owner !== undefined && owner !== update.owner) {
           refused.push(ownedBy(located.resource, owner, located.locate('/metadata/name')));
+        } else if (owner === undefined && world.size >= maxResources) {
+          metrics.refused(1);
+          refused.push(tooMany(maxResources, refOf(located.resource), located.locate('/metadata/name')));
         } else if (world.put(located.resource, update.owner, touched)) {
           keys.push(key);
           urgent ||= isEndpoints(located.resource);
@@ -246,6 +197,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
       `another stream of ${node.id} took its place; if two sidecars run under that id, give each an instance and a state directory of its own`,
     );
     const id = changes.add(`${node.id} connected`, clock.epochMs(), []);
+    metrics.triggered('proxy');
     recompute(session, id, [id]);
     return {
       current: () => session.snapshot,
@@ -259,10 +211,14 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
         const change = changes.add(`${node.id} says something new of itself`, clock.epochMs(), []);
         recompute(session, change, [change]);
       },
-      sent: (report) => session.sent(report),
+      sent(report) {
+        session.sent(report);
+        metrics.pushed(report.kind);
+      },
       resumed: (report) => session.resumed(report),
       acked(report) {
         session.acked(report);
+        metrics.answered(report.kind, report.ok);
         if (!report.ok) changes.refused(node.id, changes.sequence(report.changeId), report.error ?? '');
         look();
       },
@@ -276,6 +232,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
       closed(how) {
         if (sessions.get(node.id) !== session) return; // a newer stream of the same proxy has taken over
         sessions.delete(node.id);
+        changes.left(node.id);
         look();
         if (how === 'clean') joined.left(session.node);
         else joined.vanished(session.node);
@@ -336,12 +293,11 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
         if (held.owner !== REST) refused.push(ownedBy(held.resource, held.owner));
         differs.push(key);
       }
-      if (world.size + put.length > (options.maxResources ?? 100_000))
-        refused.push(
-          diagnostic('TULLE0105', {
-            message: `the control plane would hold more than ${options.maxResources ?? 100_000} resources (maxResources)`,
-          }),
-        );
+      const news = put.filter((resource) => world.held(resourceKey(refOf(resource))) === undefined);
+      if (world.size + news.length > maxResources) {
+        metrics.refused(news.length);
+        refused.push(tooMany(maxResources));
+      }
       if (refused.length > 0 || dryRun || differs.length === 0)
         return { changed: differs, unchanged, refused };
       const endpoints =
@@ -405,6 +361,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
       cancelFlush?.();
       joined.close();
       kept.close();
+      metrics.close();
       for (const { source } of sources) await source.close();
     },
   };
@@ -437,15 +394,4 @@ function isInboundTouched({ namespace, labels }: ProxyNode, { inbound, selecting
 
 function isEndpoints(resource: Resource): boolean {
   return resource.kind === 'Workload' || resource.kind === 'EndpointSlice';
-}
-
-function ownedBy(resource: Resource, owner: string, position?: Diagnostic['position']): Diagnostic {
-  const { kind, namespace, name } = refOf(resource);
-  return diagnostic('TULLE0212', {
-    message: `${kind} ${namespace}/${name} belongs to ${owner}`,
-    hint: `change it in ${owner}, or remove it there first`,
-    resource: refOf(resource),
-    pointer: '/metadata/name',
-    position,
-  });
 }

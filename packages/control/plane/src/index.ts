@@ -3,7 +3,7 @@
  * @packageDocumentation
  */
 export { createControlPlane } from './control-plane.ts';
-export type { ApplyResult, ControlPlane, ControlPlaneOptions } from './control-plane.ts';
+export type { ApplyResult, ControlPlane, ControlPlaneOptions } from './control-plane-types.ts';
 export type { Condition, MeshStatus, ProxyStatus, ServiceStatus } from './mesh-status.ts';
 export type { LeftOut, MayClaim } from './endpoint-right.ts';
 export type { ChangeRecord } from './changes.ts';

@@ -76,6 +76,13 @@ export function serviceStatus(world: World): ServiceStatus[] {
     .toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
 
+/** Workloads that Services leave out, by pair. */
+export function countLeftOut(world: World): number {
+  let count = 0;
+  for (const { length } of world.leftOut().values()) count += length;
+  return count;
+}
+
 /** What holds of a resource; nothing is said of most kinds. */
 export function conditionsOf(world: World, key: string): Condition[] {
   const resource = world.held(key)?.resource;

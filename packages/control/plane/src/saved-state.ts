@@ -11,6 +11,8 @@ export interface KeptStateOptions {
   readonly content: () => SavedState;
   /** A save that failed is tried again after this long. Default 5,000: a disk that somebody empties is noticed soon. */
   readonly retryMs?: number;
+  /** Called for each save that failed. */
+  readonly failed: () => void;
 }
 
 /**
@@ -39,6 +41,7 @@ export class KeptState {
     try {
       this.#options.store.save(next);
     } catch (error) {
+      this.#options.failed();
       throw new TulleError(
         'TULLE_STATE_UNSAVED',
         `the state cannot be saved (${reason(error)}), so nothing was applied; make room on its disk, or mend its directory, and apply again`,
@@ -54,6 +57,7 @@ export class KeptState {
     try {
       store.save(content());
     } catch (error) {
+      this.#options.failed();
       const fault = reason(error);
       if (fault !== this.#fault)
         log?.error('the state cannot be saved; a restart now would forget sidecars that joined since', {

@@ -39,6 +39,9 @@ export function nothingTouched(): Touched {
   return { services: new Set(), inbound: new Set(), selecting: new Set() };
 }
 
+/** What became of a resource. */
+export type Changed = (kind: Kind, event: 'add' | 'update' | 'delete') => void;
+
 /** All resources, indexed for the compiler. Knows nothing of proxies. */
 export class World {
   readonly #held = new Map<string, Held>();
@@ -52,10 +55,15 @@ export class World {
   readonly #selectors = new ServiceSelectors();
   readonly #claims: Claims;
   readonly #rootNamespace: string;
+  readonly #changed: Changed;
 
-  /** @param mayClaim by whose word a joined Workload has its labels; default: nobody's */
-  constructor(rootNamespace: string, mayClaim: MayClaim = () => false) {
+  /**
+   * @param mayClaim by whose word a joined Workload has its labels; default: nobody's
+   * @param changed told of each resource that comes, changes or goes
+   */
+  constructor(rootNamespace: string, mayClaim: MayClaim = () => false, changed: Changed = () => {}) {
     this.#rootNamespace = rootNamespace;
+    this.#changed = changed;
     this.#claims = new Claims(mayClaim);
   }
 
@@ -68,6 +76,12 @@ export class World {
 
   get size(): number {
     return this.#held.size;
+  }
+
+  count(kind: Kind): number {
+    let sum = 0;
+    for (const [at, resources] of this.#kinds) if (at.startsWith(`${kind}/`)) sum += resources.size;
+    return sum;
   }
 
   held(key: string): Held | undefined {
@@ -173,6 +187,7 @@ export class World {
     this.#held.set(key, { resource, owner, version });
     this.#index(resource);
     this.#touch(resource, touched);
+    if (before?.version !== version) this.#changed(resource.kind, before === undefined ? 'add' : 'update');
     return before?.version !== version;
   }
 
@@ -181,6 +196,7 @@ export class World {
     if (before === undefined) return false;
     this.#held.delete(key);
     this.#unindex(before.resource, touched);
+    this.#changed(before.resource.kind, 'delete');
     return true;
   }
 

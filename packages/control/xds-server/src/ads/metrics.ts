@@ -17,6 +17,7 @@ export interface AdsMetrics {
 }
 
 const KINDS: readonly ResourceKind[] = ['cluster', 'endpoint', 'listener', 'route'];
+const TYPES = { cluster: 'cds', endpoint: 'eds', listener: 'lds', route: 'rds' } as const;
 
 export function createAdsMetrics(meter: Meter, streams: () => number): AdsMetrics {
   const byKind = <T>(make: (labels: { readonly kind: ResourceKind }) => T): Record<ResourceKind, T> =>
@@ -26,6 +27,13 @@ export function createAdsMetrics(meter: Meter, streams: () => number): AdsMetric
   const bytes = counter('tulle_xds_server_sent_bytes_total', 'Bytes of responses sent to proxies');
   const acks = counter('tulle_xds_server_acks_total', 'Responses that proxies took');
   const nacks = counter('tulle_xds_server_nacks_total', 'Responses or parts of them that proxies refused');
+  const sizes = byKind(({ kind }) =>
+    meter.histogram('pilot_xds_config_size_bytes', {
+      help: 'Size of a response to a proxy, under the name that dashboards of Istio ask for',
+      labels: { type: TYPES[kind] },
+      buckets: [1, 10_000, 1_000_000, 4_000_000, 10_000_000, 40_000_000],
+    }),
+  );
   const seconds: Histogram = meter.histogram('tulle_xds_server_ack_seconds', {
     help: 'Time from sending a response to its answer',
   });
@@ -46,6 +54,7 @@ export function createAdsMetrics(meter: Meter, streams: () => number): AdsMetric
     sent(kind, count, size) {
       resources[kind].add(count);
       bytes[kind].add(size);
+      sizes[kind].observe(size);
     },
     answered(report) {
       (report.ok ? acks : nacks)[report.kind].add();

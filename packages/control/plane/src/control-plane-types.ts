@@ -1,0 +1,86 @@
+import type { Log } from '@tulle/filter';
+import type { ProxyConfig } from '@tulle/model';
+import type { Diagnostic, Resource, ResourceSource } from '@tulle/resources';
+import type { Meter } from '@tulle/telemetry';
+import type { Clock } from '@tulle/time';
+import type { SnapshotProvider } from '@tulle/xds-server';
+import type { ChangeRecord } from './changes.ts';
+import type { MayClaim } from './endpoint-right.ts';
+import type { Condition, MeshStatus } from './mesh-status.ts';
+import type { StateStore } from './state-file.ts';
+import type { Held } from './world.ts';
+
+/** Options of `createControlPlane`. */
+export interface ControlPlaneOptions {
+  readonly trustDomain: string;
+  /** Default: nothing survives a restart. `fileState(path)` keeps REST's resources and joined Workloads. */
+  readonly state?: StateStore;
+  /** DNS suffix of Services. Default `svc.mesh.local`. */
+  readonly suffix?: string;
+  /** Policies without target in this namespace hold for the mesh. Default `tulle-system`. */
+  readonly rootNamespace?: string;
+  /** What a workload without ALLOW policies does with authenticated callers (decision D20). Default `allow`. */
+  readonly defaultAction?: 'allow' | 'deny';
+  /** Changes are gathered this long; removals of endpoints never wait. Default 20: far below the promised 150 ms. */
+  readonly debounceMs?: number;
+  /** A Workload whose sidecar vanished without a word is unhealthy at once and removed after this. Default 30,000: a restart of host or network usually takes less. */
+  readonly graceMs?: number;
+  /** How long vanished Workloads are kept beyond that, where they would be missed: the last one of a Service, and all while no sidecar is connected, since then the network failed, not they. Default 3,600,000. */
+  readonly maxHoldMs?: number;
+  /** Changes remembered. Default 1,000. */
+  readonly maxChanges?: number;
+  /** Resources held. Default 100,000; past it an apply is refused, and what a source has more is not taken. */
+  readonly maxResources?: number;
+  /**
+   * Whether a service account (`namespace/name`) may claim labels: what its join tokens granted. A Service that names no
+   * service accounts takes such Workloads beside those of its own account. Default: nobody may claim any.
+   */
+  readonly mayClaim?: MayClaim;
+  readonly clock?: Clock;
+  readonly log?: Log;
+  /** Where its numbers go. Default: nowhere. */
+  readonly meter?: Meter;
+}
+
+/** What an apply did. */
+export interface ApplyResult {
+  /** `undefined` when nothing changed or something was refused. */
+  readonly changeId?: string;
+  readonly changed: readonly string[];
+  readonly unchanged: readonly string[];
+  /** Not empty: nothing was applied. */
+  readonly refused: readonly Diagnostic[];
+}
+
+/** Sources to graph to snapshots. */
+export interface ControlPlane {
+  /** For `addAdsService`. */
+  readonly provider: SnapshotProvider;
+  /** Reads a source and follows it. */
+  attach(source: ResourceSource): Promise<void>;
+  /**
+   * Puts and removes resources of REST, all or none; durable when it returns.
+   * @throws TulleError `TULLE_STATE_UNSAVED` when it could not be made durable; then nothing was applied
+   */
+  apply(
+    put: readonly Resource[],
+    remove: readonly string[],
+    options?: { readonly cause?: string; readonly dryRun?: boolean },
+  ): ApplyResult;
+  resources(): Held[];
+  resource(key: string): Held | undefined;
+  /** What holds of a resource beside what it says: of a Service, whether all that it selects is taken. */
+  conditions(key: string): readonly Condition[];
+  status(): MeshStatus;
+  /** What a proxy should have now. */
+  proxyConfig(id: string): ProxyConfig | undefined;
+  change(id: string): ChangeRecord | undefined;
+  /**
+   * Waits until every connected proxy that a change concerns has confirmed or refused it, at most for `timeoutMs`.
+   * @returns `undefined` when the change is not remembered; `settled: false` when the time was over first
+   */
+  settled(id: string, timeoutMs: number): Promise<(ChangeRecord & { readonly settled: boolean }) | undefined>;
+  /** Sends what is gathered at once. */
+  flush(): void;
+  close(): Promise<void>;
+}
