@@ -6,15 +6,29 @@ import { headers } from '@tulle/filter-headers';
 import { retry } from '@tulle/filter-retry';
 import { cluster, createProxy, httpListener, route, type Proxy, type ProxyOptions } from '@tulle/proxy';
 import { accessLog } from '@tulle/telemetry-access-log';
+import { otlp } from '@tulle/telemetry-otlp';
 import { prometheus } from '@tulle/telemetry-prometheus';
+import type { TelemetryPlugin } from '@tulle/telemetry';
 
 /** What a measured Tulle is told. */
 export interface BenchSetup {
   readonly listenPort: number;
   readonly originPort: number;
   readonly mesh: boolean;
+  /** What is observed; not given: with the mesh set metrics and access log, else nothing. */
+  readonly observed?: Observed;
   readonly accessLogFile: string;
   readonly tls: { readonly key: string; readonly cert: string; readonly ca: string } | null;
+}
+
+/** Telemetry that is on. */
+export interface Observed {
+  readonly metrics: boolean;
+  readonly accessLog: boolean;
+  /** Share of the requests that are traced, each deciding for itself; null: no traces. */
+  readonly traceRatio: number | null;
+  /** Port of the collector of the traces. */
+  readonly collectorPort: number;
 }
 
 /** The same checks that the other subjects' mesh variants make. */
@@ -68,7 +82,29 @@ export function benchProxy(setup: BenchSetup, more: Partial<ProxyOptions> = {}):
       }),
     ],
     clusters: [cluster('origin', [`127.0.0.1:${setup.originPort}`], options)],
-    telemetry: setup.mesh ? [prometheus(), accessLog({ to: { file: setup.accessLogFile } })] : [],
+    telemetry: telemetryOf(setup),
     ...more,
   });
+}
+
+function telemetryOf(setup: BenchSetup): TelemetryPlugin[] {
+  const on: Omit<Observed, 'collectorPort'> = setup.observed ?? {
+    metrics: setup.mesh,
+    accessLog: setup.mesh,
+    traceRatio: null,
+  };
+  return [
+    ...(on.metrics ? [prometheus()] : []),
+    ...(on.accessLog ? [accessLog({ to: { file: setup.accessLogFile } })] : []),
+    ...(on.traceRatio === null
+      ? []
+      : [
+          otlp({
+            endpoint: `http://127.0.0.1:${setup.observed?.collectorPort}`,
+            // What the caller decided does not count: the client of the benchmark never samples.
+            traces: { sampleRatio: on.traceRatio, respectParent: false },
+            env: {},
+          }),
+        ]),
+  ];
 }

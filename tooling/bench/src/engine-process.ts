@@ -2,11 +2,12 @@
 // are objects that hand bytes over at once; everything else is what the benchmark's Tulle has.
 import type { Address } from '@tulle/model';
 import type { ListenOwner, Listening, Socket, SocketEvents, Transport } from '@tulle/proxy';
-import { benchProxy } from './bench-proxy.ts';
+import { benchProxy, type Observed } from './bench-proxy.ts';
 import { median } from './stats.ts';
 
 interface Setup {
   readonly mesh: boolean;
+  readonly observed?: Observed;
   readonly accessLogFile: string;
   readonly connections: number;
   readonly requests: number;

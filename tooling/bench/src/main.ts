@@ -47,9 +47,13 @@ async function main(): Promise<number> {
   const rows: Row[] = [];
   try {
     if (options.engine) {
-      process.stdout.write(await engineCost(options.rounds, options.baselineCheckout, directory));
+      process.stdout.write(await engineCost('sets', options.rounds, options.baselineCheckout, directory));
       return 0;
     }
+    if (options.overhead)
+      process.stdout.write(
+        await engineCost('telemetry', options.rounds, options.baselineCheckout, directory),
+      );
     const pki = await makePki(directory);
     for (const scenario of options.scenarios) {
       rows.push(

@@ -15,12 +15,14 @@ export interface Options {
   readonly profileDirectory: string | undefined;
   /** Measure the engine without a kernel, nothing else. */
   readonly engine: boolean;
+  /** Measure what telemetry costs: bare against observed, without a kernel and over sockets. */
+  readonly overhead: boolean;
   /** Another checkout to compare with. */
   readonly baselineCheckout: string | undefined;
 }
 
 export const help: string = `Usage: pnpm bench [--scenario A,B] [--subject A,B] [--rounds N] [--round-ms N] [--quick]
-                  [--json FILE] [--profile DIR] [--baseline DIR] [--engine]
+                  [--json FILE] [--profile DIR] [--baseline DIR] [--engine] [--overhead]
 
 Measures CPU microseconds of the proxy process per request, side by side and interleaved, each subject pinned to one
 core, client and origin on the other. Prints medians over the rounds with their spread, and what each subject has on.
@@ -38,6 +40,8 @@ Ratios are taken round by round, so that what the machine does to a round meets 
                    its figures then include profiling
   --baseline DIR   another checkout of this repository, installed: its Tulle is measured too, beside this one
   --engine         instead of all that, the engine without a kernel: user time and bytes allocated a request
+  --overhead       what telemetry costs: the engine without a kernel with each part of it, then tulle/bare and
+                   tulle/observed over sockets (http1-small unless --scenario says other)
   --help           this text
 
 haproxy and nginx are measured where they are installed (Debian: apt-get install haproxy nginx) and named where not.
@@ -57,6 +61,7 @@ export function readOptions(args: readonly string[]): Options | undefined {
       profile: { type: 'string' },
       baseline: { type: 'string' },
       engine: { type: 'boolean', default: false },
+      overhead: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
@@ -64,9 +69,19 @@ export function readOptions(args: readonly string[]): Options | undefined {
   const rounds = count(values.rounds, '--rounds', 1) ?? (values.quick ? 3 : 7);
   const roundMs = count(values['round-ms'], '--round-ms', 100) ?? (values.quick ? 1000 : undefined);
   return {
-    scenarios: pick(values.scenario, scenarios, '--scenario', (s) => [s.name]),
+    scenarios: pick(
+      values.scenario ?? (values.overhead ? 'http1-small' : undefined),
+      scenarios,
+      '--scenario',
+      (s) => [s.name],
+    ),
     subjects: withBaseline(
-      pick(values.subject, subjects, '--subject', (s) => [s.name, `${s.name}/${s.variant}`]),
+      pick(
+        values.subject ?? (values.overhead ? 'tulle/bare,tulle/observed' : undefined),
+        subjects,
+        '--subject',
+        (s) => [s.name, `${s.name}/${s.variant}`],
+      ),
       values.baseline,
     ),
     rounds,
@@ -74,6 +89,7 @@ export function readOptions(args: readonly string[]): Options | undefined {
     jsonFile: values.json,
     profileDirectory: values.profile,
     engine: values.engine,
+    overhead: values.overhead,
     baselineCheckout: values.baseline,
   };
 }

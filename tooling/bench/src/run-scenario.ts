@@ -75,6 +75,8 @@ export async function runScenario(
         : {}),
     });
     const [{ port: originPort }] = (await once(origin, 'message')) as [{ port: number }];
+    const collector = pinnedFork('./collector-process.ts', children);
+    const [{ port: collectorPort }] = (await once(collector, 'message')) as [{ port: number }];
     const running: { subject: Subject; process: RunningSubject; port: number; measured: Measured }[] = [];
     for (const subject of subjects) {
       const name = `${subject.name}-${subject.variant}`;
@@ -85,6 +87,7 @@ export async function runScenario(
         scenario,
         originPort,
         listenPort: port,
+        collectorPort,
         pki,
         directory: scratch,
         profile:
@@ -133,10 +136,18 @@ export async function runScenario(
         measured.rss.push(process_.pids().reduce((sum, pid) => sum + rssMb(pid), 0));
       }
     }
+    if (subjects.some(({ variant }) => variant === 'observed')) await checkTraces(collector, scenario.name);
     return running.map(({ subject, measured }) => rowOf(scenario, subject, measured, options.rounds));
   } finally {
     await Promise.all(children.map(stop));
   }
+}
+
+/** Without an export the figure would say nothing about traces. The last one comes some seconds after its first span. */
+export async function checkTraces(collector: ChildProcess, what: string): Promise<void> {
+  collector.send('await');
+  const [{ exports }] = (await once(collector, 'message')) as [{ exports: number }];
+  if (exports === 0) throw new Error(`${what}: no traces came to the collector`);
 }
 
 function rowOf(scenario: Scenario, subject: Subject, measured: Measured, rounds: number): Row {
@@ -193,7 +204,8 @@ function pinned(core: string, command: string, args: readonly string[]): string[
   return [taskset, '-c', core, command, ...args];
 }
 
-function pinnedFork(script: string, children: ChildProcess[]): ChildProcess {
+/** Starts a program of this directory beside the subject, and speaks with it over IPC. */
+export function pinnedFork(script: string, children: ChildProcess[]): ChildProcess {
   const [taskset, ...args] = pinned(OTHER_CORE, process.execPath, [
     fileURLToPath(new URL(script, import.meta.url)),
   ]);
@@ -203,7 +215,8 @@ function pinnedFork(script: string, children: ChildProcess[]): ChildProcess {
   return child;
 }
 
-async function stop(child: ChildProcess): Promise<void> {
+/** Ends a child, by force after 5 s. */
+export async function stop(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = once(child, 'exit');
   child.kill('SIGTERM');

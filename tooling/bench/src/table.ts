@@ -5,10 +5,13 @@ import type { Subject } from './subjects/subject.ts';
 
 /**
  * A scenario's figures for people: medians, spread, how the CPU time is split, and the ratio to HAProxy's like variant
- * and to the baseline's: the median of the rounds' ratios, with the least and the greatest.
+ * and to the baseline's, of Tulle's variants to its bare one: the median of the rounds' ratios, with the least and the greatest.
  */
 export function table(scenario: Scenario, rows: readonly Row[], subjects: readonly Subject[]): string {
   const withBaseline = rows.some((r) => r.subject === 'baseline');
+  const withBare = ['bare', 'observed'].every((variant) =>
+    rows.some((r) => r.subject === 'tulle' && r.variant === variant),
+  );
   const lines = [
     `\n${scenario.name}: ${scenario.about}`,
     row('subject', [
@@ -16,6 +19,7 @@ export function table(scenario: Scenario, rows: readonly Row[], subjects: readon
       'spread',
       'user + system',
       '× HAProxy',
+      ...(withBare ? ['× bare'] : []),
       ...(withBaseline ? ['× baseline'] : []),
       'requests/s',
       'p50 ms',
@@ -30,6 +34,7 @@ export function table(scenario: Scenario, rows: readonly Row[], subjects: readon
         `${r.cpuUsSpread[0].toFixed(1)}–${r.cpuUsSpread[1].toFixed(1)}`,
         `${r.cpuUserUs.toFixed(1)} + ${r.cpuSystemUs.toFixed(1)}`,
         ratio(r, rows, 'haproxy'),
+        ...(withBare ? [r.subject === 'tulle' ? ratioTo(r, rows, r.subject, 'bare') : '-'] : []),
         ...(withBaseline ? [r.subject === 'tulle' ? ratio(r, rows, 'baseline') : '-'] : []),
         String(r.requestsPerSecond),
         r.p50Ms.toFixed(2),
@@ -46,7 +51,10 @@ export function table(scenario: Scenario, rows: readonly Row[], subjects: readon
 
 /** `1.42 (1.31–1.55)`, `-` where the peer was not measured. */
 export function ratio(of: Row, rows: readonly Row[], subject: string): string {
-  const variant = of.variant === 'plain' ? 'bare' : of.variant;
+  return ratioTo(of, rows, subject, of.variant === 'plain' ? 'bare' : of.variant);
+}
+
+function ratioTo(of: Row, rows: readonly Row[], subject: string, variant: string): string {
   const peer = rows.find((other) => other.subject === subject && other.variant === variant);
   if (peer === undefined) return '-';
   const ratios = of.cpuUsOfRounds.map((cpu, round) => cpu / (peer.cpuUsOfRounds[round] as number));

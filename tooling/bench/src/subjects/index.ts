@@ -10,6 +10,7 @@ export type { Subject } from './subject.ts';
 /** Everything that can be measured, in the order of the tables. */
 export const subjects: readonly Subject[] = [
   tulle('bare'),
+  tulle('observed'),
   tulle('mesh'),
   haproxy('bare'),
   haproxy('mesh'),

@@ -6,6 +6,8 @@ export interface SubjectSetup {
   readonly scenario: Scenario;
   readonly originPort: number;
   readonly listenPort: number;
+  /** Takes traces over OTLP/HTTP. */
+  readonly collectorPort: number;
   readonly pki: Pki;
   /** Scratch directory of its own. */
   readonly directory: string;
@@ -23,8 +25,8 @@ export interface RunningSubject {
 /** Something that is measured. */
 export interface Subject {
   readonly name: string;
-  /** `bare` forwards and nothing else; `mesh` has what a mesh's hop has on. */
-  readonly variant: 'bare' | 'mesh' | 'plain';
+  /** `bare` forwards and nothing else; `observed` tells of it besides; `mesh` has what a mesh's hop has on. */
+  readonly variant: 'bare' | 'observed' | 'mesh' | 'plain';
   /** What is switched on, printed with the figures. */
   readonly on: string;
   /** Why it cannot be measured here, or `undefined`. */

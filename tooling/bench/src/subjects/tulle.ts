@@ -7,26 +7,40 @@ import type { Subject } from './subject.ts';
 const HERE: string = fileURLToPath(new URL('../../../..', import.meta.url));
 const PROGRAM = 'tooling/bench/src/tulle-process.ts';
 
+type TulleVariant = 'bare' | 'observed' | 'mesh';
+
+/** Share of the requests that the observed variant traces: what a proxy does by itself (decision D18). */
+export const TRACE_RATIO = 0.01;
+
+const BARE = 'one engine process, keep-alive both sides, no filter, no telemetry';
+const ON: Readonly<Record<TulleVariant, string>> = {
+  bare: BARE,
+  observed: `bare + JSON access log to a file, Prometheus metrics, traces of ${TRACE_RATIO * 100} % over OTLP`,
+  mesh: 'bare + JSON access log to a file, Prometheus metrics, authorization on method, path and header, retry policy with budget, outlier ejection, timeouts, one added header',
+};
+
 /** Tulle's engine in one process, as a sidecar runs it. */
-export function tulle(variant: 'bare' | 'mesh'): Subject {
+export function tulle(variant: TulleVariant): Subject {
   return engine('tulle', variant, HERE);
 }
 
 /** The same out of another checkout, so that a change is measured against what was before it, round by round. */
-export function baseline(variant: 'bare' | 'mesh', checkout: string): Subject {
+export function baseline(variant: TulleVariant, checkout: string): Subject {
   return engine('baseline', variant, checkout);
 }
 
-function engine(name: string, variant: 'bare' | 'mesh', checkout: string): Subject {
+function engine(name: string, variant: TulleVariant, checkout: string): Subject {
   const program = join(checkout, PROGRAM);
   return {
     name,
     variant,
-    on:
-      variant === 'bare'
-        ? 'one engine process, keep-alive both sides, no filter, no telemetry'
-        : 'bare + JSON access log to a file, Prometheus metrics, authorization on method, path and header, retry policy with budget, outlier ejection, timeouts, one added header',
-    missing: () => (existsSync(program) ? undefined : `there is no ${program}`),
+    on: ON[variant],
+    missing() {
+      if (!existsSync(program)) return `there is no ${program}`;
+      // A checkout from before there was this variant would measure its bare one.
+      const collector = join(checkout, 'tooling/bench/src/collector-process.ts');
+      return variant === 'observed' && !existsSync(collector) ? `there is no ${collector}` : undefined;
+    },
     async start(setup) {
       const { pki, scenario } = setup;
       const script = await bundle(program, setup.directory);
@@ -38,6 +52,16 @@ function engine(name: string, variant: 'bare' | 'mesh', checkout: string): Subje
           listenPort: setup.listenPort,
           originPort: setup.originPort,
           mesh: variant === 'mesh',
+          ...(variant === 'observed'
+            ? {
+                observed: {
+                  metrics: true,
+                  accessLog: true,
+                  traceRatio: TRACE_RATIO,
+                  collectorPort: setup.collectorPort,
+                },
+              }
+            : {}),
           accessLogFile: `${setup.directory}/access.log`,
           tls: scenario.upstreamTls
             ? { key: pki.clientKeyFile, cert: pki.clientCertFile, ca: pki.caFile }
