@@ -1,10 +1,12 @@
 import type { AnyConnFilter, AnyHttpFilter, ConfigSchema, DefinitionBase } from '@tulle/filter';
 import type { FilterEntry } from '@tulle/model';
+import type { Counter } from '@tulle/telemetry';
 import type { AnyDefinition, AnyHooks, FilterInstance } from '../chain/tables.ts';
 import type { Engine } from '../engine.ts';
+import { canonical } from './canonical.ts';
 import { checkHooks, checkEntry, checkSlots } from './check-filters.ts';
 import { EngineFilterHost } from './filter-host.ts';
-import { FilterSet, withDeadline, type ConnFilterInstance, type Disposable } from './filter-set.ts';
+import { CreatedFilter, FilterSet, withDeadline, type ConnFilterInstance } from './filter-set.ts';
 import type { Issues } from './issues.ts';
 
 /** The filters a proxy may be configured with, by id. */
@@ -38,55 +40,63 @@ interface Parsed {
   readonly entry: FilterEntry;
   readonly definition: AnyDefinition;
   readonly config: unknown;
+  readonly key: string;
+  /** The one that runs, where it means the same. */
+  readonly kept: CreatedFilter | undefined;
 }
 
-/** Makes the filters of an HTTP chain. Faults go to `issues`, and what was made is disposed again. */
-export async function createHttpFilters(
+/**
+ * Makes the filters of a chain, or takes over those of `before` that mean the same. Faults go to `issues`; what was made
+ * is disposed again then.
+ */
+export async function createFilters(
   engine: Engine,
   registry: Registry,
   entries: readonly FilterEntry[],
   connEntries: readonly FilterEntry[],
   path: string,
   issues: Issues,
+  before: FilterSet | undefined,
 ): Promise<FilterSet | undefined> {
-  const before = issues.list.length;
-  const parsed = parseEntries(entries, (id) => registry.http.get(id)?.definition, registry, path, issues);
+  const faults = issues.list.length;
+  const parse = (some: readonly FilterEntry[], of: 'http' | 'connection'): Parsed[] =>
+    parseEntries(some, registry, of, path, issues, before);
+  const parsed = parse(entries, 'http');
   checkSlots(
     parsed.map(({ entry, definition, config }) => ({ name: entry.name, definition, config })),
     (index) => `${path}/${index}`,
     issues,
   );
-  if (issues.list.length > before) return undefined;
-  const disposables: Disposable[] = [];
+  if (issues.list.length > faults) return undefined;
+  const created: CreatedFilter[] = [];
   const filters: FilterInstance[] = [];
   const conn: ConnFilterInstance[] = [];
+  const take = async (part: Parsed): Promise<CreatedFilter> => {
+    const one = part.kept ?? (await createOne(engine, part));
+    created.push(one);
+    return one;
+  };
   try {
-    for (const [slot, part] of parsed.entries())
-      filters.push(await createOne(engine, part, slot, disposables));
-    const connParsed = parseEntries(
-      connEntries,
-      (id) => registry.connection.get(id)?.definition,
-      registry,
-      path,
-      issues,
-    );
-    for (const part of connParsed) conn.push(await createConn(engine, part, disposables));
+    for (const [slot, part] of parsed.entries()) filters.push(inSlot(engine, part, slot, await take(part)));
+    for (const part of parse(connEntries, 'connection'))
+      conn.push(ofConnection(engine, part, await take(part)));
   } catch (error) {
     issues.add(path, error instanceof Error ? error.message : String(error));
   }
   for (const [index, filter] of filters.entries()) checkHooks(filter, `${path}/${index}`, issues);
-  const set = new FilterSet(engine, filters, conn, disposables);
-  if (issues.list.length === before) return set;
+  const set = new FilterSet(engine, filters, conn, created, before);
+  if (issues.list.length === faults) return set;
   await set.dispose();
   return undefined;
 }
 
 function parseEntries(
   entries: readonly FilterEntry[],
-  find: (id: string) => DefinitionBase<unknown> | undefined,
   registry: Registry,
+  kind: 'http' | 'connection',
   path: string,
   issues: Issues,
+  before: FilterSet | undefined,
 ): Parsed[] {
   const parsed: Parsed[] = [];
   const names = new Set<string>();
@@ -98,7 +108,7 @@ function parseEntries(
         `${JSON.stringify(entry.name)} names two filters of this chain; give one of them another name`,
       );
     names.add(entry.name);
-    const definition = find(entry.filter);
+    const definition: DefinitionBase<unknown> | undefined = registry[kind].get(entry.filter)?.definition;
     if (definition === undefined) {
       issues.add(
         `${at}/filter`,
@@ -107,8 +117,11 @@ function parseEntries(
       continue;
     }
     checkEntry(definition, entry, at, issues);
-    const config = parseConfig(definition.config, entry.config, `${at}/config`, issues);
-    parsed.push({ entry, definition: definition as AnyDefinition, config });
+    const key = canonical([kind, entry.name, entry.filter, entry.config]);
+    const kept = before?.find(key);
+    const config =
+      kept === undefined ? parseConfig(definition.config, entry.config, `${at}/config`, issues) : kept.config;
+    parsed.push({ entry, definition: definition as AnyDefinition, config, key, kept });
   }
   return parsed;
 }
@@ -142,13 +155,28 @@ function deepFreeze(value: unknown): unknown {
 
 async function createOne(
   engine: Engine,
+  { entry: { name }, definition, config, key }: Parsed,
+): Promise<CreatedFilter> {
+  const host = new EngineFilterHost(engine, name);
+  const hooks = await create<AnyHooks | ConnFilterInstance['hooks']>(engine, host, () =>
+    definition.create(host, config),
+  );
+  return new CreatedFilter(key, name, hooks, config, host);
+}
+
+function errorsOf(engine: Engine, filter: string): Counter {
+  return engine.meter.counter('tulle_filter_errors_total', {
+    help: 'Hooks that threw or answered nonsense',
+    labels: { filter },
+  });
+}
+
+function inSlot(
+  engine: Engine,
   { entry, definition, config }: Parsed,
   slot: number,
-  disposables: Disposable[],
-): Promise<FilterInstance> {
-  const host = new EngineFilterHost(engine, entry.name);
-  const hooks = await create<AnyHooks>(engine, host, () => definition.create(host, config));
-  disposables.push({ name: entry.name, dispose: () => hooks.dispose?.(), host });
+  { hooks, states }: CreatedFilter,
+): FilterInstance {
   return Object.freeze({
     slot,
     name: entry.name,
@@ -159,33 +187,23 @@ async function createOne(
     failOpen: entry.failOpen ?? false,
     beforeRoute: definition.stage === 'before-route',
     attemptScope: definition.scope === 'attempt',
-    states: definition.state === undefined ? undefined : [],
-    errors: engine.meter.counter('tulle_filter_errors_total', {
-      help: 'Hooks that threw or answered nonsense',
-      labels: { filter: entry.name },
-    }),
+    states: definition.state === undefined ? undefined : states,
+    errors: errorsOf(engine, entry.name),
   });
 }
 
-async function createConn(
+function ofConnection(
   engine: Engine,
   { entry, definition, config }: Parsed,
-  disposables: Disposable[],
-): Promise<ConnFilterInstance> {
-  const host = new EngineFilterHost(engine, entry.name);
-  const connDefinition = definition as unknown as AnyConnFilter['definition'];
-  const hooks = await create(engine, host, () => connDefinition.create(host, config));
-  disposables.push({ name: entry.name, dispose: () => hooks.dispose?.(), host });
+  { hooks }: CreatedFilter,
+): ConnFilterInstance {
   return Object.freeze({
     name: entry.name,
     hooks,
     config,
     failOpen: entry.failOpen ?? false,
-    state: connDefinition.state,
-    errors: engine.meter.counter('tulle_filter_errors_total', {
-      help: 'Hooks that threw or answered nonsense',
-      labels: { filter: entry.name },
-    }),
+    state: (definition as unknown as AnyConnFilter['definition']).state,
+    errors: errorsOf(engine, entry.name),
   });
 }
 

@@ -16,7 +16,7 @@ import type { ClusterRef } from '../upstream/cluster.ts';
 import { canonical } from './canonical.ts';
 import { checkModel, type SoundParts } from './check-model.ts';
 import { compileCluster, type CompiledCluster } from './compile-cluster.ts';
-import { createHttpFilters, type Registry } from './compile-filters.ts';
+import { createFilters, type Registry } from './compile-filters.ts';
 import { compileRouteConfig, usesRegex } from './compile-routes.ts';
 import { HttpChain, type HttpSettings } from './compiled.ts';
 import {
@@ -218,7 +218,7 @@ class Compilation {
     const filters =
       before?.filtersKey === filtersKey
         ? before.filters
-        : await this.#filterSet([], entries, `${path}/connectionFilters`);
+        : await this.#filterSet([], entries, `${path}/connectionFilters`, before?.filters);
     return filters === undefined ? undefined : new CompiledListener(listener, chains, filters, filtersKey);
   }
 
@@ -226,14 +226,16 @@ class Compilation {
     entries: readonly FilterEntry[],
     connEntries: readonly FilterEntry[],
     path: string,
+    before: FilterSet | undefined,
   ): Promise<FilterSet | undefined> {
-    const set = await createHttpFilters(
+    const set = await createFilters(
       this.#base.engine,
       this.#base.registry,
       entries,
       connEntries,
       path,
       this.#issues,
+      before,
     );
     if (set !== undefined) {
       // Held by this compilation until chains hold it, so that a refusal disposes it.
@@ -270,8 +272,8 @@ class Compilation {
       before?.filtersKey === filtersKey && 'matcher' in before.handler === (chain.handler.kind === 'http')
         ? before.handler.filters
         : chain.handler.kind === 'http'
-          ? await this.#filterSet(entries, [], `${path}/handler/filters`)
-          : await this.#filterSet([], entries, `${path}/handler/filters`);
+          ? await this.#filterSet(entries, [], `${path}/handler/filters`, before?.handler.filters)
+          : await this.#filterSet([], entries, `${path}/handler/filters`, before?.handler.filters);
     if (filters === undefined) return undefined;
     const handler =
       chain.handler.kind === 'http'

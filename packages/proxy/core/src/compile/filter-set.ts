@@ -1,7 +1,7 @@
 import type { ConnHooks } from '@tulle/filter';
 import type { Counter } from '@tulle/telemetry';
 import type { Closable, Engine } from '../engine.ts';
-import type { FilterInstance } from '../chain/tables.ts';
+import type { AnyHooks, FilterInstance } from '../chain/tables.ts';
 
 /** A connection filter of one configuration generation. */
 export interface ConnFilterInstance {
@@ -18,40 +18,96 @@ export interface Override {
   /** Canonical text of what was given: the same text is the same configuration. */
   readonly text: string;
   readonly config: unknown;
-}
-
-/** Something that may have `dispose`. */
-interface Disposable {
-  readonly name: string;
-  dispose(): void | Promise<void>;
-  readonly host: Closable;
+  /** Name of the filter. */
+  readonly filter: string;
 }
 
 /**
- * The filters of one chain, made once and kept as long as their configuration means the same: a change of routes leaves
- * them (and what they remember, such as a rate limit's buckets) alone. Counted by the chains that use them; disposed
- * last created first when the last one is gone.
+ * A filter that `create` made. It lives as long as a set has it: a filter that means the same in the next configuration
+ * is taken over with all that it remembers, whatever changes beside it.
  */
-export class FilterSet {
-  /** Configurations that routes gave its filters, by filter and place; of the compilation in force. */
-  overrides: ReadonlyMap<string, Override> = new Map<string, Override>();
-  readonly filters: readonly FilterInstance[];
-  readonly connFilters: readonly ConnFilterInstance[];
-  readonly #engine: Engine;
-  readonly #disposables: readonly Disposable[];
+export class CreatedFilter {
+  /** Canonical text of its name, id and configuration: the same text is the same filter. */
+  readonly key: string;
+  readonly name: string;
+  readonly hooks: AnyHooks | ConnHooks<unknown, unknown>;
+  /** Parsed and frozen. */
+  readonly config: unknown;
+  /** Per-stream states at rest. */
+  readonly states: unknown[] = [];
+  readonly host: Closable;
+  /** Grows with each filter that is created. */
+  readonly order: number;
+  static #created = 0;
   #users = 0;
   #disposed = false;
 
   constructor(
+    key: string,
+    name: string,
+    hooks: AnyHooks | ConnHooks<unknown, unknown>,
+    config: unknown,
+    host: Closable,
+  ) {
+    this.key = key;
+    this.name = name;
+    this.hooks = hooks;
+    this.config = config;
+    this.host = host;
+    this.order = CreatedFilter.#created++;
+  }
+
+  retain(): void {
+    this.#users++;
+  }
+
+  /** Disposes it when no set has it any more. */
+  async release(engine: Engine): Promise<void> {
+    if (--this.#users > 0 || this.#disposed) return;
+    this.#disposed = true;
+    await disposeOne(engine, this.name, () => this.hooks.dispose?.());
+    this.host.close();
+  }
+}
+
+/**
+ * The filters of one chain, kept as long as their configuration means the same: a change of routes leaves them (and what
+ * they remember, such as a rate limit's buckets) alone, and where one of them changes, the next set takes over the others.
+ * Counted by the chains that use it; what no other set has taken over is disposed, last created first, when the last
+ * chain is gone.
+ */
+export class FilterSet {
+  /** Configurations that routes gave its filters, by filter and place; of the compilation in force. */
+  overrides: ReadonlyMap<string, Override>;
+  readonly filters: readonly FilterInstance[];
+  readonly connFilters: readonly ConnFilterInstance[];
+  readonly #engine: Engine;
+  readonly #created: readonly CreatedFilter[];
+  #users = 0;
+  #disposed = false;
+
+  /** @param before the set whose place it takes */
+  constructor(
     engine: Engine,
     filters: readonly FilterInstance[],
     connFilters: readonly ConnFilterInstance[],
-    disposables: readonly Disposable[],
+    created: readonly CreatedFilter[],
+    before?: FilterSet,
   ) {
     this.#engine = engine;
     this.filters = filters;
     this.connFilters = connFilters;
-    this.#disposables = disposables;
+    this.#created = created;
+    for (const filter of created) filter.retain();
+    const kept = new Set(created.filter((one) => before?.find(one.key) === one).map(({ name }) => name));
+    this.overrides = new Map(
+      [...(before?.overrides ?? [])].filter(([, override]) => kept.has(override.filter)),
+    );
+  }
+
+  /** One of its filters, by {@link CreatedFilter.key}. */
+  find(key: string): CreatedFilter | undefined {
+    return this.#created.find((one) => one.key === key);
   }
 
   retain(): void {
@@ -62,18 +118,13 @@ export class FilterSet {
     if (--this.#users === 0) void this.dispose();
   }
 
-  /** Disposes every filter, last created first, each with its deadline. Also for a set that was never used. */
+  /** Lets go of every filter, last created first, each with its deadline. Also for a set that was never used. */
   async dispose(): Promise<void> {
     if (this.#disposed) return;
     this.#disposed = true;
-    for (const { name, dispose, host } of this.#disposables.toReversed()) {
-      await disposeOne(this.#engine, name, dispose);
-      host.close();
-    }
+    for (const one of this.#created.toSorted((a, b) => b.order - a.order)) await one.release(this.#engine);
   }
 }
-
-export type { Disposable };
 
 /** Runs one `dispose` with a deadline; failures are logged and end nothing else. */
 async function disposeOne(engine: Engine, name: string, dispose: () => void | Promise<void>): Promise<void> {

@@ -129,7 +129,7 @@ export class TableMaker {
       kept?.text === text
         ? kept.config
         : this.#override(filter, this.#configOf(filter, layers.slice(0, -1)), last);
-    this.overrides.set(key, { text, config });
+    this.overrides.set(key, { text, config, filter: filter.name });
     return config;
   }
 
