@@ -109,6 +109,11 @@ export async function startControlPlane(options: StartOptions): Promise<RunningC
     observeCa(registry, ca, caService);
     const ads = addAdsService(grpc, {
       provider: controlPlane.provider,
+      // For Envoy; Tulle's own data planes hear of roots from the CA, with their certificates.
+      trust: {
+        current: () => ca.published().bundles,
+        subscribe: (listener) => ca.subscribe(() => listener()),
+      },
       meter: registry,
       log,
       authenticate(call) {

@@ -1,7 +1,9 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
 import { createServer as createTcpServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import type { SecureContextOptions, TLSSocket } from 'node:tls';
 import type { Ca } from '@tulle/ca';
 import { createKeyAndCsr } from '@tulle/spiffe';
 
@@ -45,6 +47,55 @@ export async function startOrigin(
       server.close();
     },
   };
+}
+
+/** A service that speaks TLS of the mesh itself, as a sidecar would for it. */
+export interface TlsOrigin {
+  readonly port: number;
+  /** Proves another identity from now on, on new connections; those there are end. */
+  become(identity: IdentityPaths & { readonly spiffeId: string }): Promise<void>;
+  close(): void;
+}
+
+/** Answers `<caller> calls <callee>`, by the service accounts that both proved. */
+export async function startTlsOrigin(
+  identity: IdentityPaths & { readonly spiffeId: string },
+): Promise<TlsOrigin> {
+  let accountNow = accountOf(identity.spiffeId);
+  const load = async (paths: IdentityPaths): Promise<SecureContextOptions> => ({
+    cert: await readFile(paths.certificate),
+    key: await readFile(paths.key),
+    ca: await readFile(paths.roots),
+  });
+  const server = createHttpsServer(
+    {
+      ...(await load(identity)),
+      requestCert: true,
+      rejectUnauthorized: true,
+      minVersion: 'TLSv1.3',
+    },
+    (request, response) => {
+      const uri = (request.socket as TLSSocket).getPeerCertificate().subjectaltname ?? '';
+      response.end(`${accountOf(uri)} calls ${accountNow}`);
+    },
+  );
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    port: (server.address() as AddressInfo).port,
+    async become(next) {
+      accountNow = accountOf(next.spiffeId);
+      server.setSecureContext(await load(next));
+      server.closeAllConnections();
+    },
+    close() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
+
+function accountOf(spiffeId: string): string {
+  return /\/sa\/([^/,\s]+)/.exec(spiffeId)?.[1] ?? 'nobody';
 }
 
 /** A port that was free a moment ago, for programs that cannot be given one of the system's choice. */

@@ -85,5 +85,8 @@ async function runSuite<Context>(suite: Suite<Context>, say: (line: string) => v
 }
 
 function textOf(error: unknown): string {
-  return (error instanceof Error ? (error.stack ?? error.message) : String(error)).replaceAll('\n', '\n    ');
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  const cause =
+    error instanceof Error && error.cause !== undefined ? `\nbecause of ${textOf(error.cause)}` : '';
+  return (text + cause).replaceAll('\n', '\n    ');
 }

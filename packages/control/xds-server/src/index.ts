@@ -11,8 +11,13 @@ export type {
   Snapshot,
   SnapshotHandle,
   SnapshotProvider,
+  TrustBundles,
 } from './provider.ts';
-export { createResourceEncoder, encodeResource, versionOf } from './encode/resource.ts';
+export { createResourceEncoder, encodeResource } from './encode/resource.ts';
+export { versionOf } from './encode/wire-resource.ts';
+export type { WireResource } from './encode/wire-resource.ts';
+export { OWN_FORM } from './encode/form.ts';
+export type { EncodeForm, WorkloadCertificate } from './encode/form.ts';
 export type { EncodedResource, ResourceEncoder, ResourceModels } from './encode/resource.ts';
 export { addAdsService } from './ads/ads-service.ts';
 export type { AdsService, AdsServiceOptions, CallerCall } from './ads/ads-service.ts';

@@ -1,4 +1,4 @@
-import type { ProxyConfig } from '@tulle/model';
+import type { ProxyConfig, TrustBundle } from '@tulle/model';
 
 /** Who is at the other end of an ADS stream: `envoy.config.core.v3.Node` of its first request, and what it proved. */
 export interface NodeInfo {
@@ -104,4 +104,11 @@ export interface AckReport {
   /** Milliseconds since 1970. */
   readonly sentAtMs: number;
   readonly ackedAtMs: number;
+}
+
+/** Whom the mesh believes, for clients that are given it as the secret `ROOTCA` (SDS). */
+export interface TrustBundles {
+  current(): readonly TrustBundle[];
+  /** @returns stops it */
+  subscribe(listener: () => void): () => void;
 }

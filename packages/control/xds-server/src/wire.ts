@@ -32,6 +32,12 @@ export const MESH_ROOTS_SECRET = 'ROOTCA';
 /** `Node.client_features` of a client that holds what it gets back until a change is complete. */
 export const ATOMIC_CHANGES = 'dev.tulle.atomic-changes';
 
+/** `Node.client_features` of a client that reads resources as Tulle's data plane does, whatever the protocol of its stream. */
+export const TULLE_MODEL = 'dev.tulle.model';
+
+/** Trust bundles and certificates (SDS). */
+export const SECRET_TYPE_URL: string = `${TYPE_PREFIX}envoy.extensions.transport_sockets.tls.v3.Secret`;
+
 /** Type URL of each kind. */
 export const TYPE_URLS: Readonly<Record<ResourceKind, string>> = {
   cluster: `${TYPE_PREFIX}envoy.config.cluster.v3.Cluster`,

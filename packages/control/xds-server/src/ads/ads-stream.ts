@@ -3,9 +3,11 @@ import { equals } from '@bufbuild/protobuf';
 import { isTulleError, type Log } from '@tulle/filter';
 import type { Clock } from '@tulle/time';
 import { type Node, NodeSchema } from '@tulle/xds-proto/envoy/config/core/v3/base';
-import type { DeltaDiscoveryRequest } from '@tulle/xds-proto/envoy/service/discovery/v3/discovery';
+import type { WireResource } from '../encode/wire-resource.ts';
 import type { NodeInfo, SnapshotHandle, SnapshotProvider } from '../provider.ts';
-import { ATOMIC_CHANGES } from '../wire.ts';
+import { ATOMIC_CHANGES, kindOfTypeUrl, SECRET_TYPE_URL, TYPE_URLS } from '../wire.ts';
+import { type AdmissionRules, admit } from './admit.ts';
+import { type FormComparers, formOf, isOwnClient } from './client-form.ts';
 import {
   createDeltaStream,
   type DeltaResponse,
@@ -13,24 +15,28 @@ import {
   type DeltaStreamStatus,
 } from './delta-stream.ts';
 import type { Comparer } from './differences.ts';
-import { readRequest, writeResponse } from './messages.ts';
+import type { ExpectedIds } from './expected-ids.ts';
+import type { StreamProtocol, StreamResponse } from './messages.ts';
 import type { AdsMetrics } from './metrics.ts';
 import { readNode } from './node.ts';
 import type { StreamLimits } from './push.ts';
+import { createSecretStream } from './secret-stream.ts';
 import { StreamFault } from './stream-fault.ts';
 
 /** The call as grpc-js gives it. */
-export type AdsCall = ServerDuplexStream<DeltaDiscoveryRequest, Buffer>;
+export type AdsCall<Message> = ServerDuplexStream<Message, Buffer>;
 
 /** What one stream is given by the service. */
-export interface AdsStreamOptions {
-  readonly provider: SnapshotProvider;
+export interface AdsStreamOptions<Message> extends Omit<AdmissionRules, 'identify'> {
+  /** Absent: a stream of secrets only (SDS). */
+  readonly provider: SnapshotProvider | undefined;
   readonly identify: () => { readonly spiffeId: string } | undefined;
-  readonly allowUnauthenticated: boolean;
-  readonly agrees: (nodeId: string, spiffeId: string) => boolean;
-  readonly identifier: string;
+  readonly protocol: StreamProtocol<Message>;
   readonly maxBufferedBytes: number;
-  readonly comparer: Comparer;
+  readonly comparers: FormComparers;
+  readonly expectedIds: ExpectedIds;
+  /** By name. */
+  readonly secrets: () => ReadonlyMap<string, WireResource>;
   readonly limits: StreamLimits;
   readonly clock: Clock;
   readonly metrics: AdsMetrics;
@@ -40,6 +46,8 @@ export interface AdsStreamOptions {
 
 /** One open stream. */
 export interface AdsStream {
+  /** The mesh's roots changed. */
+  secretsChanged(): void;
   status(): AdsStreamStatus;
   end(code: status, details: string): void;
 }
@@ -55,7 +63,10 @@ export interface AdsStreamStatus {
 }
 
 /** Binds the state machine to a gRPC call: protobuf, identity, backpressure, timers, the end. */
-export function openAdsStream(call: AdsCall, options: AdsStreamOptions): AdsStream {
+export function openAdsStream<Message>(
+  call: AdsCall<Message>,
+  options: AdsStreamOptions<Message>,
+): AdsStream {
   const { clock, metrics, log } = options;
   const openedAtMs = clock.epochMs();
   let node: NodeInfo | undefined;
@@ -85,11 +96,11 @@ export function openAdsStream(call: AdsCall, options: AdsStreamOptions): AdsStre
     call.emit('error', { code, details });
   }
 
-  /** Runs one step of the machine, and sets the timer for the next. */
-  function step(run: (machine: DeltaStream) => void): void {
-    if (over || !machine) return;
+  /** Runs one step, and sets the timer for the next. */
+  function step(run: () => void): void {
+    if (over) return;
     try {
-      run(machine);
+      run();
     } catch (cause) {
       metrics.faults.add();
       if (cause instanceof StreamFault) {
@@ -100,23 +111,16 @@ export function openAdsStream(call: AdsCall, options: AdsStreamOptions): AdsStre
       return fail(status.INTERNAL, 'The control plane failed to handle a request; its log has the reason.');
     }
     cancelTimer();
-    const at = machine.deadlineMs();
+    const at = machine?.deadlineMs();
     cancelTimer =
       at === undefined
         ? () => {}
-        : clock.setTimer(Math.max(0, at - clock.nowMs()), () => step((one) => one.expire()));
+        : clock.setTimer(Math.max(0, at - clock.nowMs()), () => step(() => machine?.expire()));
   }
 
-  function send(response: DeltaResponse): void {
-    const bytes = writeResponse(response, options.identifier);
+  function write(response: StreamResponse): number {
+    const bytes = options.protocol.write(response);
     buffered += bytes.length;
-    metrics.sent(response.kind, response.resources.length, bytes.length);
-    handle?.sent?.({
-      kind: response.kind,
-      changeId: response.changeId,
-      resources: response.resources.map(({ name, version }) => ({ name, version })),
-      removed: response.removed,
-    });
     if (buffered >= options.maxBufferedBytes && !blocked) {
       blocked = true;
       metrics.backpressure.add();
@@ -126,40 +130,63 @@ export function openAdsStream(call: AdsCall, options: AdsStreamOptions): AdsStre
       buffered -= bytes.length;
       if (!blocked || buffered >= options.maxBufferedBytes) return;
       blocked = false;
-      step((one) => one.writable(true));
+      step(() => machine?.writable(true));
+    });
+    return bytes.length;
+  }
+
+  function send(response: DeltaResponse): void {
+    const { kind, changeId, resources, removed } = response;
+    metrics.sent(kind, resources.length, write({ ...response, typeUrl: TYPE_URLS[kind] }));
+    handle?.sent?.({
+      kind,
+      changeId,
+      resources: resources.map(({ name, version }) => ({ name, version })),
+      removed,
     });
   }
 
+  const secrets = createSecretStream({
+    maxNames: options.limits.maxSubscriptions,
+    current: options.secrets,
+    send(response) {
+      metrics.secretsSent.add(response.resources.length);
+      write({ ...response, typeUrl: SECRET_TYPE_URL, changeId: '', last: undefined });
+    },
+    unknown(name) {
+      log?.warn(
+        'A client asks for a secret that is not given out here: private keys never cross the network. Name a local agent or files in its node metadata (certificate)',
+        { node: node?.id, secret: name },
+      );
+    },
+    answered(ok, reason) {
+      (ok ? metrics.secretAcks : metrics.secretNacks).add();
+      if (!ok) log?.warn('Client refused a secret', { node: node?.id, reason });
+    },
+  });
+
   /** @returns whether the stream goes on */
-  function open(given: Node | undefined): boolean {
-    if (!given || given.id === '')
-      return refuse(status.INVALID_ARGUMENT, 'The first request must have a node with an id.');
-    const identity = identify();
-    if (identity === undefined && !options.allowUnauthenticated) {
-      return refuse(
-        status.UNAUTHENTICATED,
-        'No identity was proven. Connect over mutual TLS with the certificate of the workload.',
-      );
-    }
-    if (identity !== undefined && !options.agrees(given.id, identity)) {
-      return refuse(
-        status.PERMISSION_DENIED,
-        `The node id "${given.id}" does not agree with the proven identity ${identity}. Use that id, alone or followed by ~ and a name of the instance.`,
-      );
-    }
+  function open(first: Node | undefined): boolean {
+    const admission = admit(first, { ...options, identify });
+    if (!admission.ok) return refuse(admission.code, admission.details);
+    const given = admission.node;
     said = given;
-    node = readNode(given, identity);
+    node = readNode(given, admission.identity);
+    if (!options.provider) return true;
     let source: SnapshotHandle;
+    let comparer: Comparer;
     try {
+      comparer = options.comparers.of(formOf(given));
       source = handle = options.provider.open(node);
     } catch (cause) {
       return refuseNode(given, cause);
     }
+    const own = isOwnClient(given);
     machine = createDeltaStream({
       atomic: given.clientFeatures.includes(ATOMIC_CHANGES),
-      comparer: options.comparer,
+      comparer,
       limits: options.limits,
-      current: () => source.current(),
+      current: () => (own ? source.current() : options.expectedIds(source.current())),
       send,
       report: (report) => {
         metrics.answered(report);
@@ -183,7 +210,7 @@ export function openAdsStream(call: AdsCall, options: AdsStreamOptions): AdsStre
       // One look a turn, however often it changed: the machine takes the newest.
       wakeUp ??= setImmediate(() => {
         wakeUp = undefined;
-        step((one) => one.changed());
+        step(() => machine?.changed());
       });
     });
     return true;
@@ -232,11 +259,14 @@ export function openAdsStream(call: AdsCall, options: AdsStreamOptions): AdsStre
     return false;
   }
 
-  call.on('data', (message: DeltaDiscoveryRequest) => {
-    if (over || !(machine ? describe(message.node) : open(message.node))) return;
-    step((one) => {
-      const request = readRequest(message);
-      if (request) one.request(request);
+  call.on('data', (message: Message) => {
+    if (over) return;
+    const request = options.protocol.read(message);
+    if (!(said ? describe(request.node) : open(request.node))) return;
+    step(() => {
+      const kind = kindOfTypeUrl(request.typeUrl);
+      if (request.typeUrl === SECRET_TYPE_URL) secrets.request(request);
+      else if (kind && machine) machine.request({ ...request, kind });
       else metrics.unknownTypes.add(); // a client may ask for more than we have; it lives without
     });
   });
@@ -249,6 +279,7 @@ export function openAdsStream(call: AdsCall, options: AdsStreamOptions): AdsStre
   call.on('close', () => finish('lost'));
 
   return {
+    secretsChanged: () => step(() => secrets.changed()),
     status: () => ({ node, peer: call.getPeer(), openedAtMs, delta: machine?.status() }),
     end: fail,
   };

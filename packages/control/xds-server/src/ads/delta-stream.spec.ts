@@ -77,7 +77,7 @@ beforeEach(() => {
 });
 
 describe('a client of any kind', () => {
-  it('gets each type only when the ones before are answered, and removals last', () => {
+  it('gets clusters with their endpoints, then each type when the ones before are answered, and removals last', () => {
     config = {
       ...clusters(cluster('a')),
       routes: [{ name: 'r', virtualHosts: [] }],
@@ -86,9 +86,13 @@ describe('a client of any kind', () => {
     ask('cluster');
     ask('endpoint', { subscribe: ['e'] });
     ask('route', { subscribe: ['r'] });
-    expect(names()).toEqual([['cluster', '+a']]);
-    ask('cluster', { nonce: '1' });
+    expect(names()).toEqual([
+      ['cluster', '+a'],
+      ['endpoint', '+e'],
+    ]);
     ask('endpoint', { nonce: '2' });
+    expect(sent).toHaveLength(2);
+    ask('cluster', { nonce: '1' });
     ask('route', { nonce: '3' });
     publish({
       ...clusters(cluster('b')),
@@ -104,6 +108,25 @@ describe('a client of any kind', () => {
       ['cluster', '+b'],
       ['route', '+r'],
       ['cluster', '-a'],
+    ]);
+  });
+
+  it('gets the endpoints of a cluster again after the cluster changed, because it waits for them', () => {
+    const eds = (name: string, connectTimeoutMs: number): Cluster => ({
+      name,
+      discovery: { kind: 'eds', serviceName: `${name}-set` },
+      connectTimeoutMs,
+    });
+    const endpoints = ['a-set', 'b-set'].map((name) => ({ name, endpoints: [] }));
+    config = { ...clusters(eds('a', 1), eds('b', 1)), endpoints };
+    ask('cluster');
+    ask('endpoint', { subscribe: ['a-set', 'b-set'] });
+    ask('cluster', { nonce: '1' });
+    ask('endpoint', { nonce: '2' });
+    publish({ ...clusters(eds('a', 2), eds('b', 1)), endpoints });
+    expect(names().slice(2)).toEqual([
+      ['cluster', '+a'],
+      ['endpoint', '+a-set'],
     ]);
   });
 

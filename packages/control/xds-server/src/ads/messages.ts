@@ -1,27 +1,91 @@
 import { create, fromBinary, toBinary, toJson } from '@bufbuild/protobuf';
 import { type Any, anyIs, StructSchema } from '@bufbuild/protobuf/wkt';
+import type { Node } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import {
   type DeltaDiscoveryRequest,
   DeltaDiscoveryResponseSchema,
 } from '@tulle/xds-proto/envoy/service/discovery/v3/discovery';
 import type { Status } from '@tulle/xds-proto/google/rpc/status';
-import { kindOfTypeUrl, TYPE_URLS } from '../wire.ts';
-import type { DeltaRequest, DeltaResponse } from './delta-stream.ts';
+import { lengthPrefix, type WireResource } from '../encode/wire-resource.ts';
 
-/** @returns `undefined` for a type that is not served */
-export function readRequest(message: DeltaDiscoveryRequest): DeltaRequest | undefined {
-  const kind = kindOfTypeUrl(message.typeUrl);
-  return (
-    kind && {
-      kind,
+/** A request in the words of the delta protocol, whatever was spoken. */
+export interface StreamRequest {
+  readonly typeUrl: string;
+  readonly node: Node | undefined;
+  readonly subscribe: readonly string[];
+  readonly unsubscribe: readonly string[];
+  /** Version by name that the client has from before; read in the first request of a type only. */
+  readonly initialVersions: Readonly<Record<string, string>>;
+  /** Of the response that this answers; `''` for none. */
+  readonly nonce: string;
+  /** Set when the response is refused. */
+  readonly error?: {
+    readonly message: string;
+    /** Names that were refused, where the client says; the response's others were taken. */
+    readonly refused?: readonly string[];
+  };
+}
+
+/** A response to be written. */
+export interface StreamResponse {
+  readonly typeUrl: string;
+  readonly nonce: string;
+  /** `''` for secrets, which belong to no change. */
+  readonly changeId: string;
+  readonly resources: readonly WireResource[];
+  readonly removed: readonly string[];
+  /** For clients that hold what they get: whether the change is complete with this. */
+  readonly last: boolean | undefined;
+}
+
+/** One stream's way of speaking. */
+export interface StreamProtocol<Message> {
+  read(message: Message): StreamRequest;
+  /** Resources were serialised once, when they were first sent to anybody, and are only copied here. */
+  write(response: StreamResponse): Buffer;
+}
+
+/**
+ * Incremental xDS.
+ * @param identifier of the control plane. For clients that hold changes back it is JSON that says where in the change a
+ *   response stands; to others it is a name, which Envoy shows and nobody reads.
+ */
+export function deltaProtocol(identifier: string): StreamProtocol<DeltaDiscoveryRequest> {
+  return {
+    read: (message) => ({
+      typeUrl: message.typeUrl,
+      node: message.node,
       subscribe: message.resourceNamesSubscribe,
       unsubscribe: message.resourceNamesUnsubscribe,
       initialVersions: message.initialResourceVersions,
       nonce: message.responseNonce,
       ...(message.errorDetail && { error: readError(message.errorDetail) }),
-    }
-  );
+    }),
+    write({ typeUrl, nonce, changeId, resources, removed, last }) {
+      const head = toBinary(
+        DeltaDiscoveryResponseSchema,
+        create(DeltaDiscoveryResponseSchema, {
+          systemVersionInfo: changeId,
+          typeUrl,
+          nonce,
+          removedResources: [...removed],
+          controlPlane: {
+            identifier:
+              last === undefined ? identifier : JSON.stringify({ identifier, change: changeId, last }),
+          },
+        }),
+      );
+      // Fields of a message may come in any order (protobuf encoding, "Message structure").
+      return Buffer.concat([
+        head,
+        ...resources.flatMap(({ bytes }) => [lengthPrefix(RESOURCES_TAG, bytes.length), bytes]),
+      ]);
+    },
+  };
 }
+
+/** Tag of `DeltaDiscoveryResponse.resources` and of `DiscoveryResponse.resources` (field 2, length-delimited). */
+const RESOURCES_TAG = 0x12;
 
 /** Key of a NACK's details under which a Tulle client lists what it refused: `[{ name, reasons }]`. */
 const REFUSED_DETAILS = 'tulle.dev/refused';
@@ -29,7 +93,7 @@ const REFUSED_DETAILS = 'tulle.dev/refused';
 /** Longest reason that is kept of a client's NACK. */
 const MAX_REASON = 16_384;
 
-function readError({ message, details }: Status): NonNullable<DeltaRequest['error']> {
+function readError({ message, details }: Status): NonNullable<StreamRequest['error']> {
   const refused = details.map(readRefused).find((names) => names !== undefined);
   const text = message === '' ? 'refused without a reason' : message.slice(0, MAX_REASON);
   return refused ? { message: text, refused } : { message: text };
@@ -53,39 +117,4 @@ function readStruct(any: Any): Readonly<Record<string, unknown>> {
   } catch {
     return {}; // details that nobody can read say nothing; the message stands
   }
-}
-
-/**
- * A response's bytes. Resources were serialised once, when they were first sent to anybody, and are only copied here.
- * @param identifier of the control plane. For clients that hold changes back it is JSON that says where in the change
- *   this response stands; to others it is a name, which Envoy shows and nobody reads.
- */
-export function writeResponse(response: DeltaResponse, identifier: string): Buffer {
-  const { kind, nonce, changeId, resources, removed, last } = response;
-  const head = toBinary(
-    DeltaDiscoveryResponseSchema,
-    create(DeltaDiscoveryResponseSchema, {
-      systemVersionInfo: changeId,
-      typeUrl: TYPE_URLS[kind],
-      nonce,
-      removedResources: [...removed],
-      controlPlane: {
-        identifier: last === undefined ? identifier : JSON.stringify({ identifier, change: changeId, last }),
-      },
-    }),
-  );
-  // Fields of a message may come in any order (protobuf encoding, "Message structure").
-  return Buffer.concat([head, ...resources.flatMap(({ bytes }) => [lengthPrefix(bytes.length), bytes])]);
-}
-
-/** Tag of `DeltaDiscoveryResponse.resources` (field 2, length-delimited) and a varint. */
-function lengthPrefix(length: number): Uint8Array {
-  const bytes = [0x12];
-  let rest = length;
-  while (rest > 0x7f) {
-    bytes.push((rest & 0x7f) | 0x80);
-    rest >>>= 7;
-  }
-  bytes.push(rest);
-  return Uint8Array.from(bytes);
 }

@@ -11,6 +11,10 @@ export interface AdsMetrics {
   readonly unknownTypes: Counter;
   /** Times a stream had to wait because its client reads slowly. */
   readonly backpressure: Counter;
+  /** Secrets sent, and responses with them that clients took or refused. */
+  readonly secretsSent: Counter;
+  readonly secretAcks: Counter;
+  readonly secretNacks: Counter;
   sent(kind: ResourceKind, resources: number, bytes: number): void;
   answered(report: AckReport): void;
   close(): void;
@@ -47,6 +51,15 @@ export function createAdsMetrics(meter: Meter, streams: () => number): AdsMetric
     }),
     unknownTypes: meter.counter('tulle_xds_server_unknown_types_total', {
       help: 'Requests for types that are not served',
+    }),
+    secretsSent: meter.counter('tulle_xds_server_secrets_sent_total', {
+      help: 'Trust bundles sent to clients as secrets',
+    }),
+    secretAcks: meter.counter('tulle_xds_server_secret_acks_total', {
+      help: 'Responses with secrets that clients took',
+    }),
+    secretNacks: meter.counter('tulle_xds_server_secret_nacks_total', {
+      help: 'Responses with secrets that clients refused',
     }),
     backpressure: meter.counter('tulle_xds_server_backpressure_total', {
       help: 'Times a stream waited for a slow proxy',

@@ -6,7 +6,7 @@ import { type Differences, resourcesOf } from './differences.ts';
 import { UNCERTAIN, wants } from './type-state.ts';
 
 /**
- * For any other client: clusters, endpoints, listeners, routes, each type only when the ones before it are answered, and
+ * For any other client: clusters with their endpoints, listeners, routes, each only when the ones before are answered, and
  * removals after everything else (make before break). Always from the newest snapshot: what changes while an answer is
  * awaited is coalesced.
  */
@@ -36,9 +36,22 @@ export function createOrderedPush(host: PushHost): PushStrategy {
       return false;
     }
     host.send(kind, snapshot.changeId, first ?? [], absent, undefined);
+    if (kind === 'cluster') sendEndpointsAgain(new Set((first ?? []).map(({ name }) => name)), snapshot);
     if (more.length === 0 && removed.length === 0) settled(kind, snapshot);
     else state.dirty = true;
     return true;
+  }
+
+  /**
+   * A cluster that changed is built anew and waits for its endpoints, which the client asked for long ago and does not
+   * ask for again (xDS "Eventual consistency considerations": a cluster's update is followed by its endpoints).
+   */
+  function sendEndpointsAgain(clusters: ReadonlySet<string>, snapshot: Snapshot): void {
+    const { client } = types.endpoint;
+    for (const { name, discovery } of snapshot.config.clusters) {
+      if (discovery.kind !== 'eds' || !clusters.has(name)) continue;
+      if (client.delete(discovery.serviceName ?? name)) types.endpoint.dirty = true;
+    }
   }
 
   /** What refused to change may still point at what is to go. */
@@ -82,7 +95,11 @@ export function createOrderedPush(host: PushHost): PushStrategy {
       if (!host.canWrite()) return;
       const snapshot = host.current();
       for (const kind of ADD_ORDER) {
-        if (add(kind, snapshot)) return;
+        if (add(kind, snapshot)) {
+          // Envoy answers clusters only when they are warm, and they are not before their endpoints are there.
+          if (kind === 'cluster') add('endpoint', snapshot);
+          return;
+        }
         if (kind === 'endpoint' && awaitsEndpoints(snapshot)) return;
       }
       for (const kind of REMOVE_ORDER) {

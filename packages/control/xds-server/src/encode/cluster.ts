@@ -19,6 +19,7 @@ import { PLAIN_ENDPOINT } from '../wire.ts';
 import { encodeBalance } from './balance.ts';
 import { adsSource } from './config-source.ts';
 import { encodeAssignment } from './endpoints.ts';
+import type { EncodeForm } from './form.ts';
 import { encodeUpstreamTls, rawBuffer } from './tls.ts';
 import { canonicalObject, duration, type Fields, tulleMetadata } from './values.ts';
 
@@ -27,7 +28,7 @@ const HTTP_PROTOCOL_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOp
 
 type ClusterInit = Fields<typeof ClusterSchema>;
 
-export function encodeCluster(cluster: ModelCluster): Cluster {
+export function encodeCluster(cluster: ModelCluster, form: EncodeForm): Cluster {
   const { limits, outlier, pool, tls, labels } = cluster;
   const budget = limits?.retryBudget;
   const extra = tulleMetadata({
@@ -48,7 +49,7 @@ export function encodeCluster(cluster: ModelCluster): Cluster {
     ...(limits && { circuitBreakers: circuitBreakers(limits) }),
     ...(outlier && { outlierDetection: outlierDetection(outlier) }),
     ...(pool && { typedExtensionProtocolOptions: { [HTTP_PROTOCOL_OPTIONS]: protocolOptions(pool) } }),
-    ...(tls && transportSockets(tls)),
+    ...(tls && transportSockets(tls, form)),
     ...(extra && { metadata: extra }),
   });
 }
@@ -149,9 +150,9 @@ function protocolOptions({ idleTimeoutMs, maxRequestsPerConnection, protocol }: 
 }
 
 /** TLS for every endpoint but those that say they have none. */
-function transportSockets(tls: UpstreamTls): ClusterInit {
+function transportSockets(tls: UpstreamTls, form: EncodeForm): ClusterInit {
   return {
-    transportSocket: encodeUpstreamTls(tls),
+    transportSocket: encodeUpstreamTls(tls, form),
     transportSocketMatches: [{ name: 'plain', match: { ...PLAIN_ENDPOINT }, transportSocket: rawBuffer() }],
   };
 }

@@ -1,5 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import {
+  ApiConfigSource_ApiType as ApiType,
   ApiVersion,
   type ConfigSource,
   ConfigSourceSchema,
@@ -10,5 +11,21 @@ export function adsSource(): ConfigSource {
   return create(ConfigSourceSchema, {
     resourceApiVersion: ApiVersion.V3,
     configSourceSpecifier: { case: 'ads', value: {} },
+  });
+}
+
+/** The discovery service of one resource type behind a cluster of the client's own bootstrap. */
+export function clusterSource(clusterName: string): ConfigSource {
+  return create(ConfigSourceSchema, {
+    resourceApiVersion: ApiVersion.V3,
+    configSourceSpecifier: {
+      case: 'apiConfigSource',
+      value: {
+        apiType: ApiType.GRPC,
+        transportApiVersion: ApiVersion.V3,
+        setNodeOnFirstMessageOnly: true,
+        grpcServices: [{ targetSpecifier: { case: 'envoyGrpc', value: { clusterName } } }],
+      },
+    },
   });
 }

@@ -23,6 +23,7 @@ import { HttpConnectionManagerSchema } from '@tulle/xds-proto/envoy/extensions/f
 import { TcpProxySchema } from '@tulle/xds-proto/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy';
 import { encodeAddress, encodeCidr } from './address.ts';
 import { encodeListenerFilter, encodeNetworkFilter, filterFlags } from './filters.ts';
+import type { EncodeForm } from './form.ts';
 import { encodeHttpHandler, httpHandlerExtras } from './http-handler.ts';
 import { encodeDownstreamTls } from './tls.ts';
 import { duration, type Fields, tulleMetadata } from './values.ts';
@@ -33,7 +34,7 @@ const DIRECTIONS = {
   unspecified: TrafficDirection.UNSPECIFIED,
 } as const;
 
-export function encodeListener(listener: ModelListener): Listener {
+export function encodeListener(listener: ModelListener, form: EncodeForm): Listener {
   const extra = tulleMetadata({
     maxConnections: listener.maxConnections,
     connectionFilters: filterFlags(listener.connectionFilters ?? []),
@@ -46,7 +47,7 @@ export function encodeListener(listener: ModelListener): Listener {
       ...inspectors(listener),
       ...(listener.connectionFilters ?? []).map(encodeListenerFilter),
     ],
-    filterChains: listener.filterChains.map((chain) => encodeChain(chain, listener.name)),
+    filterChains: listener.filterChains.map((chain) => encodeChain(chain, listener.name, form)),
     ...(listener.bufferLimitBytes !== undefined && {
       perConnectionBufferLimitBytes: listener.bufferLimitBytes,
     }),
@@ -67,7 +68,7 @@ function inspectors({ filterChains }: ModelListener): ListenerFilter[] {
   ];
 }
 
-function encodeChain(chain: ModelChain, listenerName: string): FilterChain {
+function encodeChain(chain: ModelChain, listenerName: string, form: EncodeForm): FilterChain {
   const { handler, match, tls } = chain;
   const extra = tulleMetadata(
     handler.kind === 'http' ? httpHandlerExtras(handler) : { filters: filterFlags(handler.filters ?? []) },
@@ -75,7 +76,7 @@ function encodeChain(chain: ModelChain, listenerName: string): FilterChain {
   return create(FilterChainSchema, {
     name: chain.name,
     ...(match && { filterChainMatch: encodeChainMatch(match) }),
-    ...(tls && { transportSocket: encodeDownstreamTls(tls) }),
+    ...(tls && { transportSocket: encodeDownstreamTls(tls, form) }),
     filters:
       handler.kind === 'http' ? [httpFilter(handler, listenerName)] : tcpFilters(handler, listenerName),
     ...(extra && { metadata: extra }),

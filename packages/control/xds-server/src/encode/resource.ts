@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto';
-import { create, toBinary } from '@bufbuild/protobuf';
 import { type Any, anyPack } from '@bufbuild/protobuf/wkt';
 import { TulleError } from '@tulle/filter';
 import type { Cluster, EndpointSet, Listener, RouteConfig } from '@tulle/model';
@@ -7,21 +5,17 @@ import { ClusterSchema } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster'
 import { ClusterLoadAssignmentSchema } from '@tulle/xds-proto/envoy/config/endpoint/v3/endpoint';
 import { ListenerSchema } from '@tulle/xds-proto/envoy/config/listener/v3/listener';
 import { RouteConfigurationSchema } from '@tulle/xds-proto/envoy/config/route/v3/route';
-import { ResourceSchema } from '@tulle/xds-proto/envoy/service/discovery/v3/discovery';
 import type { ResourceKind } from '../provider.ts';
 import { encodeCluster } from './cluster.ts';
 import { encodeEndpointSet } from './endpoints.ts';
+import { type EncodeForm, OWN_FORM } from './form.ts';
 import { encodeListener } from './listener.ts';
 import { encodeRouteConfig } from './route-config.ts';
+import { type WireResource, wireResource } from './wire-resource.ts';
 
 /** A resource as it goes over the wire. Made once for each model object and shared by all streams. */
-export interface EncodedResource {
+export interface EncodedResource extends WireResource {
   readonly kind: ResourceKind;
-  readonly name: string;
-  /** Hash of the Envoy message: equal content has equal versions, in every process. */
-  readonly version: string;
-  /** `envoy.service.discovery.v3.Resource` with name, version and message, ready to be copied into responses. */
-  readonly bytes: Uint8Array;
 }
 
 /** The model type of each kind. */
@@ -32,10 +26,18 @@ export interface ResourceModels {
   readonly endpoint: EndpointSet;
 }
 
-/** A resource as Envoy's message in an `Any`. @throws TulleError `TULLE_CONFIG_INVALID` when the model holds what no message can carry */
-export function encodeResource<Kind extends ResourceKind>(kind: Kind, resource: ResourceModels[Kind]): Any {
+/**
+ * A resource as Envoy's message in an `Any`.
+ * @param form default: as Tulle's data plane reads it
+ * @throws TulleError `TULLE_CONFIG_INVALID` when the model holds what no message can carry
+ */
+export function encodeResource<Kind extends ResourceKind>(
+  kind: Kind,
+  resource: ResourceModels[Kind],
+  form: EncodeForm = OWN_FORM,
+): Any {
   try {
-    return pack(kind, resource);
+    return pack(kind, resource, form);
   } catch (cause) {
     throw new TulleError(
       'TULLE_CONFIG_INVALID',
@@ -48,14 +50,14 @@ export function encodeResource<Kind extends ResourceKind>(kind: Kind, resource: 
   }
 }
 
-function pack(kind: ResourceKind, resource: ResourceModels[ResourceKind]): Any {
+function pack(kind: ResourceKind, resource: ResourceModels[ResourceKind], form: EncodeForm): Any {
   switch (kind) {
     case 'listener':
-      return anyPack(ListenerSchema, encodeListener(resource as Listener));
+      return anyPack(ListenerSchema, encodeListener(resource as Listener, form));
     case 'route':
       return anyPack(RouteConfigurationSchema, encodeRouteConfig(resource as RouteConfig));
     case 'cluster':
-      return anyPack(ClusterSchema, encodeCluster(resource as Cluster));
+      return anyPack(ClusterSchema, encodeCluster(resource as Cluster, form));
     case 'endpoint':
       return anyPack(ClusterLoadAssignmentSchema, encodeEndpointSet(resource as EndpointSet));
   }
@@ -73,32 +75,19 @@ export interface ResourceEncoder {
 }
 
 /** The memory is keyed by object and weak: it holds what some snapshot holds. */
-export function createResourceEncoder(): ResourceEncoder {
+export function createResourceEncoder(form: EncodeForm = OWN_FORM): ResourceEncoder {
   const known = new WeakMap<object, EncodedResource>();
   let count = 0;
   return {
     encode(kind, resource) {
       let encoded = known.get(resource);
       if (!encoded) {
-        const message = encodeResource(kind, resource);
-        const { name } = resource;
-        const version = versionOf(message.value);
         count++;
-        encoded = {
-          kind,
-          name,
-          version,
-          bytes: toBinary(ResourceSchema, create(ResourceSchema, { name, version, resource: message })),
-        };
+        encoded = { kind, ...wireResource(resource.name, encodeResource(kind, resource, form)) };
         known.set(resource, encoded);
       }
       return encoded;
     },
     encoded: () => count,
   };
-}
-
-/** 128 bits of SHA-256, URL-safe. */
-export function versionOf(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest().subarray(0, 16).toString('base64url');
 }

@@ -28,13 +28,14 @@ import {
   UpstreamTlsContextSchema,
 } from '@tulle/xds-proto/envoy/extensions/transport_sockets/tls/v3/tls';
 import { MESH_ROOTS_SECRET, WORKLOAD_SECRET } from '../wire.ts';
-import { adsSource } from './config-source.ts';
+import { adsSource, clusterSource } from './config-source.ts';
+import type { EncodeForm } from './form.ts';
 import type { Fields } from './values.ts';
 
-export function encodeDownstreamTls(tls: DownstreamTls): TransportSocket {
+export function encodeDownstreamTls(tls: DownstreamTls, form: EncodeForm): TransportSocket {
   const asked = tls.clientCertificate ?? (tls.trust === undefined ? 'none' : 'require');
   const context = create(DownstreamTlsContextSchema, {
-    commonTlsContext: commonContext(tls, asked === 'none' ? undefined : tls.trust),
+    commonTlsContext: commonContext(tls, asked === 'none' ? undefined : tls.trust, form),
     requireClientCertificate: asked === 'require',
   });
   return create(TransportSocketSchema, {
@@ -43,9 +44,9 @@ export function encodeDownstreamTls(tls: DownstreamTls): TransportSocket {
   });
 }
 
-export function encodeUpstreamTls(tls: UpstreamTls): TransportSocket {
+export function encodeUpstreamTls(tls: UpstreamTls, form: EncodeForm): TransportSocket {
   const context = create(UpstreamTlsContextSchema, {
-    commonTlsContext: commonContext(tls, tls.trust),
+    commonTlsContext: commonContext(tls, tls.trust, form),
     ...(tls.serverName === undefined ? {} : { sni: tls.serverName }),
     ...(tls.sessionResumption === false ? { maxSessionKeys: 0 } : {}),
   });
@@ -63,22 +64,43 @@ export function rawBuffer(): TransportSocket {
   });
 }
 
-function commonContext(tls: UpstreamTls | DownstreamTls, trust: TrustSource | undefined): CommonTlsContext {
+function commonContext(
+  tls: UpstreamTls | DownstreamTls,
+  trust: TrustSource | undefined,
+  form: EncodeForm,
+): CommonTlsContext {
   return create(CommonTlsContextSchema, {
     // Written out, because Envoy's own lowest version is 1.2.
     tlsParams: {
       tlsMinimumProtocolVersion: tls.minVersion === 'TLSv1.2' ? TlsProtocol.TLSv1_2 : TlsProtocol.TLSv1_3,
       tlsMaximumProtocolVersion: TlsProtocol.TLSv1_3,
     },
-    ...certificate(tls.certificate),
+    ...certificate(tls.certificate, form),
     validationContextType: validation(trust, tls.allowedIds),
     alpnProtocols: [...(tls.alpn ?? [])],
   });
 }
 
-function certificate(source: CertificateSource | undefined): Fields<typeof CommonTlsContextSchema> {
+function certificate(
+  source: CertificateSource | undefined,
+  form: EncodeForm,
+): Fields<typeof CommonTlsContextSchema> {
   if (source === undefined) return {};
-  if (source.kind === 'workload') return { tlsCertificateSdsSecretConfigs: [secret(WORKLOAD_SECRET)] };
+  if (source.kind === 'workload') {
+    const own = form.workloadCertificate;
+    switch (own.kind) {
+      case 'own':
+        return { tlsCertificateSdsSecretConfigs: [secret(WORKLOAD_SECRET)] };
+      case 'sds':
+        return {
+          tlsCertificateSdsSecretConfigs: [{ name: WORKLOAD_SECRET, sdsConfig: clusterSource(own.cluster) }],
+        };
+      case 'files':
+        return certificate(own, form);
+      case 'none':
+        return {};
+    }
+  }
   const [chain, key] =
     source.kind === 'files'
       ? ([file(source.certificateFile), file(source.keyFile)] as const)

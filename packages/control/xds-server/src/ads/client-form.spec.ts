@@ -1,0 +1,33 @@
+import { create, type JsonObject } from '@bufbuild/protobuf';
+import { describe, expect, it } from 'vitest';
+import { NodeSchema } from '@tulle/xds-proto/envoy/config/core/v3/base';
+import { formOf } from './client-form.ts';
+
+const form = (metadata: JsonObject, clientFeatures: string[] = []): object =>
+  formOf(create(NodeSchema, { id: 'n', metadata, clientFeatures })).workloadCertificate;
+
+describe('the certificate of a client', () => {
+  it("is Tulle's own affair in Tulle's data plane, else where its metadata says, else nowhere", () => {
+    expect(form({}, ['dev.tulle.atomic-changes'])).toEqual({ kind: 'own' });
+    expect(form({}, ['dev.tulle.model'])).toEqual({ kind: 'own' });
+    expect(form({ certificate: { sdsCluster: 'agent' } })).toEqual({ kind: 'sds', cluster: 'agent' });
+    expect(form({ certificate: { certificateFile: '/a', keyFile: '/b' } })).toEqual({
+      kind: 'files',
+      certificateFile: '/a',
+      keyFile: '/b',
+    });
+    expect(form({})).toEqual({ kind: 'none' });
+  });
+
+  it.each([
+    'files',
+    {},
+    { sdsCluster: '' },
+    { sdsCluster: 1 },
+    { certificateFile: '/a' },
+    { sdsCluster: 'agent', keyFile: '/b' },
+    ['agent'],
+  ])('is refused when its metadata says %j', (certificate) => {
+    expect(() => form({ certificate })).toThrow(/metadata\/certificate must be/);
+  });
+});

@@ -1,0 +1,80 @@
+import { TulleError } from '@tulle/filter';
+import type { Node } from '@tulle/xds-proto/envoy/config/core/v3/base';
+import { type EncodeForm, OWN_FORM } from '../encode/form.ts';
+import { createResourceEncoder, type ResourceEncoder } from '../encode/resource.ts';
+import { ATOMIC_CHANGES, TULLE_MODEL } from '../wire.ts';
+import { type Comparer, createComparer } from './differences.ts';
+
+/** Key of `Node.metadata` under which a client that is not Tulle's says where its certificate is. */
+const CERTIFICATE_KEY = 'certificate';
+
+/** Whether a client is Tulle's data plane, which checks endpoints by their own ids and has its certificate from its own CA client. */
+export function isOwnClient({ clientFeatures }: Node): boolean {
+  return clientFeatures.includes(ATOMIC_CHANGES) || clientFeatures.includes(TULLE_MODEL);
+}
+
+/**
+ * In which form a client reads resources. Any but Tulle's says in its metadata where the certificate of its workload is:
+ * `certificate: { sdsCluster }`, a cluster of its bootstrap at which a local agent serves the secret `default`, or
+ * `certificate: { certificateFile, keyFile }`. Keys never come from here (decision D14).
+ * @throws TulleError `TULLE_CONFIG_INVALID` when it says something else
+ */
+export function formOf(node: Node): EncodeForm {
+  if (isOwnClient(node)) return OWN_FORM;
+  const given: unknown = node.metadata?.[CERTIFICATE_KEY];
+  if (given === undefined) return { workloadCertificate: { kind: 'none' } };
+  const texts = new Map(
+    typeof given === 'object' && given !== null
+      ? Object.entries(given).filter((entry): entry is [string, string] => isName(entry[1]))
+      : [],
+  );
+  const [cluster, certificateFile, keyFile] = ['sdsCluster', 'certificateFile', 'keyFile'].map((key) =>
+    texts.get(key),
+  );
+  const size = typeof given === 'object' && given !== null ? Object.keys(given).length : 0;
+  if (cluster !== undefined && size === 1) return { workloadCertificate: { kind: 'sds', cluster } };
+  if (certificateFile !== undefined && keyFile !== undefined && size === 2)
+    return { workloadCertificate: { kind: 'files', certificateFile, keyFile } };
+  throw new TulleError(
+    'TULLE_CONFIG_INVALID',
+    `node ${node.id}: metadata/${CERTIFICATE_KEY} must be { sdsCluster } or { certificateFile, keyFile }, not ${JSON.stringify(given).slice(0, 200)}`,
+    {
+      issues: [
+        { path: `/${CERTIFICATE_KEY}`, message: 'must be { sdsCluster } or { certificateFile, keyFile }' },
+      ],
+    },
+  );
+}
+
+function isName(value: unknown): value is string {
+  return typeof value === 'string' && value !== '' && value.length <= 1024;
+}
+
+/** Comparers by form, so that clients that read the same share what was serialised. */
+export interface FormComparers {
+  of(form: EncodeForm): Comparer;
+  encoded(): number;
+}
+
+/** Forms other than Tulle's that are kept for further clients: clients choose them, so there is a bound. */
+const MAX_SHARED_FORMS = 32;
+
+export function createFormComparers(maxResourceBytes: number): FormComparers {
+  const shared = new Map<string, Comparer>();
+  const encoders: ResourceEncoder[] = [];
+  return {
+    of(form) {
+      const key = JSON.stringify(form);
+      const known = shared.get(key);
+      if (known) return known;
+      const encoder = createResourceEncoder(form);
+      const comparer = createComparer(encoder, maxResourceBytes);
+      if (shared.size <= MAX_SHARED_FORMS) {
+        shared.set(key, comparer);
+        encoders.push(encoder);
+      }
+      return comparer;
+    },
+    encoded: () => encoders.reduce((sum, encoder) => sum + encoder.encoded(), 0),
+  };
+}

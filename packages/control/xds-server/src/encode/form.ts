@@ -1,0 +1,18 @@
+/** Where a client gets the certificate of its workload from. Its key never crosses the network (decision D14). */
+export type WorkloadCertificate =
+  /** From its own identity client: SDS name `default`, which this server does not answer. Tulle's data plane. */
+  | { readonly kind: 'own' }
+  /** From a local agent: SDS name `default` of a cluster in the client's bootstrap, e.g. a Unix socket. */
+  | { readonly kind: 'sds'; readonly cluster: string }
+  /** From PEM files on its machine. */
+  | { readonly kind: 'files'; readonly certificateFile: string; readonly keyFile: string }
+  /** It has none: TLS to endpoints shows nothing, and a listener that needs one is refused by the client. */
+  | { readonly kind: 'none' };
+
+/** In which form resources are written. */
+export interface EncodeForm {
+  readonly workloadCertificate: WorkloadCertificate;
+}
+
+/** As Tulle's data plane reads them. */
+export const OWN_FORM: EncodeForm = { workloadCertificate: { kind: 'own' } };

@@ -1,0 +1,45 @@
+import { createHash } from 'node:crypto';
+import { create, toBinary } from '@bufbuild/protobuf';
+import { type Any, AnySchema } from '@bufbuild/protobuf/wkt';
+import { ResourceSchema } from '@tulle/xds-proto/envoy/service/discovery/v3/discovery';
+
+/** A resource as bytes, ready to be copied into responses of both protocols. */
+export interface WireResource {
+  readonly name: string;
+  /** Hash of the message: equal content has equal versions, in every process. */
+  readonly version: string;
+  /** `envoy.service.discovery.v3.Resource` with name, version and message: what a delta response holds. */
+  readonly bytes: Uint8Array;
+  /** Where in {@link bytes} its `google.protobuf.Any` begins, which goes to the end: what any other response holds. */
+  readonly anyAt: number;
+}
+
+/** Tag of `Resource.resource` (field 2, length-delimited). */
+const RESOURCE_TAG = 0x12;
+
+export function wireResource(name: string, message: Any): WireResource {
+  const version = versionOf(message.value);
+  // Fields of a message may come in any order (protobuf encoding, "Message structure"), so the message can stand last.
+  const head = toBinary(ResourceSchema, create(ResourceSchema, { name, version }));
+  const any = toBinary(AnySchema, message);
+  const prefix = lengthPrefix(RESOURCE_TAG, any.length);
+  const bytes = Buffer.concat([head, prefix, any]);
+  return { name, version, bytes, anyAt: head.length + prefix.length };
+}
+
+/** 128 bits of SHA-256, URL-safe. */
+export function versionOf(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest().subarray(0, 16).toString('base64url');
+}
+
+/** A tag and a length as varint. */
+export function lengthPrefix(tag: number, length: number): Uint8Array {
+  const bytes = [tag];
+  let rest = length;
+  while (rest > 0x7f) {
+    bytes.push((rest & 0x7f) | 0x80);
+    rest >>>= 7;
+  }
+  bytes.push(rest);
+  return Uint8Array.from(bytes);
+}
