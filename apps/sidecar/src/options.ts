@@ -2,6 +2,7 @@ import type { Log } from '@tulle/filter';
 import type { VerifiedFilters } from '@tulle/filter-loader';
 import type { Address, TcpAddress } from '@tulle/model';
 import type { AccessLogFormat } from '@tulle/telemetry-access-log';
+import type { LogLevel } from '@tulle/supervisor';
 import type { OtlpOptions } from '@tulle/telemetry-otlp';
 import type { DialectName } from '@tulle/telemetry-prometheus';
 import type { SidecarProgress } from './progress.ts';
@@ -115,4 +116,6 @@ export interface SidecarOptions {
   readonly drainWindowMs?: number;
   /** Default: JSON lines of warnings and errors to standard error. */
   readonly log?: Log;
+  /** Level of the engine processes' own log: JSON lines on standard error. Default `info`. */
+  readonly engineLogLevel?: LogLevel;
 }

@@ -305,6 +305,7 @@ function makeSupervisor(
     module: new URL(import.meta.resolve('@tulle/sidecar/engine-main')),
     workers: options.workers ?? 1,
     stateDir: options.stateDir,
+    ...(options.engineLogLevel === undefined ? {} : { engineLogLevel: options.engineLogLevel }),
   });
 }
 

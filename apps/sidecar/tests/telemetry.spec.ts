@@ -7,7 +7,6 @@ import { memoryStore } from '@tulle/ca';
 import type { Address } from '@tulle/model';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { startSidecar, type Sidecar, type SidecarOptions, type SidecarTelemetry } from '../src/index.ts';
-import { telemetryOf } from '../src/telemetry-flags.ts';
 import { standIn, trustDomain, type StandIn } from './stand-in.ts';
 
 const quiet = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
@@ -164,36 +163,4 @@ it('does not start with a format that is wrong, and says where', async () => {
   await expect(
     sidecar('web', { accessLog: { file: join(dir, 'a.log') }, telemetry: { accessLogFormat: 'a %NOPE%' } }),
   ).rejects.toThrow('format column 3: there is no operator %NOPE%');
-});
-
-it('reads its flags, and the environment where that names a collector', () => {
-  const usage = (message: string): never => {
-    throw new Error(message);
-  };
-  expect(telemetryOf({}, usage, {})).toEqual({});
-  expect(
-    telemetryOf(
-      {
-        'access-log-format': 'istio-json',
-        metrics: ['native', 'istio'],
-        'otlp-endpoint': 'http://h:4318',
-        'trace-ratio': '0.5',
-      },
-      usage,
-      {},
-    ),
-  ).toMatchObject({
-    accessLogFormat: { json: { start_time: '%START_TIME%' } },
-    metricsDialects: ['native', 'istio'],
-    otlp: { environment: true, endpoint: 'http://h:4318', traces: { sampleRatio: 0.5 } },
-  });
-  expect(telemetryOf({}, usage, { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://h:4318' })).toEqual({
-    otlp: { environment: true },
-  });
-  for (const [flags, message] of [
-    [{ metrics: ['linkerd'] }, '--metrics "linkerd" is none of native, istio'],
-    [{ 'otlp-endpoint': 'http://h', 'trace-ratio': '5' }, '--trace-ratio "5" is no share, 0 to 1'],
-    [{ 'trace-ratio': '0.5' }, '--trace-ratio needs a collector'],
-  ] as const)
-    expect(() => telemetryOf(flags, usage, {})).toThrow(message);
 });

@@ -1,4 +1,5 @@
 import { isTulleError } from '@tulle/filter';
+import { FlagError } from '@tulle/sidecar/flags';
 import { closest } from './closest.ts';
 import type { CommandEntry, Invocation } from './command.ts';
 import { CliError, EXIT } from './exit-codes.ts';
@@ -16,11 +17,11 @@ export async function dispatch(
     return await find(entries, argv, io);
   } catch (error) {
     const p = paint(io, 'err');
-    if (error instanceof CliError) {
+    if (error instanceof CliError || error instanceof FlagError) {
       io.err(
         `${p.red('error:')} ${error.message}\n${error.hint === undefined ? '' : `${p.dim('hint:')}  ${error.hint}\n`}`,
       );
-      return error.exitCode;
+      return error instanceof CliError ? error.exitCode : EXIT.usage;
     }
     if (isTulleError(error) && error.code !== 'TULLE_INTERNAL') {
       io.err(`${p.red('error:')} ${error.message}\n${p.dim('hint:')}  ${error.row.hint}\n`);

@@ -6,8 +6,15 @@ type Log = NonNullable<SidecarOptions['log']>;
 /** The same message again within this time is counted, not shown: whoever tries again every second says so once. */
 const QUIET_MS = 30_000;
 
-/** A log for a person: one line a warning or error, `tulle: warning: message (field value, …)`. */
-export function personLog(io: Io, nowMs: () => number = () => performance.now()): Log {
+/**
+ * A log for a person: one line a warning or error, `tulle: warning: message (field value, …)`.
+ * @param from `error` leaves warnings out
+ */
+export function personLog(
+  io: Io,
+  from: 'warn' | 'error' = 'warn',
+  nowMs: () => number = () => performance.now(),
+): Log {
   const p = paint(io, 'err');
   const shown = new Map<string, { atMs: number; again: number }>();
   const line =
@@ -23,7 +30,12 @@ export function personLog(io: Io, nowMs: () => number = () => performance.now())
       if (before !== undefined && before.again > 0) parts.push(`${before.again} times more meanwhile`);
       io.err(`tulle: ${mark} ${message}${parts.length === 0 ? '' : p.dim(` (${parts.join(', ')})`)}\n`);
     };
-  return { debug: () => {}, info: () => {}, warn: line(p.yellow('warning:')), error: line(p.red('error:')) };
+  return {
+    debug: () => {},
+    info: () => {},
+    warn: from === 'warn' ? line(p.yellow('warning:')) : () => {},
+    error: line(p.red('error:')),
+  };
 }
 
 function textOf(value: unknown): string {

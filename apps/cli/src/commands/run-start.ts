@@ -29,7 +29,11 @@ export function explainStart(error: unknown): never {
   throw new CliError(EXIT.failed, message, undefined, { cause: error });
 }
 
-/** Waits for the first configuration. @throws CliError 69 with the reason when there is none in time */
+/**
+ * Waits for the first configuration.
+ * @param timeoutMs 0: no limit
+ * @throws CliError 69 with the reason when there is none in time
+ */
 export async function configured(
   sidecar: Sidecar,
   timeoutMs: number,
@@ -39,23 +43,21 @@ export async function configured(
   const late = Promise.withResolvers<never>();
   const interrupt = (): void => late.reject(interrupted.reason);
   interrupted.addEventListener('abort', interrupt, { once: true });
-  const timer = setTimeout(
-    () => {
-      const { lastError, refused = [] } = sidecar.status().xds ?? {};
-      const reason =
-        refused.length > 0
-          ? refused.map((r) => `${r.kind} ${r.name}: ${r.reasons.join('; ')}`).join(', ')
-          : (lastError ?? 'it does not answer');
-      late.reject(
-        new CliError(
-          EXIT.unreachable,
-          `no configuration from the control plane after ${timeoutMs / 1000} s: ${reason}`,
-          'look at `tulle status`; --start-timeout waits longer',
-        ),
-      );
-    },
-    Math.max(0, leftMs),
-  );
+  const giveUp = (): void => {
+    const { lastError, refused = [] } = sidecar.status().xds ?? {};
+    const reason =
+      refused.length > 0
+        ? refused.map((r) => `${r.kind} ${r.name}: ${r.reasons.join('; ')}`).join(', ')
+        : (lastError ?? 'it does not answer');
+    late.reject(
+      new CliError(
+        EXIT.unreachable,
+        `no configuration from the control plane after ${timeoutMs / 1000} s: ${reason}`,
+        'look at `tulle status`; --start-timeout waits longer',
+      ),
+    );
+  };
+  const timer = timeoutMs === 0 ? undefined : setTimeout(giveUp, Math.max(0, leftMs));
   try {
     await Promise.race([sidecar.ready(), late.promise]);
   } finally {

@@ -7,6 +7,7 @@ import {
   type Sidecar,
   type SidecarOptions,
 } from '@tulle/sidecar';
+import { SIDECAR_FLAGS, sidecarOptions as sidecarOptionsOf } from '@tulle/sidecar/flags';
 import { formatAddress } from '@tulle/model';
 import { apiClient } from '../api/api-client.ts';
 import { API_OPTION, findApi, findControlPlane } from '../api/find-control-plane.ts';
@@ -20,7 +21,6 @@ import { checkPortsFree } from './program-port.ts';
 import { startInstance } from './run-instance.ts';
 import { runProgram } from './run-program.ts';
 import { configured, explainStart, interruption, progressTo } from './run-start.ts';
-import { checkName, parseAddress, parseHostPort, parseLabel, parseUpstream } from './upstream-option.ts';
 
 export const command: Command = defineCommand({
   summary: 'Run a program in the mesh: it, and a sidecar beside it',
@@ -33,86 +33,15 @@ export const command: Command = defineCommand({
   rest: { name: 'COMMAND [ARGS…]', help: 'the program and its arguments, after --' },
   ownSignals: true,
   options: {
-    name: {
-      type: 'string',
-      value: 'NAME',
-      help: 'name of the workload, and of its service account',
-      required: true,
-    },
-    port: {
-      type: 'list',
-      short: 'p',
-      value: 'PORT',
-      help: 'what the program listens on; may be repeated, or left out for one that only calls others',
-    },
-    upstream: {
-      type: 'list',
-      short: 'u',
-      value: 'SERVICE=PORT',
-      help: 'a service that it calls, and the local port for it; may be repeated',
-    },
-    namespace: {
-      type: 'string',
-      short: 'n',
-      value: 'NAME',
-      help: 'namespace',
-      defaultText: 'default',
-      env: 'TULLE_NAMESPACE',
-    },
-    label: {
-      type: 'list',
-      short: 'l',
-      value: 'KEY=VALUE',
-      help: 'label by which Services select it; may be repeated',
-      defaultText: 'app=NAME',
-    },
-    'control-plane': {
-      type: 'list',
-      value: 'HOST:PORT',
-      help: 'xDS and CA; default: the one that runs on this machine',
-      env: 'TULLE_CONTROL_PLANE',
-    },
-    'trust-domain': {
-      type: 'string',
-      value: 'NAME',
-      help: 'trust domain of the mesh; default: that of the control plane of this machine',
-      env: 'TULLE_TRUST_DOMAIN',
-    },
+    ...SIDECAR_FLAGS,
     token: {
-      type: 'string',
-      value: 'TOKEN',
+      ...SIDECAR_FLAGS.token,
       help: 'join token; default: asked of the control plane of this machine',
-      env: 'TULLE_TOKEN',
-    },
-    inbound: {
-      type: 'string',
-      value: 'HOST:PORT',
-      help: 'where the sidecar takes calls of others',
-      defaultText: '127.0.0.1 and a free port',
-    },
-    advertise: {
-      type: 'string',
-      value: 'HOST[:PORT]',
-      help: 'where others reach it, when that is another address: behind a port mapping or a load balancer',
-      defaultText: '--inbound',
-    },
-    'no-port-check': {
-      type: 'boolean',
-      help: 'an endpoint at once; default when the program accepts on its ports',
     },
     attach: {
       type: 'boolean',
       help: 'what listens on --port already is the program; COMMAND says how long it takes part',
     },
-    'access-log': { type: 'string', value: 'FILE', help: 'JSON lines, one a request; default none' },
-    filters: {
-      type: 'string',
-      value: 'FILE',
-      help: 'allow-list of filters that are npm packages, written by tulle filters allow; default none',
-      env: 'TULLE_FILTERS',
-    },
-    workers: { type: 'number', value: 'N', help: 'processes that move bytes', defaultText: '1' },
-    'no-supervisor': { type: 'boolean', help: 'everything in one process' },
     'leave-seconds': {
       type: 'number',
       value: 'N',
@@ -124,12 +53,6 @@ export const command: Command = defineCommand({
       value: 'N',
       help: 'at most so long for what runs when the program has ended',
       defaultText: '5',
-    },
-    'start-timeout': {
-      type: 'number',
-      value: 'SECONDS',
-      help: 'give up when there is no identity and configuration by then',
-      defaultText: '30',
     },
     quiet: { type: 'boolean', short: 'q', help: 'say nothing but errors' },
     ...API_OPTION,
@@ -148,21 +71,8 @@ export const command: Command = defineCommand({
   ],
   async run({ io, options, rest }) {
     const [program = '', ...args] = rest;
-    const name = checkName('name', options.name);
-    const namespace = checkName('namespace', options.namespace ?? 'default');
-    const ports = options.port.map((text) => {
-      if (!/^\d{1,5}$/.test(text) || Number(text) < 1 || Number(text) > 65_535)
-        throw usageError(`--port ${JSON.stringify(text)} is no port`, 'a number from 1 to 65535');
-      return { port: Number(text) };
-    });
-    const upstreams = options.upstream.map(parseUpstream);
-    const clash = upstreams.find(({ localPort }) => ports.some(({ port }) => port === localPort));
-    if (clash !== undefined)
-      throw usageError(
-        `${clash.localPort} cannot be both --port and the local port of ${clash.service}`,
-        'the program listens on the one, the sidecar on the other',
-      );
-    const labels = { app: name, ...Object.fromEntries(options.label.map(parseLabel)) };
+    const flags = await sidecarOptionsOf(options);
+    const { name, namespace, labels, ports } = flags;
     findProgram(program, io.cwd, io.env['PATH']);
     // With --no-port-check nobody looks at the ports, before or after.
     const toBeFree = options.attach || options['no-port-check'] ? [] : ports.map(({ port }) => port);
@@ -183,8 +93,6 @@ export const command: Command = defineCommand({
       );
     if (trustDomain === undefined)
       throw usageError('--trust-domain is missing', 'the control plane prints it when it starts');
-    const accessLog = options['access-log'];
-    const { advertise, inbound } = options;
     const timeoutMs = (options['start-timeout'] ?? 30) * 1000;
     const startedMs = performance.now();
     const interrupted = interruption();
@@ -192,11 +100,7 @@ export const command: Command = defineCommand({
       if (!options.quiet) io.err(`tulle: ${text}\n`);
     };
     const sidecarOptions: Omit<SidecarOptions, 'stateDir' | 'runDir'> = {
-      name,
-      namespace,
-      labels,
-      ports,
-      upstreams,
+      ...flags,
       controlPlane: { xds, trustDomain },
       // Asked only where there is no valid identity: at the first start, and should one have lapsed.
       joinToken: async () => {
@@ -205,19 +109,14 @@ export const command: Command = defineCommand({
           options.api === undefined ? (await findControlPlane(io)).api : await findApi(io, options.api);
         return api === undefined ? undefined : localToken(api, { namespace, serviceAccount: name, labels });
       },
-      workers: options.workers ?? 1,
-      supervisor: !options['no-supervisor'],
-      readiness: options['no-port-check'] ? 'immediate' : 'port',
       startTimeoutMs: timeoutMs,
       signal: interrupted.signal,
-      log: personLog(io),
+      log: personLog(io, options.quiet ? 'error' : 'warn'),
+      engineLogLevel: options.quiet ? 'error' : 'warn',
       onProgress: progressTo(say, name),
       ...(options.filters === undefined
         ? {}
         : { filters: allowListOf(() => verifyFilters(resolve(io.cwd, options.filters ?? ''))) }),
-      ...(accessLog === undefined ? {} : { accessLog: { file: accessLog } }),
-      ...(inbound === undefined ? {} : { inbound: parseHostPort('inbound', inbound) }),
-      ...(advertise === undefined ? {} : { advertise: parseAddress('advertise', advertise) }),
     };
     let sidecar: Sidecar;
     try {

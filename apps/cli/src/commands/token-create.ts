@@ -3,7 +3,7 @@ import { API_OPTION, findApi } from '../api/find-control-plane.ts';
 import { defineCommand, type Command } from '../cli/command.ts';
 import { EXIT, usageError } from '../cli/exit-codes.ts';
 import { OUTPUT_OPTION, printView, type Format } from '../cli/output.ts';
-import { parseLabel } from './upstream-option.ts';
+import { parseLabel } from '@tulle/sidecar/flags';
 
 /** A join token, as the API gives it. */
 export interface JoinToken {

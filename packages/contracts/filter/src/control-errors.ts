@@ -18,7 +18,9 @@ export type ControlErrorCode =
   | 'TULLE_CA_STORE'
   | 'TULLE_SPIFFE_BAD_ID'
   | 'TULLE_SPIFFE_BAD_DER'
-  | 'TULLE_SIDECAR_NO_IDENTITY';
+  | 'TULLE_SIDECAR_NO_IDENTITY'
+  | 'TULLE_SIDECAR_PORT_TAKEN'
+  | 'TULLE_DIRECTORY_IN_USE';
 
 const api = (reason: number, http: number, grpc: number, details: string, hint: string): ErrorRow =>
   row(reason, http, grpc, '-', details, http >= 500 ? 'internal' : 'downstream', false, hint);
@@ -150,5 +152,19 @@ export const CONTROL_ERRORS: Readonly<Record<ControlErrorCode, ErrorRow>> = {
     'sidecar_no_identity',
     true,
     'The sidecar could not get an identity in time. Is the control plane reachable, and the join token unused?',
+  ),
+  TULLE_SIDECAR_PORT_TAKEN: identity(
+    133,
+    9,
+    'sidecar_port_taken',
+    false,
+    'Another process listens on a port of the sidecar. Stop it, or choose another port; 0 lets the system choose.',
+  ),
+  TULLE_DIRECTORY_IN_USE: identity(
+    134,
+    9,
+    'directory_in_use',
+    false,
+    'Another process has the directory. Stop it, or give this one a directory of its own.',
   ),
 };

@@ -12,6 +12,7 @@ import {
   type ToChild,
   type ToSupervisor,
 } from './protocol.ts';
+import type { LogLevel } from './stderr-log.ts';
 import { fromWire, toWire } from './wire-error.ts';
 
 /** How one engine process is started. */
@@ -28,6 +29,7 @@ export interface ChildOptions {
   readonly applyTimeoutMs: number;
   readonly readyTimeoutMs: number;
   readonly execArgv: readonly string[] | undefined;
+  readonly logLevel: LogLevel | undefined;
   /** Where the child's standard error goes, as it comes. */
   readonly stderr: (text: string) => void;
 }
@@ -131,6 +133,7 @@ export function startChild(options: ChildOptions): Child {
           adminAddress: options.adminAddress,
           config,
           identity: options.identity,
+          ...(options.logLevel === undefined ? {} : { logLevel: options.logLevel }),
         });
       case 'acquire':
         try {

@@ -1,5 +1,5 @@
 import type { Address, ProxyConfig, TrustBundle } from '@tulle/model';
-import { stderrLog } from './stderr-log.ts';
+import { createStderrLog } from './stderr-log.ts';
 import { openProcessIdentity, type ProcessIdentity } from './process-identity.ts';
 import type { SocketHandle } from './bound-socket.ts';
 import type { AcquiredListener, CreateEngine, Engine } from './engine.ts';
@@ -30,6 +30,7 @@ export async function runEngineProcess<Settings>(options: EngineProcessOptions<S
     );
   }
   const pending = createPending(ASK_TIMEOUT_MS, 'the supervisor');
+  const log = createStderrLog();
   let engine: Engine | undefined;
   let identity: ProcessIdentity | undefined;
   /** Roots that came while the identity was being opened. */
@@ -45,7 +46,7 @@ export async function runEngineProcess<Settings>(options: EngineProcessOptions<S
     identity?.close();
     await engine
       ?.close()
-      .catch((error: unknown) => stderrLog.error('closing the engine failed', { error: String(error) }));
+      .catch((error: unknown) => log.error('closing the engine failed', { error: String(error) }));
     // Exiting is explicit: a filter's forgotten timer must not keep a drained process alive.
     if (process.connected) process.disconnect();
     process.exit(code);
@@ -87,11 +88,12 @@ export async function runEngineProcess<Settings>(options: EngineProcessOptions<S
         `the supervisor speaks protocol ${welcome.protocol}, this engine ${PROTOCOL_VERSION}; restart the supervisor with the same release`,
       );
     }
+    log.level = welcome.logLevel ?? log.level;
     if (welcome.identity !== undefined) {
       identity = await openProcessIdentity(
         welcome.identity,
         async (csrPem) => pending.ask<SignedIdentity>((id) => send({ kind: 'sign', id, csrPem })),
-        stderrLog,
+        log,
       );
       if (newerBundles !== undefined) identity.adoptBundles(newerBundles);
     }
@@ -102,7 +104,7 @@ export async function runEngineProcess<Settings>(options: EngineProcessOptions<S
       listeners: { acquire },
       identity,
       adminAddress: welcome.adminAddress,
-      log: stderrLog,
+      log,
     });
     if (welcome.config !== undefined) await engine.apply(welcome.config);
     send({ kind: 'ready' });

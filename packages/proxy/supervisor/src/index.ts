@@ -19,6 +19,6 @@ export { bindSocket, canBindSockets } from './bound-socket.ts';
 export type { BoundSocket, SocketHandle } from './bound-socket.ts';
 export { serveAdminFront } from './admin-front.ts';
 export type { AdminFront, AdminFrontOptions } from './admin-front.ts';
-export { stderrLog } from './stderr-log.ts';
+export { createStderrLog, stderrLog, type LogLevel, type StderrLog } from './stderr-log.ts';
 export { PROTOCOL_VERSION } from './protocol.ts';
 export type { SignedIdentity } from './protocol.ts';

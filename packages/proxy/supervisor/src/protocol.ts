@@ -1,4 +1,5 @@
 import type { Address, ProxyConfig, TrustBundle } from '@tulle/model';
+import type { LogLevel } from './stderr-log.ts';
 import type { WireError } from './wire-error.ts';
 
 /**
@@ -30,6 +31,8 @@ export type ToChild =
       readonly adminAddress: Address;
       readonly config: ProxyConfig | undefined;
       readonly identity: IdentityWelcome | undefined;
+      /** Of its log; absent: `info`. */
+      readonly logLevel?: LogLevel;
     }
   /** The socket travels as the message's handle. */
   | { readonly kind: 'listener'; readonly id: number; readonly key: string; readonly address: Address }

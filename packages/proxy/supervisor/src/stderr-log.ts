@@ -1,17 +1,34 @@
 import type { Log } from '@tulle/filter';
 
-const line =
-  (level: string) =>
-  (message: string, fields?: Readonly<Record<string, unknown>>): void => {
-    process.stderr.write(
-      `${JSON.stringify({ time: new Date().toISOString(), level, message, ...fields })}\n`,
-    );
-  };
+/** How urgent a line is; the least urgent first. */
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
 
-/** A log of JSON lines on standard error; debug lines are left out. What a process uses that was given no other. */
-export const stderrLog: Log = Object.freeze({
-  debug: () => {},
-  info: line('info'),
-  warn: line('warn'),
-  error: line('error'),
-});
+/** A log whose level can be changed while it runs, by `POST /logging?level=debug` of the admin interface for instance. */
+export interface StderrLog extends Log {
+  level: LogLevel;
+}
+
+/** A log of JSON lines on standard error. @param level what is less urgent is left out */
+export function createStderrLog(level: LogLevel = 'info'): StderrLog {
+  const line =
+    (at: LogLevel) =>
+    (message: string, fields?: Readonly<Record<string, unknown>>): void => {
+      if (LEVELS.indexOf(at) < LEVELS.indexOf(log.level)) return;
+      process.stderr.write(
+        `${JSON.stringify({ time: new Date().toISOString(), level: at, message, ...fields })}\n`,
+      );
+    };
+  const log: StderrLog = {
+    level,
+    debug: line('debug'),
+    info: line('info'),
+    warn: line('warn'),
+    error: line('error'),
+  };
+  return log;
+}
+
+const { debug, info, warn, error } = createStderrLog();
+/** The same from `info` up, for good. What a process uses that was given no other. */
+export const stderrLog: Log = Object.freeze({ debug, info, warn, error });

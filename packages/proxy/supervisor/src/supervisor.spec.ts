@@ -182,6 +182,27 @@ describe('supervisor', () => {
     await expect(missing.start()).rejects.toThrow(/Cannot find module[^]*missing\.ts/);
   });
 
+  it.each([
+    [undefined, ['info', 'warn']],
+    ['warn', ['warn']],
+    ['error', []],
+  ] as const)('has its processes log from level %s up', async (engineLogLevel, levels) => {
+    let written = '';
+    const sv = make({
+      settings: { reply: '', warn: true },
+      stderr: (text) => void (written += text),
+      ...(engineLogLevel === undefined ? {} : { engineLogLevel }),
+    });
+    await sv.start();
+    await sv.stop(0); // its output has been read to the end
+    expect(
+      written
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => (JSON.parse(line) as { readonly level: string }).level),
+    ).toEqual(levels);
+  });
+
   it('goes on with the old process when the successor of an upgrade cannot start', async () => {
     const sv = make();
     const address = await bound();

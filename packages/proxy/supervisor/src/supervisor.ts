@@ -6,7 +6,7 @@ import { createBackoff } from '@tulle/time';
 import { startChild, type Child } from './child.ts';
 import { createListenerTable } from './listener-table.ts';
 import type { SignedIdentity } from './protocol.ts';
-import { stderrLog } from './stderr-log.ts';
+import { stderrLog, type LogLevel } from './stderr-log.ts';
 
 /** The workload's identity as the supervisor holds it; `createIdentityClient` of `@tulle/ca` gives one. */
 export interface SupervisorIdentity extends IdentitySource {
@@ -75,6 +75,8 @@ export interface SupervisorOptions {
   /** Node options of the processes. Default: the supervisor's own. */
   readonly execArgv?: readonly string[];
   readonly log?: Log;
+  /** Level of the processes' own log, JSON lines on their standard error. Default `info`; the admin interface changes it. */
+  readonly engineLogLevel?: LogLevel;
   /** Gets what the processes write to standard error. Default: the supervisor's own. */
   readonly stderr?: (text: string) => void;
   /** Must not throw. */
@@ -200,6 +202,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       applyTimeoutMs,
       readyTimeoutMs: options.readyTimeoutMs ?? 30_000,
       execArgv: options.execArgv,
+      logLevel: options.engineLogLevel,
       stderr: options.stderr ?? ((text) => void process.stderr.write(text)),
     });
     children.add(child);

@@ -7,10 +7,13 @@ import { runEngineProcess, type AcquiredListener } from '../src/index.ts';
 interface Settings {
   readonly reply: string;
   readonly failToStart?: boolean;
+  readonly warn?: boolean;
 }
 
 await runEngineProcess<Settings>({
-  async createEngine({ settings, listeners, identity, adminAddress, slot }) {
+  async createEngine({ settings, listeners, identity, adminAddress, slot, log }) {
+    log.info('an engine starts');
+    if (settings.warn === true) log.warn('an engine warns');
     if (settings.failToStart === true)
       throw new TulleError('TULLE_CONFIG_INVALID', 'this engine was told not to start', {
         issues: [{ path: '/failToStart', message: 'is true' }],

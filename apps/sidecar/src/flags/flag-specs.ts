@@ -1,0 +1,170 @@
+/** How a flag is written and what it means; `tulle` and `tulle-sidecar` read the same. */
+export interface FlagSpec {
+  readonly type: 'string' | 'boolean' | 'number' | 'list';
+  readonly short?: string;
+  /** Placeholder of its value, upper case. */
+  readonly value?: string;
+  readonly help: string;
+  readonly defaultText?: string;
+  /** Environment variable that stands in for it; a list's values are separated by commas there. */
+  readonly env?: string;
+  readonly required?: boolean;
+}
+
+type Of<Type extends FlagSpec['type']> = FlagSpec & { readonly type: Type };
+
+type ValueOf<S extends FlagSpec> = S['type'] extends 'boolean'
+  ? boolean
+  : S['type'] extends 'list'
+    ? readonly string[]
+    : | (S['type'] extends 'number' ? number : string)
+      | (S extends { readonly required: true } ? never : undefined);
+
+/** Values by flag, as they are written. */
+export type FlagValues<S extends Readonly<Record<string, FlagSpec>>> = {
+  readonly [K in keyof S]: ValueOf<S[K]>;
+};
+
+/** What is reported of requests, and where. */
+const TELEMETRY_FLAGS = Object.freeze({
+  'access-log': {
+    type: 'string',
+    value: 'FILE',
+    help: 'a line a request; - for standard output',
+    defaultText: 'none',
+  },
+  'access-log-format': {
+    type: 'string',
+    value: 'FORMAT',
+    help: "tulle (JSON), envoy, istio, istio-json, or a text of Envoy's operators",
+    defaultText: 'tulle',
+  },
+  metrics: {
+    type: 'list',
+    value: 'DIALECT',
+    help: "native or istio (for its dashboards and Kiali): the metrics' names; may be repeated",
+    defaultText: 'native',
+  },
+  'otlp-endpoint': {
+    type: 'string',
+    value: 'URL',
+    help: 'traces to this collector (OTLP/HTTP)',
+    defaultText: 'none',
+  },
+  'trace-ratio': {
+    type: 'string',
+    value: 'SHARE',
+    help: 'of the traces begun here, 0 to 1',
+    defaultText: '0.01',
+  },
+} as const);
+
+/** Flags of a sidecar by the type of their values. */
+export type SidecarFlags = { readonly name: Of<'string'> & { readonly required: true } } & Readonly<
+  Record<'port' | 'upstream' | 'label' | 'control-plane' | 'metrics', Of<'list'>> &
+    Record<'no-port-check' | 'no-supervisor', Of<'boolean'>> &
+    Record<'start-timeout' | 'workers', Of<'number'>> &
+    Record<
+      | 'namespace'
+      | 'trust-domain'
+      | 'token'
+      | 'inbound'
+      | 'advertise'
+      | 'filters'
+      | 'access-log'
+      | 'access-log-format'
+      | 'otlp-endpoint'
+      | 'trace-ratio',
+      Of<'string'>
+    >
+>;
+
+/** A sidecar's flags, whoever starts it. */
+export const SIDECAR_FLAGS: SidecarFlags = Object.freeze({
+  name: {
+    type: 'string',
+    value: 'NAME',
+    help: 'name of the workload, and of its service account',
+    required: true,
+  },
+  port: {
+    type: 'list',
+    short: 'p',
+    value: 'PORT',
+    help: 'what the program listens on; may be repeated, or left out for one that only calls others',
+  },
+  upstream: {
+    type: 'list',
+    short: 'u',
+    value: 'SERVICE=PORT',
+    help: 'a service that it calls (NAME, NAME.NAMESPACE, either with :PORT of the Service), and the local port for it; may be repeated',
+  },
+  namespace: {
+    type: 'string',
+    short: 'n',
+    value: 'NAME',
+    help: 'namespace',
+    defaultText: 'default',
+    env: 'TULLE_NAMESPACE',
+  },
+  label: {
+    type: 'list',
+    short: 'l',
+    value: 'KEY=VALUE',
+    help: 'label by which Services select it; may be repeated',
+    defaultText: 'app=NAME',
+  },
+  'control-plane': {
+    type: 'list',
+    value: 'HOST:PORT',
+    help: 'xDS and CA; default: the one that runs on this machine',
+    env: 'TULLE_CONTROL_PLANE',
+  },
+  'trust-domain': {
+    type: 'string',
+    value: 'NAME',
+    help: 'trust domain of the mesh; default: that of the control plane of this machine',
+    env: 'TULLE_TRUST_DOMAIN',
+  },
+  token: {
+    type: 'string',
+    value: 'TOKEN',
+    help: 'join token; not needed while a saved identity is valid',
+    env: 'TULLE_TOKEN',
+  },
+  inbound: {
+    type: 'string',
+    value: 'HOST:PORT',
+    help: 'where the sidecar takes calls of others',
+    defaultText: '127.0.0.1 and a free port',
+  },
+  advertise: {
+    type: 'string',
+    value: 'HOST[:PORT]',
+    help: 'where others reach it, when that is another address: behind a port mapping or a load balancer',
+    defaultText: '--inbound',
+  },
+  'no-port-check': {
+    type: 'boolean',
+    help: 'an endpoint at once; default when the program accepts on its ports',
+  },
+  'start-timeout': {
+    type: 'number',
+    value: 'SECONDS',
+    help: 'give up when there is no identity and configuration by then; 0 for no limit',
+    defaultText: '30',
+  },
+  filters: {
+    type: 'string',
+    value: 'FILE',
+    help: 'allow-list of filters that are npm packages, written by tulle filters allow',
+    defaultText: 'none',
+    env: 'TULLE_FILTERS',
+  },
+  workers: { type: 'number', value: 'N', help: 'processes that move bytes', defaultText: '1' },
+  'no-supervisor': { type: 'boolean', help: 'everything in one process' },
+  ...TELEMETRY_FLAGS,
+} as const);
+
+/** Values of {@link SIDECAR_FLAGS}, read and not yet understood. */
+export type SidecarFlagValues = FlagValues<SidecarFlags>;

@@ -1,0 +1,80 @@
+import { describe, expect, it } from 'vitest';
+import { flagsHelp, readFlags, SIDECAR_FLAGS, sidecarOptions } from './index.ts';
+
+const read = async (argv: readonly string[], env: Readonly<Record<string, string>> = {}, otel = env) =>
+  sidecarOptions(readFlags(SIDECAR_FLAGS, ['--name', 'web', ...argv], env), otel);
+
+describe('the flags of a sidecar', () => {
+  it('become its options', async () => {
+    expect(
+      await read([
+        ...['-p', '8080', '-u', 'reviews=9001', '-u', 'orders.shop:80=0', '-l', 'version=v2', '-n', 'shop'],
+        ...['--inbound', '[::1]:15006', '--advertise', '10.0.0.5', '--access-log', '-', '--workers', '2'],
+        '--no-port-check',
+      ]),
+    ).toEqual({
+      name: 'web',
+      namespace: 'shop',
+      labels: { app: 'web', version: 'v2' },
+      ports: [{ port: 8080 }],
+      upstreams: [
+        { service: 'reviews', localPort: 9001 },
+        { service: 'orders.shop', servicePort: 80, localPort: 0 },
+      ],
+      inbound: { host: '::1', port: 15006 },
+      advertise: { host: '10.0.0.5' },
+      readiness: 'immediate',
+      workers: 2,
+      supervisor: true,
+      accessLog: 'stdout',
+      telemetry: {},
+    });
+  });
+
+  it('say what is reported, and read the environment only where it is the sidecar’s own', async () => {
+    const flags = ['--access-log-format', 'istio-json', '--metrics', 'native', '--metrics', 'istio'];
+    const otlp = ['--otlp-endpoint', 'http://h:4318', '--trace-ratio', '0.5'];
+    expect((await read([...flags, ...otlp])).telemetry).toMatchObject({
+      accessLogFormat: { json: { start_time: '%START_TIME%' } },
+      metricsDialects: ['native', 'istio'],
+      otlp: { environment: true, endpoint: 'http://h:4318', traces: { sampleRatio: 0.5 } },
+    });
+    const env = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://h:4318' };
+    expect((await read([], env)).telemetry).toEqual({ otlp: { environment: true } });
+    const values = readFlags(SIDECAR_FLAGS, ['--name', 'web', ...otlp], env);
+    expect((await sidecarOptions(values)).telemetry).toEqual({
+      otlp: { endpoint: 'http://h:4318', traces: { sampleRatio: 0.5 } },
+    });
+    expect((await sidecarOptions(readFlags(SIDECAR_FLAGS, ['--name', 'web'], env))).telemetry).toEqual({});
+  });
+
+  it('have variables that stand in for them', async () => {
+    const env = { TULLE_NAMESPACE: 'shop', TULLE_CONTROL_PLANE: 'a:1,b:2', TULLE_TRUST_DOMAIN: '' };
+    const values = readFlags(SIDECAR_FLAGS, ['--name', 'web'], env);
+    expect(values).toMatchObject({ namespace: 'shop', 'control-plane': ['a:1', 'b:2'] });
+    expect(values['trust-domain']).toBeUndefined();
+    expect(readFlags(SIDECAR_FLAGS, ['--name', 'web', '-n', 'own'], env).namespace).toBe('own');
+  });
+
+  it.each([
+    [['--nmae', 'x'], "Unknown option '--nmae'"],
+    [['--port', '0'], '--port "0" is no port'],
+    [['--upstream', 'orders'], '--upstream "orders" is not SERVICE=PORT'],
+    [['--port', '80', '--upstream', 'a=80'], '80 cannot be both --port and the local port of a'],
+    [['--label', 'v2'], '--label "v2" is not KEY=VALUE'],
+    [['--workers', 'two'], '--workers must be a number, not "two"'],
+    [['--workers', '0'], '--workers 0 is no number of processes'],
+    [['--metrics', 'linkerd'], '--metrics "linkerd" is none of native, istio'],
+    [['--otlp-endpoint', 'h:4318'], '--otlp-endpoint "h:4318" is no http URL'],
+    [['--otlp-endpoint', 'http://h', '--trace-ratio', '5'], '--trace-ratio "5" is no share, 0 to 1'],
+    [['--trace-ratio', '0.5'], '--trace-ratio needs a collector'],
+  ])('refuse %j', async (argv, message) => {
+    await expect((async () => read(argv))()).rejects.toThrow(message);
+  });
+
+  it('ask for a name, and are all in the help', () => {
+    expect(() => readFlags(SIDECAR_FLAGS, [], {})).toThrow('--name is missing');
+    const help = flagsHelp(SIDECAR_FLAGS);
+    for (const name of Object.keys(SIDECAR_FLAGS)) expect(help).toContain(`--${name}`);
+  });
+});

@@ -1,0 +1,9 @@
+/**
+ * The flags of a sidecar, one definition for every command that starts one.
+ * @packageDocumentation
+ */
+export { FlagError } from './flag-error.ts';
+export { SIDECAR_FLAGS } from './flag-specs.ts';
+export type { FlagSpec, FlagValues, SidecarFlags, SidecarFlagValues } from './flag-specs.ts';
+export { sidecarOptions, parseLabel, type FlagOptions } from './flag-values.ts';
+export { flagsHelp, readFlags } from './read-flags.ts';
