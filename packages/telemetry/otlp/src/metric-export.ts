@@ -74,8 +74,8 @@ export class MetricExport {
     const pipeline = await this.#loaded;
     if (pipeline === undefined) return;
     const nowEpochMs = this.#options.epochMs();
-    const { http, registry } = this.#sources;
-    http.expire(nowEpochMs);
+    const { requests, registry } = this.#sources;
+    requests.expire(nowEpochMs);
     registry?.prepare();
     for (const metrics of metricSlices(this.#sources, nowEpochMs, this.#options.maxBatchPoints)) {
       if (this.#closed) return;

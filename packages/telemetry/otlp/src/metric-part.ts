@@ -1,6 +1,6 @@
 import { createRegistry, type Registry } from '@tulle/metrics';
 import type { Environment } from './environment.ts';
-import { HttpMetrics } from './http-metrics.ts';
+import { RequestMetrics } from './request-metrics.ts';
 import { MetricExport } from './metric-export.ts';
 import type { OtlpMetricOptions, OtlpOptions } from './options.ts';
 import { SCOPE } from './resource.ts';
@@ -8,7 +8,7 @@ import { resolveTarget } from './target.ts';
 
 /** Metrics, found right and not yet begun. */
 export interface MetricPart {
-  readonly http: HttpMetrics;
+  readonly requests: RequestMetrics;
   readonly registry: Registry | undefined;
   /** Whether the registry is the exporter's own, so that it is to be the proxy's meter. */
   readonly ownsRegistry: boolean;
@@ -47,17 +47,17 @@ export function metricPart(
   const maxBatchPoints = atLeast('maxBatchPoints', metrics.maxBatchPoints ?? 500, 1);
   const maxSeries = atLeast('maxSeries', metrics.maxSeries ?? 2_000, 1);
   const idleSeriesMs = atLeast('idleSeriesMs', metrics.idleSeriesMs ?? 600_000, 0);
-  const http = new HttpMetrics(maxSeries, idleSeriesMs);
+  const requests = new RequestMetrics(maxSeries, idleSeriesMs);
   const registry = options.registry === false ? undefined : (options.registry ?? createRegistry());
   const epochMs = options.epochMs ?? Date.now;
   return {
-    http,
+    requests,
     registry,
     ownsRegistry: options.registry === undefined,
     url: target.url,
     start: (onError) =>
       new MetricExport(
-        { http, registry, startEpochMs: epochMs() },
+        { requests, registry, startEpochMs: epochMs() },
         { intervalMs, maxBatchPoints, epochMs },
         async () => {
           const { createMetricPipeline } = await import('./sdk-metrics.ts');

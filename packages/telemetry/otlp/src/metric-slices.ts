@@ -1,7 +1,8 @@
 import type { Attributes, HrTime, ValueType } from '@opentelemetry/api';
 import type { AggregationTemporality, DataPointType, MetricData } from '@opentelemetry/sdk-metrics';
 import { parseLabelText, type Family, type Registry } from '@tulle/metrics';
-import { HTTP_DURATION_BOUNDS, type HttpMetrics } from './http-metrics.ts';
+import { DURATION_BOUNDS } from './durations.ts';
+import type { RequestMetrics } from './request-metrics.ts';
 import { hrTime } from './span.ts';
 
 // The numbers of the SDK's enumerations, which are not loaded for them.
@@ -13,7 +14,7 @@ const SUM: DataPointType.SUM = 3;
 
 /** Where the numbers come from. */
 export interface MetricSources {
-  readonly http: HttpMetrics;
+  readonly requests: RequestMetrics;
   /** What engine and filters count, under the names it has there; undefined: nothing of that. */
   readonly registry: Registry | undefined;
   /** Since when the registry counts. */
@@ -32,7 +33,7 @@ export function* metricSlices(
   const now = hrTime(nowEpochMs);
   let slice: MetricData[] = [];
   let points = 0;
-  const metrics = [...httpData(sources.http, now), ...registryData(sources, now)];
+  const metrics = [...requestData(sources.requests, now), ...registryData(sources, now)];
   for (const { empty, next } of metrics) {
     let data = empty();
     for (let point = next(); point !== undefined; point = next()) {
@@ -54,8 +55,8 @@ interface Walk {
   readonly next: () => { readonly attributes: Attributes } | undefined;
 }
 
-function* httpData(http: HttpMetrics, now: HrTime): Generator<Walk> {
-  for (const metric of http.metrics) {
+function* requestData(requests: RequestMetrics, now: HrTime): Generator<Walk> {
+  for (const metric of requests.metrics) {
     const series = metric.series.values();
     yield {
       empty: () => histogramData(metric.name, metric.description, 's'),
@@ -65,7 +66,7 @@ function* httpData(http: HttpMetrics, now: HrTime): Generator<Walk> {
         const { chunk, at, length } = one.histogram.run;
         return histogramPoint(
           chunk.subarray(at, at + length),
-          HTTP_DURATION_BOUNDS,
+          DURATION_BOUNDS,
           one.attributes,
           hrTime(one.startEpochMs),
           now,

@@ -110,6 +110,52 @@ describe.each(['http/protobuf', 'http/json'] as const)('metrics over %s', (proto
     ]);
   });
 
+  it('are the durations of gRPC calls as well, by method where a route names it, and by status', async () => {
+    const { collector, plugin } = await exporting(true, { protocol });
+    const path = '/shop.Reviews/List';
+    const [attempt] = streamRecord().attempts;
+    const call = { method: 'POST', path, protocol: 'HTTP/2', durationMs: 80 } as const;
+    plugin.sink.record(streamRecord({ ...call, routePattern: path, grpcStatus: 0 }));
+    plugin.sink.record(streamRecord({ ...call, routePattern: '/', grpcStatus: 5 }));
+    plugin.sink.record(
+      streamRecord({
+        ...call,
+        routePattern: path,
+        grpcStatus: 14,
+        code: 'TULLE_NO_HEALTHY_UPSTREAM',
+        attempts: [{ ...attempt!, status: 0, failure: 'TULLE_NO_HEALTHY_UPSTREAM' }],
+      }),
+    );
+    plugin.sink.record(streamRecord());
+    await plugin.sink.flush();
+    const server = named(collector, 'rpc.server.call.duration');
+    expect(server.map(({ attributes }) => attributes)).toEqual([
+      { 'rpc.system.name': 'grpc', 'rpc.method': 'shop.Reviews/List', 'rpc.status_code': 'OK' },
+      { 'rpc.system.name': 'grpc', 'rpc.method': '_OTHER', 'rpc.status_code': 'NOT_FOUND' },
+      {
+        'rpc.system.name': 'grpc',
+        'rpc.method': 'shop.Reviews/List',
+        'rpc.status_code': 'UNAVAILABLE',
+        'error.type': 'TULLE_NO_HEALTHY_UPSTREAM',
+      },
+    ]);
+    expect(server[0]).toMatchObject({ unit: 's', type: 'histogram' });
+    expect(server[0]?.point['sum']).toBeCloseTo(0.08);
+    const client = named(collector, 'rpc.client.call.duration');
+    expect(
+      client.map(({ attributes: a, point: p }) => [
+        a['rpc.status_code'],
+        a['error.type'],
+        a['server.address'],
+        a['server.port'],
+        Number(p['count']),
+      ]),
+    ).toEqual([
+      ['OK', undefined, 'reviews.default.svc.mesh.local', 8080, 1],
+      ['NOT_FOUND', 'NOT_FOUND', 'reviews.default.svc.mesh.local', 8080, 1],
+    ]);
+  });
+
   it('are what is in the registry, under its names', async () => {
     const registry = createRegistry();
     registry.counter('mails_total', { help: 'Mails.', labels: { kind: 'a "b"\n' } }).add(5);

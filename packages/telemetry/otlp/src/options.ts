@@ -59,9 +59,9 @@ export interface OtlpTraceOptions extends Partial<TracingSettings> {
 export interface OtlpMetricOptions {
   /** Time between exports. Default `OTEL_METRIC_EXPORT_INTERVAL`, else 60,000. */
   readonly intervalMs?: number;
-  /** Series of each HTTP metric; one more takes what does not fit. Default 2,000, as the OpenTelemetry specification has it. */
+  /** Series of each duration of requests; one more takes what does not fit. Default 2,000, as the OpenTelemetry specification has it. */
   readonly maxSeries?: number;
-  /** HTTP series without traffic for so long are forgotten. Default 600,000 (10 min). 0 keeps them. */
+  /** Series of requests without traffic for so long are forgotten. Default 600,000 (10 min). 0 keeps them. */
   readonly idleSeriesMs?: number;
   /** Data points in one export. Default 500: one is encoded in about a millisecond; the next waits for its answer. */
   readonly maxBatchPoints?: number;
@@ -85,7 +85,7 @@ export interface OtlpOptions extends OtlpTarget {
   /**
    * What engine and filters count, e.g. `prometheus().meter`: exported with the metrics under the names it has there, and
    * where the exporter counts itself. Default, where metrics are exported: a registry of the exporter's own, which it brings
-   * as the proxy's meter. `false`: only the HTTP metrics of the semantic conventions.
+   * as the proxy's meter. `false`: only the durations of requests.
    */
   readonly registry?: Registry | false;
   /**

@@ -46,7 +46,7 @@ export function otlp(options: OtlpOptions = {}): OtlpPlugin {
     sink: {
       name: 'otlp',
       record(record) {
-        metrics?.http.record(record);
+        metrics?.requests.record(record);
         if (record.sampled && record.kind === 'http') queue?.add(record);
       },
       async flush() {

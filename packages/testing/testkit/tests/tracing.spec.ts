@@ -57,6 +57,41 @@ describe('without tracing', () => {
   });
 });
 
+describe('baggage', () => {
+  // W3C Baggage §3.3.2: what must pass at the least.
+  const member = (i: number): string => `member-${String(i).padStart(2, '0')}=`;
+  const baggage = Array.from({ length: 64 }, (_, i) => member(i) + 'v'.repeat(127 - member(i).length)).join(
+    ',',
+  );
+
+  it.each([0, 1])(
+    'of 64 members and 8,191 bytes passes as it is, with %i spans of a trace',
+    async (sampleRatio) => {
+      expect(baggage).toHaveLength(8_191);
+      const { at } = await through(
+        { sampleRatio, respectParent: false, inject: ['w3c', 'b3', 'b3multi'] },
+        { baggage },
+      );
+      expect(at['baggage']).toBe(baggage);
+    },
+  );
+
+  it('in several lines stays in several lines', async () => {
+    const { test } = await through({ sampleRatio: 1 }, [
+      ['baggage', 'a=1'],
+      ['Baggage', 'b=2;ttl=3'],
+    ]);
+    const lines = test
+      .upstream('10.0.0.1:80')
+      .requests.at(-1)
+      ?.headers.filter(([name]) => name.toLowerCase() === 'baggage');
+    expect(lines).toEqual([
+      ['baggage', 'a=1'],
+      ['Baggage', 'b=2;ttl=3'],
+    ]);
+  });
+});
+
 describe('a sampled trace', () => {
   it('begins here when the dice say so: the endpoint gets the span of its attempt as parent', async () => {
     const { at, record } = await through({ sampleRatio: 1 }, { baggage: 'k=v', tracestate: 'stale=1' });

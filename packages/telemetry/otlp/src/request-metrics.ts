@@ -1,53 +1,30 @@
-import { createCellStore, HistogramSeries } from '@tulle/metrics';
 import { parseWireName } from '@tulle/model';
 import type { AttemptRecord, StreamRecord } from '@tulle/telemetry';
 import {
   ERROR_TYPE,
   HTTP_REQUEST_METHOD,
   HTTP_RESPONSE_STATUS_CODE,
+  grpcStatusName,
   HTTP_ROUTE,
+  isGrpcServerError,
   knownMethod,
   NETWORK_PROTOCOL_NAME,
   NETWORK_PROTOCOL_VERSION,
+  RPC_METHOD,
+  RPC_STATUS_CODE,
+  RPC_SYSTEM_NAME,
   SERVER_ADDRESS,
   SERVER_PORT,
   URL_SCHEME,
 } from './attributes.ts';
+import { Durations, type DurationMetric, type MetricAttributes } from './durations.ts';
 
-/** Seconds: what the semantic conventions give for HTTP durations. */
-export const HTTP_DURATION_BOUNDS: readonly number[] = Object.freeze([
-  0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10,
-]);
-
-/** Attributes of one time series. */
-export type MetricAttributes = Readonly<Record<string, string | number | boolean>>;
-
-/** One time series of a duration. */
-export interface DurationSeries {
-  readonly attributes: MetricAttributes;
-  readonly histogram: HistogramSeries;
-  readonly startEpochMs: number;
-  lastEpochMs: number;
-}
-
-/** One metric with its series. */
-export interface DurationMetric {
-  readonly name: 'http.server.request.duration' | 'http.client.request.duration';
-  readonly description: string;
-  /** By what they count; never more than the bound and one for all others. */
-  readonly series: ReadonlyMap<string, DurationSeries>;
-}
-
-/**
- * Attribute of the one series that takes what does not fit (OpenTelemetry metrics SDK, cardinality limits): sums over all
- * series stay right.
- */
-const OVERFLOW: MetricAttributes = Object.freeze({ 'otel.metric.overflow': true });
-
-/** The stable HTTP metrics of the semantic conventions, counted from records. */
-export class HttpMetrics {
+/** The stable HTTP and RPC metrics of the semantic conventions, counted from records. */
+export class RequestMetrics {
   readonly #server = new Durations('http.server.request.duration', 'Duration of HTTP server requests.');
   readonly #client = new Durations('http.client.request.duration', 'Duration of HTTP client requests.');
+  readonly #rpcServer = new Durations('rpc.server.call.duration', 'Duration of RPC calls, server side.');
+  readonly #rpcClient = new Durations('rpc.client.call.duration', 'Duration of RPC calls, client side.');
   readonly #maxSeries: number;
   readonly #idleSeriesMs: number;
 
@@ -61,7 +38,7 @@ export class HttpMetrics {
   }
 
   get metrics(): readonly DurationMetric[] {
-    return [this.#server, this.#client];
+    return [this.#server, this.#client, this.#rpcServer, this.#rpcClient];
   }
 
   record(record: StreamRecord): void {
@@ -86,6 +63,7 @@ export class HttpMetrics {
     series.lastEpochMs = endEpochMs;
     for (let i = 0; i < record.attempts.length; i++)
       this.#attempt(record, record.attempts[i] as AttemptRecord, method, endEpochMs);
+    if (record.grpcStatus >= 0) this.#call(record, endEpochMs);
   }
 
   #attempt(record: StreamRecord, attempt: AttemptRecord, method: string, endEpochMs: number): void {
@@ -95,12 +73,9 @@ export class HttpMetrics {
     const series =
       this.#client.get(key) ??
       this.#client.add(key, this.#maxSeries, record.startEpochMs, () => {
-        // By the service, not by what callers write into Host: that would be theirs to multiply.
-        const wire = parseWireName(cluster);
         return {
           [HTTP_REQUEST_METHOD]: method,
-          [SERVER_ADDRESS]: wire?.host ?? cluster,
-          ...(wire === undefined ? {} : { [SERVER_PORT]: wire.port }),
+          ...serverOf(cluster),
           [NETWORK_PROTOCOL_NAME]: 'http',
           ...(status === 0 ? {} : { [HTTP_RESPONSE_STATUS_CODE]: status }),
           ...(error === '' ? {} : { [ERROR_TYPE]: error }),
@@ -110,55 +85,57 @@ export class HttpMetrics {
     series.lastEpochMs = endEpochMs;
   }
 
+  /**
+   * A gRPC call: as a server from its first byte to its last, and as a client the attempt that answered it. Attempts before
+   * that one have no status of their own; the HTTP metric counts them.
+   */
+  #call(record: StreamRecord, endEpochMs: number): void {
+    const { grpcStatus, routePattern, path, cluster, code, attempts } = record;
+    // A path is what a caller likes to write; a route that names the method vouches for it.
+    const method = routePattern === path ? path.slice(1) : '_OTHER';
+    const status = grpcStatusName(grpcStatus);
+    const common = (failed: boolean): MetricAttributes => ({
+      [RPC_SYSTEM_NAME]: 'grpc',
+      [RPC_METHOD]: method,
+      [RPC_STATUS_CODE]: status,
+      ...(failed ? { [ERROR_TYPE]: code || status } : {}),
+    });
+    const serverKey = `${method} ${status} ${code}`;
+    const server =
+      this.#rpcServer.get(serverKey) ??
+      this.#rpcServer.add(serverKey, this.#maxSeries, record.startEpochMs, () =>
+        common(isGrpcServerError(grpcStatus)),
+      );
+    server.histogram.observe(record.durationMs / 1000);
+    server.lastEpochMs = endEpochMs;
+    const last = attempts.at(-1);
+    if (last === undefined || last.failure !== '') return;
+    const clientKey = `${serverKey} ${cluster}`;
+    const client =
+      this.#rpcClient.get(clientKey) ??
+      this.#rpcClient.add(clientKey, this.#maxSeries, record.startEpochMs, () => ({
+        ...common(grpcStatus > 0),
+        ...serverOf(cluster),
+      }));
+    client.histogram.observe((record.durationMs - last.startMs) / 1000);
+    client.lastEpochMs = endEpochMs;
+  }
+
   /** Forgets series that no traffic has touched for the idle time. Called before numbers are read. */
   expire(nowEpochMs: number): void {
     if (this.#idleSeriesMs <= 0) return;
     this.#server.expire(nowEpochMs - this.#idleSeriesMs);
     this.#client.expire(nowEpochMs - this.#idleSeriesMs);
+    this.#rpcServer.expire(nowEpochMs - this.#idleSeriesMs);
+    this.#rpcClient.expire(nowEpochMs - this.#idleSeriesMs);
   }
 }
 
-const BOUNDS = Float64Array.from(HTTP_DURATION_BOUNDS);
-
-class Durations implements DurationMetric {
-  readonly name: DurationMetric['name'];
-  readonly description: string;
-  readonly series: Map<string, DurationSeries> = new Map<string, DurationSeries>();
-  readonly #cells = createCellStore();
-
-  constructor(name: DurationMetric['name'], description: string) {
-    this.name = name;
-    this.description = description;
-  }
-
-  get(key: string): DurationSeries | undefined {
-    return this.series.get(key);
-  }
-
-  add(
-    key: string,
-    maxSeries: number,
-    startEpochMs: number,
-    attributes: () => MetricAttributes,
-  ): DurationSeries {
-    const fits = this.series.size < maxSeries;
-    const made = fits ? undefined : this.series.get('');
-    if (made !== undefined) return made;
-    const series: DurationSeries = {
-      attributes: fits ? Object.freeze(attributes()) : OVERFLOW,
-      histogram: new HistogramSeries('', this.#cells.take(BOUNDS.length + 2), BOUNDS),
-      startEpochMs,
-      lastEpochMs: startEpochMs,
-    };
-    this.series.set(fits ? key : '', series);
-    return series;
-  }
-
-  expire(beforeEpochMs: number): void {
-    for (const [key, series] of this.series) {
-      if (series.lastEpochMs >= beforeEpochMs) continue;
-      this.series.delete(key);
-      this.#cells.giveBack(series.histogram.run);
-    }
-  }
+/** By the service, not by what callers write into Host: that would be theirs to multiply. */
+function serverOf(cluster: string): MetricAttributes {
+  const wire = parseWireName(cluster);
+  return {
+    [SERVER_ADDRESS]: wire?.host ?? cluster,
+    ...(wire === undefined ? {} : { [SERVER_PORT]: wire.port }),
+  };
 }
