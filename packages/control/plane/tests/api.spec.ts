@@ -109,7 +109,7 @@ describe('what is applied over REST', () => {
     );
     expect(status).toBe(422);
     expect(body.issues.map(({ pointer, hint }) => [pointer, hint])).toEqual([
-      ['/0/spec/ports/0/port', undefined],
+      ['/0/spec/ports/0/port', 'Number that callers use.'],
       ['/1/spec/selektor', 'did you mean "selector"?'],
     ]);
   });

@@ -142,7 +142,7 @@ export const CASES: readonly Case[] = [
   {
     name: 'no port at all',
     yaml: service('a', 'ports: []'),
-    expect: [['TULLE0207', 4, '[] }', 'at least 1 entry']],
+    expect: [['TULLE0207', 4, '[] }', 'at least 1 element']],
   },
   {
     name: 'a redirect with backends',
@@ -191,7 +191,7 @@ export const CASES: readonly Case[] = [
       '  filter: tulle.http.fault\n  config: { abort: { status: 700 }, dely: {} }',
     ),
     expect: [
-      ['TULLE0211', 6, '700 }, dely: {', 'at most 599'],
+      ['TULLE0211', 6, '700 }, dely: {', 'between 200 and 599'],
       ['TULLE0211', 6, 'dely: {} }', 'delay'],
     ],
   },

@@ -1,3 +1,4 @@
+import { jsonSchema } from '@tulle/schema';
 import { describe, expect, it } from 'vitest';
 import {
   findKind,
@@ -16,6 +17,15 @@ const SERVICE = {
   metadata: { name: 'a', labels: { x: '1' } },
   spec: { ports: [{ port: 80 }] },
 };
+
+describe('the schemas of kinds', () => {
+  it.each(KINDS.map(({ kind, schema }) => ({ kind, schema })))(
+    '$kind says nothing that checks nothing',
+    ({ schema }) => {
+      jsonSchema(schema);
+    },
+  );
+});
 
 describe('reading', () => {
   it('drops what an API server keeps for itself and fills the namespace in, so content alone makes the version', async () => {

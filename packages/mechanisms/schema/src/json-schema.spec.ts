@@ -9,7 +9,7 @@ import {
 import fc from 'fast-check';
 import { Compile } from 'typebox/schema';
 import { describe, expect, it } from 'vitest';
-import { issuePointer, jsonSchema, optionTable } from './index.ts';
+import { findIssues, issuePointer, jsonSchema, optionTable, type OwnRule } from './index.ts';
 
 function issuesOf(schema: Record<string, unknown>, value: unknown): string[] {
   const result = jsonSchema(schema)['~standard'].validate(value);
@@ -46,7 +46,7 @@ describe('issues', () => {
       '/limits/2/maxKeys: must be a whole number, not the number 1.5 (Buckets kept at most)',
       '/limits/2/intervalMs: must be at least 10, not 1',
       '/limits/3: must be an object, not the number 7',
-      '/limit: unknown field "limit"; fields here: limits',
+      '/limit: unknown field "limit"; did you mean "limits"?',
     ]);
   });
 
@@ -112,11 +112,50 @@ describe('issues', () => {
     const result = jsonSchema({ type: 'object', additionalProperties: false, properties: {} })[
       '~standard'
     ].validate({ 'a/b~c': 1 });
-    expect(result.issues).toEqual([
+    expect(result.issues).toMatchObject([
       { path: ['a/b~c'], message: 'unknown field "a/b~c"; there are no fields here', atKey: true },
     ]);
     expect(issuePointer(result.issues?.[0]?.path)).toBe('/a~1b~0c');
     expect(issuePointer([{ key: 'x' }, 3])).toBe('/x/3');
+  });
+
+  it('tell by kind of fault, and apart from the way out', () => {
+    const schema = {
+      type: 'object',
+      additionalProperties: false,
+      properties: {
+        port: { type: 'integer', minimum: 1, maximum: 9, description: 'A port.' },
+        name: { enum: ['ab'] },
+      },
+      required: ['port'],
+    };
+    const told = (value: unknown) =>
+      findIssues(schema, value).map(({ fault, what, hint }) => [fault, what, hint ?? '']);
+    expect(told({ prot: 1, name: 'ba' })).toEqual([
+      ['missing', '"port" is missing', 'A port.'],
+      ['unknown', 'unknown field "prot"', 'did you mean "port"?'],
+      ['value', 'must be "ab", not the string "ba"', 'did you mean "ab"?'],
+    ]);
+    expect(told({ port: 10 })).toEqual([['range', 'must be between 1 and 9, not 10', '']]);
+    expect(told({ port: 'x' })[0]?.[0]).toBe('type');
+    expect(told({ port: 1, prot: 2 })[0]?.[2]).toBe('did you mean "port"?'); // although that is there
+  });
+
+  it('follow a rule of the caller before the keywords, which never offers what it refuses', () => {
+    const schema = {
+      type: 'object',
+      additionalProperties: false,
+      properties: { old: { 'x-gone': 'use new', type: 'string' }, new: { type: 'string' } },
+    };
+    jsonSchema(schema); // an annotation x-… is not refused
+    const rule: OwnRule = (node) =>
+      'x-gone' in node
+        ? { fault: 'own', what: 'is gone', hint: String(node['x-gone']), atKey: true }
+        : undefined;
+    expect(findIssues(schema, { old: 5, odl: 1 }, rule)).toMatchObject([
+      { path: ['old'], fault: 'own', message: 'is gone (use new)', atKey: true },
+      { path: ['odl'], message: 'unknown field "odl"; fields here: new' },
+    ]);
   });
 
   it('end where a value is nested without end', () => {

@@ -1,7 +1,7 @@
 import type { ConfigSchema, SchemaIssue, SchemaResult } from '@tulle/filter';
 import { checkSchema, escapePointer, type SchemaNode } from './schema-node.ts';
 import { settle } from './settle.ts';
-import { validate } from './validate.ts';
+import { validate, type Fault, type OwnRule } from './validate.ts';
 
 /** How {@link jsonSchema} treats values. */
 export interface JsonSchemaOptions {
@@ -15,6 +15,11 @@ export interface JsonSchemaOptions {
 /** An issue as {@link jsonSchema} reports it: Standard Schema's, with one thing more for tools that show positions. */
 export interface JsonSchemaIssue extends SchemaIssue {
   readonly path: readonly (string | number)[];
+  /** The message without its way out. */
+  readonly what: string;
+  /** The way out: what was probably meant, the fields that exist, or what the schema says of itself. */
+  readonly hint?: string;
+  readonly fault: Fault;
   /** Whether to point at the field's name (an unknown field) rather than its value. */
   readonly atKey: boolean;
 }
@@ -51,9 +56,28 @@ export function jsonSchema<Output>(
   };
 }
 
-/** Every breach of a JSON Schema that was checked before ({@link jsonSchema} checks it), without making an output. */
-export function findIssues(schema: Readonly<Record<string, unknown>>, value: unknown): JsonSchemaIssue[] {
-  return validate(schema as SchemaNode, value).map(({ path, message, atKey }) => ({ path, message, atKey }));
+/** Every breach of a JSON Schema that was checked before ({@link jsonSchema} checks it), without making an output. @param rule what the caller knows beside. */
+export function findIssues(
+  schema: Readonly<Record<string, unknown>>,
+  value: unknown,
+  rule?: OwnRule,
+): JsonSchemaIssue[] {
+  return validate(schema as SchemaNode, value, rule).map(({ path, fault, what, hint, atKey }) => ({
+    path,
+    fault,
+    what,
+    ...(hint === undefined ? {} : { hint }),
+    message: `${what}${wayOut(hint)}`,
+    atKey,
+  }));
+}
+
+/** A question or a list follows; what the schema says of itself is an aside. */
+function wayOut(hint: string | undefined): string {
+  if (hint === undefined) return '';
+  return /^(did you mean|fields here|there are no fields)/.test(hint)
+    ? `; ${hint}`
+    : ` (${hint.replace(/\.$/, '')})`;
 }
 
 /** The JSON pointer (RFC 6901) of an issue's path, `''` for the whole. */

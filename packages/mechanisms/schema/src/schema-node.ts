@@ -24,6 +24,8 @@ export interface SchemaObject {
   readonly minLength?: number;
   readonly maxLength?: number;
   readonly pattern?: string;
+  /** An annotation: nothing is checked. */
+  readonly format?: string;
   readonly minimum?: number;
   readonly maximum?: number;
   readonly exclusiveMinimum?: number;
@@ -134,6 +136,7 @@ function walk(node: unknown, path: string, root: unknown, issues: ConfigIssue[])
   if (!isRecord(node))
     return void issues.push({ path, message: 'must be a schema: an object, true or false' });
   for (const [keyword, value] of Object.entries(node)) {
+    if (keyword.startsWith('x-')) continue; // an annotation of whoever made it
     switch (KEYWORDS[keyword]) {
       case undefined:
         say(keyword, 'is no keyword that is understood here, so it would check nothing');

@@ -13,37 +13,60 @@ import { didYouMean } from './suggest.ts';
 export interface Issue {
   /** Where in the value, outermost first; a field that should not be there is named itself, a missing one by its object. */
   readonly path: readonly (string | number)[];
-  readonly message: string;
+  /** What is wrong, and what would be right. */
+  readonly what: string;
+  /** A way out: what was probably meant, the fields that exist, or what the schema says of itself. */
+  readonly hint?: string;
+  readonly fault: Fault;
   /** Whether the fault is the field's name rather than its value. */
   readonly atKey: boolean;
   /** The value is of another kind altogether than this schema asks for; tells alternatives apart. */
   readonly wrongKind: boolean;
 }
 
-type Path = readonly (string | number)[];
+/** What kind of fault. `shape`: how several parts go together. `own`: of {@link OwnRule}. */
+export type Fault = 'type' | 'value' | 'range' | 'size' | 'missing' | 'unknown' | 'shape' | 'own';
+
+/**
+ * Asked about each value before the keywords of its schema; a fault of its own is then the only one told of that value.
+ * For keywords and formats that only the caller knows, and for its own words.
+ */
+export type OwnRule = (
+  node: SchemaObject,
+  value: unknown,
+  path: Path,
+) => Pick<Issue, 'what' | 'hint' | 'atKey' | 'fault'> | undefined;
+
+/** Outermost first. */
+export type Path = readonly (string | number)[];
 
 /** Deeper values are refused: configuration is not that deep, and recursion is not free. */
 const MAX_DEPTH = 100;
 
 /** Every breach of `root` by `value`. */
-export function validate(root: SchemaNode, value: unknown): Issue[] {
+export function validate(root: SchemaNode, value: unknown, rule?: OwnRule): Issue[] {
   const issues: Issue[] = [];
-  new Validation(root).check(root, value, [], issues);
+  new Validation(root, rule).check(root, value, [], issues);
   return issues;
 }
 
 class Validation {
   readonly #root: SchemaNode;
+  readonly #rule: OwnRule | undefined;
   #depth = 0;
 
-  constructor(root: SchemaNode) {
+  constructor(root: SchemaNode, rule: OwnRule | undefined) {
     this.#root = root;
+    this.#rule = rule;
   }
 
   check(node: SchemaNode, value: unknown, path: Path, issues: Issue[]): void {
     if (node === true) return;
-    if (node === false) return issue(issues, path, 'must not be there');
-    if (this.#depth >= MAX_DEPTH) return issue(issues, path, `is nested deeper than ${MAX_DEPTH} levels`);
+    if (node === false) return issue(issues, path, 'shape', 'must not be there');
+    if (this.#depth >= MAX_DEPTH)
+      return issue(issues, path, 'shape', `is nested deeper than ${MAX_DEPTH} levels`);
+    const own = this.#rule?.(node, value, path);
+    if (own !== undefined) return void issues.push({ ...own, path, wrongKind: false });
     this.#depth += 1;
     this.#checkNode(node, value, path, issues);
     this.#depth -= 1;
@@ -53,19 +76,17 @@ class Validation {
     if (node.type !== undefined) {
       const types = typesOf(node);
       if (!types.some((type) => hasType(value, type))) {
-        return issue(issues, path, `must be ${typesText(types)}, not ${show(value)}${hintOf(node)}`, true);
+        const what = `must be ${typesText(types)}, not ${show(value)}`;
+        return issue(issues, path, 'type', what, aboutOf(node), true);
       }
     }
     if (node.enum !== undefined && !node.enum.some((allowed) => equal(allowed, value))) {
-      return issue(
-        issues,
-        path,
-        `must be ${either(node.enum)}, not ${show(value)}${meantOf(node.enum, value)}`,
-        true,
-      );
+      const what = `must be ${either(node.enum)}, not ${show(value)}`;
+      return issue(issues, path, 'value', what, meantOf(node.enum, value), true);
     }
     if (node.const !== undefined && !equal(node.const, value)) {
-      return issue(issues, path, `must be ${JSON.stringify(node.const)}, not ${show(value)}`, true);
+      const what = `must be ${JSON.stringify(node.const)}, not ${show(value)}`;
+      return issue(issues, path, 'value', what, undefined, true);
     }
     if (typeof value === 'string') checkString(node, value, path, issues);
     else if (typeof value === 'number') checkNumber(node, value, path, issues);
@@ -75,10 +96,15 @@ class Validation {
     for (const part of node.allOf ?? []) this.check(part, value, path, issues);
     if (node.anyOf !== undefined) this.#checkAlternatives(node.anyOf, value, path, issues);
     if (node.oneOf !== undefined && this.#checkAlternatives(node.oneOf, value, path, issues) > 1) {
-      issue(issues, path, `fits more than one of: ${describeAll(node.oneOf, this.#root)}; it must fit one`);
+      const all = describeAll(node.oneOf, this.#root);
+      issue(issues, path, 'shape', `fits more than one of: ${all}; it must fit one`);
     }
     if (node.not !== undefined && this.#try(node.not, value, path).length === 0)
-      issue(issues, path, `must not be ${describe(node.not, this.#root)}`);
+      issue(issues, path, 'shape', `must not be ${describe(node.not, this.#root)}`);
+  }
+
+  #isOffered(node: SchemaNode | undefined, path: Path): boolean {
+    return typeof node !== 'object' || this.#rule?.(node, undefined, path) === undefined;
   }
 
   #try(node: SchemaNode, value: unknown, path: Path): Issue[] {
@@ -97,12 +123,8 @@ class Validation {
       nodes = all.filter((node) => tagValues(node, tag, this.#root)?.some((known) => equal(known, tagged)));
       if (nodes.length === 0) {
         const known = all.flatMap((node) => tagValues(node, tag, this.#root) ?? []);
-        issue(
-          issues,
-          [...path, tag],
-          `must be ${either(known)}, not ${show(tagged)}${meantOf(known, tagged)}`,
-          true,
-        );
+        const what = `must be ${either(known)}, not ${show(tagged)}`;
+        issue(issues, [...path, tag], 'value', what, meantOf(known, tagged), true);
         return 0;
       }
       const [only] = nodes;
@@ -119,13 +141,14 @@ class Validation {
       (result) => !result.some((found) => found.wrongKind && found.path.length <= path.length),
     );
     if (near.length === 0) {
+      const allowed = nodes.flatMap((node) => (typeof node === 'object' ? (node.enum ?? []) : []));
+      const isValue = results.some((result) => result.some((found) => found.fault === 'value'));
       issue(
         issues,
         path,
-        `must be ${describeAll(nodes, this.#root)}, not ${show(value)}${meantOf(
-          nodes.flatMap((node) => (typeof node === 'object' ? (node.enum ?? []) : [])),
-          value,
-        )}`,
+        isValue ? 'value' : 'type',
+        `must be ${describeAll(nodes, this.#root)}, not ${show(value)}`,
+        meantOf(allowed, value),
         true,
       );
       return 0;
@@ -144,15 +167,26 @@ class Validation {
 
   #checkList(node: SchemaObject, value: readonly unknown[], path: Path, issues: Issue[]): void {
     if (node.minItems !== undefined && value.length < node.minItems)
-      issue(issues, path, `must have at least ${count(node.minItems, 'element')}, not ${value.length}`);
-    if (node.maxItems !== undefined && value.length > node.maxItems)
-      issue(issues, path, `must have at most ${count(node.maxItems, 'element')}, not ${value.length}`);
-    if (node.uniqueItems === true) {
-      const double = value.findIndex((element, index) =>
-        value.slice(0, index).some((earlier) => equal(earlier, element)),
+      issue(
+        issues,
+        path,
+        'size',
+        `must have at least ${count(node.minItems, 'element')}, not ${value.length}`,
       );
-      if (double !== -1)
-        issue(issues, [...path, double], `stands in the list before; each element may stand once`);
+    if (node.maxItems !== undefined && value.length > node.maxItems) {
+      // What is in a list that must be cut anyway is not worth a flood of issues.
+      const what = `must have at most ${count(node.maxItems, 'element')}, not ${value.length}`;
+      return issue(issues, path, 'size', what);
+    }
+    if (node.uniqueItems === true) {
+      for (const [index, element] of value.entries())
+        if (value.slice(0, index).some((earlier) => equal(earlier, element)))
+          issue(
+            issues,
+            [...path, index],
+            'size',
+            `is ${show(element)}, which stands in the list before; each element may stand once`,
+          );
     }
     const prefix = node.prefixItems ?? [];
     for (const [index, element] of value.entries()) {
@@ -169,45 +203,61 @@ class Validation {
         issue(
           issues,
           path,
-          `${JSON.stringify(name)} is missing${hintOf(Object.hasOwn(properties, name) ? properties[name] : undefined)}`,
+          'missing',
+          `${JSON.stringify(name)} is missing`,
+          aboutOf(Object.hasOwn(properties, name) ? properties[name] : undefined),
         );
     }
     for (const [name, others] of Object.entries(node.dependentRequired ?? {})) {
       if (!names.includes(name)) continue;
       for (const other of others)
         if (!names.includes(other))
-          issue(issues, path, `${JSON.stringify(other)} is missing; ${JSON.stringify(name)} needs it`);
+          issue(
+            issues,
+            path,
+            'missing',
+            `${JSON.stringify(other)} is missing; ${JSON.stringify(name)} needs it`,
+          );
     }
     if (node.minProperties !== undefined && names.length < node.minProperties)
-      issue(issues, path, `must have at least ${count(node.minProperties, 'field')}, not ${names.length}`);
+      issue(
+        issues,
+        path,
+        'size',
+        `must have at least ${count(node.minProperties, 'field')}, not ${names.length}`,
+      );
     if (node.maxProperties !== undefined && names.length > node.maxProperties)
-      issue(issues, path, `must have at most ${count(node.maxProperties, 'field')}, not ${names.length}`);
+      issue(
+        issues,
+        path,
+        'size',
+        `must have at most ${count(node.maxProperties, 'field')}, not ${names.length}`,
+      );
     for (const name of names) {
       const at = [...path, name];
       if (node.propertyNames !== undefined) {
         for (const found of this.#try(node.propertyNames, name, at))
           issues.push({
             ...found,
-            message: `the name ${JSON.stringify(name)} ${found.message}`,
+            what: `the name ${JSON.stringify(name)} ${found.what}`,
             atKey: true,
           });
       }
       const known = Object.hasOwn(properties, name);
       if (known) this.check(properties[name] as SchemaNode, value[name], at, issues);
       const patterns = Object.entries(node.patternProperties ?? {}).filter(([pattern]) =>
-        new RegExp(pattern, 'u').test(name),
+        patternOf(pattern).test(name),
       );
       for (const [, part] of patterns) this.check(part, value[name], at, issues);
       if (known || patterns.length > 0 || node.additionalProperties === undefined) continue;
-      if (node.additionalProperties === false)
-        unknownField(
-          issues,
-          at,
-          name,
-          Object.keys(properties).filter((other) => !names.includes(other)),
-          Object.keys(properties),
+      if (node.additionalProperties === false) {
+        // Fields that are refused whatever they hold are no help.
+        const all = Object.keys(properties).filter((other) =>
+          this.#isOffered(properties[other], [...path, other]),
         );
-      else this.check(node.additionalProperties, value[name], at, issues);
+        const free = all.filter((other) => !names.includes(other));
+        unknownField(issues, at, name, free, all);
+      } else this.check(node.additionalProperties, value[name], at, issues);
     }
   }
 }
@@ -248,7 +298,7 @@ function unknownField(
   free: readonly string[],
   all: readonly string[],
 ): void {
-  const meant = didYouMean(name, free);
+  const meant = didYouMean(name, free) ?? didYouMean(name, all);
   const fields =
     all.length === 0
       ? 'there are no fields here'
@@ -258,41 +308,45 @@ function unknownField(
   const hint = meant === undefined ? fields : `did you mean ${JSON.stringify(meant)}?`;
   issues.push({
     path,
-    message: `unknown field ${JSON.stringify(name)}${hint === undefined ? '' : `; ${hint}`}`,
+    fault: 'unknown',
+    what: `unknown field ${JSON.stringify(name)}`,
+    ...(hint === undefined ? {} : { hint }),
     atKey: true,
     wrongKind: false,
   });
 }
 
 function checkString(node: SchemaObject, value: string, path: Path, issues: Issue[]): void {
-  if (node.minLength !== undefined || node.maxLength !== undefined) {
-    const length = Array.from(value).length;
-    if (node.minLength !== undefined && length < node.minLength)
-      issue(
-        issues,
-        path,
-        length === 0
-          ? 'must not be empty'
-          : `must have at least ${count(node.minLength, 'character')}, not ${length}`,
-      );
-    if (node.maxLength !== undefined && length > node.maxLength)
-      issue(issues, path, `must have at most ${count(node.maxLength, 'character')}, not ${length}`);
+  const length = node.minLength === undefined && node.maxLength === undefined ? 0 : Array.from(value).length;
+  if (node.minLength !== undefined && length < node.minLength) {
+    const wanted = `must have at least ${count(node.minLength, 'character')}, not ${length}`;
+    return issue(issues, path, 'size', length === 0 ? 'must not be empty' : wanted);
   }
-  if (node.pattern !== undefined && !new RegExp(node.pattern, 'u').test(value))
-    issue(issues, path, `${show(value)} does not match ${node.pattern}${hintOf(node)}`);
+  if (node.maxLength !== undefined && length > node.maxLength) {
+    const what = `must have at most ${count(node.maxLength, 'character')}, not ${length}`;
+    return issue(issues, path, 'size', what);
+  }
+  if (node.pattern !== undefined && !patternOf(node.pattern).test(value))
+    issue(issues, path, 'value', `must match ${node.pattern}, not ${show(value)}`, aboutOf(node));
 }
 
 function checkNumber(node: SchemaObject, value: number, path: Path, issues: Issue[]): void {
-  if (node.minimum !== undefined && value < node.minimum)
-    issue(issues, path, `must be at least ${node.minimum}, not ${value}`);
-  if (node.maximum !== undefined && value > node.maximum)
-    issue(issues, path, `must be at most ${node.maximum}, not ${value}`);
+  const { minimum, maximum } = node;
+  if ((minimum !== undefined && value < minimum) || (maximum !== undefined && value > maximum)) {
+    const range =
+      minimum === undefined
+        ? `at most ${maximum}`
+        : maximum === undefined
+          ? `at least ${minimum}`
+          : `between ${minimum} and ${maximum}`;
+    issue(issues, path, 'range', `must be ${range}, not ${value}`);
+  }
   if (node.exclusiveMinimum !== undefined && value <= node.exclusiveMinimum)
-    issue(issues, path, `must be more than ${node.exclusiveMinimum}, not ${value}`);
+    issue(issues, path, 'range', `must be more than ${node.exclusiveMinimum}, not ${value}`);
   if (node.exclusiveMaximum !== undefined && value >= node.exclusiveMaximum)
-    issue(issues, path, `must be less than ${node.exclusiveMaximum}, not ${value}`);
+    issue(issues, path, 'range', `must be less than ${node.exclusiveMaximum}, not ${value}`);
   if (node.multipleOf !== undefined && !isMultiple(value, node.multipleOf))
-    issue(issues, path, `must be a multiple of ${node.multipleOf}, not ${value}`);
+    issue(issues, path, 'range', `must be a multiple of ${node.multipleOf}, not ${value}`);
 }
 
 function isMultiple(value: number, of: number): boolean {
@@ -330,11 +384,18 @@ function equal(a: unknown, b: unknown): boolean {
   );
 }
 
-function issue(issues: Issue[], path: Path, message: string, wrongKind = false): void {
-  issues.push({ path, message, atKey: false, wrongKind });
+function issue(
+  issues: Issue[],
+  path: Path,
+  fault: Fault,
+  what: string,
+  hint?: string,
+  wrongKind = false,
+): void {
+  issues.push({ path, fault, what, ...(hint === undefined ? {} : { hint }), atKey: false, wrongKind });
 }
 
-function meantOf(allowed: readonly unknown[], value: unknown): string {
+function meantOf(allowed: readonly unknown[], value: unknown): string | undefined {
   const meant =
     typeof value === 'string'
       ? didYouMean(
@@ -342,14 +403,21 @@ function meantOf(allowed: readonly unknown[], value: unknown): string {
           allowed.filter((candidate) => typeof candidate === 'string'),
         )
       : undefined;
-  return meant === undefined ? '' : `; did you mean ${JSON.stringify(meant)}?`;
+  return meant === undefined ? undefined : `did you mean ${JSON.stringify(meant)}?`;
 }
 
 /** What the schema says of itself, as the way out. */
-function hintOf(node: SchemaNode | undefined): string {
-  return typeof node === 'object' && node.description !== undefined
-    ? ` (${node.description.replace(/\.$/, '')})`
-    : '';
+function aboutOf(node: SchemaNode | undefined): string | undefined {
+  return typeof node === 'object' ? node.description : undefined;
+}
+
+const patterns = new Map<string, RegExp>();
+
+/** Compiled once: schemas are few, and values many. */
+function patternOf(source: string): RegExp {
+  let pattern = patterns.get(source);
+  if (pattern === undefined) patterns.set(source, (pattern = new RegExp(source, 'u')));
+  return pattern;
 }
 
 function count(number: number, word: string): string {
