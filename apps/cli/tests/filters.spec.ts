@@ -1,4 +1,4 @@
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { freePort, tulleBench } from './tulle-bench.ts';
@@ -70,9 +70,26 @@ describe('filters that are npm packages', () => {
     const statusOf = async (path: string): Promise<number> =>
       (await fetch(`http://127.0.0.1:${at}${path}`)).status;
     await expect.poll(async () => statusOf('/coffee'), { timeout: 10_000 }).toBe(200);
+    const accepted = async (): Promise<string> => (await tulle('get', 'filterpolicies')).out;
     await tulle('apply', '-f', 'policy.yaml');
+    expect(await accepted()).toMatch(/teapot +rest +True +-/);
     await expect.poll(async () => statusOf('/coffee'), { timeout: 10_000 }).toBe(418);
     expect(await statusOf('/tea')).toBe(200);
+
+    // The same policy, and a workload that lacks the filter: told, and nothing else changes.
+    writeFileSync(
+      join(bench.dir, 'callers.yaml'),
+      POLICY.replace('{ targetRefs', '{ direction: outbound, targetRefs'),
+    );
+    await tulle('apply', '-f', 'callers.yaml');
+    expect(await accepted()).toMatch(
+      new RegExp(`teapot +rest +False +${NAME} is lacking in spiffe://\\S+/sa/caller~`),
+    );
+    const document = (await tulle('get', 'filterpolicy', 'teapot', '-o', 'yaml')).out;
+    expect(document).toMatch(/conditions:\n +- type: Accepted\n +status: "False"\n +reason: FilterAbsent/);
+    writeFileSync(join(bench.dir, 'again.yaml'), document);
+    expect((await tulle('apply', '-f', 'again.yaml')).code).toBe(0);
+    await expect.poll(async () => statusOf('/coffee'), { timeout: 10_000 }).toBe(200);
   }, 90_000);
 
   it('are refused by name when they are not what was allowed, before anything starts', async () => {
@@ -98,4 +115,16 @@ describe('filters that are npm packages', () => {
       err: expect.stringContaining('tulle-filter-gone is not installed') as string,
     });
   }, 90_000);
+
+  it('are checked by the schema of the allow-list, without their code', async () => {
+    install('1.2.3');
+    await tulle('filters', 'allow', NAME);
+    rmSync(join(bench.dir, 'node_modules'), { recursive: true });
+    writeFileSync(join(bench.dir, 'bad.yaml'), POLICY.replace('path: /coffee', 'pth: /coffee'));
+    const unchecked = await tulle('analyze', '-f', 'bad.yaml', '--failure-threshold', 'error');
+    expect(unchecked.out).toContain('is not known here');
+    const checked = await tulle('analyze', '-f', 'bad.yaml', '--filters', 'tulle-filters.json');
+    expect(checked.code).toBe(65);
+    expect(checked.out).toMatch(/bad\.yaml:4:\d+.*"pth".*did you mean "?path/);
+  }, 60_000);
 });

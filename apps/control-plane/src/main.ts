@@ -8,6 +8,7 @@ const HELP = `Usage: control-plane --state-dir DIR [options]
   --config-dir DIR      follow the resources in this directory
   --listen HOST:PORT    xDS and CA, mutual TLS (default 127.0.0.1:0, a free port)
   --api PATH|PORT       REST: a Unix socket or a loopback port (default 0, a free port)
+  --filters FILE        allow-list of filters that are npm packages, to validate what policies give them
   --trust-domain NAME   default mesh.local
   --help
 `;
@@ -21,6 +22,7 @@ async function main(): Promise<number> {
         'config-dir': { type: 'string' },
         listen: { type: 'string' },
         api: { type: 'string' },
+        filters: { type: 'string' },
         'trust-domain': { type: 'string' },
         help: { type: 'boolean' },
       },
@@ -45,6 +47,7 @@ async function main(): Promise<number> {
     stateDir: values['state-dir'],
     ...(values['config-dir'] === undefined ? {} : { configDir: values['config-dir'] }),
     ...(values['trust-domain'] === undefined ? {} : { trustDomain: values['trust-domain'] }),
+    ...(values.filters === undefined ? {} : { filters: values.filters }),
     listen: { host: listen[1] as string, port: Number(listen[2]) },
     api: /^\d+$/.test(api) ? { port: Number(api) } : { path: api },
   });

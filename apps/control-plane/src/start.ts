@@ -26,6 +26,7 @@ import { directorySource } from '@tulle/source-file';
 import { createRegistry, renderText } from '@tulle/metrics';
 import { stderrLog } from '@tulle/supervisor';
 import { addAdsService } from '@tulle/xds-server';
+import { allowedFilters } from './allowed-filters.ts';
 import { freePort, portOf, readEndpoints, type Endpoints } from './endpoints.ts';
 
 /** Options of {@link startControlPlane}. */
@@ -40,6 +41,8 @@ export interface StartOptions {
   readonly listen?: { readonly host?: string; readonly port?: number };
   /** REST: a Unix socket, or a loopback port. Default the port of last time, else a free one. */
   readonly api?: { readonly path: string } | { readonly port: number };
+  /** Allow-list of filters that are npm packages: what policies give them is validated by the schemas in it. Default: none. */
+  readonly filters?: string;
   /** What a workload without ALLOW policies does with authenticated callers (decision D20). Default `allow`. */
   readonly defaultAction?: 'allow' | 'deny';
   /** Lifetime of certificates; default 24 h. */
@@ -67,6 +70,7 @@ export async function startControlPlane(options: StartOptions): Promise<RunningC
     for (const step of undo.splice(0).toReversed()) await step();
   };
   try {
+    const filters = options.filters === undefined ? {} : { filters: allowedFilters(options.filters) };
     mkdirSync(stateDir, { recursive: true, mode: 0o700 });
     const file = join(stateDir, 'control-plane.json');
     // Sidecars and people know the addresses of last time.
@@ -97,7 +101,7 @@ export async function startControlPlane(options: StartOptions): Promise<RunningC
     });
     undo.push(() => controlPlane.close());
     if (options.configDir !== undefined)
-      await controlPlane.attach(directorySource({ directory: options.configDir }));
+      await controlPlane.attach(directorySource({ directory: options.configDir, ...filters }));
 
     const grpc = new Server();
     // The services ask who called only once calls come, which is after the server runs.
@@ -138,6 +142,7 @@ export async function startControlPlane(options: StartOptions): Promise<RunningC
     const api = createApi({
       controlPlane,
       ca,
+      ...filters,
       secret: apiSecret,
       meter: registry,
       metrics: () => [...renderText(registry, 'prometheus')].join(''),

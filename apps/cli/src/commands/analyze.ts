@@ -1,6 +1,9 @@
+import { resolve } from 'node:path';
+import { allowedFilters } from '@tulle/app-control-plane/allowed-filters';
 import { analyze, compareDiagnostics, readResources } from '@tulle/resources';
 import { defineCommand, type Command } from '../cli/command.ts';
 import { OUTPUT_OPTION, type Format } from '../cli/output.ts';
+import { allowListOf } from './filters-file.ts';
 import { printDiagnostics } from './diagnostics.ts';
 import { readFiles } from './read-files.ts';
 
@@ -30,6 +33,12 @@ export const command: Command = defineCommand({
       value: 'NAME',
       help: 'trust domain of the mesh: identities of others are findings',
     },
+    filters: {
+      type: 'string',
+      value: 'FILE',
+      help: 'allow-list of filters that are npm packages: what policies give them is checked too',
+      env: 'TULLE_FILTERS',
+    },
     'failure-threshold': {
       type: 'string',
       value: 'SEVERITY',
@@ -48,9 +57,14 @@ export const command: Command = defineCommand({
   ],
   async run({ io, options }) {
     const texts = await readFiles(io, options.filename);
-    const read = await readResources(texts, { namespace: options.namespace ?? 'default' });
+    const { filters: allowList } = options;
+    const filters =
+      allowList === undefined
+        ? {}
+        : { filters: allowListOf(() => allowedFilters(resolve(io.cwd, allowList))) };
+    const read = await readResources(texts, { namespace: options.namespace ?? 'default', ...filters });
     const trustDomain = options['trust-domain'];
-    const findings = analyze(read, trustDomain === undefined ? {} : { trustDomain });
+    const findings = analyze(read, { ...filters, ...(trustDomain === undefined ? {} : { trustDomain }) });
     const diagnostics = [...read.diagnostics, ...findings].sort(compareDiagnostics);
     return printDiagnostics(
       io,

@@ -1,9 +1,12 @@
 import { startControlPlane } from '@tulle/app-control-plane';
+import { resolve } from 'node:path';
+import { readAllowList } from '@tulle/filter-loader';
 import { makePrivateDirectory, tulleDirectories } from '@tulle/sidecar';
 import { findControlPlane } from '../api/find-control-plane.ts';
 import { apiClient } from '../api/api-client.ts';
 import { defineCommand, type Command } from '../cli/command.ts';
 import { personLog } from '../cli/person-log.ts';
+import { allowListOf } from './filters-file.ts';
 import { CliError, EXIT, usageError } from '../cli/exit-codes.ts';
 
 export const command: Command = defineCommand({
@@ -18,6 +21,12 @@ export const command: Command = defineCommand({
       short: 'c',
       value: 'DIR',
       help: 'directory of resources to follow; default: only what is applied',
+    },
+    filters: {
+      type: 'string',
+      value: 'FILE',
+      help: 'allow-list of filters that are npm packages: what policies give them is validated; default none',
+      env: 'TULLE_FILTERS',
     },
     'trust-domain': {
       type: 'string',
@@ -48,6 +57,8 @@ export const command: Command = defineCommand({
   async run({ io, options, signal }) {
     const listen = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(options.listen ?? '127.0.0.1:0');
     if (listen === null) throw usageError(`--listen ${JSON.stringify(options.listen)} is not HOST:PORT`);
+    const filters = options.filters === undefined ? undefined : resolve(io.cwd, options.filters);
+    if (filters !== undefined) allowListOf(() => readAllowList(filters));
     const { state } = tulleDirectories(io.env);
     makePrivateDirectory(state);
     const { api } = await findControlPlane(io);
@@ -64,6 +75,7 @@ export const command: Command = defineCommand({
       listen: { host: (listen[1] ?? listen[2]) as string, port: Number(listen[3]) },
       api: { port: options['api-port'] ?? 0 },
       defaultAction: options['default-action'] === 'deny' ? 'deny' : 'allow',
+      ...(filters === undefined ? {} : { filters }),
       ...(options.config === undefined ? {} : { configDir: options.config }),
       ...(options['trust-domain'] === undefined ? {} : { trustDomain: options['trust-domain'] }),
     });

@@ -1,16 +1,46 @@
 import { findKind, KINDS, type Resource } from '@tulle/resources';
-import { apiClient } from '../api/api-client.ts';
+import { apiClient, type ApiClient } from '../api/api-client.ts';
 import { API_OPTION, findApi } from '../api/find-control-plane.ts';
 import { closest } from '../cli/closest.ts';
 import { defineCommand, type Command } from '../cli/command.ts';
 import { CliError, EXIT, usageError } from '../cli/exit-codes.ts';
 import { OUTPUT_OPTION, printView, type Format } from '../cli/output.ts';
+import type { Condition, MeshStatus } from './status.ts';
 
 interface Held {
   readonly resource: Resource;
   readonly owner: string;
   readonly version: string;
+  readonly conditions?: readonly Condition[];
 }
+
+/** FilterPolicies with what the mesh says of them. */
+async function withConditions(held: readonly Held[], client: ApiClient): Promise<readonly Held[]> {
+  if (held.length === 0) return held;
+  const { filterPolicies } = await client.must<MeshStatus>('GET', '/api/v1/status');
+  const conditions = new Map(filterPolicies.map((policy) => [policy.name, policy.conditions]));
+  return held.map((one) => {
+    const { namespace, name } = one.resource.metadata;
+    return { ...one, conditions: conditions.get(`${namespace}/${name}`) ?? [] };
+  });
+}
+
+/** Where Kubernetes has them; read over where the resource is applied again. */
+const documentOf = ({ resource, conditions }: Held): unknown =>
+  conditions === undefined ? resource : { ...resource, status: { conditions } };
+
+const acceptedOf = ({ conditions = [] }: Held): Condition | undefined =>
+  conditions.find(({ type }) => type === 'Accepted');
+const ACCEPTED = [
+  { header: 'ACCEPTED', value: (held: Held): string => acceptedOf(held)?.status ?? '-' },
+  {
+    header: 'REASON',
+    value(held: Held): string {
+      const accepted = acceptedOf(held);
+      return accepted?.status === 'False' ? accepted.message : '-';
+    },
+  },
+] as const;
 
 /** @throws CliError 64 with what was probably meant */
 export function kindNamed(name: string): string | undefined {
@@ -65,7 +95,8 @@ export const command: Command = defineCommand({
       `/api/v1/resources?${query.toString()}`,
     );
     const [, name] = args;
-    const rows = name === undefined ? items : items.filter((held) => held.resource.metadata.name === name);
+    const held = name === undefined ? items : items.filter((one) => one.resource.metadata.name === name);
+    const rows = kind === 'FilterPolicy' ? await withConditions(held, client) : held;
     if (name !== undefined && rows.length === 0) {
       const guess = closest(
         name,
@@ -77,13 +108,13 @@ export const command: Command = defineCommand({
         guess === undefined ? undefined : `did you mean ${guess}?`,
       );
     }
-    const resources = rows.map((held) => held.resource);
+    const resources = rows.map(documentOf);
     await printView(
       io,
       (options.output ?? 'table') as Format,
       {
         rows,
-        item: (held) => held.resource,
+        item: documentOf,
         name: (held) => `${held.resource.kind.toLowerCase()}/${held.resource.metadata.name}`,
         document:
           name !== undefined && rows.length === 1
@@ -96,6 +127,7 @@ export const command: Command = defineCommand({
           ...(kind === undefined ? [{ header: 'KIND', value: (held: Held) => held.resource.kind }] : []),
           { header: 'NAME', value: (held) => held.resource.metadata.name },
           { header: 'SOURCE', value: (held) => held.owner },
+          ...(kind === 'FilterPolicy' ? ACCEPTED : []),
           { header: 'VERSION', value: (held) => held.version, wide: true },
         ],
         empty: `No ${kind ?? 'resources'} found${namespace === undefined ? '' : ` in namespace ${namespace}; -A looks in all`}.`,

@@ -35,7 +35,7 @@ it('what is wrong is told with its place and reason, a line each', () => {
         ],
       },
     ],
-    filterPolicies: [{ name: 'default/teapot', accepted: false, lacking: ['web-1'] }],
+    filterPolicies: [{ name: 'default/teapot', accepted: false, conditions: [], lacking: ['web-1'] }],
     services: [
       { name: 'default/orders', leftOut: [{ workload: 'default/evil.1', reason: 'nobody granted it' }] },
     ],

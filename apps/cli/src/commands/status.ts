@@ -33,6 +33,14 @@ export interface ProxyRow {
 /** Tells the instances of a workload apart: what follows the identity in the node id. */
 export const instanceOf = ({ id, workload }: ProxyRow): string => id.split('~')[1] ?? workload;
 
+/** One thing that holds of a resource, or does not. */
+export interface Condition {
+  readonly type: string;
+  readonly status: 'True' | 'False';
+  readonly reason: string;
+  readonly message: string;
+}
+
 /** The whole answer. */
 export interface MeshStatus {
   readonly trustDomain: string;
@@ -45,6 +53,7 @@ export interface MeshStatus {
   readonly filterPolicies: readonly {
     readonly name: string;
     readonly accepted: boolean;
+    readonly conditions: readonly Condition[];
     readonly lacking: readonly string[];
   }[];
   /** Services with Workloads that their selector picks and that they do not take. */

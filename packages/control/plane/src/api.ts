@@ -9,6 +9,7 @@ import {
   readResourceValues,
   resourceKey,
   type Diagnostic,
+  type FilterCatalogue,
   type ReadResult,
 } from '@tulle/resources';
 import { noMeter, type Meter } from '@tulle/telemetry';
@@ -24,6 +25,8 @@ import { openApi } from './openapi.ts';
 export interface ApiOptions {
   readonly controlPlane: ControlPlane;
   readonly ca?: CaHooks;
+  /** Filters whose configuration is validated. Default: the standard ones. */
+  readonly filters?: FilterCatalogue;
   /** A page of metrics in the Prometheus format. */
   readonly metrics?: () => string;
   /**
@@ -81,14 +84,15 @@ export function createApi(options: ApiOptions): Api {
       ),
   );
 
+  const catalogue = options.filters === undefined ? {} : { filters: options.filters };
   const read = async (body: unknown, type: string): Promise<ReadResult> => {
     const text = typeof body === 'string' ? body : '';
-    if (!type.includes('json')) return readResources([{ text, file: '' }]);
+    if (!type.includes('json')) return readResources([{ text, file: '' }], catalogue);
     try {
-      return await readResourceValues(JSON.parse(text));
+      return await readResourceValues(JSON.parse(text), catalogue);
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error;
-      return readResources([{ text, file: '' }]); // gives the fault its place
+      return readResources([{ text, file: '' }], catalogue); // gives the fault its place
     }
   };
 
@@ -118,7 +122,7 @@ export function createApi(options: ApiOptions): Api {
       changed: outcome.changed,
       unchanged: outcome.unchanged,
       dryRun,
-      findings: analyze(result, { context }),
+      findings: analyze(result, { context, ...catalogue }),
     };
   };
 

@@ -6,7 +6,8 @@ import type { Clock } from '@tulle/time';
 import type { SnapshotProvider } from '@tulle/xds-server';
 import type { ChangeRecord } from './changes.ts';
 import type { MayClaim } from './endpoint-right.ts';
-import type { Condition, MeshStatus } from './mesh-status.ts';
+import type { Condition } from './condition.ts';
+import type { MeshStatus } from './mesh-status.ts';
 import type { StateStore } from './state-file.ts';
 import type { Held } from './world.ts';
 
@@ -69,7 +70,10 @@ export interface ControlPlane {
   ): ApplyResult;
   resources(): Held[];
   resource(key: string): Held | undefined;
-  /** What holds of a resource beside what it says: of a Service, whether all that it selects is taken. */
+  /**
+   * What holds of a resource beside what it says: of a Service, whether all that it selects is taken; of a FilterPolicy,
+   * whether the proxies that it is for have its filter.
+   */
   conditions(key: string): readonly Condition[];
   status(): MeshStatus;
   /** What a proxy should have now. */

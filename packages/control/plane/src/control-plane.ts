@@ -18,7 +18,8 @@ import { ProxyCompiler } from './compile/proxy.ts';
 import { SharedResources } from './compile/shared.ts';
 import type { ControlPlane, ControlPlaneOptions } from './control-plane-types.ts';
 import { JoinedWorkloads } from './joined-workloads.ts';
-import { conditionsOf, countLeftOut, filterPolicyStatus, proxyStatus, serviceStatus } from './mesh-status.ts';
+import { filterPolicyStatus } from './filter-policy-status.ts';
+import { conditionsOf, countLeftOut, proxyStatus, serviceStatus } from './mesh-status.ts';
 import { readProxyNode, type ProxyNode } from './node.ts';
 import { isJoined, REST } from './owners.ts';
 import { planeMetrics } from './plane-metrics.ts';
@@ -317,14 +318,14 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     },
     resources: () => [...world.entries()].map(([, held]) => held),
     resource: (key) => world.held(key),
-    conditions: (key) => conditionsOf(world, key),
+    conditions: (key) => conditionsOf(world, sessions, mesh, key),
     status: () => ({
       trustDomain: mesh.trustDomain,
       defaultAction: mesh.defaultAction,
       resources: world.size,
       proxies: [...sessions.values()].map(proxyStatus),
       sources: sources.map(({ source, faults }) => ({ id: source.id, faults })),
-      filterPolicies: filterPolicyStatus(world, sessions),
+      filterPolicies: filterPolicyStatus(world, sessions, mesh),
       services: serviceStatus(world),
       lostWorkloads: joined.lost,
       ...(kept.fault === undefined ? {} : { unsaved: kept.fault }),

@@ -4,7 +4,9 @@
  */
 export { createControlPlane } from './control-plane.ts';
 export type { ApplyResult, ControlPlane, ControlPlaneOptions } from './control-plane-types.ts';
-export type { Condition, MeshStatus, ProxyStatus, ServiceStatus } from './mesh-status.ts';
+export type { Condition } from './condition.ts';
+export type { FilterPolicyStatus } from './filter-policy-status.ts';
+export type { MeshStatus, ProxyStatus, ServiceStatus } from './mesh-status.ts';
 export type { LeftOut, MayClaim } from './endpoint-right.ts';
 export type { ChangeRecord } from './changes.ts';
 export type { KindStatus } from './proxy-session.ts';

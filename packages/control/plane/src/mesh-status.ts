@@ -1,17 +1,11 @@
 import type { Diagnostic } from '@tulle/resources';
 import type { ResourceKind } from '@tulle/xds-server';
+import { filterPolicyStatus, type FilterPolicyStatus } from './filter-policy-status.ts';
+import type { MeshSettings } from './compile/clusters.ts';
+import type { Condition } from './condition.ts';
 import type { LeftOut } from './endpoint-right.ts';
 import type { KindStatus, ProxySession } from './proxy-session.ts';
 import type { World } from './world.ts';
-
-/** One thing that holds of a resource, or does not (as Kubernetes writes conditions). */
-export interface Condition {
-  readonly type: string;
-  readonly status: 'True' | 'False';
-  /** One word in CamelCase, for programs. */
-  readonly reason: string;
-  readonly message: string;
-}
 
 /** What a Service's selector picks and the Service does not take (docs/decisions/007). */
 export interface ServiceStatus {
@@ -41,11 +35,7 @@ export interface MeshStatus {
   readonly proxies: readonly ProxyStatus[];
   readonly resources: number;
   readonly sources: readonly { readonly id: string; readonly faults: readonly Diagnostic[] }[];
-  readonly filterPolicies: readonly {
-    readonly name: string;
-    readonly accepted: boolean;
-    readonly lacking: readonly string[];
-  }[];
+  readonly filterPolicies: readonly FilterPolicyStatus[];
   /** Services with Workloads that their selector picks and that they do not take. */
   readonly services: readonly ServiceStatus[];
   /** Workloads whose sidecar vanished without a word. */
@@ -84,8 +74,15 @@ export function countLeftOut(world: World): number {
 }
 
 /** What holds of a resource; nothing is said of most kinds. */
-export function conditionsOf(world: World, key: string): Condition[] {
+export function conditionsOf(
+  world: World,
+  sessions: ReadonlyMap<string, ProxySession>,
+  mesh: MeshSettings,
+  key: string,
+): readonly Condition[] {
   const resource = world.held(key)?.resource;
+  if (resource?.kind === 'FilterPolicy')
+    return filterPolicyStatus(world, sessions, mesh, [resource]).flatMap(({ conditions }) => conditions);
   if (resource?.kind !== 'Service') return [];
   const { namespace, name } = resource.metadata;
   return [endpointsTaken(world.leftOut().get(`${namespace}/${name}`) ?? [])];
@@ -105,24 +102,4 @@ function endpointsTaken(leftOut: readonly LeftOut[]): Condition {
     reason: 'ServiceAccountNotAllowed',
     message: leftOut.map(({ workload, reason }) => `Workload ${workload} is left out: ${reason}`).join('; '),
   };
-}
-
-/** Which FilterPolicies every connected proxy can honour (decision D9). */
-export function filterPolicyStatus(
-  world: World,
-  sessions: ReadonlyMap<string, ProxySession>,
-): MeshStatus['filterPolicies'] {
-  return [...world.entries()].flatMap(([, { resource }]) => {
-    if (resource.kind !== 'FilterPolicy') return [];
-    const lacking = [...sessions.values()]
-      .filter((s) => !s.node.filters.has(resource.spec.filter))
-      .map((s) => s.node.id);
-    return [
-      {
-        name: `${resource.metadata.namespace}/${resource.metadata.name}`,
-        accepted: lacking.length === 0,
-        lacking,
-      },
-    ];
-  });
 }

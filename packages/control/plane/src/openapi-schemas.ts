@@ -124,7 +124,14 @@ export const SCHEMAS: Json = {
       resources: integer,
       proxies: listOf(ref('ProxyStatus')),
       sources: listOf(object({ id: text, faults: listOf(ref('Diagnostic')) })),
-      filterPolicies: listOf(object({ name: text, accepted: { type: 'boolean' }, lacking: listOf(text) })),
+      filterPolicies: listOf(
+        object({
+          name: { ...text, description: 'namespace/name.' },
+          accepted: { type: 'boolean' },
+          lacking: { ...listOf(text), description: 'Proxies that it is for and that lack its filter.' },
+          conditions: listOf(ref('Condition')),
+        }),
+      ),
       services: {
         ...listOf(ref('ServiceStatus')),
         description: 'Services with Workloads that their selector picks and that they do not take.',

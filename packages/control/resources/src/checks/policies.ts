@@ -192,11 +192,12 @@ export function checkFilterPolicy(policy: FilterPolicy, host: CheckHost): void {
     );
   const known = host.filters.get(spec.filter);
   if (known === undefined) return;
-  if (known.phases !== undefined && spec.phase !== undefined && !known.phases.includes(spec.phase)) {
+  if (known.phases !== undefined && !known.phases.includes(spec.phase ?? 'custom')) {
     host.report(
       'TULLE0208',
-      '/spec/phase',
-      `${spec.filter} runs in phase ${known.phases.join(' or ')}, not ${spec.phase}`,
+      spec.phase === undefined ? '/spec/filter' : '/spec/phase',
+      `${spec.filter} runs in phase ${known.phases.join(' or ')}, not ${spec.phase ?? 'custom, where it is without one'}`,
+      spec.phase === undefined ? `say phase: ${known.phases[0]}` : undefined,
     );
   }
   for (const issue of known.validate(spec.config ?? {}))
