@@ -1,6 +1,6 @@
 import type { Log } from '@tulle/filter';
 import type { VerifiedFilters } from '@tulle/filter-loader';
-import type { Address, TcpAddress } from '@tulle/model';
+import type { Address, Locality, TcpAddress } from '@tulle/model';
 import type { AccessLogFormat } from '@tulle/telemetry-access-log';
 import type { LogLevel } from '@tulle/supervisor';
 import type { OtlpOptions } from '@tulle/telemetry-otlp';
@@ -81,6 +81,8 @@ export interface SidecarOptions {
    * port only where the program has one. Default `inbound`; needed where that listens on every address.
    */
   readonly advertise?: { readonly host?: string; readonly port?: number };
+  /** Where it runs, for callers that prefer near endpoints and for what it prefers itself. */
+  readonly locality?: Locality;
   /**
    * When it becomes an endpoint: `port` when the program accepts on each of its ports at 127.0.0.1, which is looked at by
    * connecting; `immediate` at once. Default `port`.

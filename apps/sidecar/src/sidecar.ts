@@ -136,6 +136,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     const node = (ready: boolean): NodeDescription => ({
       id: `${identity.spiffeId}~${instance}`,
       cluster: options.name,
+      ...(options.locality === undefined ? {} : { locality: options.locality }),
       metadata: {
         workload: options.name,
         namespace,

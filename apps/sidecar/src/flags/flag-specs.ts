@@ -70,6 +70,7 @@ export type SidecarFlags = { readonly name: Of<'string'> & { readonly required: 
       | 'token'
       | 'inbound'
       | 'advertise'
+      | 'locality'
       | 'filters'
       | 'access-log'
       | 'access-log-format'
@@ -143,6 +144,11 @@ export const SIDECAR_FLAGS: SidecarFlags = Object.freeze({
     value: 'HOST[:PORT]',
     help: 'where others reach it, when that is another address: behind a port mapping or a load balancer',
     defaultText: '--inbound',
+  },
+  locality: {
+    type: 'string',
+    value: 'REGION[/ZONE[/SUBZONE]]',
+    help: 'where it runs, for callers that prefer near endpoints',
   },
   'no-port-check': {
     type: 'boolean',

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import type { Locality } from '@tulle/model';
 import type { SidecarOptions, UpstreamOption } from '../options.ts';
 import { FlagError } from './flag-error.ts';
 import type { SidecarFlagValues } from './flag-specs.ts';
@@ -8,7 +9,7 @@ import { telemetryOf } from './telemetry-flags.ts';
 export type FlagOptions = Required<Pick<SidecarOptions, 'name' | 'namespace' | 'labels' | 'ports'>> &
   Pick<
     SidecarOptions,
-    'upstreams' | 'inbound' | 'advertise' | 'readiness' | 'workers' | 'supervisor' | 'accessLog' | 'telemetry'
+    'upstreams' | 'inbound' | 'advertise' | 'locality' | 'readiness' | 'workers' | 'supervisor' | 'accessLog' | 'telemetry'
   >;
 
 /**
@@ -33,7 +34,7 @@ export async function sidecarOptions(
       `${clash.localPort} cannot be both --port and the local port of ${clash.service}`,
       'the program listens on the one, the sidecar on the other',
     );
-  const { advertise, inbound, workers = 1 } = flags;
+  const { advertise, inbound, locality, workers = 1 } = flags;
   if (!Number.isInteger(workers) || workers < 1)
     throw new FlagError(`--workers ${workers} is no number of processes`, 'a whole number from 1 on');
   const accessLog = flags['access-log'];
@@ -45,6 +46,7 @@ export async function sidecarOptions(
     upstreams,
     ...(inbound === undefined ? {} : { inbound: parseHostPort('inbound', inbound) }),
     ...(advertise === undefined ? {} : { advertise: parseAddress('advertise', advertise) }),
+    ...(locality === undefined ? {} : { locality: parseLocality(locality) }),
     readiness: flags['no-port-check'] ? 'immediate' : 'port',
     workers,
     supervisor: !flags['no-supervisor'],
@@ -115,4 +117,15 @@ export function parseAddress(
       `HOST is an IP address, e.g. --${option} 10.0.0.5:15006`,
     );
   return port === undefined ? { host } : { host, port };
+}
+
+/** `eu-west`, `eu-west/eu-west-1`, `eu-west/eu-west-1/rack-7`. @throws FlagError */
+export function parseLocality(text: string): Locality {
+  const [region = '', zone, subZone, ...more] = text.split('/');
+  if (region === '' || zone === '' || subZone === '' || more.length > 0)
+    throw new FlagError(
+      `--locality ${JSON.stringify(text)} is not REGION[/ZONE[/SUBZONE]]`,
+      'e.g. --locality eu-west/eu-west-1',
+    );
+  return { region, ...(zone === undefined ? {} : { zone }), ...(subZone === undefined ? {} : { subZone }) };
 }

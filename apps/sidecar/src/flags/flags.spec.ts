@@ -10,6 +10,7 @@ describe('the flags of a sidecar', () => {
       await read([
         ...['-p', '8080', '-u', 'reviews=9001', '-u', 'orders.shop:80=0', '-l', 'version=v2', '-n', 'shop'],
         ...['--inbound', '[::1]:15006', '--advertise', '10.0.0.5', '--access-log', '-', '--workers', '2'],
+        ...['--locality', 'eu/eu-1'],
         '--no-port-check',
       ]),
     ).toEqual({
@@ -23,6 +24,7 @@ describe('the flags of a sidecar', () => {
       ],
       inbound: { host: '::1', port: 15006 },
       advertise: { host: '10.0.0.5' },
+      locality: { region: 'eu', zone: 'eu-1' },
       readiness: 'immediate',
       workers: 2,
       supervisor: true,

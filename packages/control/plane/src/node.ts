@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { TulleError } from '@tulle/filter';
+import type { Locality } from '@tulle/model';
 import type { AppProtocol, Workload } from '@tulle/resources';
 import type { NodeInfo } from '@tulle/xds-server';
 
@@ -60,6 +61,7 @@ export interface ProxyNode {
   /** Where others reach it. */
   readonly advertised: { readonly address: string; readonly port: number | undefined };
   readonly ready: boolean;
+  readonly locality: Locality | undefined;
   readonly ports: readonly (NodePort & { readonly inboundPort: number })[];
   readonly upstreams: readonly (NodeUpstream & Required<Pick<NodeUpstream, 'localPort' | 'address'>>)[];
   /** Name of its Workload resource. */
@@ -190,6 +192,7 @@ export function readProxyNode(node: NodeInfo, trustDomain: string): ProxyNode {
     address,
     advertised,
     ready: meta['ready'] !== false,
+    locality: node.locality,
     // Begins with the account, so that no other identity can want the same name.
     instanceName:
       workload === serviceAccount ? `${workload}.${suffix}` : `${serviceAccount}.${workload}-${suffix}`,
@@ -213,6 +216,7 @@ export function workloadOfNode(node: ProxyNode, health: 'healthy' | 'unhealthy')
       ports: port === undefined ? node.ports : [{ ...first, inboundPort: port }],
       inbound: { mode: 'sidecar', port: port ?? first.inboundPort },
       serviceAccount: node.serviceAccount,
+      ...(node.locality === undefined ? {} : { locality: node.locality }),
       ...(health === 'healthy' ? {} : { health }),
     },
   };

@@ -39,7 +39,7 @@ export type {
   AuthorizationRule,
   AuthorizationSource,
 } from './kinds/authorization-policy.ts';
-export type { TrafficPolicy, TrafficPolicySpec } from './kinds/traffic-policy.ts';
+export type { TrafficPolicy, TrafficPolicySpec, TrafficSubset } from './kinds/traffic-policy.ts';
 export { FILTER_PHASES } from './kinds/filter-policy.ts';
 export type { FilterPhase, FilterPolicy, FilterPolicySpec } from './kinds/filter-policy.ts';
 export { filterCatalogue, STANDARD_FILTERS } from './filter-catalogue.ts';
@@ -53,7 +53,15 @@ export type { AnalyzeOptions } from './analyze/analysis-host.ts';
 export { isGranted } from './analyze/resource-set.ts';
 export { DURATION_PATTERN, parseDurationMs } from './duration.ts';
 export { createdMs, routeMatchOf } from './route-match.ts';
-export { findServicePort, isHttpPort, matchesLabels, selects, serviceSelects, targetPort } from './select.ts';
+export {
+  backendTarget,
+  findServicePort,
+  isHttpPort,
+  matchesLabels,
+  selects,
+  serviceSelects,
+  targetPort,
+} from './select.ts';
 export { namedAccounts, SERVICE_ACCOUNTS_ANNOTATION } from './service-accounts.ts';
 export type { NamedAccounts, ServiceAccount } from './service-accounts.ts';
 export { didYouMean } from './suggest.ts';

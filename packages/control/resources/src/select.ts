@@ -52,6 +52,16 @@ export function findServicePort(
   );
 }
 
+/** The Service that a backend means, and the subset of it. */
+export function backendTarget(backend: { readonly kind?: string; readonly name: string }): {
+  readonly service: string;
+  readonly subset: string | undefined;
+} {
+  if (backend.kind !== 'ServiceSubset') return { service: backend.name, subset: undefined };
+  const [service = '', subset = ''] = backend.name.split('.');
+  return { service, subset };
+}
+
 /** Whether a Service port carries HTTP (see {@link speaksHttp}). */
 export function isHttpPort(port: { readonly appProtocol?: AppProtocol; readonly name?: string }): boolean {
   return speaksHttp(port.appProtocol, port.name);

@@ -19,6 +19,44 @@ const A = service('a');
 
 export const CASES: readonly Case[] = [
   {
+    name: 'subsets that are no such thing',
+    yaml:
+      A +
+      route(
+        '  rules:\n    - backendRefs:\n        - { kind: ServiceSubset, name: a, port: 80 }\n        - { name: a.v2, port: 80 }',
+      ) +
+      `---\n${policy('TrafficPolicy', '  targetRefs: [{ group: "", kind: Service, name: a }]\n  subsets: [{ name: v2, labels: { version: v2 } }, { name: v2, labels: {} }, { name: invalid, labels: { a: b } }]')}`,
+    expect: [
+      ['TULLE0205', 13, '{ kind: ServiceSubset', 'is of group "tulle.dev"'],
+      ['TULLE0205', 13, 'a, port: 80', 'SERVICE.SUBSET'],
+      ['TULLE0205', 14, 'a.v2, port', 'kind: ServiceSubset'],
+      ['TULLE0207', 21, 'v2, labels: {}', 'v2'],
+      ['TULLE0204', 21, '{} }', 'at least one label'],
+      ['TULLE0205', 21, 'invalid', 'another name'],
+      ['TULLE0302', 14, 'a.v2, port', 'does not exist'],
+    ],
+  },
+  {
+    name: 'a subset that no policy describes',
+    yaml:
+      A +
+      route(
+        '  rules:\n    - backendRefs: [{ group: tulle.dev, kind: ServiceSubset, name: a.v3, port: 80 }]',
+      ) +
+      `---\n${policy('TrafficPolicy', '  targetRefs: [{ group: "", kind: Service, name: a }]\n  subsets: [{ name: v2, labels: { version: v2 } }]')}`,
+    expect: [['TULLE0302', 12, 'a.v3, port', 'did you mean "v2"?']],
+  },
+  {
+    name: 'regions to fail over to without preferring any',
+    yaml:
+      A +
+      policy(
+        'TrafficPolicy',
+        '  targetRefs: [{ group: "", kind: Service, name: a }]\n  locality: { prefer: None, failover: [{ from: eu, to: us }] }',
+      ),
+    expect: [['TULLE0208', 11, '[{ from: eu', 'prefer: Nearest']],
+  },
+  {
     name: 'a flow mapping without end',
     yaml: 'apiVersion: v1\nkind: Service\nmetadata: { name: a\nspec: {}\n',
     expect: [['TULLE0101', 4, 'spec: {}', 'flow map']],

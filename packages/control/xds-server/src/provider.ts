@@ -1,4 +1,4 @@
-import type { ProxyConfig, TrustBundle } from '@tulle/model';
+import type { Locality, ProxyConfig, TrustBundle } from '@tulle/model';
 
 /** Who is at the other end of an ADS stream: `envoy.config.core.v3.Node` of its first request, and what it proved. */
 export interface NodeInfo {
@@ -9,6 +9,8 @@ export interface NodeInfo {
   /** The authenticated SPIFFE id; `undefined` only where the service was told to admit streams without one. */
   readonly identity: string | undefined;
   readonly userAgent: string;
+  /** Where it runs (`Node.locality`). */
+  readonly locality?: Locality;
   /** Filter ids as `id@version` (`Node.extensions`). */
   readonly extensions: readonly string[];
 }

@@ -1,10 +1,12 @@
 import { formatWireName, type Cluster, type Endpoint, type EndpointSet } from '@tulle/model';
 import {
   isHttpPort,
+  matchesLabels,
   targetPort,
   type Service,
   type ServicePort,
   type SliceEndpoint,
+  type TrafficSubset,
   type Workload,
 } from '@tulle/resources';
 import type { World } from '../world.ts';
@@ -25,17 +27,25 @@ export function hostOfService(service: Service, mesh: MeshSettings): string {
   return `${service.metadata.name}.${service.metadata.namespace}.${mesh.suffix}`;
 }
 
-/** Name of the cluster and route configuration of a Service port (decision D15). */
-export function outboundName(service: Service, port: number, mesh: MeshSettings): string {
-  return formatWireName({ direction: 'outbound', port, subset: '', host: hostOfService(service, mesh) });
+/** Name of the cluster and route configuration of a Service port (decision D15). @param subset `''` for all of it */
+export function outboundName(service: Service, port: number, mesh: MeshSettings, subset = ''): string {
+  return formatWireName({ direction: 'outbound', port, subset, host: hostOfService(service, mesh) });
+}
+
+/** Something that callers reach: a port of a Service, or of a subset of it. */
+export interface Backend {
+  readonly service: Service;
+  readonly port: ServicePort;
+  /** Absent: all of the Service. */
+  readonly subset?: TrafficSubset;
 }
 
 /** How callers reach a Service port. */
-export function clusterOf(world: World, service: Service, port: ServicePort, mesh: MeshSettings): Cluster {
+export function clusterOf(world: World, { service, port, subset }: Backend, mesh: MeshSettings): Cluster {
   const { namespace, name } = service.metadata;
   const traffic = trafficFor(world, namespace, 'Service', name, port.name);
   return {
-    name: outboundName(service, port.port, mesh),
+    name: outboundName(service, port.port, mesh, subset?.name),
     discovery: { kind: 'eds' },
     tls: {
       certificate: { kind: 'workload' },
@@ -47,28 +57,42 @@ export function clusterOf(world: World, service: Service, port: ServicePort, mes
   };
 }
 
-/** The endpoints of a Service port, in a stable order. */
+/** The endpoints of a Service port, in a stable order. What is no Workload has no labels, so is in no subset. */
 export function endpointsOf(
   world: World,
-  service: Service,
-  port: ServicePort,
+  { service, port, subset }: Backend,
   mesh: MeshSettings,
 ): EndpointSet {
+  const inSubset = (workload: Workload): boolean =>
+    subset === undefined || matchesLabels(subset.labels, workload.metadata.labels);
   const found = new Map<string, Endpoint>();
   const add = (endpoint: Endpoint | undefined): void => {
     if (endpoint === undefined) return;
     const key = JSON.stringify(endpoint.address);
     if (!found.has(key)) found.set(key, endpoint);
   };
-  for (const workload of world.workloadsOf(service)) add(workloadEndpoint(workload, port, mesh));
+  for (const workload of world.workloadsOf(service).filter(inSubset))
+    add(workloadEndpoint(workload, port, mesh));
   for (const slice of world.slicesOf(service)) {
     const slicePort =
       slice.ports?.find((p) => (p.name ?? '') === (port.name ?? '')) ??
       (slice.ports?.length === 1 ? slice.ports[0] : undefined);
-    for (const endpoint of slice.endpoints)
-      add(sliceEndpoint(world, endpoint, slicePort?.port, service, port, mesh));
+    for (const endpoint of slice.endpoints) {
+      const workload = workloadOf(world, endpoint, service);
+      if (workload === undefined ? subset === undefined : inSubset(workload))
+        add(sliceEndpoint(workload, endpoint, slicePort?.port, service, port, mesh));
+    }
   }
-  return { name: outboundName(service, port.port, mesh), endpoints: [...found.values()] };
+  return {
+    name: outboundName(service, port.port, mesh, subset?.name),
+    endpoints: [...found.values()],
+  };
+}
+
+/** The Workload that an endpoint of a slice stands for. */
+function workloadOf(world: World, { targetRef: ref }: SliceEndpoint, service: Service): Workload | undefined {
+  if (ref?.kind !== 'Workload' || ref.name === undefined) return undefined;
+  return world.get('Workload', ref.namespace ?? service.metadata.namespace, ref.name);
 }
 
 /** Whether some Service port has no endpoint but this Workload. */
@@ -76,7 +100,7 @@ export function isLastEndpoint(world: World, workload: Workload, mesh: MeshSetti
   const { name, namespace } = workload.metadata;
   return world.servicesWith(workload).some((service) =>
     service.spec.ports.some((port) => {
-      const { endpoints } = endpointsOf(world, service, port, mesh);
+      const { endpoints } = endpointsOf(world, { service, port }, mesh);
       return (
         endpoints.length > 0 &&
         endpoints.every(({ labels }) => labels?.['workload'] === name && labels['namespace'] === namespace)
@@ -115,18 +139,14 @@ function workloadEndpoint(workload: Workload, port: ServicePort, mesh: MeshSetti
 }
 
 function sliceEndpoint(
-  world: World,
+  workload: Workload | undefined,
   endpoint: SliceEndpoint,
   port: number | undefined,
   service: Service,
   servicePort: ServicePort,
   mesh: MeshSettings,
 ): Endpoint | undefined {
-  const ref = endpoint.targetRef;
-  if (ref?.kind === 'Workload' && ref.name !== undefined) {
-    const workload = world.get('Workload', ref.namespace ?? service.metadata.namespace, ref.name);
-    if (workload !== undefined) return workloadEndpoint(workload, servicePort, mesh);
-  }
+  if (workload !== undefined) return workloadEndpoint(workload, servicePort, mesh);
   const host = endpoint.addresses[0];
   if (host === undefined) return undefined;
   const number =

@@ -8,9 +8,9 @@ import {
   type ProxyConfig,
   type RouteConfig,
 } from '@tulle/model';
-import { isHttpPort, type HTTPRoute, type Service, type ServicePort } from '@tulle/resources';
+import { backendTarget, isHttpPort, type HTTPRoute } from '@tulle/resources';
 import type { ProxyNode } from '../node.ts';
-import { outboundName, type MeshSettings } from './clusters.ts';
+import { outboundName, type Backend, type MeshSettings } from './clusters.ts';
 import { outboundFilters } from './filters.ts';
 import { compileInbound } from './inbound.ts';
 import type { SharedResources } from './shared.ts';
@@ -97,13 +97,13 @@ function compileUpstream(shared: SharedResources, node: ProxyNode, upstream: Ups
   const part = (
     services: readonly string[],
     listener: Listener,
-    reached: readonly { readonly service: Service; readonly port: ServicePort }[],
+    reached: readonly Backend[],
     routes?: RouteConfig,
   ): Part => ({
     listener,
     ...(routes === undefined ? {} : { routes }),
-    clusters: reached.map((to) => shared.cluster(to.service, to.port)),
-    endpoints: reached.map((to) => shared.endpoints(to.service, to.port)),
+    clusters: reached.map((to) => shared.cluster(to)),
+    endpoints: reached.map((to) => shared.endpoints(to, node.locality)),
     services,
     stamp: world.stamp(services),
   });
@@ -135,7 +135,9 @@ function compileUpstream(shared: SharedResources, node: ProxyNode, upstream: Ups
 
 function backendsOf(route: HTTPRoute): string[] {
   return (route.spec.rules ?? []).flatMap((rule) =>
-    (rule.backendRefs ?? []).map((b) => `${b.namespace ?? route.metadata.namespace}/${b.name}`),
+    (rule.backendRefs ?? []).map(
+      (b) => `${b.namespace ?? route.metadata.namespace}/${backendTarget(b).service}`,
+    ),
   );
 }
 

@@ -10,11 +10,13 @@ import {
   type WeightedCluster,
 } from '@tulle/model';
 import {
+  backendTarget,
   createdMs,
   findServicePort,
   isGranted,
   parseDurationMs,
   routeMatchOf,
+  type HTTPBackendRef,
   type HTTPHeaderFilter,
   type HTTPPathModifier,
   type HTTPRoute,
@@ -23,17 +25,17 @@ import {
   type ServicePort,
 } from '@tulle/resources';
 import type { World } from '../world.ts';
-import { hostOfService, outboundName, type MeshSettings } from './clusters.ts';
+import { hostOfService, outboundName, type Backend, type MeshSettings } from './clusters.ts';
 import { retryOf, routeTimes, trafficFor, type Traffic } from './traffic.ts';
 
 /** The routes of one Service port, and the Service ports they lead to. */
 export interface CompiledRoutes {
   readonly config: RouteConfig;
-  readonly backends: readonly { readonly service: Service; readonly port: ServicePort }[];
+  readonly backends: readonly Backend[];
 }
 
 /** Notes what routes lead to; returns the cluster's name. */
-type Reach = (service: Service, port: ServicePort) => string;
+type Reach = (backend: Backend) => string;
 
 interface Entry extends PrecedenceKey {
   readonly route: Route;
@@ -50,10 +52,10 @@ export function compileRoutes(
   filtersOf: (route: HTTPRoute, rule: HTTPRouteRule) => FilterConfigs,
 ): CompiledRoutes {
   const key = `${service.metadata.namespace}/${service.metadata.name}`;
-  const backends = new Map<string, { service: Service; port: ServicePort }>();
-  const reach: Reach = (to, toPort) => {
-    const name = outboundName(to, toPort.port, mesh);
-    backends.set(name, { service: to, port: toPort });
+  const backends = new Map<string, Backend>();
+  const reach: Reach = (backend) => {
+    const name = outboundName(backend.service, backend.port.port, mesh, backend.subset?.name);
+    backends.set(name, backend);
     return name;
   };
   const own = trafficFor(world, service.metadata.namespace, 'Service', service.metadata.name, port.name);
@@ -73,7 +75,7 @@ export function compileRoutes(
     const route: Route = {
       name: 'default',
       match: { path: { kind: 'prefix', value: '/' } },
-      action: { kind: 'forward', clusters: [{ name: reach(service, port) }], ...routeTimes(own) },
+      action: { kind: 'forward', clusters: [{ name: reach({ service, port }) }], ...routeTimes(own) },
     };
     entries.push({ route, match: route.match, name: '', rule: 0, hostnames: [] });
   }
@@ -205,26 +207,18 @@ function actionOf(
   const clusters: WeightedCluster[] = [];
   let valid = 0;
   for (const backend of rule.backendRefs ?? []) {
-    const namespace = backend.namespace ?? route.metadata.namespace;
-    const service = world.get('Service', namespace, backend.name);
-    const port = service && findServicePort(service, { port: backend.port });
-    const granted = isGranted(
-      world.in('ReferenceGrant', namespace),
-      route.metadata.namespace,
-      namespace,
-      backend.name,
-    );
-    const ok = service !== undefined && port !== undefined && granted;
-    if (ok) valid += 1;
-    // A share that leads nowhere names a cluster that is never there; the subset keeps it from meeting a real one.
-    const name = ok
-      ? reach(service, port)
-      : formatWireName({
-          direction: 'outbound',
-          port: backend.port ?? 0,
-          subset: 'invalid',
-          host: `${backend.name}.${namespace}.${mesh.suffix}`,
-        });
+    const reached = backendOf(world, route, backend);
+    if (reached !== undefined) valid += 1;
+    // A share that leads nowhere names a cluster that is never there; no subset may have this name.
+    const name =
+      reached === undefined
+        ? formatWireName({
+            direction: 'outbound',
+            port: backend.port ?? 0,
+            subset: 'invalid',
+            host: `${backend.name}.${backend.namespace ?? route.metadata.namespace}.${mesh.suffix}`,
+          })
+        : reach(reached);
     clusters.push({ name, weight: backend.weight ?? 1, ...editsOf(backend.filters ?? []) });
   }
   if (valid === 0)
@@ -255,6 +249,21 @@ function actionOf(
           }),
     },
   };
+}
+
+/** What a backend leads to; `undefined` when that is not there, or may not be used. */
+function backendOf(world: World, route: HTTPRoute, ref: HTTPBackendRef): Backend | undefined {
+  const own = route.metadata.namespace;
+  const namespace = ref.namespace ?? own;
+  const target = backendTarget(ref);
+  const service = world.get('Service', namespace, target.service);
+  const port = service && findServicePort(service, { port: ref.port });
+  if (service === undefined || port === undefined) return undefined;
+  if (!isGranted(world.in('ReferenceGrant', namespace), own, namespace, target.service)) return undefined;
+  if (target.subset === undefined) return { service, port };
+  const { subsets } = trafficFor(world, namespace, 'Service', target.service, port.name);
+  const subset = subsets?.find(({ name }) => name === target.subset);
+  return subset && { service, port, subset };
 }
 
 /** The rule's own retry wins over a policy for the route; the Service's policy stands at the virtual host. */

@@ -1,10 +1,12 @@
-import type { Cluster, EndpointSet } from '@tulle/model';
+import type { Cluster, EndpointSet, Locality } from '@tulle/model';
 import type { Service, ServicePort } from '@tulle/resources';
 import type { ProxyNode } from '../node.ts';
 import type { World } from '../world.ts';
-import { clusterOf, endpointsOf, outboundName, type MeshSettings } from './clusters.ts';
+import { clusterOf, endpointsOf, outboundName, type Backend, type MeshSettings } from './clusters.ts';
 import { ruleFilters } from './filters.ts';
+import { preferNearest } from './locality.ts';
 import { compileRoutes, type CompiledRoutes } from './routes.ts';
+import { trafficFor } from './traffic.ts';
 
 interface Entry {
   /** {@link World.stamp} of the Services that the value depends on, when it was made. */
@@ -30,18 +32,35 @@ export class SharedResources {
     this.mesh = mesh;
   }
 
-  cluster(service: Service, port: ServicePort): Cluster {
-    const name = outboundName(service, port.port, this.mesh);
-    return this.#get(`cluster ${name}`, [keyOf(service)], (known?: Cluster) =>
-      kept(known, clusterOf(this.world, service, port, this.mesh)),
+  cluster(backend: Backend): Cluster {
+    const { service } = backend;
+    return this.#get(`cluster ${this.#nameOf(backend)}`, [keyOf(service)], (known?: Cluster) =>
+      kept(known, clusterOf(this.world, backend, this.mesh)),
     );
   }
 
-  endpoints(service: Service, port: ServicePort): EndpointSet {
-    const name = outboundName(service, port.port, this.mesh);
-    return this.#get(`endpoint ${name}`, [keyOf(service)], (known?: EndpointSet) =>
-      kept(known, endpointsOf(this.world, service, port, this.mesh)),
+  /** Callers of one place share what they get, where the Service's policy makes a difference between places. */
+  endpoints(backend: Backend, from: Locality | undefined): EndpointSet {
+    const { service, port } = backend;
+    const { name, namespace } = service.metadata;
+    const { locality } =
+      from === undefined ? {} : trafficFor(this.world, namespace, 'Service', name, port.name);
+    if (from === undefined || locality?.prefer !== 'Nearest') return this.#endpoints(backend);
+    const key = `endpoint ${this.#nameOf(backend)} ${JSON.stringify([from.region, from.zone, from.subZone])}`;
+    return this.#get(key, [keyOf(service)], (known?: EndpointSet) =>
+      kept(known, preferNearest(this.#endpoints(backend), from, locality.failover)),
     );
+  }
+
+  #endpoints(backend: Backend): EndpointSet {
+    const { service } = backend;
+    return this.#get(`endpoint ${this.#nameOf(backend)}`, [keyOf(service)], (known?: EndpointSet) =>
+      kept(known, endpointsOf(this.world, backend, this.mesh)),
+    );
+  }
+
+  #nameOf({ service, port, subset }: Backend): string {
+    return outboundName(service, port.port, this.mesh, subset?.name);
   }
 
   /** @param services all that the routes may depend on */

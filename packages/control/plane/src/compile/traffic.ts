@@ -55,6 +55,8 @@ export function clusterTraffic(traffic: Traffic, http: boolean): Partial<Cluster
         });
   return given<Partial<Cluster>>({
     balance: balanceOf(traffic, http),
+    // What a source calls unhealthy is so by its own word, and ejection leaves most of a set alone.
+    panicThresholdPercent: traffic.panicThresholdPercent ?? 0,
     connectTimeoutMs: ms(timeouts?.connect),
     limits:
       limits === undefined && budget === undefined

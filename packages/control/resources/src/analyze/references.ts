@@ -3,7 +3,7 @@ import type { HTTPBackendRef, HTTPRoute } from '../kinds/http-route.ts';
 import type { PolicyTarget } from '../kinds/metadata.ts';
 import type { Service } from '../kinds/service.ts';
 import type { LocatedResource } from '../resource.ts';
-import { findServicePort, isHttpPort, serviceSelects, targetPort } from '../select.ts';
+import { backendTarget, findServicePort, isHttpPort, serviceSelects, targetPort } from '../select.ts';
 import { didYouMean } from '../suggest.ts';
 import type { AnalysisHost } from './analysis-host.ts';
 import { isGranted, located } from './resource-set.ts';
@@ -106,15 +106,18 @@ function analyzeBackend(
 ): void {
   const own = subject.resource.metadata.namespace;
   const namespace = backend.namespace ?? own;
-  const service = host.set.get('Service', namespace, backend.name);
+  const target = backendTarget(backend);
+  const service = host.set.get('Service', namespace, target.service);
+  if (target.subset !== undefined && target.subset !== '' && service !== undefined)
+    analyzeSubset(target.service, target.subset, namespace, subject, at, host);
   if (service === undefined) {
-    if (!host.set.isUnreadable('Service', namespace, backend.name)) {
+    if (!host.set.isUnreadable('Service', namespace, target.service)) {
       host.report(
         'TULLE0302',
         subject,
         `${at}/name`,
-        `the backend Service ${namespace}/${backend.name} does not exist`,
-        meantService(host, namespace, backend.name),
+        `the backend Service ${namespace}/${target.service} does not exist`,
+        meantService(host, namespace, target.service),
       );
     }
   } else if (findServicePort(service, { port: backend.port }) === undefined) {
@@ -122,19 +125,45 @@ function analyzeBackend(
       'TULLE0303',
       subject,
       `${at}/port`,
-      `Service ${namespace}/${backend.name} has no port ${backend.port}`,
+      `Service ${namespace}/${target.service} has no port ${backend.port}`,
       ports(service),
     );
   }
-  if (!isGranted(host.set.all('ReferenceGrant'), own, namespace, backend.name)) {
+  if (!isGranted(host.set.all('ReferenceGrant'), own, namespace, target.service)) {
     host.report(
       'TULLE0305',
       subject,
       `${at}/namespace`,
-      `namespace ${namespace} does not let HTTPRoutes of ${own} use its Service ${backend.name}`,
+      `namespace ${namespace} does not let HTTPRoutes of ${own} use its Service ${target.service}`,
       `add a ReferenceGrant in ${namespace}`,
     );
   }
+}
+
+function analyzeSubset(
+  service: string,
+  subset: string,
+  namespace: string,
+  subject: LocatedResource,
+  at: string,
+  host: AnalysisHost,
+): void {
+  const names = host.set
+    .all('TrafficPolicy')
+    .filter(
+      ({ metadata, spec }) =>
+        metadata.namespace === namespace &&
+        spec.targetRefs.some(({ kind, name }) => kind === 'Service' && name === service),
+    )
+    .flatMap(({ spec }) => spec.subsets?.map(({ name }) => name) ?? []);
+  if (names.includes(subset)) return;
+  host.report(
+    'TULLE0302',
+    subject,
+    `${at}/name`,
+    `Service ${namespace}/${service} has no subset ${subset}`,
+    didYouMean(subset, names) ?? `a TrafficPolicy that targets the Service lists them under subsets`,
+  );
 }
 
 function analyzeTarget(target: PolicyTarget, subject: LocatedResource, i: number, host: AnalysisHost): void {

@@ -1,6 +1,7 @@
 import { normalizeConfiguredPath } from '@tulle/match';
 import { parseDurationMs } from '../duration.ts';
 import type {
+  HTTPBackendRef,
   HTTPPathModifier,
   HTTPRoute,
   HTTPRouteFilter,
@@ -51,8 +52,10 @@ function checkRule(rule: HTTPRouteRule, at: string, host: CheckHost): void {
   for (const [i, match] of (rule.matches ?? []).entries()) checkMatch(match, `${at}/matches/${i}`, host);
   const filters = rule.filters ?? [];
   checkFilters(filters, `${at}/filters`, host);
-  for (const [i, backend] of (rule.backendRefs ?? []).entries())
+  for (const [i, backend] of (rule.backendRefs ?? []).entries()) {
+    checkBackend(backend, `${at}/backendRefs/${i}`, host);
     checkFilters(backend.filters ?? [], `${at}/backendRefs/${i}/filters`, host);
+  }
   const redirect = filters.findIndex((f) => f.type === 'RequestRedirect');
   if (redirect >= 0 && filters.some((f) => f.type === 'URLRewrite')) {
     host.report(
@@ -81,6 +84,27 @@ function checkRule(rule: HTTPRouteRule, at: string, host: CheckHost): void {
     }
   }
   checkTimes(rule, at, host);
+}
+
+function checkBackend(backend: HTTPBackendRef, at: string, host: CheckHost): void {
+  const { group = '', kind = 'Service', name } = backend;
+  const meant = kind === 'Service' ? '' : 'tulle.dev';
+  if (group !== meant)
+    host.report(
+      'TULLE0205',
+      `${at}/group`,
+      `${kind} is of group ${JSON.stringify(meant)}, not ${JSON.stringify(group)}`,
+    );
+  const parts = name.split('.').length;
+  if (kind === 'Service' && parts > 1)
+    host.report(
+      'TULLE0205',
+      `${at}/name`,
+      `${JSON.stringify(name)} is no name of a Service`,
+      'give the namespace by itself; a subset has kind: ServiceSubset and group: tulle.dev',
+    );
+  if (kind === 'ServiceSubset' && parts !== 2)
+    host.report('TULLE0205', `${at}/name`, `${JSON.stringify(name)} is no subset`, 'write SERVICE.SUBSET');
 }
 
 function checkTimes(rule: HTTPRouteRule, at: string, host: CheckHost): void {

@@ -145,6 +145,33 @@ export function checkTrafficPolicy(policy: TrafficPolicy, host: CheckHost): void
   for (const [value, at] of positive)
     if (value !== undefined && ms(value) === 0)
       host.report('TULLE0204', `/spec/${at}`, `${at.split('/').at(-1)} must be longer than 0`);
+  noRepeats(
+    host,
+    spec.subsets ?? [],
+    (subset) => subset.name,
+    (i) => `/spec/subsets/${i}/name`,
+    (name) => `the subset ${name} is there twice`,
+  );
+  for (const [i, subset] of (spec.subsets ?? []).entries()) {
+    if (subset.name === 'invalid')
+      host.report(
+        'TULLE0205',
+        `/spec/subsets/${i}/name`,
+        'the name invalid means what a wrong backend leads to',
+        'take another name',
+      );
+    if (Object.keys(subset.labels).length === 0)
+      host.report('TULLE0204', `/spec/subsets/${i}/labels`, 'a subset needs at least one label');
+  }
+  if (spec.locality?.prefer === 'None' && spec.locality.failover !== undefined)
+    host.report('TULLE0208', '/spec/locality/failover', 'failover means nothing without prefer: Nearest');
+  noRepeats(
+    host,
+    spec.locality?.failover ?? [],
+    ({ from }) => from,
+    (i) => `/spec/locality/failover/${i}/from`,
+    (from) => `region ${from} is there twice; only one can come next`,
+  );
   const uses: Readonly<Record<string, readonly string[]>> = {
     LeastRequest: ['choices'],
     PeakEWMA: ['defaultRtt', 'decay'],

@@ -96,9 +96,11 @@ export type HTTPPathModifier =
   | { readonly type: 'ReplaceFullPath'; readonly replaceFullPath: string }
   | { readonly type: 'ReplacePrefixMatch'; readonly replacePrefixMatch: string };
 
+/** A Service, or with kind `ServiceSubset` a part of one that a TrafficPolicy describes; see {@link backendTarget}. */
 export interface HTTPBackendRef {
-  readonly group?: '';
-  readonly kind?: 'Service';
+  readonly group?: '' | 'tulle.dev';
+  readonly kind?: 'Service' | 'ServiceSubset';
+  /** Of a subset: `service.subset`. */
   readonly name: string;
   readonly namespace?: string;
   readonly port?: number;
@@ -279,11 +281,16 @@ export const httpRouteSchema: JsonSchema = resourceSchema(
             backendRefs: list(
               'Where requests go, by weight.',
               object(
-                'A Service.',
+                'A Service, or a subset of one.',
                 {
-                  group: { enum: [''], description: 'Empty: the core group.' },
-                  kind: { enum: ['Service'], description: 'Service.' },
-                  name: dnsLabel('Name of the Service.'),
+                  group: {
+                    enum: ['', 'tulle.dev'],
+                    description: 'Empty, the core group, for a Service; tulle.dev for a subset.',
+                  },
+                  kind: oneOf('What it is. Default Service.', ['Service', 'ServiceSubset']),
+                  name: dnsSubdomain(
+                    'Name of the Service; of a subset SERVICE.SUBSET, as a TrafficPolicy of that Service names it.',
+                  ),
                   namespace: dnsLabel('Its namespace; another one needs a ReferenceGrant there.'),
                   port: port('Its port.'),
                   weight: integer('Share. Default 1; 0: none.', 0, MAX_WEIGHT),

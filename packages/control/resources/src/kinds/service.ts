@@ -99,7 +99,7 @@ export const serviceSchema: JsonSchema = resourceSchema(
         loadBalancerClass: notHonoured('Remove it.'),
         loadBalancerSourceRanges: notHonoured('Use an AuthorizationPolicy with from.cidrs.'),
         allocateLoadBalancerNodePorts: notHonoured('Remove it.'),
-        trafficDistribution: notHonoured('Remove it.'),
+        trafficDistribution: notHonoured('Use a TrafficPolicy with locality.'),
       },
       ['ports'],
     ),

@@ -3,7 +3,9 @@ import type { Metadata, PolicyTarget } from './metadata.ts';
 import {
   dnsSubdomain,
   duration,
+  dnsLabel,
   integer,
+  labels,
   list,
   object,
   oneOf,
@@ -12,7 +14,7 @@ import {
   truth,
 } from './schema-parts.ts';
 
-/** How a Service is called: balancing, ejection, limits, timeouts, retries, connections. Absent parts keep Tulle's defaults. */
+/** How a Service is called: balancing, localities, subsets, ejection, limits, timeouts, retries, connections. Absent parts keep Tulle's defaults. */
 export interface TrafficPolicy {
   readonly apiVersion: 'tulle.dev/v1alpha1';
   readonly kind: 'TrafficPolicy';
@@ -29,6 +31,17 @@ export interface TrafficPolicySpec {
     readonly defaultRtt?: string;
     readonly decay?: string;
   };
+  /** Which endpoints a caller prefers by where it runs itself. Callers that do not say where they run prefer none. */
+  readonly locality?: {
+    /** `Nearest`: those of its sub-zone, then of its zone, then of its region, then others. Default `None`. */
+    readonly prefer: 'None' | 'Nearest';
+    /** Regions that come before others when the caller's own is out. */
+    readonly failover?: readonly { readonly from: string; readonly to: string }[];
+  };
+  /** Fewer healthy endpoints than this, percent, and health is not believed. Default 0, never: health comes from the endpoints themselves. */
+  readonly panicThresholdPercent?: number;
+  /** Parts of the Service by labels of its Workloads, which routes name as backends of kind ServiceSubset. */
+  readonly subsets?: readonly TrafficSubset[];
   readonly outlierDetection?: {
     readonly disabled?: boolean;
     readonly consecutiveFailures?: number;
@@ -72,6 +85,13 @@ export interface TrafficPolicySpec {
     readonly maxIdlePerEndpoint?: number;
     readonly sessionResumption?: boolean;
   };
+}
+
+/** Some Workloads of a Service. */
+export interface TrafficSubset {
+  readonly name: string;
+  /** All must be equal. */
+  readonly labels: Readonly<Record<string, string>>;
 }
 
 /** Parts of a TrafficPolicy that mean something for an HTTPRoute. */
@@ -123,6 +143,43 @@ export const trafficPolicySchema: JsonSchema = resourceSchema(
             decay: duration('PeakEWMA: how fast old latencies fade. Default 10s.'),
           },
           ['policy'],
+        ),
+        locality: object(
+          'Which endpoints a caller prefers by where it runs itself. A caller that does not say where it runs prefers none.',
+          {
+            prefer: oneOf(
+              'Nearest: those of its sub-zone, then of its zone, of its region, and others; each takes what is too much for the healthy ones before it. Default None.',
+              ['None', 'Nearest'],
+            ),
+            failover: list(
+              "Regions that come before others when the caller's own is out.",
+              object(
+                'A pair of regions.',
+                {
+                  from: text('Region of the caller.', { minLength: 1, maxLength: 253 }),
+                  to: text('Region that comes next.', { minLength: 1, maxLength: 253 }),
+                },
+                ['from', 'to'],
+              ),
+              1,
+              64,
+            ),
+          },
+          ['prefer'],
+        ),
+        panicThresholdPercent: percent(
+          'Fewer healthy endpoints than this, and health is not believed: all are used. Default 0, never.',
+          0,
+        ),
+        subsets: list(
+          'Parts of the Service by labels of its Workloads. A route names one as a backend of group tulle.dev, kind ServiceSubset and name SERVICE.SUBSET.',
+          object(
+            'Some Workloads of the Service.',
+            { name: dnsLabel('Name.'), labels: labels('Labels that they have, all of them.') },
+            ['name', 'labels'],
+          ),
+          1,
+          64,
         ),
         outlierDetection: object('Ejects endpoints that fail. On by default.', {
           disabled: truth('Never eject. Default false.'),

@@ -1,5 +1,6 @@
 import { create, fromJson, type JsonObject } from '@bufbuild/protobuf';
 import { type Any, anyPack, StructSchema } from '@bufbuild/protobuf/wkt';
+import type { Locality } from '@tulle/model';
 import { type Node, NodeSchema } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import {
   type DeltaDiscoveryRequest,
@@ -20,6 +21,8 @@ export interface NodeDescription {
   readonly metadata?: Readonly<Record<string, unknown>>;
   /** Filters that this proxy has, as `id@version` (decision D9). */
   readonly extensions?: readonly string[];
+  /** Where it runs: region, zone and part of the zone. */
+  readonly locality?: Locality;
   /** Version of the data plane. Default `0.0.0`. */
   readonly version?: string;
 }
@@ -29,6 +32,7 @@ export function writeNode(node: NodeDescription): Node {
     id: node.id,
     cluster: node.cluster ?? '',
     ...(node.metadata && { metadata: JSON.parse(JSON.stringify(node.metadata)) as JsonObject }),
+    ...(node.locality && { locality: { zone: '', subZone: '', ...node.locality } }),
     userAgentName: 'tulle',
     userAgentVersionType: { case: 'userAgentVersion', value: node.version ?? '0.0.0' },
     extensions: (node.extensions ?? []).map(writeExtension),

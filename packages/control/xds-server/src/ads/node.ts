@@ -1,4 +1,4 @@
-import type { BuildVersion, Extension, Node } from '@tulle/xds-proto/envoy/config/core/v3/base';
+import type { BuildVersion, Extension, Locality, Node } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import type { NodeInfo } from '../provider.ts';
 
 /** What a node says of itself, and what it proved. */
@@ -15,8 +15,17 @@ export function readNode(node: Node, identity: string | undefined): NodeInfo {
     cluster: node.cluster,
     metadata: node.metadata ?? {},
     identity,
+    ...(node.locality && localityOf(node.locality)),
     userAgent: text === '' ? name : `${name}/${text}`,
     extensions: node.extensions.map(extensionText),
+  };
+}
+
+/** Without a region and a zone nothing is said. */
+function localityOf({ region, zone, subZone }: Locality): Pick<NodeInfo, 'locality'> {
+  if (region === '' && zone === '') return {};
+  return {
+    locality: { region, ...(zone === '' ? {} : { zone }), ...(subZone === '' ? {} : { subZone }) },
   };
 }
 
