@@ -9,7 +9,15 @@ import { telemetryOf } from './telemetry-flags.ts';
 export type FlagOptions = Required<Pick<SidecarOptions, 'name' | 'namespace' | 'labels' | 'ports'>> &
   Pick<
     SidecarOptions,
-    'upstreams' | 'inbound' | 'advertise' | 'locality' | 'readiness' | 'workers' | 'supervisor' | 'accessLog' | 'telemetry'
+    | 'upstreams'
+    | 'inbound'
+    | 'advertise'
+    | 'locality'
+    | 'readiness'
+    | 'workers'
+    | 'supervisor'
+    | 'accessLog'
+    | 'telemetry'
   >;
 
 /**
