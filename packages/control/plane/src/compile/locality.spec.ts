@@ -23,7 +23,9 @@ function priorities(
     return { address: { path: name }, ...(locality === undefined ? {} : { locality }) };
   });
   const set = preferNearest({ name: 'api', endpoints }, from, failover);
-  return Object.fromEntries(set.endpoints.map(({ priority = 0 }, index) => [names[index], priority]));
+  return Object.fromEntries(
+    set.endpoints.map(({ priority = 0 }, index) => [names[index] ?? '', priority] as const),
+  );
 }
 
 describe('a caller that prefers what is near', () => {
