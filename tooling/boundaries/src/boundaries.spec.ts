@@ -87,7 +87,27 @@ it('takes names that a file declares, and members, for what they are', () => {
   expect(faultsWith({ ...own, [`${core}/src/attempts/x.ts`]: text.replace('./own', '../own') })).toEqual([]);
 });
 
+it('lets a ring of types stand where layers.json sets it apart', () => {
+  const planted = {
+    [`${core}/src/upstream/a.ts`]: `import type { B } from './b.ts'; export type A = B;`,
+    [`${core}/src/upstream/b.ts`]: `import type { A } from './a.ts'; export type B = A | 1;`,
+  };
+  expect(faultsWith(planted)).toEqual([]);
+});
+
 it.each<[fault: string, planted: Record<string, string>, found: string[]]>([
+  [
+    'a ring of types in the engine, with every file in it',
+    {
+      [`${core}/src/a.ts`]: `import type { B } from './upstream/b.ts'; import type { C } from './c.ts'; export type A = B | C;`,
+      [`${core}/src/upstream/b.ts`]: `import type { A } from '../a.ts'; export type B = A | 1;`,
+      [`${core}/src/c.ts`]: `import type { B } from './upstream/b.ts'; export type C = B;`,
+      [`${core}/src/d.ts`]: `import type { A } from './a.ts'; export type D = A;`,
+    },
+    [
+      `${core}/src/a.ts: types in a ring of 3 files, ${core}/src/a.ts, ${core}/src/c.ts, ${core}/src/upstream/b.ts: the engine is read from one end to the other; let the lower file know an interface (services.ts, sides.ts, stream-ref.ts)`,
+    ],
+  ],
   [
     'globals of Node in the pure core, values and types',
     {
@@ -191,10 +211,11 @@ it.each<[fault: string, planted: Record<string, string>, found: string[]]>([
   ],
   [
     'a cycle between files',
-    { [`${core}/src/sockets.ts`]: `import { type Name } from './index.ts';` },
-    [
-      `${core}/src/index.ts: files in a cycle: ${core}/src/index.ts → ${core}/src/sockets.ts → ${core}/src/index.ts`,
-    ],
+    {
+      [`${jwt}/src/index.ts`]: `import './key.ts';`,
+      [`${jwt}/src/key.ts`]: `import { type Name } from './index.ts';`,
+    },
+    [`${jwt}/src/index.ts: files in a cycle: ${jwt}/src/index.ts → ${jwt}/src/key.ts → ${jwt}/src/index.ts`],
   ],
   [
     'a node module in a pure file, even as a type',

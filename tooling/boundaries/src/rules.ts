@@ -1,6 +1,6 @@
 import { isBuiltin } from 'node:module';
 import { matchesGlob, posix } from 'node:path';
-import { findCycles } from './cycles.ts';
+import { findCycles, findRings } from './cycles.ts';
 import type { Import } from './imports.ts';
 import type { Layers, Package, SourceFile } from './workspace.ts';
 
@@ -31,7 +31,7 @@ export function check(packages: readonly Package[], layers: Layers, tools: Reado
       }
     }
   }
-  faults.push(...packageCycles(house), ...fileCycles(house), ...purityFaults(house));
+  faults.push(...packageCycles(house), ...fileCycles(house), ...typeRings(house), ...purityFaults(house));
   return faults;
 }
 
@@ -124,7 +124,7 @@ function packageCycles({ packages }: House): Fault[] {
   }));
 }
 
-/** Imports of types are erased and may close a ring. */
+/** Imports of types are erased and may close a ring, but for {@link typeRings}. */
 function fileCycles({ packages }: House): Fault[] {
   const graph = new Map<string, string[]>();
   for (const { files } of packages.values()) {
@@ -142,6 +142,30 @@ function fileCycles({ packages }: House): Fault[] {
     path: cycle[0] ?? '',
     message: `files in a cycle: ${cycle.join(' → ')}`,
   }));
+}
+
+/** Where layers.json says so, types form no ring either: what is read there is read from one end to the other. */
+function typeRings({ packages, layers }: House): Fault[] {
+  const faults: Fault[] = [];
+  for (const { files: globs, apart = [], why } of layers.noTypeRings) {
+    const graph = new Map<string, string[]>();
+    for (const file of [...packages.values()].flatMap((one) => one.files)) {
+      if (file.development || !globs.some((glob) => matchesGlob(file.path, glob))) continue;
+      const relative = file.imports.filter(({ specifier }) => specifier.startsWith('.'));
+      graph.set(
+        file.path,
+        relative.map(({ specifier }) => resolveRelative(file, specifier)),
+      );
+    }
+    for (const ring of findRings(graph)) {
+      if (ring.every((path) => apart.some((glob) => matchesGlob(path, glob)))) continue;
+      faults.push({
+        path: ring[0] ?? '',
+        message: `types in a ring of ${ring.length} files, ${ring.join(', ')}: ${why}`,
+      });
+    }
+  }
+  return faults;
 }
 
 /**

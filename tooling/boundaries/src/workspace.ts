@@ -5,10 +5,11 @@ import { type GlobalUse, globalsOf, type Import, importsOf } from './imports.ts'
 /** `peer`: only as a peerDependency. `dev`: only from tests, as a devDependency. */
 export type Permission = 'yes' | 'peer' | 'dev';
 
-/** layers.json: the import matrix and the purity rule, as data. */
+/** layers.json: the import matrix, the purity rule and where types form no ring, as data. */
 export interface Layers {
   readonly layers: Readonly<Record<string, Layer>>;
   readonly pure: readonly PureRule[];
+  readonly noTypeRings: readonly TypeRingRule[];
 }
 
 /** Files that reach no `node:` module. */
@@ -16,6 +17,14 @@ export interface PureRule {
   readonly files: readonly string[];
   /** true: nor do they use globals of Node or its timers themselves; the file that lends them such a thing is not among them. */
   readonly noGlobals?: boolean;
+  readonly why: string;
+}
+
+/** Files that import each other in a ring neither as values nor as types. */
+export interface TypeRingRule {
+  readonly files: readonly string[];
+  /** A ring wholly among these may stand. */
+  readonly apart?: readonly string[];
   readonly why: string;
 }
 

@@ -1,5 +1,5 @@
-import type { HeadPhase } from './chain/run.ts';
-import type { Stream } from './stream/stream.ts';
+import type { HeadPhase } from './chain/phases.ts';
+import type { StreamRef } from './stream/stream-ref.ts';
 
 /**
  * The ways back from one room into another. A request is walked forwards by plain imports; where the walk comes back
@@ -8,13 +8,13 @@ import type { Stream } from './stream/stream.ts';
  */
 export interface Doors {
   /** Runs a phase of the chain from a step on. */
-  advance(stream: Stream, phase: HeadPhase, from: number): void;
-  beginAttempts(stream: Stream): void;
-  connectAttempt(stream: Stream): void;
-  cancelAttempt(stream: Stream): void;
-  armAttemptTimers(stream: Stream): void;
-  onRequestTimeout(stream: Stream): void;
-  onPerTryTimeout(stream: Stream): void;
-  onIdleTimeout(stream: Stream): void;
-  onRetryDelay(stream: Stream): void;
+  advance(stream: StreamRef, phase: HeadPhase, from: number): void;
+  beginAttempts(stream: StreamRef): void;
+  connectAttempt(stream: StreamRef): void;
+  cancelAttempt(stream: StreamRef): void;
+  armAttemptTimers(stream: StreamRef): void;
+  onRequestTimeout(stream: StreamRef): void;
+  onPerTryTimeout(stream: StreamRef): void;
+  onIdleTimeout(stream: StreamRef): void;
+  onRetryDelay(stream: StreamRef): void;
 }

@@ -6,10 +6,10 @@ import { createTimerWheel, type Clock, type TimerWheel } from '@tulle/time';
 import type { Doors } from './doors.ts';
 import type { ReplayAccount } from './attempts/replay.ts';
 import { EngineMetrics } from './engine-metrics.ts';
-import type { Fetcher } from './fetch/fetcher.ts';
 import type { EngineLimits } from './limits.ts';
 import type { Transport } from './ports.ts';
 import { rescue } from './rescue.ts';
+import type { Closable, FilterCalls, Services } from './services.ts';
 import { Recorder } from './stream/recorder.ts';
 import type { Stream } from './stream/stream.ts';
 import { StreamPool } from './stream/stream-pool.ts';
@@ -17,13 +17,8 @@ import { Tracing } from './stream/tracing.ts';
 import { Turn } from './turn.ts';
 import type { Sink } from '@tulle/telemetry';
 
-/** Something that the engine closes at its end. */
-export interface Closable {
-  close(): void;
-}
-
 /** What every room of one proxy shares. */
-export class Engine {
+export class Engine implements Services {
   readonly clock: Clock;
   readonly wheel: TimerWheel;
   readonly transport: Transport;
@@ -46,7 +41,7 @@ export class Engine {
   /** Makes a request id. */
   readonly requestId: () => string;
   /** Makes the calls of filters; set by the proxy, which knows the clusters. */
-  fetcher!: Fetcher;
+  fetcher!: FilterCalls;
   /** Generation of the configuration in force. */
   generation = 0;
   #date = '';

@@ -1,8 +1,11 @@
+import type { Balancer, EndpointState } from '@tulle/balance';
 import type { FieldTable } from '@tulle/fields';
 import type { ConnectionInfo } from '@tulle/filter';
 import type { ResponseHead } from '@tulle/http1';
+import type { RetryBudget } from '@tulle/time';
 import type { Socket } from './ports.ts';
-import type { Stream } from './stream/stream.ts';
+import type { StreamRef } from './stream/stream-ref.ts';
+import type { ClusterMetrics } from './upstream/cluster-metrics.ts';
 
 /**
  * The two sides of a stream as chain and attempts see them, so that neither knows which HTTP version carries it.
@@ -19,14 +22,14 @@ export type PauseReason = typeof PAUSE_HOOK | typeof PAUSE_FLOW;
 export interface Downstream {
   readonly connection: ConnectionInfo;
   /** An interim (1xx) response of the endpoint. */
-  writeInterim(stream: Stream, head: ResponseHead): void;
+  writeInterim(stream: StreamRef, head: ResponseHead): void;
   /** `100 Continue` said by Tulle, because a filter must read the body before the endpoint is asked. */
-  writeContinue(stream: Stream): void;
+  writeContinue(stream: StreamRef): void;
   /** The head that the stream's response fields describe. @returns false when it could not be encoded: nothing was written */
-  writeHead(stream: Stream): boolean;
+  writeHead(stream: StreamRef): boolean;
   /** @returns whether `chunk` is kept (D1) */
-  writeData(stream: Stream, chunk: Buffer, start: number, end: number, owned: boolean): boolean;
-  writeEnd(stream: Stream, trailers: FieldTable | undefined): void;
+  writeData(stream: StreamRef, chunk: Buffer, start: number, end: number, owned: boolean): boolean;
+  writeEnd(stream: StreamRef, trailers: FieldTable | undefined): void;
   /** Whether the caller can still be answered. */
   readonly open: boolean;
   /** More is queued than the connection's limit: stop reading from the endpoint until `onDownstreamDrain`. */
@@ -34,16 +37,16 @@ export interface Downstream {
   /** Whether the caller took some of what is queued since this was asked last. */
   takesOn(): boolean;
   /** Stops and goes on reading the request. */
-  pauseRequest(stream: Stream, reason: PauseReason): void;
-  resumeRequest(stream: Stream, reason: PauseReason): void;
+  pauseRequest(stream: StreamRef, reason: PauseReason): void;
+  resumeRequest(stream: StreamRef, reason: PauseReason): void;
   /** The response cannot be completed: the caller must see a broken message, never a short one that looks whole. */
-  abort(stream: Stream): void;
+  abort(stream: StreamRef): void;
   /** The rest of the request will not be read; the connection ends. */
-  abandonRequest(stream: Stream): void;
+  abandonRequest(stream: StreamRef): void;
   /** The response head is a protocol switch: bytes flow both ways from now on. */
-  tunnel(stream: Stream, upstream: UpstreamStream): void;
+  tunnel(stream: StreamRef, upstream: UpstreamStream): void;
   /** The stream is over, request and response; called once, last. */
-  streamDone(stream: Stream): void;
+  streamDone(stream: StreamRef): void;
 }
 
 /** The endpoint's side of one attempt. */
@@ -56,7 +59,7 @@ export interface UpstreamStream {
   readonly ownedReads: boolean;
   keepRead(): void;
   /** Sends the request head. @returns a sentence when it could not be encoded: nothing was sent */
-  sendHead(stream: Stream): string | undefined;
+  sendHead(stream: StreamRef): string | undefined;
   /** @returns whether `chunk` is kept (D1) */
   sendData(chunk: Buffer, start: number, end: number, owned: boolean): boolean;
   sendEnd(trailers: FieldTable | undefined): void;
@@ -72,4 +75,34 @@ export interface UpstreamStream {
   takeHeld(): Buffer;
   /** The stream does not listen any more; the connection is drained or closed. */
   abandon(): void;
+}
+
+/** The connections to one endpoint. */
+export interface UpstreamPool {
+  /** A connection for the stream, or `undefined`: it waits, or its attempt has failed already. */
+  take(stream: StreamRef): UpstreamStream | undefined;
+  /** The stream does not wait any more. */
+  stopWaiting(stream: StreamRef): void;
+}
+
+/** A cluster at work, as the rooms see it. */
+export interface UpstreamCluster {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly metrics: ClusterMetrics;
+  readonly balancer: Balancer<UpstreamPool>;
+  readonly budget: RetryBudget;
+  /** A stream begins; false past `maxRequests`. */
+  enter(): boolean;
+  /** It is over. */
+  leave(): void;
+}
+
+/** An endpoint with its pool, as the balancer hands it out. */
+export type UpstreamEndpoint = EndpointState<UpstreamPool>;
+
+/** A cluster's name with whatever stands behind it now; see `ClusterRef` of the cluster itself. */
+export interface UpstreamRef {
+  readonly name: string;
+  readonly current: UpstreamCluster | undefined;
 }

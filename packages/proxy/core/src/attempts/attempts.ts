@@ -5,10 +5,11 @@ import { FAILURE, NEUTRAL, SUCCESS, type Outcome } from '@tulle/balance';
 import { backoffDelayMs } from '@tulle/time';
 import { deliver, showResponse } from '../chain/response.ts';
 import { endAttemptRequest } from '../chain/request-body.ts';
-import { ATTEMPT_HEADERS, stateOf, viewOf } from '../chain/run.ts';
+import { ATTEMPT_HEADERS } from '../chain/phases.ts';
+import { stateOf, viewOf } from '../chain/run.ts';
 import type { AttemptStep, FilterInstance } from '../chain/tables.ts';
 import { advance } from '../chain/walk.ts';
-import type { Engine } from '../engine.ts';
+import type { Services } from '../services.ts';
 import { rescue } from '../rescue.ts';
 import { PAUSE_FLOW, type UpstreamStream } from '../sides.ts';
 import { AT_ATTEMPTS, type Stream } from '../stream/stream.ts';
@@ -290,7 +291,7 @@ function asksForRetry(stream: Stream): boolean {
 }
 
 /** The outcome is delivered: a failing policy must not repeat requests. */
-function policyFailed(engine: Engine, filter: FilterInstance, requestId: string, message: string): void {
+function policyFailed(engine: Services, filter: FilterInstance, requestId: string, message: string): void {
   filter.errors.add();
   engine.log.error(`filter ${filter.name} failed in attemptEnd: ${message}`, {
     filter: filter.name,

@@ -1,5 +1,5 @@
 import { CONTINUE, STOP, TulleError, type HookResult } from '@tulle/filter';
-import type { Stream } from '../stream/stream.ts';
+import type { BodyHooks, Stream } from '../stream/stream.ts';
 import { StreamView } from '../stream/views.ts';
 import { recordFailure } from './reply.ts';
 import { isThenable } from '../thenable.ts';
@@ -23,7 +23,7 @@ export interface PipeOutlet {
  * The data hooks of one direction of one stream. Made only where a filter in force has such a hook: bodies without
  * one pass by uncopied.
  */
-export class BodyPipe {
+export class BodyPipe implements BodyHooks {
   /** A hook put other bytes in the place of those that came. */
   changed = false;
   readonly #stream: Stream;

@@ -1,4 +1,4 @@
-import type { Engine } from '../engine.ts';
+import type { Services } from '../services.ts';
 import type { Stream } from '../stream/stream.ts';
 import { AT_END } from '../stream/stream.ts';
 import type { CompleteStep, FilterInstance } from './tables.ts';
@@ -54,7 +54,7 @@ function runComplete(stream: Stream, step: CompleteStep): void {
 }
 
 function completeFailed(
-  engine: Engine,
+  engine: Services,
   filter: FilterInstance,
   requestId: string,
   message: string,

@@ -7,7 +7,7 @@ import { BodyPipe, type PipeOutlet } from './body.ts';
 import { completeIfOver } from './complete.ts';
 import { dropIdentityFields } from './hygiene.ts';
 import { carryOutReply } from './response.ts';
-import { REQUEST_TRAILERS } from './run.ts';
+import { REQUEST_TRAILERS } from './phases.ts';
 import type { Bytes } from '../bytes.ts';
 
 /** The request's body, from the caller through the data hooks to the attempt. Called by the downstream side. */

@@ -6,7 +6,7 @@ import { AT_END, AT_RESPONSE, type Stream } from '../stream/stream.ts';
 import { BodyPipe, type PipeOutlet } from './body.ts';
 import { completeIfOver, completeStream } from './complete.ts';
 import { adoptReply, recordFailure } from './reply.ts';
-import { RESPONSE_HEADERS, RESPONSE_TRAILERS } from './run.ts';
+import { RESPONSE_HEADERS, RESPONSE_TRAILERS } from './phases.ts';
 import { BUFFER, TRANSFORM, type DataStep } from './tables.ts';
 import type { Bytes } from '../bytes.ts';
 

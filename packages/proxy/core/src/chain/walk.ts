@@ -17,16 +17,13 @@ import { responseHeadDone, responseTrailersDone, adoptReplyInResponse, carryOutR
 import {
   ATTEMPT_HEADERS,
   BEFORE_ROUTE,
-  DONE,
-  PENDING,
   REQUEST_HEADERS,
   REQUEST_TRAILERS,
   RESPONSE_HEADERS,
   RESPONSE_TRAILERS,
-  runSteps,
-  stepsOf,
   type HeadPhase,
-} from './run.ts';
+} from './phases.ts';
+import { DONE, PENDING, runSteps, stepsOf } from './run.ts';
 
 /**
  * A request's walk through the chain, in order:

@@ -4,7 +4,7 @@ import type { Http1Limits } from '@tulle/http1';
 import type { RouteMatcher } from '@tulle/match';
 import type { DirectResponseAction, RedirectAction, Rewrite } from '@tulle/model';
 import type { HeadStep, PhaseTable } from '../chain/tables.ts';
-import type { ClusterRef } from '../upstream/cluster.ts';
+import type { UpstreamRef } from '../sides.ts';
 import type { FilterSet } from './filter-set.ts';
 import type { IdentityPatterns } from './identity-patterns.ts';
 
@@ -19,7 +19,7 @@ export interface CompiledEdits {
 /** One share of a split: where requests go, and what is in force for them. Also the `RouteInfo` that filters see. */
 export interface ForwardTarget extends RouteInfo {
   readonly kind: 'target';
-  readonly ref: ClusterRef;
+  readonly ref: UpstreamRef;
   readonly weight: number;
   readonly table: PhaseTable;
   /** Route's, then backend's. */

@@ -1,6 +1,6 @@
 import type { ConnHooks } from '@tulle/filter';
 import type { Counter } from '@tulle/telemetry';
-import type { Closable, Engine } from '../engine.ts';
+import type { Closable, Services } from '../services.ts';
 import type { AnyHooks, FilterInstance } from '../chain/tables.ts';
 
 /** A connection filter of one configuration generation. */
@@ -62,7 +62,7 @@ export class CreatedFilter {
   }
 
   /** Disposes it when no set has it any more. */
-  async release(engine: Engine): Promise<void> {
+  async release(engine: Services): Promise<void> {
     if (--this.#users > 0 || this.#disposed) return;
     this.#disposed = true;
     await disposeOne(engine, this.name, () => this.hooks.dispose?.());
@@ -81,14 +81,14 @@ export class FilterSet {
   overrides: ReadonlyMap<string, Override>;
   readonly filters: readonly FilterInstance[];
   readonly connFilters: readonly ConnFilterInstance[];
-  readonly #engine: Engine;
+  readonly #engine: Services;
   readonly #created: readonly CreatedFilter[];
   #users = 0;
   #disposed = false;
 
   /** @param before the set whose place it takes */
   constructor(
-    engine: Engine,
+    engine: Services,
     filters: readonly FilterInstance[],
     connFilters: readonly ConnFilterInstance[],
     created: readonly CreatedFilter[],
@@ -127,7 +127,11 @@ export class FilterSet {
 }
 
 /** Runs one `dispose` with a deadline; failures are logged and end nothing else. */
-async function disposeOne(engine: Engine, name: string, dispose: () => void | Promise<void>): Promise<void> {
+async function disposeOne(
+  engine: Services,
+  name: string,
+  dispose: () => void | Promise<void>,
+): Promise<void> {
   const timeoutMs = engine.limits.filterDisposeTimeoutMs;
   try {
     await withDeadline(
@@ -146,7 +150,7 @@ async function disposeOne(engine: Engine, name: string, dispose: () => void | Pr
 
 /** Settles like `promise`, or rejects with `late()` after `timeoutMs`. */
 export function withDeadline<T>(
-  engine: Engine,
+  engine: Services,
   promise: Promise<T>,
   timeoutMs: number,
   late: () => Error,

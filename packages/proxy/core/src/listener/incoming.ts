@@ -1,14 +1,25 @@
 import type { CompiledChain } from '../compile/compiled-listener.ts';
-import { chooseChain } from '../compile/compiled-listener.ts';
+import { chooseChain, type CompiledListener } from '../compile/compiled-listener.ts';
 import type { Engine } from '../engine.ts';
 import type { Socket, SocketEvents, SocketFault } from '../ports.ts';
 import { HELLO_MORE, MAX_HELLO_BYTES, readFirstBytes } from './client-hello.ts';
 import { ConnectionFacts } from './connection-facts.ts';
 import { ConnectionHooks } from './conn-hooks.ts';
 import { ServerConnection } from './h1-server.ts';
-import type { ListenerRuntime } from './listener.ts';
-import type { ListenerConnection } from './serving.ts';
+import type { ChainSlot, ListenerConnection, ServingListener } from './serving.ts';
 import { TcpConnection } from './tcp-connection.ts';
+
+/** What an accepted connection needs of its listener. */
+export interface AcceptingListener extends ServingListener {
+  readonly compiled: CompiledListener;
+  readonly direction: 'inbound' | 'outbound' | 'unspecified';
+  /** Where the connections of a chain find it. */
+  slot(chain: string): ChainSlot;
+  /** The chain's handler took the connection. */
+  handedOver(from: ListenerConnection, to: ListenerConnection, hooks: ConnectionHooks | undefined): void;
+  /** A peer that did not prove who it is. */
+  recordRefusal(facts: ConnectionFacts, fault: SocketFault): void;
+}
 
 /**
  * An accepted connection until its chain's handler takes it: connection filters → chain, by address and where needed
@@ -16,7 +27,7 @@ import { TcpConnection } from './tcp-connection.ts';
  */
 export class IncomingConnection implements SocketEvents, ListenerConnection {
   readonly #engine: Engine;
-  readonly #listener: ListenerRuntime;
+  readonly #listener: AcceptingListener;
   #socket: Socket;
   #first: Buffer | undefined;
   #listenerHooks: ConnectionHooks | undefined;
@@ -26,7 +37,7 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
   #peerEnded = false;
   #over = false;
 
-  constructor(engine: Engine, listener: ListenerRuntime, socket: Socket) {
+  constructor(engine: Engine, listener: AcceptingListener, socket: Socket) {
     this.#engine = engine;
     this.#listener = listener;
     this.#socket = socket;

@@ -6,8 +6,8 @@ import type { Engine } from '../engine.ts';
 import type { Listening, ListenOwner, Socket, SocketFault } from '../ports.ts';
 import type { ConnectionFacts } from './connection-facts.ts';
 import type { ConnectionHooks } from './conn-hooks.ts';
-import { IncomingConnection } from './incoming.ts';
-import { ListenerMetrics, type ChainSlot, type ListenerConnection, type ServingListener } from './serving.ts';
+import { IncomingConnection, type AcceptingListener } from './incoming.ts';
+import { ListenerMetrics, type ChainSlot, type ListenerConnection } from './serving.ts';
 
 /** A listening socket, and who serves what it accepts: another listener may take it over, so that it never closes. */
 class Door implements ListenOwner {
@@ -32,7 +32,7 @@ class Door implements ListenOwner {
 }
 
 /** A listener at work: its socket, its connections, and the chains in force. */
-export class ListenerRuntime implements ServingListener {
+export class ListenerRuntime implements AcceptingListener {
   readonly name: string;
   readonly metrics: ListenerMetrics;
   compiled: CompiledListener;

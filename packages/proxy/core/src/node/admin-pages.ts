@@ -1,5 +1,5 @@
 import { formatAddress } from '@tulle/model';
-import type { ProxyRuntime } from '../proxy.ts';
+import type { AdminSubject } from './admin-subject.ts';
 import { chooseType } from './negotiate.ts';
 import { LOG_LEVELS, type LeveledLog, type LogLevel } from './default-log.ts';
 
@@ -22,7 +22,7 @@ export interface AdminPageEntry {
 }
 
 /** Every page: the engine's own, then those of telemetry plugins. */
-export function adminPages(proxy: ProxyRuntime): AdminPageEntry[] {
+export function adminPages(proxy: AdminSubject): AdminPageEntry[] {
   const pages: AdminPageEntry[] = [
     {
       path: '/',
@@ -112,7 +112,7 @@ function json(value: unknown): AdminReply {
   return { contentType: 'application/json', body: `${JSON.stringify(value, null, 2)}\n` };
 }
 
-function serverInfo(proxy: ProxyRuntime): object {
+function serverInfo(proxy: AdminSubject): object {
   return {
     ...proxy.stats,
     configVersion: proxy.config.version,
@@ -157,7 +157,7 @@ interface ClusterDump {
   readonly endpoints: readonly object[];
 }
 
-function clusters(proxy: ProxyRuntime): ClusterDump[] {
+function clusters(proxy: AdminSubject): ClusterDump[] {
   return [...proxy.refs.values()].flatMap(({ current }) => {
     if (current === undefined) return [];
     current.balancer.refresh(proxy.clock.nowMs());
@@ -194,7 +194,7 @@ function clusters(proxy: ProxyRuntime): ClusterDump[] {
   });
 }
 
-function clustersText(proxy: ProxyRuntime): string {
+function clustersText(proxy: AdminSubject): string {
   return (
     clusters(proxy)
       .map((cluster) =>
@@ -219,7 +219,7 @@ function clustersText(proxy: ProxyRuntime): string {
   );
 }
 
-function setLevel(proxy: ProxyRuntime, level: string | null): AdminReply {
+function setLevel(proxy: AdminSubject, level: string | null): AdminReply {
   const log = proxy.log as Partial<LeveledLog>;
   if (!(LOG_LEVELS as readonly (string | null)[]).includes(level))
     return { status: 400, body: `level is one of ${LOG_LEVELS.join(', ')}.\n` };

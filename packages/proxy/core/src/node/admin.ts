@@ -3,7 +3,7 @@ import { chmod } from 'node:fs/promises';
 import { TulleError } from '@tulle/filter';
 import { formatAddress, type Address } from '@tulle/model';
 import type { AdminAddress } from '../options.ts';
-import type { ProxyRuntime } from '../proxy.ts';
+import type { AdminSubject } from './admin-subject.ts';
 import { adminPages, type AdminReply } from './admin-pages.ts';
 import { isFromForeignPage, isLoopbackHost } from './foreign-page.ts';
 import { removeStaleSocket } from './stale-socket.ts';
@@ -18,7 +18,7 @@ export interface AdminServer {
  * Starts the admin interface on a Unix socket (mode 0600) or a loopback address: who can reach it owns the proxy.
  * @throws TulleError `TULLE_CONFIG_INVALID` for another address
  */
-export async function startAdmin(proxy: ProxyRuntime, at: AdminAddress): Promise<AdminServer> {
+export async function startAdmin(proxy: AdminSubject, at: AdminAddress): Promise<AdminServer> {
   if ('host' in at && !isLoopbackHost(at.host)) {
     throw new TulleError(
       'TULLE_CONFIG_INVALID',
@@ -70,7 +70,7 @@ function isOwnHost(request: IncomingMessage): boolean {
 }
 
 async function answer(
-  proxy: ProxyRuntime,
+  proxy: AdminSubject,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {

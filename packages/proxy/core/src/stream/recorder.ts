@@ -1,5 +1,5 @@
 import type { AttemptRecord, Sink, StreamRecord } from '@tulle/telemetry';
-import type { Engine } from '../engine.ts';
+import type { Services } from '../services.ts';
 import { disown, isThenable, messageOf } from '../thenable.ts';
 import type { Stream } from './stream.ts';
 
@@ -12,11 +12,11 @@ export type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** The one record object, filled anew for each stream and lent to the sinks. */
 export class Recorder {
-  readonly #engine: Engine;
+  readonly #engine: Services;
   readonly #sinks: readonly Sink[];
   readonly #record: RecordView = new RecordView();
 
-  constructor(engine: Engine, sinks: readonly Sink[]) {
+  constructor(engine: Services, sinks: readonly Sink[]) {
     this.#engine = engine;
     this.#sinks = sinks;
   }

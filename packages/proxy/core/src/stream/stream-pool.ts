@@ -1,15 +1,15 @@
-import type { Engine } from '../engine.ts';
+import type { Services } from '../services.ts';
 import { Stack } from '../stack.ts';
 import { Stream } from './stream.ts';
 
 /** Stream objects at rest. One that a hook's promise still holds on to comes back when that settles, or never. */
 export class StreamPool {
-  readonly #engine: Engine;
+  readonly #engine: Services;
   readonly #spare: Stack<Stream> = new Stack<Stream>();
   /** Streams under way. */
   active = 0;
 
-  constructor(engine: Engine) {
+  constructor(engine: Services) {
     this.#engine = engine;
   }
 

@@ -1,18 +1,15 @@
 import { FieldTable } from '@tulle/fields';
-import type { ResponseFlag, Slot } from '@tulle/filter';
+import type { HttpStream, ResponseFlag, Slot } from '@tulle/filter';
 import { BODY_NONE, RequestHead, ResponseHead, type BodyKind } from '@tulle/http1';
 import type { WheelTimer } from '@tulle/time';
 import { EMPTY_TABLE, type FilterInstance, type PhaseTable } from '../chain/tables.ts';
+import type { Bytes } from '../bytes.ts';
 import type { CompiledRoute, ForwardTarget, HttpChain } from '../compile/compiled.ts';
-import type { Engine } from '../engine.ts';
-import type { Downstream, UpstreamStream } from '../sides.ts';
-import type { ClusterRuntime } from '../upstream/cluster.ts';
-import type { UpstreamEndpoint } from '../upstream/cluster.ts';
-import type { BodyPipe } from '../chain/body.ts';
+import type { Services } from '../services.ts';
+import type { Downstream, UpstreamCluster, UpstreamEndpoint, UpstreamStream } from '../sides.ts';
 import { Attempt } from './attempt.ts';
 import { ReplayBuffer } from '../attempts/replay.ts';
 import { StreamTrace } from './stream-trace.ts';
-import type { StreamView } from './views.ts';
 
 /** Triples of decision notes a stream keeps; later ones are dropped and `notesDropped` counts them. */
 export const MAX_NOTES = 64;
@@ -26,12 +23,29 @@ export const AT_RESPONSE = 2;
 /** Everything was said; the request may still be drained. */
 export const AT_END = 3;
 
+/** The stream as filters see it; `views.ts` makes it. */
+export interface LentStream extends HttpStream {
+  /** The stream is over: whatever is read of it throws. */
+  revoke(): void;
+}
+
+/** The data hooks of one direction; `chain/body.ts` makes them. */
+export interface BodyHooks {
+  /** A hook put other bytes in the place of those that came. */
+  readonly changed: boolean;
+  /** A piece of body. @returns whether `chunk` is kept (D1) */
+  push(chunk: Bytes, start: number, end: number, owned: boolean): boolean;
+  /** No more body. */
+  end(): void;
+  revoke(): void;
+}
+
 /**
  * One HTTP request with its response while it is walked through the chain: pooled (decision D2), plain fields, no
  * logic but being reset. Filters see it through `views.ts` only.
  */
 export class Stream {
-  readonly engine: Engine;
+  readonly engine: Services;
   /** Grows each time that the object is used again: a continuation of an earlier use compares and gives up. */
   generation = 0;
   /** Between begin and complete. */
@@ -54,7 +68,7 @@ export class Stream {
   /** Filters that ran and are not in force any more after a rematch; they complete too. */
   readonly retired: { filter: FilterInstance; config: unknown }[] = [];
   readonly states: unknown[] = [];
-  view: StreamView | undefined = undefined;
+  view: LentStream | undefined = undefined;
   readonly slots: Map<string, unknown> = new Map<string, unknown>();
 
   // — request (also what route matching reads) —
@@ -79,7 +93,7 @@ export class Stream {
   discardRequest = false;
   /** Expect: 100-continue, and nobody has said 100 or anything final. */
   expectsContinue = false;
-  requestPipe: BodyPipe | undefined = undefined;
+  requestPipe: BodyHooks | undefined = undefined;
   /** Upgrade protocols asked for, when the route lets them pass. */
   upgrade: string | undefined = undefined;
   isConnect = false;
@@ -88,7 +102,7 @@ export class Stream {
   readonly attempt: Attempt = new Attempt();
   attemptCount = 0;
   readonly tried: UpstreamEndpoint[] = [];
-  cluster: ClusterRuntime | undefined = undefined;
+  cluster: UpstreamCluster | undefined = undefined;
   endpoint: UpstreamEndpoint | undefined = undefined;
   upstream: UpstreamStream | undefined = undefined;
   /** Linked list of a pool's waiters. */
@@ -126,10 +140,10 @@ export class Stream {
   responseHeadDone = false;
   /** The head is held until buffered body hooks are done. */
   responseHeadHeld = false;
-  responsePipe: BodyPipe | undefined = undefined;
+  responsePipe: BodyHooks | undefined = undefined;
   /** Slots of the filters that let the response's body pass untouched. */
   readonly passing: number[] = [];
-  replyBody: Buffer | undefined = undefined;
+  replyBody: Bytes | undefined = undefined;
   /** `reply()` was called and is not carried out yet. */
   replyPending = false;
 
@@ -156,7 +170,7 @@ export class Stream {
   /** When a byte moved last; the idle timer looks at it when it fires, so that moving bytes arms nothing. */
   movedMs = 0;
 
-  constructor(engine: Engine) {
+  constructor(engine: Services) {
     this.engine = engine;
     this.headers = this.requestHead.fields;
     this.responseFields = this.localFields;

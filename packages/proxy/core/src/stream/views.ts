@@ -4,7 +4,6 @@ import {
   type AttemptInfo,
   type ConnectionInfo,
   type Headers,
-  type HttpStream,
   type MutableHeaders,
   type RequestHead,
   type ResponseHead,
@@ -13,26 +12,30 @@ import {
   type STOP,
 } from '@tulle/filter';
 import { BODY_NONE } from '@tulle/http1';
-import type { BodyPipe } from '../chain/body.ts';
 import { rematch } from '../chain/route.ts';
 import { recordReply } from '../chain/reply.ts';
 import { setAuthority, setMethod, setPath, setQuery } from './request-edits.ts';
-import { AT_ATTEMPTS, AT_RESPONSE, type Stream } from './stream.ts';
+import { AT_ATTEMPTS, AT_RESPONSE, type LentStream, type Stream } from './stream.ts';
+
+/** Where the bytes of `stream.emit()` go. */
+export interface Emitter {
+  emit(bytes: Uint8Array): void;
+}
 
 /**
  * What filters see of a stream. A view is made once a stream, for the first filter that needs it, and loses its stream
  * when that completes: so a reference that somebody kept throws for ever and never shows another caller's request
  * (decision D2). Parts (`request`, `headers`, …) are made when they are first read.
  */
-export class StreamView implements HttpStream {
+export class StreamView implements LentStream {
   #stream: Stream | undefined;
   #request: RequestView | undefined;
   #response: ResponseView | undefined;
   #attempt: AttemptView | undefined;
-  readonly #pipe: BodyPipe | undefined;
+  readonly #pipe: Emitter | undefined;
 
   /** @param pipe the data hooks that this view is lent to: where `emit` goes */
-  constructor(stream: Stream, pipe: BodyPipe | undefined) {
+  constructor(stream: Stream, pipe: Emitter | undefined) {
     this.#stream = stream;
     this.#pipe = pipe;
   }

@@ -1,0 +1,57 @@
+import type { FieldTable } from '@tulle/fields';
+import type { FetchReply, FetchRequest, Log } from '@tulle/filter';
+import type { StreamRecord } from '@tulle/telemetry';
+import type { Clock, TimerWheel } from '@tulle/time';
+import type { ReplayAccount } from './attempts/replay.ts';
+import type { Doors } from './doors.ts';
+import type { EngineMetrics } from './engine-metrics.ts';
+import type { EngineLimits } from './limits.ts';
+import type { StreamRef } from './stream/stream-ref.ts';
+import type { Turn } from './turn.ts';
+
+/** Something that is closed at its end. */
+export interface Closable {
+  close(): void;
+}
+
+/** Makes the calls of filters. */
+export interface FilterCalls {
+  fetch(request: FetchRequest, owner: object): Promise<FetchReply>;
+  /** The filter is gone: its calls end. */
+  release(owner: object): void;
+  close(): void;
+}
+
+/** What every room shares of its engine (`engine.ts` makes it): the rooms know this, the engine knows the rooms. */
+export interface Services {
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+  readonly doors: Doors;
+  readonly log: Log;
+  readonly metrics: EngineMetrics;
+  readonly limits: EngineLimits;
+  readonly turn: Turn;
+  readonly replayAccount: ReplayAccount;
+  newTable(): FieldTable;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  /** Makes a request id. */
+  readonly requestId: () => string;
+  readonly streams: {
+    /** Streams under way. */
+    active: number;
+    /** A stream completed and was reset. */
+    ended(stream: StreamRef): void;
+    /** Makes the object available again. */
+    put(stream: StreamRef): void;
+  };
+  readonly recorder: {
+    record(stream: StreamRef): void;
+    hand(record: StreamRecord): void;
+  };
+  /** Absent unless a telemetry plugin asks for it. */
+  readonly tracing: { begin(stream: StreamRef): void; traceAttempt(stream: StreamRef): void } | undefined;
+  /** Engine code threw while it worked for `stream`. */
+  defect(stream: StreamRef, defect: unknown): void;
+  logDefect(defect: unknown): void;
+}
