@@ -185,6 +185,10 @@ describe('tulle', () => {
     expect((await tulle('frobnicate')).code).toBe(64);
     expect((await tulle('status', '--api', 'http://127.0.0.1:1')).code).toBe(69);
     expect((await tulle('run', '--name', 'x', '--', '/no/such/program')).code).toBe(1);
+    expect(await tulle('control-plane', '--leaf-seconds', '9')).toMatchObject({
+      code: 64,
+      err: expect.stringContaining('--leaf-seconds 9 is no lifetime of a certificate') as string,
+    });
     expect((await tulle('check', '-o', 'json')).code).toBe(0);
   }, 60_000);
 });

@@ -9,6 +9,9 @@ import { personLog } from '../cli/person-log.ts';
 import { allowListOf } from './filters-file.ts';
 import { CliError, EXIT, usageError } from '../cli/exit-codes.ts';
 
+/** Issuers live 90 days, and at least three leaves long. */
+const MAX_LEAF_SECONDS = 30 * 86_400;
+
 export const command: Command = defineCommand({
   summary: 'Run the control plane of this machine: resources, CA, xDS and REST',
   details:
@@ -46,6 +49,12 @@ export const command: Command = defineCommand({
       help: 'what a workload that no ALLOW policy selects does with authenticated callers of the mesh',
       defaultText: 'allow',
     },
+    'leaf-seconds': {
+      type: 'number',
+      value: 'N',
+      help: 'certificates of proxies live so long, and are renewed at half of it; at least 10',
+      defaultText: '86400, a day',
+    },
     'api-port': {
       type: 'number',
       value: 'PORT',
@@ -57,6 +66,12 @@ export const command: Command = defineCommand({
   async run({ io, options, signal }) {
     const listen = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(options.listen ?? '127.0.0.1:0');
     if (listen === null) throw usageError(`--listen ${JSON.stringify(options.listen)} is not HOST:PORT`);
+    const leafSeconds = options['leaf-seconds'];
+    if (leafSeconds !== undefined && !(leafSeconds >= 10 && leafSeconds <= MAX_LEAF_SECONDS))
+      throw usageError(
+        `--leaf-seconds ${leafSeconds} is no lifetime of a certificate`,
+        `give 10 to ${MAX_LEAF_SECONDS} seconds: a third of what issuers live`,
+      );
     const filters = options.filters === undefined ? undefined : resolve(io.cwd, options.filters);
     if (filters !== undefined) allowListOf(() => readAllowList(filters));
     const { state } = tulleDirectories(io.env);
@@ -75,6 +90,7 @@ export const command: Command = defineCommand({
       listen: { host: (listen[1] ?? listen[2]) as string, port: Number(listen[3]) },
       api: { port: options['api-port'] ?? 0 },
       defaultAction: options['default-action'] === 'deny' ? 'deny' : 'allow',
+      ...(leafSeconds === undefined ? {} : { leafLifetimeMs: leafSeconds * 1000 }),
       ...(filters === undefined ? {} : { filters }),
       ...(options.config === undefined ? {} : { configDir: options.config }),
       ...(options['trust-domain'] === undefined ? {} : { trustDomain: options['trust-domain'] }),
