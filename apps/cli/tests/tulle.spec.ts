@@ -100,6 +100,17 @@ describe('tulle', () => {
     expect((await tulle('get', 'svc', '-o', 'name')).out).toBe('service/web\n');
     expect((await tulle('get', 'svc', 'web', '-o', 'yaml')).out).toContain('targetPort: 8080');
     expect((await tulle('apply', '-f', 'web.json')).out).toMatch(/unchanged/);
+    await writeFile(
+      join(bench.dir, 'edge.yaml'),
+      'apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: { name: edge }\nspec: { gatewayClassName: tulle, listeners: [{ name: http, port: 80, protocol: HTTP }] }\n',
+    );
+    await tulle('apply', '-f', 'edge.yaml');
+    const edge = (await tulle('get', 'gateway', 'edge', '-o', 'yaml')).out;
+    expect(edge).toMatch(/observedGeneration: 1/);
+    expect(edge).toContain('start one: tulle gateway --name edge');
+    await writeFile(join(bench.dir, 'edge.yaml'), edge);
+    expect((await tulle('apply', '-f', 'edge.yaml')).out).toMatch(/unchanged/);
+    await tulle('delete', 'gateway', 'edge');
     expect(await tulle('delete', 'svc', 'web')).toMatchObject({ code: 0, out: 'service/web removed\n' });
     expect((await tulle('delete', 'svc', 'web')).code).toBe(1);
     expect((await tulle('delete', 'svc', 'web', '--ignore-not-found')).code).toBe(0);

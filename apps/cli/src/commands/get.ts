@@ -12,6 +12,9 @@ interface Held {
   readonly owner: string;
   readonly version: string;
   readonly conditions?: readonly Condition[];
+  readonly generation?: number;
+  /** Of Gateways and routes, as Gateway API writes it. */
+  readonly status?: unknown;
 }
 
 /** FilterPolicies with what the mesh says of them. */
@@ -26,8 +29,10 @@ async function withConditions(held: readonly Held[], client: ApiClient): Promise
 }
 
 /** Where Kubernetes has them; read over where the resource is applied again. */
-const documentOf = ({ resource, conditions }: Held): unknown =>
-  conditions === undefined ? resource : { ...resource, status: { conditions } };
+function documentOf({ resource, conditions, generation, status }: Held): unknown {
+  if (status !== undefined) return { ...resource, metadata: { ...resource.metadata, generation }, status };
+  return conditions === undefined ? resource : { ...resource, status: { conditions } };
+}
 
 const acceptedOf = ({ conditions = [] }: Held): Condition | undefined =>
   conditions.find(({ type }) => type === 'Accepted');

@@ -7,6 +7,7 @@ import {
   KINDS,
   readResources,
   readResourceValues,
+  refOf,
   resourceKey,
   type Diagnostic,
   type FilterCatalogue,
@@ -20,6 +21,8 @@ import { addCaRoutes, type CaHooks } from './ca-api.ts';
 import { removeStaleSocket } from './stale-socket.ts';
 import type { ControlPlane } from './control-plane-types.ts';
 import { openApi } from './openapi.ts';
+import type { GatewayStatus, RouteStatus } from './status/resource-status.ts';
+import type { Held } from './world.ts';
 
 /** Options of {@link createApi}. */
 export interface ApiOptions {
@@ -133,6 +136,10 @@ export function createApi(options: ApiOptions): Api {
       request.query.dryRun === 'true',
     ),
   );
+  const withStatus = (key: string, held: Held): Held & { status?: GatewayStatus | RouteStatus } => {
+    const status = cp.resourceStatus(key);
+    return status === undefined ? held : { ...held, status };
+  };
   app.get<{ Querystring: { kind?: string; namespace?: string } }>(
     '/api/v1/resources',
     async (request, reply) => {
@@ -146,7 +153,8 @@ export function createApi(options: ApiOptions): Api {
             ({ resource: r }) =>
               (kind === undefined || r.kind === kind.kind) &&
               (request.query.namespace === undefined || r.metadata.namespace === request.query.namespace),
-          ),
+          )
+          .map((held) => withStatus(resourceKey(refOf(held.resource)), held)),
       };
     },
   );
@@ -160,7 +168,7 @@ export function createApi(options: ApiOptions): Api {
     const key = keyOf(request.params);
     if (key === undefined) return unknownKind(reply, request.params.kind);
     const held = cp.resource(key);
-    if (held !== undefined) return { ...held, conditions: cp.conditions(key) };
+    if (held !== undefined) return { ...withStatus(key, held), conditions: cp.conditions(key) };
     return problem(reply, 404, 'TULLE_API_NOT_FOUND', `there is no ${key}`);
   });
   app.put<One>(one, async (request, reply) => {

@@ -8,6 +8,7 @@ import type { ChangeRecord } from './changes.ts';
 import type { MayClaim } from './endpoint-right.ts';
 import type { Condition } from './condition.ts';
 import type { MeshStatus } from './mesh-status.ts';
+import type { GatewayStatus, RouteStatus } from './status/resource-status.ts';
 import type { StateStore } from './state-file.ts';
 import type { Held } from './world.ts';
 
@@ -75,6 +76,8 @@ export interface ControlPlane {
    * whether the proxies that it is for have its filter.
    */
   conditions(key: string): readonly Condition[];
+  /** `status` of a Gateway or HTTPRoute as Gateway API writes it; `undefined` for other kinds. */
+  resourceStatus(key: string): GatewayStatus | RouteStatus | undefined;
   status(): MeshStatus;
   /** What a proxy should have now. */
   proxyConfig(id: string): ProxyConfig | undefined;

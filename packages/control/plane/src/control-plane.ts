@@ -27,7 +27,8 @@ import { ProxySession } from './proxy-session.ts';
 import { ownedBy, tooMany } from './refusals.ts';
 import { KeptState } from './saved-state.ts';
 import { memoryState, type SavedOwner, type SavedState } from './state-file.ts';
-import { nothingTouched, World, type Touched } from './world.ts';
+import { ResourceStatuses } from './status/resource-status.ts';
+import { gatewayKey, nothingTouched, World, type Touched } from './world.ts';
 
 /** @throws TulleError `TULLE_CONFIG_INVALID` when the saved state is damaged */
 export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
@@ -45,6 +46,11 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
   );
   const shared = new SharedResources(world, mesh);
   const sessions = new Map<string, ProxySession>();
+  const statuses = new ResourceStatuses({ world, sessions, nowMs: () => clock.epochMs() });
+  /** The process of a Gateway came, went or confirmed something. */
+  const noteGateway = ({ gateway, namespace, serviceAccount }: ProxyNode): void => {
+    if (gateway !== undefined) statuses.note([gatewayKey({ namespace, name: serviceAccount })]);
+  };
   const sources: { source: ResourceSource; faults: readonly Diagnostic[] }[] = [];
   /** What each owner wants, so that it gets what another one gives up. */
   const wanted = new Map<string, SourceUpdate>();
@@ -105,6 +111,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
       if (inbound || [...now.services].some((service) => session.services.has(service)))
         recompute(session, id, ids);
     }
+    statuses.note(now.services);
     look();
   };
 
@@ -228,12 +235,14 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
         if (!session.upToDate(kind, sequence)) return;
         const propagationMs = changes.settled(node.id, sequence, clock.epochMs()).at(-1);
         if (propagationMs !== undefined) session.lastChange = { id: changeId, propagationMs };
+        noteGateway(session.node);
         look();
       },
       closed(how) {
         if (sessions.get(node.id) !== session) return; // a newer stream of the same proxy has taken over
         sessions.delete(node.id);
         changes.left(node.id);
+        noteGateway(session.node);
         look();
         if (how === 'clean') joined.left(session.node);
         else joined.vanished(session.node);
@@ -319,6 +328,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     resources: () => [...world.entries()].map(([, held]) => held),
     resource: (key) => world.held(key),
     conditions: (key) => conditionsOf(world, sessions, mesh, key),
+    resourceStatus: (key) => statuses.of(key),
     status: () => ({
       trustDomain: mesh.trustDomain,
       defaultAction: mesh.defaultAction,

@@ -1,6 +1,7 @@
 import type { FilterPolicy } from '@tulle/resources';
 import type { MeshSettings } from './compile/clusters.ts';
 import { inboundFilters, outboundFilters, type ChainFilters } from './compile/filters.ts';
+import { filtersOfGateway } from './compile/gateway-filters.ts';
 import type { Condition } from './condition.ts';
 import type { ProxyNode } from './node.ts';
 import type { ProxySession } from './proxy-session.ts';
@@ -60,6 +61,8 @@ function slotsOf(world: World, of: ProxyNode, mesh: MeshSettings): Set<string> {
   const add = ({ connection, http }: ChainFilters): void => {
     for (const { name } of [...connection, ...http.map(({ entry }) => entry)]) slots.add(name);
   };
+  const atGateway = filtersOfGateway(world, node, mesh);
+  if (atGateway !== undefined) add(atGateway);
   if (node.ports.length > 0)
     add(inboundFilters(world, node, world.servicesSelecting(node.namespace, node.labels), mesh));
   for (const { service } of node.upstreams) {

@@ -44,8 +44,33 @@ export interface SidecarMetadata {
   /** False: its application does not take calls yet, so that it is no endpoint. Default true. */
   readonly ready?: boolean;
   readonly upstreams?: readonly NodeUpstream[];
+  /** The process serves the Gateway of its service account's name. */
+  readonly gateway?: GatewayMetadata;
   /** Tells instances of one workload apart. Default: from the node id. */
   readonly instance?: string;
+}
+
+/** What the process of a Gateway says of itself. */
+export interface GatewayMetadata {
+  /** Where it listens. Default `127.0.0.1`. */
+  readonly address?: string;
+  /** Ports of the Gateway that it serves elsewhere: behind a port mapping, or without the right to low ports. By the Gateway's port. */
+  readonly ports?: Readonly<Record<string, { readonly address?: string; readonly port: number }>>;
+  /** The certificates that it has; keys stay there (decision D14). */
+  readonly certificates?: {
+    /** Absolute path. A certificate is `<directory>/<namespace>/<name>/tls.crt`, its key `tls.key`. */
+    readonly directory: string;
+    /** `namespace/name`. */
+    readonly names: readonly string[];
+  };
+}
+
+/** {@link GatewayMetadata}, read. */
+export interface NodeGateway {
+  readonly address: string;
+  readonly ports: ReadonlyMap<number, { readonly address: string; readonly port: number }>;
+  readonly certificateDirectory: string;
+  readonly certificates: ReadonlySet<string>;
 }
 
 /** A joined proxy. */
@@ -64,6 +89,8 @@ export interface ProxyNode {
   readonly locality: Locality | undefined;
   readonly ports: readonly (NodePort & { readonly inboundPort: number })[];
   readonly upstreams: readonly (NodeUpstream & Required<Pick<NodeUpstream, 'localPort' | 'address'>>)[];
+  /** It serves a Gateway. */
+  readonly gateway: NodeGateway | undefined;
   /** Name of its Workload resource. */
   readonly instanceName: string;
   /** Filter ids that it has. */
@@ -161,6 +188,9 @@ export function readProxyNode(node: NodeInfo, trustDomain: string): ProxyNode {
         : { servicePort: port(given['servicePort'], `/upstreams/${i}/servicePort`) }),
     };
   });
+  const gateway = meta['gateway'] === undefined ? undefined : readGateway(record(meta['gateway']), wrong);
+  if (gateway !== undefined && (ports.length > 0 || upstreams.length > 0))
+    wrong('/gateway', 'stands alone: the process of a Gateway has neither ports nor upstreams');
   if (issues.length > 0)
     throw new TulleError(
       'TULLE_CONFIG_INVALID',
@@ -193,12 +223,54 @@ export function readProxyNode(node: NodeInfo, trustDomain: string): ProxyNode {
     advertised,
     ready: meta['ready'] !== false,
     locality: node.locality,
+    gateway,
     // Begins with the account, so that no other identity can want the same name.
     instanceName:
       workload === serviceAccount ? `${workload}.${suffix}` : `${serviceAccount}.${workload}-${suffix}`,
     filters,
     filterSet: [...filters].sort().join(' '),
     identity: node.identity,
+  };
+}
+
+/** Certificates that a node may name. Enough for any Gateway, whose listeners are at most 64. */
+const MAX_CERTIFICATES = 10_000;
+
+function readGateway(
+  given: Record<string, unknown> | undefined,
+  wrong: (path: string, message: string) => void,
+): NodeGateway {
+  const address = (value: unknown, path: string, otherwise: string): string => {
+    if (value === undefined) return otherwise;
+    if (typeof value === 'string' && isIP(value) !== 0) return value;
+    wrong(path, `must be an IP address, not ${JSON.stringify(value)}`);
+    return otherwise;
+  };
+  const isPort = (port: unknown): port is number =>
+    Number.isInteger(port) && (port as number) >= 1 && (port as number) <= 65_535;
+  const own = address(given?.['address'], '/gateway/address', '127.0.0.1');
+  const ports = new Map<number, { address: string; port: number }>();
+  for (const [key, value] of Object.entries(record(given?.['ports']) ?? {})) {
+    const at = record(value);
+    const port = at?.['port'];
+    if (!isPort(Number(key)) || !isPort(port)) {
+      wrong(`/gateway/ports/${key}`, `must lead from a port to a port, not ${JSON.stringify(value)}`);
+      continue;
+    }
+    ports.set(Number(key), { address: address(at?.['address'], `/gateway/ports/${key}/address`, own), port });
+  }
+  const certificates = record(given?.['certificates']);
+  const directory = certificates?.['directory'] ?? '/';
+  const names = certificates?.['names'] ?? [];
+  if (typeof directory !== 'string' || !directory.startsWith('/'))
+    wrong('/gateway/certificates/directory', 'must be an absolute path');
+  if (!Array.isArray(names) || names.length > MAX_CERTIFICATES)
+    wrong('/gateway/certificates/names', `must be a list of at most ${MAX_CERTIFICATES} names`);
+  return {
+    address: own,
+    ports,
+    certificateDirectory: String(directory),
+    certificates: new Set(Array.isArray(names) ? names.slice(0, MAX_CERTIFICATES).map(String) : []),
   };
 }
 

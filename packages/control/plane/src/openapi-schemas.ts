@@ -23,11 +23,66 @@ const closed = (properties: Json, required: readonly string[]): Json => ({
 export const SCHEMAS: Json = {
   ...Object.fromEntries(KINDS.map(({ kind, schema }) => [kind, schema])),
   Resource: { anyOf: KINDS.map(({ kind }) => ref(kind)) },
-  Held: object({
-    resource: ref('Resource'),
-    owner: { ...text, description: 'rest, a file, or a sidecar that joined.' },
-    version: { ...text, description: 'Hash of the content.' },
-  }),
+  Held: object(
+    {
+      resource: ref('Resource'),
+      owner: { ...text, description: 'rest, a file, or a sidecar that joined.' },
+      version: { ...text, description: 'Hash of the content.' },
+      generation: {
+        ...integer,
+        description: 'Counts the changes of its content since the control plane started.',
+      },
+      status: {
+        anyOf: [ref('GatewayStatus'), ref('RouteStatus')],
+        description: 'Of a Gateway or HTTPRoute, as Gateway API writes it.',
+      },
+    },
+    ['resource', 'owner', 'version', 'generation'],
+  ),
+  GatewayStatus: closed(
+    {
+      addresses: listOf(closed({ type: { const: 'IPAddress' }, value: text }, ['type', 'value'])),
+      conditions: listOf(ref('StatusCondition')),
+      listeners: listOf(
+        closed(
+          {
+            name: text,
+            attachedRoutes: integer,
+            supportedKinds: listOf(closed({ group: text, kind: text }, ['group', 'kind'])),
+            conditions: listOf(ref('StatusCondition')),
+          },
+          ['name', 'attachedRoutes', 'supportedKinds', 'conditions'],
+        ),
+      ),
+    },
+    ['addresses', 'conditions', 'listeners'],
+  ),
+  RouteStatus: closed(
+    {
+      parents: listOf(
+        closed(
+          {
+            parentRef: object({ name: text }),
+            controllerName: text,
+            conditions: listOf(ref('StatusCondition')),
+          },
+          ['parentRef', 'controllerName', 'conditions'],
+        ),
+      ),
+    },
+    ['parents'],
+  ),
+  StatusCondition: closed(
+    {
+      type: text,
+      status: { enum: ['True', 'False'] },
+      reason: text,
+      message: text,
+      observedGeneration: integer,
+      lastTransitionTime: { ...text, description: 'When status last became what it is; RFC 3339.' },
+    },
+    ['type', 'status', 'reason', 'message', 'observedGeneration', 'lastTransitionTime'],
+  ),
   HeldWithConditions: {
     allOf: [
       ref('Held'),

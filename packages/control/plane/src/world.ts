@@ -1,4 +1,5 @@
 import {
+  parentKind,
   refOf,
   resourceKey,
   resourceVersion,
@@ -23,11 +24,13 @@ export interface Held {
   readonly resource: Resource;
   readonly owner: string;
   readonly version: string;
+  /** Counts the changes of its content since this control plane started; 1 for one that never changed. */
+  readonly generation: number;
 }
 
 /** What a change touched. */
 export interface Touched {
-  /** Keys (`ns/name`) of Services whose callers may be concerned. */
+  /** Keys of Services (`ns/name`) and Gateways ({@link gatewayKey}) whose callers, or processes, may be concerned. */
   readonly services: Set<string>;
   /** Namespaces whose inbound sides may be concerned; `*`: all. */
   readonly inbound: Set<string>;
@@ -46,7 +49,7 @@ export type Changed = (kind: Kind, event: 'add' | 'update' | 'delete') => void;
 export class World {
   readonly #held = new Map<string, Held>();
   readonly #kinds = new Map<string, Map<string, Resource>>();
-  /** Parents (`ns/name`) → routes. */
+  /** Parents (`ns/name` of Services, {@link gatewayKey}) → routes. */
   readonly #routesOf = new Map<string, Set<HTTPRoute>>();
   /** Workloads → slices with an endpoint that is one of them. */
   readonly #slicesTo = new Map<string, Set<EndpointSlice>>();
@@ -99,6 +102,13 @@ export class World {
   /** Resources of a kind in a namespace. */
   in<K extends Kind>(kind: K, namespace: string): Iterable<ResourceOf<K>> {
     return (this.#kinds.get(`${kind}/${namespace}`)?.values() ?? []) as Iterable<ResourceOf<K>>;
+  }
+
+  /** Resources of a kind in every namespace; for kinds of which there are few. */
+  all<K extends Kind>(kind: K): ResourceOf<K>[] {
+    return [...this.#kinds].flatMap(([at, list]) =>
+      at.startsWith(`${kind}/`) ? ([...list.values()] as ResourceOf<K>[]) : [],
+    );
   }
 
   routesOf(service: string): Iterable<HTTPRoute> {
@@ -184,7 +194,8 @@ export class World {
     const version = resourceVersion(resource);
     if (before?.version === version && before.owner === owner) return false;
     if (before !== undefined) this.#unindex(before.resource, touched);
-    this.#held.set(key, { resource, owner, version });
+    const generation = (before?.generation ?? 0) + (before?.version === version ? 0 : 1);
+    this.#held.set(key, { resource, owner, version, generation });
     this.#index(resource);
     this.#touch(resource, touched);
     if (before?.version !== version) this.#changed(resource.kind, before === undefined ? 'add' : 'update');
@@ -252,10 +263,17 @@ export class World {
       case 'HTTPRoute':
         for (const parent of parentsOf(resource)) services.add(parent);
         return;
+      case 'Gateway':
+        services.add(gatewayKey(resource.metadata));
+        inbound.add('*'); // everybody believes what it says of callers
+        return;
       case 'ReferenceGrant':
-        for (const { namespace: from } of resource.spec.from)
-          for (const route of this.in('HTTPRoute', from))
+        for (const { namespace: from, kind } of resource.spec.from) {
+          if (kind === 'Gateway')
+            for (const gateway of this.in('Gateway', from)) services.add(gatewayKey(gateway.metadata));
+          for (const route of kind === 'Gateway' ? [] : this.in('HTTPRoute', from))
             for (const parent of parentsOf(route)) services.add(parent);
+        }
         return;
       case 'AuthorizationPolicy':
         return policyScope();
@@ -263,6 +281,7 @@ export class World {
       case 'FilterPolicy':
         for (const target of resource.spec.targetRefs ?? []) {
           if (target.kind === 'Service') services.add(`${namespace}/${target.name}`);
+          if (target.kind === 'Gateway') services.add(gatewayKey({ namespace, name: target.name }));
           const route =
             target.kind === 'HTTPRoute' ? this.get('HTTPRoute', namespace, target.name) : undefined;
           if (route !== undefined) for (const parent of parentsOf(route)) services.add(parent);
@@ -276,8 +295,23 @@ function byName(a: Resource, b: Resource): number {
   return a.metadata.name < b.metadata.name ? -1 : 1;
 }
 
+/** What depends on a Gateway depends on this, as on a Service's `ns/name`. */
+export function gatewayKey({
+  namespace,
+  name,
+}: {
+  readonly namespace: string;
+  readonly name: string;
+}): string {
+  return `Gateway/${namespace}/${name}`;
+}
+
+/** Services as `ns/name`, Gateways as {@link gatewayKey}. */
 function parentsOf(route: HTTPRoute): string[] {
-  return route.spec.parentRefs.map((p) => `${p.namespace ?? route.metadata.namespace}/${p.name}`);
+  return route.spec.parentRefs.map((parent) => {
+    const at = { namespace: parent.namespace ?? route.metadata.namespace, name: parent.name };
+    return parentKind(parent) === 'Gateway' ? gatewayKey(at) : `${at.namespace}/${at.name}`;
+  });
 }
 
 function serviceOf({ metadata }: EndpointSlice): string {

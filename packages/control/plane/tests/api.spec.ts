@@ -81,6 +81,36 @@ describe('what is applied over REST', () => {
     SERVICE('good'),
   ].join('---\n');
 
+  it('gives the status of Gateways and routes, which nobody can write', async () => {
+    const yaml = `apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: { name: edge, generation: 7 }
+spec: { gatewayClassName: tulle, listeners: [{ name: http, port: 80, protocol: HTTP }] }
+status: { conditions: [{ type: Programmed, status: 'True' }] }
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: { name: shop }
+spec: { parentRefs: [{ name: edge }] }
+`;
+    expect((await call('POST', '/api/v1/apply', yaml)).status).toBe(200);
+    type Got = { generation: number; status: { conditions: { type: string; status: string }[] } };
+    const { body } = await call<Got>('GET', '/api/v1/resources/gateway/default/edge');
+    expect(body.generation).toBe(1);
+    expect(body.status.conditions).toMatchObject([
+      { type: 'Accepted', status: 'True', reason: 'Accepted', observedGeneration: 1 },
+      { type: 'Programmed', status: 'False', reason: 'Pending', observedGeneration: 1 },
+    ]);
+    const { body: list } = await call<{ items: unknown[] }>('GET', '/api/v1/resources?kind=httproutes');
+    expect(list.items).toMatchObject([
+      {
+        status: {
+          parents: [{ parentRef: { name: 'edge' }, controllerName: 'tulle.dev/gateway-controller' }],
+        },
+      },
+    ]);
+  });
+
   it('is refused with every fault of every document at once, the very ones of a file, with line and column', async () => {
     const { status, body } = await call<{ issues: Diagnostic[] }>('POST', '/api/v1/apply', FAULTY);
     expect(status).toBe(422);

@@ -53,12 +53,18 @@ export type DiagnosticCode =
   | 'TULLE0305'
   | 'TULLE0306'
   | 'TULLE0307'
+  | 'TULLE0308'
+  | 'TULLE0309'
+  | 'TULLE0310'
+  | 'TULLE0311'
+  | 'TULLE0312'
   | 'TULLE0401'
   | 'TULLE0402'
   | 'TULLE0403'
   | 'TULLE0404'
   | 'TULLE0405'
   | 'TULLE0406'
+  | 'TULLE0407'
   | 'TULLE0501'
   | 'TULLE0502'
   | 'TULLE0503'
@@ -135,7 +141,7 @@ export const CODES: Readonly<Record<DiagnosticCode, CodeRow>> = Object.freeze({
   TULLE0301: finding(
     'error',
     'Parent not found',
-    'The route attaches to a Service that does not exist, so it does nothing.',
+    'The route attaches to a Gateway or Service that does not exist, so it does nothing there.',
   ),
   TULLE0302: finding(
     'error',
@@ -150,8 +156,8 @@ export const CODES: Readonly<Record<DiagnosticCode, CodeRow>> = Object.freeze({
   ),
   TULLE0305: finding(
     'error',
-    'Cross-namespace backend not granted',
-    'A backend in another namespace needs a ReferenceGrant there. Until then its share of the requests is answered with 500.',
+    'Cross-namespace reference not granted',
+    'What is used of another namespace needs a ReferenceGrant there. Until then the share of a backend is answered with 500, and the listener of a certificate is not served.',
   ),
   TULLE0306: finding(
     'warning',
@@ -162,6 +168,31 @@ export const CODES: Readonly<Record<DiagnosticCode, CodeRow>> = Object.freeze({
     'warning',
     'Target port not found',
     'No Workload of the Service has the port that targetPort names, so the Service port has no endpoint.',
+  ),
+  TULLE0308: finding(
+    'warning',
+    'Gateway of another class',
+    'Tulle serves Gateways of class `tulle` and leaves others to their controllers.',
+  ),
+  TULLE0309: finding(
+    'error',
+    'Route not allowed',
+    "The Gateway's listeners do not take routes of this namespace or kind (allowedRoutes), so the route does nothing there.",
+  ),
+  TULLE0310: finding(
+    'error',
+    'No common hostname',
+    "None of the route's hostnames is one of a listener's, so the route does nothing there.",
+  ),
+  TULLE0311: finding(
+    'error',
+    'Listener not found',
+    'The Gateway exists but has no listener of that name or port.',
+  ),
+  TULLE0312: finding(
+    'warning',
+    'Route kind not served',
+    'allowedRoutes names a kind of route that Tulle does not serve; HTTPRoute is.',
   ),
   TULLE0401: finding(
     'warning',
@@ -192,6 +223,11 @@ export const CODES: Readonly<Record<DiagnosticCode, CodeRow>> = Object.freeze({
     'warning',
     'No backend',
     'The rule has neither backendRefs nor a redirect: every request it matches is answered with 500.',
+  ),
+  TULLE0407: finding(
+    'error',
+    'Listeners conflict',
+    'Listeners of different protocols share a port. Gateway API lets nobody pick a winner, so none of them is served.',
   ),
   TULLE0501: finding('warning', 'Selector matches nothing', 'No known Workload has these labels.'),
   TULLE0502: finding(

@@ -17,7 +17,7 @@ export type { AppProtocol, Service, ServicePort, ServiceSpec } from './kinds/ser
 export { SERVICE_NAME_LABEL } from './kinds/endpoint-slice.ts';
 export type { EndpointSlice, SliceEndpoint, SlicePort } from './kinds/endpoint-slice.ts';
 export type { Workload, WorkloadInbound, WorkloadPort, WorkloadSpec } from './kinds/workload.ts';
-export { MAX_MATCHES, MAX_WEIGHT } from './kinds/http-route.ts';
+export { MAX_MATCHES, MAX_WEIGHT, parentKind } from './kinds/http-route.ts';
 export type {
   HTTPBackendRef,
   HTTPHeaderFilter,
@@ -32,6 +32,32 @@ export type {
   HTTPValueMatch,
   ParentRef,
 } from './kinds/http-route.ts';
+export {
+  GATEWAY_CLASS,
+  GATEWAY_CONTROLLER,
+  GATEWAY_GROUP,
+  MIN_TLS_VERSION_OPTION,
+  NAMESPACE_NAME_LABEL,
+} from './kinds/gateway.ts';
+export type {
+  AllowedRoutes,
+  CertificateRef,
+  Gateway,
+  GatewayListener,
+  GatewayListenerTls,
+  GatewaySpec,
+  NamespaceSelector,
+} from './kinds/gateway.ts';
+export {
+  attachToGateway,
+  conflictedListeners,
+  gatewayParents,
+  isServedGateway,
+  servedKinds,
+  unservedKinds,
+} from './gateway/attach.ts';
+export type { Attachment, AttachProblem, AttachResult } from './gateway/attach.ts';
+export { attachedHostnames, commonHostname, compareHostnames, coversHostname } from './gateway/hostnames.ts';
 export type { ReferenceGrant } from './kinds/reference-grant.ts';
 export type {
   AuthorizationPolicy,
@@ -51,6 +77,7 @@ export type { ReadLimits } from './read/documents.ts';
 export { analyze } from './analyze/analyze.ts';
 export type { AnalyzeOptions } from './analyze/analysis-host.ts';
 export { isGranted } from './analyze/resource-set.ts';
+export type { GrantedKinds } from './analyze/resource-set.ts';
 export { DURATION_PATTERN, parseDurationMs } from './duration.ts';
 export { createdMs, routeMatchOf } from './route-match.ts';
 export {

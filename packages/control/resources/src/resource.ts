@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { AuthorizationPolicy } from './kinds/authorization-policy.ts';
 import type { EndpointSlice } from './kinds/endpoint-slice.ts';
 import type { FilterPolicy } from './kinds/filter-policy.ts';
+import type { Gateway } from './kinds/gateway.ts';
 import type { HTTPRoute } from './kinds/http-route.ts';
 import type { ReferenceGrant } from './kinds/reference-grant.ts';
 import type { Service } from './kinds/service.ts';
@@ -13,6 +14,7 @@ import type { SourcePosition } from './source-position.ts';
 export type Resource =
   | Service
   | EndpointSlice
+  | Gateway
   | HTTPRoute
   | ReferenceGrant
   | Workload

@@ -16,6 +16,11 @@ const route = (spec: string, name = 'r'): string =>
 const policy = (kind: string, spec: string): string =>
   `apiVersion: tulle.dev/v1alpha1\nkind: ${kind}\nmetadata: { name: p }\nspec:\n${spec}\n`;
 const A = service('a');
+const gateway = (listeners: string, name = 'edge'): string =>
+  `apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: { name: ${name} }\nspec:\n  gatewayClassName: tulle\n  listeners:\n${listeners}\n---\n`;
+const HTTP = '    - { name: http, port: 80, protocol: HTTP, hostname: "*.example.com" }';
+const gatewayRoute = (parent: string, more = '', namespace = 'default'): string =>
+  `apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: { name: r, namespace: ${namespace} }\nspec:\n  parentRefs: [${parent}]\n${more}  rules: [{ backendRefs: [{ name: a, namespace: default, port: 80 }] }]\n`;
 
 export const CASES: readonly Case[] = [
   {
@@ -273,6 +278,125 @@ export const CASES: readonly Case[] = [
     name: 'a granted backend of another namespace',
     yaml: `${A}apiVersion: v1\nkind: Service\nmetadata: { name: b, namespace: other }\nspec: { ports: [{ port: 80 }] }\n---\napiVersion: gateway.networking.k8s.io/v1\nkind: ReferenceGrant\nmetadata: { name: g, namespace: other }\nspec: { from: [{ group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: default }], to: [{ group: "", kind: Service }] }\n---\n${route('  rules: [{ backendRefs: [{ name: b, namespace: other, port: 80 }] }]')}`,
     expect: [],
+  },
+  {
+    name: 'a route of a Gateway and a policy for it',
+    yaml:
+      A +
+      gateway(HTTP) +
+      policy(
+        'FilterPolicy',
+        '  targetRefs: [{ group: gateway.networking.k8s.io, kind: Gateway, name: edge, sectionName: http }]\n  filter: tulle.http.ratelimit\n  config: { limits: [{ name: all, requests: 5 }] }\n---',
+      ) +
+      gatewayRoute('{ name: edge }', '  hostnames: [shop.example.com]\n'),
+    expect: [],
+  },
+  {
+    name: 'a Gateway that does not exist, where a Service was meant',
+    yaml: A + gatewayRoute('{ name: a }'),
+    expect: [['TULLE0301', 10, 'a }]', "kind: Service, group: ''"]],
+  },
+  {
+    name: 'a parent whose group is not that of its kind',
+    yaml: A + gatewayRoute("{ kind: Service, name: a }, { group: '', kind: Gateway, name: b }"),
+    expect: [
+      ['TULLE0208', 10, '{ kind: Serv', "group: ''"],
+      ['TULLE0208', 10, "''", 'group: gateway.networking.k8s.io'],
+      ['TULLE0301', 10, 'b }]', 'default/b'],
+    ],
+  },
+  {
+    name: 'a Gateway of another class',
+    yaml: gateway(HTTP).replace('tulle', 'nginx'),
+    expect: [['TULLE0308', 5, 'nginx', 'gatewayClassName: tulle']],
+  },
+  {
+    name: 'a route that its Gateway does not take',
+    yaml: `${A}${gateway(HTTP)}apiVersion: gateway.networking.k8s.io/v1\nkind: ReferenceGrant\nmetadata: { name: g }\nspec: { from: [{ group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: other }], to: [{ group: "", kind: Service }] }\n---\n${gatewayRoute('{ name: edge, namespace: default }', '', 'other')}`,
+    expect: [['TULLE0309', 23, '{ name: edge, ', 'allowedRoutes']],
+  },
+  {
+    name: 'hostnames of a route of which no listener has one',
+    yaml:
+      A + gateway(HTTP) + gatewayRoute('{ name: edge }', '  hostnames: [example.com, shop.example.org]\n'),
+    expect: [['TULLE0310', 19, '[example.com', '*.example.com']],
+  },
+  {
+    name: 'a listener that does not exist, for a route and for a policy',
+    yaml:
+      A +
+      gateway(HTTP) +
+      gatewayRoute('{ name: edge, sectionName: https }') +
+      '---\n' +
+      policy(
+        'FilterPolicy',
+        '  targetRefs: [{ group: gateway.networking.k8s.io, kind: Gateway, name: edge, sectionName: htp }]\n  filter: tulle.http.ratelimit\n  config: { limits: [{ name: all, requests: 5 }] }',
+      ),
+    expect: [
+      ['TULLE0311', 18, 'https }]', 'http (HTTP 80, *.example.com)'],
+      ['TULLE0311', 25, 'htp }]', 'did you mean "http"?'],
+    ],
+  },
+  {
+    name: 'a policy for a Gateway that does not exist, with a direction',
+    yaml: policy(
+      'FilterPolicy',
+      '  targetRefs: [{ group: gateway.networking.k8s.io, kind: Gateway, name: edge }]\n  direction: inbound\n  filter: tulle.http.ratelimit\n  config: { limits: [{ name: all, requests: 5 }] }',
+    ),
+    expect: [
+      ['TULLE0208', 6, 'inbound', 'one way'],
+      ['TULLE0304', 5, 'edge }]', 'default/edge'],
+    ],
+  },
+  {
+    name: 'a Gateway that asks for routes that are not served',
+    yaml: gateway(
+      '    - { name: a, port: 80, protocol: HTTP, allowedRoutes: { kinds: [{ kind: GRPCRoute }] } }',
+    ),
+    expect: [['TULLE0312', 7, '[{ kind: GRPC', 'GRPCRoute']],
+  },
+  {
+    name: 'listeners that cannot be together',
+    yaml: gateway(
+      '    - { name: a, port: 80, protocol: HTTP }\n    - { name: b, port: 80, protocol: HTTPS, tls: { certificateRefs: [{ name: c }] } }\n    - { name: c, port: 81, protocol: HTTP }',
+    ),
+    expect: [
+      ['TULLE0407', 7, 'HTTP }', 'port 80'],
+      ['TULLE0407', 8, 'HTTPS', 'ports of their own'],
+    ],
+  },
+  {
+    name: 'listeners that contradict themselves or each other',
+    yaml: gateway(
+      [
+        '    - { name: a, port: 80, protocol: HTTP, tls: { mode: Terminate } }',
+        '    - { name: a, port: 443, protocol: HTTPS }',
+        '    - { name: b, port: 443, protocol: HTTPS, tls: { certificateRefs: [{ name: c }, { name: d }] } }',
+        '    - { name: d, port: 82, protocol: HTTP, allowedRoutes: { namespaces: { from: Selector } } }',
+        '    - { name: e, port: 83, protocol: HTTP, allowedRoutes: { namespaces: { selector: {} } } }',
+      ].join('\n'),
+    ),
+    expect: [
+      ['TULLE0208', 7, '{ mode', 'protocol: HTTPS'],
+      ['TULLE0203', 8, '{ name: a, port: 443', 'certificateRefs'],
+      ['TULLE0207', 8, 'a, port: 443', 'used twice'],
+      ['TULLE0207', 9, '{ name: b', 'same port'],
+      ['TULLE0207', 9, '{ name: d }', 'one certificate'],
+      ['TULLE0203', 10, '{ from: Sel', 'selector'],
+      ['TULLE0208', 11, '{} }', 'Same'],
+    ],
+  },
+  {
+    name: 'a protocol that is not served',
+    yaml: gateway('    - { name: f, port: 84, protocol: TLS }'),
+    expect: [['TULLE0205', 7, 'TLS }', 'HTTPS']],
+  },
+  {
+    name: 'a certificate of another namespace',
+    yaml: gateway(
+      '    - { name: a, port: 443, protocol: HTTPS, tls: { certificateRefs: [{ name: c, namespace: keys }] } }',
+    ),
+    expect: [['TULLE0305', 7, 'keys }]', 'from kind Gateway to kind Secret']],
   },
   {
     name: 'endpoints of nothing',

@@ -57,7 +57,8 @@ export function outboundFilters(
     (spec.targetRefs ?? []).some((t) =>
       t.kind === 'Service'
         ? spec.direction === 'outbound' && t.name === name
-        : routes.some((r) => r.metadata.namespace === namespace && r.metadata.name === t.name),
+        : t.kind === 'HTTPRoute' &&
+          routes.some((r) => r.metadata.namespace === namespace && r.metadata.name === t.name),
     ),
   );
   return chainOf(found, node, mesh);
@@ -108,12 +109,17 @@ function* policiesOf(world: World, namespace: string, mesh: MeshSettings): Itera
   if (namespace !== mesh.rootNamespace) yield* world.in('FilterPolicy', namespace);
 }
 
-function slotOf(policy: FilterPolicy): string {
+/** Slot of a policy in its chain: `namespace/name`. */
+export function slotOf(policy: FilterPolicy): string {
   return `${policy.metadata.namespace}/${policy.metadata.name}`;
 }
 
 /** Phase, then mesh before namespace before service, then age, then name. */
-function chainOf(policies: readonly FilterPolicy[], node: ProxyNode, mesh: MeshSettings): ChainFilters {
+export function chainOf(
+  policies: readonly FilterPolicy[],
+  node: ProxyNode,
+  mesh: MeshSettings,
+): ChainFilters {
   const scope = ({ metadata, spec }: FilterPolicy): number =>
     spec.targetRefs !== undefined || spec.selector !== undefined
       ? 2

@@ -10,6 +10,7 @@ import {
 import {
   FILTER_PHASES,
   isHttpPort,
+  isServedGateway,
   selects,
   targetPort,
   type AuthorizationPolicy,
@@ -114,6 +115,7 @@ function inboundListener(
                 ? {
                     kind: 'http',
                     identityHeaders: 'strip',
+                    ...trustedForwarders(world, mesh),
                     filters: [...before, authz, ...after],
                     routes: {
                       name: cluster,
@@ -144,6 +146,19 @@ function inboundListener(
             },
           ],
   };
+}
+
+/** Gateways say from where what came in at the edge came; what they say is proven to be theirs. */
+function trustedForwarders(
+  world: World,
+  mesh: MeshSettings,
+): { readonly trustedForwarders?: readonly string[] } {
+  const ids = world
+    .all('Gateway')
+    .filter(isServedGateway)
+    .map(({ metadata: { namespace, name } }) => `spiffe://${mesh.trustDomain}/ns/${namespace}/sa/${name}`)
+    .toSorted();
+  return ids.length === 0 ? {} : { trustedForwarders: ids };
 }
 
 /** AuthorizationPolicies that select a workload, in the filter's words. */

@@ -8,11 +8,13 @@ import {
   type ProxyConfig,
   type RouteConfig,
 } from '@tulle/model';
-import { backendTarget, isHttpPort, type HTTPRoute } from '@tulle/resources';
-import type { ProxyNode } from '../node.ts';
+import { isHttpPort } from '@tulle/resources';
+import type { NodeGateway, ProxyNode } from '../node.ts';
 import { outboundName, type Backend, type MeshSettings } from './clusters.ts';
 import { outboundFilters } from './filters.ts';
+import { compileGateway } from './gateway.ts';
 import { compileInbound } from './inbound.ts';
+import { backendsOf } from './routes.ts';
 import type { SharedResources } from './shared.ts';
 
 /** What a proxy needs, and the Services (`ns/name`) that it depends on. */
@@ -52,6 +54,7 @@ export class ProxyCompiler {
   /** Everything the proxy needs and nothing else. Names appear once; whatever is named is there. */
   compile(): CompiledProxy {
     const { world, mesh } = this.#shared;
+    if (this.#node.gateway !== undefined) return this.#compileGateway(this.#node.gateway);
     this.#inbound ??= compileInbound(world, this.#node, mesh);
     const listeners = new Map<string, Listener>(this.#inbound.listeners.map((l) => [l.name, l]));
     const clusters = new Map<string, Cluster>(this.#inbound.clusters.map((c) => [c.name, c]));
@@ -76,6 +79,21 @@ export class ProxyCompiler {
         endpoints: sorted(endpoints),
       },
       services,
+    };
+  }
+
+  #compileGateway(serving: NodeGateway): CompiledProxy {
+    const { services, ...config } = compileGateway(this.#shared, this.#node, serving);
+    const named = <T extends { readonly name: string }>(list: readonly T[]): T[] =>
+      sorted(new Map(list.map((one) => [one.name, one])));
+    return {
+      config: {
+        listeners: named(config.listeners),
+        routes: named(config.routes),
+        clusters: named(config.clusters),
+        endpoints: named(config.endpoints),
+      },
+      services: new Set(services),
     };
   }
 }
@@ -131,14 +149,6 @@ function compileUpstream(shared: SharedResources, node: ProxyNode, upstream: Ups
     filters: [...chain.http.map((f) => f.entry), retry],
   });
   return part(services, listener, compiled.backends, compiled.config);
-}
-
-function backendsOf(route: HTTPRoute): string[] {
-  return (route.spec.rules ?? []).flatMap((rule) =>
-    (rule.backendRefs ?? []).map(
-      (b) => `${b.namespace ?? route.metadata.namespace}/${backendTarget(b).service}`,
-    ),
-  );
 }
 
 type Upstream = ProxyNode['upstreams'][number];

@@ -14,6 +14,7 @@ import {
   createdMs,
   findServicePort,
   isGranted,
+  parentKind,
   parseDurationMs,
   routeMatchOf,
   type HTTPBackendRef,
@@ -35,10 +36,12 @@ export interface CompiledRoutes {
 }
 
 /** Notes what routes lead to; returns the cluster's name. */
-type Reach = (backend: Backend) => string;
+export type Reach = (backend: Backend) => string;
 
-interface Entry extends PrecedenceKey {
+/** One match of a rule, with the hosts that its route asks for. */
+export interface Entry extends PrecedenceKey {
   readonly route: Route;
+  readonly from: HTTPRouteRule;
   readonly hostnames: readonly string[];
 }
 
@@ -70,14 +73,14 @@ export function compileRoutes(
     consumer.length > 0
       ? consumer
       : attached.filter((r) => r.metadata.namespace === service.metadata.namespace);
-  const entries = routes.flatMap((route) => entriesOf(world, route, own, mesh, reach, filtersOf));
+  const entries = routes.flatMap((route) => entriesOf(world, route, () => own, mesh, reach, filtersOf));
   if (routes.length === 0) {
     const route: Route = {
       name: 'default',
       match: { path: { kind: 'prefix', value: '/' } },
       action: { kind: 'forward', clusters: [{ name: reach({ service, port }) }], ...routeTimes(own) },
     };
-    entries.push({ route, match: route.match, name: '', rule: 0, hostnames: [] });
+    entries.push({ route, from: {}, match: route.match, name: '', rule: 0, hostnames: [] });
   }
   const retry = retryOf(own);
   const hostFilters = retry === undefined ? {} : { filterConfigs: { [RETRY_FILTER]: retry } };
@@ -91,13 +94,15 @@ export function compileRoutes(
   };
 }
 
-function refName(route: HTTPRoute): string {
+/** `namespace/name` of a route. */
+export function refName(route: HTTPRoute): string {
   return `${route.metadata.namespace}/${route.metadata.name}`;
 }
 
 function attaches(route: HTTPRoute, service: Service, port: ServicePort): boolean {
   return route.spec.parentRefs.some(
     (p) =>
+      parentKind(p) === 'Service' &&
       p.name === service.metadata.name &&
       (p.namespace ?? route.metadata.namespace) === service.metadata.namespace &&
       (p.port === undefined || p.port === port.port) &&
@@ -147,10 +152,11 @@ function coverage(pattern: string, host: string): number {
   return pattern.startsWith('*.') && host.endsWith(pattern.slice(1)) ? pattern.length : -1;
 }
 
-function entriesOf(
+/** The matches of a route. @param own what holds for a rule where no policy for the route says otherwise */
+export function entriesOf(
   world: World,
   route: HTTPRoute,
-  own: Traffic,
+  own: (rule: HTTPRouteRule) => Traffic,
   mesh: MeshSettings,
   reach: Reach,
   filtersOf: (route: HTTPRoute, rule: HTTPRouteRule) => FilterConfigs,
@@ -165,10 +171,11 @@ function entriesOf(
         rule: r * 100 + m,
         ...(created === undefined ? {} : { createdMs: created }),
         hostnames: route.spec.hostnames ?? [],
+        from: rule,
         route: {
           name: `${refName(route)}/${rule.name ?? `rule-${r}`}/match-${m}`,
           match: modelMatch,
-          ...actionOf(world, route, rule, own, mesh, reach, filtersOf),
+          ...actionOf(world, route, rule, own(rule), mesh, reach, filtersOf),
         },
       };
     }),
@@ -249,6 +256,15 @@ function actionOf(
           }),
     },
   };
+}
+
+/** Services (`ns/name`) that a route leads to, be they there or not. */
+export function backendsOf(route: HTTPRoute): string[] {
+  return (route.spec.rules ?? []).flatMap((rule) =>
+    (rule.backendRefs ?? []).map(
+      (b) => `${b.namespace ?? route.metadata.namespace}/${backendTarget(b).service}`,
+    ),
+  );
 }
 
 /** What a backend leads to; `undefined` when that is not there, or may not be used. */

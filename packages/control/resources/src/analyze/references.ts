@@ -1,16 +1,18 @@
 import { SERVICE_NAME_LABEL } from '../kinds/endpoint-slice.ts';
-import type { HTTPBackendRef, HTTPRoute } from '../kinds/http-route.ts';
+import { parentKind, type HTTPBackendRef, type HTTPRoute } from '../kinds/http-route.ts';
 import type { PolicyTarget } from '../kinds/metadata.ts';
 import type { Service } from '../kinds/service.ts';
 import type { LocatedResource } from '../resource.ts';
 import { backendTarget, findServicePort, isHttpPort, serviceSelects, targetPort } from '../select.ts';
 import { didYouMean } from '../suggest.ts';
 import type { AnalysisHost } from './analysis-host.ts';
+import { analyzeGatewayParent, analyzeGateways, analyzeGatewayTarget } from './gateways.ts';
 import { isGranted, located } from './resource-set.ts';
 
 /** Names that lead nowhere. */
 export function analyzeReferences(host: AnalysisHost): void {
   for (const subject of located(host.subjects, 'HTTPRoute')) analyzeRoute(subject, host);
+  analyzeGateways(host);
   for (const kind of ['AuthorizationPolicy', 'TrafficPolicy', 'FilterPolicy'] as const) {
     for (const subject of located(host.subjects, kind)) {
       for (const [i, target] of (subject.resource.spec.targetRefs ?? []).entries())
@@ -52,6 +54,10 @@ function analyzeRoute(subject: LocatedResource<HTTPRoute>, host: AnalysisHost): 
   for (const [i, parent] of route.spec.parentRefs.entries()) {
     const namespace = parent.namespace ?? route.metadata.namespace;
     const at = `/spec/parentRefs/${i}`;
+    if (parentKind(parent) === 'Gateway') {
+      analyzeGatewayParent(parent, subject, at, host);
+      continue;
+    }
     const service = host.set.get('Service', namespace, parent.name);
     if (service === undefined) {
       if (host.set.isUnreadable('Service', namespace, parent.name)) continue;
@@ -169,8 +175,9 @@ function analyzeSubset(
 function analyzeTarget(target: PolicyTarget, subject: LocatedResource, i: number, host: AnalysisHost): void {
   const { namespace } = subject.resource.metadata;
   const at = `/spec/targetRefs/${i}`;
-  if (host.set.isUnreadable(target.kind === 'Service' ? 'Service' : 'HTTPRoute', namespace, target.name))
-    return;
+  const kind = (['Service', 'Gateway'] as const).find((one) => one === target.kind) ?? 'HTTPRoute';
+  if (host.set.isUnreadable(kind, namespace, target.name)) return;
+  if (kind === 'Gateway') return analyzeGatewayTarget(target, subject, at, host);
   if (target.kind === 'Service') {
     const service = host.set.get('Service', namespace, target.name);
     if (service === undefined)

@@ -50,19 +50,26 @@ export class ResourceSet {
   }
 }
 
-/** Whether a route of `from` may use the Service `name` of `namespace` (Gateway API ReferenceGrant). */
+/** Who refers to what across namespaces. Default: a route to a Service. */
+export interface GrantedKinds {
+  readonly from: 'HTTPRoute' | 'Gateway';
+  readonly to: 'Service' | 'Secret';
+}
+
+/** Whether something of namespace `from` may use `name` of `namespace` (Gateway API ReferenceGrant). */
 export function isGranted(
   grants: Iterable<ReferenceGrant>,
   from: string,
   namespace: string,
   name: string,
+  kinds: GrantedKinds = { from: 'HTTPRoute', to: 'Service' },
 ): boolean {
   if (from === namespace) return true;
   for (const grant of grants) {
     if (grant.metadata.namespace !== namespace) continue;
     if (
-      grant.spec.from.some((f) => f.kind === 'HTTPRoute' && f.namespace === from) &&
-      grant.spec.to.some((t) => t.kind === 'Service' && (t.name === undefined || t.name === name))
+      grant.spec.from.some((f) => f.kind === kinds.from && f.namespace === from) &&
+      grant.spec.to.some((t) => t.kind === kinds.to && (t.name === undefined || t.name === name))
     )
       return true;
   }

@@ -1,7 +1,7 @@
 import { comparePrecedence } from '@tulle/match';
 import type { RouteMatch } from '@tulle/model';
 import { createdMs, routeMatchOf } from '../route-match.ts';
-import type { HTTPRoute, HTTPRouteRule } from '../kinds/http-route.ts';
+import { parentKind, type HTTPRoute, type HTTPRouteRule } from '../kinds/http-route.ts';
 import type { LocatedResource } from '../resource.ts';
 import type { AnalysisHost } from './analysis-host.ts';
 import { located } from './resource-set.ts';
@@ -86,6 +86,7 @@ function analyzeShadows(routes: readonly LocatedResource<HTTPRoute>[], host: Ana
         for (const parent of spec.parentRefs) {
           for (const hostname of spec.hostnames?.length ? spec.hostnames : ['']) {
             const key = JSON.stringify([
+              parentKind(parent),
               parent.namespace ?? metadata.namespace,
               parent.name,
               parent.port,

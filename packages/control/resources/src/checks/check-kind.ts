@@ -1,6 +1,7 @@
 import type { Resource } from '../resource.ts';
 import type { CheckHost } from './check-host.ts';
 import { checkEndpointSlice, checkService, checkWorkload } from './endpoints.ts';
+import { checkGateway } from './gateway.ts';
 import { checkHttpRoute } from './http-route.ts';
 import { checkAuthorizationPolicy, checkFilterPolicy, checkTrafficPolicy } from './policies.ts';
 
@@ -13,6 +14,8 @@ export function checkKind(resource: Resource, host: CheckHost): void {
       return checkWorkload(resource, host);
     case 'EndpointSlice':
       return checkEndpointSlice(resource, host);
+    case 'Gateway':
+      return checkGateway(resource, host);
     case 'HTTPRoute':
       return checkHttpRoute(resource, host);
     case 'AuthorizationPolicy':

@@ -1,12 +1,15 @@
 import { normalizeConfiguredPath } from '@tulle/match';
 import { parseDurationMs } from '../duration.ts';
-import type {
-  HTTPBackendRef,
-  HTTPPathModifier,
-  HTTPRoute,
-  HTTPRouteFilter,
-  HTTPRouteMatch,
-  HTTPRouteRule,
+import { GATEWAY_GROUP } from '../kinds/gateway.ts';
+import {
+  parentKind,
+  type HTTPBackendRef,
+  type HTTPPathModifier,
+  type HTTPRoute,
+  type HTTPRouteFilter,
+  type HTTPRouteMatch,
+  type HTTPRouteRule,
+  type ParentRef,
 } from '../kinds/http-route.ts';
 import { checkPattern, noRepeats, type CheckHost } from './check-host.ts';
 
@@ -41,11 +44,30 @@ export function checkHttpRoute(route: HTTPRoute, host: CheckHost): void {
   noRepeats(
     host,
     route.spec.parentRefs,
-    (p) => JSON.stringify([p.namespace ?? host.namespace, p.name, p.port, p.sectionName]),
+    (p) => JSON.stringify([parentKind(p), p.namespace ?? host.namespace, p.name, p.port, p.sectionName]),
     (i) => `/spec/parentRefs/${i}`,
     () => 'the parent is listed twice',
   );
+  for (const [i, parent] of route.spec.parentRefs.entries())
+    checkParent(parent, `/spec/parentRefs/${i}`, host);
   for (const [i, rule] of (route.spec.rules ?? []).entries()) checkRule(rule, `/spec/rules/${i}`, host);
+}
+
+/** Group and kind go together. Absent ones mean a Gateway. */
+function checkParent(parent: ParentRef, at: string, host: CheckHost): void {
+  const kind = parentKind(parent);
+  const wanted = kind === 'Gateway' ? GATEWAY_GROUP : '';
+  if ((parent.group ?? GATEWAY_GROUP) === wanted) return;
+  const has =
+    parent.group === undefined
+      ? 'is absent, which means gateway.networking.k8s.io'
+      : `is ${JSON.stringify(parent.group)}`;
+  host.report(
+    'TULLE0208',
+    parent.group === undefined ? at : `${at}/group`,
+    `a ${kind} is of group ${JSON.stringify(wanted)}, but group ${has}`,
+    `group: ${wanted === '' ? "''" : wanted}`,
+  );
 }
 
 function checkRule(rule: HTTPRouteRule, at: string, host: CheckHost): void {

@@ -205,6 +205,12 @@ export function checkFilterPolicy(policy: FilterPolicy, host: CheckHost): void {
         'remove it; the filter is for all ports',
       );
   }
+  if (spec.direction !== undefined && spec.targetRefs?.every((t) => t.kind === 'Gateway') === true)
+    host.report(
+      'TULLE0208',
+      '/spec/direction',
+      'a direction is said of Services; what comes in at a Gateway goes one way',
+    );
   if (spec.direction === 'outbound' && spec.targetRefs === undefined)
     host.report(
       'TULLE0208',
@@ -215,7 +221,7 @@ export function checkFilterPolicy(policy: FilterPolicy, host: CheckHost): void {
     host.report(
       'TULLE0208',
       '/spec/phase',
-      'a connection filter runs before a route is known; target a Service',
+      'a connection filter runs before a route is known; target a Service or a Gateway',
     );
   const known = host.filters.get(spec.filter);
   if (known === undefined) return;

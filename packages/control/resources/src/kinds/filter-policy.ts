@@ -35,8 +35,9 @@ export interface FilterPolicy {
 
 export interface FilterPolicySpec {
   /**
-   * Services or HTTPRoutes of this namespace. A Service: its Workloads (`inbound`, default) or its callers (`outbound`).
-   * An HTTPRoute: its callers. With neither targetRefs nor selector: every Workload of the namespace; in the root
+   * Services, HTTPRoutes or Gateways of this namespace. A Service: its Workloads (`inbound`, default) or its callers
+   * (`outbound`). An HTTPRoute: its callers, and the Gateways that it is attached to. A Gateway: everything that comes in
+   * there, or at one of its listeners (`sectionName`). With neither targetRefs nor selector: every Workload of the namespace; in the root
    * namespace `tulle-system`, of the mesh.
    */
   readonly targetRefs?: readonly PolicyTarget[];
@@ -64,17 +65,20 @@ export const filterPolicySchema: JsonSchema = resourceSchema(
       'Which filter, where.',
       {
         targetRefs: list(
-          'Services or HTTPRoutes in this namespace.',
+          'Services, HTTPRoutes or Gateways in this namespace.',
           object(
             'A target.',
             {
               group: {
                 enum: ['', 'gateway.networking.k8s.io'],
-                description: 'Empty for Service, gateway.networking.k8s.io for HTTPRoute.',
+                description: 'Empty for Service, gateway.networking.k8s.io for HTTPRoute and Gateway.',
               },
-              kind: oneOf('Kind.', ['Service', 'HTTPRoute']),
+              kind: oneOf('Kind.', ['Service', 'HTTPRoute', 'Gateway']),
               name: dnsSubdomain('Name.'),
-              sectionName: text('Rule name of an HTTPRoute.', { minLength: 1, maxLength: 253 }),
+              sectionName: text('Rule name of an HTTPRoute, listener name of a Gateway.', {
+                minLength: 1,
+                maxLength: 253,
+              }),
             },
             ['group', 'kind', 'name'],
           ),

@@ -4,6 +4,7 @@ import {
   dnsLabel,
   dnsSubdomain,
   duration,
+  hostnameOrWildcard,
   integer,
   list,
   notHonoured,
@@ -14,7 +15,7 @@ import {
   text,
 } from './schema-parts.ts';
 
-/** Routes requests of a Service (Gateway API v1 HTTPRoute with a Service parent, GEP-1294). */
+/** Routes requests that come in at a Gateway, or requests of a Service (Gateway API v1 HTTPRoute; GEP-1294 for Services). */
 export interface HTTPRoute {
   readonly apiVersion: 'gateway.networking.k8s.io/v1';
   readonly kind: 'HTTPRoute';
@@ -29,15 +30,23 @@ export interface HTTPRouteSpec {
   readonly rules?: readonly HTTPRouteRule[];
 }
 
+/** A Gateway (the default, as in Gateway API), or a Service. */
 export interface ParentRef {
-  readonly group: '';
-  readonly kind: 'Service';
+  /** Default `gateway.networking.k8s.io`; `''` for a Service. */
+  readonly group?: 'gateway.networking.k8s.io' | '';
+  /** Default `Gateway`. */
+  readonly kind?: 'Gateway' | 'Service';
   readonly name: string;
   readonly namespace?: string;
-  /** Only this port of the Service. */
+  /** Only listeners, or the Service's port, of this number. */
   readonly port?: number;
-  /** Only the port of this name. */
+  /** Only the listener, or the Service's port, of this name. */
   readonly sectionName?: string;
+}
+
+/** What a parentRef means. */
+export function parentKind(parent: ParentRef): 'Gateway' | 'Service' {
+  return parent.kind ?? 'Gateway';
 }
 
 export interface HTTPRouteRule {
@@ -130,11 +139,6 @@ const hostname: JsonSchema = text('Host name.', {
   maxLength: 253,
   pattern: '^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$',
 });
-const hostnameOrWildcard: JsonSchema = text('Host name, the first label may be *.', {
-  minLength: 1,
-  maxLength: 253,
-  pattern: '^(\\*\\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$',
-});
 
 const headerFilter: JsonSchema = object('Edits, in the order remove, set, add.', {
   set: list(
@@ -225,25 +229,28 @@ const valueMatch = (what: string, name: JsonSchema): JsonSchema =>
 export const httpRouteSchema: JsonSchema = resourceSchema(
   'gateway.networking.k8s.io/v1',
   'HTTPRoute',
-  'Routes the requests of a Service.',
+  'Routes requests that come in at a Gateway, or requests of a Service.',
   dnsSubdomain('Name.'),
   {
     spec: object(
       'What is routed where.',
       {
         parentRefs: list(
-          'Services whose requests are routed.',
+          'Gateways and Services whose requests are routed.',
           object(
-            'A Service.',
+            'A Gateway or a Service.',
             {
-              group: { enum: [''], description: 'Empty: the core group.' },
-              kind: { enum: ['Service'], description: 'Service. (Gateway parents are not served yet.)' },
-              name: dnsLabel('Name of the Service.'),
+              group: oneOf("Group of the kind. Default gateway.networking.k8s.io; '' for a Service.", [
+                'gateway.networking.k8s.io',
+                '',
+              ]),
+              kind: oneOf('Kind. Default Gateway.', ['Gateway', 'Service']),
+              name: dnsLabel('Its name.'),
               namespace: dnsLabel("Its namespace. Default: the route's."),
               port: port('Only this port.'),
-              sectionName: dnsLabel('Only the port of this name.'),
+              sectionName: dnsSubdomain('Only the listener, or the port of the Service, of this name.'),
             },
-            ['group', 'kind', 'name'],
+            ['name'],
           ),
           1,
           32,

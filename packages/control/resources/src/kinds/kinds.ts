@@ -3,6 +3,7 @@ import type { Kind } from '../resource.ts';
 import { authorizationPolicySchema } from './authorization-policy.ts';
 import { endpointSliceSchema } from './endpoint-slice.ts';
 import { filterPolicySchema } from './filter-policy.ts';
+import { gatewaySchema } from './gateway.ts';
 import { httpRouteSchema } from './http-route.ts';
 import { referenceGrantSchema } from './reference-grant.ts';
 import { serviceSchema } from './service.ts';
@@ -33,6 +34,7 @@ export const KINDS: readonly KindDefinition[] = Object.freeze([
   define('v1', 'Service', 'services', ['svc'], serviceSchema),
   define('tulle.dev/v1alpha1', 'Workload', 'workloads', ['wl'], workloadSchema),
   define('discovery.k8s.io/v1', 'EndpointSlice', 'endpointslices', [], endpointSliceSchema),
+  define('gateway.networking.k8s.io/v1', 'Gateway', 'gateways', ['gtw'], gatewaySchema),
   define('gateway.networking.k8s.io/v1', 'HTTPRoute', 'httproutes', [], httpRouteSchema),
   define(
     'gateway.networking.k8s.io/v1',

@@ -1,8 +1,8 @@
 import type { JsonSchema } from '@tulle/model';
 import type { Metadata } from './metadata.ts';
-import { dnsLabel, dnsSubdomain, list, object, resourceSchema } from './schema-parts.ts';
+import { dnsLabel, dnsSubdomain, list, object, oneOf, resourceSchema } from './schema-parts.ts';
 
-/** Lets routes of other namespaces use Services of this one (Gateway API). */
+/** Lets routes and Gateways of other namespaces use Services and certificates of this one (Gateway API). */
 export interface ReferenceGrant {
   readonly apiVersion: 'gateway.networking.k8s.io/v1';
   readonly kind: 'ReferenceGrant';
@@ -16,7 +16,7 @@ export interface ReferenceGrant {
 export const referenceGrantSchema: JsonSchema = resourceSchema(
   'gateway.networking.k8s.io/v1',
   'ReferenceGrant',
-  'Lets routes of other namespaces use Services of this one.',
+  'Lets routes and Gateways of other namespaces use Services and certificates of this one.',
   dnsSubdomain('Name.'),
   {
     spec: object(
@@ -27,9 +27,9 @@ export const referenceGrantSchema: JsonSchema = resourceSchema(
           object(
             'A kind in a namespace.',
             {
-              group: { enum: ['gateway.networking.k8s.io'], description: 'Group of the route.' },
-              kind: { enum: ['HTTPRoute'], description: 'Kind of the route.' },
-              namespace: dnsLabel('Namespace of the route.'),
+              group: { enum: ['gateway.networking.k8s.io'], description: 'Group of the kind.' },
+              kind: oneOf('HTTPRoute, for Services; Gateway, for certificates.', ['HTTPRoute', 'Gateway']),
+              namespace: dnsLabel('Its namespace.'),
             },
             ['group', 'kind', 'namespace'],
           ),
@@ -42,7 +42,7 @@ export const referenceGrantSchema: JsonSchema = resourceSchema(
             'A kind, or one of its resources.',
             {
               group: { enum: [''], description: 'Core group.' },
-              kind: { enum: ['Service'], description: 'Service.' },
+              kind: oneOf('Service; Secret for a certificate.', ['Service', 'Secret']),
               name: dnsLabel('Only this one; absent: all.'),
             },
             ['group', 'kind'],

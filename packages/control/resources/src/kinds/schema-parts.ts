@@ -83,6 +83,13 @@ export const dnsSubdomain = (description: string): JsonSchema => ({
   description,
 });
 
+/** Host name of Gateway API. */
+export const hostnameOrWildcard: JsonSchema = text('Host name, the first label may be *.', {
+  minLength: 1,
+  maxLength: 253,
+  pattern: '^(\\*\\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$',
+});
+
 const strings = (description: string): JsonSchema => ({
   type: 'object',
   additionalProperties: { type: 'string' },

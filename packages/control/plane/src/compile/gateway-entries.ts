@@ -1,0 +1,83 @@
+import { RETRY_FILTER, type FilterConfigs, type Route } from '@tulle/model';
+import {
+  attachToGateway,
+  backendTarget,
+  gatewayParents,
+  type Gateway,
+  type GatewayListener,
+  type HTTPRoute,
+  type HTTPRouteRule,
+} from '@tulle/resources';
+import type { World } from '../world.ts';
+import type { MeshSettings } from './clusters.ts';
+import type { GatewayEntry } from './gateway-hosts.ts';
+import { entriesOf, type Reach } from './routes.ts';
+import { retryOf, trafficFor, type Traffic } from './traffic.ts';
+
+/** A route at one listener, with the hosts that it has there. */
+export interface RouteAt {
+  readonly route: HTTPRoute;
+  readonly listener: GatewayListener;
+  readonly hostnames: readonly string[];
+}
+
+/** Where a route attaches among these listeners of a Gateway; each once, whatever number of its parentRefs lead there. */
+export function attachmentsIn(
+  gateway: Gateway,
+  route: HTTPRoute,
+  group: readonly GatewayListener[],
+): RouteAt[] {
+  const found = new Map<GatewayListener, RouteAt>();
+  for (const parent of gatewayParents(route, gateway))
+    for (const { listener, hostnames } of attachToGateway(gateway, route, parent).attachments)
+      if (group.includes(listener)) found.set(listener, { route, listener, hostnames });
+  return [...found.values()];
+}
+
+/** What a route's matches do at one listener. */
+export function gatewayEntries(
+  at: RouteAt & { readonly world: World; readonly mesh: MeshSettings; readonly reach: Reach },
+  filtersOf: (rule: HTTPRouteRule) => {
+    readonly overrides: FilterConfigs;
+    readonly lacking: readonly string[];
+  },
+): GatewayEntry[] {
+  const { world, route, listener, hostnames } = at;
+  const own = (rule: HTTPRouteRule): Traffic => ofOnlyBackend(world, route, rule);
+  return entriesOf(world, route, own, at.mesh, at.reach, (_, rule) => ({
+    ...retriesOf(world, route, rule, own(rule)),
+    ...filtersOf(rule).overrides,
+  })).map((entry) => ({
+    ...entry,
+    route: refuseWithout(filtersOf(entry.from).lacking, entry.route),
+    hostnames,
+    listener,
+  }));
+}
+
+/** What a mandatory filter that the proxy lacks is for is refused. */
+function refuseWithout(lacking: readonly string[], route: Route): Route {
+  if (lacking.length === 0) return route;
+  const body = `this gateway lacks a mandatory filter of ${lacking.join(', ')}\n`;
+  return { ...route, action: { kind: 'direct', status: 503, code: 'TULLE_FILTER_UNKNOWN', body } };
+}
+
+/** A rule with one backend has the time limits and retries that hold for its Service. */
+function ofOnlyBackend(world: World, route: HTTPRoute, rule: HTTPRouteRule): Traffic {
+  const [only, ...others] = rule.backendRefs ?? [];
+  if (only === undefined || others.length > 0) return {};
+  const namespace = only.namespace ?? route.metadata.namespace;
+  const { service } = backendTarget(only);
+  const port = world.get('Service', namespace, service)?.spec.ports.find((p) => p.port === only.port);
+  return trafficFor(world, namespace, 'Service', service, port?.name);
+}
+
+/** Retries of the only backend's Service, where neither the rule nor a policy for the route speaks of retries. */
+function retriesOf(world: World, route: HTTPRoute, rule: HTTPRouteRule, own: Traffic): FilterConfigs {
+  const { namespace, name } = route.metadata;
+  const retry = retryOf(own);
+  const said =
+    rule.retry !== undefined ||
+    trafficFor(world, namespace, 'HTTPRoute', name, rule.name).retries !== undefined;
+  return retry === undefined || said ? {} : { [RETRY_FILTER]: retry };
+}

@@ -1,0 +1,182 @@
+import {
+  formatWireName,
+  RETRY_FILTER,
+  type Cluster,
+  type EndpointSet,
+  type FilterChain,
+  type Listener,
+  type RouteConfig,
+} from '@tulle/model';
+import {
+  compareHostnames,
+  isServedGateway,
+  type Gateway,
+  type GatewayListener,
+  type HTTPRoute,
+} from '@tulle/resources';
+import type { NodeGateway, ProxyNode } from '../node.ts';
+import { gatewayKey } from '../world.ts';
+import { outboundName, type Backend } from './clusters.ts';
+import { GatewayFilters, routesOfGateway } from './gateway-filters.ts';
+import { attachmentsIn, gatewayEntries } from './gateway-entries.ts';
+import { gatewayHosts } from './gateway-hosts.ts';
+import { boundAt, certificateName, listenerFault, minTlsVersion } from './gateway-listeners.ts';
+import { backendsOf, type Reach } from './routes.ts';
+import type { SharedResources } from './shared.ts';
+
+/** What the process of a Gateway needs. */
+export interface CompiledGateway {
+  readonly listeners: readonly Listener[];
+  readonly routes: readonly RouteConfig[];
+  readonly clusters: readonly Cluster[];
+  readonly endpoints: readonly EndpointSet[];
+  /** Keys of what it depends on. */
+  readonly services: readonly string[];
+}
+
+/** Model name of the listener of a port of a Gateway. */
+export function gatewayListenerName(node: NodeGateway, port: number): string {
+  const at = boundAt(node, port);
+  return `gateway_${at.host}_${at.port}`;
+}
+
+/**
+ * A Gateway for a process that serves it: a socket a port; with HTTPS a chain a listener, by server name. Listeners with
+ * a fault are left out; ports that have no other are not listened on.
+ */
+export function compileGateway(
+  shared: SharedResources,
+  node: ProxyNode,
+  serving: NodeGateway,
+): CompiledGateway {
+  const { world } = shared;
+  const at = { namespace: node.namespace, name: node.serviceAccount };
+  const key = gatewayKey(at);
+  const gateway = world.get('Gateway', at.namespace, at.name);
+  const nothing = { listeners: [], routes: [], clusters: [], endpoints: [], services: [key] };
+  if (gateway === undefined || !isServedGateway(gateway)) return nothing;
+  const routes = routesOfGateway(world.routesOf(key), gateway);
+  const reached = new Map<string, Backend>();
+  const reach: Reach = (backend) => {
+    const name = outboundName(backend.service, backend.port.port, shared.mesh, backend.subset?.name);
+    reached.set(name, backend);
+    return name;
+  };
+  const filters = new GatewayFilters(world, gateway, routes, node, shared.mesh);
+  const compiled = [...new Set(gateway.spec.listeners.map((l) => l.port))].flatMap((port) => {
+    const listeners = gateway.spec.listeners.filter(
+      (l) => l.port === port && listenerFault(world, gateway, l, serving) === undefined,
+    );
+    return listeners.length === 0
+      ? []
+      : compilePort({ shared, gateway, node, serving, routes, filters, reach }, port, listeners);
+  });
+  return {
+    listeners: compiled.map(({ listener }) => listener),
+    routes: compiled.flatMap((one) => one.routes),
+    clusters: [...reached.values()].map((to) => shared.cluster(to)),
+    endpoints: [...reached.values()].map((to) => shared.endpoints(to, node.locality)),
+    services: [...new Set([key, ...routes.flatMap(backendsOf)])].sort(),
+  };
+}
+
+interface Work {
+  readonly shared: SharedResources;
+  readonly gateway: Gateway;
+  readonly node: ProxyNode;
+  readonly serving: NodeGateway;
+  readonly routes: readonly HTTPRoute[];
+  readonly filters: GatewayFilters;
+  readonly reach: Reach;
+}
+
+/** @param listeners those of the port, at least one; all of one protocol */
+function compilePort(
+  work: Work,
+  port: number,
+  listeners: readonly GatewayListener[],
+): { listener: Listener; routes: RouteConfig[] } {
+  // Clear text is told apart by Host, TLS by server name: there each listener has a chain of its own, the most specific first.
+  const groups =
+    listeners[0]?.protocol === 'HTTPS'
+      ? listeners
+          .toSorted((a, b) => compareHostnames(a.hostname ?? '*', b.hostname ?? '*'))
+          .map((listener) => [listener])
+      : [listeners];
+  const compiled = groups.map((group) => compileChain(work, port, group, listeners));
+  const connection = work.filters.chain(listeners, []).connection;
+  return {
+    listener: {
+      name: gatewayListenerName(work.serving, port),
+      address: boundAt(work.serving, port),
+      direction: 'outbound', // the gateway calls services, on behalf of callers that are none
+      ...(connection.length === 0 ? {} : { connectionFilters: connection }),
+      filterChains: compiled.map(({ chain }) => chain),
+    },
+    routes: compiled.map((one) => one.routes),
+  };
+}
+
+function compileChain(
+  work: Work,
+  port: number,
+  group: readonly GatewayListener[],
+  onPort: readonly GatewayListener[],
+): { chain: FilterChain; routes: RouteConfig } {
+  const { gateway, serving, filters, shared } = work;
+  const { namespace, name } = gateway.metadata;
+  const [first] = group as readonly [GatewayListener];
+  const ref = first.tls?.certificateRefs?.[0];
+  const attached = work.routes.flatMap((route) => attachmentsIn(gateway, route, group));
+  const chain = filters.chain(group, [...new Set(attached.map(({ route }) => route))]);
+  const entries = attached.flatMap(({ route, listener, hostnames }) =>
+    gatewayEntries(
+      { world: shared.world, mesh: shared.mesh, reach: work.reach, route, listener, hostnames },
+      (rule) => filters.at(chain, listener, route, rule),
+    ),
+  );
+  const configName = formatWireName({
+    direction: 'inbound',
+    port,
+    subset: first.protocol === 'HTTPS' ? first.name : '',
+    host: `${name}.${namespace}.gateway`,
+  });
+  return {
+    routes: {
+      name: configName,
+      virtualHosts: gatewayHosts({
+        entries,
+        group,
+        onPort,
+        unmatched: (listener) => filters.at(chain, listener).overrides,
+      }),
+    },
+    chain: {
+      name: first.protocol === 'HTTPS' ? first.name : 'http',
+      ...(first.protocol === 'HTTPS' && first.hostname !== undefined
+        ? { match: { serverNames: [first.hostname] } }
+        : {}),
+      ...(ref === undefined
+        ? {}
+        : {
+            tls: {
+              certificate: {
+                kind: 'files',
+                certificateFile: `${serving.certificateDirectory}/${certificateName(gateway, ref)}/tls.crt`,
+                keyFile: `${serving.certificateDirectory}/${certificateName(gateway, ref)}/tls.key`,
+              },
+              ...(minTlsVersion(first) === 'TLSv1.2' ? { minVersion: 'TLSv1.2' } : {}),
+            },
+          }),
+      handler: {
+        kind: 'http',
+        identityHeaders: 'strip',
+        routes: { routeConfigName: configName },
+        filters: [
+          ...chain.http.map(({ entry }) => entry),
+          { name: RETRY_FILTER, filter: RETRY_FILTER, config: {} },
+        ],
+      },
+    },
+  };
+}

@@ -1,0 +1,167 @@
+import {
+  attachToGateway,
+  gatewayParents,
+  isServedGateway,
+  servedKinds,
+  unservedKinds,
+  type Gateway,
+  type GatewayListener,
+} from '@tulle/resources';
+import { gatewayListenerName } from '../compile/gateway.ts';
+import { listenerFault } from '../compile/gateway-listeners.ts';
+import type { Condition } from '../condition.ts';
+import type { ProxySession } from '../proxy-session.ts';
+import { gatewayKey, type World } from '../world.ts';
+
+/** What holds of one listener (Gateway API `ListenerStatus`). */
+export interface ListenerConditions {
+  readonly listener: GatewayListener;
+  readonly attachedRoutes: number;
+  readonly supportedKinds: readonly string[];
+  readonly conditions: readonly Condition[];
+}
+
+/** Processes that serve a Gateway, of those connected. */
+export function processesOf(gateway: Gateway, sessions: Iterable<ProxySession>): ProxySession[] {
+  const { namespace, name } = gateway.metadata;
+  return [...sessions].filter(
+    ({ node }) => node.gateway !== undefined && node.namespace === namespace && node.serviceAccount === name,
+  );
+}
+
+/** Conditions of a Gateway; none where it is another controller's. */
+export function gatewayConditions(
+  world: World,
+  gateway: Gateway,
+  processes: readonly ProxySession[],
+): { readonly conditions: readonly Condition[]; readonly listeners: readonly ListenerConditions[] } {
+  if (!isServedGateway(gateway)) return { conditions: [], listeners: [] };
+  const listeners = gateway.spec.listeners.map((listener) =>
+    listenerConditions(world, gateway, listener, processes),
+  );
+  const valid = listeners.filter(({ conditions }) => isTrue(conditions, 'Accepted'));
+  const broken = gateway.spec.listeners.filter(
+    (l) => listenerFault(world, gateway, l, undefined) !== undefined,
+  );
+  const accepted: Condition =
+    broken.length === 0
+      ? { type: 'Accepted', status: 'True', reason: 'Accepted', message: 'every listener is valid' }
+      : {
+          type: 'Accepted',
+          status: valid.length > 0 ? 'True' : 'False',
+          reason: 'ListenersNotValid',
+          message: `not valid: ${broken.map((l) => l.name).join(', ')}`,
+        };
+  return { conditions: [accepted, programmed(gateway, listeners, processes)], listeners };
+}
+
+function isTrue(conditions: readonly Condition[], type: string): boolean {
+  return conditions.some((c) => c.type === type && c.status === 'True');
+}
+
+function programmed(
+  gateway: Gateway,
+  listeners: readonly ListenerConditions[],
+  processes: readonly ProxySession[],
+): Condition {
+  const type = 'Programmed';
+  if (processes.length === 0) return { type, status: 'False', reason: 'Pending', message: nobody(gateway) };
+  const missing = listeners.filter(({ conditions }) => !isTrue(conditions, type));
+  if (missing.length === listeners.length)
+    return {
+      type,
+      status: 'False',
+      reason: 'Invalid',
+      message: missing[0]?.conditions.find((c) => c.type === type)?.message ?? 'no listener is served',
+    };
+  return {
+    type,
+    status: 'True',
+    reason: 'Programmed',
+    message:
+      missing.length === 0
+        ? `${processes.length === 1 ? 'its process has' : `its ${processes.length} processes have`} every listener`
+        : `without ${missing.map(({ listener }) => listener.name).join(', ')}`,
+  };
+}
+
+function nobody({ metadata: { namespace, name } }: Gateway): string {
+  return `no process serves it; start one: tulle gateway --name ${name}${namespace === 'default' ? '' : ` --namespace ${namespace}`}`;
+}
+
+function listenerConditions(
+  world: World,
+  gateway: Gateway,
+  listener: GatewayListener,
+  processes: readonly ProxySession[],
+): ListenerConditions {
+  const routes = [...world.routesOf(gatewayKey(gateway.metadata))].filter((route) =>
+    gatewayParents(route, gateway).some((parent) =>
+      attachToGateway(gateway, route, parent).attachments.some((a) => a.listener === listener),
+    ),
+  );
+  // What is wrong whoever serves it comes before what one process lacks.
+  const faults = [undefined, ...processes.map(({ node }) => node.gateway)].flatMap(
+    (node) => listenerFault(world, gateway, listener, node) ?? [],
+  );
+  const [fault] = faults;
+  const unserved = unservedKinds(listener);
+  const conflicted = fault?.type === 'Conflicted';
+  const resolved: Condition =
+    fault?.type === 'ResolvedRefs'
+      ? { type: 'ResolvedRefs', status: 'False', reason: fault.reason, message: fault.message }
+      : unserved.length > 0
+        ? {
+            type: 'ResolvedRefs',
+            status: 'False',
+            reason: 'InvalidRouteKinds',
+            message: `not served: ${unserved.join(', ')}`,
+          }
+        : {
+            type: 'ResolvedRefs',
+            status: 'True',
+            reason: 'ResolvedRefs',
+            message: 'what it refers to is there',
+          };
+  return {
+    listener,
+    attachedRoutes: routes.length,
+    supportedKinds: servedKinds(listener),
+    conditions: [
+      conflicted
+        ? { type: 'Accepted', status: 'False', reason: fault.reason, message: fault.message }
+        : { type: 'Accepted', status: 'True', reason: 'Accepted', message: 'the listener is valid' },
+      conflicted
+        ? { type: 'Conflicted', status: 'True', reason: fault.reason, message: fault.message }
+        : {
+            type: 'Conflicted',
+            status: 'False',
+            reason: 'NoConflicts',
+            message: 'no other listener is in its way',
+          },
+      resolved,
+      listenerProgrammed(gateway, listener, fault, processes),
+    ],
+  };
+}
+
+/** Whether every process has it; the first that has not says why. */
+function listenerProgrammed(
+  gateway: Gateway,
+  listener: GatewayListener,
+  fault: { readonly message: string } | undefined,
+  processes: readonly ProxySession[],
+): Condition {
+  const type = 'Programmed';
+  if (fault !== undefined) return { type, status: 'False', reason: 'Invalid', message: fault.message };
+  if (processes.length === 0) return { type, status: 'False', reason: 'Pending', message: nobody(gateway) };
+  for (const { node, kinds } of processes.map((p) => ({ node: p.node, kinds: p.status() }))) {
+    if (node.gateway === undefined) continue;
+    const { state, error, versions } = kinds.listener;
+    if (state === 'NACKED')
+      return { type, status: 'False', reason: 'Invalid', message: `${node.id} refuses it: ${error ?? ''}` };
+    if (!Object.hasOwn(versions, gatewayListenerName(node.gateway, listener.port)))
+      return { type, status: 'False', reason: 'Pending', message: `${node.id} has not confirmed it yet` };
+  }
+  return { type, status: 'True', reason: 'Programmed', message: 'every process of the Gateway listens' };
+}

@@ -1,0 +1,307 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { readResources } from '@tulle/resources';
+import {
+  createControlPlane,
+  type ControlPlane,
+  type GatewayMetadata,
+  type GatewayStatus,
+  type RouteStatus,
+} from '../src/index.ts';
+import { manualClock } from './manual-clock.ts';
+import { nodeOf } from './nodes.ts';
+import { simulatedProxy, type SimulatedProxy } from './simulated-proxy.ts';
+
+const GATEWAY = `
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: { name: edge }
+spec:
+  gatewayClassName: tulle
+  listeners:
+    - { name: http, port: 80, protocol: HTTP, hostname: '*.example.com' }
+    - { name: https, port: 443, protocol: HTTPS, tls: { certificateRefs: [{ name: shop }] } }
+`;
+const SHOP = `
+apiVersion: v1
+kind: Service
+metadata: { name: shop }
+spec: { selector: { app: shop }, ports: [{ port: 80 }] }
+`;
+const route = (spec: string, namespace = 'default'): string => `
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: { name: shop, namespace: ${namespace} }
+spec: ${spec}
+`;
+const SHOP_ROUTE = route(
+  '{ parentRefs: [{ name: edge }], rules: [{ backendRefs: [{ name: shop, port: 80 }] }] }',
+);
+
+const open: ControlPlane[] = [];
+afterEach(async () => {
+  for (const cp of open.splice(0)) await cp.close();
+});
+const clock = manualClock();
+function make(): ControlPlane {
+  const cp = createControlPlane({ trustDomain: 'mesh.local', clock });
+  open.push(cp);
+  return cp;
+}
+async function put(cp: ControlPlane, ...yaml: string[]): Promise<void> {
+  const read = await readResources([{ text: yaml.join('---'), file: 'f' }]);
+  expect(read.diagnostics).toEqual([]);
+  cp.apply(
+    read.resources.map((r) => r.resource),
+    [],
+  );
+  cp.flush();
+}
+const gatewayNode = (more: GatewayMetadata = {}, namespace = 'default'): ReturnType<typeof nodeOf> =>
+  nodeOf({
+    workload: 'edge',
+    namespace,
+    gateway: { certificates: { directory: '/certs', names: ['default/shop'] }, ...more },
+  });
+function join(cp: ControlPlane, node = gatewayNode()): SimulatedProxy {
+  const proxy = simulatedProxy(() => cp, node);
+  proxy.connect();
+  proxy.settle();
+  return proxy;
+}
+/** `Type=Status/Reason` of a Gateway and of its listeners. */
+function said(cp: ControlPlane): Record<string, string[]> {
+  const status = cp.resourceStatus('Gateway/default/edge') as GatewayStatus;
+  const short = (conditions: GatewayStatus['conditions']): string[] =>
+    conditions.map((c) => `${c.type}=${c.status}/${c.reason}`);
+  return Object.fromEntries([
+    ['', short(status.conditions)],
+    ...status.listeners.map((l) => [`${l.name} ${l.attachedRoutes}`, short(l.conditions)]),
+  ]) as Record<string, string[]>;
+}
+function saidOfRoute(cp: ControlPlane, namespace = 'default'): string[][] {
+  const status = cp.resourceStatus(`HTTPRoute/${namespace}/shop`) as RouteStatus;
+  return status.parents.map((p) => p.conditions.map((c) => `${c.type}=${c.status}/${c.reason}`));
+}
+const FINE = ['Accepted=True/Accepted', 'Conflicted=False/NoConflicts', 'ResolvedRefs=True/ResolvedRefs'];
+
+describe('what is said of a Gateway', () => {
+  it('is pending until a process has confirmed it, and again when that is gone', async () => {
+    const cp = make();
+    await put(cp, GATEWAY, SHOP, SHOP_ROUTE);
+    expect(said(cp)).toEqual({
+      '': ['Accepted=True/Accepted', 'Programmed=False/Pending'],
+      'http 1': [...FINE, 'Programmed=False/Pending'],
+      'https 1': [...FINE, 'Programmed=False/Pending'],
+    });
+    const since = (): unknown[] =>
+      (cp.resourceStatus('Gateway/default/edge') as GatewayStatus).conditions.map(
+        (c) => c.lastTransitionTime,
+      );
+    const [acceptedSince] = since();
+    clock.advance(5_000);
+    const proxy = join(cp);
+    expect(said(cp)).toEqual({
+      '': ['Accepted=True/Accepted', 'Programmed=True/Programmed'],
+      'http 1': [...FINE, 'Programmed=True/Programmed'],
+      'https 1': [...FINE, 'Programmed=True/Programmed'],
+    });
+    const joinedAt = new Date(clock.epochMs()).toISOString().replace(/\.\d+Z/, 'Z');
+    clock.advance(5_000);
+    expect(since()).toEqual([acceptedSince, joinedAt]);
+    expect(joinedAt).not.toBe(acceptedSince);
+    proxy.disconnect('clean');
+    expect(said(cp)['']).toEqual(['Accepted=True/Accepted', 'Programmed=False/Pending']);
+  });
+
+  it('names the process that refuses a listener, and why', async () => {
+    const cp = make();
+    await put(cp, GATEWAY);
+    const proxy = simulatedProxy(() => cp, gatewayNode());
+    proxy.refuses.add('listener gateway_127.0.0.1_80');
+    proxy.connect();
+    proxy.settle();
+    expect(said(cp)).toMatchObject({ '': ['Accepted=True/Accepted', 'Programmed=False/Invalid'] });
+    const [http] = (cp.resourceStatus('Gateway/default/edge') as GatewayStatus).listeners;
+    expect(http?.conditions.at(-1)?.message).toMatch(/edge~1 refuses it: no gateway_127.0.0.1_80/);
+  });
+
+  it('a certificate that a process lacks keeps its listener closed, the others open', async () => {
+    const cp = make();
+    await put(cp, GATEWAY);
+    const proxy = join(cp, gatewayNode({ certificates: { directory: '/certs', names: [] } }));
+    expect([...proxy.has.listener.keys()]).toEqual(['gateway_127.0.0.1_80']);
+    expect(said(cp)).toEqual({
+      '': ['Accepted=True/Accepted', 'Programmed=True/Programmed'],
+      'http 0': [...FINE, 'Programmed=True/Programmed'],
+      'https 0': [
+        'Accepted=True/Accepted',
+        'Conflicted=False/NoConflicts',
+        'ResolvedRefs=False/InvalidCertificateRef',
+        'Programmed=False/Invalid',
+      ],
+    });
+    const [, https] = (cp.resourceStatus('Gateway/default/edge') as GatewayStatus).listeners;
+    expect(https?.conditions.at(-1)?.message).toContain('/certs/default/shop/tls.crt');
+  });
+
+  it('listeners of two protocols on one port are all refused', async () => {
+    const cp = make();
+    await put(cp, GATEWAY.replace('443', '80'));
+    const proxy = join(cp);
+    expect([...proxy.has.listener.keys()]).toEqual([]);
+    const conflict = [
+      'Accepted=False/ProtocolConflict',
+      'Conflicted=True/ProtocolConflict',
+      'ResolvedRefs=True/ResolvedRefs',
+      'Programmed=False/Invalid',
+    ];
+    expect(said(cp)).toEqual({
+      '': ['Accepted=False/ListenersNotValid', 'Programmed=False/Invalid'],
+      'http 0': conflict,
+      'https 0': conflict,
+    });
+  });
+
+  it('a certificate of another namespace needs a grant there', async () => {
+    const cp = make();
+    await put(cp, GATEWAY.replace('{ name: shop }', '{ name: shop, namespace: keys }'));
+    const names = { certificates: { directory: '/certs', names: ['keys/shop'] } };
+    const proxy = join(cp, gatewayNode(names));
+    expect(said(cp)['https 0']).toContain('ResolvedRefs=False/RefNotPermitted');
+    await put(
+      cp,
+      '\napiVersion: gateway.networking.k8s.io/v1\nkind: ReferenceGrant\nmetadata: { name: g, namespace: keys }\nspec: { from: [{ group: gateway.networking.k8s.io, kind: Gateway, namespace: default }], to: [{ group: "", kind: Secret }] }\n',
+    );
+    proxy.settle();
+    expect(said(cp)['https 0']).toEqual([...FINE, 'Programmed=True/Programmed']);
+  });
+
+  it('is nothing where it is of another class; its generation counts changes', async () => {
+    const cp = make();
+    await put(cp, GATEWAY.replace('tulle', 'nginx'));
+    const proxy = join(cp);
+    expect([...proxy.has.listener.keys()]).toEqual([]);
+    expect(said(cp)).toEqual({ '': [] });
+    await put(cp, GATEWAY);
+    await put(cp, GATEWAY);
+    expect(cp.resource('Gateway/default/edge')?.generation).toBe(2);
+    const { conditions } = cp.resourceStatus('Gateway/default/edge') as GatewayStatus;
+    expect(conditions.map((c) => c.observedGeneration)).toEqual([2, 2]);
+  });
+});
+
+describe('what is said of a route', () => {
+  it.each([
+    [
+      'a listener that is not there',
+      '{ parentRefs: [{ name: edge, sectionName: tcp }] }',
+      'Accepted=False/NoMatchingParent',
+    ],
+    ['a Gateway that is not there', '{ parentRefs: [{ name: nothing }] }', 'Accepted=False/NoMatchingParent'],
+    [
+      'no common hostname',
+      '{ parentRefs: [{ name: edge, sectionName: http }], hostnames: [a.org] }',
+      'Accepted=False/NoMatchingListenerHostname',
+    ],
+    [
+      'a Service parent that is not there',
+      "{ parentRefs: [{ group: '', kind: Service, name: nothing }] }",
+      'Accepted=False/NoMatchingParent',
+    ],
+    [
+      'a Service parent',
+      "{ parentRefs: [{ group: '', kind: Service, name: shop }] }",
+      'Accepted=True/Accepted',
+    ],
+    [
+      'a listener',
+      '{ parentRefs: [{ name: edge, port: 80 }], hostnames: [a.example.com] }',
+      'Accepted=True/Accepted',
+    ],
+  ])('%s', async (_, spec, accepted) => {
+    const cp = make();
+    await put(cp, GATEWAY, SHOP, route(spec));
+    expect(saidOfRoute(cp)).toEqual([[accepted, 'ResolvedRefs=True/ResolvedRefs']]);
+  });
+
+  it('another namespace than the listeners allow', async () => {
+    const cp = make();
+    const spec =
+      '{ parentRefs: [{ name: edge, namespace: default }], rules: [{ backendRefs: [{ name: shop, namespace: default, port: 80 }] }] }';
+    await put(cp, GATEWAY, SHOP, route(spec, 'team'));
+    expect(saidOfRoute(cp, 'team')).toEqual([
+      ['Accepted=False/NotAllowedByListeners', 'ResolvedRefs=False/RefNotPermitted'],
+    ]);
+  });
+
+  it('backends that are not there', async () => {
+    const cp = make();
+    await put(cp, GATEWAY, SHOP_ROUTE);
+    expect(saidOfRoute(cp)).toEqual([['Accepted=True/Accepted', 'ResolvedRefs=False/BackendNotFound']]);
+    await put(cp, SHOP.replace('port: 80', 'port: 81'));
+    expect(saidOfRoute(cp)).toEqual([['Accepted=True/Accepted', 'ResolvedRefs=False/BackendNotFound']]);
+    await put(cp, SHOP);
+    expect(saidOfRoute(cp)).toEqual([['Accepted=True/Accepted', 'ResolvedRefs=True/ResolvedRefs']]);
+  });
+});
+
+describe('what the process of a Gateway gets', () => {
+  it('follows the Gateway, its routes and their backends; a process of another name or namespace gets nothing', async () => {
+    const cp = make();
+    const [proxy, stranger] = [join(cp), join(cp, gatewayNode({}, 'other'))];
+    const hosts = (): string[] =>
+      cp
+        .proxyConfig(proxy.node.id)
+        ?.routes.flatMap((r) => r.virtualHosts.flatMap((v) => v.routes.map((one) => one.name))) ?? [];
+    expect(hosts()).toEqual([]);
+    await put(cp, GATEWAY, SHOP);
+    expect(hosts()).not.toContain('default/shop/rule-0/match-0@*');
+    await put(cp, SHOP_ROUTE);
+    expect(hosts()).toContain('default/shop/rule-0/match-0@*');
+    proxy.settle();
+    cp.provider.open(
+      nodeOf({ workload: 'shop', labels: { app: 'shop' }, ports: [8080], inbound: { port: 15001 } }),
+    );
+    expect(cp.proxyConfig(proxy.node.id)?.endpoints[0]?.endpoints).toMatchObject([
+      { identity: 'spiffe://mesh.local/ns/default/sa/shop', mode: 'sidecar' },
+    ]);
+    cp.apply([], ['Gateway/default/edge']);
+    cp.flush();
+    expect(cp.proxyConfig(proxy.node.id)?.listeners).toEqual([]);
+    expect(cp.proxyConfig(stranger.node.id)?.listeners).toEqual([]);
+  });
+
+  it('lacks a filter that a policy for the Gateway wants: the policy says so', async () => {
+    const cp = make();
+    await put(
+      cp,
+      GATEWAY,
+      '\napiVersion: tulle.dev/v1alpha1\nkind: FilterPolicy\nmetadata: { name: waf }\nspec: { targetRefs: [{ group: gateway.networking.k8s.io, kind: Gateway, name: edge }], filter: acme-waf, mandatory: true }\n',
+    );
+    const { node } = join(cp);
+    expect(cp.conditions('FilterPolicy/default/waf')).toMatchObject([
+      { status: 'False', reason: 'FilterAbsent' },
+    ]);
+    const actions = cp.proxyConfig(node.id)?.routes.flatMap((r) => r.virtualHosts.flatMap((v) => v.routes));
+    expect(actions?.map(({ action }) => action)).not.toContainEqual(
+      expect.objectContaining({ kind: 'forward' }),
+    );
+  });
+
+  it('is refused with every fault of what it says of itself', () => {
+    const wrong = {
+      address: 'here',
+      ports: { x: { port: 1 }, 80: { port: 0 } },
+      certificates: { directory: 'certs', names: 1 },
+    };
+    const node = nodeOf({
+      workload: 'edge',
+      ports: [80],
+      inbound: { port: 1 },
+      gateway: wrong as unknown as GatewayMetadata,
+    });
+    expect(() => make().provider.open(node)).toThrow(
+      /gateway\/address must be an IP.*gateway\/ports\/80.*gateway\/ports\/x.*directory must be an absolute path.*names must be a list.*neither ports nor upstreams/s,
+    );
+  });
+});

@@ -1,0 +1,154 @@
+import { attachToGateway, conflictedListeners, isServedGateway, unservedKinds } from '../gateway/attach.ts';
+import { GATEWAY_CLASS, type Gateway } from '../kinds/gateway.ts';
+import type { HTTPRoute, ParentRef } from '../kinds/http-route.ts';
+import type { PolicyTarget } from '../kinds/metadata.ts';
+import type { LocatedResource } from '../resource.ts';
+import { didYouMean } from '../suggest.ts';
+import type { AnalysisHost } from './analysis-host.ts';
+import { isGranted, located } from './resource-set.ts';
+
+/** Gateways that are not served as they are written. */
+export function analyzeGateways(host: AnalysisHost): void {
+  for (const subject of located(host.subjects, 'Gateway')) {
+    const gateway = subject.resource;
+    const { gatewayClassName, listeners } = gateway.spec;
+    if (!isServedGateway(gateway)) {
+      host.report(
+        'TULLE0308',
+        subject,
+        '/spec/gatewayClassName',
+        `class ${gatewayClassName} is not Tulle's, so Tulle leaves the Gateway alone`,
+        `gatewayClassName: ${GATEWAY_CLASS}`,
+      );
+      continue;
+    }
+    const conflicted = conflictedListeners(gateway);
+    for (const [i, listener] of listeners.entries()) {
+      const at = `/spec/listeners/${i}`;
+      if (conflicted.has(listener))
+        host.report(
+          'TULLE0407',
+          subject,
+          `${at}/protocol`,
+          `listeners of HTTP and of HTTPS share port ${listener.port}; none of them is served`,
+          'give them ports of their own',
+        );
+      const unserved = unservedKinds(listener);
+      if (unserved.length > 0)
+        host.report(
+          'TULLE0312',
+          subject,
+          `${at}/allowedRoutes/kinds`,
+          `routes of kind ${unserved.join(', ')} are not served`,
+          'kinds: [{ kind: HTTPRoute }]',
+        );
+      for (const [c, ref] of (listener.tls?.certificateRefs ?? []).entries())
+        analyzeCertificate(gateway, ref, subject, `${at}/tls/certificateRefs/${c}`, host);
+    }
+  }
+}
+
+function analyzeCertificate(
+  gateway: Gateway,
+  ref: { readonly name: string; readonly namespace?: string },
+  subject: LocatedResource<Gateway>,
+  at: string,
+  host: AnalysisHost,
+): void {
+  const own = gateway.metadata.namespace;
+  const namespace = ref.namespace ?? own;
+  const kinds = { from: 'Gateway', to: 'Secret' } as const;
+  if (isGranted(host.set.all('ReferenceGrant'), own, namespace, ref.name, kinds)) return;
+  host.report(
+    'TULLE0305',
+    subject,
+    `${at}/namespace`,
+    `namespace ${namespace} does not let Gateways of ${own} use its certificate ${ref.name}`,
+    `add a ReferenceGrant in ${namespace}, from kind Gateway to kind Secret`,
+  );
+}
+
+/** A route's parentRef that names a Gateway. */
+export function analyzeGatewayParent(
+  parent: ParentRef,
+  subject: LocatedResource<HTTPRoute>,
+  at: string,
+  host: AnalysisHost,
+): void {
+  const route = subject.resource;
+  const namespace = parent.namespace ?? route.metadata.namespace;
+  const name = `${namespace}/${parent.name}`;
+  const gateway = host.set.get('Gateway', namespace, parent.name);
+  if (gateway === undefined) {
+    if (host.set.isUnreadable('Gateway', namespace, parent.name)) return;
+    host.report(
+      'TULLE0301',
+      subject,
+      `${at}/name`,
+      `the parent Gateway ${name} does not exist`,
+      host.set.get('Service', namespace, parent.name) === undefined
+        ? didYouMean(parent.name, host.set.names('Gateway', namespace))
+        : "there is a Service of that name; to route its requests add kind: Service, group: ''",
+    );
+    return;
+  }
+  if (!isServedGateway(gateway)) return;
+  const { problem } = attachToGateway(gateway, route, parent);
+  const listeners = gateway.spec.listeners
+    .map((l) => `${l.name} (${l.protocol} ${l.port}${l.hostname === undefined ? '' : `, ${l.hostname}`})`)
+    .join(', ');
+  if (problem === 'NoMatchingParent')
+    host.report(
+      'TULLE0311',
+      subject,
+      `${at}/${parent.sectionName === undefined ? 'port' : 'sectionName'}`,
+      `Gateway ${name} has no such listener`,
+      `its listeners: ${listeners}`,
+    );
+  if (problem === 'NotAllowedByListeners')
+    host.report(
+      'TULLE0309',
+      subject,
+      at,
+      `no listener of Gateway ${name} that the route names takes HTTPRoutes of namespace ${route.metadata.namespace}`,
+      'see allowedRoutes of the Gateway; default is its own namespace only',
+    );
+  if (problem === 'NoMatchingListenerHostname')
+    host.report(
+      'TULLE0310',
+      subject,
+      '/spec/hostnames',
+      `none of the route's hostnames is one of a listener of Gateway ${name}`,
+      `its listeners: ${listeners}`,
+    );
+}
+
+/** A policy's target that names a Gateway, or a listener of it. */
+export function analyzeGatewayTarget(
+  target: PolicyTarget,
+  subject: LocatedResource,
+  at: string,
+  host: AnalysisHost,
+): void {
+  const { namespace } = subject.resource.metadata;
+  const gateway = host.set.get('Gateway', namespace, target.name);
+  if (gateway === undefined) {
+    host.report(
+      'TULLE0304',
+      subject,
+      `${at}/name`,
+      `the target Gateway ${namespace}/${target.name} does not exist`,
+      didYouMean(target.name, host.set.names('Gateway', namespace)),
+    );
+    return;
+  }
+  const names = gateway.spec.listeners.map((l) => l.name);
+  if (target.sectionName !== undefined && !names.includes(target.sectionName))
+    host.report(
+      'TULLE0311',
+      subject,
+      `${at}/sectionName`,
+      `Gateway ${namespace}/${target.name} has no listener named ${target.sectionName}`,
+      didYouMean(target.sectionName, names) ?? `its listeners: ${names.join(', ')}`,
+    );
+}

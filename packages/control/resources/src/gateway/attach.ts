@@ -1,0 +1,123 @@
+import {
+  GATEWAY_CLASS,
+  GATEWAY_GROUP,
+  NAMESPACE_NAME_LABEL,
+  type AllowedRoutes,
+  type Gateway,
+  type GatewayListener,
+} from '../kinds/gateway.ts';
+import { parentKind, type HTTPRoute, type ParentRef } from '../kinds/http-route.ts';
+import { attachedHostnames } from './hostnames.ts';
+
+/** Kinds of routes that listeners of Tulle carry. */
+export const SERVED_ROUTE_KINDS: readonly string[] = ['HTTPRoute'];
+
+/** Why a route does not attach to a Gateway that is there: reasons of its condition `Accepted` (Gateway API `RouteConditionReason`). */
+export type AttachProblem = 'NoMatchingParent' | 'NotAllowedByListeners' | 'NoMatchingListenerHostname';
+
+/** A listener that takes a route, with the hosts that it has there; `*` for every host. */
+export interface Attachment {
+  readonly listener: GatewayListener;
+  readonly hostnames: readonly string[];
+}
+
+/** What became of one parentRef. */
+export interface AttachResult {
+  readonly attachments: readonly Attachment[];
+  /** Set when there are none. */
+  readonly problem?: AttachProblem;
+}
+
+/** Whether a Gateway is one of Tulle's. */
+export function isServedGateway(gateway: Gateway): boolean {
+  return gateway.spec.gatewayClassName === GATEWAY_CLASS;
+}
+
+/**
+ * Listeners of `gateway` that take `route` by one of its parentRefs: the section and port that it names, then namespace
+ * and kind, then hosts. The first of these that leaves none is the problem.
+ */
+export function attachToGateway(gateway: Gateway, route: HTTPRoute, parent: ParentRef): AttachResult {
+  const named = gateway.spec.listeners.filter(
+    ({ name, port }) =>
+      (parent.sectionName === undefined || parent.sectionName === name) &&
+      (parent.port === undefined || parent.port === port),
+  );
+  if (named.length === 0) return { attachments: [], problem: 'NoMatchingParent' };
+  const allowing = named.filter((listener) => allowsRoute(gateway, listener, route));
+  if (allowing.length === 0) return { attachments: [], problem: 'NotAllowedByListeners' };
+  const attachments = allowing.flatMap((listener): Attachment[] => {
+    const hostnames = attachedHostnames(listener.hostname, route.spec.hostnames);
+    return hostnames.length === 0 ? [] : [{ listener, hostnames }];
+  });
+  return attachments.length === 0 ? { attachments, problem: 'NoMatchingListenerHostname' } : { attachments };
+}
+
+/** parentRefs of a route that mean a Gateway. */
+export function gatewayParents(route: HTTPRoute, gateway: Gateway): readonly ParentRef[] {
+  const { name, namespace } = gateway.metadata;
+  return route.spec.parentRefs.filter(
+    (p) =>
+      parentKind(p) === 'Gateway' &&
+      p.name === name &&
+      (p.namespace ?? route.metadata.namespace) === namespace,
+  );
+}
+
+/** Kinds that a listener asks for and Tulle does not serve. */
+export function unservedKinds(listener: GatewayListener): readonly string[] {
+  return (listener.allowedRoutes?.kinds ?? [])
+    .filter(
+      ({ group, kind }) => !SERVED_ROUTE_KINDS.includes(kind) || (group ?? GATEWAY_GROUP) !== GATEWAY_GROUP,
+    )
+    .map(({ kind }) => kind);
+}
+
+/** Kinds that a listener takes and Tulle serves. */
+export function servedKinds(listener: GatewayListener): readonly string[] {
+  const kinds = listener.allowedRoutes?.kinds ?? [];
+  if (kinds.length === 0) return SERVED_ROUTE_KINDS;
+  const unserved = unservedKinds(listener);
+  return [...new Set(kinds.map(({ kind }) => kind).filter((kind) => !unserved.includes(kind)))];
+}
+
+/**
+ * Listeners that cannot be together: HTTP and HTTPS on one port. Gateway API lets nobody pick a winner, so none of them
+ * is served.
+ */
+export function conflictedListeners(gateway: Gateway): ReadonlySet<GatewayListener> {
+  const { listeners } = gateway.spec;
+  return new Set(
+    listeners.filter((one) =>
+      listeners.some((other) => other.port === one.port && other.protocol !== one.protocol),
+    ),
+  );
+}
+
+function allowsRoute(gateway: Gateway, listener: GatewayListener, route: HTTPRoute): boolean {
+  return (
+    servedKinds(listener).includes('HTTPRoute') &&
+    allowsNamespace(listener.allowedRoutes, gateway.metadata.namespace, route.metadata.namespace)
+  );
+}
+
+function allowsNamespace(allowed: AllowedRoutes | undefined, own: string, from: string): boolean {
+  switch (allowed?.namespaces?.from ?? 'Same') {
+    case 'All':
+      return true;
+    case 'Same':
+      return own === from;
+    case 'None':
+      return false;
+    case 'Selector': {
+      const { matchLabels, matchExpressions } = allowed?.namespaces?.selector ?? {};
+      const wanted = matchLabels?.[NAMESPACE_NAME_LABEL];
+      return (
+        (wanted === undefined || wanted === from) &&
+        (matchExpressions ?? []).every(
+          ({ operator, values }) => values.includes(from) === (operator === 'In'),
+        )
+      );
+    }
+  }
+}

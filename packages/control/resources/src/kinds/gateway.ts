@@ -1,0 +1,193 @@
+import type { JsonSchema } from '@tulle/model';
+import type { Metadata } from './metadata.ts';
+import {
+  dnsLabel,
+  dnsSubdomain,
+  hostnameOrWildcard,
+  list,
+  notHonoured,
+  object,
+  oneOf,
+  port,
+  resourceSchema,
+  text,
+} from './schema-parts.ts';
+
+/** Group of the Gateway API. */
+export const GATEWAY_GROUP = 'gateway.networking.k8s.io';
+/** The one class of Gateways that Tulle serves. No GatewayClass resource is needed for it. */
+export const GATEWAY_CLASS = 'tulle';
+/** What status says served a resource (Gateway API `GatewayController`). */
+export const GATEWAY_CONTROLLER = 'tulle.dev/gateway-controller';
+/** The label by which `allowedRoutes.namespaces.selector` knows a namespace, as Kubernetes sets it. */
+export const NAMESPACE_NAME_LABEL = 'kubernetes.io/metadata.name';
+/** Key of `tls.options`: lowest TLS version of a listener. */
+export const MIN_TLS_VERSION_OPTION = 'tulle.dev/min-version';
+
+/** Where the world enters the mesh; `tulle gateway --name` serves it (Gateway API v1 Gateway). */
+export interface Gateway {
+  readonly apiVersion: 'gateway.networking.k8s.io/v1';
+  readonly kind: 'Gateway';
+  readonly metadata: Metadata;
+  readonly spec: GatewaySpec;
+}
+
+export interface GatewaySpec {
+  readonly gatewayClassName: string;
+  readonly listeners: readonly GatewayListener[];
+}
+
+export interface GatewayListener {
+  /** Unique in the Gateway; `sectionName` of routes and policies. */
+  readonly name: string;
+  readonly port: number;
+  readonly protocol: 'HTTP' | 'HTTPS';
+  /** Absent: every host. The first label may be `*`. */
+  readonly hostname?: string;
+  /** With HTTPS only. */
+  readonly tls?: GatewayListenerTls;
+  readonly allowedRoutes?: AllowedRoutes;
+}
+
+export interface GatewayListenerTls {
+  readonly mode?: 'Terminate';
+  /** One: the certificate `namespace/name` of the gateway's own directory. */
+  readonly certificateRefs?: readonly CertificateRef[];
+  readonly options?: Readonly<Record<string, string>>;
+}
+
+export interface CertificateRef {
+  readonly group?: '';
+  readonly kind?: 'Secret';
+  readonly name: string;
+  /** Default: the Gateway's. */
+  readonly namespace?: string;
+}
+
+export interface AllowedRoutes {
+  readonly namespaces?: {
+    /** Default `Same`. */
+    readonly from?: 'All' | 'Same' | 'Selector' | 'None';
+    readonly selector?: NamespaceSelector;
+  };
+  /** Default: what the protocol carries, HTTPRoute. */
+  readonly kinds?: readonly { readonly group?: string; readonly kind: string }[];
+}
+
+/** Namespaces by name: theirs is the only label that Tulle knows of them. */
+export interface NamespaceSelector {
+  readonly matchLabels?: Readonly<Record<string, string>>;
+  readonly matchExpressions?: readonly {
+    readonly key: string;
+    readonly operator: 'In' | 'NotIn';
+    readonly values: readonly string[];
+  }[];
+}
+
+const certificateRef: JsonSchema = object(
+  "A certificate of the gateway's directory: NAMESPACE/NAME/tls.crt and tls.key there.",
+  {
+    group: { enum: [''], description: 'Empty: the core group.' },
+    kind: {
+      enum: ['Secret'],
+      description: 'Secret. Keys are files where the gateway runs, never resources.',
+    },
+    name: dnsSubdomain('Name.'),
+    namespace: dnsLabel("Its namespace; another one than the Gateway's needs a ReferenceGrant there."),
+  },
+  ['name'],
+);
+
+const listenerTls: JsonSchema = object('How TLS ends here.', {
+  mode: { enum: ['Terminate'], description: 'Terminate. (Passthrough is not served yet.)' },
+  certificateRefs: list('The certificate that is shown: one.', certificateRef, 0, 64),
+  options: object('Settings.', {
+    [MIN_TLS_VERSION_OPTION]: oneOf(
+      'Lowest TLS version. Default TLSv1.2: callers of an edge are not chosen.',
+      ['TLSv1.2', 'TLSv1.3'],
+    ),
+  }),
+  frontendValidation: notHonoured('Certificates of callers are not asked for yet.'),
+});
+
+const namespaceSelector: JsonSchema = object(
+  `Namespaces by their name, which is the label ${NAMESPACE_NAME_LABEL}; Tulle knows no other label of them.`,
+  {
+    matchLabels: object('The one with this name.', { [NAMESPACE_NAME_LABEL]: dnsLabel('Name.') }),
+    matchExpressions: list(
+      'Several; all must hold.',
+      object(
+        'A condition.',
+        {
+          key: { enum: [NAMESPACE_NAME_LABEL], description: 'The label.' },
+          operator: oneOf('How it is compared.', ['In', 'NotIn']),
+          values: list('Names.', dnsLabel('Name.'), 1, 100),
+        },
+        ['key', 'operator', 'values'],
+      ),
+      0,
+      16,
+    ),
+  },
+);
+
+const allowedRoutes: JsonSchema = object('Which routes may attach.', {
+  namespaces: object('By their namespace.', {
+    from: oneOf("Which. Default Same: the Gateway's own.", ['All', 'Same', 'Selector', 'None']),
+    selector: namespaceSelector,
+  }),
+  kinds: list(
+    'By their kind. Default: HTTPRoute.',
+    object(
+      'A kind.',
+      {
+        group: text(`Default ${GATEWAY_GROUP}.`, { maxLength: 253 }),
+        kind: text('HTTPRoute; others are not served.', { minLength: 1, maxLength: 63 }),
+      },
+      ['kind'],
+    ),
+    0,
+    8,
+  ),
+});
+
+export const gatewaySchema: JsonSchema = resourceSchema(
+  'gateway.networking.k8s.io/v1',
+  'Gateway',
+  'Where the world enters the mesh. The process `tulle gateway --name NAME` serves it.',
+  dnsLabel('Name; also that of the process that serves it, and of its service account.'),
+  {
+    spec: object(
+      'What it listens on.',
+      {
+        gatewayClassName: dnsSubdomain(
+          `Class; ${GATEWAY_CLASS} is Tulle's, Gateways of others are left to their controllers.`,
+        ),
+        listeners: list(
+          'Ports with their hosts.',
+          object(
+            'A listener.',
+            {
+              name: dnsSubdomain('Name, unique in the Gateway.'),
+              port: port('Port that callers use.'),
+              protocol: oneOf('What it speaks. HTTPS: TLS ends here.', ['HTTP', 'HTTPS']),
+              hostname: hostnameOrWildcard,
+              tls: listenerTls,
+              allowedRoutes,
+            },
+            ['name', 'port', 'protocol'],
+          ),
+          1,
+          64,
+        ),
+        addresses: notHonoured('Where it listens is said with tulle gateway --listen.'),
+        infrastructure: notHonoured('The process is started with tulle gateway.'),
+        allowedListeners: notHonoured('ListenerSets are not there yet.'),
+        tls: notHonoured('Certificates of callers and towards backends are not configured here.'),
+        defaultScope: notHonoured('Routes name their parents.'),
+      },
+      ['gatewayClassName', 'listeners'],
+    ),
+  },
+  ['spec'],
+);
