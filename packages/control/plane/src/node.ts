@@ -269,8 +269,10 @@ function readGateway(
   return {
     address: own,
     ports,
-    certificateDirectory: String(directory),
-    certificates: new Set(Array.isArray(names) ? names.slice(0, MAX_CERTIFICATES).map(String) : []),
+    certificateDirectory: typeof directory === 'string' ? directory : '/',
+    certificates: new Set(
+      Array.isArray(names) ? names.slice(0, MAX_CERTIFICATES).filter((name) => typeof name === 'string') : [],
+    ),
   };
 }
 
