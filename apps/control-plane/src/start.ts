@@ -6,6 +6,7 @@ import {
   addCaService,
   caLog,
   caMetrics,
+  connectionCalls,
   createCa,
   directoryStore,
   grantCovers,
@@ -13,6 +14,7 @@ import {
   identityMetrics,
   localIdentity,
   observeCa,
+  observeConnections,
   observeIdentity,
   refusalLog,
   refusalMetrics,
@@ -103,7 +105,12 @@ export async function startControlPlane(options: StartOptions): Promise<RunningC
     if (options.configDir !== undefined)
       await controlPlane.attach(directorySource({ directory: options.configDir, ...filters }));
 
-    const grpc = new Server();
+    const calls = connectionCalls();
+    const grpc = new Server({
+      interceptors: [calls.interceptor],
+      // A sidecar has two: xDS and the watch of its identity.
+      'grpc.max_concurrent_streams': 100,
+    });
     // The services ask who called only once calls come, which is after the server runs.
     let callerIdentity: Awaited<ReturnType<typeof serveMeshGrpc>>['callerIdentity'] = () => undefined;
     const caService = addCaService(grpc, ca, {
@@ -128,6 +135,7 @@ export async function startControlPlane(options: StartOptions): Promise<RunningC
     const host = options.listen?.host ?? '127.0.0.1';
     const server = await serveMeshGrpc(grpc, {
       identity,
+      calls,
       host,
       port: options.listen?.port || (await freePort(host, portOf(before?.xds))),
       onRefused: both(refusalMetrics(registry), refusalLog(log)),
@@ -135,6 +143,7 @@ export async function startControlPlane(options: StartOptions): Promise<RunningC
         log.error("the control plane's new certificate cannot be used", { reason: error.message }),
     });
     callerIdentity = server.callerIdentity;
+    observeConnections(registry, server);
     undo.push(() => server.close(100));
     undo.push(() => ads.close());
 

@@ -88,7 +88,7 @@ export const command: Command = defineCommand({
           source.faults.length === 0 ? undefined : source.faults.map(formatDiagnostic).join('; '),
         );
       }
-      if (status.proxies.length === 0)
+      if (!status.proxies.some(({ connected }) => connected))
         await add(
           'proxies',
           'proxies are connected',
@@ -97,6 +97,7 @@ export const command: Command = defineCommand({
           'warning',
         );
       for (const proxy of status.proxies) {
+        if (proxy.ended === 'clean') continue; // its program ended, as programs do
         await add(
           'proxies',
           `${instanceOf(proxy)}.${proxy.namespace} is in sync`,

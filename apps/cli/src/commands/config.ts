@@ -26,7 +26,10 @@ export const command: Command = defineCommand({
   async run({ io, options, args, signal }) {
     const client = apiClient(await findApi(io, options.api), signal);
     const { proxies } = await client.must<MeshStatus>('GET', '/api/v1/status');
-    const proxy = findProxy(proxies, args[1] as string);
+    const proxy = findProxy(
+      proxies.filter(({ connected }) => connected),
+      args[1] as string,
+    );
     const config = await client.must<ProxyConfig>(
       'GET',
       `/api/v1/proxies/${encodeURIComponent(proxy.id)}/config`,

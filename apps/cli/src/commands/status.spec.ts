@@ -1,6 +1,6 @@
 import { diagnostic } from '@tulle/resources';
 import { expect, it } from 'vitest';
-import { findings, type KindRow, type MeshStatus } from './status.ts';
+import { findings, lastSeen, type KindRow, type MeshStatus } from './status.ts';
 
 it('what is wrong is told with its place and reason, a line each', () => {
   const kind = (state: KindRow['state'], error?: string): KindRow => ({
@@ -48,4 +48,11 @@ it('what is wrong is told with its place and reason, a line each', () => {
   expect(thief).toBe('Service default/orders does not take the Workload default/evil.1: nobody granted it');
   expect(unsaved).toMatch(/ENOSPC/);
   expect(others).toEqual([]);
+});
+
+it('a proxy that is gone was seen some time ago', () => {
+  const proxy = { id: 'a', connected: true, workload: 'w', namespace: 'n', changeId: 'c', kinds: {} };
+  expect(lastSeen(proxy, 1_000_000)).toBe('now');
+  expect(lastSeen({ ...proxy, connected: false, lastSeenMs: 999_000 }, 1_000_000)).toBe('1s ago');
+  expect(lastSeen({ ...proxy, connected: false, lastSeenMs: 700_000 }, 1_000_000)).toBe('5m ago');
 });

@@ -21,6 +21,10 @@ export interface KindRow {
 export interface ProxyRow {
   readonly id: string;
   readonly connected: boolean;
+  /** When its stream ended; absent while it is connected. */
+  readonly lastSeenMs?: number;
+  /** How its stream ended: `clean` by itself. */
+  readonly ended?: 'clean' | 'lost';
   readonly identity?: string;
   readonly workload: string;
   readonly namespace: string;
@@ -69,13 +73,15 @@ export interface MeshStatus {
 export function findings(status: MeshStatus): string[] {
   return [
     ...status.sources.flatMap(({ faults }) => faults.map(formatDiagnostic)),
-    ...status.proxies.flatMap((proxy) =>
-      Object.entries(proxy.kinds).flatMap(([kind, { state, error }]) =>
-        state === 'NACKED'
-          ? [`${instanceOf(proxy)}.${proxy.namespace} refuses a ${kind}: ${error ?? 'without a reason'}`]
-          : [],
+    ...status.proxies
+      .filter(({ connected }) => connected)
+      .flatMap((proxy) =>
+        Object.entries(proxy.kinds).flatMap(([kind, { state, error }]) =>
+          state === 'NACKED'
+            ? [`${instanceOf(proxy)}.${proxy.namespace} refuses a ${kind}: ${error ?? 'without a reason'}`]
+            : [],
+        ),
       ),
-    ),
     ...status.filterPolicies.flatMap(({ name, accepted, lacking }) =>
       accepted
         ? []
@@ -90,10 +96,17 @@ export function findings(status: MeshStatus): string[] {
   ];
 }
 
+/** How long ago a proxy was there: `now`, or `3m` ago. */
+export function lastSeen({ connected, lastSeenMs }: ProxyRow, nowMs: number): string {
+  if (connected || lastSeenMs === undefined) return 'now';
+  const seconds = Math.max(0, Math.round((nowMs - lastSeenMs) / 1000));
+  return seconds < 60 ? `${seconds}s ago` : `${Math.floor(seconds / 60)}m ago`;
+}
+
 export const command: Command = defineCommand({
   summary: 'Show every proxy, and whether it has what it should have',
   details:
-    'SYNCED: it has the newest. STALE: sent, or about to be, and not confirmed yet. NOT SENT: it has nothing of that\nkind yet. NACKED: it refused something and keeps what it had; the reason follows the table. -o json counts what was\nsent, confirmed and refused.',
+    'SYNCED: it has the newest. STALE: sent, or about to be, and not confirmed yet. NOT SENT: it has nothing of that\nkind yet. NACKED: it refused something and keeps what it had; the reason follows the table. A proxy whose\nstream ended stays for ten minutes, CONNECTED no. -o json counts what was sent, confirmed and refused.',
   options: {
     namespace: {
       type: 'string',
@@ -116,10 +129,11 @@ export const command: Command = defineCommand({
     const rows = status.proxies.filter(
       (proxy) => options.namespace === undefined || proxy.namespace === options.namespace,
     );
+    // Of one that is gone nobody knows what it has.
     const state =
       (kind: string) =>
       (proxy: ProxyRow): string | undefined =>
-        proxy.kinds[kind]?.state;
+        proxy.connected ? proxy.kinds[kind]?.state : undefined;
     await printView(
       io,
       (options.output ?? 'table') as Format,
@@ -130,6 +144,7 @@ export const command: Command = defineCommand({
         columns: [
           { header: 'NAME', value: (proxy) => `${instanceOf(proxy)}.${proxy.namespace}` },
           { header: 'CONNECTED', value: (proxy) => (proxy.connected ? 'yes' : 'no') },
+          { header: 'SEEN', value: (proxy) => lastSeen(proxy, Date.now()) },
           { header: 'CDS', value: state('cluster') },
           { header: 'EDS', value: state('endpoint') },
           { header: 'LDS', value: state('listener') },

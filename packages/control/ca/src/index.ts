@@ -6,6 +6,7 @@ export type { CaEvent, CaRefusedEvent, IssueKind } from './ca-events.ts';
 export { addCaService, type CaService, type CaServiceOptions } from './ca-service.ts';
 export { CaError, caRefusals, StoreError, type CaRefusal } from './errors.ts';
 export { expiryShares, type ExpiryShare } from './expiry-alarm.ts';
+export { connectionCalls, type ConnectionCalls } from './connection-calls.ts';
 export { firstContact, type FirstContactOptions } from './first-contact.ts';
 export {
   createIdentityClient,
@@ -35,6 +36,7 @@ export {
   caMetrics,
   identityMetrics,
   observeCa,
+  observeConnections,
   observeIdentity,
   refusalMetrics,
   type DatedIdentity,
@@ -44,5 +46,6 @@ export {
   type GrpcCall,
   type MeshGrpcServer,
   type MeshGrpcServerOptions,
+  type MeshGrpcServerStats,
 } from './mesh-grpc-server.ts';
 export { directoryStore, memoryStore, type DirectoryStoreOptions, type SecretStore } from './store.ts';

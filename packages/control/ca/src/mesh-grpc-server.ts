@@ -13,6 +13,7 @@ import {
   type Refusal,
   type VerifiedPeer,
 } from '@tulle/spiffe';
+import type { ConnectionCalls } from './connection-calls.ts';
 import { StoreError } from './errors.ts';
 
 /** The part of a grpc-js server call that tells who called. */
@@ -35,16 +36,41 @@ export interface MeshGrpcServerOptions {
   readonly handshakeTimeoutMs?: number;
   /** Connections held at once; default 10 000. Past it new ones are closed at accept. */
   readonly maxConnections?: number;
+  /** Connections without a certificate held at once: joining takes one for a moment. Default 256; past it they are refused. */
+  readonly maxUnauthenticated?: number;
+  /** A connection without a certificate is ended after this long. Default 60,000: joining takes a round trip or two. */
+  readonly unauthenticatedLifetimeMs?: number;
+  /**
+   * A connection without a call is ended after this long. Default 60,000: sidecars hold their streams open, so one without
+   * is forgotten or worse. Needs {@link MeshGrpcServerOptions.calls}.
+   */
+  readonly idleTimeoutMs?: number;
+  /** Tells which connections have calls: of the interceptor that `server` was made with. */
+  readonly calls?: ConnectionCalls;
   /** A connection that was not believed, with its reason. Must not throw. */
   readonly onRefused?: (refused: Refusal & { readonly remoteAddress: string }) => void;
   /** A snapshot that could not be used; the server keeps the one before. Must not throw. */
   readonly onBadSnapshot?: (error: Error) => void;
 }
 
+/** Connections now, and what bounds did to others so far. */
+export interface MeshGrpcServerStats {
+  readonly connections: number;
+  /** Of them, those without a certificate. */
+  readonly unauthenticated: number;
+  /** Turned away at `maxConnections`. */
+  readonly dropped: number;
+  /** Turned away at `maxUnauthenticated`. */
+  readonly unauthenticatedDropped: number;
+  /** Ended by `unauthenticatedLifetimeMs`. */
+  readonly unauthenticatedExpired: number;
+  /** Ended by `idleTimeoutMs`. */
+  readonly idleEnded: number;
+}
+
 export interface MeshGrpcServer {
   readonly port: number;
-  /** Connections open now, and those turned away at `maxConnections` so far. */
-  stats(): { readonly connections: number; readonly dropped: number };
+  stats(): MeshGrpcServerStats;
   /** The SPIFFE ID that the caller of a gRPC call proved, checked again now; undefined for a caller without one. */
   readonly callerIdentity: (call: GrpcCall) => string | undefined;
   /** Stops listening, lets calls finish for `graceMs` (default 0), then ends the connections. */
@@ -69,7 +95,43 @@ export async function serveMeshGrpc(server: Server, options: MeshGrpcServerOptio
   const open = new Map<TLSSocket, VerifiedPeer | undefined>();
   /** All that were accepted, those whose handshake is not done too: they hold the listener open. */
   const accepted = new Set<Socket>();
+  const maxUnauthenticated = options.maxUnauthenticated ?? 256;
   let dropped = 0;
+  let unauthenticated = 0;
+  let unauthenticatedDropped = 0;
+  let unauthenticatedExpired = 0;
+  let idleEnded = 0;
+
+  /** Ends a connection that proved nothing, however busy it is. */
+  const boundUnauthenticated = (socket: TLSSocket): void => {
+    unauthenticated += 1;
+    const timer = setTimeout(() => {
+      unauthenticatedExpired += 1;
+      socket.destroy();
+    }, options.unauthenticatedLifetimeMs ?? 60_000);
+    socket.once('close', () => {
+      unauthenticated -= 1;
+      clearTimeout(timer);
+    });
+  };
+
+  /** Ends a connection on which nobody calls. */
+  const boundIdle = (socket: TLSSocket, calls: ConnectionCalls): void => {
+    const begin = (): NodeJS.Timeout =>
+      setTimeout(() => {
+        idleEnded += 1;
+        socket.destroy();
+      }, options.idleTimeoutMs ?? 60_000);
+    let timer: NodeJS.Timeout | undefined = begin();
+    const stop = calls.watch(`${socket.remoteAddress}:${socket.remotePort}`, (open) => {
+      clearTimeout(timer);
+      timer = open === 0 ? begin() : undefined;
+    });
+    socket.once('close', () => {
+      stop();
+      clearTimeout(timer);
+    });
+  };
 
   const refuse = (socket: TLSSocket | undefined, refused: Refusal, remoteAddress: string): void => {
     options.onRefused?.({ ...refused, remoteAddress });
@@ -101,6 +163,11 @@ export async function serveMeshGrpc(server: Server, options: MeshGrpcServerOptio
     if (leaf === undefined) {
       if (options.clientCertificate === 'required')
         return refuse(socket, refusal('no-certificate', 'the client sent no certificate'), from);
+      if (unauthenticated >= maxUnauthenticated) {
+        unauthenticatedDropped += 1;
+        return void socket.destroy();
+      }
+      boundUnauthenticated(socket);
     } else {
       const verdict = verifier.verify(leaf, 'client', () => issuersOf(leaf));
       if (!verdict.ok) return refuse(socket, verdict, from);
@@ -117,6 +184,7 @@ export async function serveMeshGrpc(server: Server, options: MeshGrpcServerOptio
       );
     open.set(socket, peer);
     socket.once('close', () => open.delete(socket));
+    if (options.calls !== undefined) boundIdle(socket, options.calls);
     injector.injectConnection(socket);
   });
 
@@ -143,7 +211,14 @@ export async function serveMeshGrpc(server: Server, options: MeshGrpcServerOptio
 
   return {
     port: typeof address === 'object' && address !== null ? address.port : 0,
-    stats: () => ({ connections: open.size, dropped }),
+    stats: () => ({
+      connections: open.size,
+      unauthenticated,
+      dropped,
+      unauthenticatedDropped,
+      unauthenticatedExpired,
+      idleEnded,
+    }),
     callerIdentity(call) {
       const certificate = call.getAuthContext().sslPeerCertificate;
       if (certificate === undefined) return undefined;

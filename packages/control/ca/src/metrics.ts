@@ -5,6 +5,7 @@ import type { Ca } from './ca.ts';
 import type { CaEvent } from './ca-events.ts';
 import type { CaService } from './ca-service.ts';
 import type { IdentityClientEvent } from './identity-client.ts';
+import type { MeshGrpcServer } from './mesh-grpc-server.ts';
 
 /** Counts what a CA does: pass the result as (part of) `CaOptions.onEvent`. */
 export function caMetrics(meter: Meter): (event: CaEvent) => void {
@@ -170,4 +171,38 @@ export function refusalMetrics(meter: Meter): (refused: { readonly reason: Refus
         labels: { reason },
       })
       .add();
+}
+
+/**
+ * Shows the connections of the control plane's gRPC port and what its bounds did, read when somebody scrapes.
+ * @returns stops reporting it
+ */
+export function observeConnections(meter: Meter, server: Pick<MeshGrpcServer, 'stats'>): () => void {
+  const ended = 'tulle_control_connections_ended_total';
+  const help = 'Connections to the control plane that a bound ended or turned away';
+  const ends = [
+    meter.observed(
+      'tulle_control_connections',
+      { help: 'Connections to the port of xDS and CA' },
+      () => server.stats().connections,
+    ),
+    meter.observed(
+      'tulle_control_unauthenticated_connections',
+      { help: 'Connections to the port of xDS and CA that showed no certificate' },
+      () => server.stats().unauthenticated,
+    ),
+    meter.observed(ended, { help, labels: { bound: 'maxConnections' } }, () => server.stats().dropped),
+    meter.observed(
+      ended,
+      { help, labels: { bound: 'maxUnauthenticated' } },
+      () => server.stats().unauthenticatedDropped,
+    ),
+    meter.observed(
+      ended,
+      { help, labels: { bound: 'unauthenticatedLifetimeMs' } },
+      () => server.stats().unauthenticatedExpired,
+    ),
+    meter.observed(ended, { help, labels: { bound: 'idleTimeoutMs' } }, () => server.stats().idleEnded),
+  ];
+  return () => ends.forEach((end) => end());
 }

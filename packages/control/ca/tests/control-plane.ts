@@ -1,6 +1,7 @@
 import { Server } from '@grpc/grpc-js';
 import type { Ca, CaOptions } from '../src/ca.ts';
 import { createCa } from '../src/create-ca.ts';
+import { connectionCalls } from '../src/connection-calls.ts';
 import type { CaEvent } from '../src/ca-events.ts';
 import { addCaService, type CaService } from '../src/ca-service.ts';
 import {
@@ -63,9 +64,11 @@ export async function controlPlane(
     ...ownOptions,
   });
   await own.ready();
-  const server = new Server();
+  const calls = connectionCalls();
+  const server = new Server({ interceptors: [calls.interceptor] });
   const grpc = await serveMeshGrpc(server, {
     identity: own,
+    calls,
     onRefused: ({ reason }) => refused.push(reason),
     ...grpcOptions,
   });

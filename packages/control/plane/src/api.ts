@@ -41,6 +41,12 @@ export interface ApiOptions {
   readonly meter?: Meter;
   /** Largest body. Default 8 MiB, as for files. */
   readonly maxBodyBytes?: number;
+  /** Connections at once; past it new ones are closed. Default 256: people and scripts of one machine. */
+  readonly maxConnections?: number;
+  /** A connection whose request is not there whole after this long, from its begin or the request's, is ended. Default 10,000. */
+  readonly requestTimeoutMs?: number;
+  /** A connection without a request is ended after this long. Default 5,000: clients open another. */
+  readonly keepAliveTimeoutMs?: number;
 }
 
 /** The REST API. */
@@ -62,7 +68,24 @@ const MAX_WAIT_MS = 60_000;
 export function createApi(options: ApiOptions): Api {
   const { controlPlane: cp } = options;
   const metrics = apiMetrics(options.meter ?? noMeter);
-  const app = fastify({ bodyLimit: options.maxBodyBytes ?? 8 * 1024 * 1024, forceCloseConnections: true });
+  const requestTimeoutMs = options.requestTimeoutMs ?? 10_000;
+  const app = fastify({
+    bodyLimit: options.maxBodyBytes ?? 8 * 1024 * 1024,
+    forceCloseConnections: true,
+    requestTimeout: requestTimeoutMs,
+    keepAliveTimeout: options.keepAliveTimeoutMs ?? 5_000,
+    // Node looks for late requests so often; its default of 30 s would be the real bound.
+    http: {
+      headersTimeout: requestTimeoutMs,
+      connectionsCheckingInterval: Math.min(1_000, requestTimeoutMs),
+    },
+    clientErrorHandler(error, socket) {
+      if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') metrics.requestTimedOut();
+      socket.destroy();
+    },
+  });
+  app.server.maxConnections = options.maxConnections ?? 256;
+  app.server.on('drop', () => metrics.connectionDropped());
   app.addHook('onRequest', async (request, reply) => {
     const refusal = refusalOf(request, options.secret);
     if (refusal === undefined) return undefined;

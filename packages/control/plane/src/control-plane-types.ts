@@ -29,6 +29,10 @@ export interface ControlPlaneOptions {
   readonly graceMs?: number;
   /** How long vanished Workloads are kept beyond that, where they would be missed: the last one of a Service, and all while no sidecar is connected, since then the network failed, not they. Default 3,600,000. */
   readonly maxHoldMs?: number;
+  /** A proxy whose stream ended stays in status this long. Default 600,000: an operator who is called looks within minutes. */
+  readonly keepDisconnectedMs?: number;
+  /** Disconnected proxies in status; the longest gone goes first. Default 1,000. */
+  readonly maxDisconnected?: number;
   /** Changes remembered. Default 1,000. */
   readonly maxChanges?: number;
   /** Resources held. Default 100,000; past it an apply is refused, and what a source has more is not taken. */

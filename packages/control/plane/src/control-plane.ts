@@ -17,6 +17,7 @@ import { isLastEndpoint, type MeshSettings } from './compile/clusters.ts';
 import { ProxyCompiler } from './compile/proxy.ts';
 import { SharedResources } from './compile/shared.ts';
 import type { ControlPlane, ControlPlaneOptions } from './control-plane-types.ts';
+import { Disconnected } from './disconnected.ts';
 import { JoinedWorkloads } from './joined-workloads.ts';
 import { filterPolicyStatus } from './filter-policy-status.ts';
 import { conditionsOf, countLeftOut, proxyStatus, serviceStatus } from './mesh-status.ts';
@@ -69,6 +70,12 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     pending: () => changes.pendingCount,
   });
   const changes = new ChangeLog(options.maxChanges ?? 1000, clock.epochMs(), metrics);
+  const disconnected = new Disconnected({
+    keepMs: options.keepDisconnectedMs ?? 600_000,
+    max: options.maxDisconnected ?? 1000,
+    nowMs: () => clock.epochMs(),
+    forgotten: metrics.proxyForgotten,
+  });
   let closed = false;
   const look = (): void => {
     for (const watch of [...watchers]) watch();
@@ -201,6 +208,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     flush();
     const older = sessions.get(node.id);
     sessions.set(node.id, session);
+    disconnected.remove(node.id);
     older?.end?.(
       `another stream of ${node.id} took its place; if two sidecars run under that id, give each an instance and a state directory of its own`,
     );
@@ -241,6 +249,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
       closed(how) {
         if (sessions.get(node.id) !== session) return; // a newer stream of the same proxy has taken over
         sessions.delete(node.id);
+        disconnected.add(proxyStatus(session), how);
         changes.left(node.id);
         noteGateway(session.node);
         look();
@@ -333,7 +342,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
       trustDomain: mesh.trustDomain,
       defaultAction: mesh.defaultAction,
       resources: world.size,
-      proxies: [...sessions.values()].map(proxyStatus),
+      proxies: [...[...sessions.values()].map(proxyStatus), ...disconnected.list()],
       sources: sources.map(({ source, faults }) => ({ id: source.id, faults })),
       filterPolicies: filterPolicyStatus(world, sessions, mesh),
       services: serviceStatus(world),

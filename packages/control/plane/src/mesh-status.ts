@@ -18,7 +18,12 @@ export interface ServiceStatus {
 /** One proxy in status. */
 export interface ProxyStatus {
   readonly id: string;
+  /** False: its stream has ended; the rest is how it stood then. Kept for `keepDisconnectedMs`. */
   readonly connected: boolean;
+  /** When its stream ended, in milliseconds since 1970; absent while it is connected. */
+  readonly lastSeenMs?: number;
+  /** How its stream ended: `clean` by itself, else `lost`. Absent while it is connected. */
+  readonly ended?: 'clean' | 'lost';
   readonly identity?: string;
   readonly workload: string;
   readonly namespace: string;

@@ -151,7 +151,19 @@ export const SCHEMAS: Json = {
   ProxyStatus: closed(
     {
       id: { ...text, description: 'Node id.' },
-      connected: { type: 'boolean' },
+      connected: {
+        type: 'boolean',
+        description:
+          'false: its stream has ended; the rest is how it stood then. Such stay for some minutes.',
+      },
+      lastSeenMs: {
+        ...integer,
+        description: 'When its stream ended, in milliseconds since 1970; absent while it is connected.',
+      },
+      ended: {
+        enum: ['clean', 'lost'],
+        description: 'How its stream ended: clean by itself, else lost; absent while it is connected.',
+      },
       identity: { ...text, description: 'SPIFFE id that it proved.' },
       workload: text,
       namespace: text,

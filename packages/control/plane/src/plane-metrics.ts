@@ -37,6 +37,8 @@ export interface PlaneMetrics {
   refused(resources: number): void;
   /** A change that some proxy had not answered was forgotten (`maxChanges`). */
   forgotten(): void;
+  /** A proxy that disconnected is no longer in status (`maxDisconnected`). */
+  proxyForgotten(): void;
   close(): void;
 }
 
@@ -110,6 +112,9 @@ export function planeMetrics(meter: Meter, now: PlaneNumbers): PlaneMetrics {
   const forgotten = meter.counter('tulle_control_plane_changes_forgotten_total', {
     help: 'Changes forgotten before every proxy had answered',
   });
+  const proxiesForgotten = meter.counter('tulle_control_plane_disconnected_forgotten_total', {
+    help: 'Disconnected proxies that left status early, for want of room',
+  });
   const stops = [
     meter.observed('tulle_control_plane_proxies', { help: 'Connected proxies' }, now.proxies),
     meter.observed('pilot_xds', { help: 'As tulle_control_plane_proxies' }, now.proxies),
@@ -167,6 +172,7 @@ export function planeMetrics(meter: Meter, now: PlaneNumbers): PlaneMetrics {
     saveFailed: () => saveFailures.add(),
     refused: (resources) => refused.add(resources),
     forgotten: () => forgotten.add(),
+    proxyForgotten: () => proxiesForgotten.add(),
     close() {
       for (const stop of stops) stop();
     },

@@ -1,3 +1,5 @@
+import { connect } from 'node:net';
+import { createRegistry, renderText, type Registry } from '@tulle/metrics';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { readResources, type Diagnostic } from '@tulle/resources';
@@ -252,4 +254,52 @@ it('whoever shows no secret gets nothing but health, metrics and the description
   }
   for (const path of ['/healthz', '/readyz', '/metrics', '/openapi.json'])
     expect((await fetch(base + path)).status).toBe(200);
+});
+
+describe('connections to REST', () => {
+  /** Opens a connection, writes `text`, and tells what came until it ended. */
+  const talk = (port: number, text: string): Promise<string> =>
+    new Promise((resolve) => {
+      let got = '';
+      const socket = connect(port, '127.0.0.1', () => void (text !== '' && socket.write(text)));
+      socket.on('data', (bytes) => (got += bytes.toString()));
+      socket.on('error', () => undefined);
+      socket.on('close', () => resolve(got));
+    });
+  const page = (registry: Registry): string => [...renderText(registry, 'prometheus')].join('');
+
+  it.each([
+    ['nothing', ''],
+    ['half a head', 'GET /healthz HTTP/1.1\r\nhost: lo'],
+    ['half a body', 'POST /api/v1/apply HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\nkind'],
+  ])('that bring %s end soon', async (_what, text) => {
+    const registry = createRegistry();
+    const bounded = createApi({
+      controlPlane: plane,
+      meter: registry,
+      secret: SECRET,
+      requestTimeoutMs: 50,
+    });
+    const port = Number(new URL(await bounded.listen({ port: 0 })).port);
+    await talk(port, text);
+    expect(page(registry)).toContain('tulle_api_requests_timed_out_total 1\n');
+    await bounded.close();
+  });
+
+  it('end when no other request comes, and are few', async () => {
+    const registry = createRegistry();
+    const bounded = createApi({
+      controlPlane: plane,
+      meter: registry,
+      secret: SECRET,
+      keepAliveTimeoutMs: 200,
+      maxConnections: 1,
+    });
+    const port = Number(new URL(await bounded.listen({ port: 0 })).port);
+    const first = talk(port, 'GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n');
+    expect(await talk(port, 'GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n')).toBe('');
+    expect(await first).toMatch(/^HTTP\/1\.1 200 /);
+    expect(page(registry)).toContain('tulle_api_connections_dropped_total 1\n');
+    await bounded.close();
+  });
 });

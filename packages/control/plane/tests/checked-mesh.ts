@@ -144,7 +144,7 @@ export class CheckedMesh {
       const [id, last] = [...published].at(-1) ?? [];
       assert.deepEqual(proxy.has, last, `${proxy.node.id} ends on ${id}`);
     }
-    for (const status of this.plane.status().proxies)
+    for (const status of this.plane.status().proxies.filter(({ connected }) => connected))
       for (const kind of Object.keys(KINDS) as ResourceKind[])
         assert.deepEqual(
           [status.kinds[kind].state, status.kinds[kind].versions],
@@ -199,7 +199,7 @@ export class CheckedMesh {
 
   /** Writes down what is published now. */
   #note(): void {
-    for (const status of this.plane.status().proxies) {
+    for (const status of this.plane.status().proxies.filter(({ connected: is }) => is)) {
       const connected = this.#connected.get(status.id);
       const config = this.plane.proxyConfig(status.id);
       if (connected === undefined || config === undefined || connected.published.has(status.changeId))

@@ -104,3 +104,48 @@ it('a mesh that is closed by default says so in status, and its sidecars deny wh
     await plane.close();
   }
 });
+
+describe('a proxy that disconnected', () => {
+  const make = (more: Partial<Parameters<typeof createControlPlane>[0]> = {}) => {
+    const clock = manualClock();
+    const plane = createControlPlane({ trustDomain: 'mesh.local', clock, ...more });
+    const seen = () =>
+      plane
+        .status()
+        .proxies.map(({ workload, connected, lastSeenMs, ended }) => [
+          workload,
+          connected,
+          lastSeenMs === undefined ? undefined : clock.epochMs() - lastSeenMs,
+          ended,
+        ]);
+    return { clock, plane, seen };
+  };
+
+  it('stays in status for a while, with the time at which it was seen last, until it is back', async () => {
+    const { clock, plane, seen } = make();
+    const web = plane.provider.open(joiningNode('web'));
+    plane.provider.open(joiningNode('orders')).closed('clean');
+    clock.advance(60_000);
+    web.closed('lost');
+    clock.advance(1_000);
+    expect(seen()).toEqual([
+      ['orders', false, 61_000, 'clean'],
+      ['web', false, 1_000, 'lost'],
+    ]);
+    plane.provider.open(joiningNode('web'));
+    expect(seen()).toEqual([
+      ['web', true, undefined, undefined],
+      ['orders', false, 61_000, 'clean'],
+    ]);
+    clock.advance(540_000);
+    expect(seen()).toEqual([['web', true, undefined, undefined]]);
+    await plane.close();
+  });
+
+  it('gives way to others that left later, when there are too many', async () => {
+    const { plane, seen } = make({ maxDisconnected: 2 });
+    for (const name of ['a', 'b', 'c']) plane.provider.open(joiningNode(name)).closed('lost');
+    expect(seen().map(([name]) => name)).toEqual(['b', 'c']);
+    await plane.close();
+  });
+});

@@ -53,6 +53,8 @@ export interface AdsServiceOptions {
   readonly maxBufferedBytes?: number;
   /** A client that does not answer for this long is let go. Default 60,000: four times a client's warming; 0: never. */
   readonly ackTimeoutMs?: number;
+  /** A stream whose client says nothing is ended after this long. Default 10,000: clients say who they are at once. */
+  readonly firstRequestTimeoutMs?: number;
   /** How long listeners and routes wait until a client asks for the endpoints of a new cluster. Default 1,000. */
   readonly dependencyWaitMs?: number;
   readonly clock?: Clock;
@@ -111,6 +113,7 @@ export function addAdsService(server: Server, options: AdsServiceOptions): AdsSe
       allowUnauthenticated: options.allowUnauthenticated ?? false,
       agrees: options.agrees ?? nodeIdAgrees,
       maxBufferedBytes: options.maxBufferedBytes ?? 1024 * 1024,
+      firstRequestTimeoutMs: options.firstRequestTimeoutMs ?? 10_000,
       comparers,
       expectedIds,
       secrets: () => secrets,

@@ -33,6 +33,7 @@ export interface AdsStreamOptions<Message> extends Omit<AdmissionRules, 'identif
   readonly identify: () => { readonly spiffeId: string } | undefined;
   readonly protocol: StreamProtocol<Message>;
   readonly maxBufferedBytes: number;
+  readonly firstRequestTimeoutMs: number;
   readonly comparers: FormComparers;
   readonly expectedIds: ExpectedIds;
   /** By name. */
@@ -259,6 +260,10 @@ export function openAdsStream<Message>(
     return false;
   }
 
+  cancelTimer = clock.setTimer(options.firstRequestTimeoutMs, () => {
+    metrics.faults.add();
+    fail(status.DEADLINE_EXCEEDED, 'The first request did not come in time.');
+  });
   call.on('data', (message: Message) => {
     if (over) return;
     const request = options.protocol.read(message);
