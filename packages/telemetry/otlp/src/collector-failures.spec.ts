@@ -1,6 +1,6 @@
 import { createServer, type AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { startCollector, type Collector } from '../tests/collector.ts';
+import { startCollector, type Collector } from '@tulle/otlp-collector';
 import { tracedRecord } from '../tests/traced-record.ts';
 import { otlp, type OtlpOptions, type OtlpPlugin, type OtlpTraceOptions } from './index.ts';
 

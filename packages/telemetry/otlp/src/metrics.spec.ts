@@ -1,7 +1,7 @@
 import { createRegistry } from '@tulle/metrics';
 import { runChain, streamRecord } from '@tulle/testkit';
 import { afterEach, describe, expect, it } from 'vitest';
-import { startCollector, type Collector, type ReceivedPoint } from '../tests/collector.ts';
+import { startCollector, type Collector, type ReceivedPoint } from '@tulle/otlp-collector';
 import { otlp, type OtlpMetricOptions, type OtlpOptions, type OtlpPlugin } from './index.ts';
 
 const undo: (() => Promise<void>)[] = [];

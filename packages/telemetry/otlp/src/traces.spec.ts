@@ -1,7 +1,7 @@
 import { DELIVER, RETRY, CONTINUE, defineHttpFilter } from '@tulle/filter';
 import { runChain } from '@tulle/testkit';
 import { afterEach, describe, expect, it } from 'vitest';
-import { startCollector, type Collector, type ReceivedSpan } from '../tests/collector.ts';
+import { startCollector, type Collector, type ReceivedSpan } from '@tulle/otlp-collector';
 import { otlp, type OtlpOptions } from './index.ts';
 
 const T = '0af7651916cd43dd8448eb211c80319c';

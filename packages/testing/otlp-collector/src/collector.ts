@@ -49,6 +49,8 @@ export interface Collector {
   readonly url: string;
   behaviour: Behaviour;
   readonly exports: ReceivedExport[];
+  /** What came and could not be read, a sentence each. */
+  readonly faults: readonly string[];
   readonly spans: ReceivedSpan[];
   readonly points: ReceivedPoint[];
   /** Connections open now. */
@@ -61,7 +63,16 @@ export interface Collector {
   close(): Promise<void>;
 }
 
-export async function startCollector(options: { readonly port?: number } = {}): Promise<Collector> {
+/** Options of {@link startCollector}. */
+export interface CollectorOptions {
+  /** Default: a free one of loopback. */
+  readonly port?: number;
+  /** False: of what was read only spans and points are kept. Default true. */
+  readonly keepExports?: boolean;
+}
+
+/** Starts one. @throws Error when the port is taken */
+export async function startCollector(options: CollectorOptions = {}): Promise<Collector> {
   const exports: ReceivedExport[] = [];
   const spans: ReceivedSpan[] = [];
   const points: ReceivedPoint[] = [];
@@ -95,7 +106,7 @@ export async function startCollector(options: { readonly port?: number } = {}): 
       type === 'application/json'
         ? (JSON.parse(plain.toString('utf8')) as Record<string, unknown>)
         : decode(plain, schema);
-    exports.push({ path, headers: request.headers, body: message });
+    if (options.keepExports ?? true) exports.push({ path, headers: request.headers, body: message });
     if (collector.behaviour !== 'ok') return;
     spans.push(...spansOf(message));
     points.push(...pointsOf(message));
@@ -121,7 +132,10 @@ export async function startCollector(options: { readonly port?: number } = {}): 
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => {});
   });
-  await new Promise<void>((resolve) => server.listen(options.port ?? 0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.port ?? 0, '127.0.0.1', resolve);
+  });
 
   const until = async (met: () => boolean): Promise<void> => {
     if (met()) return;
@@ -131,6 +145,7 @@ export async function startCollector(options: { readonly port?: number } = {}): 
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     behaviour: 'ok',
     exports,
+    faults,
     spans,
     points,
     get connections() {

@@ -1,0 +1,14 @@
+/**
+ * An OTLP/HTTP collector for tests. It reads protobuf with a decoder of its own, which shares nothing with the SDK that
+ * encodes, and keeps what came.
+ * @packageDocumentation
+ */
+export { startCollector } from './collector.ts';
+export type {
+  Behaviour,
+  Collector,
+  CollectorOptions,
+  ReceivedExport,
+  ReceivedPoint,
+  ReceivedSpan,
+} from './collector.ts';
