@@ -13,7 +13,15 @@ import type {
   VirtualHost,
   WeightedCluster,
 } from '@tulle/model';
-import { FAULT_FILTER, HEADERS_FILTER, RETRY_FILTER } from '@tulle/model';
+import {
+  COMPRESSION_FILTER,
+  CORS_FILTER,
+  FAULT_FILTER,
+  HEADERS_FILTER,
+  IP_ALLOW_FILTER,
+  RATE_LIMIT_FILTER,
+  RETRY_FILTER,
+} from '@tulle/model';
 
 /**
  * One form for models that mean the same by the model's own documentation: defaults that are written out, empty lists
@@ -39,10 +47,38 @@ function edits(value: unknown): unknown {
   return Object.keys(kept).length === 0 ? undefined : kept;
 }
 
+/** Defaults of standard filters that the wire writes out, or leaves out. */
+const STANDARD: Readonly<Record<string, (value: Record<string, unknown>) => unknown>> = {
+  [RATE_LIMIT_FILTER](value) {
+    const limits = value['limits'];
+    if (!Array.isArray(limits) || limits.length !== 1 || !isObject(limits[0])) return value;
+    return { ...value, limits: [without(limits[0], { intervalMs: 1000, burst: limits[0]['requests'] })] };
+  },
+  [CORS_FILTER]: (value) => without(value, { maxAgeSeconds: 5 }),
+  [COMPRESSION_FILTER](value) {
+    const { codings, contentTypes, levels, minBytes } = value;
+    if (!Array.isArray(codings) || codings.length !== 1 || !Array.isArray(contentTypes)) return value;
+    const coding = String(codings[0]);
+    const own = isObject(levels) ? levels[coding] : undefined;
+    const level = own ?? { gzip: 6, br: 4, zstd: 3 }[coding];
+    return { ...value, minBytes: minBytes ?? 1024, levels: { ...(levels as object), [coding]: level } };
+  },
+};
+
+function ipAllow(value: unknown): unknown {
+  if (!isObject(value)) return value;
+  const list = (cidrs: unknown): unknown =>
+    Array.isArray(cidrs) && cidrs.every((one) => typeof one === 'string') ? cidrs.map(cidr) : cidrs;
+  return without({ ...value, allow: list(value['allow']), deny: list(value['deny']) });
+}
+
 function config(filter: string, value: unknown): unknown {
   if (!isObject(value)) return value ?? (value === null ? null : {});
+  if (filter === IP_ALLOW_FILTER) return ipAllow(value);
   if (filter === HEADERS_FILTER)
     return without({ ...value, request: edits(value['request']), response: edits(value['response']) });
+  const standard = STANDARD[filter];
+  if (standard) return standard(value);
   if (filter !== FAULT_FILTER) return value;
   const share = (part: unknown): unknown => (isObject(part) ? without(part, { percent: 100 }) : part);
   return without({ ...value, delay: share(value['delay']), abort: share(value['abort']) }, { headers: {} });

@@ -62,6 +62,10 @@ const workload = (name: string, app: string, port: number): string =>
 const meshWorkload = (name: string, app: string, port: number): string =>
   `---\napiVersion: tulle.dev/v1alpha1\nkind: Workload\nmetadata: { name: ${name}, labels: { app: ${app} } }\nspec: { address: 127.0.0.1, ports: [{ name: http, port: 1 }], serviceAccount: ${app}, inbound: { mode: sidecar, port: ${port} } }\n`;
 
+/** A filter for callers of `web`. */
+const outboundPolicy = (name: string, phase: string, filter: string, config: object): string =>
+  `---\napiVersion: tulle.dev/v1alpha1\nkind: FilterPolicy\nmetadata: { name: ${name} }\nspec: { targetRefs: [{ group: '', kind: Service, name: web }], direction: outbound, phase: ${phase}, filter: ${filter}, config: ${JSON.stringify(config)} }\n`;
+
 async function open(): Promise<Opened<Mesh>> {
   const directory = await mkdtemp(join(tmpdir(), 'tulle-envoy-'));
   const controlPlane = await startControlPlane({
@@ -176,8 +180,12 @@ async function open(): Promise<Opened<Mesh>> {
 /** Below the 15 s for which Envoy waits where something is not answered: secrets, or the endpoints of a cluster. */
 const WARM_MS = 10_000;
 
-async function ask(url: string): Promise<string> {
-  const answer = await fetch(url, { signal: AbortSignal.timeout(5_000) });
+/** Over a connection of its own: one that is there keeps the filters of the listener of before until Envoy drains it. */
+async function ask(url: string, headers: Readonly<Record<string, string>> = {}): Promise<string> {
+  const answer = await fetch(url, {
+    headers: { ...headers, connection: 'close' },
+    signal: AbortSignal.timeout(5_000),
+  });
   return `${answer.status} ${await answer.text()}`;
 }
 
@@ -308,6 +316,40 @@ spec:
         const redirect = await fetch(`${mesh.local}/old`, { redirect: 'manual' });
         assert.equal(redirect.status, 301);
         assert.equal(new URL(redirect.headers.get('location') ?? '').pathname, '/new');
+      },
+    },
+    {
+      name: 'a rate limit, an injected fault and header edits of FilterPolicies do in Envoy what they say',
+      async run(mesh) {
+        await mesh.apply(
+          outboundPolicy('edits', 'transform', 'tulle.http.headers', {
+            request: { set: [{ name: 'x-added', value: 'by-policy' }] },
+          }),
+        );
+        await until('a header of the policy', async () =>
+          assert.equal(await ask(`${mesh.local}/`), '200 one / by-policy'),
+        );
+        await mesh.remove('/api/v1/resources/filterpolicies/default/edits');
+        await mesh.apply(
+          outboundPolicy('broken', 'fault', 'tulle.http.fault', {
+            abort: { status: 418 },
+            headers: { 'x-break': 'yes' },
+          }),
+        );
+        await until('an injected fault', async () =>
+          assert.match(await ask(`${mesh.local}/`, { 'x-break': 'yes' }), /^418/),
+        );
+        assert.match(await ask(`${mesh.local}/`), /^200 one/);
+        await mesh.remove('/api/v1/resources/filterpolicies/default/broken');
+        await mesh.apply(
+          outboundPolicy('limit', 'limit', 'tulle.http.ratelimit', {
+            limits: [{ name: 'all', requests: 2, intervalMs: 3_600_000 }],
+          }),
+        );
+        await until('a refusal by the limit', async () => assert.match(await ask(`${mesh.local}/`), /^429/));
+        assert.equal(kindsOf(mesh, 'caller')['listener']?.nacked, 0);
+        await mesh.remove('/api/v1/resources/filterpolicies/default/limit');
+        await until('an answer again', async () => assert.match(await ask(`${mesh.local}/`), /^200 one/));
       },
     },
     {

@@ -1,16 +1,20 @@
 import fc from 'fast-check';
 import {
   AUTHZ_FILTER,
+  COMPRESSION_FILTER,
+  CORS_FILTER,
   FAULT_FILTER,
   type FaultFilterConfig,
   type FilterConfigs,
   type FilterEntry,
   HEADERS_FILTER,
   type HeadersFilterConfig,
+  IP_ALLOW_FILTER,
   RATE_LIMIT_FILTER,
   RETRY_FILTER,
   type RetryFilterConfig,
 } from '@tulle/model';
+import { compressionConfig, corsConfig, ipAllowConfig, rateLimitConfig } from './standard-filters.ts';
 import { headerEdits, json, jsonObject, label, milliseconds, object, options, overrides } from './basics.ts';
 
 const percent: fc.Arbitrary<number> = fc.oneof(
@@ -47,7 +51,20 @@ const entry: fc.Arbitrary<FilterEntry> = fc
     fc.tuple(fc.constant(FAULT_FILTER), faultConfig),
     fc.tuple(fc.constant(HEADERS_FILTER), headersConfig),
     fc.tuple(fc.constant(RETRY_FILTER), retryConfig),
-    fc.tuple(fc.constantFrom(AUTHZ_FILTER, RATE_LIMIT_FILTER, FAULT_FILTER, HEADERS_FILTER), jsonObject),
+    fc.tuple(fc.constant(RATE_LIMIT_FILTER), rateLimitConfig),
+    fc.tuple(fc.constant(CORS_FILTER), corsConfig),
+    fc.tuple(fc.constant(COMPRESSION_FILTER), compressionConfig),
+    fc.tuple(
+      fc.constantFrom(
+        AUTHZ_FILTER,
+        RATE_LIMIT_FILTER,
+        FAULT_FILTER,
+        HEADERS_FILTER,
+        CORS_FILTER,
+        COMPRESSION_FILTER,
+      ),
+      jsonObject,
+    ),
     fc.tuple(label, json),
   )
   .chain(([filter, config]) =>
@@ -67,10 +84,20 @@ export const httpFilters: fc.Arbitrary<FilterEntry[]> = fc.uniqueArray(entry, {
 });
 
 export const connectionFilters: fc.Arbitrary<FilterEntry[]> = fc.uniqueArray(
-  object<FilterEntry>(
-    { name: label, filter: label.map((id) => `tulle.conn.${id}`), config: json },
-    { mandatory: fc.boolean(), failOpen: fc.boolean() },
-  ),
+  fc
+    .oneof(
+      fc.tuple(
+        label.map((id) => `tulle.conn.${id}`),
+        json,
+      ),
+      fc.tuple(fc.constant(IP_ALLOW_FILTER), fc.oneof(ipAllowConfig, json)),
+    )
+    .chain(([filter, config]) =>
+      object<FilterEntry>(
+        { name: label, filter: fc.constant(filter), config: fc.constant(config) },
+        { mandatory: fc.boolean(), failOpen: fc.boolean() },
+      ),
+    ),
   { maxLength: 2, selector: ({ name }) => name },
 );
 
@@ -78,4 +105,6 @@ export const filterConfigs: fc.Arbitrary<FilterConfigs> = overrides({
   [FAULT_FILTER]: fc.oneof(faultConfig, fc.constant(null), json),
   [HEADERS_FILTER]: fc.oneof(headersConfig, fc.constant(null), json),
   [RETRY_FILTER]: fc.oneof(retryConfig, fc.constant(null), json),
+  [RATE_LIMIT_FILTER]: fc.oneof(rateLimitConfig, fc.constant(null), json),
+  [CORS_FILTER]: fc.oneof(corsConfig, fc.constant(null), json),
 });

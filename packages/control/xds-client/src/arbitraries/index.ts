@@ -13,6 +13,15 @@ export { cluster, endpoint, endpointSet } from './clusters.ts';
 export { listener } from './listeners.ts';
 export { routeConfig } from './routes.ts';
 export { faultConfig, filterConfigs, headersConfig, httpFilters, retryConfig } from './filters.ts';
+export {
+  compressionConfig,
+  corsConfig,
+  ipAllowConfig,
+  rateLimitConfig,
+  routeCorsConfig,
+  singleCompressionConfig,
+  singleRateLimitConfig,
+} from './standard-filters.ts';
 
 /** Whole configurations. References need not lead anywhere: that is for who compiles them to judge. */
 export const proxyConfig: fc.Arbitrary<ProxyConfig> = object<ProxyConfig>({

@@ -3,6 +3,13 @@ import { type Any, anyUnpack } from '@bufbuild/protobuf/wkt';
 import type { ConfigIssue } from '@tulle/filter';
 import { HttpProtocolOptionsSchema } from '@tulle/xds-proto/envoy/extensions/upstreams/http/v3/http_protocol_options';
 import { FilterConfigSchema } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
+import { BrotliSchema } from '@tulle/xds-proto/envoy/extensions/compression/brotli/compressor/v3/brotli';
+import { GzipSchema } from '@tulle/xds-proto/envoy/extensions/compression/gzip/compressor/v3/gzip';
+import { ZstdSchema } from '@tulle/xds-proto/envoy/extensions/compression/zstd/compressor/v3/zstd';
+import { CompressorSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/compressor/v3/compressor';
+import { CorsPolicySchema, CorsSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/cors/v3/cors';
+import { LocalRateLimitSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit';
+import { RBACSchema as NetworkRbacSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/rbac/v3/rbac';
 import { HTTPFaultSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/fault/v3/fault';
 import {
   HeaderMutationPerRouteSchema,
@@ -33,6 +40,14 @@ const KNOWN: Registry = createRegistry(
   HTTPFaultSchema,
   HeaderMutationSchema,
   HeaderMutationPerRouteSchema,
+  LocalRateLimitSchema,
+  CorsSchema,
+  CorsPolicySchema,
+  CompressorSchema,
+  GzipSchema,
+  BrotliSchema,
+  ZstdSchema,
+  NetworkRbacSchema,
   FilterConfigSchema,
   TypedStructSchema,
   UdpaTypedStructSchema,

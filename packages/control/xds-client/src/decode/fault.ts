@@ -41,8 +41,8 @@ const PARTS: ReadonlyMap<number, number> = new Map([
   [Denominator.MILLION, 1_000_000],
 ]);
 
-/** 100 is the default here, 0 the default there. */
-function percentOf(share: FractionalPercent | undefined): number | undefined {
+/** 100 is the default here, 0 the default there. @returns `undefined` for 100 */
+export function percentOf(share: FractionalPercent | undefined): number | undefined {
   if (!share) return 0;
   const percent = (share.numerator * 100) / (PARTS.get(share.denominator) ?? 100);
   return percent >= 100 ? undefined : percent;

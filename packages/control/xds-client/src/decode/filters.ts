@@ -1,24 +1,14 @@
 import { isMessage, type Message } from '@bufbuild/protobuf';
 import type { Any } from '@bufbuild/protobuf/wkt';
-import {
-  FAULT_FILTER,
-  type FilterConfigs,
-  type FilterEntry,
-  HEADERS_FILTER,
-  RETRY_FILTER,
-} from '@tulle/model';
+import { type FilterConfigs, type FilterEntry, IP_ALLOW_FILTER, RETRY_FILTER } from '@tulle/model';
 import { FilterConfigSchema } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
-import { HTTPFaultSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/fault/v3/fault';
-import {
-  HeaderMutationPerRouteSchema,
-  HeaderMutationSchema,
-} from '@tulle/xds-proto/envoy/extensions/filters/http/header_mutation/v3/header_mutation';
 import { RouterSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/router/v3/router';
+import { RBACSchema as NetworkRbacSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/rbac/v3/rbac';
 import type { HttpFilter } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import type { DecodeContext } from './context.ts';
 import { type Extras, readObject } from './extras.ts';
-import { decodeFault } from './fault.ts';
-import { decodeHeaderMutations } from './header-filter.ts';
+import { decodeIpAllow } from './ip-allow.ts';
+import { decodeStandard, decodeStandardOverride, type KnownFilter } from './standard-filters.ts';
 import { BARE_VALUE } from '../wire.ts';
 import { isObject, structOf } from './values.ts';
 
@@ -75,18 +65,18 @@ export function decodeHttpFilters(
 }
 
 /** Id and config of what an HTTP filter's message stands for. */
-function httpFilter(
+function httpFilter(context: DecodeContext, message: Message, path: string): KnownFilter | undefined {
+  return decodeStandard(context, message, path) ?? customFilter(context, message, path);
+}
+
+/** Id and config of what a network filter's message stands for. */
+export function networkFilter(
   context: DecodeContext,
   message: Message,
   path: string,
-): { filter: string; config: unknown } | undefined {
-  if (isMessage(message, HTTPFaultSchema))
-    return { filter: FAULT_FILTER, config: decodeFault(context, message, path) };
-  if (isMessage(message, HeaderMutationSchema))
-    return {
-      filter: HEADERS_FILTER,
-      config: decodeHeaderMutations(context, message.mutations, `${path}.mutations`),
-    };
+): KnownFilter | undefined {
+  if (isMessage(message, NetworkRbacSchema))
+    return { filter: IP_ALLOW_FILTER, config: decodeIpAllow(context, message, path) };
   return customFilter(context, message, path);
 }
 
@@ -95,7 +85,7 @@ export function customFilter(
   context: DecodeContext,
   message: Message,
   path: string,
-): { filter: string; config: unknown } | undefined {
+): KnownFilter | undefined {
   const struct = structOf(message);
   if (struct && struct.name !== '') return { filter: struct.name, config: struct.config };
   context.refuse(
@@ -172,8 +162,5 @@ function decodeOverride(context: DecodeContext, message: Message, path: string):
       ? decodeOverride(context, inner, `${path}.config`)
       : undefined;
   }
-  if (isMessage(message, HTTPFaultSchema)) return decodeFault(context, message, path);
-  if (isMessage(message, HeaderMutationPerRouteSchema))
-    return decodeHeaderMutations(context, message.mutations, `${path}.mutations`);
-  return customFilter(context, message, path)?.config;
+  return decodeStandardOverride(context, message, path) ?? customFilter(context, message, path)?.config;
 }

@@ -21,7 +21,14 @@ import {
 import { decodeAddress, decodeCidr } from './address.ts';
 import type { DecodeContext } from './context.ts';
 import { readExtras } from './extras.ts';
-import { checkNames, customFilter, type FlagReader, openFilter, readFlags } from './filters.ts';
+import {
+  checkNames,
+  customFilter,
+  type FlagReader,
+  networkFilter,
+  openFilter,
+  readFlags,
+} from './filters.ts';
 import { decodeHttpHandler } from './http-handler.ts';
 import { decodeDownstreamTls } from './tls.ts';
 import { filled, milliseconds, present } from './values.ts';
@@ -105,7 +112,7 @@ function decodeChain(
       checkNames(context, entries, `${path}.filters`);
       handler = decodeTcpHandler(context, message, entries, listenerName, `${here}.typed_config`);
     } else {
-      const known = customFilter(context, message, `${here}.typed_config`);
+      const known = networkFilter(context, message, `${here}.typed_config`);
       if (known) before.push({ name: filter.name, ...known });
     }
   }

@@ -1,4 +1,12 @@
 import type { BuildVersion, Extension, Locality, Node } from '@tulle/xds-proto/envoy/config/core/v3/base';
+import {
+  COMPRESSION_FILTER,
+  CORS_FILTER,
+  FAULT_FILTER,
+  HEADERS_FILTER,
+  IP_ALLOW_FILTER,
+  RATE_LIMIT_FILTER,
+} from '@tulle/model';
 import type { NodeInfo } from '../provider.ts';
 
 /** What a node says of itself, and what it proved. */
@@ -17,7 +25,7 @@ export function readNode(node: Node, identity: string | undefined): NodeInfo {
     identity,
     ...(node.locality && localityOf(node.locality)),
     userAgent: text === '' ? name : `${name}/${text}`,
-    extensions: node.extensions.map(extensionText),
+    extensions: extensionsOf(node),
   };
 }
 
@@ -27,6 +35,23 @@ function localityOf({ region, zone, subZone }: Locality): Pick<NodeInfo, 'locali
   return {
     locality: { region, ...(zone === '' ? {} : { zone }), ...(subZone === '' ? {} : { subZone }) },
   };
+}
+
+/** Envoy's extension by the standard filter whose config is written as that extension's. */
+const ENVOY_EXTENSIONS: Readonly<Record<string, string>> = {
+  [COMPRESSION_FILTER]: 'envoy.filters.http.compressor',
+  [CORS_FILTER]: 'envoy.filters.http.cors',
+  [FAULT_FILTER]: 'envoy.filters.http.fault',
+  [HEADERS_FILTER]: 'envoy.filters.http.header_mutation',
+  [IP_ALLOW_FILTER]: 'envoy.filters.network.rbac',
+  [RATE_LIMIT_FILTER]: 'envoy.filters.http.local_ratelimit',
+};
+
+/** Envoy names its own extensions, so the standard filters that it can stand in for are added. */
+function extensionsOf({ extensions }: Node): string[] {
+  const names = new Set(extensions.map(({ name }) => name));
+  const own = Object.entries(ENVOY_EXTENSIONS).filter(([, envoy]) => names.has(envoy));
+  return [...extensions.map(extensionText), ...own.map(([filter]) => filter)];
 }
 
 function extensionText({ name, version }: Extension): string {

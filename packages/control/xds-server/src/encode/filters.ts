@@ -1,12 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { type Any, anyPack } from '@bufbuild/protobuf/wkt';
-import {
-  FAULT_FILTER,
-  type FilterConfigs,
-  type FilterEntry,
-  HEADERS_FILTER,
-  RETRY_FILTER,
-} from '@tulle/model';
+import { type FilterConfigs, type FilterEntry, IP_ALLOW_FILTER, RETRY_FILTER } from '@tulle/model';
 import {
   type Filter,
   FilterSchema,
@@ -14,19 +8,15 @@ import {
   ListenerFilterSchema,
 } from '@tulle/xds-proto/envoy/config/listener/v3/listener_components';
 import { FilterConfigSchema } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
-import { HTTPFaultSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/fault/v3/fault';
-import {
-  HeaderMutationPerRouteSchema,
-  HeaderMutationSchema,
-} from '@tulle/xds-proto/envoy/extensions/filters/http/header_mutation/v3/header_mutation';
 import { RouterSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/router/v3/router';
+import { RBACSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/rbac/v3/rbac';
 import {
   type HttpFilter,
   HttpFilterSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import { ROUTE_OVERRIDE } from '../wire.ts';
-import { encodeFault } from './fault.ts';
-import { encodeHeaderMutations } from './header-filter.ts';
+import { encodeIpAllow } from './ip-allow.ts';
+import { encodeStandard, encodeStandardOverride } from './standard-filters.ts';
 import { sortedMap, typedStruct } from './values.ts';
 
 /** The chain of an HttpConnectionManager: our filters, then Envoy's router, which ends every chain. */
@@ -48,15 +38,7 @@ function encodeHttpFilter(entry: FilterEntry): HttpFilter {
 }
 
 function httpFilterConfig({ filter, config }: FilterEntry): Any {
-  if (filter === FAULT_FILTER) {
-    const fault = encodeFault(config);
-    if (fault) return anyPack(HTTPFaultSchema, fault);
-  }
-  if (filter === HEADERS_FILTER) {
-    const mutations = encodeHeaderMutations(config);
-    if (mutations) return anyPack(HeaderMutationSchema, create(HeaderMutationSchema, { mutations }));
-  }
-  return typedStruct(filter, config === undefined ? {} : config);
+  return encodeStandard(filter, config) ?? typedStruct(filter, config === undefined ? {} : config);
 }
 
 /** Filters of a listener that run before a chain is chosen. */
@@ -69,9 +51,13 @@ export function encodeListenerFilter({ name, filter, config }: FilterEntry): Lis
 
 /** Connection filters of a chain. */
 export function encodeNetworkFilter({ name, filter, config }: FilterEntry): Filter {
+  const rbac = filter === IP_ALLOW_FILTER ? encodeIpAllow(config, name) : undefined;
   return create(FilterSchema, {
     name,
-    configType: { case: 'typedConfig', value: typedStruct(filter, config === undefined ? {} : config) },
+    configType: {
+      case: 'typedConfig',
+      value: rbac ? anyPack(RBACSchema, rbac) : typedStruct(filter, config === undefined ? {} : config),
+    },
   });
 }
 
@@ -103,15 +89,8 @@ export function encodeOverrides(
  */
 function encodeOverride(slot: string, config: unknown): Any {
   if (config === null) return anyPack(FilterConfigSchema, create(FilterConfigSchema, { disabled: true }));
-  if (slot === FAULT_FILTER) {
-    const fault = encodeFault(config);
-    if (fault) return anyPack(HTTPFaultSchema, fault);
-  }
-  if (slot === HEADERS_FILTER) {
-    const mutations = encodeHeaderMutations(config);
-    if (mutations)
-      return anyPack(HeaderMutationPerRouteSchema, create(HeaderMutationPerRouteSchema, { mutations }));
-  }
+  const standard = encodeStandardOverride(slot, config);
+  if (standard) return standard;
   const inner = typedStruct(ROUTE_OVERRIDE, config);
   if (slot !== RETRY_FILTER) return inner;
   return anyPack(FilterConfigSchema, create(FilterConfigSchema, { config: inner, isOptional: true }));

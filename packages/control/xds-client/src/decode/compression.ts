@@ -1,0 +1,56 @@
+import { isMessage } from '@bufbuild/protobuf';
+import type { CompressionCoding, CompressionFilterConfig } from '@tulle/model';
+import { BrotliSchema } from '@tulle/xds-proto/envoy/extensions/compression/brotli/compressor/v3/brotli';
+import { GzipSchema } from '@tulle/xds-proto/envoy/extensions/compression/gzip/compressor/v3/gzip';
+import { ZstdSchema } from '@tulle/xds-proto/envoy/extensions/compression/zstd/compressor/v3/zstd';
+import type { Compressor } from '@tulle/xds-proto/envoy/extensions/filters/http/compressor/v3/compressor';
+import type { DecodeContext } from './context.ts';
+import { filled, present } from './values.ts';
+
+export function decodeCompression(
+  context: DecodeContext,
+  compressor: Compressor,
+  path: string,
+): CompressionFilterConfig {
+  const { compressorLibrary: library, responseDirectionConfig: response } = compressor;
+  const here = `${path}.compressor_library.typed_config`;
+  const message = context.open(library?.typedConfig, here);
+  let coding: CompressionCoding = 'gzip';
+  let level: number | undefined;
+  if (isMessage(message, GzipSchema)) {
+    // Which level the default is, zlib decides (zlib manual, Z_DEFAULT_COMPRESSION): 6, ours.
+    level = message.compressionLevel === 0 ? undefined : message.compressionLevel;
+  } else if (isMessage(message, BrotliSchema)) {
+    [coding, level] = ['br', message.quality ?? 3]; // the field's default
+  } else if (isMessage(message, ZstdSchema)) {
+    [coding, level] = ['zstd', message.compressionLevel];
+  } else if (message) context.refuse(here, `${message.$typeName} is no compressor that this proxy has`);
+  const [least, most] = LEVELS[coding];
+  if (level !== undefined && (level < least || level > most))
+    context.refuse(here, `its level must be ${least} to ${most}, but is ${level}`);
+  const common = response?.commonConfig;
+  return present({
+    codings: [coding] as const,
+    minBytes: common?.minContentLength ?? 30, // the field's default
+    contentTypes: filled(common?.contentType ?? []) ?? ENVOY_TYPES,
+    levels: level === undefined ? undefined : { [coding]: level },
+  });
+}
+
+const LEVELS: Readonly<Record<CompressionCoding, readonly [number, number]>> = {
+  gzip: [1, 9],
+  br: [1, 9],
+  zstd: [1, 12],
+};
+
+/** What `content_type` means when it is empty. */
+const ENVOY_TYPES: readonly string[] = [
+  'application/javascript',
+  'application/json',
+  'application/xhtml+xml',
+  'image/svg+xml',
+  'text/css',
+  'text/html',
+  'text/plain',
+  'text/xml',
+];

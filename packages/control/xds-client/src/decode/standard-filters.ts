@@ -1,0 +1,60 @@
+import { isMessage, type Message } from '@bufbuild/protobuf';
+import {
+  COMPRESSION_FILTER,
+  CORS_FILTER,
+  FAULT_FILTER,
+  HEADERS_FILTER,
+  RATE_LIMIT_FILTER,
+} from '@tulle/model';
+import { CompressorSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/compressor/v3/compressor';
+import { CorsPolicySchema, CorsSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/cors/v3/cors';
+import { HTTPFaultSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/fault/v3/fault';
+import {
+  HeaderMutationPerRouteSchema,
+  HeaderMutationSchema,
+} from '@tulle/xds-proto/envoy/extensions/filters/http/header_mutation/v3/header_mutation';
+import { LocalRateLimitSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit';
+import { decodeCompression } from './compression.ts';
+import type { DecodeContext } from './context.ts';
+import { decodeCors } from './cors.ts';
+import { decodeFault } from './fault.ts';
+import { decodeHeaderMutations } from './header-filter.ts';
+import { decodeRateLimit } from './rate-limit.ts';
+
+/** A filter of this proxy with its config. */
+export interface KnownFilter {
+  readonly filter: string;
+  readonly config: unknown;
+}
+
+/** What one of Envoy's messages in a chain stands for. @returns `undefined` when it is not among the standard filters */
+export function decodeStandard(
+  context: DecodeContext,
+  message: Message,
+  path: string,
+): KnownFilter | undefined {
+  if (isMessage(message, HTTPFaultSchema))
+    return { filter: FAULT_FILTER, config: decodeFault(context, message, path) };
+  if (isMessage(message, HeaderMutationSchema))
+    return {
+      filter: HEADERS_FILTER,
+      config: decodeHeaderMutations(context, message.mutations, `${path}.mutations`),
+    };
+  if (isMessage(message, LocalRateLimitSchema))
+    return { filter: RATE_LIMIT_FILTER, config: decodeRateLimit(context, message, path) };
+  // Its policies stand on virtual hosts and routes.
+  if (isMessage(message, CorsSchema)) return { filter: CORS_FILTER, config: { allowOrigins: [] } };
+  if (isMessage(message, CompressorSchema))
+    return { filter: COMPRESSION_FILTER, config: decodeCompression(context, message, path) };
+  return undefined;
+}
+
+/** The config that one of Envoy's messages on a route stands for. @returns `undefined` when it is none of the standard filters' */
+export function decodeStandardOverride(context: DecodeContext, message: Message, path: string): unknown {
+  if (isMessage(message, HTTPFaultSchema)) return decodeFault(context, message, path);
+  if (isMessage(message, HeaderMutationPerRouteSchema))
+    return decodeHeaderMutations(context, message.mutations, `${path}.mutations`);
+  if (isMessage(message, LocalRateLimitSchema)) return decodeRateLimit(context, message, path);
+  if (isMessage(message, CorsPolicySchema)) return decodeCors(context, message, path);
+  return undefined;
+}

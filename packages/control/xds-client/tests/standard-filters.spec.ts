@@ -1,0 +1,138 @@
+import { fromBinary } from '@bufbuild/protobuf';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  COMPRESSION_FILTER,
+  CORS_FILTER,
+  FAULT_FILTER,
+  HEADERS_FILTER,
+  IP_ALLOW_FILTER,
+  type Listener,
+  RATE_LIMIT_FILTER,
+  type RouteConfig,
+} from '@tulle/model';
+import { ListenerSchema } from '@tulle/xds-proto/envoy/config/listener/v3/listener';
+import { RouteConfigurationSchema } from '@tulle/xds-proto/envoy/config/route/v3/route';
+import { HttpConnectionManagerSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
+import { encodeResource } from '@tulle/xds-server';
+import {
+  ipAllowConfig,
+  routeCorsConfig,
+  singleCompressionConfig,
+  singleRateLimitConfig,
+} from '../src/arbitraries/index.ts';
+import { createResourceDecoder } from '../src/decode/resource.ts';
+import { canonical } from './canonical.ts';
+
+const decoder = createResourceDecoder();
+
+const listenerWith = (filter: string, config: unknown): Listener => ({
+  name: 'l',
+  address: { host: '127.0.0.1', port: 1 },
+  filterChains: [
+    {
+      name: 'c',
+      handler: {
+        kind: 'http',
+        routes: { routeConfigName: 'r' },
+        filters: [{ name: filter, filter, config }],
+        allowUpgrades: [],
+      },
+    },
+  ],
+});
+
+const routesWith = (slot: string, config: unknown): RouteConfig => ({
+  name: 'r',
+  virtualHosts: [{ name: 'v', domains: ['*'], routes: [], filterConfigs: { [slot]: config } }],
+});
+
+const typeName = (any: { readonly typeUrl: string } | undefined): string =>
+  any?.typeUrl.slice(any.typeUrl.lastIndexOf('/') + 1) ?? '';
+
+/** Types of a chain's HTTP filters on the wire, without the router. */
+function chainTypes(listener: Listener): string[] {
+  const message = fromBinary(ListenerSchema, encodeResource('listener', listener).value);
+  const manager = message.filterChains[0]?.filters[0]?.configType.value as { value: Uint8Array };
+  return fromBinary(HttpConnectionManagerSchema, manager.value)
+    .httpFilters.slice(0, -1)
+    .map(({ configType }) => typeName(configType.value as { typeUrl: string }));
+}
+
+function routeTypes(routes: RouteConfig): string[] {
+  const message = fromBinary(RouteConfigurationSchema, encodeResource('route', routes).value);
+  return Object.values(message.virtualHosts[0]?.typedPerFilterConfig ?? {}).map(typeName);
+}
+
+const filterType = (name: string): string => `envoy.extensions.filters.${name}`;
+
+describe('what Envoy has a type for travels as that type, and comes back the same:', () => {
+  it.each([
+    ['a rate limit', RATE_LIMIT_FILTER, singleRateLimitConfig, ['http.local_ratelimit.v3.LocalRateLimit']],
+    ['compression', COMPRESSION_FILTER, singleCompressionConfig, ['http.compressor.v3.Compressor']],
+    ['no CORS', CORS_FILTER, fc.constant({ allowOrigins: [] }), ['http.cors.v3.Cors']],
+  ] as const)('%s in a chain', (_name, filter, configs, types) => {
+    fc.assert(
+      fc.property(configs as fc.Arbitrary<unknown>, (config) => {
+        const listener = listenerWith(filter, config);
+        expect(chainTypes(listener)).toEqual(types.map(filterType));
+        const decoded = decoder.decode('listener', encodeResource('listener', listener));
+        expect(decoded.ok ? canonical.listener(decoded.resource) : decoded).toEqual(
+          canonical.listener(listener),
+        );
+      }),
+    );
+  });
+
+  it.each([
+    ['a rate limit', RATE_LIMIT_FILTER, singleRateLimitConfig, ['http.local_ratelimit.v3.LocalRateLimit']],
+    ['CORS', CORS_FILTER, routeCorsConfig, ['http.cors.v3.CorsPolicy']],
+    ['a fault', FAULT_FILTER, fc.constant({ abort: { status: 500 } }), ['http.fault.v3.HTTPFault']],
+    [
+      'header edits',
+      HEADERS_FILTER,
+      fc.constant({ request: { remove: ['a'] } }),
+      ['http.header_mutation.v3.HeaderMutationPerRoute'],
+    ],
+  ] as const)('%s on a route', (_name, slot, configs, types) => {
+    fc.assert(
+      fc.property(configs as fc.Arbitrary<unknown>, (config) => {
+        const routes = routesWith(slot, config);
+        expect(routeTypes(routes)).toEqual(types.map(filterType));
+        const decoded = decoder.decode('route', encodeResource('route', routes));
+        expect(decoded.ok ? canonical.route(decoded.resource) : decoded).toEqual(canonical.route(routes));
+      }),
+    );
+  });
+
+  it('networks of peers before a TCP proxy', () => {
+    fc.assert(
+      fc.property(ipAllowConfig, (config) => {
+        const listener: Listener = {
+          name: 'l',
+          address: { host: '127.0.0.1', port: 1 },
+          filterChains: [
+            {
+              name: 'c',
+              handler: {
+                kind: 'tcp',
+                clusters: [{ name: 'a' }],
+                filters: [{ name: 'ip', filter: IP_ALLOW_FILTER, config }],
+              },
+            },
+          ],
+        };
+        const any = encodeResource('listener', listener);
+        const message = fromBinary(ListenerSchema, any.value);
+        const [first] = message.filterChains[0]?.filters ?? [];
+        expect(typeName(first?.configType.value as { typeUrl: string })).toBe(
+          filterType('network.rbac.v3.RBAC'),
+        );
+        const decoded = decoder.decode('listener', any);
+        expect(decoded.ok ? canonical.listener(decoded.resource) : decoded).toEqual(
+          canonical.listener(listener),
+        );
+      }),
+    );
+  });
+});

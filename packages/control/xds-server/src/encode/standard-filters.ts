@@ -1,0 +1,77 @@
+import { type Any, anyPack } from '@bufbuild/protobuf/wkt';
+import { create, type DescMessage, type MessageShape } from '@bufbuild/protobuf';
+import {
+  COMPRESSION_FILTER,
+  CORS_FILTER,
+  FAULT_FILTER,
+  HEADERS_FILTER,
+  RATE_LIMIT_FILTER,
+} from '@tulle/model';
+import { CompressorSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/compressor/v3/compressor';
+import { CorsPolicySchema, CorsSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/cors/v3/cors';
+import { HTTPFaultSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/fault/v3/fault';
+import {
+  HeaderMutationPerRouteSchema,
+  HeaderMutationSchema,
+} from '@tulle/xds-proto/envoy/extensions/filters/http/header_mutation/v3/header_mutation';
+import { LocalRateLimitSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit';
+import { encodeCompression } from './compression.ts';
+import { encodeCors, isEmptyCors } from './cors.ts';
+import { encodeFault } from './fault.ts';
+import { encodeHeaderMutations } from './header-filter.ts';
+import { encodeRateLimit } from './rate-limit.ts';
+
+/** How a standard filter's configs are written as Envoy's; `undefined` where Envoy's type would not say exactly the same. */
+interface StandardFilter {
+  chain(config: unknown): Any | undefined;
+  /** A route's override. */
+  route(config: unknown): Any | undefined;
+}
+
+const packed = <Desc extends DescMessage>(
+  desc: Desc,
+  message: MessageShape<Desc> | undefined,
+): Any | undefined => message && anyPack(desc, message);
+
+/** By filter id. */
+const STANDARD: Readonly<Record<string, StandardFilter>> = {
+  [FAULT_FILTER]: {
+    chain: (config) => packed(HTTPFaultSchema, encodeFault(config)),
+    route: (config) => packed(HTTPFaultSchema, encodeFault(config)),
+  },
+  [HEADERS_FILTER]: {
+    chain(config) {
+      const mutations = encodeHeaderMutations(config);
+      return mutations && anyPack(HeaderMutationSchema, create(HeaderMutationSchema, { mutations }));
+    },
+    route(config) {
+      const mutations = encodeHeaderMutations(config);
+      return (
+        mutations &&
+        anyPack(HeaderMutationPerRouteSchema, create(HeaderMutationPerRouteSchema, { mutations }))
+      );
+    },
+  },
+  [RATE_LIMIT_FILTER]: {
+    chain: (config) => packed(LocalRateLimitSchema, encodeRateLimit(config)),
+    route: (config) => packed(LocalRateLimitSchema, encodeRateLimit(config)),
+  },
+  [CORS_FILTER]: {
+    chain: (config) => (isEmptyCors(config) ? anyPack(CorsSchema, create(CorsSchema)) : undefined),
+    route: (config) => packed(CorsPolicySchema, encodeCors(config)),
+  },
+  [COMPRESSION_FILTER]: {
+    chain: (config) => packed(CompressorSchema, encodeCompression(config)),
+    route: () => undefined,
+  },
+};
+
+/** A filter's config in a chain as Envoy's type. @returns `undefined` where there is none that says exactly the same */
+export function encodeStandard(filter: string, config: unknown): Any | undefined {
+  return Object.hasOwn(STANDARD, filter) ? STANDARD[filter]?.chain(config) : undefined;
+}
+
+/** A filter's config on a route as Envoy's type. @returns `undefined` where there is none that says exactly the same */
+export function encodeStandardOverride(filter: string, config: unknown): Any | undefined {
+  return Object.hasOwn(STANDARD, filter) ? STANDARD[filter]?.route(config) : undefined;
+}
