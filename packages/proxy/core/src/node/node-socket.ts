@@ -9,6 +9,7 @@ import {
   type TlsPeer,
   type WriteResult,
 } from '../ports.ts';
+import { directWriter, type DirectWriter } from './direct-write.ts';
 import { faultOf } from './socket-faults.ts';
 
 /** Every plain socket reads into this one while what arrives is consumed in the callback (decision D1). */
@@ -39,6 +40,8 @@ export class NodeSocket implements Socket {
   #wantsOwned = false;
   #kept = false;
   #drainPending = false;
+  /** Where a plain socket is written to while nothing waits in its queue. */
+  #writer: DirectWriter | undefined = undefined;
   #corked = false;
   #open = false;
   #closed = false;
@@ -108,11 +111,12 @@ export class NodeSocket implements Socket {
     this.remotePort = raw.remotePort ?? 0;
     this.localAddress = raw.localAddress ?? '';
     this.localPort = raw.localPort ?? 0;
+    if (!this.#late) this.#writer = directWriter(raw, () => this.#directDone());
     if (!this.#direct) raw.on('data', (chunk: Buffer) => this.events.onRead(chunk, 0, chunk.length));
   }
 
   get queuedBytes(): number {
-    return this.#raw.writableLength;
+    return this.#raw.writableLength + (this.#writer === undefined ? 0 : this.#writer.waitingBytes);
   }
 
   get unsentBytes(): number {
@@ -128,6 +132,9 @@ export class NodeSocket implements Socket {
   write(bytes: Buffer): WriteResult {
     const raw = this.#raw;
     if (this.#closed || raw.destroyed || raw.writableEnded) return WRITE_TAKEN;
+    const writer = this.#writer;
+    if (writer !== undefined && !this.#corked && raw.writableLength === 0 && writer.waitingBytes === 0)
+      return writer.write(bytes) ? WRITE_TAKEN : WRITE_KEPT;
     if (this.#late) raw.write(bytes, this.#onDrained);
     else raw.write(bytes);
     if (this.#corked) return WRITE_KEPT;
@@ -136,7 +143,7 @@ export class NodeSocket implements Socket {
 
   #afterWrite(): WriteResult {
     const raw = this.#raw;
-    if (raw.writableLength === 0) return WRITE_TAKEN;
+    if (this.queuedBytes === 0) return WRITE_TAKEN;
     if (!this.#late && !this.#drainPending) {
       this.#drainPending = true;
       // Behind what is queued: its callback tells when that is gone. Plain sockets seldom come here.
@@ -148,8 +155,13 @@ export class NodeSocket implements Socket {
   #drained(): void {
     this.#drainPending = false;
     if (this.#closed || this.#raw.destroyed) return;
-    if (this.#raw.writableLength === 0) this.events.onDrain();
+    if (this.queuedBytes === 0) this.events.onDrain();
     else if (!this.#raw.writableEnded) this.#afterWrite();
+  }
+
+  /** What was written behind it says itself when it is gone. */
+  #directDone(): void {
+    if (!this.#closed && !this.#raw.destroyed && this.queuedBytes === 0) this.events.onDrain();
   }
 
   cork(): void {
@@ -166,7 +178,7 @@ export class NodeSocket implements Socket {
   end(): void {
     const raw = this.#raw;
     if (raw.destroyed || raw.writableEnded) return;
-    if (raw.writableLength === 0) raw.end();
+    if (this.queuedBytes === 0) raw.end();
     else raw.end(this.#onDrained);
   }
 
