@@ -96,6 +96,11 @@ export interface ForwardAction {
   readonly clusterNotFoundStatus?: 404 | 500 | 503;
   /** Upgrade protocols allowed, lower case, e.g. `['websocket']`. Default: the listener's. */
   readonly allowUpgrades?: readonly string[];
+  /**
+   * Whether a request with an `Idempotency-Key` may be sent twice, whatever its method: the service behind knows such keys
+   * (decision D5). Default false: a key that nobody reads protects nobody.
+   */
+  readonly trustIdempotencyKey?: boolean;
 }
 
 /** One share of a split. */

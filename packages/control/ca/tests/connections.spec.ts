@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect as connectHttp2 } from 'node:http2';
 import { connect, type TLSSocket } from 'node:tls';
-import { createRegistry, renderText } from '@tulle/metrics';
+import { noMeter, type Meter } from '@tulle/telemetry';
 import { createKeyAndCsr } from '@tulle/spiffe';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { observeConnections } from '../src/metrics.ts';
@@ -61,8 +61,15 @@ describe('connections to the control plane', () => {
 
   it('without a certificate are few, and end soon, whatever they do', async () => {
     const plane = await start({ maxUnauthenticated: 1, unauthenticatedLifetimeMs: 300 });
-    const registry = createRegistry();
-    observeConnections(registry, plane.grpc);
+    const reads = new Map<string, () => number>();
+    const meter: Meter = {
+      ...noMeter,
+      observed(name, { labels }, read) {
+        reads.set([name, ...Object.values(labels ?? {})].join(' '), read);
+        return () => undefined;
+      },
+    };
+    observeConnections(meter, plane.grpc);
     const first = (await silent(plane, false)).resume();
     await vi.waitFor(() => expect(plane.grpc.stats().unauthenticated).toBe(1));
     const second = (await silent(plane, false)).resume();
@@ -71,10 +78,13 @@ describe('connections to the control plane', () => {
     await silent(plane, true); // whoever proves who it is has room
     await once(first, 'close');
     await vi.waitFor(() => expect(plane.grpc.stats().unauthenticated).toBe(0));
-    const page = [...renderText(registry, 'prometheus')].join('');
-    expect(page).toContain('tulle_control_connections_ended_total{bound="maxUnauthenticated"} 1\n');
-    expect(page).toContain('tulle_control_connections_ended_total{bound="unauthenticatedLifetimeMs"} 1\n');
-    expect(page).toContain('tulle_control_unauthenticated_connections 0\n');
-    expect(page).toContain('tulle_control_connections 1\n');
+    expect(Object.fromEntries([...reads].map(([name, read]) => [name, read()]))).toEqual({
+      tulle_control_connections: 1,
+      tulle_control_unauthenticated_connections: 0,
+      'tulle_control_connections_ended_total maxConnections': 0,
+      'tulle_control_connections_ended_total maxUnauthenticated': 1,
+      'tulle_control_connections_ended_total unauthenticatedLifetimeMs': 1,
+      'tulle_control_connections_ended_total idleTimeoutMs': 0,
+    });
   });
 });

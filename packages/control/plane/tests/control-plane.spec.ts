@@ -263,6 +263,27 @@ spec: { selector: { matchLabels: { version: v1 } }, phase: fault, filter: tulle.
     });
   });
 
+  it('a policy may trust Idempotency-Keys, for a Service or for one route of it', async () => {
+    const cp = make();
+    const handle = cp.provider.open(nodeOf(client('web')));
+    const trusted = (): unknown[] =>
+      handle
+        .current()
+        .config.routes.flatMap(({ virtualHosts }) =>
+          virtualHosts.flatMap(({ routes }) =>
+            routes.map(({ action }) => action.kind === 'forward' && action.trustIdempotencyKey),
+          ),
+        );
+    const policy = (kind: string, group: string, trust: boolean): string =>
+      `apiVersion: tulle.dev/v1alpha1\nkind: TrafficPolicy\nmetadata: { name: ${kind.toLowerCase()} }\nspec: { targetRefs: [{ group: "${group}", kind: ${kind}, name: reviews }], retries: { trustIdempotencyKey: ${trust} } }`;
+    await put(cp, SHOP);
+    expect(new Set(trusted())).toEqual(new Set([undefined]));
+    await put(cp, policy('Service', '', true));
+    expect(new Set(trusted())).toEqual(new Set([true]));
+    await put(cp, policy('HTTPRoute', 'gateway.networking.k8s.io', false));
+    expect(new Set(trusted())).toEqual(new Set([undefined]));
+  });
+
   it('a mandatory filter that a proxy lacks refuses its traffic, and status names the proxy', async () => {
     const cp = make();
     await put(

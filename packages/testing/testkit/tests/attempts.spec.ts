@@ -79,6 +79,43 @@ describe('retries', () => {
     });
   });
 
+  it('repeat a POST with its body by its Idempotency-Key, only where the route trusts it, and only by one', async () => {
+    const send = async (trustIdempotencyKey: boolean, keys: readonly string[]) => {
+      let count = 0;
+      const test = await simple({
+        answer: () => ((count += 1) === 1 ? 'reset' : { body: 'paid' }),
+        handler: {
+          filters: [eager()],
+          routes: [
+            {
+              name: 'pay',
+              match: { path: { kind: 'prefix', value: '/' } },
+              action: { kind: 'forward', clusters: [{ name: 'api' }], trustIdempotencyKey },
+            },
+          ],
+        },
+      });
+      const answered = test.client().request({
+        method: 'POST',
+        body: 'pay',
+        headers: keys.map((key): [string, string] => ['idempotency-key', key]),
+      });
+      await test.clock.advance(50);
+      const { status } = await answered;
+      return {
+        status,
+        bodies: test.upstream('10.0.0.1:80').requests.map(({ body }) => body),
+        refused: test.records[0]?.retryRefused ?? '',
+      };
+    };
+    expect(await send(true, ['"8e03978e"'])).toEqual({ status: 200, bodies: ['pay', 'pay'], refused: '' });
+    const once = { status: 503, bodies: ['pay'], refused: 'unsafe' };
+    expect(await send(false, ['"8e03978e"'])).toEqual(once);
+    expect(await send(true, [])).toEqual(once);
+    expect(await send(true, [''])).toEqual(once);
+    expect(await send(true, ['"a"', '"b"'])).toEqual(once);
+  });
+
   it('are refused past the replay cap; the body still arrives whole', async () => {
     const test = await simple({
       answer: () => ({ status: 503 }),

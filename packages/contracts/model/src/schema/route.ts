@@ -40,6 +40,7 @@ const action: JsonSchema = {
       idleTimeoutMs: milliseconds(),
       rewrite: fields([], { host: name, path }),
       allowUpgrades: names,
+      trustIdempotencyKey: flag,
     }),
     fields(['kind'], {
       kind: { const: 'redirect' },

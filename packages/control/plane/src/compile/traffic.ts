@@ -116,16 +116,18 @@ function balanceOf({ balancing }: Traffic, http: boolean): BalancePolicy {
   }
 }
 
-/** Timeouts of a route. */
+/** Timeouts of a route, and whether it may repeat what has an Idempotency-Key. */
 export function routeTimes(traffic: Traffic): {
   requestTimeoutMs?: number;
   perTryTimeoutMs?: number;
   idleTimeoutMs?: number;
+  trustIdempotencyKey?: boolean;
 } {
   return given({
     requestTimeoutMs: ms(traffic.timeouts?.request),
     perTryTimeoutMs: ms(traffic.timeouts?.backendRequest),
     idleTimeoutMs: ms(traffic.timeouts?.idle),
+    trustIdempotencyKey: traffic.retries?.trustIdempotencyKey === true ? true : undefined,
   });
 }
 

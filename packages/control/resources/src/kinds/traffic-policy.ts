@@ -78,6 +78,8 @@ export interface TrafficPolicySpec {
     readonly codes?: readonly number[];
     readonly backoff?: string;
     readonly maxBackoff?: string;
+    /** Whether requests with an `Idempotency-Key` may be repeated, whatever their method. */
+    readonly trustIdempotencyKey?: boolean;
   };
   readonly connectionPool?: {
     readonly idleTimeout?: string;
@@ -240,6 +242,9 @@ export const trafficPolicySchema: JsonSchema = resourceSchema(
             codes: list('Statuses that status-codes means.', integer('Status.', 400, 599), 1, 100),
             backoff: duration('First backoff, doubled each time. Default 25ms.'),
             maxBackoff: duration('Longest backoff. Default 250ms.'),
+            trustIdempotencyKey: truth(
+              'Requests with an Idempotency-Key may be repeated, whatever their method: the service knows such keys and does what one names once. Default false.',
+            ),
           },
         ),
         connectionPool: object('How connections are kept.', {

@@ -66,6 +66,7 @@ const forward: fc.Arbitrary<ForwardAction> = object<ForwardAction>(
     idleTimeoutMs: milliseconds,
     rewrite: options<Rewrite>({ host: label, path: newPath }),
     clusterNotFoundStatus: fc.constantFrom(404, 500, 503),
+    trustIdempotencyKey: fc.boolean(),
     allowUpgrades: fc.uniqueArray(fc.constantFrom('websocket', 'h2c', 'spdy'), { maxLength: 2 }),
   },
 );

@@ -8,7 +8,7 @@ import type {
 import type { RouteConfiguration } from '@tulle/xds-proto/envoy/config/route/v3/route';
 import type { Route, VirtualHost } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
 import type { DecodeContext } from './context.ts';
-import { readExtras } from './extras.ts';
+import { readExtras, type Extras } from './extras.ts';
 import { decodeOverrides } from './filters.ts';
 import { decodeHeaderEdits } from './header-edits.ts';
 import { decodeRouteMatch } from './matchers.ts';
@@ -83,7 +83,7 @@ function merged(
 function decodeRoute(context: DecodeContext, route: Route, path: string): ModelRoute {
   const extras = readExtras(context, route.metadata, path);
   const match = decodeRouteMatch(context, route.match, extras.list('invertedQuery') ?? [], `${path}.match`);
-  const { action, overrides } = decodeAction(context, route, extras.text('code'), path);
+  const { action, overrides } = decodeAction(context, route, extras, path);
   extras.end();
   return present({
     name: route.name,
@@ -111,12 +111,16 @@ function decodeRoute(context: DecodeContext, route: Route, path: string): ModelR
 function decodeAction(
   context: DecodeContext,
   { action }: Route,
-  code: string | undefined,
+  extras: Extras,
   path: string,
 ): { action: ModelRoute['action']; overrides?: FilterConfigs } {
+  // Each is asked for whatever the action is, so that it is known, and heeded where it means something.
+  const code = extras.text('code');
+  const trustIdempotencyKey = extras.flag('trustIdempotencyKey');
   switch (action.case) {
     case 'route': {
-      const forward = decodeForward(context, action.value, `${path}.route`);
+      const decoded = decodeForward(context, action.value, `${path}.route`);
+      const forward = { ...decoded, action: present({ ...decoded.action, trustIdempotencyKey }) };
       return Object.keys(forward.overrides).length > 0 ? forward : { action: forward.action };
     }
     case 'redirect':

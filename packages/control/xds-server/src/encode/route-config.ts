@@ -48,6 +48,7 @@ function encodeRoute(route: ModelRoute): Route {
   const extra = tulleMetadata({
     invertedQuery: invertedQuery(route.match),
     code: action.kind === 'direct' ? action.code : undefined,
+    trustIdempotencyKey: action.kind === 'forward' ? action.trustIdempotencyKey : undefined,
   });
   return create(RouteSchema, {
     name: route.name,

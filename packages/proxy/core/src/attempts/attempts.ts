@@ -311,7 +311,7 @@ function mayRetry(stream: Stream, nowMs: number): boolean {
 
 function refusalOf(stream: Stream, nowMs: number): RetryRefusal {
   const { attempt, engine, cluster } = stream;
-  if (!attempt.unsent && !isIdempotent(stream.method)) return 'unsafe';
+  if (!attempt.unsent && !isIdempotent(stream)) return 'unsafe';
   if (!attempt.repeatable) return 'replay';
   if (stream.attemptCount >= engine.limits.maxAttempts) return 'limit';
   if (stream.requestReceived && !stream.downstream.open) return 'closed';

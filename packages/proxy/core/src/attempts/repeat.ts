@@ -1,3 +1,4 @@
+import { knownNameId } from '@tulle/fields';
 import { BODY_NONE } from '@tulle/http1';
 import type { Stream } from '../stream/stream.ts';
 import { believesMarker } from './unsent-marker.ts';
@@ -5,14 +6,29 @@ import { believesMarker } from './unsent-marker.ts';
 /** RFC 9110 §9.2.2 */
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 
-/** Whether repeating a request of this method has the effect of sending it once (decision D5). */
-export function isIdempotent(method: string): boolean {
-  return method === 'GET' || IDEMPOTENT.has(method);
+/** draft-ietf-httpapi-idempotency-key-header */
+const KEY_ID = knownNameId('idempotency-key');
+
+/**
+ * Whether repeating a request has the effect of sending it once (decision D5): by its method, or by its one
+ * `Idempotency-Key` where the route says that the service behind knows such keys.
+ */
+export function isIdempotent(stream: Stream): boolean {
+  const { method } = stream;
+  return method === 'GET' || IDEMPOTENT.has(method) || hasTrustedKey(stream);
+}
+
+function hasTrustedKey({ route, headers }: Stream): boolean {
+  const action = route?.action;
+  if (action?.kind !== 'forward' || !action.trustIdempotencyKey) return false;
+  const index = headers.indexOfId(KEY_ID);
+  // Of two keys it cannot be told which one the service goes by.
+  return index !== -1 && headers.value(index) !== '' && headers.indexOfId(KEY_ID, index + 1) === -1;
 }
 
 /** Whether the request may be sent again after an attempt that is, or is not, provably unsent (D5). */
 export function isRepeatable(stream: Stream, unsent: boolean): boolean {
-  return (unsent || isIdempotent(stream.method)) && bodyAtHand(stream);
+  return (unsent || isIdempotent(stream)) && bodyAtHand(stream);
 }
 
 /**
@@ -20,7 +36,7 @@ export function isRepeatable(stream: Stream, unsent: boolean): boolean {
  * idempotent, or its endpoint can tell that it was not sent on and a filter may ask for a retry then.
  */
 export function mayBeSentTwice(stream: Stream): boolean {
-  return isIdempotent(stream.method) || (stream.table.attemptEnd !== null && believesMarker(stream));
+  return isIdempotent(stream) || (stream.table.attemptEnd !== null && believesMarker(stream));
 }
 
 /** Whether every byte of the body so far is still there to be sent again. */

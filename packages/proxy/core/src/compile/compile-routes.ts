@@ -237,6 +237,7 @@ function compileForward(
           },
     notFound: NOT_FOUND[clusterNotFoundStatus],
     allowUpgrades: (action.allowUpgrades ?? settings.allowUpgrades).map((protocol) => protocol.toLowerCase()),
+    trustIdempotencyKey: action.trustIdempotencyKey === true,
   });
 }
 

@@ -40,6 +40,7 @@ export interface CompiledForward {
   /** Where the chosen cluster is not there. */
   readonly notFound: 'TULLE_ROUTE_NOT_FOUND' | 'TULLE_BACKEND_INVALID' | 'TULLE_CLUSTER_NOT_FOUND';
   readonly allowUpgrades: readonly string[];
+  readonly trustIdempotencyKey: boolean;
 }
 
 /** What a route does. */
