@@ -77,5 +77,10 @@ export const COMMANDS: readonly CommandEntry[] = [
     'show which filters proxies may load, and whether they are what was allowed',
     async () => import('./commands/filters-list.ts'),
   ),
+  entry(
+    'completion',
+    'print what makes a shell complete commands and options',
+    async () => import('./commands/completion.ts'),
+  ),
   entry('version', 'show the version', async () => import('./commands/version.ts')),
 ];

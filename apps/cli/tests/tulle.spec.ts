@@ -56,7 +56,7 @@ describe('tulle', () => {
 
     const status = await tulle('status');
     expect(status.out).toMatch(
-      /^NAME +CONNECTED +CDS +EDS +LDS +RDS +CHANGE\nweb-\S+\.default +yes +SYNCED +/m,
+      /^NAME +CONNECTED +SEEN +CDS +EDS +LDS +RDS +CHANGE\nweb-\S+\.default +yes +now +SYNCED +/m,
     );
     expect(JSON.parse((await tulle('status', '-o', 'json')).out)).toMatchObject({
       trustDomain: 'test.local',
@@ -111,7 +111,22 @@ describe('tulle', () => {
     await writeFile(join(bench.dir, 'edge.yaml'), edge);
     expect((await tulle('apply', '-f', 'edge.yaml')).out).toMatch(/unchanged/);
     await tulle('delete', 'gateway', 'edge');
+    expect((await tulle('get', 'svc', '-o', 'jsonpath={.items[*].metadata.name}')).out).toBe('web\n');
+    expect((await tulle('get', 'svc', '-l', 'app=none', '-o', 'name')).out).toBe('');
+    const watch = start('get', 'svc', '-w', '-o', 'jsonl', '--sort-by', 'name');
+    await watch.said(/"name":"web"/);
     expect(await tulle('delete', 'svc', 'web')).toMatchObject({ code: 0, out: 'service/web removed\n' });
+    expect((await tulle('apply', '-f', 'web.json')).code).toBe(0);
+    const gone = await tulle('delete', 'svc', 'web', 'nobody', '-o', 'json');
+    expect(gone).toMatchObject({ code: 1, err: expect.stringContaining('service/nobody: ') as string });
+    expect(JSON.parse(gone.out)).toMatchObject({
+      items: [
+        { kind: 'Service', name: 'web', result: 'removed' },
+        { kind: 'Service', name: 'nobody', result: 'not found' },
+      ],
+    });
+    watch.process.kill('SIGINT');
+    expect((await watch.ended).code).toBe(130);
     expect((await tulle('delete', 'svc', 'web')).code).toBe(1);
     expect((await tulle('delete', 'svc', 'web', '--ignore-not-found')).code).toBe(0);
   }, 60_000);

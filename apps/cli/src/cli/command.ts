@@ -11,6 +11,7 @@ export interface OptionSpec {
   readonly defaultText?: string;
   /** Environment variable that stands in for it. */
   readonly env?: string;
+  /** What it may be; `name=` stands for that with a value after it. */
   readonly choices?: readonly string[];
   readonly required?: boolean;
 }
@@ -37,6 +38,8 @@ export interface Invocation<S extends OptionSpecs = OptionSpecs> {
   readonly rest: readonly string[];
   /** Aborted by SIGINT or SIGTERM; a command that handles signals itself sets `ownSignals`. */
   readonly signal: AbortSignal;
+  /** Every command there is. */
+  readonly commands: readonly CommandEntry[];
 }
 
 /** A positional argument. */

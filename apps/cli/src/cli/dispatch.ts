@@ -90,11 +90,12 @@ async function find(entries: readonly CommandEntry[], argv: readonly string[], i
   }
   const options = parsed as Invocation['options'];
   const abort = new AbortController();
-  if (command.ownSignals === true) return command.run({ io, options, args, rest, signal: abort.signal });
+  if (command.ownSignals === true)
+    return command.run({ io, options, args, rest, signal: abort.signal, commands: entries });
   const onSignal = (): void => abort.abort(new CliError(EXIT.interrupted, 'interrupted'));
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
   try {
-    return await command.run({ io, options, args, rest, signal: abort.signal });
+    return await command.run({ io, options, args, rest, signal: abort.signal, commands: entries });
   } catch (error) {
     if (abort.signal.aborted) return EXIT.interrupted;
     throw error;

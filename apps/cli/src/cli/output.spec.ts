@@ -37,7 +37,8 @@ it('prints the same data in every format for programs', async () => {
       .map((line) => JSON.parse(line) as unknown),
   ).toEqual(view.rows);
   expect(await printed('name')).toBe('row/long-name\nrow/b\n');
-  expect(FORMATS).toHaveLength(6);
+  expect(await printed('jsonpath={[*].name}')).toBe('long-name b\n');
+  expect(FORMATS).toHaveLength(7);
 });
 
 it('says on standard error that there is nothing, and nothing on standard output', async () => {

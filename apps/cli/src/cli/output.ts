@@ -1,10 +1,14 @@
 import type { OptionSpec } from './command.ts';
+import { usageError } from './exit-codes.ts';
 import type { Io } from './io.ts';
 import { paint } from './io.ts';
+import { jsonPathTemplate } from './jsonpath.ts';
+import type { Labels } from './selector.ts';
 
 /** Formats that a command can print its data in. */
-export type Format = 'table' | 'wide' | 'json' | 'yaml' | 'jsonl' | 'name';
-export const FORMATS: readonly Format[] = ['table', 'wide', 'json', 'yaml', 'jsonl', 'name'];
+export type Format = 'table' | 'wide' | 'json' | 'yaml' | 'jsonl' | 'name' | `jsonpath=${string}`;
+/** As the help names them; what ends in `=` takes a value. */
+export const FORMATS: readonly string[] = ['table', 'wide', 'json', 'yaml', 'jsonl', 'name', 'jsonpath='];
 
 /** The option, for every command that prints data. */
 export const OUTPUT_OPTION: { readonly output: OptionSpec & { readonly type: 'string' } } = {
@@ -31,12 +35,14 @@ export interface Column<Row> {
 export interface View<Row> {
   readonly rows: readonly Row[];
   readonly columns: readonly Column<Row>[];
-  /** The whole for `json` and `yaml`; default the rows. */
+  /** The whole for `json`, `yaml` and `jsonpath=`, or what makes it of the rows that are shown; default the rows. */
   readonly document?: unknown;
   /** One row for `jsonl`; default the row itself. */
   item?(row: Row): unknown;
   /** For `-o name`. */
   name(row: Row): string;
+  /** What `--selector` chooses by. */
+  labels?(row: Row): Labels;
   /** Said on standard error when a table has no row. */
   readonly empty?: string;
   /** How to read the table; for people, on standard error. */
@@ -50,36 +56,60 @@ export async function printView<Row>(
   view: View<Row>,
   noHeaders = false,
 ): Promise<void> {
+  io.out(await viewText(format, view, noHeaders));
+  if (format !== 'table' && format !== 'wide') return;
+  if (view.rows.length === 0) {
+    if (view.empty !== undefined) io.err(`${view.empty}\n`);
+  } else if (view.footer !== undefined && io.outIsTerminal && io.errIsTerminal)
+    io.err(`${paint(io, 'err').dim(view.footer)}\n`);
+}
+
+/** Data in a format; empty for a table without rows. @throws CliError 64 for a template that is none */
+export async function viewText<Row>(format: Format, view: View<Row>, noHeaders = false): Promise<string> {
   switch (format) {
     case 'json':
-      return io.out(`${JSON.stringify(view.document ?? view.rows, null, 2)}\n`);
+      return `${JSON.stringify(documentOf(view), null, 2)}\n`;
     case 'jsonl':
-      return io.out(view.rows.map((row) => `${JSON.stringify(view.item?.(row) ?? row)}\n`).join(''));
+      return view.rows.map((row) => `${JSON.stringify(itemOf(view, row))}\n`).join('');
     case 'yaml': {
       const { stringify } = await import('yaml');
-      return io.out(stringify(JSON.parse(JSON.stringify(view.document ?? view.rows))));
+      return stringify(JSON.parse(JSON.stringify(documentOf(view))));
     }
     case 'name':
-      return io.out(view.rows.map((row) => `${view.name(row)}\n`).join(''));
+      return view.rows.map((row) => `${view.name(row)}\n`).join('');
     case 'table':
     case 'wide': {
-      if (view.rows.length === 0) {
-        if (view.empty !== undefined) io.err(`${view.empty}\n`);
-        return undefined;
-      }
+      if (view.rows.length === 0) return '';
       const columns = view.columns.filter((c) => format === 'wide' || c.wide !== true);
-      io.out(
-        tableText(
-          columns.map((c) => c.header),
-          view.rows.map((row) => columns.map((c) => cell(c.value(row)))),
-          noHeaders,
-        ),
+      return tableText(
+        columns.map((c) => c.header),
+        view.rows.map((row) => columns.map((c) => cell(c.value(row)))),
+        noHeaders,
       );
-      if (view.footer !== undefined && io.outIsTerminal && io.errIsTerminal)
-        io.err(`${paint(io, 'err').dim(view.footer)}\n`);
-      return undefined;
+    }
+    default: {
+      const template = await jsonPathTemplate(format.slice('jsonpath='.length));
+      const text = template(JSON.parse(JSON.stringify(documentOf(view))));
+      return text === '' || text.endsWith('\n') ? text : `${text}\n`;
     }
   }
+}
+
+const documentOf = <Row>({ document, rows }: View<Row>): unknown =>
+  typeof document === 'function' ? (document as (rows: readonly Row[]) => unknown)(rows) : (document ?? rows);
+
+/** One row as programs get it. */
+export const itemOf = <Row>(view: View<Row>, row: Row): unknown => view.item?.(row) ?? row;
+
+/** The column that a person names. @throws CliError 64 */
+export function columnNamed<Row>(view: View<Row>, name: string): Column<Row> {
+  const key = (text: string): string => text.toLowerCase().replace(/[^a-z0-9]/g, '');
+  const column = view.columns.find(({ header }) => key(header) === key(name));
+  if (column !== undefined) return column;
+  throw usageError(
+    `--sort-by: there is no column ${JSON.stringify(name)}`,
+    `columns: ${view.columns.map(({ header }) => header).join(', ')}; or a path such as .metadata.name`,
+  );
 }
 
 const cell = (value: string | number | undefined): string =>

@@ -119,8 +119,12 @@ function unknownOption(rawName: string, name: string, specs: OptionSpecs): Error
   );
 }
 
+/** `json` is one of `json`, and `jsonpath={.a}` of `jsonpath=`. */
+const chosen = (choices: readonly string[], value: string): boolean =>
+  choices.some((c) => (c.endsWith('=') ? value.length > c.length && value.startsWith(c) : value === c));
+
 function checked(name: string, spec: OptionSpec, value: string): string | number {
-  if (spec.choices !== undefined && !spec.choices.includes(value)) {
+  if (spec.choices !== undefined && !chosen(spec.choices, value)) {
     const guess = closest(value, spec.choices);
     throw usageError(
       `${name} cannot be ${JSON.stringify(value)}`,

@@ -2,7 +2,8 @@ import { apiClient } from '../api/api-client.ts';
 import { API_OPTION, findApi } from '../api/find-control-plane.ts';
 import { defineCommand, type Command } from '../cli/command.ts';
 import { EXIT } from '../cli/exit-codes.ts';
-import { OUTPUT_OPTION, printView, type Format } from '../cli/output.ts';
+import type { View } from '../cli/output.ts';
+import { LIST_OPTIONS, showView } from '../cli/show-view.ts';
 
 interface Authority {
   readonly id: string;
@@ -46,31 +47,39 @@ interface Row extends Authority {
 
 export const command: Command = defineCommand({
   summary: 'Show roots, issuers, who holds certificates, and how a change of roots stands',
-  options: { ...OUTPUT_OPTION, ...API_OPTION },
+  options: { ...LIST_OPTIONS, ...API_OPTION },
   examples: [{ command: 'tulle ca status', does: 'when root and issuer end' }],
   async run({ io, options, signal }) {
     const client = apiClient(await findApi(io, options.api), signal);
-    const status = await client.must<CaStatus>('GET', '/api/v1/ca');
-    const format = (options.output ?? 'table') as Format;
-    await printView(io, format, {
-      rows: rowsOf(status),
-      document: status,
-      name: (row) => `${row.kind}/${row.id}`,
-      columns: [
-        { header: 'KIND', value: (row) => row.kind },
-        { header: 'ID', value: (row) => row.id },
-        { header: 'STATE', value: (row) => row.state },
-        { header: 'LIFE USED', value: (row) => lifeUsed(row, Date.now()) },
-        { header: 'UNTIL', value: (row) => new Date(row.notAfterMs).toISOString() },
-        { header: 'FROM', value: (row) => new Date(row.notBeforeMs).toISOString(), wide: true },
-      ],
+    const people = options.output === undefined || ['table', 'wide'].includes(options.output);
+    await showView(io, options, signal, async () => {
+      const status = await client.must<CaStatus>('GET', '/api/v1/ca');
+      return { view: viewOf(status), notes: people ? notesOf(status) : [] };
     });
-    if (format !== 'table' && format !== 'wide') return EXIT.ok;
-    io.err(`${status.holders} instances hold certificates, ${status.connected} of them hear the CA\n`);
-    if (status.rootRotation !== undefined) io.err(`${describeRotation(status.rootRotation)}\n`);
     return EXIT.ok;
   },
 });
+
+function viewOf(status: CaStatus): View<Row> {
+  return {
+    rows: rowsOf(status),
+    document: status,
+    name: (row) => `${row.kind}/${row.id}`,
+    columns: [
+      { header: 'KIND', value: (row) => row.kind },
+      { header: 'ID', value: (row) => row.id },
+      { header: 'STATE', value: (row) => row.state },
+      { header: 'LIFE USED', value: (row) => lifeUsed(row, Date.now()) },
+      { header: 'UNTIL', value: (row) => new Date(row.notAfterMs).toISOString() },
+      { header: 'FROM', value: (row) => new Date(row.notBeforeMs).toISOString(), wide: true },
+    ],
+  };
+}
+
+const notesOf = ({ holders, connected, rootRotation }: CaStatus): string[] => [
+  `${holders} instances hold certificates, ${connected} of them hear the CA`,
+  ...(rootRotation === undefined ? [] : [describeRotation(rootRotation)]),
+];
 
 function rowsOf({ roots, signingRootId, issuers, rootRotation }: CaStatus): readonly Row[] {
   const stateOf = (root: Authority): string => {

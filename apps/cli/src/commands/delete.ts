@@ -3,10 +3,20 @@ import { apiClient } from '../api/api-client.ts';
 import { API_OPTION, findApi } from '../api/find-control-plane.ts';
 import { defineCommand, type Command } from '../cli/command.ts';
 import { EXIT, usageError } from '../cli/exit-codes.ts';
+import { OUTPUT_OPTION, printView, type Format } from '../cli/output.ts';
 import { confirmChange, WAIT_OPTION } from './confirm-change.ts';
 import { kindNamed } from './get.ts';
 import { printDiagnostics } from './diagnostics.ts';
 import { readFiles } from './read-files.ts';
+
+/** What became of one resource. */
+interface Removal {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly result: 'removed' | 'not found' | 'refused';
+  readonly reason?: string;
+}
 
 export const command: Command = defineCommand({
   summary: 'Remove resources from the mesh',
@@ -31,6 +41,7 @@ export const command: Command = defineCommand({
     },
     'ignore-not-found': { type: 'boolean', help: 'what is not there is no failure' },
     ...WAIT_OPTION,
+    ...OUTPUT_OPTION,
     ...API_OPTION,
   },
   examples: [
@@ -60,7 +71,9 @@ export const command: Command = defineCommand({
       refs = names.map((name) => ({ kind, namespace, name }));
     }
     const client = apiClient(await findApi(io, options.api), signal);
-    let failed = false;
+    const format = (options.output ?? 'table') as Format;
+    const people = format === 'table' || format === 'wide';
+    const results: Removal[] = [];
     let changeId: string | undefined;
     for (const ref of refs) {
       const answer = await client.call<{ readonly changeId?: string }>(
@@ -69,17 +82,30 @@ export const command: Command = defineCommand({
       );
       const key = `${ref.kind.toLowerCase()}/${ref.name}`;
       if (answer.ok) {
-        io.out(`${key} removed\n`);
+        if (people) io.out(`${key} removed\n`);
+        results.push({ ...ref, result: 'removed' });
         changeId = answer.body.changeId ?? changeId;
-      } else if (answer.problem.status !== 404 || !options['ignore-not-found']) {
-        failed = true;
-        io.err(
-          `${key}: ${answer.problem.detail}${answer.problem.hint === undefined ? '' : ` (${answer.problem.hint})`}\n`,
-        );
+        continue;
       }
+      const { status, detail, hint } = answer.problem;
+      const absent = status === 404;
+      results.push({ ...ref, result: absent ? 'not found' : 'refused', reason: detail });
+      if (!absent || !options['ignore-not-found'])
+        io.err(`${key}: ${detail}${hint === undefined ? '' : ` (${hint})`}\n`);
     }
+    if (!people)
+      await printView<Removal>(io, format, {
+        // A name is printed of what is gone, so that another command can go on with it.
+        rows: format === 'name' ? results.filter(({ result }) => result === 'removed') : results,
+        document: { items: results },
+        columns: [],
+        name: ({ kind, name }) => `${kind.toLowerCase()}/${name}`,
+      });
     // Who confirms the last one has all before it.
     if (changeId !== undefined) await confirmChange(io, client, changeId, options.wait);
+    const failed = results.some(
+      ({ result }) => result === 'refused' || (result === 'not found' && !options['ignore-not-found']),
+    );
     return failed ? EXIT.failed : EXIT.ok;
   },
 });

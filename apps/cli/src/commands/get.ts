@@ -4,7 +4,9 @@ import { API_OPTION, findApi } from '../api/find-control-plane.ts';
 import { closest } from '../cli/closest.ts';
 import { defineCommand, type Command } from '../cli/command.ts';
 import { CliError, EXIT, usageError } from '../cli/exit-codes.ts';
-import { OUTPUT_OPTION, printView, type Format } from '../cli/output.ts';
+import type { View } from '../cli/output.ts';
+import { SELECTOR_OPTION } from '../cli/selector.ts';
+import { LIST_OPTIONS, showView } from '../cli/show-view.ts';
 import type { Condition, MeshStatus } from './status.ts';
 
 interface Held {
@@ -79,12 +81,16 @@ export const command: Command = defineCommand({
       env: 'TULLE_NAMESPACE',
     },
     'all-namespaces': { type: 'boolean', short: 'A', help: 'every namespace' },
-    'no-headers': { type: 'boolean', help: 'leave the head of the table out' },
-    ...OUTPUT_OPTION,
+    ...SELECTOR_OPTION,
+    ...LIST_OPTIONS,
     ...API_OPTION,
   },
   examples: [
     { command: 'tulle get services', does: 'list Services of the namespace' },
+    {
+      command: 'tulle get workloads -l version=v2 --sort-by .metadata.name -w',
+      does: 'who is v2, as they come and go',
+    },
     { command: 'tulle get httproute reviews -o yaml', does: 'one route, to edit and apply again' },
   ],
   async run({ io, options, args, signal }) {
@@ -95,50 +101,62 @@ export const command: Command = defineCommand({
       ...(namespace === undefined ? {} : { namespace }),
     });
     const client = apiClient(await findApi(io, options.api), signal);
-    const { items } = await client.must<{ items: readonly Held[] }>(
-      'GET',
-      `/api/v1/resources?${query.toString()}`,
-    );
     const [, name] = args;
-    const held = name === undefined ? items : items.filter((one) => one.resource.metadata.name === name);
-    const rows = kind === 'FilterPolicy' ? await withConditions(held, client) : held;
-    if (name !== undefined && rows.length === 0) {
-      const guess = closest(
-        name,
-        items.map((held) => held.resource.metadata.name),
+    const load = async (): Promise<readonly Held[]> => {
+      const { items } = await client.must<{ items: readonly Held[] }>(
+        'GET',
+        `/api/v1/resources?${query.toString()}`,
       );
-      throw new CliError(
-        EXIT.failed,
-        `there is no ${kind ?? 'resource'} ${name} in ${namespace === undefined ? 'any namespace' : `namespace ${namespace}`}`,
-        guess === undefined ? undefined : `did you mean ${guess}?`,
-      );
-    }
-    const resources = rows.map(documentOf);
-    await printView(
-      io,
-      (options.output ?? 'table') as Format,
-      {
-        rows,
-        item: documentOf,
-        name: (held) => `${held.resource.kind.toLowerCase()}/${held.resource.metadata.name}`,
-        document:
-          name !== undefined && rows.length === 1
-            ? resources[0]
-            : { apiVersion: 'v1', kind: 'List', items: resources },
-        columns: [
-          ...(namespace === undefined
-            ? [{ header: 'NAMESPACE', value: (held: Held) => held.resource.metadata.namespace }]
-            : []),
-          ...(kind === undefined ? [{ header: 'KIND', value: (held: Held) => held.resource.kind }] : []),
-          { header: 'NAME', value: (held) => held.resource.metadata.name },
-          { header: 'SOURCE', value: (held) => held.owner },
-          ...(kind === 'FilterPolicy' ? ACCEPTED : []),
-          { header: 'VERSION', value: (held) => held.version, wide: true },
-        ],
-        empty: `No ${kind ?? 'resources'} found${namespace === undefined ? '' : ` in namespace ${namespace}; -A looks in all`}.`,
-      },
-      options['no-headers'],
-    );
+      const held = name === undefined ? items : items.filter((one) => one.resource.metadata.name === name);
+      if (name !== undefined && held.length === 0) {
+        const guess = closest(
+          name,
+          items.map((one) => one.resource.metadata.name),
+        );
+        throw new CliError(
+          EXIT.failed,
+          `there is no ${kind ?? 'resource'} ${name} in ${namespace === undefined ? 'any namespace' : `namespace ${namespace}`}`,
+          guess === undefined ? undefined : `did you mean ${guess}?`,
+        );
+      }
+      return kind === 'FilterPolicy' ? withConditions(held, client) : held;
+    };
+    await showView(io, options, signal, async () => ({
+      view: viewOf(await load(), { kind, namespace, one: name !== undefined }),
+    }));
     return EXIT.ok;
   },
 });
+
+function viewOf(
+  rows: readonly Held[],
+  asked: {
+    readonly kind: string | undefined;
+    readonly namespace: string | undefined;
+    /** Whether one is asked for by name. */
+    readonly one: boolean;
+  },
+): View<Held> {
+  const { kind, namespace, one } = asked;
+  return {
+    rows,
+    item: documentOf,
+    name: (held) => `${held.resource.kind.toLowerCase()}/${held.resource.metadata.name}`,
+    labels: (held) => held.resource.metadata.labels,
+    document: (shown: readonly Held[]) =>
+      one && shown.length === 1
+        ? documentOf(shown[0] as Held)
+        : { apiVersion: 'v1', kind: 'List', items: shown.map(documentOf) },
+    columns: [
+      ...(namespace === undefined
+        ? [{ header: 'NAMESPACE', value: (held: Held) => held.resource.metadata.namespace }]
+        : []),
+      ...(kind === undefined ? [{ header: 'KIND', value: (held: Held) => held.resource.kind }] : []),
+      { header: 'NAME', value: (held) => held.resource.metadata.name },
+      { header: 'SOURCE', value: (held) => held.owner },
+      ...(kind === 'FilterPolicy' ? ACCEPTED : []),
+      { header: 'VERSION', value: (held) => held.version, wide: true },
+    ],
+    empty: `No ${kind ?? 'resources'} found${namespace === undefined ? '' : ` in namespace ${namespace}; -A looks in all`}.`,
+  };
+}

@@ -20,6 +20,7 @@ it('what is wrong is told with its place and reason, a line each', () => {
         connected: true,
         workload: 'web',
         namespace: 'default',
+        labels: {},
         changeId: 'c1',
         kinds: { route: kind('NACKED', 'no regex here'), cluster: kind('SYNCED') },
       },
@@ -51,7 +52,15 @@ it('what is wrong is told with its place and reason, a line each', () => {
 });
 
 it('a proxy that is gone was seen some time ago', () => {
-  const proxy = { id: 'a', connected: true, workload: 'w', namespace: 'n', changeId: 'c', kinds: {} };
+  const proxy = {
+    id: 'a',
+    connected: true,
+    workload: 'w',
+    namespace: 'n',
+    labels: {},
+    changeId: 'c',
+    kinds: {},
+  };
   expect(lastSeen(proxy, 1_000_000)).toBe('now');
   expect(lastSeen({ ...proxy, connected: false, lastSeenMs: 999_000 }, 1_000_000)).toBe('1s ago');
   expect(lastSeen({ ...proxy, connected: false, lastSeenMs: 700_000 }, 1_000_000)).toBe('5m ago');

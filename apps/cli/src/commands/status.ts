@@ -3,7 +3,9 @@ import { apiClient } from '../api/api-client.ts';
 import { API_OPTION, findApi } from '../api/find-control-plane.ts';
 import { defineCommand, type Command } from '../cli/command.ts';
 import { EXIT } from '../cli/exit-codes.ts';
-import { OUTPUT_OPTION, printView, type Format } from '../cli/output.ts';
+import type { View } from '../cli/output.ts';
+import { SELECTOR_OPTION } from '../cli/selector.ts';
+import { LIST_OPTIONS, showView } from '../cli/show-view.ts';
 
 /** How one kind of resource stands at one proxy. */
 export interface KindRow {
@@ -28,6 +30,7 @@ export interface ProxyRow {
   readonly identity?: string;
   readonly workload: string;
   readonly namespace: string;
+  readonly labels: Readonly<Record<string, string>>;
   readonly changeId: string;
   readonly lastPropagationMs?: number;
   /** By `listener`, `route`, `cluster`, `endpoint`. */
@@ -115,55 +118,58 @@ export const command: Command = defineCommand({
       help: 'only proxies of this namespace',
       env: 'TULLE_NAMESPACE',
     },
-    'no-headers': { type: 'boolean', help: 'leave the head of the table out' },
-    ...OUTPUT_OPTION,
+    ...SELECTOR_OPTION,
+    ...LIST_OPTIONS,
     ...API_OPTION,
   },
   examples: [
     { command: 'tulle status', does: 'is everything in sync?' },
+    { command: 'tulle status -l app=web -w', does: 'one workload, while a change goes out' },
     { command: 'tulle status -o json', does: 'the counters, for a program' },
   ],
   async run({ io, options, signal }) {
     const client = apiClient(await findApi(io, options.api), signal);
-    const status = await client.must<MeshStatus>('GET', '/api/v1/status');
-    const rows = status.proxies.filter(
-      (proxy) => options.namespace === undefined || proxy.namespace === options.namespace,
-    );
-    // Of one that is gone nobody knows what it has.
-    const state =
-      (kind: string) =>
-      (proxy: ProxyRow): string | undefined =>
-        proxy.connected ? proxy.kinds[kind]?.state : undefined;
-    await printView(
-      io,
-      (options.output ?? 'table') as Format,
-      {
-        rows,
-        document: { ...status, proxies: rows },
-        name: (proxy) => proxy.id,
-        columns: [
-          { header: 'NAME', value: (proxy) => `${instanceOf(proxy)}.${proxy.namespace}` },
-          { header: 'CONNECTED', value: (proxy) => (proxy.connected ? 'yes' : 'no') },
-          { header: 'SEEN', value: (proxy) => lastSeen(proxy, Date.now()) },
-          { header: 'CDS', value: state('cluster') },
-          { header: 'EDS', value: state('endpoint') },
-          { header: 'LDS', value: state('listener') },
-          { header: 'RDS', value: state('route') },
-          { header: 'CHANGE', value: (proxy) => proxy.changeId },
-          {
-            header: 'TOOK',
-            value: (proxy) =>
-              proxy.lastPropagationMs === undefined ? undefined : `${Math.round(proxy.lastPropagationMs)}ms`,
-            wide: true,
-          },
-          { header: 'IDENTITY', value: (proxy) => proxy.identity, wide: true },
-          { header: 'ID', value: (proxy) => proxy.id, wide: true },
-        ],
-        empty: 'No proxy is connected. `tulle run` starts a program with one.',
-      },
-      options['no-headers'],
-    );
-    for (const line of findings(status)) io.err(`${line}\n`);
+    await showView(io, options, signal, async () => {
+      const status = await client.must<MeshStatus>('GET', '/api/v1/status');
+      const rows = status.proxies.filter(
+        (proxy) => options.namespace === undefined || proxy.namespace === options.namespace,
+      );
+      return { view: viewOf(status, rows), notes: findings(status) };
+    });
     return EXIT.ok;
   },
 });
+
+/** Of one that is gone nobody knows what it has. */
+const state =
+  (kind: string) =>
+  (proxy: ProxyRow): string | undefined =>
+    proxy.connected ? proxy.kinds[kind]?.state : undefined;
+
+function viewOf(status: MeshStatus, rows: readonly ProxyRow[]): View<ProxyRow> {
+  return {
+    rows,
+    document: (proxies: readonly ProxyRow[]) => ({ ...status, proxies }),
+    name: (proxy) => proxy.id,
+    labels: (proxy) => proxy.labels,
+    columns: [
+      { header: 'NAME', value: (proxy) => `${instanceOf(proxy)}.${proxy.namespace}` },
+      { header: 'CONNECTED', value: (proxy) => (proxy.connected ? 'yes' : 'no') },
+      { header: 'SEEN', value: (proxy) => lastSeen(proxy, Date.now()) },
+      { header: 'CDS', value: state('cluster') },
+      { header: 'EDS', value: state('endpoint') },
+      { header: 'LDS', value: state('listener') },
+      { header: 'RDS', value: state('route') },
+      { header: 'CHANGE', value: (proxy) => proxy.changeId },
+      {
+        header: 'TOOK',
+        value: (proxy) =>
+          proxy.lastPropagationMs === undefined ? undefined : `${Math.round(proxy.lastPropagationMs)}ms`,
+        wide: true,
+      },
+      { header: 'IDENTITY', value: (proxy) => proxy.identity, wide: true },
+      { header: 'ID', value: (proxy) => proxy.id, wide: true },
+    ],
+    empty: 'No proxy is connected. `tulle run` starts a program with one.',
+  };
+}

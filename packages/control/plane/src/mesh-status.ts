@@ -27,6 +27,8 @@ export interface ProxyStatus {
   readonly identity?: string;
   readonly workload: string;
   readonly namespace: string;
+  /** Of its Workload. */
+  readonly labels: Readonly<Record<string, string>>;
   readonly changeId: string;
   readonly lastPropagationMs?: number;
   readonly kinds: Readonly<Record<ResourceKind, KindStatus>>;
@@ -58,6 +60,7 @@ export function proxyStatus(session: ProxySession): ProxyStatus {
     ...(node.identity === undefined ? {} : { identity: node.identity }),
     workload: node.workload,
     namespace: node.namespace,
+    labels: node.labels,
     changeId: snapshot.changeId,
     ...(lastChange === undefined ? {} : { lastPropagationMs: lastChange.propagationMs }),
     kinds: session.status(),

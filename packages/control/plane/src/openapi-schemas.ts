@@ -167,6 +167,7 @@ export const SCHEMAS: Json = {
       identity: { ...text, description: 'SPIFFE id that it proved.' },
       workload: text,
       namespace: text,
+      labels: { type: 'object', additionalProperties: text, description: 'Of its Workload.' },
       changeId: { ...text, description: 'Newest change that concerned it.' },
       lastPropagationMs: {
         type: 'number',
@@ -179,7 +180,7 @@ export const SCHEMAS: Json = {
         endpoint: ref('KindStatus'),
       }),
     },
-    ['id', 'connected', 'workload', 'namespace', 'changeId', 'kinds'],
+    ['id', 'connected', 'workload', 'namespace', 'labels', 'changeId', 'kinds'],
   ),
   Status: closed(
     {
