@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+import { readAccessLog, type LogLine } from './access-log.ts';
 import type { Child } from './child.ts';
 import { freePort } from './free-port.ts';
 import { processTree } from './process-tree.ts';
@@ -13,6 +15,8 @@ export interface Instance {
   readonly inboundPort: number;
   readonly child: Child;
   readonly admin: SidecarAdmin;
+  /** What its sidecar has written about requests, both directions. */
+  accessLog(): Promise<LogLine[]>;
   /** Where the program finds a service that it calls. */
   upstreamPort(service: string): number;
   /** Ends program, sidecar and engine in the same moment, as when their machine fails. */
@@ -29,6 +33,8 @@ export interface InstanceOptions {
   /** Services that it calls, and the variable in which the program expects the address. */
   readonly calls?: Readonly<Record<string, string>>;
   readonly env?: Readonly<Record<string, string>>;
+  /** Takes the traces of its sidecar, of requests whose caller asked for them. */
+  readonly collectorUrl?: string;
   /** Tell others to come here instead. */
   readonly advertise?: string;
 }
@@ -36,7 +42,7 @@ export interface InstanceOptions {
 /** Starts a program with `tulle run`; resolves when it takes calls. @throws Error with its last words */
 export async function startInstance(
   tulle: Tulle,
-  { name, version, command, calls = {}, env = {}, advertise }: InstanceOptions,
+  { name, version, command, calls = {}, env = {}, collectorUrl, advertise }: InstanceOptions,
   started: (child: Child) => void,
 ): Promise<Instance> {
   const port = await freePort();
@@ -45,8 +51,11 @@ export async function startInstance(
   const variables: Record<string, string> = { PORT: String(port), ...env };
   for (const [service, variable] of Object.entries(calls))
     variables[variable] = `http://127.0.0.1:${upstreams.get(service)}`;
+  const logFile = join(tulle.logDir, `${name}-${port}.log`);
   const child = tulle.start(version === undefined ? name : `${name} ${version}`, [
     ...['run', '--name', name, '--port', String(port), '--start-timeout', '60', '--drain-seconds', '1'],
+    ...['--access-log', logFile],
+    ...(collectorUrl === undefined ? [] : ['--otlp-endpoint', collectorUrl, '--trace-ratio', '0']),
     ...(version === undefined ? [] : ['--label', `version=${version}`]),
     ...[...upstreams].flatMap(([service, local]) => ['--upstream', `${service}=${local}`]),
     ...(advertise === undefined ? [] : ['--advertise', advertise]),
@@ -63,6 +72,7 @@ export async function startInstance(
     inboundPort: Number(inbound),
     child,
     admin: sidecarAdmin(socket),
+    accessLog: async () => readAccessLog(logFile),
     upstreamPort(service) {
       const found = upstreams.get(service);
       if (found === undefined) throw new Error(`${name} does not call ${service}`);

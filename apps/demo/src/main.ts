@@ -4,6 +4,7 @@ import { parseArgs, styleText } from 'node:util';
 import { pythonVersion } from './programs.ts';
 import { Report } from './report.ts';
 import { canary } from './scenes/canary.ts';
+import { observability } from './scenes/observability.ts';
 import { resilience } from './scenes/resilience.ts';
 import { security } from './scenes/security.ts';
 import { startShop, type Shop } from './shop.ts';
@@ -15,8 +16,8 @@ Starts a small shop: a control plane (tulle control-plane), and three services (
 each an ordinary HTTP server on loopback that tulle run puts a sidecar beside. What holds in the mesh is in
 apps/demo/mesh; apps/demo/changes has changes to apply.
 
-  --check   runs the scenes security, canary and resilience without a person: a line per claim with its figure;
-            exits with 1 when one does not hold
+  --check   runs the scenes security, canary, resilience and observability without a person: a line per claim with
+            its figure; exits with 1 when one does not hold
   --help    this text
 `;
 
@@ -86,7 +87,7 @@ async function main(): Promise<number> {
 
 async function runScenes(shop: Shop): Promise<number> {
   const report = new Report();
-  for (const scene of [security, canary, resilience]) await scene(shop, report);
+  for (const scene of [security, canary, resilience, observability]) await scene(shop, report);
   process.stdout.write(`\n${report.passed} passed, ${report.failed} failed\n`);
   return report.failed === 0 ? 0 : 1;
 }

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Child } from './child.ts';
+import { startCollector, type Collector } from './collector.ts';
 import { startInstance, type Instance, type InstanceOptions } from './instance.ts';
 import { send } from './load.ts';
 import * as programs from './programs.ts';
@@ -20,6 +21,8 @@ export const secret = 'the-secret-of-the-fabric-6f1d9c';
 export interface Shop {
   readonly tulle: Tulle;
   readonly controlPlane: Child;
+  /** Gets the traces of every sidecar of the shop. */
+  readonly collector: Collector;
   /** Where the control plane is, as it wrote it down for whoever looks. */
   endpoints(): Promise<{ readonly xds: string; readonly api: string }>;
   readonly front: Instance;
@@ -75,14 +78,16 @@ export async function startShop(progress: (text: string) => void, signal: AbortS
     signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
   });
   aborted.catch(() => {});
+  const started = (child: Child): void => {
+    if (stopped) {
+      child.kill();
+      throw new Error(`${child.name} was to start when the shop was stopped`);
+    }
+    children.push(child);
+  };
+  let collectorUrl = '';
   const instance = async (options: InstanceOptions): Promise<Instance> =>
-    startInstance(tulle, options, (child) => {
-      if (stopped) {
-        child.kill();
-        throw new Error(`${child.name} was to start when the shop was stopped`);
-      }
-      children.push(child);
-    });
+    startInstance(tulle, { ...options, collectorUrl }, started);
   const startReviews = async (
     version: string,
     env: Readonly<Record<string, string>> = {},
@@ -100,7 +105,11 @@ export async function startShop(progress: (text: string) => void, signal: AbortS
   const start = async (): Promise<Shop> => {
     const controlPlane = tulle.start('control plane', ['control-plane', '--trust-domain', trustDomain]);
     children.push(controlPlane);
-    await controlPlane.said(/REST http:\S+/).then(up('the control plane'));
+    const [collector] = await Promise.all([
+      startCollector(started),
+      controlPlane.said(/REST http:\S+/).then(up('the control plane')),
+    ]);
+    collectorUrl = collector.otlpUrl;
     const [, catalog, reviewsV1, reviewsV2, front] = await Promise.all([
       tulle.must('apply', '-f', 'mesh', '--wait', '60').then(up('services, routes and policies of mesh/')),
       instance({ name: 'catalog', command: programs.catalog(programs.pythonVersion()) }).then(up('catalog')),
@@ -127,6 +136,7 @@ export async function startShop(progress: (text: string) => void, signal: AbortS
           readonly xds: string;
           readonly api: string;
         },
+      collector,
       front,
       catalog,
       reviewsV1,

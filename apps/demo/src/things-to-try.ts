@@ -26,6 +26,10 @@ export function thingsToTry(shop: Shop, python: string | undefined): string {
       'around the sidecar, in plain text: refused',
     ],
     [
+      `curl -s -o /dev/null -H 'traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' http://127.0.0.1:${front.port}/; sleep 6; curl ${shop.collector.heldUrl}/spans`,
+      'a page, and its trace as a collector got it',
+    ],
+    [
       'tulle run --name me -u reviews=9001 -- curl -i http://127.0.0.1:9001/reviews/1',
       'a program of yours in the mesh: known, and not allowed',
     ],

@@ -23,6 +23,8 @@ export interface TulleResult {
 export interface Tulle {
   /** By which `tulle` finds the mesh. */
   readonly stateDir: string;
+  /** Where its proxies write their access logs. */
+  readonly logDir: string;
   readonly env: Readonly<Record<string, string>>;
   /** Runs a command to its end. */
   run(args: readonly string[], env?: Readonly<Record<string, string>>): Promise<TulleResult>;
@@ -42,7 +44,9 @@ export async function tulleInOwnMesh(): Promise<Tulle> {
   // Short: the path of a Unix socket is limited to 107 bytes.
   const root = await mkdtemp(join(tmpdir(), 'tulle-demo-'));
   const stateDir = join(root, 'state');
+  const logDir = join(root, 'logs');
   await mkdir(stateDir, { mode: 0o700 });
+  await mkdir(logDir, { mode: 0o700 });
   const env = { TULLE_STATE_DIR: stateDir, TULLE_RUN_DIR: join(root, 'run') };
   // Names in the user's shell would lead to another mesh.
   const cleared = Object.fromEntries(
@@ -72,6 +76,7 @@ export async function tulleInOwnMesh(): Promise<Tulle> {
     });
   return {
     stateDir,
+    logDir,
     env,
     run,
     async must(...args) {

@@ -61,8 +61,8 @@ describe('npm run demo', () => {
     expect(page).toMatch(/Tulle, silk[^]*reviews v1/); // a part of each service
     expect(existsSync(state)).toBe(true);
     const pids = processTree(demo.process.pid as number);
-    // The demo, a control plane, and for each of four: tulle run, its engine, the program.
-    expect(pids.length).toBe(1 + 1 + 4 * 3);
+    // The demo, a control plane, a collector, and for each of four: tulle run, its engine, the program.
+    expect(pids.length).toBe(1 + 1 + 1 + 4 * 3);
     demo.process.kill('SIGINT');
     expect(await demo.ended).toBe(0);
     expect(alive(pids)).toEqual([]);
