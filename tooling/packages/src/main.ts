@@ -9,6 +9,7 @@ import { type Packed, packAll } from './pack.ts';
 import { plainNode } from './plain-node.ts';
 import { startRegistry } from './registry.ts';
 import { run } from './run.ts';
+import { runAuthor } from './author.ts';
 
 const root = join(import.meta.dirname, '../../..');
 const typesNode =
@@ -72,6 +73,10 @@ try {
     ),
     await check(`the command installed, a mesh of two programs run by it on Node ${node.version}`, () =>
       runCommand(registry, join(scratch, 'command'), node.command),
+    ),
+    await check(
+      'a filter created by npm, tested, packed, allowed, and seen in a request of a running mesh',
+      () => runAuthor(registry, join(scratch, 'author'), node.command),
     ),
   ];
   registry.close();

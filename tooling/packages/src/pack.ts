@@ -22,7 +22,9 @@ export interface Packed {
 
 /** Packs every public package of the workspace into a directory, with what `publishConfig` and `workspace:` become. */
 export async function packAll(root: string, into: string): Promise<Packed[]> {
-  const directories = globSync('{packages/*,apps}/*/package.json', { cwd: root }).toSorted().map(dirname);
+  const directories = globSync('{packages/*,apps,tooling}/*/package.json', { cwd: root })
+    .toSorted()
+    .map(dirname);
   const manifests = directories.map((directory) => ({
     directory,
     manifest: readManifest(join(root, directory)),
