@@ -1,4 +1,5 @@
 import type { Address } from './address.ts';
+import type { HealthCheck } from './health-check.ts';
 import type { UpstreamTls } from './tls.ts';
 
 /** A group of endpoints that serve the same thing. Names follow D15: `direction|port|subset|host`. */
@@ -18,6 +19,8 @@ export interface Cluster {
   readonly panicThresholdPercent?: number;
   /** Localities share by {@link Endpoint.localityWeight} (Envoy `common_lb_config.locality_weighted_lb_config`). Default false. */
   readonly localityWeighted?: boolean;
+  /** Absent: endpoints are not asked; what their source says holds, and what requests meet. */
+  readonly healthCheck?: HealthCheck;
   /** Absent: no ejection. */
   readonly outlier?: OutlierDetection;
   /** Absent: plain text. */

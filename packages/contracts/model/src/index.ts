@@ -19,6 +19,13 @@ export type {
   RetryBudget,
 } from './cluster.ts';
 export type {
+  HealthCheck,
+  HealthCheckRhythm,
+  HttpHealthCheck,
+  StatusRange,
+  TcpHealthCheck,
+} from './health-check.ts';
+export type {
   DirectResponseAction,
   FilterConfigs,
   ForwardAction,

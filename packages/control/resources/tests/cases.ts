@@ -52,6 +52,20 @@ export const CASES: readonly Case[] = [
     expect: [['TULLE0302', 12, 'a.v3, port', 'did you mean "v2"?']],
   },
   {
+    name: 'a health check of two kinds, with a range backwards and no time at all',
+    yaml:
+      A +
+      policy(
+        'TrafficPolicy',
+        '  targetRefs: [{ group: "", kind: Service, name: a }]\n  healthCheck: { http: { path: /h, expectedStatuses: [299-200] }, tcp: {}, timeout: 0s }',
+      ),
+    expect: [
+      ['TULLE0208', 11, '{ http: {', 'either http or tcp'],
+      ['TULLE0205', 11, '299-200', 'ends before it begins'],
+      ['TULLE0204', 11, '0s }', 'longer than 0'],
+    ],
+  },
+  {
     name: 'regions to fail over to without preferring any',
     yaml:
       A +

@@ -24,6 +24,8 @@ export interface BalancerOptions<Data> {
   readonly policy?: BalancePolicy;
   /** Absent: nothing is ejected. */
   readonly outlier?: OutlierDetection;
+  /** Endpoints begin unchecked, and wait for {@link Balancer.checked}. Default false. */
+  readonly healthChecked?: boolean;
   /** Fewer usable endpoints of a priority than this, percent, and health is not believed; 0: never. Default 50. */
   readonly panicThresholdPercent?: number;
   /** Localities share by `Endpoint.localityWeight`. Default false. */
@@ -60,6 +62,10 @@ export interface Balancer<Data> {
    * @returns `undefined` when none is left (with `excluded`: call again without, or give up)
    */
   pick(nowMs: number, excluded?: readonly EndpointState<Data>[]): EndpointState<Data> | undefined;
+  /** What an active health check found; once it has, `pending` endpoints are not picked until it has found them well. */
+  checked(state: EndpointState<Data>, passed: boolean): void;
+  /** Every endpoint that was there at the beginning has been checked, or is given up: from now on new ones wait. */
+  warmed(): void;
   /** The endpoint with this address. */
   get(address: string): EndpointState<Data> | undefined;
   /** Lets ejections end whose time is over; `pick` does so as well. Call it before a dump. */
@@ -89,6 +95,7 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data> {
   usable = 0;
   defaultRttMs = DEFAULT_RTT_MS;
   decayMs = DEFAULT_DECAY_MS;
+  warming = true;
   readonly #options: BalancerOptions<Data>;
   readonly #outlier: OutlierDetector<Data>;
   #byAddress = new Map<string, State<Data>>();
@@ -129,7 +136,7 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data> {
       if (after.has(address)) continue;
       const known = before.get(address);
       known?.configure(endpoint);
-      after.set(address, known ?? new State(this, endpoint, this.#options.attach(endpoint, address), nowMs));
+      after.set(address, known ?? this.#join(endpoint, address, nowMs));
     }
     this.#byAddress = after;
     this.endpoints = [...after.values()];
@@ -139,6 +146,25 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data> {
       state.removed = true;
       this.#options.detach?.(state);
     }
+    this.#rebuild();
+  }
+
+  #join(endpoint: Endpoint, address: string, nowMs: number): State<Data> {
+    const state = new State(this, endpoint, this.#options.attach(endpoint, address), nowMs);
+    if (this.#options.healthChecked === true) state.check = 'pending';
+    return state;
+  }
+
+  checked(state: State<Data>, passed: boolean): void {
+    const check = passed ? 'passed' : 'failed';
+    if (state.check === check || state.removed) return;
+    state.check = check;
+    this.#rebuild();
+  }
+
+  warmed(): void {
+    if (!this.warming) return;
+    this.warming = false;
     this.#rebuild();
   }
 

@@ -10,6 +10,11 @@ export const NEUTRAL = 2;
 export type Outcome = typeof SUCCESS | typeof FAILURE | typeof NEUTRAL;
 
 /**
+ * What active health checks say: `none` where nobody checks, `pending` before the first result.
+ */
+export type CheckState = 'none' | 'pending' | 'passed' | 'failed';
+
+/**
  * One endpoint with what is known of it. Stays the same object as long as its address stays in the set.
  * @typeParam Data what the engine keeps with it, e.g. its connection pool
  */
@@ -32,6 +37,7 @@ export interface EndpointState<Data> {
   /** Ejections so far. */
   readonly ejections: number;
   readonly ejected: boolean;
+  readonly check: CheckState;
   /** Whether it left the set; attempts under way may still end on it. */
   readonly removed: boolean;
   /** Peak-EWMA of latency in milliseconds, for dumps. */

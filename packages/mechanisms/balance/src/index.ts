@@ -3,6 +3,6 @@
  * @packageDocumentation
  */
 export { FAILURE, NEUTRAL, SUCCESS } from './endpoint-state.ts';
-export type { EndpointState, Outcome } from './endpoint-state.ts';
+export type { CheckState, EndpointState, Outcome } from './endpoint-state.ts';
 export { createBalancer } from './balancer.ts';
 export type { Balancer, BalancerOptions, EjectionEvent } from './balancer.ts';

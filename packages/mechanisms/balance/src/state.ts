@@ -1,5 +1,5 @@
 import { formatAddress, type Endpoint } from '@tulle/model';
-import { FAILURE, NEUTRAL, type EndpointState, type Outcome } from './endpoint-state.ts';
+import { FAILURE, NEUTRAL, type CheckState, type EndpointState, type Outcome } from './endpoint-state.ts';
 
 /** What states tell and ask of the balancer that they belong to. */
 export interface StateOwner<Data> {
@@ -7,6 +7,8 @@ export interface StateOwner<Data> {
   defaultRttMs: number;
   /** Time in which an observation loses two thirds of its weight. */
   decayMs: number;
+  /** No round of health checks is over yet: what is pending may be picked. */
+  readonly warming: boolean;
   observed(state: State<Data>, outcome: Outcome, nowMs: number): void;
 }
 
@@ -33,6 +35,7 @@ export class State<Data> implements EndpointState<Data> {
   consecutiveFailures = 0;
   ejections = 0;
   ejected = false;
+  check: CheckState = 'none';
   removed = false;
   /** When its ejection ends, or ended last. */
   ejectedUntilMs: number = -Infinity;
@@ -64,11 +67,16 @@ export class State<Data> implements EndpointState<Data> {
 
   /** Counts among those of its priority: gets new work, if not now. */
   get member(): boolean {
-    return this.endpoint.health !== 'draining' && this.weight > 0;
+    return this.endpoint.health !== 'draining' && this.weight > 0 && !this.#awaitsCheck;
   }
 
   get usable(): boolean {
-    return this.healthy && !this.ejected && !this.removed;
+    return this.healthy && !this.ejected && !this.removed && this.check !== 'failed' && !this.#awaitsCheck;
+  }
+
+  /** New, and not checked yet: neither well nor ill. */
+  get #awaitsCheck(): boolean {
+    return this.check === 'pending' && !this.#owner.warming;
   }
 
   get latencyMs(): number {

@@ -14,6 +14,7 @@ export class EngineMetrics {
   readonly streamsNotPooled: Counter;
   readonly dnsAddressesLeftOut: Counter;
   readonly relaysPaused: Counter;
+  readonly healthChecksDelayed: Counter;
 
   constructor(meter: Meter) {
     const counter = (name: string, help: string): Counter => meter.counter(`tulle_${name}_total`, { help });
@@ -48,6 +49,10 @@ export class EngineMetrics {
     this.relaysPaused = counter(
       'relay_flow_control_paused_reading',
       'Times that one side of a TCP connection or tunnel was not read on since bufferLimitBytes waited for the other',
+    );
+    this.healthChecksDelayed = counter(
+      'health_checks_delayed',
+      'Health checks that waited since maxHealthChecks were under way',
     );
     this.sinkErrors = counter('sink_errors', 'Records that a telemetry sink failed to take');
   }

@@ -12,6 +12,7 @@ import { rescue } from './rescue.ts';
 import type { Closable, FilterCalls, Services } from './services.ts';
 import { Recorder } from './stream/recorder.ts';
 import type { Stream } from './stream/stream.ts';
+import { ProbeGate } from './upstream/health/probe-gate.ts';
 import { StreamPool } from './stream/stream-pool.ts';
 import { Tracing } from './stream/tracing.ts';
 import { Turn } from './turn.ts';
@@ -34,6 +35,8 @@ export class Engine implements Services {
   /** Absent unless a telemetry plugin asks for it. */
   readonly tracing: Tracing | undefined;
   readonly replayAccount: ReplayAccount;
+  /** Health checks under way. */
+  readonly probes: ProbeGate;
   /** Upstream connections, so that they can be closed at the end. */
   readonly connections: Set<Closable> = new Set<Closable>();
   /** Uniform in [0, 1). */
@@ -81,6 +84,7 @@ export class Engine implements Services {
       usedBytes: 0,
       overflows: this.metrics.replayOverflows,
     };
+    this.probes = new ProbeGate(parts.limits.maxHealthChecks, this.metrics.healthChecksDelayed);
     this.requestId = requestIds(parts.random);
     this.recorder = new Recorder(this, parts.sinks);
     this.tracing = parts.tracing === undefined ? undefined : new Tracing(parts.tracing, parts.random);

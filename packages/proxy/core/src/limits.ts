@@ -26,6 +26,8 @@ export interface EngineLimits {
   readonly maxConnectAttempts: number;
   /** Addresses used of one name of a `dns` cluster; more are left out and logged. Default 256. Metric `tulle_dns_addresses_left_out_total`. */
   readonly maxAddressesPerName: number;
+  /** Health checks under way at a time, in all clusters; others wait for their turn. Default 256: a thousand endpoints are asked within seconds, without a burst of connections. Metric `tulle_health_checks_delayed_total`. */
+  readonly maxHealthChecks: number;
   /** Connections of one listener that came between binding and the moment the configuration took effect. Default 1,024. Metric `tulle_listener_downstream_cx_overflow_total`. */
   readonly maxEarlyConnections: number;
   /** Bytes held of requests that were pipelined behind one that is not answered yet; reading stops there. Default 65,536, one read. Metric `tulle_listener_downstream_pipeline_paused_total`. */
@@ -58,6 +60,7 @@ export const DEFAULT_ENGINE_LIMITS: EngineLimits = Object.freeze({
   maxResponseDrainBytes: 65_536,
   maxConnectAttempts: 3,
   maxAddressesPerName: 256,
+  maxHealthChecks: 256,
   maxEarlyConnections: 1_024,
   maxPipelinedBytes: 65_536,
   maxDiscardBytes: 65_536,

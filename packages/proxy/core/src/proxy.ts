@@ -313,6 +313,7 @@ export class ProxyRuntime implements Proxy {
         changed = true;
       }
       if (endpoints !== undefined) ref.current?.setEndpoints(endpoints);
+      if (made !== undefined && before !== undefined) made.inheritHealth(before);
     }
     for (const [name, ref] of this.refs) {
       if (compiled.clusters.has(name) || ref.current === undefined) continue;

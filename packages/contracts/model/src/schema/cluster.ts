@@ -12,6 +12,7 @@ import {
   text,
   whole,
 } from './parts.ts';
+import { healthCheckSchema } from './health-check.ts';
 import { upstreamTlsSchema } from './tls.ts';
 
 /** JSON Schema of `Endpoint`. */
@@ -79,6 +80,7 @@ export const clusterSchema: JsonSchema = fields(['name', 'discovery'], {
   }),
   panicThresholdPercent: percent,
   localityWeighted: flag,
+  healthCheck: healthCheckSchema,
   outlier: fields([], {
     consecutiveFailures: whole(0, 1_000_000),
     successRate: fields(['belowPercent', 'windowMs', 'minimumRequests'], {

@@ -1,4 +1,4 @@
-import type { BalancePolicy, Cluster, RetryFilterConfig } from '@tulle/model';
+import type { BalancePolicy, Cluster, HealthCheck, RetryFilterConfig } from '@tulle/model';
 import { createdMs, parseDurationMs, type TrafficPolicy, type TrafficPolicySpec } from '@tulle/resources';
 import type { World } from '../world.ts';
 
@@ -56,7 +56,8 @@ export function clusterTraffic(traffic: Traffic, http: boolean): Partial<Cluster
   return given<Partial<Cluster>>({
     balance: balanceOf(traffic, http),
     // What a source calls unhealthy is so by its own word, and ejection leaves most of a set alone.
-    panicThresholdPercent: traffic.panicThresholdPercent ?? 0,
+    panicThresholdPercent: traffic.panicThresholdPercent ?? (traffic.healthCheck === undefined ? 0 : 50),
+    healthCheck: healthCheckOf(traffic),
     connectTimeoutMs: ms(timeouts?.connect),
     limits:
       limits === undefined && budget === undefined
@@ -114,6 +115,34 @@ function balanceOf({ balancing }: Traffic, http: boolean): BalancePolicy {
     default:
       return http ? { policy: 'peak-ewma' } : { policy: 'least-request' };
   }
+}
+
+function healthCheckOf({ healthCheck }: Traffic): HealthCheck | undefined {
+  if (healthCheck === undefined) return undefined;
+  const { http, unhealthyThreshold = 3, healthyThreshold = 2 } = healthCheck;
+  const intervalMs = ms(healthCheck.interval) ?? 10_000;
+  const rhythm = {
+    intervalMs,
+    timeoutMs: ms(healthCheck.timeout) ?? 5_000,
+    unhealthyThreshold,
+    healthyThreshold,
+    // Callers that were configured at the same moment must not ask at the same moment for ever.
+    intervalJitterMs: ms(healthCheck.jitter) ?? Math.round(intervalMs / 10),
+    ...given<object>({ noTrafficIntervalMs: ms(healthCheck.noTrafficInterval) }),
+  };
+  if (http === undefined) return { kind: 'tcp', ...rhythm };
+  return {
+    kind: 'http',
+    path: http.path,
+    ...rhythm,
+    ...given<object>({
+      host: http.host,
+      expectedStatuses: http.expectedStatuses?.map((text) => {
+        const [from, to = from] = text.split('-');
+        return { from: Number(from), to: Number(to) };
+      }),
+    }),
+  };
 }
 
 /** Timeouts of a route, and whether it may repeat what has an Idempotency-Key. */

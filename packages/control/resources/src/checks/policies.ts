@@ -137,6 +137,9 @@ export function checkTrafficPolicy(policy: TrafficPolicy, host: CheckHost): void
     [spec.outlierDetection?.baseEjection, 'outlierDetection/baseEjection'],
     [spec.outlierDetection?.maxEjection, 'outlierDetection/maxEjection'],
     [spec.outlierDetection?.successRate?.window, 'outlierDetection/successRate/window'],
+    [spec.healthCheck?.interval, 'healthCheck/interval'],
+    [spec.healthCheck?.timeout, 'healthCheck/timeout'],
+    [spec.healthCheck?.noTrafficInterval, 'healthCheck/noTrafficInterval'],
     [spec.balancing?.decay, 'balancing/decay'],
     [spec.balancing?.defaultRtt, 'balancing/defaultRtt'],
     [spec.retryBudget?.interval, 'retryBudget/interval'],
@@ -145,6 +148,18 @@ export function checkTrafficPolicy(policy: TrafficPolicy, host: CheckHost): void
   for (const [value, at] of positive)
     if (value !== undefined && ms(value) === 0)
       host.report('TULLE0204', `/spec/${at}`, `${at.split('/').at(-1)} must be longer than 0`);
+  const { healthCheck } = spec;
+  if (healthCheck !== undefined && (healthCheck.http === undefined) === (healthCheck.tcp === undefined))
+    host.report('TULLE0208', '/spec/healthCheck', 'a health check is either http or tcp; give one of them');
+  for (const [i, range] of (healthCheck?.http?.expectedStatuses ?? []).entries()) {
+    const [from = '', to = from] = range.split('-');
+    if (from > to)
+      host.report(
+        'TULLE0205',
+        `/spec/healthCheck/http/expectedStatuses/${i}`,
+        `${range} is no range: it ends before it begins`,
+      );
+  }
   noRepeats(
     host,
     spec.subsets ?? [],

@@ -38,10 +38,29 @@ export interface TrafficPolicySpec {
     /** Regions that come before others when the caller's own is out. */
     readonly failover?: readonly { readonly from: string; readonly to: string }[];
   };
-  /** Fewer healthy endpoints than this, percent, and health is not believed. Default 0, never: health comes from the endpoints themselves. */
+  /**
+   * Fewer healthy endpoints than this, percent, and health is not believed. Default 0, never: health comes from the
+   * endpoints themselves; 50 with a `healthCheck`, which may be wrong for all of them.
+   */
   readonly panicThresholdPercent?: number;
   /** Parts of the Service by labels of its Workloads, which routes name as backends of kind ServiceSubset. */
   readonly subsets?: readonly TrafficSubset[];
+  /** Callers ask each endpoint whether it is well. `http` or `tcp`. */
+  readonly healthCheck?: {
+    readonly http?: {
+      readonly path: string;
+      readonly host?: string;
+      /** E.g. `200` or `200-299`. */
+      readonly expectedStatuses?: readonly string[];
+    };
+    readonly tcp?: object;
+    readonly interval?: string;
+    readonly timeout?: string;
+    readonly jitter?: string;
+    readonly noTrafficInterval?: string;
+    readonly unhealthyThreshold?: number;
+    readonly healthyThreshold?: number;
+  };
   readonly outlierDetection?: {
     readonly disabled?: boolean;
     readonly consecutiveFailures?: number;
@@ -170,7 +189,7 @@ export const trafficPolicySchema: JsonSchema = resourceSchema(
           ['prefer'],
         ),
         panicThresholdPercent: percent(
-          'Fewer healthy endpoints than this, and health is not believed: all are used. Default 0, never.',
+          'Fewer healthy endpoints than this, and health is not believed: all are used. Default 0, never; with a healthCheck 50.',
           0,
         ),
         subsets: list(
@@ -182,6 +201,44 @@ export const trafficPolicySchema: JsonSchema = resourceSchema(
           ),
           1,
           64,
+        ),
+        healthCheck: object(
+          'Callers ask each endpoint whether it is well; what fails is not used. Give http or tcp. Each caller asks by itself: for endpoints of the mesh, which say themselves whether they take calls, it is seldom needed.',
+          {
+            http: object(
+              'By a request.',
+              {
+                path: text('Path, with a query if need be.', {
+                  pattern: '^/[\\x21-\\x22\\x24-\\x7e]*$',
+                  maxLength: 2048,
+                }),
+                host: text('Host of the request. Default: the Service.', {
+                  pattern: '^[A-Za-z0-9._-]+(:[0-9]{1,5})?$',
+                  maxLength: 253,
+                }),
+                expectedStatuses: list(
+                  'Statuses of a healthy endpoint. Default 200.',
+                  text('A status, or a range such as 200-299.', {
+                    pattern: '^[1-5][0-9]{2}(-[1-5][0-9]{2})?$',
+                  }),
+                  1,
+                  16,
+                ),
+              },
+              ['path'],
+            ),
+            tcp: object('By a connection.', {}),
+            interval: duration('From one check to the next. Default 10s.'),
+            timeout: duration('A check that takes longer has failed. Default 5s.'),
+            jitter: duration('Added to each interval, up to this, at random. Default a tenth of interval.'),
+            noTrafficInterval: duration('Interval while the caller has not called the Service. Default 60s.'),
+            unhealthyThreshold: integer(
+              'Failures in a row that take an endpoint out; an unexpected status does at once. Default 3.',
+              1,
+              100,
+            ),
+            healthyThreshold: integer('Successes in a row that take it back. Default 2.', 1, 100),
+          },
         ),
         outlierDetection: object('Ejects endpoints that fail. On by default.', {
           disabled: truth('Never eject. Default false.'),

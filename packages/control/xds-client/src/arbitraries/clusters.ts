@@ -8,10 +8,12 @@ import type {
   DownstreamTls,
   Endpoint,
   EndpointSet,
+  HealthCheck,
   Locality,
   OutlierDetection,
   PoolOptions,
   RetryBudget,
+  StatusRange,
   TrustSource,
   UpstreamTls,
 } from '@tulle/model';
@@ -114,6 +116,47 @@ const limits: fc.Arbitrary<CircuitLimits> = options<CircuitLimits>({
   }),
 });
 
+const statuses: fc.Arbitrary<StatusRange[]> = fc.array(
+  fc.record(
+    { from: fc.integer({ min: 100, max: 350 }), to: fc.integer({ min: 350, max: 599 }) },
+    { noNullPrototype: true },
+  ),
+  { minLength: 1, maxLength: 2 },
+);
+const hex: fc.Arbitrary<string> = fc
+  .uint8Array({ minLength: 1, maxLength: 6 })
+  .map((bytes) => Buffer.from(bytes).toString('hex'));
+const rhythm = {
+  intervalMs: milliseconds,
+  timeoutMs: milliseconds,
+  unhealthyThreshold: fc.integer({ min: 1, max: 10 }),
+  healthyThreshold: fc.integer({ min: 1, max: 10 }),
+};
+const rest = {
+  initialJitterMs: milliseconds,
+  intervalJitterMs: milliseconds,
+  intervalJitterPercent: fc.integer({ min: 1, max: 100 }),
+  noTrafficIntervalMs: milliseconds,
+  unhealthyIntervalMs: milliseconds,
+  reuseConnection: fc.boolean(),
+};
+const healthCheck: fc.Arbitrary<HealthCheck> = fc.oneof(
+  object<HealthCheck>(
+    { kind: fc.constant('http'), path: label.map((name) => `/${name}`), ...rhythm },
+    {
+      host: label,
+      method: fc.constantFrom('GET', 'HEAD', 'OPTIONS'),
+      expectedStatuses: statuses,
+      retriableStatuses: statuses,
+      ...rest,
+    },
+  ),
+  object<HealthCheck>(
+    { kind: fc.constant('tcp'), ...rhythm },
+    { send: hex, receive: fc.array(hex, { minLength: 1, maxLength: 2 }), ...rest },
+  ),
+);
+
 const outlier: fc.Arbitrary<OutlierDetection> = options<OutlierDetection>({
   consecutiveFailures: fc.nat(20),
   successRate: object<NonNullable<OutlierDetection['successRate']>>({
@@ -144,6 +187,7 @@ export function cluster(name: fc.Arbitrary<string> = label): fc.Arbitrary<Cluste
       localityWeighted: fc.boolean(),
       connectTimeoutMs: milliseconds,
       limits,
+      healthCheck,
       outlier,
       tls: upstreamTls,
       pool,

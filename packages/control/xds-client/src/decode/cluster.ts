@@ -20,6 +20,7 @@ import { decodeBalance } from './balance.ts';
 import { checkSource } from './config-source.ts';
 import type { DecodeContext } from './context.ts';
 import { decodeAssignment } from './endpoints.ts';
+import { decodeHealthCheck } from './health-check.ts';
 import { type Extras, readExtras, readObject, readTexts } from './extras.ts';
 import { decodeUpstreamTls } from './tls.ts';
 import { milliseconds, present } from './values.ts';
@@ -38,6 +39,7 @@ export function decodeCluster(context: DecodeContext, cluster: Cluster): ModelCl
       cluster.commonLbConfig?.localityConfigSpecifier.case === 'localityWeightedLbConfig' ? true : undefined,
     connectTimeoutMs: milliseconds(cluster.connectTimeout),
     limits: decodeLimits(context, cluster, extras),
+    healthCheck: decodeHealthCheck(context, cluster.healthChecks),
     outlier: decodeOutlier(context, cluster.outlierDetection, extras),
     tls: decodeTls(context, cluster),
     pool: decodePool(context, cluster, extras),

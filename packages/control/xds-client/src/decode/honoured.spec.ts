@@ -33,7 +33,7 @@ describe('the list of honoured fields', () => {
     const cluster = create(ClusterSchema, {
       name: 'a',
       respectDnsTtl: true,
-      healthChecks: [{}],
+      filters: [{ name: 'f' }],
       loadAssignment: {
         clusterName: 'a',
         endpoints: [
@@ -53,7 +53,7 @@ describe('the list of honoured fields', () => {
     const decoded = createResourceDecoder().decode('cluster', anyPack(ClusterSchema, cluster));
     expect(decoded).toMatchObject({ ok: false });
     expect(decoded.ok ? [] : decoded.issues.map(({ path }) => path).sort()).toEqual([
-      'health_checks',
+      'filters',
       'load_assignment.endpoints[0].lb_endpoints[0].endpoint.hostname',
       'respect_dns_ttl',
     ]);

@@ -20,6 +20,7 @@ import { encodeBalance } from './balance.ts';
 import { adsSource } from './config-source.ts';
 import { encodeAssignment } from './endpoints.ts';
 import type { EncodeForm } from './form.ts';
+import { encodeHealthCheck } from './health-check.ts';
 import { encodeUpstreamTls, rawBuffer } from './tls.ts';
 import { canonicalObject, duration, type Fields, tulleMetadata } from './values.ts';
 
@@ -29,7 +30,7 @@ const HTTP_PROTOCOL_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOp
 type ClusterInit = Fields<typeof ClusterSchema>;
 
 export function encodeCluster(cluster: ModelCluster, form: EncodeForm): Cluster {
-  const { limits, outlier, pool, tls, labels } = cluster;
+  const { limits, healthCheck, outlier, pool, tls, labels } = cluster;
   const budget = limits?.retryBudget;
   const extra = tulleMetadata({
     labels: labels && canonicalObject(labels),
@@ -47,6 +48,7 @@ export function encodeCluster(cluster: ModelCluster, form: EncodeForm): Cluster 
     ...commonLbConfig(cluster),
     ...(cluster.connectTimeoutMs !== undefined && { connectTimeout: duration(cluster.connectTimeoutMs) }),
     ...(limits && { circuitBreakers: circuitBreakers(limits) }),
+    ...(healthCheck && { healthChecks: [encodeHealthCheck(healthCheck)] }),
     ...(outlier && { outlierDetection: outlierDetection(outlier) }),
     ...(pool && { typedExtensionProtocolOptions: { [HTTP_PROTOCOL_OPTIONS]: protocolOptions(pool) } }),
     ...(tls && transportSockets(tls, form)),

@@ -1,4 +1,5 @@
-import type { Cluster } from '@tulle/model';
+import { isValidAuthority, isValidTarget } from '@tulle/http1';
+import type { Cluster, HealthCheck } from '@tulle/model';
 import type { Engine } from '../engine.ts';
 import type { ClientTls } from '../ports.ts';
 import { canonical } from './canonical.ts';
@@ -29,6 +30,7 @@ export function compileCluster(
       `${path}/pool/protocol`,
       'http2 is not spoken to endpoints by this version; leave it out for http1',
     );
+  if (cluster.healthCheck !== undefined) checkHealthCheck(cluster.healthCheck, `${path}/healthCheck`, issues);
   const { discovery, tls: config } = cluster;
   // Endpoints given in the cluster change in place; everything else makes another cluster.
   const key = canonical({
@@ -41,4 +43,16 @@ export function compileCluster(
       ? undefined
       : issues.guard(`${path}/tls`, () => engine.transport.clientTls(config));
   return { config: cluster, key, tls, kept };
+}
+
+function checkHealthCheck(check: HealthCheck, path: string, issues: Issues): void {
+  if (check.kind !== 'http') return;
+  if (!isValidTarget(check.method ?? 'GET', check.path))
+    issues.add(`${path}/path`, `${JSON.stringify(check.path)} is no path`);
+  if (check.host !== undefined && !isValidAuthority(check.host))
+    issues.add(`${path}/host`, `${JSON.stringify(check.host)} is no host`);
+  for (const list of ['expectedStatuses', 'retriableStatuses'] as const) {
+    for (const [index, { from, to }] of (check[list] ?? []).entries())
+      if (from > to) issues.add(`${path}/${list}/${index}`, `from ${from} is more than to ${to}`);
+  }
 }

@@ -98,6 +98,7 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
     this.#tried.push(endpoint);
     endpoint.onStart();
     cluster.connections++;
+    cluster.used = true;
     cluster.metrics.connections.add();
     const { engine } = cluster;
     const socket = engine.transport.connect(

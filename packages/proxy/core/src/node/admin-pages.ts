@@ -176,6 +176,7 @@ function clusters(proxy: AdminSubject): ClusterDump[] {
           address: formatAddress(state.endpoint.address),
           health: state.endpoint.health ?? 'healthy',
           ejected: state.ejected,
+          healthCheck: state.check,
           weight: state.weight,
           priority: state.priority,
           locality: state.endpoint.locality ?? {},

@@ -5,6 +5,7 @@ import type { Engine } from '../engine.ts';
 import type { ClientTls } from '../ports.ts';
 import { ClusterMetrics } from './cluster-metrics.ts';
 import { EndpointPool } from './endpoint-pool.ts';
+import { HealthChecks } from './health/health-checks.ts';
 import { NameResolution } from './name-resolution.ts';
 
 /** An endpoint with its pool, as the balancer hands it out. */
@@ -45,6 +46,9 @@ export class ClusterRuntime {
   /** Streams under way. */
   requests = 0;
   closed = false;
+  /** Whether anybody has called it. */
+  used = false;
+  readonly #healthChecks: HealthChecks | undefined;
   #names: NameResolution | undefined;
 
   constructor(engine: Engine, config: Cluster, tls: ClientTls | undefined) {
@@ -71,6 +75,7 @@ export class ClusterRuntime {
         ? {}
         : { panicThresholdPercent: config.panicThresholdPercent }),
       ...(config.localityWeighted === undefined ? {} : { localityWeighted: config.localityWeighted }),
+      healthChecked: config.healthCheck !== undefined,
       random: engine.random,
       attach: (endpoint, address) => new EndpointPool(this, endpoint, address),
       detach: (state) => state.data.retire(),
@@ -90,6 +95,8 @@ export class ClusterRuntime {
       onEjectionRefused: () => metrics.ejectionsRefused.add(),
       onPanicPick: () => metrics.panicPicks.add(),
     });
+    this.#healthChecks =
+      config.healthCheck === undefined ? undefined : new HealthChecks(this, config.healthCheck);
   }
 
   /** Goes to work. What can fail has happened when it was made. */
@@ -117,6 +124,18 @@ export class ClusterRuntime {
   setEndpoints(endpoints: readonly Endpoint[]): void {
     this.balancer.update(endpoints, this.engine.clock.nowMs());
     for (const state of this.balancer.endpoints) state.data.configure(state.endpoint);
+    this.#healthChecks?.follow(this.balancer.endpoints);
+  }
+
+  /** What checks of the runtime that this one replaces found holds until they are made anew. */
+  inheritHealth(before: ClusterRuntime): void {
+    if (this.#healthChecks === undefined) return;
+    for (const { address, check, ejected } of before.balancer.endpoints) {
+      const state = this.balancer.get(address);
+      if (state?.check === 'pending' && check !== 'pending' && !ejected)
+        this.balancer.checked(state, check !== 'failed');
+    }
+    this.#healthChecks.warm();
   }
 
   /** The set in force. */
@@ -136,6 +155,7 @@ export class ClusterRuntime {
       return false;
     }
     this.requests++;
+    this.used = true;
     return true;
   }
 
@@ -149,6 +169,7 @@ export class ClusterRuntime {
     if (this.closed) return;
     this.closed = true;
     this.#names?.close();
+    this.#healthChecks?.close();
     for (const state of this.balancer.endpoints) state.data.retire();
     if (this.requests === 0) this.#finish();
   }

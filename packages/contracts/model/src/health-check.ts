@@ -1,0 +1,56 @@
+/** How endpoints are asked whether they are well (Envoy `config.core.v3.HealthCheck`), beside what requests meet. */
+export type HealthCheck = HttpHealthCheck | TcpHealthCheck;
+
+/** When checks are made, and what their results mean. */
+export interface HealthCheckRhythm {
+  /** From the end of one check to the next. */
+  readonly intervalMs: number;
+  /** A check that takes longer has failed. Covers connecting. */
+  readonly timeoutMs: number;
+  /** Failures in a row that make an endpoint unhealthy. An answer with a status that is not expected does at once. */
+  readonly unhealthyThreshold: number;
+  /** Successes in a row that make it healthy again. The first check of an endpoint decides alone. */
+  readonly healthyThreshold: number;
+  /** The first check waits for up to this, at random. Default 0. */
+  readonly initialJitterMs?: number;
+  /** Added to each interval: up to this, at random. Default 0. */
+  readonly intervalJitterMs?: number;
+  /** Likewise, whole percent of the interval. Default 0. */
+  readonly intervalJitterPercent?: number;
+  /** Interval while nobody has called the cluster. Default 60,000 (Envoy `no_traffic_interval`). */
+  readonly noTrafficIntervalMs?: number;
+  /** Interval for endpoints that are unhealthy. Default `intervalMs`. */
+  readonly unhealthyIntervalMs?: number;
+  /** Further checks take the same connection. Default true. */
+  readonly reuseConnection?: boolean;
+}
+
+/** A request, whose status counts. */
+export interface HttpHealthCheck extends HealthCheckRhythm {
+  readonly kind: 'http';
+  /** Path, with a query if need be. */
+  readonly path: string;
+  /** Default: the cluster's name. */
+  readonly host?: string;
+  /** Default GET. */
+  readonly method?: 'GET' | 'HEAD' | 'OPTIONS';
+  /** Statuses of a healthy endpoint. Default 200. */
+  readonly expectedStatuses?: readonly StatusRange[];
+  /** Statuses that count as a failure like any other, towards `unhealthyThreshold`. Default none. */
+  readonly retriableStatuses?: readonly StatusRange[];
+}
+
+/** From one status to another, both included. */
+export interface StatusRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** A connection; with `receive`, also bytes that must come over it. */
+export interface TcpHealthCheck extends HealthCheckRhythm {
+  readonly kind: 'tcp';
+  /** Bytes to send, hexadecimal. Default none. */
+  readonly send?: string;
+  /** Byte strings, hexadecimal, which must come in this order; there may be others between. Default none. */
+  readonly receive?: readonly string[];
+}

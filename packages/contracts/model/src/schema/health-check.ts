@@ -1,0 +1,46 @@
+import type { JsonSchema } from '../filters/json-schema.ts';
+import { fields, flag, listOf, milliseconds, name, oneOf, whole } from './parts.ts';
+
+const rhythm: Readonly<Record<string, JsonSchema>> = {
+  intervalMs: milliseconds(1),
+  timeoutMs: milliseconds(1),
+  unhealthyThreshold: whole(1, 1_000_000),
+  healthyThreshold: whole(1, 1_000_000),
+  initialJitterMs: milliseconds(),
+  intervalJitterMs: milliseconds(),
+  intervalJitterPercent: whole(0, 100),
+  noTrafficIntervalMs: milliseconds(1),
+  unhealthyIntervalMs: milliseconds(1),
+  reuseConnection: flag,
+};
+const REQUIRED = ['kind', 'intervalMs', 'timeoutMs', 'unhealthyThreshold', 'healthyThreshold'] as const;
+
+const statuses: JsonSchema = listOf(fields(['from', 'to'], { from: whole(100, 599), to: whole(100, 599) }));
+
+const hex: JsonSchema = {
+  type: 'string',
+  minLength: 2,
+  maxLength: 8_192,
+  pattern: '^(?:[0-9a-fA-F]{2})+$',
+  description: 'Bytes, two hexadecimal digits each.',
+};
+
+/** JSON Schema of `HealthCheck`. */
+export const healthCheckSchema: JsonSchema = {
+  anyOf: [
+    fields([...REQUIRED, 'path'], {
+      kind: { const: 'http' },
+      path: {
+        type: 'string',
+        pattern: '^/[\\x21-\\x22\\x24-\\x7e]*$',
+        description: 'A path, with a query if need be.',
+      },
+      host: name,
+      method: oneOf('GET', 'HEAD', 'OPTIONS'),
+      expectedStatuses: statuses,
+      retriableStatuses: statuses,
+      ...rhythm,
+    }),
+    fields(REQUIRED, { kind: { const: 'tcp' }, send: hex, receive: listOf(hex), ...rhythm }),
+  ],
+};

@@ -1,0 +1,29 @@
+import type { Balancer, EndpointState } from '@tulle/balance';
+import type { HealthCheck } from '@tulle/model';
+import type { Engine } from '../../engine.ts';
+import type { ClientTls } from '../../ports.ts';
+import type { HealthCheckMetrics } from './health-check-metrics.ts';
+import type { Probe, ProbeResult } from './probe.ts';
+
+/** An endpoint as far as its checks look at it. */
+export type CheckedEndpoint = EndpointState<unknown>;
+
+/** What health checks know of their cluster. */
+export interface CheckedCluster {
+  readonly name: string;
+  readonly engine: Engine;
+  readonly tls: ClientTls | undefined;
+  /** Whether anybody has called it. */
+  readonly used: boolean;
+  readonly balancer: Pick<Balancer<unknown>, 'endpoints' | 'checked' | 'warmed'>;
+}
+
+/** What one endpoint's check knows of those who made it. */
+export interface CheckOwner {
+  readonly cluster: CheckedCluster;
+  readonly config: HealthCheck;
+  readonly metrics: HealthCheckMetrics;
+  probeOf(state: CheckedEndpoint, told: (result: ProbeResult, detail: string) => void): Probe;
+  /** An endpoint turned out well, or ill. */
+  found(state: CheckedEndpoint, passed: boolean, detail: string): void;
+}

@@ -1,0 +1,110 @@
+import type { HealthCheck } from '@tulle/model';
+import type { WheelTimer } from '@tulle/time';
+import type { CheckedEndpoint, CheckOwner } from './check-owner.ts';
+import type { Probe, ProbeResult } from './probe.ts';
+import type { Waiting } from './probe-gate.ts';
+
+/** Asks one endpoint again and again. */
+export class EndpointCheck implements Waiting {
+  readonly state: CheckedEndpoint;
+  readonly #checks: CheckOwner;
+  readonly #probe: Probe;
+  readonly #timer: WheelTimer;
+  readonly #timeout: WheelTimer;
+  #passes = 0;
+  #failures = 0;
+  #running = false;
+  #closed = false;
+
+  constructor(checks: CheckOwner, state: CheckedEndpoint) {
+    this.#checks = checks;
+    this.state = state;
+    const { engine } = checks.cluster;
+    this.#timer = engine.wheel.timer(isDue, this);
+    this.#timeout = engine.wheel.timer(timedOut, this);
+    this.#probe = checks.probeOf(state, (result, detail) => this.#ended(result, detail));
+    this.#timer.arm((checks.config.initialJitterMs ?? 0) * engine.random());
+  }
+
+  /** The time for a check has come. */
+  due(): void {
+    this.#checks.cluster.engine.probes.enter(this);
+  }
+
+  begin(): void {
+    this.#running = true;
+    this.#checks.metrics.attempts.add();
+    this.#timeout.arm(this.#checks.config.timeoutMs);
+    this.#probe.ask();
+  }
+
+  timeOut(): void {
+    this.#probe.stop();
+    this.#ended('timeout', `no answer within ${this.#checks.config.timeoutMs} ms`);
+  }
+
+  /** The endpoint left, or the cluster does. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#timer.cancel();
+    this.#timeout.cancel();
+    this.#probe.close();
+    const { probes } = this.#checks.cluster.engine;
+    probes.forget(this);
+    if (this.#running) probes.leave();
+    this.#running = false;
+  }
+
+  #ended(result: ProbeResult, detail: string): void {
+    if (!this.#running) return;
+    this.#running = false;
+    this.#timeout.cancel();
+    const { cluster, config, metrics } = this.#checks;
+    if (result === 'passed') metrics.successes.add();
+    else metrics.failures.add();
+    if (result === 'network' || result === 'timeout') metrics.networkFailures.add();
+    this.#judge(result, detail);
+    if (!this.#closed) this.#timer.arm(this.#intervalMs(config, cluster.engine.random));
+    cluster.engine.probes.leave();
+  }
+
+  /** The first result decides alone (Envoy); later ones in a row, but for an answer that no healthy endpoint gives. */
+  #judge(result: ProbeResult, detail: string): void {
+    const { config } = this.#checks;
+    const first = this.state.check === 'pending';
+    if (result === 'passed') {
+      this.#failures = 0;
+      this.#passes++;
+      if (first || (this.state.check === 'failed' && this.#passes >= config.healthyThreshold))
+        this.#checks.found(this.state, true, detail);
+      return;
+    }
+    this.#passes = 0;
+    this.#failures++;
+    const enough = result === 'unexpected' || this.#failures >= config.unhealthyThreshold;
+    if (first || (this.state.check === 'passed' && enough)) this.#checks.found(this.state, false, detail);
+  }
+
+  #intervalMs(config: HealthCheck, random: () => number): number {
+    const { intervalMs, noTrafficIntervalMs = 60_000, unhealthyIntervalMs = intervalMs } = config;
+    const base = !this.#checks.cluster.used
+      ? noTrafficIntervalMs
+      : this.state.check === 'failed'
+        ? unhealthyIntervalMs
+        : intervalMs;
+    return (
+      base +
+      (config.intervalJitterMs ?? 0) * random() +
+      (base * (config.intervalJitterPercent ?? 0) * random()) / 100
+    );
+  }
+}
+
+function isDue(check: EndpointCheck): void {
+  check.due();
+}
+
+function timedOut(check: EndpointCheck): void {
+  check.timeOut();
+}

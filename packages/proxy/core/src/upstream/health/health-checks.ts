@@ -1,0 +1,99 @@
+import { isUnixAddress, parseWireName, type HealthCheck } from '@tulle/model';
+import { isValidAuthority } from '@tulle/http1';
+import { HealthCheckMetrics } from './health-check-metrics.ts';
+import { usesTls } from '../endpoint-tls.ts';
+import type { CheckedCluster, CheckedEndpoint, CheckOwner } from './check-owner.ts';
+import { EndpointCheck } from './endpoint-check.ts';
+import { HttpProbe } from './http-probe.ts';
+import type { Probe, ProbeResult } from './probe.ts';
+import { TcpProbe } from './tcp-probe.ts';
+
+/**
+ * Active health checks of one cluster (Envoy `HealthCheck`): one for each endpoint, on the engine's clock and transport.
+ * Until every endpoint of the beginning was checked, those that were not are used; later ones wait for their first check.
+ */
+export class HealthChecks implements CheckOwner {
+  readonly cluster: CheckedCluster;
+  readonly config: HealthCheck;
+  readonly metrics: HealthCheckMetrics;
+  readonly #checks: Map<CheckedEndpoint, EndpointCheck> = new Map<CheckedEndpoint, EndpointCheck>();
+
+  constructor(cluster: CheckedCluster, config: HealthCheck) {
+    this.cluster = cluster;
+    this.config = config;
+    this.metrics = new HealthCheckMetrics(cluster.engine.meter, cluster.name, () =>
+      cluster.balancer.endpoints.reduce((sum, { check }) => sum + (check === 'passed' ? 1 : 0), 0),
+    );
+  }
+
+  /** The set changed: endpoints that are new are asked, those that left are not any more. */
+  follow(endpoints: readonly CheckedEndpoint[]): void {
+    const present = new Set(endpoints);
+    for (const [state, check] of this.#checks) {
+      if (present.has(state)) continue;
+      check.close();
+      this.#checks.delete(state);
+    }
+    for (const state of endpoints)
+      if (!this.#checks.has(state)) this.#checks.set(state, new EndpointCheck(this, state));
+    this.warm();
+  }
+
+  /** An endpoint turned out well, or ill. */
+  found(state: CheckedEndpoint, passed: boolean, detail: string): void {
+    const before = state.check;
+    const { balancer, engine, name } = this.cluster;
+    balancer.checked(state, passed);
+    this.warm();
+    const fields = { cluster: name, endpoint: state.address };
+    if (!passed)
+      engine.log.warn(
+        `endpoint ${state.address} of cluster ${name} failed its health check: ${detail}`,
+        fields,
+      );
+    else if (before === 'failed')
+      engine.log.info(`endpoint ${state.address} of cluster ${name} passes its health check again`, fields);
+  }
+
+  close(): void {
+    for (const check of this.#checks.values()) check.close();
+    this.#checks.clear();
+    this.metrics.close();
+  }
+
+  probeOf(state: CheckedEndpoint, told: (result: ProbeResult, detail: string) => void): Probe {
+    const { cluster, config } = this;
+    const { engine } = cluster;
+    const host = {
+      engine,
+      told,
+      connect: () =>
+        engine.transport.connect(
+          state.endpoint.address,
+          usesTls(cluster, state.endpoint)
+            ? { tls: cluster.tls, expectedIdentity: state.endpoint.identity }
+            : {},
+        ),
+    };
+    return config.kind === 'tcp'
+      ? new TcpProbe(host, config)
+      : new HttpProbe(host, config, config.host ?? authorityFor(cluster.name, state));
+  }
+
+  /** As soon as nothing is pending, health is known. */
+  warm(): void {
+    const { balancer } = this.cluster;
+    if (balancer.endpoints.length > 0 && balancer.endpoints.every(({ check }) => check !== 'pending'))
+      balancer.warmed();
+  }
+}
+
+/** What a check without a host of its own says: the host in the cluster's name, its name, or the address. */
+function authorityFor(
+  clusterName: string,
+  { endpoint: { address }, address: text }: CheckedEndpoint,
+): string {
+  const host = parseWireName(clusterName)?.host ?? clusterName;
+  if (isValidAuthority(host)) return host;
+  return isUnixAddress(address) ? 'localhost' : text;
+}

@@ -1,0 +1,27 @@
+import type { Engine } from '../../engine.ts';
+import type { Socket } from '../../ports.ts';
+
+/**
+ * How a check ended: `passed`; `unexpected`, answered with what no healthy endpoint answers; `retriable`, likewise, but
+ * once is not enough; `network`, no connection or no whole answer; `timeout`.
+ */
+export type ProbeResult = 'passed' | 'unexpected' | 'retriable' | 'network' | 'timeout';
+
+/** One endpoint is asked whether it is well, one question at a time. */
+export interface Probe {
+  /** Asks. The result is told, unless {@link stop} comes first. */
+  ask(): void;
+  /** Ends the question under way, and its connection. */
+  stop(): void;
+  /** Nothing more is asked. */
+  close(): void;
+}
+
+/** What a probe is made of. */
+export interface ProbeHost {
+  readonly engine: Engine;
+  /** Opens a connection as requests of the cluster do: the same TLS, the same proof of identity. */
+  connect(): Socket;
+  /** @param detail a few words for the log */
+  told(result: ProbeResult, detail: string): void;
+}

@@ -1,0 +1,292 @@
+import { httpListener, route, tcpListener } from '@tulle/proxy';
+import type { Cluster, HealthCheck, HttpHealthCheck } from '@tulle/model';
+import { describe, expect, it } from 'vitest';
+import {
+  fakeClock,
+  httpUpstream,
+  memoryNetwork,
+  type Answer,
+  type TestProxy,
+  type TestProxyOptions,
+} from '../src/index.ts';
+import { started } from './support.ts';
+
+const CHECK: HttpHealthCheck = {
+  kind: 'http',
+  path: '/healthz',
+  intervalMs: 1_000,
+  timeoutMs: 500,
+  unhealthyThreshold: 3,
+  healthyThreshold: 2,
+};
+
+function api(hosts: readonly string[], healthCheck: HealthCheck, more: Partial<Cluster> = {}): Cluster {
+  return {
+    name: 'api',
+    discovery: { kind: 'static', endpoints: hosts.map((host) => ({ address: { host, port: 80 } })) },
+    panicThresholdPercent: 0,
+    balance: { policy: 'round-robin' },
+    healthCheck,
+    ...more,
+  };
+}
+
+const LISTENER = httpListener({ host: '127.0.0.1', port: 8080, routes: [route('/', 'api')] });
+
+/** Services by their host; `answers` may be changed while it runs, and says nothing for `silence`. */
+async function withServices(
+  healthCheck: HealthCheck,
+  answers: Record<string, Answer>,
+  more: Partial<TestProxyOptions> & { cluster?: Partial<Cluster> } = {},
+): Promise<TestProxy> {
+  const { cluster, ...options } = more;
+  return started({
+    listeners: [LISTENER],
+    clusters: [api(Object.keys(answers), healthCheck, cluster)],
+    upstreams: Object.fromEntries(
+      Object.keys(answers).map((host) => [
+        `${host}:80`,
+        ({ target }) => (target === '/healthz' ? (answers[host] as Answer) : { body: host }),
+      ]),
+    ),
+    ...options,
+  });
+}
+
+/** Who answers a few requests; `503` for none. */
+async function whoAnswers(test: TestProxy): Promise<string[]> {
+  const bodies = new Set<string>();
+  for (let i = 0; i < 12; i++) {
+    const { status, body } = await test.client().request();
+    bodies.add(status === 200 ? body : String(status));
+  }
+  return [...bodies].toSorted();
+}
+
+const checked = (test: TestProxy, what: string): number | undefined =>
+  test.meter.value(`tulle_cluster_health_check_${what}`, { cluster: 'api' });
+
+describe('an HTTP health check', () => {
+  it('takes out what answers with an error, at once, and takes it back after healthyThreshold good answers', async () => {
+    const answers: Record<string, Answer> = { '10.0.0.1': {}, '10.0.0.2': {} };
+    const test = await withServices(CHECK, answers);
+    await test.clock.advance(100);
+    expect(await whoAnswers(test)).toEqual(['10.0.0.1', '10.0.0.2']);
+    answers['10.0.0.2'] = { status: 500 };
+    await test.clock.advance(61_000); // nobody had called before the first check: it waits for noTrafficIntervalMs
+    expect(await whoAnswers(test)).toEqual(['10.0.0.1']);
+    expect(checked(test, 'healthy')).toBe(1);
+    answers['10.0.0.2'] = {};
+    await test.clock.advance(1_100);
+    expect(await whoAnswers(test)).toEqual(['10.0.0.1']);
+    await test.clock.advance(1_100);
+    expect(await whoAnswers(test)).toEqual(['10.0.0.1', '10.0.0.2']);
+    expect(
+      test.log.lines.filter(({ message }) => message.includes('health check')).map(({ level }) => level),
+    ).toEqual(['warn', 'info']);
+  });
+
+  it('asks for the path and host that it was given, over one connection', async () => {
+    const test = await withServices(
+      { ...CHECK, host: 'health.example', noTrafficIntervalMs: 1_000 },
+      { '10.0.0.1': {} },
+    );
+    await test.clock.advance(5_100);
+    const { requests } = test.upstream('10.0.0.1:80');
+    expect(requests.length).toBeGreaterThanOrEqual(5);
+    expect(requests[0]).toMatchObject({ method: 'GET', target: '/healthz' });
+    expect(requests[0]?.header('host')).toBe('health.example');
+    expect(new Set(requests.map(({ connectionIndex }) => connectionIndex))).toEqual(new Set([0]));
+    expect(test.records).toEqual([]);
+  });
+
+  it('takes a new connection each time where that was asked for', async () => {
+    const test = await withServices(
+      { ...CHECK, reuseConnection: false, noTrafficIntervalMs: 1_000 },
+      { '10.0.0.1': {} },
+    );
+    await test.clock.advance(3_500);
+    const { requests } = test.upstream('10.0.0.1:80');
+    expect(new Set(requests.map(({ connectionIndex }) => connectionIndex)).size).toBe(requests.length);
+    expect(requests[0]?.header('connection')).toBe('close');
+  });
+
+  it('counts silence towards unhealthyThreshold, each within timeoutMs', async () => {
+    const answers: Record<string, Answer> = { '10.0.0.1': {} };
+    const test = await withServices({ ...CHECK, noTrafficIntervalMs: 1_000 }, answers);
+    await test.clock.advance(500);
+    answers['10.0.0.1'] = 'silence';
+    await test.clock.advance(3_500); // two have timed out
+    expect(await whoAnswers(test)).toEqual(['10.0.0.1']);
+    await test.clock.advance(1_600);
+    expect(await whoAnswers(test)).toEqual(['503']);
+    expect(checked(test, 'network_failure_total')).toBe(3);
+    expect(checked(test, 'failure_total')).toBe(3);
+  });
+
+  it('has statuses that are expected, and others that count only towards the threshold', async () => {
+    const answers: Record<string, Answer> = { '10.0.0.1': { status: 204 } };
+    const test = await withServices(
+      {
+        ...CHECK,
+        noTrafficIntervalMs: 1_000,
+        expectedStatuses: [{ from: 200, to: 204 }],
+        retriableStatuses: [{ from: 429, to: 429 }],
+      },
+      answers,
+    );
+    await test.clock.advance(100);
+    expect(await whoAnswers(test)).toEqual(['10.0.0.1']);
+    answers['10.0.0.1'] = { status: 429 };
+    await test.clock.advance(2_200);
+    expect(await whoAnswers(test)).toEqual(['10.0.0.1']);
+    await test.clock.advance(1_100);
+    expect(await whoAnswers(test)).toEqual(['503']);
+  });
+
+  it('keeps a new endpoint waiting for its first check, which decides alone', async () => {
+    const answers: Record<string, Answer> = { '10.0.0.1': {}, '10.0.0.2': 'silence', '10.0.0.3': {} };
+    const test = await withServices(CHECK, answers, { clusters: [api(['10.0.0.1'], CHECK)] });
+    await test.clock.advance(100);
+    const { version, ...config } = test.proxy.config;
+    await test.proxy.update({
+      ...config,
+      version: `${version}+`,
+      clusters: [api(['10.0.0.1', '10.0.0.2', '10.0.0.3'], CHECK)],
+    });
+    expect(await whoAnswers(test)).toEqual(['10.0.0.1']);
+    await test.clock.advance(100);
+    expect(await whoAnswers(test)).toEqual(['10.0.0.1', '10.0.0.3']);
+    await test.clock.advance(600);
+    answers['10.0.0.2'] = {};
+    await test.clock.advance(1_200);
+    expect(await whoAnswers(test)).toEqual(['10.0.0.1', '10.0.0.3']);
+    await test.clock.advance(1_200);
+    expect(await whoAnswers(test)).toEqual(['10.0.0.1', '10.0.0.2', '10.0.0.3']);
+  });
+
+  it('does not keep callers waiting at the beginning, and keeps what it knows when the cluster is replaced', async () => {
+    const test = await withServices(CHECK, { '10.0.0.1': {}, '10.0.0.2': { status: 500 } });
+    expect((await test.client().request()).status).toBe(200);
+    await test.clock.advance(100);
+    expect(await whoAnswers(test)).toEqual(['10.0.0.1']);
+    const { version, ...config } = test.proxy.config;
+    const clusters = [api(['10.0.0.1', '10.0.0.2'], CHECK, { connectTimeoutMs: 777 })];
+    await test.proxy.update({ ...config, version: `${version}+`, clusters });
+    expect(await whoAnswers(test)).toEqual(['10.0.0.1']);
+  });
+
+  it('waits for its turn where maxHealthChecks are under way', async () => {
+    const answers = { '10.0.0.1': 'silence', '10.0.0.2': {}, '10.0.0.3': {} } as const;
+    const test = await withServices(CHECK, answers, { limits: { maxHealthChecks: 1 } });
+    await test.clock.advance(100);
+    expect(checked(test, 'attempt_total')).toBe(1);
+    expect(test.meter.value('tulle_health_checks_delayed_total')).toBe(2);
+    await test.clock.advance(1_000);
+    expect(checked(test, 'success_total')).toBe(2);
+  });
+
+  it('spreads its checks by the jitter that it was given', async () => {
+    const hosts = Array.from({ length: 20 }, (_, index) => `10.0.1.${index}`);
+    const test = await withServices(
+      { ...CHECK, initialJitterMs: 10_000, noTrafficIntervalMs: 100_000 },
+      Object.fromEntries(hosts.map((host) => [host, {}])),
+    );
+    await test.clock.advance(5_000);
+    const early = checked(test, 'attempt_total') ?? 0;
+    expect(early).toBeGreaterThan(3);
+    expect(early).toBeLessThan(17);
+    await test.clock.advance(5_100);
+    expect(checked(test, 'attempt_total')).toBe(20);
+  });
+
+  it('ends with its cluster, and with its endpoint', async () => {
+    const test = await withServices({ ...CHECK, noTrafficIntervalMs: 1_000 }, { '10.0.0.1': {} });
+    await test.clock.advance(100);
+    const { version, ...config } = test.proxy.config;
+    await test.proxy.update({ ...config, version: `${version}+`, clusters: [api([], CHECK)] });
+    await test.clock.advance(5_000);
+    expect(checked(test, 'attempt_total')).toBe(1);
+    expect(test.upstream('10.0.0.1:80').connections.every(({ ended, closed }) => ended || closed)).toBe(true);
+  });
+
+  it('goes over the cluster’s TLS, to endpoints that prove who they are', async () => {
+    const id = (name: string): string => `spiffe://mesh.local/ns/default/sa/${name}`;
+    const clock = fakeClock();
+    const network = memoryNetwork(clock);
+    for (const host of ['10.0.0.1', '10.0.0.2'])
+      httpUpstream(network, `${host}:80`, () => ({}), { identity: id('api') });
+    const endpoint = (host: string, identity: string) => ({ address: { host, port: 80 }, identity });
+    const test = await started({
+      clock,
+      network,
+      listeners: [LISTENER],
+      clusters: [
+        {
+          ...api([], CHECK),
+          tls: { certificate: { kind: 'workload' }, trust: { kind: 'mesh' } },
+          discovery: {
+            kind: 'static',
+            endpoints: [endpoint('10.0.0.1', id('api')), endpoint('10.0.0.2', id('other'))],
+          },
+        },
+      ],
+    });
+    await test.clock.advance(700);
+    expect(checked(test, 'healthy')).toBe(1);
+    expect(checked(test, 'network_failure_total')).toBe(1);
+    expect(test.log.lines.map(({ message }) => message).join()).toContain(
+      '10.0.0.2:80 of cluster api failed',
+    );
+  });
+
+  it('is refused with what is wrong with it', async () => {
+    const wrong = { ...CHECK, host: 'a b', expectedStatuses: [{ from: 300, to: 200 }] };
+    await expect(withServices(wrong, { '10.0.0.1': {} })).rejects.toMatchObject({
+      issues: [
+        { path: '/clusters/0/healthCheck/host', message: '"a b" is no host' },
+        { path: '/clusters/0/healthCheck/expectedStatuses/0', message: 'from 300 is more than to 200' },
+      ],
+    });
+  });
+});
+
+describe('a TCP health check', () => {
+  const rhythm = { intervalMs: 1_000, timeoutMs: 500, unhealthyThreshold: 1, healthyThreshold: 1 };
+  const tcp: Partial<TestProxyOptions> = {
+    listeners: [tcpListener({ host: '127.0.0.1', port: 8080, cluster: 'api' })],
+  };
+
+  it('connects; what cannot be connected is out', async () => {
+    const test = await withServices(
+      { kind: 'tcp', ...rhythm },
+      { '10.0.0.1': {} },
+      {
+        ...tcp,
+        clusters: [api(['10.0.0.1', '10.0.0.9'], { kind: 'tcp', ...rhythm })],
+      },
+    );
+    await test.clock.advance(100);
+    expect(checked(test, 'healthy')).toBe(1);
+    expect(checked(test, 'network_failure_total')).toBe(1);
+    expect(test.upstream('10.0.0.1:80').connections.every(({ ended, closed }) => ended || closed)).toBe(true);
+  });
+
+  it('sends bytes and waits for others, in their order', async () => {
+    const hex = (text: string): string => Buffer.from(text).toString('hex');
+    const check = (receive: readonly string[]): HealthCheck => ({
+      kind: 'tcp',
+      ...rhythm,
+      send: hex('GET /ping HTTP/1.1\r\nhost: a\r\n\r\n'),
+      receive: receive.map(hex),
+    });
+    const healthy = async (receive: readonly string[]): Promise<number | undefined> => {
+      const test = await withServices(check(receive), { '10.0.0.1': {} }, tcp);
+      await test.clock.advance(700);
+      return checked(test, 'healthy');
+    };
+    expect(await healthy(['HTTP/1.1 200', '10.0.0.1'])).toBe(1);
+    expect(await healthy(['10.0.0.1', 'HTTP/1.1 200'])).toBe(0);
+    expect(await healthy(['PONG'])).toBe(0);
+  });
+});
