@@ -263,6 +263,33 @@ spec: { selector: { matchLabels: { version: v1 } }, phase: fault, filter: tulle.
     });
   });
 
+  it('a filter runs where its own definition says: tokens are read before they are judged', async () => {
+    const cp = make();
+    await put(
+      cp,
+      `${SHOP}---
+apiVersion: tulle.dev/v1alpha1
+kind: FilterPolicy
+metadata: { name: tokens }
+spec: { filter: tulle.http.jwt, config: { providers: [{ name: a, issuer: https://a.example, jwks: { url: https://a.example/keys } }] } }
+---
+apiVersion: tulle.dev/v1alpha1
+kind: FilterPolicy
+metadata: { name: networks }
+spec: { filter: tulle.conn.ip-allow, config: { allow: [10.0.0.0/8] } }
+`,
+    );
+    const extensions = ['http.authz', 'http.jwt', 'conn.ip-allow'].map((name) => `tulle.${name}@0.1.0`);
+    const { config } = cp.provider.open(nodeOf(server('reviews', 'v1', 5001), '1', { extensions })).current();
+    const [listener] = config.listeners;
+    expect(listener?.connectionFilters?.map(({ filter }) => filter)).toEqual(['tulle.conn.ip-allow']);
+    const handler = listener?.filterChains[0]?.handler;
+    expect(handler?.kind === 'http' && handler.filters?.map(({ filter }) => filter)).toEqual([
+      'tulle.http.jwt',
+      'tulle.http.authz',
+    ]);
+  });
+
   it('a policy may trust Idempotency-Keys, for a Service or for one route of it', async () => {
     const cp = make();
     const handle = cp.provider.open(nodeOf(client('web')));

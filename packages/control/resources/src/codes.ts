@@ -71,7 +71,8 @@ export type DiagnosticCode =
   | 'TULLE0504'
   | 'TULLE0505'
   | 'TULLE0506'
-  | 'TULLE0507';
+  | 'TULLE0507'
+  | 'TULLE0508';
 
 /**
  * Every code that reading and analysing resources can give. Stable: a code is never reused for something else.
@@ -259,6 +260,11 @@ export const CODES: Readonly<Record<DiagnosticCode, CodeRow>> = Object.freeze({
     'error',
     'Foreign trust domain',
     'The policy names an identity of a trust domain that this mesh does not trust; it can never match.',
+  ),
+  TULLE0508: finding(
+    'warning',
+    'Claims without authentication',
+    'The rule asks about claims of a token (when), but no FilterPolicy puts tulle.http.jwt before the workload, so no token is ever read: the condition never holds.',
   ),
 });
 

@@ -1,12 +1,22 @@
 import {
   AUTHZ_FILTER,
+  COMPRESSION_FILTER,
+  CORS_FILTER,
+  EXT_AUTHZ_FILTER,
   FAULT_FILTER,
   HEADERS_FILTER,
+  IP_ALLOW_FILTER,
+  JWT_FILTER,
   RATE_LIMIT_FILTER,
   RETRY_FILTER,
   authzFilterSchema,
+  compressionFilterSchema,
+  corsFilterSchema,
+  extAuthzFilterSchema,
   faultFilterSchema,
   headersFilterSchema,
+  ipAllowFilterSchema,
+  jwtFilterSchema,
   rateLimitFilterSchema,
   retryFilterSchema,
   type JsonSchema,
@@ -18,6 +28,8 @@ import type { FilterPhase } from './kinds/filter-policy.ts';
 export interface KnownFilter {
   readonly id: string;
   readonly configSchema: JsonSchema;
+  /** Phase in which it runs where a policy names none: that of the filter's own definition. Default `custom`. */
+  readonly phase?: FilterPhase;
   /** Phases in which it may run; absent: any. */
   readonly phases?: readonly FilterPhase[];
 }
@@ -35,12 +47,39 @@ export type FilterCatalogue = ReadonlyMap<string, CatalogueEntry>;
 
 /** Filters that ship with Tulle (decision D4): their configurations are part of the model. */
 export const STANDARD_FILTERS: readonly KnownFilter[] = Object.freeze([
-  { id: AUTHZ_FILTER, configSchema: authzFilterSchema, phases: ['authz'] as const },
-  { id: RATE_LIMIT_FILTER, configSchema: rateLimitFilterSchema, phases: ['limit', 'custom'] as const },
-  { id: FAULT_FILTER, configSchema: faultFilterSchema, phases: ['fault', 'custom'] as const },
-  { id: HEADERS_FILTER, configSchema: headersFilterSchema, phases: ['custom', 'transform'] as const },
-  { id: RETRY_FILTER, configSchema: retryFilterSchema, phases: ['custom'] as const },
+  standard(AUTHZ_FILTER, authzFilterSchema, 'authz'),
+  standard(COMPRESSION_FILTER, compressionFilterSchema, 'transform', 'custom'),
+  standard(CORS_FILTER, corsFilterSchema, 'cors'),
+  // Beside what it decides it may add headers that others go by.
+  standard(EXT_AUTHZ_FILTER, extAuthzFilterSchema, 'authz', 'authn', 'custom'),
+  standard(FAULT_FILTER, faultFilterSchema, 'fault', 'custom'),
+  standard(HEADERS_FILTER, headersFilterSchema, 'transform', 'custom'),
+  standard(IP_ALLOW_FILTER, ipAllowFilterSchema, 'connection'),
+  standard(JWT_FILTER, jwtFilterSchema, 'authn'),
+  standard(RATE_LIMIT_FILTER, rateLimitFilterSchema, 'limit', 'custom'),
+  standard(RETRY_FILTER, retryFilterSchema, 'custom'),
 ]);
+
+function standard(
+  id: string,
+  configSchema: JsonSchema,
+  phase: FilterPhase,
+  ...others: readonly FilterPhase[]
+): KnownFilter {
+  return { id, configSchema, phase, phases: [phase, ...others] };
+}
+
+const phases: ReadonlyMap<string, FilterPhase> = new Map(
+  STANDARD_FILTERS.map(({ id, phase }) => [id, phase ?? 'custom']),
+);
+
+/**
+ * Phase of a filter where a policy names none. Of a filter that does not ship with Tulle only its proxies know the
+ * definition: it runs in `custom`.
+ */
+export function defaultPhase(filter: string): FilterPhase {
+  return phases.get(filter) ?? 'custom';
+}
 
 /**
  * Prepares filters for validation; a later entry of the same id replaces an earlier one.

@@ -68,7 +68,7 @@ export type {
 export type { TrafficPolicy, TrafficPolicySpec, TrafficSubset } from './kinds/traffic-policy.ts';
 export { FILTER_PHASES } from './kinds/filter-policy.ts';
 export type { FilterPhase, FilterPolicy, FilterPolicySpec } from './kinds/filter-policy.ts';
-export { filterCatalogue, STANDARD_FILTERS } from './filter-catalogue.ts';
+export { defaultPhase, filterCatalogue, STANDARD_FILTERS } from './filter-catalogue.ts';
 export type { CatalogueEntry, FilterCatalogue, KnownFilter } from './filter-catalogue.ts';
 export { readResources, readResourceValues } from './read/read-resources.ts';
 export type { ReadOptions, ReadResult, ResourceText } from './read/read-resources.ts';

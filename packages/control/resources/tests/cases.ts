@@ -15,6 +15,8 @@ const route = (spec: string, name = 'r'): string =>
   `apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: { name: ${name} }\nspec:\n  parentRefs: [{ group: "", kind: Service, name: a }]\n${spec}\n`;
 const policy = (kind: string, spec: string): string =>
   `apiVersion: tulle.dev/v1alpha1\nkind: ${kind}\nmetadata: { name: p }\nspec:\n${spec}\n`;
+const JWT =
+  '  config: { providers: [{ name: a, issuer: https://a.example, jwks: { url: https://a.example/keys } }] }';
 const A = service('a');
 const gateway = (listeners: string, name = 'edge'): string =>
   `apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: { name: ${name} }\nspec:\n  gatewayClassName: tulle\n  listeners:\n${listeners}\n---\n`;
@@ -505,6 +507,44 @@ export const CASES: readonly Case[] = [
       '  action: DENY\n  rules: [{ to: { methods: [GET], notMethods: [GET, PUT] } }]',
     ),
     expect: [['TULLE0506', 6, '[GET], notMeth', 'methods']],
+  },
+  {
+    name: 'claims where no token is read',
+    yaml: policy(
+      'AuthorizationPolicy',
+      '  action: ALLOW\n  rules: [{ when: [{ key: "request.auth.claims[role]", values: [admin] }] }]',
+    ),
+    expect: [['TULLE0508', 6, '[{ key: "reque', 'tulle.http.jwt']],
+  },
+  {
+    name: 'claims where a token is read for another workload only',
+    yaml:
+      workload('w', 'a') +
+      workload('v', 'b') +
+      policy('FilterPolicy', `  selector: { matchLabels: { app: b } }\n  filter: tulle.http.jwt\n${JWT}`) +
+      '---\n' +
+      policy(
+        'AuthorizationPolicy',
+        '  action: ALLOW\n  rules: [{ when: [{ key: "request.auth.principal", values: ["*"] }] }]',
+      ),
+    expect: [['TULLE0508', 24, '[{ key: "reque', 'is for default/w']],
+  },
+  {
+    name: 'claims where a token is read, by a filter in its own phase',
+    yaml:
+      workload('w', 'a') +
+      policy('FilterPolicy', `  filter: tulle.http.jwt\n${JWT}`) +
+      '---\n' +
+      policy(
+        'AuthorizationPolicy',
+        '  action: ALLOW\n  rules: [{ when: [{ key: "request.auth.principal", values: ["*"] }] }]',
+      ),
+    expect: [],
+  },
+  {
+    name: 'a token that is read after it was judged',
+    yaml: policy('FilterPolicy', `  phase: custom\n  filter: tulle.http.jwt\n${JWT}`),
+    expect: [['TULLE0208', 5, 'custom', 'runs in phase authn, not custom']],
   },
   {
     name: 'an identity of another mesh',

@@ -1,12 +1,14 @@
 import { jsonSchema } from '@tulle/schema';
 import { describe, expect, it } from 'vitest';
 import {
+  filterCatalogue,
   findKind,
   KINDS,
   parseDurationMs,
   readResources,
   readResourceValues,
   resourceVersion,
+  STANDARD_FILTERS,
   targetPort,
   type Service,
 } from '../src/index.ts';
@@ -25,6 +27,17 @@ describe('the schemas of kinds', () => {
       jsonSchema(schema);
     },
   );
+});
+
+describe('the catalogue of filters', () => {
+  it.each(STANDARD_FILTERS.map(({ id }) => id))('knows the schema of %s', (id) => {
+    expect(
+      filterCatalogue()
+        .get(id)
+        ?.validate({ nonsense: 1 })
+        .map(({ message }) => message),
+    ).toContainEqual(expect.stringContaining('unknown field "nonsense"'));
+  });
 });
 
 describe('reading', () => {

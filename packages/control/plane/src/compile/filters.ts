@@ -1,6 +1,7 @@
 import type { FilterConfigs, FilterEntry } from '@tulle/model';
 import {
   createdMs,
+  defaultPhase,
   FILTER_PHASES,
   selects,
   type FilterPhase,
@@ -126,7 +127,7 @@ export function chainOf(
       : metadata.namespace === mesh.rootNamespace
         ? 0
         : 1;
-  const phase = (p: FilterPolicy): FilterPhase => p.spec.phase ?? 'custom';
+  const phase = (p: FilterPolicy): FilterPhase => p.spec.phase ?? defaultPhase(p.spec.filter);
   const sorted = policies.toSorted(
     (a, b) =>
       FILTER_PHASES.indexOf(phase(a)) - FILTER_PHASES.indexOf(phase(b)) ||

@@ -3,6 +3,7 @@ import { filterCatalogue } from '../filter-catalogue.ts';
 import { refOf } from '../resource.ts';
 import type { ReadResult } from '../read/read-resources.ts';
 import type { AnalysisHost, AnalyzeOptions } from './analysis-host.ts';
+import { analyzeClaims } from './claims.ts';
 import { analyzePolicies } from './policies.ts';
 import { analyzeReferences } from './references.ts';
 import { ResourceSet } from './resource-set.ts';
@@ -38,5 +39,6 @@ export function analyze(
   analyzeReferences(host);
   analyzeRoutes(host);
   analyzePolicies(host);
+  analyzeClaims(host);
   return findings.toSorted(compareDiagnostics);
 }

@@ -232,22 +232,21 @@ export function checkFilterPolicy(policy: FilterPolicy, host: CheckHost): void {
       '/spec/direction',
       'outbound needs targetRefs: the Services or routes whose callers get the filter',
     );
-  if (spec.phase === 'connection' && (spec.targetRefs ?? []).some((t) => t.kind === 'HTTPRoute'))
-    host.report(
-      'TULLE0208',
-      '/spec/phase',
-      'a connection filter runs before a route is known; target a Service or a Gateway',
-    );
   const known = host.filters.get(spec.filter);
-  if (known === undefined) return;
-  if (known.phases !== undefined && !known.phases.includes(spec.phase ?? 'custom')) {
+  const phase = spec.phase ?? known?.phase ?? 'custom';
+  if (phase === 'connection' && (spec.targetRefs ?? []).some((t) => t.kind === 'HTTPRoute'))
     host.report(
       'TULLE0208',
       spec.phase === undefined ? '/spec/filter' : '/spec/phase',
-      `${spec.filter} runs in phase ${known.phases.join(' or ')}, not ${spec.phase ?? 'custom, where it is without one'}`,
-      spec.phase === undefined ? `say phase: ${known.phases[0]}` : undefined,
+      'a connection filter runs before a route is known; target a Service or a Gateway',
     );
-  }
+  if (known === undefined) return;
+  if (known.phases !== undefined && !known.phases.includes(phase))
+    host.report(
+      'TULLE0208',
+      spec.phase === undefined ? '/spec/filter' : '/spec/phase',
+      `${spec.filter} runs in phase ${known.phases.join(' or ')}, not ${phase}`,
+    );
   for (const issue of known.validate(spec.config ?? {}))
     host.report(
       'TULLE0211',

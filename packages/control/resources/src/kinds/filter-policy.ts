@@ -43,7 +43,7 @@ export interface FilterPolicySpec {
   readonly targetRefs?: readonly PolicyTarget[];
   readonly selector?: LabelSelector;
   readonly direction?: 'inbound' | 'outbound';
-  /** Default: `custom`. */
+  /** Default: that of the filter's own definition where it ships with Tulle, else `custom`. */
   readonly phase?: FilterPhase;
   /** Id of the filter, e.g. `tulle.http.fault` or an npm package's name. */
   readonly filter: string;
@@ -90,7 +90,10 @@ export const filterPolicySchema: JsonSchema = resourceSchema(
           'inbound: at the Workloads. outbound: at their callers. Default inbound; an HTTPRoute is always outbound.',
           ['inbound', 'outbound'],
         ),
-        phase: oneOf('Where in the chain. Default custom.', FILTER_PHASES),
+        phase: oneOf(
+          'Where in the chain. Default: as the filter itself says, such as authn for tulle.http.jwt; custom for filters that do not ship with Tulle.',
+          FILTER_PHASES,
+        ),
         filter: text('Id of the filter.', {
           minLength: 1,
           maxLength: 214,
