@@ -95,10 +95,23 @@ export interface Locality {
  * - `peak-ewma`: least latency x load of two drawn; seed `defaultRttMs` 30, decay `decayMs` 10,000 (Linkerd's numbers).
  */
 export type BalancePolicy =
-  | { readonly policy: 'round-robin' }
+  | { readonly policy: 'round-robin'; readonly slowStart?: SlowStart }
   | { readonly policy: 'random' }
-  | { readonly policy: 'least-request'; readonly choices?: number }
+  | { readonly policy: 'least-request'; readonly choices?: number; readonly slowStart?: SlowStart }
   | { readonly policy: 'peak-ewma'; readonly defaultRttMs?: number; readonly decayMs?: number };
+
+/**
+ * An endpoint that is new, or passes its health check again, gets its weight little by little (Envoy `SlowStartConfig`).
+ * Endpoints that come at the same time share evenly from the first.
+ */
+export interface SlowStart {
+  /** How long it takes. */
+  readonly windowMs: number;
+  /** 1: the weight grows evenly; more: faster at first. Default 1. */
+  readonly aggression?: number;
+  /** Least part of its weight. Default 10. */
+  readonly minWeightPercent?: number;
+}
 
 /** Bounds of one cluster in one proxy (Envoy `CircuitBreakers`, defaults as there). Reaching one gives 503 `UO`. */
 export interface CircuitLimits {

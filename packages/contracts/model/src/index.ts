@@ -17,6 +17,7 @@ export type {
   OutlierDetection,
   PoolOptions,
   RetryBudget,
+  SlowStart,
 } from './cluster.ts';
 export type {
   HealthCheck,

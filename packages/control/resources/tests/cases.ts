@@ -68,6 +68,19 @@ export const CASES: readonly Case[] = [
     ],
   },
   {
+    name: 'a slow start where endpoints are chosen by latency, and one of no time',
+    yaml:
+      A +
+      policy(
+        'TrafficPolicy',
+        '  targetRefs: [{ group: "", kind: Service, name: a }]\n  balancing: { policy: PeakEWMA, slowStart: { window: 0s } }',
+      ),
+    expect: [
+      ['TULLE0208', 11, '{ window', 'means nothing for PeakEWMA'],
+      ['TULLE0204', 11, '0s }', 'longer than 0'],
+    ],
+  },
+  {
     name: 'regions to fail over to without preferring any',
     yaml:
       A +

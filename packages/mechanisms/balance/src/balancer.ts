@@ -7,6 +7,7 @@ import { priorityLoads } from './priority-loads.ts';
 import { randomPick } from './random-pick.ts';
 import { roundRobin } from './round-robin.ts';
 import { setShares } from './shares.ts';
+import { rampFactor, rampStepMs } from './slow-start.ts';
 import { State, type StateOwner } from './state.ts';
 
 /** An endpoint was ejected or came back. */
@@ -63,9 +64,9 @@ export interface Balancer<Data> {
    */
   pick(nowMs: number, excluded?: readonly EndpointState<Data>[]): EndpointState<Data> | undefined;
   /** What an active health check found; once it has, `pending` endpoints are not picked until it has found them well. */
-  checked(state: EndpointState<Data>, passed: boolean): void;
+  checked(state: EndpointState<Data>, passed: boolean, nowMs: number): void;
   /** Every endpoint that was there at the beginning has been checked, or is given up: from now on new ones wait. */
-  warmed(): void;
+  warmed(nowMs: number): void;
   /** The endpoint with this address. */
   get(address: string): EndpointState<Data> | undefined;
   /** Lets ejections end whose time is over; `pick` does so as well. Call it before a dump. */
@@ -104,6 +105,10 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data> {
   #levels: Level<Data>[] = [];
   /** The one that has all the load. */
   #only: Level<Data> | undefined;
+  /** When shares follow a slow start again. */
+  #rampsOnAtMs = Infinity;
+  /** Of the last event that may change what is picked. */
+  #nowMs = 0;
 
   constructor(options: BalancerOptions<Data>) {
     this.#options = options;
@@ -125,7 +130,7 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data> {
     this.#policy = this.#take(policy);
     this.#levels = [];
     this.#outlier.configure(outlier);
-    this.#rebuild();
+    this.#rebuild(this.#nowMs);
   }
 
   update(endpoints: readonly Endpoint[], nowMs: number): void {
@@ -146,7 +151,7 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data> {
       state.removed = true;
       this.#options.detach?.(state);
     }
-    this.#rebuild();
+    this.#rebuild(nowMs);
   }
 
   #join(endpoint: Endpoint, address: string, nowMs: number): State<Data> {
@@ -155,21 +160,23 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data> {
     return state;
   }
 
-  checked(state: State<Data>, passed: boolean): void {
+  checked(state: State<Data>, passed: boolean, nowMs: number): void {
     const check = passed ? 'passed' : 'failed';
     if (state.check === check || state.removed) return;
     state.check = check;
-    this.#rebuild();
+    if (passed) state.freshSinceMs = nowMs;
+    this.#rebuild(nowMs);
   }
 
-  warmed(): void {
+  warmed(nowMs: number): void {
     if (!this.warming) return;
     this.warming = false;
-    this.#rebuild();
+    this.#rebuild(nowMs);
   }
 
   pick(nowMs: number, excluded: readonly EndpointState<Data>[] = NONE): State<Data> | undefined {
     this.#outlier.refresh(nowMs);
+    if (nowMs >= this.#rampsOnAtMs) this.#rebuild(nowMs);
     const level = this.#only ?? this.#drawLevel();
     if (level === undefined) return undefined;
     const state = level.picker.pick(nowMs, excluded);
@@ -187,11 +194,12 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data> {
   }
 
   observed(state: State<Data>, outcome: Outcome, nowMs: number): void {
+    this.#nowMs = nowMs;
     this.#outlier.observed(state, outcome, nowMs);
   }
 
   #changed(event: EjectionEvent<Data>): void {
-    this.#rebuild();
+    this.#rebuild(this.#nowMs);
     this.#options.onEjection?.(event);
   }
 
@@ -220,7 +228,9 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data> {
   }
 
   /** What may be picked of each priority, and how much each gets. */
-  #rebuild(): void {
+  #rebuild(nowMs: number): void {
+    this.#nowMs = nowMs;
+    const partOf = this.#ramp(nowMs);
     const { panicThresholdPercent = DEFAULT_PANIC_PERCENT, localityWeighted = false } = this.#options;
     const members = Map.groupBy(
       this.endpoints.filter((state) => state.member),
@@ -244,10 +254,22 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data> {
       };
       level.load = percent;
       level.panic = panic;
-      level.picker.rebuild(setShares(panic ? all : usable, all, localityWeighted));
+      level.picker.rebuild(setShares(panic ? all : usable, all, localityWeighted, partOf));
       return level;
     });
     this.#only = this.#levels.find(({ load }) => load === 100);
+  }
+
+  /** The part of its weight that an endpoint has now, and when that is asked again. */
+  #ramp(nowMs: number): (state: State<Data>) => number {
+    this.#rampsOnAtMs = Infinity;
+    const slowStart = 'slowStart' in this.#policy ? this.#policy.slowStart : undefined;
+    if (slowStart === undefined) return whole;
+    return (state) => {
+      const factor = rampFactor(slowStart, nowMs - state.freshSinceMs);
+      if (factor < 1) this.#rampsOnAtMs = nowMs + rampStepMs(slowStart);
+      return factor;
+    };
   }
 
   #take(policy: BalancePolicy = { policy: 'peak-ewma' }): BalancePolicy {
@@ -271,6 +293,10 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data> {
         return peakEwma(random);
     }
   }
+}
+
+function whole(): number {
+  return 1;
 }
 
 /** Makes a balancer with an empty set. */

@@ -61,7 +61,13 @@ export function roundRobin<Data>(random: () => number): Picker<Data> {
         else if (usable.length > 0) next %= usable.length;
         return;
       }
-      turns = usable.map((state) => ({ state, dueAt: random() / state.share }));
+      // Who stays keeps its place, so that shares that change little by little do not begin anew each time.
+      const before = new Map(turns?.map((turn) => [turn.state, turn.dueAt]));
+      const now = turns?.[0]?.dueAt ?? 0;
+      turns = usable.map((state) => ({
+        state,
+        dueAt: before.get(state) ?? now + random() / state.share,
+      }));
       turns.sort((a, b) => a.dueAt - b.dueAt);
     },
     pick: (_nowMs, excluded) => (turns === undefined ? inOrder(excluded) : byDeadline(turns, excluded)),

@@ -5,7 +5,8 @@ import type { State } from './state.ts';
 const OVERPROVISIONING = 1.4;
 
 /**
- * Sets the shares of what is picked from. Without weights of localities an endpoint's share is its weight. With them
+ * Sets the shares of what is picked from. Without weights of localities an endpoint's share is its weight, or the part
+ * of it that `partOf` leaves. With them
  * (Envoy `locality_weighted_lb_config`) the localities share first, each by its weight times how much of it is usable;
  * an endpoint's share is its part of that. A locality without a weight then gets nothing, unless none has one.
  * @param states what is picked from, of one priority @param members of that priority @param byLocality by their weights
@@ -14,15 +15,14 @@ export function setShares<Data>(
   states: readonly State<Data>[],
   members: readonly State<Data>[],
   byLocality: boolean,
+  partOf: (state: State<Data>) => number,
 ): readonly State<Data>[] {
+  for (const state of states) state.share = state.weight * partOf(state);
   const localities = byLocality ? localitiesOf(states, members) : undefined;
-  if (localities === undefined) {
-    for (const state of states) state.share = state.weight;
-    return states;
-  }
+  if (localities === undefined) return states;
   for (const state of states) {
-    const { weight, members: all, usable, usableWeight } = localities.get(keyOf(state)) as LocalityPart;
-    state.share = (weight * Math.min(1, (OVERPROVISIONING * usable) / all) * state.weight) / usableWeight;
+    const { weight, members: all, usable, usableShare } = localities.get(keyOf(state)) as LocalityPart;
+    state.share = (weight * Math.min(1, (OVERPROVISIONING * usable) / all) * state.share) / usableShare;
   }
   return states.filter(({ share }) => share > 0);
 }
@@ -31,7 +31,7 @@ interface LocalityPart {
   readonly weight: number;
   members: number;
   usable: number;
-  usableWeight: number;
+  usableShare: number;
 }
 
 /** @returns `undefined` when no locality with a usable endpoint has a weight */
@@ -40,21 +40,21 @@ function localitiesOf<Data>(
   members: readonly State<Data>[],
 ): ReadonlyMap<string, LocalityPart> | undefined {
   const found = new Map<string, LocalityPart>();
-  const partOf = (state: State<Data>): LocalityPart => {
+  const localityOf = (state: State<Data>): LocalityPart => {
     const key = keyOf(state);
     let part = found.get(key);
     if (part === undefined)
       found.set(
         key,
-        (part = { weight: state.endpoint.localityWeight ?? 0, members: 0, usable: 0, usableWeight: 0 }),
+        (part = { weight: state.endpoint.localityWeight ?? 0, members: 0, usable: 0, usableShare: 0 }),
       );
     return part;
   };
-  for (const member of members) partOf(member).members += 1;
+  for (const member of members) localityOf(member).members += 1;
   for (const state of states) {
-    const part = partOf(state);
+    const part = localityOf(state);
     part.usable += 1;
-    part.usableWeight += state.weight;
+    part.usableShare += state.share;
   }
   return [...found.values()].some(({ weight, usable }) => weight > 0 && usable > 0) ? found : undefined;
 }

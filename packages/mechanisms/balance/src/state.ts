@@ -36,6 +36,8 @@ export class State<Data> implements EndpointState<Data> {
   ejections = 0;
   ejected = false;
   check: CheckState = 'none';
+  /** When it came, or passed its health check again. */
+  freshSinceMs: number;
   removed = false;
   /** When its ejection ends, or ended last. */
   ejectedUntilMs: number = -Infinity;
@@ -55,6 +57,7 @@ export class State<Data> implements EndpointState<Data> {
     this.endpoint = endpoint;
     this.#ewmaMs = owner.defaultRttMs;
     this.#observedAtMs = nowMs;
+    this.freshSinceMs = nowMs;
     this.configure(endpoint);
   }
 

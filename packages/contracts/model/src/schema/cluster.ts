@@ -46,11 +46,17 @@ const discovery: JsonSchema = {
   ],
 };
 
+const slowStart: JsonSchema = fields(['windowMs'], {
+  windowMs: milliseconds(1),
+  aggression: { type: 'number', minimum: 0.01, maximum: 100 },
+  minWeightPercent: percent,
+});
+
 const balance: JsonSchema = {
   anyOf: [
-    fields(['policy'], { policy: { const: 'round-robin' } }),
+    fields(['policy'], { policy: { const: 'round-robin' }, slowStart }),
     fields(['policy'], { policy: { const: 'random' } }),
-    fields(['policy'], { policy: { const: 'least-request' }, choices: whole(2, 1_000) }),
+    fields(['policy'], { policy: { const: 'least-request' }, choices: whole(2, 1_000), slowStart }),
     fields(['policy'], {
       policy: { const: 'peak-ewma' },
       defaultRttMs: milliseconds(0.001),

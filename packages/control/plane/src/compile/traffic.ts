@@ -1,4 +1,4 @@
-import type { BalancePolicy, Cluster, HealthCheck, RetryFilterConfig } from '@tulle/model';
+import type { BalancePolicy, Cluster, HealthCheck, RetryFilterConfig, SlowStart } from '@tulle/model';
 import { createdMs, parseDurationMs, type TrafficPolicy, type TrafficPolicySpec } from '@tulle/resources';
 import type { World } from '../world.ts';
 
@@ -99,13 +99,14 @@ export function clusterTraffic(traffic: Traffic, http: boolean): Partial<Cluster
 function balanceOf({ balancing }: Traffic, http: boolean): BalancePolicy {
   switch (balancing?.policy) {
     case 'RoundRobin':
-      return { policy: 'round-robin' };
+      return { policy: 'round-robin', ...slowStartOf(balancing) };
     case 'Random':
       return { policy: 'random' };
     case 'LeastRequest':
       return {
         policy: 'least-request',
         ...(balancing.choices === undefined ? {} : { choices: balancing.choices }),
+        ...slowStartOf(balancing),
       };
     case 'PeakEWMA':
       return {
@@ -115,6 +116,12 @@ function balanceOf({ balancing }: Traffic, http: boolean): BalancePolicy {
     default:
       return http ? { policy: 'peak-ewma' } : { policy: 'least-request' };
   }
+}
+
+function slowStartOf({ slowStart }: NonNullable<Traffic['balancing']>): { slowStart?: SlowStart } {
+  if (slowStart === undefined) return {};
+  const { window, aggression, minWeightPercent } = slowStart;
+  return { slowStart: given<SlowStart>({ windowMs: ms(window) ?? 0, aggression, minWeightPercent }) };
 }
 
 function healthCheckOf({ healthCheck }: Traffic): HealthCheck | undefined {

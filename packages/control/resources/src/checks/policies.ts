@@ -140,6 +140,7 @@ export function checkTrafficPolicy(policy: TrafficPolicy, host: CheckHost): void
     [spec.healthCheck?.interval, 'healthCheck/interval'],
     [spec.healthCheck?.timeout, 'healthCheck/timeout'],
     [spec.healthCheck?.noTrafficInterval, 'healthCheck/noTrafficInterval'],
+    [spec.balancing?.slowStart?.window, 'balancing/slowStart/window'],
     [spec.balancing?.decay, 'balancing/decay'],
     [spec.balancing?.defaultRtt, 'balancing/defaultRtt'],
     [spec.retryBudget?.interval, 'retryBudget/interval'],
@@ -188,7 +189,8 @@ export function checkTrafficPolicy(policy: TrafficPolicy, host: CheckHost): void
     (from) => `region ${from} is there twice; only one can come next`,
   );
   const uses: Readonly<Record<string, readonly string[]>> = {
-    LeastRequest: ['choices'],
+    RoundRobin: ['slowStart'],
+    LeastRequest: ['choices', 'slowStart'],
     PeakEWMA: ['defaultRtt', 'decay'],
   };
   for (const field of Object.keys(spec.balancing ?? {})) {

@@ -30,6 +30,11 @@ export interface TrafficPolicySpec {
     readonly choices?: number;
     readonly defaultRtt?: string;
     readonly decay?: string;
+    readonly slowStart?: {
+      readonly window: string;
+      readonly aggression?: number;
+      readonly minWeightPercent?: number;
+    };
   };
   /** Which endpoints a caller prefers by where it runs itself. Callers that do not say where they run prefer none. */
   readonly locality?: {
@@ -162,6 +167,20 @@ export const trafficPolicySchema: JsonSchema = resourceSchema(
             choices: integer('LeastRequest: endpoints drawn. Default 2.', 2, 100),
             defaultRtt: duration('PeakEWMA: latency assumed at first. Default 30ms.'),
             decay: duration('PeakEWMA: how fast old latencies fade. Default 10s.'),
+            slowStart: object(
+              'RoundRobin, LeastRequest: an endpoint that is new, or well again, gets its share little by little.',
+              {
+                window: duration('How long that takes.'),
+                aggression: {
+                  type: 'number',
+                  minimum: 0.01,
+                  maximum: 100,
+                  description: '1: evenly; more: faster at first. Default 1.',
+                },
+                minWeightPercent: percent('Least part of its share. Default 10.', 0),
+              },
+              ['window'],
+            ),
           },
           ['policy'],
         ),

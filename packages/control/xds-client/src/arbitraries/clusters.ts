@@ -13,6 +13,7 @@ import type {
   OutlierDetection,
   PoolOptions,
   RetryBudget,
+  SlowStart,
   StatusRange,
   TrustSource,
   UpstreamTls,
@@ -91,11 +92,17 @@ const discovery: fc.Arbitrary<ClusterDiscovery> = fc.oneof(
   ),
 );
 
+const slowStart: fc.Arbitrary<SlowStart> = object<SlowStart>(
+  { windowMs: milliseconds },
+  { aggression: fc.integer({ min: 1, max: 9 }), minWeightPercent: fc.integer({ min: 0, max: 100 }) },
+);
+
 const balance: fc.Arbitrary<BalancePolicy> = fc.oneof(
-  fc.constantFrom<BalancePolicy>({ policy: 'round-robin' }, { policy: 'random' }),
+  fc.constant<BalancePolicy>({ policy: 'random' }),
+  object<BalancePolicy>({ policy: fc.constant('round-robin') }, { slowStart }),
   object<BalancePolicy>(
     { policy: fc.constant('least-request') },
-    { choices: fc.integer({ min: 2, max: 10 }) },
+    { choices: fc.integer({ min: 2, max: 10 }), slowStart },
   ),
   object<BalancePolicy>(
     { policy: fc.constant('peak-ewma') },

@@ -1,26 +1,34 @@
 import { isMessage, type Message } from '@bufbuild/protobuf';
-import type { BalancePolicy } from '@tulle/model';
-import { type Cluster, Cluster_LbPolicy as LbPolicy } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
+import type { BalancePolicy, SlowStart } from '@tulle/model';
+import {
+  type Cluster,
+  Cluster_LbPolicy as LbPolicy,
+  type Cluster_SlowStartConfig,
+} from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
 import { LeastRequestSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/least_request/v3/least_request';
 import { RandomSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/random/v3/random';
 import { RoundRobinSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin';
 import { DEFAULT_BALANCE, PEAK_EWMA } from '../wire.ts';
 import { createDecodeContext, type DecodeContext } from './context.ts';
 import { readObject } from './extras.ts';
-import { isObject, present, structOf } from './values.ts';
+import { isObject, milliseconds, present, structOf } from './values.ts';
 
 /** @returns `undefined` when the proxy is to choose */
 export function decodeBalance(context: DecodeContext, cluster: Cluster): BalancePolicy | undefined {
   if (cluster.loadBalancingPolicy) return decodePolicies(context, cluster);
   switch (cluster.lbPolicy) {
     case LbPolicy.ROUND_ROBIN:
-      return { policy: 'round-robin' };
+      return roundRobin(
+        context,
+        cluster.lbConfig.case === 'roundRobinLbConfig' ? cluster.lbConfig.value.slowStartConfig : undefined,
+        'round_robin_lb_config',
+      );
     case LbPolicy.RANDOM:
       return { policy: 'random' };
     case LbPolicy.LEAST_REQUEST:
-      return leastRequest(
-        cluster.lbConfig.case === 'leastRequestLbConfig' ? cluster.lbConfig.value.choiceCount : undefined,
-      );
+      return cluster.lbConfig.case === 'leastRequestLbConfig'
+        ? leastRequest(context, cluster.lbConfig.value, 'least_request_lb_config')
+        : { policy: 'least-request' };
     default:
       context.refuse(
         'lb_policy',
@@ -30,8 +38,45 @@ export function decodeBalance(context: DecodeContext, cluster: Cluster): Balance
   }
 }
 
-function leastRequest(choices: number | undefined): BalancePolicy {
-  return present({ policy: 'least-request' as const, choices });
+function roundRobin(
+  context: DecodeContext,
+  slowStart: SlowStartConfig | undefined,
+  path: string,
+): BalancePolicy {
+  return present({ policy: 'round-robin' as const, slowStart: decodeSlowStart(context, slowStart, path) });
+}
+
+function leastRequest(
+  context: DecodeContext,
+  settings: {
+    readonly choiceCount?: number | undefined;
+    readonly slowStartConfig?: SlowStartConfig | undefined;
+  },
+  path: string,
+): BalancePolicy {
+  return present({
+    policy: 'least-request' as const,
+    choices: settings.choiceCount,
+    slowStart: decodeSlowStart(context, settings.slowStartConfig, path),
+  });
+}
+
+/** The old message and that of the policies have the same fields. A key of Envoy's runtime names nothing here. */
+type SlowStartConfig = Pick<Cluster_SlowStartConfig, 'slowStartWindow' | 'aggression' | 'minWeightPercent'>;
+
+function decodeSlowStart(
+  context: DecodeContext,
+  config: SlowStartConfig | undefined,
+  path: string,
+): SlowStart | undefined {
+  if (config === undefined) return undefined;
+  const windowMs = milliseconds(config.slowStartWindow);
+  if (windowMs === undefined) context.refuse(`${path}.slow_start_config.slow_start_window`, 'is missing');
+  return present({
+    windowMs: windowMs ?? 0,
+    aggression: config.aggression?.defaultValue,
+    minWeightPercent: config.minWeightPercent?.value,
+  });
 }
 
 /** The first policy of the list that this proxy has; those that it lacks are passed over, as the field says. */
@@ -66,9 +111,9 @@ function isKnown(message: Message): boolean {
 }
 
 function decodePolicy(context: DecodeContext, message: Message, path: string): BalancePolicy | undefined {
-  if (isMessage(message, RoundRobinSchema)) return { policy: 'round-robin' };
+  if (isMessage(message, RoundRobinSchema)) return roundRobin(context, message.slowStartConfig, path);
   if (isMessage(message, RandomSchema)) return { policy: 'random' };
-  if (isMessage(message, LeastRequestSchema)) return leastRequest(message.choiceCount);
+  if (isMessage(message, LeastRequestSchema)) return leastRequest(context, message, path);
   const struct = structOf(message);
   const settings = readObject(context, isObject(struct?.config) ? struct.config : {}, `${path}.value`);
   const [defaultRttMs, decayMs] =

@@ -232,6 +232,7 @@ export const HONOURED: Readonly<Record<string, readonly string[]>> = {
     'dns_refresh_rate',
     'lb_policy',
     'least_request_lb_config',
+    'round_robin_lb_config',
     'load_balancing_policy',
     'common_lb_config',
     'health_checks',
@@ -243,7 +244,14 @@ export const HONOURED: Readonly<Record<string, readonly string[]>> = {
     'metadata',
   ],
   'envoy.config.cluster.v3.Cluster.EdsClusterConfig': ['eds_config', 'service_name'],
-  'envoy.config.cluster.v3.Cluster.LeastRequestLbConfig': ['choice_count'],
+  'envoy.config.cluster.v3.Cluster.LeastRequestLbConfig': ['choice_count', 'slow_start_config'],
+  'envoy.config.cluster.v3.Cluster.RoundRobinLbConfig': ['slow_start_config'],
+  'envoy.config.cluster.v3.Cluster.SlowStartConfig': [
+    'slow_start_window',
+    'aggression',
+    'min_weight_percent',
+  ],
+  'envoy.config.core.v3.RuntimeDouble': ['default_value', 'runtime_key'],
   'envoy.config.cluster.v3.Cluster.CommonLbConfig': [
     'healthy_panic_threshold',
     'locality_weighted_lb_config',
@@ -253,9 +261,17 @@ export const HONOURED: Readonly<Record<string, readonly string[]>> = {
   'envoy.config.cluster.v3.LoadBalancingPolicy': ['policies'],
   'envoy.config.cluster.v3.LoadBalancingPolicy.Policy': ['typed_extension_config'],
   'envoy.config.core.v3.TypedExtensionConfig': ['name', 'typed_config'],
-  'envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin': [],
+  'envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin': ['slow_start_config'],
   'envoy.extensions.load_balancing_policies.random.v3.Random': [],
-  'envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest': ['choice_count'],
+  'envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest': [
+    'choice_count',
+    'slow_start_config',
+  ],
+  'envoy.extensions.load_balancing_policies.common.v3.SlowStartConfig': [
+    'slow_start_window',
+    'aggression',
+    'min_weight_percent',
+  ],
   'envoy.config.core.v3.HealthCheck': [
     'timeout',
     'interval',

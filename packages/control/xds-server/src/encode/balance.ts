@@ -1,26 +1,41 @@
 import { create } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
-import type { BalancePolicy } from '@tulle/model';
+import type { BalancePolicy, SlowStart } from '@tulle/model';
 import {
   Cluster_LbPolicy as LbPolicy,
+  type Cluster_SlowStartConfigSchema as SlowStartConfigSchema,
   type ClusterSchema,
 } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
 import { LeastRequestSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/least_request/v3/least_request';
 import { DEFAULT_BALANCE, PEAK_EWMA } from '../wire.ts';
-import { type Fields, typedStruct } from './values.ts';
+import { duration, type Fields, typedStruct } from './values.ts';
 
 /** Ours first, then what a proxy that does not know it takes instead: it uses the first policy that it has. */
 export function encodeBalance(balance: BalancePolicy | undefined): Fields<typeof ClusterSchema> {
   switch (balance?.policy) {
     case 'round-robin':
-      return { lbPolicy: LbPolicy.ROUND_ROBIN };
+      return {
+        lbPolicy: LbPolicy.ROUND_ROBIN,
+        ...(balance.slowStart && {
+          lbConfig: {
+            case: 'roundRobinLbConfig',
+            value: { slowStartConfig: slowStart(balance.slowStart) },
+          } as const,
+        }),
+      };
     case 'random':
       return { lbPolicy: LbPolicy.RANDOM };
     case 'least-request':
       return {
         lbPolicy: LbPolicy.LEAST_REQUEST,
-        ...(balance.choices !== undefined && {
-          lbConfig: { case: 'leastRequestLbConfig', value: { choiceCount: balance.choices } } as const,
+        ...((balance.choices !== undefined || balance.slowStart !== undefined) && {
+          lbConfig: {
+            case: 'leastRequestLbConfig',
+            value: {
+              ...(balance.choices !== undefined && { choiceCount: balance.choices }),
+              ...(balance.slowStart && { slowStartConfig: slowStart(balance.slowStart) }),
+            },
+          } as const,
         }),
       };
     case 'peak-ewma': {
@@ -30,6 +45,21 @@ export function encodeBalance(balance: BalancePolicy | undefined): Fields<typeof
     case undefined:
       return extended(DEFAULT_BALANCE, {});
   }
+}
+
+function slowStart({
+  windowMs,
+  aggression,
+  minWeightPercent,
+}: SlowStart): Fields<typeof SlowStartConfigSchema> {
+  return {
+    slowStartWindow: duration(windowMs),
+    // Envoy wants a name for what could be changed while it runs.
+    ...(aggression !== undefined && {
+      aggression: { defaultValue: aggression, runtimeKey: 'tulle.slow_start.aggression' },
+    }),
+    ...(minWeightPercent !== undefined && { minWeightPercent: { value: minWeightPercent } }),
+  };
 }
 
 function extended(name: string, settings: Readonly<Record<string, unknown>>): Fields<typeof ClusterSchema> {

@@ -133,7 +133,7 @@ export class ClusterRuntime {
     for (const { address, check, ejected } of before.balancer.endpoints) {
       const state = this.balancer.get(address);
       if (state?.check === 'pending' && check !== 'pending' && !ejected)
-        this.balancer.checked(state, check !== 'failed');
+        this.balancer.checked(state, check !== 'failed', this.engine.clock.nowMs());
     }
     this.#healthChecks.warm();
   }

@@ -43,7 +43,7 @@ export class HealthChecks implements CheckOwner {
   found(state: CheckedEndpoint, passed: boolean, detail: string): void {
     const before = state.check;
     const { balancer, engine, name } = this.cluster;
-    balancer.checked(state, passed);
+    balancer.checked(state, passed, engine.clock.nowMs());
     this.warm();
     const fields = { cluster: name, endpoint: state.address };
     if (!passed)
@@ -82,9 +82,9 @@ export class HealthChecks implements CheckOwner {
 
   /** As soon as nothing is pending, health is known. */
   warm(): void {
-    const { balancer } = this.cluster;
+    const { balancer, engine } = this.cluster;
     if (balancer.endpoints.length > 0 && balancer.endpoints.every(({ check }) => check !== 'pending'))
-      balancer.warmed();
+      balancer.warmed(engine.clock.nowMs());
   }
 }
 
