@@ -91,7 +91,7 @@ export interface ControlPlane {
    * @returns `undefined` when the change is not remembered; `settled: false` when the time was over first
    */
   settled(id: string, timeoutMs: number): Promise<(ChangeRecord & { readonly settled: boolean }) | undefined>;
-  /** Sends what is gathered at once. */
+  /** Sends and saves what is gathered at once. */
   flush(): void;
   close(): Promise<void>;
 }

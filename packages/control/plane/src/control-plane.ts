@@ -192,7 +192,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     touched: () => touched,
     changed(cause, keys, urgent) {
       changed(cause, keys, urgent);
-      kept.after();
+      kept.soon();
     },
     anyConnected: () => sessions.size > 0,
     isLast: (workload) => isLastEndpoint(world, workload, mesh),
@@ -283,7 +283,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
           for (const update of batch.updates)
             if (update.resources.length === 0) says.delete(update.owner);
             else says.set(update.owner, update);
-          kept.after();
+          kept.soon();
           report();
           return refused;
         },
@@ -374,7 +374,10 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
       const record = changes.get(id);
       return record && { ...record, settled: isSettled() };
     },
-    flush,
+    flush() {
+      flush();
+      kept.flush();
+    },
     async close() {
       closed = true;
       look();

@@ -11,6 +11,8 @@ export interface KeptStateOptions {
   readonly content: () => SavedState;
   /** A save that failed is tried again after this long. Default 5,000: a disk that somebody empties is noticed soon. */
   readonly retryMs?: number;
+  /** What the mesh does by itself is gathered this long. Default 200: two thousand sidecars that join are then a few saves. */
+  readonly delayMs?: number;
   /** Called for each save that failed. */
   readonly failed: () => void;
 }
@@ -22,6 +24,7 @@ export interface KeptStateOptions {
 export class KeptState {
   readonly #options: KeptStateOptions;
   #cancelRetry: (() => void) | undefined;
+  #cancelSave: (() => void) | undefined;
   #fault: string | undefined;
 
   constructor(options: KeptStateOptions) {
@@ -51,8 +54,20 @@ export class KeptState {
     this.#saved();
   }
 
+  /** What is in force is to be saved, before long. */
+  soon(): void {
+    this.#cancelSave ??= this.#options.clock.setTimer(this.#options.delayMs ?? 200, () => this.#after());
+  }
+
+  /** Saves now what waits to be saved. */
+  flush(): void {
+    if (this.#cancelSave !== undefined) this.#after();
+  }
+
   /** Saves what is in force; tries again later where that fails. */
-  after(): void {
+  #after(): void {
+    this.#cancelSave?.();
+    this.#cancelSave = undefined;
     const { store, content, clock, log, retryMs = 5_000 } = this.#options;
     try {
       store.save(content());
@@ -67,7 +82,7 @@ export class KeptState {
       this.#fault = fault;
       this.#cancelRetry ??= clock.setTimer(retryMs, () => {
         this.#cancelRetry = undefined;
-        this.after();
+        this.#after();
       });
       return;
     }
@@ -75,10 +90,13 @@ export class KeptState {
   }
 
   close(): void {
+    this.flush();
     this.#cancelRetry?.();
   }
 
   #saved(): void {
+    this.#cancelSave?.();
+    this.#cancelSave = undefined;
     if (this.#fault !== undefined) this.#options.log?.info('the state is saved again');
     this.#fault = undefined;
     this.#cancelRetry?.();

@@ -53,6 +53,7 @@ describe('a state that cannot be saved', () => {
     store.broken = true;
     const handle = plane.provider.open(joiningNode('orders'));
     expect(plane.resources()).toHaveLength(1);
+    clock.advance(200);
     expect(plane.status().unsaved).toMatch(/no space left/);
     handle.closed('clean');
     expect(plane.resources()).toEqual([]);

@@ -105,6 +105,27 @@ it('a mesh that is closed by default says so in status, and its sidecars deny wh
   }
 });
 
+it('sidecars that join together are saved together, at the latest when the control plane ends', async () => {
+  const clock = manualClock();
+  const memory = memoryState();
+  let saves = 0;
+  const state = {
+    load: () => memory.load(),
+    save(next: Parameters<typeof memory.save>[0]) {
+      saves += 1;
+      memory.save(next);
+    },
+  };
+  const plane = createControlPlane({ trustDomain: 'mesh.local', clock, state });
+  for (let i = 0; i < 100; i++) plane.provider.open(joiningNode(`w${i}`));
+  expect(saves).toBe(0);
+  clock.advance(200);
+  expect([saves, memory.load().workloads.length]).toEqual([1, 100]);
+  plane.provider.open(joiningNode('late'));
+  await plane.close();
+  expect([saves, memory.load().workloads.length]).toEqual([2, 101]);
+});
+
 describe('a proxy that disconnected', () => {
   const make = (more: Partial<Parameters<typeof createControlPlane>[0]> = {}) => {
     const clock = manualClock();

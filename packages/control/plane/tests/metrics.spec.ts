@@ -158,6 +158,7 @@ describe('the control plane shows', () => {
     await expect(async () => plane.apply(await resources(SHOP), [])).rejects.toThrow('ENOSPC');
     expect(value('tulle_control_plane_save_failures_total')).toBe(1);
     plane.provider.open(joiningNode('orders'));
+    plane.flush();
     expect(value('tulle_control_plane_unsaved')).toBe(1);
     expect(value('tulle_control_plane_changes_forgotten_total')).toBe(0);
     for (let i = 0; i < 3; i++) plane.provider.open(joiningNode(`w${i}`, { ports: [] }));
