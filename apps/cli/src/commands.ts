@@ -34,7 +34,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     'show every proxy, and whether it has what it should have',
     async () => import('./commands/status.ts'),
   ),
-  entry('config', 'show what a proxy should have', async () => import('./commands/config.ts')),
+  entry(
+    'config',
+    'show what a proxy should have, and what it has',
+    async () => import('./commands/config.ts'),
+  ),
   entry('check', 'check this machine and the mesh', async () => import('./commands/check.ts')),
   entry(
     'token create',

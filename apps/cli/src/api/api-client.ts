@@ -34,15 +34,27 @@ const TIMEOUT_MS = 30_000;
 /** Longer answers are cut off: the status of a thousand proxies is some MiB. */
 const MAX_BODY_BYTES = 256 * 1024 * 1024;
 
+/** Who is asked, for messages. */
+export interface ApiParty {
+  readonly who: string;
+  /** What to do when it cannot be reached. */
+  readonly hint: string;
+}
+
+const CONTROL_PLANE: ApiParty = {
+  who: 'the control plane',
+  hint: 'is it running? --api or TULLE_API say where it is',
+};
+
 /** @param url `http://:secret@host:port`, the secret as userinfo, or `unix:/path` */
-export function apiClient(url: string, signal: AbortSignal): ApiClient {
+export function apiClient(url: string, signal: AbortSignal, party: ApiParty = CONTROL_PLANE): ApiClient {
   const { address, secret, ...where } = target(url);
   const call = async <T>(
     method: string,
     path: string,
     body?: { readonly type: string; readonly text: string },
   ): Promise<ApiAnswer<T>> => {
-    const { status, text } = await send({ address, secret, where }, method, path, body, signal);
+    const { status, text } = await send({ address, secret, where, party }, method, path, body, signal);
     let parsed: unknown;
     try {
       parsed = JSON.parse(text);
@@ -96,10 +108,12 @@ async function send(
     address,
     secret,
     where,
+    party,
   }: {
     readonly address: string;
     readonly secret: string;
     readonly where: { readonly socketPath: string } | { readonly host: string; readonly port: number };
+    readonly party: ApiParty;
   },
   method: string,
   path: string,
@@ -112,8 +126,8 @@ async function send(
       reject(
         new CliError(
           EXIT.unreachable,
-          `the control plane at ${address} cannot be reached: ${error.code ?? error.message}`,
-          'is it running? --api or TULLE_API say where it is',
+          `${party.who} at ${address} cannot be reached: ${error.code ?? error.message}`,
+          party.hint,
           { cause: error },
         ),
       );

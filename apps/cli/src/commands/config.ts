@@ -1,58 +1,119 @@
-import type { Cluster, Endpoint, EndpointSet, Listener, ProxyConfig, RouteConfig } from '@tulle/model';
-import { formatAddress } from '@tulle/model';
-import { apiClient } from '../api/api-client.ts';
+import type { ProxyConfig } from '@tulle/model';
+import type { RunningProxy } from '@tulle/sidecar';
+import { apiClient, type ApiClient } from '../api/api-client.ts';
 import { API_OPTION, findApi } from '../api/find-control-plane.ts';
 import { closest } from '../cli/closest.ts';
 import { defineCommand, type Command } from '../cli/command.ts';
 import { CliError, EXIT } from '../cli/exit-codes.ts';
-import { OUTPUT_OPTION, printView, type Format, type View } from '../cli/output.ts';
+import type { Io } from '../cli/io.ts';
+import { LIST_OPTIONS, showViews, type Shown } from '../cli/show-view.ts';
+import { configDifferences, describeDifference } from '../proxies/config-differences.ts';
+import { adminClient, localProxies, nodeIdOf } from '../proxies/local-proxies.ts';
+import { secretView, type ProxyCertificate } from './config-secrets.ts';
+import { CONFIG_VIEWS, type Compared } from './config-views.ts';
 import { instanceOf, type MeshStatus, type ProxyRow } from './status.ts';
 
+const PARTS = ['listeners', 'routes', 'clusters', 'endpoints', 'filters'] as const;
+
 export const command: Command = defineCommand({
-  summary: 'Show what a proxy should have: listeners, routes, clusters, endpoints',
+  summary: 'Show what a proxy should have, and, where it runs on this machine, what it really has',
+  details:
+    'For a proxy of this machine its admin interface is asked too: STATE tells whether a resource is in force, differs, is\nmissing, or is there and should not be, and each difference follows with its place. For one on another machine it is what\nthe control plane wants; tulle status tells what it confirmed. Without a control plane it is what the proxy has. secrets\nare the certificates in use, never keys, and need the machine.',
   args: [
-    { name: 'WHAT', help: 'which part', choices: ['listeners', 'routes', 'clusters', 'endpoints', 'all'] },
+    { name: 'WHAT', help: 'which part', choices: [...PARTS, 'secrets', 'all'] },
     { name: 'PROXY', help: 'workload or instance, or either with .namespace, or node id; see tulle status' },
   ],
-  options: {
-    'no-headers': { type: 'boolean', help: 'leave the head of the table out' },
-    ...OUTPUT_OPTION,
-    ...API_OPTION,
-  },
+  options: { ...LIST_OPTIONS, ...API_OPTION },
   examples: [
     { command: 'tulle config routes web', does: 'where a request of web goes' },
-    { command: 'tulle config all web -o json', does: 'everything, as the proxy takes it' },
+    { command: 'tulle config filters web -o wide', does: 'what its requests pass, with which configuration' },
+    { command: 'tulle config all web -o json', does: 'everything, both sides and where they differ' },
   ],
   async run({ io, options, args, signal }) {
-    const client = apiClient(await findApi(io, options.api), signal);
-    const { proxies } = await client.must<MeshStatus>('GET', '/api/v1/status');
-    const proxy = findProxy(
-      proxies.filter(({ connected }) => connected),
-      args[1] as string,
-    );
-    const config = await client.must<ProxyConfig>(
-      'GET',
-      `/api/v1/proxies/${encodeURIComponent(proxy.id)}/config`,
-    );
-    const format = (options.output ?? 'table') as Format;
-    const print = async <Row>(view: View<Row>): Promise<void> =>
-      printView(io, format, view, options['no-headers']);
-    const [what] = args;
-    if (what === 'all' && format !== 'table' && format !== 'wide') {
-      await print({ rows: [config], document: config, columns: [], name: () => proxy.id });
-      return EXIT.ok;
-    }
-    const part = (name: string): boolean => what === name || what === 'all';
-    if (part('listeners')) await print(listenerView(config.listeners));
-    if (what === 'all') io.out('\n');
-    if (part('routes')) await print(routeView(routesOf(config)));
-    if (what === 'all') io.out('\n');
-    if (part('clusters')) await print(clusterView(config.clusters));
-    if (what === 'all') io.out('\n');
-    if (part('endpoints')) await print(endpointView(config));
+    const [what = '', wanted = ''] = args;
+    const json = options.output !== undefined && !['table', 'wide', 'name'].includes(options.output);
+    await showViews(io, options, signal, async () => {
+      const sides = await find(io, options.api, wanted, signal);
+      if (what === 'secrets') return [await secrets(sides, signal)];
+      const compared = await compare(sides, signal);
+      const notes = [...sides.notes, ...(compared.differences ?? []).map(describeDifference)];
+      if (what === 'all' && json)
+        return [
+          { view: { rows: [compared], document: compared, columns: [], name: () => compared.proxy } },
+        ] as unknown as Shown<never>[];
+      const parts = PARTS.filter((part) => what === part || what === 'all');
+      const shown: Shown<never>[] = parts.map((part) => ({ view: CONFIG_VIEWS[part](compared) }));
+      if (what === 'all' && sides.local !== undefined) shown.push(await secrets(sides, signal));
+      return shown.map((one, i) => (i === shown.length - 1 ? { ...one, notes } : one));
+    });
     return EXIT.ok;
   },
 });
+
+/** Who can be asked about one proxy. */
+interface Sides {
+  /** Node id. */
+  readonly id: string;
+  /** The control plane, unless it cannot be reached. */
+  readonly plane: ApiClient | undefined;
+  /** The proxy, where it runs on this machine. */
+  readonly local: RunningProxy | undefined;
+  readonly notes: readonly string[];
+}
+
+async function find(io: Io, api: string | undefined, wanted: string, signal: AbortSignal): Promise<Sides> {
+  const locals = await localProxies(io);
+  try {
+    const plane = apiClient(await findApi(io, api), signal);
+    const { proxies } = await plane.must<MeshStatus>('GET', '/api/v1/status');
+    const { id } = findProxy(proxies, wanted);
+    return { id, plane, local: locals.find((one) => nodeIdOf(one) === id), notes: [] };
+  } catch (error) {
+    if (!(error instanceof CliError) || error.exitCode !== EXIT.unreachable) throw error;
+    const local = locals.find((one) =>
+      [
+        nodeIdOf(one),
+        one.name,
+        one.instance,
+        `${one.name}.${one.namespace}`,
+        `${one.instance}.${one.namespace}`,
+      ].includes(wanted),
+    );
+    if (local === undefined) throw error;
+    return {
+      id: nodeIdOf(local),
+      plane: undefined,
+      local,
+      notes: [`${error.message}: this is what the proxy has, whatever it should have`],
+    };
+  }
+}
+
+async function compare({ id, plane, local }: Sides, signal: AbortSignal): Promise<Compared> {
+  const has =
+    local === undefined
+      ? undefined
+      : await adminClient(local, signal).must<ProxyConfig>('GET', '/config_dump');
+  if (plane === undefined) return { proxy: id, ...(has === undefined ? {} : { has }) };
+  const raw = await plane.must<ProxyConfig>('GET', `/api/v1/proxies/${encodeURIComponent(id)}/config`);
+  if (has === undefined) return { proxy: id, should: raw };
+  const { asReceived } = await import('../proxies/as-received.ts');
+  const should = asReceived(raw);
+  return { proxy: id, should, has, differences: configDifferences(should, has) };
+}
+
+async function secrets({ id, local }: Sides, signal: AbortSignal): Promise<Shown<never>> {
+  if (local === undefined)
+    throw new CliError(
+      EXIT.unreachable,
+      `${id} does not run on this machine, and its certificates are known there alone`,
+      'run this where it runs; tulle ca status tells what the CA issued',
+    );
+  const { certificates } = await adminClient(local, signal).must<{
+    readonly certificates: readonly ProxyCertificate[];
+  }>('GET', '/certs');
+  return { view: secretView(id, certificates, Date.now()) } as unknown as Shown<never>;
+}
 
 function findProxy(proxies: readonly ProxyRow[], wanted: string): ProxyRow {
   const found = proxies.filter(
@@ -76,137 +137,4 @@ function findProxy(proxies: readonly ProxyRow[], wanted: string): ProxyRow {
     `no proxy ${wanted} is connected`,
     guess === undefined ? '`tulle status` lists them' : `did you mean ${guess}?`,
   );
-}
-
-function listenerView(listeners: readonly Listener[]): View<Listener> {
-  return {
-    rows: listeners,
-    name: (l) => l.name,
-    empty: 'No listeners.',
-    columns: [
-      { header: 'LISTENER', value: (l) => l.name },
-      { header: 'ADDRESS', value: (l) => formatAddress(l.address) },
-      { header: 'DIRECTION', value: (l) => l.direction },
-      {
-        header: 'CHAINS',
-        value: (l) =>
-          l.filterChains.map((c) => `${c.handler.kind}${c.tls === undefined ? '' : '+tls'}`).join(', '),
-      },
-      {
-        header: 'FILTERS',
-        value: (l) => l.filterChains.flatMap((c) => (c.handler.filters ?? []).map((f) => f.name)).join(', '),
-        wide: true,
-      },
-    ],
-  };
-}
-
-interface RouteRow {
-  readonly config: string;
-  readonly domains: string;
-  readonly name: string;
-  readonly match: string;
-  readonly to: string;
-}
-
-function routesOf({ listeners, routes }: ProxyConfig): readonly RouteConfig[] {
-  const inside = listeners.flatMap((l) =>
-    l.filterChains.flatMap(({ handler }) =>
-      handler.kind === 'http' && 'virtualHosts' in handler.routes ? [handler.routes] : [],
-    ),
-  );
-  return [...routes, ...inside];
-}
-
-function routeView(configs: readonly RouteConfig[]): View<RouteRow> {
-  const rows = configs.flatMap((config) =>
-    config.virtualHosts.flatMap((host) =>
-      host.routes.map((route): RouteRow => {
-        const { match, action } = route;
-        const conditions = [
-          ...(match.headers ?? []).map((h) => `header ${h.name}`),
-          ...(match.query ?? []).map((q) => `query ${q.name}`),
-        ];
-        return {
-          config: config.name,
-          domains: host.domains.join(', '),
-          name: route.name,
-          match: [
-            match.method,
-            `${match.path.kind === 'prefix' ? '' : `${match.path.kind} `}${match.path.value}${match.path.kind === 'prefix' ? '*' : ''}`,
-            ...conditions,
-          ]
-            .filter(Boolean)
-            .join(' '),
-          to:
-            action.kind === 'forward'
-              ? action.clusters
-                  .map((c) => (action.clusters.length === 1 ? c.name : `${c.name} ${c.weight ?? 1}`))
-                  .join(', ')
-              : action.kind === 'redirect'
-                ? `redirect ${action.status ?? 302}`
-                : `answer ${action.status}`,
-        };
-      }),
-    ),
-  );
-  return {
-    rows,
-    document: configs,
-    name: (r) => `${r.config}/${r.name}`,
-    empty: 'No routes.',
-    columns: [
-      { header: 'ROUTES', value: (r) => r.config },
-      { header: 'DOMAINS', value: (r) => r.domains, wide: true },
-      { header: 'ROUTE', value: (r) => r.name },
-      { header: 'MATCH', value: (r) => r.match },
-      { header: 'TO', value: (r) => r.to },
-    ],
-  };
-}
-
-function clusterView(clusters: readonly Cluster[]): View<Cluster> {
-  return {
-    rows: clusters,
-    name: (c) => c.name,
-    empty: 'No clusters.',
-    columns: [
-      { header: 'CLUSTER', value: (c) => c.name },
-      { header: 'ENDPOINTS', value: (c) => c.discovery.kind },
-      { header: 'TLS', value: (c) => (c.tls === undefined ? 'none' : c.tls.trust.kind) },
-      { header: 'BALANCE', value: (c) => c.balance?.policy ?? 'peak-ewma' },
-      {
-        header: 'OUTLIER',
-        value: (c) => (c.outlier === undefined ? 'off' : `${c.outlier.consecutiveFailures ?? 5} failures`),
-        wide: true,
-      },
-    ],
-  };
-}
-
-function endpointView({
-  clusters,
-  endpoints,
-}: ProxyConfig): View<{ readonly set: string; readonly endpoint: Endpoint }> {
-  const sets: EndpointSet[] = [
-    ...endpoints,
-    ...clusters.flatMap((c) =>
-      c.discovery.kind === 'eds' ? [] : [{ name: c.name, endpoints: c.discovery.endpoints }],
-    ),
-  ];
-  return {
-    rows: sets.flatMap((set) => set.endpoints.map((endpoint) => ({ set: set.name, endpoint }))),
-    document: sets,
-    item: (row) => row,
-    name: (row) => formatAddress(row.endpoint.address),
-    empty: 'No endpoints.',
-    columns: [
-      { header: 'CLUSTER', value: (row) => row.set },
-      { header: 'ENDPOINT', value: (row) => formatAddress(row.endpoint.address) },
-      { header: 'HEALTH', value: (row) => row.endpoint.health ?? 'healthy' },
-      { header: 'MODE', value: (row) => row.endpoint.mode },
-      { header: 'VERSION', value: (row) => row.endpoint.labels?.['version'] },
-      { header: 'IDENTITY', value: (row) => row.endpoint.identity, wide: true },
-    ],
-  };
 }
