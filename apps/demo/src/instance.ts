@@ -22,6 +22,8 @@ export interface Instance {
   /** Ends program, sidecar and engine in the same moment, as when their machine fails. */
   kill(): void;
   stop(): Promise<void>;
+  /** Starts the same again, on the same ports and with the state that it left; it has ended. Resolves when it takes calls. */
+  again(): Promise<Instance>;
 }
 
 /** What is started beside a sidecar. */
@@ -52,35 +54,39 @@ export async function startInstance(
   for (const [service, variable] of Object.entries(calls))
     variables[variable] = `http://127.0.0.1:${upstreams.get(service)}`;
   const logFile = join(tulle.logDir, `${name}-${port}.log`);
-  const child = tulle.start(version === undefined ? name : `${name} ${version}`, [
-    ...['run', '--name', name, '--port', String(port), '--start-timeout', '60', '--drain-seconds', '1'],
-    ...['--access-log', logFile],
-    ...(collectorUrl === undefined ? [] : ['--otlp-endpoint', collectorUrl, '--trace-ratio', '0']),
-    ...(version === undefined ? [] : ['--label', `version=${version}`]),
-    ...[...upstreams].flatMap(([service, local]) => ['--upstream', `${service}=${local}`]),
-    ...(advertise === undefined ? [] : ['--advertise', advertise]),
-    '--',
-    ...['env', ...Object.entries(variables).map(([key, value]) => `${key}=${value}`)],
-    ...command,
-  ]);
-  started(child);
-  const [, inbound = '', socket = ''] = await child.said(/ joined; inbound \S+:(\d+),.* admin (\S+)\n/);
-  await child.said(/it takes calls from now on/);
-  return {
-    name: child.name,
-    port,
-    inboundPort: Number(inbound),
-    child,
-    admin: sidecarAdmin(socket),
-    accessLog: async () => readAccessLog(logFile),
-    upstreamPort(service) {
-      const found = upstreams.get(service);
-      if (found === undefined) throw new Error(`${name} does not call ${service}`);
-      return found;
-    },
-    kill() {
-      for (const pid of processTree(child.pid)) process.kill(pid, 'SIGKILL');
-    },
-    stop: () => child.stop(),
+  const begin = async (): Promise<Instance> => {
+    const child = tulle.start(version === undefined ? name : `${name} ${version}`, [
+      ...['run', '--name', name, '--port', String(port), '--start-timeout', '60', '--drain-seconds', '1'],
+      ...['--access-log', logFile],
+      ...(collectorUrl === undefined ? [] : ['--otlp-endpoint', collectorUrl, '--trace-ratio', '0']),
+      ...(version === undefined ? [] : ['--label', `version=${version}`]),
+      ...[...upstreams].flatMap(([service, local]) => ['--upstream', `${service}=${local}`]),
+      ...(advertise === undefined ? [] : ['--advertise', advertise]),
+      '--',
+      ...['env', ...Object.entries(variables).map(([key, value]) => `${key}=${value}`)],
+      ...command,
+    ]);
+    started(child);
+    const [, inbound = '', socket = ''] = await child.said(/ joined; inbound \S+:(\d+),.* admin (\S+)\n/);
+    await child.said(/it takes calls from now on/);
+    return {
+      name: child.name,
+      port,
+      inboundPort: Number(inbound),
+      child,
+      admin: sidecarAdmin(socket),
+      accessLog: async () => readAccessLog(logFile),
+      upstreamPort(service) {
+        const found = upstreams.get(service);
+        if (found === undefined) throw new Error(`${name} does not call ${service}`);
+        return found;
+      },
+      kill() {
+        for (const pid of processTree(child.pid)) process.kill(pid, 'SIGKILL');
+      },
+      stop: () => child.stop(),
+      again: begin,
+    };
   };
+  return begin();
 }

@@ -20,7 +20,10 @@ export const secret = 'the-secret-of-the-fabric-6f1d9c';
 /** The whole shop: a control plane, and services with a sidecar beside each, all processes of their own. */
 export interface Shop {
   readonly tulle: Tulle;
+  /** The one that runs, or ran last. */
   readonly controlPlane: Child;
+  /** Starts another one with the state of the last, which has ended; resolves when it answers. */
+  restartControlPlane(): Promise<void>;
   /** Gets the traces of every sidecar of the shop. */
   readonly collector: Collector;
   /** Where the control plane is, as it wrote it down for whoever looks. */
@@ -35,8 +38,11 @@ export interface Shop {
   readonly ordersFile: string;
   /** Starts another instance of the reviews, beside a sidecar of its own. */
   startReviews(version: string, env?: Readonly<Record<string, string>>): Promise<Instance>;
-  /** `tulle apply -f changes/FILE`; resolves when every proxy that is concerned has confirmed. */
-  apply(file: string): Promise<void>;
+  /**
+   * `tulle apply -f changes/FILE`; resolves when every proxy that is concerned has confirmed.
+   * @returns how many that were, and what the slowest took
+   */
+  apply(file: string): Promise<{ readonly proxies: number; readonly slowestMs: number }>;
   /** `tulle delete -f changes/FILE`. */
   remove(file: string): Promise<void>;
   /** Ends every process and removes what the mesh kept. */
@@ -45,20 +51,27 @@ export interface Shop {
   kill(): void;
 }
 
-/**
- * Starts everything on free ports. What fails undoes what was started.
- * @param progress called with what is up
- * @param signal gives the start up
- */
-export async function startShop(progress: (text: string) => void, signal: AbortSignal): Promise<Shop> {
+/** How a shop is started. */
+export interface ShopOptions {
+  /** Called with what is up. */
+  readonly progress: (text: string) => void;
+  /** Gives the start up. */
+  readonly signal: AbortSignal;
+  /** Lifetime of certificates. Default: the control plane's own, a day. */
+  readonly leafSeconds?: number;
+}
+
+/** Starts everything on free ports. What fails undoes what was started. */
+export async function startShop({ progress, signal, leafSeconds }: ShopOptions): Promise<Shop> {
+  signal.throwIfAborted();
   const tulle = await tulleInOwnMesh();
   const children: Child[] = [];
   const relay = await tlsRelay([secret]);
   const ordersFile = join(tulle.stateDir, '..', 'orders.txt');
-  let stopped = false;
-  const stop = async (): Promise<void> => {
-    stopped = true;
-    const [controlPlane, ...others] = children.splice(0);
+  let stopped: Promise<void> | undefined;
+  const stop = async (): Promise<void> => (stopped ??= end());
+  const end = async (): Promise<void> => {
+    const others = children.splice(0).filter((child) => child !== controlPlane);
     await Promise.all([tulle.endCommands(), ...others.map(async (child) => child.stop())]);
     await controlPlane?.stop();
     await relay.close();
@@ -79,11 +92,20 @@ export async function startShop(progress: (text: string) => void, signal: AbortS
   });
   aborted.catch(() => {});
   const started = (child: Child): void => {
-    if (stopped) {
+    if (stopped !== undefined) {
       child.kill();
       throw new Error(`${child.name} was to start when the shop was stopped`);
     }
     children.push(child);
+  };
+  let controlPlane: Child | undefined;
+  const startControlPlane = async (): Promise<void> => {
+    controlPlane = tulle.start('control plane', [
+      ...['control-plane', '--trust-domain', trustDomain],
+      ...(leafSeconds === undefined ? [] : ['--leaf-seconds', String(leafSeconds)]),
+    ]);
+    started(controlPlane);
+    await controlPlane.said(/REST http:\S+/);
   };
   let collectorUrl = '';
   const instance = async (options: InstanceOptions): Promise<Instance> =>
@@ -103,11 +125,9 @@ export async function startShop(progress: (text: string) => void, signal: AbortS
     });
 
   const start = async (): Promise<Shop> => {
-    const controlPlane = tulle.start('control plane', ['control-plane', '--trust-domain', trustDomain]);
-    children.push(controlPlane);
     const [collector] = await Promise.all([
       startCollector(started),
-      controlPlane.said(/REST http:\S+/).then(up('the control plane')),
+      startControlPlane().then(up('the control plane')),
     ]);
     collectorUrl = collector.otlpUrl;
     const [, catalog, reviewsV1, reviewsV2, front] = await Promise.all([
@@ -130,7 +150,11 @@ export async function startShop(progress: (text: string) => void, signal: AbortS
     up('the whole shop')(undefined);
     return {
       tulle,
-      controlPlane,
+      get controlPlane() {
+        if (controlPlane === undefined) throw new Error('there was no control plane yet');
+        return controlPlane;
+      },
+      restartControlPlane: startControlPlane,
       endpoints: async () =>
         JSON.parse(await readFile(join(tulle.stateDir, 'control-plane.json'), 'utf8')) as {
           readonly xds: string;
@@ -144,7 +168,12 @@ export async function startShop(progress: (text: string) => void, signal: AbortS
       relay,
       ordersFile,
       startReviews: async (version, env) => startReviews(version, env),
-      apply: async (file) => void (await tulle.must('apply', '--wait', '60', '-f', `changes/${file}`)),
+      async apply(file) {
+        const { err } = await tulle.must('apply', '--wait', '60', '-f', `changes/${file}`);
+        const [, proxies = 0, slowestMs = Number.NaN] =
+          /confirmed by (\d+) prox\S+ within (\d+) ms/.exec(err) ?? [];
+        return { proxies: Number(proxies), slowestMs: Number(slowestMs) };
+      },
       remove: async (file) => void (await tulle.must('delete', '--wait', '60', '-f', `changes/${file}`)),
       stop,
       kill,

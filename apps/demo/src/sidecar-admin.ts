@@ -8,20 +8,42 @@ export interface SidecarAdmin {
   sum(name: string, labels?: Readonly<Record<string, string>>): Promise<number>;
   /** Serials of the certificates that its engine shows: the leaf, then its issuer. */
   serials(): Promise<readonly string[]>;
+  /** Whether it has a stream to the control plane. */
+  connected(): Promise<boolean>;
+  /** When the certificate that its engine shows ends. */
+  leafEndsMs(): Promise<number>;
   /** Process ids of its engines. */
   enginePids(): Promise<readonly number[]>;
 }
 
+interface Certificate {
+  readonly source: string;
+  readonly serial: string;
+  readonly notAfterMs: number;
+}
+
 export function sidecarAdmin(socketPath: string): SidecarAdmin {
   const metrics = async (): Promise<Sample[]> => parseMetrics(await get(socketPath, '/stats/prometheus'));
+  const workloadCertificates = async (): Promise<readonly Certificate[]> => {
+    const { certificates } = JSON.parse(await get(socketPath, '/certs')) as {
+      readonly certificates: readonly Certificate[];
+    };
+    return certificates.filter(({ source }) => source === 'workload');
+  };
   return {
     metrics,
     sum: async (name, labels) => sum(await metrics(), name, labels),
-    async serials() {
-      const { certificates } = JSON.parse(await get(socketPath, '/certs')) as {
-        certificates: readonly { readonly source: string; readonly serial: string }[];
+    serials: async () => (await workloadCertificates()).map(({ serial }) => serial),
+    async connected() {
+      const { xds } = JSON.parse(await get(socketPath, '/sidecar')) as {
+        readonly xds: { readonly connected: boolean };
       };
-      return certificates.filter(({ source }) => source === 'workload').map(({ serial }) => serial);
+      return xds.connected;
+    },
+    async leafEndsMs() {
+      const [leaf] = await workloadCertificates();
+      if (leaf === undefined) throw new Error(`${socketPath} shows no certificate`);
+      return leaf.notAfterMs;
     },
     async enginePids() {
       const { processes } = JSON.parse(await get(socketPath, '/supervisor')) as {
