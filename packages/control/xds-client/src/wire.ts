@@ -1,3 +1,5 @@
+import { AUTHZ_FILTER } from '@tulle/model';
+
 /**
  * What the two ends agree on beside Envoy's messages. `@tulle/xds-server` has the same table; the round-trip property
  * test here proves them equal.
@@ -38,6 +40,9 @@ export const TLS_DISABLED = 'disabled';
 export const PEAK_EWMA = 'tulle.balance.peak_ewma';
 export const DEFAULT_BALANCE = 'tulle.balance.default';
 export const ROUTE_OVERRIDE = 'tulle.route.override';
+
+/** Slot of the half of the authorization filter that denies: each of Envoy's RBAC filters has one action. */
+export const DENY_SLOT: string = `${AUTHZ_FILTER}/deny`;
 
 /** Key under which a filter config that is no plain object travels in a `TypedStruct`. */
 export const BARE_VALUE = '@value';

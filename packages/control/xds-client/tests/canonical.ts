@@ -1,4 +1,6 @@
 import type {
+  AuthzPolicy,
+  AuthzRule,
   Cluster,
   DownstreamTls,
   Endpoint,
@@ -14,6 +16,7 @@ import type {
   WeightedCluster,
 } from '@tulle/model';
 import {
+  AUTHZ_FILTER,
   COMPRESSION_FILTER,
   CORS_FILTER,
   FAULT_FILTER,
@@ -54,6 +57,7 @@ const STANDARD: Readonly<Record<string, (value: Record<string, unknown>) => unkn
     if (!Array.isArray(limits) || limits.length !== 1 || !isObject(limits[0])) return value;
     return { ...value, limits: [without(limits[0], { intervalMs: 1000, burst: limits[0]['requests'] })] };
   },
+  [AUTHZ_FILTER]: authz,
   [CORS_FILTER]: (value) => without(value, { maxAgeSeconds: 5 }),
   [COMPRESSION_FILTER](value) {
     const { codings, contentTypes, levels, minBytes } = value;
@@ -64,6 +68,47 @@ const STANDARD: Readonly<Record<string, (value: Record<string, unknown>) => unkn
     return { ...value, minBytes: minBytes ?? 1024, levels: { ...(levels as object), [coding]: level } };
   },
 };
+
+/** The order of policies means nothing, and neither does a default beside an ALLOW that is in force. */
+function authz(value: Record<string, unknown>): unknown {
+  const { policies, defaultAction } = value;
+  if (!Array.isArray(policies) || !policies.every(isAuthzPolicy)) return value;
+  const rank = ({ action, name }: AuthzPolicy): string => `${action === 'DENY' ? 0 : 1} ${name}`;
+  const allows = policies.some((one) => one.action === 'ALLOW' && one.shadow !== true);
+  return without(
+    {
+      ...value,
+      defaultAction: allows && defaultAction === 'deny' ? undefined : defaultAction,
+      policies: policies
+        .map((one) =>
+          without({ ...one, rules: one.rules.map((rule) => authzRule(rule, one.action)) }, { shadow: false }),
+        )
+        .toSorted((a, b) => (rank(a) < rank(b) ? -1 : rank(a) > rank(b) ? 1 : 0)),
+    },
+    { defaultAction: 'allow' },
+  );
+}
+
+function isAuthzPolicy(value: unknown): value is AuthzPolicy {
+  return isObject(value) && Array.isArray(value['rules']) && typeof value['name'] === 'string';
+}
+
+function authzRule(rule: AuthzRule, action: string): AuthzRule {
+  const { from, to } = rule;
+  const anybody = JSON.stringify(from?.identities) === '["*"]' && from?.notIdentities !== undefined;
+  return without({
+    ...rule,
+    from:
+      from &&
+      without({
+        ...from,
+        identities: anybody && action === 'ALLOW' ? undefined : from.identities,
+        cidrs: from.cidrs?.map(cidr),
+        notCidrs: from.notCidrs?.map(cidr),
+      }),
+    to: to && without({ ...to, headers: to.headers?.map(stringMatch) }),
+  } as AuthzRule);
+}
 
 function ipAllow(value: unknown): unknown {
   if (!isObject(value)) return value;

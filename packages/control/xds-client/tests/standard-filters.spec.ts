@@ -2,6 +2,7 @@ import { fromBinary } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  AUTHZ_FILTER,
   COMPRESSION_FILTER,
   CORS_FILTER,
   FAULT_FILTER,
@@ -17,6 +18,7 @@ import { HttpConnectionManagerSchema } from '@tulle/xds-proto/envoy/extensions/f
 import { encodeResource } from '@tulle/xds-server';
 import {
   ipAllowConfig,
+  plainAuthzConfig,
   routeCorsConfig,
   singleCompressionConfig,
   singleRateLimitConfig,
@@ -64,12 +66,14 @@ function routeTypes(routes: RouteConfig): string[] {
   return Object.values(message.virtualHosts[0]?.typedPerFilterConfig ?? {}).map(typeName);
 }
 
-const filterType = (name: string): string => `envoy.extensions.filters.${name}`;
+const filterType = (name: string): string =>
+  name.startsWith('config.') ? `envoy.${name}` : `envoy.extensions.filters.${name}`;
 
 describe('what Envoy has a type for travels as that type, and comes back the same:', () => {
   it.each([
     ['a rate limit', RATE_LIMIT_FILTER, singleRateLimitConfig, ['http.local_ratelimit.v3.LocalRateLimit']],
     ['compression', COMPRESSION_FILTER, singleCompressionConfig, ['http.compressor.v3.Compressor']],
+    ['authorization', AUTHZ_FILTER, plainAuthzConfig, ['http.rbac.v3.RBAC', 'http.rbac.v3.RBAC']],
     ['no CORS', CORS_FILTER, fc.constant({ allowOrigins: [] }), ['http.cors.v3.Cors']],
   ] as const)('%s in a chain', (_name, filter, configs, types) => {
     fc.assert(
@@ -86,6 +90,18 @@ describe('what Envoy has a type for travels as that type, and comes back the sam
 
   it.each([
     ['a rate limit', RATE_LIMIT_FILTER, singleRateLimitConfig, ['http.local_ratelimit.v3.LocalRateLimit']],
+    [
+      'authorization',
+      AUTHZ_FILTER,
+      plainAuthzConfig,
+      ['http.rbac.v3.RBACPerRoute', 'http.rbac.v3.RBACPerRoute'],
+    ],
+    [
+      'no authorization',
+      AUTHZ_FILTER,
+      fc.constant(null),
+      ['config.route.v3.FilterConfig', 'config.route.v3.FilterConfig'],
+    ],
     ['CORS', CORS_FILTER, routeCorsConfig, ['http.cors.v3.CorsPolicy']],
     ['a fault', FAULT_FILTER, fc.constant({ abort: { status: 500 } }), ['http.fault.v3.HTTPFault']],
     [

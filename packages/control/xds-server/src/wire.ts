@@ -1,3 +1,4 @@
+import { AUTHZ_FILTER } from '@tulle/model';
 import type { ResourceKind } from './provider.ts';
 
 /**
@@ -21,6 +22,9 @@ export const TYPE_PREFIX = 'type.googleapis.com/';
 export const PEAK_EWMA = 'tulle.balance.peak_ewma';
 export const DEFAULT_BALANCE = 'tulle.balance.default';
 export const ROUTE_OVERRIDE = 'tulle.route.override';
+
+/** Slot of the half of the authorization filter that denies: each of Envoy's RBAC filters has one action. */
+export const DENY_SLOT: string = `${AUTHZ_FILTER}/deny`;
 
 /** Key under which a filter config that is no plain object travels in a `TypedStruct`. */
 export const BARE_VALUE = '@value';

@@ -10,6 +10,7 @@ import { FilterConfigSchema } from '@tulle/xds-proto/envoy/config/route/v3/route
 import { RouteConfigurationSchema } from '@tulle/xds-proto/envoy/config/route/v3/route';
 import { HTTPFaultSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/fault/v3/fault';
 import { HeaderMutationSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/header_mutation/v3/header_mutation';
+import { RBACSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/rbac/v3/rbac';
 import { RouterSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/router/v3/router';
 import { TlsInspectorSchema } from '@tulle/xds-proto/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector';
 import { HttpConnectionManagerSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
@@ -33,6 +34,7 @@ const registry = createRegistry(
   FilterConfigSchema,
   HTTPFaultSchema,
   HeaderMutationSchema,
+  RBACSchema,
   RouterSchema,
   TlsInspectorSchema,
   HttpConnectionManagerSchema,

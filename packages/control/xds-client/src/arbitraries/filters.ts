@@ -14,6 +14,7 @@ import {
   RETRY_FILTER,
   type RetryFilterConfig,
 } from '@tulle/model';
+import { authzConfig } from './authz.ts';
 import { compressionConfig, corsConfig, ipAllowConfig, rateLimitConfig } from './standard-filters.ts';
 import { headerEdits, json, jsonObject, label, milliseconds, object, options, overrides } from './basics.ts';
 
@@ -53,6 +54,7 @@ const entry: fc.Arbitrary<FilterEntry> = fc
     fc.tuple(fc.constant(RETRY_FILTER), retryConfig),
     fc.tuple(fc.constant(RATE_LIMIT_FILTER), rateLimitConfig),
     fc.tuple(fc.constant(CORS_FILTER), corsConfig),
+    fc.tuple(fc.constant(AUTHZ_FILTER), authzConfig),
     fc.tuple(fc.constant(COMPRESSION_FILTER), compressionConfig),
     fc.tuple(
       fc.constantFrom(
@@ -106,5 +108,6 @@ export const filterConfigs: fc.Arbitrary<FilterConfigs> = overrides({
   [HEADERS_FILTER]: fc.oneof(headersConfig, fc.constant(null), json),
   [RETRY_FILTER]: fc.oneof(retryConfig, fc.constant(null), json),
   [RATE_LIMIT_FILTER]: fc.oneof(rateLimitConfig, fc.constant(null), json),
+  [AUTHZ_FILTER]: fc.oneof(authzConfig, fc.constant(null), json),
   [CORS_FILTER]: fc.oneof(corsConfig, fc.constant(null), json),
 });

@@ -9,6 +9,7 @@ import { cluster, endpointSet } from './clusters.ts';
 import { listener } from './listeners.ts';
 import { routeConfig } from './routes.ts';
 
+export { authzConfig, plainAuthzConfig } from './authz.ts';
 export { cluster, endpoint, endpointSet } from './clusters.ts';
 export { listener } from './listeners.ts';
 export { routeConfig } from './routes.ts';

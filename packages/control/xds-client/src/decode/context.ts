@@ -15,6 +15,7 @@ import {
   HeaderMutationPerRouteSchema,
   HeaderMutationSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/header_mutation/v3/header_mutation';
+import { RBACPerRouteSchema, RBACSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/rbac/v3/rbac';
 import { RouterSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/router/v3/router';
 import { TlsInspectorSchema } from '@tulle/xds-proto/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector';
 import { HttpConnectionManagerSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
@@ -48,6 +49,8 @@ const KNOWN: Registry = createRegistry(
   BrotliSchema,
   ZstdSchema,
   NetworkRbacSchema,
+  RBACSchema,
+  RBACPerRouteSchema,
   FilterConfigSchema,
   TypedStructSchema,
   UdpaTypedStructSchema,

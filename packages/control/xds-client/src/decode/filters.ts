@@ -1,15 +1,27 @@
 import { isMessage, type Message } from '@bufbuild/protobuf';
 import type { Any } from '@bufbuild/protobuf/wkt';
-import { type FilterConfigs, type FilterEntry, IP_ALLOW_FILTER, RETRY_FILTER } from '@tulle/model';
+import {
+  AUTHZ_FILTER,
+  type AuthzFilterConfig,
+  type FilterConfigs,
+  type FilterEntry,
+  IP_ALLOW_FILTER,
+  RETRY_FILTER,
+} from '@tulle/model';
 import { FilterConfigSchema } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
+import {
+  RBACPerRouteSchema,
+  RBACSchema as RbacSchema,
+} from '@tulle/xds-proto/envoy/extensions/filters/http/rbac/v3/rbac';
 import { RouterSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/router/v3/router';
 import { RBACSchema as NetworkRbacSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/rbac/v3/rbac';
 import type { HttpFilter } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
-import type { DecodeContext } from './context.ts';
+import { decodeAuthz, joinAuthz } from './authz/rbac.ts';
+import { type DecodeContext, typeNameOf } from './context.ts';
 import { type Extras, readObject } from './extras.ts';
 import { decodeIpAllow } from './ip-allow.ts';
 import { decodeStandard, decodeStandardOverride, type KnownFilter } from './standard-filters.ts';
-import { BARE_VALUE } from '../wire.ts';
+import { BARE_VALUE, DENY_SLOT } from '../wire.ts';
 import { isObject, structOf } from './values.ts';
 
 /** An entry of any of Envoy's filter lists. */
@@ -44,6 +56,7 @@ export function decodeHttpFilters(
   path: string,
 ): FilterEntry[] {
   const entries: FilterEntry[] = [];
+  let denied: AuthzFilterConfig | undefined;
   for (const [index, filter] of filters.entries()) {
     const here = `${path}[${index}]`;
     const message = openFilter(context, filter, here);
@@ -54,7 +67,14 @@ export function decodeHttpFilters(
     }
     if (index === filters.length - 1)
       context.refuse(here, 'the last filter must be envoy.extensions.filters.http.router.v3.Router');
-    const known = httpFilter(context, message, `${here}.typed_config`);
+    const next = filters[index + 1];
+    if (isMessage(message, RbacSchema) && filter.name === DENY_SLOT && next && isAuthzSlot(next)) {
+      denied = decodeAuthz(context, message, `${here}.typed_config`);
+      continue;
+    }
+    let known = httpFilter(context, message, `${here}.typed_config`);
+    if (known && denied) known = { ...known, config: joinAuthz(denied, known.config as AuthzFilterConfig) };
+    denied = undefined;
     if (known) entries.push({ name: filter.name, ...known, ...flags.of(filter.name) });
   }
   if (filters.length === 0) context.refuse(path, 'is empty: it must at least hold the router');
@@ -62,6 +82,15 @@ export function decodeHttpFilters(
   if (!entries.some(({ filter }) => filter === RETRY_FILTER))
     entries.push({ name: RETRY_FILTER, filter: RETRY_FILTER, config: { retries: 0 } });
   return entries;
+}
+
+/** The other half of the authorization filter, by which it is known. */
+function isAuthzSlot({ name, configType }: HttpFilter): boolean {
+  return (
+    name === AUTHZ_FILTER &&
+    configType.case === 'typedConfig' &&
+    typeNameOf(configType.value) === RbacSchema.typeName
+  );
 }
 
 /** Id and config of what an HTTP filter's message stands for. */
@@ -151,7 +180,20 @@ export function decodeOverrides(
     const message = context.open(any, here);
     if (message) overrides.push([slot, decodeOverride(context, message, here)]);
   }
-  return overrides.length === 0 ? undefined : Object.fromEntries(overrides);
+  return overrides.length === 0 ? undefined : joinHalves(Object.fromEntries(overrides), configs);
+}
+
+/** Both halves of the authorization filter are overridden together. */
+function joinHalves(overrides: FilterConfigs, configs: { readonly [slot: string]: Any }): FilterConfigs {
+  const { [DENY_SLOT]: deny, ...rest } = overrides;
+  const allow = rest[AUTHZ_FILTER];
+  const types = [DENY_SLOT, AUTHZ_FILTER].map((slot) => typeNameOf(configs[slot]));
+  if (deny === null && allow === null) return rest;
+  if (!types.every((type) => type === RBACPerRouteSchema.typeName) || !deny || !allow) return overrides;
+  return {
+    ...rest,
+    [AUTHZ_FILTER]: joinAuthz(deny as AuthzFilterConfig, allow as AuthzFilterConfig),
+  };
 }
 
 function decodeOverride(context: DecodeContext, message: Message, path: string): unknown {
@@ -162,5 +204,5 @@ function decodeOverride(context: DecodeContext, message: Message, path: string):
       ? decodeOverride(context, inner, `${path}.config`)
       : undefined;
   }
-  return decodeStandardOverride(context, message, path) ?? customFilter(context, message, path)?.config;
+  return (decodeStandardOverride(context, message, path) ?? customFilter(context, message, path))?.config;
 }

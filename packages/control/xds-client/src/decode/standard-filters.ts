@@ -1,5 +1,6 @@
 import { isMessage, type Message } from '@bufbuild/protobuf';
 import {
+  AUTHZ_FILTER,
   COMPRESSION_FILTER,
   CORS_FILTER,
   FAULT_FILTER,
@@ -14,6 +15,8 @@ import {
   HeaderMutationSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/header_mutation/v3/header_mutation';
 import { LocalRateLimitSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit';
+import { RBACPerRouteSchema, RBACSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/rbac/v3/rbac';
+import { decodeAuthz } from './authz/rbac.ts';
 import { decodeCompression } from './compression.ts';
 import type { DecodeContext } from './context.ts';
 import { decodeCors } from './cors.ts';
@@ -40,6 +43,8 @@ export function decodeStandard(
       filter: HEADERS_FILTER,
       config: decodeHeaderMutations(context, message.mutations, `${path}.mutations`),
     };
+  if (isMessage(message, RBACSchema))
+    return { filter: AUTHZ_FILTER, config: decodeAuthz(context, message, path) };
   if (isMessage(message, LocalRateLimitSchema))
     return { filter: RATE_LIMIT_FILTER, config: decodeRateLimit(context, message, path) };
   // Its policies stand on virtual hosts and routes.
@@ -50,11 +55,18 @@ export function decodeStandard(
 }
 
 /** The config that one of Envoy's messages on a route stands for. @returns `undefined` when it is none of the standard filters' */
-export function decodeStandardOverride(context: DecodeContext, message: Message, path: string): unknown {
-  if (isMessage(message, HTTPFaultSchema)) return decodeFault(context, message, path);
+export function decodeStandardOverride(
+  context: DecodeContext,
+  message: Message,
+  path: string,
+): { readonly config: unknown } | undefined {
+  if (isMessage(message, HTTPFaultSchema)) return { config: decodeFault(context, message, path) };
   if (isMessage(message, HeaderMutationPerRouteSchema))
-    return decodeHeaderMutations(context, message.mutations, `${path}.mutations`);
-  if (isMessage(message, LocalRateLimitSchema)) return decodeRateLimit(context, message, path);
-  if (isMessage(message, CorsPolicySchema)) return decodeCors(context, message, path);
+    return { config: decodeHeaderMutations(context, message.mutations, `${path}.mutations`) };
+  if (isMessage(message, RBACPerRouteSchema))
+    // Without a config the filter is off.
+    return { config: message.rbac ? decodeAuthz(context, message.rbac, `${path}.rbac`) : null };
+  if (isMessage(message, LocalRateLimitSchema)) return { config: decodeRateLimit(context, message, path) };
+  if (isMessage(message, CorsPolicySchema)) return { config: decodeCors(context, message, path) };
   return undefined;
 }

@@ -1,5 +1,6 @@
 import type { BuildVersion, Extension, Locality, Node } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import {
+  AUTHZ_FILTER,
   COMPRESSION_FILTER,
   CORS_FILTER,
   FAULT_FILTER,
@@ -39,6 +40,7 @@ function localityOf({ region, zone, subZone }: Locality): Pick<NodeInfo, 'locali
 
 /** Envoy's extension by the standard filter whose config is written as that extension's. */
 const ENVOY_EXTENSIONS: Readonly<Record<string, string>> = {
+  [AUTHZ_FILTER]: 'envoy.filters.http.rbac',
   [COMPRESSION_FILTER]: 'envoy.filters.http.compressor',
   [CORS_FILTER]: 'envoy.filters.http.cors',
   [FAULT_FILTER]: 'envoy.filters.http.fault',

@@ -1,6 +1,12 @@
 import { create } from '@bufbuild/protobuf';
 import { type Any, anyPack } from '@bufbuild/protobuf/wkt';
-import { type FilterConfigs, type FilterEntry, IP_ALLOW_FILTER, RETRY_FILTER } from '@tulle/model';
+import {
+  AUTHZ_FILTER,
+  type FilterConfigs,
+  type FilterEntry,
+  IP_ALLOW_FILTER,
+  RETRY_FILTER,
+} from '@tulle/model';
 import {
   type Filter,
   FilterSchema,
@@ -9,12 +15,18 @@ import {
 } from '@tulle/xds-proto/envoy/config/listener/v3/listener_components';
 import { FilterConfigSchema } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
 import { RouterSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/router/v3/router';
-import { RBACSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/rbac/v3/rbac';
+import {
+  type RBAC,
+  RBACPerRouteSchema,
+  RBACSchema,
+} from '@tulle/xds-proto/envoy/extensions/filters/http/rbac/v3/rbac';
+import { RBACSchema as NetworkRbacSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/rbac/v3/rbac';
 import {
   type HttpFilter,
   HttpFilterSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
-import { ROUTE_OVERRIDE } from '../wire.ts';
+import { DENY_SLOT, ROUTE_OVERRIDE } from '../wire.ts';
+import { encodeAuthz } from './authz/rbac.ts';
 import { encodeIpAllow } from './ip-allow.ts';
 import { encodeStandard, encodeStandardOverride } from './standard-filters.ts';
 import { sortedMap, typedStruct } from './values.ts';
@@ -25,7 +37,33 @@ export function encodeHttpFilters(entries: readonly FilterEntry[]): HttpFilter[]
     name: 'envoy.filters.http.router',
     configType: { case: 'typedConfig', value: anyPack(RouterSchema, create(RouterSchema)) },
   });
-  return [...entries.map(encodeHttpFilter), router];
+  return [
+    ...entries.flatMap((entry) => encodeAuthzFilters(entry, entries) ?? [encodeHttpFilter(entry)]),
+    router,
+  ];
+}
+
+/**
+ * The authorization filter as Envoy's, of which each has one action. In its usual slot there are always both, so that a
+ * route's override finds them; in any other there is one, and a config that needs two travels as TypedStruct.
+ */
+function encodeAuthzFilters(
+  { name, filter, config }: FilterEntry,
+  entries: readonly FilterEntry[],
+): HttpFilter[] | undefined {
+  const pair = filter === AUTHZ_FILTER ? encodeAuthz(config) : undefined;
+  if (!pair) return undefined;
+  const one = (as: string, rbac: RBAC): HttpFilter =>
+    create(HttpFilterSchema, {
+      name: as,
+      configType: { case: 'typedConfig', value: anyPack(RBACSchema, rbac) },
+    });
+  if (name !== AUTHZ_FILTER) {
+    if (pair.denies && pair.allows) return undefined;
+    return [one(name, pair.denies ? pair.deny : pair.allow)];
+  }
+  if (entries.some((entry) => entry.name === DENY_SLOT)) return undefined;
+  return [one(DENY_SLOT, pair.deny), one(name, pair.allow)];
 }
 
 function encodeHttpFilter(entry: FilterEntry): HttpFilter {
@@ -56,7 +94,9 @@ export function encodeNetworkFilter({ name, filter, config }: FilterEntry): Filt
     name,
     configType: {
       case: 'typedConfig',
-      value: rbac ? anyPack(RBACSchema, rbac) : typedStruct(filter, config === undefined ? {} : config),
+      value: rbac
+        ? anyPack(NetworkRbacSchema, rbac)
+        : typedStruct(filter, config === undefined ? {} : config),
     },
   });
 }
@@ -80,7 +120,27 @@ export function encodeOverrides(
   const overrides = Object.entries(configs ?? {}).filter(
     ([slot, config]) => config !== undefined && !carried.includes(slot),
   );
-  return sortedMap(overrides.map(([slot, config]) => [slot, encodeOverride(slot, config)] as const));
+  const both = !overrides.some(([slot]) => slot === DENY_SLOT);
+  return sortedMap(
+    overrides.flatMap(
+      ([slot, config]) =>
+        (both ? authzOverrides(slot, config) : undefined) ?? [[slot, encodeOverride(slot, config)] as const],
+    ),
+  );
+}
+
+/** Overrides of both of Envoy's filters. */
+function authzOverrides(slot: string, config: unknown): (readonly [string, Any])[] | undefined {
+  if (slot !== AUTHZ_FILTER) return undefined;
+  if (config === null) return [DENY_SLOT, slot].map((one) => [one, encodeOverride(one, null)] as const);
+  const pair = encodeAuthz(config);
+  const perRoute = (rbac: RBAC): Any => anyPack(RBACPerRouteSchema, create(RBACPerRouteSchema, { rbac }));
+  return (
+    pair && [
+      [DENY_SLOT, perRoute(pair.deny)],
+      [slot, perRoute(pair.allow)],
+    ]
+  );
 }
 
 /**

@@ -1,0 +1,168 @@
+import { strict as assert } from 'node:assert';
+import type { Case } from '../suite.ts';
+import { until } from '../until.ts';
+import { ask, kindsOf, type Mesh, meshWorkload, outboundPolicy, service, WARM_MS, workload } from './mesh.ts';
+
+/** Envoy as the proxy of a caller. */
+export const outboundCases: readonly Case<Mesh>[] = [
+  {
+    name: 'a request goes through Envoy to the endpoint that the control plane told it',
+    run: (mesh) =>
+      until(
+        'an answer of origin one',
+        async () => assert.equal(await ask(`${mesh.local}/a?b=1`), '200 one /a?b=1 undefined'),
+        WARM_MS,
+      ),
+  },
+  {
+    name: 'Envoy acknowledges listeners, routes, clusters and endpoints; the status says so',
+    run: (mesh) =>
+      until('every kind SYNCED', () => {
+        const kinds = kindsOf(mesh, 'caller');
+        for (const kind of ['listener', 'route', 'cluster', 'endpoint']) {
+          assert.equal(kinds[kind]?.state, 'SYNCED', `${kind}: ${JSON.stringify(kinds[kind])}`);
+          assert.equal(kinds[kind].nacked, 0, kind);
+          assert(kinds[kind].acked > 0, kind);
+        }
+      }),
+  },
+  {
+    name: 'Envoy calls an endpoint of the mesh that proves the id of its workload',
+    run: (mesh) =>
+      until(
+        'an answer over TLS',
+        async () => assert.equal(await ask(`${mesh.secure}/`), '200 caller calls secure'),
+        WARM_MS,
+      ),
+  },
+  {
+    name: 'Envoy does not believe an endpoint that proves another id of the same mesh',
+    async run(mesh) {
+      await mesh.become('impostor');
+      await until('a refusal', async () => assert.match(await ask(`${mesh.secure}/`), /^503/));
+      assert.match(
+        await mesh.adminOf('caller', '/stats?filter=secure.*ssl.fail_verify_san'),
+        /fail_verify_san: [1-9]/,
+      );
+      await mesh.become('secure');
+      await until('an answer over TLS', async () =>
+        assert.equal(await ask(`${mesh.secure}/`), '200 caller calls secure'),
+      );
+    },
+  },
+  {
+    name: 'an endpoint of another account is believed as soon as the control plane names it, in time for its first call',
+    async run(mesh) {
+      const patched = meshWorkload('secure-1', 'secure', mesh.securePort).replace(
+        'serviceAccount: secure',
+        'serviceAccount: moved',
+      );
+      await mesh.become('moved');
+      await mesh.apply(patched);
+      await until(
+        'an answer of the other account',
+        async () => assert.equal(await ask(`${mesh.secure}/`), '200 caller calls moved'),
+        WARM_MS,
+      );
+    },
+  },
+  {
+    name: 'a root that is added is with Envoy at once',
+    async run(mesh) {
+      const roots = async (): Promise<number> =>
+        (await mesh.adminOf('caller', '/config_dump?resource=dynamic_active_secrets')).split(
+          'BEGIN CERTIFICATE',
+        ).length - 1;
+      assert.equal(await roots(), 1);
+      await mesh.controlPlane.ca.rotateRoot();
+      await until('two roots', async () => assert.equal(await roots(), 2), WARM_MS);
+      assert.equal(await ask(`${mesh.secure}/`), '200 caller calls moved');
+    },
+  },
+  {
+    name: 'a Workload that is added takes a share of the calls, one that is removed gets none any more',
+    async run(mesh) {
+      await mesh.apply(workload('web-2', 'web', mesh.origins[1]));
+      await until('an answer of origin two', async () =>
+        assert.match(await ask(`${mesh.local}/`), /^200 two/),
+      );
+      await mesh.remove('/api/v1/resources/workloads/default/web-1');
+      await until('twenty answers of origin two', async () => {
+        for (let i = 0; i < 20; i++) assert.match(await ask(`${mesh.local}/`), /^200 two/);
+      });
+      await mesh.apply(workload('web-1', 'web', mesh.origins[0]));
+      await mesh.remove('/api/v1/resources/workloads/default/web-2');
+      await until('an answer of origin one', async () =>
+        assert.match(await ask(`${mesh.local}/`), /^200 one/),
+      );
+    },
+  },
+  {
+    name: 'an HTTPRoute splits paths between Services, edits fields and redirects',
+    async run(mesh) {
+      await mesh.apply(`${service('beta')}${workload('beta-1', 'beta', mesh.origins[1])}---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: { name: web }
+spec:
+  parentRefs: [{ kind: Service, group: '', name: web }]
+  rules:
+    - matches: [{ path: { type: PathPrefix, value: /beta } }]
+      filters: [{ type: RequestHeaderModifier, requestHeaderModifier: { set: [{ name: x-added, value: by-route }] } }]
+      backendRefs: [{ name: beta, port: 80 }]
+    - matches: [{ path: { type: Exact, value: /old } }]
+      filters: [{ type: RequestRedirect, requestRedirect: { path: { type: ReplaceFullPath, replaceFullPath: /new }, statusCode: 301 } }]
+    - backendRefs: [{ name: web, port: 80 }]
+`);
+      await until(
+        'an answer of the Service beta',
+        async () => assert.equal(await ask(`${mesh.local}/beta/x`), '200 two /beta/x by-route'),
+        WARM_MS,
+      );
+      assert.equal(await ask(`${mesh.local}/betamax`), '200 one /betamax undefined');
+      const redirect = await fetch(`${mesh.local}/old`, { redirect: 'manual' });
+      assert.equal(redirect.status, 301);
+      assert.equal(new URL(redirect.headers.get('location') ?? '').pathname, '/new');
+    },
+  },
+  {
+    name: 'a rate limit, an injected fault and header edits of FilterPolicies do in Envoy what they say',
+    async run(mesh) {
+      await mesh.apply(
+        outboundPolicy('edits', 'transform', 'tulle.http.headers', {
+          request: { set: [{ name: 'x-added', value: 'by-policy' }] },
+        }),
+      );
+      await until('a header of the policy', async () =>
+        assert.equal(await ask(`${mesh.local}/`), '200 one / by-policy'),
+      );
+      await mesh.remove('/api/v1/resources/filterpolicies/default/edits');
+      await mesh.apply(
+        outboundPolicy('broken', 'fault', 'tulle.http.fault', {
+          abort: { status: 418 },
+          headers: { 'x-break': 'yes' },
+        }),
+      );
+      await until('an injected fault', async () =>
+        assert.match(await ask(`${mesh.local}/`, { 'x-break': 'yes' }), /^418/),
+      );
+      assert.match(await ask(`${mesh.local}/`), /^200 one/);
+      await mesh.remove('/api/v1/resources/filterpolicies/default/broken');
+      await mesh.apply(
+        outboundPolicy('limit', 'limit', 'tulle.http.ratelimit', {
+          limits: [{ name: 'all', requests: 2, intervalMs: 3_600_000 }],
+        }),
+      );
+      await until('a refusal by the limit', async () => assert.match(await ask(`${mesh.local}/`), /^429/));
+      assert.equal(kindsOf(mesh, 'caller')['listener']?.nacked, 0);
+      await mesh.remove('/api/v1/resources/filterpolicies/default/limit');
+      await until('an answer again', async () => assert.match(await ask(`${mesh.local}/`), /^200 one/));
+    },
+  },
+  {
+    name: 'a path that Envoy would read differently is refused, not passed on',
+    async run(mesh) {
+      assert.match(await ask(`${mesh.local}/x%2fy`), /^400/);
+    },
+  },
+];
