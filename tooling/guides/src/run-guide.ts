@@ -12,11 +12,23 @@ import { createServer, type AddressInfo, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { packedRegistry } from '@tulle/packages-check/registry';
 import { type Running, start } from '@tulle/processes';
 import { type Block, ROOT } from './blocks.ts';
 
 /** What a block is for: its directives, by name. */
-const KNOWN = new Set(['copy', 'file', 'run', 'start', 'output', 'ports', 'with', 'stub', 'same-as']);
+const KNOWN = new Set([
+  'registry',
+  'copy',
+  'file',
+  'run',
+  'start',
+  'output',
+  'ports',
+  'with',
+  'stub',
+  'same-as',
+]);
 
 /** How long a command that must succeed in the end is tried again. */
 const RETRY_MS = 30_000;
@@ -25,6 +37,8 @@ const RETRY_MS = 30_000;
  * Does what a page says, from top to bottom, in an empty directory:
  *
  * - `<!-- copy: DIRECTORY -->`, before any block, puts a directory's `src` of this clone there first.
+ * - `<!-- registry -->`, before any block, has npm install this clone's packages as if they were published (`pnpm build` must have
+ *   been run); else all of them are there already.
  * - `<!-- file: NAME -->` writes the block to a file.
  * - `<!-- run -->` runs it with `sh -e`; it must end with 0, or with N after `<!-- run: exit N -->`. After `<!-- run: retry -->` it is tried
  *   until it does and its output is the one wanted: a mesh takes a change in a moment, not at once.
@@ -36,11 +50,15 @@ const RETRY_MS = 30_000;
  */
 export async function runGuide(blocks: readonly Block[]): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), 'tg-')); // short: sockets lie below it
+  const packages = mkdtempSync(join(tmpdir(), 'tgp-'));
   const bin = join(directory, '.bin');
   mkdirSync(bin);
   symlinkSync(join(ROOT, 'apps/cli/bin/tulle.mjs'), join(bin, 'tulle'));
-  linkPackages(join(directory, 'node_modules'));
+  const published = blocks.some(({ directives }) => 'registry' in directives);
+  const packed = published ? await packedRegistry(ROOT, packages) : undefined;
+  if (packed === undefined) linkPackages(join(directory, 'node_modules'));
   const env = {
+    ...(packed === undefined ? {} : npmSettings(packed.registry.url, packages)),
     PATH: [bin, join(ROOT, 'node_modules/.bin'), process.env['PATH'] ?? ''].join(delimiter),
     TULLE_STATE_DIR: join(directory, 's'),
     TULLE_RUN_DIR: join(directory, 'r'),
@@ -105,8 +123,22 @@ export async function runGuide(blocks: readonly Block[]): Promise<void> {
     }
   } finally {
     for (const program of running.toReversed()) await program.stop();
-    rmSync(directory, { recursive: true, force: true });
+    packed?.registry.close();
+    for (const made of [directory, packages]) rmSync(made, { recursive: true, force: true });
   }
+}
+
+/** A cache of its own, since npm would else use what an earlier run has left there under the same version. */
+function npmSettings(registry: string, directory: string): Readonly<Record<string, string>> {
+  return {
+    npm_config_registry: `${registry}/`,
+    npm_config_cache: join(directory, 'npm'),
+    npm_config_audit: 'false',
+    npm_config_fund: 'false',
+    npm_config_fetch_retries: '4',
+    // npm runs under the pinned Node here, which otherwise trusts only its own list of authorities.
+    NODE_USE_SYSTEM_CA: '1',
+  };
 }
 
 /** What a reader has installed by npm, here from the workspace: every package of it, and the test runner. */

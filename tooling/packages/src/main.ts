@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { runCommand } from './command.ts';
 import { consumeAll } from './consumer.ts';
 import { runCustomProxy } from './custom-proxy.ts';
-import { type Packed, packAll } from './pack.ts';
+import type { Packed } from './pack.ts';
+import { packedRegistry } from './packed-registry.ts';
 import { plainNode } from './plain-node.ts';
-import { startRegistry } from './registry.ts';
 import { run } from './run.ts';
 import { runAuthor } from './author.ts';
 
@@ -51,10 +51,8 @@ async function check(what: string, faultsOf: () => Promise<readonly string[]>): 
 }
 
 try {
-  const packed = await packAll(root, scratch);
+  const { packed, registry } = await packedRegistry(root, scratch);
   const node = await plainNode(root);
-  const upstream = (await run('npm', ['config', 'get', 'registry'], scratch)).trim();
-  const registry = await startRegistry(packed, upstream);
   const queue = [...packed];
   const lintAll = async (): Promise<string[]> => {
     const faults: string[] = [];
