@@ -18,6 +18,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     async () => import('./commands/run.ts'),
   ),
   entry(
+    'gateway',
+    'run a gateway: where the world enters the mesh',
+    async () => import('./commands/gateway.ts'),
+  ),
+  entry(
     'apply',
     'put resources into the mesh: all of them, or none',
     async () => import('./commands/apply.ts'),
@@ -65,6 +70,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     'ca rotate-root',
     'replace the root without a failed handshake',
     async () => import('./commands/ca-rotate-root.ts'),
+  ),
+  entry(
+    'certificate create',
+    'make a certificate that signs itself, to try HTTPS',
+    async () => import('./commands/certificate-create.ts'),
   ),
   entry(
     'control-plane',

@@ -11,6 +11,8 @@ export interface BoundPorts {
   readonly inbound: TcpAddress;
   readonly ports: readonly (WorkloadPortOption & { readonly inboundPort: number })[];
   readonly upstreams: readonly { readonly option: UpstreamOption; readonly address: TcpAddress }[];
+  /** Of its role, by the role's keys. */
+  readonly role: Readonly<Record<string, TcpAddress>>;
 }
 
 /** Binds before joining, so that the control plane is told the real numbers; each port of the program has a socket of its own. */
@@ -35,17 +37,21 @@ export async function bindPorts(options: SidecarOptions, supervisor: Supervisor)
     );
     upstreams.push({ option, address });
   }
-  const inbound: TcpAddress = {
-    host: wanted.host,
-    port: ports[0]?.inboundPort ?? (await bindAgain(supervisor, wanted, saved.inbound['0'])).port,
-  };
+  const role: Record<string, TcpAddress> = {};
+  for (const [key, address] of Object.entries(options.role?.binds ?? {}))
+    role[key] = await bindAgain(supervisor, address, saved.role[key]);
+  const inboundPort =
+    ports[0]?.inboundPort ??
+    (options.role === undefined ? (await bindAgain(supervisor, wanted, saved.inbound['0'])).port : 0);
+  const inbound: TcpAddress = { host: wanted.host, port: inboundPort };
   await savePorts(options.stateDir, {
     inbound: Object.fromEntries(
       ports.length === 0 ? [['0', inbound.port]] : ports.map((port) => [String(port.port), port.inboundPort]),
     ),
     upstreams: Object.fromEntries(upstreams.map(({ option, address }) => [keyOf(option), address.port])),
+    role: Object.fromEntries(Object.entries(role).map(([key, { port }]) => [key, port])),
   });
-  return { inbound, ports, upstreams };
+  return { inbound, ports, upstreams, role };
 }
 
 /** A port of the sidecar's own was bound and could not be listened on: somebody else was first. */

@@ -12,6 +12,7 @@ export type {
   UpstreamOption,
   WorkloadPortOption,
 } from './options.ts';
+export type { ProxyRole } from './role.ts';
 export { NoIdentityError } from './identity.ts';
 export { PortTakenError } from './bound-ports.ts';
 export { describeHolder, portHolder, type PortHolder } from './port-holder.ts';

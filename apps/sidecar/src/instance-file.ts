@@ -9,15 +9,17 @@ export interface SavedPorts {
   readonly inbound: Readonly<Record<string, number>>;
   /** By `service` or `service:port`. */
   readonly upstreams: Readonly<Record<string, number>>;
+  /** By key of the process's role. */
+  readonly role: Readonly<Record<string, number>>;
 }
 
 /** @returns empty when there are none, or they cannot be read */
 export async function loadPorts(stateDir: string): Promise<SavedPorts> {
   try {
     const saved = JSON.parse(await readFile(join(stateDir, 'ports.json'), 'utf8')) as Partial<SavedPorts>;
-    return { inbound: {}, upstreams: {}, ...saved };
+    return { inbound: {}, upstreams: {}, role: {}, ...saved };
   } catch {
-    return { inbound: {}, upstreams: {} };
+    return { inbound: {}, upstreams: {}, role: {} };
   }
 }
 

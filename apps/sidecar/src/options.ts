@@ -6,6 +6,7 @@ import type { LogLevel } from '@tulle/supervisor';
 import type { OtlpOptions } from '@tulle/telemetry-otlp';
 import type { DialectName } from '@tulle/telemetry-prometheus';
 import type { SidecarProgress } from './progress.ts';
+import type { ProxyRole } from './role.ts';
 
 /** A port of the program beside the sidecar. */
 export interface WorkloadPortOption {
@@ -71,6 +72,8 @@ export interface SidecarOptions {
   /** What the program listens on. Empty for one that only calls others. */
   readonly ports: readonly WorkloadPortOption[];
   readonly upstreams?: readonly UpstreamOption[];
+  /** Absent: a sidecar. With one there is no inbound address. */
+  readonly role?: ProxyRole;
   readonly controlPlane: ControlPlaneOption;
   /** Needed unless a valid identity is saved. A function is asked only then, and again should the identity lapse. */
   readonly joinToken?: string | (() => Promise<string | undefined>);

@@ -153,6 +153,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
           localPort: address.port,
           address: address.host,
         })),
+        ...options.role?.metadata(bound.role),
       },
       extensions: [
         ...standardFilters.map(({ definition }) => `${definition.id}@${definition.version ?? '0.0.0'}`),
@@ -207,6 +208,8 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     });
     undo.push(async () => withdraw(runDir));
     await orAborted(xds.start());
+    const unfollow = options.role?.follow(() => xds.describe(node(serving)));
+    if (unfollow !== undefined) undo.push(unfollow);
     const stopLooking = new AbortController();
     undo.push(() => stopLooking.abort());
     const accepting = serving
@@ -316,12 +319,14 @@ async function applyTo(supervisor: Supervisor, config: ProxyConfig): Promise<App
     return { ok: true };
   } catch (error) {
     const issues = isTulleError(error) ? error.issues : [];
+    const message = error instanceof Error ? error.message : String(error);
+    // A socket that cannot be had is one listener's fault: the others are served.
+    const at = config.listeners.findIndex(({ address }) =>
+      message.startsWith(`cannot listen on ${formatAddress(address)}: `),
+    );
     return {
       ok: false,
-      issues:
-        issues.length > 0
-          ? issues
-          : [{ path: '', message: error instanceof Error ? error.message : String(error) }],
+      issues: issues.length > 0 ? issues : [{ path: at < 0 ? '' : `/listeners/${at}`, message }],
     };
   }
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { DirectoryInUseError } from '@tulle/directory-lock';
-import type { Sidecar, SidecarOptions, TulleDirectories } from '@tulle/sidecar';
+import type { SidecarOptions, TulleDirectories } from '@tulle/sidecar';
 import { CliError, EXIT } from '../cli/exit-codes.ts';
 
 /** A machine that runs more of one job at a time has another problem. */
@@ -18,23 +18,26 @@ export interface InstanceChoice {
   readonly many: boolean;
 }
 
+/** Directories of an instance. */
+type Directories = Pick<SidecarOptions, 'stateDir' | 'runDir'>;
+
 /**
- * Starts a sidecar in the first instance directory that nobody uses.
+ * Starts a proxy in the first instance directory that nobody uses.
  * @throws CliError 1 naming the process that runs this instance
  */
-export async function startInstance(
+export async function startInstance<Options extends Directories, Proxy>(
   { directories, base, many }: InstanceChoice,
-  options: Omit<SidecarOptions, 'stateDir' | 'runDir'>,
-  start: (options: SidecarOptions) => Promise<Sidecar>,
-): Promise<Sidecar> {
+  options: Omit<NoInfer<Options>, keyof Directories>,
+  start: (options: Options) => Promise<Proxy>,
+): Promise<Proxy> {
   for (let n = 1; ; n++) {
     const instance = n === 1 ? base : `${base}.${n}`;
     try {
-      return await start({
-        ...options,
+      const own: Directories = {
         stateDir: join(directories.state, 'proxies', instance),
         runDir: join(directories.run, instance),
-      });
+      };
+      return await start({ ...options, ...own } as Options);
     } catch (error) {
       if (!(error instanceof DirectoryInUseError)) throw error;
       if (many && n < MOST_JOBS) continue;

@@ -35,7 +35,7 @@ export function explainStart(error: unknown): never {
  * @throws CliError 69 with the reason when there is none in time
  */
 export async function configured(
-  sidecar: Sidecar,
+  sidecar: Pick<Sidecar, 'ready' | 'status'>,
   timeoutMs: number,
   leftMs: number,
   interrupted: AbortSignal,
@@ -66,11 +66,13 @@ export async function configured(
   }
 }
 
-/** Before the program runs, a signal ends the start. */
-export function interruption(): { readonly signal: AbortSignal; done(): void } {
+/** Before the program runs, a signal ends the start. @param reason what the command then says */
+export function interruption(reason = 'interrupted before the program was started'): {
+  readonly signal: AbortSignal;
+  done(): void;
+} {
   const abort = new AbortController();
-  const stop = (): void =>
-    abort.abort(new CliError(EXIT.interrupted, 'interrupted before the program was started'));
+  const stop = (): void => abort.abort(new CliError(EXIT.interrupted, reason));
   process.on('SIGINT', stop).on('SIGTERM', stop);
   return { signal: abort.signal, done: () => void process.off('SIGINT', stop).off('SIGTERM', stop) };
 }

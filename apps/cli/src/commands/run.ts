@@ -9,14 +9,12 @@ import {
 } from '@tulle/sidecar';
 import { SIDECAR_FLAGS, sidecarOptions as sidecarOptionsOf } from '@tulle/sidecar/flags';
 import { formatAddress } from '@tulle/model';
-import { apiClient } from '../api/api-client.ts';
-import { API_OPTION, findApi, findControlPlane } from '../api/find-control-plane.ts';
+import { API_OPTION } from '../api/find-control-plane.ts';
 import { defineCommand, type Command } from '../cli/command.ts';
-import { CliError, EXIT, usageError } from '../cli/exit-codes.ts';
 import { personLog } from '../cli/person-log.ts';
 import { allowListOf } from './filters-file.ts';
 import { findProgram } from './find-program.ts';
-import type { JoinToken } from './token-create.ts';
+import { joinTokenFor, meshToJoin } from './mesh-to-join.ts';
 import { checkPortsFree } from './program-port.ts';
 import { startInstance } from './run-instance.ts';
 import { runProgram } from './run-program.ts';
@@ -77,22 +75,7 @@ export const command: Command = defineCommand({
     // With --no-port-check nobody looks at the ports, before or after.
     const toBeFree = options.attach || options['no-port-check'] ? [] : ports.map(({ port }) => port);
     await checkPortsFree(toBeFree);
-    const local = await findControlPlane(io);
-    const xds =
-      options['control-plane'].length > 0
-        ? options['control-plane']
-        : local.xds === undefined
-          ? []
-          : [local.xds];
-    const trustDomain = options['trust-domain'] ?? local.trustDomain;
-    if (xds.length === 0)
-      throw new CliError(
-        EXIT.unreachable,
-        'no control plane is known on this machine',
-        'start one with tulle control-plane, or say where it is with --control-plane',
-      );
-    if (trustDomain === undefined)
-      throw usageError('--trust-domain is missing', 'the control plane prints it when it starts');
+    const mesh = await meshToJoin(io, options);
     const timeoutMs = (options['start-timeout'] ?? 30) * 1000;
     const startedMs = performance.now();
     const interrupted = interruption();
@@ -101,14 +84,9 @@ export const command: Command = defineCommand({
     };
     const sidecarOptions: Omit<SidecarOptions, 'stateDir' | 'runDir'> = {
       ...flags,
-      controlPlane: { xds, trustDomain },
+      controlPlane: mesh,
       // Asked only where there is no valid identity: at the first start, and should one have lapsed.
-      joinToken: async () => {
-        if (options.token !== undefined) return options.token;
-        const api =
-          options.api === undefined ? (await findControlPlane(io)).api : await findApi(io, options.api);
-        return api === undefined ? undefined : localToken(api, { namespace, serviceAccount: name, labels });
-      },
+      joinToken: async () => joinTokenFor(io, options, { namespace, serviceAccount: name, labels }),
       startTimeoutMs: timeoutMs,
       signal: interrupted.signal,
       log: personLog(io, options.quiet ? 'error' : 'warn'),
@@ -169,28 +147,4 @@ function programEnv(
     formatAddress(address),
   ]);
   return { ...rest, ...Object.fromEntries(found) };
-}
-
-/** A token of this machine's control plane; whoever may ask for one may say with which labels. */
-async function localToken(
-  api: string,
-  workload: {
-    readonly namespace: string;
-    readonly serviceAccount: string;
-    readonly labels: Readonly<Record<string, string>>;
-  },
-): Promise<string | undefined> {
-  // Without an answer a saved identity may still do; the sidecar says so when it does not.
-  const client = apiClient(api, new AbortController().signal);
-  try {
-    return (
-      await client.must<JoinToken>('POST', '/api/v1/join-tokens', {
-        type: 'application/json',
-        text: JSON.stringify(workload),
-      })
-    ).token;
-  } catch (error) {
-    if (error instanceof CliError && error.exitCode === EXIT.unreachable) return undefined;
-    throw error;
-  }
 }

@@ -138,6 +138,15 @@ export class ProxySession {
     }
   }
 
+  /** Whether it has a resource, and why it refuses the newest of that name. */
+  standingOf(
+    kind: ResourceKind,
+    name: string,
+  ): { readonly has: boolean; readonly refused: string | undefined } {
+    const { versions, refused } = this.#kinds[kind];
+    return { has: versions.has(name), refused: refused.get(name) };
+  }
+
   /** Nothing of a kind is under way up to `sequence`. @returns whether that holds for all kinds now */
   upToDate(kind: ResourceKind, sequence: number): boolean {
     const state = this.#kinds[kind];

@@ -120,7 +120,11 @@ describe('what is said of a Gateway', () => {
     proxy.refuses.add('listener gateway_127.0.0.1_80');
     proxy.connect();
     proxy.settle();
-    expect(said(cp)).toMatchObject({ '': ['Accepted=True/Accepted', 'Programmed=False/Invalid'] });
+    expect(said(cp)).toEqual({
+      '': ['Accepted=True/Accepted', 'Programmed=True/Programmed'],
+      'http 0': [...FINE, 'Programmed=False/Invalid'],
+      'https 0': [...FINE, 'Programmed=True/Programmed'],
+    });
     const [http] = (cp.resourceStatus('Gateway/default/edge') as GatewayStatus).listeners;
     expect(http?.conditions.at(-1)?.message).toMatch(/edge~1 refuses it: no gateway_127.0.0.1_80/);
   });

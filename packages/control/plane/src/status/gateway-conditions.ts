@@ -155,12 +155,13 @@ function listenerProgrammed(
   const type = 'Programmed';
   if (fault !== undefined) return { type, status: 'False', reason: 'Invalid', message: fault.message };
   if (processes.length === 0) return { type, status: 'False', reason: 'Pending', message: nobody(gateway) };
-  for (const { node, kinds } of processes.map((p) => ({ node: p.node, kinds: p.status() }))) {
+  for (const process of processes) {
+    const { node } = process;
     if (node.gateway === undefined) continue;
-    const { state, error, versions } = kinds.listener;
-    if (state === 'NACKED')
-      return { type, status: 'False', reason: 'Invalid', message: `${node.id} refuses it: ${error ?? ''}` };
-    if (!Object.hasOwn(versions, gatewayListenerName(node.gateway, listener.port)))
+    const { has, refused } = process.standingOf('listener', gatewayListenerName(node.gateway, listener.port));
+    if (refused !== undefined)
+      return { type, status: 'False', reason: 'Invalid', message: `${node.id} refuses it: ${refused}` };
+    if (!has)
       return { type, status: 'False', reason: 'Pending', message: `${node.id} has not confirmed it yet` };
   }
   return { type, status: 'True', reason: 'Programmed', message: 'every process of the Gateway listens' };
