@@ -1,6 +1,7 @@
 import { X509Certificate, createPrivateKey } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { createSecureContext } from 'node:tls';
 
 /** Certificates that are looked at; what is beyond is not named, and said. */
@@ -57,23 +58,17 @@ export class CertificateDirectory {
 
   /** Looks again and again. @returns a function that ends it */
   follow(changed: () => void): () => void {
-    let timer: NodeJS.Timeout | undefined;
-    let over = false;
-    const next = (): void => {
-      timer = setTimeout(() => {
-        void this.scan().then((more) => {
-          if (over) return;
-          if (more) changed();
-          next();
-        });
-      }, this.#options.scanMs ?? 2_000);
-      timer.unref();
-    };
-    next();
-    return () => {
-      over = true;
-      clearTimeout(timer);
-    };
+    const over = new AbortController();
+    void this.#follow(changed, over.signal);
+    return () => over.abort();
+  }
+
+  async #follow(changed: () => void, signal: AbortSignal): Promise<void> {
+    const everyMs = this.#options.scanMs ?? 2_000;
+    while (!signal.aborted) {
+      await setTimeout(everyMs, undefined, { signal, ref: false }).catch(() => {});
+      if (!signal.aborted && (await this.scan()) && !signal.aborted) changed();
+    }
   }
 
   async #list(): Promise<string[]> {
