@@ -29,6 +29,12 @@ export const systemChecks: readonly Check[] = [
     timeoutMinutes: 15,
   },
   {
+    name: 'upgrade',
+    command: ['npm', 'run', 'test:upgrade', '--', '--short'],
+    needs: 'tooling/upgrade/src/main.ts',
+    timeoutMinutes: 8,
+  },
+  {
     name: 'guides',
     command: ['node', 'tooling/guides/src/main.ts'],
     needs: 'tooling/guides/src/main.ts',
