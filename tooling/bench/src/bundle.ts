@@ -1,4 +1,6 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { build } from 'tsup';
 
 /**
@@ -19,4 +21,40 @@ export async function bundle(program: string, directory: string): Promise<string
     silent: true,
   });
   return join(directory, 'program.js');
+}
+
+/**
+ * The sidecar likewise, in a package of its name, since its engine process is found by that; what it loads when it is needed
+ * stays apart.
+ * @returns the path of its program
+ */
+export async function bundleSidecar(directory: string): Promise<string> {
+  const source = (name: string): string =>
+    fileURLToPath(new URL(`../../../apps/sidecar/src/${name}.ts`, import.meta.url));
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(
+    join(directory, 'package.json'),
+    JSON.stringify({
+      name: '@tulle/sidecar',
+      type: 'module',
+      exports: { './engine-main': './engine-main.js' },
+    }),
+  );
+  await build({
+    config: false,
+    entry: { main: source('main'), 'engine-main': source('engine-main') },
+    outDir: directory,
+    format: 'esm',
+    target: 'node22',
+    platform: 'node',
+    splitting: true,
+    noExternal: [/.*/],
+    removeNodeProtocol: false,
+    // Packages of CommonJS ask for Node's modules so.
+    banner: {
+      js: "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);",
+    },
+    silent: true,
+  });
+  return join(directory, 'main.js');
 }

@@ -21,6 +21,12 @@ export function ticks(pid: number): { user: number; all: number } {
   return { user, all: user + Number(fields[12]) };
 }
 
+/** Resident memory in MiB, what is shared with other processes divided among them (`Pss`). */
+export function pssMb(pid: number): number {
+  const line = /^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1'));
+  return Number(line?.[1] ?? 0) / 1024;
+}
+
 /** Resident memory in MiB. */
 export function rssMb(pid: number): number {
   const line = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'));

@@ -10,6 +10,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { engineCost } from './engine-cost.ts';
+import { idleSidecar, idleTable } from './idle-sidecar.ts';
 import { help, readOptions, type Options } from './options.ts';
 import { makePki } from './pki.ts';
 import { profileShares, type CpuProfile } from './profile-shares.ts';
@@ -46,6 +47,13 @@ async function main(): Promise<number> {
   const directory = mkdtempSync(join(tmpdir(), 'tulle-bench-'));
   const rows: Row[] = [];
   try {
+    if (options.idleSidecar) {
+      const processes = await idleSidecar(directory);
+      process.stdout.write(idleTable(processes));
+      if (options.jsonFile !== undefined)
+        writeFileSync(options.jsonFile, `${JSON.stringify(processes, null, 2)}\n`);
+      return 0;
+    }
     if (options.engine) {
       process.stdout.write(await engineCost('sets', options.rounds, options.baselineCheckout, directory));
       return 0;

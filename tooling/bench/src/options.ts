@@ -17,12 +17,15 @@ export interface Options {
   readonly engine: boolean;
   /** Measure what telemetry costs: bare against observed, without a kernel and over sockets. */
   readonly overhead: boolean;
+  /** Measure the memory of idle sidecars, nothing else. */
+  readonly idleSidecar: boolean;
   /** Another checkout to compare with. */
   readonly baselineCheckout: string | undefined;
 }
 
 export const help: string = `Usage: pnpm bench [--scenario A,B] [--subject A,B] [--rounds N] [--round-ms N] [--quick]
                   [--json FILE] [--profile DIR] [--baseline DIR] [--engine] [--overhead]
+                  [--idle-sidecar]
 
 Measures CPU microseconds of the proxy process per request, side by side and interleaved, each subject pinned to one
 core, client and origin on the other. Prints medians over the rounds with their spread, and what each subject has on.
@@ -42,6 +45,8 @@ Ratios are taken round by round, so that what the machine does to a round meets 
   --engine         instead of all that, the engine without a kernel: user time and bytes allocated a request
   --overhead       what telemetry costs: the engine without a kernel with each part of it, then tulle/bare and
                    tulle/observed over sockets (http1-small unless --scenario says other)
+  --idle-sidecar   instead of all that, resident memory of an idle sidecar with 100 services and 1,000 endpoints, some
+                   half a minute
   --help           this text
 
 haproxy and nginx are measured where they are installed (Debian: apt-get install haproxy nginx) and named where not.
@@ -62,6 +67,7 @@ export function readOptions(args: readonly string[]): Options | undefined {
       baseline: { type: 'string' },
       engine: { type: 'boolean', default: false },
       overhead: { type: 'boolean', default: false },
+      'idle-sidecar': { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
@@ -90,6 +96,7 @@ export function readOptions(args: readonly string[]): Options | undefined {
     profileDirectory: values.profile,
     engine: values.engine,
     overhead: values.overhead,
+    idleSidecar: values['idle-sidecar'],
     baselineCheckout: values.baseline,
   };
 }
