@@ -50,6 +50,26 @@ describe('what tulle run reports', () => {
     await expect.poll(async () => readFile(join(bench.dir, 'web.log'), 'utf8')).toBe('GET 200\n');
   }, 60_000);
 
+  it('is what the profile says: identity alone keeps mutual TLS and no metrics, and status tells', async () => {
+    await web(bench);
+    const port = await freePort();
+    const one = start(
+      ...['run', '--name', 'web', '-p', port, '--profile', 'identity', '--', process.execPath, '-e'],
+      ...[SERVER, port],
+    );
+    const [, admin = ''] = await one.said(/joined; .*admin (\S+)\n/);
+    await one.said(/it takes calls from now on/);
+    const caller = start(
+      ...['run', '--name', 'caller', '-u', 'web=0', '--without', 'traffic', '--', process.execPath, '-e'],
+      `${CALL};setInterval(()=>{},1e6)`,
+    );
+    await caller.said(/^ok$/m);
+    expect(await get(admin, '/stats/prometheus')).not.toContain('tulle_requests_total');
+    const status = (await tulle('status')).out;
+    expect(status).toMatch(/^web-\S+ .* identity /m);
+    expect(status).toMatch(/^caller-\S+ .* full-traffic /m);
+  }, 60_000);
+
   it('is nothing but what the program says where that is asked, and the log of the engine can be turned up', async () => {
     const port = await freePort();
     const quiet = start(

@@ -56,7 +56,7 @@ describe('tulle', () => {
 
     const status = await tulle('status');
     expect(status.out).toMatch(
-      /^NAME +CONNECTED +SEEN +CDS +EDS +LDS +RDS +CHANGE\nweb-\S+\.default +yes +now +SYNCED +/m,
+      /^NAME +CONNECTED +SEEN +CDS +EDS +LDS +RDS +PROFILE +CHANGE\nweb-\S+\.default +yes +now +SYNCED +/m,
     );
     expect(JSON.parse((await tulle('status', '-o', 'json')).out)).toMatchObject({
       trustDomain: 'test.local',

@@ -2,10 +2,11 @@ import type { Log } from '@tulle/filter';
 import { loadFilters, type VerifiedFilters } from '@tulle/filter-loader';
 import type { Transport } from '@tulle/proxy';
 import { createProxy, nodeTransport } from '@tulle/proxy';
-import { standardFilters, standardTelemetry } from '@tulle/standard';
+import { loadStandardFilters, loadStandardTelemetry } from '@tulle/standard/load';
 import { formatAddress } from '@tulle/model';
 import type { AcquiredListener, CreateEngine, ListenerSource } from '@tulle/supervisor';
 import type { TelemetryPlugin } from '@tulle/telemetry';
+import { CAPABILITIES, filtersOf, type Capability } from './capabilities.ts';
 import type { SidecarTelemetry } from './options.ts';
 
 /** What the sidecar tells its engine; plain data. */
@@ -17,6 +18,8 @@ export interface EngineSettings {
   readonly app: string | undefined;
   /** SPIFFE id of the workload. */
   readonly principal: string;
+  /** What is on beside identity; what is off is not loaded. Default: everything. */
+  readonly capabilities?: readonly Capability[];
   /** Where the access log goes; undefined: nowhere. */
   readonly accessLog: 'stdout' | { readonly file: string } | undefined;
   readonly telemetry: SidecarTelemetry;
@@ -34,12 +37,12 @@ export const createSidecarEngine: CreateEngine<EngineSettings> = async ({
   adminAddress,
   log,
 }) => {
+  const { capabilities = CAPABILITIES } = settings;
+  const standard = await loadStandardFilters(filtersOf(capabilities));
   const proxy = createProxy({
     registry:
-      settings.filters === undefined
-        ? standardFilters
-        : [...standardFilters, ...(await loadFilters(settings.filters))],
-    telemetry: telemetryOf(settings, log),
+      settings.filters === undefined ? standard : [...standard, ...(await loadFilters(settings.filters))],
+    telemetry: await telemetryOf(settings, capabilities, log),
     transport: lentSockets(listeners, (acquire) =>
       nodeTransport({
         acquireHandle: acquire,
@@ -66,35 +69,47 @@ export const createSidecarEngine: CreateEngine<EngineSettings> = async ({
   };
 };
 
-function telemetryOf(settings: EngineSettings, log: Log): readonly TelemetryPlugin[] {
+async function telemetryOf(
+  settings: EngineSettings,
+  capabilities: readonly Capability[],
+  log: Log,
+): Promise<readonly TelemetryPlugin[]> {
   const { workload, namespace, version, app, principal } = settings;
   const { accessLogFormat, metricsDialects, otlp } = settings.telemetry;
-  return standardTelemetry({
-    prometheus: {
-      self: {
-        workload,
-        namespace,
-        principal,
-        ...(app === undefined ? {} : { app }),
-        ...(version === undefined ? {} : { version }),
-      },
-      ...(metricsDialects === undefined ? {} : { dialects: metricsDialects }),
-    },
-    accessLog:
-      settings.accessLog === undefined
-        ? false
-        : {
+  const self = {
+    workload,
+    namespace,
+    principal,
+    ...(app === undefined ? {} : { app }),
+    ...(version === undefined ? {} : { version }),
+  };
+  return loadStandardTelemetry({
+    ...(capabilities.includes('metrics')
+      ? {
+          prometheus: {
+            self,
+            ...(metricsDialects === undefined ? {} : { dialects: metricsDialects }),
+          },
+        }
+      : {}),
+    ...(settings.accessLog === undefined || !capabilities.includes('access-log')
+      ? {}
+      : {
+          accessLog: {
             to: settings.accessLog,
             ...(accessLogFormat === undefined ? {} : { format: accessLogFormat }),
           },
-    otlp:
-      otlp === undefined
-        ? false
-        : {
+        }),
+    ...(otlp === undefined || !capabilities.includes('tracing')
+      ? {}
+      : {
+          otlp: {
+            self,
             ...otlp,
             ...(otlp.environment === true ? {} : { env: {} }),
-            onError: (message) => log.warn(message),
+            onError: (message: string) => log.warn(message),
           },
+        }),
   });
 }
 

@@ -21,5 +21,6 @@ export type { SidecarProgress } from './progress.ts';
 export { makePrivateDirectory, tulleDirectories } from './directories.ts';
 export type { TulleDirectories } from './directories.ts';
 export type { RunningProxy } from './instance-file.ts';
-export { createSidecarEngine } from './engine.ts';
+export { CAPABILITIES, describeCapabilities, PROFILES } from './capabilities.ts';
+export type { Capability, ProfileName } from './capabilities.ts';
 export type { EngineSettings } from './engine.ts';

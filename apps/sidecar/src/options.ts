@@ -5,6 +5,7 @@ import type { AccessLogFormat } from '@tulle/telemetry-access-log';
 import type { LogLevel } from '@tulle/supervisor';
 import type { OtlpOptions } from '@tulle/telemetry-otlp';
 import type { DialectName } from '@tulle/telemetry-prometheus';
+import type { Capability } from './capabilities.ts';
 import type { SidecarProgress } from './progress.ts';
 import type { ProxyRole } from './role.ts';
 
@@ -105,6 +106,8 @@ export interface SidecarOptions {
   readonly supervisor?: boolean;
   /** Filters beside the standard ones, by `verifyFilters` of `@tulle/filter-loader` (decision D9). Default: none. */
   readonly filters?: VerifiedFilters;
+  /** What it does beside identity, authorization and routing; what is left out is not loaded. Default: everything. */
+  readonly capabilities?: readonly Capability[];
   /** Default: none. */
   readonly accessLog?: 'stdout' | { readonly file: string };
   readonly telemetry?: SidecarTelemetry;

@@ -5,7 +5,6 @@ import { meshChannel, observeIdentity, type IdentityClient } from '@tulle/ca';
 import { isTulleError } from '@tulle/filter';
 import { formatAddress, type Address, type ProxyConfig, type TcpAddress } from '@tulle/model';
 import { createRegistry, renderText, type Registry, type TextFormat } from '@tulle/metrics';
-import { standardFilters } from '@tulle/standard';
 import {
   canBindSockets,
   createInProcessSupervisor,
@@ -24,7 +23,8 @@ import {
   type XdsClientState,
 } from '@tulle/xds-client';
 import { makePrivateDirectory } from './directories.ts';
-import { createSidecarEngine, type EngineSettings } from './engine.ts';
+import type { EngineSettings } from './engine.ts';
+import { CAPABILITIES, filtersOf } from './capabilities.ts';
 import { bindPorts, portTaken } from './bound-ports.ts';
 import { openIdentity } from './identity.ts';
 import { announce, instanceSuffix, withdraw } from './instance-file.ts';
@@ -90,6 +90,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const namespace = options.namespace ?? 'default';
   const serviceAccount = options.serviceAccount ?? options.name;
   const labels = options.labels ?? { app: options.name };
+  const { capabilities = CAPABILITIES } = options;
   const { controlPlane, stateDir, runDir } = options;
   const tell =
     options.onProgress ??
@@ -122,7 +123,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     );
     undo.push(() => identity.close());
     observeIdentity(meter, identity);
-    const supervisor = makeSupervisor(options, namespace, labels, identity, log);
+    const supervisor = await makeSupervisor(options, namespace, labels, identity, log);
     engines.supervisor = supervisor;
     undo.push(async () => supervisor.stop(0));
     const bound = await bindPorts(options, supervisor);
@@ -145,6 +146,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
         ports,
         instance,
         ready,
+        capabilities,
         inbound: { address: inbound.host, port: inbound.port },
         ...(advertise === undefined ? {} : { advertise: { address: advertise.host, port: advertise.port } }),
         upstreams: upstreams.map(({ option, address }) => ({
@@ -156,7 +158,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
         ...options.role?.metadata(bound.role),
       },
       extensions: [
-        ...standardFilters.map(({ definition }) => `${definition.id}@${definition.version ?? '0.0.0'}`),
+        ...filtersOf(capabilities).map((id) => `${id}@0.0.0`), // what ships has no version of its own
         ...(options.filters?.extensions ?? []),
       ],
     });
@@ -271,19 +273,20 @@ function abortable(
   return Object.assign(or, { done: () => signal?.removeEventListener('abort', abort) });
 }
 
-function makeSupervisor(
+async function makeSupervisor(
   options: SidecarOptions,
   namespace: string,
   labels: Readonly<Record<string, string>>,
   identity: IdentityClient,
   log: NonNullable<SidecarOptions['log']>,
-): Supervisor {
+): Promise<Supervisor> {
   const settings: EngineSettings = {
     workload: options.name,
     namespace,
     version: labels['version'],
     app: labels['app'],
     principal: identity.spiffeId,
+    ...(options.capabilities === undefined ? {} : { capabilities: options.capabilities }),
     accessLog: options.accessLog,
     telemetry: options.telemetry ?? {},
     filters: options.filters,
@@ -302,6 +305,8 @@ function makeSupervisor(
       log.warn('this Node cannot hold sockets across restarts: everything runs in one process', {
         node: process.versions.node,
       });
+    // A supervisor of processes has no use for the data plane itself.
+    const { createSidecarEngine } = await import('./engine.ts');
     return createInProcessSupervisor({ ...common, createEngine: createSidecarEngine });
   }
   return createSupervisor({

@@ -1,3 +1,4 @@
+import { describeCapabilities } from '@tulle/sidecar/capabilities';
 import { formatDiagnostic, type Diagnostic } from '@tulle/resources';
 import { apiClient } from '../api/api-client.ts';
 import { API_OPTION, findApi } from '../api/find-control-plane.ts';
@@ -31,6 +32,8 @@ export interface ProxyRow {
   readonly workload: string;
   readonly namespace: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** What it does beside identity. */
+  readonly capabilities?: readonly string[];
   readonly changeId: string;
   readonly lastPropagationMs?: number;
   /** By `listener`, `route`, `cluster`, `endpoint`. */
@@ -160,6 +163,11 @@ function viewOf(status: MeshStatus, rows: readonly ProxyRow[]): View<ProxyRow> {
       { header: 'EDS', value: state('endpoint') },
       { header: 'LDS', value: state('listener') },
       { header: 'RDS', value: state('route') },
+      {
+        header: 'PROFILE',
+        value: ({ capabilities }) =>
+          capabilities === undefined ? undefined : describeCapabilities(capabilities),
+      },
       { header: 'CHANGE', value: (proxy) => proxy.changeId },
       {
         header: 'TOOK',

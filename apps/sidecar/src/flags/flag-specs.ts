@@ -1,3 +1,5 @@
+import { CAPABILITIES, PROFILES } from '../capabilities.ts';
+
 /** How a flag is written and what it means; `tulle` and `tulle-sidecar` read the same. */
 export interface FlagSpec {
   readonly type: 'string' | 'boolean' | 'number' | 'list';
@@ -6,6 +8,7 @@ export interface FlagSpec {
   readonly value?: string;
   readonly help: string;
   readonly defaultText?: string;
+  readonly choices?: readonly string[];
   /** Environment variable that stands in for it; a list's values are separated by commas there. */
   readonly env?: string;
   readonly required?: boolean;
@@ -61,7 +64,7 @@ const TELEMETRY_FLAGS = Object.freeze({
 
 /** Flags of a sidecar by the type of their values. */
 export type SidecarFlags = { readonly name: Of<'string'> & { readonly required: true } } & Readonly<
-  Record<'port' | 'upstream' | 'label' | 'control-plane' | 'metrics', Of<'list'>> &
+  Record<'port' | 'upstream' | 'label' | 'control-plane' | 'metrics' | 'with' | 'without', Of<'list'>> &
     Record<'no-port-check' | 'no-supervisor', Of<'boolean'>> &
     Record<'start-timeout' | 'workers', Of<'number'>> &
     Record<
@@ -72,6 +75,7 @@ export type SidecarFlags = { readonly name: Of<'string'> & { readonly required: 
       | 'advertise'
       | 'locality'
       | 'filters'
+      | 'profile'
       | 'access-log'
       | 'access-log-format'
       | 'otlp-endpoint'
@@ -167,6 +171,20 @@ export const SIDECAR_FLAGS: SidecarFlags = Object.freeze({
     defaultText: 'none',
     env: 'TULLE_FILTERS',
   },
+  profile: {
+    type: 'string',
+    value: 'NAME',
+    help: 'what is on beside mutual TLS, authorization and routing: identity (nothing), observe (metrics, access-log, tracing), full; what is off is not loaded',
+    choices: Object.keys(PROFILES),
+    defaultText: 'full',
+    env: 'TULLE_PROFILE',
+  },
+  with: {
+    type: 'list',
+    value: 'CAPABILITY',
+    help: `turns one on: ${CAPABILITIES.join(', ')}; may be repeated`,
+  },
+  without: { type: 'list', value: 'CAPABILITY', help: 'turns one off; may be repeated' },
   workers: { type: 'number', value: 'N', help: 'processes that move bytes', defaultText: '1' },
   'no-supervisor': { type: 'boolean', help: 'everything in one process' },
   ...TELEMETRY_FLAGS,

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import type { Locality } from '@tulle/model';
 import type { SidecarOptions, UpstreamOption } from '../options.ts';
+import { capabilitiesOf } from './capability-flags.ts';
 import { FlagError } from './flag-error.ts';
 import type { SidecarFlagValues } from './flag-specs.ts';
 import { telemetryOf } from './telemetry-flags.ts';
@@ -16,6 +17,7 @@ export type FlagOptions = Required<Pick<SidecarOptions, 'name' | 'namespace' | '
     | 'readiness'
     | 'workers'
     | 'supervisor'
+    | 'capabilities'
     | 'accessLog'
     | 'telemetry'
   >;
@@ -61,6 +63,7 @@ export async function sidecarOptions(
     ...(accessLog === undefined
       ? {}
       : { accessLog: accessLog === '-' ? ('stdout' as const) : { file: accessLog } }),
+    capabilities: capabilitiesOf(flags),
     telemetry: await telemetryOf(flags, env),
   };
 }

@@ -28,6 +28,7 @@ describe('the flags of a sidecar', () => {
       readiness: 'immediate',
       workers: 2,
       supervisor: true,
+      capabilities: ['auth', 'limits', 'traffic', 'metrics', 'access-log', 'tracing'],
       accessLog: 'stdout',
       telemetry: {},
     });
@@ -50,6 +51,24 @@ describe('the flags of a sidecar', () => {
     expect((await sidecarOptions(readFlags(SIDECAR_FLAGS, ['--name', 'web'], env))).telemetry).toEqual({});
   });
 
+  it.each([
+    [['--profile', 'identity'], []],
+    [
+      ['--profile', 'observe'],
+      ['metrics', 'access-log', 'tracing'],
+    ],
+    [
+      ['--profile', 'identity', '--with', 'metrics', '--with', 'auth'],
+      ['auth', 'metrics'],
+    ],
+    [
+      ['--without', 'traffic', '--without', 'limits'],
+      ['auth', 'metrics', 'access-log', 'tracing'],
+    ],
+  ])('%j turns on', async (argv, capabilities) => {
+    expect((await read(argv)).capabilities).toEqual(capabilities);
+  });
+
   it('have variables that stand in for them', async () => {
     const env = { TULLE_NAMESPACE: 'shop', TULLE_CONTROL_PLANE: 'a:1,b:2', TULLE_TRUST_DOMAIN: '' };
     const values = readFlags(SIDECAR_FLAGS, ['--name', 'web'], env);
@@ -70,6 +89,14 @@ describe('the flags of a sidecar', () => {
     [['--otlp-endpoint', 'h:4318'], '--otlp-endpoint "h:4318" is no http URL'],
     [['--otlp-endpoint', 'http://h', '--trace-ratio', '5'], '--trace-ratio "5" is no share, 0 to 1'],
     [['--trace-ratio', '0.5'], '--trace-ratio needs a collector'],
+    [['--profile', 'tiny'], '--profile cannot be "tiny"'],
+    [['--with', 'everything'], '--with: there is no capability "everything"'],
+    [['--with', 'metrics', '--without', 'metrics'], 'metrics cannot be both --with and --without'],
+    [
+      ['--profile', 'identity', '--access-log', '-'],
+      '--access-log needs access-log, which is off in the profile identity',
+    ],
+    [['--without', 'tracing', '--otlp-endpoint', 'http://h'], '--otlp-endpoint needs tracing, which is off'],
   ])('refuse %j', async (argv, message) => {
     await expect((async () => read(argv))()).rejects.toThrow(message);
   });

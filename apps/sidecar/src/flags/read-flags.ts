@@ -51,6 +51,11 @@ function valueOf(name: string, spec: FlagSpec, given: unknown, variable: string 
         if (spec.required === true) throw new FlagError(`--${name} is missing`, spec.help);
         return undefined;
       }
+      if (spec.choices !== undefined && !spec.choices.includes(value))
+        throw new FlagError(
+          `--${name} cannot be ${JSON.stringify(value)}`,
+          `it is one of ${spec.choices.join(', ')}`,
+        );
       if (spec.type === 'string') return value;
       if (!/^\d+(?:\.\d+)?$/.test(value))
         throw new FlagError(`--${name} must be a number, not ${JSON.stringify(value)}`);

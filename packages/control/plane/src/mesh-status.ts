@@ -29,6 +29,8 @@ export interface ProxyStatus {
   readonly namespace: string;
   /** Of its Workload. */
   readonly labels: Readonly<Record<string, string>>;
+  /** What it does beside identity, where it says so. */
+  readonly capabilities?: readonly string[];
   readonly changeId: string;
   readonly lastPropagationMs?: number;
   readonly kinds: Readonly<Record<ResourceKind, KindStatus>>;
@@ -61,6 +63,7 @@ export function proxyStatus(session: ProxySession): ProxyStatus {
     workload: node.workload,
     namespace: node.namespace,
     labels: node.labels,
+    ...(node.capabilities === undefined ? {} : { capabilities: node.capabilities }),
     changeId: snapshot.changeId,
     ...(lastChange === undefined ? {} : { lastPropagationMs: lastChange.propagationMs }),
     kinds: session.status(),

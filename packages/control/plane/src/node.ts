@@ -48,6 +48,8 @@ export interface SidecarMetadata {
   readonly gateway?: GatewayMetadata;
   /** Tells instances of one workload apart. Default: from the node id. */
   readonly instance?: string;
+  /** What it does beside identity, for status. */
+  readonly capabilities?: readonly string[];
 }
 
 /** What the process of a Gateway says of itself. */
@@ -97,6 +99,8 @@ export interface ProxyNode {
   readonly filters: ReadonlySet<string>;
   /** The same as one text: equal for proxies with equal filters. */
   readonly filterSet: string;
+  /** What it does beside identity, in its own words; undefined where it does not say. */
+  readonly capabilities: readonly string[] | undefined;
   readonly identity: string | undefined;
 }
 
@@ -229,6 +233,7 @@ export function readProxyNode(node: NodeInfo, trustDomain: string): ProxyNode {
       workload === serviceAccount ? `${workload}.${suffix}` : `${serviceAccount}.${workload}-${suffix}`,
     filters,
     filterSet: [...filters].sort().join(' '),
+    capabilities: meta['capabilities'] === undefined ? undefined : listOf('capabilities').map(String),
     identity: node.identity,
   };
 }

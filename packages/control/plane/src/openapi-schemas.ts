@@ -168,6 +168,11 @@ export const SCHEMAS: Json = {
       workload: text,
       namespace: text,
       labels: { type: 'object', additionalProperties: text, description: 'Of its Workload.' },
+      capabilities: {
+        type: 'array',
+        items: text,
+        description: 'What it does beside identity, authorization and routing.',
+      },
       changeId: { ...text, description: 'Newest change that concerned it.' },
       lastPropagationMs: {
         type: 'number',

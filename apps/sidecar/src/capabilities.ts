@@ -1,0 +1,59 @@
+import type { StandardFilterId } from '@tulle/standard/load';
+
+/**
+ * What a sidecar may do beside what it always does: mutual TLS by identity, authorization, routing, balancing, retries.
+ *
+ * - `auth`: end users' tokens (jwt), an authorization service (ext-authz), peers by network (ip-allow)
+ * - `limits`: rate limits
+ * - `traffic`: faults, CORS, header edits, compression
+ * - `metrics`: metrics of requests, for Prometheus and `tulle stat`
+ * - `access-log`, `tracing`: where a destination is given
+ */
+export type Capability = 'auth' | 'limits' | 'traffic' | 'metrics' | 'access-log' | 'tracing';
+/** Every {@link Capability}. */
+export const CAPABILITIES: readonly Capability[] = Object.freeze([
+  'auth',
+  'limits',
+  'traffic',
+  'metrics',
+  'access-log',
+  'tracing',
+]);
+
+/** Name of a {@link PROFILES | profile}. */
+export type ProfileName = 'identity' | 'observe' | 'full';
+
+/** Capabilities by name of the profile (decision D23). */
+export const PROFILES: Readonly<Record<ProfileName, readonly Capability[]>> = Object.freeze({
+  identity: [],
+  observe: ['metrics', 'access-log', 'tracing'],
+  full: CAPABILITIES,
+});
+
+const FILTERS_OF: Readonly<Record<Capability, readonly StandardFilterId[]>> = {
+  auth: ['tulle.http.jwt', 'tulle.http.ext-authz', 'tulle.conn.ip-allow'],
+  limits: ['tulle.http.ratelimit'],
+  traffic: ['tulle.http.fault', 'tulle.http.cors', 'tulle.http.headers', 'tulle.http.compression'],
+  metrics: [],
+  'access-log': [],
+  tracing: [],
+};
+
+/** Filters that every sidecar has: a control plane builds its chains on them. */
+const ALWAYS: readonly StandardFilterId[] = ['tulle.http.authz', 'tulle.http.retry'];
+
+/** The filters of a sidecar with these capabilities. */
+export const filtersOf = (capabilities: readonly Capability[]): readonly StandardFilterId[] => [
+  ...ALWAYS,
+  ...capabilities.flatMap((capability) => FILTERS_OF[capability]),
+];
+
+/** As a person says it: the profile that is nearest, and what is more or less: `full`, `identity+metrics`, `full-tracing`. */
+export function describeCapabilities(capabilities: readonly string[]): string {
+  const texts = Object.entries(PROFILES).map(([name, has]) => [
+    name,
+    ...capabilities.filter((one) => !has.includes(one as Capability)).map((one) => `+${one}`),
+    ...has.filter((one) => !capabilities.includes(one)).map((one) => `-${one}`),
+  ]);
+  return (texts.toSorted((a, b) => a.length - b.length)[0] ?? []).join('');
+}

@@ -1,0 +1,80 @@
+/**
+ * What ships with Tulle, piece by piece: nothing is loaded that is not asked for.
+ * @packageDocumentation
+ */
+import type { AnyConnFilter, AnyHttpFilter } from '@tulle/filter';
+import type { TelemetryPlugin } from '@tulle/telemetry';
+import type { AccessLogOptions } from '@tulle/telemetry-access-log';
+import type { OtlpOptions } from '@tulle/telemetry-otlp';
+import type { PrometheusOptions } from '@tulle/telemetry-prometheus';
+
+/** A filter of either kind. */
+type AnyFilter = AnyHttpFilter | AnyConnFilter;
+
+const FILTERS = {
+  'tulle.http.authz': async (): Promise<AnyFilter> => (await import('@tulle/filter-authz')).authz,
+  'tulle.http.compression': async (): Promise<AnyFilter> =>
+    (await import('@tulle/filter-compression')).compression,
+  'tulle.http.cors': async (): Promise<AnyFilter> => (await import('@tulle/filter-cors')).cors,
+  'tulle.http.ext-authz': async (): Promise<AnyFilter> => (await import('@tulle/filter-ext-authz')).extAuthz,
+  'tulle.http.fault': async (): Promise<AnyFilter> => (await import('@tulle/filter-fault')).fault,
+  'tulle.http.headers': async (): Promise<AnyFilter> => (await import('@tulle/filter-headers')).headers,
+  'tulle.conn.ip-allow': async (): Promise<AnyFilter> => (await import('@tulle/filter-ip-allow')).ipAllow,
+  'tulle.http.jwt': async (): Promise<AnyFilter> => (await import('@tulle/filter-jwt')).jwt,
+  'tulle.http.ratelimit': async (): Promise<AnyFilter> => (await import('@tulle/filter-ratelimit')).rateLimit,
+  'tulle.http.retry': async (): Promise<AnyFilter> => (await import('@tulle/filter-retry')).retry,
+} as const;
+
+/** Id of a filter that ships. */
+export type StandardFilterId = keyof typeof FILTERS;
+
+/** Every filter that ships, known without being loaded. */
+export const STANDARD_FILTER_IDS: readonly StandardFilterId[] = Object.freeze(
+  Object.keys(FILTERS) as StandardFilterId[],
+);
+
+/** Loads filters, as a registry for the proxy. */
+export async function loadStandardFilters(
+  ids: readonly StandardFilterId[] = STANDARD_FILTER_IDS,
+): Promise<readonly AnyFilter[]> {
+  return Promise.all(ids.map(async (id) => FILTERS[id]()));
+}
+
+/** Which exporters are wanted. */
+export interface LoadTelemetryOptions {
+  /** Absent: no metrics are kept. */
+  readonly prometheus?: PrometheusOptions;
+  /** Absent: no access log. */
+  readonly accessLog?: AccessLogOptions;
+  /** Absent: no OpenTelemetry. */
+  readonly otlp?: OtlpOptions;
+}
+
+/** Loads exporters; they count in the registry of the metrics, where there are any. */
+export async function loadStandardTelemetry({
+  prometheus,
+  accessLog,
+  otlp,
+}: LoadTelemetryOptions): Promise<readonly TelemetryPlugin[]> {
+  const self = prometheus?.self;
+  const metrics =
+    prometheus === undefined
+      ? undefined
+      : (await import('@tulle/telemetry-prometheus')).prometheus(prometheus);
+  const meter = metrics === undefined ? {} : { meter: metrics.meter };
+  return [
+    ...(metrics === undefined ? [] : [metrics]),
+    ...(accessLog === undefined
+      ? []
+      : [(await import('@tulle/telemetry-access-log')).accessLog({ ...meter, ...accessLog })]),
+    ...(otlp === undefined
+      ? []
+      : [
+          (await import('@tulle/telemetry-otlp')).otlp({
+            registry: metrics?.meter ?? false,
+            ...(self === undefined ? {} : { self }),
+            ...otlp,
+          }),
+        ]),
+  ];
+}
