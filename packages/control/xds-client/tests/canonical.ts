@@ -8,6 +8,7 @@ import type {
   FilterChain,
   FilterEntry,
   HttpHandler,
+  JwtRule,
   Listener,
   Route,
   RouteConfig,
@@ -19,9 +20,12 @@ import {
   AUTHZ_FILTER,
   COMPRESSION_FILTER,
   CORS_FILTER,
+  EXT_AUTHZ_CLIENT_HEADERS,
+  EXT_AUTHZ_FILTER,
   FAULT_FILTER,
   HEADERS_FILTER,
   IP_ALLOW_FILTER,
+  JWT_FILTER,
   RATE_LIMIT_FILTER,
   RETRY_FILTER,
 } from '@tulle/model';
@@ -58,6 +62,17 @@ const STANDARD: Readonly<Record<string, (value: Record<string, unknown>) => unkn
     return { ...value, limits: [without(limits[0], { intervalMs: 1000, burst: limits[0]['requests'] })] };
   },
   [AUTHZ_FILTER]: authz,
+  [EXT_AUTHZ_FILTER](value) {
+    const { service } = value;
+    const http = isObject(service) && isObject(service['http']) ? service['http'] : undefined;
+    const lists = { requestHeaders: [], upstreamHeaders: [], clientHeadersOnSuccess: [] };
+    const listed = http && { ...http, clientHeaders: http['clientHeaders'] ?? EXT_AUTHZ_CLIENT_HEADERS };
+    return without(
+      { ...value, ...(listed && { service: { http: without(listed, { ...lists, path: 'append' }) } }) },
+      { timeoutMs: 200, statusOnError: 403, failureMode: 'deny', contextExtensions: {} },
+    );
+  },
+  [JWT_FILTER]: jwt,
   [CORS_FILTER]: (value) => without(value, { maxAgeSeconds: 5 }),
   [COMPRESSION_FILTER](value) {
     const { codings, contentTypes, levels, minBytes } = value;
@@ -68,6 +83,47 @@ const STANDARD: Readonly<Record<string, (value: Record<string, unknown>) => unkn
     return { ...value, minBytes: minBytes ?? 1024, levels: { ...(levels as object), [coding]: level } };
   },
 };
+
+/** The order of providers means nothing, nor that of places in which a token may be. */
+function jwt(value: Record<string, unknown>): unknown {
+  const { providers, requires, rules } = value;
+  if (!Array.isArray(providers) || providers.length === 0 || !providers.every(isObject)) return value;
+  const list = providers.map(provider).sort((a, b) => (String(a['name']) < String(b['name']) ? -1 : 1));
+  const each = list.map(({ name }) => ({ provider: name }));
+  return without(
+    {
+      ...value,
+      providers: list,
+      requires: requires ?? (each.length === 1 ? each[0] : { any: each }),
+      rules:
+        Array.isArray(rules) &&
+        rules.map((rule: JwtRule) => ({
+          ...rule,
+          match: without({ ...rule.match, headers: rule.match.headers?.map(stringMatch) }),
+        })),
+    },
+    { rules: false },
+  );
+}
+
+function provider(value: Record<string, unknown>): Record<string, unknown> {
+  const { jwks, from = [{ header: 'authorization' }] } = value;
+  const rank = (place: object): number => ['header', 'query', 'cookie'].findIndex((key) => key in place);
+  const places = (from as Record<string, unknown>[]).map((place) =>
+    without(place, {
+      prefix: String(place['header']).toLowerCase() === 'authorization' ? 'Bearer ' : '',
+    }),
+  );
+  return without(
+    {
+      ...value,
+      from: places.toSorted((a, b) => rank(a) - rank(b)),
+      jwks:
+        isObject(jwks) && 'cluster' in jwks ? without(jwks, { refreshMs: 600_000, timeoutMs: 5000 }) : jwks,
+    },
+    { clockSkewMs: 60_000, requireExpiration: true, forward: false },
+  );
+}
 
 /** The order of policies means nothing, and neither does a default beside an ALLOW that is in force. */
 function authz(value: Record<string, unknown>): unknown {

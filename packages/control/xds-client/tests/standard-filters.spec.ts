@@ -5,9 +5,11 @@ import {
   AUTHZ_FILTER,
   COMPRESSION_FILTER,
   CORS_FILTER,
+  EXT_AUTHZ_FILTER,
   FAULT_FILTER,
   HEADERS_FILTER,
   IP_ALLOW_FILTER,
+  JWT_FILTER,
   type Listener,
   RATE_LIMIT_FILTER,
   type RouteConfig,
@@ -17,8 +19,11 @@ import { RouteConfigurationSchema } from '@tulle/xds-proto/envoy/config/route/v3
 import { HttpConnectionManagerSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import { encodeResource } from '@tulle/xds-server';
 import {
+  extAuthzRouteConfig,
   ipAllowConfig,
   plainAuthzConfig,
+  plainExtAuthzConfig,
+  plainJwtConfig,
   routeCorsConfig,
   singleCompressionConfig,
   singleRateLimitConfig,
@@ -74,6 +79,8 @@ describe('what Envoy has a type for travels as that type, and comes back the sam
     ['a rate limit', RATE_LIMIT_FILTER, singleRateLimitConfig, ['http.local_ratelimit.v3.LocalRateLimit']],
     ['compression', COMPRESSION_FILTER, singleCompressionConfig, ['http.compressor.v3.Compressor']],
     ['authorization', AUTHZ_FILTER, plainAuthzConfig, ['http.rbac.v3.RBAC', 'http.rbac.v3.RBAC']],
+    ['external authorization', EXT_AUTHZ_FILTER, plainExtAuthzConfig, ['http.ext_authz.v3.ExtAuthz']],
+    ['bearer tokens', JWT_FILTER, plainJwtConfig, ['http.jwt_authn.v3.JwtAuthentication']],
     ['no CORS', CORS_FILTER, fc.constant({ allowOrigins: [] }), ['http.cors.v3.Cors']],
   ] as const)('%s in a chain', (_name, filter, configs, types) => {
     fc.assert(
@@ -102,6 +109,7 @@ describe('what Envoy has a type for travels as that type, and comes back the sam
       fc.constant(null),
       ['config.route.v3.FilterConfig', 'config.route.v3.FilterConfig'],
     ],
+    ['external authorization', EXT_AUTHZ_FILTER, extAuthzRouteConfig, ['http.ext_authz.v3.ExtAuthzPerRoute']],
     ['CORS', CORS_FILTER, routeCorsConfig, ['http.cors.v3.CorsPolicy']],
     ['a fault', FAULT_FILTER, fc.constant({ abort: { status: 500 } }), ['http.fault.v3.HTTPFault']],
     [

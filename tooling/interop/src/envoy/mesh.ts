@@ -76,9 +76,11 @@ export async function openMesh(): Promise<Opened<Mesh>> {
   const api = controlPlane.endpoints.api;
   const origins = await Promise.all(
     ['one', 'two'].map((name) =>
-      startOrigin((request, response) =>
-        response.end(`${name} ${request.url} ${String(request.headers['x-added'])}`),
-      ),
+      startOrigin((request, response) => {
+        // Also asked by Envoy who may pass.
+        if (request.url?.startsWith('/refuse') === true) response.statusCode = 402;
+        response.end(`${name} ${request.url} ${String(request.headers['x-added'])}`);
+      }),
     ),
   );
   const running: Running[] = [];

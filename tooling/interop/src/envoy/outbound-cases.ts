@@ -1,4 +1,5 @@
 import { strict as assert } from 'node:assert';
+import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import type { Case } from '../suite.ts';
 import { until } from '../until.ts';
 import { ask, kindsOf, type Mesh, meshWorkload, outboundPolicy, service, WARM_MS, workload } from './mesh.ts';
@@ -160,9 +161,51 @@ spec:
     },
   },
   {
+    name: 'bearer tokens and external authorization of FilterPolicies decide in Envoy who passes',
+    async run(mesh) {
+      const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+      const provider = {
+        name: 'login',
+        issuer: 'https://login.test',
+        jwks: { keys: [publicKey.export({ format: 'jwk' })] },
+      };
+      await mesh.apply(outboundPolicy('tokens', 'authn', 'tulle.http.jwt', { providers: [provider] }));
+      await until('a refusal without a token', async () => assert.match(await ask(`${mesh.local}/`), /^401/));
+      const token = (issuer: string): string => signed({ iss: issuer, exp: 4_000_000_000 }, privateKey);
+      const bearer = (issuer: string): { authorization: string } => ({
+        authorization: `Bearer ${token(issuer)}`,
+      });
+      assert.match(await ask(`${mesh.local}/`, bearer('https://login.test')), /^200 one/);
+      assert.match(await ask(`${mesh.local}/`, bearer('https://other.test')), /^401/);
+      await mesh.remove('/api/v1/resources/filterpolicies/default/tokens');
+      const check = (path: string): string =>
+        outboundPolicy('check', 'authz', 'tulle.http.ext-authz', {
+          service: {
+            http: { url: `http://check${path}`, cluster: 'outbound|80||web.default.svc.mesh.local' },
+          },
+          timeoutMs: 5000,
+        });
+      await mesh.apply(check('/refuse'));
+      // Not 403, which is Envoy's own answer when it cannot ask.
+      await until('a refusal of the service', async () => assert.match(await ask(`${mesh.local}/`), /^402/));
+      await mesh.apply(check('/allow'));
+      await until('an answer', async () => assert.match(await ask(`${mesh.local}/`), /^200 one/));
+      assert.equal(kindsOf(mesh, 'caller')['listener']?.nacked, 0);
+      await mesh.remove('/api/v1/resources/filterpolicies/default/check');
+    },
+  },
+  {
     name: 'a path that Envoy would read differently is refused, not passed on',
     async run(mesh) {
       assert.match(await ask(`${mesh.local}/x%2fy`), /^400/);
     },
   },
 ];
+
+/** A token, signed with ES256. */
+function signed(claims: object, key: KeyObject): string {
+  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const text = `${part({ alg: 'ES256' })}.${part(claims)}`;
+  const signature = sign('sha256', Buffer.from(text), { key, dsaEncoding: 'ieee-p1363' });
+  return `${text}.${signature.toString('base64url')}`;
+}

@@ -3,6 +3,7 @@ import {
   AUTHZ_FILTER,
   COMPRESSION_FILTER,
   CORS_FILTER,
+  EXT_AUTHZ_FILTER,
   FAULT_FILTER,
   type FaultFilterConfig,
   type FilterConfigs,
@@ -10,12 +11,21 @@ import {
   HEADERS_FILTER,
   type HeadersFilterConfig,
   IP_ALLOW_FILTER,
+  JWT_FILTER,
   RATE_LIMIT_FILTER,
   RETRY_FILTER,
   type RetryFilterConfig,
 } from '@tulle/model';
 import { authzConfig } from './authz.ts';
-import { compressionConfig, corsConfig, ipAllowConfig, rateLimitConfig } from './standard-filters.ts';
+import {
+  compressionConfig,
+  corsConfig,
+  extAuthzConfig,
+  extAuthzRouteConfig,
+  ipAllowConfig,
+  jwtConfig,
+  rateLimitConfig,
+} from './standard-filters.ts';
 import { headerEdits, json, jsonObject, label, milliseconds, object, options, overrides } from './basics.ts';
 
 const percent: fc.Arbitrary<number> = fc.oneof(
@@ -54,6 +64,8 @@ const entry: fc.Arbitrary<FilterEntry> = fc
     fc.tuple(fc.constant(RETRY_FILTER), retryConfig),
     fc.tuple(fc.constant(RATE_LIMIT_FILTER), rateLimitConfig),
     fc.tuple(fc.constant(CORS_FILTER), corsConfig),
+    fc.tuple(fc.constant(JWT_FILTER), jwtConfig),
+    fc.tuple(fc.constant(EXT_AUTHZ_FILTER), extAuthzConfig),
     fc.tuple(fc.constant(AUTHZ_FILTER), authzConfig),
     fc.tuple(fc.constant(COMPRESSION_FILTER), compressionConfig),
     fc.tuple(
@@ -64,6 +76,8 @@ const entry: fc.Arbitrary<FilterEntry> = fc
         HEADERS_FILTER,
         CORS_FILTER,
         COMPRESSION_FILTER,
+        EXT_AUTHZ_FILTER,
+        JWT_FILTER,
       ),
       jsonObject,
     ),
@@ -109,5 +123,6 @@ export const filterConfigs: fc.Arbitrary<FilterConfigs> = overrides({
   [RETRY_FILTER]: fc.oneof(retryConfig, fc.constant(null), json),
   [RATE_LIMIT_FILTER]: fc.oneof(rateLimitConfig, fc.constant(null), json),
   [AUTHZ_FILTER]: fc.oneof(authzConfig, fc.constant(null), json),
+  [EXT_AUTHZ_FILTER]: fc.oneof(extAuthzRouteConfig, fc.constant(null), json),
   [CORS_FILTER]: fc.oneof(corsConfig, fc.constant(null), json),
 });

@@ -17,7 +17,12 @@ export { faultConfig, filterConfigs, headersConfig, httpFilters, retryConfig } f
 export {
   compressionConfig,
   corsConfig,
+  extAuthzConfig,
+  extAuthzRouteConfig,
   ipAllowConfig,
+  jwtConfig,
+  plainExtAuthzConfig,
+  plainJwtConfig,
   rateLimitConfig,
   routeCorsConfig,
   singleCompressionConfig,

@@ -2,11 +2,21 @@ import fc from 'fast-check';
 import type {
   CompressionFilterConfig,
   CorsFilterConfig,
+  ExtAuthzFilterConfig,
+  ExtAuthzGrpcService,
+  ExtAuthzHttpService,
+  ExtAuthzRouteConfig,
   IpAllowFilterConfig,
+  JwtFilterConfig,
+  JwtLocation,
+  JwtProvider,
+  JwtRequirement,
+  JwtRule,
+  PathMatch,
   RateLimit,
   RateLimitFilterConfig,
 } from '@tulle/model';
-import { cidr, label, object } from './basics.ts';
+import { cidr, label, object, options, valueMatch } from './basics.ts';
 
 const single: fc.Arbitrary<RateLimit> = object<RateLimit>(
   { name: label, requests: fc.integer({ min: 1, max: 100_000 }) },
@@ -119,4 +129,159 @@ const networks = fc.array(cidr, { minLength: 1, maxLength: 3 });
 export const ipAllowConfig: fc.Arbitrary<IpAllowFilterConfig> = fc.oneof(
   object<IpAllowFilterConfig>({ allow: networks }, { deny: networks }),
   object<IpAllowFilterConfig>({ deny: networks }),
+);
+
+const names = fc.array(
+  fc.oneof(
+    label,
+    label.map((start) => `${start}*`),
+  ),
+  { minLength: 1, maxLength: 3 },
+);
+const listed = fc.array(label, { minLength: 1, maxLength: 2 });
+const url = fc.tuple(host, fc.constantFrom('', ':8080'), fc.constantFrom('', '/check', '/a/b'));
+const httpService = object<ExtAuthzFilterConfig['service']>({
+  http: object<ExtAuthzHttpService['http']>(
+    { url: url.map((parts) => `http://${parts.join('')}`), cluster: label },
+    {
+      requestHeaders: listed,
+      upstreamHeaders: listed,
+      clientHeaders: names,
+      clientHeadersOnSuccess: listed,
+    },
+  ),
+});
+const grpcService = object<ExtAuthzFilterConfig['service']>({
+  grpc: fc.oneof(
+    object<ExtAuthzGrpcService['grpc']>(
+      { target: host.map((name) => `dns:///${name}:9001`), plaintext: fc.constant(true) },
+      { requestHeaders: names },
+    ),
+    object<ExtAuthzGrpcService['grpc']>({
+      target: host.map((name) => `${name}:9001`),
+      tls: options<NonNullable<ExtAuthzGrpcService['grpc']['tls']>>({
+        caFile: label,
+        certificateFile: label,
+        keyFile: label,
+      } as never),
+    }),
+  ),
+});
+const extAuthzBody = object<{ readonly maxBytes: number }>({
+  maxBytes: fc.integer({ min: 1, max: 10_485_760 }),
+});
+
+/** What Envoy can say: a service over HTTP behind a cluster, or over gRPC with or without TLS. */
+export const plainExtAuthzConfig: fc.Arbitrary<ExtAuthzFilterConfig> = object<ExtAuthzFilterConfig>(
+  { service: fc.oneof(httpService, grpcService) },
+  {
+    timeoutMs: fc.integer({ min: 1, max: 60_000 }),
+    failureMode: fc.constantFrom('deny', 'allow'),
+    statusOnError: fc.integer({ min: 400, max: 599 }),
+    body: extAuthzBody,
+  },
+);
+export const extAuthzConfig: fc.Arbitrary<ExtAuthzFilterConfig> = fc.oneof(
+  plainExtAuthzConfig,
+  object<ExtAuthzFilterConfig>(
+    {
+      service: fc.constantFrom<ExtAuthzFilterConfig['service']>(
+        { http: { url: 'https://auth.example/check/', path: 'fixed' } },
+        { grpc: { target: '127.0.0.1:9001' } },
+        { grpc: { target: 'auth.example:9001', tls: { serverName: 'auth' } } },
+      ),
+    },
+    { maxActiveChecks: fc.integer({ min: 1, max: 100 }), contextExtensions: fc.constant({ a: 'b' }) },
+  ),
+);
+export const extAuthzRouteConfig: fc.Arbitrary<ExtAuthzRouteConfig> = options<ExtAuthzRouteConfig>({
+  contextExtensions: fc.dictionary(label, fc.string({ maxLength: 5 }), { maxKeys: 2, noNullPrototype: true }),
+  body: extAuthzBody,
+});
+
+const key = fc.constantFrom<Readonly<Record<string, unknown>>>(
+  { kty: 'EC', crv: 'P-256', kid: 'a', x: 'eA', y: 'eQ' },
+  { kty: 'RSA', n: 'AQ', e: 'AQAB', use: 'sig' },
+);
+const location: fc.Arbitrary<JwtLocation> = fc.oneof(
+  object<JwtLocation>(
+    { header: fc.oneof(label, fc.constantFrom('authorization', 'Authorization')) },
+    { prefix: fc.constantFrom('', 'Bearer ', 'Token ') },
+  ),
+  object<JwtLocation>({ query: label }),
+  object<JwtLocation>({ cookie: label }),
+);
+const provider = (name: string): fc.Arbitrary<JwtProvider> =>
+  object<JwtProvider>(
+    {
+      name: fc.constant(name),
+      issuer: host.map((at) => `https://${at}`),
+      jwks: fc.oneof(
+        object<JwtProvider['jwks']>({ keys: fc.array(key, { minLength: 1, maxLength: 2 }) }),
+        object<JwtProvider['jwks']>(
+          { url: host.map((at) => `https://${at}/keys`), cluster: label },
+          {
+            refreshMs: fc.integer({ min: 1, max: 86_400_000 }),
+            timeoutMs: fc.integer({ min: 1, max: 60_000 }),
+          },
+        ),
+      ),
+    },
+    {
+      audiences: listed,
+      from: fc.array(location, { minLength: 1, maxLength: 3 }),
+      clockSkewMs: fc.integer({ min: 1, max: 3600 }).map((seconds) => seconds * 1000),
+      requireExpiration: fc.boolean(),
+      forward: fc.boolean(),
+      payloadHeader: label,
+    },
+  );
+const requirement = (names: readonly string[], depth = 0): fc.Arbitrary<JwtRequirement> => {
+  const leaf = fc.oneof(
+    object<JwtRequirement>({ provider: fc.constantFrom(...names) }, { audiences: listed }),
+    fc.constant<JwtRequirement>({ allowMissing: true }),
+  );
+  if (depth > 1) return leaf;
+  const several = fc.array(requirement(names, depth + 1), { minLength: 2, maxLength: 3 });
+  return fc.oneof(leaf, object<JwtRequirement>({ any: several }), object<JwtRequirement>({ all: several }));
+};
+
+/** What Envoy can say: asymmetric keys of any algorithm, claims for later filters alone. */
+export const plainJwtConfig: fc.Arbitrary<JwtFilterConfig> = fc
+  .uniqueArray(label, { minLength: 1, maxLength: 2 })
+  .chain((providers) =>
+    object<JwtFilterConfig>(
+      { providers: fc.tuple(...providers.map(provider)) },
+      {
+        requires: requirement(providers),
+        rules: fc.array(
+          object<JwtRule>({
+            match: options<JwtRule['match']>({
+              path: object<PathMatch>({
+                kind: fc.constantFrom('exact', 'prefix'),
+                value: label.map((p) => `/${p}`),
+              }),
+              method: fc.constantFrom('GET', 'POST'),
+              headers: fc.array(valueMatch, { minLength: 1, maxLength: 2 }),
+            }),
+            requires: requirement(providers),
+          }),
+          { minLength: 1, maxLength: 2 },
+        ),
+      },
+    ),
+  );
+export const jwtConfig: fc.Arbitrary<JwtFilterConfig> = fc.oneof(
+  plainJwtConfig,
+  fc.constantFrom<JwtFilterConfig>(
+    {
+      providers: [
+        { name: 'a', issuer: 'i', jwks: { keys: [{ kty: 'oct', k: 'AQ' }] }, algorithms: ['HS256'] },
+      ],
+    },
+    {
+      providers: [{ name: 'a', issuer: 'i', jwks: { url: 'https://i/keys' } }],
+      requires: { any: [{ provider: 'a' }] },
+    },
+  ),
 );

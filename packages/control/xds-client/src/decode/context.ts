@@ -8,8 +8,13 @@ import { GzipSchema } from '@tulle/xds-proto/envoy/extensions/compression/gzip/c
 import { ZstdSchema } from '@tulle/xds-proto/envoy/extensions/compression/zstd/compressor/v3/zstd';
 import { CompressorSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/compressor/v3/compressor';
 import { CorsPolicySchema, CorsSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/cors/v3/cors';
+import { JwtAuthenticationSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/jwt_authn/v3/config';
 import { LocalRateLimitSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit';
 import { RBACSchema as NetworkRbacSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/rbac/v3/rbac';
+import {
+  ExtAuthzPerRouteSchema,
+  ExtAuthzSchema,
+} from '@tulle/xds-proto/envoy/extensions/filters/http/ext_authz/v3/ext_authz';
 import { HTTPFaultSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/fault/v3/fault';
 import {
   HeaderMutationPerRouteSchema,
@@ -51,6 +56,9 @@ const KNOWN: Registry = createRegistry(
   NetworkRbacSchema,
   RBACSchema,
   RBACPerRouteSchema,
+  ExtAuthzSchema,
+  ExtAuthzPerRouteSchema,
+  JwtAuthenticationSchema,
   FilterConfigSchema,
   TypedStructSchema,
   UdpaTypedStructSchema,

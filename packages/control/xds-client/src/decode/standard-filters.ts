@@ -3,25 +3,34 @@ import {
   AUTHZ_FILTER,
   COMPRESSION_FILTER,
   CORS_FILTER,
+  EXT_AUTHZ_FILTER,
   FAULT_FILTER,
   HEADERS_FILTER,
+  JWT_FILTER,
   RATE_LIMIT_FILTER,
 } from '@tulle/model';
 import { CompressorSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/compressor/v3/compressor';
 import { CorsPolicySchema, CorsSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/cors/v3/cors';
+import {
+  ExtAuthzPerRouteSchema,
+  ExtAuthzSchema,
+} from '@tulle/xds-proto/envoy/extensions/filters/http/ext_authz/v3/ext_authz';
 import { HTTPFaultSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/fault/v3/fault';
 import {
   HeaderMutationPerRouteSchema,
   HeaderMutationSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/header_mutation/v3/header_mutation';
+import { JwtAuthenticationSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/jwt_authn/v3/config';
 import { LocalRateLimitSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit';
 import { RBACPerRouteSchema, RBACSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/rbac/v3/rbac';
 import { decodeAuthz } from './authz/rbac.ts';
 import { decodeCompression } from './compression.ts';
 import type { DecodeContext } from './context.ts';
 import { decodeCors } from './cors.ts';
+import { decodeExtAuthz, decodeExtAuthzRoute } from './ext-authz.ts';
 import { decodeFault } from './fault.ts';
 import { decodeHeaderMutations } from './header-filter.ts';
+import { decodeJwt } from './jwt.ts';
 import { decodeRateLimit } from './rate-limit.ts';
 
 /** A filter of this proxy with its config. */
@@ -45,6 +54,10 @@ export function decodeStandard(
     };
   if (isMessage(message, RBACSchema))
     return { filter: AUTHZ_FILTER, config: decodeAuthz(context, message, path) };
+  if (isMessage(message, JwtAuthenticationSchema))
+    return { filter: JWT_FILTER, config: decodeJwt(context, message, path) };
+  if (isMessage(message, ExtAuthzSchema))
+    return { filter: EXT_AUTHZ_FILTER, config: decodeExtAuthz(context, message, path) };
   if (isMessage(message, LocalRateLimitSchema))
     return { filter: RATE_LIMIT_FILTER, config: decodeRateLimit(context, message, path) };
   // Its policies stand on virtual hosts and routes.
@@ -66,6 +79,8 @@ export function decodeStandardOverride(
   if (isMessage(message, RBACPerRouteSchema))
     // Without a config the filter is off.
     return { config: message.rbac ? decodeAuthz(context, message.rbac, `${path}.rbac`) : null };
+  if (isMessage(message, ExtAuthzPerRouteSchema))
+    return { config: decodeExtAuthzRoute(context, message, path) };
   if (isMessage(message, LocalRateLimitSchema)) return { config: decodeRateLimit(context, message, path) };
   if (isMessage(message, CorsPolicySchema)) return { config: decodeCors(context, message, path) };
   return undefined;

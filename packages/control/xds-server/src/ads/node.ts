@@ -3,9 +3,11 @@ import {
   AUTHZ_FILTER,
   COMPRESSION_FILTER,
   CORS_FILTER,
+  EXT_AUTHZ_FILTER,
   FAULT_FILTER,
   HEADERS_FILTER,
   IP_ALLOW_FILTER,
+  JWT_FILTER,
   RATE_LIMIT_FILTER,
 } from '@tulle/model';
 import type { NodeInfo } from '../provider.ts';
@@ -43,9 +45,11 @@ const ENVOY_EXTENSIONS: Readonly<Record<string, string>> = {
   [AUTHZ_FILTER]: 'envoy.filters.http.rbac',
   [COMPRESSION_FILTER]: 'envoy.filters.http.compressor',
   [CORS_FILTER]: 'envoy.filters.http.cors',
+  [EXT_AUTHZ_FILTER]: 'envoy.filters.http.ext_authz',
   [FAULT_FILTER]: 'envoy.filters.http.fault',
   [HEADERS_FILTER]: 'envoy.filters.http.header_mutation',
   [IP_ALLOW_FILTER]: 'envoy.filters.network.rbac',
+  [JWT_FILTER]: 'envoy.filters.http.jwt_authn',
   [RATE_LIMIT_FILTER]: 'envoy.filters.http.local_ratelimit',
 };
 

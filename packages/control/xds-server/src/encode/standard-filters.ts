@@ -3,22 +3,31 @@ import { create, type DescMessage, type MessageShape } from '@bufbuild/protobuf'
 import {
   COMPRESSION_FILTER,
   CORS_FILTER,
+  EXT_AUTHZ_FILTER,
   FAULT_FILTER,
   HEADERS_FILTER,
+  JWT_FILTER,
   RATE_LIMIT_FILTER,
 } from '@tulle/model';
 import { CompressorSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/compressor/v3/compressor';
 import { CorsPolicySchema, CorsSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/cors/v3/cors';
+import {
+  ExtAuthzPerRouteSchema,
+  ExtAuthzSchema,
+} from '@tulle/xds-proto/envoy/extensions/filters/http/ext_authz/v3/ext_authz';
 import { HTTPFaultSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/fault/v3/fault';
 import {
   HeaderMutationPerRouteSchema,
   HeaderMutationSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/header_mutation/v3/header_mutation';
+import { JwtAuthenticationSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/jwt_authn/v3/config';
 import { LocalRateLimitSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit';
 import { encodeCompression } from './compression.ts';
 import { encodeCors, isEmptyCors } from './cors.ts';
+import { encodeExtAuthz, encodeExtAuthzRoute } from './ext-authz.ts';
 import { encodeFault } from './fault.ts';
 import { encodeHeaderMutations } from './header-filter.ts';
+import { encodeJwt } from './jwt.ts';
 import { encodeRateLimit } from './rate-limit.ts';
 
 /** How a standard filter's configs are written as Envoy's; `undefined` where Envoy's type would not say exactly the same. */
@@ -59,6 +68,15 @@ const STANDARD: Readonly<Record<string, StandardFilter>> = {
   [CORS_FILTER]: {
     chain: (config) => (isEmptyCors(config) ? anyPack(CorsSchema, create(CorsSchema)) : undefined),
     route: (config) => packed(CorsPolicySchema, encodeCors(config)),
+  },
+  [EXT_AUTHZ_FILTER]: {
+    chain: (config) => packed(ExtAuthzSchema, encodeExtAuthz(config)),
+    route: (config) => packed(ExtAuthzPerRouteSchema, encodeExtAuthzRoute(config)),
+  },
+  [JWT_FILTER]: {
+    chain: (config) => packed(JwtAuthenticationSchema, encodeJwt(config)),
+    // Envoy's routes name a requirement of the chain's; Tulle's say it.
+    route: () => undefined,
   },
   [COMPRESSION_FILTER]: {
     chain: (config) => packed(CompressorSchema, encodeCompression(config)),

@@ -9,7 +9,7 @@ import type { StringMatch } from '@tulle/model';
 import { isCidr, peersIn } from '../ip-allow.ts';
 import { encodeHeaderMatch, encodeStringMatch } from '../matchers.ts';
 import { hasOnly, isInteger, isObject } from '../shape.ts';
-import { need } from './inexpressible.ts';
+import { need } from '../inexpressible.ts';
 import { encodeHeaderValue, encodeHost, encodeIdentity, encodeNamespace, encodePath } from './patterns.ts';
 
 type TextMatch = Exclude<StringMatch, { readonly kind: 'present' }>;

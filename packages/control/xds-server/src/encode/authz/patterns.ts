@@ -1,5 +1,5 @@
 import type { StringMatch } from '@tulle/model';
-import { need } from './inexpressible.ts';
+import { need } from '../inexpressible.ts';
 
 /**
  * Patterns of authorization rules as RE2, and their parts. Tulle compares a path in every reading that an origin may take

@@ -11,7 +11,7 @@ import { type RBAC, RBACSchema } from '@tulle/xds-proto/envoy/extensions/filters
 import { hasOnly, isObject } from '../shape.ts';
 import { sortedMap } from '../values.ts';
 import { encodeFrom, encodeTo } from './conditions.ts';
-import { need, orInexpressible } from './inexpressible.ts';
+import { need, orInexpressible } from '../inexpressible.ts';
 
 /** One of Envoy's filters has one action, so a config is two of them: who is denied, then who is allowed. */
 export interface RbacPair {

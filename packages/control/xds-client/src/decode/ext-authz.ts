@@ -1,0 +1,164 @@
+import type {
+  ExtAuthzFilterConfig,
+  ExtAuthzGrpcService,
+  ExtAuthzHttpService,
+  ExtAuthzRouteConfig,
+} from '@tulle/model';
+import { ApiVersion } from '@tulle/xds-proto/envoy/config/core/v3/config_source';
+import type { DataSource } from '@tulle/xds-proto/envoy/config/core/v3/base';
+import type { GrpcService } from '@tulle/xds-proto/envoy/config/core/v3/grpc_service';
+import type {
+  BufferSettings,
+  ExtAuthz,
+  ExtAuthzPerRoute,
+  HttpService,
+} from '@tulle/xds-proto/envoy/extensions/filters/http/ext_authz/v3/ext_authz';
+import type { ListStringMatcher } from '@tulle/xds-proto/envoy/type/matcher/v3/string';
+import type { DecodeContext } from './context.ts';
+import { filled, milliseconds, present } from './values.ts';
+
+export function decodeExtAuthz(
+  context: DecodeContext,
+  message: ExtAuthz,
+  path: string,
+): ExtAuthzFilterConfig {
+  const { services, statusOnError } = message;
+  if (message.transportApiVersion !== ApiVersion.V3)
+    context.refuse(`${path}.transport_api_version`, 'must be V3');
+  let service: ExtAuthzFilterConfig['service'] = { grpc: { target: '' } };
+  let timeoutMs: number | undefined;
+  if (services.case === 'httpService') {
+    service = decodeHttp(context, services.value, message.allowedHeaders, path);
+    timeoutMs = milliseconds(services.value.serverUri?.timeout);
+  } else if (services.case === 'grpcService') {
+    service = decodeGrpc(context, services.value, message.allowedHeaders, path);
+    timeoutMs = milliseconds(services.value.timeout);
+  } else context.refuse(path, 'names no service: give http_service or grpc_service');
+  const status = statusOnError?.code ?? 0;
+  if (status !== 0 && (status < 400 || status > 599))
+    context.refuse(`${path}.status_on_error.code`, `must be 400 to 599, but is ${status}`);
+  if (timeoutMs !== undefined && (timeoutMs < 1 || timeoutMs > 60_000))
+    context.refuse(path, `the service's timeout must be 0.001 s to 60 s, but is ${timeoutMs / 1000} s`);
+  return present({
+    service,
+    timeoutMs,
+    failureMode: message.failureModeAllow ? ('allow' as const) : undefined,
+    statusOnError: status === 0 ? undefined : status,
+    body: decodeBuffer(context, message.withRequestBody, `${path}.with_request_body`),
+  });
+}
+
+/** @returns `null` where the filter is off */
+export function decodeExtAuthzRoute(
+  context: DecodeContext,
+  { override }: ExtAuthzPerRoute,
+  path: string,
+): ExtAuthzRouteConfig | null {
+  if (override.case === 'disabled') return override.value ? null : {};
+  if (override.case === undefined) {
+    context.refuse(path, 'says nothing: give disabled or check_settings');
+    return {};
+  }
+  const { contextExtensions, withRequestBody } = override.value;
+  return present({
+    contextExtensions: Object.keys(contextExtensions).length === 0 ? undefined : contextExtensions,
+    body: decodeBuffer(context, withRequestBody, `${path}.check_settings.with_request_body`),
+  });
+}
+
+function decodeBuffer(
+  context: DecodeContext,
+  settings: BufferSettings | undefined,
+  path: string,
+): { maxBytes: number } | undefined {
+  if (!settings) return undefined;
+  if (settings.allowPartialMessage)
+    context.refuse(`${path}.allow_partial_message`, 'must be false; a larger body is refused');
+  return { maxBytes: settings.maxRequestBytes };
+}
+
+function decodeHttp(
+  context: DecodeContext,
+  { serverUri, pathPrefix, authorizationResponse: response }: HttpService,
+  allowedHeaders: ListStringMatcher | undefined,
+  path: string,
+): ExtAuthzHttpService {
+  const here = `${path}.http_service`;
+  const { uri = '', httpUpstreamType } = serverUri ?? {};
+  const [origin] = /^https?:\/\/[^/?#]+/.exec(uri) ?? [];
+  if (origin === undefined)
+    context.refuse(`${here}.server_uri.uri`, 'must begin with http:// or https:// and a host');
+  if (httpUpstreamType?.case !== 'cluster') context.refuse(`${here}.server_uri.cluster`, 'is missing');
+  const [cookie, ...requestHeaders] = decodeNames(context, allowedHeaders, `${path}.allowed_headers`) ?? [];
+  if (cookie !== 'cookie')
+    context.refuse(`${path}.allowed_headers`, 'must begin with cookie, which this proxy always sends');
+  if (!response?.allowedClientHeaders)
+    context.refuse(
+      `${here}.authorization_response.allowed_client_headers`,
+      'is missing, which means every header; this proxy gives on what is listed',
+    );
+  const list = (matcher: ListStringMatcher | undefined, field: string): readonly string[] | undefined =>
+    decodeNames(context, matcher, `${here}.authorization_response.${field}`);
+  return {
+    http: present({
+      url: `${origin ?? ''}${pathPrefix}`,
+      cluster: httpUpstreamType?.case === 'cluster' ? httpUpstreamType.value : '',
+      requestHeaders: filled(requestHeaders),
+      upstreamHeaders: filled(list(response?.allowedUpstreamHeaders, 'allowed_upstream_headers') ?? []),
+      clientHeaders: list(response?.allowedClientHeaders, 'allowed_client_headers'),
+      clientHeadersOnSuccess: filled(
+        list(response?.allowedClientHeadersOnSuccess, 'allowed_client_headers_on_success') ?? [],
+      ),
+    }),
+  };
+}
+
+function decodeGrpc(
+  context: DecodeContext,
+  { targetSpecifier }: GrpcService,
+  allowedHeaders: ListStringMatcher | undefined,
+  path: string,
+): ExtAuthzGrpcService {
+  if (targetSpecifier.case !== 'googleGrpc') {
+    context.refuse(`${path}.grpc_service`, 'must be google_grpc, which names a target');
+    return { grpc: { target: '' } };
+  }
+  const { targetUri, channelCredentials } = targetSpecifier.value;
+  const credentials = channelCredentials?.credentialSpecifier;
+  const here = `${path}.grpc_service.google_grpc.channel_credentials`;
+  const ssl = credentials?.case === 'sslCredentials' ? credentials.value : undefined;
+  const file = (source: DataSource | undefined, field: string): string | undefined => {
+    if (!source) return undefined;
+    if (source.specifier.case === 'filename') return source.specifier.value;
+    context.refuse(`${here}.ssl_credentials.${field}`, 'must be a filename');
+    return undefined;
+  };
+  return {
+    grpc: present({
+      target: targetUri,
+      tls:
+        ssl &&
+        present({
+          caFile: file(ssl.rootCerts, 'root_certs'),
+          certificateFile: file(ssl.certChain, 'cert_chain'),
+          keyFile: file(ssl.privateKey, 'private_key'),
+        }),
+      plaintext: ssl ? undefined : true,
+      requestHeaders: decodeNames(context, allowedHeaders, `${path}.allowed_headers`),
+    }),
+  };
+}
+
+/** Names, or starts of names and a star. */
+function decodeNames(
+  context: DecodeContext,
+  list: ListStringMatcher | undefined,
+  path: string,
+): readonly string[] | undefined {
+  return list?.patterns.map(({ matchPattern }, index) => {
+    if (matchPattern.case === 'exact') return matchPattern.value;
+    if (matchPattern.case === 'prefix') return `${matchPattern.value}*`;
+    context.refuse(`${path}.patterns[${index}]`, 'must be exact or prefix');
+    return '';
+  });
+}

@@ -1,0 +1,160 @@
+import { create } from '@bufbuild/protobuf';
+import { EXT_AUTHZ_CLIENT_HEADERS, type ExtAuthzGrpcService, type ExtAuthzHttpService } from '@tulle/model';
+import { ApiVersion } from '@tulle/xds-proto/envoy/config/core/v3/config_source';
+import type { GrpcServiceSchema } from '@tulle/xds-proto/envoy/config/core/v3/grpc_service';
+import {
+  type BufferSettingsSchema,
+  type ExtAuthz,
+  type ExtAuthzPerRoute,
+  ExtAuthzPerRouteSchema,
+  ExtAuthzSchema,
+  type HttpServiceSchema,
+} from '@tulle/xds-proto/envoy/extensions/filters/http/ext_authz/v3/ext_authz';
+import type { StatusCode } from '@tulle/xds-proto/envoy/type/v3/http_status';
+import type { ListStringMatcherSchema } from '@tulle/xds-proto/envoy/type/matcher/v3/string';
+import { need, orInexpressible } from './inexpressible.ts';
+import { hasOnly, isInteger, isObject, isText } from './shape.ts';
+import { duration, type Fields, sortedMap } from './values.ts';
+
+/** @returns `undefined` where Envoy's type would not say exactly the same */
+export function encodeExtAuthz(config: unknown): ExtAuthz | undefined {
+  return orInexpressible(() => {
+    need(
+      isObject(config) && hasOnly(config, ['service', 'timeoutMs', 'failureMode', 'statusOnError', 'body']),
+    );
+    const { service, timeoutMs = 200, failureMode, statusOnError = 403, body } = config;
+    need(isInteger(timeoutMs, 1, 60_000) && isInteger(statusOnError, 400, 599));
+    need([undefined, 'deny', 'allow'].includes(failureMode as string | undefined));
+    need(isObject(service) && Object.keys(service).length === 1);
+    const { http, grpc } = service;
+    return create(ExtAuthzSchema, {
+      transportApiVersion: ApiVersion.V3,
+      failureModeAllow: failureMode === 'allow',
+      statusOnError: { code: statusOnError as StatusCode },
+      ...(body !== undefined && { withRequestBody: buffer(body) }),
+      ...(http === undefined ? overGrpc(grpc, timeoutMs) : overHttp(http, timeoutMs)),
+    });
+  });
+}
+
+/** @returns `undefined` where Envoy's type would not say exactly the same */
+export function encodeExtAuthzRoute(config: unknown): ExtAuthzPerRoute | undefined {
+  return orInexpressible(() => {
+    need(isObject(config) && hasOnly(config, ['contextExtensions', 'body']));
+    const { contextExtensions = {}, body } = config;
+    need(isObject(contextExtensions));
+    const entries = Object.entries(contextExtensions).filter((entry): entry is [string, string] =>
+      isText(entry[1]),
+    );
+    need(entries.length === Object.keys(contextExtensions).length);
+    return create(ExtAuthzPerRouteSchema, {
+      override: {
+        case: 'checkSettings',
+        value: {
+          contextExtensions: sortedMap(entries),
+          ...(body !== undefined && { withRequestBody: buffer(body) }),
+        },
+      },
+    });
+  });
+}
+
+function buffer(body: unknown): Fields<typeof BufferSettingsSchema> {
+  need(isObject(body) && hasOnly(body, ['maxBytes']) && isInteger(body['maxBytes'], 1, 10_485_760));
+  return { maxRequestBytes: body['maxBytes'], packAsBytes: true };
+}
+
+type Service = Pick<Fields<typeof ExtAuthzSchema>, 'services' | 'allowedHeaders'>;
+
+function overHttp(http: unknown, timeoutMs: number): Service {
+  need(
+    isObject(http) &&
+      hasOnly(http, [
+        'url',
+        'cluster',
+        'path',
+        'requestHeaders',
+        'upstreamHeaders',
+        'clientHeaders',
+        'clientHeadersOnSuccess',
+      ]),
+  );
+  const { url, cluster, path } = http as Partial<ExtAuthzHttpService['http']>;
+  // Envoy always asks a cluster, and whether that speaks TLS is the cluster's affair.
+  const [, uri, pathPrefix = ''] =
+    /^(http:\/\/[A-Za-z0-9._:[\]-]+)(\/[^?#]*[^/?#])?$/.exec(isText(url) ? url : '') ?? [];
+  need(uri !== undefined && isText(cluster) && cluster !== '' && (path === undefined || path === 'append'));
+  const value: Fields<typeof HttpServiceSchema> = {
+    serverUri: { uri, httpUpstreamType: { case: 'cluster', value: cluster }, timeout: duration(timeoutMs) },
+    pathPrefix,
+    authorizationResponse: {
+      ...(isSome(http['upstreamHeaders']) && { allowedUpstreamHeaders: names(http['upstreamHeaders']) }),
+      // Without a list Envoy gives everything on.
+      allowedClientHeaders: names(http['clientHeaders'] ?? EXT_AUTHZ_CLIENT_HEADERS),
+      ...(isSome(http['clientHeadersOnSuccess']) && {
+        allowedClientHeadersOnSuccess: names(http['clientHeadersOnSuccess']),
+      }),
+    },
+  };
+  const requestHeaders = http['requestHeaders'] ?? [];
+  need(Array.isArray(requestHeaders));
+  return {
+    services: { case: 'httpService', value },
+    // Envoy always sends authorization; Tulle cookies too.
+    allowedHeaders: names(['cookie', ...(requestHeaders as unknown[])]),
+  };
+}
+
+function overGrpc(grpc: unknown, timeoutMs: number): Service {
+  need(isObject(grpc) && hasOnly(grpc, ['target', 'tls', 'plaintext', 'requestHeaders']));
+  const { target, tls, plaintext, requestHeaders } = grpc as Partial<ExtAuthzGrpcService['grpc']>;
+  need(isText(target) && target !== '');
+  // What may go in plain text is said, never guessed.
+  need(tls === undefined ? plaintext === true : plaintext === undefined);
+  const file = (name: unknown): { specifier: { case: 'filename'; value: string } } => {
+    need(isText(name) && name !== '');
+    return { specifier: { case: 'filename', value: name } };
+  };
+  let credentials: object = {};
+  if (tls !== undefined) {
+    need(isObject(tls) && hasOnly(tls, ['caFile', 'certificateFile', 'keyFile']));
+    const value = {
+      ...(tls.caFile !== undefined && { rootCerts: file(tls.caFile) }),
+      ...(tls.certificateFile !== undefined && { certChain: file(tls.certificateFile) }),
+      ...(tls.keyFile !== undefined && { privateKey: file(tls.keyFile) }),
+    };
+    credentials = { channelCredentials: { credentialSpecifier: { case: 'sslCredentials', value } } };
+  }
+  const service: Fields<typeof GrpcServiceSchema> = {
+    targetSpecifier: {
+      case: 'googleGrpc',
+      value: { targetUri: target, statPrefix: 'ext-authz', ...credentials },
+    },
+    timeout: duration(timeoutMs),
+  };
+  return {
+    services: { case: 'grpcService', value: service },
+    ...(requestHeaders !== undefined && { allowedHeaders: names(requestHeaders) }),
+  };
+}
+
+/** Whether a list says anything; without one Envoy gives on nothing here. */
+function isSome(list: unknown): boolean {
+  return list !== undefined && !(Array.isArray(list) && list.length === 0);
+}
+
+/** Names, or starts of names and a star; field names have no case. */
+function names(list: unknown): Fields<typeof ListStringMatcherSchema> {
+  // To Envoy an empty list is an error, and none at all is often every name.
+  need(Array.isArray(list) && list.length > 0);
+  return {
+    patterns: list.map((name: unknown) => {
+      need(isText(name) && /^[!#$%&'+.^_`|~0-9A-Za-z-]*\*?$/.test(name) && name !== '');
+      const matchPattern = name.endsWith('*')
+        ? ({ case: 'prefix', value: name.slice(0, -1) } as const)
+        : ({ case: 'exact', value: name } as const);
+      need(matchPattern.value !== '');
+      return { matchPattern, ignoreCase: true };
+    }),
+  };
+}
