@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { DirectoryInUseError } from '@tulle/directory-lock';
+import { DirectoryInUseError, lockDirectory } from '@tulle/directory-lock';
 import type { SidecarOptions, TulleDirectories } from '@tulle/sidecar';
 import { CliError, EXIT } from '../cli/exit-codes.ts';
 
@@ -41,12 +42,30 @@ export async function startInstance<Options extends Directories, Proxy>(
     } catch (error) {
       if (!(error instanceof DirectoryInUseError)) throw error;
       if (many && n < MOST_JOBS) continue;
-      throw new CliError(
-        EXIT.failed,
-        `${instance} is running already, in ${error.pid === undefined ? 'another process' : `process ${error.pid}`} (${error.directory})`,
-        'stop it first, or give this one another --name or --port',
-        { cause: error },
-      );
+      throw runningAlready(instance, error);
     }
   }
 }
+
+/**
+ * Tells whether the instance runs, where something else was in the way that may be its program.
+ * @throws CliError 1 naming the process that runs it
+ */
+export async function refuseRunning({ directories, base, many }: InstanceChoice): Promise<void> {
+  const directory = join(directories.run, base);
+  if (many || !existsSync(directory)) return;
+  try {
+    (await lockDirectory(directory)).release();
+  } catch (error) {
+    if (error instanceof DirectoryInUseError) throw runningAlready(base, error);
+    throw error;
+  }
+}
+
+const runningAlready = (instance: string, error: DirectoryInUseError): CliError =>
+  new CliError(
+    EXIT.failed,
+    `${instance} is running already, in ${error.pid === undefined ? 'another process' : `process ${error.pid}`} (${error.directory})`,
+    'stop it first, or give this one another --name or --port',
+    { cause: error },
+  );

@@ -16,7 +16,7 @@ import { allowListOf } from './filters-file.ts';
 import { findProgram } from './find-program.ts';
 import { joinTokenFor, meshToJoin } from './mesh-to-join.ts';
 import { checkPortsFree } from './program-port.ts';
-import { startInstance } from './run-instance.ts';
+import { refuseRunning, startInstance, type InstanceChoice } from './run-instance.ts';
 import { runProgram } from './run-program.ts';
 import { configured, explainStart, interruption, progressTo } from './run-start.ts';
 
@@ -74,7 +74,16 @@ export const command: Command = defineCommand({
     findProgram(program, io.cwd, io.env['PATH']);
     // With --no-port-check nobody looks at the ports, before or after.
     const toBeFree = options.attach || options['no-port-check'] ? [] : ports.map(({ port }) => port);
-    await checkPortsFree(toBeFree);
+    const choice: InstanceChoice = {
+      directories: tulleDirectories(io.env),
+      base: [namespace, name, ...ports.slice(0, 1).map((p) => p.port)].join('.'),
+      many: ports.length === 0,
+    };
+    await checkPortsFree(toBeFree).catch(async (error: unknown) => {
+      // More often than not it is this very instance's program that listens there.
+      await refuseRunning(choice);
+      throw error;
+    });
     const mesh = await meshToJoin(io, options);
     const timeoutMs = (options['start-timeout'] ?? 30) * 1000;
     const startedMs = performance.now();
@@ -98,15 +107,7 @@ export const command: Command = defineCommand({
     };
     let sidecar: Sidecar;
     try {
-      sidecar = await startInstance(
-        {
-          directories: tulleDirectories(io.env),
-          base: [namespace, name, ...ports.slice(0, 1).map((p) => p.port)].join('.'),
-          many: ports.length === 0,
-        },
-        sidecarOptions,
-        startSidecar,
-      ).catch(explainStart);
+      sidecar = await startInstance(choice, sidecarOptions, startSidecar).catch(explainStart);
       await configured(sidecar, timeoutMs, timeoutMs - (performance.now() - startedMs), interrupted.signal)
         .then(async () => checkPortsFree(toBeFree)) // what began to listen while it joined is not the program either
         .catch(async (error: unknown) => {

@@ -61,17 +61,17 @@ describe('a configuration that breaks the model', () => {
     [
       'choices of none',
       { balance: { policy: 'least-request', choices: -3 } },
-      '/balance/choices must be at least 2',
+      '/balance/choices must be between 2 and 1000, not -3',
     ],
     [
       'a decay of nothing',
       { balance: { policy: 'peak-ewma', decayMs: 0 } },
-      '/balance/decayMs must be at least 1',
+      '/balance/decayMs must be between 1 and 2147483647, not 0',
     ],
     [
       'more than all ejected',
       { outlier: { maxEjectionPercent: 5_000 } },
-      '/outlier/maxEjectionPercent must be at most 100',
+      '/outlier/maxEjectionPercent must be between 0 and 100, not 5000',
     ],
     [
       'a word for a time',
@@ -81,7 +81,7 @@ describe('a configuration that breaks the model', () => {
     [
       'a negative budget',
       { limits: { retryBudget: { minPerSecond: -5 } } },
-      '/limits/retryBudget/minPerSecond must be at least 0',
+      '/limits/retryBudget/minPerSecond must be between 0 and 1000000, not -5',
     ],
     [
       'a discovery that is none',
