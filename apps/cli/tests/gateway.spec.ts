@@ -1,14 +1,9 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
-import { request, type IncomingHttpHeaders } from 'node:http';
-import { request as secureRequest } from 'node:https';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { freePort, tulleBench, type Running } from './tulle-bench.ts';
-
-/** Answers with what reached it, after `?wait=MS`. */
-const ECHO =
-  "require('http').createServer((q,r)=>setTimeout(()=>r.end(JSON.stringify({url:q.url,headers:q.headers})),Number(new URL(q.url,'http://a').searchParams.get('wait')??0))).listen(process.argv[1],'127.0.0.1')";
+import { call, ECHO, headersOf } from './web-client.ts';
 
 const gatewayOf = (listeners: string): string => `apiVersion: v1
 kind: Service
@@ -34,40 +29,6 @@ spec:
 const HTTP = '    - { name: http, port: 80, protocol: HTTP }';
 const https = (name: string, hostname: string): string =>
   `    - { name: ${name}, port: 443, protocol: HTTPS, hostname: ${hostname}, tls: { certificateRefs: [{ name: ${name} }] } }`;
-
-interface Answer {
-  readonly status: number;
-  readonly text: string;
-  readonly headers: IncomingHttpHeaders;
-}
-
-/** One request on a connection of its own. `ca`: over TLS, with `host` as server name unless that is given. */
-async function call(
-  port: string | number,
-  options: {
-    readonly host?: string;
-    readonly path?: string;
-    readonly headers?: Record<string, string>;
-    readonly ca?: string;
-    readonly servername?: string;
-  } = {},
-): Promise<Answer> {
-  const { host = 'shop.example.com', path = '/', headers = {}, ca, servername = host } = options;
-  return new Promise((resolve, reject) => {
-    const common = { host: '127.0.0.1', port, path, headers: { host, ...headers }, agent: false };
-    const sent = ca === undefined ? request(common) : secureRequest({ ...common, ca, servername });
-    sent.on('error', reject).on('response', (response) => {
-      let text = '';
-      response.setEncoding('utf8').on('data', (part: string) => (text += part));
-      response.on('end', () =>
-        resolve({ status: response.statusCode ?? 0, text, headers: response.headers }),
-      );
-    });
-    sent.end();
-  });
-}
-const headersOf = ({ text }: Answer): Record<string, string> =>
-  (JSON.parse(text) as { headers: Record<string, string> }).headers;
 
 describe('tulle gateway', () => {
   const bench = tulleBench();

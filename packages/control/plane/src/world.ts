@@ -267,6 +267,14 @@ export class World {
         services.add(gatewayKey(resource.metadata));
         inbound.add('*'); // everybody believes what it says of callers
         return;
+      case 'BackendTLSPolicy':
+        for (const target of resource.spec.targetRefs) services.add(`${namespace}/${target.name}`);
+        return;
+      case 'ConfigMap':
+        for (const policy of this.in('BackendTLSPolicy', namespace))
+          if (policy.spec.validation.caCertificateRefs?.some((ref) => ref.name === name) === true)
+            for (const target of policy.spec.targetRefs) services.add(`${namespace}/${target.name}`);
+        return;
       case 'ReferenceGrant':
         for (const { namespace: from, kind } of resource.spec.from) {
           if (kind === 'Gateway')

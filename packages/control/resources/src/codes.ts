@@ -58,6 +58,7 @@ export type DiagnosticCode =
   | 'TULLE0310'
   | 'TULLE0311'
   | 'TULLE0312'
+  | 'TULLE0313'
   | 'TULLE0401'
   | 'TULLE0402'
   | 'TULLE0403'
@@ -72,7 +73,8 @@ export type DiagnosticCode =
   | 'TULLE0505'
   | 'TULLE0506'
   | 'TULLE0507'
-  | 'TULLE0508';
+  | 'TULLE0508'
+  | 'TULLE0509';
 
 /**
  * Every code that reading and analysing resources can give. Stable: a code is never reused for something else.
@@ -195,6 +197,11 @@ export const CODES: Readonly<Record<DiagnosticCode, CodeRow>> = Object.freeze({
     'Route kind not served',
     'allowedRoutes names a kind of route that Tulle does not serve; HTTPRoute is.',
   ),
+  TULLE0313: finding(
+    'error',
+    'CA certificates not found',
+    'A BackendTLSPolicy names a ConfigMap that is not there or has no `ca.crt`. Until then nobody is believed and calls fail; they are never sent in clear.',
+  ),
   TULLE0401: finding(
     'warning',
     'Shadowed rule',
@@ -265,6 +272,11 @@ export const CODES: Readonly<Record<DiagnosticCode, CodeRow>> = Object.freeze({
     'warning',
     'Claims without authentication',
     'The rule asks about claims of a token (when), but no FilterPolicy puts tulle.http.jwt before the workload, so no token is ever read: the condition never holds.',
+  ),
+  TULLE0509: finding(
+    'warning',
+    'TLS policy without effect',
+    'A BackendTLSPolicy is for Services of type ExternalName. Others are in the mesh, where mutual TLS needs no policy.',
   ),
 });
 

@@ -17,6 +17,10 @@ export type { AppProtocol, Service, ServicePort, ServiceSpec } from './kinds/ser
 export { SERVICE_NAME_LABEL } from './kinds/endpoint-slice.ts';
 export type { EndpointSlice, SliceEndpoint, SlicePort } from './kinds/endpoint-slice.ts';
 export type { Workload, WorkloadInbound, WorkloadPort, WorkloadSpec } from './kinds/workload.ts';
+export { CA_CERTIFICATES_KEY } from './kinds/config-map.ts';
+export type { ConfigMap } from './kinds/config-map.ts';
+export type { BackendTLSPolicy } from './kinds/backend-tls-policy.ts';
+export { backendTlsPolicyFor, caCertificatesOf, isExternal } from './gateway/backend-tls.ts';
 export { MAX_MATCHES, MAX_WEIGHT, parentKind } from './kinds/http-route.ts';
 export type {
   HTTPBackendRef,
@@ -33,6 +37,7 @@ export type {
   ParentRef,
 } from './kinds/http-route.ts';
 export {
+  CALLERS_OPTION,
   GATEWAY_CLASS,
   GATEWAY_CONTROLLER,
   GATEWAY_GROUP,

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { AuthorizationPolicy } from './kinds/authorization-policy.ts';
+import type { BackendTLSPolicy } from './kinds/backend-tls-policy.ts';
+import type { ConfigMap } from './kinds/config-map.ts';
 import type { EndpointSlice } from './kinds/endpoint-slice.ts';
 import type { FilterPolicy } from './kinds/filter-policy.ts';
 import type { Gateway } from './kinds/gateway.ts';
@@ -17,6 +19,8 @@ export type Resource =
   | Gateway
   | HTTPRoute
   | ReferenceGrant
+  | BackendTLSPolicy
+  | ConfigMap
   | Workload
   | AuthorizationPolicy
   | TrafficPolicy

@@ -428,6 +428,54 @@ export const CASES: readonly Case[] = [
     expect: [['TULLE0305', 7, 'keys }]', 'from kind Gateway to kind Secret']],
   },
   {
+    name: 'a name outside the mesh that is half said',
+    yaml:
+      service('x', 'type: ExternalName, selector: { app: x }, ports: [{ port: 443 }]') +
+      service('y', 'externalName: example.org, ports: [{ port: 443 }]'),
+    expect: [
+      ['TULLE0203', 4, '{ type: Ext', 'externalName'],
+      ['TULLE0208', 4, '{ app: x }', 'no Workloads'],
+      ['TULLE0208', 9, 'example.org', 'type: ExternalName'],
+    ],
+  },
+  {
+    name: 'TLS policies for nothing and with nobody to believe',
+    yaml: `${A}${service('x', 'type: ExternalName, externalName: example.org, ports: [{ port: 443 }]')}${[
+      'a',
+      'x',
+      'nowhere',
+    ]
+      .map(
+        (name) =>
+          `apiVersion: gateway.networking.k8s.io/v1\nkind: BackendTLSPolicy\nmetadata: { name: ${name} }\nspec: { targetRefs: [{ group: "", kind: Service, name: ${name} }], validation: { hostname: example.org, caCertificateRefs: [{ group: "", kind: ConfigMap, name: ${name} }] } }\n---\n`,
+      )
+      .join('')}apiVersion: v1\nkind: ConfigMap\nmetadata: { name: a }\ndata: { other: text }\n`,
+    expect: [
+      ['TULLE0509', 14, 'a }], valid', 'mutual TLS'],
+      ['TULLE0313', 14, 'a }] } }', 'no ca.crt'],
+      ['TULLE0313', 19, 'x }] } }', 'default/x'],
+      ['TULLE0304', 24, 'nowhere }]', 'default/nowhere'],
+      ['TULLE0313', 24, 'nowhere }] }', 'default/nowhere'],
+    ],
+  },
+  {
+    name: 'a TLS policy that says nobody or two, and a ConfigMap with what does not belong there',
+    yaml: `${service('x', 'type: ExternalName, externalName: example.org, ports: [{ port: 443 }]')}apiVersion: gateway.networking.k8s.io/v1\nkind: BackendTLSPolicy\nmetadata: { name: a }\nspec: { targetRefs: [{ group: "", kind: Service, name: x }], validation: { hostname: example.org } }\n---\napiVersion: gateway.networking.k8s.io/v1\nkind: BackendTLSPolicy\nmetadata: { name: b }\nspec: { targetRefs: [{ group: "", kind: Service, name: x }], validation: { hostname: example.org, wellKnownCACertificates: System, caCertificateRefs: [{ group: "", kind: ConfigMap, name: c }] } }\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: { name: c }\ndata: { ca.crt: "-----BEGIN PRIVATE KEY-----" }\n`,
+    expect: [
+      ['TULLE0203', 9, '{ hostname:', 'System'],
+      ['TULLE0208', 14, 'System', 'either'],
+      ['TULLE0205', 19, '"-----BEGIN', 'private key'],
+      ['TULLE0205', 19, '"-----BEGIN', 'no certificate'],
+    ],
+  },
+  {
+    name: 'a listener for callers of the mesh with a certificate',
+    yaml: gateway(
+      '    - { name: a, port: 443, protocol: HTTPS, tls: { certificateRefs: [{ name: c }], options: { tulle.dev/callers: mesh } } }',
+    ),
+    expect: [['TULLE0208', 7, '[{ name: c', 'identity of the gateway']],
+  },
+  {
     name: 'endpoints of nothing',
     yaml: 'apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: { name: e, labels: { kubernetes.io/service-name: x } }\naddressType: IPv4\nendpoints: [{ addresses: [10.0.0.1] }]',
     expect: [['TULLE0306', 3, 'x } }', 'default/x']],

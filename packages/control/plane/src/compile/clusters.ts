@@ -1,5 +1,6 @@
 import { formatWireName, type Cluster, type Endpoint, type EndpointSet } from '@tulle/model';
 import {
+  isExternal,
   isHttpPort,
   matchesLabels,
   targetPort,
@@ -10,6 +11,7 @@ import {
   type Workload,
 } from '@tulle/resources';
 import type { World } from '../world.ts';
+import { externalCluster } from './external.ts';
 import { clusterTraffic, trafficFor } from './traffic.ts';
 
 /** What holds in the whole mesh. */
@@ -44,6 +46,7 @@ export interface Backend {
 export function clusterOf(world: World, { service, port, subset }: Backend, mesh: MeshSettings): Cluster {
   const { namespace, name } = service.metadata;
   const traffic = trafficFor(world, namespace, 'Service', name, port.name);
+  if (isExternal(service)) return externalCluster(world, service, port, mesh, traffic);
   return {
     name: outboundName(service, port.port, mesh, subset?.name),
     discovery: { kind: 'eds' },

@@ -3,6 +3,7 @@ import {
   attachToGateway,
   backendTarget,
   gatewayParents,
+  isExternal,
   type Gateway,
   type GatewayListener,
   type HTTPRoute,
@@ -49,11 +50,25 @@ export function gatewayEntries(
     ...filtersOf(rule).overrides,
   })).map((entry) => ({
     ...entry,
-    route: refuseWithout(filtersOf(entry.from).lacking, entry.route),
+    route: refuseWithout(filtersOf(entry.from).lacking, leaving(world, route, entry.from, entry.route)),
     hostnames,
     listener,
   }));
 }
+
+/** Who called within the mesh, and from where, is nobody's business outside of it. */
+function leaving(world: World, of: HTTPRoute, rule: HTTPRouteRule, route: Route): Route {
+  const leaves = (rule.backendRefs ?? []).some((backend) => {
+    const service = world.get('Service', backend.namespace ?? of.metadata.namespace, backend.name);
+    return service !== undefined && isExternal(service);
+  });
+  if (!leaves) return route;
+  const { remove = [], ...edits } = route.requestHeaders ?? {};
+  return { ...route, requestHeaders: { ...edits, remove: [...remove, ...CALLER_FIELDS] } };
+}
+
+/** What a gateway adds about callers. */
+const CALLER_FIELDS = ['x-forwarded-client-cert', 'x-forwarded-for', 'x-forwarded-proto'];
 
 /** What a mandatory filter that the proxy lacks is for is refused. */
 function refuseWithout(lacking: readonly string[], route: Route): Route {

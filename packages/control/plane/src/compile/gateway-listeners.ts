@@ -1,4 +1,5 @@
 import {
+  CALLERS_OPTION,
   conflictedListeners,
   isGranted,
   MIN_TLS_VERSION_OPTION,
@@ -56,6 +57,11 @@ export function listenerFault(
 /** `namespace/name` */
 export function certificateName(gateway: Gateway, ref: CertificateRef): string {
   return `${ref.namespace ?? gateway.metadata.namespace}/${ref.name}`;
+}
+
+/** Whether the callers of a listener are proxies of the mesh. */
+export function isForMesh(listener: GatewayListener): boolean {
+  return listener.protocol === 'HTTPS' && listener.tls?.options?.[CALLERS_OPTION] === 'mesh';
 }
 
 /** Lowest TLS version; callers of an edge are not chosen, so that what the listener does not say is 1.2. */

@@ -9,6 +9,7 @@ import {
 } from '@tulle/model';
 import {
   compareHostnames,
+  isExternal,
   isServedGateway,
   type Gateway,
   type GatewayListener,
@@ -20,7 +21,7 @@ import { outboundName, type Backend } from './clusters.ts';
 import { GatewayFilters, routesOfGateway } from './gateway-filters.ts';
 import { attachmentsIn, gatewayEntries } from './gateway-entries.ts';
 import { gatewayHosts } from './gateway-hosts.ts';
-import { boundAt, certificateName, listenerFault, minTlsVersion } from './gateway-listeners.ts';
+import { boundAt, certificateName, isForMesh, listenerFault, minTlsVersion } from './gateway-listeners.ts';
 import { backendsOf, type Reach } from './routes.ts';
 import type { SharedResources } from './shared.ts';
 
@@ -75,7 +76,9 @@ export function compileGateway(
     listeners: compiled.map(({ listener }) => listener),
     routes: compiled.flatMap((one) => one.routes),
     clusters: [...reached.values()].map((to) => shared.cluster(to)),
-    endpoints: [...reached.values()].map((to) => shared.endpoints(to, node.locality)),
+    endpoints: [...reached.values()]
+      .filter(({ service }) => !isExternal(service))
+      .map((to) => shared.endpoints(to, node.locality)),
     services: [...new Set([key, ...routes.flatMap(backendsOf)])].sort(),
   };
 }
@@ -97,11 +100,14 @@ function compilePort(
   listeners: readonly GatewayListener[],
 ): { listener: Listener; routes: RouteConfig[] } {
   // Clear text is told apart by Host, TLS by server name: there each listener has a chain of its own, the most specific first.
+  // So are callers of the mesh, who give no server name.
+  const ofMesh = listeners.filter(isForMesh);
+  const byName = listeners
+    .filter((listener) => listener.protocol === 'HTTPS' && !isForMesh(listener))
+    .toSorted((a, b) => compareHostnames(a.hostname ?? '*', b.hostname ?? '*'));
   const groups =
     listeners[0]?.protocol === 'HTTPS'
-      ? listeners
-          .toSorted((a, b) => compareHostnames(a.hostname ?? '*', b.hostname ?? '*'))
-          .map((listener) => [listener])
+      ? [...byName.map((listener) => [listener]), ...(ofMesh.length > 0 ? [ofMesh] : [])]
       : [listeners];
   const compiled = groups.map((group) => compileChain(work, port, group, listeners));
   const connection = work.filters.chain(listeners, []).connection;
@@ -123,10 +129,9 @@ function compileChain(
   group: readonly GatewayListener[],
   onPort: readonly GatewayListener[],
 ): { chain: FilterChain; routes: RouteConfig } {
-  const { gateway, serving, filters, shared } = work;
+  const { gateway, filters, shared } = work;
   const { namespace, name } = gateway.metadata;
   const [first] = group as readonly [GatewayListener];
-  const ref = first.tls?.certificateRefs?.[0];
   const attached = work.routes.flatMap((route) => attachmentsIn(gateway, route, group));
   const chain = filters.chain(group, [...new Set(attached.map(({ route }) => route))]);
   const entries = attached.flatMap(({ route, listener, hostnames }) =>
@@ -153,21 +158,10 @@ function compileChain(
     },
     chain: {
       name: first.protocol === 'HTTPS' ? first.name : 'http',
-      ...(first.protocol === 'HTTPS' && first.hostname !== undefined
+      ...(first.protocol === 'HTTPS' && !isForMesh(first) && first.hostname !== undefined
         ? { match: { serverNames: [first.hostname] } }
         : {}),
-      ...(ref === undefined
-        ? {}
-        : {
-            tls: {
-              certificate: {
-                kind: 'files',
-                certificateFile: `${serving.certificateDirectory}/${certificateName(gateway, ref)}/tls.crt`,
-                keyFile: `${serving.certificateDirectory}/${certificateName(gateway, ref)}/tls.key`,
-              },
-              ...(minTlsVersion(first) === 'TLSv1.2' ? { minVersion: 'TLSv1.2' } : {}),
-            },
-          }),
+      ...tlsOf(work, first),
       handler: {
         kind: 'http',
         identityHeaders: 'strip',
@@ -177,6 +171,26 @@ function compileChain(
           { name: RETRY_FILTER, filter: RETRY_FILTER, config: {} },
         ],
       },
+    },
+  };
+}
+
+function tlsOf({ gateway, serving }: Work, listener: GatewayListener): Pick<FilterChain, 'tls'> {
+  if (isForMesh(listener))
+    return {
+      tls: { certificate: { kind: 'workload' }, trust: { kind: 'mesh' }, clientCertificate: 'require' },
+    };
+  const ref = listener.tls?.certificateRefs?.[0];
+  if (listener.protocol !== 'HTTPS' || ref === undefined) return {};
+  const directory = `${serving.certificateDirectory}/${certificateName(gateway, ref)}`;
+  return {
+    tls: {
+      certificate: {
+        kind: 'files',
+        certificateFile: `${directory}/tls.crt`,
+        keyFile: `${directory}/tls.key`,
+      },
+      ...(minTlsVersion(listener) === 'TLSv1.2' ? { minVersion: 'TLSv1.2' } : {}),
     },
   };
 }

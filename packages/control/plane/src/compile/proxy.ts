@@ -8,7 +8,7 @@ import {
   type ProxyConfig,
   type RouteConfig,
 } from '@tulle/model';
-import { isHttpPort } from '@tulle/resources';
+import { isExternal, isHttpPort } from '@tulle/resources';
 import type { NodeGateway, ProxyNode } from '../node.ts';
 import { outboundName, type Backend, type MeshSettings } from './clusters.ts';
 import { outboundFilters } from './filters.ts';
@@ -121,7 +121,9 @@ function compileUpstream(shared: SharedResources, node: ProxyNode, upstream: Ups
     listener,
     ...(routes === undefined ? {} : { routes }),
     clusters: reached.map((to) => shared.cluster(to)),
-    endpoints: reached.map((to) => shared.endpoints(to, node.locality)),
+    endpoints: reached
+      .filter(({ service }) => !isExternal(service))
+      .map((to) => shared.endpoints(to, node.locality)),
     services,
     stamp: world.stamp(services),
   });

@@ -27,6 +27,7 @@ import {
 } from '@tulle/resources';
 import type { World } from '../world.ts';
 import { hostOfService, outboundName, type Backend, type MeshSettings } from './clusters.ts';
+import { externalHost } from './external.ts';
 import { retryOf, routeTimes, trafficFor, type Traffic } from './traffic.ts';
 
 /** The routes of one Service port, and the Service ports they lead to. */
@@ -78,7 +79,12 @@ export function compileRoutes(
     const route: Route = {
       name: 'default',
       match: { path: { kind: 'prefix', value: '/' } },
-      action: { kind: 'forward', clusters: [{ name: reach({ service, port }) }], ...routeTimes(own) },
+      action: {
+        kind: 'forward',
+        clusters: [{ name: reach({ service, port }) }],
+        ...routeTimes(own),
+        ...externalHost([{ service, port }]),
+      },
     };
     entries.push({ route, from: {}, match: route.match, name: '', rule: 0, hostnames: [] });
   }
@@ -212,10 +218,10 @@ function actionOf(
     };
   }
   const clusters: WeightedCluster[] = [];
-  let valid = 0;
+  const reachedAll: Backend[] = [];
   for (const backend of rule.backendRefs ?? []) {
     const reached = backendOf(world, route, backend);
-    if (reached !== undefined) valid += 1;
+    if (reached !== undefined) reachedAll.push(reached);
     // A share that leads nowhere names a cluster that is never there; no subset may have this name.
     const name =
       reached === undefined
@@ -228,6 +234,7 @@ function actionOf(
         : reach(reached);
     clusters.push({ name, weight: backend.weight ?? 1, ...editsOf(backend.filters ?? []) });
   }
+  const valid = reachedAll.length;
   if (valid === 0)
     return { ...edits, action: { kind: 'direct', status: 500, code: 'TULLE_BACKEND_INVALID' } };
   const rewrite = (rule.filters ?? []).find((f) => f.type === 'URLRewrite')?.urlRewrite;
@@ -247,9 +254,10 @@ function actionOf(
       ...(request === undefined ? {} : { requestTimeoutMs: request }),
       ...(perTry === undefined ? {} : { perTryTimeoutMs: perTry }),
       ...(rewrite === undefined
-        ? {}
+        ? externalHost(reachedAll)
         : {
             rewrite: {
+              ...externalHost(reachedAll).rewrite,
               ...(rewrite.hostname && { host: rewrite.hostname }),
               ...(rewrite.path && { path: pathOf(rewrite.path) }),
             },

@@ -6,6 +6,7 @@ import type { LocatedResource } from '../resource.ts';
 import { backendTarget, findServicePort, isHttpPort, serviceSelects, targetPort } from '../select.ts';
 import { didYouMean } from '../suggest.ts';
 import type { AnalysisHost } from './analysis-host.ts';
+import { analyzeBackendTls } from './external-services.ts';
 import { analyzeGatewayParent, analyzeGateways, analyzeGatewayTarget } from './gateways.ts';
 import { isGranted, located } from './resource-set.ts';
 
@@ -13,6 +14,7 @@ import { isGranted, located } from './resource-set.ts';
 export function analyzeReferences(host: AnalysisHost): void {
   for (const subject of located(host.subjects, 'HTTPRoute')) analyzeRoute(subject, host);
   analyzeGateways(host);
+  analyzeBackendTls(host);
   for (const kind of ['AuthorizationPolicy', 'TrafficPolicy', 'FilterPolicy'] as const) {
     for (const subject of located(host.subjects, kind)) {
       for (const [i, target] of (subject.resource.spec.targetRefs ?? []).entries())

@@ -1,6 +1,7 @@
 import type { Resource } from '../resource.ts';
 import type { CheckHost } from './check-host.ts';
 import { checkEndpointSlice, checkService, checkWorkload } from './endpoints.ts';
+import { checkBackendTlsPolicy, checkConfigMap } from './backend-tls-policy.ts';
 import { checkGateway } from './gateway.ts';
 import { checkHttpRoute } from './http-route.ts';
 import { checkAuthorizationPolicy, checkFilterPolicy, checkTrafficPolicy } from './policies.ts';
@@ -16,6 +17,10 @@ export function checkKind(resource: Resource, host: CheckHost): void {
       return checkEndpointSlice(resource, host);
     case 'Gateway':
       return checkGateway(resource, host);
+    case 'BackendTLSPolicy':
+      return checkBackendTlsPolicy(resource, host);
+    case 'ConfigMap':
+      return checkConfigMap(resource, host);
     case 'HTTPRoute':
       return checkHttpRoute(resource, host);
     case 'AuthorizationPolicy':

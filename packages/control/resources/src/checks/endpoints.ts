@@ -6,7 +6,18 @@ import { namedAccounts, SERVICE_ACCOUNTS_ANNOTATION } from '../service-accounts.
 import { noRepeats, type CheckHost } from './check-host.ts';
 
 export function checkService(service: Service, host: CheckHost): void {
-  const { ports } = service.spec;
+  const { ports, type, externalName, selector } = service.spec;
+  if (type === 'ExternalName' && externalName === undefined)
+    host.report('TULLE0203', '/spec', 'type ExternalName needs the field "externalName"');
+  if (type !== 'ExternalName' && externalName !== undefined)
+    host.report(
+      'TULLE0208',
+      '/spec/externalName',
+      'only a Service of type ExternalName has an externalName',
+      'type: ExternalName',
+    );
+  if (type === 'ExternalName' && selector !== undefined)
+    host.report('TULLE0208', '/spec/selector', 'a name outside the mesh selects no Workloads');
   for (const entry of namedAccounts(service)?.faults ?? [])
     host.report(
       'TULLE0205',

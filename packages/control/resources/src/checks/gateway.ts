@@ -1,4 +1,4 @@
-import type { Gateway, GatewayListener } from '../kinds/gateway.ts';
+import { CALLERS_OPTION, type Gateway, type GatewayListener } from '../kinds/gateway.ts';
 import { noRepeats, type CheckHost } from './check-host.ts';
 
 export function checkGateway(gateway: Gateway, host: CheckHost): void {
@@ -29,7 +29,14 @@ function checkListener(listener: GatewayListener, at: string, host: CheckHost): 
       'a listener of protocol HTTP has no tls',
       'set protocol: HTTPS, or remove tls',
     );
-  if (protocol === 'HTTPS' && (tls?.certificateRefs?.length ?? 0) === 0)
+  const ofMesh = tls?.options?.[CALLERS_OPTION] === 'mesh';
+  if (ofMesh && (tls.certificateRefs?.length ?? 0) > 0)
+    host.report(
+      'TULLE0208',
+      `${at}/tls/certificateRefs`,
+      'callers of the mesh are shown the identity of the gateway, not a certificate of your own',
+    );
+  if (protocol === 'HTTPS' && !ofMesh && (tls?.certificateRefs?.length ?? 0) === 0)
     host.report(
       'TULLE0203',
       tls === undefined ? at : `${at}/tls`,

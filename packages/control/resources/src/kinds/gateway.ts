@@ -24,6 +24,9 @@ export const NAMESPACE_NAME_LABEL = 'kubernetes.io/metadata.name';
 /** Key of `tls.options`: lowest TLS version of a listener. */
 export const MIN_TLS_VERSION_OPTION = 'tulle.dev/min-version';
 
+/** Key of `tls.options`: `mesh` for a listener whose callers are sidecars, over mutual TLS of the mesh: an egress gateway's. */
+export const CALLERS_OPTION = 'tulle.dev/callers';
+
 /** Where the world enters the mesh; `tulle gateway --name` serves it (Gateway API v1 Gateway). */
 export interface Gateway {
   readonly apiVersion: 'gateway.networking.k8s.io/v1';
@@ -105,6 +108,10 @@ const listenerTls: JsonSchema = object('How TLS ends here.', {
     [MIN_TLS_VERSION_OPTION]: oneOf(
       'Lowest TLS version. Default TLSv1.2: callers of an edge are not chosen.',
       ['TLSv1.2', 'TLSv1.3'],
+    ),
+    [CALLERS_OPTION]: oneOf(
+      'mesh: callers are proxies of the mesh, which prove it; the gateway shows its own identity and needs no certificateRefs.',
+      ['mesh'],
     ),
   }),
   frontendValidation: notHonoured('Certificates of callers are not asked for yet.'),

@@ -4,6 +4,7 @@ import {
   dnsLabel,
   dnsSubdomain,
   duration,
+  hostname,
   hostnameOrWildcard,
   integer,
   list,
@@ -134,11 +135,6 @@ const headerValue: JsonSchema = text('Field value.', {
   pattern: '^[\\t\\x20-\\x7e\\x80-\\xff]*$',
 });
 const absolutePath: JsonSchema = text('Path.', { maxLength: 1024, pattern: '^/[^\\x00-\\x20\\x7f?#]*$' });
-const hostname: JsonSchema = text('Host name.', {
-  minLength: 1,
-  maxLength: 253,
-  pattern: '^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$',
-});
 
 const headerFilter: JsonSchema = object('Edits, in the order remove, set, add.', {
   set: list(

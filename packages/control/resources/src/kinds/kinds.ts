@@ -1,6 +1,8 @@
 import type { JsonSchema } from '@tulle/model';
 import type { Kind } from '../resource.ts';
 import { authorizationPolicySchema } from './authorization-policy.ts';
+import { backendTlsPolicySchema } from './backend-tls-policy.ts';
+import { configMapSchema } from './config-map.ts';
 import { endpointSliceSchema } from './endpoint-slice.ts';
 import { filterPolicySchema } from './filter-policy.ts';
 import { gatewaySchema } from './gateway.ts';
@@ -43,6 +45,14 @@ export const KINDS: readonly KindDefinition[] = Object.freeze([
     ['refgrant'],
     referenceGrantSchema,
   ),
+  define(
+    'gateway.networking.k8s.io/v1',
+    'BackendTLSPolicy',
+    'backendtlspolicies',
+    ['btlspolicy'],
+    backendTlsPolicySchema,
+  ),
+  define('v1', 'ConfigMap', 'configmaps', ['cm'], configMapSchema),
   define(
     'tulle.dev/v1alpha1',
     'AuthorizationPolicy',

@@ -83,7 +83,13 @@ export const dnsSubdomain = (description: string): JsonSchema => ({
   description,
 });
 
-/** Host name of Gateway API. */
+/** Host name without wildcard. */
+export const hostname: JsonSchema = text('Host name.', {
+  minLength: 1,
+  maxLength: 253,
+  pattern: '^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$',
+});
+/** Host name, the first label may be a wildcard (Gateway API `Hostname`). */
 export const hostnameOrWildcard: JsonSchema = text('Host name, the first label may be *.', {
   minLength: 1,
   maxLength: 253,

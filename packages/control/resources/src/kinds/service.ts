@@ -2,6 +2,7 @@ import type { JsonSchema } from '@tulle/model';
 import type { Metadata } from './metadata.ts';
 import {
   dnsLabel,
+  hostname,
   integer,
   labels,
   list,
@@ -22,6 +23,10 @@ export interface Service {
 }
 
 export interface ServiceSpec {
+  /** Default `ClusterIP`: in the mesh. `ExternalName`: a name outside of it. */
+  readonly type?: 'ClusterIP' | 'ExternalName';
+  /** Host that an `ExternalName` Service stands for; resolved by DNS where it is called from. */
+  readonly externalName?: string;
   /** Labels of its Workloads. Absent: endpoints come from EndpointSlices only. */
   readonly selector?: Readonly<Record<string, string>>;
   readonly ports: readonly ServicePort[];
@@ -82,7 +87,10 @@ export const serviceSchema: JsonSchema = resourceSchema(
           1,
           100,
         ),
-        type: { enum: ['ClusterIP'], description: 'ClusterIP.' },
+        type: oneOf('ClusterIP: in the mesh. ExternalName: a host outside of it.', [
+          'ClusterIP',
+          'ExternalName',
+        ]),
         clusterIP: text('Accepted and not used: a sidecar listens on its own address.'),
         clusterIPs: list('Accepted and not used.', text('Address.'), 0, 10),
         ipFamilies: list('Accepted and not used.', text('Family.'), 0, 2),
@@ -91,7 +99,7 @@ export const serviceSchema: JsonSchema = resourceSchema(
         sessionAffinity: { enum: ['None'], description: 'None.' },
         sessionAffinityConfig: notHonoured('Remove it.'),
         publishNotReadyAddresses: { enum: [false], description: 'false.' },
-        externalName: notHonoured('Only Services of type ClusterIP are served.'),
+        externalName: hostname,
         externalIPs: notHonoured('Remove it.'),
         externalTrafficPolicy: notHonoured('Remove it.'),
         healthCheckNodePort: notHonoured('Remove it.'),
