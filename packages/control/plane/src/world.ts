@@ -284,6 +284,7 @@ export class World {
         }
         return;
       case 'AuthorizationPolicy':
+      case 'PeerAuthentication':
         return policyScope();
       case 'TrafficPolicy':
       case 'FilterPolicy':

@@ -221,6 +221,22 @@ const authorization: fc.Arbitrary<ResourceOf<'AuthorizationPolicy'>> = fc
     spec: { ...spec, ...where },
   }));
 
+const peerAuthentication: fc.Arbitrary<ResourceOf<'PeerAuthentication'>> = fc
+  .record({
+    metadata: metadata(fc.constantFrom('m1', 'm2')),
+    mtls: fc.record({ mode: fc.constantFrom('STRICT' as const, 'PERMISSIVE' as const) }),
+    where: fc.oneof(
+      fc.constant({}),
+      app.map((name) => ({ selector: { matchLabels: { app: name } } })),
+    ),
+  })
+  .map(({ metadata: meta, where, mtls }) => ({
+    apiVersion: 'tulle.dev/v1alpha1',
+    kind: 'PeerAuthentication',
+    metadata: meta,
+    spec: { mtls, ...where },
+  }));
+
 /** Any resource; every one keeps its schema. */
 export const anyResource: fc.Arbitrary<Resource> = fc.oneof<fc.WeightedArbitrary<Resource>[]>(
   { weight: 4, arbitrary: service },
@@ -231,6 +247,7 @@ export const anyResource: fc.Arbitrary<Resource> = fc.oneof<fc.WeightedArbitrary
   { weight: 2, arbitrary: traffic },
   { weight: 2, arbitrary: filter },
   { weight: 2, arbitrary: authorization },
+  { weight: 2, arbitrary: peerAuthentication },
 );
 
 /** A sidecar of one of few workloads, in one of few instances. */

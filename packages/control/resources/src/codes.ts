@@ -74,7 +74,9 @@ export type DiagnosticCode =
   | 'TULLE0506'
   | 'TULLE0507'
   | 'TULLE0508'
-  | 'TULLE0509';
+  | 'TULLE0509'
+  | 'TULLE0510'
+  | 'TULLE0511';
 
 /**
  * Every code that reading and analysing resources can give. Stable: a code is never reused for something else.
@@ -277,6 +279,16 @@ export const CODES: Readonly<Record<DiagnosticCode, CodeRow>> = Object.freeze({
     'warning',
     'TLS policy without effect',
     'A BackendTLSPolicy is for Services of type ExternalName. Others are in the mesh, where mutual TLS needs no policy.',
+  ),
+  TULLE0510: finding(
+    'warning',
+    'Two policies ask for mutual TLS',
+    'Two PeerAuthentications are for the same workloads and say something of the same ports. The older one holds, then the one with the smaller name.',
+  ),
+  TULLE0511: finding(
+    'warning',
+    'Port not found',
+    'The PeerAuthentication names a port that no known Workload has, so it changes nothing there.',
   ),
 });
 

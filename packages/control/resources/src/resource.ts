@@ -6,6 +6,7 @@ import type { EndpointSlice } from './kinds/endpoint-slice.ts';
 import type { FilterPolicy } from './kinds/filter-policy.ts';
 import type { Gateway } from './kinds/gateway.ts';
 import type { HTTPRoute } from './kinds/http-route.ts';
+import type { PeerAuthentication } from './kinds/peer-authentication.ts';
 import type { ReferenceGrant } from './kinds/reference-grant.ts';
 import type { Service } from './kinds/service.ts';
 import type { TrafficPolicy } from './kinds/traffic-policy.ts';
@@ -23,6 +24,7 @@ export type Resource =
   | ConfigMap
   | Workload
   | AuthorizationPolicy
+  | PeerAuthentication
   | TrafficPolicy
   | FilterPolicy;
 

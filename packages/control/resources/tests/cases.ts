@@ -608,6 +608,38 @@ export const CASES: readonly Case[] = [
     expect: [['TULLE0208', 5, 'custom', 'runs in phase authn, not custom']],
   },
   {
+    name: 'a PeerAuthentication that says nothing',
+    yaml: policy('PeerAuthentication', '  selector: { matchLabels: { app: a } }'),
+    expect: [['TULLE0203', 5, 'selector: { ma', 'PERMISSIVE']],
+  },
+  {
+    name: 'a mode that does not exist',
+    yaml: policy('PeerAuthentication', '  mtls: { mode: permissive }'),
+    expect: [['TULLE0205', 5, 'permissive }', 'did you mean "PERMISSIVE"?']],
+  },
+  {
+    name: 'ports that are none',
+    yaml: policy(
+      'PeerAuthentication',
+      '  portLevelMtls: { http: { mode: STRICT }, "70000": { mode: STRICT }, "8080": { mode: STRICT } }',
+    ),
+    expect: [
+      ['TULLE0205', 5, 'http: { mode: ', 'must match'],
+      ['TULLE0204', 5, '"70000": { mod', '70000 is no port'],
+    ],
+  },
+  {
+    name: 'two policies that ask for mutual TLS',
+    yaml: `${policy('PeerAuthentication', '  mtls: { mode: STRICT }')}---\n${policy('PeerAuthentication', '  mtls: { mode: PERMISSIVE }').replace('name: p', 'name: q')}`,
+    expect: [['TULLE0510', 11, '{ mode: PERMIS', 'PeerAuthentication p']],
+  },
+  {
+    name: 'mutual TLS of a port that nobody has',
+    yaml:
+      workload('w', 'a') + policy('PeerAuthentication', '  portLevelMtls: { "80": { mode: PERMISSIVE } }'),
+    expect: [['TULLE0511', 10, '{ mode: PERMIS', '8080']],
+  },
+  {
     name: 'an identity of another mesh',
     yaml: policy(
       'AuthorizationPolicy',

@@ -4,16 +4,19 @@ import {
   type AuthzPolicy,
   type AuthzRule,
   type Cluster,
+  type FilterChain,
   type FilterEntry,
   type Listener,
 } from '@tulle/model';
 import {
   FILTER_PHASES,
   isHttpPort,
+  mtlsOf,
   isServedGateway,
   selects,
   targetPort,
   type AuthorizationPolicy,
+  type MtlsDecision,
   type Service,
 } from '@tulle/resources';
 import type { NodePort, ProxyNode } from '../node.ts';
@@ -53,6 +56,18 @@ export function compileInbound(
     listeners.push(inboundListener(world, node, port, cluster, http, policies, services, mesh));
   }
   return { listeners, clusters };
+}
+
+/** What is asked of the callers of a port of a workload (decision D20). */
+export function mtlsOfPort(
+  world: World,
+  node: Pick<ProxyNode, 'namespace' | 'labels'>,
+  port: number,
+  mesh: MeshSettings,
+): MtlsDecision {
+  const namespaces = new Set([mesh.rootNamespace, node.namespace]);
+  const policies = [...namespaces].flatMap((namespace) => [...world.in('PeerAuthentication', namespace)]);
+  return mtlsOf(policies, node, port, mesh.rootNamespace);
 }
 
 /** Declared by the port, else by a Service that leads to it, else HTTP. */
@@ -99,6 +114,45 @@ function inboundListener(
     .filter((f) => FILTER_PHASES.indexOf(f.phase) >= FILTER_PHASES.indexOf('authz'))
     .map((f) => f.entry);
   const allowedIds = http ? undefined : tcpAllowed(policies, mesh);
+  const handler: FilterChain['handler'] = http
+    ? {
+        kind: 'http',
+        identityHeaders: 'strip',
+        ...trustedForwarders(world, mesh),
+        filters: [...before, authz, ...after],
+        routes: {
+          name: cluster,
+          virtualHosts: [
+            {
+              name: cluster,
+              domains: ['*'],
+              routes: [
+                {
+                  name: 'app',
+                  match: { path: { kind: 'prefix', value: '/' } },
+                  // The caller's proxy has the time limits; here they would only race with it.
+                  action: refused
+                    ? {
+                        kind: 'direct',
+                        status: 503,
+                        code: 'TULLE_FILTER_UNKNOWN',
+                        body: `this workload lacks a mandatory filter of ${chain.lacking.join(', ')}`,
+                      }
+                    : { kind: 'forward', clusters: [{ name: cluster }], requestTimeoutMs: 0 },
+                },
+              ],
+            },
+          ],
+        },
+      }
+    : { kind: 'tcp', clusters: [{ name: cluster }] };
+  const proven: FilterChain = {
+    name: 'mesh',
+    tls: allowedIds === undefined ? tls : { ...tls, allowedIds },
+    handler,
+  };
+  // Who proves nothing is none of those whom a policy names, so that such a port stays closed to plain text.
+  const plain = mtlsOfPort(world, node, port.port, mesh).mode === 'PERMISSIVE' && allowedIds === undefined;
   return {
     name,
     address: { host: node.address, port: port.inboundPort },
@@ -107,44 +161,12 @@ function inboundListener(
     filterChains:
       refused && !http
         ? []
-        : [
-            {
-              name: 'mesh',
-              tls: allowedIds === undefined ? tls : { ...tls, allowedIds },
-              handler: http
-                ? {
-                    kind: 'http',
-                    identityHeaders: 'strip',
-                    ...trustedForwarders(world, mesh),
-                    filters: [...before, authz, ...after],
-                    routes: {
-                      name: cluster,
-                      virtualHosts: [
-                        {
-                          name: cluster,
-                          domains: ['*'],
-                          routes: [
-                            {
-                              name: 'app',
-                              match: { path: { kind: 'prefix', value: '/' } },
-                              // The caller's proxy has the time limits; here they would only race with it.
-                              action: refused
-                                ? {
-                                    kind: 'direct',
-                                    status: 503,
-                                    code: 'TULLE_FILTER_UNKNOWN',
-                                    body: `this workload lacks a mandatory filter of ${chain.lacking.join(', ')}`,
-                                  }
-                                : { kind: 'forward', clusters: [{ name: cluster }], requestTimeoutMs: 0 },
-                            },
-                          ],
-                        },
-                      ],
-                    },
-                  }
-                : { kind: 'tcp', clusters: [{ name: cluster }] },
-            },
-          ],
+        : plain
+          ? [
+              { ...proven, match: { transport: 'tls' } },
+              { name: 'plain', match: { transport: 'plain' }, handler },
+            ]
+          : [proven],
   };
 }
 

@@ -4,6 +4,7 @@ import { refOf } from '../resource.ts';
 import type { ReadResult } from '../read/read-resources.ts';
 import type { AnalysisHost, AnalyzeOptions } from './analysis-host.ts';
 import { analyzeClaims } from './claims.ts';
+import { analyzePeerAuthentication } from './peer-authentication.ts';
 import { analyzePolicies } from './policies.ts';
 import { analyzeReferences } from './references.ts';
 import { ResourceSet } from './resource-set.ts';
@@ -40,5 +41,6 @@ export function analyze(
   analyzeRoutes(host);
   analyzePolicies(host);
   analyzeClaims(host);
+  analyzePeerAuthentication(host);
   return findings.toSorted(compareDiagnostics);
 }

@@ -4,10 +4,7 @@ import type { FilterPolicy } from '../kinds/filter-policy.ts';
 import type { Workload } from '../kinds/workload.ts';
 import { selects, serviceSelects } from '../select.ts';
 import type { AnalysisHost } from './analysis-host.ts';
-import { located } from './resource-set.ts';
-
-/** Policies without target in this namespace hold for the mesh; what the control plane takes by default. */
-const ROOT_NAMESPACE = 'tulle-system';
+import { located, ROOT_NAMESPACE } from './resource-set.ts';
 
 /** Rules about claims where nothing reads a token. */
 export function analyzeClaims(host: AnalysisHost): void {

@@ -1,5 +1,6 @@
 import type { AuthorizationPolicy, AuthorizationRule } from '../kinds/authorization-policy.ts';
 import type { FilterPolicy } from '../kinds/filter-policy.ts';
+import type { PeerAuthentication } from '../kinds/peer-authentication.ts';
 import type { Workload } from '../kinds/workload.ts';
 import type { LocatedResource } from '../resource.ts';
 import { isHttpPort, selects, serviceSelects, targetPort } from '../select.ts';
@@ -13,6 +14,7 @@ export function analyzePolicies(host: AnalysisHost): void {
     analyzeSelector(subject, host);
     analyzeAuthorization(subject, host);
   }
+  for (const subject of located(host.subjects, 'PeerAuthentication')) analyzeSelector(subject, host);
   for (const subject of located(host.subjects, 'FilterPolicy')) {
     analyzeSelector(subject, host);
     const { filter } = subject.resource.spec;
@@ -53,7 +55,7 @@ function workloadsIn(namespace: string, host: AnalysisHost): readonly Workload[]
 }
 
 function analyzeSelector(
-  subject: LocatedResource<AuthorizationPolicy | FilterPolicy>,
+  subject: LocatedResource<AuthorizationPolicy | FilterPolicy | PeerAuthentication>,
   host: AnalysisHost,
 ): void {
   const { selector } = subject.resource.spec;

@@ -9,6 +9,9 @@ import {
   type ResourceRef,
 } from '../resource.ts';
 
+/** Policies without target in this namespace hold for the mesh; what the control plane takes by default. */
+export const ROOT_NAMESPACE = 'tulle-system';
+
 /** Resources to look things up in. */
 export class ResourceSet {
   readonly #byKey = new Map<string, Resource>();

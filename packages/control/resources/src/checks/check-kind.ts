@@ -4,6 +4,7 @@ import { checkEndpointSlice, checkService, checkWorkload } from './endpoints.ts'
 import { checkBackendTlsPolicy, checkConfigMap } from './backend-tls-policy.ts';
 import { checkGateway } from './gateway.ts';
 import { checkHttpRoute } from './http-route.ts';
+import { checkPeerAuthentication } from './peer-authentication.ts';
 import { checkAuthorizationPolicy, checkFilterPolicy, checkTrafficPolicy } from './policies.ts';
 
 /** Runs the checks of the resource's kind. */
@@ -25,6 +26,8 @@ export function checkKind(resource: Resource, host: CheckHost): void {
       return checkHttpRoute(resource, host);
     case 'AuthorizationPolicy':
       return checkAuthorizationPolicy(resource, host);
+    case 'PeerAuthentication':
+      return checkPeerAuthentication(resource, host);
     case 'TrafficPolicy':
       return checkTrafficPolicy(resource, host);
     case 'FilterPolicy':

@@ -7,6 +7,7 @@ import { endpointSliceSchema } from './endpoint-slice.ts';
 import { filterPolicySchema } from './filter-policy.ts';
 import { gatewaySchema } from './gateway.ts';
 import { httpRouteSchema } from './http-route.ts';
+import { peerAuthenticationSchema } from './peer-authentication.ts';
 import { referenceGrantSchema } from './reference-grant.ts';
 import { serviceSchema } from './service.ts';
 import { trafficPolicySchema } from './traffic-policy.ts';
@@ -60,6 +61,7 @@ export const KINDS: readonly KindDefinition[] = Object.freeze([
     ['ap'],
     authorizationPolicySchema,
   ),
+  define('tulle.dev/v1alpha1', 'PeerAuthentication', 'peerauthentications', ['pa'], peerAuthenticationSchema),
   define('tulle.dev/v1alpha1', 'TrafficPolicy', 'trafficpolicies', ['tp'], trafficPolicySchema),
   define('tulle.dev/v1alpha1', 'FilterPolicy', 'filterpolicies', ['fp'], filterPolicySchema),
 ]);
