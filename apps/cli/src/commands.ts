@@ -44,6 +44,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     'show what a proxy should have, and what it has',
     async () => import('./commands/config.ts'),
   ),
+  entry(
+    'stat',
+    'show rate, success and latency of services, or what the mesh costs them',
+    async () => import('./commands/stat.ts'),
+  ),
   entry('check', 'check this machine and the mesh', async () => import('./commands/check.ts')),
   entry(
     'token create',

@@ -27,6 +27,8 @@ export interface ApiClient {
   ): Promise<ApiAnswer<T>>;
   /** The same, where a problem ends the command. @throws CliError 1 with the problem's words */
   must<T>(method: string, path: string, body?: { readonly type: string; readonly text: string }): Promise<T>;
+  /** A page that is text. @returns undefined where there is none (404) @throws CliError */
+  text(path: string): Promise<string | undefined>;
 }
 
 /** No answer of the API takes longer. */
@@ -76,6 +78,12 @@ export function apiClient(url: string, signal: AbortSignal, party: ApiParty = CO
       const answer = await call<T>(method, path, body);
       if (!answer.ok) throw new CliError(EXIT.failed, answer.problem.detail, answer.problem.hint);
       return answer.body;
+    },
+    async text(path) {
+      const { status, text } = await send({ address, secret, where, party }, 'GET', path, undefined, signal);
+      if (status === 404) return undefined;
+      if (status !== 200) throw new CliError(EXIT.failed, `${party.who} answered ${status} to ${path}`);
+      return text;
     },
   };
 }

@@ -39,11 +39,16 @@ interface Attempts {
 /** Highest status of grpc/doc/statuscodes.md. */
 const MAX_GRPC_STATUS = 16;
 
+/** Seconds. A proxy that works adds less than a millisecond, so these are finer than those of requests. */
+const ADDED_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
+
 const SECURITY = ['none', 'tls', 'mutual_tls'] as const;
 
 const HELP = {
   tulle_requests_total: 'Requests completed, by who called whom and how it ended.',
   tulle_request_duration_seconds: 'First byte of the request to last byte of the response.',
+  tulle_proxy_added_latency_seconds:
+    'Time of a request inside the proxy until its response begins, without that of the endpoint that answered: filters, waiting, attempts that failed before. What happens within one turn of the event loop counts as nothing.',
   tulle_request_body_bytes_total: 'Request body bytes received from callers.',
   tulle_response_body_bytes_total: 'Response body bytes sent to callers.',
   tulle_tcp_connections_total: 'TCP connections that have ended, by who called whom and how.',
@@ -67,11 +72,22 @@ export function nativeDialect(registry: Registry, options: NativeDialectOptions)
   // A tree rather than one joined key: each level is a lookup of a string or object that already exists.
   const tree = new Map<string, Map<string, Map<string, Map<Destination, Map<Source, Traffic>>>>>();
   const clusters = new Map<string, Attempts>();
+  const added = new Map<StreamRecord['direction'], Histogram>();
 
   const counter = (name: Name, labels: Labels): Counter =>
     registry.counter(name, { help: HELP[name], labels });
   const histogram = (name: Name, labels: Labels): Histogram =>
     registry.histogram(name, { help: HELP[name], labels, buckets: options.buckets });
+
+  const addedIn = (direction: StreamRecord['direction']): Histogram => {
+    let found = added.get(direction);
+    if (found === undefined) {
+      const name = 'tulle_proxy_added_latency_seconds';
+      found = registry.histogram(name, { help: HELP[name], labels: { direction }, buckets: ADDED_BUCKETS });
+      if (registry.holds(found)) added.set(direction, found);
+    }
+    return found;
+  };
 
   const newTraffic = (record: StreamRecord, source: Source, destination: Destination): Traffic => {
     const labels: Labels = {
@@ -218,6 +234,8 @@ export function nativeDialect(registry: Registry, options: NativeDialectOptions)
       if (record.bytesReceived > 0) traffic.received.add(record.bytesReceived);
       if (record.bytesSent > 0) traffic.sent.add(record.bytesSent);
       duration(traffic, record, failed).observe(record.durationMs / 1000);
+      if (record.upstreamServiceMs >= 0 && record.firstByteMs >= 0)
+        addedIn(record.direction).observe(Math.max(0, record.firstByteMs - record.upstreamServiceMs) / 1000);
 
       const { attempts } = record;
       let last: Attempts | undefined;

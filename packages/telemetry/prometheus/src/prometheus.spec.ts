@@ -121,6 +121,19 @@ describe('prometheus exporter', () => {
     ]);
   });
 
+  it('measures what the proxy adds until the response begins, and only where an endpoint answered', () => {
+    const exporter = plugin();
+    exporter.sink.record(streamRecord({ firstByteMs: 12, upstreamServiceMs: 9 }));
+    exporter.sink.record(streamRecord({ firstByteMs: 9, upstreamServiceMs: 9.5 })); // clocks are read by turns
+    exporter.sink.record(streamRecord({ firstByteMs: 1, upstreamServiceMs: -1 }));
+    exporter.sink.record(streamRecord({ firstByteMs: -1, upstreamServiceMs: -1 }));
+    const name = 'tulle_proxy_added_latency_seconds';
+    expect(samples(exporter, `${name}_count`)).toMatchObject([
+      { labels: { direction: 'outbound' }, value: 2 },
+    ]);
+    expect(samples(exporter, `${name}_sum`)[0]?.value).toBeCloseTo(0.003);
+  });
+
   it('counts attempts, retries and refused retries by cluster', () => {
     const exporter = plugin();
     const attempt = { cluster: 'c', address: 'h:1', startMs: 0, durationMs: 1, reused: false, spanId: '' };
@@ -185,7 +198,7 @@ describe('prometheus exporter', () => {
     expect(versions().toSorted((a = '', b = '') => (a < b ? -1 : 1))).toEqual(['new 1', 'old 1']);
     now += 2_000_000;
     expect(versions()).toEqual([]);
-    expect(exporter.meter.seriesCount).toBe(3); // its own three
+    expect(exporter.meter.seriesCount).toBe(4); // its own three, and the time that the proxy adds
   });
 
   it('stays within its bound when callers vary without end, says so, and recovers when they are gone', () => {
