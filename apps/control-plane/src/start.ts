@@ -146,6 +146,7 @@ export async function startControlPlane(options: StartOptions): Promise<RunningC
     observeConnections(registry, server);
     undo.push(() => server.close(100));
     undo.push(() => ads.close());
+    undo.push(() => controlPlane.retire());
 
     const apiSecret = before?.apiSecret ?? randomBytes(32).toString('base64url');
     const api = createApi({

@@ -93,5 +93,10 @@ export interface ControlPlane {
   settled(id: string, timeoutMs: number): Promise<(ChangeRecord & { readonly settled: boolean }) | undefined>;
   /** Sends and saves what is gathered at once. */
   flush(): void;
+  /**
+   * It is about to end its streams itself: one that is lost from now on says nothing of its proxy, which goes on serving. So
+   * a successor with the saved state begins with every Workload as it was.
+   */
+  retire(): void;
   close(): Promise<void>;
 }

@@ -77,6 +77,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     forgotten: metrics.proxyForgotten,
   });
   let closed = false;
+  let retired = false;
   const look = (): void => {
     for (const watch of [...watchers]) watch();
   };
@@ -254,7 +255,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
         noteGateway(session.node);
         look();
         if (how === 'clean') joined.left(session.node);
-        else joined.vanished(session.node);
+        else if (!retired) joined.vanished(session.node);
       },
     };
   };
@@ -377,6 +378,9 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     flush() {
       flush();
       kept.flush();
+    },
+    retire() {
+      retired = true;
     },
     async close() {
       closed = true;

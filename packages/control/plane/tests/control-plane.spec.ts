@@ -529,6 +529,25 @@ describe('workloads come and go', () => {
     expect(seen()).toEqual([]);
   });
 
+  it('a control plane that ends takes nobody for lost whose stream it ends itself; one that leaves meanwhile has left', async () => {
+    const clock = manualClock();
+    const cp = make({ clock, graceMs: 1000 });
+    await put(cp, SHOP);
+    const [one, two] = ['a', 'b'].map((instance, i) =>
+      cp.provider.open(nodeOf(server('reviews', 'v1', 5001 + 1000 * i), instance)),
+    ) as [SnapshotHandle, SnapshotHandle];
+    const caller = cp.provider.open(nodeOf(client('web')));
+    const seen = (): unknown[] =>
+      caller.current().config.endpoints[0]!.endpoints.map((e) => e.health ?? 'healthy');
+    clock.advance(20);
+    cp.retire();
+    one.closed('lost');
+    clock.advance(1000);
+    expect(seen()).toEqual(['healthy', 'healthy']);
+    two.closed('clean');
+    expect(seen()).toEqual(['healthy']);
+  });
+
   it('the last one of a Service that was lost goes when another takes its place', async () => {
     const clock = manualClock();
     const cp = make({ clock, graceMs: 1000 });
