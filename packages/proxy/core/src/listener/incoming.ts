@@ -17,6 +17,8 @@ export interface AcceptingListener extends ServingListener {
   slot(chain: string): ChainSlot;
   /** The chain's handler took the connection. */
   handedOver(from: ListenerConnection, to: ListenerConnection, hooks: ConnectionHooks | undefined): void;
+  /** A peer came in plain text where others come with TLS. */
+  plaintext(remoteAddress: string): void;
   /** A peer that did not prove who it is. */
   recordRefusal(facts: ConnectionFacts, fault: SocketFault): void;
 }
@@ -115,6 +117,7 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
   #secured(): void {
     const facts = this.#facts();
     if (this.#socket.tls !== undefined) this.#listener.metrics.tlsConnections.add();
+    else if (this.#listener.compiled.mayUseTls) this.#listener.plaintext(this.#socket.remoteAddress);
     this.#listenerHooks?.update(facts);
     if (this.#listenerHooks === undefined) return this.#handOver(facts);
     this.#afterHook(this.#listenerHooks.run('handshake'), () => this.#handOver(facts));

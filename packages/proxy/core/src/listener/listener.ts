@@ -6,7 +6,9 @@ import type { Engine } from '../engine.ts';
 import type { Listening, ListenOwner, Socket, SocketFault } from '../ports.ts';
 import type { ConnectionFacts } from './connection-facts.ts';
 import type { ConnectionHooks } from './conn-hooks.ts';
+import { TcpConnection } from './tcp-connection.ts';
 import { IncomingConnection, type AcceptingListener } from './incoming.ts';
+import { PlaintextClients } from './plaintext-clients.ts';
 import { ListenerMetrics, type ChainSlot, type ListenerConnection } from './serving.ts';
 
 /** A listening socket, and who serves what it accepts: another listener may take it over, so that it never closes. */
@@ -35,6 +37,7 @@ class Door implements ListenOwner {
 export class ListenerRuntime implements AcceptingListener {
   readonly name: string;
   readonly metrics: ListenerMetrics;
+  readonly plaintextClients: PlaintextClients = new PlaintextClients();
   compiled: CompiledListener;
   readonly #engine: Engine;
   readonly #connections: Map<ListenerConnection, ConnectionHooks | undefined> = new Map<
@@ -124,6 +127,14 @@ export class ListenerRuntime implements AcceptingListener {
     this.compiled = compiled;
     this.#fillSlots();
     before.release();
+    this.#endPlainTcp();
+  }
+
+  /** Plain text is taken no more: bytes that flow so would flow on, where a request is judged anew. */
+  #endPlainTcp(): void {
+    if (!this.compiled.mayUseTls || this.compiled.chains.some(({ tls }) => tls === undefined)) return;
+    for (const connection of [...this.#connections.keys()])
+      if (connection instanceof TcpConnection && connection.plain) connection.destroy();
   }
 
   #fillSlots(): void {
@@ -188,6 +199,11 @@ export class ListenerRuntime implements AcceptingListener {
     hooks?.close();
     if (this.#connections.size > 0) return;
     for (const tell of this.#onEmpty.splice(0)) tell();
+  }
+
+  plaintext(remoteAddress: string): void {
+    this.metrics.plaintext.add();
+    this.plaintextClients.note(remoteAddress, this.#engine.clock.epochMs());
   }
 
   /** A peer that did not prove who it is: there was no request, but the operator gets a record. */

@@ -33,6 +33,7 @@ export class ListenerMetrics {
   readonly #labelled: Map<string, Counter> = new Map<string, Counter>();
   readonly connections: Counter;
   readonly tlsConnections: Counter;
+  readonly plaintext: Counter;
   readonly overflows: Counter;
   readonly noChain: Counter;
   readonly requests: Counter;
@@ -50,6 +51,10 @@ export class ListenerMetrics {
       meter.counter(`tulle_listener_downstream_${what}_total`, { help, labels: { listener } });
     this.connections = counter('cx', 'Connections accepted');
     this.tlsConnections = counter('cx_ssl', 'Connections on which TLS was established and the peer verified');
+    this.plaintext = counter(
+      'cx_plaintext',
+      'Connections in plain text to a listener that takes mutual TLS too',
+    );
     this.overflows = counter('cx_overflow', 'Connections closed at once by maxConnections');
     this.noChain = counter('cx_no_filter_chain_match', 'Connections closed since no filter chain matched');
     this.requests = counter('rq', 'Requests begun');

@@ -21,6 +21,8 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
   readonly #engine: Engine;
   readonly #listener: ServingListener;
   readonly #chain: TcpChain;
+  /** The peer came without TLS. */
+  readonly plain: boolean;
   readonly #socket: Socket;
   readonly #facts: ConnectionFacts;
   readonly #hooks: ConnectionHooks | undefined;
@@ -53,6 +55,7 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
     this.#engine = engine;
     this.#listener = listener;
     this.#chain = chain;
+    this.plain = socket.tls === undefined;
     this.#socket = socket;
     this.#facts = facts;
     this.#hooks = hooks;

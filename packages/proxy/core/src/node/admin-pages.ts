@@ -64,6 +64,29 @@ export function adminPages(proxy: AdminSubject): AdminPageEntry[] {
       reply: () => json({ listeners: [...proxy.listeners.values()].map((listener) => listener.describe()) }),
     },
     {
+      path: '/plaintext',
+      method: 'GET',
+      help: 'who still comes in plain text to listeners that take mutual TLS too',
+      reply: () =>
+        json({
+          listeners: [...proxy.listeners.values()].flatMap((listener) => {
+            const { name, address, compiled, plaintextClients } = listener;
+            const permissive = compiled.mayUseTls && compiled.chains.some(({ tls }) => tls === undefined);
+            const clients = plaintextClients.list();
+            if (!permissive && clients.length === 0) return [];
+            return [
+              {
+                name,
+                address: formatAddress(address),
+                permissive,
+                clients,
+                forgotten: plaintextClients.forgotten,
+              },
+            ];
+          }),
+        }),
+    },
+    {
       path: '/certs',
       method: 'GET',
       help: 'certificates in use, never keys',
