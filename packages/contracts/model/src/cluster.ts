@@ -93,12 +93,18 @@ export interface Locality {
  * - `round-robin`: weighted, smooth. `random`: weighted.
  * - `least-request`: fewest active requests of `choices` (default 2) drawn at random.
  * - `peak-ewma`: least latency x load of two drawn; seed `defaultRttMs` 30, decay `decayMs` 10,000 (Linkerd's numbers).
+ * - `ring-hash`, `maglev`: by a hash of what the route's `hashPolicy` says, so that what is equal goes to the same endpoint
+ *   as long as that is well; at random without one. A ring has `minRingSize` points (default 1,024), as many more as
+ *   weights need, at most `maxRingSize` (default 65,537; Envoy 8,388,608). A maglev table has `tableSize` places, a prime
+ *   (default 65,537): more even, and more of it moves when the set changes.
  */
 export type BalancePolicy =
   | { readonly policy: 'round-robin'; readonly slowStart?: SlowStart }
   | { readonly policy: 'random' }
   | { readonly policy: 'least-request'; readonly choices?: number; readonly slowStart?: SlowStart }
-  | { readonly policy: 'peak-ewma'; readonly defaultRttMs?: number; readonly decayMs?: number };
+  | { readonly policy: 'peak-ewma'; readonly defaultRttMs?: number; readonly decayMs?: number }
+  | { readonly policy: 'ring-hash'; readonly minRingSize?: number; readonly maxRingSize?: number }
+  | { readonly policy: 'maglev'; readonly tableSize?: number };
 
 /**
  * An endpoint that is new, or passes its health check again, gets its weight little by little (Envoy `SlowStartConfig`).

@@ -30,6 +30,7 @@ export type {
   DirectResponseAction,
   FilterConfigs,
   ForwardAction,
+  HashPolicy,
   HeaderEdits,
   HeaderValue,
   PathMatch,

@@ -90,6 +90,11 @@ export interface ForwardAction {
   readonly idleTimeoutMs?: number;
   readonly rewrite?: Rewrite;
   /**
+   * What requests have in common that go to the same endpoint of a cluster whose balancing goes by hashes, put together
+   * in this order (Envoy `RouteAction.hash_policy`). Without a value of any: a random endpoint.
+   */
+  readonly hashPolicy?: readonly HashPolicy[];
+  /**
    * Answer to what falls to a cluster that is not there: 500 where that is no accident (Gateway API: an invalid
    * backendRef). Default 503 (Envoy `RouteAction.cluster_not_found_response_code`, whose default it is).
    */
@@ -102,6 +107,28 @@ export interface ForwardAction {
    */
   readonly trustIdempotencyKey?: boolean;
 }
+
+/**
+ * - `header`: all lines of a field.
+ * - `cookie`: a cookie's value. With `ttlMs` a caller without one gets one made up, which lives that long; 0: as long as its
+ *   session.
+ * - `source-ip`: the address of who connected.
+ * - `query`: the first value of a query parameter.
+ *
+ * `terminal`: where this one has a value, those behind it are left out. Default false.
+ */
+export type HashPolicy = { readonly terminal?: boolean } & (
+  | { readonly kind: 'header' | 'query'; readonly name: string }
+  | {
+      readonly kind: 'cookie';
+      readonly name: string;
+      readonly ttlMs?: number;
+      readonly path?: string;
+      /** Further attributes of the made-up cookie, e.g. `{ name: 'SameSite', value: 'Strict' }`; without value `''`. */
+      readonly attributes?: readonly HeaderValue[];
+    }
+  | { readonly kind: 'source-ip' }
+);
 
 /** One share of a split. */
 export interface WeightedCluster {

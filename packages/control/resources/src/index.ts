@@ -73,7 +73,7 @@ export type {
 export type { MtlsMode, PeerAuthentication, PeerAuthenticationSpec } from './kinds/peer-authentication.ts';
 export { mtlsOf } from './mtls-mode.ts';
 export type { MtlsDecision } from './mtls-mode.ts';
-export type { TrafficPolicy, TrafficPolicySpec, TrafficSubset } from './kinds/traffic-policy.ts';
+export type { TrafficPolicy, TrafficPolicySpec, HashKey, TrafficSubset } from './kinds/traffic-policy.ts';
 export { FILTER_PHASES } from './kinds/filter-policy.ts';
 export type { FilterPhase, FilterPolicy, FilterPolicySpec } from './kinds/filter-policy.ts';
 export { defaultPhase, filterCatalogue, STANDARD_FILTERS } from './filter-catalogue.ts';

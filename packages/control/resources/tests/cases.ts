@@ -81,6 +81,20 @@ export const CASES: readonly Case[] = [
     ],
   },
   {
+    name: 'a hash of two things at once, of a cookie never made up, over a table of no prime',
+    yaml:
+      A +
+      policy(
+        'TrafficPolicy',
+        '  targetRefs: [{ group: "", kind: Service, name: a }]\n  balancing: { policy: Maglev, tableSize: 100, hashOn: [{ header: a, sourceIp: true }, { cookie: { name: c, path: / } }] }',
+      ),
+    expect: [
+      ['TULLE0204', 11, '100, hashOn', 'no prime'],
+      ['TULLE0208', 11, '{ header', 'header and sourceIp stand together'],
+      ['TULLE0208', 11, '/ } }] }', 'no cookie is made up'],
+    ],
+  },
+  {
     name: 'regions to fail over to without preferring any',
     yaml:
       A +

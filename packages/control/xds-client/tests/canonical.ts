@@ -243,8 +243,12 @@ function route(value: Route): Route {
   const canonicalAction: Route['action'] =
     action.kind === 'forward'
       ? without(
-          { ...action, clusters: action.clusters.map(headed) },
-          { rewrite: {}, clusterNotFoundStatus: 503 },
+          {
+            ...action,
+            clusters: action.clusters.map(headed),
+            hashPolicy: action.hashPolicy?.map((policy) => without(policy, { terminal: false })),
+          } as typeof action,
+          { hashPolicy: [], rewrite: {}, clusterNotFoundStatus: 503 },
         )
       : action.kind === 'redirect'
         ? without(action, { status: 302 })

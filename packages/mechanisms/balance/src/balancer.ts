@@ -1,5 +1,8 @@
 import { formatAddress, type BalancePolicy, type Endpoint, type OutlierDetection } from '@tulle/model';
 import { leastRequest, peakEwma } from './best-of-few.ts';
+import { byHash } from './hash-table.ts';
+import { maglevOf } from './maglev.ts';
+import { ringOf } from './ring-hash.ts';
 import type { EndpointState, Outcome } from './endpoint-state.ts';
 import { OutlierDetector, type OutlierEvents } from './outlier-detector.ts';
 import type { Picker } from './picker.ts';
@@ -60,9 +63,16 @@ export interface Balancer<Data> {
    * The endpoint for an attempt; does not start it. Allocates nothing. Where a priority has none left that is not
    * excluded, the others follow, first to last.
    * @param excluded not these, e.g. what this request tried already
+   * @param hash where {@link hashes}: what is equal goes to the same endpoint; from 0 to 2^32 - 1, below 0 for none
    * @returns `undefined` when none is left (with `excluded`: call again without, or give up)
    */
-  pick(nowMs: number, excluded?: readonly EndpointState<Data>[]): EndpointState<Data> | undefined;
+  pick(
+    nowMs: number,
+    excluded?: readonly EndpointState<Data>[],
+    hash?: number,
+  ): EndpointState<Data> | undefined;
+  /** Whether the policy goes by hashes. */
+  readonly hashes: boolean;
   /** What an active health check found; once it has, `pending` endpoints are not picked until it has found them well. */
   checked(state: EndpointState<Data>, passed: boolean, nowMs: number): void;
   /** Every endpoint that was there at the beginning has been checked, or is given up: from now on new ones wait. */
@@ -80,6 +90,11 @@ const DEFAULT_DECAY_MS = 10_000;
 /** Envoy's `healthy_panic_threshold`. */
 const DEFAULT_PANIC_PERCENT = 50;
 
+/** As many points as a maglev table has places; Envoy lets a ring have 8 Mi, some 64 MiB. */
+const MAX_RING = 65_537;
+/** Envoy's, a prime. */
+const MAGLEV_SIZE = 65_537;
+
 const NONE: readonly EndpointState<never>[] = Object.freeze([]);
 
 /** The endpoints of one priority, and how one of them is chosen. */
@@ -89,6 +104,8 @@ interface Level<Data> {
   /** Percent of all picks. */
   load: number;
   panic: boolean;
+  /** None of it may be picked. */
+  empty: boolean;
 }
 
 class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data> {
@@ -120,6 +137,10 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data> {
     this.#outlier = new OutlierDetector(events, () => this.endpoints);
     this.#policy = this.#take(options.policy);
     this.#outlier.configure(options.outlier);
+  }
+
+  get hashes(): boolean {
+    return this.#policy.policy === 'ring-hash' || this.#policy.policy === 'maglev';
   }
 
   get ejected(): number {
@@ -174,13 +195,13 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data> {
     this.#rebuild(nowMs);
   }
 
-  pick(nowMs: number, excluded: readonly EndpointState<Data>[] = NONE): State<Data> | undefined {
+  pick(nowMs: number, excluded: readonly EndpointState<Data>[] = NONE, hash = -1): State<Data> | undefined {
     this.#outlier.refresh(nowMs);
     if (nowMs >= this.#rampsOnAtMs) this.#rebuild(nowMs);
     const level = this.#only ?? this.#drawLevel();
     if (level === undefined) return undefined;
-    const state = level.picker.pick(nowMs, excluded);
-    if (state === undefined) return this.#pickElsewhere(level, nowMs, excluded);
+    const state = level.picker.pick(nowMs, excluded, hash);
+    if (state === undefined) return this.#pickElsewhere(level, nowMs, excluded, hash);
     if (level.panic) this.#options.onPanicPick?.();
     return state;
   }
@@ -218,10 +239,11 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data> {
     drawn: Level<Data>,
     nowMs: number,
     excluded: readonly EndpointState<Data>[],
+    hash: number,
   ): State<Data> | undefined {
     for (let index = 0; index < this.#levels.length; index += 1) {
       const level = this.#levels[index] as Level<Data>;
-      const state = level === drawn ? undefined : level.picker.pick(nowMs, excluded);
+      const state = level === drawn || level.empty ? undefined : level.picker.pick(nowMs, excluded, hash);
       if (state !== undefined) return state;
     }
     return undefined;
@@ -251,10 +273,13 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data> {
         picker: this.#makePicker(this.#policy),
         load: 0,
         panic: false,
+        empty: true,
       };
       level.load = percent;
       level.panic = panic;
-      level.picker.rebuild(setShares(panic ? all : usable, all, localityWeighted, partOf));
+      level.empty = !panic && usable.length === 0;
+      const states = panic || level.picker.ofMembers === true ? all : usable;
+      level.picker.rebuild(setShares(states, all, localityWeighted, partOf), panic);
       return level;
     });
     this.#only = this.#levels.find(({ load }) => load === 100);
@@ -291,6 +316,10 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data> {
         return leastRequest(random, policy.choices ?? 2);
       case 'peak-ewma':
         return peakEwma(random);
+      case 'ring-hash':
+        return byHash(random, ringOf(policy.minRingSize ?? 1_024, policy.maxRingSize ?? MAX_RING));
+      case 'maglev':
+        return byHash(random, maglevOf(policy.tableSize ?? MAGLEV_SIZE));
     }
   }
 }

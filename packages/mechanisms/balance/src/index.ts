@@ -4,5 +4,7 @@
  */
 export { FAILURE, NEUTRAL, SUCCESS } from './endpoint-state.ts';
 export type { CheckState, EndpointState, Outcome } from './endpoint-state.ts';
+export { addHash, hashText } from './hash-text.ts';
+export { isPrime } from './maglev.ts';
 export { createBalancer } from './balancer.ts';
 export type { Balancer, BalancerOptions, EjectionEvent } from './balancer.ts';

@@ -3,10 +3,15 @@ import type { State } from './state.ts';
 
 /** One way to choose among usable endpoints. */
 export interface Picker<Data> {
-  /** Takes the endpoints to choose from; called on every change of the set, never in a request. */
-  rebuild(states: readonly State<Data>[]): void;
-  /** Allocates nothing. */
-  pick(nowMs: number, excluded: readonly EndpointState<Data>[]): State<Data> | undefined;
+  /** It takes every member of the priority, and looks itself which of them may be picked. */
+  readonly ofMembers?: boolean;
+  /**
+   * Takes the endpoints to choose from; called on every change of what may be picked.
+   * @param panic health is not believed
+   */
+  rebuild(states: readonly State<Data>[], panic: boolean): void;
+  /** Allocates nothing. @param hash of what is to stay together, below 0 for none */
+  pick(nowMs: number, excluded: readonly EndpointState<Data>[], hash: number): State<Data> | undefined;
 }
 
 /** Whether all have the same share. */

@@ -52,6 +52,9 @@ const slowStart: JsonSchema = fields(['windowMs'], {
   minWeightPercent: percent,
 });
 
+/** Envoy's bound as well: 64 MiB of points. */
+const MAX_RING = 8_388_608;
+
 const balance: JsonSchema = {
   anyOf: [
     fields(['policy'], { policy: { const: 'round-robin' }, slowStart }),
@@ -62,6 +65,12 @@ const balance: JsonSchema = {
       defaultRttMs: milliseconds(0.001),
       decayMs: milliseconds(1),
     }),
+    fields(['policy'], {
+      policy: { const: 'ring-hash' },
+      minRingSize: whole(1, MAX_RING),
+      maxRingSize: whole(1, MAX_RING),
+    }),
+    fields(['policy'], { policy: { const: 'maglev' }, tableSize: whole(2, 5_000_011) }),
   ],
 };
 

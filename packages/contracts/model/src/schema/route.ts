@@ -29,6 +29,23 @@ const weighted: JsonSchema = fields(['name'], {
   filterConfigs,
 });
 
+const terminal: JsonSchema = flag;
+const hashPolicy: JsonSchema = {
+  anyOf: [
+    fields(['kind', 'name'], { kind: { const: 'header' }, name, terminal }),
+    fields(['kind', 'name'], { kind: { const: 'query' }, name, terminal }),
+    fields(['kind', 'name'], {
+      kind: { const: 'cookie' },
+      name,
+      ttlMs: milliseconds(),
+      path: name,
+      attributes: listOf(pair),
+      terminal,
+    }),
+    fields(['kind'], { kind: { const: 'source-ip' }, terminal }),
+  ],
+};
+
 const action: JsonSchema = {
   anyOf: [
     fields(['kind', 'clusters'], {
@@ -39,6 +56,7 @@ const action: JsonSchema = {
       perTryTimeoutMs: milliseconds(),
       idleTimeoutMs: milliseconds(),
       rewrite: fields([], { host: name, path }),
+      hashPolicy: listOf(hashPolicy),
       allowUpgrades: names,
       trustIdempotencyKey: flag,
     }),

@@ -3,6 +3,7 @@ import {
   RETRY_FILTER,
   formatWireName,
   type FilterConfigs,
+  type HashPolicy,
   type HeaderEdits,
   type Route,
   type RouteConfig,
@@ -28,7 +29,7 @@ import {
 import type { World } from '../world.ts';
 import { hostOfService, outboundName, type Backend, type MeshSettings } from './clusters.ts';
 import { externalHost } from './external.ts';
-import { retryOf, routeTimes, trafficFor, type Traffic } from './traffic.ts';
+import { hashPolicyOf, retryOf, routeTimes, trafficFor, type Traffic } from './traffic.ts';
 
 /** The routes of one Service port, and the Service ports they lead to. */
 export interface CompiledRoutes {
@@ -76,12 +77,14 @@ export function compileRoutes(
       : attached.filter((r) => r.metadata.namespace === service.metadata.namespace);
   const entries = routes.flatMap((route) => entriesOf(world, route, () => own, mesh, reach, filtersOf));
   if (routes.length === 0) {
+    const hashPolicy = hashPolicyOf(own);
     const route: Route = {
       name: 'default',
       match: { path: { kind: 'prefix', value: '/' } },
       action: {
         kind: 'forward',
         clusters: [{ name: reach({ service, port }) }],
+        ...(hashPolicy && { hashPolicy }),
         ...routeTimes(own),
         ...externalHost([{ service, port }]),
       },
@@ -219,9 +222,17 @@ function actionOf(
   }
   const clusters: WeightedCluster[] = [];
   const reachedAll: Backend[] = [];
+  // One list for the route: that of the first backend whose endpoints are chosen by it.
+  let hashPolicy: readonly HashPolicy[] | undefined;
   for (const backend of rule.backendRefs ?? []) {
     const reached = backendOf(world, route, backend);
-    if (reached !== undefined) reachedAll.push(reached);
+    if (reached !== undefined) {
+      reachedAll.push(reached);
+      const { metadata } = reached.service;
+      hashPolicy ??= hashPolicyOf(
+        trafficFor(world, metadata.namespace, 'Service', metadata.name, reached.port.name),
+      );
+    }
     // A share that leads nowhere names a cluster that is never there; no subset may have this name.
     const name =
       reached === undefined
@@ -249,6 +260,7 @@ function actionOf(
     action: {
       kind: 'forward',
       clusters,
+      ...(hashPolicy && { hashPolicy }),
       ...(valid < clusters.length ? { clusterNotFoundStatus: 500 as const } : {}),
       ...times,
       ...(request === undefined ? {} : { requestTimeoutMs: request }),

@@ -1,4 +1,11 @@
-import type { BalancePolicy, Cluster, HealthCheck, RetryFilterConfig, SlowStart } from '@tulle/model';
+import type {
+  BalancePolicy,
+  Cluster,
+  HashPolicy,
+  HealthCheck,
+  RetryFilterConfig,
+  SlowStart,
+} from '@tulle/model';
 import { createdMs, parseDurationMs, type TrafficPolicy, type TrafficPolicySpec } from '@tulle/resources';
 import type { World } from '../world.ts';
 
@@ -108,6 +115,13 @@ function balanceOf({ balancing }: Traffic, http: boolean): BalancePolicy {
         ...(balancing.choices === undefined ? {} : { choices: balancing.choices }),
         ...slowStartOf(balancing),
       };
+    case 'RingHash':
+      return {
+        policy: 'ring-hash',
+        ...given<object>({ minRingSize: balancing.minRingSize, maxRingSize: balancing.maxRingSize }),
+      };
+    case 'Maglev':
+      return { policy: 'maglev', ...given<object>({ tableSize: balancing.tableSize }) };
     case 'PeakEWMA':
       return {
         policy: 'peak-ewma',
@@ -116,6 +130,22 @@ function balanceOf({ balancing }: Traffic, http: boolean): BalancePolicy {
     default:
       return http ? { policy: 'peak-ewma' } : { policy: 'least-request' };
   }
+}
+
+/** What requests of a Service are told together by, where its endpoints are chosen by that. */
+export function hashPolicyOf({ balancing }: Traffic): readonly HashPolicy[] | undefined {
+  return balancing?.hashOn?.map(({ header, queryParam, cookie }): HashPolicy => {
+    const terminal = true;
+    if (header !== undefined) return { kind: 'header', name: header.toLowerCase(), terminal };
+    if (queryParam !== undefined) return { kind: 'query', name: queryParam, terminal };
+    if (cookie === undefined) return { kind: 'source-ip', terminal };
+    return {
+      kind: 'cookie',
+      name: cookie.name,
+      ...given<object>({ ttlMs: ms(cookie.ttl), path: cookie.path }),
+      terminal,
+    };
+  });
 }
 
 function slowStartOf({ slowStart }: NonNullable<Traffic['balancing']>): { slowStart?: SlowStart } {

@@ -1,9 +1,10 @@
+import { isPrime } from '@tulle/balance';
 import { CompileContext, compileCidrs } from '@tulle/match';
 import { parseDurationMs } from '../duration.ts';
 import type { AuthorizationPolicy } from '../kinds/authorization-policy.ts';
 import type { FilterPolicy } from '../kinds/filter-policy.ts';
 import type { PolicyTarget } from '../kinds/metadata.ts';
-import { ROUTE_PARTS, type TrafficPolicy } from '../kinds/traffic-policy.ts';
+import { ROUTE_PARTS, type TrafficPolicy, type TrafficPolicySpec } from '../kinds/traffic-policy.ts';
 import { checkPattern, noRepeats, type CheckHost } from './check-host.ts';
 
 const GROUP_OF: Readonly<Record<string, string>> = { Service: '', HTTPRoute: 'gateway.networking.k8s.io' };
@@ -149,6 +150,7 @@ export function checkTrafficPolicy(policy: TrafficPolicy, host: CheckHost): void
   for (const [value, at] of positive)
     if (value !== undefined && ms(value) === 0)
       host.report('TULLE0204', `/spec/${at}`, `${at.split('/').at(-1)} must be longer than 0`);
+  checkHashing(spec.balancing, host);
   const { healthCheck } = spec;
   if (healthCheck !== undefined && (healthCheck.http === undefined) === (healthCheck.tcp === undefined))
     host.report('TULLE0208', '/spec/healthCheck', 'a health check is either http or tcp; give one of them');
@@ -192,6 +194,8 @@ export function checkTrafficPolicy(policy: TrafficPolicy, host: CheckHost): void
     RoundRobin: ['slowStart'],
     LeastRequest: ['choices', 'slowStart'],
     PeakEWMA: ['defaultRtt', 'decay'],
+    RingHash: ['hashOn', 'minRingSize', 'maxRingSize'],
+    Maglev: ['hashOn', 'tableSize'],
   };
   for (const field of Object.keys(spec.balancing ?? {})) {
     if (field !== 'policy' && !(uses[spec.balancing?.policy ?? '']?.includes(field) ?? false))
@@ -201,6 +205,30 @@ export function checkTrafficPolicy(policy: TrafficPolicy, host: CheckHost): void
         `${field} means nothing for ${spec.balancing?.policy}`,
       );
   }
+}
+
+function checkHashing(balancing: TrafficPolicySpec['balancing'], host: CheckHost): void {
+  const { hashOn = [], minRingSize = 1_024, maxRingSize = 65_537, tableSize } = balancing ?? {};
+  for (const [i, key] of hashOn.entries()) {
+    const at = `/spec/balancing/hashOn/${i}`;
+    const fields = Object.keys(key);
+    if (fields.length !== 1)
+      host.report(
+        'TULLE0208',
+        at,
+        `${fields.length === 0 ? 'an entry has' : `${fields.join(' and ')} stand together; an entry has`} one of header, queryParam, cookie and sourceIp`,
+      );
+    if (key.cookie?.path !== undefined && key.cookie.ttl === undefined)
+      host.report('TULLE0208', `${at}/cookie/path`, 'path means nothing without ttl: no cookie is made up');
+  }
+  if (minRingSize > maxRingSize)
+    host.report(
+      'TULLE0204',
+      `/spec/balancing/${balancing?.minRingSize === undefined ? 'maxRingSize' : 'minRingSize'}`,
+      `minRingSize (${minRingSize}) is more than maxRingSize (${maxRingSize})`,
+    );
+  if (tableSize !== undefined && !isPrime(tableSize))
+    host.report('TULLE0204', '/spec/balancing/tableSize', `${tableSize} is no prime; e.g. 65537 is one`);
 }
 
 export function checkFilterPolicy(policy: FilterPolicy, host: CheckHost): void {

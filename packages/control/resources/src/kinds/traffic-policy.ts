@@ -26,10 +26,15 @@ export interface TrafficPolicySpec {
   /** Services, or HTTPRoutes for `timeouts` and `retries` of their rules. `sectionName`: one port, one rule. */
   readonly targetRefs: readonly PolicyTarget[];
   readonly balancing?: {
-    readonly policy: 'RoundRobin' | 'Random' | 'LeastRequest' | 'PeakEWMA';
+    readonly policy: 'RoundRobin' | 'Random' | 'LeastRequest' | 'PeakEWMA' | 'RingHash' | 'Maglev';
     readonly choices?: number;
     readonly defaultRtt?: string;
     readonly decay?: string;
+    /** RingHash, Maglev: the first of these that a request has decides where it goes. */
+    readonly hashOn?: readonly HashKey[];
+    readonly minRingSize?: number;
+    readonly maxRingSize?: number;
+    readonly tableSize?: number;
     readonly slowStart?: {
       readonly window: string;
       readonly aggression?: number;
@@ -113,6 +118,14 @@ export interface TrafficPolicySpec {
   };
 }
 
+/** Something that requests may have in common. One field of it. */
+export interface HashKey {
+  readonly header?: string;
+  readonly queryParam?: string;
+  readonly cookie?: { readonly name: string; readonly ttl?: string; readonly path?: string };
+  readonly sourceIp?: true;
+}
+
 /** Some Workloads of a Service. */
 export interface TrafficSubset {
   readonly name: string;
@@ -163,7 +176,48 @@ export const trafficPolicySchema: JsonSchema = resourceSchema(
         balancing: object(
           'How an endpoint is chosen. Default PeakEWMA for HTTP, LeastRequest for TCP.',
           {
-            policy: oneOf('Policy.', ['RoundRobin', 'Random', 'LeastRequest', 'PeakEWMA']),
+            policy: oneOf(
+              'Policy. RingHash and Maglev lead what is equal to the same endpoint as long as that is well.',
+              ['RoundRobin', 'Random', 'LeastRequest', 'PeakEWMA', 'RingHash', 'Maglev'],
+            ),
+            hashOn: list(
+              'RingHash, Maglev: the first of these that a request has decides where it goes; with none of them any endpoint does.',
+              object('One of its fields.', {
+                header: text('Value of a header.', {
+                  minLength: 1,
+                  maxLength: 256,
+                  pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$",
+                }),
+                queryParam: text('Value of a query parameter.', { minLength: 1, maxLength: 256 }),
+                cookie: object(
+                  'Value of a cookie.',
+                  {
+                    name: text('Name.', {
+                      minLength: 1,
+                      maxLength: 256,
+                      pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$",
+                    }),
+                    ttl: duration(
+                      'Who has none gets one that is made up, for this long; 0s: for its session. Default: nobody gets one.',
+                    ),
+                    path: text('Path of the cookie that is made up.', {
+                      maxLength: 1024,
+                      pattern: '^/[\\x21-\\x3a\\x3c-\\x7e]*$',
+                    }),
+                  },
+                  ['name'],
+                ),
+                sourceIp: {
+                  enum: [true],
+                  description: 'Address of who connected; behind a sidecar that is the program beside it.',
+                },
+              }),
+              1,
+              8,
+            ),
+            minRingSize: integer('RingHash: least number of points. Default 1024.', 1, 8_388_608),
+            maxRingSize: integer('RingHash: greatest number of points. Default 65537.', 1, 8_388_608),
+            tableSize: integer('Maglev: size of the table, a prime. Default 65537.', 2, 5_000_011),
             choices: integer('LeastRequest: endpoints drawn. Default 2.', 2, 100),
             defaultRtt: duration('PeakEWMA: latency assumed at first. Default 30ms.'),
             decay: duration('PeakEWMA: how fast old latencies fade. Default 10s.'),

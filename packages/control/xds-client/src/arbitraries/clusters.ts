@@ -101,6 +101,11 @@ const balance: fc.Arbitrary<BalancePolicy> = fc.oneof(
   fc.constant<BalancePolicy>({ policy: 'random' }),
   object<BalancePolicy>({ policy: fc.constant('round-robin') }, { slowStart }),
   object<BalancePolicy>(
+    { policy: fc.constant('ring-hash') },
+    { minRingSize: fc.integer({ min: 1, max: 99 }), maxRingSize: fc.integer({ min: 100, max: 8_388_608 }) },
+  ),
+  object<BalancePolicy>({ policy: fc.constant('maglev') }, { tableSize: fc.constantFrom(11, 65_537) }),
+  object<BalancePolicy>(
     { policy: fc.constant('least-request') },
     { choices: fc.integer({ min: 2, max: 10 }), slowStart },
   ),

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import type {
   ForwardAction,
+  HashPolicy,
   PathMatch,
   RedirectAction,
   Rewrite,
@@ -58,6 +59,24 @@ const newPath: fc.Arbitrary<{ kind: 'full' | 'prefix'; value: string }> = object
   ),
 });
 
+const terminal = fc.boolean();
+const hashPolicy: fc.Arbitrary<HashPolicy> = fc.oneof(
+  object<HashPolicy>({ kind: fc.constantFrom('header', 'query'), name: label }, { terminal }),
+  object<HashPolicy>({ kind: fc.constant('source-ip') }, { terminal }),
+  object<HashPolicy>(
+    { kind: fc.constant('cookie'), name: label },
+    {
+      ttlMs: milliseconds,
+      path: label.map((name) => `/${name}`),
+      attributes: fc.array(fc.record({ name: label, value: label }, { noNullPrototype: true }), {
+        minLength: 1,
+        maxLength: 2,
+      }),
+      terminal,
+    },
+  ),
+);
+
 const forward: fc.Arbitrary<ForwardAction> = object<ForwardAction>(
   { kind: fc.constant('forward'), clusters: fc.array(weightedCluster, { maxLength: 3 }) },
   {
@@ -67,6 +86,7 @@ const forward: fc.Arbitrary<ForwardAction> = object<ForwardAction>(
     rewrite: options<Rewrite>({ host: label, path: newPath }),
     clusterNotFoundStatus: fc.constantFrom(404, 500, 503),
     trustIdempotencyKey: fc.boolean(),
+    hashPolicy: fc.array(hashPolicy, { maxLength: 3 }),
     allowUpgrades: fc.uniqueArray(fc.constantFrom('websocket', 'h2c', 'spdy'), { maxLength: 2 }),
   },
 );

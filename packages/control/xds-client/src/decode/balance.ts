@@ -3,9 +3,15 @@ import type { BalancePolicy, SlowStart } from '@tulle/model';
 import {
   type Cluster,
   Cluster_LbPolicy as LbPolicy,
+  Cluster_RingHashLbConfig_HashFunction as OldHash,
   type Cluster_SlowStartConfig,
 } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
 import { LeastRequestSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/least_request/v3/least_request';
+import { MaglevSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/maglev/v3/maglev';
+import {
+  RingHash_HashFunction as HashFunction,
+  RingHashSchema,
+} from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/ring_hash/v3/ring_hash';
 import { RandomSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/random/v3/random';
 import { RoundRobinSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin';
 import { DEFAULT_BALANCE, PEAK_EWMA } from '../wire.ts';
@@ -29,13 +35,49 @@ export function decodeBalance(context: DecodeContext, cluster: Cluster): Balance
       return cluster.lbConfig.case === 'leastRequestLbConfig'
         ? leastRequest(context, cluster.lbConfig.value, 'least_request_lb_config')
         : { policy: 'least-request' };
+    case LbPolicy.RING_HASH: {
+      const settings = cluster.lbConfig.case === 'ringHashLbConfig' ? cluster.lbConfig.value : undefined;
+      const foreign = settings !== undefined && settings.hashFunction !== OldHash.XX_HASH;
+      return ringHash(context, settings ?? {}, foreign, 'ring_hash_lb_config');
+    }
+    case LbPolicy.MAGLEV:
+      return maglev(
+        cluster.lbConfig.case === 'maglevLbConfig' ? cluster.lbConfig.value.tableSize : undefined,
+      );
     default:
       context.refuse(
         'lb_policy',
-        'must be ROUND_ROBIN, RANDOM or LEAST_REQUEST, or stand beside a load_balancing_policy',
+        'must be ROUND_ROBIN, RANDOM, LEAST_REQUEST, RING_HASH or MAGLEV, or stand beside a load_balancing_policy',
       );
       return undefined;
   }
+}
+
+interface RingSizes {
+  readonly minimumRingSize?: bigint | undefined;
+  readonly maximumRingSize?: bigint | undefined;
+}
+
+/** @param foreign another hash function than the one there is */
+function ringHash(
+  context: DecodeContext,
+  { minimumRingSize: least, maximumRingSize: most }: RingSizes,
+  foreign: boolean,
+  path: string,
+): BalancePolicy {
+  if (foreign) context.refuse(`${path}.hash_function`, 'must be XX_HASH');
+  return present({
+    policy: 'ring-hash' as const,
+    minRingSize: least === undefined ? undefined : Number(least),
+    maxRingSize: most === undefined ? undefined : Number(most),
+  });
+}
+
+function maglev(tableSize: bigint | undefined): BalancePolicy {
+  return present({
+    policy: 'maglev' as const,
+    tableSize: tableSize === undefined ? undefined : Number(tableSize),
+  });
 }
 
 function roundRobin(
@@ -106,6 +148,8 @@ function isKnown(message: Message): boolean {
   return (
     isMessage(message, RoundRobinSchema) ||
     isMessage(message, RandomSchema) ||
+    isMessage(message, RingHashSchema) ||
+    isMessage(message, MaglevSchema) ||
     isMessage(message, LeastRequestSchema)
   );
 }
@@ -114,6 +158,12 @@ function decodePolicy(context: DecodeContext, message: Message, path: string): B
   if (isMessage(message, RoundRobinSchema)) return roundRobin(context, message.slowStartConfig, path);
   if (isMessage(message, RandomSchema)) return { policy: 'random' };
   if (isMessage(message, LeastRequestSchema)) return leastRequest(context, message, path);
+  if (isMessage(message, RingHashSchema)) {
+    const { hashFunction } = message;
+    const foreign = hashFunction !== HashFunction.DEFAULT_HASH && hashFunction !== HashFunction.XX_HASH;
+    return ringHash(context, message, foreign, path);
+  }
+  if (isMessage(message, MaglevSchema)) return maglev(message.tableSize);
   const struct = structOf(message);
   const settings = readObject(context, isObject(struct?.config) ? struct.config : {}, `${path}.value`);
   const [defaultRttMs, decayMs] =

@@ -26,6 +26,8 @@ import { TlsInspectorSchema } from '@tulle/xds-proto/envoy/extensions/filters/li
 import { HttpConnectionManagerSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import { TcpProxySchema } from '@tulle/xds-proto/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy';
 import { LeastRequestSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/least_request/v3/least_request';
+import { MaglevSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/maglev/v3/maglev';
+import { RingHashSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/ring_hash/v3/ring_hash';
 import { RandomSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/random/v3/random';
 import { RoundRobinSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin';
 import { RawBufferSchema } from '@tulle/xds-proto/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer';
@@ -64,6 +66,8 @@ const KNOWN: Registry = createRegistry(
   UdpaTypedStructSchema,
   RoundRobinSchema,
   RandomSchema,
+  RingHashSchema,
+  MaglevSchema,
   LeastRequestSchema,
   HttpProtocolOptionsSchema,
   DownstreamTlsContextSchema,

@@ -17,6 +17,7 @@ import {
 import { WHOLE_PATH } from '../wire.ts';
 import type { DecodeContext } from './context.ts';
 import { decodeOverrides } from './filters.ts';
+import { decodeHashPolicies } from './hash-policy.ts';
 import { decodeHeaderEdits } from './header-edits.ts';
 import { decodeRetry } from './retry.ts';
 import { milliseconds, present } from './values.ts';
@@ -36,6 +37,7 @@ export function decodeForward(
       perTryTimeoutMs: milliseconds(action.retryPolicy?.perTryTimeout),
       idleTimeoutMs: milliseconds(action.idleTimeout),
       rewrite: decodeRewrite(context, action, path),
+      hashPolicy: decodeHashPolicies(context, action.hashPolicy, path),
       clusterNotFoundStatus: decodeNotFound(context, action, path),
       allowUpgrades: decodeUpgrades(context, action, path),
     }),

@@ -38,6 +38,24 @@ export function encodeBalance(balance: BalancePolicy | undefined): Fields<typeof
           } as const,
         }),
       };
+    case 'ring-hash':
+      return {
+        lbPolicy: LbPolicy.RING_HASH,
+        lbConfig: {
+          case: 'ringHashLbConfig',
+          value: {
+            ...(balance.minRingSize !== undefined && { minimumRingSize: BigInt(balance.minRingSize) }),
+            ...(balance.maxRingSize !== undefined && { maximumRingSize: BigInt(balance.maxRingSize) }),
+          },
+        },
+      };
+    case 'maglev':
+      return {
+        lbPolicy: LbPolicy.MAGLEV,
+        ...(balance.tableSize !== undefined && {
+          lbConfig: { case: 'maglevLbConfig', value: { tableSize: BigInt(balance.tableSize) } } as const,
+        }),
+      };
     case 'peak-ewma': {
       const { policy: _, ...settings } = balance;
       return extended(PEAK_EWMA, settings);

@@ -3,6 +3,7 @@ import type {
   DirectResponseAction as ModelDirectResponse,
   FilterConfigs,
   ForwardAction,
+  HashPolicy,
   RedirectAction as ModelRedirect,
   Rewrite,
   Route,
@@ -17,6 +18,7 @@ import {
   RedirectActionSchema,
   type RouteAction,
   RouteAction_ClusterNotFoundResponseCode as NotFoundCode,
+  type RouteAction_HashPolicySchema as HashPolicySchema,
   RouteActionSchema,
   type WeightedCluster_ClusterWeightSchema as ClusterWeightSchema,
   WeightedClusterSchema,
@@ -55,6 +57,7 @@ export function encodeForward(action: ForwardAction, overrides: FilterConfigs | 
     ...(retryPolicy && { retryPolicy }),
     ...rewrite(action.rewrite),
     upgradeConfigs: upgrades(action.allowUpgrades),
+    hashPolicy: (action.hashPolicy ?? []).map(hashPolicy),
     clusterNotFoundResponseCode: NOT_FOUND[action.clusterNotFoundStatus ?? 503],
   });
 }
@@ -87,6 +90,29 @@ function clusterWeight(cluster: WeightedCluster): Fields<typeof ClusterWeightSch
     responseHeadersToRemove: [...(cluster.responseHeaders?.remove ?? [])],
     typedPerFilterConfig: encodeOverrides(cluster.filterConfigs),
   };
+}
+
+function hashPolicy(policy: HashPolicy): Fields<typeof HashPolicySchema> {
+  const terminal = policy.terminal ?? false;
+  switch (policy.kind) {
+    case 'header':
+      return { policySpecifier: { case: 'header', value: { headerName: policy.name } }, terminal };
+    case 'query':
+      return { policySpecifier: { case: 'queryParameter', value: { name: policy.name } }, terminal };
+    case 'source-ip':
+      return { policySpecifier: { case: 'connectionProperties', value: { sourceIp: true } }, terminal };
+    case 'cookie': {
+      const { name, ttlMs, path = '', attributes = [] } = policy;
+      const value = { name, path, attributes: attributes.map((attribute) => ({ ...attribute })) };
+      return {
+        policySpecifier: {
+          case: 'cookie',
+          value: ttlMs === undefined ? value : { ...value, ttl: duration(ttlMs) },
+        },
+        terminal,
+      };
+    }
+  }
 }
 
 function rewrite(rewritten: Rewrite | undefined): Fields<typeof RouteActionSchema> {

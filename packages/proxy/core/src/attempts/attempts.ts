@@ -14,6 +14,7 @@ import { rescue } from '../rescue.ts';
 import { PAUSE_FLOW, type UpstreamStream } from '../sides.ts';
 import { AT_ATTEMPTS, type Stream } from '../stream/stream.ts';
 import { disown, isThenable, messageOf } from '../thenable.ts';
+import { hashKey } from './hash-key.ts';
 import { isIdempotent, isRepeatable, mayBeSentTwice } from './repeat.ts';
 import { takeMarker } from './unsent-marker.ts';
 import type { Bytes } from '../bytes.ts';
@@ -54,6 +55,11 @@ export function beginAttempts(stream: Stream): void {
   stream.admitted = true;
   const nowMs = stream.engine.turn.nowMs;
   cluster.budget.onRequest(nowMs);
+  if (cluster.balancer.hashes) {
+    const action = stream.route?.action;
+    if (action?.kind === 'forward' && action.hashPolicy !== null)
+      stream.hash = hashKey(stream, action.hashPolicy);
+  }
   nextAttempt(stream);
 }
 
@@ -68,8 +74,9 @@ export function nextAttempt(stream: Stream): void {
   if (stream.requestEnded) armAttemptTimers(stream);
   const endpoint =
     tried.length === 0
-      ? cluster.balancer.pick(nowMs)
-      : (cluster.balancer.pick(nowMs, tried) ?? cluster.balancer.pick(nowMs));
+      ? cluster.balancer.pick(nowMs, undefined, stream.hash)
+      : (cluster.balancer.pick(nowMs, tried, stream.hash) ??
+        cluster.balancer.pick(nowMs, undefined, stream.hash));
   if (endpoint === undefined) {
     cluster.metrics.noEndpoint.add();
     return attemptFailed(stream, 'TULLE_UPSTREAM_NO_ENDPOINT', true, undefined);

@@ -22,6 +22,7 @@ export function deliver(stream: Stream): void {
   stream.reason = head.reason;
   if (stream.target !== undefined && stream.target.responseEdits.length > 0)
     applyEdits(stream.responseFields, stream.target.responseEdits);
+  if (stream.hashCookie !== '') stream.responseFields.add('set-cookie', stream.hashCookie);
   const server = stream.chain.settings.serverHeader;
   if (server !== undefined) stream.responseFields.put('server', server);
   if (head.tunnel) return openTunnel(stream);

@@ -1,3 +1,4 @@
+import { isPrime } from '@tulle/balance';
 import { isValidAuthority, isValidTarget } from '@tulle/http1';
 import type { Cluster, HealthCheck } from '@tulle/model';
 import type { Engine } from '../engine.ts';
@@ -30,6 +31,11 @@ export function compileCluster(
       `${path}/pool/protocol`,
       'http2 is not spoken to endpoints by this version; leave it out for http1',
     );
+  const { balance } = cluster;
+  if (balance?.policy === 'maglev' && balance.tableSize !== undefined && !isPrime(balance.tableSize))
+    issues.add(`${path}/balance/tableSize`, `${balance.tableSize} is no prime; e.g. 65537 is one`);
+  if (balance?.policy === 'ring-hash' && (balance.minRingSize ?? 1_024) > (balance.maxRingSize ?? 65_537))
+    issues.add(`${path}/balance/minRingSize`, `${balance.minRingSize ?? 1_024} is more than maxRingSize`);
   if (cluster.healthCheck !== undefined) checkHealthCheck(cluster.healthCheck, `${path}/healthCheck`, issues);
   const { discovery, tls: config } = cluster;
   // Endpoints given in the cluster change in place; everything else makes another cluster.

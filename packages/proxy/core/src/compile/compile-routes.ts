@@ -16,6 +16,7 @@ import type {
   VirtualHost,
 } from '@tulle/model';
 import type { ClusterRef } from '../upstream/cluster.ts';
+import { compileHashPolicy } from './compile-hash-policy.ts';
 import type {
   CompiledAction,
   CompiledEdits,
@@ -235,6 +236,7 @@ function compileForward(
                   },
                 }),
           },
+    hashPolicy: compileHashPolicy(action.hashPolicy, `${path}/hashPolicy`, context.issues),
     notFound: NOT_FOUND[clusterNotFoundStatus],
     allowUpgrades: (action.allowUpgrades ?? settings.allowUpgrades).map((protocol) => protocol.toLowerCase()),
     trustIdempotencyKey: action.trustIdempotencyKey === true,

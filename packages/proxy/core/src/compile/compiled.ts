@@ -41,6 +41,18 @@ export interface CompiledForward {
   readonly notFound: 'TULLE_ROUTE_NOT_FOUND' | 'TULLE_BACKEND_INVALID' | 'TULLE_CLUSTER_NOT_FOUND';
   readonly allowUpgrades: readonly string[];
   readonly trustIdempotencyKey: boolean;
+  /** `null`: no endpoint is chosen by a hash. */
+  readonly hashPolicy: readonly CompiledHashPolicy[] | null;
+}
+
+/** A part of what requests are told together by. */
+export interface CompiledHashPolicy {
+  readonly kind: 'header' | 'cookie' | 'query' | 'source-ip';
+  /** Of a header in lower case. */
+  readonly name: string;
+  readonly terminal: boolean;
+  /** Attributes of a cookie that is made up; `undefined`: none is. */
+  readonly cookieTail: string | undefined;
 }
 
 /** What a route does. */

@@ -114,6 +114,10 @@ export class Stream {
   attemptRequestEnded = false;
   retryRefused = '';
   staleReplays = 0;
+  /** Of what it has in common with others, where its cluster goes by that; below 0: nothing. */
+  hash = -1;
+  /** `Set-Cookie` by which the caller's next request has the same hash. */
+  hashCookie = '';
   /** Whether the cluster counts this stream as an active request. */
   admitted = false;
   /** Request fields before attempt filters touched them; made only where there are such filters. */
@@ -236,6 +240,8 @@ export class Stream {
     this.attemptRequestEnded = false;
     this.retryRefused = '';
     this.staleReplays = 0;
+    this.hash = -1;
+    if (this.hashCookie !== '') this.hashCookie = '';
     this.admitted = false;
     this.localFields.reset();
     this.responseFields = this.localFields;

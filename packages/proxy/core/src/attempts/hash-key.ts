@@ -1,0 +1,66 @@
+import { addHash, hashText } from '@tulle/balance';
+import { firstQueryValue } from '@tulle/match';
+import type { CompiledHashPolicy } from '../compile/compiled.ts';
+import type { Stream } from '../stream/stream.ts';
+
+/**
+ * The hash of what a request has in common with others, for balancing that goes by it; below 0 without any. A caller
+ * without a cookie that is to be made up gets one with its response.
+ */
+export function hashKey(stream: Stream, policies: readonly CompiledHashPolicy[]): number {
+  let hash = -1;
+  for (let i = 0; i < policies.length; i++) {
+    const policy = policies[i] as CompiledHashPolicy;
+    const value = valueOf(stream, policy);
+    if (value === undefined) continue;
+    hash = addHash(hash, hashText(value));
+    if (policy.terminal) break;
+  }
+  return hash;
+}
+
+function valueOf(stream: Stream, policy: CompiledHashPolicy): string | undefined {
+  switch (policy.kind) {
+    case 'header':
+      return headerValue(stream, policy.name);
+    case 'query':
+      return stream.query === undefined ? undefined : firstQueryValue(stream.query, policy.name);
+    case 'source-ip':
+      return stream.downstream.connection.remoteAddress || undefined;
+    case 'cookie':
+      return cookieValue(stream, policy.name) ?? madeUp(stream, policy);
+  }
+}
+
+/** Lines in the order of their values: who repeats a field means a set of them (Envoy sorts likewise). */
+function headerValue({ headers }: Stream, name: string): string | undefined {
+  if (!headers.has(name)) return undefined;
+  const lines = headers.getAll(name);
+  return lines.length === 1 ? lines[0] : lines.toSorted().join('\n');
+}
+
+function cookieValue({ headers }: Stream, name: string): string | undefined {
+  if (!headers.has('cookie')) return undefined;
+  for (const line of headers.getAll('cookie')) {
+    for (let start = 0; start < line.length;) {
+      let end = line.indexOf(';', start);
+      if (end < 0) end = line.length;
+      while (line.charCodeAt(start) === 0x20) start++;
+      if (line.startsWith(name, start) && line.charCodeAt(start + name.length) === 0x3d) {
+        const value = line.slice(start + name.length + 1, end).trim();
+        return value.startsWith('"') && value.endsWith('"') && value.length > 1 ? value.slice(1, -1) : value;
+      }
+      start = end + 1;
+    }
+  }
+  return undefined;
+}
+
+function madeUp(stream: Stream, { name, cookieTail }: CompiledHashPolicy): string | undefined {
+  if (cookieTail === undefined) return undefined;
+  const { random } = stream.engine;
+  const part = (): string => ((random() * 0x1_0000_0000) >>> 0).toString(16).padStart(8, '0');
+  const value = part() + part();
+  stream.hashCookie = `${name}="${value}"${cookieTail}`;
+  return value;
+}
