@@ -4,6 +4,7 @@ import { parseArgs, styleText } from 'node:util';
 import { pythonVersion } from './programs.ts';
 import { Report } from './report.ts';
 import { canary } from './scenes/canary.ts';
+import { edge } from './scenes/edge.ts';
 import { independence } from './scenes/independence.ts';
 import { observability } from './scenes/observability.ts';
 import { resilience } from './scenes/resilience.ts';
@@ -17,8 +18,8 @@ Starts a small shop: a control plane (tulle control-plane), and three services (
 each an ordinary HTTP server on loopback that tulle run puts a sidecar beside. What holds in the mesh is in
 apps/demo/mesh; apps/demo/changes has changes to apply.
 
-  --check           runs the scenes security, canary, resilience, observability and independence without a person: a
-                    line per claim with its figure; exits with 1 when one does not hold
+  --check           runs the scenes security, canary, resilience, observability, independence and edge without a
+                    person: a line per claim with its figure; exits with 1 when one does not hold
   --leaf-seconds N  lifetime of certificates in the scene independence, which takes some two and a half of them;
                     default 40
   --help            this text
@@ -124,7 +125,9 @@ async function main(): Promise<number> {
 async function runScenes(shop: Shop, shortLived: () => Promise<Shop>, leafSeconds: number): Promise<number> {
   const report = new Report();
   for (const scene of [security, canary, resilience, observability]) await scene(shop, report);
-  await independence(await shortLived(), report, leafSeconds);
+  const anew = await shortLived();
+  await independence(anew, report, leafSeconds);
+  await edge(anew, report);
   process.stdout.write(`\n${report.passed} passed, ${report.failed} failed\n`);
   return report.failed === 0 ? 0 : 1;
 }

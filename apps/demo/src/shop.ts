@@ -36,6 +36,8 @@ export interface Shop {
   readonly relay: TlsRelay;
   /** In which each instance of the reviews notes the ids of the orders that it got. */
   readonly ordersFile: string;
+  /** Starts a command of `tulle` that goes on; it ends with the shop at the latest. */
+  start(name: string, args: readonly string[]): Child;
   /** Starts another instance of the reviews, beside a sidecar of its own. */
   startReviews(version: string, env?: Readonly<Record<string, string>>): Promise<Instance>;
   /**
@@ -167,6 +169,11 @@ export async function startShop({ progress, signal, leafSeconds }: ShopOptions):
       reviewsV2,
       relay,
       ordersFile,
+      start(name, args) {
+        const child = tulle.start(name, args);
+        started(child);
+        return child;
+      },
       startReviews: async (version, env) => startReviews(version, env),
       async apply(file) {
         const { err } = await tulle.must('apply', '--wait', '60', '-f', `changes/${file}`);
