@@ -12,5 +12,6 @@ export function wallClock(): FakeClock {
     advance: settle,
     settle,
     pending: 0,
+    nextMs: undefined,
   };
 }

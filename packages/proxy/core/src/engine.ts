@@ -127,9 +127,12 @@ export class Engine implements Services {
   }
 }
 
+/** Every group of four digits; made once, for all engines of a process (a test has many). */
+let HEX4: readonly string[] | undefined;
+
 /** Request ids in the shape of UUIDs (version 4): 122 random bits, drawn when they are needed. */
 function requestIds(random: () => number): () => string {
-  const hex4: string[] = Array.from({ length: 65_536 }, (_, value) => value.toString(16).padStart(4, '0'));
+  const hex4 = (HEX4 ??= Array.from({ length: 65_536 }, (_, value) => value.toString(16).padStart(4, '0')));
   const part = (): string => hex4[(random() * 65_536) | 0] as string;
   return () => {
     const version = hex4[0x4000 | ((random() * 4096) | 0)] as string;

@@ -17,6 +17,8 @@ export interface FakeClock extends Clock {
   settle(): Promise<void>;
   /** Timers that are waiting. */
   readonly pending: number;
+  /** Milliseconds until the next of them; `undefined` when there is none. */
+  readonly nextMs: number | undefined;
 }
 
 /** Makes a {@link FakeClock}. @param epochMs wall clock at the start; default 2026-01-01T00:00Z */
@@ -59,6 +61,11 @@ export function fakeClock(epochMs: number = Date.UTC(2026, 0, 1)): FakeClock {
     settle,
     get pending() {
       return waiting.length;
+    },
+    get nextMs() {
+      return waiting.length === 0
+        ? undefined
+        : Math.max(0, Math.min(...waiting.map(({ atMs }) => atMs)) - nowMs);
     },
   };
 }

@@ -8,7 +8,7 @@ export type { FakeClock } from './fake-clock.ts';
 export { MemorySocket } from './memory-socket.ts';
 export type { Wire } from './memory-socket.ts';
 export { memoryNetwork } from './memory-network.ts';
-export type { Caller, MemoryNetwork } from './memory-network.ts';
+export type { Caller, Machine, MachineNetwork, MemoryNetwork } from './memory-network.ts';
 export { TestConnection } from './test-connection.ts';
 export { header, headerAll, readMessage } from './message.ts';
 export type { Message } from './message.ts';
@@ -26,3 +26,13 @@ export { testProxy } from './test-proxy.ts';
 export type { TestProxy, TestProxyOptions } from './test-proxy.ts';
 export { runChain } from './run-chain.ts';
 export type { ChainResult, ChainRun } from './run-chain.ts';
+export { createTestMesh } from './mesh/create-test-mesh.ts';
+export type {
+  ServedRequest,
+  TestAnswer,
+  TestHandler,
+  TestMeshOptions,
+  TestProgram,
+  TestService,
+} from './mesh/mesh-options.ts';
+export type { MeshCall, MeshInstance, MeshRecord, MeshResponse, TestMesh } from './mesh/test-mesh.ts';

@@ -27,6 +27,22 @@ export interface Caller {
   readonly tls?: PresentedTls;
 }
 
+/** A machine of the network. */
+export interface Machine {
+  /** IP address from which it connects. */
+  readonly address: string;
+  /** SPIFFE id that it proves over TLS, as caller and as called. */
+  readonly identity?: string;
+}
+
+/** What runs on a {@link Machine} sees of the network: its loopback addresses are its own. */
+export interface MachineNetwork {
+  /** For `createProxy({ transport })`. */
+  readonly transport: Transport;
+  connect: MemoryNetwork['connect'];
+  listen: MemoryNetwork['listen'];
+}
+
 interface PresentedTls {
   readonly identity?: string;
   readonly serverName?: string;
@@ -47,6 +63,8 @@ interface Acceptor {
 export interface MemoryNetwork {
   /** For `createProxy({ transport })`. */
   readonly transport: Transport;
+  /** The network as a machine sees it. */
+  machine(machine: Machine): MachineNetwork;
   /** Connects as a caller would. */
   connect(address: Address | string, caller?: Caller): TestConnection;
   /** Takes connections as a service would; `onConnection` scripts each. */
@@ -90,10 +108,14 @@ export function memoryNetwork(clock: Clock): MemoryNetwork {
     return [near, far];
   };
 
-  const accept = (address: Address, acceptor: Acceptor): { readonly address: Address; close(): void } => {
+  const accept = (
+    address: Address,
+    acceptor: Acceptor,
+    machine?: Machine,
+  ): { readonly address: Address; close(): void } => {
     const at =
       !isUnixAddress(address) && address.port === 0 ? { host: address.host, port: nextPort++ } : address;
-    const name = formatAddress(at);
+    const name = nameOf(at, machine);
     if (acceptors.has(name)) throw new Error(`cannot listen on ${name}: it is in use in this network`);
     acceptors.set(name, acceptor);
     return {
@@ -104,15 +126,22 @@ export function memoryNetwork(clock: Clock): MemoryNetwork {
     };
   };
 
-  const transport: Transport = {
+  const transportOf = (machine?: Machine): Transport => ({
     async listen(address, owner: ListenOwner) {
-      const listening = accept(address, { identity: undefined, accept: (socket) => owner.accept(socket) });
+      const listening = accept(
+        address,
+        { identity: machine?.identity, accept: (socket) => owner.accept(socket) },
+        machine,
+      );
       return Promise.resolve({ address: listening.address, close: async () => listening.close() });
     },
     connect(address, options) {
-      const name = formatAddress(address);
+      const name = nameOf(address, machine);
       counts.set(name, (counts.get(name) ?? 0) + 1);
-      const [near, far] = pair(address, { host: '127.0.0.1', port: nextPort++ });
+      const host = isLoopback(address) ? '127.0.0.1' : (machine?.address ?? '127.0.0.1');
+      const [near, far] = pair(address, { host, port: nextPort++ });
+      if (machine?.identity !== undefined && options.tls !== undefined)
+        presented.set(far, { identity: machine.identity });
       const go = (): void => {
         const refusedBy = faults.get(name);
         if (refusedBy === 'silence' || near.closed) return;
@@ -181,37 +210,54 @@ export function memoryNetwork(clock: Clock): MemoryNetwork {
     },
     certificates: () => [],
     close: () => Promise.resolve(),
+  });
+
+  const connectFrom = (address: Address | string, caller: Caller, machine?: Machine): TestConnection => {
+    const target = parseAddress(address);
+    const host = caller.host ?? machine?.address ?? '192.0.2.1';
+    const [near, far] = pair(target, { host, port: caller.port ?? nextPort++ });
+    const connection = new TestConnection(near);
+    const name = nameOf(target, machine);
+    const acceptor = acceptors.get(name);
+    if (acceptor === undefined)
+      near.fail({
+        kind: 'refused',
+        reason: 'ECONNREFUSED',
+        message: `nobody listens on ${name} in this network`,
+      });
+    else {
+      if (caller.tls !== undefined) presented.set(far, caller.tls);
+      acceptor.accept(far);
+    }
+    return connection;
   };
+  const listenOn = (
+    address: Address | string,
+    onConnection: (connection: TestConnection) => void,
+    identity: string | undefined,
+    machine?: Machine,
+  ): { close(): void } =>
+    accept(
+      parseAddress(address),
+      { identity, accept: (socket) => onConnection(new TestConnection(socket)) },
+      machine,
+    );
 
   const network: MemoryNetwork = {
-    transport,
+    transport: transportOf(),
     names,
     connectDelayMs: 0,
     get openTls() {
       return openTls.size;
     },
-    connect(address, caller = {}) {
-      const target = parseAddress(address);
-      const [near, far] = pair(target, { host: caller.host ?? '192.0.2.1', port: caller.port ?? nextPort++ });
-      const connection = new TestConnection(near);
-      const acceptor = acceptors.get(formatAddress(target));
-      if (acceptor === undefined)
-        near.fail({
-          kind: 'refused',
-          reason: 'ECONNREFUSED',
-          message: `nobody listens on ${formatAddress(target)} in this network`,
-        });
-      else {
-        if (caller.tls !== undefined) presented.set(far, caller.tls);
-        acceptor.accept(far);
-      }
-      return connection;
-    },
-    listen: (address, onConnection, options) =>
-      accept(parseAddress(address), {
-        identity: options?.identity,
-        accept: (socket) => onConnection(new TestConnection(socket)),
-      }),
+    machine: (machine) => ({
+      transport: transportOf(machine),
+      connect: (address, caller = {}) => connectFrom(address, caller, machine),
+      listen: (address, onConnection, options) =>
+        listenOn(address, onConnection, options?.identity ?? machine.identity, machine),
+    }),
+    connect: (address, caller = {}) => connectFrom(address, caller),
+    listen: (address, onConnection, options) => listenOn(address, onConnection, options?.identity),
     refuse(address, fault) {
       const name = formatAddress(parseAddress(address));
       if (fault === undefined) faults.delete(name);
@@ -220,6 +266,18 @@ export function memoryNetwork(clock: Clock): MemoryNetwork {
     connections: (address) => counts.get(formatAddress(parseAddress(address))) ?? 0,
   };
   return network;
+}
+
+/** How an address is told apart in the whole network: loopback is each machine's own. */
+function nameOf(address: Address, machine: Machine | undefined): string {
+  const name = formatAddress(address);
+  return machine !== undefined && (isUnixAddress(address) || isLoopback(address))
+    ? `${machine.address} ${name}`
+    : name;
+}
+
+function isLoopback(address: Address): boolean {
+  return !isUnixAddress(address) && (address.host.startsWith('127.') || address.host === '::1');
 }
 
 class FakeTls implements ServerTls, ClientTls {

@@ -45,7 +45,7 @@ export interface Upstream {
 
 /** Serves HTTP/1.1 at an address of the network. */
 export function httpUpstream(
-  network: MemoryNetwork,
+  network: Pick<MemoryNetwork, 'listen'>,
   address: Address | string,
   answer: Upstream['answer'] = () => ({ body: 'ok' }),
   options: { readonly identity?: string } = {},

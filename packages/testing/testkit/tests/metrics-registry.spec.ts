@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { parseMetricsPage } from '@tulle/testkit';
-import { createRegistry } from './registry.ts';
-import { renderText } from './render.ts';
+import { parseMetricsPage } from '../src/index.ts';
+import { createRegistry, renderText } from '@tulle/metrics';
 
 const page = (registry: ReturnType<typeof createRegistry>): ReturnType<typeof parseMetricsPage> =>
   parseMetricsPage([...renderText(registry, 'prometheus')].join(''), 'prometheus');

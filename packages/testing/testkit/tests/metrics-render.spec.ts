@@ -1,9 +1,8 @@
 import fc from 'fast-check';
 import { Counter, Gauge, Histogram, Registry as PromRegistry } from 'prom-client';
 import { describe, expect, it } from 'vitest';
-import { labelKey, parseMetricsPage, type ParsedFamily } from '@tulle/testkit';
-import { createRegistry } from './registry.ts';
-import { renderText } from './render.ts';
+import { labelKey, parseMetricsPage, type ParsedFamily } from '../src/index.ts';
+import { createRegistry, renderText } from '@tulle/metrics';
 
 const nasty = fc.oneof(
   fc.string(),
