@@ -56,3 +56,6 @@ export const WHOLE_PATH = '^/.*$';
 
 /** `Node.client_features` of a client that holds what it gets back until a change is complete. */
 export const ATOMIC_CHANGES = 'dev.tulle.atomic-changes';
+
+/** `Node.client_features` of a client that reads resources as Tulle's data plane does, whatever the protocol of its stream. */
+export const TULLE_MODEL = 'dev.tulle.model';

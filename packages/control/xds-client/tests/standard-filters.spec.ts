@@ -17,7 +17,7 @@ import {
 import { ListenerSchema } from '@tulle/xds-proto/envoy/config/listener/v3/listener';
 import { RouteConfigurationSchema } from '@tulle/xds-proto/envoy/config/route/v3/route';
 import { HttpConnectionManagerSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
-import { encodeResource } from '@tulle/xds-server';
+import { encodeResource, OLDER_OWN_FORM } from '@tulle/xds-server';
 import {
   extAuthzRouteConfig,
   ipAllowConfig,
@@ -58,21 +58,100 @@ const typeName = (any: { readonly typeUrl: string } | undefined): string =>
   any?.typeUrl.slice(any.typeUrl.lastIndexOf('/') + 1) ?? '';
 
 /** Types of a chain's HTTP filters on the wire, without the router. */
-function chainTypes(listener: Listener): string[] {
-  const message = fromBinary(ListenerSchema, encodeResource('listener', listener).value);
+function chainTypesOf(encoded: { readonly value: Uint8Array }): string[] {
+  const message = fromBinary(ListenerSchema, encoded.value);
   const manager = message.filterChains[0]?.filters[0]?.configType.value as { value: Uint8Array };
   return fromBinary(HttpConnectionManagerSchema, manager.value)
     .httpFilters.slice(0, -1)
     .map(({ configType }) => typeName(configType.value as { typeUrl: string }));
 }
 
-function routeTypes(routes: RouteConfig): string[] {
-  const message = fromBinary(RouteConfigurationSchema, encodeResource('route', routes).value);
+const chainTypes = (listener: Listener): string[] => chainTypesOf(encodeResource('listener', listener));
+const routeTypes = (routes: RouteConfig): string[] => routeTypesOf(encodeResource('route', routes));
+
+function routeTypesOf(encoded: { readonly value: Uint8Array }): string[] {
+  const message = fromBinary(RouteConfigurationSchema, encoded.value);
   return Object.values(message.virtualHosts[0]?.typedPerFilterConfig ?? {}).map(typeName);
 }
 
 const filterType = (name: string): string =>
   name.startsWith('config.') ? `envoy.${name}` : `envoy.extensions.filters.${name}`;
+
+describe('for a data plane of before, which reads only faults and header edits as types of Envoy', () => {
+  const older = [
+    ['a rate limit', RATE_LIMIT_FILTER, singleRateLimitConfig],
+    ['compression', COMPRESSION_FILTER, singleCompressionConfig],
+    ['authorization', AUTHZ_FILTER, plainAuthzConfig],
+    ['external authorization', EXT_AUTHZ_FILTER, plainExtAuthzConfig],
+    ['bearer tokens', JWT_FILTER, plainJwtConfig],
+    ['CORS', CORS_FILTER, routeCorsConfig],
+  ] as const;
+
+  it.each(older)(
+    '%s travels as TypedStruct, in a chain and on a route, and is the same',
+    (_name, filter, configs) => {
+      fc.assert(
+        fc.property(configs as fc.Arbitrary<unknown>, (config) => {
+          const listener = encodeResource('listener', listenerWith(filter, config), OLDER_OWN_FORM);
+          expect(chainTypesOf(listener)).toEqual(['xds.type.v3.TypedStruct']);
+          const decoded = decoder.decode('listener', listener);
+          expect(decoded.ok ? canonical.listener(decoded.resource) : decoded).toEqual(
+            canonical.listener(listenerWith(filter, config)),
+          );
+          const routes = encodeResource('route', routesWith(filter, config), OLDER_OWN_FORM);
+          expect(routeTypesOf(routes)).toEqual(['xds.type.v3.TypedStruct']);
+          const routed = decoder.decode('route', routes);
+          expect(routed.ok ? canonical.route(routed.resource) : routed).toEqual(
+            canonical.route(routesWith(filter, config)),
+          );
+        }),
+      );
+    },
+  );
+
+  it('faults and header edits travel as they did', () => {
+    const fault = encodeResource(
+      'route',
+      routesWith(FAULT_FILTER, { abort: { status: 500 } }),
+      OLDER_OWN_FORM,
+    );
+    expect(routeTypesOf(fault)).toEqual([filterType('http.fault.v3.HTTPFault')]);
+    const edits = encodeResource(
+      'route',
+      routesWith(HEADERS_FILTER, { request: { remove: ['a'] } }),
+      OLDER_OWN_FORM,
+    );
+    expect(routeTypesOf(edits)).toEqual([filterType('http.header_mutation.v3.HeaderMutationPerRoute')]);
+  });
+
+  it('networks of peers travel as TypedStruct', () => {
+    fc.assert(
+      fc.property(ipAllowConfig, (config) => {
+        const listener: Listener = {
+          name: 'l',
+          address: { host: '127.0.0.1', port: 1 },
+          filterChains: [
+            {
+              name: 'c',
+              handler: {
+                kind: 'tcp',
+                clusters: [{ name: 'x' }],
+                filters: [{ name: IP_ALLOW_FILTER, filter: IP_ALLOW_FILTER, config }],
+              },
+            },
+          ],
+        };
+        const encoded = encodeResource('listener', listener, OLDER_OWN_FORM);
+        const [first] = fromBinary(ListenerSchema, encoded.value).filterChains[0]?.filters ?? [];
+        expect(typeName(first?.configType.value as { typeUrl: string })).toBe('xds.type.v3.TypedStruct');
+        const decoded = decoder.decode('listener', encoded);
+        expect(decoded.ok ? canonical.listener(decoded.resource) : decoded).toEqual(
+          canonical.listener(listener),
+        );
+      }),
+    );
+  });
+});
 
 describe('what Envoy has a type for travels as that type, and comes back the same:', () => {
   it.each([

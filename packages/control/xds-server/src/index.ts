@@ -16,7 +16,7 @@ export type {
 export { createResourceEncoder, encodeResource } from './encode/resource.ts';
 export { versionOf } from './encode/wire-resource.ts';
 export type { WireResource } from './encode/wire-resource.ts';
-export { OWN_FORM } from './encode/form.ts';
+export { OLDER_OWN_FORM, OWN_FORM } from './encode/form.ts';
 export type { EncodeForm, WorkloadCertificate } from './encode/form.ts';
 export type { EncodedResource, ResourceEncoder, ResourceModels } from './encode/resource.ts';
 export { addAdsService } from './ads/ads-service.ts';

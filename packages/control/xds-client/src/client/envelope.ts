@@ -9,7 +9,7 @@ import {
 } from '@tulle/xds-proto/envoy/service/discovery/v3/discovery';
 import type { ClientRequest, ServerResponse } from '../session/messages.ts';
 import type { Refusal } from '../session/refusals.ts';
-import { ATOMIC_CHANGES } from '../wire.ts';
+import { ATOMIC_CHANGES, TULLE_MODEL } from '../wire.ts';
 
 /** Who this proxy says it is. */
 export interface NodeDescription {
@@ -36,7 +36,7 @@ export function writeNode(node: NodeDescription): Node {
     userAgentName: 'tulle',
     userAgentVersionType: { case: 'userAgentVersion', value: node.version ?? '0.0.0' },
     extensions: (node.extensions ?? []).map(writeExtension),
-    clientFeatures: [ATOMIC_CHANGES],
+    clientFeatures: [ATOMIC_CHANGES, TULLE_MODEL],
   });
 }
 

@@ -6,6 +6,15 @@ import { formOf } from './client-form.ts';
 const form = (metadata: JsonObject, clientFeatures: string[] = []): object =>
   formOf(create(NodeSchema, { id: 'n', metadata, clientFeatures })).workloadCertificate;
 
+it("writes standard filters as Envoy's types, but to a data plane of before, which does not say that it reads them", () => {
+  const filters = (...clientFeatures: string[]): string =>
+    formOf(create(NodeSchema, { id: 'n', clientFeatures })).standardFilters;
+  expect(filters('dev.tulle.atomic-changes', 'dev.tulle.model')).toBe('envoy');
+  expect(filters('dev.tulle.model')).toBe('envoy');
+  expect(filters()).toBe('envoy'); // somebody else's
+  expect(filters('dev.tulle.atomic-changes')).toBe('typed-struct');
+});
+
 describe('the certificate of a client', () => {
   it("is Tulle's own affair in Tulle's data plane, else where its metadata says, else nowhere", () => {
     expect(form({}, ['dev.tulle.atomic-changes'])).toEqual({ kind: 'own' });

@@ -1,6 +1,6 @@
 import { TulleError } from '@tulle/filter';
 import type { Node } from '@tulle/xds-proto/envoy/config/core/v3/base';
-import { type EncodeForm, OWN_FORM } from '../encode/form.ts';
+import { type EncodeForm, OLDER_OWN_FORM, OWN_FORM } from '../encode/form.ts';
 import { createResourceEncoder, type ResourceEncoder } from '../encode/resource.ts';
 import { ATOMIC_CHANGES, TULLE_MODEL } from '../wire.ts';
 import { type Comparer, createComparer } from './differences.ts';
@@ -20,9 +20,9 @@ export function isOwnClient({ clientFeatures }: Node): boolean {
  * @throws TulleError `TULLE_CONFIG_INVALID` when it says something else
  */
 export function formOf(node: Node): EncodeForm {
-  if (isOwnClient(node)) return OWN_FORM;
+  if (isOwnClient(node)) return node.clientFeatures.includes(TULLE_MODEL) ? OWN_FORM : OLDER_OWN_FORM;
   const given: unknown = node.metadata?.[CERTIFICATE_KEY];
-  if (given === undefined) return { workloadCertificate: { kind: 'none' } };
+  if (given === undefined) return { workloadCertificate: { kind: 'none' }, standardFilters: 'envoy' };
   const texts = new Map(
     typeof given === 'object' && given !== null
       ? Object.entries(given).filter((entry): entry is [string, string] => isName(entry[1]))
@@ -32,9 +32,13 @@ export function formOf(node: Node): EncodeForm {
     texts.get(key),
   );
   const size = typeof given === 'object' && given !== null ? Object.keys(given).length : 0;
-  if (cluster !== undefined && size === 1) return { workloadCertificate: { kind: 'sds', cluster } };
+  if (cluster !== undefined && size === 1)
+    return { workloadCertificate: { kind: 'sds', cluster }, standardFilters: 'envoy' };
   if (certificateFile !== undefined && keyFile !== undefined && size === 2)
-    return { workloadCertificate: { kind: 'files', certificateFile, keyFile } };
+    return {
+      workloadCertificate: { kind: 'files', certificateFile, keyFile },
+      standardFilters: 'envoy',
+    };
   throw new TulleError(
     'TULLE_CONFIG_INVALID',
     `node ${node.id}: metadata/${CERTIFICATE_KEY} must be { sdsCluster } or { certificateFile, keyFile }, not ${JSON.stringify(given).slice(0, 200)}`,

@@ -27,18 +27,25 @@ import {
 } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import { DENY_SLOT, ROUTE_OVERRIDE } from '../wire.ts';
 import { encodeAuthz } from './authz/rbac.ts';
+import type { EncodeForm, StandardFilterForm } from './form.ts';
 import { encodeIpAllow } from './ip-allow.ts';
 import { encodeStandard, encodeStandardOverride } from './standard-filters.ts';
 import { sortedMap, typedStruct } from './values.ts';
 
 /** The chain of an HttpConnectionManager: our filters, then Envoy's router, which ends every chain. */
-export function encodeHttpFilters(entries: readonly FilterEntry[]): HttpFilter[] {
+export function encodeHttpFilters(
+  entries: readonly FilterEntry[],
+  { standardFilters }: EncodeForm,
+): HttpFilter[] {
   const router = create(HttpFilterSchema, {
     name: 'envoy.filters.http.router',
     configType: { case: 'typedConfig', value: anyPack(RouterSchema, create(RouterSchema)) },
   });
   return [
-    ...entries.flatMap((entry) => encodeAuthzFilters(entry, entries) ?? [encodeHttpFilter(entry)]),
+    ...entries.flatMap(
+      (entry) =>
+        encodeAuthzFilters(entry, entries, standardFilters) ?? [encodeHttpFilter(entry, standardFilters)],
+    ),
     router,
   ];
 }
@@ -50,8 +57,9 @@ export function encodeHttpFilters(entries: readonly FilterEntry[]): HttpFilter[]
 function encodeAuthzFilters(
   { name, filter, config }: FilterEntry,
   entries: readonly FilterEntry[],
+  form: StandardFilterForm,
 ): HttpFilter[] | undefined {
-  const pair = filter === AUTHZ_FILTER ? encodeAuthz(config) : undefined;
+  const pair = filter === AUTHZ_FILTER && form === 'envoy' ? encodeAuthz(config) : undefined;
   if (!pair) return undefined;
   const one = (as: string, rbac: RBAC): HttpFilter =>
     create(HttpFilterSchema, {
@@ -66,17 +74,17 @@ function encodeAuthzFilters(
   return [one(DENY_SLOT, pair.deny), one(name, pair.allow)];
 }
 
-function encodeHttpFilter(entry: FilterEntry): HttpFilter {
+function encodeHttpFilter(entry: FilterEntry, form: StandardFilterForm): HttpFilter {
   return create(HttpFilterSchema, {
     name: entry.name,
-    configType: { case: 'typedConfig', value: httpFilterConfig(entry) },
+    configType: { case: 'typedConfig', value: httpFilterConfig(entry, form) },
     // In Envoy the router retries; a proxy that lacks this filter loses the chain's default policy and nothing else.
     isOptional: entry.filter === RETRY_FILTER,
   });
 }
 
-function httpFilterConfig({ filter, config }: FilterEntry): Any {
-  return encodeStandard(filter, config) ?? typedStruct(filter, config === undefined ? {} : config);
+function httpFilterConfig({ filter, config }: FilterEntry, form: StandardFilterForm): Any {
+  return encodeStandard(filter, config, form) ?? typedStruct(filter, config === undefined ? {} : config);
 }
 
 /** Filters of a listener that run before a chain is chosen. */
@@ -88,8 +96,12 @@ export function encodeListenerFilter({ name, filter, config }: FilterEntry): Lis
 }
 
 /** Connection filters of a chain. */
-export function encodeNetworkFilter({ name, filter, config }: FilterEntry): Filter {
-  const rbac = filter === IP_ALLOW_FILTER ? encodeIpAllow(config, name) : undefined;
+export function encodeNetworkFilter(
+  { name, filter, config }: FilterEntry,
+  { standardFilters }: EncodeForm,
+): Filter {
+  const rbac =
+    filter === IP_ALLOW_FILTER && standardFilters === 'envoy' ? encodeIpAllow(config, name) : undefined;
   return create(FilterSchema, {
     name,
     configType: {
@@ -115,6 +127,7 @@ export function filterFlags(entries: readonly FilterEntry[]): Record<string, unk
 /** @param carried slots whose override travels elsewhere */
 export function encodeOverrides(
   configs: FilterConfigs | undefined,
+  { standardFilters: form }: EncodeForm,
   carried: readonly string[] = [],
 ): { [slot: string]: Any } {
   const overrides = Object.entries(configs ?? {}).filter(
@@ -124,7 +137,9 @@ export function encodeOverrides(
   return sortedMap(
     overrides.flatMap(
       ([slot, config]) =>
-        (both ? authzOverrides(slot, config) : undefined) ?? [[slot, encodeOverride(slot, config)] as const],
+        (both && form === 'envoy' ? authzOverrides(slot, config) : undefined) ?? [
+          [slot, encodeOverride(slot, config, form)] as const,
+        ],
     ),
   );
 }
@@ -132,7 +147,8 @@ export function encodeOverrides(
 /** Overrides of both of Envoy's filters. */
 function authzOverrides(slot: string, config: unknown): (readonly [string, Any])[] | undefined {
   if (slot !== AUTHZ_FILTER) return undefined;
-  if (config === null) return [DENY_SLOT, slot].map((one) => [one, encodeOverride(one, null)] as const);
+  if (config === null)
+    return [DENY_SLOT, slot].map((one) => [one, encodeOverride(one, null, 'envoy')] as const);
   const pair = encodeAuthz(config);
   const perRoute = (rbac: RBAC): Any => anyPack(RBACPerRouteSchema, create(RBACPerRouteSchema, { rbac }));
   return (
@@ -147,9 +163,9 @@ function authzOverrides(slot: string, config: unknown): (readonly [string, Any])
  * A route configuration does not know which filter stands behind a slot; by convention a slot of a standard filter is
  * named after it, and then Envoy's own type is used.
  */
-function encodeOverride(slot: string, config: unknown): Any {
+function encodeOverride(slot: string, config: unknown, form: StandardFilterForm): Any {
   if (config === null) return anyPack(FilterConfigSchema, create(FilterConfigSchema, { disabled: true }));
-  const standard = encodeStandardOverride(slot, config);
+  const standard = encodeStandardOverride(slot, config, form);
   if (standard) return standard;
   const inner = typedStruct(ROUTE_OVERRIDE, config);
   if (slot !== RETRY_FILTER) return inner;

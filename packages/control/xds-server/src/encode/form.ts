@@ -9,10 +9,20 @@ export type WorkloadCertificate =
   /** It has none: TLS to endpoints shows nothing, and a listener that needs one is refused by the client. */
   | { readonly kind: 'none' };
 
+/**
+ * As what the configs of standard filters travel: as Envoy's types wherever these say exactly the same, or as TypedStruct, but
+ * for faults and header edits, which a data plane of the release before reads (decision D17).
+ */
+export type StandardFilterForm = 'envoy' | 'typed-struct';
+
 /** In which form resources are written. */
 export interface EncodeForm {
   readonly workloadCertificate: WorkloadCertificate;
+  readonly standardFilters: StandardFilterForm;
 }
 
 /** As Tulle's data plane reads them. */
-export const OWN_FORM: EncodeForm = { workloadCertificate: { kind: 'own' } };
+export const OWN_FORM: EncodeForm = { workloadCertificate: { kind: 'own' }, standardFilters: 'envoy' };
+
+/** As Tulle's data plane of the release before reads them. */
+export const OLDER_OWN_FORM: EncodeForm = { ...OWN_FORM, standardFilters: 'typed-struct' };

@@ -10,19 +10,24 @@ import {
 } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import { adsSource } from './config-source.ts';
 import { encodeHttpFilters, filterFlags } from './filters.ts';
+import type { EncodeForm } from './form.ts';
 import { encodeRouteConfig } from './route-config.ts';
 import { duration } from './values.ts';
 
 /** What the model says when nothing else is said (`HttpHandler.allowUpgrades`). Envoy's own default is none. */
 const DEFAULT_UPGRADES: readonly string[] = ['websocket'];
 
-export function encodeHttpHandler(handler: HttpHandler, listenerName: string): HttpConnectionManager {
+export function encodeHttpHandler(
+  handler: HttpHandler,
+  listenerName: string,
+  form: EncodeForm,
+): HttpConnectionManager {
   const keepIdentity = handler.identityHeaders === 'keep';
   const server = handler.serverHeader ?? 'pass';
   return create(HttpConnectionManagerSchema, {
     statPrefix: handler.statPrefix ?? listenerName,
-    routeSpecifier: routes(handler),
-    httpFilters: encodeHttpFilters(handler.filters),
+    routeSpecifier: routes(handler, form),
+    httpFilters: encodeHttpFilters(handler.filters, form),
     ...common(handler),
     ...(handler.requestHeadTimeoutMs !== undefined && {
       requestHeadersTimeout: duration(handler.requestHeadTimeoutMs),
@@ -65,8 +70,8 @@ export function httpHandlerExtras(handler: HttpHandler): Record<string, unknown>
   };
 }
 
-function routes({ routes: given }: HttpHandler): HttpConnectionManager['routeSpecifier'] {
-  if ('virtualHosts' in given) return { case: 'routeConfig', value: encodeRouteConfig(given) };
+function routes({ routes: given }: HttpHandler, form: EncodeForm): HttpConnectionManager['routeSpecifier'] {
+  if ('virtualHosts' in given) return { case: 'routeConfig', value: encodeRouteConfig(given, form) };
   return {
     case: 'rds',
     value: create(RdsSchema, { configSource: adsSource(), routeConfigName: given.routeConfigName }),

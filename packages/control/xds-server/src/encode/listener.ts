@@ -78,7 +78,9 @@ function encodeChain(chain: ModelChain, listenerName: string, form: EncodeForm):
     ...(match && { filterChainMatch: encodeChainMatch(match) }),
     ...(tls && { transportSocket: encodeDownstreamTls(tls, form) }),
     filters:
-      handler.kind === 'http' ? [httpFilter(handler, listenerName)] : tcpFilters(handler, listenerName),
+      handler.kind === 'http'
+        ? [httpFilter(handler, listenerName, form)]
+        : tcpFilters(handler, listenerName, form),
     ...(extra && { metadata: extra }),
   });
 }
@@ -95,15 +97,15 @@ function encodeChainMatch({
   };
 }
 
-function httpFilter(handler: HttpHandler, listenerName: string): Filter {
-  const typedConfig = anyPack(HttpConnectionManagerSchema, encodeHttpHandler(handler, listenerName));
+function httpFilter(handler: HttpHandler, listenerName: string, form: EncodeForm): Filter {
+  const typedConfig = anyPack(HttpConnectionManagerSchema, encodeHttpHandler(handler, listenerName, form));
   return create(FilterSchema, {
     name: 'envoy.filters.network.http_connection_manager',
     configType: { case: 'typedConfig', value: typedConfig },
   });
 }
 
-function tcpFilters(handler: TcpHandler, listenerName: string): Filter[] {
+function tcpFilters(handler: TcpHandler, listenerName: string, form: EncodeForm): Filter[] {
   const [only, ...more] = handler.clusters;
   const proxy = create(TcpProxySchema, {
     statPrefix: handler.statPrefix ?? listenerName,
@@ -117,7 +119,7 @@ function tcpFilters(handler: TcpHandler, listenerName: string): Filter[] {
     ...(handler.idleTimeoutMs !== undefined && { idleTimeout: duration(handler.idleTimeoutMs) }),
   });
   return [
-    ...(handler.filters ?? []).map(encodeNetworkFilter),
+    ...(handler.filters ?? []).map((entry) => encodeNetworkFilter(entry, form)),
     create(FilterSchema, {
       name: 'envoy.filters.network.tcp_proxy',
       configType: { case: 'typedConfig', value: anyPack(TcpProxySchema, proxy) },

@@ -55,7 +55,7 @@ function pack(kind: ResourceKind, resource: ResourceModels[ResourceKind], form: 
     case 'listener':
       return anyPack(ListenerSchema, encodeListener(resource as Listener, form));
     case 'route':
-      return anyPack(RouteConfigurationSchema, encodeRouteConfig(resource as RouteConfig));
+      return anyPack(RouteConfigurationSchema, encodeRouteConfig(resource as RouteConfig, form));
     case 'cluster':
       return anyPack(ClusterSchema, encodeCluster(resource as Cluster, form));
     case 'endpoint':

@@ -24,6 +24,7 @@ import {
   WeightedClusterSchema,
 } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
 import { encodeOverrides } from './filters.ts';
+import type { EncodeForm } from './form.ts';
 import { encodeToAdd } from './header-edits.ts';
 import { encodeRetry, encodeRetryPolicy } from './retry.ts';
 import { duration, type Fields } from './values.ts';
@@ -44,14 +45,18 @@ const NOT_FOUND = {
   503: NotFoundCode.SERVICE_UNAVAILABLE,
 } as const;
 
-export function encodeForward(action: ForwardAction, overrides: FilterConfigs | undefined): RouteAction {
+export function encodeForward(
+  action: ForwardAction,
+  overrides: FilterConfigs | undefined,
+  form: EncodeForm,
+): RouteAction {
   const retry = overrides?.[RETRY_FILTER];
   const retryPolicy = encodeRetryPolicy(
     encodeRetry(retry) === undefined ? undefined : retry,
     action.perTryTimeoutMs,
   );
   return create(RouteActionSchema, {
-    clusterSpecifier: clusterSpecifier(action.clusters),
+    clusterSpecifier: clusterSpecifier(action.clusters, form),
     ...(action.requestTimeoutMs !== undefined && { timeout: duration(action.requestTimeoutMs) }),
     ...(action.idleTimeoutMs !== undefined && { idleTimeout: duration(action.idleTimeoutMs) }),
     ...(retryPolicy && { retryPolicy }),
@@ -62,12 +67,17 @@ export function encodeForward(action: ForwardAction, overrides: FilterConfigs | 
   });
 }
 
-function clusterSpecifier(clusters: readonly WeightedCluster[]): RouteAction['clusterSpecifier'] {
+function clusterSpecifier(
+  clusters: readonly WeightedCluster[],
+  form: EncodeForm,
+): RouteAction['clusterSpecifier'] {
   const [only, ...more] = clusters;
   if (only && more.length === 0 && isPlain(only)) return { case: 'cluster', value: only.name };
   return {
     case: 'weightedClusters',
-    value: create(WeightedClusterSchema, { clusters: clusters.map(clusterWeight) }),
+    value: create(WeightedClusterSchema, {
+      clusters: clusters.map((cluster) => clusterWeight(cluster, form)),
+    }),
   };
 }
 
@@ -80,7 +90,7 @@ function isPlain({ weight, requestHeaders, responseHeaders, filterConfigs }: Wei
   );
 }
 
-function clusterWeight(cluster: WeightedCluster): Fields<typeof ClusterWeightSchema> {
+function clusterWeight(cluster: WeightedCluster, form: EncodeForm): Fields<typeof ClusterWeightSchema> {
   return {
     name: cluster.name,
     weight: cluster.weight ?? 1,
@@ -88,7 +98,7 @@ function clusterWeight(cluster: WeightedCluster): Fields<typeof ClusterWeightSch
     requestHeadersToRemove: [...(cluster.requestHeaders?.remove ?? [])],
     responseHeadersToAdd: encodeToAdd(cluster.responseHeaders),
     responseHeadersToRemove: [...(cluster.responseHeaders?.remove ?? [])],
-    typedPerFilterConfig: encodeOverrides(cluster.filterConfigs),
+    typedPerFilterConfig: encodeOverrides(cluster.filterConfigs, form),
   };
 }
 

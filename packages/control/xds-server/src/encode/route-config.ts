@@ -11,6 +11,7 @@ import {
   VirtualHostSchema,
 } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
 import { encodeOverrides } from './filters.ts';
+import type { EncodeForm } from './form.ts';
 import { encodeToAdd } from './header-edits.ts';
 import { encodeRouteMatch, invertedQuery } from './matchers.ts';
 import {
@@ -21,10 +22,10 @@ import {
 } from './route-action.ts';
 import { tulleMetadata } from './values.ts';
 
-export function encodeRouteConfig(config: RouteConfig): RouteConfiguration {
+export function encodeRouteConfig(config: RouteConfig, form: EncodeForm): RouteConfiguration {
   return create(RouteConfigurationSchema, {
     name: config.name,
-    virtualHosts: config.virtualHosts.map(encodeVirtualHost),
+    virtualHosts: config.virtualHosts.map((host) => encodeVirtualHost(host, form)),
     // A domain without port matches any port. Where some domain has one, Envoy's switch would hide it from the match.
     ignorePortInHostMatching: !config.virtualHosts.some(({ domains }) => domains.some(hasPort)),
   });
@@ -34,16 +35,16 @@ function hasPort(domain: string): boolean {
   return /:\d+$/.test(domain) && (domain.startsWith('[') || domain.indexOf(':') === domain.lastIndexOf(':'));
 }
 
-function encodeVirtualHost(host: ModelVirtualHost): VirtualHost {
+function encodeVirtualHost(host: ModelVirtualHost, form: EncodeForm): VirtualHost {
   return create(VirtualHostSchema, {
     name: host.name,
     domains: [...host.domains],
-    routes: host.routes.map(encodeRoute),
-    typedPerFilterConfig: encodeOverrides(host.filterConfigs),
+    routes: host.routes.map((route) => encodeRoute(route, form)),
+    typedPerFilterConfig: encodeOverrides(host.filterConfigs, form),
   });
 }
 
-function encodeRoute(route: ModelRoute): Route {
+function encodeRoute(route: ModelRoute, form: EncodeForm): Route {
   const { action } = route;
   const extra = tulleMetadata({
     invertedQuery: invertedQuery(route.match),
@@ -53,20 +54,20 @@ function encodeRoute(route: ModelRoute): Route {
   return create(RouteSchema, {
     name: route.name,
     match: encodeRouteMatch(route.match),
-    action: encodeAction(route),
+    action: encodeAction(route, form),
     ...(extra && { metadata: extra }),
     requestHeadersToAdd: encodeToAdd(route.requestHeaders),
     requestHeadersToRemove: [...(route.requestHeaders?.remove ?? [])],
     responseHeadersToAdd: encodeToAdd(route.responseHeaders),
     responseHeadersToRemove: [...(route.responseHeaders?.remove ?? [])],
-    typedPerFilterConfig: encodeOverrides(route.filterConfigs, overrideInRetryPolicy(route)),
+    typedPerFilterConfig: encodeOverrides(route.filterConfigs, form, overrideInRetryPolicy(route)),
   });
 }
 
-function encodeAction({ action, filterConfigs }: ModelRoute): Route['action'] {
+function encodeAction({ action, filterConfigs }: ModelRoute, form: EncodeForm): Route['action'] {
   switch (action.kind) {
     case 'forward':
-      return { case: 'route', value: encodeForward(action, filterConfigs) };
+      return { case: 'route', value: encodeForward(action, filterConfigs, form) };
     case 'redirect':
       return { case: 'redirect', value: encodeRedirect(action) };
     case 'direct':

@@ -26,6 +26,7 @@ import { encodeCompression } from './compression.ts';
 import { encodeCors, isEmptyCors } from './cors.ts';
 import { encodeExtAuthz, encodeExtAuthzRoute } from './ext-authz.ts';
 import { encodeFault } from './fault.ts';
+import type { StandardFilterForm } from './form.ts';
 import { encodeHeaderMutations } from './header-filter.ts';
 import { encodeJwt } from './jwt.ts';
 import { encodeRateLimit } from './rate-limit.ts';
@@ -84,12 +85,22 @@ const STANDARD: Readonly<Record<string, StandardFilter>> = {
   },
 };
 
+/** What the release before read as Envoy's. */
+const OLDER: ReadonlySet<string> = new Set([FAULT_FILTER, HEADERS_FILTER]);
+
+const isWritten = (filter: string, form: StandardFilterForm): boolean =>
+  Object.hasOwn(STANDARD, filter) && (form === 'envoy' || OLDER.has(filter));
+
 /** A filter's config in a chain as Envoy's type. @returns `undefined` where there is none that says exactly the same */
-export function encodeStandard(filter: string, config: unknown): Any | undefined {
-  return Object.hasOwn(STANDARD, filter) ? STANDARD[filter]?.chain(config) : undefined;
+export function encodeStandard(filter: string, config: unknown, form: StandardFilterForm): Any | undefined {
+  return isWritten(filter, form) ? STANDARD[filter]?.chain(config) : undefined;
 }
 
 /** A filter's config on a route as Envoy's type. @returns `undefined` where there is none that says exactly the same */
-export function encodeStandardOverride(filter: string, config: unknown): Any | undefined {
-  return Object.hasOwn(STANDARD, filter) ? STANDARD[filter]?.route(config) : undefined;
+export function encodeStandardOverride(
+  filter: string,
+  config: unknown,
+  form: StandardFilterForm,
+): Any | undefined {
+  return isWritten(filter, form) ? STANDARD[filter]?.route(config) : undefined;
 }
