@@ -1,5 +1,5 @@
 /**
- * The xDS v3 client: delta ADS over gRPC, and Envoy messages to the data-plane model.
+ * The xDS v3 client: ADS over gRPC, delta or state of the world, and Envoy messages to the data-plane model.
  * @packageDocumentation
  */
 export { createResourceDecoder } from './decode/resource.ts';
@@ -14,6 +14,7 @@ export { HONOURED } from './decode/honoured.ts';
 export { createXdsClient } from './client/xds-client.ts';
 export type { XdsClient, XdsClientOptions, XdsClientState } from './client/xds-client.ts';
 export type { Channel } from './client/ads-call.ts';
+export type { XdsApi } from './client/protocol.ts';
 export type { NodeDescription } from './client/envelope.ts';
 export type { ApplyResult, SessionStatus } from './session/session.ts';
 export type { Refusal } from './session/refusals.ts';

@@ -24,7 +24,7 @@ const LISTS = { listener: 'listeners', route: 'routes', cluster: 'clusters', end
 const step = fc.oneof(
   { weight: 6, arbitrary: fc.constantFrom('toServer' as const, 'toClient' as const) },
   { weight: 2, arbitrary: fc.constant('engine' as const) },
-  { weight: 1, arbitrary: fc.constant('reset' as const) },
+  { weight: 1, arbitrary: fc.constantFrom('reset' as const, 'settle' as const) },
   { weight: 2, arbitrary: published },
 );
 
@@ -128,11 +128,14 @@ describe('a proxy of a control plane that sends changes whole', () => {
   });
 });
 
-describe('a proxy of any other control plane', () => {
+describe.each([
+  ['of any other control plane', { atomic: false }],
+  ['that speaks the state of the world', { atomic: false, stateOfTheWorld: true }],
+])('a proxy %s', (_, options) => {
   it('ends with what was published last, wherever streams break', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-        const pair = wirePair({ atomic: false });
+        const pair = wirePair(options);
         let last = config({});
         for (const [index, one] of steps.entries()) {
           if (typeof one === 'string') pair[one]();
@@ -148,7 +151,7 @@ describe('a proxy of any other control plane', () => {
   it('has no listener without its routes and no route to a cluster that it does not have, at any time', () => {
     fc.assert(
       fc.property(fc.array(published, { minLength: 1, maxLength: 4 }), (changes) => {
-        const pair = wirePair({ atomic: false });
+        const pair = wirePair(options);
         for (const [index, one] of changes.entries()) {
           pair.publish(`c${index}`, one);
           pair.settle();
@@ -165,6 +168,32 @@ describe('a proxy of any other control plane', () => {
             }
           }
         }
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('ends with what was published last of all that its engine takes, whatever that refuses on the way', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 40 }), fc.constantFrom(1, 2, 3), (steps, bad) => {
+        const pair = wirePair(options);
+        // Endpoints at one of the ports: a refusal in the middle of everything else.
+        pair.judge = ({ endpoints }) =>
+          endpoints.flatMap((set, index) =>
+            set.endpoints.some(({ address }) => 'port' in address && address.port === bad)
+              ? [{ path: `/endpoints/${index}`, message: 'is at a bad port' }]
+              : [],
+          );
+        let last = config({});
+        for (const [index, one] of [...steps, service('d', (bad % 3) + 1)].entries()) {
+          if (typeof one === 'string') pair[one]();
+          else pair.publish(`c${index}`, (last = one));
+        }
+        pair.settle();
+        expect(inForm(pair.configs.at(-1) ?? config({}))).toEqual(inForm(last));
+        expect(pair.session.status().refused).toEqual([]);
+        const said = pair.reports.filter(({ ok }) => !ok).map(({ error }) => error);
+        for (const one of said) expect(one).toContain('is at a bad port');
       }),
       { numRuns: 200 },
     );

@@ -1,6 +1,11 @@
-import { fromBinary } from '@bufbuild/protobuf';
+import { fromBinary, toBinary } from '@bufbuild/protobuf';
+import type { ConfigIssue } from '@tulle/filter';
 import type { ProxyConfig } from '@tulle/model';
-import { ResourceSchema } from '@tulle/xds-proto/envoy/service/discovery/v3/discovery';
+import {
+  DiscoveryRequestSchema,
+  DiscoveryResponseSchema,
+  ResourceSchema,
+} from '@tulle/xds-proto/envoy/service/discovery/v3/discovery';
 import {
   type AckReport,
   createComparer,
@@ -10,9 +15,12 @@ import {
   type DeltaStream,
   type ResourceKind,
   type Snapshot,
+  stateOfTheWorldProtocol,
+  type StreamRequest,
 } from '@tulle/xds-server';
 import { createResourceDecoder } from '../src/decode/resource.ts';
-import type { ClientRequest } from '../src/session/messages.ts';
+import { createStateOfTheWorld } from '../src/client/state-of-the-world.ts';
+import type { ClientRequest, ServerResponse } from '../src/session/messages.ts';
 import { createSession, type Session } from '../src/session/session.ts';
 import { emptyStore } from '../src/session/store.ts';
 import { kindOfTypeUrl, TYPE_URLS } from '../src/wire.ts';
@@ -32,8 +40,10 @@ export interface WirePair {
   /** Moves the oldest message; `false` when there is none. */
   toServer(): boolean;
   toClient(): boolean;
-  /** The engine takes what it was offered; `false` when it was offered nothing. */
+  /** The engine takes what it was offered, or refuses it; `false` when it was offered nothing. */
   engine(): boolean;
+  /** What the engine refuses, by path. Default nothing. */
+  judge: (config: ProxyConfig) => readonly ConfigIssue[];
   /** The stream breaks with everything that is under way, and another one opens. */
   reset(): void;
   /** Moves until nothing is left to move. */
@@ -42,19 +52,30 @@ export interface WirePair {
   readonly sent: DeltaResponse[];
 }
 
-/** @param atomic whether the server marks its responses, as for a Tulle client; else as for any other */
-export function wirePair({ atomic = true }: { atomic?: boolean } = {}): WirePair {
+/**
+ * @param atomic whether the server marks its responses, as for a Tulle client; else as for any other
+ * @param stateOfTheWorld whether the two speak that protocol, in its own messages
+ */
+export function wirePair({
+  atomic = true,
+  stateOfTheWorld = false,
+}: { atomic?: boolean; stateOfTheWorld?: boolean } = {}): WirePair {
   const comparer = createComparer(createResourceEncoder(), 1 << 20);
   const decoder = createResourceDecoder();
   let snapshot: Snapshot = { changeId: 'c0', config: config({}) };
-  let requests: ClientRequest[] = [];
-  let responses: DeltaResponse[] = [];
+  /** What is under way: read when it arrives. */
+  let requests: (() => StreamRequest | undefined)[] = [];
+  let responses: (() => ServerResponse)[] = [];
+  // Of the stream that is open.
+  let client = createStateOfTheWorld();
+  let protocol = stateOfTheWorldProtocol('test');
   let offered: ProxyConfig | undefined;
   let server: DeltaStream;
 
   function newServer(): DeltaStream {
     return createDeltaStream({
       atomic,
+      stateOfTheWorld,
       comparer,
       limits: {
         maxSubscriptions: 100,
@@ -65,7 +86,7 @@ export function wirePair({ atomic = true }: { atomic?: boolean } = {}): WirePair
       },
       current: () => snapshot,
       send(response) {
-        responses.push(response);
+        responses.push(stateOfTheWorld ? overTheWire(response) : () => read(response));
         pair.sent.push(response);
       },
       report: (report) => pair.reports.push(report),
@@ -75,13 +96,45 @@ export function wirePair({ atomic = true }: { atomic?: boolean } = {}): WirePair
     });
   }
 
+  function overTheWire(response: DeltaResponse): () => ServerResponse {
+    const bytes = protocol.write({ ...response, typeUrl: TYPE_URLS[response.kind] });
+    return () => client.read(fromBinary(DiscoveryResponseSchema, bytes));
+  }
+
+  function read(response: DeltaResponse): ServerResponse {
+    return {
+      typeUrl: TYPE_URLS[response.kind],
+      nonce: response.nonce,
+      changeId: response.changeId,
+      last: response.last,
+      removed: response.removed,
+      resources: response.resources.map(({ bytes }) => {
+        const { name, version, resource } = fromBinary(ResourceSchema, bytes);
+        return { name, version, any: resource };
+      }),
+    };
+  }
+
+  function send(request: ClientRequest): void {
+    if (stateOfTheWorld) {
+      const message = client.write(request, undefined);
+      if (!message) return;
+      const bytes = toBinary(DiscoveryRequestSchema, message);
+      requests.push(() => protocol.read(fromBinary(DiscoveryRequestSchema, bytes)));
+    } else {
+      const { error, ...rest } = request;
+      const refused = error?.refusals.map(({ name }) => name) ?? [];
+      requests.push(() => ({ ...rest, ...(error && { error: { message: error.message, refused } }) }));
+    }
+  }
+
   const session = createSession({
     decoder,
     initial: emptyStore(),
     maxResources: 1000,
     warmingMs: 15_000,
     holdMs: 30_000,
-    send: (request) => requests.push(request),
+    send,
     apply: (next) => (offered = next),
     accepted() {},
     refused() {},
@@ -95,6 +148,7 @@ export function wirePair({ atomic = true }: { atomic?: boolean } = {}): WirePair
     configs: [],
     reports: [],
     upToDate() {},
+    judge: () => [],
     abandoned: [],
     sent: [],
     time: 0,
@@ -103,47 +157,32 @@ export function wirePair({ atomic = true }: { atomic?: boolean } = {}): WirePair
       server.changed();
     },
     toServer() {
-      const request = requests.shift();
+      const arrived = requests.shift();
+      const request = arrived?.();
       const kind = request && kindOfTypeUrl(request.typeUrl);
-      if (!request || !kind) return request !== undefined;
-      const { subscribe, unsubscribe, initialVersions, nonce, error } = request;
-      server.request({
-        kind,
-        subscribe,
-        unsubscribe,
-        initialVersions,
-        nonce,
-        ...(error && { error: { message: error.message, refused: error.refusals.map(({ name }) => name) } }),
-      });
-      return true;
+      if (kind) server.request({ ...request, kind });
+      return arrived !== undefined;
     },
     toClient() {
-      const response = responses.shift();
-      if (!response) return false;
-      session.response({
-        typeUrl: TYPE_URLS[response.kind],
-        nonce: response.nonce,
-        changeId: response.changeId,
-        last: response.last,
-        removed: response.removed,
-        resources: response.resources.map(({ bytes }) => {
-          const { name, version, resource } = fromBinary(ResourceSchema, bytes);
-          return { name, version, any: resource };
-        }),
-      });
-      return true;
+      const arrived = responses.shift();
+      if (arrived) session.response(arrived());
+      return arrived !== undefined;
     },
     engine() {
       if (!offered) return false;
-      pair.configs.push(offered);
+      const judged = offered;
       offered = undefined;
-      session.applied({ ok: true });
+      const issues = pair.judge(judged);
+      if (issues.length === 0) pair.configs.push(judged);
+      session.applied(issues.length === 0 ? { ok: true } : { ok: false, issues });
       return true;
     },
     reset() {
       requests = [];
       responses = [];
       session.disconnected();
+      client = createStateOfTheWorld();
+      protocol = stateOfTheWorldProtocol('test');
       server = newServer();
       session.connected();
     },

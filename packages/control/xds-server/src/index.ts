@@ -1,5 +1,5 @@
 /**
- * The xDS v3 server: data-plane model to standard Envoy messages, and delta ADS over gRPC.
+ * The xDS v3 server: data-plane model to standard Envoy messages, and ADS over gRPC, delta and state of the world.
  * @packageDocumentation
  */
 export type {
@@ -26,6 +26,8 @@ export type { DeltaStreamStatus } from './ads/delta-stream.ts';
 export { nodeIdAgrees } from './ads/node.ts';
 export { createDeltaStream } from './ads/delta-stream.ts';
 export type { DeltaRequest, DeltaResponse, DeltaStream, DeltaStreamOptions } from './ads/delta-stream.ts';
+export { deltaProtocol, stateOfTheWorldProtocol } from './ads/messages.ts';
+export type { StreamProtocol, StreamRequest, StreamResponse } from './ads/messages.ts';
 export type { StreamLimits } from './ads/push.ts';
 export { createComparer } from './ads/differences.ts';
 export type { Comparer } from './ads/differences.ts';

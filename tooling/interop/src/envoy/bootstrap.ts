@@ -11,9 +11,11 @@ export interface BootstrapOptions {
   readonly roots: string;
   /** What the control plane is told of the workload. */
   readonly metadata: object;
+  /** `DELTA_GRPC`, or `GRPC` for the state of the world. */
+  readonly apiType: 'DELTA_GRPC' | 'GRPC';
 }
 
-/** An Envoy bootstrap: everything by delta ADS from Tulle's control plane, over mutual TLS with files. */
+/** An Envoy bootstrap: everything by ADS from Tulle's control plane, over mutual TLS with files. */
 export function bootstrap(options: BootstrapOptions): object {
   const [address = '', port = ''] = options.xds.split(':');
   const ads = { ads: {}, resource_api_version: 'V3' };
@@ -22,7 +24,7 @@ export function bootstrap(options: BootstrapOptions): object {
     admin: { address: socketAddress('127.0.0.1', 0) },
     dynamic_resources: {
       ads_config: {
-        api_type: 'DELTA_GRPC',
+        api_type: options.apiType,
         transport_api_version: 'V3',
         grpc_services: [{ envoy_grpc: { cluster_name: 'control-plane' } }],
       },

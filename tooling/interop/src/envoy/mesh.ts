@@ -39,8 +39,8 @@ export interface Mesh {
   readonly origins: readonly [number, number];
   apply(yaml: string): Promise<void>;
   remove(path: string): Promise<void>;
-  /** Starts another Envoy: one that calls `web` at this port, and others that its metadata names. */
-  startEnvoy(name: string, localPort: number, metadata?: object): Promise<Running>;
+  /** Starts another Envoy: one that calls `web` at this port, and others that its metadata names. Default over delta ADS. */
+  startEnvoy(name: string, localPort: number, metadata?: object, apiType?: 'GRPC'): Promise<Running>;
   /** Certificate of a service account, as files. */
   identityOf(name: string): Promise<IdentityPaths & { readonly spiffeId: string }>;
 }
@@ -107,12 +107,13 @@ export async function openMesh(): Promise<Opened<Mesh>> {
     const spiffeId = workloadId({ trustDomain: TRUST_DOMAIN, namespace: 'default', serviceAccount: name });
     return { spiffeId, ...(await writeIdentity(controlPlane.ca, spiffeId, directory, name)) };
   };
-  const startEnvoy = async (name: string, localPort: number, metadata: object = {}): Promise<Running> => {
+  const startEnvoy: Mesh['startEnvoy'] = async (name, localPort, metadata = {}, apiType) => {
     const identity = await identityOf(name);
     const config = bootstrap({
       xds: controlPlane.endpoints.xds,
       controlPlaneId: controlPlaneId(TRUST_DOMAIN),
       ...identity,
+      apiType: apiType ?? 'DELTA_GRPC',
       metadata: {
         workload: name,
         certificate: { certificateFile: identity.certificate, keyFile: identity.key },

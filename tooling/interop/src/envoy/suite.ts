@@ -3,6 +3,7 @@ import type { Suite } from '../suite.ts';
 import { inboundCases } from './inbound-cases.ts';
 import { type Mesh, openMesh, VERSION, wheel } from './mesh.ts';
 import { outboundCases } from './outbound-cases.ts';
+import { stateOfTheWorldCases } from './state-of-the-world-cases.ts';
 import { troubleCases } from './trouble-cases.ts';
 
 export const envoySuite: Suite<Mesh> = {
@@ -10,5 +11,5 @@ export const envoySuite: Suite<Mesh> = {
   about: `Envoy ${VERSION} with Tulle's control plane as its ADS server`,
   needs: [program('python3', 'apt-get install python3-venv'), wheel],
   open: openMesh,
-  cases: [...outboundCases, ...inboundCases, ...troubleCases],
+  cases: [...outboundCases, ...inboundCases, ...stateOfTheWorldCases, ...troubleCases],
 };

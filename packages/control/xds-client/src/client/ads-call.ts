@@ -5,12 +5,9 @@ import {
   type ClientDuplexStream,
   type ServiceError,
 } from '@grpc/grpc-js';
-import { AggregatedDiscoveryService } from '@tulle/xds-proto/envoy/service/discovery/v3/ads';
-import type {
-  DeltaDiscoveryRequest,
-  DeltaDiscoveryResponse,
-} from '@tulle/xds-proto/envoy/service/discovery/v3/discovery';
-import { grpcService } from '@tulle/xds-proto/grpc';
+import type { Node } from '@tulle/xds-proto/envoy/config/core/v3/base';
+import type { ClientRequest, ServerResponse } from '../session/messages.ts';
+import type { ClientProtocol } from './protocol.ts';
 
 /** How to reach a control plane: what `meshChannel` of `@tulle/ca` returns, or plain credentials. */
 export interface Channel {
@@ -23,29 +20,32 @@ export interface Channel {
 
 /** What happens on a call. */
 export interface AdsCallEvents {
-  response(message: DeltaDiscoveryResponse): void;
+  response(message: ServerResponse): void;
   /** Once. @param reason why, in the transport's words */
   ended(reason: string): void;
 }
 
 /** One ADS call over a channel of its own. */
 export interface AdsCall {
-  send(message: DeltaDiscoveryRequest): void;
+  send(request: ClientRequest, node: Node | undefined): void;
   /** Half-closes, then closes the channel. {@link AdsCallEvents.ended} is not called any more. */
   close(): void;
 }
 
-export function openAdsCall(
+export function openAdsCall<Request, Response>(
+  protocol: ClientProtocol<Request, Response>,
   target: string,
   channel: Channel,
   options: ChannelOptions,
   events: AdsCallEvents,
 ): AdsCall {
-  const { path, requestSerialize, responseDeserialize } =
-    grpcService(AggregatedDiscoveryService).deltaAggregatedResources;
+  const { path, requestSerialize, responseDeserialize } = protocol.method;
   const client = new Client(target, channel.credentials, { ...options, ...channel.options });
-  const stream: ClientDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse> =
-    client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
+  const stream: ClientDuplexStream<Request, Response> = client.makeBidiStreamRequest(
+    path,
+    requestSerialize,
+    responseDeserialize,
+  );
   let over = false;
 
   function end(reason: string | undefined): void {
@@ -56,16 +56,17 @@ export function openAdsCall(
     if (reason !== undefined) events.ended(reason);
   }
 
-  stream.on('data', (message: DeltaDiscoveryResponse) => {
-    if (!over) events.response(message);
+  stream.on('data', (message: Response) => {
+    if (!over) events.response(protocol.read(message));
   });
   stream.on('error', (error: ServiceError) =>
     end(`${plain(error.details || error.message)} (status ${error.code})`),
   );
   stream.on('end', () => end('The control plane ended the stream.'));
   return {
-    send(message) {
-      if (!over) stream.write(message);
+    send(request, node) {
+      const message = over ? undefined : protocol.write(request, node);
+      if (message !== undefined) stream.write(message);
     },
     close() {
       if (over) return;

@@ -7,9 +7,9 @@ import {
   DeltaDiscoveryRequestSchema,
   type DeltaDiscoveryResponse,
 } from '@tulle/xds-proto/envoy/service/discovery/v3/discovery';
+import { type Status, StatusSchema } from '@tulle/xds-proto/google/rpc/status';
 import type { ClientRequest, ServerResponse } from '../session/messages.ts';
 import type { Refusal } from '../session/refusals.ts';
-import { ATOMIC_CHANGES, TULLE_MODEL } from '../wire.ts';
 
 /** Who this proxy says it is. */
 export interface NodeDescription {
@@ -27,7 +27,8 @@ export interface NodeDescription {
   readonly version?: string;
 }
 
-export function writeNode(node: NodeDescription): Node {
+/** @param features what this proxy can do with a stream (`Node.client_features`) */
+export function writeNode(node: NodeDescription, features: readonly string[]): Node {
   return create(NodeSchema, {
     id: node.id,
     cluster: node.cluster ?? '',
@@ -36,7 +37,7 @@ export function writeNode(node: NodeDescription): Node {
     userAgentName: 'tulle',
     userAgentVersionType: { case: 'userAgentVersion', value: node.version ?? '0.0.0' },
     extensions: (node.extensions ?? []).map(writeExtension),
-    clientFeatures: [ATOMIC_CHANGES, TULLE_MODEL],
+    clientFeatures: [...features],
   });
 }
 
@@ -78,14 +79,14 @@ export function writeRequest(request: ClientRequest, node: Node | undefined): De
     initialResourceVersions: { ...initialVersions },
     responseNonce: nonce,
     ...(node && { node }),
-    ...(error && {
-      errorDetail: {
-        code: INVALID_ARGUMENT,
-        message: error.message,
-        details: error.refusals.length > 0 ? [refusedDetails(error.refusals)] : [],
-      },
-    }),
+    ...(error && { errorDetail: errorDetail(error) }),
   });
+}
+
+/** A NACK's reasons. */
+export function errorDetail({ message, refusals }: NonNullable<ClientRequest['error']>): Status {
+  const details = refusals.length > 0 ? [refusedDetails(refusals)] : [];
+  return create(StatusSchema, { code: INVALID_ARGUMENT, message, details });
 }
 
 /** Says which resources of the response were refused; the others were taken. Foreign servers read the message alone. */

@@ -2,14 +2,16 @@ import type { ChannelOptions } from '@grpc/grpc-js';
 import { type ConfigIssue, isTulleError, type Log } from '@tulle/filter';
 import type { ProxyConfig } from '@tulle/model';
 import { type Meter, noMeter } from '@tulle/telemetry';
+import type { Node } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import { type BackoffOptions, type Clock, createBackoff, systemClock } from '@tulle/time';
 import { createResourceDecoder, type DecodeOptions } from '../decode/resource.ts';
-import { clientRequest } from '../session/messages.ts';
+import { type ClientRequest, clientRequest, type ServerResponse } from '../session/messages.ts';
 import { type ApplyResult, createSession, type Session, type SessionStatus } from '../session/session.ts';
 import { configOf, emptyStore, sameStore, type Store } from '../session/store.ts';
 import { type AdsCall, type Channel, openAdsCall } from './ads-call.ts';
-import { type NodeDescription, readResponse, writeNode, writeRequest } from './envelope.ts';
+import { type NodeDescription, writeNode } from './envelope.ts';
 import { createClientMetrics } from './metrics.ts';
+import { CLIENT_FEATURES, deltaProtocol, stateOfTheWorldProtocol, type XdsApi } from './protocol.ts';
 import { createSnapshotFile, type SnapshotFile } from './snapshot-file.ts';
 import { TYPE_URLS } from '../wire.ts';
 
@@ -20,6 +22,11 @@ export interface XdsClientOptions {
   /** Credentials for the next connection: `() => meshChannel(…)` of `@tulle/ca`; plain text only over loopback. */
   readonly channel: () => Channel;
   readonly node: NodeDescription;
+  /**
+   * How streams speak. Default `delta`: only what differs is sent, and Tulle's control plane sends changes whole.
+   * `state-of-the-world` is what every other xDS server knows.
+   */
+  readonly api?: XdsApi;
   /**
    * Takes a whole configuration into use, or refuses it. Called one at a time. What it refuses is taken back, and the
    * control plane told; a throw refuses as well (`issues` of a TulleError are read).
@@ -88,6 +95,7 @@ export function createXdsClient(options: XdsClientOptions): XdsClient {
   const file = options.snapshotFile === undefined ? undefined : snapshotFile(options.snapshotFile);
   const initialFetchTimeoutMs = options.initialFetchTimeoutMs ?? 15_000;
 
+  const api = options.api ?? 'delta';
   let { node } = options;
   let session: Session | undefined;
   let call: AdsCall | undefined;
@@ -179,8 +187,9 @@ export function createXdsClient(options: XdsClientOptions): XdsClient {
   }
 
   let firstOfStream = true;
-  function send(request: Parameters<typeof writeRequest>[0]): void {
-    call?.send(writeRequest(request, firstOfStream ? writeNode(node) : undefined));
+  const described = (): Node => writeNode(node, CLIENT_FEATURES[api]);
+  function send(request: ClientRequest): void {
+    call?.send(request, firstOfStream ? described() : undefined);
     firstOfStream = false;
   }
 
@@ -190,18 +199,23 @@ export function createXdsClient(options: XdsClientOptions): XdsClient {
     streams++;
     firstOfStream = true;
     try {
-      const opened = openAdsCall(target, options.channel(), channelOptions(options), {
-        response(message) {
+      const events = {
+        response(response: ServerResponse): void {
           if (call !== opened) return;
           if (!connected) log?.info('Control plane answers', { target });
           connected = true;
           lastError = undefined;
-          step((one) => one.response(readResponse(message)));
+          step((one) => one.response(response));
         },
-        ended: (reason) => {
+        ended(reason: string): void {
           if (call === opened) lose(reason);
         },
-      });
+      };
+      const [channel, grpc] = [options.channel(), channelOptions(options)];
+      const opened: AdsCall =
+        api === 'delta'
+          ? openAdsCall(deltaProtocol, target, channel, grpc, events)
+          : openAdsCall(stateOfTheWorldProtocol(), target, channel, grpc, events);
       call = opened;
     } catch (error) {
       return lose(reasonOf(error));
@@ -265,7 +279,7 @@ export function createXdsClient(options: XdsClientOptions): XdsClient {
         throw new TypeError(`a node keeps its id: ${node.id} cannot become ${next.id}`);
       node = next;
       // A request that asks for nothing and answers nothing: the node is all that it has to say.
-      if (!firstOfStream) call?.send(writeRequest(clientRequest(TYPE_URLS.listener, {}), writeNode(node)));
+      if (!firstOfStream) call?.send(clientRequest(TYPE_URLS.listener, {}), described());
     },
     state: () => ({
       ...(session?.status() ?? idleStatus),

@@ -172,6 +172,9 @@ export function createSession(options: SessionOptions): Session {
           deadlines.set(key(kind, name), options.nowMs() + options.warmingMs);
       }
     }
+    // Who asks for it no more has no word on it either; not every server says that it is gone.
+    for (const { kind, name } of [...rejected])
+      if ((kind === 'route' || kind === 'endpoint') && !needed[kind].has(name)) rejected.delete(kind, name);
     for (const waited of [...deadlines.keys(), ...givenUp, ...absent]) {
       const [kind, name] = split(waited);
       if (needed[kind].has(name)) continue;

@@ -3,7 +3,10 @@ import type { Log } from '@tulle/filter';
 import { type Meter, noMeter } from '@tulle/telemetry';
 import { type Clock, systemClock } from '@tulle/time';
 import { AggregatedDiscoveryService } from '@tulle/xds-proto/envoy/service/discovery/v3/ads';
-import type { DeltaDiscoveryRequest } from '@tulle/xds-proto/envoy/service/discovery/v3/discovery';
+import type {
+  DeltaDiscoveryRequest,
+  DiscoveryRequest,
+} from '@tulle/xds-proto/envoy/service/discovery/v3/discovery';
 import { SecretDiscoveryService } from '@tulle/xds-proto/envoy/service/secret/v3/sds';
 import { type GrpcMethod, grpcService } from '@tulle/xds-proto/grpc';
 import { encodeTrust } from '../encode/trust-secret.ts';
@@ -13,7 +16,7 @@ import { type AdsCall, type AdsStream, type AdsStreamStatus, openAdsStream } fro
 import type { StreamLimits } from './push.ts';
 import { createFormComparers } from './client-form.ts';
 import { createExpectedIds } from './expected-ids.ts';
-import { deltaProtocol, type StreamProtocol } from './messages.ts';
+import { deltaProtocol, stateOfTheWorldProtocol, type StreamProtocol } from './messages.ts';
 import { createAdsMetrics } from './metrics.ts';
 import { nodeIdAgrees } from './node.ts';
 
@@ -72,7 +75,7 @@ export interface AdsService {
 }
 
 /**
- * Adds Envoy's AggregatedDiscoveryService and SecretDiscoveryService (v3, delta) to a gRPC server.
+ * Adds Envoy's AggregatedDiscoveryService and SecretDiscoveryService (v3, delta and state of the world) to a gRPC server.
  * The server's own `grpc.max_receive_message_length` bounds requests; gRPC's default of 4 MiB holds some 40,000
  * resumed resources.
  */
@@ -132,20 +135,27 @@ export function addAdsService(server: Server, options: AdsServiceOptions): AdsSe
   });
 
   const identifier = options.identifier ?? 'tulle';
-  const { deltaAggregatedResources } = grpcService(AggregatedDiscoveryService);
+  const { deltaAggregatedResources, streamAggregatedResources } = grpcService(AggregatedDiscoveryService);
   server.addService(
-    { deltaAggregatedResources: rawResponses(deltaAggregatedResources) },
+    {
+      deltaAggregatedResources: rawResponses(deltaAggregatedResources),
+      streamAggregatedResources: rawResponses(streamAggregatedResources),
+    },
     {
       deltaAggregatedResources: (call: AdsCall<DeltaDiscoveryRequest>) =>
         accept(call, deltaProtocol(identifier), options.provider),
+      streamAggregatedResources: (call: AdsCall<DiscoveryRequest>) =>
+        accept(call, stateOfTheWorldProtocol(identifier), options.provider),
     },
   );
-  const { deltaSecrets } = grpcService(SecretDiscoveryService);
+  const { deltaSecrets, streamSecrets } = grpcService(SecretDiscoveryService);
   server.addService(
-    { deltaSecrets: rawResponses(deltaSecrets) },
+    { deltaSecrets: rawResponses(deltaSecrets), streamSecrets: rawResponses(streamSecrets) },
     {
       deltaSecrets: (call: AdsCall<DeltaDiscoveryRequest>) =>
         accept(call, deltaProtocol(identifier), undefined),
+      streamSecrets: (call: AdsCall<DiscoveryRequest>) =>
+        accept(call, stateOfTheWorldProtocol(identifier), undefined),
     },
   );
 

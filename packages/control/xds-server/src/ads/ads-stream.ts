@@ -149,6 +149,7 @@ export function openAdsStream<Message>(
 
   const secrets = createSecretStream({
     maxNames: options.limits.maxSubscriptions,
+    canRemove: !options.protocol.stateOfTheWorld,
     current: options.secrets,
     send(response) {
       metrics.secretsSent.add(response.resources.length);
@@ -183,8 +184,10 @@ export function openAdsStream<Message>(
       return refuseNode(given, cause);
     }
     const own = isOwnClient(given);
+    const { stateOfTheWorld } = options.protocol;
     machine = createDeltaStream({
-      atomic: given.clientFeatures.includes(ATOMIC_CHANGES),
+      stateOfTheWorld,
+      atomic: !stateOfTheWorld && given.clientFeatures.includes(ATOMIC_CHANGES),
       comparer,
       limits: options.limits,
       current: () => (own ? source.current() : options.expectedIds(source.current())),
@@ -266,9 +269,11 @@ export function openAdsStream<Message>(
   });
   call.on('data', (message: Message) => {
     if (over) return;
-    const request = options.protocol.read(message);
-    if (!(said ? describe(request.node) : open(request.node))) return;
+    const { protocol } = options;
+    if (!(said ? describe(protocol.node(message)) : open(protocol.node(message)))) return;
     step(() => {
+      const request = protocol.read(message);
+      if (!request) return;
       const kind = kindOfTypeUrl(request.typeUrl);
       if (request.typeUrl === SECRET_TYPE_URL) secrets.request(request);
       else if (kind && machine) machine.request({ ...request, kind });

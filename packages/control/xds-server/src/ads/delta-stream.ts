@@ -13,8 +13,10 @@ import {
   applySubscriptions,
   createTypeState,
   type Outstanding,
+  type SentResource,
   takeOutstanding,
   type TypeState,
+  wants,
 } from './type-state.ts';
 
 /** A delta request, read from protobuf. */
@@ -49,6 +51,11 @@ export interface DeltaResponse {
 export interface DeltaStreamOptions {
   /** Whether the client holds back what it gets until a change is complete. */
   readonly atomic: boolean;
+  /**
+   * Whether a response with listeners or clusters holds all of them, so that what is not in it is gone, and nothing can be
+   * said of routes and endpoints that are not there. Default false.
+   */
+  readonly stateOfTheWorld?: boolean;
   readonly comparer: Comparer;
   readonly limits: StreamLimits;
   /** The newest snapshot. */
@@ -104,6 +111,13 @@ export function createDeltaStream(options: DeltaStreamOptions): DeltaStream {
     route: createTypeState('route'),
   };
   const reportedUnsendable = new Map<string, string>();
+  /** State of the world: what the last response held, by type and name. */
+  const world: Readonly<Record<ResourceKind, Map<string, EncodedResource> | undefined>> = {
+    cluster: options.stateOfTheWorld === true ? new Map() : undefined,
+    listener: options.stateOfTheWorld === true ? new Map() : undefined,
+    endpoint: undefined,
+    route: undefined,
+  };
   let writable = true;
   let nonces = 0;
   let stale = 0;
@@ -120,14 +134,22 @@ export function createDeltaStream(options: DeltaStreamOptions): DeltaStream {
     nowMs: () => options.nowMs(),
     canWrite: () => writable,
     outstanding,
-    send(kind, change, resources, removed, last) {
+    batchBytes: (kind) => (world[kind] ? Infinity : limits.maxResponseBytes),
+    send(kind, change, changed, removed, last) {
+      const state = types[kind];
+      const all = world[kind];
+      if (options.stateOfTheWorld === true && !all && changed.length === 0) {
+        // What cannot be said is as good as said.
+        for (const name of removed) noteRemoved(state, name);
+        return;
+      }
       if (outstanding() >= limits.maxOutstanding) {
         throw new StreamFault(
           status.RESOURCE_EXHAUSTED,
           `The client leaves ${limits.maxOutstanding} responses without an answer (maxOutstanding).`,
         );
       }
-      const state = types[kind];
+      const resources = all ? wholeWorld(all, state, changed, removed) : changed;
       const nonce = String(++nonces);
       state.answered = true;
       state.outstanding.push({
@@ -265,6 +287,19 @@ function isCompared(state: TypeState, resources: readonly { readonly name: strin
   );
 }
 
+/** Everything that a client has of a type after a change, and is still subscribed to. */
+function wholeWorld(
+  world: Map<string, EncodedResource>,
+  state: TypeState,
+  changed: readonly EncodedResource[],
+  removed: readonly string[],
+): EncodedResource[] {
+  for (const name of removed) world.delete(name);
+  for (const name of [...world.keys()]) if (!wants(state, name)) world.delete(name);
+  for (const resource of changed) world.set(resource.name, resource);
+  return [...world.values()];
+}
+
 /** A client that asked by name remembers that there is none; one with a wildcard just forgets. */
 function noteRemoved(state: TypeState, name: string): void {
   state.refused.delete(name);
@@ -276,21 +311,28 @@ function noteRemoved(state: TypeState, name: string): void {
 function reportsOf(sent: Outstanding, { kind, error }: DeltaRequest, ackedAtMs: number): AckReport[] {
   const { nonce, changeId, sentAtMs } = sent;
   const base = { kind, changeId, nonce, sentAtMs, ackedAtMs };
-  const refused = (name: string): boolean => error !== undefined && (error.refused?.includes(name) ?? true);
-  const plain = sent.resources.map(({ name, version }) => ({ name, version }));
+  const named = (list: readonly SentResource[]): AckReport['resources'] =>
+    list.map(({ name, version }) => ({ name, version }));
+  if (!error) return [{ ...base, resources: named(sent.resources), removed: sent.removed, ok: true }];
+  const { refused, message } = error;
+  const isRefused = (name: string): boolean => refused?.includes(name) ?? true;
   const taken: AckReport = {
     ...base,
-    resources: plain.filter(({ name }) => !refused(name)),
-    removed: sent.removed.filter((name) => !refused(name)),
+    resources: named(sent.resources.filter(({ name }) => !isRefused(name))),
+    removed: sent.removed.filter((name) => !isRefused(name)),
     ok: true,
   };
-  if (!error) return [taken];
   const rest: AckReport = {
     ...base,
-    resources: plain.filter(({ name }) => refused(name)),
-    removed: sent.removed.filter(refused),
+    // Of a whole state only what is new in it.
+    resources: named(
+      sent.resources.filter(
+        ({ name, version, previous }) => isRefused(name) && (refused !== undefined || previous !== version),
+      ),
+    ),
+    removed: sent.removed.filter(isRefused),
     ok: false,
-    error: error.message,
+    error: message,
   };
   return taken.resources.length + taken.removed.length > 0 ? [taken, rest] : [rest];
 }

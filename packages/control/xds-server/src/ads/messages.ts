@@ -4,14 +4,16 @@ import type { Node } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import {
   type DeltaDiscoveryRequest,
   DeltaDiscoveryResponseSchema,
+  type DiscoveryRequest,
+  DiscoveryResponseSchema,
 } from '@tulle/xds-proto/envoy/service/discovery/v3/discovery';
 import type { Status } from '@tulle/xds-proto/google/rpc/status';
 import { lengthPrefix, type WireResource } from '../encode/wire-resource.ts';
+import { kindOfTypeUrl, SECRET_TYPE_URL } from '../wire.ts';
 
 /** A request in the words of the delta protocol, whatever was spoken. */
 export interface StreamRequest {
   readonly typeUrl: string;
-  readonly node: Node | undefined;
   readonly subscribe: readonly string[];
   readonly unsubscribe: readonly string[];
   /** Version by name that the client has from before; read in the first request of a type only. */
@@ -40,7 +42,11 @@ export interface StreamResponse {
 
 /** One stream's way of speaking. */
 export interface StreamProtocol<Message> {
-  read(message: Message): StreamRequest;
+  /** Whether each response with listeners or clusters holds all of them, and nothing else can be taken away. */
+  readonly stateOfTheWorld: boolean;
+  node(message: Message): Node | undefined;
+  /** @returns `undefined` for a request that is late: it is about a response before the last, and is repeated by a later one */
+  read(message: Message): StreamRequest | undefined;
   /** Resources were serialised once, when they were first sent to anybody, and are only copied here. */
   write(response: StreamResponse): Buffer;
 }
@@ -52,9 +58,10 @@ export interface StreamProtocol<Message> {
  */
 export function deltaProtocol(identifier: string): StreamProtocol<DeltaDiscoveryRequest> {
   return {
+    stateOfTheWorld: false,
+    node: (message) => message.node,
     read: (message) => ({
       typeUrl: message.typeUrl,
-      node: message.node,
       subscribe: message.resourceNamesSubscribe,
       unsubscribe: message.resourceNamesUnsubscribe,
       initialVersions: message.initialResourceVersions,
@@ -79,6 +86,81 @@ export function deltaProtocol(identifier: string): StreamProtocol<DeltaDiscovery
       return Buffer.concat([
         head,
         ...resources.flatMap(({ bytes }) => [lengthPrefix(RESOURCES_TAG, bytes.length), bytes]),
+      ]);
+    },
+  };
+}
+
+/** Of one type on one stream. */
+interface Asked {
+  names: ReadonlySet<string>;
+  /** Everything, because nothing was named yet. */
+  all: boolean;
+  /** Of the last response; `undefined` before the first. */
+  nonce: string | undefined;
+  answered: boolean;
+}
+
+/**
+ * State-of-the-world xDS. A request names everything that is wanted, and stands for an answer where it has the nonce of
+ * the last response (xDS "ACK/NACK and resource type instance version").
+ */
+export function stateOfTheWorldProtocol(identifier: string): StreamProtocol<DiscoveryRequest> {
+  const types = new Map<string, Asked>();
+  const of = (typeUrl: string): Asked => {
+    let asked = types.get(typeUrl);
+    if (!asked) {
+      asked = { names: new Set(), all: false, nonce: undefined, answered: true };
+      // What is not served is not remembered: a client may name types without end.
+      if (typeUrl === SECRET_TYPE_URL || kindOfTypeUrl(typeUrl)) types.set(typeUrl, asked);
+    }
+    return asked;
+  };
+  return {
+    stateOfTheWorld: true,
+    node: (message) => message.node,
+    read({ typeUrl, resourceNames, responseNonce, errorDetail }) {
+      const first = !types.has(typeUrl);
+      const asked = of(typeUrl);
+      if (asked.nonce !== undefined && responseNonce !== '' && responseNonce !== asked.nonce)
+        return undefined;
+      const answers = asked.nonce !== undefined && responseNonce === asked.nonce && !asked.answered;
+      if (answers) asked.answered = true;
+      const names = new Set(resourceNames);
+      const subscribe = [...names].filter((name) => !asked.names.has(name));
+      const unsubscribe = [...asked.names].filter((name) => !names.has(name));
+      if (first) asked.all = names.size === 0;
+      else if (asked.all && names.size > 0) {
+        asked.all = false;
+        if (!names.has('*')) unsubscribe.push('*');
+      }
+      asked.names = names;
+      return {
+        typeUrl,
+        subscribe,
+        unsubscribe,
+        initialVersions: {},
+        nonce: answers ? responseNonce : '',
+        ...(answers && errorDetail && { error: readError(errorDetail) }),
+      };
+    },
+    write({ typeUrl, nonce, changeId, resources }) {
+      Object.assign(of(typeUrl), { nonce, answered: false });
+      const head = toBinary(
+        DiscoveryResponseSchema,
+        create(DiscoveryResponseSchema, {
+          versionInfo: changeId === '' ? nonce : changeId,
+          typeUrl,
+          nonce,
+          controlPlane: { identifier },
+        }),
+      );
+      return Buffer.concat([
+        head,
+        ...resources.flatMap(({ bytes, anyAt }) => {
+          const any = bytes.subarray(anyAt);
+          return [lengthPrefix(RESOURCES_TAG, any.length), any];
+        }),
       ]);
     },
   };

@@ -29,7 +29,7 @@ export function createOrderedPush(host: PushHost): PushStrategy {
     if (state.outstanding.length > 0) return true;
     const { changed, removed, absent, held } = differences(kind, snapshot);
     host.resumed(kind, snapshot.changeId, held);
-    const [first, ...more] = batches(changed, limits.maxResponseBytes);
+    const [first, ...more] = batches(changed, host.batchBytes(kind));
     // A wildcard is answered even by nothing, or the client waits for it.
     if (!first && absent.length === 0 && (state.answered || !state.wildcard)) {
       if (removed.length === 0) settled(kind, snapshot);

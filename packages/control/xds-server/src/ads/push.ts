@@ -28,6 +28,8 @@ export interface PushHost {
   nowMs(): number;
   canWrite(): boolean;
   outstanding(): number;
+  /** Bytes of resources in one response of a type. */
+  batchBytes(kind: ResourceKind): number;
   /** Sends and notes what the client then has. */
   send(
     kind: ResourceKind,

@@ -26,6 +26,7 @@ beforeEach(() => {
     unknown: (name) => unknown.push(name),
     answered: (ok, reason) => answers.push(reason ?? ok),
     maxNames: 3,
+    canRemove: true,
   });
 });
 

@@ -29,6 +29,8 @@ export interface SecretStreamOptions {
   unknown(name: string): void;
   answered(ok: boolean, reason: string | undefined): void;
   readonly maxNames: number;
+  /** Whether a response can say that there is no such secret. */
+  readonly canRemove: boolean;
 }
 
 /** One client's secrets as a state machine. Secrets depend on nothing else, so they go out as they come. */
@@ -62,7 +64,7 @@ export function createSecretStream(options: SecretStreamOptions): SecretStream {
         options.unknown(name);
       }
     }
-    if (resources.length + removed.length === 0) return;
+    if (resources.length + (options.canRemove ? removed.length : 0) === 0) return;
     unanswered = `s${++nonces}`;
     options.send({ nonce: unanswered, resources, removed });
   }

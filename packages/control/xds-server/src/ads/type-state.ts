@@ -132,7 +132,8 @@ export function applyRefusal(
   refused: readonly string[] | undefined,
 ): void {
   for (const { name, version, previous } of sent.resources) {
-    if (refused && !refused.includes(name)) continue;
+    // What was taken before and came along in a whole state is not what is wrong with it.
+    if (refused ? !refused.includes(name) : previous === version) continue;
     if (!wants(state, name)) continue;
     state.refused.set(name, version);
     if (state.client.get(name) !== version) continue; // something newer was sent meanwhile
