@@ -74,6 +74,8 @@ export interface DefinitionBase<Config> {
    * A dry run (explain) does not call filters with effects other than `none`. Default `'local'`, the careful one.
    */
   readonly effects?: 'none' | 'local' | 'external';
+  /** What the codes of its `stream.note(code, value)` mean, a word each, for explanations (decision D10). */
+  readonly notes?: Readonly<Record<number, string>>;
   /**
    * `forbidden`: no configuration may have the filter skipped where it throws (decision D7): for what decides who comes
    * in. Default: it may, by `failOpen`.

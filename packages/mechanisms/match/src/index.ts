@@ -8,6 +8,7 @@ export type { Regex, RegexEngine } from './regex.ts';
 export { CompileContext } from './compile-context.ts';
 export { compileRoutes, usesRegex } from './route-matcher.ts';
 export type { RouteMatcher } from './route-matcher.ts';
+export type { FailedCondition, RouteTrial } from './route-index.ts';
 export { DomainTable } from './domain-table.ts';
 export { compilePathMatch, isElementPrefix, testPath } from './path-match.ts';
 export type { PathTest } from './path-match.ts';

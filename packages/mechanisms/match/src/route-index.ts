@@ -13,6 +13,18 @@ export interface RouteCandidate<Payload> {
   readonly payload: Payload;
 }
 
+/** Which of a route's conditions a request does not fulfil: the first in the order in which they are tried. */
+export type FailedCondition = 'path' | 'method' | 'header' | 'query';
+
+/** What became of one route when a request was held against it. */
+export interface RouteTrial<Payload> {
+  readonly payload: Payload;
+  /** `undefined`: it fits. */
+  readonly failed: FailedCondition | undefined;
+  /** Which of the route's header or query conditions failed. */
+  readonly condition: number;
+}
+
 /** Up to this many routes are simply tried in order: comparing strings is quicker there than hashing them. */
 const LINEAR_ROUTES = 12;
 
@@ -77,6 +89,24 @@ export class RouteIndex<Payload> {
     }
     return best;
   }
+
+  /** Holds a request against every route, in configuration order. For explanations: it tries and allocates all. */
+  trials(request: MatchView): RouteTrial<Payload>[] {
+    return this.#all.map((candidate) => ({ payload: candidate.payload, ...failureOf(candidate, request) }));
+  }
+}
+
+function failureOf(
+  candidate: RouteCandidate<unknown>,
+  request: MatchView,
+): Omit<RouteTrial<unknown>, 'payload'> {
+  if (!testPath(candidate.path, request.path)) return { failed: 'path', condition: 0 };
+  if (candidate.method !== undefined && candidate.method !== request.method)
+    return { failed: 'method', condition: 0 };
+  const header = candidate.headers.findIndex((test) => !test(request.headers));
+  if (header >= 0) return { failed: 'header', condition: header };
+  const query = candidate.query.findIndex((test) => !test(request.query));
+  return query >= 0 ? { failed: 'query', condition: query } : { failed: undefined, condition: 0 };
 }
 
 function add<Payload>(

@@ -3,7 +3,7 @@ import { CompileContext } from './compile-context.ts';
 import { DomainTable } from './domain-table.ts';
 import { compilePathMatch } from './path-match.ts';
 import type { RegexEngine } from './regex.ts';
-import { RouteIndex, type RouteCandidate } from './route-index.ts';
+import { RouteIndex, type RouteCandidate, type RouteTrial } from './route-index.ts';
 import { compileHeaderMatch, compileQueryMatch } from './value-match.ts';
 import type { MatchView } from './view.ts';
 
@@ -13,6 +13,8 @@ export interface RouteMatcher<Payload> {
   readonly payloads: readonly Payload[];
   /** The payload of the route that matches, `undefined` when none does. Allocates nothing that outlives the call. */
   match(request: MatchView): Payload | undefined;
+  /** What becomes of each route of the request's virtual host; `undefined`: no virtual host has its authority. */
+  explain(request: MatchView): readonly RouteTrial<Payload>[] | undefined;
 }
 
 /** Whether `compileRoutes` needs a regex engine for this configuration. */
@@ -62,7 +64,11 @@ export function compileRoutes<Payload>(
       hosts.add(domain, table, context, `${path}/domains/${index}`);
   }
   context.finish(`route configuration ${JSON.stringify(config.name)}`);
-  return { payloads, match: (request) => hosts.get(request.authority)?.first(request)?.payload };
+  return {
+    payloads,
+    match: (request) => hosts.get(request.authority)?.first(request)?.payload,
+    explain: (request) => hosts.get(request.authority)?.trials(request),
+  };
 }
 
 function compileRouteMatch(

@@ -15,6 +15,7 @@ export class EngineMetrics {
   readonly dnsAddressesLeftOut: Counter;
   readonly relaysPaused: Counter;
   readonly healthChecksDelayed: Counter;
+  readonly explainNotesDropped: Counter;
 
   constructor(meter: Meter) {
     const counter = (name: string, help: string): Counter => meter.counter(`tulle_${name}_total`, { help });
@@ -53,6 +54,10 @@ export class EngineMetrics {
     this.healthChecksDelayed = counter(
       'health_checks_delayed',
       'Health checks that waited since maxHealthChecks were under way',
+    );
+    this.explainNotesDropped = counter(
+      'explain_notes_dropped',
+      'Decision notes left out since a request had more than 64',
     );
     this.sinkErrors = counter('sink_errors', 'Records that a telemetry sink failed to take');
   }

@@ -10,6 +10,7 @@ import type { EngineLimits } from './limits.ts';
 import type { Transport } from './ports.ts';
 import { rescue } from './rescue.ts';
 import type { Closable, FilterCalls, Services } from './services.ts';
+import { DecisionRing } from './stream/decision-ring.ts';
 import { Recorder } from './stream/recorder.ts';
 import type { Stream } from './stream/stream.ts';
 import { ProbeGate } from './upstream/health/probe-gate.ts';
@@ -32,6 +33,7 @@ export class Engine implements Services {
   readonly turn: Turn;
   readonly streams: StreamPool;
   readonly recorder: Recorder;
+  readonly decisions: DecisionRing;
   /** Absent unless a telemetry plugin asks for it. */
   readonly tracing: Tracing | undefined;
   readonly replayAccount: ReplayAccount;
@@ -87,6 +89,7 @@ export class Engine implements Services {
     this.probes = new ProbeGate(parts.limits.maxHealthChecks, this.metrics.healthChecksDelayed);
     this.requestId = requestIds(parts.random);
     this.recorder = new Recorder(this, parts.sinks);
+    this.decisions = new DecisionRing(this.turn, parts.limits, this.metrics.explainNotesDropped);
     this.tracing = parts.tracing === undefined ? undefined : new Tracing(parts.tracing, parts.random);
     this.streams = new StreamPool(this);
   }

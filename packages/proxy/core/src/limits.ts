@@ -38,6 +38,10 @@ export interface EngineLimits {
   readonly lingerMs: number;
   /** Pooled stream objects. Default 4,096 (about 5 KiB each at most). Metric `tulle_streams_not_pooled_total`. */
   readonly maxPooledStreams: number;
+  /** Requests whose decisions are kept so that `/explain` can tell them, some 1.3 KiB each. 0 keeps none. Default 2,048. Metric `tulle_explain_window_seconds`. */
+  readonly explainRequests: number;
+  /** Of those that make room for newer ones, so many that failed, were refused here or were tried again are kept on. Default 1,024. Metric `tulle_explain_requests`. */
+  readonly explainFailures: number;
   /** How long `create` of a filter may take. Default 10,000. */
   readonly filterCreateTimeoutMs: number;
   /** How long `dispose` of a filter may take. Default 5,000. */
@@ -66,6 +70,8 @@ export const DEFAULT_ENGINE_LIMITS: EngineLimits = Object.freeze({
   maxDiscardBytes: 65_536,
   lingerMs: 1_000,
   maxPooledStreams: 4_096,
+  explainRequests: 2_048,
+  explainFailures: 1_024,
   filterCreateTimeoutMs: 10_000,
   filterDisposeTimeoutMs: 5_000,
   handshakeTimeoutMs: 10_000,

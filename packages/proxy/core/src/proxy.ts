@@ -23,6 +23,7 @@ import { defaultLog } from './node/default-log.ts';
 import { nodeTransport } from './node/node-transport.ts';
 import type { ProxyOptions } from './options.ts';
 import type { Transport } from './ports.ts';
+import { observeProxy } from './proxy-gauges.ts';
 import { DOORS } from './rooms.ts';
 import { ClusterRuntime, type ClusterRef } from './upstream/cluster.ts';
 
@@ -109,7 +110,7 @@ export class ProxyRuntime implements Proxy {
   readonly #clusterKeys: Map<string, string> = new Map<string, string>();
   /** Removed listeners whose connections are still at work. */
   readonly #leaving: Set<ListenerRuntime> = new Set<ListenerRuntime>();
-  readonly #stops: (() => void)[] = [];
+  readonly #stops: readonly (() => void)[];
   #admin: AdminServer | undefined;
   /** Updates are applied one after the other. */
   #queue: Promise<unknown> = Promise.resolve();
@@ -138,23 +139,7 @@ export class ProxyRuntime implements Proxy {
     });
     this.engine.fetcher = new Fetcher(this.engine, (name) => this.refs.get(name)?.current);
     this.startedEpochMs = this.clock.epochMs();
-    const { meter } = this.engine;
-    this.#stops.push(
-      meter.observed('tulle_streams_active', { help: 'Streams under way' }, () => this.engine.streams.active),
-      meter.observed(
-        'tulle_config_generation',
-        { help: 'Configurations applied so far' },
-        () => this.engine.generation,
-      ),
-      meter.observed('tulle_server_live', { help: 'Whether this proxy is ready' }, () =>
-        this.state === 'ready' ? 1 : 0,
-      ),
-      meter.observed(
-        'tulle_replay_bytes',
-        { help: 'Request bodies held for replay' },
-        () => this.engine.replayAccount.usedBytes,
-      ),
-    );
+    this.#stops = observeProxy(this.engine, () => this.state === 'ready');
   }
 
   async start(): Promise<void> {
@@ -340,6 +325,7 @@ export class ProxyRuntime implements Proxy {
       runtime.activate();
     }
     this.config = config;
+    engine.decisions.forgetOldChains();
     return changed;
   }
 

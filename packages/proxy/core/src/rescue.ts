@@ -2,6 +2,7 @@ import { errorRow, type ErrorCode } from '@tulle/filter';
 import type { Http1Fault } from '@tulle/http1';
 import { recordFailure } from './chain/reply.ts';
 import { abortResponse, carryOutReply } from './chain/response.ts';
+import { SITE_BROKEN } from './stream/sites.ts';
 import { AT_END, type Stream } from './stream/stream.ts';
 
 /**
@@ -16,6 +17,7 @@ export function rescue(stream: Stream, code: ErrorCode, details?: string, status
     stream.code = code;
     stream.details = details ?? row?.details ?? '';
     if (row !== undefined) stream.flag(row.flag);
+    stream.note(SITE_BROKEN, row?.reason ?? 0, 0);
     abortResponse(stream);
     return;
   }

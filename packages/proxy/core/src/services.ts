@@ -49,6 +49,8 @@ export interface Services {
     record(stream: StreamRef): void;
     hand(record: StreamRecord): void;
   };
+  /** Keeps what was decided for streams that are over. */
+  readonly decisions: { keep(stream: StreamRef): void };
   /** Absent unless a telemetry plugin asks for it. */
   readonly tracing: { begin(stream: StreamRef): void; traceAttempt(stream: StreamRef): void } | undefined;
   /** Engine code threw while it worked for `stream`. */

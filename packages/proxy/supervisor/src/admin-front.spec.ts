@@ -19,12 +19,16 @@ afterEach(async () => {
 });
 
 /** The admin interface of an engine process, as far as the front sees it. */
-async function engine(slot: number, status: number): Promise<{ path: string; asked: string[] }> {
+async function engine(
+  slot: number,
+  status: number,
+  body = 'draining\n',
+): Promise<{ path: string; asked: string[] }> {
   const asked: string[] = [];
   const path = join(dir, `engine-${slot}.sock`);
   const server: Server = createServer((req, res) => {
     asked.push(`${req.method ?? ''} ${req.url ?? ''}`);
-    res.writeHead(status).end('draining\n');
+    res.writeHead(status).end(body);
   });
   await new Promise<void>((resolve) => server.listen(path, resolve));
   open.push(
@@ -61,17 +65,15 @@ function ask(
   { address }: AdminFront,
   path: string,
   headers: Record<string, string> = {},
+  method = 'POST',
 ): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
     const { port } = address as { port: number };
-    const sent = request(
-      { host: '127.0.0.1', port, path, method: 'POST', headers, agent: false },
-      (reply) => {
-        let body = '';
-        reply.setEncoding('utf8').on('data', (text: string) => (body += text));
-        reply.on('end', () => resolve({ status: reply.statusCode ?? 0, body }));
-      },
-    );
+    const sent = request({ host: '127.0.0.1', port, path, method, headers, agent: false }, (reply) => {
+      let body = '';
+      reply.setEncoding('utf8').on('data', (text: string) => (body += text));
+      reply.on('end', () => resolve({ status: reply.statusCode ?? 0, body }));
+    });
     sent.on('error', reject).end();
   });
 }
@@ -128,5 +130,42 @@ describe('the socket of the front', () => {
     writeFileSync(file, 'precious');
     await expect(front([], { path: file })).rejects.toThrow(/a file that is no socket stands there/);
     expect(readFileSync(file, 'utf8')).toBe('precious');
+  });
+});
+
+describe('GET /explain', () => {
+  const page = (...times: string[]): string =>
+    JSON.stringify({ requestId: 'a', explanations: times.map((startedAt) => ({ startedAt })) });
+  const explain = async (served: AdminFront): Promise<[number, unknown]> => {
+    const { status, body } = await ask(served, '/explain?request-id=a', {}, 'GET');
+    return [status, JSON.parse(body)];
+  };
+
+  it('asks every process, since any may have had the request, and says which had', async () => {
+    const served = await front([
+      await engine(0, 200, page('2026-01-01T00:00:01Z')),
+      await engine(1, 404, JSON.stringify({ error: 'not here' })),
+      await engine(2, 200, page('2026-01-01T00:00:02Z', '2026-01-01T00:00:00Z')),
+    ]);
+    expect(await explain(served)).toEqual([
+      200,
+      {
+        requestId: 'a',
+        explanations: [
+          { startedAt: '2026-01-01T00:00:02Z', worker: 2 },
+          { startedAt: '2026-01-01T00:00:01Z', worker: 0 },
+          { startedAt: '2026-01-01T00:00:00Z', worker: 2 },
+        ],
+      },
+    ]);
+  });
+
+  it('says that none has it only where all were asked', async () => {
+    const here = await engine(0, 404, JSON.stringify({ error: 'not here' }));
+    expect(await explain(await front([here]))).toEqual([404, { error: 'not here' }]);
+    const [status, body] = await explain(await front([here, { path: join(dir, 'gone.sock') }]));
+    expect(status).toBe(503);
+    expect((body as { error: string }).error).toMatch(/slot 1 does not answer/);
+    expect((await explain(await front([])))[0]).toBe(503);
   });
 });

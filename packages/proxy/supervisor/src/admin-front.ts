@@ -3,6 +3,8 @@ import { chmodSync, lstatSync, rmSync } from 'node:fs';
 import { connect, type AddressInfo } from 'node:net';
 import { formatAddress, isUnixAddress, type Address } from '@tulle/model';
 import { createMetricsView, type MetricsView, type ProcessPage } from './metrics-view.ts';
+import { askProcess, PAGE_TIMEOUT_MS } from './ask-process.ts';
+import { explainInAll } from './explain-front.ts';
 import type { Supervisor } from './supervisor.ts';
 
 // Not imported: an import makes every export of the module, WebSocket too, and with it a whole HTTP client: 13 MiB.
@@ -31,7 +33,8 @@ export interface AdminFront {
 /**
  * Passes admin requests on to the newest ready engine process (`?worker=N` chooses another slot), and answers
  * `GET /supervisor` (status) and `POST /supervisor/restart` itself; `POST /drain_listeners` goes to every process.
- * Pages of metrics are one view of all processes ({@link MetricsView}); with `?worker=N` they are of that one alone.
+ * Pages of metrics are one view of all processes ({@link MetricsView}), and `GET /explain` asks all of them; with
+ * `?worker=N` they are of that one alone.
  * @throws Error when the address is not loopback or taken, or when a file that is no socket stands there
  */
 export async function serveAdminFront(options: AdminFrontOptions): Promise<AdminFront> {
@@ -63,6 +66,11 @@ export async function serveAdminFront(options: AdminFrontOptions): Promise<Admin
     const worker = url.searchParams.get('worker');
     if (url.pathname === '/drain_listeners' && req.method === 'POST' && worker === null)
       return void drainAll(supervisor, req, res);
+    if (url.pathname === '/explain' && req.method === 'GET' && worker === null)
+      return void explainInAll(supervisor, req.url ?? '/').then(
+        ({ status, body }) => answer(res, status, body),
+        (error: unknown) => answer(res, 502, { error: String(error) }),
+      );
     const target =
       supervisor.adminAddress(Number(worker ?? 0)) ?? (worker === null ? anyReady(supervisor) : undefined);
     if (target === undefined || !isUnixAddress(target))
@@ -121,25 +129,15 @@ async function drainAll(supervisor: Supervisor, req: IncomingMessage, res: Serve
   const drained = await Promise.all(
     processes.map(async ({ slot, adminAddress }) => {
       const path = isUnixAddress(adminAddress) ? adminAddress.path : '';
-      return { slot, status: await postTo(path, req.url ?? '/').catch((error: unknown) => String(error)) };
+      return {
+        slot,
+        status: await askProcess(path, 'POST', req.url ?? '/').then((reply) => reply.status, String),
+      };
     }),
   );
   const failed = drained.filter(({ status }) => status !== 202);
   if (processes.length > 0 && failed.length === 0) return answer(res, 202, { draining: drained.length });
   answer(res, 503, { error: 'not every engine process drains', failed });
-}
-
-function postTo(socketPath: string, path: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const asked = { socketPath, path, method: 'POST', agent: false, timeout: PAGE_TIMEOUT_MS };
-    const req = request(asked, (reply) => {
-      reply.resume();
-      resolve(reply.statusCode ?? 502);
-    });
-    req.on('timeout', () => req.destroy(new Error(`no answer within ${PAGE_TIMEOUT_MS} ms`)));
-    req.on('error', reject);
-    req.end();
-  });
 }
 
 /** A page of another site in a browser of this machine may send a POST unasked, and cannot hide that it does. */
@@ -176,9 +174,6 @@ function pass(
 
 /** Pages of metrics that are remembered; a caller who makes up queries gets sums without memory past it. */
 const MAX_VIEWS = 8;
-/** For the pages of the other processes: a scraper's own patience is some 10 s. */
-const PAGE_TIMEOUT_MS = 5_000;
-
 /** Ends a page of OpenMetrics, and no other. */
 const EOF = '# EOF\n';
 

@@ -32,6 +32,7 @@ export function filter(
     body?: { request?: BodyNeed; response?: BodyNeed };
     bodyFor?: (config: { tag?: string }) => BodyNeeds;
     unrouted?: boolean;
+    effects?: 'none' | 'local' | 'external';
   } = {},
 ): HttpFilter<{ tag?: string }, { tag?: string }, { count: number }> {
   return defineHttpFilter<{ tag?: string }, { tag?: string }, { count: number }>({

@@ -12,6 +12,19 @@ import { advance } from '../chain/walk.ts';
 import type { Services } from '../services.ts';
 import { rescue } from '../rescue.ts';
 import { PAUSE_FLOW, type UpstreamStream } from '../sides.ts';
+import {
+  CLUSTER_ABSENT,
+  CLUSTER_FULL,
+  countsOf,
+  RETRY_REFUSALS,
+  SITE_ATTEMPT,
+  SITE_CLUSTER,
+  SITE_ENDPOINT,
+  SITE_RETRY,
+  SITE_RETRY_REFUSED,
+  SITE_STALE,
+  type RetryRefusal,
+} from '../stream/sites.ts';
 import { AT_ATTEMPTS, type Stream } from '../stream/stream.ts';
 import { disown, isThenable, messageOf } from '../thenable.ts';
 import { hashKey } from './hash-key.ts';
@@ -26,13 +39,6 @@ import type { Bytes } from '../bytes.ts';
  * loop disposes: safety (D5), replay, time left, budget.
  */
 
-/** Decision note: an attempt ended; reason is the error row's (0: answered), operand the status. */
-export const SITE_ATTEMPT = -3;
-/** Decision note: a retry was refused; reason is an index of {@link RETRY_REFUSALS}, operand the attempt's number. */
-export const SITE_RETRY_REFUSED = -4;
-export const RETRY_REFUSALS = ['', 'budget', 'limit', 'unsafe', 'replay', 'timeout', 'closed'] as const;
-type RetryRefusal = (typeof RETRY_REFUSALS)[number];
-
 /** Used when a filter that asks for a retry gives no delay: Envoy's 25 ms doubling to 250 ms, full jitter. */
 const DEFAULT_BACKOFF = { baseMs: 25, maxMs: 250 };
 
@@ -41,17 +47,20 @@ export function beginAttempts(stream: Stream): void {
   stream.phase = AT_ATTEMPTS;
   const cluster = stream.target?.ref.current;
   if (cluster === undefined) {
+    stream.note(SITE_CLUSTER, CLUSTER_ABSENT, 0);
     const action = stream.route?.action;
     const code = action?.kind === 'forward' ? action.notFound : 'TULLE_CLUSTER_NOT_FOUND';
     return rescue(stream, code, `cluster_not_found{${stream.target?.cluster ?? ''}}`);
   }
   stream.cluster = cluster;
-  if (!cluster.enter())
+  if (!cluster.enter()) {
+    stream.note(SITE_CLUSTER, CLUSTER_FULL, 0);
     return rescue(
       stream,
       'TULLE_UPSTREAM_OVERFLOW',
       'upstream_reset_before_response_started{overflow,requests}',
     );
+  }
   stream.admitted = true;
   const nowMs = stream.engine.turn.nowMs;
   cluster.budget.onRequest(nowMs);
@@ -77,6 +86,10 @@ export function nextAttempt(stream: Stream): void {
       ? cluster.balancer.pick(nowMs, undefined, stream.hash)
       : (cluster.balancer.pick(nowMs, tried, stream.hash) ??
         cluster.balancer.pick(nowMs, undefined, stream.hash));
+  const { usable, endpoints } = cluster.balancer;
+  // That all could be picked goes without saying.
+  if (tried.length > 0 || usable < endpoints.length || usable === 0)
+    stream.note(SITE_ENDPOINT, tried.length, countsOf(usable, endpoints.length));
   if (endpoint === undefined) {
     cluster.metrics.noEndpoint.add();
     return attemptFailed(stream, 'TULLE_UPSTREAM_NO_ENDPOINT', true, undefined);
@@ -201,6 +214,7 @@ export function attemptFailed(
     // The endpoint closed an idle connection while the request was on its way: one fresh try needs no policy.
     if (!asked && stale && attempt.repeatable && stream.staleReplays === 0) {
       stream.staleReplays++;
+      stream.note(SITE_STALE, attempt.number, 0);
       stream.cluster?.metrics.staleReplays.add();
       return nextAttempt(stream);
     }
@@ -336,6 +350,7 @@ function refusalOf(stream: Stream, nowMs: number): RetryRefusal {
 }
 
 function retry(stream: Stream): void {
+  stream.note(SITE_RETRY, stream.attempt.number, Math.round(stream.attempt.retryDelayMs));
   stream.cluster?.metrics.retries.add();
   stream.retryTimer.arm(stream.attempt.retryDelayMs);
 }

@@ -113,6 +113,8 @@ function chooseUpgrade(stream: Stream, action: CompiledForward): boolean {
 }
 
 function rewrite(stream: Stream, route: CompiledRoute, { host, path }: Rewrite): void {
+  stream.matchedPath = stream.path;
+  stream.matchedAuthority = stream.authority;
   if (host !== undefined) stream.authority = host;
   if (path !== undefined) stream.path = rewrittenPath(stream.path, route, path);
 }

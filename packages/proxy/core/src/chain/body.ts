@@ -1,4 +1,5 @@
 import { CONTINUE, STOP, TulleError, type HookResult } from '@tulle/filter';
+import { SITE_BODY_STOPPED } from '../stream/sites.ts';
 import type { BodyHooks, Stream } from '../stream/stream.ts';
 import { StreamView } from '../stream/views.ts';
 import { recordFailure } from './reply.ts';
@@ -168,6 +169,7 @@ export class BodyPipe implements BodyHooks {
   #stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
+    this.#stream.note(SITE_BODY_STOPPED, this.#stream.slot, this.#response ? 1 : 0);
     this.#outlet.onStopped(this.#stream);
   }
 

@@ -23,7 +23,10 @@ export function completeStream(stream: Stream): void {
   if (complete !== null)
     for (let i = 0; i < complete.length; i++) runComplete(stream, complete[i] as CompleteStep);
   for (const { filter, config } of stream.retired) retireFilter(stream, filter, config);
-  if (!chain.internal) engine.recorder.record(stream);
+  if (!chain.internal) {
+    engine.recorder.record(stream);
+    engine.decisions.keep(stream);
+  }
   giveStatesBack(stream);
   stream.view?.revoke();
   stream.requestPipe?.revoke();

@@ -1,6 +1,7 @@
 import { errorRow, STOP, TulleError, type ErrorCode } from '@tulle/filter';
 import { BODY_LENGTH, BODY_NONE } from '@tulle/http1';
 import { markUnsent } from '../attempts/unsent-marker.ts';
+import { SITE_REPLY } from '../stream/sites.ts';
 import type { Stream } from '../stream/stream.ts';
 import { copyBytes, NO_BYTES } from '../bytes.ts';
 
@@ -80,9 +81,6 @@ function recordLocal(stream: Stream, status: number, code: string, details: stri
   stream.reason = '';
   stream.replyPending = true;
 }
-
-/** Decision note: an answer was given here; reason is the error row's, operand the status. */
-export const SITE_REPLY = -1;
 
 /** Makes the recorded reply the stream's response. */
 export function adoptReply(stream: Stream): void {

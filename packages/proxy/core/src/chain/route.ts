@@ -1,8 +1,6 @@
 import type { CompiledForward, CompiledRoute, ForwardTarget } from '../compile/compiled.ts';
+import { SITE_REMATCH, SITE_ROUTE } from '../stream/sites.ts';
 import type { Stream } from '../stream/stream.ts';
-
-/** Decision note: the route was matched; reason is its index, operand the chosen share of its split (-1: none). */
-export const SITE_ROUTE = -2;
 
 /** Finds the route of a stream and puts its table in force. No route: only what runs without one stays. */
 export function matchRoute(stream: Stream): void {
@@ -44,6 +42,7 @@ function drawTarget(stream: Stream, action: CompiledForward): number {
 export function rematch(stream: Stream): void {
   if (!stream.routed) return; // it comes anyway
   const before = stream.table;
+  stream.note(SITE_REMATCH, stream.slot, 0);
   matchRoute(stream);
   if (stream.table === before) return;
   stream.rematched = true;

@@ -1,4 +1,5 @@
 import { CONTINUE, isTulleError, STOP, TulleError, type HookResult, type Verdict } from '@tulle/filter';
+import { SITE_FILTER_FAILED } from '../stream/sites.ts';
 import type { Stream } from '../stream/stream.ts';
 import { StreamView } from '../stream/views.ts';
 import { recordFailure } from './reply.ts';
@@ -124,7 +125,9 @@ export function filterFailed(stream: Stream, filter: FilterInstance, error: unkn
     requestId: stream.requestId,
     stack: error instanceof Error ? error.stack : undefined,
   });
-  if (filter.failOpen && !stream.replyPending) return CONTINUE;
+  const passes = filter.failOpen && !stream.replyPending;
+  stream.note(SITE_FILTER_FAILED, filter.slot, passes ? 1 : 0);
+  if (passes) return CONTINUE;
   const code =
     isTulleError(error) && error.code === 'TULLE_HEADER_INVALID'
       ? 'TULLE_HEADER_INVALID'

@@ -8,6 +8,14 @@ import {
 import { stripHopByHop, TARGET_AUTHORITY, TARGET_ORIGIN } from '@tulle/http1';
 import { rescue } from '../rescue.ts';
 import { PAUSE_HOOK } from '../sides.ts';
+import {
+  HYGIENE_PATH_NORMALIZED,
+  RAN_ALL,
+  RAN_STOPPED,
+  RAN_WAITING,
+  SITE_HYGIENE,
+  SITE_PHASE,
+} from '../stream/sites.ts';
 import type { Stream } from '../stream/stream.ts';
 import { act } from './act.ts';
 import { addRequestFields } from './hygiene.ts';
@@ -61,7 +69,9 @@ export function beginStream(stream: Stream): void {
   stream.authority = normalizeHost(authority);
   if (stream.idleTimeoutMs > 0) stream.idleTimer.arm(stream.idleTimeoutMs, stream.startMs);
   stripHopByHop(stream.headers, head.connectionNames);
-  addRequestFields(stream, connection);
+  const cleaned = addRequestFields(stream, connection);
+  const done = stream.path === stream.originalPath ? cleaned : cleaned | HYGIENE_PATH_NORMALIZED;
+  if (done !== 0) stream.note(SITE_HYGIENE, done, 0);
   stream.engine.tracing?.begin(stream);
   if (stream.path === '') {
     stream.path = stream.originalPath;
@@ -98,17 +108,22 @@ export function advance(stream: Stream, phase: HeadPhase, from: number): void {
     const steps = stepsOf(stream, phase);
     if (stream.replyPending) {
       // Recorded by a hook whose promise settled with STOP, or that threw.
+      stream.note(SITE_PHASE, phase * 4 + RAN_STOPPED, stream.slot);
       if (phase !== RESPONSE_HEADERS) return carryOutReply(stream);
       if (!adoptReplyInResponse(stream)) return;
     }
     if (steps === null) break;
     const result = runSteps(stream, phase, steps, next, advance);
     if (result === PENDING) {
+      stream.note(SITE_PHASE, phase * 4 + RAN_WAITING, stream.slot);
       if (phase <= REQUEST_TRAILERS) stream.downstream.pauseRequest(stream, PAUSE_HOOK);
       else if (phase !== ATTEMPT_HEADERS) stream.upstream?.pauseResponse(PAUSE_HOOK);
       return;
     }
-    if (result === DONE) break;
+    if (result === DONE) {
+      stream.note(SITE_PHASE, phase * 4 + RAN_ALL, stream.slot);
+      break;
+    }
     // The reply takes the response's place; the filters that are still to come see it.
     next = indexAfterSlot(stream, phase);
   }

@@ -119,6 +119,8 @@ function compileRoute(
     index,
     name: route.name,
     cluster: undefined,
+    virtualHost: host.name,
+    match: route.match,
     pattern: route.match.path.value,
     prefix: kind === 'prefix' ? (value.endsWith('/') ? value.slice(0, -1) : value) : undefined,
     bytesPrefix: kind === 'bytes-prefix' ? value : undefined,

@@ -410,6 +410,7 @@ class Compilation {
     if (matcher === undefined) return undefined;
     const chain = new HttpChain({
       name,
+      listener: listener.name,
       generation: this.#base.generation,
       settings,
       filters,

@@ -2,7 +2,7 @@ import type { FieldTable } from '@tulle/fields';
 import type { RouteInfo } from '@tulle/filter';
 import type { Http1Limits } from '@tulle/http1';
 import type { RouteMatcher } from '@tulle/match';
-import type { DirectResponseAction, RedirectAction, Rewrite } from '@tulle/model';
+import type { DirectResponseAction, RedirectAction, Rewrite, RouteMatch } from '@tulle/model';
 import type { HeadStep, PhaseTable } from '../chain/tables.ts';
 import type { UpstreamRef } from '../sides.ts';
 import type { FilterSet } from './filter-set.ts';
@@ -63,6 +63,10 @@ export interface CompiledRoute extends RouteInfo {
   readonly kind: 'route';
   /** Number within the configuration, for decision notes. */
   readonly index: number;
+  /** The virtual host that it stands in. */
+  readonly virtualHost: string;
+  /** Its conditions as configured, for explanations. */
+  readonly match: RouteMatch;
   readonly action: CompiledAction;
   /** Element-wise prefix that matched, for prefix rewrites; `undefined` for other kinds of match. */
   readonly prefix: string | undefined;
@@ -97,6 +101,7 @@ export interface HttpSettings {
  */
 export class HttpChain {
   readonly name: string;
+  readonly listener: string;
   /** Its streams are the proxy's own calls: they leave no record. */
   readonly internal: boolean;
   /** Configuration generation, by which notes are decoded. */
@@ -112,6 +117,7 @@ export class HttpChain {
 
   constructor(parts: {
     readonly name: string;
+    readonly listener: string;
     readonly internal?: boolean;
     readonly generation: number;
     readonly settings: HttpSettings;
@@ -121,6 +127,7 @@ export class HttpChain {
     readonly matcher: RouteMatcher<CompiledRoute>;
   }) {
     this.name = parts.name;
+    this.listener = parts.listener;
     this.internal = parts.internal ?? false;
     this.generation = parts.generation;
     this.settings = parts.settings;
@@ -129,6 +136,11 @@ export class HttpChain {
     this.unrouted = parts.unrouted;
     this.matcher = parts.matcher;
     parts.filters.retain();
+  }
+
+  /** A newer chain took its place. */
+  get retired(): boolean {
+    return this.#retired;
   }
 
   /** Streams under way on this chain. */

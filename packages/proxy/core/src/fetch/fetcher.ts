@@ -30,6 +30,7 @@ export class Fetcher {
     this.#origins = new Origins(engine);
     this.#chain = new HttpChain({
       name: 'fetch',
+      listener: '',
       internal: true,
       generation: 0,
       settings: {
@@ -49,7 +50,7 @@ export class Fetcher {
       filters: new FilterSet(engine, [], [], []),
       beforeRoute: null,
       unrouted: EMPTY_TABLE,
-      matcher: { payloads: [], match: () => undefined },
+      matcher: { payloads: [], match: () => undefined, explain: () => undefined },
     });
   }
 

@@ -1,25 +1,10 @@
 import { formatAddress } from '@tulle/model';
+import { isSecretField } from '../explain/describe.ts';
+import { explainPages } from './explain-pages.ts';
+import type { AdminPageEntry, AdminReply } from './admin-page.ts';
 import type { AdminSubject } from './admin-subject.ts';
 import { chooseType } from './negotiate.ts';
 import { LOG_LEVELS, type LeveledLog, type LogLevel } from './default-log.ts';
-
-/** What a page answers. */
-export interface AdminReply {
-  readonly status?: number;
-  readonly contentType?: string;
-  /** Whether another `Accept` might have been answered otherwise. */
-  readonly varies?: boolean;
-  readonly body: string | Iterable<string>;
-}
-
-/** One page of the admin interface. Changes take POST, so that no link or prefetch makes one. */
-export interface AdminPageEntry {
-  readonly path: string;
-  readonly method: 'GET' | 'POST';
-  readonly help: string;
-  /** @param accept the request's header of that name */
-  reply(query: URLSearchParams, accept: string | undefined): AdminReply | Promise<AdminReply>;
-}
 
 /** Every page: the engine's own, then those of telemetry plugins. */
 export function adminPages(proxy: AdminSubject): AdminPageEntry[] {
@@ -110,6 +95,7 @@ export function adminPages(proxy: AdminSubject): AdminPageEntry[] {
       },
     },
   ];
+  pages.push(...explainPages(proxy));
   for (const page of proxy.telemetry.flatMap((plugin) => plugin.adminPages ?? [])) {
     pages.push({
       path: page.path,
@@ -151,13 +137,10 @@ function serverInfo(proxy: AdminSubject): object {
 /** Fields whose values are secrets wherever they stand. */
 const SECRET = /^(?:keyPem|privateKeyPem|password|secret|token|apiKey|clientSecret)$/i;
 
-/** Fields of HTTP whose values are credentials, where an edit or a condition names one. */
-const SECRET_FIELD = /^(?:proxy-)?authorization$|cookie|token|secret|password|api-?key|credential/i;
-
 function redacted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(redacted);
   if (typeof value !== 'object' || value === null) return value;
-  if ('name' in value && typeof value.name === 'string' && SECRET_FIELD.test(value.name)) {
+  if ('name' in value && typeof value.name === 'string' && isSecretField(value.name)) {
     if ('value' in value) return { ...value, value: '[redacted]' };
     if ('match' in value && typeof value.match === 'object' && value.match !== null && 'value' in value.match)
       return { ...value, match: { ...value.match, value: '[redacted]' } };

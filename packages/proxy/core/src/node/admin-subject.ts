@@ -2,6 +2,7 @@ import type { Log } from '@tulle/filter';
 import type { ProxyConfig } from '@tulle/model';
 import type { TelemetryPlugin } from '@tulle/telemetry';
 import type { Clock } from '@tulle/time';
+import type { Engine } from '../engine.ts';
 import type { Registry } from '../compile/compile-filters.ts';
 import type { ListenerRuntime } from '../listener/listener.ts';
 import type { Transport } from '../ports.ts';
@@ -9,6 +10,7 @@ import type { ClusterRef } from '../upstream/cluster.ts';
 
 /** What the admin interface shows and does: a proxy, as far as it is its business. */
 export interface AdminSubject {
+  readonly engine: Engine;
   readonly state: string;
   readonly config: ProxyConfig;
   readonly stats: object;

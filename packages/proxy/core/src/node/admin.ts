@@ -4,7 +4,8 @@ import { TulleError } from '@tulle/filter';
 import { formatAddress, type Address } from '@tulle/model';
 import type { AdminAddress } from '../options.ts';
 import type { AdminSubject } from './admin-subject.ts';
-import { adminPages, type AdminReply } from './admin-pages.ts';
+import { adminPages } from './admin-pages.ts';
+import type { AdminReply } from './admin-page.ts';
 import { isFromForeignPage, isLoopbackHost } from './foreign-page.ts';
 import { removeStaleSocket } from './stale-socket.ts';
 
@@ -83,22 +84,41 @@ async function answer(
         body: 'A page of another site may not call the admin interface.\n',
       });
     const url = new URL(request.url ?? '/', 'http://localhost');
-    const page = adminPages(proxy).find((other) => other.path === url.pathname);
-    if (page === undefined)
+    const pages = adminPages(proxy).filter((other) => other.path === url.pathname);
+    if (pages.length === 0)
       return send(response, { status: 404, body: `No page ${url.pathname}; / lists them.\n` });
     const method = request.method === 'HEAD' ? 'GET' : request.method;
-    if (method !== page.method)
+    const page = pages.find((other) => other.method === method);
+    if (page === undefined) {
+      const allow = pages.map((other) => other.method).join(', ');
       return send(response, {
         status: 405,
-        headers: { allow: page.method },
-        body: `${url.pathname} takes ${page.method}.\n`,
+        headers: { allow },
+        body: `${url.pathname} takes ${allow}.\n`,
       });
-    await sendPieces(response, await page.reply(url.searchParams, request.headers.accept));
+    }
+    const body = page.method === 'POST' ? await bodyOf(request) : '';
+    if (body === undefined)
+      return send(response, { status: 413, body: `A body has at most ${MAX_BODY_BYTES} bytes.\n` });
+    await sendPieces(response, await page.reply(url.searchParams, request.headers.accept, body));
   } catch (error) {
     proxy.log.error(`admin: ${error instanceof Error ? error.message : String(error)}`);
     if (!response.headersSent) send(response, { status: 500, body: 'The page failed; the log says why.\n' });
     else response.destroy();
   }
+}
+
+/** What a POST to the admin interface may bring. */
+const MAX_BODY_BYTES = 65_536;
+
+/** @returns `undefined` past the bound */
+async function bodyOf(request: IncomingMessage): Promise<string | undefined> {
+  let text = '';
+  for await (const piece of request.setEncoding('utf8')) {
+    text += String(piece);
+    if (text.length > MAX_BODY_BYTES) return undefined;
+  }
+  return text;
 }
 
 function send(

@@ -11,7 +11,7 @@ import { Attempt } from './attempt.ts';
 import { ReplayBuffer } from '../attempts/replay.ts';
 import { StreamTrace } from './stream-trace.ts';
 
-/** Triples of decision notes a stream keeps; later ones are dropped and `notesDropped` counts them. */
+/** Decision notes a stream keeps; later ones are dropped, and `notesDropped` counts them. */
 export const MAX_NOTES = 64;
 
 /** Where a stream stands in its walk; only grows, except that an attempt may be repeated. */
@@ -158,6 +158,9 @@ export class Stream {
   readonly notes: Int32Array = new Int32Array(MAX_NOTES * 3);
   noteCount = 0;
   notesDropped = 0;
+  /** Path and authority that routes were matched by, where a rewrite changed them; else `''`. */
+  matchedPath = '';
+  matchedAuthority = '';
   startMs = 0;
   startEpochMs = 0;
   firstByteMs = -1;
@@ -264,6 +267,8 @@ export class Stream {
     if (this.flags.length > 0) this.flags.length = 0;
     this.noteCount = 0;
     this.notesDropped = 0;
+    this.matchedPath = '';
+    this.matchedAuthority = '';
     this.firstByteMs = -1;
     this.upstreamServiceMs = -1;
     this.bytesReceived = 0;
@@ -281,10 +286,11 @@ export class Stream {
       this.notesDropped++;
       return;
     }
+    const { notes } = this;
     const at = this.noteCount++ * 3;
-    this.notes[at] = site;
-    this.notes[at + 1] = reason;
-    this.notes[at + 2] = operand;
+    notes[at] = site;
+    notes[at + 1] = reason;
+    notes[at + 2] = operand;
   }
 
   /** Adds a response flag, once. */

@@ -1,0 +1,485 @@
+import { ERROR_TABLE, errorRow } from '@tulle/filter';
+import type { FilterInstance, HeadStep, PhaseTable } from '../chain/tables.ts';
+import type { CompiledRoute, ForwardTarget } from '../compile/compiled.ts';
+import type { DecidedAttempt, Decision } from '../stream/decision.ts';
+import {
+  CLUSTER_ABSENT,
+  CLUSTER_FULL,
+  HYGIENE_CLAIMS_KEPT,
+  HYGIENE_CLAIMS_REMOVED,
+  HYGIENE_ID_MADE,
+  HYGIENE_PATH_NORMALIZED,
+  HYGIENE_PEER_TRUSTED,
+  RAN_ALL,
+  RAN_STOPPED,
+  RAN_WAITING,
+  readCounts,
+  RETRY_REFUSALS,
+  SITE_ATTEMPT,
+  SITE_BODY_STOPPED,
+  SITE_BROKEN,
+  SITE_CLUSTER,
+  SITE_ENDPOINT,
+  SITE_FILTER_FAILED,
+  SITE_HYGIENE,
+  SITE_PHASE,
+  SITE_REMATCH,
+  SITE_REPLY,
+  SITE_RETRY,
+  SITE_RETRY_REFUSED,
+  SITE_ROUTE,
+  SITE_STALE,
+  SITE_WOULD_CALL,
+} from '../stream/sites.ts';
+import type { ExplainSite, Explanation, Reason } from './explanation.ts';
+import { explainRoute, type Matched } from './explain-route.ts';
+
+const CODES: ReadonlyMap<number, string> = new Map(
+  Object.entries(ERROR_TABLE).map(([code, { reason }]) => [reason, code]),
+);
+
+/** By number, as in `chain/phases.ts`. */
+const PHASES = [
+  'before-route',
+  'request-headers',
+  'request-trailers',
+  'response-headers',
+  'response-trailers',
+  'attempt-headers',
+] as const;
+
+const EFFECTS = ['none', 'local', 'external'] as const;
+
+/** What the notes do not say of an imagined request. */
+export interface DryRunFacts {
+  readonly matched: Matched;
+  /** What stands at the end instead of attempts. */
+  readonly outlook: readonly Reason[];
+}
+
+/** Reads the notes of a decision with the configuration that it was made by. @param epochMs wall clock at its start */
+export function explainDecision(decision: Decision, epochMs: number, dry?: DryRunFacts): Explanation {
+  const { chain, originalPath, query, sentPath, code } = decision;
+  const whole = chain !== undefined && decision.dropped === 0;
+  return {
+    requestId: decision.requestId,
+    dryRun: dry !== undefined,
+    startedAt: new Date(epochMs).toISOString(),
+    durationMs: round(decision.durationMs),
+    listener: chain?.listener ?? '',
+    chain: chain?.name ?? '',
+    generation: chain?.generation ?? 0,
+    peerIdentity: decision.peerIdentity,
+    method: decision.method,
+    authority: decision.authority,
+    path: query === undefined ? originalPath : `${originalPath}?${query}`,
+    upstreamPath: sentPath === originalPath ? undefined : sentPath,
+    status: decision.status,
+    code,
+    details: decision.details,
+    hint: errorRow(code)?.hint ?? '',
+    whole,
+    reasons: new Reading(decision, dry).read(),
+  };
+}
+
+/** One pass over the notes. */
+class Reading {
+  readonly #decision: Decision;
+  readonly #dry: DryRunFacts | undefined;
+  readonly #reasons: Reason[] = [];
+  readonly #attempts: readonly DecidedAttempt[];
+  #attempt = 0;
+  #endpointTold = false;
+  #route: CompiledRoute | undefined;
+  #target: ForwardTarget | undefined;
+  #table: PhaseTable | undefined;
+  /** Before a rematch, with the slot that asked for it. */
+  #before: { readonly table: PhaseTable | undefined; readonly slot: number } | undefined;
+  /** A reply whose hook is not told yet. */
+  #held: { readonly reason: number; readonly operand: number } | undefined;
+  /** Notes of filters whose phase is not told yet, by slot. */
+  #notes: Map<number, Reason[]> = new Map<number, Reason[]>();
+  /** What became of filters otherwise than going on, by slot. */
+  #marked: Map<number, { readonly outcome: string; readonly reason: string; readonly detail: string }> =
+    new Map();
+
+  constructor(decision: Decision, dry: DryRunFacts | undefined) {
+    this.#decision = decision;
+    this.#dry = dry;
+    this.#attempts = decision.attempts;
+    this.#table = decision.chain?.unrouted;
+  }
+
+  read(): Reason[] {
+    const { notes, dropped, status, code, details, durationMs } = this.#decision;
+    const count = notes.length / 3;
+    if (notes[0] !== SITE_HYGIENE) this.#hygiene(0);
+    for (let i = 0; i < count; i++)
+      this.#note(notes[i * 3] as number, notes[i * 3 + 1] as number, notes[i * 3 + 2] as number, i);
+    this.#restOfAttempts(count);
+    for (const [slot, children] of this.#notes)
+      this.#add('filter', this.#filterName(slot), 'noted', 'note', '', { children });
+    this.#reasons.push(...(this.#dry?.outlook ?? []));
+    if (dropped > 0)
+      this.#add('response', '', 'incomplete', 'notes-dropped', `${dropped} later notes did not fit`);
+    if (this.#dry === undefined)
+      this.#add(
+        'response',
+        '',
+        status === 0 ? 'none' : String(status),
+        code === '' ? 'from-endpoint' : code,
+        details,
+        { at: round(durationMs) },
+      );
+    return this.#reasons;
+  }
+
+  #add(
+    site: ExplainSite,
+    subject: string,
+    outcome: string,
+    reason: string,
+    detail: string,
+    more: { readonly at?: number; readonly children?: readonly Reason[] } = {},
+  ): void {
+    this.#reasons.push({ site, subject, outcome, reason, detail, ...more });
+  }
+
+  #note(site: number, reason: number, operand: number, index: number): void {
+    switch (site) {
+      case SITE_HYGIENE:
+        return this.#hygiene(reason);
+      case SITE_ROUTE:
+        return this.#routed(reason, operand);
+      case SITE_REMATCH:
+        this.#before = { table: this.#table, slot: reason };
+        return this.#add(
+          'filter',
+          this.#filterName(reason),
+          'rematch',
+          'asked',
+          'the route is looked for again',
+        );
+      case SITE_PHASE:
+        this.#phase(reason >> 2, reason & 3, operand);
+        return this.#giveHeld(index);
+      case SITE_FILTER_FAILED:
+        return void this.#marked.set(reason, {
+          outcome: operand === 1 ? 'failed open' : 'failed',
+          reason: 'TULLE_FILTER_FAILED',
+          detail:
+            operand === 1
+              ? 'it threw, and the chain lets the request pass then; the log says why'
+              : 'it threw; the log says why',
+        });
+      case SITE_BODY_STOPPED:
+        this.#add(
+          'filter',
+          this.#filterName(reason),
+          'stop',
+          operand === 1 ? 'response-body' : 'request-body',
+          '',
+          this.#notesOf(reason),
+        );
+        return this.#giveHeld(index);
+      case SITE_WOULD_CALL:
+        return void this.#marked.set(reason, {
+          outcome: 'would call',
+          reason: `effects-${EFFECTS[operand] ?? ''}`,
+          detail: 'not called in a dry run; what follows supposes that it lets the request pass',
+        });
+      case SITE_CLUSTER:
+        return this.#cluster(reason);
+      case SITE_ENDPOINT:
+        return this.#endpoint(reason, operand);
+      case SITE_ATTEMPT:
+        return this.#attemptOver(reason, operand);
+      case SITE_RETRY:
+        return this.#add('retry', `attempt ${reason}`, 'granted', 'policy', `again after ${operand} ms`);
+      case SITE_RETRY_REFUSED:
+        return this.#add(
+          'retry',
+          `attempt ${operand}`,
+          'refused',
+          RETRY_REFUSALS[reason] ?? '',
+          REFUSALS[RETRY_REFUSALS[reason] ?? ''] ?? '',
+        );
+      case SITE_STALE:
+        return this.#add(
+          'retry',
+          `attempt ${reason}`,
+          'granted',
+          'stale-connection',
+          'the kept-alive connection had been closed; once more without any policy',
+        );
+      case SITE_REPLY:
+        // The hook that gave it is told first, which its note comes behind.
+        if (this.#stopsAfter(index)) this.#held = { reason, operand };
+        else this.#reply(reason, operand, index);
+        return;
+      case SITE_BROKEN:
+        this.#restOfAttempts(index);
+        return this.#add(
+          'reply',
+          '',
+          'broken off',
+          CODES.get(reason) ?? '',
+          'the response had begun: the caller saw a broken message',
+        );
+      default:
+        if (site >= 0) this.#filterNote(site, reason, operand);
+    }
+  }
+
+  /** Whether the next thing that is told is the hook that ended its phase. */
+  #stopsAfter(index: number): boolean {
+    const { notes } = this.#decision;
+    for (let i = index + 1; i < notes.length / 3; i++) {
+      const site = notes[i * 3] as number;
+      if (site === SITE_BODY_STOPPED) return true;
+      if (site === SITE_PHASE) return ((notes[i * 3 + 1] as number) & 3) === RAN_STOPPED;
+      if (site < 0 && site !== SITE_FILTER_FAILED) return false;
+    }
+    return false;
+  }
+
+  #giveHeld(index: number): void {
+    const held = this.#held;
+    this.#held = undefined;
+    if (held !== undefined) this.#reply(held.reason, held.operand, index);
+  }
+
+  #reply(reason: number, status: number, index: number): void {
+    this.#restOfAttempts(index);
+    const code = CODES.get(reason) ?? '';
+    const { code: last, details } = this.#decision;
+    this.#add(
+      'reply',
+      '',
+      String(status),
+      code || last,
+      code === last || code === '' ? details : (errorRow(code)?.details ?? ''),
+    );
+  }
+
+  #hygiene(done: number): void {
+    const told = HYGIENE.filter(([bit]) => (done & bit) !== 0);
+    this.#add(
+      'request',
+      '',
+      told.length === 0 ? 'unchanged' : 'cleaned',
+      told.map(([, word]) => word).join(' ') || 'as-sent',
+      told.map(([, , detail]) => detail).join('; '),
+    );
+  }
+
+  #routed(index: number, share: number): void {
+    const { chain, method, authority, path, query } = this.#decision;
+    if (chain === undefined)
+      return this.#add(
+        'route',
+        `route ${index}`,
+        index < 0 ? 'none' : 'matched',
+        'configuration-gone',
+        'too many configurations followed; names are not known any more',
+      );
+    this.#route = chain.matcher.payloads[index];
+    const route = this.#route;
+    const matched = this.#dry?.matched ?? { method, authority, path, query, headers: undefined };
+    this.#reasons.push(explainRoute(chain, route, matched));
+    this.#target = route?.action.kind === 'forward' ? route.action.targets[share] : undefined;
+    this.#table = this.#target?.table ?? route?.table ?? chain.unrouted;
+    if (route === undefined || route.action.kind !== 'forward') return;
+    const { targets, totalWeight } = route.action;
+    if (targets.length < 2 && this.#target !== undefined) return;
+    this.#add(
+      'cluster',
+      this.#target?.cluster ?? '',
+      this.#target === undefined ? 'none' : 'drawn',
+      'weight',
+      this.#target === undefined
+        ? 'no backend has any weight'
+        : `weight ${this.#target.weight} of ${totalWeight}; others: ${targets
+            .filter((one) => one !== this.#target)
+            .map((one) => `${one.cluster} ${one.weight}`)
+            .join(', ')}`,
+    );
+  }
+
+  #cluster(reason: number): void {
+    const name = this.#target?.cluster ?? '';
+    if (reason === CLUSTER_ABSENT)
+      this.#add('cluster', name, 'absent', 'not-configured', 'nothing defines it (yet)');
+    if (reason === CLUSTER_FULL)
+      this.#add(
+        'cluster',
+        name,
+        'refused',
+        'max-requests',
+        'as many requests are under way as its limits allow',
+      );
+  }
+
+  #endpoint(tried: number, counts: number): void {
+    const { usable, total } = readCounts(counts);
+    const next = this.#attempts[this.#attempt];
+    const chosen = usable > 0;
+    this.#endpointTold = true;
+    this.#add(
+      'endpoint',
+      next?.address ?? '',
+      chosen ? 'chosen' : 'none',
+      chosen ? 'balance' : total === 0 ? 'no-endpoints' : 'none-usable',
+      `${usable} of ${total} may be picked${tried === 0 ? '' : `, ${tried} of them tried already`}`,
+      next === undefined ? {} : { at: round(next.startMs) },
+    );
+  }
+
+  /** That an endpoint was chosen among all is not noted. */
+  #chosen(record: DecidedAttempt): void {
+    if (record.address === '') return;
+    if (!this.#endpointTold)
+      this.#add('endpoint', record.address, 'chosen', 'balance', 'every endpoint could be picked', {
+        at: round(record.startMs),
+      });
+    this.#endpointTold = false;
+  }
+
+  #attemptOver(reason: number, status: number): void {
+    const record = this.#attempts[this.#attempt];
+    this.#attempt++;
+    if (record !== undefined) this.#chosen(record);
+    this.#add(
+      'attempt',
+      record?.address ?? '',
+      status === 0 ? 'failed' : String(status),
+      reason === 0 ? 'answered' : (CODES.get(reason) ?? ''),
+      record === undefined ? '' : detailOf(record),
+      record === undefined ? {} : { at: round(record.startMs) },
+    );
+  }
+
+  /** Attempts that ended since nobody waited any more have no note. */
+  #restOfAttempts(from: number): void {
+    const { notes } = this.#decision;
+    for (let i = from; i < notes.length / 3; i++) if (notes[i * 3] === SITE_ATTEMPT) return;
+    for (; this.#attempt < this.#attempts.length; this.#attempt++) {
+      const record = this.#attempts[this.#attempt] as DecidedAttempt;
+      this.#chosen(record);
+      this.#add(
+        'attempt',
+        record.address,
+        record.status === 0 ? 'given up' : String(record.status),
+        record.status === 0 ? this.#decision.code || 'cancelled' : 'answered',
+        detailOf(record),
+        { at: round(record.startMs) },
+      );
+    }
+  }
+
+  #filterNote(slot: number, code: number, value: number): void {
+    const definition = this.#decision.chain?.filters.filters[slot]?.definition;
+    const list = this.#notes.get(slot) ?? [];
+    this.#notes.set(slot, list);
+    list.push({
+      site: 'filter',
+      subject: this.#filterName(slot),
+      outcome: 'note',
+      reason: definition?.notes?.[code] ?? `note ${code}`,
+      detail: String(value),
+    });
+  }
+
+  #notesOf(slot: number): { readonly children?: readonly Reason[] } {
+    const children = this.#notes.get(slot);
+    this.#notes.delete(slot);
+    return children === undefined ? {} : { children };
+  }
+
+  #filterName(slot: number): string {
+    return this.#decision.chain?.filters.filters[slot]?.name ?? `slot ${slot}`;
+  }
+
+  /** Every filter of the phase up to the one that ran last. */
+  #phase(phase: number, result: number, last: number): void {
+    const name = PHASES[phase] ?? '';
+    const filters = this.#stepsOf(phase).map(({ filter }) => filter);
+    const end = filters.findIndex(({ slot }) => slot === last);
+    const ran = result === RAN_ALL || end < 0 ? filters : filters.slice(0, end + 1);
+    if (result === RAN_WAITING) {
+      // The rest of the phase is told when it is over.
+      this.#add('filter', this.#filterName(last), 'waits', name, 'its answer took a promise');
+      return;
+    }
+    for (const { slot, name: subject } of ran) {
+      const marked = this.#marked.get(slot);
+      this.#marked.delete(slot);
+      const stopped = result === RAN_STOPPED && slot === last;
+      this.#reasons.push({
+        site: 'filter',
+        subject,
+        outcome: marked?.outcome ?? (stopped ? 'stop' : 'continue'),
+        reason: marked?.reason ?? name,
+        detail: marked?.detail ?? '',
+        ...this.#notesOf(slot),
+      });
+    }
+    if (ran.length === 0 && result === RAN_STOPPED)
+      this.#add('filter', this.#filterName(last), 'stop', name, '');
+  }
+
+  #stepsOf(phase: number): readonly { readonly filter: FilterInstance }[] {
+    const { chain } = this.#decision;
+    if (phase === 0) return chain?.beforeRoute ?? [];
+    const of = (table: PhaseTable | undefined): readonly HeadStep[] => {
+      switch (PHASES[phase]) {
+        case 'request-headers':
+          return table?.requestHeaders ?? [];
+        case 'request-trailers':
+          return table?.requestTrailers ?? [];
+        case 'response-headers':
+          return table?.responseHeaders ?? [];
+        case 'response-trailers':
+          return table?.responseTrailers ?? [];
+        case 'attempt-headers':
+          return table?.attemptHeaders ?? [];
+        default:
+          return [];
+      }
+    };
+    const now = of(this.#table);
+    const before = this.#before;
+    if (before === undefined || PHASES[phase] !== 'request-headers') return now;
+    this.#before = undefined;
+    return [
+      ...of(before.table).filter(({ filter }) => filter.slot <= before.slot),
+      ...now.filter(({ filter }) => filter.slot > before.slot),
+    ];
+  }
+}
+
+const HYGIENE: readonly (readonly [bit: number, word: string, detail: string])[] = [
+  [HYGIENE_ID_MADE, 'id-made', 'it brought no x-request-id that is believed'],
+  [HYGIENE_PEER_TRUSTED, 'peer-trusted', 'its claims of identity stay: the peer is a trusted forwarder'],
+  [HYGIENE_CLAIMS_REMOVED, 'claims-removed', 'fields that claim an identity or a former hop were removed'],
+  [HYGIENE_CLAIMS_KEPT, 'claims-kept', 'the listener keeps claims of identity'],
+  [HYGIENE_PATH_NORMALIZED, 'path-normalized', 'the path was brought to its one spelling'],
+];
+
+const REFUSALS: Readonly<Record<string, string>> = {
+  budget: 'the retry budget of the cluster is used up',
+  limit: 'the proxy makes no more attempts (maxAttempts)',
+  unsafe: 'it may have been carried out, and repeating its method is not safe',
+  replay: 'its body is not there any more to be sent again',
+  timeout: 'the request timeout would be over before it',
+  closed: 'the caller is gone',
+};
+
+function detailOf({ durationMs, reused }: DecidedAttempt): string {
+  return `${round(durationMs)} ms, ${reused ? 'kept-alive' : 'new'} connection`;
+}
+
+function round(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
+}
