@@ -28,6 +28,7 @@ import { CAPABILITIES, filtersOf } from './capabilities.ts';
 import { bindPorts, portTaken } from './bound-ports.ts';
 import { openIdentity } from './identity.ts';
 import { announce, instanceSuffix, withdraw } from './instance-file.ts';
+import { PlaintextTotals, watchPlaintext } from './plaintext-report.ts';
 import type { SidecarOptions } from './options.ts';
 import { programAccepts } from './program-ports.ts';
 import { describeProgress, type SidecarProgress } from './progress.ts';
@@ -133,6 +134,10 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     await orAborted(ready());
     await orAborted(supervisor.start());
 
+    const plaintext = watchPlaintext(supervisor, new PlaintextTotals(ports), () =>
+      xds.describe(node(serving)),
+    );
+    undo.push(() => plaintext.stop());
     const { advertise } = options;
     const node = (ready: boolean): NodeDescription => ({
       id: `${identity.spiffeId}~${instance}`,
@@ -156,6 +161,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
           address: address.host,
         })),
         ...options.role?.metadata(bound.role),
+        ...(plaintext.report() === undefined ? {} : { plaintext: plaintext.report() }),
       },
       extensions: [
         ...filtersOf(capabilities).map((id) => `${id}@0.0.0`), // what ships has no version of its own
@@ -170,6 +176,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       node: node(serving),
       onConfig: async (config) => {
         const result = await applyTo(supervisor, config);
+        if (result.ok) plaintext.configured(config);
         const error = await portTaken(result, bound);
         if (error !== undefined) taken.reject(error);
         return result;

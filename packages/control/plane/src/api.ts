@@ -236,6 +236,7 @@ export function createApi(options: ApiOptions): Api {
       );
     return { changeId: outcome.changeId, changed: outcome.changed };
   });
+  app.get('/api/v1/mtls', async () => ({ ports: cp.mtls() }));
   app.get('/api/v1/status', async () => cp.status());
   app.get<{ Params: { id: string } }>(
     '/api/v1/proxies/:id/config',

@@ -9,6 +9,7 @@ import type { MayClaim } from './endpoint-right.ts';
 import type { Condition } from './condition.ts';
 import type { MeshStatus } from './mesh-status.ts';
 import type { GatewayStatus, RouteStatus } from './status/resource-status.ts';
+import type { MtlsPort } from './mtls-status.ts';
 import type { StateStore } from './state-file.ts';
 import type { Held } from './world.ts';
 
@@ -83,6 +84,8 @@ export interface ControlPlane {
   /** `status` of a Gateway or HTTPRoute as Gateway API writes it; `undefined` for other kinds. */
   resourceStatus(key: string): GatewayStatus | RouteStatus | undefined;
   status(): MeshStatus;
+  /** What is asked of callers, by port of each connected workload, and who comes without it. */
+  mtls(): readonly MtlsPort[];
   /** What a proxy should have now. */
   proxyConfig(id: string): ProxyConfig | undefined;
   change(id: string): ChangeRecord | undefined;

@@ -21,7 +21,8 @@ import { Disconnected } from './disconnected.ts';
 import { JoinedWorkloads } from './joined-workloads.ts';
 import { filterPolicyStatus } from './filter-policy-status.ts';
 import { conditionsOf, countLeftOut, proxyStatus, serviceStatus } from './mesh-status.ts';
-import { readProxyNode, type ProxyNode } from './node.ts';
+import { mtlsStatus } from './mtls-status.ts';
+import { isSameNode, readProxyNode, type ProxyNode } from './node.ts';
 import { isJoined, REST } from './owners.ts';
 import { planeMetrics } from './plane-metrics.ts';
 import { ProxySession } from './proxy-session.ts';
@@ -221,7 +222,9 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
       subscribe: (listener) => session.subscribe(listener),
       replaceable: (end) => void (session.end = end),
       described(said) {
+        const before = session.node;
         session.node = readProxyNode(said, mesh.trustDomain);
+        if (isSameNode(before, session.node)) return;
         session.compiler = new ProxyCompiler(shared, session.node);
         if (sessions.get(node.id) !== session) return;
         joined.settle(session.node);
@@ -350,6 +353,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
       lostWorkloads: joined.lost,
       ...(kept.fault === undefined ? {} : { unsaved: kept.fault }),
     }),
+    mtls: () => mtlsStatus(world, sessions.values(), mesh),
     proxyConfig: (id) => sessions.get(id)?.snapshot.config,
     change: (id) => changes.get(id),
     async settled(id, timeoutMs) {

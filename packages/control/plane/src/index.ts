@@ -13,6 +13,8 @@ export type { KindStatus } from './proxy-session.ts';
 export type { GatewayMetadata, NodePort, NodeUpstream, SidecarMetadata } from './node.ts';
 export type { GatewayStatus, RouteStatus } from './status/resource-status.ts';
 export type { StatusCondition } from './status/transitions.ts';
+export type { MtlsPort } from './mtls-status.ts';
+export type { PlaintextClient, PlaintextReport } from './plaintext-report.ts';
 export { fileState, memoryState } from './state-file.ts';
 export type { SavedState, StateStore } from './state-file.ts';
 export type { Held } from './world.ts';

@@ -3,6 +3,7 @@ import { TulleError } from '@tulle/filter';
 import type { Locality } from '@tulle/model';
 import type { AppProtocol, Workload } from '@tulle/resources';
 import type { NodeInfo } from '@tulle/xds-server';
+import { readPlaintext, type PlaintextReport } from './plaintext-report.ts';
 
 /** A port of the application beside a sidecar. */
 export interface NodePort {
@@ -50,6 +51,8 @@ export interface SidecarMetadata {
   readonly instance?: string;
   /** What it does beside identity, for status. */
   readonly capabilities?: readonly string[];
+  /** Who came in plain text to ports that take it beside mutual TLS; said anew when it changes (decision 014). */
+  readonly plaintext?: readonly PlaintextReport[];
 }
 
 /** What the process of a Gateway says of itself. */
@@ -93,6 +96,7 @@ export interface ProxyNode {
   readonly upstreams: readonly (NodeUpstream & Required<Pick<NodeUpstream, 'localPort' | 'address'>>)[];
   /** It serves a Gateway. */
   readonly gateway: NodeGateway | undefined;
+  readonly plaintext: readonly PlaintextReport[];
   /** Name of its Workload resource. */
   readonly instanceName: string;
   /** Filter ids that it has. */
@@ -195,6 +199,7 @@ export function readProxyNode(node: NodeInfo, trustDomain: string): ProxyNode {
   const gateway = meta['gateway'] === undefined ? undefined : readGateway(record(meta['gateway']), wrong);
   if (gateway !== undefined && (ports.length > 0 || upstreams.length > 0))
     wrong('/gateway', 'stands alone: the process of a Gateway has neither ports nor upstreams');
+  const plaintext = readPlaintext(meta['plaintext'], wrong);
   if (issues.length > 0)
     throw new TulleError(
       'TULLE_CONFIG_INVALID',
@@ -228,6 +233,7 @@ export function readProxyNode(node: NodeInfo, trustDomain: string): ProxyNode {
     ready: meta['ready'] !== false,
     locality: node.locality,
     gateway,
+    plaintext,
     // Begins with the account, so that no other identity can want the same name.
     instanceName:
       workload === serviceAccount ? `${workload}.${suffix}` : `${serviceAccount}.${workload}-${suffix}`,
@@ -236,6 +242,22 @@ export function readProxyNode(node: NodeInfo, trustDomain: string): ProxyNode {
     capabilities: meta['capabilities'] === undefined ? undefined : listOf('capabilities').map(String),
     identity: node.identity,
   };
+}
+
+/** Whether two say the same but for what they report, on which no configuration depends. */
+export function isSameNode(a: ProxyNode, b: ProxyNode): boolean {
+  const text = (node: ProxyNode): string =>
+    JSON.stringify({
+      ...node,
+      plaintext: [],
+      filters: node.filterSet,
+      gateway: node.gateway && {
+        ...node.gateway,
+        ports: [...node.gateway.ports],
+        certificates: [...node.gateway.certificates],
+      },
+    });
+  return text(a) === text(b);
 }
 
 /** Certificates that a node may name. Enough for any Gateway, whose listeners are at most 64. */

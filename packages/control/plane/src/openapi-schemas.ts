@@ -223,6 +223,29 @@ export const SCHEMAS: Json = {
       'lostWorkloads',
     ],
   ),
+  MtlsPort: closed(
+    {
+      proxy: { ...text, description: 'Node id.' },
+      workload: text,
+      namespace: text,
+      port: { ...integer, description: 'Of the application.' },
+      mode: { enum: ['STRICT', 'PERMISSIVE'] },
+      policy: {
+        ...text,
+        description: 'namespace/name of the PeerAuthentication that says so; absent: the default.',
+      },
+      confirmed: {
+        type: 'boolean',
+        description: 'The proxy has confirmed its listeners: it does what mode says.',
+      },
+      clients: {
+        ...listOf(object({ address: text, connections: integer, lastSeenMs: integer })),
+        description: 'Who came in plain text, the latest first.',
+      },
+      others: { ...integer, description: 'Connections in plain text of clients beyond those.' },
+    },
+    ['proxy', 'workload', 'namespace', 'port', 'mode', 'confirmed', 'clients', 'others'],
+  ),
   ServiceStatus: closed(
     {
       name: { ...text, description: 'namespace/name.' },

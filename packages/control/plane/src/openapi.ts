@@ -121,6 +121,13 @@ const PATHS: Json = {
       answer: json(ref('Status')),
     }),
   },
+  '/api/v1/mtls': {
+    get: operation({
+      id: 'getMtls',
+      summary: 'What is asked of callers, by port of each connected workload, and who comes in plain text.',
+      answer: json(object({ ports: listOf(ref('MtlsPort')) })),
+    }),
+  },
   '/api/v1/proxies/{id}/config': {
     get: operation({
       id: 'getProxyConfig',

@@ -1,7 +1,7 @@
 import type { FilterChain } from '@tulle/model';
 import { readResources } from '@tulle/resources';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createControlPlane, type ControlPlane } from '../src/index.ts';
+import { createApi, createControlPlane, type ControlPlane, type SidecarMetadata } from '../src/index.ts';
 import { joiningNode } from './joining-node.ts';
 
 const open: ControlPlane[] = [];
@@ -12,19 +12,21 @@ afterEach(async () => {
 const policy = (name: string, namespace: string, spec: string): string =>
   `apiVersion: tulle.dev/v1alpha1\nkind: PeerAuthentication\nmetadata: { name: ${name}, namespace: ${namespace} }\nspec: ${spec}\n---\n`;
 
+const ports = [
+  { port: 8080, inboundPort: 15006 },
+  { port: 5432, appProtocol: 'tcp' as const, inboundPort: 15007 },
+];
+
 /** A workload `orders` with an HTTP port 8080 and a TCP port 5432, and what it gets. */
 function orders() {
   const plane = createControlPlane({ trustDomain: 'mesh.local' });
   open.push(plane);
-  const handle = plane.provider.open(
-    joiningNode('orders', {
-      ports: [
-        { port: 8080, inboundPort: 15006 },
-        { port: 5432, appProtocol: 'tcp', inboundPort: 15007 },
-      ],
-    }),
-  );
+  const handle = plane.provider.open(joiningNode('orders', { ports }));
   return {
+    plane,
+    /** Its sidecar says something of itself. */
+    says: (metadata: Partial<SidecarMetadata>) =>
+      handle.described?.(joiningNode('orders', { ports, ...metadata })),
     async apply(yaml: string) {
       const read = await readResources([{ text: yaml, file: 'f' }]);
       expect(read.diagnostics).toEqual([]);
@@ -102,5 +104,49 @@ describe('PeerAuthentication', () => {
         'apiVersion: tulle.dev/v1alpha1\nkind: AuthorizationPolicy\nmetadata: { name: p }\nspec: { action: ALLOW, rules: [{ from: { serviceAccounts: [web] } }] }\n',
     );
     expect(chains()).toEqual({ 15006: PERMISSIVE, 15007: STRICT });
+  });
+});
+
+describe('who comes in plain text', () => {
+  const client = { address: '192.0.2.7', connections: 3, lastSeenMs: 1_700_000_000_000 };
+
+  it('is told by sidecars on their stream, and shown by port beside what is asked; nothing is computed for it', async () => {
+    const { plane, apply, says } = orders();
+    await apply(policy('move', 'default', '{ portLevelMtls: { "8080": { mode: PERMISSIVE } } }'));
+    const before = plane.status().proxies[0]?.changeId;
+    says({ plaintext: [{ port: 8080, clients: [client], others: 2 }] });
+    expect(plane.status().proxies[0]?.changeId).toBe(before);
+    const { app } = createApi({ controlPlane: plane });
+    const answer = await app.inject({ url: '/api/v1/mtls', headers: { host: 'localhost' } });
+    expect(answer.json()).toEqual({
+      ports: [
+        expect.objectContaining({ port: 5432, mode: 'STRICT', clients: [], others: 0 }),
+        {
+          proxy: 'spiffe://mesh.local/ns/default/sa/orders~orders-1',
+          workload: 'orders',
+          namespace: 'default',
+          port: 8080,
+          mode: 'PERMISSIVE',
+          policy: 'default/move',
+          confirmed: false,
+          clients: [client],
+          others: 2,
+        },
+      ],
+    });
+    await app.close();
+    says({});
+    expect(plane.mtls().map(({ clients }) => clients)).toEqual([[], []]);
+  });
+
+  it.each([
+    ['no list', { port: 1 }],
+    ['a client without address', [{ port: 8080, clients: [{ connections: 1, lastSeenMs: 1 }], others: 0 }]],
+    ['a name for an address', [{ port: 8080, clients: [{ ...client, address: 'evil' }], others: 0 }]],
+    ['too many', [{ port: 8080, clients: Array.from({ length: 101 }, () => client), others: 0 }]],
+    ['a negative number', [{ port: 8080, clients: [{ ...client, connections: -1 }], others: 0 }]],
+  ])('is refused where it is %s', (_what, plaintext) => {
+    const { says } = orders();
+    expect(() => says({ plaintext } as never)).toThrow(/metadata\/plaintext/);
   });
 });
