@@ -11,6 +11,7 @@ import { configOf, emptyStore, sameStore, type Store } from '../session/store.ts
 import { type AdsCall, type Channel, openAdsCall } from './ads-call.ts';
 import { type NodeDescription, writeNode } from './envelope.ts';
 import { createClientMetrics } from './metrics.ts';
+import { createOutageLog } from './outage-log.ts';
 import { CLIENT_FEATURES, deltaProtocol, stateOfTheWorldProtocol, type XdsApi } from './protocol.ts';
 import { createSnapshotFile, type SnapshotFile } from './snapshot-file.ts';
 import { TYPE_URLS } from '../wire.ts';
@@ -102,6 +103,7 @@ export function createXdsClient(options: XdsClientOptions): XdsClient {
   let place = Math.floor(random() * options.targets.length);
   let connected = false;
   const metrics = createClientMetrics(options.meter ?? noMeter, () => (connected ? 1 : 0));
+  const outages = createOutageLog(log, () => clock.nowMs());
   let stopped = false;
   let source: XdsClientState['source'] = 'none';
   let streams = 0;
@@ -202,7 +204,7 @@ export function createXdsClient(options: XdsClientOptions): XdsClient {
       const events = {
         response(response: ServerResponse): void {
           if (call !== opened) return;
-          if (!connected) log?.info('Control plane answers', { target });
+          if (!connected) outages.found(target);
           connected = true;
           lastError = undefined;
           step((one) => one.response(response));
@@ -226,11 +228,7 @@ export function createXdsClient(options: XdsClientOptions): XdsClient {
   /** The stream is gone, or of no use: what is in use stays in use, and another stream is opened later. */
   function lose(reason: string): void {
     const delayMs = backoff.next();
-    log?.warn('No control plane; the configuration in use stays', {
-      target: options.targets[place % options.targets.length],
-      reason,
-      retryInMs: Math.round(delayMs),
-    });
+    outages.lost(options.targets[place % options.targets.length] as string, reason, delayMs);
     metrics.lost.add();
     connected = false;
     lastError = reason;
