@@ -77,6 +77,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     async () => import('./commands/ca-rotate-root.ts'),
   ),
   entry(
+    'mtls status',
+    'show which ports ask for mutual TLS, and who comes in plain text',
+    async () => import('./commands/mtls-status.ts'),
+  ),
+  entry(
+    'mtls enforce',
+    'ask for mutual TLS, and nothing else, where plain text is still taken',
+    async () => import('./commands/mtls-enforce.ts'),
+  ),
+  entry(
     'certificate create',
     'make a certificate that signs itself, to try HTTPS',
     async () => import('./commands/certificate-create.ts'),

@@ -104,9 +104,14 @@ export function findings(status: MeshStatus): string[] {
 
 /** How long ago a proxy was there: `now`, or `3m` ago. */
 export function lastSeen({ connected, lastSeenMs }: ProxyRow, nowMs: number): string {
-  if (connected || lastSeenMs === undefined) return 'now';
-  const seconds = Math.max(0, Math.round((nowMs - lastSeenMs) / 1000));
-  return seconds < 60 ? `${seconds}s ago` : `${Math.floor(seconds / 60)}m ago`;
+  return connected || lastSeenMs === undefined ? 'now' : ago(lastSeenMs, nowMs);
+}
+
+/** `12s ago`, `3m ago`, `2h ago`. */
+export function ago(atMs: number, nowMs: number): string {
+  const seconds = Math.max(0, Math.round((nowMs - atMs) / 1000));
+  if (seconds < 60) return `${seconds}s ago`;
+  return seconds < 3600 ? `${Math.floor(seconds / 60)}m ago` : `${Math.floor(seconds / 3600)}h ago`;
 }
 
 export const command: Command = defineCommand({
