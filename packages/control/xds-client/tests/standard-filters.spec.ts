@@ -14,6 +14,7 @@ import {
   RATE_LIMIT_FILTER,
   type RouteConfig,
 } from '@tulle/model';
+import { ClusterSchema } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
 import { ListenerSchema } from '@tulle/xds-proto/envoy/config/listener/v3/listener';
 import { RouteConfigurationSchema } from '@tulle/xds-proto/envoy/config/route/v3/route';
 import { HttpConnectionManagerSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
@@ -122,6 +123,18 @@ describe('for a data plane of before, which reads only faults and header edits a
       OLDER_OWN_FORM,
     );
     expect(routeTypesOf(edits)).toEqual([filterType('http.header_mutation.v3.HeaderMutationPerRoute')]);
+  });
+
+  it.each([
+    [{ panicThresholdPercent: 0 }, false],
+    [{ panicThresholdPercent: 50 }, true],
+    [{ panicThresholdPercent: 0, localityWeighted: true }, true],
+  ])('a cluster with %j tells of it: %s', (how, told) => {
+    const cluster = { name: 'c', discovery: { kind: 'static', endpoints: [] }, ...how } as const;
+    const isTold = (form?: typeof OLDER_OWN_FORM): boolean =>
+      fromBinary(ClusterSchema, encodeResource('cluster', cluster, form).value).commonLbConfig !== undefined;
+    expect(isTold(OLDER_OWN_FORM)).toBe(told); // it never panics, and refuses what it does not know by name
+    expect(isTold()).toBe(true);
   });
 
   it('networks of peers travel as TypedStruct', () => {

@@ -7,12 +7,12 @@ const form = (metadata: JsonObject, clientFeatures: string[] = []): object =>
   formOf(create(NodeSchema, { id: 'n', metadata, clientFeatures })).workloadCertificate;
 
 it("writes standard filters as Envoy's types, but to a data plane of before, which does not say that it reads them", () => {
-  const filters = (...clientFeatures: string[]): string =>
-    formOf(create(NodeSchema, { id: 'n', clientFeatures })).standardFilters;
-  expect(filters('dev.tulle.atomic-changes', 'dev.tulle.model')).toBe('envoy');
-  expect(filters('dev.tulle.model')).toBe('envoy');
-  expect(filters()).toBe('envoy'); // somebody else's
-  expect(filters('dev.tulle.atomic-changes')).toBe('typed-struct');
+  const release = (...clientFeatures: string[]): string =>
+    formOf(create(NodeSchema, { id: 'n', clientFeatures })).release;
+  expect(release('dev.tulle.atomic-changes', 'dev.tulle.model')).toBe('this');
+  expect(release('dev.tulle.model')).toBe('this');
+  expect(release()).toBe('this'); // somebody else's: it is written to as ever
+  expect(release('dev.tulle.atomic-changes')).toBe('before');
 });
 
 describe('the certificate of a client', () => {

@@ -22,7 +22,7 @@ export function isOwnClient({ clientFeatures }: Node): boolean {
 export function formOf(node: Node): EncodeForm {
   if (isOwnClient(node)) return node.clientFeatures.includes(TULLE_MODEL) ? OWN_FORM : OLDER_OWN_FORM;
   const given: unknown = node.metadata?.[CERTIFICATE_KEY];
-  if (given === undefined) return { workloadCertificate: { kind: 'none' }, standardFilters: 'envoy' };
+  if (given === undefined) return { workloadCertificate: { kind: 'none' }, release: 'this' };
   const texts = new Map(
     typeof given === 'object' && given !== null
       ? Object.entries(given).filter((entry): entry is [string, string] => isName(entry[1]))
@@ -33,11 +33,11 @@ export function formOf(node: Node): EncodeForm {
   );
   const size = typeof given === 'object' && given !== null ? Object.keys(given).length : 0;
   if (cluster !== undefined && size === 1)
-    return { workloadCertificate: { kind: 'sds', cluster }, standardFilters: 'envoy' };
+    return { workloadCertificate: { kind: 'sds', cluster }, release: 'this' };
   if (certificateFile !== undefined && keyFile !== undefined && size === 2)
     return {
       workloadCertificate: { kind: 'files', certificateFile, keyFile },
-      standardFilters: 'envoy',
+      release: 'this',
     };
   throw new TulleError(
     'TULLE_CONFIG_INVALID',

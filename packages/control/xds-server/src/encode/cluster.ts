@@ -45,7 +45,7 @@ export function encodeCluster(cluster: ModelCluster, form: EncodeForm): Cluster 
     name: cluster.name,
     ...discovery(cluster),
     ...encodeBalance(cluster.balance),
-    ...commonLbConfig(cluster),
+    ...commonLbConfig(cluster, form),
     ...(cluster.connectTimeoutMs !== undefined && { connectTimeout: duration(cluster.connectTimeoutMs) }),
     ...(limits && { circuitBreakers: circuitBreakers(limits) }),
     ...(healthCheck && { healthChecks: [encodeHealthCheck(healthCheck)] }),
@@ -83,8 +83,13 @@ function discovery({ name, discovery: source }: ModelCluster): ClusterInit {
   }
 }
 
-function commonLbConfig({ panicThresholdPercent, localityWeighted = false }: ModelCluster): ClusterInit {
+function commonLbConfig(
+  { panicThresholdPercent, localityWeighted = false }: ModelCluster,
+  { release }: EncodeForm,
+): ClusterInit {
   if (panicThresholdPercent === undefined && !localityWeighted) return {};
+  // The release before never panics.
+  if (release === 'before' && panicThresholdPercent === 0 && !localityWeighted) return {};
   return {
     commonLbConfig: {
       ...(panicThresholdPercent !== undefined && { healthyPanicThreshold: { value: panicThresholdPercent } }),

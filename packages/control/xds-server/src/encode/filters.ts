@@ -27,24 +27,20 @@ import {
 } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import { DENY_SLOT, ROUTE_OVERRIDE } from '../wire.ts';
 import { encodeAuthz } from './authz/rbac.ts';
-import type { EncodeForm, StandardFilterForm } from './form.ts';
+import type { EncodeForm, ClientRelease } from './form.ts';
 import { encodeIpAllow } from './ip-allow.ts';
 import { encodeStandard, encodeStandardOverride } from './standard-filters.ts';
 import { sortedMap, typedStruct } from './values.ts';
 
 /** The chain of an HttpConnectionManager: our filters, then Envoy's router, which ends every chain. */
-export function encodeHttpFilters(
-  entries: readonly FilterEntry[],
-  { standardFilters }: EncodeForm,
-): HttpFilter[] {
+export function encodeHttpFilters(entries: readonly FilterEntry[], { release }: EncodeForm): HttpFilter[] {
   const router = create(HttpFilterSchema, {
     name: 'envoy.filters.http.router',
     configType: { case: 'typedConfig', value: anyPack(RouterSchema, create(RouterSchema)) },
   });
   return [
     ...entries.flatMap(
-      (entry) =>
-        encodeAuthzFilters(entry, entries, standardFilters) ?? [encodeHttpFilter(entry, standardFilters)],
+      (entry) => encodeAuthzFilters(entry, entries, release) ?? [encodeHttpFilter(entry, release)],
     ),
     router,
   ];
@@ -57,9 +53,9 @@ export function encodeHttpFilters(
 function encodeAuthzFilters(
   { name, filter, config }: FilterEntry,
   entries: readonly FilterEntry[],
-  form: StandardFilterForm,
+  release: ClientRelease,
 ): HttpFilter[] | undefined {
-  const pair = filter === AUTHZ_FILTER && form === 'envoy' ? encodeAuthz(config) : undefined;
+  const pair = filter === AUTHZ_FILTER && release === 'this' ? encodeAuthz(config) : undefined;
   if (!pair) return undefined;
   const one = (as: string, rbac: RBAC): HttpFilter =>
     create(HttpFilterSchema, {
@@ -74,17 +70,17 @@ function encodeAuthzFilters(
   return [one(DENY_SLOT, pair.deny), one(name, pair.allow)];
 }
 
-function encodeHttpFilter(entry: FilterEntry, form: StandardFilterForm): HttpFilter {
+function encodeHttpFilter(entry: FilterEntry, release: ClientRelease): HttpFilter {
   return create(HttpFilterSchema, {
     name: entry.name,
-    configType: { case: 'typedConfig', value: httpFilterConfig(entry, form) },
+    configType: { case: 'typedConfig', value: httpFilterConfig(entry, release) },
     // In Envoy the router retries; a proxy that lacks this filter loses the chain's default policy and nothing else.
     isOptional: entry.filter === RETRY_FILTER,
   });
 }
 
-function httpFilterConfig({ filter, config }: FilterEntry, form: StandardFilterForm): Any {
-  return encodeStandard(filter, config, form) ?? typedStruct(filter, config === undefined ? {} : config);
+function httpFilterConfig({ filter, config }: FilterEntry, release: ClientRelease): Any {
+  return encodeStandard(filter, config, release) ?? typedStruct(filter, config === undefined ? {} : config);
 }
 
 /** Filters of a listener that run before a chain is chosen. */
@@ -96,12 +92,8 @@ export function encodeListenerFilter({ name, filter, config }: FilterEntry): Lis
 }
 
 /** Connection filters of a chain. */
-export function encodeNetworkFilter(
-  { name, filter, config }: FilterEntry,
-  { standardFilters }: EncodeForm,
-): Filter {
-  const rbac =
-    filter === IP_ALLOW_FILTER && standardFilters === 'envoy' ? encodeIpAllow(config, name) : undefined;
+export function encodeNetworkFilter({ name, filter, config }: FilterEntry, { release }: EncodeForm): Filter {
+  const rbac = filter === IP_ALLOW_FILTER && release === 'this' ? encodeIpAllow(config, name) : undefined;
   return create(FilterSchema, {
     name,
     configType: {
@@ -127,7 +119,7 @@ export function filterFlags(entries: readonly FilterEntry[]): Record<string, unk
 /** @param carried slots whose override travels elsewhere */
 export function encodeOverrides(
   configs: FilterConfigs | undefined,
-  { standardFilters: form }: EncodeForm,
+  { release }: EncodeForm,
   carried: readonly string[] = [],
 ): { [slot: string]: Any } {
   const overrides = Object.entries(configs ?? {}).filter(
@@ -137,8 +129,8 @@ export function encodeOverrides(
   return sortedMap(
     overrides.flatMap(
       ([slot, config]) =>
-        (both && form === 'envoy' ? authzOverrides(slot, config) : undefined) ?? [
-          [slot, encodeOverride(slot, config, form)] as const,
+        (both && release === 'this' ? authzOverrides(slot, config) : undefined) ?? [
+          [slot, encodeOverride(slot, config, release)] as const,
         ],
     ),
   );
@@ -148,7 +140,7 @@ export function encodeOverrides(
 function authzOverrides(slot: string, config: unknown): (readonly [string, Any])[] | undefined {
   if (slot !== AUTHZ_FILTER) return undefined;
   if (config === null)
-    return [DENY_SLOT, slot].map((one) => [one, encodeOverride(one, null, 'envoy')] as const);
+    return [DENY_SLOT, slot].map((one) => [one, encodeOverride(one, null, 'this')] as const);
   const pair = encodeAuthz(config);
   const perRoute = (rbac: RBAC): Any => anyPack(RBACPerRouteSchema, create(RBACPerRouteSchema, { rbac }));
   return (
@@ -163,9 +155,9 @@ function authzOverrides(slot: string, config: unknown): (readonly [string, Any])
  * A route configuration does not know which filter stands behind a slot; by convention a slot of a standard filter is
  * named after it, and then Envoy's own type is used.
  */
-function encodeOverride(slot: string, config: unknown, form: StandardFilterForm): Any {
+function encodeOverride(slot: string, config: unknown, release: ClientRelease): Any {
   if (config === null) return anyPack(FilterConfigSchema, create(FilterConfigSchema, { disabled: true }));
-  const standard = encodeStandardOverride(slot, config, form);
+  const standard = encodeStandardOverride(slot, config, release);
   if (standard) return standard;
   const inner = typedStruct(ROUTE_OVERRIDE, config);
   if (slot !== RETRY_FILTER) return inner;

@@ -10,19 +10,20 @@ export type WorkloadCertificate =
   | { readonly kind: 'none' };
 
 /**
- * As what the configs of standard filters travel: as Envoy's types wherever these say exactly the same, or as TypedStruct, but
- * for faults and header edits, which a data plane of the release before reads (decision D17).
+ * Which release's fields a client reads (decision D17). One of the release before gets standard filters as TypedStruct, but for
+ * faults and header edits, and no field that is new to it where that says what it does anyway; any other new field is sent,
+ * and refused by it by name.
  */
-export type StandardFilterForm = 'envoy' | 'typed-struct';
+export type ClientRelease = 'this' | 'before';
 
 /** In which form resources are written. */
 export interface EncodeForm {
   readonly workloadCertificate: WorkloadCertificate;
-  readonly standardFilters: StandardFilterForm;
+  readonly release: ClientRelease;
 }
 
 /** As Tulle's data plane reads them. */
-export const OWN_FORM: EncodeForm = { workloadCertificate: { kind: 'own' }, standardFilters: 'envoy' };
+export const OWN_FORM: EncodeForm = { workloadCertificate: { kind: 'own' }, release: 'this' };
 
 /** As Tulle's data plane of the release before reads them. */
-export const OLDER_OWN_FORM: EncodeForm = { ...OWN_FORM, standardFilters: 'typed-struct' };
+export const OLDER_OWN_FORM: EncodeForm = { ...OWN_FORM, release: 'before' };

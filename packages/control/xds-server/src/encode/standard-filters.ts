@@ -26,7 +26,7 @@ import { encodeCompression } from './compression.ts';
 import { encodeCors, isEmptyCors } from './cors.ts';
 import { encodeExtAuthz, encodeExtAuthzRoute } from './ext-authz.ts';
 import { encodeFault } from './fault.ts';
-import type { StandardFilterForm } from './form.ts';
+import type { ClientRelease } from './form.ts';
 import { encodeHeaderMutations } from './header-filter.ts';
 import { encodeJwt } from './jwt.ts';
 import { encodeRateLimit } from './rate-limit.ts';
@@ -88,19 +88,19 @@ const STANDARD: Readonly<Record<string, StandardFilter>> = {
 /** What the release before read as Envoy's. */
 const OLDER: ReadonlySet<string> = new Set([FAULT_FILTER, HEADERS_FILTER]);
 
-const isWritten = (filter: string, form: StandardFilterForm): boolean =>
-  Object.hasOwn(STANDARD, filter) && (form === 'envoy' || OLDER.has(filter));
+const isWritten = (filter: string, release: ClientRelease): boolean =>
+  Object.hasOwn(STANDARD, filter) && (release === 'this' || OLDER.has(filter));
 
 /** A filter's config in a chain as Envoy's type. @returns `undefined` where there is none that says exactly the same */
-export function encodeStandard(filter: string, config: unknown, form: StandardFilterForm): Any | undefined {
-  return isWritten(filter, form) ? STANDARD[filter]?.chain(config) : undefined;
+export function encodeStandard(filter: string, config: unknown, release: ClientRelease): Any | undefined {
+  return isWritten(filter, release) ? STANDARD[filter]?.chain(config) : undefined;
 }
 
 /** A filter's config on a route as Envoy's type. @returns `undefined` where there is none that says exactly the same */
 export function encodeStandardOverride(
   filter: string,
   config: unknown,
-  form: StandardFilterForm,
+  release: ClientRelease,
 ): Any | undefined {
-  return isWritten(filter, form) ? STANDARD[filter]?.route(config) : undefined;
+  return isWritten(filter, release) ? STANDARD[filter]?.route(config) : undefined;
 }
