@@ -32,7 +32,7 @@ export const systemChecks: readonly Check[] = [
     name: 'upgrade',
     command: ['npm', 'run', 'test:upgrade', '--', '--short'],
     needs: 'tooling/upgrade/src/main.ts',
-    timeoutMinutes: 8,
+    timeoutMinutes: 12,
   },
   {
     name: 'guides',

@@ -35,7 +35,7 @@ export interface Mesh {
   stopControlPlane(): Promise<void>;
   /** Starts a sidecar and waits until it serves. */
   startSidecar(checkout: string, name: 'web' | 'caller'): Promise<Sidecar>;
-  /** `tulle apply --wait` of these resources. */
+  /** `tulle apply --wait` of these resources. @throws Error with what it said when not every proxy confirms */
   apply(checkout: string, resources: readonly object[]): Promise<Confirmed>;
   /** One request through the mesh. */
   get(path: string): Promise<number>;
@@ -114,7 +114,7 @@ export async function startMesh(): Promise<Mesh> {
       const { code, err } = await track(command).ended;
       const [, proxies, slowestMs] = /confirmed by (\d+) prox\S+ within (\d+) ms/.exec(err) ?? [];
       if (code !== 0 || proxies === undefined)
-        throw new Error(`tulle apply ended with ${code}, and nobody confirmed: ${err}`);
+        throw new Error(`tulle apply ended with ${code}: ${err.trim().split('\n')[0]}`);
       return { proxies: Number(proxies), slowestMs: Number(slowestMs) };
     },
     get: async (path) => (await send({ host: '127.0.0.1', port: callerPort, path })).status,
