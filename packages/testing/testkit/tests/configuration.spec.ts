@@ -55,7 +55,7 @@ describe('a configuration that breaks the model', () => {
   const cases: readonly (readonly [what: string, cluster: object, issue: string])[] = [
     [
       'an unknown policy',
-      { balance: { policy: 'ring-hash' } },
+      { balance: { policy: 'fastest' } },
       '/balance/policy must be "round-robin", "random"',
     ],
     [
