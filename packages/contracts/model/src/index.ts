@@ -33,6 +33,7 @@ export type {
   HashPolicy,
   HeaderEdits,
   HeaderValue,
+  Mirror,
   PathMatch,
   RedirectAction,
   Rewrite,

@@ -90,6 +90,11 @@ export interface ForwardAction {
   readonly idleTimeoutMs?: number;
   readonly rewrite?: Rewrite;
   /**
+   * Clusters that get a copy of each request which every filter let pass (Envoy `RouteAction.request_mirror_policies`):
+   * sent and forgotten, never again, and cut where the copy's endpoint does not take it as it comes.
+   */
+  readonly mirrors?: readonly Mirror[];
+  /**
    * What requests have in common that go to the same endpoint of a cluster whose balancing goes by hashes, put together
    * in this order (Envoy `RouteAction.hash_policy`). Without a value of any: a random endpoint.
    */
@@ -129,6 +134,15 @@ export type HashPolicy = { readonly terminal?: boolean } & (
     }
   | { readonly kind: 'source-ip' }
 );
+
+/** Where copies of requests go. */
+export interface Mirror {
+  readonly cluster: string;
+  /** Share of the requests that are copied, percent. Default 100. */
+  readonly percent?: number;
+  /** Copies say `<host>-shadow` for their host, as Envoy's do unless told otherwise. Default false. */
+  readonly shadowHost?: boolean;
+}
 
 /** One share of a split. */
 export interface WeightedCluster {

@@ -24,6 +24,7 @@ export { backendTlsPolicyFor, caCertificatesOf, isExternal } from './gateway/bac
 export { MAX_MATCHES, MAX_WEIGHT, parentKind } from './kinds/http-route.ts';
 export type {
   HTTPBackendRef,
+  HTTPRequestMirror,
   HTTPHeaderFilter,
   HTTPPathModifier,
   HTTPRequestRedirect,

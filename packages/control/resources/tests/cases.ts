@@ -95,6 +95,19 @@ export const CASES: readonly Case[] = [
     ],
   },
   {
+    name: 'a mirror of both a percentage and a fraction, which is more than all, to nowhere',
+    yaml:
+      A +
+      route(
+        '  rules:\n    - backendRefs: [{ name: a, port: 80 }]\n      filters: [{ type: RequestMirror, requestMirror: { backendRef: { name: b, port: 80 }, percent: 1, fraction: { numerator: 101 } } }]',
+      ),
+    expect: [
+      ['TULLE0208', 13, '{ numerator', 'not both'],
+      ['TULLE0204', 13, '101', 'more than all'],
+      ['TULLE0302', 13, 'b, port', 'default/b does not exist'],
+    ],
+  },
+  {
     name: 'regions to fail over to without preferring any',
     yaml:
       A +

@@ -246,9 +246,10 @@ function route(value: Route): Route {
           {
             ...action,
             clusters: action.clusters.map(headed),
+            mirrors: action.mirrors?.map((mirror) => without(mirror, { percent: 100, shadowHost: false })),
             hashPolicy: action.hashPolicy?.map((policy) => without(policy, { terminal: false })),
           } as typeof action,
-          { hashPolicy: [], rewrite: {}, clusterNotFoundStatus: 503 },
+          { hashPolicy: [], mirrors: [], rewrite: {}, clusterNotFoundStatus: 503 },
         )
       : action.kind === 'redirect'
         ? without(action, { status: 302 })

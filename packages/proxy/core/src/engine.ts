@@ -47,6 +47,8 @@ export class Engine implements Services {
   readonly requestId: () => string;
   /** Makes the calls of filters; set by the proxy, which knows the clusters. */
   fetcher!: FilterCalls;
+  /** Sends copies of requests; set by the proxy. */
+  mirrors!: Services['mirrors'];
   /** Generation of the configuration in force. */
   generation = 0;
   #date = '';

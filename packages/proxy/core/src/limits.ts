@@ -26,6 +26,10 @@ export interface EngineLimits {
   readonly maxConnectAttempts: number;
   /** Addresses used of one name of a `dns` cluster; more are left out and logged. Default 256. Metric `tulle_dns_addresses_left_out_total`. */
   readonly maxAddressesPerName: number;
+  /** Mirrored requests under way in the whole proxy; others are not mirrored. Default 256: copies are worth less than what they take from callers. Metric `tulle_mirror_dropped_total{reason="limit"}`. */
+  readonly maxMirrors: number;
+  /** Bytes of a mirrored request's body that wait for a connection; past it the copy is dropped, likewise where `bufferLimitBytes` wait for its endpoint to take them. Default 65,536. Metric `tulle_mirror_dropped_total{reason="body"}`. */
+  readonly maxMirrorBytes: number;
   /** Health checks under way at a time, in all clusters; others wait for their turn. Default 256: a thousand endpoints are asked within seconds, without a burst of connections. Metric `tulle_health_checks_delayed_total`. */
   readonly maxHealthChecks: number;
   /** Connections of one listener that came between binding and the moment the configuration took effect. Default 1,024. Metric `tulle_listener_downstream_cx_overflow_total`. */
@@ -64,6 +68,8 @@ export const DEFAULT_ENGINE_LIMITS: EngineLimits = Object.freeze({
   maxResponseDrainBytes: 65_536,
   maxConnectAttempts: 3,
   maxAddressesPerName: 256,
+  maxMirrors: 256,
+  maxMirrorBytes: 65_536,
   maxHealthChecks: 256,
   maxEarlyConnections: 1_024,
   maxPipelinedBytes: 65_536,

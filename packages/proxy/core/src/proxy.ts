@@ -16,6 +16,7 @@ import type { CompiledListener } from './compile/compiled-listener.ts';
 import { withDeadline } from './compile/filter-set.ts';
 import { Engine } from './engine.ts';
 import { Fetcher } from './fetch/fetcher.ts';
+import { Mirrors } from './mirror/mirrors.ts';
 import { DEFAULT_ENGINE_LIMITS } from './limits.ts';
 import { ListenerRuntime } from './listener/listener.ts';
 import { startAdmin, type AdminServer } from './node/admin.ts';
@@ -137,6 +138,7 @@ export class ProxyRuntime implements Proxy {
       sinks: this.telemetry.flatMap((plugin) => (plugin.sink === undefined ? [] : [plugin.sink])),
       tracing: onlyOne(this.telemetry, 'tracing'),
     });
+    this.engine.mirrors = new Mirrors(this.engine);
     this.engine.fetcher = new Fetcher(this.engine, (name) => this.refs.get(name)?.current);
     this.startedEpochMs = this.clock.epochMs();
     this.#stops = observeProxy(this.engine, () => this.state === 'ready');

@@ -53,6 +53,8 @@ export interface Services {
   readonly decisions: { keep(stream: StreamRef): void };
   /** Absent unless a telemetry plugin asks for it. */
   readonly tracing: { begin(stream: StreamRef): void; traceAttempt(stream: StreamRef): void } | undefined;
+  /** Sends copies of a request elsewhere. */
+  readonly mirrors: { start(original: StreamRef): void };
   /** Engine code threw while it worked for `stream`. */
   defect(stream: StreamRef, defect: unknown): void;
   logDefect(defect: unknown): void;

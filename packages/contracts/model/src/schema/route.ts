@@ -1,6 +1,6 @@
 import { stringMatchSchema } from '../filters/authz.ts';
 import type { JsonSchema } from '../filters/json-schema.ts';
-import { fields, flag, listOf, milliseconds, name, names, oneOf, text, whole } from './parts.ts';
+import { fields, flag, listOf, milliseconds, name, names, oneOf, percent, text, whole } from './parts.ts';
 
 /** By slot name; each value is the filter's own matter, `null` removes it. */
 const filterConfigs: JsonSchema = { type: 'object' };
@@ -32,8 +32,7 @@ const weighted: JsonSchema = fields(['name'], {
 const terminal: JsonSchema = flag;
 const hashPolicy: JsonSchema = {
   anyOf: [
-    fields(['kind', 'name'], { kind: { const: 'header' }, name, terminal }),
-    fields(['kind', 'name'], { kind: { const: 'query' }, name, terminal }),
+    fields(['kind', 'name'], { kind: oneOf('header', 'query'), name, terminal }),
     fields(['kind', 'name'], {
       kind: { const: 'cookie' },
       name,
@@ -57,6 +56,7 @@ const action: JsonSchema = {
       idleTimeoutMs: milliseconds(),
       rewrite: fields([], { host: name, path }),
       hashPolicy: listOf(hashPolicy),
+      mirrors: listOf(fields(['cluster'], { cluster: name, percent, shadowHost: flag })),
       allowUpgrades: names,
       trustIdempotencyKey: flag,
     }),

@@ -5,6 +5,7 @@ import {
   type FilterConfigs,
   type HashPolicy,
   type HeaderEdits,
+  type Mirror,
   type Route,
   type RouteConfig,
   type VirtualHost,
@@ -20,6 +21,7 @@ import {
   routeMatchOf,
   type HTTPBackendRef,
   type HTTPHeaderFilter,
+  type HTTPRequestMirror,
   type HTTPPathModifier,
   type HTTPRoute,
   type HTTPRouteRule,
@@ -248,6 +250,7 @@ function actionOf(
   const valid = reachedAll.length;
   if (valid === 0)
     return { ...edits, action: { kind: 'direct', status: 500, code: 'TULLE_BACKEND_INVALID' } };
+  const mirrors = mirrorsOf(rule).flatMap((mirror) => mirrorOf(world, route, mirror, reach));
   const rewrite = (rule.filters ?? []).find((f) => f.type === 'URLRewrite')?.urlRewrite;
   const times = routeTimes(traffic);
   const request = rule.timeouts?.request === undefined ? undefined : parseDurationMs(rule.timeouts.request);
@@ -261,6 +264,7 @@ function actionOf(
       kind: 'forward',
       clusters,
       ...(hashPolicy && { hashPolicy }),
+      ...(mirrors.length > 0 && { mirrors }),
       ...(valid < clusters.length ? { clusterNotFoundStatus: 500 as const } : {}),
       ...times,
       ...(request === undefined ? {} : { requestTimeoutMs: request }),
@@ -281,10 +285,29 @@ function actionOf(
 /** Services (`ns/name`) that a route leads to, be they there or not. */
 export function backendsOf(route: HTTPRoute): string[] {
   return (route.spec.rules ?? []).flatMap((rule) =>
-    (rule.backendRefs ?? []).map(
+    [...(rule.backendRefs ?? []), ...mirrorsOf(rule).map(({ backendRef }) => backendRef)].map(
       (b) => `${b.namespace ?? route.metadata.namespace}/${backendTarget(b).service}`,
     ),
   );
+}
+
+function mirrorsOf(rule: HTTPRouteRule): HTTPRequestMirror[] {
+  return (rule.filters ?? []).flatMap((filter) =>
+    filter.type === 'RequestMirror' ? [filter.requestMirror] : [],
+  );
+}
+
+/** Copies that lead nowhere are not made (Gateway API): the request itself is none the worse. */
+function mirrorOf(world: World, route: HTTPRoute, mirror: HTTPRequestMirror, reach: Reach): Mirror[] {
+  const backend = backendOf(world, route, mirror.backendRef);
+  if (backend === undefined) return [];
+  const { percent, fraction } = mirror;
+  const share =
+    percent ??
+    (fraction === undefined
+      ? 100
+      : Math.round((fraction.numerator * 1_000_000) / (fraction.denominator ?? 100)) / 10_000);
+  return [{ cluster: reach(backend), ...(share === 100 ? {} : { percent: share }) }];
 }
 
 /** What a backend leads to; `undefined` when that is not there, or may not be used. */

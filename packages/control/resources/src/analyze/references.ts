@@ -103,6 +103,14 @@ function analyzeRoute(subject: LocatedResource<HTTPRoute>, host: AnalysisHost): 
   for (const [r, rule] of (route.spec.rules ?? []).entries()) {
     for (const [b, backend] of (rule.backendRefs ?? []).entries())
       analyzeBackend(backend, subject, `/spec/rules/${r}/backendRefs/${b}`, host);
+    for (const [f, filter] of (rule.filters ?? []).entries())
+      if (filter.type === 'RequestMirror')
+        analyzeBackend(
+          filter.requestMirror.backendRef,
+          subject,
+          `/spec/rules/${r}/filters/${f}/requestMirror/backendRef`,
+          host,
+        );
   }
 }
 

@@ -6,6 +6,7 @@ import {
   type HTTPBackendRef,
   type HTTPPathModifier,
   type HTTPRoute,
+  type HTTPRequestMirror,
   type HTTPRouteFilter,
   type HTTPRouteMatch,
   type HTTPRouteRule,
@@ -84,6 +85,13 @@ function checkRule(rule: HTTPRouteRule, at: string, host: CheckHost): void {
       'TULLE0208',
       `${at}/filters/${redirect}`,
       'a rule cannot both redirect and rewrite: a redirected request goes nowhere from here',
+    );
+  }
+  if (redirect >= 0 && filters.some((f) => f.type === 'RequestMirror')) {
+    host.report(
+      'TULLE0208',
+      `${at}/filters/${redirect}`,
+      'a rule that redirects mirrors nothing: the request is answered here',
     );
   }
   if (redirect >= 0 && (rule.backendRefs?.length ?? 0) > 0) {
@@ -175,13 +183,15 @@ const BODY_OF: Readonly<Record<HTTPRouteFilter['type'], string>> = {
   ResponseHeaderModifier: 'responseHeaderModifier',
   RequestRedirect: 'requestRedirect',
   URLRewrite: 'urlRewrite',
+  RequestMirror: 'requestMirror',
 };
 
 function checkFilters(filters: readonly HTTPRouteFilter[], at: string, host: CheckHost): void {
   noRepeats(
     host,
     filters,
-    (f) => f.type,
+    // There may be several mirrors.
+    (f) => (f.type === 'RequestMirror' ? undefined : f.type),
     (i) => `${at}/${i}/type`,
     (t) => `${t} is there twice; put both edits into one`,
   );
@@ -198,9 +208,24 @@ function checkFilters(filters: readonly HTTPRouteFilter[], at: string, host: Che
         );
     }
     checkEdits(filter, `${at}/${i}/${body}`, host);
+    if (filter.type === 'RequestMirror') checkMirror(filter.requestMirror, `${at}/${i}/${body}`, host);
     const modifier = pathModifier(filter);
     if (modifier !== undefined) checkModifier(modifier, `${at}/${i}/${body}/path`, host);
   }
+}
+
+function checkMirror(mirror: HTTPRequestMirror | undefined, at: string, host: CheckHost): void {
+  if (mirror?.backendRef === undefined) return;
+  checkBackend(mirror.backendRef, `${at}/backendRef`, host);
+  const { percent, fraction } = mirror;
+  if (percent !== undefined && fraction !== undefined)
+    host.report('TULLE0208', `${at}/fraction`, 'give percent or fraction, not both');
+  if (fraction !== undefined && fraction.numerator > (fraction.denominator ?? 100))
+    host.report(
+      'TULLE0204',
+      `${at}/fraction/numerator`,
+      `${fraction.numerator} of ${fraction.denominator ?? 100} is more than all`,
+    );
 }
 
 function pathModifier(filter: HTTPRouteFilter): HTTPPathModifier | undefined {

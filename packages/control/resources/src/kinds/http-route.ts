@@ -81,7 +81,8 @@ export type HTTPRouteFilter =
   | { readonly type: 'RequestHeaderModifier'; readonly requestHeaderModifier: HTTPHeaderFilter }
   | { readonly type: 'ResponseHeaderModifier'; readonly responseHeaderModifier: HTTPHeaderFilter }
   | { readonly type: 'RequestRedirect'; readonly requestRedirect: HTTPRequestRedirect }
-  | { readonly type: 'URLRewrite'; readonly urlRewrite: HTTPURLRewrite };
+  | { readonly type: 'URLRewrite'; readonly urlRewrite: HTTPURLRewrite }
+  | { readonly type: 'RequestMirror'; readonly requestMirror: HTTPRequestMirror };
 
 export interface HTTPHeaderFilter {
   readonly set?: readonly { readonly name: string; readonly value: string }[];
@@ -105,6 +106,13 @@ export interface HTTPURLRewrite {
 export type HTTPPathModifier =
   | { readonly type: 'ReplaceFullPath'; readonly replaceFullPath: string }
   | { readonly type: 'ReplacePrefixMatch'; readonly replacePrefixMatch: string };
+
+/** A copy of each request, or of a share: `percent`, or `fraction` (Gateway API HTTPRequestMirrorFilter). */
+export interface HTTPRequestMirror {
+  readonly backendRef: Omit<HTTPBackendRef, 'weight' | 'filters'>;
+  readonly percent?: number;
+  readonly fraction?: { readonly numerator: number; readonly denominator?: number };
+}
 
 /** A Service, or with kind `ServiceSubset` a part of one that a TrafficPolicy describes; see {@link backendTarget}. */
 export interface HTTPBackendRef {
@@ -165,16 +173,47 @@ const pathModifier: JsonSchema = object(
   ['type'],
 );
 
+/** What names a Service or a subset of one. */
+const backendFields: Readonly<Record<string, JsonSchema>> = {
+  group: {
+    enum: ['', 'tulle.dev'],
+    description: 'Empty, the core group, for a Service; tulle.dev for a subset.',
+  },
+  kind: oneOf('What it is. Default Service.', ['Service', 'ServiceSubset']),
+  name: dnsSubdomain(
+    'Name of the Service; of a subset SERVICE.SUBSET, as a TrafficPolicy of that Service names it.',
+  ),
+  namespace: dnsLabel('Its namespace; another one needs a ReferenceGrant there.'),
+  port: port('Its port.'),
+};
+
+const mirrorFilter: JsonSchema = object(
+  'Sends a copy of each request to another Service as well, and forgets it: its answer is not waited for, it is never sent again.',
+  {
+    backendRef: object('A Service, or a subset of one.', backendFields, ['name', 'port']),
+    percent: integer('Share of the requests, percent. Default 100.', 0, 100),
+    fraction: object(
+      'Share of the requests, instead of percent.',
+      {
+        numerator: integer('Above the line.', 0, 2_147_483_647),
+        denominator: integer('Below the line. Default 100.', 1, 2_147_483_647),
+      },
+      ['numerator'],
+    ),
+  },
+  ['backendRef'],
+);
+
 const FILTER_TYPES = [
   'RequestHeaderModifier',
   'ResponseHeaderModifier',
   'RequestRedirect',
   'URLRewrite',
+  'RequestMirror',
 ] as const;
 const filterFields: Readonly<Record<string, JsonSchema>> = {
   requestHeaderModifier: headerFilter,
   responseHeaderModifier: headerFilter,
-  requestMirror: notHonoured('Mirroring is not there yet.'),
   cors: notHonoured('Attach a CORS filter with a FilterPolicy.'),
   extensionRef: notHonoured('Attach a filter to the route with a FilterPolicy and targetRefs.'),
   externalAuth: notHonoured('Attach a filter with a FilterPolicy.'),
@@ -185,6 +224,7 @@ const routeFilter: JsonSchema = object(
   {
     type: oneOf('Which step.', FILTER_TYPES),
     ...filterFields,
+    requestMirror: mirrorFilter,
     requestRedirect: object('Answers with a redirect.', {
       scheme: oneOf('New scheme.', ['http', 'https']),
       hostname,
@@ -207,6 +247,7 @@ const backendFilter: JsonSchema = object(
     ...filterFields,
     requestRedirect: notHonoured('Use it as a filter of the rule.'),
     urlRewrite: notHonoured('Use it as a filter of the rule.'),
+    requestMirror: notHonoured('Use it as a filter of the rule.'),
   },
   ['type'],
 );
@@ -286,16 +327,7 @@ export const httpRouteSchema: JsonSchema = resourceSchema(
               object(
                 'A Service, or a subset of one.',
                 {
-                  group: {
-                    enum: ['', 'tulle.dev'],
-                    description: 'Empty, the core group, for a Service; tulle.dev for a subset.',
-                  },
-                  kind: oneOf('What it is. Default Service.', ['Service', 'ServiceSubset']),
-                  name: dnsSubdomain(
-                    'Name of the Service; of a subset SERVICE.SUBSET, as a TrafficPolicy of that Service names it.',
-                  ),
-                  namespace: dnsLabel('Its namespace; another one needs a ReferenceGrant there.'),
-                  port: port('Its port.'),
+                  ...backendFields,
                   weight: integer('Share. Default 1; 0: none.', 0, MAX_WEIGHT),
                   filters: list("Steps for this backend's share.", backendFilter, 0, 16),
                 },

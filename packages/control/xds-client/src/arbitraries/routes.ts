@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import type {
   ForwardAction,
   HashPolicy,
+  Mirror,
   PathMatch,
   RedirectAction,
   Rewrite,
@@ -59,6 +60,11 @@ const newPath: fc.Arbitrary<{ kind: 'full' | 'prefix'; value: string }> = object
   ),
 });
 
+const mirror: fc.Arbitrary<Mirror> = object<Mirror>(
+  { cluster: label },
+  { percent: fc.integer({ min: 0, max: 1_000_000 }).map((n) => n / 10_000), shadowHost: fc.boolean() },
+);
+
 const terminal = fc.boolean();
 const hashPolicy: fc.Arbitrary<HashPolicy> = fc.oneof(
   object<HashPolicy>({ kind: fc.constantFrom('header', 'query'), name: label }, { terminal }),
@@ -86,6 +92,7 @@ const forward: fc.Arbitrary<ForwardAction> = object<ForwardAction>(
     rewrite: options<Rewrite>({ host: label, path: newPath }),
     clusterNotFoundStatus: fc.constantFrom(404, 500, 503),
     trustIdempotencyKey: fc.boolean(),
+    mirrors: fc.array(mirror, { maxLength: 2 }),
     hashPolicy: fc.array(hashPolicy, { maxLength: 3 }),
     allowUpgrades: fc.uniqueArray(fc.constantFrom('websocket', 'h2c', 'spdy'), { maxLength: 2 }),
   },

@@ -88,7 +88,6 @@ export const HONOURED: Readonly<Record<string, readonly string[]>> = {
   ],
   'envoy.type.v3.TokenBucket': ['max_tokens', 'tokens_per_fill', 'fill_interval'],
   // The runtime key names a switch that only an operator of Envoy can turn.
-  'envoy.config.core.v3.RuntimeFractionalPercent': ['default_value', 'runtime_key'],
   'envoy.extensions.filters.http.cors.v3.Cors': [],
   'envoy.extensions.filters.http.cors.v3.CorsPolicy': [
     'allow_origin_string_match',
@@ -282,8 +281,15 @@ export const HONOURED: Readonly<Record<string, readonly string[]>> = {
     'host_rewrite_literal',
     'cluster_not_found_response_code',
     'hash_policy',
+    'request_mirror_policies',
     'upgrade_configs',
   ],
+  'envoy.config.route.v3.RouteAction.RequestMirrorPolicy': [
+    'cluster',
+    'runtime_fraction',
+    'disable_shadow_host_suffix_append',
+  ],
+  'envoy.config.core.v3.RuntimeFractionalPercent': ['default_value', 'runtime_key'],
   'envoy.config.route.v3.RouteAction.HashPolicy': [
     'header',
     'cookie',

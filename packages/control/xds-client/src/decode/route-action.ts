@@ -2,6 +2,7 @@ import { RETRY_FILTER } from '@tulle/model';
 import type {
   DirectResponseAction as ModelDirectResponse,
   ForwardAction,
+  Mirror,
   RedirectAction as ModelRedirect,
   RetryFilterConfig,
   Rewrite,
@@ -12,15 +13,17 @@ import {
   type RedirectAction,
   RedirectAction_RedirectResponseCode as RedirectCode,
   type RouteAction,
+  type RouteAction_RequestMirrorPolicy,
   RouteAction_ClusterNotFoundResponseCode as NotFoundCode,
 } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
 import { WHOLE_PATH } from '../wire.ts';
 import type { DecodeContext } from './context.ts';
+import { percentOf } from './fault.ts';
 import { decodeOverrides } from './filters.ts';
 import { decodeHashPolicies } from './hash-policy.ts';
 import { decodeHeaderEdits } from './header-edits.ts';
 import { decodeRetry } from './retry.ts';
-import { milliseconds, present } from './values.ts';
+import { filled, milliseconds, present } from './values.ts';
 
 /** A forward action, and what it says about retries, which belongs to the retry slot. */
 export function decodeForward(
@@ -37,6 +40,11 @@ export function decodeForward(
       perTryTimeoutMs: milliseconds(action.retryPolicy?.perTryTimeout),
       idleTimeoutMs: milliseconds(action.idleTimeout),
       rewrite: decodeRewrite(context, action, path),
+      mirrors: filled(
+        action.requestMirrorPolicies.map((mirror, index) =>
+          decodeMirror(context, mirror, `${path}.request_mirror_policies[${index}]`),
+        ),
+      ),
       hashPolicy: decodeHashPolicies(context, action.hashPolicy, path),
       clusterNotFoundStatus: decodeNotFound(context, action, path),
       allowUpgrades: decodeUpgrades(context, action, path),
@@ -81,6 +89,20 @@ function decodeClusters(
   if (clusterSpecifier.case === undefined)
     context.refuse(path, 'names no cluster: give cluster or weighted_clusters');
   return []; // other specifiers are reported by the field walk
+}
+
+/** A key of Envoy's runtime names nothing here, so its default holds. */
+function decodeMirror(
+  context: DecodeContext,
+  { cluster, runtimeFraction, disableShadowHostSuffixAppend }: RouteAction_RequestMirrorPolicy,
+  path: string,
+): Mirror {
+  if (cluster === '') context.refuse(`${path}.cluster`, 'is missing');
+  return present({
+    cluster,
+    percent: runtimeFraction && percentOf(runtimeFraction.defaultValue),
+    shadowHost: disableShadowHostSuffixAppend ? undefined : true,
+  });
 }
 
 function decodeNotFound(

@@ -35,7 +35,7 @@ export function encodeFault(config: unknown): HTTPFault | undefined {
 }
 
 /** Envoy's default is 0 %, ours 100 %, so it is always written. The coarsest denominator that is exact. */
-function share(percent = 100): FractionalPercent {
+export function share(percent = 100): FractionalPercent {
   if (Number.isInteger(percent))
     return create(FractionalPercentSchema, { numerator: percent, denominator: Denominator.HUNDRED });
   return create(FractionalPercentSchema, {

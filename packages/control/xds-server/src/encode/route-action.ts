@@ -23,6 +23,7 @@ import {
   type WeightedCluster_ClusterWeightSchema as ClusterWeightSchema,
   WeightedClusterSchema,
 } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
+import { share } from './fault.ts';
 import { encodeOverrides } from './filters.ts';
 import type { EncodeForm } from './form.ts';
 import { encodeToAdd } from './header-edits.ts';
@@ -62,6 +63,11 @@ export function encodeForward(
     ...(retryPolicy && { retryPolicy }),
     ...rewrite(action.rewrite),
     upgradeConfigs: upgrades(action.allowUpgrades),
+    requestMirrorPolicies: (action.mirrors ?? []).map(({ cluster, percent, shadowHost = false }) => ({
+      cluster,
+      ...(percent !== undefined && { runtimeFraction: { defaultValue: share(percent) } }),
+      disableShadowHostSuffixAppend: !shadowHost,
+    })),
     hashPolicy: (action.hashPolicy ?? []).map(hashPolicy),
     clusterNotFoundResponseCode: NOT_FOUND[action.clusterNotFoundStatus ?? 503],
   });

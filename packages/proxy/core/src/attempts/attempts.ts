@@ -64,10 +64,11 @@ export function beginAttempts(stream: Stream): void {
   stream.admitted = true;
   const nowMs = stream.engine.turn.nowMs;
   cluster.budget.onRequest(nowMs);
-  if (cluster.balancer.hashes) {
-    const action = stream.route?.action;
-    if (action?.kind === 'forward' && action.hashPolicy !== null)
+  const action = stream.route?.action;
+  if (action?.kind === 'forward') {
+    if (cluster.balancer.hashes && action.hashPolicy !== null)
       stream.hash = hashKey(stream, action.hashPolicy);
+    if (action.mirrors !== null) stream.engine.mirrors.start(stream);
   }
   nextAttempt(stream);
 }

@@ -18,6 +18,7 @@ export function completeStream(stream: Stream): void {
   const { engine, downstream, chain, cluster } = stream;
   stream.phase = AT_END;
   stream.engine.doors.cancelAttempt(stream);
+  if (stream.mirrors !== undefined) stream.mirrors.leave();
   if (stream.admitted) cluster?.leave();
   const { complete } = stream.table;
   if (complete !== null)

@@ -85,6 +85,7 @@ export function requestTrailersDone(stream: Stream): void {
       stream.engine.doors.beginAttempts(stream);
     return;
   }
+  if (stream.mirrors !== undefined) stream.mirrors.end(stream.requestTrailers);
   if (stream.phase === AT_ATTEMPTS) stream.engine.doors.armAttemptTimers(stream);
   endAttemptRequest(stream);
 }
@@ -98,6 +99,7 @@ export function endAttemptRequest(stream: Stream): void {
 
 function forwardPiece(stream: Stream, chunk: Bytes, start: number, end: number, owned: boolean): boolean {
   const { upstream, replay } = stream;
+  if (stream.mirrors !== undefined) stream.mirrors.data(chunk, start, end);
   if (upstream === undefined) {
     // No connection yet: hold it, and stop reading when it gets much.
     replay.hold(chunk, start, end);

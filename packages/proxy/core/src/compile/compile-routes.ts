@@ -15,12 +15,14 @@ import type {
   RouteConfig,
   VirtualHost,
 } from '@tulle/model';
+import { EMPTY_TABLE } from '../chain/tables.ts';
 import type { ClusterRef } from '../upstream/cluster.ts';
 import { compileHashPolicy } from './compile-hash-policy.ts';
 import type {
   CompiledAction,
   CompiledEdits,
   CompiledForward,
+  CompiledMirror,
   CompiledRoute,
   ForwardTarget,
   HttpSettings,
@@ -238,11 +240,36 @@ function compileForward(
                   },
                 }),
           },
+    mirrors: compileMirrors(name, action.mirrors, `${path}/mirrors`, context),
     hashPolicy: compileHashPolicy(action.hashPolicy, `${path}/hashPolicy`, context.issues),
     notFound: NOT_FOUND[clusterNotFoundStatus],
     allowUpgrades: (action.allowUpgrades ?? settings.allowUpgrades).map((protocol) => protocol.toLowerCase()),
     trustIdempotencyKey: action.trustIdempotencyKey === true,
   });
+}
+
+function compileMirrors(
+  name: string,
+  mirrors: ForwardAction['mirrors'],
+  path: string,
+  context: RouteContext,
+): readonly CompiledMirror[] | null {
+  if (mirrors === undefined || mirrors.length === 0) return null;
+  return mirrors.map(({ cluster, percent = 100, shadowHost = false }, index) => ({
+    target: Object.freeze({
+      kind: 'target',
+      name,
+      pattern: '',
+      cluster,
+      ref: context.cluster(cluster, `${path}/${index}/cluster`),
+      weight: 1,
+      table: EMPTY_TABLE,
+      requestEdits: [],
+      responseEdits: [],
+    }),
+    percent,
+    shadowHost,
+  }));
 }
 
 /** Compiles header edits; names and values are checked here, so that requests need no check. */

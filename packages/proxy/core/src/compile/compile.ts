@@ -360,6 +360,11 @@ class Compilation {
             share.name,
             `${routes?.path ?? path}/virtualHosts/${h}/routes/${r}/action/clusters/${c}/name`,
           );
+        for (const [m, { cluster }] of (action.mirrors ?? []).entries())
+          this.#ref(
+            cluster,
+            `${routes?.path ?? path}/virtualHosts/${h}/routes/${r}/action/mirrors/${m}/cluster`,
+          );
       }
     }
   }

@@ -43,6 +43,16 @@ export interface CompiledForward {
   readonly trustIdempotencyKey: boolean;
   /** `null`: no endpoint is chosen by a hash. */
   readonly hashPolicy: readonly CompiledHashPolicy[] | null;
+  /** `null`: no copies are sent. */
+  readonly mirrors: readonly CompiledMirror[] | null;
+}
+
+/** Where copies of a route's requests go. */
+export interface CompiledMirror {
+  readonly target: ForwardTarget;
+  /** 100: of all. */
+  readonly percent: number;
+  readonly shadowHost: boolean;
 }
 
 /** A part of what requests are told together by. */

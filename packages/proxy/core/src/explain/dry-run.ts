@@ -208,6 +208,7 @@ class DryRun {
       newTable: () => this.#engine.newTable(),
       streams: { active: 0, ended: nothing, put: nothing },
       recorder: { record: nothing, hand: nothing },
+      mirrors: { start: nothing },
       decisions: { keep: () => this.#kept.put(this.#stream) },
       tracing: undefined,
       defect: (_, defect) => {

@@ -21,8 +21,8 @@ export interface OutgoingCall {
   readonly maxBodyBytes: number;
 }
 
-/** Calls of filters come on no connection. */
-const NO_CONNECTION: ConnectionInfo = Object.freeze({
+/** The proxy's own calls come on no connection. */
+export const NO_CONNECTION: ConnectionInfo = Object.freeze({
   remoteAddress: '',
   remotePort: 0,
   localAddress: '',

@@ -3,11 +3,12 @@ import { TulleError, type FetchReply, type FetchRequest } from '@tulle/filter';
 import { isValidMethod, isValidTarget } from '@tulle/http1';
 import { normalizeHost } from '@tulle/match';
 import { EMPTY_TABLE } from '../chain/tables.ts';
-import { HttpChain, type ForwardTarget } from '../compile/compiled.ts';
-import { FilterSet, withDeadline } from '../compile/filter-set.ts';
+import type { ForwardTarget, HttpChain } from '../compile/compiled.ts';
+import { withDeadline } from '../compile/filter-set.ts';
 import type { Engine } from '../engine.ts';
 import type { ClusterRef, ClusterRuntime } from '../upstream/cluster.ts';
 import { FetchCall, type OutgoingCall } from './fetch-call.ts';
+import { internalChain } from './internal-chain.ts';
 import { Origins } from './origins.ts';
 
 /** A filter's calls under way, so that they end with it. */
@@ -28,30 +29,7 @@ export class Fetcher {
     this.#engine = engine;
     this.#cluster = cluster;
     this.#origins = new Origins(engine);
-    this.#chain = new HttpChain({
-      name: 'fetch',
-      listener: '',
-      internal: true,
-      generation: 0,
-      settings: {
-        statPrefix: 'fetch',
-        requestHeadTimeoutMs: 0,
-        idleTimeoutMs: 0,
-        streamIdleTimeoutMs: 0,
-        codecLimits: {},
-        maxReplayBytes: 0,
-        allowUpgrades: [],
-        allowConnect: false,
-        stripIdentityHeaders: false,
-        trustedForwarders: undefined,
-        pathParameters: 'keep',
-        serverHeader: undefined,
-      },
-      filters: new FilterSet(engine, [], [], []),
-      beforeRoute: null,
-      unrouted: EMPTY_TABLE,
-      matcher: { payloads: [], match: () => undefined, explain: () => undefined },
-    });
+    this.#chain = internalChain(engine, 'fetch');
   }
 
   async fetch(request: FetchRequest, owner: FetchOwner): Promise<FetchReply> {

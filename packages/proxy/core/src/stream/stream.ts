@@ -9,6 +9,7 @@ import type { Services } from '../services.ts';
 import type { Downstream, UpstreamCluster, UpstreamEndpoint, UpstreamStream } from '../sides.ts';
 import { Attempt } from './attempt.ts';
 import { ReplayBuffer } from '../attempts/replay.ts';
+import type { MirrorFeed } from './mirror-feed.ts';
 import { StreamTrace } from './stream-trace.ts';
 
 /** Decision notes a stream keeps; later ones are dropped, and `notesDropped` counts them. */
@@ -114,6 +115,8 @@ export class Stream {
   attemptRequestEnded = false;
   retryRefused = '';
   staleReplays = 0;
+  /** Copies of the request that are sent elsewhere. */
+  mirrors: MirrorFeed | undefined = undefined;
   /** Of what it has in common with others, where its cluster goes by that; below 0: nothing. */
   hash = -1;
   /** `Set-Cookie` by which the caller's next request has the same hash. */
@@ -243,6 +246,7 @@ export class Stream {
     this.attemptRequestEnded = false;
     this.retryRefused = '';
     this.staleReplays = 0;
+    this.mirrors = undefined;
     this.hash = -1;
     if (this.hashCookie !== '') this.hashCookie = '';
     this.admitted = false;

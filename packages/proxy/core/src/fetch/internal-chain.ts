@@ -1,0 +1,32 @@
+import { EMPTY_TABLE } from '../chain/tables.ts';
+import { HttpChain } from '../compile/compiled.ts';
+import { FilterSet } from '../compile/filter-set.ts';
+import type { Engine } from '../engine.ts';
+
+/** A chain without filters for streams that are the proxy's own: they leave no record. */
+export function internalChain(engine: Engine, name: string): HttpChain {
+  return new HttpChain({
+    name,
+    listener: '',
+    internal: true,
+    generation: 0,
+    settings: {
+      statPrefix: name,
+      requestHeadTimeoutMs: 0,
+      idleTimeoutMs: 0,
+      streamIdleTimeoutMs: 0,
+      codecLimits: {},
+      maxReplayBytes: 0,
+      allowUpgrades: [],
+      allowConnect: false,
+      stripIdentityHeaders: false,
+      trustedForwarders: undefined,
+      pathParameters: 'keep',
+      serverHeader: undefined,
+    },
+    filters: new FilterSet(engine, [], [], []),
+    beforeRoute: null,
+    unrouted: EMPTY_TABLE,
+    matcher: { payloads: [], match: () => undefined, explain: () => undefined },
+  });
+}

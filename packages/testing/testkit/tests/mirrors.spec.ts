@@ -1,0 +1,233 @@
+import { CONTINUE, DELIVER, RETRY } from '@tulle/filter';
+import { httpListener, route } from '@tulle/proxy';
+import type { Mirror } from '@tulle/model';
+import { describe, expect, it } from 'vitest';
+import type { TestProxy, TestProxyOptions } from '../src/index.ts';
+import { filter, started, type TestHooks } from './support.ts';
+
+type Answer = NonNullable<TestProxyOptions['upstreams']>[string];
+
+const target = (name: string, host: string) => ({
+  name,
+  discovery: { kind: 'static' as const, endpoints: [{ address: { host, port: 80 } }] },
+});
+
+/** `api` at 10.0.0.1 answers; `shadow` at 10.0.0.2 and `second` at 10.0.0.3 get copies. */
+function mirrored(
+  mirrors: readonly Mirror[],
+  more: {
+    readonly shadow?: Answer;
+    readonly hooks?: TestHooks;
+    readonly limits?: TestProxyOptions['limits'];
+    readonly forward?: Parameters<typeof route>[2];
+    readonly attempt?: boolean;
+  } = {},
+): Promise<TestProxy> {
+  const {
+    shadow = () => ({ status: 500, body: 'nobody reads this' }),
+    hooks,
+    limits = {},
+    forward = {},
+  } = more;
+  const uses =
+    hooks === undefined ? [] : [filter('test', hooks, more.attempt === true ? { scope: 'attempt' } : {})({})];
+  return started({
+    listeners: [
+      httpListener({
+        host: '127.0.0.1',
+        port: 8080,
+        routes: [route('/', 'api', { mirrors, ...forward })],
+        filters: uses,
+      }),
+    ],
+    clusters: [target('api', '10.0.0.1'), target('shadow', '10.0.0.2'), target('second', '10.0.0.3')],
+    upstreams: {
+      '10.0.0.1:80': (request) => ({ body: `${request.method} ${request.body.length}` }),
+      '10.0.0.2:80': shadow,
+      '10.0.0.3:80': () => ({}),
+    },
+    limits,
+  });
+}
+
+const copies = (test: TestProxy, host = '10.0.0.2') => test.upstream(`${host}:80`).requests;
+const dropped = (test: TestProxy, reason: string) =>
+  test.meter.value('tulle_mirror_dropped_total', { reason });
+const SHADOW: readonly Mirror[] = [{ cluster: 'shadow' }];
+
+describe('a mirrored request', () => {
+  it('goes to each mirror as it goes to its endpoint, and what a mirror answers changes nothing', async () => {
+    const test = await mirrored([{ cluster: 'shadow' }, { cluster: 'second' }]);
+    const body = 'x'.repeat(20_000);
+    const answer = await test.client().request({
+      method: 'POST',
+      path: '/a?b=c',
+      headers: { 'x-test': 'yes', host: 'shop.example:81' },
+      body,
+    });
+    expect(answer).toMatchObject({ status: 200, body: 'POST 20000' });
+    await test.clock.advance(10);
+    for (const host of ['10.0.0.2', '10.0.0.3']) {
+      expect(copies(test, host)).toHaveLength(1);
+      expect(copies(test, host)[0]).toMatchObject({ method: 'POST', target: '/a?b=c', body });
+      expect(copies(test, host)[0]?.header('x-test')).toBe('yes');
+      expect(copies(test, host)[0]?.header('host')).toBe('shop.example:81');
+    }
+    expect(test.records).toHaveLength(1);
+    expect(test.meter.value('tulle_mirror_requests_total')).toBe(2);
+    expect(test.proxy.stats.streams).toBe(0);
+  });
+
+  it('says -shadow for its host only where that was asked for', async () => {
+    const test = await mirrored([{ cluster: 'shadow', shadowHost: true }]);
+    await test.client().request({ headers: { host: 'shop.example:81' } });
+    await test.client().request({ headers: { host: '[::1]' } });
+    await test.clock.advance(10);
+    expect(copies(test).map((copy) => copy.header('host'))).toEqual(['shop.example-shadow:81', '[::1]']);
+  });
+
+  it('is a share of all requests where that was asked for', async () => {
+    const test = await mirrored([{ cluster: 'shadow', percent: 25 }]);
+    for (let i = 0; i < 200; i++) await test.client().request();
+    await test.clock.advance(10);
+    expect(copies(test).length).toBeGreaterThan(25);
+    expect(copies(test).length).toBeLessThan(80);
+    const none = await mirrored([{ cluster: 'shadow', percent: 0 }]);
+    for (let i = 0; i < 20; i++) await none.client().request();
+    expect(copies(none)).toHaveLength(0);
+  });
+
+  it('is chunked where the body comes chunked, and has its trailers', async () => {
+    const test = await mirrored(SHADOW);
+    await test.client().request({ method: 'POST', chunks: ['ab', 'cde'], trailers: { 'x-sum': '7' } });
+    await test.clock.advance(10);
+    expect(copies(test)[0]).toMatchObject({ body: 'abcde' });
+    expect(copies(test)[0]?.trailers).toContainEqual(['x-sum', '7']);
+  });
+
+  it('is none where a filter refused the request', async () => {
+    const test = await mirrored(SHADOW, {
+      hooks: { requestHeaders: (stream) => stream.reply(403, 'TULLE_DENIED') },
+    });
+    expect((await test.client().request()).status).toBe(403);
+    await test.clock.advance(10);
+    expect(copies(test)).toHaveLength(0);
+  });
+
+  it('has what filters made of the request', async () => {
+    const test = await mirrored(SHADOW, {
+      hooks: {
+        requestHeaders(stream) {
+          stream.request.headers.set('x-made', 'by a filter');
+          return CONTINUE;
+        },
+      },
+    });
+    await test.client().request();
+    await test.clock.advance(10);
+    expect(copies(test)[0]?.header('x-made')).toBe('by a filter');
+  });
+
+  it('is never repeated, whatever becomes of it and of the request', async () => {
+    let calls = 0;
+    const test = await mirrored(SHADOW, {
+      shadow: () => 'reset',
+      attempt: true,
+      hooks: {
+        attemptEnd({ attempt }) {
+          calls++;
+          if (attempt.number > 1) return DELIVER;
+          attempt.retryDelayMs = 1;
+          return RETRY;
+        },
+      },
+    });
+    const answered = test.client().request();
+    await test.clock.advance(100);
+    expect((await answered).status).toBe(200);
+    expect(calls).toBe(2);
+    expect(test.upstream('10.0.0.1:80').requests).toHaveLength(2);
+    expect(copies(test)).toHaveLength(1);
+    // Over a connection that served before and is gone.
+    const quiet = await mirrored(SHADOW, { shadow: (request) => (request.target === '/ok' ? {} : 'close') });
+    await quiet.client().request({ path: '/ok' });
+    await quiet.clock.advance(10);
+    await quiet.client().request({ path: '/again' });
+    await quiet.clock.advance(1_000);
+    expect(copies(quiet)).toHaveLength(2);
+  });
+});
+
+describe('a mirror', () => {
+  it('that says nothing delays nobody, and its copy ends with the route’s timeout', async () => {
+    const test = await mirrored(SHADOW, { shadow: () => 'silence', forward: { requestTimeoutMs: 1_000 } });
+    expect((await test.client().request()).status).toBe(200);
+    expect(test.proxy.stats.streams).toBe(1);
+    await test.clock.advance(1_100);
+    expect(test.proxy.stats.streams).toBe(0);
+  });
+
+  it('that cannot be reached, or is not there, fails nobody', async () => {
+    const test = await mirrored(SHADOW);
+    test.network.refuse('10.0.0.2:80', { kind: 'refused', reason: 'ECONNREFUSED', message: 'refused' });
+    expect((await test.client().request()).status).toBe(200);
+    await test.clock.advance(100);
+    expect(test.proxy.stats.streams).toBe(0);
+    const dangling = await started({
+      listeners: [
+        httpListener({ port: 8080, routes: [route('/', 'api', { mirrors: [{ cluster: 'nowhere' }] })] }),
+      ],
+      clusters: [target('api', '10.0.0.1')],
+      upstreams: { '10.0.0.1:80': () => ({}) },
+      danglingReferences: 'allow',
+    });
+    expect((await dangling.client().request()).status).toBe(200);
+    expect(dropped(dangling, 'no-cluster')).toBe(1);
+  });
+
+  it('that takes no body in time loses the copy at maxMirrorBytes; the request goes on', async () => {
+    const test = await mirrored(SHADOW, { limits: { maxMirrorBytes: 10_000 } });
+    test.network.refuse('10.0.0.2:80', 'silence');
+    const body = 'y'.repeat(50_000);
+    expect(await test.client().request({ method: 'POST', body })).toMatchObject({
+      status: 200,
+      body: 'POST 50000',
+    });
+    expect(dropped(test, 'body')).toBe(1);
+    expect(test.proxy.stats.streams).toBe(0);
+    expect(test.meter.value('tulle_replay_bytes')).toBe(0);
+  });
+
+  it('that stops reading loses the copy at bufferLimitBytes; the request goes on', async () => {
+    const test = await mirrored(SHADOW, { limits: { bufferLimitBytes: 50_000, maxMirrorBytes: 1_000_000 } });
+    await test.client().request();
+    await test.clock.advance(10);
+    for (const connection of test.upstream('10.0.0.2:80').connections) connection.pause();
+    const body = 'z'.repeat(2_000_000);
+    expect(await test.client().request({ method: 'POST', body })).toMatchObject({
+      status: 200,
+      body: 'POST 2000000',
+    });
+    expect(dropped(test, 'body')).toBe(1);
+    expect(test.proxy.stats.streams).toBe(0);
+  });
+
+  it('gets no more than maxMirrors at a time', async () => {
+    const test = await mirrored(SHADOW, { shadow: () => 'silence', limits: { maxMirrors: 3 } });
+    for (let i = 0; i < 5; i++) expect((await test.client().request()).status).toBe(200);
+    expect(dropped(test, 'limit')).toBe(2);
+    expect(copies(test)).toHaveLength(3);
+  });
+
+  it('does not get a request whose caller left before its end', async () => {
+    const test = await mirrored(SHADOW);
+    const caller = test.connect();
+    caller.send('POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\nhalf');
+    await test.clock.advance(10);
+    caller.close(true);
+    await test.clock.advance(10);
+    expect(dropped(test, 'unfinished')).toBe(1);
+    expect(copies(test)).toHaveLength(0);
+    expect(test.proxy.stats.streams).toBe(0);
+  });
+});
