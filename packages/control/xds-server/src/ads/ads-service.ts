@@ -1,4 +1,4 @@
-import { type Server, type ServerDuplexStream, status } from '@grpc/grpc-js';
+import { type Server, status } from '@grpc/grpc-js';
 import type { Log } from '@tulle/filter';
 import { type Meter, noMeter } from '@tulle/telemetry';
 import { type Clock, systemClock } from '@tulle/time';
@@ -14,17 +14,13 @@ import type { WireResource } from '../encode/wire-resource.ts';
 import type { SnapshotProvider, TrustBundles } from '../provider.ts';
 import { type AdsCall, type AdsStream, type AdsStreamStatus, openAdsStream } from './ads-stream.ts';
 import type { StreamLimits } from './push.ts';
+import type { CallerCall } from './caller-call.ts';
 import { createFormComparers } from './client-form.ts';
+import { addClientStatusService } from './client-status.ts';
 import { createExpectedIds } from './expected-ids.ts';
 import { deltaProtocol, stateOfTheWorldProtocol, type StreamProtocol } from './messages.ts';
 import { createAdsMetrics } from './metrics.ts';
 import { nodeIdAgrees } from './node.ts';
-
-/** A call of which only who makes it matters. */
-export type CallerCall = Pick<
-  ServerDuplexStream<unknown, unknown>,
-  'getPeer' | 'metadata' | 'getAuthContext'
->;
 
 /** Options of {@link addAdsService}. */
 export interface AdsServiceOptions {
@@ -38,6 +34,11 @@ export interface AdsServiceOptions {
    * their own. Absent: nobody gets it.
    */
   readonly trust?: TrustBundles;
+  /**
+   * Who may read how all clients stand, over ClientStatusDiscoveryService (CSDS), whatever `allowUnauthenticated` says.
+   * Absent: the service is not there.
+   */
+  readonly mayReadStatus?: (call: CallerCall) => boolean;
   /** Whether a node id may be used with a proven id (D14). Default {@link nodeIdAgrees}. */
   readonly agrees?: (nodeId: string, spiffeId: string) => boolean;
   /** Name of this control plane in responses. Default `tulle`. */
@@ -148,6 +149,11 @@ export function addAdsService(server: Server, options: AdsServiceOptions): AdsSe
         accept(call, stateOfTheWorldProtocol(identifier), options.provider),
     },
   );
+  if (options.mayReadStatus)
+    addClientStatusService(server, {
+      mayRead: options.mayReadStatus,
+      clients: () => [...streams].flatMap((stream) => stream.client() ?? []),
+    });
   const { deltaSecrets, streamSecrets } = grpcService(SecretDiscoveryService);
   server.addService(
     { deltaSecrets: rawResponses(deltaSecrets), streamSecrets: rawResponses(streamSecrets) },

@@ -13,6 +13,7 @@ import {
   type DeltaResponse,
   type DeltaStream,
   type DeltaStreamStatus,
+  type ResourceStatus,
 } from './delta-stream.ts';
 import type { Comparer } from './differences.ts';
 import type { ExpectedIds } from './expected-ids.ts';
@@ -50,7 +51,15 @@ export interface AdsStream {
   /** The mesh's roots changed. */
   secretsChanged(): void;
   status(): AdsStreamStatus;
+  /** What the client said of itself, and how its resources stand; `undefined` before its first request, and for SDS. */
+  client(): ConnectedClient | undefined;
   end(code: status, details: string): void;
+}
+
+/** A client with an ADS stream. */
+export interface ConnectedClient {
+  readonly node: Node;
+  resources(): ResourceStatus[];
 }
 
 /** Where a stream stands. */
@@ -291,6 +300,10 @@ export function openAdsStream<Message>(
   return {
     secretsChanged: () => step(() => secrets.changed()),
     status: () => ({ node, peer: call.getPeer(), openedAtMs, delta: machine?.status() }),
+    client: () => {
+      const [described, of] = [said, machine];
+      return described && of && { node: described, resources: () => of.resources() };
+    },
     end: fail,
   };
 }

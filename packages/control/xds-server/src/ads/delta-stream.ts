@@ -83,6 +83,19 @@ export interface DeltaStream {
   /** @throws StreamFault when the client is too late */
   expire(): void;
   status(): DeltaStreamStatus;
+  /** How each resource stands that the client should have, or still has. Costs as much as a comparison of everything. */
+  resources(): ResourceStatus[];
+}
+
+/** How one resource stands at one client. */
+export interface ResourceStatus {
+  readonly kind: ResourceKind;
+  readonly name: string;
+  /** Content hash of what it should have; `''` for what is to go. */
+  readonly version: string;
+  /** `error`: it refused that. `stale`: it has another, or has not answered yet. `not sent`: nothing was sent. */
+  readonly state: 'synced' | 'stale' | 'not sent' | 'error';
+  readonly error?: { readonly message: string; readonly atMs: number };
 }
 
 /** Where a stream stands. */
@@ -217,7 +230,11 @@ export function createDeltaStream(options: DeltaStreamOptions): DeltaStream {
       stale++;
       return;
     }
-    if (request.error) applyRefusal(state, sent, request.error.refused);
+    if (request.error) {
+      const { message, refused } = request.error;
+      applyRefusal(state, sent, refused, { message, atMs: options.epochMs() });
+    }
+    for (const name of state.reasons.keys()) if (!state.refused.has(name)) state.reasons.delete(name);
     for (const report of reportsOf(sent, request, options.epochMs())) options.report(report);
     strategy.answered(state.kind);
     if (outstanding() === 0) changeId = sent.changeId;
@@ -262,6 +279,15 @@ export function createDeltaStream(options: DeltaStreamOptions): DeltaStream {
       }
       pump();
     },
+    resources: () =>
+      all().flatMap((state) => {
+        const wanted = options.comparer.versions(state, options.current());
+        const going = [...state.client].filter(([name, version]) => version !== ABSENT && !wanted.has(name));
+        return [
+          ...[...wanted].map(([name, version]) => statusOf(state, name, version)),
+          ...going.map(([name]): ResourceStatus => ({ kind: state.kind, name, version: '', state: 'stale' })),
+        ];
+      }),
     status: () => ({
       changeId,
       outstanding: outstanding(),
@@ -274,6 +300,18 @@ export function createDeltaStream(options: DeltaStreamOptions): DeltaStream {
       ),
     }),
   };
+}
+
+function statusOf(state: TypeState, name: string, version: string): ResourceStatus {
+  const base = { kind: state.kind, name, version };
+  if (state.refused.get(name) === version) {
+    const error = state.reasons.get(name);
+    return { ...base, state: 'error', ...(error && { error }) };
+  }
+  const has = state.client.get(name);
+  if (has === undefined || has === ABSENT) return { ...base, state: 'not sent' };
+  const open = state.outstanding.some(({ resources }) => resources.some((one) => one.name === name));
+  return { ...base, state: has === version && !open ? 'synced' : 'stale' };
 }
 
 /** Whether what a client has was compared with these resources, and it asked for all of them. */

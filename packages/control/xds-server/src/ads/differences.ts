@@ -43,6 +43,8 @@ export type Unsendable = (kind: ResourceKind, name: string, reason: string) => v
 export interface Comparer {
   /** Does not change `state`; what it returns is to be sent and then noted. */
   compare(state: TypeState, snapshot: Snapshot, unsendable: Unsendable): Differences;
+  /** Version by name of what a client should have of one type, less what cannot be sent. */
+  versions(state: TypeState, snapshot: Snapshot): ReadonlyMap<string, string>;
 }
 
 /** @param maxResourceBytes a resource that is larger is never sent */
@@ -100,6 +102,15 @@ export function createComparer(encoder: ResourceEncoder, maxResourceBytes: numbe
         .map(([name]) => name);
       const absent = [...state.names].filter((name) => !names.has(name) && !state.client.has(name));
       return { changed, removed, absent, held };
+    },
+    versions(state, snapshot) {
+      const wanted = resourcesOf(snapshot, state.kind).filter(({ name }) => wants(state, name));
+      return new Map(
+        wanted.flatMap((resource) => {
+          const encoded = encode(state.kind, resource, () => {});
+          return encoded ? [[encoded.name, encoded.version] as const] : [];
+        }),
+      );
     },
   };
 }

@@ -15,6 +15,8 @@ export interface TypeState {
   readonly claimed: Map<string, string>;
   /** Version by name that the client refused; not sent again until the resource changes. */
   readonly refused: Map<string, string>;
+  /** Why, and when, by name; kept as long as it is refused. */
+  readonly reasons: Map<string, { readonly message: string; readonly atMs: number }>;
   /** Responses without an answer yet, oldest first. */
   readonly outstanding: Outstanding[];
   /** Something changed since {@link seen} was compared with what the client has. */
@@ -59,6 +61,7 @@ export function createTypeState(kind: ResourceKind): TypeState {
     client: new Map(),
     claimed: new Map(),
     refused: new Map(),
+    reasons: new Map(),
     outstanding: [],
     dirty: true,
     seen: undefined,
@@ -130,12 +133,14 @@ export function applyRefusal(
   state: TypeState,
   sent: Outstanding,
   refused: readonly string[] | undefined,
+  reason: { readonly message: string; readonly atMs: number },
 ): void {
   for (const { name, version, previous } of sent.resources) {
     // What was taken before and came along in a whole state is not what is wrong with it.
     if (refused ? !refused.includes(name) : previous === version) continue;
     if (!wants(state, name)) continue;
     state.refused.set(name, version);
+    state.reasons.set(name, reason);
     if (state.client.get(name) !== version) continue; // something newer was sent meanwhile
     if (!refused) state.client.set(name, UNCERTAIN);
     else if (previous === undefined) state.client.delete(name);
