@@ -21,7 +21,13 @@ import {
   serveMeshGrpc,
   type Ca,
 } from '@tulle/ca';
-import { createApi, createControlPlane, fileState, type ControlPlane } from '@tulle/control-plane';
+import {
+  createApi,
+  createControlPlane,
+  fileState,
+  showsSecret,
+  type ControlPlane,
+} from '@tulle/control-plane';
 import type { Log } from '@tulle/filter';
 import { formatAddress } from '@tulle/model';
 import { directorySource } from '@tulle/source-file';
@@ -118,8 +124,11 @@ export async function startControlPlane(options: StartOptions): Promise<RunningC
       onRefused: caEvent,
     });
     observeCa(registry, ca, caService);
+    const apiSecret = before?.apiSecret ?? randomBytes(32).toString('base64url');
     const ads = addAdsService(grpc, {
       provider: controlPlane.provider,
+      // Operators, by what REST asks for too; workloads have certificates, and no business with each other's configuration.
+      mayReadStatus: ({ metadata }) => showsSecret(metadata.get('authorization')[0]?.toString(), apiSecret),
       // For Envoy; Tulle's own data planes hear of roots from the CA, with their certificates.
       trust: {
         current: () => ca.published().bundles,
@@ -148,7 +157,6 @@ export async function startControlPlane(options: StartOptions): Promise<RunningC
     undo.push(() => ads.close());
     undo.push(() => controlPlane.retire());
 
-    const apiSecret = before?.apiSecret ?? randomBytes(32).toString('base64url');
     const api = createApi({
       controlPlane,
       ca,

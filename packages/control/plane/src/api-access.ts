@@ -40,7 +40,7 @@ export function refusalOf(
   const site = headers['sec-fetch-site'];
   if (site !== undefined && site !== 'same-origin' && site !== 'none')
     return foreign(`a ${String(site)} page`);
-  if (!OPEN_PATHS.has(request.url.split('?', 1)[0] as string) && !shows(headers.authorization, secret))
+  if (!OPEN_PATHS.has(request.url.split('?', 1)[0] as string) && !showsSecret(headers.authorization, secret))
     return {
       status: 401,
       code: 'TULLE_API_SECRET',
@@ -62,8 +62,8 @@ function foreign(who: string): Refusal {
   return { status: 403, code: 'TULLE_API_ORIGIN', detail: `${who} may not call this API` };
 }
 
-/** Whether the header shows the secret; the time that it takes tells nothing of it. */
-function shows(authorization: string | undefined, secret: string | undefined): boolean {
+/** Whether the header (`Bearer …`) shows the secret; the time that it takes tells nothing of it. */
+export function showsSecret(authorization: string | undefined, secret: string | undefined): boolean {
   if (secret === undefined) return true;
   const shown = /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1] ?? '';
   const digest = (text: string): Buffer => createHash('sha256').update(text).digest();

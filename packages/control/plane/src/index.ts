@@ -2,6 +2,7 @@
  * The control plane: resources of any source become, for each proxy, what it needs and nothing else.
  * @packageDocumentation
  */
+export { showsSecret } from './api-access.ts';
 export { createControlPlane } from './control-plane.ts';
 export type { ApplyResult, ControlPlane, ControlPlaneOptions } from './control-plane-types.ts';
 export type { Condition } from './condition.ts';

@@ -135,7 +135,7 @@ describe('the status of clients', () => {
 
   it('is of those that are asked for, and holds no contents', async () => {
     await Promise.all([(await connect('one')).next(), (await connect('two')).next()]);
-    expect((await fetchStatus()).config.map(({ node }) => node?.id).sort()).toEqual(['one', 'two']);
+    expect((await fetchStatus()).config.map(({ node }) => node?.id ?? '').sort()).toEqual(['one', 'two']);
     const { config: matched } = await fetchStatus({
       nodeMatchers: [{ nodeId: { matchPattern: { case: 'prefix', value: 'TW' }, ignoreCase: true } }],
     });
