@@ -4,7 +4,11 @@ import { generation, generationOfResources, half, read, standing } from './mesh-
 import { slowLink, type SlowLink } from './slow-link.ts';
 import { meshProcesses, type MeshProcesses, type Running, type RunningSidecar } from './mesh-processes.ts';
 
-const KILLS = 30;
+/** The long form (`pnpm test:nightly`) takes some two minutes. */
+const LONG = process.env['TULLE_NIGHTLY'] === '1';
+const KILLS = LONG ? 30 : 6;
+/** Stretches of a push of which each gets its share of kills. */
+const STAGES = 6;
 /** So slow that the some 300 kB of a change take a third of a second: a kill then cuts into messages, not between pushes. */
 const LINK_BYTES_PER_SECOND = 1_000_000;
 
@@ -87,7 +91,9 @@ it(`a control plane that is killed in the middle of a push, ${KILLS} times, leav
       ({ status }) => (answered = status === 200),
       () => undefined, // killed before it answered
     );
-    await new Promise((resolve) => setTimeout(resolve, Math.random() * took));
+    // One at random in each stretch of the push, so that a few find every stage of it too.
+    const stage = ((kill % STAGES) + Math.random()) / STAGES;
+    await new Promise((resolve) => setTimeout(resolve, stage * took));
     plane.process.kill('SIGKILL');
     expect((await plane.ended).signal).toBe('SIGKILL');
     await applying;
@@ -119,5 +125,6 @@ it(`a control plane that is killed in the middle of a push, ${KILLS} times, leav
   console.info(
     `${KILLS} kills: ${counts.before} before the change was durable, ${counts.during} while it was pushed (${counts.split} with some proxies on the old and some on the new), ${counts.after} when all had it`,
   );
-  expect(counts.during).toBeGreaterThan(KILLS / 10);
+  // Of a few, none may hit the moment in which proxies differ; of many, some must.
+  if (LONG) expect(counts.during).toBeGreaterThan(KILLS / 10);
 }, 600_000);

@@ -5,7 +5,7 @@ import { memoryStore } from '../src/store.ts';
 import { member } from './members.ts';
 import { trustDomain } from './control-plane.ts';
 
-/** Real time, some five minutes: `TULLE_NIGHTLY=1 vitest run packages/control/ca/tests/nightly.spec.ts`. */
+/** Real time, some five minutes: part of `pnpm test:nightly`; alone `TULLE_NIGHTLY=1 vitest run packages/control/ca/tests/nightly.spec.ts`. */
 const nightly = process.env['TULLE_NIGHTLY'] === '1';
 const leafLifetimeMs = 60_000;
 const seconds = (n: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, n * 1_000));

@@ -7,7 +7,8 @@ import { afterAll, expect, it } from 'vitest';
 import { fileState } from '../src/index.ts';
 import { resourcesOf } from './generations.ts';
 
-const KILLS = 30;
+/** The long form is for `pnpm test:nightly`. */
+const KILLS = process.env['TULLE_NIGHTLY'] === '1' ? 30 : 6;
 /** Time for some ten applies; most of an apply is the writing of its state. */
 const LATEST_KILL_MS = 250;
 
@@ -41,7 +42,7 @@ it(`after each of ${KILLS} kills while it applies, the state is the last one app
   let underWay = 0;
   let halfWritten = 0;
   for (let kill = 0; kill < KILLS; kill++) {
-    const { found, applied } = await killAfter(Math.random() * LATEST_KILL_MS);
+    const { found, applied } = await killAfter(((kill % 6) + Math.random()) * (LATEST_KILL_MS / 6));
     expect([last, last + 1], `after kill ${kill}`).toContain(found);
     if (found === last + 1) underWay++;
     if (existsSync(join(directory, 'resources.new'))) halfWritten++;
@@ -50,7 +51,7 @@ it(`after each of ${KILLS} kills while it applies, the state is the last one app
   console.info(
     `${KILLS} kills over ${last} applies: ${halfWritten} left a half-written file beside the state, ${underWay} had saved what they had not answered yet`,
   );
-  expect(last).toBeGreaterThan(KILLS);
+  expect(last).toBeGreaterThan(KILLS / 2); // on a slow machine some kill comes before the first apply
 }, 120_000);
 
 it('a half-written file beside the state is passed over, and replaced by the next apply', () => {
