@@ -40,6 +40,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     async () => import('./commands/status.ts'),
   ),
   entry(
+    'explain',
+    'explain why a request went as it did, or would go',
+    async () => import('./commands/explain.ts'),
+  ),
+  entry(
     'config',
     'show what a proxy should have, and what it has',
     async () => import('./commands/config.ts'),

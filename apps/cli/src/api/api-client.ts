@@ -67,9 +67,11 @@ export function apiClient(url: string, signal: AbortSignal, party: ApiParty = CO
         'is this the API of a Tulle control plane?',
       );
     }
-    return status < 300
-      ? { ok: true, body: parsed as T }
-      : { ok: false, problem: { code: '', detail: `answered ${status}`, ...(parsed as object), status } };
+    if (status < 300) return { ok: true, body: parsed as T };
+    // An admin interface says `error` where the API says `detail`.
+    const { error } = parsed as { readonly error?: unknown };
+    const detail = typeof error === 'string' ? error : `${party.who} answered ${status}`;
+    return { ok: false, problem: { code: '', detail, ...(parsed as object), status } };
   };
   return {
     address,

@@ -20,7 +20,7 @@ const has = (shell: string): boolean => spawnSync(shell, ['-c', 'true']).status 
 
 describe.runIf(has('bash'))('in bash, tulle completes', () => {
   it.each([
-    [['st'], ['status']],
+    [['statu'], ['status']],
     [
       ['token', ''],
       ['create', 'list', 'revoke'],
@@ -52,7 +52,7 @@ describe.runIf(has('bash'))('in bash, tulle completes', () => {
 
 describe.runIf(has('fish'))('in fish, tulle completes', () => {
   it.each([
-    ['tulle st', ['status']],
+    ['tulle statu', ['status']],
     ['tulle token ', ['create', 'list', 'revoke']],
     ['tulle run --na', ['--name', '--namespace']],
     ['tulle config ro', ['routes']],

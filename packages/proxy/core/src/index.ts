@@ -7,6 +7,7 @@ export type { Proxy, ProxyState, ProxyStats, UpdateResult } from './proxy.ts';
 export type { AdminAddress, CodeFilterChain, CodeListener, ProxyOptions } from './options.ts';
 export { cluster, httpListener, route, tcpListener } from './code-config.ts';
 export type { HttpListenerOptions, RouteOptions, TcpListenerOptions } from './code-config.ts';
+export type { ExplainSite, Explanation, Reason } from './explain/explanation.ts';
 export { DEFAULT_ENGINE_LIMITS } from './limits.ts';
 export type { EngineLimits } from './limits.ts';
 export { nodeTransport } from './node/node-transport.ts';

@@ -1,6 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, request, type Server } from 'node:http';
+import { once } from 'node:events';
+import { createServer, request, type ClientRequest, type IncomingMessage, type Server } from 'node:http';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Address } from '@tulle/model';
@@ -130,6 +132,36 @@ describe('the socket of the front', () => {
     writeFileSync(file, 'precious');
     await expect(front([], { path: file })).rejects.toThrow(/a file that is no socket stands there/);
     expect(readFileSync(file, 'utf8')).toBe('precious');
+  });
+});
+
+describe('a request with a body', () => {
+  const post = (served: AdminFront, length: number): ClientRequest => {
+    const { host, port } = served.address as { host: string; port: number };
+    return request({ host, port, path: '/explain', method: 'POST', headers: { 'content-length': length } });
+  };
+
+  it('is handed on when it is whole: an engine that has answered closes', async () => {
+    const only = await engine(0, 200, '{}');
+    const asking = post(await front([only]), 4);
+    asking.write('ab');
+    await once(asking, 'socket').then(async ([socket]: unknown[]) => once(socket as Socket, 'connect'));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(only.asked).toEqual([]);
+    asking.end('cd');
+    const [reply] = (await once(asking, 'response')) as [IncomingMessage];
+    expect([reply.statusCode, only.asked]).toEqual([200, ['POST /explain']]);
+    reply.resume();
+  });
+
+  it('is refused when it is too long', async () => {
+    const only = await engine(0, 200, '{}');
+    const asking = post(await front([only]), 70_000);
+    asking.on('error', () => {});
+    asking.end(Buffer.alloc(70_000));
+    const [reply] = (await once(asking, 'response')) as [IncomingMessage];
+    expect([reply.statusCode, only.asked]).toEqual([413, []]);
+    reply.resume();
   });
 });
 

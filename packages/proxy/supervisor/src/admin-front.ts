@@ -75,7 +75,7 @@ export async function serveAdminFront(options: AdminFrontOptions): Promise<Admin
       supervisor.adminAddress(Number(worker ?? 0)) ?? (worker === null ? anyReady(supervisor) : undefined);
     if (target === undefined || !isUnixAddress(target))
       return answer(res, 503, { error: `no engine process is ready in slot ${Number(worker ?? 0)}` });
-    return pass(req, res, target.path, (reply) => {
+    return void pass(req, res, target.path, (reply) => {
       if (req.method !== 'GET' || worker !== null || reply.statusCode !== 200 || !isMetrics(reply))
         return false;
       const key = `${req.url ?? '/'} ${reply.headers['content-type'] ?? ''}`;
@@ -148,15 +148,32 @@ function isForeign({ headers }: IncomingMessage): boolean {
   return origin !== undefined && !isLoopback(hostOf(origin.replace(/^https?:\/\//, '')));
 }
 
-/** @param take may take the reply over; false: it is passed on as it is */
-function pass(
+/**
+ * Hands a request to an engine process. Its body is gathered before: an engine that has answered closes the connection, and
+ * writing even the empty end of a body into it then fails.
+ * @param take may take the reply over; false: it is passed on as it is
+ */
+async function pass(
   req: IncomingMessage,
   res: ServerResponse,
   socketPath: string,
   take: (reply: IncomingMessage) => boolean,
-): void {
+): Promise<void> {
+  const body = await bodyOf(req).catch(() => undefined);
+  if (body === undefined)
+    return answer(res, 413, { error: `a body has at most ${MAX_BODY_BYTES} bytes` }, { connection: 'close' });
+  const { 'transfer-encoding': _, expect: __, ...headers } = req.headers;
   const upstream = request(
-    { socketPath, method: req.method, path: req.url, headers: { ...req.headers, connection: 'close' } },
+    {
+      socketPath,
+      method: req.method,
+      path: req.url,
+      headers: {
+        ...headers,
+        connection: 'close',
+        ...(body.length > 0 ? { 'content-length': body.length } : {}),
+      },
+    },
     (reply) => {
       reply.on('error', () => res.destroy());
       if (take(reply)) return;
@@ -169,7 +186,22 @@ function pass(
     else answer(res, 503, { error: `the engine process does not answer: ${error.message}` });
   });
   res.on('close', () => upstream.destroy());
-  req.pipe(upstream);
+  upstream.end(body);
+}
+
+/** What an engine takes at most. */
+const MAX_BODY_BYTES = 65_536;
+
+/** @returns `undefined` past the bound */
+async function bodyOf(req: IncomingMessage): Promise<Buffer | undefined> {
+  const pieces: Buffer[] = [];
+  let size = 0;
+  for await (const piece of req as AsyncIterable<Buffer>) {
+    size += piece.length;
+    if (size > MAX_BODY_BYTES) return undefined;
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces);
 }
 
 /** Pages of metrics that are remembered; a caller who makes up queries gets sums without memory past it. */

@@ -1,0 +1,147 @@
+import type { RunningProxy } from '@tulle/sidecar';
+import { defineCommand, type Command } from '../cli/command.ts';
+import { CliError, EXIT, usageError } from '../cli/exit-codes.ts';
+import { paint } from '../cli/io.ts';
+import {
+  explainFrom,
+  explainInto,
+  explanationsOf,
+  type Imagined,
+  type ProxyExplanation,
+} from '../proxies/explanations.ts';
+import { localProxies, nodeIdOf } from '../proxies/local-proxies.ts';
+import { explanationText } from './explanation-text.ts';
+
+export const command: Command = defineCommand({
+  summary: 'Explain why a request went as it did, or would go',
+  details:
+    'With a REQUEST-ID (the x-request-id of a log line, a trace or an answer): what every proxy of this machine decided about it,\nin order; the last requests are kept, and failed ones longer. With METHOD and URL: what would become of a request that\nnobody sent, from the way out of --from (and on into the service that it would reach, where that runs here), or into the\nservice of --to. Nobody is called, nothing is counted, no token of a rate limit is spent: a filter that would call somebody says so.',
+  args: [
+    { name: 'REQUEST-ID|METHOD', help: 'a request that was, or the method of one to imagine' },
+    { name: 'URL', help: 'http://SERVICE[:PORT]/PATH, or of a gateway', optional: true },
+  ],
+  options: {
+    from: { type: 'string', value: 'PROXY', help: 'whose program sends it, or the gateway that it comes to' },
+    to: { type: 'string', value: 'PROXY', help: 'the service that it comes to' },
+    as: { type: 'string', value: 'SPIFFE-ID', help: 'with --to: what the caller proves; default nothing' },
+    header: { type: 'list', short: 'H', value: 'NAME:VALUE', help: 'a header field of it; may be repeated' },
+    output: {
+      type: 'string',
+      short: 'o',
+      value: 'FORMAT',
+      help: 'output format',
+      choices: ['text', 'json', 'yaml'],
+      defaultText: 'text',
+    },
+  },
+  examples: [
+    { command: 'tulle explain 5f1c7a4e-2b0d', does: 'why that request went as it did, proxy by proxy' },
+    {
+      command: 'tulle explain GET http://orders/admin --from web',
+      does: 'whether web may, and which rule says so',
+    },
+    {
+      command:
+        "tulle explain POST http://orders/ --to orders --as spiffe://mesh.local/ns/default/sa/web -H 'x-role: admin'",
+      does: 'what orders would say to web',
+    },
+  ],
+  async run({ io, options, args, signal }) {
+    const [first = '', url] = args;
+    const proxies = await localProxies(io);
+    const all =
+      url === undefined
+        ? await explanationsOf(proxies, first, signal)
+        : await imagine(proxies, options, readRequest(first, url, options.header), signal);
+    if (all.length === 0)
+      throw new CliError(
+        EXIT.failed,
+        proxies.length === 0
+          ? 'no proxy of yours runs on this machine'
+          : `none of the ${proxies.length} proxies on this machine keeps a request ${JSON.stringify(first)}`,
+        'the last requests are kept: look for its x-request-id in the access log, and ask where it came past',
+      );
+    const document = { explanations: all };
+    if (options.output === 'json') io.out(`${JSON.stringify(document, null, 2)}\n`);
+    else if (options.output === 'yaml') {
+      const { stringify } = await import('yaml');
+      io.out(stringify(JSON.parse(JSON.stringify(document))));
+    } else io.out(explanationText(all, paint(io, 'out')));
+    return EXIT.ok;
+  },
+});
+
+interface Ends {
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+  readonly as?: string | undefined;
+}
+
+async function imagine(
+  proxies: readonly RunningProxy[],
+  { from, to, as }: Ends,
+  request: Imagined,
+  signal: AbortSignal,
+): Promise<readonly ProxyExplanation[]> {
+  if (as !== undefined && to === undefined)
+    throw usageError('--as goes with --to', 'a proxy of --from proves its own identity');
+  if (from === undefined && to === undefined)
+    throw usageError('say where it comes from: --from PROXY, or --to PROXY', proxyNames(proxies));
+  if (from !== undefined && to !== undefined)
+    throw usageError('give --from or --to', '--from goes on into the service by itself');
+  if (to !== undefined) return [await explainInto(findProxy(proxies, to), request, as, signal)];
+  const caller = findProxy(proxies, from as string);
+  const first = await explainFrom(caller, request, signal);
+  const callee = proxies.find((proxy) => proxy.instance !== caller.instance && isReached(proxy, first));
+  if (callee === undefined) return [first];
+  // As the caller's proxy would send it on.
+  const path = first.explanation.upstreamPath;
+  const sent = path === undefined ? request : { ...request, url: new URL(path, request.url) };
+  return [first, await explainInto(callee, sent, caller.spiffeId, signal)];
+}
+
+/** Whether a walk ended where this proxy's program would be asked. */
+function isReached({ inbound }: RunningProxy, { explanation }: ProxyExplanation): boolean {
+  const address = `${inbound.host}:${inbound.port}`;
+  return explanation.reasons.some(
+    ({ site, children = [] }) =>
+      site === 'cluster' && children.some((child) => child.site === 'endpoint' && child.subject === address),
+  );
+}
+
+function findProxy(proxies: readonly RunningProxy[], wanted: string): RunningProxy {
+  const found = proxies.filter((proxy) =>
+    [
+      proxy.name,
+      proxy.instance,
+      `${proxy.name}.${proxy.namespace}`,
+      `${proxy.instance}.${proxy.namespace}`,
+      nodeIdOf(proxy),
+    ].includes(wanted),
+  );
+  const [first] = found;
+  // Replicas have the same configuration; any can tell.
+  if (first !== undefined) return first;
+  throw new CliError(EXIT.failed, `no proxy ${wanted} runs on this machine`, proxyNames(proxies));
+}
+
+const proxyNames = (proxies: readonly RunningProxy[]): string =>
+  proxies.length === 0
+    ? '`tulle run` starts one'
+    : `there is ${[...new Set(proxies.map(({ name }) => name))].join(', ')}`;
+
+function readRequest(method: string, text: string, lines: readonly string[]): Imagined {
+  if (!URL.canParse(text) || !/^https?:\/\//.test(text))
+    throw usageError(
+      `${JSON.stringify(text)} is no URL`,
+      'write http://SERVICE/PATH, e.g. http://orders/items',
+    );
+  const headers: Record<string, string[]> = {};
+  for (const line of lines) {
+    const colon = line.indexOf(':');
+    if (colon < 1)
+      throw usageError(`--header ${JSON.stringify(line)}: there is no colon`, "write -H 'name: value'");
+    (headers[line.slice(0, colon).trim().toLowerCase()] ??= []).push(line.slice(colon + 1).trim());
+  }
+  return { method, url: new URL(text), headers };
+}

@@ -1,0 +1,137 @@
+import type { RunningProxy } from '@tulle/sidecar';
+import type { ProxyConfig } from '@tulle/model';
+import { formatAddress, isUnixAddress } from '@tulle/model';
+import type { Explanation } from '@tulle/proxy';
+import type { ApiClient } from '../api/api-client.ts';
+import { CliError, EXIT } from '../cli/exit-codes.ts';
+import { adminClient } from './local-proxies.ts';
+
+/** What one proxy says of a request. */
+export interface ProxyExplanation {
+  /** Instance, and the id that it proves. */
+  readonly proxy: string;
+  readonly spiffeId: string;
+  readonly explanation: Explanation;
+}
+
+interface Answer {
+  readonly explanations: readonly Explanation[];
+}
+
+/** A request that somebody imagines. */
+export interface Imagined {
+  readonly method: string;
+  readonly url: URL;
+  /** `{ name: [value, …] }`, lower case. */
+  readonly headers: Readonly<Record<string, readonly string[]>>;
+}
+
+/** What the proxies of this machine know of a request, in the order in which it came past them. */
+export async function explanationsOf(
+  proxies: readonly RunningProxy[],
+  requestId: string,
+  signal: AbortSignal,
+): Promise<readonly ProxyExplanation[]> {
+  const found = await Promise.all(
+    proxies.map(async (proxy) => {
+      const client = adminClient(proxy, signal);
+      const answer = await client.call<Answer>('GET', `/explain?request-id=${encodeURIComponent(requestId)}`);
+      if (answer.ok) return answer.body.explanations.map((one) => said(proxy, one));
+      if (answer.problem.status === 404) return [];
+      throw new CliError(EXIT.failed, `${proxy.instance}: ${answer.problem.detail}`);
+    }),
+  );
+  // The caller's clock and the callee's are the same machine's.
+  return found.flat().toSorted((a, b) => (a.explanation.startedAt < b.explanation.startedAt ? -1 : 1));
+}
+
+const said = ({ instance, spiffeId }: RunningProxy, explanation: Explanation): ProxyExplanation => ({
+  proxy: instance,
+  spiffeId,
+  explanation,
+});
+
+/** How an imagined request leaves a proxy's own program, or comes to a gateway. */
+export async function explainFrom(
+  proxy: RunningProxy,
+  imagined: Imagined,
+  signal: AbortSignal,
+): Promise<ProxyExplanation> {
+  const client = adminClient(proxy, signal);
+  const config = await client.must<ProxyConfig>('GET', '/config_dump');
+  return ask(client, proxy, {
+    ...requestOf(imagined),
+    listener: listenerFor(proxy, config, imagined.url),
+  });
+}
+
+/** How an imagined request comes to a proxy's program, from a caller who proves `identity` or nothing. */
+export async function explainInto(
+  proxy: RunningProxy,
+  imagined: Imagined,
+  identity: string | undefined,
+  signal: AbortSignal,
+): Promise<ProxyExplanation> {
+  const client = adminClient(proxy, signal);
+  const { listeners } = await client.must<ProxyConfig>('GET', '/config_dump');
+  const inbound = listeners.find(({ direction }) => direction === 'inbound');
+  if (inbound === undefined)
+    throw new CliError(
+      EXIT.failed,
+      `${proxy.instance} has no inbound listener`,
+      '`tulle config listeners` shows what it has',
+    );
+  return ask(client, proxy, {
+    ...requestOf(imagined),
+    listener: inbound.name,
+    ...(identity === undefined ? {} : { source: { identity } }),
+  });
+}
+
+async function ask(client: ApiClient, proxy: RunningProxy, request: object): Promise<ProxyExplanation> {
+  const answer = await client.must<Answer>('POST', '/explain', {
+    type: 'application/json',
+    text: JSON.stringify(request),
+  });
+  return said(proxy, answer.explanations[0] as Explanation);
+}
+
+const requestOf = ({ method, url, headers }: Imagined): object => ({
+  method,
+  authority: url.host,
+  path: `${url.pathname}${url.search}`,
+  headers,
+});
+
+/** By the service that the URL names, by its port, or the only one. */
+function listenerFor({ instance, upstreams }: RunningProxy, { listeners }: ProxyConfig, url: URL): string {
+  const outer = listeners.filter(({ direction }) => direction !== 'inbound');
+  const [only, another] = outer;
+  const upstream = upstreams.find(({ service }) => namesService(url, service));
+  const found =
+    (upstream && outer.find(({ address }) => formatAddress(address) === formatAddress(upstream.address))) ??
+    outer.find(({ address }) => !isUnixAddress(address) && String(address.port) === portOf(url)) ??
+    (another === undefined && upstreams.length === 0 ? only : undefined);
+  if (found !== undefined) return found.name;
+  throw new CliError(
+    EXIT.failed,
+    `${instance} has no way out for ${url.host}`,
+    `it has ${
+      [
+        ...upstreams.map(({ service, address }) => `${service} at ${formatAddress(address)}`),
+        ...outer.map(({ name }) => name),
+      ].join(', ') || 'none: see --upstream of tulle run'
+    }`,
+  );
+}
+
+const portOf = (url: URL): string => url.port || (url.protocol === 'https:' ? '443' : '80');
+
+/** `orders`, `orders.shop` and `orders.shop.svc.cluster.local` are one service; so are both spellings of `--upstream`. */
+function namesService({ hostname }: URL, service: string): boolean {
+  const [name, namespace] = service.replace(/:\d+$/, '').split(/[./]/);
+  const [host, hostNamespace] = hostname.split('.');
+  return (
+    host === name && (namespace === undefined || hostNamespace === undefined || namespace === hostNamespace)
+  );
+}
