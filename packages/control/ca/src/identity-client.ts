@@ -150,6 +150,15 @@ export async function createIdentityClient(options: IdentityClientOptions): Prom
     if (mesh === undefined || mesh.address !== address || mesh.serial !== serial) {
       closeMesh(mesh);
       const channel = meshChannel(trustDomain, { identity: keeper, epochMs });
+      channel.onUntrusted(() => {
+        if (mesh?.channel !== channel) return;
+        closeMesh(mesh);
+        mesh = undefined;
+        const before = watching;
+        if (before === undefined) return;
+        watch();
+        before.cancel();
+      });
       mesh = { address, serial, channel, client: new Client(address, channel.credentials, channel.options) };
     }
     return mesh.client;

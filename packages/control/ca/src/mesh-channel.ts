@@ -1,6 +1,12 @@
 import { experimental, type ChannelCredentials, type ChannelOptions } from '@grpc/grpc-js';
 import type { IdentitySource, TrustBundle } from '@tulle/model';
-import { controlPlaneId, createPeerVerifier, type PeerVerifier, type RefusalReason } from '@tulle/spiffe';
+import {
+  controlPlaneId,
+  createPeerVerifier,
+  type PeerVerifier,
+  type RefusalReason,
+  type VerifiedPeer,
+} from '@tulle/spiffe';
 
 /** Thrown inside a channel when the server is not the one that was expected; grpc-js reports it as UNAVAILABLE. */
 export class ServerRefusedError extends Error {
@@ -17,6 +23,11 @@ export interface MeshChannel {
   readonly credentials: ChannelCredentials;
   /** To be merged into the channel's options. */
   readonly options: ChannelOptions;
+  /**
+   * Told when the root that the server of this channel's connection proved to be below is believed no more: calls on the
+   * channel must end. (gRPC itself looks at certificates only in handshakes.)
+   */
+  onUntrusted(listener: () => void): void;
   /** Stops following the identity. */
   close(): void;
 }
@@ -50,6 +61,7 @@ export function meshChannel(trustDomain: string, options: MeshChannelOptions): M
       },
     ),
     options: channelOptions,
+    onUntrusted: (listener) => void followed.untrusted.add(listener),
     close: () => followed.close(),
   };
 }
@@ -71,9 +83,10 @@ export function joiningChannel(
   return {
     credentials: experimental.createCertificateProviderChannelCredentials(provider, null, {
       checkServerIdentity: (_host, certificate) =>
-        judge(verifier, chainOf(certificate), [controlPlaneId(trustDomain)]),
+        errorOf(judge(verifier, chainOf(certificate), [controlPlaneId(trustDomain)])),
     }),
     options: channelOptions,
+    onUntrusted: () => undefined, // it lives for one call, with the one root that it was made for
     close: () => undefined,
   };
 }
@@ -96,6 +109,7 @@ function followIdentity(
 ): {
   provider: Provider;
   judge(chain: readonly Buffer[], expected: readonly string[]): Error | undefined;
+  readonly untrusted: Set<() => void>;
   close(): void;
 } {
   type CaListener = Parameters<Provider['addCaCertificateListener']>[0];
@@ -103,6 +117,9 @@ function followIdentity(
   const caListeners = new Set<CaListener>();
   const identityListeners = new Set<IdentityListener>();
   let verifier: PeerVerifier | undefined;
+  /** Of the latest connection. */
+  let server: VerifiedPeer | undefined;
+  const untrusted = new Set<() => void>();
 
   const tellCa = (listener: CaListener): void => {
     const snapshot = identity.current();
@@ -122,6 +139,9 @@ function followIdentity(
     if (snapshot === undefined) return;
     if (verifier === undefined) verifier = createPeerVerifier({ bundles: snapshot.bundles, epochMs });
     else verifier.setBundles(snapshot.bundles);
+    if (server === undefined || verifier.stillTrusted(server)) return;
+    server = undefined;
+    for (const listener of [...untrusted]) listener();
   };
   renewVerifier();
   const unsubscribe = identity.subscribe(() => {
@@ -142,10 +162,14 @@ function followIdentity(
       },
       removeIdentityCertificateListener: (listener) => void identityListeners.delete(listener),
     },
-    judge: (chain, expected) =>
-      verifier === undefined
-        ? new ServerRefusedError('no-identity', 'no trust bundle yet')
-        : judge(verifier, chain, expected),
+    judge(chain, expected) {
+      if (verifier === undefined) return new ServerRefusedError('no-identity', 'no trust bundle yet');
+      const judged = judge(verifier, chain, expected);
+      if (judged instanceof Error) return judged;
+      server = judged;
+      return undefined;
+    },
+    untrusted,
     close: unsubscribe,
   };
 }
@@ -154,17 +178,21 @@ function judge(
   verifier: PeerVerifier,
   chain: readonly Buffer[],
   expected: readonly string[],
-): Error | undefined {
+): VerifiedPeer | Error {
   const [leaf, ...others] = chain;
   if (leaf === undefined) return new ServerRefusedError('no-certificate', 'the server sent no certificate');
   const verdict = verifier.verify(leaf, 'server', () => others, expected);
   return verdict.ok
-    ? undefined
+    ? verdict
     : new ServerRefusedError(
         verdict.reason,
         `the server was not believed: ${verdict.reason}: ${verdict.detail}`,
       );
 }
+
+/** As Node's `checkServerIdentity` says it. */
+const errorOf = (judged: VerifiedPeer | Error): Error | undefined =>
+  judged instanceof Error ? judged : undefined;
 
 /** A legacy certificate object's chain, leaf first. The root points to itself. */
 interface LinkedCertificate {

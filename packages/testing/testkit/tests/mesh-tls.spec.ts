@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import http from 'node:http';
 import net, { type AddressInfo } from 'node:net';
-import { createCa, localIdentity, memoryStore, type Ca } from '@tulle/ca';
-import type { UpstreamTls } from '@tulle/model';
+import { createCa, localIdentity, memoryStore, type Ca, type LocalIdentity } from '@tulle/ca';
+import type { Cluster, UpstreamTls } from '@tulle/model';
 import { createProxy, httpListener, route, type Proxy, type ProxyOptions } from '@tulle/proxy';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { memoryLog, memoryTelemetry, type MemoryTelemetry } from '../src/index.ts';
 
 const trustDomain = 'mesh.test';
@@ -15,23 +15,30 @@ interface Pair {
   readonly called: MemoryTelemetry;
   /** Of each handshake that the wire saw: whether the server took a session up again. */
   readonly resumed: readonly boolean[];
-  ask(): Promise<{ readonly status: number; readonly body: string }>;
+  /** Connections between the two now. */
+  open(): number;
+  /** The app has a request that it never answers. */
+  readonly atWork: Promise<void>;
+  ask(path?: string, method?: string): Promise<{ readonly status: number; readonly body: string }>;
 }
 
 describe('two proxies with identities of one CA', () => {
   let ca: Ca;
   const stops: (() => unknown)[] = [];
+  const identities: LocalIdentity[] = [];
   beforeEach(async () => {
     ca = await createCa({ trustDomain, store: memoryStore() });
     stops.push(() => ca.close());
   });
   afterEach(async () => {
     for (const stop of stops.splice(0).toReversed()) await stop();
+    identities.length = 0;
   });
 
   async function proxy(name: string, options: ProxyOptions): Promise<[Proxy, MemoryTelemetry]> {
     const identity = localIdentity(ca, { spiffeId: spiffeId(name) });
     stops.push(() => identity.close());
+    identities.push(identity);
     await identity.ready();
     const telemetry = memoryTelemetry();
     const made = createProxy({ log: memoryLog(), identity, telemetry: [telemetry], ...options });
@@ -42,8 +49,18 @@ describe('two proxies with identities of one CA', () => {
   const portOf = (of: Proxy, listener: string): number => (of.addresses()[listener] as { port: number }).port;
 
   /** @param expected what the caller expects the other end to prove */
-  async function pair(expected: string, tls: Partial<UpstreamTls> = {}): Promise<Pair> {
-    const app = http.createServer((_, response) => response.end('from the app')).listen(0, '127.0.0.1');
+  async function pair(
+    expected: string,
+    tls: Partial<UpstreamTls> = {},
+    pool: Cluster['pool'] = { maxRequestsPerConnection: 1 },
+  ): Promise<Pair> {
+    const atWork = Promise.withResolvers<void>();
+    const app = http
+      .createServer((request, response) => {
+        if (request.url === '/never') atWork.resolve();
+        else response.end('from the app');
+      })
+      .listen(0, '127.0.0.1');
     await once(app, 'listening');
     stops.push(() => {
       app.close();
@@ -81,7 +98,7 @@ describe('two proxies with identities of one CA', () => {
         {
           name: 'reviews',
           tls: { certificate: { kind: 'workload' }, trust: { kind: 'mesh' }, ...tls },
-          pool: { maxRequestsPerConnection: 1 },
+          ...(pool === undefined ? {} : { pool }),
           discovery: {
             kind: 'static',
             endpoints: [
@@ -99,8 +116,10 @@ describe('two proxies with identities of one CA', () => {
       caller,
       called,
       resumed: wire.resumed,
-      async ask() {
-        const response = await fetch(`http://127.0.0.1:${portOf(client, 'outbound')}/`);
+      open: wire.open,
+      atWork: atWork.promise,
+      async ask(path = '/', method = 'GET') {
+        const response = await fetch(`http://127.0.0.1:${portOf(client, 'outbound')}${path}`, { method });
         return { status: response.status, body: await response.text() };
       },
     };
@@ -133,12 +152,32 @@ describe('two proxies with identities of one CA', () => {
     for (let i = 0; i < 3; i++) expect((await full.ask()).status).toBe(200);
     expect(full.resumed).toEqual([false, false, false]);
   });
+
+  it('end what stands on a root that is removed, idle or at work, and resume no session of before', async () => {
+    const { ask, resumed, open, atWork } = await pair('reviews', {}, {});
+    expect((await ask()).status).toBe(200);
+    await ca.rotateRoot(); // nobody to wait for: the new one signs, and all renew
+    await vi.waitFor(() => {
+      expect(ca.status().rootRotation?.phase).toBe('overlapping');
+      for (const identity of identities)
+        expect(identity.current()?.bundles.flatMap(({ rootsPem }) => rootsPem)).toHaveLength(2);
+    });
+    expect((await ask()).status).toBe(200);
+    expect(resumed).toHaveLength(1); // over the connection of before, which is believed still
+    const never = ask('/never', 'POST'); // a GET would be sent again over another connection
+    await atWork;
+    await ca.removeOldRoot();
+    expect((await never).status).toBe(503);
+    await vi.waitFor(() => expect(open()).toBe(0));
+    expect((await ask()).status).toBe(200);
+    expect(resumed).toEqual([false, false]);
+  });
 });
 
 /** Passes connections on and reads each ServerHello, which is in clear (RFC 8446 §4.1.3). */
 async function wiretap(
   to: number,
-): Promise<{ readonly port: number; readonly resumed: boolean[]; close(): void }> {
+): Promise<{ readonly port: number; readonly resumed: boolean[]; open(): number; close(): void }> {
   const resumed: boolean[] = [];
   const sockets = new Set<net.Socket>();
   const server = net.createServer((near) => {
@@ -158,6 +197,7 @@ async function wiretap(
   return {
     port: (server.address() as AddressInfo).port,
     resumed,
+    open: () => [...sockets].filter((socket) => !socket.destroyed).length / 2,
     close() {
       server.close();
       for (const socket of sockets) socket.destroy();

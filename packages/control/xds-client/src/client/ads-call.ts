@@ -14,6 +14,8 @@ export interface Channel {
   readonly credentials: ChannelCredentials;
   /** Merged over the client's own. */
   readonly options?: ChannelOptions;
+  /** Told when the server that was proven is believed no more: the call ends, and another one is made. */
+  onUntrusted?(listener: () => void): void;
   /** Called when the channel is no longer used. */
   close?(): void;
 }
@@ -56,6 +58,11 @@ export function openAdsCall<Request, Response>(
     if (reason !== undefined) events.ended(reason);
   }
 
+  channel.onUntrusted?.(() => {
+    if (over) return;
+    end('the root of the control plane is not believed any more');
+    stream.cancel();
+  });
   stream.on('data', (message: Response) => {
     if (!over) events.response(protocol.read(message));
   });
