@@ -25,8 +25,8 @@ export function manifestOf({ names, kind }: CreateOptions): object {
         'npm run types && npm test && npm run docs -- --check && npm run build && publint --strict && attw --pack . --profile esm-only',
       prepack: 'npm run build',
     },
-    // There must be one contract in a proxy: its own.
-    peerDependencies: ranges('@tulle/filter'),
+    // There must be one contract in a proxy: its own. What a filter needs of it is said by its apiVersion.
+    peerDependencies: { '@tulle/filter': peerRange(rangeOf('@tulle/filter')) },
     dependencies: ranges('@tulle/schema'),
     devDependencies: ranges(
       '@arethetypeswrong/cli',
@@ -40,4 +40,10 @@ export function manifestOf({ names, kind }: CreateOptions): object {
       'vitest',
     ),
   };
+}
+
+/** `^0.1.0` shuts 0.2.0 out, which has the same contract. */
+function peerRange(range: string): string {
+  const lowest = range.replace(/^[^0-9]*/, '');
+  return lowest.startsWith('0.') ? `>=${lowest} <1` : range;
 }

@@ -9,6 +9,7 @@ import type { Packed } from './pack.ts';
 import { packedRegistry } from './packed-registry.ts';
 import { plainNode } from './plain-node.ts';
 import { run } from './run.ts';
+import { checkVersions } from './versions.ts';
 import { runAuthor } from './author.ts';
 
 const root = join(import.meta.dirname, '../../..');
@@ -60,6 +61,10 @@ try {
     return faults;
   };
   const results = [
+    await check(
+      'a release versions a copy: together by the highest bump, peers only where they fall out of range',
+      () => checkVersions(root, join(scratch, 'versions')),
+    ),
     await check(`${packed.length} packages packed and linted`, async () =>
       (await Promise.all([lintAll(), lintAll()])).flat(),
     ),
