@@ -4,9 +4,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { streamRecord } from '@tulle/testkit';
 import { compileFormat, type AccessLogFormat } from './formats.ts';
-import { parseFormat, type FormatPart } from './format-parser.ts';
+import { OPERATOR_NAMES, parseFormat, type FormatPart } from '@tulle/record-format';
 import { LineBuffer } from './line-buffer.ts';
-import { OPERATOR_NAMES } from './operators.ts';
 import { ENVOY_FORMAT, ISTIO_FORMAT, ISTIO_JSON_FORMAT, namedFormat } from './presets.ts';
 
 const OPTIONS = { maxFieldChars: 4096, query: 'keep' } as const;

@@ -1,5 +1,5 @@
 import type { AttemptRecord, StreamRecord } from '@tulle/telemetry';
-import { jsonNumber, jsonText } from './json-text.ts';
+import { jsonNumber, jsonText } from '@tulle/record-format';
 import { LineBuffer } from './line-buffer.ts';
 import { Stretch } from './stretch.ts';
 

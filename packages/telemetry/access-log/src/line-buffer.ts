@@ -1,4 +1,4 @@
-import { jsonNumber, jsonText } from './json-text.ts';
+import { jsonNumber, jsonText } from '@tulle/record-format';
 
 const NULL: Uint8Array = Buffer.from('null', 'latin1');
 const QUOTE = 34;

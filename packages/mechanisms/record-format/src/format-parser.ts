@@ -1,5 +1,3 @@
-import { TulleError, type ConfigIssue } from '@tulle/filter';
-
 /** A piece of a format. */
 export type FormatPart =
   | { readonly kind: 'literal'; readonly text: string }
@@ -105,24 +103,4 @@ function operatorAt(
     return `%${name} has no % that ends it: ${found} (an operator is %NAME%, %NAME(argument)% or %NAME(argument):length%)`;
   }
   return { part: { kind: 'operator', name, argument, maxChars, at: start }, end: at + 1 };
-}
-
-/**
- * Refuses a format with everything that is wrong with it.
- * @param where JSON pointer into the option, `''` for a text format
- * @throws TulleError `TULLE_CONFIG_INVALID`
- */
-export function refuseFormat(
-  faults: readonly { readonly where: string; readonly issue: FormatIssue }[],
-): never {
-  const inOrder = faults.toSorted((a, b) => (a.where === b.where ? a.issue.at - b.issue.at : 0));
-  const issues = inOrder.map(({ where, issue }): ConfigIssue => ({
-    path: `/format${where}`,
-    message: `column ${issue.at + 1}: ${issue.message}`,
-  }));
-  throw new TulleError(
-    'TULLE_CONFIG_INVALID',
-    `access log ${issues.map(({ path, message }) => `${path.slice(1)} ${message}`).join('; ')}`,
-    { issues },
-  );
 }

@@ -1,4 +1,3 @@
-import { hostname } from 'node:os';
 import { didYouMean } from '@tulle/schema';
 import type { AttemptRecord, StreamRecord } from '@tulle/telemetry';
 import type { FormatIssue } from './format-parser.ts';
@@ -12,6 +11,10 @@ export type Getter = (record: StreamRecord) => string | number | undefined;
 export interface OperatorContext {
   /** Whether the query of a path is shown. */
   readonly query: 'keep' | 'strip';
+  /** What `HOSTNAME` and `ENVIRONMENT` stand for; absent: they are refused. */
+  readonly host?: { readonly name: string; variable(name: string): string | undefined };
+  /** Operators beside those that there are. */
+  readonly more?: Readonly<Record<string, Getter>>;
 }
 
 type Compile = (
@@ -217,11 +220,18 @@ const OPERATORS: Readonly<Record<string, Compile>> = {
   GRPC_STATUS_NUMBER: plain((r) => (r.grpcStatus < 0 ? undefined : r.grpcStatus)),
   STREAM_ID: plain((r) => r.requestId),
   TRACE_ID: plain((r) => r.traceId),
-  HOSTNAME: plain(() => HOSTNAME),
-  ENVIRONMENT: named('%ENVIRONMENT(REGION)%', (name) => {
-    const value = process.env[name];
-    return () => value;
-  }),
+  HOSTNAME: (argument, at, issues, { host }) => {
+    if (host === undefined) issues.push({ at, message: '%HOSTNAME% is of no use here; leave it out' });
+    return plain(() => host?.name)(argument, at, issues, { query: 'keep' });
+  },
+  ENVIRONMENT: (argument, at, issues, context) => {
+    if (context.host === undefined)
+      issues.push({ at, message: '%ENVIRONMENT% would show what is nobody’s business here; leave it out' });
+    return named('%ENVIRONMENT(REGION)%', (name) => {
+      const value = context.host?.variable(name);
+      return () => value;
+    })(argument, at, issues, context);
+  },
   // Tulle's own.
   SPAN_ID: plain((r) => r.spanId),
   LISTENER: plain((r) => r.listener),
@@ -230,8 +240,6 @@ const OPERATORS: Readonly<Record<string, Compile>> = {
   RETRY_REFUSED: plain((r) => r.retryRefused),
   UPSTREAM_LABEL: named('%UPSTREAM_LABEL(version)%', (label) => (r) => r.upstreamLabels[label]),
 };
-
-const HOSTNAME = hostname();
 
 /** Operators of Envoy that have nothing here to be filled with. */
 const NOT_HERE: ReadonlySet<string> = new Set(
@@ -264,6 +272,8 @@ export function compileOperator(
   context: OperatorContext,
 ): Getter {
   const { name, argument, at } = operator;
+  const more = context.more?.[name];
+  if (more !== undefined) return plain(more)(argument, at, issues, context);
   const compile = Object.hasOwn(OPERATORS, name) ? OPERATORS[name] : undefined;
   if (compile !== undefined) return compile(argument, at, issues, context);
   const meant = didYouMean(name, OPERATOR_NAMES);

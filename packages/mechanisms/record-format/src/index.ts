@@ -1,0 +1,11 @@
+/**
+ * Texts and JSON made of a stream's record. No platform imports.
+ * @packageDocumentation
+ */
+export { compileJson, compileText } from './compile-format.ts';
+export type { FormatFault, FormatOptions, JsonFormat, Render } from './compile-format.ts';
+export { parseFormat } from './format-parser.ts';
+export type { FormatIssue, FormatPart } from './format-parser.ts';
+export { jsonNumber, jsonText } from './json-text.ts';
+export { OPERATOR_NAMES } from './operators.ts';
+export type { Getter, OperatorContext } from './operators.ts';
