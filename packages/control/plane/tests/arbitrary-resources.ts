@@ -1,14 +1,35 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
-import type { Metadata, Resource, ResourceOf, TrafficPolicySpec, WorkloadInbound } from '@tulle/resources';
+import type {
+  GatewayListener,
+  GatewayListenerTls,
+  Metadata,
+  ParentRef,
+  Resource,
+  ResourceOf,
+  TrafficPolicySpec,
+  WorkloadInbound,
+} from '@tulle/resources';
 import type { SidecarMetadata } from '../src/index.ts';
 
 // Few names, so that resources meet, replace each other and refer to what is there, or is not.
 const namespace = fc.constantFrom('default', 'shop', 'tulle-system');
 const serviceName = fc.constantFrom('a', 'b', 'c');
 const app = fc.constantFrom('a', 'b');
+const gatewayName = fc.constantFrom('edge', 'side');
 const port = fc.constantFrom(80, 81);
 const duration = fc.constantFrom('1s', '250ms', '30s');
 const index = fc.constantFrom('1', '2');
+
+/** The one of a fixture; any will do. */
+const CERTIFICATE = (
+  /ca\.crt: ("-----BEGIN[^"]*")/.exec(
+    readFileSync(new URL('fixtures/egress.yaml', import.meta.url), 'utf8'),
+  ) ?? []
+)
+  .slice(1)
+  .map((text) => JSON.parse(text) as string)
+  .join('');
 
 type Arbitraries<T> = { readonly [K in keyof T]: fc.Arbitrary<T[K]> };
 
@@ -97,9 +118,12 @@ const route: fc.Arbitrary<ResourceOf<'HTTPRoute'>> = fc.record({
   spec: some(
     {
       parentRefs: fc.uniqueArray(
-        some(
-          { group: fc.constant('' as const), kind: fc.constant('Service' as const), name: serviceName },
-          { namespace, port },
+        fc.oneof<fc.Arbitrary<ParentRef>[]>(
+          some(
+            { group: fc.constant('' as const), kind: fc.constant('Service' as const), name: serviceName },
+            { namespace, port },
+          ),
+          some({ name: gatewayName }, { namespace, port, sectionName: fc.constantFrom('l1', 'l2', 'l3') }),
         ),
         { minLength: 1, maxLength: 2, selector: (p) => p.name },
       ),
@@ -125,7 +149,84 @@ const route: fc.Arbitrary<ResourceOf<'HTTPRoute'>> = fc.record({
         { minLength: 1, maxLength: 2, selector: (r) => r.name },
       ),
     },
-    { hostnames: fc.constantFrom(['shop.example'], ['*.example']) },
+    { hostnames: fc.constantFrom(['shop.example'], ['*.example'], ['a.shop.example', 'other.test']) },
+  ),
+});
+
+const host = fc.constantFrom('shop.example', '*.example', '*.shop.example');
+const allowedRoutes = fc.constantFrom(
+  { namespaces: { from: 'All' as const } },
+  { namespaces: { from: 'None' as const } },
+);
+type AnyListener = Omit<GatewayListener, 'name'>;
+const httpListener: fc.Arbitrary<AnyListener> = some(
+  { port, protocol: fc.constant('HTTP' as const) },
+  { hostname: host, allowedRoutes },
+);
+const httpsListener: fc.Arbitrary<AnyListener> = some(
+  {
+    port,
+    protocol: fc.constant('HTTPS' as const),
+    tls: fc.constantFrom<GatewayListenerTls>(
+      { certificateRefs: [{ name: 'here' }] },
+      { certificateRefs: [{ name: 'lost' }] },
+      { certificateRefs: [{ name: 'here', namespace: 'shop' }] },
+      { options: { 'tulle.dev/callers': 'mesh' } },
+    ),
+  },
+  { hostname: host, allowedRoutes },
+);
+const gateway: fc.Arbitrary<ResourceOf<'Gateway'>> = fc.record({
+  apiVersion: fc.constant('gateway.networking.k8s.io/v1' as const),
+  kind: fc.constant('Gateway' as const),
+  metadata: metadata(gatewayName),
+  spec: fc.record({
+    gatewayClassName: fc.constantFrom('tulle', 'tulle', 'tulle', 'nginx'),
+    listeners: fc
+      .uniqueArray(fc.oneof(httpListener, httpsListener), {
+        minLength: 1,
+        maxLength: 3,
+        selector: (l) => `${l.port} ${l.protocol} ${l.hostname ?? ''}`,
+      })
+      .map((listeners) => listeners.map((listener, i) => ({ name: `l${i + 1}`, ...listener }))),
+  }),
+});
+
+const external: fc.Arbitrary<ResourceOf<'Service'>> = fc.record({
+  apiVersion: fc.constant('v1' as const),
+  kind: fc.constant('Service' as const),
+  metadata: metadata(serviceName),
+  spec: fc.record({
+    type: fc.constant('ExternalName' as const),
+    externalName: fc.constantFrom('a.example', 'b.example'),
+    ports: port.map((one) => [{ port: one, name: 'p1' }]),
+  }),
+});
+
+const backendTls: fc.Arbitrary<ResourceOf<'BackendTLSPolicy'>> = fc.record({
+  apiVersion: fc.constant('gateway.networking.k8s.io/v1' as const),
+  kind: fc.constant('BackendTLSPolicy' as const),
+  metadata: metadata(fc.constantFrom('b1', 'b2')),
+  spec: fc.record({
+    targetRefs: serviceName.map((name) => [{ group: '', kind: 'Service', name }]),
+    validation: fc.oneof(
+      fc.constant({ hostname: 'a.example', wellKnownCACertificates: 'System' as const }),
+      fc.constant({
+        hostname: 'a.example',
+        caCertificateRefs: [{ group: '' as const, kind: 'ConfigMap' as const, name: 'ca' }],
+      }),
+    ),
+  }),
+});
+
+const configMap: fc.Arbitrary<ResourceOf<'ConfigMap'>> = fc.record({
+  apiVersion: fc.constant('v1' as const),
+  kind: fc.constant('ConfigMap' as const),
+  metadata: metadata(fc.constant('ca')),
+  data: fc.constantFrom<Readonly<Record<string, string>>>(
+    { 'ca.crt': CERTIFICATE },
+    { 'ca.crt': `${CERTIFICATE}\n` },
+    {},
   ),
 });
 
@@ -134,13 +235,13 @@ const grant: fc.Arbitrary<ResourceOf<'ReferenceGrant'>> = fc.record({
   kind: fc.constant('ReferenceGrant' as const),
   metadata: metadata(fc.constant('g')),
   spec: fc.record({
-    from: namespace.map((from) => [
-      { group: 'gateway.networking.k8s.io' as const, kind: 'HTTPRoute' as const, namespace: from },
-    ]),
-    to: some(
-      { group: fc.constant('' as const), kind: fc.constant('Service' as const) },
-      { name: serviceName },
-    ).map((to) => [to]),
+    from: fc
+      .record({ kind: fc.constantFrom('HTTPRoute', 'Gateway'), namespace })
+      .map((from) => [{ group: 'gateway.networking.k8s.io', ...from }]),
+    to: fc.oneof(
+      some({ group: fc.constant(''), kind: fc.constant('Service') }, { name: serviceName }).map((to) => [to]),
+      fc.constant([{ group: '', kind: 'Secret' }]),
+    ),
   }),
 });
 
@@ -156,6 +257,15 @@ const routeTarget = some(
     name: fc.constantFrom('r1', 'r2'),
   },
   { sectionName: fc.constantFrom('one', 'two') },
+);
+
+const gatewayTarget = some(
+  {
+    group: fc.constant('gateway.networking.k8s.io' as const),
+    kind: fc.constant('Gateway' as const),
+    name: gatewayName,
+  },
+  { sectionName: fc.constantFrom('l1', 'l2') },
 );
 
 const traffic: fc.Arbitrary<ResourceOf<'TrafficPolicy'>> = fc.record({
@@ -191,6 +301,13 @@ const filter: fc.Arbitrary<ResourceOf<'FilterPolicy'>> = fc
         direction: fc.constantFrom('inbound' as const, 'outbound' as const),
       }),
       fc.record({ targetRefs: fc.array(routeTarget, { minLength: 1, maxLength: 1 }) }),
+      fc.record({
+        targetRefs: fc.uniqueArray(fc.oneof(gatewayTarget, routeTarget), {
+          minLength: 1,
+          maxLength: 2,
+          selector: (t) => t.name,
+        }),
+      }),
     ),
   })
   .map(({ metadata: meta, where, ...spec }) => ({
@@ -243,6 +360,10 @@ export const anyResource: fc.Arbitrary<Resource> = fc.oneof<fc.WeightedArbitrary
   { weight: 2, arbitrary: workload },
   { weight: 2, arbitrary: slice },
   { weight: 4, arbitrary: route },
+  { weight: 3, arbitrary: gateway },
+  { weight: 1, arbitrary: external },
+  { weight: 1, arbitrary: backendTls },
+  { weight: 1, arbitrary: configMap },
   { weight: 1, arbitrary: grant },
   { weight: 2, arbitrary: traffic },
   { weight: 2, arbitrary: filter },
@@ -250,27 +371,55 @@ export const anyResource: fc.Arbitrary<Resource> = fc.oneof<fc.WeightedArbitrary
   { weight: 2, arbitrary: peerAuthentication },
 );
 
+interface AnyProxy {
+  readonly metadata: SidecarMetadata;
+  readonly instance: string;
+}
+
+/** The process of one of few Gateways. */
+const gatewayProxy: fc.Arbitrary<AnyProxy> = fc.record({
+  instance: index,
+  metadata: some(
+    {
+      workload: gatewayName,
+      gateway: fc.constantFrom(
+        {},
+        {
+          ports: { 80: { port: 8080 } },
+          certificates: { directory: '/c', names: ['default/here', 'shop/here'] },
+        },
+      ),
+    },
+    { namespace: fc.constantFrom('default', 'shop') },
+  ),
+});
+
 /** A sidecar of one of few workloads, in one of few instances. */
-export const anyProxy: fc.Arbitrary<{ readonly metadata: SidecarMetadata; readonly instance: string }> =
-  fc.record({
-    instance: index,
-    metadata: some(
-      {
-        workload: app,
-        labels: app.map((name) => ({ app: name, version: 'v1' })),
-        ports: fc.constantFrom<readonly number[]>([], [5001]),
-        inbound: fc.constant({ address: '127.0.0.1', port: 15_101 }),
-        upstreams: fc.uniqueArray(
-          some(
-            {
-              service: fc.constantFrom('a', 'b.shop', 'c.default'),
-              localPort: fc.constantFrom(19_001, 19_002),
-            },
-            { servicePort: port },
-          ),
-          { maxLength: 2, selector: (u) => u.localPort },
+const sidecar: fc.Arbitrary<AnyProxy> = fc.record({
+  instance: index,
+  metadata: some(
+    {
+      workload: app,
+      labels: app.map((name) => ({ app: name, version: 'v1' })),
+      ports: fc.constantFrom<readonly number[]>([], [5001]),
+      inbound: fc.constant({ address: '127.0.0.1', port: 15_101 }),
+      upstreams: fc.uniqueArray(
+        some(
+          {
+            service: fc.constantFrom('a', 'b.shop', 'c.default'),
+            localPort: fc.constantFrom(19_001, 19_002),
+          },
+          { servicePort: port },
         ),
-      },
-      { namespace: fc.constantFrom('default', 'shop') },
-    ),
-  });
+        { maxLength: 2, selector: (u) => u.localPort },
+      ),
+    },
+    { namespace: fc.constantFrom('default', 'shop') },
+  ),
+});
+
+/** A proxy that may join. */
+export const anyProxy: fc.Arbitrary<AnyProxy> = fc.oneof(
+  { weight: 3, arbitrary: sidecar },
+  { weight: 1, arbitrary: gatewayProxy },
+);
