@@ -26,6 +26,7 @@ export class KeptState {
   #cancelRetry: (() => void) | undefined;
   #cancelSave: (() => void) | undefined;
   #fault: string | undefined;
+  #closed = false;
 
   constructor(options: KeptStateOptions) {
     this.#options = options;
@@ -54,8 +55,9 @@ export class KeptState {
     this.#saved();
   }
 
-  /** What is in force is to be saved, before long. */
+  /** What is in force is to be saved, before long. Not after {@link close}: a successor may have the store by then. */
   soon(): void {
+    if (this.#closed) return;
     this.#cancelSave ??= this.#options.clock.setTimer(this.#options.delayMs ?? 200, () => this.#after());
   }
 
@@ -91,6 +93,7 @@ export class KeptState {
 
   close(): void {
     this.flush();
+    this.#closed = true;
     this.#cancelRetry?.();
   }
 
