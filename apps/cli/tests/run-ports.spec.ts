@@ -1,4 +1,4 @@
-import { createServer } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -48,6 +48,36 @@ describe('the ports of tulle run', () => {
     },
     60_000,
   );
+
+  it('does not take it for its program either when it began to listen while the sidecar joined', async () => {
+    const [port, late] = [await freePort(), await freePort()];
+    const run = start(
+      ...['run', '--name', 'web', '-p', port, '--control-plane', `127.0.0.1:${late}`],
+      ...['--', process.execPath, '-e', SERVER, port],
+    );
+    await run.said(/no identity from the CA/);
+    const free = await occupy(port, '127.0.0.1');
+    const [host = '', xds = ''] = bench.mesh.endpoints.xds.split(':');
+    const sockets: Socket[] = [];
+    const relay = createServer((caller) => {
+      const plane = connect({ host, port: Number(xds) });
+      for (const socket of [caller, plane])
+        socket.on('error', () => {}).on('close', () => void (caller.destroy(), plane.destroy()));
+      sockets.push(caller, plane);
+      caller.pipe(plane).pipe(caller);
+    }).listen(Number(late), '127.0.0.1');
+    const ended = await run.ended;
+    expect(ended).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(
+        new RegExp(`error: process ${process.pid} .* listens on port ${port} already`),
+      ) as string,
+    });
+    expect(ended.err).not.toContain('it takes calls from now on');
+    for (const socket of sockets) socket.destroy();
+    await new Promise((resolve) => relay.close(resolve));
+    await free();
+  }, 60_000);
 
   it('gives an upstream port that two want at once to one of them, and tells the other who has it', async () => {
     await writeFile(

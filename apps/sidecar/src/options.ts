@@ -92,6 +92,8 @@ export interface SidecarOptions {
    * connecting; `immediate` at once. Default `port`.
    */
   readonly readiness?: 'port' | 'immediate';
+  /** Nobody looks at its ports before: who listens there until then is somebody else. Default: it may run already. */
+  readonly programStarts?: Promise<void>;
   /** Default: a Unix socket in the run directory. A host must be loopback. */
   readonly admin?: Address;
   /** Identity, saved configuration and chosen ports of this instance alone; made with mode 0700, locked while it runs. */

@@ -223,14 +223,18 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     undo.push(() => stopLooking.abort());
     const accepting = serving
       ? Promise.resolve()
-      : programAccepts(numbers, stopLooking.signal, (missing, waitedMs) =>
-          tell({ kind: 'waiting-for-program', ports: missing, waitedMs }),
-        ).then((accepts) => {
-          if (!accepts) return;
-          serving = true;
-          xds.describe(node(true));
-          tell({ kind: 'serving', ports: numbers });
-        });
+      : (options.programStarts ?? Promise.resolve())
+          .then(async () =>
+            programAccepts(numbers, stopLooking.signal, (missing, waitedMs) =>
+              tell({ kind: 'waiting-for-program', ports: missing, waitedMs }),
+            ),
+          )
+          .then((accepts) => {
+            if (!accepts) return;
+            serving = true;
+            xds.describe(node(true));
+            tell({ kind: 'serving', ports: numbers });
+          });
 
     let stopping: Promise<void> | undefined;
     return {

@@ -88,6 +88,7 @@ export const command: Command = defineCommand({
     const timeoutMs = (options['start-timeout'] ?? 30) * 1000;
     const startedMs = performance.now();
     const interrupted = interruption();
+    const programStarts = Promise.withResolvers<void>();
     const say = (text: string): void => {
       if (!options.quiet) io.err(`tulle: ${text}\n`);
     };
@@ -98,6 +99,7 @@ export const command: Command = defineCommand({
       joinToken: async () => joinTokenFor(io, options, { namespace, serviceAccount: name, labels }),
       startTimeoutMs: timeoutMs,
       signal: interrupted.signal,
+      programStarts: programStarts.promise,
       log: personLog(io, options.quiet ? 'error' : 'warn'),
       engineLogLevel: options.quiet ? 'error' : 'warn',
       onProgress: progressTo(say, name),
@@ -122,6 +124,7 @@ export const command: Command = defineCommand({
       `${sidecar.spiffeId} joined; inbound ${formatAddress(sidecar.inbound)}${sidecar.upstreams.map((u) => `, ${describeUpstream(u)}`).join('')}, admin ${formatAddress(sidecar.admin)}`,
     );
     try {
+      programStarts.resolve();
       const ended = runProgram({
         command: program,
         args,
