@@ -53,6 +53,7 @@ export async function edge(shop: Shop, report: Report): Promise<void> {
       await tokens(client, issuer, report);
       await pages(client, issuer.token({ sub: 'ann', aud: 'shop' }), report);
       await limit(client, logFile, report);
+      await explained(shop, client, report);
       await claims(client, report);
     } finally {
       client.close();
@@ -207,6 +208,38 @@ async function limit(client: EdgeClient, logFile: string, report: Report): Promi
     'a refused request is found by its id, with the reason',
     code === 'TULLE_RATE_LIMITED',
     `${refused}: ${String(code)}`,
+  );
+}
+
+/** What `tulle explain -o json` says. */
+interface Explained {
+  readonly explanations: readonly {
+    readonly proxy: string;
+    readonly explanation: {
+      readonly status: number;
+      readonly code: string;
+      readonly reasons: readonly {
+        readonly site: string;
+        readonly subject: string;
+        readonly outcome: string;
+      }[];
+    };
+  }[];
+}
+
+async function explained({ tulle }: Shop, client: EdgeClient, report: Report): Promise<void> {
+  const id = 'refused-without-token';
+  const { status } = await client.ask('/account', { headers: { 'x-request-id': id } });
+  const { out } = await tulle.must('explain', id, '-o', 'json');
+  const [first, ...more] = (JSON.parse(out) as Explained).explanations;
+  const stop = first?.explanation.reasons.find(({ outcome }) => outcome === 'stop');
+  report.claim(
+    'tulle explain of a refused request names the rule, and that nobody else saw it',
+    status === 401 &&
+      first?.explanation.status === 401 &&
+      (stop?.subject.includes('account-login') ?? false) &&
+      more.length === 0,
+    `${status}: ${String(stop?.site)} ${String(stop?.subject)} said stop, ${String(first?.explanation.code)}`,
   );
 }
 
