@@ -1,4 +1,5 @@
 import http from 'node:http';
+import type { Socket } from 'node:net';
 
 /** What became of requests so far. */
 export interface LoadCounts {
@@ -9,11 +10,13 @@ export interface LoadCounts {
   /** Requests on kept-alive connections. */
   kept: number;
   /**
-   * Of those, the ones whose connection was closed before a byte of an answer, though nobody had announced it: an idle
-   * close that crossed the request on its way. The client sends them again, as clients do; that is no failure.
+   * Of those, how many found that their connection had been closed, though nobody had announced it: an idle close that
+   * crossed the request on its way. The client sends them again, as clients do; that is no failure.
    */
   idleCloses: number;
-  /** Of those, the ones without the right answer, also when sent again. */
+  /** Kept-alive connections that were closed while nothing was under way on them, and nobody had announced it. */
+  quietCloses: number;
+  /** Requests on kept-alive connections without the right answer, also when sent again. */
   keptFailed: number;
   /** First failures, for people. */
   readonly failures: string[];
@@ -40,6 +43,7 @@ export function startLoad(port: number): Load {
     freshFailed: 0,
     kept: 0,
     idleCloses: 0,
+    quietCloses: 0,
     keptFailed: 0,
     failures: [],
   };
@@ -62,13 +66,25 @@ export function startLoad(port: number): Load {
       }
     }
   };
+  const idle = new Set<Socket>();
+  const watched = new WeakSet<Socket>();
+  const taken = (socket: Socket): void => void idle.delete(socket);
   const kept = async (): Promise<void> => {
     const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+    // The agent frees a connection only when it may be used again: after no answer that announced its end.
+    agent.on('free', (socket: Socket) => {
+      idle.add(socket);
+      if (watched.has(socket)) return;
+      watched.add(socket);
+      socket.once('close', () => {
+        if (idle.delete(socket) && !stopped) counts.quietCloses++;
+      });
+    });
     while (!stopped) {
       const path = `/kept/${next++}`;
       counts.kept++;
       try {
-        await get(port, path, agent).catch(async (error: unknown) => {
+        await get(port, path, agent, taken).catch(async (error: unknown) => {
           if (!(error instanceof IdleCloseError)) throw error;
           counts.idleCloses++;
           await get(port, path, false);
@@ -98,8 +114,16 @@ export function startLoad(port: number): Load {
 /** A connection that had been used before ended before it answered anything. */
 class IdleCloseError extends Error {}
 
-/** @throws Error for anything but the right answer, whole */
-function get(port: number, path: string, agent: http.Agent | false): Promise<void> {
+/**
+ * @param taken called with the connection
+ * @throws Error for anything but the right answer, whole
+ */
+function get(
+  port: number,
+  path: string,
+  agent: http.Agent | false,
+  taken: (socket: Socket) => void = () => {},
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const request = http.get({ host: '127.0.0.1', port, path, agent, timeout: TIMEOUT_MS }, (response) => {
       let body = '';
@@ -112,6 +136,7 @@ function get(port: number, path: string, agent: http.Agent | false): Promise<voi
         else reject(new Error(`${path}: answered ${response.statusCode}: ${body.slice(0, 100)}`));
       });
     });
+    request.on('socket', taken);
     request.on('timeout', () => request.destroy(new Error(`no answer within ${TIMEOUT_MS / 1000} s`)));
     request.on('error', (error: NodeJS.ErrnoException) => {
       const early = error.code === 'ECONNRESET' || error.code === 'EPIPE';
