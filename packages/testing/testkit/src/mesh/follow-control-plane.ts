@@ -2,6 +2,7 @@ import type { ConfigIssue } from '@tulle/filter';
 import { isTulleError } from '@tulle/filter';
 import type { ProxyConfig } from '@tulle/model';
 import type { Proxy } from '@tulle/proxy';
+import type { Clock } from '@tulle/time';
 import { createResourceDecoder, type ResourceKind } from '@tulle/xds-client';
 import {
   encodeResource,
@@ -41,6 +42,7 @@ const describe = (issues: readonly ConfigIssue[]): string =>
 export class Follower {
   refusals: readonly string[] = [];
   readonly #proxy: Proxy;
+  readonly #clock: Clock;
   readonly #wire: Wire;
   readonly #handle: SnapshotHandle;
   readonly #unsubscribe: () => void;
@@ -53,8 +55,9 @@ export class Follower {
   #next: Snapshot | undefined;
   #running: Promise<void> | undefined;
 
-  constructor(proxy: Proxy, wire: Wire, provider: SnapshotProvider, node: NodeInfo) {
+  constructor(proxy: Proxy, clock: Clock, wire: Wire, provider: SnapshotProvider, node: NodeInfo) {
     this.#proxy = proxy;
+    this.#clock = clock;
     this.#wire = wire;
     this.#handle = provider.open(node);
     this.#unsubscribe = this.#handle.subscribe((snapshot) => this.#take(snapshot));
@@ -124,7 +127,7 @@ export class Follower {
   /** As the ADS server tells it of a real stream. */
   #report(changeId: string, config: ProxyConfig): void {
     const ok = this.refusals.length === 0;
-    const nowMs = Date.now();
+    const nowMs = this.#clock.epochMs();
     for (const kind of KINDS) {
       const names = new Set<string>(config[LISTS[kind]].map(({ name }) => name));
       const resources = [...names].map((name) => ({ name, version: changeId }));

@@ -123,8 +123,8 @@ export class Instance implements MeshInstance {
 
   async start(): Promise<void> {
     await this.#proxy.start();
-    const { controlPlane, wire } = this.#around;
-    this.#follower = new Follower(this.#proxy, wire, controlPlane.provider, this.#node());
+    const { clock, controlPlane, wire } = this.#around;
+    this.#follower = new Follower(this.#proxy, clock, wire, controlPlane.provider, this.#node());
   }
 
   async settled(): Promise<void> {
