@@ -54,6 +54,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     'show rate, success and latency of services, or what the mesh costs them',
     async () => import('./commands/stat.ts'),
   ),
+  entry(
+    'metrics',
+    'print the metrics of a proxy of this machine',
+    async () => import('./commands/metrics.ts'),
+  ),
+  entry(
+    'log-level',
+    'turn the log of a proxy of this machine up or down',
+    async () => import('./commands/log-level.ts'),
+  ),
   entry('check', 'check this machine and the mesh', async () => import('./commands/check.ts')),
   entry(
     'token create',

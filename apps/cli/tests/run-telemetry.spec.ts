@@ -84,6 +84,15 @@ describe('what tulle run reports', () => {
     expect(proxies.filter(({ connected }) => connected)).toHaveLength(1);
     const admin = join(bench.dir, 'r', `default.web.${port}`, 'admin.sock');
     expect(await get(admin, '/logging?level=info', 'POST')).toBe('info\n');
+    expect(await tulle('log-level', 'web', 'warn')).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^web-\S+\.default: warn\n$/) as string,
+    });
+    expect((await tulle('log-level', 'wbe', 'debug')).err).toContain('did you mean web?');
+    const { out } = await tulle('metrics', 'web.default', '--grep', 'server_live');
+    expect(out).toMatch(
+      /^# HELP tulle_server_live .*\n# TYPE tulle_server_live gauge\ntulle_server_live 1\n$/,
+    );
     quiet.process.kill('SIGTERM');
     expect((await quiet.ended).err).toBe('program\n');
   }, 60_000);

@@ -28,7 +28,7 @@ export interface ApiClient {
   /** The same, where a problem ends the command. @throws CliError 1 with the problem's words */
   must<T>(method: string, path: string, body?: { readonly type: string; readonly text: string }): Promise<T>;
   /** A page that is text. @returns undefined where there is none (404) @throws CliError */
-  text(path: string): Promise<string | undefined>;
+  text(path: string, method?: 'GET' | 'POST'): Promise<string | undefined>;
 }
 
 /** No answer of the API takes longer. */
@@ -81,10 +81,14 @@ export function apiClient(url: string, signal: AbortSignal, party: ApiParty = CO
       if (!answer.ok) throw new CliError(EXIT.failed, answer.problem.detail, answer.problem.hint);
       return answer.body;
     },
-    async text(path) {
-      const { status, text } = await send({ address, secret, where, party }, 'GET', path, undefined, signal);
+    async text(path, method = 'GET') {
+      const { status, text } = await send({ address, secret, where, party }, method, path, undefined, signal);
       if (status === 404) return undefined;
-      if (status !== 200) throw new CliError(EXIT.failed, `${party.who} answered ${status} to ${path}`);
+      if (status !== 200)
+        throw new CliError(
+          EXIT.failed,
+          `${party.who} answered ${status} to ${path}: ${text.trim().slice(0, 200)}`,
+        );
       return text;
     },
   };

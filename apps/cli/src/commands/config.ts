@@ -8,7 +8,7 @@ import { CliError, EXIT } from '../cli/exit-codes.ts';
 import type { Io } from '../cli/io.ts';
 import { LIST_OPTIONS, showViews, type Shown } from '../cli/show-view.ts';
 import { configDifferences, describeDifference } from '../proxies/config-differences.ts';
-import { adminClient, localProxies, nodeIdOf } from '../proxies/local-proxies.ts';
+import { adminClient, isNamed, localProxies, nodeIdOf } from '../proxies/local-proxies.ts';
 import { secretView, type ProxyCertificate } from './config-secrets.ts';
 import { CONFIG_VIEWS, type Compared } from './config-views.ts';
 import { instanceOf, type MeshStatus, type ProxyRow } from './status.ts';
@@ -70,15 +70,7 @@ async function find(io: Io, api: string | undefined, wanted: string, signal: Abo
     return { id, plane, local: locals.find((one) => nodeIdOf(one) === id), notes: [] };
   } catch (error) {
     if (!(error instanceof CliError) || error.exitCode !== EXIT.unreachable) throw error;
-    const local = locals.find((one) =>
-      [
-        nodeIdOf(one),
-        one.name,
-        one.instance,
-        `${one.name}.${one.namespace}`,
-        `${one.instance}.${one.namespace}`,
-      ].includes(wanted),
-    );
+    const local = locals.find((one) => isNamed(one, wanted));
     if (local === undefined) throw error;
     return {
       id: nodeIdOf(local),
