@@ -36,6 +36,7 @@ export async function openIdentity(
     trustDomain: controlPlane.trustDomain,
     stateDir: join(stateDir, 'identity'),
     joinToken: options.joinToken,
+    labels: options.labels,
     instance: options.instance,
     inUse,
     onEvent: (event) => {

@@ -41,6 +41,11 @@ export interface IdentityClientOptions {
    * each token that is used up or refused; what it throws is reported, and it is asked again at the next attempt.
    */
   readonly joinToken?: string | (() => Promise<string | undefined>) | undefined;
+  /**
+   * What the workload claims, and its token grants. Where it claims something else than when it joined, it joins anew
+   * with another token, before it is ready; without one it goes on with what it has. Absent: not compared.
+   */
+  readonly labels?: Readonly<Record<string, string>> | undefined;
   /** Name of this instance for people who look at the CA. Default none. */
   readonly instance?: string | undefined;
   /**
@@ -61,6 +66,8 @@ export interface IdentityClientOptions {
 export type IdentityClientEvent =
   | KeeperEvent
   | { readonly kind: 'saved-unusable'; readonly reason: string }
+  /** It claims other labels than when it joined, and got no token for them. */
+  | { readonly kind: 'labels-not-granted'; readonly error: Error }
   | { readonly kind: 'watch-ended'; readonly error: Error; readonly retryInMs: number }
   /** `inUse` failed. */
   | { readonly kind: 'not-in-use'; readonly error: Error; readonly retryInMs: number };
@@ -222,16 +229,38 @@ export async function createIdentityClient(options: IdentityClientOptions): Prom
   const renew = async (csrDer: Buffer): Promise<Issued> =>
     issuedFrom(await unary(meshClient(), 'renew', create(RenewRequestSchema, { csrDer, holder }), timeoutMs));
 
+  /** It claims other labels than when it joined. */
+  let relabelled =
+    loaded?.labels !== undefined &&
+    options.labels !== undefined &&
+    !sameLabels(loaded.labels, options.labels);
+  const joinAnew = async (csrDer: Buffer): Promise<Issued> => {
+    try {
+      const issued = await attest(csrDer);
+      relabelled = false;
+      return issued;
+    } catch (error) {
+      report({
+        kind: 'labels-not-granted',
+        error: error instanceof Error ? error : new Error(String(error)),
+      });
+      return renew(csrDer);
+    }
+  };
   const isValid = (held: HeldIdentity): boolean => epochMs() < held.snapshot.svid.notAfterMs;
   const keeper = createIdentityKeeper({
     spiffeId,
     clock,
     random,
-    obtain: (csrDer, held) => (held !== undefined && isValid(held) ? renew(csrDer) : attest(csrDer)),
+    obtain: (csrDer, held) =>
+      held === undefined || !isValid(held) ? attest(csrDer) : relabelled ? joinAnew(csrDer) : renew(csrDer),
     ...(loaded === undefined ? {} : { initial: loaded.held }),
     ...(store === undefined
       ? {}
-      : { save: (held: HeldIdentity): Promise<void> => saveIdentity(store, holderId, held) }),
+      : {
+          save: (held: HeldIdentity): Promise<void> =>
+            saveIdentity(store, { holderId, held, labels: relabelled ? loaded?.labels : options.labels }),
+        }),
     onEvent: report,
   });
 
@@ -292,13 +321,16 @@ export async function createIdentityClient(options: IdentityClientOptions): Prom
   };
   keeper.subscribe(heldChanged);
   heldChanged();
-  keeper.ready().then(watch, () => undefined);
+  // Whoever looks at the labels does so when it joins the mesh, which is when this is ready.
+  const claimed = relabelled ? keeper.renewNow().catch(() => undefined) : Promise.resolve();
+  const ready = async (): Promise<IdentitySnapshot> => claimed.then(() => keeper.ready());
+  ready().then(watch, () => undefined);
 
   return {
     spiffeId,
     current: () => keeper.current(),
     subscribe: (listener) => keeper.subscribe(listener),
-    ready: () => keeper.ready(),
+    ready,
     get obtainedAtMs() {
       return keeper.held?.obtainedAtMs;
     },
@@ -431,4 +463,9 @@ function splitAddress(address: string): { host: string; port: number } {
       `address ${JSON.stringify(address)} is not host:port, such as 127.0.0.1:15012 or [::1]:15012`,
     );
   return { host: match[1] ?? match[2] ?? '', port };
+}
+
+function sameLabels(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
+  const names = Object.keys(a);
+  return names.length === Object.keys(b).length && names.every((name) => a[name] === b[name]);
 }

@@ -148,6 +148,12 @@ export function identityLog(log: Log, clock: Clock = systemClock()): (event: Ide
         });
       case 'saved-unusable':
         return write('warn', 'the saved identity cannot be used', { reason: event.reason });
+      case 'labels-not-granted':
+        return write(
+          'warn',
+          'no token was got for labels that are other than before; Services that select by them may leave this workload out',
+          { reason: event.error.message },
+        );
       case 'watch-ended':
         return write('warn', 'the CA cannot be heard; rotations wait until it is back', {
           reason: event.error.message,

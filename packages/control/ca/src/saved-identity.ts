@@ -9,6 +9,8 @@ const name = 'identity.json';
 interface SavedIdentity extends HeldIdentity {
   readonly version: 1;
   readonly holderId: string;
+  /** What it claimed when it joined; absent in files of before. */
+  readonly labels?: Readonly<Record<string, string>>;
 }
 
 /** What a restart finds. */
@@ -16,10 +18,14 @@ export interface LoadedIdentity {
   readonly held: HeldIdentity;
   /** By which the CA knows this instance. */
   readonly holderId: string;
+  readonly labels: Readonly<Record<string, string>> | undefined;
 }
 
-export async function saveIdentity(store: SecretStore, holderId: string, held: HeldIdentity): Promise<void> {
-  const saved: SavedIdentity = { version: 1, holderId, ...held };
+export async function saveIdentity(
+  store: SecretStore,
+  { holderId, labels, held }: LoadedIdentity,
+): Promise<void> {
+  const saved: SavedIdentity = { version: 1, holderId, ...(labels === undefined ? {} : { labels }), ...held };
   await store.write(name, `${JSON.stringify(saved, null, 2)}\n`);
 }
 
@@ -44,11 +50,11 @@ export async function loadIdentity(
       throw new StoreError(
         `the state directory holds the identity of ${parseSpiffeId(svid.spiffeId).text}, not of ${spiffeId}; give each workload a state directory of its own`,
       );
-    const { leafEpoch, obtainedAtMs, holderId } = saved;
+    const { leafEpoch, obtainedAtMs, holderId, labels } = saved;
     if (!Number.isFinite(obtainedAtMs) || typeof holderId !== 'string')
       throw new Error('it does not say when it was obtained, and by whom');
     const held = heldFrom({ ...svid, bundles, leafEpoch }, svid.privateKeyPem, spiffeId, nowMs);
-    return { held: { ...held, obtainedAtMs }, holderId };
+    return { held: { ...held, obtainedAtMs }, holderId, labels };
   } catch (error) {
     if (error instanceof StoreError) throw error;
     unusable(error instanceof Error ? error.message : String(error));
