@@ -1,4 +1,5 @@
 import type { Address } from './address.ts';
+import type { LocalReplies } from './local-reply.ts';
 import type { RouteConfig } from './route.ts';
 import type { DownstreamTls } from './tls.ts';
 
@@ -92,6 +93,8 @@ export interface HttpHandler {
    * bare. `rfc3986`: nothing but the grammar.
    */
   readonly targetChars?: 'whatwg' | 'rfc3986';
+  /** Absent: code and request id as plain text. */
+  readonly localReplies?: LocalReplies;
   /** `server` header on responses: `pass` the origin's (default), or overwrite. */
   readonly serverHeader?: 'pass' | { readonly value: string };
 }

@@ -327,7 +327,18 @@ function http(handler: HttpHandler, listenerName: string): HttpHandler {
       routes: 'virtualHosts' in handler.routes ? canonicalRouteConfig(handler.routes) : handler.routes,
       filters: [...filters, ...retry],
       allowUpgrades: handler.allowUpgrades ?? ['websocket'],
-    },
+      localReplies:
+        handler.localReplies &&
+        without(
+          {
+            ...handler.localReplies,
+            mappers: handler.localReplies.mappers?.map((mapper) =>
+              without({ ...mapper, headers: edits(mapper.headers) } as typeof mapper),
+            ),
+          } as typeof handler.localReplies,
+          { mappers: [] },
+        ),
+    } as HttpHandler,
     { statPrefix: listenerName, allowConnect: false, identityHeaders: 'strip', serverHeader: 'pass' },
   );
 }

@@ -48,6 +48,7 @@ export interface Services {
   readonly recorder: {
     record(stream: StreamRef): void;
     hand(record: StreamRecord): void;
+    describe<T>(stream: StreamRef, use: (record: StreamRecord) => T): T;
   };
   /** Keeps what was decided for streams that are over. */
   readonly decisions: { keep(stream: StreamRef): void };

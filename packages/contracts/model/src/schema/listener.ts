@@ -1,5 +1,6 @@
 import type { JsonSchema } from '../filters/json-schema.ts';
 import { address, fields, flag, listOf, milliseconds, name, names, oneOf, text, whole } from './parts.ts';
+import { localRepliesSchema } from './local-reply.ts';
 import { routeConfigSchema } from './route.ts';
 import { downstreamTlsSchema } from './tls.ts';
 
@@ -25,6 +26,7 @@ const http: JsonSchema = fields(['kind', 'routes', 'filters'], {
   allowCustomMethods: flag,
   targetChars: oneOf('whatwg', 'rfc3986'),
   pathParameters: oneOf('keep', 'strip', 'refuse'),
+  localReplies: localRepliesSchema,
   serverHeader: { anyOf: [{ const: 'pass' }, fields(['value'], { value: text })] },
 });
 

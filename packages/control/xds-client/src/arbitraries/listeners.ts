@@ -1,9 +1,70 @@
 import fc from 'fast-check';
-import type { ChainMatch, FilterChain, HttpHandler, Listener, TcpHandler } from '@tulle/model';
-import { address, allowedIds, cidr, label, milliseconds, object, options, share, uint32 } from './basics.ts';
+import type {
+  ChainMatch,
+  FilterChain,
+  HttpHandler,
+  Listener,
+  LocalReplies,
+  LocalReplyFormat,
+  LocalReplyMapper,
+  TcpHandler,
+} from '@tulle/model';
+import {
+  address,
+  allowedIds,
+  cidr,
+  headerEdits,
+  label,
+  milliseconds,
+  object,
+  options,
+  share,
+  uint32,
+} from './basics.ts';
 import { downstreamTls } from './clusters.ts';
 import { connectionFilters, httpFilters } from './filters.ts';
 import { routeConfig } from './routes.ts';
+
+const replyFormat: fc.Arbitrary<LocalReplyFormat> = fc.oneof(
+  object<LocalReplyFormat>({ text: label }, { contentType: label }),
+  object<LocalReplyFormat>(
+    {
+      json: fc.dictionary(
+        label,
+        fc.oneof(label, fc.dictionary(label, label, { maxKeys: 2, noNullPrototype: true })),
+        { maxKeys: 2, noNullPrototype: true },
+      ),
+    },
+    { contentType: label },
+  ),
+);
+
+const localReplies: fc.Arbitrary<LocalReplies> = options<LocalReplies>({
+  format: replyFormat,
+  mappers: fc.array(
+    object<LocalReplyMapper>(
+      {
+        match: fc.oneof(
+          object<LocalReplyMapper['match']>(
+            { minStatus: fc.integer({ min: 100, max: 300 }) },
+            { maxStatus: fc.integer({ min: 300, max: 599 }), flags: fc.array(fc.constantFrom('UH', 'NR')) },
+          ),
+          object<LocalReplyMapper['match']>({ flags: fc.array(fc.constantFrom('UH', 'NR')) }),
+        ),
+      },
+      {
+        status: fc.integer({ min: 200, max: 599 }),
+        body: label,
+        format: replyFormat,
+        headers: headerEdits.map(({ set, add }) => ({
+          ...(set === undefined ? {} : { set }),
+          ...(add === undefined ? {} : { add }),
+        })),
+      },
+    ),
+    { maxLength: 2 },
+  ),
+});
 
 const httpHandler: fc.Arbitrary<HttpHandler> = object<HttpHandler>(
   {
@@ -29,6 +90,7 @@ const httpHandler: fc.Arbitrary<HttpHandler> = object<HttpHandler>(
     allowCustomMethods: fc.boolean(),
     targetChars: fc.constantFrom('whatwg', 'rfc3986'),
     pathParameters: fc.constantFrom('keep', 'strip', 'refuse'),
+    localReplies,
     serverHeader: fc.oneof(fc.constant('pass' as const), object<{ value: string }>({ value: label })),
   },
 );

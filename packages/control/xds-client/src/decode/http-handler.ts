@@ -10,6 +10,7 @@ import { checkSource } from './config-source.ts';
 import type { DecodeContext } from './context.ts';
 import type { Extras } from './extras.ts';
 import { decodeHttpFilters, readFlags } from './filters.ts';
+import { decodeLocalReplies } from './local-replies.ts';
 import { decodeRouteConfig } from './route-config.ts';
 import { milliseconds, present } from './values.ts';
 
@@ -57,6 +58,7 @@ export function decodeHttpHandler(
     pathParameters: oneOf(context, extras, 'pathParameters', ['keep', 'strip', 'refuse'], extrasPath),
     allowCustomMethods: extras.flag('allowCustomMethods'),
     targetChars: oneOf(context, extras, 'targetChars', ['whatwg', 'rfc3986'], extrasPath),
+    localReplies: decodeLocalReplies(context, manager.localReplyConfig, path),
     serverHeader: decodeServerHeader(context, manager, path),
   });
   flags.end();

@@ -11,6 +11,7 @@ import {
 import { adsSource } from './config-source.ts';
 import { encodeHttpFilters, filterFlags } from './filters.ts';
 import type { EncodeForm } from './form.ts';
+import { encodeLocalReplies } from './local-replies.ts';
 import { encodeRouteConfig } from './route-config.ts';
 import { duration } from './values.ts';
 
@@ -47,6 +48,7 @@ export function encodeHttpHandler(
     forwardClientCertDetails: keepIdentity
       ? ForwardClientCert.ALWAYS_FORWARD_ONLY
       : ForwardClientCert.SANITIZE,
+    ...(handler.localReplies && { localReplyConfig: encodeLocalReplies(handler.localReplies) }),
     serverHeaderTransformation: server === 'pass' ? ServerHeader.PASS_THROUGH : ServerHeader.OVERWRITE,
     ...(server !== 'pass' && { serverName: server.value }),
     // Policy and origin must read one spelling of the path.

@@ -1,6 +1,7 @@
 import { errorRow, STOP, TulleError, type ErrorCode } from '@tulle/filter';
 import { BODY_LENGTH, BODY_NONE } from '@tulle/http1';
 import { markUnsent } from '../attempts/unsent-marker.ts';
+import { shapeReply } from './local-replies.ts';
 import { SITE_REPLY } from '../stream/sites.ts';
 import type { Stream } from '../stream/stream.ts';
 import { copyBytes, NO_BYTES } from '../bytes.ts';
@@ -88,6 +89,8 @@ export function adoptReply(stream: Stream): void {
   stream.responseLocal = true;
   stream.responseFields = stream.localFields;
   stream.responseTrailers = undefined;
+  const { localReplies } = stream.chain.settings;
+  if (localReplies !== undefined) shapeReply(stream, localReplies);
   const { status } = stream;
   if (status >= 500) markUnsent(stream);
   const body = stream.replyBody ?? NO_BYTES;

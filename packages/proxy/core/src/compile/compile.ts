@@ -17,6 +17,7 @@ import { canonical } from './canonical.ts';
 import { checkModel, type SoundParts } from './check-model.ts';
 import { compileCluster, type CompiledCluster } from './compile-cluster.ts';
 import { createFilters, type Registry } from './compile-filters.ts';
+import { compileLocalReplies } from './compile-local-replies.ts';
 import { compileRouteConfig, usesRegex } from './compile-routes.ts';
 import { HttpChain, type HttpSettings } from './compiled.ts';
 import {
@@ -400,6 +401,7 @@ class Compilation {
       stripIdentityHeaders: (handler.identityHeaders ?? 'strip') === 'strip',
       trustedForwarders: this.#forwarders(handler, path),
       pathParameters: handler.pathParameters ?? 'keep',
+      localReplies: compileLocalReplies(handler.localReplies, `${path}/handler/localReplies`, issues),
       serverHeader: typeof handler.serverHeader === 'object' ? handler.serverHeader.value : undefined,
     });
     const tables = new TableMaker(filters, `${path}/handler/filters`, issues);

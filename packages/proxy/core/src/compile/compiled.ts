@@ -3,6 +3,7 @@ import type { RouteInfo } from '@tulle/filter';
 import type { Http1Limits } from '@tulle/http1';
 import type { RouteMatcher } from '@tulle/match';
 import type { DirectResponseAction, RedirectAction, Rewrite, RouteMatch } from '@tulle/model';
+import type { StreamRecord } from '@tulle/telemetry';
 import type { HeadStep, PhaseTable } from '../chain/tables.ts';
 import type { UpstreamRef } from '../sides.ts';
 import type { FilterSet } from './filter-set.ts';
@@ -87,6 +88,32 @@ export interface CompiledRoute extends RouteInfo {
   readonly responseEdits: readonly CompiledEdits[];
 }
 
+/** What answers look like that are given here. */
+export interface CompiledLocalReplies {
+  readonly mappers: readonly CompiledReplyMapper[];
+  readonly format: CompiledReplyFormat | undefined;
+}
+
+/** What becomes of some of them. */
+export interface CompiledReplyMapper {
+  readonly minStatus: number;
+  readonly maxStatus: number;
+  /** `null`: whatever they are. */
+  readonly flags: readonly string[] | null;
+  /** 0: it stays. */
+  readonly status: number;
+  readonly body: string | undefined;
+  readonly format: CompiledReplyFormat | undefined;
+  readonly edits: CompiledEdits | undefined;
+}
+
+/** How a body is made. */
+export interface CompiledReplyFormat {
+  readonly contentType: string;
+  /** @param body what it would have been */
+  render(record: StreamRecord, body: string): string;
+}
+
 /** Settings of an HTTP handler with their defaults filled in. */
 export interface HttpSettings {
   readonly statPrefix: string;
@@ -103,6 +130,7 @@ export interface HttpSettings {
   readonly trustedForwarders: IdentityPatterns | undefined;
   readonly pathParameters: 'keep' | 'strip' | 'refuse';
   readonly serverHeader: string | undefined;
+  readonly localReplies: CompiledLocalReplies | undefined;
 }
 
 /**

@@ -207,7 +207,11 @@ class DryRun {
       },
       newTable: () => this.#engine.newTable(),
       streams: { active: 0, ended: nothing, put: nothing },
-      recorder: { record: nothing, hand: nothing },
+      recorder: {
+        record: nothing,
+        hand: nothing,
+        describe: (stream, use) => this.#engine.recorder.describe(stream as Stream, use),
+      },
       mirrors: { start: nothing },
       decisions: { keep: () => this.#kept.put(this.#stream) },
       tracing: undefined,

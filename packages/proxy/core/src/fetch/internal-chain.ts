@@ -23,6 +23,7 @@ export function internalChain(engine: Engine, name: string): HttpChain {
       trustedForwarders: undefined,
       pathParameters: 'keep',
       serverHeader: undefined,
+      localReplies: undefined,
     },
     filters: new FilterSet(engine, [], [], []),
     beforeRoute: null,

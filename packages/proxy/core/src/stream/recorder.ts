@@ -15,6 +15,8 @@ export class Recorder {
   readonly #engine: Services;
   readonly #sinks: readonly Sink[];
   readonly #record: RecordView = new RecordView();
+  /** For streams that are not over. */
+  #draft: RecordView | undefined;
 
   constructor(engine: Services, sinks: readonly Sink[]) {
     this.#engine = engine;
@@ -24,9 +26,27 @@ export class Recorder {
   /** Fills the record from a stream that is over and hands it out. */
   record(stream: Stream): void {
     if (this.#sinks.length === 0) return;
+    const record = this.#record;
+    this.#fill(record, stream);
+    this.hand(record);
+    record.stream = undefined;
+  }
+
+  /** What the record of a stream says now, lent to `use`: the stream is about to be answered. */
+  describe<T>(stream: Stream, use: (record: StreamRecord) => T): T {
+    const record = (this.#draft ??= new RecordView());
+    this.#fill(record, stream);
+    record.status = stream.status;
+    try {
+      return use(record);
+    } finally {
+      record.stream = undefined;
+    }
+  }
+
+  #fill(record: RecordView, stream: Stream): void {
     const { clock } = this.#engine;
     const { nowMs } = this.#engine.turn;
-    const record = this.#record;
     const { connection } = stream.downstream;
     const { attempt, target, route, endpoint } = stream;
     record.stream = stream;
@@ -66,12 +86,10 @@ export class Recorder {
     record.bytesSent = stream.bytesSent;
     record.attempts = attempt.records;
     record.retryRefused = stream.retryRefused;
-    this.#trace(stream);
+    this.#trace(record, stream);
     record.notes = stream.notes;
     record.noteCount = stream.noteCount;
     record.configGeneration = stream.chain.generation;
-    this.hand(record);
-    record.stream = undefined;
   }
 
   /** A record for something that is no HTTP stream; `fill` sets what differs from an empty one. */
@@ -101,8 +119,7 @@ export class Recorder {
   }
 
   /** The engine's own part in the trace, or else what stands in `00-<trace id>-<span id>-<flags>` (W3C Trace Context). */
-  #trace(stream: Stream): void {
-    const record = this.#record;
+  #trace(record: RecordView, stream: Stream): void {
     const { trace } = stream;
     record.sampled = trace.sampled;
     record.parentSpanId = trace.parentSpanId;
