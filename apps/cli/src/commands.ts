@@ -55,6 +55,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     async () => import('./commands/stat.ts'),
   ),
   entry(
+    'edges',
+    'show who calls whom, and whether the way between them is secured',
+    async () => import('./commands/edges.ts'),
+  ),
+  entry(
     'metrics',
     'print the metrics of a proxy of this machine',
     async () => import('./commands/metrics.ts'),

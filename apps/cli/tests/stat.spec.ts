@@ -56,6 +56,7 @@ describe('tulle stat', () => {
       'jsonpath={.items[*].by}',
     );
     expect(bySource.out).toBe('caller.default\n');
+    expect((await tulle('edges', '-o', 'wide')).out).toMatch(/^caller +web +default +default +√ +20$/m);
     // Nothing was called in between.
     expect((await tulle('stat', '-t', '0.1')).out).toMatch(/^web +default +server +- +- +- +- +-$/m);
 
