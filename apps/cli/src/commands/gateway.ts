@@ -111,7 +111,12 @@ function describeListening(gateway: Gateway, name: string): string {
       : at.length === 0
         ? `: ${lastError ?? `apply a Gateway ${name} of class tulle; tulle get gateway says what it waits for`}`
         : '';
-  return `Gateway ${name} ${where}${why}`;
+  const low = /cannot listen on \S+:(\d+): EACCES/.exec(why)?.[1];
+  const hint =
+    low === undefined
+      ? ''
+      : `; or serve it elsewhere, behind a port mapping: --listen ${low}=${Number(low) + 8000}`;
+  return `Gateway ${name} ${where}${why}${hint}`;
 }
 
 /** Resolves at SIGINT or SIGTERM; SIGHUP replaces the engine processes. */

@@ -5,6 +5,7 @@ import {
   resourceVersion,
   SERVICE_NAME_LABEL,
   serviceSelects,
+  type Gateway,
   type Kind,
   type Resource,
   type ResourceOf,
@@ -51,6 +52,7 @@ export class World {
   readonly #kinds = new Map<string, Map<string, Resource>>();
   /** Parents (`ns/name` of Services, {@link gatewayKey}) → routes. */
   readonly #routesOf = new Map<string, Set<HTTPRoute>>();
+  readonly #gateways = new Map<string, Gateway>();
   /** Workloads → slices with an endpoint that is one of them. */
   readonly #slicesTo = new Map<string, Set<EndpointSlice>>();
   /** How often each Service was touched. */
@@ -104,11 +106,9 @@ export class World {
     return (this.#kinds.get(`${kind}/${namespace}`)?.values() ?? []) as Iterable<ResourceOf<K>>;
   }
 
-  /** Resources of a kind in every namespace; for kinds of which there are few. */
-  all<K extends Kind>(kind: K): ResourceOf<K>[] {
-    return [...this.#kinds].flatMap(([at, list]) =>
-      at.startsWith(`${kind}/`) ? ([...list.values()] as ResourceOf<K>[]) : [],
-    );
+  /** Of every namespace. */
+  gateways(): Iterable<Gateway> {
+    return this.#gateways.values();
   }
 
   routesOf(service: string): Iterable<HTTPRoute> {
@@ -217,6 +217,7 @@ export class World {
     this.#kinds.set(at, list);
     list.set(resource.metadata.name, resource);
     if (resource.kind === 'Service') this.#selectors.add(resource);
+    if (resource.kind === 'Gateway') this.#gateways.set(gatewayKey(resource.metadata), resource);
     if (resource.kind === 'HTTPRoute')
       for (const key of parentsOf(resource)) addTo(this.#routesOf, key, resource);
     if (resource.kind === 'EndpointSlice')
@@ -228,6 +229,7 @@ export class World {
     const at = `${resource.kind}/${resource.metadata.namespace}`;
     this.#kinds.get(at)?.delete(resource.metadata.name);
     if (resource.kind === 'Service') this.#selectors.remove(resource);
+    if (resource.kind === 'Gateway') this.#gateways.delete(gatewayKey(resource.metadata));
     if (resource.kind === 'HTTPRoute')
       for (const key of parentsOf(resource)) removeFrom(this.#routesOf, key, resource);
     if (resource.kind === 'EndpointSlice')

@@ -175,8 +175,7 @@ function trustedForwarders(
   world: World,
   mesh: MeshSettings,
 ): { readonly trustedForwarders?: readonly string[] } {
-  const ids = world
-    .all('Gateway')
+  const ids = [...world.gateways()]
     .filter(isServedGateway)
     .map(({ metadata: { namespace, name } }) => `spiffe://${mesh.trustDomain}/ns/${namespace}/sa/${name}`)
     .toSorted();
