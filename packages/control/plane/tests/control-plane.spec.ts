@@ -42,6 +42,13 @@ spec:
     - backendRefs: [{ name: reviews-v1, port: 9080, weight: 95 }, { name: reviews-v2, port: 9080, weight: 5 }]
 `;
 
+const KNOWN_TO_BE_ILL = `
+apiVersion: tulle.dev/v1alpha1
+kind: Workload
+metadata: { name: ill, labels: { app: reviews, version: v1 } }
+spec: { address: 10.9.9.9, ports: [{ port: 9080 }], inbound: { mode: none }, health: unhealthy }
+`;
+
 const server = (
   name: string,
   version: string,
@@ -523,10 +530,35 @@ describe('workloads come and go', () => {
     clock.advance(1000);
     expect(seen()).toEqual(['healthy']);
     three.closed('lost');
-    clock.advance(5000); // nobody else serves: it may be cut off from the control plane alone
-    expect(seen()).toEqual(['unhealthy']);
+    // Nobody else serves: it may be cut off from the control plane alone, and is believed.
+    expect(seen()).toEqual(['healthy']);
+    clock.advance(5000);
+    expect(seen()).toEqual(['healthy']);
     clock.advance(6000);
     expect(seen()).toEqual([]);
+  });
+
+  it('lost ones are believed where all are lost, but not what a source calls unhealthy by its own word', async () => {
+    const clock = manualClock();
+    const cp = make({ clock, graceMs: 10_000 });
+    await put(cp, SHOP);
+    const handles = ['a', 'b'].map((instance, i) =>
+      cp.provider.open(nodeOf(server('reviews', 'v1', 5001 + 1000 * i), instance)),
+    );
+    const caller = cp.provider.open(nodeOf(client('web')));
+    const seen = (): unknown[] =>
+      caller.current().config.endpoints[0]!.endpoints.map((e) => e.health ?? 'healthy');
+    handles[0]!.closed('lost');
+    expect(seen()).toEqual(['unhealthy', 'healthy']);
+    handles[1]!.closed('lost');
+    expect(seen()).toEqual(['healthy', 'healthy']);
+    handles[1] = cp.provider.open(nodeOf(server('reviews', 'v1', 6001), 'b'));
+    expect(seen()).toEqual(['unhealthy', 'healthy']);
+    await put(cp, KNOWN_TO_BE_ILL);
+    handles[1].closed('clean');
+    expect(seen()).toEqual(['unhealthy', 'healthy']); // the one that is lost is all there is
+    clock.advance(10_000);
+    expect(seen()).toEqual(['unhealthy']);
   });
 
   it('a control plane that ends takes nobody for lost whose stream it ends itself; one that leaves meanwhile has left', async () => {
@@ -557,8 +589,9 @@ describe('workloads come and go', () => {
     clock.advance(5000);
     const seen = (): unknown[] =>
       caller.current().config.endpoints[0]!.endpoints.map((e) => e.health ?? 'healthy');
-    expect(seen()).toEqual(['unhealthy']);
+    expect(seen()).toEqual(['healthy']);
     cp.provider.open(nodeOf(server('reviews', 'v1', 6001), 'b'));
+    expect(seen()).toEqual(['unhealthy', 'healthy']);
     clock.advance(1000);
     expect(seen()).toEqual(['healthy']);
   });

@@ -3,6 +3,8 @@ import {
   isExternal,
   isHttpPort,
   matchesLabels,
+  refOf,
+  resourceKey,
   targetPort,
   type Service,
   type ServicePort,
@@ -10,6 +12,7 @@ import {
   type TrafficSubset,
   type Workload,
 } from '@tulle/resources';
+import { isJoined } from '../owners.ts';
 import type { World } from '../world.ts';
 import { externalCluster } from './external.ts';
 import { clusterTraffic, trafficFor } from './traffic.ts';
@@ -60,7 +63,13 @@ export function clusterOf(world: World, { service, port, subset }: Backend, mesh
   };
 }
 
-/** The endpoints of a Service port, in a stable order. What is no Workload has no labels, so is in no subset. */
+/**
+ * The endpoints of a Service port, in a stable order. What is no Workload has no labels, so is in no subset.
+ *
+ * A sidecar that is lost may be cut off from the control plane alone, and go on serving. So where a set has no other endpoint
+ * to be used, those whose sidecars are lost are: a set is never emptied because a source went away, and callers find out by
+ * themselves who does not answer.
+ */
 export function endpointsOf(
   world: World,
   { service, port, subset }: Backend,
@@ -69,13 +78,16 @@ export function endpointsOf(
   const inSubset = (workload: Workload): boolean =>
     subset === undefined || matchesLabels(subset.labels, workload.metadata.labels);
   const found = new Map<string, Endpoint>();
-  const add = (endpoint: Endpoint | undefined): void => {
+  const lost = new Set<Endpoint>();
+  const add = (endpoint: Endpoint | undefined, workload: Workload | undefined): void => {
     if (endpoint === undefined) return;
     const key = JSON.stringify(endpoint.address);
-    if (!found.has(key)) found.set(key, endpoint);
+    if (found.has(key)) return;
+    found.set(key, endpoint);
+    if (workload !== undefined && isLost(world, workload)) lost.add(endpoint);
   };
   for (const workload of world.workloadsOf(service).filter(inSubset))
-    add(workloadEndpoint(workload, port, mesh));
+    add(workloadEndpoint(workload, port, mesh), workload);
   for (const slice of world.slicesOf(service)) {
     const slicePort =
       slice.ports?.find((p) => (p.name ?? '') === (port.name ?? '')) ??
@@ -83,13 +95,26 @@ export function endpointsOf(
     for (const endpoint of slice.endpoints) {
       const workload = workloadOf(world, endpoint, service);
       if (workload === undefined ? subset === undefined : inSubset(workload))
-        add(sliceEndpoint(workload, endpoint, slicePort?.port, service, port, mesh));
+        add(sliceEndpoint(workload, endpoint, slicePort?.port, service, port, mesh), workload);
     }
   }
+  const endpoints = [...found.values()];
+  const someServe = endpoints.some(({ health = 'healthy' }) => health === 'healthy');
   return {
     name: outboundName(service, port.port, mesh, subset?.name),
-    endpoints: [...found.values()],
+    endpoints: someServe ? endpoints : endpoints.map((one) => (lost.has(one) ? believed(one) : one)),
   };
+}
+
+/** Whether its sidecar's stream was lost: of a Workload that joined, nobody else calls it unhealthy. */
+function isLost(world: World, workload: Workload): boolean {
+  return (
+    workload.spec.health === 'unhealthy' && isJoined(world.held(resourceKey(refOf(workload)))?.owner ?? '')
+  );
+}
+
+function believed(endpoint: Endpoint): Endpoint {
+  return { ...endpoint, health: 'healthy' };
 }
 
 /** The Workload that an endpoint of a slice stands for. */
