@@ -69,6 +69,12 @@ export const authz: HttpFilter<AuthzFilterConfig, AuthzFilterConfig> = defineHtt
   phase: 'authz',
   requiresFor: (config) => (usesTokens(config) ? [VERIFIED_TOKENS] : []),
   effects: 'none',
+  notes: {
+    [NOTE_ALLOWED]: 'allowed by policy',
+    [NOTE_DENIED]: 'denied by policy',
+    [NOTE_SHADOW_DENIED]: 'shadow denied by policy',
+    [NOTE_SHADOW_ALLOWED]: 'shadow allowed by policy',
+  },
   create: createAuthz,
 });
 

@@ -53,6 +53,7 @@ export const compression: HttpFilter<CompressionFilterConfig, CompressionFilterC
     routeConfig: jsonSchema<CompressionFilterConfig>(compressionFilterSchema, { defaults: false }),
     phase: 'transform',
     effects: 'local',
+    notes: { [NOTE_COMPRESSED]: 'compressed with coding' },
     body: { response: 'recode' },
     state: {
       create: () => ({ encoder: undefined, coding: undefined }),

@@ -64,6 +64,7 @@ export const cors: HttpFilter<CorsFilterConfig, CorsFilterConfig> = defineHttpFi
   // A page learns of an error only when the answer is marked, also of 404.
   unrouted: true,
   effects: 'none',
+  notes: { [NOTE_PREFLIGHT]: 'preflight, origin listed', [NOTE_ORIGIN]: 'origin listed' },
   create: createCors,
 });
 

@@ -64,6 +64,12 @@ export const extAuthz: HttpFilter<ExtAuthzFilterConfig, ExtAuthzRouteConfig, Che
   // A stranger must not learn from 403 and 404 which paths exist.
   unrouted: true,
   effects: 'external',
+  notes: {
+    [NOTE_ALLOWED]: 'allowed',
+    [NOTE_DENIED]: 'denied with status',
+    [NOTE_FAILED]: 'check failed',
+    [NOTE_FAILURE_ALLOWED]: 'check failed, allowed',
+  },
   state: {
     create: () => ({ abandon: undefined, over: false, responseEdits: NOTHING }),
     reset(state) {

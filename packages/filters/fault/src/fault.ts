@@ -39,6 +39,11 @@ export const fault: HttpFilter<FaultFilterConfig, FaultFilterConfig, DelayState>
   applies: (config) => config.delay !== undefined || config.abort !== undefined,
   phase: 'fault',
   effects: 'local',
+  notes: {
+    [NOTE_DELAYED]: 'delayed for ms',
+    [NOTE_ABORTED]: 'aborted with status',
+    [NOTE_DELAY_SKIPPED]: 'delay skipped, delays active',
+  },
   state: {
     create: () => ({ abandon: undefined }),
     reset(state) {

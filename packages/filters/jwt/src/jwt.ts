@@ -69,6 +69,7 @@ export const jwt: HttpFilter<JwtFilterConfig, JwtRouteConfig> = defineHttpFilter
   // A stranger must not learn from 401 and 404 which paths exist.
   unrouted: true,
   effects: 'external',
+  notes: { [NOTE_PASSED]: 'tokens passed', [NOTE_REFUSED]: 'token refused' },
   // Who cannot be asked for a token must not come in.
   failOpen: 'forbidden',
   provides: [VERIFIED_TOKENS],

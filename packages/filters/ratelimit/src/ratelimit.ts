@@ -52,6 +52,7 @@ export const rateLimit: HttpFilter<RateLimitFilterConfig, RateLimitFilterConfig>
   applies: (config) => config.limits.length > 0,
   phase: 'limit',
   effects: 'local',
+  notes: { [NOTE_LIMITED]: 'limited by rule' },
   create: createRateLimit,
 });
 

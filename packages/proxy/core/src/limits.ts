@@ -42,7 +42,7 @@ export interface EngineLimits {
   readonly lingerMs: number;
   /** Pooled stream objects. Default 4,096 (about 5 KiB each at most). Metric `tulle_streams_not_pooled_total`. */
   readonly maxPooledStreams: number;
-  /** Requests whose decisions are kept so that `/explain` can tell them, some 1.3 KiB each. 0 keeps none. Default 2,048. Metric `tulle_explain_window_seconds`. */
+  /** Requests whose decisions are kept so that `/explain` can tell them, some 150 bytes each beside the strings of its head; fewer where requests have much to tell. 0 keeps none. Default 2,048. Metric `tulle_explain_window_seconds`. */
   readonly explainRequests: number;
   /** Of those that make room for newer ones, so many that failed, were refused here or were tried again are kept on. Default 1,024. Metric `tulle_explain_requests`. */
   readonly explainFailures: number;

@@ -62,14 +62,19 @@ const lines = (reasons: readonly Reason[]): string[] =>
   reasons.map(({ site, subject, outcome, reason }) => [site, subject, outcome, reason].join(' | '));
 
 const tag = filter('tag', { requestHeaders: () => CONTINUE, responseHeaders: () => CONTINUE });
-const guard = filter('guard', {
-  requestHeaders(stream) {
-    stream.note(7, 42);
-    return stream.request.path.startsWith('/secret')
-      ? stream.reply(403, 'TULLE_FORBIDDEN', undefined, undefined, 'guarded')
-      : CONTINUE;
+const guard = filter(
+  'guard',
+  {
+    requestHeaders(stream) {
+      stream.note(7, 42);
+      stream.note(8, 1);
+      return stream.request.path.startsWith('/secret')
+        ? stream.reply(403, 'TULLE_FORBIDDEN', undefined, undefined, 'guarded')
+        : CONTINUE;
+    },
   },
-});
+  { notes: { 7: 'looked at' } },
+);
 const again = filter(
   'again',
   { attemptEnd: ({ attempt }) => (attempt.status >= 500 || attempt.failure !== undefined ? RETRY : DELIVER) },
@@ -158,7 +163,10 @@ describe('GET /explain', () => {
       'route | =/health | not matched | path',
       'route | /orders | not matched | path',
     ]);
-    expect(told.reasons[3]?.children).toMatchObject([{ subject: 'guard', reason: 'note 7', detail: '42' }]);
+    expect(told.reasons[3]?.children).toMatchObject([
+      { subject: 'guard', reason: 'looked at', detail: '42' },
+      { reason: 'note 8', detail: '1' },
+    ]);
     expect(told.reasons[4]).toMatchObject({ detail: 'every endpoint could be picked', at: 0 });
   });
 
@@ -211,7 +219,7 @@ describe('GET /explain', () => {
       'filter | tag | continue | response-headers',
       'response |  | 403 | TULLE_FORBIDDEN',
     ]);
-    expect(reasons[3]?.children).toHaveLength(1);
+    expect(reasons[3]?.children).toHaveLength(2);
   });
 
   it('tells every attempt with its endpoint, and why another was or was not made', async () => {

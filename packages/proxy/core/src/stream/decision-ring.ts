@@ -8,7 +8,7 @@ import type { Stream } from './stream.ts';
 /** Replaced configurations that are kept for the sake of decisions made by them. */
 const MAX_RETIRED_CHAINS = 32;
 /** Room for the numbers of an ordinary request, and of one that was tried several times. */
-const NUMBERS_EACH = 48;
+const NUMBERS_EACH = 24;
 const NUMBERS_EACH_FAILURE = 96;
 
 /**
