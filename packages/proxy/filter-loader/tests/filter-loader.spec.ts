@@ -103,6 +103,19 @@ describe('refuses by name', () => {
     expect(both).toContain(`${NAME} no longer depends on brew@1.0.0`);
   });
 
+  it('a change deep among its dependencies', async () => {
+    const plain = { peerDependencies: {} };
+    dir.install('kettle', '1.0.0', { 'index.js': '' }, plain);
+    dir.install('brew', '1.0.0', { 'index.js': '' }, { ...plain, dependencies: { kettle: '1' } });
+    dir.install(NAME, '1.2.3', { 'index.js': teapotSource(NAME) }, { dependencies: { brew: '1' } });
+    await allow();
+    verifyFilters(dir.file);
+    dir.write('node_modules/kettle/index.js', 'changed');
+    expect(await refusal(() => verifyFilters(dir.file))).toContain(
+      `the files of kettle@1.0.0, on which ${NAME} depends`,
+    );
+  });
+
   it('what is not installed', async () => {
     await allow();
     dir.install('another', '1.0.0', {});
