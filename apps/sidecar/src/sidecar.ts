@@ -161,6 +161,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
           address: address.host,
         })),
         ...options.role?.metadata(bound.role),
+        ...(options.filters === undefined ? {} : { filterPhases: options.filters.phases }),
         ...(plaintext.report() === undefined ? {} : { plaintext: plaintext.report() }),
       },
       extensions: [

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { TulleError } from '@tulle/filter';
 import type { Locality } from '@tulle/model';
-import type { AppProtocol, Workload } from '@tulle/resources';
+import { FILTER_PHASES, type FilterPhase, type AppProtocol, type Workload } from '@tulle/resources';
 import type { NodeInfo } from '@tulle/xds-server';
 import { readPlaintext, type PlaintextReport } from './plaintext-report.ts';
 
@@ -51,6 +51,8 @@ export interface SidecarMetadata {
   readonly instance?: string;
   /** What it does beside identity, for status. */
   readonly capabilities?: readonly string[];
+  /** Phases of filters that do not ship with Tulle, as their own definitions say, by id. */
+  readonly filterPhases?: Readonly<Record<string, FilterPhase>>;
   /** Who came in plain text to ports that take it beside mutual TLS; said anew when it changes (decision 014). */
   readonly plaintext?: readonly PlaintextReport[];
 }
@@ -101,6 +103,8 @@ export interface ProxyNode {
   readonly instanceName: string;
   /** Filter ids that it has. */
   readonly filters: ReadonlySet<string>;
+  /** Where they run when a policy names no phase, by id; of those that do not ship with Tulle. */
+  readonly filterPhases: ReadonlyMap<string, FilterPhase>;
   /** The same as one text: equal for proxies with equal filters. */
   readonly filterSet: string;
   /** What it does beside identity, in its own words; undefined where it does not say. */
@@ -199,6 +203,16 @@ export function readProxyNode(node: NodeInfo, trustDomain: string): ProxyNode {
   const gateway = meta['gateway'] === undefined ? undefined : readGateway(record(meta['gateway']), wrong);
   if (gateway !== undefined && (ports.length > 0 || upstreams.length > 0))
     wrong('/gateway', 'stands alone: the process of a Gateway has neither ports nor upstreams');
+  const filterPhases = new Map<string, FilterPhase>();
+  for (const [id, phase] of Object.entries(record(meta['filterPhases']) ?? {}).slice(0, 1000)) {
+    const known = FILTER_PHASES.find((one) => one === phase);
+    if (known === undefined)
+      wrong(
+        `/filterPhases/${id}`,
+        `must be one of ${FILTER_PHASES.join(', ')}, not ${JSON.stringify(phase)}`,
+      );
+    else filterPhases.set(id, known);
+  }
   const plaintext = readPlaintext(meta['plaintext'], wrong);
   if (issues.length > 0)
     throw new TulleError(
@@ -238,6 +252,7 @@ export function readProxyNode(node: NodeInfo, trustDomain: string): ProxyNode {
     instanceName:
       workload === serviceAccount ? `${workload}.${suffix}` : `${serviceAccount}.${workload}-${suffix}`,
     filters,
+    filterPhases,
     filterSet: [...filters].sort().join(' '),
     capabilities: meta['capabilities'] === undefined ? undefined : listOf('capabilities').map(String),
     identity: node.identity,
@@ -251,6 +266,7 @@ export function isSameNode(a: ProxyNode, b: ProxyNode): boolean {
       ...node,
       plaintext: [],
       filters: node.filterSet,
+      filterPhases: [...node.filterPhases],
       gateway: node.gateway && {
         ...node.gateway,
         ports: [...node.gateway.ports],

@@ -298,6 +298,31 @@ spec: { filter: tulle.conn.ip-allow, config: { allow: [10.0.0.0/8] } }
     ]);
   });
 
+  it('a filter of a package runs where its proxy says that it wants to, unless a policy says otherwise', async () => {
+    const cp = make();
+    const policy = (phase: string): string =>
+      `apiVersion: tulle.dev/v1alpha1\nkind: FilterPolicy\nmetadata: { name: own }\nspec: { filter: acme-tokens${phase} }`;
+    await put(cp, policy(''));
+    const extensions = ['tulle.http.authz@0.1.0', 'acme-tokens@1.0.0'];
+    const at = (filterPhases: SidecarMetadata['filterPhases']) =>
+      nodeOf(server('reviews', 'v1', 5001, filterPhases === undefined ? {} : { filterPhases }), '1', {
+        extensions,
+      });
+    const handle = cp.provider.open(at(undefined));
+    const chain = (): unknown => {
+      const handler = handle.current().config.listeners[0]?.filterChains[0]?.handler;
+      return handler?.kind === 'http' && handler.filters.map(({ filter }) => filter);
+    };
+    expect(chain()).toEqual(['tulle.http.authz', 'acme-tokens']);
+    handle.described?.(at({ 'acme-tokens': 'authn' }));
+    expect(chain()).toEqual(['acme-tokens', 'tulle.http.authz']);
+    await put(cp, policy(', phase: transform'));
+    expect(chain()).toEqual(['tulle.http.authz', 'acme-tokens']);
+    expect(() => handle.described?.(at({ 'acme-tokens': 'first' as never }))).toThrow(
+      'metadata/filterPhases/acme-tokens must be one of connection, cors',
+    );
+  });
+
   it('a policy may trust Idempotency-Keys, for a Service or for one route of it', async () => {
     const cp = make();
     const handle = cp.provider.open(nodeOf(client('web')));

@@ -75,7 +75,7 @@ const phases: ReadonlyMap<string, FilterPhase> = new Map(
 
 /**
  * Phase of a filter where a policy names none. Of a filter that does not ship with Tulle only its proxies know the
- * definition: it runs in `custom`.
+ * definition, and say so; else it is `custom`.
  */
 export function defaultPhase(filter: string): FilterPhase {
   return phases.get(filter) ?? 'custom';

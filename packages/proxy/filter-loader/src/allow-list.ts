@@ -1,5 +1,5 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { TulleError, type ConfigIssue } from '@tulle/filter';
+import { TulleError, type ConfigIssue, type HttpPhase } from '@tulle/filter';
 import { findIssues, issuePointer, jsonSchema } from '@tulle/schema';
 
 /** A filter that a package exports. The schema is data: a control plane validates with it, and runs no code of the package. */
@@ -9,6 +9,8 @@ export interface AllowedFilter {
   /** The package's name, or `<package>/<name>`: what policies name. */
   readonly id: string;
   readonly kind: 'http' | 'connection';
+  /** Where it runs when a policy names no phase (decision D7); absent: `custom`, for a connection filter `connection`. */
+  readonly phase?: HttpPhase;
   readonly summary?: string;
   /** JSON Schema of its configuration. */
   readonly configSchema: Readonly<Record<string, unknown>>;
@@ -32,6 +34,8 @@ export interface AllowList {
 
 const INTEGRITY = { type: 'string', pattern: '^sha512-[A-Za-z0-9+/]{86}==$' } as const;
 const ID = '^(@[a-z0-9][a-z0-9._-]*/)?[a-z0-9][a-z0-9._-]*(/[a-z0-9._-]+)?$';
+
+const PHASES: readonly HttpPhase[] = ['cors', 'authn', 'authz', 'limit', 'fault', 'custom', 'transform'];
 
 const SCHEMA = {
   type: 'object',
@@ -66,6 +70,7 @@ const SCHEMA = {
                 export: { type: 'string', minLength: 1 },
                 id: { type: 'string', pattern: ID, maxLength: 214 },
                 kind: { enum: ['http', 'connection'] },
+                phase: { enum: PHASES },
                 summary: { type: 'string' },
                 configSchema: { type: 'object' },
               },

@@ -72,10 +72,12 @@ function filterExports(module: Readonly<Record<string, unknown>>): string[] {
 
 function describe(name: string, { definition }: AnyFilter): AllowedFilter {
   const { id, kind, summary, config } = definition;
+  const phase = 'phase' in definition ? definition.phase : undefined;
   return {
     export: name,
     id,
     kind: kind === 'connection' ? 'connection' : 'http',
+    ...(phase === undefined ? {} : { phase }),
     ...(summary === undefined ? {} : { summary }),
     configSchema: config.jsonSchema,
   };

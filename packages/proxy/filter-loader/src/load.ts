@@ -91,6 +91,9 @@ function differences(
   if (definition.id !== entry.id) faults.push(`has the id ${definition.id}, not ${entry.id}; ${again}`);
   if (definition.kind !== entry.kind)
     faults.push(`is of kind ${String(definition.kind)}, not ${entry.kind}; ${again}`);
+  const phase = 'phase' in definition ? definition.phase : undefined;
+  if (entry.phase !== undefined && entry.phase !== phase)
+    faults.push(`is of phase ${String(phase)}, not ${entry.phase}; ${again}`);
   if (JSON.stringify(definition.config.jsonSchema) !== JSON.stringify(entry.configSchema))
     faults.push(`has another schema than the list says; ${again}`);
   return faults;

@@ -10,6 +10,8 @@ export interface VerifiedFilters {
   readonly list: AllowList;
   /** `id@version` of each filter, for the control plane. */
   readonly extensions: readonly string[];
+  /** Phase of each filter that says one, and `connection` for connection filters, by id; for the control plane. */
+  readonly phases: Readonly<Record<string, string>>;
 }
 
 /**
@@ -23,6 +25,14 @@ export function verifyFilters(file: string): VerifiedFilters {
     file: path,
     list,
     extensions: list.packages.flatMap(({ version, filters }) => filters.map(({ id }) => `${id}@${version}`)),
+    phases: Object.fromEntries(
+      list.packages.flatMap(({ filters }) =>
+        filters.flatMap(
+          ({ id, kind, phase = kind === 'connection' ? kind : undefined }): [string, string][] =>
+            phase === undefined ? [] : [[id, phase]],
+        ),
+      ),
+    ),
   };
   checkInstalled(verified);
   return verified;

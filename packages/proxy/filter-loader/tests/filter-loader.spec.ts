@@ -32,6 +32,7 @@ it('allows what is installed and loads it', async () => {
   await allow();
   const verified = verifyFilters(dir.file);
   expect(verified.extensions).toEqual([`${NAME}@1.2.3`]);
+  expect(verified.phases).toEqual({ [NAME]: 'authn' });
   const [filter] = await loadFilters(verified);
   expect(filter?.definition).toMatchObject({ id: NAME, kind: 'http', apiVersion: 1 });
   expect(verified.list.packages[0]?.filters).toEqual([
@@ -39,6 +40,7 @@ it('allows what is installed and loads it', async () => {
       export: 'teapot',
       id: NAME,
       kind: 'http',
+      phase: 'authn',
       summary: 'Refuses coffee.',
       configSchema: filter?.definition.config.jsonSchema,
     },

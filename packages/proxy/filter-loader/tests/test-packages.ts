@@ -45,7 +45,7 @@ export const teapotSource = (id: string, apiVersion = 1): string => `
 import { CONTINUE, defineHttpFilter } from '@tulle/filter';
 import { jsonSchema } from '@tulle/schema';
 export const teapot = defineHttpFilter({
-  apiVersion: ${apiVersion}, id: ${JSON.stringify(id)}, summary: 'Refuses coffee.',
+  apiVersion: ${apiVersion}, id: ${JSON.stringify(id)}, summary: 'Refuses coffee.', phase: 'authn',
   config: jsonSchema({ type: 'object', additionalProperties: false, required: ['path'], properties: { path: { type: 'string' } } }),
   create: () => ({
     requestHeaders: (stream, config) =>

@@ -127,7 +127,8 @@ export function chainOf(
       : metadata.namespace === mesh.rootNamespace
         ? 0
         : 1;
-  const phase = (p: FilterPolicy): FilterPhase => p.spec.phase ?? defaultPhase(p.spec.filter);
+  const phase = (p: FilterPolicy): FilterPhase =>
+    p.spec.phase ?? node.filterPhases.get(p.spec.filter) ?? defaultPhase(p.spec.filter);
   const sorted = policies.toSorted(
     (a, b) =>
       FILTER_PHASES.indexOf(phase(a)) - FILTER_PHASES.indexOf(phase(b)) ||

@@ -43,7 +43,7 @@ export interface FilterPolicySpec {
   readonly targetRefs?: readonly PolicyTarget[];
   readonly selector?: LabelSelector;
   readonly direction?: 'inbound' | 'outbound';
-  /** Default: that of the filter's own definition where it ships with Tulle, else `custom`. */
+  /** Default: that of the filter's own definition, else `custom`. */
   readonly phase?: FilterPhase;
   /** Id of the filter, e.g. `tulle.http.fault` or an npm package's name. */
   readonly filter: string;
@@ -91,7 +91,7 @@ export const filterPolicySchema: JsonSchema = resourceSchema(
           ['inbound', 'outbound'],
         ),
         phase: oneOf(
-          'Where in the chain. Default: as the filter itself says, such as authn for tulle.http.jwt; custom for filters that do not ship with Tulle.',
+          'Where in the chain. Default: as the filter itself says, such as authn for tulle.http.jwt; for filters of packages as their proxies say, else custom.',
           FILTER_PHASES,
         ),
         filter: text('Id of the filter.', {
