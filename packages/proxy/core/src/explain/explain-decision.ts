@@ -1,5 +1,4 @@
 import { ERROR_TABLE, errorRow } from '@tulle/filter';
-import type { FilterInstance, HeadStep, PhaseTable } from '../chain/tables.ts';
 import type { CompiledRoute, ForwardTarget } from '../compile/compiled.ts';
 import type { DecidedAttempt, Decision } from '../stream/decision.ts';
 import {
@@ -10,9 +9,7 @@ import {
   HYGIENE_ID_MADE,
   HYGIENE_PATH_NORMALIZED,
   HYGIENE_PEER_TRUSTED,
-  RAN_ALL,
   RAN_STOPPED,
-  RAN_WAITING,
   readCounts,
   RETRY_REFUSALS,
   SITE_ATTEMPT,
@@ -33,22 +30,11 @@ import {
 } from '../stream/sites.ts';
 import type { ExplainSite, Explanation, Reason } from './explanation.ts';
 import { explainRoute, type Matched } from './explain-route.ts';
+import { FilterTrail } from './filter-trail.ts';
 
 const CODES: ReadonlyMap<number, string> = new Map(
   Object.entries(ERROR_TABLE).map(([code, { reason }]) => [reason, code]),
 );
-
-/** By number, as in `chain/phases.ts`. */
-const PHASES = [
-  'before-route',
-  'request-headers',
-  'request-trailers',
-  'response-headers',
-  'response-trailers',
-  'attempt-headers',
-] as const;
-
-const EFFECTS = ['none', 'local', 'external'] as const;
 
 /** What the notes do not say of an imagined request. */
 export interface DryRunFacts {
@@ -93,22 +79,15 @@ class Reading {
   #endpointTold = false;
   #route: CompiledRoute | undefined;
   #target: ForwardTarget | undefined;
-  #table: PhaseTable | undefined;
-  /** Before a rematch, with the slot that asked for it. */
-  #before: { readonly table: PhaseTable | undefined; readonly slot: number } | undefined;
   /** A reply whose hook is not told yet. */
   #held: { readonly reason: number; readonly operand: number } | undefined;
-  /** Notes of filters whose phase is not told yet, by slot. */
-  #notes: Map<number, Reason[]> = new Map<number, Reason[]>();
-  /** What became of filters otherwise than going on, by slot. */
-  #marked: Map<number, { readonly outcome: string; readonly reason: string; readonly detail: string }> =
-    new Map();
+  readonly #filters: FilterTrail;
 
   constructor(decision: Decision, dry: DryRunFacts | undefined) {
     this.#decision = decision;
     this.#dry = dry;
     this.#attempts = decision.attempts;
-    this.#table = decision.chain?.unrouted;
+    this.#filters = new FilterTrail(decision.chain);
   }
 
   read(): Reason[] {
@@ -118,9 +97,7 @@ class Reading {
     for (let i = 0; i < count; i++)
       this.#note(notes[i * 3] as number, notes[i * 3 + 1] as number, notes[i * 3 + 2] as number, i);
     this.#restOfAttempts(count);
-    for (const [slot, children] of this.#notes)
-      this.#add('filter', this.#filterName(slot), 'noted', 'note', '', { children });
-    this.#reasons.push(...(this.#dry?.outlook ?? []));
+    this.#reasons.push(...this.#filters.rest(), ...(this.#dry?.outlook ?? []));
     if (dropped > 0)
       this.#add('response', '', 'incomplete', 'notes-dropped', `${dropped} later notes did not fit`);
     if (this.#dry === undefined)
@@ -153,42 +130,17 @@ class Reading {
       case SITE_ROUTE:
         return this.#routed(reason, operand);
       case SITE_REMATCH:
-        this.#before = { table: this.#table, slot: reason };
-        return this.#add(
-          'filter',
-          this.#filterName(reason),
-          'rematch',
-          'asked',
-          'the route is looked for again',
-        );
+        return void this.#reasons.push(this.#filters.rematch(reason));
       case SITE_PHASE:
-        this.#phase(reason >> 2, reason & 3, operand);
+        this.#reasons.push(...this.#filters.phase(reason >> 2, reason & 3, operand));
         return this.#giveHeld(index);
       case SITE_FILTER_FAILED:
-        return void this.#marked.set(reason, {
-          outcome: operand === 1 ? 'failed open' : 'failed',
-          reason: 'TULLE_FILTER_FAILED',
-          detail:
-            operand === 1
-              ? 'it threw, and the chain lets the request pass then; the log says why'
-              : 'it threw; the log says why',
-        });
+        return this.#filters.failed(reason, operand === 1);
       case SITE_BODY_STOPPED:
-        this.#add(
-          'filter',
-          this.#filterName(reason),
-          'stop',
-          operand === 1 ? 'response-body' : 'request-body',
-          '',
-          this.#notesOf(reason),
-        );
+        this.#reasons.push(this.#filters.bodyStopped(reason, operand === 1));
         return this.#giveHeld(index);
       case SITE_WOULD_CALL:
-        return void this.#marked.set(reason, {
-          outcome: 'would call',
-          reason: `effects-${EFFECTS[operand] ?? ''}`,
-          detail: 'not called in a dry run; what follows supposes that it lets the request pass',
-        });
+        return this.#filters.notCalled(reason, operand);
       case SITE_CLUSTER:
         return this.#cluster(reason);
       case SITE_ENDPOINT:
@@ -228,7 +180,7 @@ class Reading {
           'the response had begun: the caller saw a broken message',
         );
       default:
-        if (site >= 0) this.#filterNote(site, reason, operand);
+        if (site >= 0) this.#filters.note(site, reason, operand);
     }
   }
 
@@ -289,7 +241,7 @@ class Reading {
     const matched = this.#dry?.matched ?? { method, authority, path, query, headers: undefined };
     this.#reasons.push(explainRoute(chain, route, matched));
     this.#target = route?.action.kind === 'forward' ? route.action.targets[share] : undefined;
-    this.#table = this.#target?.table ?? route?.table ?? chain.unrouted;
+    this.#filters.table = this.#target?.table ?? route?.table ?? chain.unrouted;
     if (route === undefined || route.action.kind !== 'forward') return;
     const { targets, totalWeight } = route.action;
     if (targets.length < 2 && this.#target !== undefined) return;
@@ -376,86 +328,6 @@ class Reading {
         { at: round(record.startMs) },
       );
     }
-  }
-
-  #filterNote(slot: number, code: number, value: number): void {
-    const definition = this.#decision.chain?.filters.filters[slot]?.definition;
-    const list = this.#notes.get(slot) ?? [];
-    this.#notes.set(slot, list);
-    list.push({
-      site: 'filter',
-      subject: this.#filterName(slot),
-      outcome: 'note',
-      reason: definition?.notes?.[code] ?? `note ${code}`,
-      detail: String(value),
-    });
-  }
-
-  #notesOf(slot: number): { readonly children?: readonly Reason[] } {
-    const children = this.#notes.get(slot);
-    this.#notes.delete(slot);
-    return children === undefined ? {} : { children };
-  }
-
-  #filterName(slot: number): string {
-    return this.#decision.chain?.filters.filters[slot]?.name ?? `slot ${slot}`;
-  }
-
-  /** Every filter of the phase up to the one that ran last. */
-  #phase(phase: number, result: number, last: number): void {
-    const name = PHASES[phase] ?? '';
-    const filters = this.#stepsOf(phase).map(({ filter }) => filter);
-    const end = filters.findIndex(({ slot }) => slot === last);
-    const ran = result === RAN_ALL || end < 0 ? filters : filters.slice(0, end + 1);
-    if (result === RAN_WAITING) {
-      // The rest of the phase is told when it is over.
-      this.#add('filter', this.#filterName(last), 'waits', name, 'its answer took a promise');
-      return;
-    }
-    for (const { slot, name: subject } of ran) {
-      const marked = this.#marked.get(slot);
-      this.#marked.delete(slot);
-      const stopped = result === RAN_STOPPED && slot === last;
-      this.#reasons.push({
-        site: 'filter',
-        subject,
-        outcome: marked?.outcome ?? (stopped ? 'stop' : 'continue'),
-        reason: marked?.reason ?? name,
-        detail: marked?.detail ?? '',
-        ...this.#notesOf(slot),
-      });
-    }
-    if (ran.length === 0 && result === RAN_STOPPED)
-      this.#add('filter', this.#filterName(last), 'stop', name, '');
-  }
-
-  #stepsOf(phase: number): readonly { readonly filter: FilterInstance }[] {
-    const { chain } = this.#decision;
-    if (phase === 0) return chain?.beforeRoute ?? [];
-    const of = (table: PhaseTable | undefined): readonly HeadStep[] => {
-      switch (PHASES[phase]) {
-        case 'request-headers':
-          return table?.requestHeaders ?? [];
-        case 'request-trailers':
-          return table?.requestTrailers ?? [];
-        case 'response-headers':
-          return table?.responseHeaders ?? [];
-        case 'response-trailers':
-          return table?.responseTrailers ?? [];
-        case 'attempt-headers':
-          return table?.attemptHeaders ?? [];
-        default:
-          return [];
-      }
-    };
-    const now = of(this.#table);
-    const before = this.#before;
-    if (before === undefined || PHASES[phase] !== 'request-headers') return now;
-    this.#before = undefined;
-    return [
-      ...of(before.table).filter(({ filter }) => filter.slot <= before.slot),
-      ...now.filter(({ filter }) => filter.slot > before.slot),
-    ];
   }
 }
 
