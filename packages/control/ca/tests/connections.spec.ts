@@ -48,19 +48,19 @@ describe('connections to the control plane', () => {
   });
 
   it('stay while there is a call, and end some time after it', async () => {
-    const plane = await start({ idleTimeoutMs: 50 });
+    const plane = await start({ idleTimeoutMs: 300 });
     const { token } = await plane.ca.createJoinToken(web);
     const member = await join(plane, { joinToken: token });
     await member.ready();
     await vi.waitFor(() => expect(plane.grpc.stats().connections).toBe(1)); // that of its Watch
-    await new Promise((resolve) => setTimeout(resolve, 150)); // thrice the bound
+    await new Promise((resolve) => setTimeout(resolve, 900)); // thrice the bound
     expect(plane.grpc.stats()).toMatchObject({ connections: 1 });
     await member.close();
     await vi.waitFor(() => expect(plane.grpc.stats().connections).toBe(0));
   });
 
   it('without a certificate are few, and end soon, whatever they do', async () => {
-    const plane = await start({ maxUnauthenticated: 1, unauthenticatedLifetimeMs: 300 });
+    const plane = await start({ maxUnauthenticated: 1, unauthenticatedLifetimeMs: 3_000 });
     const reads = new Map<string, () => number>();
     const meter: Meter = {
       ...noMeter,
@@ -74,7 +74,7 @@ describe('connections to the control plane', () => {
     await vi.waitFor(() => expect(plane.grpc.stats().unauthenticated).toBe(1));
     const second = (await silent(plane, false)).resume();
     if (!second.closed) await once(second, 'close');
-    expect(first.closed).toBe(false);
+    expect(plane.grpc.stats()).toMatchObject({ unauthenticatedDropped: 1, unauthenticatedExpired: 0 });
     await silent(plane, true); // whoever proves who it is has room
     await once(first, 'close');
     await vi.waitFor(() => expect(plane.grpc.stats().unauthenticated).toBe(0));
