@@ -1,10 +1,11 @@
-import { createRegistry } from '@bufbuild/protobuf';
+import { create, createRegistry, type MessageInitShape } from '@bufbuild/protobuf';
 import { type Any, anyUnpack } from '@bufbuild/protobuf/wkt';
 import { Server } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ProxyConfig, TrustBundle } from '@tulle/model';
 import { type Cluster, ClusterSchema } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
 import { AggregatedDiscoveryService } from '@tulle/xds-proto/envoy/service/discovery/v3/ads';
+import { DiscoveryRequestSchema } from '@tulle/xds-proto/envoy/service/discovery/v3/discovery';
 import { SecretDiscoveryService } from '@tulle/xds-proto/envoy/service/secret/v3/sds';
 import { type Secret, SecretSchema } from '@tulle/xds-proto/envoy/extensions/transport_sockets/tls/v3/secret';
 import {
@@ -176,6 +177,29 @@ describe("a client that is not Tulle's", () => {
       expect(second.resources[0]?.version).not.toBe(first.resources[0]?.version);
     },
   );
+
+  it.each(['ads', 'sds'] as const)('gets the roots over %s in the state of the world too', async (over) => {
+    const stream = openRaw(
+      target,
+      over === 'ads'
+        ? grpcService(AggregatedDiscoveryService).streamAggregatedResources
+        : grpcService(SecretDiscoveryService).streamSecrets,
+    );
+    const ask = (fields: MessageInitShape<typeof DiscoveryRequestSchema>): void =>
+      stream.send(create(DiscoveryRequestSchema, { typeUrl: SECRET, ...fields }));
+    ask({ node: node(), resourceNames: ['default', 'ROOTCA'] });
+    const first = await stream.next();
+    expect(first.resources.map((any) => open<Secret>(any).name)).toEqual(['ROOTCA']);
+    ask({ resourceNames: ['default', 'ROOTCA'], responseNonce: first.nonce, versionInfo: first.versionInfo });
+    bundles = [{ trustDomain: 'm', rootsPem: ['two\n'], generation: 2 }];
+    announce();
+    const second = await stream.next();
+    expect(second.versionInfo).not.toBe(first.versionInfo);
+    expect(open<Secret>(second.resources[0])).toMatchObject({
+      type: { value: { trustedCa: { specifier: { value: 'two\n' } } } },
+    });
+    stream.close();
+  });
 
   it('must prove who it is before it is told whom the mesh believes', async () => {
     const stream = connect('sds');

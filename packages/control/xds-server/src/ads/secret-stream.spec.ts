@@ -20,15 +20,19 @@ beforeEach(() => {
   sent = [];
   unknown = [];
   answers = [];
+  open(true);
+});
+
+function open(canRemove: boolean): void {
   stream = createSecretStream({
     current: () => secrets,
     send: (response) => sent.push(response),
     unknown: (name) => unknown.push(name),
     answered: (ok, reason) => answers.push(reason ?? ok),
     maxNames: 3,
-    canRemove: true,
+    canRemove,
   });
-});
+}
 
 function ask(subscribe: string[], nonce = '', message?: string): void {
   stream.request({ subscribe, unsubscribe: [], nonce, ...(message !== undefined && { error: { message } }) });
@@ -79,6 +83,19 @@ describe('a stream of secrets', () => {
     secrets.set('ROOTCA', roots('2'));
     stream.changed();
     expect(sent).toHaveLength(2);
+  });
+
+  it('that cannot say what there is not goes on without a word of it', () => {
+    open(false);
+    ask(['default']);
+    expect([sent, unknown]).toEqual([[], ['default']]);
+    ask(['ROOTCA']);
+    expect(sent).toMatchObject([{ resources: [{ name: 'ROOTCA' }] }]);
+    ask([], sent[0]?.nonce);
+    secrets.set('ROOTCA', roots('2'));
+    stream.changed();
+    expect(sent).toHaveLength(2);
+    expect(unknown).toEqual(['default']);
   });
 
   it('is bounded', () => {
