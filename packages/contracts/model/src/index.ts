@@ -46,6 +46,8 @@ export type {
   WeightedCluster,
 } from './route.ts';
 export type { ChainMatch, FilterChain, FilterEntry, HttpHandler, Listener, TcpHandler } from './listener.ts';
+export { LOCAL_REPLIES } from './local-reply.ts';
+export { localRepliesSchema } from './schema/local-reply.ts';
 export type { LocalReplies, LocalReplyFormat, LocalReplyJson, LocalReplyMapper } from './local-reply.ts';
 export { emptyProxyConfig } from './proxy-config.ts';
 export type { ProxyConfig } from './proxy-config.ts';

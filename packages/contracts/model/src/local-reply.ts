@@ -1,5 +1,8 @@
 import type { HeaderEdits } from './route.ts';
 
+/** By this name policies say what local replies look like, as if a filter did it; the engine does. */
+export const LOCAL_REPLIES = 'tulle.http.local-replies';
+
 /**
  * What answers look like that the proxy gives itself (Envoy `LocalReplyConfig`): errors, refusals of filters, redirects and
  * direct responses.

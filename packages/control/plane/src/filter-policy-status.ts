@@ -1,6 +1,6 @@
 import type { FilterPolicy } from '@tulle/resources';
 import type { MeshSettings } from './compile/clusters.ts';
-import { inboundFilters, outboundFilters, type ChainFilters } from './compile/filters.ts';
+import { inboundFilters, isFilter, outboundFilters, type ChainFilters } from './compile/filters.ts';
 import { filtersOfGateway } from './compile/gateway-filters.ts';
 import type { Condition } from './condition.ts';
 import type { ProxyNode } from './node.ts';
@@ -35,7 +35,7 @@ export function filterPolicyStatus(
 ): FilterPolicyStatus[] {
   const lacking = new Map<FilterPolicy, string[]>(only.map((policy) => [policy, []]));
   for (const { node } of sessions.values()) {
-    const absent = only.filter(({ spec }) => !node.filters.has(spec.filter));
+    const absent = only.filter((policy) => isFilter(policy) && !node.filters.has(policy.spec.filter));
     if (absent.length === 0) continue;
     const wanted = slotsOf(world, node, mesh);
     for (const policy of absent) if (wanted.has(nameOf(policy))) lacking.get(policy)?.push(node.id);

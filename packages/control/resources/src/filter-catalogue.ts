@@ -7,6 +7,7 @@ import {
   HEADERS_FILTER,
   IP_ALLOW_FILTER,
   JWT_FILTER,
+  LOCAL_REPLIES,
   RATE_LIMIT_FILTER,
   RETRY_FILTER,
   authzFilterSchema,
@@ -17,6 +18,7 @@ import {
   headersFilterSchema,
   ipAllowFilterSchema,
   jwtFilterSchema,
+  localRepliesSchema,
   rateLimitFilterSchema,
   retryFilterSchema,
   type JsonSchema,
@@ -60,6 +62,12 @@ export const STANDARD_FILTERS: readonly KnownFilter[] = Object.freeze([
   standard(RETRY_FILTER, retryFilterSchema, 'custom'),
 ]);
 
+/** What the engine does itself, for every proxy. */
+const LOCAL_REPLIES_PART: KnownFilter = Object.freeze({
+  id: LOCAL_REPLIES,
+  configSchema: localRepliesSchema,
+});
+
 function standard(
   id: string,
   configSchema: JsonSchema,
@@ -87,7 +95,10 @@ export function defaultPhase(filter: string): FilterPhase {
  */
 export function filterCatalogue(filters: readonly KnownFilter[] = STANDARD_FILTERS): FilterCatalogue {
   return new Map(
-    filters.map((filter) => [filter.id, { ...filter, validate: validator(filter.configSchema) }]),
+    [LOCAL_REPLIES_PART, ...filters].map((filter) => [
+      filter.id,
+      { ...filter, validate: validator(filter.configSchema) },
+    ]),
   );
 }
 

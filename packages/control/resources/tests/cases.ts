@@ -108,6 +108,19 @@ export const CASES: readonly Case[] = [
     ],
   },
   {
+    name: 'local replies of one route, in a phase, with an operator that there is not',
+    yaml:
+      A +
+      route('  rules:\n    - backendRefs: [{ name: a, port: 80 }]') +
+      `---\n${policy('FilterPolicy', '  targetRefs: [{ group: gateway.networking.k8s.io, kind: HTTPRoute, name: r }]\n  filter: tulle.http.local-replies\n  phase: custom\n  config: { format: { text: "a %REPONSE_CODE%" }, mappers: [{ match: {} }] }')}`,
+    expect: [
+      ['TULLE0208', 18, 'HTTPRoute', 'not for one route'],
+      ['TULLE0208', 20, 'custom', 'passes no filter'],
+      ['TULLE0205', 21, '"a %REPONSE', 'did you mean %RESPONSE_CODE%?'],
+      ['TULLE0208', 21, '{} }] }', 'needs a condition'],
+    ],
+  },
+  {
     name: 'regions to fail over to without preferring any',
     yaml:
       A +

@@ -1,4 +1,4 @@
-import type { FilterConfigs, FilterEntry } from '@tulle/model';
+import { LOCAL_REPLIES, type FilterConfigs, type FilterEntry, type LocalReplies } from '@tulle/model';
 import {
   createdMs,
   defaultPhase,
@@ -20,6 +20,8 @@ export interface ChainFilters {
   readonly http: readonly { readonly phase: FilterPhase; readonly entry: FilterEntry }[];
   /** Mandatory filters that the proxy lacks: its traffic is refused. */
   readonly lacking: readonly string[];
+  /** What local replies look like. */
+  readonly localReplies: LocalReplies | undefined;
 }
 
 /** Policies for the inbound side of a proxy, in chain order (decision D7). */
@@ -115,27 +117,51 @@ export function slotOf(policy: FilterPolicy): string {
   return `${policy.metadata.namespace}/${policy.metadata.name}`;
 }
 
+/** The narrowest policy's, the oldest of these: one handler has one way to answer. */
+export function localRepliesOf(
+  policies: readonly FilterPolicy[],
+  mesh: MeshSettings,
+): LocalReplies | undefined {
+  const [first] = policies
+    .filter((policy) => !isFilter(policy))
+    .toSorted(
+      (a, b) =>
+        scopeOf(b, mesh) - scopeOf(a, mesh) ||
+        (createdMs(a.metadata) ?? Infinity) - (createdMs(b.metadata) ?? Infinity) ||
+        (slotOf(a) < slotOf(b) ? -1 : 1),
+    );
+  return first && (first.spec.config ?? {});
+}
+
+/** Whether a policy is about a filter, and not about something that the engine does itself. */
+export function isFilter({ spec }: FilterPolicy): boolean {
+  return spec.filter !== LOCAL_REPLIES;
+}
+
+/** 0 mesh, 1 namespace, 2 what it names. */
+function scopeOf({ metadata, spec }: FilterPolicy, mesh: MeshSettings): number {
+  if (spec.targetRefs !== undefined || spec.selector !== undefined) return 2;
+  return metadata.namespace === mesh.rootNamespace ? 0 : 1;
+}
+
 /** Phase, then mesh before namespace before service, then age, then name. */
 export function chainOf(
   policies: readonly FilterPolicy[],
   node: ProxyNode,
   mesh: MeshSettings,
 ): ChainFilters {
-  const scope = ({ metadata, spec }: FilterPolicy): number =>
-    spec.targetRefs !== undefined || spec.selector !== undefined
-      ? 2
-      : metadata.namespace === mesh.rootNamespace
-        ? 0
-        : 1;
+  const scope = (policy: FilterPolicy): number => scopeOf(policy, mesh);
   const phase = (p: FilterPolicy): FilterPhase =>
     p.spec.phase ?? node.filterPhases.get(p.spec.filter) ?? defaultPhase(p.spec.filter);
-  const sorted = policies.toSorted(
-    (a, b) =>
-      FILTER_PHASES.indexOf(phase(a)) - FILTER_PHASES.indexOf(phase(b)) ||
-      scope(a) - scope(b) ||
-      (createdMs(a.metadata) ?? Infinity) - (createdMs(b.metadata) ?? Infinity) ||
-      (slotOf(a) < slotOf(b) ? -1 : 1),
-  );
+  const sorted = policies
+    .filter(isFilter)
+    .toSorted(
+      (a, b) =>
+        FILTER_PHASES.indexOf(phase(a)) - FILTER_PHASES.indexOf(phase(b)) ||
+        scope(a) - scope(b) ||
+        (createdMs(a.metadata) ?? Infinity) - (createdMs(b.metadata) ?? Infinity) ||
+        (slotOf(a) < slotOf(b) ? -1 : 1),
+    );
   const present = sorted.filter((p) => node.filters.has(p.spec.filter));
   const entry = (p: FilterPolicy): FilterEntry => ({
     name: slotOf(p),
@@ -145,6 +171,7 @@ export function chainOf(
     ...(p.spec.failOpen === true ? { failOpen: true } : {}),
   });
   return {
+    localReplies: localRepliesOf(policies, mesh),
     connection: present.filter((p) => phase(p) === 'connection').map(entry),
     http: present.filter((p) => phase(p) !== 'connection').map((p) => ({ phase: phase(p), entry: entry(p) })),
     lacking: sorted.filter((p) => p.spec.mandatory === true && !node.filters.has(p.spec.filter)).map(slotOf),

@@ -10,7 +10,7 @@ import {
 import type { ProxyNode } from '../node.ts';
 import { gatewayKey, type World } from '../world.ts';
 import type { MeshSettings } from './clusters.ts';
-import { chainOf, slotOf, type ChainFilters } from './filters.ts';
+import { chainOf, localRepliesOf, slotOf, type ChainFilters } from './filters.ts';
 
 /** FilterPolicies of a Gateway, of its listeners and of the routes that come in there. */
 export class GatewayFilters {
@@ -54,6 +54,10 @@ export class GatewayFilters {
     );
     return {
       ...chain,
+      localReplies: localRepliesOf(
+        here.filter((policy) => everywhere.has(slotOf(policy))),
+        this.#mesh,
+      ),
       http: chain.http.map(({ phase, entry }) => {
         if (everywhere.has(entry.name)) return { phase, entry };
         const { mandatory: _, ...rest } = entry;

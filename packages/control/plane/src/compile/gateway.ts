@@ -166,6 +166,7 @@ function compileChain(
         kind: 'http',
         identityHeaders: 'strip',
         routes: { routeConfigName: configName },
+        ...(chain.localReplies && { localReplies: chain.localReplies }),
         filters: [
           ...chain.http.map(({ entry }) => entry),
           { name: RETRY_FILTER, filter: RETRY_FILTER, config: {} },

@@ -119,6 +119,7 @@ function inboundListener(
         kind: 'http',
         identityHeaders: 'strip',
         ...trustedForwarders(world, mesh),
+        ...(chain.localReplies && { localReplies: chain.localReplies }),
         filters: [...before, authz, ...after],
         routes: {
           name: cluster,

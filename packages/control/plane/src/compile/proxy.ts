@@ -148,6 +148,7 @@ function compileUpstream(shared: SharedResources, node: ProxyNode, upstream: Ups
       chain.lacking.length > 0
         ? refuseAll(compiled.config.name, chain.lacking)
         : { routeConfigName: compiled.config.name },
+    ...(chain.localReplies && { localReplies: chain.localReplies }),
     filters: [...chain.http.map((f) => f.entry), retry],
   });
   return part(services, listener, compiled.backends, compiled.config);

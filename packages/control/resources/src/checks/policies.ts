@@ -1,3 +1,4 @@
+import { LOCAL_REPLIES } from '@tulle/model';
 import { isPrime } from '@tulle/balance';
 import { CompileContext, compileCidrs } from '@tulle/match';
 import { parseDurationMs } from '../duration.ts';
@@ -5,6 +6,7 @@ import type { AuthorizationPolicy } from '../kinds/authorization-policy.ts';
 import type { FilterPolicy } from '../kinds/filter-policy.ts';
 import type { PolicyTarget } from '../kinds/metadata.ts';
 import { ROUTE_PARTS, type TrafficPolicy, type TrafficPolicySpec } from '../kinds/traffic-policy.ts';
+import { checkLocalReplies } from './local-replies.ts';
 import { checkPattern, noRepeats, type CheckHost } from './check-host.ts';
 
 const GROUP_OF: Readonly<Record<string, string>> = { Service: '', HTTPRoute: 'gateway.networking.k8s.io' };
@@ -277,7 +279,9 @@ export function checkFilterPolicy(policy: FilterPolicy, host: CheckHost): void {
       spec.phase === undefined ? '/spec/filter' : '/spec/phase',
       `${spec.filter} runs in phase ${known.phases.join(' or ')}, not ${phase}`,
     );
-  for (const issue of known.validate(spec.config ?? {}))
+  const issues = known.validate(spec.config ?? {});
+  if (spec.filter === LOCAL_REPLIES) checkLocalReplies(spec, issues.length === 0, host);
+  for (const issue of issues)
     host.report(
       'TULLE0211',
       `/spec/config${issue.pointer}`,

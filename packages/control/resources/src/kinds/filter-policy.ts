@@ -94,11 +94,14 @@ export const filterPolicySchema: JsonSchema = resourceSchema(
           'Where in the chain. Default: as the filter itself says, such as authn for tulle.http.jwt; for filters of packages as their proxies say, else custom.',
           FILTER_PHASES,
         ),
-        filter: text('Id of the filter.', {
-          minLength: 1,
-          maxLength: 214,
-          pattern: '^(@[a-z0-9][a-z0-9._-]*/)?[a-z0-9][a-z0-9._-]*(/[a-z0-9._-]+)?$',
-        }),
+        filter: text(
+          'Id of the filter. tulle.http.local-replies is none, but says what the proxy answers itself: by status and response flag another status, body and headers, and bodies as text or JSON with the operators of access logs.',
+          {
+            minLength: 1,
+            maxLength: 214,
+            pattern: '^(@[a-z0-9][a-z0-9._-]*/)?[a-z0-9][a-z0-9._-]*(/[a-z0-9._-]+)?$',
+          },
+        ),
         config: { description: "Configuration, as the filter's schema says. Default {}." },
         mandatory: truth('A proxy that lacks the filter refuses the traffic. Default false.'),
         failOpen: truth('Skip the filter where it throws. Default false.'),
