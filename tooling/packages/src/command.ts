@@ -57,7 +57,7 @@ spec: { selector: { app: web }, ports: [{ port: 80, targetPort: 8080 }] }
     const { code, out } = await caller.ended;
     if (code !== 7) faults.push(`tulle: run ends with ${code}, not with the program's 7:\n${caller.text}`);
     expect('a call through the mesh', out, /hello URI=spiffe:\/\/mesh\.local\/ns\/default\/sa\/caller/);
-    expect('status', await tulle('status'), /^web-\S+\.default +yes +SYNCED/m);
+    expect('status', await tulle('status'), /^web-\S+\.default +yes +\S+ +SYNCED/m);
   } catch (error) {
     faults.push(`tulle: ${(error as Error).message}`);
   } finally {
