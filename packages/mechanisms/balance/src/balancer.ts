@@ -114,6 +114,7 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data> {
   defaultRttMs = DEFAULT_RTT_MS;
   decayMs = DEFAULT_DECAY_MS;
   warming = true;
+  hashes = false;
   readonly #options: BalancerOptions<Data>;
   readonly #outlier: OutlierDetector<Data>;
   #byAddress = new Map<string, State<Data>>();
@@ -137,10 +138,6 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data> {
     this.#outlier = new OutlierDetector(events, () => this.endpoints);
     this.#policy = this.#take(options.policy);
     this.#outlier.configure(options.outlier);
-  }
-
-  get hashes(): boolean {
-    return this.#policy.policy === 'ring-hash' || this.#policy.policy === 'maglev';
   }
 
   get ejected(): number {
@@ -302,6 +299,7 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data> {
       this.defaultRttMs = policy.defaultRttMs ?? DEFAULT_RTT_MS;
       this.decayMs = policy.decayMs ?? DEFAULT_DECAY_MS;
     }
+    this.hashes = policy.policy === 'ring-hash' || policy.policy === 'maglev';
     return policy;
   }
 
