@@ -107,6 +107,26 @@ describe('PeerAuthentication', () => {
   });
 });
 
+describe('a TCP port that takes plain text', () => {
+  it.each([
+    ['any proven caller', "[{ from: { identities: ['*'] } }]", STRICT],
+    [
+      'any proven caller, or one by name',
+      "[{ from: { serviceAccounts: [web] } }, { from: { identities: ['*'] } }]",
+      STRICT,
+    ],
+    ['nobody', '[]', STRICT],
+    ['any proven caller, or anybody', "[{ from: { identities: ['*'] } }, {}]", PERMISSIVE],
+  ])('where a policy allows %s', async (_who, rules, expected) => {
+    const { apply, chains } = orders();
+    await apply(
+      policy('move', 'default', '{ mtls: { mode: PERMISSIVE } }') +
+        `apiVersion: tulle.dev/v1alpha1\nkind: AuthorizationPolicy\nmetadata: { name: p }\nspec: { action: ALLOW, rules: ${rules} }\n`,
+    );
+    expect(chains()).toEqual({ 15006: PERMISSIVE, 15007: expected });
+  });
+});
+
 describe('who comes in plain text', () => {
   const client = { address: '192.0.2.7', connections: 3, lastSeenMs: 1_700_000_000_000 };
 

@@ -107,10 +107,52 @@ describe('a listener that takes mutual TLS and plain text', () => {
     expect(db.received).toContain('db');
     await test.proxy.update(config(false));
     await db.over();
-    await expect(web.request()).rejects.toThrow();
+    await web.connection.over();
     expect((await page()).listeners.map(({ name, permissive }) => [name, permissive])).toEqual([
       ['web', false],
       ['db', false],
     ]);
+  });
+
+  it('ends an upgraded connection in plain text once it is strict', async () => {
+    const { listeners, clusters } = config(true);
+    const test = await started({ listeners, clusters });
+    test.network.listen('10.0.0.1:80', (connection) => {
+      connection.onBytes = () =>
+        void connection.send(
+          'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nhello',
+        );
+    });
+    const web = test
+      .connect({ listener: 'web' })
+      .send('GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+    await test.clock.settle();
+    expect(web.received).toContain('hello');
+    await test.proxy.update(config(false));
+    await test.clock.settle();
+    expect(web.closed || web.ended).toBe(true);
+  });
+
+  it('answers what is under way in plain text, and nothing after it, though its chain keeps its name', async () => {
+    const named = (strict: boolean): ProxyConfig => {
+      const [web] = config(false).listeners as [Listener];
+      const { tls: _, ...plain } = web.filterChains[0]!;
+      return { ...config(strict), listeners: [strict ? web : { ...web, filterChains: [plain] }] };
+    };
+    const { listeners, clusters } = named(false);
+    const test = await started({ listeners, clusters });
+    let answer = (): void => {};
+    test.network.listen('10.0.0.1:80', (connection) => {
+      answer = () => void connection.send('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok');
+    });
+    const web = test.connect({ listener: 'web' }).send('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    await test.clock.settle();
+    await test.proxy.update(named(true));
+    await test.clock.settle();
+    expect(web.closed || web.ended).toBe(false);
+    answer();
+    await test.clock.settle();
+    expect(web.received).toContain('ok');
+    expect(web.closed || web.ended).toBe(true);
   });
 });

@@ -113,7 +113,7 @@ function inboundListener(
   const after = http_
     .filter((f) => FILTER_PHASES.indexOf(f.phase) >= FILTER_PHASES.indexOf('authz'))
     .map((f) => f.entry);
-  const allowedIds = http ? undefined : tcpAllowed(policies, mesh);
+  const callers: TcpCallers = http ? { mustProve: false } : tcpCallers(policies, mesh);
   const handler: FilterChain['handler'] = http
     ? {
         kind: 'http',
@@ -149,11 +149,11 @@ function inboundListener(
     : { kind: 'tcp', clusters: [{ name: cluster }] };
   const proven: FilterChain = {
     name: 'mesh',
-    tls: allowedIds === undefined ? tls : { ...tls, allowedIds },
+    tls: callers.ids === undefined ? tls : { ...tls, allowedIds: callers.ids },
     handler,
   };
   // Who proves nothing is none of those whom a policy names, so that such a port stays closed to plain text.
-  const plain = mtlsOfPort(world, node, port.port, mesh).mode === 'PERMISSIVE' && allowedIds === undefined;
+  const plain = mtlsOfPort(world, node, port.port, mesh).mode === 'PERMISSIVE' && !callers.mustProve;
   return {
     name,
     address: { host: node.address, port: port.inboundPort },
@@ -227,21 +227,32 @@ function ruleOf(
   return { ...rule, from: { ...from, identities: [...(from.identities ?? []), ...ids] } };
 }
 
+/** Who may call a TCP port. */
+interface TcpCallers {
+  /** They must prove to be somebody, whoever that is. */
+  readonly mustProve: boolean;
+  /** Absent: anybody of the mesh. */
+  readonly ids?: readonly string[];
+}
+
 /**
  * What TLS can enforce on a TCP port: ALLOW by identity. Anything else that a policy asks closes the port (an empty
  * list of ids admits nobody): never opener than what was asked.
  */
-function tcpAllowed(policies: readonly AuthzPolicy[], mesh: MeshSettings): readonly string[] | undefined {
+function tcpCallers(policies: readonly AuthzPolicy[], mesh: MeshSettings): TcpCallers {
+  const nobody: TcpCallers = { mustProve: true, ids: [] };
   const active = policies.filter((p) => p.shadow !== true);
-  if (active.some((p) => p.action === 'DENY' && p.rules.length > 0)) return [];
+  if (active.some((p) => p.action === 'DENY' && p.rules.length > 0)) return nobody;
   const allow = active.filter((p) => p.action === 'ALLOW');
-  if (allow.length === 0) return mesh.defaultAction === 'deny' ? [] : undefined;
+  if (allow.length === 0) return mesh.defaultAction === 'deny' ? nobody : { mustProve: false };
   const ids: string[] = [];
+  let anyProven = false;
   for (const { from, to, when } of allow.flatMap((p) => p.rules)) {
     const { identities, ...others } = from ?? {};
     if (to !== undefined || when !== undefined || Object.keys(others).length > 0) continue;
-    if (identities === undefined || identities.includes('*')) return undefined;
+    if (identities === undefined) return { mustProve: false };
+    if (identities.includes('*')) anyProven = true;
     for (const id of identities) if (!id.endsWith('*') || id.endsWith('/*')) ids.push(id);
   }
-  return ids;
+  return anyProven ? { mustProve: true } : { mustProve: true, ids };
 }

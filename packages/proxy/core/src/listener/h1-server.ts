@@ -309,6 +309,11 @@ export class ServerConnection
 
   // — the listener's wishes —
 
+  get plain(): 'requests' | 'bytes' | undefined {
+    if (this.#socket.tls !== undefined) return undefined;
+    return this.#tunnelled ? 'bytes' : 'requests';
+  }
+
   /** Closes the connection when nothing is under way on it. */
   closeIfIdle(): void {
     if (this.#stream === undefined && this.#decoder.phase === 'idle') this.#closeNow();

@@ -46,6 +46,11 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
     socket.events = this;
   }
 
+  /** Once its chain is chosen, a filter may still be asked: none of its bytes was passed on. */
+  get plain(): 'bytes' | undefined {
+    return this.#chain !== undefined && this.#chain.tls === undefined ? 'bytes' : undefined;
+  }
+
   begin(): void {
     const { compiled } = this.#listener;
     if (compiled.filters.connFilters.length === 0) return this.#choose();

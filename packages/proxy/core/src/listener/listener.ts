@@ -6,7 +6,6 @@ import type { Engine } from '../engine.ts';
 import type { Listening, ListenOwner, Socket, SocketFault } from '../ports.ts';
 import type { ConnectionFacts } from './connection-facts.ts';
 import type { ConnectionHooks } from './conn-hooks.ts';
-import { TcpConnection } from './tcp-connection.ts';
 import { IncomingConnection, type AcceptingListener } from './incoming.ts';
 import { PlaintextClients } from './plaintext-clients.ts';
 import { ListenerMetrics, type ChainSlot, type ListenerConnection } from './serving.ts';
@@ -127,14 +126,18 @@ export class ListenerRuntime implements AcceptingListener {
     this.compiled = compiled;
     this.#fillSlots();
     before.release();
-    this.#endPlainTcp();
+    this.#inTurn(() => this.#endPlainText());
   }
 
-  /** Plain text is taken no more: bytes that flow so would flow on, where a request is judged anew. */
-  #endPlainTcp(): void {
+  /**
+   * Plain text is taken no more. Bytes that flow so would flow on, also those of an upgraded connection; requests are
+   * answered to the end of the one under way, whatever chain has the name of theirs now.
+   */
+  #endPlainText(): void {
     if (!this.compiled.mayUseTls || this.compiled.chains.some(({ tls }) => tls === undefined)) return;
     for (const connection of [...this.#connections.keys()])
-      if (connection instanceof TcpConnection && connection.plain) connection.destroy();
+      if (connection.plain === 'bytes') connection.destroy();
+      else if (connection.plain === 'requests') connection.closeIfIdle();
   }
 
   #fillSlots(): void {

@@ -20,6 +20,8 @@ export interface ServingListener {
 
 /** What a listener asks of its connections. */
 export interface ListenerConnection {
+  /** What its peer, who came without TLS, sends; `undefined` with TLS, and while that is open. */
+  readonly plain: 'requests' | 'bytes' | undefined;
   /** Closes when nothing is under way; otherwise after it. */
   closeIfIdle(): void;
   /** Closes now. */

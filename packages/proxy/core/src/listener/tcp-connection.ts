@@ -21,8 +21,7 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
   readonly #engine: Engine;
   readonly #listener: ServingListener;
   readonly #chain: TcpChain;
-  /** The peer came without TLS. */
-  readonly plain: boolean;
+  readonly plain: 'bytes' | undefined;
   readonly #socket: Socket;
   readonly #facts: ConnectionFacts;
   readonly #hooks: ConnectionHooks | undefined;
@@ -55,7 +54,7 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
     this.#engine = engine;
     this.#listener = listener;
     this.#chain = chain;
-    this.plain = socket.tls === undefined;
+    this.plain = socket.tls === undefined ? 'bytes' : undefined;
     this.#socket = socket;
     this.#facts = facts;
     this.#hooks = hooks;
