@@ -89,6 +89,15 @@ describe('reading', () => {
     expect((read.resources[0]!.resource as Service).spec.ports[1]).toEqual({ port: 81, name: 'y' });
   });
 
+  it('takes an indented directive for content, which hides nothing of the next document', async () => {
+    for (const text of [' %', '\t%', ' %YAML 1.2'])
+      expect(
+        (await readResources([{ text: `${text}\n---\nspec: 1`, file: 'f' }])).diagnostics.map(
+          (d) => d.position?.line,
+        ),
+      ).toContain(3);
+  });
+
   it('knows a directive from a document, and empty documents from none', async () => {
     const text = `%YAML 1.2\n# head\n---\n---\n# only a comment\n---\n${JSON.stringify(SERVICE)}\n...\n`;
     const read = await readResources([{ text, file: 'f' }]);

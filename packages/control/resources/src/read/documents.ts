@@ -92,9 +92,10 @@ function cut(text: string): Chunk[] {
 function onlyDirectives(lines: readonly string[], from: number, to: number): boolean {
   let directive = false;
   for (let i = from; i < to; i++) {
-    const line = (lines[i] as string).trim();
+    const line = lines[i] as string;
+    // Indented it is no directive (YAML 1.2 §6.8) but content, if a wrong one.
     if (line.startsWith('%')) directive = true;
-    else if (line !== '' && !line.startsWith('#')) return false;
+    else if (!/^\s*(?:#|$)/.test(line)) return false;
   }
   return directive;
 }
