@@ -22,7 +22,7 @@ import { JoinedWorkloads } from './joined-workloads.ts';
 import { filterPolicyStatus } from './filter-policy-status.ts';
 import { conditionsOf, countLeftOut, proxyStatus, serviceStatus } from './mesh-status.ts';
 import { mtlsStatus } from './mtls-status.ts';
-import { isSameNode, readProxyNode, type ProxyNode } from './node.ts';
+import { isSameNode, isSameWorkload, readProxyNode, type ProxyNode } from './node.ts';
 import { isJoined, REST } from './owners.ts';
 import { planeMetrics } from './plane-metrics.ts';
 import { ProxySession } from './proxy-session.ts';
@@ -227,6 +227,8 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
         if (isSameNode(before, session.node)) return;
         session.compiler = new ProxyCompiler(shared, session.node);
         if (sessions.get(node.id) !== session) return;
+        // By another name it makes another Workload: the one before would stay, as well as ever.
+        if (!isSameWorkload(before, session.node)) joined.left(before);
         joined.settle(session.node);
         const change = changes.add(`${node.id} says something new of itself`, clock.epochMs(), []);
         recompute(session, change, [change]);

@@ -276,6 +276,11 @@ export function isSameNode(a: ProxyNode, b: ProxyNode): boolean {
   return text(a) === text(b);
 }
 
+/** Whether two make the same Workload, whatever they say of it. */
+export function isSameWorkload(a: ProxyNode, b: ProxyNode): boolean {
+  return a.namespace === b.namespace && a.instanceName === b.instanceName;
+}
+
 /** Certificates that a node may name. Enough for any Gateway, whose listeners are at most 64. */
 const MAX_CERTIFICATES = 10_000;
 

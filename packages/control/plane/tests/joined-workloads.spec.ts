@@ -58,6 +58,17 @@ describe('a Workload belongs to the identity that made it', () => {
     await plane.close();
   });
 
+  it('one that calls itself otherwise on its stream leaves nothing behind under its name of before', async () => {
+    const plane = createControlPlane({ trustDomain: 'mesh.local' });
+    const handle = plane.provider.open(joiningNode('orders'));
+    for (const instance of ['two', 'three'])
+      handle.described?.({ ...joiningNode('orders', { instance }), id: joiningNode('orders').id });
+    expect(workloads(plane)).toEqual({ 'orders.three': 'orders' });
+    handle.closed('clean');
+    expect(workloads(plane)).toEqual({});
+    await plane.close();
+  });
+
   it('a second stream of one node takes the place of the first, which is told and takes nothing with it', async () => {
     const plane = createControlPlane({ trustDomain: 'mesh.local' });
     const reasons: string[] = [];

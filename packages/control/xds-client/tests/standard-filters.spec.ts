@@ -1,4 +1,5 @@
-import { fromBinary } from '@bufbuild/protobuf';
+import { create, fromBinary, type MessageInitShape } from '@bufbuild/protobuf';
+import { type Any, anyPack } from '@bufbuild/protobuf/wkt';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -17,7 +18,15 @@ import {
 import { ClusterSchema } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
 import { ListenerSchema } from '@tulle/xds-proto/envoy/config/listener/v3/listener';
 import { RouteConfigurationSchema } from '@tulle/xds-proto/envoy/config/route/v3/route';
-import { HttpConnectionManagerSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
+import { type PolicySchema, RBAC_Action as Action } from '@tulle/xds-proto/envoy/config/rbac/v3/rbac';
+import {
+  type RBAC as Rbac,
+  RBACSchema as RbacSchema,
+} from '@tulle/xds-proto/envoy/extensions/filters/http/rbac/v3/rbac';
+import {
+  HttpConnectionManagerSchema,
+  HttpFilterSchema,
+} from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import { encodeResource, OLDER_OWN_FORM } from '@tulle/xds-server';
 import {
   extAuthzRouteConfig,
@@ -33,6 +42,9 @@ import { createResourceDecoder } from '../src/decode/resource.ts';
 import { canonical } from './canonical.ts';
 
 const decoder = createResourceDecoder();
+
+const WEB = 'spiffe://mesh.local/ns/default/sa/web';
+const exactly = (value: string) => ({ matchPattern: { case: 'exact' as const, value } });
 
 const listenerWith = (filter: string, config: unknown): Listener => ({
   name: 'l',
@@ -250,5 +262,67 @@ describe('what Envoy has a type for travels as that type, and comes back the sam
         );
       }),
     );
+  });
+});
+
+describe('rules of another control plane', () => {
+  const web = { identifier: { case: 'authenticated', value: { principalName: exactly(WEB) } } } as const;
+  const anything = { rule: { case: 'any', value: true } } as const;
+  const rbac = (action: Action, name: string, policy: MessageInitShape<typeof PolicySchema>): Rbac =>
+    create(RbacSchema, { rules: { action, policies: { [name]: policy } } });
+
+  /** The chain that they make. */
+  function chainOf(...filters: readonly (readonly [name: string, rbac: Rbac])[]): unknown {
+    const routes = create(
+      ListenerSchema,
+      fromBinary(
+        ListenerSchema,
+        encodeResource('listener', listenerWith(AUTHZ_FILTER, { policies: [] })).value,
+      ),
+    );
+    const network = routes.filterChains[0]!.filters[0]!;
+    const manager = fromBinary(HttpConnectionManagerSchema, (network.configType.value as Any).value);
+    const router = manager.httpFilters.at(-1)!;
+    manager.httpFilters = [
+      ...filters.map(([name, one]) =>
+        create(HttpFilterSchema, {
+          name,
+          configType: { case: 'typedConfig', value: anyPack(RbacSchema, one) },
+        }),
+      ),
+      router,
+    ];
+    network.configType = { case: 'typedConfig', value: anyPack(HttpConnectionManagerSchema, manager) };
+    const decoded = decoder.decode('listener', anyPack(ListenerSchema, routes));
+    if (!decoded.ok) return decoded.issues.map(({ message }) => message);
+    const { handler } = decoded.resource.filterChains[0]!;
+    return handler.filters?.flatMap(({ filter, config }) => (filter === AUTHZ_FILTER ? [config] : []));
+  }
+
+  it('are read whatever the policy is called: brackets at the end of a name take nothing away', () => {
+    const denied = { action: 'DENY', rules: [{ from: { identities: [WEB] } }] };
+    expect(
+      chainOf(['x', rbac(Action.DENY, 'ns[evil]-p[]', { permissions: [anything], principals: [web] })]),
+    ).toEqual([{ policies: [{ name: 'ns[evil]-p', ...denied }] }]);
+  });
+
+  it('that say "any: false" are refused: they are not for everybody', () => {
+    const nothing = { rule: { case: 'any', value: false } } as const;
+    const nobody = { identifier: { case: 'any', value: false } } as const;
+    expect(chainOf(['x', rbac(Action.ALLOW, 'p', { permissions: [nothing], principals: [web] })])).toEqual([
+      expect.stringContaining('must be or_rules'),
+    ]);
+    expect(
+      chainOf(['x', rbac(Action.ALLOW, 'p', { permissions: [anything], principals: [nobody] })]),
+    ).toEqual([expect.stringContaining('must be or_ids')]);
+  });
+
+  it('of two filters that allow stay two, of which each must allow, whatever they are called', () => {
+    const allow = (id: string): Rbac =>
+      rbac(Action.ALLOW, 'p', {
+        permissions: [anything],
+        principals: [{ identifier: { case: 'authenticated', value: { principalName: exactly(id) } } }],
+      });
+    expect(chainOf([`${AUTHZ_FILTER}/deny`, allow(WEB)], [AUTHZ_FILTER, allow(`${WEB}2`)])).toHaveLength(2);
   });
 });

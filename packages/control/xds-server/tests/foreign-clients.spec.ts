@@ -31,6 +31,20 @@ const config: ProxyConfig = {
       discovery: { kind: 'eds' },
       tls: { certificate: { kind: 'workload' }, trust: { kind: 'mesh' } },
     },
+    {
+      name: 'named',
+      discovery: {
+        kind: 'dns',
+        use: 'all',
+        endpoints: [{ address: { host: 'api.example.org', port: 443 } }],
+      },
+      tls: { trust: { kind: 'system' }, serverName: 'api.example.org' },
+    },
+    {
+      name: 'nameless',
+      discovery: { kind: 'static', endpoints: [{ address: { host: '192.0.2.1', port: 443 } }] },
+      tls: { trust: { kind: 'files', caFile: '/ca' } },
+    },
   ],
   endpoints: [
     {
@@ -95,11 +109,12 @@ const node = (metadata = {}, clientFeatures: string[] = []): object => ({
   clientFeatures,
 });
 
-async function tlsSeen(given: object): Promise<UpstreamTlsContext['commonTlsContext']> {
+async function tlsSeen(given: object, cluster = 'a'): Promise<UpstreamTlsContext['commonTlsContext']> {
   const stream = connect();
   stream.send(deltaRequest({ typeUrl: CLUSTER, node: given }));
   const { resources } = await stream.next();
-  const socket = open<Cluster>(resources[0]?.resource).transportSocket?.configType.value;
+  const { resource } = resources.find(({ name }) => name === cluster) ?? {};
+  const socket = open<Cluster>(resource).transportSocket?.configType.value;
   return open<UpstreamTlsContext>(socket).commonTlsContext;
 }
 
@@ -117,6 +132,20 @@ describe("a client that is not Tulle's", () => {
         },
         validationContextSdsSecretConfig: { name: 'ROOTCA' },
       },
+    });
+  });
+
+  it('is told which name the certificate of a server outside the mesh must have, since it compares none by itself', async () => {
+    const sans = async (cluster: string): Promise<unknown> =>
+      (await tlsSeen(node(), cluster))?.validationContextType.value;
+    expect(await sans('named')).toMatchObject({
+      matchTypedSubjectAltNames: [
+        { sanType: 2, matcher: { matchPattern: { case: 'exact', value: 'api.example.org' } } },
+      ],
+    });
+    // Nothing says whom to expect, so nobody is.
+    expect(await sans('nameless')).toMatchObject({
+      matchTypedSubjectAltNames: [{ sanType: 2, matcher: { matchPattern: { case: 'exact', value: '' } } }],
     });
   });
 
@@ -219,5 +248,7 @@ describe("Tulle's own data plane", () => {
         value: { defaultValidationContext: { matchTypedSubjectAltNames: [] } },
       },
     });
+    const outside = await tlsSeen(node({}, ['dev.tulle.model']), 'named');
+    expect(outside).toMatchObject({ validationContextType: { value: { matchTypedSubjectAltNames: [] } } });
   });
 });

@@ -9,7 +9,9 @@ import {
   RETRY_FILTER,
 } from '@tulle/model';
 import { FilterConfigSchema } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
+import { RBAC_Action as Action } from '@tulle/xds-proto/envoy/config/rbac/v3/rbac';
 import {
+  type RBAC,
   RBACPerRouteSchema,
   RBACSchema as RbacSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/rbac/v3/rbac';
@@ -68,7 +70,13 @@ export function decodeHttpFilters(
     if (index === filters.length - 1)
       context.refuse(here, 'the last filter must be envoy.extensions.filters.http.router.v3.Router');
     const next = filters[index + 1];
-    if (isMessage(message, RbacSchema) && filter.name === DENY_SLOT && next && isAuthzSlot(next)) {
+    if (
+      isMessage(message, RbacSchema) &&
+      filter.name === DENY_SLOT &&
+      next &&
+      isAuthzSlot(next) &&
+      allowsNothing(message)
+    ) {
       denied = decodeAuthz(context, message, `${here}.typed_config`);
       continue;
     }
@@ -82,6 +90,11 @@ export function decodeHttpFilters(
   if (!entries.some(({ filter }) => filter === RETRY_FILTER))
     entries.push({ name: RETRY_FILTER, filter: RETRY_FILTER, config: { retries: 0 } });
   return entries;
+}
+
+/** Two that allow must both allow, which one filter here would not ask. */
+function allowsNothing({ rules }: RBAC): boolean {
+  return rules === undefined || rules.action === Action.DENY;
 }
 
 /** The other half of the authorization filter, by which it is known. */
@@ -190,10 +203,17 @@ function joinHalves(overrides: FilterConfigs, configs: { readonly [slot: string]
   const types = [DENY_SLOT, AUTHZ_FILTER].map((slot) => typeNameOf(configs[slot]));
   if (deny === null && allow === null) return rest;
   if (!types.every((type) => type === RBACPerRouteSchema.typeName) || !deny || !allow) return overrides;
+  if (!deniesOnly(deny as AuthzFilterConfig)) return overrides;
   return {
     ...rest,
     [AUTHZ_FILTER]: joinAuthz(deny as AuthzFilterConfig, allow as AuthzFilterConfig),
   };
+}
+
+function deniesOnly({ policies, defaultAction }: AuthzFilterConfig): boolean {
+  return (
+    defaultAction !== 'deny' && policies.every(({ action, shadow }) => action === 'DENY' || shadow === true)
+  );
 }
 
 function decodeOverride(context: DecodeContext, message: Message, path: string): unknown {

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { create } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
 import type { CertificateSource, DownstreamTls, TrustSource, UpstreamTls } from '@tulle/model';
@@ -45,8 +46,10 @@ export function encodeDownstreamTls(tls: DownstreamTls, form: EncodeForm): Trans
 }
 
 export function encodeUpstreamTls(tls: UpstreamTls, form: EncodeForm): TransportSocket {
+  const commonTlsContext = commonContext(tls, tls.trust, form);
+  if (form.workloadCertificate.kind !== 'own') expectName(commonTlsContext, tls);
   const context = create(UpstreamTlsContextSchema, {
-    commonTlsContext: commonContext(tls, tls.trust, form),
+    commonTlsContext,
     ...(tls.serverName === undefined ? {} : { sni: tls.serverName }),
     ...(tls.sessionResumption === false ? { maxSessionKeys: 0 } : {}),
   });
@@ -130,6 +133,25 @@ function validation(
   if (trust?.kind === 'inline') value.trustedCa = create(DataSourceSchema, inline(trust.caPem));
   if (trust?.kind === 'system') value.systemRootCerts = create(SystemRootCertsSchema);
   return { case: 'validationContext', value };
+}
+
+/**
+ * Tulle's data plane compares the name in a certificate with the one that it asked for wherever no ids are expected. Other
+ * clients would take any certificate of a CA that they believe, so they are told the name; where there is none, nobody is
+ * believed.
+ */
+function expectName(
+  { validationContextType: { case: kind, value } }: CommonTlsContext,
+  tls: UpstreamTls,
+): void {
+  if (kind !== 'validationContext' || tls.allowedIds !== undefined) return;
+  const name = tls.serverName ?? '';
+  value.matchTypedSubjectAltNames = [
+    create(SubjectAltNameMatcherSchema, {
+      sanType: isIP(name) === 0 ? SanType.DNS : SanType.IP_ADDRESS,
+      matcher: { matchPattern: { case: 'exact', value: name } },
+    }),
+  ];
 }
 
 /** An empty list means nobody: a matcher that no name satisfies. */

@@ -16,7 +16,7 @@ export function decodeFrom(
   path: string,
 ): AuthzSource | undefined {
   const { identifier } = principal;
-  if (identifier.case === 'any') return undefined;
+  if (identifier.case === 'any' && identifier.value) return undefined;
   const parts = identifier.case === 'andIds' ? identifier.value.ids : [principal];
   const from: Draft<AuthzSource> = {};
   for (const [index, part] of parts.entries()) {
@@ -72,7 +72,7 @@ export function decodeTo(
   path: string,
 ): AuthzTarget | undefined {
   const { rule } = permission;
-  if (rule.case === 'any') return undefined;
+  if (rule.case === 'any' && rule.value) return undefined;
   const parts = rule.case === 'andRules' ? rule.value.rules : [permission];
   const to: Draft<AuthzTarget> = {};
   for (const [index, part] of parts.entries()) {

@@ -36,7 +36,7 @@ function sorted(policies: readonly AuthzPolicy[]): AuthzPolicy[] {
   return policies.toSorted((a, b) => (rank(a) < rank(b) ? -1 : rank(a) > rank(b) ? 1 : 0));
 }
 
-/** `name[2]`: the third rule of a policy, `name[]`: none. Other control planes name policies as they like. */
+/** `name[2]`: the third rule of a policy, `name[]`: none, if it is written so. Other control planes name policies as they like. */
 const RULE_NAME = /^(.*)\[(\d*)\]$/s;
 
 function decodeRules(context: DecodeContext, rules: Rules, shadow: boolean, path: string): AuthzPolicy[] {
@@ -48,7 +48,7 @@ function decodeRules(context: DecodeContext, rules: Rules, shadow: boolean, path
   for (const [key, policy] of Object.entries(rules.policies)) {
     const [, name = key, place] = RULE_NAME.exec(key) ?? [];
     const here = `${path}.policies[${JSON.stringify(key)}]`;
-    const list = place === '' ? [] : decodePolicy(context, policy, certain, here);
+    const list = place === '' && isNobody(policy) ? [] : decodePolicy(context, policy, certain, here);
     found.set(name, [...(found.get(name) ?? []), { at: Number(place ?? 0), rules: list }]);
   }
   return [...found].map(([name, parts]) =>
@@ -58,6 +58,13 @@ function decodeRules(context: DecodeContext, rules: Rules, shadow: boolean, path
       shadow: shadow ? true : undefined,
       rules: parts.toSorted((a, b) => a.at - b.at).flatMap((part) => part.rules),
     }),
+  );
+}
+
+/** Matches nothing, which is how a policy without rules is written. */
+function isNobody({ permissions }: Policy): boolean {
+  return permissions.every(
+    ({ rule }) => rule.case === 'notRule' && rule.value.rule.case === 'any' && rule.value.rule.value,
   );
 }
 
