@@ -479,6 +479,11 @@ export const CASES: readonly Case[] = [
     ],
   },
   {
+    name: 'an address for a name outside the mesh',
+    yaml: service('x', 'type: ExternalName, externalName: 169.254.169.254, ports: [{ port: 80 }]'),
+    expect: [['TULLE0205', 4, '169.254.169.254', 'is an address']],
+  },
+  {
     name: 'TLS policies for nothing and with nobody to believe',
     yaml: `${A}${service('x', 'type: ExternalName, externalName: example.org, ports: [{ port: 443 }]')}${[
       'a',

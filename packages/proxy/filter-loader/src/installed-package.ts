@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, isAbsolute, join, relative, sep } from 'node:path';
 
 /** What `package.json` says, as far as it matters here. */
 interface Manifest {
@@ -129,7 +129,11 @@ export function entryOf({ directory, manifest }: InstalledPackage): string {
         : 'index.js'
       : pick(isRecord(exports) && '.' in exports ? exports['.'] : exports);
   if (target === undefined) throw new Error('its package.json exports nothing under "."');
-  return join(directory, target);
+  const entry = relative(directory, join(directory, target));
+  // What the integrity does not cover could be changed after it was allowed.
+  if (isAbsolute(entry) || ['..', 'node_modules', '.git'].includes(entry.split(sep)[0] as string))
+    throw new Error(`its package.json names ${target}, which is no file of its own`);
+  return join(directory, entry);
 }
 
 const CONDITIONS: ReadonlySet<string> = new Set(['node', 'import', 'module-sync', 'default']);

@@ -166,6 +166,21 @@ describe('refuses by name', () => {
     expect(await refusal(async () => allowPackage(dir.file, NAME))).toContain('exports nothing under "."');
   });
 
+  it.each(['../outside.js', 'lib/../../outside.js', './node_modules/hidden/index.js', '.git/index.js'])(
+    'an entry that its integrity does not cover: %s',
+    async (main) => {
+      dir.write(`node_modules/${NAME}/node_modules/hidden/index.js`, teapotSource(NAME));
+      dir.write(`node_modules/${NAME}/.git/index.js`, teapotSource(NAME));
+      dir.write(`node_modules/${NAME}/lib/index.js`, '');
+      dir.write('node_modules/outside.js', teapotSource(NAME));
+      dir.write(
+        `node_modules/${NAME}/package.json`,
+        JSON.stringify({ name: NAME, version: '1.2.3', type: 'module', main }),
+      );
+      expect(await refusal(allow)).toContain(`names ${main}, which is no file of its own`);
+    },
+  );
+
   it('a link in a package, which leads out of it', async () => {
     symlinkSync('/etc/hosts', join(dirname(dir.file), 'node_modules', NAME, 'link'));
     expect(await refusal(async () => allowPackage(dir.file, NAME))).toContain('holds link, which is no file');

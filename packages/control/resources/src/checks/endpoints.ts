@@ -16,6 +16,13 @@ export function checkService(service: Service, host: CheckHost): void {
       'only a Service of type ExternalName has an externalName',
       'type: ExternalName',
     );
+  if (externalName !== undefined && isIP(externalName) !== 0)
+    host.report(
+      'TULLE0205',
+      '/spec/externalName',
+      `${externalName} is an address, no name`,
+      'a name that leads there; addresses belong into an EndpointSlice',
+    );
   if (type === 'ExternalName' && selector !== undefined)
     host.report('TULLE0208', '/spec/selector', 'a name outside the mesh selects no Workloads');
   for (const entry of namedAccounts(service)?.faults ?? [])
