@@ -309,3 +309,57 @@ describe('what the process of a Gateway gets', () => {
     );
   });
 });
+
+describe('routes of a gateway', () => {
+  const policy = `
+apiVersion: tulle.dev/v1alpha1
+kind: FilterPolicy
+metadata: { name: tenants }
+spec: { targetRefs: [{ group: gateway.networking.k8s.io, kind: HTTPRoute, name: shop }], filter: tulle.http.headers, config: { request: { remove: [a] } } }
+`;
+  const routesOf = (cp: ControlPlane, node: ReturnType<typeof nodeOf>, name: string) =>
+    (cp.proxyConfig(node.id)?.routes ?? [])
+      .flatMap(({ virtualHosts }) => virtualHosts.flatMap(({ routes }) => routes))
+      .filter((one) => one.name.startsWith(`default/${name}/`));
+
+  it('that redirect have no filter of another route', async () => {
+    const cp = make();
+    const moved = `
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: { name: moved }
+spec: { parentRefs: [{ name: edge }], hostnames: [old.example.com], rules: [{ filters: [{ type: RequestRedirect, requestRedirect: { scheme: https } }] }] }
+`;
+    await put(cp, GATEWAY, SHOP, SHOP_ROUTE, policy, moved);
+    const node = { ...gatewayNode(), extensions: ['tulle.http.headers'] };
+    join(cp, node);
+    const redirects = routesOf(cp, node, 'moved');
+    expect(redirects.length).toBeGreaterThan(0);
+    for (const { filterConfigs } of redirects) expect(filterConfigs).toEqual({ 'default/tenants': null });
+    for (const { filterConfigs } of routesOf(cp, node, 'shop')) expect(filterConfigs).toBeUndefined();
+  });
+
+  it('tell nobody outside of the mesh who called, also by a copy', async () => {
+    const cp = make();
+    const outside = `
+apiVersion: v1
+kind: Service
+metadata: { name: outside }
+spec: { type: ExternalName, externalName: audit.example.org, ports: [{ port: 80 }] }
+`;
+    const mirrored = route(
+      '{ parentRefs: [{ name: edge }], rules: [{ filters: [{ type: RequestMirror, requestMirror: { backendRef: { name: outside, port: 80 } } }], backendRefs: [{ name: shop, port: 80 }] }] }',
+    );
+    await put(cp, GATEWAY, SHOP, mirrored, outside);
+    const node = gatewayNode();
+    join(cp, node);
+    const routes = routesOf(cp, node, 'shop');
+    expect(routes.length).toBeGreaterThan(0);
+    for (const { requestHeaders } of routes)
+      expect(requestHeaders?.remove).toEqual([
+        'x-forwarded-client-cert',
+        'x-forwarded-for',
+        'x-forwarded-proto',
+      ]);
+  });
+});

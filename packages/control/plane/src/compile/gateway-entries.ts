@@ -12,7 +12,7 @@ import {
 import type { World } from '../world.ts';
 import type { MeshSettings } from './clusters.ts';
 import type { GatewayEntry } from './gateway-hosts.ts';
-import { entriesOf, type Reach } from './routes.ts';
+import { entriesOf, mirrorsOf, type Reach } from './routes.ts';
 import { retryOf, trafficFor, type Traffic } from './traffic.ts';
 
 /** A route at one listener, with the hosts that it has there. */
@@ -56,9 +56,10 @@ export function gatewayEntries(
   }));
 }
 
-/** Who called within the mesh, and from where, is nobody's business outside of it. */
+/** Who called within the mesh, and from where, is nobody's business outside of it, also where only a copy goes there. */
 function leaving(world: World, of: HTTPRoute, rule: HTTPRouteRule, route: Route): Route {
-  const leaves = (rule.backendRefs ?? []).some((backend) => {
+  const mirrors = mirrorsOf(rule).map(({ backendRef }) => backendRef);
+  const leaves = [...(rule.backendRefs ?? []), ...mirrors].some((backend) => {
     const service = world.get('Service', backend.namespace ?? of.metadata.namespace, backend.name);
     return service !== undefined && isExternal(service);
   });

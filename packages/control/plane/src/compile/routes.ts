@@ -203,6 +203,8 @@ function actionOf(
   filtersOf: (route: HTTPRoute, rule: HTTPRouteRule) => FilterConfigs,
 ): Omit<Route, 'name' | 'match'> {
   const edits = editsOf(rule.filters ?? []);
+  const overrides = filtersOf(route, rule);
+  const answered = { ...edits, ...(Object.keys(overrides).length > 0 && { filterConfigs: overrides }) };
   const traffic: Traffic = {
     ...own,
     ...trafficFor(world, route.metadata.namespace, 'HTTPRoute', route.metadata.name, rule.name),
@@ -211,7 +213,7 @@ function actionOf(
     if (filter.type !== 'RequestRedirect') continue;
     const { scheme, hostname, path, port, statusCode } = filter.requestRedirect;
     return {
-      ...edits,
+      ...answered,
       action: {
         kind: 'redirect',
         ...(scheme && { scheme }),
@@ -249,14 +251,14 @@ function actionOf(
   }
   const valid = reachedAll.length;
   if (valid === 0)
-    return { ...edits, action: { kind: 'direct', status: 500, code: 'TULLE_BACKEND_INVALID' } };
+    return { ...answered, action: { kind: 'direct', status: 500, code: 'TULLE_BACKEND_INVALID' } };
   const mirrors = mirrorsOf(rule).flatMap((mirror) => mirrorOf(world, route, mirror, reach));
   const rewrite = (rule.filters ?? []).find((f) => f.type === 'URLRewrite')?.urlRewrite;
   const times = routeTimes(traffic);
   const request = rule.timeouts?.request === undefined ? undefined : parseDurationMs(rule.timeouts.request);
   const perTry =
     rule.timeouts?.backendRequest === undefined ? undefined : parseDurationMs(rule.timeouts.backendRequest);
-  const filterConfigs = { ...retryOverride(rule, world, route), ...filtersOf(route, rule) };
+  const filterConfigs = { ...retryOverride(rule, world, route), ...overrides };
   return {
     ...edits,
     ...(Object.keys(filterConfigs).length === 0 ? {} : { filterConfigs }),
@@ -291,7 +293,8 @@ export function backendsOf(route: HTTPRoute): string[] {
   );
 }
 
-function mirrorsOf(rule: HTTPRouteRule): HTTPRequestMirror[] {
+/** Where copies of a rule's requests go. */
+export function mirrorsOf(rule: HTTPRouteRule): HTTPRequestMirror[] {
   return (rule.filters ?? []).flatMap((filter) =>
     filter.type === 'RequestMirror' ? [filter.requestMirror] : [],
   );
