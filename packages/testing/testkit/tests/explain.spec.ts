@@ -1,6 +1,6 @@
 import { request as httpRequest } from 'node:http';
 import { CONTINUE, DELIVER, RETRY } from '@tulle/filter';
-import type { ProxyConfig, Route } from '@tulle/model';
+import type { Listener, ProxyConfig, Route } from '@tulle/model';
 import { cluster, httpListener, route, type Proxy } from '@tulle/proxy';
 import { describe, expect, it } from 'vitest';
 import type { TestProxy } from '../src/index.ts';
@@ -503,6 +503,28 @@ describe('POST /explain', () => {
       subject: '/tenant',
       children: [{ subject: '/old' }, { reason: 'later' }],
     });
+  });
+
+  it('goes no further than the handshake where a certificate is asked for and none is imagined', async () => {
+    const { filterChains, ...listener } = httpListener({
+      port: 8080,
+      routes: [route('/', 'api')],
+    }) as unknown as Listener;
+    const tls = { certificate: { kind: 'workload' as const }, trust: { kind: 'mesh' as const } };
+    const test = await started({
+      admin: ADMIN,
+      listeners: [
+        { ...listener, direction: 'inbound', filterChains: filterChains.map((chain) => ({ ...chain, tls })) },
+      ],
+      clusters: [cluster('api', ['10.0.0.1:80'])],
+    });
+    const { status, body } = await ask(test, '/explain', { authority: 'a' });
+    expect([status, (body as { error: string }).error]).toEqual([
+      400,
+      expect.stringMatching(/^\/source: listener http asks who calls/),
+    ]);
+    const proven = await dryRun(test, { source: { identity: 'spiffe://t/ns/a/sa/web' } });
+    expect(proven).toMatchObject({ status: 0, peerIdentity: 'spiffe://t/ns/a/sa/web' });
   });
 
   it.each<[string, unknown, RegExp]>([

@@ -3,7 +3,7 @@ import { isUnixAddress } from '@tulle/model';
 import { completeStream } from '../chain/complete.ts';
 import { EMPTY_TABLE, type HeadStep, type PhaseTable } from '../chain/tables.ts';
 import { beginStream } from '../chain/walk.ts';
-import { chooseChain } from '../compile/compiled-listener.ts';
+import { chooseChain, type CompiledChain, type CompiledListener } from '../compile/compiled-listener.ts';
 import { HttpChain, type CompiledRoute, type ForwardTarget } from '../compile/compiled.ts';
 import type { Engine } from '../engine.ts';
 import type { ListenerRuntime } from '../listener/listener.ts';
@@ -62,11 +62,22 @@ function chainOf({ compiled }: ListenerRuntime, { source }: ImaginedRequest): Ht
     throw new ImaginedFault(
       `/source: no filter chain of listener ${compiled.name} takes ${source.tls ? 'a TLS' : 'a plain'} connection from ${source.address}${source.serverName === undefined ? '' : ` for ${source.serverName}`}; the connection would be closed`,
     );
+  if (source.identity === undefined && asksForCertificate(compiled, chain))
+    throw new ImaginedFault(
+      `/source: listener ${compiled.name} asks who calls, and who proves nothing is refused before a request is read; give source.identity`,
+    );
   if (!(chain.handler instanceof HttpChain))
     throw new ImaginedFault(
       `/listener: ${compiled.name} hands such a connection on as TCP: there are no requests in it`,
     );
   return chain.handler;
+}
+
+/** For a workload's own way in: at a gateway nothing says on whose behalf it is imagined. */
+function asksForCertificate({ config }: CompiledListener, { name }: CompiledChain): boolean {
+  if (config.direction !== 'inbound') return false;
+  const { clientCertificate, trust } = config.filterChains.find((chain) => chain.name === name)?.tls ?? {};
+  return (clientCertificate ?? (trust === undefined ? 'none' : 'require')) === 'require';
 }
 
 function connectionOf(listener: ListenerRuntime, { source }: ImaginedRequest): ConnectionInfo {
