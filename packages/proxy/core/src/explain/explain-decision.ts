@@ -31,6 +31,7 @@ import {
 import type { ExplainSite, Explanation, Reason } from './explanation.ts';
 import { explainRoute, type Matched } from './explain-route.ts';
 import { FilterTrail } from './filter-trail.ts';
+import { redactParameters } from './redact.ts';
 
 const CODES: ReadonlyMap<number, string> = new Map(
   Object.entries(ERROR_TABLE).map(([code, { reason }]) => [reason, code]),
@@ -43,9 +44,10 @@ export interface DryRunFacts {
   readonly outlook: readonly Reason[];
 }
 
-/** Reads the notes of a decision with the configuration that it was made by. @param epochMs wall clock at its start */
+/** Reads the notes of a decision with the configuration that it was made by; credentials in the query are not shown. @param epochMs wall clock at its start */
 export function explainDecision(decision: Decision, epochMs: number, dry?: DryRunFacts): Explanation {
   const { chain, originalPath, query, sentPath, code } = decision;
+  const details = redactParameters(decision.details);
   const whole = chain !== undefined && decision.dropped === 0;
   return {
     requestId: decision.requestId,
@@ -58,14 +60,14 @@ export function explainDecision(decision: Decision, epochMs: number, dry?: DryRu
     peerIdentity: decision.peerIdentity,
     method: decision.method,
     authority: decision.authority,
-    path: query === undefined ? originalPath : `${originalPath}?${query}`,
+    path: query === undefined ? originalPath : `${originalPath}?${redactParameters(query)}`,
     upstreamPath: sentPath === originalPath ? undefined : sentPath,
     status: decision.status,
     code,
-    details: decision.details,
+    details,
     hint: errorRow(code)?.hint ?? '',
     whole,
-    reasons: new Reading(decision, dry).read(),
+    reasons: new Reading({ ...decision, details }, dry).read(),
   };
 }
 
