@@ -24,7 +24,7 @@ import { type Extras, readObject } from './extras.ts';
 import { decodeIpAllow } from './ip-allow.ts';
 import { decodeStandard, decodeStandardOverride, type KnownFilter } from './standard-filters.ts';
 import { BARE_VALUE, DENY_SLOT } from '../wire.ts';
-import { isObject, structOf } from './values.ts';
+import { isObject, ownValue, structOf } from './values.ts';
 
 /** An entry of any of Envoy's filter lists. */
 interface NamedConfig {
@@ -162,7 +162,7 @@ export function readFlags(context: DecodeContext, extras: Extras, key: string, p
   return {
     of(slot) {
       asked.add(slot);
-      const given = flags[slot];
+      const given = ownValue(flags, slot);
       if (given === undefined) return {};
       const read = readObject(
         context,

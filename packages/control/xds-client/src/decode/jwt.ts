@@ -13,7 +13,7 @@ import type {
 } from '@tulle/xds-proto/envoy/extensions/filters/http/jwt_authn/v3/config';
 import type { DecodeContext } from './context.ts';
 import { decodeRouteMatch } from './matchers.ts';
-import { filled, isObject, milliseconds, present } from './values.ts';
+import { filled, isObject, milliseconds, ownValue, present } from './values.ts';
 
 export function decodeJwt(context: DecodeContext, message: JwtAuthentication, path: string): JwtFilterConfig {
   const providers = Object.entries(message.providers)
@@ -43,7 +43,7 @@ function decodeRule(
   const { kind, value } = matched.path;
   const requirement =
     requirementType.case === 'requirementName'
-      ? requirementMap[requirementType.value]
+      ? ownValue(requirementMap, requirementType.value)
       : requirementType.value;
   if (!requirement || typeof requirement === 'string') {
     context.refuse(

@@ -22,6 +22,11 @@ export function filled<T>(list: readonly T[]): readonly T[] | undefined {
   return list.length === 0 ? undefined : list;
 }
 
+/** What an object holds under a name from the wire: `constructor` and the like are not found in its prototype. */
+export function ownValue<T>(values: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(values, name) ? values[name] : undefined;
+}
+
 /** Values of one namespace of metadata. */
 export function namespaceOf(
   metadata: Metadata | undefined,
