@@ -94,6 +94,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
         ...[...changed.values()].filter((r) => r !== undefined),
       ],
       workloads: all.filter((h) => isJoined(h.owner)).map((h) => h.resource),
+      gatewayAccounts: world.forwarders.proven,
       sources: { ...saved.sources, ...Object.fromEntries([...said].map(savedSource)) },
     };
   };
@@ -202,11 +203,24 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
 
   for (const resource of saved.resources) world.put(resource, REST, touched);
   joined.restore(saved.workloads);
+  world.forwarders.restore(saved.gatewayAccounts ?? []);
+
+  /** Sidecars take another's word than before for who called. */
+  const believedAnew = ({ namespace, serviceAccount }: ProxyNode): void => {
+    touched.inbound.add('*');
+    changed(
+      `whether ${namespace}/${serviceAccount} speaks for a Gateway is another`,
+      [gatewayKey({ namespace, name: serviceAccount })],
+      false,
+    );
+    kept.soon();
+  };
 
   const open = (info: NodeInfo): SnapshotHandle => {
     const node = readProxyNode(info, mesh.trustDomain);
     const session = new ProxySession(node, new ProxyCompiler(shared, node), clock.epochMs());
     joined.settle(node);
+    if (world.forwarders.joined(node)) believedAnew(node);
     flush();
     const older = sessions.get(node.id);
     sessions.set(node.id, session);
@@ -230,6 +244,9 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
         // By another name it makes another Workload: the one before would stay, as well as ever.
         if (!isSameWorkload(before, session.node)) joined.left(before);
         joined.settle(session.node);
+        if (before.serviceAccount !== session.node.serviceAccount && world.forwarders.left(before))
+          believedAnew(before);
+        if (world.forwarders.joined(session.node)) believedAnew(session.node);
         const change = changes.add(`${node.id} says something new of itself`, clock.epochMs(), []);
         recompute(session, change, [change]);
       },
@@ -261,6 +278,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
         look();
         if (how === 'clean') joined.left(session.node);
         else if (!retired) joined.vanished(session.node);
+        if (!closed && world.forwarders.left(session.node)) believedAnew(session.node);
       },
     };
   };

@@ -20,6 +20,8 @@ export interface SavedState {
   readonly resources: readonly Resource[];
   /** Workloads of joined sidecars. */
   readonly workloads: readonly Resource[];
+  /** Service accounts (`namespace/name`) that gateways have proven. Absent: none. */
+  readonly gatewayAccounts?: readonly string[];
   /** What each source said last, by source and owner: files that break while nobody reads them are not forgotten. */
   readonly sources?: Readonly<Record<string, readonly SavedOwner[]>>;
 }

@@ -17,6 +17,7 @@ import {
 import { Claims } from './claims.ts';
 import { accountOf, whyNotTaken, type LeftOut, type MayClaim } from './endpoint-right.ts';
 import { isJoined, joinedOwner } from './owners.ts';
+import { Forwarders } from './forwarders.ts';
 import { addTo, removeFrom } from './sets.ts';
 import { ServiceSelectors } from './service-selectors.ts';
 
@@ -58,6 +59,7 @@ export class World {
   /** How often each Service was touched. */
   readonly #stamps = new Map<string, number>();
   readonly #selectors = new ServiceSelectors();
+  readonly forwarders: Forwarders = new Forwarders();
   readonly #claims: Claims;
   readonly #rootNamespace: string;
   readonly #changed: Changed;
@@ -218,6 +220,8 @@ export class World {
     list.set(resource.metadata.name, resource);
     if (resource.kind === 'Service') this.#selectors.add(resource);
     if (resource.kind === 'Gateway') this.#gateways.set(gatewayKey(resource.metadata), resource);
+    if (resource.kind === 'Workload' && resource.spec.inbound.mode === 'sidecar')
+      this.forwarders.addWorkload(provenAccount(resource), resourceKey(refOf(resource)));
     if (resource.kind === 'HTTPRoute')
       for (const key of parentsOf(resource)) addTo(this.#routesOf, key, resource);
     if (resource.kind === 'EndpointSlice')
@@ -230,6 +234,8 @@ export class World {
     this.#kinds.get(at)?.delete(resource.metadata.name);
     if (resource.kind === 'Service') this.#selectors.remove(resource);
     if (resource.kind === 'Gateway') this.#gateways.delete(gatewayKey(resource.metadata));
+    if (resource.kind === 'Workload')
+      this.forwarders.removeWorkload(provenAccount(resource), resourceKey(refOf(resource)));
     if (resource.kind === 'HTTPRoute')
       for (const key of parentsOf(resource)) removeFrom(this.#routesOf, key, resource);
     if (resource.kind === 'EndpointSlice')
@@ -255,6 +261,7 @@ export class World {
         selecting.add(resource);
         return;
       case 'Workload':
+        if (this.#gateways.has(`Gateway/${provenAccount(resource)}`)) inbound.add('*'); // its word counts no more, or again
         for (const service of this.servicesSelecting(namespace, labels))
           services.add(`${namespace}/${service.metadata.name}`);
         for (const slice of this.#slicesTo.get(`${namespace}/${name}`) ?? []) services.add(serviceOf(slice));
@@ -323,6 +330,14 @@ function parentsOf(route: HTTPRoute): string[] {
     const at = { namespace: parent.namespace ?? route.metadata.namespace, name: parent.name };
     return parentKind(parent) === 'Gateway' ? gatewayKey(at) : `${at.namespace}/${at.name}`;
   });
+}
+
+/** `namespace/name` of the account that a Workload's sidecar proves to have, also when it is written as an identity. */
+function provenAccount(workload: Workload): string {
+  const [, namespace, name] = /\/ns\/([^/]+)\/sa\/([^/]+)$/.exec(workload.spec.identity ?? '') ?? [];
+  return name === undefined
+    ? `${workload.metadata.namespace}/${workload.spec.serviceAccount ?? 'default'}`
+    : `${namespace}/${name}`;
 }
 
 function serviceOf({ metadata }: EndpointSlice): string {

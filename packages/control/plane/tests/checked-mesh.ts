@@ -48,6 +48,8 @@ export class CheckedMesh {
   plane: ControlPlane;
   readonly #encoder = createResourceEncoder();
   readonly #connected = new Map<string, Connected>();
+  /** Service accounts of Gateway processes that joined, now or before. */
+  readonly #gateways = new Set<string>();
   #sink: SourceSink | undefined;
 
   constructor() {
@@ -169,6 +171,8 @@ export class CheckedMesh {
     }
     before?.proxy.disconnect('lost'); // its newer stream has taken over
     this.#connected.set(node.id, { proxy, published: new Map() });
+    if (metadata.gateway !== undefined)
+      this.#gateways.add(`${metadata.namespace ?? 'default'}/${metadata.workload}`);
   }
 
   /** Gathered changes go out; what proxies should have is then what a control plane that just started would say. */
@@ -269,6 +273,9 @@ export class CheckedMesh {
     const world = new World(mesh.rootNamespace, mayClaim);
     for (const { resource, owner } of this.plane.resources().toReversed())
       world.put(resource, owner, nothingTouched());
+    world.forwarders.restore([...this.#gateways]);
+    for (const { proxy } of this.#connected.values())
+      world.forwarders.joined(readProxyNode(proxy.node, mesh.trustDomain));
     return world;
   }
 }

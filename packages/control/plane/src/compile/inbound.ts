@@ -171,13 +171,17 @@ function inboundListener(
   };
 }
 
-/** Gateways say from where what came in at the edge came; what they say is proven to be theirs. */
+/**
+ * Gateways say from where what came in at the edge came. Believed is whom a proxy of role gateway has proven to be and no
+ * sidecar is: an application whose account has the name of a Gateway speaks for itself only.
+ */
 function trustedForwarders(
   world: World,
   mesh: MeshSettings,
 ): { readonly trustedForwarders?: readonly string[] } {
   const ids = [...world.gateways()]
     .filter(isServedGateway)
+    .filter(({ metadata: { namespace, name } }) => world.forwarders.believes(`${namespace}/${name}`))
     .map(({ metadata: { namespace, name } }) => `spiffe://${mesh.trustDomain}/ns/${namespace}/sa/${name}`)
     .toSorted();
   return ids.length === 0 ? {} : { trustedForwarders: ids };
