@@ -25,6 +25,8 @@ export const ROUTE_OVERRIDE = 'tulle.route.override';
 
 /** Slot of the half of the authorization filter that denies: each of Envoy's RBAC filters has one action. */
 export const DENY_SLOT: string = `${AUTHZ_FILTER}/deny`;
+/** Name of the filter that clients which are not Tulle's get for paths that Tulle's engine refuses by itself. */
+export const REFUSED_PATHS_SLOT = 'tulle.dev/refused-paths';
 
 /** Key under which a filter config that is no plain object travels in a `TypedStruct`. */
 export const BARE_VALUE = '@value';

@@ -25,20 +25,30 @@ import {
   type HttpFilter,
   HttpFilterSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
-import { DENY_SLOT, ROUTE_OVERRIDE } from '../wire.ts';
+import { DENY_SLOT, REFUSED_PATHS_SLOT, ROUTE_OVERRIDE } from '../wire.ts';
 import { encodeAuthz } from './authz/rbac.ts';
+import { judgesPaths, refusedPaths } from './authz/refused-paths.ts';
 import type { EncodeForm, ClientRelease } from './form.ts';
 import { encodeIpAllow } from './ip-allow.ts';
 import { encodeStandard, encodeStandardOverride } from './standard-filters.ts';
 import { sortedMap, typedStruct } from './values.ts';
 
-/** The chain of an HttpConnectionManager: our filters, then Envoy's router, which ends every chain. */
-export function encodeHttpFilters(entries: readonly FilterEntry[], { release }: EncodeForm): HttpFilter[] {
+/**
+ * The chain of an HttpConnectionManager: our filters, then Envoy's router, which ends every chain. What Tulle's engine refuses
+ * by itself, another client is told to deny, by a filter of its own: no route's override takes it away.
+ */
+export function encodeHttpFilters(
+  entries: readonly FilterEntry[],
+  { release, workloadCertificate }: EncodeForm,
+): HttpFilter[] {
   const router = create(HttpFilterSchema, {
     name: 'envoy.filters.http.router',
     configType: { case: 'typedConfig', value: anyPack(RouterSchema, create(RouterSchema)) },
   });
   return [
+    ...(workloadCertificate.kind !== 'own' && judgesPaths(entries)
+      ? [rbacFilter(REFUSED_PATHS_SLOT, refusedPaths())]
+      : []),
     ...entries.flatMap(
       (entry) => encodeAuthzFilters(entry, entries, release) ?? [encodeHttpFilter(entry, release)],
     ),
@@ -57,17 +67,19 @@ function encodeAuthzFilters(
 ): HttpFilter[] | undefined {
   const pair = filter === AUTHZ_FILTER && release === 'this' ? encodeAuthz(config) : undefined;
   if (!pair) return undefined;
-  const one = (as: string, rbac: RBAC): HttpFilter =>
-    create(HttpFilterSchema, {
-      name: as,
-      configType: { case: 'typedConfig', value: anyPack(RBACSchema, rbac) },
-    });
   if (name !== AUTHZ_FILTER) {
     if (pair.denies && pair.allows) return undefined;
-    return [one(name, pair.denies ? pair.deny : pair.allow)];
+    return [rbacFilter(name, pair.denies ? pair.deny : pair.allow)];
   }
   if (entries.some((entry) => entry.name === DENY_SLOT)) return undefined;
-  return [one(DENY_SLOT, pair.deny), one(name, pair.allow)];
+  return [rbacFilter(DENY_SLOT, pair.deny), rbacFilter(name, pair.allow)];
+}
+
+function rbacFilter(name: string, rbac: RBAC): HttpFilter {
+  return create(HttpFilterSchema, {
+    name,
+    configType: { case: 'typedConfig', value: anyPack(RBACSchema, rbac) },
+  });
 }
 
 function encodeHttpFilter(entry: FilterEntry, release: ClientRelease): HttpFilter {
