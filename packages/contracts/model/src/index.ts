@@ -51,6 +51,7 @@ export { localRepliesSchema } from './schema/local-reply.ts';
 export type { LocalReplies, LocalReplyFormat, LocalReplyJson, LocalReplyMapper } from './local-reply.ts';
 export { emptyProxyConfig } from './proxy-config.ts';
 export type { ProxyConfig } from './proxy-config.ts';
+export { claimsIdentity } from './identity-fields.ts';
 export { formatWireName, parseWireName } from './names.ts';
 export type { WireName } from './names.ts';
 export type { JsonSchema } from './filters/json-schema.ts';

@@ -26,6 +26,62 @@ const gatewayRoute = (parent: string, more = '', namespace = 'default'): string 
 
 export const CASES: readonly Case[] = [
   {
+    name: 'edits of who called, at a Gateway',
+    yaml:
+      A +
+      gateway('    - { name: http, port: 80, protocol: HTTP }') +
+      `apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: { name: r }
+spec:
+  parentRefs: [{ name: edge }]
+  rules:
+    - filters:
+        - type: RequestHeaderModifier
+          requestHeaderModifier:
+            set: [{ name: X_Forwarded_Client-Cert, value: URI=spiffe://mesh.local/ns/default/sa/admin }, { name: x-mine, value: a }]
+        - { type: ResponseHeaderModifier, responseHeaderModifier: { set: [{ name: x-envoy-a, value: a }] } }
+      backendRefs:
+        - name: a
+          port: 80
+          filters:
+            - type: RequestHeaderModifier
+              requestHeaderModifier:
+                add: [{ name: x-real-ip, value: 192.0.2.1 }]
+                remove: [forwarded, x-other]
+`,
+    expect: [
+      ['TULLE0205', 23, 'X_Forwarded_Client-Cert', 'take a name of your own'],
+      ['TULLE0205', 31, 'x-real-ip', 'says who called'],
+      ['TULLE0205', 32, 'forwarded', 'says who called'],
+    ],
+  },
+  {
+    name: 'edits of who called, by a route of a Service, which nobody believes',
+    yaml:
+      A +
+      route(
+        '  rules:\n    - filters: [{ type: RequestHeaderModifier, requestHeaderModifier: { set: [{ name: x-real-ip, value: a }] } }]\n      backendRefs: [{ name: a, port: 80 }]',
+      ),
+    expect: [],
+  },
+  {
+    name: 'filters that write who called, at a Gateway and at a route',
+    yaml:
+      A +
+      gateway('    - { name: http, port: 80, protocol: HTTP }') +
+      gatewayRoute('{ name: edge }') +
+      `---\n${policy('FilterPolicy', '  targetRefs: [{ group: gateway.networking.k8s.io, kind: Gateway, name: edge }]\n  filter: tulle.http.headers\n  config: { request: { set: [{ name: x-forwarded-for, value: a }] }, response: { set: [{ name: x-envoy-a, value: a }] } }')}` +
+      `---\n${policy('FilterPolicy', '  targetRefs: [{ group: gateway.networking.k8s.io, kind: HTTPRoute, name: r }]\n  filter: tulle.http.headers\n  config: { request: { remove: [x_tulle_a] } }').replace('name: p', 'name: q')}` +
+      `---\n${policy('FilterPolicy', '  targetRefs: [{ group: gateway.networking.k8s.io, kind: Gateway, name: edge }]\n  filter: tulle.http.jwt\n  config: { providers: [{ name: a, issuer: https://a.example, jwks: { url: https://a.example/keys }, claimsToHeaders: [{ claim: sub, header: x-client-ip }], payloadHeader: x-forwarded-a }] }').replace('name: p', 'name: j')}`,
+    expect: [
+      ['TULLE0205', 27, 'x-forwarded-for', 'says who called'],
+      ['TULLE0205', 35, 'x_tulle_a', 'says who called'],
+      ['TULLE0205', 43, 'x-client-ip', 'says who called'],
+      ['TULLE0205', 43, 'x-forwarded-a', 'says who called'],
+    ],
+  },
+  {
     name: 'subsets that are no such thing',
     yaml:
       A +

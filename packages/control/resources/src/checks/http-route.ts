@@ -13,6 +13,7 @@ import {
   type ParentRef,
 } from '../kinds/http-route.ts';
 import { checkPattern, noRepeats, type CheckHost } from './check-host.ts';
+import { checkIdentityEdits } from './identity-fields.ts';
 
 /** Fields that HTTP framing and routing live by: no edit of a configuration may touch them (RFC 9110 §7.6.1). */
 const RESERVED = new Set([
@@ -52,6 +53,21 @@ export function checkHttpRoute(route: HTTPRoute, host: CheckHost): void {
   for (const [i, parent] of route.spec.parentRefs.entries())
     checkParent(parent, `/spec/parentRefs/${i}`, host);
   for (const [i, rule] of (route.spec.rules ?? []).entries()) checkRule(rule, `/spec/rules/${i}`, host);
+  if (route.spec.parentRefs.some((parent) => parentKind(parent) === 'Gateway')) checkIdentities(route, host);
+}
+
+/** What routes of a Gateway may not say of callers. */
+function checkIdentities({ spec }: HTTPRoute, host: CheckHost): void {
+  const check = (filters: readonly HTTPRouteFilter[] = [], at: string): void => {
+    for (const [i, filter] of filters.entries())
+      if (filter.type === 'RequestHeaderModifier' && filter.requestHeaderModifier !== undefined)
+        checkIdentityEdits(filter.requestHeaderModifier, `${at}/${i}/requestHeaderModifier`, host);
+  };
+  for (const [i, { filters, backendRefs = [] }] of (spec.rules ?? []).entries()) {
+    check(filters, `/spec/rules/${i}/filters`);
+    for (const [j, backend] of backendRefs.entries())
+      check(backend.filters, `/spec/rules/${i}/backendRefs/${j}/filters`);
+  }
 }
 
 /** Group and kind go together. Absent ones mean a Gateway. */

@@ -6,6 +6,7 @@ import type { AuthorizationPolicy } from '../kinds/authorization-policy.ts';
 import type { FilterPolicy } from '../kinds/filter-policy.ts';
 import type { PolicyTarget } from '../kinds/metadata.ts';
 import { ROUTE_PARTS, type TrafficPolicy, type TrafficPolicySpec } from '../kinds/traffic-policy.ts';
+import { checkIdentityConfig } from './identity-fields.ts';
 import { checkLocalReplies } from './local-replies.ts';
 import { checkPattern, noRepeats, type CheckHost } from './check-host.ts';
 
@@ -280,6 +281,7 @@ export function checkFilterPolicy(policy: FilterPolicy, host: CheckHost): void {
       `${spec.filter} runs in phase ${known.phases.join(' or ')}, not ${phase}`,
     );
   const issues = known.validate(spec.config ?? {});
+  if (issues.length === 0) checkIdentityConfig(policy, host);
   if (spec.filter === LOCAL_REPLIES) checkLocalReplies(spec, issues.length === 0, host);
   for (const issue of issues)
     host.report(

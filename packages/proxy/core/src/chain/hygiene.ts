@@ -1,5 +1,6 @@
 import { FIELD_X_REQUEST_ID, type FieldTable } from '@tulle/fields';
 import type { ConnectionInfo } from '@tulle/filter';
+import { claimsIdentity } from '@tulle/model';
 import {
   HYGIENE_CLAIMS_KEPT,
   HYGIENE_CLAIMS_REMOVED,
@@ -7,21 +8,6 @@ import {
   HYGIENE_PEER_TRUSTED,
 } from '../stream/sites.ts';
 import type { Stream } from '../stream/stream.ts';
-
-/** Fields by which a request claims who sent it, where it came through, or what was asked for before. Lower case, with hyphens. */
-const IDENTITY_FIELDS: ReadonlySet<string> = new Set([
-  'forwarded',
-  'true-client-ip',
-  'x-client-ip',
-  'x-cluster-client-ip',
-  'x-host',
-  'x-http-host-override',
-  'x-original-forwarded-for',
-  'x-original-host',
-  'x-original-url',
-  'x-real-ip',
-  'x-rewrite-url',
-]);
 
 /** Longest x-request-id that is believed; longer or odd ones are replaced. */
 const MAX_REQUEST_ID_LENGTH = 128;
@@ -65,18 +51,6 @@ function isRequestId(value: string): boolean {
     if (code < 0x21 || code > 0x7e) return false;
   }
   return true;
-}
-
-/** Whether a field of this name claims an identity. Some origins read `_` as `-`, so it does not tell names apart here. */
-function claimsIdentity(name: string): boolean {
-  const plain = name.includes('_') ? name.replaceAll('_', '-') : name;
-  if (plain.charCodeAt(0) !== X) return IDENTITY_FIELDS.has(plain);
-  return (
-    plain.startsWith('x-forwarded') ||
-    plain.startsWith('x-tulle-') ||
-    plain.startsWith('x-envoy-') ||
-    IDENTITY_FIELDS.has(plain)
-  );
 }
 
 const F = 0x66;
