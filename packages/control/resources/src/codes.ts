@@ -76,7 +76,8 @@ export type DiagnosticCode =
   | 'TULLE0508'
   | 'TULLE0509'
   | 'TULLE0510'
-  | 'TULLE0511';
+  | 'TULLE0511'
+  | 'TULLE0512';
 
 /**
  * Every code that reading and analysing resources can give. Stable: a code is never reused for something else.
@@ -289,6 +290,11 @@ export const CODES: Readonly<Record<DiagnosticCode, CodeRow>> = Object.freeze({
     'warning',
     'Port not found',
     'The PeerAuthentication names a port that no known Workload has, so it changes nothing there.',
+  ),
+  TULLE0512: finding(
+    'warning',
+    'Denied callers may come in plain text',
+    'An AuthorizationPolicy denies callers by identity, service account or namespace where a PeerAuthentication lets plain text in. Who calls in plain text proves none of these, so that the denied caller only has to leave mutual TLS out. Ask for mutual TLS there, or allow by identity who may call: that lets nobody in who proves nothing.',
   ),
 });
 

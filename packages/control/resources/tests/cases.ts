@@ -741,6 +741,30 @@ spec:
     expect: [['TULLE0511', 10, '{ mode: PERMIS', '8080']],
   },
   {
+    name: 'denials by identity where plain text is taken',
+    yaml:
+      workload('w', 'a') +
+      policy('PeerAuthentication', '  portLevelMtls: { "8080": { mode: PERMISSIVE } }') +
+      `---\n${policy('AuthorizationPolicy', '  selector: { matchLabels: { app: a } }\n  action: DENY\n  rules:\n    - to: { methods: [GET] }\n    - from: { serviceAccounts: [b] }')}`,
+    expect: [['TULLE0512', 20, '{ serviceAccounts', 'port 8080 of default/w takes plain text']],
+  },
+  {
+    name: 'denials by namespace where plain text is taken, before any workload is there',
+    yaml: `${policy('PeerAuthentication', '  selector: { matchLabels: { app: a } }\n  mtls: { mode: PERMISSIVE }')}---\n${policy('AuthorizationPolicy', '  action: DENY\n  rules: [{ from: { namespaces: [x] } }]')}`,
+    expect: [['TULLE0512', 13, '{ namespaces', 'PeerAuthentication default/p']],
+  },
+  {
+    name: 'denials that plain text does not evade',
+    yaml:
+      workload('w', 'a') +
+      policy('PeerAuthentication', '  mtls: { mode: PERMISSIVE }') +
+      `---\n${policy('PeerAuthentication', '  selector: { matchLabels: { app: a } }\n  mtls: { mode: STRICT }').replace('name: p', 'name: q')}` +
+      `---\n${policy('AuthorizationPolicy', '  selector: { matchLabels: { app: a } }\n  action: DENY\n  rules: [{ from: { serviceAccounts: [b] } }]')}` +
+      `---\n${policy('AuthorizationPolicy', '  action: DENY\n  rules: [{ from: { notIdentities: ["spiffe://mesh.local/ns/default/*"] } }]').replace('name: p', 'name: q')}` +
+      `---\n${policy('AuthorizationPolicy', '  action: DENY\n  shadow: true\n  rules: [{ from: { namespaces: [x] } }]').replace('name: p', 'name: r')}`,
+    expect: [],
+  },
+  {
     name: 'an identity of another mesh',
     yaml: policy(
       'AuthorizationPolicy',

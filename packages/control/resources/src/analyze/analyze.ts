@@ -5,6 +5,7 @@ import type { ReadResult } from '../read/read-resources.ts';
 import type { AnalysisHost, AnalyzeOptions } from './analysis-host.ts';
 import { analyzeClaims } from './claims.ts';
 import { analyzePeerAuthentication } from './peer-authentication.ts';
+import { analyzePlaintextDenials } from './plaintext-denials.ts';
 import { analyzePolicies } from './policies.ts';
 import { analyzeReferences } from './references.ts';
 import { ResourceSet } from './resource-set.ts';
@@ -42,5 +43,6 @@ export function analyze(
   analyzePolicies(host);
   analyzeClaims(host);
   analyzePeerAuthentication(host);
+  analyzePlaintextDenials(host);
   return findings.toSorted(compareDiagnostics);
 }

@@ -49,7 +49,7 @@ function withoutToken(policy: AuthorizationPolicy, host: AnalysisHost): string[]
 }
 
 /** Whether a policy is for the inbound side of a Workload. */
-function isFor(
+export function isFor(
   { metadata, spec }: AuthorizationPolicy | FilterPolicy,
   workload: Workload,
   host: AnalysisHost,
