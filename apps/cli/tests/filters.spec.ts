@@ -45,7 +45,8 @@ describe('filters that are npm packages', () => {
       } catch {
         // there from before
       }
-    const manifest = { name: NAME, version, type: 'module', exports: './index.js' };
+    const peerDependencies = { '@tulle/filter': '^0.1.0', '@tulle/schema': '^0.1.0' };
+    const manifest = { name: NAME, version, type: 'module', exports: './index.js', peerDependencies };
     writeFileSync(join(packages, NAME, 'package.json'), JSON.stringify(manifest));
     writeFileSync(join(packages, NAME, 'index.js'), source);
   }

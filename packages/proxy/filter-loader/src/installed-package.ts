@@ -56,6 +56,11 @@ function readPackage(directory: string): InstalledPackage {
   return { name, version, directory, manifest };
 }
 
+/** Whether a package's integrity covers what stands under this name in its directory. */
+export function isCovered(name: string): boolean {
+  return name !== 'node_modules' && name !== '.git';
+}
+
 /**
  * Digest of the files of a package as they are on disk, without its own `node_modules` and `.git`: SHA-512 of a line
  * `<SHA-512 in hex>  ./<path>` a file, in the order of the paths' bytes. `sha512sum` makes the same, see the README.
@@ -66,7 +71,7 @@ export function integrityOf(directory: string): string {
   const walk = (below: string): void => {
     for (const entry of readdirSync(join(directory, below), { withFileTypes: true })) {
       const path = below === '' ? entry.name : `${below}/${entry.name}`;
-      if (below === '' && (entry.name === 'node_modules' || entry.name === '.git')) continue;
+      if (below === '' && !isCovered(entry.name)) continue;
       if (entry.isDirectory()) walk(path);
       else if (entry.isFile()) files.push(path);
       else throw new Error(`holds ${path}, which is no file`);
@@ -91,6 +96,23 @@ export function integrityOf(directory: string): string {
  */
 export function dependenciesOf(root: InstalledPackage): Record<string, string> {
   const found = new Map<string, string>();
+  for (const [name, dependency] of installedWith(root)) {
+    const key = `${name}@${dependency.version}`;
+    const integrity = integrityOf(dependency.directory);
+    if ((found.get(key) ?? integrity) !== integrity)
+      throw new Error(`two copies of ${key} are installed that differ`);
+    found.set(key, integrity);
+  }
+  return Object.fromEntries([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/**
+ * The packages that a package depends on, whole, each directory once, with the name by which it was found first.
+ * @throws Error naming what is not installed
+ */
+export function* installedWith(
+  root: InstalledPackage,
+): Generator<readonly [name: string, dependency: InstalledPackage]> {
   const seen = new Set([root.directory]);
   const queue = [root];
   for (let one = queue.shift(); one !== undefined; one = queue.shift()) {
@@ -105,15 +127,10 @@ export function dependenciesOf(root: InstalledPackage): Record<string, string> {
       if (seen.has(dependency.directory)) continue;
       seen.add(dependency.directory);
       if (seen.size > MAX_DEPENDENCIES) throw new Error(`depends on more than ${MAX_DEPENDENCIES} packages`);
-      const key = `${name}@${dependency.version}`;
-      const integrity = integrityOf(dependency.directory);
-      if ((found.get(key) ?? integrity) !== integrity)
-        throw new Error(`two copies of ${key} are installed that differ`);
-      found.set(key, integrity);
       queue.push(dependency);
+      yield [name, dependency];
     }
   }
-  return Object.fromEntries([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /**
@@ -131,7 +148,8 @@ export function entryOf({ directory, manifest }: InstalledPackage): string {
   if (target === undefined) throw new Error('its package.json exports nothing under "."');
   const entry = relative(directory, join(directory, target));
   // What the integrity does not cover could be changed after it was allowed.
-  if (isAbsolute(entry) || ['..', 'node_modules', '.git'].includes(entry.split(sep)[0] as string))
+  const [first = ''] = entry.split(sep);
+  if (isAbsolute(entry) || first === '..' || !isCovered(first))
     throw new Error(`its package.json names ${target}, which is no file of its own`);
   return join(directory, entry);
 }

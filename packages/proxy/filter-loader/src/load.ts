@@ -2,6 +2,7 @@ import { dirname } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { definitionIssues, type AnyConnFilter, type AnyHttpFilter, type ConfigIssue } from '@tulle/filter';
 import { isIdOf, refusal, type AllowedPackage } from './allow-list.ts';
+import { confineImports } from './confine.ts';
 import { entryOf, findPackage, type InstalledPackage } from './installed-package.ts';
 import { checkInstalled, type VerifiedFilters } from './verify.ts';
 
@@ -42,9 +43,13 @@ export async function loadFilters(verified: Pick<VerifiedFilters, 'file' | 'list
   return filters;
 }
 
-/** @throws Error naming the package, with the reason */
+/**
+ * Loads an installed package, which may import only what was verified with it ({@link confineImports}).
+ * @throws Error naming the package, with the reason
+ */
 export async function importPackage(installed: InstalledPackage): Promise<Record<string, unknown>> {
   try {
+    confineImports(installed);
     return (await import(pathToFileURL(entryOf(installed)).href)) as Record<string, unknown>;
   } catch (error) {
     throw new Error(

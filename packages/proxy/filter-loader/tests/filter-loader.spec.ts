@@ -215,3 +215,68 @@ describe('refuses by name', () => {
     );
   });
 });
+
+describe('refuses imports of what nobody verified', () => {
+  const plain = { peerDependencies: {} };
+  // Each under a name of its own: what was loaded once is not resolved again.
+  const load = async (name: string, line: string, manifest: object = {}): Promise<string> => {
+    dir.install(name, '1.0.0', { 'index.js': `${line}\n${teapotSource(name)}`, 'lib/own.js': '' }, manifest);
+    return refusal(async () => {
+      writeAllowList(dir.file, { packages: [await allowPackage(dir.file, name)] });
+      await loadFilters(verifyFilters(dir.file));
+    });
+  };
+  afterEach(() => void Reflect.deleteProperty(globalThis, 'hoistedRan'));
+
+  it.each([
+    ['import', `import 'hoisted';`],
+    ['require', `import { createRequire } from 'node:module'; createRequire(import.meta.url)('hoisted');`],
+    ['path', `import '../hoisted/index.js';`],
+  ])('of a package that it does not declare, by %s', async (kind, line) => {
+    dir.install('hoisted', '1.0.0', { 'index.js': 'globalThis.hoistedRan = true;' }, plain);
+    const name = `tulle-filter-hoisted-${kind}`;
+    const said = await load(name, line);
+    expect(said).toContain(`${name}@1.0.0 imports "${kind === 'path' ? '../hoisted/index.js' : 'hoisted'}"`);
+    expect(said).toContain('nobody verified it');
+    expect(globalThis).not.toHaveProperty('hoistedRan');
+  });
+
+  it('of a file in its own node_modules', async () => {
+    const name = 'tulle-filter-nested';
+    dir.install(name, '1.0.0', {});
+    dir.write(`node_modules/${name}/node_modules/hidden.js`, 'globalThis.hoistedRan = true;');
+    const line = `import './node_modules/hidden.js';`;
+    dir.write(`node_modules/${name}/index.js`, `${line}\n${teapotSource(name)}`);
+    expect(await refusal(async () => allowPackage(dir.file, name))).toContain(
+      `${name}@1.0.0 imports "./node_modules/hidden.js"`,
+    );
+    expect(globalThis).not.toHaveProperty('hoistedRan');
+  });
+
+  it('by what it depends on', async () => {
+    dir.install('hoisted', '1.0.0', { 'index.js': 'globalThis.hoistedRan = true;' }, plain);
+    dir.install('kettle', '1.0.0', { 'index.js': `import 'hoisted';` }, plain);
+    const manifest = { dependencies: { kettle: '1' } };
+    expect(await load('tulle-filter-deep', `import 'kettle';`, manifest)).toContain(
+      'kettle@1.0.0 imports "hoisted"',
+    );
+  });
+
+  it('later too, when its code runs', async () => {
+    dir.install('hoisted', '1.0.0', { 'index.js': 'globalThis.hoistedRan = true;' }, plain);
+    const name = 'tulle-filter-late';
+    const line = `export const late = globalThis.tulleLate = () => import('hoisted');`;
+    expect(await load(name, line)).toBe('it was not refused');
+    const { tulleLate } = globalThis as unknown as { tulleLate: () => Promise<unknown> };
+    await expect(tulleLate()).rejects.toThrow(`${name}@1.0.0 imports "hoisted"`);
+  });
+
+  it('but not of files of its own, of what it declares, and of Node', async () => {
+    dir.install('kettle', '1.0.0', { 'index.js': 'export {};' }, plain);
+    const name = 'tulle-filter-declared';
+    const lines = `import './lib/own.js'; import 'node:fs'; import 'path'; import 'kettle'; import { createRequire } from 'node:module';
+      createRequire(import.meta.url)('fs');`;
+    const manifest = { dependencies: { kettle: '1' } };
+    expect(await load(name, lines, manifest)).toBe('it was not refused');
+  });
+});

@@ -11,6 +11,9 @@ export interface TestDirectory {
   remove(): void;
 }
 
+/** What the code of `teapotSource` imports. */
+const PEERS = { '@tulle/filter': '^0.1.0', '@tulle/schema': '^0.1.0' };
+
 /** In an own temporary directory, with the contract of this workspace installed. */
 export function testDirectory(): TestDirectory {
   const root = mkdtempSync(join(tmpdir(), 'tulle-loader-'));
@@ -28,7 +31,7 @@ export function testDirectory(): TestDirectory {
     file: join(root, 'tulle-filters.json'),
     install(name, version, files, manifest = {}) {
       rmSync(join(root, 'node_modules', name), { recursive: true, force: true });
-      const all = { exports: './index.js', peerDependencies: { '@tulle/filter': '^0.1.0' }, ...manifest };
+      const all = { exports: './index.js', peerDependencies: PEERS, ...manifest };
       write(
         `node_modules/${name}/package.json`,
         JSON.stringify({ name, version, type: 'module', ...all }, null, 2),
