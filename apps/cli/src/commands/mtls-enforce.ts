@@ -90,10 +90,14 @@ export const command: Command = defineCommand({
         `PeerAuthentication ${beside.policy} is for ${beside.workload}.${beside.namespace} too`,
         'apply a narrower one with mtls: { mode: STRICT }, or enforce it for all that it is for',
       );
-    const strict = await Promise.all(policies.map(async (policy) => strictly(client, policy)));
-    const { changeId } = await client.must<{ readonly changeId?: string }>('POST', '/api/v1/apply', {
+    const read = await Promise.all(policies.map(async (policy) => strictly(client, policy)));
+    // What somebody changed in the meantime is not written over.
+    const query = read
+      .map(({ version }, i) => `ifVersion=PeerAuthentication/${policies[i]}@${version}`)
+      .join('&');
+    const { changeId } = await client.must<{ readonly changeId?: string }>('POST', `/api/v1/apply?${query}`, {
       type: 'application/json',
-      text: JSON.stringify(strict),
+      text: JSON.stringify(read.map(({ strict }) => strict)),
     });
     for (const policy of policies) io.err(`strict: PeerAuthentication ${policy}\n`);
     if (changeId !== undefined) await confirmChange(io, client, changeId, options.wait);
@@ -134,11 +138,15 @@ function viewOf(rows: readonly Refused[]): View<Refused> {
   };
 }
 
-/** A PeerAuthentication that lets no plain text in. @throws CliError when it is not REST's to change */
-async function strictly(client: ApiClient, policy: string): Promise<PeerAuthentication> {
-  const { resource, owner } = await client.must<{
+/** A PeerAuthentication that lets no plain text in, and the version that it was made of. @throws CliError when it is not REST's to change */
+async function strictly(
+  client: ApiClient,
+  policy: string,
+): Promise<{ readonly strict: PeerAuthentication; readonly version: string }> {
+  const { resource, owner, version } = await client.must<{
     readonly resource: PeerAuthentication;
     readonly owner: string;
+    readonly version: string;
   }>('GET', `/api/v1/resources/PeerAuthentication/${policy}`);
   if (owner !== 'rest')
     throw new CliError(
@@ -147,7 +155,7 @@ async function strictly(client: ApiClient, policy: string): Promise<PeerAuthenti
       'set mode: STRICT there; nothing was changed',
     );
   const { mtls, portLevelMtls, ...spec } = resource.spec;
-  return {
+  const strict: PeerAuthentication = {
     ...resource,
     spec: {
       ...spec,
@@ -161,4 +169,5 @@ async function strictly(client: ApiClient, policy: string): Promise<PeerAuthenti
           }),
     },
   };
+  return { strict, version };
 }

@@ -12,6 +12,7 @@ export type ControlErrorCode =
   | 'TULLE_API_NOT_FOUND'
   | 'TULLE_API_NOT_READY'
   | 'TULLE_API_ERROR'
+  | 'TULLE_API_CHANGED'
   | 'TULLE_CA_REFUSED'
   | 'TULLE_CA_JOIN_REFUSED'
   | 'TULLE_CA_SERVER_REFUSED'
@@ -103,6 +104,13 @@ export const CONTROL_ERRORS: Readonly<Record<ControlErrorCode, ErrorRow>> = {
     13,
     'api_error',
     'The call failed inside the control plane. Its log has the reason; please report it.',
+  ),
+  TULLE_API_CHANGED: api(
+    110,
+    412,
+    9,
+    'api_changed',
+    'A resource has another version than the one that the call was made for. Nothing was applied; read it again and decide anew.',
   ),
   TULLE_CA_REFUSED: identity(
     120,

@@ -122,12 +122,30 @@ export function createApi(options: ApiOptions): Api {
     }
   };
 
-  const applied = async (reply: FastifyReply, result: ReadResult, dryRun: boolean): Promise<unknown> => {
+  /** @param ifVersion what must still hold, as `KEY@VERSION`; nothing is applied otherwise */
+  const applied = async (
+    reply: FastifyReply,
+    result: ReadResult,
+    dryRun: boolean,
+    ifVersion: readonly string[] = [],
+  ): Promise<unknown> => {
     if (result.diagnostics.some((d) => d.class === 'invalid')) {
       metrics.invalid();
       return invalid(reply, result.diagnostics);
     }
     metrics.valid(result.resources.length);
+    const moved = ifVersion.find((text) => {
+      const at = text.lastIndexOf('@');
+      return cp.resource(text.slice(0, at))?.version !== text.slice(at + 1);
+    });
+    if (moved !== undefined)
+      return problem(
+        reply,
+        412,
+        'TULLE_API_CHANGED',
+        `${moved.slice(0, moved.lastIndexOf('@'))} is not of that version any more; nothing was applied`,
+        'read it again, and decide anew',
+      );
     const context = cp.resources().map((h) => h.resource);
     const outcome = cp.apply(
       result.resources.map((r) => r.resource),
@@ -152,12 +170,15 @@ export function createApi(options: ApiOptions): Api {
     };
   };
 
-  app.post<{ Querystring: { dryRun?: string } }>('/api/v1/apply', async (request, reply) =>
-    applied(
-      reply,
-      await read(request.body, request.headers['content-type'] ?? ''),
-      request.query.dryRun === 'true',
-    ),
+  app.post<{ Querystring: { dryRun?: string; ifVersion?: string | string[] } }>(
+    '/api/v1/apply',
+    async (request, reply) =>
+      applied(
+        reply,
+        await read(request.body, request.headers['content-type'] ?? ''),
+        request.query.dryRun === 'true',
+        [request.query.ifVersion ?? []].flat(),
+      ),
   );
   const withStatus = (key: string, held: Held): Held & { status?: GatewayStatus | RouteStatus } => {
     const status = cp.resourceStatus(key);

@@ -72,10 +72,25 @@ const PATHS: Json = {
     post: operation({
       id: 'apply',
       summary: 'Puts resources, all or none.',
-      parameters: [inQuery('dryRun', 'Only checks.', { type: 'boolean', default: false })],
+      parameters: [
+        inQuery('dryRun', 'Only checks.', { type: 'boolean', default: false }),
+        inQuery(
+          'ifVersion',
+          'KIND/NAMESPACE/NAME@VERSION that must still hold; may be given several times.',
+          {
+            type: 'array',
+            items: { type: 'string' },
+          },
+        ),
+      ],
       body: resources,
       answer: json(ref('Applied')),
-      problems: { ...INVALID, ...REFUSED, 413: 'The body is too large.' },
+      problems: {
+        ...INVALID,
+        ...REFUSED,
+        412: 'A resource has another version by now; nothing was applied.',
+        413: 'The body is too large.',
+      },
     }),
   },
   '/api/v1/resources': {

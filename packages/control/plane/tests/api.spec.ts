@@ -75,6 +75,31 @@ afterEach(async () => {
 });
 
 describe('what is applied over REST', () => {
+  it('holds back when something has another version than the caller read', async () => {
+    await call('POST', '/api/v1/apply', SERVICE('one'));
+    const { version } = (await call('GET', '/api/v1/resources/Service/default/one')).body;
+    const path = `/api/v1/apply?ifVersion=Service/default/one@${String(version)}`;
+    await call('POST', '/api/v1/apply', SERVICE('one', 81));
+    expect(await call('POST', path, SERVICE('one', 82))).toMatchObject({
+      status: 412,
+      body: { code: 'TULLE_API_CHANGED', detail: expect.stringContaining('Service/default/one') as string },
+    });
+    expect(plane.resource('Service/default/one')?.resource).toMatchObject({
+      spec: { ports: [{ port: 81 }] },
+    });
+    const now = plane.resource('Service/default/one')?.version;
+    expect(
+      await call(
+        'POST',
+        `/api/v1/apply?ifVersion=Service/default/one@${now}&ifVersion=Service/default/two@1`,
+        SERVICE('one', 82),
+      ),
+    ).toMatchObject({ status: 412, body: { detail: expect.stringContaining('default/two') as string } });
+    expect(
+      await call('POST', `/api/v1/apply?ifVersion=Service/default/one@${now}`, SERVICE('one', 82)),
+    ).toMatchObject({ status: 200 });
+  });
+
   const FAULTY = [
     SERVICE('one', "'80'"),
     'apiVersion: v1\nkind: Service\nmetadata: { name: TWO }\nspek: {}\n',
