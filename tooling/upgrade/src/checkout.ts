@@ -18,11 +18,11 @@ const INSTALL_TIMEOUT_MS = 300_000;
 export async function previousRelease(
   repository: string,
 ): Promise<{ readonly revision: string } | { readonly missing: string }> {
-  const tags = (await git(repository, 'tag', '--list', 'v*', '--sort=-creatordate', '--merged', 'HEAD~1'))
-    .split('\n')
-    .filter(Boolean);
-  const revision = tags[0] ?? FIRST_RELEASE;
+  let revision = FIRST_RELEASE;
   try {
+    // Fails where the clone has one commit only.
+    const tags = await git(repository, 'tag', '--list', 'v*', '--sort=-creatordate', '--merged', 'HEAD~1');
+    revision = tags.split('\n').find(Boolean) ?? revision;
     await git(repository, 'cat-file', '-e', `${revision}^{commit}`);
     return { revision };
   } catch {
@@ -32,8 +32,11 @@ export async function previousRelease(
 
 /** What is in the working tree now, as a revision; files that git does not know are not in it. */
 export async function workingTree(repository: string): Promise<string> {
-  const stash = (await git(repository, 'stash', 'create')).trim();
-  return stash === '' ? 'HEAD' : stash;
+  const changed = await git(repository, 'status', '--porcelain', '--untracked-files=no');
+  if (changed === '') return 'HEAD';
+  // A commit of nobody: machines that only test have no identity set.
+  const nobody = ['-c', 'user.name=upgrade', '-c', 'user.email=upgrade@localhost'];
+  return (await git(repository, ...nobody, 'stash', 'create')).trim() || 'HEAD';
 }
 
 /** Puts a revision's files into a directory, over those of another, and installs what it needs from the registry. */
@@ -49,6 +52,11 @@ export async function install(repository: string, revision: string, directory: s
 }
 
 async function git(repository: string, ...args: string[]): Promise<string> {
-  const { stdout } = await promisify(execFile)('git', ['-C', repository, ...args]);
-  return stdout;
+  try {
+    const { stdout } = await promisify(execFile)('git', ['-C', repository, ...args]);
+    return stdout;
+  } catch (error) {
+    const { stderr = '' } = error as { readonly stderr?: string };
+    throw new Error(`git ${args.join(' ')}: ${stderr.trim() || String(error)}`, { cause: error });
+  }
 }
