@@ -221,6 +221,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     const session = new ProxySession(node, new ProxyCompiler(shared, node), clock.epochMs());
     joined.settle(node);
     if (world.forwarders.joined(node)) believedAnew(node);
+    if (node.gateway !== undefined) kept.soon(); // that it is proven holds also where it is not believed yet
     flush();
     const older = sessions.get(node.id);
     sessions.set(node.id, session);
