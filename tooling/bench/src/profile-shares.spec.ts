@@ -15,7 +15,7 @@ describe('the shares of a profile', () => {
         node(1, '(root)', '', [2, 3, 5, 8, 10, 11]),
         node(2, '(idle)', ''),
         node(3, 'walk', 'file:///program.js', [4, 6]),
-        node(4, 'handleWriteReq', 'node:internal/stream_base_commons', [12]),
+        node(4, 'write', 'file:///program.js', [12, 13]),
         node(5, 'executeUserEntryPoint', 'node:internal/modules/run_main', []),
         node(6, 'record', 'file:///program.js', [7]),
         node(7, 'latin1Write', ''),
@@ -24,9 +24,11 @@ describe('the shares of a profile', () => {
         node(10, '(garbage collector)', ''),
         node(11, 'onStreamRead', 'node:internal/stream_base_commons'),
         node(12, 'writeBuffer', ''),
+        node(13, 'handleWriteReq', 'node:internal/stream_base_commons', [14]),
+        node(14, 'writeBuffer', ''),
       ],
-      samples: [2, 5, 12, 3, 7, 9, 10, 11],
-      timeDeltas: [900, 900, 50, 20, 10, 10, 5, 5],
+      samples: [2, 5, 12, 14, 3, 7, 9, 10, 11],
+      timeDeltas: [900, 900, 20, 30, 20, 10, 10, 5, 5],
     };
     expect(profileShares(profile)).toEqual([
       ['writing to sockets, most of it in the kernel', 50],

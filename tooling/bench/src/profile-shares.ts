@@ -56,9 +56,9 @@ function kindOf(stack: readonly Frame[]): string | undefined {
   if (inner === undefined || inner.functionName === '(idle)') return undefined;
   if (stack.some(({ url }) => /run_main|bootstrap\/|modules\/(?:esm|cjs)/.test(url))) return undefined;
   if (inner.functionName === '(garbage collector)') return 'collecting garbage';
-  if (inner.functionName === 'writeBuffer' && stack.some((frame) => frame.functionName === 'handleWriteReq'))
-    return 'writing to sockets, most of it in the kernel';
   if (stack.some(({ url }) => url === 'node:fs')) return "writing the access log's file";
+  // Through the stream or straight into the handle.
+  if (inner.functionName === 'writeBuffer') return 'writing to sockets, most of it in the kernel';
   const own = stack.filter(({ url }) => url.startsWith('file:'));
   if (own.some((frame) => frame.functionName === 'record')) return 'the record: access log line, metrics';
   if (own.length === 0 || inner.url.startsWith('node:'))
