@@ -148,6 +148,16 @@ describe.each([
     );
   });
 
+  it('goes on where it was asked for endpoints that are gone again, of which it cannot say so', () => {
+    const pair = wirePair(options);
+    pair.publish('c1', together(service('b', 1), service('d', 1)));
+    pair.settle();
+    pair.publish('c2', together(service('b', 2), service('c', 2), service('d', 2)));
+    pair.publish('c3', service('d', 1));
+    pair.settle();
+    expect(inForm(pair.configs.at(-1) as ProxyConfig)).toEqual(inForm(service('d', 1)));
+  });
+
   it('has no listener without its routes and no route to a cluster that it does not have, at any time', () => {
     fc.assert(
       fc.property(fc.array(published, { minLength: 1, maxLength: 4 }), (changes) => {

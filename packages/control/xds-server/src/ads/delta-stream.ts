@@ -154,7 +154,7 @@ export function createDeltaStream(options: DeltaStreamOptions): DeltaStream {
       if (options.stateOfTheWorld === true && !all && changed.length === 0) {
         // What cannot be said is as good as said.
         for (const name of removed) noteRemoved(state, name);
-        return;
+        return false;
       }
       if (outstanding() >= limits.maxOutstanding) {
         throw new StreamFault(
@@ -184,6 +184,7 @@ export function createDeltaStream(options: DeltaStreamOptions): DeltaStream {
       }
       for (const name of removed) noteRemoved(state, name);
       options.send({ kind, nonce, changeId: change, resources, removed, last });
+      return true;
     },
     resumed(kind, change, held) {
       if (held.length === 0) return;

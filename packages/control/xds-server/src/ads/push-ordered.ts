@@ -35,11 +35,11 @@ export function createOrderedPush(host: PushHost): PushStrategy {
       if (removed.length === 0) settled(kind, snapshot);
       return false;
     }
-    host.send(kind, snapshot.changeId, first ?? [], absent, undefined);
+    const sent = host.send(kind, snapshot.changeId, first ?? [], absent, undefined);
     if (kind === 'cluster') sendEndpointsAgain(new Set((first ?? []).map(({ name }) => name)), snapshot);
     if (more.length === 0 && removed.length === 0) settled(kind, snapshot);
     else state.dirty = true;
-    return true;
+    return sent;
   }
 
   /**
@@ -67,9 +67,9 @@ export function createOrderedPush(host: PushHost): PushStrategy {
     if (!mayRemove(kind)) return false;
     const { removed } = differences(kind, snapshot);
     if (removed.length === 0) return false;
-    host.send(kind, snapshot.changeId, [], removed, undefined);
+    const sent = host.send(kind, snapshot.changeId, [], removed, undefined);
     settled(kind, snapshot);
-    return true;
+    return sent;
   }
 
   /** Whether the client has a cluster whose endpoints it has not asked for yet, and may still be about to. */

@@ -30,14 +30,17 @@ export interface PushHost {
   outstanding(): number;
   /** Bytes of resources in one response of a type. */
   batchBytes(kind: ResourceKind): number;
-  /** Sends and notes what the client then has. */
+  /**
+   * Sends and notes what the client then has.
+   * @returns false when there was nothing to write: state of the world cannot say that routes and endpoints are gone
+   */
   send(
     kind: ResourceKind,
     changeId: string,
     resources: readonly EncodedResource[],
     removed: readonly string[],
     last: boolean | undefined,
-  ): void;
+  ): boolean;
   /** Notes that the client has these from before, as they should be. */
   resumed(kind: ResourceKind, changeId: string, held: readonly HeldResource[]): void;
   /** A resource of the snapshot that cannot be sent. */
