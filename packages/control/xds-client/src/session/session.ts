@@ -148,6 +148,10 @@ export function createSession(options: SessionOptions): Session {
 
   function begin(): void {
     begun = true;
+    // The server says anew what it wants otherwise than it is here; of what it wants as it is it says nothing. Listeners and
+    // routes stay noted: what is in use of them still names clusters that no one else does.
+    for (const { kind, name } of [...rejected])
+      if (kind === 'cluster' || kind === 'endpoint') rejected.delete(kind, name);
     subscribe();
     // Listeners last: a server that sends changes whole begins when it has seen what is here.
     for (const kind of ['cluster', 'listener'] as const) {

@@ -93,7 +93,9 @@ export function createComparer(encoder: ResourceEncoder, maxResourceBytes: numbe
         if (!encoded) continue;
         const { name, version } = encoded;
         if (state.client.get(name) === version) {
-          if (state.claimed.get(name) === version) held.push({ name, version });
+          // It refused something else meanwhile that is not wanted any more: said once more, so that it forgets that.
+          if (state.refused.has(name)) changed.push(encoded);
+          else if (state.claimed.get(name) === version) held.push({ name, version });
         } else if (state.refused.get(name) !== version) changed.push(encoded);
       }
       const names = namesOf(resources);
