@@ -1,24 +1,5 @@
 import { ERROR_TABLE } from '@tulle/filter';
-
-const GRPC = [
-  'OK',
-  'CANCELLED',
-  'UNKNOWN',
-  'INVALID_ARGUMENT',
-  'DEADLINE_EXCEEDED',
-  'NOT_FOUND',
-  'ALREADY_EXISTS',
-  'PERMISSION_DENIED',
-  'RESOURCE_EXHAUSTED',
-  'FAILED_PRECONDITION',
-  'ABORTED',
-  'OUT_OF_RANGE',
-  'UNIMPLEMENTED',
-  'INTERNAL',
-  'UNAVAILABLE',
-  'DATA_LOSS',
-  'UNAUTHENTICATED',
-];
+import { GRPC_STATUS_NAMES } from '@tulle/telemetry';
 
 /** `docs/reference/errors.md`: the error table as a page. */
 export function errorsPage(): string {
@@ -37,7 +18,7 @@ export function errorsPage(): string {
   for (const [code, row] of rows) {
     const http = row.http === 0 ? '–' : String(row.http);
     lines.push(
-      `| [${code}](#${code.toLowerCase()}) | ${http} | ${GRPC[row.grpc]} | ${row.flag} | \`${row.details}\` | ${row.source} | ${row.retryable ? 'yes' : 'no'} |`,
+      `| [${code}](#${code.toLowerCase()}) | ${http} | ${GRPC_STATUS_NAMES[row.grpc]} | ${row.flag} | \`${row.details}\` | ${row.source} | ${row.retryable ? 'yes' : 'no'} |`,
     );
   }
   lines.push('', '## What to look at', '');

@@ -1,5 +1,5 @@
 import { didYouMean } from '@tulle/schema';
-import type { AttemptRecord, StreamRecord } from '@tulle/telemetry';
+import { GRPC_STATUS_NAMES, type AttemptRecord, type StreamRecord } from '@tulle/telemetry';
 import type { FormatIssue } from './format-parser.ts';
 import { longFlag } from './response-flags.ts';
 import { compileTime } from './time-format.ts';
@@ -120,33 +120,14 @@ const grpcStatus: Compile = (argument, at, issues) => {
     issues.push({ at, message: 'give CAMEL_STRING, SNAKE_STRING or NUMBER' });
   return ({ grpcStatus: status }) => {
     if (status < 0) return undefined;
-    const name = GRPC_STATUS[status];
+    const name = GRPC_STATUS_NAMES[status];
     if (argument === 'NUMBER' || name === undefined) return status;
     return argument === 'SNAKE_STRING' ? name : CAMEL_STATUS[status];
   };
 };
 
-const GRPC_STATUS = [
-  'OK',
-  'CANCELLED',
-  'UNKNOWN',
-  'INVALID_ARGUMENT',
-  'DEADLINE_EXCEEDED',
-  'NOT_FOUND',
-  'ALREADY_EXISTS',
-  'PERMISSION_DENIED',
-  'RESOURCE_EXHAUSTED',
-  'FAILED_PRECONDITION',
-  'ABORTED',
-  'OUT_OF_RANGE',
-  'UNIMPLEMENTED',
-  'INTERNAL',
-  'UNAVAILABLE',
-  'DATA_LOSS',
-  'UNAUTHENTICATED',
-] as const;
 /** Envoy's spelling: `InvalidArgument`, but `OK` and `Canceled`. */
-const CAMEL_STATUS: readonly string[] = GRPC_STATUS.map((name, i) =>
+const CAMEL_STATUS: readonly string[] = GRPC_STATUS_NAMES.map((name, i) =>
   i === 0
     ? 'OK'
     : i === 1

@@ -1,3 +1,4 @@
+import { GRPC_STATUS_NAMES } from '@tulle/telemetry';
 /**
  * Names of attributes, OpenTelemetry semantic conventions 1.45 (stable HTTP and RPC). Written out here because the
  * constants' package is half a megabyte to load; a test proves them equal to it.
@@ -45,29 +46,8 @@ const KNOWN_METHODS: ReadonlySet<string> = new Set([
 /** `http.request.method` of a method: itself, or `_OTHER`. */
 export const knownMethod = (method: string): string => (KNOWN_METHODS.has(method) ? method : '_OTHER');
 
-/** Names of gRPC's status codes, by number (grpc/doc/statuscodes.md). */
-const GRPC_STATUS = [
-  'OK',
-  'CANCELLED',
-  'UNKNOWN',
-  'INVALID_ARGUMENT',
-  'DEADLINE_EXCEEDED',
-  'NOT_FOUND',
-  'ALREADY_EXISTS',
-  'PERMISSION_DENIED',
-  'RESOURCE_EXHAUSTED',
-  'FAILED_PRECONDITION',
-  'ABORTED',
-  'OUT_OF_RANGE',
-  'UNIMPLEMENTED',
-  'INTERNAL',
-  'UNAVAILABLE',
-  'DATA_LOSS',
-  'UNAUTHENTICATED',
-] as const;
-
 /** `rpc.status_code` of a gRPC status. */
-export const grpcStatusName = (status: number): string => GRPC_STATUS[status] ?? String(status);
+export const grpcStatusName = (status: number): string => GRPC_STATUS_NAMES[status] ?? String(status);
 
 /** Statuses that are the server's fault (semantic conventions, gRPC, server spans). */
 const GRPC_SERVER_ERRORS: ReadonlySet<number> = new Set([2, 4, 12, 13, 14, 15]);
