@@ -27,7 +27,7 @@ export function parseListen(texts: readonly string[]): ListenFlags {
     if (match === null || from < 1 || from > 65_535 || to > 65_535)
       throw new FlagError(
         `--listen ${JSON.stringify(text)} is not PORT=[HOST:]PORT`,
-        'e.g. --listen 443=8443 or --listen 443=0.0.0.0:8443; 0 lets the system choose',
+        'ports go up to 65535, e.g. --listen 443=8443 or --listen 443=0.0.0.0:8443; 443=0 lets the system choose',
       );
     if (listen.has(from)) throw new FlagError(`--listen names port ${from} twice`);
     listen.set(from, { host: match[2] === undefined ? address : hostOf(match[2]), port: to });

@@ -53,12 +53,16 @@ export const command: Command = defineCommand({
       url === undefined
         ? await explanationsOf(proxies, first, signal)
         : await imagine(proxies, options, readRequest(first, url, options.header), signal);
+    if (proxies.length === 0)
+      throw new CliError(
+        EXIT.failed,
+        'no proxy of yours runs on this machine',
+        'proxies tell where they run, to who runs them; `tulle run` starts one',
+      );
     if (all.length === 0)
       throw new CliError(
         EXIT.failed,
-        proxies.length === 0
-          ? 'no proxy of yours runs on this machine'
-          : `none of the ${proxies.length} proxies on this machine keeps a request ${JSON.stringify(first)}`,
+        `none of the ${proxies.length} proxies on this machine keeps a request ${JSON.stringify(first)}`,
         'the last requests are kept: look for its x-request-id in the access log, and ask where it came past',
       );
     const document = { explanations: all };
