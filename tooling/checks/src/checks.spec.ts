@@ -30,8 +30,10 @@ describe('a result', () => {
 
 describe('runCheck', () => {
   const shown: string[] = [];
+  const failures: string[] = [];
   beforeEach(() => {
     shown.length = 0;
+    failures.length = 0;
     for (const stream of [process.stdout, process.stderr]) {
       vi.spyOn(stream, 'write').mockImplementation((text) => shown.push(String(text)) > 0);
     }
@@ -42,7 +44,9 @@ describe('runCheck', () => {
   afterEach(() => vi.restoreAllMocks());
 
   const sh = (script: string, timeoutMinutes = 1): ReturnType<typeof runCheck> =>
-    runCheck({ name: 'sh', command: ['sh', '-c', script], timeoutMinutes }, tmpdir());
+    runCheck({ name: 'sh', command: ['sh', '-c', script], timeoutMinutes }, tmpdir(), (line) =>
+      failures.push(line),
+    );
 
   it('shows both outputs and holds back the closing line', async () => {
     expect(await sh('echo out; echo err >&2; echo "2 passed, 0 failed, 1 skipped"')).toEqual({
@@ -53,15 +57,25 @@ describe('runCheck', () => {
     expect(shown.toSorted()).toEqual(['err\n', 'out\n']);
   });
 
+  it('hands on the lines that name a failure', async () => {
+    await sh('echo "failed: a.spec.ts > b: c"; echo "  × case, 0.1 s"; echo "  √ other × case"; exit 1');
+    expect(failures).toEqual(['failed: a.spec.ts > b: c', '× case, 0.1 s']);
+  });
+
   it('fails a command that fails or does not start', async () => {
     expect((await sh('exit 3')).failed).toBe(1);
-    const absent = await runCheck({ name: 'x', command: ['/absent/tool'], timeoutMinutes: 1 }, tmpdir());
+    const absent = await runCheck(
+      { name: 'x', command: ['/absent/tool'], timeoutMinutes: 1 },
+      tmpdir(),
+      () => {},
+    );
     expect(absent.failed).toBe(1);
   });
 
   it('kills a check that takes too long, with what it started', async () => {
     expect((await sh('sleep 300 & sleep 300', 0.001)).failed).toBe(1);
     expect(shown).toEqual(['sh: stopped after 0.001 minutes\n']);
+    expect(failures).toEqual(['stopped after 0.001 minutes']);
   });
 });
 

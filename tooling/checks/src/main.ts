@@ -10,6 +10,8 @@ import { runCheck } from './run-check.ts';
 import { type Tally, add, closingLine } from './tally.ts';
 import { changedPaths, readTree } from './tree.ts';
 
+/** Failures of one check that the summary repeats. */
+const MAX_FAILURES = 20;
 const root = join(import.meta.dirname, '../../..');
 const sum: Tally = { passed: 0, failed: 0, skipped: 0 };
 const summary: string[] = [];
@@ -24,12 +26,15 @@ for (const check of process.argv.includes('--system') ? [...houseChecks, ...syst
   }
   console.log(`\n== ${check.name}: ${check.command.join(' ')}`);
   const started = performance.now();
-  const result = await runCheck(check, root);
+  const failures: string[] = [];
+  const result = await runCheck(check, root, (line) => failures.push(line));
   add(sum, result);
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   summary.push(
     `${result.failed > 0 ? '×' : '√'} ${check.name}: ${closingLine(result).replaceAll(',', ' ·')}, ${seconds} s`,
   );
+  // Again at the end, where whoever has only the tail of the log finds them.
+  if (result.failed > 0) summary.push(...failures.slice(-MAX_FAILURES).map((line) => `    ${line}`));
 }
 
 const after = readTree(root);
