@@ -213,6 +213,21 @@ describe('edits', () => {
     expect(table.length).toBe(1024);
   });
 
+  it('takes ready values from a parser, and remembers which may never be indexed', () => {
+    const table = parsed('Host: a\r\n');
+    table.pushValue(0, 'x-team', 'blue');
+    table.pushValue(0, 'x-secret', 's3', true);
+    const copy = new FieldTable();
+    copy.copyFrom(table);
+    copy.drop('x-team');
+    expect(written(copy, 0)).toBe('Host: a\r\nx-secret: s3\r\n');
+    expect([0, 1, 2].map((i) => copy.isNeverIndexed(i))).toEqual([false, true, false]);
+    copy.reset();
+    copy.pushValue(0, 'x-a', '1');
+    copy.pushValue(0, 'x-b', '2');
+    expect(copy.isNeverIndexed(1)).toBe(false);
+  });
+
   it('behave like a list of pairs', () => {
     const name = fc.constantFrom('a', 'b', 'accept', 'x-request-id', 'host', 'content-length', 'c');
     const op = fc.tuple(fc.constantFrom('put', 'add', 'drop'), name, fc.stringMatching(/^[!-~]{0,6}$/));

@@ -10,6 +10,8 @@ const NAME_START = 1;
 const NAME_END = 2;
 const VALUE_START = 3;
 const VALUE_END = 4;
+/** Stands at NAME_END of a line without bytes when its sender forbade to index it. */
+const NEVER_INDEXED = -2;
 
 /** Lines for which a new table has room; it doubles. */
 const INITIAL_LINES = 16;
@@ -273,6 +275,22 @@ export class FieldTable implements MutableHeaders {
     // beyond the length, values are undefined already, or not there yet
     if (index === this.#values.length) this.#values.push(undefined);
     this.#length = index + 1;
+  }
+
+  /**
+   * Adds a parsed line whose value is a string already, as HPACK hands it over.
+   * @param name lower case, interned
+   * @param value latin1, valid
+   * @param neverIndexed the sender forbade to put it into a compression table, at this hop and later (RFC 7541 §6.2.3)
+   */
+  pushValue(id: number, name: string, value: string, neverIndexed = false): void {
+    this.push(id, name, -1, neverIndexed ? NEVER_INDEXED : -1, -1, -1);
+    this.#values[this.#length - 1] = value;
+  }
+
+  /** Whether line `index` may not be put into a compression table. */
+  isNeverIndexed(index: number): boolean {
+    return index < this.#length && this.#spans[index * STRIDE + NAME_END] === NEVER_INDEXED;
   }
 
   /** Latin1 text of a part of the block. */

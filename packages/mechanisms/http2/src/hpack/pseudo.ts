@@ -1,0 +1,26 @@
+/*
+ * Pseudo-headers (RFC 9113 §8.3, RFC 8441 §4) have negative numbers, so that `id < 0` tells them from field lines, whose
+ * numbers are the known names of @tulle/fields, 0 for every other name.
+ */
+export const PSEUDO_METHOD = -1;
+export const PSEUDO_SCHEME = -2;
+export const PSEUDO_AUTHORITY = -3;
+export const PSEUDO_PATH = -4;
+export const PSEUDO_STATUS = -5;
+export const PSEUDO_PROTOCOL = -6;
+/** Any other name that begins with a colon: no such field may be sent (RFC 9113 §8.3). */
+export const PSEUDO_UNKNOWN = -7;
+
+const IDS: ReadonlyMap<string, number> = new Map([
+  [':method', PSEUDO_METHOD],
+  [':scheme', PSEUDO_SCHEME],
+  [':authority', PSEUDO_AUTHORITY],
+  [':path', PSEUDO_PATH],
+  [':status', PSEUDO_STATUS],
+  [':protocol', PSEUDO_PROTOCOL],
+]);
+
+/** Number of a pseudo-header, {@link PSEUDO_UNKNOWN} for others. @param name begins with a colon */
+export function pseudoId(name: string): number {
+  return IDS.get(name) ?? PSEUDO_UNKNOWN;
+}
