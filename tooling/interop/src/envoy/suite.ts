@@ -1,8 +1,9 @@
 import { program } from '../needs.ts';
 import type { Suite } from '../suite.ts';
 import { inboundCases } from './inbound-cases.ts';
-import { type Mesh, openMesh, VERSION, wheel } from './mesh.ts';
+import { type Mesh, openMesh } from './mesh.ts';
 import { outboundCases } from './outbound-cases.ts';
+import { VERSION, wheel } from './program.ts';
 import { stateOfTheWorldCases } from './state-of-the-world-cases.ts';
 import { troubleCases } from './trouble-cases.ts';
 
