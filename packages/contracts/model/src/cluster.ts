@@ -1,5 +1,6 @@
 import type { Address } from './address.ts';
 import type { HealthCheck } from './health-check.ts';
+import type { Http2Options } from './http2.ts';
 import type { UpstreamTls } from './tls.ts';
 
 /** A group of endpoints that serve the same thing. Names follow D15: `direction|port|subset|host`. */
@@ -169,13 +170,18 @@ export interface PoolOptions {
   /**
    * A pooled connection is retired after this idle time, before the peer's own timeout meets us half way. Learnt
    * lower from `Keep-Alive: timeout=` and from observed closes. Default 4,000: below the 5 s of Node, the shortest
-   * common default.
+   * common default; for HTTP/2, where the endpoint says that it goes away, 300,000.
    */
   readonly idleTimeoutMs?: number;
   /** Requests over one connection, 0 for no limit. Default 0. */
   readonly maxRequestsPerConnection?: number;
   /** Idle connections kept an endpoint. Default 64. */
   readonly maxIdlePerEndpoint?: number;
-  /** Protocol to the endpoint. Default `http1`. */
-  readonly protocol?: 'http1' | 'http2';
+  /**
+   * Protocol to the endpoints. `http2` in plain text with prior knowledge, over TLS by ALPN. `auto`: what ALPN chooses,
+   * HTTP/2 preferred; in plain text `http1`. Default `http1` (Envoy `explicit_http_config`, `auto_config`).
+   */
+  readonly protocol?: 'http1' | 'http2' | 'auto';
+  /** For connections that speak HTTP/2. */
+  readonly http2?: Http2Options;
 }

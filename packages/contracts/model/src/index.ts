@@ -45,6 +45,7 @@ export type {
   VirtualHost,
   WeightedCluster,
 } from './route.ts';
+export type { Http2Keepalive, Http2Options } from './http2.ts';
 export type { ChainMatch, FilterChain, FilterEntry, HttpHandler, Listener, TcpHandler } from './listener.ts';
 export { LOCAL_REPLIES } from './local-reply.ts';
 export { localRepliesSchema } from './schema/local-reply.ts';

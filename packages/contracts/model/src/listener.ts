@@ -1,4 +1,5 @@
 import type { Address } from './address.ts';
+import type { Http2Options } from './http2.ts';
 import type { LocalReplies } from './local-reply.ts';
 import type { RouteConfig } from './route.ts';
 import type { DownstreamTls } from './tls.ts';
@@ -46,6 +47,13 @@ export interface HttpHandler {
   readonly routes: RouteConfig | { readonly routeConfigName: string };
   /** In chain order (decision D7). */
   readonly filters: readonly FilterEntry[];
+  /**
+   * What callers speak (Envoy `codec_type`). `auto` (default): under TLS what ALPN chose, in plain text what the first
+   * bytes show: HTTP/2 with its connection preface, else HTTP/1. `http1` and `http2` allow the one only.
+   */
+  readonly codec?: 'auto' | 'http1' | 'http2';
+  /** For callers that speak HTTP/2. */
+  readonly http2?: Http2Options;
   /** Head of a request must be complete in this time. Default 10,000: slow heads hold a connection, nothing else. */
   readonly requestHeadTimeoutMs?: number;
   /** A kept-alive connection without a request. Default 3,600,000 (Envoy HTTP idle 1 h). */

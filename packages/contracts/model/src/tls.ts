@@ -33,7 +33,7 @@ export interface DownstreamTls {
   readonly clientCertificate?: 'require' | 'accept' | 'none';
   /** SPIFFE ids (exact, or ending in `/*`) that may connect at all; absent: any that verifies. */
   readonly allowedIds?: readonly string[];
-  /** ALPN protocols, preferred first. Default `['http/1.1']`. */
+  /** ALPN protocols, preferred first. Default: what the chain's handler speaks, `['h2', 'http/1.1']` for `auto`. */
   readonly alpn?: readonly string[];
   /** Lowest version. Default `TLSv1.3`; `TLSv1.2` for edges that must. */
   readonly minVersion?: 'TLSv1.2' | 'TLSv1.3';
@@ -51,6 +51,7 @@ export interface UpstreamTls {
    * Absent with `mesh` trust: the endpoint's expected id is required.
    */
   readonly allowedIds?: readonly string[];
+  /** ALPN protocols, preferred first. Default: by the cluster's `pool.protocol`; none for `http1`. */
   readonly alpn?: readonly string[];
   readonly minVersion?: 'TLSv1.2' | 'TLSv1.3';
   /**

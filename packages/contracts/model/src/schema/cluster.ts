@@ -13,6 +13,7 @@ import {
   whole,
 } from './parts.ts';
 import { healthCheckSchema } from './health-check.ts';
+import { http2OptionsSchema } from './http2.ts';
 import { upstreamTlsSchema } from './tls.ts';
 
 /** JSON Schema of `Endpoint`. */
@@ -113,7 +114,8 @@ export const clusterSchema: JsonSchema = fields(['name', 'discovery'], {
     idleTimeoutMs: milliseconds(),
     maxRequestsPerConnection: whole(0, 1_000_000_000),
     maxIdlePerEndpoint: whole(0, 1_000_000),
-    protocol: oneOf('http1', 'http2'),
+    protocol: oneOf('http1', 'http2', 'auto'),
+    http2: http2OptionsSchema,
   }),
   labels,
 });

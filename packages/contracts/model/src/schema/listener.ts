@@ -1,5 +1,6 @@
 import type { JsonSchema } from '../filters/json-schema.ts';
 import { address, fields, flag, listOf, milliseconds, name, names, oneOf, text, whole } from './parts.ts';
+import { http2OptionsSchema } from './http2.ts';
 import { localRepliesSchema } from './local-reply.ts';
 import { routeConfigSchema } from './route.ts';
 import { downstreamTlsSchema } from './tls.ts';
@@ -13,6 +14,8 @@ const http: JsonSchema = fields(['kind', 'routes', 'filters'], {
   statPrefix: name,
   routes: { anyOf: [routeConfigSchema, fields(['routeConfigName'], { routeConfigName: name })] },
   filters,
+  codec: oneOf('auto', 'http1', 'http2'),
+  http2: http2OptionsSchema,
   requestHeadTimeoutMs: milliseconds(),
   idleTimeoutMs: milliseconds(),
   streamIdleTimeoutMs: milliseconds(),

@@ -26,7 +26,7 @@ export function compileCluster(
   engine: Engine,
   issues: Issues,
 ): CompiledCluster {
-  if (cluster.pool?.protocol === 'http2')
+  if ((cluster.pool?.protocol ?? 'http1') !== 'http1')
     issues.add(
       `${path}/pool/protocol`,
       'http2 is not spoken to endpoints by this version; leave it out for http1',

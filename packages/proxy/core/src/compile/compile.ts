@@ -379,6 +379,8 @@ class Compilation {
     path: string,
   ): HttpChain | undefined {
     const issues = this.#issues;
+    if (handler.codec === 'http2')
+      issues.add(`${path}/handler/codec`, 'http2 is not spoken to callers by this version; leave it out');
     const { limits } = this.#base.engine;
     const settings: HttpSettings = Object.freeze({
       statPrefix: handler.statPrefix ?? listener.name,
