@@ -182,7 +182,7 @@ const outlier: fc.Arbitrary<OutlierDetection> = options<OutlierDetection>({
   maxEjectionPercent: percent,
 });
 
-const pool: fc.Arbitrary<PoolOptions> = options<PoolOptions>({
+const pool: fc.Arbitrary<PoolOptions> = options<Omit<PoolOptions, 'http2'>>({
   idleTimeoutMs: milliseconds,
   maxRequestsPerConnection: uint32,
   maxIdlePerEndpoint: fc.nat(1000),
