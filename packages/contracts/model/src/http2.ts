@@ -6,8 +6,8 @@ export interface Http2Options {
   /**
    * Streams under way on one connection. Of callers, further ones are refused (`REFUSED_STREAM`, safe to repeat); to
    * endpoints, another connection is opened, also where the endpoint itself allows fewer. 1 to 2,147,483,647, default
-   * 100 (the least that RFC 9113 §6.5.2 recommends, and what Envoy advises at edges): a caller costs at most so many
-   * times the stream window.
+   * 1,024 (as Envoy's): proxies share a connection for all callers of a workload. At an edge 100, the least that
+   * RFC 9113 §6.5.2 recommends, keeps what one caller can hold small.
    */
   readonly maxConcurrentStreams?: number;
   /**

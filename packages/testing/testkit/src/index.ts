@@ -8,7 +8,7 @@ export type { FakeClock } from './fake-clock.ts';
 export { MemorySocket } from './memory-socket.ts';
 export type { Wire } from './memory-socket.ts';
 export { memoryNetwork } from './memory-network.ts';
-export type { Caller, Machine, MachineNetwork, MemoryNetwork } from './memory-network.ts';
+export type { Caller, Machine, MachineNetwork, MemoryNetwork, ServiceTls } from './memory-network.ts';
 export { TestConnection } from './test-connection.ts';
 export { header, headerAll, readMessage } from './message.ts';
 export type { Message } from './message.ts';

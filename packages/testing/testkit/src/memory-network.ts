@@ -46,13 +46,24 @@ export interface MachineNetwork {
 interface PresentedTls {
   readonly identity?: string;
   readonly serverName?: string;
-  readonly alpn?: string;
+  /** Protocols that it offers. */
+  readonly alpn?: readonly string[];
+}
+
+/** What a service shows to who connects with TLS. */
+export interface ServiceTls {
+  /** SPIFFE id; without one it speaks plain text only. */
+  readonly identity?: string;
+  /** Protocols that it takes, preferred first. Default none: who offers some gets none chosen. */
+  readonly alpn?: readonly string[];
 }
 
 /** Something that takes connections at an address. */
 interface Acceptor {
   /** SPIFFE id that it proves to who connects with TLS; `undefined`: it speaks plain text. */
   readonly identity: string | undefined;
+  /** Protocols that it takes, preferred first; `undefined`: a proxy's listener, whose TLS says so in its own time. */
+  readonly alpn: readonly string[] | undefined;
   accept(socket: MemorySocket): void;
 }
 
@@ -71,7 +82,7 @@ export interface MemoryNetwork {
   listen(
     address: Address | string,
     onConnection: (connection: TestConnection) => void,
-    options?: { readonly identity?: string },
+    options?: ServiceTls,
   ): { close(): void };
   /** Connections to this address fail that way (`silence`: nothing ever comes) until it is given `undefined`. */
   refuse(address: Address | string, fault: Partial<SocketFault> | 'silence' | undefined): void;
@@ -93,6 +104,8 @@ export function memoryNetwork(clock: Clock): MemoryNetwork {
   const names = new Map<string, readonly string[]>();
   /** What the caller of an accepted socket would show in a TLS handshake. */
   const presented = new WeakMap<Socket, PresentedTls>();
+  /** Finishes the handshake of who connects, with what the accepting proxy chose among its protocols. */
+  const handshakes = new WeakMap<Socket, (alpn: string | undefined) => void>();
   const openTls = new Set<FakeTls>();
   let nextPort = 20_000;
 
@@ -130,7 +143,7 @@ export function memoryNetwork(clock: Clock): MemoryNetwork {
     async listen(address, owner: ListenOwner) {
       const listening = accept(
         address,
-        { identity: machine?.identity, accept: (socket) => owner.accept(socket) },
+        { identity: machine?.identity, alpn: undefined, accept: (socket) => owner.accept(socket) },
         machine,
       );
       return Promise.resolve({ address: listening.address, close: async () => listening.close() });
@@ -140,8 +153,12 @@ export function memoryNetwork(clock: Clock): MemoryNetwork {
       counts.set(name, (counts.get(name) ?? 0) + 1);
       const host = isLoopback(address) ? '127.0.0.1' : (machine?.address ?? '127.0.0.1');
       const [near, far] = pair(address, { host, port: nextPort++ });
-      if (machine?.identity !== undefined && options.tls !== undefined)
-        presented.set(far, { identity: machine.identity });
+      const offered = (options.tls as FakeTls | undefined)?.config.alpn;
+      if (options.tls !== undefined && (machine?.identity !== undefined || offered !== undefined))
+        presented.set(far, {
+          ...(machine?.identity === undefined ? {} : { identity: machine.identity }),
+          ...(offered === undefined ? {} : { alpn: offered }),
+        });
       const go = (): void => {
         const refusedBy = faults.get(name);
         if (refusedBy === 'silence' || near.closed) return;
@@ -163,12 +180,22 @@ export function memoryNetwork(clock: Clock): MemoryNetwork {
           near.fail(refusal);
           return;
         }
-        // Told first: a service may speak at once, and its bytes come after.
-        near.open(
-          options.tls === undefined
-            ? undefined
-            : { identity: acceptor.identity, serverName: undefined, alpn: undefined },
-        );
+        const secured = (alpn: string | undefined): void =>
+          near.open(
+            options.tls === undefined
+              ? undefined
+              : { identity: acceptor.identity, serverName: undefined, alpn },
+          );
+        if (offered !== undefined && acceptor.alpn === undefined) {
+          handshakes.set(far, secured);
+          far.unshift(HELLO);
+        } else {
+          const chosen = offered === undefined ? undefined : chooseAlpn(acceptor.alpn ?? [], offered);
+          if (options.tls !== undefined)
+            far.tls = { identity: machine?.identity, serverName: undefined, alpn: chosen };
+          // Told first: a service may speak at once, and its bytes come after.
+          secured(chosen);
+        }
         acceptor.accept(far);
       };
       if (network.connectDelayMs > 0) clock.setTimer(network.connectDelayMs, go);
@@ -184,21 +211,25 @@ export function memoryNetwork(clock: Clock): MemoryNetwork {
       plain.moveTo(secured);
       if (firstBytes !== undefined) secured.unshift(firstBytes);
       const shown = presented.get(plain);
+      if (handshakes.has(plain)) secured.dropFront(HELLO.length);
       const { config } = tls as FakeTls;
       const refusal = refusalOfCaller(config as DownstreamTls, shown);
-      if (refusal === undefined) {
-        const asked =
-          (config as DownstreamTls).clientCertificate !== 'none' &&
-          (config as DownstreamTls).trust !== undefined;
-        secured.open({
-          identity: asked ? shown?.identity : undefined,
-          serverName: shown?.serverName,
-          alpn: shown?.alpn,
-        });
-      } else {
-        secured.fail(refusal);
+      const mine = (config as DownstreamTls).alpn ?? ['http/1.1'];
+      const chosen = shown?.alpn === undefined ? undefined : chooseAlpn(mine, shown.alpn);
+      if (refusal !== undefined || (shown?.alpn !== undefined && chosen === undefined)) {
+        secured.fail(refusal ?? fault('tls', 'handshake-failed'));
         secured.destroy();
+        return secured;
       }
+      const asked =
+        (config as DownstreamTls).clientCertificate !== 'none' &&
+        (config as DownstreamTls).trust !== undefined;
+      secured.open({
+        identity: asked ? shown?.identity : undefined,
+        serverName: shown?.serverName,
+        alpn: chosen,
+      });
+      handshakes.get(plain)?.(chosen);
       return secured;
     },
     serverTls: (config) => new FakeTls(config, openTls),
@@ -234,12 +265,12 @@ export function memoryNetwork(clock: Clock): MemoryNetwork {
   const listenOn = (
     address: Address | string,
     onConnection: (connection: TestConnection) => void,
-    identity: string | undefined,
+    { identity, alpn = [] }: ServiceTls = {},
     machine?: Machine,
   ): { close(): void } =>
     accept(
       parseAddress(address),
-      { identity, accept: (socket) => onConnection(new TestConnection(socket)) },
+      { identity, alpn, accept: (socket) => onConnection(new TestConnection(socket)) },
       machine,
     );
 
@@ -254,10 +285,15 @@ export function memoryNetwork(clock: Clock): MemoryNetwork {
       transport: transportOf(machine),
       connect: (address, caller = {}) => connectFrom(address, caller, machine),
       listen: (address, onConnection, options) =>
-        listenOn(address, onConnection, options?.identity ?? machine.identity, machine),
+        listenOn(
+          address,
+          onConnection,
+          machine.identity === undefined ? options : { identity: machine.identity, ...options },
+          machine,
+        ),
     }),
     connect: (address, caller = {}) => connectFrom(address, caller),
-    listen: (address, onConnection, options) => listenOn(address, onConnection, options?.identity),
+    listen: (address, onConnection, options) => listenOn(address, onConnection, options),
     refuse(address, fault) {
       const name = formatAddress(parseAddress(address));
       if (fault === undefined) faults.delete(name);
@@ -267,6 +303,9 @@ export function memoryNetwork(clock: Clock): MemoryNetwork {
   };
   return network;
 }
+
+/** What a listener sees first of a handshake in which protocols are chosen: a ClientHello that says nothing. */
+const HELLO: Buffer = Buffer.from('160301000401000000', 'hex');
 
 /** How an address is told apart in the whole network: loopback is each machine's own. */
 function nameOf(address: Address, machine: Machine | undefined): string {
@@ -313,6 +352,11 @@ function refusalOfEndpoint(
   if (proven === undefined) return fault('tls', 'handshake-failed');
   const ids = expected === undefined ? (tls.config as UpstreamTls).allowedIds : [expected];
   return ids === undefined || isAllowed(proven, ids) ? undefined : fault('identity', 'unexpected-identity');
+}
+
+/** @returns the first of `mine` that was offered */
+function chooseAlpn(mine: readonly string[], offered: readonly string[]): string | undefined {
+  return mine.find((protocol) => offered.includes(protocol));
 }
 
 function isAllowed(id: string, patterns: readonly string[]): boolean {

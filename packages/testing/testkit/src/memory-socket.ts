@@ -153,6 +153,13 @@ export class MemorySocket implements Socket {
     this.#inboxBytes += bytes.length;
   }
 
+  /** Takes bytes away that arrived and were not read. */
+  dropFront(count: number): void {
+    const rest = Buffer.concat(this.#inbox).subarray(count);
+    this.#inbox = rest.length === 0 ? [] : [rest];
+    this.#inboxBytes = rest.length;
+  }
+
   /** Moves as much as the peer's inbox takes. */
   #flush(): void {
     const { peer } = this;

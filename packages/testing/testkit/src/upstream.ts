@@ -1,6 +1,6 @@
 import type { Address } from '@tulle/model';
 import { formatChunks } from './http-client.ts';
-import type { MemoryNetwork } from './memory-network.ts';
+import type { MemoryNetwork, ServiceTls } from './memory-network.ts';
 import { headerAll, readMessage, type Message } from './message.ts';
 import type { TestConnection } from './test-connection.ts';
 
@@ -48,7 +48,7 @@ export function httpUpstream(
   network: Pick<MemoryNetwork, 'listen'>,
   address: Address | string,
   answer: Upstream['answer'] = () => ({ body: 'ok' }),
-  options: { readonly identity?: string } = {},
+  options: ServiceTls = {},
 ): Upstream {
   const requests: UpstreamRequest[] = [];
   const connections: TestConnection[] = [];
