@@ -1,17 +1,20 @@
 import type { StandardFilterId } from '@tulle/standard/load';
 
 /**
- * What a sidecar may do beside what it always does: mutual TLS by identity, authorization, routing, balancing, retries.
+ * What a sidecar may do beside what it always does: mutual TLS by identity, routing, balancing, and what a policy asks for
+ * of authorization and retries, whatever is off. Where no policy does, its chains hold neither.
  *
+ * - `retries`: failed requests that may be are sent again also where no route and no policy says so
  * - `auth`: end users' tokens (jwt), an authorization service (ext-authz), peers by network (ip-allow)
  * - `limits`: rate limits
  * - `traffic`: faults, CORS, header edits, compression
  * - `metrics`: metrics of requests, for Prometheus and `tulle stat`
  * - `access-log`, `tracing`: where a destination is given
  */
-export type Capability = 'auth' | 'limits' | 'traffic' | 'metrics' | 'access-log' | 'tracing';
+export type Capability = 'retries' | 'auth' | 'limits' | 'traffic' | 'metrics' | 'access-log' | 'tracing';
 /** Every {@link Capability}. */
 export const CAPABILITIES: readonly Capability[] = Object.freeze([
+  'retries',
   'auth',
   'limits',
   'traffic',
@@ -31,6 +34,7 @@ export const PROFILES: Readonly<Record<ProfileName, readonly Capability[]>> = Ob
 });
 
 const FILTERS_OF: Readonly<Record<Capability, readonly StandardFilterId[]>> = {
+  retries: [], // on routes that ask for it the filter is always to be had
   auth: ['tulle.http.jwt', 'tulle.http.ext-authz', 'tulle.conn.ip-allow'],
   limits: ['tulle.http.ratelimit'],
   traffic: ['tulle.http.fault', 'tulle.http.cors', 'tulle.http.headers', 'tulle.http.compression'],
@@ -39,7 +43,7 @@ const FILTERS_OF: Readonly<Record<Capability, readonly StandardFilterId[]>> = {
   tracing: [],
 };
 
-/** Filters that every sidecar has: a control plane builds its chains on them. */
+/** Filters that every sidecar has, for chains that need them: policies win over profiles. */
 const ALWAYS: readonly StandardFilterId[] = ['tulle.http.authz', 'tulle.http.retry'];
 
 /** The filters of a sidecar with these capabilities. */

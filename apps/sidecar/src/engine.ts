@@ -18,6 +18,8 @@ export interface EngineSettings {
   readonly app: string | undefined;
   /** SPIFFE id of the workload. */
   readonly principal: string;
+  /** Cluster that it runs in. */
+  readonly cluster: string;
   /** What is on beside identity; what is off is not loaded. Default: everything. */
   readonly capabilities?: readonly Capability[];
   /** Where the access log goes; undefined: nowhere. */
@@ -74,12 +76,13 @@ async function telemetryOf(
   capabilities: readonly Capability[],
   log: Log,
 ): Promise<readonly TelemetryPlugin[]> {
-  const { workload, namespace, version, app, principal } = settings;
+  const { workload, namespace, version, app, principal, cluster } = settings;
   const { accessLogFormat, metricsDialects, otlp } = settings.telemetry;
   const self = {
     workload,
     namespace,
     principal,
+    cluster,
     ...(app === undefined ? {} : { app }),
     ...(version === undefined ? {} : { version }),
   };

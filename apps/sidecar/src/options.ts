@@ -60,6 +60,9 @@ export interface SidecarTelemetry {
   readonly otlp?: SidecarOtlp;
 }
 
+/** Cluster of a proxy that does not say in which it runs: the mesh as a whole. */
+export const DEFAULT_CLUSTER = 'mesh';
+
 /** Options of {@link startSidecar}. */
 export interface SidecarOptions {
   /** Name of the workload. */
@@ -87,6 +90,8 @@ export interface SidecarOptions {
   readonly advertise?: { readonly host?: string; readonly port?: number };
   /** Where it runs, for callers that prefer near endpoints and for what it prefers itself. */
   readonly locality?: Locality;
+  /** Name of the cluster that it runs in, for metrics (`source_cluster`). Default {@link DEFAULT_CLUSTER}. */
+  readonly cluster?: string;
   /**
    * When it becomes an endpoint: `port` when the program accepts on each of its ports at 127.0.0.1, which is looked at by
    * connecting; `immediate` at once. Default `port`.
@@ -108,7 +113,7 @@ export interface SidecarOptions {
   readonly supervisor?: boolean;
   /** Filters beside the standard ones, by `verifyFilters` of `@tulle/filter-loader` (decision D9). Default: none. */
   readonly filters?: VerifiedFilters;
-  /** What it does beside identity, authorization and routing; what is left out is not loaded. Default: everything. */
+  /** What it does beside identity, routing and what policies ask; what is left out is not loaded. Default: everything. */
   readonly capabilities?: readonly Capability[];
   /** Default: none. */
   readonly accessLog?: 'stdout' | { readonly file: string };

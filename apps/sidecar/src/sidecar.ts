@@ -29,7 +29,7 @@ import { bindPorts, portTaken } from './bound-ports.ts';
 import { openIdentity } from './identity.ts';
 import { announce, instanceSuffix, withdraw } from './instance-file.ts';
 import { PlaintextTotals, watchPlaintext } from './plaintext-report.ts';
-import type { SidecarOptions } from './options.ts';
+import { DEFAULT_CLUSTER, type SidecarOptions } from './options.ts';
 import { programAccepts } from './program-ports.ts';
 import { describeProgress, type SidecarProgress } from './progress.ts';
 import { untilQuiet } from './quiet.ts';
@@ -151,7 +151,9 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
         ports,
         instance,
         ready,
+        CLUSTER_ID: options.cluster ?? DEFAULT_CLUSTER,
         capabilities,
+        ...(capabilities.includes('retries') ? {} : { retries: 'asked' }),
         inbound: { address: inbound.host, port: inbound.port },
         ...(advertise === undefined ? {} : { advertise: { address: advertise.host, port: advertise.port } }),
         upstreams: upstreams.map(({ option, address }) => ({
@@ -298,6 +300,7 @@ async function makeSupervisor(
     version: labels['version'],
     app: labels['app'],
     principal: identity.spiffeId,
+    cluster: options.cluster ?? DEFAULT_CLUSTER,
     ...(options.capabilities === undefined ? {} : { capabilities: options.capabilities }),
     accessLog: options.accessLog,
     telemetry: options.telemetry ?? {},

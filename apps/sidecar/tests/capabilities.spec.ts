@@ -14,6 +14,7 @@ interface Footprint {
 
 /** Packages that a capability alone brings. */
 const BRINGS: Readonly<Record<Capability, readonly string[]>> = {
+  retries: [], // its filter is there for routes that ask for it
   auth: ['jwt', 'ext-authz', 'ip-allow'],
   limits: ['ratelimit'],
   traffic: ['fault', 'cors', 'headers', 'compression'],

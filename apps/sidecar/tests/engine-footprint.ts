@@ -24,6 +24,7 @@ const engine = await createSidecarEngine({
     namespace: 'default',
     version: undefined,
     app: 'web',
+    cluster: 'mesh',
     principal: 'spiffe://test.local/ns/default/sa/web',
     capabilities: capabilities as never,
     accessLog: { file: join(directory, 'access.log') },

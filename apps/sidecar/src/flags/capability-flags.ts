@@ -42,7 +42,7 @@ function named(flag: 'with' | 'without', names: readonly string[]): readonly Cap
     if (found !== undefined) return found;
     throw new FlagError(
       `--${flag}: there is no capability ${JSON.stringify(name)}`,
-      `capabilities: ${CAPABILITIES.join(', ')}; identity, authorization and routing are always on`,
+      `capabilities: ${CAPABILITIES.join(', ')}; identity, routing and what policies ask of authorization are always on`,
     );
   });
 }

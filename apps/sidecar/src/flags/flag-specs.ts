@@ -74,6 +74,7 @@ export type SidecarFlags = { readonly name: Of<'string'> & { readonly required: 
       | 'inbound'
       | 'advertise'
       | 'locality'
+      | 'cluster'
       | 'filters'
       | 'profile'
       | 'access-log'
@@ -153,6 +154,13 @@ export const SIDECAR_FLAGS: SidecarFlags = Object.freeze({
     type: 'string',
     value: 'REGION[/ZONE[/SUBZONE]]',
     help: 'where it runs, for callers that prefer near endpoints',
+  },
+  cluster: {
+    type: 'string',
+    value: 'NAME',
+    help: 'cluster that it runs in, for metrics that tell clusters apart',
+    defaultText: 'mesh',
+    env: 'TULLE_CLUSTER',
   },
   'no-port-check': {
     type: 'boolean',

@@ -14,6 +14,7 @@ export type FlagOptions = Required<Pick<SidecarOptions, 'name' | 'namespace' | '
     | 'inbound'
     | 'advertise'
     | 'locality'
+    | 'cluster'
     | 'readiness'
     | 'workers'
     | 'supervisor'
@@ -44,7 +45,7 @@ export async function sidecarOptions(
       `${clash.localPort} cannot be both --port and the local port of ${clash.service}`,
       'the program listens on the one, the sidecar on the other',
     );
-  const { advertise, inbound, locality, workers = 1 } = flags;
+  const { advertise, inbound, locality, cluster, workers = 1 } = flags;
   if (!Number.isInteger(workers) || workers < 1)
     throw new FlagError(`--workers ${workers} is no number of processes`, 'a whole number from 1 on');
   const accessLog = flags['access-log'];
@@ -57,6 +58,7 @@ export async function sidecarOptions(
     ...(inbound === undefined ? {} : { inbound: parseHostPort('inbound', inbound) }),
     ...(advertise === undefined ? {} : { advertise: parseAddress('advertise', advertise) }),
     ...(locality === undefined ? {} : { locality: parseLocality(locality) }),
+    ...(cluster === undefined ? {} : { cluster: checkName('cluster', cluster) }),
     readiness: flags['no-port-check'] ? 'immediate' : 'port',
     workers,
     supervisor: !flags['no-supervisor'],

@@ -10,7 +10,7 @@ describe('the flags of a sidecar', () => {
       await read([
         ...['-p', '8080', '-u', 'reviews=9001', '-u', 'orders.shop:80=0', '-l', 'version=v2', '-n', 'shop'],
         ...['--inbound', '[::1]:15006', '--advertise', '10.0.0.5', '--access-log', '-', '--workers', '2'],
-        ...['--locality', 'eu/eu-1'],
+        ...['--locality', 'eu/eu-1', '--cluster', 'east'],
         '--no-port-check',
       ]),
     ).toEqual({
@@ -25,10 +25,11 @@ describe('the flags of a sidecar', () => {
       inbound: { host: '::1', port: 15006 },
       advertise: { host: '10.0.0.5' },
       locality: { region: 'eu', zone: 'eu-1' },
+      cluster: 'east',
       readiness: 'immediate',
       workers: 2,
       supervisor: true,
-      capabilities: ['auth', 'limits', 'traffic', 'metrics', 'access-log', 'tracing'],
+      capabilities: ['retries', 'auth', 'limits', 'traffic', 'metrics', 'access-log', 'tracing'],
       accessLog: 'stdout',
       telemetry: {},
     });
@@ -63,7 +64,7 @@ describe('the flags of a sidecar', () => {
     ],
     [
       ['--without', 'traffic', '--without', 'limits'],
-      ['auth', 'metrics', 'access-log', 'tracing'],
+      ['retries', 'auth', 'metrics', 'access-log', 'tracing'],
     ],
   ])('%j turns on', async (argv, capabilities) => {
     expect((await read(argv)).capabilities).toEqual(capabilities);

@@ -51,6 +51,11 @@ export interface SidecarMetadata {
   readonly instance?: string;
   /** What it does beside identity, for status. */
   readonly capabilities?: readonly string[];
+  /**
+   * What it sends again: `default` what the retry filter's defaults say where nobody says otherwise; `asked` only what a
+   * route or policy asks for, and else its chains have no retry filter. Default `default`.
+   */
+  readonly retries?: 'default' | 'asked';
   /** Phases of filters that do not ship with Tulle, as their own definitions say, by id. */
   readonly filterPhases?: Readonly<Record<string, FilterPhase>>;
   /** Who came in plain text to ports that take it beside mutual TLS; said anew when it changes (decision 014). */
@@ -109,6 +114,7 @@ export interface ProxyNode {
   readonly filterSet: string;
   /** What it does beside identity, in its own words; undefined where it does not say. */
   readonly capabilities: readonly string[] | undefined;
+  readonly retries: 'default' | 'asked';
   readonly identity: string | undefined;
 }
 
@@ -214,6 +220,9 @@ export function readProxyNode(node: NodeInfo, trustDomain: string): ProxyNode {
     else filterPhases.set(id, known);
   }
   const plaintext = readPlaintext(meta['plaintext'], wrong);
+  const retries = meta['retries'] ?? 'default';
+  if (retries !== 'default' && retries !== 'asked')
+    wrong('/retries', `must be default or asked, not ${JSON.stringify(retries)}`);
   if (issues.length > 0)
     throw new TulleError(
       'TULLE_CONFIG_INVALID',
@@ -255,6 +264,7 @@ export function readProxyNode(node: NodeInfo, trustDomain: string): ProxyNode {
     filterPhases,
     filterSet: [...filters].sort().join(' '),
     capabilities: meta['capabilities'] === undefined ? undefined : listOf('capabilities').map(String),
+    retries: retries === 'asked' ? 'asked' : 'default',
     identity: node.identity,
   };
 }

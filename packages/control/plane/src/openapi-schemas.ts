@@ -171,7 +171,7 @@ export const SCHEMAS: Json = {
       capabilities: {
         type: 'array',
         items: text,
-        description: 'What it does beside identity, authorization and routing.',
+        description: 'What it does beside identity, routing and what policies ask.',
       },
       changeId: { ...text, description: 'Newest change that concerned it.' },
       lastPropagationMs: {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { compileRoutes } from '@tulle/match';
 import { createRegistry, renderText } from '@tulle/metrics';
+import type { ProxyConfig } from '@tulle/model';
 import { readResources, type Resource } from '@tulle/resources';
 import type { SnapshotHandle } from '@tulle/xds-server';
 import {
@@ -40,6 +41,13 @@ spec:
   parentRefs: [{ group: "", kind: Service, name: reviews }]
   rules:
     - backendRefs: [{ name: reviews-v1, port: 9080, weight: 95 }, { name: reviews-v2, port: 9080, weight: 5 }]
+`;
+
+const ANYBODY = `
+apiVersion: tulle.dev/v1alpha1
+kind: AuthorizationPolicy
+metadata: { name: anybody }
+spec: { action: ALLOW, rules: [{ from: { identities: ['*'] } }] }
 `;
 
 const KNOWN_TO_BE_ILL = `
@@ -285,7 +293,8 @@ apiVersion: tulle.dev/v1alpha1
 kind: FilterPolicy
 metadata: { name: networks }
 spec: { filter: tulle.conn.ip-allow, config: { allow: [10.0.0.0/8] } }
-`,
+---
+${ANYBODY}`,
     );
     const extensions = ['http.authz', 'http.jwt', 'conn.ip-allow'].map((name) => `tulle.${name}@0.1.0`);
     const { config } = cp.provider.open(nodeOf(server('reviews', 'v1', 5001), '1', { extensions })).current();
@@ -302,7 +311,7 @@ spec: { filter: tulle.conn.ip-allow, config: { allow: [10.0.0.0/8] } }
     const cp = make();
     const policy = (phase: string): string =>
       `apiVersion: tulle.dev/v1alpha1\nkind: FilterPolicy\nmetadata: { name: own }\nspec: { filter: acme-tokens${phase} }`;
-    await put(cp, policy(''));
+    await put(cp, `${policy('')}\n---\n${ANYBODY}`);
     const extensions = ['tulle.http.authz@0.1.0', 'acme-tokens@1.0.0'];
     const at = (filterPhases: SidecarMetadata['filterPhases']) =>
       nodeOf(server('reviews', 'v1', 5001, filterPhases === undefined ? {} : { filterPhases }), '1', {
@@ -316,10 +325,41 @@ spec: { filter: tulle.conn.ip-allow, config: { allow: [10.0.0.0/8] } }
     expect(chain()).toEqual(['tulle.http.authz', 'acme-tokens']);
     handle.described?.(at({ 'acme-tokens': 'authn' }));
     expect(chain()).toEqual(['acme-tokens', 'tulle.http.authz']);
-    await put(cp, policy(', phase: transform'));
+    await put(cp, `${policy(', phase: transform')}\n---\n${ANYBODY}`);
     expect(chain()).toEqual(['tulle.http.authz', 'acme-tokens']);
     expect(() => handle.described?.(at({ 'acme-tokens': 'first' as never }))).toThrow(
       'metadata/filterPhases/acme-tokens must be one of connection, cors',
+    );
+  });
+
+  it('where nothing asks for them a chain has neither authorization nor retries; what a policy asks wins over a profile', async () => {
+    const cp = make();
+    const chains = ({ config }: { config: ProxyConfig }): unknown[] =>
+      config.listeners.map(({ filterChains }) => {
+        const handler = filterChains[0]?.handler;
+        return handler?.kind === 'http' && handler.filters.map(({ filter, config }) => ({ filter, config }));
+      });
+    const upstreams = client('web').upstreams as NonNullable<SidecarMetadata['upstreams']>;
+    const lean = cp.provider.open(nodeOf(server('web', 'v1', 5001, { upstreams, retries: 'asked' })));
+    const full = cp.provider.open(nodeOf(server('shop', 'v1', 5003, { upstreams })));
+    await put(cp, SHOP);
+    expect(chains(lean.current())).toEqual([[], []]);
+    expect(chains(full.current())).toEqual([[], [{ filter: 'tulle.http.retry', config: {} }]]);
+
+    const retries = `apiVersion: tulle.dev/v1alpha1
+kind: TrafficPolicy
+metadata: { name: again }
+spec: { targetRefs: [{ group: "", kind: Service, name: reviews }], retries: { attempts: 3 } }`;
+    await put(cp, `${SHOP}---\n${retries}\n---\n${ANYBODY}`);
+    expect(chains(lean.current())).toMatchObject([
+      [{ filter: 'tulle.http.authz', config: { policies: [{ name: 'default/anybody' }] } }],
+      [{ filter: 'tulle.http.retry', config: { retries: 0 } }],
+    ]);
+    cp.apply([], ['TrafficPolicy/default/again', 'AuthorizationPolicy/default/anybody']);
+    cp.flush();
+    expect(chains(lean.current())).toEqual([[], []]);
+    expect(() => lean.described?.(nodeOf(server('web', 'v1', 5001, { retries: 'never' as never })))).toThrow(
+      'metadata/retries must be default or asked, not "never"',
     );
   });
 

@@ -27,7 +27,6 @@ import {
   IP_ALLOW_FILTER,
   JWT_FILTER,
   RATE_LIMIT_FILTER,
-  RETRY_FILTER,
 } from '@tulle/model';
 
 /**
@@ -317,15 +316,11 @@ export function canonicalCluster(cluster: Cluster): Cluster {
 }
 
 function http(handler: HttpHandler, listenerName: string): HttpHandler {
-  const filters = handler.filters.map(entry);
-  const retry = filters.some(({ filter }) => filter === RETRY_FILTER)
-    ? []
-    : [{ name: RETRY_FILTER, filter: RETRY_FILTER, config: { retries: 0 } }];
   return without(
     {
       ...handler,
       routes: 'virtualHosts' in handler.routes ? canonicalRouteConfig(handler.routes) : handler.routes,
-      filters: [...filters, ...retry],
+      filters: handler.filters.map(entry),
       allowUpgrades: handler.allowUpgrades ?? ['websocket'],
       localReplies:
         handler.localReplies &&

@@ -106,7 +106,11 @@ describe("Istio's metrics", () => {
         cluster: 'inbound|8080||',
       }),
     );
-    const [cart, nobody] = labels(exporter);
+    exporter.sink.record(
+      streamRecord({ direction: 'inbound', peerIdentity: 'spiffe://elsewhere.example/ns/a/sa/b' }),
+    );
+    const [cart, nobody, stranger] = labels(exporter);
+    expect(stranger).toMatchObject({ source_workload: 'b', source_cluster: 'unknown' });
     expect(cart).toMatchObject({
       reporter: 'destination',
       source_workload: 'cart',
@@ -115,7 +119,7 @@ describe("Istio's metrics", () => {
       source_canonical_service: 'cart',
       source_canonical_revision: 'latest',
       source_version: 'unknown',
-      source_cluster: 'unknown',
+      source_cluster: 'east',
       destination_workload: 'web-v1',
       destination_principal: 'spiffe://mesh.local/ns/shop/sa/web',
       destination_canonical_service: 'web',

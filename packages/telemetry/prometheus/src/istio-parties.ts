@@ -76,7 +76,7 @@ export function createIstioParties(self: SelfLabels): IstioParties {
       const known = sources.get(id);
       if (known !== undefined) return known;
       if (sources.size >= MAX_INTERNED) sources.clear();
-      const made: IstioParty = { labels: sourceLabels(peerOf(id)) };
+      const made: IstioParty = { labels: sourceLabels(peerOf(id, self)) };
       sources.set(id, made);
       return made;
     },
@@ -120,14 +120,16 @@ function partyOf(known: {
   };
 }
 
-/** A caller, of whom only the SPIFFE id is known: `spiffe://<trust domain>/ns/<namespace>/sa/<service account>`. */
-function peerOf(spiffeId: string): Party {
-  const match = /^spiffe:\/\/[^/]+\/ns\/([^/]+)\/sa\/([^/]+)$/.exec(spiffeId);
-  return partyOf(
-    match === null
-      ? { principal: spiffeId }
-      : { namespace: match[1], workload: match[2], principal: spiffeId },
-  );
+/**
+ * A caller, of whom only the SPIFFE id is known: `spiffe://<trust domain>/ns/<namespace>/sa/<service account>`. A mesh has
+ * one trust domain and one cluster, so whoever is of this proxy's domain is where it is.
+ */
+function peerOf(spiffeId: string, self: SelfLabels): Party {
+  const [, domain, namespace, workload] =
+    /^spiffe:\/\/([^/]+)\/ns\/([^/]+)\/sa\/([^/]+)$/.exec(spiffeId) ?? [];
+  if (domain === undefined) return partyOf({ principal: spiffeId });
+  const ours = self.principal?.startsWith(`spiffe://${domain}/`) === true;
+  return partyOf({ namespace, workload, principal: spiffeId, cluster: ours ? self.cluster : undefined });
 }
 
 const sourceLabels = (of: Party): Labels => ({

@@ -1,6 +1,5 @@
 import {
   formatWireName,
-  RETRY_FILTER,
   type Cluster,
   type EndpointSet,
   type FilterChain,
@@ -22,6 +21,7 @@ import { GatewayFilters, routesOfGateway } from './gateway-filters.ts';
 import { attachmentsIn, gatewayEntries } from './gateway-entries.ts';
 import { gatewayHosts } from './gateway-hosts.ts';
 import { boundAt, certificateName, isForMesh, listenerFault, minTlsVersion } from './gateway-listeners.ts';
+import { retryEntry } from './retries.ts';
 import { backendsOf, type Reach } from './routes.ts';
 import type { SharedResources } from './shared.ts';
 
@@ -146,16 +146,17 @@ function compileChain(
     subset: first.protocol === 'HTTPS' ? first.name : '',
     host: `${name}.${namespace}.gateway`,
   });
+  const routes: RouteConfig = {
+    name: configName,
+    virtualHosts: gatewayHosts({
+      entries,
+      group,
+      onPort,
+      unmatched: (listener) => filters.at(chain, listener).overrides,
+    }),
+  };
   return {
-    routes: {
-      name: configName,
-      virtualHosts: gatewayHosts({
-        entries,
-        group,
-        onPort,
-        unmatched: (listener) => filters.at(chain, listener).overrides,
-      }),
-    },
+    routes,
     chain: {
       name: first.protocol === 'HTTPS' ? first.name : 'http',
       ...(first.protocol === 'HTTPS' && !isForMesh(first) && first.hostname !== undefined
@@ -167,10 +168,7 @@ function compileChain(
         identityHeaders: 'strip',
         routes: { routeConfigName: configName },
         ...(chain.localReplies && { localReplies: chain.localReplies }),
-        filters: [
-          ...chain.http.map(({ entry }) => entry),
-          { name: RETRY_FILTER, filter: RETRY_FILTER, config: {} },
-        ],
+        filters: [...chain.http.map(({ entry }) => entry), ...retryEntry(work.node, routes)],
       },
     },
   };

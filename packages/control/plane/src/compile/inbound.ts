@@ -100,12 +100,7 @@ function inboundListener(
     clientCertificate: 'require',
   } as const;
   const refused = chain.lacking.length > 0;
-  const authz: FilterEntry = {
-    name: AUTHZ_FILTER,
-    filter: AUTHZ_FILTER,
-    config: { policies, defaultAction: mesh.defaultAction },
-    mandatory: true,
-  };
+  const authz = authzEntry(policies, mesh);
   const http_ = chain.http;
   const before = http_
     .filter((f) => FILTER_PHASES.indexOf(f.phase) < FILTER_PHASES.indexOf('authz'))
@@ -120,7 +115,7 @@ function inboundListener(
         identityHeaders: 'strip',
         ...trustedForwarders(world, mesh),
         ...(chain.localReplies && { localReplies: chain.localReplies }),
-        filters: [...before, authz, ...after],
+        filters: [...before, ...authz, ...after],
         routes: {
           name: cluster,
           virtualHosts: [
@@ -169,6 +164,23 @@ function inboundListener(
             ]
           : [proven],
   };
+}
+
+/**
+ * The authorization filter of a workload, whatever the profile of its sidecar: what a policy asks is enforced. Where none
+ * selects the workload and the mesh denies nothing by default, every identity that mutual TLS let in may call (decision
+ * D20), so there is nothing to ask.
+ */
+function authzEntry(policies: readonly AuthzPolicy[], mesh: MeshSettings): FilterEntry[] {
+  if (policies.length === 0 && mesh.defaultAction === 'allow') return [];
+  return [
+    {
+      name: AUTHZ_FILTER,
+      filter: AUTHZ_FILTER,
+      config: { policies, defaultAction: mesh.defaultAction },
+      mandatory: true,
+    },
+  ];
 }
 
 /**

@@ -1,9 +1,7 @@
 import {
-  RETRY_FILTER,
   formatWireName,
   type Cluster,
   type EndpointSet,
-  type FilterEntry,
   type Listener,
   type ProxyConfig,
   type RouteConfig,
@@ -14,6 +12,7 @@ import { outboundName, type Backend, type MeshSettings } from './clusters.ts';
 import { outboundFilters } from './filters.ts';
 import { compileGateway } from './gateway.ts';
 import { compileInbound } from './inbound.ts';
+import { retryEntry } from './retries.ts';
 import { backendsOf } from './routes.ts';
 import type { SharedResources } from './shared.ts';
 
@@ -140,7 +139,6 @@ function compileUpstream(shared: SharedResources, node: ProxyNode, upstream: Ups
   const services = [...new Set([parent, ...attached.flatMap(backendsOf)])].sort();
   const compiled = shared.routes(service, port, node, services);
   const chain = outboundFilters(world, node, service, attached, mesh);
-  const retry: FilterEntry = { name: RETRY_FILTER, filter: RETRY_FILTER, config: {} };
   const listener = outboundListener(listenerName, upstream, {
     kind: 'http',
     identityHeaders: 'keep',
@@ -149,7 +147,7 @@ function compileUpstream(shared: SharedResources, node: ProxyNode, upstream: Ups
         ? refuseAll(compiled.config.name, chain.lacking)
         : { routeConfigName: compiled.config.name },
     ...(chain.localReplies && { localReplies: chain.localReplies }),
-    filters: [...chain.http.map((f) => f.entry), retry],
+    filters: [...chain.http.map((f) => f.entry), ...retryEntry(node, compiled.config)],
   });
   return part(services, listener, compiled.backends, compiled.config);
 }

@@ -104,7 +104,8 @@ function analyzeRoute(subject: LocatedResource<HTTPRoute>, host: AnalysisHost): 
     for (const [b, backend] of (rule.backendRefs ?? []).entries())
       analyzeBackend(backend, subject, `/spec/rules/${r}/backendRefs/${b}`, host);
     for (const [f, filter] of (rule.filters ?? []).entries())
-      if (filter.type === 'RequestMirror')
+      // Where its field is faulty, what is analysed lacks it.
+      if (filter.type === 'RequestMirror' && Object.hasOwn(filter, 'requestMirror'))
         analyzeBackend(
           filter.requestMirror.backendRef,
           subject,

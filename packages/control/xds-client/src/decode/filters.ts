@@ -6,7 +6,6 @@ import {
   type FilterConfigs,
   type FilterEntry,
   IP_ALLOW_FILTER,
-  RETRY_FILTER,
 } from '@tulle/model';
 import { FilterConfigSchema } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
 import { RBAC_Action as Action } from '@tulle/xds-proto/envoy/config/rbac/v3/rbac';
@@ -47,10 +46,7 @@ export function openFilter(
   );
 }
 
-/**
- * The chain of an HttpConnectionManager without its router. In Envoy the router retries, so a chain without our retry
- * filter gets one at its end, off, for routes to switch on.
- */
+/** The chain of an HttpConnectionManager without its router. */
 export function decodeHttpFilters(
   context: DecodeContext,
   filters: readonly HttpFilter[],
@@ -87,8 +83,6 @@ export function decodeHttpFilters(
   }
   if (filters.length === 0) context.refuse(path, 'is empty: it must at least hold the router');
   checkNames(context, entries, path);
-  if (!entries.some(({ filter }) => filter === RETRY_FILTER))
-    entries.push({ name: RETRY_FILTER, filter: RETRY_FILTER, config: { retries: 0 } });
   return entries;
 }
 

@@ -3,6 +3,10 @@ import { type Any, anyPack } from '@bufbuild/protobuf/wkt';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { ProxyConfig } from '@tulle/model';
 import { ClusterSchema } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
+import { ListenerSchema } from '@tulle/xds-proto/envoy/config/listener/v3/listener';
+import { RouteConfigurationSchema } from '@tulle/xds-proto/envoy/config/route/v3/route';
+import { RouterSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/router/v3/router';
+import { HttpConnectionManagerSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import { createResourceDecoder } from '../decode/resource.ts';
 import { TYPE_URLS } from '../wire.ts';
 import type { ClientRequest, ReceivedResource, ServerResponse } from './messages.ts';
@@ -188,4 +192,98 @@ it('goes on without endpoints that do not come in time', () => {
   session.applied({ ok: true });
   expect(session.status().warming).toEqual([]);
   expect(session.deadlineMs()).toBeUndefined();
+});
+
+it('gives a chain the retry filter while its routes have something to say to it, and no longer', () => {
+  const listenerOf = anyPack(
+    ListenerSchema,
+    create(ListenerSchema, {
+      name: 'l',
+      address: {
+        address: {
+          case: 'socketAddress',
+          value: { address: '127.0.0.1', portSpecifier: { case: 'portValue', value: 80 } },
+        },
+      },
+      filterChains: [
+        {
+          filters: [
+            {
+              name: 'hcm',
+              configType: {
+                case: 'typedConfig',
+                value: anyPack(
+                  HttpConnectionManagerSchema,
+                  create(HttpConnectionManagerSchema, {
+                    routeSpecifier: {
+                      case: 'rds',
+                      value: {
+                        routeConfigName: 'r',
+                        configSource: { configSourceSpecifier: { case: 'ads', value: {} } },
+                      },
+                    },
+                    serverHeaderTransformation: 2,
+                    httpFilters: [
+                      {
+                        name: 'router',
+                        configType: {
+                          case: 'typedConfig',
+                          value: anyPack(RouterSchema, create(RouterSchema)),
+                        },
+                      },
+                    ],
+                  }),
+                ),
+              },
+            },
+          ],
+        },
+      ],
+    }),
+  );
+  const routesOf = (retryOn: string): Any =>
+    anyPack(
+      RouteConfigurationSchema,
+      create(RouteConfigurationSchema, {
+        name: 'r',
+        virtualHosts: [
+          {
+            name: 'all',
+            domains: ['*'],
+            routes: [
+              {
+                name: 'one',
+                match: { pathSpecifier: { case: 'prefix', value: '/' } },
+                action: {
+                  case: 'route',
+                  value: {
+                    clusterSpecifier: { case: 'cluster', value: 'c' },
+                    ...(retryOn === '' ? {} : { retryPolicy: { retryOn } }),
+                  },
+                },
+              },
+            ],
+          },
+        ],
+      }),
+    );
+  const take = (typeUrl: string, name: string, version: string, any: Any): void => {
+    respond({ typeUrl, resources: [{ name, version, any }] });
+    session.applied({ ok: true });
+  };
+  const chain = (): unknown => {
+    const handler = offered.at(-1)?.listeners[0]?.filterChains[0]?.handler;
+    return handler?.kind === 'http' && handler.filters;
+  };
+  take(TYPE_URLS.listener, 'l', '1', listenerOf);
+  take(TYPE_URLS.route, 'r', '1', routesOf(''));
+  expect(errors()).toEqual([]);
+  expect(chain()).toEqual([]);
+  take(TYPE_URLS.route, 'r', '2', routesOf('5xx'));
+  expect(chain()).toEqual([{ name: 'tulle.http.retry', filter: 'tulle.http.retry', config: { retries: 0 } }]);
+  const [with5xx] = offered.at(-1)?.listeners ?? [];
+  take(TYPE_URLS.route, 'r', '3', routesOf('reset'));
+  expect(offered.at(-1)?.listeners[0]).toBe(with5xx); // the very same: its connections stay
+  take(TYPE_URLS.route, 'r', '4', routesOf(''));
+  expect(chain()).toEqual([]);
 });

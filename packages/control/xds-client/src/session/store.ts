@@ -1,6 +1,7 @@
 import type { ProxyConfig } from '@tulle/model';
 import type { ResourceModel, ResourceModels } from '../decode/resource.ts';
 import { KINDS, type ResourceKind } from '../wire.ts';
+import { addRetrySlots } from './retry-slots.ts';
 
 /** A resource with the version under which the server knows it. */
 export interface Held<Model extends ResourceModel = ResourceModel> {
@@ -43,7 +44,9 @@ export function sameStore(a: Store, b: Store): boolean {
 export function configOf(store: Store, version: string): ProxyConfig {
   return {
     version,
-    listeners: models(store.listener),
+    listeners: models(store.listener).map((listener) =>
+      addRetrySlots(listener, (name) => store.route.get(name)?.resource),
+    ),
     routes: models(store.route),
     clusters: models(store.cluster),
     endpoints: models(store.endpoint),
