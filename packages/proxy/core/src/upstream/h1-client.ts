@@ -14,7 +14,6 @@ import {
   type OutgoingFraming,
   type ResponseSink,
 } from '@tulle/http1';
-import type { WheelTimer } from '@tulle/time';
 import { attemptAnswered, attemptFailed, releaseEndpoint, responseBroken } from '../attempts/attempts.ts';
 import { upstreamDrained } from '../chain/request-body.ts';
 import { responseData, responseEnd } from '../chain/response.ts';
@@ -28,7 +27,6 @@ import type { EndpointPool } from './endpoint-pool.ts';
 const EMPTY: Buffer = Buffer.alloc(0);
 const CRLF: Buffer = Buffer.from('\r\n', 'latin1');
 
-const CONNECTING = 0;
 const RESTING = 1;
 const BUSY = 2;
 const CLOSED = 3;
@@ -44,7 +42,7 @@ const framing: { -readonly [K in keyof OutgoingFraming]: OutgoingFraming[K] } = 
 /** A decoder at rest fills no head; each stream brings its own. */
 const restingHead: ResponseHead = new ResponseHead();
 
-/** One HTTP/1.1 connection to an endpoint: one stream at a time. */
+/** One open HTTP/1.1 connection to an endpoint: one stream at a time. */
 export class UpstreamConnection implements SocketEvents, ResponseSink, UpstreamStream {
   readonly socket: Socket;
   idleSinceMs = 0;
@@ -52,8 +50,7 @@ export class UpstreamConnection implements SocketEvents, ResponseSink, UpstreamS
   readonly #pool: EndpointPool;
   readonly #outbox: Outbox;
   readonly #decoder: ResponseDecoder;
-  readonly #connectTimer: WheelTimer;
-  #state: typeof CONNECTING | typeof RESTING | typeof BUSY | typeof CLOSED = CONNECTING;
+  #state: typeof RESTING | typeof BUSY | typeof CLOSED = RESTING;
   #stream: Stream | undefined = undefined;
   #served = 0;
   /** The request under way went out whole. */
@@ -73,17 +70,14 @@ export class UpstreamConnection implements SocketEvents, ResponseSink, UpstreamS
   /** The bytes being decoded are `#held`, a copy of ours. */
   #fromHeld = false;
   #endHeld = false;
-  #timedOut = false;
   #handedOver = false;
 
   constructor(pool: EndpointPool, socket: Socket) {
-    const { engine, connectTimeoutMs } = pool.cluster;
+    const { engine } = pool.cluster;
     this.#pool = pool;
     this.socket = socket;
     this.#outbox = new Outbox(socket, engine.turn);
     this.#decoder = new ResponseDecoder(this, engine.responseLimits, restingHead);
-    this.#connectTimer = engine.wheel.timer(connectTimedOut, this);
-    this.#connectTimer.arm(connectTimeoutMs);
     socket.events = this;
     engine.connections.add(this);
   }
@@ -236,20 +230,7 @@ export class UpstreamConnection implements SocketEvents, ResponseSink, UpstreamS
 
   // — SocketEvents —
 
-  onOpen(): void {
-    const { turn } = this.#pool.cluster.engine;
-    turn.begin();
-    try {
-      if (this.#state !== CONNECTING) return;
-      this.#connectTimer.cancel();
-      this.#state = RESTING;
-      this.#pool.opened(this);
-    } catch (defect) {
-      this.#defect(defect);
-    } finally {
-      turn.end();
-    }
-  }
+  onOpen(): void {}
 
   onRead(chunk: Buffer, start: number, end: number): void {
     const { turn } = this.#pool.cluster.engine;
@@ -293,31 +274,14 @@ export class UpstreamConnection implements SocketEvents, ResponseSink, UpstreamS
     try {
       this.#outbox.close();
       if (this.#state === CLOSED) return;
-      const connecting = this.#state === CONNECTING;
       const stream = this.#stream;
       this.#leavePool(fault === undefined || fault.kind === 'reset');
-      if (connecting) {
-        this.#pool.connectFailed(
-          this.#timedOut
-            ? { kind: 'timeout', reason: 'timeout', message: 'no connection within connectTimeoutMs' }
-            : (fault ?? {
-                kind: 'other',
-                reason: 'closed',
-                message: 'the endpoint closed the connection during the handshake',
-              }),
-        );
-      } else if (stream !== undefined) this.#broken(stream);
+      if (stream !== undefined) this.#broken(stream);
     } catch (defect) {
       this.#defect(defect);
     } finally {
       engine.turn.end();
     }
-  }
-
-  /** connectTimeoutMs is over. */
-  timeOut(): void {
-    this.#timedOut = true;
-    this.socket.destroy();
   }
 
   // — ResponseSink —
@@ -333,7 +297,7 @@ export class UpstreamConnection implements SocketEvents, ResponseSink, UpstreamS
     this.#headSeen = true;
     this.#keepAlive = head.keepAlive;
     if (head.fields.indexOfId(FIELD_KEEP_ALIVE) >= 0)
-      this.#pool.learnKeepAlive(head.fields.get('keep-alive') ?? '');
+      this.#pool.resting.learnKeepAlive(head.fields.get('keep-alive') ?? '');
     if (this.#stream !== undefined) attemptAnswered(this.#stream);
   }
 
@@ -476,7 +440,6 @@ export class UpstreamConnection implements SocketEvents, ResponseSink, UpstreamS
   #leavePool(byPeer: boolean): void {
     const resting = byPeer && this.#state === RESTING;
     this.#state = CLOSED;
-    this.#connectTimer.cancel();
     this.#pool.gone(this, resting);
   }
 
@@ -491,8 +454,4 @@ export class UpstreamConnection implements SocketEvents, ResponseSink, UpstreamS
       engine.defect(stream, defect);
     }
   }
-}
-
-function connectTimedOut(connection: UpstreamConnection): void {
-  connection.timeOut();
 }
