@@ -16,12 +16,7 @@ export const command: Command = defineCommand({
     const [wanted = '', level = ''] = args;
     for (const proxy of await localProxiesNamed(io, wanted)) {
       const admin = adminClient(proxy, signal);
-      // A process for each worker, each with a log of its own.
-      const { supervisor } = await admin.must<{
-        readonly supervisor: { readonly processes: readonly { readonly slot: number }[] };
-      }>('GET', '/sidecar');
-      for (const slot of new Set(supervisor.processes.map((one) => one.slot)))
-        await admin.text(`/logging?level=${level}&worker=${slot}`, 'POST');
+      await admin.text(`/logging?level=${level}`, 'POST'); // the front tells every process
       io.out(`${proxy.instance}.${proxy.namespace}: ${level}\n`);
     }
     return EXIT.ok;

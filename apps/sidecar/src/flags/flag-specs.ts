@@ -66,7 +66,7 @@ const TELEMETRY_FLAGS = Object.freeze({
 export type SidecarFlags = { readonly name: Of<'string'> & { readonly required: true } } & Readonly<
   Record<'port' | 'upstream' | 'label' | 'control-plane' | 'metrics' | 'with' | 'without', Of<'list'>> &
     Record<'no-port-check' | 'no-supervisor', Of<'boolean'>> &
-    Record<'start-timeout' | 'workers', Of<'number'>> &
+    Record<'start-timeout', Of<'number'>> &
     Record<
       | 'namespace'
       | 'trust-domain'
@@ -80,7 +80,8 @@ export type SidecarFlags = { readonly name: Of<'string'> & { readonly required: 
       | 'access-log'
       | 'access-log-format'
       | 'otlp-endpoint'
-      | 'trace-ratio',
+      | 'trace-ratio'
+      | 'workers',
       Of<'string'>
     >
 >;
@@ -193,7 +194,13 @@ export const SIDECAR_FLAGS: SidecarFlags = Object.freeze({
     help: `turns one on: ${CAPABILITIES.join(', ')}; may be repeated`,
   },
   without: { type: 'list', value: 'CAPABILITY', help: 'turns one off; may be repeated' },
-  workers: { type: 'number', value: 'N', help: 'processes that move bytes', defaultText: '1' },
+  workers: {
+    type: 'string',
+    value: 'N',
+    help: 'processes that move bytes; auto: one for each CPU that this process may use',
+    defaultText: '1',
+    env: 'TULLE_WORKERS',
+  },
   'no-supervisor': { type: 'boolean', help: 'everything in one process' },
   ...TELEMETRY_FLAGS,
 } as const);

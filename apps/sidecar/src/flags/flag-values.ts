@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { availableParallelism } from 'node:os';
 import type { Locality } from '@tulle/model';
 import type { SidecarOptions, UpstreamOption } from '../options.ts';
 import { capabilitiesOf } from './capability-flags.ts';
@@ -45,9 +46,7 @@ export async function sidecarOptions(
       `${clash.localPort} cannot be both --port and the local port of ${clash.service}`,
       'the program listens on the one, the sidecar on the other',
     );
-  const { advertise, inbound, locality, cluster, workers = 1 } = flags;
-  if (!Number.isInteger(workers) || workers < 1)
-    throw new FlagError(`--workers ${workers} is no number of processes`, 'a whole number from 1 on');
+  const { advertise, inbound, locality, cluster } = flags;
   const accessLog = flags['access-log'];
   return {
     name,
@@ -60,7 +59,7 @@ export async function sidecarOptions(
     ...(locality === undefined ? {} : { locality: parseLocality(locality) }),
     ...(cluster === undefined ? {} : { cluster: checkName('cluster', cluster) }),
     readiness: flags['no-port-check'] ? 'immediate' : 'port',
-    workers,
+    workers: parseWorkers(flags.workers ?? '1'),
     supervisor: !flags['no-supervisor'],
     ...(accessLog === undefined
       ? {}
@@ -85,6 +84,20 @@ export function parseUpstream(text: string): UpstreamOption {
     );
   }
   return { service: match[1] as string, localPort, ...(match[2] === undefined ? {} : { servicePort }) };
+}
+
+/** More processes than this is a typing error: each takes some 100 MiB. */
+const MAX_WORKERS = 256;
+
+/** `4`, or `auto`: as many as CPUs that this process may use, by affinity and cgroup. @throws FlagError */
+export function parseWorkers(text: string): number {
+  if (text === 'auto') return availableParallelism();
+  const workers = /^\d{1,3}$/.test(text) ? Number(text) : 0;
+  if (workers >= 1 && workers <= MAX_WORKERS) return workers;
+  throw new FlagError(
+    `--workers ${JSON.stringify(text)} is no number of processes`,
+    `a whole number from 1 to ${MAX_WORKERS}, or auto for one each CPU`,
+  );
 }
 
 /** `version=v2`. @throws FlagError */

@@ -4,7 +4,8 @@ import { connect, type AddressInfo } from 'node:net';
 import { formatAddress, isUnixAddress, type Address } from '@tulle/model';
 import { createMetricsView, type MetricsView, type ProcessPage } from './metrics-view.ts';
 import { askProcess, PAGE_TIMEOUT_MS } from './ask-process.ts';
-import { explainInAll } from './explain-front.ts';
+import { explainInAll, type FrontAnswer } from './explain-front.ts';
+import { oneView, tellAll } from './one-view.ts';
 import type { Supervisor } from './supervisor.ts';
 
 // Not imported: an import makes every export of the module, WebSocket too, and with it a whole HTTP client: 13 MiB.
@@ -32,9 +33,10 @@ export interface AdminFront {
 
 /**
  * Passes admin requests on to the newest ready engine process (`?worker=N` chooses another slot), and answers
- * `GET /supervisor` (status) and `POST /supervisor/restart` itself; `POST /drain_listeners` goes to every process.
- * Pages of metrics are one view of all processes ({@link MetricsView}), and `GET /explain` asks all of them; with
- * `?worker=N` they are of that one alone.
+ * `GET /supervisor` (status) and `POST /supervisor/restart` itself; `POST /drain_listeners` and `POST /logging` go to every
+ * process. Pages of metrics are one view of all processes ({@link MetricsView}; `?worker=each` tells gauges apart), so are
+ * `/clusters`, `/listeners`, `/plaintext`, `/certs` and `/server_info`, and `GET /explain` asks all of them; with
+ * `?worker=N` they are of that one alone. `/config_dump` is the same in all.
  * @throws Error when the address is not loopback or taken, or when a file that is no socket stands there
  */
 export async function serveAdminFront(options: AdminFrontOptions): Promise<AdminFront> {
@@ -64,29 +66,36 @@ export async function serveAdminFront(options: AdminFrontOptions): Promise<Admin
     const page = options.pages?.[url.pathname];
     if (page !== undefined) return answer(res, 200, page());
     const worker = url.searchParams.get('worker');
-    if (url.pathname === '/drain_listeners' && req.method === 'POST' && worker === null)
-      return void drainAll(supervisor, req, res);
-    if (url.pathname === '/explain' && req.method === 'GET' && worker === null)
-      return void explainInAll(supervisor, req.url ?? '/').then(
-        ({ status, body }) => answer(res, status, body),
-        (error: unknown) => answer(res, 502, { error: String(error) }),
-      );
-    const target =
-      supervisor.adminAddress(Number(worker ?? 0)) ?? (worker === null ? anyReady(supervisor) : undefined);
-    if (target === undefined || !isUnixAddress(target))
-      return answer(res, 503, { error: `no engine process is ready in slot ${Number(worker ?? 0)}` });
-    return void pass(req, res, target.path, (reply) => {
-      if (req.method !== 'GET' || worker !== null || reply.statusCode !== 200 || !isMetrics(reply))
-        return false;
-      const key = `${req.url ?? '/'} ${reply.headers['content-type'] ?? ''}`;
-      let view = views.get(key);
-      if (view === undefined) {
-        view = createMetricsView();
-        if (views.size < MAX_VIEWS) views.set(key, view);
-      }
-      void answerMetrics(supervisor, view, target.path, reply, req, res, options.metrics);
-      return true;
-    });
+    const each = worker === 'each';
+    const slot = worker === null || each ? undefined : Number(worker);
+    if (slot === undefined) {
+      const whole = answerOfAll(supervisor, req.method ?? '', url);
+      if (whole !== undefined)
+        return void whole.then(
+          (one) => (one === undefined ? passOn() : answerFront(res, one)),
+          (error: unknown) => answer(res, 502, { error: String(error) }),
+        );
+    }
+    return passOn();
+
+    function passOn(): void {
+      const target =
+        supervisor.adminAddress(slot ?? 0) ?? (slot === undefined ? anyReady(supervisor) : undefined);
+      if (target === undefined || !isUnixAddress(target))
+        return answer(res, 503, { error: `no engine process is ready in slot ${worker ?? 0}` });
+      return void pass(req, res, target.path, (reply) => {
+        if (req.method !== 'GET' || slot !== undefined || reply.statusCode !== 200 || !isMetrics(reply))
+          return false;
+        const key = `${req.url ?? '/'} ${reply.headers['content-type'] ?? ''}`;
+        let view = views.get(key);
+        if (view === undefined) {
+          view = createMetricsView(undefined, each);
+          if (views.size < MAX_VIEWS) views.set(key, view);
+        }
+        void answerMetrics(supervisor, view, target.path, reply, req, res, options.metrics);
+        return true;
+      });
+    }
   });
   server.headersTimeout = 5_000;
   server.requestTimeout = 30_000;
@@ -123,21 +132,41 @@ function answer(
     .end(`${JSON.stringify(body, null, 2)}\n`);
 }
 
-/** Out of service means every process: one that served on would take the others' share. */
-async function drainAll(supervisor: Supervisor, req: IncomingMessage, res: ServerResponse): Promise<void> {
-  const processes = supervisor.status().processes.filter(({ state }) => state === 'ready');
-  const drained = await Promise.all(
-    processes.map(async ({ slot, adminAddress }) => {
-      const path = isUnixAddress(adminAddress) ? adminAddress.path : '';
-      return {
-        slot,
-        status: await askProcess(path, 'POST', req.url ?? '/').then((reply) => reply.status, String),
-      };
-    }),
-  );
-  const failed = drained.filter(({ status }) => status !== 202);
-  if (processes.length > 0 && failed.length === 0) return answer(res, 202, { draining: drained.length });
-  answer(res, 503, { error: 'not every engine process drains', failed });
+function answerFront(res: ServerResponse, { status, body }: FrontAnswer): void {
+  if (typeof body !== 'string') return answer(res, status, body);
+  res.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' }).end(body);
+}
+
+/**
+ * What concerns every process.
+ * @returns `undefined`, at once or later: one process can answer it
+ */
+function answerOfAll(
+  supervisor: Supervisor,
+  method: string,
+  url: URL,
+): Promise<FrontAnswer | undefined> | undefined {
+  const path = `${url.pathname}${url.search}`;
+  if (method === 'POST') {
+    // Out of service means every process: one that served on would take the others' share.
+    if (url.pathname === '/drain_listeners') return drainAll(supervisor, path);
+    return url.pathname === '/logging' && url.searchParams.has('level')
+      ? setAllLevels(supervisor, path)
+      : undefined;
+  }
+  if (method !== 'GET') return undefined;
+  return url.pathname === '/explain' ? explainInAll(supervisor, path) : oneView(supervisor, url);
+}
+
+async function drainAll(supervisor: Supervisor, path: string): Promise<FrontAnswer> {
+  const { told, ...all } = await tellAll(supervisor, path, 202, 'not every engine process drains');
+  return all.status === 202 ? { status: 202, body: { draining: told } } : all;
+}
+
+/** What the engines refuse, one of them says better. */
+async function setAllLevels(supervisor: Supervisor, path: string): Promise<FrontAnswer | undefined> {
+  const all = await tellAll(supervisor, path, 200);
+  return all.told === 0 ? undefined : all;
 }
 
 /** A page of another site in a browser of this machine may send a POST unasked, and cannot hide that it does. */

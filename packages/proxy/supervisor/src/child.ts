@@ -57,6 +57,8 @@ export interface Child {
   readonly config: ProxyConfig | undefined;
   /** Whether it was told to end. */
   readonly draining: boolean;
+  /** Whether it has ended. */
+  readonly gone: boolean;
   /** @throws what the engine threw */
   apply(config: ProxyConfig): Promise<void>;
   stats(): Promise<Readonly<Record<string, number>>>;
@@ -100,6 +102,7 @@ export function startChild(options: ChildOptions): Child {
   let brokenBy: Error | undefined;
   let config = options.config;
   let draining = false;
+  let gone = false;
 
   const readyTimer = setTimeout(() => {
     brokenBy ??= new Error(
@@ -177,6 +180,7 @@ export function startChild(options: ChildOptions): Child {
       new Error(
         `the engine process ${String(subprocess.pid)} ended ${how}${tail === '' ? '' : `; it last wrote:\n${tail.trimEnd()}`}`,
       );
+    gone = true;
     listeners.forget(generation);
     pending.rejectAll(error);
     ready.reject(error);
@@ -203,6 +207,9 @@ export function startChild(options: ChildOptions): Child {
     },
     get draining() {
       return draining;
+    },
+    get gone() {
+      return gone;
     },
     async apply(next) {
       config = next;

@@ -5,6 +5,7 @@ import type { Supervisor } from './supervisor.ts';
 /** What the front answers. */
 export interface FrontAnswer {
   readonly status: number;
+  /** A string is text, anything else JSON. */
   readonly body: unknown;
 }
 

@@ -35,10 +35,25 @@ describe('metrics of several processes', () => {
     );
   });
 
-  it('sum counters and histograms by name and labels, and tell gauges apart by worker', () => {
+  it('sum counters and histograms by name and labels, and put gauges together by rule', () => {
+    const level = (name: string, value: number): string =>
+      `# HELP ${name} Level.\n# TYPE ${name} gauge\n${name} ${value}\n`;
+    const names = [
+      'cx_active',
+      'membership_healthy',
+      'server_live',
+      'telemetry_series',
+      'resident_memory_bytes',
+    ];
+    const [one, two] = [3, 4].map((value) => names.map((name) => level(name, value)).join(''));
+    const text = createMetricsView().merge([page(0, 1, one), page(1, 2, two)]);
+    expect(names.map((name) => valueOf(text, name))).toEqual([7, 3, 4, 4, 7]);
+  });
+
+  it('tell gauges apart by worker where that is asked', () => {
     const histogram = (n: number): string =>
       `# HELP h Time.\n# TYPE h histogram\nh_bucket{le="1"} ${n}\nh_bucket{le="+Inf"} ${n + 1}\nh_sum 1.5\nh_count ${n + 1}\n`;
-    const text = createMetricsView().merge([
+    const text = createMetricsView(undefined, true).merge([
       page(0, 1, counter({ '{l="a b\\" 7"}': 1, '': 2 }) + histogram(3) + gauge(5)),
       page(1, 2, counter({ '{l="a b\\" 7"}': 10, '{l="z"}': 1 }) + histogram(4) + gauge(6)),
     ]);

@@ -1,3 +1,5 @@
+import { combineGauge, gaugeRule } from './gauge-rules.ts';
+
 /** A metrics page of one engine process. */
 export interface ProcessPage {
   readonly slot: number;
@@ -13,7 +15,7 @@ export interface MetricsView {
   /**
    * Counters and histograms are sums over all processes, and stay sums when one ends: what it said last goes on counting,
    * so that a restart looks like no reset to a scraper. (What a process counted after the last scrape before its end is
-   * lost.) Gauges are those of processes that take new work, told apart by the label `worker` where there are several.
+   * lost.) Gauges are those of processes that take new work, put together by rule ({@link gaugeRule}).
    * @param pages of every process that lives, in the text format 0.0.4 or OpenMetrics
    */
   merge(pages: readonly ProcessPage[]): string;
@@ -32,8 +34,11 @@ type Page = Map<string, Family>;
 /** Sums of ended processes are forgotten when no process had the series for so long; as idle series are by the exporter. */
 const FORGET_AFTER_MS = 600_000;
 
-/** @param nowMs monotonic milliseconds */
-export function createMetricsView(nowMs: () => number = () => performance.now()): MetricsView {
+/**
+ * @param nowMs monotonic milliseconds
+ * @param each gauges are told apart by the label `worker` where there are several slots. Default false
+ */
+export function createMetricsView(nowMs: () => number = () => performance.now(), each = false): MetricsView {
   const seen = new Map<number, { text: string; page?: Page }>();
   const ended: Page = new Map();
   /** When a series of `ended` was last in the page of a process. */
@@ -103,7 +108,8 @@ export function createMetricsView(nowMs: () => number = () => performance.now())
       });
       forgetIdle(parsed.map(({ page }) => page));
       const total: Page = new Map();
-      for (const { page, current, slot } of parsed) addUp(total, page, current, slots > 1 ? slot : undefined);
+      for (const { page, current, slot } of parsed)
+        addUp(total, page, current, each && slots > 1 ? slot : undefined);
       addUp(total, ended, false, undefined);
       return print(
         total,
@@ -118,9 +124,10 @@ function addUp(total: Page, page: Page, gauges: boolean, worker: number | undefi
     if (!summed && !gauges) continue;
     const sum = total.get(name) ?? { head, summed, samples: new Map<string, number>() };
     total.set(name, sum);
+    const rule = summed ? 'sum' : gaugeRule(name);
     for (const [key, value] of samples) {
       const of = summed || worker === undefined ? key : withWorker(key, worker);
-      sum.samples.set(of, (summed ? (sum.samples.get(of) ?? 0) : 0) + value);
+      sum.samples.set(of, combineGauge(rule, sum.samples.get(of), value));
     }
   }
 }

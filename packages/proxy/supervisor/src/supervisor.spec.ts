@@ -244,6 +244,18 @@ describe('supervisor', () => {
     expect(sv.status().configVersion).toBe('1');
   });
 
+  it('keeps a configuration that one process takes while another is killed, and starts its successor with it', async () => {
+    const sv = make({ workers: 2 });
+    const [one, two] = [await bound(), await bound()];
+    await sv.start(listening('1', one));
+    await sv.apply(listening('die-1', one, two));
+    expect(sv.status().configVersion).toBe('die-1');
+    await event('started', 3);
+    const slots = new Set<number>();
+    while (slots.size < 2) slots.add((await get(two)).slot);
+    expect(sv.status().crashes).toBe(1);
+  });
+
   it('closes a socket once the configuration drops it, and gives port 0 one socket for all workers', async () => {
     const sv = make({ workers: 2 });
     await sv.start(listening('1', { host: '127.0.0.1', port: 0 }, { host: '127.0.0.1', port: 0 }));
@@ -397,12 +409,13 @@ describe('supervisor', () => {
       let sent = 0;
       for (; slots.size < 2; sent++) slots.add((await get(address)).slot);
       expect(await page()).toBe(
-        `# HELP requests_total Requests.\n# TYPE requests_total counter\nrequests_total ${sent}\n# HELP slot Slot.\n# TYPE slot gauge\nslot{worker="0"} 0\nslot{worker="1"} 1\n`,
+        `# HELP requests_total Requests.\n# TYPE requests_total counter\nrequests_total ${sent}\n# HELP slot Slot.\n# TYPE slot gauge\nslot 1\n`,
       );
+      expect(await page('/metrics?worker=each')).toContain('\nslot{worker="0"} 0\nslot{worker="1"} 1\n');
       expect(await page('/metrics?worker=1')).toContain('\nslot 1\n');
       // Every process is asked for the form that the scraper prefers, and forms are not mixed up.
       expect(await text(front.address, '/metrics', { accept: 'application/openmetrics-text' })).toBe(
-        `# HELP requests Requests.\n# TYPE requests counter\nrequests_total ${sent}\n# HELP slot Slot.\n# TYPE slot gauge\nslot{worker="0"} 0\nslot{worker="1"} 1\n# EOF\n`,
+        `# HELP requests Requests.\n# TYPE requests counter\nrequests_total ${sent}\n# HELP slot Slot.\n# TYPE slot gauge\nslot 1\n# EOF\n`,
       );
       await sv.restart();
       await event('ended', 2);

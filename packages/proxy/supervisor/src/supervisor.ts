@@ -120,7 +120,7 @@ export interface Supervisor {
   restart(change?: { readonly module?: string | URL; readonly settings?: unknown }): Promise<void>;
   /** Admin interface of the newest ready process of a slot. */
   adminAddress(slot?: number): Address | undefined;
-  /** Numbers of each ready process, as its engine gives them. */
+  /** Numbers of each process that takes new work, as its engine gives them; of one that ends meanwhile none. */
   stats(): Promise<readonly Readonly<Record<string, number>>[]>;
   status(): SupervisorStatus;
   /**
@@ -313,6 +313,8 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
           version: config?.version ?? '',
           error: error instanceof Error ? error : new Error(String(error)),
         });
+        // It would answer by the configuration of before; its successor starts with this one, or not at all.
+        return child.close(CLOSE_GRACE_MS);
       });
     });
 
@@ -364,7 +366,12 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     if (current.size === 0) await someProcess();
     const taking = [...current.values()];
     const results = await Promise.allSettled(taking.map(async (child) => child.apply(next)));
-    const failed = results.find((result) => result.status === 'rejected');
+    const refused = (i: number): boolean => results[i]?.status === 'rejected' && !(taking[i] as Child).gone;
+    const taken = results.some(({ status }) => status === 'fulfilled');
+    const failed =
+      results.find((result, i): result is PromiseRejectedResult => refused(i)) ??
+      // All are gone: the configuration may be what ended them. Where one serves with it, another's end says nothing of it.
+      (taken ? undefined : results.find((result) => result.status === 'rejected'));
     if (failed === undefined) {
       config = next;
       return;
@@ -426,7 +433,10 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         }
       }),
     adminAddress: (slot = 0) => current.get(slot)?.adminAddress,
-    stats: async () => Promise.all([...current.values()].map(async (child) => child.stats())),
+    async stats() {
+      const all = await Promise.allSettled([...current.values()].map(async (child) => child.stats()));
+      return all.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    },
     status: () => ({
       configVersion: config?.version,
       listeners: listeners.addresses(),

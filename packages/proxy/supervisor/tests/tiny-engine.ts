@@ -11,7 +11,7 @@ interface Settings {
 }
 
 await runEngineProcess<Settings>({
-  async createEngine({ settings, listeners, identity, adminAddress, slot, log }) {
+  async createEngine({ settings, listeners, identity, adminAddress, slot, generation, log }) {
     log.info('an engine starts');
     if (settings.warn === true) log.warn('an engine warns');
     if (settings.failToStart === true)
@@ -75,7 +75,8 @@ await runEngineProcess<Settings>({
           });
         if (config.version === `refuse-${slot}`)
           throw new TulleError('TULLE_CONFIG_INVALID', `refused in slot ${slot}`);
-        if (config.version === 'die') process.kill(process.pid, 'SIGKILL');
+        if (config.version === 'die' || (config.version === `die-${slot}` && generation <= 2))
+          process.kill(process.pid, 'SIGKILL');
         const wanted = new Map(config.listeners.map((l) => [`${l.name} ${formatAddress(l.address)}`, l]));
         for (const [name, { address }] of wanted) {
           if (open.has(name)) continue;
