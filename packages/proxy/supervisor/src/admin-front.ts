@@ -3,7 +3,7 @@ import { chmodSync, lstatSync, rmSync } from 'node:fs';
 import { connect, type AddressInfo } from 'node:net';
 import { formatAddress, isUnixAddress, type Address } from '@tulle/model';
 import { createMetricsView, type MetricsView, type ProcessPage } from './metrics-view.ts';
-import { askProcess, PAGE_TIMEOUT_MS } from './ask-process.ts';
+import { PAGE_TIMEOUT_MS } from './ask-process.ts';
 import { explainInAll, type FrontAnswer } from './explain-front.ts';
 import { oneView, tellAll } from './one-view.ts';
 import type { Supervisor } from './supervisor.ts';

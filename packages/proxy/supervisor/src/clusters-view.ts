@@ -87,7 +87,7 @@ export function clustersText(clusters: readonly ClusterPart[]): string {
     ...cluster.endpoints.flatMap(({ address, ...rest }) =>
       Object.entries(rest).map(
         ([name, value]) =>
-          `${cluster.name}::${address}::${name}::${typeof value === 'object' ? JSON.stringify(value) : String(value)}`,
+          `${cluster.name}::${address}::${name}::${typeof value === 'string' ? value : JSON.stringify(value)}`,
       ),
     ),
   ]);
