@@ -1,0 +1,62 @@
+import type { RequestHead, ResponseHead } from '@tulle/http1';
+import type { SendQueue } from './send-queue.ts';
+
+/** The peer has not sent its head yet (a client waits for the final response). */
+export const PEER_HEAD = 0;
+/** The head came; content and trailers may. */
+export const PEER_BODY = 1;
+/** END_STREAM came. */
+export const PEER_ENDED = 2;
+
+/** Our head is not written yet. */
+export const LOCAL_HEAD = 0;
+/** Head written; content and trailers may. */
+export const LOCAL_BODY = 1;
+/** The owner ended its side; what is queued still leaves. */
+export const LOCAL_ENDING = 2;
+/** Our END_STREAM is in the output. */
+export const LOCAL_ENDED = 3;
+
+/**
+ * One stream of a connection. The session makes it, keeps it in a pool and uses it again: after `onClosed`, `onReset` or
+ * `reset` it belongs to another request. Owners read what is documented here as theirs and set `user`.
+ */
+export class Http2Stream<U> {
+  /** The owner's: whose stream it is. */
+  user: U = undefined as U;
+  /** RFC 9113 §5.1.1; 0 while it lies in the pool. */
+  id = 0;
+  /** Server: `:protocol` of an extended CONNECT (RFC 8441 §4), in lower case as it came. Client: what was asked for. */
+  protocol: string | undefined = undefined;
+  /** Body accepted by `writeData` that is not in the output yet. */
+  queuedBytes = 0;
+  /** False while more than `streamQueueBytes` are queued: stop the source; `onDrain` says when to go on. */
+  writable = true;
+
+  // — the session's —
+
+  /** Server: the request head. Client: the response head. */
+  head: RequestHead | ResponseHead | undefined = undefined;
+  peer: number = PEER_HEAD;
+  local: number = LOCAL_HEAD;
+  /** The peer's view of how much we may send; negative after SETTINGS lowered it (RFC 9113 §6.9.2). */
+  sendWindow = 0;
+  /** How much the peer may still send. */
+  receiveWindow = 0;
+  /** Passed on by the owner and not yet told by WINDOW_UPDATE. */
+  consumed = 0;
+  /** Content that must still come, -1 without Content-Length. */
+  expected = -1;
+  /** Interim responses so far. */
+  interims = 0;
+  /** Client: the request was HEAD, or (with the status) content cannot come. Server: the answer carries none. */
+  bodiless = false;
+  /** The request got a fault that is answered: what still comes is not told. */
+  muted = false;
+  /** Where the flags octet of the last DATA frame stands in the connection's byte stream, -1 without one. */
+  lastDataAt = -1;
+  queue: SendQueue | undefined = undefined;
+  /** In the ring of streams that have something to send, and windows that let them. */
+  next: Http2Stream<U> | undefined = undefined;
+  previous: Http2Stream<U> | undefined = undefined;
+}
