@@ -14,6 +14,7 @@ export type PolicyErrorCode =
   | 'TULLE_HEADER_INVALID'
   | 'TULLE_LOCAL_REPLY'
   | 'TULLE_DRAINING'
+  | 'TULLE_OVERLOADED'
   | 'TULLE_INTERNAL'
   | 'TULLE_CONFIG_INVALID'
   | 'TULLE_CONFIG_UNSUPPORTED'
@@ -136,6 +137,16 @@ export const POLICY_ERRORS: Readonly<Record<PolicyErrorCode, ErrorRow>> = {
     'The external authorization service gave no answer that can be used, so the request was refused. The details and the metric tulle_filter_ext_authz_checks_total say what went wrong.',
   ),
   // Limits and life cycle
+  TULLE_OVERLOADED: row(
+    64,
+    503,
+    14,
+    'OM',
+    'overload',
+    'internal',
+    false,
+    'This proxy sheds load before it runs out of something; the details name the resource. See /overload, and give it more or send it less.',
+  ),
   TULLE_DRAINING: row(
     61,
     503,

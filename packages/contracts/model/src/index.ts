@@ -40,6 +40,7 @@ export type {
   Route,
   RouteConfig,
   RouteMatch,
+  RoutePriority,
   StringMatch,
   ValueMatch,
   VirtualHost,

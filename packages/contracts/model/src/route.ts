@@ -35,7 +35,15 @@ export interface Route {
   readonly requestHeaders?: HeaderEdits;
   readonly responseHeaders?: HeaderEdits;
   readonly filterConfigs?: FilterConfigs;
+  /** Who is refused last while a proxy sheds load. Default `default`. */
+  readonly priority?: RoutePriority;
 }
+
+/**
+ * Which requests a proxy refuses last while it sheds load: it begins with `low`; `critical` ones, health checks for
+ * instance, it never refuses. (Envoy `RouteAction.priority` knows `default` and `high`.)
+ */
+export type RoutePriority = 'low' | 'default' | 'high' | 'critical';
 
 /** All given conditions must hold. */
 export interface RouteMatch {

@@ -172,6 +172,7 @@ export function route(
     requestHeaders,
     responseHeaders,
     filterConfigs,
+    priority,
     method,
     headers,
     query,
@@ -195,6 +196,7 @@ export function route(
     ...(requestHeaders === undefined ? {} : { requestHeaders }),
     ...(responseHeaders === undefined ? {} : { responseHeaders }),
     ...(filterConfigs === undefined ? {} : { filterConfigs }),
+    ...(priority === undefined ? {} : { priority }),
   };
 }
 

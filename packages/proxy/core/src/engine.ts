@@ -7,7 +7,9 @@ import type { Doors } from './doors.ts';
 import type { ReplayAccount } from './attempts/replay.ts';
 import { EngineMetrics } from './engine-metrics.ts';
 import type { EngineLimits } from './limits.ts';
-import type { Transport } from './ports.ts';
+import { OverloadManager } from './overload/overload-manager.ts';
+import type { OverloadSettings } from './overload/options.ts';
+import type { ResourceMonitor, Transport } from './ports.ts';
 import { rescue } from './rescue.ts';
 import type { Closable, FilterCalls, Services } from './services.ts';
 import { DecisionRing } from './stream/decision-ring.ts';
@@ -31,6 +33,7 @@ export class Engine implements Services {
   readonly limits: EngineLimits;
   readonly responseLimits: Partial<Http1Limits>;
   readonly turn: Turn;
+  readonly overload: OverloadManager;
   readonly streams: StreamPool;
   readonly recorder: Recorder;
   readonly decisions: DecisionRing;
@@ -64,6 +67,9 @@ export class Engine implements Services {
     readonly random: () => number;
     readonly sinks: readonly Sink[];
     readonly tracing: TracingSettings | undefined;
+    /** `undefined`: load is never shed. */
+    readonly overload: OverloadSettings | undefined;
+    readonly monitor: ResourceMonitor | undefined;
   }) {
     this.clock = parts.clock;
     this.turn = new Turn(parts.clock);
@@ -94,6 +100,16 @@ export class Engine implements Services {
     this.decisions = new DecisionRing(this.turn, parts.limits, this.metrics.explainNotesDropped);
     this.tracing = parts.tracing === undefined ? undefined : new Tracing(parts.tracing, parts.random);
     this.streams = new StreamPool(this);
+    this.overload = new OverloadManager({
+      settings: parts.overload,
+      monitor: parts.monitor,
+      clock: parts.clock,
+      wheel: this.wheel,
+      meter: parts.meter,
+      log: parts.log,
+      random: parts.random,
+      activeRequests: () => this.streams.active,
+    });
   }
 
   newTable(): FieldTable {

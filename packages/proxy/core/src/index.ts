@@ -10,6 +10,14 @@ export type { HttpListenerOptions, RouteOptions, TcpListenerOptions } from './co
 export type { ExplainSite, Explanation, Reason } from './explain/explanation.ts';
 export { DEFAULT_ENGINE_LIMITS } from './limits.ts';
 export type { EngineLimits } from './limits.ts';
+export { DEFAULT_OVERLOAD_ACTIONS } from './overload/options.ts';
+export type {
+  OverloadAction,
+  OverloadLimits,
+  OverloadOptions,
+  OverloadResource,
+  OverloadTrigger,
+} from './overload/options.ts';
 export { nodeTransport } from './node/node-transport.ts';
 export type { ListeningHandle, NodeTransportOptions } from './node/node-transport.ts';
 export { defaultLog } from './node/default-log.ts';
@@ -21,6 +29,8 @@ export type {
   ConnectOptions,
   Listening,
   ListenOwner,
+  ResourceMonitor,
+  ResourceUse,
   ServerTls,
   Socket,
   SocketEvents,

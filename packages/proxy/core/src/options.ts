@@ -13,7 +13,8 @@ import type {
 import type { TelemetryPlugin } from '@tulle/telemetry';
 import type { Clock } from '@tulle/time';
 import type { EngineLimits } from './limits.ts';
-import type { Transport } from './ports.ts';
+import type { OverloadOptions } from './overload/options.ts';
+import type { ResourceMonitor, Transport } from './ports.ts';
 
 /** A listener in code: filters stand as `authz({ … })`, not as entries of a registry. Made by `httpListener`, `tcpListener`. */
 export interface CodeListener extends Omit<Listener, 'filterChains' | 'connectionFilters'> {
@@ -57,6 +58,10 @@ export interface ProxyOptions {
   /** Default false: no admin interface. A host must be a loopback address. */
   readonly admin?: AdminAddress | false;
   readonly limits?: Partial<EngineLimits>;
+  /** How load is shed before the process runs out of something; `false`: never. Default: {@link OverloadOptions} as they are. */
+  readonly overload?: OverloadOptions | false;
+  /** Reads what the process uses. Default: Node's own, where the transport is; `false`: nobody. */
+  readonly monitor?: ResourceMonitor | false;
   /**
    * What becomes of a configuration that names a cluster or route configuration it does not have. `refuse` (default):
    * it is a fault, which catches typing errors. `allow`: requests get 503 (404) until it comes, as xDS wants it.

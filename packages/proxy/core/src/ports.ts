@@ -161,6 +161,30 @@ export interface CertificateInfo {
   readonly notAfterMs: number;
 }
 
+/** What a process uses of its means. */
+export interface ResourceUse {
+  /** Of the heap, what its last full collection left; 0 before the first. */
+  heapBytes: number;
+  heapLimitBytes: number;
+  /** Resident memory. */
+  rssBytes: number;
+  /** What the process may have of it; 0: no limit is known. */
+  memoryLimitBytes: number;
+  /** How late the event loop came to its work since the last reading, the median. */
+  loopDelayMs: number;
+  /** Files that the process may have open; 0: not known. */
+  openFilesLimit: number;
+}
+
+/** Knows what the process uses. */
+export interface ResourceMonitor {
+  /** Overwrites every field. */
+  read(into: ResourceUse): void;
+  /** From now on calls `onIteration` whenever an iteration of the event loop begins; `undefined`: not any more. */
+  watchIterations(onIteration: (() => void) | undefined): void;
+  close(): void;
+}
+
 /** Chance. */
 export interface Random {
   /** Uniform in [0, 1). */

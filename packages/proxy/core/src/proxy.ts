@@ -21,9 +21,11 @@ import { DEFAULT_ENGINE_LIMITS } from './limits.ts';
 import { ListenerRuntime } from './listener/listener.ts';
 import { startAdmin, type AdminServer } from './node/admin.ts';
 import { defaultLog } from './node/default-log.ts';
+import { nodeResourceMonitor } from './node/resource-monitor.ts';
 import { nodeTransport } from './node/node-transport.ts';
 import type { ProxyOptions } from './options.ts';
-import type { Transport } from './ports.ts';
+import { overloadSettings } from './overload/options.ts';
+import type { ResourceMonitor, Transport } from './ports.ts';
 import { observeProxy } from './proxy-gauges.ts';
 import { DOORS } from './rooms.ts';
 import { ClusterRuntime, type ClusterRef } from './upstream/cluster.ts';
@@ -137,6 +139,8 @@ export class ProxyRuntime implements Proxy {
       random: options.random ?? Math.random,
       sinks: this.telemetry.flatMap((plugin) => (plugin.sink === undefined ? [] : [plugin.sink])),
       tracing: onlyOne(this.telemetry, 'tracing'),
+      overload: options.overload === false ? undefined : overloadSettings(options.overload),
+      monitor: monitorOf(options),
     });
     this.engine.mirrors = new Mirrors(this.engine);
     this.engine.fetcher = new Fetcher(this.engine, (name) => this.refs.get(name)?.current);
@@ -155,6 +159,7 @@ export class ProxyRuntime implements Proxy {
         this.#admin = await startAdmin(this, this.#options.admin);
       this.#refuseLate();
       this.state = 'ready';
+      this.engine.overload.start((atMost) => this.#closeIdle(atMost));
     } catch (error) {
       await this.#admin?.close();
       await this.stop();
@@ -415,8 +420,16 @@ export class ProxyRuntime implements Proxy {
     await this.#admin?.close();
     for (const plugin of this.telemetry) await this.#finish(plugin, 'close');
     for (const stop of this.#stops) stop();
+    this.engine.overload.stop();
     this.engine.wheel.close();
     await this.transport.close();
+  }
+
+  /** Asks so many connections at most, those first that came first. */
+  #closeIdle(atMost: number): number {
+    let left = atMost;
+    for (const runtime of this.listeners.values()) left -= runtime.closeIdle(left);
+    return atMost - left;
   }
 
   async #finish(plugin: TelemetryPlugin, step: 'flush' | 'close'): Promise<void> {
@@ -435,6 +448,12 @@ export class ProxyRuntime implements Proxy {
       );
     }
   }
+}
+
+/** A transport that is not Node's own comes with a process of its own, or with none. */
+function monitorOf({ monitor, overload, transport }: ProxyOptions): ResourceMonitor | undefined {
+  if (monitor === false || overload === false) return undefined;
+  return monitor ?? (transport === undefined ? nodeResourceMonitor() : undefined);
 }
 
 /** Time for an exporter to `flush` or `close`, as the telemetry contract says. */

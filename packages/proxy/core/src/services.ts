@@ -6,6 +6,7 @@ import type { ReplayAccount } from './attempts/replay.ts';
 import type { Doors } from './doors.ts';
 import type { EngineMetrics } from './engine-metrics.ts';
 import type { EngineLimits } from './limits.ts';
+import type { OverloadGate } from './overload/overload-manager.ts';
 import type { StreamRef } from './stream/stream-ref.ts';
 import type { Turn } from './turn.ts';
 
@@ -31,6 +32,8 @@ export interface Services {
   readonly metrics: EngineMetrics;
   readonly limits: EngineLimits;
   readonly turn: Turn;
+  /** Sheds load; a request compares its `admitUntilMs`. */
+  readonly overload: OverloadGate;
   readonly replayAccount: ReplayAccount;
   newTable(): FieldTable;
   /** Uniform in [0, 1). */

@@ -92,6 +92,7 @@ export const routeConfigSchema: JsonSchema = fields(['name', 'virtualHosts'], {
           requestHeaders: edits,
           responseHeaders: edits,
           filterConfigs,
+          priority: oneOf('low', 'default', 'high', 'critical'),
         }),
       ),
       filterConfigs,

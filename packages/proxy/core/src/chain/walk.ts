@@ -6,6 +6,7 @@ import {
   stripPathParameters,
 } from '@tulle/match';
 import { stripHopByHop, TARGET_AUTHORITY, TARGET_ORIGIN } from '@tulle/http1';
+import { refuse } from '../overload/refuse.ts';
 import { rescue } from '../rescue.ts';
 import { PAUSE_HOOK } from '../sides.ts';
 import {
@@ -85,6 +86,8 @@ export function beginStream(stream: Stream): void {
     stream.authority = authority;
     return rescue(stream, 'TULLE_DOWNSTREAM_PROTOCOL', 'http1.codec_error{host}');
   }
+  const { overload } = stream.engine;
+  if (stream.startMs > overload.admitUntilMs && refuse(stream, overload)) return;
   const { pathParameters } = stream.chain.settings;
   if (pathParameters !== 'keep' && hasPathParameters(stream.path)) {
     const path = pathParameters === 'strip' ? stripPathParameters(stream.path) : '';

@@ -122,6 +122,7 @@ function compileRoute(
     name: route.name,
     cluster: undefined,
     virtualHost: host.name,
+    priority: route.priority ?? 'default',
     match: route.match,
     pattern: route.match.path.value,
     prefix: kind === 'prefix' ? (value.endsWith('/') ? value.slice(0, -1) : value) : undefined,

@@ -2,7 +2,7 @@ import type { FieldTable } from '@tulle/fields';
 import type { RouteInfo } from '@tulle/filter';
 import type { Http1Limits } from '@tulle/http1';
 import type { RouteMatcher } from '@tulle/match';
-import type { DirectResponseAction, RedirectAction, Rewrite, RouteMatch } from '@tulle/model';
+import type { DirectResponseAction, RedirectAction, Rewrite, RouteMatch, RoutePriority } from '@tulle/model';
 import type { StreamRecord } from '@tulle/telemetry';
 import type { HeadStep, PhaseTable } from '../chain/tables.ts';
 import type { UpstreamRef } from '../sides.ts';
@@ -79,6 +79,8 @@ export interface CompiledRoute extends RouteInfo {
   /** Its conditions as configured, for explanations. */
   readonly match: RouteMatch;
   readonly action: CompiledAction;
+  /** Who is refused last while the proxy sheds load. */
+  readonly priority: RoutePriority;
   /** Element-wise prefix that matched, for prefix rewrites; `undefined` for other kinds of match. */
   readonly prefix: string | undefined;
   /** Plain string prefix that matched. */

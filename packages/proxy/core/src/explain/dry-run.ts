@@ -7,6 +7,7 @@ import { chooseChain, type CompiledChain, type CompiledListener } from '../compi
 import { HttpChain, type CompiledRoute, type ForwardTarget } from '../compile/compiled.ts';
 import type { Engine } from '../engine.ts';
 import type { ListenerRuntime } from '../listener/listener.ts';
+import { openGate } from '../overload/overload-manager.ts';
 import type { Services } from '../services.ts';
 import type { Downstream } from '../sides.ts';
 import { DecisionArena } from '../stream/decision-arena.ts';
@@ -216,6 +217,7 @@ class DryRun {
         cancelAttempt: nothing,
         armAttemptTimers: nothing,
       },
+      overload: openGate(this.#engine.overload),
       newTable: () => this.#engine.newTable(),
       streams: { active: 0, ended: nothing, put: nothing },
       recorder: {

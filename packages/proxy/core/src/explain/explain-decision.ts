@@ -1,6 +1,7 @@
 import { ERROR_TABLE, errorRow } from '@tulle/filter';
 import type { CompiledRoute, ForwardTarget } from '../compile/compiled.ts';
 import type { DecidedAttempt, Decision } from '../stream/decision.ts';
+import { OVERLOAD_RESOURCES } from '../overload/options.ts';
 import {
   CLUSTER_ABSENT,
   CLUSTER_FULL,
@@ -19,6 +20,7 @@ import {
   SITE_ENDPOINT,
   SITE_FILTER_FAILED,
   SITE_HYGIENE,
+  SITE_OVERLOAD,
   SITE_PHASE,
   SITE_REMATCH,
   SITE_REPLY,
@@ -143,6 +145,14 @@ class Reading {
         return this.#giveHeld(index);
       case SITE_WOULD_CALL:
         return this.#filters.notCalled(reason, operand);
+      case SITE_OVERLOAD:
+        return this.#add(
+          'request',
+          '',
+          'refused',
+          'overload',
+          `the proxy shed load: ${OVERLOAD_RESOURCES[reason] ?? ''} was at ${operand} % of its limit`,
+        );
       case SITE_CLUSTER:
         return this.#cluster(reason);
       case SITE_ENDPOINT:

@@ -175,12 +175,18 @@ export class ListenerRuntime implements AcceptingListener {
       socket.destroy(true);
       return;
     }
+    const { turn, overload } = this.#engine;
+    if (overload.refusesConnection()) {
+      socket.events = WAITING;
+      socket.destroy(true);
+      return;
+    }
     this.metrics.connections.add();
-    const { turn } = this.#engine;
     turn.begin();
     try {
       const incoming = new IncomingConnection(this.#engine, this, socket);
       this.#connections.set(incoming, undefined);
+      overload.connections++;
       socket.resume();
       incoming.begin();
     } catch (defect) {
@@ -198,7 +204,7 @@ export class ListenerRuntime implements AcceptingListener {
 
   connectionOver(connection: ListenerConnection): void {
     const hooks = this.#connections.get(connection);
-    this.#connections.delete(connection);
+    if (this.#connections.delete(connection)) this.#engine.overload.connections--;
     hooks?.close();
     if (this.#connections.size > 0) return;
     for (const tell of this.#onEmpty.splice(0)) tell();
@@ -231,7 +237,7 @@ export class ListenerRuntime implements AcceptingListener {
   // — drain —
 
   asksToClose(): boolean {
-    if (this.#drainStartMs < 0) return false;
+    if (this.#drainStartMs < 0) return this.#engine.overload.asksToClose();
     if (this.drainEnded || this.#drainWindowMs === 0) return true;
     return this.#engine.random() < (this.#engine.clock.nowMs() - this.#drainStartMs) / this.#drainWindowMs;
   }
@@ -261,6 +267,18 @@ export class ListenerRuntime implements AcceptingListener {
         resolve();
       });
     });
+  }
+
+  /** Asks connections to close that are at rest, those first that came first. @returns how many were asked */
+  closeIdle(atMost: number): number {
+    let asked = 0;
+    this.#inTurn(() => {
+      for (const connection of [...this.#connections.keys()].slice(0, atMost)) {
+        connection.closeIfIdle();
+        asked++;
+      }
+    });
+    return asked;
   }
 
   /** Resolves when no connection is left. */

@@ -72,6 +72,12 @@ export function adminPages(proxy: AdminSubject): AdminPageEntry[] {
         }),
     },
     {
+      path: '/overload',
+      method: 'GET',
+      help: 'what may run short, how far it has, and what is done about it',
+      reply: () => json(proxy.engine.overload.describe()),
+    },
+    {
       path: '/certs',
       method: 'GET',
       help: 'certificates in use, never keys',

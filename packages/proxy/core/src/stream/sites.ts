@@ -35,6 +35,9 @@ export const SITE_BROKEN = -14;
 /** Dry run: a filter was not called; reason is its slot, operand 1 for effects `local`, 2 for `external`. */
 export const SITE_WOULD_CALL = -15;
 
+/** Refused since the proxy sheds load; reason is an index of `OVERLOAD_RESOURCES`, operand its pressure in percent. */
+export const SITE_OVERLOAD = -16;
+
 export const RETRY_REFUSALS = ['', 'budget', 'limit', 'unsafe', 'replay', 'timeout', 'closed'] as const;
 export type RetryRefusal = (typeof RETRY_REFUSALS)[number];
 

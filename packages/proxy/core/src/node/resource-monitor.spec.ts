@@ -1,0 +1,63 @@
+import { afterEach, expect, it } from 'vitest';
+import type { ResourceMonitor, ResourceUse } from '../ports.ts';
+import { nodeResourceMonitor } from './resource-monitor.ts';
+
+let monitor: ResourceMonitor | undefined;
+afterEach(() => {
+  monitor?.close();
+  monitor = undefined;
+});
+
+const nothing = (): ResourceUse => ({
+  heapBytes: -1,
+  heapLimitBytes: -1,
+  rssBytes: -1,
+  memoryLimitBytes: -1,
+  loopDelayMs: -1,
+  openFilesLimit: -1,
+});
+
+const turn = (): Promise<void> => new Promise((resolve) => void setTimeout(resolve, 1));
+
+function block(ms: number): void {
+  const end = performance.now() + ms;
+  while (performance.now() < end);
+}
+
+it('reads what the process has and uses', () => {
+  monitor = nodeResourceMonitor();
+  const use = nothing();
+  monitor.read(use);
+  expect(use.rssBytes).toBeGreaterThan(20_000_000);
+  expect(use.heapLimitBytes).toBeGreaterThan(100_000_000);
+  expect(Object.values(use).every((value) => Number.isFinite(value) && value >= 0)).toBe(true);
+});
+
+it('tells how late the loop comes to its work, and not of one long turn', async () => {
+  monitor = nodeResourceMonitor();
+  const use = nothing();
+  for (let i = 0; i < 6; i++) {
+    block(80);
+    await turn();
+  }
+  monitor.read(use);
+  expect(use.loopDelayMs).toBeGreaterThan(40);
+  for (let i = 0; i < 40; i++) {
+    if (i === 20) block(300);
+    await new Promise<void>((resolve) => void setTimeout(resolve, 10));
+  }
+  monitor.read(use);
+  expect(use.loopDelayMs).toBeLessThan(40);
+});
+
+it('tells when iterations of the loop begin, until it is told not to', async () => {
+  monitor = nodeResourceMonitor();
+  let iterations = 0;
+  monitor.watchIterations(() => iterations++);
+  for (let i = 0; i < 3; i++) await turn();
+  expect(iterations).toBeGreaterThanOrEqual(3);
+  monitor.watchIterations(undefined);
+  const before = iterations;
+  for (let i = 0; i < 3; i++) await turn();
+  expect(iterations).toBe(before);
+});

@@ -1,0 +1,91 @@
+import { readFileSync } from 'node:fs';
+import { totalmem } from 'node:os';
+import {
+  constants,
+  monitorEventLoopDelay,
+  PerformanceObserver,
+  type PerformanceEntry,
+} from 'node:perf_hooks';
+import { getHeapStatistics } from 'node:v8';
+import type { ResourceMonitor, ResourceUse } from '../ports.ts';
+
+/** How often the event loop is asked how late it is: fine enough to see 10 ms, coarse enough to cost nothing. */
+const LOOP_RESOLUTION_MS = 20;
+
+/** Reads what this process uses of its means. */
+export function nodeResourceMonitor(): ResourceMonitor {
+  return new NodeResourceMonitor();
+}
+
+class NodeResourceMonitor implements ResourceMonitor {
+  readonly #loop = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
+  readonly #collections: PerformanceObserver;
+  readonly #memoryLimitBytes = memoryLimitBytes();
+  readonly #openFilesLimit = openFilesLimit();
+  /** What was left after the last full collection. */
+  #heapBytes = 0;
+  #onIteration: (() => void) | undefined;
+  #immediate: NodeJS.Immediate | undefined;
+
+  constructor() {
+    this.#loop.enable();
+    this.#collections = new PerformanceObserver((list) => {
+      if (list.getEntries().some(isFullCollection)) this.#heapBytes = getHeapStatistics().used_heap_size;
+    });
+    this.#collections.observe({ entryTypes: ['gc'] });
+  }
+
+  read(into: ResourceUse): void {
+    into.heapBytes = this.#heapBytes;
+    into.heapLimitBytes = getHeapStatistics().heap_size_limit;
+    into.rssBytes = process.memoryUsage.rss();
+    into.memoryLimitBytes = this.#memoryLimitBytes;
+    into.openFilesLimit = this.#openFilesLimit;
+    // The histogram has whole periods. The median, since one long period (a collection, a process that was stopped) is no
+    // overload.
+    into.loopDelayMs =
+      this.#loop.count === 0 ? 0 : Math.max(this.#loop.percentile(50) / 1e6 - LOOP_RESOLUTION_MS, 0);
+    this.#loop.reset();
+  }
+
+  watchIterations(onIteration: (() => void) | undefined): void {
+    this.#onIteration = onIteration;
+    if (onIteration === undefined) {
+      if (this.#immediate !== undefined) clearImmediate(this.#immediate);
+      this.#immediate = undefined;
+    } else this.#immediate ??= setImmediate(this.#iterate);
+  }
+
+  /** After the poll of one iteration, so before what the next one does. */
+  readonly #iterate = (): void => {
+    this.#immediate = setImmediate(this.#iterate);
+    this.#onIteration?.();
+  };
+
+  close(): void {
+    this.watchIterations(undefined);
+    this.#loop.disable();
+    this.#collections.disconnect();
+  }
+}
+
+function isFullCollection(entry: PerformanceEntry): boolean {
+  const { detail } = entry as { readonly detail?: { readonly kind?: number } };
+  return detail?.kind === constants.NODE_PERFORMANCE_GC_MAJOR;
+}
+
+/** The cgroup's; 0 where there is none, which is then said by a number past what the machine has. */
+function memoryLimitBytes(): number {
+  const limit = process.constrainedMemory();
+  return limit > 0 && limit < totalmem() ? limit : 0;
+}
+
+/** 0 where it is not known. */
+function openFilesLimit(): number {
+  try {
+    const [, soft = ''] = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
+    return soft === '' ? 0 : Number(soft);
+  } catch {
+    return 0; // not on Linux
+  }
+}

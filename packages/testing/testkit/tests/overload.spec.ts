@@ -1,0 +1,334 @@
+import { CONTINUE, isTulleError } from '@tulle/filter';
+import {
+  createProxy,
+  route,
+  type OverloadOptions,
+  type ResourceMonitor,
+  type ResourceUse,
+} from '@tulle/proxy';
+import { describe, expect, it } from 'vitest';
+import type { TestProxy } from '../src/index.ts';
+import { filter, simple } from './support.ts';
+
+/** A process whose means a test sets; an iteration of the loop begins when it says so. */
+class Means implements ResourceMonitor {
+  readonly use: ResourceUse = {
+    heapBytes: 10,
+    heapLimitBytes: 100,
+    rssBytes: 10,
+    memoryLimitBytes: 100,
+    loopDelayMs: 0,
+    openFilesLimit: 0,
+  };
+  iterate: (() => void) | undefined;
+  closed = false;
+
+  read(into: ResourceUse): void {
+    Object.assign(into, this.use);
+  }
+
+  watchIterations(onIteration: (() => void) | undefined): void {
+    this.iterate = onIteration;
+  }
+
+  close(): void {
+    this.closed = true;
+  }
+}
+
+async function proxyWith(
+  overload: OverloadOptions = {},
+  more: Parameters<typeof simple>[0] = {},
+): Promise<{ test: TestProxy; means: Means; pass: (use: Partial<ResourceUse>) => Promise<void> }> {
+  const means = new Means();
+  const test = await simple({ overload, monitor: means, ...more });
+  return {
+    test,
+    means,
+    /** The next sample finds this. */
+    async pass(use) {
+      Object.assign(means.use, use);
+      await test.clock.advance(270);
+    },
+  };
+}
+
+/** Connections stay. */
+const REQUESTS_ONLY: OverloadOptions['actions'] = {
+  'disable-keepalive': [],
+  'close-idle-connections': [],
+  'stop-accepting-connections': [],
+};
+
+const share = (test: TestProxy, action: string): number | undefined =>
+  test.meter.value('tulle_overload_scale_percent', { action });
+
+describe('a heap that fills', () => {
+  it('refuses a growing share of requests with 503 and retry-after, and stops when there is room', async () => {
+    const { test, pass } = await proxyWith({ retryAfterSeconds: 3, actions: REQUESTS_ONLY });
+    const client = test.client();
+    expect((await client.request()).status).toBe(200);
+    await pass({ heapBytes: 97 });
+    const refused = await client.request();
+    expect([refused.status, refused.header('retry-after')]).toEqual([503, '3']);
+    expect(test.records.at(-1)).toMatchObject({
+      code: 'TULLE_OVERLOADED',
+      details: 'overload{heap}',
+      flags: ['OM'],
+    });
+    expect(test.meter.value('tulle_overload_rq_refused_total', { priority: 'default' })).toBe(1);
+    expect(test.meter.value('tulle_overload_pressure_percent', { resource: 'heap' })).toBe(97);
+    expect(share(test, 'stop-accepting-requests')).toBe(100);
+    await pass({ heapBytes: 93.5 });
+    const again = test.client();
+    const statuses: number[] = [];
+    for (let i = 0; i < 200; i++) statuses.push((await again.request()).status);
+    const share503 = statuses.filter((status) => status === 503).length / statuses.length;
+    expect(share503).toBeGreaterThan(0.35);
+    expect(share503).toBeLessThan(0.65);
+    await pass({ heapBytes: 50 });
+    for (let i = 0; i < 20; i++) expect((await again.request()).status).toBe(200);
+    expect(share(test, 'stop-accepting-requests')).toBe(0);
+  });
+
+  it('ends connections with their responses, closes those at rest, and takes no new ones', async () => {
+    const { test, pass } = await proxyWith();
+    const [idle, busy] = [test.client(), test.client()];
+    for (const client of [idle, busy]) expect((await client.request()).status).toBe(200);
+    await pass({ heapBytes: 96 });
+    await idle.connection.over();
+    await test.connect().over();
+    expect(test.meter.value('tulle_overload_cx_refused_total')).toBe(1);
+    expect(test.meter.value('tulle_overload_cx_idle_closed_total')).toBe(2);
+    await pass({ heapBytes: 10 });
+    expect((await test.client().request()).status).toBe(200);
+  });
+
+  it('a response that ends its connection says so', async () => {
+    const { test, pass } = await proxyWith({
+      actions: { 'close-idle-connections': [], 'stop-accepting-requests': [] },
+    });
+    const client = test.client();
+    expect((await client.request()).header('connection')).toBeUndefined();
+    await pass({ heapBytes: 95 });
+    expect((await client.request()).header('connection')).toBe('close');
+  });
+});
+
+describe('an event loop that comes late', () => {
+  it('begins requests for so long in each iteration, and refuses those beyond', async () => {
+    const { test, means, pass } = await proxyWith();
+    const client = test.client();
+    await pass({ loopDelayMs: 79 });
+    expect(means.iterate).toBeUndefined();
+    await pass({ loopDelayMs: 80 });
+    means.iterate?.();
+    await test.clock.advance(40);
+    expect((await client.request()).status).toBe(200);
+    await test.clock.advance(1);
+    const refused = await client.request();
+    expect([refused.status, refused.header('retry-after')]).toEqual([503, '1']);
+    expect(test.records.at(-1)?.details).toBe('overload{event-loop}');
+    means.iterate?.();
+    expect((await client.request()).status).toBe(200);
+  });
+
+  it('is over when nothing was refused for a second, not because the loop is short again', async () => {
+    const { test, means, pass } = await proxyWith();
+    const client = test.client();
+    await pass({ loopDelayMs: 200 });
+    for (let i = 0; i < 8; i++) {
+      await pass({ loopDelayMs: 0 });
+      // Long after the iteration began.
+      expect((await client.request()).status, `after ${i} samples`).toBe(503);
+    }
+    means.iterate?.();
+    for (let i = 0; i < 5; i++) {
+      means.iterate?.();
+      expect((await client.request()).status).toBe(200);
+      await pass({ loopDelayMs: 0 });
+    }
+    expect(means.iterate).toBeUndefined();
+    expect((await client.request()).status).toBe(200);
+    expect(test.log.lines.map(({ message }) => message)).toEqual([
+      'overload: budget-requests, since event-loop is at 250 % of its limit',
+      'overload: budget-requests is over',
+    ]);
+  });
+});
+
+describe('who is refused last', () => {
+  const routes = [
+    route('/low', 'api', { priority: 'low' }),
+    route('/high', 'api', { priority: 'high' }),
+    route('/critical', 'api', { priority: 'critical' }),
+    route('/own', { kind: 'direct', status: 200, body: 'own' }),
+    route('/', 'api'),
+  ];
+  const overload: OverloadOptions = { healthCheckPaths: ['/healthz'], actions: REQUESTS_ONLY };
+
+  async function refusedOf(test: TestProxy, path: string, headers = {}): Promise<number> {
+    const client = test.client();
+    let refused = 0;
+    for (let i = 0; i < 200; i++) if ((await client.request({ path, headers })).status === 503) refused++;
+    return refused / 200;
+  }
+
+  it('is told by the route: low ones go first, high ones late, critical ones never', async () => {
+    const { test, pass } = await proxyWith(overload, { handler: { routes } });
+    const refused = async (): Promise<number[]> => {
+      const shares: number[] = [];
+      for (const path of ['/low', '/', '/high', '/critical', '/healthz', '/own'])
+        shares.push(await refusedOf(test, path));
+      return shares;
+    };
+    await pass({ heapBytes: 91.75 }); // a quarter
+    const quarter = await refused();
+    expect(quarter[0]).toBe(1);
+    expect(quarter[1]).toBeGreaterThan(0.15);
+    expect(quarter[1]).toBeLessThan(0.35);
+    expect(quarter.slice(2)).toEqual([0, 0, 0, 0]);
+    await pass({ heapBytes: 99 });
+    expect(await refused()).toEqual([1, 1, 1, 0, 0, 0]);
+  });
+
+  it('also in an iteration of the loop', async () => {
+    const { test, means, pass } = await proxyWith(overload, { handler: { routes } });
+    await pass({ loopDelayMs: 100 });
+    const client = test.client();
+    const statuses = async (): Promise<number[]> => {
+      const all: number[] = [];
+      for (const path of ['/low', '/', '/high', '/critical', '/healthz'])
+        all.push((await client.request({ path })).status);
+      return all;
+    };
+    means.iterate?.();
+    expect(await statuses()).toEqual([200, 200, 200, 200, 200]);
+    await test.clock.advance(21);
+    expect(await statuses()).toEqual([503, 200, 200, 200, 200]);
+    await test.clock.advance(20);
+    expect(await statuses()).toEqual([503, 503, 200, 200, 200]);
+    await test.clock.advance(40);
+    expect(await statuses()).toEqual([503, 503, 503, 200, 200]);
+  });
+
+  it('is told by the request only where its claims are believed', async () => {
+    const low = { 'x-tulle-priority': 'low' };
+    const stripped = await proxyWith(overload, { handler: { routes } });
+    await stripped.pass({ heapBytes: 91.75 });
+    expect(await refusedOf(stripped.test, '/', low)).toBeLessThan(0.4);
+    const kept = await proxyWith(overload, { handler: { routes, identityHeaders: 'keep' } });
+    await kept.pass({ heapBytes: 91.75 });
+    expect(await refusedOf(kept.test, '/', low)).toBe(1);
+    expect(await refusedOf(kept.test, '/low', { 'x-tulle-priority': 'high' })).toBe(0);
+    expect(await refusedOf(kept.test, '/low', { 'x-tulle-priority': 'critical' })).toBe(1);
+  });
+});
+
+describe('bounds of what callers have open', () => {
+  it('connections: past half of the files that may be open no more are taken', async () => {
+    const { test, pass } = await proxyWith({ actions: { 'close-idle-connections': [] } });
+    const clients = Array.from({ length: 10 }, () => test.client());
+    for (const client of clients) await client.request();
+    await pass({ openFilesLimit: 22 });
+    expect((await test.client().request()).status).toBe(200);
+    await pass({ openFilesLimit: 22 });
+    await test.connect().over();
+    expect(test.meter.value('tulle_overload_cx_refused_total')).toBe(1);
+    clients[0]?.connection.end();
+    clients[1]?.connection.end();
+    await pass({ openFilesLimit: 22 });
+    expect((await test.client().request()).status).toBe(200);
+  });
+
+  it('requests: past the limit none is begun until there are fewer', async () => {
+    let release = (): void => {};
+    const { test, pass } = await proxyWith(
+      { limits: { activeRequests: 2 } },
+      {
+        answer: (request) =>
+          request.target === '/slow'
+            ? new Promise((resolve) => {
+                const before = release;
+                release = () => {
+                  before();
+                  resolve({ body: 'slow' });
+                };
+              })
+            : { body: 'ok' },
+      },
+    );
+    const slow = [test.client().send({ path: '/slow' }), test.client().send({ path: '/slow' })];
+    await pass({});
+    expect((await test.client().request()).status).toBe(503);
+    expect(test.records.at(-1)?.details).toBe('overload{active-requests}');
+    release();
+    for (const client of slow) expect((await client.response()).status).toBe(200);
+    await pass({});
+    expect((await test.client().request()).status).toBe(200);
+  });
+});
+
+describe('a refusal', () => {
+  it('comes before any filter, and the connection goes on', async () => {
+    let asked = 0;
+    const counting = filter('test.counting', {
+      requestHeaders() {
+        asked++;
+        return CONTINUE;
+      },
+    });
+    const { test, pass } = await proxyWith({ actions: REQUESTS_ONLY }, { filters: [counting({})] });
+    const client = test.client();
+    await client.request();
+    await pass({ heapBytes: 98 });
+    const refused = await client.request({ method: 'POST', body: 'some bytes' });
+    expect([refused.status, asked]).toEqual([503, 1]);
+    await pass({ heapBytes: 10 });
+    expect([(await client.request()).status, asked]).toEqual([200, 2]);
+  });
+
+  it('is not switched on where it is off, and nothing is watched', async () => {
+    const means = new Means();
+    const test = await simple({ overload: false, monitor: means });
+    Object.assign(means.use, { heapBytes: 100, loopDelayMs: 1_000 });
+    await test.clock.advance(2_000);
+    expect((await test.client().request()).status).toBe(200);
+  });
+
+  it('ends its watching with the proxy', async () => {
+    const { test, means } = await proxyWith();
+    await test.stop();
+    expect([means.closed, test.clock.pending]).toEqual([true, 0]);
+  });
+});
+
+describe('options that cannot be', () => {
+  it('are refused all at once, each with its place', () => {
+    const wrong = {
+      intervalMs: 0,
+      priorityHeader: 'Priority',
+      limits: { heapBytes: -1 },
+      actions: {
+        'stop-accepting-requests': [{ resource: 'cpu', threshold: 0 }],
+        'disable-keepalive': [{ resource: 'heap', scaling: { from: 0.9, saturated: 0.8 } }],
+        panic: [],
+      },
+    } as unknown as OverloadOptions;
+    let error: unknown;
+    try {
+      createProxy({ overload: wrong });
+    } catch (thrown) {
+      error = thrown;
+    }
+    expect(isTulleError(error) ? error.issues?.map(({ path }) => path) : error).toEqual([
+      '/overload/limits/heapBytes',
+      '/overload/intervalMs',
+      '/overload/priorityHeader',
+      '/overload/actions/stop-accepting-requests/0/resource',
+      '/overload/actions/stop-accepting-requests/0/threshold',
+      '/overload/actions/disable-keepalive/0/scaling/saturated',
+      '/overload/actions/panic',
+    ]);
+  });
+});
