@@ -21,11 +21,11 @@ import { DEFAULT_ENGINE_LIMITS } from './limits.ts';
 import { ListenerRuntime } from './listener/listener.ts';
 import { startAdmin, type AdminServer } from './node/admin.ts';
 import { defaultLog } from './node/default-log.ts';
-import { nodeResourceMonitor } from './node/resource-monitor.ts';
+import { monitorOf } from './node/resource-monitor.ts';
 import { nodeTransport } from './node/node-transport.ts';
 import type { ProxyOptions } from './options.ts';
 import { overloadSettings } from './overload/options.ts';
-import type { ResourceMonitor, Transport } from './ports.ts';
+import type { Transport } from './ports.ts';
 import { observeProxy } from './proxy-gauges.ts';
 import { DOORS } from './rooms.ts';
 import { ClusterRuntime, type ClusterRef } from './upstream/cluster.ts';
@@ -448,12 +448,6 @@ export class ProxyRuntime implements Proxy {
       );
     }
   }
-}
-
-/** A transport that is not Node's own comes with a process of its own, or with none. */
-function monitorOf({ monitor, overload, transport }: ProxyOptions): ResourceMonitor | undefined {
-  if (monitor === false || overload === false) return undefined;
-  return monitor ?? (transport === undefined ? nodeResourceMonitor() : undefined);
 }
 
 /** Time for an exporter to `flush` or `close`, as the telemetry contract says. */

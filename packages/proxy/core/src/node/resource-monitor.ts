@@ -7,6 +7,7 @@ import {
   type PerformanceEntry,
 } from 'node:perf_hooks';
 import { getHeapStatistics } from 'node:v8';
+import type { ProxyOptions } from '../options.ts';
 import type { ResourceMonitor, ResourceUse } from '../ports.ts';
 
 /** How often the event loop is asked how late it is: fine enough to see 10 ms, coarse enough to cost nothing. */
@@ -15,6 +16,12 @@ const LOOP_RESOLUTION_MS = 20;
 /** Reads what this process uses of its means. */
 export function nodeResourceMonitor(): ResourceMonitor {
   return new NodeResourceMonitor();
+}
+
+/** Who watches a proxy: a transport that is not Node's own comes with a process of its own, or with none. */
+export function monitorOf({ monitor, overload, transport }: ProxyOptions): ResourceMonitor | undefined {
+  if (monitor === false || overload === false) return undefined;
+  return monitor ?? (transport === undefined ? nodeResourceMonitor() : undefined);
 }
 
 class NodeResourceMonitor implements ResourceMonitor {
