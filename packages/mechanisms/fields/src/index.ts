@@ -24,6 +24,6 @@ export {
   LAST_FORBIDDEN_TRAILER,
   LAST_FRAMING,
 } from './known-names.ts';
-export { latin1Slice } from './latin1.ts';
+export { latin1Slice, latin1Write } from './latin1.ts';
 export { findName, nameIdOf, nameOf } from './name-cache.ts';
 export { FIELD_VALUE, findInvalidName, findInvalidValue, TOKEN_LOWER, trimBlanks } from './octets.ts';

@@ -4,9 +4,11 @@
  */
 export { HPACK_FAULTS } from './hpack/faults.ts';
 export type { HpackFault, HpackRule } from './hpack/faults.ts';
-export { HpackDecoder } from './hpack/decoder.ts';
-export { HpackEncoder, INDEX, NEVER_INDEX, NO_INDEX } from './hpack/encoder.ts';
-export type { Indexing } from './hpack/encoder.ts';
+export { DEFAULT_TABLE_BYTES, HpackDecoder } from './hpack/decoder.ts';
+export { HpackEncoder } from './hpack/encoder.ts';
+export type { HpackEncoderOptions } from './hpack/encoder.ts';
+export { INDEX, NEVER_INDEX, NO_INDEX } from './hpack/indexing.ts';
+export type { Indexing } from './hpack/indexing.ts';
 export type { HpackFieldSink, InvalidFieldRule } from './hpack/sink.ts';
 export {
   PSEUDO_AUTHORITY,

@@ -11,16 +11,18 @@ export const PSEUDO_PROTOCOL = -6;
 /** Any other name that begins with a colon: no such field may be sent (RFC 9113 §8.3). */
 export const PSEUDO_UNKNOWN = -7;
 
-const IDS: ReadonlyMap<string, number> = new Map([
-  [':method', PSEUDO_METHOD],
-  [':scheme', PSEUDO_SCHEME],
-  [':authority', PSEUDO_AUTHORITY],
-  [':path', PSEUDO_PATH],
-  [':status', PSEUDO_STATUS],
-  [':protocol', PSEUDO_PROTOCOL],
-]);
+const NAMES: readonly string[] = ['', ':method', ':scheme', ':authority', ':path', ':status', ':protocol'];
+
+const IDS: ReadonlyMap<string, number> = new Map(
+  NAMES.flatMap((name, at): [string, number][] => (at === 0 ? [] : [[name, -at]])),
+);
 
 /** Number of a pseudo-header, {@link PSEUDO_UNKNOWN} for others. @param name begins with a colon */
 export function pseudoId(name: string): number {
   return IDS.get(name) ?? PSEUDO_UNKNOWN;
+}
+
+/** The one copy of a pseudo-header's name. @param id from {@link pseudoId} */
+export function pseudoName(id: number): string | undefined {
+  return NAMES[-id];
 }
