@@ -3,6 +3,8 @@ import { getCompileCacheDir } from 'node:module';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Address, ProxyConfig, TrustBundle } from '@tulle/model';
+import type { ConnectionHandle } from './accept-gate.ts';
+import type { Balanced, ConnectionBalance } from './connection-balance.ts';
 import type { ListenerTable } from './listener-table.ts';
 import { createPending } from './pending.ts';
 import {
@@ -26,6 +28,8 @@ export interface ChildOptions {
   readonly identity: IdentityWelcome | undefined;
   readonly sign: (csrPem: string) => Promise<SignedIdentity>;
   readonly listeners: ListenerTable;
+  /** Evens out connections between processes; undefined: there is one process. */
+  readonly balance: ConnectionBalance | undefined;
   readonly applyTimeoutMs: number;
   readonly readyTimeoutMs: number;
   readonly execArgv: readonly string[] | undefined;
@@ -43,7 +47,7 @@ export interface ChildEnd {
 }
 
 /** One engine process, seen from the supervisor. */
-export interface Child {
+export interface Child extends Balanced {
   readonly slot: number;
   readonly generation: number;
   readonly pid: number;
@@ -103,6 +107,8 @@ export function startChild(options: ChildOptions): Child {
   let config = options.config;
   let draining = false;
   let gone = false;
+  let balances = false;
+  let least: number | undefined;
 
   const readyTimer = setTimeout(() => {
     brokenBy ??= new Error(
@@ -120,9 +126,10 @@ export function startChild(options: ChildOptions): Child {
     options.stderr(text);
   });
 
-  subprocess.on('message', (message: ToSupervisor) => {
+  subprocess.on('message', (message: ToSupervisor, handle: unknown) => {
     switch (message.kind) {
       case 'hello':
+        balances = message.balances === true;
         if (message.protocol !== PROTOCOL_VERSION)
           brokenBy ??= new Error(
             `the engine process speaks protocol ${message.protocol}, this supervisor ${PROTOCOL_VERSION}`,
@@ -137,7 +144,14 @@ export function startChild(options: ChildOptions): Child {
           config,
           identity: options.identity,
           ...(options.logLevel === undefined ? {} : { logLevel: options.logLevel }),
+          ...(options.balance === undefined ? {} : { balances: true }),
         });
+      case 'load':
+        return options.balance?.report(child, message.connections);
+      case 'offer':
+        return options.balance?.offer(child, message.key, message.connections, handle as ConnectionHandle);
+      case 'took':
+        return options.balance?.took(child, message.id, message.taken, message.connections);
       case 'acquire':
         try {
           const { key, socket } = listeners.acquire(message.address, generation);
@@ -181,20 +195,14 @@ export function startChild(options: ChildOptions): Child {
         `the engine process ${String(subprocess.pid)} ended ${how}${tail === '' ? '' : `; it last wrote:\n${tail.trimEnd()}`}`,
       );
     gone = true;
+    options.balance?.ended(child);
     listeners.forget(generation);
     pending.rejectAll(error);
     ready.reject(error);
     leaving.resolve();
     ended.resolve({ code, signal, error });
   };
-  // 'close' comes after standard error was read to its end, so the report of a crash is whole.
-  subprocess.on('close', end);
-  subprocess.on('error', (error) => {
-    brokenBy ??= error;
-    if (subprocess.pid === undefined) end(null, null); // it never started, so it will not close
-  });
-
-  return {
+  const child: Child = {
     slot,
     generation,
     pid: subprocess.pid ?? -1,
@@ -210,6 +218,19 @@ export function startChild(options: ChildOptions): Child {
     },
     get gone() {
       return gone;
+    },
+    get balances() {
+      return balances;
+    },
+    give(id, key, connection) {
+      if (gone || !subprocess.connected) return false;
+      send({ kind: 'connection', id, key }, connection);
+      return true;
+    },
+    tellLeast(connections) {
+      if (connections === least) return;
+      least = connections;
+      send({ kind: 'least', ...(connections === undefined ? {} : { connections }) });
     },
     async apply(next) {
       config = next;
@@ -233,4 +254,12 @@ export function startChild(options: ChildOptions): Child {
       clearTimeout(timer);
     },
   };
+  // 'close' comes after standard error was read to its end, so the report of a crash is whole.
+  subprocess.on('close', end);
+  subprocess.on('error', (error) => {
+    brokenBy ??= error;
+    if (subprocess.pid === undefined) end(null, null); // it never started, so it will not close
+  });
+
+  return child;
 }

@@ -1,4 +1,6 @@
+import type { SendHandle } from 'node:child_process';
 import type { Address, ProxyConfig, TrustBundle } from '@tulle/model';
+import { AcceptGate, type ConnectionHandle } from './accept-gate.ts';
 import { createStderrLog } from './stderr-log.ts';
 import { openProcessIdentity, type ProcessIdentity } from './process-identity.ts';
 import type { SocketHandle } from './bound-socket.ts';
@@ -14,6 +16,8 @@ export interface EngineProcessOptions<Settings> {
 
 /** Asking the supervisor for a socket or a signature: longer than its own call to the CA may take (10 s). */
 const ASK_TIMEOUT_MS = 30_000;
+/** Numbers of connections are told at most so often. */
+const LOAD_EVERY_MS = 50;
 /** How long connections may live on when the supervisor itself is gone and nobody bounds the drain. */
 const ORPHAN_DRAIN_MS = 60_000;
 
@@ -36,6 +40,8 @@ export async function runEngineProcess<Settings>(options: EngineProcessOptions<S
   /** Roots that came while the identity was being opened. */
   let newerBundles: readonly TrustBundle[] | undefined;
   let ending = false;
+  /** Before the servers; undefined where this is the only process. */
+  let gate: AcceptGate | undefined;
 
   const send = (message: ToSupervisor): void => {
     // A broken channel is told by 'disconnect'; a message lost with it needs no error of its own.
@@ -79,7 +85,40 @@ export async function runEngineProcess<Settings>(options: EngineProcessOptions<S
     } = await pending.ask<{ key: string; address: Address; handle: SocketHandle }>((id) =>
       send({ kind: 'acquire', id, address }),
     );
+    gate?.guard(key, handle);
     return { handle, address: real, release: () => send({ kind: 'release', key }) };
+  };
+
+  /** Says how many connections there are: at once, then all changes of the next moment together. */
+  let loadTimer: NodeJS.Timeout | undefined;
+  let loadSaid = 0;
+  const sayLoad = (connections: number): void => {
+    if (loadTimer !== undefined || connections === loadSaid) return;
+    loadSaid = connections;
+    send({ kind: 'load', connections });
+    loadTimer = setTimeout(() => {
+      loadTimer = undefined;
+      if (gate !== undefined) sayLoad(gate.connections);
+    }, LOAD_EVERY_MS).unref();
+  };
+  const makeGate = (): AcceptGate =>
+    new AcceptGate({
+      offer(key, connections, connection, done) {
+        if (!process.connected) return done(new Error('the supervisor is gone'));
+        process.send?.(
+          { kind: 'offer', key, connections } satisfies ToSupervisor,
+          connection as unknown as SendHandle,
+          undefined,
+          done,
+        );
+      },
+      changed: sayLoad,
+      nowMs: () => performance.now(),
+    });
+  const takeConnection = (id: number, key: string, connection: ConnectionHandle): void => {
+    const taken = gate?.take(key, connection) === true;
+    if (!taken) connection.close(); // this process's copy of it
+    send({ kind: 'took', id, taken, connections: gate?.connections ?? 0 });
   };
 
   const start = async (welcome: Extract<ToChild, { kind: 'welcome' }>): Promise<void> => {
@@ -89,6 +128,7 @@ export async function runEngineProcess<Settings>(options: EngineProcessOptions<S
       );
     }
     log.level = welcome.logLevel ?? log.level;
+    if (welcome.balances === true) gate = makeGate();
     if (welcome.identity !== undefined) {
       identity = await openProcessIdentity(
         welcome.identity,
@@ -143,6 +183,11 @@ export async function runEngineProcess<Settings>(options: EngineProcessOptions<S
         return pending.reject(message.id, fromWire(message.error));
       case 'config':
         return void answer(message.id, async () => apply(message.config));
+      case 'connection':
+        return takeConnection(message.id, message.key, handle as ConnectionHandle);
+      case 'least':
+        if (gate !== undefined) gate.least = message.connections;
+        return undefined;
       case 'stats':
         return void answer(message.id, async () => running().stats?.() ?? {});
       case 'settle-identity':
@@ -169,5 +214,5 @@ export async function runEngineProcess<Settings>(options: EngineProcessOptions<S
     setTimeout(() => process.exit(1), ORPHAN_DRAIN_MS).unref();
     void drain().catch(() => process.exit(1));
   });
-  send({ kind: 'hello', protocol: PROTOCOL_VERSION });
+  send({ kind: 'hello', protocol: PROTOCOL_VERSION, balances: true });
 }

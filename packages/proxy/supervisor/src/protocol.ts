@@ -33,7 +33,13 @@ export type ToChild =
       readonly identity: IdentityWelcome | undefined;
       /** Of its log; absent: `info`. */
       readonly logLevel?: LogLevel;
+      /** Connections are evened out between processes: what this one has too many of may be offered. */
+      readonly balances?: boolean;
     }
+  /** A connection that another process accepted travels as the message's handle. `key`: the listening socket it came to. */
+  | { readonly kind: 'connection'; readonly id: number; readonly key: string }
+  /** Connections of the other process that has least; absent: there is none to give to. */
+  | { readonly kind: 'least'; readonly connections?: number }
   /** The socket travels as the message's handle. */
   | { readonly kind: 'listener'; readonly id: number; readonly key: string; readonly address: Address }
   | { readonly kind: 'config'; readonly id: number; readonly config: ProxyConfig }
@@ -59,7 +65,14 @@ export interface IdentityWelcome {
 
 /** Child to supervisor. */
 export type ToSupervisor =
-  | { readonly kind: 'hello'; readonly protocol: number }
+  /** `balances`: it can be given connections. */
+  | { readonly kind: 'hello'; readonly protocol: number; readonly balances?: boolean }
+  /** It has so many connections now. */
+  | { readonly kind: 'load'; readonly connections: number }
+  /** A connection that it has too many of travels as the message's handle. */
+  | { readonly kind: 'offer'; readonly key: string; readonly connections: number }
+  /** It has what it was given, or nothing listens there (any more). */
+  | { readonly kind: 'took'; readonly id: number; readonly taken: boolean; readonly connections: number }
   | { readonly kind: 'acquire'; readonly id: number; readonly address: Address }
   | { readonly kind: 'release'; readonly key: string }
   | { readonly kind: 'sign'; readonly id: number; readonly csrPem: string }

@@ -1,8 +1,9 @@
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { request } from 'node:http';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isTulleError } from '@tulle/filter';
@@ -254,6 +255,58 @@ describe('supervisor', () => {
     const slots = new Set<number>();
     while (slots.size < 2) slots.add((await get(two)).slot);
     expect(sv.status().crashes).toBe(1);
+  });
+
+  describe('few connections that stay', () => {
+    /** A connection that stays, and who serves it. */
+    const open = async (
+      address: TcpAddress,
+    ): Promise<{ readonly socket: Socket; slot(): Promise<number> }> => {
+      const socket = connect(address.port, address.host);
+      sockets.push(socket);
+      await once(socket, 'connect');
+      return {
+        socket,
+        async slot() {
+          socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+          const [data] = (await once(socket, 'data')) as [Buffer];
+          return (JSON.parse(/\{.*\}/.exec(data.toString())?.[0] ?? '') as Answer).slot;
+        },
+      };
+    };
+    const sockets: Socket[] = [];
+    afterEach(() => {
+      for (const socket of sockets.splice(0)) socket.destroy();
+    });
+
+    it('are spread evenly over the processes, whichever of them is the quickest to accept', async () => {
+      const sv = make({ workers: 3 });
+      const address = await bound();
+      await sv.start(listening('1', address));
+      const count = new Map<number, number>();
+      for (let i = 0; i < 9; i++) {
+        const slot = await (await open(address)).slot();
+        count.set(slot, (count.get(slot) ?? 0) + 1);
+      }
+      // One more or less is the time that a count needs to be known.
+      expect([...count.values()].reduce((sum, n) => sum + n)).toBe(9);
+      for (let slot = 0; slot < 3; slot++) expect(count.get(slot)).toBeGreaterThanOrEqual(2);
+    });
+
+    it('are served by another when the process that they were given to is killed before it took them', async () => {
+      const sv = make({ workers: 2 });
+      const address = await bound();
+      await sv.start(listening('1', address));
+      const frozen = sv.status().processes.find(({ slot }) => slot === 1)?.pid as number;
+      process.kill(frozen, 'SIGSTOP');
+      const slots = await Promise.all([
+        ...Array.from({ length: 6 }, async () => (await open(address)).slot()),
+        event('crashed'),
+        new Promise((resolve) => setTimeout(resolve, 100)).then(() => process.kill(frozen, 'SIGKILL')),
+      ]);
+      expect(slots.slice(0, 6).every((slot) => slot === 0 || slot === 1)).toBe(true);
+      expect(sv.status().crashes).toBe(1);
+    });
   });
 
   it('closes a socket once the configuration drops it, and gives port 0 one socket for all workers', async () => {

@@ -4,6 +4,7 @@ import type { Log } from '@tulle/filter';
 import { isUnixAddress, type Address, type IdentitySource, type ProxyConfig } from '@tulle/model';
 import { createBackoff } from '@tulle/time';
 import { startChild, type Child } from './child.ts';
+import { ConnectionBalance } from './connection-balance.ts';
 import { createListenerTable } from './listener-table.ts';
 import type { SignedIdentity } from './protocol.ts';
 import { stderrLog, type LogLevel } from './stderr-log.ts';
@@ -145,6 +146,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   const applyTimeoutMs = options.applyTimeoutMs ?? 30_000;
   const stableAfterMs = options.stableAfterMs ?? 10_000;
   const listeners = createListenerTable();
+  const balance = workers > 1 ? new ConnectionBalance() : undefined;
   let { module, settings } = options;
   let config: ProxyConfig | undefined;
   let generation = 0;
@@ -182,6 +184,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       slot,
       generation,
       listeners,
+      balance,
       config,
       adminAddress: { path },
       identity:
@@ -241,8 +244,10 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     const { slot } = child;
     const readySinceMs = performance.now();
     current.set(slot, child);
+    balance?.join(child);
     for (const wake of waiting.splice(0)) wake();
     void child.leaving.then(async () => {
+      balance?.leave(child);
       if (stopping || current.get(slot) !== child) return;
       current.delete(slot);
       if (child.draining) {
@@ -343,6 +348,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   };
 
   const drainChild = (child: Child, ms?: number): void => {
+    balance?.leave(child);
     child.drain();
     boundDrain(child, ms);
   };
@@ -470,6 +476,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
           return undefined;
         }),
       );
+      balance?.close();
       listeners.closeAll();
     },
   };
