@@ -46,7 +46,7 @@ describe('the balance of connections', () => {
     expect([a, b, c].map(({ given }) => given.length)).toEqual([0, 1, 2]);
     const [first] = c.given;
     balance.took(c, first?.id ?? 0, true, 1);
-    expect((first?.connection as unknown as { closed: boolean }).closed).toBe(true);
+    expect(first?.connection).toMatchObject({ closed: true });
   });
 
   it('asks the next when one does not listen there, cannot be reached, or ends before it has it', () => {
