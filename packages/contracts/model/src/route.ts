@@ -52,6 +52,8 @@ export interface RouteMatch {
   readonly method?: string;
   readonly headers?: readonly ValueMatch[];
   readonly query?: readonly ValueMatch[];
+  /** Only gRPC requests: `content-type: application/grpc`, also with `+suffix` or parameters (Envoy `RouteMatch.grpc`). Default false. */
+  readonly grpc?: boolean;
 }
 
 /**

@@ -81,7 +81,7 @@ export interface ControlPlane {
    * whether the proxies that it is for have its filter.
    */
   conditions(key: string): readonly Condition[];
-  /** `status` of a Gateway or HTTPRoute as Gateway API writes it; `undefined` for other kinds. */
+  /** `status` of a Gateway or route as Gateway API writes it; `undefined` for other kinds. */
   resourceStatus(key: string): GatewayStatus | RouteStatus | undefined;
   status(): MeshStatus;
   /** What is asked of callers, by port of each connected workload, and who comes without it. */

@@ -34,7 +34,7 @@ export const SCHEMAS: Json = {
       },
       status: {
         anyOf: [ref('GatewayStatus'), ref('RouteStatus')],
-        description: 'Of a Gateway or HTTPRoute, as Gateway API writes it.',
+        description: 'Of a Gateway or route, as Gateway API writes it.',
       },
     },
     ['resource', 'owner', 'version', 'generation'],

@@ -1,10 +1,12 @@
 import {
+  isRouteKind,
   parentKind,
   refOf,
   resourceKey,
   resourceVersion,
   SERVICE_NAME_LABEL,
   serviceSelects,
+  type AnyRoute,
   type Gateway,
   type Kind,
   type Resource,
@@ -12,7 +14,6 @@ import {
   type Service,
   type Workload,
   type EndpointSlice,
-  type HTTPRoute,
 } from '@tulle/resources';
 import { Claims } from './claims.ts';
 import { accountOf, whyNotTaken, type LeftOut, type MayClaim } from './endpoint-right.ts';
@@ -52,7 +53,7 @@ export class World {
   readonly #held = new Map<string, Held>();
   readonly #kinds = new Map<string, Map<string, Resource>>();
   /** Parents (`ns/name` of Services, {@link gatewayKey}) → routes. */
-  readonly #routesOf = new Map<string, Set<HTTPRoute>>();
+  readonly #routesOf = new Map<string, Set<AnyRoute>>();
   readonly #gateways = new Map<string, Gateway>();
   /** Workloads → slices with an endpoint that is one of them. */
   readonly #slicesTo = new Map<string, Set<EndpointSlice>>();
@@ -113,7 +114,7 @@ export class World {
     return this.#gateways.values();
   }
 
-  routesOf(service: string): Iterable<HTTPRoute> {
+  routesOf(service: string): Iterable<AnyRoute> {
     return this.#routesOf.get(service) ?? [];
   }
 
@@ -222,8 +223,7 @@ export class World {
     if (resource.kind === 'Gateway') this.#gateways.set(gatewayKey(resource.metadata), resource);
     if (resource.kind === 'Workload' && resource.spec.inbound.mode === 'sidecar')
       this.forwarders.addWorkload(provenAccount(resource), resourceKey(refOf(resource)));
-    if (resource.kind === 'HTTPRoute')
-      for (const key of parentsOf(resource)) addTo(this.#routesOf, key, resource);
+    if (isRoute(resource)) for (const key of parentsOf(resource)) addTo(this.#routesOf, key, resource);
     if (resource.kind === 'EndpointSlice')
       for (const key of workloadsIn(resource)) addTo(this.#slicesTo, key, resource);
   }
@@ -236,8 +236,7 @@ export class World {
     if (resource.kind === 'Gateway') this.#gateways.delete(gatewayKey(resource.metadata));
     if (resource.kind === 'Workload')
       this.forwarders.removeWorkload(provenAccount(resource), resourceKey(refOf(resource)));
-    if (resource.kind === 'HTTPRoute')
-      for (const key of parentsOf(resource)) removeFrom(this.#routesOf, key, resource);
+    if (isRoute(resource)) for (const key of parentsOf(resource)) removeFrom(this.#routesOf, key, resource);
     if (resource.kind === 'EndpointSlice')
       for (const key of workloadsIn(resource)) removeFrom(this.#slicesTo, key, resource);
   }
@@ -270,6 +269,7 @@ export class World {
         services.add(serviceOf(resource));
         return;
       case 'HTTPRoute':
+      case 'GRPCRoute':
         for (const parent of parentsOf(resource)) services.add(parent);
         return;
       case 'Gateway':
@@ -288,7 +288,7 @@ export class World {
         for (const { namespace: from, kind } of resource.spec.from) {
           if (kind === 'Gateway')
             for (const gateway of this.in('Gateway', from)) services.add(gatewayKey(gateway.metadata));
-          for (const route of kind === 'Gateway' ? [] : this.in('HTTPRoute', from))
+          for (const route of isRouteKind(kind) ? this.in(kind, from) : [])
             for (const parent of parentsOf(route)) services.add(parent);
         }
         return;
@@ -300,8 +300,9 @@ export class World {
         for (const target of resource.spec.targetRefs ?? []) {
           if (target.kind === 'Service') services.add(`${namespace}/${target.name}`);
           if (target.kind === 'Gateway') services.add(gatewayKey({ namespace, name: target.name }));
-          const route =
-            target.kind === 'HTTPRoute' ? this.get('HTTPRoute', namespace, target.name) : undefined;
+          const route: AnyRoute | undefined = isRouteKind(target.kind)
+            ? this.get(target.kind, namespace, target.name)
+            : undefined;
           if (route !== undefined) for (const parent of parentsOf(route)) services.add(parent);
         }
         if (resource.kind === 'FilterPolicy' && resource.spec.direction !== 'outbound') policyScope();
@@ -324,8 +325,12 @@ export function gatewayKey({
   return `Gateway/${namespace}/${name}`;
 }
 
+function isRoute(resource: Resource): resource is AnyRoute {
+  return isRouteKind(resource.kind);
+}
+
 /** Services as `ns/name`, Gateways as {@link gatewayKey}. */
-function parentsOf(route: HTTPRoute): string[] {
+function parentsOf(route: AnyRoute): string[] {
   return route.spec.parentRefs.map((parent) => {
     const at = { namespace: parent.namespace ?? route.metadata.namespace, name: parent.name };
     return parentKind(parent) === 'Gateway' ? gatewayKey(at) : `${at.namespace}/${at.name}`;

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import type {
+  GRPCRouteMatch,
   GatewayListener,
   GatewayListenerTls,
   Metadata,
@@ -153,6 +154,25 @@ const route: fc.Arbitrary<ResourceOf<'HTTPRoute'>> = fc.record({
   ),
 });
 
+const grpcRoute: fc.Arbitrary<ResourceOf<'GRPCRoute'>> = fc
+  .tuple(
+    route,
+    fc.constantFrom<readonly GRPCRouteMatch[]>(
+      [],
+      [{ method: { service: 'shop.Orders' } }],
+      [{ method: { service: 'shop.Orders', method: 'Place' } }, { method: { method: 'Place' } }],
+    ),
+  )
+  .map(([{ apiVersion, metadata: meta, spec }, matches]) => ({
+    apiVersion,
+    kind: 'GRPCRoute',
+    metadata: meta,
+    spec: {
+      ...spec,
+      rules: (spec.rules ?? []).map(({ name = 'one', backendRefs = [] }) => ({ name, backendRefs, matches })),
+    },
+  }));
+
 const host = fc.constantFrom('shop.example', '*.example', '*.shop.example');
 const allowedRoutes = fc.constantFrom(
   { namespaces: { from: 'All' as const } },
@@ -236,7 +256,7 @@ const grant: fc.Arbitrary<ResourceOf<'ReferenceGrant'>> = fc.record({
   metadata: metadata(fc.constant('g')),
   spec: fc.record({
     from: fc
-      .record({ kind: fc.constantFrom('HTTPRoute', 'Gateway'), namespace })
+      .record({ kind: fc.constantFrom('HTTPRoute', 'GRPCRoute', 'Gateway'), namespace })
       .map((from) => [{ group: 'gateway.networking.k8s.io', ...from }]),
     to: fc.oneof(
       some({ group: fc.constant(''), kind: fc.constant('Service') }, { name: serviceName }).map((to) => [to]),
@@ -253,7 +273,7 @@ const serviceTarget = fc.record({
 const routeTarget = some(
   {
     group: fc.constant('gateway.networking.k8s.io' as const),
-    kind: fc.constant('HTTPRoute' as const),
+    kind: fc.constantFrom('HTTPRoute' as const, 'GRPCRoute' as const),
     name: fc.constantFrom('r1', 'r2'),
   },
   { sectionName: fc.constantFrom('one', 'two') },
@@ -360,6 +380,7 @@ export const anyResource: fc.Arbitrary<Resource> = fc.oneof<fc.WeightedArbitrary
   { weight: 2, arbitrary: workload },
   { weight: 2, arbitrary: slice },
   { weight: 4, arbitrary: route },
+  { weight: 2, arbitrary: grpcRoute },
   { weight: 3, arbitrary: gateway },
   { weight: 1, arbitrary: external },
   { weight: 1, arbitrary: backendTls },

@@ -363,3 +363,70 @@ spec: { type: ExternalName, externalName: audit.example.org, ports: [{ port: 80 
       ]);
   });
 });
+
+const grpc = (spec: string, created = '2026-01-02T00:00:00Z'): string =>
+  route(spec)
+    .replace('HTTPRoute', 'GRPCRoute')
+    .replace('name: shop,', `name: shop, creationTimestamp: '${created}',`);
+const RULES =
+  'rules: [{ matches: [{ method: { service: shop.Orders } }], backendRefs: [{ name: shop, port: 80 }] }]';
+
+it('a GRPCRoute at a Gateway takes gRPC requests of its hosts, and leaves those of an older HTTPRoute to it', async () => {
+  const cp = make();
+  const own = grpc(
+    `{ parentRefs: [{ name: edge, sectionName: http }], hostnames: [grpc.example.com], ${RULES} }`,
+  );
+  await put(cp, GATEWAY, SHOP, own);
+  join(cp);
+  const [node] = cp.status().proxies;
+  const config = cp.proxyConfig(node?.id ?? '');
+  const hosts = config?.routes.find(({ name }) => name.includes('|80|'))?.virtualHosts ?? [];
+  expect(hosts.find(({ name }) => name === 'grpc.example.com')?.routes).toMatchObject([
+    {
+      match: { path: { kind: 'bytes-prefix', value: '/shop.Orders/' }, grpc: true },
+      action: { kind: 'forward' },
+    },
+    { action: { kind: 'direct', status: 404, code: 'TULLE_ROUTE_NOT_FOUND' } },
+  ]);
+  const said = (key: string): string[] => {
+    const status = cp.resourceStatus(key) as RouteStatus;
+    return status.parents.flatMap(({ conditions }) =>
+      conditions.map((c) => `${c.type}=${c.status}/${c.reason}`),
+    );
+  };
+  const [kept, fine] = [
+    'GRPCRoute/default/shop',
+    ['Accepted=True/Accepted', 'ResolvedRefs=True/ResolvedRefs'],
+  ];
+  expect(said(kept)).toEqual(fine);
+  const older = SHOP_ROUTE.replace('name: shop,', "name: all, creationTimestamp: '2026-01-01T00:00:00Z',");
+  await put(cp, older);
+  expect(said(kept)[0]).toBe('Accepted=False/RouteKindConflict');
+  expect(said('HTTPRoute/default/all')).toEqual(fine);
+  const listeners = (cp.resourceStatus('Gateway/default/edge') as GatewayStatus).listeners;
+  expect(listeners.map(({ attachedRoutes }) => attachedRoutes)).toEqual([1, 1]);
+  expect(listeners[0]?.supportedKinds.map(({ kind }) => kind)).toEqual(['HTTPRoute', 'GRPCRoute']);
+  await put(
+    cp,
+    grpc(`{ parentRefs: [{ name: edge }], hostnames: [grpc.example.com], ${RULES} }`, '2025-01-01T00:00:00Z'),
+  );
+  expect(said(kept)).toEqual(fine);
+  expect(said('HTTPRoute/default/all')[0]).toBe('Accepted=False/RouteKindConflict');
+});
+
+it('on a port of a Service a GRPCRoute applies, and an HTTPRoute beside it says that it does not', async () => {
+  const cp = make();
+  const parent = "parentRefs: [{ group: '', kind: Service, name: shop }]";
+  await put(
+    cp,
+    SHOP,
+    route(`{ ${parent}, rules: [{ backendRefs: [{ name: shop, port: 80 }] }] }`),
+    grpc(`{ ${parent}, ${RULES} }`),
+  );
+  const accepted = (key: string): string | undefined =>
+    (cp.resourceStatus(key) as RouteStatus).parents[0]?.conditions[0]?.status;
+  expect([accepted('HTTPRoute/default/shop'), accepted('GRPCRoute/default/shop')]).toEqual(['False', 'True']);
+  cp.apply([], ['GRPCRoute/default/shop']);
+  cp.flush();
+  expect(accepted('HTTPRoute/default/shop')).toBe('True');
+});

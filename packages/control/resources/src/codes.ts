@@ -59,6 +59,7 @@ export type DiagnosticCode =
   | 'TULLE0311'
   | 'TULLE0312'
   | 'TULLE0313'
+  | 'TULLE0314'
   | 'TULLE0401'
   | 'TULLE0402'
   | 'TULLE0403'
@@ -198,12 +199,17 @@ export const CODES: Readonly<Record<DiagnosticCode, CodeRow>> = Object.freeze({
   TULLE0312: finding(
     'warning',
     'Route kind not served',
-    'allowedRoutes names a kind of route that Tulle does not serve; HTTPRoute is.',
+    'allowedRoutes names a kind of route that Tulle does not serve; HTTPRoute and GRPCRoute are.',
   ),
   TULLE0313: finding(
     'error',
     'CA certificates not found',
     'A BackendTLSPolicy names a ConfigMap that is not there or has no `ca.crt`. Until then nobody is believed and calls fail; they are never sent in clear.',
+  ),
+  TULLE0314: finding(
+    'error',
+    'Route of another kind applies',
+    'Routes of different kinds do not share a port of a Service (GRPCRoute comes before HTTPRoute), nor a host of a listener (the older one is there). The route does nothing there.',
   ),
   TULLE0401: finding(
     'warning',

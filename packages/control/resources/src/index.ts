@@ -57,12 +57,13 @@ export type {
 export {
   attachToGateway,
   conflictedListeners,
+  displacedRoutes,
   gatewayParents,
   isServedGateway,
   servedKinds,
   unservedKinds,
 } from './gateway/attach.ts';
-export type { Attachment, AttachProblem, AttachResult } from './gateway/attach.ts';
+export type { Attachment, AttachProblem, AttachResult, DisplacedRoutes } from './gateway/attach.ts';
 export { attachedHostnames, commonHostname, compareHostnames, coversHostname } from './gateway/hostnames.ts';
 export type { ReferenceGrant } from './kinds/reference-grant.ts';
 export type {
@@ -88,7 +89,25 @@ export type { AnalyzeOptions } from './analyze/analysis-host.ts';
 export { isGranted } from './analyze/resource-set.ts';
 export type { GrantedKinds } from './analyze/resource-set.ts';
 export { DURATION_PATTERN, parseDurationMs } from './duration.ts';
-export { createdMs, routeMatchOf } from './route-match.ts';
+export { createdMs } from './route-match.ts';
+export {
+  displacedBy,
+  isAttachedTo,
+  isRouteKind,
+  matchesOfRule,
+  meansPort,
+  ROUTE_KINDS,
+  rulesOf,
+} from './routes.ts';
+export type { AnyRoute, RouteKind, RouteRule, RuleMatch } from './routes.ts';
+export type {
+  GRPCMethodMatch,
+  GRPCRoute,
+  GRPCRouteFilter,
+  GRPCRouteMatch,
+  GRPCRouteRule,
+  GRPCRouteSpec,
+} from './kinds/grpc-route.ts';
 export {
   backendTarget,
   findServicePort,

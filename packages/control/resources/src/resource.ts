@@ -5,6 +5,7 @@ import type { ConfigMap } from './kinds/config-map.ts';
 import type { EndpointSlice } from './kinds/endpoint-slice.ts';
 import type { FilterPolicy } from './kinds/filter-policy.ts';
 import type { Gateway } from './kinds/gateway.ts';
+import type { GRPCRoute } from './kinds/grpc-route.ts';
 import type { HTTPRoute } from './kinds/http-route.ts';
 import type { PeerAuthentication } from './kinds/peer-authentication.ts';
 import type { ReferenceGrant } from './kinds/reference-grant.ts';
@@ -19,6 +20,7 @@ export type Resource =
   | EndpointSlice
   | Gateway
   | HTTPRoute
+  | GRPCRoute
   | ReferenceGrant
   | BackendTLSPolicy
   | ConfigMap

@@ -18,6 +18,7 @@ const policy = (kind: string, spec: string): string =>
 const JWT =
   '  config: { providers: [{ name: a, issuer: https://a.example, jwks: { url: https://a.example/keys } }] }';
 const A = service('a');
+const grpcRoute = (spec: string, name = 'g'): string => route(spec, name).replace('HTTPRoute', 'GRPCRoute');
 const gateway = (listeners: string, name = 'edge'): string =>
   `apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: { name: ${name} }\nspec:\n  gatewayClassName: tulle\n  listeners:\n${listeners}\n---\n`;
 const HTTP = '    - { name: http, port: 80, protocol: HTTP, hostname: "*.example.com" }';
@@ -25,6 +26,82 @@ const gatewayRoute = (parent: string, more = '', namespace = 'default'): string 
   `apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: { name: r, namespace: ${namespace} }\nspec:\n  parentRefs: [${parent}]\n${more}  rules: [{ backendRefs: [{ name: a, namespace: default, port: 80 }] }]\n`;
 
 export const CASES: readonly Case[] = [
+  {
+    name: 'a GRPCRoute with parts of HTTPRoutes, and with what is not there',
+    yaml:
+      A +
+      grpcRoute(`  rules:
+    - matches: [{ path: { value: / } }]
+      filters: [{ type: URLRewrite }]
+      timeouts: { request: 1s }
+      sessionPersistence: { sessionName: a }
+      backendRefs: [{ name: a, port: 80 }]`),
+    expect: [
+      ['TULLE0201', 12, 'path', 'here: method, headers'],
+      ['TULLE0205', 13, 'URLRewrite', 'RequestHeaderModifier'],
+      ['TULLE0201', 14, 'timeouts', 'timeouts'],
+      ['TULLE0206', 15, 'sessionPersistence', 'not there yet'],
+    ],
+  },
+  {
+    name: 'a GRPCRoute with conditions that hold for nothing',
+    yaml:
+      A +
+      grpcRoute(`  rules:
+    - matches:
+        - method: {}
+        - method: { service: shop/Orders, method: Place.Order }
+        - method: { type: RegularExpression, service: "a(?=b)" }
+        - headers: [{ name: a, value: b }, { name: A, value: c }]
+      filters: [{ type: RequestMirror }]
+      backendRefs: [{ name: a, port: 80 }]`),
+    expect: [
+      ['TULLE0203', 13, '{}', '"service" or "method"'],
+      ['TULLE0205', 14, 'shop/Orders', 'shop.v1.Orders'],
+      ['TULLE0205', 14, 'Place.Order', 'the name alone'],
+      ['TULLE0210', 15, '"a(?=b)"', 'RE2'],
+      ['TULLE0207', 16, 'A, value', 'two conditions'],
+      ['TULLE0203', 17, '{ type: RequestMirror', 'requestMirror'],
+    ],
+  },
+  {
+    name: 'a GRPCRoute and an HTTPRoute for one port',
+    yaml:
+      service('a', 'ports: [{ name: one, port: 80 }, { name: two, port: 81 }]') +
+      `${route('  rules: [{ backendRefs: [{ name: a, port: 80 }] }]')}---\n` +
+      grpcRoute('  rules: [{ backendRefs: [{ name: a, port: 80 }] }]').replace(
+        'name: a }',
+        'name: a, port: 81 }',
+      ),
+    expect: [['TULLE0314', 10, '{ group: "", kind', 'GRPCRoute default/g applies to port 81']],
+  },
+  {
+    name: 'a GRPCRoute and an HTTPRoute for one host of a listener, of which the older applies',
+    yaml:
+      A +
+      gateway(HTTP) +
+      `${gatewayRoute('{ name: edge }').replace('name: r,', 'creationTimestamp: 2026-01-02T00:00:00Z, name: r,')}---\n` +
+      gatewayRoute('{ name: edge }', '  hostnames: [grpc.example.com]\n').replace(
+        /HTTPRoute\nmetadata: \{ name: r/,
+        'GRPCRoute\nmetadata: { creationTimestamp: 2026-01-01T00:00:00Z, name: g',
+      ),
+    expect: [['TULLE0314', 18, '{ name: edge', 'listener http of Gateway default/edge']],
+  },
+  {
+    name: 'a GRPCRoute that leads nowhere, twice for the same, without a grant',
+    yaml:
+      A +
+      service('b').replace('name: b', 'name: b, namespace: other') +
+      grpcRoute(`  rules:
+    - matches: [{ method: { service: a.B } }]
+    - matches: [{ method: { service: a.B } }]
+      backendRefs: [{ name: b, namespace: other, port: 80 }]`),
+    expect: [
+      ['TULLE0406', 17, 'matches:', 'UNAVAILABLE'],
+      ['TULLE0401', 18, '{ method', 'rule 0 of GRPCRoute default/g'],
+      ['TULLE0305', 19, 'other, port', 'GRPCRoutes of default'],
+    ],
+  },
   {
     name: 'edits of who called, at a Gateway',
     yaml:
@@ -476,9 +553,9 @@ spec:
   {
     name: 'a Gateway that asks for routes that are not served',
     yaml: gateway(
-      '    - { name: a, port: 80, protocol: HTTP, allowedRoutes: { kinds: [{ kind: GRPCRoute }] } }',
+      '    - { name: a, port: 80, protocol: HTTP, allowedRoutes: { kinds: [{ kind: TCPRoute }, { kind: GRPCRoute }] } }',
     ),
-    expect: [['TULLE0312', 7, '[{ kind: GRPC', 'GRPCRoute']],
+    expect: [['TULLE0312', 7, '[{ kind: TCP', 'TCPRoute']],
   },
   {
     name: 'listeners that cannot be together',

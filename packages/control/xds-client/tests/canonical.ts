@@ -237,7 +237,7 @@ function route(value: Route): Route {
       headers: match.headers?.map(stringMatch),
       query: match.query?.map(stringMatch),
     } as Route['match'],
-    { headers: [], query: [] },
+    { headers: [], query: [], grpc: false },
   );
   const canonicalAction: Route['action'] =
     action.kind === 'forward'

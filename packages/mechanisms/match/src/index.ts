@@ -19,6 +19,7 @@ export {
   normalizePath,
   stripPathParameters,
 } from './path.ts';
+export { isGrpcContentType } from './grpc.ts';
 export { hostOf, normalizeHost, portOf } from './host.ts';
 export { compileCidrs } from './cidr.ts';
 export type { CidrSet } from './cidr.ts';

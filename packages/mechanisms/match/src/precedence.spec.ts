@@ -35,6 +35,21 @@ it('orders by Gateway API precedence, one criterion after the other', () => {
   expect(sortByPrecedence(best.toReversed())).toEqual(best);
 });
 
+it('orders matches of GRPCRoutes by the characters of service, then method, whatever their paths are compared by', () => {
+  const grpc = (serviceChars: number, methodChars: number) => ({ grpc: { serviceChars, methodChars } });
+  const best: PrecedenceKey[] = [
+    key({ path: { kind: 'bytes-prefix', value: '/shop.Orders/' } }, grpc(11, 0)),
+    key({ path: { kind: 'exact', value: '/a.B/Get' }, headers: [present] }, grpc(3, 3)),
+    key({ path: { kind: 'exact', value: '/a.B/Get' } }, grpc(3, 3)),
+    key({ path: { kind: 'regex', value: '/a../Get' } }, grpc(3, 3)),
+    key({ path: { kind: 'bytes-prefix', value: '/a.B/' } }, grpc(3, 0)),
+    key({ path: { kind: 'regex', value: '/[^/]+/LongMethod' } }, grpc(0, 10)),
+    key(prefix('/'), grpc(0, 0)),
+    key({ path: { kind: 'exact', value: '/a' } }),
+  ];
+  expect(sortByPrecedence(best.toReversed())).toEqual(best);
+});
+
 it('is a total order', () => {
   const arbitrary = fc.record(
     {
@@ -49,6 +64,7 @@ it('is a total order', () => {
         { requiredKeys: ['path'] },
       ),
       createdMs: fc.nat(2),
+      grpc: fc.record({ serviceChars: fc.nat(2), methodChars: fc.nat(2) }),
       name: fc.constantFrom('a/b', 'a/c'),
       rule: fc.nat(2),
     },

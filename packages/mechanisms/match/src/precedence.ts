@@ -9,6 +9,8 @@ export interface PrecedenceKey {
   readonly name: string;
   /** Place of the rule in its resource, then of the match in its rule: earlier wins. */
   readonly rule: number;
+  /** Of a GRPCRoute: characters of the service and of the method that it asks for, which decide instead of the path. */
+  readonly grpc?: { readonly serviceChars: number; readonly methodChars: number };
 }
 
 /** Exact before regex before prefixes. Where regexes stand is left to implementations; `/` must not shadow them. */
@@ -17,10 +19,12 @@ const KIND_RANK = { exact: 0, regex: 1, prefix: 2, 'bytes-prefix': 2 } as const;
 /**
  * Gateway API precedence (HTTPRouteRule.matches) below the host name: exact path, then regex, then the prefix with the
  * most characters; a method; most header matches; most query matches; then the older resource, `namespace/name`, and
- * the first rule. @returns negative when `a` wins
+ * the first rule. Between matches of GRPCRoutes (GRPCRouteRule.matches): most characters of the service, then of the
+ * method, then as above; they come before any other. @returns negative when `a` wins
  */
 export function comparePrecedence(a: PrecedenceKey, b: PrecedenceKey): number {
   return (
+    compareGrpc(a.grpc, b.grpc) ||
     KIND_RANK[a.match.path.kind] - KIND_RANK[b.match.path.kind] ||
     pathLength(b.match) - pathLength(a.match) ||
     Number(b.match.method !== undefined) - Number(a.match.method !== undefined) ||
@@ -30,6 +34,11 @@ export function comparePrecedence(a: PrecedenceKey, b: PrecedenceKey): number {
     compareText(a.name, b.name) ||
     a.rule - b.rule
   );
+}
+
+function compareGrpc(a: PrecedenceKey['grpc'], b: PrecedenceKey['grpc']): number {
+  if (a === undefined || b === undefined) return Number(a === undefined) - Number(b === undefined);
+  return b.serviceChars - a.serviceChars || b.methodChars - a.methodChars;
 }
 
 /** The entries in the order in which a virtual host must list them; equal ones keep theirs. */

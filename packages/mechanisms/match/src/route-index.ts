@@ -1,3 +1,4 @@
+import { isGrpcContentType } from './grpc.ts';
 import { testPath, type PathTest } from './path-match.ts';
 import type { HeadersTest, QueryTest } from './value-match.ts';
 import type { MatchView } from './view.ts';
@@ -10,11 +11,13 @@ export interface RouteCandidate<Payload> {
   readonly method: string | undefined;
   readonly headers: readonly HeadersTest[];
   readonly query: readonly QueryTest[];
+  /** Only gRPC requests. */
+  readonly grpc: boolean;
   readonly payload: Payload;
 }
 
 /** Which of a route's conditions a request does not fulfil: the first in the order in which they are tried. */
-export type FailedCondition = 'path' | 'method' | 'header' | 'query';
+export type FailedCondition = 'path' | 'method' | 'grpc' | 'header' | 'query';
 
 /** What became of one route when a request was held against it. */
 export interface RouteTrial<Payload> {
@@ -103,6 +106,8 @@ function failureOf(
   if (!testPath(candidate.path, request.path)) return { failed: 'path', condition: 0 };
   if (candidate.method !== undefined && candidate.method !== request.method)
     return { failed: 'method', condition: 0 };
+  if (candidate.grpc && !isGrpcContentType(request.headers.get('content-type')))
+    return { failed: 'grpc', condition: 0 };
   const header = candidate.headers.findIndex((test) => !test(request.headers));
   if (header >= 0) return { failed: 'header', condition: header };
   const query = candidate.query.findIndex((test) => !test(request.query));
@@ -147,6 +152,7 @@ function firstOf<Payload>(
 /** Everything but the path. */
 function matchesRest<Payload>(candidate: RouteCandidate<Payload>, request: MatchView): boolean {
   if (candidate.method !== undefined && candidate.method !== request.method) return false;
+  if (candidate.grpc && !isGrpcContentType(request.headers.get('content-type'))) return false;
   for (const test of candidate.headers) if (!test(request.headers)) return false;
   if (candidate.query.length === 0) return true;
   const query = request.query;

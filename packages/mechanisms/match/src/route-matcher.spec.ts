@@ -362,3 +362,26 @@ describe('a wrong configuration', () => {
     expect(() => compileRoutes(config, () => 0)).toThrow(/names another route too/);
   });
 });
+
+it('a route for gRPC takes gRPC requests only, few routes or many', () => {
+  const path = { kind: 'bytes-prefix', value: '/a.B/' } as const;
+  const others = Array.from({ length: 20 }, (_, n): RouteMatch => ({
+    path: { kind: 'exact', value: `/${n}` },
+  }));
+  for (const more of [[], others]) {
+    const matcher = matcherOf([{ domains: ['*'], matches: [{ path, grpc: true }, ...more, { path }] }]);
+    const at = (contentType?: string): unknown =>
+      matcher.match(
+        view({
+          path: '/a.B/C',
+          headers: contentType === undefined ? [] : [['content-type', contentType]],
+        }),
+      );
+    const [grpc, last] = [matcher.payloads[0], matcher.payloads.at(-1)];
+    for (const type of ['application/grpc', 'application/grpc+proto', 'application/grpc; charset=utf-8'])
+      expect([type, at(type)]).toEqual([type, grpc]);
+    for (const type of [undefined, 'application/json', 'application/grpc-web', 'application/grpcx'])
+      expect([type, at(type)]).toEqual([type, last]);
+    expect(matcher.explain(view({ path: '/a.B/C' }))?.[0]).toMatchObject({ failed: 'grpc' });
+  }
+});

@@ -79,6 +79,7 @@ function compileRouteMatch(
   return {
     path: compilePathMatch(match.path, context, `${path}/path`),
     method: match.method,
+    grpc: match.grpc === true,
     headers: (match.headers ?? []).map((condition, index) =>
       compileHeaderMatch(condition, context, `${path}/headers/${index}`),
     ),

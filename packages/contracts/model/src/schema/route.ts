@@ -17,6 +17,7 @@ const match: JsonSchema = fields(['path'], {
   method: name,
   headers: valueMatches,
   query: valueMatches,
+  grpc: flag,
 });
 
 const path: JsonSchema = fields(['kind', 'value'], { kind: oneOf('full', 'prefix'), value: text });

@@ -4,10 +4,10 @@ import {
   defaultPhase,
   FILTER_PHASES,
   selects,
+  type AnyRoute,
   type FilterPhase,
   type FilterPolicy,
-  type HTTPRoute,
-  type HTTPRouteRule,
+  type RouteRule,
   type Service,
 } from '@tulle/resources';
 import type { ProxyNode } from '../node.ts';
@@ -52,7 +52,7 @@ export function outboundFilters(
   world: World,
   node: ProxyNode,
   service: Service,
-  routes: readonly HTTPRoute[],
+  routes: readonly AnyRoute[],
   mesh: MeshSettings,
 ): ChainFilters {
   const { namespace, name } = service.metadata;
@@ -60,8 +60,9 @@ export function outboundFilters(
     (spec.targetRefs ?? []).some((t) =>
       t.kind === 'Service'
         ? spec.direction === 'outbound' && t.name === name
-        : t.kind === 'HTTPRoute' &&
-          routes.some((r) => r.metadata.namespace === namespace && r.metadata.name === t.name),
+        : routes.some(
+            (r) => t.kind === r.kind && r.metadata.namespace === namespace && r.metadata.name === t.name,
+          ),
     ),
   );
   return chainOf(found, node, mesh);
@@ -72,8 +73,8 @@ export function ruleFilters(
   world: World,
   service: Service,
   node: ProxyNode,
-  route: HTTPRoute,
-  rule: HTTPRouteRule,
+  route: AnyRoute,
+  rule: RouteRule,
 ): FilterConfigs {
   const overrides: Record<string, unknown> = {};
   for (const policy of world.in('FilterPolicy', service.metadata.namespace)) {
@@ -82,10 +83,11 @@ export function ruleFilters(
     const attached = [...world.routesOf(`${service.metadata.namespace}/${service.metadata.name}`)];
     if (
       !node.filters.has(spec.filter) ||
-      !targets.some(
-        (t) =>
-          t.kind === 'HTTPRoute' &&
-          attached.some((r) => r.metadata.name === t.name && r.metadata.namespace === metadata.namespace),
+      !targets.some((t) =>
+        attached.some(
+          (r) =>
+            r.kind === t.kind && r.metadata.name === t.name && r.metadata.namespace === metadata.namespace,
+        ),
       )
     )
       continue;
@@ -97,7 +99,7 @@ export function ruleFilters(
       continue;
     const here = targets.some(
       (t) =>
-        t.kind === 'HTTPRoute' &&
+        t.kind === route.kind &&
         route.metadata.namespace === metadata.namespace &&
         t.name === route.metadata.name &&
         (t.sectionName === undefined || t.sectionName === rule.name),

@@ -4,10 +4,11 @@ import {
   backendTarget,
   gatewayParents,
   isExternal,
+  type AnyRoute,
+  type DisplacedRoutes,
   type Gateway,
   type GatewayListener,
-  type HTTPRoute,
-  type HTTPRouteRule,
+  type RouteRule,
 } from '@tulle/resources';
 import type { World } from '../world.ts';
 import type { MeshSettings } from './clusters.ts';
@@ -17,34 +18,36 @@ import { retryOf, trafficFor, type Traffic } from './traffic.ts';
 
 /** A route at one listener, with the hosts that it has there. */
 export interface RouteAt {
-  readonly route: HTTPRoute;
+  readonly route: AnyRoute;
   readonly listener: GatewayListener;
   readonly hostnames: readonly string[];
 }
 
-/** Where a route attaches among these listeners of a Gateway; each once, whatever number of its parentRefs lead there. */
+/** Where a route attaches among these listeners of a Gateway; each once, whatever number of its parentRefs lead there, and not where one of another kind is. */
 export function attachmentsIn(
   gateway: Gateway,
-  route: HTTPRoute,
+  route: AnyRoute,
   group: readonly GatewayListener[],
+  displaced: DisplacedRoutes,
 ): RouteAt[] {
   const found = new Map<GatewayListener, RouteAt>();
   for (const parent of gatewayParents(route, gateway))
     for (const { listener, hostnames } of attachToGateway(gateway, route, parent).attachments)
-      if (group.includes(listener)) found.set(listener, { route, listener, hostnames });
+      if (group.includes(listener) && displaced.get(route)?.has(listener) !== true)
+        found.set(listener, { route, listener, hostnames });
   return [...found.values()];
 }
 
 /** What a route's matches do at one listener. */
 export function gatewayEntries(
   at: RouteAt & { readonly world: World; readonly mesh: MeshSettings; readonly reach: Reach },
-  filtersOf: (rule: HTTPRouteRule) => {
+  filtersOf: (rule: RouteRule) => {
     readonly overrides: FilterConfigs;
     readonly lacking: readonly string[];
   },
 ): GatewayEntry[] {
   const { world, route, listener, hostnames } = at;
-  const own = (rule: HTTPRouteRule): Traffic => ofOnlyBackend(world, route, rule);
+  const own = (rule: RouteRule): Traffic => ofOnlyBackend(world, route, rule);
   return entriesOf(world, route, own, at.mesh, at.reach, (_, rule) => ({
     ...retriesOf(world, route, rule, own(rule)),
     ...filtersOf(rule).overrides,
@@ -57,7 +60,7 @@ export function gatewayEntries(
 }
 
 /** Who called within the mesh, and from where, is nobody's business outside of it, also where only a copy goes there. */
-function leaving(world: World, of: HTTPRoute, rule: HTTPRouteRule, route: Route): Route {
+function leaving(world: World, of: AnyRoute, rule: RouteRule, route: Route): Route {
   const mirrors = mirrorsOf(rule).map(({ backendRef }) => backendRef);
   const leaves = [...(rule.backendRefs ?? []), ...mirrors].some((backend) => {
     const service = world.get('Service', backend.namespace ?? of.metadata.namespace, backend.name);
@@ -79,7 +82,7 @@ function refuseWithout(lacking: readonly string[], route: Route): Route {
 }
 
 /** A rule with one backend has the time limits and retries that hold for its Service. */
-function ofOnlyBackend(world: World, route: HTTPRoute, rule: HTTPRouteRule): Traffic {
+function ofOnlyBackend(world: World, route: AnyRoute, rule: RouteRule): Traffic {
   const [only, ...others] = rule.backendRefs ?? [];
   if (only === undefined || others.length > 0) return {};
   const namespace = only.namespace ?? route.metadata.namespace;
@@ -89,11 +92,11 @@ function ofOnlyBackend(world: World, route: HTTPRoute, rule: HTTPRouteRule): Tra
 }
 
 /** Retries of the only backend's Service, where neither the rule nor a policy for the route speaks of retries. */
-function retriesOf(world: World, route: HTTPRoute, rule: HTTPRouteRule, own: Traffic): FilterConfigs {
+function retriesOf(world: World, route: AnyRoute, rule: RouteRule, own: Traffic): FilterConfigs {
   const { namespace, name } = route.metadata;
   const retry = retryOf(own);
   const said =
     rule.retry !== undefined ||
-    trafficFor(world, namespace, 'HTTPRoute', name, rule.name).retries !== undefined;
+    trafficFor(world, namespace, route.kind, name, rule.name).retries !== undefined;
   return retry === undefined || said ? {} : { [RETRY_FILTER]: retry };
 }

@@ -4,8 +4,8 @@ import {
   type FilterPolicy,
   type Gateway,
   type GatewayListener,
-  type HTTPRoute,
-  type HTTPRouteRule,
+  type AnyRoute,
+  type RouteRule,
 } from '@tulle/resources';
 import type { ProxyNode } from '../node.ts';
 import { gatewayKey, type World } from '../world.ts';
@@ -22,7 +22,7 @@ export class GatewayFilters {
   constructor(
     world: World,
     gateway: Gateway,
-    routes: readonly HTTPRoute[],
+    routes: readonly AnyRoute[],
     node: ProxyNode,
     mesh: MeshSettings,
   ) {
@@ -40,7 +40,7 @@ export class GatewayFilters {
   }
 
   /** The chain for connections of `listeners`, which share a port. What is not for all that comes in there is no chain's to insist on. */
-  chain(listeners: readonly GatewayListener[], routes: readonly HTTPRoute[]): ChainFilters {
+  chain(listeners: readonly GatewayListener[], routes: readonly AnyRoute[]): ChainFilters {
     const here = this.#policies.filter(
       (policy) =>
         listeners.some((listener) => this.#ofListener(policy, listener)) ||
@@ -73,8 +73,8 @@ export class GatewayFilters {
   at(
     chain: ChainFilters,
     listener: GatewayListener,
-    route?: HTTPRoute,
-    rule?: HTTPRouteRule,
+    route?: AnyRoute,
+    rule?: RouteRule,
   ): { readonly overrides: FilterConfigs; readonly lacking: readonly string[] } {
     const here = this.#policies.filter(
       (policy) => this.#ofListener(policy, listener) || (route !== undefined && ofRoute(policy, route, rule)),
@@ -117,12 +117,12 @@ export function filtersOfGateway(
 }
 
 /** Whether a policy is for a route, or for this rule of it. */
-function ofRoute({ metadata, spec }: FilterPolicy, route: HTTPRoute, rule?: HTTPRouteRule): boolean {
+function ofRoute({ metadata, spec }: FilterPolicy, route: AnyRoute, rule?: RouteRule): boolean {
   return (
     metadata.namespace === route.metadata.namespace &&
     (spec.targetRefs ?? []).some(
       (t) =>
-        t.kind === 'HTTPRoute' &&
+        t.kind === route.kind &&
         t.name === route.metadata.name &&
         (t.sectionName === undefined || rule === undefined || t.sectionName === rule.name),
     )
@@ -130,8 +130,8 @@ function ofRoute({ metadata, spec }: FilterPolicy, route: HTTPRoute, rule?: HTTP
 }
 
 /** Routes that name a Gateway, in a stable order. */
-export function routesOfGateway(routes: Iterable<HTTPRoute>, gateway: Gateway): readonly HTTPRoute[] {
-  const key = ({ metadata }: HTTPRoute): string => `${metadata.namespace}/${metadata.name}`;
+export function routesOfGateway(routes: Iterable<AnyRoute>, gateway: Gateway): readonly AnyRoute[] {
+  const key = ({ metadata }: AnyRoute): string => `${metadata.namespace}/${metadata.name}`;
   return [...routes]
     .filter((route) => gatewayParents(route, gateway).length > 0)
     .toSorted((a, b) => (key(a) < key(b) ? -1 : 1));

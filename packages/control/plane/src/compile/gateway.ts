@@ -8,11 +8,13 @@ import {
 } from '@tulle/model';
 import {
   compareHostnames,
+  displacedRoutes,
   isExternal,
   isServedGateway,
+  type AnyRoute,
+  type DisplacedRoutes,
   type Gateway,
   type GatewayListener,
-  type HTTPRoute,
 } from '@tulle/resources';
 import type { NodeGateway, ProxyNode } from '../node.ts';
 import { gatewayKey } from '../world.ts';
@@ -63,6 +65,7 @@ export function compileGateway(
     reached.set(name, backend);
     return name;
   };
+  const displaced = displacedRoutes(gateway, routes);
   const filters = new GatewayFilters(world, gateway, routes, node, shared.mesh);
   const compiled = [...new Set(gateway.spec.listeners.map((l) => l.port))].flatMap((port) => {
     const listeners = gateway.spec.listeners.filter(
@@ -70,7 +73,7 @@ export function compileGateway(
     );
     return listeners.length === 0
       ? []
-      : compilePort({ shared, gateway, node, serving, routes, filters, reach }, port, listeners);
+      : compilePort({ shared, gateway, node, serving, routes, displaced, filters, reach }, port, listeners);
   });
   return {
     listeners: compiled.map(({ listener }) => listener),
@@ -88,7 +91,8 @@ interface Work {
   readonly gateway: Gateway;
   readonly node: ProxyNode;
   readonly serving: NodeGateway;
-  readonly routes: readonly HTTPRoute[];
+  readonly routes: readonly AnyRoute[];
+  readonly displaced: DisplacedRoutes;
   readonly filters: GatewayFilters;
   readonly reach: Reach;
 }
@@ -132,7 +136,7 @@ function compileChain(
   const { gateway, filters, shared } = work;
   const { namespace, name } = gateway.metadata;
   const [first] = group as readonly [GatewayListener];
-  const attached = work.routes.flatMap((route) => attachmentsIn(gateway, route, group));
+  const attached = work.routes.flatMap((route) => attachmentsIn(gateway, route, group, work.displaced));
   const chain = filters.chain(group, [...new Set(attached.map(({ route }) => route))]);
   const entries = attached.flatMap(({ route, listener, hostnames }) =>
     gatewayEntries(

@@ -14,17 +14,19 @@ import {
 import {
   backendTarget,
   createdMs,
+  displacedBy,
   findServicePort,
+  isAttachedTo,
   isGranted,
-  parentKind,
+  matchesOfRule,
   parseDurationMs,
-  routeMatchOf,
+  rulesOf,
+  type AnyRoute,
   type HTTPBackendRef,
   type HTTPHeaderFilter,
   type HTTPRequestMirror,
   type HTTPPathModifier,
-  type HTTPRoute,
-  type HTTPRouteRule,
+  type RouteRule,
   type Service,
   type ServicePort,
 } from '@tulle/resources';
@@ -45,18 +47,18 @@ export type Reach = (backend: Backend) => string;
 /** One match of a rule, with the hosts that its route asks for. */
 export interface Entry extends PrecedenceKey {
   readonly route: Route;
-  readonly from: HTTPRouteRule;
+  readonly from: RouteRule;
   readonly hostnames: readonly string[];
 }
 
-/** Compiles the HTTPRoutes of a Service port by Gateway API precedence. `filtersOf` gives overrides of a rule. */
+/** Compiles the routes of a Service port by Gateway API precedence. `filtersOf` gives overrides of a rule. */
 export function compileRoutes(
   world: World,
   service: Service,
   port: ServicePort,
   clientNamespace: string,
   mesh: MeshSettings,
-  filtersOf: (route: HTTPRoute, rule: HTTPRouteRule) => FilterConfigs,
+  filtersOf: (route: AnyRoute, rule: RouteRule) => FilterConfigs,
 ): CompiledRoutes {
   const key = `${service.metadata.namespace}/${service.metadata.name}`;
   const backends = new Map<string, Backend>();
@@ -66,8 +68,11 @@ export function compileRoutes(
     return name;
   };
   const own = trafficFor(world, service.metadata.namespace, 'Service', service.metadata.name, port.name);
-  const attached = [...world.routesOf(key)]
-    .filter((route) => attaches(route, service, port))
+  const all = [...world.routesOf(key)];
+  const attached = all
+    .filter(
+      (route) => isAttachedTo(route, service, port) && displacedBy(route, all, service, port) === undefined,
+    )
     .toSorted((a, b) => (refName(a) < refName(b) ? -1 : 1));
   // A route of the caller's own namespace (consumer route, GEP-1294) replaces the Service's for that caller.
   const consumer = attached.filter(
@@ -106,19 +111,8 @@ export function compileRoutes(
 }
 
 /** `namespace/name` of a route. */
-export function refName(route: HTTPRoute): string {
+export function refName(route: AnyRoute): string {
   return `${route.metadata.namespace}/${route.metadata.name}`;
-}
-
-function attaches(route: HTTPRoute, service: Service, port: ServicePort): boolean {
-  return route.spec.parentRefs.some(
-    (p) =>
-      parentKind(p) === 'Service' &&
-      p.name === service.metadata.name &&
-      (p.namespace ?? route.metadata.namespace) === service.metadata.namespace &&
-      (p.port === undefined || p.port === port.port) &&
-      (p.sectionName === undefined || p.sectionName === port.name),
-  );
 }
 
 /** Virtual hosts: one for each host name that routes ask for, and one for everything else (the port decides). */
@@ -166,48 +160,46 @@ function coverage(pattern: string, host: string): number {
 /** The matches of a route. @param own what holds for a rule where no policy for the route says otherwise */
 export function entriesOf(
   world: World,
-  route: HTTPRoute,
-  own: (rule: HTTPRouteRule) => Traffic,
+  route: AnyRoute,
+  own: (rule: RouteRule) => Traffic,
   mesh: MeshSettings,
   reach: Reach,
-  filtersOf: (route: HTTPRoute, rule: HTTPRouteRule) => FilterConfigs,
+  filtersOf: (route: AnyRoute, rule: RouteRule) => FilterConfigs,
 ): Entry[] {
   const created = createdMs(route.metadata);
-  return (route.spec.rules ?? [{}]).flatMap((rule, r) =>
-    (rule.matches?.length ? rule.matches : [{}]).map((match, m): Entry => {
-      const modelMatch = routeMatchOf(match);
-      return {
-        match: modelMatch,
-        name: refName(route),
-        rule: r * 100 + m,
-        ...(created === undefined ? {} : { createdMs: created }),
-        hostnames: route.spec.hostnames ?? [],
-        from: rule,
-        route: {
-          name: `${refName(route)}/${rule.name ?? `rule-${r}`}/match-${m}`,
-          match: modelMatch,
-          ...actionOf(world, route, rule, own(rule), mesh, reach, filtersOf),
-        },
-      };
-    }),
+  return rulesOf(route).flatMap((rule, r) =>
+    matchesOfRule(route, r).map(({ match, grpc }, m): Entry => ({
+      match,
+      ...(grpc && { grpc }),
+      name: refName(route),
+      rule: r * 100 + m,
+      ...(created === undefined ? {} : { createdMs: created }),
+      hostnames: route.spec.hostnames ?? [],
+      from: rule,
+      route: {
+        name: `${refName(route)}/${rule.name ?? `rule-${r}`}/match-${m}`,
+        match,
+        ...actionOf(world, route, rule, own(rule), mesh, reach, filtersOf),
+      },
+    })),
   );
 }
 
 function actionOf(
   world: World,
-  route: HTTPRoute,
-  rule: HTTPRouteRule,
+  route: AnyRoute,
+  rule: RouteRule,
   own: Traffic,
   mesh: MeshSettings,
   reach: Reach,
-  filtersOf: (route: HTTPRoute, rule: HTTPRouteRule) => FilterConfigs,
+  filtersOf: (route: AnyRoute, rule: RouteRule) => FilterConfigs,
 ): Omit<Route, 'name' | 'match'> {
   const edits = editsOf(rule.filters ?? []);
   const overrides = filtersOf(route, rule);
   const answered = { ...edits, ...(Object.keys(overrides).length > 0 && { filterConfigs: overrides }) };
   const traffic: Traffic = {
     ...own,
-    ...trafficFor(world, route.metadata.namespace, 'HTTPRoute', route.metadata.name, rule.name),
+    ...trafficFor(world, route.metadata.namespace, route.kind, route.metadata.name, rule.name),
   };
   for (const filter of rule.filters ?? []) {
     if (filter.type !== 'RequestRedirect') continue;
@@ -285,8 +277,8 @@ function actionOf(
 }
 
 /** Services (`ns/name`) that a route leads to, be they there or not. */
-export function backendsOf(route: HTTPRoute): string[] {
-  return (route.spec.rules ?? []).flatMap((rule) =>
+export function backendsOf(route: AnyRoute): string[] {
+  return rulesOf(route).flatMap((rule) =>
     [...(rule.backendRefs ?? []), ...mirrorsOf(rule).map(({ backendRef }) => backendRef)].map(
       (b) => `${b.namespace ?? route.metadata.namespace}/${backendTarget(b).service}`,
     ),
@@ -294,14 +286,14 @@ export function backendsOf(route: HTTPRoute): string[] {
 }
 
 /** Where copies of a rule's requests go. */
-export function mirrorsOf(rule: HTTPRouteRule): HTTPRequestMirror[] {
+export function mirrorsOf(rule: RouteRule): HTTPRequestMirror[] {
   return (rule.filters ?? []).flatMap((filter) =>
     filter.type === 'RequestMirror' ? [filter.requestMirror] : [],
   );
 }
 
 /** Copies that lead nowhere are not made (Gateway API): the request itself is none the worse. */
-function mirrorOf(world: World, route: HTTPRoute, mirror: HTTPRequestMirror, reach: Reach): Mirror[] {
+function mirrorOf(world: World, route: AnyRoute, mirror: HTTPRequestMirror, reach: Reach): Mirror[] {
   const backend = backendOf(world, route, mirror.backendRef);
   if (backend === undefined) return [];
   const { percent, fraction } = mirror;
@@ -314,14 +306,16 @@ function mirrorOf(world: World, route: HTTPRoute, mirror: HTTPRequestMirror, rea
 }
 
 /** What a backend leads to; `undefined` when that is not there, or may not be used. */
-function backendOf(world: World, route: HTTPRoute, ref: HTTPBackendRef): Backend | undefined {
+function backendOf(world: World, route: AnyRoute, ref: HTTPBackendRef): Backend | undefined {
   const own = route.metadata.namespace;
   const namespace = ref.namespace ?? own;
   const target = backendTarget(ref);
   const service = world.get('Service', namespace, target.service);
   const port = service && findServicePort(service, { port: ref.port });
   if (service === undefined || port === undefined) return undefined;
-  if (!isGranted(world.in('ReferenceGrant', namespace), own, namespace, target.service)) return undefined;
+  const kinds = { from: route.kind, to: 'Service' } as const;
+  if (!isGranted(world.in('ReferenceGrant', namespace), own, namespace, target.service, kinds))
+    return undefined;
   if (target.subset === undefined) return { service, port };
   const { subsets } = trafficFor(world, namespace, 'Service', target.service, port.name);
   const subset = subsets?.find(({ name }) => name === target.subset);
@@ -329,7 +323,7 @@ function backendOf(world: World, route: HTTPRoute, ref: HTTPBackendRef): Backend
 }
 
 /** The rule's own retry wins over a policy for the route; the Service's policy stands at the virtual host. */
-function retryOverride(rule: HTTPRouteRule, world: World, route: HTTPRoute): FilterConfigs {
+function retryOverride(rule: RouteRule, world: World, route: AnyRoute): FilterConfigs {
   if (rule.retry !== undefined) {
     const { codes, attempts, backoff } = rule.retry;
     const base = backoff === undefined ? undefined : Math.max(1, parseDurationMs(backoff) ?? 25);
@@ -344,7 +338,7 @@ function retryOverride(rule: HTTPRouteRule, world: World, route: HTTPRoute): Fil
     };
   }
   const retry = retryOf(
-    trafficFor(world, route.metadata.namespace, 'HTTPRoute', route.metadata.name, rule.name),
+    trafficFor(world, route.metadata.namespace, route.kind, route.metadata.name, rule.name),
   );
   return retry === undefined ? {} : { [RETRY_FILTER]: retry };
 }
@@ -355,7 +349,7 @@ function pathOf(path: HTTPPathModifier): { kind: 'full' | 'prefix'; value: strin
     : { kind: 'prefix', value: path.replacePrefixMatch };
 }
 
-function editsOf(filters: NonNullable<HTTPRouteRule['filters']>): {
+function editsOf(filters: NonNullable<RouteRule['filters']>): {
   requestHeaders?: HeaderEdits;
   responseHeaders?: HeaderEdits;
 } {

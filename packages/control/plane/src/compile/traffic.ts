@@ -6,7 +6,13 @@ import type {
   RetryFilterConfig,
   SlowStart,
 } from '@tulle/model';
-import { createdMs, parseDurationMs, type TrafficPolicy, type TrafficPolicySpec } from '@tulle/resources';
+import {
+  createdMs,
+  parseDurationMs,
+  type RouteKind,
+  type TrafficPolicy,
+  type TrafficPolicySpec,
+} from '@tulle/resources';
 import type { World } from '../world.ts';
 
 /** What holds for one target: each part from the first policy that sets it. */
@@ -16,7 +22,7 @@ export type Traffic = Partial<Omit<TrafficPolicySpec, 'targetRefs'>>;
 export function trafficFor(
   world: World,
   namespace: string,
-  kind: 'Service' | 'HTTPRoute',
+  kind: 'Service' | RouteKind,
   name: string,
   section: string | undefined,
 ): Traffic {

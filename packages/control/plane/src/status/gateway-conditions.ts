@@ -1,5 +1,6 @@
 import {
   attachToGateway,
+  displacedRoutes,
   gatewayParents,
   isServedGateway,
   servedKinds,
@@ -95,10 +96,14 @@ function listenerConditions(
   listener: GatewayListener,
   processes: readonly ProxySession[],
 ): ListenerConditions {
-  const routes = [...world.routesOf(gatewayKey(gateway.metadata))].filter((route) =>
-    gatewayParents(route, gateway).some((parent) =>
-      attachToGateway(gateway, route, parent).attachments.some((a) => a.listener === listener),
-    ),
+  const all = [...world.routesOf(gatewayKey(gateway.metadata))];
+  const displaced = displacedRoutes(gateway, all);
+  const routes = all.filter(
+    (route) =>
+      displaced.get(route)?.has(listener) !== true &&
+      gatewayParents(route, gateway).some((parent) =>
+        attachToGateway(gateway, route, parent).attachments.some((a) => a.listener === listener),
+      ),
   );
   // What is wrong whoever serves it comes before what one process lacks.
   const faults = [undefined, ...processes.map(({ node }) => node.gateway)].flatMap(

@@ -1,4 +1,4 @@
-import { GATEWAY_CONTROLLER, GATEWAY_GROUP, type ParentRef } from '@tulle/resources';
+import { GATEWAY_CONTROLLER, GATEWAY_GROUP, refOf, resourceKey, type ParentRef } from '@tulle/resources';
 import type { ProxySession } from '../proxy-session.ts';
 import type { World } from '../world.ts';
 import { gatewayConditions, processesOf } from './gateway-conditions.ts';
@@ -33,7 +33,7 @@ export interface StatusInput {
   readonly nowMs: () => number;
 }
 
-/** `status` of Gateways and HTTPRoutes, made when it is asked for; since when a condition holds is remembered. */
+/** `status` of Gateways and routes, made when it is asked for; since when a condition holds is remembered. */
 export class ResourceStatuses {
   readonly #input: StatusInput;
   readonly #transitions: Transitions;
@@ -52,7 +52,7 @@ export class ResourceStatuses {
       return undefined;
     }
     const { resource, generation } = held;
-    if (resource.kind === 'HTTPRoute')
+    if (resource.kind === 'HTTPRoute' || resource.kind === 'GRPCRoute')
       return {
         parents: routeConditions(world, resource).map(({ parentRef, conditions }, i) => ({
           parentRef,
@@ -86,8 +86,7 @@ export class ResourceStatuses {
     for (const key of keys) {
       if (!key.startsWith('Gateway/')) continue;
       this.of(key);
-      for (const { metadata } of this.#input.world.routesOf(key))
-        this.of(`HTTPRoute/${metadata.namespace}/${metadata.name}`);
+      for (const route of this.#input.world.routesOf(key)) this.of(resourceKey(refOf(route)));
     }
   }
 }

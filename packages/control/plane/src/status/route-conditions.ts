@@ -1,17 +1,21 @@
 import {
   attachToGateway,
   backendTarget,
+  displacedBy,
+  displacedRoutes,
   findServicePort,
   isGranted,
   isServedGateway,
+  meansPort,
   parentKind,
+  rulesOf,
+  type AnyRoute,
   type AttachProblem,
-  type HTTPRoute,
   type ParentRef,
 } from '@tulle/resources';
 import type { Condition } from '../condition.ts';
 import { trafficFor } from '../compile/traffic.ts';
-import type { World } from '../world.ts';
+import { gatewayKey, type World } from '../world.ts';
 
 /** What a route is to one of its parents (Gateway API `RouteParentStatus`). */
 export interface ParentConditions {
@@ -21,12 +25,12 @@ export interface ParentConditions {
 
 const PROBLEMS: Readonly<Record<AttachProblem, string>> = {
   NoMatchingParent: 'it has no listener of that name or port',
-  NotAllowedByListeners: 'its listeners take no HTTPRoutes of this namespace (allowedRoutes)',
+  NotAllowedByListeners: 'its listeners take no routes of this kind and namespace (allowedRoutes)',
   NoMatchingListenerHostname: "none of the route's hostnames is one of a listener's",
 };
 
 /** Conditions of a route for each parent that is Tulle's to serve. */
-export function routeConditions(world: World, route: HTTPRoute): ParentConditions[] {
+export function routeConditions(world: World, route: AnyRoute): ParentConditions[] {
   const resolved = resolvedRefs(world, route);
   return route.spec.parentRefs.flatMap((parentRef) => {
     const accepted = acceptedBy(world, route, parentRef);
@@ -34,11 +38,11 @@ export function routeConditions(world: World, route: HTTPRoute): ParentCondition
   });
 }
 
-function acceptedBy(world: World, route: HTTPRoute, parent: ParentRef): Condition | undefined {
+function acceptedBy(world: World, route: AnyRoute, parent: ParentRef): Condition | undefined {
   const namespace = parent.namespace ?? route.metadata.namespace;
   const kind = parentKind(parent);
   const said = `${kind} ${namespace}/${parent.name}`;
-  const no = (reason: AttachProblem, why: string): Condition => ({
+  const no = (reason: AttachProblem | 'RouteKindConflict', why: string): Condition => ({
     type: 'Accepted',
     status: 'False',
     reason,
@@ -50,19 +54,33 @@ function acceptedBy(world: World, route: HTTPRoute, parent: ParentRef): Conditio
     reason: 'Accepted',
     message: `${said} takes the route`,
   };
+  const conflict = (winner: AnyRoute | undefined): Condition =>
+    no(
+      'RouteKindConflict',
+      `${winner?.kind} ${winner?.metadata.namespace}/${winner?.metadata.name} is there, and routes of different kinds do not share a ${kind === 'Gateway' ? 'host' : 'port'}`,
+    );
   if (kind === 'Gateway') {
     const gateway = world.get('Gateway', namespace, parent.name);
     if (gateway === undefined) return no('NoMatchingParent', 'it does not exist');
     if (!isServedGateway(gateway)) return undefined;
-    const { problem } = attachToGateway(gateway, route, parent);
-    return problem === undefined ? yes : no(problem, PROBLEMS[problem]);
+    const { problem, attachments } = attachToGateway(gateway, route, parent);
+    if (problem !== undefined) return no(problem, PROBLEMS[problem]);
+    const displaced = displacedRoutes(gateway, world.routesOf(gatewayKey(gateway.metadata))).get(route);
+    const winners = attachments.flatMap(({ listener }) => displaced?.get(listener) ?? []);
+    return winners.length < attachments.length ? yes : conflict(winners[0]);
   }
   const service = world.get('Service', namespace, parent.name);
   if (service === undefined) return no('NoMatchingParent', 'it does not exist');
-  return findServicePort(service, parent) === undefined ? no('NoMatchingParent', 'it has no such port') : yes;
+  const ports = service.spec.ports.filter((port) =>
+    meansPort(parent, route.metadata.namespace, service, port),
+  );
+  if (ports.length === 0) return no('NoMatchingParent', 'it has no such port');
+  const attached = [...world.routesOf(`${namespace}/${parent.name}`)];
+  const winners = ports.flatMap((port) => displacedBy(route, attached, service, port) ?? []);
+  return winners.length < ports.length ? yes : conflict(winners[0]);
 }
 
-function resolvedRefs(world: World, route: HTTPRoute): Condition {
+function resolvedRefs(world: World, route: AnyRoute): Condition {
   const own = route.metadata.namespace;
   const no = (reason: string, message: string): Condition => ({
     type: 'ResolvedRefs',
@@ -70,13 +88,14 @@ function resolvedRefs(world: World, route: HTTPRoute): Condition {
     reason,
     message,
   });
-  for (const backend of (route.spec.rules ?? []).flatMap((rule) => rule.backendRefs ?? [])) {
+  for (const backend of rulesOf(route).flatMap((rule) => rule.backendRefs ?? [])) {
     const namespace = backend.namespace ?? own;
     const target = backendTarget(backend);
-    if (!isGranted(world.in('ReferenceGrant', namespace), own, namespace, target.service))
+    const kinds = { from: route.kind, to: 'Service' } as const;
+    if (!isGranted(world.in('ReferenceGrant', namespace), own, namespace, target.service, kinds))
       return no(
         'RefNotPermitted',
-        `no ReferenceGrant of namespace ${namespace} lets HTTPRoutes of ${own} use its Service ${target.service}`,
+        `no ReferenceGrant of namespace ${namespace} lets ${route.kind}s of ${own} use its Service ${target.service}`,
       );
     const service = world.get('Service', namespace, target.service);
     if (service === undefined)

@@ -9,6 +9,7 @@ import { analyzePlaintextDenials } from './plaintext-denials.ts';
 import { analyzePolicies } from './policies.ts';
 import { analyzeReferences } from './references.ts';
 import { ResourceSet } from './resource-set.ts';
+import { analyzeRouteKinds } from './route-kinds.ts';
 import { analyzeRoutes } from './routes.ts';
 
 /**
@@ -40,6 +41,7 @@ export function analyze(
   };
   analyzeReferences(host);
   analyzeRoutes(host);
+  analyzeRouteKinds(host);
   analyzePolicies(host);
   analyzeClaims(host);
   analyzePeerAuthentication(host);

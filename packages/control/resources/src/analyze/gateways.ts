@@ -1,8 +1,9 @@
 import { attachToGateway, conflictedListeners, isServedGateway, unservedKinds } from '../gateway/attach.ts';
 import { GATEWAY_CLASS, type Gateway } from '../kinds/gateway.ts';
-import type { HTTPRoute, ParentRef } from '../kinds/http-route.ts';
+import type { ParentRef } from '../kinds/http-route.ts';
 import type { PolicyTarget } from '../kinds/metadata.ts';
 import type { LocatedResource } from '../resource.ts';
+import type { AnyRoute } from '../routes.ts';
 import { didYouMean } from '../suggest.ts';
 import type { AnalysisHost } from './analysis-host.ts';
 import { isGranted, located } from './resource-set.ts';
@@ -40,7 +41,7 @@ export function analyzeGateways(host: AnalysisHost): void {
           subject,
           `${at}/allowedRoutes/kinds`,
           `routes of kind ${unserved.join(', ')} are not served`,
-          'kinds: [{ kind: HTTPRoute }]',
+          'kinds: [{ kind: HTTPRoute }, { kind: GRPCRoute }]',
         );
       for (const [c, ref] of (listener.tls?.certificateRefs ?? []).entries())
         analyzeCertificate(gateway, ref, subject, `${at}/tls/certificateRefs/${c}`, host);
@@ -71,7 +72,7 @@ function analyzeCertificate(
 /** A route's parentRef that names a Gateway. */
 export function analyzeGatewayParent(
   parent: ParentRef,
-  subject: LocatedResource<HTTPRoute>,
+  subject: LocatedResource<AnyRoute>,
   at: string,
   host: AnalysisHost,
 ): void {
@@ -110,7 +111,7 @@ export function analyzeGatewayParent(
       'TULLE0309',
       subject,
       at,
-      `no listener of Gateway ${name} that the route names takes HTTPRoutes of namespace ${route.metadata.namespace}`,
+      `no listener of Gateway ${name} that the route names takes ${route.kind}s of namespace ${route.metadata.namespace}`,
       'see allowedRoutes of the Gateway; default is its own namespace only',
     );
   if (problem === 'NoMatchingListenerHostname')

@@ -1,5 +1,5 @@
 import { SERVICE_NAME_LABEL } from '../kinds/endpoint-slice.ts';
-import { parentKind, type HTTPBackendRef, type HTTPRoute } from '../kinds/http-route.ts';
+import { parentKind, type HTTPBackendRef } from '../kinds/http-route.ts';
 import type { PolicyTarget } from '../kinds/metadata.ts';
 import type { Service } from '../kinds/service.ts';
 import type { LocatedResource } from '../resource.ts';
@@ -8,11 +8,12 @@ import { didYouMean } from '../suggest.ts';
 import type { AnalysisHost } from './analysis-host.ts';
 import { analyzeBackendTls } from './external-services.ts';
 import { analyzeGatewayParent, analyzeGateways, analyzeGatewayTarget } from './gateways.ts';
-import { isGranted, located } from './resource-set.ts';
+import { isRouteKind, rulesOf, type AnyRoute } from '../routes.ts';
+import { isGranted, located, locatedRoutes } from './resource-set.ts';
 
 /** Names that lead nowhere. */
 export function analyzeReferences(host: AnalysisHost): void {
-  for (const subject of located(host.subjects, 'HTTPRoute')) analyzeRoute(subject, host);
+  for (const subject of locatedRoutes(host.subjects)) analyzeRoute(subject, host);
   analyzeGateways(host);
   analyzeBackendTls(host);
   for (const kind of ['AuthorizationPolicy', 'TrafficPolicy', 'FilterPolicy'] as const) {
@@ -51,7 +52,7 @@ function ports(service: Service): string {
   return `its ports: ${service.spec.ports.map((p) => (p.name === undefined ? String(p.port) : `${p.port} (${p.name})`)).join(', ')}`;
 }
 
-function analyzeRoute(subject: LocatedResource<HTTPRoute>, host: AnalysisHost): void {
+function analyzeRoute(subject: LocatedResource<AnyRoute>, host: AnalysisHost): void {
   const route = subject.resource;
   for (const [i, parent] of route.spec.parentRefs.entries()) {
     const namespace = parent.namespace ?? route.metadata.namespace;
@@ -117,10 +118,11 @@ function analyzeRoute(subject: LocatedResource<HTTPRoute>, host: AnalysisHost): 
 
 function analyzeBackend(
   backend: HTTPBackendRef,
-  subject: LocatedResource<HTTPRoute>,
+  subject: LocatedResource<AnyRoute>,
   at: string,
   host: AnalysisHost,
 ): void {
+  const { kind: from } = subject.resource;
   const own = subject.resource.metadata.namespace;
   const namespace = backend.namespace ?? own;
   const target = backendTarget(backend);
@@ -146,12 +148,12 @@ function analyzeBackend(
       ports(service),
     );
   }
-  if (!isGranted(host.set.all('ReferenceGrant'), own, namespace, target.service)) {
+  if (!isGranted(host.set.all('ReferenceGrant'), own, namespace, target.service, { from, to: 'Service' })) {
     host.report(
       'TULLE0305',
       subject,
       `${at}/namespace`,
-      `namespace ${namespace} does not let HTTPRoutes of ${own} use its Service ${target.service}`,
+      `namespace ${namespace} does not let ${from}s of ${own} use its Service ${target.service}`,
       `add a ReferenceGrant in ${namespace}`,
     );
   }
@@ -186,7 +188,8 @@ function analyzeSubset(
 function analyzeTarget(target: PolicyTarget, subject: LocatedResource, i: number, host: AnalysisHost): void {
   const { namespace } = subject.resource.metadata;
   const at = `/spec/targetRefs/${i}`;
-  const kind = (['Service', 'Gateway'] as const).find((one) => one === target.kind) ?? 'HTTPRoute';
+  const kind =
+    (['Service', 'Gateway', 'GRPCRoute'] as const).find((one) => one === target.kind) ?? 'HTTPRoute';
   if (host.set.isUnreadable(kind, namespace, target.name)) return;
   if (kind === 'Gateway') return analyzeGatewayTarget(target, subject, at, host);
   if (target.kind === 'Service') {
@@ -213,27 +216,25 @@ function analyzeTarget(target: PolicyTarget, subject: LocatedResource, i: number
     }
     return;
   }
-  const route = host.set.get('HTTPRoute', namespace, target.name);
+  if (!isRouteKind(kind)) return;
+  const route: AnyRoute | undefined = host.set.get(kind, namespace, target.name);
   if (route === undefined)
     host.report(
       'TULLE0304',
       subject,
       `${at}/name`,
-      `the target HTTPRoute ${namespace}/${target.name} does not exist`,
-      didYouMean(target.name, host.set.names('HTTPRoute', namespace)),
+      `the target ${kind} ${namespace}/${target.name} does not exist`,
+      didYouMean(target.name, host.set.names(kind, namespace)),
     );
-  else if (
-    target.sectionName !== undefined &&
-    !(route.spec.rules ?? []).some((r) => r.name === target.sectionName)
-  ) {
+  else if (target.sectionName !== undefined && !rulesOf(route).some((r) => r.name === target.sectionName)) {
     host.report(
       'TULLE0304',
       subject,
       `${at}/sectionName`,
-      `HTTPRoute ${namespace}/${target.name} has no rule named ${target.sectionName}`,
+      `${kind} ${namespace}/${target.name} has no rule named ${target.sectionName}`,
       didYouMean(
         target.sectionName,
-        (route.spec.rules ?? []).flatMap((r) => r.name ?? []),
+        rulesOf(route).flatMap((r) => r.name ?? []),
       ),
     );
   }

@@ -1,4 +1,5 @@
 import type { ReferenceGrant } from '../kinds/reference-grant.ts';
+import type { AnyRoute, RouteKind } from '../routes.ts';
 import {
   resourceKey,
   refOf,
@@ -53,9 +54,9 @@ export class ResourceSet {
   }
 }
 
-/** Who refers to what across namespaces. Default: a route to a Service. */
+/** Who refers to what across namespaces. */
 export interface GrantedKinds {
-  readonly from: 'HTTPRoute' | 'Gateway';
+  readonly from: RouteKind | 'Gateway';
   readonly to: 'Service' | 'Secret';
 }
 
@@ -65,7 +66,7 @@ export function isGranted(
   from: string,
   namespace: string,
   name: string,
-  kinds: GrantedKinds = { from: 'HTTPRoute', to: 'Service' },
+  kinds: GrantedKinds,
 ): boolean {
   if (from === namespace) return true;
   for (const grant of grants) {
@@ -87,4 +88,9 @@ export function located<K extends Kind>(
   return resources.filter(
     (r) => r.resource.kind === kind,
   ) as readonly LocatedResource[] as readonly LocatedResource<ResourceOf<K>>[];
+}
+
+/** The located routes, of every kind. */
+export function locatedRoutes(resources: readonly LocatedResource[]): readonly LocatedResource<AnyRoute>[] {
+  return [...located(resources, 'HTTPRoute'), ...located(resources, 'GRPCRoute')];
 }

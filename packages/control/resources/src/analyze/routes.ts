@@ -1,14 +1,15 @@
 import { comparePrecedence } from '@tulle/match';
 import type { RouteMatch } from '@tulle/model';
-import { createdMs, routeMatchOf } from '../route-match.ts';
-import { parentKind, type HTTPRoute, type HTTPRouteRule } from '../kinds/http-route.ts';
+import { createdMs } from '../route-match.ts';
+import { parentKind } from '../kinds/http-route.ts';
+import { matchesOfRule, type AnyRoute, type RouteRule } from '../routes.ts';
 import type { LocatedResource } from '../resource.ts';
 import type { AnalysisHost } from './analysis-host.ts';
-import { located } from './resource-set.ts';
+import { locatedRoutes } from './resource-set.ts';
 
 /** Rules that never win, and rules that lead nowhere. */
 export function analyzeRoutes(host: AnalysisHost): void {
-  const routes = located(host.subjects, 'HTTPRoute');
+  const routes = locatedRoutes(host.subjects);
   for (const subject of routes) {
     for (const [i, rule] of (subject.resource.spec.rules ?? []).entries())
       analyzeBackends(rule, subject, `/spec/rules/${i}`, host);
@@ -17,8 +18,8 @@ export function analyzeRoutes(host: AnalysisHost): void {
 }
 
 function analyzeBackends(
-  rule: HTTPRouteRule,
-  subject: LocatedResource<HTTPRoute>,
+  rule: RouteRule,
+  subject: LocatedResource<AnyRoute>,
   at: string,
   host: AnalysisHost,
 ): void {
@@ -29,7 +30,9 @@ function analyzeBackends(
         'TULLE0406',
         subject,
         at,
-        'the rule has no backendRefs and no RequestRedirect: what it matches gets 500',
+        subject.resource.kind === 'GRPCRoute'
+          ? 'the rule has no backendRefs: what it matches gets UNAVAILABLE'
+          : 'the rule has no backendRefs and no RequestRedirect: what it matches gets 500',
       );
     return;
   }
@@ -56,7 +59,7 @@ function analyzeBackends(
 }
 
 interface Candidate {
-  readonly subject: LocatedResource<HTTPRoute>;
+  readonly subject: LocatedResource<AnyRoute>;
   readonly rule: number;
   readonly index: number;
   readonly match: RouteMatch;
@@ -68,18 +71,18 @@ interface Candidate {
  * A rule is shadowed when each of its matches has an equal one before it, for the same parent and hosts. (By precedence
  * a more specific match always comes first, so only equal ones can shadow.)
  */
-function analyzeShadows(routes: readonly LocatedResource<HTTPRoute>[], host: AnalysisHost): void {
+function analyzeShadows(routes: readonly LocatedResource<AnyRoute>[], host: AnalysisHost): void {
   const groups = new Map<string, Candidate[]>();
   for (const subject of routes) {
     const { spec, metadata } = subject.resource;
     const created = createdMs(metadata);
-    for (const [rule, { matches }] of (spec.rules ?? []).entries()) {
-      for (const [index, match] of (matches ?? [{}]).entries()) {
+    for (const rule of (spec.rules ?? []).keys()) {
+      for (const [index, { match }] of matchesOfRule(subject.resource, rule).entries()) {
         const candidate: Candidate = {
           subject,
           rule,
           index,
-          match: routeMatchOf(match),
+          match,
           name: `${metadata.namespace}/${metadata.name}`,
           ...(created === undefined ? {} : { createdMs: created }),
         };
@@ -102,7 +105,7 @@ function analyzeShadows(routes: readonly LocatedResource<HTTPRoute>[], host: Ana
       }
     }
   }
-  const losses = new Map<LocatedResource<HTTPRoute>, Map<number, Map<number, Candidate>>>();
+  const losses = new Map<LocatedResource<AnyRoute>, Map<number, Map<number, Candidate>>>();
   for (const group of groups.values()) {
     if (group.length < 2) continue;
     const [winner, ...losers] = group.toSorted(comparePrecedence) as [Candidate, ...Candidate[]];
@@ -117,7 +120,7 @@ function analyzeShadows(routes: readonly LocatedResource<HTTPRoute>[], host: Ana
 }
 
 function reportShadow(
-  subject: LocatedResource<HTTPRoute>,
+  subject: LocatedResource<AnyRoute>,
   rule: number,
   lost: ReadonlyMap<number, Candidate>,
   host: AnalysisHost,
@@ -130,7 +133,7 @@ function reportShadow(
       ? `/spec/rules/${rule}`
       : `/spec/rules/${rule}/matches/${index}`;
   const where = winner.subject.locate(`/spec/rules/${winner.rule}`);
-  const by = `rule ${winner.rule} of HTTPRoute ${winner.name}${where === undefined ? '' : ` (${where.file}:${where.line})`}`;
+  const by = `rule ${winner.rule} of ${winner.subject.resource.kind} ${winner.name}${where === undefined ? '' : ` (${where.file}:${where.line})`}`;
   host.report(
     'TULLE0401',
     subject,
@@ -160,5 +163,5 @@ function fingerprint(match: RouteMatch): string {
     match.path.kind === 'prefix'
       ? { kind: 'prefix', value: match.path.value.replace(/\/$/, '') }
       : match.path;
-  return JSON.stringify([path, match.method, sorted(match.headers), sorted(match.query)]);
+  return JSON.stringify([path, match.grpc, match.method, sorted(match.headers), sorted(match.query)]);
 }

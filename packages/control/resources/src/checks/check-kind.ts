@@ -3,6 +3,7 @@ import type { CheckHost } from './check-host.ts';
 import { checkEndpointSlice, checkService, checkWorkload } from './endpoints.ts';
 import { checkBackendTlsPolicy, checkConfigMap } from './backend-tls-policy.ts';
 import { checkGateway } from './gateway.ts';
+import { checkGrpcRoute } from './grpc-route.ts';
 import { checkHttpRoute } from './http-route.ts';
 import { checkPeerAuthentication } from './peer-authentication.ts';
 import { checkAuthorizationPolicy, checkFilterPolicy, checkTrafficPolicy } from './policies.ts';
@@ -24,6 +25,8 @@ export function checkKind(resource: Resource, host: CheckHost): void {
       return checkConfigMap(resource, host);
     case 'HTTPRoute':
       return checkHttpRoute(resource, host);
+    case 'GRPCRoute':
+      return checkGrpcRoute(resource, host);
     case 'AuthorizationPolicy':
       return checkAuthorizationPolicy(resource, host);
     case 'PeerAuthentication':

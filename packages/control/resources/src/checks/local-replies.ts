@@ -1,6 +1,7 @@
 import type { LocalReplies, LocalReplyFormat } from '@tulle/model';
 import { compileJson, compileText, type FormatFault, type FormatIssue } from '@tulle/record-format';
 import type { FilterPolicySpec } from '../kinds/filter-policy.ts';
+import { isRouteKind } from '../routes.ts';
 import type { CheckHost } from './check-host.ts';
 
 /** What the schema cannot say of a FilterPolicy that shapes local replies. @param sound by its schema */
@@ -13,7 +14,7 @@ export function checkLocalReplies(spec: FilterPolicySpec, sound: boolean, host: 
         `${field} means nothing here: what the proxy answers itself passes no filter`,
       );
   for (const [i, target] of (spec.targetRefs ?? []).entries())
-    if (target.kind === 'HTTPRoute')
+    if (isRouteKind(target.kind))
       host.report(
         'TULLE0208',
         `/spec/targetRefs/${i}/kind`,

@@ -6,11 +6,16 @@ import type { AuthorizationPolicy } from '../kinds/authorization-policy.ts';
 import type { FilterPolicy } from '../kinds/filter-policy.ts';
 import type { PolicyTarget } from '../kinds/metadata.ts';
 import { ROUTE_PARTS, type TrafficPolicy, type TrafficPolicySpec } from '../kinds/traffic-policy.ts';
+import { isRouteKind } from '../routes.ts';
 import { checkIdentityConfig } from './identity-fields.ts';
 import { checkLocalReplies } from './local-replies.ts';
 import { checkPattern, noRepeats, type CheckHost } from './check-host.ts';
 
-const GROUP_OF: Readonly<Record<string, string>> = { Service: '', HTTPRoute: 'gateway.networking.k8s.io' };
+const GROUP_OF: Readonly<Record<string, string>> = {
+  Service: '',
+  HTTPRoute: 'gateway.networking.k8s.io',
+  GRPCRoute: 'gateway.networking.k8s.io',
+};
 
 function checkTargets(targets: readonly PolicyTarget[], host: CheckHost): void {
   for (const [i, target] of targets.entries()) {
@@ -90,18 +95,18 @@ export function checkAuthorizationPolicy(policy: AuthorizationPolicy, host: Chec
 export function checkTrafficPolicy(policy: TrafficPolicy, host: CheckHost): void {
   const { spec } = policy;
   checkTargets(spec.targetRefs, host);
-  if (spec.targetRefs.some((t) => t.kind === 'HTTPRoute')) {
+  if (spec.targetRefs.some((t) => isRouteKind(t.kind))) {
     for (const part of Object.keys(spec)) {
       if (part !== 'targetRefs' && !ROUTE_PARTS.includes(part))
         host.report(
           'TULLE0208',
           `/spec/${part}`,
-          `${part} belongs to a Service, not to an HTTPRoute`,
+          `${part} belongs to a Service, not to a route`,
           'put it into a TrafficPolicy of its own that targets the Service',
         );
     }
     if (spec.timeouts?.connect !== undefined)
-      host.report('TULLE0208', '/spec/timeouts/connect', 'connect belongs to a Service, not to an HTTPRoute');
+      host.report('TULLE0208', '/spec/timeouts/connect', 'connect belongs to a Service, not to a route');
   }
   const ms = (text: string | undefined): number => parseDurationMs(text ?? '0s') ?? 0;
   if (ms(spec.timeouts?.request) > 0 && ms(spec.timeouts?.backendRequest) > ms(spec.timeouts?.request)) {
@@ -239,12 +244,8 @@ export function checkFilterPolicy(policy: FilterPolicy, host: CheckHost): void {
   checkOneSelection(spec, host);
   checkTargets(spec.targetRefs ?? [], host);
   for (const [i, target] of (spec.targetRefs ?? []).entries()) {
-    if (target.kind === 'HTTPRoute' && spec.direction === 'inbound')
-      host.report(
-        'TULLE0208',
-        '/spec/direction',
-        'an HTTPRoute is used by callers, so its filters are outbound',
-      );
+    if (isRouteKind(target.kind) && spec.direction === 'inbound')
+      host.report('TULLE0208', '/spec/direction', 'a route is used by callers, so its filters are outbound');
     if (target.kind === 'Service' && target.sectionName !== undefined)
       host.report(
         'TULLE0206',
@@ -267,7 +268,7 @@ export function checkFilterPolicy(policy: FilterPolicy, host: CheckHost): void {
     );
   const known = host.filters.get(spec.filter);
   const phase = spec.phase ?? known?.phase ?? 'custom';
-  if (phase === 'connection' && (spec.targetRefs ?? []).some((t) => t.kind === 'HTTPRoute'))
+  if (phase === 'connection' && (spec.targetRefs ?? []).some((t) => isRouteKind(t.kind)))
     host.report(
       'TULLE0208',
       spec.phase === undefined ? '/spec/filter' : '/spec/phase',

@@ -6,11 +6,13 @@ import {
   type Gateway,
   type GatewayListener,
 } from '../kinds/gateway.ts';
-import { parentKind, type HTTPRoute, type ParentRef } from '../kinds/http-route.ts';
-import { attachedHostnames } from './hostnames.ts';
+import { parentKind, type ParentRef } from '../kinds/http-route.ts';
+import { ROUTE_KINDS, type AnyRoute } from '../routes.ts';
+import { createdMs } from '../route-match.ts';
+import { attachedHostnames, commonHostname } from './hostnames.ts';
 
 /** Kinds of routes that listeners of Tulle carry. */
-export const SERVED_ROUTE_KINDS: readonly string[] = ['HTTPRoute'];
+export const SERVED_ROUTE_KINDS: readonly string[] = ROUTE_KINDS.toReversed();
 
 /** Why a route does not attach to a Gateway that is there: reasons of its condition `Accepted` (Gateway API `RouteConditionReason`). */
 export type AttachProblem = 'NoMatchingParent' | 'NotAllowedByListeners' | 'NoMatchingListenerHostname';
@@ -37,7 +39,7 @@ export function isServedGateway(gateway: Gateway): boolean {
  * Listeners of `gateway` that take `route` by one of its parentRefs: the section and port that it names, then namespace
  * and kind, then hosts. The first of these that leaves none is the problem.
  */
-export function attachToGateway(gateway: Gateway, route: HTTPRoute, parent: ParentRef): AttachResult {
+export function attachToGateway(gateway: Gateway, route: AnyRoute, parent: ParentRef): AttachResult {
   const named = gateway.spec.listeners.filter(
     ({ name, port }) =>
       (parent.sectionName === undefined || parent.sectionName === name) &&
@@ -54,7 +56,7 @@ export function attachToGateway(gateway: Gateway, route: HTTPRoute, parent: Pare
 }
 
 /** parentRefs of a route that mean a Gateway. */
-export function gatewayParents(route: HTTPRoute, gateway: Gateway): readonly ParentRef[] {
+export function gatewayParents(route: AnyRoute, gateway: Gateway): readonly ParentRef[] {
   const { name, namespace } = gateway.metadata;
   return route.spec.parentRefs.filter(
     (p) =>
@@ -94,9 +96,9 @@ export function conflictedListeners(gateway: Gateway): ReadonlySet<GatewayListen
   );
 }
 
-function allowsRoute(gateway: Gateway, listener: GatewayListener, route: HTTPRoute): boolean {
+function allowsRoute(gateway: Gateway, listener: GatewayListener, route: AnyRoute): boolean {
   return (
-    servedKinds(listener).includes('HTTPRoute') &&
+    servedKinds(listener).includes(route.kind) &&
     allowsNamespace(listener.allowedRoutes, gateway.metadata.namespace, route.metadata.namespace)
   );
 }
@@ -120,4 +122,47 @@ function allowsNamespace(allowed: AllowedRoutes | undefined, own: string, from: 
       );
     }
   }
+}
+
+/** At which listeners of a Gateway which routes do not apply, and for which other route. */
+export type DisplacedRoutes = ReadonlyMap<AnyRoute, ReadonlyMap<GatewayListener, AnyRoute>>;
+
+/**
+ * Routes of different kinds do not share a host of a listener: the older one is there, then the first by
+ * `namespace/name`, and the other does not attach (Gateway API GRPCRoute.spec.hostnames).
+ * @param routes all that name the Gateway
+ */
+export function displacedRoutes(gateway: Gateway, routes: Iterable<AnyRoute>): DisplacedRoutes {
+  const displaced = new Map<AnyRoute, Map<GatewayListener, AnyRoute>>();
+  const all = [...routes];
+  if (new Set(all.map(({ kind }) => kind)).size < 2) return displaced;
+  const taken: { route: AnyRoute; attachment: Attachment }[] = [];
+  for (const route of all.toSorted(compareAge)) {
+    const attachments = gatewayParents(route, gateway).flatMap(
+      (parent) => attachToGateway(gateway, route, parent).attachments,
+    );
+    for (const attachment of attachments) {
+      const before = taken.find(
+        (other) =>
+          other.route.kind !== route.kind &&
+          other.attachment.listener === attachment.listener &&
+          other.attachment.hostnames.some((a) =>
+            attachment.hostnames.some((b) => commonHostname(a, b) !== undefined),
+          ),
+      );
+      if (before === undefined) {
+        taken.push({ route, attachment });
+        continue;
+      }
+      const at = displaced.get(route) ?? new Map<GatewayListener, AnyRoute>();
+      displaced.set(route, at.set(attachment.listener, before.route));
+    }
+  }
+  return displaced;
+}
+
+function compareAge(a: AnyRoute, b: AnyRoute): number {
+  const [at, bt] = [createdMs(a.metadata) ?? Infinity, createdMs(b.metadata) ?? Infinity];
+  const name = ({ metadata }: AnyRoute): string => `${metadata.namespace}/${metadata.name}`;
+  return (at === bt ? 0 : at - bt) || (name(a) < name(b) ? -1 : name(a) > name(b) ? 1 : 0);
 }

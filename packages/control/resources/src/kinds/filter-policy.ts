@@ -35,8 +35,8 @@ export interface FilterPolicy {
 
 export interface FilterPolicySpec {
   /**
-   * Services, HTTPRoutes or Gateways of this namespace. A Service: its Workloads (`inbound`, default) or its callers
-   * (`outbound`). An HTTPRoute: its callers, and the Gateways that it is attached to. A Gateway: everything that comes in
+   * Services, routes or Gateways of this namespace. A Service: its Workloads (`inbound`, default) or its callers
+   * (`outbound`). A route: its callers, and the Gateways that it is attached to. A Gateway: everything that comes in
    * there, or at one of its listeners (`sectionName`). With neither targetRefs nor selector: every Workload of the namespace; in the root
    * namespace `tulle-system`, of the mesh.
    */
@@ -65,17 +65,18 @@ export const filterPolicySchema: JsonSchema = resourceSchema(
       'Which filter, where.',
       {
         targetRefs: list(
-          'Services, HTTPRoutes or Gateways in this namespace.',
+          'Services, routes or Gateways in this namespace.',
           object(
             'A target.',
             {
               group: {
                 enum: ['', 'gateway.networking.k8s.io'],
-                description: 'Empty for Service, gateway.networking.k8s.io for HTTPRoute and Gateway.',
+                description:
+                  'Empty for Service, gateway.networking.k8s.io for HTTPRoute, GRPCRoute and Gateway.',
               },
-              kind: oneOf('Kind.', ['Service', 'HTTPRoute', 'Gateway']),
+              kind: oneOf('Kind.', ['Service', 'HTTPRoute', 'GRPCRoute', 'Gateway']),
               name: dnsSubdomain('Name.'),
-              sectionName: text('Rule name of an HTTPRoute, listener name of a Gateway.', {
+              sectionName: text('Rule name of a route, listener name of a Gateway.', {
                 minLength: 1,
                 maxLength: 253,
               }),
@@ -87,7 +88,7 @@ export const filterPolicySchema: JsonSchema = resourceSchema(
         ),
         selector: selectorSchema,
         direction: oneOf(
-          'inbound: at the Workloads. outbound: at their callers. Default inbound; an HTTPRoute is always outbound.',
+          'inbound: at the Workloads. outbound: at their callers. Default inbound; a route is always outbound.',
           ['inbound', 'outbound'],
         ),
         phase: oneOf(

@@ -73,7 +73,7 @@ export interface AllowedRoutes {
     readonly from?: 'All' | 'Same' | 'Selector' | 'None';
     readonly selector?: NamespaceSelector;
   };
-  /** Default: what the protocol carries, HTTPRoute. */
+  /** Default: what the protocol carries, HTTPRoute and GRPCRoute. */
   readonly kinds?: readonly { readonly group?: string; readonly kind: string }[];
 }
 
@@ -144,12 +144,12 @@ const allowedRoutes: JsonSchema = object('Which routes may attach.', {
     selector: namespaceSelector,
   }),
   kinds: list(
-    'By their kind. Default: HTTPRoute.',
+    'By their kind. Default: HTTPRoute and GRPCRoute.',
     object(
       'A kind.',
       {
         group: text(`Default ${GATEWAY_GROUP}.`, { maxLength: 253 }),
-        kind: text('HTTPRoute; others are not served.', { minLength: 1, maxLength: 63 }),
+        kind: text('HTTPRoute or GRPCRoute; others are not served.', { minLength: 1, maxLength: 63 }),
       },
       ['kind'],
     ),

@@ -133,7 +133,7 @@ export const MAX_WEIGHT = 1_000_000;
 export const MAX_MATCHES = 64;
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH'] as const;
-const headerName: JsonSchema = text('Field name, in any case.', {
+export const headerName: JsonSchema = text('Field name, in any case.', {
   minLength: 1,
   maxLength: 256,
   pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$",
@@ -187,7 +187,7 @@ const backendFields: Readonly<Record<string, JsonSchema>> = {
   port: port('Its port.'),
 };
 
-const mirrorFilter: JsonSchema = object(
+export const mirrorFilter: JsonSchema = object(
   'Sends a copy of each request to another Service as well, and forgets it: its answer is not waited for, it is never sent again.',
   {
     backendRef: object('A Service, or a subset of one.', backendFields, ['name', 'port']),
@@ -211,7 +211,7 @@ const FILTER_TYPES = [
   'URLRewrite',
   'RequestMirror',
 ] as const;
-const filterFields: Readonly<Record<string, JsonSchema>> = {
+export const filterFields: Readonly<Record<string, JsonSchema>> = {
   requestHeaderModifier: headerFilter,
   responseHeaderModifier: headerFilter,
   cors: notHonoured('Attach a CORS filter with a FilterPolicy.'),
@@ -252,7 +252,7 @@ const backendFilter: JsonSchema = object(
   ['type'],
 );
 
-const valueMatch = (what: string, name: JsonSchema): JsonSchema =>
+export const valueMatch = (what: string, name: JsonSchema): JsonSchema =>
   object(
     `A condition on a ${what}.`,
     {
@@ -263,6 +263,44 @@ const valueMatch = (what: string, name: JsonSchema): JsonSchema =>
     ['name', 'value'],
   );
 
+/** `parentRefs` of any route. */
+export const parentRefsSchema: JsonSchema = list(
+  'Gateways and Services whose requests are routed.',
+  object(
+    'A Gateway or a Service.',
+    {
+      group: oneOf("Group of the kind. Default gateway.networking.k8s.io; '' for a Service.", [
+        'gateway.networking.k8s.io',
+        '',
+      ]),
+      kind: oneOf('Kind. Default Gateway.', ['Gateway', 'Service']),
+      name: dnsLabel('Its name.'),
+      namespace: dnsLabel("Its namespace. Default: the route's."),
+      port: port('Only this port.'),
+      sectionName: dnsSubdomain('Only the listener, or the port of the Service, of this name.'),
+    },
+    ['name'],
+  ),
+  1,
+  32,
+);
+
+/** `backendRefs` of any route's rule. */
+export const backendRefsSchema: JsonSchema = list(
+  'Where requests go, by weight.',
+  object(
+    'A Service, or a subset of one.',
+    {
+      ...backendFields,
+      weight: integer('Share. Default 1; 0: none.', 0, MAX_WEIGHT),
+      filters: list("Steps for this backend's share.", backendFilter, 0, 16),
+    },
+    ['name', 'port'],
+  ),
+  0,
+  16,
+);
+
 export const httpRouteSchema: JsonSchema = resourceSchema(
   'gateway.networking.k8s.io/v1',
   'HTTPRoute',
@@ -272,26 +310,7 @@ export const httpRouteSchema: JsonSchema = resourceSchema(
     spec: object(
       'What is routed where.',
       {
-        parentRefs: list(
-          'Gateways and Services whose requests are routed.',
-          object(
-            'A Gateway or a Service.',
-            {
-              group: oneOf("Group of the kind. Default gateway.networking.k8s.io; '' for a Service.", [
-                'gateway.networking.k8s.io',
-                '',
-              ]),
-              kind: oneOf('Kind. Default Gateway.', ['Gateway', 'Service']),
-              name: dnsLabel('Its name.'),
-              namespace: dnsLabel("Its namespace. Default: the route's."),
-              port: port('Only this port.'),
-              sectionName: dnsSubdomain('Only the listener, or the port of the Service, of this name.'),
-            },
-            ['name'],
-          ),
-          1,
-          32,
-        ),
+        parentRefs: parentRefsSchema,
         hostnames: list('Only requests for these hosts.', hostnameOrWildcard, 0, 16),
         useDefaultGateways: notHonoured('Give parentRefs.'),
         rules: list(
@@ -322,20 +341,7 @@ export const httpRouteSchema: JsonSchema = resourceSchema(
               MAX_MATCHES,
             ),
             filters: list('Steps.', routeFilter, 0, 16),
-            backendRefs: list(
-              'Where requests go, by weight.',
-              object(
-                'A Service, or a subset of one.',
-                {
-                  ...backendFields,
-                  weight: integer('Share. Default 1; 0: none.', 0, MAX_WEIGHT),
-                  filters: list("Steps for this backend's share.", backendFilter, 0, 16),
-                },
-                ['name', 'port'],
-              ),
-              0,
-              16,
-            ),
+            backendRefs: backendRefsSchema,
             timeouts: object('Time limits; 0s switches one off.', {
               request: duration('For the request, all its attempts included.'),
               backendRequest: duration('For one attempt; at most request.'),

@@ -6,6 +6,7 @@ import { configMapSchema } from './config-map.ts';
 import { endpointSliceSchema } from './endpoint-slice.ts';
 import { filterPolicySchema } from './filter-policy.ts';
 import { gatewaySchema } from './gateway.ts';
+import { grpcRouteSchema } from './grpc-route.ts';
 import { httpRouteSchema } from './http-route.ts';
 import { peerAuthenticationSchema } from './peer-authentication.ts';
 import { referenceGrantSchema } from './reference-grant.ts';
@@ -39,6 +40,7 @@ export const KINDS: readonly KindDefinition[] = Object.freeze([
   define('discovery.k8s.io/v1', 'EndpointSlice', 'endpointslices', [], endpointSliceSchema),
   define('gateway.networking.k8s.io/v1', 'Gateway', 'gateways', ['gtw'], gatewaySchema),
   define('gateway.networking.k8s.io/v1', 'HTTPRoute', 'httproutes', [], httpRouteSchema),
+  define('gateway.networking.k8s.io/v1', 'GRPCRoute', 'grpcroutes', [], grpcRouteSchema),
   define(
     'gateway.networking.k8s.io/v1',
     'ReferenceGrant',

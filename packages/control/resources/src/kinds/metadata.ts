@@ -18,6 +18,6 @@ export interface PolicyTarget {
   readonly group: string;
   readonly kind: string;
   readonly name: string;
-  /** Port name of a Service, rule name of an HTTPRoute, listener name of a Gateway. */
+  /** Port name of a Service, rule name of a route, listener name of a Gateway. */
   readonly sectionName?: string;
 }

@@ -28,7 +28,11 @@ export const referenceGrantSchema: JsonSchema = resourceSchema(
             'A kind in a namespace.',
             {
               group: { enum: ['gateway.networking.k8s.io'], description: 'Group of the kind.' },
-              kind: oneOf('HTTPRoute, for Services; Gateway, for certificates.', ['HTTPRoute', 'Gateway']),
+              kind: oneOf('HTTPRoute or GRPCRoute, for Services; Gateway, for certificates.', [
+                'HTTPRoute',
+                'GRPCRoute',
+                'Gateway',
+              ]),
               namespace: dnsLabel('Its namespace.'),
             },
             ['group', 'kind', 'namespace'],

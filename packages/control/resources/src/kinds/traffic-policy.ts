@@ -23,7 +23,7 @@ export interface TrafficPolicy {
 }
 
 export interface TrafficPolicySpec {
-  /** Services, or HTTPRoutes for `timeouts` and `retries` of their rules. `sectionName`: one port, one rule. */
+  /** Services, or routes for `timeouts` and `retries` of their rules. `sectionName`: one port, one rule. */
   readonly targetRefs: readonly PolicyTarget[];
   readonly balancing?: {
     readonly policy: 'RoundRobin' | 'Random' | 'LeastRequest' | 'PeakEWMA' | 'RingHash' | 'Maglev';
@@ -133,7 +133,7 @@ export interface TrafficSubset {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-/** Parts of a TrafficPolicy that mean something for an HTTPRoute. */
+/** Parts of a TrafficPolicy that mean something for a route. */
 export const ROUTE_PARTS: readonly string[] = ['timeouts', 'retries'];
 
 const percent = (description: string, minimum: number): JsonSchema => ({
@@ -153,17 +153,17 @@ export const trafficPolicySchema: JsonSchema = resourceSchema(
       'Settings. Where several policies set the same part for one target, the oldest wins, then the smallest name.',
       {
         targetRefs: list(
-          'Services or HTTPRoutes in this namespace.',
+          'Services or routes in this namespace.',
           object(
             'A target.',
             {
               group: {
                 enum: ['', 'gateway.networking.k8s.io'],
-                description: 'Empty for Service, gateway.networking.k8s.io for HTTPRoute.',
+                description: 'Empty for Service, gateway.networking.k8s.io for HTTPRoute and GRPCRoute.',
               },
-              kind: oneOf('Kind.', ['Service', 'HTTPRoute']),
+              kind: oneOf('Kind.', ['Service', 'HTTPRoute', 'GRPCRoute']),
               name: dnsSubdomain('Name.'),
-              sectionName: text('Port name of a Service, rule name of an HTTPRoute.', {
+              sectionName: text('Port name of a Service, rule name of a route.', {
                 minLength: 1,
                 maxLength: 253,
               }),

@@ -36,6 +36,7 @@ const routeMatch: fc.Arbitrary<RouteMatch> = object<RouteMatch>(
     method: fc.constantFrom('GET', 'POST', 'M-SEARCH'),
     headers: fc.array(valueMatch, { maxLength: 2 }),
     query: fc.array(valueMatch, { maxLength: 2 }),
+    grpc: fc.boolean(),
   },
 );
 

@@ -267,7 +267,9 @@ export const HONOURED: Readonly<Record<string, readonly string[]>> = {
     'case_sensitive',
     'headers',
     'query_parameters',
+    'grpc',
   ],
+  'envoy.config.route.v3.RouteMatch.GrpcRouteMatchOptions': [],
   'envoy.config.route.v3.HeaderMatcher': [
     'name',
     'exact_match',

@@ -132,6 +132,7 @@ export function decodeRouteMatch(
     method,
     headers: filled(headers),
     query: filled(query),
+    grpc: match.grpc === undefined ? undefined : true,
   });
 }
 

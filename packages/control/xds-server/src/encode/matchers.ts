@@ -61,6 +61,7 @@ export function encodeRouteMatch(match: ModelMatch): RouteMatch {
     pathSpecifier: pathSpecifier(match),
     headers: [...method, ...(match.headers ?? []).map(encodeHeaderMatch)],
     queryParameters: (match.query ?? []).map(encodeQueryMatch),
+    ...(match.grpc === true && { grpc: {} }),
   });
 }
 

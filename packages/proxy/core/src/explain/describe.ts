@@ -9,10 +9,11 @@ export function isSecretField(name: string): boolean {
 }
 
 /** A route's conditions in words. */
-export function describeMatch({ path, method, headers = [], query = [] }: RouteMatch): string {
+export function describeMatch({ path, method, headers = [], query = [], grpc }: RouteMatch): string {
   return [
     describePath(path),
     ...(method === undefined ? [] : [`method ${method}`]),
+    ...(grpc === true ? ['gRPC'] : []),
     ...headers.map((condition) => `header ${describeValue(condition)}`),
     ...query.map((condition) => `query ${describeValue(condition)}`),
   ].join(', ');

@@ -55,6 +55,8 @@ export function explainRoute(chain: HttpChain, route: CompiledRoute | undefined,
         'condition',
         `path and method fit, so a header or query condition did not hold: ${describeMatch(match)}`,
       );
+    if (failed === 'grpc')
+      return why('grpc', 'is for gRPC requests only, whose content-type is application/grpc');
     const conditions = failed === 'header' ? match.headers : match.query;
     const failedOne = conditions?.[condition];
     return why(

@@ -1,0 +1,68 @@
+import { displacedRoutes, gatewayParents, isServedGateway } from '../gateway/attach.ts';
+import { parentKind } from '../kinds/http-route.ts';
+import type { LocatedResource } from '../resource.ts';
+import { displacedBy, meansPort, type AnyRoute } from '../routes.ts';
+import type { AnalysisHost } from './analysis-host.ts';
+import { locatedRoutes } from './resource-set.ts';
+
+/** Routes that do not apply because one of another kind does. */
+export function analyzeRouteKinds(host: AnalysisHost): void {
+  const all: readonly AnyRoute[] = [...host.set.all('HTTPRoute'), ...host.set.all('GRPCRoute')];
+  for (const subject of locatedRoutes(host.subjects)) {
+    for (const [i, parent] of subject.resource.spec.parentRefs.entries()) {
+      const at = `/spec/parentRefs/${i}`;
+      if (parentKind(parent) === 'Service') {
+        const service = host.set.get(
+          'Service',
+          parent.namespace ?? subject.resource.metadata.namespace,
+          parent.name,
+        );
+        for (const port of service?.spec.ports ?? []) {
+          if (service === undefined || !meansPort(parent, subject.resource.metadata.namespace, service, port))
+            continue;
+          const winner = displacedBy(subject.resource, all, service, port);
+          if (winner !== undefined)
+            report(
+              subject,
+              at,
+              `port ${port.port} of Service ${service.metadata.namespace}/${service.metadata.name}`,
+              winner,
+              host,
+            );
+        }
+        continue;
+      }
+      const gateway = host.set.get(
+        'Gateway',
+        parent.namespace ?? subject.resource.metadata.namespace,
+        parent.name,
+      );
+      if (gateway === undefined || !isServedGateway(gateway)) continue;
+      const routes = all.filter((route) => gatewayParents(route, gateway).length > 0);
+      for (const [listener, winner] of displacedRoutes(gateway, routes).get(subject.resource) ?? []) {
+        if (parent.sectionName !== undefined && parent.sectionName !== listener.name) continue;
+        const { namespace, name } = gateway.metadata;
+        report(subject, at, `listener ${listener.name} of Gateway ${namespace}/${name}`, winner, host);
+      }
+    }
+  }
+}
+
+function report(
+  subject: LocatedResource<AnyRoute>,
+  at: string,
+  where: string,
+  winner: AnyRoute,
+  host: AnalysisHost,
+): void {
+  const { kind, metadata } = winner;
+  host.report(
+    'TULLE0314',
+    subject,
+    at,
+    `${kind} ${metadata.namespace}/${metadata.name} applies to ${where}, so this ${subject.resource.kind} does not`,
+    subject.resource.kind === 'HTTPRoute'
+      ? 'put what is gRPC on a port, or a host, of its own'
+      : 'give it a host of its own',
+  );
+}

@@ -1,0 +1,234 @@
+import { GATEWAY_GROUP } from '../kinds/gateway.ts';
+import {
+  parentKind,
+  type HTTPBackendRef,
+  type HTTPPathModifier,
+  type HTTPRequestMirror,
+  type HTTPRouteFilter,
+  type HTTPValueMatch,
+  type ParentRef,
+} from '../kinds/http-route.ts';
+import { rulesOf, type AnyRoute, type RouteRule } from '../routes.ts';
+import { checkPattern, noRepeats, type CheckHost } from './check-host.ts';
+import { checkIdentityEdits } from './identity-fields.ts';
+
+/** Fields that HTTP framing and routing live by: no edit of a configuration may touch them (RFC 9110 §7.6.1). */
+const RESERVED = new Set([
+  'host',
+  'connection',
+  'content-length',
+  'transfer-encoding',
+  'upgrade',
+  'te',
+  'trailer',
+  'keep-alive',
+  'proxy-connection',
+]);
+
+/** What holds for routes of every kind but for their matches: names, hosts, parents, filters, backends. */
+export function checkRouteParts(route: AnyRoute, host: CheckHost): void {
+  const rules = rulesOf(route);
+  noRepeats(
+    host,
+    rules,
+    (r) => r.name,
+    (i) => `/spec/rules/${i}/name`,
+    (n) => `the rule name ${JSON.stringify(n)} is used twice`,
+  );
+  noRepeats(
+    host,
+    route.spec.hostnames ?? [],
+    (h) => h,
+    (i) => `/spec/hostnames/${i}`,
+    (n) => `${n} is listed twice`,
+  );
+  noRepeats(
+    host,
+    route.spec.parentRefs,
+    (p) => JSON.stringify([parentKind(p), p.namespace ?? host.namespace, p.name, p.port, p.sectionName]),
+    (i) => `/spec/parentRefs/${i}`,
+    () => 'the parent is listed twice',
+  );
+  for (const [i, parent] of route.spec.parentRefs.entries())
+    checkParent(parent, `/spec/parentRefs/${i}`, host);
+  for (const [i, rule] of rules.entries()) {
+    const at = `/spec/rules/${i}`;
+    checkFilters(rule.filters ?? [], `${at}/filters`, host);
+    for (const [j, backend] of (rule.backendRefs ?? []).entries()) {
+      checkBackend(backend, `${at}/backendRefs/${j}`, host);
+      checkFilters(backend.filters ?? [], `${at}/backendRefs/${j}/filters`, host);
+    }
+  }
+  if (route.spec.parentRefs.some((parent) => parentKind(parent) === 'Gateway')) checkIdentities(rules, host);
+}
+
+/** What routes of a Gateway may not say of callers. */
+function checkIdentities(rules: readonly RouteRule[], host: CheckHost): void {
+  const check = (filters: readonly HTTPRouteFilter[] = [], at: string): void => {
+    for (const [i, filter] of filters.entries())
+      if (filter.type === 'RequestHeaderModifier' && filter.requestHeaderModifier !== undefined)
+        checkIdentityEdits(filter.requestHeaderModifier, `${at}/${i}/requestHeaderModifier`, host);
+  };
+  for (const [i, { filters, backendRefs = [] }] of rules.entries()) {
+    check(filters, `/spec/rules/${i}/filters`);
+    for (const [j, backend] of backendRefs.entries())
+      check(backend.filters, `/spec/rules/${i}/backendRefs/${j}/filters`);
+  }
+}
+
+/** Group and kind go together. Absent ones mean a Gateway. */
+function checkParent(parent: ParentRef, at: string, host: CheckHost): void {
+  const kind = parentKind(parent);
+  const wanted = kind === 'Gateway' ? GATEWAY_GROUP : '';
+  if ((parent.group ?? GATEWAY_GROUP) === wanted) return;
+  const has =
+    parent.group === undefined
+      ? 'is absent, which means gateway.networking.k8s.io'
+      : `is ${JSON.stringify(parent.group)}`;
+  host.report(
+    'TULLE0208',
+    parent.group === undefined ? at : `${at}/group`,
+    `a ${kind} is of group ${JSON.stringify(wanted)}, but group ${has}`,
+    `group: ${wanted === '' ? "''" : wanted}`,
+  );
+}
+
+function checkBackend(backend: HTTPBackendRef, at: string, host: CheckHost): void {
+  const { group = '', kind = 'Service', name } = backend;
+  const meant = kind === 'Service' ? '' : 'tulle.dev';
+  if (group !== meant)
+    host.report(
+      'TULLE0205',
+      `${at}/group`,
+      `${kind} is of group ${JSON.stringify(meant)}, not ${JSON.stringify(group)}`,
+    );
+  const parts = name.split('.').length;
+  if (kind === 'Service' && parts > 1)
+    host.report(
+      'TULLE0205',
+      `${at}/name`,
+      `${JSON.stringify(name)} is no name of a Service`,
+      'give the namespace by itself; a subset has kind: ServiceSubset and group: tulle.dev',
+    );
+  if (kind === 'ServiceSubset' && parts !== 2)
+    host.report('TULLE0205', `${at}/name`, `${JSON.stringify(name)} is no subset`, 'write SERVICE.SUBSET');
+}
+
+const BODY_OF: Readonly<Record<HTTPRouteFilter['type'], string>> = {
+  RequestHeaderModifier: 'requestHeaderModifier',
+  ResponseHeaderModifier: 'responseHeaderModifier',
+  RequestRedirect: 'requestRedirect',
+  URLRewrite: 'urlRewrite',
+  RequestMirror: 'requestMirror',
+};
+
+function checkFilters(filters: readonly HTTPRouteFilter[], at: string, host: CheckHost): void {
+  noRepeats(
+    host,
+    filters,
+    // There may be several mirrors.
+    (f) => (f.type === 'RequestMirror' ? undefined : f.type),
+    (i) => `${at}/${i}/type`,
+    (t) => `${t} is there twice; put both edits into one`,
+  );
+  for (const [i, filter] of filters.entries()) {
+    const body = BODY_OF[filter.type];
+    if (!Object.hasOwn(filter, body))
+      host.report('TULLE0203', `${at}/${i}`, `a filter of type ${filter.type} needs the field "${body}"`);
+    for (const field of Object.keys(filter)) {
+      if (field !== 'type' && field !== body)
+        host.report(
+          'TULLE0208',
+          `${at}/${i}/${field}`,
+          `a filter of type ${filter.type} has the field "${body}", not "${field}"`,
+        );
+    }
+    checkEdits(filter, `${at}/${i}/${body}`, host);
+    if (filter.type === 'RequestMirror') checkMirror(filter.requestMirror, `${at}/${i}/${body}`, host);
+    const modifier = pathModifier(filter);
+    if (modifier !== undefined) checkModifier(modifier, `${at}/${i}/${body}/path`, host);
+  }
+}
+
+function checkMirror(mirror: HTTPRequestMirror | undefined, at: string, host: CheckHost): void {
+  if (mirror?.backendRef === undefined) return;
+  checkBackend(mirror.backendRef, `${at}/backendRef`, host);
+  const { percent, fraction } = mirror;
+  if (percent !== undefined && fraction !== undefined)
+    host.report('TULLE0208', `${at}/fraction`, 'give percent or fraction, not both');
+  if (fraction !== undefined && fraction.numerator > (fraction.denominator ?? 100))
+    host.report(
+      'TULLE0204',
+      `${at}/fraction/numerator`,
+      `${fraction.numerator} of ${fraction.denominator ?? 100} is more than all`,
+    );
+}
+
+export function pathModifier(filter: HTTPRouteFilter): HTTPPathModifier | undefined {
+  if (filter.type === 'RequestRedirect') return filter.requestRedirect?.path;
+  return filter.type === 'URLRewrite' ? filter.urlRewrite?.path : undefined;
+}
+
+function checkModifier(modifier: HTTPPathModifier, at: string, host: CheckHost): void {
+  const [wanted, other] =
+    modifier.type === 'ReplaceFullPath'
+      ? (['replaceFullPath', 'replacePrefixMatch'] as const)
+      : (['replacePrefixMatch', 'replaceFullPath'] as const);
+  if (!Object.hasOwn(modifier, wanted))
+    host.report('TULLE0203', at, `${modifier.type} needs the field "${wanted}"`);
+  if (Object.hasOwn(modifier, other))
+    host.report('TULLE0208', `${at}/${other}`, `${modifier.type} has the field "${wanted}", not "${other}"`);
+}
+
+function checkEdits(filter: HTTPRouteFilter, at: string, host: CheckHost): void {
+  const edits =
+    filter.type === 'RequestHeaderModifier'
+      ? filter.requestHeaderModifier
+      : filter.type === 'ResponseHeaderModifier'
+        ? filter.responseHeaderModifier
+        : undefined;
+  if (edits === undefined) return;
+  const names: [string, string][] = [
+    ...(edits.set ?? []).map((e, i): [string, string] => [e.name, `${at}/set/${i}/name`]),
+    ...(edits.add ?? []).map((e, i): [string, string] => [e.name, `${at}/add/${i}/name`]),
+    ...(edits.remove ?? []).map((n, i): [string, string] => [n, `${at}/remove/${i}`]),
+  ];
+  for (const [name, pointer] of names) {
+    if (RESERVED.has(name.toLowerCase())) {
+      host.report(
+        'TULLE0205',
+        pointer,
+        `${name} belongs to the HTTP connection and cannot be edited`,
+        name.toLowerCase() === 'host' ? 'use URLRewrite with hostname' : undefined,
+      );
+    }
+  }
+  for (const list of ['set', 'add', 'remove'] as const) {
+    const entries: readonly (string | { readonly name: string })[] = edits[list] ?? [];
+    noRepeats(
+      host,
+      entries,
+      (e) => (typeof e === 'string' ? e : e.name).toLowerCase(),
+      (i) => `${at}/${list}/${i}`,
+      (n) => `${n} is listed twice under ${list}`,
+    );
+  }
+}
+
+/** Conditions on one list of values: each name once, patterns of RE2. */
+export function checkValues(
+  list: readonly HTTPValueMatch[],
+  key: (item: { readonly name: string }) => string,
+  at: string,
+  host: CheckHost,
+): void {
+  noRepeats(
+    host,
+    list,
+    key,
+    (i) => `${at}/${i}/name`,
+    (n) => `${n} has two conditions in one match; only one can be honoured`,
+  );
+  for (const [i, item] of list.entries())
+    if (item.type === 'RegularExpression') checkPattern(host, item.value, `${at}/${i}/value`);
+}

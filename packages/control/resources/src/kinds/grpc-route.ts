@@ -1,0 +1,126 @@
+import type { JsonSchema } from '@tulle/model';
+import {
+  backendRefsSchema,
+  filterFields,
+  headerName,
+  MAX_MATCHES,
+  mirrorFilter,
+  parentRefsSchema,
+  valueMatch,
+  type HTTPBackendRef,
+  type HTTPRouteFilter,
+  type HTTPValueMatch,
+  type ParentRef,
+} from './http-route.ts';
+import type { Metadata } from './metadata.ts';
+import {
+  dnsSubdomain,
+  hostnameOrWildcard,
+  list,
+  notHonoured,
+  object,
+  oneOf,
+  resourceSchema,
+  text,
+} from './schema-parts.ts';
+
+/** Routes gRPC requests that come in at a Gateway, or those of a Service (Gateway API v1 GRPCRoute, GEP-1016; GEP-1294 for Services). */
+export interface GRPCRoute {
+  readonly apiVersion: 'gateway.networking.k8s.io/v1';
+  readonly kind: 'GRPCRoute';
+  readonly metadata: Metadata;
+  readonly spec: GRPCRouteSpec;
+}
+
+export interface GRPCRouteSpec {
+  readonly parentRefs: readonly ParentRef[];
+  readonly hostnames?: readonly string[];
+  /** Absent: one rule that matches everything and has no backend. */
+  readonly rules?: readonly GRPCRouteRule[];
+}
+
+export interface GRPCRouteRule {
+  readonly name?: string;
+  /** Absent: every gRPC request. */
+  readonly matches?: readonly GRPCRouteMatch[];
+  readonly filters?: readonly GRPCRouteFilter[];
+  readonly backendRefs?: readonly HTTPBackendRef[];
+}
+
+export interface GRPCRouteMatch {
+  readonly method?: GRPCMethodMatch;
+  readonly headers?: readonly HTTPValueMatch[];
+}
+
+/** A request's path is `/service/method`. At least one of the two is given. */
+export interface GRPCMethodMatch {
+  /** How both are compared. Default `Exact`. */
+  readonly type?: 'Exact' | 'RegularExpression';
+  /** Full name, with its package. */
+  readonly service?: string;
+  readonly method?: string;
+}
+
+/** Steps that are the same for gRPC as for HTTP. */
+export type GRPCRouteFilter = Extract<
+  HTTPRouteFilter,
+  { readonly type: 'RequestHeaderModifier' | 'ResponseHeaderModifier' | 'RequestMirror' }
+>;
+
+const methodMatch: JsonSchema = object('Condition on service and method; at least one of them.', {
+  type: oneOf('How they are compared. Default Exact.', ['Exact', 'RegularExpression']),
+  service: text('Full name of the service, with its package, e.g. shop.v1.Orders; or an RE2 pattern.', {
+    minLength: 1,
+    maxLength: 1024,
+  }),
+  method: text('Name of the method, e.g. PlaceOrder; or an RE2 pattern.', { minLength: 1, maxLength: 1024 }),
+});
+
+const routeFilter: JsonSchema = object(
+  'A step of the rule.',
+  {
+    type: oneOf('Which step.', ['RequestHeaderModifier', 'ResponseHeaderModifier', 'RequestMirror']),
+    ...filterFields,
+    requestMirror: mirrorFilter,
+  },
+  ['type'],
+);
+
+export const grpcRouteSchema: JsonSchema = resourceSchema(
+  'gateway.networking.k8s.io/v1',
+  'GRPCRoute',
+  'Routes gRPC requests that come in at a Gateway, or those of a Service.',
+  dnsSubdomain('Name.'),
+  {
+    spec: object(
+      'What is routed where.',
+      {
+        parentRefs: parentRefsSchema,
+        hostnames: list('Only requests for these hosts.', hostnameOrWildcard, 0, 16),
+        useDefaultGateways: notHonoured('Give parentRefs.'),
+        rules: list(
+          'Rules. Gateway API precedence decides which one wins, not their order.',
+          object('A rule.', {
+            name: dnsSubdomain('Name, shown in records and metrics.'),
+            matches: list(
+              'Any of these; none: every gRPC request.',
+              object('All of these.', {
+                method: methodMatch,
+                headers: list('Conditions on metadata.', valueMatch('header', headerName), 0, 16),
+              }),
+              0,
+              MAX_MATCHES,
+            ),
+            filters: list('Steps.', routeFilter, 0, 16),
+            backendRefs: backendRefsSchema,
+            sessionPersistence: notHonoured('Session persistence is not there yet.'),
+          }),
+          0,
+          16,
+        ),
+      },
+      ['parentRefs'],
+    ),
+  },
+  ['spec'],
+);

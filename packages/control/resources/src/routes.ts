@@ -1,0 +1,93 @@
+import type { RouteMatch } from '@tulle/model';
+import type { GRPCRoute } from './kinds/grpc-route.ts';
+import { parentKind, type HTTPRoute, type HTTPRouteRule, type ParentRef } from './kinds/http-route.ts';
+import type { Service, ServicePort } from './kinds/service.ts';
+import { grpcMatchOf, routeMatchOf } from './route-match.ts';
+
+/** A route of any kind that is served. */
+export type AnyRoute = HTTPRoute | GRPCRoute;
+
+/** Name of such a kind. */
+export type RouteKind = AnyRoute['kind'];
+
+/** The more specific first: of several kinds on one port of a Service only the first that is there applies (GEP-1294). */
+export const ROUTE_KINDS: readonly RouteKind[] = Object.freeze(['GRPCRoute', 'HTTPRoute']);
+
+export function isRouteKind(kind: string): kind is RouteKind {
+  return (ROUTE_KINDS as readonly string[]).includes(kind);
+}
+
+/** What rules of every kind have; those of gRPC have neither time limits nor retries of their own. */
+export type RouteRule = Omit<HTTPRouteRule, 'matches'>;
+
+/** Rules of a route; without any, one that matches everything and leads nowhere. */
+export function rulesOf(route: AnyRoute): readonly RouteRule[] {
+  return route.spec.rules ?? [{}];
+}
+
+/** One match of a rule in the words of the model. */
+export interface RuleMatch {
+  readonly match: RouteMatch;
+  /** Of a GRPCRoute: what decides which match wins. */
+  readonly grpc?: { readonly serviceChars: number; readonly methodChars: number };
+}
+
+/** Matches of the rule at `index`; where it has none, the one that takes everything of its kind. */
+export function matchesOfRule(route: AnyRoute, index: number): readonly RuleMatch[] {
+  if (route.kind === 'HTTPRoute') {
+    const { matches = [] } = route.spec.rules?.[index] ?? {};
+    return (matches.length === 0 ? [{}] : matches).map((match) => ({ match: routeMatchOf(match) }));
+  }
+  const { matches = [] } = route.spec.rules?.[index] ?? {};
+  return (matches.length === 0 ? [{}] : matches).map((match) => ({
+    match: grpcMatchOf(match),
+    grpc: {
+      serviceChars: match.method?.service?.length ?? 0,
+      methodChars: match.method?.method?.length ?? 0,
+    },
+  }));
+}
+
+/** Whether a parentRef of a route in `namespace` means this port of a Service. */
+export function meansPort(
+  parent: ParentRef,
+  namespace: string,
+  service: Service,
+  port: ServicePort,
+): boolean {
+  return (
+    parentKind(parent) === 'Service' &&
+    parent.name === service.metadata.name &&
+    (parent.namespace ?? namespace) === service.metadata.namespace &&
+    (parent.port === undefined || parent.port === port.port) &&
+    (parent.sectionName === undefined || parent.sectionName === port.name)
+  );
+}
+
+/** Whether a route is attached to a port of a Service. */
+export function isAttachedTo(route: AnyRoute, service: Service, port: ServicePort): boolean {
+  return route.spec.parentRefs.some((parent) => meansPort(parent, route.metadata.namespace, service, port));
+}
+
+/**
+ * The route of a more specific kind for which a route does not apply to a port of a Service; `undefined`: it applies.
+ * Routes of the caller's namespace and of the Service's are judged apart, since only the ones or the others hold for a
+ * caller.
+ * @param attached routes of the Service, of all namespaces
+ */
+export function displacedBy(
+  route: AnyRoute,
+  attached: Iterable<AnyRoute>,
+  service: Service,
+  port: ServicePort,
+): AnyRoute | undefined {
+  const rank = ROUTE_KINDS.indexOf(route.kind);
+  for (const other of attached)
+    if (
+      ROUTE_KINDS.indexOf(other.kind) < rank &&
+      other.metadata.namespace === route.metadata.namespace &&
+      isAttachedTo(other, service, port)
+    )
+      return other;
+  return undefined;
+}
