@@ -94,6 +94,12 @@ export interface HttpFilterDefinition<
   mergeRoute?(base: Config, override: RouteConfig): Config;
   /** Whether the filter does anything under this configuration; where not, its slot is left empty and costs nothing. */
   applies?(config: Config): boolean;
+  /**
+   * Scope `attempt`: whether `attemptEnd` asks for another attempt at gRPC calls by the status that refused them, since the
+   * operator named statuses after which that is right. Only then are calls repeated that are not idempotent otherwise
+   * (decision D5), and their bodies kept for it. Default false.
+   */
+  retriesGrpc?(config: Config): boolean;
   /** Body needs; a data hook without a declared need is an error when the chain is built. */
   readonly body?: BodyNeeds;
   /**

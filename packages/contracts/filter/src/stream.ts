@@ -74,11 +74,18 @@ export interface AttemptInfo {
   readonly endpointIdentity: string | undefined;
   /** Response status, 0 when the attempt failed before one. */
   readonly status: number;
+  /**
+   * gRPC status that a call was refused with before it was answered (in the response head, "trailers-only"); -1 otherwise.
+   */
+  readonly grpcStatus: number;
   /** Error code when the attempt failed, else `undefined`. */
   readonly failure: string | undefined;
   /** Whether the attempt is provably unsent (decision D5): then any request may be sent again. */
   readonly unsent: boolean;
-  /** Whether the request may be sent again: unsent, or idempotent by RFC 9110 §9.2.2, and the body is still at hand. */
+  /**
+   * Whether the request may be sent again: unsent, or idempotent by RFC 9110 §9.2.2, or a gRPC call that was refused by a
+   * status where the configuration retries such ({@link HttpFilterDefinition.retriesGrpc}); and the body is still at hand.
+   */
   readonly repeatable: boolean;
   /** Milliseconds since the attempt began. */
   readonly elapsedMs: number;

@@ -57,7 +57,7 @@ export { claimsIdentity } from './identity-fields.ts';
 export { formatWireName, parseWireName } from './names.ts';
 export type { WireName } from './names.ts';
 export type { JsonSchema } from './filters/json-schema.ts';
-export { RETRY_FILTER, retryFilterSchema } from './filters/retry.ts';
+export { GRPC_RETRY_STATUSES, RETRY_FILTER, retryFilterSchema } from './filters/retry.ts';
 export type { RetryFilterConfig, RetryOn } from './filters/retry.ts';
 export { AUTHZ_FILTER, authzFilterSchema, authzRuleSchema, stringMatchSchema } from './filters/authz.ts';
 export type {

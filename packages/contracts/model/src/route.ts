@@ -92,8 +92,16 @@ export interface ForwardAction {
   readonly kind: 'forward';
   /** Split by weight; a sum of 0 gives 500 (Gateway API). One entry for the ordinary case. */
   readonly clusters: readonly WeightedCluster[];
-  /** For the whole request, retries included; 0 switches it off. Default 15,000 (Envoy `RouteAction.timeout`). */
+  /**
+   * For the whole request, retries included; 0 switches it off. Default 15,000 (Envoy `RouteAction.timeout`), for gRPC
+   * calls none: they may be streams, and say by `grpc-timeout` how long they may take, which holds where it is shorter.
+   */
   readonly requestTimeoutMs?: number;
+  /**
+   * The longest deadline that the caller of a gRPC call may ask for by `grpc-timeout`; longer ones are cut to it. 0 or
+   * absent: any (Envoy `RouteAction.max_stream_duration.grpc_timeout_header_max`).
+   */
+  readonly maxGrpcTimeoutMs?: number;
   /** For one attempt; 0 or absent: off. Never longer than the request timeout. */
   readonly perTryTimeoutMs?: number;
   /** No byte either way; 0 switches it off. Default: the listener's. */

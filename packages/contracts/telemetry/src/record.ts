@@ -31,7 +31,10 @@ export interface StreamRecord {
 
   /** Status that the caller saw; 0 when it saw none. */
   readonly status: number;
-  /** gRPC status of the response, -1 when it is no gRPC. */
+  /**
+   * gRPC status of the response, 0 to 16; -1 when the request is no gRPC call, or its caller saw nothing. What comes without
+   * one is what callers take it for by its HTTP status (grpc/doc/http-grpc-status-mapping.md).
+   */
   readonly grpcStatus: number;
   /** Error code from the error table (or a filter's own), `''` when an endpoint's response was delivered whole. */
   readonly code: string;
@@ -104,6 +107,8 @@ export interface AttemptRecord {
   readonly address: string;
   /** 0 when no response head came. */
   readonly status: number;
+  /** gRPC status that came in the response head ("trailers-only"): the call was refused before it was answered; else -1. */
+  readonly grpcStatus: number;
   /** Error code, `''` for an attempt that was answered. */
   readonly failure: string;
   /** Start of the attempt, counted from the start of the stream. */

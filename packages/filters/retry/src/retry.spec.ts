@@ -9,6 +9,7 @@ const ATTEMPT: AttemptInfo = {
   endpoint: '10.0.0.1:80',
   endpointIdentity: undefined,
   status: 0,
+  grpcStatus: -1,
   failure: undefined,
   unsent: false,
   repeatable: true,
@@ -48,6 +49,17 @@ describe('the policy', () => {
     ['5xx', { failure: 'TULLE_UPSTREAM_RESET' }, false],
     ['status-codes', { status: 409 }, true],
     ['status-codes', { status: 408 }, false],
+    // Its proxy tells that the request never left it (D5).
+    ['connect-failure', { status: 503, unsent: true }, true],
+    ['connect-failure', { status: 200, grpcStatus: 14, unsent: true }, true],
+    ['cancelled', { status: 200, grpcStatus: 1 }, true],
+    ['deadline-exceeded', { status: 200, grpcStatus: 4 }, true],
+    ['resource-exhausted', { status: 200, grpcStatus: 8 }, true],
+    ['internal', { status: 200, grpcStatus: 13 }, true],
+    ['unavailable', { status: 200, grpcStatus: 14 }, true],
+    ['unavailable', { status: 200, grpcStatus: 13 }, false],
+    ['unavailable', { status: 503 }, false],
+    ['5xx', { status: 200, grpcStatus: 14 }, false],
   ])('%s and %j: %s', async (condition, attempt, expected) => {
     expect((await verdict({ on: [condition], statusCodes: [409] }, attempt)).retry).toBe(expected);
   });
@@ -122,6 +134,64 @@ describe('in the engine', () => {
       upstream: () => ({ status: 503, body: 'busy' }),
     });
     expect([response?.status, response?.body, upstreamRequests.length]).toEqual([503, 'busy', 4]);
+  });
+
+  it('a gRPC call is made again after a status that is named, body and all, and not after others', async () => {
+    const call = {
+      method: 'POST',
+      path: '/a.B/C',
+      headers: { 'content-type': 'application/grpc' },
+      chunks: ['first', 'second'],
+    };
+    const run = async (
+      on: readonly RetryOn[],
+      refusals: readonly string[],
+      request: object = call,
+    ): Promise<unknown[]> => {
+      let calls = 0;
+      const { response, upstreamRequests, record } = await runChain({
+        filters: [retry({ retries: 3, on })],
+        request,
+        upstream: () => {
+          const refusal = refusals[calls++];
+          const headers = { 'content-type': 'application/grpc' };
+          return refusal === undefined
+            ? { headers, chunks: ['answer'], trailers: { 'grpc-status': '0' } }
+            : { headers: { ...headers, 'grpc-status': refusal } };
+        },
+      });
+      return [
+        upstreamRequests.map(({ body }) => body),
+        record?.grpcStatus,
+        response?.body,
+        record?.retryRefused,
+      ];
+    };
+    const sent = 'firstsecond';
+    expect(await run(['unavailable'], ['14', '14'])).toEqual([[sent, sent, sent], 0, 'answer', '']);
+    expect(await run(['unavailable', 'cancelled'], ['1', '13', '14'])).toEqual([[sent, sent], 13, '', '']);
+    expect(await run(['unavailable'], ['13'])).toEqual([[sent], 13, '', '']);
+    expect(await run(['connect-failure', 'reset', '5xx', 'gateway-error'], ['14'])).toEqual([
+      [sent],
+      14,
+      '',
+      '',
+    ]);
+    // What is no call says nothing by such a field.
+    expect(await run(['unavailable'], ['14'], { ...call, headers: {} })).toEqual([[sent], -1, '', '']);
+  });
+
+  it('a call that was answered is not made again, whatever its trailers say', async () => {
+    const { upstreamRequests, record } = await runChain({
+      filters: [retry({ on: ['unavailable', 'internal'] })],
+      request: { method: 'POST', headers: { 'content-type': 'application/grpc' }, body: 'x' },
+      upstream: () => ({
+        headers: { 'content-type': 'application/grpc' },
+        chunks: ['part'],
+        trailers: { 'grpc-status': '14' },
+      }),
+    });
+    expect([upstreamRequests.length, record?.grpcStatus]).toEqual([1, 14]);
   });
 
   it('a route changes what it names and keeps the rest', async () => {

@@ -1,5 +1,11 @@
 import { DELIVER, defineHttpFilter, errorRow, RETRY, type AttemptInfo, type HttpFilter } from '@tulle/filter';
-import { RETRY_FILTER, retryFilterSchema, type RetryFilterConfig, type RetryOn } from '@tulle/model';
+import {
+  GRPC_RETRY_STATUSES,
+  RETRY_FILTER,
+  retryFilterSchema,
+  type RetryFilterConfig,
+  type RetryOn,
+} from '@tulle/model';
 import { jsonSchema, perConfig } from '@tulle/schema';
 import { backoffDelayMs } from '@tulle/time';
 
@@ -17,12 +23,17 @@ const CONDITIONS: Readonly<
   Record<RetryOn, (attempt: AttemptInfo, statusCodes: ReadonlySet<number>) => boolean>
 > = {
   'connect-failure': ({ failure, unsent }) =>
-    failure !== undefined && (unsent || CONNECT_FAILURES.has(failure)),
+    unsent || (failure !== undefined && CONNECT_FAILURES.has(failure)),
   reset: ({ failure }) => failure === 'TULLE_UPSTREAM_RESET',
   'per-try-timeout': ({ failure }) => failure === 'TULLE_PER_TRY_TIMEOUT',
   'gateway-error': ({ status }) => status === 502 || status === 503 || status === 504,
   '5xx': ({ status }) => status >= 500,
   'status-codes': ({ status }, statusCodes) => statusCodes.has(status),
+  cancelled: ({ grpcStatus }) => grpcStatus === GRPC_RETRY_STATUSES.cancelled,
+  'deadline-exceeded': ({ grpcStatus }) => grpcStatus === GRPC_RETRY_STATUSES['deadline-exceeded'],
+  internal: ({ grpcStatus }) => grpcStatus === GRPC_RETRY_STATUSES.internal,
+  'resource-exhausted': ({ grpcStatus }) => grpcStatus === GRPC_RETRY_STATUSES['resource-exhausted'],
+  unavailable: ({ grpcStatus }) => grpcStatus === GRPC_RETRY_STATUSES.unavailable,
 };
 
 interface CompiledPolicy {
@@ -59,6 +70,7 @@ export const retry: HttpFilter<RetryFilterConfig, RetryFilterConfig> = defineHtt
   config: jsonSchema<RetryFilterConfig>(retryFilterSchema),
   routeConfig: jsonSchema<RetryFilterConfig>(retryFilterSchema, { defaults: false }),
   applies: (config) => (config.retries ?? 2) > 0,
+  retriesGrpc: (config) => (config.on ?? []).some((reason) => Object.hasOwn(GRPC_RETRY_STATUSES, reason)),
   scope: 'attempt',
   effects: 'none',
   create(host) {

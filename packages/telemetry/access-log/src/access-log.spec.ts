@@ -65,8 +65,8 @@ describe('a line', () => {
       localAddress: '::1',
       localPort: 1,
       attempts: [
-        { ...attempt, status: 503, failure: '' },
-        { ...attempt, status: 0, failure: 'TULLE_UPSTREAM_CONNECT' },
+        { ...attempt, status: 503, grpcStatus: -1, failure: '' },
+        { ...attempt, status: 0, grpcStatus: -1, failure: 'TULLE_UPSTREAM_CONNECT' },
       ],
     });
     expect(line).toMatchObject({

@@ -52,7 +52,7 @@ export function createLineWriter(options: JsonLineOptions): LineWriter {
   const peers = new Stretch();
 
   const attempt = (a: AttemptRecord): string =>
-    `{"upstream_host":${text(a.address)},"upstream_cluster":${text(a.cluster)},"response_code":${a.status},"code":${text(a.failure)}` +
+    `{"upstream_host":${text(a.address)},"upstream_cluster":${text(a.cluster)},"response_code":${a.status},"grpc_status":${a.grpcStatus < 0 ? 'null' : a.grpcStatus},"code":${text(a.failure)}` +
     `,"duration":${jsonNumber(a.durationMs)},"reused":${a.reused}}`;
 
   const peersText = (r: StreamRecord): string =>

@@ -140,8 +140,8 @@ describe('prometheus exporter', () => {
     exporter.sink.record(
       streamRecord({
         attempts: [
-          { ...attempt, status: 0, failure: 'TULLE_UPSTREAM_CONNECT' },
-          { ...attempt, status: 503, failure: '' },
+          { ...attempt, status: 0, grpcStatus: -1, failure: 'TULLE_UPSTREAM_CONNECT' },
+          { ...attempt, status: 503, grpcStatus: -1, failure: '' },
         ],
         retryRefused: 'budget',
       }),

@@ -45,6 +45,7 @@ export function streamRecord(change: Partial<StreamRecord> = {}): StreamRecord {
         cluster: 'outbound|8080||reviews.default.svc.mesh.local',
         address: '127.0.0.1:4000',
         status: 200,
+        grpcStatus: -1,
         failure: '',
         startMs: 0,
         durationMs: 9,

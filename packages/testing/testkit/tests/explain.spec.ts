@@ -262,6 +262,43 @@ describe('GET /explain', () => {
     ]);
   });
 
+  it('tells deadline and statuses of gRPC calls, and whose they are', async () => {
+    const headers = { 'content-type': 'application/grpc' };
+    const test = await started({
+      admin: ADMIN,
+      listeners: [httpListener({ port: 8080, routes: [route('/a.B', 'api', { maxGrpcTimeoutMs: 2_000 })] })],
+      clusters: [cluster('api', ['10.0.0.1:80'])],
+      upstreams: {
+        '10.0.0.1:80': ({ target }) =>
+          target === '/a.B/Refused'
+            ? { headers: { ...headers, 'grpc-status': '5' } }
+            : { headers, chunks: ['x'], trailers: { 'grpc-status': '0' } },
+      },
+    });
+    const client = test.client();
+    for (const [id, path, timeout] of [
+      ['done', '/a.B/Done', '1S'],
+      ['refused', '/a.B/Refused', '3S'],
+      ['unknown', '/c.D/E', '1S'],
+    ] as const)
+      await client.request({
+        method: 'POST',
+        path,
+        headers: { ...headers, 'x-request-id': id, 'grpc-timeout': timeout },
+      });
+    const told = async (id: string): Promise<string[]> =>
+      lines((await explained(test, id)).reasons).filter((line) => line.includes('grpc'));
+    expect(await told('done')).toEqual([
+      'request | grpc-timeout | 1000 ms | caller',
+      'attempt | 10.0.0.1:80 | OK (0) | grpc-status',
+    ]);
+    expect(await told('refused')).toEqual([
+      'request | grpc-timeout | 2000 ms | route-maximum',
+      'attempt | 10.0.0.1:80 | NOT_FOUND (5) | grpc-status',
+    ]);
+    expect(await told('unknown')).toEqual(['reply |  | UNIMPLEMENTED (12) | grpc-status']);
+  });
+
   it('tells clusters that are absent, full, or have nobody to ask', async () => {
     const test = await started({
       admin: ADMIN,

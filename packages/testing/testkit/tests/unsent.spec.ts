@@ -13,7 +13,7 @@ const again = filter(
   'again',
   {
     attemptEnd: ({ attempt }) => {
-      if (attempt.number > 1 || attempt.status < 500) return DELIVER;
+      if (attempt.number > 1 || (attempt.status < 500 && attempt.grpcStatus <= 0)) return DELIVER;
       attempt.retryDelayMs = 1;
       return RETRY;
     },
@@ -26,7 +26,7 @@ interface Mesh {
   readonly inbound: TestProxy;
   readonly app: Upstream;
   readonly other: Upstream;
-  ask(method: string, body?: string): Promise<TestResponse>;
+  ask(method: string, body?: string, headers?: Record<string, string>): Promise<TestResponse>;
 }
 
 /**
@@ -87,9 +87,9 @@ async function mesh(endpoint: Partial<Endpoint> = { mode: 'sidecar' }): Promise<
     inbound,
     app: inbound.upstream('10.0.0.1:80'),
     other,
-    async ask(method, body) {
+    async ask(method, body, headers = {}) {
       const client = new HttpClient(network.connect('127.0.0.1:8080'));
-      const answered = client.request({ method, ...(body === undefined ? {} : { body }) });
+      const answered = client.request({ method, headers, ...(body === undefined ? {} : { body }) });
       await clock.advance(100);
       return answered;
     },
@@ -111,6 +111,27 @@ describe('a request that the proxy of the endpoint could not deliver', () => {
     ]);
     expect(test.outbound.records[0]?.attempts.map(({ status }) => status)).toEqual([503, 200]);
     expect(test.app.requests).toHaveLength(0);
+  });
+
+  it('is sent elsewhere as a gRPC call too, which its proxy refuses by a status of gRPC', async () => {
+    const test = await mesh();
+    test.inbound.network.refuse('10.0.0.1:80', {});
+    const answer = await test.ask('POST', 'call', { 'content-type': 'application/grpc' });
+    expect([answer.status, answer.body]).toEqual([200, 'other']);
+    expect(test.outbound.records[0]?.attempts.map(({ status, grpcStatus }) => [status, grpcStatus])).toEqual([
+      [200, 14],
+      [200, -1],
+    ]);
+    expect(test.inbound.records[0]).toMatchObject({ status: 200, grpcStatus: 14 });
+  });
+
+  it('is not repeated as a gRPC call when it was delivered', async () => {
+    const test = await mesh();
+    test.app.answer = () => 'reset';
+    const answer = await test.ask('POST', 'call', { 'content-type': 'application/grpc' });
+    expect(answer.header('grpc-status')).toBe('14');
+    expect(test.other.requests).toHaveLength(0);
+    expect(test.outbound.records[0]?.retryRefused).toBe('unsafe');
   });
 
   it('is not repeated when it was delivered: the app may have done it', async () => {

@@ -13,7 +13,29 @@ export type RetryOn =
   /** Any 5xx. Only for idempotent requests. */
   | '5xx'
   /** One of `statusCodes`. Only for idempotent requests. */
-  | 'status-codes';
+  | 'status-codes'
+  /**
+   * gRPC calls that the service refused with this status before it answered anything ("trailers-only"), whatever they
+   * do: name those after which a call was not carried out, or may be carried out twice. (Envoy's words.)
+   */
+  | GrpcRetryOn;
+
+/** gRPC statuses by which calls are repeated. */
+export type GrpcRetryOn =
+  | 'cancelled'
+  | 'deadline-exceeded'
+  | 'internal'
+  | 'resource-exhausted'
+  | 'unavailable';
+
+/** Their numbers (grpc/doc/statuscodes.md). */
+export const GRPC_RETRY_STATUSES: Readonly<Record<GrpcRetryOn, number>> = Object.freeze({
+  cancelled: 1,
+  'deadline-exceeded': 4,
+  internal: 13,
+  'resource-exhausted': 8,
+  unavailable: 14,
+});
 
 /** Configuration of `tulle.http.retry`: the policy; the loop, budget and safety rules are the engine's. */
 export interface RetryFilterConfig {
@@ -49,10 +71,18 @@ export const retryFilterSchema: JsonSchema = {
       uniqueItems: true,
       default: ['connect-failure', 'reset'],
       items: {
-        enum: ['connect-failure', 'reset', 'per-try-timeout', 'gateway-error', '5xx', 'status-codes'],
+        enum: [
+          'connect-failure',
+          'reset',
+          'per-try-timeout',
+          'gateway-error',
+          '5xx',
+          'status-codes',
+          ...Object.keys(GRPC_RETRY_STATUSES),
+        ],
       },
       description:
-        'What is worth another attempt. All but connect-failure apply to idempotent requests only.',
+        'What is worth another attempt. All but connect-failure and the statuses of gRPC apply to idempotent requests only.',
     },
     statusCodes: {
       type: 'array',

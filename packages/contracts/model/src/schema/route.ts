@@ -53,6 +53,7 @@ const action: JsonSchema = {
       clusters: listOf(weighted),
       clusterNotFoundStatus: { enum: [404, 500, 503] },
       requestTimeoutMs: milliseconds(),
+      maxGrpcTimeoutMs: milliseconds(),
       perTryTimeoutMs: milliseconds(),
       idleTimeoutMs: milliseconds(),
       rewrite: fields([], { host: name, path }),

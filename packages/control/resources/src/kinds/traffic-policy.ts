@@ -352,14 +352,15 @@ export const trafficPolicySchema: JsonSchema = resourceSchema(
           idle: duration('No byte either way. Default 5m.'),
         }),
         retries: object(
-          'Attempts after a failure; only for idempotent requests, or ones that were provably not sent.',
+          'Attempts after a failure; only for idempotent requests, ones that were provably not sent, and gRPC calls refused by a status that is named.',
           {
             attempts: integer('Further attempts; 0: off. Default 2.', 0, 10),
             on: {
               type: 'array',
               uniqueItems: true,
               minItems: 1,
-              description: 'What is worth another attempt. Default connect-failure and reset.',
+              description:
+                'What is worth another attempt; the last five are statuses by which a service refuses gRPC calls. Default connect-failure and reset.',
               items: oneOf('Cause.', [
                 'connect-failure',
                 'reset',
@@ -367,6 +368,11 @@ export const trafficPolicySchema: JsonSchema = resourceSchema(
                 'gateway-error',
                 '5xx',
                 'status-codes',
+                'cancelled',
+                'deadline-exceeded',
+                'internal',
+                'resource-exhausted',
+                'unavailable',
               ]),
             },
             codes: list('Statuses that status-codes means.', integer('Status.', 400, 599), 1, 100),

@@ -15,6 +15,7 @@ import {
   RATE_LIMIT_FILTER,
   RETRY_FILTER,
   type RetryFilterConfig,
+  type RetryOn,
 } from '@tulle/model';
 import { authzConfig } from './authz.ts';
 import {
@@ -49,7 +50,19 @@ export const headersConfig: fc.Arbitrary<HeadersFilterConfig> = options<HeadersF
 export const retryConfig: fc.Arbitrary<RetryFilterConfig> = options<RetryFilterConfig>({
   retries: fc.integer({ min: 0, max: 10 }),
   on: fc.uniqueArray(
-    fc.constantFrom('connect-failure', 'reset', 'per-try-timeout', 'gateway-error', '5xx', 'status-codes'),
+    fc.constantFrom<RetryOn>(
+      'connect-failure',
+      'reset',
+      'per-try-timeout',
+      'gateway-error',
+      '5xx',
+      'status-codes',
+      'cancelled',
+      'deadline-exceeded',
+      'internal',
+      'resource-exhausted',
+      'unavailable',
+    ),
   ),
   statusCodes: fc.uniqueArray(fc.integer({ min: 400, max: 599 }), { maxLength: 3 }),
   backoffBaseMs: fc.integer({ min: 1, max: 60_000 }),

@@ -88,6 +88,7 @@ const forward: fc.Arbitrary<ForwardAction> = object<ForwardAction>(
   { kind: fc.constant('forward'), clusters: fc.array(weightedCluster, { maxLength: 3 }) },
   {
     requestTimeoutMs: milliseconds,
+    maxGrpcTimeoutMs: milliseconds,
     perTryTimeoutMs: milliseconds,
     idleTimeoutMs: milliseconds,
     rewrite: options<Rewrite>({ host: label, path: newPath }),

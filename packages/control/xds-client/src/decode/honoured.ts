@@ -298,6 +298,7 @@ export const HONOURED: Readonly<Record<string, readonly string[]>> = {
     'weighted_clusters',
     'timeout',
     'idle_timeout',
+    'max_stream_duration',
     'retry_policy',
     'prefix_rewrite',
     'regex_rewrite',
@@ -307,6 +308,7 @@ export const HONOURED: Readonly<Record<string, readonly string[]>> = {
     'request_mirror_policies',
     'upgrade_configs',
   ],
+  'envoy.config.route.v3.RouteAction.MaxStreamDuration': ['grpc_timeout_header_max'],
   'envoy.config.route.v3.RouteAction.RequestMirrorPolicy': [
     'cluster',
     'runtime_fraction',

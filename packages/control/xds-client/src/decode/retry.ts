@@ -13,6 +13,11 @@ const REASONS: ReadonlyMap<string, RetryOn> = new Map([
   ['gateway-error', 'gateway-error'],
   ['5xx', '5xx'],
   ['retriable-status-codes', 'status-codes'],
+  ['cancelled', 'cancelled'],
+  ['deadline-exceeded', 'deadline-exceeded'],
+  ['internal', 'internal'],
+  ['resource-exhausted', 'resource-exhausted'],
+  ['unavailable', 'unavailable'],
 ]);
 
 /** @returns `undefined` when the policy retries nothing and says nothing about it (it may still hold a per-try timeout) */

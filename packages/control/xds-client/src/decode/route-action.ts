@@ -37,6 +37,7 @@ export function decodeForward(
       kind: 'forward' as const,
       clusters: decodeClusters(context, action, path),
       requestTimeoutMs: milliseconds(action.timeout),
+      maxGrpcTimeoutMs: milliseconds(action.maxStreamDuration?.grpcTimeoutHeaderMax),
       perTryTimeoutMs: milliseconds(action.retryPolicy?.perTryTimeout),
       idleTimeoutMs: milliseconds(action.idleTimeout),
       rewrite: decodeRewrite(context, action, path),

@@ -12,6 +12,11 @@ const WORDS: Readonly<Record<RetryOn, string>> = {
   'gateway-error': 'gateway-error',
   '5xx': '5xx',
   'status-codes': 'retriable-status-codes',
+  cancelled: 'cancelled',
+  'deadline-exceeded': 'deadline-exceeded',
+  internal: 'internal',
+  'resource-exhausted': 'resource-exhausted',
+  unavailable: 'unavailable',
 };
 
 /**

@@ -59,6 +59,9 @@ export function encodeForward(
   return create(RouteActionSchema, {
     clusterSpecifier: clusterSpecifier(action.clusters, form),
     ...(action.requestTimeoutMs !== undefined && { timeout: duration(action.requestTimeoutMs) }),
+    ...(action.maxGrpcTimeoutMs !== undefined && {
+      maxStreamDuration: { grpcTimeoutHeaderMax: duration(action.maxGrpcTimeoutMs) },
+    }),
     ...(action.idleTimeoutMs !== undefined && { idleTimeout: duration(action.idleTimeoutMs) }),
     ...(retryPolicy && { retryPolicy }),
     ...rewrite(action.rewrite),

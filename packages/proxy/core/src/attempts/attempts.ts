@@ -1,6 +1,5 @@
 import { DELIVER, errorRow, RETRY, type ErrorCode } from '@tulle/filter';
 import { FieldTable } from '@tulle/fields';
-import { BODY_NONE } from '@tulle/http1';
 import { FAILURE, NEUTRAL, SUCCESS, type Outcome } from '@tulle/balance';
 import { backoffDelayMs } from '@tulle/time';
 import { deliver, showResponse } from '../chain/response.ts';
@@ -9,6 +8,8 @@ import { ATTEMPT_HEADERS } from '../chain/phases.ts';
 import { stateOf, viewOf } from '../chain/run.ts';
 import type { AttemptStep, FilterInstance } from '../chain/tables.ts';
 import { advance } from '../chain/walk.ts';
+import { isEndpointFailure, readGrpcStatus } from '../grpc/grpc-status.ts';
+import { passDeadlineOn } from '../grpc/grpc-timeout.ts';
 import type { Services } from '../services.ts';
 import { rescue } from '../rescue.ts';
 import { PAUSE_FLOW, type UpstreamStream } from '../sides.ts';
@@ -20,6 +21,7 @@ import {
   SITE_ATTEMPT,
   SITE_CLUSTER,
   SITE_ENDPOINT,
+  SITE_GRPC_STATUS,
   SITE_RETRY,
   SITE_RETRY_REFUSED,
   SITE_STALE,
@@ -28,7 +30,7 @@ import {
 import { AT_ATTEMPTS, type Stream } from '../stream/stream.ts';
 import { disown, isThenable, messageOf } from '../thenable.ts';
 import { hashKey } from './hash-key.ts';
-import { isIdempotent, isRepeatable, mayBeSentTwice } from './repeat.ts';
+import { isRepeatable, isSafeAgain, mayBeSentTwice } from './repeat.ts';
 import { takeMarker } from './unsent-marker.ts';
 import type { Bytes } from '../bytes.ts';
 
@@ -127,6 +129,9 @@ export function sendAttempt(stream: Stream, connection: UpstreamStream): void {
   stream.upstream = connection;
   attempt.reused = connection.reused;
   attempt.identity = connection.identity;
+  const action = stream.route?.action;
+  if (stream.deadlineMs !== 0 && action?.kind === 'forward')
+    passDeadlineOn(stream, action, stream.engine.turn.nowMs);
   const fault = connection.sendHead(stream);
   if (fault !== undefined) {
     stream.engine.log.error(`request not sent: ${fault}`, { requestId: stream.requestId });
@@ -148,12 +153,19 @@ export function sendAttempt(stream: Stream, connection: UpstreamStream): void {
   } else if (!connection.full && !stream.requestReceived) stream.downstream.resumeRequest(stream, PAUSE_FLOW);
 }
 
-/** Request and per-try timeout run from the end of the request, so that a slow upload is the idle timeout's matter. */
+/**
+ * Request and per-try timeout run from the end of the request, so that a slow upload is the idle timeout's matter. The
+ * deadline of a gRPC call runs already, from its beginning.
+ */
 export function armAttemptTimers(stream: Stream): void {
   const action = stream.route?.action;
   if (action?.kind !== 'forward' || stream.upgrade !== undefined) return;
-  if (action.requestTimeoutMs > 0 && !stream.requestTimer.armed)
-    stream.requestTimer.arm(action.requestTimeoutMs);
+  const limitMs = stream.grpc ? action.grpcTimeoutMs : action.requestTimeoutMs;
+  const { deadlineMs, requestTimer } = stream;
+  if (limitMs > 0 && stream.limitEndMs === 0 && (deadlineMs !== 0 || !requestTimer.armed)) {
+    stream.limitEndMs = stream.engine.turn.nowMs + limitMs;
+    if (deadlineMs === 0 || stream.limitEndMs < deadlineMs) requestTimer.arm(limitMs);
+  }
   if (action.perTryTimeoutMs > 0 && stream.attempt.running && !stream.perTryTimer.armed)
     stream.perTryTimer.arm(action.perTryTimeoutMs);
 }
@@ -166,13 +178,15 @@ export function attemptAnswered(stream: Stream): void {
   attempt.status = status;
   stream.perTryTimer.cancel();
   attempt.headMs = nowMs - attempt.startMs;
-  attempt.outcome = status >= 500 ? FAILURE : SUCCESS;
+  if (stream.grpc) attempt.grpcStatus = readGrpcStatus(stream.responseHead.fields);
+  attempt.outcome = status >= 500 || isEndpointFailure(attempt.grpcStatus) ? FAILURE : SUCCESS;
   attempt.end(cluster?.name ?? '', stream.startMs, nowMs);
   cluster?.metrics.answered(status, nowMs - attempt.startMs);
   stream.note(SITE_ATTEMPT, 0, status);
+  if (attempt.grpcStatus >= 0) stream.note(SITE_GRPC_STATUS, attempt.grpcStatus, 0);
   showResponse(stream);
   // Only an answer that reports a failure is worth a look.
-  if (status >= 500 && takeMarker(stream)) attempt.unsent = true;
+  if ((status >= 500 || attempt.grpcStatus > 0) && takeMarker(stream)) attempt.unsent = true;
   attempt.repeatable = isRepeatable(stream, attempt.unsent);
   if (stream.table.attemptEnd !== null && asksForRetry(stream) && mayRetry(stream, nowMs)) {
     stream.upstream?.abandon();
@@ -267,6 +281,17 @@ export function releaseEndpoint(stream: Stream, outcome: Outcome): void {
   stream.endpoint?.onEnd(outcome, attempt.headMs >= 0 ? attempt.headMs : nowMs - attempt.startMs, nowMs);
 }
 
+/** The endpoint's response is whole: what a gRPC call says in its trailers counts for its endpoint too. */
+export function responseWhole(stream: Stream, trailers: FieldTable | undefined): void {
+  const { attempt } = stream;
+  if (stream.grpc && trailers !== undefined && attempt.grpcStatus < 0) {
+    attempt.grpcStatus = readGrpcStatus(trailers);
+    stream.note(SITE_GRPC_STATUS, attempt.grpcStatus, 0);
+    if (isEndpointFailure(attempt.grpcStatus)) attempt.outcome = FAILURE;
+  }
+  releaseEndpoint(stream, attempt.outcome);
+}
+
 /** The response broke behind its head: that counts, though there is no other attempt. */
 export function responseBroken(stream: Stream, code: ErrorCode, details?: string): void {
   releaseEndpoint(stream, FAILURE);
@@ -333,19 +358,15 @@ function mayRetry(stream: Stream, nowMs: number): boolean {
 
 function refusalOf(stream: Stream, nowMs: number): RetryRefusal {
   const { attempt, engine, cluster } = stream;
-  if (!attempt.unsent && !isIdempotent(stream)) return 'unsafe';
+  if (!isSafeAgain(stream, attempt.unsent)) return 'unsafe';
   if (!attempt.repeatable) return 'replay';
   if (stream.attemptCount >= engine.limits.maxAttempts) return 'limit';
   if (stream.requestReceived && !stream.downstream.open) return 'closed';
   if (attempt.retryDelayMs < 0)
     attempt.retryDelayMs = backoffDelayMs(stream.attemptCount, DEFAULT_BACKOFF, engine.random);
-  const action = stream.route?.action;
-  if (
-    action?.kind === 'forward' &&
-    action.requestTimeoutMs > 0 &&
-    nowMs + attempt.retryDelayMs - stream.startMs >= action.requestTimeoutMs &&
-    stream.requestBodyKind === BODY_NONE
-  )
+  const againMs = nowMs + attempt.retryDelayMs;
+  const { deadlineMs, limitEndMs } = stream;
+  if ((deadlineMs !== 0 && againMs >= deadlineMs) || (limitEndMs !== 0 && againMs >= limitEndMs))
     return 'timeout';
   return cluster?.budget.tryRetry(nowMs) === true ? '' : 'budget';
 }

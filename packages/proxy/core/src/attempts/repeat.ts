@@ -26,17 +26,36 @@ function hasTrustedKey({ route, headers }: Stream): boolean {
   return index !== -1 && headers.value(index) !== '' && headers.indexOfId(KEY_ID, index + 1) === -1;
 }
 
-/** Whether the request may be sent again after an attempt that is, or is not, provably unsent (D5). */
+/**
+ * Whether the service refused a gRPC call by a status alone, and the operator named statuses after which calls are made
+ * again, whatever they do: that is their word for it (D5), of the calls that such a status refused.
+ */
+function isRefusedCall({ grpc, attempt, table }: Stream): boolean {
+  return grpc && attempt.grpcStatus > 0 && table.retriesGrpc;
+}
+
+/** Whether sending the request again is safe after an attempt that is, or is not, provably unsent (D5). */
+export function isSafeAgain(stream: Stream, unsent: boolean): boolean {
+  return unsent || isIdempotent(stream) || isRefusedCall(stream);
+}
+
+/** Likewise, and its body is there. */
 export function isRepeatable(stream: Stream, unsent: boolean): boolean {
-  return (unsent || isIdempotent(stream)) && bodyAtHand(stream);
+  return isSafeAgain(stream, unsent) && bodyAtHand(stream);
 }
 
 /**
  * Whether a request may turn out to be repeatable although it went out, so that its body is worth keeping: it is
- * idempotent, or its endpoint can tell that it was not sent on and a filter may ask for a retry then.
+ * idempotent, or a gRPC call that may be refused, or its endpoint can tell that it was not sent on and a filter may ask for
+ * a retry then.
  */
 export function mayBeSentTwice(stream: Stream): boolean {
-  return isIdempotent(stream) || (stream.table.attemptEnd !== null && believesMarker(stream));
+  const { table } = stream;
+  return (
+    isIdempotent(stream) ||
+    (stream.grpc && table.retriesGrpc) ||
+    (table.attemptEnd !== null && believesMarker(stream))
+  );
 }
 
 /** Whether every byte of the body so far is still there to be sent again. */

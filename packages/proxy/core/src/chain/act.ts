@@ -2,6 +2,8 @@ import { BODY_NONE } from '@tulle/http1';
 import { isElementPrefix } from '@tulle/match';
 import type { RedirectAction, Rewrite } from '@tulle/model';
 import { applyEdits, type CompiledForward, type CompiledRoute } from '../compile/compiled.ts';
+import { isGrpcCall } from '../grpc/grpc-call.ts';
+import { beginDeadline } from '../grpc/grpc-timeout.ts';
 import { rescue } from '../rescue.ts';
 import type { Stream } from '../stream/stream.ts';
 import { recordReply } from './reply.ts';
@@ -75,6 +77,8 @@ function forward(stream: Stream, route: CompiledRoute, action: CompiledForward):
   if (!chooseUpgrade(stream, action)) return rescue(stream, 'TULLE_UPGRADE_REFUSED');
   if (action.rewrite !== undefined) rewrite(stream, route, action.rewrite);
   if (target.requestEdits.length > 0) applyEdits(stream.headers, target.requestEdits);
+  if (stream.table.requestHeaders !== null) stream.grpc = isGrpcCall(stream);
+  if (stream.grpc) beginDeadline(stream, action);
   if (action.idleTimeoutMs >= 0 && action.idleTimeoutMs !== stream.idleTimeoutMs) {
     stream.idleTimeoutMs = action.idleTimeoutMs;
     if (action.idleTimeoutMs > 0) stream.idleTimer.arm(action.idleTimeoutMs);

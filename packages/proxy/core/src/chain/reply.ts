@@ -1,6 +1,8 @@
 import { errorRow, STOP, TulleError, type ErrorCode } from '@tulle/filter';
 import { BODY_LENGTH, BODY_NONE } from '@tulle/http1';
 import { markUnsent } from '../attempts/unsent-marker.ts';
+import { isGrpcCall } from '../grpc/grpc-call.ts';
+import { shapeGrpcReply } from '../grpc/grpc-reply.ts';
 import { shapeReply } from './local-replies.ts';
 import { SITE_REPLY } from '../stream/sites.ts';
 import type { Stream } from '../stream/stream.ts';
@@ -91,8 +93,11 @@ export function adoptReply(stream: Stream): void {
   stream.responseTrailers = undefined;
   const { localReplies } = stream.chain.settings;
   if (localReplies !== undefined) shapeReply(stream, localReplies);
+  if (stream.status >= 500) markUnsent(stream);
+  // Asked anew: filters before this one may have made it one, or none.
+  stream.grpc = isGrpcCall(stream);
+  if (stream.grpc) shapeGrpcReply(stream);
   const { status } = stream;
-  if (status >= 500) markUnsent(stream);
   const body = stream.replyBody ?? NO_BYTES;
   if (status === 204 || status === 304) {
     stream.responseBodyKind = BODY_NONE;

@@ -1,6 +1,7 @@
 import type { FieldTable } from '@tulle/fields';
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, stripHopByHop } from '@tulle/http1';
 import { applyEdits } from '../compile/compiled.ts';
+import { canEndAsGrpc, writeGrpcTrailers } from '../grpc/grpc-reply.ts';
 import { PAUSE_FLOW, PAUSE_HOOK } from '../sides.ts';
 import { AT_END, AT_RESPONSE, type Stream } from '../stream/stream.ts';
 import { BodyPipe, type PipeOutlet } from './body.ts';
@@ -80,9 +81,14 @@ export function adoptReplyInResponse(stream: Stream): boolean {
   return true;
 }
 
-/** The response cannot be completed: the caller must see that. */
+/** The response cannot be completed: the caller must see that. A gRPC caller is told why, in trailers. */
 export function abortResponse(stream: Stream): void {
   stream.engine.doors.cancelAttempt(stream);
+  if (canEndAsGrpc(stream)) {
+    stream.responseTrailers = stream.savedTrailers ??= stream.engine.newTable();
+    writeGrpcTrailers(stream, stream.responseTrailers);
+    return responseTrailersDone(stream);
+  }
   stream.downstream.abort(stream);
   completeStream(stream);
 }

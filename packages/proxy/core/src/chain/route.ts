@@ -1,4 +1,5 @@
 import type { CompiledForward, CompiledRoute, ForwardTarget } from '../compile/compiled.ts';
+import { isGrpcCall } from '../grpc/grpc-call.ts';
 import { SITE_REMATCH, SITE_ROUTE } from '../stream/sites.ts';
 import type { Stream } from '../stream/stream.ts';
 
@@ -42,6 +43,7 @@ function drawTarget(stream: Stream, action: CompiledForward): number {
 export function rematch(stream: Stream): void {
   if (!stream.routed) return; // it comes anyway
   const before = stream.table;
+  stream.grpc = isGrpcCall(stream);
   stream.note(SITE_REMATCH, stream.slot, 0);
   matchRoute(stream);
   if (stream.table === before) return;

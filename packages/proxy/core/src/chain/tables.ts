@@ -91,6 +91,8 @@ export interface PhaseTable {
   /** Some request data hook collects the whole body: the upstream is asked only when it is there. */
   readonly requestBuffered: boolean;
   readonly requestTransformed: boolean;
+  /** Some attempt filter repeats gRPC calls by the status that refused them. */
+  readonly retriesGrpc: boolean;
   /** Filters that take part, in chain order. */
   readonly filters: readonly FilterInstance[];
 }
@@ -108,6 +110,7 @@ export const EMPTY_TABLE: PhaseTable = Object.freeze({
   complete: null,
   requestBuffered: false,
   requestTransformed: false,
+  retriesGrpc: false,
   filters: [],
 });
 
@@ -142,6 +145,7 @@ export function buildTable(inForce: readonly InForce[]): PhaseTable {
     complete: bound<CompleteStep>(inForce, 'complete'),
     requestBuffered: has(requestData, BUFFER),
     requestTransformed: has(requestData, TRANSFORM),
+    retriesGrpc: attemptScope.some(({ filter, config }) => filter.definition.retriesGrpc?.(config) === true),
     filters: Object.freeze(inForce.map((entry) => entry.filter)),
   });
 }

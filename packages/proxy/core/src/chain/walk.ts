@@ -7,6 +7,7 @@ import {
 } from '@tulle/match';
 import { stripHopByHop, TARGET_AUTHORITY, TARGET_ORIGIN } from '@tulle/http1';
 import { refuse } from '../overload/refuse.ts';
+import { isGrpcCall } from '../grpc/grpc-call.ts';
 import { rescue } from '../rescue.ts';
 import { PAUSE_HOOK } from '../sides.ts';
 import {
@@ -70,6 +71,7 @@ export function beginStream(stream: Stream): void {
   stream.authority = normalizeHost(authority);
   if (stream.idleTimeoutMs > 0) stream.idleTimer.arm(stream.idleTimeoutMs, stream.startMs);
   stripHopByHop(stream.headers, head.connectionNames);
+  stream.grpc = isGrpcCall(stream);
   const cleaned = addRequestFields(stream, connection);
   const done = stream.path === stream.originalPath ? cleaned : cleaned | HYGIENE_PATH_NORMALIZED;
   if (done !== 0) stream.note(SITE_HYGIENE, done, 0);
@@ -145,6 +147,7 @@ function indexAfterSlot(stream: Stream, phase: HeadPhase): number {
 function followUp(stream: Stream, phase: HeadPhase): void {
   switch (phase) {
     case BEFORE_ROUTE:
+      if (stream.chain.beforeRoute !== null) stream.grpc = isGrpcCall(stream);
       matchRoute(stream);
       if (stream.table.requestHeaders !== null) return advance(stream, REQUEST_HEADERS, 0);
       return requestHeadersDone(stream);

@@ -224,6 +224,8 @@ function compileForward(
     targets,
     totalWeight: targets.reduce((sum, target) => sum + target.weight, 0),
     requestTimeoutMs: timeoutMs,
+    grpcTimeoutMs: action.requestTimeoutMs ?? 0,
+    maxGrpcTimeoutMs: action.maxGrpcTimeoutMs ?? 0,
     // Never longer than the request's; one that is as long would only change the error's name.
     perTryTimeoutMs: timeoutMs > 0 && perTryMs >= timeoutMs ? 0 : perTryMs,
     idleTimeoutMs: action.idleTimeoutMs ?? -1,

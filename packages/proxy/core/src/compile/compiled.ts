@@ -35,6 +35,10 @@ export interface CompiledForward {
   /** Sum of the weights; 0: the route answers 500 (Gateway API). */
   readonly totalWeight: number;
   readonly requestTimeoutMs: number;
+  /** The same for gRPC calls: 0 where the route says none, since such calls may be streams and bring deadlines of their own. */
+  readonly grpcTimeoutMs: number;
+  /** The longest deadline that the caller of a gRPC call may ask for; 0: any. */
+  readonly maxGrpcTimeoutMs: number;
   readonly perTryTimeoutMs: number;
   readonly idleTimeoutMs: number;
   readonly rewrite: Rewrite | undefined;

@@ -1,4 +1,5 @@
 import { ERROR_TABLE, errorRow } from '@tulle/filter';
+import { GRPC_STATUS_NAMES } from '@tulle/telemetry';
 import type { CompiledRoute, ForwardTarget } from '../compile/compiled.ts';
 import type { DecidedAttempt, Decision } from '../stream/decision.ts';
 import { OVERLOAD_RESOURCES } from '../overload/options.ts';
@@ -17,8 +18,10 @@ import {
   SITE_BODY_STOPPED,
   SITE_BROKEN,
   SITE_CLUSTER,
+  SITE_DEADLINE,
   SITE_ENDPOINT,
   SITE_FILTER_FAILED,
+  SITE_GRPC_STATUS,
   SITE_HYGIENE,
   SITE_OVERLOAD,
   SITE_PHASE,
@@ -80,6 +83,8 @@ class Reading {
   readonly #reasons: Reason[] = [];
   readonly #attempts: readonly DecidedAttempt[];
   #attempt = 0;
+  /** The response broke behind its head. */
+  #broken = false;
   #endpointTold = false;
   #route: CompiledRoute | undefined;
   #target: ForwardTarget | undefined;
@@ -153,6 +158,18 @@ class Reading {
           'overload',
           `the proxy shed load: ${OVERLOAD_RESOURCES[reason] ?? ''} was at ${operand} % of its limit`,
         );
+      case SITE_DEADLINE:
+        return this.#add(
+          'request',
+          'grpc-timeout',
+          `${operand} ms`,
+          reason === 1 ? 'route-maximum' : 'caller',
+          reason === 1
+            ? 'the caller would have waited longer than the route lets it ask for'
+            : 'the caller waits no longer; the endpoint is told what is left of it',
+        );
+      case SITE_GRPC_STATUS:
+        return this.#grpcStatus(reason, operand);
       case SITE_CLUSTER:
         return this.#cluster(reason);
       case SITE_ENDPOINT:
@@ -184,6 +201,7 @@ class Reading {
         return;
       case SITE_BROKEN:
         this.#restOfAttempts(index);
+        this.#broken = true;
         return this.#add(
           'reply',
           '',
@@ -224,6 +242,22 @@ class Reading {
       String(status),
       code || last,
       code === last || code === '' ? details : (errorRow(code)?.details ?? ''),
+    );
+  }
+
+  #grpcStatus(status: number, http: number): void {
+    const name = `${GRPC_STATUS_NAMES[status] ?? 'UNKNOWN'} (${status})`;
+    const own = http !== 0 || this.#broken;
+    this.#add(
+      own ? 'reply' : 'attempt',
+      own ? '' : (this.#attempts[this.#attempt - 1]?.address ?? ''),
+      name,
+      'grpc-status',
+      http !== 0
+        ? `a gRPC caller gets it in place of HTTP status ${http}`
+        : own
+          ? 'the caller gets it in trailers'
+          : 'said by the endpoint',
     );
   }
 

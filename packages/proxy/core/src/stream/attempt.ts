@@ -9,6 +9,7 @@ class Entry implements AttemptRecord {
   cluster = '';
   address = '';
   status = 0;
+  grpcStatus = -1;
   failure = '';
   startMs = 0;
   durationMs = 0;
@@ -22,6 +23,8 @@ export class Attempt {
   address = '';
   identity: string | undefined = undefined;
   status = 0;
+  /** `grpc-status` of a gRPC call, from the head ("trailers-only") or, later, from the trailers; -1 before. */
+  grpcStatus = -1;
   failure = '';
   unsent = false;
   repeatable = false;
@@ -53,6 +56,7 @@ export class Attempt {
     this.address = '';
     this.identity = undefined;
     this.status = 0;
+    this.grpcStatus = -1;
     this.failure = '';
     this.unsent = true;
     this.repeatable = false;
@@ -74,6 +78,7 @@ export class Attempt {
     entry.cluster = cluster;
     entry.address = this.address;
     entry.status = this.status;
+    entry.grpcStatus = this.grpcStatus;
     entry.failure = this.failure;
     entry.startMs = this.startMs - streamStartMs;
     entry.durationMs = nowMs - this.startMs;
@@ -98,6 +103,7 @@ export class Attempt {
     this.counted = false;
     this.failure = '';
     this.status = 0;
+    this.grpcStatus = -1;
     this.address = '';
   }
 }

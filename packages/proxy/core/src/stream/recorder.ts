@@ -1,4 +1,5 @@
 import type { AttemptRecord, Sink, StreamRecord } from '@tulle/telemetry';
+import { grpcStatusOf } from '../grpc/grpc-status.ts';
 import type { Services } from '../services.ts';
 import { disown, isThenable, messageOf } from '../thenable.ts';
 import type { Stream } from './stream.ts';
@@ -65,7 +66,7 @@ export class Recorder {
     record.upstreamPath = stream.path === stream.originalPath ? undefined : stream.path;
     record.authority = stream.authority;
     record.status = stream.responseStarted || stream.responseEnded ? stream.status : 0;
-    record.grpcStatus = -1;
+    record.grpcStatus = stream.grpc ? grpcStatusOf(stream) : -1;
     record.code = stream.code;
     record.flags = stream.flags;
     record.details = stream.details;

@@ -34,6 +34,10 @@ export const SITE_STALE = -13;
 export const SITE_BROKEN = -14;
 /** Dry run: a filter was not called; reason is its slot, operand 1 for effects `local`, 2 for `external`. */
 export const SITE_WOULD_CALL = -15;
+/** A gRPC call has a deadline; reason is 1 where the route made it shorter than the caller's, operand its ms. */
+export const SITE_DEADLINE = -17;
+/** How a gRPC call was answered: reason is the gRPC status; operand the HTTP status that it was made of, 0 for the endpoint's own. */
+export const SITE_GRPC_STATUS = -18;
 
 /** Refused since the proxy sheds load; reason is an index of `OVERLOAD_RESOURCES`, operand its pressure in percent. */
 export const SITE_OVERLOAD = -16;

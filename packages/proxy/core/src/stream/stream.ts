@@ -98,6 +98,10 @@ export class Stream {
   /** Upgrade protocols asked for, when the route lets them pass. */
   upgrade: string | undefined = undefined;
   isConnect = false;
+  /** A gRPC call, by its content type. */
+  grpc = false;
+  /** When the caller of a gRPC call stops waiting, on the clock of `startMs`; 0: it does not say. */
+  deadlineMs = 0;
 
   // — attempts —
   readonly attempt: Attempt = new Attempt();
@@ -176,6 +180,8 @@ export class Stream {
   readonly perTryTimer: WheelTimer;
   readonly idleTimer: WheelTimer;
   readonly retryTimer: WheelTimer;
+  /** When the route's timeout is over; 0 while it does not run. */
+  limitEndMs = 0;
   idleTimeoutMs = 0;
   /** When a byte moved last; the idle timer looks at it when it fires, so that moving bytes arms nothing. */
   movedMs = 0;
@@ -234,6 +240,9 @@ export class Stream {
     this.requestPipe = undefined;
     this.upgrade = undefined;
     this.isConnect = false;
+    this.grpc = false;
+    this.deadlineMs = 0;
+    this.limitEndMs = 0;
     this.attempt.reset();
     this.attemptCount = 0;
     if (this.tried.length > 0) this.tried.length = 0;

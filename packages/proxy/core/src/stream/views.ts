@@ -297,6 +297,10 @@ class AttemptView implements AttemptInfo {
     return (this.#stream ?? over()).attempt.status;
   }
 
+  get grpcStatus(): number {
+    return (this.#stream ?? over()).attempt.grpcStatus;
+  }
+
   get failure(): string | undefined {
     const { failure } = (this.#stream ?? over()).attempt;
     return failure === '' ? undefined : failure;

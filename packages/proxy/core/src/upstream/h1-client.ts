@@ -14,7 +14,7 @@ import {
   type OutgoingFraming,
   type ResponseSink,
 } from '@tulle/http1';
-import { attemptAnswered, attemptFailed, releaseEndpoint, responseBroken } from '../attempts/attempts.ts';
+import { attemptAnswered, attemptFailed, responseBroken, responseWhole } from '../attempts/attempts.ts';
 import { upstreamDrained } from '../chain/request-body.ts';
 import { responseData, responseEnd } from '../chain/response.ts';
 import { targetUnchanged } from '../chain/walk.ts';
@@ -335,7 +335,7 @@ export class UpstreamConnection implements SocketEvents, ResponseSink, UpstreamS
     this.#trailers = undefined;
     if (stream === undefined) return;
     stream.upstream = undefined;
-    releaseEndpoint(stream, stream.attempt.outcome);
+    responseWhole(stream, trailers);
     if (!stream.attemptRequestEnded) {
       // The endpoint answered whole before it had the whole request: the rest is nobody's, the connection is done for.
       stream.discardRequest = true;
