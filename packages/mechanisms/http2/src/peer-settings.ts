@@ -21,8 +21,8 @@ export class PeerSettings {
   /** Smallest of the values of the table size in the last frame: the table must have been that small once (RFC 7541 §4.2). */
   smallestTableBytes = 4096;
   maxConcurrentStreams: number = Number.POSITIVE_INFINITY;
-  windowBytes = PROTOCOL_WINDOW_BYTES;
-  frameBytes = PROTOCOL_FRAME_BYTES;
+  windowBytes: number = PROTOCOL_WINDOW_BYTES;
+  frameBytes: number = PROTOCOL_FRAME_BYTES;
   /** Advice: the peer may refuse larger heads. */
   maxHeadBytes: number = Number.POSITIVE_INFINITY;
   connectProtocol = false;

@@ -31,9 +31,9 @@ export interface SenderHost<U> {
  */
 export class Sender<U> {
   /** The connection's window. */
-  window = PROTOCOL_WINDOW_BYTES;
+  window: number = PROTOCOL_WINDOW_BYTES;
   /** The peer's SETTINGS_MAX_FRAME_SIZE. */
-  frameBytes = PROTOCOL_FRAME_BYTES;
+  frameBytes: number = PROTOCOL_FRAME_BYTES;
   readonly #host: SenderHost<U>;
   readonly #output: FrameOutput;
   readonly #encoder: HpackEncoder;

@@ -1,39 +1,22 @@
 import { latin1Slice, type FieldTable } from '@tulle/fields';
-import type { FrameOutput, Http2Events, ResetCause } from './events.ts';
+import type { FrameOutput, Http2Events } from './events.ts';
 import type { Http2Fault, Http2Rule } from './faults.ts';
 import {
   FLOOD_EMPTY_DATA,
   FLOOD_PING,
   FLOOD_RESET,
-  FLOOD_RULES,
   FLOOD_SETTINGS,
-  FLOOD_STREAM_ERROR,
   FLOOD_USELESS,
   FLOOD_WINDOW_UPDATE,
-  FloodMeter,
-  type FloodKind,
 } from './flood-meter.ts';
 import { FrameReader, type FrameSink } from './frame-reader.ts';
-import {
-  writeGoaway,
-  writePing,
-  writePong,
-  writeReset,
-  writeSettings,
-  writeSettingsAck,
-  writeWindowUpdate,
-} from './frame-writer.ts';
+import { writePong, writeSettingsAck, writeWindowUpdate } from './frame-writer.ts';
 import { HeaderBlock } from './header-block.ts';
 import { HpackDecoder } from './hpack/decoder.ts';
-import { HpackEncoder } from './hpack/encoder.ts';
 import type { HpackFieldSink } from './hpack/sink.ts';
 import { IGNORED_FIELDS } from './message-fields.ts';
-import { DEFAULT_OPTIONS, type Http2Options } from './options.ts';
-import { PeerSettings } from './peer-settings.ts';
-import { ResetMemory } from './reset-memory.ts';
-import { Sender, type SenderHost } from './sender.ts';
-import { StreamTable } from './stream-table.ts';
-import { Http2Stream, LOCAL_BODY, LOCAL_ENDED, PEER_BODY, PEER_ENDED, PEER_HEAD } from './stream.ts';
+import type { Http2Options } from './options.ts';
+import { type Http2Stream, PEER_BODY, PEER_ENDED, PEER_HEAD } from './stream.ts';
 import { TrailerFields } from './trailer-fields.ts';
 import {
   FLAG_ACK,
@@ -51,63 +34,27 @@ import {
   FRAME_RST_STREAM,
   FRAME_SETTINGS,
   FRAME_WINDOW_UPDATE,
-  H2_CANCEL,
   H2_REFUSED_STREAM,
-  MAX_STREAM_ID,
   MAX_WINDOW_BYTES,
-  PROTOCOL_FRAME_BYTES,
   PROTOCOL_WINDOW_BYTES,
-  SETTINGS_HEADER_TABLE_SIZE,
-  SETTINGS_INITIAL_WINDOW_SIZE,
-  SETTINGS_MAX_FRAME_SIZE,
-  SETTINGS_MAX_HEADER_LIST_SIZE,
 } from './wire.ts';
+import { SessionCore } from './session-core.ts';
 
 /** Entries of one SETTINGS frame; ten are known. */
 const MAX_SETTINGS_BYTES = 64 * 6;
 /** Debug text of GOAWAY that is passed on. */
 const MAX_DEBUG_BYTES = 256;
-/** Stream objects kept for use again. */
-const MAX_POOLED = 128;
 
 /**
  * One HTTP/2 connection without sockets: bytes in by `receive`, events out, frames into the output. What both roles
- * have; see {@link ServerSession} and {@link ClientSession}.
- *
- * The owner keeps the clock: it ends the connection when SETTINGS are not acknowledged (`fail('settings-timeout')`),
- * PINGs not answered, streams idle. Nothing here throws for what the peer sends.
+ * have; see {@link ServerSession} and {@link ClientSession}. This half reads frames (RFC 9113 §4–6).
  */
-export abstract class Http2Session<U> implements FrameSink, SenderHost<U> {
-  readonly options: Http2Options;
-  protected readonly events: Http2Events<U>;
-  protected readonly output: FrameOutput;
-  protected readonly faults: Readonly<Record<Http2Rule, Http2Fault>>;
-  protected readonly meter: FloodMeter;
-  protected readonly streams: StreamTable<U> = new StreamTable<U>();
-  protected readonly sender: Sender<U>;
-  protected readonly encoder: HpackEncoder;
-  protected readonly peerSettings: PeerSettings = new PeerSettings();
-  /** The highest stream of the peer's that was taken. */
-  protected lastPeerId = 0;
-  /** Our GOAWAY with the true last id is written. */
-  protected goawayFinal = false;
-  protected goawayReceived = false;
-  protected settingsAcked = false;
-  /** The peer's first SETTINGS came. */
-  protected settled = false;
+export abstract class Http2Session<U> extends SessionCore<U> implements FrameSink {
   readonly #decoder: HpackDecoder;
   readonly #reader: FrameReader;
   readonly #block: HeaderBlock = new HeaderBlock();
-  readonly #resets: ResetMemory = new ResetMemory();
-  readonly #pool: Http2Stream<U>[] = [];
-  readonly #maxFrameBytes: number;
-  readonly #connectionWindow: number;
   #trailers: TrailerFields | undefined = undefined;
-  #failed = false;
-  #started = false;
-  #goawaySent = false;
-  /** What the peer may still send on the connection, and what came since it was last told more. */
-  #receiveWindow = PROTOCOL_WINDOW_BYTES;
+  /** What came since the peer was last told more of the connection's window. */
   #uncredited = 0;
   /** The DATA frame being read. */
   #dataId = 0;
@@ -122,57 +69,14 @@ export abstract class Http2Session<U> implements FrameSink, SenderHost<U> {
     faults: Readonly<Record<Http2Rule, Http2Fault>>,
     server: boolean,
   ) {
-    this.events = events;
-    this.output = output;
-    this.options = { ...DEFAULT_OPTIONS, ...options };
-    this.faults = faults;
-    this.meter = new FloodMeter(this.options);
-    this.encoder = new HpackEncoder(this.options.maxEncoderTableBytes);
-    this.sender = new Sender<U>(this, output, this.encoder, this.meter, this.options);
+    super(events, output, options, faults);
     this.#decoder = new HpackDecoder(this.options.headerTableBytes);
     this.#reader = new FrameReader(this, server);
-    this.#maxFrameBytes = Math.max(this.options.maxFrameBytes, PROTOCOL_FRAME_BYTES);
-    this.#connectionWindow = Math.max(this.options.connectionWindowBytes, PROTOCOL_WINDOW_BYTES);
   }
 
-  /** Streams that have not ended, of either side. */
-  get openStreams(): number {
-    return this.streams.size;
+  protected stopReading(): void {
+    this.#reader.stop();
   }
-
-  /** After `onFault` or `abort`: nothing is read or written any more. */
-  get failed(): boolean {
-    return this.#failed;
-  }
-
-  /** The peer takes extended CONNECT (RFC 8441 §3). */
-  get peerConnectProtocol(): boolean {
-    return this.peerSettings.connectProtocol;
-  }
-
-  /** Writes the preface (client), SETTINGS and the connection's window. Once, before all else. */
-  start(): void {
-    if (this.#started) return;
-    this.#started = true;
-    const { options } = this;
-    const settings = this.roleSettings();
-    if (options.headerTableBytes !== 4096)
-      settings.push(SETTINGS_HEADER_TABLE_SIZE, options.headerTableBytes);
-    settings.push(SETTINGS_INITIAL_WINDOW_SIZE, options.streamWindowBytes);
-    if (this.#maxFrameBytes !== PROTOCOL_FRAME_BYTES)
-      settings.push(SETTINGS_MAX_FRAME_SIZE, this.#maxFrameBytes);
-    settings.push(SETTINGS_MAX_HEADER_LIST_SIZE, options.maxHeadBytes);
-    const out = this.output.writer();
-    writeSettings(out, settings);
-    const more = this.#connectionWindow - this.#receiveWindow;
-    if (more > 0) {
-      writeWindowUpdate(out, 0, more);
-      this.#receiveWindow += more;
-    }
-  }
-
-  /** What the role adds to SETTINGS, and writes before them. */
-  protected abstract roleSettings(): number[];
 
   /**
    * Takes `chunk[start, end)`, all of it, wherever the peer's frames begin and end. Never throws for what it holds.
@@ -186,217 +90,6 @@ export abstract class Http2Session<U> implements FrameSink, SenderHost<U> {
       this.pump();
     }
   }
-
-  /** The peer half-closed: streams whose side of the peer is open get `onReset`, the others may still be answered. */
-  peerEnded(): void {
-    this.#reader.stop();
-    this.goawayReceived = true;
-    for (const stream of this.streams.list())
-      if (stream.open && stream.peer !== PEER_ENDED) this.#drop(stream, H2_CANCEL, 'connection');
-  }
-
-  /** The connection is gone: every stream gets `onReset(stream, code, 'connection')`. Writes nothing. */
-  abort(code: number = H2_CANCEL): void {
-    this.#failed = true;
-    this.#reader.stop();
-    for (const stream of this.streams.list()) if (stream.open) this.#drop(stream, code, 'connection');
-  }
-
-  /** Ends the connection: GOAWAY with the rule's code and name, `onFault`, then as `abort`. The owner's own reason is `settings-timeout`. */
-  fail(rule: Http2Rule): void {
-    if (this.#failed) return;
-    this.#failed = true;
-    this.#reader.stop();
-    const fault = this.faults[rule];
-    writeGoaway(this.output.writer(), this.lastPeerId, fault.h2Code, rule);
-    this.events.onFault(fault);
-    this.abort(fault.h2Code);
-  }
-
-  // — sending —
-
-  /**
-   * Sends a piece of body, or queues what windows and output do not take.
-   * @param owned whether `chunk` may be kept
-   * @param endStream this is the last piece, as `writeEnd(stream, undefined)` after it
-   * @returns whether `chunk` is kept: then nobody may overwrite it (decision D1)
-   */
-  writeData(
-    stream: Http2Stream<U>,
-    chunk: Buffer,
-    start: number,
-    end: number,
-    owned: boolean,
-    endStream = false,
-  ): boolean {
-    if (!stream.open || stream.local !== LOCAL_BODY || this.#failed) return false;
-    if (start >= end) {
-      if (endStream) this.sender.end(stream, undefined);
-      return false;
-    }
-    return this.sender.data(stream, chunk, start, end, owned, endStream);
-  }
-
-  /**
-   * Ends our side: END_STREAM on the last frame of the stream while that is still in the writer, else on an empty DATA
-   * frame, or on the trailers. Fields that may not be trailers are left out. `trailers` is copied when it has to wait.
-   */
-  writeEnd(stream: Http2Stream<U>, trailers: FieldTable | undefined): void {
-    if (!stream.open || stream.local !== LOCAL_BODY || this.#failed) return;
-    this.sender.end(stream, trailers);
-  }
-
-  /** `bytes` of `onData` were passed on: the stream's window opens again. */
-  consume(stream: Http2Stream<U>, bytes: number): void {
-    if (!stream.open || stream.peer !== PEER_BODY) return;
-    stream.consumed += bytes;
-    if (stream.consumed * 2 < this.options.streamWindowBytes || this.#failed) return;
-    writeWindowUpdate(this.output.writer(), stream.id, stream.consumed);
-    stream.receiveWindow += stream.consumed;
-    stream.consumed = 0;
-  }
-
-  /** Ends the stream: RST_STREAM. No event follows. */
-  reset(stream: Http2Stream<U>, code: number): void {
-    if (!stream.open) return;
-    if (stream.local === LOCAL_ENDED) this.meter.ended++; // a whole answer, and a request that may stop
-    if (!this.#failed) this.#writeReset(stream.id, code);
-    this.remove(stream);
-    this.#release(stream);
-  }
-
-  /** The output has room again: goes on with what is queued, a frame of each stream in turn. */
-  pump(): void {
-    if (!this.#failed) this.sender.pump();
-  }
-
-  /**
-   * Announces the end. `graceful`: last id 2^31-1, what the peer opened meanwhile is still served; `finishGoaway` says
-   * the true last id a round trip later (RFC 9113 §6.8). Else at once. New streams after that are refused.
-   */
-  goaway(code: number, graceful: boolean): void {
-    if (this.#failed || this.goawayFinal) return;
-    if (graceful) {
-      if (!this.#goawaySent) writeGoaway(this.output.writer(), MAX_STREAM_ID, code, '');
-      this.#goawaySent = true;
-      return;
-    }
-    this.#goawaySent = true;
-    this.goawayFinal = true;
-    writeGoaway(this.output.writer(), this.lastPeerId, code, '');
-  }
-
-  /** Second GOAWAY, with the id of the last stream that was taken. Nothing when it was sent already, or no first one. */
-  finishGoaway(): void {
-    if (this.#goawaySent) this.goaway(0, false);
-  }
-
-  /** Whether GOAWAY was sent, graceful or not. */
-  get goawaySent(): boolean {
-    return this.#goawaySent;
-  }
-
-  /** Sends PING. @param token 0..2^32-1, comes back by `onPong` */
-  ping(token: number): void {
-    if (!this.#failed) writePing(this.output.writer(), token);
-  }
-
-  /** Room for a frame that no window bounds. @returns whether the connection goes on */
-  protected hasRoom(): boolean {
-    if (this.output.queuedBytes <= this.options.maxOutputBytes) return true;
-    this.fail('unread-replies');
-    return false;
-  }
-
-  // — streams —
-
-  /** A stream object with its windows, in the table. */
-  protected take(id: number): Http2Stream<U> {
-    const stream = this.#pool.pop() ?? new Http2Stream<U>();
-    stream.id = id;
-    stream.open = true;
-    stream.sendWindow = this.peerSettings.windowBytes;
-    // a smaller window of ours holds from the acknowledgement on; until then the peer counts on the protocol's
-    stream.receiveWindow = this.settingsAcked
-      ? this.options.streamWindowBytes
-      : Math.max(this.options.streamWindowBytes, PROTOCOL_WINDOW_BYTES);
-    this.streams.add(stream);
-    this.meter.opened++;
-    return stream;
-  }
-
-  /** Out of the table and the ring; events and `#release` follow. */
-  protected remove(stream: Http2Stream<U>): void {
-    stream.open = false;
-    this.streams.remove(stream);
-    this.sender.forget(stream);
-  }
-
-  #release(stream: Http2Stream<U>): void {
-    stream.clear();
-    if (this.#pool.length < MAX_POOLED) this.#pool.push(stream);
-  }
-
-  #drop(stream: Http2Stream<U>, code: number, cause: ResetCause): void {
-    this.remove(stream);
-    this.events.onReset(stream, code, cause);
-    this.#release(stream);
-  }
-
-  /** A stream that its owner never heard of goes back. */
-  protected discard(stream: Http2Stream<U>): void {
-    this.remove(stream);
-    this.#release(stream);
-  }
-
-  #writeReset(id: number, code: number): void {
-    this.#resets.add(id);
-    if (this.hasRoom()) writeReset(this.output.writer(), id, code);
-  }
-
-  /** A stream that was not taken. */
-  protected refuse(id: number): void {
-    this.#writeReset(id, H2_REFUSED_STREAM);
-  }
-
-  onLocalEnd(stream: Http2Stream<U>): void {
-    if (stream.peer === PEER_ENDED) this.#close(stream);
-  }
-
-  onWritable(stream: Http2Stream<U>): void {
-    this.events.onDrain(stream);
-  }
-
-  #close(stream: Http2Stream<U>): void {
-    this.meter.ended++;
-    this.remove(stream);
-    this.events.onClosed(stream);
-    this.#release(stream);
-  }
-
-  /** After the event that told the end of the peer's side; it may have ended the stream. */
-  protected afterPeerEnd(stream: Http2Stream<U>, id: number): void {
-    if (stream.id === id && stream.open && stream.local === LOCAL_ENDED) this.#close(stream);
-  }
-
-  protected streamError(id: number, stream: Http2Stream<U> | undefined, rule: Http2Rule): void {
-    const fault = this.faults[rule];
-    this.#writeReset(id, fault.h2Code);
-    if (this.#failed) return;
-    this.events.onStreamFault(id, fault);
-    if (stream !== undefined && stream.id === id && stream.open) this.#drop(stream, fault.h2Code, 'protocol');
-    this.spend(FLOOD_STREAM_ERROR);
-  }
-
-  /** Takes a token. @returns whether the connection goes on */
-  protected spend(kind: FloodKind): boolean {
-    if (this.meter.take(kind)) return true;
-    this.fail(FLOOD_RULES[kind] as Http2Rule);
-    return false;
-  }
-
-  /** Whether the id belongs to a stream that was never opened. */
-  protected abstract isIdle(id: number): boolean;
 
   // — the frame reader's door —
 
@@ -438,7 +131,7 @@ export abstract class Http2Session<U> implements FrameSink, SenderHost<U> {
 
   /** What a frame header alone tells to be wrong with the connection (RFC 9113 §4.2, §6). */
   #judgeHeader(type: number, flags: number, id: number, length: number): Http2Rule | undefined {
-    if (length > this.#maxFrameBytes) return 'frame-size';
+    if (length > this.maxFrameBytes) return 'frame-size';
     if (!this.settled && (type !== FRAME_SETTINGS || (flags & FLAG_ACK) !== 0)) return 'first-frame';
     if (this.#block.id !== 0) {
       if (type !== FRAME_CONTINUATION || id !== this.#block.id) return 'continuation-missing';
@@ -481,12 +174,12 @@ export abstract class Http2Session<U> implements FrameSink, SenderHost<U> {
     this.#dataId = id;
     this.#dataStream = undefined;
     this.#dataEnds = (flags & FLAG_END_STREAM) !== 0;
-    if (length > this.#receiveWindow) return this.fail('flow-control');
+    if (length > this.receiveWindow) return this.fail('flow-control');
     this.#credit(length);
     const stream = this.streams.get(id);
     if (stream === undefined) {
       if (this.isIdle(id)) this.fail('stream-idle');
-      else if (!this.#resets.has(id)) this.streamError(id, undefined, 'stream-closed');
+      else if (!this.resets.has(id)) this.streamError(id, undefined, 'stream-closed');
       return;
     }
     if (stream.peer !== PEER_BODY)
@@ -498,11 +191,11 @@ export abstract class Http2Session<U> implements FrameSink, SenderHost<U> {
 
   /** The connection's window is opened for what arrives; what is under way is bounded by the streams' own. */
   #credit(bytes: number): void {
-    this.#receiveWindow -= bytes;
+    this.receiveWindow -= bytes;
     this.#uncredited += bytes;
-    if (this.#uncredited * 2 < this.#connectionWindow) return;
+    if (this.#uncredited * 2 < this.connectionWindow) return;
     writeWindowUpdate(this.output.writer(), 0, this.#uncredited);
-    this.#receiveWindow += this.#uncredited;
+    this.receiveWindow += this.#uncredited;
     this.#uncredited = 0;
   }
 
@@ -617,7 +310,7 @@ export abstract class Http2Session<U> implements FrameSink, SenderHost<U> {
     const stream = this.streams.get(id);
     if (stream === undefined) {
       if (!this.isIdle(id)) {
-        if (!this.#resets.has(id)) return this.fail('stream-over');
+        if (!this.resets.has(id)) return this.fail('stream-over');
         this.decode(bytes, start, end, IGNORED_FIELDS);
       } else this.onNewBlock(id, endStream, selfDependent, bytes, start, end);
       return;
@@ -702,7 +395,7 @@ export abstract class Http2Session<U> implements FrameSink, SenderHost<U> {
       return;
     }
     const own = this.isPeerStream(id);
-    this.#drop(stream, code, 'peer');
+    this.drop(stream, code, 'peer');
     if (own) this.spend(FLOOD_RESET);
   }
 
@@ -745,7 +438,7 @@ export abstract class Http2Session<U> implements FrameSink, SenderHost<U> {
   }
 
   #onSettingsAck(): void {
-    if (this.settingsAcked || !this.#started) {
+    if (this.settingsAcked || !this.started) {
       this.spend(FLOOD_SETTINGS);
       return;
     }
@@ -772,8 +465,8 @@ export abstract class Http2Session<U> implements FrameSink, SenderHost<U> {
     this.goawayReceived = true;
     for (const stream of this.streams.list()) {
       if (!stream.open || stream.id <= last || this.isPeerStream(stream.id)) continue;
-      this.#resets.add(stream.id);
-      this.#drop(stream, H2_REFUSED_STREAM, 'goaway');
+      this.resets.add(stream.id);
+      this.drop(stream, H2_REFUSED_STREAM, 'goaway');
     }
     this.events.onGoaway(last, code, debug.replace(/[^\x20-\x7e]/g, '?'));
   }
