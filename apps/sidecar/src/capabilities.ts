@@ -6,7 +6,7 @@ import type { StandardFilterId } from '@tulle/standard/load';
  *
  * - `retries`: failed requests that may be are sent again also where no route and no policy says so
  * - `auth`: end users' tokens (jwt), an authorization service (ext-authz), peers by network (ip-allow)
- * - `limits`: rate limits
+ * - `limits`: rate limits, adaptive concurrency, admission control
  * - `traffic`: faults, CORS, header edits, compression
  * - `metrics`: metrics of requests, for Prometheus and `tulle stat`
  * - `access-log`, `tracing`: where a destination is given
@@ -36,7 +36,7 @@ export const PROFILES: Readonly<Record<ProfileName, readonly Capability[]>> = Ob
 const FILTERS_OF: Readonly<Record<Capability, readonly StandardFilterId[]>> = {
   retries: [], // on routes that ask for it the filter is always to be had
   auth: ['tulle.http.jwt', 'tulle.http.ext-authz', 'tulle.conn.ip-allow'],
-  limits: ['tulle.http.ratelimit'],
+  limits: ['tulle.http.ratelimit', 'tulle.http.adaptive-concurrency', 'tulle.http.admission-control'],
   traffic: ['tulle.http.fault', 'tulle.http.cors', 'tulle.http.headers', 'tulle.http.compression'],
   metrics: [],
   'access-log': [],

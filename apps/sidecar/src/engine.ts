@@ -1,7 +1,7 @@
 import type { Log } from '@tulle/filter';
 import { loadFilters, type VerifiedFilters } from '@tulle/filter-loader';
 import type { Transport } from '@tulle/proxy';
-import { createProxy, nodeTransport } from '@tulle/proxy';
+import { createProxy, nodeResourceMonitor, nodeTransport } from '@tulle/proxy';
 import { loadStandardFilters, loadStandardTelemetry } from '@tulle/standard/load';
 import { formatAddress } from '@tulle/model';
 import type { AcquiredListener, CreateEngine, ListenerSource } from '@tulle/supervisor';
@@ -52,6 +52,7 @@ export const createSidecarEngine: CreateEngine<EngineSettings> = async ({
         onError: (message) => log.error(message),
       }),
     ),
+    monitor: nodeResourceMonitor(),
     ...(identity === undefined ? {} : { identity }),
     admin: adminAddress,
     log,

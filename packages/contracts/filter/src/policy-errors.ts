@@ -15,6 +15,8 @@ export type PolicyErrorCode =
   | 'TULLE_LOCAL_REPLY'
   | 'TULLE_DRAINING'
   | 'TULLE_OVERLOADED'
+  | 'TULLE_CONCURRENCY_LIMITED'
+  | 'TULLE_ADMISSION_DENIED'
   | 'TULLE_INTERNAL'
   | 'TULLE_CONFIG_INVALID'
   | 'TULLE_CONFIG_UNSUPPORTED'
@@ -137,6 +139,26 @@ export const POLICY_ERRORS: Readonly<Record<PolicyErrorCode, ErrorRow>> = {
     'The external authorization service gave no answer that can be used, so the request was refused. The details and the metric tulle_filter_ext_authz_checks_total say what went wrong.',
   ),
   // Limits and life cycle
+  TULLE_CONCURRENCY_LIMITED: row(
+    65,
+    503,
+    14,
+    '-',
+    'reached_concurrency_limit',
+    'filter',
+    false,
+    'More requests are under way than the adaptive limit allows: the service answers slower than it can. See tulle_filter_adaptive_concurrency_limit.',
+  ),
+  TULLE_ADMISSION_DENIED: row(
+    66,
+    503,
+    14,
+    '-',
+    'denied_by_admission_control',
+    'filter',
+    false,
+    'Too many of the last requests failed, so a share is not sent on. Look at what the service answers to the others.',
+  ),
   TULLE_OVERLOADED: row(
     64,
     503,

@@ -115,3 +115,14 @@ export type {
 } from './filters/ext-authz.ts';
 export { COMPRESSION_FILTER, COMPRESSION_TYPES, compressionFilterSchema } from './filters/compression.ts';
 export type { CompressionCoding, CompressionFilterConfig } from './filters/compression.ts';
+export {
+  ADAPTIVE_CONCURRENCY_FILTER,
+  adaptiveConcurrencyFilterSchema,
+} from './filters/adaptive-concurrency.ts';
+export type { AdaptiveConcurrencyFilterConfig } from './filters/adaptive-concurrency.ts';
+export {
+  ADMISSION_CONTROL_FILTER,
+  ADMISSION_GRPC_SUCCESSES,
+  admissionControlFilterSchema,
+} from './filters/admission-control.ts';
+export type { AdmissionControlFilterConfig } from './filters/admission-control.ts';

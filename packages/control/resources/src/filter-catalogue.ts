@@ -1,4 +1,6 @@
 import {
+  ADAPTIVE_CONCURRENCY_FILTER,
+  ADMISSION_CONTROL_FILTER,
   AUTHZ_FILTER,
   COMPRESSION_FILTER,
   CORS_FILTER,
@@ -10,6 +12,8 @@ import {
   LOCAL_REPLIES,
   RATE_LIMIT_FILTER,
   RETRY_FILTER,
+  adaptiveConcurrencyFilterSchema,
+  admissionControlFilterSchema,
   authzFilterSchema,
   compressionFilterSchema,
   corsFilterSchema,
@@ -49,6 +53,8 @@ export type FilterCatalogue = ReadonlyMap<string, CatalogueEntry>;
 
 /** Filters that ship with Tulle (decision D4): their configurations are part of the model. */
 export const STANDARD_FILTERS: readonly KnownFilter[] = Object.freeze([
+  standard(ADAPTIVE_CONCURRENCY_FILTER, adaptiveConcurrencyFilterSchema, 'limit', 'custom'),
+  standard(ADMISSION_CONTROL_FILTER, admissionControlFilterSchema, 'limit', 'custom'),
   standard(AUTHZ_FILTER, authzFilterSchema, 'authz'),
   standard(COMPRESSION_FILTER, compressionFilterSchema, 'transform', 'custom'),
   standard(CORS_FILTER, corsFilterSchema, 'cors'),

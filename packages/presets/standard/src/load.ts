@@ -12,6 +12,10 @@ import type { PrometheusOptions } from '@tulle/telemetry-prometheus';
 type AnyFilter = AnyHttpFilter | AnyConnFilter;
 
 const FILTERS = {
+  'tulle.http.adaptive-concurrency': async (): Promise<AnyFilter> =>
+    (await import('@tulle/filter-adaptive-concurrency')).adaptiveConcurrency,
+  'tulle.http.admission-control': async (): Promise<AnyFilter> =>
+    (await import('@tulle/filter-admission-control')).admissionControl,
   'tulle.http.authz': async (): Promise<AnyFilter> => (await import('@tulle/filter-authz')).authz,
   'tulle.http.compression': async (): Promise<AnyFilter> =>
     (await import('@tulle/filter-compression')).compression,

@@ -1,4 +1,6 @@
 import type { AnyConnFilter, AnyHttpFilter } from '@tulle/filter';
+import { adaptiveConcurrency } from '@tulle/filter-adaptive-concurrency';
+import { admissionControl } from '@tulle/filter-admission-control';
 import { authz } from '@tulle/filter-authz';
 import { compression } from '@tulle/filter-compression';
 import { cors } from '@tulle/filter-cors';
@@ -12,6 +14,8 @@ import { retry } from '@tulle/filter-retry';
 
 /** The filters that ship with Tulle. A main hands this list to the proxy as its registry; add yours, or leave some out. */
 export const standardFilters: readonly (AnyHttpFilter | AnyConnFilter)[] = Object.freeze([
+  adaptiveConcurrency,
+  admissionControl,
   authz,
   compression,
   cors,

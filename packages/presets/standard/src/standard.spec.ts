@@ -1,4 +1,6 @@
 import {
+  ADAPTIVE_CONCURRENCY_FILTER,
+  ADMISSION_CONTROL_FILTER,
   AUTHZ_FILTER,
   COMPRESSION_FILTER,
   CORS_FILTER,
@@ -16,6 +18,8 @@ import { standardFilters, standardTelemetry } from './index.ts';
 it('has every standard filter of the model once', () => {
   expect(standardFilters.map((filter) => filter.definition.id).toSorted()).toEqual(
     [
+      ADAPTIVE_CONCURRENCY_FILTER,
+      ADMISSION_CONTROL_FILTER,
       AUTHZ_FILTER,
       COMPRESSION_FILTER,
       CORS_FILTER,

@@ -18,6 +18,7 @@ export type {
   OverloadResource,
   OverloadTrigger,
 } from './overload/options.ts';
+export { nodeResourceMonitor } from './node/resource-monitor.ts';
 export { nodeTransport } from './node/node-transport.ts';
 export type { ListeningHandle, NodeTransportOptions } from './node/node-transport.ts';
 export { defaultLog } from './node/default-log.ts';

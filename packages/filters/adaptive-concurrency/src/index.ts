@@ -1,0 +1,5 @@
+/**
+ * Adaptive-concurrency filter.
+ * @packageDocumentation
+ */
+export { adaptiveConcurrency, NOTE_LIMITED } from './adaptive-concurrency.ts';

@@ -1,0 +1,5 @@
+/**
+ * Admission-control filter.
+ * @packageDocumentation
+ */
+export { admissionControl, NOTE_DENIED } from './admission-control.ts';
