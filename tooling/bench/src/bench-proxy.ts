@@ -1,14 +1,23 @@
 // What the benchmark measures: a proxy that is bare, or has what a mesh's hop has on.
-import type { HttpFilterUse } from '@tulle/filter';
+import type { ConnFilterUse, HttpFilterUse } from '@tulle/filter';
 import type { Cluster } from '@tulle/model';
 import { authz } from '@tulle/filter-authz';
 import { headers } from '@tulle/filter-headers';
 import { retry } from '@tulle/filter-retry';
-import { cluster, createProxy, httpListener, route, type Proxy, type ProxyOptions } from '@tulle/proxy';
+import {
+  cluster,
+  createProxy,
+  httpListener,
+  route,
+  type HttpListenerOptions,
+  type Proxy,
+  type ProxyOptions,
+} from '@tulle/proxy';
 import { accessLog } from '@tulle/telemetry-access-log';
 import { otlp } from '@tulle/telemetry-otlp';
 import { prometheus } from '@tulle/telemetry-prometheus';
 import type { TelemetryPlugin } from '@tulle/telemetry';
+import { ALLOWED_PREFIXES } from './subjects/subject.ts';
 
 /** What a measured Tulle is told. */
 export interface BenchSetup {
@@ -18,7 +27,25 @@ export interface BenchSetup {
   /** What is observed; not given: with the mesh set metrics and access log, else nothing. */
   readonly observed?: Observed;
   readonly accessLogFile: string;
-  readonly tls: { readonly key: string; readonly cert: string; readonly ca: string } | null;
+  /** Towards the origin. */
+  readonly tls: TlsFiles | null;
+  /** Towards callers, whose certificates are required. Default: none. */
+  readonly downstreamTls?: TlsFiles | null;
+  /** Whether the origin is asked in HTTP/2. Callers choose for themselves. Default false. */
+  readonly http2?: boolean;
+  /** Filters beside those of the mesh set. Not from a command line. */
+  readonly filters?: {
+    readonly http?: readonly HttpFilterUse[];
+    readonly connection?: readonly ConnFilterUse[];
+  };
+  /** Routes by path or host, each with its cluster. Default: one route to one cluster. */
+  readonly many?: readonly { readonly path?: string; readonly host?: string; readonly cluster: string }[];
+}
+
+interface TlsFiles {
+  readonly key: string;
+  readonly cert: string;
+  readonly ca: string;
 }
 
 /** Telemetry that is on. */
@@ -44,7 +71,12 @@ const meshFilters: readonly HttpFilterUse[] = [
         name: 'bench/shop',
         action: 'ALLOW',
         rules: [
-          { to: { methods: ['GET', 'POST', 'PUT', 'DELETE'], paths: ['/items*', '/orders*', '/reviews*'] } },
+          {
+            to: {
+              methods: ['GET', 'POST', 'PUT', 'DELETE'],
+              paths: ALLOWED_PREFIXES.map((prefix) => `${prefix}*`),
+            },
+          },
         ],
       },
     ],
@@ -55,36 +87,61 @@ const meshFilters: readonly HttpFilterUse[] = [
 
 /** Makes the proxy; `more` is what an experiment adds, such as another transport. */
 export function benchProxy(setup: BenchSetup, more: Partial<ProxyOptions> = {}): Proxy {
-  const options: Partial<Cluster> = {
-    ...(setup.tls === null
-      ? {}
-      : {
-          tls: {
-            certificate: { kind: 'files', certificateFile: setup.tls.cert, keyFile: setup.tls.key },
-            trust: { kind: 'files', caFile: setup.tls.ca },
-            serverName: 'origin.bench',
-          },
-        }),
-    ...(setup.mesh ? { outlier: {} } : {}),
-  };
-
+  const { downstreamTls: downstream, mesh, many = [] } = setup;
+  const names = [...new Set(many.map((one) => one.cluster))];
   return createProxy({
     listeners: [
       httpListener({
         port: setup.listenPort,
-        routes: [
-          route('/', 'origin', {
-            requestTimeoutMs: 15_000,
-            ...(setup.mesh ? { perTryTimeoutMs: 10_000 } : {}),
-          }),
-        ],
-        filters: setup.mesh ? meshFilters : [],
+        routes: routesOf(setup),
+        filters: [...(mesh ? meshFilters : []), ...(setup.filters?.http ?? [])],
+        connectionFilters: setup.filters?.connection ?? [],
+        ...(downstream == null
+          ? {}
+          : {
+              tls: {
+                certificate: { kind: 'files', certificateFile: downstream.cert, keyFile: downstream.key },
+                trust: { kind: 'files', caFile: downstream.ca },
+              },
+            }),
       }),
     ],
-    clusters: [cluster('origin', [`127.0.0.1:${setup.originPort}`], options)],
+    clusters: (names.length === 0 ? ['origin'] : names).map((name) =>
+      cluster(name, [`127.0.0.1:${setup.originPort}`], clusterOptions(setup)),
+    ),
     telemetry: telemetryOf(setup),
     ...more,
   });
+}
+
+function routesOf({ mesh, many = [] }: BenchSetup): HttpListenerOptions['routes'] {
+  const forward = { requestTimeoutMs: 15_000, ...(mesh ? { perTryTimeoutMs: 10_000 } : {}) };
+  if (many.length === 0) return [route('/', 'origin', forward)];
+  const byPath = many.filter(({ path }) => path !== undefined);
+  if (byPath.length > 0) return byPath.map((one) => route(one.path as string, one.cluster, forward));
+  return {
+    virtualHosts: many.map((one) => ({
+      name: one.cluster,
+      domains: [one.host as string],
+      routes: [route('/', one.cluster, forward)],
+    })),
+  };
+}
+
+function clusterOptions({ tls, mesh, http2 = false }: BenchSetup): Partial<Cluster> {
+  return {
+    ...(tls === null
+      ? {}
+      : {
+          tls: {
+            certificate: { kind: 'files', certificateFile: tls.cert, keyFile: tls.key },
+            trust: { kind: 'files', caFile: tls.ca },
+            serverName: 'origin.bench',
+          },
+        }),
+    ...(http2 ? { protocol: 'http2' } : {}),
+    ...(mesh ? { outlier: {} } : {}),
+  };
 }
 
 function telemetryOf(setup: BenchSetup): TelemetryPlugin[] {

@@ -3,6 +3,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'tsup';
 
+/** Packages of CommonJS ask for Node's modules so. */
+const REQUIRE = {
+  js: "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);",
+};
+
 /**
  * One JavaScript file of a program and all that it imports, as somebody runs it who installed the packages: reading
  * types away at start would cost a Node process some 35 MiB that no user pays.
@@ -18,6 +23,7 @@ export async function bundle(program: string, directory: string): Promise<string
     platform: 'node',
     noExternal: [/.*/],
     removeNodeProtocol: false,
+    banner: REQUIRE,
     silent: true,
   });
   return join(directory, 'program.js');
@@ -50,10 +56,7 @@ export async function bundleSidecar(directory: string): Promise<string> {
     splitting: true,
     noExternal: [/.*/],
     removeNodeProtocol: false,
-    // Packages of CommonJS ask for Node's modules so.
-    banner: {
-      js: "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);",
-    },
+    banner: REQUIRE,
     silent: true,
   });
   return join(directory, 'main.js');

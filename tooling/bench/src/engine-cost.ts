@@ -6,15 +6,11 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Observed } from './bench-proxy.ts';
 import { bundle } from './bundle.ts';
-import { checkTraces, pinnedFork, stop } from './run-scenario.ts';
+import type { EngineResult } from './engine-run.ts';
+import { pinnedFork, stop } from './pinned.ts';
+import { checkTraces } from './run-scenario.ts';
 import { median, spread } from './stats.ts';
 import { TRACE_RATIO } from './subjects/tulle.ts';
-
-interface EngineResult {
-  readonly userUs: number;
-  readonly systemUs: number;
-  readonly bytesPerRequest: number;
-}
 
 /** What a measured engine has on. */
 interface Load {
@@ -122,6 +118,13 @@ async function runOnce({ program, load, directory }: Measured, collectorPort: nu
     connections: 32,
     requests: REQUESTS,
   };
+  const result = await engineProcess(program, setup);
+  rmSync(accessLogFile, { force: true });
+  return result;
+}
+
+/** Runs a program of the engine without a kernel on one core. */
+export async function engineProcess(program: string, setup: object): Promise<EngineResult> {
   const { stdout } = await promisify(execFile)('taskset', [
     '-c',
     '0',
@@ -129,7 +132,6 @@ async function runOnce({ program, load, directory }: Measured, collectorPort: nu
     program,
     JSON.stringify(setup),
   ]);
-  rmSync(accessLogFile, { force: true });
   return JSON.parse(stdout) as EngineResult;
 }
 

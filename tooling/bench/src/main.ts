@@ -9,12 +9,15 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { writeCharts } from './charts.ts';
 import { engineCost } from './engine-cost.ts';
 import { idleSidecar, idleTable } from './idle-sidecar.ts';
 import { help, readOptions, type Options } from './options.ts';
 import { makePki } from './pki.ts';
 import { profileShares, type CpuProfile } from './profile-shares.ts';
-import { runScenario, type Row } from './run-scenario.ts';
+import { results, type Results } from './results.ts';
+import type { Row } from './rows.ts';
+import { runScenario, type Failure } from './run-scenario.ts';
 import type { Scenario } from './scenarios.ts';
 import type { Subject } from './subjects/index.ts';
 import { table } from './table.ts';
@@ -33,19 +36,16 @@ async function main(): Promise<number> {
     process.stdout.write(help);
     return 0;
   }
+  if (options.fromFile !== undefined) {
+    const found = JSON.parse(readFileSync(options.fromFile, 'utf8')) as Results;
+    writeCharts(found.rows, resolve(options.chartsDirectory as string));
+    return 0;
+  }
   if (process.platform !== 'linux') {
     process.stderr.write('bench: CPU time is read from /proc, so this runs on Linux only\n');
     return 69;
   }
-  const present = options.subjects.filter((subject) => {
-    const why = subject.missing();
-    if (why !== undefined) process.stderr.write(`skipped ${subject.name}/${subject.variant}: ${why}\n`);
-    return why === undefined;
-  });
-  if (options.profileDirectory !== undefined)
-    mkdirSync(resolve(options.profileDirectory), { recursive: true });
   const directory = mkdtempSync(join(tmpdir(), 'tulle-bench-'));
-  const rows: Row[] = [];
   try {
     if (options.idleSidecar) {
       const processes = await idleSidecar(directory);
@@ -62,33 +62,7 @@ async function main(): Promise<number> {
       process.stdout.write(
         await engineCost('telemetry', options.rounds, options.baselineCheckout, directory),
       );
-    const pki = await makePki(directory);
-    for (const scenario of options.scenarios) {
-      rows.push(
-        ...(await runScenario(
-          scenario,
-          present,
-          {
-            ...options,
-            profileDirectory:
-              options.profileDirectory === undefined ? undefined : resolve(options.profileDirectory),
-          },
-          pki,
-          directory,
-          progress,
-        )),
-      );
-      progress('');
-      process.stdout.write(
-        table(
-          scenario,
-          rows.filter((row) => row.scenario === scenario.name),
-          present,
-        ),
-      );
-      if (options.profileDirectory !== undefined)
-        process.stdout.write(shares(scenario, present, resolve(options.profileDirectory)));
-    }
+    return (await compare(options, directory)) ? 0 : 1;
   } catch (error) {
     progress('');
     process.stderr.write(`bench: ${(error as Error).message}\n`);
@@ -96,8 +70,78 @@ async function main(): Promise<number> {
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
-  if (options.jsonFile !== undefined) writeFileSync(options.jsonFile, `${JSON.stringify(rows, null, 2)}\n`);
-  return 0;
+}
+
+/** Scenario by scenario, then the studies; what was found so far is written each time. @returns whether nothing failed */
+async function compare(options: Options, directory: string): Promise<boolean> {
+  const rows: Row[] = [];
+  const failures: Failure[] = [];
+  const skipped: string[] = [];
+  const studies: Record<string, unknown> = {};
+  const skip = (what: string): void => {
+    skipped.push(what);
+    process.stderr.write(`skipped ${what}\n`);
+  };
+  const save = (): void => {
+    if (options.jsonFile !== undefined)
+      writeFileSync(
+        options.jsonFile,
+        `${JSON.stringify(results({ rows, failures, skipped, studies }), null, 2)}\n`,
+      );
+  };
+  const present: Subject[] = [];
+  for (const subject of options.scenarios.length === 0 ? [] : options.subjects) {
+    const why = await subject.missing();
+    if (why === undefined) present.push(subject);
+    else skip(`${subject.name}/${subject.variant}: ${why}`);
+  }
+  const profileDirectory =
+    options.profileDirectory === undefined ? undefined : resolve(options.profileDirectory);
+  if (profileDirectory !== undefined) mkdirSync(profileDirectory, { recursive: true });
+  const pki = await makePki(directory);
+  for (const scenario of options.scenarios) {
+    const fit = present.filter((subject) => {
+      const why = subject.unfit?.(scenario);
+      // Whoever asked for everything knows that not everything is for everyone.
+      if (why !== undefined && options.subjectsChosen)
+        skip(`${subject.name}/${subject.variant} in ${scenario.name}: ${why}`);
+      return why === undefined;
+    });
+    const found = await runScenario(
+      scenario,
+      fit,
+      { ...options, profileDirectory },
+      pki,
+      directory,
+      progress,
+    );
+    progress('');
+    rows.push(...found.rows);
+    failures.push(...found.failures);
+    process.stdout.write(table(scenario, found.rows, found.failures, fit));
+    if (profileDirectory !== undefined) process.stdout.write(shares(scenario, fit, profileDirectory));
+    save();
+  }
+  for (const study of options.studies) {
+    try {
+      const { text, figures } = await study.run({ options, pki, directory, progress });
+      progress('');
+      studies[study.name] = figures;
+      process.stdout.write(`\n${study.name}: ${study.about}\n${text}`);
+    } catch (error) {
+      progress('');
+      failures.push({
+        scenario: study.name,
+        subject: 'tulle',
+        variant: 'study',
+        error: (error as Error).message,
+      });
+      process.stdout.write(`\nFAILED ${study.name}: ${(error as Error).message}\n`);
+    }
+    save();
+  }
+  if (options.chartsDirectory !== undefined) writeCharts(rows, resolve(options.chartsDirectory));
+  return failures.length === 0;
 }
 
 function progress(text: string): void {
@@ -109,16 +153,15 @@ function shares(scenario: Scenario, subjects: readonly Subject[], directory: str
   const lines: string[] = [];
   for (const { name, variant } of subjects) {
     const profiles = join(directory, `${scenario.name}-${name}-${variant}`);
-    const file = existsSync(profiles)
-      ? readdirSync(profiles).findLast((entry) => entry.endsWith('.cpuprofile'))
-      : undefined;
-    if (file === undefined) continue;
-    lines.push(
-      `\n${scenario.name} ${name}/${variant}: shares of the process's time, ${join(profiles, file)}`,
-    );
-    const profile = JSON.parse(readFileSync(join(profiles, file), 'utf8')) as CpuProfile;
-    for (const [what, percent] of profileShares(profile))
-      lines.push(`  ${percent.toFixed(1).padStart(5)} %  ${what}`);
+    if (!existsSync(profiles)) continue;
+    for (const role of readdirSync(profiles)) {
+      const file = readdirSync(join(profiles, role)).findLast((entry) => entry.endsWith('.cpuprofile'));
+      if (file === undefined) continue;
+      const path = join(profiles, role, file);
+      lines.push(`\n${scenario.name} ${name}/${variant} ${role}: shares of the process's time, ${path}`);
+      for (const [what, percent] of profileShares(JSON.parse(readFileSync(path, 'utf8')) as CpuProfile))
+        lines.push(`  ${percent.toFixed(1).padStart(5)} %  ${what}`);
+    }
   }
   return `${lines.join('\n')}\n`;
 }

@@ -1,49 +1,39 @@
 // The proxy that most people write first.
-import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
+import { nodeProxySetup } from './node-proxy-setup.ts';
 
-interface Setup {
-  readonly listenPort: number;
-  readonly originPort: number;
-  readonly tls: { readonly key: string; readonly cert: string; readonly ca: string } | null;
-}
-
-const { listenPort, originPort, tls } = JSON.parse(process.argv[2] ?? '{}') as Setup;
+const { listenPort, originPort, upstreamTls, downstreamTls } = nodeProxySetup();
 const agentOptions = { keepAlive: true, maxSockets: 256 };
 const agent =
-  tls === null
+  upstreamTls === undefined
     ? new http.Agent(agentOptions)
-    : new https.Agent({
-        ...agentOptions,
-        key: readFileSync(tls.key),
-        cert: readFileSync(tls.cert),
-        ca: readFileSync(tls.ca),
-        servername: 'origin.bench',
-        minVersion: 'TLSv1.3',
-      });
-const send = tls === null ? http.request : https.request;
+    : new https.Agent({ ...agentOptions, ...upstreamTls });
+const send = upstreamTls === undefined ? http.request : https.request;
 
-http
-  .createServer((request, response) => {
-    const onward = send(
-      {
-        host: '127.0.0.1',
-        port: originPort,
-        method: request.method,
-        path: request.url,
-        headers: request.headers,
-        agent,
-      },
-      (reply) => {
-        response.writeHead(reply.statusCode ?? 502, reply.headers);
-        reply.pipe(response);
-      },
-    );
-    onward.on('error', () => {
-      if (!response.headersSent) response.writeHead(502);
-      response.end();
-    });
-    request.pipe(onward);
-  })
-  .listen(listenPort, '127.0.0.1');
+const forward = (request: http.IncomingMessage, response: http.ServerResponse): void => {
+  const onward = send(
+    {
+      host: '127.0.0.1',
+      port: originPort,
+      method: request.method,
+      path: request.url,
+      // What is about the connection is not passed on.
+      headers: { ...request.headers, connection: 'keep-alive' },
+      agent,
+    },
+    (reply) => {
+      const { connection: _connection, 'keep-alive': _keepAlive, ...headers } = reply.headers;
+      response.writeHead(reply.statusCode ?? 502, headers);
+      reply.pipe(response);
+    },
+  );
+  onward.on('error', () => {
+    if (!response.headersSent) response.writeHead(502);
+    response.end();
+  });
+  request.pipe(onward);
+};
+const server =
+  downstreamTls === undefined ? http.createServer(forward) : https.createServer(downstreamTls, forward);
+server.listen(listenPort, '127.0.0.1');

@@ -1,16 +1,26 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { scenarios, type Scenario } from './scenarios.ts';
+import { studies, type Study } from './studies/index.ts';
 import { baseline, subjects, type Subject } from './subjects/index.ts';
 
 /** What the command line asks for. */
 export interface Options {
   readonly scenarios: readonly Scenario[];
+  readonly studies: readonly Study[];
   readonly subjects: readonly Subject[];
+  /** Whether they were named. */
+  readonly subjectsChosen: boolean;
   readonly rounds: number;
   /** Length of a round; the scenario's own where it is not given. */
   readonly roundMs: number | undefined;
   readonly jsonFile: string | undefined;
+  /** Directory for charts. */
+  readonly chartsDirectory: string | undefined;
+  /** Results of an earlier run, of which charts are made instead of measuring. */
+  readonly fromFile: string | undefined;
+  /** Length of the long stream of `slow-reader`, bytes. */
+  readonly streamBytes: number;
   /** Directory for a CPU profile of each Tulle variant. */
   readonly profileDirectory: string | undefined;
   /** Measure the engine without a kernel, nothing else. */
@@ -24,21 +34,26 @@ export interface Options {
 }
 
 export const help: string = `Usage: pnpm bench [--scenario A,B] [--subject A,B] [--rounds N] [--round-ms N] [--quick]
-                  [--json FILE] [--profile DIR] [--baseline DIR] [--engine] [--overhead]
-                  [--idle-sidecar]
+                  [--json FILE] [--charts DIR [--from FILE]] [--bytes N] [--profile DIR]
+                  [--baseline DIR] [--engine] [--overhead] [--idle-sidecar]
 
 Measures CPU microseconds of the proxy process per request, side by side and interleaved, each subject pinned to one
 core, client and origin on the other. Prints medians over the rounds with their spread, and what each subject has on.
 Ratios are taken round by round, so that what the machine does to a round meets both numbers.
 
-  --scenario A,B   ${scenarios.map((s) => s.name).join(', ')} (default: all)
-  --subject A,B    ${subjects.map((s) => s.name).join(', ')}, or a variant such as tulle/mesh (default: all)
+  --scenario A,B   default: all of
+${[...scenarios, ...studies].map(({ name, about }) => `                     ${name.padEnd(20)}${about}`).join('\n')}
+  --subject A,B    ${[...new Set(subjects.map((s) => s.name))].join(', ')}, or a variant such as tulle/mesh (default: all)
   --rounds N       default 7, with --quick 3
-  --round-ms N     length of a round, default 3000; on a machine that does other things too, many short rounds
+  --round-ms N     length of a round, default 2000; on a machine that does other things too, many short rounds
                    (--rounds 41 --round-ms 500) settle better than few long ones
   --quick          three rounds of 1000 ms
-  --json FILE      rows {scenario, subject, variant, cpuUsPerRequest, cpuUserUs, cpuSystemUs, cpuUsOfRounds,
+  --json FILE      { startedAt, node, machine, rows, failures, skipped, studies }, written anew after each scenario; a row
+                   is {scenario, subject, variant, cpuUsPerRequest, cpuUserUs, cpuSystemUs, cpuUsOfRounds,
                    requestsPerSecond, p50Ms, p99Ms, rssMb, rounds}
+  --charts DIR     a chart (SVG) of each scenario into DIR
+  --from FILE      measures nothing, makes the charts of what --json wrote
+  --bytes N        length of the long stream of slow-reader, default 1e9 (--bytes 1e10 for 10 GB)
   --profile DIR    writes a CPU profile (.cpuprofile) of each Tulle variant into DIR and prints where its time went;
                    its figures then include profiling
   --baseline DIR   another checkout of this repository, installed: its Tulle is measured too, beside this one
@@ -49,7 +64,10 @@ Ratios are taken round by round, so that what the machine does to a round meets 
                    half a minute
   --help           this text
 
-haproxy and nginx are measured where they are installed (Debian: apt-get install haproxy nginx) and named where not.
+haproxy and nginx are measured where they are installed (Debian: apt-get install haproxy nginx) and named where not; envoy
+comes as a wheel from PyPI, where python3 can make virtual environments. HTTP/2 load is h2load's (Debian: nghttp2-client) where that is
+installed. A subject that fails is named and left out; the others' figures are kept, and the exit code is 1.
+A scenario takes (rounds + 1) × subjects × round length and some ten seconds.
 `;
 
 /** @throws Error naming the word that is wrong and those that would be right */
@@ -63,6 +81,9 @@ export function readOptions(args: readonly string[]): Options | undefined {
       'round-ms': { type: 'string' },
       quick: { type: 'boolean', default: false },
       json: { type: 'string' },
+      charts: { type: 'string' },
+      from: { type: 'string' },
+      bytes: { type: 'string' },
       profile: { type: 'string' },
       baseline: { type: 'string' },
       engine: { type: 'boolean', default: false },
@@ -74,13 +95,17 @@ export function readOptions(args: readonly string[]): Options | undefined {
   if (values.help) return undefined;
   const rounds = count(values.rounds, '--rounds', 1) ?? (values.quick ? 3 : 7);
   const roundMs = count(values['round-ms'], '--round-ms', 100) ?? (values.quick ? 1000 : undefined);
+  if (values.from !== undefined && values.charts === undefined)
+    throw new Error('--from FILE: say with --charts DIR where the charts go');
+  const picked = pick<Scenario | Study>(
+    values.scenario ?? (values.overhead ? 'http1-small' : undefined),
+    [...scenarios, ...studies],
+    '--scenario',
+    (s) => [s.name],
+  );
   return {
-    scenarios: pick(
-      values.scenario ?? (values.overhead ? 'http1-small' : undefined),
-      scenarios,
-      '--scenario',
-      (s) => [s.name],
-    ),
+    scenarios: scenarios.filter((scenario) => picked.includes(scenario)),
+    studies: studies.filter((study) => picked.includes(study)),
     subjects: withBaseline(
       pick(
         values.subject ?? (values.overhead ? 'tulle/bare,tulle/observed' : undefined),
@@ -90,9 +115,13 @@ export function readOptions(args: readonly string[]): Options | undefined {
       ),
       values.baseline,
     ),
+    subjectsChosen: values.subject !== undefined,
     rounds,
     roundMs,
     jsonFile: values.json,
+    chartsDirectory: values.charts,
+    fromFile: values.from,
+    streamBytes: count(values.bytes, '--bytes', 1_000_000) ?? 1_000_000_000,
     profileDirectory: values.profile,
     engine: values.engine,
     overhead: values.overhead,

@@ -10,9 +10,14 @@ export interface Pki {
   readonly clientKeyFile: string;
   /** Certificate and key in one file, as HAProxy wants them. */
   readonly clientBundleFile: string;
+  readonly originCertFile: string;
+  readonly originKeyFile: string;
+  readonly originBundleFile: string;
   readonly caPem: string;
   readonly originCertPem: string;
   readonly originKeyPem: string;
+  readonly clientCertPem: string;
+  readonly clientKeyPem: string;
 }
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
@@ -72,6 +77,11 @@ export async function makePki(directory: string): Promise<Pki> {
     caPem,
     originCertPem: origin.cert,
     originKeyPem: origin.key,
+    clientCertPem: client.cert,
+    clientKeyPem: client.key,
+    originCertFile: file('origin.pem', `${origin.cert}\n`),
+    originKeyFile: file('origin.key', origin.key),
+    originBundleFile: file('origin-bundle.pem', `${origin.cert}\n${origin.key}`),
     caFile: file('ca.pem', `${caPem}\n`),
     clientCertFile: file('client.pem', `${client.cert}\n`),
     clientKeyFile: file('client.key', client.key),

@@ -1,8 +1,8 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundle } from '../bundle.ts';
-import type { Subject } from './subject.ts';
+import { many, type Subject } from './subject.ts';
 
 const HERE: string = fileURLToPath(new URL('../../../..', import.meta.url));
 const PROGRAM = 'tooling/bench/src/tulle-process.ts';
@@ -35,6 +35,15 @@ function engine(name: string, variant: TulleVariant, checkout: string): Subject 
     name,
     variant,
     on: ON[variant],
+    between: 'http2',
+    unfit(scenario) {
+      if (variant === 'observed' && scenario.name !== 'http1-small')
+        return 'measured with http1-small only, the rest follows from it';
+      const known = join(checkout, 'tooling/bench/src/scenarios.ts');
+      return readFileSync(known, 'utf8').includes(`name: '${scenario.name}'`)
+        ? undefined
+        : `${known} does not know it`;
+    },
     missing() {
       if (!existsSync(program)) return `there is no ${program}`;
       // A checkout from before there was this variant would measure its bare one.
@@ -42,15 +51,15 @@ function engine(name: string, variant: TulleVariant, checkout: string): Subject 
       return variant === 'observed' && !existsSync(collector) ? `there is no ${collector}` : undefined;
     },
     async start(setup) {
-      const { pki, scenario } = setup;
+      const { pki, scenario, hop } = setup;
       const script = await bundle(program, setup.directory);
       if (setup.profile !== undefined) mkdirSync(setup.profile, { recursive: true });
       const { pid } = setup.spawn(process.execPath, [
         ...(setup.profile === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', setup.profile]),
         script,
         JSON.stringify({
-          listenPort: setup.listenPort,
-          originPort: setup.originPort,
+          listenPort: hop.listenPort,
+          originPort: hop.upstreamPort,
           mesh: variant === 'mesh',
           ...(variant === 'observed'
             ? {
@@ -63,9 +72,12 @@ function engine(name: string, variant: TulleVariant, checkout: string): Subject 
               }
             : {}),
           accessLogFile: `${setup.directory}/access.log`,
-          tls: scenario.upstreamTls
-            ? { key: pki.clientKeyFile, cert: pki.clientCertFile, ca: pki.caFile }
+          tls: hop.upstream.tls ? { key: pki.clientKeyFile, cert: pki.clientCertFile, ca: pki.caFile } : null,
+          downstreamTls: hop.downstream.tls
+            ? { key: pki.originKeyFile, cert: pki.originCertFile, ca: pki.caFile }
             : null,
+          http2: hop.upstream.protocol === 'http2',
+          many: many(scenario),
         }),
       ]);
       return { pids: () => [pid] };
