@@ -123,7 +123,7 @@ function routesOf({ mesh, many = [] }: BenchSetup): HttpListenerOptions['routes'
     virtualHosts: many.map((one) => ({
       name: one.cluster,
       domains: [one.host as string],
-      routes: [route('/', one.cluster, forward)],
+      routes: [route('/', one.cluster, { ...forward, name: one.cluster })],
     })),
   };
 }

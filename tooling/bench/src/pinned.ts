@@ -105,7 +105,9 @@ export async function listening(
   throw new Error(`it did not listen within 10 s; its output:\n${endOf(logFile)}`);
 }
 
-/** The last of what a program said. */
+/** What a program said last, or the error that it said, short. */
 export function endOf(logFile: string): string {
-  return readFileSync(logFile, 'utf8').slice(-1500);
+  const said = readFileSync(logFile, 'utf8');
+  const error = said.split('\n').find((line) => /^\w*Error: /.test(line));
+  return error === undefined ? said.slice(-500) : error.slice(0, 500);
 }

@@ -62,6 +62,7 @@ http {
   uwsgi_temp_path ${directory}/uwsgi; scgi_temp_path ${directory}/scgi;
   keepalive_requests 100000000;
   keepalive_timeout 3600s;
+  map_hash_bucket_size 128;
 ${
   mesh
     ? `  log_format json escape=json '{"start":"$time_iso8601","method":"$request_method","path":"$request_uri","status":$status,"bytes":$body_bytes_sent,"duration":$request_time,"upstream":"$upstream_addr","peer":"$remote_addr","id":"$http_x_request_id"}';
@@ -72,7 +73,7 @@ ${
 }${upstream('origin')}${byHost.map(({ cluster }) => upstream(cluster)).join('')}${
     byHost.length === 0
       ? ''
-      : `  map_hash_bucket_size 128;\n  map $host $cluster { ${byHost.map(({ host, cluster }) => `${host} ${cluster};`).join(' ')} }\n`
+      : `  map $host $cluster { ${byHost.map(({ host, cluster }) => `${host} ${cluster};`).join(' ')} }\n`
   }  server {
     listen 127.0.0.1:${hop.listenPort}${hop.downstream.tls ? ' ssl' : ''}${hop.downstream.protocol === 'http2' ? ' http2' : ''};
 ${
