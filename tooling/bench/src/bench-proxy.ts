@@ -139,7 +139,7 @@ function clusterOptions({ tls, mesh, http2 = false }: BenchSetup): Partial<Clust
             serverName: 'origin.bench',
           },
         }),
-    ...(http2 ? { protocol: 'http2' } : {}),
+    ...(http2 ? { pool: { protocol: 'http2' as const } } : {}),
     ...(mesh ? { outlier: {} } : {}),
   };
 }
