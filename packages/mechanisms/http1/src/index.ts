@@ -39,5 +39,6 @@ export {
   writeResponseHead,
 } from './encoder.ts';
 export type { AnsweredRequest, ConnectionMode, EncodeFault, OutgoingFraming } from './encoder.ts';
+export { sameAuthority } from './absolute-target.ts';
 export { isValidAuthority, isValidMethod, isValidTarget, KNOWN_METHODS } from './request-parts.ts';
 export { standardReason } from './status-reasons.ts';

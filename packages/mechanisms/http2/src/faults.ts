@@ -141,6 +141,7 @@ const ROWS: Readonly<Record<OwnRule, Row>> = {
     "DATA is larger than the stream's window, or the window grew above 2^31-1 (RFC 9113 §6.9.1).",
   ),
   'stream-window-zero': malformed('WINDOW_UPDATE adds 0 to a stream (RFC 9113 §6.9).'),
+  'priority-size': stream(H2_FRAME_SIZE_ERROR, 'PRIORITY has not five octets (RFC 9113 §6.3).'),
   'self-dependency': malformed('A stream depends on itself (RFC 7540 §5.3.1).'),
   'field-name': malformed('A field name is empty, not a token, or has upper-case letters (RFC 9113 §8.2.1).'),
   'field-value': malformed(
@@ -235,6 +236,7 @@ type OwnRule =
   | 'stream-closed'
   | 'stream-flow-control'
   | 'stream-window-zero'
+  | 'priority-size'
   | 'self-dependency'
   | 'field-name'
   | 'field-value'

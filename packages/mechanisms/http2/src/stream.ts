@@ -53,10 +53,41 @@ export class Http2Stream<U> {
   bodiless = false;
   /** The request got a fault that is answered: what still comes is not told. */
   muted = false;
-  /** Where the flags octet of the last DATA frame stands in the connection's byte stream, -1 without one. */
-  lastDataAt = -1;
+  /** Between the event that began it and the one that ended it. */
+  open = false;
+  /** In the ring of the sender. */
+  inRing = false;
+  /** Client: the request was CONNECT without `protocol`. */
+  connect = false;
+  /**
+   * Where the flags octet of the last HEADERS or DATA frame stands in the connection's byte stream, NaN without one: a
+   * double from the beginning, so that storing one allocates nothing.
+   */
+  lastFlagsAt: number = Number.NaN;
   queue: SendQueue | undefined = undefined;
   /** In the ring of streams that have something to send, and windows that let them. */
   next: Http2Stream<U> | undefined = undefined;
   previous: Http2Stream<U> | undefined = undefined;
+
+  /** Back to what a new one is. */
+  clear(): void {
+    this.user = undefined as U;
+    this.id = 0;
+    this.protocol = undefined;
+    this.queuedBytes = 0;
+    this.writable = true;
+    this.head = undefined;
+    this.peer = PEER_HEAD;
+    this.local = LOCAL_HEAD;
+    this.sendWindow = 0;
+    this.receiveWindow = 0;
+    this.consumed = 0;
+    this.expected = -1;
+    this.interims = 0;
+    this.bodiless = false;
+    this.muted = false;
+    this.connect = false;
+    this.lastFlagsAt = Number.NaN;
+    this.queue = undefined;
+  }
 }

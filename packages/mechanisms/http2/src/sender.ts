@@ -1,0 +1,241 @@
+import { FieldTable, LAST_FORBIDDEN_TRAILER, type ByteWriter } from '@tulle/fields';
+import type { FrameOutput } from './events.ts';
+import type { FloodMeter } from './flood-meter.ts';
+import { putFrameHeader, writeFrameHeader } from './frame-writer.ts';
+import type { HpackEncoder } from './hpack/encoder.ts';
+import type { Http2Options } from './options.ts';
+import { SendQueue } from './send-queue.ts';
+import { LOCAL_BODY, LOCAL_ENDED, LOCAL_ENDING, type Http2Stream } from './stream.ts';
+import {
+  FLAG_END_HEADERS,
+  FLAG_END_STREAM,
+  FRAME_CONTINUATION,
+  FRAME_DATA,
+  FRAME_HEADER_BYTES,
+  FRAME_HEADERS,
+  PROTOCOL_FRAME_BYTES,
+  PROTOCOL_WINDOW_BYTES,
+} from './wire.ts';
+
+/** Whom a sender tells. */
+export interface SenderHost<U> {
+  /** END_STREAM is in the output. */
+  onLocalEnd(stream: Http2Stream<U>): void;
+  /** The stream is writable again. */
+  onWritable(stream: Http2Stream<U>): void;
+}
+
+/**
+ * The sending half: header blocks, and DATA within the windows and within what the output takes. What does not fit waits
+ * in its stream. Streams that wait and whose own window is open stand in a ring and send a frame each in turn.
+ */
+export class Sender<U> {
+  /** The connection's window. */
+  window: number = PROTOCOL_WINDOW_BYTES;
+  /** The peer's SETTINGS_MAX_FRAME_SIZE. */
+  frameBytes: number = PROTOCOL_FRAME_BYTES;
+  readonly #host: SenderHost<U>;
+  readonly #output: FrameOutput;
+  readonly #encoder: HpackEncoder;
+  readonly #meter: FloodMeter;
+  readonly #outputBytes: number;
+  readonly #queueBytes: number;
+  #first: Http2Stream<U> | undefined = undefined;
+  #last: Http2Stream<U> | undefined = undefined;
+
+  constructor(
+    host: SenderHost<U>,
+    output: FrameOutput,
+    encoder: HpackEncoder,
+    meter: FloodMeter,
+    options: Http2Options,
+  ) {
+    this.#host = host;
+    this.#output = output;
+    this.#encoder = encoder;
+    this.#meter = meter;
+    this.#outputBytes = options.outputBytes;
+    this.#queueBytes = options.streamQueueBytes;
+  }
+
+  /** Starts a header block: the caller encodes its fields behind it. @returns where it began, for `endBlock` */
+  beginBlock(out: ByteWriter): number {
+    const at = out.length;
+    out.reserve(FRAME_HEADER_BYTES);
+    out.length += FRAME_HEADER_BYTES;
+    this.#encoder.begin(out);
+    return at;
+  }
+
+  /** Frames the block (RFC 9113 §4.3). */
+  endBlock(out: ByteWriter, at: number, stream: Http2Stream<U>, endStream: boolean): void {
+    const size = out.length - at - FRAME_HEADER_BYTES;
+    const flags = endStream ? FLAG_END_STREAM : 0;
+    stream.lastFlagsAt = this.#output.bytes + at + 4;
+    if (size <= this.frameBytes) {
+      putFrameHeader(out.buffer, at, size, FRAME_HEADERS, flags | FLAG_END_HEADERS, stream.id);
+      return;
+    }
+    const block = Buffer.from(out.buffer.subarray(at + FRAME_HEADER_BYTES, out.length));
+    out.length = at;
+    for (let from = 0; from < size; from += this.frameBytes) {
+      const to = Math.min(size, from + this.frameBytes);
+      const last = to === size ? FLAG_END_HEADERS : 0;
+      const type = from === 0 ? FRAME_HEADERS : FRAME_CONTINUATION;
+      writeFrameHeader(out, to - from, type, (from === 0 ? flags : 0) | last, stream.id);
+      out.bytes(block, from, to);
+    }
+  }
+
+  /** See `Http2Session.writeData`. */
+  data(
+    stream: Http2Stream<U>,
+    chunk: Buffer,
+    start: number,
+    end: number,
+    owned: boolean,
+    endStream: boolean,
+  ): boolean {
+    let at = start;
+    let kept = false;
+    // whoever waits already goes first
+    if (this.#first === undefined && stream.queuedBytes === 0) {
+      while (at < end) {
+        const size = Math.min(end - at, this.frameBytes, this.window, stream.sendWindow);
+        if (size <= 0 || this.#output.queuedBytes >= this.#outputBytes) break;
+        if (this.#frame(stream, chunk, at, at + size, owned, endStream && at + size === end)) kept = true;
+        at += size;
+      }
+      if (at === end) {
+        if (endStream) this.#ended(stream);
+        return kept;
+      }
+    }
+    const queue = (stream.queue ??= new SendQueue());
+    queue.push(chunk, at, end, owned);
+    stream.queuedBytes += end - at;
+    if (stream.queuedBytes >= this.#queueBytes) stream.writable = false;
+    if (endStream) {
+      queue.ends = true;
+      stream.local = LOCAL_ENDING;
+    }
+    this.offer(stream);
+    return kept || owned;
+  }
+
+  /** See `Http2Session.writeEnd`. */
+  end(stream: Http2Stream<U>, trailers: FieldTable | undefined): void {
+    if (stream.queuedBytes > 0) {
+      const queue = stream.queue as SendQueue;
+      queue.ends = true;
+      if (hasTrailers(trailers)) {
+        queue.trailers = new FieldTable();
+        queue.trailers.copyFrom(trailers as FieldTable);
+      }
+      stream.local = LOCAL_ENDING;
+      return;
+    }
+    if (hasTrailers(trailers)) this.#trailers(stream, trailers as FieldTable);
+    else {
+      const out = this.#output.writer();
+      const at = stream.lastFlagsAt - this.#output.bytes;
+      if (at >= 0 && at < out.length) out.buffer[at] = (out.buffer[at] as number) | FLAG_END_STREAM; // it has not left yet
+      else writeFrameHeader(out, 0, FRAME_DATA, FLAG_END_STREAM, stream.id);
+    }
+    this.#ended(stream);
+  }
+
+  #trailers(stream: Http2Stream<U>, trailers: FieldTable): void {
+    const out = this.#output.writer();
+    const at = this.beginBlock(out);
+    this.#encoder.fields(out, trailers, LAST_FORBIDDEN_TRAILER);
+    this.endBlock(out, at, stream, true);
+  }
+
+  #ended(stream: Http2Stream<U>): void {
+    stream.local = LOCAL_ENDED;
+    this.#host.onLocalEnd(stream);
+  }
+
+  #frame(
+    stream: Http2Stream<U>,
+    chunk: Buffer,
+    start: number,
+    end: number,
+    owned: boolean,
+    last: boolean,
+  ): boolean {
+    const size = end - start;
+    const out = this.#output.writer();
+    stream.lastFlagsAt = this.#output.bytes + out.length + 4;
+    writeFrameHeader(out, size, FRAME_DATA, last ? FLAG_END_STREAM : 0, stream.id);
+    stream.sendWindow -= size;
+    this.window -= size;
+    this.#meter.dataFramesSent++;
+    this.#meter.contentFrames++;
+    return this.#output.piece(chunk, start, end, owned);
+  }
+
+  /** Puts the stream into the ring when it waits and its own window is open. */
+  offer(stream: Http2Stream<U>): void {
+    if (stream.inRing || stream.queuedBytes === 0 || stream.sendWindow <= 0) return;
+    stream.inRing = true;
+    stream.previous = this.#last;
+    if (this.#last === undefined) this.#first = stream;
+    else this.#last.next = stream;
+    this.#last = stream;
+  }
+
+  /** Takes the stream out of the ring, because it is over. */
+  forget(stream: Http2Stream<U>): void {
+    if (!stream.inRing) return;
+    stream.inRing = false;
+    if (stream.previous === undefined) this.#first = stream.next;
+    else stream.previous.next = stream.next;
+    if (stream.next === undefined) this.#last = stream.previous;
+    else stream.next.previous = stream.previous;
+    stream.next = undefined;
+    stream.previous = undefined;
+  }
+
+  /** Sends what windows and output take, a frame of each waiting stream in turn. */
+  pump(): void {
+    for (;;) {
+      const stream = this.#first;
+      if (stream === undefined || this.window <= 0 || this.#output.queuedBytes >= this.#outputBytes) return;
+      this.forget(stream);
+      // a window that SETTINGS lowered meanwhile
+      if (stream.sendWindow > 0) this.#sendQueued(stream);
+    }
+  }
+
+  #sendQueued(stream: Http2Stream<U>): void {
+    const queue = stream.queue as SendQueue;
+    const { chunk, start } = queue;
+    const size = Math.min(queue.end - start, this.frameBytes, this.window, stream.sendWindow);
+    const last = size === stream.queuedBytes;
+    const endsHere = last && queue.ends && queue.trailers === undefined;
+    queue.take(size);
+    stream.queuedBytes -= size;
+    this.#frame(stream, chunk, start, start + size, true, endsHere);
+    if (!last) this.offer(stream);
+    else if (queue.ends) {
+      if (queue.trailers !== undefined) this.#trailers(stream, queue.trailers);
+      return this.#ended(stream);
+    }
+    if (!stream.writable && stream.queuedBytes <= this.#queueBytes / 2) {
+      stream.writable = true;
+      if (stream.local === LOCAL_BODY) this.#host.onWritable(stream);
+    }
+  }
+}
+
+/** Whether there is a line that may be a trailer. */
+function hasTrailers(trailers: FieldTable | undefined): boolean {
+  if (trailers === undefined) return false;
+  for (let i = 0; i < trailers.length; i++) {
+    const id = trailers.id(i);
+    if (id === 0 || id > LAST_FORBIDDEN_TRAILER) return true;
+  }
+  return false;
+}
