@@ -1,6 +1,6 @@
 // What the benchmark measures: a proxy that is bare, or has what a mesh's hop has on.
 import type { ConnFilterUse, HttpFilterUse } from '@tulle/filter';
-import type { Cluster } from '@tulle/model';
+import type { CircuitLimits, Cluster } from '@tulle/model';
 import { authz } from '@tulle/filter-authz';
 import { headers } from '@tulle/filter-headers';
 import { retry } from '@tulle/filter-retry';
@@ -33,6 +33,8 @@ export interface BenchSetup {
   readonly downstreamTls?: TlsFiles | null;
   /** Whether the origin is asked in HTTP/2. Callers choose for themselves. Default false. */
   readonly http2?: boolean;
+  /** Bounds of the clusters; default the engine's. */
+  readonly limits?: CircuitLimits;
   /** Filters beside those of the mesh set. Not from a command line. */
   readonly filters?: {
     readonly http?: readonly HttpFilterUse[];
@@ -128,7 +130,7 @@ function routesOf({ mesh, many = [] }: BenchSetup): HttpListenerOptions['routes'
   };
 }
 
-function clusterOptions({ tls, mesh, http2 = false }: BenchSetup): Partial<Cluster> {
+function clusterOptions({ tls, mesh, limits, http2 = false }: BenchSetup): Partial<Cluster> {
   return {
     ...(tls === null
       ? {}
@@ -141,6 +143,7 @@ function clusterOptions({ tls, mesh, http2 = false }: BenchSetup): Partial<Clust
         }),
     ...(http2 ? { pool: { protocol: 'http2' as const } } : {}),
     ...(mesh ? { outlier: {} } : {}),
+    ...(limits === undefined ? {} : { limits }),
   };
 }
 

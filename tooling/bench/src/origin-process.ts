@@ -10,8 +10,12 @@ import type { Fields } from './wire/header-encoder.ts';
 /** What an origin is told. */
 export interface OriginSetup {
   readonly bodyBytes: number;
-  /** What HTTP/2 streams get: a response, a gRPC response of one message, or the messages that they send. */
-  readonly http2: 'response' | 'grpc-unary' | 'grpc-echo';
+  /**
+   * What HTTP/2 streams get: a response, a gRPC response of one message, or the messages that they send. `long-or-response`:
+   * streams with a request body get one of `longBytes`, the others a response.
+   */
+  readonly http2: 'response' | 'grpc-unary' | 'grpc-echo' | 'long-or-response';
+  readonly longBytes?: number;
   readonly tls?: { readonly key: string; readonly cert: string; readonly ca: string };
 }
 
@@ -20,6 +24,11 @@ const GRPC_HEAD: Fields = [
   [':status', '200'],
   ['content-type', 'application/grpc'],
 ];
+const LONG_HEAD: Fields = [
+  [':status', '200'],
+  ['content-type', 'application/octet-stream'],
+];
+const PIECE: Buffer = Buffer.alloc(65_536, 'x');
 const GRPC_TRAILERS: Fields = [['grpc-status', '0']];
 
 process.once('message', (setup: OriginSetup) => void serve(setup));
@@ -33,7 +42,7 @@ async function serve(setup: OriginSetup): Promise<void> {
           { ...setup.tls, requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.3' },
           (socket) => serveHttp1(socket, body),
         );
-  const http2 = net.createServer((socket) => serveHttp2(socket, body, setup.http2));
+  const http2 = net.createServer((socket) => serveHttp2(socket, body, setup));
   const ports = await Promise.all(
     [http1, http2].map(async (server) => {
       server.listen(0, '127.0.0.1');
@@ -69,7 +78,7 @@ function serveHttp1(socket: net.Socket, body: Buffer): void {
   });
 }
 
-function serveHttp2(socket: net.Socket, body: Buffer, kind: OriginSetup['http2']): void {
+function serveHttp2(socket: net.Socket, body: Buffer, { http2: kind, longBytes = 0 }: OriginSetup): void {
   socket.setNoDelay(true);
   socket.on('error', () => socket.destroy());
   const head: Fields = [
@@ -79,8 +88,29 @@ function serveHttp2(socket: net.Socket, body: Buffer, kind: OriginSetup['http2']
     ['date', DATE],
   ];
   const message = grpcMessage(body.length);
-  const answer = (stream: number): void => {
-    if (kind === 'response') {
+  const longs = new Map<number, number>();
+  const pump = (): void => {
+    for (const [stream, left] of longs) {
+      let remaining = left;
+      // A piece at a time, so that short responses get their turns.
+      while (remaining > 0 && !connection.full) {
+        const bytes = Math.min(PIECE.length, remaining);
+        remaining -= bytes;
+        connection.sendData(stream, PIECE.subarray(0, bytes), remaining === 0);
+        connection.flush();
+      }
+      if (remaining === 0) longs.delete(stream);
+      else longs.set(stream, remaining);
+    }
+  };
+  const answer = (stream: number, hasBody: boolean): void => {
+    if (kind === 'long-or-response' && hasBody) {
+      connection.sendHeaders(stream, LONG_HEAD, false);
+      longs.set(stream, longBytes);
+      pump();
+      return;
+    }
+    if (kind === 'response' || kind === 'long-or-response') {
       connection.sendHeaders(stream, head, body.length === 0);
       if (body.length > 0) connection.sendData(stream, body, true);
       return;
@@ -97,13 +127,17 @@ function serveHttp2(socket: net.Socket, body: Buffer, kind: OriginSetup['http2']
     {
       headers(stream, endStream) {
         if (kind === 'grpc-echo') connection.sendHeaders(stream, GRPC_HEAD, false);
-        if (endStream) answer(stream);
+        if (endStream) answer(stream, false);
       },
       data(stream, bytes, endStream) {
         if (kind === 'grpc-echo' && bytes.length > 0) connection.sendData(stream, bytes, false);
-        if (endStream) answer(stream);
+        if (endStream) answer(stream, true);
       },
-      reset: (stream) => connection.forget(stream),
+      reset(stream) {
+        longs.delete(stream);
+        connection.forget(stream);
+      },
+      room: pump,
     },
     { role: 'server' },
   );

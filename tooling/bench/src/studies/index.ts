@@ -1,7 +1,10 @@
 import { filtersEach } from './filters-each.ts';
+import { idleConnections } from './idle-connections.ts';
+import { idleStreams } from './idle-streams.ts';
+import { slowReader } from './slow-reader.ts';
 import type { Study } from './study.ts';
 
 export type { Study } from './study.ts';
 
 /** Measurements beside the scenarios, in their order. */
-export const studies: readonly Study[] = [filtersEach];
+export const studies: readonly Study[] = [filtersEach, idleConnections, idleStreams, slowReader];

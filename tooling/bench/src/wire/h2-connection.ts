@@ -28,6 +28,8 @@ export interface H2Events {
   headers(stream: number, endStream: boolean, block: Buffer): void;
   data(stream: number, bytes: Buffer, endStream: boolean): void;
   reset(stream: number, code: number): void;
+  /** There may be room for more: the peer opened a window, or the socket took what it had. */
+  room?(): void;
 }
 
 export interface H2Options {
@@ -78,6 +80,10 @@ export class H2Connection {
     );
     this.flush();
     socket.on('data', (chunk: Buffer) => this.#read(chunk));
+    socket.on('drain', () => {
+      this.#events.room?.();
+      this.flush();
+    });
   }
 
   sendHeaders(stream: number, fields: Fields, endStream: boolean): void {
@@ -106,9 +112,9 @@ export class H2Connection {
     this.#sendWindows.delete(stream);
   }
 
-  /** Bytes that wait for the peer's window. */
-  get waitingBytes(): number {
-    return this.#waiting.reduce((sum, { bytes }) => sum + bytes.length, 0);
+  /** Whether a long body should wait: for the peer's windows, or for the socket. */
+  get full(): boolean {
+    return this.#waiting.length > 0 || this.#socket.writableNeedDrain;
   }
 
   flush(): void {
@@ -192,6 +198,7 @@ export class H2Connection {
             (this.#sendWindows.get(stream) as number) + (payload.readUInt32BE() & 0x7fffffff),
           );
         if (this.#waiting.length > 0) this.#drain();
+        this.#events.room?.();
         return;
       case GOAWAY:
       default:
