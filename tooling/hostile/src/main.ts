@@ -5,6 +5,8 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import type { Target } from './client.ts';
+import { runHttp2 } from './http2/run-http2.ts';
+import { nodeHttp2 } from './http2/subjects.ts';
 import { runPolicies } from './policy/run-policies.ts';
 import { RecordingOrigin } from './recording-origin.ts';
 import { renderFaults, renderTable, summary } from './report.ts';
@@ -13,7 +15,8 @@ import { nodeHttp, tulle, type Subject } from './subjects.ts';
 
 const HELP = `pnpm test:hostile [options]
 
-  --subject S      tulle (default), node-http (to see the judges at work), or HOST:PORT of a proxy that you started
+  --subject S      tulle (default), node-http or node-http2 (to see the judges at work), or HOST:PORT of a proxy that
+                   you started
   --origin PORT    port of the recording origin, for a proxy of yours; default: any free one
   --rounds N       sends per payload: whole, byte by byte, then random cuts; default 3
   --seed N         of the random cuts; default: from the clock, printed
@@ -67,9 +70,10 @@ function readOptions(): Options | string {
 async function start(subject: string, originPort: number): Promise<Target & Partial<Subject>> {
   if (subject === 'tulle') return tulle(originPort);
   if (subject === 'node-http') return nodeHttp(originPort);
+  if (subject === 'node-http2') return nodeHttp2(originPort);
   const [, host, port] = /^(.+):(\d+)$/.exec(subject) ?? [];
   if (host === undefined || Number(port) > 65535)
-    throw new Error(`--subject ${subject}: give tulle, node-http or HOST:PORT.`);
+    throw new Error(`--subject ${subject}: give tulle, node-http, node-http2 or HOST:PORT.`);
   return { host, port: Number(port) };
 }
 
@@ -86,7 +90,10 @@ async function main(): Promise<number> {
   console.log(
     `${options.subject} at ${subject.host}:${subject.port}, origin at 127.0.0.1:${originPort}, seed ${options.seed}, ${options.rounds} sends a payload`,
   );
-  const results = await run(origin, subject, options);
+  const results =
+    options.subject === 'node-http2'
+      ? await runHttp2(origin, subject, options)
+      : await run(origin, subject, options);
   await subject.stop?.();
   await origin.stop();
   // The policies are Tulle's own: other proxies have no such configuration here.

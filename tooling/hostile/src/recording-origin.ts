@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import type { AddressInfo } from 'node:net';
+import type { Recorder } from './http2/recorder.ts';
 import { checkRequest, type CheckedRequest } from './strict-check.ts';
 
 /** A valid request, and which one it was of all on all connections. */
@@ -38,7 +39,7 @@ const NEXT_TURN = (): Promise<void> => new Promise((resolve) => setImmediate(res
  * An origin that keeps every byte. It answers each valid request with its method and target, so that a client can tell
  * whose answer it got; requests of `/r/<mark>` get a scripted answer as soon as their head is there.
  */
-export class RecordingOrigin {
+export class RecordingOrigin implements Recorder {
   readonly connections: OriginConnection[] = [];
   readonly scripts: Map<string, Script> = new Map();
   readonly #server: net.Server = net.createServer((socket) => this.#serve(socket));

@@ -92,7 +92,11 @@ export async function probe(target: Target, mark: string): Promise<Fault[]> {
 }
 
 /** What differs between the request that arrived and the one that was meant. */
-function difference(request: CheckedRequest, want: Seen, mark: string): string | undefined {
+export function difference(
+  request: Pick<CheckedRequest, 'method' | 'target' | 'fields' | 'body' | 'trailers'>,
+  want: Seen,
+  mark: string,
+): string | undefined {
   const here = (text: string): string => text.replaceAll(MARK, mark);
   if (want.method !== undefined && request.method !== want.method)
     return `method ${request.method}, not ${want.method}`;

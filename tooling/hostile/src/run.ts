@@ -51,7 +51,7 @@ function allJobs(origin: RecordingOrigin, target: Target): Job[] {
 }
 
 /** The bytes of every connection, judged again as a whole: by the strict check and by Node's parser, which must agree. */
-async function judgeConnections(
+export async function judgeConnections(
   connections: readonly OriginConnection[],
   byMark: ReadonlyMap<string, Job>,
   jobs: readonly Job[],

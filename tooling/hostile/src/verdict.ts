@@ -33,7 +33,14 @@ export interface Fault {
 /** One payload with all its sends. */
 export interface Result {
   readonly id: string;
-  readonly side: 'request' | 'response' | 'policy';
+  readonly side:
+    | 'request'
+    | 'response'
+    | 'policy'
+    | 'http2-request'
+    | 'http2-to-http2'
+    | 'http2-response'
+    | 'flood';
   readonly kind: 'hostile' | 'odd';
   readonly group: string;
   /** First bytes of the payload, for people. */

@@ -1,0 +1,70 @@
+import net from 'node:net';
+import type { Target } from '../client.ts';
+import { ACK, frame, HEADER_TABLE_SIZE, PING, PREFACE, SETTINGS, settings } from './frames.ts';
+import { Answers } from './reader.ts';
+
+/** A raw HTTP/2 connection from a client that checks nothing and keeps no table. */
+export class RawClient {
+  readonly socket: net.Socket;
+  readonly answers: Answers = new Answers();
+  closed = false;
+  /** Answers PING and SETTINGS as it must. */
+  polite = true;
+  bytesSent = 0;
+  #wake: () => void = () => {};
+
+  constructor(target: Target) {
+    this.socket = net.connect(target.port, target.host);
+    this.socket.setNoDelay(true);
+    this.socket.on('error', () => {});
+    this.socket.on('close', () => {
+      this.closed = true;
+      this.#wake();
+    });
+    this.socket.on('end', () => {
+      this.closed = true;
+      this.#wake();
+    });
+    this.socket.on('data', (chunk: Buffer) => {
+      for (const it of this.answers.push(chunk)) {
+        if (!this.polite || (it.flags & ACK) !== 0) continue;
+        if (it.type === SETTINGS) this.send(frame(SETTINGS, ACK, 0));
+        if (it.type === PING) this.send(frame(PING, ACK, 0, it.payload));
+      }
+      this.#wake();
+    });
+  }
+
+  /** Preface and SETTINGS, with no table for the peer. */
+  hello(...pairs: readonly (readonly [id: number, value: number])[]): void {
+    this.send(Buffer.concat([PREFACE, settings([HEADER_TABLE_SIZE, 0], ...pairs)]));
+  }
+
+  /** @returns false when the kernel takes no more for now */
+  send(bytes: Buffer): boolean {
+    if (this.closed || this.socket.destroyed) return true;
+    this.bytesSent += bytes.length;
+    return this.socket.write(bytes);
+  }
+
+  /** Resolves true as soon as `done` holds, false when nothing came for `quietMs` or the connection closed. */
+  async until(done: () => boolean, quietMs: number): Promise<boolean> {
+    while (!done()) {
+      if (this.closed) return false;
+      const came = await new Promise<boolean>((resolve) => {
+        const timer = setTimeout(() => resolve(false), quietMs);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve(true);
+        };
+      });
+      this.#wake = () => {};
+      if (!came && !done()) return false;
+    }
+    return true;
+  }
+
+  destroy(): void {
+    this.socket.destroy();
+  }
+}
