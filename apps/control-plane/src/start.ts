@@ -53,6 +53,8 @@ export interface StartOptions {
   readonly filters?: string;
   /** What a workload without ALLOW policies does with authenticated callers (decision D20). Default `allow`. */
   readonly defaultAction?: 'allow' | 'deny';
+  /** Between proxies of the mesh: `ControlPlaneOptions.meshProtocol` of `@tulle/control-plane`, whose default it has. */
+  readonly meshProtocol?: 'auto' | 'http1';
   /** Lifetime of certificates; default 24 h. */
   readonly leafLifetimeMs?: number;
   /** Default: JSON lines on standard error. */
@@ -99,6 +101,7 @@ export async function startControlPlane(options: StartOptions): Promise<RunningC
     const controlPlane = createControlPlane({
       trustDomain,
       ...(options.defaultAction === undefined ? {} : { defaultAction: options.defaultAction }),
+      ...(options.meshProtocol === undefined ? {} : { meshProtocol: options.meshProtocol }),
       state: fileState(join(stateDir, 'resources')),
       mayClaim: (serviceAccount, labels) => {
         const [namespace = '', name = ''] = serviceAccount.split('/');

@@ -49,6 +49,12 @@ export const command: Command = defineCommand({
       help: 'what a workload that no ALLOW policy selects does with authenticated callers of the mesh',
       defaultText: 'allow',
     },
+    'mesh-protocol': {
+      type: 'string',
+      choices: ['auto', 'http1'],
+      help: 'between proxies, whatever the programs speak: auto is HTTP/2 where the called proxy takes it',
+      defaultText: 'http1',
+    },
     'leaf-seconds': {
       type: 'number',
       value: 'N',
@@ -90,6 +96,9 @@ export const command: Command = defineCommand({
       listen: { host: (listen[1] ?? listen[2]) as string, port: Number(listen[3]) },
       api: { port: options['api-port'] ?? 0 },
       defaultAction: options['default-action'] === 'deny' ? 'deny' : 'allow',
+      ...(options['mesh-protocol'] === undefined
+        ? {}
+        : { meshProtocol: options['mesh-protocol'] === 'auto' ? ('auto' as const) : ('http1' as const) }),
       ...(leafSeconds === undefined ? {} : { leafLifetimeMs: leafSeconds * 1000 }),
       ...(filters === undefined ? {} : { filters }),
       ...(options.config === undefined ? {} : { configDir: options.config }),

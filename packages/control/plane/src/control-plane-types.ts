@@ -24,6 +24,11 @@ export interface ControlPlaneOptions {
   readonly rootNamespace?: string;
   /** What a workload without ALLOW policies does with authenticated callers (decision D20). Default `allow`. */
   readonly defaultAction?: 'allow' | 'deny';
+  /**
+   * Between proxies of the mesh, whatever the applications speak: `auto` HTTP/2 where the called proxy takes it, `http1`
+   * HTTP/1.1 but where an application speaks HTTP/2. A TrafficPolicy may say otherwise of a Service. Default `http1`.
+   */
+  readonly meshProtocol?: 'auto' | 'http1';
   /** Changes are gathered this long; removals of endpoints never wait. Default 20: far below the promised 150 ms. */
   readonly debounceMs?: number;
   /** A Workload whose sidecar vanished without a word is unhealthy at once and removed after this. Default 30,000: a restart of host or network usually takes less. */

@@ -1,7 +1,13 @@
 import { isIP } from 'node:net';
 import { TulleError } from '@tulle/filter';
 import type { Locality } from '@tulle/model';
-import { FILTER_PHASES, type FilterPhase, type AppProtocol, type Workload } from '@tulle/resources';
+import {
+  APP_PROTOCOLS,
+  FILTER_PHASES,
+  type FilterPhase,
+  type AppProtocol,
+  type Workload,
+} from '@tulle/resources';
 import type { NodeInfo } from '@tulle/xds-server';
 import { readPlaintext, type PlaintextReport } from './plaintext-report.ts';
 
@@ -159,15 +165,13 @@ export function readProxyNode(node: NodeInfo, trustDomain: string): ProxyNode {
   );
   const ports = listOf('ports').map((entry, i) => {
     const given = record(entry) ?? { port: entry };
-    const appProtocol = given['appProtocol'] as AppProtocol | undefined;
+    const appProtocol = APP_PROTOCOLS.find((one) => one === given['appProtocol']);
     const inboundPort = given['inboundPort'] ?? inbound?.['port'];
     return {
       port: port(given['port'], `/ports/${i}`),
       inboundPort: port(inboundPort, '/inbound/port'),
       ...(typeof given['name'] === 'string' ? { name: given['name'] } : {}),
-      ...(appProtocol === 'tcp' || appProtocol === 'http' || appProtocol === 'kubernetes.io/ws'
-        ? { appProtocol }
-        : {}),
+      ...(appProtocol === undefined ? {} : { appProtocol }),
     };
   });
   if (new Set(ports.map((p) => p.inboundPort)).size < ports.length)

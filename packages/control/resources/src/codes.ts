@@ -67,6 +67,7 @@ export type DiagnosticCode =
   | 'TULLE0405'
   | 'TULLE0406'
   | 'TULLE0407'
+  | 'TULLE0408'
   | 'TULLE0501'
   | 'TULLE0502'
   | 'TULLE0503'
@@ -245,6 +246,11 @@ export const CODES: Readonly<Record<DiagnosticCode, CodeRow>> = Object.freeze({
     'error',
     'Listeners conflict',
     'Listeners of different protocols share a port. Gateway API lets nobody pick a winner, so none of them is served.',
+  ),
+  TULLE0408: finding(
+    'warning',
+    'gRPC on a port of HTTP/1.1',
+    'A GRPCRoute leads to a port that does not say that it speaks HTTP/2, without which there is no gRPC. Set `appProtocol: kubernetes.io/h2c` on it, or give it a name that begins with `grpc-`.',
   ),
   TULLE0501: finding('warning', 'Selector matches nothing', 'No known Workload has these labels.'),
   TULLE0502: finding(

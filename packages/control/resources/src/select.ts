@@ -1,5 +1,5 @@
 import type { LabelSelector } from './kinds/metadata.ts';
-import { speaksHttp, type AppProtocol, type Service, type ServicePort } from './kinds/service.ts';
+import { portProtocol, type AppProtocol, type Service, type ServicePort } from './kinds/service.ts';
 import type { Workload, WorkloadPort } from './kinds/workload.ts';
 
 type Labels = Readonly<Record<string, string>>;
@@ -62,7 +62,7 @@ export function backendTarget(backend: { readonly kind?: string; readonly name: 
   return { service, subset };
 }
 
-/** Whether a Service port carries HTTP (see {@link speaksHttp}). */
+/** Whether a Service port carries HTTP (see {@link portProtocol}). */
 export function isHttpPort(port: { readonly appProtocol?: AppProtocol; readonly name?: string }): boolean {
-  return speaksHttp(port.appProtocol, port.name);
+  return portProtocol(port) !== 'tcp';
 }

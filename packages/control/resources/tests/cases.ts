@@ -27,6 +27,11 @@ const gatewayRoute = (parent: string, more = '', namespace = 'default'): string 
 
 export const CASES: readonly Case[] = [
   {
+    name: 'gRPC to a port that does not speak HTTP/2',
+    yaml: A + grpcRoute('  rules: [{ backendRefs: [{ name: a, port: 80 }] }]'),
+    expect: [['TULLE0408', 11, '80 }', 'kubernetes.io/h2c']],
+  },
+  {
     name: 'a GRPCRoute with parts of HTTPRoutes, and with what is not there',
     yaml:
       A +
@@ -46,7 +51,7 @@ export const CASES: readonly Case[] = [
   {
     name: 'a GRPCRoute with conditions that hold for nothing',
     yaml:
-      A +
+      service('a', 'ports: [{ port: 80, appProtocol: http2 }]') +
       grpcRoute(`  rules:
     - matches:
         - method: {}
@@ -67,7 +72,7 @@ export const CASES: readonly Case[] = [
   {
     name: 'a GRPCRoute and an HTTPRoute for one port',
     yaml:
-      service('a', 'ports: [{ name: one, port: 80 }, { name: two, port: 81 }]') +
+      service('a', 'ports: [{ name: http2, port: 80 }, { name: two, port: 81 }]') +
       `${route('  rules: [{ backendRefs: [{ name: a, port: 80 }] }]')}---\n` +
       grpcRoute('  rules: [{ backendRefs: [{ name: a, port: 80 }] }]').replace(
         'name: a }',
@@ -78,7 +83,7 @@ export const CASES: readonly Case[] = [
   {
     name: 'a GRPCRoute and an HTTPRoute for one host of a listener, of which the older applies',
     yaml:
-      A +
+      service('a', 'ports: [{ port: 80, appProtocol: http2 }]') +
       gateway(HTTP) +
       `${gatewayRoute('{ name: edge }').replace('name: r,', 'creationTimestamp: 2026-01-02T00:00:00Z, name: r,')}---\n` +
       gatewayRoute('{ name: edge }', '  hostnames: [grpc.example.com]\n').replace(
@@ -91,7 +96,10 @@ export const CASES: readonly Case[] = [
     name: 'a GRPCRoute that leads nowhere, twice for the same, without a grant',
     yaml:
       A +
-      service('b').replace('name: b', 'name: b, namespace: other') +
+      service('b', 'ports: [{ port: 80, appProtocol: grpc }]').replace(
+        'name: b',
+        'name: b, namespace: other',
+      ) +
       grpcRoute(`  rules:
     - matches: [{ method: { service: a.B } }]
     - matches: [{ method: { service: a.B } }]

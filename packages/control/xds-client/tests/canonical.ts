@@ -1,4 +1,6 @@
 import type {
+  Http2Options,
+  PoolOptions,
   AuthzPolicy,
   AuthzRule,
   Cluster,
@@ -299,6 +301,22 @@ function tls<T extends UpstreamTls | DownstreamTls>(value: T): T {
   return without<T>(changed, { alpn: [], minVersion: 'TLSv1.3', sessionResumption: true });
 }
 
+/** Of HTTP/2 nothing is said where it is not spoken. */
+function pool({ http2, ...others }: PoolOptions): PoolOptions {
+  const speaks = others.protocol === 'http2' || others.protocol === 'auto';
+  return without<PoolOptions>(
+    { ...others, ...(speaks && http2 && { http2: canonicalHttp2(http2) }) },
+    { protocol: 'http1', http2: {} },
+  );
+}
+
+function canonicalHttp2(options: Http2Options): Http2Options {
+  return without({
+    ...options,
+    keepalive: options.keepalive && without(options.keepalive, { timeoutMs: 5_000 }),
+  } as Http2Options);
+}
+
 export function canonicalCluster(cluster: Cluster): Cluster {
   const { discovery } = cluster;
   return without(
@@ -309,7 +327,7 @@ export function canonicalCluster(cluster: Cluster): Cluster {
           ? without(discovery)
           : without({ ...discovery, endpoints: endpoints(discovery.endpoints) }),
       tls: cluster.tls && tls(cluster.tls),
-      pool: cluster.pool && without(cluster.pool, { protocol: 'http1' }),
+      pool: cluster.pool && pool(cluster.pool),
     } as Cluster,
     { labels: {}, localityWeighted: false },
   );
@@ -321,6 +339,7 @@ function http(handler: HttpHandler, listenerName: string): HttpHandler {
       ...handler,
       routes: 'virtualHosts' in handler.routes ? canonicalRouteConfig(handler.routes) : handler.routes,
       filters: handler.filters.map(entry),
+      http2: handler.http2 && canonicalHttp2(handler.http2),
       allowUpgrades: handler.allowUpgrades ?? ['websocket'],
       localReplies:
         handler.localReplies &&
@@ -334,7 +353,14 @@ function http(handler: HttpHandler, listenerName: string): HttpHandler {
           { mappers: [] },
         ),
     } as HttpHandler,
-    { statPrefix: listenerName, allowConnect: false, identityHeaders: 'strip', serverHeader: 'pass' },
+    {
+      statPrefix: listenerName,
+      codec: 'auto',
+      http2: {},
+      allowConnect: false,
+      identityHeaders: 'strip',
+      serverHeader: 'pass',
+    },
   );
 }
 

@@ -1,8 +1,8 @@
 import { formatWireName, type Cluster, type Endpoint, type EndpointSet } from '@tulle/model';
 import {
   isExternal,
-  isHttpPort,
   matchesLabels,
+  portProtocol,
   refOf,
   resourceKey,
   targetPort,
@@ -15,7 +15,7 @@ import {
 import { isJoined } from '../owners.ts';
 import type { World } from '../world.ts';
 import { externalCluster } from './external.ts';
-import { clusterTraffic, trafficFor } from './traffic.ts';
+import { clusterTraffic, trafficFor, type CallProtocol, type Traffic } from './traffic.ts';
 
 /** What holds in the whole mesh. */
 export interface MeshSettings {
@@ -25,6 +25,8 @@ export interface MeshSettings {
   readonly rootNamespace: string;
   /** What happens where no ALLOW policy exists (decision D20). */
   readonly defaultAction: 'allow' | 'deny';
+  /** Between its proxies: `auto` HTTP/2 where the called one takes it, `http1` HTTP/1.1. */
+  readonly protocol: 'auto' | 'http1';
 }
 
 /** `reviews.default.svc.mesh.local` */
@@ -59,8 +61,19 @@ export function clusterOf(world: World, { service, port, subset }: Backend, mesh
       ...(traffic.connectionPool?.sessionResumption === false ? { sessionResumption: false } : {}),
     },
     labels: { service: name, namespace },
-    ...clusterTraffic(traffic, isHttpPort(port)),
+    ...clusterTraffic(traffic, protocolTo(port, traffic, mesh)),
   };
+}
+
+/**
+ * What callers speak. Sidecars take HTTP/2 over mutual TLS whatever their application speaks (`auto`, by ALPN); who has none
+ * is called as its port says.
+ */
+function protocolTo(port: ServicePort, { connectionPool }: Traffic, mesh: MeshSettings): CallProtocol {
+  const protocol = portProtocol(port);
+  if (protocol !== 'http1') return protocol;
+  const between = connectionPool?.meshProtocol ?? (mesh.protocol === 'auto' ? 'Auto' : 'HTTP1');
+  return between === 'Auto' ? 'auto' : 'http1';
 }
 
 /**

@@ -3,7 +3,7 @@ import {
   backendTlsPolicyFor,
   caCertificatesOf,
   isExternal,
-  isHttpPort,
+  portProtocol,
   type BackendTLSPolicy,
   type Service,
   type ServicePort,
@@ -37,7 +37,7 @@ export function externalCluster(
     },
     ...(policy === undefined ? {} : { tls: tlsOf(world, policy) }),
     labels: { service: name, namespace },
-    ...clusterTraffic(traffic, isHttpPort(port)),
+    ...clusterTraffic(traffic, portProtocol(port)),
   };
 }
 

@@ -27,6 +27,9 @@ import { retryEntry } from './retries.ts';
 import { backendsOf, type Reach } from './routes.ts';
 import type { SharedResources } from './shared.ts';
 
+/** Streams of one connection at an edge: the least that RFC 9113 §6.5.2 recommends. */
+const EDGE_STREAMS = 100;
+
 /** What the process of a Gateway needs. */
 export interface CompiledGateway {
   readonly listeners: readonly Listener[];
@@ -170,6 +173,8 @@ function compileChain(
       handler: {
         kind: 'http',
         identityHeaders: 'strip',
+        // Of strangers each may hold less at a time than proxies, which share connections.
+        ...(isForMesh(first) ? {} : { http2: { maxConcurrentStreams: EDGE_STREAMS } }),
         routes: { routeConfigName: configName },
         ...(chain.localReplies && { localReplies: chain.localReplies }),
         filters: [...chain.http.map(({ entry }) => entry), ...retryEntry(work.node, routes)],

@@ -10,13 +10,14 @@ import {
 } from '@tulle/model';
 import {
   FILTER_PHASES,
-  isHttpPort,
   mtlsOf,
   isServedGateway,
+  portProtocol,
   selects,
   targetPort,
   type AuthorizationPolicy,
   type MtlsDecision,
+  type PortProtocol,
   type Service,
 } from '@tulle/resources';
 import type { NodePort, ProxyNode } from '../node.ts';
@@ -43,7 +44,8 @@ export function compileInbound(
       subset: '',
       host: `${node.workload}.${node.namespace}.${mesh.suffix}`,
     });
-    const http = speaksHttp(port, node, services);
+    const protocol = protocolOf(port, node, services);
+    const http = protocol !== 'tcp';
     clusters.push({
       name: cluster,
       discovery: {
@@ -51,6 +53,7 @@ export function compileInbound(
         endpoints: [{ address: { host: '127.0.0.1', port: port.port }, mode: 'none' }],
       },
       balance: { policy: 'round-robin' },
+      ...(protocol === 'http2' ? { pool: { protocol } } : {}),
       labels: { workload: node.workload, namespace: node.namespace },
     });
     listeners.push(inboundListener(world, node, port, cluster, http, policies, services, mesh));
@@ -70,16 +73,16 @@ export function mtlsOfPort(
   return mtlsOf(policies, node, port, mesh.rootNamespace);
 }
 
-/** Declared by the port, else by a Service that leads to it, else HTTP. */
-function speaksHttp(port: NodePort, node: ProxyNode, services: readonly Service[]): boolean {
-  if (port.appProtocol !== undefined) return isHttpPort(port);
+/** Declared by the port, else by a Service that leads to it, else HTTP/1.1. */
+function protocolOf(port: NodePort, node: ProxyNode, services: readonly Service[]): PortProtocol {
+  if (port.appProtocol !== undefined) return portProtocol(port);
   for (const service of services) {
     for (const servicePort of service.spec.ports) {
       if (targetPort(servicePort, { ports: node.ports, inbound: { mode: 'sidecar' } })?.port === port.port)
-        return isHttpPort(servicePort);
+        return portProtocol(servicePort);
     }
   }
-  return isHttpPort(port);
+  return portProtocol(port);
 }
 
 function inboundListener(

@@ -3,12 +3,14 @@ import type {
   Cluster,
   HashPolicy,
   HealthCheck,
+  PoolOptions,
   RetryFilterConfig,
   SlowStart,
 } from '@tulle/model';
 import {
   createdMs,
   parseDurationMs,
+  type PortProtocol,
   type RouteKind,
   type TrafficPolicy,
   type TrafficPolicySpec,
@@ -55,8 +57,11 @@ function given<T extends object>(fields: { readonly [K in keyof T]: T[K] | undef
   return Object.fromEntries(Object.entries(fields).filter(([, v]) => v !== undefined)) as T;
 }
 
+/** What is spoken to endpoints; `auto`: what ALPN chooses. */
+export type CallProtocol = PortProtocol | 'auto';
+
 /** Parts of a cluster that a policy sets; ejection is on unless it says otherwise. */
-export function clusterTraffic(traffic: Traffic, http: boolean): Partial<Cluster> {
+export function clusterTraffic(traffic: Traffic, protocol: CallProtocol): Partial<Cluster> {
   const { outlierDetection: outlier, limits, retryBudget, timeouts, connectionPool: pool } = traffic;
   const budget =
     retryBudget === undefined
@@ -67,7 +72,7 @@ export function clusterTraffic(traffic: Traffic, http: boolean): Partial<Cluster
           intervalMs: ms(retryBudget.interval),
         });
   return given<Partial<Cluster>>({
-    balance: balanceOf(traffic, http),
+    balance: balanceOf(traffic, protocol !== 'tcp'),
     // What a source calls unhealthy is so by its own word, and ejection leaves most of a set alone.
     panicThresholdPercent: traffic.panicThresholdPercent ?? (traffic.healthCheck === undefined ? 0 : 50),
     healthCheck: healthCheckOf(traffic),
@@ -94,19 +99,22 @@ export function clusterTraffic(traffic: Traffic, http: boolean): Partial<Cluster
                     minimumRequests: outlier.successRate.minimumRequests ?? 5,
                   },
           }),
-    pool:
-      pool === undefined
-        ? undefined
-        : given<NonNullable<Cluster['pool']>>({
-            idleTimeoutMs: ms(pool.idleTimeout),
-            maxRequestsPerConnection: pool.maxRequestsPerConnection,
-            maxIdlePerEndpoint: pool.maxIdlePerEndpoint,
-          }),
+    pool: poolOf(pool, protocol),
     labels: undefined,
     name: undefined,
     discovery: undefined,
     tls: undefined,
   });
+}
+
+function poolOf(pool: Traffic['connectionPool'], protocol: CallProtocol): PoolOptions | undefined {
+  const said = given<PoolOptions>({
+    idleTimeoutMs: ms(pool?.idleTimeout),
+    maxRequestsPerConnection: pool?.maxRequestsPerConnection,
+    maxIdlePerEndpoint: pool?.maxIdlePerEndpoint,
+    protocol: protocol === 'http2' || protocol === 'auto' ? protocol : undefined,
+  });
+  return Object.keys(said).length === 0 ? undefined : said;
 }
 
 function balanceOf({ balancing }: Traffic, http: boolean): BalancePolicy {

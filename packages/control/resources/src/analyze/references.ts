@@ -1,7 +1,7 @@
 import { SERVICE_NAME_LABEL } from '../kinds/endpoint-slice.ts';
 import { parentKind, type HTTPBackendRef } from '../kinds/http-route.ts';
 import type { PolicyTarget } from '../kinds/metadata.ts';
-import type { Service } from '../kinds/service.ts';
+import { portProtocol, type Service } from '../kinds/service.ts';
 import type { LocatedResource } from '../resource.ts';
 import { backendTarget, findServicePort, isHttpPort, serviceSelects, targetPort } from '../select.ts';
 import { didYouMean } from '../suggest.ts';
@@ -139,14 +139,24 @@ function analyzeBackend(
         meantService(host, namespace, target.service),
       );
     }
-  } else if (findServicePort(service, { port: backend.port }) === undefined) {
-    host.report(
-      'TULLE0303',
-      subject,
-      `${at}/port`,
-      `Service ${namespace}/${target.service} has no port ${backend.port}`,
-      ports(service),
-    );
+  } else {
+    const port = findServicePort(service, { port: backend.port });
+    if (port === undefined)
+      host.report(
+        'TULLE0303',
+        subject,
+        `${at}/port`,
+        `Service ${namespace}/${target.service} has no port ${backend.port}`,
+        ports(service),
+      );
+    else if (from === 'GRPCRoute' && portProtocol(port) !== 'http2')
+      host.report(
+        'TULLE0408',
+        subject,
+        `${at}/port`,
+        `port ${port.port} of Service ${namespace}/${target.service} does not say that it speaks HTTP/2`,
+        'set appProtocol: kubernetes.io/h2c on it, or give it a name that begins with grpc-',
+      );
   }
   if (!isGranted(host.set.all('ReferenceGrant'), own, namespace, target.service, { from, to: 'Service' })) {
     host.report(

@@ -40,13 +40,23 @@ export interface ServicePort {
   readonly appProtocol?: AppProtocol;
 }
 
-/** What a port speaks. `kubernetes.io/ws` is HTTP with WebSocket upgrades, which are let through anyway. */
-export type AppProtocol = 'http' | 'tcp' | 'kubernetes.io/ws';
+/**
+ * What a port speaks. `http`: HTTP/1.1, and so `kubernetes.io/ws`, whose upgrades are let through anyway.
+ * `kubernetes.io/h2c`, `http2`, `grpc`: HTTP/2 with prior knowledge (RFC 9113 §3.3; Gateway API GEP-1911).
+ */
+export type AppProtocol = (typeof APP_PROTOCOLS)[number];
 
-export const APP_PROTOCOLS: readonly AppProtocol[] = ['http', 'tcp', 'kubernetes.io/ws'];
+export const APP_PROTOCOLS = [
+  'http',
+  'http2',
+  'grpc',
+  'tcp',
+  'kubernetes.io/h2c',
+  'kubernetes.io/ws',
+] as const;
 
 export const appProtocolSchema: JsonSchema = oneOf(
-  'What the port speaks. Default: tcp when the port name is tcp or begins with tcp-, else http.',
+  'What the port speaks: http2, grpc and kubernetes.io/h2c are HTTP/2. Default: by the name of the port, tcp, http2 or grpc where it is that or begins with that and a dash, else http.',
   APP_PROTOCOLS,
 );
 
@@ -115,10 +125,26 @@ export const serviceSchema: JsonSchema = resourceSchema(
   ['spec'],
 );
 
-/** Whether requests on the port can be seen. Declared protocol wins, then the port's name (as Istio reads it). */
-export function speaksHttp(declared: AppProtocol | undefined, portName: string | undefined): boolean {
-  if (declared !== undefined) return declared !== 'tcp';
-  return portName === undefined || !(portName === 'tcp' || portName.startsWith('tcp-'));
+/** What is spoken to a port of an application. */
+export type PortProtocol = 'tcp' | 'http1' | 'http2';
+
+const OF_APP: Readonly<Record<AppProtocol, PortProtocol>> = {
+  tcp: 'tcp',
+  http: 'http1',
+  'kubernetes.io/ws': 'http1',
+  http2: 'http2',
+  grpc: 'http2',
+  'kubernetes.io/h2c': 'http2',
+};
+
+/** Declared protocol wins, then the port's name up to its first dash (as Istio reads it), else HTTP/1.1. */
+export function portProtocol(port: {
+  readonly appProtocol?: AppProtocol;
+  readonly name?: string;
+}): PortProtocol {
+  if (port.appProtocol !== undefined) return OF_APP[port.appProtocol];
+  const [said = ''] = (port.name ?? '').split('-');
+  return said === 'tcp' ? 'tcp' : said === 'grpc' || said === 'http2' ? 'http2' : 'http1';
 }
 
 export const portNumber: JsonSchema = integer('Port number.', 1, 65_535);

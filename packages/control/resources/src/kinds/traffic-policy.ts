@@ -115,6 +115,8 @@ export interface TrafficPolicySpec {
     readonly maxRequestsPerConnection?: number;
     readonly maxIdlePerEndpoint?: number;
     readonly sessionResumption?: boolean;
+    /** Between proxies of the mesh. Default: what holds in the whole mesh. */
+    readonly meshProtocol?: 'Auto' | 'HTTP1';
   };
 }
 
@@ -387,6 +389,10 @@ export const trafficPolicySchema: JsonSchema = resourceSchema(
           idleTimeout: duration('An idle connection is closed after this. Default 4s.'),
           maxRequestsPerConnection: integer('0: no limit. Default 0.', 0, 1_000_000_000),
           maxIdlePerEndpoint: integer('Idle connections kept an endpoint. Default 64.', 0, 100_000),
+          meshProtocol: oneOf(
+            'Between proxies of the mesh, whatever the application speaks. Auto: HTTP/2 where the called proxy takes it. HTTP1: HTTP/1.1, but where the application speaks HTTP/2. Default: as the control plane says (--mesh-protocol).',
+            ['Auto', 'HTTP1'],
+          ),
           sessionResumption: truth(
             'A new connection may resume a TLS session, which costs less; false: a full handshake each time. Default true.',
           ),

@@ -1,5 +1,14 @@
 import fc from 'fast-check';
-import type { Address, FilterConfigs, HeaderEdits, HeaderValue, StringMatch, ValueMatch } from '@tulle/model';
+import type {
+  Address,
+  FilterConfigs,
+  HeaderEdits,
+  HeaderValue,
+  Http2Keepalive,
+  Http2Options,
+  StringMatch,
+  ValueMatch,
+} from '@tulle/model';
 
 /** An object in which each key is there or not. */
 export function options<T extends object>(keys: {
@@ -97,3 +106,12 @@ export function overrides(standard: {
     )
     .map(([first, second]) => ({ ...second, ...first }));
 }
+
+/** HTTP/2 on connections of one side. */
+export const http2Options: fc.Arbitrary<Http2Options> = options<Http2Options>({
+  maxConcurrentStreams: fc.integer({ min: 1, max: 2_147_483_647 }),
+  initialStreamWindowBytes: fc.integer({ min: 65_535, max: 2_147_483_647 }),
+  initialConnectionWindowBytes: fc.integer({ min: 65_535, max: 2_147_483_647 }),
+  hpackTableBytes: fc.nat(65_536),
+  keepalive: object<Http2Keepalive>({ intervalMs: milliseconds }, { timeoutMs: milliseconds }),
+});

@@ -19,6 +19,7 @@ import type {
   UpstreamTls,
 } from '@tulle/model';
 import {
+  http2Options,
   address,
   allowedIds,
   label,
@@ -182,11 +183,12 @@ const outlier: fc.Arbitrary<OutlierDetection> = options<OutlierDetection>({
   maxEjectionPercent: percent,
 });
 
-const pool: fc.Arbitrary<PoolOptions> = options<Omit<PoolOptions, 'http2'>>({
+const pool: fc.Arbitrary<PoolOptions> = options<PoolOptions>({
   idleTimeoutMs: milliseconds,
   maxRequestsPerConnection: uint32,
   maxIdlePerEndpoint: fc.nat(1000),
-  protocol: fc.constantFrom('http1', 'http2'),
+  protocol: fc.constantFrom('http1', 'http2', 'auto'),
+  http2: http2Options,
 });
 
 /** A cluster of the given name. */

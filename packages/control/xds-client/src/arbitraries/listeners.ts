@@ -10,6 +10,7 @@ import type {
   TcpHandler,
 } from '@tulle/model';
 import {
+  http2Options,
   address,
   allowedIds,
   cidr,
@@ -74,6 +75,8 @@ const httpHandler: fc.Arbitrary<HttpHandler> = object<HttpHandler>(
   },
   {
     statPrefix: label,
+    codec: fc.constantFrom('auto', 'http1', 'http2'),
+    http2: http2Options,
     requestHeadTimeoutMs: milliseconds,
     idleTimeoutMs: milliseconds,
     streamIdleTimeoutMs: milliseconds,

@@ -13,13 +13,17 @@ import {
   Cluster_DiscoveryType as DiscoveryType,
 } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
 import type { OutlierDetection as EnvoyOutlier } from '@tulle/xds-proto/envoy/config/cluster/v3/outlier_detection';
-import { HttpProtocolOptionsSchema } from '@tulle/xds-proto/envoy/extensions/upstreams/http/v3/http_protocol_options';
+import {
+  type HttpProtocolOptions,
+  HttpProtocolOptionsSchema,
+} from '@tulle/xds-proto/envoy/extensions/upstreams/http/v3/http_protocol_options';
 import { RoutingPriority } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import { TLS_DISABLED, TLS_MODE } from '../wire.ts';
 import { decodeBalance } from './balance.ts';
 import { checkSource } from './config-source.ts';
 import type { DecodeContext } from './context.ts';
 import { decodeAssignment } from './endpoints.ts';
+import { decodeHttp2 } from './http2.ts';
 import { decodeHealthCheck } from './health-check.ts';
 import { type Extras, readExtras, readObject, readTexts } from './extras.ts';
 import { decodeUpstreamTls } from './tls.ts';
@@ -197,15 +201,37 @@ function decodePool(
         `${path}.common_http_protocol_options.max_headers_count`,
         'is honoured for listeners only',
       );
-    const protocol = chosen.case === 'explicitHttpConfig' ? chosen.value.protocolConfig.case : undefined;
-    if (protocol === undefined) context.refuse(path, 'names no protocol: give explicit_http_config');
+    const protocol = decodeProtocol(context, chosen, path);
+    if (protocol === undefined)
+      context.refuse(path, 'names no protocol: give explicit_http_config or auto_config');
     pool = present({
       idleTimeoutMs: milliseconds(common?.idleTimeout),
       maxRequestsPerConnection: common?.maxRequestsPerConnection,
-      protocol: protocol === 'http2ProtocolOptions' ? ('http2' as const) : undefined,
+      ...protocol,
     });
   }
   return maxIdlePerEndpoint === undefined ? pool : { ...pool, maxIdlePerEndpoint };
+}
+
+/** @returns `undefined` where none is named that this proxy speaks */
+function decodeProtocol(
+  context: DecodeContext,
+  chosen: HttpProtocolOptions['upstreamProtocolOptions'],
+  path: string,
+): Pick<PoolOptions, 'protocol' | 'http2'> | undefined {
+  if (chosen.case === 'autoConfig') {
+    const http2 = decodeHttp2(
+      context,
+      chosen.value.http2ProtocolOptions,
+      `${path}.auto_config.http2_protocol_options`,
+    );
+    return { protocol: 'auto', ...(http2 && { http2 }) };
+  }
+  const explicit = chosen.case === 'explicitHttpConfig' ? chosen.value.protocolConfig : undefined;
+  if (explicit?.case === 'httpProtocolOptions') return {};
+  if (explicit?.case !== 'http2ProtocolOptions') return undefined;
+  const http2 = decodeHttp2(context, explicit.value, `${path}.explicit_http_config.http2_protocol_options`);
+  return { protocol: 'http2', ...(http2 && { http2 }) };
 }
 
 /** One TLS context, and at most the way to switch it off for single endpoints. */

@@ -112,13 +112,25 @@ export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> =
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': [
     'common_http_protocol_options',
     'explicit_http_config',
+    'auto_config',
+  ],
+  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.AutoHttpConfig': [
+    'http_protocol_options',
+    'http2_protocol_options',
   ],
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.ExplicitHttpConfig': [
     'http_protocol_options',
     'http2_protocol_options',
   ],
   'envoy.config.core.v3.Http1ProtocolOptions': [],
-  'envoy.config.core.v3.Http2ProtocolOptions': [],
+  'envoy.config.core.v3.Http2ProtocolOptions': [
+    'hpack_table_size',
+    'max_concurrent_streams',
+    'initial_stream_window_size',
+    'initial_connection_window_size',
+    'connection_keepalive',
+  ],
+  'envoy.config.core.v3.KeepaliveSettings': ['interval', 'timeout'],
   'envoy.config.endpoint.v3.ClusterLoadAssignment': ['cluster_name', 'endpoints', 'policy'],
   'envoy.config.endpoint.v3.ClusterLoadAssignment.Policy': ['overprovisioning_factor'],
   'envoy.config.endpoint.v3.LocalityLbEndpoints': [

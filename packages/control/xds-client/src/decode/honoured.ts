@@ -37,6 +37,7 @@ export const HONOURED: Readonly<Record<string, readonly string[]>> = {
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight': ['name', 'weight'],
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager': [
     'codec_type',
+    'http2_protocol_options',
     'stat_prefix',
     'rds',
     'route_config',

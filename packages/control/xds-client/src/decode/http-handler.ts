@@ -10,6 +10,7 @@ import { checkSource } from './config-source.ts';
 import type { DecodeContext } from './context.ts';
 import type { Extras } from './extras.ts';
 import { decodeHttpFilters, readFlags } from './filters.ts';
+import { decodeHttp2 } from './http2.ts';
 import { decodeLocalReplies } from './local-replies.ts';
 import { decodeRouteConfig } from './route-config.ts';
 import { milliseconds, present } from './values.ts';
@@ -41,6 +42,8 @@ export function decodeHttpHandler(
       manager.statPrefix === listenerName || manager.statPrefix === '' ? undefined : manager.statPrefix,
     routes: decodeRoutes(context, manager, path),
     filters: decodeHttpFilters(context, manager.httpFilters, flags, `${path}.http_filters`),
+    codec: codecOf(manager.codecType),
+    http2: decodeHttp2(context, manager.http2ProtocolOptions, `${path}.http2_protocol_options`),
     requestHeadTimeoutMs: milliseconds(manager.requestHeadersTimeout),
     idleTimeoutMs: milliseconds(common?.idleTimeout),
     streamIdleTimeoutMs: milliseconds(manager.streamIdleTimeout),
@@ -65,10 +68,15 @@ export function decodeHttpHandler(
   return handler;
 }
 
+function codecOf(type: CodecType): HttpHandler['codec'] | undefined {
+  if (type === CodecType.HTTP1) return 'http1';
+  return type === CodecType.HTTP2 ? 'http2' : undefined;
+}
+
 /** What the proxy does in one way only. */
 function checkFixedBehaviour(context: DecodeContext, manager: HttpConnectionManager, path: string): void {
-  if (manager.codecType !== CodecType.AUTO && manager.codecType !== CodecType.HTTP1)
-    context.refuse(`${path}.codec_type`, 'must be AUTO or HTTP1');
+  if (manager.codecType === CodecType.HTTP3)
+    context.refuse(`${path}.codec_type`, 'must be AUTO, HTTP1 or HTTP2');
   if (manager.normalizePath === false)
     context.refuse(`${path}.normalize_path`, 'must be true; policy and origin read one spelling');
   const slashes = manager.pathWithEscapedSlashesAction;

@@ -20,6 +20,7 @@ import { encodeBalance } from './balance.ts';
 import { adsSource } from './config-source.ts';
 import { encodeAssignment } from './endpoints.ts';
 import type { EncodeForm } from './form.ts';
+import { encodeHttp2 } from './http2.ts';
 import { encodeHealthCheck } from './health-check.ts';
 import { encodeUpstreamTls, rawBuffer } from './tls.ts';
 import { canonicalObject, duration, type Fields, tulleMetadata } from './values.ts';
@@ -50,8 +51,8 @@ export function encodeCluster(cluster: ModelCluster, form: EncodeForm): Cluster 
     ...(limits && { circuitBreakers: circuitBreakers(limits) }),
     ...(healthCheck && { healthChecks: [encodeHealthCheck(healthCheck)] }),
     ...(outlier && { outlierDetection: outlierDetection(outlier) }),
-    ...(pool && { typedExtensionProtocolOptions: { [HTTP_PROTOCOL_OPTIONS]: protocolOptions(pool) } }),
-    ...(tls && transportSockets(tls, form)),
+    ...(pool && { typedExtensionProtocolOptions: { [HTTP_PROTOCOL_OPTIONS]: protocolOptions(pool, form) } }),
+    ...(tls && transportSockets(alpnOf(tls, pool, form), form)),
     ...(extra && { metadata: extra }),
   });
 }
@@ -136,24 +137,47 @@ function outlierDetection(outlier: OutlierDetection): Fields<typeof OutlierDetec
   };
 }
 
-function protocolOptions({ idleTimeoutMs, maxRequestsPerConnection, protocol }: PoolOptions): Any {
+function protocolOptions(pool: PoolOptions, form: EncodeForm): Any {
+  const { idleTimeoutMs, maxRequestsPerConnection } = pool;
   const common = {
     ...(idleTimeoutMs !== undefined && { idleTimeout: duration(idleTimeoutMs) }),
     ...(maxRequestsPerConnection !== undefined && { maxRequestsPerConnection }),
   };
   const options = create(HttpProtocolOptionsSchema, {
     ...(Object.keys(common).length > 0 && { commonHttpProtocolOptions: common }),
-    upstreamProtocolOptions: {
-      case: 'explicitHttpConfig',
-      value: {
-        protocolConfig: {
-          case: protocol === 'http2' ? 'http2ProtocolOptions' : 'httpProtocolOptions',
-          value: {},
-        },
-      },
-    },
+    upstreamProtocolOptions: protocolOf(pool, form),
   });
   return anyPack(HttpProtocolOptionsSchema, options);
+}
+
+/**
+ * Envoy refuses to choose by ALPN where some endpoints are reached in clear, and the release before knows no choice:
+ * both keep to HTTP/1.1 there, which every endpoint that leaves it to ALPN takes.
+ */
+function protocolOf(
+  { protocol, http2 = {} }: PoolOptions,
+  { release, workloadCertificate }: EncodeForm,
+): NonNullable<Fields<typeof HttpProtocolOptionsSchema>['upstreamProtocolOptions']> {
+  const older = release === 'before';
+  const http2ProtocolOptions = older ? {} : encodeHttp2(http2);
+  if (protocol === 'auto' && !older && workloadCertificate.kind === 'own')
+    return { case: 'autoConfig', value: { httpProtocolOptions: {}, http2ProtocolOptions } };
+  return {
+    case: 'explicitHttpConfig',
+    value: {
+      protocolConfig:
+        protocol === 'http2'
+          ? { case: 'http2ProtocolOptions', value: http2ProtocolOptions }
+          : { case: 'httpProtocolOptions', value: {} },
+    },
+  };
+}
+
+/** Envoy offers what it is told to, whatever it speaks then; Tulle what it speaks. */
+function alpnOf(tls: UpstreamTls, pool: PoolOptions | undefined, form: EncodeForm): UpstreamTls {
+  return form.workloadCertificate.kind !== 'own' && tls.alpn === undefined && pool?.protocol === 'http2'
+    ? { ...tls, alpn: ['h2'] }
+    : tls;
 }
 
 /** TLS for every endpoint but those that say they have none. */

@@ -2,6 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import type { HttpHandler } from '@tulle/model';
 import {
   type HttpConnectionManager,
+  HttpConnectionManager_CodecType as CodecType,
   HttpConnectionManager_ForwardClientCertDetails as ForwardClientCert,
   HttpConnectionManager_PathWithEscapedSlashesAction as EscapedSlashes,
   HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
@@ -11,9 +12,12 @@ import {
 import { adsSource } from './config-source.ts';
 import { encodeHttpFilters, filterFlags } from './filters.ts';
 import type { EncodeForm } from './form.ts';
+import { encodeHttp2 } from './http2.ts';
 import { encodeLocalReplies } from './local-replies.ts';
 import { encodeRouteConfig } from './route-config.ts';
 import { duration } from './values.ts';
+
+const CODECS = { auto: CodecType.AUTO, http1: CodecType.HTTP1, http2: CodecType.HTTP2 } as const;
 
 /** What the model says when nothing else is said (`HttpHandler.allowUpgrades`). Envoy's own default is none. */
 const DEFAULT_UPGRADES: readonly string[] = ['websocket'];
@@ -27,6 +31,9 @@ export function encodeHttpHandler(
   const server = handler.serverHeader ?? 'pass';
   return create(HttpConnectionManagerSchema, {
     statPrefix: handler.statPrefix ?? listenerName,
+    codecType: CODECS[handler.codec ?? 'auto'],
+    // The release before speaks HTTP/1.1 alone, to which these say nothing.
+    ...(handler.http2 && form.release === 'this' && { http2ProtocolOptions: encodeHttp2(handler.http2) }),
     routeSpecifier: routes(handler, form),
     httpFilters: encodeHttpFilters(handler.filters, form),
     ...common(handler),

@@ -2,6 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
 import type {
   ChainMatch,
+  DownstreamTls,
   FilterChain as ModelChain,
   HttpHandler,
   Listener as ModelListener,
@@ -76,13 +77,22 @@ function encodeChain(chain: ModelChain, listenerName: string, form: EncodeForm):
   return create(FilterChainSchema, {
     name: chain.name,
     ...(match && { filterChainMatch: encodeChainMatch(match) }),
-    ...(tls && { transportSocket: encodeDownstreamTls(tls, form) }),
+    ...(tls && { transportSocket: encodeDownstreamTls(alpnOf(tls, handler, form), form) }),
     filters:
       handler.kind === 'http'
         ? [httpFilter(handler, listenerName, form)]
         : tcpFilters(handler, listenerName, form),
     ...(extra && { metadata: extra }),
   });
+}
+
+const ALPN_OF = { auto: ['h2', 'http/1.1'], http1: ['http/1.1'], http2: ['h2'] } as const;
+
+/** Envoy agrees on what it is told to only; Tulle on what its handler speaks. */
+function alpnOf(tls: DownstreamTls, handler: ModelChain['handler'], form: EncodeForm): DownstreamTls {
+  return form.workloadCertificate.kind !== 'own' && tls.alpn === undefined && handler.kind === 'http'
+    ? { ...tls, alpn: ALPN_OF[handler.codec ?? 'auto'] }
+    : tls;
 }
 
 function encodeChainMatch({

@@ -1,0 +1,28 @@
+import type { Http2Options } from '@tulle/model';
+import type { Http2ProtocolOptions } from '@tulle/xds-proto/envoy/config/core/v3/protocol';
+import type { DecodeContext } from './context.ts';
+import { milliseconds, present } from './values.ts';
+
+/** @returns `undefined` where nothing is said */
+export function decodeHttp2(
+  context: DecodeContext,
+  options: Http2ProtocolOptions | undefined,
+  path: string,
+): Http2Options | undefined {
+  if (options === undefined) return undefined;
+  const { connectionKeepalive: keepalive } = options;
+  const intervalMs = milliseconds(keepalive?.interval);
+  if (keepalive !== undefined && intervalMs === undefined)
+    context.refuse(`${path}.connection_keepalive.interval`, 'is missing');
+  const decoded: Http2Options = present({
+    maxConcurrentStreams: options.maxConcurrentStreams,
+    initialStreamWindowBytes: options.initialStreamWindowSize,
+    initialConnectionWindowBytes: options.initialConnectionWindowSize,
+    hpackTableBytes: options.hpackTableSize,
+    keepalive:
+      intervalMs === undefined
+        ? undefined
+        : present({ intervalMs, timeoutMs: milliseconds(keepalive?.timeout) }),
+  });
+  return Object.keys(decoded).length === 0 ? undefined : decoded;
+}
