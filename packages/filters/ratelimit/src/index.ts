@@ -2,5 +2,4 @@
  * Local rate-limit filter.
  * @packageDocumentation
  */
-export { NOTE_LIMITED, rateLimit, sharedRateLimit } from './ratelimit.ts';
-export type { TokenLender } from '@tulle/time';
+export { NOTE_LIMITED, rateLimit } from './ratelimit.ts';

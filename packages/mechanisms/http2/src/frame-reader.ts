@@ -58,6 +58,11 @@ export class FrameReader {
     this.#partial = NOTHING;
   }
 
+  /** Whether a frame other than DATA has begun and is not whole, or the preface has not. */
+  get waiting(): boolean {
+    return this.#state === GATHER || this.#state === SKIP || this.#state === PREFACE;
+  }
+
   /** Whether the bytes so far end between two frames. */
   get atFrameEnd(): boolean {
     return this.#state === HEADER && this.#gathered === 0;

@@ -129,6 +129,14 @@ export abstract class Http2Session<U> extends SessionCore<U> implements FrameSin
     }
   }
 
+  /**
+   * Whether the peer owes the rest of something: the preface, a header block, a frame that is not DATA. The owner's
+   * clock says how long that may take.
+   */
+  get awaitsRest(): boolean {
+    return this.#block.id !== 0 || this.#reader.waiting;
+  }
+
   /** What a frame header alone tells to be wrong with the connection (RFC 9113 §4.2, §6). */
   #judgeHeader(type: number, flags: number, id: number, length: number): Http2Rule | undefined {
     if (length > this.maxFrameBytes) return 'frame-size';

@@ -55,6 +55,8 @@ export interface UpstreamStream {
   readonly identity: string | undefined;
   /** Whether the connection had served before. */
   readonly reused: boolean;
+  /** Whether the endpoint can tell, after the request went out, that it did not look at it (HTTP/2; decision D5). */
+  readonly provesUnsent: boolean;
   /** Whether bytes read from the endpoint now may be kept by {@link keepRead}. */
   readonly ownedReads: boolean;
   keepRead(): void;

@@ -44,6 +44,9 @@ import type { Bytes } from '../bytes.ts';
 /** Used when a filter that asks for a retry gives no delay: Envoy's 25 ms doubling to 250 ms, full jitter. */
 const DEFAULT_BACKOFF = { baseMs: 25, maxMs: 250 };
 
+/** Fresh tries without a policy for requests that endpoints say they did not look at; more is a refusal to serve. */
+const MAX_UNSENT_REPLAYS = 3;
+
 /** The request may go to an endpoint now: its head, and its body where a filter wanted it whole. */
 export function beginAttempts(stream: Stream): void {
   stream.phase = AT_ATTEMPTS;
@@ -202,18 +205,19 @@ export function attemptAnswered(stream: Stream): void {
 
 /**
  * The attempt ended without a response head.
- * @param unsent provably (D5): connect or handshake failed, no byte was handed over
+ * @param unsent provably (D5): connect or handshake failed, no byte was handed over, the endpoint says so (HTTP/2)
+ * @param stale it says nothing about the endpoint: a kept-alive connection had gone, or took no more requests
  */
 export function attemptFailed(
   stream: Stream,
   code: ErrorCode,
   unsent: boolean,
   details: string | undefined,
+  stale: boolean = stream.attempt.reused && code === 'TULLE_UPSTREAM_RESET',
 ): void {
   if (stream.phase !== AT_ATTEMPTS) return;
   const { attempt, engine, endpoint } = stream;
   const nowMs = engine.turn.nowMs;
-  const stale = attempt.reused && code === 'TULLE_UPSTREAM_RESET';
   attempt.failure = code;
   attempt.unsent = unsent;
   attempt.repeatable = isRepeatable(stream, unsent);
@@ -226,8 +230,9 @@ export function attemptFailed(
   stream.note(SITE_ATTEMPT, row?.reason ?? 0, 0);
   if (row !== undefined && row.retryable) {
     const asked = stream.table.attemptEnd !== null && asksForRetry(stream);
-    // The endpoint closed an idle connection while the request was on its way: one fresh try needs no policy.
-    if (!asked && stale && attempt.repeatable && stream.staleReplays === 0) {
+    // The endpoint closed an idle connection while the request was on its way: one fresh try needs no policy. Where it
+    // says that it did not look at it, the next connection may be leaving too.
+    if (!asked && stale && attempt.repeatable && stream.staleReplays < (unsent ? MAX_UNSENT_REPLAYS : 1)) {
       stream.staleReplays++;
       stream.note(SITE_STALE, attempt.number, 0);
       stream.cluster?.metrics.staleReplays.add();

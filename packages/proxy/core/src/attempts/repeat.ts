@@ -46,13 +46,14 @@ export function isRepeatable(stream: Stream, unsent: boolean): boolean {
 
 /**
  * Whether a request may turn out to be repeatable although it went out, so that its body is worth keeping: it is
- * idempotent, or a gRPC call that may be refused, or its endpoint can tell that it was not sent on and a filter may ask for
- * a retry then.
+ * idempotent, or a gRPC call that may be refused, or its endpoint can tell that it was not looked at (HTTP/2), or that it
+ * was not sent on and a filter may ask for a retry then.
  */
 export function mayBeSentTwice(stream: Stream): boolean {
-  const { table } = stream;
+  const { table, upstream } = stream;
   return (
     isIdempotent(stream) ||
+    (upstream !== undefined && upstream.provesUnsent) ||
     (stream.grpc && table.retriesGrpc) ||
     (table.attemptEnd !== null && believesMarker(stream))
   );

@@ -7,6 +7,7 @@ import {
 } from '@tulle/match';
 import { stripHopByHop, TARGET_AUTHORITY, TARGET_ORIGIN } from '@tulle/http1';
 import { refuse } from '../overload/refuse.ts';
+import { FIELD_TE } from '@tulle/fields';
 import { isGrpcCall } from '../grpc/grpc-call.ts';
 import { rescue } from '../rescue.ts';
 import { PAUSE_HOOK } from '../sides.ts';
@@ -70,7 +71,9 @@ export function beginStream(stream: Stream): void {
     head.authority === '' ? hostOfListener(connection.localAddress, connection.localPort) : head.authority;
   stream.authority = normalizeHost(authority);
   if (stream.idleTimeoutMs > 0) stream.idleTimer.arm(stream.idleTimeoutMs, stream.startMs);
+  const trailers = takesTrailers(stream);
   stripHopByHop(stream.headers, head.connectionNames);
+  if (trailers) stream.headers.add('te', 'trailers');
   stream.grpc = isGrpcCall(stream);
   const cleaned = addRequestFields(stream, connection);
   const done = stream.path === stream.originalPath ? cleaned : cleaned | HYGIENE_PATH_NORMALIZED;
@@ -98,6 +101,17 @@ export function beginStream(stream: Stream): void {
   }
   if (stream.chain.beforeRoute === null) followUp(stream, BEFORE_ROUTE);
   else advance(stream, BEFORE_ROUTE, 0);
+}
+
+/**
+ * Whether the caller says `TE: trailers`, by the rules of its version: that is passed on, since gRPC's servers insist on
+ * it (RFC 9110 §10.1.4; encoders of HTTP/1 leave it out).
+ */
+function takesTrailers({ http2, requestHead, headers }: Stream): boolean {
+  if (!http2 && requestHead.connectionNames.length === 0) return false;
+  const at = headers.indexOfId(FIELD_TE);
+  if (at < 0 || !(http2 || requestHead.connectionNames.includes('te'))) return false;
+  return /(?:^|,)[\t ]*trailers[\t ]*(?:,|;|$)/i.test(headers.value(at));
 }
 
 /** HTTP/1.0 lets a client leave Host out; what it connected to is what it means. */

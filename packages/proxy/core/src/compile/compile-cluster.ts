@@ -3,6 +3,7 @@ import { isValidAuthority, isValidTarget } from '@tulle/http1';
 import type { Cluster, HealthCheck } from '@tulle/model';
 import type { Engine } from '../engine.ts';
 import type { ClientTls } from '../ports.ts';
+import { upstreamTls } from './alpn.ts';
 import { canonical } from './canonical.ts';
 import type { Issues } from './issues.ts';
 
@@ -26,18 +27,14 @@ export function compileCluster(
   engine: Engine,
   issues: Issues,
 ): CompiledCluster {
-  if ((cluster.pool?.protocol ?? 'http1') !== 'http1')
-    issues.add(
-      `${path}/pool/protocol`,
-      'http2 is not spoken to endpoints by this version; leave it out for http1',
-    );
   const { balance } = cluster;
   if (balance?.policy === 'maglev' && balance.tableSize !== undefined && !isPrime(balance.tableSize))
     issues.add(`${path}/balance/tableSize`, `${balance.tableSize} is no prime; e.g. 65537 is one`);
   if (balance?.policy === 'ring-hash' && (balance.minRingSize ?? 1_024) > (balance.maxRingSize ?? 65_537))
     issues.add(`${path}/balance/minRingSize`, `${balance.minRingSize ?? 1_024} is more than maxRingSize`);
   if (cluster.healthCheck !== undefined) checkHealthCheck(cluster.healthCheck, `${path}/healthCheck`, issues);
-  const { discovery, tls: config } = cluster;
+  const { discovery } = cluster;
+  const config = upstreamTls(cluster);
   // Endpoints given in the cluster change in place; everything else makes another cluster.
   const key = canonical({
     ...cluster,

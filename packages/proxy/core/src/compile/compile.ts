@@ -1,5 +1,6 @@
 import { compileCidrs, CompileContext, loadRegexEngine, type RegexEngine } from '@tulle/match';
 import {
+  type DownstreamTls,
   formatAddress,
   isUnixAddress,
   type Address,
@@ -12,7 +13,9 @@ import {
   type TcpHandler,
 } from '@tulle/model';
 import type { Engine } from '../engine.ts';
+import { sessionOptions } from '../http2/session-options.ts';
 import type { ClusterRef } from '../upstream/cluster.ts';
+import { downstreamTls } from './alpn.ts';
 import { canonical } from './canonical.ts';
 import { checkModel, type SoundParts } from './check-model.ts';
 import { compileCluster, type CompiledCluster } from './compile-cluster.ts';
@@ -255,18 +258,19 @@ class Compilation {
   ): Promise<CompiledChain | undefined> {
     const routes = chain.handler.kind === 'http' ? this.#routes(chain.handler, path) : undefined;
     const key = canonical({ chain, routes: routes?.config, listener: listener.name });
-    const tlsKey = canonical(chain.tls);
+    const tlsConfig = downstreamTls(chain);
+    const tlsKey = canonical(tlsConfig);
     if (before?.key === key) {
       this.#noteReferences(chain, routes, path);
       return before;
     }
     const match = this.#match(chain, path);
     const tls =
-      chain.tls === undefined
+      tlsConfig === undefined
         ? undefined
         : before?.tlsKey === tlsKey
           ? before.tls
-          : this.#serverTls(chain, path);
+          : this.#serverTls(tlsConfig, path);
     const entries = chain.handler.filters ?? [];
     const filtersKey = canonical(entries);
     const filters =
@@ -286,8 +290,7 @@ class Compilation {
     return compiled;
   }
 
-  #serverTls(chain: FilterChain, path: string): SharedTls | undefined {
-    const config = chain.tls as NonNullable<FilterChain['tls']>;
+  #serverTls(config: DownstreamTls, path: string): SharedTls | undefined {
     const tls = this.#issues.guard(
       `${path}/tls`,
       () => new SharedTls(this.#base.engine.transport.serverTls(config)),
@@ -379,24 +382,26 @@ class Compilation {
     path: string,
   ): HttpChain | undefined {
     const issues = this.#issues;
-    if (handler.codec === 'http2')
-      issues.add(`${path}/handler/codec`, 'http2 is not spoken to callers by this version; leave it out');
     const { limits } = this.#base.engine;
+    const codecLimits = Object.freeze({
+      maxHeadBytes: handler.maxRequestHeadersBytes ?? 61_440,
+      maxHeaders: handler.maxRequestHeadersCount ?? 100,
+      maxUriBytes: limits.maxUriBytes,
+      maxChunkExtensionBytes: limits.maxChunkExtensionBytes,
+      maxTrailerBytes: limits.maxTrailerBytes,
+      maxTrailers: limits.maxTrailers,
+      allowCustomMethods: handler.allowCustomMethods ?? false,
+      targetChars: handler.targetChars ?? 'whatwg',
+    });
     const settings: HttpSettings = Object.freeze({
       statPrefix: handler.statPrefix ?? listener.name,
       requestHeadTimeoutMs: handler.requestHeadTimeoutMs ?? 10_000,
       idleTimeoutMs: handler.idleTimeoutMs ?? 3_600_000,
       streamIdleTimeoutMs: handler.streamIdleTimeoutMs ?? 300_000,
-      codecLimits: Object.freeze({
-        maxHeadBytes: handler.maxRequestHeadersBytes ?? 61_440,
-        maxHeaders: handler.maxRequestHeadersCount ?? 100,
-        maxUriBytes: limits.maxUriBytes,
-        maxChunkExtensionBytes: limits.maxChunkExtensionBytes,
-        maxTrailerBytes: limits.maxTrailerBytes,
-        maxTrailers: limits.maxTrailers,
-        allowCustomMethods: handler.allowCustomMethods ?? false,
-        targetChars: handler.targetChars ?? 'whatwg',
-      }),
+      codecLimits,
+      codec: handler.codec ?? 'auto',
+      http2: sessionOptions(handler.http2, codecLimits),
+      http2Keepalive: handler.http2?.keepalive,
       maxReplayBytes: handler.maxReplayBytes ?? 65_536,
       allowUpgrades: handler.allowUpgrades ?? ['websocket'],
       allowConnect: handler.allowConnect ?? false,

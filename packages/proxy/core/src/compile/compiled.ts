@@ -1,8 +1,16 @@
 import type { FieldTable } from '@tulle/fields';
 import type { RouteInfo } from '@tulle/filter';
 import type { Http1Limits } from '@tulle/http1';
+import type { Http2Options } from '@tulle/http2';
 import type { RouteMatcher } from '@tulle/match';
-import type { DirectResponseAction, RedirectAction, Rewrite, RouteMatch, RoutePriority } from '@tulle/model';
+import type {
+  DirectResponseAction,
+  RedirectAction,
+  Rewrite,
+  RouteMatch,
+  RoutePriority,
+  Http2Keepalive,
+} from '@tulle/model';
 import type { StreamRecord } from '@tulle/telemetry';
 import type { HeadStep, PhaseTable } from '../chain/tables.ts';
 import type { UpstreamRef } from '../sides.ts';
@@ -128,6 +136,11 @@ export interface HttpSettings {
   readonly streamIdleTimeoutMs: number;
   /** Bounds of what callers send; one object for all connections of the chain. */
   readonly codecLimits: Partial<Http1Limits>;
+  /** What callers speak. */
+  readonly codec: 'auto' | 'http1' | 'http2';
+  /** Bounds of callers that speak HTTP/2. */
+  readonly http2: Partial<Http2Options>;
+  readonly http2Keepalive: Http2Keepalive | undefined;
   readonly maxReplayBytes: number;
   readonly allowUpgrades: readonly string[];
   readonly allowConnect: boolean;

@@ -84,6 +84,7 @@ export class ServerConnection
     this.#next = engine.streams.take();
     this.#decoder = new RequestDecoder(this, chain.settings.codecLimits, this.#next.requestHead);
     this.#waits = new CallerWaits(this, engine, socket, this.#outbox, listener.metrics);
+    listener.metrics.http1Connections.add();
     socket.events = this;
   }
 

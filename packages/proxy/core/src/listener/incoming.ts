@@ -1,11 +1,19 @@
-import type { CompiledChain } from '../compile/compiled-listener.ts';
-import { chooseChain, type CompiledListener } from '../compile/compiled-listener.ts';
+import type { WheelTimer } from '@tulle/time';
+import { HttpChain } from '../compile/compiled.ts';
+import {
+  chooseChain,
+  type CompiledChain,
+  type CompiledListener,
+  type TcpChain,
+} from '../compile/compiled-listener.ts';
 import type { Engine } from '../engine.ts';
 import type { Socket, SocketEvents, SocketFault } from '../ports.ts';
 import { HELLO_MORE, MAX_HELLO_BYTES, readFirstBytes } from './client-hello.ts';
 import { ConnectionFacts } from './connection-facts.ts';
 import { ConnectionHooks } from './conn-hooks.ts';
 import { ServerConnection } from './h1-server.ts';
+import { Http2ServerConnection } from './h2-server.ts';
+import { HTTP1, HTTP2, PREFACE_MORE, readPreface } from './preface.ts';
 import type { ChainSlot, ListenerConnection, ServingListener } from './serving.ts';
 import { TcpConnection } from './tcp-connection.ts';
 
@@ -36,6 +44,10 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
   #chain: CompiledChain | undefined;
   #cancelTimer: (() => void) | undefined;
   #sniffing = false;
+  /** The first bytes will show what the caller speaks. */
+  #detecting = false;
+  #shown: ConnectionFacts | undefined;
+  #restTimer: WheelTimer | undefined;
   #peerEnded = false;
   #over = false;
 
@@ -131,7 +143,7 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
   #handOver(facts: ConnectionFacts): void {
     const chain = this.#chain as CompiledChain;
     const { handler } = chain;
-    if ('matcher' in handler) return this.#done(this.#http(chain, facts));
+    if (handler instanceof HttpChain) return this.#http(handler, facts);
     if (handler.filters.connFilters.length === 0) return this.#tcp(handler, facts, undefined);
     const hooks = new ConnectionHooks(this.#engine, handler.filters, facts);
     const both = (): boolean | Promise<boolean> => {
@@ -152,28 +164,51 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
     void passed.then((ok) => this.#inTurn(() => finish(ok)));
   }
 
-  #http(chain: CompiledChain, facts: ConnectionFacts): ListenerConnection {
-    const slot = this.#listener.slot(chain.name);
-    const connection = new ServerConnection(
-      this.#engine,
-      this.#listener,
-      slot,
-      chain.handler as never,
-      this.#socket,
-      facts,
-    );
+  #http(handler: HttpChain, facts: ConnectionFacts): void {
+    const { codec, idleTimeoutMs } = handler.settings;
+    this.#shown = facts;
+    if (codec !== 'auto') return this.#serve(codec === 'http1' ? HTTP1 : HTTP2);
+    if (facts.alpn !== undefined) return this.#serve(facts.alpn === 'h2' ? HTTP2 : HTTP1);
     const first = this.#first;
-    if (first !== undefined && first.length > 0) connection.onRead(first, 0, first.length);
-    if (this.#peerEnded) connection.onEnd();
+    const seen = first === undefined ? PREFACE_MORE : readPreface(first, 0, first.length);
+    if (seen !== PREFACE_MORE) return this.#serve(seen);
+    this.#detecting = true;
+    if (first === undefined) {
+      this.#cancelTimer?.();
+      this.#cancelTimer = undefined;
+    }
+    if (idleTimeoutMs > 0) (this.#restTimer = this.#engine.wheel.timer(restOver, this)).arm(idleTimeoutMs);
     this.#socket.resume();
-    return connection;
   }
 
-  #tcp(
-    handler: Exclude<CompiledChain['handler'], { matcher: unknown }>,
-    facts: ConnectionFacts,
-    hooks: ConnectionHooks | undefined,
-  ): void {
+  /** The caller said nothing for the idle timeout. */
+  restOver(): void {
+    this.#inTurn(() => {
+      if (!this.#over) this.#listener.metrics.idleTimeouts.add();
+      this.#drop();
+    });
+  }
+
+  #serve(version: typeof HTTP1 | typeof HTTP2): void {
+    const chain = this.#chain as CompiledChain;
+    const engine = this.#engine;
+    const listener = this.#listener;
+    const slot = listener.slot(chain.name);
+    const socket = this.#socket;
+    const facts = this.#shown as ConnectionFacts;
+    const handler = chain.handler as HttpChain;
+    const connection =
+      version === HTTP2
+        ? new Http2ServerConnection(engine, listener, slot, handler, socket, facts)
+        : new ServerConnection(engine, listener, slot, handler, socket, facts);
+    this.#done(connection);
+    const first = this.#first;
+    if (first !== undefined && first.length > 0) socket.events.onRead(first, 0, first.length);
+    if (this.#peerEnded) socket.events.onEnd();
+    socket.resume();
+  }
+
+  #tcp(handler: TcpChain, facts: ConnectionFacts, hooks: ConnectionHooks | undefined): void {
     const connection = new TcpConnection(
       this.#engine,
       this.#listener,
@@ -190,6 +225,7 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
   #done(connection: ListenerConnection): void {
     this.#over = true;
     this.#cancelTimer?.();
+    this.#restTimer?.cancel();
     this.#listener.handedOver(this, connection, this.#listenerHooks);
   }
 
@@ -197,6 +233,7 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
     if (this.#over) return;
     this.#over = true;
     this.#cancelTimer?.();
+    this.#restTimer?.cancel();
     this.#socket.destroy();
     this.#listenerHooks?.close();
     this.#listener.connectionOver(this);
@@ -213,8 +250,20 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
   onRead(chunk: Buffer, start: number, end: number): void {
     this.#inTurn(() => {
       if (this.#over) return;
+      if (this.#detecting && this.#first === undefined) {
+        const seen = readPreface(chunk, start, end);
+        if (seen !== PREFACE_MORE) {
+          this.#serve(seen);
+          return this.#socket.events.onRead(chunk, start, end);
+        }
+        this.#armTimer();
+      }
       const bytes = chunk.subarray(start, end);
       this.#first = this.#first === undefined ? Buffer.from(bytes) : Buffer.concat([this.#first, bytes]);
+      if (this.#detecting) {
+        const seen = readPreface(this.#first, 0, this.#first.length);
+        return seen === PREFACE_MORE ? undefined : this.#serve(seen);
+      }
       if (!this.#sniffing) {
         if (this.#first.length > this.#engine.limits.maxPipelinedBytes) this.#socket.pause();
         return;
@@ -232,7 +281,7 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
 
   onEnd(): void {
     this.#peerEnded = true;
-    if (this.#sniffing) this.#inTurn(() => this.#drop());
+    if (this.#sniffing || this.#detecting) this.#inTurn(() => this.#drop());
   }
 
   onDrain(): void {}
@@ -272,4 +321,8 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
       this.#engine.turn.end();
     }
   }
+}
+
+function restOver(connection: IncomingConnection): void {
+  connection.restOver();
 }

@@ -34,6 +34,10 @@ export class ListenerMetrics {
   readonly #listener: string;
   readonly #labelled: Map<string, Counter> = new Map<string, Counter>();
   readonly connections: Counter;
+  readonly http1Connections: Counter;
+  readonly http2Connections: Counter;
+  readonly goawaysSent: Counter;
+  readonly keepaliveTimeouts: Counter;
   readonly tlsConnections: Counter;
   readonly plaintext: Counter;
   readonly overflows: Counter;
@@ -52,6 +56,13 @@ export class ListenerMetrics {
     const counter = (what: string, help: string): Counter =>
       meter.counter(`tulle_listener_downstream_${what}_total`, { help, labels: { listener } });
     this.connections = counter('cx', 'Connections accepted');
+    this.http1Connections = counter('cx_http1', 'Connections that speak HTTP/1');
+    this.http2Connections = counter('cx_http2', 'Connections that speak HTTP/2');
+    this.goawaysSent = counter('cx_goaway', 'HTTP/2 connections that were asked to leave by GOAWAY');
+    this.keepaliveTimeouts = counter(
+      'cx_keepalive_timeout',
+      'HTTP/2 connections closed since PING was not answered in time',
+    );
     this.tlsConnections = counter('cx_ssl', 'Connections on which TLS was established and the peer verified');
     this.plaintext = counter(
       'cx_plaintext',

@@ -2,7 +2,7 @@ import type { AttemptRecord, Sink, StreamRecord } from '@tulle/telemetry';
 import { grpcStatusOf } from '../grpc/grpc-status.ts';
 import type { Services } from '../services.ts';
 import { disown, isThenable, messageOf } from '../thenable.ts';
-import type { Stream } from './stream.ts';
+import { protocolOf, type Stream } from './stream.ts';
 
 const NO_LABELS: Readonly<Record<string, string>> = Object.freeze({});
 const NO_ATTEMPTS: readonly AttemptRecord[] = Object.freeze([]);
@@ -59,7 +59,7 @@ export class Recorder {
     record.listener = connection.listener;
     record.direction = connection.direction;
     record.kind = 'http';
-    record.protocol = stream.requestHead.minorVersion === 0 ? 'HTTP/1.0' : 'HTTP/1.1';
+    record.protocol = protocolOf(stream);
     record.method = stream.method;
     record.path = stream.originalPath;
     record.query = stream.originalQuery;

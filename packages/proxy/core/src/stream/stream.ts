@@ -73,6 +73,8 @@ export class Stream {
   readonly slots: Map<string, unknown> = new Map<string, unknown>();
 
   // — request (also what route matching reads) —
+  /** The caller speaks HTTP/2. */
+  http2 = false;
   readonly requestHead: RequestHead = new RequestHead();
   method = '';
   path = '';
@@ -212,6 +214,7 @@ export class Stream {
   /** Puts every field back. The order of what must happen at the end is `chain/complete.ts`. */
   reset(): void {
     this.live = false;
+    this.http2 = false;
     this.phase = AT_REQUEST;
     this.table = EMPTY_TABLE;
     this.route = undefined;
@@ -315,4 +318,9 @@ export class Stream {
   getSlot<T>(slot: Slot<T>): T | undefined {
     return this.slots.get(slot.name) as T | undefined;
   }
+}
+
+/** What the caller speaks, as records and filters say it. */
+export function protocolOf({ http2, requestHead }: Stream): 'HTTP/1.0' | 'HTTP/1.1' | 'HTTP/2' {
+  return http2 ? 'HTTP/2' : requestHead.minorVersion === 0 ? 'HTTP/1.0' : 'HTTP/1.1';
 }

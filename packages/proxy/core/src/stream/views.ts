@@ -15,7 +15,7 @@ import { BODY_NONE } from '@tulle/http1';
 import { rematch } from '../chain/route.ts';
 import { recordReply } from '../chain/reply.ts';
 import { setAuthority, setMethod, setPath, setQuery } from './request-edits.ts';
-import { AT_ATTEMPTS, AT_RESPONSE, type LentStream, type Stream } from './stream.ts';
+import { AT_ATTEMPTS, AT_RESPONSE, protocolOf, type LentStream, type Stream } from './stream.ts';
 
 /** Where the bytes of `stream.emit()` go. */
 export interface Emitter {
@@ -192,7 +192,7 @@ class RequestView implements RequestHead {
   }
 
   get protocol(): 'HTTP/1.0' | 'HTTP/1.1' | 'HTTP/2' {
-    return (this.#stream ?? over()).requestHead.minorVersion === 0 ? 'HTTP/1.0' : 'HTTP/1.1';
+    return protocolOf(this.#stream ?? over());
   }
 
   get headers(): MutableHeaders {

@@ -20,6 +20,10 @@ export class ClusterMetrics {
   readonly pendingOverflow: Counter;
   readonly connectionOverflow: Counter;
   readonly connections: Counter;
+  readonly http1Connections: Counter;
+  readonly http2Connections: Counter;
+  readonly goawaysReceived: Counter;
+  readonly keepaliveTimeouts: Counter;
   readonly connectFailures: Counter;
   readonly connectTimeouts: Counter;
   readonly idleRetired: Counter;
@@ -62,6 +66,16 @@ export class ClusterMetrics {
       'Times that maxConnections kept a connection from being opened',
     );
     this.connections = counter('upstream_cx', 'Connections opened');
+    this.http1Connections = counter('upstream_cx_http1', 'Connections that speak HTTP/1');
+    this.http2Connections = counter('upstream_cx_http2', 'Connections that speak HTTP/2');
+    this.goawaysReceived = counter(
+      'upstream_cx_close_notify',
+      'HTTP/2 connections whose endpoint said GOAWAY',
+    );
+    this.keepaliveTimeouts = counter(
+      'upstream_cx_keepalive_timeout',
+      'HTTP/2 connections closed since PING was not answered in time',
+    );
     this.connectFailures = counter('upstream_cx_connect_fail', 'Connections that could not be opened');
     this.connectTimeouts = counter(
       'upstream_cx_connect_timeout',

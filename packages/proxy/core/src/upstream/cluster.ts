@@ -1,7 +1,9 @@
 import { createBalancer, type Balancer, type EndpointState } from '@tulle/balance';
+import { DEFAULT_OPTIONS, type Http2Options as CodecOptions } from '@tulle/http2';
 import type { Cluster, Endpoint } from '@tulle/model';
 import { RetryBudget } from '@tulle/time';
 import type { Engine } from '../engine.ts';
+import { sessionOptions } from '../http2/session-options.ts';
 import type { ClientTls } from '../ports.ts';
 import { ClusterMetrics } from './cluster-metrics.ts';
 import { EndpointPool } from './endpoint-pool.ts';
@@ -38,9 +40,18 @@ export class ClusterRuntime {
   readonly idleTimeoutMs: number;
   readonly maxIdlePerEndpoint: number;
   readonly maxRequestsPerConnection: number;
+  /** What its endpoints are spoken to in; by TLS where ALPN decides. */
+  readonly protocol: 'http1' | 'http2' | 'auto';
+  readonly http2: Partial<CodecOptions>;
+  /** Streams that an HTTP/2 connection may bear at most. */
+  readonly streamsEach: number;
+  /** How long an HTTP/2 connection without a stream is kept: longer than others, since its endpoint says when it goes. */
+  readonly http2IdleTimeoutMs: number;
   readonly labels: Readonly<Record<string, string>>;
   /** Open or connecting. */
   connections = 0;
+  /** Open and speaking HTTP/2. */
+  http2Connections = 0;
   /** Streams that wait for a connection. */
   pending = 0;
   /** Streams under way. */
@@ -64,6 +75,10 @@ export class ClusterRuntime {
     this.idleTimeoutMs = pool?.idleTimeoutMs ?? 4_000;
     this.maxIdlePerEndpoint = pool?.maxIdlePerEndpoint ?? 64;
     this.maxRequestsPerConnection = pool?.maxRequestsPerConnection ?? 0;
+    this.protocol = pool?.protocol ?? 'http1';
+    this.http2 = sessionOptions(pool?.http2, engine.responseLimits);
+    this.streamsEach = pool?.http2?.maxConcurrentStreams ?? DEFAULT_OPTIONS.maxConcurrentStreams;
+    this.http2IdleTimeoutMs = pool?.idleTimeoutMs ?? 300_000;
     this.labels = Object.freeze({ ...config.labels });
     const metrics = (this.metrics = new ClusterMetrics(engine.meter, config.name));
     const nowMs = engine.clock.nowMs();
@@ -103,6 +118,7 @@ export class ClusterRuntime {
   start(): void {
     const { metrics, config } = this;
     metrics.observe('upstream_cx_active', 'Open connections', () => this.connections);
+    metrics.observe('upstream_cx_http2_active', 'Open HTTP/2 connections', () => this.http2Connections);
     metrics.observe('upstream_rq_active', 'Requests under way', () => this.requests);
     metrics.observe('upstream_rq_pending_active', 'Requests waiting for a connection', () => this.pending);
     metrics.observe('membership_total', 'Endpoints', () => this.balancer.endpoints.length);

@@ -7,14 +7,16 @@ import type { ClusterRuntime } from './cluster.ts';
 import { ConnectingSocket, type ConnectOwner } from './connecting.ts';
 import { usesTls } from './endpoint-tls.ts';
 import { UpstreamConnection } from './h1-client.ts';
+import { Http2ClientConnection, type SharedOwner } from './h2-client.ts';
 import { RestingConnections } from './resting-connections.ts';
+import { SharedConnections } from './shared-connections.ts';
 import { Waiters } from './waiters.ts';
 
 /**
  * The connections to one endpoint, and the streams that wait for one. HTTP/1 connections serve one stream and rest
- * between two. Limits are the cluster's.
+ * between two, HTTP/2 connections are shared; which it is shows when a connection is open. Limits are the cluster's.
  */
-export class EndpointPool implements UpstreamPool, ConnectOwner {
+export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
   readonly cluster: ClusterRuntime;
   readonly address: string;
   endpoint: Endpoint;
@@ -22,6 +24,9 @@ export class EndpointPool implements UpstreamPool, ConnectOwner {
   connections = 0;
   connecting = 0;
   readonly resting: RestingConnections;
+  readonly #shared: SharedConnections = new SharedConnections();
+  /** Whether new connections are expected to be shared: as configured, then as the last one was. */
+  #shares: boolean;
   readonly #waiters: Waiters = new Waiters();
   #retired = false;
 
@@ -30,21 +35,34 @@ export class EndpointPool implements UpstreamPool, ConnectOwner {
     this.endpoint = endpoint;
     this.address = address;
     this.resting = new RestingConnections(cluster);
+    this.#shares =
+      cluster.protocol === 'http2' || (cluster.protocol === 'auto' && usesTls(cluster, endpoint));
   }
 
   /** Connections at rest. */
   get idle(): number {
-    return this.resting.size;
+    return this.resting.size + this.#shared.idle;
+  }
+
+  /** Open connections that speak HTTP/2. */
+  get shared(): number {
+    return this.#shared.size;
   }
 
   /** The endpoint is described anew; another expected identity or mode ends the connections that relied on the old. */
   configure(endpoint: Endpoint): void {
     const before = this.endpoint;
     this.endpoint = endpoint;
-    if (before.identity !== endpoint.identity || before.mode !== endpoint.mode) this.resting.closeAll();
+    if (before.identity === endpoint.identity && before.mode === endpoint.mode) return;
+    this.resting.closeAll();
+    this.#shared.leave();
   }
 
   take(stream: Stream): UpstreamStream | undefined {
+    if (this.#shared.size > 0) {
+      const shared = this.#shared.withRoom(stream);
+      if (shared !== undefined) return this.#share(shared, stream);
+    }
     const connection = this.resting.take(stream);
     if (connection !== undefined) return connection;
     const { cluster } = this;
@@ -78,9 +96,61 @@ export class EndpointPool implements UpstreamPool, ConnectOwner {
   }
 
   connected(socket: Socket): void {
+    const { cluster } = this;
     this.connecting--;
-    this.give(new UpstreamConnection(this, socket));
+    this.#shares =
+      cluster.protocol === 'http2'
+        ? socket.tls?.alpn === undefined || socket.tls.alpn === 'h2'
+        : cluster.protocol === 'auto' && socket.tls?.alpn === 'h2';
+    if (!this.#shares) {
+      cluster.metrics.http1Connections.add();
+      this.give(new UpstreamConnection(this, socket));
+      // It was expected to serve all who wait.
+      if (cluster.protocol !== 'http1') this.#grow();
+      return;
+    }
+    cluster.metrics.http2Connections.add();
+    cluster.http2Connections++;
+    const connection = new Http2ClientConnection(this, socket);
+    this.#shared.add(connection);
+    this.roomMade(connection);
+    if (this.#retired || cluster.closed) connection.leave();
   }
+
+  // — shared connections —
+
+  /** A stream of a shared connection, or `undefined` where the endpoint does not take what it is for. */
+  #share(connection: Http2ClientConnection, stream: Stream): UpstreamStream | undefined {
+    if (stream.upgrade === undefined || connection.takesUpgrades) return connection.open(stream);
+    attemptFailed(stream, 'TULLE_UPGRADE_REFUSED', true, 'upgrade_failed{upstream_without_extended_connect}');
+    return undefined;
+  }
+
+  roomMade(connection: Http2ClientConnection): void {
+    this.#shared.learn(connection);
+    while (connection.hasRoom) {
+      const next = this.#waiters.next;
+      if (next === undefined || (next.upgrade !== undefined && !connection.settled)) return;
+      this.#nextWaiter();
+      const side = this.#share(connection, next);
+      if (side !== undefined) sendAttempt(next, side);
+    }
+  }
+
+  leaves(connection: Http2ClientConnection): void {
+    this.#shared.remove(connection);
+    this.#grow();
+  }
+
+  sharedGone(connection: Http2ClientConnection): void {
+    this.#shared.remove(connection);
+    this.connections--;
+    this.cluster.connections--;
+    this.cluster.http2Connections--;
+    this.#grow();
+  }
+
+  // — connections of one stream at a time —
 
   /** A connection is free: the next waiter gets it, or it rests. */
   give(connection: UpstreamConnection): void {
@@ -97,23 +167,22 @@ export class EndpointPool implements UpstreamPool, ConnectOwner {
     this.resting.add(connection, nowMs);
   }
 
-  /** The stream that waited longest learns it. */
+  /** As many as the connection would have served learn it, those that waited longest. */
   notConnected(fault: SocketFault | undefined): void {
     this.connecting--;
     this.connections--;
     this.cluster.connections--;
     if (fault === undefined) return;
     const code = this.#codeOf(fault);
-    const stream = this.#nextWaiter();
-    if (stream !== undefined)
-      attemptFailed(
-        stream,
-        code,
-        true,
-        code === 'TULLE_UPSTREAM_CONNECT' || code === 'TULLE_UPSTREAM_CONNECT_TIMEOUT'
-          ? undefined
-          : `upstream_reset_before_response_started{connection_failure,${fault.reason}}`,
-      );
+    const details =
+      code === 'TULLE_UPSTREAM_CONNECT' || code === 'TULLE_UPSTREAM_CONNECT_TIMEOUT'
+        ? undefined
+        : `upstream_reset_before_response_started{connection_failure,${fault.reason}}`;
+    for (let left = Math.min(this.#streamsEach, this.#waiters.size); left > 0; left--) {
+      const stream = this.#nextWaiter();
+      if (stream === undefined) break;
+      attemptFailed(stream, code, true, details);
+    }
     this.#grow();
   }
 
@@ -146,12 +215,18 @@ export class EndpointPool implements UpstreamPool, ConnectOwner {
   retire(): void {
     this.#retired = true;
     this.resting.stop();
+    this.#shared.leave();
+  }
+
+  /** Streams that a new connection is expected to serve. */
+  get #streamsEach(): number {
+    return this.#shares ? Math.min(this.#shared.streamsEach, this.cluster.streamsEach) : 1;
   }
 
   /** Opens connections for those who wait, as far as the limits let. */
   #grow(): void {
     const { cluster } = this;
-    while (this.connecting < this.#waiters.size) {
+    while (this.connecting * this.#streamsEach < this.#waiters.size) {
       // A cluster at its limit still opens the first connection to an endpoint, or its streams would wait for nothing.
       if (cluster.connections >= cluster.maxConnections && this.connections > 0) {
         cluster.metrics.connectionOverflow.add();

@@ -17,12 +17,12 @@ import {
 import { attemptAnswered, attemptFailed, responseBroken, responseWhole } from '../attempts/attempts.ts';
 import { upstreamDrained } from '../chain/request-body.ts';
 import { responseData, responseEnd } from '../chain/response.ts';
-import { targetUnchanged } from '../chain/walk.ts';
 import { Outbox } from '../outbox.ts';
 import type { Socket, SocketEvents, SocketFault } from '../ports.ts';
 import { PAUSE_FLOW, PAUSE_HOOK, type PauseReason, type UpstreamStream } from '../sides.ts';
 import type { Stream } from '../stream/stream.ts';
 import type { EndpointPool } from './endpoint-pool.ts';
+import { requestTarget } from './request-target.ts';
 
 const EMPTY: Buffer = Buffer.alloc(0);
 const CRLF: Buffer = Buffer.from('\r\n', 'latin1');
@@ -47,6 +47,7 @@ export class UpstreamConnection implements SocketEvents, ResponseSink, UpstreamS
   readonly socket: Socket;
   idleSinceMs = 0;
   reused = false;
+  readonly provesUnsent = false;
   readonly #pool: EndpointPool;
   readonly #outbox: Outbox;
   readonly #decoder: ResponseDecoder;
@@ -124,17 +125,10 @@ export class UpstreamConnection implements SocketEvents, ResponseSink, UpstreamS
     framing.upgrade = stream.upgrade;
     framing.connection = stream.upgrade === undefined ? CONNECTION_PERSIST : CONNECTION_UPGRADE;
     if (stream.requestHead.expectContinue && !stream.expectsContinue) stream.headers.drop('expect');
-    const target = stream.isConnect
-      ? stream.authority
-      : targetUnchanged(stream)
-        ? stream.requestHead.path
-        : stream.query === undefined
-          ? stream.path
-          : `${stream.path}?${stream.query}`;
     const fault = writeRequestHead(
       this.#outbox.writer(),
       stream.method,
-      target,
+      requestTarget(stream),
       stream.authority,
       stream.headers,
       framing,

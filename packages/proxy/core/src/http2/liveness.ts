@@ -1,0 +1,91 @@
+import type { Http2Session } from '@tulle/http2';
+import type { Http2Keepalive } from '@tulle/model';
+import type { WheelTimer } from '@tulle/time';
+import type { Engine } from '../engine.ts';
+
+/** Token of the PING that asks for a sign of life. */
+export const KEEPALIVE_TOKEN = 1;
+/** Token of the PING behind a graceful GOAWAY: its answer says that the peer read that. */
+export const DRAIN_TOKEN = 2;
+
+const DEFAULT_TIMEOUT_MS = 5_000;
+
+const SETTINGS_SENT = 0;
+const RESTING = 1;
+const LISTENING = 2;
+const ASKED = 3;
+
+/** Who is told. */
+export interface LivenessOwner {
+  readonly session: Pick<Http2Session<never>, 'ping' | 'fail'>;
+  /** No answer to PING within the timeout. */
+  peerSilent(): void;
+}
+
+/**
+ * Whether the peer of an HTTP/2 connection is there: it acknowledges SETTINGS in time (RFC 9113 §6.5.3), and where
+ * that is asked for, answers PING on a quiet connection.
+ */
+export class Liveness {
+  /** When something came last. */
+  heardMs: number;
+  readonly #engine: Engine;
+  readonly #owner: LivenessOwner;
+  readonly #keepalive: Http2Keepalive | undefined;
+  readonly #timer: WheelTimer;
+  #state: typeof SETTINGS_SENT | typeof RESTING | typeof LISTENING | typeof ASKED = SETTINGS_SENT;
+  #askedMs = 0;
+
+  constructor(engine: Engine, owner: LivenessOwner, keepalive: Http2Keepalive | undefined) {
+    this.#engine = engine;
+    this.#owner = owner;
+    this.#keepalive = keepalive;
+    this.heardMs = engine.turn.nowMs;
+    this.#timer = engine.wheel.timer(livenessDue, this);
+    this.#timer.arm(engine.limits.handshakeTimeoutMs, this.heardMs);
+  }
+
+  /** Our SETTINGS were acknowledged. */
+  settled(): void {
+    if (this.#state !== SETTINGS_SENT) return;
+    this.#timer.cancel();
+    this.#state = RESTING;
+    if (this.#keepalive === undefined) return;
+    this.#state = LISTENING;
+    this.#timer.arm(this.#keepalive.intervalMs);
+  }
+
+  due(): void {
+    const { turn } = this.#engine;
+    turn.begin();
+    try {
+      this.#look();
+    } catch (defect) {
+      this.#engine.logDefect(defect);
+    } finally {
+      turn.end();
+    }
+  }
+
+  #look(): void {
+    const { session } = this.#owner;
+    if (this.#state === SETTINGS_SENT) return session.fail('settings-timeout');
+    const keepalive = this.#keepalive as Http2Keepalive;
+    const { nowMs } = this.#engine.turn;
+    if (this.#state === ASKED && this.heardMs < this.#askedMs) return this.#owner.peerSilent();
+    const leftMs = this.heardMs + keepalive.intervalMs - nowMs;
+    this.#state = leftMs > 0 ? LISTENING : ASKED;
+    if (leftMs > 0) return this.#timer.arm(leftMs, nowMs);
+    this.#askedMs = nowMs;
+    session.ping(KEEPALIVE_TOKEN);
+    this.#timer.arm(keepalive.timeoutMs ?? DEFAULT_TIMEOUT_MS, nowMs);
+  }
+
+  stop(): void {
+    this.#timer.cancel();
+  }
+}
+
+function livenessDue(liveness: Liveness): void {
+  liveness.due();
+}

@@ -1,0 +1,199 @@
+import type { FieldTable } from '@tulle/fields';
+import type { Http2Session, Http2Stream } from '@tulle/http2';
+import type { Engine } from '../engine.ts';
+import type { Socket } from '../ports.ts';
+import type { PauseReason } from '../sides.ts';
+import type { TurnTask } from '../turn.ts';
+import { StreamSocket, type TunnelledStream } from './stream-socket.ts';
+
+/** Beside the reasons of {@link PauseReason}: bytes behind a head that asks for a tunnel wait until it stands. */
+const PAUSE_TUNNEL = 4;
+
+const NOTHING: Buffer = Buffer.alloc(0);
+
+/** The connection that carries the stream. */
+export interface SideHost<Self> {
+  readonly engine: Engine;
+  readonly socket: Socket;
+  readonly session: Http2Session<Self>;
+}
+
+/**
+ * The incoming half of one HTTP/2 stream, the same for a caller's request and an endpoint's response. While nobody takes
+ * its body, what comes is held here, and as the peer is given no room again, that is one window at most; the other
+ * streams of the connection move on.
+ *
+ * Pooled. `generation` grows with each use, so that who called out can tell whether it is still the same stream.
+ */
+export abstract class StreamSide<Self> implements TurnTask, TunnelledStream<Self> {
+  generation = 0;
+  /** `undefined` once the HTTP/2 stream is over. */
+  h2: Http2Stream<Self> | undefined = undefined;
+  host!: SideHost<Self>;
+  /** The peer ended its side. */
+  peerEnded = false;
+  tunnelSocket: StreamSocket<Self> | undefined = undefined;
+  #paused = 0;
+  #held: Buffer[] = [];
+  #heldBytes = 0;
+  /** Taken by the other side, and not yet the peer's to send again. */
+  #owedBytes = 0;
+  #endHeld = false;
+  #heldTrailers: FieldTable | undefined = undefined;
+  #passing = false;
+  #scheduled = false;
+
+  /** A piece of body. @returns whether `chunk` is kept (D1) */
+  protected abstract deliver(chunk: Buffer, start: number, end: number, owned: boolean): boolean;
+  /** The body is over. */
+  protected abstract finish(trailers: FieldTable | undefined): void;
+  /** Nothing uses the tunnel any more. */
+  abstract tunnelClosed(): void;
+
+  get paused(): boolean {
+    return this.#paused !== 0;
+  }
+
+  // — what the session tells —
+
+  received(chunk: Buffer, start: number, end: number, endStream: boolean): void {
+    if (endStream) this.peerEnded = true;
+    if (this.#paused !== 0 || this.#heldBytes > 0) {
+      this.#hold(chunk, start, end);
+      if (endStream) this.#endHeld = true;
+      return;
+    }
+    const { socket } = this.host;
+    if (!this.#pass(chunk, start, end, socket.ownedReads, socket)) return;
+    if (!endStream) return;
+    if (this.#paused === 0) this.#ended(undefined);
+    else this.#endHeld = true;
+  }
+
+  /** The peer ended its side, without content in its last frame. */
+  ended(trailers: FieldTable | undefined): void {
+    this.peerEnded = true;
+    if (this.#paused === 0 && this.#heldBytes === 0) return this.#ended(trailers);
+    this.#endHeld = true;
+    if (trailers === undefined) return;
+    // The session's own: it reads others into it.
+    this.#heldTrailers = this.host.engine.newTable();
+    this.#heldTrailers.copyFrom(trailers);
+  }
+
+  // — pausing —
+
+  /** @returns whether it flowed before */
+  pause(reason: PauseReason | typeof PAUSE_TUNNEL): boolean {
+    const flowed = (this.#paused & reason) === 0;
+    this.#paused |= reason;
+    return flowed;
+  }
+
+  resume(reason: PauseReason | typeof PAUSE_TUNNEL): void {
+    if (this.#paused === 0) return;
+    this.#paused &= ~reason;
+    if (this.#paused !== 0 || this.#passing || this.#scheduled) return;
+    this.#scheduled = true;
+    const { turn } = this.host.engine;
+    turn.begin();
+    turn.later(this);
+    turn.end();
+  }
+
+  /** What was held goes on. */
+  endOfTurn(): void {
+    this.#scheduled = false;
+    const { generation } = this;
+    while (this.#paused === 0 && this.#heldBytes > 0) {
+      const piece = this.#held.shift() as Buffer;
+      this.#heldBytes -= piece.length;
+      if (!this.#pass(piece, 0, piece.length, true, undefined)) return;
+    }
+    if (this.#paused !== 0) return;
+    this.#credit();
+    if (!this.#endHeld || this.generation !== generation) return;
+    this.#endHeld = false;
+    const trailers = this.#heldTrailers;
+    this.#heldTrailers = undefined;
+    this.#ended(trailers);
+  }
+
+  /** @returns whether it is still the same stream */
+  #pass(chunk: Buffer, start: number, end: number, owned: boolean, keeper: Socket | undefined): boolean {
+    const { generation, tunnelSocket } = this;
+    this.#passing = true;
+    if (tunnelSocket !== undefined) tunnelSocket.events.onRead(chunk, start, end);
+    else if (this.deliver(chunk, start, end, owned) && keeper !== undefined) keeper.keepRead();
+    if (this.generation !== generation) return false;
+    this.#passing = false;
+    this.#owedBytes += end - start;
+    if (this.#paused === 0) this.#credit();
+    return true;
+  }
+
+  #ended(trailers: FieldTable | undefined): void {
+    if (this.tunnelSocket === undefined) this.finish(trailers);
+    else this.tunnelSocket.events.onEnd();
+  }
+
+  #credit(): void {
+    const bytes = this.#owedBytes;
+    if (bytes === 0) return;
+    this.#owedBytes = 0;
+    if (this.h2 !== undefined) this.host.session.consume(this.h2, bytes);
+  }
+
+  #hold(chunk: Buffer, start: number, end: number): void {
+    this.#held.push(Buffer.from(chunk.subarray(start, end)));
+    this.#heldBytes += end - start;
+  }
+
+  // — tunnels —
+
+  /** From the head that asks for one on: what comes behind it waits. */
+  awaitTunnel(): void {
+    this.pause(PAUSE_TUNNEL);
+  }
+
+  /** The stream as a socket. What came already is taken by {@link takeHeld}. */
+  openTunnel(): StreamSocket<Self> {
+    const { host } = this;
+    this.pause(PAUSE_TUNNEL);
+    const socket = new StreamSocket<Self>(host.session, this, host.socket, host.engine.turn);
+    this.tunnelSocket = socket;
+    return socket;
+  }
+
+  pauseTunnel(): void {
+    this.pause(PAUSE_TUNNEL);
+  }
+
+  resumeTunnel(): void {
+    this.resume(PAUSE_TUNNEL);
+  }
+
+  takeHeld(): Buffer {
+    const held = this.#held;
+    if (held.length === 0) return NOTHING;
+    this.#owedBytes += this.#heldBytes;
+    this.#held = [];
+    this.#heldBytes = 0;
+    return Buffer.concat(held);
+  }
+
+  /** For the next stream. */
+  protected resetSide(): void {
+    this.generation++;
+    this.h2 = undefined;
+    this.peerEnded = false;
+    this.tunnelSocket = undefined;
+    this.#paused = 0;
+    if (this.#heldBytes > 0) this.#held = [];
+    this.#heldBytes = 0;
+    this.#owedBytes = 0;
+    this.#endHeld = false;
+    this.#heldTrailers = undefined;
+    this.#passing = false;
+  }
+}

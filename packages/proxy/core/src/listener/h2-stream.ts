@@ -1,0 +1,398 @@
+import type { FieldTable } from '@tulle/fields';
+import {
+  BODY_LENGTH,
+  BODY_NONE,
+  stripHopByHop,
+  TARGET_AUTHORITY,
+  TARGET_ORIGIN,
+  type RequestHead,
+  type ResponseHead,
+} from '@tulle/http1';
+import {
+  errorCodeName,
+  H2_CANCEL,
+  H2_INTERNAL_ERROR,
+  H2_NO_ERROR,
+  type Http2Fault,
+  type Http2Stream,
+  type ResetCause,
+  type ServerSession,
+} from '@tulle/http2';
+import type { WheelTimer } from '@tulle/time';
+import { completeStream } from '../chain/complete.ts';
+import { requestData, requestEnd } from '../chain/request-body.ts';
+import { beginStream } from '../chain/walk.ts';
+import type { HttpChain } from '../compile/compiled.ts';
+import type { Engine } from '../engine.ts';
+import { StreamSide, type SideHost } from '../http2/stream-side.ts';
+import { rescue } from '../rescue.ts';
+import { PAUSE_FLOW, type Downstream, type PauseReason, type UpstreamStream } from '../sides.ts';
+import { Stack } from '../stack.ts';
+import type { Stream } from '../stream/stream.ts';
+import type { ConnectionFacts } from './connection-facts.ts';
+import { isSwitch } from './response-encoder.ts';
+import { tunnelStream } from './tunnel.ts';
+import type { ServingListener } from './serving.ts';
+
+/** The connection of an {@link Http2ServerStream}. */
+export interface ServerStreamHost extends SideHost<Http2ServerStream> {
+  readonly session: ServerSession<Http2ServerStream>;
+  readonly connection: ConnectionFacts;
+  readonly listener: ServingListener;
+  /** Bytes that the socket has not taken; changes as the caller reads. */
+  readonly unsentBytes: number;
+  /** A response goes out: while draining, the connection may ask the caller to leave. */
+  responseBegins(): void;
+  /** A tunnel begins or ends. */
+  tunnels(change: 1 | -1): void;
+  /** The stream is over, for the engine and on the wire. */
+  streamOver(): void;
+}
+
+/** Kept for reuse; more are left to the garbage collector. */
+const MAX_SPARE = 1024;
+const spare: Stack<Http2ServerStream> = new Stack<Http2ServerStream>();
+
+/** One stream of a caller's HTTP/2 connection: the downstream side of one request. Pooled. */
+export class Http2ServerStream extends StreamSide<Http2ServerStream> implements Downstream {
+  declare host: ServerStreamHost;
+  connection!: ConnectionFacts;
+  /** Until the engine is done with it. */
+  stream: Stream | undefined = undefined;
+  /** Response and its end were handed over. */
+  #localEnded = false;
+  /** `:protocol` of an extended CONNECT, which the chain sees as an upgrade. */
+  #extended = false;
+  #discardedBytes = 0;
+  /** The rest of the request is not wanted any more, now that it is answered. */
+  #checkEnd = false;
+  /** The connection ended under it. */
+  #lost = false;
+  #lastUnsentBytes = 0;
+  #stallTimeoutMs = 0;
+  /** Made when it is needed: most callers take what they asked for. */
+  #takeTimer: WheelTimer | undefined = undefined;
+
+  // — what the session tells —
+
+  head(chain: HttpChain, endStream: boolean): void {
+    const stream = this.stream as Stream;
+    const { engine } = this.host;
+    const head = stream.requestHead;
+    stream.begin(this, chain, engine.turn.nowMs);
+    stream.http2 = true;
+    stream.idleTimeoutMs = chain.settings.streamIdleTimeoutMs;
+    stream.replay.maxBytes = chain.settings.maxReplayBytes;
+    this.#stallTimeoutMs = chain.settings.streamIdleTimeoutMs;
+    this.peerEnded = endStream;
+    const { generation } = this;
+    const tunnel = this.#wantsTunnel(head);
+    if (tunnel) this.awaitTunnel();
+    beginStream(stream);
+    if ((endStream || tunnel) && this.stream === stream && this.generation === generation)
+      requestEnd(stream, undefined);
+  }
+
+  /** CONNECT has no content: what comes behind it is the tunnel's. */
+  #wantsTunnel(head: RequestHead): boolean {
+    const { protocol } = this.h2 as Http2Stream<Http2ServerStream>;
+    if (head.targetForm !== TARGET_AUTHORITY && protocol === undefined) return false;
+    head.bodyKind = BODY_NONE;
+    head.contentLength = -1;
+    if (protocol === undefined) return true;
+    // RFC 8441 §4: what HTTP/1.1 calls GET with Upgrade.
+    this.#extended = true;
+    head.method = 'GET';
+    head.targetForm = TARGET_ORIGIN;
+    head.upgrade = protocol;
+    return true;
+  }
+
+  /** The head broke a rule that has a status of its own. */
+  headFault(chain: HttpChain, fault: Http2Fault, endStream: boolean): void {
+    const stream = this.stream as Stream;
+    const { engine } = this.host;
+    stream.begin(this, chain, engine.turn.nowMs);
+    stream.http2 = true;
+    stream.table = chain.unrouted;
+    stream.requestId = engine.requestId();
+    stream.requestReceived = true;
+    this.peerEnded = endStream;
+    rescue(stream, fault.code, `http2.codec_error{${fault.rule}}`, fault.status);
+  }
+
+  protected deliver(chunk: Buffer, start: number, end: number, owned: boolean): boolean {
+    const { stream } = this;
+    if (stream === undefined) return false;
+    if (stream.discardRequest) this.#discard(stream, end - start);
+    if (this.stream !== stream) return false;
+    return requestData(stream, chunk, start, end, owned);
+  }
+
+  #discard(stream: Stream, bytes: number): void {
+    const { engine } = this.host;
+    const before = this.#discardedBytes;
+    this.#discardedBytes += bytes;
+    if (before > engine.limits.maxDiscardBytes || this.#discardedBytes <= engine.limits.maxDiscardBytes)
+      return;
+    engine.metrics.drainOverflows.add();
+    // The caller may send no more than its window until the answer is out, and then nothing.
+    if (stream.responseEnded) this.abandonRequest(stream);
+    else this.pause(PAUSE_FLOW);
+  }
+
+  protected finish(trailers: FieldTable | undefined): void {
+    const { stream } = this;
+    if (stream === undefined) return;
+    if (trailers !== undefined) {
+      // The session reads others into its own; hooks may look at them later.
+      const copy = stream.engine.newTable();
+      copy.copyFrom(trailers);
+      requestEnd(stream, copy);
+    } else requestEnd(stream, undefined);
+  }
+
+  /** The stream ended out of order. */
+  wasReset(code: number, cause: ResetCause, rule: string): void {
+    this.h2 = undefined;
+    this.tunnelSocket?.streamOver(true);
+    const { stream } = this;
+    if (stream === undefined) return this.#leaveIfOver();
+    if (this.tunnelSocket !== undefined) return;
+    if (!stream.live) {
+      // Its head was malformed: there never was a request.
+      this.stream = undefined;
+      stream.engine.streams.put(stream);
+      return this.#leaveIfOver();
+    }
+    if (cause !== 'connection') return this.#broken(stream, code, cause, rule);
+    // It may have ended in the middle of what is written for this stream: that comes to its end first.
+    this.#lost = true;
+    stream.engine.turn.later(this);
+  }
+
+  #broken(stream: Stream, code: number, cause: ResetCause, rule: string): void {
+    if (stream.responseEnded) return this.abandonRequest(stream);
+    stream.code = cause === 'protocol' ? 'TULLE_DOWNSTREAM_PROTOCOL' : 'TULLE_DOWNSTREAM_CLOSED';
+    stream.details =
+      cause === 'protocol'
+        ? `http2.codec_error{${rule}}`
+        : cause === 'peer'
+          ? `http2.remote_reset{${errorCodeName(code)}}`
+          : 'downstream_remote_disconnect';
+    stream.flag(cause === 'protocol' ? 'DPE' : 'DC');
+    completeStream(stream);
+  }
+
+  /** Both sides ended in order, and the last frame left. */
+  wasClosed(): void {
+    this.h2 = undefined;
+    this.tunnelSocket?.streamOver(false);
+    this.#leaveIfOver();
+  }
+
+  // — Downstream —
+
+  get open(): boolean {
+    return this.h2 !== undefined;
+  }
+
+  get full(): boolean {
+    return this.h2 !== undefined && !this.h2.writable;
+  }
+
+  takesOn(): boolean {
+    const before = this.#lastUnsentBytes;
+    const queuedBytes = this.h2 === undefined ? 0 : this.h2.queuedBytes;
+    // What waits for a window of its own says more than what all streams wait for.
+    this.#lastUnsentBytes = queuedBytes > 0 ? queuedBytes : this.host.unsentBytes;
+    return this.#lastUnsentBytes > 0 && this.#lastUnsentBytes !== before;
+  }
+
+  writeInterim(stream: Stream, head: ResponseHead): void {
+    if (this.h2 === undefined || stream.responseStarted || head.status === 101) return;
+    stripHopByHop(head.fields, head.connectionNames);
+    this.host.session.writeInterim(this.h2, head.status, head.fields);
+  }
+
+  writeContinue(): void {
+    if (this.h2 !== undefined) this.host.session.writeInterim(this.h2, 100, undefined);
+  }
+
+  writeHead(stream: Stream): boolean {
+    const { h2, host } = this;
+    if (h2 === undefined) return true;
+    const { responseFields } = stream;
+    const tunnel = isSwitch(stream);
+    const { status } = stream;
+    // To an extended CONNECT any 2xx says that the protocol is spoken from now on (RFC 8441 §4).
+    if (this.#extended && !tunnel && status < 300) return false;
+    if (!tunnel && !responseFields.has('date')) responseFields.add('date', host.engine.httpDate());
+    if (tunnel) responseFields.drop('sec-websocket-accept');
+    const kind = stream.responseBodyKind;
+    const ends = kind === BODY_NONE && !tunnel;
+    const length = !tunnel && (ends || kind === BODY_LENGTH) ? stream.responseLength : -1;
+    const fault = host.session.writeHead(h2, status === 101 ? 200 : status, responseFields, length, ends);
+    if (fault !== undefined) {
+      host.engine.log.error(`response not sent: ${fault.reason}`, { requestId: stream.requestId, status });
+      return false;
+    }
+    this.#localEnded = ends;
+    this.#stallTimeoutMs = stream.idleTimeoutMs;
+    host.responseBegins();
+    return true;
+  }
+
+  writeData(stream: Stream, chunk: Buffer, start: number, end: number, owned: boolean): boolean {
+    stream.bytesSent += end - start;
+    const { h2 } = this;
+    if (h2 === undefined || end === start || this.#localEnded) return false;
+    return this.host.session.writeData(h2, chunk, start, end, owned);
+  }
+
+  writeEnd(stream: Stream, trailers: FieldTable | undefined): void {
+    const { h2 } = this;
+    if (h2 !== undefined && !this.#localEnded) this.host.session.writeEnd(h2, trailers);
+    this.#localEnded = true;
+    if (stream.requestReceived || h2 === undefined) return;
+    this.#checkEnd = true;
+    stream.engine.turn.later(this);
+  }
+
+  override endOfTurn(): void {
+    const { stream } = this;
+    if (this.#lost) {
+      this.#lost = false;
+      if (stream !== undefined) return this.#broken(stream, H2_CANCEL, 'connection', '');
+    }
+    if (this.#checkEnd) {
+      this.#checkEnd = false;
+      // Answered before its request was whole: what still comes is not wanted (RFC 9113 §8.1).
+      if (stream !== undefined && stream.responseEnded && (this.h2?.queuedBytes ?? 0) === 0)
+        return this.abandonRequest(stream);
+    }
+    super.endOfTurn();
+  }
+
+  pauseRequest(stream: Stream, reason: PauseReason): void {
+    if (this.stream !== stream) return;
+    if (this.pause(reason) && reason === PAUSE_FLOW) this.host.listener.metrics.flowPaused.add();
+  }
+
+  resumeRequest(stream: Stream, reason: PauseReason): void {
+    if (this.stream === stream) this.resume(reason);
+  }
+
+  abort(): void {
+    this.#reset(H2_INTERNAL_ERROR);
+  }
+
+  abandonRequest(stream: Stream): void {
+    if (this.stream !== stream) return;
+    stream.requestReceived = true;
+    completeStream(stream);
+  }
+
+  tunnel(stream: Stream, upstream: UpstreamStream): void {
+    const { host } = this;
+    const { engine } = host;
+    if (this.h2 === undefined) return rescue(stream, 'TULLE_DOWNSTREAM_CLOSED');
+    const early = this.takeHeld();
+    const caller = this.openTunnel();
+    host.tunnels(1);
+    tunnelStream(
+      engine,
+      stream,
+      caller,
+      upstream,
+      early,
+      this.peerEnded,
+      host.listener.bufferLimitBytes,
+      () => host.tunnels(-1),
+    );
+    // Behind the early bytes, which go at the end of the turn.
+    engine.turn.later({ endOfTurn: () => caller.resume() });
+  }
+
+  tunnelClosed(): void {
+    this.tunnelSocket = undefined;
+    this.#leaveIfOver();
+  }
+
+  streamDone(stream: Stream): void {
+    if (this.stream !== stream) return;
+    this.stream = undefined;
+    const { h2 } = this;
+    if (h2 === undefined || this.tunnelSocket !== undefined) return this.#leaveIfOver();
+    if (!this.#localEnded) this.#reset(H2_CANCEL);
+    else if (!this.peerEnded && h2.queuedBytes === 0) this.#reset(H2_NO_ERROR);
+    else if (h2.queuedBytes > 0) {
+      // It waits for the caller to take it, which nobody else looks after now.
+      this.takesOn();
+      this.#armTake();
+    }
+    this.#leaveIfOver();
+  }
+
+  #armTake(): void {
+    const { engine } = this.host;
+    const delayMs = this.peerEnded ? this.#stallTimeoutMs : engine.limits.lingerMs;
+    if (delayMs > 0) (this.#takeTimer ??= engine.wheel.timer(takeTimerFired, this)).arm(delayMs);
+  }
+
+  takeTimerDue(): void {
+    const { h2, host } = this;
+    if (h2 === undefined || this.stream !== undefined) return;
+    const { turn } = host.engine;
+    turn.begin();
+    if (h2.queuedBytes > 0 && this.takesOn()) this.#armTake();
+    else {
+      if (h2.queuedBytes > 0) host.listener.metrics.stalled.add();
+      this.#reset(this.peerEnded ? H2_CANCEL : H2_NO_ERROR);
+      this.#leaveIfOver();
+    }
+    turn.end();
+  }
+
+  #reset(code: number): void {
+    const { h2 } = this;
+    if (h2 === undefined) return;
+    this.h2 = undefined;
+    this.host.session.reset(h2, code);
+  }
+
+  /** Back to the pool, when neither the engine nor the session knows it any more. */
+  #leaveIfOver(): void {
+    if (this.stream !== undefined || this.h2 !== undefined || this.tunnelSocket !== undefined) return;
+    const { host } = this;
+    if (this.#takeTimer?.armed === true) this.#takeTimer.cancel();
+    this.#localEnded = false;
+    this.#extended = false;
+    this.#discardedBytes = 0;
+    this.#checkEnd = false;
+    this.#lost = false;
+    this.#lastUnsentBytes = 0;
+    this.resetSide();
+    // Timers belong to the engine that made them.
+    if (this.#takeTimer === undefined && spare.size < MAX_SPARE) spare.push(this);
+    host.streamOver();
+  }
+}
+
+/** The object for a stream that begins. */
+export function takeServerStream(
+  host: ServerStreamHost,
+  h2: Http2Stream<Http2ServerStream>,
+  engine: Engine,
+): Http2ServerStream {
+  const side = spare.pop() ?? new Http2ServerStream();
+  side.host = host;
+  side.connection = host.connection;
+  side.h2 = h2;
+  side.stream = engine.streams.take();
+  return side;
+}
+
+function takeTimerFired(side: Http2ServerStream): void {
+  side.takeTimerDue();
+}
