@@ -79,7 +79,7 @@ const ROWS: Readonly<Record<OwnRule, Row>> = {
   ),
   'stream-over': connection(
     H2_STREAM_CLOSED,
-    'HEADERS came on a stream that both sides had ended (RFC 9113 §5.1).',
+    'HEADERS or DATA came on a stream that both sides had ended (RFC 9113 §5.1).',
   ),
   'continuation-missing': connection(
     H2_PROTOCOL_ERROR,

@@ -2,9 +2,8 @@
 const REMEMBERED = 128;
 
 /**
- * Streams that we reset: what the peer had sent before it heard of that is ignored (RFC 9113 §5.1), where the same frames
- * on another closed stream are errors. The last 128 are remembered one by one; of ids up to the highest one forgotten,
- * all are taken for reset.
+ * Streams that one side reset, because frames on them mean something else than on streams that ended in order (RFC 9113
+ * §5.1). The last 128 are remembered one by one; of ids up to the highest one forgotten, all are taken for reset.
  */
 export class ResetMemory {
   #ids: Int32Array | undefined = undefined;

@@ -20,6 +20,8 @@ const STATUSES: readonly string[] = Array.from({ length: 600 }, (_, status) => S
 /** The side that answers requests. */
 export class ServerSession<U> extends Http2Session<U> {
   readonly #fields: RequestFields;
+  /** The highest stream of which anything came, taken or not. */
+  #lastSeenId = 0;
 
   /** @param options defaults: {@link DEFAULT_OPTIONS} */
   constructor(events: Http2Events<U>, output: FrameOutput, options: Partial<Http2Options> = {}) {
@@ -35,7 +37,12 @@ export class ServerSession<U> extends Http2Session<U> {
   }
 
   protected isIdle(id: number): boolean {
-    return id > this.lastPeerId || (id & 1) === 0;
+    return id > this.#lastSeenId || (id & 1) === 0;
+  }
+
+  protected override isForgiven(id: number): boolean {
+    // GOAWAY has told that streams above the last one taken are not looked at
+    return super.isForgiven(id) || (this.goawayFinal && id > this.lastPeerId);
   }
 
   protected isPeerStream(id: number): boolean {
@@ -51,8 +58,8 @@ export class ServerSession<U> extends Http2Session<U> {
     end: number,
   ): void {
     if ((id & 1) === 0) return this.fail('stream-id');
+    this.#lastSeenId = id;
     if (this.goawayFinal) {
-      // GOAWAY has told that this one is not looked at
       this.decode(bytes, start, end, IGNORED_FIELDS);
       return;
     }

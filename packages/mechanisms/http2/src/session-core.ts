@@ -54,6 +54,8 @@ export abstract class SessionCore<U> implements SenderHost<U> {
   /** The peer's first SETTINGS came. */
   protected settled = false;
   protected readonly resets: ResetMemory = new ResetMemory();
+  /** Streams that the peer reset. */
+  protected readonly peerResets: ResetMemory = new ResetMemory();
   readonly #pool: Http2Stream<U>[] = [];
   protected readonly maxFrameBytes: number;
   protected readonly connectionWindow: number;
@@ -331,4 +333,9 @@ export abstract class SessionCore<U> implements SenderHost<U> {
 
   /** Whether the id belongs to a stream that was never opened. */
   protected abstract isIdle(id: number): boolean;
+
+  /** Whether frames on that closed stream are let pass: the peer had not heard of its end. */
+  protected isForgiven(id: number): boolean {
+    return this.resets.has(id);
+  }
 }

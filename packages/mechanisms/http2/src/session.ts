@@ -187,7 +187,7 @@ export abstract class Http2Session<U> extends SessionCore<U> implements FrameSin
     const stream = this.streams.get(id);
     if (stream === undefined) {
       if (this.isIdle(id)) this.fail('stream-idle');
-      else if (!this.resets.has(id)) this.streamError(id, undefined, 'stream-closed');
+      else if (!this.isForgiven(id)) this.#onClosedStream(id);
       return;
     }
     if (stream.peer !== PEER_BODY)
@@ -195,6 +195,12 @@ export abstract class Http2Session<U> extends SessionCore<U> implements FrameSin
     if (length > stream.receiveWindow) return this.streamError(id, stream, 'stream-flow-control');
     stream.receiveWindow -= length;
     this.#dataStream = stream;
+  }
+
+  /** HEADERS or DATA came on a stream that is over, and not by us (RFC 9113 §5.1). */
+  #onClosedStream(id: number): void {
+    if (this.peerResets.has(id)) this.streamError(id, undefined, 'stream-closed');
+    else this.fail('stream-over');
   }
 
   /** The connection's window is opened for what arrives; what is under way is bounded by the streams' own. */
@@ -318,8 +324,7 @@ export abstract class Http2Session<U> extends SessionCore<U> implements FrameSin
     const stream = this.streams.get(id);
     if (stream === undefined) {
       if (!this.isIdle(id)) {
-        if (!this.resets.has(id)) return this.fail('stream-over');
-        this.decode(bytes, start, end, IGNORED_FIELDS);
+        if (this.decode(bytes, start, end, IGNORED_FIELDS) && !this.isForgiven(id)) this.#onClosedStream(id);
       } else this.onNewBlock(id, endStream, selfDependent, bytes, start, end);
       return;
     }
@@ -403,6 +408,7 @@ export abstract class Http2Session<U> extends SessionCore<U> implements FrameSin
       return;
     }
     const own = this.isPeerStream(id);
+    this.peerResets.add(id);
     this.drop(stream, code, 'peer');
     if (own) this.spend(FLOOD_RESET);
   }
