@@ -23,8 +23,8 @@ export class ClientSession<U> extends Http2Session<U> {
   readonly #fields: ResponseFields;
   #nextId = 1;
   /** The last ones that were found valid. */
-  #validAuthority = '';
-  #validPath = '';
+  #validAuthority: string | undefined = undefined;
+  #validPath: string | undefined = undefined;
 
   /** @param options defaults: {@link DEFAULT_OPTIONS} */
   constructor(events: Http2Events<U>, output: FrameOutput, options: Partial<Http2Options> = {}) {

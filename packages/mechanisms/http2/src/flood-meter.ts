@@ -37,6 +37,8 @@ const KINDS = FLOOD_RULES.length;
 export class FloodMeter {
   /** The owner's clock, as of the last `receive`. */
   nowMs = 0;
+  /** The same, when the connection began: with full buckets. */
+  startedMs = 0;
   /** Streams opened so far. */
   opened = 0;
   /** Streams that both sides ended in order. */
@@ -74,9 +76,7 @@ export class FloodMeter {
   #fill(kind: FloodKind): boolean {
     const { burst, perSecond } = this.#budgets[kind] as FloodBudget;
     const useful = this.#useful(kind);
-    // No time counts before the first fill but that of the connection itself, which began full.
-    const started = this.#filledAtMs[kind] as number;
-    const elapsedMs = started === 0 ? 0 : this.nowMs - started;
+    const elapsedMs = this.nowMs - Math.max(this.#filledAtMs[kind] as number, this.startedMs);
     const back = (elapsedMs * perSecond) / 1000 + useful - (this.#usefulAtFill[kind] as number);
     this.#filledAtMs[kind] = this.nowMs;
     this.#usefulAtFill[kind] = useful;

@@ -42,8 +42,8 @@ export class RequestFields extends MessageFields {
   #host: string | undefined = undefined;
   #hasExpect = false;
   /** The last ones that were found valid: by the next request of that client they are the same strings. */
-  #validAuthority = '';
-  #validPath = '';
+  #validAuthority: string | undefined = undefined;
+  #validPath: string | undefined = undefined;
 
   constructor(options: Http2Options) {
     super(options.maxHeadBytes, options.maxHeaders);

@@ -125,7 +125,7 @@ describe('a server ends the connection', () => {
     ['bad compression', [frame(1, 5, 1, '\x80')], fatal('hpack-index', 9, 1)],
   ];
   for (const [name, frames, expected] of cases) {
-    it(name, () => {
+    it(`${name}`, () => {
       const seen = judge(...frames).filter((line) => !/^1 (head|reset)/.test(line));
       expect(seen).toEqual(expected);
     });
@@ -199,7 +199,7 @@ describe('a server ends the stream', () => {
     ['Content-Length without DATA', [...GET, 'content-length:1'], 'length-differs'],
   ];
   for (const [name, lines, rule] of heads)
-    it(name, () => expect(judge(headers(1, END, ...lines))).toEqual(reset(rule, 1)));
+    it(`${name}`, () => expect(judge(headers(1, END, ...lines))).toEqual(reset(rule, 1)));
 
   const one = headers(1, 0, ...POST);
   const sized = headers(1, 0, ...POST, 'content-length:3');
@@ -219,9 +219,8 @@ describe('a server ends the stream', () => {
     ['PRIORITY too short', [one, frame(2, 0, 1, 'x')], 'priority-size', 6],
   ];
   for (const [name, frames, rule, code] of cases) {
-    it(name, () =>
-      expect(judge(...frames).filter((line) => !line.startsWith('1 head'))).toEqual(reset(rule, code)),
-    );
+    it(`${name}`, () =>
+      expect(judge(...frames).filter((line) => !line.startsWith('1 head'))).toEqual(reset(rule, code)));
   }
 
   it('and the connection goes on, its compression table too', () => {
@@ -299,7 +298,7 @@ describe('a server answers', () => {
     ['CONNECT without a port', [':method:CONNECT', ':authority:a.example'], '400 target-authority'],
   ];
   for (const [name, lines, expected] of cases)
-    it(name, () => expect(answer(lines, { maxHeadBytes: 9000 })).toBe(`1 answer ${expected}`));
+    it(`${name}`, () => expect(answer(lines, { maxHeadBytes: 9000 })).toBe(`1 answer ${expected}`));
 
   it('a method of its own, when that is allowed', () => {
     expect(answer(path('/', 'GETX'), { allowCustomMethods: true })).toBe('1 head GETX /');

@@ -84,6 +84,7 @@ export abstract class Http2Session<U> extends SessionCore<U> implements FrameSin
    */
   receive(chunk: Buffer, start: number, end: number, nowMs: number): void {
     this.meter.nowMs = nowMs;
+    if (!this.settled) this.meter.startedMs = nowMs;
     this.#reader.read(chunk, start, end);
     if (this.#pumpDue) {
       this.#pumpDue = false;
