@@ -11,11 +11,12 @@ import {
 } from '../proxies/explanations.ts';
 import { localProxies, nodeIdOf } from '../proxies/local-proxies.ts';
 import { explanationText } from './explanation-text.ts';
+import { readRequest } from './imagined-request.ts';
 
 export const command: Command = defineCommand({
   summary: 'Explain why a request went as it did, or would go',
   details:
-    'With a REQUEST-ID (the x-request-id of a log line, a trace or an answer): what every proxy of this machine decided about it,\nin order; the last requests are kept, and failed ones longer. With METHOD and URL: what would become of a request that\nnobody sent, from the way out of --from (and on into the service that it would reach, where that runs here), or into the\nservice of --to. Nobody is called, nothing is counted, no token of a rate limit is spent: a filter that would call somebody says so.',
+    'With a REQUEST-ID (the x-request-id of a log line, a trace or an answer): what every proxy of this machine decided about it,\nin order; the last requests are kept, and failed ones longer. With METHOD and URL: what would become of a request that\nnobody sent, from the way out of --from (and on into the service that it would reach, where that runs here), or into the\nservice of --to; METHOD grpc and a URL ending in /SERVICE/METHOD are a gRPC call. Nobody is called, nothing is counted, no token of a rate limit is spent: a filter that would call somebody says so.',
   args: [
     { name: 'REQUEST-ID|METHOD', help: 'a request that was, or the method of one to imagine' },
     { name: 'URL', help: 'http://SERVICE[:PORT]/PATH, or of a gateway', optional: true },
@@ -39,6 +40,10 @@ export const command: Command = defineCommand({
     {
       command: 'tulle explain GET http://orders/admin --from web',
       does: 'whether web may, and which rule says so',
+    },
+    {
+      command: 'tulle explain grpc http://orders/shop.v1.Orders/Place --from web',
+      does: 'which rule of a GRPCRoute takes the call, and where it goes',
     },
     {
       command:
@@ -133,19 +138,3 @@ const proxyNames = (proxies: readonly RunningProxy[]): string =>
   proxies.length === 0
     ? '`tulle run` starts one'
     : `there is ${[...new Set(proxies.map(({ name }) => name))].join(', ')}`;
-
-function readRequest(method: string, text: string, lines: readonly string[]): Imagined {
-  if (!URL.canParse(text) || !/^https?:\/\//.test(text))
-    throw usageError(
-      `${JSON.stringify(text)} is no URL`,
-      'write http://SERVICE/PATH, e.g. http://orders/items',
-    );
-  const headers: Record<string, string[]> = {};
-  for (const line of lines) {
-    const colon = line.indexOf(':');
-    if (colon < 1)
-      throw usageError(`--header ${JSON.stringify(line)}: there is no colon`, "write -H 'name: value'");
-    (headers[line.slice(0, colon).trim().toLowerCase()] ??= []).push(line.slice(colon + 1).trim());
-  }
-  return { method, url: new URL(text), headers };
-}
