@@ -37,10 +37,11 @@ export const createSidecarEngine: CreateEngine<EngineSettings> = async ({
   listeners,
   identity,
   adminAddress,
+  tokens,
   log,
 }) => {
   const { capabilities = CAPABILITIES } = settings;
-  const standard = await loadStandardFilters(filtersOf(capabilities));
+  const standard = await loadStandardFilters(filtersOf(capabilities), tokens);
   const proxy = createProxy({
     registry:
       settings.filters === undefined ? standard : [...standard, ...(await loadFilters(settings.filters))],

@@ -37,6 +37,7 @@ const engine = await createSidecarEngine({
   listeners: { acquire: async () => Promise.reject(new Error('no listener is asked for')) },
   identity: undefined,
   adminAddress: { path: join(directory, 'admin.sock') },
+  tokens: undefined,
   log: stderrLog,
 });
 const { request } = await import('node:http');

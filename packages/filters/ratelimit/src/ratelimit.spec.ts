@@ -1,7 +1,8 @@
 import { RATE_LIMIT_FILTER, type RateLimitFilterConfig } from '@tulle/model';
 import { testProxy, type Caller, type TestProxy } from '@tulle/testkit';
 import { afterEach, describe, expect, it } from 'vitest';
-import { rateLimit } from './index.ts';
+import { TokenBank } from '@tulle/time';
+import { rateLimit, sharedRateLimit } from './index.ts';
 
 let test: TestProxy | undefined;
 afterEach(async () => {
@@ -10,7 +11,11 @@ afterEach(async () => {
 });
 
 /** A proxy with the filter; routes `/a`, `/b` and the rest, of which `/b` may have limits of its own. */
-async function proxy(config: RateLimitFilterConfig, ofRouteB?: unknown): Promise<TestProxy> {
+async function proxy(
+  config: RateLimitFilterConfig,
+  ofRouteB?: unknown,
+  filter = rateLimit,
+): Promise<TestProxy> {
   const route = (name: string, value: string, own?: unknown) => ({
     name,
     match: { path: { kind: 'prefix' as const, value } },
@@ -44,7 +49,7 @@ async function proxy(config: RateLimitFilterConfig, ofRouteB?: unknown): Promise
         ],
       },
     ],
-    registry: [rateLimit],
+    registry: [filter],
     clusters: [
       {
         name: 'service',
@@ -177,5 +182,47 @@ describe('several limits', () => {
       meter.value('tulle_filter_ratelimit_refused_total', { limit: 'few' }),
       meter.value('tulle_filter_ratelimit_refused_total', { limit: 'many' }),
     ]).toEqual([2, 1]);
+  });
+});
+
+describe('a limit of the whole proxy', () => {
+  const limit = { name: 'all', requests: 3, intervalMs: 60_000, scope: 'proxy' } as const;
+  const lent = (bank: TokenBank): typeof rateLimit =>
+    sharedRateLimit({
+      parties: 2,
+      borrow: async (of, key, want) => bank.lend(of, key, want, 0),
+      giveBack: (of, key, tokens) => bank.giveBack(of, key, tokens, 0),
+    });
+
+  it('takes its tokens where other processes take them, at every place that has it', async () => {
+    const bank = new TokenBank();
+    const { meter } = await proxy({ limits: [limit] }, { limits: [limit] }, lent(bank));
+    expect([await statuses(1, '/a'), await statuses(1, '/b')]).toEqual([[200], [200]]);
+    const first = test;
+    await proxy({ limits: [limit] }, undefined, lent(bank)); // another process
+    expect(await statuses(2)).toEqual([200, 429]);
+    expect(
+      (await (test as TestProxy).client({ tls: {} }).request({ path: '/a' })).header('retry-after'),
+    ).toBe('20');
+    expect(meter.value('tulle_filter_ratelimit_refused_total', { limit: 'all', filter: 'limits' })).toBe(0);
+    await first?.stop();
+  });
+
+  it('and others must all have a token, and a refusal costs none', async () => {
+    const bank = new TokenBank();
+    await proxy(
+      { limits: [limit, { name: 'few', requests: 1, by: [{ header: 'x-user' }] }] },
+      undefined,
+      lent(bank),
+    );
+    expect(await statuses(3, '/a', {}, { 'x-user': 'ann' })).toEqual([200, 429, 429]);
+    expect(await statuses(1, '/a', {}, { 'x-user': 'bob' })).toEqual([200]);
+    expect(await statuses(1, '/a', {}, { 'x-user': 'cid' })).toEqual([200]);
+    expect(await statuses(1, '/a', {}, { 'x-user': 'dan' })).toEqual([429]);
+  });
+
+  it('is each process’s own where there is one only', async () => {
+    await proxy({ limits: [limit] });
+    expect(await statuses(4)).toEqual([200, 200, 200, 429]);
   });
 });

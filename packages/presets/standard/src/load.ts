@@ -7,6 +7,7 @@ import type { TelemetryPlugin } from '@tulle/telemetry';
 import type { AccessLogOptions } from '@tulle/telemetry-access-log';
 import type { OtlpOptions } from '@tulle/telemetry-otlp';
 import type { PrometheusOptions } from '@tulle/telemetry-prometheus';
+import type { TokenLender } from '@tulle/filter-ratelimit';
 
 /** A filter of either kind. */
 type AnyFilter = AnyHttpFilter | AnyConnFilter;
@@ -25,7 +26,10 @@ const FILTERS = {
   'tulle.http.headers': async (): Promise<AnyFilter> => (await import('@tulle/filter-headers')).headers,
   'tulle.conn.ip-allow': async (): Promise<AnyFilter> => (await import('@tulle/filter-ip-allow')).ipAllow,
   'tulle.http.jwt': async (): Promise<AnyFilter> => (await import('@tulle/filter-jwt')).jwt,
-  'tulle.http.ratelimit': async (): Promise<AnyFilter> => (await import('@tulle/filter-ratelimit')).rateLimit,
+  'tulle.http.ratelimit': async (tokens?: TokenLender): Promise<AnyFilter> => {
+    const { rateLimit, sharedRateLimit } = await import('@tulle/filter-ratelimit');
+    return tokens === undefined ? rateLimit : sharedRateLimit(tokens);
+  },
   'tulle.http.retry': async (): Promise<AnyFilter> => (await import('@tulle/filter-retry')).retry,
 } as const;
 
@@ -37,11 +41,15 @@ export const STANDARD_FILTER_IDS: readonly StandardFilterId[] = Object.freeze(
   Object.keys(FILTERS) as StandardFilterId[],
 );
 
-/** Loads filters, as a registry for the proxy. */
+/**
+ * Loads filters, as a registry for the proxy.
+ * @param tokens where limits of `scope: proxy` get their tokens; absent: each process counts for itself
+ */
 export async function loadStandardFilters(
   ids: readonly StandardFilterId[] = STANDARD_FILTER_IDS,
+  tokens?: TokenLender,
 ): Promise<readonly AnyFilter[]> {
-  return Promise.all(ids.map(async (id) => FILTERS[id]()));
+  return Promise.all(ids.map(async (id) => FILTERS[id](tokens)));
 }
 
 /** Which exporters are wanted. */

@@ -3,6 +3,7 @@ import { getCompileCacheDir } from 'node:module';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Address, ProxyConfig, TrustBundle } from '@tulle/model';
+import type { TokenBank } from '@tulle/time';
 import type { ConnectionHandle } from './accept-gate.ts';
 import type { Balanced, ConnectionBalance } from './connection-balance.ts';
 import type { ListenerTable } from './listener-table.ts';
@@ -30,6 +31,8 @@ export interface ChildOptions {
   readonly listeners: ListenerTable;
   /** Evens out connections between processes; undefined: there is one process. */
   readonly balance: ConnectionBalance | undefined;
+  /** Buckets of limits that processes share, and how many there are; undefined: there is one process. */
+  readonly shared: { readonly bank: TokenBank; readonly processes: number } | undefined;
   readonly applyTimeoutMs: number;
   readonly readyTimeoutMs: number;
   readonly execArgv: readonly string[] | undefined;
@@ -145,7 +148,15 @@ export function startChild(options: ChildOptions): Child {
           identity: options.identity,
           ...(options.logLevel === undefined ? {} : { logLevel: options.logLevel }),
           ...(options.balance === undefined ? {} : { balances: true }),
+          ...(options.shared === undefined ? {} : { lendsTo: options.shared.processes }),
         });
+      case 'borrow': {
+        const { id, limit, key, want } = message;
+        const loan = options.shared?.bank.lend(limit, key, want, performance.now());
+        return send({ kind: 'lent', id, ...(loan ?? { granted: 0, retryInMs: 1_000 }) });
+      }
+      case 'give-back':
+        return options.shared?.bank.giveBack(message.limit, message.key, message.tokens, performance.now());
       case 'load':
         return options.balance?.report(child, message.connections);
       case 'offer':

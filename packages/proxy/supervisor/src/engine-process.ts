@@ -7,6 +7,7 @@ import type { SocketHandle } from './bound-socket.ts';
 import type { AcquiredListener, CreateEngine, Engine } from './engine.ts';
 import { createPending } from './pending.ts';
 import { PROTOCOL_VERSION, type SignedIdentity, type ToChild, type ToSupervisor } from './protocol.ts';
+import { createTokenDesk, type TokenDesk } from './token-desk.ts';
 import { fromWire, toWire } from './wire-error.ts';
 
 /** What an engine process's main hands over. */
@@ -42,6 +43,7 @@ export async function runEngineProcess<Settings>(options: EngineProcessOptions<S
   let ending = false;
   /** Before the servers; undefined where this is the only process. */
   let gate: AcceptGate | undefined;
+  let tokens: TokenDesk | undefined;
 
   const send = (message: ToSupervisor): void => {
     // A broken channel is told by 'disconnect'; a message lost with it needs no error of its own.
@@ -129,6 +131,11 @@ export async function runEngineProcess<Settings>(options: EngineProcessOptions<S
     }
     log.level = welcome.logLevel ?? log.level;
     if (welcome.balances === true) gate = makeGate();
+    if (welcome.lendsTo !== undefined)
+      tokens = createTokenDesk(welcome.lendsTo, (message) => {
+        send(message);
+        return process.connected;
+      });
     if (welcome.identity !== undefined) {
       identity = await openProcessIdentity(
         welcome.identity,
@@ -144,6 +151,7 @@ export async function runEngineProcess<Settings>(options: EngineProcessOptions<S
       listeners: { acquire },
       identity,
       adminAddress: welcome.adminAddress,
+      tokens,
       log,
     });
     if (welcome.config !== undefined) await engine.apply(welcome.config);
@@ -185,6 +193,8 @@ export async function runEngineProcess<Settings>(options: EngineProcessOptions<S
         return void answer(message.id, async () => apply(message.config));
       case 'connection':
         return takeConnection(message.id, message.key, handle as ConnectionHandle);
+      case 'lent':
+        return tokens?.lent(message.id, message.granted, message.retryInMs);
       case 'least':
         if (gate !== undefined) gate.least = message.connections;
         return undefined;

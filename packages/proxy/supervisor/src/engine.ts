@@ -1,5 +1,6 @@
 import type { Log } from '@tulle/filter';
 import type { Address, IdentitySource, ProxyConfig } from '@tulle/model';
+import type { TokenLender } from '@tulle/time';
 import type { SocketHandle } from './bound-socket.ts';
 
 /** Where an engine gets its listening sockets: it never binds one itself. */
@@ -33,6 +34,8 @@ export interface EngineContext<Settings> {
   readonly identity: IdentitySource | undefined;
   /** Where to serve the admin interface: a Unix socket of this process alone. */
   readonly adminAddress: Address;
+  /** Lends tokens of limits that all processes of the proxy share; `undefined` where this is the only process. */
+  readonly tokens: TokenLender | undefined;
   readonly log: Log;
 }
 

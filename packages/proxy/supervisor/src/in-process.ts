@@ -60,6 +60,7 @@ export function createInProcessSupervisor<Settings>(options: InProcessOptions<Se
       listeners,
       identity: options.identity,
       adminAddress: adminAddress(),
+      tokens: undefined,
       log,
     });
     if (config !== undefined) {

@@ -1,4 +1,5 @@
 import type { Address, ProxyConfig, TrustBundle } from '@tulle/model';
+import type { SharedLimit } from '@tulle/time';
 import type { LogLevel } from './stderr-log.ts';
 import type { WireError } from './wire-error.ts';
 
@@ -35,7 +36,11 @@ export type ToChild =
       readonly logLevel?: LogLevel;
       /** Connections are evened out between processes: what this one has too many of may be offered. */
       readonly balances?: boolean;
+      /** Tokens of limits that processes share are lent, to so many processes at a time. */
+      readonly lendsTo?: number;
     }
+  /** Tokens for a `borrow`. */
+  | { readonly kind: 'lent'; readonly id: number; readonly granted: number; readonly retryInMs: number }
   /** A connection that another process accepted travels as the message's handle. `key`: the listening socket it came to. */
   | { readonly kind: 'connection'; readonly id: number; readonly key: string }
   /** Connections of the other process that has least; absent: there is none to give to. */
@@ -71,6 +76,19 @@ export type ToSupervisor =
   | { readonly kind: 'load'; readonly connections: number }
   /** A connection that it has too many of travels as the message's handle. */
   | { readonly kind: 'offer'; readonly key: string; readonly connections: number }
+  | {
+      readonly kind: 'borrow';
+      readonly id: number;
+      readonly limit: SharedLimit;
+      readonly key: string;
+      readonly want: number;
+    }
+  | {
+      readonly kind: 'give-back';
+      readonly limit: SharedLimit;
+      readonly key: string;
+      readonly tokens: number;
+    }
   /** It has what it was given, or nothing listens there (any more). */
   | { readonly kind: 'took'; readonly id: number; readonly taken: boolean; readonly connections: number }
   | { readonly kind: 'acquire'; readonly id: number; readonly address: Address }

@@ -309,6 +309,16 @@ describe('supervisor', () => {
     });
   });
 
+  it('lends tokens of one bucket to all its processes, across restarts too', async () => {
+    const sv = make({ workers: 2 });
+    await sv.start();
+    const borrow = async (slot: number): Promise<number> =>
+      (JSON.parse(await text(sv.adminAddress(slot) as Address, '/borrow')) as { granted: number }).granted;
+    expect([await borrow(0), await borrow(1)]).toEqual([2, 2]);
+    await sv.restart();
+    expect([await borrow(1), await borrow(0)]).toEqual([1, 0]);
+  });
+
   it('closes a socket once the configuration drops it, and gives port 0 one socket for all workers', async () => {
     const sv = make({ workers: 2 });
     await sv.start(listening('1', { host: '127.0.0.1', port: 0 }, { host: '127.0.0.1', port: 0 }));

@@ -2,7 +2,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Log } from '@tulle/filter';
 import { isUnixAddress, type Address, type IdentitySource, type ProxyConfig } from '@tulle/model';
-import { createBackoff } from '@tulle/time';
+import { createBackoff, TokenBank } from '@tulle/time';
 import { startChild, type Child } from './child.ts';
 import { ConnectionBalance } from './connection-balance.ts';
 import { createListenerTable } from './listener-table.ts';
@@ -147,6 +147,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   const stableAfterMs = options.stableAfterMs ?? 10_000;
   const listeners = createListenerTable();
   const balance = workers > 1 ? new ConnectionBalance() : undefined;
+  const shared = workers > 1 ? { bank: new TokenBank(), processes: workers } : undefined;
   let { module, settings } = options;
   let config: ProxyConfig | undefined;
   let generation = 0;
@@ -185,6 +186,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       generation,
       listeners,
       balance,
+      shared,
       config,
       adminAddress: { path },
       identity:

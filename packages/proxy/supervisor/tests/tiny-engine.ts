@@ -11,7 +11,7 @@ interface Settings {
 }
 
 await runEngineProcess<Settings>({
-  async createEngine({ settings, listeners, identity, adminAddress, slot, generation, log }) {
+  async createEngine({ settings, listeners, identity, adminAddress, slot, generation, tokens, log }) {
     log.info('an engine starts');
     if (settings.warn === true) log.warn('an engine warns');
     if (settings.failToStart === true)
@@ -51,6 +51,14 @@ await runEngineProcess<Settings>({
               generation: identity?.current()?.bundles[0]?.generation,
             }),
           );
+        if (req.url === '/borrow') {
+          const limit = { id: 'limit', capacity: 5, refillPerSecond: 0.001, maxKeys: 10 };
+          void tokens?.borrow(limit, 'key', 2).then(
+            ({ granted }) => res.end(JSON.stringify({ slot, granted })),
+            (error: unknown) => res.end(JSON.stringify({ slot, error: String(error) })),
+          );
+          return undefined;
+        }
         if (req.url === '/hold') req.on('end', send).resume(); // answers when the caller ends its request
         else send();
         return undefined;

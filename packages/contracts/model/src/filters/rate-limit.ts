@@ -23,6 +23,12 @@ export interface RateLimit {
   readonly by?: readonly RateLimitKey[];
   /** Buckets kept at most; past it the one unused longest goes, counted. Default 10,000. */
   readonly maxKeys?: number;
+  /**
+   * Whose requests the limit counts, where a proxy has several processes (`--workers`): `process`, each counts its own and
+   * lets the whole limit pass; `proxy`, all together, and so do all limits of the proxy that have this name and these
+   * numbers, wherever they stand. Default `process`: no request ever waits for another process.
+   */
+  readonly scope?: 'process' | 'proxy';
 }
 
 /** What tells buckets apart. */
@@ -75,6 +81,12 @@ export const rateLimitFilterSchema: JsonSchema = {
             maximum: 1_000_000,
             default: 10_000,
             description: 'Buckets kept at most.',
+          },
+          scope: {
+            enum: ['process', 'proxy'],
+            default: 'process',
+            description:
+              'Of several processes of a proxy each lets the limit pass, or all together; then limits of the same name and numbers are one.',
           },
         },
       },

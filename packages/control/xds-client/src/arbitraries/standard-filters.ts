@@ -35,6 +35,7 @@ const keyed: fc.Arbitrary<RateLimit> = object<RateLimit>(
       },
     ),
     maxKeys: fc.integer({ min: 1, max: 1_000_000 }),
+    scope: fc.constantFrom('process', 'proxy'),
   },
 );
 

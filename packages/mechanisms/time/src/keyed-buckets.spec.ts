@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { BucketTable } from './bucket-table.ts';
+import { KeyedBuckets } from './keyed-buckets.ts';
+import { TokenBucket } from './token-bucket.ts';
 
 it('keeps the keys that were used last, whatever the order of use', () => {
   fc.assert(
@@ -9,10 +10,13 @@ it('keeps the keys that were used last, whatever the order of use', () => {
       fc.array(fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', 'g'), { maxLength: 60 }),
       (maxKeys, uses) => {
         let evicted = 0;
-        const table = new BucketTable({
-          capacity: 1,
-          refillPerSecond: 0.001,
+        const table = new KeyedBuckets<TokenBucket>({
           maxKeys,
+          make: (_key, nowMs) => new TokenBucket({ capacity: 1, refillPerSecond: 0.001 }, nowMs),
+          replace(bucket, _key, nowMs) {
+            bucket.reset(nowMs);
+            return bucket;
+          },
           onEvict: () => (evicted += 1),
         });
         let recent: string[] = [];
