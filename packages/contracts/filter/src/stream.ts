@@ -49,7 +49,11 @@ export interface ResponseHead {
   readonly headers: MutableHeaders;
   /** Length of the body that was announced, in bytes; for HEAD what GET would have; `undefined` when it is not known. */
   readonly bodyLength: number | undefined;
-  readonly trailers: Headers;
+  /**
+   * Trailers, from the end of the body on: in `responseData` with `end`, in `responseTrailers`, in `complete`; an empty table
+   * before. A hook that puts them elsewhere, e.g. into the body by {@link HttpStream.emit}, removes them here.
+   */
+  readonly trailers: MutableHeaders;
   /** `upstream` when an endpoint answered, `local` when Tulle did (a reply, a timeout, no route). */
   readonly origin: 'upstream' | 'local';
 }
@@ -143,6 +147,11 @@ export interface HttpStream {
    * unless another filter transforms the body, length and validators stay.
    */
   passResponseBody(): void;
+  /**
+   * In `requestHeaders`, before it returns: the body of this request passes this filter untouched. Its data hook is not called,
+   * and unless another filter transforms the body, its length stays.
+   */
+  passRequestBody(): void;
   /** Writes (code, value) into the stream's decision notes, which explain and the recorder decode (D10). Two integers. */
   note(code: number, value: number): void;
   get<T>(slot: Slot<T>): T | undefined;

@@ -93,6 +93,8 @@ export type {
   JwtRouteConfig,
   JwtRule,
 } from './filters/jwt.ts';
+export { GRPC_WEB_FILTER, grpcWebFilterSchema } from './filters/grpc-web.ts';
+export type { GrpcWebFilterConfig } from './filters/grpc-web.ts';
 export { CORS_FILTER, corsFilterSchema } from './filters/cors.ts';
 export type { CorsFilterConfig } from './filters/cors.ts';
 export { IP_ALLOW_FILTER, ipAllowFilterSchema } from './filters/ip-allow.ts';

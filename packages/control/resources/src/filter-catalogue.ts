@@ -6,6 +6,7 @@ import {
   CORS_FILTER,
   EXT_AUTHZ_FILTER,
   FAULT_FILTER,
+  GRPC_WEB_FILTER,
   HEADERS_FILTER,
   IP_ALLOW_FILTER,
   JWT_FILTER,
@@ -19,6 +20,7 @@ import {
   corsFilterSchema,
   extAuthzFilterSchema,
   faultFilterSchema,
+  grpcWebFilterSchema,
   headersFilterSchema,
   ipAllowFilterSchema,
   jwtFilterSchema,
@@ -61,6 +63,7 @@ export const STANDARD_FILTERS: readonly KnownFilter[] = Object.freeze([
   // Beside what it decides it may add headers that others go by.
   standard(EXT_AUTHZ_FILTER, extAuthzFilterSchema, 'authz', 'authn', 'custom'),
   standard(FAULT_FILTER, faultFilterSchema, 'fault', 'custom'),
+  standard(GRPC_WEB_FILTER, grpcWebFilterSchema, 'cors'),
   standard(HEADERS_FILTER, headersFilterSchema, 'transform', 'custom'),
   standard(IP_ALLOW_FILTER, ipAllowFilterSchema, 'connection'),
   standard(JWT_FILTER, jwtFilterSchema, 'authn'),

@@ -6,6 +6,7 @@ import {
   AUTHZ_FILTER,
   COMPRESSION_FILTER,
   CORS_FILTER,
+  GRPC_WEB_FILTER,
   EXT_AUTHZ_FILTER,
   FAULT_FILTER,
   HEADERS_FILTER,
@@ -186,6 +187,7 @@ describe('what Envoy has a type for travels as that type, and comes back the sam
     ['external authorization', EXT_AUTHZ_FILTER, plainExtAuthzConfig, ['http.ext_authz.v3.ExtAuthz']],
     ['bearer tokens', JWT_FILTER, plainJwtConfig, ['http.jwt_authn.v3.JwtAuthentication']],
     ['no CORS', CORS_FILTER, fc.constant({ allowOrigins: [] }), ['http.cors.v3.Cors']],
+    ['gRPC-Web', GRPC_WEB_FILTER, fc.constant({}), ['http.grpc_web.v3.GrpcWeb']],
   ] as const)('%s in a chain', (_name, filter, configs, types) => {
     fc.assert(
       fc.property(configs as fc.Arbitrary<unknown>, (config) => {

@@ -6,6 +6,7 @@ import { compression } from '@tulle/filter-compression';
 import { cors } from '@tulle/filter-cors';
 import { extAuthz } from '@tulle/filter-ext-authz';
 import { fault } from '@tulle/filter-fault';
+import { grpcWeb } from '@tulle/filter-grpc-web';
 import { headers } from '@tulle/filter-headers';
 import { ipAllow } from '@tulle/filter-ip-allow';
 import { jwt } from '@tulle/filter-jwt';
@@ -21,6 +22,7 @@ export const standardFilters: readonly (AnyHttpFilter | AnyConnFilter)[] = Objec
   cors,
   extAuthz,
   fault,
+  grpcWeb,
   headers,
   ipAllow,
   jwt,

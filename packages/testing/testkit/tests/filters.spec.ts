@@ -1,4 +1,12 @@
-import { CONTINUE, defineSlot, defineHttpFilter, STOP, type HttpStream } from '@tulle/filter';
+import {
+  CONTINUE,
+  defineSlot,
+  defineHttpFilter,
+  STOP,
+  type BodyNeed,
+  type HttpFilterUse,
+  type HttpStream,
+} from '@tulle/filter';
 import { cluster, createProxy, httpListener, route } from '@tulle/proxy';
 import { describe, expect, it } from 'vitest';
 import { fakeClock, memoryLog, memoryNetwork, runChain } from '../src/index.ts';
@@ -544,6 +552,83 @@ describe('data hooks', () => {
     expect(responses.map((response) => response.header('content-length'))).toEqual(['3', undefined]);
     expect(responses.map((response) => response.header('etag'))).toEqual(['"1"', undefined]);
     expect(seen.join('')).toBe('xyz');
+  });
+
+  it('let the body of a request pass that they do not want, with its length, whatever its filter would do', async () => {
+    const choosy = (need: BodyNeed): HttpFilterUse =>
+      filter(
+        'choosy',
+        {
+          requestHeaders: (stream) => {
+            if (stream.request.path === '/leave') stream.passRequestBody();
+            return CONTINUE;
+          },
+          requestData: (stream, _config, _state, bytes) => {
+            stream.emit(Buffer.from(bytes).reverse());
+            return CONTINUE;
+          },
+        },
+        { body: { request: need } },
+      )({});
+    for (const need of ['transform', { buffer: 100 }] as const) {
+      const { upstreamRequests } = await runChain({
+        filters: [choosy(need)],
+        request: [
+          { method: 'POST', path: '/leave', body: 'xyz' },
+          { method: 'POST', path: '/change', body: 'xyz' },
+          { method: 'POST', path: '/leave', body: '' },
+        ],
+      });
+      expect(upstreamRequests.map(({ body }) => body)).toEqual(['xyz', 'zyx', '']);
+      expect(upstreamRequests[0]?.header('content-length')).toBe('3');
+    }
+  });
+
+  it('cannot let a body pass that is on its way', async () => {
+    const late = filter(
+      'late',
+      {
+        requestData: (stream) => {
+          stream.passRequestBody();
+          return CONTINUE;
+        },
+      },
+      { body: { request: 'observe' } },
+    );
+    const { response, log } = await runChain({
+      filters: [late({})],
+      request: { method: 'POST', body: 'x' },
+    });
+    expect(response?.status).toBe(500);
+    expect(JSON.stringify(log.lines)).toContain('outside requestHeaders');
+  });
+
+  it('put the trailers of a response into its body, where callers do not read trailers', async () => {
+    const moved = filter(
+      'moved',
+      {
+        responseData: (stream, _config, _state, bytes, end) => {
+          stream.emit(bytes);
+          if (!end) return CONTINUE;
+          stream.emit(Buffer.from(`[${stream.response.trailers.get('x-sum') ?? ''}]`));
+          stream.response.trailers.remove('x-sum');
+          return CONTINUE;
+        },
+      },
+      { body: { response: 'transform' } },
+    );
+    const { responses } = await runChain({
+      filters: [moved({})],
+      request: [{}, { path: '/none' }],
+      upstream: ({ target }) => ({
+        chunks: ['body'],
+        ...(target === '/none' ? {} : { trailers: { 'x-sum': '12', 'x-other': 'stays' } }),
+      }),
+    });
+    expect(responses.map(({ body, trailers }) => [body, trailers])).toEqual([
+      ['body[12]', [['x-other', 'stays']]],
+      ['body[]', []],
+    ]);
   });
 
   it('take their needs from the configuration, where that says them', async () => {

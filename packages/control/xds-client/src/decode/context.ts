@@ -16,6 +16,7 @@ import {
   ExtAuthzSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/ext_authz/v3/ext_authz';
 import { HTTPFaultSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/fault/v3/fault';
+import { GrpcWebSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/grpc_web/v3/grpc_web';
 import {
   HeaderMutationPerRouteSchema,
   HeaderMutationSchema,
@@ -51,6 +52,7 @@ const KNOWN: Registry = createRegistry(
   LocalRateLimitSchema,
   CorsSchema,
   CorsPolicySchema,
+  GrpcWebSchema,
   CompressorSchema,
   GzipSchema,
   BrotliSchema,

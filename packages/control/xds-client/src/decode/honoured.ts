@@ -120,6 +120,7 @@ export const HONOURED: Readonly<Record<string, readonly string[]>> = {
     'allow_credentials',
     'forward_not_matching_preflights',
   ],
+  'envoy.extensions.filters.http.grpc_web.v3.GrpcWeb': [],
   'envoy.extensions.filters.http.compressor.v3.Compressor': [
     'compressor_library',
     'response_direction_config',

@@ -5,6 +5,7 @@ import {
   CORS_FILTER,
   EXT_AUTHZ_FILTER,
   FAULT_FILTER,
+  GRPC_WEB_FILTER,
   HEADERS_FILTER,
   JWT_FILTER,
   RATE_LIMIT_FILTER,
@@ -16,6 +17,7 @@ import {
   ExtAuthzSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/ext_authz/v3/ext_authz';
 import { HTTPFaultSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/fault/v3/fault';
+import { GrpcWebSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/grpc_web/v3/grpc_web';
 import {
   HeaderMutationPerRouteSchema,
   HeaderMutationSchema,
@@ -62,6 +64,7 @@ export function decodeStandard(
     return { filter: RATE_LIMIT_FILTER, config: decodeRateLimit(context, message, path) };
   // Its policies stand on virtual hosts and routes.
   if (isMessage(message, CorsSchema)) return { filter: CORS_FILTER, config: { allowOrigins: [] } };
+  if (isMessage(message, GrpcWebSchema)) return { filter: GRPC_WEB_FILTER, config: {} };
   if (isMessage(message, CompressorSchema))
     return { filter: COMPRESSION_FILTER, config: decodeCompression(context, message, path) };
   return undefined;

@@ -5,6 +5,7 @@ import {
   CORS_FILTER,
   EXT_AUTHZ_FILTER,
   FAULT_FILTER,
+  GRPC_WEB_FILTER,
   HEADERS_FILTER,
   JWT_FILTER,
   RATE_LIMIT_FILTER,
@@ -16,6 +17,7 @@ import {
   ExtAuthzSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/ext_authz/v3/ext_authz';
 import { HTTPFaultSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/fault/v3/fault';
+import { GrpcWebSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/grpc_web/v3/grpc_web';
 import {
   HeaderMutationPerRouteSchema,
   HeaderMutationSchema,
@@ -30,6 +32,7 @@ import type { ClientRelease } from './form.ts';
 import { encodeHeaderMutations } from './header-filter.ts';
 import { encodeJwt } from './jwt.ts';
 import { encodeRateLimit } from './rate-limit.ts';
+import { hasOnly, isObject } from './shape.ts';
 
 /** How a standard filter's configs are written as Envoy's; `undefined` where Envoy's type would not say exactly the same. */
 interface StandardFilter {
@@ -77,6 +80,13 @@ const STANDARD: Readonly<Record<string, StandardFilter>> = {
   [JWT_FILTER]: {
     chain: (config) => packed(JwtAuthenticationSchema, encodeJwt(config)),
     // Envoy's routes name a requirement of the chain's; Tulle's say it.
+    route: () => undefined,
+  },
+  [GRPC_WEB_FILTER]: {
+    chain: (config) =>
+      config === undefined || (isObject(config) && hasOnly(config, []))
+        ? anyPack(GrpcWebSchema, create(GrpcWebSchema))
+        : undefined,
     route: () => undefined,
   },
   [COMPRESSION_FILTER]: {

@@ -7,6 +7,7 @@ import { beginDeadline } from '../grpc/grpc-timeout.ts';
 import { rescue } from '../rescue.ts';
 import type { Stream } from '../stream/stream.ts';
 import { recordReply } from './reply.ts';
+import { collectsRequest } from './request-steps.ts';
 import { carryOutReply } from './response.ts';
 
 /** Does what the matched route says, after all request filters had their say. */
@@ -84,7 +85,7 @@ function forward(stream: Stream, route: CompiledRoute, action: CompiledForward):
     if (action.idleTimeoutMs > 0) stream.idleTimer.arm(action.idleTimeoutMs);
     else stream.idleTimer.cancel();
   }
-  if (stream.table.requestBuffered && stream.requestBodyKind !== BODY_NONE) {
+  if (collectsRequest(stream) && stream.requestBodyKind !== BODY_NONE) {
     // The endpoint is asked when the body is there; a caller that waits for 100 has to hear it from us.
     if (stream.expectsContinue) {
       stream.expectsContinue = false;

@@ -8,6 +8,7 @@ import { completeIfOver } from './complete.ts';
 import { dropIdentityFields } from './hygiene.ts';
 import { carryOutReply } from './response.ts';
 import { REQUEST_TRAILERS } from './phases.ts';
+import { collectsRequest, requestSteps } from './request-steps.ts';
 import type { Bytes } from '../bytes.ts';
 
 /** The request's body, from the caller through the data hooks to the attempt. Called by the downstream side. */
@@ -24,7 +25,7 @@ export function requestData(
   stream.movedMs = stream.engine.turn.nowMs;
   stream.expectsContinue = false;
   if (stream.discardRequest) return false;
-  const steps = stream.table.requestData;
+  const steps = requestSteps(stream);
   if (steps === null) return forwardPiece(stream, chunk, start, end, owned);
   return (stream.requestPipe ??= new BodyPipe(stream, steps, false, OUTLET)).push(chunk, start, end, owned);
 }
@@ -36,7 +37,7 @@ export function requestEnd(stream: Stream, trailers: FieldTable | undefined): vo
   // A claim behind the body is none either: no peer has to make one there.
   if (trailers !== undefined && stream.chain.settings.stripIdentityHeaders) dropIdentityFields(trailers);
   stream.requestTrailers = trailers;
-  const steps = stream.table.requestData;
+  const steps = requestSteps(stream);
   if (steps !== null && stream.requestBodyKind !== BODY_NONE) {
     (stream.requestPipe ??= new BodyPipe(stream, steps, false, OUTLET)).end();
     return;
@@ -56,7 +57,7 @@ const OUTLET: PipeOutlet = {
     return forwardPiece(stream, bytes, 0, bytes.length, true);
   },
   onBodyEnd(stream) {
-    if (stream.phase === AT_REQUEST && stream.table.requestBuffered && stream.replay.bytes === 0) {
+    if (stream.phase === AT_REQUEST && collectsRequest(stream) && stream.replay.bytes === 0) {
       stream.requestBodyKind = BODY_LENGTH;
       stream.requestLength = 0;
     }
@@ -81,7 +82,7 @@ function bodyDone(stream: Stream): void {
 export function requestTrailersDone(stream: Stream): void {
   stream.requestEnded = true;
   if (stream.phase === AT_REQUEST) {
-    if (stream.table.requestBuffered && stream.requestBodyKind !== BODY_NONE)
+    if (collectsRequest(stream) && stream.requestBodyKind !== BODY_NONE)
       stream.engine.doors.beginAttempts(stream);
     return;
   }

@@ -250,7 +250,11 @@ function bodyDone(stream: Stream): void {
 
 /** Body and trailers passed every hook. */
 export function responseTrailersDone(stream: Stream): void {
-  stream.downstream.writeEnd(stream, stream.responseTrailers);
+  const { responseTrailers } = stream;
+  stream.downstream.writeEnd(
+    stream,
+    responseTrailers === undefined || responseTrailers.length === 0 ? undefined : responseTrailers,
+  );
   stream.responseEnded = true;
   // Where the endpoint did not wait for the end of the request, what still comes is nobody's.
   if (!stream.requestReceived) {

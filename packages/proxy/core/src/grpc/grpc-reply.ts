@@ -1,9 +1,9 @@
 import type { FieldTable } from '@tulle/fields';
 import { errorRow } from '@tulle/filter';
+import { isGrpcContentType } from '@tulle/match';
 import { copyBytes, NO_BYTES } from '../bytes.ts';
 import { SITE_GRPC_STATUS } from '../stream/sites.ts';
 import type { Stream } from '../stream/stream.ts';
-import { isGrpcType } from './grpc-call.ts';
 import { encodeGrpcMessage } from './grpc-message.ts';
 import { GRPC_UNKNOWN, grpcStatusOfReply, readGrpcStatus } from './grpc-status.ts';
 
@@ -13,8 +13,7 @@ import { GRPC_UNKNOWN, grpcStatusOfReply, readGrpcStatus } from './grpc-status.t
  */
 export function shapeGrpcReply(stream: Stream): void {
   const fields = stream.localFields;
-  const type = fields.get('content-type');
-  if (type !== undefined && isGrpcType(type)) return;
+  if (isGrpcContentType(fields.get('content-type'))) return;
   fields.put('content-type', 'application/grpc');
   if (!fields.has('grpc-status'))
     fields.put('grpc-status', String(grpcStatusOfReply(stream.code, stream.status)));
@@ -41,7 +40,7 @@ export function canEndAsGrpc(stream: Stream): boolean {
     stream.responseLength < 0 &&
     stream.requestHead.minorVersion !== 0 &&
     downstream.open &&
-    isGrpcType(responseFields.get('content-type') ?? '')
+    isGrpcContentType(responseFields.get('content-type'))
   );
 }
 

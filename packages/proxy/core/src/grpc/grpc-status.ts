@@ -67,6 +67,8 @@ export function grpcStatusOf(stream: Stream): number {
   // Broken behind its head: what the endpoint said before does not count.
   if (code !== '' && !responseLocal) return errorRow(code)?.grpc ?? GRPC_UNKNOWN;
   let said = responseTrailers === undefined ? -1 : readGrpcStatus(responseTrailers);
+  // A filter may have taken the trailers elsewhere (gRPC-Web).
+  if (said < 0 && !responseLocal) said = stream.attempt.grpcStatus;
   if (said < 0 && status !== 0) said = readGrpcStatus(responseFields);
   return said >= 0 || status === 0 ? said : grpcStatusOfHttp(status);
 }

@@ -3,6 +3,7 @@ import { BODY_CHUNKED, BODY_NONE, TARGET_ABSOLUTE } from '@tulle/http1';
 import type { Bytes } from '../bytes.ts';
 import { completeStream } from '../chain/complete.ts';
 import { requestData, requestEnd } from '../chain/request-body.ts';
+import { transformsRequest } from '../chain/request-steps.ts';
 import { EMPTY_TABLE } from '../chain/tables.ts';
 import type { ForwardTarget, HttpChain } from '../compile/compiled.ts';
 import type { Engine } from '../engine.ts';
@@ -61,7 +62,7 @@ export class MirrorCall implements Downstream, MirrorFeed, TurnTask {
       stream.headers.drop('expect');
       stream.requestBodyKind = original.requestBodyKind;
       stream.requestLength = original.requestLength;
-      if (original.table.requestTransformed && original.requestBodyKind !== BODY_NONE) {
+      if (transformsRequest(original) && original.requestBodyKind !== BODY_NONE) {
         // Filters changed the body: how long it is shows at its end.
         stream.requestBodyKind = BODY_CHUNKED;
         stream.requestLength = -1;

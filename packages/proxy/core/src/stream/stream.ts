@@ -2,7 +2,7 @@ import { FieldTable } from '@tulle/fields';
 import type { HttpStream, ResponseFlag, Slot } from '@tulle/filter';
 import { BODY_NONE, RequestHead, ResponseHead, type BodyKind } from '@tulle/http1';
 import type { WheelTimer } from '@tulle/time';
-import { EMPTY_TABLE, type FilterInstance, type PhaseTable } from '../chain/tables.ts';
+import { EMPTY_TABLE, type DataStep, type FilterInstance, type PhaseTable } from '../chain/tables.ts';
 import type { Bytes } from '../bytes.ts';
 import type { CompiledRoute, ForwardTarget, HttpChain } from '../compile/compiled.ts';
 import type { Services } from '../services.ts';
@@ -97,6 +97,11 @@ export class Stream {
   /** Expect: 100-continue, and nobody has said 100 or anything final. */
   expectsContinue = false;
   requestPipe: BodyHooks | undefined = undefined;
+  /** Slots of the filters that let the request's body pass untouched. */
+  readonly requestPassing: number[] = [];
+  /** The data hooks of the request that are left then, and of which table. */
+  requestSteps: readonly DataStep[] | null = null;
+  requestStepsOf: PhaseTable | undefined = undefined;
   /** Upgrade protocols asked for, when the route lets them pass. */
   upgrade: string | undefined = undefined;
   isConnect = false;
@@ -241,6 +246,9 @@ export class Stream {
     this.discardRequest = false;
     this.expectsContinue = false;
     this.requestPipe = undefined;
+    if (this.requestPassing.length > 0) this.requestPassing.length = 0;
+    this.requestSteps = null;
+    this.requestStepsOf = undefined;
     this.upgrade = undefined;
     this.isConnect = false;
     this.grpc = false;

@@ -15,7 +15,7 @@ import { BODY_NONE } from '@tulle/http1';
 import { rematch } from '../chain/route.ts';
 import { recordReply } from '../chain/reply.ts';
 import { setAuthority, setMethod, setPath, setQuery } from './request-edits.ts';
-import { AT_ATTEMPTS, AT_RESPONSE, protocolOf, type LentStream, type Stream } from './stream.ts';
+import { AT_ATTEMPTS, AT_REQUEST, AT_RESPONSE, protocolOf, type LentStream, type Stream } from './stream.ts';
 
 /** Where the bytes of `stream.emit()` go. */
 export interface Emitter {
@@ -124,6 +124,17 @@ export class StreamView implements LentStream {
         'stream.passResponseBody() outside responseHeaders: the body is on its way, or there is no response yet.',
       );
     stream.passing.push(stream.slot);
+  }
+
+  passRequestBody(): void {
+    const stream = this.#stream ?? over();
+    if (stream.phase !== AT_REQUEST || stream.requestPipe !== undefined || stream.requestEnded)
+      throw new TulleError(
+        'TULLE_INTERNAL',
+        'stream.passRequestBody() outside requestHeaders: the body is on its way.',
+      );
+    stream.requestPassing.push(stream.slot);
+    stream.requestStepsOf = undefined;
   }
 
   note(code: number, value: number): void {
@@ -254,9 +265,9 @@ class ResponseView implements ResponseHead {
     return (this.#headers ??= new HeadersView(table));
   }
 
-  get trailers(): Headers {
+  get trailers(): MutableHeaders {
     const table = (this.#stream ?? over()).responseTrailers;
-    if (table === undefined) return NO_HEADERS;
+    if (table === undefined) return NO_TRAILERS;
     return (this.#trailers ??= new HeadersView(table));
   }
 
@@ -400,6 +411,20 @@ const NO_HEADERS: Headers = Object.freeze({
   has: () => false,
   forEach: () => {},
 });
+
+const NO_TRAILERS: MutableHeaders = Object.freeze({
+  ...NO_HEADERS,
+  set: withoutTrailers,
+  append: withoutTrailers,
+  remove: () => 0,
+});
+
+function withoutTrailers(name: string): never {
+  throw new TulleError(
+    'TULLE_INTERNAL',
+    `Trailer "${name}" was added to a response without trailers, or before they came.`,
+  );
+}
 
 function outside(index: number): never {
   throw new RangeError(`Field line ${index} does not exist: the table has 0.`);

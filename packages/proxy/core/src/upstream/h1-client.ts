@@ -16,6 +16,7 @@ import {
 } from '@tulle/http1';
 import { attemptAnswered, attemptFailed, responseBroken, responseWhole } from '../attempts/attempts.ts';
 import { upstreamDrained } from '../chain/request-body.ts';
+import { transformsRequest } from '../chain/request-steps.ts';
 import { responseData, responseEnd } from '../chain/response.ts';
 import { Outbox } from '../outbox.ts';
 import type { Socket, SocketEvents, SocketFault } from '../ports.ts';
@@ -116,7 +117,7 @@ export class UpstreamConnection implements SocketEvents, ResponseSink, UpstreamS
 
   sendHead(stream: Stream): string | undefined {
     const kind =
-      stream.table.requestTransformed && stream.requestBodyKind !== BODY_NONE
+      transformsRequest(stream) && stream.requestBodyKind !== BODY_NONE
         ? BODY_CHUNKED
         : stream.requestBodyKind;
     this.#requestKind = kind;

@@ -1,0 +1,5 @@
+/**
+ * gRPC-Web filter.
+ * @packageDocumentation
+ */
+export { grpcWeb, NOTE_CALL } from './grpc-web.ts';
