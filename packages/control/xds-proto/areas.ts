@@ -57,6 +57,8 @@ export const areas: readonly string[] = [
   // HTTP filters.
   'envoy/extensions/filters/common/fault/v3',
   'envoy/extensions/filters/common/set_filter_state/v3',
+  'envoy/extensions/filters/http/adaptive_concurrency/v3',
+  'envoy/extensions/filters/http/admission_control/v3',
   'envoy/extensions/filters/http/buffer/v3',
   'envoy/extensions/filters/http/compressor/v3',
   'envoy/extensions/filters/http/cors/v3',

@@ -41,7 +41,8 @@ export interface Route {
 
 /**
  * Which requests a proxy refuses last while it sheds load: it begins with `low`; `critical` ones, health checks for
- * instance, it never refuses. (Envoy `RouteAction.priority` knows `default` and `high`.)
+ * instance, it never refuses. (Envoy's `RouteAction.priority` is another thing:
+ * which limits of a cluster count.)
  */
 export type RoutePriority = 'low' | 'default' | 'high' | 'critical';
 

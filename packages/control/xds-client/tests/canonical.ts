@@ -19,6 +19,8 @@ import type {
   WeightedCluster,
 } from '@tulle/model';
 import {
+  ADAPTIVE_CONCURRENCY_FILTER,
+  ADMISSION_CONTROL_FILTER,
   AUTHZ_FILTER,
   COMPRESSION_FILTER,
   CORS_FILTER,
@@ -62,6 +64,12 @@ const STANDARD: Readonly<Record<string, (value: Record<string, unknown>) => unkn
     if (!Array.isArray(limits) || limits.length !== 1 || !isObject(limits[0])) return value;
     return { ...value, limits: [without(limits[0], { intervalMs: 1000, burst: limits[0]['requests'] })] };
   },
+  [ADAPTIVE_CONCURRENCY_FILTER](value) {
+    const { minRtt } = value;
+    const kept = isObject(minRtt) ? without(minRtt, { intervalMs: 60_000 }) : minRtt;
+    return without({ ...value, minRtt: kept }, { updateIntervalMs: 100, minRtt: {} });
+  },
+  [ADMISSION_CONTROL_FILTER]: (value) => without(value, { success: {} }),
   [AUTHZ_FILTER]: authz,
   [EXT_AUTHZ_FILTER](value) {
     const { service } = value;

@@ -3,6 +3,8 @@ import { type Any, anyPack } from '@bufbuild/protobuf/wkt';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  ADAPTIVE_CONCURRENCY_FILTER,
+  ADMISSION_CONTROL_FILTER,
   AUTHZ_FILTER,
   COMPRESSION_FILTER,
   CORS_FILTER,
@@ -30,6 +32,8 @@ import {
 } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import { encodeResource, OLDER_OWN_FORM } from '@tulle/xds-server';
 import {
+  adaptiveConcurrencyConfig,
+  admissionControlConfig,
   extAuthzRouteConfig,
   ipAllowConfig,
   plainAuthzConfig,
@@ -95,6 +99,8 @@ describe('for a data plane of before, which reads only faults and header edits a
   const older = [
     ['a rate limit', RATE_LIMIT_FILTER, singleRateLimitConfig],
     ['compression', COMPRESSION_FILTER, singleCompressionConfig],
+    ['adaptive concurrency', ADAPTIVE_CONCURRENCY_FILTER, adaptiveConcurrencyConfig],
+    ['admission control', ADMISSION_CONTROL_FILTER, admissionControlConfig],
     ['authorization', AUTHZ_FILTER, plainAuthzConfig],
     ['external authorization', EXT_AUTHZ_FILTER, plainExtAuthzConfig],
     ['bearer tokens', JWT_FILTER, plainJwtConfig],
@@ -183,6 +189,18 @@ describe('what Envoy has a type for travels as that type, and comes back the sam
   it.each([
     ['a rate limit', RATE_LIMIT_FILTER, singleRateLimitConfig, ['http.local_ratelimit.v3.LocalRateLimit']],
     ['compression', COMPRESSION_FILTER, singleCompressionConfig, ['http.compressor.v3.Compressor']],
+    [
+      'adaptive concurrency',
+      ADAPTIVE_CONCURRENCY_FILTER,
+      adaptiveConcurrencyConfig,
+      ['http.adaptive_concurrency.v3.AdaptiveConcurrency'],
+    ],
+    [
+      'admission control',
+      ADMISSION_CONTROL_FILTER,
+      admissionControlConfig,
+      ['http.admission_control.v3.AdmissionControl'],
+    ],
     ['authorization', AUTHZ_FILTER, plainAuthzConfig, ['http.rbac.v3.RBAC', 'http.rbac.v3.RBAC']],
     ['external authorization', EXT_AUTHZ_FILTER, plainExtAuthzConfig, ['http.ext_authz.v3.ExtAuthz']],
     ['bearer tokens', JWT_FILTER, plainJwtConfig, ['http.jwt_authn.v3.JwtAuthentication']],

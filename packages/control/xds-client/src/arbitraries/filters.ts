@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import {
+  ADAPTIVE_CONCURRENCY_FILTER,
+  ADMISSION_CONTROL_FILTER,
   AUTHZ_FILTER,
   COMPRESSION_FILTER,
   CORS_FILTER,
@@ -20,6 +22,8 @@ import {
 } from '@tulle/model';
 import { authzConfig } from './authz.ts';
 import {
+  adaptiveConcurrencyConfig,
+  admissionControlConfig,
   compressionConfig,
   corsConfig,
   extAuthzConfig,
@@ -77,6 +81,8 @@ const entry: fc.Arbitrary<FilterEntry> = fc
     fc.tuple(fc.constant(HEADERS_FILTER), headersConfig),
     fc.tuple(fc.constant(RETRY_FILTER), retryConfig),
     fc.tuple(fc.constant(RATE_LIMIT_FILTER), rateLimitConfig),
+    fc.tuple(fc.constant(ADAPTIVE_CONCURRENCY_FILTER), adaptiveConcurrencyConfig),
+    fc.tuple(fc.constant(ADMISSION_CONTROL_FILTER), admissionControlConfig),
     fc.tuple(fc.constant(CORS_FILTER), corsConfig),
     fc.tuple(fc.constant(GRPC_WEB_FILTER), fc.constant({})),
     fc.tuple(fc.constant(JWT_FILTER), jwtConfig),
@@ -85,6 +91,8 @@ const entry: fc.Arbitrary<FilterEntry> = fc
     fc.tuple(fc.constant(COMPRESSION_FILTER), compressionConfig),
     fc.tuple(
       fc.constantFrom(
+        ADAPTIVE_CONCURRENCY_FILTER,
+        ADMISSION_CONTROL_FILTER,
         AUTHZ_FILTER,
         RATE_LIMIT_FILTER,
         FAULT_FILTER,
@@ -138,6 +146,8 @@ export const filterConfigs: fc.Arbitrary<FilterConfigs> = overrides({
   [HEADERS_FILTER]: fc.oneof(headersConfig, fc.constant(null), json),
   [RETRY_FILTER]: fc.oneof(retryConfig, fc.constant(null), json),
   [RATE_LIMIT_FILTER]: fc.oneof(rateLimitConfig, fc.constant(null), json),
+  [ADAPTIVE_CONCURRENCY_FILTER]: fc.oneof(adaptiveConcurrencyConfig, fc.constant(null), json),
+  [ADMISSION_CONTROL_FILTER]: fc.oneof(admissionControlConfig, fc.constant(null), json),
   [AUTHZ_FILTER]: fc.oneof(authzConfig, fc.constant(null), json),
   [EXT_AUTHZ_FILTER]: fc.oneof(extAuthzRouteConfig, fc.constant(null), json),
   [CORS_FILTER]: fc.oneof(corsConfig, fc.constant(null), json),

@@ -15,6 +15,8 @@ export { listener } from './listeners.ts';
 export { routeConfig } from './routes.ts';
 export { faultConfig, filterConfigs, headersConfig, httpFilters, retryConfig } from './filters.ts';
 export {
+  adaptiveConcurrencyConfig,
+  admissionControlConfig,
   compressionConfig,
   corsConfig,
   extAuthzConfig,

@@ -121,7 +121,12 @@ const direct: fc.Arbitrary<Route['action']> = object<Route['action']>(
 
 const route: fc.Arbitrary<Route> = object<Route>(
   { name: label, match: routeMatch, action: fc.oneof(forward, redirect, direct) },
-  { requestHeaders: headerEdits, responseHeaders: headerEdits, filterConfigs },
+  {
+    requestHeaders: headerEdits,
+    responseHeaders: headerEdits,
+    filterConfigs,
+    priority: fc.constantFrom('low', 'default', 'high', 'critical'),
+  },
 );
 
 const domain: fc.Arbitrary<string> = fc.oneof(

@@ -1,6 +1,9 @@
 import fc from 'fast-check';
 import type {
+  AdaptiveConcurrencyFilterConfig,
+  AdmissionControlFilterConfig,
   CompressionFilterConfig,
+  StatusRange,
   CorsFilterConfig,
   ExtAuthzFilterConfig,
   ExtAuthzGrpcService,
@@ -47,6 +50,39 @@ export const rateLimitConfig: fc.Arbitrary<RateLimitFilterConfig> = fc.oneof(
   singleRateLimitConfig,
   object<RateLimitFilterConfig>({ limits: fc.array(fc.oneof(single, keyed), { maxLength: 3 }) }),
 );
+
+const part = fc.integer({ min: 0, max: 1000 }).map((tenths) => tenths / 10);
+const count = fc.integer({ min: 1, max: 1_000_000 });
+export const adaptiveConcurrencyConfig: fc.Arbitrary<AdaptiveConcurrencyFilterConfig> =
+  options<AdaptiveConcurrencyFilterConfig>({
+    samplePercentile: part,
+    maxConcurrency: count,
+    updateIntervalMs: fc.integer({ min: 1, max: 3_600_000 }),
+    minRtt: options<NonNullable<AdaptiveConcurrencyFilterConfig['minRtt']>>({
+      intervalMs: fc.integer({ min: 1, max: 86_400_000 }),
+      jitterPercent: part,
+      requests: count,
+      minConcurrency: count,
+      bufferPercent: part,
+    }),
+    status: fc.constantFrom(429, 503, 504),
+  });
+
+const statusRange: fc.Arbitrary<StatusRange> = fc
+  .tuple(fc.integer({ min: 100, max: 599 }), fc.integer({ min: 100, max: 599 }))
+  .map(([one, other]) => ({ from: Math.min(one, other), to: Math.max(one, other) }));
+export const admissionControlConfig: fc.Arbitrary<AdmissionControlFilterConfig> =
+  options<AdmissionControlFilterConfig>({
+    windowMs: fc.integer({ min: 1, max: 600 }).map((seconds) => seconds * 1000),
+    successThresholdPercent: fc.integer({ min: 10, max: 1000 }).map((tenths) => tenths / 10),
+    aggression: fc.integer({ min: 10, max: 10_000 }).map((tenths) => tenths / 10),
+    minRequestsPerSecond: fc.nat(1_000_000),
+    maxRejectionPercent: part,
+    success: options<NonNullable<AdmissionControlFilterConfig['success']>>({
+      httpStatuses: fc.array(statusRange, { minLength: 1, maxLength: 3 }),
+      grpcStatuses: fc.uniqueArray(fc.integer({ min: 0, max: 16 }), { minLength: 1 }),
+    }),
+  });
 
 const host: fc.Arbitrary<string> = fc.tuple(label, label).map((parts) => parts.join('.'));
 const origin: fc.Arbitrary<string> = fc.oneof(

@@ -6,6 +6,8 @@ import { FilterConfigSchema } from '@tulle/xds-proto/envoy/config/route/v3/route
 import { BrotliSchema } from '@tulle/xds-proto/envoy/extensions/compression/brotli/compressor/v3/brotli';
 import { GzipSchema } from '@tulle/xds-proto/envoy/extensions/compression/gzip/compressor/v3/gzip';
 import { ZstdSchema } from '@tulle/xds-proto/envoy/extensions/compression/zstd/compressor/v3/zstd';
+import { AdaptiveConcurrencySchema } from '@tulle/xds-proto/envoy/extensions/filters/http/adaptive_concurrency/v3/adaptive_concurrency';
+import { AdmissionControlSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/admission_control/v3/admission_control';
 import { CompressorSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/compressor/v3/compressor';
 import { CorsPolicySchema, CorsSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/cors/v3/cors';
 import { JwtAuthenticationSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/jwt_authn/v3/config';
@@ -49,6 +51,8 @@ const KNOWN: Registry = createRegistry(
   HTTPFaultSchema,
   HeaderMutationSchema,
   HeaderMutationPerRouteSchema,
+  AdaptiveConcurrencySchema,
+  AdmissionControlSchema,
   LocalRateLimitSchema,
   CorsSchema,
   CorsPolicySchema,

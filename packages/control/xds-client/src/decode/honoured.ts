@@ -109,6 +109,42 @@ export const HONOURED: Readonly<Record<string, readonly string[]>> = {
     'filter_enforced',
   ],
   'envoy.type.v3.TokenBucket': ['max_tokens', 'tokens_per_fill', 'fill_interval'],
+  'envoy.extensions.filters.http.adaptive_concurrency.v3.AdaptiveConcurrency': [
+    'gradient_controller_config',
+    'enabled',
+    'concurrency_limit_exceeded_status',
+  ],
+  'envoy.extensions.filters.http.adaptive_concurrency.v3.GradientControllerConfig': [
+    'sample_aggregate_percentile',
+    'concurrency_limit_params',
+    'min_rtt_calc_params',
+  ],
+  'envoy.extensions.filters.http.adaptive_concurrency.v3.GradientControllerConfig.ConcurrencyLimitCalculationParams':
+    ['max_concurrency_limit', 'concurrency_update_interval'],
+  'envoy.extensions.filters.http.adaptive_concurrency.v3.GradientControllerConfig.MinimumRTTCalculationParams':
+    ['interval', 'request_count', 'jitter', 'min_concurrency', 'buffer'],
+  'envoy.extensions.filters.http.admission_control.v3.AdmissionControl': [
+    'enabled',
+    'success_criteria',
+    'sampling_window',
+    'aggression',
+    'sr_threshold',
+    'rps_threshold',
+    'max_rejection_probability',
+  ],
+  'envoy.extensions.filters.http.admission_control.v3.AdmissionControl.SuccessCriteria': [
+    'http_criteria',
+    'grpc_criteria',
+  ],
+  'envoy.extensions.filters.http.admission_control.v3.AdmissionControl.SuccessCriteria.HttpCriteria': [
+    'http_success_status',
+  ],
+  'envoy.extensions.filters.http.admission_control.v3.AdmissionControl.SuccessCriteria.GrpcCriteria': [
+    'grpc_success_status',
+  ],
+  'envoy.config.core.v3.RuntimeFeatureFlag': ['default_value', 'runtime_key'],
+  'envoy.config.core.v3.RuntimePercent': ['default_value', 'runtime_key'],
+  'envoy.type.v3.Int32Range': ['start', 'end'],
   // The runtime key names a switch that only an operator of Envoy can turn.
   'envoy.extensions.filters.http.cors.v3.Cors': [],
   'envoy.extensions.filters.http.cors.v3.CorsPolicy': [

@@ -3,6 +3,7 @@ import type {
   FilterConfigs,
   Route as ModelRoute,
   RouteConfig,
+  RoutePriority,
   VirtualHost as ModelVirtualHost,
 } from '@tulle/model';
 import type { RouteConfiguration } from '@tulle/xds-proto/envoy/config/route/v3/route';
@@ -84,11 +85,13 @@ function decodeRoute(context: DecodeContext, route: Route, path: string): ModelR
   const extras = readExtras(context, route.metadata, path);
   const match = decodeRouteMatch(context, route.match, extras.list('invertedQuery') ?? [], `${path}.match`);
   const { action, overrides } = decodeAction(context, route, extras, path);
+  const priority = decodePriority(context, extras.text('priority'), path);
   extras.end();
   return present({
     name: route.name,
     match,
     action,
+    priority,
     requestHeaders: decodeHeaderEdits(
       context,
       route.requestHeadersToAdd,
@@ -107,6 +110,19 @@ function decodeRoute(context: DecodeContext, route: Route, path: string): ModelR
     ),
   });
 }
+
+function decodePriority(
+  context: DecodeContext,
+  said: string | undefined,
+  path: string,
+): RoutePriority | undefined {
+  const priority = PRIORITIES.find((one) => one === said);
+  if (said !== undefined && priority === undefined)
+    context.refuse(path, `priority must be ${PRIORITIES.join(', ')}, but is ${JSON.stringify(said)}`);
+  return priority;
+}
+
+const PRIORITIES: readonly RoutePriority[] = ['low', 'default', 'high', 'critical'];
 
 function decodeAction(
   context: DecodeContext,

@@ -1,5 +1,7 @@
 import { isMessage, type Message } from '@bufbuild/protobuf';
 import {
+  ADAPTIVE_CONCURRENCY_FILTER,
+  ADMISSION_CONTROL_FILTER,
   AUTHZ_FILTER,
   COMPRESSION_FILTER,
   CORS_FILTER,
@@ -10,6 +12,8 @@ import {
   JWT_FILTER,
   RATE_LIMIT_FILTER,
 } from '@tulle/model';
+import { AdaptiveConcurrencySchema } from '@tulle/xds-proto/envoy/extensions/filters/http/adaptive_concurrency/v3/adaptive_concurrency';
+import { AdmissionControlSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/admission_control/v3/admission_control';
 import { CompressorSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/compressor/v3/compressor';
 import { CorsPolicySchema, CorsSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/cors/v3/cors';
 import {
@@ -25,6 +29,8 @@ import {
 import { JwtAuthenticationSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/jwt_authn/v3/config';
 import { LocalRateLimitSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit';
 import { RBACPerRouteSchema, RBACSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/rbac/v3/rbac';
+import { decodeAdaptiveConcurrency } from './adaptive-concurrency.ts';
+import { decodeAdmissionControl } from './admission-control.ts';
 import { decodeAuthz } from './authz/rbac.ts';
 import { decodeCompression } from './compression.ts';
 import type { DecodeContext } from './context.ts';
@@ -62,6 +68,13 @@ export function decodeStandard(
     return { filter: EXT_AUTHZ_FILTER, config: decodeExtAuthz(context, message, path) };
   if (isMessage(message, LocalRateLimitSchema))
     return { filter: RATE_LIMIT_FILTER, config: decodeRateLimit(context, message, path) };
+  if (isMessage(message, AdaptiveConcurrencySchema))
+    return {
+      filter: ADAPTIVE_CONCURRENCY_FILTER,
+      config: decodeAdaptiveConcurrency(context, message, path),
+    };
+  if (isMessage(message, AdmissionControlSchema))
+    return { filter: ADMISSION_CONTROL_FILTER, config: decodeAdmissionControl(context, message, path) };
   // Its policies stand on virtual hosts and routes.
   if (isMessage(message, CorsSchema)) return { filter: CORS_FILTER, config: { allowOrigins: [] } };
   if (isMessage(message, GrpcWebSchema)) return { filter: GRPC_WEB_FILTER, config: {} };

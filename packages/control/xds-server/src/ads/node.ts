@@ -1,5 +1,7 @@
 import type { BuildVersion, Extension, Locality, Node } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import {
+  ADAPTIVE_CONCURRENCY_FILTER,
+  ADMISSION_CONTROL_FILTER,
   AUTHZ_FILTER,
   COMPRESSION_FILTER,
   CORS_FILTER,
@@ -42,6 +44,8 @@ function localityOf({ region, zone, subZone }: Locality): Pick<NodeInfo, 'locali
 
 /** Envoy's extension by the standard filter whose config is written as that extension's. */
 const ENVOY_EXTENSIONS: Readonly<Record<string, string>> = {
+  [ADAPTIVE_CONCURRENCY_FILTER]: 'envoy.filters.http.adaptive_concurrency',
+  [ADMISSION_CONTROL_FILTER]: 'envoy.filters.http.admission_control',
   [AUTHZ_FILTER]: 'envoy.filters.http.rbac',
   [COMPRESSION_FILTER]: 'envoy.filters.http.compressor',
   [CORS_FILTER]: 'envoy.filters.http.cors',

@@ -49,6 +49,8 @@ function encodeRoute(route: ModelRoute, form: EncodeForm): Route {
   const extra = tulleMetadata({
     invertedQuery: invertedQuery(route.match),
     code: action.kind === 'direct' ? action.code : undefined,
+    // A client of the release before sheds no load, and would refuse what it does not know.
+    priority: form.release === 'this' ? route.priority : undefined,
     trustIdempotencyKey: action.kind === 'forward' ? action.trustIdempotencyKey : undefined,
   });
   return create(RouteSchema, {

@@ -1,6 +1,8 @@
 import { type Any, anyPack } from '@bufbuild/protobuf/wkt';
 import { create, type DescMessage, type MessageShape } from '@bufbuild/protobuf';
 import {
+  ADAPTIVE_CONCURRENCY_FILTER,
+  ADMISSION_CONTROL_FILTER,
   COMPRESSION_FILTER,
   CORS_FILTER,
   EXT_AUTHZ_FILTER,
@@ -10,6 +12,8 @@ import {
   JWT_FILTER,
   RATE_LIMIT_FILTER,
 } from '@tulle/model';
+import { AdaptiveConcurrencySchema } from '@tulle/xds-proto/envoy/extensions/filters/http/adaptive_concurrency/v3/adaptive_concurrency';
+import { AdmissionControlSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/admission_control/v3/admission_control';
 import { CompressorSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/compressor/v3/compressor';
 import { CorsPolicySchema, CorsSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/cors/v3/cors';
 import {
@@ -24,6 +28,8 @@ import {
 } from '@tulle/xds-proto/envoy/extensions/filters/http/header_mutation/v3/header_mutation';
 import { JwtAuthenticationSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/jwt_authn/v3/config';
 import { LocalRateLimitSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit';
+import { encodeAdaptiveConcurrency } from './adaptive-concurrency.ts';
+import { encodeAdmissionControl } from './admission-control.ts';
 import { encodeCompression } from './compression.ts';
 import { encodeCors, isEmptyCors } from './cors.ts';
 import { encodeExtAuthz, encodeExtAuthzRoute } from './ext-authz.ts';
@@ -68,6 +74,15 @@ const STANDARD: Readonly<Record<string, StandardFilter>> = {
   [RATE_LIMIT_FILTER]: {
     chain: (config) => packed(LocalRateLimitSchema, encodeRateLimit(config)),
     route: (config) => packed(LocalRateLimitSchema, encodeRateLimit(config)),
+  },
+  // Envoy has neither on routes.
+  [ADAPTIVE_CONCURRENCY_FILTER]: {
+    chain: (config) => packed(AdaptiveConcurrencySchema, encodeAdaptiveConcurrency(config)),
+    route: () => undefined,
+  },
+  [ADMISSION_CONTROL_FILTER]: {
+    chain: (config) => packed(AdmissionControlSchema, encodeAdmissionControl(config)),
+    route: () => undefined,
   },
   [CORS_FILTER]: {
     chain: (config) => (isEmptyCors(config) ? anyPack(CorsSchema, create(CorsSchema)) : undefined),
