@@ -8,8 +8,8 @@ export interface Need {
 /** One behaviour that is proved against somebody else's implementation. */
 export interface Case<Context> {
   readonly name: string;
-  /** Throws with what is wrong. */
-  run(context: Context): Promise<void>;
+  /** Throws with what is wrong. @returns what it found, where that says more than that it passed */
+  run(context: Context): Promise<string | void>;
 }
 
 /** What a suite set up for its cases. */
@@ -70,9 +70,11 @@ async function runSuite<Context>(suite: Suite<Context>, say: (line: string) => v
     for (const one of suite.cases) {
       const started = performance.now();
       try {
-        await one.run(opened.context);
+        const found = await one.run(opened.context);
         tally.passed++;
-        say(`  √ ${one.name}, ${((performance.now() - started) / 1000).toFixed(1)} s`);
+        say(
+          `  √ ${one.name}${found === undefined ? '' : `: ${found}`}, ${((performance.now() - started) / 1000).toFixed(1)} s`,
+        );
       } catch (error) {
         tally.failed++;
         say(`  × ${one.name}: ${textOf(error)}`);

@@ -1,6 +1,8 @@
 import { envoySuite } from './envoy/suite.ts';
 import { goSpiffeSuite } from './go-spiffe/suite.ts';
+import { grpcSuite } from './grpc/suite.ts';
 import { http1CurlSuite, http1GoSuite, http1PythonSuite, http1WrkSuite } from './http1/suite.ts';
+import { http2Suite } from './http2/suite.ts';
 import { runnable, type RunnableSuite } from './suite.ts';
 
 /** Every suite, in the order in which they run. */
@@ -11,4 +13,6 @@ export const suites: readonly RunnableSuite[] = [
   runnable(http1PythonSuite),
   runnable(http1CurlSuite),
   runnable(http1WrkSuite),
+  runnable(http2Suite),
+  runnable(grpcSuite),
 ];
