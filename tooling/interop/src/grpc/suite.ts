@@ -98,7 +98,7 @@ async function open(): Promise<Opened<Ways>> {
   const clear = await started(
     createProxy({
       listeners: [httpListener({ port: 0, routes: [route('/', 'server')] })],
-      clusters: [cluster('server', [clearServer], { protocol: 'http2' })],
+      clusters: [cluster('server', [clearServer], { pool: { protocol: 'http2' } })],
     }),
   );
   const tls = await started(
@@ -112,7 +112,7 @@ async function open(): Promise<Opened<Ways>> {
       ],
       clusters: [
         cluster('server', [tlsServer], {
-          protocol: 'http2',
+          pool: { protocol: 'http2' },
           tls: {
             trust: { kind: 'files', caFile: files.certificateFile },
             serverName: 'localhost',
@@ -138,7 +138,7 @@ async function open(): Promise<Opened<Ways>> {
           routes: [route('/', 'server')],
         }),
       ],
-      clusters: [cluster('server', [clearServer], { protocol: 'http2' })],
+      clusters: [cluster('server', [clearServer], { pool: { protocol: 'http2' } })],
     }),
   );
   const pair = await started(
@@ -156,7 +156,7 @@ async function open(): Promise<Opened<Ways>> {
             },
           ],
           {
-            protocol: 'http2',
+            pool: { protocol: 'http2' },
             tls: { certificate: { kind: 'workload' }, trust: { kind: 'mesh' }, alpn: ['h2'] },
           },
         ),

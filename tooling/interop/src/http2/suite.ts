@@ -50,7 +50,7 @@ async function open(): Promise<Opened<Proxied>> {
         routes: [route('/', 'origin')],
       }),
     ],
-    clusters: [cluster('origin', [`127.0.0.1:${port}`], { protocol: 'http2' })],
+    clusters: [cluster('origin', [`127.0.0.1:${port}`], { pool: { protocol: 'http2' } })],
   });
   await proxy.start();
   const portOf = (name: string): number => (proxy.addresses()[name] as { port: number }).port;
@@ -84,7 +84,7 @@ async function clientProxy(firstPort: number): Promise<Proxy> {
   const ports = Array.from({ length: CLIENT_CASES + 3 }, (_, n) => String(firstPort + n));
   const proxy = createProxy({
     listeners: [httpListener({ port: 0, routes: ports.map((port) => route(`/${port}`, port)) })],
-    clusters: ports.map((port) => cluster(port, [`127.0.0.1:${port}`], { protocol: 'http2' })),
+    clusters: ports.map((port) => cluster(port, [`127.0.0.1:${port}`], { pool: { protocol: 'http2' } })),
   });
   await proxy.start();
   return proxy;
