@@ -41,6 +41,9 @@ const CASES = [
 /** Calls of the soaks; none may fail. Every one carries 271,828 bytes there and 314,159 back. */
 const SOAK: Readonly<Record<string, number>> = { rpc_soak: 1_000, channel_soak: 200 };
 
+/** The load balancer of grpc-go's own script: by it the client hears what servers report of their load. */
+const BACKEND_METRICS = '{"loadBalancingConfig":[{"test_backend_metrics_load_balancer":{}}]}';
+
 /** How a client reaches the server. */
 interface Way {
   readonly port: number;
@@ -97,12 +100,14 @@ async function open(): Promise<Opened<Ways>> {
   );
   const clear = await started(
     createProxy({
+      log: silent,
       listeners: [httpListener({ port: 0, routes: [route('/', 'server')] })],
       clusters: [cluster('server', [clearServer], { pool: { protocol: 'http2' } })],
     }),
   );
   const tls = await started(
     createProxy({
+      log: silent,
       listeners: [
         httpListener({
           port: 0,
@@ -124,6 +129,7 @@ async function open(): Promise<Opened<Ways>> {
   );
   const inbound = await started(
     createProxy({
+      log: silent,
       identity: await identityOf('server'),
       listeners: [
         httpListener({
@@ -143,6 +149,7 @@ async function open(): Promise<Opened<Ways>> {
   );
   const pair = await started(
     createProxy({
+      log: silent,
       identity: await identityOf('client'),
       listeners: [httpListener({ port: 0, direction: 'outbound', routes: [route('/', 'server')] })],
       clusters: [
@@ -168,7 +175,12 @@ async function open(): Promise<Opened<Ways>> {
       clear: { port: clear, flags: [] },
       tls: {
         port: tls,
-        flags: ['--use_tls', `--ca_file=${files.certificateFile}`, '--server_host_override=localhost'],
+        flags: [
+          '--use_tls',
+          '--use_test_ca',
+          `--ca_file=${files.certificateFile}`,
+          '--server_host_override=localhost',
+        ],
       },
       pair: { port: pair, flags: [] },
     },
@@ -182,6 +194,9 @@ async function open(): Promise<Opened<Ways>> {
   };
 }
 
+/** Refused handshakes and broken streams are judged by what the client says of them. */
+const silent = { debug() {}, info() {}, warn() {}, error() {} };
+
 /** Plays one case of grpc-go's client. */
 async function play(name: string, { port, flags }: Way): Promise<void> {
   const iterations = SOAK[name];
@@ -194,7 +209,14 @@ async function play(name: string, { port, flags }: Way): Promise<void> {
           '--soak_overall_timeout_seconds=120',
           '--soak_per_iteration_max_acceptable_latency_ms=5000',
         ];
-  const args = ['--server_host=127.0.0.1', `--server_port=${port}`, `--test_case=${name}`, ...flags, ...soak];
+  const args = [
+    '--server_host=127.0.0.1',
+    `--server_port=${port}`,
+    `--test_case=${name}`,
+    `--service_config_json=${BACKEND_METRICS}`,
+    ...flags,
+    ...soak,
+  ];
   const program = start(programs.path('client'), args);
   const timer = setTimeout(() => void program.stop('SIGKILL'), 150_000);
   const { code, err } = await program.ended;
