@@ -39,6 +39,12 @@ export function isSwitch(stream: Stream): boolean {
   );
 }
 
+/** Whether a caller of HTTP/1 expects a body behind the head (RFC 9112 §6.3 rules 1 and 2). */
+function mayHaveBody({ status, requestHead, isConnect }: Stream): boolean {
+  if (status === 204 || status === 304 || status < 200) return false;
+  return requestHead.method !== 'HEAD' && !(isConnect && status < 300);
+}
+
 /** After an early answer: whether the rest of the request is worth reading, so that the connection can go on. */
 export function isWorthReading(stream: Stream): boolean {
   if (stream.expectsContinue) return false; // the caller may never send it (RFC 9110 §10.1.1)
@@ -58,9 +64,16 @@ export class ResponseEncoder {
     this.#outbox = outbox;
   }
 
-  /** The framing that the caller gets: chunked where the length is not known, for HTTP/1.0 up to the close. */
+  /**
+   * The framing that the caller gets: chunked where the length is not known, for HTTP/1.0 up to the close. HTTP/2 can end a
+   * message with its head; in HTTP/1 a response that may have a body says that there is none (RFC 9112 §6.3).
+   */
   kindFor(stream: Stream): BodyKind {
     const kind = stream.responseBodyKind;
+    if (kind === BODY_NONE && mayHaveBody(stream)) {
+      stream.responseLength = 0;
+      return BODY_LENGTH;
+    }
     if (kind !== BODY_CLOSE && kind !== BODY_CHUNKED) return kind;
     return stream.requestHead.minorVersion === 0 ? BODY_CLOSE : BODY_CHUNKED;
   }
