@@ -1,4 +1,5 @@
 import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { freePort, tulleBench } from './tulle-bench.ts';
@@ -91,6 +92,55 @@ describe('filters that are npm packages', () => {
     writeFileSync(join(bench.dir, 'again.yaml'), document);
     expect((await tulle('apply', '-f', 'again.yaml')).code).toBe(0);
     await expect.poll(async () => statusOf('/coffee'), { timeout: 10_000 }).toBe(200);
+  }, 90_000);
+
+  it('are loaded by every process of a gateway, and named by a policy there', async () => {
+    install('1.2.3');
+    await tulle('filters', 'allow', NAME);
+    const route = (name: string): string =>
+      `apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: { name: ${name} }\nspec:\n  parentRefs: [{ name: edge }]\n  rules: [{ matches: [{ path: { value: /${name} } }], backendRefs: [{ name: web, port: 80 }] }]\n`;
+    const parts = [
+      WEB,
+      'apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: { name: edge }\nspec: { gatewayClassName: tulle, listeners: [{ name: http, port: 80, protocol: HTTP }] }\n',
+      route('coffee'),
+      route('tea'),
+      POLICY.replace(
+        "group: '', kind: Service, name: web",
+        'group: gateway.networking.k8s.io, kind: HTTPRoute, name: coffee',
+      ),
+    ];
+    writeFileSync(join(bench.dir, 'edge.yaml'), parts.join('---\n'));
+    const [port, plain] = [await freePort(), await freePort()];
+    await start('run', '--name', 'web', '-p', port, '--', process.execPath, '-e', SERVER, port).said(
+      /it takes calls from now on/,
+    );
+    const flags = ['--name', 'edge', '--listen', `80=${plain}`, '--workers', '2'];
+    await start('gateway', ...flags, '--filters', 'tulle-filters.json').said(/default\/edge/);
+    const applied = await tulle('apply', '-f', 'edge.yaml');
+    expect(applied).toMatchObject({ code: 0 });
+    expect((await tulle('get', 'filterpolicies')).out).toMatch(/teapot +rest +True/);
+    const statusOf = async (path: string): Promise<number | string> =>
+      fetch(`http://127.0.0.1:${plain}${path}`, { headers: { connection: 'close' } }).then(
+        ({ status }) => status,
+        String,
+      );
+    await expect.poll(async () => statusOf('/coffee'), { timeout: 20_000 }).toBe(418);
+    await expect.poll(async () => statusOf('/tea'), { timeout: 20_000 }).toBe(200);
+    const socketPath = join(bench.dir, 'r', 'default.edge.gateway', 'admin.sock');
+    for (const worker of [0, 1]) {
+      const info = await new Promise<string>((resolve, reject) => {
+        request({ socketPath, path: `/server_info?worker=${worker}`, agent: false }, (reply) => {
+          let text = '';
+          reply.setEncoding('utf8').on('data', (piece: string) => (text += piece));
+          reply.on('end', () => resolve(text)).on('error', reject);
+        })
+          .on('error', reject)
+          .end();
+      });
+      expect((JSON.parse(info) as { readonly filters: readonly string[] }).filters).toContain(
+        `${NAME}@0.0.0`,
+      );
+    }
   }, 90_000);
 
   it('are refused by name when they are not what was allowed, before anything starts', async () => {

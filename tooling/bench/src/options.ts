@@ -35,7 +35,7 @@ export interface Options {
 
 export const help: string = `Usage: pnpm bench [--scenario A,B] [--subject A,B] [--rounds N] [--round-ms N] [--quick]
                   [--json FILE] [--charts DIR [--from FILE]] [--bytes N] [--profile DIR]
-                  [--baseline DIR] [--engine] [--overhead] [--idle-sidecar]
+                  [--baseline DIR [--baseline-node-option=OPT]] [--engine] [--overhead] [--idle-sidecar]
 
 Measures CPU microseconds of the proxy process per request, side by side and interleaved, each subject pinned to one
 core, client and origin on the other. Prints medians over the rounds with their spread, and what each subject has on.
@@ -57,6 +57,8 @@ ${[...scenarios, ...studies].map(({ name, about }) => `                     ${na
   --profile DIR    writes a CPU profile (.cpuprofile) of each Tulle variant into DIR and prints where its time went;
                    its figures then include profiling
   --baseline DIR   another checkout of this repository, installed: its Tulle is measured too, beside this one
+  --baseline-node-option=OPT
+                   an option of Node for that one; with --baseline . what an option costs: --max-semi-space-size=16
   --engine         instead of all that, the engine without a kernel: user time and bytes allocated a request
   --overhead       what telemetry costs: the engine without a kernel with each part of it, then tulle/bare and
                    tulle/observed over sockets (http1-small unless --scenario says other)
@@ -86,6 +88,7 @@ export function readOptions(args: readonly string[]): Options | undefined {
       bytes: { type: 'string' },
       profile: { type: 'string' },
       baseline: { type: 'string' },
+      'baseline-node-option': { type: 'string', multiple: true },
       engine: { type: 'boolean', default: false },
       overhead: { type: 'boolean', default: false },
       'idle-sidecar': { type: 'boolean', default: false },
@@ -114,6 +117,7 @@ export function readOptions(args: readonly string[]): Options | undefined {
         (s) => [s.name, `${s.name}/${s.variant}`],
       ),
       values.baseline,
+      values['baseline-node-option'] ?? [],
     ),
     subjectsChosen: values.subject !== undefined,
     rounds,
@@ -139,11 +143,15 @@ function count(text: string | undefined, option: string, least: number): number 
 }
 
 /** Each Tulle variant gets the other checkout's beside it. */
-function withBaseline(picked: readonly Subject[], checkout: string | undefined): readonly Subject[] {
+function withBaseline(
+  picked: readonly Subject[],
+  checkout: string | undefined,
+  nodeOptions: readonly string[],
+): readonly Subject[] {
   if (checkout === undefined) return picked;
   return picked.flatMap((subject) =>
     subject.name === 'tulle' && subject.variant !== 'plain'
-      ? [subject, baseline(subject.variant, resolve(checkout))]
+      ? [subject, baseline(subject.variant, resolve(checkout), nodeOptions)]
       : [subject],
   );
 }

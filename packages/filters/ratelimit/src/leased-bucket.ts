@@ -33,7 +33,7 @@ export class LeasedBucket {
   #asked = 0;
   #usedMs = -Infinity;
   readonly #waiting: ((taken: boolean) => void)[] = [];
-  /** This process's share, while the lender does not answer. */
+  /** This process's share, while the lender does not answer. Kept, so that not every silence comes with a full one. */
   #alone: TokenBucket | undefined;
   #aloneUntilMs = -Infinity;
 
@@ -97,7 +97,7 @@ export class LeasedBucket {
   #granted(granted: number, retryInMs: number): void {
     const all = granted >= this.#asked;
     this.#asked = 0;
-    this.#alone = undefined;
+    this.#aloneUntilMs = -Infinity;
     this.#tokens += granted;
     while (this.#waiting.length > 0 && this.#tokens >= 1) {
       this.#tokens -= 1;

@@ -7,6 +7,7 @@ import type { TokenBank } from '@tulle/time';
 import type { ConnectionHandle } from './accept-gate.ts';
 import type { Balanced, ConnectionBalance } from './connection-balance.ts';
 import type { ListenerTable } from './listener-table.ts';
+import { engineNodeOptions } from './node-options.ts';
 import { createPending } from './pending.ts';
 import {
   PROTOCOL_VERSION,
@@ -98,7 +99,7 @@ export function startChild(options: ChildOptions): Child {
     // A session of its own: what a terminal sends to everybody in front of it (Ctrl-C, Ctrl-\\, its end) is the
     // supervisor's to judge. Without a supervisor it ends, since its channel breaks.
     detached: true,
-    ...(options.execArgv === undefined ? {} : { execArgv: [...options.execArgv] }),
+    execArgv: [...(options.execArgv ?? engineNodeOptions(process.execArgv, process.env['NODE_OPTIONS']))],
   });
   const pending = createPending(options.applyTimeoutMs, `the engine process ${String(subprocess.pid)}`);
   const ready = Promise.withResolvers<void>();

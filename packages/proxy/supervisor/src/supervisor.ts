@@ -73,7 +73,7 @@ export interface SupervisorOptions {
   readonly restartBackoff?: { readonly baseMs: number; readonly maxMs: number };
   /** A process that ran so long was no failed start. Default 10,000. */
   readonly stableAfterMs?: number;
-  /** Node options of the processes. Default: the supervisor's own. */
+  /** Node options of the processes. Default: the supervisor's own, and a young generation of 8 MiB where none is chosen. */
   readonly execArgv?: readonly string[];
   readonly log?: Log;
   /** Level of the processes' own log, JSON lines on their standard error. Default `info`; the admin interface changes it. */

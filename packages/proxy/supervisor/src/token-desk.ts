@@ -2,8 +2,11 @@ import type { SharedLimit, TokenLender } from '@tulle/time';
 import { createPending } from './pending.ts';
 import type { ToSupervisor } from './protocol.ts';
 
-/** A request may wait for the answer, and an answer takes some 0.2 ms: past this the supervisor is busy or gone. */
-const ANSWER_TIMEOUT_MS = 50;
+/**
+ * A request may wait for the answer. It takes some 0.2 ms, more behind a burst of connections that change hands (each waits
+ * for the one before) or on a busy machine; past this the supervisor hangs. One that is gone is known at once.
+ */
+const ANSWER_TIMEOUT_MS = 250;
 
 /** The supervisor's {@link TokenLender}, as an engine process has it. */
 export interface TokenDesk extends TokenLender {

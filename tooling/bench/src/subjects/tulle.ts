@@ -24,12 +24,20 @@ export function tulle(variant: TulleVariant): Subject {
   return engine('tulle', variant, HERE);
 }
 
-/** The same out of another checkout, so that a change is measured against what was before it, round by round. */
-export function baseline(variant: TulleVariant, checkout: string): Subject {
-  return engine('baseline', variant, checkout);
+/**
+ * The same out of another checkout, so that a change is measured against what was before it, round by round.
+ * @param nodeOptions of its process, beside those that it has by itself: the checkout may be this one, with other options
+ */
+export function baseline(variant: TulleVariant, checkout: string, nodeOptions: readonly string[]): Subject {
+  return engine('baseline', variant, checkout, nodeOptions);
 }
 
-function engine(name: string, variant: TulleVariant, checkout: string): Subject {
+function engine(
+  name: string,
+  variant: TulleVariant,
+  checkout: string,
+  nodeOptions: readonly string[] = [],
+): Subject {
   const program = join(checkout, PROGRAM);
   return {
     name,
@@ -55,6 +63,7 @@ function engine(name: string, variant: TulleVariant, checkout: string): Subject 
       const script = await bundle(program, setup.directory);
       if (setup.profile !== undefined) mkdirSync(setup.profile, { recursive: true });
       const { pid } = setup.spawn(process.execPath, [
+        ...nodeOptions,
         ...(setup.profile === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', setup.profile]),
         script,
         JSON.stringify({
