@@ -1,17 +1,20 @@
 /**
- * Hostile and odd HTTP/1.1, and requests that a policy forbids, through a proxy to an origin that records every byte. Exits 1
+ * Hostile and odd HTTP/1.1 and HTTP/2, and requests that a policy forbids, through a proxy to an origin that records every byte. Exits 1
  * when anything invalid, extra, forbidden or poisoned was seen, or something valid did not pass.
  */
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import type { Target } from './client.ts';
-import { runHttp2 } from './http2/run-http2.ts';
+import { Http2Origin } from './http2/http2-origin.ts';
+import { runHttp2, runHttp2Responses, runHttp2ToHttp2 } from './http2/run-http2.ts';
+import { ScriptedOrigin } from './http2/scripted-origin.ts';
 import { nodeHttp2 } from './http2/subjects.ts';
 import { runPolicies } from './policy/run-policies.ts';
 import { RecordingOrigin } from './recording-origin.ts';
 import { renderFaults, renderTable, summary } from './report.ts';
 import { run } from './run.ts';
 import { nodeHttp, tulle, type Subject } from './subjects.ts';
+import type { Result } from './verdict.ts';
 
 const HELP = `pnpm test:hostile [options]
 
@@ -77,6 +80,23 @@ async function start(subject: string, originPort: number): Promise<Target & Part
   return { host, port: Number(port) };
 }
 
+/** HTTP/2 from clients to origins of both versions, and from origins. */
+async function runHttp2Lists(options: Options): Promise<Result[]> {
+  const http1Origin = new RecordingOrigin();
+  const http2Origin = new Http2Origin();
+  const scripted = new ScriptedOrigin();
+  const toHttp1 = await tulle(await http1Origin.start());
+  const toHttp2 = await tulle(await http2Origin.start(), 'http2');
+  const toScripted = await tulle(await scripted.start(), 'http2');
+  const results = [
+    ...(await runHttp2(http1Origin, toHttp1, options)),
+    ...(await runHttp2ToHttp2(http2Origin, toHttp2, options)),
+    ...(await runHttp2Responses(scripted, toScripted, options)),
+  ];
+  for (const it of [toHttp1, toHttp2, toScripted, http1Origin, http2Origin, scripted]) await it.stop();
+  return results;
+}
+
 async function main(): Promise<number> {
   const options = readOptions();
   if (typeof options === 'string') {
@@ -96,6 +116,7 @@ async function main(): Promise<number> {
       : await run(origin, subject, options);
   await subject.stop?.();
   await origin.stop();
+  if (options.subject === 'tulle') results.push(...(await runHttp2Lists(options)));
   // The policies are Tulle's own: other proxies have no such configuration here.
   if (options.subject === 'tulle') results.push(...(await runPolicies(options, options.weakened)));
   if (results.length === 0)

@@ -10,7 +10,7 @@ export interface Subject extends Target {
 }
 
 /** Tulle with one route to the origin, WebSocket upgrades allowed, nothing else on. */
-export async function tulle(originPort: number): Promise<Subject> {
+export async function tulle(originPort: number, protocol: 'http1' | 'http2' = 'http1'): Promise<Subject> {
   const proxy = createProxy({
     listeners: [
       httpListener({
@@ -19,7 +19,9 @@ export async function tulle(originPort: number): Promise<Subject> {
         routes: [route('/', 'origin', { allowUpgrades: ['websocket'] })],
       }),
     ],
-    clusters: [cluster('origin', [`127.0.0.1:${originPort}`])],
+    clusters: [cluster('origin', [`127.0.0.1:${originPort}`], { pool: { protocol } })],
+    // judged is what passes, on a machine that is busy with sending it
+    overload: false,
     log: { debug() {}, info() {}, warn() {}, error() {} },
   });
   await proxy.start();

@@ -212,6 +212,12 @@ describe('a server ends the stream', () => {
     ['trailers too large', [one, headers(1, END, `x:${'y'.repeat(9000)}`)], 'trailer-size', 11],
     ['less DATA than Content-Length', [sized, data(1, END, 'ab')], 'length-differs', 1],
     ['more DATA than Content-Length', [sized, data(1, 0, 'abcd')], 'length-differs', 1],
+    [
+      'a DATA frame that is longer, before any of it is passed on',
+      [sized, data(1, 0, 'abcd').subarray(0, 12)],
+      'length-differs',
+      1,
+    ],
     ['trailers before Content-Length is full', [sized, headers(1, END, 'x:1')], 'length-differs', 1],
     ['stream window by 0', [one, windowUpdate(1, 0)], 'stream-window-zero', 1],
     ['stream window above 2^31-1', [one, windowUpdate(1, 0x7fffffff)], 'stream-flow-control', 3],

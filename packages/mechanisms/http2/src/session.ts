@@ -194,6 +194,9 @@ export abstract class Http2Session<U> extends SessionCore<U> implements FrameSin
     if (stream.peer !== PEER_BODY)
       return this.streamError(id, stream, stream.peer === PEER_HEAD ? 'data-early' : 'stream-closed');
     if (length > stream.receiveWindow) return this.streamError(id, stream, 'stream-flow-control');
+    // the frame's header tells it already: not an octet of it is passed on, so that nothing looks whole that is not
+    if (stream.expected >= 0 && length > stream.expected && (flags & FLAG_PADDED) === 0)
+      return this.streamError(id, stream, 'length-differs');
     stream.receiveWindow -= length;
     this.#dataStream = stream;
   }

@@ -8,8 +8,8 @@ export class RawClient {
   readonly socket: net.Socket;
   readonly answers: Answers = new Answers();
   closed = false;
-  /** Answers PING and SETTINGS as it must. */
-  polite = true;
+  /** What PING and SETTINGS are owed waits while a payload is sent in pieces, which it must not come between. */
+  #owed: Buffer[] | undefined = undefined;
   bytesSent = 0;
   #wake: () => void = () => {};
 
@@ -27,12 +27,30 @@ export class RawClient {
     });
     this.socket.on('data', (chunk: Buffer) => {
       for (const it of this.answers.push(chunk)) {
-        if (!this.polite || (it.flags & ACK) !== 0) continue;
-        if (it.type === SETTINGS) this.send(frame(SETTINGS, ACK, 0));
-        if (it.type === PING) this.send(frame(PING, ACK, 0, it.payload));
+        if ((it.flags & ACK) !== 0) continue;
+        if (it.type === SETTINGS) this.#owe(frame(SETTINGS, ACK, 0));
+        if (it.type === PING) this.#owe(frame(PING, ACK, 0, it.payload));
       }
       this.#wake();
     });
+  }
+
+  #owe(bytes: Buffer): void {
+    if (this.#owed === undefined) this.send(bytes);
+    else this.#owed.push(bytes);
+  }
+
+  /** Sends a payload in pieces, a turn apart. */
+  async sendPieces(pieces: readonly Buffer[]): Promise<void> {
+    this.#owed = [];
+    for (const piece of pieces) {
+      if (this.closed) break;
+      this.send(piece);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const owed = this.#owed;
+    this.#owed = undefined;
+    if (owed.length > 0) this.send(Buffer.concat(owed));
   }
 
   /** Preface and SETTINGS, with no table for the peer. */

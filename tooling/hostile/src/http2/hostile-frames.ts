@@ -123,7 +123,6 @@ const STATES: readonly Http2Case[] = [
       headers(1, post(), 0),
       data(1, 'x'),
       headers(1, [['x-t', '1']], 0),
-      AFTER,
     ],
   }),
   // the first request is sound: what follows it is the fault

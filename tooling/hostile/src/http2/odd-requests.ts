@@ -247,9 +247,9 @@ export const ODD_HTTP2: readonly Http2Case[] = [
   ),
   odd(
     'heads',
-    'a query, an empty segment and an escape',
-    [headers(1, request('GET', `${target}//a/%2F?b=c?d`))],
-    got({ target: `${target}//a/%2F?b=c?d` }),
+    'a query, a parameter and an escape',
+    [headers(1, request('GET', `${target}/a;b/%C3%A9?b=c?d//e`))],
+    got({ target: `${target}/a;b/%C3%A9?b=c?d//e` }),
   ),
   odd(
     'heads',

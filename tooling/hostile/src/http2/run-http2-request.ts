@@ -26,11 +26,7 @@ export async function runHttp2Request(
     .toString('latin1')
     .replaceAll(MARK, mark);
   const client = new RawClient(target);
-  for (const piece of cut(Buffer.from(marked, 'latin1'), how, random)) {
-    if (client.closed) break;
-    client.send(piece);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
+  await client.sendPieces(cut(Buffer.from(marked, 'latin1'), how, random));
   const faults =
     it.kind === 'odd' ? await judgeOdd(origin, client, it, mark) : await judgeHostile(client, it);
   client.destroy();

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RecordingOrigin } from '../recording-origin.ts';
-import type { Subject } from '../subjects.ts';
-import { runHttp2 } from './run-http2.ts';
+import { tulle, type Subject } from '../subjects.ts';
+import { Http2Origin } from './http2-origin.ts';
+import { runHttp2, runHttp2Responses, runHttp2ToHttp2 } from './run-http2.ts';
+import { ScriptedOrigin } from './scripted-origin.ts';
 import { nodeHttp2 } from './subjects.ts';
 
 describe('hostile HTTP/2', () => {
@@ -15,6 +17,36 @@ describe('hostile HTTP/2', () => {
   afterAll(async () => {
     for (const subject of subjects) await subject.stop();
     await origin.stop();
+  });
+
+  it('is refused by Tulle, and what is only odd passes, to origins of both versions', async () => {
+    const toHttp1 = await tulle(port);
+    const http2Origin = new Http2Origin();
+    const toHttp2 = await tulle(await http2Origin.start(), 'http2');
+    subjects.push(toHttp1, toHttp2);
+    for (const filter of ['frame sizes', 'content-length', ':authority', 'odd']) {
+      const results = [
+        ...(await runHttp2(origin, toHttp1, { seed: 7, rounds: 2, filter })),
+        ...(await runHttp2ToHttp2(http2Origin, toHttp2, { seed: 7, rounds: 2, filter })),
+      ];
+      expect(
+        results.flatMap(({ id, shown, faults }) => faults.map((fault) => ({ id, shown, ...fault }))),
+      ).toEqual([]);
+      expect(results.length).toBeGreaterThan(30);
+    }
+    await http2Origin.stop();
+  });
+
+  it('is turned into one answer or 502 when it comes from an origin', async () => {
+    const scripted = new ScriptedOrigin();
+    const subject = await tulle(await scripted.start(), 'http2');
+    subjects.push(subject);
+    const results = await runHttp2Responses(scripted, subject, { seed: 7, rounds: 2, filter: '' });
+    expect(
+      results.flatMap(({ id, shown, faults }) => faults.map((fault) => ({ id, shown, ...fault }))),
+    ).toEqual([]);
+    expect(results.length).toBeGreaterThan(100);
+    await scripted.stop();
   });
 
   it('is seen by the judges when a proxy lets it through', async () => {
