@@ -188,6 +188,22 @@ describe('a client reads', () => {
     expect(asked.log.streams.get(1)?.end).toBe('reset 7 peer');
   });
 
+  it('nothing of one stream into the next, which uses its object again', () => {
+    const asked = ask();
+    const stream = asked.request('POST', false);
+    asked.send(OK);
+    const bytes = Buffer.concat([
+      data(1, END, 'first-second'),
+      headers(3, 0, ':status:200'),
+      data(3, END, 'own'),
+    ]);
+    asked.session.receive(bytes, 0, 14, 0);
+    asked.session.reset(stream, 8);
+    expect(asked.request('POST', false)).toBe(stream);
+    asked.session.receive(bytes, 14, bytes.length, 0);
+    expect([bodyOf(asked.log.streams.get(1)), bodyOf(asked.log.streams.get(3))]).toEqual(['first', 'own']);
+  });
+
   it('frames that crossed its own resets, however many', () => {
     const asked = ask();
     for (let i = 0; i < 500; i++) {
@@ -253,6 +269,20 @@ describe('a client writes', () => {
     asked.send(settings([3, 0]));
     expect(asked.session.canOpen).toBe(false);
     expect(ask({ maxConcurrentStreams: 7 }).session.maxConcurrentStreams).toBe(7);
+  });
+
+  it('within the window of the connection, whichever stream it is', () => {
+    const asked = ask({}, settings([4, 1_000_000]));
+    const streams = [asked.request('POST', false), asked.request('POST', false)];
+    for (const stream of streams)
+      asked.session.writeData(stream, Buffer.alloc(40_000), 0, 40_000, true, true);
+    const content = (): number =>
+      asked.sent().reduce((sum, line) => sum + (line.startsWith('DATA') ? Number(line.split(' ')[3]) : 0), 0);
+    expect(content()).toBe(65_535);
+    asked.send(windowUpdate(0, 4465));
+    expect([content(), streams[1]?.queuedBytes]).toEqual([4465, 10_000]);
+    asked.send(windowUpdate(0, 1_000_000));
+    expect(content()).toBe(10_000);
   });
 
   it('frames as large as the peer allows', () => {
