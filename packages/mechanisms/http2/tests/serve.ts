@@ -3,4 +3,4 @@ import type { AddressInfo } from 'node:net';
 import { listen, serveConnection } from './origin.ts';
 
 const server = await listen((socket) => serveConnection(socket), Number(process.argv[2] ?? 0));
-console.log((server.address() as AddressInfo).port);
+process.stdout.write(`${(server.address() as AddressInfo).port}\n`);
