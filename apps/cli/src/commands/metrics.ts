@@ -6,16 +6,33 @@ export const command: Command = defineCommand({
   summary: 'Print the metrics of a proxy of this machine, as Prometheus reads them',
   args: [{ name: 'PROXY', help: 'workload or instance, or either with .namespace, or node id' }],
   options: {
+    worker: {
+      type: 'string',
+      value: 'N',
+      help: 'one process of several (--workers), counted from 0; each: all together, gauges with a label that tells them apart',
+      defaultText: 'all together',
+    },
     grep: { type: 'string', value: 'TEXT', help: 'only metrics whose name has this in it' },
   },
   examples: [
     { command: 'tulle metrics web', does: 'everything that it counts' },
     { command: 'tulle metrics web --grep requests', does: 'what it counts of requests' },
+    {
+      command: 'tulle metrics web --worker each --grep process_resident',
+      does: 'memory of each of its processes',
+    },
   ],
   async run({ io, options, args, signal }) {
-    const { grep = '' } = options;
+    const { grep = '', worker } = options;
+    if (worker !== undefined && !/^(?:\d{1,3}|each)$/.test(worker))
+      throw new CliError(
+        EXIT.usage,
+        `--worker ${JSON.stringify(worker)} is no number`,
+        'e.g. --worker 0, or each',
+      );
+    const path = `/stats/prometheus${worker === undefined ? '' : `?worker=${worker}`}`;
     for (const proxy of await localProxiesNamed(io, args[0] as string)) {
-      const page = await adminClient(proxy, signal).text('/stats/prometheus');
+      const page = await adminClient(proxy, signal).text(path);
       if (page === undefined)
         throw new CliError(
           EXIT.failed,
