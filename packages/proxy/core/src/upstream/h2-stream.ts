@@ -8,8 +8,9 @@ import {
   type Http2Stream,
   type ResetCause,
 } from '@tulle/http2';
-import { attemptAnswered, attemptFailed, releaseEndpoint, responseBroken } from '../attempts/attempts.ts';
+import { attemptAnswered, attemptFailed, responseBroken, responseWhole } from '../attempts/attempts.ts';
 import { upstreamDrained } from '../chain/request-body.ts';
+import { transformsRequest } from '../chain/request-steps.ts';
 import { responseData, responseEnd } from '../chain/response.ts';
 import { StreamSide, type SideHost } from '../http2/stream-side.ts';
 import type { Socket } from '../ports.ts';
@@ -73,10 +74,12 @@ export class Http2ClientStream extends StreamSide<Http2ClientStream> implements 
   sendHead(stream: Stream): string | undefined {
     const { session, socket } = this.host;
     const kind =
-      stream.table.requestTransformed && stream.requestBodyKind !== BODY_NONE
+      transformsRequest(stream) && stream.requestBodyKind !== BODY_NONE
         ? BODY_CHUNKED
         : stream.requestBodyKind;
     if (stream.requestHead.expectContinue && !stream.expectsContinue) stream.headers.drop('expect');
+    // Servers take a call without it for one through something that loses trailers (grpc/doc/PROTOCOL-HTTP2.md).
+    if (stream.grpc) stream.headers.put('te', 'trailers');
     const { upgrade } = stream;
     const tunnel = upgrade !== undefined || stream.isConnect;
     const ends = kind === BODY_NONE && !tunnel;
@@ -195,7 +198,7 @@ export class Http2ClientStream extends StreamSide<Http2ClientStream> implements 
     this.#stream = undefined;
     if (trailers !== undefined) (stream.savedTrailers ??= stream.engine.newTable()).copyFrom(trailers);
     stream.upstream = undefined;
-    releaseEndpoint(stream, stream.attempt.outcome);
+    responseWhole(stream, trailers);
     // The endpoint answered whole before it had the whole request: the rest is nobody's.
     if (!stream.attemptRequestEnded) stream.discardRequest = true;
     if (!this.#localEnded || (this.h2?.queuedBytes ?? 0) > 0) this.#reset(H2_CANCEL);
