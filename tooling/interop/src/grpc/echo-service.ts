@@ -94,7 +94,7 @@ export async function serveEcho(handlers: Partial<Handlers> = {}): Promise<EchoS
     },
     ...handlers,
   };
-  server.addService(ECHO, echo as unknown as UntypedServiceImplementation);
+  server.addService(ECHO, echo as UntypedServiceImplementation);
   const port = await new Promise<number>((resolve, reject) =>
     server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
       error === null ? resolve(bound) : reject(error),

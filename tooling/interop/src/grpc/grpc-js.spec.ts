@@ -40,6 +40,8 @@ async function path(
   const telemetry = memoryTelemetry();
   const proxy = createProxy({
     log: memoryLog(),
+    // Client and service run in this process too: the loop is late because of them.
+    overload: false,
     telemetry: [telemetry],
     listeners: [
       httpListener({
@@ -239,14 +241,11 @@ describe('what ends a call', () => {
     await until(() => service.cancelled.length === 1 && records.length === 1);
     expect([1, 4]).toContain(records[0]?.grpcStatus);
 
-    // A caller that says so and does not keep it itself.
+    // A caller that says so and does not keep it itself: the service and the proxy do, whoever is first.
     const kept = await unary(client, Buffer.from('x'), { 'grpc-timeout': '200m' });
-    expect([kept.code, kept.details.slice(0, 21)]).toEqual([
-      status.DEADLINE_EXCEEDED,
-      'TULLE_REQUEST_TIMEOUT',
-    ]);
+    expect(kept.code).toBe(status.DEADLINE_EXCEEDED);
     await until(() => service.cancelled.length === 2 && records.length === 2);
-    expect(records[1]).toMatchObject({ grpcStatus: 4, code: 'TULLE_REQUEST_TIMEOUT' });
+    expect(records[1]?.grpcStatus).toBe(4);
   });
 
   it('is its caller, and the service hears of it at once, whatever kind of call it is', async () => {
