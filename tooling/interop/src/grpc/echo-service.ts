@@ -8,7 +8,6 @@ import {
   type handleServerStreamingCall,
   type handleUnaryCall,
   type ServiceDefinition,
-  type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 
 /** Messages are bytes as they are: what a call means is not the proxy's matter, so no schema is needed. */
@@ -94,7 +93,7 @@ export async function serveEcho(handlers: Partial<Handlers> = {}): Promise<EchoS
     },
     ...handlers,
   };
-  server.addService(ECHO, echo as UntypedServiceImplementation);
+  server.addService(ECHO, echo);
   const port = await new Promise<number>((resolve, reject) =>
     server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
       error === null ? resolve(bound) : reject(error),
