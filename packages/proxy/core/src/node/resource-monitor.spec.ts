@@ -36,11 +36,14 @@ it('reads what the process has and uses', () => {
 it('tells how late the loop comes to its work, and not of one long turn', async () => {
   monitor = nodeResourceMonitor();
   const use = nothing();
-  for (let i = 0; i < 6; i++) {
-    block(80);
-    await turn();
+  // It begins to ask when it saw that the loop is busy.
+  for (let sample = 0; sample < 2; sample++) {
+    for (let i = 0; i < 6; i++) {
+      block(80);
+      await turn();
+    }
+    monitor.read(use);
   }
-  monitor.read(use);
   expect(use.loopDelayMs).toBeGreaterThan(40);
   for (let i = 0; i < 40; i++) {
     if (i === 20) block(300);

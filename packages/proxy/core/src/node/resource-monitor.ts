@@ -13,6 +13,12 @@ import type { ResourceMonitor, ResourceUse } from '../ports.ts';
 /** How often the event loop is asked how late it is: fine enough to see 10 ms, coarse enough to cost nothing. */
 const LOOP_RESOLUTION_MS = 20;
 
+/**
+ * A loop that was at work less than this part of the time is not late. Asking it how late it is wakes the process each
+ * time, which would cost one that rests more than all else.
+ */
+const BUSY = 0.5;
+
 /** Reads what this process uses of its means. */
 export function nodeResourceMonitor(): ResourceMonitor {
   return new NodeResourceMonitor();
@@ -26,6 +32,9 @@ export function monitorOf({ monitor, overload, transport }: ProxyOptions): Resou
 
 class NodeResourceMonitor implements ResourceMonitor {
   readonly #loop = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
+  /** Whether {@link #loop} counts. */
+  #counting = false;
+  #utilization = performance.eventLoopUtilization();
   readonly #collections: PerformanceObserver;
   readonly #memoryLimitBytes = memoryLimitBytes();
   readonly #openFilesLimit = openFilesLimit();
@@ -35,7 +44,6 @@ class NodeResourceMonitor implements ResourceMonitor {
   #immediate: NodeJS.Immediate | undefined;
 
   constructor() {
-    this.#loop.enable();
     this.#collections = new PerformanceObserver((list) => {
       if (list.getEntries().some(isFullCollection)) this.#heapBytes = getHeapStatistics().used_heap_size;
     });
@@ -48,11 +56,27 @@ class NodeResourceMonitor implements ResourceMonitor {
     into.rssBytes = process.memoryUsage.rss();
     into.memoryLimitBytes = this.#memoryLimitBytes;
     into.openFilesLimit = this.#openFilesLimit;
+    into.loopDelayMs = this.#loopDelayMs();
+  }
+
+  #loopDelayMs(): number {
+    const now = performance.eventLoopUtilization();
+    const { utilization } = performance.eventLoopUtilization(now, this.#utilization);
+    this.#utilization = now;
     // The histogram has whole periods. The median, since one long period (a collection, a process that was stopped) is no
     // overload.
-    into.loopDelayMs =
-      this.#loop.count === 0 ? 0 : Math.max(this.#loop.percentile(50) / 1e6 - LOOP_RESOLUTION_MS, 0);
+    const delayMs =
+      this.#counting && this.#loop.count > 0
+        ? Math.max(this.#loop.percentile(50) / 1e6 - LOOP_RESOLUTION_MS, 0)
+        : 0;
+    const busy = utilization >= BUSY;
+    if (busy !== this.#counting) {
+      if (busy) this.#loop.enable();
+      else this.#loop.disable();
+      this.#counting = busy;
+    }
     this.#loop.reset();
+    return busy ? delayMs : 0;
   }
 
   watchIterations(onIteration: (() => void) | undefined): void {
