@@ -7,7 +7,7 @@ import {
   type ResourceUse,
 } from '@tulle/proxy';
 import { describe, expect, it } from 'vitest';
-import type { TestProxy } from '../src/index.ts';
+import { Http2Client, type TestProxy } from '../src/index.ts';
 import { filter, simple } from './support.ts';
 
 /** A process whose means a test sets; an iteration of the loop begins when it says so. */
@@ -266,6 +266,44 @@ describe('bounds of what callers have open', () => {
     for (const client of slow) expect((await client.response()).status).toBe(200);
     await pass({});
     expect((await test.client().request()).status).toBe(200);
+  });
+});
+
+describe('over HTTP/2', () => {
+  it('requests are refused one by one, gRPC calls as UNAVAILABLE, and the connection goes on', async () => {
+    const { test, pass } = await proxyWith({ actions: REQUESTS_ONLY });
+    const client = new Http2Client(test.connect());
+    try {
+      expect((await client.request()).status).toBe(200);
+      await pass({ heapBytes: 99 });
+      const refused = await client.request();
+      expect([refused.status, refused.header('retry-after')]).toEqual([503, '1']);
+      const call = await client.request({
+        method: 'POST',
+        path: '/shop.Orders/Get',
+        headers: { 'content-type': 'application/grpc', te: 'trailers' },
+        body: 'x',
+      });
+      expect([call.status, call.header('grpc-status'), call.header('retry-after')]).toEqual([200, '14', '1']);
+      expect(test.records.at(-1)).toMatchObject({ code: 'TULLE_OVERLOADED', flags: ['OM'] });
+      await pass({ heapBytes: 10 });
+      expect((await client.request()).status).toBe(200);
+    } finally {
+      client.close();
+    }
+  });
+
+  it('responses end their connection with GOAWAY, and connections at rest get one', async () => {
+    const { test, pass } = await proxyWith({ actions: { 'stop-accepting-requests': [] } });
+    const client = new Http2Client(test.connect());
+    try {
+      expect((await client.request()).status).toBe(200);
+      await pass({ heapBytes: 96 });
+      await test.clock.settle();
+      expect(client.goaways.length).toBeGreaterThan(0);
+    } finally {
+      client.close();
+    }
   });
 });
 
