@@ -12,6 +12,7 @@ import { join, resolve } from 'node:path';
 import { writeCharts } from './charts.ts';
 import { engineCost } from './engine-cost.ts';
 import { idleSidecar, idleTable } from './idle-sidecar.ts';
+import { writeFigures } from './figures.ts';
 import { help, readOptions, type Options } from './options.ts';
 import { makePki } from './pki.ts';
 import { profileShares, type CpuProfile } from './profile-shares.ts';
@@ -37,9 +38,13 @@ async function main(): Promise<number> {
     return 0;
   }
   if (options.fromFile !== undefined) {
-    const found = JSON.parse(readFileSync(options.fromFile, 'utf8')) as Results;
-    writeCharts(found.rows, resolve(options.chartsDirectory as string));
-    return 0;
+    try {
+      show(JSON.parse(readFileSync(options.fromFile, 'utf8')) as Results, options);
+      return 0;
+    } catch (error) {
+      process.stderr.write(`bench: ${options.fromFile}: ${(error as Error).message}\n`);
+      return 65;
+    }
   }
   if (process.platform !== 'linux') {
     process.stderr.write('bench: CPU time is read from /proc, so this runs on Linux only\n');
@@ -140,8 +145,14 @@ async function compare(options: Options, directory: string): Promise<boolean> {
     }
     save();
   }
-  if (options.chartsDirectory !== undefined) writeCharts(rows, resolve(options.chartsDirectory));
+  show(results({ rows, failures, skipped, studies }), options);
   return failures.length === 0;
+}
+
+/** Makes of the results what was asked for. */
+function show(found: Results, options: Options): void {
+  if (options.chartsDirectory !== undefined) writeCharts(found.rows, resolve(options.chartsDirectory));
+  if (options.figuresFile !== undefined) writeFigures(found, resolve(options.figuresFile), 'charts');
 }
 
 function progress(text: string): void {

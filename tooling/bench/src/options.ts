@@ -17,7 +17,9 @@ export interface Options {
   readonly jsonFile: string | undefined;
   /** Directory for charts. */
   readonly chartsDirectory: string | undefined;
-  /** Results of an earlier run, of which charts are made instead of measuring. */
+  /** Page whose figures are replaced. */
+  readonly figuresFile: string | undefined;
+  /** Results of an earlier run, of which charts and figures are made instead of measuring. */
   readonly fromFile: string | undefined;
   /** Length of the long stream of `slow-reader`, bytes. */
   readonly streamBytes: number;
@@ -34,8 +36,9 @@ export interface Options {
 }
 
 export const help: string = `Usage: pnpm bench [--scenario A,B] [--subject A,B] [--rounds N] [--round-ms N] [--quick]
-                  [--json FILE] [--charts DIR [--from FILE]] [--bytes N] [--profile DIR]
-                  [--baseline DIR [--baseline-node-option=OPT]] [--engine] [--overhead] [--idle-sidecar]
+                  [--json FILE] [--charts DIR] [--figures FILE] [--from FILE] [--bytes N]
+                  [--profile DIR] [--baseline DIR [--baseline-node-option=OPT]] [--engine] [--overhead]
+                  [--idle-sidecar]
 
 Measures CPU microseconds of the proxy process per request, side by side and interleaved, each subject pinned to one
 core, client and origin on the other. Prints medians over the rounds with their spread, and what each subject has on.
@@ -52,7 +55,8 @@ ${[...scenarios, ...studies].map(({ name, about }) => `                     ${na
                    is {scenario, subject, variant, cpuUsPerRequest, cpuUserUs, cpuSystemUs, cpuUsOfRounds,
                    requestsPerSecond, p50Ms, p99Ms, rssMb, rounds}
   --charts DIR     a chart (SVG) of each scenario into DIR
-  --from FILE      measures nothing, makes the charts of what --json wrote
+  --figures FILE   writes the tables into a page, between its marks (docs/performance.md; its charts stand in charts/)
+  --from FILE      measures nothing, makes charts and figures of what --json wrote
   --bytes N        length of the long stream of slow-reader, default 1e9 (--bytes 1e10 for 10 GB)
   --profile DIR    writes a CPU profile (.cpuprofile) of each Tulle variant into DIR and prints where its time went;
                    its figures then include profiling
@@ -84,6 +88,7 @@ export function readOptions(args: readonly string[]): Options | undefined {
       quick: { type: 'boolean', default: false },
       json: { type: 'string' },
       charts: { type: 'string' },
+      figures: { type: 'string' },
       from: { type: 'string' },
       bytes: { type: 'string' },
       profile: { type: 'string' },
@@ -98,8 +103,8 @@ export function readOptions(args: readonly string[]): Options | undefined {
   if (values.help) return undefined;
   const rounds = count(values.rounds, '--rounds', 1) ?? (values.quick ? 3 : 7);
   const roundMs = count(values['round-ms'], '--round-ms', 100) ?? (values.quick ? 1000 : undefined);
-  if (values.from !== undefined && values.charts === undefined)
-    throw new Error('--from FILE: say with --charts DIR where the charts go');
+  if (values.from !== undefined && values.charts === undefined && values.figures === undefined)
+    throw new Error('--from FILE: say with --charts DIR or --figures FILE what is made of it');
   const picked = pick<Scenario | Study>(
     values.scenario ?? (values.overhead ? 'http1-small' : undefined),
     [...scenarios, ...studies],
@@ -124,6 +129,7 @@ export function readOptions(args: readonly string[]): Options | undefined {
     roundMs,
     jsonFile: values.json,
     chartsDirectory: values.charts,
+    figuresFile: values.figures,
     fromFile: values.from,
     streamBytes: count(values.bytes, '--bytes', 1_000_000) ?? 1_000_000_000,
     profileDirectory: values.profile,
