@@ -29,6 +29,7 @@ const INITIAL_BLOCK_BYTES = 1024;
 
 const EMPTY: Buffer = Buffer.alloc(0);
 const EMPTY_VIEW: DataView = new DataView(new ArrayBuffer(0));
+const EMPTY_SPANS: Int32Array = new Int32Array(0);
 
 /**
  * The table of field lines behind `Headers` and `MutableHeaders` (decision D12): parallel arrays with their own
@@ -45,7 +46,8 @@ export class FieldTable implements MutableHeaders {
   #length = 0;
   readonly #names: string[] = [];
   readonly #values: (string | undefined)[] = [];
-  #spans: Int32Array = new Int32Array(INITIAL_LINES * STRIDE);
+  /** Made with the first line: many tables, those of trailers above all, never get one. */
+  #spans: Int32Array = EMPTY_SPANS;
   #block: Buffer = EMPTY;
   #view: DataView = EMPTY_VIEW;
   #blockLength = 0;
@@ -204,7 +206,7 @@ export class FieldTable implements MutableHeaders {
   }
 
   #growSpans(): void {
-    const next = new Int32Array(this.#spans.length * 2);
+    const next = new Int32Array(Math.max(INITIAL_LINES * STRIDE, this.#spans.length * 2));
     next.set(this.#spans);
     this.#spans = next;
   }
