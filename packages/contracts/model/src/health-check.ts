@@ -1,5 +1,5 @@
 /** How endpoints are asked whether they are well (Envoy `config.core.v3.HealthCheck`), beside what requests meet. */
-export type HealthCheck = HttpHealthCheck | TcpHealthCheck;
+export type HealthCheck = HttpHealthCheck | TcpHealthCheck | GrpcHealthCheck;
 
 /** When checks are made, and what their results mean. */
 export interface HealthCheckRhythm {
@@ -25,7 +25,7 @@ export interface HealthCheckRhythm {
   readonly reuseConnection?: boolean;
 }
 
-/** A request, whose status counts. */
+/** A request, whose status counts; over HTTP/2 where the endpoint speaks it. */
 export interface HttpHealthCheck extends HealthCheckRhythm {
   readonly kind: 'http';
   /** Path, with a query if need be. */
@@ -44,6 +44,18 @@ export interface HttpHealthCheck extends HealthCheckRhythm {
 export interface StatusRange {
   readonly from: number;
   readonly to: number;
+}
+
+/**
+ * A call of `grpc.health.v1.Health/Check` over HTTP/2 (grpc/doc/health-checking.md; Envoy `GrpcHealthCheck`): healthy is who
+ * answers SERVING.
+ */
+export interface GrpcHealthCheck extends HealthCheckRhythm {
+  readonly kind: 'grpc';
+  /** Full name of the service that is asked about. Default: the server as a whole. */
+  readonly service?: string;
+  /** `:authority` of the call. Default: the cluster's name. */
+  readonly authority?: string;
 }
 
 /** A connection; with `receive`, also bytes that must come over it. */

@@ -22,6 +22,7 @@ export type {
 export type {
   HealthCheck,
   HealthCheckRhythm,
+  GrpcHealthCheck,
   HttpHealthCheck,
   StatusRange,
   TcpHealthCheck,

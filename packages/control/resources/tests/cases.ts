@@ -203,7 +203,7 @@ spec:
         '  targetRefs: [{ group: "", kind: Service, name: a }]\n  healthCheck: { http: { path: /h, expectedStatuses: [299-200] }, tcp: {}, timeout: 0s }',
       ),
     expect: [
-      ['TULLE0208', 11, '{ http: {', 'either http or tcp'],
+      ['TULLE0208', 11, '{ http: {', 'one of http, tcp and grpc'],
       ['TULLE0205', 11, '299-200', 'ends before it begins'],
       ['TULLE0204', 11, '0s }', 'longer than 0'],
     ],

@@ -1,8 +1,9 @@
 import { httpListener, route, tcpListener } from '@tulle/proxy';
-import type { Cluster, HealthCheck, HttpHealthCheck } from '@tulle/model';
+import type { Cluster, GrpcHealthCheck, HealthCheck, HttpHealthCheck } from '@tulle/model';
 import { describe, expect, it } from 'vitest';
 import {
   fakeClock,
+  http2Upstream,
   httpUpstream,
   memoryNetwork,
   type Answer,
@@ -289,4 +290,174 @@ describe('a TCP health check', () => {
     expect(await healthy(['10.0.0.1', 'HTTP/1.1 200'])).toBe(0);
     expect(await healthy(['PONG'])).toBe(0);
   });
+});
+
+describe('a gRPC health check', () => {
+  const GRPC: GrpcHealthCheck = {
+    kind: 'grpc',
+    intervalMs: 1_000,
+    timeoutMs: 500,
+    unhealthyThreshold: 3,
+    healthyThreshold: 1,
+    noTrafficIntervalMs: 1_000,
+  };
+
+  /** A frame of gRPC, as latin1 text. */
+  const frame = (...octets: number[]): string => String.fromCharCode(0, 0, 0, 0, octets.length, ...octets);
+  const says = (body: string, grpcStatus = '0'): Answer => ({
+    headers: { 'content-type': 'application/grpc' },
+    chunks: [body],
+    trailers: { 'grpc-status': grpcStatus },
+  });
+  const SERVING = says(frame(0x08, 1));
+
+  interface Asked {
+    readonly test: TestProxy;
+    readonly upstream: ReturnType<typeof http2Upstream>;
+    answer: Answer;
+    healthy(): Promise<number | undefined>;
+  }
+
+  async function asked(check: Partial<GrpcHealthCheck> = {}): Promise<Asked> {
+    const clock = fakeClock();
+    const network = memoryNetwork(clock);
+    const self: { answer: Answer } = { answer: SERVING };
+    const upstream = http2Upstream(network, '10.0.0.1:80', () => self.answer);
+    const test = await started({
+      clock,
+      network,
+      listeners: [LISTENER],
+      clusters: [api(['10.0.0.1'], { ...GRPC, ...check }, { pool: { protocol: 'http2' } })],
+    });
+    return Object.assign(self, {
+      test,
+      upstream,
+      async healthy() {
+        await clock.advance(1_100);
+        return checked(test, 'healthy');
+      },
+    });
+  }
+
+  it('asks Health/Check over one connection, and goes by what it says', async () => {
+    const service = await asked({ service: 'shop.Orders', authority: 'orders.example' });
+    expect(await service.healthy()).toBe(1);
+    service.answer = says(frame(0x08, 2));
+    expect(await service.healthy()).toBe(0);
+    service.answer = SERVING;
+    expect(await service.healthy()).toBe(1);
+    const { requests, connections } = service.upstream;
+    expect(connections).toHaveLength(1);
+    expect(requests[0]).toMatchObject({
+      method: 'POST',
+      target: '/grpc.health.v1.Health/Check',
+      body: frame(0x0a, 11, ...Buffer.from('shop.Orders')),
+    });
+    expect(['content-type', 'te', 'host'].map((field) => requests[0]?.header(field))).toEqual([
+      'application/grpc',
+      'trailers',
+      'orders.example',
+    ]);
+    expect(service.test.records).toEqual([]);
+    expect(service.test.log.lines.map(({ message }) => message)).toContain(
+      'endpoint 10.0.0.1:80 of cluster api failed its health check: NOT_SERVING',
+    );
+  });
+
+  it('asks about the server as a whole where no service is named, and passes fields that it does not know', async () => {
+    const service = await asked();
+    service.answer = says(frame(0x12, 2, 0x61, 0x62, 0x18, 0x16, 0x08, 1, 0x25, 1, 2, 3, 4));
+    expect(await service.healthy()).toBe(1);
+    expect(service.upstream.requests[0]?.body).toBe(frame());
+  });
+
+  it.each<[string, Answer]>([
+    ['no status', says(frame())],
+    ['UNKNOWN', says(frame(0x08, 0))],
+    ['SERVICE_UNKNOWN', says(frame(0x08, 3))],
+    ['a status of gRPC', says(frame(0x08, 1), '12')],
+    ['a status of gRPC in its head', { headers: { 'content-type': 'application/grpc', 'grpc-status': '5' } }],
+    ['no status of gRPC', { headers: { 'content-type': 'application/grpc' }, chunks: [frame(0x08, 1)] }],
+    ['a status of HTTP', { status: 503, body: 'no' }],
+    ['something else', says('hello')],
+    ['a cut-off message', says(frame(0x08))],
+    ['a cut-off frame', says(frame(0x08, 1).slice(0, 6))],
+    ['two messages', says(frame(0x08, 1) + frame(0x08, 1))],
+    ['a group, which nobody sends', says(frame(0x0b, 0x08, 1))],
+  ])('is failed at once by an answer with %s', async (_, answer) => {
+    const service = await asked();
+    expect(await service.healthy()).toBe(1);
+    service.answer = answer;
+    expect(await service.healthy()).toBe(0);
+    expect(checked(service.test, 'network_failure_total')).toBe(0);
+  });
+
+  it('counts silence and lost connections towards unhealthyThreshold, and connects anew', async () => {
+    const service = await asked();
+    expect(await service.healthy()).toBe(1);
+    for (const session of service.upstream.sessions) session.destroy();
+    expect(await service.healthy()).toBe(1);
+    service.answer = 'silence';
+    const counts: (number | undefined)[] = [];
+    for (let i = 0; i < 5; i++) counts.push(await service.healthy());
+    expect(counts[0]).toBe(1);
+    expect(counts.at(-1)).toBe(0);
+    service.answer = SERVING;
+    await service.healthy();
+    expect(await service.healthy()).toBe(1);
+  });
+
+  it('takes a new connection where the endpoint says goodbye, and each time where that was asked for', async () => {
+    const service = await asked();
+    expect(await service.healthy()).toBe(1);
+    for (const session of service.upstream.sessions) session.close();
+    expect(await service.healthy()).toBe(1);
+    expect(await service.healthy()).toBe(1);
+    expect(checked(service.test, 'failure_total')).toBe(0);
+    expect(service.upstream.connections).toHaveLength(2);
+
+    const fresh = await asked({ reuseConnection: false });
+    for (let i = 0; i < 3; i++) expect(await fresh.healthy()).toBe(1);
+    expect(fresh.upstream.connections.length).toBe(fresh.upstream.requests.length);
+  });
+
+  it('fails what speaks HTTP/1', async () => {
+    const clock = fakeClock();
+    const network = memoryNetwork(clock);
+    network.listen('10.0.0.1:80', (near) => {
+      near.onBytes = () => {
+        near.send('HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n');
+        near.end();
+      };
+    });
+    const test = await started({
+      clock,
+      network,
+      listeners: [LISTENER],
+      clusters: [api(['10.0.0.1'], GRPC, { pool: { protocol: 'http2' } })],
+    });
+    await clock.advance(600);
+    expect(checked(test, 'healthy')).toBe(0);
+    expect(checked(test, 'network_failure_total')).toBe(1);
+  });
+});
+
+it('an HTTP health check speaks HTTP/2 to endpoints that do', async () => {
+  const clock = fakeClock();
+  const network = memoryNetwork(clock);
+  let status = 200;
+  const upstream = http2Upstream(network, '10.0.0.1:80', () => ({ status, body: 'well' }));
+  const test = await started({
+    clock,
+    network,
+    listeners: [LISTENER],
+    clusters: [api(['10.0.0.1'], { ...CHECK, noTrafficIntervalMs: 1_000 }, { pool: { protocol: 'http2' } })],
+  });
+  await clock.advance(1_100);
+  expect(checked(test, 'healthy')).toBe(1);
+  status = 500;
+  await clock.advance(1_100);
+  expect(checked(test, 'healthy')).toBe(0);
+  expect(upstream.connections).toHaveLength(1);
+  expect(upstream.requests[0]).toMatchObject({ method: 'GET', target: '/healthz' });
 });

@@ -41,6 +41,17 @@ export const healthCheckSchema: JsonSchema = {
       retriableStatuses: statuses,
       ...rhythm,
     }),
+    fields(REQUIRED, {
+      kind: { const: 'grpc' },
+      service: {
+        type: 'string',
+        minLength: 1,
+        maxLength: 1_024,
+        description: 'Full name of a service. Default: the server as a whole.',
+      },
+      authority: name,
+      ...rhythm,
+    }),
     fields(REQUIRED, { kind: { const: 'tcp' }, send: hex, receive: listOf(hex), ...rhythm }),
   ],
 };

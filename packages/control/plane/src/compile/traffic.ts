@@ -170,7 +170,7 @@ function slowStartOf({ slowStart }: NonNullable<Traffic['balancing']>): { slowSt
 
 function healthCheckOf({ healthCheck }: Traffic): HealthCheck | undefined {
   if (healthCheck === undefined) return undefined;
-  const { http, unhealthyThreshold = 3, healthyThreshold = 2 } = healthCheck;
+  const { http, grpc, unhealthyThreshold = 3, healthyThreshold = 2 } = healthCheck;
   const intervalMs = ms(healthCheck.interval) ?? 10_000;
   const rhythm = {
     intervalMs,
@@ -181,6 +181,7 @@ function healthCheckOf({ healthCheck }: Traffic): HealthCheck | undefined {
     intervalJitterMs: ms(healthCheck.jitter) ?? Math.round(intervalMs / 10),
     ...given<object>({ noTrafficIntervalMs: ms(healthCheck.noTrafficInterval) }),
   };
+  if (grpc !== undefined) return given<HealthCheck>({ kind: 'grpc', ...rhythm, service: grpc.service });
   if (http === undefined) return { kind: 'tcp', ...rhythm };
   return {
     kind: 'http',

@@ -160,8 +160,15 @@ export function checkTrafficPolicy(policy: TrafficPolicy, host: CheckHost): void
       host.report('TULLE0204', `/spec/${at}`, `${at.split('/').at(-1)} must be longer than 0`);
   checkHashing(spec.balancing, host);
   const { healthCheck } = spec;
-  if (healthCheck !== undefined && (healthCheck.http === undefined) === (healthCheck.tcp === undefined))
-    host.report('TULLE0208', '/spec/healthCheck', 'a health check is either http or tcp; give one of them');
+  if (
+    healthCheck !== undefined &&
+    [healthCheck.http, healthCheck.tcp, healthCheck.grpc].filter((kind) => kind !== undefined).length !== 1
+  )
+    host.report(
+      'TULLE0208',
+      '/spec/healthCheck',
+      'a health check is one of http, tcp and grpc; give one of them',
+    );
   for (const [i, range] of (healthCheck?.http?.expectedStatuses ?? []).entries()) {
     const [from = '', to = from] = range.split('-');
     if (from > to)

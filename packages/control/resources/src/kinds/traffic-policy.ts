@@ -55,7 +55,7 @@ export interface TrafficPolicySpec {
   readonly panicThresholdPercent?: number;
   /** Parts of the Service by labels of its Workloads, which routes name as backends of kind ServiceSubset. */
   readonly subsets?: readonly TrafficSubset[];
-  /** Callers ask each endpoint whether it is well. `http` or `tcp`. */
+  /** Callers ask each endpoint whether it is well. One of `http`, `tcp` and `grpc`. */
   readonly healthCheck?: {
     readonly http?: {
       readonly path: string;
@@ -64,6 +64,9 @@ export interface TrafficPolicySpec {
       readonly expectedStatuses?: readonly string[];
     };
     readonly tcp?: object;
+    readonly grpc?: {
+      readonly service?: string;
+    };
     readonly interval?: string;
     readonly timeout?: string;
     readonly jitter?: string;
@@ -278,7 +281,7 @@ export const trafficPolicySchema: JsonSchema = resourceSchema(
           64,
         ),
         healthCheck: object(
-          'Callers ask each endpoint whether it is well; what fails is not used. Give http or tcp. Each caller asks by itself: for endpoints of the mesh, which say themselves whether they take calls, it is seldom needed.',
+          'Callers ask each endpoint whether it is well; what fails is not used. Give http, tcp or grpc. Each caller asks by itself: for endpoints of the mesh, which say themselves whether they take calls, it is seldom needed.',
           {
             http: object(
               'By a request.',
@@ -303,6 +306,11 @@ export const trafficPolicySchema: JsonSchema = resourceSchema(
               ['path'],
             ),
             tcp: object('By a connection.', {}),
+            grpc: object('By a call of grpc.health.v1.Health/Check, which answers SERVING.', {
+              service: text('Full name of the service that is asked about. Default: the server as a whole.', {
+                maxLength: 1024,
+              }),
+            }),
             interval: duration('From one check to the next. Default 10s.'),
             timeout: duration('A check that takes longer has failed. Default 5s.'),
             jitter: duration('Added to each interval, up to this, at random. Default a tenth of interval.'),

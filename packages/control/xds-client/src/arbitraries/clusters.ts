@@ -155,6 +155,10 @@ const rest = {
 };
 const healthCheck: fc.Arbitrary<HealthCheck> = fc.oneof(
   object<HealthCheck>(
+    { kind: fc.constant('grpc'), ...rhythm },
+    { service: label, authority: label, ...rest },
+  ),
+  object<HealthCheck>(
     { kind: fc.constant('http'), path: label.map((name) => `/${name}`), ...rhythm },
     {
       host: label,

@@ -41,8 +41,17 @@ export function decodeHealthCheck(
         ),
       });
     }
+    case 'grpcHealthCheck': {
+      const { serviceName, authority } = kind.value;
+      return present({
+        kind: 'grpc' as const,
+        ...rhythm,
+        service: serviceName === '' ? undefined : serviceName,
+        authority: authority === '' ? undefined : authority,
+      });
+    }
     default:
-      context.refuse(path, 'must be an http_health_check or a tcp_health_check');
+      context.refuse(path, 'must be an http_health_check, a grpc_health_check or a tcp_health_check');
       return undefined;
   }
 }

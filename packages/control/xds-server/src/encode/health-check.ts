@@ -29,6 +29,11 @@ export function encodeHealthCheck(check: ModelHealthCheck): Fields<typeof Health
 const METHODS = { GET: RequestMethod.GET, HEAD: RequestMethod.HEAD, OPTIONS: RequestMethod.OPTIONS } as const;
 
 function checker(check: ModelHealthCheck): { readonly case: string; readonly value: object } {
+  if (check.kind === 'grpc')
+    return {
+      case: 'grpcHealthCheck',
+      value: { serviceName: check.service ?? '', authority: check.authority ?? '' },
+    };
   if (check.kind === 'tcp') {
     const payload = (text: string): object => ({ payload: { case: 'text', value: text } });
     return {

@@ -1,4 +1,5 @@
 import type { Balancer, EndpointState } from '@tulle/balance';
+import type { Http2Options } from '@tulle/http2';
 import type { HealthCheck } from '@tulle/model';
 import type { Engine } from '../../engine.ts';
 import type { ClientTls } from '../../ports.ts';
@@ -13,6 +14,8 @@ export interface CheckedCluster {
   readonly name: string;
   readonly engine: Engine;
   readonly tls: ClientTls | undefined;
+  readonly http2: Partial<Http2Options>;
+  readonly protocol: 'http1' | 'http2' | 'auto';
   /** Whether anybody has called it. */
   readonly used: boolean;
   readonly balancer: Pick<Balancer<unknown>, 'endpoints' | 'checked' | 'warmed'>;

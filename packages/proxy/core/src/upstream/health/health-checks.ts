@@ -4,6 +4,7 @@ import { HealthCheckMetrics } from './health-check-metrics.ts';
 import { usesTls } from '../endpoint-tls.ts';
 import type { CheckedCluster, CheckedEndpoint, CheckOwner } from './check-owner.ts';
 import { EndpointCheck } from './endpoint-check.ts';
+import { GrpcProbe } from './grpc-probe.ts';
 import { HttpProbe } from './http-probe.ts';
 import type { Probe, ProbeResult } from './probe.ts';
 import { TcpProbe } from './tcp-probe.ts';
@@ -67,6 +68,8 @@ export class HealthChecks implements CheckOwner {
     const host = {
       engine,
       told,
+      http2: cluster.http2,
+      expectsHttp2: cluster.protocol === 'http2',
       connect: () =>
         engine.transport.connect(
           state.endpoint.address,
@@ -75,9 +78,14 @@ export class HealthChecks implements CheckOwner {
             : {},
         ),
     };
-    return config.kind === 'tcp'
-      ? new TcpProbe(host, config)
-      : new HttpProbe(host, config, config.host ?? authorityFor(cluster.name, state));
+    switch (config.kind) {
+      case 'tcp':
+        return new TcpProbe(host, config);
+      case 'http':
+        return new HttpProbe(host, config, config.host ?? authorityFor(cluster.name, state));
+      case 'grpc':
+        return new GrpcProbe(host, config, config.authority ?? authorityFor(cluster.name, state));
+    }
   }
 
   /** As soon as nothing is pending, health is known. */

@@ -1,18 +1,22 @@
-import type { FieldTable } from '@tulle/fields';
+import { FieldTable } from '@tulle/fields';
 import { ResponseDecoder, type Http1Fault, type ResponseHead, type ResponseSink } from '@tulle/http1';
 import type { HttpHealthCheck, StatusRange } from '@tulle/model';
 import type { Socket, SocketEvents, SocketFault } from '../../ports.ts';
+import { Http2Exchange, speaksHttp2, type ExchangeOwner, type Question } from './h2-exchange.ts';
 import type { Probe, ProbeHost, ProbeResult } from './probe.ts';
 
 const DEFAULT_EXPECTED: readonly StatusRange[] = [{ from: 200, to: 200 }];
 
 /** Asks by a request; its connection serves further questions as long as the endpoint keeps it. */
-export class HttpProbe implements Probe, SocketEvents, ResponseSink {
+export class HttpProbe implements Probe, SocketEvents, ResponseSink, ExchangeOwner {
   readonly #host: ProbeHost;
   readonly #check: HttpHealthCheck;
   readonly #method: string;
   readonly #request: Buffer;
+  readonly #question: Question;
   #socket: Socket | undefined;
+  /** Where the endpoint speaks HTTP/2, the socket is its. */
+  #exchange: Http2Exchange | undefined;
   #open = false;
   #decoder: ResponseDecoder | undefined;
   #asking = false;
@@ -31,9 +35,19 @@ export class HttpProbe implements Probe, SocketEvents, ResponseSink {
       }\r\n`,
       'latin1',
     );
+    const fields = new FieldTable();
+    fields.add('user-agent', 'tulle-health-check');
+    this.#question = { method: this.#method, authority, path: check.path, fields, body: undefined };
   }
 
   ask(): void {
+    if (this.#exchange !== undefined) {
+      if (this.#exchange.usable) {
+        this.#asking = true;
+        return this.#exchange.ask(this.#question);
+      }
+      this.stop();
+    }
     this.#asking = true;
     this.#status = 0;
     this.#bodyBytes = 0;
@@ -47,8 +61,11 @@ export class HttpProbe implements Probe, SocketEvents, ResponseSink {
   stop(): void {
     this.#asking = false;
     this.#open = false;
-    this.#socket?.destroy();
+    const [exchange, socket] = [this.#exchange, this.#socket];
+    this.#exchange = undefined;
     this.#socket = undefined;
+    if (exchange === undefined) socket?.destroy();
+    else exchange.close();
   }
 
   close(): void {
@@ -58,7 +75,13 @@ export class HttpProbe implements Probe, SocketEvents, ResponseSink {
   // — SocketEvents —
 
   onOpen(): void {
-    if (this.#socket === undefined) return;
+    const socket = this.#socket;
+    if (socket === undefined) return;
+    const { engine, http2, expectsHttp2 } = this.#host;
+    if (speaksHttp2(socket, expectsHttp2)) {
+      this.#exchange = new Http2Exchange(engine, socket, http2, this);
+      return this.#exchange.ask(this.#question);
+    }
     this.#open = true;
     this.#sendRequest();
   }
@@ -85,6 +108,20 @@ export class HttpProbe implements Probe, SocketEvents, ResponseSink {
     const asking = this.#asking;
     this.stop();
     if (asking) this.#tell('network', fault?.message ?? 'it closed the connection');
+  }
+
+  // — ExchangeOwner —
+
+  answered(status: number): void {
+    if (!this.#asking) return;
+    if (this.#check.reuseConnection === false) this.stop();
+    this.#tell(this.#judge(status), `status ${status}`);
+  }
+
+  broken(detail: string): void {
+    if (!this.#asking) return;
+    this.stop();
+    this.#tell('network', detail);
   }
 
   // — ResponseSink —

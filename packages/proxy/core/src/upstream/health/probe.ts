@@ -1,3 +1,4 @@
+import type { Http2Options } from '@tulle/http2';
 import type { Engine } from '../../engine.ts';
 import type { Socket } from '../../ports.ts';
 
@@ -20,6 +21,10 @@ export interface Probe {
 /** What a probe is made of. */
 export interface ProbeHost {
   readonly engine: Engine;
+  /** Bounds of HTTP/2 connections of the cluster. */
+  readonly http2: Partial<Http2Options>;
+  /** Whether its endpoints speak HTTP/2 where no ALPN says so. */
+  readonly expectsHttp2: boolean;
   /** Opens a connection as requests of the cluster do: the same TLS, the same proof of identity. */
   connect(): Socket;
   /** @param detail a few words for the log */
