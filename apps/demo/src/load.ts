@@ -7,7 +7,7 @@ export interface LoadResult {
   readonly failed: number;
   /** Of those, the ones whose response had begun. */
   readonly cutOff: number;
-  /** Messages of the first failures, for the report. */
+  /** What the first failures said, and the first answers that were not asked for, for the report. */
   readonly failures: readonly string[];
   readonly statuses: ReadonlyMap<number, number>;
   /** What `classify` made of the answers. */
@@ -67,6 +67,7 @@ export async function load(options: LoadOptions): Promise<LoadResult> {
         const { status, body } = await send(agent, options.port, options.request(index));
         latencies.push(performance.now() - begun);
         statuses.set(status, (statuses.get(status) ?? 0) + 1);
+        if (status >= 500 && failures.length < 5) failures.push(`${status} ${body.slice(0, 200).trim()}`);
         const kind = options.classify?.(status, body, index);
         if (kind !== undefined) classes.set(kind, (classes.get(kind) ?? 0) + 1);
       } catch (error) {
