@@ -1,3 +1,4 @@
+import { websocketKey } from './websocket-key.ts';
 import type { FieldTable } from '@tulle/fields';
 import {
   BODY_LENGTH,
@@ -68,6 +69,8 @@ export class Http2ServerStream extends StreamSide<Http2ServerStream> implements 
   #localEnded = false;
   /** `:protocol` of an extended CONNECT, which the chain sees as an upgrade. */
   #extended = false;
+  /** A WebSocket of a caller that speaks HTTP/2 itself, for which the handshake of HTTP/1.1 was made up. */
+  #ownKey = false;
   #discardedBytes = 0;
   /** The rest of the request is not wanted any more, now that it is answered. */
   #checkEnd = false;
@@ -107,6 +110,9 @@ export class Http2ServerStream extends StreamSide<Http2ServerStream> implements 
     if (protocol === undefined) return true;
     // RFC 8441 §4: what HTTP/1.1 calls GET with Upgrade.
     this.#extended = true;
+    // RFC 8441 §5 leaves out what RFC 6455 §4.1 asks for; a proxy that carries a caller of HTTP/1.1 passes its key on.
+    this.#ownKey = protocol === 'websocket' && !head.fields.has('sec-websocket-key');
+    if (this.#ownKey) head.fields.add('sec-websocket-key', websocketKey(this.host.engine.random));
     head.method = 'GET';
     head.targetForm = TARGET_ORIGIN;
     head.upgrade = protocol;
@@ -233,7 +239,7 @@ export class Http2ServerStream extends StreamSide<Http2ServerStream> implements 
     // To an extended CONNECT any 2xx says that the protocol is spoken from now on (RFC 8441 §4).
     if (this.#extended && !tunnel && status < 300) return false;
     if (!tunnel && !responseFields.has('date')) responseFields.add('date', host.engine.httpDate());
-    if (tunnel) responseFields.drop('sec-websocket-accept');
+    if (tunnel && this.#ownKey) responseFields.drop('sec-websocket-accept');
     const kind = stream.responseBodyKind;
     const ends = !tunnel && (kind === BODY_NONE || (kind === BODY_LENGTH && isRefusedCall(stream)));
     const length = !tunnel && (ends || kind === BODY_LENGTH) ? stream.responseLength : -1;
@@ -372,6 +378,7 @@ export class Http2ServerStream extends StreamSide<Http2ServerStream> implements 
     const { host } = this;
     if (this.#takeTimer?.armed === true) this.#takeTimer.cancel();
     this.#localEnded = false;
+    this.#ownKey = false;
     this.#extended = false;
     this.#discardedBytes = 0;
     this.#checkEnd = false;
