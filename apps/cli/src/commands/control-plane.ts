@@ -53,7 +53,7 @@ export const command: Command = defineCommand({
       type: 'string',
       choices: ['auto', 'http1'],
       help: 'between proxies, whatever the programs speak: auto is HTTP/2 where the called proxy takes it',
-      defaultText: 'http1',
+      defaultText: 'auto',
     },
     'leaf-seconds': {
       type: 'number',

@@ -26,7 +26,7 @@ export interface ControlPlaneOptions {
   readonly defaultAction?: 'allow' | 'deny';
   /**
    * Between proxies of the mesh, whatever the applications speak: `auto` HTTP/2 where the called proxy takes it, `http1`
-   * HTTP/1.1 but where an application speaks HTTP/2. A TrafficPolicy may say otherwise of a Service. Default `http1`.
+   * HTTP/1.1 but where an application speaks HTTP/2. A TrafficPolicy may say otherwise of a Service. Default `auto`.
    */
   readonly meshProtocol?: 'auto' | 'http1';
   /** Changes are gathered this long; removals of endpoints never wait. Default 20: far below the promised 150 ms. */

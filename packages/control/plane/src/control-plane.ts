@@ -41,7 +41,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     suffix: options.suffix ?? 'svc.mesh.local',
     rootNamespace: options.rootNamespace ?? 'tulle-system',
     defaultAction: options.defaultAction ?? 'allow',
-    protocol: options.meshProtocol ?? 'http1',
+    protocol: options.meshProtocol ?? 'auto',
   };
   const maxResources = options.maxResources ?? 100_000;
   const world = new World(mesh.rootNamespace, options.mayClaim, (kind, event) =>

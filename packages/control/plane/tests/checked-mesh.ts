@@ -14,7 +14,7 @@ const KINDS = { listener: 'listeners', route: 'routes', cluster: 'clusters', end
 const mesh = {
   trustDomain: 'mesh.local',
   suffix: 'svc.mesh.local',
-  protocol: 'http1',
+  protocol: 'auto',
   rootNamespace: 'tulle-system',
   defaultAction: 'allow',
 } as const;
