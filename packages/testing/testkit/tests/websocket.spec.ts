@@ -79,9 +79,7 @@ describe('a WebSocket', () => {
       'sec-websocket-version': '13',
     });
     const [head, first] = await new Promise<[Record<string, unknown>, Buffer]>((resolve) => {
-      stream.once('response', (headers) =>
-        stream.once('data', (data: Buffer) => resolve([headers as Record<string, unknown>, data])),
-      );
+      stream.once('response', (headers) => stream.once('data', (data: Buffer) => resolve([headers, data])));
     });
     expect([head[':status'], head['sec-websocket-accept']]).toEqual([200, undefined]);
     expect(first).toEqual(HI);
