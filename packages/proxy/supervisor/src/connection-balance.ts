@@ -84,6 +84,11 @@ export class ConnectionBalance {
     this.#tellSoon();
   }
 
+  /** What a process that takes new work said last; undefined: it has said nothing, or takes none. */
+  connectionsOf(process: Balanced): number | undefined {
+    return this.#counts.get(process)?.said;
+  }
+
   /** A process has one more than it should. */
   offer(origin: Balanced, key: string, connections: number, connection: ConnectionHandle): void {
     this.report(origin, connections);

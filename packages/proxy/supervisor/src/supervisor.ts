@@ -57,6 +57,11 @@ export interface SupervisorOptions {
   readonly settings: unknown;
   /** Engine processes at a time. Default 1; more than there are CPUs is of no use. */
   readonly workers?: number;
+  /**
+   * Whether several workers get even shares of connections: one that has more than another gives new ones to the one that has
+   * least. Default true; false leaves it to the kernel, which gives few connections that stay to one process mostly.
+   */
+  readonly balanceConnections?: boolean;
   /** Absent: engines run without identity. */
   readonly identity?: SupervisorIdentity;
   /** Directory for the processes' admin sockets; made with mode 0700. A short path: a socket's is limited to 107 bytes. */
@@ -94,6 +99,8 @@ export interface SupervisorStatus {
     readonly pid: number;
     readonly state: 'starting' | 'ready' | 'draining';
     readonly adminAddress: Address;
+    /** Of callers, as it said last, some 50 ms ago at most; where connections are evened out. */
+    readonly connections?: number;
   }[];
   /** Unasked ends since the start. */
   readonly crashes: number;
@@ -146,7 +153,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   const applyTimeoutMs = options.applyTimeoutMs ?? 30_000;
   const stableAfterMs = options.stableAfterMs ?? 10_000;
   const listeners = createListenerTable();
-  const balance = workers > 1 ? new ConnectionBalance() : undefined;
+  const balance = workers > 1 && options.balanceConnections !== false ? new ConnectionBalance() : undefined;
   const shared = workers > 1 ? { bank: new TokenBank(), processes: workers } : undefined;
   let { module, settings } = options;
   let config: ProxyConfig | undefined;
@@ -449,13 +456,17 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       configVersion: config?.version,
       listeners: listeners.addresses(),
       crashes,
-      processes: [...children].map((child) => ({
-        slot: child.slot,
-        generation: child.generation,
-        pid: child.pid,
-        adminAddress: child.adminAddress,
-        state: child.draining ? 'draining' : readyChildren.has(child) ? 'ready' : 'starting',
-      })),
+      processes: [...children].map((child) => {
+        const connections = balance?.connectionsOf(child);
+        return {
+          slot: child.slot,
+          generation: child.generation,
+          pid: child.pid,
+          adminAddress: child.adminAddress,
+          state: child.draining ? 'draining' : readyChildren.has(child) ? 'ready' : 'starting',
+          ...(connections === undefined ? {} : { connections }),
+        };
+      }),
     }),
     async identityInUse() {
       await Promise.all(
