@@ -1,7 +1,15 @@
 import type { NodeInfo } from '@tulle/xds-server';
 import type { SidecarMetadata } from '../src/index.ts';
 
-const FILTERS = ['authz', 'retry', 'fault', 'headers', 'ratelimit'].map((name) => `tulle.http.${name}@0.1.0`);
+const FILTERS = [
+  'authz',
+  'retry',
+  'fault',
+  'headers',
+  'ratelimit',
+  'adaptive-concurrency',
+  'admission-control',
+].map((name) => `tulle.http.${name}@0.1.0`);
 
 /** A sidecar with the standard filters, as the ADS server tells of it. */
 export function nodeOf(metadata: SidecarMetadata, instance = '1', more: Partial<NodeInfo> = {}): NodeInfo {

@@ -161,6 +161,36 @@ spec:
     },
   },
   {
+    name: 'adaptive concurrency and admission control of FilterPolicies hold back in Envoy as they say',
+    async run(mesh) {
+      // As long as it measures, one at a time goes on.
+      await mesh.apply(
+        outboundPolicy('adaptive', 'limit', 'tulle.http.adaptive-concurrency', {
+          minRtt: { requests: 1_000_000, minConcurrency: 1 },
+          status: 429,
+        }),
+      );
+      await until('a refusal of one of many', async () => {
+        const answers = await Promise.all(Array.from({ length: 20 }, () => ask(`${mesh.local}/`)));
+        assert.ok(answers.some((answer) => answer.startsWith('429')));
+        assert.ok(answers.some((answer) => answer.startsWith('200 one')));
+      });
+      await mesh.remove('/api/v1/resources/filterpolicies/default/adaptive');
+      await mesh.apply(
+        outboundPolicy('admission', 'limit', 'tulle.http.admission-control', {
+          maxRejectionPercent: 100,
+          success: { httpStatuses: [{ from: 599, to: 599 }] },
+        }),
+      );
+      await until('a refusal since what was asked failed', async () =>
+        assert.match(await ask(`${mesh.local}/`), /^503/),
+      );
+      assert.equal(kindsOf(mesh, 'caller')['listener']?.nacked, 0);
+      await mesh.remove('/api/v1/resources/filterpolicies/default/admission');
+      await until('an answer again', async () => assert.match(await ask(`${mesh.local}/`), /^200 one/));
+    },
+  },
+  {
     name: 'bearer tokens and external authorization of FilterPolicies decide in Envoy who passes',
     async run(mesh) {
       const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });

@@ -33,7 +33,7 @@ import {
 import type { World } from '../world.ts';
 import { hostOfService, outboundName, type Backend, type MeshSettings } from './clusters.ts';
 import { externalHost } from './external.ts';
-import { hashPolicyOf, retryOf, routeTimes, trafficFor, type Traffic } from './traffic.ts';
+import { hashPolicyOf, priorityOf, retryOf, routeTimes, trafficFor, type Traffic } from './traffic.ts';
 
 /** The routes of one Service port, and the Service ports they lead to. */
 export interface CompiledRoutes {
@@ -88,6 +88,7 @@ export function compileRoutes(
     const route: Route = {
       name: 'default',
       match: { path: { kind: 'prefix', value: '/' } },
+      ...priorityOf(own),
       action: {
         kind: 'forward',
         clusters: [{ name: reach({ service, port }) }],
@@ -253,6 +254,7 @@ function actionOf(
   const filterConfigs = { ...retryOverride(rule, world, route), ...overrides };
   return {
     ...edits,
+    ...priorityOf(traffic),
     ...(Object.keys(filterConfigs).length === 0 ? {} : { filterConfigs }),
     action: {
       kind: 'forward',

@@ -5,6 +5,7 @@ import type {
   HealthCheck,
   PoolOptions,
   RetryFilterConfig,
+  RoutePriority,
   SlowStart,
 } from '@tulle/model';
 import {
@@ -210,6 +211,12 @@ export function routeTimes(traffic: Traffic): {
     idleTimeoutMs: ms(traffic.timeouts?.idle),
     trustIdempotencyKey: traffic.retries?.trustIdempotencyKey === true ? true : undefined,
   });
+}
+
+/** Who is refused last while a proxy sheds load; what is the default is not told. */
+export function priorityOf({ priority }: Traffic): { readonly priority?: RoutePriority } {
+  if (priority === undefined || priority === 'Default') return {};
+  return { priority: priority.toLowerCase() as RoutePriority };
 }
 
 /** Retry policy; `null` switches retries off, `undefined` keeps the default. */

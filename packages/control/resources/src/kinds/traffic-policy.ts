@@ -23,7 +23,7 @@ export interface TrafficPolicy {
 }
 
 export interface TrafficPolicySpec {
-  /** Services, or routes for `timeouts` and `retries` of their rules. `sectionName`: one port, one rule. */
+  /** Services, or routes for `timeouts`, `retries` and `priority` of their rules. `sectionName`: one port, one rule. */
   readonly targetRefs: readonly PolicyTarget[];
   readonly balancing?: {
     readonly policy: 'RoundRobin' | 'Random' | 'LeastRequest' | 'PeakEWMA' | 'RingHash' | 'Maglev';
@@ -113,6 +113,11 @@ export interface TrafficPolicySpec {
     /** Whether requests with an `Idempotency-Key` may be repeated, whatever their method. */
     readonly trustIdempotencyKey?: boolean;
   };
+  /**
+   * Which requests a proxy refuses last while it sheds load: it begins with `Low`; `Critical` ones it never refuses. In the
+   * proxies of callers, and in gateways. Default `Default`.
+   */
+  readonly priority?: 'Low' | 'Default' | 'High' | 'Critical';
   readonly connectionPool?: {
     readonly idleTimeout?: string;
     readonly maxRequestsPerConnection?: number;
@@ -139,7 +144,7 @@ export interface TrafficSubset {
 }
 
 /** Parts of a TrafficPolicy that mean something for a route. */
-export const ROUTE_PARTS: readonly string[] = ['timeouts', 'retries'];
+export const ROUTE_PARTS: readonly string[] = ['timeouts', 'retries', 'priority'];
 
 const percent = (description: string, minimum: number): JsonSchema => ({
   type: 'number',
@@ -392,6 +397,10 @@ export const trafficPolicySchema: JsonSchema = resourceSchema(
               'Requests with an Idempotency-Key may be repeated, whatever their method: the service knows such keys and does what one names once. Default false.',
             ),
           },
+        ),
+        priority: oneOf(
+          'Which requests the proxy of a caller, or a gateway, refuses last while it sheds load: Low ones first, Critical ones never. Default Default.',
+          ['Low', 'Default', 'High', 'Critical'],
         ),
         connectionPool: object('How connections are kept.', {
           idleTimeout: duration('An idle connection is closed after this. Default 4s.'),
