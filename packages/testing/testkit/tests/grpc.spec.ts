@@ -1,7 +1,15 @@
 import { CONTINUE } from '@tulle/filter';
 import { cluster, httpListener, route } from '@tulle/proxy';
 import { describe, expect, it } from 'vitest';
-import type { Answer, TestRequest, TestResponse } from '../src/index.ts';
+import {
+  fakeClock,
+  Http2Client,
+  http2Upstream,
+  memoryNetwork,
+  type Answer,
+  type TestRequest,
+  type TestResponse,
+} from '../src/index.ts';
 import { filter, simple, started } from './support.ts';
 
 const TYPE = { 'content-type': 'application/grpc' };
@@ -376,4 +384,43 @@ describe('a deadline', () => {
       expect(test.upstream('10.0.0.1:80').requests[0]?.header('grpc-timeout')).toBe(timeout);
     },
   );
+});
+
+describe('over HTTP/2', () => {
+  it('a call and its copies say that they take trailers, and a refusal ends with its head', async () => {
+    const clock = fakeClock();
+    const network = memoryNetwork(clock);
+    const upstream = http2Upstream(network, '10.0.0.1:80', () => answered(0));
+    const shadow = http2Upstream(network, '10.0.0.2:80', () => answered(0));
+    const pool = { protocol: 'http2' as const };
+    const test = await started({
+      clock,
+      network,
+      listeners: [
+        httpListener({
+          host: '127.0.0.1',
+          port: 8080,
+          routes: [route('/pkg.Svc', 'api', { mirrors: [{ cluster: 'shadow' }] })],
+        }),
+      ],
+      clusters: [cluster('api', ['10.0.0.1:80'], { pool }), cluster('shadow', ['10.0.0.2:80'], { pool })],
+    });
+    const client = new Http2Client(test.connect());
+    try {
+      const done = await client.request(CALL);
+      expect([done.status, Object.fromEntries(done.trailers)]).toEqual([200, { 'grpc-status': '0' }]);
+      const copied = await shadow.next();
+      expect([upstream.requests[0]?.header('te'), copied.header('te')]).toEqual(['trailers', 'trailers']);
+      const refusal = await new Promise<[ended: boolean, status: unknown]>((resolve) => {
+        const stream = client.open({ ...CALL, path: '/other.Svc/Do' });
+        stream.on('response', (fields, flags) =>
+          // END_STREAM (RFC 9113 §6.2)
+          resolve([(flags & 1) === 1, fields['grpc-status']]),
+        );
+      });
+      expect(refusal).toEqual([true, '12']);
+    } finally {
+      client.close();
+    }
+  });
 });

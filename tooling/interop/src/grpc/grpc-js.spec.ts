@@ -2,9 +2,13 @@ import {
   Client,
   credentials,
   Metadata,
+  Server,
+  ServerCredentials,
   status,
   type ClientDuplexStream,
   type ClientReadableStream,
+  type sendUnaryData,
+  type ServerUnaryCall,
   type ServiceError,
 } from '@grpc/grpc-js';
 import { retry } from '@tulle/filter-retry';
@@ -351,4 +355,65 @@ describe('a call that is refused', () => {
     expect((await unary(byDefault.client, Buffer.from('pay'))).code).toBe(status.UNAVAILABLE);
     expect(other.calls).toHaveLength(1);
   });
+});
+
+it('a health check asks a service of grpc-js, and believes it', async () => {
+  let serving = 1;
+  const server = new Server();
+  server.addService(
+    {
+      check: {
+        path: '/grpc.health.v1.Health/Check',
+        requestStream: false,
+        responseStream: false,
+        requestSerialize: bytes,
+        requestDeserialize: bytes,
+        responseSerialize: bytes,
+        responseDeserialize: bytes,
+      },
+    },
+    {
+      check: (call: ServerUnaryCall<Buffer, Buffer>, reply: sendUnaryData<Buffer>) =>
+        call.request.toString('latin1') === '\n\u0009test.Echo'
+          ? reply(null, Buffer.of(0x08, serving))
+          : reply({ code: 5, details: 'no such service' }),
+    },
+  );
+  const port = await new Promise<number>((resolve, reject) =>
+    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+      error === null ? resolve(bound) : reject(error),
+    ),
+  );
+  open.push({ close: () => server.forceShutdown() });
+  const telemetry = memoryTelemetry();
+  const check = (name: string, service: string): ReturnType<typeof cluster> =>
+    cluster(name, [`127.0.0.1:${port}`], {
+      pool: { protocol: 'http2' },
+      healthCheck: {
+        kind: 'grpc',
+        service,
+        intervalMs: 50,
+        noTrafficIntervalMs: 50,
+        timeoutMs: 5_000,
+        unhealthyThreshold: 3,
+        healthyThreshold: 1,
+      },
+    });
+  const proxy = createProxy({
+    log: memoryLog(),
+    telemetry: [telemetry],
+    overload: false,
+    listeners: [],
+    clusters: [check('known', 'test.Echo'), check('unknown', 'test.Other')],
+  });
+  await proxy.start();
+  open.push({ close: () => proxy.stop() });
+  const healthy = (name: string): number | undefined =>
+    telemetry.meter.value('tulle_cluster_health_check_healthy', { cluster: name });
+  await until(() => healthy('known') === 1);
+  serving = 2;
+  await until(() => healthy('known') === 0);
+  serving = 1;
+  await until(() => healthy('known') === 1);
+  expect(healthy('unknown')).toBe(0);
 });

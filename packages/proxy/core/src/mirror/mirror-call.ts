@@ -58,6 +58,7 @@ export class MirrorCall implements Downstream, MirrorFeed, TurnTask {
       stream.query = stream.originalQuery = original.query;
       stream.authority = authority;
       stream.requestId = original.requestId;
+      stream.grpc = original.grpc;
       stream.headers.copyFrom(original.headers);
       stream.headers.drop('expect');
       stream.requestBodyKind = original.requestBodyKind;
