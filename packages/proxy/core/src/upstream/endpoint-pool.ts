@@ -1,3 +1,4 @@
+import type { ErrorCode } from '@tulle/filter';
 import type { Endpoint } from '@tulle/model';
 import { attemptFailed, sendAttempt } from '../attempts/attempts.ts';
 import type { Socket, SocketFault } from '../ports.ts';
@@ -139,7 +140,7 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
 
   leaves(connection: Http2ClientConnection): void {
     this.#shared.remove(connection);
-    this.#grow();
+    if (connection.settled) this.#grow();
   }
 
   sharedGone(connection: Http2ClientConnection): void {
@@ -147,6 +148,12 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
     this.connections--;
     this.cluster.connections--;
     this.cluster.http2Connections--;
+    // Where the endpoint never said a word of HTTP/2, another connection would go the same way.
+    if (!connection.settled)
+      this.#failWaiters(
+        'TULLE_UPSTREAM_PROTOCOL',
+        `upstream_reset_before_response_started{protocol_error,${connection.faultRule || 'closed'}}`,
+      );
     this.#grow();
   }
 
@@ -178,15 +185,18 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
       code === 'TULLE_UPSTREAM_CONNECT' || code === 'TULLE_UPSTREAM_CONNECT_TIMEOUT'
         ? undefined
         : `upstream_reset_before_response_started{connection_failure,${fault.reason}}`;
-    for (let left = Math.min(this.#streamsEach, this.#waiters.size); left > 0; left--) {
-      const stream = this.#nextWaiter();
-      if (stream === undefined) break;
-      attemptFailed(stream, code, true, details);
-    }
+    this.#failWaiters(code, details);
     this.#grow();
   }
 
-  #codeOf(fault: SocketFault): Parameters<typeof attemptFailed>[1] {
+  #failWaiters(code: ErrorCode, details: string | undefined): void {
+    for (let left = Math.min(this.#streamsEach, this.#waiters.size); left > 0; left--) {
+      const stream = this.#nextWaiter();
+      if (stream !== undefined) attemptFailed(stream, code, true, details);
+    }
+  }
+
+  #codeOf(fault: SocketFault): ErrorCode {
     const { metrics, engine, name } = this.cluster;
     metrics.connectFailures.add();
     if (fault.kind === 'timeout') {
