@@ -149,6 +149,7 @@ function lentSockets(
     serverTls: (config) => inner.serverTls(config),
     clientTls: (config) => inner.clientTls(config),
     resolve: async (host) => inner.resolve(host),
+    sha1: (text) => inner.sha1(text),
     certificates: () => inner.certificates(),
     close: async () => inner.close(),
   };

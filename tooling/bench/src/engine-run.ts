@@ -96,6 +96,7 @@ const transport: Transport = {
   serverTls: () => ({ close() {} }),
   clientTls: () => ({ close() {} }),
   resolve: (host) => Promise.resolve([host]),
+  sha1: () => Buffer.alloc(20),
   certificates: () => [],
   close: () => Promise.resolve(),
 };

@@ -116,6 +116,10 @@ export class Engine implements Services {
     return new FieldTable();
   }
 
+  sha1(text: string): Buffer {
+    return this.transport.sha1(text);
+  }
+
   /** `Date` of this second (RFC 9110 §6.6.1). */
   httpDate(): string {
     const second = Math.floor(this.clock.epochMs() / 1000);

@@ -145,6 +145,8 @@ export interface Transport {
   clientTls(config: UpstreamTls): ClientTls;
   /** Addresses of a host name. @throws Error when there is none */
   resolve(host: string): Promise<readonly string[]>;
+  /** SHA-1 of latin1 text, as WebSocket handshakes need it. */
+  sha1(text: string): Buffer;
   /** Certificates in use, for the admin's `/certs`; keys never. */
   certificates(): readonly CertificateInfo[];
   /** Frees what the transport holds. */

@@ -36,6 +36,8 @@ export interface Services {
   readonly overload: OverloadGate;
   readonly replayAccount: ReplayAccount;
   newTable(): FieldTable;
+  /** Of latin1 text. Proves nothing here but that a WebSocket handshake was read (RFC 6455 §4.2.2). */
+  sha1(text: string): Buffer;
   /** Uniform in [0, 1). */
   readonly random: () => number;
   /** Makes a request id. */

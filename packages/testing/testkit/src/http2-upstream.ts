@@ -15,6 +15,8 @@ import type { Answer, Upstream, UpstreamRequest } from './upstream.ts';
 export interface Http2Upstream extends Upstream {
   /** Its sessions, in the order of its connections. */
   readonly sessions: ServerHttp2Session[];
+  /** Its streams, in the order in which they came. */
+  readonly streams: ServerHttp2Stream[];
   /** Takes every stream itself, instead of {@link Upstream.answer}. */
   onStream: ((stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void) | undefined;
 }
@@ -32,6 +34,7 @@ export function http2Upstream(
     requests: [],
     connections: [],
     sessions: [],
+    streams: [],
     answer,
     onStream: undefined,
     next() {
@@ -52,12 +55,15 @@ export function http2Upstream(
     connectionIndex: number,
   ): void => {
     stream.on('error', () => {});
+    upstream.streams.push(stream);
     if (upstream.onStream !== undefined) return upstream.onStream(stream, headers);
     let body = '';
     let trailers: UpstreamRequest['trailers'] = [];
     stream.on('trailers', (fields: IncomingHttpHeaders) => (trailers = fieldsOf(fields)));
     stream.on('data', (chunk: Buffer) => (body += chunk.toString('latin1')));
     stream.on('end', () => {
+      // Also told of a stream that was reset.
+      if (stream.aborted || stream.destroyed) return;
       const fields = fieldsOf(headers);
       const request: UpstreamRequest = {
         method: String(headers[':method']),

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type {
   ClientTls,
   ListenOwner,
@@ -239,6 +240,7 @@ export function memoryNetwork(clock: Clock): MemoryNetwork {
       if (found === undefined) throw new Error(`getaddrinfo ENOTFOUND ${host}`);
       return Promise.resolve(found);
     },
+    sha1: (text) => createHash('sha1').update(text, 'latin1').digest(),
     certificates: () => [],
     close: () => Promise.resolve(),
   });

@@ -219,6 +219,7 @@ class DryRun {
       },
       overload: openGate(this.#engine.overload),
       newTable: () => this.#engine.newTable(),
+      sha1: (text) => this.#engine.sha1(text),
       streams: { active: 0, ended: nothing, put: nothing },
       recorder: {
         record: nothing,

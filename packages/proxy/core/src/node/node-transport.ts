@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
 import { connect as netConnect, createServer, isIP, type Server, type Socket as NetSocket } from 'node:net';
 import {
@@ -131,6 +132,10 @@ class NodeTransport implements Transport {
   async resolve(host: string): Promise<readonly string[]> {
     const found = await lookup(host, { all: true });
     return found.map((entry) => entry.address);
+  }
+
+  sha1(text: string): Buffer {
+    return createHash('sha1').update(text, 'latin1').digest();
   }
 
   certificates(): readonly CertificateInfo[] {

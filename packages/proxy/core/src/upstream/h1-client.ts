@@ -16,14 +16,14 @@ import {
 } from '@tulle/http1';
 import { attemptAnswered, attemptFailed, responseBroken, responseWhole } from '../attempts/attempts.ts';
 import { upstreamDrained } from '../chain/request-body.ts';
-import { transformsRequest } from '../chain/request-steps.ts';
 import { responseData, responseEnd } from '../chain/response.ts';
 import { Outbox } from '../outbox.ts';
 import type { Socket, SocketEvents, SocketFault } from '../ports.ts';
 import { PAUSE_FLOW, PAUSE_HOOK, type PauseReason, type UpstreamStream } from '../sides.ts';
 import type { Stream } from '../stream/stream.ts';
 import type { EndpointPool } from './endpoint-pool.ts';
-import { requestTarget } from './request-target.ts';
+import { requestKind, requestTarget } from './request-form.ts';
+import { keyForWebsocket } from '../http2/websocket.ts';
 
 const EMPTY: Buffer = Buffer.alloc(0);
 const CRLF: Buffer = Buffer.from('\r\n', 'latin1');
@@ -116,15 +116,13 @@ export class UpstreamConnection implements SocketEvents, ResponseSink, UpstreamS
   // — UpstreamStream —
 
   sendHead(stream: Stream): string | undefined {
-    const kind =
-      transformsRequest(stream) && stream.requestBodyKind !== BODY_NONE
-        ? BODY_CHUNKED
-        : stream.requestBodyKind;
+    const kind = requestKind(stream);
     this.#requestKind = kind;
     framing.bodyKind = kind;
     framing.contentLength = stream.requestLength;
     framing.upgrade = stream.upgrade;
     framing.connection = stream.upgrade === undefined ? CONNECTION_PERSIST : CONNECTION_UPGRADE;
+    if (stream.upgrade !== undefined && stream.http2) keyForWebsocket(stream);
     if (stream.requestHead.expectContinue && !stream.expectsContinue) stream.headers.drop('expect');
     const fault = writeRequestHead(
       this.#outbox.writer(),

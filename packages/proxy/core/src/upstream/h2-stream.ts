@@ -1,5 +1,5 @@
 import type { FieldTable } from '@tulle/fields';
-import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, type ResponseHead } from '@tulle/http1';
+import { BODY_LENGTH, BODY_NONE, type ResponseHead } from '@tulle/http1';
 import {
   errorCodeName,
   H2_CANCEL,
@@ -10,15 +10,15 @@ import {
 } from '@tulle/http2';
 import { attemptAnswered, attemptFailed, responseBroken, responseWhole } from '../attempts/attempts.ts';
 import { upstreamDrained } from '../chain/request-body.ts';
-import { transformsRequest } from '../chain/request-steps.ts';
 import { responseData, responseEnd } from '../chain/response.ts';
 import { StreamSide, type SideHost } from '../http2/stream-side.ts';
+import { acceptWebsocket } from '../http2/websocket.ts';
 import type { Socket } from '../ports.ts';
 import { PAUSE_FLOW, type PauseReason, type UpstreamStream } from '../sides.ts';
 import { Stack } from '../stack.ts';
 import type { Stream } from '../stream/stream.ts';
 import type { ClusterMetrics } from './cluster-metrics.ts';
-import { requestTarget } from './request-target.ts';
+import { requestKind, requestTarget } from './request-form.ts';
 
 /** The connection of an {@link Http2ClientStream}. */
 export interface ClientStreamHost extends SideHost<Http2ClientStream> {
@@ -73,10 +73,7 @@ export class Http2ClientStream extends StreamSide<Http2ClientStream> implements 
 
   sendHead(stream: Stream): string | undefined {
     const { session, socket } = this.host;
-    const kind =
-      transformsRequest(stream) && stream.requestBodyKind !== BODY_NONE
-        ? BODY_CHUNKED
-        : stream.requestBodyKind;
+    const kind = requestKind(stream);
     if (stream.requestHead.expectContinue && !stream.expectsContinue) stream.headers.drop('expect');
     // Servers take a call without it for one through something that loses trailers (grpc/doc/PROTOCOL-HTTP2.md).
     if (stream.grpc) stream.headers.put('te', 'trailers');
@@ -175,6 +172,7 @@ export class Http2ClientStream extends StreamSide<Http2ClientStream> implements 
         head.status = 101;
         head.reason = 'Switching Protocols';
         head.upgrade = h2.protocol;
+        if (!stream.http2) acceptWebsocket(stream);
         head.tunnel = true;
       }
       if (head.tunnel) head.bodyKind = BODY_NONE;
