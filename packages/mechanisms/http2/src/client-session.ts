@@ -65,6 +65,11 @@ export class ClientSession<U> extends Http2Session<U> {
     return Math.min(peer, this.options.maxConcurrentStreams);
   }
 
+  /** The id of the stream that `open` gives next. */
+  get nextStreamId(): number {
+    return this.#nextId;
+  }
+
   /** Opens a stream. Write its head at once, in the order of opening. @throws Error when `canOpen` is false: ask first */
   open(user: U, responseHead: ResponseHead): Http2Stream<U> {
     if (!this.canOpen)

@@ -77,9 +77,11 @@ export class ServerSession<U> extends Http2Session<U> {
     }
     const stream = this.take(id);
     const head = this.events.requestHead(stream);
-    if (head === undefined) {
-      this.discard(stream);
-      if (this.decode(bytes, start, end, IGNORED_FIELDS)) this.refuse(id);
+    if (head === undefined || stream.id !== id || !stream.open) {
+      // refused, or reset from inside the event
+      const refused = stream.id === id && stream.open;
+      if (refused) this.discard(stream);
+      if (this.decode(bytes, start, end, IGNORED_FIELDS) && refused) this.refuse(id);
       return;
     }
     stream.head = head;

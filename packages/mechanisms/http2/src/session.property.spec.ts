@@ -15,16 +15,8 @@ import {
   windowUpdate,
 } from '../tests/frames.ts';
 import { MemoryOutput } from '../tests/memory-pair.ts';
+import { numbers } from '../tests/numbers.ts';
 import { ClientSession, type Http2Options, type Http2Stream, ServerSession } from './index.ts';
-
-/** Numbers without end, from a seed: so that a failure can be seen again. */
-function numbers(seed: number): (below: number) => number {
-  let state = seed | 0;
-  return (below) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) | 0;
-    return Math.floor(((state >>> 8) / 0x1000000) * below);
-  };
-}
 
 /** Everything that a server said: events, bodies, what it wrote. */
 function outcome(bytes: Buffer, cut: (left: number) => number): unknown {
