@@ -29,6 +29,8 @@ export interface RunOptions {
   /** Length of a round; the scenario's own where it is not given. */
   readonly roundMs: number | undefined;
   readonly profileDirectory: string | undefined;
+  /** Least time of the round before those that count, for JIT compilers. Default 1500. */
+  readonly warmUpMs?: number;
 }
 
 interface Running {
@@ -92,7 +94,7 @@ export async function runScenario(
           `${scenario.name}: ${round < 0 ? 'warm-up' : `round ${round + 1} of ${options.rounds}`}, ${name}/${variant}`,
         );
         try {
-          const ms = round < 0 ? Math.max(1500, durationMs / 2) : durationMs;
+          const ms = round < 0 ? Math.max(options.warmUpMs ?? 1500, durationMs / 2) : durationMs;
           await measure(one, scenario, generator, ms, pki, round >= 0);
         } catch (error) {
           fail(one.subject, error);

@@ -91,6 +91,8 @@ class Caller {
   readonly #ended: () => void;
   readonly #pacer: Pacer | undefined;
   #done = false;
+  /** However short the round, there is one. */
+  #first = true;
 
   constructor(
     round: Http1Round,
@@ -128,10 +130,11 @@ class Caller {
       else this.#finish();
     };
     const next = (): void => {
-      if (performance.now() >= this.#endAt && this.#pacer === undefined) {
+      if (performance.now() >= this.#endAt && this.#pacer === undefined && !this.#first) {
         over();
         return;
       }
+      this.#first = false;
       const send = (dueAt: number): void => {
         if (dueAt === Number.POSITIVE_INFINITY) {
           over();
