@@ -30,7 +30,7 @@ const results: Results = {
   rows: [row('tulle', [10, 20, 30], 3), row('envoy', [20, 40, 40], 4), row('direct', [0, 0, 0], 1)],
   failures: [{ scenario: 'sidecar-pair-paced', subject: 'nginx', variant: 'mesh', error: 'it ended' }],
   skipped: [],
-  studies: {},
+  studies: { 'idle-streams': { about: 'memory', text: '\n  bare  7157\n', figures: [] } },
 };
 
 describe('figures for a page', () => {
@@ -43,6 +43,7 @@ describe('figures for a page', () => {
     expect(text).toContain('| `sidecar-pair-paced` | 20.0 | – | – | 40.0 | – | 0.50 (0.50–0.75) |');
     expect(text).toContain('| tulle, mesh | 0.10 | 3.00 | 2.00 |');
     expect(text).toContain('Failed: sidecar-pair-paced nginx/mesh.');
+    expect(text).toContain('`idle-streams`: memory.\n\n```\n  bare  7157\n```\n');
     expect(text).toContain('load average 1.0 to 2.0');
   });
 

@@ -18,7 +18,7 @@ export function writeFigures(results: Results, page: string, chartsPath: string)
   );
 }
 
-/** The figures of the scenarios as a page shows them: one table a variant, then the charts. */
+/** The figures as a page shows them: of the scenarios one table a variant, then the charts; of the studies what they print. */
 export function markdown(results: Results, chartsPath: string): string {
   const { machine, node, rows } = results;
   const names = scenarios.map(({ name }) => name).filter((name) => rows.some((row) => row.scenario === name));
@@ -36,6 +36,8 @@ export function markdown(results: Results, chartsPath: string): string {
     ...latencyTable(rows),
     ...names.map((name) => `![CPU per request, ${name}](${chartsPath}/${name}.svg)`),
   ];
+  for (const [name, { about, text }] of Object.entries(results.studies))
+    lines.push('', `\`${name}\`: ${about}.`, '', '```', text.replace(/^\n+|\n+$/g, ''), '```');
   if (results.failures.length > 0)
     lines.push(
       '',

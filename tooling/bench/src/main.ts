@@ -16,7 +16,7 @@ import { writeFigures } from './figures.ts';
 import { help, readOptions, type Options } from './options.ts';
 import { makePki } from './pki.ts';
 import { profileShares, type CpuProfile } from './profile-shares.ts';
-import { results, type Results } from './results.ts';
+import { results, type Results, type StudyFound } from './results.ts';
 import type { Row } from './rows.ts';
 import { runScenario, type Failure } from './run-scenario.ts';
 import type { Scenario } from './scenarios.ts';
@@ -82,7 +82,7 @@ async function compare(options: Options, directory: string): Promise<boolean> {
   const rows: Row[] = [];
   const failures: Failure[] = [];
   const skipped: string[] = [];
-  const studies: Record<string, unknown> = {};
+  const studies: Record<string, StudyFound> = {};
   const skip = (what: string): void => {
     skipped.push(what);
     process.stderr.write(`skipped ${what}\n`);
@@ -131,7 +131,7 @@ async function compare(options: Options, directory: string): Promise<boolean> {
     try {
       const { text, figures } = await study.run({ options, pki, directory, progress });
       progress('');
-      studies[study.name] = figures;
+      studies[study.name] = { about: study.about, text, figures };
       process.stdout.write(`\n${study.name}: ${study.about}\n${text}`);
     } catch (error) {
       progress('');

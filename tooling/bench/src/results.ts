@@ -16,7 +16,14 @@ export interface Results {
   readonly failures: readonly Failure[];
   /** Subjects that were not measured, with the reason. */
   readonly skipped: readonly string[];
-  readonly studies: Readonly<Record<string, unknown>>;
+  readonly studies: Readonly<Record<string, StudyFound>>;
+}
+
+/** What a study found, for people and for programs. */
+export interface StudyFound {
+  readonly about: string;
+  readonly text: string;
+  readonly figures: unknown;
 }
 
 const started = { at: new Date().toISOString(), load: loadavg()[0] ?? 0 };

@@ -29,7 +29,7 @@ export interface RunOptions {
   /** Length of a round; the scenario's own where it is not given. */
   readonly roundMs: number | undefined;
   readonly profileDirectory: string | undefined;
-  /** Least time of the round before those that count, for JIT compilers. Default 1500. */
+  /** Length of a round before those that count; default as they, at least 1500. */
   readonly warmUpMs?: number;
 }
 
@@ -47,6 +47,10 @@ interface Ports {
   readonly collectorPort: number;
 }
 
+/** Rounds before those that count, until there were enough requests for a JIT compiler, but not more than so many. */
+const WARM_UP_MS = 1500;
+const WARM_UP_REQUESTS = 20_000;
+const WARM_UP_ROUNDS = 3;
 /** Longest that origin and collector take to listen. */
 const START_MS = 10_000;
 
@@ -94,8 +98,12 @@ export async function runScenario(
           `${scenario.name}: ${round < 0 ? 'warm-up' : `round ${round + 1} of ${options.rounds}`}, ${name}/${variant}`,
         );
         try {
-          const ms = round < 0 ? Math.max(options.warmUpMs ?? 1500, durationMs / 2) : durationMs;
-          await measure(one, scenario, generator, ms, pki, round >= 0);
+          if (round < 0) {
+            const ms = options.warmUpMs ?? Math.max(WARM_UP_MS, durationMs / 2);
+            let requests = 0;
+            for (let i = 0; i < WARM_UP_ROUNDS && requests < WARM_UP_REQUESTS; i++)
+              requests += await measure(one, scenario, generator, ms, pki, false);
+          } else await measure(one, scenario, generator, durationMs, pki, true);
         } catch (error) {
           fail(one.subject, error);
           running = running.filter((other) => other !== one);
@@ -191,6 +199,7 @@ function hopsOf(
   ];
 }
 
+/** One round. @returns how many requests were answered */
 async function measure(
   { proxies, port, scratch, measured }: Running,
   scenario: Scenario,
@@ -198,7 +207,7 @@ async function measure(
   durationMs: number,
   pki: Pki,
   counts: boolean,
-): Promise<void> {
+): Promise<number> {
   const pids = (): number[] => proxies.flatMap((proxy) => [...proxy.pids()]);
   const before = usage(pids());
   const result = await generator.run(scenario, port, durationMs, pki);
@@ -208,7 +217,7 @@ async function measure(
       `${result.errors} of ${result.requests + result.errors} requests failed${result.firstError === undefined ? '' : `, first: ${result.firstError}`}; its output:\n${outputs.map((role) => endOf(join(scratch, role, 'output.log'))).join('\n')}`,
     );
   }
-  if (!counts) return;
+  if (!counts) return result.requests;
   const after = usage(pids());
   measured.add(result, {
     cpuUs: after.cpuUs - before.cpuUs,
@@ -216,6 +225,7 @@ async function measure(
     allTicks: after.all - before.all,
     rssMb: pids().reduce((sum, pid) => sum + rssMb(pid), 0),
   });
+  return result.requests;
 }
 
 function usage(pids: readonly number[]): { cpuUs: number; user: number; all: number } {

@@ -2,11 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findProgram } from '../src/find-program.ts';
-import { makePki, type Pki } from '../src/pki.ts';
-import { runScenario } from '../src/run-scenario.ts';
-import { scenarios, type Scenario } from '../src/scenarios.ts';
-import { subjects, type Subject } from '../src/subjects/index.ts';
+import { findProgram } from './find-program.ts';
+import { makePki, type Pki } from './pki.ts';
+import { runScenario } from './run-scenario.ts';
+import { scenarios, type Scenario } from './scenarios.ts';
+import { subjects, type Subject } from './subjects/index.ts';
 
 const options = { rounds: 1, roundMs: 150, warmUpMs: 100, profileDirectory: undefined };
 const scenario = (name: string): Scenario => scenarios.find((one) => one.name === name) as Scenario;
