@@ -1,4 +1,4 @@
-import { CONTINUE } from '@tulle/filter';
+import { CONTINUE, DELIVER, RETRY } from '@tulle/filter';
 import { cluster, httpListener, route } from '@tulle/proxy';
 import { describe, expect, it } from 'vitest';
 import {
@@ -374,6 +374,36 @@ describe('a deadline', () => {
     );
     expect(passed).toBeGreaterThan(850);
     expect(passed).toBeLessThanOrEqual(900);
+  });
+
+  it('is told to a further attempt less what the first one took, and leaves none where it would be over', async () => {
+    const again = filter(
+      'again',
+      {
+        attemptEnd: ({ attempt }) => {
+          if (attempt.grpcStatus !== 14) return DELIVER;
+          attempt.retryDelayMs = 250;
+          return RETRY;
+        },
+      },
+      { scope: 'attempt', retriesGrpc: () => true },
+    );
+    const test = await simple({
+      handler: { filters: [again({})] },
+      answer: () => new Promise((resolve) => clock.setTimer(200, () => resolve(refused(14)))),
+    });
+    const { clock } = test;
+    const response = test.client().request(asks('700m'));
+    await clock.advance(1_000);
+    expect(told(await response).slice(0, 2)).toEqual([200, '14']);
+    const left = test
+      .upstream('10.0.0.1:80')
+      .requests.map((request) => Number.parseInt(request.header('grpc-timeout') ?? '', 10));
+    expect(left).toHaveLength(2);
+    expect(left[0]).toBe(700);
+    expect(left[1]).toBeGreaterThan(210);
+    expect(left[1]).toBeLessThanOrEqual(250);
+    expect(test.records[0]).toMatchObject({ grpcStatus: 14, retryRefused: 'timeout' });
   });
 
   it.each(['', '5', 'S', '123456789S', '-1S', '1.5S', '1 S', '1s'])(

@@ -33,6 +33,7 @@ export function filter(
     bodyFor?: (config: { tag?: string }) => BodyNeeds;
     unrouted?: boolean;
     effects?: 'none' | 'local' | 'external';
+    retriesGrpc?: () => boolean;
     notes?: Readonly<Record<number, string>>;
   } = {},
 ): HttpFilter<{ tag?: string }, { tag?: string }, { count: number }> {

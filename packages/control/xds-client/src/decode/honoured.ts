@@ -337,6 +337,7 @@ export const HONOURED: Readonly<Record<string, readonly string[]>> = {
     'timeout',
     'idle_timeout',
     'max_stream_duration',
+    'max_grpc_timeout',
     'retry_policy',
     'prefix_rewrite',
     'regex_rewrite',

@@ -37,7 +37,7 @@ export function decodeForward(
       kind: 'forward' as const,
       clusters: decodeClusters(context, action, path),
       requestTimeoutMs: milliseconds(action.timeout),
-      maxGrpcTimeoutMs: milliseconds(action.maxStreamDuration?.grpcTimeoutHeaderMax),
+      maxGrpcTimeoutMs: decodeMaxGrpcTimeout(context, action, path),
       perTryTimeoutMs: milliseconds(action.retryPolicy?.perTryTimeout),
       idleTimeoutMs: milliseconds(action.idleTimeout),
       rewrite: decodeRewrite(context, action, path),
@@ -52,6 +52,25 @@ export function decodeForward(
     }),
     overrides: retry ? { [RETRY_FILTER]: retry } : {},
   };
+}
+
+/**
+ * `max_grpc_timeout` is the older form, which Istio sends with `timeout` for its value. There it takes the place of the route's
+ * timeout for gRPC calls, here it only caps what callers ask for: the same where the two are equal, or `timeout` is off.
+ */
+function decodeMaxGrpcTimeout(
+  context: DecodeContext,
+  { maxStreamDuration, maxGrpcTimeout, timeout }: RouteAction,
+  path: string,
+): number | undefined {
+  const max = milliseconds(maxStreamDuration?.grpcTimeoutHeaderMax);
+  const older = milliseconds(maxGrpcTimeout);
+  if (older === undefined) return max;
+  const route = milliseconds(timeout);
+  if (route !== older && route !== 0)
+    context.refuse(`${path}.max_grpc_timeout`, 'must be equal to timeout, unless that is 0');
+  if (max === undefined || max === 0) return older === 0 ? max : older;
+  return older === 0 ? max : Math.min(max, older);
 }
 
 function decodeClusters(

@@ -127,6 +127,8 @@ export class Http2ServerStream extends StreamSide<Http2ServerStream> implements 
     stream.http2 = true;
     stream.table = chain.unrouted;
     stream.requestId = engine.requestId();
+    // As far as the head was read: by it a gRPC caller is known.
+    stream.method = stream.requestHead.method;
     stream.requestReceived = true;
     this.peerEnded = endStream;
     rescue(stream, fault.code, `http2.codec_error{${fault.rule}}`, fault.status);
