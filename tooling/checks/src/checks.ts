@@ -47,6 +47,12 @@ export const systemChecks: readonly Check[] = [
     timeoutMinutes: 10,
   },
   {
+    name: 'floods',
+    command: ['npm', 'run', 'test:hostile', '--', '--floods'],
+    needs: 'tooling/hostile/src/floods/run-floods.ts',
+    timeoutMinutes: 10,
+  },
+  {
     name: 'interop',
     command: ['npm', 'run', 'test:interop'],
     needs: 'tooling/interop/src/main.ts',

@@ -1,6 +1,6 @@
 /**
  * `pnpm all`: every check of the house, then: generating and building left the tree as it was.
- * With `--system`: the demo's scenes, hostile input, interop and a smoke of the bench after them (`.ci/run`).
+ * With `--system`: the demo's scenes, hostile input, floods, interop and a smoke of the bench after them (`.ci/run`).
  * Ends with one line, the sum of all: a check that counts its own tests adds those, any other is one.
  */
 import { existsSync } from 'node:fs';

@@ -5,6 +5,7 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import type { Target } from './client.ts';
+import { runFloods } from './floods/run-floods.ts';
 import { Http2Origin } from './http2/http2-origin.ts';
 import { runHttp2, runHttp2Responses, runHttp2ToHttp2 } from './http2/run-http2.ts';
 import { ScriptedOrigin } from './http2/scripted-origin.ts';
@@ -25,6 +26,8 @@ const HELP = `pnpm test:hostile [options]
   --seed N         of the random cuts; default: from the clock, printed
   --filter TEXT    only payloads whose id or group contains TEXT, e.g. odd-request-012, 'chunk sizes'
   --weakened       Tulle without its policies, to see the judges of paths, hosts, headers and tokens at work
+  --floods         instead, attacks that exhaust: frame floods, slowness, compression, from clients and origins, against
+                   Tulle in a process of its own, some 3 minutes
   --json FILE      writes every result
   --help           this
 `;
@@ -36,6 +39,7 @@ interface Options {
   readonly seed: number;
   readonly filter: string;
   readonly weakened: boolean;
+  readonly floods: boolean;
   readonly json: string | undefined;
 }
 
@@ -48,6 +52,7 @@ function readOptions(): Options | string {
       seed: { type: 'string' },
       filter: { type: 'string', default: '' },
       weakened: { type: 'boolean', default: false },
+      floods: { type: 'boolean', default: false },
       json: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
@@ -66,6 +71,7 @@ function readOptions(): Options | string {
     seed: values.seed === undefined ? Date.now() % 2 ** 31 : whole('seed', values.seed, 2 ** 32 - 1),
     filter: values.filter,
     weakened: values.weakened,
+    floods: values.floods,
     json: values.json,
   };
 }
@@ -103,6 +109,7 @@ async function main(): Promise<number> {
     process.stdout.write(options);
     return 0;
   }
+  if (options.floods) return report(options, await floods(options.filter), performance.now());
   const origin = new RecordingOrigin();
   const originPort = await origin.start(options.origin);
   const subject = await start(options.subject, originPort);
@@ -119,6 +126,19 @@ async function main(): Promise<number> {
   if (options.subject === 'tulle') results.push(...(await runHttp2Lists(options)));
   // The policies are Tulle's own: other proxies have no such configuration here.
   if (options.subject === 'tulle') results.push(...(await runPolicies(options, options.weakened)));
+  return report(options, results, from);
+}
+
+/** The exhaustion list, a line for each attack as it ends. */
+async function floods(filter: string): Promise<Result[]> {
+  console.log('   over     memory        time    sent by the attacker    background');
+  return runFloods(filter, ({ faults }, line) =>
+    console.log(`${faults.length === 0 ? 'ok  ' : 'FAIL'} ${line}`),
+  );
+}
+
+/** Prints what was found. @returns the exit code */
+async function report(options: Options, results: readonly Result[], from: number): Promise<number> {
   if (results.length === 0)
     throw new Error(`--filter ${options.filter}: no payload has that in its id or group.`);
   const totals = summary(results);

@@ -12,8 +12,13 @@ export type Finding =
   | 'bad response'
   /** Valid, and did not arrive as it was sent. */
   | 'not passed'
-  /** The proxy neither answered nor closed. */
-  | 'hung';
+  /** The proxy neither answered nor closed, or let an attack go on. */
+  | 'hung'
+  /** Under attack the proxy took more memory than the attack may cost. */
+  | 'memory'
+  /** Callers who had nothing to do with an attack got errors, or waited. */
+  | 'others failed'
+  | 'others slow';
 
 export const FINDINGS: readonly Finding[] = [
   'invalid',
@@ -23,6 +28,9 @@ export const FINDINGS: readonly Finding[] = [
   'bad response',
   'not passed',
   'hung',
+  'memory',
+  'others failed',
+  'others slow',
 ];
 
 export interface Fault {

@@ -70,6 +70,13 @@ describe('a flood ends the connection', () => {
     expect(new Victim().flood(() => [many])).toEqual([1, 'FAULT settings-flood 11']);
   });
 
+  it('of heads on a stream that was reset', () => {
+    const victim = new Victim();
+    victim.send(headers(1, END, ':method:GET'));
+    // five hundred, and the ten that the stream gave
+    expect(victim.flood(() => [headers(1, END, 'x:1')])).toEqual([511, 'FAULT useless-flood 11']);
+  });
+
   it('of streams that are opened and reset', () => {
     const victim = new Victim();
     expect(victim.flood((i) => [headers(id(i), END, ...GET), rst(id(i))])).toEqual([

@@ -338,4 +338,10 @@ export abstract class SessionCore<U> implements SenderHost<U> {
   protected isForgiven(id: number): boolean {
     return this.resets.has(id);
   }
+
+  /** HEADERS or DATA came on a stream that is over, and not by us (RFC 9113 §5.1). */
+  protected onClosedStream(id: number): void {
+    if (this.peerResets.has(id)) this.streamError(id, undefined, 'stream-closed');
+    else this.fail('stream-over');
+  }
 }

@@ -188,7 +188,7 @@ export abstract class Http2Session<U> extends SessionCore<U> implements FrameSin
     const stream = this.streams.get(id);
     if (stream === undefined) {
       if (this.isIdle(id)) this.fail('stream-idle');
-      else if (!this.isForgiven(id)) this.#onClosedStream(id);
+      else if (!this.isForgiven(id)) this.onClosedStream(id);
       return;
     }
     if (stream.peer !== PEER_BODY)
@@ -199,12 +199,6 @@ export abstract class Http2Session<U> extends SessionCore<U> implements FrameSin
       return this.streamError(id, stream, 'length-differs');
     stream.receiveWindow -= length;
     this.#dataStream = stream;
-  }
-
-  /** HEADERS or DATA came on a stream that is over, and not by us (RFC 9113 §5.1). */
-  #onClosedStream(id: number): void {
-    if (this.peerResets.has(id)) this.streamError(id, undefined, 'stream-closed');
-    else this.fail('stream-over');
   }
 
   /** The connection's window is opened for what arrives; what is under way is bounded by the streams' own. */
@@ -327,9 +321,11 @@ export abstract class Http2Session<U> extends SessionCore<U> implements FrameSin
     this.meter.contentFrames++;
     const stream = this.streams.get(id);
     if (stream === undefined) {
-      if (!this.isIdle(id)) {
-        if (this.decode(bytes, start, end, IGNORED_FIELDS) && !this.isForgiven(id)) this.#onClosedStream(id);
-      } else this.onNewBlock(id, endStream, selfDependent, bytes, start, end);
+      if (this.isIdle(id)) return this.onNewBlock(id, endStream, selfDependent, bytes, start, end);
+      if (!this.decode(bytes, start, end, IGNORED_FIELDS)) return;
+      // a peer that has not heard of a reset yet sends a head and trailers, not hundreds
+      if (this.isForgiven(id)) this.spend(FLOOD_USELESS);
+      else this.onClosedStream(id);
       return;
     }
     if (selfDependent) return this.#badBlock(id, stream, 'self-dependency', bytes, start, end);

@@ -8,6 +8,8 @@ export class RawClient {
   readonly socket: net.Socket;
   readonly answers: Answers = new Answers();
   closed = false;
+  /** The peer's SETTINGS came. */
+  settled = false;
   /** What PING and SETTINGS are owed waits while a payload is sent in pieces, which it must not come between. */
   #owed: Buffer[] | undefined = undefined;
   bytesSent = 0;
@@ -28,7 +30,10 @@ export class RawClient {
     this.socket.on('data', (chunk: Buffer) => {
       for (const it of this.answers.push(chunk)) {
         if ((it.flags & ACK) !== 0) continue;
-        if (it.type === SETTINGS) this.#owe(frame(SETTINGS, ACK, 0));
+        if (it.type === SETTINGS) {
+          this.settled = true;
+          this.#owe(frame(SETTINGS, ACK, 0));
+        }
         if (it.type === PING) this.#owe(frame(PING, ACK, 0, it.payload));
       }
       this.#wake();
@@ -38,6 +43,11 @@ export class RawClient {
   #owe(bytes: Buffer): void {
     if (this.#owed === undefined) this.send(bytes);
     else this.#owed.push(bytes);
+  }
+
+  /** Answers nothing any more, so that only what is sent is sent. */
+  mute(): void {
+    this.#owed ??= [];
   }
 
   /** Sends a payload in pieces, a turn apart. */

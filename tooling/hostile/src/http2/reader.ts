@@ -53,7 +53,6 @@ export class Answers {
   readonly streams: Map<number, StreamAnswer> = new Map();
   /** Error code of GOAWAY. */
   goaway: number | undefined = undefined;
-  readonly frames: Frame[] = [];
   readonly #reader = new FrameReader();
   #block: Buffer = Buffer.alloc(0);
   #endsStream = false;
