@@ -159,6 +159,7 @@ function redacted(value: unknown): unknown {
 interface ClusterDump {
   readonly name: string;
   readonly connections: number;
+  readonly http2Connections: number;
   readonly pending: number;
   readonly requests: number;
   readonly limits: {
@@ -177,6 +178,7 @@ function clusters(proxy: AdminSubject): ClusterDump[] {
       {
         name: current.name,
         connections: current.connections,
+        http2Connections: current.http2Connections,
         pending: current.pending,
         requests: current.requests,
         limits: {
@@ -200,6 +202,7 @@ function clusters(proxy: AdminSubject): ClusterDump[] {
           latencyMs: Math.round(state.latencyMs * 100) / 100,
           connections: state.data.connections,
           idle: state.data.idle,
+          http2: state.data.shared,
           labels: state.endpoint.labels ?? {},
         })),
       },
@@ -213,6 +216,7 @@ function clustersText(proxy: AdminSubject): string {
       .map((cluster) =>
         [
           `${cluster.name}::cx_active::${cluster.connections}`,
+          `${cluster.name}::cx_http2_active::${cluster.http2Connections}`,
           `${cluster.name}::rq_active::${cluster.requests}`,
           `${cluster.name}::rq_pending_active::${cluster.pending}`,
           ...Object.entries(cluster.limits).map(

@@ -23,7 +23,6 @@ import { PAUSE_FLOW, PAUSE_HOOK, type PauseReason, type UpstreamStream } from '.
 import type { Stream } from '../stream/stream.ts';
 import type { EndpointPool } from './endpoint-pool.ts';
 import { requestKind, requestTarget } from './request-form.ts';
-import { keyForWebsocket } from '../http2/websocket.ts';
 
 const EMPTY: Buffer = Buffer.alloc(0);
 const CRLF: Buffer = Buffer.from('\r\n', 'latin1');
@@ -122,7 +121,6 @@ export class UpstreamConnection implements SocketEvents, ResponseSink, UpstreamS
     framing.contentLength = stream.requestLength;
     framing.upgrade = stream.upgrade;
     framing.connection = stream.upgrade === undefined ? CONNECTION_PERSIST : CONNECTION_UPGRADE;
-    if (stream.upgrade !== undefined && stream.http2) keyForWebsocket(stream);
     if (stream.requestHead.expectContinue && !stream.expectsContinue) stream.headers.drop('expect');
     const fault = writeRequestHead(
       this.#outbox.writer(),
