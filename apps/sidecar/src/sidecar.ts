@@ -33,6 +33,7 @@ import { DEFAULT_CLUSTER, type SidecarOptions } from './options.ts';
 import { programAccepts } from './program-ports.ts';
 import { describeProgress, type SidecarProgress } from './progress.ts';
 import { untilQuiet } from './quiet.ts';
+import { observeSupervisor } from './supervisor-metrics.ts';
 
 /** A running sidecar. */
 export interface Sidecar {
@@ -126,6 +127,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     observeIdentity(meter, identity);
     const supervisor = await makeSupervisor(options, namespace, labels, identity, log);
     engines.supervisor = supervisor;
+    observeSupervisor(meter, supervisor);
     undo.push(async () => supervisor.stop(0));
     const bound = await bindPorts(options, supervisor);
     const { inbound, ports, upstreams } = bound;

@@ -68,6 +68,7 @@ describe(`sidecars of ${WORKERS} processes`, () => {
       stateDir: join(dir, 'state', name),
       runDir: join(dir, name),
       workers: WORKERS,
+      drainWindowMs: 100,
       log: quiet,
       engineLogLevel: 'error',
       ...options,
@@ -200,17 +201,24 @@ describe(`sidecars of ${WORKERS} processes`, () => {
     const { pid } = client.status().supervisor.processes.find(({ slot }) => slot === 1) as { pid: number };
     process.kill(pid, 'SIGKILL');
     killedMs = performance.now();
+    // Until the kill is known and a successor takes new work.
     await expect
-      .poll(() => client.status().supervisor.processes.filter(({ state }) => state === 'ready').length, {
-        timeout: 20_000,
-      })
-      .toBe(WORKERS);
+      .poll(
+        () => {
+          const { crashes, processes } = client.status().supervisor;
+          return [crashes, processes.filter(({ state }) => state === 'ready').length];
+        },
+        { timeout: 20_000 },
+      )
+      .toEqual([1, WORKERS]);
     const until = after + 100;
     await expect.poll(() => after, { timeout: 20_000 }).toBeGreaterThan(until);
     stop = true;
     await load;
     expect(failed).toEqual([]);
-    expect(client.status().supervisor.crashes).toBe(1);
+    expect((await get(client.admin, '/stats/prometheus')).body).toMatch(
+      /^tulle_supervisor_workers 3$[^]*^tulle_supervisor_crashes_total 1$[^]*^tulle_supervisor_connections_moved_total [1-9]/m,
+    );
   }, 60_000);
 
   it('count a limit of scope proxy together, and one of scope process each', async () => {
@@ -229,20 +237,28 @@ describe(`sidecars of ${WORKERS} processes`, () => {
           .poll(async () => (await get(web.admin, `/config_dump?worker=${slot}`)).body, { timeout: 20_000 })
           .toContain(`"scope": "${scope}"`);
       await client.restart(); // connections of before have the filters of before
-      const statuses: number[] = [];
-      await Promise.all(
-        kept().map(async (agent) => {
-          for (let sent = 0; sent < 5;) {
-            const { status } = await get(entry, '/', { agent });
-            if (status === 503) continue; // a process that has no CPU left takes no request: ask again
-            statuses.push(status);
-            sent += 1;
-          }
-          agent.destroy();
-        }),
-      );
-      expect(new Set(statuses)).toEqual(new Set([200, 429]));
-      return statuses.filter((status) => status === 200).length;
+      let admitted = 0;
+      /** Each process is asked; what has no CPU left answers 503, and is asked again. */
+      const round = async (): Promise<void> => {
+        await Promise.all(
+          kept().map(async (agent) => {
+            for (let sent = 0; sent < 5;) {
+              const { status } = await get(entry, '/', { agent });
+              if (status === 503) continue;
+              expect([200, 429]).toContain(status);
+              if (status === 200) admitted += 1;
+              sent += 1;
+            }
+            agent.destroy();
+          }),
+        );
+      };
+      // A process that had no answer in time, since the machine is busy, asks again a second later.
+      const endMs = performance.now() + 10_000;
+      do await round();
+      while (admitted < 10 && performance.now() < endMs);
+      await round();
+      return admitted;
     };
     expect(await limited('proxy')).toBe(10);
     expect(await limited('process')).toBeGreaterThan(10);

@@ -143,9 +143,9 @@ describe('a limit of several processes', () => {
     const processes = new Processes(4, limitOf(100, 100));
     processes.silent = true;
     await processes.run(5_000, [1, 1, 0, 0]);
-    // Two of four processes have calls: half of the limit.
-    expect(processes.admitted).toBeGreaterThanOrEqual(290);
-    expect(processes.admitted).toBeLessThanOrEqual(300);
+    // Two of four processes have calls: half of what comes, and nothing of the burst, which others may have.
+    expect(processes.admitted).toBeGreaterThanOrEqual(240);
+    expect(processes.admitted).toBeLessThanOrEqual(250);
     processes.silent = false;
     await processes.run(1_000, [1, 1, 0, 0]);
     const before = processes.admitted;

@@ -33,7 +33,7 @@ export class LeasedBucket {
   #asked = 0;
   #usedMs = -Infinity;
   readonly #waiting: ((taken: boolean) => void)[] = [];
-  /** This process's share, while the lender does not answer. Kept, so that not every silence comes with a full one. */
+  /** This process's share, while the lender does not answer. */
   #alone: TokenBucket | undefined;
   #aloneUntilMs = -Infinity;
 
@@ -97,7 +97,7 @@ export class LeasedBucket {
   #granted(granted: number, retryInMs: number): void {
     const all = granted >= this.#asked;
     this.#asked = 0;
-    this.#aloneUntilMs = -Infinity;
+    this.#alone = undefined;
     this.#tokens += granted;
     while (this.#waiting.length > 0 && this.#tokens >= 1) {
       this.#tokens -= 1;
@@ -127,16 +127,20 @@ export class LeasedBucket {
     this.#asked = 0;
     const { lender, limit, host } = this.#terms;
     const nowMs = host.nowMs();
-    this.#alone ??= new TokenBucket(
-      {
-        capacity: Math.max(limit.capacity / lender.parties, 1),
-        refillPerSecond: limit.refillPerSecond / lender.parties,
-      },
-      nowMs,
-    );
+    this.#alone ??= shareOf(limit, lender.parties, nowMs);
     this.#aloneUntilMs = nowMs + ALONE_MS;
     for (const settle of this.#waiting.splice(0)) settle(this.#alone.take(1, nowMs));
   }
+}
+
+/** A part of what comes to a bucket. It starts empty: the burst may have been lent already. */
+function shareOf({ capacity, refillPerSecond }: SharedLimit, parties: number, nowMs: number): TokenBucket {
+  const share = new TokenBucket(
+    { capacity: Math.max(capacity / parties, 1), refillPerSecond: refillPerSecond / parties },
+    nowMs,
+  );
+  share.take(share.capacity, nowMs);
+  return share;
 }
 
 /** Leased buckets of one limit, by key. */

@@ -47,6 +47,7 @@ describe('the balance of connections', () => {
     const [first] = c.given;
     balance.took(c, first?.id ?? 0, true, 1);
     expect(first?.connection).toMatchObject({ closed: true });
+    expect(balance.moved).toBe(1);
   });
 
   it('asks the next when one does not listen there, cannot be reached, or ends before it has it', () => {

@@ -48,6 +48,8 @@ export class ConnectionBalance {
   readonly #counts = new Map<Balanced, Count>();
   readonly #nowMs: () => number;
   readonly #given = new Map<number, Given>();
+  /** Connections that another process has than the one that accepted them. */
+  moved = 0;
   #nextId = 1;
   #timer: NodeJS.Timeout | undefined;
 
@@ -110,6 +112,7 @@ export class ConnectionBalance {
     this.report(process, connections);
     if (!taken) return this.#pass(id, given);
     this.#given.delete(id);
+    if (process !== given.origin) this.moved += 1;
     given.connection.close(); // this process's copy of it
   }
 

@@ -115,6 +115,7 @@ export function createInProcessSupervisor<Settings>(options: InProcessOptions<Se
       configVersion: config?.version,
       listeners: [...held],
       crashes: 0,
+      connectionsMoved: 0,
       processes:
         engine === undefined
           ? []

@@ -104,6 +104,8 @@ export interface SupervisorStatus {
   }[];
   /** Unasked ends since the start. */
   readonly crashes: number;
+  /** Connections that went to another process than the one that accepted them, since the start. */
+  readonly connectionsMoved: number;
 }
 
 /**
@@ -456,6 +458,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       configVersion: config?.version,
       listeners: listeners.addresses(),
       crashes,
+      connectionsMoved: balance?.moved ?? 0,
       processes: [...children].map((child) => {
         const connections = balance?.connectionsOf(child);
         return {
