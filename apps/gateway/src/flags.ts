@@ -61,6 +61,7 @@ export type GatewayFlagOptions = Pick<
   | 'locality'
   | 'workers'
   | 'supervisor'
+  | 'overload'
   | 'accessLog'
   | 'telemetry'
 > & { readonly name: string; readonly namespace: string };

@@ -1,6 +1,6 @@
 import type { Log } from '@tulle/filter';
 import { loadFilters, type VerifiedFilters } from '@tulle/filter-loader';
-import type { Transport } from '@tulle/proxy';
+import type { OverloadOptions, Transport } from '@tulle/proxy';
 import { createProxy, nodeResourceMonitor, nodeTransport } from '@tulle/proxy';
 import { loadStandardFilters, loadStandardTelemetry } from '@tulle/standard/load';
 import { formatAddress } from '@tulle/model';
@@ -22,6 +22,8 @@ export interface EngineSettings {
   readonly cluster: string;
   /** What is on beside identity; what is off is not loaded. Default: everything. */
   readonly capabilities?: readonly Capability[];
+  /** How load is shed; `false`: never. Default: the engine's own way. */
+  readonly overload?: OverloadOptions | false;
   /** Where the access log goes; undefined: nowhere. */
   readonly accessLog: 'stdout' | { readonly file: string } | undefined;
   readonly telemetry: SidecarTelemetry;
@@ -54,6 +56,7 @@ export const createSidecarEngine: CreateEngine<EngineSettings> = async ({
       }),
     ),
     monitor: nodeResourceMonitor(),
+    ...(settings.overload === undefined ? {} : { overload: settings.overload }),
     ...(identity === undefined ? {} : { identity }),
     admin: adminAddress,
     log,

@@ -2,6 +2,7 @@ import type { Log } from '@tulle/filter';
 import type { VerifiedFilters } from '@tulle/filter-loader';
 import type { Address, Locality, TcpAddress } from '@tulle/model';
 import type { AccessLogFormat } from '@tulle/telemetry-access-log';
+import type { OverloadOptions } from '@tulle/proxy';
 import type { LogLevel } from '@tulle/supervisor';
 import type { OtlpOptions } from '@tulle/telemetry-otlp';
 import type { DialectName } from '@tulle/telemetry-prometheus';
@@ -115,6 +116,8 @@ export interface SidecarOptions {
   readonly filters?: VerifiedFilters;
   /** What it does beside identity, routing and what policies ask; what is left out is not loaded. Default: everything. */
   readonly capabilities?: readonly Capability[];
+  /** How the engine sheds load before it runs out of something; `false`: never. Default: as `@tulle/proxy` has it. */
+  readonly overload?: OverloadOptions | false;
   /** Default: none. */
   readonly accessLog?: 'stdout' | { readonly file: string };
   readonly telemetry?: SidecarTelemetry;

@@ -305,6 +305,7 @@ async function makeSupervisor(
     cluster: options.cluster ?? DEFAULT_CLUSTER,
     ...(options.capabilities === undefined ? {} : { capabilities: options.capabilities }),
     accessLog: options.accessLog,
+    ...(options.overload === undefined ? {} : { overload: options.overload }),
     telemetry: options.telemetry ?? {},
     filters: options.filters,
     drainWindowMs: options.drainWindowMs ?? 5_000,

@@ -65,7 +65,7 @@ const TELEMETRY_FLAGS = Object.freeze({
 /** Flags of a sidecar by the type of their values. */
 export type SidecarFlags = { readonly name: Of<'string'> & { readonly required: true } } & Readonly<
   Record<'port' | 'upstream' | 'label' | 'control-plane' | 'metrics' | 'with' | 'without', Of<'list'>> &
-    Record<'no-port-check' | 'no-supervisor', Of<'boolean'>> &
+    Record<'no-port-check' | 'no-supervisor' | 'no-overload-manager', Of<'boolean'>> &
     Record<'start-timeout', Of<'number'>> &
     Record<
       | 'namespace'
@@ -202,6 +202,10 @@ export const SIDECAR_FLAGS: SidecarFlags = Object.freeze({
     env: 'TULLE_WORKERS',
   },
   'no-supervisor': { type: 'boolean', help: 'everything in one process' },
+  'no-overload-manager': {
+    type: 'boolean',
+    help: 'take every request, also where memory, files or time run short',
+  },
   ...TELEMETRY_FLAGS,
 } as const);
 

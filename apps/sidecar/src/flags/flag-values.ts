@@ -19,6 +19,7 @@ export type FlagOptions = Required<Pick<SidecarOptions, 'name' | 'namespace' | '
     | 'readiness'
     | 'workers'
     | 'supervisor'
+    | 'overload'
     | 'capabilities'
     | 'accessLog'
     | 'telemetry'
@@ -61,6 +62,7 @@ export async function sidecarOptions(
     readiness: flags['no-port-check'] ? 'immediate' : 'port',
     workers: parseWorkers(flags.workers ?? '1'),
     supervisor: !flags['no-supervisor'],
+    ...(flags['no-overload-manager'] ? { overload: false as const } : {}),
     ...(accessLog === undefined
       ? {}
       : { accessLog: accessLog === '-' ? ('stdout' as const) : { file: accessLog } }),

@@ -11,7 +11,7 @@ describe('the flags of a sidecar', () => {
         ...['-p', '8080', '-u', 'reviews=9001', '-u', 'orders.shop:80=0', '-l', 'version=v2', '-n', 'shop'],
         ...['--inbound', '[::1]:15006', '--advertise', '10.0.0.5', '--access-log', '-', '--workers', '2'],
         ...['--locality', 'eu/eu-1', '--cluster', 'east'],
-        '--no-port-check',
+        ...['--no-port-check', '--no-overload-manager'],
       ]),
     ).toEqual({
       name: 'web',
@@ -29,6 +29,7 @@ describe('the flags of a sidecar', () => {
       readiness: 'immediate',
       workers: 2,
       supervisor: true,
+      overload: false,
       capabilities: ['retries', 'auth', 'limits', 'traffic', 'metrics', 'access-log', 'tracing'],
       accessLog: 'stdout',
       telemetry: {},

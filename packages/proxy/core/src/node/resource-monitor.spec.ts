@@ -1,3 +1,5 @@
+import { getHeapStatistics, setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterEach, expect, it } from 'vitest';
 import type { ResourceMonitor, ResourceUse } from '../ports.ts';
 import { nodeResourceMonitor } from './resource-monitor.ts';
@@ -63,4 +65,21 @@ it('tells when iterations of the loop begin, until it is told not to', async () 
   const before = iterations;
   for (let i = 0; i < 3; i++) await turn();
   expect(iterations).toBe(before);
+});
+
+it('knows of the heap what a full collection left', async () => {
+  monitor = nodeResourceMonitor();
+  const use = nothing();
+  monitor.read(use);
+  expect(use.heapBytes).toBe(0);
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const { used_heap_size: before } = getHeapStatistics();
+  for (let i = 0; use.heapBytes === 0 && i < 200; i++) {
+    collect();
+    await turn();
+    monitor.read(use);
+  }
+  expect(use.heapBytes).toBeGreaterThan(1_000_000);
+  expect(use.heapBytes).toBeLessThan(before * 1.5);
 });

@@ -35,7 +35,7 @@ class NodeResourceMonitor implements ResourceMonitor {
   /** Whether {@link #loop} counts. */
   #counting = false;
   #utilization = performance.eventLoopUtilization();
-  readonly #collections: PerformanceObserver;
+  #collections: PerformanceObserver | undefined;
   readonly #memoryLimitBytes = memoryLimitBytes();
   readonly #openFilesLimit = openFilesLimit();
   /** What was left after the last full collection. */
@@ -43,14 +43,10 @@ class NodeResourceMonitor implements ResourceMonitor {
   #onIteration: (() => void) | undefined;
   #immediate: NodeJS.Immediate | undefined;
 
-  constructor() {
-    this.#collections = new PerformanceObserver((list) => {
-      if (list.getEntries().some(isFullCollection)) this.#heapBytes = getHeapStatistics().used_heap_size;
-    });
-    this.#collections.observe({ entryTypes: ['gc'] });
-  }
-
   read(into: ResourceUse): void {
+    this.#collections ??= watchCollections(() => {
+      this.#heapBytes = getHeapStatistics().used_heap_size;
+    });
     into.heapBytes = this.#heapBytes;
     into.heapLimitBytes = getHeapStatistics().heap_size_limit;
     into.rssBytes = process.memoryUsage.rss();
@@ -96,8 +92,18 @@ class NodeResourceMonitor implements ResourceMonitor {
   close(): void {
     this.watchIterations(undefined);
     this.#loop.disable();
-    this.#collections.disconnect();
+    this.#collections?.disconnect();
+    this.#collections = undefined;
   }
+}
+
+/** Nothing is watched before somebody reads. */
+function watchCollections(onFull: () => void): PerformanceObserver {
+  const observer = new PerformanceObserver((list) => {
+    if (list.getEntries().some(isFullCollection)) onFull();
+  });
+  observer.observe({ entryTypes: ['gc'] });
+  return observer;
 }
 
 function isFullCollection(entry: PerformanceEntry): boolean {
