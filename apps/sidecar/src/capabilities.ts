@@ -7,7 +7,7 @@ import type { StandardFilterId } from '@tulle/standard/load';
  * - `retries`: failed requests that may be are sent again also where no route and no policy says so
  * - `auth`: end users' tokens (jwt), an authorization service (ext-authz), peers by network (ip-allow)
  * - `limits`: rate limits, adaptive concurrency, admission control
- * - `traffic`: faults, CORS, header edits, compression
+ * - `traffic`: faults, CORS, gRPC-Web, header edits, compression
  * - `metrics`: metrics of requests, for Prometheus and `tulle stat`
  * - `access-log`, `tracing`: where a destination is given
  */
@@ -37,7 +37,13 @@ const FILTERS_OF: Readonly<Record<Capability, readonly StandardFilterId[]>> = {
   retries: [], // on routes that ask for it the filter is always to be had
   auth: ['tulle.http.jwt', 'tulle.http.ext-authz', 'tulle.conn.ip-allow'],
   limits: ['tulle.http.ratelimit', 'tulle.http.adaptive-concurrency', 'tulle.http.admission-control'],
-  traffic: ['tulle.http.fault', 'tulle.http.cors', 'tulle.http.headers', 'tulle.http.compression'],
+  traffic: [
+    'tulle.http.fault',
+    'tulle.http.cors',
+    'tulle.http.grpc-web',
+    'tulle.http.headers',
+    'tulle.http.compression',
+  ],
   metrics: [],
   'access-log': [],
   tracing: [],

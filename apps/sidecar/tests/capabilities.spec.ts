@@ -17,7 +17,7 @@ const BRINGS: Readonly<Record<Capability, readonly string[]>> = {
   retries: [], // its filter is there for routes that ask for it
   auth: ['jwt', 'ext-authz', 'ip-allow'],
   limits: ['ratelimit'],
-  traffic: ['fault', 'cors', 'headers', 'compression'],
+  traffic: ['fault', 'cors', 'grpc-web', 'headers', 'compression'],
   metrics: ['prometheus'],
   'access-log': ['access-log'],
   tracing: ['otlp', '@opentelemetry/sdk-trace-base'],

@@ -141,7 +141,10 @@ function npmSettings(registry: string, directory: string): Readonly<Record<strin
   };
 }
 
-/** What a reader has installed by npm, here from the workspace: every package of it, and the test runner. */
+/** Packages of others that pages use. */
+const OF_OTHERS = ['@grpc/grpc-js', '@grpc/proto-loader'];
+
+/** What a reader has installed by npm, here from the workspace: every package of it, the test runner, and what pages use. */
 function linkPackages(into: string): void {
   const link = (name: string, directory: string): void => {
     mkdirSync(dirname(join(into, name)), { recursive: true });
@@ -152,6 +155,7 @@ function linkPackages(into: string): void {
     link(name, join(ROOT, dirname(file)));
   }
   link('vitest', join(ROOT, 'node_modules/vitest'));
+  for (const name of OF_OTHERS) link(name, join(ROOT, 'tooling/guides/node_modules', name));
 }
 
 /** Whether a text is what a page shows, `…` for anything; blanks at the ends of lines and runs of them do not count. */

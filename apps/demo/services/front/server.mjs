@@ -49,7 +49,7 @@ async function page(request) {
 <p>${review ? `${'★'.repeat(review.stars)} ${escape(review.text)} <small>(reviews ${escape(review.version)})</small>` : 'The reviews are away.'}</p>`;
 }
 
-const server = http.createServer(async (request, response) => {
+async function answer(request, response) {
   const path = request.url.split('?')[0];
   if (path === '/healthz') return void response.writeHead(200).end('ok\n');
   if (path === '/') {
@@ -59,8 +59,8 @@ const server = http.createServer(async (request, response) => {
   if (path.startsWith('/api/reviews/') || path === '/api/products') {
     try {
       const base = path === '/api/products' ? catalog : reviews;
-      const answer = await ask(base, request.url.slice(4), request.headers.traceparent);
-      return void response.writeHead(answer.status, { 'content-type': 'application/json' }).end(answer.body);
+      const got = await ask(base, request.url.slice(4), request.headers.traceparent);
+      return void response.writeHead(got.status, { 'content-type': 'application/json' }).end(got.body);
     } catch (error) {
       return void response
         .writeHead(502, { 'content-type': 'application/json' })
@@ -68,7 +68,9 @@ const server = http.createServer(async (request, response) => {
     }
   }
   response.writeHead(404).end('not found\n');
-});
+}
+
+const server = http.createServer((request, response) => void answer(request, response));
 server.keepAliveTimeout = 30_000;
 server.listen(port, '127.0.0.1', () => console.log(`front listens on 127.0.0.1:${server.address().port}`));
 for (const signal of ['SIGINT', 'SIGTERM'])
