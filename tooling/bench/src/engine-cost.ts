@@ -47,6 +47,20 @@ const OBSERVED: readonly Load[] = [
   { name: 'all three', mesh: false, observed: { metrics: true, accessLog: true, traceRatio: TRACE_RATIO } },
 ];
 
+/** What {@link engineCost} found: for people, and the medians. */
+export interface EngineCost {
+  readonly text: string;
+  readonly loads: readonly EngineLoad[];
+}
+
+/** Medians of one load. */
+export interface EngineLoad {
+  readonly subject: string;
+  readonly load: string;
+  readonly userUs: number;
+  readonly bytesPerRequest: number;
+}
+
 /**
  * The engine's own cost of a request, over sockets that are plain objects: user time and bytes allocated. It moves by a
  * few percent where figures with a kernel in them move by tens, so it is what a change of the hot path is judged by.
@@ -57,7 +71,7 @@ export async function engineCost(
   rounds: number,
   baselineCheckout: string | undefined,
   directory: string,
-): Promise<string> {
+): Promise<EngineCost> {
   const measured: Measured[] = [];
   for (const [name, checkout] of [
     ['tulle', HERE],
@@ -83,7 +97,15 @@ export async function engineCost(
   } finally {
     await Promise.all(children.map(stop));
   }
-  return report(measured, rounds);
+  return {
+    text: report(measured, rounds),
+    loads: measured.map(({ name, load, results }) => ({
+      subject: name,
+      load: load.name,
+      userUs: median(results.map((result) => result.userUs)),
+      bytesPerRequest: median(results.map((result) => result.bytesPerRequest)),
+    })),
+  };
 }
 
 function report(measured: readonly Measured[], rounds: number): string {

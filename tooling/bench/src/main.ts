@@ -13,6 +13,7 @@ import { writeCharts } from './charts.ts';
 import { engineCost } from './engine-cost.ts';
 import { idleSidecar, idleTable } from './idle-sidecar.ts';
 import { writeFigures } from './figures.ts';
+import { overBounds } from './guard.ts';
 import { help, readOptions, type Options } from './options.ts';
 import { makePki } from './pki.ts';
 import { profileShares, type CpuProfile } from './profile-shares.ts';
@@ -60,12 +61,14 @@ async function main(): Promise<number> {
       return 0;
     }
     if (options.engine) {
-      process.stdout.write(await engineCost('sets', options.rounds, options.baselineCheckout, directory));
-      return 0;
+      const { text, loads } = await engineCost('sets', options.rounds, options.baselineCheckout, directory);
+      const broken = options.guard ? overBounds(loads) : [];
+      process.stdout.write(`${text}${broken.map((line) => `${line}\n`).join('')}`);
+      return broken.length === 0 ? 0 : 1;
     }
     if (options.overhead)
       process.stdout.write(
-        await engineCost('telemetry', options.rounds, options.baselineCheckout, directory),
+        (await engineCost('telemetry', options.rounds, options.baselineCheckout, directory)).text,
       );
     return (await compare(options, directory)) ? 0 : 1;
   } catch (error) {

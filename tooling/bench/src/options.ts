@@ -27,6 +27,8 @@ export interface Options {
   readonly profileDirectory: string | undefined;
   /** Measure the engine without a kernel, nothing else. */
   readonly engine: boolean;
+  /** Hold what the engine takes against its bounds. */
+  readonly guard: boolean;
   /** Measure what telemetry costs: bare against observed, without a kernel and over sockets. */
   readonly overhead: boolean;
   /** Measure the memory of idle sidecars, nothing else. */
@@ -37,7 +39,7 @@ export interface Options {
 
 export const help: string = `Usage: pnpm bench [--scenario A,B] [--subject A,B] [--rounds N] [--round-ms N] [--quick]
                   [--json FILE] [--charts DIR] [--figures FILE] [--from FILE] [--bytes N]
-                  [--profile DIR] [--baseline DIR [--baseline-node-option=OPT]] [--engine] [--overhead]
+                  [--profile DIR] [--baseline DIR [--baseline-node-option=OPT]] [--engine] [--guard] [--overhead]
                   [--idle-sidecar]
 
 Measures CPU microseconds of the proxy process per request, side by side and interleaved, each subject pinned to one
@@ -64,6 +66,8 @@ ${[...scenarios, ...studies].map(({ name, about }) => `                     ${na
   --baseline-node-option=OPT
                    an option of Node for that one; with --baseline . what an option costs: --max-semi-space-size=16
   --engine         instead of all that, the engine without a kernel: user time and bytes allocated a request
+  --guard          the same with three processes, and fails where a request allocates more than its bound, or the mesh set
+                   costs too many times what forwarding does: both hardly move with the machine
   --overhead       what telemetry costs: the engine without a kernel with each part of it, then tulle/bare and
                    tulle/observed over sockets (http1-small unless --scenario says other)
   --idle-sidecar   instead of all that, resident memory of an idle sidecar with 100 services and 1,000 endpoints, some
@@ -95,13 +99,14 @@ export function readOptions(args: readonly string[]): Options | undefined {
       baseline: { type: 'string' },
       'baseline-node-option': { type: 'string', multiple: true },
       engine: { type: 'boolean', default: false },
+      guard: { type: 'boolean', default: false },
       overhead: { type: 'boolean', default: false },
       'idle-sidecar': { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
   if (values.help) return undefined;
-  const rounds = count(values.rounds, '--rounds', 1) ?? (values.quick ? 3 : 7);
+  const rounds = count(values.rounds, '--rounds', 1) ?? (values.quick || values.guard ? 3 : 7);
   const roundMs = count(values['round-ms'], '--round-ms', 100) ?? (values.quick ? 1000 : undefined);
   if (values.from !== undefined && values.charts === undefined && values.figures === undefined)
     throw new Error('--from FILE: say with --charts DIR or --figures FILE what is made of it');
@@ -133,7 +138,8 @@ export function readOptions(args: readonly string[]): Options | undefined {
     fromFile: values.from,
     streamBytes: count(values.bytes, '--bytes', 1_000_000) ?? 1_000_000_000,
     profileDirectory: values.profile,
-    engine: values.engine,
+    engine: values.engine || values.guard,
+    guard: values.guard,
     overhead: values.overhead,
     idleSidecar: values['idle-sidecar'],
     baselineCheckout: values.baseline,

@@ -60,8 +60,17 @@ export const systemChecks: readonly Check[] = [
   },
   {
     name: 'bench smoke',
-    command: ['npm', 'run', 'bench', '--', '--quick', '--scenario', 'http1-small'],
+    command: [
+      ...['npm', 'run', 'bench', '--', '--quick', '--scenario', 'http1-small,http2-small,grpc-unary'],
+      ...['--subject', 'tulle,haproxy,node-http'],
+    ],
     needs: 'tooling/bench/src/main.ts',
     timeoutMinutes: 8,
+  },
+  {
+    name: 'bench guard',
+    command: ['npm', 'run', 'bench', '--', '--guard'],
+    needs: 'tooling/bench/src/guard.ts',
+    timeoutMinutes: 5,
   },
 ];
