@@ -71,7 +71,7 @@ export type {
 } from './filters/authz.ts';
 export { RATE_LIMIT_FILTER, rateLimitFilterSchema } from './filters/rate-limit.ts';
 export type { RateLimit, RateLimitFilterConfig, RateLimitKey } from './filters/rate-limit.ts';
-export { FAULT_FILTER, faultFilterSchema } from './filters/fault.ts';
+export { FAULT_FILTER, faultFilterSchema, GRPC_HTTP_STATUSES } from './filters/fault.ts';
 export type { FaultFilterConfig } from './filters/fault.ts';
 export { HEADERS_FILTER, headerEditsSchema, headersFilterSchema } from './filters/headers.ts';
 export type { HeadersFilterConfig } from './filters/headers.ts';

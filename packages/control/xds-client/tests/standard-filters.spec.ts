@@ -8,6 +8,7 @@ import {
   AUTHZ_FILTER,
   COMPRESSION_FILTER,
   CORS_FILTER,
+  GRPC_HTTP_STATUSES,
   GRPC_WEB_FILTER,
   EXT_AUTHZ_FILTER,
   FAULT_FILTER,
@@ -93,7 +94,11 @@ function routeTypesOf(encoded: { readonly value: Uint8Array }): string[] {
 }
 
 const filterType = (name: string): string =>
-  name.startsWith('config.') ? `envoy.${name}` : `envoy.extensions.filters.${name}`;
+  name.startsWith('xds.')
+    ? name
+    : name.startsWith('config.')
+      ? `envoy.${name}`
+      : `envoy.extensions.filters.${name}`;
 
 describe('for a data plane of before, which reads only faults and header edits as types of Envoy', () => {
   const older = [
@@ -236,6 +241,20 @@ describe('what Envoy has a type for travels as that type, and comes back the sam
     ['external authorization', EXT_AUTHZ_FILTER, extAuthzRouteConfig, ['http.ext_authz.v3.ExtAuthzPerRoute']],
     ['CORS', CORS_FILTER, routeCorsConfig, ['http.cors.v3.CorsPolicy']],
     ['a fault', FAULT_FILTER, fc.constant({ abort: { status: 500 } }), ['http.fault.v3.HTTPFault']],
+    [
+      'a fault of gRPC',
+      FAULT_FILTER,
+      fc.integer({ min: 0, max: 16 }).map((grpcStatus) => ({
+        abort: { status: GRPC_HTTP_STATUSES[grpcStatus], grpcStatus, percent: 10 },
+      })),
+      ['http.fault.v3.HTTPFault'],
+    ],
+    [
+      'a fault of both',
+      FAULT_FILTER,
+      fc.constant({ abort: { status: 418, grpcStatus: 14 } }),
+      ['xds.type.v3.TypedStruct'],
+    ],
     [
       'header edits',
       HEADERS_FILTER,

@@ -13,6 +13,22 @@ describe('an abort', () => {
     expect(meter.value('tulle_filter_fault_aborts_total', { filter: 'fault' })).toBe(1);
   });
 
+  it('gives gRPC calls the status that is meant for them, and others theirs', async () => {
+    const answers = async (
+      abort: NonNullable<FaultFilterConfig['abort']>,
+      type: string,
+    ): Promise<(string | number | undefined)[]> => {
+      const { response } = await runChain({
+        filters: [fault({ abort })],
+        request: { method: 'POST', headers: { 'content-type': type }, body: 'x' },
+      });
+      return [response?.status, response?.header('grpc-status')];
+    };
+    expect(await answers({ status: 503, grpcStatus: 8 }, 'application/grpc')).toEqual([200, '8']);
+    expect(await answers({ status: 503, grpcStatus: 8 }, 'application/json')).toEqual([503, undefined]);
+    expect(await answers({ status: 503 }, 'application/grpc')).toEqual([200, '14']);
+  });
+
   it('hits its share of the requests', async () => {
     let aborted = 0;
     let state = 1;

@@ -7,6 +7,7 @@ import {
   type HttpStream,
   type Verdict,
 } from '@tulle/filter';
+import { isGrpcContentType } from '@tulle/match';
 import { FAULT_FILTER, faultFilterSchema, type FaultFilterConfig } from '@tulle/model';
 import { jsonSchema, perConfig } from '@tulle/schema';
 
@@ -97,7 +98,11 @@ function createFault(host: FilterHost): HttpHooks<FaultFilterConfig, DelayState>
     if (abort === undefined || !draw(abort.percent)) return CONTINUE;
     aborts.add();
     stream.note(NOTE_ABORTED, abort.status);
-    return stream.reply(abort.status, 'TULLE_FAULT_ABORT');
+    const headers =
+      abort.grpcStatus !== undefined && isGrpcCall(stream)
+        ? ['grpc-status', String(abort.grpcStatus)]
+        : undefined;
+    return stream.reply(abort.status, 'TULLE_FAULT_ABORT', undefined, headers);
   }
 
   function delayed(
@@ -128,6 +133,10 @@ function createFault(host: FilterHost): HttpHooks<FaultFilterConfig, DelayState>
       };
     });
   }
+}
+
+function isGrpcCall({ request }: HttpStream): boolean {
+  return request.method === 'POST' && isGrpcContentType(request.headers.get('content-type'));
 }
 
 /** Whether one line of a field has this value. */

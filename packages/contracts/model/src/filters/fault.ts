@@ -11,6 +11,8 @@ export interface FaultFilterConfig {
   readonly abort?: {
     /** 200–599. */
     readonly status: number;
+    /** Status of gRPC, 0–16, that gRPC calls get. Default: what they take `status` for. */
+    readonly grpcStatus?: number;
     /** Share of requests, 0–100. Default 100. */
     readonly percent?: number;
   };
@@ -19,6 +21,11 @@ export interface FaultFilterConfig {
   /** Delays held at a time; past it a request passes undelayed and is counted. Default 1,000. */
   readonly maxActiveDelays?: number;
 }
+
+/** HTTP statuses of gRPC's, by number, for who speaks no gRPC (Envoy `Grpc::Utility::grpcToHttpStatus`). */
+export const GRPC_HTTP_STATUSES: readonly number[] = Object.freeze([
+  200, 499, 500, 400, 504, 404, 409, 403, 429, 400, 409, 400, 501, 500, 503, 500, 401,
+]);
 
 /** Id of the fault-injection filter. */
 export const FAULT_FILTER = 'tulle.http.fault';
@@ -51,6 +58,12 @@ export const faultFilterSchema: JsonSchema = {
       required: ['status'],
       properties: {
         status: { type: 'integer', minimum: 200, maximum: 599, description: 'Status of the answer.' },
+        grpcStatus: {
+          type: 'integer',
+          minimum: 0,
+          maximum: 16,
+          description: 'Status that gRPC calls get. Default: what they take status for.',
+        },
         percent,
       },
     },

@@ -42,7 +42,10 @@ const percent: fc.Arbitrary<number> = fc.oneof(
 
 export const faultConfig: fc.Arbitrary<FaultFilterConfig> = options<FaultFilterConfig>({
   delay: object<{ durationMs: number }>({ durationMs: milliseconds }, { percent }),
-  abort: object<{ status: number }>({ status: fc.integer({ min: 200, max: 599 }) }, { percent }),
+  abort: object<NonNullable<FaultFilterConfig['abort']>>(
+    { status: fc.integer({ min: 200, max: 599 }) },
+    { percent, grpcStatus: fc.integer({ min: 0, max: 16 }) },
+  ),
   headers: fc.dictionary(label, fc.string({ maxLength: 5 }), { maxKeys: 2, noNullPrototype: true }),
   maxActiveDelays: fc.nat(),
 });

@@ -1,4 +1,4 @@
-import type { FaultFilterConfig } from '@tulle/model';
+import { GRPC_HTTP_STATUSES, type FaultFilterConfig } from '@tulle/model';
 import type { HTTPFault } from '@tulle/xds-proto/envoy/extensions/filters/http/fault/v3/fault';
 import {
   type FractionalPercent,
@@ -29,10 +29,23 @@ export function decodeFault(context: DecodeContext, fault: HTTPFault, path: stri
     abort:
       error?.case === 'httpStatus'
         ? present({ status: error.value, percent: percentOf(abort?.percentage) })
-        : undefined,
+        : error?.case === 'grpcStatus'
+          ? present({
+              status: httpStatusOf(context, error.value, `${path}.abort.grpc_status`),
+              grpcStatus: error.value,
+              percent: percentOf(abort?.percentage),
+            })
+          : undefined,
     headers: headers.length === 0 ? undefined : Object.fromEntries(headers),
     maxActiveDelays: fault.maxActiveFaults,
   });
+}
+
+/** What other callers get, who speak no gRPC. */
+function httpStatusOf(context: DecodeContext, status: number, path: string): number {
+  const http = GRPC_HTTP_STATUSES[status];
+  if (http === undefined) context.refuse(path, `must be 0 to 16, but is ${status}`);
+  return http ?? 500;
 }
 
 const PARTS: ReadonlyMap<number, number> = new Map([

@@ -96,7 +96,7 @@ export const HONOURED: Readonly<Record<string, readonly string[]>> = {
   'envoy.extensions.filters.http.router.v3.Router': [],
   'envoy.extensions.filters.http.fault.v3.HTTPFault': ['delay', 'abort', 'headers', 'max_active_faults'],
   'envoy.extensions.filters.common.fault.v3.FaultDelay': ['fixed_delay', 'percentage'],
-  'envoy.extensions.filters.http.fault.v3.FaultAbort': ['http_status', 'percentage'],
+  'envoy.extensions.filters.http.fault.v3.FaultAbort': ['http_status', 'grpc_status', 'percentage'],
   'envoy.type.v3.FractionalPercent': ['numerator', 'denominator'],
   'envoy.extensions.filters.http.header_mutation.v3.HeaderMutation': ['mutations'],
   'envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute': ['mutations'],

@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import type { FaultFilterConfig } from '@tulle/model';
+import { GRPC_HTTP_STATUSES, type FaultFilterConfig } from '@tulle/model';
 import {
   type HTTPFault,
   HTTPFaultSchema,
@@ -25,7 +25,13 @@ export function encodeFault(config: unknown): HTTPFault | undefined {
       },
     }),
     ...(abort && {
-      abort: { errorType: { case: 'httpStatus', value: abort.status }, percentage: share(abort.percent) },
+      abort: {
+        errorType:
+          abort.grpcStatus === undefined
+            ? { case: 'httpStatus', value: abort.status }
+            : { case: 'grpcStatus', value: abort.grpcStatus },
+        percentage: share(abort.percent),
+      },
     }),
     headers: Object.entries(headers ?? {})
       .sort(([a], [b]) => (a < b ? -1 : 1))
@@ -55,8 +61,12 @@ function isFault(config: unknown): config is FaultFilterConfig {
         isPercent(delay['percent']))) &&
     (abort === undefined ||
       (isObject(abort) &&
-        hasOnly(abort, ['status', 'percent']) &&
+        hasOnly(abort, ['status', 'grpcStatus', 'percent']) &&
         isInteger(abort['status'], 200, 599) &&
+        // Envoy has one of them, and makes the other one of it.
+        (abort['grpcStatus'] === undefined ||
+          (isInteger(abort['grpcStatus'], 0, 16) &&
+            GRPC_HTTP_STATUSES[abort['grpcStatus']] === abort['status'])) &&
         isPercent(abort['percent']))) &&
     (headers === undefined ||
       (isObject(headers) &&
