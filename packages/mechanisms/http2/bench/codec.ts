@@ -1,6 +1,6 @@
 /**
  * Prints what the codec costs a proxy: CPU microseconds of one proxied request, decode and encode of both messages, windows and stream
- * states included, sockets not; bytes allocated for it; and the memory of an idle stream. A client, the pipe and an
+ * states included, sockets not; bytes allocated for it; and the memory of an idle stream and of a connection at rest. A client, the pipe and an
  * origin stand back to back in one process; only the pipe is timed.
  * Run: `node --expose-gc packages/mechanisms/http2/bench/codec.ts [seconds per line]`
  */
@@ -215,6 +215,52 @@ function measure(shape: Shape): void {
   );
 }
 
+/** Serves one request on each of many connections, and leaves them. */
+function idleConnections(): void {
+  const serverOut = new Gathered();
+  const scratch = new RequestHead();
+  const head = new ResponseHead();
+  const fields = new FieldTable();
+  PLAIN(fields);
+  const kept: ServerSession<undefined>[] = [];
+  const serve = (): void => {
+    const clientOut = new Gathered();
+    const client = new ClientSession<undefined>(events<undefined>({}), clientOut);
+    const server: ServerSession<undefined> = new ServerSession<undefined>(
+      events<undefined>({
+        requestHead: () => scratch,
+        onHead: (stream) => void server.writeHead(stream, 204, fields, -1, true),
+      }),
+      serverOut,
+    );
+    client.start();
+    server.start();
+    client.writeRequestHead(client.open(undefined, head), 'GET', 'http', 'a.example', '/', fields, -1, true);
+    for (let i = 0; i < 2; i++) {
+      const up = clientOut.take();
+      server.receive(up, 0, up.length, 0);
+      const down = serverOut.take();
+      client.receive(down, 0, down.length, 0);
+    }
+    if (client.openStreams !== 0) throw new Error('a request was not answered');
+    kept.push(server);
+  };
+  for (let i = 0; i < 100; i++) serve();
+  const before = heldBytes();
+  for (let i = 0; i < 2000; i++) serve();
+  process.stdout.write(
+    `a connection at rest after one request: ${Math.round((heldBytes() - before) / 2000)} bytes, its compression tables included\n`,
+  );
+}
+
+function heldBytes(): number {
+  // twice: buffers are let go by the second
+  globalThis.gc?.();
+  globalThis.gc?.();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}
+
 /** Opens streams and leaves them, on the server's side and on the client's. */
 function idleStreams(): void {
   const count = 10_000;
@@ -242,12 +288,7 @@ function idleStreams(): void {
   carry();
   const fields = new FieldTable();
   PLAIN(fields);
-  const used = (): number => {
-    globalThis.gc?.();
-    const { heapUsed, external } = process.memoryUsage();
-    return heapUsed + external;
-  };
-  const before = used();
+  const before = heldBytes();
   while (client.openStreams < count) {
     for (let i = 0; i < 100; i++)
       client.writeRequestHead(
@@ -262,11 +303,14 @@ function idleStreams(): void {
       );
     carry();
   }
-  const both = (used() - before) / count;
+  const both = (heldBytes() - before) / count;
   if (server.openStreams !== count) throw new Error(`the server has ${server.openStreams} streams`);
   process.stdout.write(`an idle stream: ${Math.round(both / 2)} bytes a side, without its heads\n`);
 }
 
 if (globalThis.gc === undefined) process.stdout.write('memory: run with --expose-gc\n');
-else idleStreams();
+else {
+  idleStreams();
+  idleConnections();
+}
 for (const shape of SHAPES) measure(shape);

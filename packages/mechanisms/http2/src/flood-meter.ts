@@ -28,7 +28,8 @@ export const FLOOD_RULES = [
   'window-update-flood',
 ] as const;
 
-const KINDS = FLOOD_RULES.length;
+/** Of plain arrays: a typed one is three objects, for each connection at rest. */
+const ZEROS: readonly number[] = FLOOD_RULES.map(() => 0);
 
 /**
  * Buckets of tokens for frames that cost and carry nothing. Time and useful traffic give tokens back, but only when a
@@ -48,9 +49,9 @@ export class FloodMeter {
   /** DATA frames sent. */
   dataFramesSent = 0;
   readonly #budgets: readonly FloodBudget[];
-  readonly #tokens: Float64Array = new Float64Array(KINDS);
-  readonly #filledAtMs: Float64Array = new Float64Array(KINDS);
-  readonly #usefulAtFill: Float64Array = new Float64Array(KINDS);
+  readonly #tokens: number[];
+  readonly #filledAtMs: number[] = ZEROS.slice();
+  readonly #usefulAtFill: number[] = ZEROS.slice();
 
   constructor(options: Http2Options) {
     this.#budgets = [
@@ -62,7 +63,7 @@ export class FloodMeter {
       options.uselessFlood,
       options.windowUpdateFlood,
     ];
-    for (let kind = 0; kind < KINDS; kind++) this.#tokens[kind] = (this.#budgets[kind] as FloodBudget).burst;
+    this.#tokens = this.#budgets.map((budget) => budget.burst);
   }
 
   /** Takes a token. @returns whether there was one */

@@ -38,7 +38,7 @@ export class FrameReader {
   #stopped = false;
   /** Octets of preface or frame header that came so far, where a chunk ended in the middle. */
   #gathered = 0;
-  readonly #header: Buffer = Buffer.alloc(FRAME_HEADER_BYTES);
+  #header: Buffer = NOTHING;
   #partial: Buffer = NOTHING;
   #type = 0;
   #flags = 0;
@@ -77,6 +77,7 @@ export class FrameReader {
             this.#begin(chunk, at);
             at += FRAME_HEADER_BYTES;
           } else {
+            if (this.#header === NOTHING) this.#header = Buffer.alloc(FRAME_HEADER_BYTES);
             while (at < end && this.#gathered < FRAME_HEADER_BYTES)
               this.#header[this.#gathered++] = chunk[at++] as number;
             if (this.#gathered < FRAME_HEADER_BYTES) return;
