@@ -123,7 +123,7 @@ describe('an event loop that comes late', () => {
     expect(means.iterate).toBeUndefined();
     await pass({ loopDelayMs: 80 });
     means.iterate?.();
-    await test.clock.advance(40);
+    await test.clock.advance(20);
     expect((await client.request()).status).toBe(200);
     await test.clock.advance(1);
     const refused = await client.request();
@@ -204,11 +204,11 @@ describe('who is refused last', () => {
     };
     means.iterate?.();
     expect(await statuses()).toEqual([200, 200, 200, 200, 200]);
-    await test.clock.advance(21);
+    await test.clock.advance(11);
     expect(await statuses()).toEqual([503, 200, 200, 200, 200]);
-    await test.clock.advance(20);
+    await test.clock.advance(10);
     expect(await statuses()).toEqual([503, 503, 200, 200, 200]);
-    await test.clock.advance(40);
+    await test.clock.advance(20);
     expect(await statuses()).toEqual([503, 503, 503, 200, 200]);
   });
 

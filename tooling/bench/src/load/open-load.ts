@@ -8,6 +8,8 @@ export interface OpenRound {
   readonly durationMs: number;
   /** Whoever waits longer, from when the request was due, does not want the answer any more. */
   readonly patienceMs: number;
+  /** Connections that are there before, as callers keep them. */
+  readonly keptConnections: number;
   /** A request that finds no connection at rest opens one, up to this; past it it fails. */
   readonly maxConnections: number;
 }
@@ -36,6 +38,7 @@ const REQUEST: Buffer = Buffer.from(
 /** Sends a round and waits for its answers as long as somebody wants them. */
 export async function openLoad(round: OpenRound): Promise<OpenResult> {
   const crowd = new Crowd(round);
+  await crowd.prepare();
   const started = performance.now();
   let due = 0;
   await new Promise<void>((resolve) => {
@@ -64,9 +67,24 @@ class Crowd {
   #refused = 0;
   #failed = 0;
   #over = false;
+  #onIdle: (() => void) | undefined;
 
   constructor(round: OpenRound) {
     this.#round = round;
+  }
+
+  /** Opens the connections that are kept, each with a request, a few at a time. */
+  async prepare(): Promise<void> {
+    const { keptConnections } = this.#round;
+    while (this.#all.size < keptConnections) {
+      const before = this.#idle.splice(0);
+      for (let i = 0; i < 16; i++) this.#open()?.send(performance.now());
+      await new Promise<void>((resolve) => (this.#onIdle = () => this.#idle.length === 16 && resolve()));
+      this.#idle.push(...before);
+    }
+    this.#onIdle = undefined;
+    this.#latencies.length = 0;
+    this.#late = this.#refused = this.#failed = 0;
   }
 
   send(dueAt: number): void {
@@ -88,6 +106,7 @@ class Crowd {
         } else if (status === 503) this.#refused++;
         else this.#failed++;
         this.#idle.push(connection);
+        this.#onIdle?.();
       },
       closed: (wasBusy) => {
         if (this.#over) return;

@@ -19,6 +19,8 @@ const OPEN_MS = 4000;
 /** How long a caller waits for an answer, from when its request was due. */
 const PATIENCE_MS = 1000;
 const ADMIN_EVERY_MS = 50;
+/** Callers of a mesh keep connections; without, what is measured is how fast new ones are accepted. */
+const KEPT_CONNECTIONS = 512;
 
 /** Who saturates, and what is done about it. */
 interface Variant {
@@ -148,6 +150,7 @@ async function measure(variant: Variant, program: string, { directory }: StudySe
         ratePerSecond: peak * 2,
         durationMs,
         patienceMs: PATIENCE_MS,
+        keptConnections: KEPT_CONNECTIONS,
         maxConnections: 8_000,
       } satisfies OpenRound);
       return messageOf<OpenResult>(crowd, durationMs + 60_000, 'the client');

@@ -82,7 +82,7 @@ export interface OverloadOptions {
   readonly actions?: Partial<Readonly<Record<OverloadAction, readonly OverloadTrigger[]>>>;
   /** How often the pressures are read. Default 250: slow against a request, fast against a memory that fills. */
   readonly intervalMs?: number;
-  /** For how long an iteration of the event loop begins requests while `budget-requests` is taken. Default 40: with what is refused after it, whoever waits for the loop waits less than 100 ms. Metric `tulle_overload_rq_refused_total`. */
+  /** For how long an iteration of the event loop begins requests while `budget-requests` is taken. Default 20: with what is refused after it whoever waits for the loop, an admin page too, waits less than 100 ms, and libuv accepts one connection of a listener in an iteration. Metric `tulle_overload_rq_refused_total`. */
   readonly loopBudgetMs?: number;
   /** Seconds that `retry-after` tells. Default 1. */
   readonly retryAfterSeconds?: number;
@@ -148,7 +148,7 @@ export function overloadSettings(options: OverloadOptions = {}): OverloadSetting
     limits: options.limits ?? {},
     actions: { ...DEFAULT_OVERLOAD_ACTIONS, ...options.actions },
     intervalMs: options.intervalMs ?? 250,
-    loopBudgetMs: options.loopBudgetMs ?? 40,
+    loopBudgetMs: options.loopBudgetMs ?? 20,
     retryAfter: String(options.retryAfterSeconds ?? 1),
     priorityHeader: options.priorityHeader ?? 'x-tulle-priority',
     healthCheckPaths: new Set(options.healthCheckPaths),
