@@ -7,6 +7,7 @@ import { formatAddress } from '@tulle/model';
 import type { AcquiredListener, CreateEngine, ListenerSource } from '@tulle/supervisor';
 import type { TelemetryPlugin } from '@tulle/telemetry';
 import { CAPABILITIES, filtersOf, type Capability } from './capabilities.ts';
+import { overloadOf } from './memory-share.ts';
 import type { SidecarTelemetry } from './options.ts';
 
 /** What the sidecar tells its engine; plain data. */
@@ -40,8 +41,10 @@ export const createSidecarEngine: CreateEngine<EngineSettings> = async ({
   identity,
   adminAddress,
   tokens,
+  workers,
   log,
 }) => {
+  const overload = overloadOf(settings.overload, workers);
   const { capabilities = CAPABILITIES } = settings;
   const standard = await loadStandardFilters(filtersOf(capabilities), tokens);
   const proxy = createProxy({
@@ -56,7 +59,7 @@ export const createSidecarEngine: CreateEngine<EngineSettings> = async ({
       }),
     ),
     monitor: nodeResourceMonitor(),
-    ...(settings.overload === undefined ? {} : { overload: settings.overload }),
+    ...(overload === undefined ? {} : { overload }),
     ...(identity === undefined ? {} : { identity }),
     admin: adminAddress,
     log,

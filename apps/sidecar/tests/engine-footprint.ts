@@ -33,6 +33,7 @@ const engine = await createSidecarEngine({
     drainWindowMs: 0,
   },
   slot: 0,
+  workers: 1,
   generation: 1,
   listeners: { acquire: async () => Promise.reject(new Error('no listener is asked for')) },
   identity: undefined,

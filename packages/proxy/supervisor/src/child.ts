@@ -23,6 +23,7 @@ import { fromWire, toWire } from './wire-error.ts';
 export interface ChildOptions {
   readonly module: string | URL;
   readonly slot: number;
+  readonly workers: number;
   readonly generation: number;
   readonly settings: unknown;
   readonly adminAddress: Address;
@@ -32,8 +33,8 @@ export interface ChildOptions {
   readonly listeners: ListenerTable;
   /** Evens out connections between processes; undefined: there is one process. */
   readonly balance: ConnectionBalance | undefined;
-  /** Buckets of limits that processes share, and how many there are; undefined: there is one process. */
-  readonly shared: { readonly bank: TokenBank; readonly processes: number } | undefined;
+  /** Buckets of limits that processes share; undefined: there is one process. */
+  readonly bank: TokenBank | undefined;
   readonly applyTimeoutMs: number;
   readonly readyTimeoutMs: number;
   readonly execArgv: readonly string[] | undefined;
@@ -142,6 +143,7 @@ export function startChild(options: ChildOptions): Child {
           kind: 'welcome',
           protocol: PROTOCOL_VERSION,
           slot,
+          workers: options.workers,
           generation,
           settings: options.settings,
           adminAddress: options.adminAddress,
@@ -149,15 +151,15 @@ export function startChild(options: ChildOptions): Child {
           identity: options.identity,
           ...(options.logLevel === undefined ? {} : { logLevel: options.logLevel }),
           ...(options.balance === undefined ? {} : { balances: true }),
-          ...(options.shared === undefined ? {} : { lendsTo: options.shared.processes }),
+          ...(options.bank === undefined ? {} : { lendsTo: options.workers }),
         });
       case 'borrow': {
         const { id, limit, key, want } = message;
-        const loan = options.shared?.bank.lend(limit, key, want, performance.now());
+        const loan = options.bank?.lend(limit, key, want, performance.now());
         return send({ kind: 'lent', id, ...(loan ?? { granted: 0, retryInMs: 1_000 }) });
       }
       case 'give-back':
-        return options.shared?.bank.giveBack(message.limit, message.key, message.tokens, performance.now());
+        return options.bank?.giveBack(message.limit, message.key, message.tokens, performance.now());
       case 'load':
         return options.balance?.report(child, message.connections);
       case 'offer':

@@ -16,6 +16,8 @@ export interface EndpointPart {
 /** Numbers of a cluster or an endpoint that count something at one process, so that all is their sum. */
 const SUMMED = new Set([
   'connections',
+  'http2Connections',
+  'http2',
   'pending',
   'requests',
   'active',
@@ -79,6 +81,7 @@ const sum = (values: readonly unknown[]): number =>
 export function clustersText(clusters: readonly ClusterPart[]): string {
   const lines = clusters.flatMap((cluster) => [
     `${cluster.name}::cx_active::${String(cluster['connections'])}`,
+    `${cluster.name}::cx_http2_active::${String(cluster['http2Connections'])}`,
     `${cluster.name}::rq_active::${String(cluster['requests'])}`,
     `${cluster.name}::rq_pending_active::${String(cluster['pending'])}`,
     ...Object.entries(cluster.limits).map(

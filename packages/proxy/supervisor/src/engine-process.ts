@@ -147,6 +147,7 @@ export async function runEngineProcess<Settings>(options: EngineProcessOptions<S
     engine = await options.createEngine({
       settings: welcome.settings as Settings,
       slot: welcome.slot,
+      workers: welcome.workers ?? 1,
       generation: welcome.generation,
       listeners: { acquire },
       identity,

@@ -27,6 +27,8 @@ export interface EngineContext<Settings> {
   readonly settings: Settings;
   /** 0 … workers - 1. */
   readonly slot: number;
+  /** Processes of this proxy; `undefined` where this one is all, without a supervisor beside it. */
+  readonly workers: number | undefined;
   /** Grows with each process of this supervisor. */
   readonly generation: number;
   readonly listeners: ListenerSource;

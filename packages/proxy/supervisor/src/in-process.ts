@@ -56,6 +56,7 @@ export function createInProcessSupervisor<Settings>(options: InProcessOptions<Se
     const made = await options.createEngine({
       settings,
       slot: 0,
+      workers: undefined,
       generation,
       listeners,
       identity: options.identity,

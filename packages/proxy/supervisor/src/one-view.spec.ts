@@ -58,6 +58,7 @@ const endpoint = (fields: object): object => ({
 const cluster = (fields: object, ...endpoints: readonly object[]): object => ({
   name: 'web',
   connections: 1,
+  http2Connections: 1,
   pending: 0,
   requests: 2,
   limits: { maxConnections: 1024 },
@@ -82,7 +83,7 @@ describe('one view of several processes', () => {
     expect(await view('/clusters?format=json', ...pages)).toEqual({
       clusters: [
         cluster(
-          { connections: 5, requests: 4, limits: { maxConnections: 2048 } },
+          { connections: 5, http2Connections: 2, requests: 4, limits: { maxConnections: 2048 } },
           endpoint({
             ejected: true,
             active: 2,
@@ -95,7 +96,9 @@ describe('one view of several processes', () => {
       ],
     });
     const text = (await view('/clusters', ...pages)) as string;
-    expect(text).toContain('web::cx_active::5\nweb::rq_active::4\nweb::rq_pending_active::0\n');
+    expect(text).toContain(
+      'web::cx_active::5\nweb::cx_http2_active::2\nweb::rq_active::4\nweb::rq_pending_active::0\n',
+    );
     expect(text).toContain('web::circuit_breakers::maxConnections::2048\n');
     expect(text).toContain('web::10.0.0.1:80::ejected::true\n');
   });
@@ -143,6 +146,15 @@ describe('one view of several processes', () => {
       workers: [
         { worker: 0, state: 'ready', uptimeMs: 10, pid: 7, generation: 3 },
         { worker: 1, state: 'ready', uptimeMs: 20, pid: 8, generation: 1 },
+      ],
+    });
+  });
+
+  it('of overload has each process apart', async () => {
+    expect(await view('/overload', { enabled: true }, { enabled: false })).toEqual({
+      workers: [
+        { worker: 0, enabled: true },
+        { worker: 1, enabled: false },
       ],
     });
   });

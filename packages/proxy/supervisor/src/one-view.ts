@@ -17,6 +17,8 @@ const VIEWS: Readonly<Record<string, (parts: readonly Part[]) => unknown>> = {
   '/plaintext': (parts) => ({ listeners: mergePlaintext(parts) }),
   '/certs': (parts) => ({ certificates: mergeCertificates(parts) }),
   '/server_info': mergeServerInfo,
+  // Each sheds load for itself.
+  '/overload': (parts) => ({ workers: parts.map(({ worker, page }) => ({ worker, ...page })) }),
 };
 
 /**

@@ -27,6 +27,8 @@ export type ToChild =
       readonly kind: 'welcome';
       readonly protocol: number;
       readonly slot: number;
+      /** Engine processes at a time; absent from a supervisor of before. */
+      readonly workers?: number;
       readonly generation: number;
       readonly settings: unknown;
       readonly adminAddress: Address;

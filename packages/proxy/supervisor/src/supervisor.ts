@@ -156,7 +156,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   const stableAfterMs = options.stableAfterMs ?? 10_000;
   const listeners = createListenerTable();
   const balance = workers > 1 && options.balanceConnections !== false ? new ConnectionBalance() : undefined;
-  const shared = workers > 1 ? { bank: new TokenBank(), processes: workers } : undefined;
+  const bank = workers > 1 ? new TokenBank() : undefined;
   let { module, settings } = options;
   let config: ProxyConfig | undefined;
   let generation = 0;
@@ -192,10 +192,11 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       module,
       settings,
       slot,
+      workers,
       generation,
       listeners,
       balance,
-      shared,
+      bank,
       config,
       adminAddress: { path },
       identity:

@@ -85,6 +85,7 @@ const SETTINGS = {
   version: undefined,
   app: 'web',
   principal: 'spiffe://bench.local/ns/default/sa/web',
+  cluster: 'bench',
   accessLog: undefined,
   telemetry: {},
   filters: undefined,
