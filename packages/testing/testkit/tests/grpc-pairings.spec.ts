@@ -59,6 +59,7 @@ describe.each([
     const serve = endpoint === 'http1' ? httpUpstream : http2Upstream;
     let calls = 0;
     const upstream = serve(network, '10.0.0.1:80', () => answer(++calls));
+    serve(network, '10.0.0.2:80', () => answer(++calls));
     const test = await started({
       clock,
       network,
@@ -70,7 +71,13 @@ describe.each([
           filters: [again({})],
         }),
       ],
-      clusters: [cluster('api', ['10.0.0.1:80'], { pool: { protocol: endpoint }, ...more })],
+      // One that is alone is never ejected.
+      clusters: [
+        cluster('api', ['10.0.0.1:80', ...(more.outlier === undefined ? [] : ['10.0.0.2:80'])], {
+          pool: { protocol: endpoint },
+          ...more,
+        }),
+      ],
     });
     let client: Pick<Http2Client, 'request'>;
     if (caller === 'http1') client = test.client();
@@ -115,7 +122,7 @@ describe.each([
       () => ({ headers: TYPE, chunks: ['x'], trailers: { 'grpc-status': String(status) } }),
       CALL,
       0,
-      { outlier: { consecutiveFailures: 1 } },
+      { outlier: { consecutiveFailures: 1, maxEjectionPercent: 50 } },
     );
     expect(test.meter.value('tulle_cluster_outlier_detection_ejections_active', { cluster: 'api' })).toBe(
       ejected,

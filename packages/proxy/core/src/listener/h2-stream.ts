@@ -50,11 +50,6 @@ export interface ServerStreamHost extends SideHost<Http2ServerStream> {
   streamOver(): void;
 }
 
-/** Whether the head is all there is to say to a gRPC caller, who expects trailers unless the head ends the stream. */
-function isRefusedCall({ grpc, responseLength, responseFields }: Stream): boolean {
-  return grpc && responseLength === 0 && responseFields.has('grpc-status');
-}
-
 /** Kept for reuse; more are left to the garbage collector. */
 const MAX_SPARE = 1024;
 const spare: Stack<Http2ServerStream> = new Stack<Http2ServerStream>();
@@ -243,7 +238,7 @@ export class Http2ServerStream extends StreamSide<Http2ServerStream> implements 
     if (!tunnel && !responseFields.has('date')) responseFields.add('date', host.engine.httpDate());
     if (tunnel && this.#ownKey) responseFields.drop('sec-websocket-accept');
     const kind = stream.responseBodyKind;
-    const ends = !tunnel && (kind === BODY_NONE || (kind === BODY_LENGTH && isRefusedCall(stream)));
+    const ends = kind === BODY_NONE && !tunnel;
     const length = !tunnel && (ends || kind === BODY_LENGTH) ? stream.responseLength : -1;
     const fault = host.session.writeHead(h2, status === 101 ? 200 : status, responseFields, length, ends);
     if (fault !== undefined) {
