@@ -362,7 +362,9 @@ export const trafficPolicySchema: JsonSchema = resourceSchema(
         }),
         timeouts: object('Time limits; 0s switches one off.', {
           connect: duration('TCP and TLS handshake. Default 5s.'),
-          request: duration('For the request, all its attempts included. Default 15s.'),
+          request: duration(
+            'For the request, all its attempts included. Default 15s; for gRPC calls what their callers say.',
+          ),
           backendRequest: duration('For one attempt. Default off.'),
           idle: duration('No byte either way. Default 5m.'),
         }),

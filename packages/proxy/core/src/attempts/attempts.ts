@@ -132,9 +132,7 @@ export function sendAttempt(stream: Stream, connection: UpstreamStream): void {
   stream.upstream = connection;
   attempt.reused = connection.reused;
   attempt.identity = connection.identity;
-  const action = stream.route?.action;
-  if (stream.deadlineMs !== 0 && action?.kind === 'forward')
-    passDeadlineOn(stream, action, stream.engine.turn.nowMs);
+  if (stream.deadlineMs !== 0) tellDeadline(stream);
   const fault = connection.sendHead(stream);
   if (fault !== undefined) {
     stream.engine.log.error(`request not sent: ${fault}`, { requestId: stream.requestId });
@@ -154,6 +152,11 @@ export function sendAttempt(stream: Stream, connection: UpstreamStream): void {
     endAttemptRequest(stream);
     armAttemptTimers(stream);
   } else if (!connection.full && !stream.requestReceived) stream.downstream.resumeRequest(stream, PAUSE_FLOW);
+}
+
+function tellDeadline(stream: Stream): void {
+  const action = stream.route?.action;
+  if (action?.kind === 'forward') passDeadlineOn(stream, action, stream.engine.turn.nowMs);
 }
 
 /**
