@@ -7,7 +7,7 @@ import {
   type ResourceUse,
 } from '@tulle/proxy';
 import { describe, expect, it } from 'vitest';
-import { Http2Client, type TestProxy } from '../src/index.ts';
+import { fakeClock, Http2Client, type FakeClock, type TestProxy } from '../src/index.ts';
 import { filter, simple } from './support.ts';
 
 /** A process whose means a test sets; an iteration of the loop begins when it says so. */
@@ -266,6 +266,62 @@ describe('bounds of what callers have open', () => {
     for (const client of slow) expect((await client.response()).status).toBe(200);
     await pass({});
     expect((await test.client().request()).status).toBe(200);
+  });
+});
+
+describe('twice of what the proxy can serve', () => {
+  /** Each request takes a millisecond of the loop, a refusal a twentieth of that. */
+  const REFUSAL_MS = 0.05;
+
+  /** Iterations of a loop to which two requests come for each millisecond that the one before took. */
+  async function offered(
+    overload: OverloadOptions | false,
+    iterations: number,
+  ): Promise<{ readonly longestMs: number; readonly goodShare: number }> {
+    const base = fakeClock();
+    let workedMs = 0;
+    const clock = Object.assign(Object.create(base) as FakeClock, {
+      nowMs: () => base.nowMs() + workedMs,
+    });
+    const working = filter('test.working', {
+      requestHeaders() {
+        workedMs += 1;
+        return CONTINUE;
+      },
+    });
+    const means = new Means();
+    const test = await simple({ clock, overload, monitor: means, filters: [working({})] });
+    const clients = Array.from({ length: 4_000 }, () => test.client());
+    // Late when it begins, as it would be after a while.
+    means.use.loopDelayMs = 100;
+    await base.advance(270);
+    means.use.loopDelayMs = 0;
+    let lastMs = 50;
+    let [good, totalMs, longestMs] = [0, 0, 0];
+    for (let i = 0; i < iterations; i++) {
+      means.iterate?.();
+      const before = workedMs;
+      const arrived = clients.slice(0, Math.min(Math.round(lastMs * 2), clients.length));
+      const answers = await Promise.all(arrived.map((client) => client.request()));
+      const served = answers.filter(({ status }) => status === 200).length;
+      workedMs += (answers.length - served) * REFUSAL_MS;
+      lastMs = workedMs - before;
+      totalMs += lastMs;
+      good += served;
+      longestMs = Math.max(longestMs, i === 0 ? 0 : lastMs);
+    }
+    return { longestMs, goodShare: good / totalMs };
+  }
+
+  it('leaves it serving nine tenths of what it can at least, in short iterations', async () => {
+    const { longestMs, goodShare } = await offered({}, 30);
+    expect(goodShare).toBeGreaterThan(0.9);
+    expect(longestMs).toBeLessThan(30);
+  });
+
+  it('makes iterations longer and longer where nothing is shed', async () => {
+    const { longestMs } = await offered(false, 6);
+    expect(longestMs).toBeGreaterThan(1_000);
   });
 });
 
