@@ -109,11 +109,11 @@ async function main(): Promise<number> {
     process.stdout.write(options);
     return 0;
   }
-  if (options.floods) return report(options, await floods(options.filter), performance.now());
+  const from = performance.now();
+  if (options.floods) return report(options, await floods(options.filter), from);
   const origin = new RecordingOrigin();
   const originPort = await origin.start(options.origin);
   const subject = await start(options.subject, originPort);
-  const from = performance.now();
   console.log(
     `${options.subject} at ${subject.host}:${subject.port}, origin at 127.0.0.1:${originPort}, seed ${options.seed}, ${options.rounds} sends a payload`,
   );

@@ -228,7 +228,7 @@ async function unread(target: Target): Promise<Outcome> {
   client.send(windowUpdate(0, 2 ** 31 - 1 - 65_535));
   client.send(many(100, (at) => headers(streamOf(at), request('GET', '/big'))));
   client.socket.pause();
-  await sleep(STREAM_IDLE_TIMEOUT_MS + CUT_AFTER_MS);
+  await sleep(2 * STREAM_IDLE_TIMEOUT_MS + CUT_AFTER_MS);
   client.socket.resume();
   const { answers } = client;
   const over = await client.until(
@@ -317,7 +317,8 @@ const SLOW: readonly ClientAttack[] = [
   },
   {
     what: 'windows of nothing for 100 long answers',
-    overWithinMs: STREAM_IDLE_TIMEOUT_MS + CUT_AFTER_MS,
+    // what moves is looked at when a timer ends, which is twice the timeout at most
+    overWithinMs: 2 * STREAM_IDLE_TIMEOUT_MS + CUT_AFTER_MS,
     memoryBytes: 128 << 20,
     run: (target) =>
       hold(
@@ -337,7 +338,7 @@ const SLOW: readonly ClientAttack[] = [
   },
   {
     what: '100 long answers that nobody reads',
-    overWithinMs: STREAM_IDLE_TIMEOUT_MS + 2 * CUT_AFTER_MS,
+    overWithinMs: 2 * STREAM_IDLE_TIMEOUT_MS + 2 * CUT_AFTER_MS,
     memoryBytes: 128 << 20,
     run: unread,
   },

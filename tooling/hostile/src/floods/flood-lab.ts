@@ -12,6 +12,8 @@ import type { ProxyPorts, ProxyReply } from './proxy-options.ts';
 
 /** Between two looks at the proxy's memory. */
 const LOOK_MS = 100;
+/** Requests that this process sends at once: more would make the background wait for it, not for the proxy. */
+const AT_ONCE = 50;
 /** How long an attack is watched at least: some hundred requests of the background. */
 const WATCH_MS = 1500;
 /** How long the background is watched before any attack. */
@@ -88,6 +90,8 @@ export class FloodLab {
   /** Does `what`, and looks at the proxy and at the background meanwhile, for a while at least. */
   async watch(what: () => Promise<void>): Promise<Watched> {
     const before = await this.#look('settle');
+    // what was on its way during the collection is not the attack's
+    await sleep(LOOK_MS);
     this.#background.reset();
     this.#control.reset();
     let most = before.rssBytes;
@@ -108,13 +112,13 @@ export class FloodLab {
   }
 
   async #look(how: 'look' | 'settle'): Promise<{ readonly rssBytes: number; readonly cpuMs: number }> {
-    const reply = await this.#proxy.ask(how);
+    const [reply] = await Promise.all([this.#proxy.ask(how), this.#otherProxy.ask(how)]);
     return 'rssBytes' in reply ? reply : { rssBytes: 0, cpuMs: 0 };
   }
 
-  /** Sends `count` requests of HTTP/1 at once. @returns their statuses, 0 for those that were cut */
+  /** Sends `count` requests of HTTP/1, up to {@link AT_ONCE} at once. @returns their statuses, 0 for those that were cut */
   ask(path: string, count: number): Promise<number[]> {
-    const agent = new http.Agent({ maxSockets: count });
+    const agent = new http.Agent({ maxSockets: AT_ONCE });
     return Promise.all(
       Array.from(
         { length: count },

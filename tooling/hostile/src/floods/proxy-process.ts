@@ -40,6 +40,7 @@ const proxy = createProxy({
   ],
   // judged is what bounds an attack, not what sheds its load, and the machine has other work
   overload: false,
+  limits: { handshakeTimeoutMs: HEAD_TIMEOUT_MS },
   log: { debug() {}, info() {}, warn() {}, error() {} },
 });
 await proxy.start();
