@@ -285,6 +285,36 @@ describe('a client writes', () => {
     expect(content()).toBe(10_000);
   });
 
+  it('no more heads to an origin that does not read', () => {
+    const asked = ask();
+    const value = 'v'.repeat(50_000);
+    while (asked.session.canOpen) {
+      const stream = asked.open();
+      const path = `/${stream.id}`;
+      asked.session.writeRequestHead(
+        stream,
+        'GET',
+        'http',
+        'a.example',
+        path,
+        tableOf(`x:${value}`, `y:${path}`),
+        -1,
+        true,
+      );
+    }
+    expect([asked.session.failed, asked.session.openStreams > 5, asked.session.openStreams < 50]).toEqual([
+      false,
+      true,
+      true,
+    ]);
+    asked.session.pump();
+    expect(asked.log.lines).toEqual([]);
+    asked.sent();
+    asked.session.pump();
+    asked.session.pump();
+    expect([asked.log.lines, asked.session.canOpen]).toEqual([['settings'], true]);
+  });
+
   it('frames as large as the peer allows', () => {
     const asked = ask({}, settings([5, 40_000], [4, 1_000_000]));
     asked.send(windowUpdate(0, 1_000_000));

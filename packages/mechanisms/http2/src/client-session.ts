@@ -22,6 +22,7 @@ const UNTOLD_STREAMS = 100;
 export class ClientSession<U> extends Http2Session<U> {
   readonly #fields: ResponseFields;
   #nextId = 1;
+  #askedInVain = false;
   /** The last ones that were found valid. */
   #validAuthority: string | undefined = undefined;
   #validPath: string | undefined = undefined;
@@ -49,9 +50,24 @@ export class ClientSession<U> extends Http2Session<U> {
     this.fail((id & 1) === 0 ? 'stream-id' : 'stream-idle');
   }
 
-  /** Whether a stream can be opened now: below `maxConcurrentStreams`, no GOAWAY, ids left. Also before the peer's SETTINGS came. */
+  /**
+   * Whether a stream can be opened now: below `maxConcurrentStreams`, no GOAWAY, ids left, and the origin reads: less than half
+   * of `maxOutputBytes` waits for it (heads are not flow controlled). Also before the peer's SETTINGS came.
+   */
   get canOpen(): boolean {
+    if (!this.#hasId) return false;
+    // `pump` tells when an owner who asked in vain may ask again
+    this.#askedInVain = this.output.queuedBytes * 2 >= this.options.maxOutputBytes;
+    return !this.#askedInVain;
+  }
+
+  get #hasId(): boolean {
     return !this.closing && this.streams.size < this.maxConcurrentStreams;
+  }
+
+  override pump(): void {
+    super.pump();
+    if (this.#askedInVain && this.settled && this.canOpen) this.events.onSettings();
   }
 
   /** Whether no stream will ever be opened again: GOAWAY came or was sent, ids are used up, the connection failed or ended. */
@@ -70,9 +86,12 @@ export class ClientSession<U> extends Http2Session<U> {
     return this.#nextId;
   }
 
-  /** Opens a stream. Write its head at once, in the order of opening. @throws Error when `canOpen` is false: ask first */
+  /**
+   * Opens a stream. Write its head at once, in the order of opening.
+   * @throws Error when no stream can be opened (an origin that does not read is no reason): ask `canOpen` first
+   */
   open(user: U, responseHead: ResponseHead): Http2Stream<U> {
-    if (!this.canOpen)
+    if (!this.#hasId)
       throw new Error('No stream can be opened on this HTTP/2 connection now: ask `canOpen` first.');
     const stream = this.take(this.#nextId);
     this.#nextId += 2;

@@ -81,7 +81,10 @@ export interface Http2Events<U> {
   onClosed(stream: Http2Stream<U>): void;
   /** `stream.writable` is true again, after it was false. */
   onDrain(stream: Http2Stream<U>): void;
-  /** The peer's first SETTINGS came, or later ones that changed `maxConcurrentStreams` or `peerConnectProtocol`. */
+  /**
+   * The peer's first SETTINGS came, or later ones that changed `maxConcurrentStreams` or `peerConnectProtocol`; or, at a client,
+   * `canOpen` is true again after it was false only because the origin did not read.
+   */
   onSettings(): void;
   /** The peer acknowledged our SETTINGS: the owner's SETTINGS timer ends (RFC 9113 §6.5.3). */
   onSettingsAck(): void;

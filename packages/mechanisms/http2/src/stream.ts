@@ -57,7 +57,7 @@ export class Http2Stream<U> {
   open = false;
   /** In the ring of the sender. */
   inRing = false;
-  /** Client: the request was CONNECT without `protocol`. */
+  /** Client: the request was CONNECT, extended or not: a 2xx makes a tunnel. */
   connect = false;
   /**
    * Where the flags octet of the last HEADERS or DATA frame stands in the connection's byte stream, NaN without one: a
