@@ -199,6 +199,24 @@ describe('streams over shared connections', () => {
 });
 
 describe('an endpoint that leaves', () => {
+  it('without a word is not waited for by others on the same connection', async () => {
+    const { test, upstreams } = await overHttp2({
+      answer: () => 'silence',
+      forward: { requestTimeoutMs: 3_000 },
+      cluster: { connectTimeoutMs: 1_000 },
+    });
+    const [upstream] = upstreams as [Http2Upstream];
+    const client = http2Client(test);
+    const late = client.request({});
+    await upstream.next();
+    await test.clock.advance(3_000);
+    expect((await late).status).toBe(504);
+    expect(test.meter.value('tulle_cluster_upstream_rq_tx_reset_total')).toBe(1);
+    upstream.answer = () => ({ body: 'over another' });
+    expect((await client.request({})).body).toBe('over another');
+    expect(upstream.requests.map(({ connectionIndex }) => connectionIndex)).toEqual([0, 1]);
+  });
+
   it('by GOAWAY in the middle of load loses nothing, whatever the method', async () => {
     const { test, upstreams } = await overHttp2();
     const [upstream] = upstreams as [Http2Upstream];
@@ -307,6 +325,8 @@ describe('an HTTP/2 caller', () => {
     await client.request({});
     await test.clock.advance(4_000);
     expect(test.proxy.stats.connections).toBe(1);
+    expect(test.meter.value('tulle_listener_downstream_cx_http2_active')).toBe(1);
+    expect(test.meter.value('tulle_listener_downstream_http2_streams_active')).toBe(0);
     await test.clock.advance(3_000);
     await vi.waitFor(() => expect(client.session.closed || client.session.destroyed).toBe(true));
     expect(test.meter.value('tulle_listener_downstream_cx_idle_timeout_total')).toBe(1);

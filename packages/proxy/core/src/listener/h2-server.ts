@@ -73,6 +73,7 @@ export class Http2ServerConnection
     this.#waits = new CallerWaits(this, engine, socket, this.#wire.outbox, listener.metrics);
     this.#liveness = new Liveness(engine, this, chain.settings.http2Keepalive);
     listener.metrics.http2Connections.add();
+    listener.metrics.http2Active++;
     this.session.start();
   }
 
@@ -107,6 +108,7 @@ export class Http2ServerConnection
     if (fault !== undefined) this.listener.metrics.connectionFault(fault.kind);
     if (this.#closed) return;
     this.#closed = true;
+    this.listener.metrics.http2Active--;
     this.#waits.stop();
     this.#liveness.stop();
     this.#goawayTimer?.cancel();
@@ -127,6 +129,7 @@ export class Http2ServerConnection
     const side = takeServerStream(this, h2, this.engine);
     h2.user = side;
     this.#streams++;
+    this.listener.metrics.http2Streams++;
     return side.stream?.requestHead;
   }
 
@@ -208,6 +211,7 @@ export class Http2ServerConnection
   }
 
   streamOver(): void {
+    this.listener.metrics.http2Streams--;
     if (--this.#streams > 0) return;
     this.#waits.rests();
     if (this.#goingAway || this.listener.drainEnded || this.#slot.current === undefined) this.#look();

@@ -173,6 +173,7 @@ export class Http2ServerStream extends StreamSide<Http2ServerStream> implements 
       stream.engine.streams.put(stream);
       return this.#leaveIfOver();
     }
+    if (cause === 'peer') this.host.listener.metrics.resetsReceived.add();
     if (cause !== 'connection') return this.#broken(stream, code, cause, rule);
     // It may have ended in the middle of what is written for this stream: that comes to its end first.
     this.#lost = true;
@@ -366,6 +367,7 @@ export class Http2ServerStream extends StreamSide<Http2ServerStream> implements 
     const { h2 } = this;
     if (h2 === undefined) return;
     this.h2 = undefined;
+    this.host.listener.metrics.resetsSent.add();
     this.host.session.reset(h2, code);
   }
 

@@ -107,16 +107,19 @@ export class ListenerRuntime implements AcceptingListener {
     this.compiled.retain();
     this.#active = true;
     this.#fillSlots();
-    this.#stops.push(
-      this.#engine.meter.observed(
-        'tulle_listener_downstream_cx_active',
-        { help: 'Open connections', labels: { listener: this.name } },
-        () => this.#connections.size,
-      ),
-    );
+    const { metrics } = this;
+    this.#observe('cx_active', 'Open connections', () => this.#connections.size);
+    this.#observe('cx_http2_active', 'Open connections that speak HTTP/2', () => metrics.http2Active);
+    this.#observe('http2_streams_active', 'HTTP/2 streams under way', () => metrics.http2Streams);
     const early = this.#early ?? [];
     this.#early = undefined;
     for (const socket of early) this.#take(socket);
+  }
+
+  #observe(what: string, help: string, read: () => number): void {
+    const labels = { listener: this.name };
+    const { meter } = this.#engine;
+    this.#stops.push(meter.observed(`tulle_listener_downstream_${what}`, { help, labels }, read));
   }
 
   /** Takes a new configuration; connections stay, their next request sees it. */

@@ -38,6 +38,11 @@ export class ListenerMetrics {
   readonly http2Connections: Counter;
   readonly goawaysSent: Counter;
   readonly keepaliveTimeouts: Counter;
+  readonly resetsReceived: Counter;
+  readonly resetsSent: Counter;
+  /** Open connections that speak HTTP/2, and streams on them. */
+  http2Active = 0;
+  http2Streams = 0;
   readonly tlsConnections: Counter;
   readonly plaintext: Counter;
   readonly overflows: Counter;
@@ -63,6 +68,8 @@ export class ListenerMetrics {
       'cx_keepalive_timeout',
       'HTTP/2 connections closed since PING was not answered in time',
     );
+    this.resetsReceived = counter('rq_rx_reset', 'HTTP/2 streams that the caller reset');
+    this.resetsSent = counter('rq_tx_reset', 'HTTP/2 streams that were reset towards the caller');
     this.tlsConnections = counter('cx_ssl', 'Connections on which TLS was established and the peer verified');
     this.plaintext = counter(
       'cx_plaintext',

@@ -22,6 +22,7 @@ export class ClusterMetrics {
   readonly connections: Counter;
   readonly http1Connections: Counter;
   readonly http2Connections: Counter;
+  readonly resetsSent: Counter;
   readonly goawaysReceived: Counter;
   readonly keepaliveTimeouts: Counter;
   readonly connectFailures: Counter;
@@ -68,6 +69,7 @@ export class ClusterMetrics {
     this.connections = counter('upstream_cx', 'Connections opened');
     this.http1Connections = counter('upstream_cx_http1', 'Connections that speak HTTP/1');
     this.http2Connections = counter('upstream_cx_http2', 'Connections that speak HTTP/2');
+    this.resetsSent = counter('upstream_rq_tx_reset', 'HTTP/2 streams that were reset towards an endpoint');
     this.goawaysReceived = counter(
       'upstream_cx_close_notify',
       'HTTP/2 connections whose endpoint said GOAWAY',

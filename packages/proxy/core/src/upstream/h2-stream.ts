@@ -277,6 +277,7 @@ export class Http2ClientStream extends StreamSide<Http2ClientStream> implements 
     const { h2 } = this;
     if (h2 === undefined) return;
     this.h2 = undefined;
+    this.host.metrics.resetsSent.add();
     this.host.session.reset(h2, code);
   }
 
