@@ -15,6 +15,7 @@ import { TRACE_RATIO } from './subjects/tulle.ts';
 /** What a measured engine has on. */
 interface Load {
   readonly name: string;
+  readonly http2?: boolean;
   readonly mesh: boolean;
   readonly observed?: Omit<Observed, 'collectorPort'>;
 }
@@ -35,6 +36,8 @@ const NOTHING = { metrics: false, accessLog: false, traceRatio: null };
 const SETS: readonly Load[] = [
   { name: 'bare', mesh: false },
   { name: 'mesh', mesh: true },
+  { name: 'bare http2', mesh: false, http2: true },
+  { name: 'mesh http2', mesh: true, http2: true },
 ];
 /** Each part of telemetry alone, then all, on an engine that does nothing else; the first is what they are compared with. */
 const OBSERVED: readonly Load[] = [
@@ -110,7 +113,7 @@ export async function engineCost(
 
 function report(measured: readonly Measured[], rounds: number): string {
   const lines = [
-    '\nengine without a kernel, HTTP/1.1, 32 connections',
+    '\nengine without a kernel, HTTP/1.1, 32 connections; HTTP/2, 8 connections of 16 streams',
     row('subject', ['user µs/request', 'spread', '× the first', 'bytes/request']),
   ];
   for (const { name, load, results } of measured) {
@@ -137,7 +140,8 @@ async function runOnce({ program, load, directory }: Measured, collectorPort: nu
     mesh: load.mesh,
     ...(load.observed === undefined ? {} : { observed: { ...load.observed, collectorPort } }),
     accessLogFile,
-    connections: 32,
+    connections: load.http2 === true ? 8 : 32,
+    ...(load.http2 === true ? { http2: true } : {}),
     requests: REQUESTS,
   };
   const result = await engineProcess(program, setup);

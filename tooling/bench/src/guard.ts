@@ -1,7 +1,12 @@
 import type { EngineLoad } from './engine-cost.ts';
 
 /** Bytes that a request may allocate, some 30 % over what it does: a new object a request shows, noise does not. */
-export const MOST_BYTES: Readonly<Record<string, number>> = { bare: 950, mesh: 1650 };
+export const MOST_BYTES: Readonly<Record<string, number>> = {
+  bare: 950,
+  mesh: 1650,
+  'bare http2': 450,
+  'mesh http2': 950,
+};
 /** How many times what forwarding alone costs the engine the mesh set may cost; it is 1.7 to 1.9. */
 export const MOST_MESH_RATIO = 2.4;
 

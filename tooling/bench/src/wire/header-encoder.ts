@@ -55,8 +55,8 @@ function text(value: string): Buffer {
 }
 
 /** Whether a response's header block begins with `:status 200`, as everybody sends it: static entry 8. */
-export function saysOk(block: Buffer): boolean {
-  let at = 0;
+export function saysOk(block: Buffer, start = 0): boolean {
+  let at = start;
   // Dynamic table size updates come first (§4.2); their integers may go on for some octets.
   while (at < block.length && ((block[at] as number) & 0xe0) === 0x20) {
     let more = ((block[at++] as number) & 0x1f) === 0x1f;
