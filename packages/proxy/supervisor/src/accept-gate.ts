@@ -3,6 +3,8 @@ import type { SocketHandle } from './bound-socket.ts';
 /** A connection that the kernel gave this process, as Node carries it until a server makes a socket of it. */
 export interface ConnectionHandle {
   close(callback?: () => void): void;
+  /** Ends it with RST; only TCP has it. */
+  reset?(callback?: () => void): number;
 }
 
 type OnConnection = (this: unknown, status: number, connection: ConnectionHandle | undefined) => void;
@@ -55,19 +57,26 @@ export class AcceptGate {
   #offers = 0;
   #secondMs = -Infinity;
   #offersThisSecond = 0;
-  readonly #closeCounted: (this: ConnectionHandle, callback?: () => void) => void;
+  readonly #closeCounted: ConnectionHandle['close'];
+  readonly #resetCounted: NonNullable<ConnectionHandle['reset']>;
 
   constructor(host: AcceptGateHost) {
     this.#host = host;
-    // One function for all connections: a closure each would cost more than the count is worth.
-    const ended = (): void => {
+    const ended = (connection: object): void => {
+      // What it had before is on its prototype.
+      delete (connection as { close?: unknown }).close;
+      delete (connection as { reset?: unknown }).reset;
       this.#connections -= 1;
       host.changed(this.#connections);
     };
-    this.#closeCounted = function (callback): void {
-      delete (this as { close?: unknown }).close; // what the handle had before, on its prototype
-      ended();
+    // One function for all connections: a closure each would cost more than the count is worth.
+    this.#closeCounted = function (this: ConnectionHandle, callback): void {
+      ended(this);
       this.close(callback);
+    };
+    this.#resetCounted = function (this: ConnectionHandle, callback): number {
+      ended(this);
+      return this.reset?.(callback) ?? 0;
     };
   }
 
@@ -116,6 +125,7 @@ export class AcceptGate {
   #serve(gate: Gate, connection: ConnectionHandle): void {
     this.#connections += 1;
     connection.close = this.#closeCounted;
+    if (connection.reset !== undefined) connection.reset = this.#resetCounted;
     this.#host.changed(this.#connections);
     gate.serve?.call(gate.handle, 0, connection);
   }
