@@ -67,6 +67,10 @@ export interface StreamRecord {
   readonly bytesReceived: number;
   readonly bytesSent: number;
 
+  /** Messages of a gRPC call each way, as the endpoint got and sent them; 0 for other requests. */
+  readonly requestMessages: number;
+  readonly responseMessages: number;
+
   /** One entry an attempt, in order. Borrowed with the record. */
   readonly attempts: readonly AttemptRecord[];
   /** Why the last retry was refused: `''`, `budget`, `limit`, `unsafe`, `replay`, `timeout`, `closed`. */

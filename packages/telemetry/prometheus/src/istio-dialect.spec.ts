@@ -166,7 +166,20 @@ describe("Istio's metrics", () => {
 
   it('count gRPC by its status, and measure time and bodies in the buckets of the dashboards', () => {
     const exporter = plugin();
-    exporter.sink.record(streamRecord({ grpcStatus: 14, durationMs: 7, bytesReceived: 30, bytesSent: 2000 }));
+    exporter.sink.record(
+      streamRecord({
+        grpcStatus: 14,
+        durationMs: 7,
+        bytesReceived: 30,
+        bytesSent: 2000,
+        requestMessages: 2,
+        responseMessages: 7,
+      }),
+    );
+    const messages = (way: string) => samples(exporter, `istio_${way}_messages_total`);
+    expect(messages('request').map(({ value }) => value)).toEqual([2]);
+    expect(messages('response').map(({ value }) => value)).toEqual([7]);
+    expect(messages('response')[0]?.labels).toMatchObject({ grpc_response_status: '14' });
     expect(labels(exporter)[0]).toMatchObject({ request_protocol: 'grpc', grpc_response_status: '14' });
     const buckets = (name: string): (string | undefined)[] =>
       samples(exporter, `${name}_bucket`).map((s) => `${s.labels['le']}=${s.value}`);
@@ -177,6 +190,9 @@ describe("Istio's metrics", () => {
     );
     expect(samples(exporter, 'istio_request_bytes_sum')[0]?.value).toBe(30);
     expect(samples(exporter, 'istio_response_bytes_sum')[0]?.value).toBe(2000);
+    // Other requests have no messages.
+    exporter.sink.record(streamRecord());
+    expect(messages('request')).toHaveLength(1);
   });
 
   it('count TCP connections without a response code', () => {

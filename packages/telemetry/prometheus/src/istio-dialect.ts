@@ -23,6 +23,8 @@ const HELP = {
   istio_request_duration_milliseconds: 'First byte of the request to last byte of the response.',
   istio_request_bytes: 'Bodies of requests.',
   istio_response_bytes: 'Bodies of responses.',
+  istio_request_messages_total: 'Messages of gRPC calls sent by their callers.',
+  istio_response_messages_total: 'Messages of gRPC calls sent by services.',
   istio_tcp_sent_bytes_total: 'Bytes sent to callers over TCP.',
   istio_tcp_received_bytes_total: 'Bytes received from callers over TCP.',
   istio_tcp_connections_opened_total: 'TCP connections opened.',
@@ -41,6 +43,8 @@ interface HttpSeries extends Series {
   readonly duration: Histogram;
   readonly requestBytes: Histogram;
   readonly responseBytes: Histogram;
+  /** gRPC only. */
+  readonly messages: { readonly request: Counter; readonly response: Counter } | undefined;
 }
 
 interface TcpSeries extends Series {
@@ -58,8 +62,8 @@ interface Traffic {
 
 /**
  * Istio's standard metrics, for its dashboards and for Kiali: every label is there, `unknown` where nobody knows. A proxy
- * reports as `destination` what it received for its workload and as `source` everything else. Message counts of gRPC are
- * not reported, and a TCP connection counts as opened when it has closed: the record is made at its end.
+ * reports as `destination` what it received for its workload and as `source` everything else. Messages of
+ * gRPC count when their call is over, and a TCP connection as opened when it has closed: the record is made at its end.
  */
 export function istioDialect(registry: Registry, options: IstioDialectOptions): Dialect {
   const parties = createIstioParties(options.self);
@@ -93,8 +97,16 @@ export function istioDialect(registry: Registry, options: IstioDialectOptions): 
     const duration = histogram('istio_request_duration_milliseconds', labels);
     const requestBytes = histogram('istio_request_bytes', labels);
     const responseBytes = histogram('istio_response_bytes', labels);
+    const messages =
+      labels['request_protocol'] === 'grpc'
+        ? {
+            request: counter('istio_request_messages_total', labels),
+            response: counter('istio_response_messages_total', labels),
+          }
+        : undefined;
     return {
       lastEpochMs: 0,
+      messages,
       requests,
       duration,
       requestBytes,
@@ -104,6 +116,12 @@ export function istioDialect(registry: Registry, options: IstioDialectOptions): 
         ['istio_request_duration_milliseconds', duration],
         ['istio_request_bytes', requestBytes],
         ['istio_response_bytes', responseBytes],
+        ...(messages === undefined
+          ? []
+          : ([
+              ['istio_request_messages_total', messages.request],
+              ['istio_response_messages_total', messages.response],
+            ] as const)),
       ],
     };
   };
@@ -188,6 +206,9 @@ export function istioDialect(registry: Registry, options: IstioDialectOptions): 
       series.duration.observe(record.durationMs);
       series.requestBytes.observe(record.bytesReceived);
       series.responseBytes.observe(record.bytesSent);
+      if (series.messages === undefined) return;
+      series.messages.request.add(record.requestMessages);
+      series.messages.response.add(record.responseMessages);
     },
     exemplify(record) {
       if (record.kind === 'tcp') return;

@@ -40,6 +40,8 @@ export function streamRecord(change: Partial<StreamRecord> = {}): StreamRecord {
     serverName: undefined,
     bytesReceived: 0,
     bytesSent: 100,
+    requestMessages: 0,
+    responseMessages: 0,
     attempts: [
       {
         cluster: 'outbound|8080||reviews.default.svc.mesh.local',

@@ -106,6 +106,19 @@ describe.each([
     expect(test.records[0]).toMatchObject({ grpcStatus: 0, code: '' });
   });
 
+  it('have their messages counted, however they are cut', async () => {
+    const message = (text: string): string => String.fromCharCode(0, 0, 0, 0, text.length) + text;
+    const { test } = await call(
+      () => ({
+        headers: TYPE,
+        chunks: [message('one') + message('').slice(0, 3), message('').slice(3) + message('three')],
+        trailers: { 'grpc-status': '0' },
+      }),
+      { ...CALL, chunks: [message('first').slice(0, 7), message('first').slice(7) + message('second')] },
+    );
+    expect(test.records[0]).toMatchObject({ requestMessages: 2, responseMessages: 3 });
+  });
+
   it('get on about refusals, in the head and in trailers', async () => {
     const head = await call(() => ({ headers: { ...TYPE, 'grpc-status': '5' } }));
     expect(told(head.response)).toEqual(['5', undefined, '']);

@@ -196,6 +196,7 @@ export function responseData(
   owned: boolean,
 ): boolean {
   stream.movedMs = stream.engine.turn.nowMs;
+  if (stream.grpc) stream.responseMessages.push(chunk, start, end);
   if (stream.responsePipe !== undefined) return stream.responsePipe.push(chunk, start, end, owned);
   return writePiece(stream, chunk, start, end, owned);
 }

@@ -85,6 +85,8 @@ export class Recorder {
     record.serverName = connection.serverName;
     record.bytesReceived = stream.bytesReceived;
     record.bytesSent = stream.bytesSent;
+    record.requestMessages = stream.requestMessages.messages;
+    record.responseMessages = stream.responseMessages.messages;
     record.attempts = attempt.records;
     record.retryRefused = stream.retryRefused;
     this.#trace(record, stream);
@@ -184,6 +186,8 @@ class RecordView implements Mutable<StreamRecord> {
   serverName: string | undefined = undefined;
   bytesReceived = 0;
   bytesSent = 0;
+  requestMessages = 0;
+  responseMessages = 0;
   attempts: readonly AttemptRecord[] = NO_ATTEMPTS;
   retryRefused = '';
   traceId = '';

@@ -8,6 +8,7 @@ import type { CompiledRoute, ForwardTarget, HttpChain } from '../compile/compile
 import type { Services } from '../services.ts';
 import type { Downstream, UpstreamCluster, UpstreamEndpoint, UpstreamStream } from '../sides.ts';
 import { Attempt } from './attempt.ts';
+import { MessageCounter } from '../grpc/message-counter.ts';
 import { ReplayBuffer } from '../attempts/replay.ts';
 import type { MirrorFeed } from './mirror-feed.ts';
 import { StreamTrace } from './stream-trace.ts';
@@ -107,6 +108,9 @@ export class Stream {
   isConnect = false;
   /** A gRPC call, by its content type. */
   grpc = false;
+  /** What it says, counted where it is gRPC: behind the request's hooks, before the response's. */
+  readonly requestMessages: MessageCounter = new MessageCounter();
+  readonly responseMessages: MessageCounter = new MessageCounter();
   /** When the caller of a gRPC call stops waiting, on the clock of `startMs`; 0: it does not say. */
   deadlineMs = 0;
 
@@ -252,6 +256,8 @@ export class Stream {
     this.upgrade = undefined;
     this.isConnect = false;
     this.grpc = false;
+    this.requestMessages.reset();
+    this.responseMessages.reset();
     this.deadlineMs = 0;
     this.limitEndMs = 0;
     this.attempt.reset();
