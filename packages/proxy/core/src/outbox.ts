@@ -4,7 +4,7 @@ import { Stack } from './stack.ts';
 import type { Turn, TurnTask } from './turn.ts';
 
 /** Pieces up to this size are copied behind what is gathered already: one write costs more than copying them. */
-const COPY_BYTES = 4096;
+export const COPY_BYTES = 4096;
 /** What is gathered leaves when it reaches this, so that a turn with much output does not grow a buffer for ever. */
 const GATHER_BYTES = 65_536;
 /** Writers kept for reuse; more are left to the garbage collector. */

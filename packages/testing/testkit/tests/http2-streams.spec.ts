@@ -118,6 +118,23 @@ describe('a stalled stream', () => {
     stuck.close();
   });
 
+  it('keeps of small pieces what they are, not the reads that they came in', async () => {
+    const { test, upstreams } = await overHttp2({ handler: { codec: 'http1' } });
+    const [upstream] = upstreams as [Http2Upstream];
+    upstream.onStream = (stream) => void stream.pause();
+    const caller = test.connect();
+    caller.send('POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n');
+    await vi.waitFor(() => expect(upstream.streams).toHaveLength(1));
+    const kept = vi.spyOn(caller.socket.peer, 'keepRead');
+    // Past the endpoint's window all of it waits here.
+    for (let i = 0; i < 20; i++) {
+      caller.send(`1000\r\n${'x'.repeat(4096)}\r\n`);
+      await test.clock.settle();
+    }
+    expect(kept).not.toHaveBeenCalled();
+    caller.close(true);
+  });
+
   it('is cut after the idle timeout, and its connection serves on', async () => {
     const { test } = await overHttp2({
       answer: ({ target }) => ({ body: target === '/large' ? 'x'.repeat(MiB) : 'small' }),

@@ -4,6 +4,7 @@ import type { Engine } from '../engine.ts';
 import type { Socket } from '../ports.ts';
 import type { PauseReason } from '../sides.ts';
 import type { TurnTask } from '../turn.ts';
+import { HeldBody } from './held-body.ts';
 import { StreamSocket, type TunnelledStream } from './stream-socket.ts';
 
 /** Beside the reasons of {@link PauseReason}: bytes behind a head that asks for a tunnel wait until it stands. */
@@ -34,8 +35,8 @@ export abstract class StreamSide<Self> implements TurnTask, TunnelledStream<Self
   peerEnded = false;
   tunnelSocket: StreamSocket<Self> | undefined = undefined;
   #paused = 0;
-  #held: Buffer[] = [];
-  #heldBytes = 0;
+  /** Made when it is needed: most bodies are taken as they come. */
+  #held: HeldBody | undefined = undefined;
   /** Taken by the other side, and not yet the peer's to send again. */
   #owedBytes = 0;
   #endHeld = false;
@@ -59,7 +60,7 @@ export abstract class StreamSide<Self> implements TurnTask, TunnelledStream<Self
   received(chunk: Buffer, start: number, end: number, endStream: boolean): void {
     if (endStream) this.peerEnded = true;
     if (this.#paused !== 0 || this.#heldBytes > 0) {
-      this.#hold(chunk, start, end);
+      (this.#held ??= new HeldBody()).add(chunk, start, end);
       if (endStream) this.#endHeld = true;
       return;
     }
@@ -105,9 +106,9 @@ export abstract class StreamSide<Self> implements TurnTask, TunnelledStream<Self
   endOfTurn(): void {
     this.#scheduled = false;
     const { generation } = this;
-    while (this.#paused === 0 && this.#heldBytes > 0) {
-      const piece = this.#held.shift() as Buffer;
-      this.#heldBytes -= piece.length;
+    while (this.#paused === 0) {
+      const piece = this.#held?.shift();
+      if (piece === undefined) break;
       if (!this.#pass(piece, 0, piece.length, true, undefined)) return;
     }
     if (this.#paused !== 0) return;
@@ -144,9 +145,8 @@ export abstract class StreamSide<Self> implements TurnTask, TunnelledStream<Self
     if (this.h2 !== undefined) this.host.session.consume(this.h2, bytes);
   }
 
-  #hold(chunk: Buffer, start: number, end: number): void {
-    this.#held.push(Buffer.from(chunk.subarray(start, end)));
-    this.#heldBytes += end - start;
+  get #heldBytes(): number {
+    return this.#held === undefined ? 0 : this.#held.bytes;
   }
 
   // — tunnels —
@@ -175,11 +175,9 @@ export abstract class StreamSide<Self> implements TurnTask, TunnelledStream<Self
 
   takeHeld(): Buffer {
     const held = this.#held;
-    if (held.length === 0) return NOTHING;
-    this.#owedBytes += this.#heldBytes;
-    this.#held = [];
-    this.#heldBytes = 0;
-    return Buffer.concat(held);
+    if (held === undefined || held.bytes === 0) return NOTHING;
+    this.#owedBytes += held.bytes;
+    return held.takeAll();
   }
 
   /** For the next stream. */
@@ -189,8 +187,7 @@ export abstract class StreamSide<Self> implements TurnTask, TunnelledStream<Self
     this.peerEnded = false;
     this.tunnelSocket = undefined;
     this.#paused = 0;
-    if (this.#heldBytes > 0) this.#held = [];
-    this.#heldBytes = 0;
+    this.#held?.clear();
     this.#owedBytes = 0;
     this.#endHeld = false;
     this.#heldTrailers = undefined;

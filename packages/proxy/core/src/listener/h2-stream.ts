@@ -26,6 +26,7 @@ import { beginStream } from '../chain/walk.ts';
 import type { HttpChain } from '../compile/compiled.ts';
 import type { Engine } from '../engine.ts';
 import { StreamSide, type SideHost } from '../http2/stream-side.ts';
+import { COPY_BYTES } from '../outbox.ts';
 import { rescue } from '../rescue.ts';
 import { PAUSE_FLOW, type Downstream, type PauseReason, type UpstreamStream } from '../sides.ts';
 import { Stack } from '../stack.ts';
@@ -256,7 +257,8 @@ export class Http2ServerStream extends StreamSide<Http2ServerStream> implements 
     stream.bytesSent += end - start;
     const { h2 } = this;
     if (h2 === undefined || end === start || this.#localEnded) return false;
-    return this.host.session.writeData(h2, chunk, start, end, owned);
+    // A small piece that waits would keep the whole read that it stands in.
+    return this.host.session.writeData(h2, chunk, start, end, owned && end - start > COPY_BYTES);
   }
 
   writeEnd(stream: Stream, trailers: FieldTable | undefined): void {

@@ -12,6 +12,7 @@ import { attemptAnswered, attemptFailed, responseBroken, responseWhole } from '.
 import { upstreamDrained } from '../chain/request-body.ts';
 import { responseData, responseEnd } from '../chain/response.ts';
 import { StreamSide, type SideHost } from '../http2/stream-side.ts';
+import { COPY_BYTES } from '../outbox.ts';
 import { acceptWebsocket } from '../http2/websocket.ts';
 import type { Socket } from '../ports.ts';
 import { PAUSE_FLOW, type PauseReason, type UpstreamStream } from '../sides.ts';
@@ -103,7 +104,8 @@ export class Http2ClientStream extends StreamSide<Http2ClientStream> implements 
 
   sendData(chunk: Buffer, start: number, end: number, owned: boolean): boolean {
     if (this.h2 === undefined || this.#localEnded || start === end) return false;
-    return this.host.session.writeData(this.h2, chunk, start, end, owned);
+    // A small piece that waits would keep the whole read that it stands in.
+    return this.host.session.writeData(this.h2, chunk, start, end, owned && end - start > COPY_BYTES);
   }
 
   sendEnd(trailers: FieldTable | undefined): void {
