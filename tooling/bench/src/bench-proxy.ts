@@ -33,6 +33,8 @@ export interface BenchSetup {
   readonly downstreamTls?: TlsFiles | null;
   /** Whether the origin is asked in HTTP/2. Callers choose for themselves. Default false. */
   readonly http2?: boolean;
+  /** 0: none. Default 15,000. */
+  readonly requestTimeoutMs?: number;
   /** Bounds of the clusters; default the engine's. */
   readonly limits?: CircuitLimits;
   /** Filters beside those of the mesh set. Not from a command line. */
@@ -116,8 +118,8 @@ export function benchProxy(setup: BenchSetup, more: Partial<ProxyOptions> = {}):
   });
 }
 
-function routesOf({ mesh, many = [] }: BenchSetup): HttpListenerOptions['routes'] {
-  const forward = { requestTimeoutMs: 15_000, ...(mesh ? { perTryTimeoutMs: 10_000 } : {}) };
+function routesOf({ mesh, requestTimeoutMs = 15_000, many = [] }: BenchSetup): HttpListenerOptions['routes'] {
+  const forward = { requestTimeoutMs, ...(mesh ? { perTryTimeoutMs: 10_000 } : {}) };
   if (many.length === 0) return [route('/', 'origin', forward)];
   const byPath = many.filter(({ path }) => path !== undefined);
   if (byPath.length > 0) return byPath.map((one) => route(one.path as string, one.cluster, forward));

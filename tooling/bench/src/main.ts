@@ -97,6 +97,8 @@ async function compare(options: Options, directory: string): Promise<boolean> {
         `${JSON.stringify(results({ rows, failures, skipped, studies }), null, 2)}\n`,
       );
   };
+  // A file that cannot be written is told of now, not after the first scenario.
+  save();
   const present: Subject[] = [];
   for (const subject of options.scenarios.length === 0 ? [] : options.subjects) {
     const why = await subject.missing();

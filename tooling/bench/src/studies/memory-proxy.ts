@@ -56,6 +56,8 @@ export async function withMemoryProxy<T>(
           }),
       http2: setup.http2,
       limits: LIMITS,
+      // What is measured takes as long as it takes.
+      requestTimeoutMs: 0,
     };
     const child = fork(program, [JSON.stringify(told)], { execArgv: ['--expose-gc'] });
     children.push(child);
