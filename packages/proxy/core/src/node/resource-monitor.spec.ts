@@ -36,7 +36,8 @@ it('reads what the process has and uses', () => {
 });
 
 it('tells how late the loop comes to its work, and not of one long turn', async () => {
-  monitor = nodeResourceMonitor();
+  // As if nobody else had the processor, also where somebody has.
+  monitor = nodeResourceMonitor(() => performance.now());
   const use = nothing();
   // It begins to ask when it saw that the loop is busy.
   for (let sample = 0; sample < 2; sample++) {
@@ -53,6 +54,20 @@ it('tells how late the loop comes to its work, and not of one long turn', async 
   }
   monitor.read(use);
   expect(use.loopDelayMs).toBeLessThan(40);
+});
+
+it('does not call a loop late that waits for the processor', async () => {
+  monitor = nodeResourceMonitor();
+  const use = nothing();
+  const asleep = new Int32Array(new SharedArrayBuffer(4));
+  for (let sample = 0; sample < 3; sample++) {
+    for (let i = 0; i < 6; i++) {
+      Atomics.wait(asleep, 0, 0, 80); // as if others had it
+      await turn();
+    }
+    monitor.read(use);
+    expect(use.loopDelayMs).toBe(0);
+  }
 });
 
 it('tells when iterations of the loop begin, until it is told not to', async () => {

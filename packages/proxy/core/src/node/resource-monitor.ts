@@ -14,14 +14,15 @@ import type { ResourceMonitor, ResourceUse } from '../ports.ts';
 const LOOP_RESOLUTION_MS = 20;
 
 /**
- * A loop that was at work less than this part of the time is not late. Asking it how late it is wakes the process each
- * time, which would cost one that rests more than all else.
+ * A loop that was at work less than this part of the time is not late, and asking it would wake a process that rests more
+ * often than all else. At work is what has the processor: one that others keep waiting for it is late as well, but refusing
+ * requests would mend nothing there.
  */
 const BUSY = 0.5;
 
-/** Reads what this process uses of its means. */
-export function nodeResourceMonitor(): ResourceMonitor {
-  return new NodeResourceMonitor();
+/** Reads what this process uses of its means. @param cpuMs processor time that it had so far */
+export function nodeResourceMonitor(cpuMs: () => number = cpuMsOfProcess): ResourceMonitor {
+  return new NodeResourceMonitor(cpuMs);
 }
 
 /** Who watches a proxy: a transport that is not Node's own comes with a process of its own, or with none. */
@@ -34,7 +35,10 @@ class NodeResourceMonitor implements ResourceMonitor {
   readonly #loop = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
   /** Whether {@link #loop} counts. */
   #counting = false;
-  #utilization = performance.eventLoopUtilization();
+  readonly #cpu: () => number;
+  #cpuMs: number;
+  #readMs = performance.now();
+  readonly #cpuLimit = cpuLimit();
   #collections: PerformanceObserver | undefined;
   readonly #memoryLimitBytes = memoryLimitBytes();
   readonly #openFilesLimit = openFilesLimit();
@@ -42,6 +46,11 @@ class NodeResourceMonitor implements ResourceMonitor {
   #heapBytes = 0;
   #onIteration: (() => void) | undefined;
   #immediate: NodeJS.Immediate | undefined;
+
+  constructor(cpuMs: () => number) {
+    this.#cpu = cpuMs;
+    this.#cpuMs = cpuMs();
+  }
 
   read(into: ResourceUse): void {
     this.#collections ??= watchCollections(() => {
@@ -56,16 +65,18 @@ class NodeResourceMonitor implements ResourceMonitor {
   }
 
   #loopDelayMs(): number {
-    const now = performance.eventLoopUtilization();
-    const { utilization } = performance.eventLoopUtilization(now, this.#utilization);
-    this.#utilization = now;
+    const usedMs = this.#cpu();
+    const nowMs = performance.now();
+    const share = (usedMs - this.#cpuMs) / Math.max(nowMs - this.#readMs, 1) / this.#cpuLimit;
+    this.#cpuMs = usedMs;
+    this.#readMs = nowMs;
     // The histogram has whole periods. The median, since one long period (a collection, a process that was stopped) is no
     // overload.
     const delayMs =
       this.#counting && this.#loop.count > 0
         ? Math.max(this.#loop.percentile(50) / 1e6 - LOOP_RESOLUTION_MS, 0)
         : 0;
-    const busy = utilization >= BUSY;
+    const busy = share >= BUSY;
     if (busy !== this.#counting) {
       if (busy) this.#loop.enable();
       else this.#loop.disable();
@@ -109,6 +120,21 @@ function watchCollections(onFull: () => void): PerformanceObserver {
 function isFullCollection(entry: PerformanceEntry): boolean {
   const { detail } = entry as { readonly detail?: { readonly kind?: number } };
   return detail?.kind === constants.NODE_PERFORMANCE_GC_MAJOR;
+}
+
+function cpuMsOfProcess(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1_000;
+}
+
+/** What the loop can have of a processor: one, or less where the cgroup has a quota. */
+function cpuLimit(): number {
+  try {
+    const [quota = 'max', period = '100000'] = readFileSync('/sys/fs/cgroup/cpu.max', 'utf8').split(' ');
+    return quota === 'max' ? 1 : Math.min(1, Number(quota) / Number(period)) || 1;
+  } catch {
+    return 1; // no cgroup of version 2
+  }
 }
 
 /** The cgroup's; 0 where there is none, which is then said by a number past what the machine has. */

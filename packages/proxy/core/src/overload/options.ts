@@ -4,7 +4,8 @@ import { TulleError } from '@tulle/filter';
  * What may run short, each as a share of its limit:
  * - `heap`: bytes of the JavaScript heap that were reachable after its last full collection; garbage is no pressure.
  * - `memory`: resident memory of the process.
- * - `event-loop`: how late the loop comes to its work, the median since the last sample.
+ * - `event-loop`: how late the loop comes to its work, the median since the last sample; counted while the process has at
+ *   least half of a processor, since who is kept from it by others is late whatever it refuses.
  * - `downstream-connections`, `active-requests`: what callers have open.
  */
 export type OverloadResource =
