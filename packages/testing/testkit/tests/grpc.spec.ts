@@ -268,6 +268,27 @@ describe('the status of a call', () => {
   });
 });
 
+it('a caller that takes nothing is cut, and not kept for the sake of trailers', async () => {
+  const test = await simple({
+    handler: { streamIdleTimeoutMs: 5_000 },
+    answer: ({ connection }) => {
+      connection.send(
+        `HTTP/1.1 200 OK\r\ncontent-type: application/grpc\r\ntransfer-encoding: chunked\r\n\r\n200000\r\n${'z'.repeat(0x200000)}\r\n`,
+      );
+      return 'silence';
+    },
+  });
+  const client = test.client();
+  client.connection.pause();
+  client.send(CALL);
+  // It took some before it was asked first.
+  await test.clock.advance(10_200);
+  expect(test.records[0]).toMatchObject({ grpcStatus: 4, code: 'TULLE_STREAM_IDLE' });
+  client.connection.resume();
+  await client.connection.over();
+  expect(client.connection.received).not.toContain('grpc-status');
+});
+
 describe('a deadline', () => {
   const asks = (timeout: string, more: Partial<TestRequest> = {}): TestRequest => ({
     ...CALL,

@@ -26,8 +26,8 @@ export function shapeGrpcReply(stream: Stream): void {
 }
 
 /**
- * Whether the response under way can end with a status of Tulle's own: a gRPC caller that is still there, and a body
- * whose end is not told by its length.
+ * Whether the response under way can end with a status of Tulle's own: a gRPC caller that is still there and takes what
+ * comes, and a body whose end is not told by its length.
  */
 export function canEndAsGrpc(stream: Stream): boolean {
   const { downstream, responseFields } = stream;
@@ -40,6 +40,7 @@ export function canEndAsGrpc(stream: Stream): boolean {
     stream.responseLength < 0 &&
     stream.requestHead.minorVersion !== 0 &&
     downstream.open &&
+    !downstream.full &&
     isGrpcContentType(responseFields.get('content-type'))
   );
 }
