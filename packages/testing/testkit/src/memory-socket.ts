@@ -143,6 +143,9 @@ export class MemorySocket implements Socket {
     other.#inbox = this.#inbox;
     other.#inboxBytes = this.#inboxBytes;
     other.#endArrived = this.#endArrived;
+    // What has moved must not be delivered here as well.
+    this.#inbox = [];
+    this.#inboxBytes = 0;
     other.peer = this.peer;
     this.peer.peer = other;
     other.#schedule();

@@ -30,8 +30,6 @@ export async function startMesh(options: TestMeshOptions): Promise<TestMesh> {
   const controlPlane = createControlPlane({
     trustDomain,
     clock,
-    // By ALPN the memory network's pretended handshake would be read as bytes of HTTP/2; pairings have scenarios of their own.
-    meshProtocol: 'http1',
     ...(options.defaultAction === undefined ? {} : { defaultAction: options.defaultAction }),
     // The services of the test are what an operator would have granted by join tokens.
     mayClaim: (account, labels) =>
