@@ -2,6 +2,7 @@
 import { generateKeyPairSync, sign, verify } from 'node:crypto';
 import { CONTINUE, defineHttpFilter } from '@tulle/filter';
 import { adaptiveConcurrency } from '@tulle/filter-adaptive-concurrency';
+import { nodeResourceMonitor } from '@tulle/proxy';
 import { benchProxy } from './bench-proxy.ts';
 
 /** What such a Tulle is told. */
@@ -14,6 +15,8 @@ export interface OverloadSetup {
   readonly work: boolean;
   /** The overload manager is on, by its defaults. */
   readonly sheds: boolean;
+  /** A loop is late also where others have the processor: for machines that do other things meanwhile. */
+  readonly lateAnyway?: boolean;
   /** Adaptive concurrency is on, by its defaults. */
   readonly adapts: boolean;
 }
@@ -54,6 +57,7 @@ const proxy = benchProxy(
   {
     admin: { host: '127.0.0.1', port: setup.adminPort },
     ...(setup.sheds ? {} : { overload: false as const }),
+    ...(setup.lateAnyway === true ? { monitor: nodeResourceMonitor(() => performance.now()) } : {}),
   },
 );
 await proxy.start();

@@ -69,6 +69,7 @@ async function processes(
     originPort,
     adminPort,
     accessLogFile: join(directory, 'access.log'),
+    lateAnyway: true,
     ...setup,
   };
   const proxy = spawn(process.execPath, [file('../overload-process.ts'), JSON.stringify(told)], {
