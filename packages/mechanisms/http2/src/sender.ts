@@ -21,7 +21,7 @@ import {
 export interface SenderHost<U> {
   /** END_STREAM is in the output. */
   onLocalEnd(stream: Http2Stream<U>): void;
-  /** The stream is writable again. */
+  /** The stream is writable again, or empty where it tells that. */
   onWritable(stream: Http2Stream<U>): void;
 }
 
@@ -221,12 +221,16 @@ export class Sender<U> {
     if (!last) this.offer(stream);
     else if (queue.ends) {
       if (queue.trailers !== undefined) this.#trailers(stream, queue.trailers);
-      return this.#ended(stream);
+      const { id, tellsEmpty } = stream;
+      this.#ended(stream);
+      // unless it is over by that
+      if (tellsEmpty && stream.id === id) this.#host.onWritable(stream);
+      return;
     }
-    if (!stream.writable && stream.queuedBytes <= this.#queueBytes / 2) {
-      stream.writable = true;
-      if (stream.local === LOCAL_BODY) this.#host.onWritable(stream);
-    }
+    const drained = !stream.writable && stream.queuedBytes <= this.#queueBytes / 2;
+    if (drained) stream.writable = true;
+    if (stream.tellsEmpty ? stream.queuedBytes === 0 : drained && stream.local === LOCAL_BODY)
+      this.#host.onWritable(stream);
   }
 }
 

@@ -32,6 +32,11 @@ export class Http2Stream<U> {
   queuedBytes = 0;
   /** False while more than `streamQueueBytes` are queued: stop the source; `onDrain` says when to go on. */
   writable = true;
+  /**
+   * Set by an owner that uses the stream as a socket: `onDrain` comes whenever nothing is queued any more, also behind the
+   * end; not at half of `streamQueueBytes`.
+   */
+  tellsEmpty = false;
 
   // — the session's —
 
@@ -76,6 +81,7 @@ export class Http2Stream<U> {
     this.protocol = undefined;
     this.queuedBytes = 0;
     this.writable = true;
+    this.tellsEmpty = false;
     this.head = undefined;
     this.peer = PEER_HEAD;
     this.local = LOCAL_HEAD;

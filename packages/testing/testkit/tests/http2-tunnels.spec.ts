@@ -107,6 +107,19 @@ describe.each(PAIRINGS)('CONNECT from %s to %s', (caller, endpoint) => {
     });
   });
 
+  it.each(['caller', 'endpoint'] as const)('goes on when the %s reads again', async (slow) => {
+    const { near, far } = await tunnel(caller, endpoint);
+    const [from, to] = slow === 'endpoint' ? [near, far] : [far, near];
+    const body = Buffer.alloc(8 * 1024 * 1024, 3);
+    to.pause();
+    from.end(body);
+    // Everything between the two is full, and reading has stopped.
+    for (let round = 0; round < 50; round++) await new Promise((resolve) => setImmediate(resolve));
+    const heard = all(to);
+    to.resume();
+    expect((await heard).equals(body)).toBe(true);
+  });
+
   it('ends for both when one goes away', async () => {
     const { test, near, far } = await tunnel(caller, endpoint);
     const gone = new Promise((resolve) => far.once('close', resolve));

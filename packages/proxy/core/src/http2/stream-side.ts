@@ -162,6 +162,7 @@ export abstract class StreamSide<Self> implements TurnTask, TunnelledStream<Self
     this.pause(PAUSE_TUNNEL);
     const socket = new StreamSocket<Self>(host.session, this, host.socket, host.engine.turn);
     this.tunnelSocket = socket;
+    if (this.h2 !== undefined) this.h2.tellsEmpty = true;
     return socket;
   }
 

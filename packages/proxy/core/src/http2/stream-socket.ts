@@ -112,6 +112,11 @@ export class StreamSocket<U> implements Socket, TurnTask {
 
   setOwnedReads(): void {}
 
+  /** The session took all that was queued. */
+  drained(): void {
+    if (!this.#closed) this.events.onDrain();
+  }
+
   /** The HTTP/2 stream is over. @param reset out of order */
   streamOver(reset: boolean): void {
     if (!reset) this.events.onDrain();

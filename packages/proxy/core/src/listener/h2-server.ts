@@ -9,7 +9,6 @@ import {
   type ResetCause,
 } from '@tulle/http2';
 import type { WheelTimer } from '@tulle/time';
-import { downstreamDrained } from '../chain/response.ts';
 import type { HttpChain, HttpSettings } from '../compile/compiled.ts';
 import type { Engine } from '../engine.ts';
 import { DRAIN_TOKEN, Liveness, type LivenessOwner } from '../http2/liveness.ts';
@@ -168,7 +167,7 @@ export class Http2ServerConnection
   }
 
   onDrain({ user }: Http2Stream<Http2ServerStream>): void {
-    if (user.stream !== undefined) downstreamDrained(user.stream);
+    user.drained();
   }
 
   onSettings(): void {}

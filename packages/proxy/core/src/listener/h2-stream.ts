@@ -22,6 +22,7 @@ import {
 import type { WheelTimer } from '@tulle/time';
 import { completeStream } from '../chain/complete.ts';
 import { requestData, requestEnd } from '../chain/request-body.ts';
+import { downstreamDrained } from '../chain/response.ts';
 import { beginStream } from '../chain/walk.ts';
 import type { HttpChain } from '../compile/compiled.ts';
 import type { Engine } from '../engine.ts';
@@ -192,6 +193,11 @@ export class Http2ServerStream extends StreamSide<Http2ServerStream> implements 
           : 'downstream_remote_disconnect';
     stream.flag(cause === 'protocol' ? 'DPE' : 'DC');
     completeStream(stream);
+  }
+
+  drained(): void {
+    if (this.tunnelSocket !== undefined) this.tunnelSocket.drained();
+    else if (this.stream !== undefined) downstreamDrained(this.stream);
   }
 
   /** Both sides ended in order, and the last frame left. */

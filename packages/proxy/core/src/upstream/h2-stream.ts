@@ -208,7 +208,8 @@ export class Http2ClientStream extends StreamSide<Http2ClientStream> implements 
   }
 
   drained(): void {
-    if (this.#stream !== undefined) upstreamDrained(this.#stream);
+    if (this.tunnelSocket !== undefined) this.tunnelSocket.drained();
+    else if (this.#stream !== undefined) upstreamDrained(this.#stream);
   }
 
   /** The stream ended out of order. */
@@ -240,8 +241,8 @@ export class Http2ClientStream extends StreamSide<Http2ClientStream> implements 
     this.#leaveIfOver();
     stream.upstream = undefined;
     metrics.resets.add();
-    if (cause === 'goaway' || (cause === 'peer' && code === H2_REFUSED_STREAM))
-      // Provably not looked at (D5).
+    // Provably not looked at (D5); who says so of what it had begun to answer says nothing.
+    if (!headSeen && (cause === 'goaway' || (cause === 'peer' && code === H2_REFUSED_STREAM)))
       return attemptFailed(stream, 'TULLE_UPSTREAM_RESET', true, undefined, true);
     const broken = cause === 'protocol' ? rule : cause === 'connection' ? faultRule : '';
     if (broken !== '') {
