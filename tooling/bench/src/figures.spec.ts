@@ -40,7 +40,7 @@ describe('figures for a page', () => {
 
   it('compare round by round, and show what a pair adds to latency and what failed', () => {
     const text = markdown(results, 'charts');
-    expect(text).toContain('| `sidecar-pair-paced` | 20.0 | – | – | 40.0 | – | 0.50 (0.50–0.75) |');
+    expect(text).toContain('| `sidecar-pair-paced` | 20.0 | 40.0 | – | 0.50 (0.50–0.75) |');
     expect(text).toContain('| tulle, mesh | 0.10 | 3.00 | 2.00 |');
     expect(text).toContain('Failed: sidecar-pair-paced nginx/mesh.');
     expect(text).toContain('`idle-streams`: memory.\n\n```\n  bare  7157\n```\n');

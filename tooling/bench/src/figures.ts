@@ -7,6 +7,16 @@ import { median, spread } from './stats.ts';
 const BEGIN = '<!-- figures: written by `pnpm bench --from FILE --figures docs/performance.md` -->';
 const END = '<!-- end of figures -->';
 
+const COLUMNS: Readonly<Record<string, string>> = {
+  tulle: 'Tulle',
+  haproxy: 'HAProxy',
+  nginx: 'nginx',
+  envoy: 'Envoy',
+  'node-http': '`node:http`',
+  'http-proxy': 'http-proxy',
+  'fastify-proxy': '@fastify/http-proxy',
+};
+
 /** Replaces the figures of a page, between its two marks. @throws Error when a mark is missing */
 export function writeFigures(results: Results, page: string, chartsPath: string): void {
   const text = readFileSync(page, 'utf8');
@@ -25,14 +35,13 @@ export function markdown(results: Results, chartsPath: string): string {
   const lines = [
     `Medians of ${roundsOf(rows)}, ${results.startedAt.slice(0, 10)}, Node ${node.slice(1)}, ${machine.cores} × ${machine.cpu}, load average ${machine.loadAverage.map((load) => load.toFixed(1)).join(' to ')}.`,
     '',
-    "What a mesh has on, CPU µs a request (message, handshake), and Tulle's ratio to the others round by round, median (least–greatest):",
-    '',
-    ...variantTable(rows, names, 'mesh'),
-    '',
-    'Bare:',
-    '',
-    ...variantTable(rows, names, 'bare'),
-    '',
+    ...variantTable(
+      "With what a mesh has on, CPU µs a request (message, handshake), and Tulle's ratio to the others round by round, median (least–greatest):",
+      rows,
+      names,
+      'mesh',
+    ),
+    ...variantTable('Bare:', rows, names, 'bare'),
     ...latencyTable(rows),
     ...names.map((name) => `![CPU per request, ${name}](${chartsPath}/${name}.svg)`),
   ];
@@ -51,9 +60,13 @@ function roundsOf(rows: readonly Row[]): string {
   return least === greatest ? `${least} rounds` : `${least} to ${greatest} rounds`;
 }
 
-function variantTable(rows: readonly Row[], names: readonly string[], variant: 'bare' | 'mesh'): string[] {
-  const peers = ['haproxy', 'nginx', 'envoy'];
-  const plain = variant === 'bare' ? ['node-http', 'http-proxy', 'fastify-proxy'] : [];
+/** Nothing where Tulle was not measured so. */
+function variantTable(
+  title: string,
+  rows: readonly Row[],
+  names: readonly string[],
+  variant: 'bare' | 'mesh',
+): string[] {
   const find = (scenario: string, subject: string): Row | undefined =>
     rows.find(
       (row) =>
@@ -61,16 +74,19 @@ function variantTable(rows: readonly Row[], names: readonly string[], variant: '
         row.subject === subject &&
         (row.variant === variant || (variant === 'bare' && row.variant === 'plain')),
     );
+  const shown = Object.entries(COLUMNS).filter(([subject]) => names.some((name) => find(name, subject)));
+  if (!shown.some(([subject]) => subject === 'tulle')) return [];
   return [
-    `| scenario | Tulle | HAProxy | nginx | Envoy |${plain.map((name) => ` ${name} |`).join('')} Tulle × HAProxy | Tulle × Envoy |`,
-    `|---|---|---|---|---|${plain.map(() => '---|').join('')}---|---|`,
+    title,
+    '',
+    `| scenario |${shown.map(([, column]) => ` ${column} |`).join('')} Tulle × HAProxy | Tulle × Envoy |`,
+    `|---|${shown.map(() => '---|').join('')}---|---|`,
     ...names.map((name) => {
       const tulle = find(name, 'tulle');
-      const cells = ['tulle', ...peers, ...plain].map(
-        (subject) => find(name, subject)?.cpuUsPerRequest.toFixed(1) ?? '–',
-      );
+      const cells = shown.map(([subject]) => find(name, subject)?.cpuUsPerRequest.toFixed(1) ?? '–');
       return `| \`${name}\` | ${cells.join(' | ')} | ${ratio(tulle, find(name, 'haproxy'))} | ${ratio(tulle, find(name, 'envoy'))} |`;
     }),
+    '',
   ];
 }
 
