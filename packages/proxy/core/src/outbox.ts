@@ -39,6 +39,8 @@ export class Outbox implements TurnTask {
       this.#scheduled = true;
       this.#turn.flushLater(this);
     }
+    // Also where only heads come, so that nobody takes them for what the peer has not read.
+    if (this.#writer !== undefined && this.#writer.length >= GATHER_BYTES) this.#write();
     return (this.#writer ??= spareWriters.pop() ?? new ByteWriter());
   }
 

@@ -45,6 +45,8 @@ export class MemorySocket implements Socket {
   /** Written here, not taken by the peer's inbox yet: references into the writer's buffers. */
   #outgoing: Buffer[] = [];
   queuedBytes = 0;
+  /** A write was kept: `onDrain` says when it is gone. None follows what was taken at once. */
+  #owesDrain = false;
   #corked = false;
   #paused = false;
   #scheduled = false;
@@ -76,7 +78,8 @@ export class MemorySocket implements Socket {
     this.queuedBytes += bytes.length;
     if (this.#corked) return WRITE_KEPT;
     this.#flush();
-    return this.queuedBytes === 0 ? WRITE_TAKEN : WRITE_KEPT;
+    this.#owesDrain = this.queuedBytes > 0;
+    return this.#owesDrain ? WRITE_KEPT : WRITE_TAKEN;
   }
 
   cork(): void {
@@ -86,6 +89,7 @@ export class MemorySocket implements Socket {
   uncork(): void {
     this.#corked = false;
     this.#flush();
+    this.#owesDrain = this.queuedBytes > 0;
   }
 
   end(): void {
@@ -166,7 +170,6 @@ export class MemorySocket implements Socket {
   /** Moves as much as the peer's inbox takes. */
   #flush(): void {
     const { peer } = this;
-    const hadQueued = this.queuedBytes > 0;
     while (this.#outgoing.length > 0) {
       const room = peer.#closed ? Infinity : peer.incoming.capacityBytes - peer.#inboxBytes;
       if (room <= 0) break;
@@ -185,10 +188,12 @@ export class MemorySocket implements Socket {
       peer.#arriveEnd();
       this.#closeWhenDone();
     }
-    if (hadQueued && this.queuedBytes === 0)
+    if (this.#owesDrain && this.queuedBytes === 0) {
+      this.#owesDrain = false;
       queueMicrotask(() => {
         if (!this.#closed && this.queuedBytes === 0) this.events.onDrain();
       });
+    }
     peer.#schedule();
   }
 
