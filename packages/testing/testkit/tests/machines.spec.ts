@@ -1,6 +1,14 @@
+import type { Listener, ProxyConfig } from '@tulle/model';
 import { createProxy, httpListener, route, type Proxy } from '@tulle/proxy';
 import { afterEach, describe, expect, it } from 'vitest';
-import { fakeClock, httpUpstream, HttpClient, memoryLog, memoryNetwork } from '../src/index.ts';
+import {
+  fakeClock,
+  http2Upstream,
+  httpUpstream,
+  HttpClient,
+  memoryLog,
+  memoryNetwork,
+} from '../src/index.ts';
 
 const TLS = { certificate: { kind: 'workload' }, trust: { kind: 'mesh' } } as const;
 const id = (name: string): string => `spiffe://mesh.local/ns/default/sa/${name}`;
@@ -74,4 +82,57 @@ describe('machines of a memory network', () => {
     expect((await call('orders', 'orders', 'web')).status).toBe(200);
     expect((await call('orders', 'orders', 'report')).status).toBe(503);
   });
+
+  it.each(['http1', 'http2'] as const)(
+    'are not asked over a connection of %s whose other end proved what is expected no more',
+    async (protocol) => {
+      const clock = fakeClock();
+      const network = memoryNetwork(clock);
+      const service = network.machine({ address: '10.0.0.2', identity: id('old') });
+      const released = Promise.withResolvers<void>();
+      const serve = protocol === 'http1' ? httpUpstream : http2Upstream;
+      const upstream = serve(
+        service,
+        '10.0.0.2:80',
+        async () => {
+          await released.promise;
+          return { body: 'old' };
+        },
+        { identity: id('old') },
+      );
+      const machine = network.machine({ address: '10.0.0.1', identity: id('web') });
+      const config = (identity: string): ProxyConfig => ({
+        version: identity,
+        listeners: [
+          httpListener({
+            host: '127.0.0.1',
+            port: 9001,
+            routes: [route('/', 'orders')],
+          }) as unknown as Listener,
+        ],
+        routes: [],
+        clusters: [{ name: 'orders', tls: TLS, pool: { protocol }, discovery: { kind: 'eds' } }],
+        endpoints: [
+          {
+            name: 'orders',
+            endpoints: [{ address: { host: '10.0.0.2', port: 80 }, identity: id(identity) }],
+          },
+        ],
+      });
+      const client = createProxy({ clock, log: memoryLog(), transport: machine.transport });
+
+      proxies.push(client);
+      await client.start();
+      await client.update(config('old'));
+      const caller = new HttpClient(machine.connect('127.0.0.1:9001'));
+      const first = caller.request();
+      await upstream.next();
+      await client.update(config('new'));
+      released.resolve();
+      // What was under way when it changed may end.
+      expect((await first).body).toBe('old');
+      expect((await caller.request()).status).toBe(503);
+      expect(upstream.requests).toHaveLength(1);
+    },
+  );
 });

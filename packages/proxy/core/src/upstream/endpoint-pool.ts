@@ -59,6 +59,13 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
     this.#shared.leave();
   }
 
+  /** Whether what the socket proved when it was connected is what is expected by now. */
+  #isExpected({ tls }: Socket): boolean {
+    const { cluster, endpoint } = this;
+    if (usesTls(cluster, endpoint) !== (tls !== undefined)) return false;
+    return tls === undefined || endpoint.identity === undefined || tls.identity === endpoint.identity;
+  }
+
   take(stream: Stream): UpstreamStream | undefined {
     if (this.#shared.size > 0) {
       const shared = this.#shared.withRoom(stream);
@@ -99,6 +106,12 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
   connected(socket: Socket): void {
     const { cluster } = this;
     this.connecting--;
+    if (!this.#isExpected(socket)) {
+      socket.destroy();
+      this.connections--;
+      cluster.connections--;
+      return this.#grow();
+    }
     this.#shares =
       cluster.protocol === 'http2'
         ? socket.tls?.alpn === undefined || socket.tls.alpn === 'h2'
@@ -162,7 +175,7 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
   /** A connection is free: the next waiter gets it, or it rests. */
   give(connection: UpstreamConnection): void {
     const { cluster } = this;
-    if (!connection.reusable) return connection.close();
+    if (!connection.reusable || !this.#isExpected(connection.socket)) return connection.close();
     const nowMs = cluster.engine.turn.nowMs;
     const stream = this.#nextWaiter();
     if (stream !== undefined) {
