@@ -128,3 +128,34 @@ describe('writing into the handle', () => {
     expect(drainCount).toBe(0);
   });
 });
+
+it('a write that is told of later, though the kernel has it already, ends no other one', () => {
+  // What libuv does when the kernel takes the rest of a write between two looks: all is gone, and its request still comes back.
+  const { streamBaseState, kLastWriteWasAsync } = (
+    process as unknown as {
+      binding(name: string): { streamBaseState: Int32Array; kLastWriteWasAsync: number };
+    }
+  ).binding('stream_wrap');
+  const requests: { oncomplete(status: number): void }[] = [];
+  const handle = {
+    writeQueueSize: 0,
+    writeBuffer(request: { oncomplete(status: number): void }, bytes: Buffer): number {
+      requests.push(request);
+      handle.writeQueueSize = requests.length === 1 ? 0 : bytes.length;
+      streamBaseState[kLastWriteWasAsync] = 1;
+      return 0;
+    },
+  };
+  let doneCount = 0;
+  const writer = directWriter(
+    { _handle: handle, destroyed: false } as unknown as NetSocket,
+    () => doneCount++,
+  );
+  expect(writer?.write(Buffer.from('first'))).toBe(true);
+  expect(writer?.write(Buffer.from('second'))).toBe(false);
+  expect(requests[0]).not.toBe(requests[1]);
+  requests[0]?.oncomplete(0);
+  expect([writer?.waitingBytes, doneCount]).toEqual([6, 0]);
+  requests[1]?.oncomplete(0);
+  expect([writer?.waitingBytes, doneCount]).toEqual([0, 1]);
+});

@@ -17,7 +17,7 @@ export interface DirectWriter {
   write(bytes: Buffer): boolean;
 }
 
-/** What libuv keeps of one write; it is only used up when the kernel did not take all at once. */
+/** What libuv keeps of one write; it is only used up when the write is told of later. */
 interface WriteRequest {
   handle: unknown;
   buffer: Buffer | undefined;
@@ -29,25 +29,34 @@ interface StreamHandle {
   writeBuffer(request: WriteRequest, bytes: Buffer): number;
 }
 
-const WriteRequestOfNode = findWriteRequest();
+/** The part of Node's binding that is used. */
+interface StreamBinding {
+  readonly WriteWrap: new () => WriteRequest;
+  readonly streamBaseState: Int32Array;
+  /** Where in it stands whether the last write is told of later. */
+  readonly kLastWriteWasAsync: number;
+}
+
+const binding: StreamBinding | undefined = findBinding();
 
 /** @param onDone the write that waited is done */
 export function directWriter(raw: NetSocket, onDone: () => void): DirectWriter | undefined {
   const handle = (raw as unknown as { readonly _handle?: Partial<StreamHandle> | null })._handle;
-  if (WriteRequestOfNode === undefined || !isStreamHandle(handle)) return undefined;
-  return new HandleWriter(WriteRequestOfNode, raw, handle, onDone);
+  if (binding === undefined || !isStreamHandle(handle)) return undefined;
+  return new HandleWriter(binding, raw, handle, onDone);
 }
 
 class HandleWriter implements DirectWriter {
-  readonly #Request: new () => WriteRequest;
+  readonly #binding: StreamBinding;
   readonly #raw: NetSocket;
   readonly #handle: StreamHandle;
   readonly #onDone: () => void;
   #request: WriteRequest | undefined = undefined;
+  #waiting: WriteRequest | undefined = undefined;
   waitingBytes = 0;
 
-  constructor(Request: new () => WriteRequest, raw: NetSocket, handle: StreamHandle, onDone: () => void) {
-    this.#Request = Request;
+  constructor(node: StreamBinding, raw: NetSocket, handle: StreamHandle, onDone: () => void) {
+    this.#binding = node;
     this.#raw = raw;
     this.#handle = handle;
     this.#onDone = onDone;
@@ -60,23 +69,31 @@ class HandleWriter implements DirectWriter {
       this.#fail(status);
       return true;
     }
+    const { streamBaseState, kLastWriteWasAsync } = this.#binding;
+    if (streamBaseState[kLastWriteWasAsync] === 0) return true;
+    this.#request = undefined;
+    // The kernel may have taken the rest since it refused it: then all is gone, and only the request still comes back.
     const waiting = this.#handle.writeQueueSize;
     if (waiting === 0) return true;
     request.buffer = bytes;
-    this.#request = undefined;
+    this.#waiting = request;
     this.waitingBytes = waiting;
     return false;
   }
 
   #newRequest(): WriteRequest {
-    const request = new this.#Request();
+    const request = new this.#binding.WriteWrap();
     request.handle = this.#handle;
     request.buffer = undefined;
     request.oncomplete = (status) => {
       request.buffer = undefined;
-      this.waitingBytes = 0;
+      const waited = this.#waiting === request;
+      if (waited) {
+        this.#waiting = undefined;
+        this.waitingBytes = 0;
+      }
       if (status !== 0) this.#fail(status);
-      else this.#onDone();
+      else if (waited) this.#onDone();
     };
     return request;
   }
@@ -92,12 +109,16 @@ function isStreamHandle(handle: Partial<StreamHandle> | null | undefined): handl
   return typeof handle?.writeBuffer === 'function' && typeof handle.writeQueueSize === 'number';
 }
 
-function findWriteRequest(): (new () => WriteRequest) | undefined {
+function findBinding(): StreamBinding | undefined {
   try {
-    const binding = (process as unknown as { binding?(name: string): { readonly WriteWrap?: unknown } })
-      .binding;
-    const found = binding?.('stream_wrap').WriteWrap;
-    return typeof found === 'function' ? (found as new () => WriteRequest) : undefined;
+    const found = (process as unknown as { binding?(name: string): Partial<StreamBinding> }).binding?.(
+      'stream_wrap',
+    );
+    const whole =
+      typeof found?.WriteWrap === 'function' &&
+      found.streamBaseState instanceof Int32Array &&
+      typeof found.kLastWriteWasAsync === 'number';
+    return whole ? (found as StreamBinding) : undefined;
   } catch {
     return undefined;
   }
