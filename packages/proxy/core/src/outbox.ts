@@ -27,6 +27,7 @@ export class Outbox implements TurnTask {
   #scheduled = false;
   #closed = false;
   #ending = false;
+  #owesDrain = false;
 
   constructor(socket: Socket, turn: Turn) {
     this.socket = socket;
@@ -42,6 +43,16 @@ export class Outbox implements TurnTask {
     // Also where only heads come, so that nobody takes them for what the peer has not read.
     if (this.#writer !== undefined && this.#writer.length >= GATHER_BYTES) this.#write();
     return (this.#writer ??= spareWriters.pop() ?? new ByteWriter());
+  }
+
+  /**
+   * Whether more than `limitBytes` wait here or in the socket. Whoever hears that is told `onDrain` once nothing waits: also
+   * where the socket takes all that was gathered at once, and so has nothing to tell by itself.
+   */
+  exceeds(limitBytes: number): boolean {
+    if (this.queuedBytes <= limitBytes) return false;
+    this.#owesDrain = true;
+    return true;
   }
 
   /** Bytes that wait here or in the socket. */
@@ -106,6 +117,12 @@ export class Outbox implements TurnTask {
     this.#write();
     this.#giveBack();
     if (this.#ending && before && !this.#closed) this.socket.end();
+    if (this.#owesDrain) this.#tellDrain();
+  }
+
+  #tellDrain(): void {
+    this.#owesDrain = false;
+    if (!this.#closed && this.socket.queuedBytes === 0) this.socket.events.onDrain();
   }
 
   #write(): void {

@@ -15,8 +15,8 @@ import { started } from './support.ts';
 
 type Version = 'http1' | 'http2';
 /** More are played by `TULLE_CHANCE_SEEDS=50 vitest run pairings-chance`, from `TULLE_CHANCE_FIRST` on. */
-const SEEDS: number = Number(process.env['TULLE_CHANCE_SEEDS'] ?? 1);
-const FIRST_SEED: number = Number(process.env['TULLE_CHANCE_FIRST'] ?? 1);
+const SEEDS: number = Number(process.env['TULLE_CHANCE_SEEDS'] ?? 2);
+const FIRST_SEED: number = Number(process.env['TULLE_CHANCE_FIRST'] ?? 10);
 
 /** Bytes that only this request has. */
 function bodyOf(id: string, bytes: number): string {

@@ -212,7 +212,7 @@ export class ServerConnection
   }
 
   get full(): boolean {
-    return this.#outbox.queuedBytes > this.#bufferLimitBytes;
+    return this.#outbox.exceeds(this.#bufferLimitBytes);
   }
 
   takesOn(): boolean {

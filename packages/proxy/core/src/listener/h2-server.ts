@@ -296,7 +296,7 @@ export class Http2ServerConnection
   }
 
   get full(): boolean {
-    return this.#wire.outbox.queuedBytes > this.listener.bufferLimitBytes;
+    return this.#wire.outbox.exceeds(this.listener.bufferLimitBytes);
   }
 
   restOver(): void {

@@ -178,7 +178,7 @@ export class RelaySide implements SocketEvents {
   #pass(chunk: Buffer, start: number, end: number, owned: boolean): boolean {
     const other = this.#relay.other(this);
     const kept = other.#outbox.piece(chunk, start, end, owned, undefined);
-    if (other.#outbox.queuedBytes > this.#relay.bufferLimitBytes && !this.#paused) {
+    if (other.#outbox.exceeds(this.#relay.bufferLimitBytes) && !this.#paused) {
       this.#relay.engine.metrics.relaysPaused.add();
       this.#pause();
     }
@@ -219,7 +219,7 @@ export class RelaySide implements SocketEvents {
         this.#endHeld = false;
         this.#tapped(Buffer.alloc(0), true);
       }
-      if (relay.other(this).#outbox.queuedBytes <= relay.bufferLimitBytes) this.#resume();
+      if (!relay.other(this).#outbox.exceeds(relay.bufferLimitBytes)) this.#resume();
     } catch (defect) {
       this.#defect(defect);
     } finally {
