@@ -1,5 +1,6 @@
 import type { ServerHttp2Stream } from 'node:http2';
 import type { Duplex } from 'node:stream';
+import { setImmediate as aWhile } from 'node:timers/promises';
 import { cluster, httpListener, route } from '@tulle/proxy';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { fakeClock, Http2Client, http2Upstream, memoryNetwork, type TestProxy } from '../src/index.ts';
@@ -128,4 +129,40 @@ describe.each(PAIRINGS)('CONNECT from %s to %s', (caller, endpoint) => {
     await gone;
     await vi.waitFor(() => expect(test.proxy.stats.streams).toBe(0));
   });
+});
+
+it('leaves nothing behind that would serve two streams at once, however tunnels end', async () => {
+  const endings: ((near: Duplex, far: Duplex) => void)[] = [
+    (near, far) => void (near.end(), far.end()),
+    (near, far) => void (far.end(), near.end()),
+    (near) => void near.destroy(),
+    (_near, far) => void far.destroy(),
+    (near, far) => void (near.destroy(), far.destroy()),
+  ];
+  for (const [caller, endpoint] of PAIRINGS) {
+    for (const end of endings) {
+      const { test, near, far } = await tunnel(caller, endpoint);
+      near.resume();
+      far.resume();
+      end(near, far);
+      for (let turns = 0; turns < 10; turns++) await aWhile();
+      await test.stop();
+    }
+    const clock = fakeClock();
+    const network = memoryNetwork(clock);
+    http2Upstream(network, '10.0.0.1:80', ({ target, body }) => ({ body: `${target} ${body}` }));
+    const test = await started({
+      clock,
+      network,
+      listeners: [httpListener({ host: '127.0.0.1', port: 8080, routes: [route('/', 'api')] })],
+      clusters: [cluster('api', ['10.0.0.1:80'], { pool: { protocol: 'http2' } })],
+    });
+    const client = new Http2Client(test.connect());
+    clients.push(client);
+    const answers = Array.from({ length: 40 }, async (_, i) => {
+      const { body } = await client.request({ path: `/${i}`, method: 'POST', chunks: ['a', `${i}`] });
+      return body;
+    });
+    expect(await Promise.all(answers)).toEqual(Array.from({ length: 40 }, (_, i) => `/${i} a${i}`));
+  }
 });

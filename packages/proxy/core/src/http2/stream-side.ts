@@ -43,6 +43,7 @@ export abstract class StreamSide<Self> implements TurnTask, TunnelledStream<Self
   #heldTrailers: FieldTable | undefined = undefined;
   #passing = false;
   #scheduled = false;
+  #inUse = false;
 
   /** A piece of body. @returns whether `chunk` is kept (D1) */
   protected abstract deliver(chunk: Buffer, start: number, end: number, owned: boolean): boolean;
@@ -181,8 +182,18 @@ export abstract class StreamSide<Self> implements TurnTask, TunnelledStream<Self
     return held.takeAll();
   }
 
-  /** For the next stream. */
-  protected resetSide(): void {
+  /** From the pool. */
+  takeIntoUse(): void {
+    this.#inUse = true;
+  }
+
+  /**
+   * For the next stream. @returns false when that was done already: an end may be told from two sides within each other (a
+   * tunnel's and its stream's), and an object that is twice in the pool would serve two streams at once
+   */
+  protected resetSide(): boolean {
+    if (!this.#inUse) return false;
+    this.#inUse = false;
     this.generation++;
     this.h2 = undefined;
     this.peerEnded = false;
@@ -193,5 +204,6 @@ export abstract class StreamSide<Self> implements TurnTask, TunnelledStream<Self
     this.#endHeld = false;
     this.#heldTrailers = undefined;
     this.#passing = false;
+    return true;
   }
 }

@@ -383,6 +383,7 @@ export class Http2ServerStream extends StreamSide<Http2ServerStream> implements 
   #leaveIfOver(): void {
     if (this.stream !== undefined || this.h2 !== undefined || this.tunnelSocket !== undefined) return;
     const { host } = this;
+    if (!this.resetSide()) return;
     if (this.#takeTimer?.armed === true) this.#takeTimer.cancel();
     this.#localEnded = false;
     this.#ownKey = false;
@@ -391,7 +392,6 @@ export class Http2ServerStream extends StreamSide<Http2ServerStream> implements 
     this.#checkEnd = false;
     this.#lost = false;
     this.#lastUnsentBytes = 0;
-    this.resetSide();
     // Timers belong to the engine that made them.
     if (this.#takeTimer === undefined && spare.size < MAX_SPARE) spare.push(this);
     host.streamOver();
@@ -405,6 +405,7 @@ export function takeServerStream(
   engine: Engine,
 ): Http2ServerStream {
   const side = spare.pop() ?? new Http2ServerStream();
+  side.takeIntoUse();
   side.host = host;
   side.connection = host.connection;
   side.h2 = h2;

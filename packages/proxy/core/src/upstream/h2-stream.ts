@@ -52,6 +52,7 @@ export class Http2ClientStream extends StreamSide<Http2ClientStream> implements 
   #lost = false;
 
   begin(host: ClientStreamHost, stream: Stream, reused: boolean): void {
+    this.takeIntoUse();
     this.host = host;
     this.#stream = stream;
     this.reused = reused;
@@ -288,10 +289,10 @@ export class Http2ClientStream extends StreamSide<Http2ClientStream> implements 
   #leaveIfOver(): void {
     if (this.#stream !== undefined || this.h2 !== undefined || this.tunnelSocket !== undefined) return;
     const { host } = this;
+    if (!this.resetSide()) return;
     this.#headSeen = false;
     this.#localEnded = false;
     this.#lost = false;
-    this.resetSide();
     if (spare.size < MAX_SPARE) spare.push(this);
     host.streamOver();
   }
