@@ -23,8 +23,8 @@ interface Gate {
 /** Connections that are on their way to another process at a time; more are kept, so that none queues for long. */
 const MAX_OFFERS = 64;
 /**
- * Connections offered a second at most. One costs some 25 µs of CPU in the supervisor and twice that in the two processes,
- * which short connections are not worth: where more come, the kernel spreads them among busy processes.
+ * Connections offered a second at most. Each costs time of the supervisor and of both processes, which short connections
+ * are not worth: where more come, the kernel spreads them among busy processes.
  */
 const MAX_OFFERS_PER_SECOND = 200;
 

@@ -2,7 +2,7 @@ import type { Loan, SharedLimit, TokenLender } from '@tulle/time';
 import type { ToSupervisor } from './protocol.ts';
 
 /**
- * A request may wait for the answer. It takes some 0.2 ms, more behind a burst of connections that change hands (each waits
+ * A request may wait for the answer. It is short, but longer behind a burst of connections that change hands (each waits
  * for the one before) or on a busy machine; past this the supervisor hangs. One that is gone is known at once.
  */
 const ANSWER_TIMEOUT_MS = 250;
