@@ -1,0 +1,40 @@
+/** Transport sockets: the part of {@link HONOURED} about them. */
+export const HONOURED_OF_TLS: Readonly<Record<string, readonly string[]>> = {
+  'envoy.config.core.v3.TransportSocket': ['name', 'typed_config'],
+  'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer': [],
+  'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext': [
+    'common_tls_context',
+    'sni',
+    'max_session_keys',
+  ],
+  'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext': [
+    'common_tls_context',
+    'require_client_certificate',
+  ],
+  'envoy.extensions.transport_sockets.tls.v3.CommonTlsContext': [
+    'tls_params',
+    'tls_certificates',
+    'tls_certificate_sds_secret_configs',
+    'validation_context',
+    'validation_context_sds_secret_config',
+    'combined_validation_context',
+    'alpn_protocols',
+  ],
+  'envoy.extensions.transport_sockets.tls.v3.CommonTlsContext.CombinedCertificateValidationContext': [
+    'default_validation_context',
+    'validation_context_sds_secret_config',
+  ],
+  'envoy.extensions.transport_sockets.tls.v3.TlsParameters': [
+    'tls_minimum_protocol_version',
+    'tls_maximum_protocol_version',
+  ],
+  'envoy.extensions.transport_sockets.tls.v3.TlsCertificate': ['certificate_chain', 'private_key'],
+  'envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext': [
+    'trusted_ca',
+    'system_root_certs',
+    'match_typed_subject_alt_names',
+  ],
+  'envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext.SystemRootCerts': [],
+  'envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher': ['san_type', 'matcher'],
+  'envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig': ['name', 'sds_config'],
+};
