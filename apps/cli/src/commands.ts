@@ -23,6 +23,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     async () => import('./commands/gateway.ts'),
   ),
   entry(
+    'agent',
+    "give a workload's identity to Envoy and others on this machine",
+    async () => import('./commands/agent.ts'),
+  ),
+  entry(
+    'agent status',
+    'show the agents of this machine, and who has their identities',
+    async () => import('./commands/agent-status.ts'),
+  ),
+  entry(
     'apply',
     'put resources into the mesh: all of them, or none',
     async () => import('./commands/apply.ts'),

@@ -2,8 +2,17 @@ import { join } from 'node:path';
 import { createIdentityClient, identityLog, identityMetrics, type IdentityClient } from '@tulle/ca';
 import type { Log } from '@tulle/filter';
 import type { Meter } from '@tulle/telemetry';
+import type { IdentitySnapshot } from '@tulle/model';
 import type { SidecarOptions } from './options.ts';
 import type { SidecarProgress } from './progress.ts';
+
+/** What an identity is opened with. */
+export type IdentityOptions = Pick<
+  SidecarOptions,
+  'controlPlane' | 'stateDir' | 'joinToken' | 'labels' | 'instance' | 'startTimeoutMs'
+>;
+/** What is told while it is waited for. */
+export type IdentityProgress = Extract<SidecarProgress, { readonly kind: 'waiting-for-identity' }>;
 
 const DEFAULT_START_TIMEOUT_MS = 60_000;
 
@@ -18,12 +27,12 @@ export class NoIdentityError extends Error {
 
 /** Opens the workload's identity; `ready` waits for the first certificate. */
 export async function openIdentity(
-  options: SidecarOptions,
+  options: IdentityOptions,
   workload: { readonly namespace: string; readonly serviceAccount: string },
   log: Log,
   meter: Meter,
-  inUse: () => Promise<void>,
-  tell: (progress: SidecarProgress) => void,
+  inUse: (snapshot: IdentitySnapshot) => Promise<void>,
+  tell: (progress: IdentityProgress) => void,
 ): Promise<{ readonly identity: IdentityClient; ready(): Promise<void> }> {
   const { controlPlane, stateDir } = options;
   const address = controlPlane.ca ?? controlPlane.xds[0] ?? '';
@@ -60,7 +69,7 @@ interface IdentityWait {
 function waitForIdentity(
   address: string,
   timeoutMs: number,
-  tell: (progress: SidecarProgress) => void,
+  tell: (progress: IdentityProgress) => void,
 ): IdentityWait {
   const startedMs = performance.now();
   let waiting = true;

@@ -58,7 +58,12 @@ export interface Command<S extends OptionSpecs = OptionSpecs> {
   readonly details?: string;
   readonly args?: readonly ArgSpec[];
   /** Takes another program's command line after its own options. */
-  readonly rest?: { readonly name: string; readonly help: string };
+  readonly rest?: {
+    readonly name: string;
+    readonly help: string;
+    /** It may be left out; then it begins only after `--`. */
+    readonly optional?: boolean;
+  };
   readonly options: S;
   readonly examples: readonly { readonly command: string; readonly does: string }[];
   readonly ownSignals?: boolean;

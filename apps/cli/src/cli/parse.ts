@@ -30,7 +30,7 @@ export function parseCommandLine(
   let rest: string[] = [];
   if (command.rest !== undefined) {
     // The other program's options are none of ours: everything from `--`, or from the first bare word, is its.
-    const at = restStart(own, specs);
+    const at = restStart(own, specs, command.rest.optional === true);
     rest = own.slice(own[at] === '--' ? at + 1 : at);
     own = own.slice(0, at);
   }
@@ -104,9 +104,10 @@ function read(
   });
 }
 
-function restStart(argv: readonly string[], specs: OptionSpecs): number {
+function restStart(argv: readonly string[], specs: OptionSpecs, onlyMarked: boolean): number {
   for (const token of read(argv, specs).tokens) {
-    if (token.kind === 'positional' || token.kind === 'option-terminator') return token.index;
+    if ((token.kind === 'positional' && !onlyMarked) || token.kind === 'option-terminator')
+      return token.index;
   }
   return argv.length;
 }
@@ -158,6 +159,6 @@ function checkArgs(command: Command, args: readonly string[], rest: readonly str
       specs.length === 0 ? 'this command takes none' : `it takes ${specs.map((s) => s.name).join(' ')}`,
     );
   }
-  if (command.rest !== undefined && rest.length === 0)
+  if (command.rest !== undefined && command.rest.optional !== true && rest.length === 0)
     throw usageError(`${command.rest.name} is missing`, command.rest.help);
 }

@@ -32,3 +32,14 @@ export type { StreamProtocol, StreamRequest, StreamResponse } from './ads/messag
 export type { StreamLimits } from './ads/push.ts';
 export { createComparer } from './ads/differences.ts';
 export type { Comparer } from './ads/differences.ts';
+export { createSecretStream } from './ads/secret-stream.ts';
+export type {
+  SecretRequest,
+  SecretResponse,
+  SecretStream,
+  SecretStreamOptions,
+} from './ads/secret-stream.ts';
+export { StreamFault } from './ads/stream-fault.ts';
+export { encodeTrust, encodeValidator } from './encode/trust-secret.ts';
+export { wireResource } from './encode/wire-resource.ts';
+export { SECRET_TYPE_URL } from './wire.ts';

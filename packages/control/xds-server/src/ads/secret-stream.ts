@@ -39,6 +39,8 @@ export interface SecretStream {
   request(request: SecretRequest): void;
   /** The secrets changed. */
   changed(): void;
+  /** Whether the client has answered for everything that it follows, as it is now; refusals are answers. */
+  settled(): boolean;
 }
 
 export function createSecretStream(options: SecretStreamOptions): SecretStream {
@@ -92,5 +94,12 @@ export function createSecretStream(options: SecretStreamOptions): SecretStream {
       pump();
     },
     changed: pump,
+    settled() {
+      const secrets = options.current();
+      return (
+        unanswered === undefined &&
+        [...names].every((name) => told.get(name) === (secrets.get(name)?.version ?? ''))
+      );
+    },
   };
 }

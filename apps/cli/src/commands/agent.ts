@@ -1,0 +1,194 @@
+import { join, resolve } from 'node:path';
+import { formatAddress } from '@tulle/model';
+import { tulleDirectories } from '@tulle/sidecar/directories';
+import {
+  FlagError,
+  parseHostPort,
+  SIDECAR_FLAGS,
+  sidecarOptions,
+  type SidecarFlagValues,
+} from '@tulle/sidecar/flags';
+import { type EnvoySeat, writeEnvoyBootstrap } from '../agent/envoy-seat.ts';
+import { type Agent, startAgent } from '../agent/start-agent.ts';
+import { API_OPTION } from '../api/find-control-plane.ts';
+import { defineCommand, type Command } from '../cli/command.ts';
+import { EXIT } from '../cli/exit-codes.ts';
+import { personLog } from '../cli/person-log.ts';
+import { findProgram } from './find-program.ts';
+import { joinTokenFor, meshToJoin } from './mesh-to-join.ts';
+import { startInstance } from './run-instance.ts';
+import { runProgram } from './run-program.ts';
+import { explainStart, interruption, progressTo } from './run-start.ts';
+
+export const command: Command = defineCommand({
+  summary: "Give a workload's identity to Envoy and others on this machine",
+  details:
+    'Makes a key, joins as a sidecar does, and keeps the certificate fresh. Serves both on a Unix socket that only this user\n' +
+    "can open: Envoy's SDS (secrets default and ROOTCA, SPIFFE ids, ALL) and the X.509 part of the SPIFFE Workload API.\n" +
+    'What rotates is pushed; a restart without the CA serves the identity that was saved.\n\n' +
+    "With --envoy-bootstrap it also writes the bootstrap of an Envoy that is the workload's proxy, driven by the control\n" +
+    'plane: --port, --upstream, --inbound and --advertise mean what they mean for tulle run.\n\n' +
+    'With COMMAND it runs that, e.g. Envoy, and ends with it; without, it ends with SIGINT or SIGTERM.',
+  rest: {
+    name: 'COMMAND [ARGS…]',
+    help: 'a program that uses the identity, and its arguments, after --',
+    optional: true,
+  },
+  ownSignals: true,
+  options: {
+    name: SIDECAR_FLAGS.name,
+    namespace: SIDECAR_FLAGS.namespace,
+    label: SIDECAR_FLAGS.label,
+    'control-plane': SIDECAR_FLAGS['control-plane'],
+    'trust-domain': SIDECAR_FLAGS['trust-domain'],
+    token: {
+      ...SIDECAR_FLAGS.token,
+      help: 'join token; default: asked of the control plane of this machine',
+    },
+    'start-timeout': {
+      ...SIDECAR_FLAGS['start-timeout'],
+      help: 'give up when there is no identity by then; 0 for no limit',
+    },
+    socket: {
+      type: 'string',
+      value: 'PATH',
+      help: 'Unix socket of SDS and the Workload API',
+      defaultText: 'sds.sock in the run directory of this agent',
+    },
+    admin: {
+      type: 'string',
+      value: 'HOST:PORT',
+      help: 'loopback address of /status and /stats/prometheus',
+      defaultText: 'a Unix socket',
+    },
+    'envoy-bootstrap': {
+      type: 'string',
+      value: 'FILE',
+      help: 'write an Envoy bootstrap (JSON) for this workload',
+    },
+    'envoy-admin': {
+      type: 'string',
+      value: 'HOST:PORT',
+      help: "where that Envoy's admin interface is",
+      defaultText: 'a Unix socket',
+    },
+    port: SIDECAR_FLAGS.port,
+    upstream: SIDECAR_FLAGS.upstream,
+    inbound: SIDECAR_FLAGS.inbound,
+    advertise: SIDECAR_FLAGS.advertise,
+    locality: SIDECAR_FLAGS.locality,
+    quiet: { type: 'boolean', short: 'q', help: 'say nothing but errors' },
+    ...API_OPTION,
+  },
+  examples: [
+    { command: 'tulle agent --name web', does: 'identity of web for SDS and SPIFFE clients' },
+    {
+      command:
+        'tulle agent --name web --port 8080 --upstream reviews=9001 --envoy-bootstrap envoy.json -- envoy -c envoy.json',
+      does: 'an Envoy as the sidecar of what listens on 8080',
+    },
+  ],
+  async run({ io, options, rest }) {
+    const forEnvoy = (
+      ['port', 'upstream', 'inbound', 'advertise', 'locality', 'envoy-admin'] as const
+    ).filter((flag) => options[flag] !== undefined && options[flag].length > 0);
+    const bootstrapFile = options['envoy-bootstrap'];
+    if (bootstrapFile === undefined && forEnvoy.length > 0)
+      throw new FlagError(
+        `--${forEnvoy[0]} is for an Envoy; the agent itself takes no calls`,
+        'add --envoy-bootstrap FILE',
+      );
+    const workload = await sidecarOptions({ ...UNSET, ...options });
+    const { name, namespace, labels } = workload;
+    const [program, ...args] = rest;
+    if (program !== undefined) findProgram(program, io.cwd, io.env['PATH']);
+    const admin = options.admin === undefined ? undefined : parseHostPort('admin', options.admin);
+    const envoyAdmin =
+      options['envoy-admin'] === undefined ? undefined : parseHostPort('envoy-admin', options['envoy-admin']);
+    if (admin !== undefined && !/^(?:127\.\d+\.\d+\.\d+|::1)$/.test(admin.host))
+      throw new FlagError(`--admin ${options.admin} is no loopback address`, 'e.g. --admin 127.0.0.1:15020');
+    const mesh = await meshToJoin(io, options);
+    const interrupted = interruption('interrupted before it served');
+    const say = (text: string): void => {
+      if (!options.quiet) io.err(`tulle: ${text}\n`);
+    };
+    let agent: Agent;
+    let seat: EnvoySeat | undefined;
+    try {
+      agent = await startInstance(
+        { directories: tulleDirectories(io.env), base: `${namespace}.${name}.agent`, many: false },
+        {
+          name,
+          namespace,
+          labels,
+          controlPlane: mesh,
+          joinToken: async () => joinTokenFor(io, options, { namespace, serviceAccount: name, labels }),
+          startTimeoutMs: (options['start-timeout'] ?? 30) * 1000,
+          socket: options.socket === undefined ? undefined : resolve(io.cwd, options.socket),
+          admin,
+          signal: interrupted.signal,
+          log: personLog(io, options.quiet ? 'error' : 'warn'),
+          onProgress: progressTo(say, name),
+        },
+        startAgent,
+      ).catch(explainStart);
+      say(
+        `${agent.spiffeId} joined; SDS and Workload API unix:${agent.socket}, admin ${formatAddress(agent.admin)}`,
+      );
+      if (bootstrapFile !== undefined)
+        try {
+          seat = await writeEnvoyBootstrap({
+            agent,
+            file: resolve(io.cwd, bootstrapFile),
+            workload,
+            ...mesh,
+            admin: envoyAdmin ?? { path: join(agent.runDir, 'envoy.sock') },
+          });
+        } catch (error) {
+          await agent.stop();
+          throw error;
+        }
+    } finally {
+      interrupted.done();
+    }
+    if (seat !== undefined)
+      say(
+        `wrote ${bootstrapFile}: ${[
+          ...(seat.inbound === undefined ? [] : [`inbound ${seat.inbound}`]),
+          ...seat.upstreams.map(({ service, address }) => `${service} at ${address}`),
+          `Envoy's admin ${seat.admin}`,
+        ].join(', ')}`,
+      );
+    try {
+      if (program === undefined) {
+        await untilSignal();
+        return EXIT.ok;
+      }
+      const { TULLE_TOKEN: _secret, ...env } = io.env; // a join token is not the program's business
+      return await runProgram({
+        command: program,
+        args,
+        env: { ...env, SPIFFE_ENDPOINT_SOCKET: `unix://${agent.socket}` },
+        terminal: process.stdin.isTTY === true,
+        leave: async () => {},
+      });
+    } finally {
+      await agent.stop();
+    }
+  },
+});
+
+/** Flags of a sidecar that an agent does not have. */
+const UNSET: SidecarFlagValues = Object.fromEntries(
+  Object.entries(SIDECAR_FLAGS).map(([name, { type }]) => [
+    name,
+    type === 'boolean' ? false : type === 'list' ? [] : undefined,
+  ]),
+) as unknown as SidecarFlagValues;
+
+async function untilSignal(): Promise<void> {
+  await new Promise<void>((done) => {
+    process.once('SIGINT', () => done());
+    process.once('SIGTERM', () => done());
+  });
+}

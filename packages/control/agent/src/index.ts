@@ -1,0 +1,18 @@
+/**
+ * One workload's identity for the other programs of its user on this machine: Envoy's SDS and the SPIFFE Workload API.
+ * @packageDocumentation
+ */
+export {
+  serveIdentity,
+  type IdentityServer,
+  type IdentityServerStatus,
+  type ServeIdentityOptions,
+} from './serve-identity.ts';
+export type { SecretsCallStatus } from './secrets-call.ts';
+export {
+  AGENT_CLUSTER,
+  CONTROL_PLANE_CLUSTER,
+  envoyBootstrap,
+  type EnvoyBootstrapOptions,
+} from './envoy-bootstrap.ts';
+export { ALL_BUNDLES_SECRET, CERTIFICATE_SECRET } from './secrets.ts';
