@@ -4,7 +4,15 @@
  */
 export { formatAddress, isUnixAddress } from './address.ts';
 export type { Address, TcpAddress, UnixAddress } from './address.ts';
-export type { CertificateSource, DownstreamTls, TrustSource, UpstreamTls } from './tls.ts';
+export type {
+  CertificateSource,
+  DownstreamTls,
+  PemSource,
+  SubjectAltNameMatch,
+  TlsParameters,
+  TrustSource,
+  UpstreamTls,
+} from './tls.ts';
 export type { IdentitySnapshot, IdentitySource, Svid, TrustBundle } from './identity.ts';
 export type {
   BalancePolicy,

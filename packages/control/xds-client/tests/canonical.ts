@@ -306,7 +306,14 @@ function tls<T extends UpstreamTls | DownstreamTls>(value: T): T {
               : asked,
         }
       : value;
-  return without<T>(changed, { alpn: [], minVersion: 'TLSv1.3', sessionResumption: true });
+  return without<T>(changed, {
+    alpn: [],
+    minVersion: 'TLSv1.3',
+    maxVersion: 'TLSv1.3',
+    sessionResumption: true,
+    requireServerName: false,
+    sessionTickets: true,
+  });
 }
 
 /** Of HTTP/2 nothing is said where it is not spoken. */

@@ -1,5 +1,6 @@
+import { stringMatchSchema } from '../filters/authz.ts';
 import type { JsonSchema } from '../filters/json-schema.ts';
-import { fields, flag, name, names, oneOf } from './parts.ts';
+import { fields, flag, listOf, name, names, oneOf } from './parts.ts';
 
 const kind = (value: string): JsonSchema => ({ const: value });
 
@@ -19,34 +20,58 @@ const certificate: JsonSchema = {
   ],
 };
 
-const trust: JsonSchema = {
-  anyOf: [
-    fields(['kind'], { kind: kind('mesh') }),
-    fields(['kind', 'caFile'], { kind: kind('files'), caFile: name }),
-    fields(['kind', 'caPem'], { kind: kind('inline'), caPem: name }),
-    fields(['kind'], { kind: kind('system') }),
-  ],
-};
+const pem: JsonSchema = { anyOf: [fields(['file'], { file: name }), fields(['pem'], { pem: name })] };
 
-const minVersion: JsonSchema = oneOf('TLSv1.2', 'TLSv1.3');
+const roots: readonly JsonSchema[] = [
+  fields(['kind'], { kind: kind('mesh') }),
+  fields(['kind', 'caFile'], { kind: kind('files'), caFile: name, crl: pem }),
+  fields(['kind', 'caPem'], { kind: kind('inline'), caPem: name, crl: pem }),
+  fields(['kind'], { kind: kind('system') }),
+];
+
+const version: JsonSchema = oneOf('TLSv1.2', 'TLSv1.3');
+
+const parameters: Readonly<Record<string, JsonSchema>> = {
+  subjectAltNames: listOf(
+    fields(['type', 'match'], { type: oneOf('dns', 'uri', 'email', 'ip'), match: stringMatchSchema }),
+  ),
+  certificateHashes: listOf({
+    type: 'string',
+    pattern: '^[0-9a-f]{64}$',
+    description: 'SHA-256 of a certificate: 64 hexadecimal digits, lower case.',
+  }),
+  publicKeyHashes: listOf({
+    type: 'string',
+    pattern: '^[A-Za-z0-9+/]{43}=$',
+    description: 'SHA-256 of a public key: base64, 44 characters.',
+  }),
+  alpn: names,
+  minVersion: version,
+  maxVersion: version,
+  cipherSuites: names,
+  curves: names,
+  signatureAlgorithms: names,
+};
 
 /** JSON Schema of `DownstreamTls`. */
 export const downstreamTlsSchema: JsonSchema = fields(['certificate'], {
   certificate,
-  trust,
+  moreCertificates: listOf(certificate),
+  trust: { anyOf: roots },
   clientCertificate: oneOf('require', 'accept', 'none'),
   allowedIds: names,
-  alpn: names,
-  minVersion,
+  requireServerName: flag,
+  sessionTickets: flag,
+  ...parameters,
 });
 
 /** JSON Schema of `UpstreamTls`. */
 export const upstreamTlsSchema: JsonSchema = fields(['trust'], {
   certificate,
-  trust,
+  trust: { anyOf: [...roots, fields(['kind'], { kind: kind('none') })] },
   serverName: name,
+  verifyName: flag,
   allowedIds: names,
-  alpn: names,
-  minVersion,
   sessionResumption: flag,
+  ...parameters,
 });

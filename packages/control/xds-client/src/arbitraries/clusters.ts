@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import fc from 'fast-check';
 import type {
   BalancePolicy,
@@ -11,10 +12,12 @@ import type {
   HealthCheck,
   Locality,
   OutlierDetection,
+  PemSource,
   PoolOptions,
   RetryBudget,
   SlowStart,
   StatusRange,
+  SubjectAltNameMatch,
   TrustSource,
   UpstreamTls,
 } from '@tulle/model';
@@ -36,24 +39,109 @@ const certificate: fc.Arbitrary<CertificateSource> = fc.oneof(
   object<CertificateSource>({ kind: fc.constant('files'), certificateFile: label, keyFile: label }),
   object<CertificateSource>({ kind: fc.constant('inline'), certificatePem: label, keyPem: label }),
 );
-const trust: fc.Arbitrary<TrustSource> = fc.oneof(
-  fc.constantFrom<TrustSource>({ kind: 'mesh' }, { kind: 'system' }),
-  object<TrustSource>({ kind: fc.constant('files'), caFile: label }),
-  object<TrustSource>({ kind: fc.constant('inline'), caPem: label }),
+const pem: fc.Arbitrary<PemSource> = fc.oneof(
+  fc.record({ file: label }, { noNullPrototype: true }),
+  fc.record({ pem: label }, { noNullPrototype: true }),
+);
+const trust: fc.Arbitrary<DownstreamTls['trust'] & {}> = fc.oneof(
+  fc.constantFrom<DownstreamTls['trust'] & {}>({ kind: 'mesh' }, { kind: 'system' }),
+  object<DownstreamTls['trust'] & {}>({ kind: fc.constant('files'), caFile: label }, { crl: pem }),
+  object<DownstreamTls['trust'] & {}>({ kind: fc.constant('inline'), caPem: label }, { crl: pem }),
+);
+/** No name that could be the server name, and none that is a SPIFFE id. */
+const altName: fc.Arbitrary<SubjectAltNameMatch> = fc.record(
+  {
+    type: fc.constantFrom('dns', 'uri', 'email', 'ip'),
+    match: object<SubjectAltNameMatch['match']>(
+      {
+        kind: fc.constantFrom('exact', 'prefix', 'suffix', 'contains', 'regex'),
+        value: label.map((name) => `${name}.test`),
+      },
+      { ignoreCase: fc.constant(true) },
+    ),
+  },
+  { noNullPrototype: true },
+);
+const hash: fc.Arbitrary<Buffer> = fc
+  .uint8Array({ minLength: 32, maxLength: 32 })
+  .map((bytes) => Buffer.from(bytes));
+/** Who is expected at the other end, in one of the ways that there are. */
+const peer: fc.Arbitrary<Partial<UpstreamTls & DownstreamTls>> = fc.oneof(
+  options<Pick<UpstreamTls, 'allowedIds'>>({ allowedIds }),
+  object<Partial<UpstreamTls>>(
+    { subjectAltNames: fc.array(altName, { minLength: 1, maxLength: 2 }) },
+    {
+      certificateHashes: fc.array(
+        hash.map((bytes) => bytes.toString('hex')),
+        { minLength: 1, maxLength: 2 },
+      ),
+      publicKeyHashes: fc.array(
+        hash.map((bytes) => bytes.toString('base64')),
+        { minLength: 1, maxLength: 2 },
+      ),
+    },
+  ),
 );
 const common = {
-  allowedIds,
   alpn: fc.uniqueArray(fc.constantFrom('http/1.1', 'h2'), { maxLength: 2 }),
-  minVersion: fc.constantFrom('TLSv1.2', 'TLSv1.3'),
+  minVersion: fc.constant('TLSv1.2'),
+  maxVersion: fc.constant('TLSv1.3'),
+  cipherSuites: fc.uniqueArray(
+    fc.constantFrom('ECDHE-RSA-AES128-GCM-SHA256', 'ECDHE-ECDSA-CHACHA20-POLY1305', 'AES128-SHA'),
+    { minLength: 1 },
+  ),
+  curves: fc.uniqueArray(fc.constantFrom('X25519', 'P-256', 'P-384'), { minLength: 1 }),
+  signatureAlgorithms: fc.uniqueArray(fc.constantFrom('ed25519', 'rsa_pss_rsae_sha256'), { minLength: 1 }),
 };
 
-export const downstreamTls: fc.Arbitrary<DownstreamTls> = object<DownstreamTls>(
-  { certificate },
-  { ...common, trust, clientCertificate: fc.constantFrom('require', 'accept', 'none') },
-);
-export const upstreamTls: fc.Arbitrary<UpstreamTls> = object<UpstreamTls>(
-  { trust },
-  { ...common, certificate, serverName: label, sessionResumption: fc.boolean() },
+/** Mesh trust goes by ids and nothing else. */
+function withPeer<T extends UpstreamTls | DownstreamTls>([tls, expected, ids]: [
+  T,
+  Partial<UpstreamTls & DownstreamTls>,
+  string[],
+]): T {
+  return tls.trust?.kind === 'mesh' ? { ...tls, allowedIds: ids } : { ...tls, ...expected };
+}
+
+export const downstreamTls: fc.Arbitrary<DownstreamTls> = fc
+  .tuple(
+    fc.oneof(
+      object<DownstreamTls>(
+        { certificate: certificate.filter(({ kind }) => kind !== 'workload') },
+        { moreCertificates: fc.array(certificate.filter(({ kind }) => kind !== 'workload'), { minLength: 1, maxLength: 2 }) },
+      ),
+      object<DownstreamTls>({ certificate }),
+    ),
+    options<Partial<DownstreamTls>>({
+      ...common,
+      trust,
+      clientCertificate: fc.constantFrom('require', 'accept', 'none'),
+      requireServerName: fc.boolean(),
+      sessionTickets: fc.boolean(),
+    } as never),
+    peer,
+    allowedIds,
+  )
+  .map(([own, rest, expected, ids]) => {
+    const tls = { ...own, ...rest };
+    // Without roots, or where nobody is asked, names say nothing.
+    return tls.trust === undefined || tls.clientCertificate === 'none' ? tls : withPeer([tls, expected, ids]);
+  });
+export const upstreamTls: fc.Arbitrary<UpstreamTls> = fc.oneof(
+  fc
+    .tuple(
+      object<UpstreamTls>(
+        { trust },
+        { ...common, certificate, serverName: label, sessionResumption: fc.boolean() },
+      ),
+      fc.oneof(peer, fc.constant<Partial<UpstreamTls>>({ verifyName: false })),
+      allowedIds,
+    )
+    .map(withPeer),
+  object<UpstreamTls>(
+    { trust: fc.constant<TrustSource>({ kind: 'none' }) },
+    { ...common, certificate, serverName: label, sessionResumption: fc.boolean() },
+  ),
 );
 
 const locality: fc.Arbitrary<Locality> = object<Locality>(

@@ -4,7 +4,14 @@ export const HONOURED_BY_ALL: Readonly<Record<string, readonly string[]>> = {
   'envoy.config.core.v3.SocketAddress': ['protocol', 'address', 'port_value'],
   'envoy.config.core.v3.Pipe': ['path'],
   'envoy.config.core.v3.CidrRange': ['address_prefix', 'prefix_len'],
-  'envoy.config.core.v3.DataSource': ['filename', 'inline_string'],
+  'envoy.config.core.v3.DataSource': [
+    'filename',
+    'inline_string',
+    'inline_bytes',
+    'environment_variable',
+    'watched_directory',
+  ],
+  'envoy.config.core.v3.WatchedDirectory': ['path'],
   'envoy.config.core.v3.ConfigSource': ['ads', 'resource_api_version'],
   'envoy.config.core.v3.AggregatedConfigSource': [],
   // Only the namespaces of wire.ts are read; others are notes of somebody else by definition of the field.

@@ -10,6 +10,11 @@ export const HONOURED_OF_TLS: Readonly<Record<string, readonly string[]>> = {
   'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext': [
     'common_tls_context',
     'require_client_certificate',
+    'require_sni',
+    'disable_stateless_session_resumption',
+    // Nothing is kept here to resume sessions by, but tickets.
+    'disable_stateful_session_resumption',
+    'full_scan_certs_on_sni_mismatch',
   ],
   'envoy.extensions.transport_sockets.tls.v3.CommonTlsContext': [
     'tls_params',
@@ -27,12 +32,26 @@ export const HONOURED_OF_TLS: Readonly<Record<string, readonly string[]>> = {
   'envoy.extensions.transport_sockets.tls.v3.TlsParameters': [
     'tls_minimum_protocol_version',
     'tls_maximum_protocol_version',
+    'cipher_suites',
+    'ecdh_curves',
+    'signature_algorithms',
   ],
-  'envoy.extensions.transport_sockets.tls.v3.TlsCertificate': ['certificate_chain', 'private_key'],
+  'envoy.extensions.transport_sockets.tls.v3.TlsCertificate': [
+    'certificate_chain',
+    'private_key',
+    // Files are followed wherever they are.
+    'watched_directory',
+  ],
   'envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext': [
     'trusted_ca',
     'system_root_certs',
+    'watched_directory',
+    'crl',
+    'verify_certificate_spki',
+    'verify_certificate_hash',
     'match_typed_subject_alt_names',
+    'match_subject_alt_names',
+    'trust_chain_verification',
   ],
   'envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext.SystemRootCerts': [],
   'envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher': ['san_type', 'matcher'],

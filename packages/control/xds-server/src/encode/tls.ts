@@ -1,7 +1,15 @@
 import { isIP } from 'node:net';
 import { create } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
-import type { CertificateSource, DownstreamTls, TrustSource, UpstreamTls } from '@tulle/model';
+import type {
+  CertificateSource,
+  DownstreamTls,
+  PemSource,
+  SubjectAltNameMatch,
+  TlsParameters,
+  TrustSource,
+  UpstreamTls,
+} from '@tulle/model';
 import {
   DataSourceSchema,
   type TransportSocket,
@@ -31,6 +39,7 @@ import {
 import { MESH_ROOTS_SECRET, WORKLOAD_SECRET } from '../wire.ts';
 import { adsSource, clusterSource } from './config-source.ts';
 import type { EncodeForm } from './form.ts';
+import { encodeStringMatch } from './matchers.ts';
 import type { Fields } from './values.ts';
 
 export function encodeDownstreamTls(tls: DownstreamTls, form: EncodeForm): TransportSocket {
@@ -38,6 +47,10 @@ export function encodeDownstreamTls(tls: DownstreamTls, form: EncodeForm): Trans
   const context = create(DownstreamTlsContextSchema, {
     commonTlsContext: commonContext(tls, asked === 'none' ? undefined : tls.trust, form),
     requireClientCertificate: asked === 'require',
+    ...(tls.requireServerName === true && { requireSni: true }),
+    ...(tls.sessionTickets === false && {
+      sessionTicketKeysType: { case: 'disableStatelessSessionResumption', value: true } as const,
+    }),
   });
   return create(TransportSocketSchema, {
     name: 'envoy.transport_sockets.tls',
@@ -47,7 +60,8 @@ export function encodeDownstreamTls(tls: DownstreamTls, form: EncodeForm): Trans
 
 export function encodeUpstreamTls(tls: UpstreamTls, form: EncodeForm): TransportSocket {
   const commonTlsContext = commonContext(tls, tls.trust, form);
-  if (form.workloadCertificate.kind !== 'own') expectName(commonTlsContext, tls);
+  // One of the release before compares the name by itself, and knows no other names than ids.
+  if (form.release !== 'before') expectName(commonTlsContext, tls);
   const context = create(UpstreamTlsContextSchema, {
     commonTlsContext,
     ...(tls.serverName === undefined ? {} : { sni: tls.serverName }),
@@ -72,20 +86,25 @@ function commonContext(
   trust: TrustSource | undefined,
   form: EncodeForm,
 ): CommonTlsContext {
+  const certificates = 'moreCertificates' in tls ? (tls.moreCertificates ?? []) : [];
   return create(CommonTlsContextSchema, {
     // Written out, because Envoy's own lowest version is 1.2.
     tlsParams: {
       tlsMinimumProtocolVersion: tls.minVersion === 'TLSv1.2' ? TlsProtocol.TLSv1_2 : TlsProtocol.TLSv1_3,
-      tlsMaximumProtocolVersion: TlsProtocol.TLSv1_3,
+      tlsMaximumProtocolVersion: tls.maxVersion === 'TLSv1.2' ? TlsProtocol.TLSv1_2 : TlsProtocol.TLSv1_3,
+      cipherSuites: [...(tls.cipherSuites ?? [])],
+      ecdhCurves: [...(tls.curves ?? [])],
+      signatureAlgorithms: [...(tls.signatureAlgorithms ?? [])],
     },
-    ...certificate(tls.certificate, form),
-    validationContextType: validation(trust, tls.allowedIds),
+    ...certificate(tls.certificate, certificates, form),
+    validationContextType: validation(trust, tls),
     alpnProtocols: [...(tls.alpn ?? [])],
   });
 }
 
 function certificate(
   source: CertificateSource | undefined,
+  more: readonly CertificateSource[],
   form: EncodeForm,
 ): Fields<typeof CommonTlsContextSchema> {
   if (source === undefined) return {};
@@ -99,24 +118,34 @@ function certificate(
           tlsCertificateSdsSecretConfigs: [{ name: WORKLOAD_SECRET, sdsConfig: clusterSource(own.cluster) }],
         };
       case 'files':
-        return certificate(own, form);
+        return certificate(own, more, form);
       case 'none':
         return {};
     }
   }
-  const [chain, key] =
-    source.kind === 'files'
-      ? ([file(source.certificateFile), file(source.keyFile)] as const)
-      : ([inline(source.certificatePem), inline(source.keyPem)] as const);
-  return { tlsCertificates: [{ certificateChain: chain, privateKey: key }] };
+  return { tlsCertificates: [source, ...more].flatMap(given) };
+}
+
+function given(source: CertificateSource): { certificateChain: SourceInit; privateKey: SourceInit }[] {
+  switch (source.kind) {
+    case 'files':
+      return [{ certificateChain: file(source.certificateFile), privateKey: file(source.keyFile) }];
+    case 'inline':
+      return [{ certificateChain: inline(source.certificatePem), privateKey: inline(source.keyPem) }];
+    case 'workload': // none of several, says the model
+      return [];
+  }
 }
 
 function validation(
   trust: TrustSource | undefined,
-  ids: readonly string[] | undefined,
+  tls: TlsParameters & Pick<UpstreamTls, 'allowedIds'>,
 ): CommonTlsContext['validationContextType'] {
-  const matchTypedSubjectAltNames = allowedIds(ids);
-  if (trust?.kind === 'mesh') {
+  // Without roots names say nothing; nor do they where nobody is asked.
+  if (trust === undefined) return { case: undefined };
+  const { allowedIds: ids, subjectAltNames = [], certificateHashes = [], publicKeyHashes = [] } = tls;
+  const matchTypedSubjectAltNames = [...allowedIds(ids), ...subjectAltNames.map(nameMatcher)];
+  if (trust.kind === 'mesh') {
     return {
       case: 'combinedValidationContext',
       value: create(CombinedSchema, {
@@ -125,13 +154,18 @@ function validation(
       }),
     };
   }
-  if (trust === undefined && ids === undefined) return { case: undefined };
+  const expected = matchTypedSubjectAltNames.length + certificateHashes.length + publicKeyHashes.length;
+  if (trust.kind === 'none' && expected === 0) return { case: undefined };
   const value: CertificateValidationContext = create(CertificateValidationContextSchema, {
     matchTypedSubjectAltNames,
+    verifyCertificateHash: [...certificateHashes],
+    verifyCertificateSpki: [...publicKeyHashes],
   });
-  if (trust?.kind === 'files') value.trustedCa = create(DataSourceSchema, file(trust.caFile));
-  if (trust?.kind === 'inline') value.trustedCa = create(DataSourceSchema, inline(trust.caPem));
-  if (trust?.kind === 'system') value.systemRootCerts = create(SystemRootCertsSchema);
+  if (trust.kind === 'files') value.trustedCa = create(DataSourceSchema, file(trust.caFile));
+  if (trust.kind === 'inline') value.trustedCa = create(DataSourceSchema, inline(trust.caPem));
+  if (trust.kind === 'system') value.systemRootCerts = create(SystemRootCertsSchema);
+  const crl = 'crl' in trust ? trust.crl : undefined;
+  if (crl !== undefined) value.crl = create(DataSourceSchema, pem(crl));
   return { case: 'validationContext', value };
 }
 
@@ -144,7 +178,9 @@ function expectName(
   { validationContextType: { case: kind, value } }: CommonTlsContext,
   tls: UpstreamTls,
 ): void {
-  if (kind !== 'validationContext' || tls.allowedIds !== undefined) return;
+  if (kind !== 'validationContext' || tls.verifyName === false || tls.trust.kind === 'none') return;
+  if ((tls.allowedIds ?? tls.subjectAltNames ?? tls.certificateHashes ?? tls.publicKeyHashes) !== undefined)
+    return;
   const name = tls.serverName ?? '';
   value.matchTypedSubjectAltNames = [
     create(SubjectAltNameMatcherSchema, {
@@ -169,6 +205,25 @@ function idPattern(id: string): { case: 'exact' | 'prefix'; value: string } {
 
 function secret(name: string): SdsSecretConfig {
   return create(SdsSecretConfigSchema, { name, sdsConfig: adsSource() });
+}
+
+const SAN_TYPES = {
+  dns: SanType.DNS,
+  uri: SanType.URI,
+  email: SanType.EMAIL,
+  ip: SanType.IP_ADDRESS,
+} as const;
+
+function nameMatcher({ type, match }: SubjectAltNameMatch): SubjectAltNameMatcher {
+  const matcher = match.kind === 'present' ? { kind: 'prefix' as const, value: '' } : match;
+  return create(SubjectAltNameMatcherSchema, {
+    sanType: SAN_TYPES[type],
+    matcher: encodeStringMatch(matcher),
+  });
+}
+
+function pem(source: PemSource): SourceInit {
+  return 'file' in source ? file(source.file) : inline(source.pem);
 }
 
 interface SourceInit {

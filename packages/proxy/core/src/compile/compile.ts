@@ -142,7 +142,7 @@ class Compilation {
   }
 
   async #loadRegex(sound: SoundParts): Promise<void> {
-    const { routes, listeners } = this.#config;
+    const { routes, listeners, clusters } = this.#config;
     const chains = listeners.filter((_, index) => sound.listeners.has(index));
     const inForce = [
       ...routes.filter((_, index) => sound.routes.has(index)),
@@ -154,7 +154,15 @@ class Compilation {
     ];
     // Filters that are made, or merged with an override, find the engine loaded, so that a wrong pattern is refused here.
     const entries = chains.flatMap((listener) => listener.filterChains.map(({ handler }) => handler.filters));
-    if (inForce.some((config) => usesRegex(config) || hasPattern(config)) || entries.some(hasPattern))
+    const tls = [
+      ...clusters.filter((_, index) => sound.clusters.has(index)).map((cluster) => cluster.tls),
+      ...chains.flatMap((listener) => listener.filterChains.map((chain) => chain.tls)),
+    ];
+    if (
+      inForce.some((config) => usesRegex(config) || hasPattern(config)) ||
+      entries.some(hasPattern) ||
+      tls.some(hasPattern)
+    )
       this.#regex = await loadRegexEngine();
   }
 
@@ -189,6 +197,11 @@ class Compilation {
       this.#issues,
     );
     if (compiled.tls !== undefined) this.#undo.push(() => compiled.tls?.close());
+    const { tls } = cluster;
+    if (!compiled.kept && tls?.trust.kind === 'none' && !tls.certificateHashes && !tls.publicKeyHashes)
+      this.#warnings.push(
+        `/clusters/${index}/tls/trust believes whoever answers: connections are encrypted, and anybody on the way can be the endpoint`,
+      );
     clusters.set(cluster.name, compiled);
   }
 

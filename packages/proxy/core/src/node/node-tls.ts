@@ -1,38 +1,26 @@
-import { readFileSync, unwatchFile, watchFile } from 'node:fs';
 import { isIP, Socket as NetSocket } from 'node:net';
-import {
-  connect as tlsConnect,
-  createSecureContext,
-  rootCertificates,
-  TLSSocket,
-  type ConnectionOptions,
-  type SecureContext,
-  type TLSSocketOptions,
-} from 'node:tls';
+import { connect as tlsConnect, TLSSocket, type ConnectionOptions, type TLSSocketOptions } from 'node:tls';
 import {
   isUnixAddress,
   type Address,
-  type CertificateSource,
   type DownstreamTls,
   type IdentitySource,
-  type TrustSource,
+  type TlsParameters,
   type UpstreamTls,
 } from '@tulle/model';
 import {
   createMeshTls,
-  readCertificate,
-  certificatesOfPem,
-  parseSpiffeId,
   refusal,
   refusalHints,
   spiffeIdMatches,
   type MeshTls,
-  type PeerVerdict,
   type Refusal,
   type VerifiedPeer,
 } from '@tulle/spiffe';
 import type { CertificateInfo, ClientTls, ServerTls, Socket, SocketFault } from '../ports.ts';
+import { describePem, LoadedCertificates, type CertificateSetup } from './loaded-certificates.ts';
 import { NodeSocket } from './node-socket.ts';
+import { ExpectedPeer, type Verdict } from './verify-peer.ts';
 
 /** Default of `certificateWatchMs`. */
 const WATCH_INTERVAL_MS = 5_000;
@@ -40,7 +28,7 @@ const WATCH_INTERVAL_MS = 5_000;
 /** What a handshake needs, with the certificates of this moment. */
 interface Ready<Options> {
   readonly options: Options;
-  verify(socket: TLSSocket): PeerVerdict | { readonly ok: true; readonly spiffeId?: undefined };
+  verify(socket: TLSSocket): Verdict;
 }
 
 /** TLS of one transport: mesh identities by `@tulle/spiffe`, other certificates by Node. */
@@ -51,7 +39,7 @@ export class NodeTls {
   #mesh: MeshTls | undefined;
   /** Secured connections by what their peer proved, so that they end when its root is not believed any more. */
   readonly #peers: Map<NodeSocket, VerifiedPeer> = new Map<NodeSocket, VerifiedPeer>();
-  readonly #sources: Set<LoadedCertificate> = new Set<LoadedCertificate>();
+  readonly #sources: Set<LoadedCertificates> = new Set<LoadedCertificates>();
 
   constructor(
     identity: IdentitySource | undefined,
@@ -96,10 +84,15 @@ export class NodeTls {
     return new NodeClientTls(this, config);
   }
 
-  load(source: CertificateSource | undefined, trust: TrustSource | undefined): LoadedCertificate {
-    const loaded = new LoadedCertificate(source, trust, this.#watchMs, this.#onError, () =>
-      this.#sources.delete(loaded),
-    );
+  load(parts: Omit<CertificateSetup, 'workload'>): LoadedCertificates {
+    const mesh = parts.certificates.some(({ kind }) => kind === 'workload') ? this.mesh() : undefined;
+    let stop: (() => void) | undefined;
+    const setup = { ...parts, workload: () => mesh?.identity?.svid };
+    const loaded = new LoadedCertificates(setup, this.#watchMs, this.#onError, () => {
+      stop?.();
+      this.#sources.delete(loaded);
+    });
+    stop = mesh?.subscribe(() => loaded.refresh());
     this.#sources.add(loaded);
     return loaded;
   }
@@ -163,10 +156,9 @@ export class NodeTls {
       this.#peers.set(socket, verdict);
       secured.once('close', () => this.#peers.delete(socket));
     }
-    const servername: unknown = (secured as { servername?: unknown }).servername;
     socket.ready({
       identity: verdict.spiffeId,
-      serverName: typeof servername === 'string' && servername !== '' ? servername.toLowerCase() : undefined,
+      serverName: serverNameOf(secured),
       alpn: typeof secured.alpnProtocol === 'string' ? secured.alpnProtocol : undefined,
     });
   }
@@ -188,119 +180,49 @@ export class NodeTls {
   }
 }
 
-/** A certificate, with trust, from files or text; files are followed. */
-class LoadedCertificate {
-  readonly #source: CertificateSource | undefined;
-  readonly #trust: TrustSource | undefined;
-  readonly #files: string[];
-  readonly #onClose: () => void;
-  readonly #minVersion: 'TLSv1.2' | 'TLSv1.3' = 'TLSv1.2';
-  #material: { cert?: string; key?: string; ca?: string };
-  context: SecureContext;
-  readonly #follow: () => void;
-
-  constructor(
-    source: CertificateSource | undefined,
-    trust: TrustSource | undefined,
-    watchMs: number,
-    onError: (message: string) => void,
-    onClose: () => void,
-  ) {
-    this.#source = source;
-    this.#trust = trust;
-    this.#onClose = onClose;
-    this.#material = this.#read();
-    this.context = this.#make();
-    this.#files = [
-      ...(source?.kind === 'files' ? [source.certificateFile, source.keyFile] : []),
-      ...(trust?.kind === 'files' ? [trust.caFile] : []),
-    ];
-    this.#follow = () => {
-      try {
-        const material = this.#read();
-        if (JSON.stringify(material) === JSON.stringify(this.#material)) return;
-        const before = this.#material;
-        this.#material = material;
-        try {
-          this.context = this.#make();
-        } catch (error) {
-          this.#material = before;
-          throw error;
-        }
-      } catch (error) {
-        // Halfway through being replaced, perhaps: the next look sees it whole.
-        onError(
-          `certificate files ${this.#files.join(', ')} cannot be used, those before stay: ${error instanceof Error ? error.message : String(error)}`,
-        );
-      }
-    };
-    for (const file of this.#files) watchFile(file, { interval: watchMs, persistent: false }, this.#follow);
-  }
-
-  #read(): { cert?: string; key?: string; ca?: string } {
-    const source = this.#source;
-    const trust = this.#trust;
-    return {
-      ...(source?.kind === 'files'
-        ? { cert: readFileSync(source.certificateFile, 'utf8'), key: readFileSync(source.keyFile, 'utf8') }
-        : {}),
-      ...(source?.kind === 'inline' ? { cert: source.certificatePem, key: source.keyPem } : {}),
-      ...(trust?.kind === 'files' ? { ca: readFileSync(trust.caFile, 'utf8') } : {}),
-      ...(trust?.kind === 'inline' ? { ca: trust.caPem } : {}),
-    };
-  }
-
-  #make(): SecureContext {
-    return createSecureContext({ ...this.#material, minVersion: this.#minVersion });
-  }
-
-  describe(): CertificateInfo[] {
-    const { cert, ca } = this.#material;
-    return [
-      ...(cert === undefined ? [] : describePem(cert, this.#source?.kind ?? 'inline')),
-      ...(ca === undefined ? [] : describePem(ca, 'trust')),
-    ];
-  }
-
-  close(): void {
-    for (const file of this.#files) unwatchFile(file, this.#follow);
-    this.#onClose();
-  }
-}
-
 class NodeServerTls implements ServerTls {
   readonly #tls: NodeTls;
   readonly #config: DownstreamTls;
-  readonly #loaded: LoadedCertificate | undefined;
+  readonly #loaded: LoadedCertificates | undefined;
+  readonly #expected: ExpectedPeer;
   readonly #mode: 'require' | 'accept' | 'none';
 
   constructor(tls: NodeTls, config: DownstreamTls) {
+    const { certificate, moreCertificates = [], trust } = config;
     this.#tls = tls;
     this.#config = config;
-    this.#mode = config.clientCertificate ?? (config.trust === undefined ? 'none' : 'require');
-    if (this.#mode !== 'none' && config.trust === undefined)
+    this.#mode = config.clientCertificate ?? (trust === undefined ? 'none' : 'require');
+    if (this.#mode !== 'none' && trust === undefined)
       throw new Error(`clientCertificate is ${this.#mode} but nothing says whom to trust; add trust`);
-    if (config.certificate.kind === 'workload' || config.trust?.kind === 'mesh') tls.mesh();
+    const certificates = [certificate, ...moreCertificates];
+    if (moreCertificates.length > 0 && certificates.some(({ kind }) => kind === 'workload'))
+      throw new Error('moreCertificates cannot stand beside a workload certificate, nor have one');
+    if (certificate.kind === 'workload' || trust?.kind === 'mesh') tls.mesh();
+    if (trust?.kind === 'mesh') checkMesh(config);
+    this.#expected = new ExpectedPeer(config, true);
     this.#loaded =
-      config.certificate.kind === 'workload' ? undefined : tls.load(config.certificate, config.trust);
+      certificate.kind === 'workload' && (trust === undefined || trust.kind === 'mesh')
+        ? undefined
+        : tls.load({ certificates, trust, parameters: config });
   }
 
   ready(): Ready<TLSSocketOptions> | undefined {
     const { trust, allowedIds } = this.#config;
-    const mesh =
-      this.#config.certificate.kind === 'workload' || trust?.kind === 'mesh'
-        ? this.#tls.mesh().inbound({
-            alpn: this.#config.alpn ?? ['http/1.1'],
-            ...(allowedIds === undefined ? {} : { expected: allowedIds }),
-          })
-        : undefined;
-    if (mesh === undefined && (this.#config.certificate.kind === 'workload' || trust?.kind === 'mesh'))
-      return undefined;
+    const usesMesh = this.#config.certificate.kind === 'workload' || trust?.kind === 'mesh';
+    const mesh = usesMesh
+      ? this.#tls.mesh().inbound({
+          alpn: this.#config.alpn ?? ['http/1.1'],
+          ...(allowedIds === undefined ? {} : { expected: allowedIds }),
+        })
+      : undefined;
+    if (mesh === undefined && usesMesh) return undefined;
+    const loaded = this.#loaded;
     const options: TLSSocketOptions = {
       ...mesh?.options,
-      ...(this.#loaded === undefined
-        ? {}
-        : { secureContext: this.#loaded.context, minVersion: this.#config.minVersion ?? 'TLSv1.3' }),
+      ...(loaded === undefined ? {} : { secureContext: loaded.context }),
+      ...(loaded?.several === true && {
+        SNICallback: (name, done) => done(null, loaded.contextFor(name)),
+      }),
       isServer: true,
       requestCert: this.#mode !== 'none',
       rejectUnauthorized: false,
@@ -309,13 +231,15 @@ class NodeServerTls implements ServerTls {
     return { options, verify: (socket) => this.#verify(socket, mesh) };
   }
 
-  #verify(socket: TLSSocket, mesh: Ready<unknown> | undefined): ReturnType<Ready<unknown>['verify']> {
+  #verify(socket: TLSSocket, mesh: Ready<unknown> | undefined): Verdict {
+    if (this.#config.requireServerName === true && !serverNameOf(socket))
+      return refusal('handshake-failed', 'the caller said no server name, and requireServerName is set');
     if (this.#mode === 'none') return { ok: true };
     // The peer's chain can be taken from the socket once only: a second call gives it without its first certificate.
     const verdict =
       this.#config.trust?.kind === 'mesh' && mesh !== undefined
         ? mesh.verify(socket)
-        : verifyByNode(socket, this.#config.allowedIds);
+        : this.#expected.verify(socket, this.#config.allowedIds);
     return !verdict.ok && verdict.reason === 'no-certificate' && this.#mode === 'accept'
       ? { ok: true }
       : verdict;
@@ -329,16 +253,24 @@ class NodeServerTls implements ServerTls {
 class NodeClientTls implements ClientTls {
   readonly #tls: NodeTls;
   readonly #config: UpstreamTls;
-  readonly #loaded: LoadedCertificate | undefined;
+  readonly #loaded: LoadedCertificates | undefined;
+  readonly #expected: ExpectedPeer;
 
   constructor(tls: NodeTls, config: UpstreamTls) {
+    const { certificate, trust } = config;
     this.#tls = tls;
     this.#config = config;
-    if (config.certificate?.kind === 'workload' || config.trust.kind === 'mesh') tls.mesh();
+    if (certificate?.kind === 'workload' || trust.kind === 'mesh') tls.mesh();
+    if (trust.kind === 'mesh') checkMesh(config);
+    this.#expected = new ExpectedPeer(config, trust.kind !== 'none');
     this.#loaded =
-      config.certificate?.kind === 'workload' && config.trust.kind === 'mesh'
+      certificate?.kind === 'workload' && trust.kind === 'mesh'
         ? undefined
-        : tls.load(config.certificate?.kind === 'workload' ? undefined : config.certificate, config.trust);
+        : tls.load({
+            certificates: certificate === undefined ? [] : [certificate],
+            trust,
+            parameters: config,
+          });
   }
 
   ready(
@@ -381,22 +313,26 @@ class NodeClientTls implements ClientTls {
       return mesh;
     const name = serverName ?? (isUnixAddress(address) || isIP(address.host) !== 0 ? '' : address.host);
     const options: ConnectionOptions = {
-      ...(this.#config.certificate?.kind === 'workload'
-        ? mesh?.options
-        : { secureContext: this.#loaded?.context }),
-      ...(trust.kind === 'system' ? { ca: [...rootCertificates] } : {}),
-      minVersion: this.#config.minVersion ?? 'TLSv1.3',
+      secureContext: this.#loaded?.context,
       servername: name,
       rejectUnauthorized: false,
-      // Where an id is expected, that decides, not the name in the address.
-      ...(expected === undefined ? {} : { checkServerIdentity: () => undefined }),
+      ...(this.#verifiesName(expected) ? {} : { checkServerIdentity: () => undefined }),
       ...(this.#config.alpn === undefined ? {} : { ALPNProtocols: [...this.#config.alpn] }),
     };
     return {
       options,
       verify: (socket) =>
-        trust.kind === 'mesh' && mesh !== undefined ? mesh.verify(socket) : verifyByNode(socket, expected),
+        trust.kind === 'mesh' && mesh !== undefined
+          ? mesh.verify(socket)
+          : this.#expected.verify(socket, expected),
     };
+  }
+
+  /** Where something else says who is expected, that decides, not the name in the address. */
+  #verifiesName(expected: readonly string[] | undefined): boolean {
+    const { trust, verifyName, subjectAltNames, certificateHashes, publicKeyHashes } = this.#config;
+    if (trust.kind === 'none' || trust.kind === 'mesh') return false;
+    return verifyName ?? (expected ?? subjectAltNames ?? certificateHashes ?? publicKeyHashes) === undefined;
   }
 
   close(): void {
@@ -404,60 +340,23 @@ class NodeClientTls implements ClientTls {
   }
 }
 
-/** Chain and host name as Node checked them; a SPIFFE id counts when the certificate names exactly one. */
-function verifyByNode(
-  socket: TLSSocket,
-  expected: readonly string[] | undefined,
-): ReturnType<Ready<unknown>['verify']> {
-  const leaf = socket.getPeerX509Certificate();
-  if (leaf === undefined) return refusal('no-certificate', 'the peer sent no certificate');
-  const text = faultOfChain(socket);
-  if (text !== undefined) {
-    const expired = text.includes('EXPIRED') || text.includes('expired');
-    return refusal(expired ? 'expired' : 'unknown-issuer', text);
-  }
-  const uris = (leaf.subjectAltName ?? '')
-    .split(', ')
-    .filter((name) => name.startsWith('URI:'))
-    .map((name) => name.slice(4));
-  const id = uris.length === 1 ? spiffeIdOf(uris[0] as string) : undefined;
-  if (
-    expected !== undefined &&
-    (id === undefined || !expected.some((pattern) => spiffeIdMatches(id, pattern)))
-  ) {
-    return refusal(
-      'unexpected-identity',
-      `the peer proved ${id ?? 'no SPIFFE id'}, expected ${expected.join(' or ')}`,
-    );
-  }
-  return id === undefined ? { ok: true } : ({ ok: true, spiffeId: id } as never);
+/** What mesh trust has no use for, and would leave undone. @throws Error that names it */
+function checkMesh(config: TlsParameters): void {
+  for (const field of [
+    'subjectAltNames',
+    'certificateHashes',
+    'publicKeyHashes',
+    'curves',
+    'signatureAlgorithms',
+  ] as const)
+    if (config[field] !== undefined)
+      throw new Error(`${field} is not for mesh trust, which goes by SPIFFE ids and takes TLS as it is`);
+  if (config.maxVersion === 'TLSv1.2') throw new Error('maxVersion must be TLSv1.3 with mesh trust');
 }
 
-/**
- * Why OpenSSL does not believe the peer's chain. Node tells it by `authorized` on sockets of `tls.connect`; on one that a
- * `TLSSocket` was put around by hand, as on accepted connections here, only the handle knows. Where that private call is
- * missing, nobody is believed.
- */
-function faultOfChain(socket: TLSSocket): string | undefined {
-  if (socket.authorized) return undefined;
-  // The types say Error; it is the code as a string, and null where nothing was looked at.
-  const error = socket.authorizationError as Error | string | null | undefined;
-  if (error != null) return typeof error === 'string' ? error : error.message;
-  const handle = (socket as { readonly _handle?: { verifyError?(): (Error & { code?: string }) | null } })
-    ._handle;
-  if (typeof handle?.verifyError !== 'function')
-    return `Node ${process.versions.node} does not tell whether the chain was verified`;
-  const fault = handle.verifyError();
-  return fault == null ? undefined : (fault.code ?? fault.message);
-}
-
-function spiffeIdOf(uri: string): string | undefined {
-  try {
-    parseSpiffeId(uri);
-    return uri;
-  } catch {
-    return undefined;
-  }
+function serverNameOf(socket: TLSSocket): string | undefined {
+  const { servername } = socket as { servername?: unknown };
+  return typeof servername === 'string' && servername !== '' ? servername.toLowerCase() : undefined;
 }
 
 function faultOfRefusal({ reason, detail }: Refusal): SocketFault {
@@ -466,19 +365,4 @@ function faultOfRefusal({ reason, detail }: Refusal): SocketFault {
     reason,
     message: `${detail}: ${refusalHints[reason]}`,
   };
-}
-
-function describePem(pem: string, source: CertificateInfo['source']): CertificateInfo[] {
-  return certificatesOfPem(pem).map((der) => {
-    const facts = readCertificate(der);
-    const spiffeId = facts.uriSans.find((uri) => uri.startsWith('spiffe://'));
-    return {
-      source,
-      subject: spiffeId ?? facts.fingerprint,
-      spiffeId,
-      serial: facts.serial,
-      notBeforeMs: facts.notBeforeMs,
-      notAfterMs: facts.notAfterMs,
-    };
-  });
 }

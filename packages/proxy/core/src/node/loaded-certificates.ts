@@ -1,0 +1,239 @@
+import { constants as cryptoConstants, X509Certificate } from 'node:crypto';
+import { readFileSync, unwatchFile, watchFile } from 'node:fs';
+import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
+import type { CertificateSource, PemSource, Svid, TlsParameters, TrustSource } from '@tulle/model';
+import { certificatesOfPem, readCertificate } from '@tulle/spiffe';
+import type { CertificateInfo } from '../ports.ts';
+import { isNameOf, namesOf } from './certificate-names.ts';
+
+/** What contexts are made of. */
+export interface CertificateSetup {
+  /** None: nothing is shown. */
+  readonly certificates: readonly CertificateSource[];
+  readonly trust: TrustSource | undefined;
+  /** The process's own certificate of this moment. */
+  workload(): Svid | undefined;
+  readonly parameters: TlsParameters & { readonly sessionTickets?: boolean };
+}
+
+interface Material {
+  readonly pairs: readonly { readonly cert: string; readonly key: string }[];
+  readonly ca?: string;
+  readonly crl?: string;
+}
+
+/** One certificate as far as it is chosen by names. */
+interface Shown {
+  /** Lower case; wildcards as they stand. */
+  readonly names: readonly string[];
+  readonly keyType: string;
+}
+
+/** A name of a caller is looked at so often at most before it is looked up anew: callers make names up. */
+const MAX_NAMED_CONTEXTS = 64;
+
+/** TLS 1.3 has its suites whatever is chosen for 1.2. */
+const TLS13_SUITES = ['TLS_AES_256_GCM_SHA384', 'TLS_CHACHA20_POLY1305_SHA256', 'TLS_AES_128_GCM_SHA256'];
+
+/** Certificates, with trust, from files or text; files are followed. */
+export class LoadedCertificates {
+  readonly #setup: CertificateSetup;
+  readonly #files: readonly string[];
+  readonly #onError: (message: string) => void;
+  readonly #onClose: () => void;
+  readonly #follow: () => void;
+  #material: Material;
+  #shown: readonly Shown[] = [];
+  /** By the indices of the certificates in it. */
+  #contexts: Map<string, SecureContext> = new Map<string, SecureContext>();
+  /** For a caller that asks for no name: a certificate of each kind of key. */
+  context: SecureContext;
+
+  /** @throws Error where the files or texts cannot be used */
+  constructor(
+    setup: CertificateSetup,
+    watchMs: number,
+    onError: (message: string) => void,
+    onClose: () => void,
+  ) {
+    this.#setup = setup;
+    this.#onError = onError;
+    this.#onClose = onClose;
+    this.#files = filesOf(setup);
+    this.#material = readMaterial(setup);
+    this.context = this.#make();
+    this.#follow = () => this.refresh();
+    for (const file of this.#files) watchFile(file, { interval: watchMs, persistent: false }, this.#follow);
+  }
+
+  /** Looks whether something changed; what cannot be used leaves everything as it is. */
+  refresh(): void {
+    try {
+      const material = readMaterial(this.#setup);
+      if (JSON.stringify(material) === JSON.stringify(this.#material)) return;
+      const before = this.#material;
+      this.#material = material;
+      try {
+        this.context = this.#make();
+      } catch (error) {
+        this.#material = before;
+        throw error;
+      }
+    } catch (error) {
+      // Halfway through being replaced, perhaps: the next look sees it whole.
+      this.#onError(
+        `certificate files ${this.#files.join(', ')} cannot be used, those before stay: ${error instanceof Error ? error.message : String(error)}`,
+      );
+    }
+  }
+
+  /** Whether it depends on the name that a caller asks for. */
+  get several(): boolean {
+    return this.#material.pairs.length > 1;
+  }
+
+  /** With the certificates for a server name: those that have it exactly, else by a wildcard, else the first one. */
+  contextFor(serverName: string): SecureContext {
+    const wanted = serverName.toLowerCase();
+    const having = (has: (name: string) => boolean): number[] =>
+      this.#shown.flatMap(({ names }, index) => (names.some(has) ? [index] : []));
+    const exact = having((name) => name === wanted);
+    const found = exact.length > 0 ? exact : having((name) => isNameOf(name, wanted));
+    return this.#contextOf(found.length > 0 ? this.#oneOfEachKind(found) : [0]);
+  }
+
+  #make(): SecureContext {
+    const { pairs } = this.#material;
+    const shown = pairs.length > 1 ? pairs.map(({ cert }) => shownBy(cert)) : [];
+    const before = [this.#shown, this.#contexts] as const;
+    this.#shown = shown;
+    this.#contexts = new Map();
+    try {
+      return this.#contextOf(this.#oneOfEachKind([...pairs.keys()]));
+    } catch (error) {
+      [this.#shown, this.#contexts] = before;
+      throw error;
+    }
+  }
+
+  /** OpenSSL takes one certificate a kind of key, and shows one that the caller can check. */
+  #oneOfEachKind(indices: readonly number[]): readonly number[] {
+    return indices.filter(
+      (index, at) =>
+        indices.findIndex((other) => this.#shown[other]?.keyType === this.#shown[index]?.keyType) === at,
+    );
+  }
+
+  #contextOf(indices: readonly number[]): SecureContext {
+    const key = indices.join(' ');
+    const known = this.#contexts.get(key);
+    if (known !== undefined) return known;
+    const { pairs, ca, crl } = this.#material;
+    const used = indices.map((index) => pairs[index] as Material['pairs'][number]);
+    const made = createSecureContext({
+      ...(used.length > 0 && { cert: used.map(({ cert }) => cert), key: used.map((one) => one.key) }),
+      ...(ca !== undefined && { ca }),
+      ...(crl !== undefined && { crl }),
+      ...optionsOf(this.#setup.parameters),
+    });
+    if (this.#contexts.size >= MAX_NAMED_CONTEXTS) this.#contexts.clear();
+    this.#contexts.set(key, made);
+    return made;
+  }
+
+  describe(): CertificateInfo[] {
+    const { certificates } = this.#setup;
+    const { pairs, ca } = this.#material;
+    return [
+      // The workload's own is described with its identity.
+      ...pairs.flatMap(({ cert }, index) => {
+        const kind = certificates[index]?.kind ?? 'inline';
+        return kind === 'workload' ? [] : describePem(cert, kind);
+      }),
+      ...(ca === undefined ? [] : describePem(ca, 'trust')),
+    ];
+  }
+
+  close(): void {
+    for (const file of this.#files) unwatchFile(file, this.#follow);
+    this.#onClose();
+  }
+}
+
+function optionsOf({
+  minVersion = 'TLSv1.3',
+  maxVersion = 'TLSv1.3',
+  cipherSuites,
+  curves,
+  signatureAlgorithms,
+  sessionTickets,
+}: CertificateSetup['parameters']): SecureContextOptions {
+  return {
+    minVersion,
+    maxVersion,
+    ...(cipherSuites && { ciphers: [...TLS13_SUITES, ...cipherSuites].join(':') }),
+    ...(curves && { ecdhCurve: curves.join(':') }),
+    ...(signatureAlgorithms && { sigalgs: signatureAlgorithms.join(':') }),
+    ...(sessionTickets === false && { secureOptions: cryptoConstants.SSL_OP_NO_TICKET }),
+  };
+}
+
+function filesOf({ certificates, trust }: CertificateSetup): string[] {
+  const crl = trust !== undefined && 'crl' in trust ? trust.crl : undefined;
+  return [
+    ...certificates.flatMap((source) =>
+      source.kind === 'files' ? [source.certificateFile, source.keyFile] : [],
+    ),
+    ...(trust?.kind === 'files' ? [trust.caFile] : []),
+    ...(crl !== undefined && 'file' in crl ? [crl.file] : []),
+  ];
+}
+
+function readMaterial({ certificates, trust, workload }: CertificateSetup): Material {
+  const crl = trust !== undefined && 'crl' in trust ? trust.crl : undefined;
+  return {
+    pairs: certificates.flatMap((source) => {
+      if (source.kind === 'files')
+        return [
+          { cert: readFileSync(source.certificateFile, 'utf8'), key: readFileSync(source.keyFile, 'utf8') },
+        ];
+      if (source.kind === 'inline') return [{ cert: source.certificatePem, key: source.keyPem }];
+      const svid = workload();
+      return svid === undefined ? [] : [{ cert: svid.certificateChainPem, key: svid.privateKeyPem }];
+    }),
+    ...(trust?.kind === 'files' && { ca: readFileSync(trust.caFile, 'utf8') }),
+    ...(trust?.kind === 'inline' && { ca: trust.caPem }),
+    ...(crl !== undefined && { crl: pemOf(crl) }),
+  };
+}
+
+function pemOf(source: PemSource): string {
+  return 'file' in source ? readFileSync(source.file, 'utf8') : source.pem;
+}
+
+/** DNS names of a certificate; where it has none, the common name, as callers of old expect. */
+function shownBy(pem: string): Shown {
+  const leaf = new X509Certificate(pem);
+  const names = namesOf(leaf).flatMap(([type, name]) => (type === 'dns' ? [name.toLowerCase()] : []));
+  const common = /^CN=(.+)$/m.exec(leaf.subject)?.[1];
+  return {
+    names: names.length > 0 || common === undefined ? names : [common.toLowerCase()],
+    keyType: leaf.publicKey.asymmetricKeyType ?? '',
+  };
+}
+
+/** Certificates of a PEM text for `/certs`. */
+export function describePem(pem: string, source: CertificateInfo['source']): CertificateInfo[] {
+  return certificatesOfPem(pem).map((der) => {
+    const facts = readCertificate(der);
+    const spiffeId = facts.uriSans.find((uri) => uri.startsWith('spiffe://'));
+    return {
+      source,
+      subject: spiffeId ?? facts.fingerprint,
+      spiffeId,
+      serial: facts.serial,
+      notBeforeMs: facts.notBeforeMs,
+      notAfterMs: facts.notAfterMs,
+    };
+  });
+}
