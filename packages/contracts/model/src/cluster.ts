@@ -35,7 +35,10 @@ export interface Cluster {
  * - `static`: the endpoints are here.
  * - `eds`: an {@link EndpointSet} of the given name (default: the cluster's) follows over discovery.
  * - `dns`: names among the endpoints are resolved again every `refreshMs` (default 5,000, Envoy `dns_refresh_rate`);
- *   `all` uses every address (Envoy STRICT_DNS), `first` one at a time (LOGICAL_DNS).
+ *   `all` uses every address (Envoy STRICT_DNS), `first` one at a time (LOGICAL_DNS). `family` says which addresses of a
+ *   name are used, by default all (Envoy `dns_lookup_family` ALL). `respectTtl`: as long as DNS says that they hold instead
+ *   of every `refreshMs`, where it says so (Envoy `respect_dns_ttl`). `failureRefresh`: how soon a name is asked for again
+ *   that could not be resolved; by default after `refreshMs`.
  */
 export type ClusterDiscovery =
   | { readonly kind: 'static'; readonly endpoints: readonly Endpoint[] }
@@ -45,7 +48,23 @@ export type ClusterDiscovery =
       readonly endpoints: readonly Endpoint[];
       readonly use: 'all' | 'first';
       readonly refreshMs?: number;
+      readonly family?: AddressFamily;
+      readonly respectTtl?: boolean;
+      readonly failureRefresh?: RefreshBackoff;
     };
+
+/**
+ * Which addresses of a name are used: only those of IPv4 or IPv6; or those of one family, and of the other where there are
+ * none (Envoy `DnsLookupFamily` V4_PREFERRED, AUTO).
+ */
+export type AddressFamily = 'v4' | 'v6' | 'v4-first' | 'v6-first';
+
+/** Waits that double from `baseMs` to `maxMs`, cut at random (Envoy `Cluster.RefreshRate`). */
+export interface RefreshBackoff {
+  readonly baseMs: number;
+  /** Default ten times `baseMs`. */
+  readonly maxMs?: number;
+}
 
 /** The endpoints of one `eds` cluster. Never replaced by an empty one because a source went away. */
 export interface EndpointSet {
@@ -56,6 +75,8 @@ export interface EndpointSet {
 /** One instance that can be called. */
 export interface Endpoint {
   readonly address: Address;
+  /** Its own name, e.g. for health checks and hashing (Envoy `Endpoint.hostname`). Default: the name it was resolved from. */
+  readonly hostname?: string;
   /** Share among its peers, >= 1. Default 1. */
   readonly weight?: number;
   /** As the source says. `draining`: no new work, running work goes on. Default `healthy`. */
@@ -184,4 +205,23 @@ export interface PoolOptions {
   readonly protocol?: 'http1' | 'http2' | 'auto';
   /** For connections that speak HTTP/2. */
   readonly http2?: Http2Options;
+  /**
+   * Bytes queued towards one endpoint before reading from the caller stops (Envoy `per_connection_buffer_limit_bytes`, a soft
+   * limit as there). Default: the proxy's `bufferLimitBytes`.
+   */
+  readonly bufferLimitBytes?: number;
+  /** Absent: connections that say nothing for long are not asked whether they live. */
+  readonly tcpKeepalive?: TcpKeepalive;
+  /** Address of this machine that connections come from, without a port (Envoy `upstream_bind_config.source_address`). */
+  readonly sourceAddress?: string;
+}
+
+/** What the kernel does about silent connections (Envoy `TcpKeepalive`); what is absent is the kernel's own. */
+export interface TcpKeepalive {
+  /** Silence before the first probe, whole seconds in milliseconds. */
+  readonly idleMs?: number;
+  /** Between probes, likewise. */
+  readonly intervalMs?: number;
+  /** Probes without an answer that end the connection. */
+  readonly probes?: number;
 }

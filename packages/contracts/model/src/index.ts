@@ -15,6 +15,7 @@ export type {
 } from './tls.ts';
 export type { IdentitySnapshot, IdentitySource, Svid, TrustBundle } from './identity.ts';
 export type {
+  AddressFamily,
   BalancePolicy,
   CircuitLimits,
   Cluster,
@@ -24,8 +25,10 @@ export type {
   Locality,
   OutlierDetection,
   PoolOptions,
+  RefreshBackoff,
   RetryBudget,
   SlowStart,
+  TcpKeepalive,
 } from './cluster.ts';
 export type {
   HealthCheck,

@@ -340,7 +340,7 @@ export function canonicalCluster(cluster: Cluster): Cluster {
       discovery:
         discovery.kind === 'eds'
           ? without(discovery)
-          : without({ ...discovery, endpoints: endpoints(discovery.endpoints) }),
+          : without({ ...discovery, endpoints: endpoints(discovery.endpoints) }, { respectTtl: false }),
       tls: cluster.tls && tls(cluster.tls),
       pool: cluster.pool && pool(cluster.pool),
     } as Cluster,

@@ -1,4 +1,4 @@
-import type { Address, CertificateSource, DownstreamTls, UpstreamTls } from '@tulle/model';
+import type { Address, CertificateSource, DownstreamTls, TcpKeepalive, UpstreamTls } from '@tulle/model';
 
 /**
  * The side door: everything that the engine needs of the outside world (decision D11). `node/` has the adapters for
@@ -126,6 +126,18 @@ export interface ConnectOptions {
   readonly tls?: ClientTls | undefined;
   /** SPIFFE id that the endpoint must prove. */
   readonly expectedIdentity?: string | undefined;
+  /** Absent: the kernel does not ask whether the other end lives. */
+  readonly keepalive?: TcpKeepalive;
+  /** Address of this machine to come from. */
+  readonly sourceAddress?: string;
+}
+
+/** What a name stands for. */
+export interface ResolvedName {
+  /** At least one, in the order in which they are to be used. */
+  readonly addresses: readonly string[];
+  /** How long that holds, where it was asked for and is known. */
+  readonly ttlMs?: number;
 }
 
 /** Sockets, TLS and names. */
@@ -143,8 +155,8 @@ export interface Transport {
   serverTls(config: DownstreamTls): ServerTls;
   /** Prepares TLS for a cluster. @throws Error with a sentence when certificates cannot be used */
   clientTls(config: UpstreamTls): ClientTls;
-  /** Addresses of a host name. @throws Error when there is none */
-  resolve(host: string): Promise<readonly string[]>;
+  /** Addresses of a host name. @param withTtl say how long they hold, if DNS does @throws Error when there is none */
+  resolve(host: string, withTtl?: boolean): Promise<ResolvedName>;
   /** SHA-1 of latin1 text, as WebSocket handshakes need it. */
   sha1(text: string): Buffer;
   /** Certificates in use, for the admin's `/certs`; keys never. */

@@ -238,7 +238,7 @@ export function memoryNetwork(clock: Clock): MemoryNetwork {
     async resolve(host) {
       const found = names.get(host);
       if (found === undefined) throw new Error(`getaddrinfo ENOTFOUND ${host}`);
-      return Promise.resolve(found);
+      return Promise.resolve({ addresses: found });
     },
     sha1: (text) => createHash('sha1').update(text, 'latin1').digest(),
     certificates: () => [],

@@ -19,6 +19,7 @@ import { upstreamTlsSchema } from './tls.ts';
 /** JSON Schema of `Endpoint`. */
 export const endpointSchema: JsonSchema = fields(['address'], {
   address: address(1),
+  hostname: name,
   weight: whole(1, 1_000_000),
   health: oneOf('healthy', 'unhealthy', 'draining'),
   locality: fields(['region'], { region: text, zone: text, subZone: text }),
@@ -43,6 +44,9 @@ const discovery: JsonSchema = {
       endpoints,
       use: oneOf('all', 'first'),
       refreshMs: { type: 'number', minimum: 100, maximum: 86_400_000 },
+      family: oneOf('v4', 'v6', 'v4-first', 'v6-first'),
+      respectTtl: flag,
+      failureRefresh: fields(['baseMs'], { baseMs: milliseconds(1), maxMs: milliseconds(1) }),
     }),
   ],
 };
@@ -73,6 +77,15 @@ const balance: JsonSchema = {
     }),
     fields(['policy'], { policy: { const: 'maglev' }, tableSize: whole(2, 5_000_011) }),
   ],
+};
+
+/** The kernel counts in seconds, up to some nine hours. */
+const seconds: JsonSchema = {
+  type: 'integer',
+  minimum: 1_000,
+  maximum: 32_767_000,
+  multipleOf: 1_000,
+  description: 'Whole seconds in milliseconds.',
 };
 
 /** As in Envoy, whose operators say "no limit" by the largest number of 32 bits. */
@@ -116,6 +129,13 @@ export const clusterSchema: JsonSchema = fields(['name', 'discovery'], {
     maxIdlePerEndpoint: whole(0, 1_000_000),
     protocol: oneOf('http1', 'http2', 'auto'),
     http2: http2OptionsSchema,
+    bufferLimitBytes: whole(1, 4_294_967_295),
+    tcpKeepalive: fields([], {
+      idleMs: seconds,
+      intervalMs: seconds,
+      probes: whole(1, 32_767),
+    }),
+    sourceAddress: name,
   }),
   labels,
 });

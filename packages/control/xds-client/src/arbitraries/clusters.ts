@@ -14,10 +14,12 @@ import type {
   OutlierDetection,
   PemSource,
   PoolOptions,
+  RefreshBackoff,
   RetryBudget,
   SlowStart,
   StatusRange,
   SubjectAltNameMatch,
+  TcpKeepalive,
   TrustSource,
   UpstreamTls,
 } from '@tulle/model';
@@ -152,6 +154,7 @@ const locality: fc.Arbitrary<Locality> = object<Locality>(
 export const endpoint: fc.Arbitrary<Endpoint> = object<Endpoint>(
   { address },
   {
+    hostname: label,
     weight: fc.integer({ min: 1, max: 1000 }),
     health: fc.constantFrom('healthy', 'unhealthy', 'draining'),
     locality,
@@ -177,7 +180,12 @@ const discovery: fc.Arbitrary<ClusterDiscovery> = fc.oneof(
       endpoints: fc.array(endpoint, { maxLength: 2 }),
       use: fc.constantFrom('all', 'first'),
     },
-    { refreshMs: milliseconds },
+    {
+      refreshMs: milliseconds,
+      family: fc.constantFrom('v4', 'v6', 'v4-first', 'v6-first'),
+      respectTtl: fc.boolean(),
+      failureRefresh: object<RefreshBackoff>({ baseMs: milliseconds }, { maxMs: milliseconds }),
+    },
   ),
 );
 
@@ -275,12 +283,21 @@ const outlier: fc.Arbitrary<OutlierDetection> = options<OutlierDetection>({
   maxEjectionPercent: percent,
 });
 
+const seconds: fc.Arbitrary<number> = fc.integer({ min: 1, max: 10_000 }).map((count) => count * 1_000);
+
 const pool: fc.Arbitrary<PoolOptions> = options<PoolOptions>({
   idleTimeoutMs: milliseconds,
   maxRequestsPerConnection: uint32,
   maxIdlePerEndpoint: fc.nat(1000),
   protocol: fc.constantFrom('http1', 'http2', 'auto'),
   http2: http2Options,
+  bufferLimitBytes: fc.integer({ min: 1, max: 2 ** 32 - 1 }),
+  tcpKeepalive: options<TcpKeepalive>({
+    idleMs: seconds,
+    intervalMs: seconds,
+    probes: fc.integer({ min: 1, max: 100 }),
+  }),
+  sourceAddress: fc.ipV4(),
 });
 
 /** A cluster of the given name. */

@@ -69,12 +69,10 @@ function decodeEndpoint(context: DecodeContext, endpoint: LbEndpoint, place: Pla
   const labels =
     readTexts(context, namespaceOf(endpoint.metadata, LB_METADATA), `${path}.metadata["${LB_METADATA}"]`) ??
     {};
+  const host = endpoint.hostIdentifier.case === 'endpoint' ? endpoint.hostIdentifier.value : undefined;
   return present({
-    address: decodeAddress(
-      context,
-      endpoint.hostIdentifier.case === 'endpoint' ? endpoint.hostIdentifier.value.address : undefined,
-      `${path}.endpoint.address`,
-    ),
+    address: decodeAddress(context, host?.address, `${path}.endpoint.address`),
+    hostname: host?.hostname === '' ? undefined : host?.hostname,
     weight: endpoint.loadBalancingWeight,
     health: decodeHealth(context, endpoint.healthStatus, path),
     ...place,

@@ -32,7 +32,7 @@ describe('the list of honoured fields', () => {
   it('is all that passes: anything else that is set is refused with its path', () => {
     const cluster = create(ClusterSchema, {
       name: 'a',
-      respectDnsTtl: true,
+      trackTimeoutBudgets: true,
       filters: [{ name: 'f' }],
       loadAssignment: {
         clusterName: 'a',
@@ -42,7 +42,7 @@ describe('the list of honoured fields', () => {
               {
                 hostIdentifier: {
                   case: 'endpoint',
-                  value: { hostname: 'h', address: { address: { case: 'pipe', value: { path: '/p' } } } },
+                  value: { healthCheckConfig: { portValue: 1 }, address: { address: { case: 'pipe', value: { path: '/p' } } } },
                 },
               },
             ],
@@ -54,15 +54,15 @@ describe('the list of honoured fields', () => {
     expect(decoded).toMatchObject({ ok: false });
     expect(decoded.ok ? [] : decoded.issues.map(({ path }) => path).sort()).toEqual([
       'filters',
-      'load_assignment.endpoints[0].lb_endpoints[0].endpoint.hostname',
-      'respect_dns_ttl',
+      'load_assignment.endpoints[0].lb_endpoints[0].endpoint.health_check_config',
+      'track_timeout_budgets',
     ]);
   });
 
   it('can be widened by an operator, field by field', () => {
-    const cluster = create(ClusterSchema, { name: 'a', respectDnsTtl: true });
+    const cluster = create(ClusterSchema, { name: 'a', trackTimeoutBudgets: true });
     const decoder = createResourceDecoder({
-      tolerateFields: ['envoy.config.cluster.v3.Cluster.respect_dns_ttl'],
+      tolerateFields: ['envoy.config.cluster.v3.Cluster.track_timeout_budgets'],
     });
     expect(decoder.decode('cluster', anyPack(ClusterSchema, cluster))).toMatchObject({
       ok: true,

@@ -9,7 +9,7 @@ import { filled, present } from './values.ts';
 /** Suites of TLS 1.2 that Envoy documents; OpenSSL has them by the same names. */
 const SUITE =
   /^(?:ECDHE-(?:ECDSA|RSA)-(?:AES128-GCM-SHA256|AES256-GCM-SHA384|CHACHA20-POLY1305|AES(?:128|256)-SHA)|AES128-GCM-SHA256|AES256-GCM-SHA384|AES(?:128|256)-SHA)$/;
-const CURVES: readonly string[] = ['X25519', 'P-256', 'P-384', 'P-521'];
+const CURVES: readonly string[] = ['X25519', 'P-256', 'P-384', 'P-521', 'X25519MLKEM768'];
 const SIGNATURES: readonly string[] = [
   'rsa_pkcs1_sha256',
   'rsa_pkcs1_sha384',

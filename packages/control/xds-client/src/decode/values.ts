@@ -3,7 +3,10 @@ import type { Duration } from '@bufbuild/protobuf/wkt';
 import type { Metadata } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import { TypedStructSchema as UdpaTypedStructSchema } from '@tulle/xds-proto/udpa/type/v1/typed_struct';
 import { TypedStructSchema } from '@tulle/xds-proto/xds/type/v3/typed_struct';
-import { BARE_VALUE } from '../wire.ts';
+import { BARE_VALUE, TULLE_METADATA } from '../wire.ts';
+
+/** Where in a resource the metadata of Tulle's namespace stand. */
+export const METADATA_PATH: string = `metadata["${TULLE_METADATA}"]`;
 
 /** Milliseconds of a duration. */
 export function milliseconds(duration: Duration): number;

@@ -5,12 +5,15 @@ import type {
   Cluster as ModelCluster,
   OutlierDetection,
   PoolOptions,
+  RefreshBackoff,
   UpstreamTls,
 } from '@tulle/model';
 import type { CircuitBreakersSchema } from '@tulle/xds-proto/envoy/config/cluster/v3/circuit_breaker';
 import {
   type Cluster,
   Cluster_DiscoveryType as DiscoveryType,
+  Cluster_DnsLookupFamily as DnsLookupFamily,
+  type Cluster_RefreshRateSchema as RefreshRateSchema,
   ClusterSchema,
 } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
 import type { OutlierDetectionSchema } from '@tulle/xds-proto/envoy/config/cluster/v3/outlier_detection';
@@ -44,20 +47,21 @@ export function encodeCluster(cluster: ModelCluster, form: EncodeForm): Cluster 
   });
   return create(ClusterSchema, {
     name: cluster.name,
-    ...discovery(cluster),
+    ...discovery(cluster, form),
     ...encodeBalance(cluster.balance),
     ...commonLbConfig(cluster, form),
     ...(cluster.connectTimeoutMs !== undefined && { connectTimeout: duration(cluster.connectTimeoutMs) }),
     ...(limits && { circuitBreakers: circuitBreakers(limits) }),
     ...(healthCheck && { healthChecks: [encodeHealthCheck(healthCheck)] }),
     ...(outlier && { outlierDetection: outlierDetection(outlier) }),
+    ...(pool && connections(pool)),
     ...(pool && { typedExtensionProtocolOptions: { [HTTP_PROTOCOL_OPTIONS]: protocolOptions(pool, form) } }),
     ...(tls && transportSockets(alpnOf(tls, pool, form), form)),
     ...(extra && { metadata: extra }),
   });
 }
 
-function discovery({ name, discovery: source }: ModelCluster): ClusterInit {
+function discovery({ name, discovery: source }: ModelCluster, { release }: EncodeForm): ClusterInit {
   switch (source.kind) {
     case 'static':
       return {
@@ -80,8 +84,52 @@ function discovery({ name, discovery: source }: ModelCluster): ClusterInit {
         },
         loadAssignment: encodeAssignment(name, source.endpoints),
         ...(source.refreshMs !== undefined && { dnsRefreshRate: duration(source.refreshMs) }),
+        // One of the release before uses all of its own accord, and knows no other way.
+        ...((release !== 'before' || source.family !== undefined) && {
+          dnsLookupFamily: source.family === undefined ? DnsLookupFamily.ALL : FAMILIES[source.family],
+        }),
+        ...(source.respectTtl === true && { respectDnsTtl: true }),
+        ...(source.failureRefresh && { dnsFailureRefreshRate: refreshRate(source.failureRefresh) }),
       };
   }
+}
+
+const FAMILIES = {
+  v4: DnsLookupFamily.V4_ONLY,
+  v6: DnsLookupFamily.V6_ONLY,
+  'v4-first': DnsLookupFamily.V4_PREFERRED,
+  'v6-first': DnsLookupFamily.AUTO,
+} as const;
+
+function refreshRate({ baseMs, maxMs }: RefreshBackoff): Fields<typeof RefreshRateSchema> {
+  return {
+    baseInterval: duration(baseMs),
+    ...(maxMs !== undefined && { maxInterval: duration(maxMs) }),
+  };
+}
+
+/** What the kernel is told about connections. */
+function connections({ bufferLimitBytes, tcpKeepalive, sourceAddress }: PoolOptions): ClusterInit {
+  const seconds = (ms: number | undefined): number => Math.round((ms ?? 0) / 1_000);
+  return {
+    ...(bufferLimitBytes !== undefined && { perConnectionBufferLimitBytes: bufferLimitBytes }),
+    ...(tcpKeepalive && {
+      upstreamConnectionOptions: {
+        tcpKeepalive: {
+          ...(tcpKeepalive.idleMs !== undefined && { keepaliveTime: seconds(tcpKeepalive.idleMs) }),
+          ...(tcpKeepalive.intervalMs !== undefined && {
+            keepaliveInterval: seconds(tcpKeepalive.intervalMs),
+          }),
+          ...(tcpKeepalive.probes !== undefined && { keepaliveProbes: tcpKeepalive.probes }),
+        },
+      },
+    }),
+    ...(sourceAddress !== undefined && {
+      upstreamBindConfig: {
+        sourceAddress: { address: sourceAddress, portSpecifier: { case: 'portValue', value: 0 } as const },
+      },
+    }),
+  };
 }
 
 function commonLbConfig(

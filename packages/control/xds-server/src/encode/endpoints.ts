@@ -60,14 +60,14 @@ const HEALTH = {
 } as const;
 
 function encodeEndpoint(endpoint: Endpoint): LbEndpoint {
-  const { address, weight, health, identity, mode, labels } = endpoint;
+  const { address, hostname = '', weight, health, identity, mode, labels } = endpoint;
   const described = metadata({
     [LB_METADATA]: labels,
     [TULLE_METADATA]: { identity, mode },
     [TRANSPORT_SOCKET_METADATA]: mode === 'none' ? PLAIN_ENDPOINT : undefined,
   });
   return create(LbEndpointSchema, {
-    hostIdentifier: { case: 'endpoint', value: { address: encodeAddress(address) } },
+    hostIdentifier: { case: 'endpoint', value: { address: encodeAddress(address), hostname } },
     healthStatus: health === undefined ? HealthStatus.UNKNOWN : HEALTH[health],
     ...(weight !== undefined && { loadBalancingWeight: weight }),
     ...(described && { metadata: described }),

@@ -4,7 +4,7 @@ import type { TcpChain } from '../compile/compiled-listener.ts';
 import type { Engine } from '../engine.ts';
 import type { Socket, SocketEvents, SocketFault } from '../ports.ts';
 import type { ClusterRuntime, UpstreamEndpoint } from '../upstream/cluster.ts';
-import { usesTls } from '../upstream/endpoint-tls.ts';
+import { connectEndpoint } from '../upstream/connect-endpoint.ts';
 import type { ConnectionFacts } from './connection-facts.ts';
 import type { ConnectionHooks } from './conn-hooks.ts';
 import { Relay, type RelayEnd } from './relay.ts';
@@ -103,12 +103,7 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
     cluster.used = true;
     cluster.metrics.connections.add();
     const { engine } = cluster;
-    const socket = engine.transport.connect(
-      endpoint.endpoint.address,
-      usesTls(cluster, endpoint.endpoint)
-        ? { tls: cluster.tls, expectedIdentity: endpoint.endpoint.identity }
-        : {},
-    );
+    const socket = connectEndpoint(cluster, endpoint.endpoint);
     this.#endpointSocket = socket;
     let timedOut = false;
     this.#cancelTimer = engine.clock.setTimer(cluster.connectTimeoutMs, () => {

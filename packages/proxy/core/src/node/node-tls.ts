@@ -17,7 +17,15 @@ import {
   type Refusal,
   type VerifiedPeer,
 } from '@tulle/spiffe';
-import type { CertificateInfo, ClientTls, ServerTls, Socket, SocketFault } from '../ports.ts';
+import type {
+  CertificateInfo,
+  ClientTls,
+  ConnectOptions,
+  ServerTls,
+  Socket,
+  SocketFault,
+} from '../ports.ts';
+import { setKeepalive } from './keepalive.ts';
 import { describePem, LoadedCertificates, type CertificateSetup } from './loaded-certificates.ts';
 import { NodeSocket } from './node-socket.ts';
 import { ExpectedPeer, type Verdict } from './verify-peer.ts';
@@ -121,9 +129,9 @@ export class NodeTls {
     return socket;
   }
 
-  connect(address: Address, tls: ClientTls, expectedIdentity: string | undefined): Socket {
+  connect(address: Address, tls: ClientTls, given: ConnectOptions): Socket {
     const socket = new NodeSocket(true, true);
-    const ready = (tls as NodeClientTls).ready(address, expectedIdentity);
+    const ready = (tls as NodeClientTls).ready(address, given.expectedIdentity);
     const target = isUnixAddress(address)
       ? { path: address.path }
       : { host: address.host, port: address.port };
@@ -136,14 +144,20 @@ export class NodeTls {
       return never;
     }
     // The types leave out what tls.connect passes on to net.Socket.
-    const options: ConnectionOptions & { readonly allowHalfOpen: boolean; readonly onread: unknown } = {
+    const options: ConnectionOptions & {
+      readonly allowHalfOpen: boolean;
+      readonly onread: unknown;
+      readonly localAddress?: string;
+    } = {
       ...ready.options,
       ...target,
+      ...(given.sourceAddress === undefined ? {} : { localAddress: given.sourceAddress }),
       allowHalfOpen: true,
       onread: socket.onread,
     };
     const secured = tlsConnect(options);
     secured.setNoDelay(true);
+    if (given.keepalive !== undefined) setKeepalive(secured, given.keepalive);
     socket.attach(secured, false);
     secured.once('secureConnect', () => this.#judge(socket, secured, ready));
     return socket;

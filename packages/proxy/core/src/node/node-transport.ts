@@ -15,6 +15,7 @@ import type {
   ConnectOptions,
   Listening,
   ListenOwner,
+  ResolvedName,
   ServerTls,
   Socket,
   Transport,
@@ -22,6 +23,8 @@ import type {
 import { acceptDirectly } from './accept.ts';
 import { NodeSocket } from './node-socket.ts';
 import { NodeTls } from './node-tls.ts';
+import { setKeepalive } from './keepalive.ts';
+import { resolveWithTtl } from './resolve-with-ttl.ts';
 import { removeStaleSocket } from './stale-socket.ts';
 
 /** A listening handle that somebody else owns: a `net.Server` or native handle (as IPC passes it), or a file descriptor. */
@@ -102,7 +105,7 @@ class NodeTransport implements Transport {
   }
 
   connect(address: Address, options: ConnectOptions): Socket {
-    if (options.tls !== undefined) return this.#tls.connect(address, options.tls, options.expectedIdentity);
+    if (options.tls !== undefined) return this.#tls.connect(address, options.tls, options);
     const socket = new NodeSocket(true);
     const target = isUnixAddress(address)
       ? { path: address.path }
@@ -110,8 +113,10 @@ class NodeTransport implements Transport {
           host: address.host,
           port: address.port,
           ...(isIP(address.host) === 0 ? {} : { autoSelectFamily: false }),
+          ...(options.sourceAddress === undefined ? {} : { localAddress: options.sourceAddress }),
         };
     const raw = netConnect({ ...target, allowHalfOpen: true, noDelay: true, onread: socket.onread });
+    if (options.keepalive !== undefined) setKeepalive(raw, options.keepalive);
     socket.attach(raw, false);
     raw.once('connect', () => socket.ready(undefined));
     return socket;
@@ -129,9 +134,13 @@ class NodeTransport implements Transport {
     return this.#tls.client(config);
   }
 
-  async resolve(host: string): Promise<readonly string[]> {
+  async resolve(host: string, withTtl = false): Promise<ResolvedName> {
+    if (withTtl && isIP(host) === 0) {
+      const found = await resolveWithTtl(host);
+      if (found !== undefined) return found;
+    }
     const found = await lookup(host, { all: true });
-    return found.map((entry) => entry.address);
+    return { addresses: found.map((entry) => entry.address) };
   }
 
   sha1(text: string): Buffer {

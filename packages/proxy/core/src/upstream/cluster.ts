@@ -5,6 +5,7 @@ import { RetryBudget } from '@tulle/time';
 import type { Engine } from '../engine.ts';
 import { sessionOptions } from '../http2/session-options.ts';
 import type { ClientTls } from '../ports.ts';
+import { connectOptionsOf, type ConnectingCluster } from './connect-endpoint.ts';
 import { ClusterMetrics } from './cluster-metrics.ts';
 import { EndpointPool } from './endpoint-pool.ts';
 import { HealthChecks } from './health/health-checks.ts';
@@ -48,6 +49,9 @@ export class ClusterRuntime {
   /** How long an HTTP/2 connection without a stream is kept: longer than others, since its endpoint says when it goes. */
   readonly http2IdleTimeoutMs: number;
   readonly labels: Readonly<Record<string, string>>;
+  readonly connectOptions: ConnectingCluster['connectOptions'];
+  /** Bytes queued towards an endpoint before the caller is not read on. */
+  readonly bufferLimitBytes: number;
   /** Open or connecting. */
   connections = 0;
   /** Open and speaking HTTP/2. */
@@ -80,6 +84,8 @@ export class ClusterRuntime {
     this.streamsEach = pool?.http2?.maxConcurrentStreams ?? DEFAULT_OPTIONS.maxConcurrentStreams;
     this.http2IdleTimeoutMs = pool?.idleTimeoutMs ?? 300_000;
     this.labels = Object.freeze({ ...config.labels });
+    this.connectOptions = connectOptionsOf(pool ?? {});
+    this.bufferLimitBytes = pool?.bufferLimitBytes ?? engine.limits.bufferLimitBytes;
     const metrics = (this.metrics = new ClusterMetrics(engine.meter, config.name));
     const nowMs = engine.clock.nowMs();
     this.budget = new RetryBudget(limits?.retryBudget ?? {}, nowMs);

@@ -6,7 +6,8 @@ import type { UpstreamPool, UpstreamStream } from '../sides.ts';
 import type { Stream } from '../stream/stream.ts';
 import type { ClusterRuntime } from './cluster.ts';
 import { ConnectingSocket, type ConnectOwner } from './connecting.ts';
-import { usesTls } from './endpoint-tls.ts';
+import { connectEndpoint } from './connect-endpoint.ts';
+import { tlsOf } from './endpoint-tls.ts';
 import { UpstreamConnection } from './h1-client.ts';
 import { Http2ClientConnection, type SharedOwner } from './h2-client.ts';
 import { RestingConnections } from './resting-connections.ts';
@@ -37,7 +38,7 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
     this.address = address;
     this.resting = new RestingConnections(cluster);
     this.#shares =
-      cluster.protocol === 'http2' || (cluster.protocol === 'auto' && usesTls(cluster, endpoint));
+      cluster.protocol === 'http2' || (cluster.protocol === 'auto' && tlsOf(cluster, endpoint) !== undefined);
   }
 
   /** Connections at rest. */
@@ -62,7 +63,7 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
   /** Whether what the socket proved when it was connected is what is expected by now. */
   #isExpected({ tls }: Socket): boolean {
     const { cluster, endpoint } = this;
-    if (usesTls(cluster, endpoint) !== (tls !== undefined)) return false;
+    if ((tlsOf(cluster, endpoint) !== undefined) !== (tls !== undefined)) return false;
     return tls === undefined || endpoint.identity === undefined || tls.identity === endpoint.identity;
   }
 
@@ -259,11 +260,7 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
       this.connections++;
       cluster.connections++;
       cluster.metrics.connections.add();
-      const socket = cluster.engine.transport.connect(
-        this.endpoint.address,
-        usesTls(cluster, this.endpoint) ? { tls: cluster.tls, expectedIdentity: this.endpoint.identity } : {},
-      );
-      new ConnectingSocket(this, socket);
+      new ConnectingSocket(this, connectEndpoint(cluster, this.endpoint));
     }
   }
 }

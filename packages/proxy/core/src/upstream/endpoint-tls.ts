@@ -1,7 +1,10 @@
 import type { Endpoint } from '@tulle/model';
 import type { ClientTls } from '../ports.ts';
 
-/** Whether TLS of the cluster is used for this endpoint (model `Endpoint.mode`). */
-export function usesTls(cluster: { readonly tls: ClientTls | undefined }, endpoint: Endpoint): boolean {
-  return cluster.tls !== undefined && endpoint.mode !== 'none';
+/** TLS that is spoken to this endpoint (model `Endpoint.mode`); `undefined`: plain text. */
+export function tlsOf(
+  cluster: { readonly tls: ClientTls | undefined },
+  endpoint: Endpoint,
+): ClientTls | undefined {
+  return endpoint.mode === 'none' ? undefined : cluster.tls;
 }

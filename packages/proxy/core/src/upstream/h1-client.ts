@@ -150,7 +150,7 @@ export class UpstreamConnection implements SocketEvents, ResponseSink, UpstreamS
   }
 
   get full(): boolean {
-    return this.#outbox.exceeds(this.#pool.cluster.engine.limits.bufferLimitBytes);
+    return this.#outbox.exceeds(this.#pool.cluster.bufferLimitBytes);
   }
 
   get ownedReads(): boolean {

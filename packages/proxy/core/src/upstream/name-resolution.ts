@@ -1,5 +1,10 @@
+import { backoffDelayMs } from '@tulle/time';
 import { isUnixAddress, type ClusterDiscovery, type Endpoint } from '@tulle/model';
+import { ofFamily } from './address-family.ts';
 import type { ClusterRuntime } from './cluster.ts';
+
+/** A name that holds for no time at all is still not asked for all the time. */
+const MIN_TTL_MS = 1_000;
 
 type DnsDiscovery = Extract<ClusterDiscovery, { kind: 'dns' }>;
 
@@ -12,6 +17,8 @@ export class NameResolution {
   readonly #discovery: DnsDiscovery;
   readonly #known: Map<string, readonly string[]> = new Map<string, readonly string[]>();
   readonly #refreshMs: number;
+  /** Rounds in a row in which a name could not be resolved. */
+  #failedRounds = 0;
   #cancel: (() => void) | undefined;
   #closed = false;
   /** Settles after the first round, whatever came of it. */
@@ -36,12 +43,19 @@ export class NameResolution {
         isUnixAddress(endpoint.address) ? [] : [endpoint.address.host],
       ),
     );
+    const { family, respectTtl = false } = this.#discovery;
+    let failed = false;
+    let ttlMs = Infinity;
     await Promise.all(
       [...hosts].map(async (host) => {
         try {
-          const addresses = await engine.transport.resolve(host);
+          const found = await engine.transport.resolve(host, respectTtl);
+          const addresses = ofFamily(found.addresses, family);
+          if (found.ttlMs !== undefined) ttlMs = Math.min(ttlMs, found.ttlMs);
           if (addresses.length > 0) this.#known.set(host, this.#someOf(host, addresses));
+          else throw new Error(`it has no address of the family ${family ?? 'any'}`);
         } catch (error) {
+          failed = true;
           engine.metrics.dnsFailures.add();
           engine.log.warn(
             `cluster ${this.#cluster.name}: ${host} could not be resolved; ${this.#known.has(host) ? 'its last addresses stay in use' : 'it has no address yet'}: ${error instanceof Error ? error.message : String(error)}`,
@@ -54,7 +68,19 @@ export class NameResolution {
     const endpoints = this.#discovery.endpoints.flatMap((endpoint) => this.#expand(endpoint));
     // What a name had stays known, so this is empty only when nothing was ever there.
     this.#cluster.setEndpoints(endpoints);
-    this.#cancel = engine.clock.setTimer(this.#refreshMs, () => void this.#round());
+    this.#cancel = engine.clock.setTimer(this.#delayMs(failed, ttlMs), () => void this.#round());
+  }
+
+  /** Until the next round. @param ttlMs how long what was found holds; `Infinity`: nobody says */
+  #delayMs(failed: boolean, ttlMs: number): number {
+    const { failureRefresh } = this.#discovery;
+    this.#failedRounds = failed ? this.#failedRounds + 1 : 0;
+    if (failed && failureRefresh !== undefined) {
+      const { baseMs, maxMs = 10 * baseMs } = failureRefresh;
+      const delayMs = backoffDelayMs(this.#failedRounds, { baseMs, maxMs }, this.#cluster.engine.random);
+      return Math.max(delayMs, baseMs / 2);
+    }
+    return ttlMs === Infinity ? this.#refreshMs : Math.max(ttlMs, MIN_TTL_MS);
   }
 
   /** As many addresses as are used of one name. */
@@ -76,6 +102,10 @@ export class NameResolution {
     if (isUnixAddress(address)) return [endpoint];
     const addresses = this.#known.get(address.host) ?? [];
     const used = this.#discovery.use === 'first' ? addresses.slice(0, 1) : addresses;
-    return used.map((host) => ({ ...endpoint, address: { host, port: address.port } }));
+    return used.map((host) => ({
+      ...endpoint,
+      hostname: endpoint.hostname ?? address.host,
+      address: { host, port: address.port },
+    }));
   }
 }

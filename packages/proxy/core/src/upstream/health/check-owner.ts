@@ -1,8 +1,7 @@
 import type { Balancer, EndpointState } from '@tulle/balance';
 import type { Http2Options } from '@tulle/http2';
 import type { HealthCheck } from '@tulle/model';
-import type { Engine } from '../../engine.ts';
-import type { ClientTls } from '../../ports.ts';
+import type { ConnectingCluster } from '../connect-endpoint.ts';
 import type { HealthCheckMetrics } from './health-check-metrics.ts';
 import type { Probe, ProbeResult } from './probe.ts';
 
@@ -10,10 +9,8 @@ import type { Probe, ProbeResult } from './probe.ts';
 export type CheckedEndpoint = EndpointState<unknown>;
 
 /** What health checks know of their cluster. */
-export interface CheckedCluster {
+export interface CheckedCluster extends ConnectingCluster {
   readonly name: string;
-  readonly engine: Engine;
-  readonly tls: ClientTls | undefined;
   readonly http2: Partial<Http2Options>;
   readonly protocol: 'http1' | 'http2' | 'auto';
   /** Whether anybody has called it. */

@@ -1,7 +1,7 @@
 import { isUnixAddress, parseWireName, type HealthCheck } from '@tulle/model';
 import { isValidAuthority } from '@tulle/http1';
 import { HealthCheckMetrics } from './health-check-metrics.ts';
-import { usesTls } from '../endpoint-tls.ts';
+import { connectEndpoint } from '../connect-endpoint.ts';
 import type { CheckedCluster, CheckedEndpoint, CheckOwner } from './check-owner.ts';
 import { EndpointCheck } from './endpoint-check.ts';
 import { GrpcProbe } from './grpc-probe.ts';
@@ -70,13 +70,7 @@ export class HealthChecks implements CheckOwner {
       told,
       http2: cluster.http2,
       expectsHttp2: cluster.protocol === 'http2',
-      connect: () =>
-        engine.transport.connect(
-          state.endpoint.address,
-          usesTls(cluster, state.endpoint)
-            ? { tls: cluster.tls, expectedIdentity: state.endpoint.identity }
-            : {},
-        ),
+      connect: () => connectEndpoint(cluster, state.endpoint),
     };
     switch (config.kind) {
       case 'tcp':

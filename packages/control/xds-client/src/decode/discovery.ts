@@ -1,0 +1,63 @@
+import type { AddressFamily, ClusterDiscovery, RefreshBackoff } from '@tulle/model';
+import {
+  type Cluster,
+  Cluster_DiscoveryType as DiscoveryType,
+  Cluster_DnsLookupFamily as DnsLookupFamily,
+  type Cluster_RefreshRate as RefreshRate,
+} from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
+import { checkSource } from './config-source.ts';
+import type { DecodeContext } from './context.ts';
+import { decodeAssignment } from './endpoints.ts';
+import { milliseconds, present } from './values.ts';
+
+export function decodeDiscovery(context: DecodeContext, cluster: Cluster): ClusterDiscovery {
+  const kind = cluster.clusterDiscoveryType;
+  const type = kind.case === 'type' ? kind.value : DiscoveryType.STATIC; // a cluster_type is reported by the field walk
+  const endpoints = cluster.loadAssignment
+    ? decodeAssignment(context, cluster.loadAssignment, 'load_assignment')
+    : [];
+  switch (type) {
+    case DiscoveryType.STATIC:
+      return { kind: 'static', endpoints };
+    case DiscoveryType.EDS: {
+      checkSource(context, cluster.edsClusterConfig?.edsConfig, 'eds_cluster_config.eds_config');
+      if (cluster.loadAssignment)
+        context.refuse('load_assignment', 'must not be set on a cluster of type EDS');
+      const serviceName = cluster.edsClusterConfig?.serviceName ?? '';
+      return serviceName === '' ? { kind: 'eds' } : { kind: 'eds', serviceName };
+    }
+    case DiscoveryType.STRICT_DNS:
+    case DiscoveryType.LOGICAL_DNS:
+      return present({
+        kind: 'dns' as const,
+        endpoints,
+        use: type === DiscoveryType.STRICT_DNS ? ('all' as const) : ('first' as const),
+        refreshMs: milliseconds(cluster.dnsRefreshRate),
+        family: FAMILIES[cluster.dnsLookupFamily],
+        respectTtl: cluster.respectDnsTtl || undefined,
+        failureRefresh: decodeRefreshRate(context, cluster.dnsFailureRefreshRate, 'dns_failure_refresh_rate'),
+      });
+    default:
+      context.refuse('type', 'must be STATIC, EDS, STRICT_DNS or LOGICAL_DNS');
+      return { kind: 'static', endpoints: [] };
+  }
+}
+
+/** ALL says what Tulle does by itself. */
+export const FAMILIES: { readonly [F in DnsLookupFamily]?: AddressFamily } = {
+  [DnsLookupFamily.AUTO]: 'v6-first',
+  [DnsLookupFamily.V4_ONLY]: 'v4',
+  [DnsLookupFamily.V6_ONLY]: 'v6',
+  [DnsLookupFamily.V4_PREFERRED]: 'v4-first',
+};
+
+export function decodeRefreshRate(
+  context: DecodeContext,
+  rate: RefreshRate | undefined,
+  path: string,
+): RefreshBackoff | undefined {
+  if (rate === undefined) return undefined;
+  const baseMs = milliseconds(rate.baseInterval);
+  if (baseMs === undefined) context.refuse(`${path}.base_interval`, 'is missing');
+  return present({ baseMs: baseMs ?? 0, maxMs: milliseconds(rate.maxInterval) });
+}

@@ -1,0 +1,139 @@
+import { isMessage } from '@bufbuild/protobuf';
+import type { PoolOptions, TcpKeepalive } from '@tulle/model';
+import type { Cluster } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
+import type { BindConfig } from '@tulle/xds-proto/envoy/config/core/v3/address';
+import {
+  type HttpProtocolOptions,
+  HttpProtocolOptionsSchema,
+} from '@tulle/xds-proto/envoy/extensions/upstreams/http/v3/http_protocol_options';
+import type { DecodeContext } from './context.ts';
+import type { Extras } from './extras.ts';
+import { decodeHttp2 } from './http2.ts';
+import { milliseconds, present } from './values.ts';
+
+const HTTP_PROTOCOL_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
+
+export function decodePool(
+  context: DecodeContext,
+  cluster: Cluster,
+  extras: Extras,
+): PoolOptions | undefined {
+  const own = decodeOptions(context, cluster) ?? decodeDeprecated(context, cluster);
+  const pool: PoolOptions = present({
+    ...own,
+    maxIdlePerEndpoint: extras.number('maxIdlePerEndpoint'),
+    bufferLimitBytes: cluster.perConnectionBufferLimitBytes,
+    tcpKeepalive: decodeKeepalive(cluster),
+    sourceAddress: decodeSource(context, cluster.upstreamBindConfig, 'upstream_bind_config'),
+  });
+  return own === undefined && Object.keys(pool).length === 0 ? undefined : pool;
+}
+
+/** @returns `undefined` where there are none */
+function decodeOptions(
+  context: DecodeContext,
+  { typedExtensionProtocolOptions: options }: Cluster,
+): PoolOptions | undefined {
+  let pool: PoolOptions | undefined;
+  for (const [key, any] of Object.entries(options)) {
+    const path = `typed_extension_protocol_options[${JSON.stringify(key)}]`;
+    if (key !== HTTP_PROTOCOL_OPTIONS) {
+      context.refuse(path, `is not known; this proxy reads ${HTTP_PROTOCOL_OPTIONS}`);
+      continue;
+    }
+    const message = context.open(any, path);
+    if (!message) continue;
+    if (!isMessage(message, HttpProtocolOptionsSchema)) {
+      context.refuse(path, `must be a ${HTTP_PROTOCOL_OPTIONS}`);
+      continue;
+    }
+    const { commonHttpProtocolOptions: common, upstreamProtocolOptions: chosen } = message;
+    const protocol = decodeProtocol(context, chosen, path);
+    if (protocol === undefined)
+      context.refuse(path, 'names no protocol: give explicit_http_config or auto_config');
+    pool = present({
+      ...decodeCommon(context, common, `${path}.common_http_protocol_options`),
+      ...protocol,
+    });
+  }
+  return pool;
+}
+
+/** The fields of the cluster itself in which this stood before; Envoy reads them where there is nothing newer. */
+function decodeDeprecated(context: DecodeContext, cluster: Cluster): PoolOptions | undefined {
+  const { commonHttpProtocolOptions: common, http2ProtocolOptions: http2, maxRequestsPerConnection } = cluster;
+  if (common === undefined && http2 === undefined && maxRequestsPerConnection === undefined) return undefined;
+  return present({
+    maxRequestsPerConnection,
+    ...decodeCommon(context, common, 'common_http_protocol_options'),
+    protocol: http2 && ('http2' as const),
+    http2: decodeHttp2(context, http2, 'http2_protocol_options'),
+  });
+}
+
+function decodeCommon(
+  context: DecodeContext,
+  common: HttpProtocolOptions['commonHttpProtocolOptions'],
+  path: string,
+): Pick<PoolOptions, 'idleTimeoutMs' | 'maxRequestsPerConnection'> {
+  if (common?.maxHeadersCount !== undefined)
+    context.refuse(`${path}.max_headers_count`, 'is honoured for listeners only');
+  return present({
+    idleTimeoutMs: milliseconds(common?.idleTimeout),
+    maxRequestsPerConnection: common?.maxRequestsPerConnection,
+  });
+}
+
+/** @returns `undefined` where none is named that this proxy speaks */
+function decodeProtocol(
+  context: DecodeContext,
+  chosen: HttpProtocolOptions['upstreamProtocolOptions'],
+  path: string,
+): Pick<PoolOptions, 'protocol' | 'http2'> | undefined {
+  if (chosen.case === 'autoConfig') {
+    const http2 = decodeHttp2(
+      context,
+      chosen.value.http2ProtocolOptions,
+      `${path}.auto_config.http2_protocol_options`,
+    );
+    return { protocol: 'auto', ...(http2 && { http2 }) };
+  }
+  const explicit = chosen.case === 'explicitHttpConfig' ? chosen.value.protocolConfig : undefined;
+  if (explicit?.case === 'httpProtocolOptions') return {};
+  if (explicit?.case !== 'http2ProtocolOptions') return undefined;
+  const http2 = decodeHttp2(context, explicit.value, `${path}.explicit_http_config.http2_protocol_options`);
+  return { protocol: 'http2', ...(http2 && { http2 }) };
+}
+
+/** Seconds on the wire. */
+function decodeKeepalive({ upstreamConnectionOptions }: Cluster): TcpKeepalive | undefined {
+  const keepalive = upstreamConnectionOptions?.tcpKeepalive;
+  const ms = (seconds: number | undefined): number | undefined => seconds && seconds * 1_000;
+  return (
+    keepalive &&
+    present({
+      idleMs: ms(keepalive.keepaliveTime),
+      intervalMs: ms(keepalive.keepaliveInterval),
+      probes: keepalive.keepaliveProbes === 0 ? undefined : keepalive.keepaliveProbes,
+    })
+  );
+}
+
+function decodeSource(
+  context: DecodeContext,
+  bind: BindConfig | undefined,
+  path: string,
+): string | undefined {
+  if (bind === undefined) return undefined;
+  const { sourceAddress: source } = bind;
+  if (source === undefined) {
+    context.refuse(`${path}.source_address`, 'is missing');
+    return undefined;
+  }
+  if (source.portSpecifier.case === 'portValue' && source.portSpecifier.value !== 0)
+    context.refuse(
+      `${path}.source_address.port_value`,
+      'must be 0: of one port there could be one connection to an endpoint',
+    );
+  return source.address;
+}
