@@ -70,9 +70,9 @@ export interface TlsParameters {
 export interface DownstreamTls extends TlsParameters {
   readonly certificate: CertificateSource;
   /**
-   * Further certificates. A caller is shown the one that has the server name it asks for, exactly or by a wildcard, and of
-   * those with different kinds of keys the one it can check; without a name that fits, `certificate` (Envoy
-   * `tls_certificates`). Not with a `workload` certificate.
+   * Further certificates. A caller is shown the first that has the server name it asks for, exactly or by a wildcard; without
+   * one, `certificate`. Where they are all for the same names, or a caller asks for none, it is shown one whose kind of key
+   * it can check (Envoy `tls_certificates`). Not with a `workload` certificate.
    */
   readonly moreCertificates?: readonly CertificateSource[];
   /** Absent: client certificates are not asked for. */

@@ -27,7 +27,9 @@ describe("Envoy's clusters of names", () => {
       respectTtl: true,
       failureRefresh: { baseMs: 2_000, maxMs: 10_000 },
     });
-    expect(clusterOf({ type: 'STRICT_DNS', dns_lookup_family: 'ALL' }).discovery).not.toHaveProperty('family');
+    expect(clusterOf({ type: 'STRICT_DNS', dns_lookup_family: 'ALL' }).discovery).not.toHaveProperty(
+      'family',
+    );
   });
 });
 

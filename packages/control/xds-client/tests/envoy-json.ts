@@ -1,4 +1,10 @@
-import { createRegistry, fromJson, type DescMessage, type JsonObject, type Registry } from '@bufbuild/protobuf';
+import {
+  createRegistry,
+  fromJson,
+  type DescMessage,
+  type JsonObject,
+  type Registry,
+} from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
 import type { Cluster } from '@tulle/model';
 import { ClusterSchema } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
@@ -12,10 +18,7 @@ import { createResourceDecoder, type Decoded } from '../src/decode/resource.ts';
 const ALWAYS: readonly DescMessage[] = [HttpProtocolOptionsSchema, UpstreamTlsContextSchema, RawBufferSchema];
 
 /** @param types of messages in `typed_config`, beside those of TLS and HTTP */
-export function decodeCluster(
-  json: JsonObject,
-  ...types: readonly DescMessage[]
-): Decoded<'cluster'> {
+export function decodeCluster(json: JsonObject, ...types: readonly DescMessage[]): Decoded<'cluster'> {
   const registry: Registry = createRegistry(...ALWAYS, ...types);
   const message = fromJson(ClusterSchema, { name: 'c', ...json }, { registry });
   return createResourceDecoder().decode('cluster', anyPack(ClusterSchema, message));

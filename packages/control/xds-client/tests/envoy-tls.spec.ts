@@ -126,7 +126,9 @@ describe("Envoy's UpstreamTlsContext", () => {
     ],
     [
       `${AT}.validation_context`,
-      { validation_context: { match_typed_subject_alt_names: [{ san_type: 'DNS', matcher: { exact: 'a' } }] } },
+      {
+        validation_context: { match_typed_subject_alt_names: [{ san_type: 'DNS', matcher: { exact: 'a' } }] },
+      },
     ],
     [
       `${AT}.validation_context.match_typed_subject_alt_names[0].san_type`,

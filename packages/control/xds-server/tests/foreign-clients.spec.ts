@@ -249,6 +249,9 @@ describe("Tulle's own data plane", () => {
       },
     });
     const outside = await tlsSeen(node({}, ['dev.tulle.model']), 'named');
-    expect(outside).toMatchObject({ validationContextType: { value: { matchTypedSubjectAltNames: [] } } });
+    const matcher = { matchPattern: { case: 'exact', value: 'api.example.org' } };
+    expect(outside).toMatchObject({
+      validationContextType: { value: { matchTypedSubjectAltNames: [{ matcher }] } },
+    });
   });
 });

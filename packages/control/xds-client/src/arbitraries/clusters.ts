@@ -67,10 +67,14 @@ const altName: fc.Arbitrary<SubjectAltNameMatch> = fc.record(
 const hash: fc.Arbitrary<Buffer> = fc
   .uint8Array({ minLength: 32, maxLength: 32 })
   .map((bytes) => Buffer.from(bytes));
+type Peer = Pick<
+  UpstreamTls,
+  'allowedIds' | 'subjectAltNames' | 'certificateHashes' | 'publicKeyHashes' | 'verifyName'
+>;
 /** Who is expected at the other end, in one of the ways that there are. */
-const peer: fc.Arbitrary<Partial<UpstreamTls & DownstreamTls>> = fc.oneof(
-  options<Pick<UpstreamTls, 'allowedIds'>>({ allowedIds }),
-  object<Partial<UpstreamTls>>(
+const peer: fc.Arbitrary<Peer> = fc.oneof(
+  options<Peer>({ allowedIds } as never),
+  object<Peer>(
     { subjectAltNames: fc.array(altName, { minLength: 1, maxLength: 2 }) },
     {
       certificateHashes: fc.array(
@@ -97,11 +101,7 @@ const common = {
 };
 
 /** Mesh trust goes by ids and nothing else. */
-function withPeer<T extends UpstreamTls | DownstreamTls>([tls, expected, ids]: [
-  T,
-  Partial<UpstreamTls & DownstreamTls>,
-  string[],
-]): T {
+function withPeer<T extends UpstreamTls | DownstreamTls>([tls, expected, ids]: [T, Peer, string[]]): T {
   return tls.trust?.kind === 'mesh' ? { ...tls, allowedIds: ids } : { ...tls, ...expected };
 }
 
@@ -110,7 +110,12 @@ export const downstreamTls: fc.Arbitrary<DownstreamTls> = fc
     fc.oneof(
       object<DownstreamTls>(
         { certificate: certificate.filter(({ kind }) => kind !== 'workload') },
-        { moreCertificates: fc.array(certificate.filter(({ kind }) => kind !== 'workload'), { minLength: 1, maxLength: 2 }) },
+        {
+          moreCertificates: fc.array(
+            certificate.filter(({ kind }) => kind !== 'workload'),
+            { minLength: 1, maxLength: 2 },
+          ),
+        },
       ),
       object<DownstreamTls>({ certificate }),
     ),
@@ -127,7 +132,9 @@ export const downstreamTls: fc.Arbitrary<DownstreamTls> = fc
   .map(([own, rest, expected, ids]) => {
     const tls = { ...own, ...rest };
     // Without roots, or where nobody is asked, names say nothing.
-    return tls.trust === undefined || tls.clientCertificate === 'none' ? tls : withPeer([tls, expected, ids]);
+    return tls.trust === undefined || tls.clientCertificate === 'none'
+      ? tls
+      : withPeer<DownstreamTls>([tls, expected, ids]);
   });
 export const upstreamTls: fc.Arbitrary<UpstreamTls> = fc.oneof(
   fc
@@ -136,10 +143,10 @@ export const upstreamTls: fc.Arbitrary<UpstreamTls> = fc.oneof(
         { trust },
         { ...common, certificate, serverName: label, sessionResumption: fc.boolean() },
       ),
-      fc.oneof(peer, fc.constant<Partial<UpstreamTls>>({ verifyName: false })),
+      fc.oneof(peer, fc.constant<Peer>({ verifyName: false })),
       allowedIds,
     )
-    .map(withPeer),
+    .map((parts) => withPeer<UpstreamTls>(parts)),
   object<UpstreamTls>(
     { trust: fc.constant<TrustSource>({ kind: 'none' }) },
     { ...common, certificate, serverName: label, sessionResumption: fc.boolean() },

@@ -42,7 +42,10 @@ describe('the list of honoured fields', () => {
               {
                 hostIdentifier: {
                   case: 'endpoint',
-                  value: { healthCheckConfig: { portValue: 1 }, address: { address: { case: 'pipe', value: { path: '/p' } } } },
+                  value: {
+                    healthCheckConfig: { portValue: 1 },
+                    address: { address: { case: 'pipe', value: { path: '/p' } } },
+                  },
                 },
               },
             ],

@@ -61,7 +61,11 @@ function decodeOptions(
 
 /** The fields of the cluster itself in which this stood before; Envoy reads them where there is nothing newer. */
 function decodeDeprecated(context: DecodeContext, cluster: Cluster): PoolOptions | undefined {
-  const { commonHttpProtocolOptions: common, http2ProtocolOptions: http2, maxRequestsPerConnection } = cluster;
+  const {
+    commonHttpProtocolOptions: common,
+    http2ProtocolOptions: http2,
+    maxRequestsPerConnection,
+  } = cluster;
   if (common === undefined && http2 === undefined && maxRequestsPerConnection === undefined) return undefined;
   return present({
     maxRequestsPerConnection,

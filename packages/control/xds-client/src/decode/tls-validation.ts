@@ -15,8 +15,10 @@ import { decodeStringMatch } from './matchers.ts';
 import { filled, present } from './values.ts';
 
 /** Who is believed. */
-export interface Validation
-  extends Pick<TlsParameters, 'subjectAltNames' | 'certificateHashes' | 'publicKeyHashes'> {
+export interface Validation extends Pick<
+  TlsParameters,
+  'subjectAltNames' | 'certificateHashes' | 'publicKeyHashes'
+> {
   readonly trust?: TrustSource;
   readonly allowedIds?: readonly string[];
   /** Roots, and no word about names. */
@@ -45,9 +47,7 @@ export function decodeValidation(
           `${here}.default_validation_context`,
           'must not name roots or a crl beside those of the secret',
         );
-      return given
-        ? decodeExpected(context, given, trust, `${here}.default_validation_context`)
-        : { trust };
+      return given ? decodeExpected(context, given, trust, `${here}.default_validation_context`) : { trust };
     }
     default:
       return {};
@@ -85,8 +85,7 @@ function decodeExpected(
     certificateHashes: hashes,
     publicKeyHashes: keys,
     ...names,
-    anyName:
-      (names.allowedIds ?? names.subjectAltNames ?? hashes ?? keys) === undefined ? true : undefined,
+    anyName: (names.allowedIds ?? names.subjectAltNames ?? hashes ?? keys) === undefined ? true : undefined,
   });
 }
 
@@ -108,11 +107,7 @@ function decodeRoots(
     : { kind: 'inline', caPem: roots.text, ...revoked };
 }
 
-function meshRoots(
-  context: DecodeContext,
-  secret: SdsSecretConfig | undefined,
-  path: string,
-): TrustSource {
+function meshRoots(context: DecodeContext, secret: SdsSecretConfig | undefined, path: string): TrustSource {
   if (secret?.name !== MESH_ROOTS_SECRET)
     context.refuse(
       `${path}.name`,

@@ -68,8 +68,7 @@ export function decodeDownstreamTls(
     trust: trust as DownstreamTls['trust'],
     clientCertificate,
     requireServerName: message.requireSni === true ? true : undefined,
-    sessionTickets:
-      tickets.case === 'disableStatelessSessionResumption' && tickets.value ? false : undefined,
+    sessionTickets: tickets.case === 'disableStatelessSessionResumption' && tickets.value ? false : undefined,
     ...rest,
   });
 }
@@ -163,11 +162,14 @@ function decodeCertificates(
     checkSource(context, secret.sdsConfig, `${here}.sds_config`);
     return [{ kind: 'workload' }];
   }
-  return tlsCertificates.flatMap((given, index) => {
+  return tlsCertificates.flatMap((given, index): CertificateSource[] => {
     const here = `${path}.tls_certificates[${index}]`;
     for (const field of ['certificateChain', 'privateKey'] as const)
       if (given[field] === undefined)
-        context.refuse(`${here}.${field === 'privateKey' ? 'private_key' : 'certificate_chain'}`, 'is missing');
+        context.refuse(
+          `${here}.${field === 'privateKey' ? 'private_key' : 'certificate_chain'}`,
+          'is missing',
+        );
     const chain = decodeText(context, given.certificateChain, `${here}.certificate_chain`);
     const key = decodeText(context, given.privateKey, `${here}.private_key`);
     if (chain === undefined || key === undefined) return [];

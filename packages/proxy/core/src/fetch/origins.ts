@@ -92,7 +92,7 @@ class Origin {
     this.#looking ??= this.#engine.transport
       .resolve(this.#host)
       .then(
-        (addresses) => {
+        ({ addresses }) => {
           this.cluster.setEndpoints(addresses.slice(0, MAX_ADDRESSES).map((host) => this.#endpoint(host)));
           this.#knownAtMs = clock.nowMs();
         },

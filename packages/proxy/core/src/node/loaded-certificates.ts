@@ -92,14 +92,19 @@ export class LoadedCertificates {
     return this.#material.pairs.length > 1;
   }
 
-  /** With the certificates for a server name: those that have it exactly, else by a wildcard, else the first one. */
-  contextFor(serverName: string): SecureContext {
+  /**
+   * With the certificate for a server name: one that has it exactly, else by a wildcard, else the first.
+   * @returns `undefined` where {@link context} has just what fits: Node takes but one certificate when it changes the context
+   * in a handshake, so that several kinds of keys for one name are shown by that one alone
+   */
+  contextFor(serverName: string): SecureContext | undefined {
     const wanted = serverName.toLowerCase();
     const having = (has: (name: string) => boolean): number[] =>
       this.#shown.flatMap(({ names }, index) => (names.some(has) ? [index] : []));
     const exact = having((name) => name === wanted);
     const found = exact.length > 0 ? exact : having((name) => isNameOf(name, wanted));
-    return this.#contextOf(found.length > 0 ? this.#oneOfEachKind(found) : [0]);
+    const fits = String(this.#oneOfEachKind(found)) === String(this.#oneOfEachKind([...this.#shown.keys()]));
+    return fits ? undefined : this.#contextOf([found[0] ?? 0]);
   }
 
   #make(): SecureContext {

@@ -17,14 +17,7 @@ import {
   type Refusal,
   type VerifiedPeer,
 } from '@tulle/spiffe';
-import type {
-  CertificateInfo,
-  ClientTls,
-  ConnectOptions,
-  ServerTls,
-  Socket,
-  SocketFault,
-} from '../ports.ts';
+import type { CertificateInfo, ClientTls, ConnectOptions, ServerTls, Socket, SocketFault } from '../ports.ts';
 import { setKeepalive } from './keepalive.ts';
 import { describePem, LoadedCertificates, type CertificateSetup } from './loaded-certificates.ts';
 import { NodeSocket } from './node-socket.ts';
@@ -94,13 +87,12 @@ export class NodeTls {
 
   load(parts: Omit<CertificateSetup, 'workload'>): LoadedCertificates {
     const mesh = parts.certificates.some(({ kind }) => kind === 'workload') ? this.mesh() : undefined;
-    let stop: (() => void) | undefined;
     const setup = { ...parts, workload: () => mesh?.identity?.svid };
     const loaded = new LoadedCertificates(setup, this.#watchMs, this.#onError, () => {
       stop?.();
       this.#sources.delete(loaded);
     });
-    stop = mesh?.subscribe(() => loaded.refresh());
+    const stop = mesh?.subscribe(() => loaded.refresh());
     this.#sources.add(loaded);
     return loaded;
   }

@@ -1,10 +1,7 @@
 import type { AddressFamily } from '@tulle/model';
 
 /** Those of a name's addresses that are used. @param family `undefined`: all */
-export function ofFamily(
-  addresses: readonly string[],
-  family: AddressFamily | undefined,
-): readonly string[] {
+export function ofFamily(addresses: readonly string[], family: AddressFamily | undefined): readonly string[] {
   if (family === undefined) return addresses;
   const [v4, v6] = [addresses.filter((one) => !isV6(one)), addresses.filter(isV6)];
   switch (family) {

@@ -53,7 +53,8 @@ export class NameResolution {
           const addresses = ofFamily(found.addresses, family);
           if (found.ttlMs !== undefined) ttlMs = Math.min(ttlMs, found.ttlMs);
           if (addresses.length > 0) this.#known.set(host, this.#someOf(host, addresses));
-          else throw new Error(`it has no address of the family ${family ?? 'any'}`);
+          else if (found.addresses.length > 0)
+            throw new Error(`it has ${found.addresses.length} addresses, and none of the family ${family}`);
         } catch (error) {
           failed = true;
           engine.metrics.dnsFailures.add();
