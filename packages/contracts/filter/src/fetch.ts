@@ -34,5 +34,7 @@ export interface FetchReply {
   /** 200–599. Redirects are not followed: a 3xx is the reply. */
   readonly status: number;
   readonly headers: Headers;
+  /** Fields after the body, e.g. a gRPC call's status (over HTTP/2); an empty table where there are none. */
+  readonly trailers: Headers;
   readonly body: Uint8Array;
 }

@@ -129,6 +129,8 @@ export interface FilterUseOptions {
   readonly mandatory?: boolean;
   /** Skip the filter where it throws, instead of answering 500; refused where the filter forbids it. Default false: closed. */
   readonly failOpen?: boolean;
+  /** Off until a route puts it in force; for filters of requests. Default false. */
+  readonly disabled?: boolean;
 }
 
 /** A filter with its configuration, ready for a chain. */

@@ -14,6 +14,8 @@ export { defineSlot } from './slot.ts';
 export type { Slot } from './slot.ts';
 export { VERIFIED_TOKENS } from './verified-token.ts';
 export type { VerifiedToken } from './verified-token.ts';
+export { addMetadata, DYNAMIC_METADATA } from './dynamic-metadata.ts';
+export type { MetadataValues } from './dynamic-metadata.ts';
 export type { FetchReply, FetchRequest } from './fetch.ts';
 export type { DefinitionBase, FilterHost, HostCounter, HostGauge, Log } from './host.ts';
 export type {

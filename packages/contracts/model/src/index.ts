@@ -71,7 +71,15 @@ export type { WireName } from './names.ts';
 export type { JsonSchema } from './filters/json-schema.ts';
 export { GRPC_RETRY_STATUSES, RETRY_FILTER, retryFilterSchema } from './filters/retry.ts';
 export type { RetryFilterConfig, RetryOn } from './filters/retry.ts';
-export { AUTHZ_FILTER, authzFilterSchema, authzRuleSchema, stringMatchSchema } from './filters/authz.ts';
+export {
+  AUTHZ_FILTER,
+  authzFilterSchema,
+  authzRuleSchema,
+  CONN_AUTHZ_FILTER,
+  connAuthzFilterSchema,
+  stringMatchSchema,
+} from './filters/authz.ts';
+export type { AuthzExpression, AuthzMetadataTest, AuthzValueTest } from './filters/authz-expression.ts';
 export type {
   AuthzCondition,
   AuthzFilterConfig,
@@ -79,11 +87,13 @@ export type {
   AuthzRule,
   AuthzSource,
   AuthzTarget,
+  ConnAuthzFilterConfig,
+  ConnAuthzPolicy,
 } from './filters/authz.ts';
 export { RATE_LIMIT_FILTER, rateLimitFilterSchema } from './filters/rate-limit.ts';
 export type { RateLimit, RateLimitFilterConfig, RateLimitKey } from './filters/rate-limit.ts';
 export { FAULT_FILTER, faultFilterSchema, GRPC_HTTP_STATUSES } from './filters/fault.ts';
-export type { FaultFilterConfig } from './filters/fault.ts';
+export type { FaultFilterConfig, FaultShare } from './filters/fault.ts';
 export { HEADERS_FILTER, headerEditsSchema, headersFilterSchema } from './filters/headers.ts';
 export type { HeadersFilterConfig } from './filters/headers.ts';
 export {
@@ -98,13 +108,17 @@ export type {
   JwtClaimToHeader,
   JwtFilterConfig,
   JwtInlineKeys,
+  JwtKeysFile,
   JwtLocation,
+  JwtMetadata,
   JwtProvider,
   JwtRemoteKeys,
   JwtRequirement,
   JwtRouteConfig,
   JwtRule,
 } from './filters/jwt.ts';
+export { BUFFER_FILTER, bufferFilterSchema } from './filters/buffer.ts';
+export type { BufferFilterConfig } from './filters/buffer.ts';
 export { GRPC_WEB_FILTER, grpcWebFilterSchema } from './filters/grpc-web.ts';
 export type { GrpcWebFilterConfig } from './filters/grpc-web.ts';
 export { CORS_FILTER, corsFilterSchema } from './filters/cors.ts';

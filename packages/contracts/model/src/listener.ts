@@ -131,4 +131,8 @@ export interface FilterEntry {
   readonly mandatory?: boolean;
   /** Skip it where it throws; refused for filters that forbid it. Default false. */
   readonly failOpen?: boolean;
+  /** Whether it is off until a route puts it in force (Envoy `HttpFilter.disabled`). Default false. HTTP chains only. */
+  readonly disabled?: boolean;
+  /** Whether a proxy that has no such filter goes without it (Envoy `HttpFilter.is_optional`). Default false: refused. */
+  readonly optional?: boolean;
 }

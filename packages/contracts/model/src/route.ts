@@ -22,7 +22,8 @@ export interface VirtualHost {
 
 /**
  * Overrides by slot name: what a filter's chain entry is given differently here; `null` removes the filter on this
- * route. A mandatory filter takes neither. Merged at load: virtual host, then route, then weighted backend.
+ * route, `true` puts it in force as the chain has it. A mandatory filter takes none of them. Merged at load: virtual
+ * host, then route, then weighted backend.
  */
 export type FilterConfigs = Readonly<Record<string, unknown>>;
 

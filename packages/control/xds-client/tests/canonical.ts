@@ -15,6 +15,7 @@ import type {
   Route,
   RouteConfig,
   UpstreamTls,
+  ValueMatch,
   VirtualHost,
   WeightedCluster,
 } from '@tulle/model';
@@ -108,7 +109,11 @@ function jwt(value: Record<string, unknown>): unknown {
         Array.isArray(rules) &&
         rules.map((rule: JwtRule) => ({
           ...rule,
-          match: without({ ...rule.match, headers: rule.match.headers?.map(stringMatch) }),
+          match: without({
+            ...rule.match,
+            headers: rule.match.headers?.map(stringMatch),
+            query: rule.match.query?.map(stringMatch),
+          }),
         })),
     },
     { rules: false },
@@ -191,7 +196,37 @@ function config(filter: string, value: unknown): unknown {
   if (standard) return standard(value);
   if (filter !== FAULT_FILTER) return value;
   const share = (part: unknown): unknown => (isObject(part) ? without(part, { percent: 100 }) : part);
-  return without({ ...value, delay: share(value['delay']), abort: share(value['abort']) }, { headers: {} });
+  const { byHeader, match, headers } = value;
+  // Exact values alone are a table.
+  const exact =
+    Array.isArray(match) && match.length > 0
+      ? match.flatMap((one: ValueMatch) =>
+          one.match.kind === 'exact' && one.match.ignoreCase !== true && one.invert !== true
+            ? [[one.name, one.match.value] as const]
+            : [],
+        )
+      : [];
+  const table = Object.fromEntries(exact);
+  const isTable =
+    headers === undefined && exact.length > 0 && Object.keys(table).length === (match as unknown[]).length;
+  return without(
+    {
+      ...value,
+      delay: share(value['delay']),
+      abort: share(value['abort']),
+      responseRate: share(value['responseRate']),
+      byHeader: isObject(byHeader)
+        ? Object.fromEntries(Object.entries(byHeader).map(([key, one]) => [key, share(one)]))
+        : byHeader,
+      headers: isTable ? table : headers,
+      match: isTable
+        ? undefined
+        : Array.isArray(match)
+          ? match.map((one: unknown) => (isObject(one) ? stringMatch(one as never) : one))
+          : match,
+    },
+    { headers: {}, byHeader: {} },
+  );
 }
 
 function overrides(
@@ -204,7 +239,7 @@ function overrides(
 function entry(value: FilterEntry): FilterEntry {
   return without(
     { ...value, config: config(value.filter, value.config) },
-    { mandatory: false, failOpen: false },
+    { mandatory: false, failOpen: false, disabled: false },
   );
 }
 

@@ -31,12 +31,16 @@ export const NOTE_SHADOW_DENIED = 3;
 /** Denied, and would be allowed with the policies in shadow mode enforced. */
 export const NOTE_SHADOW_ALLOWED = 4;
 
+/** Matched by a policy that decides nothing. */
+export const NOTE_LOGGED = 5;
+
 /** Counters of one configuration, by policy. */
 interface Counts {
   readonly allowed: HostCounter;
   readonly denied: (policy: number) => HostCounter;
   readonly shadowDenied: (policy: number) => HostCounter;
   readonly shadowAllowed: (policy: number) => HostCounter;
+  readonly logged: (policy: number) => HostCounter;
 }
 
 interface Compiled extends CompiledAuthz {
@@ -74,6 +78,7 @@ export const authz: HttpFilter<AuthzFilterConfig, AuthzFilterConfig> = defineHtt
     [NOTE_DENIED]: 'denied by policy',
     [NOTE_SHADOW_DENIED]: 'shadow denied by policy',
     [NOTE_SHADOW_ALLOWED]: 'shadow allowed by policy',
+    [NOTE_LOGGED]: 'matched by policy that logs',
   },
   create: createAuthz,
 });
@@ -93,6 +98,11 @@ async function createAuthz(
 function judge(stream: HttpStream, compiled: Compiled): Verdict {
   const decision = compiled.decide(stream, false);
   if (compiled.hasShadow) noteShadow(stream, compiled, decision);
+  for (const one of compiled.logging) {
+    if (!one.matches(stream)) continue;
+    compiled.counts.logged(one.index).add();
+    stream.note(NOTE_LOGGED, one.index);
+  }
   const policy = decidedBy(decision);
   if (isAllowed(decision)) {
     compiled.counts.allowed.add();
@@ -151,6 +161,7 @@ function countsOf(host: FilterHost, compiled: CompiledAuthz): Counts {
       'authz_shadow_denied_total',
       'Requests that would be denied with the policies in shadow mode enforced',
     ),
+    logged: byPolicy('authz_logged_total', 'Requests that a policy matched which decides nothing'),
     shadowAllowed: byPolicy(
       'authz_shadow_allowed_total',
       'Requests that would be allowed with the policies in shadow mode enforced',

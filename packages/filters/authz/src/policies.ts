@@ -2,6 +2,7 @@ import type { HttpStream } from '@tulle/filter';
 import { CompileContext, type RegexEngine } from '@tulle/match';
 import type { AuthzFilterConfig, AuthzPolicy, AuthzRule } from '@tulle/model';
 import { compileConditions } from './conditions.ts';
+import { compileExpression, expressionUsesRegex } from './expression.ts';
 import { PathReader } from './path-spellings.ts';
 import { compileSource } from './source.ts';
 import { compileTarget } from './target.ts';
@@ -13,6 +14,8 @@ export interface CompiledPolicy {
   /** Its place in the configuration. */
   readonly index: number;
   readonly deny: boolean;
+  /** Decides nothing. */
+  readonly log: boolean;
   readonly shadow: boolean;
   matches(stream: HttpStream): boolean;
 }
@@ -38,6 +41,8 @@ export interface CompiledAuthz {
   readonly policies: readonly CompiledPolicy[];
   /** Whether there are policies that are only watched. */
   readonly hasShadow: boolean;
+  /** Policies that are counted and noted. */
+  readonly logging: readonly CompiledPolicy[];
   /** @param shadow whether to decide as if policies in shadow mode were enforced */
   decide(stream: HttpStream, shadow: boolean): Decision;
 }
@@ -45,7 +50,11 @@ export interface CompiledAuthz {
 /** Whether compiling needs a regex engine. */
 export function usesRegex(config: AuthzFilterConfig): boolean {
   return config.policies.some((policy) =>
-    policy.rules.some((rule) => rule.to?.headers?.some((header) => header.match.kind === 'regex') === true),
+    policy.rules.some(
+      ({ to, expression }) =>
+        to?.headers?.some((header) => header.match.kind === 'regex') === true ||
+        (expression !== undefined && expressionUsesRegex(expression)),
+    ),
   );
 }
 
@@ -63,17 +72,18 @@ export function compileAuthz(config: AuthzFilterConfig, regex: RegexEngine | und
   const defaultAllows = (config.defaultAction ?? 'allow') === 'allow';
   return {
     policies,
-    hasShadow: policies.some((policy) => policy.shadow),
+    hasShadow: policies.some((policy) => policy.shadow && !policy.log),
+    logging: policies.filter((policy) => policy.log),
     decide(stream, shadow) {
       let hasAllow = false;
       for (const policy of policies) {
-        if (policy.shadow && !shadow) continue;
+        if (policy.log || (policy.shadow && !shadow)) continue;
         if (!policy.deny) hasAllow = true;
         else if (policy.matches(stream)) return policy.index << 1;
       }
       if (!hasAllow) return (NO_POLICY << 1) | (defaultAllows ? 1 : 0);
       for (const policy of policies) {
-        if (policy.deny || (policy.shadow && !shadow)) continue;
+        if (policy.deny || policy.log || (policy.shadow && !shadow)) continue;
         if (policy.matches(stream)) return (policy.index << 1) | 1;
       }
       return NO_POLICY << 1;
@@ -97,6 +107,7 @@ function compilePolicy(
     name: policy.name,
     index,
     deny,
+    log: policy.action === 'LOG',
     shadow: policy.shadow ?? false,
     matches: (stream) => rules(stream, !deny),
   };
@@ -107,5 +118,9 @@ function compileRule(rule: AuthzRule, reader: PathReader, context: CompileContex
   if (rule.from !== undefined) parts.push(compileSource(rule.from, context, `${path}/from`));
   if (rule.to !== undefined) parts.push(compileTarget(rule.to, reader, context, `${path}/to`));
   if (rule.when !== undefined) parts.push(compileConditions(rule.when, context, `${path}/when`));
+  if (rule.expression !== undefined) {
+    const test = compileExpression(rule.expression, context, `${path}/expression`);
+    parts.push((stream) => test(stream.connection, stream));
+  }
   return all(parts);
 }

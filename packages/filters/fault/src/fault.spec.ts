@@ -185,3 +185,82 @@ async function setup(config: FaultFilterConfig): Promise<TestProxy> {
     upstreams: { '10.0.0.1:80': () => ({ body: 'ok' }) },
   });
 }
+
+describe('faults that requests ask for', () => {
+  const asked = async (config: FaultFilterConfig, headers: Record<string, string>, random = 0.999) => {
+    const { response, clock, upstreamRequests } = await runChain({
+      filters: [fault(config, { name: 'fault' })],
+      request: { headers },
+      // The caller's fields are taken off what comes from strangers.
+      handler: { identityHeaders: 'keep' },
+      random: () => random,
+    });
+    return { status: response?.status, upstream: upstreamRequests.length, at: clock.nowMs() };
+  };
+
+  it('are those, and no others', async () => {
+    const byHeader = { byHeader: { abort: {}, delay: {} } };
+    expect((await asked(byHeader, { 'x-envoy-fault-abort-request': '418' })).status).toBe(418);
+    expect((await asked(byHeader, { 'x-envoy-fault-abort-request': '42' })).status).toBe(200);
+    expect((await asked(byHeader, { 'x-envoy-fault-abort-grpc-request': '8' })).status).toBe(429);
+    expect((await asked(byHeader, {})).status).toBe(200);
+    expect((await asked({ abort: { status: 418 } }, { 'x-envoy-fault-abort-request': '503' })).status).toBe(
+      418,
+    );
+  });
+
+  it('hit no larger share than is allowed, and a smaller one where that is asked for', async () => {
+    const byHeader = { byHeader: { abort: { percent: 50 } } };
+    const share = (percentage: string) => ({
+      'x-envoy-fault-abort-request': '503',
+      'x-envoy-fault-abort-request-percentage': percentage,
+    });
+    expect((await asked(byHeader, share('100'), 0.6)).status).toBe(200);
+    expect((await asked(byHeader, share('100'), 0.4)).status).toBe(503);
+    expect((await asked(byHeader, share('10'), 0.4)).status).toBe(200);
+  });
+});
+
+describe('a fault', () => {
+  it('is for requests that fulfil its conditions, to its cluster, of its nodes', async () => {
+    const status = async (config: FaultFilterConfig, headers: Record<string, string> = {}) =>
+      (
+        await runChain({
+          filters: [fault({ abort: { status: 503 }, ...config })],
+          request: { headers },
+          handler: { identityHeaders: 'keep' },
+        })
+      ).response?.status;
+    const match = [{ name: 'X-User', match: { kind: 'prefix', value: 'a' } as const }];
+    expect(await status({ match }, { 'x-user': 'ann' })).toBe(503);
+    expect(await status({ match }, { 'x-user': 'bob' })).toBe(200);
+    expect(await status({ cluster: 'service' })).toBe(503);
+    expect(await status({ cluster: 'other' })).toBe(200);
+    expect(await status({ nodes: ['n1'] }, { 'x-envoy-downstream-service-node': 'n1' })).toBe(503);
+    expect(await status({ nodes: ['n1'] })).toBe(200);
+  });
+
+  it('slows a response down to its rate, and leaves what it does not hit alone', async () => {
+    const slow = async (percent: number) => {
+      const proxy = await runChain({
+        filters: [fault({ responseRate: { kibPerSecond: 1, percent } }, { name: 'fault' })],
+        upstream: () => ({ body: 'x'.repeat(2_048) }),
+        random: () => 0.5,
+      });
+      return [proxy.response?.body.length, proxy.records[0]?.durationMs ?? 0];
+    };
+    const [length, took] = await slow(100);
+    expect(length).toBe(2_048);
+    expect(took).toBeGreaterThanOrEqual(1_990);
+    expect((await slow(10))[1]).toBeLessThan(100);
+  });
+
+  it('is left out where enough of them are under way, whatever its kind', async () => {
+    const { responses, meter } = await runChain({
+      filters: [fault({ abort: { status: 503 }, maxActiveFaults: 0 }, { name: 'fault' })],
+      request: [{}, {}],
+    });
+    expect(responses.map(({ status }) => status)).toEqual([200, 200]);
+    expect(meter.value('tulle_filter_fault_overflows_total', { filter: 'fault' })).toBe(2);
+  });
+});

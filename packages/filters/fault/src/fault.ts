@@ -7,9 +7,16 @@ import {
   type HttpStream,
   type Verdict,
 } from '@tulle/filter';
-import { isGrpcContentType } from '@tulle/match';
-import { FAULT_FILTER, faultFilterSchema, type FaultFilterConfig } from '@tulle/model';
+import {
+  compileHeaderMatch,
+  CompileContext,
+  isGrpcContentType,
+  loadedRegexEngine,
+  loadRegexEngine,
+} from '@tulle/match';
+import { FAULT_FILTER, faultFilterSchema, GRPC_HTTP_STATUSES, type FaultFilterConfig } from '@tulle/model';
 import { jsonSchema, perConfig } from '@tulle/schema';
+import { faultsOf, type Faults } from './asked-faults.ts';
 
 /** Decision notes (decision D10): delayed (value: milliseconds), answered with an abort (value: status). */
 export const NOTE_DELAYED = 1;
@@ -17,98 +24,198 @@ export const NOTE_ABORTED = 2;
 /** A delay was due and `maxActiveDelays` are held already. */
 export const NOTE_DELAY_SKIPPED = 3;
 
-/** The delay of one stream, while it lasts. */
-interface DelayState {
+/** The response's body is slowed down to (value: KiB a second). */
+export const NOTE_SLOWED = 4;
+/** A fault was due and `maxActiveFaults` are under way already. */
+export const NOTE_FAULT_SKIPPED = 5;
+
+/** The faults of one stream, while they last. */
+interface FaultState {
   /** Ends the delay without touching the stream. */
   abandon: (() => void) | undefined;
+  /** Whether it counts among the faults under way. */
+  faulty: boolean;
+  /** Of the response's body; 0 for as fast as it comes. */
+  bytesPerMs: number;
 }
 
 /**
  * Faults on purpose: a delay before the request goes on, then perhaps an answer instead of it. Shares are drawn from the
  * host's randomness. Requests without a delay are judged synchronously.
  */
-export const fault: HttpFilter<FaultFilterConfig, FaultFilterConfig, DelayState> = defineHttpFilter<
+export const fault: HttpFilter<FaultFilterConfig, FaultFilterConfig, FaultState> = defineHttpFilter<
   FaultFilterConfig,
   FaultFilterConfig,
-  DelayState
+  FaultState
 >({
   apiVersion: 1,
   id: FAULT_FILTER,
   summary: 'Injects delays and aborts into a share of the requests.',
   config: jsonSchema<FaultFilterConfig>(faultFilterSchema),
   routeConfig: jsonSchema<FaultFilterConfig>(faultFilterSchema, { defaults: false }),
-  applies: (config) => config.delay !== undefined || config.abort !== undefined,
+  mergeRoute(base, override) {
+    // What cannot be compiled is refused when the configuration is.
+    conditionOf({ ...base, ...override });
+    return { ...base, ...override };
+  },
+  applies: ({ delay, abort, responseRate, byHeader }) =>
+    delay !== undefined || abort !== undefined || responseRate !== undefined || byHeader !== undefined,
+  bodyFor: ({ responseRate, byHeader }) =>
+    responseRate === undefined && byHeader?.responseRate === undefined ? {} : { response: 'observe' },
   phase: 'fault',
   effects: 'local',
   notes: {
     [NOTE_DELAYED]: 'delayed for ms',
     [NOTE_ABORTED]: 'aborted with status',
     [NOTE_DELAY_SKIPPED]: 'delay skipped, delays active',
+    [NOTE_SLOWED]: 'response slowed to KiB a second',
+    [NOTE_FAULT_SKIPPED]: 'fault skipped, faults active',
   },
   state: {
-    create: () => ({ abandon: undefined }),
+    create: () => ({ abandon: undefined, faulty: false, bytesPerMs: 0 }),
     reset(state) {
       state.abandon = undefined;
+      state.faulty = false;
+      state.bytesPerMs = 0;
     },
   },
   create: createFault,
 });
 
-function createFault(host: FilterHost): HttpHooks<FaultFilterConfig, DelayState> {
-  const conditionsOf = perConfig((config: FaultFilterConfig) =>
-    Object.entries(config.headers ?? {}).map(([name, value]) => ({ name: name.toLowerCase(), value })),
-  );
+/** What a request has to be for a fault. */
+type Condition = (stream: HttpStream) => boolean;
+
+function conditionOf({ headers = {}, match = [], cluster, nodes }: FaultFilterConfig): Condition {
+  const context = new CompileContext(loadedRegexEngine());
+  const tests: Condition[] = Object.entries(headers).map(([name, value]) => {
+    const lower = name.toLowerCase();
+    return (stream) => hasLine(stream, lower, value);
+  });
+  for (const [index, one] of match.entries()) {
+    const test = compileHeaderMatch(one, context, `/match/${index}`);
+    tests.push((stream) => test(stream.request.headers));
+  }
+  context.finish('conditions of faults');
+  if (cluster !== undefined) tests.push((stream) => stream.route?.cluster === cluster);
+  if (nodes !== undefined)
+    tests.push((stream) =>
+      nodes.includes(stream.request.headers.get('x-envoy-downstream-service-node') ?? ''),
+    );
+  return (stream) => tests.every((test) => test(stream));
+}
+
+async function createFault(
+  host: FilterHost,
+  config: FaultFilterConfig,
+): Promise<HttpHooks<FaultFilterConfig, FaultState>> {
+  if (config.match?.some(({ match }) => match.kind === 'regex') === true) await loadRegexEngine();
+  const compiledOf = perConfig(conditionOf);
+  compiledOf(config);
   const delays = host.counter('fault_delays_total', 'Requests delayed on purpose');
   const skipped = host.counter(
     'fault_delays_skipped_total',
     'Delays left out since maxActiveDelays were held',
   );
+  const overflows = host.counter(
+    'fault_overflows_total',
+    'Faults left out since maxActiveFaults were under way',
+  );
   const aborts = host.counter('fault_aborts_total', 'Requests answered with an abort on purpose');
+  const slowed = host.counter('fault_responses_slowed_total', 'Responses slowed down on purpose');
   const held = host.gauge('fault_delays_active', 'Delays held now');
   let active = 0;
+  let faulty = 0;
   const changeActive = (by: number): void => {
     active += by;
     held.set(active);
   };
 
   return {
-    requestHeaders(stream, config, state) {
-      for (const { name, value } of conditionsOf(config)) if (!hasLine(stream, name, value)) return CONTINUE;
-      const { delay } = config;
-      if (delay === undefined || !draw(delay.percent)) return abortOrContinue(stream, config);
-      if (active >= (config.maxActiveDelays ?? 1_000)) {
+    requestHeaders(stream, inForce, state) {
+      if (!compiledOf(inForce)(stream)) return CONTINUE;
+      if (inForce.maxActiveFaults !== undefined && faulty >= inForce.maxActiveFaults) {
+        overflows.add();
+        stream.note(NOTE_FAULT_SKIPPED, faulty);
+        return CONTINUE;
+      }
+      const faults = faultsOf(inForce, stream.request.headers);
+      const { delay, responseRate } = faults;
+      if (responseRate !== undefined && draw(responseRate.percent)) {
+        begin(state);
+        slowed.add();
+        stream.note(NOTE_SLOWED, Math.round(responseRate.kibPerSecond));
+        state.bytesPerMs = (responseRate.kibPerSecond * 1_024) / 1_000;
+      }
+      if (delay === undefined || !draw(delay.percent)) return abortOrContinue(stream, faults, state);
+      if (active >= (inForce.maxActiveDelays ?? 1_000)) {
         skipped.add();
         stream.note(NOTE_DELAY_SKIPPED, active);
-        return abortOrContinue(stream, config);
+        return abortOrContinue(stream, faults, state);
       }
+      begin(state);
       delays.add();
       stream.note(NOTE_DELAYED, Math.round(delay.durationMs));
-      return delayed(stream, config, state, delay.durationMs);
+      return delayed(stream, faults, state, delay.durationMs);
     },
-    complete(_stream, _config, state) {
+    responseHeaders(stream, _inForce, state) {
+      if (state.bytesPerMs === 0) stream.passResponseBody();
+      return CONTINUE;
+    },
+    responseData(_stream, _inForce, state, bytes) {
+      if (state.bytesPerMs === 0 || bytes.length === 0) return CONTINUE;
+      // While this is waited for, no more is read of the endpoint.
+      return paused(state, bytes.length / state.bytesPerMs);
+    },
+    complete(_stream, _inForce, state) {
       state.abandon?.();
+      if (state.faulty) faulty -= 1;
+      return undefined;
     },
   };
+
+  function begin(state: FaultState): void {
+    if (state.faulty) return;
+    state.faulty = true;
+    faulty += 1;
+  }
 
   function draw(percent: number | undefined): boolean {
     return percent === undefined || percent >= 100 || host.random() * 100 < percent;
   }
 
-  function abortOrContinue(stream: HttpStream, { abort }: FaultFilterConfig): Verdict {
+  function abortOrContinue(stream: HttpStream, { abort }: Faults, state: FaultState): Verdict {
     if (abort === undefined || !draw(abort.percent)) return CONTINUE;
+    begin(state);
     aborts.add();
-    stream.note(NOTE_ABORTED, abort.status);
-    const headers =
-      abort.grpcStatus !== undefined && isGrpcCall(stream)
-        ? ['grpc-status', String(abort.grpcStatus)]
-        : undefined;
-    return stream.reply(abort.status, 'TULLE_FAULT_ABORT', undefined, headers);
+    const { grpcStatus } = abort;
+    const grpc = grpcStatus !== undefined && isGrpcCall(stream);
+    const status =
+      grpcStatus !== undefined && abort.status === 200 && !grpc
+        ? (GRPC_HTTP_STATUSES[grpcStatus] ?? 500)
+        : abort.status;
+    stream.note(NOTE_ABORTED, status);
+    const headers = grpc ? ['grpc-status', String(grpcStatus)] : undefined;
+    return stream.reply(status, 'TULLE_FAULT_ABORT', undefined, headers);
+  }
+
+  function paused(state: FaultState, delayMs: number): Promise<Verdict> {
+    return new Promise<Verdict>((resolve) => {
+      const end = (): void => {
+        state.abandon = undefined;
+        resolve(CONTINUE);
+      };
+      const cancel = host.after(delayMs, end);
+      state.abandon = () => {
+        cancel();
+        end();
+      };
+    });
   }
 
   function delayed(
     stream: HttpStream,
-    config: FaultFilterConfig,
-    state: DelayState,
+    faults: Faults,
+    state: FaultState,
     durationMs: number,
   ): Promise<Verdict> {
     changeActive(1);
@@ -120,7 +227,7 @@ function createFault(host: FilterHost): HttpHooks<FaultFilterConfig, DelayState>
       const cancel = host.after(durationMs, () => {
         end();
         try {
-          resolve(abortOrContinue(stream, config));
+          resolve(abortOrContinue(stream, faults, state));
         } catch (error) {
           reject(error instanceof Error ? error : new Error(String(error)));
         }

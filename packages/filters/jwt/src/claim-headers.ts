@@ -37,7 +37,10 @@ export function claimHeaders(provider: JwtProvider, claims: Claims, payload: str
   for (const { claim, header } of provider.claimsToHeaders ?? []) {
     for (const value of valuesOf(claims, claim)) flat.push(header.toLowerCase(), value);
   }
-  if (provider.payloadHeader !== undefined) flat.push(provider.payloadHeader.toLowerCase(), payload);
+  if (provider.payloadHeader !== undefined) {
+    const padding = provider.payloadHeaderPadded === true ? '='.repeat((4 - (payload.length % 4)) % 4) : '';
+    flat.push(provider.payloadHeader.toLowerCase(), payload + padding);
+  }
   return Object.freeze(flat);
 }
 

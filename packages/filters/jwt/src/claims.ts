@@ -9,6 +9,8 @@ export interface ClaimRules {
   readonly audiences: readonly string[] | undefined;
   readonly clockSkewMs: number;
   readonly requireExpiration: boolean;
+  readonly subject: ((subject: string) => boolean) | undefined;
+  readonly maxLifetimeMs: number | undefined;
 }
 
 /** A claim of the token itself, never of its prototype. */
@@ -36,6 +38,13 @@ export function refusalOfClaims(claims: Claims, rules: ClaimRules, nowEpochMs: n
   if (exp === undefined && rules.requireExpiration) return 'no-expiration';
   if (exp !== undefined && nowEpochMs >= exp * 1_000 + rules.clockSkewMs) return 'expired';
   if (nbf !== undefined && nowEpochMs < nbf * 1_000 - rules.clockSkewMs) return 'not-yet-valid';
+  const subject = claimOf(claims, 'sub') as string | undefined;
+  if (rules.subject !== undefined && (subject === undefined || !rules.subject(subject))) return 'subject';
+  if (rules.maxLifetimeMs !== undefined) {
+    const iat = claimOf(claims, 'iat') as number | undefined;
+    const startMs = iat === undefined ? nowEpochMs : iat * 1_000;
+    if (exp === undefined || exp * 1_000 - startMs > rules.maxLifetimeMs) return 'lifetime';
+  }
   if (rules.audiences !== undefined && !audiences.some((audience) => rules.audiences?.includes(audience)))
     return 'audience';
   return undefined;

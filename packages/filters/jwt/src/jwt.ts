@@ -1,6 +1,9 @@
 import {
+  addMetadata,
   CONTINUE,
   defineHttpFilter,
+  DYNAMIC_METADATA,
+  TulleError,
   VERIFIED_TOKENS,
   type FilterHost,
   type HookResult,
@@ -17,6 +20,7 @@ import {
   jwtFilterSchema,
   jwtRouteSchema,
   type JwtFilterConfig,
+  type JwtRequirement,
   type JwtRouteConfig,
 } from '@tulle/model';
 import { jsonSchema, perConfig } from '@tulle/schema';
@@ -27,6 +31,7 @@ import { codeOf, REASONS, reasonNumber, type Reason } from './reasons.ts';
 import { compileDemands, usesRegex, type Demand, type Place } from './rules.ts';
 import { parseToken, type ParsedToken } from './token.ts';
 import { tokenKey, type Accepted } from './token-cache.ts';
+import { JWT_METADATA } from './token-metadata.ts';
 
 /** Decision notes (decision D10). Passed; the value is how many tokens were verified. */
 export const NOTE_PASSED = 1;
@@ -60,8 +65,8 @@ export const jwt: HttpFilter<JwtFilterConfig, JwtRouteConfig> = defineHttpFilter
   summary: 'Verifies bearer tokens (JWT) and hands their claims to later filters and the service.',
   config: jsonSchema<JwtFilterConfig>(jwtFilterSchema),
   routeConfig: jsonSchema<JwtRouteConfig>(jwtRouteSchema),
-  mergeRoute(base, { requires }) {
-    const merged = { ...base, requires, rules: [] };
+  mergeRoute(base, override) {
+    const merged = { ...base, requires: requirementOf(base, override), rules: [] };
     compileDemands(merged, undefined);
     return merged;
   },
@@ -72,12 +77,15 @@ export const jwt: HttpFilter<JwtFilterConfig, JwtRouteConfig> = defineHttpFilter
   notes: { [NOTE_PASSED]: 'tokens passed', [NOTE_REFUSED]: 'token refused' },
   // Who cannot be asked for a token must not come in.
   failOpen: 'forbidden',
-  provides: [VERIFIED_TOKENS],
+  provides: [VERIFIED_TOKENS, DYNAMIC_METADATA],
   create: createJwt,
 });
 
 async function createJwt(host: FilterHost, config: JwtFilterConfig): Promise<HttpHooks<JwtFilterConfig>> {
-  const regex = usesRegex(config) ? await loadRegexEngine() : undefined;
+  const regex =
+    usesRegex(config) || config.providers.some(({ subjects }) => subjects?.kind === 'regex')
+      ? await loadRegexEngine()
+      : undefined;
   const demandsOf = perConfig((inForce: JwtFilterConfig) => compileDemands(inForce, regex));
   demandsOf(config);
   const providers = config.providers.map((provider, index) =>
@@ -90,19 +98,25 @@ async function createJwt(host: FilterHost, config: JwtFilterConfig): Promise<Htt
     requestHeaders(stream, inForce): HookResult {
       const { request } = stream;
       removeOwned(request.headers, ownedHeaders);
+      if (inForce.bypassPreflight === true && isPreflight(request)) return CONTINUE;
       const demand = demandsOf(inForce)(request);
       const found = find(stream, demand);
-      if (typeof found === 'string') return refuse(stream, found);
-      if (found.length === 0) return finish(stream, demand, found, NOTHING);
+      if (typeof found === 'string')
+        return demand.lenient
+          ? finishWithout(stream, inForce, demand, found)
+          : refuse(stream, inForce, found);
+      if (found.length === 0) return finish(stream, inForce, demand, found, NOTHING);
       const [first] = found;
       if (found.length === 1 && first !== undefined) {
         const known = remembered(first);
         if (known !== undefined) {
           counts.hits.add();
-          return finish(stream, demand, found, [known]);
+          return finish(stream, inForce, demand, found, [known]);
         }
       }
-      return verifyAll(stream, demand, found);
+      return demand.lenient
+        ? verifyEach(stream, inForce, demand, found)
+        : verifyAll(stream, inForce, demand, found);
     },
     dispose() {
       for (const provider of providers) provider.keys.close();
@@ -133,8 +147,25 @@ async function createJwt(host: FilterHost, config: JwtFilterConfig): Promise<Htt
     return undefined;
   }
 
+  /** What can be judged of a token without its key. */
+  function prepare(one: Found, at: number): Waiting | Reason {
+    const parsed = parseToken(one.token);
+    if (typeof parsed === 'string') return parsed;
+    const provider = one.place.providers
+      .map((index) => providers[index] as Provider)
+      .find(({ issuer }) => issuer === parsed.claims['iss']);
+    if (provider === undefined) return 'issuer';
+    const refusal = one.token.length > provider.maxTokenBytes ? 'too-large' : provider.refusalOf(parsed);
+    return refusal ?? { at, provider, parsed };
+  }
+
   /** Refuses at once what needs no key; the rest is waited for. */
-  function verifyAll(stream: HttpStream, demand: Demand, found: readonly Found[]): HookResult {
+  function verifyAll(
+    stream: HttpStream,
+    inForce: JwtFilterConfig,
+    demand: Demand,
+    found: readonly Found[],
+  ): HookResult {
     const accepted: (Accepted | undefined)[] = [];
     const waiting: Waiting[] = [];
     for (const [at, one] of found.entries()) {
@@ -143,31 +174,26 @@ async function createJwt(host: FilterHost, config: JwtFilterConfig): Promise<Htt
         counts.hits.add();
         continue;
       }
-      const parsed = parseToken(one.token);
-      if (typeof parsed === 'string') return refuse(stream, parsed);
-      const provider = one.place.providers
-        .map((index) => providers[index] as Provider)
-        .find(({ issuer }) => issuer === parsed.claims['iss']);
-      if (provider === undefined) return refuse(stream, 'issuer');
-      const refusal = one.token.length > provider.maxTokenBytes ? 'too-large' : provider.refusalOf(parsed);
-      if (refusal !== undefined) return refuse(stream, refusal);
-      waiting.push({ at, provider, parsed });
+      const prepared = prepare(one, at);
+      if (typeof prepared === 'string') return refuse(stream, inForce, prepared);
+      waiting.push(prepared);
     }
     for (const [index, { at, provider, parsed }] of waiting.entries()) {
       const { token, key } = found[at] as Found;
       counts.misses.add();
       const outcome = provider.verify(token, parsed, key);
       if (typeof outcome === 'object' && 'then' in outcome)
-        return verifyLater(stream, demand, found, accepted, waiting.slice(index), outcome);
-      if (typeof outcome === 'string') return refuse(stream, outcome);
+        return verifyLater(stream, inForce, demand, found, accepted, waiting.slice(index), outcome);
+      if (typeof outcome === 'string') return refuse(stream, inForce, outcome);
       accepted[at] = outcome;
     }
-    return finish(stream, demand, found, accepted as Accepted[]);
+    return finish(stream, inForce, demand, found, accepted as Accepted[]);
   }
 
   /** Keys have to be fetched for the first of those that wait. */
   async function verifyLater(
     stream: HttpStream,
+    inForce: JwtFilterConfig,
     demand: Demand,
     found: readonly Found[],
     accepted: (Accepted | undefined)[],
@@ -178,45 +204,126 @@ async function createJwt(host: FilterHost, config: JwtFilterConfig): Promise<Htt
       const { token, key } = found[at] as Found;
       const outcome = await (index === 0 ? first : provider.verify(token, parsed, key));
       if (isOver(stream)) return CONTINUE;
-      if (typeof outcome === 'string') return refuse(stream, outcome);
+      if (typeof outcome === 'string') return refuse(stream, inForce, outcome);
       accepted[at] = outcome;
     }
-    return finish(stream, demand, found, accepted as Accepted[]);
+    return finish(stream, inForce, demand, found, accepted as Accepted[]);
   }
 
-  /** Every token that was there is good: is it what the route requires? @param accepted one for each found */
+  /** Where tokens that are no good count as none. */
+  async function verifyEach(
+    stream: HttpStream,
+    inForce: JwtFilterConfig,
+    demand: Demand,
+    found: readonly Found[],
+  ): Promise<Verdict> {
+    const good: Found[] = [];
+    const accepted: Accepted[] = [];
+    let failure: Reason | undefined;
+    for (const [at, one] of found.entries()) {
+      let outcome: Accepted | Reason | undefined = remembered(one);
+      if (outcome !== undefined) counts.hits.add();
+      else {
+        const prepared = prepare(one, at);
+        if (typeof prepared === 'string') outcome = prepared;
+        else {
+          counts.misses.add();
+          outcome = await prepared.provider.verify(one.token, prepared.parsed, one.key);
+          if (isOver(stream)) return CONTINUE;
+        }
+      }
+      if (typeof outcome === 'string') failure ??= outcome;
+      else {
+        good.push(one);
+        accepted.push(outcome);
+      }
+    }
+    if (failure !== undefined) noteFailure(stream, inForce, failure);
+    return finish(stream, inForce, demand, good, accepted, failure);
+  }
+
+  /** No token can be told from the others, and none has to be there. */
+  function finishWithout(
+    stream: HttpStream,
+    inForce: JwtFilterConfig,
+    demand: Demand,
+    failure: Reason,
+  ): Verdict {
+    noteFailure(stream, inForce, failure);
+    return finish(stream, inForce, demand, NOTHING, NOTHING, failure);
+  }
+
+  function noteFailure(stream: HttpStream, inForce: JwtFilterConfig, failure: Reason): void {
+    const name = inForce.providers.find(({ metadata }) => metadata?.failure !== undefined)?.metadata?.failure;
+    if (name !== undefined)
+      addMetadata(stream, JWT_METADATA, {
+        [name]: { code: reasonNumber(failure), message: REASONS[failure].replaceAll('_', ' ') },
+      });
+  }
+
+  /**
+   * Every token that counts is good: is it what the route requires?
+   * @param accepted one for each found
+   * @param failure why another one does not count
+   */
   function finish(
     stream: HttpStream,
+    inForce: JwtFilterConfig,
     demand: Demand,
     found: readonly Found[],
     accepted: readonly Accepted[],
+    failure?: Reason,
   ): Verdict {
     const [first] = accepted;
     const tokens: readonly VerifiedToken[] =
       accepted.length === 1 && first !== undefined ? first.alone : accepted.map(({ token }) => token);
-    if (!demand.holds(tokens)) return refuse(stream, tokens.length === 0 ? 'missing' : 'requirement');
+    if (!demand.holds(tokens))
+      return refuse(stream, inForce, failure ?? (tokens.length === 0 ? 'missing' : 'requirement'));
     if (tokens.length > 0) stream.set(VERIFIED_TOKENS, tokens);
-    for (const [at, { headers, forward }] of accepted.entries()) {
+    let rematch = false;
+    for (const [at, { headers, forward, metadata, ...one }] of accepted.entries()) {
       for (let index = 0; index < headers.length; index += 2)
         stream.request.headers.append(headers[index] as string, headers[index + 1] as string);
       if (!forward) (found[at] as Found).place.location.strip(stream);
+      if (metadata !== undefined) addMetadata(stream, JWT_METADATA, metadata);
+      rematch ||= one.rematch;
     }
+    if (rematch) stream.rematch();
     counts.passed.add();
     stream.note(NOTE_PASSED, tokens.length);
     return CONTINUE;
   }
 
-  function refuse(stream: HttpStream, reason: Reason): Verdict {
+  function refuse(stream: HttpStream, { silentRefusals }: JwtFilterConfig, reason: Reason): Verdict {
     counts.refused(reason).add();
     stream.note(NOTE_REFUSED, reasonNumber(reason));
     const code = codeOf(reason);
     const details = `jwt_authn_access_denied{${REASONS[reason]}}`;
-    if (code === 'TULLE_JWT_KEYS_UNAVAILABLE') return stream.reply(503, code, undefined, undefined, details);
+    const body = silentRefusals === true ? '' : undefined;
+    if (code === 'TULLE_JWT_KEYS_UNAVAILABLE') return stream.reply(503, code, body, undefined, details);
+    if (silentRefusals === true) return stream.reply(401, code, body, undefined, details);
     // RFC 6750 §3: without a token the challenge names no error.
     const realm = `Bearer realm="${stream.request.authority.replace(/[^\w.:[\]-]/g, '_')}"`;
     const challenge = reason === 'missing' ? realm : `${realm}, error="invalid_token"`;
-    return stream.reply(401, code, undefined, ['www-authenticate', challenge], details);
+    return stream.reply(401, code, body, ['www-authenticate', challenge], details);
   }
+}
+
+/** A browser asks whether it may ask (Fetch, "CORS-preflight fetch"). */
+function isPreflight({ method, headers }: HttpStream['request']): boolean {
+  return method === 'OPTIONS' && headers.has('origin') && headers.has('access-control-request-method');
+}
+
+/** @throws TulleError `TULLE_CONFIG_INVALID` for a name that the chain has no requirement of */
+function requirementOf({ requirements = {} }: JwtFilterConfig, override: JwtRouteConfig): JwtRequirement {
+  if ('requires' in override) return override.requires;
+  const { requirement: name } = override;
+  const named = Object.hasOwn(requirements, name) ? requirements[name] : undefined;
+  if (named !== undefined) return named;
+  const message = `no requirement of the chain is named ${JSON.stringify(name)}; it has ${Object.keys(requirements).join(', ') || 'none'}`;
+  throw new TulleError('TULLE_CONFIG_INVALID', `/requirement ${message}`, {
+    issues: [{ path: '/requirement', message }],
+  });
 }
 
 /** The caller went away while keys were fetched: nobody acts on the verdict. */

@@ -1,13 +1,21 @@
+import { readFileSync } from 'node:fs';
 import { TulleError, type FilterHost } from '@tulle/filter';
-import { JWT_DEFAULT_ALGORITHMS, type JwtAlgorithm, type JwtProvider } from '@tulle/model';
+import {
+  JWT_DEFAULT_ALGORITHMS,
+  type JwtAlgorithm,
+  type JwtInlineKeys,
+  type JwtProvider,
+} from '@tulle/model';
+import { compileStringMatch, CompileContext, loadedRegexEngine } from '@tulle/match';
 import { claimHeaders } from './claim-headers.ts';
 import { refusalOfClaims, verifiedToken, type ClaimRules } from './claims.ts';
-import { importKeySet, type Key } from './key-set.ts';
+import { importKeySet, parseKeySet, type Key } from './key-set.ts';
 import { fixedKeys, RemoteKeys, type KeySource } from './key-source.ts';
 import type { Reason } from './reasons.ts';
 import { isSigned } from './signature.ts';
 import type { ParsedToken } from './token.ts';
 import { TokenCache, type Accepted } from './token-cache.ts';
+import { tokenMetadata } from './token-metadata.ts';
 
 /** Without `exp` a token is verified anew after this, so that a key that was taken back is noticed. */
 const ENDLESS_FOR_MS = 300_000;
@@ -33,6 +41,8 @@ export class Provider {
       audiences: config.audiences,
       clockSkewMs: config.clockSkewMs ?? 60_000,
       requireExpiration: config.requireExpiration ?? true,
+      subject: subjectTest(config),
+      maxLifetimeMs: config.maxLifetimeMs,
     };
     this.#algorithms = algorithmsOf(config);
     const evicted = host.counter(
@@ -95,7 +105,7 @@ export class Provider {
     return key === undefined ? 'signature' : this.#accept(parsed, key, rememberBy);
   }
 
-  #accept({ claims, payload }: ParsedToken, key: Key, rememberBy: string): Accepted {
+  #accept({ claims, header, payload }: ParsedToken, key: Key, rememberBy: string): Accepted {
     const headers = claimHeaders(this.config, claims, payload);
     const token = verifiedToken(this.config.name, claims);
     const exp = claims['exp'] as number | undefined;
@@ -104,6 +114,8 @@ export class Provider {
       alone: Object.freeze([token]),
       headers,
       forward: this.config.forward ?? false,
+      metadata: tokenMetadata(this.config.metadata, claims, header),
+      rematch: this.config.rematch ?? false,
       key,
       endEpochMs:
         exp === undefined ? this.#host.epochMs() + ENDLESS_FOR_MS : exp * 1_000 + this.#rules.clockSkewMs,
@@ -115,6 +127,14 @@ export class Provider {
 
 function algorithmsOf({ algorithms }: JwtProvider): readonly JwtAlgorithm[] {
   return algorithms ?? JWT_DEFAULT_ALGORITHMS;
+}
+
+function subjectTest({ subjects }: JwtProvider): ((subject: string) => boolean) | undefined {
+  if (subjects === undefined) return undefined;
+  const context = new CompileContext(loadedRegexEngine());
+  const test = compileStringMatch(subjects, context, '/subjects');
+  context.finish('token subjects');
+  return test;
 }
 
 function isSymmetric(algorithm: JwtAlgorithm): boolean {
@@ -142,11 +162,24 @@ export function createProvider(config: JwtProvider, path: string, host: FilterHo
       );
     return new Provider(config, new RemoteKeys(host, config, algorithms), host);
   }
-  const set = importKeySet(jwks.keys, algorithms, algorithms.some(isSymmetric), undefined);
+  const keys = 'file' in jwks ? readKeys(jwks.file, `${path}/jwks/file`) : jwks.keys;
+  const set = importKeySet(keys, algorithms, algorithms.some(isSymmetric), undefined);
   const [skipped] = set.skipped;
   if (skipped !== undefined)
     throw invalid(`${path}/jwks/keys/${skipped.index}`, `the key is not used: ${skipped.why}`);
   return new Provider(config, fixedKeys(set), host);
+}
+
+/** Read once: keys that change are fetched. */
+function readKeys(file: string, path: string): JwtInlineKeys['keys'] {
+  try {
+    return parseKeySet(readFileSync(file, 'utf8'), 1_000);
+  } catch (error) {
+    throw invalid(
+      path,
+      `${JSON.stringify(file)} cannot be used: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
 }
 
 function isSafeUrl(text: string): boolean {

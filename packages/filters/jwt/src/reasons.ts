@@ -27,6 +27,8 @@ export const REASONS = {
   signature: 'Jwt_verification_fails',
   requirement: 'Jwt_is_not_what_the_route_requires',
   'keys-unavailable': 'Jwks_remote_fetch_is_failed',
+  subject: 'Jwt_subject_is_not_allowed',
+  lifetime: 'Jwt_lifetime_is_too_long',
 } as const;
 
 const ORDER = Object.keys(REASONS) as readonly Reason[];

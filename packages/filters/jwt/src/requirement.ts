@@ -6,6 +6,8 @@ import type { VerifiedToken } from '@tulle/filter';
 export interface Requirement {
   /** Names of the providers whose tokens are looked for, in order. */
   readonly providers: readonly string[];
+  /** Whether a token that is no good counts as none. */
+  readonly lenient: boolean;
   /** @param tokens verified ones; those that were there and did not verify have been refused before */
   holds(tokens: readonly VerifiedToken[]): boolean;
 }
@@ -18,13 +20,19 @@ export function compileRequirement(
   path: string,
 ): Requirement {
   const providers = new Set<string>();
+  let lenient = false;
   const holds = compile(requirement, path);
+  if ('ignore' in requirement) return { providers: [], lenient, holds };
   // With allowMissing alone nothing is required, and still a bad token of any provider is no good.
-  return { providers: providers.size === 0 ? known : [...providers], holds };
+  return { providers: lenient || providers.size === 0 ? known : [...providers], lenient, holds };
 
   function compile(node: JwtRequirement, at: string): Requirement['holds'] {
     // Whatever token is there was verified before this is asked.
-    if ('allowMissing' in node) return () => true;
+    if ('allowMissing' in node || 'ignore' in node) return () => true;
+    if ('allowFailed' in node) {
+      lenient = true;
+      return () => true;
+    }
     if ('any' in node) {
       const parts = node.any.map((part, index) => compile(part, `${at}/any/${index}`));
       return (tokens) => parts.some((part) => part(tokens));

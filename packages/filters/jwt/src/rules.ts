@@ -3,6 +3,7 @@ import {
   compileHeaderMatch,
   CompileContext,
   compilePathMatch,
+  compileQueryMatch,
   testPath,
   type RegexEngine,
 } from '@tulle/match';
@@ -20,6 +21,8 @@ export interface Place {
 /** What requests have to show, compiled. */
 export interface Demand {
   readonly places: readonly Place[];
+  /** Whether a token that is no good counts as none. */
+  readonly lenient: boolean;
   holds(tokens: readonly VerifiedToken[]): boolean;
 }
 
@@ -30,7 +33,8 @@ export type DemandOf = (request: RequestHead) => Demand;
 export function usesRegex(config: JwtFilterConfig): boolean {
   return (config.rules ?? []).some(
     ({ match }) =>
-      match.path?.kind === 'regex' || match.headers?.some((header) => header.match.kind === 'regex') === true,
+      match.path?.kind === 'regex' ||
+      [...(match.headers ?? []), ...(match.query ?? [])].some((one) => one.match.kind === 'regex'),
   );
 }
 
@@ -45,7 +49,7 @@ export function compileDemands(config: JwtFilterConfig, regex: RegexEngine | und
     (from ?? [{ header: 'authorization' }]).map(compileLocation),
   );
   const demand = (requirement: JwtRequirement, path: string): Demand => {
-    const { providers, holds } = compileRequirement(requirement, names, context, path);
+    const { providers, lenient, holds } = compileRequirement(requirement, names, context, path);
     const byKey = new Map<string, { location: Location; providers: number[] }>();
     for (const [index, name] of names.entries()) {
       if (!providers.includes(name)) continue;
@@ -55,13 +59,15 @@ export function compileDemands(config: JwtFilterConfig, regex: RegexEngine | und
         byKey.set(location.key, place);
       }
     }
-    return { places: [...byKey.values()], holds };
+    return { places: [...byKey.values()], lenient, holds };
   };
   const rules = (config.rules ?? []).map((rule, index) => ({
     matches: compileMatch(rule.match, context, `/rules/${index}/match`),
     demand: demand(rule.requires, `/rules/${index}/requires`),
   }));
   const otherwise = demand(config.requires ?? { any: names.map((provider) => ({ provider })) }, '/requires');
+  for (const [name, requires] of Object.entries(config.requirements ?? {}))
+    demand(requires, `/requirements/${name}`);
   context.finish('token requirements');
   if (rules.length === 0) return () => otherwise;
   return (request) => {
@@ -71,7 +77,7 @@ export function compileDemands(config: JwtFilterConfig, regex: RegexEngine | und
 }
 
 function compileMatch(
-  { path, method, headers = [] }: JwtRule['match'],
+  { path, method, headers = [], query = [] }: JwtRule['match'],
   context: CompileContext,
   at: string,
 ): (request: RequestHead) => boolean {
@@ -79,8 +85,10 @@ function compileMatch(
   const headerTests = headers.map((header, index) =>
     compileHeaderMatch(header, context, `${at}/headers/${index}`),
   );
+  const queryTests = query.map((one, index) => compileQueryMatch(one, context, `${at}/query/${index}`));
   return (request) =>
     (method === undefined || request.method === method) &&
     (pathTest === undefined || testPath(pathTest, request.path)) &&
-    headerTests.every((test) => test(request.headers));
+    headerTests.every((test) => test(request.headers)) &&
+    queryTests.every((test) => test(request.query));
 }

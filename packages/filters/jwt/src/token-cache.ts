@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { VerifiedToken } from '@tulle/filter';
+import type { MetadataValues, VerifiedToken } from '@tulle/filter';
 import type { Key } from './key-set.ts';
 
 /** A token that was verified, with all that is made of it, so that the next request with it allocates nothing. */
@@ -11,6 +11,10 @@ export interface Accepted {
   readonly headers: readonly string[];
   /** Whether the service gets the token too. */
   readonly forward: boolean;
+  /** What is said of it in dynamic metadata; `undefined` for nothing. */
+  readonly metadata: MetadataValues | undefined;
+  /** Whether the route is matched again. */
+  readonly rematch: boolean;
   /** The key that verified it. */
   readonly key: Key;
   /** Not to be believed from then on, skew included; milliseconds since 1970. */

@@ -12,6 +12,7 @@ describe('a token', () => {
     expect(parseToken(`${header}.${payload}.${signature}`)).toEqual({
       algorithm: 'RS256',
       keyId: 'k',
+      header: { alg: 'RS256', kid: 'k' },
       claims: { iss: 'i' },
       payload,
     });

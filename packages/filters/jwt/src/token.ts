@@ -7,6 +7,7 @@ export interface ParsedToken {
   readonly algorithm: JwtAlgorithm;
   readonly keyId: string | undefined;
   readonly claims: Readonly<Record<string, unknown>>;
+  readonly header: Readonly<Record<string, unknown>>;
   /** The payload as it was sent, base64url. */
   readonly payload: string;
 }
@@ -47,6 +48,7 @@ export function parseToken(token: string): ParsedToken | Reason {
     algorithm: header['alg'] as JwtAlgorithm,
     keyId: header['kid'] as string | undefined,
     claims,
+    header,
     payload,
   };
 }

@@ -18,6 +18,8 @@ const FILTERS = {
   'tulle.http.admission-control': async (): Promise<AnyFilter> =>
     (await import('@tulle/filter-admission-control')).admissionControl,
   'tulle.http.authz': async (): Promise<AnyFilter> => (await import('@tulle/filter-authz')).authz,
+  'tulle.conn.authz': async (): Promise<AnyFilter> => (await import('@tulle/filter-authz')).connAuthz,
+  'tulle.http.buffer': async (): Promise<AnyFilter> => (await import('@tulle/filter-buffer')).buffer,
   'tulle.http.compression': async (): Promise<AnyFilter> =>
     (await import('@tulle/filter-compression')).compression,
   'tulle.http.cors': async (): Promise<AnyFilter> => (await import('@tulle/filter-cors')).cors,

@@ -1,7 +1,8 @@
 import type { AnyConnFilter, AnyHttpFilter } from '@tulle/filter';
 import { adaptiveConcurrency } from '@tulle/filter-adaptive-concurrency';
 import { admissionControl } from '@tulle/filter-admission-control';
-import { authz } from '@tulle/filter-authz';
+import { authz, connAuthz } from '@tulle/filter-authz';
+import { buffer } from '@tulle/filter-buffer';
 import { compression } from '@tulle/filter-compression';
 import { cors } from '@tulle/filter-cors';
 import { extAuthz } from '@tulle/filter-ext-authz';
@@ -18,6 +19,8 @@ export const standardFilters: readonly (AnyHttpFilter | AnyConnFilter)[] = Objec
   adaptiveConcurrency,
   admissionControl,
   authz,
+  connAuthz,
+  buffer,
   compression,
   cors,
   extAuthz,

@@ -252,13 +252,14 @@ export function gatherConfig(options: ProxyOptions): Gathered {
   const filters: (AnyHttpFilter | AnyConnFilter)[] = [...(options.registry ?? [])];
   const entry = (use: HttpFilterUse | ConnFilterUse): FilterEntry => {
     filters.push(use.filter);
-    const { name, mandatory, failOpen } = use.options;
+    const { name, mandatory, failOpen, disabled } = use.options;
     return {
       name: name ?? use.filter.definition.id,
       filter: use.filter.definition.id,
       config: use.config,
       ...(mandatory === undefined ? {} : { mandatory }),
       ...(failOpen === undefined ? {} : { failOpen }),
+      ...(disabled === undefined ? {} : { disabled }),
     };
   };
   const early = options.filters ?? [];

@@ -237,3 +237,71 @@ describe('overrides of two names', () => {
     ).rejects.toThrow(/"tga".*"gat"/s);
   });
 });
+
+describe('a filter that is off', () => {
+  const off = (
+    routes: readonly Route[],
+    hostConfigs?: Route['filterConfigs'],
+    config: { max?: number } = { max: 0 },
+  ): Promise<TestProxy> =>
+    started({
+      listeners: [
+        httpListener({
+          port: 8080,
+          filters: [limit(config, { disabled: true })],
+          routes: {
+            virtualHosts: [
+              {
+                name: 'all',
+                domains: ['*'],
+                routes,
+                ...(hostConfigs === undefined ? {} : { filterConfigs: hostConfigs }),
+              },
+            ],
+          },
+        }),
+      ],
+      clusters: [cluster('api', ['10.0.0.1:80'])],
+      upstreams: { '10.0.0.1:80': () => ({}) },
+    });
+
+  it('is in force where a route says so, as the chain has it or with a configuration of its own', async () => {
+    const test = await off([
+      route('/on', 'api', { filterConfigs: { limit: true } }),
+      route('/own', 'api', { filterConfigs: { limit: { max: 1 } } }),
+      route('/null', 'api', { filterConfigs: { limit: null } }),
+      route('/', 'api'),
+    ]);
+    expect(await statuses(test, '/', '/on', '/own', '/own', '/null')).toEqual([200, 429, 200, 429, 200]);
+  });
+
+  it('is in force below a host that says so, but where a route removes it', async () => {
+    const test = await off([route('/off', 'api', { filterConfigs: { limit: null } }), route('/', 'api')], {
+      limit: true,
+    });
+    expect(await statuses(test, '/off', '/')).toEqual([200, 429]);
+  });
+});
+
+describe('an optional filter that the proxy lacks', () => {
+  it('is left out, and routes may speak of it; one that is not optional is refused', async () => {
+    const test = await proxy([route('/', 'api')]);
+    const withOther = (optional: boolean) => {
+      const config = structuredClone(test.proxy.config);
+      const { handler } = config.listeners[0]?.filterChains[0] ?? {};
+      if (handler?.kind !== 'http' || !('virtualHosts' in handler.routes)) throw new Error('no routes');
+      (handler.filters as object[]).push({
+        name: 'other',
+        filter: 'tulle-filter-other',
+        config: {},
+        optional,
+      });
+      const routes = handler.routes.virtualHosts[0]?.routes as Route[] | undefined;
+      routes?.splice(0, 1, { ...route('/', 'api'), filterConfigs: { other: { a: 1 } } });
+      return config;
+    };
+    await expect(test.proxy.update(withOther(false))).rejects.toThrow(/TULLE_FILTER_UNKNOWN/);
+    expect((await test.proxy.update(withOther(true))).changed).toBe(true);
+    expect(await statuses(test, '/')).toEqual([200]);
+  });
+});

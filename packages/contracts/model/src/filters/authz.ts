@@ -1,5 +1,9 @@
 import type { StringMatch } from '../route.ts';
+import { authzExpressionDefs, type AuthzExpression } from './authz-expression.ts';
+import { stringMatchSchema } from '../schema/string-match.ts';
 import type { JsonSchema } from './json-schema.ts';
+
+export { stringMatchSchema };
 
 /**
  * Configuration of `tulle.http.authz` (decision D20). With no ALLOW policy everything that authenticated may pass;
@@ -16,7 +20,8 @@ export interface AuthzFilterConfig {
 export interface AuthzPolicy {
   /** `namespace/name`, shown in details and metrics. */
   readonly name: string;
-  readonly action: 'ALLOW' | 'DENY';
+  /** `LOG` decides nothing: what it matches is counted and noted (Envoy `RBAC.Action`). */
+  readonly action: 'ALLOW' | 'DENY' | 'LOG';
   /** Decide, count and note it, but let everything pass. Default false. */
   readonly shadow?: boolean;
   /** No rule: the policy matches nothing (an ALLOW without rules denies all). */
@@ -29,6 +34,8 @@ export interface AuthzRule {
   readonly to?: AuthzTarget;
   /** Conditions on the verified bearer token, all of which one token must fulfil. Needs a filter that verifies tokens. */
   readonly when?: readonly AuthzCondition[];
+  /** A condition in Envoy's words, for policies that come from elsewhere. */
+  readonly expression?: AuthzExpression;
 }
 
 /**
@@ -88,28 +95,6 @@ const strings = (description: string): JsonSchema => ({
   items: { type: 'string', minLength: 1 },
   description,
 });
-
-/** JSON Schema of a {@link StringMatch}. */
-export const stringMatchSchema: JsonSchema = {
-  anyOf: [
-    {
-      type: 'object',
-      additionalProperties: false,
-      required: ['kind', 'value'],
-      properties: {
-        kind: { enum: ['exact', 'prefix', 'suffix', 'contains', 'regex'] },
-        value: { type: 'string' },
-        ignoreCase: { type: 'boolean', default: false },
-      },
-    },
-    {
-      type: 'object',
-      additionalProperties: false,
-      required: ['kind'],
-      properties: { kind: { const: 'present' } },
-    },
-  ],
-};
 
 const conditionSchema: JsonSchema = {
   type: 'object',
@@ -190,6 +175,18 @@ export const authzRuleSchema: JsonSchema = {
   },
 };
 
+/** Operators write `from`, `to` and `when`; an expression comes over xDS. */
+const ruleWithExpression: JsonSchema = {
+  ...authzRuleSchema,
+  properties: {
+    ...(authzRuleSchema['properties'] as Readonly<Record<string, JsonSchema>>),
+    expression: {
+      $ref: '#/$defs/expression',
+      description: "A condition in the words of Envoy's RBAC, for policies that come from elsewhere.",
+    },
+  },
+};
+
 /** JSON Schema of {@link AuthzFilterConfig}. */
 export const authzFilterSchema: JsonSchema = {
   type: 'object',
@@ -210,15 +207,69 @@ export const authzFilterSchema: JsonSchema = {
         required: ['name', 'action', 'rules'],
         properties: {
           name: { type: 'string', minLength: 1, description: 'namespace/name' },
-          action: { enum: ['ALLOW', 'DENY'] },
+          action: { enum: ['ALLOW', 'DENY', 'LOG'] },
           shadow: {
             type: 'boolean',
             default: false,
             description: 'Decide and count, but let everything pass.',
           },
-          rules: { type: 'array', items: authzRuleSchema },
+          rules: { type: 'array', items: ruleWithExpression },
         },
       },
     },
   },
+  $defs: authzExpressionDefs,
+};
+
+/**
+ * Configuration of `tulle.conn.authz`: who may connect, by what a connection shows (Envoy's network RBAC). Judged after the
+ * TLS handshake, before a byte is passed on; the rules between actions are those of {@link AuthzFilterConfig}.
+ */
+export interface ConnAuthzFilterConfig {
+  readonly policies: readonly ConnAuthzPolicy[];
+  /** What happens where no ALLOW policy exists. Default `allow`. */
+  readonly defaultAction?: 'allow' | 'deny';
+}
+
+/** One policy over connections. */
+export interface ConnAuthzPolicy {
+  readonly name: string;
+  readonly action: 'ALLOW' | 'DENY' | 'LOG';
+  /** Decide and count it, but let everything pass. Default false. */
+  readonly shadow?: boolean;
+  /** Without what only requests have: path, header, metadata. */
+  readonly expression: AuthzExpression;
+}
+
+/** Id of the authorization filter for connections. */
+export const CONN_AUTHZ_FILTER = 'tulle.conn.authz';
+
+/** JSON Schema of {@link ConnAuthzFilterConfig}. */
+export const connAuthzFilterSchema: JsonSchema = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['policies'],
+  properties: {
+    defaultAction: {
+      enum: ['allow', 'deny'],
+      default: 'allow',
+      description: 'What happens where no ALLOW policy exists.',
+    },
+    policies: {
+      type: 'array',
+      description: 'DENY wins; with an ALLOW policy, what none allows is denied.',
+      items: {
+        type: 'object',
+        additionalProperties: false,
+        required: ['name', 'action', 'expression'],
+        properties: {
+          name: { type: 'string', minLength: 1, description: 'Shown in metrics and details.' },
+          action: { enum: ['ALLOW', 'DENY', 'LOG'] },
+          shadow: { type: 'boolean', default: false, description: 'Decide and count, but let it pass.' },
+          expression: { $ref: '#/$defs/expression' },
+        },
+      },
+    },
+  },
+  $defs: authzExpressionDefs,
 };

@@ -1,3 +1,5 @@
+import type { ValueMatch } from '../route.ts';
+import { stringMatchSchema } from '../schema/string-match.ts';
 import type { JsonSchema } from './json-schema.ts';
 
 /** Configuration of `tulle.http.fault`. */
@@ -16,10 +18,41 @@ export interface FaultFilterConfig {
     /** Share of requests, 0–100. Default 100. */
     readonly percent?: number;
   };
+  /** Slows the bodies of responses down (Envoy `response_rate_limit`). */
+  readonly responseRate?: {
+    /** KiB a second. */
+    readonly kibPerSecond: number;
+    /** Share of requests, 0–100. Default 100. */
+    readonly percent?: number;
+  };
+  /**
+   * Faults that a request asks for itself, as Envoy's `header_delay`, `header_abort` and `header_limit`: by
+   * `x-envoy-fault-delay-request` (milliseconds), `-abort-request`, `-abort-grpc-request`, `-throughput-response` (KiB a
+   * second), each with `…-percentage` where the share is to be less. Each in place of what is said above. Default none.
+   */
+  readonly byHeader?: {
+    readonly delay?: FaultShare;
+    readonly abort?: FaultShare;
+    readonly responseRate?: FaultShare;
+  };
   /** Only requests with all of these header values (exact). */
   readonly headers?: Readonly<Record<string, string>>;
+  /** Only requests that fulfil all of these conditions on headers. */
+  readonly match?: readonly ValueMatch[];
+  /** Only requests to this cluster. */
+  readonly cluster?: string;
+  /** Only requests whose `x-envoy-downstream-service-node` is one of these. */
+  readonly nodes?: readonly string[];
   /** Delays held at a time; past it a request passes undelayed and is counted. Default 1,000. */
   readonly maxActiveDelays?: number;
+  /** Requests with a fault under way, of whatever kind; past it there is none (Envoy `max_active_faults`). Default any number. */
+  readonly maxActiveFaults?: number;
+}
+
+/** The largest share that a request may ask for. */
+export interface FaultShare {
+  /** 0–100. Default 100. */
+  readonly percent?: number;
 }
 
 /** HTTP statuses of gRPC's, by number, for who speaks no gRPC (Envoy `Grpc::Utility::grpcToHttpStatus`). */
@@ -37,6 +70,7 @@ const percent: JsonSchema = {
   default: 100,
   description: 'Share of requests in percent.',
 };
+const share: JsonSchema = { type: 'object', additionalProperties: false, properties: { percent } };
 
 /** JSON Schema of {@link FaultFilterConfig}. */
 export const faultFilterSchema: JsonSchema = {
@@ -67,11 +101,56 @@ export const faultFilterSchema: JsonSchema = {
         percent,
       },
     },
+    responseRate: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['kibPerSecond'],
+      description: 'Slows the bodies of responses down.',
+      properties: {
+        kibPerSecond: { type: 'number', minimum: 1, description: 'KiB a second.' },
+        percent,
+      },
+    },
+    byHeader: {
+      type: 'object',
+      additionalProperties: false,
+      description: 'Faults that a request asks for itself, by x-envoy-fault-… headers.',
+      properties: { delay: share, abort: share, responseRate: share },
+    },
     headers: {
       type: 'object',
       additionalProperties: { type: 'string' },
       description: 'Only requests with all of these header values.',
     },
+    match: {
+      type: 'array',
+      minItems: 1,
+      maxItems: 100,
+      description: 'Only requests that fulfil all of these conditions on headers.',
+      items: {
+        type: 'object',
+        additionalProperties: false,
+        required: ['name', 'match'],
+        properties: {
+          name: { type: 'string', minLength: 1 },
+          match: stringMatchSchema,
+          invert: { type: 'boolean', default: false },
+        },
+      },
+    },
+    cluster: { type: 'string', minLength: 1, description: 'Only requests to this cluster.' },
+    nodes: {
+      type: 'array',
+      minItems: 1,
+      maxItems: 1_000,
+      items: { type: 'string' },
+      description: 'Only requests whose x-envoy-downstream-service-node is one of these.',
+    },
     maxActiveDelays: { type: 'integer', minimum: 0, default: 1000, description: 'Delays held at a time.' },
+    maxActiveFaults: {
+      type: 'integer',
+      minimum: 0,
+      description: 'Requests with a fault under way, past which there is none. Default: any number.',
+    },
   },
 };

@@ -1,4 +1,4 @@
-import type { PathMatch, ValueMatch } from '../route.ts';
+import type { PathMatch, StringMatch, ValueMatch } from '../route.ts';
 import { stringMatchSchema } from './authz.ts';
 import type { JsonSchema } from './json-schema.ts';
 
@@ -12,12 +12,19 @@ export interface JwtFilterConfig {
   readonly requires?: JwtRequirement;
   /** The first that matches decides instead of `requires`; for chains without routes of their own (Envoy `rules`). */
   readonly rules?: readonly JwtRule[];
+  /** Requirements that routes name (Envoy `requirement_map`). */
+  readonly requirements?: Readonly<Record<string, JwtRequirement>>;
+  /** Let a browser's preflight pass, which can carry no token (Envoy `bypass_cors_preflight`). Default false. */
+  readonly bypassPreflight?: boolean;
+  /** Refusals say nothing: no body, no `www-authenticate` (Envoy `strip_failure_response`). Default false. */
+  readonly silentRefusals?: boolean;
 }
 
-/** What a route has to show, instead of `requires` and `rules` (Envoy `PerRouteConfig.requirement_name`). */
-export interface JwtRouteConfig {
-  readonly requires: JwtRequirement;
-}
+/**
+ * What a route has to show, instead of `requires` and `rules`: said here, or by the name of one of the chain's
+ * `requirements` (Envoy `PerRouteConfig.requirement_name`).
+ */
+export type JwtRouteConfig = { readonly requires: JwtRequirement } | { readonly requirement: string };
 
 /** An issuer whose tokens are believed. */
 export interface JwtProvider {
@@ -27,7 +34,11 @@ export interface JwtProvider {
   readonly issuer: string;
   /** One of these must be in claim `aud`. Absent: any audience, so also tokens that were meant for others. */
   readonly audiences?: readonly string[];
-  readonly jwks: JwtInlineKeys | JwtRemoteKeys;
+  /** Claim `sub` must match. Absent: any, or none. */
+  readonly subjects?: StringMatch;
+  /** Longest time between `iat` (or now) and `exp` (Envoy `max_lifetime`). Absent: any. */
+  readonly maxLifetimeMs?: number;
+  readonly jwks: JwtInlineKeys | JwtKeysFile | JwtRemoteKeys;
   /** Where tokens are looked for. More than one token is refused. Default `[{ header: 'authorization' }]`. */
   readonly from?: readonly JwtLocation[];
   /**
@@ -47,6 +58,12 @@ export interface JwtProvider {
   readonly claimsToHeaders?: readonly JwtClaimToHeader[];
   /** Header that carries the verified payload, base64url (Envoy `forward_payload_header`). */
   readonly payloadHeader?: string;
+  /** Write `payloadHeader` with padding (Envoy `pad_forward_payload_header`). Default false. */
+  readonly payloadHeaderPadded?: boolean;
+  /** What is said to conditions in Envoy's words, under `envoy.filters.http.jwt_authn`. Absent: nothing. */
+  readonly metadata?: JwtMetadata;
+  /** Match the route again once claims are in headers (Envoy `clear_route_cache`). Default false. */
+  readonly rematch?: boolean;
   /** Verified tokens remembered, so that they are not verified again. Default 1,000, some 4 KiB each; 0: none. */
   readonly maxCachedTokens?: number;
 }
@@ -54,6 +71,23 @@ export interface JwtProvider {
 /** Keys given here: a JWK Set (RFC 7517 §5). */
 export interface JwtInlineKeys {
   readonly keys: readonly Readonly<Record<string, unknown>>[];
+}
+
+/** Keys read from a file with a JWK Set, once. */
+export interface JwtKeysFile {
+  readonly file: string;
+}
+
+/** Names under which a token is known in dynamic metadata. */
+export interface JwtMetadata {
+  /** The payload (Envoy `payload_in_metadata`). */
+  readonly payload?: string;
+  /** Claims of the payload that are lists written as one text, and become lists (Envoy `space_delimited_claims`). */
+  readonly wordLists?: readonly string[];
+  /** The token's header (Envoy `header_in_metadata`). */
+  readonly header?: string;
+  /** Why a token is no good, where that does not refuse the request (Envoy `failed_status_in_metadata`). */
+  readonly failure?: string;
 }
 
 /** Keys fetched from the issuer and refreshed in the background; fetched ones stay in use while a fetch fails. */
@@ -93,12 +127,17 @@ export interface JwtClaimToHeader {
  * - `provider`: a token of it; `audiences` narrows its audiences.
  * - `any`: one of these holds. `all`: each does.
  * - `allowMissing`: there is no token at all.
+ * - `allowFailed`: whatever is there; a token that is no good counts as none, and the service gets it as it came (Envoy
+ *   `allow_missing_or_failed`).
+ * - `ignore`: tokens are not looked for.
  */
 export type JwtRequirement =
   | { readonly provider: string; readonly audiences?: readonly string[] }
   | { readonly any: readonly JwtRequirement[] }
   | { readonly all: readonly JwtRequirement[] }
-  | { readonly allowMissing: true };
+  | { readonly allowMissing: true }
+  | { readonly allowFailed: true }
+  | { readonly ignore: true };
 
 /** A requirement for some requests. All given conditions must hold. */
 export interface JwtRule {
@@ -106,6 +145,7 @@ export interface JwtRule {
     readonly path?: PathMatch;
     readonly method?: string;
     readonly headers?: readonly ValueMatch[];
+    readonly query?: readonly ValueMatch[];
   };
   readonly requires: JwtRequirement;
 }
@@ -169,6 +209,14 @@ const requirement: JsonSchema = {
       { allowMissing: { const: true, description: 'There is no token; a bad one is still refused.' } },
       ['allowMissing'],
     ),
+    object(
+      'Whatever is there.',
+      { allowFailed: { const: true, description: 'A token that is no good counts as none.' } },
+      ['allowFailed'],
+    ),
+    object('Nothing is looked for.', { ignore: { const: true, description: 'No token is looked for.' } }, [
+      'ignore',
+    ]),
   ],
 };
 
@@ -176,6 +224,20 @@ const requires: JsonSchema = {
   $ref: '#/$defs/requirement',
   description: 'What a request has to show.',
 };
+
+const conditions = (description: string, named: JsonSchema): JsonSchema =>
+  list(
+    description,
+    object(
+      'A condition.',
+      {
+        name: named,
+        match: stringMatchSchema,
+        invert: { type: 'boolean', default: false, description: 'Holds when the match does not.' },
+      },
+      ['name', 'match'],
+    ),
+  );
 
 const match: JsonSchema = object(
   'Which requests; all given conditions must hold.',
@@ -189,18 +251,8 @@ const match: JsonSchema = object(
       ['kind', 'value'],
     ),
     method: text('Method.'),
-    headers: list(
-      'Header conditions.',
-      object(
-        'A condition.',
-        {
-          name: name('Field name.'),
-          match: stringMatchSchema,
-          invert: { type: 'boolean', default: false, description: 'Holds when the match does not.' },
-        },
-        ['name', 'match'],
-      ),
-    ),
+    headers: conditions('Header conditions.', name('Field name.')),
+    query: conditions('Conditions on query parameters.', text('Parameter name.')),
   },
   [],
 );
@@ -219,6 +271,7 @@ const jwks: JsonSchema = {
       },
       ['keys'],
     ),
+    object('In a file.', { file: text('Path of a file with a JWK Set.') }, ['file']),
     object(
       'Fetched.',
       {
@@ -290,6 +343,13 @@ const provider: JsonSchema = object(
     name: { type: 'string', pattern: '^[A-Za-z0-9._-]{1,64}$', description: 'Shown in metrics.' },
     issuer: text('Claim iss, exactly.'),
     audiences: { ...audiences, description: 'One of these must be in claim aud. Absent: any.' },
+    subjects: { ...stringMatchSchema, description: 'Claim sub must match. Absent: any, or none.' },
+    maxLifetimeMs: {
+      type: 'integer',
+      minimum: 1,
+      maximum: 3_155_760_000_000,
+      description: 'Longest time between iat (or now) and exp, in milliseconds. Absent: any.',
+    },
     jwks,
     from: {
       ...list('Where tokens are looked for.', location, 10),
@@ -333,6 +393,26 @@ const provider: JsonSchema = object(
       ),
     ),
     payloadHeader: name('Header that carries the verified payload, base64url.'),
+    payloadHeaderPadded: {
+      type: 'boolean',
+      default: false,
+      description: 'Write payloadHeader with padding.',
+    },
+    metadata: object(
+      "What is said to conditions in Envoy's words.",
+      {
+        payload: text('Name of the payload.'),
+        wordLists: list('Claims of the payload that are lists written as one text.', text('Claim.')),
+        header: text("Name of the token's header."),
+        failure: text('Name of why a token is no good, where that does not refuse the request.'),
+      },
+      [],
+    ),
+    rematch: {
+      type: 'boolean',
+      default: false,
+      description: 'Match the route again once claims are in headers.',
+    },
     maxCachedTokens: {
       type: 'integer',
       minimum: 0,
@@ -356,15 +436,36 @@ export const jwtFilterSchema: JsonSchema = {
       'The first that matches decides instead of requires.',
       object('A requirement for some requests.', { match, requires }, ['match', 'requires']),
     ),
+    requirements: {
+      type: 'object',
+      maxProperties: 1_000,
+      additionalProperties: { $ref: '#/$defs/requirement' },
+      description: 'Requirements that routes name.',
+    },
+    bypassPreflight: {
+      type: 'boolean',
+      default: false,
+      description: "Let a browser's preflight pass, which can carry no token.",
+    },
+    silentRefusals: {
+      type: 'boolean',
+      default: false,
+      description: 'Refusals say nothing: no body, no www-authenticate.',
+    },
   },
   $defs: { requirement },
 };
 
 /** JSON Schema of {@link JwtRouteConfig}. */
 export const jwtRouteSchema: JsonSchema = {
-  type: 'object',
-  additionalProperties: false,
-  required: ['requires'],
-  properties: { requires },
+  anyOf: [
+    { type: 'object', additionalProperties: false, required: ['requires'], properties: { requires } },
+    {
+      type: 'object',
+      additionalProperties: false,
+      required: ['requirement'],
+      properties: { requirement: text("Name of one of the chain's requirements.") },
+    },
+  ],
   $defs: { requirement },
 };

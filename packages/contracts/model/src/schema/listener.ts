@@ -6,7 +6,15 @@ import { routeConfigSchema } from './route.ts';
 import { downstreamTlsSchema } from './tls.ts';
 
 const filters: JsonSchema = listOf(
-  fields(['name', 'filter'], { name, filter: name, config: {}, mandatory: flag, failOpen: flag }),
+  fields(['name', 'filter'], {
+    name,
+    filter: name,
+    config: {},
+    mandatory: flag,
+    failOpen: flag,
+    disabled: flag,
+    optional: flag,
+  }),
 );
 
 const http: JsonSchema = fields(['kind', 'routes', 'filters'], {

@@ -2,7 +2,7 @@ import { stringMatchSchema } from '../filters/authz.ts';
 import type { JsonSchema } from '../filters/json-schema.ts';
 import { fields, flag, listOf, milliseconds, name, names, oneOf, percent, text, whole } from './parts.ts';
 
-/** By slot name; each value is the filter's own matter, `null` removes it. */
+/** By slot name; each value is the filter's own matter, `null` removes it, `true` puts it in force. */
 const filterConfigs: JsonSchema = { type: 'object' };
 
 const pair: JsonSchema = fields(['name', 'value'], { name, value: text });

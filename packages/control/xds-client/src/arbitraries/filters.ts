@@ -3,11 +3,14 @@ import {
   ADAPTIVE_CONCURRENCY_FILTER,
   ADMISSION_CONTROL_FILTER,
   AUTHZ_FILTER,
+  BUFFER_FILTER,
+  type BufferFilterConfig,
   COMPRESSION_FILTER,
   CORS_FILTER,
   EXT_AUTHZ_FILTER,
   FAULT_FILTER,
   type FaultFilterConfig,
+  type FaultShare,
   type FilterConfigs,
   type FilterEntry,
   GRPC_WEB_FILTER,
@@ -32,13 +35,25 @@ import {
   jwtConfig,
   rateLimitConfig,
 } from './standard-filters.ts';
-import { headerEdits, json, jsonObject, label, milliseconds, object, options, overrides } from './basics.ts';
+import {
+  headerEdits,
+  json,
+  jsonObject,
+  label,
+  milliseconds,
+  object,
+  options,
+  overrides,
+  valueMatch,
+} from './basics.ts';
 
 const percent: fc.Arbitrary<number> = fc.oneof(
   fc.integer({ min: 0, max: 100 }),
   fc.integer({ min: 0, max: 1_000_000 }).map((parts) => parts / 10_000),
   fc.constant(33.33333333),
 );
+
+const share: fc.Arbitrary<FaultShare> = options<FaultShare>({ percent });
 
 export const faultConfig: fc.Arbitrary<FaultFilterConfig> = options<FaultFilterConfig>({
   delay: object<{ durationMs: number }>({ durationMs: milliseconds }, { percent }),
@@ -47,7 +62,24 @@ export const faultConfig: fc.Arbitrary<FaultFilterConfig> = options<FaultFilterC
     { percent, grpcStatus: fc.integer({ min: 0, max: 16 }) },
   ),
   headers: fc.dictionary(label, fc.string({ maxLength: 5 }), { maxKeys: 2, noNullPrototype: true }),
+  responseRate: object<NonNullable<FaultFilterConfig['responseRate']>>(
+    { kibPerSecond: fc.integer({ min: 1, max: 100_000 }) },
+    { percent },
+  ),
+  byHeader: options<NonNullable<FaultFilterConfig['byHeader']>>({
+    delay: share,
+    abort: share,
+    responseRate: share,
+  }),
+  match: fc.array(valueMatch, { minLength: 1, maxLength: 2 }),
+  cluster: label,
+  nodes: fc.array(label, { minLength: 1, maxLength: 2 }),
   maxActiveDelays: fc.nat(),
+  maxActiveFaults: fc.nat(),
+});
+
+export const bufferConfig: fc.Arbitrary<BufferFilterConfig> = object<BufferFilterConfig>({
+  maxRequestBytes: fc.integer({ min: 1, max: 1_073_741_824 }),
 });
 
 export const headersConfig: fc.Arbitrary<HeadersFilterConfig> = options<HeadersFilterConfig>({
@@ -88,6 +120,7 @@ const entry: fc.Arbitrary<FilterEntry> = fc
     fc.tuple(fc.constant(ADMISSION_CONTROL_FILTER), admissionControlConfig),
     fc.tuple(fc.constant(CORS_FILTER), corsConfig),
     fc.tuple(fc.constant(GRPC_WEB_FILTER), fc.constant({})),
+    fc.tuple(fc.constant(BUFFER_FILTER), bufferConfig),
     fc.tuple(fc.constant(JWT_FILTER), jwtConfig),
     fc.tuple(fc.constant(EXT_AUTHZ_FILTER), extAuthzConfig),
     fc.tuple(fc.constant(AUTHZ_FILTER), authzConfig),
@@ -117,7 +150,7 @@ const entry: fc.Arbitrary<FilterEntry> = fc
         filter: fc.constant(filter),
         config: fc.constant(config),
       },
-      { mandatory: fc.boolean(), failOpen: fc.boolean() },
+      { mandatory: fc.boolean(), failOpen: fc.boolean(), disabled: fc.boolean() },
     ),
   );
 
@@ -154,4 +187,5 @@ export const filterConfigs: fc.Arbitrary<FilterConfigs> = overrides({
   [AUTHZ_FILTER]: fc.oneof(authzConfig, fc.constant(null), json),
   [EXT_AUTHZ_FILTER]: fc.oneof(extAuthzRouteConfig, fc.constant(null), json),
   [CORS_FILTER]: fc.oneof(corsConfig, fc.constant(null), json),
+  [BUFFER_FILTER]: fc.oneof(bufferConfig, fc.constant(null), json),
 });

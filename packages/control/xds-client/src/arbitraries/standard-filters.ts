@@ -300,6 +300,10 @@ export const plainJwtConfig: fc.Arbitrary<JwtFilterConfig> = fc
               }),
               method: fc.constantFrom('GET', 'POST'),
               headers: fc.array(valueMatch, { minLength: 1, maxLength: 2 }),
+              query: fc.array(
+                valueMatch.filter(({ invert }) => invert !== true),
+                { minLength: 1, maxLength: 2 },
+              ),
             }),
             requires: requirement(providers),
           }),

@@ -8,9 +8,16 @@ import { GzipSchema } from '@tulle/xds-proto/envoy/extensions/compression/gzip/c
 import { ZstdSchema } from '@tulle/xds-proto/envoy/extensions/compression/zstd/compressor/v3/zstd';
 import { AdaptiveConcurrencySchema } from '@tulle/xds-proto/envoy/extensions/filters/http/adaptive_concurrency/v3/adaptive_concurrency';
 import { AdmissionControlSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/admission_control/v3/admission_control';
+import {
+  BufferPerRouteSchema,
+  BufferSchema,
+} from '@tulle/xds-proto/envoy/extensions/filters/http/buffer/v3/buffer';
 import { CompressorSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/compressor/v3/compressor';
 import { CorsPolicySchema, CorsSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/cors/v3/cors';
-import { JwtAuthenticationSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/jwt_authn/v3/config';
+import {
+  JwtAuthenticationSchema,
+  PerRouteConfigSchema as JwtPerRouteSchema,
+} from '@tulle/xds-proto/envoy/extensions/filters/http/jwt_authn/v3/config';
 import { LocalRateLimitSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit';
 import { RBACSchema as NetworkRbacSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/rbac/v3/rbac';
 import {
@@ -38,6 +45,7 @@ import {
   DownstreamTlsContextSchema,
   UpstreamTlsContextSchema,
 } from '@tulle/xds-proto/envoy/extensions/transport_sockets/tls/v3/tls';
+import { UriTemplateMatchConfigSchema } from '@tulle/xds-proto/envoy/extensions/path/match/uri_template/v3/uri_template_match';
 import { TypedStructSchema as UdpaTypedStructSchema } from '@tulle/xds-proto/udpa/type/v1/typed_struct';
 import { TypedStructSchema } from '@tulle/xds-proto/xds/type/v3/typed_struct';
 import { checkFields, type FieldRules } from './field-walk.ts';
@@ -57,6 +65,8 @@ const KNOWN: Registry = createRegistry(
   CorsSchema,
   CorsPolicySchema,
   GrpcWebSchema,
+  BufferSchema,
+  BufferPerRouteSchema,
   CompressorSchema,
   GzipSchema,
   BrotliSchema,
@@ -64,9 +74,11 @@ const KNOWN: Registry = createRegistry(
   NetworkRbacSchema,
   RBACSchema,
   RBACPerRouteSchema,
+  UriTemplateMatchConfigSchema,
   ExtAuthzSchema,
   ExtAuthzPerRouteSchema,
   JwtAuthenticationSchema,
+  JwtPerRouteSchema,
   FilterConfigSchema,
   TypedStructSchema,
   UdpaTypedStructSchema,
@@ -92,6 +104,8 @@ export interface DecodeContext {
   refuse(path: string, message: string): void;
   /** Checks every field that is set in `message` against the list of its type. */
   check(desc: DescMessage, message: Message, path: string): void;
+  /** Whether this proxy knows the type of an `Any`. */
+  knows(any: Any | undefined): boolean;
   /** Opens and checks an `Any`. @returns `undefined` after an issue: absent, of an unknown type, or malformed */
   open(any: Any | undefined, path: string): Message | undefined;
 }
@@ -109,6 +123,7 @@ export function createDecodeContext(rules: FieldRules): DecodeContext {
     issues,
     refuse,
     check,
+    knows: (any) => KNOWN.getMessage(typeNameOf(any)) !== undefined,
     open(any, path) {
       if (!any) {
         refuse(path, 'is missing');

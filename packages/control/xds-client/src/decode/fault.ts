@@ -1,4 +1,4 @@
-import { GRPC_HTTP_STATUSES, type FaultFilterConfig } from '@tulle/model';
+import { GRPC_HTTP_STATUSES, type FaultFilterConfig, type FaultShare, type ValueMatch } from '@tulle/model';
 import type { HTTPFault } from '@tulle/xds-proto/envoy/extensions/filters/http/fault/v3/fault';
 import {
   type FractionalPercent,
@@ -6,21 +6,27 @@ import {
 } from '@tulle/xds-proto/envoy/type/v3/percent';
 import type { DecodeContext } from './context.ts';
 import { decodeHeaderMatch } from './matchers.ts';
-import { milliseconds, present } from './values.ts';
+import { filled, milliseconds, present } from './values.ts';
 
 export function decodeFault(context: DecodeContext, fault: HTTPFault, path: string): FaultFilterConfig {
-  const { delay, abort } = fault;
-  const headers: [string, string][] = [];
-  for (const [index, matcher] of fault.headers.entries()) {
-    const { name, match, invert } = decodeHeaderMatch(context, matcher, `${path}.headers[${index}]`);
-    if (match.kind === 'exact' && match.ignoreCase !== true && invert !== true)
-      headers.push([name, match.value]);
-    else context.refuse(`${path}.headers[${index}]`, 'must be an exact match');
-  }
-  if (new Set(headers.map(([name]) => name)).size < headers.length)
-    context.refuse(`${path}.headers`, 'must not name a header twice');
+  const { delay, abort, responseRateLimit: rate } = fault;
+  const conditions = fault.headers.map((matcher, index) =>
+    decodeHeaderMatch(context, matcher, `${path}.headers[${index}]`),
+  );
   const specifier = delay?.faultDelaySecifier;
   const error = abort?.errorType;
+  const limit = rate?.limitType;
+  for (const [part, name] of [
+    [specifier, 'delay'],
+    [error, 'abort'],
+    [limit, 'response_rate_limit'],
+  ] as const)
+    if (part && part.case === undefined) context.refuse(`${path}.${name}`, 'says nothing');
+  const byHeader = present({
+    delay: specifier?.case === 'headerDelay' ? shareOf(delay?.percentage) : undefined,
+    abort: error?.case === 'headerAbort' ? shareOf(abort?.percentage) : undefined,
+    responseRate: limit?.case === 'headerLimit' ? shareOf(rate?.percentage) : undefined,
+  });
   return present({
     delay:
       specifier?.case === 'fixedDelay'
@@ -36,9 +42,32 @@ export function decodeFault(context: DecodeContext, fault: HTTPFault, path: stri
               percent: percentOf(abort?.percentage),
             })
           : undefined,
-    headers: headers.length === 0 ? undefined : Object.fromEntries(headers),
-    maxActiveDelays: fault.maxActiveFaults,
+    responseRate:
+      limit?.case === 'fixedLimit'
+        ? present({ kibPerSecond: Number(limit.value.limitKbps), percent: percentOf(rate?.percentage) })
+        : undefined,
+    byHeader: Object.keys(byHeader).length === 0 ? undefined : byHeader,
+    ...conditionsOf(conditions),
+    cluster: fault.upstreamCluster || undefined,
+    nodes: filled(fault.downstreamNodes),
+    maxActiveFaults: fault.maxActiveFaults,
   });
+}
+
+function shareOf(percentage: FractionalPercent | undefined): FaultShare {
+  return present({ percent: percentOf(percentage) });
+}
+
+/** Exact values, each of another header, as a table; anything else as it stands. */
+function conditionsOf(conditions: readonly ValueMatch[]): Pick<FaultFilterConfig, 'headers' | 'match'> {
+  if (conditions.length === 0) return {};
+  const exact = conditions.flatMap(({ name, match, invert }) =>
+    match.kind === 'exact' && match.ignoreCase !== true && invert !== true
+      ? [[name, match.value] as const]
+      : [],
+  );
+  const table = Object.fromEntries(exact);
+  return Object.keys(table).length === conditions.length ? { headers: table } : { match: conditions };
 }
 
 /** What other callers get, who speak no gRPC. */

@@ -2,10 +2,12 @@ import { isMessage, type Message } from '@bufbuild/protobuf';
 import type { Any } from '@bufbuild/protobuf/wkt';
 import {
   AUTHZ_FILTER,
+  CONN_AUTHZ_FILTER,
   type AuthzFilterConfig,
   type FilterConfigs,
   type FilterEntry,
   IP_ALLOW_FILTER,
+  RETRY_FILTER,
 } from '@tulle/model';
 import { FilterConfigSchema } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
 import { RBAC_Action as Action } from '@tulle/xds-proto/envoy/config/rbac/v3/rbac';
@@ -15,31 +17,45 @@ import {
   RBACSchema as RbacSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/rbac/v3/rbac';
 import { RouterSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/router/v3/router';
-import { RBACSchema as NetworkRbacSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/rbac/v3/rbac';
+import {
+  type RBAC as NetworkRbac,
+  RBACSchema as NetworkRbacSchema,
+} from '@tulle/xds-proto/envoy/extensions/filters/network/rbac/v3/rbac';
 import type { HttpFilter } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
+import { decodeConnAuthz } from './authz/conn-rbac.ts';
 import { decodeAuthz, joinAuthz } from './authz/rbac.ts';
 import { type DecodeContext, typeNameOf } from './context.ts';
 import { type Extras, readObject } from './extras.ts';
 import { decodeIpAllow } from './ip-allow.ts';
 import { decodeStandard, decodeStandardOverride, type KnownFilter } from './standard-filters.ts';
 import { BARE_VALUE, DENY_SLOT } from '../wire.ts';
+import { hasNoEffect } from './no-effect.ts';
 import { isObject, ownValue, structOf } from './values.ts';
 
 /** An entry of any of Envoy's filter lists. */
 interface NamedConfig {
   readonly name: string;
+  /** Whether a proxy that has no such filter goes without it. */
+  readonly isOptional?: boolean;
   readonly configType:
     | { readonly case: 'typedConfig'; readonly value: Any }
     | { readonly case: 'configDiscovery' | undefined; readonly value?: unknown };
 }
 
-/** Opens a filter's config. Discovery of it is reported by the field walk. */
+/**
+ * Opens a filter's config. Discovery of it is reported by the field walk.
+ * @returns `undefined` also for a filter that does nothing here, and for an optional one that this proxy lacks
+ */
 export function openFilter(
   context: DecodeContext,
-  { configType }: NamedConfig,
+  { configType, isOptional }: NamedConfig,
   path: string,
 ): Message | undefined {
   if (configType.case === 'configDiscovery') return undefined;
+  if (configType.case === 'typedConfig') {
+    if (hasNoEffect(typeNameOf(configType.value))) return undefined;
+    if (isOptional === true && !context.knows(configType.value)) return undefined;
+  }
   return context.open(
     configType.case === 'typedConfig' ? configType.value : undefined,
     `${path}.typed_config`,
@@ -76,10 +92,20 @@ export function decodeHttpFilters(
       denied = decodeAuthz(context, message, `${here}.typed_config`);
       continue;
     }
+    const struct = structOf(message);
+    if (struct && hasNoEffect(struct.name)) continue;
     let known = httpFilter(context, message, `${here}.typed_config`);
     if (known && denied) known = { ...known, config: joinAuthz(denied, known.config as AuthzFilterConfig) };
     denied = undefined;
-    if (known) entries.push({ name: filter.name, ...known, ...flags.of(filter.name) });
+    if (known)
+      entries.push({
+        name: filter.name,
+        ...known,
+        ...flags.of(filter.name),
+        ...(filter.disabled && { disabled: true }),
+        // Whether this proxy has a filter of another package, its engine knows.
+        ...(filter.isOptional && struct && known.filter !== RETRY_FILTER && { optional: true }),
+      });
   }
   if (filters.length === 0) context.refuse(path, 'is empty: it must at least hold the router');
   checkNames(context, entries, path);
@@ -111,9 +137,18 @@ export function networkFilter(
   message: Message,
   path: string,
 ): KnownFilter | undefined {
-  if (isMessage(message, NetworkRbacSchema))
-    return { filter: IP_ALLOW_FILTER, config: decodeIpAllow(context, message, path) };
+  const struct = structOf(message);
+  if (struct && hasNoEffect(struct.name)) return undefined;
+  if (isMessage(message, NetworkRbacSchema)) return networkRbac(context, message, path);
   return customFilter(context, message, path);
+}
+
+/** Peers' addresses alone are judged before TLS; everything else after it. */
+function networkRbac(context: DecodeContext, message: NetworkRbac, path: string): KnownFilter {
+  const addresses = decodeIpAllow(message);
+  return addresses
+    ? { filter: IP_ALLOW_FILTER, config: addresses }
+    : { filter: CONN_AUTHZ_FILTER, config: decodeConnAuthz(context, message, path) };
 }
 
 /** A filter that travels as TypedStruct; whether this proxy has it, the engine decides. */
@@ -185,7 +220,8 @@ export function decodeOverrides(
   for (const [slot, any] of Object.entries(configs)) {
     const here = `${path}[${JSON.stringify(slot)}]`;
     const message = context.open(any, here);
-    if (message) overrides.push([slot, decodeOverride(context, message, here)]);
+    const config = message && decodeOverride(context, message, here);
+    if (config !== undefined) overrides.push([slot, config]);
   }
   return overrides.length === 0 ? undefined : joinHalves(Object.fromEntries(overrides), configs);
 }
@@ -195,7 +231,7 @@ function joinHalves(overrides: FilterConfigs, configs: { readonly [slot: string]
   const { [DENY_SLOT]: deny, ...rest } = overrides;
   const allow = rest[AUTHZ_FILTER];
   const types = [DENY_SLOT, AUTHZ_FILTER].map((slot) => typeNameOf(configs[slot]));
-  if (deny === null && allow === null) return rest;
+  if ((deny === null || deny === true) && deny === allow) return rest;
   if (!types.every((type) => type === RBACPerRouteSchema.typeName) || !deny || !allow) return overrides;
   if (!deniesOnly(deny as AuthzFilterConfig)) return overrides;
   return {
@@ -213,6 +249,8 @@ function deniesOnly({ policies, defaultAction }: AuthzFilterConfig): boolean {
 function decodeOverride(context: DecodeContext, message: Message, path: string): unknown {
   if (isMessage(message, FilterConfigSchema)) {
     if (message.disabled) return null;
+    if (!message.config) return true;
+    if (message.isOptional && !context.knows(message.config)) return undefined;
     const inner = context.open(message.config, `${path}.config`);
     return inner && !isMessage(inner, FilterConfigSchema)
       ? decodeOverride(context, inner, `${path}.config`)

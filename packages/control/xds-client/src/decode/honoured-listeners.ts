@@ -79,6 +79,7 @@ export const HONOURED_OF_LISTENERS: Readonly<Record<string, readonly string[]>> 
     'name',
     'typed_config',
     'is_optional',
+    'disabled',
   ],
   'envoy.config.core.v3.HttpProtocolOptions': [
     'idle_timeout',

@@ -6,29 +6,17 @@ import {
 } from '@tulle/xds-proto/envoy/config/rbac/v3/rbac';
 import type { RBAC } from '@tulle/xds-proto/envoy/extensions/filters/network/rbac/v3/rbac';
 import { decodeCidr } from './address.ts';
-import type { DecodeContext } from './context.ts';
 
-/** A network RBAC that speaks of peers' addresses alone. */
-export function decodeIpAllow(context: DecodeContext, rbac: RBAC, path: string): IpAllowFilterConfig {
-  const policies = Object.entries(rbac.rules?.policies ?? {});
-  const [first] = policies;
-  const here = `${path}.rules.policies[${JSON.stringify(first?.[0] ?? '')}]`;
-  const peers = first?.[1].principals[0];
-  if (policies.length !== 1 || !peers || first[1].principals.length !== 1) {
-    context.refuse(`${path}.rules`, 'must hold one policy with one principal');
-    return {};
-  }
-  if (first[1].permissions.length !== 1 || !isAny(first[1].permissions[0]))
-    context.refuse(`${here}.permissions`, 'must be any: true');
+/** A network RBAC that speaks of peers' addresses alone. @returns `undefined` for one that says more */
+export function decodeIpAllow({ rules, shadowRules }: RBAC): IpAllowFilterConfig | undefined {
+  const policies = Object.values(rules?.policies ?? {});
+  const [policy] = policies;
+  const peers = policy?.principals[0];
+  if (shadowRules || policies.length !== 1 || !peers || policy.principals.length !== 1) return undefined;
+  if (policy.permissions.length !== 1 || !isAny(policy.permissions[0])) return undefined;
   const decoded = decodePeers(peers);
-  const deny = rbac.rules?.action === Action.DENY;
-  if (!decoded || rbac.rules?.action === Action.LOG || (deny && decoded.deny)) {
-    context.refuse(
-      `${here}.principals[0]`,
-      'must be or_ids of direct_remote_ip, in an ALLOW also and_ids of those and a not_id of such',
-    );
-    return {};
-  }
+  const deny = rules?.action === Action.DENY;
+  if (!decoded || rules?.action === Action.LOG || (deny && decoded.deny)) return undefined;
   return deny && decoded.allow ? { deny: decoded.allow } : decoded;
 }
 

@@ -1,18 +1,21 @@
 import type {
   JwtFilterConfig,
   JwtLocation,
+  JwtMetadata,
   JwtProvider as ModelProvider,
   JwtRequirement as ModelRequirement,
+  JwtRouteConfig,
   JwtRule,
 } from '@tulle/model';
 import type {
   JwtAuthentication,
   JwtProvider,
   JwtRequirement,
+  PerRouteConfig,
   RequirementRule,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/jwt_authn/v3/config';
 import type { DecodeContext } from './context.ts';
-import { decodeRouteMatch } from './matchers.ts';
+import { decodeRouteMatch, decodeStringMatch } from './matchers.ts';
 import { filled, isObject, milliseconds, ownValue, present } from './values.ts';
 
 export function decodeJwt(context: DecodeContext, message: JwtAuthentication, path: string): JwtFilterConfig {
@@ -21,15 +24,42 @@ export function decodeJwt(context: DecodeContext, message: JwtAuthentication, pa
     .map(([name, provider]) =>
       decodeProvider(context, name, provider, `${path}.providers[${JSON.stringify(name)}]`),
     );
+  if (providers.length === 0) context.refuse(`${path}.providers`, 'is empty');
   const rules = message.rules.map((rule, index) =>
     decodeRule(context, rule, message, `${path}.rules[${index}]`),
   );
-  const last = rules.pop();
-  const { path: under, method, headers } = last?.match ?? {};
-  // Where no rule matches Envoy asks for nothing, and this proxy for a token.
-  if (!last || under !== undefined || method !== undefined || headers !== undefined)
-    context.refuse(`${path}.rules`, 'must end with one for every request: match prefix /');
-  return present({ providers, requires: last?.requires, rules: filled(rules) });
+  const requirements = Object.entries(message.requirementMap).map(
+    ([name, requirement]) => [name, decodeRequirement(requirement)] as const,
+  );
+  // Where no rule matches Envoy asks for nothing.
+  const last = rules.at(-1);
+  const requires = last && Object.keys(last.match).length === 0 ? last.requires : IGNORE;
+  if (requires === last?.requires) rules.pop();
+  return present({
+    providers,
+    requires,
+    rules: filled(rules),
+    requirements: requirements.length === 0 ? undefined : Object.fromEntries(requirements),
+    bypassPreflight: message.bypassCorsPreflight ? true : undefined,
+    silentRefusals: message.stripFailureResponse ? true : undefined,
+  });
+}
+
+const IGNORE: ModelRequirement = { ignore: true };
+
+/** @returns `null` where the filter is off */
+export function decodeJwtRoute(
+  context: DecodeContext,
+  { requirementSpecifier: specifier }: PerRouteConfig,
+  path: string,
+): JwtRouteConfig | null {
+  if (specifier.case === 'disabled') {
+    if (!specifier.value) context.refuse(`${path}.disabled`, 'must be true');
+    return null;
+  }
+  if (specifier.case === 'requirementName') return { requirement: specifier.value };
+  context.refuse(path, 'says nothing: give disabled or requirement_name');
+  return null;
 }
 
 function decodeRule(
@@ -38,35 +68,36 @@ function decodeRule(
   { requirementMap }: JwtAuthentication,
   path: string,
 ): JwtRule {
-  const matched = decodeRouteMatch(context, match, [], `${path}.match`);
-  if (matched.query) context.refuse(`${path}.match.query_parameters`, 'is not looked at here');
-  const { kind, value } = matched.path;
-  const requirement =
-    requirementType.case === 'requirementName'
-      ? ownValue(requirementMap, requirementType.value)
-      : requirementType.value;
-  if (!requirement || typeof requirement === 'string') {
+  const {
+    path: under,
+    method,
+    headers,
+    query,
+    ...more
+  } = decodeRouteMatch(context, match, [], `${path}.match`);
+  for (const other of Object.keys(more)) context.refuse(`${path}.match`, `${other} is not looked at here`);
+  const { kind, value } = under;
+  const named = requirementType.case === 'requirementName' ? requirementType.value : undefined;
+  const requirement = named === undefined ? requirementType.value : ownValue(requirementMap, named);
+  if (named !== undefined && !requirement)
     context.refuse(
-      path,
-      'requires nothing: give requires, or the requirement_name of one in requirement_map',
+      `${path}.requirement_name`,
+      `no requirement of requirement_map is named ${JSON.stringify(named)}`,
     );
-    return { match: {}, requires: { allowMissing: true } };
-  }
   return {
     match: present({
-      path: kind === 'prefix' && value === '/' ? undefined : matched.path,
-      method: matched.method,
-      headers: matched.headers,
+      path: kind === 'prefix' && value === '/' ? undefined : under,
+      method,
+      headers,
+      query,
     }),
-    requires: decodeRequirement(context, requirement, `${path}.requires`),
+    // Without a requirement nothing is looked for.
+    requires:
+      requirement === undefined || typeof requirement === 'string' ? IGNORE : decodeRequirement(requirement),
   };
 }
 
-function decodeRequirement(
-  context: DecodeContext,
-  { requiresType: type }: JwtRequirement,
-  path: string,
-): ModelRequirement {
+function decodeRequirement({ requiresType: type }: JwtRequirement): ModelRequirement {
   switch (type.case) {
     case 'providerName':
       return { provider: type.value };
@@ -74,21 +105,18 @@ function decodeRequirement(
       return present({ provider: type.value.providerName, audiences: filled(type.value.audiences) });
     case 'requiresAny':
       return {
-        any: type.value.requirements.map((one, index) =>
-          decodeRequirement(context, one, `${path}.requires_any.requirements[${index}]`),
-        ),
+        any: type.value.requirements.map(decodeRequirement),
       };
     case 'requiresAll':
       return {
-        all: type.value.requirements.map((one, index) =>
-          decodeRequirement(context, one, `${path}.requires_all.requirements[${index}]`),
-        ),
+        all: type.value.requirements.map(decodeRequirement),
       };
     case 'allowMissing':
       return { allowMissing: true };
-    default: // allow_missing_or_failed is reported by the field walk
-      if (type.case === undefined) context.refuse(path, 'says nothing');
-      return { allowMissing: true };
+    case 'allowMissingOrFailed':
+      return { allowFailed: true };
+    case undefined: // as without a requirement
+      return IGNORE;
   }
 }
 
@@ -111,14 +139,37 @@ function decodeProvider(
     name,
     issuer: provider.issuer,
     audiences: filled(provider.audiences),
+    subjects: provider.subjects && decodeStringMatch(context, provider.subjects, `${path}.subjects`),
+    maxLifetimeMs: milliseconds(provider.maxLifetime),
     jwks: decodeKeys(context, provider, path),
     // What Envoy looks at where nothing is said.
     from: filled(from) ?? [{ header: 'authorization' }, { query: 'access_token' }],
     clockSkewMs: provider.clockSkewSeconds === 0 ? undefined : provider.clockSkewSeconds * 1000,
     requireExpiration: provider.requireExpiration,
     forward: provider.forward ? true : undefined,
+    claimsToHeaders: filled(
+      provider.claimToHeaders.map(({ headerName, claimName }) => {
+        // A dot goes into an object.
+        const way = claimName.split('.');
+        return { claim: way.length === 1 ? claimName : way, header: headerName };
+      }),
+    ),
     payloadHeader: provider.forwardPayloadHeader === '' ? undefined : provider.forwardPayloadHeader,
+    payloadHeaderPadded: provider.padForwardPayloadHeader ? true : undefined,
+    metadata: decodeMetadata(provider),
+    rematch: provider.clearRouteCache ? true : undefined,
+    maxCachedTokens: provider.jwtCacheConfig?.jwtCacheSize || undefined,
   });
+}
+
+function decodeMetadata(provider: JwtProvider): JwtMetadata | undefined {
+  const names = present({
+    payload: provider.payloadInMetadata || undefined,
+    wordLists: filled(provider.normalizePayloadInMetadata?.spaceDelimitedClaims ?? []),
+    header: provider.headerInMetadata || undefined,
+    failure: provider.failedStatusInMetadata || undefined,
+  });
+  return Object.keys(names).length === 0 ? undefined : names;
 }
 
 function decodeKeys(
@@ -137,12 +188,16 @@ function decodeKeys(
       timeoutMs: milliseconds(httpUri?.timeout),
     });
   }
+  const local = source.case === 'localJwks' ? source.value.specifier : undefined;
+  if (local?.case === 'filename') return { file: local.value };
   const text =
-    source.case === 'localJwks' && source.value.specifier.case === 'inlineString'
-      ? source.value.specifier.value
-      : undefined;
+    local?.case === 'inlineString'
+      ? local.value
+      : local?.case === 'inlineBytes'
+        ? Buffer.from(local.value).toString('utf8')
+        : undefined;
   if (text === undefined) {
-    context.refuse(path, 'has no keys: give local_jwks as inline_string, or remote_jwks');
+    context.refuse(path, 'has no keys: give local_jwks inline or as filename, or remote_jwks');
     return { keys: [] };
   }
   try {

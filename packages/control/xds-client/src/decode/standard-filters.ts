@@ -3,6 +3,7 @@ import {
   ADAPTIVE_CONCURRENCY_FILTER,
   ADMISSION_CONTROL_FILTER,
   AUTHZ_FILTER,
+  BUFFER_FILTER,
   COMPRESSION_FILTER,
   CORS_FILTER,
   EXT_AUTHZ_FILTER,
@@ -14,6 +15,10 @@ import {
 } from '@tulle/model';
 import { AdaptiveConcurrencySchema } from '@tulle/xds-proto/envoy/extensions/filters/http/adaptive_concurrency/v3/adaptive_concurrency';
 import { AdmissionControlSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/admission_control/v3/admission_control';
+import {
+  BufferPerRouteSchema,
+  BufferSchema,
+} from '@tulle/xds-proto/envoy/extensions/filters/http/buffer/v3/buffer';
 import { CompressorSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/compressor/v3/compressor';
 import { CorsPolicySchema, CorsSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/cors/v3/cors';
 import {
@@ -26,19 +31,23 @@ import {
   HeaderMutationPerRouteSchema,
   HeaderMutationSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/header_mutation/v3/header_mutation';
-import { JwtAuthenticationSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/jwt_authn/v3/config';
+import {
+  JwtAuthenticationSchema,
+  PerRouteConfigSchema as JwtPerRouteSchema,
+} from '@tulle/xds-proto/envoy/extensions/filters/http/jwt_authn/v3/config';
 import { LocalRateLimitSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit';
 import { RBACPerRouteSchema, RBACSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/rbac/v3/rbac';
 import { decodeAdaptiveConcurrency } from './adaptive-concurrency.ts';
 import { decodeAdmissionControl } from './admission-control.ts';
 import { decodeAuthz } from './authz/rbac.ts';
+import { decodeBuffer, decodeBufferRoute } from './buffer.ts';
 import { decodeCompression } from './compression.ts';
 import type { DecodeContext } from './context.ts';
 import { decodeCors } from './cors.ts';
 import { decodeExtAuthz, decodeExtAuthzRoute } from './ext-authz.ts';
 import { decodeFault } from './fault.ts';
 import { decodeHeaderMutations } from './header-filter.ts';
-import { decodeJwt } from './jwt.ts';
+import { decodeJwt, decodeJwtRoute } from './jwt.ts';
 import { decodeRateLimit } from './rate-limit.ts';
 
 /** A filter of this proxy with its config. */
@@ -78,6 +87,8 @@ export function decodeStandard(
   // Its policies stand on virtual hosts and routes.
   if (isMessage(message, CorsSchema)) return { filter: CORS_FILTER, config: { allowOrigins: [] } };
   if (isMessage(message, GrpcWebSchema)) return { filter: GRPC_WEB_FILTER, config: {} };
+  if (isMessage(message, BufferSchema))
+    return { filter: BUFFER_FILTER, config: decodeBuffer(context, message, path) };
   if (isMessage(message, CompressorSchema))
     return { filter: COMPRESSION_FILTER, config: decodeCompression(context, message, path) };
   return undefined;
@@ -95,9 +106,11 @@ export function decodeStandardOverride(
   if (isMessage(message, RBACPerRouteSchema))
     // Without a config the filter is off.
     return { config: message.rbac ? decodeAuthz(context, message.rbac, `${path}.rbac`) : null };
+  if (isMessage(message, JwtPerRouteSchema)) return { config: decodeJwtRoute(context, message, path) };
   if (isMessage(message, ExtAuthzPerRouteSchema))
     return { config: decodeExtAuthzRoute(context, message, path) };
   if (isMessage(message, LocalRateLimitSchema)) return { config: decodeRateLimit(context, message, path) };
+  if (isMessage(message, BufferPerRouteSchema)) return { config: decodeBufferRoute(context, message, path) };
   if (isMessage(message, CorsPolicySchema)) return { config: decodeCors(context, message, path) };
   return undefined;
 }

@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import { GRPC_HTTP_STATUSES, type FaultFilterConfig } from '@tulle/model';
+import { GRPC_HTTP_STATUSES, type FaultFilterConfig, type ValueMatch } from '@tulle/model';
 import {
   type HTTPFault,
   HTTPFaultSchema,
@@ -10,18 +10,24 @@ import {
   FractionalPercentSchema,
 } from '@tulle/xds-proto/envoy/type/v3/percent';
 import { encodeHeaderMatch } from './matchers.ts';
-import { hasOnly, isInteger, isObject, isPercent } from './shape.ts';
+import { hasOnly, isCondition, isFilledList, isInteger, isObject, isPercent, isText } from './shape.ts';
 import { duration } from './values.ts';
 
 /** @returns `undefined` where Envoy's type would not say exactly the same */
 export function encodeFault(config: unknown): HTTPFault | undefined {
   if (!isFault(config)) return undefined;
-  const { delay, abort, headers, maxActiveDelays } = config;
+  const { delay, abort, responseRate, byHeader = {}, headers, match = [], cluster, nodes } = config;
   return create(HTTPFaultSchema, {
     ...(delay && {
       delay: {
         faultDelaySecifier: { case: 'fixedDelay', value: duration(delay.durationMs) },
         percentage: share(delay.percent),
+      },
+    }),
+    ...(byHeader.delay && {
+      delay: {
+        faultDelaySecifier: { case: 'headerDelay', value: {} },
+        percentage: share(byHeader.delay.percent),
       },
     }),
     ...(abort && {
@@ -33,10 +39,30 @@ export function encodeFault(config: unknown): HTTPFault | undefined {
         percentage: share(abort.percent),
       },
     }),
-    headers: Object.entries(headers ?? {})
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([name, value]) => encodeHeaderMatch({ name, match: { kind: 'exact', value } })),
-    ...(maxActiveDelays !== undefined && { maxActiveFaults: maxActiveDelays }),
+    ...(byHeader.abort && {
+      abort: { errorType: { case: 'headerAbort', value: {} }, percentage: share(byHeader.abort.percent) },
+    }),
+    ...(responseRate && {
+      responseRateLimit: {
+        limitType: { case: 'fixedLimit', value: { limitKbps: BigInt(responseRate.kibPerSecond) } },
+        percentage: share(responseRate.percent),
+      },
+    }),
+    ...(byHeader.responseRate && {
+      responseRateLimit: {
+        limitType: { case: 'headerLimit', value: {} },
+        percentage: share(byHeader.responseRate.percent),
+      },
+    }),
+    headers: [
+      ...Object.entries(headers ?? {})
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([name, value]) => encodeHeaderMatch({ name, match: { kind: 'exact', value } })),
+      ...match.map(encodeHeaderMatch),
+    ],
+    upstreamCluster: cluster ?? '',
+    downstreamNodes: [...(nodes ?? [])],
+    ...(config.maxActiveFaults !== undefined && { maxActiveFaults: config.maxActiveFaults }),
   });
 }
 
@@ -50,9 +76,21 @@ export function share(percent = 100): FractionalPercent {
   });
 }
 
+const KEYS = [
+  'delay',
+  'abort',
+  'responseRate',
+  'byHeader',
+  'headers',
+  'match',
+  'cluster',
+  'nodes',
+  'maxActiveFaults',
+] as const;
+
 function isFault(config: unknown): config is FaultFilterConfig {
-  if (!isObject(config) || !hasOnly(config, ['delay', 'abort', 'headers', 'maxActiveDelays'])) return false;
-  const { delay, abort, headers, maxActiveDelays } = config;
+  if (!isObject(config) || !hasOnly(config, KEYS)) return false;
+  const { delay, abort, responseRate, byHeader, headers, match, cluster, nodes, maxActiveFaults } = config;
   return (
     (delay === undefined ||
       (isObject(delay) &&
@@ -68,10 +106,39 @@ function isFault(config: unknown): config is FaultFilterConfig {
           (isInteger(abort['grpcStatus'], 0, 16) &&
             GRPC_HTTP_STATUSES[abort['grpcStatus']] === abort['status'])) &&
         isPercent(abort['percent']))) &&
+    (responseRate === undefined ||
+      (isObject(responseRate) &&
+        hasOnly(responseRate, ['kibPerSecond', 'percent']) &&
+        isInteger(responseRate['kibPerSecond'], 1, 2 ** 32) &&
+        isPercent(responseRate['percent']))) &&
+    isByHeader(byHeader, config) &&
     (headers === undefined ||
       (isObject(headers) &&
         Object.keys(headers).length > 0 &&
         Object.values(headers).every((value) => typeof value === 'string'))) &&
-    (maxActiveDelays === undefined || isInteger(maxActiveDelays, 0, 2 ** 32 - 1))
+    // Exact values alone are read back as a table.
+    (match === undefined ||
+      (headers === undefined && isFilledList(match, isCondition) && !match.every(isExact))) &&
+    (cluster === undefined || (isText(cluster) && cluster !== '')) &&
+    (nodes === undefined || isFilledList(nodes, isText)) &&
+    (maxActiveFaults === undefined || isInteger(maxActiveFaults, 0, 2 ** 32 - 1))
+  );
+}
+
+function isExact({ match, invert }: ValueMatch): boolean {
+  return match.kind === 'exact' && match.ignoreCase !== true && invert !== true;
+}
+
+/** What a request may ask for stands in the place of what is said. */
+function isByHeader(byHeader: unknown, config: Readonly<Record<string, unknown>>): boolean {
+  if (byHeader === undefined) return true;
+  return (
+    isObject(byHeader) &&
+    hasOnly(byHeader, ['delay', 'abort', 'responseRate']) &&
+    Object.keys(byHeader).length > 0 &&
+    Object.entries(byHeader).every(
+      ([key, one]) =>
+        config[key] === undefined && isObject(one) && hasOnly(one, ['percent']) && isPercent(one['percent']),
+    )
   );
 }

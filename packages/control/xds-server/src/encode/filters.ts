@@ -49,8 +49,11 @@ export function encodeHttpFilters(
     ...(workloadCertificate.kind !== 'own' && judgesPaths(entries)
       ? [rbacFilter(REFUSED_PATHS_SLOT, refusedPaths())]
       : []),
-    ...entries.flatMap(
-      (entry) => encodeAuthzFilters(entry, entries, release) ?? [encodeHttpFilter(entry, release)],
+    ...entries.flatMap((entry) =>
+      (encodeAuthzFilters(entry, entries, release) ?? [encodeHttpFilter(entry, release)]).map((filter) => ({
+        ...filter,
+        disabled: entry.disabled === true,
+      })),
     ),
     router,
   ];
@@ -87,7 +90,7 @@ function encodeHttpFilter(entry: FilterEntry, release: ClientRelease): HttpFilte
     name: entry.name,
     configType: { case: 'typedConfig', value: httpFilterConfig(entry, release) },
     // In Envoy the router retries; a proxy that lacks this filter loses the chain's default policy and nothing else.
-    isOptional: entry.filter === RETRY_FILTER,
+    isOptional: entry.filter === RETRY_FILTER || entry.optional === true,
   });
 }
 
@@ -151,8 +154,8 @@ export function encodeOverrides(
 /** Overrides of both of Envoy's filters. */
 function authzOverrides(slot: string, config: unknown): (readonly [string, Any])[] | undefined {
   if (slot !== AUTHZ_FILTER) return undefined;
-  if (config === null)
-    return [DENY_SLOT, slot].map((one) => [one, encodeOverride(one, null, 'this')] as const);
+  if (config === null || config === true)
+    return [DENY_SLOT, slot].map((one) => [one, encodeOverride(one, config, 'this')] as const);
   const pair = encodeAuthz(config);
   const perRoute = (rbac: RBAC): Any => anyPack(RBACPerRouteSchema, create(RBACPerRouteSchema, { rbac }));
   return (
@@ -169,6 +172,7 @@ function authzOverrides(slot: string, config: unknown): (readonly [string, Any])
  */
 function encodeOverride(slot: string, config: unknown, release: ClientRelease): Any {
   if (config === null) return anyPack(FilterConfigSchema, create(FilterConfigSchema, { disabled: true }));
+  if (config === true) return anyPack(FilterConfigSchema, create(FilterConfigSchema));
   const standard = encodeStandardOverride(slot, config, release);
   if (standard) return standard;
   const inner = typedStruct(ROUTE_OVERRIDE, config);

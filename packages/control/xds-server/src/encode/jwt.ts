@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import type { JwtRule, PathMatch, ValueMatch } from '@tulle/model';
+import type { JwtRule, PathMatch } from '@tulle/model';
 import {
   type JwtAuthentication,
   JwtAuthenticationSchema,
@@ -12,7 +12,7 @@ import {
 } from '@tulle/xds-proto/envoy/extensions/filters/http/jwt_authn/v3/config';
 import { need, orInexpressible } from './inexpressible.ts';
 import { encodeRouteMatch } from './matchers.ts';
-import { hasOnly, isFilledList, isInteger, isObject, isText } from './shape.ts';
+import { hasOnly, isCondition, isFilledList, isInteger, isObject, isText } from './shape.ts';
 import { canonicalJson, duration, sortedMap } from './values.ts';
 
 /** @returns `undefined` where Envoy's type would not say the same */
@@ -39,16 +39,20 @@ export function encodeJwt(config: unknown): JwtAuthentication | undefined {
 function encodeRule(rule: unknown, providers: readonly string[]): RequirementRule {
   need(isObject(rule) && hasOnly(rule, ['match', 'requires']));
   const { match, requires } = rule;
-  need(isObject(match) && hasOnly(match, ['path', 'method', 'headers']));
-  const { path, method, headers } = match as JwtRule['match'];
+  need(isObject(match) && hasOnly(match, ['path', 'method', 'headers', 'query']));
+  const { path, method, headers, query } = match as JwtRule['match'];
   need(path === undefined || isPath(path));
   need(method === undefined || isText(method));
   need(headers === undefined || isFilledList(headers, isCondition));
+  // Inverted ones have no field.
+  need(query === undefined || isFilledList(query, isCondition));
+  need(query?.every(({ invert }) => invert !== true) ?? true);
   return create(RequirementRuleSchema, {
     match: encodeRouteMatch({
       path: path ?? { kind: 'prefix', value: '/' },
       ...(method !== undefined && { method }),
       ...(headers && { headers }),
+      ...(query && { query }),
     }),
     requirementType: { case: 'requires', value: encodeRequirement(requires, providers, 0) },
   });
@@ -62,26 +66,6 @@ function isPath(path: unknown): path is PathMatch {
     isText(path['value']) &&
     path['value'].startsWith('/')
   );
-}
-
-function isCondition(value: unknown): value is ValueMatch {
-  if (!isObject(value) || !hasOnly(value, ['name', 'match', 'invert'])) return false;
-  const { name, match, invert } = value;
-  if (!isText(name) || name === '' || name.startsWith(':') || !isObject(match)) return false;
-  const { kind, value: text, ignoreCase } = match;
-  return (
-    isFlag(invert) &&
-    (kind === 'present'
-      ? hasOnly(match, ['kind'])
-      : hasOnly(match, ['kind', 'value', 'ignoreCase']) &&
-        ['exact', 'prefix', 'suffix', 'contains', 'regex'].includes(String(kind)) &&
-        isText(text) &&
-        isFlag(ignoreCase))
-  );
-}
-
-function isFlag(value: unknown): boolean {
-  return value === undefined || typeof value === 'boolean';
 }
 
 /** Deeper ones are refused by Envoy's parser sooner or later. */

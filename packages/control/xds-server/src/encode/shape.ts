@@ -1,3 +1,5 @@
+import type { ValueMatch } from '@tulle/model';
+
 /**
  * Guards that decide whether a filter config, `unknown` by type, has exactly the shape that an Envoy message can carry.
  * What fails them travels as a TypedStruct instead, and the filter's own schema judges it at the proxy.
@@ -25,6 +27,27 @@ export function isPercent(value: unknown): boolean {
 /** A list with at least one item, each of which passes. */
 export function isFilledList<T>(value: unknown, item: (one: unknown) => one is T): value is readonly T[] {
   return Array.isArray(value) && value.length > 0 && value.every(item);
+}
+
+/** A condition on a field that Envoy can say. */
+export function isCondition(value: unknown): value is ValueMatch {
+  if (!isObject(value) || !hasOnly(value, ['name', 'match', 'invert'])) return false;
+  const { name, match, invert } = value;
+  if (!isText(name) || name === '' || name.startsWith(':') || !isObject(match)) return false;
+  const { kind, value: text, ignoreCase } = match;
+  return (
+    isFlag(invert) &&
+    (kind === 'present'
+      ? hasOnly(match, ['kind'])
+      : hasOnly(match, ['kind', 'value', 'ignoreCase']) &&
+        ['exact', 'prefix', 'suffix', 'contains', 'regex'].includes(String(kind)) &&
+        isText(text) &&
+        isFlag(ignoreCase))
+  );
+}
+
+function isFlag(value: unknown): boolean {
+  return value === undefined || typeof value === 'boolean';
 }
 
 export function isText(value: unknown): value is string {

@@ -3,6 +3,7 @@ import { create, type DescMessage, type MessageShape } from '@bufbuild/protobuf'
 import {
   ADAPTIVE_CONCURRENCY_FILTER,
   ADMISSION_CONTROL_FILTER,
+  BUFFER_FILTER,
   COMPRESSION_FILTER,
   CORS_FILTER,
   EXT_AUTHZ_FILTER,
@@ -14,6 +15,10 @@ import {
 } from '@tulle/model';
 import { AdaptiveConcurrencySchema } from '@tulle/xds-proto/envoy/extensions/filters/http/adaptive_concurrency/v3/adaptive_concurrency';
 import { AdmissionControlSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/admission_control/v3/admission_control';
+import {
+  BufferPerRouteSchema,
+  BufferSchema,
+} from '@tulle/xds-proto/envoy/extensions/filters/http/buffer/v3/buffer';
 import { CompressorSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/compressor/v3/compressor';
 import { CorsPolicySchema, CorsSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/cors/v3/cors';
 import {
@@ -30,6 +35,7 @@ import { JwtAuthenticationSchema } from '@tulle/xds-proto/envoy/extensions/filte
 import { LocalRateLimitSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit';
 import { encodeAdaptiveConcurrency } from './adaptive-concurrency.ts';
 import { encodeAdmissionControl } from './admission-control.ts';
+import { encodeBuffer, encodeBufferRoute } from './buffer.ts';
 import { encodeCompression } from './compression.ts';
 import { encodeCors, isEmptyCors } from './cors.ts';
 import { encodeExtAuthz, encodeExtAuthzRoute } from './ext-authz.ts';
@@ -103,6 +109,10 @@ const STANDARD: Readonly<Record<string, StandardFilter>> = {
         ? anyPack(GrpcWebSchema, create(GrpcWebSchema))
         : undefined,
     route: () => undefined,
+  },
+  [BUFFER_FILTER]: {
+    chain: (config) => packed(BufferSchema, encodeBuffer(config)),
+    route: (config) => packed(BufferPerRouteSchema, encodeBufferRoute(config)),
   },
   [COMPRESSION_FILTER]: {
     chain: (config) => packed(CompressorSchema, encodeCompression(config)),

@@ -29,6 +29,8 @@ export interface FilterInstance {
   readonly baseConfig: unknown;
   readonly mandatory: boolean;
   readonly failOpen: boolean;
+  /** Off where no route puts it in force. */
+  readonly disabled: boolean;
   readonly beforeRoute: boolean;
   readonly attemptScope: boolean;
   /** Per-stream states at rest; `undefined` for a filter without state. */

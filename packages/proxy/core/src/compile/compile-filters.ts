@@ -84,7 +84,8 @@ export async function createFilters(
     issues.add(path, error instanceof Error ? error.message : String(error));
   }
   for (const [index, filter] of filters.entries()) checkHooks(filter, `${path}/${index}`, issues);
-  const set = new FilterSet(engine, filters, conn, created, before);
+  const absent = entries.filter(({ filter, optional }) => optional === true && !registry.http.has(filter));
+  const set = new FilterSet(engine, filters, conn, created, new Set(absent.map(({ name }) => name)), before);
   if (issues.list.length === faults) return set;
   await set.dispose();
   return undefined;
@@ -110,6 +111,7 @@ function parseEntries(
     names.add(entry.name);
     const definition: DefinitionBase<unknown> | undefined = registry[kind].get(entry.filter)?.definition;
     if (definition === undefined) {
+      if (entry.optional === true) continue;
       issues.add(
         `${at}/filter`,
         `TULLE_FILTER_UNKNOWN: no filter ${JSON.stringify(entry.filter)} in this proxy's registry; ${registry.describe()}`,
@@ -185,6 +187,7 @@ function inSlot(
     baseConfig: config,
     mandatory: entry.mandatory ?? false,
     failOpen: entry.failOpen ?? false,
+    disabled: entry.disabled ?? false,
     beforeRoute: definition.stage === 'before-route',
     attemptScope: definition.scope === 'attempt',
     states: definition.state === undefined ? undefined : states,

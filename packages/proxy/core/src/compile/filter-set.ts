@@ -81,6 +81,8 @@ export class FilterSet {
   overrides: ReadonlyMap<string, Override>;
   readonly filters: readonly FilterInstance[];
   readonly connFilters: readonly ConnFilterInstance[];
+  /** Slots of optional filters that this proxy lacks: routes may speak of them. */
+  readonly absent: ReadonlySet<string>;
   readonly #engine: Services;
   readonly #created: readonly CreatedFilter[];
   #users = 0;
@@ -92,11 +94,13 @@ export class FilterSet {
     filters: readonly FilterInstance[],
     connFilters: readonly ConnFilterInstance[],
     created: readonly CreatedFilter[],
+    absent: ReadonlySet<string>,
     before?: FilterSet,
   ) {
     this.#engine = engine;
     this.filters = filters;
     this.connFilters = connFilters;
+    this.absent = absent;
     this.#created = created;
     for (const filter of created) filter.retain();
     const kept = new Set(created.filter((one) => before?.find(one.key) === one).map(({ name }) => name));

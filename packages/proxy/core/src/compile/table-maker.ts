@@ -46,7 +46,7 @@ export class TableMaker {
     this.#set = set;
     this.#issues = issues;
     const all = set.filters.map((filter): InForce => ({ filter, config: filter.baseConfig }));
-    const base = all.filter(applies);
+    const base = all.filter((one) => !one.filter.disabled && applies(one));
     const unrouted = base.filter(({ filter }) => filter.beforeRoute || filter.definition.unrouted === true);
     this.#check(base, (index) => `${path}/${index}`, ' that does something by its configuration');
     this.#check(unrouted, (index) => `${path}/${index}`, ' for requests that no route matches');
@@ -90,6 +90,7 @@ export class TableMaker {
       const at = `${path}/filterConfigs/${name}`;
       const filter = filters.find((one) => one.name === name);
       if (filter === undefined) {
+        if (this.#set.absent.has(name)) continue;
         this.#issues.add(
           at,
           `no filter of this chain is named ${JSON.stringify(name)}; it has ${filters.map((one) => one.name).join(', ') || 'none'}`,
@@ -99,7 +100,11 @@ export class TableMaker {
           at,
           `filter ${name} is mandatory: only the scope that set it can remove it or configure it otherwise; what differs by route belongs into its own configuration`,
         );
-      } else if (configs[name] !== null && filter.definition.routeConfig === undefined) {
+      } else if (
+        configs[name] !== null &&
+        configs[name] !== true &&
+        filter.definition.routeConfig === undefined
+      ) {
         this.#issues.add(at, `filter ${name} takes no override on a route; null removes it there`);
       }
     }
@@ -109,8 +114,11 @@ export class TableMaker {
     const inForce: InForce[] = [];
     for (const filter of this.#set.filters) {
       const own = layers.filter(({ configs }) => Object.hasOwn(configs, filter.name));
-      if (own.length > 0 && own.at(-1)?.configs[filter.name] === null && !filter.mandatory) continue;
-      inForce.push({ filter, config: this.#configOf(filter, own) });
+      const last = own.at(-1)?.configs[filter.name];
+      if (last === null && !filter.mandatory) continue;
+      if (filter.disabled && last === undefined) continue;
+      const given = own.filter(({ configs }) => configs[filter.name] !== true);
+      inForce.push({ filter, config: this.#configOf(filter, given) });
     }
     return inForce;
   }

@@ -52,6 +52,7 @@ export class FetchCall implements Downstream {
   #failure: TulleError | undefined;
   #status = 0;
   #fields: FieldTable | undefined;
+  #trailers: FieldTable | undefined;
   #pieces: Buffer[] = [];
   #bytes = 0;
 
@@ -126,7 +127,12 @@ export class FetchCall implements Downstream {
       return this.#reject(new TulleError('TULLE_UPSTREAM_RESET', 'the call ended without a reply'));
     const [first] = this.#pieces;
     const body = this.#pieces.length === 1 && first !== undefined ? first : Buffer.concat(this.#pieces);
-    this.#resolve({ status: this.#status, headers: this.#fields, body });
+    this.#resolve({
+      status: this.#status,
+      headers: this.#fields,
+      trailers: this.#trailers ?? new FieldTable(),
+      body,
+    });
   }
 
   #failed(stream: Stream): void {
@@ -170,7 +176,9 @@ export class FetchCall implements Downstream {
 
   writeInterim(): void {}
   writeContinue(): void {}
-  writeEnd(): void {}
+  writeEnd(_stream: Stream, trailers: FieldTable | undefined): void {
+    if (trailers !== undefined) (this.#trailers = new FieldTable()).copyFrom(trailers);
+  }
   pauseRequest(): void {}
   resumeRequest(): void {}
   abandonRequest(stream: Stream): void {

@@ -28,7 +28,7 @@ export function internalChain(engine: Engine, name: string): HttpChain {
       serverHeader: undefined,
       localReplies: undefined,
     },
-    filters: new FilterSet(engine, [], [], []),
+    filters: new FilterSet(engine, [], [], [], new Set()),
     beforeRoute: null,
     unrouted: EMPTY_TABLE,
     matcher: { payloads: [], match: () => undefined, explain: () => undefined },

@@ -6,6 +6,7 @@ import {
 } from '@tulle/xds-proto/envoy/config/rbac/v3/rbac';
 import type { RBAC } from '@tulle/xds-proto/envoy/extensions/filters/http/rbac/v3/rbac';
 import type { DecodeContext } from '../context.ts';
+import { decodePolicyExpression } from './expression.ts';
 import { present } from '../values.ts';
 import { decodeFrom, decodeTo } from './conditions.ts';
 
@@ -32,18 +33,24 @@ export function joinAuthz(deny: AuthzFilterConfig, allow: AuthzFilterConfig): Au
 }
 
 function sorted(policies: readonly AuthzPolicy[]): AuthzPolicy[] {
-  const rank = ({ action, name }: AuthzPolicy): string => `${action === 'DENY' ? 0 : 1} ${name}`;
+  const rank = ({ action, name }: AuthzPolicy): string => `${ORDER.indexOf(action)} ${name}`;
   return policies.toSorted((a, b) => (rank(a) < rank(b) ? -1 : rank(a) > rank(b) ? 1 : 0));
 }
+
+const ORDER = ['DENY', 'ALLOW', 'LOG'] as const;
+const ACTIONS: ReadonlyMap<Action, AuthzPolicy['action']> = new Map([
+  [Action.ALLOW, 'ALLOW'],
+  [Action.DENY, 'DENY'],
+  [Action.LOG, 'LOG'],
+]);
 
 /** `name[2]`: the third rule of a policy, `name[]`: none, if it is written so. Other control planes name policies as they like. */
 const RULE_NAME = /^(.*)\[(\d*)\]$/s;
 
 function decodeRules(context: DecodeContext, rules: Rules, shadow: boolean, path: string): AuthzPolicy[] {
-  const { action } = rules;
-  if (action !== Action.ALLOW && action !== Action.DENY)
-    context.refuse(`${path}.action`, 'must be ALLOW or DENY');
-  const certain = action !== Action.DENY;
+  const action = ACTIONS.get(rules.action);
+  if (action === undefined) context.refuse(`${path}.action`, 'must be ALLOW, DENY or LOG');
+  const certain = action !== 'DENY';
   const found = new Map<string, { at: number; rules: readonly AuthzRule[] }[]>();
   for (const [key, policy] of Object.entries(rules.policies)) {
     const [, name = key, place] = RULE_NAME.exec(key) ?? [];
@@ -54,7 +61,7 @@ function decodeRules(context: DecodeContext, rules: Rules, shadow: boolean, path
   return [...found].map(([name, parts]) =>
     present({
       name,
-      action: certain ? ('ALLOW' as const) : ('DENY' as const),
+      action: action ?? ('ALLOW' as const),
       shadow: shadow ? true : undefined,
       rules: parts.toSorted((a, b) => a.at - b.at).flatMap((part) => part.rules),
     }),
@@ -68,18 +75,47 @@ function isNobody({ permissions }: Policy): boolean {
   );
 }
 
-/** Alternatives of one policy: each principal with each permission. */
+/** In Tulle's words where they say it, which looks closer; otherwise as it stands. */
 function decodePolicy(context: DecodeContext, policy: Policy, certain: boolean, path: string): AuthzRule[] {
-  const { permissions, principals } = policy;
-  if (permissions.length * principals.length > 1000) {
-    context.refuse(path, 'has more than 1000 pairs of permissions and principals');
-    return [];
-  }
+  return (
+    inOwnWords(context, policy, certain, path) ?? [
+      { expression: decodePolicyExpression(context, policy, path) },
+    ]
+  );
+}
+
+/** Alternatives of one policy: each principal with each permission. @returns `undefined` where words are lacking */
+function inOwnWords(
+  real: DecodeContext,
+  { permissions, principals }: Policy,
+  certain: boolean,
+  path: string,
+): AuthzRule[] | undefined {
+  if (permissions.length === 0 || principals.length === 0) return undefined;
+  if (permissions.length * principals.length > 1000) return undefined;
+  let lacking = false;
+  const context: DecodeContext = {
+    ...real,
+    refuse() {
+      lacking = true;
+    },
+  };
   const from = principals.map((one, index) =>
     decodeFrom(context, one, certain, `${path}.principals[${index}]`),
   );
   const to = permissions.map((one, index) =>
     decodeTo(context, one, certain, `${path}.permissions[${index}]`),
   );
+  if (lacking || !from.every(hasIds) || !to.every(hasPaths)) return undefined;
   return to.flatMap((target) => from.map((source) => present({ from: source, to: target })));
+}
+
+/** Ids that Tulle's own rules would take: a whole trust domain before any star. */
+function hasIds(from: AuthzRule['from']): boolean {
+  const ids = [...(from?.identities ?? []), ...(from?.notIdentities ?? [])];
+  return ids.every((id) => id === '*' || /^spiffe:\/\/[^/*]+\//.test(id));
+}
+
+function hasPaths(to: AuthzRule['to']): boolean {
+  return [...(to?.paths ?? []), ...(to?.notPaths ?? [])].every((path) => /^(?:\/|\*.)|^\*$/.test(path));
 }

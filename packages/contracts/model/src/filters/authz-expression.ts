@@ -1,0 +1,119 @@
+import type { StringMatch, ValueMatch } from '../route.ts';
+import { stringMatchSchema } from '../schema/string-match.ts';
+import type { JsonSchema } from './json-schema.ts';
+
+/**
+ * A condition in the words of Envoy's RBAC (`envoy.config.rbac.v3.Permission`, `Principal`), judged as Envoy judges it: one
+ * reading of the path, the lines of a field joined by commas, a field that is absent matching nothing. For policies that
+ * come from elsewhere; those written for Tulle say `from`, `to` and `when`, which look closer.
+ *
+ * - `any`: holds. `allOf`, `anyOf`, `not`: of others.
+ * - `path`: the path without query (`url_path`, `uri_template`).
+ * - `header`: a field, or `:method`, `:path` with its query, `:authority`, `:scheme`.
+ * - `destination`: network of the address that was connected to (`destination_ip`). `ports`: that address's port.
+ * - `serverName`: what TLS asked for (`requested_server_name`); without TLS `''`.
+ * - `identity`: the peer's proven SPIFFE id (`authenticated`); `present`: any.
+ * - `peer`: network of the address that connected (`direct_remote_ip`, `remote_ip`, `source_ip`).
+ * - `metadata`: what an earlier filter found out, e.g. a verified token's claims (`metadata`).
+ */
+export type AuthzExpression =
+  | { readonly any: true }
+  | { readonly allOf: readonly AuthzExpression[] }
+  | { readonly anyOf: readonly AuthzExpression[] }
+  | { readonly not: AuthzExpression }
+  | { readonly path: StringMatch }
+  | { readonly header: ValueMatch }
+  | { readonly destination: string }
+  | { readonly ports: { readonly first: number; readonly last: number } }
+  | { readonly serverName: StringMatch }
+  | { readonly identity: StringMatch }
+  | { readonly peer: string }
+  | { readonly metadata: AuthzMetadataTest };
+
+/** What dynamic metadata must hold (`envoy.type.matcher.v3.MetadataMatcher`). */
+export interface AuthzMetadataTest {
+  /** The filter that says it, e.g. `envoy.filters.http.jwt_authn`. */
+  readonly namespace: string;
+  /** Names of objects, outermost first. */
+  readonly path: readonly string[];
+  readonly value: AuthzValueTest;
+  /** Default false. */
+  readonly invert?: boolean;
+}
+
+/** `envoy.type.matcher.v3.ValueMatcher`. `element`: one of a list's. `anyOf`: one of these. */
+export type AuthzValueTest =
+  | { readonly text: StringMatch }
+  | { readonly number: { readonly first: number; readonly last: number } | { readonly exact: number } }
+  | { readonly truth: boolean }
+  | { readonly nothing: true }
+  | { readonly present: boolean }
+  | { readonly element: AuthzValueTest }
+  | { readonly anyOf: readonly AuthzValueTest[] };
+
+const one = (key: string, schema: JsonSchema): JsonSchema => ({
+  type: 'object',
+  additionalProperties: false,
+  required: [key],
+  properties: { [key]: schema },
+});
+const object = (
+  required: readonly string[],
+  properties: Readonly<Record<string, JsonSchema>>,
+): JsonSchema => ({ type: 'object', additionalProperties: false, required, properties });
+const expression: JsonSchema = { $ref: '#/$defs/expression' };
+const value: JsonSchema = { $ref: '#/$defs/value' };
+const several = (items: JsonSchema): JsonSchema => ({ type: 'array', minItems: 1, maxItems: 1_000, items });
+const port: JsonSchema = { type: 'integer', minimum: 0, maximum: 65_535 };
+const network: JsonSchema = { type: 'string', minLength: 1 };
+
+/** Definitions that a schema with `{ $ref: '#/$defs/expression' }` has. */
+export const authzExpressionDefs: Readonly<Record<string, JsonSchema>> = {
+  expression: {
+    anyOf: [
+      one('any', { const: true }),
+      one('allOf', several(expression)),
+      one('anyOf', several(expression)),
+      one('not', expression),
+      one('path', stringMatchSchema),
+      one(
+        'header',
+        object(['name', 'match'], {
+          name: { type: 'string', minLength: 1 },
+          match: stringMatchSchema,
+          invert: { type: 'boolean', default: false },
+        }),
+      ),
+      one('destination', network),
+      one('ports', object(['first', 'last'], { first: port, last: port })),
+      one('serverName', stringMatchSchema),
+      one('identity', stringMatchSchema),
+      one('peer', network),
+      one(
+        'metadata',
+        object(['namespace', 'path', 'value'], {
+          namespace: { type: 'string', minLength: 1 },
+          path: { type: 'array', minItems: 1, maxItems: 20, items: { type: 'string', minLength: 1 } },
+          value,
+          invert: { type: 'boolean', default: false },
+        }),
+      ),
+    ],
+  },
+  value: {
+    anyOf: [
+      one('text', stringMatchSchema),
+      one('number', {
+        anyOf: [
+          object(['first', 'last'], { first: { type: 'number' }, last: { type: 'number' } }),
+          one('exact', { type: 'number' }),
+        ],
+      }),
+      one('truth', { type: 'boolean' }),
+      one('nothing', { const: true }),
+      one('present', { type: 'boolean' }),
+      one('element', value),
+      one('anyOf', several(value)),
+    ],
+  },
+};

@@ -1,0 +1,52 @@
+import type { AuthzExpression, ConnAuthzFilterConfig, ConnAuthzPolicy } from '@tulle/model';
+import { type RBAC as Rules, RBAC_Action as Action } from '@tulle/xds-proto/envoy/config/rbac/v3/rbac';
+import type { RBAC } from '@tulle/xds-proto/envoy/extensions/filters/network/rbac/v3/rbac';
+import type { DecodeContext } from '../context.ts';
+import { present } from '../values.ts';
+import { decodePolicyExpression } from './expression.ts';
+
+const ACTIONS: ReadonlyMap<Action, ConnAuthzPolicy['action']> = new Map([
+  [Action.ALLOW, 'ALLOW'],
+  [Action.DENY, 'DENY'],
+  [Action.LOG, 'LOG'],
+]);
+
+/** Envoy's network RBAC. */
+export function decodeConnAuthz(context: DecodeContext, rbac: RBAC, path: string): ConnAuthzFilterConfig {
+  const inForce = rbac.rules ? policiesOf(context, rbac.rules, false, `${path}.rules`) : [];
+  const watched = rbac.shadowRules ? policiesOf(context, rbac.shadowRules, true, `${path}.shadow_rules`) : [];
+  const allowsNobody = rbac.rules?.action === Action.ALLOW && inForce.length === 0;
+  return present({
+    policies: [...inForce, ...watched],
+    defaultAction: allowsNobody ? ('deny' as const) : undefined,
+  });
+}
+
+function policiesOf(
+  context: DecodeContext,
+  { action, policies }: Rules,
+  shadow: boolean,
+  path: string,
+): ConnAuthzPolicy[] {
+  return Object.entries(policies)
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, policy]) => {
+      const here = `${path}.policies[${JSON.stringify(name)}]`;
+      const expression = decodePolicyExpression(context, policy, here);
+      if (asksForRequest(expression))
+        context.refuse(here, 'asks for a path, header or metadata, which a connection has none of');
+      return present({
+        name,
+        action: ACTIONS.get(action) ?? ('DENY' as const),
+        shadow: shadow ? true : undefined,
+        expression,
+      });
+    });
+}
+
+function asksForRequest(expression: AuthzExpression): boolean {
+  if ('allOf' in expression) return expression.allOf.some(asksForRequest);
+  if ('anyOf' in expression) return expression.anyOf.some(asksForRequest);
+  if ('not' in expression) return asksForRequest(expression.not);
+  return 'path' in expression || 'header' in expression || 'metadata' in expression;
+}

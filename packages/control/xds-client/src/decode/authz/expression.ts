@@ -1,0 +1,204 @@
+import { isMessage } from '@bufbuild/protobuf';
+import type { AuthzExpression, AuthzValueTest } from '@tulle/model';
+import type { TypedExtensionConfig } from '@tulle/xds-proto/envoy/config/core/v3/extension';
+import type { Permission, Policy, Principal } from '@tulle/xds-proto/envoy/config/rbac/v3/rbac';
+import { UriTemplateMatchConfigSchema } from '@tulle/xds-proto/envoy/extensions/path/match/uri_template/v3/uri_template_match';
+import type { MetadataMatcher } from '@tulle/xds-proto/envoy/type/matcher/v3/metadata';
+import type { PathMatcher } from '@tulle/xds-proto/envoy/type/matcher/v3/path';
+import type { ValueMatcher } from '@tulle/xds-proto/envoy/type/matcher/v3/value';
+import { decodeCidr } from '../address.ts';
+import type { DecodeContext } from '../context.ts';
+import { decodeHeaderMatch, decodeStringMatch } from '../matchers.ts';
+import { uriTemplatePattern } from './uri-template.ts';
+
+const NOBODY: AuthzExpression = { not: { any: true } };
+
+/** Filters that write what a `metadata` matcher reads: a condition on others could never hold. */
+const WRITERS: readonly string[] = ['envoy.filters.http.jwt_authn', 'envoy.filters.http.ext_authz'];
+
+/** A policy as it stands: one of its permissions and one of its principals. */
+export function decodePolicyExpression(
+  context: DecodeContext,
+  { permissions, principals }: Policy,
+  path: string,
+): AuthzExpression {
+  const to = permissions.map((one, index) => permission(context, one, `${path}.permissions[${index}]`));
+  const from = principals.map((one, index) => principal(context, one, `${path}.principals[${index}]`));
+  if (to.length === 0) context.refuse(`${path}.permissions`, 'is empty');
+  if (from.length === 0) context.refuse(`${path}.principals`, 'is empty');
+  return { allOf: [oneOf(to), oneOf(from)] };
+}
+
+function oneOf(parts: readonly AuthzExpression[]): AuthzExpression {
+  const [only, ...more] = parts;
+  if (!only) return NOBODY;
+  return more.length === 0 ? only : { anyOf: parts };
+}
+
+function permission(context: DecodeContext, { rule }: Permission, path: string): AuthzExpression {
+  switch (rule.case) {
+    case 'andRules':
+      return { allOf: set(context, rule.value.rules, permission, `${path}.and_rules.rules`) };
+    case 'orRules':
+      return { anyOf: set(context, rule.value.rules, permission, `${path}.or_rules.rules`) };
+    case 'notRule':
+      return { not: permission(context, rule.value, `${path}.not_rule`) };
+    case 'any':
+      return anybody(context, rule.value, path);
+    case 'header':
+      return { header: decodeHeaderMatch(context, rule.value, `${path}.header`) };
+    case 'urlPath':
+      return { path: pathOf(context, rule.value, `${path}.url_path`) };
+    case 'uriTemplate':
+      return templateOf(context, rule.value, `${path}.uri_template`);
+    case 'destinationIp':
+      return { destination: decodeCidr(rule.value) };
+    case 'destinationPort':
+      return { ports: { first: rule.value, last: rule.value } };
+    case 'destinationPortRange':
+      // The end is not within (`type.v3.Int32Range`).
+      if (rule.value.start < 0 || rule.value.end > 65_536 || rule.value.end <= rule.value.start)
+        context.refuse(`${path}.destination_port_range`, 'must be 0 to 65536, its end above its start');
+      return { ports: { first: Math.max(rule.value.start, 0), last: Math.min(rule.value.end - 1, 65_535) } };
+    case 'metadata':
+      return metadata(context, rule.value, `${path}.metadata`);
+    case 'requestedServerName':
+      return { serverName: decodeStringMatch(context, rule.value, `${path}.requested_server_name`) };
+    default: // matcher is reported by the field walk
+      if (rule.case === undefined) context.refuse(path, 'says nothing');
+      return NOBODY;
+  }
+}
+
+function principal(context: DecodeContext, { identifier }: Principal, path: string): AuthzExpression {
+  switch (identifier.case) {
+    case 'andIds':
+      return { allOf: set(context, identifier.value.ids, principal, `${path}.and_ids.ids`) };
+    case 'orIds':
+      return { anyOf: set(context, identifier.value.ids, principal, `${path}.or_ids.ids`) };
+    case 'notId':
+      return { not: principal(context, identifier.value, `${path}.not_id`) };
+    case 'any':
+      return anybody(context, identifier.value, path);
+    case 'authenticated': {
+      const { principalName } = identifier.value;
+      const here = `${path}.authenticated.principal_name`;
+      return {
+        identity: principalName ? decodeStringMatch(context, principalName, here) : { kind: 'present' },
+      };
+    }
+    case 'sourceIp':
+    case 'directRemoteIp':
+    case 'remoteIp':
+      return { peer: decodeCidr(identifier.value) };
+    case 'header':
+      return { header: decodeHeaderMatch(context, identifier.value, `${path}.header`) };
+    case 'urlPath':
+      return { path: pathOf(context, identifier.value, `${path}.url_path`) };
+    case 'metadata':
+      return metadata(context, identifier.value, `${path}.metadata`);
+    default: // filter_state is reported by the field walk
+      if (identifier.case === undefined) context.refuse(path, 'says nothing');
+      return NOBODY;
+  }
+}
+
+function set<T>(
+  context: DecodeContext,
+  parts: readonly T[],
+  decode: (context: DecodeContext, part: T, path: string) => AuthzExpression,
+  path: string,
+): AuthzExpression[] {
+  if (parts.length === 0) context.refuse(path, 'is empty');
+  return parts.map((one, index) => decode(context, one, `${path}[${index}]`));
+}
+
+function anybody(context: DecodeContext, value: boolean, path: string): AuthzExpression {
+  if (!value) context.refuse(`${path}.any`, 'must be true');
+  return { any: true };
+}
+
+function pathOf(
+  context: DecodeContext,
+  { rule }: PathMatcher,
+  path: string,
+): ReturnType<typeof decodeStringMatch> {
+  return decodeStringMatch(context, rule.case === 'path' ? rule.value : undefined, `${path}.path`);
+}
+
+function templateOf(
+  context: DecodeContext,
+  { typedConfig }: TypedExtensionConfig,
+  path: string,
+): AuthzExpression {
+  const message = context.open(typedConfig, `${path}.typed_config`);
+  if (!message) return NOBODY;
+  const here = `${path}.typed_config.path_template`;
+  if (!isMessage(message, UriTemplateMatchConfigSchema)) {
+    context.refuse(`${path}.typed_config`, `${message.$typeName} is no URI template`);
+    return NOBODY;
+  }
+  const pattern = uriTemplatePattern(message.pathTemplate);
+  if (pattern === undefined) {
+    context.refuse(
+      here,
+      `must be a path of texts, *, {name} and, at its end, **, but is ${JSON.stringify(message.pathTemplate)}`,
+    );
+    return NOBODY;
+  }
+  return { path: { kind: 'regex', value: pattern } };
+}
+
+function metadata(context: DecodeContext, matcher: MetadataMatcher, path: string): AuthzExpression {
+  const keys = matcher.path.map(({ segment }) => (segment.case === 'key' ? segment.value : ''));
+  if (!WRITERS.includes(matcher.filter))
+    context.refuse(
+      `${path}.filter`,
+      `must be ${WRITERS.join(' or ')}, since no other filter here writes metadata, but is ${JSON.stringify(matcher.filter)}`,
+    );
+  if (keys.length === 0 || keys.includes('')) context.refuse(`${path}.path`, 'must name keys');
+  return {
+    metadata: {
+      namespace: matcher.filter,
+      path: keys,
+      value: valueOf(context, matcher.value, `${path}.value`),
+      ...(matcher.invert && { invert: true }),
+    },
+  };
+}
+
+function valueOf(context: DecodeContext, matcher: ValueMatcher | undefined, path: string): AuthzValueTest {
+  const pattern = matcher?.matchPattern;
+  switch (pattern?.case) {
+    case 'nullMatch':
+      return { nothing: true };
+    case 'doubleMatch': {
+      const { matchPattern } = pattern.value;
+      if (matchPattern.case === 'exact') return { number: { exact: matchPattern.value } };
+      if (matchPattern.case === 'range')
+        return { number: { first: matchPattern.value.start, last: matchPattern.value.end } };
+      break;
+    }
+    case 'stringMatch':
+      return { text: decodeStringMatch(context, pattern.value, `${path}.string_match`) };
+    case 'boolMatch':
+      return { truth: pattern.value };
+    case 'presentMatch':
+      return { present: pattern.value };
+    case 'listMatch': {
+      const { matchPattern } = pattern.value;
+      if (matchPattern.case === 'oneOf')
+        return { element: valueOf(context, matchPattern.value, `${path}.list_match.one_of`) };
+      break;
+    }
+    case 'orMatch':
+      return {
+        anyOf: pattern.value.valueMatchers.map((one, index) =>
+          valueOf(context, one, `${path}.or_match.value_matchers[${index}]`),
+        ),
+      };
+    default:
+  }
+  context.refuse(path, 'says nothing');
+  return { nothing: true };
+}

@@ -1,0 +1,116 @@
+import { createRegistry, fromJson, type JsonObject } from '@bufbuild/protobuf';
+import { anyPack } from '@bufbuild/protobuf/wkt';
+import type { FilterEntry, RouteConfig } from '@tulle/model';
+import { ListenerSchema } from '@tulle/xds-proto/envoy/config/listener/v3/listener';
+import { RouteConfigurationSchema } from '@tulle/xds-proto/envoy/config/route/v3/route';
+import { FilterConfigSchema } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
+import {
+  BufferPerRouteSchema,
+  BufferSchema,
+} from '@tulle/xds-proto/envoy/extensions/filters/http/buffer/v3/buffer';
+import { FilterConfigSchema as GrpcStatsSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/grpc_stats/v3/config';
+import { HTTPFaultSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/fault/v3/fault';
+import {
+  JwtAuthenticationSchema,
+  PerRouteConfigSchema as JwtPerRouteSchema,
+} from '@tulle/xds-proto/envoy/extensions/filters/http/jwt_authn/v3/config';
+import { RBACPerRouteSchema, RBACSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/rbac/v3/rbac';
+import { RouterSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/router/v3/router';
+import { HttpConnectionManagerSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
+import { RBACSchema as NetworkRbacSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/rbac/v3/rbac';
+import { TcpProxySchema } from '@tulle/xds-proto/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy';
+import { UriTemplateMatchConfigSchema } from '@tulle/xds-proto/envoy/extensions/path/match/uri_template/v3/uri_template_match';
+import { TypedStructSchema as UdpaTypedStructSchema } from '@tulle/xds-proto/udpa/type/v1/typed_struct';
+import { TypedStructSchema } from '@tulle/xds-proto/xds/type/v3/typed_struct';
+import { createResourceDecoder } from '../src/decode/resource.ts';
+
+/** Types that stand in an `Any` of these tests. */
+const registry = createRegistry(
+  HttpConnectionManagerSchema,
+  TcpProxySchema,
+  RouterSchema,
+  FilterConfigSchema,
+  BufferSchema,
+  BufferPerRouteSchema,
+  GrpcStatsSchema,
+  HTTPFaultSchema,
+  JwtAuthenticationSchema,
+  JwtPerRouteSchema,
+  RBACSchema,
+  RBACPerRouteSchema,
+  NetworkRbacSchema,
+  UriTemplateMatchConfigSchema,
+  TypedStructSchema,
+  UdpaTypedStructSchema,
+);
+const decoder = createResourceDecoder();
+
+/** A message as protobuf-JSON writes it in an `Any`. @param type full name without `envoy.extensions.filters.` */
+export function typed(type: string, fields: JsonObject = {}): JsonObject {
+  const name = /^(?:http|network)\./.test(type) ? `envoy.extensions.filters.${type}` : type;
+  return { '@type': `type.googleapis.com/${name}`, ...fields };
+}
+
+/** A filter of a chain. */
+export interface JsonFilter extends JsonObject {
+  readonly name: string;
+}
+
+const HTTP = 'network.http_connection_manager.v3.HttpConnectionManager';
+
+function listener(filters: readonly JsonObject[]): readonly FilterEntry[] | readonly string[] {
+  const message = fromJson(
+    ListenerSchema,
+    {
+      name: 'l',
+      address: { socketAddress: { address: '127.0.0.1', portValue: 1 } },
+      filterChains: [{ name: 'c', filters: [...filters] }],
+    },
+    { registry },
+  );
+  const decoded = decoder.decode('listener', anyPack(ListenerSchema, message));
+  if (!decoded.ok) return decoded.issues.map(({ path, message: text }) => `${path} ${text}`);
+  return decoded.resource.filterChains[0]?.handler.filters ?? [];
+}
+
+/** The chain that Envoy's filters make before a router; what is wrong with them, as sentences, where they are refused. */
+export function httpChain(...filters: readonly JsonFilter[]): readonly FilterEntry[] | readonly string[] {
+  return listener([
+    {
+      name: 'http',
+      typedConfig: typed(HTTP, {
+        statPrefix: 's',
+        rds: { routeConfigName: 'r', configSource: { ads: {}, resourceApiVersion: 'V3' } },
+        forwardClientCertDetails: 'SANITIZE',
+        serverHeaderTransformation: 'PASS_THROUGH',
+        httpFilters: [...filters, { name: 'router', typedConfig: typed('http.router.v3.Router') }],
+      }),
+    },
+  ]);
+}
+
+/** The config of one filter. */
+export function httpConfig(typedConfig: JsonObject): unknown {
+  const [entry] = httpChain({ name: 'one', typedConfig });
+  return typeof entry === 'string' ? httpChain({ name: 'one', typedConfig }) : entry?.config;
+}
+
+/** The filters before a TCP proxy. */
+export function tcpChain(...filters: readonly JsonFilter[]): readonly FilterEntry[] | readonly string[] {
+  return listener([
+    ...filters,
+    { name: 'tcp', typedConfig: typed('network.tcp_proxy.v3.TcpProxy', { statPrefix: 's', cluster: 'a' }) },
+  ]);
+}
+
+/** Overrides of a virtual host by `typed_per_filter_config`. */
+export function overrides(configs: JsonObject): unknown {
+  const message = fromJson(
+    RouteConfigurationSchema,
+    { name: 'r', virtualHosts: [{ name: 'v', domains: ['*'], typedPerFilterConfig: configs }] },
+    { registry },
+  );
+  const decoded = decoder.decode('route', anyPack(RouteConfigurationSchema, message));
+  if (!decoded.ok) return decoded.issues.map(({ path, message: text }) => `${path} ${text}`);
+  return (decoded.resource satisfies RouteConfig).virtualHosts[0]?.filterConfigs;
+}

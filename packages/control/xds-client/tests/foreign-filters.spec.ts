@@ -1,0 +1,348 @@
+import { describe, expect, it } from 'vitest';
+import { httpChain, httpConfig, overrides, tcpChain, typed } from './envoy-filters.ts';
+
+const fault = (fields: object = { abort: { httpStatus: 500, percentage: { numerator: 100 } } }) =>
+  typed('http.fault.v3.HTTPFault', fields as never);
+
+describe('a chain', () => {
+  it('has filters that are off until a route says otherwise', () => {
+    expect(httpChain({ name: 'f', disabled: true, typedConfig: fault() })).toEqual([
+      { name: 'f', filter: 'tulle.http.fault', config: { abort: { status: 500 } }, disabled: true },
+    ]);
+    expect(
+      overrides({
+        f: typed('envoy.config.route.v3.FilterConfig'),
+        g: typed('envoy.config.route.v3.FilterConfig', { disabled: true }),
+        h: typed('envoy.config.route.v3.FilterConfig', { config: fault() }),
+      }),
+    ).toEqual({ f: true, g: null, h: { abort: { status: 500 } } });
+  });
+
+  it('goes without optional filters that nobody knows here, and only without those', () => {
+    const unknown = typed('xds.type.v3.TypedStruct', { typeUrl: 'x/tulle-filter-other', value: { a: 1 } });
+    expect(httpChain({ name: 'o', isOptional: true, typedConfig: unknown })).toEqual([
+      { name: 'o', filter: 'tulle-filter-other', config: { a: 1 }, optional: true },
+    ]);
+    expect(httpChain({ name: 'o', typedConfig: unknown })).toEqual([
+      { name: 'o', filter: 'tulle-filter-other', config: { a: 1 } },
+    ]);
+    // A type of Envoy's own that has no place here; any other message would do.
+    const other = { name: 'x', typedConfig: typed('network.tcp_proxy.v3.TcpProxy', { cluster: 'a' }) };
+    expect(httpChain(other)).toEqual([expect.stringContaining('is no filter that this proxy has')]);
+  });
+
+  it('takes what other meshes put there, where it has no work to do here', () => {
+    expect(
+      httpChain(
+        {
+          name: 'istio.metadata_exchange',
+          typedConfig: typed('udpa.type.v1.TypedStruct', {
+            typeUrl: 'type.googleapis.com/io.istio.http.peer_metadata.Config',
+            value: { upstream_discovery: [{ istio_headers: {} }] },
+          }),
+        },
+        { name: 'envoy.filters.http.grpc_stats', typedConfig: typed('http.grpc_stats.v3.FilterConfig') },
+        {
+          name: 'istio.stats',
+          typedConfig: typed('udpa.type.v1.TypedStruct', {
+            typeUrl: 'type.googleapis.com/stats.PluginConfig',
+            value: {},
+          }),
+        },
+      ),
+    ).toEqual([]);
+    expect(
+      tcpChain({
+        name: 'istio.metadata_exchange',
+        typedConfig: typed('udpa.type.v1.TypedStruct', {
+          typeUrl: 'type.googleapis.com/envoy.tcp.metadataexchange.config.MetadataExchange',
+          value: { protocol: 'istio-peer-exchange' },
+        }),
+      }),
+    ).toEqual([]);
+  });
+});
+
+describe('RBAC', () => {
+  const rbac = (permissions: object[], principals: object[], action = 'ALLOW', fields: object = {}) =>
+    typed('http.rbac.v3.RBAC', {
+      rules: { action, policies: { p: { permissions, principals } } },
+      ...fields,
+    } as never);
+  const any = { any: true };
+
+  it('says in its own words what Tulle has no words for', () => {
+    expect(
+      httpConfig(
+        rbac(
+          [
+            { urlPath: { path: { safeRegex: { regex: '/a/[0-9]+' } } } },
+            {
+              andRules: {
+                rules: [{ destinationPortRange: { start: 80, end: 90 } }, { notRule: { any: true } }],
+              },
+            },
+            { destinationIp: { addressPrefix: '10.0.0.0', prefixLen: 8 } },
+            { requestedServerName: { suffix: '.example' } },
+            { header: { name: ':path', stringMatch: { contains: '?' } } },
+            {
+              uriTemplate: {
+                name: 't',
+                typedConfig: typed('envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig', {
+                  pathTemplate: '/v1/{name}/**',
+                }),
+              },
+            },
+          ],
+          [
+            { sourceIp: { addressPrefix: '192.0.2.1', prefixLen: 32 } },
+            { remoteIp: { addressPrefix: '192.0.2.2', prefixLen: 32 } },
+            { authenticated: { principalName: { suffix: '/sa/web' } } },
+            { header: { name: 'x-user', presentMatch: true } },
+            {
+              metadata: {
+                filter: 'envoy.filters.http.jwt_authn',
+                path: [{ key: 'payload' }, { key: 'groups' }],
+                value: { listMatch: { oneOf: { stringMatch: { exact: 'admin' } } } },
+              },
+            },
+          ],
+        ),
+      ),
+    ).toEqual({
+      policies: [
+        {
+          name: 'p',
+          action: 'ALLOW',
+          rules: [
+            {
+              expression: {
+                allOf: [
+                  {
+                    anyOf: [
+                      { path: { kind: 'regex', value: '/a/[0-9]+' } },
+                      { allOf: [{ ports: { first: 80, last: 89 } }, { not: { any: true } }] },
+                      { destination: '10.0.0.0/8' },
+                      { serverName: { kind: 'suffix', value: '.example' } },
+                      { header: { name: ':path', match: { kind: 'contains', value: '?' } } },
+                      { path: { kind: 'regex', value: expect.stringContaining('/v1/') as string } },
+                    ],
+                  },
+                  {
+                    anyOf: [
+                      { peer: '192.0.2.1/32' },
+                      { peer: '192.0.2.2/32' },
+                      { identity: { kind: 'suffix', value: '/sa/web' } },
+                      { header: { name: 'x-user', match: { kind: 'present' } } },
+                      {
+                        metadata: {
+                          namespace: 'envoy.filters.http.jwt_authn',
+                          path: ['payload', 'groups'],
+                          value: { element: { text: { kind: 'exact', value: 'admin' } } },
+                        },
+                      },
+                    ],
+                  },
+                ],
+              },
+            },
+          ],
+        },
+      ],
+    });
+  });
+
+  it('that logs decides nothing', () => {
+    expect(httpConfig(rbac([any], [any], 'LOG'))).toEqual({
+      policies: [{ name: 'p', action: 'LOG', rules: [{}] }],
+    });
+  });
+
+  it('is refused where nobody could fulfil it, or nobody looks', () => {
+    expect(
+      httpConfig(
+        rbac([{ metadata: { filter: 'other', path: [{ key: 'a' }], value: { boolMatch: true } } }], [any]),
+      ),
+    ).toEqual([expect.stringMatching(/metadata\.filter must be envoy\.filters\.http\.jwt_authn/)]);
+    expect(httpConfig(rbac([any], [{ filterState: { key: 'a', stringMatch: { exact: 'b' } } }]))).toEqual([
+      expect.stringContaining('principals[0].filter_state'),
+    ]);
+    expect(httpConfig(rbac([{ destinationPortRange: { start: 9, end: 9 } }], [any]))).toEqual([
+      expect.stringContaining('destination_port_range'),
+    ]);
+  });
+
+  it('before a TCP proxy judges what a connection shows', () => {
+    const network = (permissions: object[], principals: object[]) =>
+      typed('network.rbac.v3.RBAC', {
+        statPrefix: 's',
+        enforcementType: 'CONTINUOUS',
+        rules: { action: 'DENY', policies: { p: { permissions, principals } } },
+      } as never);
+    expect(
+      tcpChain({
+        name: 'rbac',
+        typedConfig: network(
+          [{ destinationPort: 3306 }],
+          [{ authenticated: { principalName: { exact: 'a' } } }],
+        ),
+      }),
+    ).toEqual([
+      {
+        name: 'rbac',
+        filter: 'tulle.conn.authz',
+        config: {
+          policies: [
+            {
+              name: 'p',
+              action: 'DENY',
+              expression: {
+                allOf: [{ ports: { first: 3306, last: 3306 } }, { identity: { kind: 'exact', value: 'a' } }],
+              },
+            },
+          ],
+        },
+      },
+    ]);
+    expect(
+      tcpChain({ name: 'rbac', typedConfig: network([{ urlPath: { path: { exact: '/' } } }], [any]) }),
+    ).toEqual([expect.stringContaining('which a connection has none of')]);
+  });
+});
+
+describe('jwt_authn', () => {
+  const provider = { issuer: 'i', localJwks: { inlineString: '{"keys":[]}' } };
+  const jwt = (fields: object) => typed('http.jwt_authn.v3.JwtAuthentication', fields as never);
+
+  it('asks for nothing where no rule matches, or a rule requires nothing', () => {
+    expect(
+      httpConfig(
+        jwt({
+          providers: { a: provider },
+          rules: [
+            { match: { prefix: '/health' } },
+            {
+              match: { prefix: '/a' },
+              requires: {
+                requiresAny: { requirements: [{ providerName: 'a' }, { allowMissingOrFailed: {} }] },
+              },
+            },
+          ],
+        }),
+      ),
+    ).toMatchObject({
+      requires: { ignore: true },
+      rules: [
+        { match: { path: { kind: 'bytes-prefix', value: '/health' } }, requires: { ignore: true } },
+        {
+          match: { path: { kind: 'bytes-prefix', value: '/a' } },
+          requires: { any: [{ provider: 'a' }, { allowFailed: true }] },
+        },
+      ],
+    });
+  });
+
+  it('hands claims on, to the service and to other filters', () => {
+    expect(
+      httpConfig(
+        jwt({
+          providers: {
+            a: {
+              ...provider,
+              subjects: { prefix: 'spiffe://' },
+              maxLifetime: '3600s',
+              padForwardPayloadHeader: true,
+              forwardPayloadHeader: 'x-payload',
+              payloadInMetadata: 'payload',
+              normalizePayloadInMetadata: { spaceDelimitedClaims: ['scope'] },
+              headerInMetadata: 'header',
+              failedStatusInMetadata: 'failed',
+              claimToHeaders: [
+                { headerName: 'x-sub', claimName: 'sub' },
+                { headerName: 'x-name', claimName: 'user.name' },
+              ],
+              jwtCacheConfig: { jwtCacheSize: 7 },
+              clearRouteCache: true,
+            },
+          },
+          rules: [{ match: { prefix: '/' }, requires: { providerName: 'a' } }],
+          bypassCorsPreflight: true,
+          stripFailureResponse: true,
+          requirementMap: { some: { providerName: 'a' } },
+        }),
+      ),
+    ).toEqual({
+      providers: [
+        {
+          name: 'a',
+          issuer: 'i',
+          jwks: { keys: [] },
+          subjects: { kind: 'prefix', value: 'spiffe://' },
+          maxLifetimeMs: 3_600_000,
+          from: [{ header: 'authorization' }, { query: 'access_token' }],
+          requireExpiration: false,
+          payloadHeader: 'x-payload',
+          payloadHeaderPadded: true,
+          metadata: { payload: 'payload', wordLists: ['scope'], header: 'header', failure: 'failed' },
+          claimsToHeaders: [
+            { claim: 'sub', header: 'x-sub' },
+            { claim: ['user', 'name'], header: 'x-name' },
+          ],
+          maxCachedTokens: 7,
+          rematch: true,
+        },
+      ],
+      requires: { provider: 'a' },
+      bypassPreflight: true,
+      silentRefusals: true,
+      requirements: { some: { provider: 'a' } },
+    });
+  });
+
+  it('on a route names a requirement of the chain, or is off', () => {
+    const route = (fields: object) => typed('http.jwt_authn.v3.PerRouteConfig', fields as never);
+    expect(overrides({ a: route({ requirementName: 'some' }), b: route({ disabled: true }) })).toEqual({
+      a: { requirement: 'some' },
+      b: null,
+    });
+  });
+});
+
+describe('faults', () => {
+  it('are as a request asks for them, for some requests, and slow responses down', () => {
+    expect(
+      httpConfig(
+        fault({
+          delay: { headerDelay: {}, percentage: { numerator: 50 } },
+          abort: { headerAbort: {}, percentage: { numerator: 100 } },
+          responseRateLimit: { fixedLimit: { limitKbps: '64' }, percentage: { numerator: 1 } },
+          headers: [{ name: 'x', stringMatch: { prefix: 'a' } }],
+          upstreamCluster: 'c',
+          downstreamNodes: ['n'],
+          maxActiveFaults: 3,
+        }),
+      ),
+    ).toEqual({
+      byHeader: { delay: { percent: 50 }, abort: {} },
+      responseRate: { kibPerSecond: 64, percent: 1 },
+      match: [{ name: 'x', match: { kind: 'prefix', value: 'a' } }],
+      cluster: 'c',
+      nodes: ['n'],
+      maxActiveFaults: 3,
+    });
+  });
+});
+
+describe('buffer', () => {
+  it('has a size, on a route another one or none', () => {
+    expect(httpConfig(typed('http.buffer.v3.Buffer', { maxRequestBytes: 10 }))).toEqual({
+      maxRequestBytes: 10,
+    });
+    expect(
+      overrides({
+        a: typed('http.buffer.v3.BufferPerRoute', { disabled: true }),
+        b: typed('http.buffer.v3.BufferPerRoute', { buffer: { maxRequestBytes: 5 } }),
+      }),
+    ).toEqual({ a: null, b: { maxRequestBytes: 5 } });
+  });
+});

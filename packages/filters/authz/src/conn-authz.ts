@@ -1,0 +1,119 @@
+import {
+  CONTINUE,
+  defineConnFilter,
+  type ConnFilter,
+  type ConnHooks,
+  type FilterHost,
+  type HostCounter,
+} from '@tulle/filter';
+import { CompileContext, loadRegexEngine, type RegexEngine } from '@tulle/match';
+import {
+  CONN_AUTHZ_FILTER,
+  connAuthzFilterSchema,
+  type AuthzExpression,
+  type ConnAuthzFilterConfig,
+} from '@tulle/model';
+import { jsonSchema } from '@tulle/schema';
+import { compileExpression, expressionUsesRegex, hasPart, type ExpressionTest } from './expression.ts';
+
+interface Policy {
+  readonly name: string;
+  readonly action: 'ALLOW' | 'DENY' | 'LOG';
+  readonly matches: ExpressionTest;
+}
+
+/**
+ * Authorization of connections by identity, network, port and server name (Envoy's network RBAC). Judged once, after the
+ * handshake: nothing of what it looks at changes while a connection lasts. Who is denied is closed before a byte is read.
+ */
+export const connAuthz: ConnFilter<ConnAuthzFilterConfig> = defineConnFilter<ConnAuthzFilterConfig>({
+  apiVersion: 1,
+  id: CONN_AUTHZ_FILTER,
+  summary: 'Allows or denies connections by proven identity, network, port and server name; shadow mode.',
+  config: jsonSchema<ConnAuthzFilterConfig>(connAuthzFilterSchema),
+  effects: 'none',
+  failOpen: 'forbidden',
+  create: createConnAuthz,
+});
+
+async function createConnAuthz(
+  host: FilterHost,
+  config: ConnAuthzFilterConfig,
+): Promise<ConnHooks<ConnAuthzFilterConfig>> {
+  const regex = config.policies.some(({ expression }) => expressionUsesRegex(expression))
+    ? await loadRegexEngine()
+    : undefined;
+  const { inForce, all } = compile(config, regex);
+  const hasShadow = inForce.length < all.length;
+  const defaultAllows = config.defaultAction !== 'deny';
+  const count = (name: string, help: string): ((policy: string) => HostCounter) => {
+    const counters = new Map(
+      ['none', ...all.map((policy) => policy.name)].map((policy) => [
+        policy,
+        host.counter(name, help, { policy }),
+      ]),
+    );
+    return (policy) => counters.get(policy) as HostCounter;
+  };
+  const denied = count('conn_authz_denied_total', 'Connections that authorization denied');
+  const shadowDenied = count(
+    'conn_authz_shadow_denied_total',
+    'Connections that would be denied with the policies in shadow mode enforced',
+  );
+  const logged = count('conn_authz_logged_total', 'Connections that a policy matched which decides nothing');
+  const logging = all.filter(({ action }) => action === 'LOG');
+
+  return {
+    handshake(connection) {
+      for (const { name, matches } of logging) if (matches(connection, undefined)) logged(name).add();
+      const denier = denierOf(inForce, (policy) => policy.matches(connection, undefined), defaultAllows);
+      if (hasShadow && denier === undefined) {
+        const imagined = denierOf(all, (policy) => policy.matches(connection, undefined), defaultAllows);
+        if (imagined !== undefined) shadowDenied(imagined).add();
+      }
+      if (denier === undefined) return CONTINUE;
+      denied(denier).add();
+      return connection.close(
+        'TULLE_AUTHZ_DENIED',
+        `rbac_access_denied_matched_policy[${printable(denier)}]`,
+      );
+    },
+  };
+}
+
+function compile(
+  { policies }: ConnAuthzFilterConfig,
+  regex: RegexEngine | undefined,
+): { readonly inForce: readonly Policy[]; readonly all: readonly Policy[] } {
+  const context = new CompileContext(regex);
+  const compiled = policies.map(({ name, action, shadow = false, expression }, index) => {
+    const path = `/policies/${index}/expression`;
+    if (hasPart(expression, ofRequests))
+      context.issue(path, 'asks for a path, header or metadata, which a connection has none of');
+    return { name, action, shadow, matches: compileExpression(expression, context, path) };
+  });
+  context.finish('authorization of connections');
+  return { inForce: compiled.filter(({ shadow }) => !shadow), all: compiled };
+}
+
+function ofRequests(part: AuthzExpression): boolean {
+  return 'path' in part || 'header' in part || 'metadata' in part;
+}
+
+/** @returns the policy that denies, `none` where no ALLOW matches; `undefined` where it may pass */
+function denierOf(
+  policies: readonly Policy[],
+  matches: (policy: Policy) => boolean,
+  defaultAllows: boolean,
+): string | undefined {
+  const denies = policies.find((policy) => policy.action === 'DENY' && matches(policy));
+  if (denies) return denies.name;
+  const allows = policies.filter(({ action }) => action === 'ALLOW');
+  if (allows.length === 0) return defaultAllows ? undefined : 'none';
+  return allows.some(matches) ? undefined : 'none';
+}
+
+/** What could break a log's fields becomes an underscore. */
+function printable(name: string): string {
+  return name.replace(/[^\w./-]/g, '_');
+}

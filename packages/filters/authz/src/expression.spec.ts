@@ -1,0 +1,178 @@
+import { addMetadata, CONTINUE, defineHttpFilter, DYNAMIC_METADATA } from '@tulle/filter';
+import { loadRegexEngine } from '@tulle/match';
+import type { AuthzExpression } from '@tulle/model';
+import { jsonSchema } from '@tulle/schema';
+import { runChain, type ChainRun } from '@tulle/testkit';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { authz, connAuthz } from './index.ts';
+
+beforeAll(async () => void (await loadRegexEngine()));
+
+const WEB = 'spiffe://mesh.local/ns/default/sa/web';
+
+/** Says something before authorization looks. */
+const says = defineHttpFilter<{ values: Record<string, unknown> }>({
+  apiVersion: 1,
+  id: 'tulle-filter-says',
+  config: jsonSchema<{ values: Record<string, unknown> }>({
+    type: 'object',
+    properties: { values: { type: 'object' } },
+  }),
+  provides: [DYNAMIC_METADATA],
+  create: () => ({
+    requestHeaders(stream, { values }) {
+      addMetadata(stream, 'envoy.filters.http.jwt_authn', values);
+      return CONTINUE;
+    },
+  }),
+});
+
+async function holds(
+  expression: AuthzExpression,
+  run: Partial<ChainRun> = {},
+  metadata: Record<string, unknown> = {},
+): Promise<boolean> {
+  const { response } = await runChain({
+    filters: [
+      says({ values: metadata }),
+      authz({ policies: [{ name: 'p', action: 'ALLOW', rules: [{ expression }] }] }),
+    ],
+    ...run,
+  });
+  return response?.status === 200;
+}
+
+describe('an expression', () => {
+  it.each<[string, AuthzExpression, Partial<ChainRun>, boolean]>([
+    ['anybody', { any: true }, {}, true],
+    ['nobody', { not: { any: true } }, {}, false],
+    ['a path', { path: { kind: 'exact', value: '/a' } }, { request: { path: '/a?b=c' } }, true],
+    [
+      'a path and its query',
+      { path: { kind: 'suffix', value: 'b=c' } },
+      { request: { path: '/a?b=c' } },
+      false,
+    ],
+    [
+      ':path, which has the query',
+      { header: { name: ':path', match: { kind: 'exact', value: '/a?b=c' } } },
+      { request: { path: '/a?b=c' } },
+      true,
+    ],
+    [
+      'a method',
+      { header: { name: ':method', match: { kind: 'regex', value: 'P(OS|U)T' } } },
+      { request: { method: 'PUT' } },
+      true,
+    ],
+    [
+      'lines of a field, joined',
+      { header: { name: 'x', match: { kind: 'exact', value: 'a,b' } } },
+      {
+        request: {
+          headers: [
+            ['x', 'a'],
+            ['x', 'b'],
+          ],
+        },
+      },
+      true,
+    ],
+    [
+      'an absent field, inverted',
+      { header: { name: 'x', match: { kind: 'exact', value: 'a' }, invert: true } },
+      {},
+      false,
+    ],
+    ['an absent field', { header: { name: 'x', match: { kind: 'present' }, invert: true } }, {}, true],
+    [
+      'both of two',
+      { allOf: [{ any: true }, { header: { name: 'x', match: { kind: 'present' } } }] },
+      { request: { headers: { x: '1' } } },
+      true,
+    ],
+    ['one of two', { anyOf: [{ not: { any: true } }, { ports: { first: 1, last: 65_535 } }] }, {}, true],
+    ['another port', { ports: { first: 1, last: 2 } }, {}, false],
+    ['a network', { peer: '192.0.2.0/24' }, { caller: { host: '192.0.2.7' } }, true],
+    ['another network', { peer: '192.0.2.0/24' }, { caller: { host: '192.0.3.7' } }, false],
+    ['where it went', { destination: '127.0.0.0/8' }, {}, true],
+    [
+      'an identity',
+      { identity: { kind: 'suffix', value: '/sa/web' } },
+      { caller: { tls: { identity: WEB } } },
+      true,
+    ],
+    ['any identity', { identity: { kind: 'present' } }, { caller: { tls: { identity: WEB } } }, true],
+    ['any identity of nobody', { identity: { kind: 'present' } }, {}, false],
+    ['no server name', { serverName: { kind: 'exact', value: '' } }, {}, true],
+  ])('%s', async (_what, expression, run, expected) => {
+    expect(await holds(expression, run)).toBe(expected);
+  });
+
+  it.each<[string, AuthzExpression & { metadata: object }, boolean]>([
+    ['a text', meta(['p', 'sub'], { text: { kind: 'exact', value: 'ann' } }), true],
+    ['another text', meta(['p', 'sub'], { text: { kind: 'exact', value: 'bob' } }), false],
+    ['one of a list', meta(['p', 'groups'], { element: { text: { kind: 'exact', value: 'dev' } } }), true],
+    ['a text that is a list', meta(['p', 'groups'], { text: { kind: 'contains', value: 'dev' } }), false],
+    ['a number', meta(['p', 'level'], { number: { first: 3, last: 4 } }), true],
+    ['a number at the end of a range', meta(['p', 'level'], { number: { first: 2, last: 3 } }), false],
+    ['the number', meta(['p', 'level'], { number: { exact: 3 } }), true],
+    ['what is true', meta(['p', 'admin'], { truth: true }), true],
+    ['what is there', meta(['p'], { present: true }), true],
+    ['what is not there', meta(['q'], { present: false }), true],
+    ['nothing', meta(['p', 'none'], { nothing: true }), true],
+    ['one of two', meta(['p', 'level'], { anyOf: [{ nothing: true }, { number: { exact: 3 } }] }), true],
+    ['a name of the prototype', meta(['p', 'constructor'], { present: true }), false],
+  ])('on metadata: %s', async (_what, expression, expected) => {
+    const values = { p: { sub: 'ann', groups: ['ops', 'dev'], level: 3, admin: true, none: null } };
+    expect(await holds(expression, {}, values)).toBe(expected);
+    const inverted = { metadata: { ...expression.metadata, invert: true } } as AuthzExpression;
+    expect(await holds(inverted, {}, values)).toBe(!expected);
+  });
+
+  function meta(path: readonly string[], value: object): AuthzExpression & { metadata: object } {
+    return { metadata: { namespace: 'envoy.filters.http.jwt_authn', path, value } } as never;
+  }
+});
+
+it('a policy that logs decides nothing, and is counted', async () => {
+  const { response, meter } = await runChain({
+    filters: [
+      authz(
+        { policies: [{ name: 'seen', action: 'LOG', rules: [{ expression: { any: true } }] }] },
+        { name: 'authz' },
+      ),
+    ],
+  });
+  expect(response?.status).toBe(200);
+  expect(meter.value('tulle_filter_authz_logged_total', { policy: 'seen' })).toBe(1);
+});
+
+describe('connections', () => {
+  const connect = (expression: AuthzExpression, action: 'ALLOW' | 'DENY', run: Partial<ChainRun> = {}) =>
+    runChain({
+      filters: [],
+      connectionFilters: [connAuthz({ policies: [{ name: 'p', action, expression }] }, { name: 'rbac' })],
+      ...run,
+    });
+
+  it('are judged by whom they prove to be, before a byte is read', async () => {
+    const caller = { tls: { identity: WEB } };
+    const expression: AuthzExpression = { identity: { kind: 'exact', value: WEB } };
+    expect((await connect(expression, 'ALLOW', { caller })).response?.status).toBe(200);
+    const denied = await connect(expression, 'DENY', { caller });
+    expect([denied.closed, denied.upstreamRequests.length]).toEqual([true, 0]);
+    expect(denied.meter.value('tulle_filter_conn_authz_denied_total', { policy: 'p' })).toBe(1);
+    const stranger = await connect(expression, 'ALLOW', {
+      caller: { tls: { identity: 'spiffe://mesh.local/ns/default/sa/other' } },
+    });
+    expect(stranger.closed).toBe(true);
+    expect(stranger.meter.value('tulle_filter_conn_authz_denied_total', { policy: 'none' })).toBe(1);
+  });
+
+  it('have no path: a policy that asks for one is refused', async () => {
+    await expect(connect({ path: { kind: 'exact', value: '/' } }, 'DENY')).rejects.toThrow(
+      /which a connection has none of/,
+    );
+  });
+});

@@ -1,0 +1,164 @@
+import {
+  DYNAMIC_METADATA,
+  type ConnectionInfo,
+  type Headers,
+  type HttpStream,
+  type RequestHead,
+} from '@tulle/filter';
+import { compileCidrs, compileStringMatch, type CompileContext } from '@tulle/match';
+import type { AuthzExpression, AuthzMetadataTest, AuthzValueTest, ValueMatch } from '@tulle/model';
+
+/** A compiled expression. @param stream `undefined` for a connection that carries no requests */
+export type ExpressionTest = (connection: ConnectionInfo, stream: HttpStream | undefined) => boolean;
+
+/** Whether a part of an expression, however deep, is of a kind. */
+export function hasPart(expression: AuthzExpression, is: (part: AuthzExpression) => boolean): boolean {
+  if (is(expression)) return true;
+  if ('allOf' in expression) return expression.allOf.some((part) => hasPart(part, is));
+  if ('anyOf' in expression) return expression.anyOf.some((part) => hasPart(part, is));
+  return 'not' in expression && hasPart(expression.not, is);
+}
+
+/** Whether compiling needs a regex engine. */
+export function expressionUsesRegex(expression: AuthzExpression): boolean {
+  // Patterns stand in many places, and nothing else has this form.
+  return JSON.stringify(expression).includes('"kind":"regex"');
+}
+
+/** Compiles an expression. @param path JSON pointer of it */
+export function compileExpression(
+  expression: AuthzExpression,
+  context: CompileContext,
+  path: string,
+): ExpressionTest {
+  if ('any' in expression) return () => true;
+  if ('allOf' in expression) {
+    const parts = expression.allOf.map((one, index) =>
+      compileExpression(one, context, `${path}/allOf/${index}`),
+    );
+    return (connection, stream) => parts.every((part) => part(connection, stream));
+  }
+  if ('anyOf' in expression) {
+    const parts = expression.anyOf.map((one, index) =>
+      compileExpression(one, context, `${path}/anyOf/${index}`),
+    );
+    return (connection, stream) => parts.some((part) => part(connection, stream));
+  }
+  if ('not' in expression) {
+    const part = compileExpression(expression.not, context, `${path}/not`);
+    return (connection, stream) => !part(connection, stream);
+  }
+  if ('path' in expression) {
+    const test = compileStringMatch(expression.path, context, `${path}/path`);
+    return (_connection, stream) => stream !== undefined && test(stream.request.path);
+  }
+  if ('header' in expression) return compileHeader(expression.header, context, `${path}/header`);
+  if ('destination' in expression) {
+    const networks = compileCidrs([expression.destination], context, `${path}/destination`);
+    return (connection) => networks.has(connection.localAddress);
+  }
+  if ('ports' in expression) {
+    const { first, last } = expression.ports;
+    return ({ localPort }) => localPort >= first && localPort <= last;
+  }
+  if ('serverName' in expression) {
+    const test = compileStringMatch(expression.serverName, context, `${path}/serverName`);
+    return ({ serverName }) => test(serverName ?? '');
+  }
+  if ('identity' in expression) {
+    const test = compileStringMatch(expression.identity, context, `${path}/identity`);
+    return ({ peerIdentity }) => peerIdentity !== undefined && test(peerIdentity);
+  }
+  if ('peer' in expression) {
+    const networks = compileCidrs([expression.peer], context, `${path}/peer`);
+    return (connection) => networks.has(connection.remoteAddress);
+  }
+  return compileMetadata(expression.metadata, context, `${path}/metadata`);
+}
+
+/** A field that is absent matches nothing, inverted or not; `present` alone asks for it. */
+function compileHeader(condition: ValueMatch, context: CompileContext, path: string): ExpressionTest {
+  const name = condition.name.toLowerCase();
+  const inverted = condition.invert === true;
+  if (condition.match.kind === 'present')
+    return (_connection, stream) =>
+      stream !== undefined && (fieldOf(stream.request, name) !== undefined) !== inverted;
+  const test = compileStringMatch(condition.match, context, `${path}/match`);
+  return (_connection, stream) => {
+    const value = stream === undefined ? undefined : fieldOf(stream.request, name);
+    return value !== undefined && test(value) !== inverted;
+  };
+}
+
+function fieldOf(request: RequestHead, name: string): string | undefined {
+  switch (name) {
+    case ':method':
+      return request.method;
+    case ':path':
+      return request.query === undefined ? request.path : `${request.path}?${request.query}`;
+    case ':authority':
+    case 'host':
+      return request.authority;
+    case ':scheme':
+      return request.scheme;
+    default:
+      return joined(request.headers, name);
+  }
+}
+
+/** The lines of a field as one text; crumbs of a cookie as HTTP/1 has them (RFC 9113 §8.2.3). */
+function joined(headers: Headers, name: string): string | undefined {
+  let value: string | undefined;
+  for (let index = 0; index < headers.length; index += 1) {
+    if (headers.name(index) !== name) continue;
+    const line = headers.value(index);
+    value = value === undefined ? line : `${value}${name === 'cookie' ? '; ' : ','}${line}`;
+  }
+  return value;
+}
+
+/** What nobody has said is no value, which matches when inverted. */
+function compileMetadata(
+  { namespace, path: way, value, invert = false }: AuthzMetadataTest,
+  context: CompileContext,
+  path: string,
+): ExpressionTest {
+  const test = compileValue(value, context, `${path}/value`);
+  const full = [namespace, ...way];
+  return (_connection, stream) => test(within(stream?.get(DYNAMIC_METADATA), full)) !== invert;
+}
+
+function within(metadata: unknown, way: readonly string[]): unknown {
+  let value = metadata;
+  for (const name of way) {
+    // Names come from outside: the prototype has none of them.
+    if (typeof value !== 'object' || value === null || Array.isArray(value) || !Object.hasOwn(value, name))
+      return undefined;
+    value = (value as Readonly<Record<string, unknown>>)[name];
+  }
+  return value;
+}
+
+type ValueTest = (value: unknown) => boolean;
+
+function compileValue(test: AuthzValueTest, context: CompileContext, path: string): ValueTest {
+  if ('text' in test) {
+    const matches = compileStringMatch(test.text, context, `${path}/text`);
+    return (value) => typeof value === 'string' && matches(value);
+  }
+  if ('number' in test) {
+    const { number } = test;
+    if ('exact' in number) return (value) => value === number.exact;
+    // The end is not within (`DoubleRange`).
+    return (value) => typeof value === 'number' && value >= number.first && value < number.last;
+  }
+  if ('truth' in test) return (value) => value === test.truth;
+  if ('nothing' in test) return (value) => value === null;
+  if ('present' in test) return (value) => (value !== undefined) === test.present;
+  if ('element' in test) {
+    const matches = compileValue(test.element, context, `${path}/element`);
+    return (value) => Array.isArray(value) && value.some(matches);
+  }
+  const parts = test.anyOf.map((one, index) => compileValue(one, context, `${path}/anyOf/${index}`));
+  return (value) => parts.some((part) => part(value));
+}

@@ -1,0 +1,5 @@
+/**
+ * Buffer filter.
+ * @packageDocumentation
+ */
+export { buffer } from './buffer.ts';
