@@ -60,6 +60,14 @@ export type {
 } from './route.ts';
 export type { Http2Keepalive, Http2Options } from './http2.ts';
 export type { ChainMatch, FilterChain, FilterEntry, HttpHandler, Listener, TcpHandler } from './listener.ts';
+export type {
+  AccessLog,
+  AccessLogComparison,
+  AccessLogFilter,
+  AccessLogFormat,
+  AccessLogOutput,
+  AccessLogType,
+} from './access-log.ts';
 export { LOCAL_REPLIES } from './local-reply.ts';
 export { localRepliesSchema } from './schema/local-reply.ts';
 export type { LocalReplies, LocalReplyFormat, LocalReplyJson, LocalReplyMapper } from './local-reply.ts';

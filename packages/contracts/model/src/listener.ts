@@ -1,3 +1,4 @@
+import type { AccessLog } from './access-log.ts';
 import type { Address } from './address.ts';
 import type { Http2Options } from './http2.ts';
 import type { LocalReplies } from './local-reply.ts';
@@ -103,6 +104,8 @@ export interface HttpHandler {
   readonly targetChars?: 'whatwg' | 'rfc3986';
   /** Absent: code and request id as plain text. */
   readonly localReplies?: LocalReplies;
+  /** Where lines about its streams go, beside what the proxy itself logs. Default none. */
+  readonly accessLogs?: readonly AccessLog[];
   /** `server` header on responses: `pass` the origin's (default), or overwrite. */
   readonly serverHeader?: 'pass' | { readonly value: string };
 }
@@ -117,6 +120,8 @@ export interface TcpHandler {
   readonly filters?: readonly FilterEntry[];
   /** No byte either way. Default 3,600,000 (Envoy `TcpProxy.idle_timeout`). */
   readonly idleTimeoutMs?: number;
+  /** Where lines about its connections go. Default none. */
+  readonly accessLogs?: readonly AccessLog[];
 }
 
 /** A filter in a chain. */

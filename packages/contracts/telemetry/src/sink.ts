@@ -44,12 +44,30 @@ export interface TracingSettings {
   readonly inject: readonly ('w3c' | 'b3' | 'b3multi')[];
 }
 
+/** Opens the access logs that a configuration asks for. */
+export interface AccessLoggers {
+  /** The kinds of output that it knows (`to.kind` of an access log). */
+  readonly kinds: readonly string[];
+  /**
+   * Opens one; logs that name the same place may share it. Closed by the engine when no handler logs to it any more.
+   * @param log an `AccessLog` of the model, sound by its schema
+   * @throws an error with `issues`, by their JSON pointers into `log`, or any other for a place that cannot be had
+   */
+  open(log: { readonly to: { readonly kind: string } }): Sink | Promise<Sink>;
+  /** Writes out what is queued for all of them; called on drain, with a deadline of 5 s. */
+  flush?(): Promise<void>;
+  /** Last call. */
+  close?(): Promise<void>;
+}
+
 /** A telemetry exporter as a proxy takes it: `createProxy({ telemetry: [prometheus(), accessLog()] })`. */
 export interface TelemetryPlugin {
   readonly name: string;
   /** Where the engine and its filters count. At most one plugin of a proxy brings a meter. */
   readonly meter?: Meter;
   readonly sink?: Sink;
+  /** What the access logs of handlers are opened with. Costs nothing where no handler has any. */
+  readonly accessLoggers?: AccessLoggers;
   /** Makes the engine decide on sampling and pass trace context on. At most one plugin of a proxy brings it. */
   readonly tracing?: TracingSettings;
   readonly adminPages?: readonly AdminPage[];

@@ -13,6 +13,8 @@ export interface JsonFormat {
 export interface FormatOptions extends OperatorContext {
   /** Longer values are cut and end in `…`. */
   readonly maxFieldChars: number;
+  /** Nothing in place of `-`, no key in place of `null` (Envoy `omit_empty_values`). Default false. */
+  readonly omitEmpty?: boolean;
   /** How a value stands in a text; `quoted`: between quotes. Default: as in a line that no value can break. */
   valueText?(value: string, quoted: boolean): string;
 }
@@ -30,7 +32,8 @@ export type Render = (record: StreamRecord) => string;
 /** Compiles a text with operators; what is wrong goes to `issues`. Unset values are `-`. */
 export function compileText(format: string, issues: FormatIssue[], options: FormatOptions): Render {
   const pieces = compilePieces(format, issues, options);
-  return (record) => textOf(pieces, record, '-');
+  const unset = options.omitEmpty === true ? '' : '-';
+  return (record) => textOf(pieces, record, unset);
 }
 
 /** Text as it stands, or a value with the way to write it. */
@@ -90,10 +93,23 @@ export function compileJson(
     return { before: `${i === 0 ? '{' : ','}${jsonText(key, key.length)}:`, render };
   });
   if (entries.length === 0) return () => '{}';
+  if (options.omitEmpty === true) return withoutEmpty(entries);
   return (record) => {
     let json = '';
     for (const { before, render } of entries) json += before + render(record);
     return `${json}}`;
+  };
+}
+
+/** Each value as it is, and nothing of those that are unset. */
+function withoutEmpty(entries: readonly { readonly before: string; readonly render: Render }[]): Render {
+  return (record) => {
+    let json = '';
+    for (const { before, render } of entries) {
+      const value = render(record);
+      if (value !== 'null') json += (json === '' ? '{' : ',') + before.slice(1) + value;
+    }
+    return json === '' ? '{}' : `${json}}`;
   };
 }
 

@@ -3,8 +3,8 @@
  * @packageDocumentation
  */
 import type { AnyConnFilter, AnyHttpFilter } from '@tulle/filter';
-import type { TelemetryPlugin } from '@tulle/telemetry';
-import type { AccessLogOptions } from '@tulle/telemetry-access-log';
+import type { AccessLoggers, Meter, TelemetryPlugin } from '@tulle/telemetry';
+import type { AccessLogOptions, AccessLoggersPlugin } from '@tulle/telemetry-access-log';
 import type { OtlpOptions } from '@tulle/telemetry-otlp';
 import type { PrometheusOptions } from '@tulle/telemetry-prometheus';
 import type { TokenLender } from '@tulle/filter-ratelimit';
@@ -65,7 +65,24 @@ export interface LoadTelemetryOptions {
   readonly otlp?: OtlpOptions;
 }
 
-/** Loads exporters; they count in the registry of the metrics, where there are any. */
+/** What opens the access logs of a configuration; it is loaded with the first one. */
+function accessLoggersWhenAsked(meter: { readonly meter?: Meter }): TelemetryPlugin {
+  let loading: Promise<AccessLoggersPlugin> | undefined;
+  const load = (): Promise<AccessLoggersPlugin> =>
+    (loading ??= import('@tulle/telemetry-access-log').then(({ accessLoggers }) => accessLoggers(meter)));
+  const accessLoggers: AccessLoggers = {
+    kinds: ['file', 'stdout', 'stderr'],
+    open: async (log) => (await load()).accessLoggers.open(log),
+    flush: async () => (await loading)?.accessLoggers.flush(),
+    close: async () => (await loading)?.accessLoggers.close(),
+  };
+  return { name: 'access-loggers', accessLoggers };
+}
+
+/**
+ * Loads exporters; they count in the registry of the metrics, where there are any. Access logs that a configuration asks
+ * for can always be had.
+ */
 export async function loadStandardTelemetry({
   prometheus,
   accessLog,
@@ -91,5 +108,6 @@ export async function loadStandardTelemetry({
             ...otlp,
           }),
         ]),
+    accessLoggersWhenAsked(meter),
   ];
 }

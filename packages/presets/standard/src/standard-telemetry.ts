@@ -1,5 +1,5 @@
 import type { TelemetryPlugin } from '@tulle/telemetry';
-import { accessLog, type AccessLogOptions } from '@tulle/telemetry-access-log';
+import { accessLog, accessLoggers, type AccessLogOptions } from '@tulle/telemetry-access-log';
 import { otlp, type OtlpOptions } from '@tulle/telemetry-otlp';
 import { prometheus, type PrometheusOptions } from '@tulle/telemetry-prometheus';
 
@@ -15,7 +15,10 @@ export interface StandardTelemetryOptions {
   readonly otlp?: OtlpOptions | false;
 }
 
-/** The exporters that ship with Tulle, counting in one place: Prometheus metrics, the access log, OpenTelemetry. */
+/**
+ * The exporters that ship with Tulle, counting in one place: Prometheus metrics, the access log, OpenTelemetry, and what
+ * opens the access logs that a configuration asks for.
+ */
 export function standardTelemetry(options: StandardTelemetryOptions = {}): readonly TelemetryPlugin[] {
   const metrics = prometheus(options.prometheus);
   const self = options.prometheus?.self;
@@ -25,5 +28,6 @@ export function standardTelemetry(options: StandardTelemetryOptions = {}): reado
     ...(options.otlp === undefined || options.otlp === false
       ? []
       : [otlp({ registry: metrics.meter, ...(self === undefined ? {} : { self }), ...options.otlp })]),
+    accessLoggers({ meter: metrics.meter }),
   ];
 }

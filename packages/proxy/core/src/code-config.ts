@@ -126,6 +126,7 @@ export function tcpListener(options: TcpListenerOptions): CodeListener {
     bufferLimitBytes,
     idleTimeoutMs,
     statPrefix,
+    accessLogs,
   } = options;
   return {
     name,
@@ -143,6 +144,7 @@ export function tcpListener(options: TcpListenerOptions): CodeListener {
           ...(filters === undefined ? {} : { filters }),
           ...(idleTimeoutMs === undefined ? {} : { idleTimeoutMs }),
           ...(statPrefix === undefined ? {} : { statPrefix }),
+          ...(accessLogs === undefined ? {} : { accessLogs }),
         },
       },
     ],

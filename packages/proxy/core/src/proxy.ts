@@ -204,6 +204,7 @@ export class ProxyRuntime implements Proxy {
         listeners: new Map(
           [...this.listeners].map(([name, runtime]): [string, CompiledListener] => [name, runtime.compiled]),
         ),
+        loggers: this.telemetry.flatMap(({ accessLoggers }) => accessLoggers ?? []),
         ref: (name) => this.#ref(name),
         refuseDangling: (this.#options.danglingReferences ?? 'refuse') === 'refuse',
       });
@@ -435,7 +436,10 @@ export class ProxyRuntime implements Proxy {
   async #finish(plugin: TelemetryPlugin, step: 'flush' | 'close'): Promise<void> {
     try {
       // At once what throws at once, and never longer than the deadline.
-      const done = (async () => plugin.sink?.[step]?.())();
+      const done = Promise.all([
+        (async () => plugin.sink?.[step]?.())(),
+        (async () => plugin.accessLoggers?.[step]?.())(),
+      ]).then(() => {});
       await withDeadline(
         this.engine,
         done,

@@ -219,6 +219,7 @@ describe('writing', () => {
     const out = new LineBuffer(4096, 64);
     const writer = createBatchWriter(
       {
+        open: async () => {},
         write: async (bytes) => stuck.then(() => void taken.push(bytes.toString())),
         reopen: async () => {},
         close: async () => {},

@@ -20,7 +20,10 @@ export type { JsonFormat };
 export type AccessLogFormat = string | { readonly json: JsonFormat };
 
 /** How a format is filled. */
-export type FormatOptions = Pick<RenderOptions, 'query' | 'maxFieldChars'>;
+export type FormatOptions = Pick<RenderOptions, 'query' | 'maxFieldChars' | 'omitEmpty'> & {
+  /** JSON pointer of a text format, for issues. Default `''`. */
+  readonly where?: string;
+};
 
 const HOST = { name: hostname(), variable: (name: string): string | undefined => process.env[name] };
 
@@ -30,11 +33,14 @@ const HOST = { name: hostname(), variable: (name: string): string | undefined =>
  */
 export function compileFormat(format: AccessLogFormat, options: FormatOptions): LineWriter {
   const filled = { ...options, host: HOST };
-  const render = typeof format === 'string' ? textLine(format, filled) : jsonLine(format.json, filled);
+  const render =
+    typeof format === 'string'
+      ? textLine(format, filled, options.where ?? '')
+      : jsonLine(format.json, filled);
   return (out, record) => out.utf8(`${render(record)}\n`);
 }
 
-function textLine(format: string, options: RenderOptions): Render {
+function textLine(format: string, options: RenderOptions, where: string): Render {
   // Envoy's formats bring their line end; one is here either way, and only there.
   const line = format.endsWith('\n') ? format.slice(0, -1) : format;
   const issues: FormatIssue[] = [];
@@ -43,7 +49,7 @@ function textLine(format: string, options: RenderOptions): Render {
     issues.push({ at: breakAt, message: 'a record is one line: no line end may stand inside' });
   if (line === '') issues.push({ at: 0, message: 'the format is empty' });
   const render = compileText(line, issues, options);
-  if (issues.length > 0) refuseFormat(issues.map((issue) => ({ where: '', issue })));
+  if (issues.length > 0) refuseFormat(issues.map((issue) => ({ where, issue })));
   return render;
 }
 

@@ -4,6 +4,8 @@
  */
 export { accessLog } from './access-log.ts';
 export type { AccessLogOptions, AccessLogPlugin } from './access-log.ts';
+export { accessLoggers } from './access-loggers.ts';
+export type { AccessLoggersOptions, AccessLoggersPlugin } from './access-loggers.ts';
 export type { BatchWriterCounts } from './batch-writer.ts';
 export type { AccessLogTarget } from './target.ts';
 export { createJsonLine } from './json-line.ts';

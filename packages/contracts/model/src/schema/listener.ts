@@ -1,4 +1,5 @@
 import type { JsonSchema } from '../filters/json-schema.ts';
+import { accessLogsSchema } from './access-log.ts';
 import { address, fields, flag, listOf, milliseconds, name, names, oneOf, text, whole } from './parts.ts';
 import { http2OptionsSchema } from './http2.ts';
 import { localRepliesSchema } from './local-reply.ts';
@@ -38,6 +39,7 @@ const http: JsonSchema = fields(['kind', 'routes', 'filters'], {
   targetChars: oneOf('whatwg', 'rfc3986'),
   pathParameters: oneOf('keep', 'strip', 'refuse'),
   localReplies: localRepliesSchema,
+  accessLogs: accessLogsSchema,
   serverHeader: { anyOf: [{ const: 'pass' }, fields(['value'], { value: text })] },
 });
 
@@ -47,6 +49,7 @@ const tcp: JsonSchema = fields(['kind', 'clusters'], {
   clusters: listOf(fields(['name'], { name, weight: whole(0, 1_000_000) })),
   filters,
   idleTimeoutMs: milliseconds(),
+  accessLogs: accessLogsSchema,
 });
 
 /** JSON Schema of `Listener`. */

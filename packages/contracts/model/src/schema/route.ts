@@ -8,9 +8,13 @@ const filterConfigs: JsonSchema = { type: 'object' };
 const pair: JsonSchema = fields(['name', 'value'], { name, value: text });
 const edits: JsonSchema = fields([], { set: listOf(pair), add: listOf(pair), remove: names });
 
-const valueMatches: JsonSchema = listOf(
-  fields(['name', 'match'], { name, match: stringMatchSchema, invert: flag }),
-);
+/** JSON Schema of `ValueMatch`. */
+export const valueMatchSchema: JsonSchema = fields(['name', 'match'], {
+  name,
+  match: stringMatchSchema,
+  invert: flag,
+});
+const valueMatches: JsonSchema = listOf(valueMatchSchema);
 
 const match: JsonSchema = fields(['path'], {
   path: fields(['kind', 'value'], { kind: oneOf('exact', 'prefix', 'bytes-prefix', 'regex'), value: text }),

@@ -23,6 +23,7 @@ import {
   uint32,
 } from './basics.ts';
 import { downstreamTls } from './clusters.ts';
+import { accessLogs } from './access-logs.ts';
 import { connectionFilters, httpFilters } from './filters.ts';
 import { routeConfig } from './routes.ts';
 
@@ -94,6 +95,7 @@ const httpHandler: fc.Arbitrary<HttpHandler> = object<HttpHandler>(
     targetChars: fc.constantFrom('whatwg', 'rfc3986'),
     pathParameters: fc.constantFrom('keep', 'strip', 'refuse'),
     localReplies,
+    accessLogs,
     serverHeader: fc.oneof(fc.constant('pass' as const), object<{ value: string }>({ value: label })),
   },
 );
@@ -106,7 +108,7 @@ const tcpHandler: fc.Arbitrary<TcpHandler> = object<TcpHandler>(
       { maxLength: 3 },
     ),
   },
-  { statPrefix: label, filters: connectionFilters, idleTimeoutMs: milliseconds },
+  { statPrefix: label, filters: connectionFilters, idleTimeoutMs: milliseconds, accessLogs },
 );
 
 const match: fc.Arbitrary<ChainMatch> = options<ChainMatch>({

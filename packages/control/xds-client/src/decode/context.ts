@@ -2,6 +2,11 @@ import { createRegistry, type DescMessage, type Message, type Registry } from '@
 import { type Any, anyUnpack } from '@bufbuild/protobuf/wkt';
 import type { ConfigIssue } from '@tulle/filter';
 import { HttpProtocolOptionsSchema } from '@tulle/xds-proto/envoy/extensions/upstreams/http/v3/http_protocol_options';
+import { FileAccessLogSchema } from '@tulle/xds-proto/envoy/extensions/access_loggers/file/v3/file';
+import {
+  StderrAccessLogSchema,
+  StdoutAccessLogSchema,
+} from '@tulle/xds-proto/envoy/extensions/access_loggers/stream/v3/stream';
 import { FilterConfigSchema } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
 import { BrotliSchema } from '@tulle/xds-proto/envoy/extensions/compression/brotli/compressor/v3/brotli';
 import { GzipSchema } from '@tulle/xds-proto/envoy/extensions/compression/gzip/compressor/v3/gzip';
@@ -91,6 +96,9 @@ const KNOWN: Registry = createRegistry(
   DownstreamTlsContextSchema,
   UpstreamTlsContextSchema,
   RawBufferSchema,
+  FileAccessLogSchema,
+  StdoutAccessLogSchema,
+  StderrAccessLogSchema,
 );
 
 /** Issues past this number are counted, not kept: a resource that is wrong everywhere must not fill memory. */

@@ -6,6 +6,7 @@ import {
   HttpConnectionManager_PathWithEscapedSlashesAction as EscapedSlashes,
   HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
 } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
+import { decodeAccessLogs } from './access-logs.ts';
 import { checkSource } from './config-source.ts';
 import type { DecodeContext } from './context.ts';
 import type { Extras } from './extras.ts';
@@ -62,6 +63,7 @@ export function decodeHttpHandler(
     allowCustomMethods: extras.flag('allowCustomMethods'),
     targetChars: oneOf(context, extras, 'targetChars', ['whatwg', 'rfc3986'], extrasPath),
     localReplies: decodeLocalReplies(context, manager.localReplyConfig, path),
+    accessLogs: decodeAccessLogs(context, manager.accessLog, `${path}.access_log`),
     serverHeader: decodeServerHeader(context, manager, path),
   });
   flags.end();

@@ -18,6 +18,7 @@ import {
   type TcpProxy,
   TcpProxySchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy';
+import { decodeAccessLogs } from './access-logs.ts';
 import { decodeAddress, decodeCidr } from './address.ts';
 import type { DecodeContext } from './context.ts';
 import { readExtras } from './extras.ts';
@@ -166,5 +167,6 @@ function decodeTcpHandler(
     clusters,
     filters: filled(filters),
     idleTimeoutMs: milliseconds(proxy.idleTimeout),
+    accessLogs: decodeAccessLogs(context, proxy.accessLog, `${path}.access_log`),
   });
 }

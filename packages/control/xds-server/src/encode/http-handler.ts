@@ -9,6 +9,7 @@ import {
   HttpConnectionManagerSchema,
   RdsSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
+import { encodeAccessLogs } from './access-logs.ts';
 import { adsSource } from './config-source.ts';
 import { encodeHttpFilters, filterFlags } from './filters.ts';
 import type { EncodeForm } from './form.ts';
@@ -36,6 +37,7 @@ export function encodeHttpHandler(
     ...(handler.http2 && form.release === 'this' && { http2ProtocolOptions: encodeHttp2(handler.http2) }),
     routeSpecifier: routes(handler, form),
     httpFilters: encodeHttpFilters(handler.filters, form),
+    accessLog: encodeAccessLogs(handler.accessLogs),
     ...common(handler),
     ...(handler.requestHeadTimeoutMs !== undefined && {
       requestHeadersTimeout: duration(handler.requestHeadTimeoutMs),

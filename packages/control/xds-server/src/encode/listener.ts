@@ -22,6 +22,7 @@ import {
 import { TlsInspectorSchema } from '@tulle/xds-proto/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector';
 import { HttpConnectionManagerSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import { TcpProxySchema } from '@tulle/xds-proto/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy';
+import { encodeAccessLogs } from './access-logs.ts';
 import { encodeAddress, encodeCidr } from './address.ts';
 import { encodeListenerFilter, encodeNetworkFilter, filterFlags } from './filters.ts';
 import type { EncodeForm } from './form.ts';
@@ -119,6 +120,7 @@ function tcpFilters(handler: TcpHandler, listenerName: string, form: EncodeForm)
   const [only, ...more] = handler.clusters;
   const proxy = create(TcpProxySchema, {
     statPrefix: handler.statPrefix ?? listenerName,
+    accessLog: encodeAccessLogs(handler.accessLogs),
     clusterSpecifier:
       only && more.length === 0 && (only.weight ?? 1) === 1
         ? { case: 'cluster', value: only.name }

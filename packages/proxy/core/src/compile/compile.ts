@@ -15,6 +15,8 @@ import {
 import type { Engine } from '../engine.ts';
 import { sessionOptions } from '../http2/session-options.ts';
 import type { ClusterRef } from '../upstream/cluster.ts';
+import type { AccessLoggers } from '@tulle/telemetry';
+import { openAccessLogs, type AccessLogs } from './access-logs.ts';
 import { downstreamTls } from './alpn.ts';
 import { canonical } from './canonical.ts';
 import { checkModel, type SoundParts } from './check-model.ts';
@@ -56,6 +58,8 @@ export interface CompileBase {
   readonly generation: number;
   readonly listeners: ReadonlyMap<string, CompiledListener>;
   readonly clusterKeys: ReadonlyMap<string, string>;
+  /** What opens access logs. */
+  readonly loggers: readonly AccessLoggers[];
   ref(name: string): ClusterRef;
   /** Whether a cluster name that nothing defines is a fault; else it is answered with 503 until it comes. */
   readonly refuseDangling: boolean;
@@ -158,10 +162,10 @@ class Compilation {
       ...clusters.filter((_, index) => sound.clusters.has(index)).map((cluster) => cluster.tls),
       ...chains.flatMap((listener) => listener.filterChains.map((chain) => chain.tls)),
     ];
+    const logs = chains.flatMap((listener) => listener.filterChains.map(({ handler }) => handler.accessLogs));
     if (
       inForce.some((config) => usesRegex(config) || hasPattern(config)) ||
-      entries.some(hasPattern) ||
-      tls.some(hasPattern)
+      [...entries, ...logs, ...tls].some(hasPattern)
     )
       this.#regex = await loadRegexEngine();
   }
@@ -292,15 +296,28 @@ class Compilation {
         : chain.handler.kind === 'http'
           ? await this.#filterSet(entries, [], `${path}/handler/filters`, before?.handler.filters)
           : await this.#filterSet([], entries, `${path}/handler/filters`, before?.handler.filters);
+    const accessLogs = await this.#accessLogs(chain.handler, path);
     if (filters === undefined) return undefined;
     const handler =
       chain.handler.kind === 'http'
-        ? this.#http(chain.name, chain.handler, routes, filters, listener, path)
-        : this.#tcp(chain.name, chain.handler, filters, path);
+        ? this.#http(chain.name, chain.handler, routes, { filters, accessLogs }, listener, path)
+        : this.#tcp(chain.name, chain.handler, { filters, accessLogs }, path);
     if (handler === undefined) return undefined;
     const compiled = new CompiledChain({ name: chain.name, key, match, tls, tlsKey, filtersKey, handler });
     this.#undo.push(() => compiled.retireIfUnused());
     return compiled;
+  }
+
+  async #accessLogs({ accessLogs }: HttpHandler | TcpHandler, path: string): Promise<AccessLogs | undefined> {
+    const { engine, loggers } = this.#base;
+    const opened = await openAccessLogs(accessLogs, `${path}/handler/accessLogs`, {
+      engine,
+      loggers,
+      regex: this.#regex,
+      issues: this.#issues,
+    });
+    if (opened !== undefined) this.#undo.push(() => opened.closeIfUnused());
+    return opened;
   }
 
   #serverTls(config: DownstreamTls, path: string): SharedTls | undefined {
@@ -390,7 +407,7 @@ class Compilation {
     name: string,
     handler: HttpHandler,
     routes: { readonly config: RouteConfig; readonly path: string } | undefined,
-    filters: FilterSet,
+    { filters, accessLogs }: Shared,
     listener: Listener,
     path: string,
   ): HttpChain | undefined {
@@ -441,6 +458,7 @@ class Compilation {
       generation: this.#base.generation,
       settings,
       filters,
+      accessLogs,
       beforeRoute: tables.beforeRoute,
       unrouted: tables.unrouted,
       matcher,
@@ -457,7 +475,7 @@ class Compilation {
     return trustedForwarders.length === 0 ? undefined : new IdentityPatterns(trustedForwarders);
   }
 
-  #tcp(name: string, handler: TcpHandler, filters: FilterSet, path: string): TcpChain {
+  #tcp(name: string, handler: TcpHandler, { filters, accessLogs }: Shared, path: string): TcpChain {
     const shares = handler.clusters.map((share, index) => ({
       ref: this.#ref(share.name, `${path}/handler/clusters/${index}/name`),
       weight: share.weight ?? 1,
@@ -469,10 +487,17 @@ class Compilation {
       shares,
       totalWeight: shares.reduce((sum, share) => sum + share.weight, 0),
       filters,
+      accessLogs,
       idleTimeoutMs: handler.idleTimeoutMs ?? 3_600_000,
       generation: this.#base.generation,
     });
   }
+}
+
+/** What chains hold and let go of. */
+interface Shared {
+  readonly filters: FilterSet;
+  readonly accessLogs: AccessLogs | undefined;
 }
 
 /** Whether a part of a configuration has a condition with a pattern, whoever reads it. */

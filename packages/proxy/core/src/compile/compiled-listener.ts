@@ -1,6 +1,7 @@
 import type { CidrSet } from '@tulle/match';
 import type { Listener } from '@tulle/model';
 import type { ClusterRef } from '../upstream/cluster.ts';
+import type { ChainLogs } from '../stream/logs.ts';
 import { HttpChain } from './compiled.ts';
 import type { FilterSet } from './filter-set.ts';
 import type { SharedTls } from './shared-tls.ts';
@@ -19,6 +20,7 @@ export interface TcpChain {
   readonly shares: readonly { readonly ref: ClusterRef; readonly weight: number }[];
   readonly totalWeight: number;
   readonly filters: FilterSet;
+  readonly accessLogs: ChainLogs | undefined;
   readonly idleTimeoutMs: number;
   readonly generation: number;
 }
@@ -56,7 +58,9 @@ export class CompiledChain {
     this.filtersKey = parts.filtersKey;
     this.handler = parts.handler;
     this.tls?.retain();
-    if (!(this.handler instanceof HttpChain)) this.handler.filters.retain();
+    if (this.handler instanceof HttpChain) return;
+    this.handler.filters.retain();
+    this.handler.accessLogs?.retain();
   }
 
   retain(): void {
@@ -73,7 +77,10 @@ export class CompiledChain {
     if (this.#users > 0 || this.#retired) return;
     this.#retired = true;
     if (this.handler instanceof HttpChain) this.handler.retire();
-    else this.handler.filters.release();
+    else {
+      this.handler.filters.release();
+      this.handler.accessLogs?.release();
+    }
     this.tls?.release();
   }
 }

@@ -14,6 +14,7 @@ import type {
 import type { StreamRecord } from '@tulle/telemetry';
 import type { HeadStep, PhaseTable } from '../chain/tables.ts';
 import type { UpstreamRef } from '../sides.ts';
+import type { ChainLogs, CompiledLog } from '../stream/logs.ts';
 import type { FilterSet } from './filter-set.ts';
 import type { IdentityPatterns } from './identity-patterns.ts';
 
@@ -165,10 +166,13 @@ export class HttpChain {
   readonly generation: number;
   readonly settings: HttpSettings;
   readonly filters: FilterSet;
+  /** Its access logs; `null`: none. */
+  readonly logs: readonly CompiledLog[] | null;
   readonly beforeRoute: readonly HeadStep[] | null;
   /** In force before routing, and for requests that no route matches. */
   readonly unrouted: PhaseTable;
   readonly matcher: RouteMatcher<CompiledRoute>;
+  readonly #accessLogs: ChainLogs | undefined;
   #streams = 0;
   #retired = false;
 
@@ -179,6 +183,7 @@ export class HttpChain {
     readonly generation: number;
     readonly settings: HttpSettings;
     readonly filters: FilterSet;
+    readonly accessLogs?: ChainLogs | undefined;
     readonly beforeRoute: readonly HeadStep[] | null;
     readonly unrouted: PhaseTable;
     readonly matcher: RouteMatcher<CompiledRoute>;
@@ -192,7 +197,10 @@ export class HttpChain {
     this.beforeRoute = parts.beforeRoute;
     this.unrouted = parts.unrouted;
     this.matcher = parts.matcher;
+    this.logs = parts.accessLogs?.logs ?? null;
+    this.#accessLogs = parts.accessLogs;
     parts.filters.retain();
+    parts.accessLogs?.retain();
   }
 
   /** A newer chain took its place. */
@@ -210,14 +218,19 @@ export class HttpChain {
   }
 
   release(): void {
-    if (--this.#streams === 0 && this.#retired) this.filters.release();
+    if (--this.#streams === 0 && this.#retired) this.#letGo();
   }
 
   /** Replaced by a newer chain: no new stream comes. */
   retire(): void {
     if (this.#retired) return;
     this.#retired = true;
-    if (this.#streams === 0) this.filters.release();
+    if (this.#streams === 0) this.#letGo();
+  }
+
+  #letGo(): void {
+    this.filters.release();
+    this.#accessLogs?.release();
   }
 }
 

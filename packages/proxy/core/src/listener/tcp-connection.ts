@@ -61,6 +61,7 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
     this.#startMs = engine.turn.nowMs;
     if (first !== undefined && first.length > 0) this.#held.push(first);
     chain.filters.retain();
+    chain.accessLogs?.retain();
     socket.events = this;
     socket.pause();
     this.#begin();
@@ -207,6 +208,7 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
     this.#record();
     this.#hooks?.close();
     this.#chain.filters.release();
+    this.#chain.accessLogs?.release();
     this.#listener.connectionOver(this);
   }
 
@@ -240,7 +242,7 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
       record.bytesReceived = this.#relay?.caller.bytes ?? 0;
       record.bytesSent = this.#relay?.endpoint.bytes ?? 0;
       record.configGeneration = this.#chain.generation;
-    });
+    }, this.#chain.accessLogs?.logs);
   }
 
   // — the caller's socket until the relay takes it —

@@ -1,7 +1,9 @@
+import type { Headers } from '@tulle/filter';
 import type { AttemptRecord, Sink, StreamRecord } from '@tulle/telemetry';
 import { grpcStatusOf } from '../grpc/grpc-status.ts';
 import type { Services } from '../services.ts';
 import { disown, isThenable, messageOf } from '../thenable.ts';
+import type { CompiledLog } from './logs.ts';
 import { protocolOf, type Stream } from './stream.ts';
 
 const NO_LABELS: Readonly<Record<string, string>> = Object.freeze({});
@@ -26,10 +28,12 @@ export class Recorder {
 
   /** Fills the record from a stream that is over and hands it out. */
   record(stream: Stream): void {
-    if (this.#sinks.length === 0) return;
+    const { logs } = stream.chain;
+    if (this.#sinks.length === 0 && logs === null) return;
     const record = this.#record;
     this.#fill(record, stream);
     this.hand(record);
+    if (logs !== null) this.#log(logs, record, stream.headers);
     record.stream = undefined;
   }
 
@@ -96,23 +100,32 @@ export class Recorder {
   }
 
   /** A record for something that is no HTTP stream; `fill` sets what differs from an empty one. */
-  recordOther(fill: (record: Mutable<StreamRecord>) => void): void {
-    if (this.#sinks.length === 0) return;
+  recordOther(fill: (record: Mutable<StreamRecord>) => void, logs?: readonly CompiledLog[]): void {
+    if (this.#sinks.length === 0 && logs === undefined) return;
     const record = new RecordView();
     fill(record);
     this.hand(record);
+    if (logs !== undefined) this.#log(logs, record, undefined);
   }
 
   hand(record: StreamRecord): void {
-    for (let i = 0; i < this.#sinks.length; i++) {
-      const sink = this.#sinks[i] as Sink;
-      try {
-        const result: unknown = sink.record(record);
-        if (result !== undefined && isThenable(result))
-          disown(result, (message) => this.#sinkFailed(sink, message));
-      } catch (error) {
-        this.#sinkFailed(sink, messageOf(error));
-      }
+    for (let i = 0; i < this.#sinks.length; i++) this.#give(this.#sinks[i] as Sink, record);
+  }
+
+  #log(logs: readonly CompiledLog[], record: StreamRecord, headers: Headers | undefined): void {
+    for (let i = 0; i < logs.length; i++) {
+      const { passes, sink } = logs[i] as CompiledLog;
+      if (passes === null || passes(record, headers)) this.#give(sink, record);
+    }
+  }
+
+  #give(sink: Sink, record: StreamRecord): void {
+    try {
+      const result: unknown = sink.record(record);
+      if (result !== undefined && isThenable(result))
+        disown(result, (message) => this.#sinkFailed(sink, message));
+    } catch (error) {
+      this.#sinkFailed(sink, messageOf(error));
     }
   }
 

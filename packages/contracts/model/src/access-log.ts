@@ -1,0 +1,88 @@
+import type { LocalReplyJson } from './local-reply.ts';
+import type { ValueMatch } from './route.ts';
+
+/** Where lines about streams go, and which (Envoy `config.accesslog.v3.AccessLog`). */
+export interface AccessLog {
+  /** For people; it may stand twice. */
+  readonly name?: string;
+  /** Absent: every stream is logged. */
+  readonly filter?: AccessLogFilter;
+  readonly to: AccessLogOutput;
+  readonly format: AccessLogFormat;
+}
+
+/**
+ * What takes the lines. A telemetry plugin of the proxy opens it. `/dev/stdout` and `/dev/stderr` are the same as the two
+ * streams. A file is appended to, made with mode 0640, and shared by all logs that name it.
+ */
+export type AccessLogOutput =
+  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'stdout' }
+  | { readonly kind: 'stderr' };
+
+/**
+ * Text, or a JSON object of texts, with the operators of Envoy's access log. A record is one line: a text that does not end
+ * in a line end gets one, and none may stand inside.
+ */
+export type AccessLogFormat = {
+  /**
+   * Whether what is unset is left out: nothing instead of `-` in a text, no key instead of `null` in JSON (Envoy
+   * `omit_empty_values`). Default false.
+   */
+  readonly omitEmpty?: boolean;
+} & ({ readonly text: string } | { readonly json: LocalReplyJson });
+
+/** A number compared with another. */
+export interface AccessLogComparison {
+  readonly op: 'eq' | 'ne' | 'ge' | 'le';
+  readonly value: number;
+}
+
+/** What Envoy calls the moments at which it logs; here the two ends are logged. */
+export type AccessLogType =
+  | 'NotSet'
+  | 'TcpUpstreamConnected'
+  | 'TcpPeriodic'
+  | 'TcpConnectionEnd'
+  | 'DownstreamStart'
+  | 'DownstreamPeriodic'
+  | 'DownstreamEnd'
+  | 'UpstreamPoolReady'
+  | 'UpstreamPeriodic'
+  | 'UpstreamEnd'
+  | 'DownstreamTunnelSuccessfullyEstablished'
+  | 'UdpTunnelUpstreamConnected'
+  | 'UdpPeriodic'
+  | 'UdpSessionEnd';
+
+/**
+ * Which streams are logged (Envoy `AccessLogFilter`).
+ * - `status`: the HTTP status that the caller saw, 0 where it saw none.
+ * - `duration`: whole milliseconds from the first byte of the request to the last of the response.
+ * - `not-health-check`: no health check. No filter answers these in an endpoint's place, so that it holds for all.
+ * - `traceable`: spans are made of it.
+ * - `share`: `numerator` of `denominator`, told by the request id, so that all proxies on the way log the same requests; by
+ *   chance with `independent`, and where the id is none of ours.
+ * - `header`: of the request; of pseudo-headers `:method`, `:path`, `:authority`.
+ * - `flags`: one of these short response flags; without any, whatever flag.
+ * - `grpc-status`: one of these, 0 to 16; of a request that is no gRPC call what stands for its HTTP status.
+ * - `all`, `any`: of at least two.
+ * - `log-type`: an HTTP stream is a `DownstreamEnd`, a TCP connection a `TcpConnectionEnd`.
+ */
+export type AccessLogFilter =
+  | ({ readonly kind: 'status' } & AccessLogComparison)
+  | ({ readonly kind: 'duration' } & AccessLogComparison)
+  | { readonly kind: 'not-health-check' }
+  | { readonly kind: 'traceable' }
+  | {
+      readonly kind: 'share';
+      readonly numerator: number;
+      readonly denominator: 100 | 10_000 | 1_000_000;
+      readonly independent?: boolean;
+    }
+  | { readonly kind: 'all'; readonly filters: readonly AccessLogFilter[] }
+  | { readonly kind: 'any'; readonly filters: readonly AccessLogFilter[] }
+  | { readonly kind: 'header'; readonly header: ValueMatch }
+  | { readonly kind: 'flags'; readonly flags: readonly string[] }
+  | { readonly kind: 'grpc-status'; readonly statuses: readonly number[]; readonly exclude?: boolean }
+  | { readonly kind: 'log-type'; readonly types: readonly AccessLogType[]; readonly exclude?: boolean };

@@ -1,0 +1,90 @@
+import type { JsonSchema } from '../filters/json-schema.ts';
+import { fields, flag, listOf, name, names, oneOf, text, whole } from './parts.ts';
+import { valueMatchSchema } from './route.ts';
+
+const comparison = (kind: string): JsonSchema =>
+  fields(['kind', 'op', 'value'], {
+    kind: { const: kind },
+    op: oneOf('eq', 'ne', 'ge', 'le'),
+    value: whole(0, 4_294_967_295),
+  });
+
+/** Parts of a filter that are filters themselves, so deep at most: what a person can still read. */
+const MAX_DEPTH = 4;
+
+function filterOf(depth: number): JsonSchema {
+  return {
+    anyOf: [
+      comparison('status'),
+      comparison('duration'),
+      fields(['kind'], { kind: { const: 'not-health-check' } }),
+      fields(['kind'], { kind: { const: 'traceable' } }),
+      fields(['kind', 'numerator', 'denominator'], {
+        kind: { const: 'share' },
+        numerator: whole(0, 4_294_967_295),
+        denominator: { enum: [100, 10_000, 1_000_000] },
+        independent: flag,
+      }),
+      fields(['kind', 'header'], { kind: { const: 'header' }, header: valueMatchSchema }),
+      fields(['kind', 'flags'], { kind: { const: 'flags' }, flags: names }),
+      fields(['kind', 'statuses'], {
+        kind: { const: 'grpc-status' },
+        statuses: listOf(whole(0, 16)),
+        exclude: flag,
+      }),
+      fields(['kind', 'types'], {
+        kind: { const: 'log-type' },
+        types: listOf(
+          oneOf(
+            'NotSet',
+            'TcpUpstreamConnected',
+            'TcpPeriodic',
+            'TcpConnectionEnd',
+            'DownstreamStart',
+            'DownstreamPeriodic',
+            'DownstreamEnd',
+            'UpstreamPoolReady',
+            'UpstreamPeriodic',
+            'UpstreamEnd',
+            'DownstreamTunnelSuccessfullyEstablished',
+            'UdpTunnelUpstreamConnected',
+            'UdpPeriodic',
+            'UdpSessionEnd',
+          ),
+        ),
+        exclude: flag,
+      }),
+      ...(depth === 0
+        ? []
+        : [
+            fields(['kind', 'filters'], {
+              kind: oneOf('all', 'any'),
+              filters: { ...listOf(filterOf(depth - 1)), minItems: 2 },
+            }),
+          ]),
+    ],
+  };
+}
+
+const format: JsonSchema = {
+  anyOf: [
+    fields(['text'], { text, omitEmpty: flag }),
+    // Texts, or objects of texts: whoever compiles the format looks at them.
+    fields(['json'], { json: { type: 'object' }, omitEmpty: flag }),
+  ],
+};
+
+/** JSON Schema of a list of `AccessLog`. */
+export const accessLogsSchema: JsonSchema = listOf(
+  fields(['to', 'format'], {
+    name,
+    filter: filterOf(MAX_DEPTH),
+    to: {
+      anyOf: [
+        fields(['kind', 'path'], { kind: { const: 'file' }, path: name }),
+        fields(['kind'], { kind: oneOf('stdout', 'stderr') }),
+      ],
+    },
+    format,
+  }),
+);

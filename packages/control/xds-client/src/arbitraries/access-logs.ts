@@ -1,0 +1,97 @@
+import fc from 'fast-check';
+import type { AccessLog, AccessLogFilter, AccessLogFormat, AccessLogOutput, ValueMatch } from '@tulle/model';
+import { label, object, uint32 } from './basics.ts';
+
+type Kind<Name extends AccessLogFilter['kind']> = Extract<AccessLogFilter, { readonly kind: Name }>;
+
+const comparison = <Name extends 'status' | 'duration'>(kind: Name): fc.Arbitrary<Kind<Name>> =>
+  object<Kind<Name>>({
+    kind: fc.constant(kind),
+    op: fc.constantFrom('eq', 'ne', 'ge', 'le'),
+    value: uint32,
+  });
+
+const simple: fc.Arbitrary<AccessLogFilter> = fc.oneof(
+  comparison('status'),
+  comparison('duration'),
+  fc.constant<AccessLogFilter>({ kind: 'not-health-check' }),
+  fc.constant<AccessLogFilter>({ kind: 'traceable' }),
+  object<Kind<'share'>>(
+    {
+      kind: fc.constant('share'),
+      numerator: uint32,
+      denominator: fc.constantFrom(100, 10_000, 1_000_000),
+    },
+    { independent: fc.constant(true) },
+  ),
+  object<Kind<'header'>>({
+    kind: fc.constant('header'),
+    header: object<ValueMatch>(
+      {
+        name: label,
+        match: fc.oneof(
+          object({
+            kind: fc.constantFrom('exact', 'prefix', 'suffix', 'contains', 'regex'),
+            value: label,
+          }),
+          fc.constant({ kind: 'present' }),
+        ),
+      },
+      { invert: fc.constant(true) },
+    ),
+  }),
+  object<Kind<'flags'>>({
+    kind: fc.constant('flags'),
+    flags: fc.array(fc.constantFrom('UH', 'NR', 'UF'), { maxLength: 2 }),
+  }),
+  object<Kind<'grpc-status'>>(
+    {
+      kind: fc.constant('grpc-status'),
+      statuses: fc.array(fc.integer({ min: 0, max: 16 }), { maxLength: 3 }),
+    },
+    { exclude: fc.constant(true) },
+  ),
+  object<Kind<'log-type'>>(
+    {
+      kind: fc.constant('log-type'),
+      types: fc.array(fc.constantFrom('NotSet', 'DownstreamEnd', 'TcpConnectionEnd', 'UdpSessionEnd'), {
+        maxLength: 2,
+      }),
+    },
+    { exclude: fc.constant(true) },
+  ),
+);
+
+const filter: fc.Arbitrary<AccessLogFilter> = fc.oneof(
+  simple,
+  object<Kind<'all' | 'any'>>({
+    kind: fc.constantFrom('all', 'any'),
+    filters: fc.array(simple, { minLength: 2, maxLength: 3 }),
+  }),
+);
+
+const omitEmpty: fc.Arbitrary<boolean> = fc.constant(true);
+const format: fc.Arbitrary<AccessLogFormat> = fc.oneof(
+  object<AccessLogFormat>({ text: label }, { omitEmpty }),
+  object<AccessLogFormat>(
+    {
+      json: fc.dictionary(
+        label,
+        fc.oneof(label, fc.dictionary(label, label, { maxKeys: 2, noNullPrototype: true })),
+        { maxKeys: 2, noNullPrototype: true },
+      ),
+    },
+    { omitEmpty },
+  ),
+);
+
+const to: fc.Arbitrary<AccessLogOutput> = fc.oneof(
+  object<AccessLogOutput>({ kind: fc.constant('file'), path: label.map((name) => `/var/log/${name}`) }),
+  fc.constantFrom<AccessLogOutput>({ kind: 'stdout' }, { kind: 'stderr' }),
+);
+
+/** Access logs of a handler. */
+export const accessLogs: fc.Arbitrary<readonly AccessLog[]> = fc.array(
+  object<AccessLog>({ to, format }, { name: label, filter }),
+  { minLength: 1, maxLength: 2 },
+);

@@ -1,0 +1,100 @@
+import { isMessage, type Message } from '@bufbuild/protobuf';
+import type { AccessLog, AccessLogFormat, AccessLogOutput, LocalReplyJson } from '@tulle/model';
+import type { AccessLog as EnvoyLog } from '@tulle/xds-proto/envoy/config/accesslog/v3/accesslog';
+import type { SubstitutionFormatString } from '@tulle/xds-proto/envoy/config/core/v3/substitution_format_string';
+import { FileAccessLogSchema } from '@tulle/xds-proto/envoy/extensions/access_loggers/file/v3/file';
+import {
+  StderrAccessLogSchema,
+  StdoutAccessLogSchema,
+} from '@tulle/xds-proto/envoy/extensions/access_loggers/stream/v3/stream';
+import { decodeLogFilter } from './access-log-filter.ts';
+import type { DecodeContext } from './context.ts';
+import { present } from './values.ts';
+
+/** What Envoy writes where nothing is said (its documentation of access logs, "Default format string"). */
+const DEFAULT_FORMAT: AccessLogFormat = {
+  text:
+    '[%START_TIME%] "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%" %RESPONSE_CODE% %RESPONSE_FLAGS% ' +
+    '%BYTES_RECEIVED% %BYTES_SENT% %DURATION% %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% "%REQ(X-FORWARDED-FOR)%" ' +
+    '"%REQ(USER-AGENT)%" "%REQ(X-REQUEST-ID)%" "%REQ(:AUTHORITY)%" "%UPSTREAM_HOST%"\n',
+};
+
+/** @param path of the list, e.g. `access_log` @returns `undefined` for none */
+export function decodeAccessLogs(
+  context: DecodeContext,
+  logs: readonly EnvoyLog[],
+  path: string,
+): readonly AccessLog[] | undefined {
+  if (logs.length === 0) return undefined;
+  return logs.flatMap((log, index) => {
+    const here = `${path}[${index}]`;
+    const any = log.configType.case === 'typedConfig' ? log.configType.value : undefined;
+    const message = context.open(any, `${here}.typed_config`);
+    const output = message && decodeOutput(context, message, `${here}.typed_config`);
+    const filter = log.filter && decodeLogFilter(context, log.filter, `${here}.filter`);
+    if (output === undefined) return [];
+    return [present({ name: log.name === '' ? undefined : log.name, filter, ...output })];
+  });
+}
+
+type Output = Pick<AccessLog, 'to' | 'format'>;
+
+function decodeOutput(context: DecodeContext, message: Message, path: string): Output | undefined {
+  if (isMessage(message, FileAccessLogSchema)) {
+    if (message.path === '') context.refuse(`${path}.path`, 'is missing');
+    const to: AccessLogOutput = { kind: 'file', path: message.path };
+    const { accessLogFormat: given } = message;
+    switch (given.case) {
+      case 'format':
+        return { to, format: given.value === '' ? DEFAULT_FORMAT : { text: given.value } };
+      case 'typedJsonFormat':
+        return { to, format: { json: given.value as LocalReplyJson } };
+      case 'jsonFormat':
+        context.refuse(
+          `${path}.json_format`,
+          'is not supported, since it writes numbers as texts: give log_format or typed_json_format',
+        );
+        return undefined;
+      case 'logFormat':
+        return { to, format: decodeFormat(context, given.value, `${path}.log_format`) };
+      case undefined:
+        return { to, format: DEFAULT_FORMAT };
+    }
+  }
+  const stdout = isMessage(message, StdoutAccessLogSchema);
+  if (stdout || isMessage(message, StderrAccessLogSchema)) {
+    const { accessLogFormat: given } = message;
+    return {
+      to: { kind: stdout ? 'stdout' : 'stderr' },
+      format:
+        given.case === 'logFormat'
+          ? decodeFormat(context, given.value, `${path}.log_format`)
+          : DEFAULT_FORMAT,
+    };
+  }
+  context.refuse(path, `${message.$typeName} is no access logger that this proxy has`);
+  return undefined;
+}
+
+function decodeFormat(
+  context: DecodeContext,
+  given: SubstitutionFormatString,
+  path: string,
+): AccessLogFormat {
+  const omitEmpty = given.omitEmptyValues ? true : undefined;
+  const { format } = given;
+  switch (format.case) {
+    case 'textFormat':
+      return present({ text: format.value, omitEmpty });
+    case 'textFormatSource':
+      if (format.value.specifier.case === 'inlineString')
+        return present({ text: format.value.specifier.value, omitEmpty });
+      context.refuse(`${path}.text_format_source`, 'must be an inline_string');
+      return DEFAULT_FORMAT;
+    case 'jsonFormat':
+      return present({ json: format.value as LocalReplyJson, omitEmpty });
+    case undefined:
+      context.refuse(path, 'must have a text_format, a text_format_source or a json_format');
+      return DEFAULT_FORMAT;
+  }
+}

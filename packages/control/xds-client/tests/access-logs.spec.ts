@@ -1,0 +1,142 @@
+import { create, fromJson, type JsonObject } from '@bufbuild/protobuf';
+import { anyPack, StringValueSchema } from '@bufbuild/protobuf/wkt';
+import { AccessLogSchema } from '@tulle/xds-proto/envoy/config/accesslog/v3/accesslog';
+import { FileAccessLogSchema } from '@tulle/xds-proto/envoy/extensions/access_loggers/file/v3/file';
+import { StdoutAccessLogSchema } from '@tulle/xds-proto/envoy/extensions/access_loggers/stream/v3/stream';
+import { describe, expect, it } from 'vitest';
+import { decodeAccessLogs } from '../src/decode/access-logs.ts';
+import { createDecodeContext } from '../src/decode/context.ts';
+
+/** What another control plane's access log, in Envoy's JSON, is read as, and where it is refused. */
+function read(file: JsonObject, filter?: JsonObject): { logs: unknown; refused: string[] } {
+  const context = createDecodeContext({ tolerated: new Set(), allowUnknown: false });
+  const log = fromJson(AccessLogSchema, { name: 'envoy.access_loggers.file', ...(filter && { filter }) });
+  log.configType = {
+    case: 'typedConfig',
+    value: anyPack(FileAccessLogSchema, fromJson(FileAccessLogSchema, file)),
+  };
+  context.check(AccessLogSchema, log, 'access_log[0]');
+  return {
+    logs: decodeAccessLogs(context, [log], 'access_log'),
+    refused: [...new Set(context.issues.map(({ path }) => path))],
+  };
+}
+
+const file = { path: '/dev/stdout' };
+
+describe('an access log of another control plane', () => {
+  it("has Envoy's own format where it says none", () => {
+    expect(read(file)).toEqual({
+      logs: [
+        {
+          name: 'envoy.access_loggers.file',
+          to: { kind: 'file', path: '/dev/stdout' },
+          format: { text: expect.stringMatching(/^\[%START_TIME%\] .*"%UPSTREAM_HOST%"\n$/) as string },
+        },
+      ],
+      refused: [],
+    });
+    const context = createDecodeContext({ tolerated: new Set(), allowUnknown: false });
+    const stdout = create(AccessLogSchema, {
+      configType: {
+        case: 'typedConfig',
+        value: anyPack(StdoutAccessLogSchema, create(StdoutAccessLogSchema)),
+      },
+    });
+    expect(decodeAccessLogs(context, [stdout], 'access_log')).toMatchObject([{ to: { kind: 'stdout' } }]);
+    expect(context.issues).toEqual([]);
+  });
+
+  it.each<[JsonObject, object]>([
+    [{ logFormat: { textFormat: 'a' } }, { text: 'a' }],
+    [
+      { logFormat: { textFormatSource: { inlineString: 'a' }, omitEmptyValues: true } },
+      { text: 'a', omitEmpty: true },
+    ],
+    [{ logFormat: { jsonFormat: { a: '%PROTOCOL%' } } }, { json: { a: '%PROTOCOL%' } }],
+    [{ format: 'a' }, { text: 'a' }],
+    [{ typedJsonFormat: { a: { b: 'c' } } }, { json: { a: { b: 'c' } } }],
+  ])('with the format %j has %j', (format, expected) => {
+    expect(read({ ...file, ...format })).toMatchObject({ logs: [{ format: expected }], refused: [] });
+  });
+
+  it.each<[JsonObject, string]>([
+    [{ jsonFormat: { a: 'b' } }, 'access_log[0].typed_config.json_format'],
+    [{ path: '' }, 'access_log[0].typed_config.path'],
+    [
+      { logFormat: { textFormatSource: { filename: '/x' } } },
+      'access_log[0].typed_config.log_format.text_format_source',
+    ],
+    [{ logFormat: {} }, 'access_log[0].typed_config.log_format'],
+    [
+      { logFormat: { textFormat: 'a', formatters: [{ name: 'x' }] } },
+      'access_log[0].typed_config.log_format.formatters',
+    ],
+  ])('with %j is refused at %s', (given, path) => {
+    expect(read({ ...file, ...given }).refused).toContain(path);
+  });
+
+  it.each<[JsonObject, object]>([
+    [
+      { statusCodeFilter: { comparison: { op: 'GE', value: { defaultValue: 400, runtimeKey: 'k' } } } },
+      { kind: 'status', op: 'ge', value: 400 },
+    ],
+    [
+      { durationFilter: { comparison: { op: 3, value: { defaultValue: 5, runtimeKey: 'k' } } } },
+      { kind: 'duration', op: 'ne', value: 5 },
+    ],
+    [
+      { runtimeFilter: { runtimeKey: 'k', percentSampled: { numerator: 5, denominator: 'TEN_THOUSAND' } } },
+      { kind: 'share', numerator: 5, denominator: 10_000 },
+    ],
+    [
+      {
+        orFilter: {
+          filters: [
+            { responseFlagFilter: { flags: ['NR'] } },
+            { grpcStatusFilter: { statuses: ['INTERNAL'] } },
+          ],
+        },
+      },
+      {
+        kind: 'any',
+        filters: [
+          { kind: 'flags', flags: ['NR'] },
+          { kind: 'grpc-status', statuses: [13] },
+        ],
+      },
+    ],
+    [
+      { headerFilter: { header: { name: ':path', stringMatch: { prefix: '/a' } } } },
+      { kind: 'header', header: { name: ':path', match: { kind: 'prefix', value: '/a' } } },
+    ],
+    [
+      { logTypeFilter: { types: ['DownstreamEnd'], exclude: true } },
+      { kind: 'log-type', types: ['DownstreamEnd'], exclude: true },
+    ],
+  ])('with the filter %j has %j', (filter, expected) => {
+    expect(read(file, filter)).toMatchObject({ logs: [{ filter: expected }], refused: [] });
+  });
+
+  it.each<[JsonObject, string]>([
+    [{ metadataFilter: {} }, 'access_log[0].filter.metadata_filter'],
+    [{ extensionFilter: { name: 'cel' } }, 'access_log[0].filter.extension_filter'],
+    [{}, 'access_log[0].filter'],
+    [{ andFilter: { filters: [{ traceableFilter: {} }] } }, 'access_log[0].filter.and_filter.filters'],
+    [{ grpcStatusFilter: { statuses: [17] } }, 'access_log[0].filter.grpc_status_filter.statuses[0]'],
+    [{ statusCodeFilter: {} }, 'access_log[0].filter.status_code_filter.comparison'],
+  ])('with the filter %j is refused at %s', (filter, path) => {
+    expect(read(file, filter).refused).toContain(path);
+  });
+
+  it('of a kind that this proxy has not is refused by its type', () => {
+    const context = createDecodeContext({ tolerated: new Set(), allowUnknown: false });
+    const log = create(AccessLogSchema, {
+      configType: { case: 'typedConfig', value: anyPack(StringValueSchema, create(StringValueSchema)) },
+    });
+    decodeAccessLogs(context, [log], 'access_log');
+    expect(context.issues).toEqual([
+      { path: 'access_log[0].typed_config', message: expect.stringContaining('StringValue') as string },
+    ]);
+  });
+});

@@ -1,0 +1,195 @@
+import { compileHeaderMatch, compileStringMatch, CompileContext, type RegexEngine } from '@tulle/match';
+import type { AccessLog, AccessLogComparison, AccessLogFilter, ValueMatch } from '@tulle/model';
+import type { AccessLoggers, Sink, StreamRecord } from '@tulle/telemetry';
+import type { Engine } from '../engine.ts';
+import { grpcStatusOfHttp } from '../grpc/grpc-status.ts';
+import type { ChainLogs, CompiledLog, LogTest } from '../stream/logs.ts';
+import { withDeadline } from './filter-set.ts';
+import type { Issues } from './issues.ts';
+
+/** The access logs of one handler; closed when nothing logs to them any more. */
+export class AccessLogs implements ChainLogs {
+  readonly logs: readonly CompiledLog[];
+  readonly #engine: Engine;
+  #users = 0;
+  #closed = false;
+
+  constructor(engine: Engine, logs: readonly CompiledLog[]) {
+    this.#engine = engine;
+    this.logs = logs;
+  }
+
+  retain(): void {
+    this.#users++;
+  }
+
+  release(): void {
+    this.#users--;
+    this.closeIfUnused();
+  }
+
+  closeIfUnused(): void {
+    if (this.#users > 0 || this.#closed) return;
+    this.#closed = true;
+    for (const { sink } of this.logs) void this.#close(sink);
+  }
+
+  async #close(sink: Sink): Promise<void> {
+    try {
+      await withDeadline(
+        this.#engine,
+        Promise.resolve(sink.close?.()),
+        CLOSE_DEADLINE_MS,
+        () => new Error(`not done after ${CLOSE_DEADLINE_MS} ms; what it held is lost`),
+      );
+    } catch (error) {
+      this.#engine.log.error(
+        `an access log failed to close: ${error instanceof Error ? error.message : String(error)}`,
+      );
+    }
+  }
+}
+
+/** As the other sinks have. */
+const CLOSE_DEADLINE_MS = 5_000;
+
+/**
+ * Opens the access logs of a handler; everything that is wrong goes to `issues`.
+ * @param path JSON pointer of the list
+ * @returns `undefined` where there are none, or they are wrong
+ */
+export async function openAccessLogs(
+  logs: readonly AccessLog[] | undefined,
+  path: string,
+  base: {
+    readonly engine: Engine;
+    readonly loggers: readonly AccessLoggers[];
+    readonly regex: RegexEngine | undefined;
+    readonly issues: Issues;
+  },
+): Promise<AccessLogs | undefined> {
+  if (logs === undefined || logs.length === 0) return undefined;
+  const { engine, loggers, issues } = base;
+  const context = new CompileContext(base.regex);
+  const opened: CompiledLog[] = [];
+  for (const [index, log] of logs.entries()) {
+    const here = `${path}/${index}`;
+    const passes =
+      log.filter === undefined ? null : compileTest(log.filter, `${here}/filter`, context, engine);
+    const maker = loggers.find(({ kinds }) => kinds.includes(log.to.kind));
+    if (maker === undefined) {
+      const known = loggers.flatMap(({ kinds }) => kinds);
+      issues.add(
+        `${here}/to/kind`,
+        `no telemetry plugin of this proxy opens access logs of the kind ${JSON.stringify(log.to.kind)}; there is ${known.join(', ') || 'none: give it accessLoggers() of @tulle/telemetry-access-log'}`,
+      );
+      continue;
+    }
+    try {
+      opened.push({ sink: await maker.open(log), passes });
+    } catch (error) {
+      issues.take(here, error);
+    }
+  }
+  for (const issue of context.issues) issues.add(issue.path, issue.message);
+  return new AccessLogs(engine, opened);
+}
+
+function compileTest(
+  filter: AccessLogFilter,
+  path: string,
+  context: CompileContext,
+  engine: Engine,
+): LogTest {
+  switch (filter.kind) {
+    case 'status': {
+      const compare = comparison(filter);
+      return ({ status }) => compare(status);
+    }
+    case 'duration': {
+      const compare = comparison(filter);
+      return ({ durationMs }) => compare(Math.floor(durationMs));
+    }
+    case 'not-health-check':
+      return () => true;
+    case 'traceable':
+      return ({ sampled }) => sampled;
+    case 'share':
+      return share(filter, engine.random);
+    case 'all': {
+      const tests = filter.filters.map((one, i) => compileTest(one, `${path}/filters/${i}`, context, engine));
+      return (record, headers) => tests.every((test) => test(record, headers));
+    }
+    case 'any': {
+      const tests = filter.filters.map((one, i) => compileTest(one, `${path}/filters/${i}`, context, engine));
+      return (record, headers) => tests.some((test) => test(record, headers));
+    }
+    case 'header':
+      return header(filter.header, `${path}/header`, context);
+    case 'flags': {
+      const wanted = new Set(filter.flags);
+      if (wanted.size === 0) return ({ flags }) => flags.length > 0;
+      return ({ flags }) => flags.some((flag) => wanted.has(flag));
+    }
+    case 'grpc-status': {
+      const wanted = new Set(filter.statuses);
+      const exclude = filter.exclude ?? false;
+      return ({ grpcStatus, status }) =>
+        wanted.has(grpcStatus >= 0 ? grpcStatus : grpcStatusOfHttp(status)) !== exclude;
+    }
+    case 'log-type': {
+      const { exclude = false, types } = filter;
+      const http = types.includes('DownstreamEnd') !== exclude;
+      const tcp = types.includes('TcpConnectionEnd') !== exclude;
+      return ({ kind }) => (kind === 'http' ? http : tcp);
+    }
+  }
+}
+
+function comparison({ op, value }: AccessLogComparison): (given: number) => boolean {
+  switch (op) {
+    case 'eq':
+      return (given) => given === value;
+    case 'ne':
+      return (given) => given !== value;
+    case 'ge':
+      return (given) => given >= value;
+    case 'le':
+      return (given) => given <= value;
+  }
+}
+
+const FIRST_OF_UUID = /^[0-9a-fA-F]{8}/;
+
+/** As Envoy counts: the first eight digits of the request id, modulo the denominator. */
+function share(
+  { numerator, denominator, independent }: Extract<AccessLogFilter, { readonly kind: 'share' }>,
+  random: () => number,
+): LogTest {
+  const byChance: LogTest = () => random() * denominator < numerator;
+  if (independent === true) return byChance;
+  return (record, headers) =>
+    FIRST_OF_UUID.test(record.requestId)
+      ? Number.parseInt(record.requestId.slice(0, 8), 16) % denominator < numerator
+      : byChance(record, headers);
+}
+
+/** A connection has no headers: what is not there never matches, and matches when inverted. */
+function header(condition: ValueMatch, path: string, context: CompileContext): LogTest {
+  const pseudo = PSEUDO[condition.name.toLowerCase()];
+  if (pseudo === undefined) {
+    const test = compileHeaderMatch(condition, context, path);
+    const inverted = condition.invert === true;
+    return (_, headers) => (headers === undefined ? inverted : test(headers));
+  }
+  const test = compileStringMatch(condition.match, context, `${path}/match`);
+  const inverted = condition.invert === true;
+  return (record) => (record.kind === 'http' && test(pseudo(record))) !== inverted;
+}
+
+const PSEUDO: Readonly<Record<string, (record: StreamRecord) => string>> = {
+  ':method': ({ method }) => method,
+  ':authority': ({ authority }) => authority,
+  ':path': ({ upstreamPath, path, query }) =>
+    query === undefined ? (upstreamPath ?? path) : `${upstreamPath ?? path}?${query}`,
+};

@@ -1,0 +1,19 @@
+import type { Headers } from '@tulle/filter';
+import type { Sink, StreamRecord } from '@tulle/telemetry';
+
+/** Whether a stream is logged. @param headers of its request; `undefined` for a connection */
+export type LogTest = (record: StreamRecord, headers: Headers | undefined) => boolean;
+
+/** One access log of a chain. */
+export interface CompiledLog {
+  readonly sink: Sink;
+  /** `null`: all. */
+  readonly passes: LogTest | null;
+}
+
+/** The access logs of one chain; closed when nothing logs to them any more. */
+export interface ChainLogs {
+  readonly logs: readonly CompiledLog[];
+  retain(): void;
+  release(): void;
+}

@@ -1,0 +1,149 @@
+import { TulleError } from '@tulle/filter';
+import type { AccessLog, AccessLogOutput } from '@tulle/model';
+import type { AccessLoggers, Meter, Sink, TelemetryPlugin } from '@tulle/telemetry';
+import { createBatchWriter, SPARE_BYTES, type BatchWriter, type BatchWriterCounts } from './batch-writer.ts';
+import { compileFormat } from './formats.ts';
+import { LineBuffer } from './line-buffer.ts';
+import { openTarget, type AccessLogTarget, type Target } from './target.ts';
+
+/** Options of {@link accessLoggers}; as those of `accessLog`, for each place that lines go to. */
+export interface AccessLoggersOptions {
+  /** Longer values are cut and end in `…`. Default 4,096. */
+  readonly maxFieldChars?: number;
+  /** Default 200. */
+  readonly flushIntervalMs?: number;
+  /** Default 32,768. */
+  readonly batchBytes?: number;
+  /** Default 4 MiB; past it lines are dropped and counted. */
+  readonly maxQueuedBytes?: number;
+  /** Where lines, drops and errors are counted, with the place as label `output`. */
+  readonly meter?: Meter;
+}
+
+/** Opens what a proxy's configuration asks for. */
+export interface AccessLoggersPlugin extends TelemetryPlugin {
+  readonly accessLoggers: Required<AccessLoggers>;
+  /** Opens every file anew under its name, e.g. after a rotation; no line is lost or torn between the two. */
+  reopen(): Promise<void>;
+  /** Of every place that is open: its path, `stdout` or `stderr`. */
+  readonly counts: ReadonlyMap<string, BatchWriterCounts>;
+}
+
+/** A place that lines go to, for all logs that name it. */
+interface Output {
+  readonly writer: BatchWriter;
+  readonly lines: LineBuffer;
+  readonly target: Target;
+  readonly stops: readonly (() => void)[];
+  users: number;
+}
+
+/**
+ * The access logs that a configuration asks for (`HttpHandler.accessLogs`, Envoy's `access_log`): files and the standard
+ * streams, `createProxy({ telemetry: [accessLoggers()] })`. Logs that name the same file share it, so that their lines
+ * keep their order, and a new configuration goes on in it without a gap. Nothing is opened, and no request costs more,
+ * where the configuration asks for none.
+ */
+export function accessLoggers(options: AccessLoggersOptions = {}): AccessLoggersPlugin {
+  const { maxFieldChars = 4096, batchBytes = 32_768, flushIntervalMs = 200, meter } = options;
+  const { maxQueuedBytes = 4 * 1024 * 1024 } = options;
+  const outputs = new Map<string, Output>();
+  const all = async (use: (writer: BatchWriter) => Promise<void>): Promise<void> => {
+    await Promise.all([...outputs.values()].map(async ({ writer }) => use(writer)));
+  };
+
+  const make = async (name: string, to: AccessLogTarget): Promise<Output> => {
+    const target = openTarget(to);
+    await target.open();
+    const lines = new LineBuffer(maxFieldChars, batchBytes + SPARE_BYTES);
+    const writer = createBatchWriter(target, lines, { flushIntervalMs, batchBytes, maxQueuedBytes });
+    return { writer, lines, target, stops: observe(meter, name, writer.counts), users: 0 };
+  };
+
+  const outputOf = async (to: AccessLogOutput): Promise<Output> => {
+    const { name, target } = placeOf(to);
+    const known = outputs.get(name);
+    if (known !== undefined) return known;
+    const made = await make(name, target).catch((error: unknown) => {
+      const message = `cannot be appended to: ${error instanceof Error ? error.message : String(error)}`;
+      throw new TulleError('TULLE_CONFIG_INVALID', `access log ${name} ${message}`, {
+        cause: error,
+        issues: [{ path: '/to/path', message: `${name} ${message}` }],
+      });
+    });
+    outputs.set(name, made);
+    return made;
+  };
+
+  const letGo = async (name: string, output: Output): Promise<void> => {
+    output.users--;
+    if (output.users > 0) return output.writer.flush();
+    outputs.delete(name);
+    for (const stop of output.stops) stop();
+    await output.writer.close();
+  };
+
+  return {
+    name: 'access-loggers',
+    accessLoggers: {
+      kinds: ['file', 'stdout', 'stderr'],
+      async open(given): Promise<Sink> {
+        const { to, format } = given as AccessLog;
+        const write = compileFormat('text' in format ? format.text : format, {
+          maxFieldChars,
+          query: 'keep',
+          omitEmpty: format.omitEmpty ?? false,
+          where: '/text',
+        });
+        const { name } = placeOf(to);
+        const output = await outputOf(to);
+        output.users++;
+        const { writer, lines } = output;
+        let closed = false;
+        return {
+          name: `access log ${name}`,
+          record(record) {
+            writer.begin();
+            write(lines, record);
+            writer.commit();
+          },
+          flush: async () => writer.flush(),
+          async close() {
+            if (closed) return;
+            closed = true;
+            await letGo(name, output);
+          },
+        };
+      },
+      flush: async () => all(async (writer) => writer.flush()),
+      async close() {
+        for (const output of outputs.values()) for (const stop of output.stops) stop();
+        await all(async (writer) => writer.close());
+        outputs.clear();
+      },
+    },
+    reopen: async () => all(async (writer) => writer.reopen()),
+    get counts() {
+      return new Map([...outputs].map(([name, { writer }]) => [name, writer.counts]));
+    },
+  };
+}
+
+/** `/dev/stdout` and `/dev/stderr` are written through their streams, which know how to wait for a full pipe. */
+function placeOf(to: AccessLogOutput): { readonly name: string; readonly target: AccessLogTarget } {
+  if (to.kind !== 'file') return { name: to.kind, target: to.kind };
+  if (to.path === '/dev/stdout') return { name: 'stdout', target: 'stdout' };
+  if (to.path === '/dev/stderr') return { name: 'stderr', target: 'stderr' };
+  return { name: to.path, target: { file: to.path } };
+}
+
+function observe(meter: Meter | undefined, output: string, counts: BatchWriterCounts): (() => void)[] {
+  if (meter === undefined) return [];
+  const count = (name: string, help: string, read: () => number): (() => void) =>
+    meter.observed(`tulle_access_log_${name}_total`, { help, labels: { output } }, read);
+  return [
+    count('lines', 'Lines taken by the access log.', () => counts.lines),
+    count('dropped', 'Lines not written: queue full, or the target refused them.', () => counts.dropped),
+    count('errors', 'Writes of the access log that failed.', () => counts.errors),
+  ];
+}

@@ -1,0 +1,227 @@
+import type { AccessLog, AccessLogFilter } from '@tulle/model';
+import { createProxy, httpListener, route, tcpListener, cluster } from '@tulle/proxy';
+import type { AccessLoggers, StreamRecord, TelemetryPlugin } from '@tulle/telemetry';
+import { describe, expect, it } from 'vitest';
+import { fakeClock, memoryNetwork, type TestProxy } from '../src/index.ts';
+import { simple, started } from './support.ts';
+
+/** A plugin that keeps what each log was given, by its path. */
+class Loggers implements TelemetryPlugin {
+  readonly name = 'loggers';
+  readonly lines: Record<string, string[]> = {};
+  /** One entry for each log that is open. */
+  readonly open: string[] = [];
+  readonly accessLoggers: AccessLoggers = {
+    kinds: ['file'],
+    open: (given) => {
+      const { path } = (given as AccessLog).to as { path: string };
+      if (path.startsWith('/missing')) throw new Error(`ENOENT ${path}`);
+      this.open.push(path);
+      const lines = (this.lines[path] ??= []);
+      return {
+        name: path,
+        record: (record: StreamRecord) => void lines.push(`${record.kind} ${record.path} ${record.status}`),
+        close: () => void this.open.splice(this.open.indexOf(path), 1),
+      };
+    },
+  };
+}
+
+const to = (path: string, filter?: AccessLogFilter): AccessLog => ({
+  to: { kind: 'file', path },
+  format: { text: '%RESPONSE_CODE%' },
+  ...(filter === undefined ? {} : { filter }),
+});
+
+const with_ = async (
+  accessLogs: readonly AccessLog[],
+): Promise<{ readonly test: TestProxy; readonly loggers: Loggers }> => {
+  const loggers = new Loggers();
+  const test = await simple({
+    telemetry: [loggers],
+    handler: { accessLogs },
+    answer: ({ target }) => ({ status: Number(/\d{3}/.exec(target)?.[0] ?? 200) }),
+  });
+  return { test, loggers };
+};
+
+describe('access logs of a handler', () => {
+  it('get every stream of that handler, each through its own filter', async () => {
+    const { test, loggers } = await with_([
+      to('/all'),
+      to('/errors', { kind: 'status', op: 'ge', value: 500 }),
+    ]);
+    const client = test.client();
+    for (const path of ['/200', '/404', '/503']) await client.request({ path });
+    expect(loggers.lines).toEqual({
+      '/all': ['http /200 200', 'http /404 404', 'http /503 503'],
+      '/errors': ['http /503 503'],
+    });
+  });
+
+  it.each<[string, AccessLogFilter, string[]]>([
+    ['status eq', { kind: 'status', op: 'eq', value: 404 }, ['/404']],
+    ['status ne', { kind: 'status', op: 'ne', value: 404 }, ['/200', '/503']],
+    ['status le', { kind: 'status', op: 'le', value: 404 }, ['/200', '/404']],
+    ['duration', { kind: 'duration', op: 'ge', value: 1 }, []],
+    ['not health check', { kind: 'not-health-check' }, ['/200', '/404', '/503']],
+    ['traceable', { kind: 'traceable' }, []],
+    [
+      'any',
+      {
+        kind: 'any',
+        filters: [
+          { kind: 'status', op: 'eq', value: 200 },
+          { kind: 'status', op: 'eq', value: 503 },
+        ],
+      },
+      ['/200', '/503'],
+    ],
+    [
+      'all',
+      {
+        kind: 'all',
+        filters: [
+          { kind: 'status', op: 'ge', value: 300 },
+          { kind: 'status', op: 'le', value: 499 },
+        ],
+      },
+      ['/404'],
+    ],
+    [
+      'header',
+      { kind: 'header', header: { name: 'x-for', match: { kind: 'exact', value: '/404' } } },
+      ['/404'],
+    ],
+    [
+      'inverted header',
+      { kind: 'header', header: { name: 'X-For', match: { kind: 'exact', value: '/404' }, invert: true } },
+      ['/200', '/503'],
+    ],
+    [
+      'header with a pattern',
+      { kind: 'header', header: { name: 'x-for', match: { kind: 'regex', value: '/[45]0[0-9]' } } },
+      ['/404', '/503'],
+    ],
+    [
+      'pseudo-header',
+      { kind: 'header', header: { name: ':path', match: { kind: 'prefix', value: '/5' } } },
+      ['/503'],
+    ],
+    ['flags', { kind: 'flags', flags: ['NR', 'UH'] }, []],
+    ['any flag', { kind: 'flags', flags: [] }, []],
+    ['gRPC status by HTTP', { kind: 'grpc-status', statuses: [12] }, ['/404']],
+    ['gRPC status excluded', { kind: 'grpc-status', statuses: [12, 14], exclude: true }, ['/200']],
+    ['log type', { kind: 'log-type', types: ['DownstreamEnd'] }, ['/200', '/404', '/503']],
+    ['other log type', { kind: 'log-type', types: ['TcpConnectionEnd'] }, []],
+    ['log type excluded', { kind: 'log-type', types: ['DownstreamEnd'], exclude: true }, []],
+    ['share of none', { kind: 'share', numerator: 0, denominator: 100 }, []],
+    ['share of all', { kind: 'share', numerator: 100, denominator: 100 }, ['/200', '/404', '/503']],
+  ])('are chosen by %s', async (_, filter, expected) => {
+    const { test, loggers } = await with_([to('/x', filter)]);
+    const client = test.client();
+    for (const path of ['/200', '/404', '/503']) await client.request({ path, headers: { 'x-for': path } });
+    expect(loggers.lines['/x']).toEqual(expected.map((path) => `http ${path} ${path.slice(1)}`));
+  });
+
+  it('take the same share of requests in every proxy, by the request id, as Envoy counts', async () => {
+    const { test, loggers } = await with_([to('/x', { kind: 'share', numerator: 50, denominator: 100 })]);
+    const client = test.client();
+    for (let i = 0; i < 90; i++) await client.request({ path: `/${i}` });
+    const chosen = test.records.filter(
+      ({ requestId }) => Number.parseInt(requestId.slice(0, 8), 16) % 100 < 50,
+    );
+    expect(loggers.lines['/x']).toEqual(chosen.map(({ path, status }) => `http ${path} ${status}`));
+    expect(chosen.length).toBeGreaterThan(25);
+    expect(chosen.length).toBeLessThan(65);
+  });
+
+  it('are logged for answers of the proxy itself, by their flags', async () => {
+    const { test, loggers } = await with_([to('/x', { kind: 'flags', flags: ['UF'] })]);
+    test.upstream('10.0.0.1:80').close();
+    await test.client().request({ path: '/down' });
+    expect(loggers.lines['/x']).toEqual(['http /down 503']);
+  });
+
+  it('go on over a new configuration, and are closed when nothing logs to them', async () => {
+    const { test, loggers } = await with_([to('/a'), to('/b')]);
+    await test.client().request({ path: '/1' });
+    const { config } = test.proxy;
+    const changed = structuredClone(config) as typeof config & {
+      listeners: { filterChains: { handler: { accessLogs: AccessLog[] } }[] }[];
+    };
+    const handler = changed.listeners[0]?.filterChains[0]?.handler as { accessLogs: AccessLog[] };
+    handler.accessLogs = [to('/a')];
+    const old = test.client();
+    await test.proxy.update(changed);
+    await test.client().request({ path: '/2' });
+    await old.request({ path: '/3' });
+    expect(loggers.lines).toEqual({
+      '/a': ['http /1 200', 'http /2 200', 'http /3 200'],
+      '/b': ['http /1 200'],
+    });
+    expect(loggers.open).toEqual(['/a']);
+    await test.stop();
+    expect(loggers.open).toEqual([]);
+  });
+
+  it('are refused by path where they cannot be had, and nothing stays open', async () => {
+    const loggers = new Loggers();
+    const network = memoryNetwork(fakeClock());
+    const proxy = createProxy({
+      transport: network.transport,
+      telemetry: [loggers],
+      listeners: [
+        httpListener({
+          port: 8080,
+          routes: [route('/', 'api')],
+          accessLogs: [to('/good'), to('/missing/dir'), { ...to('/x'), to: { kind: 'stdout' } }],
+        }),
+      ],
+      clusters: [cluster('api', ['10.0.0.1:80'])],
+    });
+    await expect(proxy.start()).rejects.toMatchObject({
+      issues: [
+        { path: '/listeners/0/filterChains/0/handler/accessLogs/1', message: 'ENOENT /missing/dir' },
+        {
+          path: '/listeners/0/filterChains/0/handler/accessLogs/2/to/kind',
+          message: expect.stringContaining('there is file') as string,
+        },
+      ],
+    });
+    expect(loggers.open).toEqual([]);
+  });
+});
+
+describe('access logs of a TCP handler', () => {
+  it('get its connections', async () => {
+    const loggers = new Loggers();
+    const test = await started({
+      telemetry: [loggers],
+      listeners: [
+        tcpListener({
+          host: '127.0.0.1',
+          port: 9090,
+          cluster: 'api',
+          accessLogs: [
+            to('/tcp'),
+            to('/http-only', { kind: 'log-type', types: ['DownstreamEnd'] }),
+            to('/no-header', {
+              kind: 'header',
+              header: { name: 'x', match: { kind: 'present' }, invert: true },
+            }),
+          ],
+        }),
+      ],
+      clusters: [cluster('api', ['10.0.0.1:80'])],
+      upstreams: { '10.0.0.1:80': () => ({ body: 'hello' }) },
+    });
+    await test.client().request({});
+    test.connect().close();
+    await test.stop();
+    expect(loggers.lines['/tcp']?.[0]).toBe('tcp  0');
+    expect(loggers.lines['/http-only']).toEqual([]);
+    expect(loggers.lines['/no-header']).toEqual(loggers.lines['/tcp']);
+    expect(loggers.open).toEqual([]);
+  });
+});
