@@ -23,7 +23,7 @@ import { checkModel, type SoundParts } from './check-model.ts';
 import { compileCluster, type CompiledCluster } from './compile-cluster.ts';
 import { createFilters, type Registry } from './compile-filters.ts';
 import { compileLocalReplies } from './compile-local-replies.ts';
-import { compileRouteConfig, usesRegex } from './compile-routes.ts';
+import { compileRouteConfig } from './compile-routes.ts';
 import { HttpChain, type HttpSettings } from './compiled.ts';
 import {
   CompiledChain,
@@ -34,6 +34,7 @@ import {
 import type { FilterSet } from './filter-set.ts';
 import { identityPatternFault, IdentityPatterns } from './identity-patterns.ts';
 import { Issues } from './issues.ts';
+import { needsRegex } from './needs-regex.ts';
 import { SharedTls } from './shared-tls.ts';
 import { TableMaker } from './table-maker.ts';
 
@@ -146,28 +147,7 @@ class Compilation {
   }
 
   async #loadRegex(sound: SoundParts): Promise<void> {
-    const { routes, listeners, clusters } = this.#config;
-    const chains = listeners.filter((_, index) => sound.listeners.has(index));
-    const inForce = [
-      ...routes.filter((_, index) => sound.routes.has(index)),
-      ...chains.flatMap((listener) =>
-        listener.filterChains.flatMap(({ handler }) =>
-          handler.kind === 'http' && 'virtualHosts' in handler.routes ? [handler.routes] : [],
-        ),
-      ),
-    ];
-    // Filters that are made, or merged with an override, find the engine loaded, so that a wrong pattern is refused here.
-    const entries = chains.flatMap((listener) => listener.filterChains.map(({ handler }) => handler.filters));
-    const tls = [
-      ...clusters.filter((_, index) => sound.clusters.has(index)).map((cluster) => cluster.tls),
-      ...chains.flatMap((listener) => listener.filterChains.map((chain) => chain.tls)),
-    ];
-    const logs = chains.flatMap((listener) => listener.filterChains.map(({ handler }) => handler.accessLogs));
-    if (
-      inForce.some((config) => usesRegex(config) || hasPattern(config)) ||
-      [...entries, ...logs, ...tls].some(hasPattern)
-    )
-      this.#regex = await loadRegexEngine();
+    if (needsRegex(this.#config, sound)) this.#regex = await loadRegexEngine();
   }
 
   #unique(list: readonly ({ readonly name?: unknown } | null | undefined)[], path: string): void {
@@ -498,10 +478,4 @@ class Compilation {
 interface Shared {
   readonly filters: FilterSet;
   readonly accessLogs: AccessLogs | undefined;
-}
-
-/** Whether a part of a configuration has a condition with a pattern, whoever reads it. */
-function hasPattern(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  return ('kind' in value && value.kind === 'regex') || Object.values(value).some(hasPattern);
 }
