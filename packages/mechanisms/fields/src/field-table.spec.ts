@@ -6,6 +6,7 @@ import {
   FIELD_HOST,
   FieldTable,
   findName,
+  knownNameId,
   LAST_FORBIDDEN_TRAILER,
   nameIdOf,
   nameOf,
@@ -48,6 +49,58 @@ function code(edit: () => void): string {
 }
 
 describe('a field table', () => {
+  it('keeps lines that stand in the block beside lines of their own, through edits, copies and reuse', () => {
+    const line = fc.record({
+      name: fc.constantFrom('host', 'x-one', 'x-two', 'set-cookie'),
+      value: fc.constantFrom('', 'a', 'b c'),
+      inBlock: fc.boolean(),
+      never: fc.boolean(),
+    });
+    const table = new FieldTable();
+    const reused = new FieldTable();
+    fc.assert(
+      fc.property(fc.array(line, { maxLength: 40 }), fc.nat(3), fc.boolean(), (given, edit, keep) => {
+        if (!keep) reused.reset();
+        table.reset();
+        const expected: [string, string, boolean][] = [];
+        for (const { name, value, inBlock, never } of given) {
+          if (inBlock) {
+            const at = table.blockLength;
+            const bytes = Buffer.from(`${name}: ${value}\r\n`);
+            table.appendBlock(bytes, 0, bytes.length);
+            const start = at + name.length + 2;
+            table.push(knownNameId(name), name, at, at + name.length, start, start + value.length);
+          } else table.pushValue(knownNameId(name), name, value, never);
+          expected.push([name, value, never && !inBlock]);
+        }
+        const names = ['x-one', 'x-two', 'set-cookie'];
+        const edited = names[edit];
+        let now = expected;
+        if (edited !== undefined && edit === 0) {
+          table.drop(edited);
+          now = expected.filter(([name]) => name !== edited);
+        } else if (edited !== undefined) {
+          table.put(edited, 'new');
+          const first = expected.findIndex(([name]) => name === edited);
+          now = expected.filter(([name], i) => name !== edited || i === first);
+          const at = now.findIndex(([name]) => name === edited);
+          if (at < 0) now.push([edited, 'new', false]);
+          else now[at] = [edited, 'new', (now[at] as (typeof now)[number])[2]];
+        }
+        reused.copyFrom(table);
+        for (const one of [table, reused]) {
+          expect(
+            Array.from({ length: one.length }, (_, i) => [one.name(i), one.value(i), one.isNeverIndexed(i)]),
+          ).toEqual(now);
+          expect(written(one, 0)).toBe(now.map(([name, value]) => `${name}: ${value}\r\n`).join(''));
+          expect(Array.from({ length: one.length }, (_, i) => one.id(i))).toEqual(
+            now.map(([name]) => knownNameId(name)),
+          );
+        }
+      }),
+    );
+  });
+
   const sent = 'Host: a\r\nX-One: 1\r\nx-one:  2 \r\nSet-Cookie: a=b\r\nSET-COOKIE: c=\xe9\r\nEmpty:\r\n';
 
   it('shows lines in order, names in lower case with the spelling kept, repeats apart', () => {

@@ -4,17 +4,19 @@ import { FIELD_HOST, FIELD_TRAILER, KNOWN_NAMES, knownNameId, LAST_FRAMING } fro
 import { latin1Slice } from './latin1.ts';
 import { findInvalidName, findInvalidValue, trimBlanks } from './octets.ts';
 
-/** Integers kept per line: known id, then where name and value stand in the block; -1 when they are strings of their own. */
-const STRIDE = 5;
-const NAME_START = 1;
-const NAME_END = 2;
-const VALUE_START = 3;
-const VALUE_END = 4;
-/** Stands at NAME_END of a line without bytes when its sender forbade to index it. */
-const NEVER_INDEXED = -2;
+/** What is kept of a line: its name, its value (undefined: not decoded yet), its known-name number. */
+const STRIDE = 3;
+const VALUE = 1;
+/** `~id` where the sender forbade to index the line. */
+const ID = 2;
+/** Integers kept of a line that stands in the block: where name and value do; -1 when they are strings of their own. */
+const SPAN_STRIDE = 4;
+const NAME_END = 1;
+const VALUE_START = 2;
+const VALUE_END = 3;
 
-/** Lines for which a new table has room; it doubles. */
-const INITIAL_LINES = 16;
+/** Lines for which a table has room at first: those of a usual head. An idle stream keeps two tables, so it is not more. */
+const INITIAL_LINES = 8;
 /** Most lines that edits may reach. Parsers have their own, lower limit; this one stops a filter that appends in a loop. */
 const MAX_LINES = 1024;
 /** A block up to this many bytes is decoded whole, once; in larger ones each value is decoded alone, so that one kept value does not keep it all. */
@@ -30,9 +32,13 @@ const INITIAL_BLOCK_BYTES = 1024;
 const EMPTY: Buffer = Buffer.alloc(0);
 const EMPTY_VIEW: DataView = new DataView(new ArrayBuffer(0));
 const EMPTY_SPANS: Int32Array = new Int32Array(0);
+/** Shared: never written, since a line needs room first. */
+const EMPTY_LINES: Part[] = [];
+
+type Part = string | number | undefined;
 
 /**
- * The table of field lines behind `Headers` and `MutableHeaders` (decision D12): parallel arrays with their own
+ * The table of field lines behind `Headers` and `MutableHeaders` (decision D12): one array of their parts with its own
  * length, reused by {@link reset}; names interned in lower case with the original spelling kept; values latin1
  * strings, decoded when first read; repeated fields never joined.
  *
@@ -44,9 +50,9 @@ const EMPTY_SPANS: Int32Array = new Int32Array(0);
  */
 export class FieldTable implements MutableHeaders {
   #length = 0;
-  readonly #names: string[] = [];
-  readonly #values: (string | undefined)[] = [];
   /** Made with the first line: many tables, those of trailers above all, never get one. */
+  #lines: Part[] = EMPTY_LINES;
+  /** Made with the first line that stands in the block: those of HTTP/2 never do, and a typed array is dear. */
   #spans: Int32Array = EMPTY_SPANS;
   #block: Buffer = EMPTY;
   #view: DataView = EMPTY_VIEW;
@@ -58,62 +64,69 @@ export class FieldTable implements MutableHeaders {
   }
 
   name(index: number): string {
-    return index < this.#length ? (this.#names[index] as string) : outside(index, this.#length);
+    return index < this.#length ? (this.#lines[index * STRIDE] as string) : outside(index, this.#length);
   }
 
   /** Known-name number of line `index` (`FIELD_HOST`, …), 0 for other names. */
   id(index: number): number {
-    return index < this.#length ? (this.#spans[index * STRIDE] as number) : 0;
+    return index < this.#length ? this.#idAt(index * STRIDE) : 0;
+  }
+
+  #idAt(at: number): number {
+    const id = this.#lines[at + ID] as number;
+    return id < 0 ? ~id : id;
   }
 
   rawName(index: number): string {
     if (index >= this.#length) return outside(index, this.#length);
-    const at = index * STRIDE;
-    const start = this.#spans[at + NAME_START] as number;
+    const at = index * SPAN_STRIDE;
+    const start = at < this.#spans.length ? (this.#spans[at] as number) : -1;
     return start < 0
-      ? (this.#names[index] as string)
+      ? (this.#lines[index * STRIDE] as string)
       : this.blockText(start, this.#spans[at + NAME_END] as number);
   }
 
   value(index: number): string {
     if (index >= this.#length) return outside(index, this.#length);
-    const value = this.#values[index];
+    const value = this.#lines[index * STRIDE + VALUE] as string | undefined;
     return value === undefined ? this.#decode(index) : value;
   }
 
   #decode(index: number): string {
-    const at = index * STRIDE;
+    const at = index * SPAN_STRIDE;
     const value = this.blockText(
       this.#spans[at + VALUE_START] as number,
       this.#spans[at + VALUE_END] as number,
     );
-    this.#values[index] = value;
+    this.#lines[index * STRIDE + VALUE] = value;
     return value;
   }
 
   get(name: string): string | undefined {
-    for (let i = 0; i < this.#length; i++) if (this.#names[i] === name) return this.value(i);
+    const lines = this.#lines;
+    for (let i = 0; i < this.#length; i++) if (lines[i * STRIDE] === name) return this.value(i);
     return undefined;
   }
 
   getAll(name: string): string[] {
     const values: string[] = [];
-    for (let i = 0; i < this.#length; i++) if (this.#names[i] === name) values.push(this.value(i));
+    for (let i = 0; i < this.#length; i++) if (this.#lines[i * STRIDE] === name) values.push(this.value(i));
     return values;
   }
 
   has(name: string): boolean {
-    for (let i = 0; i < this.#length; i++) if (this.#names[i] === name) return true;
+    const lines = this.#lines;
+    for (let i = 0; i < this.#length; i++) if (lines[i * STRIDE] === name) return true;
     return false;
   }
 
   forEach(fn: (name: string, value: string) => void): void {
-    for (let i = 0; i < this.#length; i++) fn(this.#names[i] as string, this.value(i));
+    for (let i = 0; i < this.#length; i++) fn(this.#lines[i * STRIDE] as string, this.value(i));
   }
 
   /** Index of the first line with the known-name number `id` at or after `from`, -1 when there is none. */
   indexOfId(id: number, from = 0): number {
-    for (let i = from; i < this.#length; i++) if (this.#spans[i * STRIDE] === id) return i;
+    for (let i = from; i < this.#length; i++) if (this.#idAt(i * STRIDE) === id) return i;
     return -1;
   }
 
@@ -136,9 +149,9 @@ export class FieldTable implements MutableHeaders {
   put(name: string, value: string): void {
     const checked = checkValue(name, value);
     for (let i = 0; i < this.#length; i++) {
-      if (this.#names[i] !== name) continue;
-      this.#values[i] = checked;
-      this.#spans[i * STRIDE + VALUE_START] = -1;
+      if (this.#lines[i * STRIDE] !== name) continue;
+      this.#lines[i * STRIDE + VALUE] = checked;
+      if (this.#spans.length > 0) this.#spans[i * SPAN_STRIDE + VALUE_START] = -1;
       this.#dropFrom(name, i + 1);
       return;
     }
@@ -159,7 +172,7 @@ export class FieldTable implements MutableHeaders {
   dropIds(first: number, last: number): number {
     let kept = 0;
     for (let i = 0; i < this.#length; i++) {
-      const id = this.#spans[i * STRIDE] as number;
+      const id = this.#idAt(i * STRIDE);
       if (id >= first && id <= last) continue;
       if (kept !== i) this.#move(i, kept);
       kept++;
@@ -170,7 +183,7 @@ export class FieldTable implements MutableHeaders {
   #dropFrom(name: string, from: number): number {
     let kept = from;
     for (let i = from; i < this.#length; i++) {
-      if (this.#names[i] === name) continue;
+      if (this.#lines[i * STRIDE] === name) continue;
       if (kept !== i) this.#move(i, kept);
       kept++;
     }
@@ -178,15 +191,17 @@ export class FieldTable implements MutableHeaders {
   }
 
   #move(from: number, to: number): void {
-    this.#names[to] = this.#names[from] as string;
-    this.#values[to] = this.#values[from];
+    const lines = this.#lines;
+    for (let i = 0; i < STRIDE; i++) lines[to * STRIDE + i] = lines[from * STRIDE + i];
     const spans = this.#spans;
-    for (let i = 0; i < STRIDE; i++) spans[to * STRIDE + i] = spans[from * STRIDE + i] as number;
+    if (spans.length === 0) return;
+    for (let i = 0; i < SPAN_STRIDE; i++)
+      spans[to * SPAN_STRIDE + i] = spans[from * SPAN_STRIDE + i] as number;
   }
 
   #truncate(length: number): number {
     const removed = this.#length - length;
-    for (let i = length; i < this.#length; i++) this.#values[i] = undefined;
+    for (let i = length; i < this.#length; i++) this.#lines[i * STRIDE + VALUE] = undefined;
     this.#length = length;
     return removed;
   }
@@ -201,12 +216,23 @@ export class FieldTable implements MutableHeaders {
         `Field "${printable(name)}" would be line ${index + 1}: a message may have ${MAX_LINES}. Is a filter appending in a loop?`,
       );
     }
-    this.push(id, name, -1, -1, -1, -1);
-    this.#values[index] = value;
+    this.pushValue(id, name, value);
   }
 
+  #growLines(): void {
+    const before = this.#lines;
+    const lines = before.length / STRIDE;
+    // of exactly this size: an array that `push` grows begins with room for 17
+    const next = Array.from<Part>({
+      length: STRIDE * (lines === 0 ? INITIAL_LINES : lines + (lines >>> 1)),
+    });
+    for (let i = 0; i < before.length; i++) next[i] = before[i];
+    this.#lines = next;
+  }
+
+  /** Room for the spans of all lines that there is room for; those that have none stand in no block. */
   #growSpans(): void {
-    const next = new Int32Array(Math.max(INITIAL_LINES * STRIDE, this.#spans.length * 2));
+    const next = new Int32Array((this.#lines.length / STRIDE) * SPAN_STRIDE).fill(-1);
     next.set(this.#spans);
     this.#spans = next;
   }
@@ -266,16 +292,17 @@ export class FieldTable implements MutableHeaders {
   ): void {
     const index = this.#length;
     const at = index * STRIDE;
-    if (at + STRIDE > this.#spans.length) this.#growSpans();
+    if (at === this.#lines.length) this.#growLines();
+    // beyond the length, values are undefined already
+    this.#lines[at] = name;
+    this.#lines[at + ID] = id;
+    const spanAt = index * SPAN_STRIDE;
+    if (spanAt >= this.#spans.length) this.#growSpans();
     const spans = this.#spans;
-    spans[at] = id;
-    spans[at + NAME_START] = nameStart;
-    spans[at + NAME_END] = nameEnd;
-    spans[at + VALUE_START] = valueStart;
-    spans[at + VALUE_END] = valueEnd;
-    this.#names[index] = name;
-    // beyond the length, values are undefined already, or not there yet
-    if (index === this.#values.length) this.#values.push(undefined);
+    spans[spanAt] = nameStart;
+    spans[spanAt + NAME_END] = nameEnd;
+    spans[spanAt + VALUE_START] = valueStart;
+    spans[spanAt + VALUE_END] = valueEnd;
     this.#length = index + 1;
   }
 
@@ -286,13 +313,28 @@ export class FieldTable implements MutableHeaders {
    * @param neverIndexed the sender forbade to put it into a compression table, at this hop and later (RFC 7541 §6.2.3)
    */
   pushValue(id: number, name: string, value: string, neverIndexed = false): void {
-    this.push(id, name, -1, neverIndexed ? NEVER_INDEXED : -1, -1, -1);
-    this.#values[this.#length - 1] = value;
+    const index = this.#length;
+    const at = index * STRIDE;
+    if (at === this.#lines.length) this.#growLines();
+    const lines = this.#lines;
+    lines[at] = name;
+    lines[at + VALUE] = value;
+    lines[at + ID] = neverIndexed ? ~id : id;
+    this.#length = index + 1;
+    if (this.#spans.length > 0) this.#noSpan(index * SPAN_STRIDE);
+  }
+
+  #noSpan(at: number): void {
+    if (at >= this.#spans.length) this.#growSpans();
+    this.#spans[at] = -1;
+    this.#spans[at + NAME_END] = -1;
+    this.#spans[at + VALUE_START] = -1;
+    this.#spans[at + VALUE_END] = -1;
   }
 
   /** Whether line `index` may not be put into a compression table. */
   isNeverIndexed(index: number): boolean {
-    return index < this.#length && this.#spans[index * STRIDE + NAME_END] === NEVER_INDEXED;
+    return index < this.#length && (this.#lines[index * STRIDE + ID] as number) < 0;
   }
 
   /** Latin1 text of a part of the block. */
@@ -307,18 +349,21 @@ export class FieldTable implements MutableHeaders {
     this.reset();
     this.appendBlock(other.#block, 0, other.#blockLength);
     this.#text = other.#text;
-    while (this.#spans.length < other.#length * STRIDE) this.#growSpans();
-    this.#spans.set(other.#spans.subarray(0, other.#length * STRIDE));
-    for (let i = 0; i < other.#length; i++) {
-      this.#names[i] = other.#names[i] as string;
-      this.#values[i] = other.#values[i];
+    const size = other.#length * STRIDE;
+    while (this.#lines.length < size) this.#growLines();
+    for (let i = 0; i < size; i++) this.#lines[i] = other.#lines[i];
+    const spans = other.#length * SPAN_STRIDE;
+    if (this.#spans.length > 0 || other.#spans.length > 0) {
+      if (this.#spans.length < spans) this.#growSpans();
+      if (other.#spans.length > 0) this.#spans.set(other.#spans.subarray(0, spans));
+      else this.#spans.fill(-1, 0, spans);
     }
     this.#length = other.#length;
   }
 
   /** Empties the table for the next message; keeps its storage unless that grew beyond 8 KiB. */
   reset(): void {
-    for (let i = 0; i < this.#length; i++) this.#values[i] = undefined;
+    for (let i = 0; i < this.#length; i++) this.#lines[i * STRIDE + VALUE] = undefined;
     this.#length = 0;
     this.#blockLength = 0;
     this.#text = undefined;
@@ -335,17 +380,18 @@ export class FieldTable implements MutableHeaders {
    */
   writeLines(out: ByteWriter, skipIdsUpTo: number = LAST_FRAMING): void {
     const spans = this.#spans;
+    const positioned = spans.length > 0;
     const block = this.#block;
     let runStart = 0;
     let runEnd = -1;
     for (let i = 0; i < this.#length; i++) {
-      const at = i * STRIDE;
-      const id = spans[at] as number;
+      const id = this.#idAt(i * STRIDE);
       if (id !== 0 && id <= skipIdsUpTo) continue;
-      const nameStart = spans[at + NAME_START] as number;
-      const nameEnd = spans[at + NAME_END] as number;
-      const valueStart = spans[at + VALUE_START] as number;
-      const valueEnd = spans[at + VALUE_END] as number;
+      const at = i * SPAN_STRIDE;
+      const nameStart = positioned ? (spans[at] as number) : -1;
+      const nameEnd = positioned ? (spans[at + NAME_END] as number) : -1;
+      const valueStart = positioned ? (spans[at + VALUE_START] as number) : -1;
+      const valueEnd = positioned ? (spans[at + VALUE_END] as number) : -1;
       const untouched =
         nameStart >= 0 && valueStart === nameEnd + 2 && block[nameEnd + 1] === 32 && block[valueEnd] === 13;
       if (untouched && nameStart === runEnd) {
@@ -360,10 +406,10 @@ export class FieldTable implements MutableHeaders {
         continue;
       }
       if (nameStart >= 0) out.bytes(block, nameStart, nameEnd);
-      else out.latin1(this.#names[i] as string);
+      else out.latin1(this.#lines[i * STRIDE] as string);
       out.latin1(': ');
       if (valueStart >= 0) out.bytes(block, valueStart, valueEnd);
-      else out.latin1(this.#values[i] as string);
+      else out.latin1(this.#lines[i * STRIDE + VALUE] as string);
       out.crlf();
     }
     if (runEnd > 0) out.bytes(block, runStart, runEnd);

@@ -168,12 +168,12 @@ export function armAttemptTimers(stream: Stream): void {
   if (action?.kind !== 'forward' || stream.upgrade !== undefined) return;
   const limitMs = stream.grpc ? action.grpcTimeoutMs : action.requestTimeoutMs;
   const { deadlineMs, requestTimer } = stream;
-  if (limitMs > 0 && stream.limitEndMs === 0 && (deadlineMs !== 0 || !requestTimer.armed)) {
+  if (limitMs > 0 && stream.limitEndMs === 0 && (deadlineMs !== 0 || requestTimer?.armed !== true)) {
     stream.limitEndMs = stream.engine.turn.nowMs + limitMs;
-    if (deadlineMs === 0 || stream.limitEndMs < deadlineMs) requestTimer.arm(limitMs);
+    if (deadlineMs === 0 || stream.limitEndMs < deadlineMs) stream.armRequestTimer(limitMs);
   }
-  if (action.perTryTimeoutMs > 0 && stream.attempt.running && !stream.perTryTimer.armed)
-    stream.perTryTimer.arm(action.perTryTimeoutMs);
+  if (action.perTryTimeoutMs > 0 && stream.attempt.running && stream.perTryTimer?.armed !== true)
+    stream.armPerTryTimer(action.perTryTimeoutMs);
 }
 
 /** The head of the endpoint's response came. */
@@ -182,7 +182,7 @@ export function attemptAnswered(stream: Stream): void {
   const { status } = stream.responseHead;
   const nowMs = engine.turn.nowMs;
   attempt.status = status;
-  stream.perTryTimer.cancel();
+  stream.perTryTimer?.cancel();
   attempt.headMs = nowMs - attempt.startMs;
   if (stream.grpc) attempt.grpcStatus = readGrpcStatus(stream.responseHead.fields);
   attempt.outcome = status >= 500 || isEndpointFailure(attempt.grpcStatus) ? FAILURE : SUCCESS;
@@ -199,7 +199,7 @@ export function attemptAnswered(stream: Stream): void {
     stream.upstream = undefined;
     stream.status = 0;
     releaseEndpoint(stream, attempt.outcome);
-    if (stream.endpoint !== undefined) stream.tried.push(stream.endpoint);
+    if (stream.endpoint !== undefined) stream.tried = [...stream.tried, stream.endpoint];
     return retry(stream);
   }
   stream.upstreamServiceMs = nowMs - attempt.startMs;
@@ -219,14 +219,14 @@ export function attemptFailed(
   stale: boolean = stream.attempt.reused && code === 'TULLE_UPSTREAM_RESET',
 ): void {
   if (stream.phase !== AT_ATTEMPTS) return;
-  const { attempt, engine, endpoint } = stream;
+  const { attempt, engine, endpoint, tried } = stream;
   const nowMs = engine.turn.nowMs;
   attempt.failure = code;
   attempt.unsent = unsent;
   attempt.repeatable = isRepeatable(stream, unsent);
   stream.upstream = undefined;
   stream.waiting = false;
-  stream.perTryTimer.cancel();
+  stream.perTryTimer?.cancel();
   const row = errorRow(code);
   // That a kept-alive connection had gone says nothing about the endpoint.
   endAttempt(stream, stale || code === 'TULLE_UPSTREAM_OVERFLOW' ? NEUTRAL : FAILURE, nowMs);
@@ -241,7 +241,7 @@ export function attemptFailed(
       stream.cluster?.metrics.staleReplays.add();
       return nextAttempt(stream);
     }
-    if (endpoint !== undefined && !stale) stream.tried.push(endpoint);
+    if (endpoint !== undefined && !stale) stream.tried = [...tried, endpoint];
     if (asked && mayRetry(stream, nowMs)) return retry(stream);
   }
   if (stream.attemptCount > 1) stream.flag('URX');
@@ -259,9 +259,9 @@ export function perTryTimeout(stream: Stream): void {
 
 /** The stream does not want the attempt's outcome any more: it is over, or it is answered otherwise. */
 export function cancelAttempt(stream: Stream): void {
-  stream.retryTimer.cancel();
-  stream.requestTimer.cancel();
-  stream.perTryTimer.cancel();
+  stream.retryTimer?.cancel();
+  stream.requestTimer?.cancel();
+  stream.perTryTimer?.cancel();
   stopWaiting(stream);
   const { upstream } = stream;
   stream.upstream = undefined;
@@ -382,5 +382,5 @@ function refusalOf(stream: Stream, nowMs: number): RetryRefusal {
 function retry(stream: Stream): void {
   stream.note(SITE_RETRY, stream.attempt.number, Math.round(stream.attempt.retryDelayMs));
   stream.cluster?.metrics.retries.add();
-  stream.retryTimer.arm(stream.attempt.retryDelayMs);
+  stream.armRetryTimer(stream.attempt.retryDelayMs);
 }

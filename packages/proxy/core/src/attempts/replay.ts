@@ -9,13 +9,16 @@ export interface ReplayAccount {
   readonly overflows: Counter;
 }
 
+/** Shared by those that hold nothing: never written. */
+const NO_PIECES: Bytes[] = [];
+
 /**
  * The request body as far as it came, kept while it may have to be sent again, and while no connection is there to
  * take it. Copies (decision D1), capped for the stream and for the proxy.
  */
 export class ReplayBuffer {
   readonly #account: ReplayAccount;
-  readonly pieces: Bytes[] = [];
+  pieces: Bytes[] = NO_PIECES;
   bytes = 0;
   maxBytes = 0;
   /** Whether `pieces` is the whole body so far. */
@@ -50,7 +53,8 @@ export class ReplayBuffer {
     // A copy of its own: a slice would keep the whole read buffer.
     const copy = roomFor(size);
     chunk.copy(copy, 0, start, end);
-    this.pieces.push(copy);
+    if (this.pieces === NO_PIECES) this.pieces = [copy];
+    else this.pieces.push(copy);
     this.bytes += size;
     this.#account.usedBytes += size;
   }
@@ -82,7 +86,7 @@ export class ReplayBuffer {
   }
 
   #release(): void {
-    if (this.pieces.length > 0) this.pieces.length = 0;
+    this.pieces = NO_PIECES;
     this.#account.usedBytes -= this.bytes;
     this.bytes = 0;
   }

@@ -82,8 +82,8 @@ function forward(stream: Stream, route: CompiledRoute, action: CompiledForward):
   if (stream.grpc) beginDeadline(stream, action);
   if (action.idleTimeoutMs >= 0 && action.idleTimeoutMs !== stream.idleTimeoutMs) {
     stream.idleTimeoutMs = action.idleTimeoutMs;
-    if (action.idleTimeoutMs > 0) stream.idleTimer.arm(action.idleTimeoutMs);
-    else stream.idleTimer.cancel();
+    if (action.idleTimeoutMs > 0) stream.armIdleTimer(action.idleTimeoutMs);
+    else stream.idleTimer?.cancel();
   }
   if (collectsRequest(stream) && stream.requestBodyKind !== BODY_NONE) {
     // The endpoint is asked when the body is there; a caller that waits for 100 has to hear it from us.

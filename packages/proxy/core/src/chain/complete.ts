@@ -23,7 +23,8 @@ export function completeStream(stream: Stream): void {
   const { complete } = stream.table;
   if (complete !== null)
     for (let i = 0; i < complete.length; i++) runComplete(stream, complete[i] as CompleteStep);
-  for (const { filter, config } of stream.retired) retireFilter(stream, filter, config);
+  if (stream.retired.length > 0)
+    for (const { filter, config } of stream.retired) retireFilter(stream, filter, config);
   if (!chain.internal) {
     engine.recorder.record(stream);
     engine.decisions.keep(stream);
@@ -51,7 +52,7 @@ function runComplete(stream: Stream, step: CompleteStep): void {
     const { engine, requestId } = stream;
     disown(result, (message, error) => completeFailed(engine, filter, requestId, message, error));
     // The late continuation may still touch its state, which must be nobody else's then.
-    stream.states[filter.slot] = undefined;
+    if (stream.states !== undefined) stream.states[filter.slot] = undefined;
   } catch (error) {
     completeFailed(stream.engine, filter, stream.requestId, messageOf(error), error);
   }
@@ -81,22 +82,25 @@ function retireFilter(stream: Stream, filter: FilterInstance, config: unknown): 
 /** Resets the filters' states for the next stream. With a promise pending, its filter may still use them: they are dropped. */
 function giveStatesBack(stream: Stream): void {
   const { states } = stream;
-  if (states.length === 0) return;
-  if (stream.pendingHooks === 0) {
-    const { filters } = stream.chain.filters;
-    for (let slot = 0; slot < states.length; slot++) {
-      const state = states[slot];
-      const filter = filters[slot];
-      if (state === undefined || filter?.states === undefined) continue;
-      try {
-        filter.definition.state?.reset(state);
-        if (filter.states.length < MAX_SPARE_STATES) filter.states.push(state);
-      } catch {
-        filter.errors.add();
-      }
+  if (states === undefined) return;
+  if (stream.pendingHooks > 0) {
+    stream.states = undefined;
+    return;
+  }
+  const { filters } = stream.chain.filters;
+  for (let slot = 0; slot < states.length; slot++) {
+    const state = states[slot];
+    if (state === undefined) continue;
+    states[slot] = undefined;
+    const filter = filters[slot];
+    if (filter?.states === undefined) continue;
+    try {
+      filter.definition.state?.reset(state);
+      if (filter.states.length < MAX_SPARE_STATES) filter.states.push(state);
+    } catch {
+      filter.errors.add();
     }
   }
-  states.length = 0;
 }
 
 /** States kept for each filter; as many streams may be under way at a time without making new ones. */

@@ -17,7 +17,7 @@ import type { Bytes } from '../bytes.ts';
 export function deliver(stream: Stream): void {
   const head = stream.responseHead;
   stream.phase = AT_RESPONSE;
-  stream.perTryTimer.cancel();
+  stream.perTryTimer?.cancel();
   stream.responseBodyKind = head.bodyKind;
   stream.responseLength = head.contentLength;
   stream.reason = head.reason;
@@ -262,7 +262,7 @@ export function responseTrailersDone(stream: Stream): void {
     discardRequest(stream);
     // It gets a moment to come; the caller has its answer.
     stream.idleTimeoutMs = stream.engine.limits.lingerMs;
-    stream.idleTimer.arm(stream.idleTimeoutMs);
+    stream.armIdleTimer(stream.idleTimeoutMs);
     stream.movedMs = stream.engine.turn.nowMs;
   }
   completeIfOver(stream);
@@ -276,7 +276,7 @@ function openTunnel(stream: Stream): void {
   }
   stream.responseStarted = true;
   stream.firstByteMs = stream.engine.turn.nowMs - stream.startMs;
-  stream.requestTimer.cancel();
+  stream.requestTimer?.cancel();
   stream.downstream.tunnel(stream, upstream);
 }
 

@@ -53,7 +53,7 @@ export function rematch(stream: Stream): void {
     const ran = step.filter.slot <= stream.slot;
     const stays = stream.table.complete?.some((other) => other.filter === step.filter) ?? false;
     if (ran && !stays && !stream.retired.some((entry) => entry.filter === step.filter))
-      stream.retired.push(step);
+      stream.retired = [...stream.retired, step];
   }
 }
 

@@ -143,11 +143,18 @@ export function viewOf(stream: Stream): StreamView {
 
 /** The filter's state for this stream. */
 export function stateOf(stream: Stream, filter: FilterInstance): unknown {
-  const { states } = stream;
-  const state = states[filter.slot];
+  const state = stream.states?.[filter.slot];
   if (state !== undefined) return state;
-  while (states.length <= filter.slot) states.push(undefined);
+  let { states } = stream;
+  // Another chain's may be shorter.
+  if (states === undefined || states.length <= filter.slot)
+    states = stream.states = statesWithRoom(states, stream.chain.filters.filters.length);
   return (states[filter.slot] = filter.states?.pop() ?? filter.definition.state?.create());
+}
+
+/** Room for the states of so many filters. */
+function statesWithRoom(before: readonly unknown[] | undefined, length: number): unknown[] {
+  return Array.from({ length }, (_, slot) => before?.[slot]);
 }
 
 function wait(

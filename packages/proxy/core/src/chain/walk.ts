@@ -70,7 +70,7 @@ export function beginStream(stream: Stream): void {
   const authority =
     head.authority === '' ? hostOfListener(connection.localAddress, connection.localPort) : head.authority;
   stream.authority = normalizeHost(authority);
-  if (stream.idleTimeoutMs > 0) stream.idleTimer.arm(stream.idleTimeoutMs, stream.startMs);
+  if (stream.idleTimeoutMs > 0) stream.armIdleTimer(stream.idleTimeoutMs, stream.startMs);
   const trailers = takesTrailers(stream);
   stripHopByHop(stream.headers, head.connectionNames);
   if (trailers) stream.headers.add('te', 'trailers');

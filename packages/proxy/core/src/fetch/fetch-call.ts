@@ -92,7 +92,7 @@ export class FetchCall implements Downstream {
         stream.requestLength = body.length;
         stream.replay.maxBytes = body.length;
       } else stream.requestBodyKind = BODY_NONE;
-      stream.requestTimer.arm(timeoutMs);
+      stream.armRequestTimer(timeoutMs);
       engine.doors.beginAttempts(stream);
       const under = (): boolean => stream.live && stream.generation === generation + 1;
       if (body !== undefined && body.length > 0 && under()) requestData(stream, body, 0, body.length, true);

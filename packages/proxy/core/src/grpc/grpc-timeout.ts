@@ -49,7 +49,7 @@ export function beginDeadline(stream: Stream, action: CompiledForward): void {
   stream.deadlineMs = stream.startMs + ms;
   stream.note(SITE_DEADLINE, capped ? 1 : 0, Math.min(Math.round(ms), 0x7fff_ffff));
   const nowMs = stream.engine.turn.nowMs;
-  stream.requestTimer.arm(Math.max(0, stream.deadlineMs - nowMs), nowMs);
+  stream.armRequestTimer(Math.max(0, stream.deadlineMs - nowMs), nowMs);
 }
 
 /** Tells the endpoint what is left of the time: of the deadline, the route's timeout and the attempt's, the least. */

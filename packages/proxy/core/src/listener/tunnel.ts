@@ -24,7 +24,7 @@ export function tunnelStream(
 ): void {
   stream.upstream = undefined;
   const endpoint = upstream.handOver();
-  stream.idleTimer.cancel();
+  stream.idleTimer?.cancel();
   const head = { sent: stream.bytesSent, received: stream.bytesReceived };
   const relay: Relay = new Relay(
     engine,

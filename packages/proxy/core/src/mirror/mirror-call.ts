@@ -71,7 +71,7 @@ export class MirrorCall implements Downstream, MirrorFeed, TurnTask {
       stream.replay.maxBytes = engine.limits.maxMirrorBytes;
       // Not even for a kept-alive connection that had gone: a copy is sent once.
       stream.staleReplays = 1;
-      stream.requestTimer.arm(timeoutMs);
+      stream.armRequestTimer(timeoutMs);
       engine.doors.beginAttempts(stream);
     });
     const { pieces } = original.replay;

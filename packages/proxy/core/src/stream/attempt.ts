@@ -17,6 +17,8 @@ class Entry implements AttemptRecord {
   spanId = '';
 }
 
+const NO_ENTRIES: readonly Entry[] = [];
+
 /** The attempt under way, and what is remembered of those before it. Reused with its stream. */
 export class Attempt {
   number = 0;
@@ -41,14 +43,13 @@ export class Attempt {
   outcome: Outcome = NEUTRAL;
   /** From its start to the response head; -1 before. */
   headMs = -1;
-  readonly #entries: Entry[] = [];
-  /** The first so many entries, by how many: made once each, since an array that is emptied is allocated anew. */
-  readonly #lists: Entry[][] = [[]];
+  /** Of exactly its size, since it lives as long as the stream; the first entry stays for the next one. */
+  #entries: readonly Entry[] = NO_ENTRIES;
   #ended = 0;
 
   /** One entry an attempt that has ended; valid until {@link reset}. */
   get records(): readonly AttemptRecord[] {
-    return this.#lists[this.#ended] as Entry[];
+    return this.#ended === 0 ? NO_ENTRIES : this.#entries;
   }
 
   begin(number: number, nowMs: number): void {
@@ -74,7 +75,9 @@ export class Attempt {
   end(cluster: string, streamStartMs: number, nowMs: number): void {
     this.running = false;
     if (this.#ended === MAX_RECORDS) return;
-    const entry = this.#entryFor(this.#ended++);
+    const at = this.#ended++;
+    if (at === this.#entries.length) this.#entries = [...this.#entries, new Entry()];
+    const entry = this.#entries[at] as Entry;
     entry.cluster = cluster;
     entry.address = this.address;
     entry.status = this.status;
@@ -86,17 +89,9 @@ export class Attempt {
     entry.spanId = this.spanId;
   }
 
-  #entryFor(index: number): Entry {
-    const known = this.#entries[index];
-    if (known !== undefined) return known;
-    const entry = new Entry();
-    this.#entries.push(entry);
-    this.#lists.push(this.#entries.slice());
-    return entry;
-  }
-
   reset(): void {
     this.#ended = 0;
+    if (this.#entries.length > 1) this.#entries = this.#entries.slice(0, 1);
     this.number = 0;
     this.identity = undefined;
     this.running = false;

@@ -4,12 +4,13 @@ import { grpcStatusOf } from '../grpc/grpc-status.ts';
 import type { Services } from '../services.ts';
 import { disown, isThenable, messageOf } from '../thenable.ts';
 import type { CompiledLog } from './logs.ts';
-import { protocolOf, type Stream } from './stream.ts';
+import { MAX_NOTES, protocolOf, type Stream } from './stream.ts';
 
 const NO_LABELS: Readonly<Record<string, string>> = Object.freeze({});
 const NO_ATTEMPTS: readonly AttemptRecord[] = Object.freeze([]);
+const NO_NOTES: Int32Array = new Int32Array(0);
 
-const EMPTY_NOTES: Int32Array = new Int32Array(0);
+const roomForNotes = (): Int32Array => new Int32Array(MAX_NOTES * 3);
 
 export type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -17,7 +18,7 @@ export type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 export class Recorder {
   readonly #engine: Services;
   readonly #sinks: readonly Sink[];
-  readonly #record: RecordView = new RecordView();
+  readonly #record: RecordView = new RecordView(roomForNotes());
   /** For streams that are not over. */
   #draft: RecordView | undefined;
 
@@ -39,7 +40,7 @@ export class Recorder {
 
   /** What the record of a stream says now, lent to `use`: the stream is about to be answered. */
   describe<T>(stream: Stream, use: (record: StreamRecord) => T): T {
-    const record = (this.#draft ??= new RecordView());
+    const record = (this.#draft ??= new RecordView(roomForNotes()));
     this.#fill(record, stream);
     record.status = stream.status;
     try {
@@ -94,7 +95,7 @@ export class Recorder {
     record.attempts = attempt.records;
     record.retryRefused = stream.retryRefused;
     this.#trace(record, stream);
-    record.notes = stream.notes;
+    copyNotes(record, stream);
     record.noteCount = stream.noteCount;
     record.configGeneration = stream.chain.generation;
   }
@@ -102,7 +103,7 @@ export class Recorder {
   /** A record for something that is no HTTP stream; `fill` sets what differs from an empty one. */
   recordOther(fill: (record: Mutable<StreamRecord>) => void, logs?: readonly CompiledLog[]): void {
     if (this.#sinks.length === 0 && logs === undefined) return;
-    const record = new RecordView();
+    const record = new RecordView(NO_NOTES);
     fill(record);
     this.hand(record);
     if (logs !== undefined) this.#log(logs, record, undefined);
@@ -163,6 +164,12 @@ export class Recorder {
   }
 }
 
+/** Sinks get the notes in an array of the record's own: it is as lent as the record. */
+function copyNotes(record: RecordView, { notes, noteCount }: Stream): void {
+  const into = record.notes;
+  for (let i = 0; i < noteCount * 3; i++) into[i] = notes[i] as number;
+}
+
 class RecordView implements Mutable<StreamRecord> {
   stream: Stream | undefined = undefined;
   requestId = '';
@@ -209,9 +216,13 @@ class RecordView implements Mutable<StreamRecord> {
   parentSpanId = '';
   traceFlags = 0;
   traceState = '';
-  notes: Int32Array = EMPTY_NOTES;
+  readonly notes: Int32Array;
   noteCount = 0;
   configGeneration = 0;
+
+  constructor(notes: Int32Array) {
+    this.notes = notes;
+  }
 
   requestHeader(name: string): string | undefined {
     return this.stream?.headers.get(name);

@@ -25,6 +25,20 @@ export const AT_RESPONSE = 2;
 /** Everything was said; the request may still be drained. */
 export const AT_END = 3;
 
+/** Shared by streams that have none: never written. Not frozen, so that they are of the same kind as those that others have. */
+const NO_FIELDS: FieldTable = new FieldTable();
+const NO_TRACE: StreamTrace = new StreamTrace();
+const NO_SLOTS: readonly number[] = [];
+const NO_ENDPOINTS: readonly UpstreamEndpoint[] = [];
+const NO_FLAGS: readonly ResponseFlag[] = [];
+const NONE_RETIRED: readonly RetiredFilter[] = [];
+
+/** A filter that ran and is not in force any more after a rematch. */
+export interface RetiredFilter {
+  readonly filter: FilterInstance;
+  readonly config: unknown;
+}
+
 /** The stream as filters see it; `views.ts` makes it. */
 export interface LentStream extends HttpStream {
   /** The stream is over: whatever is read of it throws. */
@@ -45,6 +59,9 @@ export interface BodyHooks {
 /**
  * One HTTP request with its response while it is walked through the chain: pooled (decision D2), plain fields, no
  * logic but being reset. Filters see it through `views.ts` only.
+ *
+ * A stream may live for hours and do nothing, ten thousand of them in a process. So what only some streams need (timers,
+ * lists, the fields of a reply) is made when it is first needed; a pooled object keeps what is needed often.
  */
 export class Stream {
   readonly engine: Services;
@@ -68,10 +85,11 @@ export class Stream {
   slot = -1;
   rematched = false;
   /** Filters that ran and are not in force any more after a rematch; they complete too. */
-  readonly retired: { filter: FilterInstance; config: unknown }[] = [];
-  readonly states: unknown[] = [];
+  retired: readonly RetiredFilter[] = NONE_RETIRED;
+  /** Of the filters, by slot; made for the first that has one. */
+  states: unknown[] | undefined = undefined;
   view: LentStream | undefined = undefined;
-  readonly slots: Map<string, unknown> = new Map<string, unknown>();
+  #slots: Map<string, unknown> | undefined = undefined;
 
   // — request (also what route matching reads) —
   /** The caller speaks HTTP/2. */
@@ -84,7 +102,9 @@ export class Stream {
   readonly headers: FieldTable;
   requestTrailers: FieldTable | undefined = undefined;
   requestId = '';
-  readonly trace: StreamTrace = new StreamTrace();
+  /** Written by {@link ownTrace} only. */
+  trace: StreamTrace = NO_TRACE;
+  #ownTrace: StreamTrace | undefined = undefined;
   originalPath = '';
   originalQuery: string | undefined = undefined;
   requestBodyKind: BodyKind = BODY_NONE;
@@ -99,7 +119,7 @@ export class Stream {
   expectsContinue = false;
   requestPipe: BodyHooks | undefined = undefined;
   /** Slots of the filters that let the request's body pass untouched. */
-  readonly requestPassing: number[] = [];
+  requestPassing: readonly number[] = NO_SLOTS;
   /** The data hooks of the request that are left then, and of which table. */
   requestSteps: readonly DataStep[] | null = null;
   requestStepsOf: PhaseTable | undefined = undefined;
@@ -117,7 +137,7 @@ export class Stream {
   // — attempts —
   readonly attempt: Attempt = new Attempt();
   attemptCount = 0;
-  readonly tried: UpstreamEndpoint[] = [];
+  tried: readonly UpstreamEndpoint[] = NO_ENDPOINTS;
   cluster: UpstreamCluster | undefined = undefined;
   endpoint: UpstreamEndpoint | undefined = undefined;
   upstream: UpstreamStream | undefined = undefined;
@@ -145,9 +165,9 @@ export class Stream {
 
   // — response —
   readonly responseHead: ResponseHead = new ResponseHead();
-  readonly localFields: FieldTable = new FieldTable();
+  #localFields: FieldTable | undefined = undefined;
   /** Fields of the response under way: the endpoint's or the local reply's. */
-  responseFields: FieldTable;
+  responseFields: FieldTable = NO_FIELDS;
   responseTrailers: FieldTable | undefined = undefined;
   /** 0 until there is a response. */
   status = 0;
@@ -164,7 +184,7 @@ export class Stream {
   responseHeadHeld = false;
   responsePipe: BodyHooks | undefined = undefined;
   /** Slots of the filters that let the response's body pass untouched. */
-  readonly passing: number[] = [];
+  passing: readonly number[] = NO_SLOTS;
   replyBody: Bytes | undefined = undefined;
   /** `reply()` was called and is not carried out yet. */
   replyPending = false;
@@ -172,8 +192,9 @@ export class Stream {
   // — result —
   code = '';
   details = '';
-  readonly flags: ResponseFlag[] = [];
-  readonly notes: Int32Array = new Int32Array(MAX_NOTES * 3);
+  flags: readonly ResponseFlag[] = NO_FLAGS;
+  /** Triples (site, reason, operand), 32-bit integers, in `[0, noteCount * 3)`; what lies behind is an earlier stream's. */
+  readonly notes: number[] = [];
   noteCount = 0;
   notesDropped = 0;
   /** Path and authority that routes were matched by, where a rewrite changed them; else `''`. */
@@ -186,11 +207,11 @@ export class Stream {
   bytesReceived = 0;
   bytesSent = 0;
 
-  // — timers: made once with the object —
-  readonly requestTimer: WheelTimer;
-  readonly perTryTimer: WheelTimer;
-  readonly idleTimer: WheelTimer;
-  readonly retryTimer: WheelTimer;
+  // — timers: made when they are armed first, then kept —
+  requestTimer: WheelTimer | undefined = undefined;
+  perTryTimer: WheelTimer | undefined = undefined;
+  idleTimer: WheelTimer | undefined = undefined;
+  retryTimer: WheelTimer | undefined = undefined;
   /** When the route's timeout is over; 0 while it does not run. */
   limitEndMs = 0;
   idleTimeoutMs = 0;
@@ -200,12 +221,7 @@ export class Stream {
   constructor(engine: Services) {
     this.engine = engine;
     this.headers = this.requestHead.fields;
-    this.responseFields = this.localFields;
     this.replay = new ReplayBuffer(engine.replayAccount);
-    this.requestTimer = engine.wheel.timer(engine.doors.onRequestTimeout, this);
-    this.perTryTimer = engine.wheel.timer(engine.doors.onPerTryTimeout, this);
-    this.idleTimer = engine.wheel.timer(engine.doors.onIdleTimeout, this);
-    this.retryTimer = engine.wheel.timer(engine.doors.onRetryDelay, this);
   }
 
   /** Takes the object into use. */
@@ -231,8 +247,8 @@ export class Stream {
     this.target = undefined;
     this.slot = -1;
     this.rematched = false;
-    if (this.retired.length > 0) this.retired.length = 0;
-    if (this.slots.size > 0) this.slots.clear();
+    this.retired = NONE_RETIRED;
+    if (this.#slots !== undefined && this.#slots.size > 0) this.#slots.clear();
     this.view = undefined;
     this.method = '';
     this.path = '';
@@ -240,7 +256,10 @@ export class Stream {
     this.authority = '';
     this.requestTrailers = undefined;
     this.requestId = '';
-    this.trace.reset();
+    if (this.trace !== NO_TRACE) {
+      this.trace.reset();
+      this.trace = NO_TRACE;
+    }
     this.originalPath = '';
     this.originalQuery = undefined;
     this.requestBodyKind = BODY_NONE;
@@ -250,7 +269,7 @@ export class Stream {
     this.discardRequest = false;
     this.expectsContinue = false;
     this.requestPipe = undefined;
-    if (this.requestPassing.length > 0) this.requestPassing.length = 0;
+    this.requestPassing = NO_SLOTS;
     this.requestSteps = null;
     this.requestStepsOf = undefined;
     this.upgrade = undefined;
@@ -262,7 +281,7 @@ export class Stream {
     this.limitEndMs = 0;
     this.attempt.reset();
     this.attemptCount = 0;
-    if (this.tried.length > 0) this.tried.length = 0;
+    this.tried = NO_ENDPOINTS;
     this.cluster = undefined;
     this.endpoint = undefined;
     this.upstream = undefined;
@@ -276,8 +295,8 @@ export class Stream {
     this.hash = -1;
     if (this.hashCookie !== '') this.hashCookie = '';
     this.admitted = false;
-    this.localFields.reset();
-    this.responseFields = this.localFields;
+    this.#localFields?.reset();
+    this.responseFields = NO_FIELDS;
     this.responseTrailers = undefined;
     this.status = 0;
     this.reason = '';
@@ -289,12 +308,12 @@ export class Stream {
     this.responseHeadDone = false;
     this.responseHeadHeld = false;
     this.responsePipe = undefined;
-    if (this.passing.length > 0) this.passing.length = 0;
+    this.passing = NO_SLOTS;
     this.replyBody = undefined;
     this.replyPending = false;
     this.code = '';
     this.details = '';
-    if (this.flags.length > 0) this.flags.length = 0;
+    this.flags = NO_FLAGS;
     this.noteCount = 0;
     this.notesDropped = 0;
     this.matchedPath = '';
@@ -303,10 +322,10 @@ export class Stream {
     this.upstreamServiceMs = -1;
     this.bytesReceived = 0;
     this.bytesSent = 0;
-    this.requestTimer.cancel();
-    this.perTryTimer.cancel();
-    this.idleTimer.cancel();
-    this.retryTimer.cancel();
+    this.requestTimer?.cancel();
+    this.perTryTimer?.cancel();
+    this.idleTimer?.cancel();
+    this.retryTimer?.cancel();
     this.idleTimeoutMs = 0;
   }
 
@@ -318,19 +337,59 @@ export class Stream {
     }
     const { notes } = this;
     const at = this.noteCount++ * 3;
-    notes[at] = site;
-    notes[at + 1] = reason;
-    notes[at + 2] = operand;
+    if (at === notes.length) {
+      notes.push(site | 0, reason | 0, operand | 0);
+      return;
+    }
+    notes[at] = site | 0;
+    notes[at + 1] = reason | 0;
+    notes[at + 2] = operand | 0;
+  }
+
+  // — what is made when it is needed —
+
+  /** Fields of a reply of our own. */
+  get localFields(): FieldTable {
+    return (this.#localFields ??= new FieldTable());
+  }
+
+  /** Where the trace is written down. */
+  ownTrace(): StreamTrace {
+    return (this.trace = this.#ownTrace ??= new StreamTrace());
+  }
+
+  armRequestTimer(delayMs: number, nowMs?: number): void {
+    const { engine } = this;
+    (this.requestTimer ??= engine.wheel.timer(engine.doors.onRequestTimeout, this)).arm(delayMs, nowMs);
+  }
+
+  armPerTryTimer(delayMs: number): void {
+    const { engine } = this;
+    (this.perTryTimer ??= engine.wheel.timer(engine.doors.onPerTryTimeout, this)).arm(delayMs);
+  }
+
+  armIdleTimer(delayMs: number, nowMs?: number): void {
+    const { engine } = this;
+    (this.idleTimer ??= engine.wheel.timer(engine.doors.onIdleTimeout, this)).arm(delayMs, nowMs);
+  }
+
+  armRetryTimer(delayMs: number): void {
+    const { engine } = this;
+    (this.retryTimer ??= engine.wheel.timer(engine.doors.onRetryDelay, this)).arm(delayMs);
   }
 
   /** Adds a response flag, once. */
   flag(flag: ResponseFlag): void {
-    if (flag !== '-' && !this.flags.includes(flag)) this.flags.push(flag);
+    if (flag !== '-' && !this.flags.includes(flag)) this.flags = [...this.flags, flag];
   }
 
   /** The slot value of a filter, for the view. */
   getSlot<T>(slot: Slot<T>): T | undefined {
-    return this.slots.get(slot.name) as T | undefined;
+    return this.#slots?.get(slot.name) as T | undefined;
+  }
+
+  setSlot<T>(slot: Slot<T>, value: T): void {
+    (this.#slots ??= new Map<string, unknown>()).set(slot.name, value);
   }
 }
 

@@ -38,8 +38,8 @@ export function onIdleTimeout(stream: Stream): void {
   const nowMs = stream.engine.turn.nowMs;
   const leftMs = stream.movedMs + stream.idleTimeoutMs - nowMs;
   // Bytes moved since it was armed: wait for the rest.
-  if (leftMs > 0) return stream.idleTimer.arm(leftMs, nowMs);
-  if (stream.downstream.takesOn()) return stream.idleTimer.arm(stream.idleTimeoutMs, nowMs);
+  if (leftMs > 0) return stream.armIdleTimer(leftMs, nowMs);
+  if (stream.downstream.takesOn()) return stream.armIdleTimer(stream.idleTimeoutMs, nowMs);
   inTurn(stream, idle);
 }
 

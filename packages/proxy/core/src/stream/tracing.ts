@@ -64,17 +64,19 @@ export class Tracing {
     this.#passOn(stream, context);
   }
 
-  #passOn({ trace, headers }: Stream, context: TraceContext): void {
+  #passOn(stream: Stream, context: TraceContext): void {
     // It belongs to a traceparent that is missing or cannot be read (W3C Trace Context §4.3).
-    if (!context.w3c && (context.found & FOUND_TRACESTATE) !== 0) headers.drop('tracestate');
+    if (!context.w3c && (context.found & FOUND_TRACESTATE) !== 0) stream.headers.drop('tracestate');
     // Where traceparent is written, the record finds it there.
     if (this.#w3c) return;
+    const trace = stream.ownTrace();
     trace.traceId = context.traceId;
     trace.spanId = context.parentId;
   }
 
   #sample(stream: Stream, context: TraceContext): void {
-    const { trace, headers } = stream;
+    const { headers } = stream;
+    const trace = stream.ownTrace();
     if (context.traceId === '') {
       // A caller asked for spans and named no trace.
       context.traceId = this.#ids.traceId();

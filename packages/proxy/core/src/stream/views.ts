@@ -123,7 +123,7 @@ export class StreamView implements LentStream {
         'TULLE_INTERNAL',
         'stream.passResponseBody() outside responseHeaders: the body is on its way, or there is no response yet.',
       );
-    stream.passing.push(stream.slot);
+    stream.passing = [...stream.passing, stream.slot];
   }
 
   passRequestBody(): void {
@@ -133,7 +133,7 @@ export class StreamView implements LentStream {
         'TULLE_INTERNAL',
         'stream.passRequestBody() outside requestHeaders: the body is on its way.',
       );
-    stream.requestPassing.push(stream.slot);
+    stream.requestPassing = [...stream.requestPassing, stream.slot];
     stream.requestStepsOf = undefined;
   }
 
@@ -147,7 +147,7 @@ export class StreamView implements LentStream {
   }
 
   set<T>(slot: Slot<T>, value: T): void {
-    (this.#stream ?? over()).slots.set(slot.name, value);
+    (this.#stream ?? over()).setSlot(slot, value);
   }
 }
 
