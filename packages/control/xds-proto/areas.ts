@@ -11,6 +11,7 @@ export const areas: readonly string[] = [
   'envoy/service/route/v3',
   'envoy/service/secret/v3',
   'envoy/service/extension/v3',
+  'envoy/service/runtime/v3',
   'envoy/service/status/v3',
   'envoy/service/load_stats/v3',
   // The core resources and what an operator reads of a running proxy.

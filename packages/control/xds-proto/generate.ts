@@ -58,6 +58,30 @@ try {
       cause: error,
     });
   process.exitCode = status ?? 1;
+  if (status === 0) writeRegistry(join(here, 'src/gen'));
 } finally {
   rmSync(root, { recursive: true, force: true });
+}
+
+/** A module with every message that there is, for who reads JSON or an `Any` of any type. */
+function writeRegistry(directory: string): void {
+  const files = readdirSync(directory, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('_pb.js'))
+    .toSorted();
+  const imports = files.map((name, i) => {
+    const exported = `file_${name.slice(0, -'_pb.js'.length).replaceAll(/[^a-zA-Z0-9]/g, '_')}`;
+    return `import { ${exported} as f${i} } from './${name}';`;
+  });
+  const wellKnown = ['any', 'duration', 'empty', 'field_mask', 'struct', 'timestamp', 'wrappers'].map(
+    (name) => `file_google_protobuf_${name}`,
+  );
+  const list = [...wellKnown, ...files.map((_, i) => `f${i}`)].join(', ');
+  writeFileSync(
+    join(directory, 'registry_pb.js'),
+    `import { createRegistry } from '@bufbuild/protobuf';\nimport { ${wellKnown.join(', ')} } from '@bufbuild/protobuf/wkt';\n${imports.join('\n')}\n\nexport const registry = /*@__PURE__*/ createRegistry(${list});\n`,
+  );
+  writeFileSync(
+    join(directory, 'registry_pb.d.ts'),
+    "import type { Registry } from '@bufbuild/protobuf';\n\n/** Every message and enum of this package. */\nexport declare const registry: Registry;\n",
+  );
 }

@@ -21,7 +21,9 @@ export type ControlErrorCode =
   | 'TULLE_SPIFFE_BAD_DER'
   | 'TULLE_SIDECAR_NO_IDENTITY'
   | 'TULLE_SIDECAR_PORT_TAKEN'
-  | 'TULLE_DIRECTORY_IN_USE';
+  | 'TULLE_DIRECTORY_IN_USE'
+  | 'TULLE_XDS_NACKED'
+  | 'TULLE_XDS_NOT_ACKED';
 
 const api = (reason: number, http: number, grpc: number, details: string, hint: string): ErrorRow =>
   row(reason, http, grpc, '-', details, http >= 500 ? 'internal' : 'downstream', false, hint);
@@ -174,5 +176,19 @@ export const CONTROL_ERRORS: Readonly<Record<ControlErrorCode, ErrorRow>> = {
     'directory_in_use',
     false,
     'Another process has the directory. Stop it, or give this one a directory of its own.',
+  ),
+  TULLE_XDS_NACKED: identity(
+    135,
+    9,
+    'xds_nacked',
+    false,
+    'An xDS client refused what was put for it, and keeps what it had. Its reason is in the message.',
+  ),
+  TULLE_XDS_NOT_ACKED: identity(
+    136,
+    4,
+    'xds_not_acked',
+    true,
+    'An xDS client has not taken what was put for it in time. The message says what is missing: a stream, a set, or answers.',
   ),
 };

@@ -43,3 +43,22 @@ export { StreamFault } from './ads/stream-fault.ts';
 export { encodeTrust, encodeValidator } from './encode/trust-secret.ts';
 export { wireResource } from './encode/wire-resource.ts';
 export { SECRET_TYPE_URL } from './wire.ts';
+export { createXdsServer } from './raw/xds-server.ts';
+export type {
+  AckedOptions,
+  ShownResource,
+  ShownSet,
+  XdsServer,
+  XdsServerEvent,
+  XdsServerOptions,
+} from './raw/xds-server.ts';
+export type { ListenAt, ServerTls } from './raw/listen.ts';
+export type { NodeStatus, RawResourceStatus, StreamStatus } from './raw/node-status.ts';
+export type { ChangeOptions } from './raw/raw-store.ts';
+export type { RawTypeStatus } from './raw/raw-stream.ts';
+export type { ResourceInput } from './raw/read-resource.ts';
+export { SHORT_TYPES, shortTypeOf, typeUrlOf } from './raw/resource-types.ts';
+export { addLoadReportingService } from './load/load-report-service.ts';
+export type { LoadReporting, LoadReportingOptions } from './load/load-report-service.ts';
+export { createLoadReports } from './load/load-reports.ts';
+export type { ClusterLoad, LoadCounts, LoadReports, LocalityLoad, NodeLoad } from './load/load-reports.ts';

@@ -82,8 +82,8 @@ export interface SentReport {
 }
 
 /** What a proxy has from before its stream, as it should be. */
-export interface ResumeReport {
-  readonly kind: ResourceKind;
+export interface ResumeReport<Kind extends string = ResourceKind> {
+  readonly kind: Kind;
   /** Change of the snapshot with which it was compared. */
   readonly changeId: string;
   /** With the content hash as version. */
@@ -91,8 +91,8 @@ export interface ResumeReport {
 }
 
 /** A proxy's ACK or NACK of one response. */
-export interface AckReport {
-  readonly kind: ResourceKind;
+export interface AckReport<Kind extends string = ResourceKind> {
+  readonly kind: Kind;
   /** Change that the response belonged to. */
   readonly changeId: string;
   readonly nonce: string;

@@ -8,11 +8,11 @@ import type {
   DiscoveryRequest,
 } from '@tulle/xds-proto/envoy/service/discovery/v3/discovery';
 import { SecretDiscoveryService } from '@tulle/xds-proto/envoy/service/secret/v3/sds';
-import { type GrpcMethod, grpcService } from '@tulle/xds-proto/grpc';
+import { grpcService } from '@tulle/xds-proto/grpc';
 import { encodeTrust } from '../encode/trust-secret.ts';
 import type { WireResource } from '../encode/wire-resource.ts';
 import type { SnapshotProvider, TrustBundles } from '../provider.ts';
-import { type AdsCall, type AdsStream, type AdsStreamStatus, openAdsStream } from './ads-stream.ts';
+import { type AdsStream, type AdsStreamStatus, openAdsStream } from './ads-stream.ts';
 import type { StreamLimits } from './push.ts';
 import type { CallerCall } from './caller-call.ts';
 import { createFormComparers } from './client-form.ts';
@@ -21,6 +21,7 @@ import { createExpectedIds } from './expected-ids.ts';
 import { deltaProtocol, stateOfTheWorldProtocol, type StreamProtocol } from './messages.ts';
 import { createAdsMetrics } from './metrics.ts';
 import { nodeIdAgrees } from './node.ts';
+import { type AdsCall, rawResponses } from './stream-call.ts';
 
 /** Options of {@link addAdsService}. */
 export interface AdsServiceOptions {
@@ -175,11 +176,6 @@ export function addAdsService(server: Server, options: AdsServiceOptions): AdsSe
       metrics.close();
     },
   };
-}
-
-/** Responses are written by the stream itself. */
-function rawResponses<Request, Response>(method: GrpcMethod<Request, Response>): GrpcMethod<Request, Buffer> {
-  return { ...method, responseSerialize: (bytes) => bytes, responseDeserialize: (bytes) => bytes };
 }
 
 function secretsOf(trust: TrustBundles | undefined): ReadonlyMap<string, WireResource> {

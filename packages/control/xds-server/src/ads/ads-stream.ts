@@ -1,4 +1,4 @@
-import { type ServerDuplexStream, status } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
 import { equals } from '@bufbuild/protobuf';
 import { isTulleError, type Log } from '@tulle/filter';
 import type { Clock } from '@tulle/time';
@@ -17,15 +17,12 @@ import {
 } from './delta-stream.ts';
 import type { Comparer } from './differences.ts';
 import type { ExpectedIds } from './expected-ids.ts';
-import type { StreamProtocol, StreamResponse } from './messages.ts';
+import type { StreamProtocol } from './messages.ts';
 import type { AdsMetrics } from './metrics.ts';
 import { readNode } from './node.ts';
 import type { StreamLimits } from './push.ts';
 import { createSecretStream } from './secret-stream.ts';
-import { StreamFault } from './stream-fault.ts';
-
-/** The call as grpc-js gives it. */
-export type AdsCall<Message> = ServerDuplexStream<Message, Buffer>;
+import { type AdsCall, bindCall } from './stream-call.ts';
 
 /** What one stream is given by the service. */
 export interface AdsStreamOptions<Message> extends Omit<AdmissionRules, 'identify'> {
@@ -84,66 +81,22 @@ export function openAdsStream<Message>(
   let handle: SnapshotHandle | undefined;
   let machine: DeltaStream | undefined;
   let stopWatching = (): void => {};
-  let cancelTimer = (): void => {};
-  let buffered = 0;
-  let blocked = false;
   let wakeUp: NodeJS.Immediate | undefined;
-  let over = false;
 
-  function finish(how: 'clean' | 'lost'): void {
-    if (over) return;
-    over = true;
-    stopWatching();
-    cancelTimer();
-    if (wakeUp) clearImmediate(wakeUp);
-    options.onEnd();
-    handle?.closed(how);
-  }
-
-  function fail(code: status, details: string): void {
-    if (over) return;
-    finish('lost');
-    call.emit('error', { code, details });
-  }
-
-  /** Runs one step, and sets the timer for the next. */
-  function step(run: () => void): void {
-    if (over) return;
-    try {
-      run();
-    } catch (cause) {
-      metrics.faults.add();
-      if (cause instanceof StreamFault) {
-        log?.warn('ADS stream ended: its client broke a rule', { node: node?.id, reason: cause.message });
-        return fail(cause.code, cause.message);
-      }
-      log?.error('ADS stream ended: defect', { node: node?.id, error: cause });
-      return fail(status.INTERNAL, 'The control plane failed to handle a request; its log has the reason.');
-    }
-    cancelTimer();
-    const at = machine?.deadlineMs();
-    cancelTimer =
-      at === undefined
-        ? () => {}
-        : clock.setTimer(Math.max(0, at - clock.nowMs()), () => step(() => machine?.expire()));
-  }
-
-  function write(response: StreamResponse): number {
-    const bytes = options.protocol.write(response);
-    buffered += bytes.length;
-    if (buffered >= options.maxBufferedBytes && !blocked) {
-      blocked = true;
-      metrics.backpressure.add();
-      machine?.writable(false);
-    }
-    call.write(bytes, () => {
-      buffered -= bytes.length;
-      if (!blocked || buffered >= options.maxBufferedBytes) return;
-      blocked = false;
-      step(() => machine?.writable(true));
-    });
-    return bytes.length;
-  }
+  const { step, write, fail, over } = bindCall(call, {
+    ...options,
+    nodeId: () => node?.id,
+    machine: () => machine,
+    backpressure: () => metrics.backpressure.add(),
+    faulty: () => metrics.faults.add(),
+    message: take,
+    ended(how) {
+      stopWatching();
+      if (wakeUp) clearImmediate(wakeUp);
+      options.onEnd();
+      handle?.closed(how);
+    },
+  });
 
   function send(response: DeltaResponse): void {
     const { kind, changeId, resources, removed } = response;
@@ -218,7 +171,7 @@ export function openAdsStream<Message>(
       nowMs: () => clock.nowMs(),
       epochMs: () => clock.epochMs(),
     });
-    source.replaceable?.((reason) => void (over || refuse(status.ABORTED, reason)));
+    source.replaceable?.((reason) => void (over() || refuse(status.ABORTED, reason)));
     stopWatching = source.subscribe(() => {
       // One look a turn, however often it changed: the machine takes the newest.
       wakeUp ??= setImmediate(() => {
@@ -272,12 +225,7 @@ export function openAdsStream<Message>(
     return false;
   }
 
-  cancelTimer = clock.setTimer(options.firstRequestTimeoutMs, () => {
-    metrics.faults.add();
-    fail(status.DEADLINE_EXCEEDED, 'The first request did not come in time.');
-  });
-  call.on('data', (message: Message) => {
-    if (over) return;
+  function take(message: Message): void {
     const { protocol } = options;
     if (!(said ? describe(protocol.node(message)) : open(protocol.node(message)))) return;
     step(() => {
@@ -288,14 +236,7 @@ export function openAdsStream<Message>(
       else if (kind && machine) machine.request({ ...request, kind });
       else metrics.unknownTypes.add(); // a client may ask for more than we have; it lives without
     });
-  });
-  call.on('end', () => {
-    finish('clean');
-    call.end();
-  });
-  call.on('cancelled', () => finish('lost'));
-  call.on('error', () => finish('lost'));
-  call.on('close', () => finish('lost'));
+  }
 
   return {
     secretsChanged: () => step(() => secrets.changed()),

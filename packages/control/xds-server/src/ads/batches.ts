@@ -1,9 +1,9 @@
-import type { EncodedResource } from '../encode/resource.ts';
+import type { WireResource } from '../encode/wire-resource.ts';
 
 /** Splits resources so that each batch has at most `maxBytes`, or is a single resource. Never empty. */
-export function batches(resources: readonly EncodedResource[], maxBytes: number): EncodedResource[][] {
-  const out: EncodedResource[][] = [];
-  let batch: EncodedResource[] = [];
+export function batches(resources: readonly WireResource[], maxBytes: number): WireResource[][] {
+  const out: WireResource[][] = [];
+  let batch: WireResource[] = [];
   let size = 0;
   for (const resource of resources) {
     if (batch.length > 0 && size + resource.bytes.length > maxBytes) {

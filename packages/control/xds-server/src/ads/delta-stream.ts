@@ -1,8 +1,9 @@
 import { status } from '@grpc/grpc-js';
-import type { EncodedResource } from '../encode/resource.ts';
+import type { WireResource } from '../encode/wire-resource.ts';
 import type { AckReport, ResourceKind, ResumeReport, Snapshot } from '../provider.ts';
-import { ADD_ORDER } from '../wire.ts';
-import { type Comparer, resourcesOf } from './differences.ts';
+import type { Comparer } from './differences.ts';
+import { createHeartbeats } from './heartbeats.ts';
+import { type KindRules, MODEL_RULES } from './kind-rules.ts';
 import type { PushHost, PushStrategy, StreamLimits } from './push.ts';
 import { createAtomicPush } from './push-atomic.ts';
 import { createOrderedPush } from './push-ordered.ts';
@@ -11,17 +12,17 @@ import {
   ABSENT,
   applyRefusal,
   applySubscriptions,
-  createTypeState,
   type Outstanding,
   type SentResource,
   takeOutstanding,
   type TypeState,
   wants,
 } from './type-state.ts';
+import { createTypeStates } from './type-states.ts';
 
 /** A delta request, read from protobuf. */
-export interface DeltaRequest {
-  readonly kind: ResourceKind;
+export interface DeltaRequest<Kind extends string = ResourceKind> {
+  readonly kind: Kind;
   readonly subscribe: readonly string[];
   readonly unsubscribe: readonly string[];
   /** Version by name that the client has from before; read in the first request of a type only. */
@@ -37,43 +38,51 @@ export interface DeltaRequest {
 }
 
 /** A delta response, to be written as protobuf. */
-export interface DeltaResponse {
-  readonly kind: ResourceKind;
+export interface DeltaResponse<Kind extends string = ResourceKind> {
+  readonly kind: Kind;
   readonly nonce: string;
   readonly changeId: string;
-  readonly resources: readonly EncodedResource[];
+  readonly resources: readonly WireResource[];
   readonly removed: readonly string[];
   /** For clients that hold what they get: whether the change is complete with this. */
   readonly last: boolean | undefined;
+  /** Says only that {@link resources} are still there, so that their TTL begins anew. */
+  readonly heartbeat?: true;
 }
 
 /** What a stream works with. Times are monotonic unless they say `epoch`. */
-export interface DeltaStreamOptions {
-  /** Whether the client holds back what it gets until a change is complete. */
-  readonly atomic: boolean;
+export interface MachineOptions<Kind extends string, Shot> {
+  readonly rules: KindRules<Kind, Shot>;
+  push(host: PushHost<Kind, Shot>): PushStrategy<Kind>;
   /**
    * Whether a response with listeners or clusters holds all of them, so that what is not in it is gone, and nothing can be
    * said of routes and endpoints that are not there. Default false.
    */
   readonly stateOfTheWorld?: boolean;
-  readonly comparer: Comparer;
+  readonly comparer: Comparer<Kind, Shot>;
   readonly limits: StreamLimits;
   /** The newest snapshot. */
-  current(): Snapshot;
-  send(response: DeltaResponse): void;
-  report(report: AckReport): void;
+  current(): Shot;
+  send(response: DeltaResponse<Kind>): void;
+  report(report: AckReport<Kind>): void;
   /** The client has some of what it should have from before. */
-  resumed?(report: ResumeReport): void;
+  resumed?(report: ResumeReport<Kind>): void;
   /** Nothing of a kind is left to send or unanswered, up to a change. */
-  upToDate?(kind: ResourceKind, changeId: string): void;
+  upToDate?(kind: Kind, changeId: string): void;
   nowMs(): number;
   epochMs(): number;
 }
 
+/** What a stream of the data-plane model works with. */
+export interface DeltaStreamOptions extends Omit<MachineOptions<ResourceKind, Snapshot>, 'rules' | 'push'> {
+  /** Whether the client holds back what it gets until a change is complete. */
+  readonly atomic: boolean;
+}
+
 /** One client's stream as a state machine: no sockets, no timers, no protobuf. */
-export interface DeltaStream {
+export interface DeltaStream<Kind extends string = ResourceKind> {
   /** @throws StreamFault when a bound or the protocol is broken */
-  request(request: DeltaRequest): void;
+  request(request: DeltaRequest<Kind>): void;
   /** The snapshot changed. */
   changed(): void;
   /** Whether the transport takes more. Nothing is sent while it does not, and what is new then replaces what is old. */
@@ -82,14 +91,16 @@ export interface DeltaStream {
   deadlineMs(): number | undefined;
   /** @throws StreamFault when the client is too late */
   expire(): void;
-  status(): DeltaStreamStatus;
+  status(): DeltaStreamStatus<Kind>;
   /** How each resource stands that the client should have, or still has. Costs as much as a comparison of everything. */
-  resources(): ResourceStatus[];
+  resources(): ResourceStatus<Kind>[];
+  /** Types that the client asked for, of which something is to be sent, compared or answered. */
+  unsettled(): number;
 }
 
 /** How one resource stands at one client. */
-export interface ResourceStatus {
-  readonly kind: ResourceKind;
+export interface ResourceStatus<Kind extends string = ResourceKind> {
+  readonly kind: Kind;
   readonly name: string;
   /** Content hash of what it should have; `''` for what is to go. */
   readonly version: string;
@@ -99,97 +110,143 @@ export interface ResourceStatus {
 }
 
 /** Where a stream stands. */
-export interface DeltaStreamStatus {
+export interface DeltaStreamStatus<Kind extends string = ResourceKind> {
   /** Newest change that the client answered whole; `undefined` before the first. */
   readonly changeId: string | undefined;
   readonly outstanding: number;
   readonly staleNonces: number;
-  readonly subscriptions: Readonly<
-    Record<ResourceKind, { readonly wildcard: boolean; readonly names: number }>
-  >;
+  readonly subscriptions: Readonly<Record<Kind, { readonly wildcard: boolean; readonly names: number }>>;
   /** Refused and not replaced yet. */
   readonly refused: readonly {
-    readonly kind: ResourceKind;
+    readonly kind: Kind;
     readonly name: string;
     readonly version: string;
   }[];
 }
 
+/** A stream of the data-plane model. */
 export function createDeltaStream(options: DeltaStreamOptions): DeltaStream {
-  const { limits } = options;
-  const types: Record<ResourceKind, TypeState> = {
-    cluster: createTypeState('cluster'),
-    endpoint: createTypeState('endpoint'),
-    listener: createTypeState('listener'),
-    route: createTypeState('route'),
-  };
+  return createMachine({
+    ...options,
+    rules: MODEL_RULES,
+    push: options.atomic ? createAtomicPush : createOrderedPush,
+  });
+}
+
+/** A stream of resources of any kinds. */
+export function createMachine<Kind extends string, Shot extends { readonly changeId: string }>(
+  options: MachineOptions<Kind, Shot>,
+): DeltaStream<Kind> {
+  const { limits, rules } = options;
+  const types = createTypeStates(rules);
   const reportedUnsendable = new Map<string, string>();
   /** State of the world: what the last response held, by type and name. */
-  const world: Readonly<Record<ResourceKind, Map<string, EncodedResource> | undefined>> = {
-    cluster: options.stateOfTheWorld === true ? new Map() : undefined,
-    listener: options.stateOfTheWorld === true ? new Map() : undefined,
-    endpoint: undefined,
-    route: undefined,
-  };
+  const worlds = new Map<Kind, Map<string, WireResource>>();
+  const heartbeats = createHeartbeats<Kind>(() => options.nowMs());
+  /** Change that the last response of each kind belonged to. */
+  const lastChange = new Map<Kind, string>();
   let writable = true;
   let nonces = 0;
   let stale = 0;
   let changeId: string | undefined;
 
-  const all = (): TypeState[] => ADD_ORDER.map((kind) => types[kind]);
+  const { all } = types;
   const outstanding = (): number => all().reduce((sum, state) => sum + state.outstanding.length, 0);
 
-  const host: PushHost = {
+  function worldOf(kind: Kind): Map<string, WireResource> | undefined {
+    if (options.stateOfTheWorld !== true || !rules.whole(kind)) return undefined;
+    let world = worlds.get(kind);
+    if (!world) worlds.set(kind, (world = new Map<string, WireResource>()));
+    return world;
+  }
+
+  /** Notes a response and hands it on. */
+  function write(response: Omit<DeltaResponse<Kind>, 'nonce'>): void {
+    const { kind, resources, removed, heartbeat } = response;
+    if (outstanding() >= limits.maxOutstanding) {
+      throw new StreamFault(
+        status.RESOURCE_EXHAUSTED,
+        `The client leaves ${limits.maxOutstanding} responses without an answer (maxOutstanding).`,
+      );
+    }
+    const state = types.of(kind);
+    const nonce = String(++nonces);
+    state.answered = true;
+    lastChange.set(kind, response.changeId);
+    state.outstanding.push({
+      nonce,
+      changeId: response.changeId,
+      resources: (heartbeat ? [] : resources).map(({ name, version }) => ({
+        name,
+        version,
+        previous: state.client.get(name),
+      })),
+      removed,
+      sentAtMs: options.epochMs(),
+      sentAt: options.nowMs(),
+    });
+    options.send({ ...response, nonce });
+  }
+
+  /** Says of what has a TTL that it is still there, where nothing of its kind waits for an answer. */
+  function beat(): void {
+    const now = options.nowMs();
+    for (const state of all()) {
+      const { kind } = state;
+      if (!writable || state.outstanding.length > 0) continue;
+      const due = heartbeats.due(kind, now).filter(({ name, version }) => state.client.get(name) === version);
+      if (due.length === 0) continue;
+      heartbeats.refreshed(kind, now);
+      const world = worldOf(kind);
+      const base = { kind, changeId: lastChange.get(kind) ?? '', removed: [], last: undefined };
+      // In the state of the world what is not in a response is gone, so all is said again.
+      write(
+        world ? { ...base, resources: [...world.values()] } : { ...base, resources: due, heartbeat: true },
+      );
+    }
+  }
+
+  const host: PushHost<Kind, Shot> = {
     types,
+    rules,
     comparer: options.comparer,
     limits,
     current: () => options.current(),
     nowMs: () => options.nowMs(),
     canWrite: () => writable,
     outstanding,
-    batchBytes: (kind) => (world[kind] ? Infinity : limits.maxResponseBytes),
+    batchBytes: (kind) => (worldOf(kind) ? Infinity : limits.maxResponseBytes),
     send(kind, change, changed, removed, last) {
-      const state = types[kind];
-      const all = world[kind];
-      if (options.stateOfTheWorld === true && !all && changed.length === 0) {
+      const state = types.of(kind);
+      const world = worldOf(kind);
+      if (options.stateOfTheWorld === true && !world && changed.length === 0 && removed.length > 0) {
         // What cannot be said is as good as said.
         for (const name of removed) noteRemoved(state, name);
         return false;
       }
-      if (outstanding() >= limits.maxOutstanding) {
-        throw new StreamFault(
-          status.RESOURCE_EXHAUSTED,
-          `The client leaves ${limits.maxOutstanding} responses without an answer (maxOutstanding).`,
-        );
-      }
-      const resources = all ? wholeWorld(all, state, changed, removed) : changed;
-      const nonce = String(++nonces);
-      state.answered = true;
-      state.outstanding.push({
-        nonce,
-        changeId: change,
-        resources: resources.map(({ name, version }) => ({
-          name,
-          version,
-          previous: state.client.get(name),
-        })),
-        removed,
-        sentAtMs: options.epochMs(),
-        sentAt: options.nowMs(),
-      });
-      for (const { name, version } of resources) {
-        state.client.set(name, version);
-        state.refused.delete(name);
-        state.claimed.delete(name);
+      const resources = world ? wholeWorld(world, state, changed, removed) : changed;
+      write({ kind, changeId: change, resources, removed, last });
+      for (const resource of resources) {
+        state.client.set(resource.name, resource.version);
+        state.refused.delete(resource.name);
+        state.claimed.delete(resource.name);
+        heartbeats.sent(kind, resource);
       }
       for (const name of removed) noteRemoved(state, name);
-      options.send({ kind, nonce, changeId: change, resources, removed, last });
       return true;
     },
     resumed(kind, change, held) {
       if (held.length === 0) return;
-      for (const { name } of held) types[kind].claimed.delete(name);
-      options.resumed?.({ kind, changeId: change, resources: held });
+      const { claimed } = types.of(kind);
+      for (const resource of held) {
+        claimed.delete(resource.name);
+        heartbeats.held(kind, resource);
+      }
+      options.resumed?.({
+        kind,
+        changeId: change,
+        resources: held.map(({ name, version }) => ({ name, version })),
+      });
     },
     unsendable: (change) => (kind, name, reason) => {
       const key = `${kind} ${name}`;
@@ -210,22 +267,24 @@ export function createDeltaStream(options: DeltaStreamOptions): DeltaStream {
     },
   };
 
-  const strategy: PushStrategy = options.atomic ? createAtomicPush(host) : createOrderedPush(host);
+  const strategy = options.push(host);
 
   function pump(): void {
     strategy.pump();
+    for (const { kind, client } of all()) heartbeats.keep(kind, (name) => client.has(name));
+    beat();
     if (!options.upToDate || !strategy.idle()) return;
     const snapshot = options.current();
     for (const state of all()) {
       if (state.upToDate?.changeId === snapshot.changeId) continue;
-      const resources = resourcesOf(snapshot, state.kind);
+      const resources = rules.resources(snapshot, state.kind);
       if (state.outstanding.length > 0 || !isCompared(state, resources)) continue;
       state.upToDate = { changeId: snapshot.changeId, resources };
       options.upToDate(state.kind, snapshot.changeId);
     }
   }
 
-  function answer(state: TypeState, request: DeltaRequest): void {
+  function answer(state: TypeState<Kind>, request: DeltaRequest<Kind>): void {
     const sent = takeOutstanding(state, request.nonce);
     if (!sent) {
       stale++;
@@ -243,7 +302,7 @@ export function createDeltaStream(options: DeltaStreamOptions): DeltaStream {
 
   return {
     request(request) {
-      const state = types[request.kind];
+      const state = types.of(request.kind);
       if (request.nonce !== '') answer(state, request);
       applySubscriptions(state, request.subscribe, request.unsubscribe, request.initialVersions);
       const names = all().reduce((sum, one) => sum + one.names.size, 0);
@@ -264,8 +323,12 @@ export function createDeltaStream(options: DeltaStreamOptions): DeltaStream {
       const oldest = all().flatMap((state) => state.outstanding.slice(0, 1).map(({ sentAt }) => sentAt));
       const late =
         limits.ackTimeoutMs > 0 && oldest.length > 0 ? Math.min(...oldest) + limits.ackTimeoutMs : undefined;
-      const wait = strategy.deadlineMs();
-      return late === undefined ? wait : wait === undefined ? late : Math.min(late, wait);
+      const times = [
+        late,
+        strategy.deadlineMs(),
+        heartbeats.nextMs((kind) => !writable || types.of(kind).outstanding.length > 0),
+      ].filter((time) => time !== undefined);
+      return times.length === 0 ? undefined : Math.min(...times);
     },
     expire() {
       const now = options.nowMs();
@@ -286,16 +349,31 @@ export function createDeltaStream(options: DeltaStreamOptions): DeltaStream {
         const going = [...state.client].filter(([name, version]) => version !== ABSENT && !wanted.has(name));
         return [
           ...[...wanted].map(([name, version]) => statusOf(state, name, version)),
-          ...going.map(([name]): ResourceStatus => ({ kind: state.kind, name, version: '', state: 'stale' })),
+          ...going.map(([name]): ResourceStatus<Kind> => ({
+            kind: state.kind,
+            name,
+            version: '',
+            state: 'stale',
+          })),
         ];
       }),
+    unsettled() {
+      const snapshot = options.current();
+      return all().filter(
+        (state) =>
+          state.requested &&
+          (state.outstanding.length > 0 ||
+            state.dirty ||
+            state.seen !== rules.resources(snapshot, state.kind)),
+      ).length;
+    },
     status: () => ({
       changeId,
       outstanding: outstanding(),
       staleNonces: stale,
       subscriptions: Object.fromEntries(
         all().map(({ kind, wildcard, names }) => [kind, { wildcard, names: names.size }]),
-      ) as DeltaStreamStatus['subscriptions'],
+      ) as DeltaStreamStatus<Kind>['subscriptions'],
       refused: all().flatMap(({ kind, refused }) =>
         [...refused].map(([name, version]) => ({ kind, name, version })),
       ),
@@ -303,7 +381,11 @@ export function createDeltaStream(options: DeltaStreamOptions): DeltaStream {
   };
 }
 
-function statusOf(state: TypeState, name: string, version: string): ResourceStatus {
+function statusOf<Kind extends string>(
+  state: TypeState<Kind>,
+  name: string,
+  version: string,
+): ResourceStatus<Kind> {
   const base = { kind: state.kind, name, version };
   if (state.refused.get(name) === version) {
     const error = state.reasons.get(name);
@@ -328,11 +410,11 @@ function isCompared(state: TypeState, resources: readonly { readonly name: strin
 
 /** Everything that a client has of a type after a change, and is still subscribed to. */
 function wholeWorld(
-  world: Map<string, EncodedResource>,
+  world: Map<string, WireResource>,
   state: TypeState,
-  changed: readonly EncodedResource[],
+  changed: readonly WireResource[],
   removed: readonly string[],
-): EncodedResource[] {
+): WireResource[] {
   for (const name of removed) world.delete(name);
   for (const name of [...world.keys()]) if (!wants(state, name)) world.delete(name);
   for (const resource of changed) world.set(resource.name, resource);
@@ -347,21 +429,25 @@ function noteRemoved(state: TypeState, name: string): void {
 }
 
 /** One report; two when the client took a part and refused the rest. */
-function reportsOf(sent: Outstanding, { kind, error }: DeltaRequest, ackedAtMs: number): AckReport[] {
+function reportsOf<Kind extends string>(
+  sent: Outstanding,
+  { kind, error }: DeltaRequest<Kind>,
+  ackedAtMs: number,
+): AckReport<Kind>[] {
   const { nonce, changeId, sentAtMs } = sent;
   const base = { kind, changeId, nonce, sentAtMs, ackedAtMs };
-  const named = (list: readonly SentResource[]): AckReport['resources'] =>
+  const named = (list: readonly SentResource[]): AckReport<Kind>['resources'] =>
     list.map(({ name, version }) => ({ name, version }));
   if (!error) return [{ ...base, resources: named(sent.resources), removed: sent.removed, ok: true }];
   const { refused, message } = error;
   const isRefused = (name: string): boolean => refused?.includes(name) ?? true;
-  const taken: AckReport = {
+  const taken: AckReport<Kind> = {
     ...base,
     resources: named(sent.resources.filter(({ name }) => !isRefused(name))),
     removed: sent.removed.filter((name) => !isRefused(name)),
     ok: true,
   };
-  const rest: AckReport = {
+  const rest: AckReport<Kind> = {
     ...base,
     // Of a whole state only what is new in it.
     resources: named(

@@ -1,5 +1,5 @@
 import { create, fromBinary, toBinary, toJson } from '@bufbuild/protobuf';
-import { type Any, anyIs, StructSchema } from '@bufbuild/protobuf/wkt';
+import { type Any, anyIs, AnySchema, StructSchema } from '@bufbuild/protobuf/wkt';
 import type { Node } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import {
   type DeltaDiscoveryRequest,
@@ -8,8 +8,8 @@ import {
   DiscoveryResponseSchema,
 } from '@tulle/xds-proto/envoy/service/discovery/v3/discovery';
 import type { Status } from '@tulle/xds-proto/google/rpc/status';
-import { lengthPrefix, type WireResource } from '../encode/wire-resource.ts';
-import { kindOfTypeUrl, SECRET_TYPE_URL } from '../wire.ts';
+import { lengthPrefix, resourceHead, type WireResource } from '../encode/wire-resource.ts';
+import { kindOfTypeUrl, SECRET_TYPE_URL, TYPE_PREFIX } from '../wire.ts';
 
 /** A request in the words of the delta protocol, whatever was spoken. */
 export interface StreamRequest {
@@ -38,6 +38,8 @@ export interface StreamResponse {
   readonly removed: readonly string[];
   /** For clients that hold what they get: whether the change is complete with this. */
   readonly last: boolean | undefined;
+  /** Only names, versions and TTLs are said. */
+  readonly heartbeat?: true;
 }
 
 /** One stream's way of speaking. */
@@ -68,7 +70,7 @@ export function deltaProtocol(identifier: string): StreamProtocol<DeltaDiscovery
       nonce: message.responseNonce,
       ...(message.errorDetail && { error: readError(message.errorDetail) }),
     }),
-    write({ typeUrl, nonce, changeId, resources, removed, last }) {
+    write({ typeUrl, nonce, changeId, resources, removed, last, heartbeat }) {
       const head = toBinary(
         DeltaDiscoveryResponseSchema,
         create(DeltaDiscoveryResponseSchema, {
@@ -85,7 +87,10 @@ export function deltaProtocol(identifier: string): StreamProtocol<DeltaDiscovery
       // Fields of a message may come in any order (protobuf encoding, "Message structure").
       return Buffer.concat([
         head,
-        ...resources.flatMap(({ bytes }) => [lengthPrefix(RESOURCES_TAG, bytes.length), bytes]),
+        ...resources.flatMap((resource) => {
+          const bytes = heartbeat ? resourceHead(resource) : resource.bytes;
+          return [lengthPrefix(RESOURCES_TAG, bytes.length), bytes];
+        }),
       ]);
     },
   };
@@ -104,15 +109,18 @@ interface Asked {
 /**
  * State-of-the-world xDS. A request names everything that is wanted, and stands for an answer where it has the nonce of
  * the last response (xDS "ACK/NACK and resource type instance version").
+ * @param serves types that are answered; what else is asked for is not remembered, since a client may name types without end
  */
-export function stateOfTheWorldProtocol(identifier: string): StreamProtocol<DiscoveryRequest> {
+export function stateOfTheWorldProtocol(
+  identifier: string,
+  serves: (typeUrl: string) => boolean = isModelType,
+): StreamProtocol<DiscoveryRequest> {
   const types = new Map<string, Asked>();
   const of = (typeUrl: string): Asked => {
     let asked = types.get(typeUrl);
     if (!asked) {
       asked = { names: new Set(), all: false, nonce: undefined, answered: true };
-      // What is not served is not remembered: a client may name types without end.
-      if (typeUrl === SECRET_TYPE_URL || kindOfTypeUrl(typeUrl)) types.set(typeUrl, asked);
+      if (serves(typeUrl)) types.set(typeUrl, asked);
     }
     return asked;
   };
@@ -144,7 +152,7 @@ export function stateOfTheWorldProtocol(identifier: string): StreamProtocol<Disc
         ...(answers && errorDetail && { error: readError(errorDetail) }),
       };
     },
-    write({ typeUrl, nonce, changeId, resources }) {
+    write({ typeUrl, nonce, changeId, resources, heartbeat }) {
       Object.assign(of(typeUrl), { nonce, answered: false });
       const head = toBinary(
         DiscoveryResponseSchema,
@@ -157,13 +165,25 @@ export function stateOfTheWorldProtocol(identifier: string): StreamProtocol<Disc
       );
       return Buffer.concat([
         head,
-        ...resources.flatMap(({ bytes, anyAt }) => {
-          const any = bytes.subarray(anyAt);
+        ...resources.flatMap((resource) => {
+          const any = anyOf(resource, heartbeat === true);
           return [lengthPrefix(RESOURCES_TAG, any.length), any];
         }),
       ]);
     },
   };
+}
+
+const isModelType = (typeUrl: string): boolean =>
+  typeUrl === SECRET_TYPE_URL || kindOfTypeUrl(typeUrl) !== undefined;
+
+const WRAPPER_TYPE_URL = `${TYPE_PREFIX}envoy.service.discovery.v3.Resource`;
+
+/** A resource in a response of the state of the world: its message, or with a TTL a `Resource` with it (xDS "TTL"). */
+function anyOf(resource: WireResource, heartbeat: boolean): Uint8Array {
+  if (resource.ttlMs === undefined) return resource.bytes.subarray(resource.anyAt);
+  const value = heartbeat ? resourceHead(resource) : resource.bytes;
+  return toBinary(AnySchema, create(AnySchema, { typeUrl: WRAPPER_TYPE_URL, value }));
 }
 
 /** Tag of `DeltaDiscoveryResponse.resources` and of `DiscoveryResponse.resources` (field 2, length-delimited). */

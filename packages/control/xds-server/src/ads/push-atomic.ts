@@ -1,4 +1,4 @@
-import type { EncodedResource } from '../encode/resource.ts';
+import type { WireResource } from '../encode/wire-resource.ts';
 import type { ResourceKind, Snapshot } from '../provider.ts';
 import { ADD_ORDER, REMOVE_ORDER } from '../wire.ts';
 import { batches } from './batches.ts';
@@ -7,7 +7,7 @@ import { resourcesOf } from './differences.ts';
 
 interface Step {
   readonly kind: ResourceKind;
-  readonly resources: readonly EncodedResource[];
+  readonly resources: readonly WireResource[];
   readonly removed: readonly string[];
 }
 
@@ -16,7 +16,7 @@ interface Step {
  * is sent at once, the last response says that it is the last, and no other snapshot is begun before all is answered.
  * What the client asks for meanwhile (endpoints of a new cluster) comes from the same snapshot.
  */
-export function createAtomicPush(host: PushHost): PushStrategy {
+export function createAtomicPush(host: PushHost<ResourceKind, Snapshot>): PushStrategy<ResourceKind> {
   const { types, comparer, limits } = host;
   let target: Snapshot | undefined;
   let queue: Step[] = [];
@@ -27,7 +27,7 @@ export function createAtomicPush(host: PushHost): PushStrategy {
     const additions: Step[] = [];
     const removals = new Map<ResourceKind, Step>();
     for (const kind of ADD_ORDER) {
-      const state = types[kind];
+      const state = types.of(kind);
       const { changed, removed, absent, held } = comparer.compare(
         state,
         snapshot,
@@ -47,7 +47,7 @@ export function createAtomicPush(host: PushHost): PushStrategy {
   return {
     pump() {
       // Such a client asks for listeners last, so by then all that it has from before is known.
-      if (!types.cluster.requested || !types.listener.requested) return;
+      if (!types.of('cluster').requested || !types.of('listener').requested) return;
       if (queue.length === 0) {
         if (target === undefined || host.outstanding() === 0) target = host.current();
         queue = plan(target);

@@ -1,8 +1,6 @@
-import type { ResourceKind, Snapshot } from '../provider.ts';
-import { ADD_ORDER, REMOVE_ORDER } from '../wire.ts';
 import { batches } from './batches.ts';
 import type { PushHost, PushStrategy } from './push.ts';
-import { type Differences, resourcesOf } from './differences.ts';
+import type { Differences } from './differences.ts';
 import { UNCERTAIN, wants } from './type-state.ts';
 
 /**
@@ -10,22 +8,25 @@ import { UNCERTAIN, wants } from './type-state.ts';
  * removals after everything else (make before break). Always from the newest snapshot: what changes while an answer is
  * awaited is coalesced.
  */
-export function createOrderedPush(host: PushHost): PushStrategy {
-  const { types, comparer, limits } = host;
+export function createOrderedPush<Kind extends string, Shot extends { readonly changeId: string }>(
+  host: PushHost<Kind, Shot>,
+): PushStrategy<Kind> {
+  const { types, rules, comparer, limits } = host;
   let waitUntil: number | undefined;
 
-  function differences(kind: ResourceKind, snapshot: Snapshot): Differences {
-    return comparer.compare(types[kind], snapshot, host.unsendable(snapshot.changeId));
+  function differences(kind: Kind, snapshot: Shot): Differences {
+    return comparer.compare(types.of(kind), snapshot, host.unsendable(snapshot.changeId));
   }
 
-  function settled(kind: ResourceKind, snapshot: Snapshot): void {
-    types[kind].dirty = false;
-    types[kind].seen = resourcesOf(snapshot, kind);
+  function settled(kind: Kind, snapshot: Shot): void {
+    const state = types.of(kind);
+    state.dirty = false;
+    state.seen = rules.resources(snapshot, kind);
   }
 
   /** @returns whether something was sent, or must be answered first */
-  function add(kind: ResourceKind, snapshot: Snapshot): boolean {
-    const state = types[kind];
+  function add(kind: Kind, snapshot: Shot): boolean {
+    const state = types.of(kind);
     if (state.outstanding.length > 0) return true;
     const { changed, removed, absent, held } = differences(kind, snapshot);
     host.resumed(kind, snapshot.changeId, held);
@@ -36,7 +37,7 @@ export function createOrderedPush(host: PushHost): PushStrategy {
       return false;
     }
     const sent = host.send(kind, snapshot.changeId, first ?? [], absent, undefined);
-    if (kind === 'cluster') sendEndpointsAgain(new Set((first ?? []).map(({ name }) => name)), snapshot);
+    if (kind === rules.cluster) sendEndpointsAgain(new Set((first ?? []).map(({ name }) => name)), snapshot);
     if (more.length === 0 && removed.length === 0) settled(kind, snapshot);
     else state.dirty = true;
     return sent;
@@ -46,24 +47,21 @@ export function createOrderedPush(host: PushHost): PushStrategy {
    * A cluster that changed is built anew and waits for its endpoints, which the client asked for long ago and does not
    * ask for again (xDS "Eventual consistency considerations": a cluster's update is followed by its endpoints).
    */
-  function sendEndpointsAgain(clusters: ReadonlySet<string>, snapshot: Snapshot): void {
-    const { client } = types.endpoint;
-    for (const { name, discovery } of snapshot.config.clusters) {
-      if (discovery.kind !== 'eds' || !clusters.has(name)) continue;
-      if (client.delete(discovery.serviceName ?? name)) types.endpoint.dirty = true;
-    }
+  function sendEndpointsAgain(clusters: ReadonlySet<string>, snapshot: Shot): void {
+    const state = types.of(rules.endpoint);
+    for (const { cluster, endpoints } of rules.discovered(snapshot))
+      if (clusters.has(cluster) && state.client.delete(endpoints)) state.dirty = true;
   }
 
   /** What refused to change may still point at what is to go. */
-  function mayRemove(kind: ResourceKind): boolean {
+  function mayRemove(kind: Kind): boolean {
     return (
-      kind === 'listener' ||
-      kind === 'route' ||
-      (types.listener.refused.size === 0 && types.route.refused.size === 0)
+      rules.points(kind) ||
+      types.all().every((state) => !rules.points(state.kind) || state.refused.size === 0)
     );
   }
 
-  function remove(kind: ResourceKind, snapshot: Snapshot): boolean {
+  function remove(kind: Kind, snapshot: Shot): boolean {
     if (!mayRemove(kind)) return false;
     const { removed } = differences(kind, snapshot);
     if (removed.length === 0) return false;
@@ -73,41 +71,37 @@ export function createOrderedPush(host: PushHost): PushStrategy {
   }
 
   /** Whether the client has a cluster whose endpoints it has not asked for yet, and may still be about to. */
-  function awaitsEndpoints(snapshot: Snapshot): boolean {
+  function awaitsEndpoints(snapshot: Shot): boolean {
     if (waitUntil === undefined) return false;
-    if (
-      host.nowMs() >= waitUntil ||
-      !snapshot.config.clusters.some((cluster) => {
-        if (cluster.discovery.kind !== 'eds') return false;
-        const version = types.cluster.client.get(cluster.name);
-        if (version === undefined || version === UNCERTAIN || types.cluster.refused.has(cluster.name))
-          return false;
-        return !wants(types.endpoint, cluster.discovery.serviceName ?? cluster.name);
-      })
-    ) {
-      waitUntil = undefined;
-    }
+    if (host.nowMs() >= waitUntil || !hasUnasked(snapshot)) waitUntil = undefined;
     return waitUntil !== undefined;
+  }
+
+  function hasUnasked(snapshot: Shot): boolean {
+    const { client, refused } = types.of(rules.cluster);
+    for (const { cluster, endpoints } of rules.discovered(snapshot)) {
+      const version = client.get(cluster);
+      if (version === undefined || version === UNCERTAIN || refused.has(cluster)) continue;
+      if (!wants(types.of(rules.endpoint), endpoints)) return true;
+    }
+    return false;
   }
 
   return {
     pump() {
       if (!host.canWrite()) return;
       const snapshot = host.current();
-      for (const kind of ADD_ORDER) {
-        if (add(kind, snapshot)) {
-          // Envoy answers clusters only when they are warm, and they are not before their endpoints are there.
-          if (kind === 'cluster') add('endpoint', snapshot);
-          return;
-        }
-        if (kind === 'endpoint' && awaitsEndpoints(snapshot)) return;
+      for (const stage of types.stages()) {
+        let busy = false;
+        // All of a stage, though one is not answered: Envoy answers clusters only when they are warm, and they are not
+        // before their endpoints are there.
+        for (const kind of stage) if (add(kind, snapshot)) busy = true;
+        if (busy || (stage.includes(rules.endpoint) && awaitsEndpoints(snapshot))) return;
       }
-      for (const kind of REMOVE_ORDER) {
-        if (remove(kind, snapshot)) return;
-      }
+      for (const kind of types.removals()) if (remove(kind, snapshot)) return;
     },
     answered(kind) {
-      if (kind === 'cluster' && limits.dependencyWaitMs > 0)
+      if (kind === rules.cluster && limits.dependencyWaitMs > 0)
         waitUntil = host.nowMs() + limits.dependencyWaitMs;
     },
     deadlineMs: () => waitUntil,

@@ -1,7 +1,7 @@
-import type { EncodedResource } from '../encode/resource.ts';
-import type { ResourceKind, Snapshot } from '../provider.ts';
-import type { Comparer, HeldResource } from './differences.ts';
-import type { TypeState } from './type-state.ts';
+import type { WireResource } from '../encode/wire-resource.ts';
+import type { Comparer } from './differences.ts';
+import type { KindRules } from './kind-rules.ts';
+import type { TypeStates } from './type-states.ts';
 
 /** Bounds of one stream. */
 export interface StreamLimits {
@@ -18,41 +18,42 @@ export interface StreamLimits {
 }
 
 /** What a push strategy shares with the stream. */
-export interface PushHost {
-  readonly types: Readonly<Record<ResourceKind, TypeState>>;
-  readonly comparer: Comparer;
+export interface PushHost<Kind extends string, Shot> {
+  readonly types: TypeStates<Kind>;
+  readonly rules: KindRules<Kind, Shot>;
+  readonly comparer: Comparer<Kind, Shot>;
   readonly limits: StreamLimits;
   /** The newest snapshot. */
-  current(): Snapshot;
+  current(): Shot;
   /** Monotonic. */
   nowMs(): number;
   canWrite(): boolean;
   outstanding(): number;
   /** Bytes of resources in one response of a type. */
-  batchBytes(kind: ResourceKind): number;
+  batchBytes(kind: Kind): number;
   /**
    * Sends and notes what the client then has.
    * @returns false when there was nothing to write: state of the world cannot say that routes and endpoints are gone
    */
   send(
-    kind: ResourceKind,
+    kind: Kind,
     changeId: string,
-    resources: readonly EncodedResource[],
+    resources: readonly WireResource[],
     removed: readonly string[],
     last: boolean | undefined,
   ): boolean;
   /** Notes that the client has these from before, as they should be. */
-  resumed(kind: ResourceKind, changeId: string, held: readonly HeldResource[]): void;
+  resumed(kind: Kind, changeId: string, held: readonly WireResource[]): void;
   /** A resource of the snapshot that cannot be sent. */
-  unsendable(changeId: string): (kind: ResourceKind, name: string, reason: string) => void;
+  unsendable(changeId: string): (kind: Kind, name: string, reason: string) => void;
 }
 
 /** Decides what is sent when. */
-export interface PushStrategy {
+export interface PushStrategy<Kind extends string> {
   /** Sends what may be sent now. */
   pump(): void;
   /** After an answer was taken in. */
-  answered(kind: ResourceKind): void;
+  answered(kind: Kind): void;
   deadlineMs(): number | undefined;
   /** Whether nothing that was decided on is still to be sent. */
   idle(): boolean;

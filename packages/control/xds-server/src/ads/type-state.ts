@@ -1,8 +1,8 @@
-import type { ResourceKind } from '../provider.ts';
-
 /** One client's subscription to one type, and what is known of what it has. */
-export interface TypeState {
-  readonly kind: ResourceKind;
+export interface TypeState<Kind extends string = string> {
+  readonly kind: Kind;
+  /** Whether a first request without names means all of them: so it is for listeners and clusters. */
+  readonly allByDefault: boolean;
   /** Whether the client asked for this type at all. */
   requested: boolean;
   /** Whether it was answered, if only by an empty response: a client waits for that before it starts. */
@@ -51,9 +51,10 @@ export const ABSENT = '';
 /** In {@link TypeState.client}: refused without saying which resource of several, so anything newer is sent. */
 export const UNCERTAIN = '?';
 
-export function createTypeState(kind: ResourceKind): TypeState {
+export function createTypeState<Kind extends string>(kind: Kind, allByDefault: boolean): TypeState<Kind> {
   return {
     kind,
+    allByDefault,
     requested: false,
     answered: false,
     wildcard: false,
@@ -76,7 +77,7 @@ export function wants(state: TypeState, name: string): boolean {
 
 /**
  * Takes a request's subscriptions into account (xDS "Incremental xDS"). The first request of a type without names means
- * the wildcard for listeners and clusters, the form that every client knows; `*` does for all types.
+ * the wildcard where {@link TypeState.allByDefault} says so, the form that every client knows; `*` does for all types.
  */
 export function applySubscriptions(
   state: TypeState,
@@ -86,16 +87,19 @@ export function applySubscriptions(
 ): void {
   const first = !state.requested;
   state.requested = true;
-  if (first && subscribe.length === 0 && (state.kind === 'listener' || state.kind === 'cluster'))
-    state.wildcard = true;
+  if (first && subscribe.length === 0 && state.allByDefault) state.wildcard = true;
   for (const name of subscribe) {
     if (name === '*') state.wildcard = true;
-    else if (state.names.has(name)) forget(state, name); // asked for again: sent again
-    else state.names.add(name);
+    else {
+      // Asked for by name, or asked for again: sent, also where it came before (by the wildcard, say).
+      forget(state, name);
+      state.names.add(name);
+    }
   }
   for (const name of unsubscribe) {
     if (name === '*') state.wildcard = false;
-    else state.names.delete(name);
+    // It may have dropped what it still gets by the wildcard: said once more (xDS "Unsubscribing From Resources").
+    else if (state.names.delete(name) && state.wildcard) state.client.set(name, UNCERTAIN);
   }
   if (first) {
     for (const [name, version] of Object.entries(initialVersions)) {

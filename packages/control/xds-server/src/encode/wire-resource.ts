@@ -1,30 +1,54 @@
 import { createHash } from 'node:crypto';
 import { create, toBinary } from '@bufbuild/protobuf';
-import { type Any, AnySchema } from '@bufbuild/protobuf/wkt';
+import { type Any, AnySchema, durationFromMs } from '@bufbuild/protobuf/wkt';
 import { ResourceSchema } from '@tulle/xds-proto/envoy/service/discovery/v3/discovery';
 
 /** A resource as bytes, ready to be copied into responses of both protocols. */
 export interface WireResource {
   readonly name: string;
-  /** Hash of the message: equal content has equal versions, in every process. */
+  /** Hash of the message, and of the TTL where it has one: equal content has equal versions, in every process. */
   readonly version: string;
   /** `envoy.service.discovery.v3.Resource` with name, version and message: what a delta response holds. */
   readonly bytes: Uint8Array;
   /** Where in {@link bytes} its `google.protobuf.Any` begins, which goes to the end: what any other response holds. */
   readonly anyAt: number;
+  /** Ends this long after it was last sent or confirmed; absent: never. */
+  readonly ttlMs?: number;
 }
 
 /** Tag of `Resource.resource` (field 2, length-delimited). */
 const RESOURCE_TAG = 0x12;
 
-export function wireResource(name: string, message: Any): WireResource {
-  const version = versionOf(message.value);
+/** @param ttlMs see {@link WireResource.ttlMs} */
+export function wireResource(name: string, message: Any, ttlMs?: number): WireResource {
+  // A client that has it is to hear of another TTL too.
+  const version = versionOf(
+    ttlMs === undefined ? message.value : Buffer.concat([message.value, Buffer.from(`ttl ${ttlMs}`)]),
+  );
   // Fields of a message may come in any order (protobuf encoding, "Message structure"), so the message can stand last.
-  const head = toBinary(ResourceSchema, create(ResourceSchema, { name, version }));
+  const head = resourceHead({ name, version, ...(ttlMs === undefined ? {} : { ttlMs }) });
   const any = toBinary(AnySchema, message);
   const prefix = lengthPrefix(RESOURCE_TAG, any.length);
   const bytes = Buffer.concat([head, prefix, any]);
-  return { name, version, bytes, anyAt: head.length + prefix.length };
+  return {
+    name,
+    version,
+    bytes,
+    anyAt: head.length + prefix.length,
+    ...(ttlMs === undefined ? {} : { ttlMs }),
+  };
+}
+
+/** `Resource` without its message: that what the client has under this name and version is still there. */
+export function resourceHead({
+  name,
+  version,
+  ttlMs,
+}: Pick<WireResource, 'name' | 'version' | 'ttlMs'>): Uint8Array {
+  return toBinary(
+    ResourceSchema,
+    create(ResourceSchema, { name, version, ...(ttlMs === undefined ? {} : { ttl: durationFromMs(ttlMs) }) }),
+  );
 }
 
 /** 128 bits of SHA-256, URL-safe. */

@@ -1,0 +1,46 @@
+import type { ResourceKind, Snapshot } from '../provider.ts';
+import { ADD_ORDER, REMOVE_ORDER } from '../wire.ts';
+import { type Named, resourcesOf } from './differences.ts';
+
+/** What a stream's state machine knows of kinds of resources, and of the snapshots that they come in. */
+export interface KindRules<Kind extends string, Shot> {
+  /** Kinds that there are from the begin, in the order of additions. Others come with a client's requests. */
+  readonly known: readonly Kind[];
+  /**
+   * Additions of a stage are sent when those of the stages before are answered; within a stage none waits for another,
+   * because clients answer some only when they have what these point at (Envoy a cluster, when it is warm).
+   */
+  stage(kind: Kind): number;
+  /** Removals go after all additions, one kind at a time, the lowest rank first: first what points, then what is pointed at. */
+  removalRank(kind: Kind): number;
+  /** Whether a first request without names means all. */
+  allByDefault(kind: Kind): boolean;
+  /** State of the world: whether each response holds all, so that what is not in it is gone. */
+  whole(kind: Kind): boolean;
+  /** Whether resources of the kind point at others: while a client refuses one, nothing is taken away under it. */
+  points(kind: Kind): boolean;
+  readonly cluster: Kind;
+  readonly endpoint: Kind;
+  /** Clusters whose endpoints are resources of their own in this snapshot, with the names of these. */
+  discovered(snapshot: Shot): Iterable<{ readonly cluster: string; readonly endpoints: string }>;
+  resources(snapshot: Shot, kind: Kind): readonly Named[];
+}
+
+const STAGES: Readonly<Record<ResourceKind, number>> = { cluster: 0, endpoint: 0, listener: 1, route: 2 };
+
+/** The data-plane model's. */
+export const MODEL_RULES: KindRules<ResourceKind, Snapshot> = {
+  known: ADD_ORDER,
+  stage: (kind) => STAGES[kind],
+  removalRank: (kind) => REMOVE_ORDER.indexOf(kind),
+  allByDefault: (kind) => kind === 'listener' || kind === 'cluster',
+  whole: (kind) => kind === 'listener' || kind === 'cluster',
+  points: (kind) => kind === 'listener' || kind === 'route',
+  cluster: 'cluster',
+  endpoint: 'endpoint',
+  *discovered({ config }) {
+    for (const { name, discovery } of config.clusters)
+      if (discovery.kind === 'eds') yield { cluster: name, endpoints: discovery.serviceName ?? name };
+  },
+  resources: resourcesOf,
+};
