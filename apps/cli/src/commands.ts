@@ -22,6 +22,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     'run a gateway: where the world enters the mesh',
     async () => import('./commands/gateway.ts'),
   ),
+  entry('proxy', 'run a proxy from an Envoy bootstrap', async () => import('./commands/proxy.ts')),
   entry(
     'agent',
     "give a workload's identity to Envoy and others on this machine",

@@ -26,8 +26,12 @@ export const areas: readonly string[] = [
   'envoy/config/trace/v3/http_tracer.proto', // the directory's OpenCensus file imports what the source does not carry
   'envoy/config/trace/v3/opentelemetry.proto',
   'envoy/config/trace/v3/zipkin.proto',
+  'envoy/admin/v3/certs.proto',
+  'envoy/admin/v3/clusters.proto',
   'envoy/admin/v3/config_dump.proto',
   'envoy/admin/v3/config_dump_shared.proto',
+  'envoy/admin/v3/listeners.proto',
+  'envoy/admin/v3/server_info.proto',
   'envoy/type/v3',
   'envoy/type/matcher/v3',
   'envoy/type/http/v3',
@@ -97,6 +101,12 @@ export const areas: readonly string[] = [
   'envoy/extensions/path/match/uri_template/v3',
   'envoy/extensions/path/rewrite/uri_template/v3',
   'envoy/extensions/request_id/uuid/v3',
+  // What a bootstrap says of the process.
+  'envoy/extensions/network/dns_resolver/cares/v3',
+  'envoy/extensions/network/dns_resolver/getaddrinfo/v3',
+  'envoy/extensions/regex_engines/v3',
+  'envoy/extensions/resource_monitors/downstream_connections/v3',
+  'envoy/extensions/resource_monitors/fixed_heap/v3',
   // Transports.
   'envoy/extensions/bootstrap/internal_listener/v3',
   'envoy/extensions/transport_sockets/internal_upstream/v3',

@@ -11,6 +11,11 @@ export type {
   ResourceModels,
 } from './decode/resource.ts';
 export { HONOURED } from './decode/honoured.ts';
+export { createDecodeContext, decodableTypes } from './decode/context.ts';
+export type { DecodeContext } from './decode/context.ts';
+export type { FieldRules } from './decode/field-walk.ts';
+export { decodeAddress } from './decode/address.ts';
+export { proxyConfigOf } from './session/store.ts';
 export { createXdsClient } from './client/xds-client.ts';
 export type { XdsClient, XdsClientOptions, XdsClientState } from './client/xds-client.ts';
 export type { Channel } from './client/ads-call.ts';

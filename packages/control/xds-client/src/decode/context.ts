@@ -56,7 +56,7 @@ import { TypedStructSchema } from '@tulle/xds-proto/xds/type/v3/typed_struct';
 import { checkFields, type FieldRules } from './field-walk.ts';
 
 /** What may stand in an `Any`. */
-const KNOWN: Registry = createRegistry(
+export const decodableTypes: Registry = createRegistry(
   HttpConnectionManagerSchema,
   TcpProxySchema,
   TlsInspectorSchema,
@@ -138,7 +138,7 @@ export function createDecodeContext(rules: FieldRules): DecodeContext {
         return undefined;
       }
       const typeName = typeNameOf(any);
-      const desc = KNOWN.getMessage(typeName);
+      const desc = decodableTypes.getMessage(typeName);
       if (!desc) {
         refuse(path, `the type ${typeName === '' ? '(none)' : typeName} is not supported by this proxy`);
         return undefined;
@@ -161,7 +161,7 @@ function unpack(
   refuse: (path: string, message: string) => void,
 ): Message | undefined {
   try {
-    return anyUnpack(any, KNOWN);
+    return anyUnpack(any, decodableTypes);
   } catch (cause) {
     refuse(path, `is no valid ${typeNameOf(any)}: ${cause instanceof Error ? cause.message : String(cause)}`);
     return undefined;

@@ -23,6 +23,7 @@ import { decodeCluster } from './cluster.ts';
 import { createDecodeContext, type DecodeContext } from './context.ts';
 import { decodeEndpointSet } from './endpoints.ts';
 import type { FieldRules } from './field-walk.ts';
+import { fillNames } from './fill-names.ts';
 import { decodeListener } from './listener.ts';
 import { decodeRouteConfig } from './route-config.ts';
 
@@ -77,7 +78,7 @@ export function createResourceDecoder(options: DecodeOptions = {}): ResourceDeco
       }
       const context = createDecodeContext(rules);
       try {
-        const resource = translate(context, kind, any.value) as ResourceModels[Kind];
+        const resource = fillNames(kind, translate(context, kind, any.value)) as ResourceModels[Kind];
         if (resource.name === '') context.refuse(kind === 'endpoint' ? 'cluster_name' : 'name', 'is missing');
         if (context.issues.length === 0) return { ok: true, resource };
       } catch (cause) {

@@ -53,6 +53,17 @@ export function configOf(store: Store, version: string): ProxyConfig {
   };
 }
 
+/** The configuration that resources from elsewhere than a stream stand for; nothing of them is discovered. */
+export function proxyConfigOf(
+  { listeners, clusters }: Pick<ProxyConfig, 'listeners' | 'clusters'>,
+  version: string,
+): ProxyConfig {
+  const store = emptyStore();
+  for (const resource of listeners) store.listener.set(resource.name, { version, resource });
+  for (const resource of clusters) store.cluster.set(resource.name, { version, resource });
+  return configOf(store, version);
+}
+
 function models<Model extends ResourceModel>(held: ReadonlyMap<string, Held<Model>>): Model[] {
   return [...held.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, { resource }]) => resource);
 }

@@ -1,0 +1,142 @@
+import { create, toJson } from '@bufbuild/protobuf';
+import { type HostStatus, ClustersSchema } from '@tulle/xds-proto/envoy/admin/v3/clusters';
+import { SimpleMetric_Type as MetricType } from '@tulle/xds-proto/envoy/admin/v3/metrics';
+import { HealthStatus } from '@tulle/xds-proto/envoy/config/core/v3/health_check';
+import type { AdminHost } from './admin-host.ts';
+import { listOf } from './ask-front.ts';
+import { addressFields } from './listeners-page.ts';
+
+/** An endpoint as the engine tells it. */
+interface EndpointPart {
+  readonly address: string;
+  readonly health: string;
+  readonly ejected: boolean;
+  readonly healthCheck?: string;
+  readonly weight: number;
+  readonly priority: number;
+  readonly locality: { readonly region?: string; readonly zone?: string; readonly subZone?: string };
+  readonly active: number;
+  readonly started: number;
+  readonly failed: number;
+  readonly connections: number;
+}
+
+/** A cluster, likewise. */
+interface ClusterPart {
+  readonly name: string;
+  readonly limits: {
+    readonly maxConnections: number;
+    readonly maxPendingRequests: number;
+    readonly maxRequests: number;
+  };
+  readonly endpoints: readonly EndpointPart[];
+}
+
+const partsOf = (page: Readonly<Record<string, unknown>>): readonly ClusterPart[] =>
+  listOf<ClusterPart>(page, 'clusters');
+
+const isAdded = (host: AdminHost, name: string): boolean =>
+  !host.fixed().clusters.some((cluster) => cluster.name === name);
+
+/** Numbers of an endpoint; those that the engine does not count for each of them are left out. */
+const numbersOf = (
+  endpoint: EndpointPart,
+): readonly (readonly [name: string, value: number, type: 'COUNTER' | 'GAUGE'])[] => [
+  ['cx_active', endpoint.connections, 'GAUGE'],
+  ['rq_active', endpoint.active, 'GAUGE'],
+  ['rq_error', endpoint.failed, 'COUNTER'],
+  ['rq_success', Math.max(0, endpoint.started - endpoint.failed - endpoint.active), 'COUNTER'],
+  ['rq_total', endpoint.started, 'COUNTER'],
+];
+
+function flagsOf(endpoint: EndpointPart): string {
+  const flags = [
+    ...(endpoint.healthCheck === 'unhealthy' ? ['failed_active_hc'] : []),
+    ...(endpoint.ejected ? ['failed_outlier_check'] : []),
+    ...(endpoint.health === 'unhealthy' || endpoint.health === 'draining' ? ['failed_eds_health'] : []),
+    ...(endpoint.health === 'degraded' ? ['degraded_eds_health'] : []),
+  ];
+  return flags.length === 0 ? 'healthy' : flags.map((flag) => `/${flag}`).join('');
+}
+
+/** Envoy's lines, `cluster::endpoint::name::value`. */
+export function clustersText(page: Readonly<Record<string, unknown>>, host: AdminHost): string {
+  return partsOf(page)
+    .flatMap(({ name, limits, endpoints }) => [
+      `${name}::observability_name::${name}`,
+      `${name}::default_priority::max_connections::${limits.maxConnections}`,
+      `${name}::default_priority::max_pending_requests::${limits.maxPendingRequests}`,
+      `${name}::default_priority::max_requests::${limits.maxRequests}`,
+      `${name}::added_via_api::${isAdded(host, name)}`,
+      ...endpoints.flatMap((endpoint) => {
+        const { region = '', zone = '', subZone = '' } = endpoint.locality;
+        const facts: readonly (readonly [string, string | number])[] = [
+          ...numbersOf(endpoint).map(([key, value]) => [key, value] as const),
+          ['hostname', ''],
+          ['health_flags', flagsOf(endpoint)],
+          ['weight', endpoint.weight],
+          ['region', region],
+          ['zone', zone],
+          ['sub_zone', subZone],
+          ['canary', 'false'],
+          ['priority', endpoint.priority],
+        ];
+        return facts.map(([key, value]) => `${name}::${endpoint.address}::${key}::${value}`);
+      }),
+    ])
+    .map((line) => `${line}\n`)
+    .join('');
+}
+
+/** `envoy.admin.v3.Clusters`. */
+export function clustersJson(page: Readonly<Record<string, unknown>>, host: AdminHost): unknown {
+  const clusters = create(ClustersSchema, {
+    clusterStatuses: partsOf(page).map(({ name, limits, endpoints }) => ({
+      name,
+      addedViaApi: isAdded(host, name),
+      observabilityName: name,
+      circuitBreakers: {
+        thresholds: [
+          {
+            maxConnections: limits.maxConnections,
+            maxPendingRequests: limits.maxPendingRequests,
+            maxRequests: limits.maxRequests,
+          },
+        ],
+      },
+      hostStatuses: endpoints.map(
+        (endpoint): Partial<HostStatus> =>
+          ({
+            address: { address: addressFields(endpoint.address) },
+            stats: numbersOf(endpoint).map(([key, value, type]) => ({
+              name: key,
+              value: BigInt(value),
+              type: MetricType[type],
+            })),
+            healthStatus: {
+              edsHealthStatus: edsHealth(endpoint.health),
+              failedActiveHealthCheck: endpoint.healthCheck === 'unhealthy',
+              failedOutlierCheck: endpoint.ejected,
+            },
+            weight: Math.round(endpoint.weight),
+            priority: endpoint.priority,
+            locality: { region: '', zone: '', subZone: '', ...endpoint.locality },
+          }) as never,
+      ),
+    })) as never,
+  });
+  return toJson(ClustersSchema, clusters, { useProtoFieldName: true });
+}
+
+function edsHealth(health: string): HealthStatus {
+  switch (health) {
+    case 'unhealthy':
+      return HealthStatus.UNHEALTHY;
+    case 'draining':
+      return HealthStatus.DRAINING;
+    case 'degraded':
+      return HealthStatus.DEGRADED;
+    default:
+      return HealthStatus.HEALTHY;
+  }
+}

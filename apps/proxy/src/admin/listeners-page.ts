@@ -1,0 +1,56 @@
+import { create, toJson } from '@bufbuild/protobuf';
+import { ListenersSchema } from '@tulle/xds-proto/envoy/admin/v3/listeners';
+import { listOf } from './ask-front.ts';
+
+/** A listener as the engine tells it. */
+export interface ListenerPart {
+  readonly name: string;
+  /** `host:port`, `[host]:port` or `unix:path`. */
+  readonly address: string;
+  readonly connections: number;
+}
+
+/** Host and port, or a path. */
+export function splitAddress(
+  text: string,
+): { readonly host: string; readonly port: number } | { readonly path: string } {
+  const [, host, port] =
+    /^(?:\[([^\]]+)\]|([^:]+)):(\d+)$/.exec(text)?.filter((part) => part !== undefined) ?? [];
+  return host === undefined || port === undefined
+    ? { path: text.replace(/^unix:/, '') }
+    : { host, port: Number(port) };
+}
+
+/** `name::address`, a line a listener. */
+export function listenersText(page: Readonly<Record<string, unknown>>): string {
+  return listOf<ListenerPart>(page, 'listeners')
+    .map(({ name, address }) => `${name}::${address}\n`)
+    .join('');
+}
+
+/** `envoy.admin.v3.Listeners`. */
+export function listenersJson(page: Readonly<Record<string, unknown>>): unknown {
+  const listeners = create(ListenersSchema, {
+    listenerStatuses: listOf<ListenerPart>(page, 'listeners').map(({ name, address }) => ({
+      name,
+      localAddress: { address: addressFields(address) },
+    })),
+  });
+  return toJson(ListenersSchema, listeners, { useProtoFieldName: true });
+}
+
+/** The oneof of `envoy.config.core.v3.Address`. */
+export function addressFields(text: string):
+  | { case: 'pipe'; value: { path: string } }
+  | {
+      case: 'socketAddress';
+      value: { address: string; portSpecifier: { case: 'portValue'; value: number } };
+    } {
+  const split = splitAddress(text);
+  return 'path' in split
+    ? { case: 'pipe', value: { path: split.path } }
+    : {
+        case: 'socketAddress',
+        value: { address: split.host, portSpecifier: { case: 'portValue', value: split.port } },
+      };
+}

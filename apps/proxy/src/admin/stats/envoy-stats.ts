@@ -1,0 +1,306 @@
+import type { Listener, ProxyConfig } from '@tulle/model';
+import { formatAddress } from '@tulle/model';
+import type { Family, Sample } from './metrics-text.ts';
+import type { Histogram, Stat, Tags } from './stat.ts';
+
+/** Names that keep `_total`, which is Envoy's own there. */
+const KEEPS_TOTAL = new Set([
+  'upstream_cx_total',
+  'upstream_cx_http1_total',
+  'upstream_cx_http2_total',
+  'upstream_rq_total',
+  'upstream_rq_pending_total',
+  'upstream_flow_control_paused_reading_total',
+  'downstream_cx_total',
+  'downstream_cx_http1_total',
+  'downstream_cx_http2_total',
+  'downstream_cx_ssl_total',
+  'downstream_rq_total',
+  'downstream_flow_control_paused_reading_total',
+  'membership_total',
+  'outlier_detection_ejections_enforced_total',
+]);
+
+/** Groups of a cluster's statistics that have a dot in Envoy. */
+const GROUPS = ['health_check_', 'outlier_detection_'];
+
+/** Envoy's word where it is another one. */
+const RENAMED: Readonly<Record<string, string>> = {
+  upstream_rq_active_overflow: 'upstream_rq_overflow',
+  upstream_rq_keepalive_timeout: 'upstream_cx_keepalive_timeout',
+  downstream_cx_handshake_timeout: 'downstream_cx_transport_socket_connect_timeout',
+  downstream_cx_no_filter_chain_match: 'no_filter_chain_match',
+  downstream_cx_goaway: 'downstream_cx_drain_close',
+};
+
+/** Why a retry was not made: Envoy counts each in a statistic of its own. */
+const RETRY_REFUSALS: Readonly<Record<string, string>> = {
+  budget: 'upstream_rq_retry_overflow',
+  limit: 'upstream_rq_retry_limit_exceeded',
+};
+
+/** Statistics by their name, so that what Envoy does not tell apart adds up. */
+class Collected {
+  readonly #stats = new Map<string, Stat>();
+
+  number(kind: 'counter' | 'gauge', name: string, tagless: string, tags: Tags, value: number): void {
+    const found = this.#stats.get(name);
+    if (found?.kind === kind) found.value += value;
+    else if (found === undefined) this.#stats.set(name, { kind, name, tagless, tags, value });
+  }
+
+  /** @param scale from the unit of the engine to Envoy's */
+  bucket(
+    name: string,
+    tagless: string,
+    tags: Tags,
+    { name: part, labels, value }: Sample,
+    scale: number,
+  ): void {
+    const found = this.#stats.get(name);
+    const made: Stat = found ?? {
+      kind: 'histogram',
+      name,
+      tagless,
+      tags,
+      histogram: { buckets: [], count: 0, sum: 0 },
+    };
+    if (found === undefined) this.#stats.set(name, made);
+    if (made.kind === 'histogram') addPart(made.histogram, part, labels['le'], value, scale);
+  }
+
+  list(): Stat[] {
+    return [...this.#stats.values()];
+  }
+}
+
+function addPart(
+  histogram: Histogram,
+  part: string,
+  le: string | undefined,
+  value: number,
+  scale: number,
+): void {
+  if (part.endsWith('_count')) histogram.count += value;
+  else if (part.endsWith('_sum')) histogram.sum += value * scale;
+  else if (le !== undefined) {
+    const bound = le === '+Inf' ? Infinity : Number((Number(le) * scale).toPrecision(12));
+    const bucket = histogram.buckets.find((one) => one.le === bound);
+    if (bucket === undefined) histogram.buckets.push({ le: bound, count: value });
+    else bucket.count += value;
+  }
+}
+
+/** What is known of a listener beside its metrics. */
+interface ListenerNames {
+  /** Envoy's: `0.0.0.0_10000`. */
+  readonly address: string;
+  /** Of its first HTTP chain; `undefined` for one that carries bytes. */
+  readonly http: string | undefined;
+  readonly tcp: string | undefined;
+}
+
+/**
+ * The engine's metrics in Envoy's names.
+ * @param families of all engine processes together
+ * @param addresses where listeners listen, by name
+ */
+export function envoyStats(
+  families: readonly Family[],
+  config: Pick<ProxyConfig, 'listeners' | 'clusters'>,
+  addresses: ReadonlyMap<string, string> = new Map(),
+): Stat[] {
+  const collected = new Collected();
+  const listeners = new Map(config.listeners.map((one) => [one.name, namesOf(one, addresses.get(one.name))]));
+  for (const family of families) {
+    if (family.name.startsWith('tulle_cluster_')) addCluster(collected, family);
+    else if (family.name.startsWith('tulle_listener_')) addListener(collected, family, listeners);
+    else addRequests(collected, family, listeners);
+  }
+  const { length } = config.listeners;
+  collected.number(
+    'gauge',
+    'listener_manager.total_listeners_active',
+    'listener_manager_total_listeners_active',
+    {},
+    length,
+  );
+  collected.number(
+    'gauge',
+    'cluster_manager.active_clusters',
+    'cluster_manager_active_clusters',
+    {},
+    config.clusters.length,
+  );
+  return collected.list();
+}
+
+function namesOf(listener: Listener, bound: string | undefined): ListenerNames {
+  const handlers = listener.filterChains.map(({ handler }) => handler);
+  const prefix = (kind: 'http' | 'tcp'): string | undefined => {
+    const handler = handlers.find((one) => one.kind === kind);
+    return handler && (handler.statPrefix ?? listener.name);
+  };
+  return {
+    address: (bound ?? formatAddress(listener.address)).replaceAll(':', '_'),
+    http: prefix('http'),
+    tcp: prefix('tcp'),
+  };
+}
+
+function addCluster(collected: Collected, { name, type, samples }: Family): void {
+  for (const sample of samples) {
+    const cluster = sample.labels['cluster'] ?? '';
+    const tags = { cluster_name: cluster };
+    const whole = name.slice('tulle_cluster_'.length);
+    if (type === 'histogram') {
+      if (!whole.endsWith('_seconds')) continue;
+      const stat = whole.slice(0, -'_seconds'.length);
+      collected.bucket(`cluster.${cluster}.${stat}`, `cluster_${stat}`, tags, sample, 1_000);
+      continue;
+    }
+    const digit = sample.labels['response_code_class'];
+    if (whole === 'upstream_rq_xx_total' && digit !== undefined) {
+      const of = digit.slice(0, 1);
+      collected.number(
+        'counter',
+        `cluster.${cluster}.upstream_rq_${of}xx`,
+        'cluster_upstream_rq_xx',
+        { ...tags, response_code_class: of },
+        sample.value,
+      );
+      continue;
+    }
+    const refusal =
+      whole === 'upstream_rq_retry_refused_total' ? RETRY_REFUSALS[sample.labels['reason'] ?? ''] : undefined;
+    if (whole === 'upstream_rq_retry_refused_total' && refusal === undefined) continue;
+    const stat = refusal ?? plain(whole);
+    const group = GROUPS.find((one) => stat.startsWith(one));
+    const dotted = group === undefined ? stat : `${group.slice(0, -1)}.${stat.slice(group.length)}`;
+    // Memberships go down as well, whatever the meter calls them.
+    const kind = type === 'gauge' || stat.startsWith('membership_') ? 'gauge' : 'counter';
+    collected.number(kind, `cluster.${cluster}.${dotted}`, `cluster_${stat}`, tags, sample.value);
+  }
+}
+
+function addListener(
+  collected: Collected,
+  { name, type, samples }: Family,
+  listeners: ReadonlyMap<string, ListenerNames>,
+): void {
+  for (const sample of samples) {
+    const known = listeners.get(sample.labels['listener'] ?? '');
+    if (known === undefined) continue;
+    const stat = plain(name.slice('tulle_listener_'.length));
+    const kind = type === 'gauge' ? 'gauge' : 'counter';
+    const ofHttp = stat.startsWith('downstream_');
+    const ofListener = !ofHttp || /^downstream_cx_(?:total|active|overflow|destroy|transport)/.test(stat);
+    if (ofListener)
+      collected.number(
+        kind,
+        `listener.${known.address}.${stat}`,
+        `listener_${stat}`,
+        { listener_address: known.address },
+        sample.value,
+      );
+    if (ofHttp && known.http !== undefined)
+      collected.number(
+        kind,
+        `http.${known.http}.${stat}`,
+        `http_${stat}`,
+        { http_conn_manager_prefix: known.http },
+        sample.value,
+      );
+    else if (
+      known.tcp !== undefined &&
+      /^downstream_cx_(?:total|active)$/.test(stat) &&
+      known.http === undefined
+    )
+      collected.number(
+        kind,
+        `tcp.${known.tcp}.${stat}`,
+        `tcp_${stat}`,
+        { tcp_prefix: known.tcp },
+        sample.value,
+      );
+  }
+}
+
+/** What is counted of requests as a whole. */
+function addRequests(
+  collected: Collected,
+  { name, samples }: Family,
+  listeners: ReadonlyMap<string, ListenerNames>,
+): void {
+  for (const sample of samples) {
+    const known = listeners.get(sample.labels['listener'] ?? '');
+    switch (name) {
+      case 'tulle_requests_total': {
+        const prefix = known?.http;
+        if (prefix === undefined) break;
+        const tags = { http_conn_manager_prefix: prefix };
+        const digit = /^[1-5]/.exec(sample.labels['response_code'] ?? '')?.[0];
+        collected.number(
+          'counter',
+          `http.${prefix}.downstream_rq_completed`,
+          'http_downstream_rq_completed',
+          tags,
+          sample.value,
+        );
+        if (digit !== undefined)
+          collected.number(
+            'counter',
+            `http.${prefix}.downstream_rq_${digit}xx`,
+            'http_downstream_rq_xx',
+            { ...tags, response_code_class: digit },
+            sample.value,
+          );
+        break;
+      }
+      case 'tulle_request_duration_seconds':
+        if (known?.http !== undefined)
+          collected.bucket(
+            `http.${known.http}.downstream_rq_time`,
+            'http_downstream_rq_time',
+            { http_conn_manager_prefix: known.http },
+            sample,
+            1_000,
+          );
+        break;
+      case 'tulle_tcp_received_bytes_total':
+      case 'tulle_tcp_sent_bytes_total': {
+        if (known?.tcp === undefined) break;
+        const stat =
+          name === 'tulle_tcp_received_bytes_total'
+            ? 'downstream_cx_rx_bytes_total'
+            : 'downstream_cx_tx_bytes_total';
+        collected.number(
+          'counter',
+          `tcp.${known.tcp}.${stat}`,
+          `tcp_${stat}`,
+          { tcp_prefix: known.tcp },
+          sample.value,
+        );
+        break;
+      }
+      case 'process_resident_memory_bytes':
+        collected.number(
+          'gauge',
+          'server.memory_physical_size',
+          'server_memory_physical_size',
+          {},
+          sample.value,
+        );
+        break;
+      case 'nodejs_heap_size_used_bytes':
+        collected.number('gauge', 'server.memory_allocated', 'server_memory_allocated', {}, sample.value);
+        break;
+      default:
+    }
+  }
+}
+
+function plain(name: string): string {
+  const short = KEEPS_TOTAL.has(name) || !name.endsWith('_total') ? name : name.slice(0, -'_total'.length);
+  return Object.hasOwn(RENAMED, short) ? (RENAMED[short] ?? short) : short;
+}

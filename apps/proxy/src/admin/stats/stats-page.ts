@@ -1,0 +1,117 @@
+import { RE2JS } from 're2js';
+import { askFront, frontJson, listOf } from '../ask-front.ts';
+import { type AdminHost, jsonReply, type PageReply } from '../admin-host.ts';
+import type { ListenerPart } from '../listeners-page.ts';
+import { envoyStats } from './envoy-stats.ts';
+import { parseMetrics } from './metrics-text.ts';
+import { statsJson, statsPrometheus, statsText } from './render.ts';
+import type { Stat } from './stat.ts';
+
+const KINDS: Readonly<Record<string, Stat['kind']>> = {
+  Counters: 'counter',
+  Gauges: 'gauge',
+  Histograms: 'histogram',
+};
+const STATES = { LIVE: 0, DRAINING: 1, PRE_INITIALIZING: 2, INITIALIZING: 3 } as const;
+
+/** Envoy's `/stats`: what all engine processes counted, in Envoy's names. */
+export async function statsPage(host: AdminHost, query: URLSearchParams): Promise<PageReply> {
+  const type = query.get('type') ?? 'All';
+  if (type !== 'All' && !Object.hasOwn(KINDS, type))
+    return { status: 400, body: `type is one of All, ${Object.keys(KINDS).join(', ')}.\n` };
+  const filter = query.get('filter');
+  if (filter !== null && filter.length > 1_000)
+    return { status: 400, body: 'filter is longer than 1000 characters.\n' };
+  let matches: (name: string) => boolean = () => true;
+  if (filter !== null) {
+    try {
+      const expression = RE2JS.compile(filter);
+      matches = (name) => expression.matcher(name).find();
+    } catch (error) {
+      return {
+        status: 400,
+        body: `Invalid re2 regex: ${error instanceof Error ? error.message : String(error)}\n`,
+      };
+    }
+  }
+  const format = query.get('format') ?? 'text';
+  if (!['text', 'json', 'prometheus'].includes(format))
+    return { status: 400, body: 'format is one of text, json, prometheus.\n' };
+  const { text, addresses, members } = await measured(host.front);
+  const config = {
+    listeners: [...(host.discovered()?.listeners ?? []), ...host.fixed().listeners],
+    clusters: [...(host.discovered()?.clusters ?? []), ...host.fixed().clusters],
+  };
+  const all = [...envoyStats(parseMetrics(text), config, addresses), ...ofServer(host)];
+  // Each process counts the members of a cluster for itself.
+  for (const stat of all)
+    if (stat.kind === 'gauge' && stat.tagless === 'cluster_membership_total')
+      stat.value = members.get(stat.tags['cluster_name'] ?? '') ?? stat.value;
+  const stats = all.filter(
+    (stat) =>
+      matches(stat.name) &&
+      (type === 'All' || stat.kind === KINDS[type]) &&
+      (!query.has('usedonly') || (stat.kind === 'histogram' ? stat.histogram.count > 0 : stat.value !== 0)),
+  );
+  if (format === 'json') return jsonReply(statsJson(stats));
+  if (format === 'prometheus') {
+    // What Envoy has no name for stands there under Tulle's own.
+    const own = query.get('native') === null ? '' : text;
+    return { contentType: 'text/plain; version=0.0.4; charset=utf-8', body: statsPrometheus(stats) + own };
+  }
+  return { body: statsText(stats) };
+}
+
+interface Measured {
+  readonly text: string;
+  /** Of listeners, by name. */
+  readonly addresses: ReadonlyMap<string, string>;
+  /** Endpoints of clusters, by name. */
+  readonly members: ReadonlyMap<string, number>;
+}
+
+/** Before the engine serves there is nothing to tell. */
+async function measured(front: string): Promise<Measured> {
+  try {
+    const [metrics, listeners, clusters] = await Promise.all([
+      askFront(front, '/stats/prometheus'),
+      frontJson(front, '/listeners'),
+      frontJson(front, '/clusters?format=json'),
+    ]);
+    return {
+      text: metrics.status === 200 ? metrics.body : '',
+      addresses: new Map(
+        listOf<ListenerPart>(listeners, 'listeners').map(({ name, address }) => [name, address]),
+      ),
+      members: new Map(
+        listOf<{ name: string; endpoints: readonly unknown[] }>(clusters, 'clusters').map(
+          ({ name, endpoints }) => [name, endpoints.length],
+        ),
+      ),
+    };
+  } catch {
+    return { text: '', addresses: new Map(), members: new Map() };
+  }
+}
+
+function ofServer(host: AdminHost): Stat[] {
+  const state = host.state();
+  const discovery = host.discovery();
+  const gauges: readonly (readonly [string, number])[] = [
+    ['server.live', state === 'LIVE' ? 1 : 0],
+    ['server.state', STATES[state]],
+    ['server.uptime', Math.floor((Date.now() - host.startedMs) / 1_000)],
+    ['server.concurrency', host.options.workers],
+    ['server.hot_restart_epoch', 0],
+    ...(discovery === undefined
+      ? []
+      : [['control_plane.connected_state', discovery.connected ? 1 : 0] as const]),
+  ];
+  return gauges.map(([name, value]) => ({
+    kind: 'gauge',
+    name,
+    tagless: name.replaceAll('.', '_'),
+    tags: {},
+    value,
+  }));
+}

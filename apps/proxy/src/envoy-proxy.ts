@@ -1,0 +1,279 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { isTulleError, type Log } from '@tulle/filter';
+import { formatAddress, isUnixAddress, type Address, type ProxyConfig } from '@tulle/model';
+import type { EngineSettings } from '@tulle/sidecar';
+import {
+  canBindSockets,
+  createInProcessSupervisor,
+  createSupervisor,
+  serveAdminFront,
+  type Supervisor,
+} from '@tulle/supervisor';
+import { createXdsClient, type ApplyResult, type XdsClient, type XdsClientState } from '@tulle/xds-client';
+import { type AdminServer, serveAdmin } from './admin/serve-admin.ts';
+import type { ServerState } from './admin/admin-host.ts';
+import { channelTo, targetsOf } from './ads-channel.ts';
+import { BootstrapError, loadBootstrap, type LoadedBootstrap } from './load-bootstrap.ts';
+import { openLog } from './log-file.ts';
+import { mergeConfig } from './merge-config.ts';
+import type { EnvoyProxyOptions } from './options.ts';
+import { overloadFor } from './overload-share.ts';
+import { takeRunDirectory } from './run-directory.ts';
+import { watchFiles } from './watch-files.ts';
+
+/** A running proxy. */
+export interface EnvoyProxy {
+  /** Where the admin interface is; absent: there is none. */
+  readonly admin: Address | undefined;
+  readonly baseId: number;
+  /** Where it listens now. */
+  listening(): readonly Address[];
+  /** Of the management server; `undefined` where everything is static. */
+  discovery(): XdsClientState | undefined;
+  /**
+   * Reads the bootstrap again and takes its static resources into use; what says who the proxy is, its admin interface and its
+   * management servers stay as they were.
+   * @throws BootstrapError with every reason; what was in use stays
+   */
+  reload(): Promise<void>;
+  /** Replaces the engine processes; no connection is refused meanwhile. */
+  restart(): Promise<void>;
+  /** Opens the log's file anew, after it was moved away. */
+  reopenLog(): void;
+  /** Lets what runs end, at most for `drainMs` (default 10,000), then closes everything. */
+  stop(drainMs?: number): Promise<void>;
+  /** Resolves when somebody asked for its end by `POST /quitquitquit`. */
+  readonly quit: Promise<void>;
+}
+
+const DEFAULT_DRAIN_MS = 600_000;
+const DEFAULT_PARENT_SHUTDOWN_MS = 900_000;
+/** Envoy `initial_fetch_timeout`. */
+const DEFAULT_FETCH_TIMEOUT_MS = 15_000;
+const DEFAULT_STOP_DRAIN_MS = 10_000;
+/** Over so long connections are asked to close where a process ends; a longer window is for draining by hand. */
+const END_WINDOW_MS = 5_000;
+
+/**
+ * Starts a proxy from an Envoy bootstrap. Resolves when its static listeners serve; discovered ones follow.
+ * @throws BootstrapError naming everything that keeps the bootstrap from being used; Error when an address or file cannot be had.
+ *   Nothing is left running then
+ */
+export async function startEnvoyProxy(options: EnvoyProxyOptions): Promise<EnvoyProxy> {
+  let loaded = loadBootstrap(options);
+  const { translation } = loaded;
+  const workers = options.workers ?? 1;
+  const undo: (() => Promise<void> | void)[] = [];
+  const unwind = async (): Promise<void> => {
+    for (const step of undo.splice(0).toReversed()) await step();
+  };
+  try {
+    const files = openLog(options.logPath, options.logLevel ?? 'info');
+    undo.push(() => files.close());
+    const log = options.log ?? files.log;
+    const say = options.say ?? ((line: string): void => log.info(line));
+    for (const line of [...loaded.notes, ...loaded.findings]) say(line);
+    const directory = await takeRunDirectory(options.runDir, options.baseId, options.baseIdPath);
+    undo.push(() => directory.release());
+    const supervisor = makeSupervisor(options, loaded, directory.path, workers, log, files.engines);
+    undo.push(async () => supervisor.stop(0));
+
+    let state: ServerState = 'PRE_INITIALIZING';
+    let failedByHand = false;
+    const quit = Promise.withResolvers<void>();
+    const front = { path: join(directory.path, 'front.sock') };
+    const startedMs = Date.now();
+    let discovered: ProxyConfig | undefined;
+    let xds: XdsClient | undefined;
+    let admin: AdminServer | undefined;
+    if (translation.admin !== undefined) {
+      admin = await serveAdmin({
+        address: translation.admin,
+        open: options.adminOpen ?? false,
+        log,
+        host: {
+          front: front.path,
+          startedMs,
+          baseId: directory.baseId,
+          options: { ...options, workers },
+          node: translation.node,
+          bootstrap: () => loaded.text.bootstrap,
+          fixed: () => loaded.translation.config,
+          discovered: () => discovered,
+          discovery: () => xds?.state(),
+          state: () => (failedByHand && state === 'LIVE' ? 'DRAINING' : state),
+          failHealthCheck: (fail) => void (failedByHand = fail),
+          draining: () => void (state = 'DRAINING'),
+          quit: () => quit.resolve(),
+        },
+      });
+      undo.push(async () => admin?.close());
+      if (options.adminAddressPath !== undefined)
+        writeFileSync(options.adminAddressPath, adminText(admin.address));
+    }
+    await supervisor.start(translation.config).catch((error: unknown) => refused(error, loaded));
+    const adminFront = await serveAdminFront({ supervisor, address: front });
+    undo.push(async () => adminFront.close());
+
+    /** One configuration at a time, from whichever side it comes. */
+    let queue: Promise<unknown> = Promise.resolve();
+    const applyNow = async (fixed: ProxyConfig, dynamic: ProxyConfig | undefined): Promise<ApplyResult> => {
+      const merged = mergeConfig(fixed, dynamic);
+      if (merged.issues.length > 0) return { ok: false, issues: merged.issues };
+      try {
+        await supervisor.apply(merged.config);
+        return { ok: true };
+      } catch (error) {
+        return { ok: false, issues: issuesOf(error) };
+      }
+    };
+    const inTurn = async <T>(step: () => Promise<T>): Promise<T> => {
+      const done = queue.then(step);
+      queue = done.catch(() => {});
+      return done;
+    };
+
+    const { discovery } = translation;
+    if (discovery !== undefined) {
+      state = 'INITIALIZING';
+      const fetchMs = discovery.initialFetchTimeoutMs ?? DEFAULT_FETCH_TIMEOUT_MS;
+      xds = createXdsClient({
+        targets: targetsOf(discovery.ads),
+        channel: () => channelTo(discovery.ads),
+        node: translation.node,
+        api: discovery.ads.api,
+        ...(fetchMs > 0 && { initialFetchTimeoutMs: fetchMs }),
+        decode: {
+          allowUnknownFields: options.ignoreUnknownDynamicFields ?? false,
+          ...(options.tolerateFields && { tolerateFields: options.tolerateFields }),
+        },
+        log,
+        onConfig: async (config) =>
+          inTurn(async () => {
+            const wanted = {
+              ...config,
+              ...(discovery.listeners ? {} : { listeners: [], routes: [] }),
+              ...(discovery.clusters ? {} : { clusters: [], endpoints: [] }),
+            };
+            const result = await applyNow(loaded.translation.config, wanted);
+            if (result.ok) discovered = wanted;
+            return result;
+          }),
+      });
+      const client = xds;
+      undo.push(async () => client.stop());
+      await client.start();
+      const live = (): void => void (state === 'INITIALIZING' && (state = 'LIVE'));
+      void client.configured().then(live);
+      if (fetchMs > 0) {
+        const timer = setTimeout(live, fetchMs).unref();
+        undo.push(() => clearTimeout(timer));
+      }
+    } else state = 'LIVE';
+
+    const reload = async (): Promise<void> =>
+      inTurn(async () => {
+        const next = loadBootstrap(options);
+        const result = await applyNow(next.translation.config, discovered);
+        if (!result.ok)
+          throw new BootstrapError(
+            result.issues.map(({ path, message }) => next.translation.locate(path, message)),
+          );
+        loaded = next;
+        watch();
+      });
+    let unwatch = (): void => {};
+    const watch = (): void => {
+      unwatch();
+      unwatch = watchFiles(loaded.translation.secretFiles, () => {
+        void reload().then(
+          () => say('a file of secrets changed; what it holds is in use'),
+          (error: unknown) =>
+            log.warn('a file of secrets changed and is not used; what was in use stays', {
+              reason: String(error),
+            }),
+        );
+      });
+    };
+    watch();
+    undo.push(() => unwatch());
+
+    let stopping: Promise<void> | undefined;
+    return {
+      admin: admin?.address,
+      baseId: directory.baseId,
+      listening: () => supervisor.status().listeners,
+      discovery: () => xds?.state(),
+      reload,
+      restart: async () => supervisor.restart(),
+      reopenLog: () => files.reopen(),
+      quit: quit.promise,
+      stop: async (drainMs = DEFAULT_STOP_DRAIN_MS) =>
+        (stopping ??= (async () => {
+          state = 'DRAINING';
+          await xds?.stop();
+          await supervisor.stop(drainMs);
+          await unwind();
+        })()),
+    };
+  } catch (error) {
+    await unwind();
+    throw error;
+  }
+}
+
+function makeSupervisor(
+  options: EnvoyProxyOptions,
+  { translation }: LoadedBootstrap,
+  runDir: string,
+  workers: number,
+  log: Log,
+  engines: ((text: string) => void) | undefined,
+): Supervisor {
+  const { node, overload } = translation;
+  const settings: EngineSettings = {
+    workload: node.cluster === '' || node.cluster === undefined ? 'envoy' : node.cluster,
+    namespace: 'default',
+    version: undefined,
+    app: undefined,
+    principal: '',
+    cluster: node.locality?.zone ?? '',
+    accessLog: undefined,
+    ...(overload && { overload: overloadFor(overload, workers) }),
+    telemetry: {},
+    filters: undefined,
+    drainWindowMs: Math.min(options.drainTimeMs ?? END_WINDOW_MS, DEFAULT_DRAIN_MS),
+  };
+  const common = { settings, runDir, log };
+  if (options.supervisor === false || !canBindSockets()) {
+    if (workers !== 1) throw new Error('several engine processes need the supervisor; set --concurrency 1');
+    return createInProcessSupervisor({
+      ...common,
+      createEngine: async (context) => (await import('@tulle/sidecar/engine')).createSidecarEngine(context),
+    });
+  }
+  return createSupervisor({
+    ...common,
+    module: new URL(import.meta.resolve('@tulle/sidecar/engine-main')),
+    workers,
+    drainTimeoutMs: options.parentShutdownTimeMs ?? DEFAULT_PARENT_SHUTDOWN_MS,
+    ...(options.logLevel && { engineLogLevel: options.logLevel }),
+    ...(engines && { stderr: engines }),
+  });
+}
+
+function issuesOf(error: unknown): readonly { readonly path: string; readonly message: string }[] {
+  if (isTulleError(error) && error.issues.length > 0) return error.issues;
+  return [{ path: '', message: error instanceof Error ? error.message : String(error) }];
+}
+
+/** @throws BootstrapError where the engine has something against the configuration; else what it was */
+function refused(error: unknown, { translation }: LoadedBootstrap): never {
+  if (!isTulleError(error) || error.issues.length === 0 || error.message.startsWith('cannot listen on '))
+    throw error;
+  throw new BootstrapError(error.issues.map(({ path, message }) => translation.locate(path, message)));
+}
+
+const adminText = (address: Address): string =>
+  isUnixAddress(address) ? address.path : formatAddress(address);

@@ -1,0 +1,217 @@
+import { createHash } from 'node:crypto';
+import { clone, type DescMessage, type Message, toBinary } from '@bufbuild/protobuf';
+import { type Any, anyPack, anyUnpack } from '@bufbuild/protobuf/wkt';
+import type { Address, Cluster, Listener, ProxyConfig } from '@tulle/model';
+import {
+  createDecodeContext,
+  createResourceDecoder,
+  type DecodeContext,
+  type NodeDescription,
+  proxyConfigOf,
+  type ResourceDecoder,
+} from '@tulle/xds-client';
+import { BootstrapSchema } from '@tulle/xds-proto/envoy/config/bootstrap/v3/bootstrap';
+import { ClusterSchema } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
+import {
+  type Listener as EnvoyListener,
+  ListenerSchema,
+} from '@tulle/xds-proto/envoy/config/listener/v3/listener';
+import type { Secret } from '@tulle/xds-proto/envoy/extensions/transport_sockets/tls/v3/secret';
+import { type Discovery, readDiscovery } from './discovery.ts';
+import { under } from './field-path.ts';
+import type { BootstrapIssue } from './issue.ts';
+import { type NodeFlags, nodeOf } from './node-of.ts';
+import { type BootstrapOverload, readOverload } from './overload.ts';
+import { checkProcessSettings, readAdmin } from './process-settings.ts';
+import type { BootstrapText } from './read-bootstrap.ts';
+import { missingClusters } from './references.ts';
+import { readRuntime, runtimeKeys } from './runtime-layers.ts';
+import { fillCluster, fillListener, type SecretFile, type SecretStore } from './secrets.ts';
+import { bootstrapTypes } from './types.ts';
+
+/** How a bootstrap is translated. */
+export interface TranslateOptions extends NodeFlags {
+  /** Reads a secret from a file (Envoy: `sds_config.path_config_source`). @returns why there is none, as text */
+  readonly readSecret?: (file: SecretFile) => Secret | string;
+  /** Fields by full name that are read over although they are not honoured. Default none. */
+  readonly tolerateFields?: readonly string[];
+}
+
+/** What a bootstrap asks for, in words of this proxy. */
+export interface Translation {
+  /** Everything that cannot be done, with its place. A translation with any is not to be used. */
+  readonly issues: readonly BootstrapIssue[];
+  /** What was taken although nothing comes of it; to be said once. */
+  readonly notes: readonly string[];
+  readonly node: NodeDescription;
+  /** Where the admin interface is wanted; absent: nowhere. */
+  readonly admin?: Address;
+  /** The static resources. */
+  readonly config: ProxyConfig;
+  /** Absent: everything is static. */
+  readonly discovery?: Discovery;
+  readonly overload?: BootstrapOverload;
+  /** Files whose change means another configuration. */
+  readonly secretFiles: readonly SecretFile[];
+  /**
+   * What the engine says against {@link Translation.config}, in words of the bootstrap.
+   * @param pointer JSON pointer into the configuration
+   */
+  locate(pointer: string, message: string): BootstrapIssue;
+}
+
+/** Translates a bootstrap that was read. Never throws; the message itself is not changed. */
+export function translateBootstrap(text: BootstrapText, options: TranslateOptions = {}): Translation {
+  const bootstrap = clone(BootstrapSchema, text.bootstrap);
+  const issues: BootstrapIssue[] = [...text.issues];
+  const notes: string[] = [];
+  const note = (said: string): void => void (notes.includes(said) || notes.push(said));
+  const refuse = (path: string, message: string): void => {
+    if (!text.isDropped(path)) issues.push(text.locate(path, message));
+  };
+  const tolerated = new Set(options.tolerateFields);
+  const context: DecodeContext = {
+    ...createDecodeContext({ tolerated, allowUnknown: false }),
+    refuse,
+  };
+  const decoder = createResourceDecoder({ tolerateFields: [...tolerated] });
+
+  checkProcessSettings(bootstrap, context, note);
+  const admin = readAdmin(bootstrap, context, note);
+  const statics = bootstrap.staticResources;
+  const secretFiles: SecretFile[] = [];
+  const secrets = new Map((statics?.secrets ?? []).map((secret) => [secret.name, secret]));
+  const store: SecretStore = {
+    fixed: (name) => secrets.get(name),
+    ofFile(file) {
+      secretFiles.push(file);
+      return options.readSecret?.(file) ?? 'is not supported here: nobody reads files';
+    },
+  };
+  const listeners: { readonly model: Listener; readonly index: number }[] = [];
+  const clusters: { readonly model: Cluster; readonly index: number }[] = [];
+  for (const [index, listener] of (statics?.listeners ?? []).entries()) {
+    const path = `static_resources.listeners[${index}]`;
+    if (listener.name === '') listener.name = nameOf(listener);
+    fillListener(listener, path, bootstrapTypes, store, refuse);
+    const model = decoded(decoder, 'listener', anyPack(ListenerSchema, listener), path, refuse);
+    if (model !== undefined) listeners.push({ model, index });
+  }
+  for (const [index, cluster] of (statics?.clusters ?? []).entries()) {
+    const path = `static_resources.clusters[${index}]`;
+    fillCluster(cluster, path, bootstrapTypes, store, refuse);
+    const model = decoded(decoder, 'cluster', anyPack(ClusterSchema, cluster), path, refuse);
+    if (model !== undefined) clusters.push({ model, index });
+  }
+  refuseDuplicates(listeners, 'listener', refuse);
+  refuseDuplicates(clusters, 'cluster', refuse);
+  const resources = {
+    listeners: listeners.map(({ model }) => model),
+    clusters: clusters.map(({ model }) => model),
+  };
+  const allClusters = (statics?.clusters ?? []).map(({ name }) => ({ name }) as Cluster);
+  for (const { listener, routeConfig, virtualHost, cluster } of missingClusters({
+    listeners: resources.listeners,
+    clusters: allClusters, // one that was refused is there, and has been spoken of
+  }))
+    refuse(
+      `static_resources.listeners[${listeners[listener]?.index ?? 0}]`,
+      `the virtual host ${JSON.stringify(virtualHost)} of the routes ${JSON.stringify(routeConfig)} names the cluster ${JSON.stringify(cluster)}, which static_resources.clusters does not have`,
+    );
+  const discovery = readDiscovery(bootstrap.dynamicResources, resources.clusters, context);
+  const node = nodeOf(bootstrap.node, options);
+  if (bootstrap.dynamicResources !== undefined) {
+    if (node.id === '')
+      refuse('node.id', 'is missing: a management server has to know who asks; or give --service-node');
+    if (node.cluster === '')
+      refuse(
+        'node.cluster',
+        'is missing: a management server has to know who asks; or give --service-cluster',
+      );
+  }
+  const keys = statics === undefined ? new Set<string>() : runtimeKeys(BootstrapSchema, bootstrap, open);
+  const runtime = readRuntime(bootstrap.layeredRuntime, keys, refuse, note);
+  const overload = withConnections(
+    readOverload(bootstrap.overloadManager, bootstrapTypes, refuse, note),
+    runtime.maxDownstreamConnections,
+  );
+  return {
+    issues,
+    notes,
+    node,
+    ...(admin && { admin }),
+    config: proxyConfigOf(resources, versionOf(toBinary(BootstrapSchema, bootstrap))),
+    ...(discovery && { discovery }),
+    ...(overload && { overload }),
+    secretFiles,
+    locate(pointer, message) {
+      const [, kind = '', at = ''] = /^\/(listeners|clusters)\/(\d+)(?:\/|$)/.exec(pointer) ?? [];
+      const named = kind === 'listeners' ? listeners : clusters;
+      // The configuration has its resources by name.
+      const index = named.toSorted((a, b) => (a.model.name < b.model.name ? -1 : 1))[Number(at)]?.index;
+      const rest = pointer.slice(`/${kind}/${at}`.length);
+      if (kind === '' || index === undefined) return text.locate('', `${message} (${pointer})`);
+      return text.locate(
+        `static_resources.${kind}[${index}]`,
+        rest === '' ? message : `${message} (${rest.slice(1)})`,
+      );
+    },
+  };
+}
+
+function decoded<Kind extends 'listener' | 'cluster'>(
+  decoder: ResourceDecoder,
+  kind: Kind,
+  any: Any,
+  path: string,
+  refuse: (path: string, message: string) => void,
+): (Kind extends 'listener' ? Listener : Cluster) | undefined {
+  const result = decoder.decode(kind, any);
+  if (result.ok) return result.resource as never;
+  for (const issue of result.issues) refuse(under(path, issue.path), issue.message);
+  return undefined;
+}
+
+function refuseDuplicates(
+  resources: readonly { readonly model: { readonly name: string }; readonly index: number }[],
+  kind: 'listener' | 'cluster',
+  refuse: (path: string, message: string) => void,
+): void {
+  const seen = new Set<string>();
+  for (const { model, index } of resources) {
+    if (seen.has(model.name))
+      refuse(
+        `static_resources.${kind}s[${index}].name`,
+        `there is a ${kind} ${JSON.stringify(model.name)} already`,
+      );
+    seen.add(model.name);
+  }
+}
+
+/** Envoy makes a name up for a listener without one; this one stays the same from start to start. */
+function nameOf({ address }: EnvoyListener): string {
+  const where = address?.address;
+  if (where?.case === 'pipe') return where.value.path;
+  if (where?.case !== 'socketAddress') return 'listener';
+  const { address: host, portSpecifier: port } = where.value;
+  return `${host}_${port.case === 'portValue' ? port.value : 0}`;
+}
+
+function open(any: Message): { readonly desc: DescMessage; readonly message: Message } | undefined {
+  const message = anyUnpack(any as Any, bootstrapTypes);
+  const desc = message && bootstrapTypes.getMessage(message.$typeName);
+  return message === undefined || desc === undefined ? undefined : { desc, message };
+}
+
+function withConnections(
+  overload: BootstrapOverload | undefined,
+  maxDownstreamConnections: number | undefined,
+): BootstrapOverload | undefined {
+  if (maxDownstreamConnections === undefined) return overload;
+  return { ...overload, limits: { downstreamConnections: maxDownstreamConnections, ...overload?.limits } };
+}
+
+/** Names a configuration by what it says. */
+function versionOf(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex').slice(0, 16);
+}

@@ -1,0 +1,17 @@
+import { createRegistry, type Registry } from '@bufbuild/protobuf';
+import { decodableTypes } from '@tulle/xds-client';
+import { CaresDnsResolverConfigSchema } from '@tulle/xds-proto/envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver';
+import { GetAddrInfoDnsResolverConfigSchema } from '@tulle/xds-proto/envoy/extensions/network/dns_resolver/getaddrinfo/v3/getaddrinfo_dns_resolver';
+import { GoogleRE2Schema } from '@tulle/xds-proto/envoy/extensions/regex_engines/v3/google_re2';
+import { DownstreamConnectionsConfigSchema } from '@tulle/xds-proto/envoy/extensions/resource_monitors/downstream_connections/v3/downstream_connections';
+import { FixedHeapConfigSchema } from '@tulle/xds-proto/envoy/extensions/resource_monitors/fixed_heap/v3/fixed_heap';
+
+/** What may stand in an `Any` of a bootstrap: what resources may hold, and what the bootstrap itself has. */
+export const bootstrapTypes: Registry = createRegistry(
+  decodableTypes,
+  FixedHeapConfigSchema,
+  DownstreamConnectionsConfigSchema,
+  GoogleRE2Schema,
+  CaresDnsResolverConfigSchema,
+  GetAddrInfoDnsResolverConfigSchema,
+);

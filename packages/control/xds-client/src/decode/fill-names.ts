@@ -1,0 +1,44 @@
+import type { FilterChain, Listener, RouteConfig } from '@tulle/model';
+import type { ResourceKind } from '../wire.ts';
+import type { ResourceModel } from './resource.ts';
+
+/**
+ * Gives filter chains, routes and the route configuration of a listener a name where they have none: Envoy's may go without, and dumps,
+ * records and explanations here say everything by name. The name is the place.
+ */
+export function fillNames(kind: ResourceKind, resource: ResourceModel): ResourceModel {
+  if (kind === 'listener') return namedListener(resource as Listener);
+  return kind === 'route' ? namedRoutes(resource as RouteConfig, '') : resource;
+}
+
+function namedListener(listener: Listener): Listener {
+  if (listener.name === '') return listener;
+  return {
+    ...listener,
+    filterChains: listener.filterChains.map((chain, index): FilterChain => {
+      const { handler } = chain;
+      const routes = handler.kind === 'http' && 'virtualHosts' in handler.routes ? handler.routes : undefined;
+      return {
+        ...chain,
+        name: chain.name === '' ? `chain-${index}` : chain.name,
+        handler:
+          handler.kind === 'http' && routes !== undefined
+            ? { ...handler, routes: namedRoutes(routes, listener.name) }
+            : handler,
+      };
+    }),
+  };
+}
+
+function namedRoutes(config: RouteConfig, fallback: string): RouteConfig {
+  return {
+    ...config,
+    name: config.name === '' ? fallback : config.name,
+    virtualHosts: config.virtualHosts.map((host) => ({
+      ...host,
+      routes: host.routes.map((route, index) =>
+        route.name === '' ? { ...route, name: `${host.name}/${index}` } : route,
+      ),
+    })),
+  };
+}
