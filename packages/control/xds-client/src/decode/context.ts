@@ -131,7 +131,7 @@ export function createDecodeContext(rules: FieldRules): DecodeContext {
     issues,
     refuse,
     check,
-    knows: (any) => KNOWN.getMessage(typeNameOf(any)) !== undefined,
+    knows: (any) => decodableTypes.getMessage(typeNameOf(any)) !== undefined,
     open(any, path) {
       if (!any) {
         refuse(path, 'is missing');
