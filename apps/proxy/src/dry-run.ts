@@ -39,7 +39,7 @@ function withoutNetwork(real: Transport): Transport {
     secure: (socket, tls, firstBytes) => real.secure(socket, tls, firstBytes),
     serverTls: (config) => real.serverTls(config),
     clientTls: (config) => real.clientTls(config),
-    resolve: async () => [],
+    resolve: async () => ({ addresses: [] }),
     sha1: (text) => real.sha1(text),
     certificates: () => real.certificates(),
     close: async () => real.close(),
