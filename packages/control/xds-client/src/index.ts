@@ -2,7 +2,7 @@
  * The xDS v3 client: ADS over gRPC, delta or state of the world, and Envoy messages to the data-plane model.
  * @packageDocumentation
  */
-export { createResourceDecoder } from './decode/resource.ts';
+export { createResourceDecoder, resourceTypes } from './decode/resource.ts';
 export type {
   Decoded,
   DecodeOptions,
@@ -17,10 +17,20 @@ export type { FieldRules } from './decode/field-walk.ts';
 export { decodeAddress } from './decode/address.ts';
 export { proxyConfigOf } from './session/store.ts';
 export { createXdsClient } from './client/xds-client.ts';
-export type { XdsClient, XdsClientOptions, XdsClientState } from './client/xds-client.ts';
+export type {
+  Fixed,
+  SourceOptions,
+  XdsClient,
+  XdsClientOptions,
+  XdsClientState,
+} from './client/xds-client.ts';
+export type { ServerAddress } from './client/side-streams.ts';
+export type { ParseFile } from './client/file-stream.ts';
+export type { Roots } from './session/session.ts';
 export type { Channel } from './client/ads-call.ts';
-export type { XdsApi } from './client/protocol.ts';
 export type { NodeDescription } from './client/envelope.ts';
 export type { ApplyResult, SessionStatus } from './session/session.ts';
 export type { Refusal } from './session/refusals.ts';
-export type { ResourceKind } from './wire.ts';
+export type { ResourceKind, XdsApi } from './wire.ts';
+export type { DiscoverySource, GrpcServerName, Need } from './decode/discovery-source.ts';
+export { readApiSource, readSource, type ReadSource } from './decode/config-source.ts';

@@ -8,6 +8,9 @@ import { AUTHZ_FILTER } from '@tulle/model';
 /** The kinds of resources, one for each xDS type. */
 export type ResourceKind = 'listener' | 'route' | 'cluster' | 'endpoint';
 
+/** How a stream speaks: incremental xDS, or with everything each time, which every xDS server knows. */
+export type XdsApi = 'delta' | 'state-of-the-world';
+
 /** Prefix of every type URL. */
 export const TYPE_PREFIX = 'type.googleapis.com/';
 

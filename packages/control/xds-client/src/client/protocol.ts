@@ -1,5 +1,9 @@
 import type { Node } from '@tulle/xds-proto/envoy/config/core/v3/base';
+import { ClusterDiscoveryService } from '@tulle/xds-proto/envoy/service/cluster/v3/cds';
 import { AggregatedDiscoveryService } from '@tulle/xds-proto/envoy/service/discovery/v3/ads';
+import { EndpointDiscoveryService } from '@tulle/xds-proto/envoy/service/endpoint/v3/eds';
+import { ListenerDiscoveryService } from '@tulle/xds-proto/envoy/service/listener/v3/lds';
+import { RouteDiscoveryService } from '@tulle/xds-proto/envoy/service/route/v3/rds';
 import type {
   DeltaDiscoveryRequest,
   DeltaDiscoveryResponse,
@@ -8,12 +12,9 @@ import type {
 } from '@tulle/xds-proto/envoy/service/discovery/v3/discovery';
 import { type GrpcMethod, grpcService } from '@tulle/xds-proto/grpc';
 import type { ClientRequest, ServerResponse } from '../session/messages.ts';
-import { ATOMIC_CHANGES, TULLE_MODEL } from '../wire.ts';
+import { ATOMIC_CHANGES, TULLE_MODEL, TYPE_URLS, type XdsApi } from '../wire.ts';
 import { readResponse, writeRequest } from './envelope.ts';
 import { createStateOfTheWorld } from './state-of-the-world.ts';
-
-/** How a stream speaks: incremental xDS, or with everything each time, which every xDS server knows. */
-export type XdsApi = 'delta' | 'state-of-the-world';
 
 /** One stream's way of speaking. */
 export interface ClientProtocol<Request, Response> {
@@ -30,6 +31,48 @@ export const CLIENT_FEATURES: Readonly<Record<XdsApi, readonly string[]>> = {
 };
 
 const ads = grpcService(AggregatedDiscoveryService);
+
+type Methods = {
+  readonly delta: GrpcMethod<DeltaDiscoveryRequest, DeltaDiscoveryResponse>;
+  readonly world: GrpcMethod<DiscoveryRequest, DiscoveryResponse>;
+};
+
+/** The service of each type that is asked for by itself. */
+const METHODS: Readonly<Record<string, () => Methods>> = {
+  [TYPE_URLS.cluster]: () => {
+    const { deltaClusters: delta, streamClusters: world } = grpcService(ClusterDiscoveryService);
+    return { delta, world };
+  },
+  [TYPE_URLS.endpoint]: () => {
+    const { deltaEndpoints: delta, streamEndpoints: world } = grpcService(EndpointDiscoveryService);
+    return { delta, world };
+  },
+  [TYPE_URLS.listener]: () => {
+    const { deltaListeners: delta, streamListeners: world } = grpcService(ListenerDiscoveryService);
+    return { delta, world };
+  },
+  [TYPE_URLS.route]: () => {
+    const { deltaRoutes: delta, streamRoutes: world } = grpcService(RouteDiscoveryService);
+    return { delta, world };
+  },
+};
+
+/**
+ * How one stream of one type speaks.
+ * @throws Error for a type that has no service of its own
+ */
+export function typeProtocols(
+  typeUrl: string,
+  api: XdsApi,
+): ClientProtocol<DeltaDiscoveryRequest | DiscoveryRequest, DeltaDiscoveryResponse | DiscoveryResponse> {
+  const methods = METHODS[typeUrl]?.();
+  if (methods === undefined) throw new Error(`${typeUrl} has no service of its own`);
+  const protocol =
+    api === 'delta'
+      ? { method: methods.delta, write: writeRequest, read: readResponse }
+      : { method: methods.world, ...createStateOfTheWorld() };
+  return protocol as ReturnType<typeof typeProtocols>;
+}
 
 export const deltaProtocol: ClientProtocol<DeltaDiscoveryRequest, DeltaDiscoveryResponse> = {
   method: ads.deltaAggregatedResources,

@@ -102,7 +102,10 @@ async function writeAtomically(path: string, text: string): Promise<void> {
 
 function format(store: Store, changeId: string, nodeId: string, savedAtMs: number): string {
   const resources = Object.fromEntries(
-    KINDS.map((kind) => [kind, [...(store[kind] as ReadonlyMap<string, Held>).values()]]),
+    KINDS.map((kind) => [
+      kind,
+      [...(store[kind] as ReadonlyMap<string, Held>).values()].filter(({ fixed }) => fixed !== true),
+    ]),
   );
   const payload = JSON.stringify({ translation: TRANSLATION, nodeId, savedAtMs, changeId, resources });
   return `${JSON.stringify({ format: FORMAT, sha256: sha256(payload) })}\n${payload}\n`;
@@ -132,8 +135,12 @@ function parse(text: string, nodeId: string): SavedSnapshot {
   const store: DraftStore = emptyStore();
   for (const kind of KINDS) {
     const target = store[kind] as Map<string, Held>;
-    for (const { version, resource } of saved.resources[kind])
-      target.set(resource.name, { version: current ? version : `~${version}`, resource });
+    for (const { version, resource, needs } of saved.resources[kind])
+      target.set(resource.name, {
+        version: current ? version : `~${version}`,
+        resource,
+        ...(needs && { needs }),
+      });
   }
   return { changeId: saved.changeId, savedAtMs: saved.savedAtMs, store };
 }

@@ -1,27 +1,42 @@
 import type { ChannelOptions } from '@grpc/grpc-js';
 import { type ConfigIssue, isTulleError, type Log } from '@tulle/filter';
-import type { ProxyConfig } from '@tulle/model';
+import type { Cluster, Listener, ProxyConfig } from '@tulle/model';
 import { type Meter, noMeter } from '@tulle/telemetry';
 import type { Node } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import { type BackoffOptions, type Clock, createBackoff, systemClock } from '@tulle/time';
+import type { DiscoverySource, GrpcServerName, Need } from '../decode/discovery-source.ts';
 import { createResourceDecoder, type DecodeOptions } from '../decode/resource.ts';
 import { type ClientRequest, clientRequest, type ServerResponse } from '../session/messages.ts';
-import { type ApplyResult, createSession, type Session, type SessionStatus } from '../session/session.ts';
+import {
+  type ApplyResult,
+  createSession,
+  type Roots,
+  type Session,
+  type SessionStatus,
+} from '../session/session.ts';
 import { configOf, emptyStore, sameStore, type Store } from '../session/store.ts';
 import { type AdsCall, type Channel, openAdsCall } from './ads-call.ts';
 import { type NodeDescription, writeNode } from './envelope.ts';
 import { createClientMetrics } from './metrics.ts';
+import { type ParseFile, parseJsonFile } from './file-stream.ts';
 import { createOutageLog } from './outage-log.ts';
-import { CLIENT_FEATURES, deltaProtocol, stateOfTheWorldProtocol, type XdsApi } from './protocol.ts';
+import type { XdsApi } from '../wire.ts';
+import { CLIENT_FEATURES, deltaProtocol, stateOfTheWorldProtocol } from './protocol.ts';
+import { createSideStreams, type ServerAddress, type SideStreams } from './side-streams.ts';
 import { createSnapshotFile, type SnapshotFile } from './snapshot-file.ts';
 import { TYPE_URLS } from '../wire.ts';
 
 /** Options of {@link createXdsClient}. */
 export interface XdsClientOptions {
-  /** `host:port` of each control plane; the next one is tried when one fails. */
+  /**
+   * `host:port` of each control plane that serves ADS; the next one is tried when one fails. Empty where {@link sources} says
+   * that everything comes from elsewhere.
+   */
   readonly targets: readonly string[];
   /** Credentials for the next connection: `() => meshChannel(…)` of `@tulle/ca`; plain text only over loopback. */
   readonly channel: () => Channel;
+  /** Absent: everything is discovered over the one stream, and resources that name another source are refused. */
+  readonly sources?: SourceOptions;
   readonly node: NodeDescription;
   /**
    * How streams speak. Default `delta`: only what differs is sent, and Tulle's control plane sends changes whole.
@@ -57,6 +72,31 @@ export interface XdsClientOptions {
   readonly meter?: Meter;
 }
 
+/** Where resources come from beside, or in place of, the one ADS stream. */
+export interface SourceOptions {
+  /** Where listeners and clusters come from; `none`: no server is asked. Default: ADS for both. */
+  readonly roots?: Roots;
+  /**
+   * Where a server is that `api_config_source` names. Asked again for each connection.
+   * @returns `undefined` where there is no such server (yet)
+   */
+  server(name: GrpcServerName): ServerAddress | undefined;
+  /** Reads the text of `path_config_source`. Default: JSON, and binary in files that end in `.pb`. */
+  readonly parseFile?: ParseFile;
+  /** Resources that no server gives, with what they need: there from the start, and nothing replaces them. */
+  readonly fixed?: {
+    readonly listeners?: readonly Fixed<Listener>[];
+    readonly clusters?: readonly Fixed<Cluster>[];
+  };
+}
+
+/** A resource that was decoded by its owner. */
+export interface Fixed<Model> {
+  readonly resource: Model;
+  /** As {@link Decoded} has it. Default none. */
+  readonly needs?: readonly Need[];
+}
+
 /** A running client. */
 export interface XdsClient {
   /** Takes the saved snapshot into use, if there is one, and begins to connect. */
@@ -87,12 +127,15 @@ export interface XdsClientState extends SessionStatus {
 }
 
 export function createXdsClient(options: XdsClientOptions): XdsClient {
-  if (options.targets.length === 0)
+  const { sources } = options;
+  const hasAds = options.targets.length > 0;
+  if (!hasAds && (sources?.roots?.listener === undefined || sources.roots.cluster === undefined))
     throw new TypeError('targets is empty: name at least one control plane as host:port');
   const clock = options.clock ?? systemClock();
   const random = options.random ?? Math.random;
   const { log } = options;
-  const backoff = createBackoff(options.backoff ?? { baseMs: 100, maxMs: 4000 }, random);
+  const backoffOptions = options.backoff ?? { baseMs: 100, maxMs: 4000 };
+  const backoff = createBackoff(backoffOptions, random);
   const file = options.snapshotFile === undefined ? undefined : snapshotFile(options.snapshotFile);
   const initialFetchTimeoutMs = options.initialFetchTimeoutMs ?? 15_000;
 
@@ -159,6 +202,7 @@ export function createXdsClient(options: XdsClientOptions): XdsClient {
     return createSession({
       decoder: createResourceDecoder(options.decode),
       initial,
+      ...(sources && { fixed: fixedStore(sources), roots: sources.roots ?? {} }),
       maxResources: options.maxResources ?? 100_000,
       warmingMs: initialFetchTimeoutMs,
       holdMs: options.changeHoldMs ?? 30_000,
@@ -190,13 +234,42 @@ export function createXdsClient(options: XdsClientOptions): XdsClient {
 
   let firstOfStream = true;
   const described = (): Node => writeNode(node, CLIENT_FEATURES[api]);
+  let side: SideStreams | undefined;
   function send(request: ClientRequest): void {
+    const { source } = request;
+    if (source !== undefined && source.kind !== 'ads') {
+      side ??= newSideStreams(sources as SourceOptions);
+      side.send(request, source);
+      return;
+    }
+    if (!hasAds) {
+      log?.warn('A resource comes by ADS, but no server of ADS is given', {
+        typeUrl: request.typeUrl,
+        names: request.subscribe,
+      });
+      return;
+    }
     call?.send(request, firstOfStream ? described() : undefined);
     firstOfStream = false;
   }
 
+  function newSideStreams({ server, parseFile = parseJsonFile }: SourceOptions): SideStreams {
+    return createSideStreams({
+      server,
+      parseFile,
+      channelOptions: channelOptions(options),
+      backoff: backoffOptions,
+      random,
+      clock,
+      log,
+      node: described,
+      response: (response) => step((one) => one.response(response)),
+    });
+  }
+
   function connect(): void {
     if (stopped) return;
+    if (!hasAds) return step((one) => one.connected());
     const target = options.targets[place % options.targets.length] as string;
     streams++;
     firstOfStream = true;
@@ -207,7 +280,7 @@ export function createXdsClient(options: XdsClientOptions): XdsClient {
           if (!connected) outages.found(target);
           connected = true;
           lastError = undefined;
-          step((one) => one.response(response));
+          step((one) => one.response(sources ? { ...response, source: ADS } : response));
         },
         ended(reason: string): void {
           if (call === opened) lose(reason);
@@ -234,6 +307,8 @@ export function createXdsClient(options: XdsClientOptions): XdsClient {
     lastError = reason;
     call?.close();
     call = undefined;
+    side?.close();
+    side = undefined; // what they were asked for is asked again with the next stream
     place++;
     step((one) => one.disconnected());
     cancelReconnect = clock.setTimer(delayMs, connect);
@@ -268,6 +343,7 @@ export function createXdsClient(options: XdsClientOptions): XdsClient {
       cancelTimer();
       call?.close();
       call = undefined;
+      side?.close();
       connected = false;
       metrics.close();
       await file?.settled();
@@ -281,14 +357,25 @@ export function createXdsClient(options: XdsClientOptions): XdsClient {
     },
     state: () => ({
       ...(session?.status() ?? idleStatus),
-      connected,
+      connected: hasAds ? connected : side?.faults().length === 0,
       target: streams === 0 ? undefined : options.targets[place % options.targets.length],
       source,
       streams,
-      lastError,
+      lastError: lastError ?? side?.faults()[0],
     }),
     configured: () => first.promise,
   };
+}
+
+const ADS: DiscoverySource = { kind: 'ads' };
+
+function fixedStore({ fixed }: SourceOptions): Store {
+  const store = emptyStore();
+  for (const { resource, needs } of fixed?.listeners ?? [])
+    store.listener.set(resource.name, { version: '', resource, fixed: true, ...(needs && { needs }) });
+  for (const { resource, needs } of fixed?.clusters ?? [])
+    store.cluster.set(resource.name, { version: '', resource, fixed: true, ...(needs && { needs }) });
+  return store;
 }
 
 const idleStatus: SessionStatus = {

@@ -1,8 +1,139 @@
-import type { ConfigSource } from '@tulle/xds-proto/envoy/config/core/v3/config_source';
+import {
+  type ApiConfigSource,
+  ApiConfigSource_ApiType as ApiType,
+  ApiVersion,
+  type ConfigSource,
+} from '@tulle/xds-proto/envoy/config/core/v3/config_source';
+import type { XdsApi } from '../wire.ts';
 import type { DecodeContext } from './context.ts';
+import type { DiscoverySource, GrpcServerName } from './discovery-source.ts';
+import { milliseconds } from './values.ts';
 
-/** Everything that is discovered comes over the one ADS stream. */
+/** A source with how long to wait for what comes from it. */
+export interface ReadSource {
+  readonly source: DiscoverySource;
+  readonly timeoutMs?: number;
+}
+
+/** Checks where something is discovered that goes by a fixed name. */
 export function checkSource(context: DecodeContext, source: ConfigSource | undefined, path: string): void {
-  if (source?.configSourceSpecifier.case === 'ads') return;
-  context.refuse(path, 'must be ads: this proxy discovers everything over one stream');
+  readSource(context, source, path);
+}
+
+/** Notes that a resource has to be discovered. */
+export function needFrom(
+  context: DecodeContext,
+  source: ConfigSource | undefined,
+  path: string,
+  kind: 'route' | 'endpoint',
+  name: string,
+): void {
+  const read = readSource(context, source, path);
+  if (read) context.need({ kind, name, ...read });
+}
+
+/**
+ * @returns `undefined` after an issue. `self` is the source of the resource that says it, which is told by
+ *   {@link DecodeContext.origin}.
+ */
+export function readSource(
+  context: DecodeContext,
+  config: ConfigSource | undefined,
+  path: string,
+): ReadSource | undefined {
+  const specifier = config?.configSourceSpecifier;
+  if (context.origin === undefined) {
+    if (specifier?.case === 'ads') return { source: { kind: 'ads' } };
+    context.refuse(path, 'must be ads: this proxy discovers everything over one stream');
+    return undefined;
+  }
+  if (config === undefined || specifier?.case === undefined) {
+    context.refuse(path, 'names no source: give ads, api_config_source or path_config_source');
+    return undefined;
+  }
+  checkVersion(context, config.resourceApiVersion, `${path}.resource_api_version`);
+  const source = specifiedSource(context, specifier, path);
+  const timeoutMs = milliseconds(config.initialFetchTimeout);
+  return source && { source, ...(timeoutMs !== undefined && { timeoutMs }) };
+}
+
+function specifiedSource(
+  context: DecodeContext,
+  specifier: ConfigSource['configSourceSpecifier'],
+  path: string,
+): DiscoverySource | undefined {
+  switch (specifier.case) {
+    case 'ads':
+      return { kind: 'ads' };
+    case 'self':
+      return context.origin;
+    case 'path':
+      return { kind: 'file', path: specifier.value };
+    case 'pathConfigSource': {
+      const { path: file, watchedDirectory } = specifier.value;
+      if (file === '') context.refuse(`${path}.path_config_source.path`, 'is missing');
+      return {
+        kind: 'file',
+        path: file,
+        ...(watchedDirectory && { watchedDirectory: watchedDirectory.path }),
+      };
+    }
+    case 'apiConfigSource':
+      return readApiSource(context, specifier.value, `${path}.api_config_source`);
+    default:
+      return undefined;
+  }
+}
+
+const APIS: Readonly<Partial<Record<ApiType, XdsApi>>> = {
+  [ApiType.GRPC]: 'state-of-the-world',
+  [ApiType.DELTA_GRPC]: 'delta',
+};
+
+/** A gRPC server of `api_config_source`; also what `ads_config` of a bootstrap is. @returns `undefined` after an issue */
+export function readApiSource(
+  context: DecodeContext,
+  config: ApiConfigSource,
+  path: string,
+): Extract<DiscoverySource, { kind: 'grpc' }> | undefined {
+  const api = APIS[config.apiType];
+  if (api === undefined) context.refuse(`${path}.api_type`, 'must be GRPC or DELTA_GRPC');
+  checkVersion(context, config.transportApiVersion, `${path}.transport_api_version`);
+  if (config.clusterNames.length > 0)
+    context.refuse(`${path}.cluster_names`, 'belongs to REST: name a gRPC server in grpc_services');
+  if (config.grpcServices.length !== 1) {
+    context.refuse(`${path}.grpc_services`, `must hold one server, but holds ${config.grpcServices.length}`);
+    return undefined;
+  }
+  const server = readServer(context, config, `${path}.grpc_services[0]`);
+  return api && server && { kind: 'grpc', server, api };
+}
+
+function readServer(
+  context: DecodeContext,
+  { grpcServices: [service] }: ApiConfigSource,
+  path: string,
+): GrpcServerName | undefined {
+  const target = service?.targetSpecifier;
+  if (target?.case === 'envoyGrpc') {
+    if (target.value.clusterName !== '') return { cluster: target.value.clusterName };
+    context.refuse(`${path}.envoy_grpc.cluster_name`, 'is missing');
+    return undefined;
+  }
+  if (target?.case !== 'googleGrpc') {
+    context.refuse(path, 'names no server: give envoy_grpc or google_grpc');
+    return undefined;
+  }
+  if (target.value.targetUri === '') context.refuse(`${path}.google_grpc.target_uri`, 'is missing');
+  if (target.value.channelCredentials)
+    context.refuse(
+      `${path}.google_grpc.channel_credentials`,
+      'is not supported: name a cluster with a TLS context in envoy_grpc',
+    );
+  return { target: target.value.targetUri };
+}
+
+function checkVersion(context: DecodeContext, version: ApiVersion, path: string): void {
+  // AUTO is what a message has that says nothing; Envoy reads it as V2, which nobody speaks any more.
+  if (version !== ApiVersion.V3 && version !== ApiVersion.AUTO) context.refuse(path, 'must be V3');
 }

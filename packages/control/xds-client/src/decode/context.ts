@@ -53,6 +53,7 @@ import {
 import { UriTemplateMatchConfigSchema } from '@tulle/xds-proto/envoy/extensions/path/match/uri_template/v3/uri_template_match';
 import { TypedStructSchema as UdpaTypedStructSchema } from '@tulle/xds-proto/udpa/type/v1/typed_struct';
 import { TypedStructSchema } from '@tulle/xds-proto/xds/type/v3/typed_struct';
+import type { DiscoverySource, Need } from './discovery-source.ts';
 import { checkFields, type FieldRules } from './field-walk.ts';
 
 /** What may stand in an `Any`. */
@@ -108,6 +109,11 @@ const MAX_ISSUES = 50;
 export interface DecodeContext {
   /** What is wrong so far; a resource with any is refused. */
   readonly issues: readonly ConfigIssue[];
+  /** What it names and has to be discovered. */
+  readonly needs: readonly Need[];
+  /** Where the resource itself came from; `undefined`: nothing but ADS is allowed as a source of others. */
+  readonly origin: DiscoverySource | undefined;
+  need(need: Need): void;
   /** @param path of the protobuf field, e.g. `filter_chains[0].filters[1]` */
   refuse(path: string, message: string): void;
   /** Checks every field that is set in `message` against the list of its type. */
@@ -118,8 +124,10 @@ export interface DecodeContext {
   open(any: Any | undefined, path: string): Message | undefined;
 }
 
-export function createDecodeContext(rules: FieldRules): DecodeContext {
+/** @param origin see {@link DecodeContext.origin} */
+export function createDecodeContext(rules: FieldRules, origin?: DiscoverySource): DecodeContext {
   const issues: ConfigIssue[] = [];
+  const needs: Need[] = [];
   let dropped = 0;
   const refuse = (path: string, message: string): void => {
     if (issues.length < MAX_ISSUES) issues.push({ path, message });
@@ -129,6 +137,9 @@ export function createDecodeContext(rules: FieldRules): DecodeContext {
     checkFields(desc, message, path, rules, refuse);
   return {
     issues,
+    needs,
+    origin,
+    need: (need) => void needs.push(need),
     refuse,
     check,
     knows: (any) => decodableTypes.getMessage(typeNameOf(any)) !== undefined,

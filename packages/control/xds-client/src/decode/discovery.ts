@@ -5,7 +5,7 @@ import {
   Cluster_DnsLookupFamily as DnsLookupFamily,
   type Cluster_RefreshRate as RefreshRate,
 } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
-import { checkSource } from './config-source.ts';
+import { needFrom } from './config-source.ts';
 import type { DecodeContext } from './context.ts';
 import { decodeAssignment } from './endpoints.ts';
 import { milliseconds, present } from './values.ts';
@@ -20,10 +20,16 @@ export function decodeDiscovery(context: DecodeContext, cluster: Cluster): Clust
     case DiscoveryType.STATIC:
       return { kind: 'static', endpoints };
     case DiscoveryType.EDS: {
-      checkSource(context, cluster.edsClusterConfig?.edsConfig, 'eds_cluster_config.eds_config');
       if (cluster.loadAssignment)
         context.refuse('load_assignment', 'must not be set on a cluster of type EDS');
       const serviceName = cluster.edsClusterConfig?.serviceName ?? '';
+      needFrom(
+        context,
+        cluster.edsClusterConfig?.edsConfig,
+        'eds_cluster_config.eds_config',
+        'endpoint',
+        serviceName === '' ? cluster.name : serviceName,
+      );
       return serviceName === '' ? { kind: 'eds' } : { kind: 'eds', serviceName };
     }
     case DiscoveryType.STRICT_DNS:

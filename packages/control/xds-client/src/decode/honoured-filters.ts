@@ -191,7 +191,7 @@ export const HONOURED_OF_FILTERS: Readonly<Record<string, readonly string[]>> = 
   'envoy.extensions.filters.http.jwt_authn.v3.JwtRequirementAndList': ['requirements'],
   'envoy.extensions.filters.http.jwt_authn.v3.ProviderWithAudiences': ['provider_name', 'audiences'],
   'envoy.config.core.v3.HttpUri': ['uri', 'cluster', 'timeout'],
-  'envoy.config.core.v3.GrpcService': ['google_grpc', 'timeout'],
+  'envoy.config.core.v3.GrpcService': ['envoy_grpc', 'google_grpc', 'timeout'],
   'envoy.config.core.v3.GrpcService.GoogleGrpc': ['target_uri', 'stat_prefix', 'channel_credentials'],
   'envoy.config.core.v3.GrpcService.GoogleGrpc.ChannelCredentials': ['ssl_credentials'],
   'envoy.config.core.v3.GrpcService.GoogleGrpc.SslCredentials': ['root_certs', 'private_key', 'cert_chain'],

@@ -1,3 +1,5 @@
+import { HONOURED_OF_SOURCES } from './honoured-sources.ts';
+
 /** Messages that many others hold: the part of {@link HONOURED} about them. */
 export const HONOURED_BY_ALL: Readonly<Record<string, readonly string[]>> = {
   'envoy.config.core.v3.Address': ['socket_address', 'pipe'],
@@ -11,9 +13,7 @@ export const HONOURED_BY_ALL: Readonly<Record<string, readonly string[]>> = {
     'environment_variable',
     'watched_directory',
   ],
-  'envoy.config.core.v3.WatchedDirectory': ['path'],
-  'envoy.config.core.v3.ConfigSource': ['ads', 'resource_api_version'],
-  'envoy.config.core.v3.AggregatedConfigSource': [],
+  ...HONOURED_OF_SOURCES,
   // Only the namespaces of wire.ts are read; others are notes of somebody else by definition of the field.
   'envoy.config.core.v3.Metadata': ['filter_metadata'],
 };

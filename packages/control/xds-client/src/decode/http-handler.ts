@@ -7,7 +7,7 @@ import {
   HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
 } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import { decodeAccessLogs } from './access-logs.ts';
-import { checkSource } from './config-source.ts';
+import { needFrom } from './config-source.ts';
 import type { DecodeContext } from './context.ts';
 import type { Extras } from './extras.ts';
 import { decodeHttpFilters, readFlags } from './filters.ts';
@@ -129,7 +129,7 @@ function decodeRoutes(
     return decodeRouteConfig(context, routeSpecifier.value, `${path}.route_config`);
   if (routeSpecifier.case === 'rds') {
     const { configSource, routeConfigName } = routeSpecifier.value;
-    checkSource(context, configSource, `${path}.rds.config_source`);
+    needFrom(context, configSource, `${path}.rds.config_source`, 'route', routeConfigName);
     if (routeConfigName === '') context.refuse(`${path}.rds.route_config_name`, 'is missing');
     return { routeConfigName };
   }

@@ -1,4 +1,10 @@
-import { type DescMessage, fromBinary, type Message } from '@bufbuild/protobuf';
+import {
+  createRegistry,
+  type DescMessage,
+  fromBinary,
+  type Message,
+  type Registry,
+} from '@bufbuild/protobuf';
 import type { Any } from '@bufbuild/protobuf/wkt';
 import type { ConfigIssue } from '@tulle/filter';
 import type { Cluster, EndpointSet, Listener, RouteConfig } from '@tulle/model';
@@ -20,7 +26,8 @@ import {
 } from '@tulle/xds-proto/envoy/config/route/v3/route';
 import { type ResourceKind, TYPE_URLS } from '../wire.ts';
 import { decodeCluster } from './cluster.ts';
-import { createDecodeContext, type DecodeContext } from './context.ts';
+import { createDecodeContext, decodableTypes, type DecodeContext } from './context.ts';
+import type { DiscoverySource, Need } from './discovery-source.ts';
 import { decodeEndpointSet } from './endpoints.ts';
 import type { FieldRules } from './field-walk.ts';
 import { fillNames } from './fill-names.ts';
@@ -48,13 +55,25 @@ export interface DecodeOptions {
 
 /** A translated resource, or everything that is wrong with it. */
 export type Decoded<Kind extends ResourceKind = ResourceKind> =
-  | { readonly ok: true; readonly resource: ResourceModels[Kind] }
+  | {
+      readonly ok: true;
+      readonly resource: ResourceModels[Kind];
+      /** What it names and has to be discovered, with its source. */
+      readonly needs: readonly Need[];
+    }
   | { readonly ok: false; readonly issues: readonly ConfigIssue[] };
 
 /** Translates single resources. */
 export interface ResourceDecoder {
-  /** @param any as it came; its type must be that of `kind` */
-  decode<Kind extends ResourceKind>(kind: Kind, any: Any | undefined): Decoded<Kind>;
+  /**
+   * @param any as it came; its type must be that of `kind`
+   * @param origin where it came from, which `self` means; absent: it may name nothing but ADS as a source
+   */
+  decode<Kind extends ResourceKind>(
+    kind: Kind,
+    any: Any | undefined,
+    origin?: DiscoverySource,
+  ): Decoded<Kind>;
 }
 
 /** @returns a decoder that never throws: what cannot be read is refused with reasons */
@@ -64,7 +83,11 @@ export function createResourceDecoder(options: DecodeOptions = {}): ResourceDeco
     allowUnknown: options.allowUnknownFields ?? false,
   };
   return {
-    decode<Kind extends ResourceKind>(kind: Kind, any: Any | undefined): Decoded<Kind> {
+    decode<Kind extends ResourceKind>(
+      kind: Kind,
+      any: Any | undefined,
+      origin?: DiscoverySource,
+    ): Decoded<Kind> {
       if (any?.typeUrl !== TYPE_URLS[kind]) {
         return {
           ok: false,
@@ -76,11 +99,11 @@ export function createResourceDecoder(options: DecodeOptions = {}): ResourceDeco
           ],
         };
       }
-      const context = createDecodeContext(rules);
+      const context = createDecodeContext(rules, origin);
       try {
         const resource = fillNames(kind, translate(context, kind, any.value)) as ResourceModels[Kind];
         if (resource.name === '') context.refuse(kind === 'endpoint' ? 'cluster_name' : 'name', 'is missing');
-        if (context.issues.length === 0) return { ok: true, resource };
+        if (context.issues.length === 0) return { ok: true, resource, needs: context.needs };
       } catch (cause) {
         context.refuse('', `cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`);
       }
@@ -88,6 +111,15 @@ export function createResourceDecoder(options: DecodeOptions = {}): ResourceDeco
     },
   };
 }
+
+/** What may stand in a resource's `Any`, and in those inside it. */
+export const resourceTypes: Registry = createRegistry(
+  decodableTypes,
+  ListenerSchema,
+  RouteConfigurationSchema,
+  ClusterSchema,
+  ClusterLoadAssignmentSchema,
+);
 
 const SCHEMAS: Readonly<Record<ResourceKind, DescMessage>> = {
   listener: ListenerSchema,

@@ -1,4 +1,5 @@
 import type { Any } from '@bufbuild/protobuf/wkt';
+import type { DiscoverySource } from '../decode/discovery-source.ts';
 import type { Refusal } from './refusals.ts';
 
 /** A delta request, to be written as protobuf. */
@@ -12,6 +13,8 @@ export interface ClientRequest {
   readonly nonce: string;
   /** Set to refuse the response. */
   readonly error?: { readonly message: string; readonly refusals: readonly Refusal[] };
+  /** Whom to ask; absent: the stream of the session. */
+  readonly source?: DiscoverySource;
 }
 
 /** A delta response, read from protobuf. */
@@ -24,6 +27,8 @@ export interface ServerResponse {
   readonly last: boolean | undefined;
   readonly resources: readonly ReceivedResource[];
   readonly removed: readonly string[];
+  /** Whose answer it is; absent: of the session's stream, and what it names comes over that as well. */
+  readonly source?: DiscoverySource;
 }
 
 /** A resource as it came. */

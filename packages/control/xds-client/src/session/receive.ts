@@ -31,7 +31,9 @@ export function readResources(
   for (const { name } of response.resources) counts.set(name, (counts.get(name) ?? 0) + 1);
   const removed = new Set(response.removed);
   for (const [name, count] of counts) {
-    if (count > 1) refused.push({ name, reasons: ['is in the response more than once'] });
+    if (options.active[kind].get(name)?.fixed === true)
+      refused.push({ name, reasons: ['has the name of a static one, which stays'] });
+    else if (count > 1) refused.push({ name, reasons: ['is in the response more than once'] });
     else if (removed.has(name)) refused.push({ name, reasons: ['is both sent and removed'] });
   }
   const ambiguous = new Set(refused.map(({ name }) => name));
@@ -46,7 +48,7 @@ export function readResources(
       refused.push({ name, reasons: ['there is no room for another resource (maxResources)'] });
       continue;
     }
-    const decoded = options.decoder.decode(kind, any);
+    const decoded = options.decoder.decode(kind, any, response.source);
     if (!decoded.ok)
       refused.push({
         name,
@@ -54,7 +56,12 @@ export function readResources(
       });
     else if (decoded.resource.name !== name)
       refused.push({ name, reasons: [`is named "${decoded.resource.name}" inside`] });
-    else taken.push([name, { version, resource: decoded.resource }]);
+    else {
+      const needs = decoded.needs.filter(
+        ({ source, timeoutMs }) => source.kind !== 'ads' || timeoutMs !== undefined,
+      );
+      taken.push([name, { version, resource: decoded.resource, ...(needs.length > 0 && { needs }) }]);
+    }
   }
   return { taken, refused };
 }

@@ -1,9 +1,10 @@
 import type { ConfigIssue } from '@tulle/filter';
-import type { ProxyConfig } from '@tulle/model';
+import type { ProxyConfig, RouteConfig } from '@tulle/model';
 import type { ResourceDecoder } from '../decode/resource.ts';
 import { kindOfTypeUrl, type ResourceKind, TYPE_URLS } from '../wire.ts';
 import { assemble, type Assembled, REMOVED } from './assemble.ts';
 import { type ClientRequest, clientRequest, type ServerResponse } from './messages.ts';
+import { type DiscoverySource, type Need, sourceKey } from '../decode/discovery-source.ts';
 import { readResources } from './receive.ts';
 import { neededBy, neededByStore } from './references.ts';
 import { resourcesAtFault } from './resources-at-fault.ts';
@@ -12,12 +13,20 @@ import {
   copyStaged,
   type DraftStaged,
   emptyStaged,
+  needsOf,
   forgetCommitted,
   stagedModels,
+  stagedOf,
   stagedSize,
 } from './staged.ts';
-import { configOf, sameStore, type Store, storeSize } from './store.ts';
-import { createSubscriptions, type Subscriptions, subscribeTo, versionsOf } from './subscriptions.ts';
+import { configOf, type Held, sameStore, type Store, storeSize } from './store.ts';
+import {
+  createSubscriptions,
+  type NeedsByName,
+  type Subscriptions,
+  subscribeTo,
+  versionsOf,
+} from './subscriptions.ts';
 
 /** What the engine says to a configuration: taken whole, or refused whole with paths (JSON pointers) into it. */
 export type ApplyResult =
@@ -37,6 +46,10 @@ export interface SessionOptions {
   readonly decoder: ResourceDecoder;
   /** What is in use already, e.g. from the saved snapshot; claimed by version, so that it is not sent again. */
   readonly initial: Store;
+  /** What no server gives: there from the first stream on, and never taken away. */
+  readonly fixed?: Store;
+  /** Whom to ask for listeners and for clusters; `none`: nobody. Absent: the session's stream. */
+  readonly roots?: Roots;
   /** Resources held at a time, all kinds together. */
   readonly maxResources: number;
   /** How long a listener waits for its routes and a cluster for its endpoints. */
@@ -53,6 +66,9 @@ export interface SessionOptions {
   warn(message: string, fields: Readonly<Record<string, unknown>>): void;
   nowMs(): number;
 }
+
+/** Where the resources come from that nothing else names. */
+export type Roots = Readonly<Partial<Record<'listener' | 'cluster', DiscoverySource | 'none'>>>;
 
 /** The client's side as a state machine: no sockets, no timers, no protobuf envelope. Lives across streams. */
 export interface Session {
@@ -85,6 +101,7 @@ export interface SessionStatus {
 /** A response without an answer yet. */
 interface Pending {
   readonly kind: ResourceKind;
+  readonly source: DiscoverySource | undefined;
   readonly nonce: string;
   readonly names: readonly string[];
   /** What could not be read of it. */
@@ -128,16 +145,17 @@ export function createSession(options: SessionOptions): Session {
   let absent = new Set<string>();
   let givenUp = new Set<string>();
   let lingerUntil = new Map<string, number>();
+  let needs: NeedsByName = new Map();
 
   const key = (kind: ResourceKind, name: string): string => `${kind} ${name}`;
 
   function resetStream(): void {
-    staged = emptyStaged();
+    staged = stagedOf(options.fixed, active);
     refused = createRefusals();
     pending = [];
     subscriptions = createSubscriptions();
     marked = false;
-    complete = false;
+    complete = stagedSize(staged) > 0; // what is fixed waits for nobody
     holdUntil = undefined;
     warming = [];
     deadlines = new Map();
@@ -155,8 +173,16 @@ export function createSession(options: SessionOptions): Session {
     subscribe();
     // Listeners last: a server that sends changes whole begins when it has seen what is here.
     for (const kind of ['cluster', 'listener'] as const) {
-      options.send(clientRequest(TYPE_URLS[kind], { initialVersions: versionsOf(active, kind) }));
+      const source = options.roots?.[kind];
+      if (source === 'none') continue;
+      options.send(
+        clientRequest(TYPE_URLS[kind], {
+          initialVersions: versionsOf(active, kind),
+          ...(source && { source }),
+        }),
+      );
     }
+    commit();
   }
 
   function subscribe(): void {
@@ -166,14 +192,15 @@ export function createSession(options: SessionOptions): Session {
       route: new Set([...used.route, ...coming.route]),
       endpoint: new Set([...used.endpoint, ...coming.endpoint]),
     };
-    for (const request of subscribeTo(subscriptions, needed, active)) options.send(request);
+    needs = needsOf(staged, active);
+    for (const request of subscribeTo(subscriptions, needed, active, needs)) options.send(request);
     for (const kind of ['route', 'endpoint'] as const) {
       for (const name of staged[kind].keys()) if (!needed[kind].has(name)) staged[kind].delete(name);
       for (const name of needed[kind]) {
         if (isHere(kind, name)) givenUp.delete(key(kind, name));
         if (isHere(kind, name) || isAbsent(kind, name)) deadlines.delete(key(kind, name));
         else if (!deadlines.has(key(kind, name)) && !givenUp.has(key(kind, name)))
-          deadlines.set(key(kind, name), options.nowMs() + options.warmingMs);
+          deadlines.set(key(kind, name), options.nowMs() + patience(needs.get(key(kind, name))));
       }
     }
     // Who asks for it no more has no word on it either; not every server says that it is gone.
@@ -186,6 +213,11 @@ export function createSession(options: SessionOptions): Session {
       givenUp.delete(waited);
       absent.delete(waited);
     }
+  }
+
+  function patience(need: Need | undefined): number {
+    const timeoutMs = need?.timeoutMs ?? options.warmingMs;
+    return timeoutMs === 0 ? Number.POSITIVE_INFINITY : timeoutMs;
   }
 
   function isHere(kind: 'route' | 'endpoint', name: string): boolean {
@@ -266,7 +298,10 @@ export function createSession(options: SessionOptions): Session {
       ...store,
       route: new Map([
         ...store.route,
-        ...missing.map((name) => [name, { version: '', resource: { name, virtualHosts: [] } }] as const),
+        ...missing.map((name): [string, Held<RouteConfig>] => [
+          name,
+          { version: '', resource: { name, virtualHosts: [] } },
+        ]),
       ]),
     };
   }
@@ -292,12 +327,12 @@ export function createSession(options: SessionOptions): Session {
     if (pending.length > 0) commit();
   }
 
-  function answer({ kind, nonce, names, unread }: Pending, refusals: Refusals): void {
+  function answer({ kind, source, nonce, names, unread }: Pending, refusals: Refusals): void {
     const own = createRefusals(unread);
     for (const name of names) own.add(kind, name, ...(refusals.get(kind, name)?.reasons ?? []));
     const list = [...own].filter(({ reasons }) => reasons.length > 0);
     const error = list.length === 0 ? {} : { error: { message: refusalText(list), refusals: list } };
-    options.send(clientRequest(TYPE_URLS[kind], { nonce, ...error }));
+    options.send(clientRequest(TYPE_URLS[kind], { nonce, ...error, ...(source && { source }) }));
   }
 
   /** Offers the engine what is left without the resources that it does not like. */
@@ -323,7 +358,7 @@ export function createSession(options: SessionOptions): Session {
       decoder: options.decoder,
       active,
       room,
-      wanted: (name) => isWanted(kind, name),
+      wanted: (name) => isWanted(kind, name) && isFrom(kind, name, response.source),
     });
     for (const [name, held] of read.taken) {
       staged[kind].set(name, held as never);
@@ -335,17 +370,24 @@ export function createSession(options: SessionOptions): Session {
       staged[kind].delete(name);
     }
     for (const name of response.removed) {
-      if (!isWanted(kind, name)) continue;
+      if (!isWanted(kind, name) || !isFrom(kind, name, response.source)) continue;
       staged[kind].set(name, REMOVED);
       if (kind === 'route' || kind === 'endpoint') absent.add(key(kind, name));
     }
     const unread = read.refused.map((one) => ({ kind, ...one }));
     const names = [...read.taken.map(([name]) => name), ...response.removed];
-    pending.push({ kind, nonce: response.nonce, names, unread });
+    pending.push({ kind, source: response.source, nonce: response.nonce, names, unread });
   }
 
   function isWanted(kind: ResourceKind, name: string): boolean {
     return kind === 'listener' || kind === 'cluster' || subscriptions[kind].has(name);
+  }
+
+  /** A resource has one source: what another one sends under its name was never asked for there. */
+  function isFrom(kind: ResourceKind, name: string, source: DiscoverySource | undefined): boolean {
+    if (kind === 'listener' || kind === 'cluster') return true;
+    const asked = subscriptions[kind].get(name);
+    return (asked ? sourceKey(asked) : 'ads') === (source ? sourceKey(source) : 'ads');
   }
 
   return {
@@ -367,14 +409,19 @@ export function createSession(options: SessionOptions): Session {
         const message = `The type ${response.typeUrl === '' ? '(none)' : response.typeUrl} was never asked for.`;
         options.warn('Response of a type that was never asked for', { typeUrl: response.typeUrl });
         options.send(
-          clientRequest(response.typeUrl, { nonce: response.nonce, error: { message, refusals: [] } }),
+          clientRequest(response.typeUrl, {
+            nonce: response.nonce,
+            error: { message, refusals: [] },
+            ...(response.source && { source: response.source }),
+          }),
         );
         return;
       }
       stage(kind, response);
       changeId = response.changeId;
       if (response.last !== undefined) marked = true;
-      complete = response.last ?? true;
+      // One source's answer says nothing of a change of another.
+      complete = response.last ?? (marked ? complete : true);
       holdUntil = complete ? undefined : (holdUntil ?? options.nowMs() + options.holdMs);
       subscribe();
       commit();
@@ -389,7 +436,7 @@ export function createSession(options: SessionOptions): Session {
     deadlineMs() {
       if (flight || !open) return undefined;
       const all = [
-        ...deadlines.values(),
+        ...[...deadlines.values()].filter((until) => until < Number.POSITIVE_INFINITY),
         ...lingerUntil.values(),
         ...(holdUntil === undefined ? [] : [holdUntil]),
       ];

@@ -1,8 +1,10 @@
+import type { Need } from '../decode/discovery-source.ts';
 import type { ResourceModels } from '../decode/resource.ts';
 import { KINDS, type ResourceKind } from '../wire.ts';
 import { type Assembled, REMOVED } from './assemble.ts';
 import type { Refusals } from './refusals.ts';
-import type { Held } from './store.ts';
+import type { Held, Store } from './store.ts';
+import type { NeedsByName } from './subscriptions.ts';
 
 /** What came over the stream and is not in use yet, by kind and name. */
 export type DraftStaged = {
@@ -11,6 +13,28 @@ export type DraftStaged = {
 
 export function emptyStaged(): DraftStaged {
   return { listener: new Map(), route: new Map(), cluster: new Map(), endpoint: new Map() };
+}
+
+/** What is fixed and not in use yet. */
+export function stagedOf(fixed: Store | undefined, active: Store): DraftStaged {
+  const staged = emptyStaged();
+  for (const kind of KINDS)
+    for (const [name, held] of (fixed?.[kind] ?? new Map()) as ReadonlyMap<string, Held>)
+      if (active[kind].get(name) !== held) (staged[kind] as Map<string, Held>).set(name, held);
+  return staged;
+}
+
+/** Where everything that is named comes from, as what came last says it. */
+export function needsOf(staged: DraftStaged, active: Store): NeedsByName {
+  const needs = new Map<string, Need>();
+  for (const kind of ['listener', 'cluster'] as const) {
+    for (const [name, held] of active[kind])
+      if (!staged[kind].has(name))
+        for (const need of held.needs ?? []) needs.set(`${need.kind} ${need.name}`, need);
+    for (const held of staged[kind].values())
+      if (held !== REMOVED) for (const need of held.needs ?? []) needs.set(`${need.kind} ${need.name}`, need);
+  }
+  return needs;
 }
 
 export function copyStaged(staged: DraftStaged): DraftStaged {

@@ -1,4 +1,5 @@
 import type { ProxyConfig } from '@tulle/model';
+import type { Need } from '../decode/discovery-source.ts';
 import type { ResourceModel, ResourceModels } from '../decode/resource.ts';
 import { KINDS, type ResourceKind } from '../wire.ts';
 import { addRetrySlots } from './retry-slots.ts';
@@ -7,6 +8,10 @@ import { addRetrySlots } from './retry-slots.ts';
 export interface Held<Model extends ResourceModel = ResourceModel> {
   readonly version: string;
   readonly resource: Model;
+  /** What it names that comes from elsewhere than the session's stream, or is waited for otherwise. */
+  readonly needs?: readonly Need[];
+  /** No server gave it, and none can replace it or take it away. */
+  readonly fixed?: true;
 }
 
 /** Resources by kind and name. */

@@ -1,42 +1,81 @@
+import { type DiscoverySource, type Need, sourceKey } from '../decode/discovery-source.ts';
 import { TYPE_URLS } from '../wire.ts';
 import { type ClientRequest, clientRequest } from './messages.ts';
 import type { Needed } from './references.ts';
 import type { Store } from './store.ts';
 
-/** What one stream has asked for by name. */
+/** What streams were asked for by name, and which one. */
 export interface Subscriptions {
-  readonly route: Set<string>;
-  readonly endpoint: Set<string>;
-  /** Types for which a first request was made on this stream. */
-  readonly begun: Set<'route' | 'endpoint'>;
+  /** Source by name; `undefined` is the stream of the session. */
+  readonly route: Map<string, DiscoverySource | undefined>;
+  readonly endpoint: Map<string, DiscoverySource | undefined>;
+  /** Kinds and sources for which a first request was made. */
+  readonly begun: Set<string>;
 }
 
 export function createSubscriptions(): Subscriptions {
-  return { route: new Set(), endpoint: new Set(), begun: new Set() };
+  return { route: new Map(), endpoint: new Map(), begun: new Set() };
 }
+
+/** Where what is needed is to be had, by kind and name; what is in none is to be had of the session's own stream. */
+export type NeedsByName = ReadonlyMap<string, Need>;
 
 /**
  * Changes what is asked for to what is needed.
  * @param known what is here, claimed by version in the first request of a type
  * @returns the requests that say so: none when nothing changed
  */
-export function subscribeTo(subscriptions: Subscriptions, needed: Needed, known: Store): ClientRequest[] {
+export function subscribeTo(
+  subscriptions: Subscriptions,
+  needed: Needed,
+  known: Store,
+  needs: NeedsByName,
+): ClientRequest[] {
   return (['endpoint', 'route'] as const).flatMap((kind) => {
     const current = subscriptions[kind];
-    const subscribe = [...needed[kind]].filter((name) => !current.has(name));
-    const unsubscribe = [...current].filter((name) => !needed[kind].has(name));
+    const changes = new Map<
+      string,
+      { source: DiscoverySource | undefined; subscribe: string[]; unsubscribe: string[] }
+    >();
+    const changesOf = (
+      source: DiscoverySource | undefined,
+    ): { subscribe: string[]; unsubscribe: string[] } => {
+      const key = keyOf(source);
+      const found = changes.get(key) ?? { source, subscribe: [], unsubscribe: [] };
+      changes.set(key, found);
+      return found;
+    };
+    for (const [name, source] of current)
+      if (!needed[kind].has(name) || keyOf(source) !== keyOf(needs.get(`${kind} ${name}`)?.source)) {
+        changesOf(source).unsubscribe.push(name);
+        current.delete(name);
+      }
+    for (const name of needed[kind]) {
+      if (current.has(name)) continue;
+      const source = needs.get(`${kind} ${name}`)?.source;
+      changesOf(source).subscribe.push(name);
+      current.set(name, source);
+    }
     // A first request without names would mean all of them to some servers.
-    if (subscribe.length + unsubscribe.length === 0) return [];
-    for (const name of subscribe) current.add(name);
-    for (const name of unsubscribe) current.delete(name);
-    const first = !subscriptions.begun.has(kind);
-    subscriptions.begun.add(kind);
-    const initialVersions = first ? versionsOf(known, kind, subscribe) : {};
-    return [clientRequest(TYPE_URLS[kind], { subscribe, unsubscribe, initialVersions })];
+    return [...changes.values()].map(({ source, subscribe, unsubscribe }) => {
+      const key = `${kind} ${keyOf(source)}`;
+      const first = !subscriptions.begun.has(key);
+      subscriptions.begun.add(key);
+      const initialVersions = first ? versionsOf(known, kind, subscribe) : {};
+      return clientRequest(TYPE_URLS[kind], {
+        subscribe,
+        unsubscribe,
+        initialVersions,
+        ...(source && { source }),
+      });
+    });
   });
 }
 
-/** Version by name, of the given names or of all. */
+const keyOf = (source: DiscoverySource | undefined): string =>
+  source === undefined ? 'ads' : sourceKey(source);
+
+/** Version by name, of the given names or of all; what no server gave has none. */
 export function versionsOf(
   store: Store,
   kind: keyof Store,
@@ -45,7 +84,7 @@ export function versionsOf(
   const versions: [string, string][] = [];
   for (const name of names) {
     const held = store[kind].get(name);
-    if (held) versions.push([name, held.version]);
+    if (held && held.fixed !== true) versions.push([name, held.version]);
   }
   return Object.fromEntries(versions);
 }

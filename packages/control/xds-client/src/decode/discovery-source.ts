@@ -1,0 +1,44 @@
+import type { XdsApi } from '../wire.ts';
+
+/** Where a resource is discovered (Envoy `config.core.v3.ConfigSource`). */
+export type DiscoverySource =
+  /** The one aggregated stream. */
+  | { readonly kind: 'ads' }
+  /** A stream of its own for each type of resource (`api_config_source`). */
+  | { readonly kind: 'grpc'; readonly server: GrpcServerName; readonly api: XdsApi }
+  /** A file that holds a `DiscoveryResponse`, read again when it is replaced (`path_config_source`). */
+  | {
+      readonly kind: 'file';
+      /** Absolute, or relative to the directory in which the proxy was started. */
+      readonly path: string;
+      /** Changes are looked for in this directory, not in that of the file. */
+      readonly watchedDirectory?: string;
+    };
+
+/** A server by the name of a cluster (`envoy_grpc`) or by address (`google_grpc`, plain text). */
+export type GrpcServerName = { readonly cluster: string } | { readonly target: string };
+
+/** Something that a resource names, and where it is to be had. */
+export interface Need {
+  readonly kind: 'route' | 'endpoint';
+  readonly name: string;
+  readonly source: DiscoverySource;
+  /** How long to wait for it, 0 without end; absent: as long as the client waits for any (Envoy `initial_fetch_timeout`). */
+  readonly timeoutMs?: number;
+}
+
+/** Same text for the same source. */
+export function sourceKey(source: DiscoverySource): string {
+  switch (source.kind) {
+    case 'ads':
+      return 'ads';
+    case 'grpc':
+      return `${source.api} ${serverKey(source.server)}`;
+    case 'file':
+      return `file ${source.path} ${source.watchedDirectory ?? ''}`;
+  }
+}
+
+export function serverKey(server: GrpcServerName): string {
+  return 'cluster' in server ? `cluster ${server.cluster}` : `target ${server.target}`;
+}

@@ -1,0 +1,364 @@
+import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fromJson, type JsonObject } from '@bufbuild/protobuf';
+import { type Any, AnySchema } from '@bufbuild/protobuf/wkt';
+import { credentials } from '@grpc/grpc-js';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Cluster, Listener, ProxyConfig } from '@tulle/model';
+import {
+  createResourceDecoder,
+  type Decoded,
+  type DiscoverySource,
+  resourceTypes,
+  type SourceOptions,
+  type XdsApi,
+} from '../src/index.ts';
+import { TYPE_PREFIX } from '../src/wire.ts';
+import { testClient, type TestClient } from './control-plane.ts';
+import { endpointsAt, routesTo } from './fixtures.ts';
+import { startTypeServer, type TypeServer } from './type-server.ts';
+
+let directory: string;
+let clients: TestClient[];
+let servers: TypeServer[];
+let warnings: string[];
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'tulle-sources-'));
+  clients = [];
+  servers = [];
+  warnings = [];
+});
+
+afterEach(async () => {
+  for (const { xds } of clients) await xds.stop();
+  for (const server of servers) server.kill();
+  await rm(directory, { recursive: true, force: true });
+});
+
+async function server(port?: number, from?: TypeServer): Promise<TypeServer> {
+  const made = await startTypeServer(port, from);
+  servers.push(made);
+  return made;
+}
+
+async function client(
+  sources: Partial<SourceOptions>,
+  options: Parameters<typeof testClient>[1] = {},
+): Promise<TestClient> {
+  const made = await testClient('', {
+    targets: [],
+    log: {
+      debug() {},
+      info() {},
+      warn: (message, fields) => void warnings.push(`${message} ${JSON.stringify(fields)}`),
+      error: (message, fields) => void warnings.push(`${message} ${JSON.stringify(fields)}`),
+    },
+    ...options,
+    sources: { server: () => undefined, ...sources },
+  });
+  clients.push(made);
+  return made;
+}
+
+/** The server of the cluster `xds`. */
+const at =
+  (port: number): SourceOptions['server'] =>
+  (name) =>
+    'cluster' in name && name.cluster === 'xds'
+      ? {
+          targets: [`127.0.0.1:${port}`],
+          channel: () => ({ credentials: credentials.createInsecure() }),
+        }
+      : undefined;
+
+const grpc = (api: XdsApi): DiscoverySource => ({ kind: 'grpc', server: { cluster: 'xds' }, api });
+const file = (name: string): DiscoverySource => ({ kind: 'file', path: join(directory, name) });
+const apiSource = (api: XdsApi): JsonObject => ({
+  resource_api_version: 'V3',
+  api_config_source: {
+    api_type: api === 'delta' ? 'DELTA_GRPC' : 'GRPC',
+    transport_api_version: 'V3',
+    grpc_services: [{ envoy_grpc: { cluster_name: 'xds' } }],
+  },
+});
+const fileSource = (name: string): JsonObject => ({
+  resource_api_version: 'V3',
+  path_config_source: { path: join(directory, name) },
+});
+
+const typed = (type: string, fields: JsonObject): JsonObject => ({ '@type': TYPE_PREFIX + type, ...fields });
+const network = 'envoy.extensions.filters.network';
+const listener = (name: string, routes: string, source: JsonObject): JsonObject =>
+  typed('envoy.config.listener.v3.Listener', {
+    name,
+    address: { socket_address: { address: '127.0.0.1', port_value: 8080 } },
+    filter_chains: [
+      {
+        filters: [
+          {
+            name: 'http',
+            typed_config: typed(`${network}.http_connection_manager.v3.HttpConnectionManager`, {
+              stat_prefix: 'in',
+              server_header_transformation: 'PASS_THROUGH',
+              rds: { route_config_name: routes, config_source: source },
+              http_filters: [
+                { name: 'router', typed_config: typed('envoy.extensions.filters.http.router.v3.Router', {}) },
+              ],
+            }),
+          },
+        ],
+      },
+    ],
+  });
+const cluster = (name: string, source: JsonObject): JsonObject =>
+  typed('envoy.config.cluster.v3.Cluster', {
+    name,
+    type: 'EDS',
+    eds_cluster_config: { eds_config: source },
+  });
+const endpoints = (name: string, port: number): JsonObject =>
+  typed('envoy.config.endpoint.v3.ClusterLoadAssignment', {
+    cluster_name: name,
+    endpoints: [
+      {
+        lb_endpoints: [
+          { endpoint: { address: { socket_address: { address: '10.0.0.1', port_value: port } } } },
+        ],
+      },
+    ],
+  });
+const routes = (name: string, to: string): JsonObject =>
+  typed('envoy.config.route.v3.RouteConfiguration', {
+    name,
+    virtual_hosts: [
+      {
+        name: 'all',
+        domains: ['*'],
+        routes: [{ name: 'r', match: { prefix: '/' }, route: { cluster: to } }],
+      },
+    ],
+  });
+
+const anyOf = (json: JsonObject): Any => fromJson(AnySchema, json, { registry: resourceTypes });
+const write = async (name: string, ...resources: readonly JsonObject[]): Promise<void> => {
+  // As an editor or a config manager does: the new file is moved into the place of the old one.
+  await writeFile(join(directory, `${name}.new`), JSON.stringify({ version_info: '1', resources }));
+  await rename(join(directory, `${name}.new`), join(directory, name));
+};
+
+const portOf = (config: ProxyConfig, set: string = 'a'): number | undefined => {
+  const address = config.endpoints.find(({ name }) => name === set)?.endpoints[0]?.address;
+  return address && 'port' in address ? address.port : undefined;
+};
+
+describe('files', () => {
+  const roots = (): Partial<SourceOptions> => ({
+    roots: { listener: file('lds.json'), cluster: file('cds.json') },
+  });
+
+  beforeEach(async () => {
+    await write('lds.json', listener('in', 'r', fileSource('rds.json')));
+    await write('cds.json', cluster('a', fileSource('eds.json')));
+    await write('rds.json', routes('r', 'a'));
+    await write('eds.json', endpoints('a', 1), endpoints('other', 7));
+  });
+
+  it('give a configuration, each kind its own', async () => {
+    const { config } = await client(roots());
+    const first = await config(({ listeners, endpoints: sets }) => listeners.length > 0 && sets.length > 0);
+    expect(first.listeners.map(({ name }) => name)).toEqual(['in']);
+    expect(first.routes.map(({ name }) => name)).toEqual(['r']);
+    expect(first.endpoints.map(({ name }) => name)).toEqual(['a']);
+  });
+
+  it('are read again when they are replaced, and what is gone from them goes', async () => {
+    const { config } = await client(roots());
+    await config((one) => portOf(one) === 1);
+    await write('eds.json', endpoints('a', 2), endpoints('other', 7));
+    await config((one) => portOf(one) === 2);
+    await write('cds.json', cluster('a', fileSource('eds.json')), cluster('other', fileSource('eds.json')));
+    await config(({ clusters }) => clusters.length === 2);
+    await write('cds.json', cluster('a', fileSource('eds.json')));
+    await config(({ clusters }) => clusters.length === 1 && portOf(clients[0]!.configs.at(-1)!) === 2);
+  });
+
+  it('that are broken leave the last good one, and say why', async () => {
+    const { config, xds } = await client(roots());
+    await config((one) => portOf(one) === 1);
+    await writeFile(join(directory, 'eds.json'), '{ "resources": [');
+    await expect.poll(() => xds.state().lastError).toMatch(/eds\.json: .*JSON/);
+    await write('cds.json', { ...cluster('a', fileSource('eds.json')), upstream_config: { name: 'x' } });
+    await expect.poll(() => warnings.join('\n')).toMatch(/cluster \\"a\\": upstream_config: /);
+    expect(portOf(clients[0]!.configs.at(-1)!)).toBe(1);
+    await write('eds.json', endpoints('a', 3));
+    await config((one) => portOf(one) === 3);
+  });
+
+  it('that come later are waited for', async () => {
+    await rm(join(directory, 'eds.json'));
+    const { config } = await client(roots(), { initialFetchTimeoutMs: 0 });
+    await expect.poll(() => clients[0]!.xds.state().warming).toEqual(['cluster a']);
+    await write('eds.json', endpoints('a', 4));
+    await config((one) => portOf(one) === 4);
+  });
+
+  it('in a directory that is swapped by a symbolic link are seen', async () => {
+    for (const [name, port] of [
+      ['one', 5],
+      ['two', 6],
+    ] as const) {
+      await mkdir(join(directory, name));
+      await writeFile(
+        join(directory, name, 'eds.json'),
+        JSON.stringify({ resources: [endpoints('a', port)] }),
+      );
+    }
+    await symlink('one', join(directory, '..data'));
+    const watched = {
+      path_config_source: {
+        path: join(directory, '..data', 'eds.json'),
+        watched_directory: { path: directory },
+      },
+    };
+    await write('cds.json', cluster('a', watched));
+    const { config } = await client(roots());
+    await config((one) => portOf(one) === 5);
+    await symlink('two', join(directory, '..new'));
+    await rename(join(directory, '..new'), join(directory, '..data'));
+    await config((one) => portOf(one) === 6);
+  });
+});
+
+describe.each(['delta', 'state-of-the-world'] as const)('a stream for each type, %s,', (api) => {
+  const roots = { listener: grpc(api), cluster: grpc(api) } as const;
+  const short = api === 'delta' ? 'delta' : 'world';
+
+  async function full(): Promise<TypeServer> {
+    const one = await server();
+    one.putAny('listener', 'in', anyOf(listener('in', 'r', { resource_api_version: 'V3', self: {} })));
+    one.putAny('cluster', 'a', anyOf(cluster('a', apiSource(api))));
+    one.put('route', routesTo('r', 'a'));
+    one.put('endpoint', endpointsAt('a', 1));
+    return one;
+  }
+
+  it('gives a configuration, and every change', async () => {
+    const one = await full();
+    const { config } = await client({ roots, server: at(one.port) });
+    await config((now) => now.routes.length === 1 && now.listeners.length === 1 && portOf(now) === 1);
+    expect(one.opened.toSorted()).toEqual(
+      ['cluster', 'endpoint', 'listener', 'route'].map((kind) => `${kind} ${short}`),
+    );
+    one.put('endpoint', endpointsAt('a', 2));
+    await config((now) => portOf(now) === 2);
+    one.put('route', routesTo('r'));
+    await config((now) => now.routes[0]?.virtualHosts[0]?.routes[0]?.action.kind === 'forward');
+    one.remove('listener', 'in');
+    await config((now) => now.listeners.length === 0);
+    expect(one.nacks).toEqual([]);
+  });
+
+  it('is opened again when it is lost; until then everything stays', async () => {
+    const one = await full();
+    const { config, configs, xds } = await client({ roots, server: at(one.port) });
+    await config((now) => now.listeners.length === 1 && portOf(now) === 1);
+    one.kill();
+    await expect.poll(() => xds.state().connected).toBe(false);
+    expect(configs.at(-1)?.listeners).toHaveLength(1);
+    const two = await server(one.port, one);
+    two.put('endpoint', endpointsAt('a', 9));
+    await config((now) => portOf(now) === 9);
+    await expect.poll(() => xds.state().connected).toBe(true);
+    expect(configs.at(-1)?.listeners).toHaveLength(1);
+  });
+
+  it('is told what is refused, and why', async () => {
+    const one = await full();
+    const { config } = await client({ roots, server: at(one.port) });
+    await config((now) => portOf(now) === 1);
+    one.putAny('cluster', 'a', anyOf({ ...cluster('a', apiSource(api)), upstream_config: { name: 'x' } }));
+    await expect.poll(() => one.nacks).toEqual([expect.stringMatching(/^cluster "a": upstream_config: /)]);
+  });
+});
+
+describe('what is fixed', () => {
+  const decoder = createResourceDecoder();
+  const decoded = <Kind extends 'listener' | 'cluster'>(
+    kind: Kind,
+    json: JsonObject,
+  ): Extract<Decoded<Kind>, { ok: true }> => {
+    const result = decoder.decode(kind, anyOf(json), grpc('delta'));
+    if (!result.ok) throw new Error(JSON.stringify(result.issues));
+    return result;
+  };
+  const fixedOf = (
+    listeners: readonly JsonObject[],
+    clusters: readonly JsonObject[],
+  ): NonNullable<SourceOptions['fixed']> => ({
+    listeners: listeners.map((json): { resource: Listener } => decoded('listener', json)),
+    clusters: clusters.map((json): { resource: Cluster } => decoded('cluster', json)),
+  });
+
+  it('is there before any server answers, as far as it needs none', async () => {
+    const fixed = fixedOf([], [typed('envoy.config.cluster.v3.Cluster', { name: 'xds' })]);
+    const { configs, xds } = await client({
+      roots: { listener: grpc('delta'), cluster: grpc('delta') },
+      fixed,
+    });
+    await xds.configured();
+    expect(configs.at(-1)?.clusters.map(({ name }) => name)).toEqual(['xds']);
+  });
+
+  it('waits for what it needs, from where it says, and cannot be taken over', async () => {
+    const one = await server();
+    const fixed = fixedOf(
+      [listener('in', 'r', fileSource('rds.json'))],
+      [cluster('a', apiSource('delta')), cluster('b', apiSource('state-of-the-world'))],
+    );
+    const { config } = await client({
+      roots: { listener: 'none', cluster: grpc('delta') },
+      fixed,
+      server: at(one.port),
+    });
+    await expect
+      .poll(() => clients[0]!.xds.state().warming)
+      .toEqual(['cluster a', 'cluster b', 'listener in']);
+    await write('rds.json', routes('r', 'a'));
+    one.put('endpoint', endpointsAt('a', 1));
+    one.put('endpoint', endpointsAt('b', 2));
+    await config((now) => portOf(now) === 1 && portOf(now, 'b') === 2 && now.listeners.length === 1);
+    expect(new Set(one.opened)).toEqual(new Set(['cluster delta', 'endpoint delta', 'endpoint world']));
+    one.putAny('cluster', 'a', anyOf(typed('envoy.config.cluster.v3.Cluster', { name: 'a' })));
+    await expect.poll(() => one.nacks).toEqual(['cluster "a": has the name of a static one, which stays']);
+    one.putAny('cluster', 'c', anyOf(typed('envoy.config.cluster.v3.Cluster', { name: 'c' })));
+    const last = await config(({ clusters }) => clusters.length === 3);
+    expect(last.clusters.find(({ name }) => name === 'a')?.discovery.kind).toBe('eds');
+  });
+
+  it('gives up waiting after initial_fetch_timeout', async () => {
+    const fixed = fixedOf(
+      [listener('in', 'r', { ...fileSource('none.json'), initial_fetch_timeout: '0.05s' })],
+      [],
+    );
+    const { config } = await client({ roots: { listener: 'none', cluster: 'none' }, fixed });
+    const without = await config(({ listeners }) => listeners.length === 1);
+    expect(without.routes).toEqual([{ name: 'r', virtualHosts: [] }]);
+  });
+});
+
+describe('without sources', () => {
+  it('a resource that names another one than ADS is refused with the path', () => {
+    const decoded = createResourceDecoder().decode('cluster', anyOf(cluster('a', apiSource('delta'))));
+    expect(decoded).toEqual({
+      ok: false,
+      issues: [
+        {
+          path: 'eds_cluster_config.eds_config',
+          message: 'must be ads: this proxy discovers everything over one stream',
+        },
+      ],
+    });
+  });
+});
