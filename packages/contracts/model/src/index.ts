@@ -22,12 +22,16 @@ export type {
   ClusterDiscovery,
   Endpoint,
   EndpointSet,
+  HashOptions,
   Locality,
   OutlierDetection,
   PoolOptions,
   RefreshBackoff,
   RetryBudget,
   SlowStart,
+  SubsetFallback,
+  SubsetRules,
+  SubsetSelector,
   TcpKeepalive,
 } from './cluster.ts';
 export type {

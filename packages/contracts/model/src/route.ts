@@ -169,6 +169,8 @@ export interface WeightedCluster {
   readonly name: string;
   /** 0 to 1,000,000. Default 1. */
   readonly weight?: number;
+  /** Labels that the endpoint must have, where the cluster has `subsets` (Envoy `metadata_match`, namespace `envoy.lb`). */
+  readonly subset?: Readonly<Record<string, string>>;
   readonly requestHeaders?: HeaderEdits;
   readonly responseHeaders?: HeaderEdits;
   readonly filterConfigs?: FilterConfigs;

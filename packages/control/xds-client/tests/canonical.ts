@@ -379,7 +379,7 @@ export function canonicalCluster(cluster: Cluster): Cluster {
       tls: cluster.tls && tls(cluster.tls),
       pool: cluster.pool && pool(cluster.pool),
     } as Cluster,
-    { labels: {}, localityWeighted: false },
+    { labels: {}, localityWeighted: false, failOnPanic: false },
   );
 }
 

@@ -1,4 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import type { JsonObject } from '@bufbuild/protobuf';
+import { LeastRequestSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/least_request/v3/least_request';
+import { MaglevSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/maglev/v3/maglev';
+import { PickFirstSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/pick_first/v3/pick_first';
+import { RoundRobinSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin';
+import { SubsetSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/subset/v3/subset';
+import { WrrLocalitySchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality';
 import { clusterOf, refusedAt } from './envoy-json.ts';
 
 describe("Envoy's clusters of names", () => {
@@ -64,5 +71,119 @@ describe("Connections of Envoy's clusters", () => {
     expect(
       refusedAt({ upstream_bind_config: { source_address: { address: '10.0.0.9', port_value: 9 } } }),
     ).toEqual(['upstream_bind_config.source_address.port_value']);
+  });
+});
+
+const POLICIES = [
+  LeastRequestSchema,
+  MaglevSchema,
+  PickFirstSchema,
+  RoundRobinSchema,
+  SubsetSchema,
+  WrrLocalitySchema,
+] as const;
+
+function policy(name: string, fields: JsonObject = {}): JsonObject {
+  const type = name.replaceAll(/(?:^|_)(.)/g, (_, letter: string) => letter.toUpperCase());
+  return {
+    policies: [
+      {
+        typed_extension_config: {
+          name,
+          typed_config: {
+            '@type': `type.googleapis.com/envoy.extensions.load_balancing_policies.${name}.v3.${type}`,
+            ...fields,
+          },
+        },
+      },
+    ],
+  };
+}
+const balancing = (config: JsonObject) => clusterOf({ load_balancing_policy: config }, ...POLICIES);
+
+describe("Envoy's balancing policies", () => {
+  it('may be least request in full, with localities', () => {
+    expect(
+      balancing(
+        policy('least_request', {
+          selection_method: 'FULL_SCAN',
+          active_request_bias: { default_value: 0.5, runtime_key: 'k' },
+          locality_lb_config: { locality_weighted_lb_config: {} },
+        }),
+      ),
+    ).toMatchObject({
+      balance: { policy: 'least-request', fullScan: true, activeRequestBias: 0.5 },
+      localityWeighted: true,
+    });
+  });
+
+  it('may be a policy within one by localities, or within subsets', () => {
+    expect(
+      balancing(policy('wrr_locality', { endpoint_picking_policy: policy('round_robin') })),
+    ).toMatchObject({ balance: { policy: 'round-robin' }, localityWeighted: true });
+    expect(
+      balancing(
+        policy('subset', {
+          fallback_policy: 'ANY_ENDPOINT',
+          subset_selectors: [{ keys: ['stage'], single_host_per_subset: true }],
+          subset_lb_policy: policy('maglev', {
+            consistent_hashing_lb_config: { use_hostname_for_hashing: true, hash_balance_factor: 150 },
+          }),
+        }),
+      ),
+    ).toMatchObject({
+      balance: { policy: 'maglev', useHostname: true, balanceFactorPercent: 150 },
+      subsets: { fallback: 'any', selectors: [{ keys: ['stage'], singleHost: true }] },
+    });
+  });
+
+  it('are the first of the list that this proxy has', () => {
+    const [first] = policy('pick_first', { shuffle_address_list: true })['policies'] as JsonObject[];
+    const unknown = {
+      typed_extension_config: {
+        name: 'mine',
+        typed_config: {
+          '@type': 'type.googleapis.com/envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin',
+        },
+      },
+    };
+    expect(balancing({ policies: [first as JsonObject, unknown] }).balance).toEqual({
+      policy: 'pick-first',
+      shuffle: true,
+    });
+  });
+
+  it('have subsets beside an old policy too, with everything that endpoints fall back to', () => {
+    expect(
+      clusterOf({
+        lb_policy: 'RING_HASH',
+        common_lb_config: { zone_aware_lb_config: { fail_traffic_on_panic: true } },
+        lb_subset_config: {
+          fallback_policy: 'DEFAULT_SUBSET',
+          default_subset: { stage: 'prod', canary: false, version: 1.5 },
+          subset_selectors: [
+            { keys: ['a', 'b'], fallback_policy: 'KEYS_SUBSET', fallback_keys_subset: ['a'] },
+          ],
+        },
+      }),
+    ).toMatchObject({
+      balance: { policy: 'ring-hash' },
+      failOnPanic: true,
+      subsets: {
+        fallback: 'default',
+        defaultSubset: { stage: 'prod', canary: 'false', version: '1.5' },
+        selectors: [{ keys: ['a', 'b'], fallback: 'keys', fallbackKeys: ['a'] }],
+      },
+    });
+  });
+
+  it.each([
+    ['lb_subset_config.list_as_any', { list_as_any: true }],
+    ['lb_subset_config.panic_mode_any', { panic_mode_any: true }],
+    ['lb_subset_config.metadata_fallback_policy', { metadata_fallback_policy: 'FALLBACK_LIST' }],
+  ] as const)('are refused at %s', (path, config) => {
+    expect(refusedAt({ lb_subset_config: { subset_selectors: [{ keys: ['a'] }], ...config } })).toEqual([
+      path,
+    ]);
   });
 });

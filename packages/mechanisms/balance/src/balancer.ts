@@ -1,17 +1,24 @@
-import { formatAddress, type BalancePolicy, type Endpoint, type OutlierDetection } from '@tulle/model';
-import { leastRequest, peakEwma } from './best-of-few.ts';
+import {
+  formatAddress,
+  type BalancePolicy,
+  type Endpoint,
+  type OutlierDetection,
+  type SubsetRules,
+} from '@tulle/model';
+import { leastOfAll, leastRequest, peakEwma } from './best-of-few.ts';
 import { byHash } from './hash-table.ts';
+import { LevelSet, type LevelOwner } from './level-set.ts';
 import { maglevOf } from './maglev.ts';
 import { ringOf } from './ring-hash.ts';
 import type { EndpointState, Outcome } from './endpoint-state.ts';
 import { OutlierDetector, type OutlierEvents } from './outlier-detector.ts';
 import type { Picker } from './picker.ts';
-import { priorityLoads } from './priority-loads.ts';
+import { pickFirst } from './pick-first.ts';
 import { randomPick } from './random-pick.ts';
 import { roundRobin } from './round-robin.ts';
-import { setShares } from './shares.ts';
 import { rampFactor, rampStepMs } from './slow-start.ts';
 import { State, type StateOwner } from './state.ts';
+import { Subsets, type SubsetCriteria } from './subsets.ts';
 
 /** An endpoint was ejected or came back. */
 export interface EjectionEvent<Data> {
@@ -32,8 +39,12 @@ export interface BalancerOptions<Data> {
   readonly healthChecked?: boolean;
   /** Fewer usable endpoints of a priority than this, percent, and health is not believed; 0: never. Default 50. */
   readonly panicThresholdPercent?: number;
+  /** In panic nothing is picked. Default false. */
+  readonly failsOnPanic?: boolean;
   /** Localities share by `Endpoint.localityWeight`. Default false. */
   readonly localityWeighted?: boolean;
+  /** Absent: labels decide nothing. */
+  readonly subsets?: SubsetRules;
   /** Uniform in [0, 1). */
   random(): number;
   /** Makes what the engine keeps with a new endpoint. Called once for each address that appears. */
@@ -64,12 +75,14 @@ export interface Balancer<Data> {
    * excluded, the others follow, first to last.
    * @param excluded not these, e.g. what this request tried already
    * @param hash where {@link hashes}: what is equal goes to the same endpoint; from 0 to 2^32 - 1, below 0 for none
+   * @param subset labels that the endpoint must have, where the cluster has subsets
    * @returns `undefined` when none is left (with `excluded`: call again without, or give up)
    */
   pick(
     nowMs: number,
     excluded?: readonly EndpointState<Data>[],
     hash?: number,
+    subset?: SubsetCriteria,
   ): EndpointState<Data> | undefined;
   /** Whether the policy goes by hashes. */
   readonly hashes: boolean;
@@ -97,32 +110,21 @@ const MAGLEV_SIZE = 65_537;
 
 const NONE: readonly EndpointState<never>[] = Object.freeze([]);
 
-/** The endpoints of one priority, and how one of them is chosen. */
-interface Level<Data> {
-  readonly priority: number;
-  readonly picker: Picker<Data>;
-  /** Percent of all picks. */
-  load: number;
-  panic: boolean;
-  /** None of it may be picked. */
-  empty: boolean;
-}
-
-class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data> {
+class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data>, LevelOwner<Data> {
   endpoints: readonly State<Data>[] = [];
   usable = 0;
   defaultRttMs = DEFAULT_RTT_MS;
   decayMs = DEFAULT_DECAY_MS;
   warming = true;
   hashes = false;
+  readonly panicThresholdPercent: number;
+  readonly failsOnPanic: boolean;
   readonly #options: BalancerOptions<Data>;
   readonly #outlier: OutlierDetector<Data>;
   #byAddress = new Map<string, State<Data>>();
   #policy: BalancePolicy;
-  /** By priority, first to last. */
-  #levels: Level<Data>[] = [];
-  /** The one that has all the load. */
-  #only: Level<Data> | undefined;
+  readonly #all: LevelSet<Data>;
+  readonly #subsets: Subsets<Data> | undefined;
   /** When shares follow a slow start again. */
   #rampsOnAtMs = Infinity;
   /** Of the last event that may change what is picked. */
@@ -136,8 +138,22 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data> {
       refused: (state) => options.onEjectionRefused?.(state),
     };
     this.#outlier = new OutlierDetector(events, () => this.endpoints);
+    this.panicThresholdPercent = options.panicThresholdPercent ?? DEFAULT_PANIC_PERCENT;
+    this.failsOnPanic = options.failsOnPanic === true;
     this.#policy = this.#take(options.policy);
     this.#outlier.configure(options.outlier);
+    this.#all = new LevelSet(this, options.localityWeighted === true);
+    const { subsets } = options;
+    this.#subsets =
+      subsets && new Subsets(subsets, this.#all, () => new LevelSet(this, subsets.localityWeighted === true));
+  }
+
+  random(): number {
+    return this.#options.random();
+  }
+
+  onPanicPick(): void {
+    this.#options.onPanicPick?.();
   }
 
   get ejected(): number {
@@ -146,7 +162,8 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data> {
 
   configure(policy: BalancePolicy | undefined, outlier: OutlierDetection | undefined): void {
     this.#policy = this.#take(policy);
-    this.#levels = [];
+    this.#all.reset();
+    this.#subsets?.reset();
     this.#outlier.configure(outlier);
     this.#rebuild(this.#nowMs);
   }
@@ -192,15 +209,16 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data> {
     this.#rebuild(nowMs);
   }
 
-  pick(nowMs: number, excluded: readonly EndpointState<Data>[] = NONE, hash = -1): State<Data> | undefined {
+  pick(
+    nowMs: number,
+    excluded: readonly EndpointState<Data>[] = NONE,
+    hash = -1,
+    subset?: SubsetCriteria,
+  ): State<Data> | undefined {
     this.#outlier.refresh(nowMs);
     if (nowMs >= this.#rampsOnAtMs) this.#rebuild(nowMs);
-    const level = this.#only ?? this.#drawLevel();
-    if (level === undefined) return undefined;
-    const state = level.picker.pick(nowMs, excluded, hash);
-    if (state === undefined) return this.#pickElsewhere(level, nowMs, excluded, hash);
-    if (level.panic) this.#options.onPanicPick?.();
-    return state;
+    const levels = this.#subsets === undefined ? this.#all : this.#subsets.find(subset);
+    return levels?.pick(nowMs, excluded, hash);
   }
 
   get(address: string): State<Data> | undefined {
@@ -221,65 +239,12 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data> {
     this.#options.onEjection?.(event);
   }
 
-  #drawLevel(): Level<Data> | undefined {
-    let draw = this.#options.random() * 100;
-    for (let index = 0; index < this.#levels.length; index += 1) {
-      const level = this.#levels[index] as Level<Data>;
-      draw -= level.load;
-      if (draw < 0) return level;
-    }
-    return undefined;
-  }
-
-  /** Every endpoint of the drawn priority is excluded: one of another, whatever load that has. */
-  #pickElsewhere(
-    drawn: Level<Data>,
-    nowMs: number,
-    excluded: readonly EndpointState<Data>[],
-    hash: number,
-  ): State<Data> | undefined {
-    for (let index = 0; index < this.#levels.length; index += 1) {
-      const level = this.#levels[index] as Level<Data>;
-      const state = level === drawn || level.empty ? undefined : level.picker.pick(nowMs, excluded, hash);
-      if (state !== undefined) return state;
-    }
-    return undefined;
-  }
-
-  /** What may be picked of each priority, and how much each gets. */
   #rebuild(nowMs: number): void {
     this.#nowMs = nowMs;
     const partOf = this.#ramp(nowMs);
-    const { panicThresholdPercent = DEFAULT_PANIC_PERCENT, localityWeighted = false } = this.#options;
-    const members = Map.groupBy(
-      this.endpoints.filter((state) => state.member),
-      ({ priority }) => priority,
-    );
-    const groups = [...members]
-      .toSorted(([a], [b]) => a - b)
-      .map(([priority, all]) => ({ priority, all, usable: all.filter(({ usable }) => usable) }));
-    this.usable = groups.reduce((sum, { usable }) => sum + usable.length, 0);
-    const loads = priorityLoads(
-      groups.map(({ all, usable }) => ({ members: all.length, usable: usable.length })),
-      panicThresholdPercent,
-    );
-    this.#levels = groups.map(({ priority, all, usable }, index) => {
-      const { percent, panic } = loads[index] as (typeof loads)[number];
-      const level: Level<Data> = this.#levels.find((known) => known.priority === priority) ?? {
-        priority,
-        picker: this.#makePicker(this.#policy),
-        load: 0,
-        panic: false,
-        empty: true,
-      };
-      level.load = percent;
-      level.panic = panic;
-      level.empty = !panic && usable.length === 0;
-      const states = panic || level.picker.ofMembers === true ? all : usable;
-      level.picker.rebuild(setShares(states, all, localityWeighted, partOf), panic);
-      return level;
-    });
-    this.#only = this.#levels.find(({ load }) => load === 100);
+    this.#all.rebuild(this.endpoints, partOf);
+    this.usable = this.#all.usable;
+    this.#subsets?.rebuild(this.endpoints, partOf);
   }
 
   /** The part of its weight that an endpoint has now, and when that is asked again. */
@@ -303,7 +268,8 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data> {
     return policy;
   }
 
-  #makePicker(policy: BalancePolicy): Picker<Data> {
+  makePicker(): Picker<Data> {
+    const policy = this.#policy;
     const random = (): number => this.#options.random();
     switch (policy.policy) {
       case 'round-robin':
@@ -311,13 +277,17 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data> {
       case 'random':
         return randomPick(random);
       case 'least-request':
-        return leastRequest(random, policy.choices ?? 2);
+        return policy.fullScan === true
+          ? leastOfAll(random, policy.activeRequestBias)
+          : leastRequest(random, policy.choices ?? 2, policy.activeRequestBias);
+      case 'pick-first':
+        return pickFirst(random, policy.shuffle === true);
       case 'peak-ewma':
         return peakEwma(random);
       case 'ring-hash':
-        return byHash(random, ringOf(policy.minRingSize ?? 1_024, policy.maxRingSize ?? MAX_RING));
+        return byHash(random, ringOf(policy.minRingSize ?? 1_024, policy.maxRingSize ?? MAX_RING), policy);
       case 'maglev':
-        return byHash(random, maglevOf(policy.tableSize ?? MAGLEV_SIZE));
+        return byHash(random, maglevOf(policy.tableSize ?? MAGLEV_SIZE), policy);
     }
   }
 }

@@ -44,9 +44,43 @@ function bestOfFew<Data>(
   };
 }
 
-/** Fewest active requests for its weight. */
-export function leastRequest<Data>(random: () => number, choices: number): Picker<Data> {
-  return bestOfFew(random, choices, (state) => state.active / state.share);
+/**
+ * Fewest active requests for its weight.
+ * @param bias how much requests count against weights; at 1 an endpoint of twice the weight has twice the requests
+ */
+export function leastRequest<Data>(random: () => number, choices: number, bias = 1): Picker<Data> {
+  return bestOfFew(random, choices, loadOf(bias));
+}
+
+/** The least loaded of all; of equally good ones that which is found first from a point drawn at random. */
+export function leastOfAll<Data>(random: () => number, bias = 1): Picker<Data> {
+  const load = loadOf<Data>(bias);
+  let all: readonly State<Data>[] = [];
+  return {
+    rebuild(states) {
+      all = states;
+    },
+    pick(_nowMs, excluded: readonly EndpointState<Data>[]) {
+      let best: State<Data> | undefined;
+      let bestLoad = Infinity;
+      const start = Math.floor(random() * all.length);
+      for (let step = 0; step < all.length; step += 1) {
+        const state = all[(start + step) % all.length] as State<Data>;
+        const itsLoad = load(state);
+        if (itsLoad >= bestLoad || excluded.includes(state)) continue;
+        best = state;
+        bestLoad = itsLoad;
+      }
+      return best;
+    },
+  };
+}
+
+/** With another bias than 1 weights must count where nobody has a request, too. */
+function loadOf<Data>(bias: number): (state: State<Data>) => number {
+  return bias === 1
+    ? (state) => state.active / state.share
+    : (state) => (state.active + 1) ** bias / state.share;
 }
 
 /** Least expected latency times load. */

@@ -8,3 +8,5 @@ export { addHash, hashText } from './hash-text.ts';
 export { isPrime } from './maglev.ts';
 export { createBalancer } from './balancer.ts';
 export type { Balancer, BalancerOptions, EjectionEvent } from './balancer.ts';
+export { subsetCriteria } from './subsets.ts';
+export type { SubsetCriteria } from './subsets.ts';

@@ -60,11 +60,23 @@ const slowStart: JsonSchema = fields(['windowMs'], {
 /** Envoy's bound as well: 64 MiB of points. */
 const MAX_RING = 8_388_608;
 
+const hashing: Readonly<Record<string, JsonSchema>> = {
+  useHostname: flag,
+  balanceFactorPercent: whole(100, 1_000_000),
+};
+
 const balance: JsonSchema = {
   anyOf: [
     fields(['policy'], { policy: { const: 'round-robin' }, slowStart }),
     fields(['policy'], { policy: { const: 'random' } }),
-    fields(['policy'], { policy: { const: 'least-request' }, choices: whole(2, 1_000), slowStart }),
+    fields(['policy'], {
+      policy: { const: 'least-request' },
+      choices: whole(2, 1_000),
+      fullScan: flag,
+      activeRequestBias: { type: 'number', minimum: 0, maximum: 100 },
+      slowStart,
+    }),
+    fields(['policy'], { policy: { const: 'pick-first' }, shuffle: flag }),
     fields(['policy'], {
       policy: { const: 'peak-ewma' },
       defaultRttMs: milliseconds(0.001),
@@ -74,10 +86,13 @@ const balance: JsonSchema = {
       policy: { const: 'ring-hash' },
       minRingSize: whole(1, MAX_RING),
       maxRingSize: whole(1, MAX_RING),
+      ...hashing,
     }),
-    fields(['policy'], { policy: { const: 'maglev' }, tableSize: whole(2, 5_000_011) }),
+    fields(['policy'], { policy: { const: 'maglev' }, tableSize: whole(2, 5_000_011), ...hashing }),
   ],
 };
+
+const someNames: JsonSchema = { type: 'array', minItems: 1, items: name };
 
 /** The kernel counts in seconds, up to some nine hours. */
 const seconds: JsonSchema = {
@@ -108,6 +123,22 @@ export const clusterSchema: JsonSchema = fields(['name', 'discovery'], {
     }),
   }),
   panicThresholdPercent: percent,
+  failOnPanic: flag,
+  subsets: fields(['selectors'], {
+    fallback: oneOf('none', 'any', 'default'),
+    defaultSubset: labels,
+    selectors: {
+      type: 'array',
+      minItems: 1,
+      items: fields(['keys'], {
+        keys: someNames,
+        fallback: oneOf('none', 'any', 'default', 'keys'),
+        fallbackKeys: someNames,
+        singleHost: flag,
+      }),
+    },
+    localityWeighted: flag,
+  }),
   localityWeighted: flag,
   healthCheck: healthCheckSchema,
   outlier: fields([], {

@@ -1,6 +1,18 @@
 import { stringMatchSchema } from '../filters/authz.ts';
 import type { JsonSchema } from '../filters/json-schema.ts';
-import { fields, flag, listOf, milliseconds, name, names, oneOf, percent, text, whole } from './parts.ts';
+import {
+  fields,
+  flag,
+  labels,
+  listOf,
+  milliseconds,
+  name,
+  names,
+  oneOf,
+  percent,
+  text,
+  whole,
+} from './parts.ts';
 
 /** By slot name; each value is the filter's own matter, `null` removes it, `true` puts it in force. */
 const filterConfigs: JsonSchema = { type: 'object' };
@@ -29,6 +41,7 @@ const path: JsonSchema = fields(['kind', 'value'], { kind: oneOf('full', 'prefix
 const weighted: JsonSchema = fields(['name'], {
   name,
   weight: whole(0, 1_000_000),
+  subset: labels,
   requestHeaders: edits,
   responseHeaders: edits,
   filterConfigs,

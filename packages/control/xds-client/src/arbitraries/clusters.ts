@@ -19,6 +19,8 @@ import type {
   SlowStart,
   StatusRange,
   SubjectAltNameMatch,
+  SubsetRules,
+  SubsetSelector,
   TcpKeepalive,
   TrustSource,
   UpstreamTls,
@@ -201,18 +203,61 @@ const slowStart: fc.Arbitrary<SlowStart> = object<SlowStart>(
   { aggression: fc.integer({ min: 1, max: 9 }), minWeightPercent: fc.integer({ min: 0, max: 100 }) },
 );
 
+const hashing = {
+  useHostname: fc.constant(true),
+  balanceFactorPercent: fc.integer({ min: 100, max: 500 }),
+};
+
+const subsets: fc.Arbitrary<SubsetRules> = object<SubsetRules>(
+  {
+    selectors: fc.array(
+      fc.oneof(
+        object<SubsetSelector>(
+          { keys: fc.uniqueArray(label, { minLength: 1, maxLength: 3 }) },
+          { fallback: fc.constantFrom('none', 'any', 'default') },
+        ),
+        object<SubsetSelector>({ keys: fc.constant(['k']), singleHost: fc.constant(true) }),
+        object<SubsetSelector>({
+          keys: fc.constant(['k', 'l']),
+          fallback: fc.constant('keys'),
+          fallbackKeys: fc.constant(['l']),
+        }),
+      ),
+      { minLength: 1, maxLength: 3 },
+    ),
+  },
+  {
+    fallback: fc.constantFrom('any', 'default'),
+    defaultSubset: fc.constant({ stage: 'prod' }),
+    localityWeighted: fc.constant(true),
+  },
+);
+
 const balance: fc.Arbitrary<BalancePolicy> = fc.oneof(
   fc.constant<BalancePolicy>({ policy: 'random' }),
   object<BalancePolicy>({ policy: fc.constant('round-robin') }, { slowStart }),
   object<BalancePolicy>(
     { policy: fc.constant('ring-hash') },
-    { minRingSize: fc.integer({ min: 1, max: 99 }), maxRingSize: fc.integer({ min: 100, max: 8_388_608 }) },
+    {
+      minRingSize: fc.integer({ min: 1, max: 99 }),
+      maxRingSize: fc.integer({ min: 100, max: 8_388_608 }),
+      ...hashing,
+    },
   ),
-  object<BalancePolicy>({ policy: fc.constant('maglev') }, { tableSize: fc.constantFrom(11, 65_537) }),
+  object<BalancePolicy>(
+    { policy: fc.constant('maglev') },
+    { tableSize: fc.constantFrom(11, 65_537), ...hashing },
+  ),
   object<BalancePolicy>(
     { policy: fc.constant('least-request') },
-    { choices: fc.integer({ min: 2, max: 10 }), slowStart },
+    {
+      choices: fc.integer({ min: 2, max: 10 }),
+      fullScan: fc.constant(true),
+      activeRequestBias: fc.double({ min: 0, max: 9, noNaN: true }),
+      slowStart,
+    },
   ),
+  object<BalancePolicy>({ policy: fc.constant('pick-first') }, { shuffle: fc.constant(true) }),
   object<BalancePolicy>(
     { policy: fc.constant('peak-ewma') },
     { defaultRttMs: fc.integer({ min: 1, max: 999 }), decayMs: milliseconds },
@@ -315,6 +360,8 @@ export function cluster(name: fc.Arbitrary<string> = label): fc.Arbitrary<Cluste
       balance,
       panicThresholdPercent: percent,
       localityWeighted: fc.boolean(),
+      failOnPanic: fc.boolean(),
+      subsets,
       connectTimeoutMs: milliseconds,
       limits,
       healthCheck,

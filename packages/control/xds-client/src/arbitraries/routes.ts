@@ -44,6 +44,7 @@ const weightedCluster: fc.Arbitrary<WeightedCluster> = object<WeightedCluster>(
   { name: label },
   {
     weight: fc.oneof(share, fc.constantFrom(0, 1)),
+    subset: fc.dictionary(label, label, { minKeys: 1, maxKeys: 2, noNullPrototype: true }),
     requestHeaders: headerEdits,
     responseHeaders: headerEdits,
     filterConfigs,

@@ -1,56 +1,115 @@
 import { isMessage, type Message } from '@bufbuild/protobuf';
-import type { BalancePolicy, SlowStart } from '@tulle/model';
+import type { BalancePolicy, Cluster as ModelCluster, HashOptions, SlowStart } from '@tulle/model';
 import {
   type Cluster,
+  type Cluster_CommonLbConfig,
   Cluster_LbPolicy as LbPolicy,
-  Cluster_RingHashLbConfig_HashFunction as OldHash,
   type Cluster_SlowStartConfig,
+  type LoadBalancingPolicy,
 } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
-import { LeastRequestSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/least_request/v3/least_request';
-import { MaglevSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/maglev/v3/maglev';
+import type {
+  ConsistentHashingLbConfig,
+  LocalityLbConfig,
+} from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/common/v3/common';
 import {
-  RingHash_HashFunction as HashFunction,
-  RingHashSchema,
-} from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/ring_hash/v3/ring_hash';
+  LeastRequest_SelectionMethod as SelectionMethod,
+  LeastRequestSchema,
+} from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/least_request/v3/least_request';
+import { MaglevSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/maglev/v3/maglev';
+import { PickFirstSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/pick_first/v3/pick_first';
+import { RingHashSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/ring_hash/v3/ring_hash';
 import { RandomSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/random/v3/random';
 import { RoundRobinSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin';
+import { SubsetSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/subset/v3/subset';
+import { WrrLocalitySchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality';
 import { DEFAULT_BALANCE, PEAK_EWMA } from '../wire.ts';
 import { createDecodeContext, type DecodeContext } from './context.ts';
 import { readObject } from './extras.ts';
+import { decodeSubsets } from './subsets.ts';
 import { isObject, milliseconds, present, structOf } from './values.ts';
 
-/** @returns `undefined` when the proxy is to choose */
-export function decodeBalance(context: DecodeContext, cluster: Cluster): BalancePolicy | undefined {
-  if (cluster.loadBalancingPolicy) return decodePolicies(context, cluster);
+/** What says how endpoints are chosen; `balance` is `undefined` when the proxy is to choose. */
+export type Balancing = {
+  readonly [K in 'balance' | 'panicThresholdPercent' | 'localityWeighted' | 'failOnPanic' | 'subsets']?:
+    | ModelCluster[K]
+    | undefined;
+};
+
+export function decodeBalancing(context: DecodeContext, cluster: Cluster): Balancing {
+  const common = cluster.commonLbConfig;
+  const own = cluster.loadBalancingPolicy
+    ? decodePolicies(context, cluster.loadBalancingPolicy, 'load_balancing_policy')
+    : decodeOldPolicy(context, cluster);
+  return {
+    panicThresholdPercent: common?.healthyPanicThreshold?.value,
+    ...localities(common?.localityConfigSpecifier),
+    ...own,
+  };
+}
+
+function decodeOldPolicy(context: DecodeContext, cluster: Cluster): Balancing {
+  const { lbConfig, commonLbConfig: common, lbSubsetConfig } = cluster;
+  const subsets = decodeSubsets(context, lbSubsetConfig, 'lb_subset_config');
+  const chosen = (balance: BalancePolicy): Balancing => ({ balance, ...(subsets && { subsets }) });
+  const hashing = hashOptions(common?.consistentHashingLbConfig);
   switch (cluster.lbPolicy) {
     case LbPolicy.ROUND_ROBIN:
-      return roundRobin(
-        context,
-        cluster.lbConfig.case === 'roundRobinLbConfig' ? cluster.lbConfig.value.slowStartConfig : undefined,
-        'round_robin_lb_config',
+      return chosen(
+        roundRobin(
+          context,
+          lbConfig.case === 'roundRobinLbConfig' ? lbConfig.value.slowStartConfig : undefined,
+          'round_robin_lb_config',
+        ),
       );
     case LbPolicy.RANDOM:
-      return { policy: 'random' };
+      return chosen({ policy: 'random' });
     case LbPolicy.LEAST_REQUEST:
-      return cluster.lbConfig.case === 'leastRequestLbConfig'
-        ? leastRequest(context, cluster.lbConfig.value, 'least_request_lb_config')
-        : { policy: 'least-request' };
-    case LbPolicy.RING_HASH: {
-      const settings = cluster.lbConfig.case === 'ringHashLbConfig' ? cluster.lbConfig.value : undefined;
-      const foreign = settings !== undefined && settings.hashFunction !== OldHash.XX_HASH;
-      return ringHash(context, settings ?? {}, foreign, 'ring_hash_lb_config');
-    }
-    case LbPolicy.MAGLEV:
-      return maglev(
-        cluster.lbConfig.case === 'maglevLbConfig' ? cluster.lbConfig.value.tableSize : undefined,
+      return chosen(
+        lbConfig.case === 'leastRequestLbConfig'
+          ? leastRequest(context, lbConfig.value, 'least_request_lb_config')
+          : { policy: 'least-request' },
       );
+    case LbPolicy.RING_HASH:
+      return chosen({
+        ...ringHash(lbConfig.case === 'ringHashLbConfig' ? lbConfig.value : {}),
+        ...hashing,
+      });
+    case LbPolicy.MAGLEV:
+      return chosen({
+        ...maglev(lbConfig.case === 'maglevLbConfig' ? lbConfig.value.tableSize : undefined),
+        ...hashing,
+      });
     default:
       context.refuse(
         'lb_policy',
         'must be ROUND_ROBIN, RANDOM, LEAST_REQUEST, RING_HASH or MAGLEV, or stand beside a load_balancing_policy',
       );
-      return undefined;
+      return {};
   }
+}
+
+type LocalitySpecifier =
+  | Cluster_CommonLbConfig['localityConfigSpecifier']
+  | LocalityLbConfig['localityConfigSpecifier'];
+
+/**
+ * Zone-aware routing needs to know the cluster that the proxy itself belongs to (`local_cluster_name`); without one it
+ * changes nothing, as in Envoy, but for what is done in panic.
+ */
+function localities(specifier: LocalitySpecifier | undefined): Balancing {
+  if (specifier?.case === 'localityWeightedLbConfig') return { localityWeighted: true };
+  return specifier?.case === 'zoneAwareLbConfig' && specifier.value.failTrafficOnPanic
+    ? { failOnPanic: true }
+    : {};
+}
+
+function hashOptions(
+  config: Pick<ConsistentHashingLbConfig, 'useHostnameForHashing' | 'hashBalanceFactor'> | undefined,
+): HashOptions {
+  return present({
+    useHostname: config?.useHostnameForHashing || undefined,
+    balanceFactorPercent: config?.hashBalanceFactor,
+  });
 }
 
 interface RingSizes {
@@ -58,14 +117,8 @@ interface RingSizes {
   readonly maximumRingSize?: bigint | undefined;
 }
 
-/** @param foreign another hash function than the one there is */
-function ringHash(
-  context: DecodeContext,
-  { minimumRingSize: least, maximumRingSize: most }: RingSizes,
-  foreign: boolean,
-  path: string,
-): BalancePolicy {
-  if (foreign) context.refuse(`${path}.hash_function`, 'must be XX_HASH');
+/** Where points lie is this proxy's own affair, so neither of Envoy's hash functions says anything here. */
+function ringHash({ minimumRingSize: least, maximumRingSize: most }: RingSizes): BalancePolicy {
   return present({
     policy: 'ring-hash' as const,
     minRingSize: least === undefined ? undefined : Number(least),
@@ -92,13 +145,17 @@ function leastRequest(
   context: DecodeContext,
   settings: {
     readonly choiceCount?: number | undefined;
+    readonly activeRequestBias?: { readonly defaultValue: number } | undefined;
     readonly slowStartConfig?: SlowStartConfig | undefined;
   },
   path: string,
+  fullScan?: boolean,
 ): BalancePolicy {
   return present({
     policy: 'least-request' as const,
     choices: settings.choiceCount,
+    fullScan: fullScan || undefined,
+    activeRequestBias: settings.activeRequestBias?.defaultValue,
     slowStart: decodeSlowStart(context, settings.slowStartConfig, path),
   });
 }
@@ -122,24 +179,27 @@ function decodeSlowStart(
 }
 
 /** The first policy of the list that this proxy has; those that it lacks are passed over, as the field says. */
-function decodePolicies(context: DecodeContext, cluster: Cluster): BalancePolicy | undefined {
-  const policies = cluster.loadBalancingPolicy?.policies ?? [];
+function decodePolicies(
+  context: DecodeContext,
+  list: LoadBalancingPolicy | undefined,
+  path: string,
+): Balancing {
   const names: string[] = [];
-  for (const [index, { typedExtensionConfig: config }] of policies.entries()) {
-    const path = `load_balancing_policy.policies[${index}].typed_extension_config.typed_config`;
+  for (const [index, { typedExtensionConfig: config }] of (list?.policies ?? []).entries()) {
+    const here = `${path}.policies[${index}].typed_extension_config.typed_config`;
     const peeked = createDecodeContext({ tolerated: new Set(), allowUnknown: true }).open(
       config?.typedConfig,
-      path,
+      here,
     );
     if (!peeked || !isKnown(peeked)) {
       names.push(config?.name ?? '');
       continue;
     }
-    const message = context.open(config?.typedConfig, path);
-    return message && decodePolicy(context, message, path);
+    const message = context.open(config?.typedConfig, here);
+    return message === undefined ? {} : decodePolicy(context, message, here);
   }
-  context.refuse('load_balancing_policy', `holds no policy that this proxy has: ${names.join(', ')}`);
-  return undefined;
+  context.refuse(path, `holds no policy that this proxy has: ${names.join(', ')}`);
+  return {};
 }
 
 function isKnown(message: Message): boolean {
@@ -150,26 +210,78 @@ function isKnown(message: Message): boolean {
     isMessage(message, RandomSchema) ||
     isMessage(message, RingHashSchema) ||
     isMessage(message, MaglevSchema) ||
+    isMessage(message, PickFirstSchema) ||
+    isMessage(message, WrrLocalitySchema) ||
+    isMessage(message, SubsetSchema) ||
     isMessage(message, LeastRequestSchema)
   );
 }
 
-function decodePolicy(context: DecodeContext, message: Message, path: string): BalancePolicy | undefined {
-  if (isMessage(message, RoundRobinSchema)) return roundRobin(context, message.slowStartConfig, path);
-  if (isMessage(message, RandomSchema)) return { policy: 'random' };
-  if (isMessage(message, LeastRequestSchema)) return leastRequest(context, message, path);
-  if (isMessage(message, RingHashSchema)) {
-    const { hashFunction } = message;
-    const foreign = hashFunction !== HashFunction.DEFAULT_HASH && hashFunction !== HashFunction.XX_HASH;
-    return ringHash(context, message, foreign, path);
+function decodePolicy(context: DecodeContext, message: Message, path: string): Balancing {
+  if (isMessage(message, RoundRobinSchema))
+    return {
+      balance: roundRobin(context, message.slowStartConfig, path),
+      ...localities(message.localityLbConfig?.localityConfigSpecifier),
+    };
+  if (isMessage(message, RandomSchema))
+    return {
+      balance: { policy: 'random' },
+      ...localities(message.localityLbConfig?.localityConfigSpecifier),
+    };
+  if (isMessage(message, LeastRequestSchema)) {
+    const scan = message.selectionMethod === SelectionMethod.FULL_SCAN || message.enableFullScan === true;
+    return {
+      balance: leastRequest(context, message, path, scan),
+      ...localities(message.localityLbConfig?.localityConfigSpecifier),
+    };
   }
-  if (isMessage(message, MaglevSchema)) return maglev(message.tableSize);
+  if (isMessage(message, RingHashSchema))
+    return {
+      balance: {
+        ...ringHash(message),
+        ...hashOptions(message.consistentHashingLbConfig ?? message),
+      },
+      ...(message.localityWeightedLbConfig && { localityWeighted: true }),
+    };
+  if (isMessage(message, MaglevSchema))
+    return {
+      balance: { ...maglev(message.tableSize), ...hashOptions(message.consistentHashingLbConfig) },
+      ...(message.localityWeightedLbConfig && { localityWeighted: true }),
+    };
+  if (isMessage(message, PickFirstSchema))
+    return {
+      balance: present({ policy: 'pick-first' as const, shuffle: message.shuffleAddressList || undefined }),
+    };
+  if (isMessage(message, WrrLocalitySchema))
+    return {
+      ...decodePolicies(context, message.endpointPickingPolicy, `${path}.endpoint_picking_policy`),
+      localityWeighted: true,
+    };
+  if (isMessage(message, SubsetSchema)) {
+    if (message.allowRedundantKeys)
+      context.refuse(
+        `${path}.allow_redundant_keys`,
+        'must be false: a request asks for the keys of a selector',
+      );
+    const { localityWeighted, ...inner } = decodePolicies(
+      context,
+      message.subsetLbPolicy,
+      `${path}.subset_lb_policy`,
+    );
+    const subsets = decodeSubsets(context, message, path);
+    return { ...inner, ...(localityWeighted === true && { localityWeighted }), ...(subsets && { subsets }) };
+  }
+  return decodeOwn(context, message, path);
+}
+
+/** A policy that Envoy lacks. */
+function decodeOwn(context: DecodeContext, message: Message, path: string): Balancing {
   const struct = structOf(message);
   const settings = readObject(context, isObject(struct?.config) ? struct.config : {}, `${path}.value`);
   const [defaultRttMs, decayMs] =
     struct?.name === PEAK_EWMA ? [settings.number('defaultRttMs'), settings.number('decayMs')] : [];
   settings.end();
   return struct?.name === PEAK_EWMA
-    ? present({ policy: 'peak-ewma' as const, defaultRttMs, decayMs })
-    : undefined;
+    ? { balance: present({ policy: 'peak-ewma' as const, defaultRttMs, decayMs }) }
+    : {};
 }

@@ -1,7 +1,7 @@
 import type { Cluster as ModelCluster, UpstreamTls } from '@tulle/model';
 import type { Cluster } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
 import { TLS_DISABLED, TLS_MODE } from '../wire.ts';
-import { decodeBalance } from './balance.ts';
+import { decodeBalancing } from './balance.ts';
 import { decodeLimits } from './circuit-breakers.ts';
 import type { DecodeContext } from './context.ts';
 import { decodeDiscovery } from './discovery.ts';
@@ -17,10 +17,8 @@ export function decodeCluster(context: DecodeContext, cluster: Cluster): ModelCl
   const decoded: ModelCluster = present({
     name: cluster.name,
     discovery: decodeDiscovery(context, cluster),
-    balance: decodeBalance(context, cluster),
-    panicThresholdPercent: cluster.commonLbConfig?.healthyPanicThreshold?.value,
-    localityWeighted:
-      cluster.commonLbConfig?.localityConfigSpecifier.case === 'localityWeightedLbConfig' ? true : undefined,
+    ...decodeBalancing(context, cluster),
+    ...(extras.flag('failOnPanic') === true && { failOnPanic: true }),
     connectTimeoutMs: milliseconds(cluster.connectTimeout),
     limits: decodeLimits(context, cluster, extras),
     healthCheck: decodeHealthCheck(context, cluster.healthChecks),

@@ -9,7 +9,8 @@ import type {
 import { LB_METADATA, TLS_DISABLED, TLS_MODE, TRANSPORT_SOCKET_METADATA } from '../wire.ts';
 import { decodeAddress } from './address.ts';
 import type { DecodeContext } from './context.ts';
-import { readExtras, readTexts } from './extras.ts';
+import { readExtras } from './extras.ts';
+import { decodeLabels } from './labels.ts';
 import { namespaceOf, present } from './values.ts';
 
 export function decodeEndpointSet(context: DecodeContext, assignment: ClusterLoadAssignment): EndpointSet {
@@ -66,9 +67,11 @@ function decodeEndpoint(context: DecodeContext, endpoint: LbEndpoint, place: Pla
   extras.end();
   if (endpoint.loadBalancingWeight === 0)
     context.refuse(`${path}.load_balancing_weight`, 'must be at least 1');
-  const labels =
-    readTexts(context, namespaceOf(endpoint.metadata, LB_METADATA), `${path}.metadata["${LB_METADATA}"]`) ??
-    {};
+  const labels = decodeLabels(
+    context,
+    namespaceOf(endpoint.metadata, LB_METADATA),
+    `${path}.metadata["${LB_METADATA}"]`,
+  );
   const host = endpoint.hostIdentifier.case === 'endpoint' ? endpoint.hostIdentifier.value : undefined;
   return present({
     address: decodeAddress(context, host?.address, `${path}.endpoint.address`),
@@ -78,7 +81,7 @@ function decodeEndpoint(context: DecodeContext, endpoint: LbEndpoint, place: Pla
     ...place,
     identity,
     mode: decodeMode(context, endpoint, mode, path),
-    labels: Object.keys(labels).length === 0 ? undefined : labels,
+    labels,
   });
 }
 

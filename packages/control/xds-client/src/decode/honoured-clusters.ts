@@ -1,3 +1,23 @@
+const SUBSETS = [
+  'fallback_policy',
+  'default_subset',
+  'subset_selectors',
+  'locality_weight_aware',
+  'scale_locality_weight',
+  'panic_mode_any',
+  'list_as_any',
+  'metadata_fallback_policy',
+] as const;
+const SUBSET_SELECTOR = [
+  'keys',
+  'single_host_per_subset',
+  'fallback_policy',
+  'fallback_keys_subset',
+] as const;
+const HASHING = ['use_hostname_for_hashing', 'hash_balance_factor'] as const;
+/** Without effect where the proxy's own cluster is not known, but for the last. */
+const ZONES = ['routing_enabled', 'min_cluster_size', 'fail_traffic_on_panic'] as const;
+
 /** The part of the list in `honoured.ts` that is about clusters and endpoints. */
 export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> = {
   'envoy.config.cluster.v3.Cluster': [
@@ -25,6 +45,7 @@ export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> =
     'maglev_lb_config',
     'load_balancing_policy',
     'common_lb_config',
+    'lb_subset_config',
     'health_checks',
     'circuit_breakers',
     'outlier_detection',
@@ -38,7 +59,11 @@ export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> =
   'envoy.config.core.v3.TcpKeepalive': ['keepalive_probes', 'keepalive_time', 'keepalive_interval'],
   'envoy.config.core.v3.BindConfig': ['source_address'],
   'envoy.config.cluster.v3.Cluster.EdsClusterConfig': ['eds_config', 'service_name'],
-  'envoy.config.cluster.v3.Cluster.LeastRequestLbConfig': ['choice_count', 'slow_start_config'],
+  'envoy.config.cluster.v3.Cluster.LeastRequestLbConfig': [
+    'choice_count',
+    'active_request_bias',
+    'slow_start_config',
+  ],
   'envoy.config.cluster.v3.Cluster.RoundRobinLbConfig': ['slow_start_config'],
   'envoy.config.cluster.v3.Cluster.RingHashLbConfig': [
     'minimum_ring_size',
@@ -50,8 +75,35 @@ export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> =
     'minimum_ring_size',
     'maximum_ring_size',
     'hash_function',
+    'use_hostname_for_hashing',
+    'hash_balance_factor',
+    'consistent_hashing_lb_config',
+    'locality_weighted_lb_config',
   ],
-  'envoy.extensions.load_balancing_policies.maglev.v3.Maglev': ['table_size'],
+  'envoy.extensions.load_balancing_policies.maglev.v3.Maglev': [
+    'table_size',
+    'consistent_hashing_lb_config',
+    'locality_weighted_lb_config',
+  ],
+  'envoy.extensions.load_balancing_policies.pick_first.v3.PickFirst': ['shuffle_address_list'],
+  'envoy.extensions.load_balancing_policies.wrr_locality.v3.WrrLocality': ['endpoint_picking_policy'],
+  'envoy.extensions.load_balancing_policies.subset.v3.Subset': [
+    ...SUBSETS,
+    'allow_redundant_keys',
+    'subset_lb_policy',
+  ],
+  'envoy.extensions.load_balancing_policies.subset.v3.Subset.LbSubsetSelector': SUBSET_SELECTOR,
+  'envoy.config.cluster.v3.Cluster.LbSubsetConfig': SUBSETS,
+  'envoy.config.cluster.v3.Cluster.LbSubsetConfig.LbSubsetSelector': SUBSET_SELECTOR,
+  'envoy.extensions.load_balancing_policies.common.v3.ConsistentHashingLbConfig': HASHING,
+  'envoy.config.cluster.v3.Cluster.CommonLbConfig.ConsistentHashingLbConfig': HASHING,
+  'envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig': [
+    'zone_aware_lb_config',
+    'locality_weighted_lb_config',
+  ],
+  'envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.LocalityWeightedLbConfig': [],
+  'envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.ZoneAwareLbConfig': ZONES,
+  'envoy.config.cluster.v3.Cluster.CommonLbConfig.ZoneAwareLbConfig': ZONES,
   'envoy.config.cluster.v3.Cluster.SlowStartConfig': [
     'slow_start_window',
     'aggression',
@@ -61,17 +113,28 @@ export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> =
   'envoy.config.cluster.v3.Cluster.CommonLbConfig': [
     'healthy_panic_threshold',
     'locality_weighted_lb_config',
+    'zone_aware_lb_config',
+    'consistent_hashing_lb_config',
+    // Updates are taken as they come; Envoy gathers them to make its threads work less.
+    'update_merge_window',
   ],
   'envoy.config.cluster.v3.Cluster.CommonLbConfig.LocalityWeightedLbConfig': [],
   'envoy.config.cluster.v3.Cluster.TransportSocketMatch': ['name', 'match', 'transport_socket'],
   'envoy.config.cluster.v3.LoadBalancingPolicy': ['policies'],
   'envoy.config.cluster.v3.LoadBalancingPolicy.Policy': ['typed_extension_config'],
   'envoy.config.core.v3.TypedExtensionConfig': ['name', 'typed_config'],
-  'envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin': ['slow_start_config'],
-  'envoy.extensions.load_balancing_policies.random.v3.Random': [],
+  'envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin': [
+    'slow_start_config',
+    'locality_lb_config',
+  ],
+  'envoy.extensions.load_balancing_policies.random.v3.Random': ['locality_lb_config'],
   'envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest': [
     'choice_count',
+    'active_request_bias',
     'slow_start_config',
+    'locality_lb_config',
+    'selection_method',
+    'enable_full_scan',
   ],
   'envoy.extensions.load_balancing_policies.common.v3.SlowStartConfig': [
     'slow_start_window',

@@ -63,6 +63,7 @@ export const HONOURED_OF_ROUTES: Readonly<Record<string, readonly string[]>> = {
   'envoy.config.route.v3.RouteAction': [
     'cluster',
     'weighted_clusters',
+    'metadata_match',
     'timeout',
     'idle_timeout',
     'max_stream_duration',
@@ -100,6 +101,7 @@ export const HONOURED_OF_ROUTES: Readonly<Record<string, readonly string[]>> = {
   'envoy.config.route.v3.WeightedCluster.ClusterWeight': [
     'name',
     'weight',
+    'metadata_match',
     'typed_per_filter_config',
     'request_headers_to_add',
     'request_headers_to_remove',

@@ -16,14 +16,16 @@ import {
   type RouteAction_RequestMirrorPolicy,
   RouteAction_ClusterNotFoundResponseCode as NotFoundCode,
 } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
-import { WHOLE_PATH } from '../wire.ts';
+import type { Metadata } from '@tulle/xds-proto/envoy/config/core/v3/base';
+import { LB_METADATA, WHOLE_PATH } from '../wire.ts';
 import type { DecodeContext } from './context.ts';
 import { percentOf } from './fault.ts';
 import { decodeOverrides } from './filters.ts';
 import { decodeHashPolicies } from './hash-policy.ts';
 import { decodeHeaderEdits } from './header-edits.ts';
+import { decodeLabels } from './labels.ts';
 import { decodeRetry } from './retry.ts';
-import { filled, milliseconds, present } from './values.ts';
+import { filled, milliseconds, namespaceOf, present } from './values.ts';
 
 /** A forward action, and what it says about retries, which belongs to the retry slot. */
 export function decodeForward(
@@ -75,10 +77,18 @@ function decodeMaxGrpcTimeout(
 
 function decodeClusters(
   context: DecodeContext,
-  { clusterSpecifier }: RouteAction,
+  { clusterSpecifier, metadataMatch }: RouteAction,
   path: string,
 ): WeightedCluster[] {
-  if (clusterSpecifier.case === 'cluster') return [{ name: clusterSpecifier.value }];
+  const common = namespaceOf(metadataMatch, LB_METADATA);
+  const subsetAt = (own: Metadata | undefined, here: string): WeightedCluster['subset'] =>
+    decodeLabels(
+      context,
+      { ...common, ...namespaceOf(own, LB_METADATA) },
+      `${here}.metadata_match["${LB_METADATA}"]`,
+    );
+  if (clusterSpecifier.case === 'cluster')
+    return [present({ name: clusterSpecifier.value, subset: subsetAt(undefined, path) })];
   if (clusterSpecifier.case === 'weightedClusters') {
     return clusterSpecifier.value.clusters.map((cluster, index): WeightedCluster => {
       const here = `${path}.weighted_clusters.clusters[${index}]`;
@@ -86,6 +96,7 @@ function decodeClusters(
       return present({
         name: cluster.name,
         weight: cluster.weight === 1 ? undefined : (cluster.weight ?? 0),
+        subset: subsetAt(cluster.metadataMatch, here),
         requestHeaders: decodeHeaderEdits(
           context,
           cluster.requestHeadersToAdd,

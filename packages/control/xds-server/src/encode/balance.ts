@@ -1,14 +1,22 @@
 import { create } from '@bufbuild/protobuf';
-import { anyPack } from '@bufbuild/protobuf/wkt';
-import type { BalancePolicy, SlowStart } from '@tulle/model';
+import { type Any, anyPack } from '@bufbuild/protobuf/wkt';
+import type { BalancePolicy, SlowStart, SubsetRules } from '@tulle/model';
 import {
+  type Cluster_LbSubsetConfigSchema as LbSubsetConfigSchema,
+  Cluster_LbSubsetConfig_LbSubsetFallbackPolicy as Fallback,
+  Cluster_LbSubsetConfig_LbSubsetSelector_LbSubsetSelectorFallbackPolicy as SelectorFallback,
   Cluster_LbPolicy as LbPolicy,
   type Cluster_SlowStartConfigSchema as SlowStartConfigSchema,
   type ClusterSchema,
 } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
-import { LeastRequestSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/least_request/v3/least_request';
+import {
+  LeastRequest_SelectionMethod as SelectionMethod,
+  LeastRequestSchema,
+} from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/least_request/v3/least_request';
+import { PickFirstSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/pick_first/v3/pick_first';
+import { SubsetSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/subset/v3/subset';
 import { DEFAULT_BALANCE, PEAK_EWMA } from '../wire.ts';
-import { duration, type Fields, typedStruct } from './values.ts';
+import { canonicalObject, duration, type Fields, typedStruct } from './values.ts';
 
 /** Ours first, then what a proxy that does not know it takes instead: it uses the first policy that it has. */
 export function encodeBalance(balance: BalancePolicy | undefined): Fields<typeof ClusterSchema> {
@@ -26,18 +34,12 @@ export function encodeBalance(balance: BalancePolicy | undefined): Fields<typeof
     case 'random':
       return { lbPolicy: LbPolicy.RANDOM };
     case 'least-request':
-      return {
-        lbPolicy: LbPolicy.LEAST_REQUEST,
-        ...((balance.choices !== undefined || balance.slowStart !== undefined) && {
-          lbConfig: {
-            case: 'leastRequestLbConfig',
-            value: {
-              ...(balance.choices !== undefined && { choiceCount: balance.choices }),
-              ...(balance.slowStart && { slowStartConfig: slowStart(balance.slowStart) }),
-            },
-          } as const,
-        }),
-      };
+      return leastRequest(balance);
+    case 'pick-first':
+      return listed(
+        'envoy.load_balancing_policies.pick_first',
+        anyPack(PickFirstSchema, create(PickFirstSchema, { shuffleAddressList: balance.shuffle ?? false })),
+      );
     case 'ring-hash':
       return {
         lbPolicy: LbPolicy.RING_HASH,
@@ -63,6 +65,98 @@ export function encodeBalance(balance: BalancePolicy | undefined): Fields<typeof
     case undefined:
       return extended(DEFAULT_BALANCE, {});
   }
+}
+
+/** A scan of all stands in the newer form only. */
+function leastRequest(
+  balance: Extract<BalancePolicy, { readonly policy: 'least-request' }>,
+): Fields<typeof ClusterSchema> {
+  const { choices, fullScan = false, activeRequestBias: bias } = balance;
+  const value = {
+    ...(choices !== undefined && { choiceCount: choices }),
+    ...(bias !== undefined && {
+      activeRequestBias: { defaultValue: bias, runtimeKey: 'tulle.least_request.bias' },
+    }),
+    ...(balance.slowStart && { slowStartConfig: slowStart(balance.slowStart) }),
+  };
+  if (fullScan)
+    return listed(
+      'envoy.load_balancing_policies.least_request',
+      anyPack(
+        LeastRequestSchema,
+        create(LeastRequestSchema, { ...value, selectionMethod: SelectionMethod.FULL_SCAN }),
+      ),
+    );
+  return {
+    lbPolicy: LbPolicy.LEAST_REQUEST,
+    ...(Object.keys(value).length > 0 && {
+      lbConfig: { case: 'leastRequestLbConfig', value } as const,
+    }),
+  };
+}
+
+function listed(name: string, typedConfig: Any): Fields<typeof ClusterSchema> {
+  return {
+    lbPolicy: LbPolicy.LOAD_BALANCING_POLICY_CONFIG,
+    loadBalancingPolicy: { policies: [{ typedExtensionConfig: { name, typedConfig } }] },
+  };
+}
+
+const FALLBACKS = {
+  none: Fallback.NO_FALLBACK,
+  any: Fallback.ANY_ENDPOINT,
+  default: Fallback.DEFAULT_SUBSET,
+} as const;
+const SELECTOR_FALLBACKS = {
+  none: SelectorFallback.NO_FALLBACK,
+  any: SelectorFallback.ANY_ENDPOINT,
+  default: SelectorFallback.DEFAULT_SUBSET,
+  keys: SelectorFallback.KEYS_SUBSET,
+} as const;
+
+type SubsetFields = Fields<typeof LbSubsetConfigSchema>;
+
+/**
+ * Subsets around a policy: in the field beside an old policy, else in the policy that holds the others, which has the same
+ * fields by the same numbers.
+ */
+export function withSubsets(
+  chosen: Fields<typeof ClusterSchema>,
+  rules: SubsetRules | undefined,
+): Fields<typeof ClusterSchema> {
+  if (rules === undefined) return chosen;
+  const config = subsets(rules);
+  const { loadBalancingPolicy: inner } = chosen;
+  if (inner === undefined) return { ...chosen, lbSubsetConfig: config };
+  return listed(
+    'envoy.load_balancing_policies.subset',
+    anyPack(
+      SubsetSchema,
+      create(SubsetSchema, { ...(config as Fields<typeof SubsetSchema>), subsetLbPolicy: inner }),
+    ),
+  );
+}
+
+function subsets({
+  fallback = 'none',
+  defaultSubset,
+  selectors,
+  localityWeighted,
+}: SubsetRules): SubsetFields {
+  return {
+    fallbackPolicy: FALLBACKS[fallback],
+    ...(defaultSubset && { defaultSubset: canonicalObject(defaultSubset) }),
+    subsetSelectors: selectors.map((selector) => ({
+      keys: [...selector.keys],
+      fallbackPolicy:
+        selector.fallback === undefined
+          ? SelectorFallback.NOT_DEFINED
+          : SELECTOR_FALLBACKS[selector.fallback],
+      fallbackKeysSubset: [...(selector.fallbackKeys ?? [])],
+      singleHostPerSubset: selector.singleHost ?? false,
+    })),
+    localityWeightAware: localityWeighted ?? false,
+  };
 }
 
 function slowStart({

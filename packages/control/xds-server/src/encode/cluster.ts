@@ -3,6 +3,7 @@ import { type Any, anyPack } from '@bufbuild/protobuf/wkt';
 import type {
   CircuitLimits,
   Cluster as ModelCluster,
+  HashOptions,
   OutlierDetection,
   PoolOptions,
   RefreshBackoff,
@@ -11,6 +12,7 @@ import type {
 import type { CircuitBreakersSchema } from '@tulle/xds-proto/envoy/config/cluster/v3/circuit_breaker';
 import {
   type Cluster,
+  type Cluster_CommonLbConfigSchema as CommonLbConfigSchema,
   Cluster_DiscoveryType as DiscoveryType,
   Cluster_DnsLookupFamily as DnsLookupFamily,
   type Cluster_RefreshRateSchema as RefreshRateSchema,
@@ -19,7 +21,7 @@ import {
 import type { OutlierDetectionSchema } from '@tulle/xds-proto/envoy/config/cluster/v3/outlier_detection';
 import { HttpProtocolOptionsSchema } from '@tulle/xds-proto/envoy/extensions/upstreams/http/v3/http_protocol_options';
 import { PLAIN_ENDPOINT } from '../wire.ts';
-import { encodeBalance } from './balance.ts';
+import { encodeBalance, withSubsets } from './balance.ts';
 import { adsSource } from './config-source.ts';
 import { encodeAssignment } from './endpoints.ts';
 import type { EncodeForm } from './form.ts';
@@ -44,11 +46,12 @@ export function encodeCluster(cluster: ModelCluster, form: EncodeForm): Cluster 
         : undefined,
     successRate: outlier?.successRate,
     maxIdlePerEndpoint: pool?.maxIdlePerEndpoint,
+    failOnPanic: cluster.failOnPanic === true && cluster.localityWeighted === true ? true : undefined,
   });
   return create(ClusterSchema, {
     name: cluster.name,
     ...discovery(cluster, form),
-    ...encodeBalance(cluster.balance),
+    ...withSubsets(encodeBalance(cluster.balance), cluster.subsets),
     ...commonLbConfig(cluster, form),
     ...(cluster.connectTimeoutMs !== undefined && { connectTimeout: duration(cluster.connectTimeoutMs) }),
     ...(limits && { circuitBreakers: circuitBreakers(limits) }),
@@ -133,20 +136,35 @@ function connections({ bufferLimitBytes, tcpKeepalive, sourceAddress }: PoolOpti
 }
 
 function commonLbConfig(
-  { panicThresholdPercent, localityWeighted = false }: ModelCluster,
+  { balance, panicThresholdPercent, localityWeighted = false, failOnPanic = false }: ModelCluster,
   { release }: EncodeForm,
 ): ClusterInit {
-  if (panicThresholdPercent === undefined && !localityWeighted) return {};
   // The release before never panics.
-  if (release === 'before' && panicThresholdPercent === 0 && !localityWeighted) return {};
-  return {
-    commonLbConfig: {
-      ...(panicThresholdPercent !== undefined && { healthyPanicThreshold: { value: panicThresholdPercent } }),
-      ...(localityWeighted && {
-        localityConfigSpecifier: { case: 'localityWeightedLbConfig', value: {} } as const,
-      }),
-    },
+  const panics = panicThresholdPercent !== undefined && (release !== 'before' || panicThresholdPercent !== 0);
+  const hashes = balance?.policy === 'ring-hash' || balance?.policy === 'maglev';
+  const { useHostname = false, balanceFactorPercent }: HashOptions = hashes ? balance : {};
+  const fields = {
+    ...(panics && { healthyPanicThreshold: { value: panicThresholdPercent } }),
+    ...localities(localityWeighted, failOnPanic),
+    ...((useHostname || balanceFactorPercent !== undefined) && {
+      consistentHashingLbConfig: {
+        useHostnameForHashing: useHostname,
+        ...(balanceFactorPercent !== undefined && { hashBalanceFactor: balanceFactorPercent }),
+      },
+    }),
   };
+  return Object.keys(fields).length === 0 ? {} : { commonLbConfig: fields };
+}
+
+/**
+ * One of the two is all that there is room for; a zone-aware one does nothing but this where no cluster is known as the
+ * proxy's own.
+ */
+function localities(weighted: boolean, failOnPanic: boolean): Fields<typeof CommonLbConfigSchema> {
+  if (weighted) return { localityConfigSpecifier: { case: 'localityWeightedLbConfig', value: {} } };
+  return failOnPanic
+    ? { localityConfigSpecifier: { case: 'zoneAwareLbConfig', value: { failTrafficOnPanic: true } } }
+    : {};
 }
 
 function circuitBreakers(limits: CircuitLimits): Fields<typeof CircuitBreakersSchema> {

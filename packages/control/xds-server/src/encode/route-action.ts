@@ -23,12 +23,13 @@ import {
   type WeightedCluster_ClusterWeightSchema as ClusterWeightSchema,
   WeightedClusterSchema,
 } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
+import { LB_METADATA } from '../wire.ts';
 import { share } from './fault.ts';
 import { encodeOverrides } from './filters.ts';
 import type { EncodeForm } from './form.ts';
 import { encodeToAdd } from './header-edits.ts';
 import { encodeRetry, encodeRetryPolicy } from './retry.ts';
-import { duration, type Fields } from './values.ts';
+import { duration, type Fields, metadata } from './values.ts';
 
 /** The whole path, for the rewrite of a full path. */
 export const WHOLE_PATH = '^/.*$';
@@ -58,6 +59,7 @@ export function encodeForward(
   );
   return create(RouteActionSchema, {
     clusterSpecifier: clusterSpecifier(action.clusters, form),
+    ...subsetOfOnly(action.clusters),
     ...(action.requestTimeoutMs !== undefined && { timeout: duration(action.requestTimeoutMs) }),
     ...(action.maxGrpcTimeoutMs !== undefined && {
       maxStreamDuration: { grpcTimeoutHeaderMax: duration(action.maxGrpcTimeoutMs) },
@@ -90,6 +92,14 @@ function clusterSpecifier(
   };
 }
 
+/** Labels asked for where one cluster stands by its name alone. */
+function subsetOfOnly(clusters: readonly WeightedCluster[]): Fields<typeof RouteActionSchema> {
+  const [only, ...more] = clusters;
+  const match =
+    only && more.length === 0 && isPlain(only) ? metadata({ [LB_METADATA]: only.subset }) : undefined;
+  return match ? { metadataMatch: match } : {};
+}
+
 function isPlain({ weight, requestHeaders, responseHeaders, filterConfigs }: WeightedCluster): boolean {
   return (
     (weight ?? 1) === 1 &&
@@ -100,9 +110,11 @@ function isPlain({ weight, requestHeaders, responseHeaders, filterConfigs }: Wei
 }
 
 function clusterWeight(cluster: WeightedCluster, form: EncodeForm): Fields<typeof ClusterWeightSchema> {
+  const match = metadata({ [LB_METADATA]: cluster.subset });
   return {
     name: cluster.name,
     weight: cluster.weight ?? 1,
+    ...(match && { metadataMatch: match }),
     requestHeadersToAdd: encodeToAdd(cluster.requestHeaders),
     requestHeadersToRemove: [...(cluster.requestHeaders?.remove ?? [])],
     responseHeadersToAdd: encodeToAdd(cluster.responseHeaders),

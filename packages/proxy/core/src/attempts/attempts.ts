@@ -87,11 +87,12 @@ export function nextAttempt(stream: Stream): void {
   stream.attemptRequestEnded = false;
   // Also for connecting: the request is there, so the attempt's time runs.
   if (stream.requestEnded) armAttemptTimers(stream);
+  const subset = stream.target?.subset;
   const endpoint =
     tried.length === 0
-      ? cluster.balancer.pick(nowMs, undefined, stream.hash)
-      : (cluster.balancer.pick(nowMs, tried, stream.hash) ??
-        cluster.balancer.pick(nowMs, undefined, stream.hash));
+      ? cluster.balancer.pick(nowMs, undefined, stream.hash, subset)
+      : (cluster.balancer.pick(nowMs, tried, stream.hash, subset) ??
+        cluster.balancer.pick(nowMs, undefined, stream.hash, subset));
   const { usable, endpoints } = cluster.balancer;
   // That all could be picked goes without saying.
   if (tried.length > 0 || usable < endpoints.length || usable === 0)

@@ -1,3 +1,4 @@
+import { subsetCriteria, type SubsetCriteria } from '@tulle/balance';
 import { findInvalidName, findInvalidValue, knownNameId, LAST_FRAMING } from '@tulle/fields';
 import {
   compileRoutes,
@@ -209,6 +210,7 @@ function compileForward(
       cluster: share.name,
       ref: context.cluster(share.name, `${at}/name`),
       weight: share.weight ?? 1,
+      subset: criteriaOf(share.subset),
       table: context.tables.table([
         ...layers,
         { configs: share.filterConfigs, path: at, place: placeOfShare(share.name) },
@@ -251,6 +253,10 @@ function compileForward(
   });
 }
 
+function criteriaOf(labels: Readonly<Record<string, string>> = {}): SubsetCriteria | undefined {
+  return Object.keys(labels).length === 0 ? undefined : subsetCriteria(labels);
+}
+
 function compileMirrors(
   name: string,
   mirrors: ForwardAction['mirrors'],
@@ -266,6 +272,7 @@ function compileMirrors(
       cluster,
       ref: context.cluster(cluster, `${path}/${index}/cluster`),
       weight: 1,
+      subset: undefined,
       table: EMPTY_TABLE,
       requestEdits: [],
       responseEdits: [],

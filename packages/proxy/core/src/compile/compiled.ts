@@ -1,3 +1,4 @@
+import type { SubsetCriteria } from '@tulle/balance';
 import type { FieldTable } from '@tulle/fields';
 import type { RouteInfo } from '@tulle/filter';
 import type { Http1Limits } from '@tulle/http1';
@@ -31,6 +32,8 @@ export interface ForwardTarget extends RouteInfo {
   readonly kind: 'target';
   readonly ref: UpstreamRef;
   readonly weight: number;
+  /** Labels that the endpoint must have, where the cluster has subsets; `undefined`: none. */
+  readonly subset: SubsetCriteria | undefined;
   readonly table: PhaseTable;
   /** Route's, then backend's. */
   readonly requestEdits: readonly CompiledEdits[];

@@ -89,6 +89,7 @@ export class Fetcher {
 function targetOf(ref: ClusterRef): ForwardTarget {
   return {
     kind: 'target',
+    subset: undefined,
     name: 'fetch',
     cluster: ref.name,
     pattern: '',

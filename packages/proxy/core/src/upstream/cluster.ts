@@ -96,6 +96,8 @@ export class ClusterRuntime {
         ? {}
         : { panicThresholdPercent: config.panicThresholdPercent }),
       ...(config.localityWeighted === undefined ? {} : { localityWeighted: config.localityWeighted }),
+      ...(config.failOnPanic === undefined ? {} : { failsOnPanic: config.failOnPanic }),
+      ...(config.subsets === undefined ? {} : { subsets: config.subsets }),
       healthChecked: config.healthCheck !== undefined,
       random: engine.random,
       attach: (endpoint, address) => new EndpointPool(this, endpoint, address),
