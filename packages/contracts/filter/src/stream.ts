@@ -64,6 +64,8 @@ export interface RouteInfo {
   readonly name: string;
   /** Cluster chosen (after the weighted split); `undefined` for redirects and direct responses. */
   readonly cluster: string | undefined;
+  /** What the route's configuration says to filters that look for it, by name; absent for nothing. */
+  readonly metadata?: Readonly<Record<string, unknown>>;
   /** Template of the matched path, e.g. `/orders/` — low cardinality, fit for a metric label. */
   readonly pattern: string;
 }

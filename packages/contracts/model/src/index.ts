@@ -62,6 +62,8 @@ export type {
   VirtualHost,
   WeightedCluster,
 } from './route.ts';
+export { RATE_LIMITS } from './rate-limit-actions.ts';
+export type { RateLimitAction, RateLimitActions, RouteRateLimits } from './rate-limit-actions.ts';
 export type { Http2Keepalive, Http2Options } from './http2.ts';
 export type { ChainMatch, FilterChain, FilterEntry, HttpHandler, Listener, TcpHandler } from './listener.ts';
 export type {
@@ -103,7 +105,14 @@ export type {
   ConnAuthzPolicy,
 } from './filters/authz.ts';
 export { RATE_LIMIT_FILTER, rateLimitFilterSchema } from './filters/rate-limit.ts';
-export type { RateLimit, RateLimitFilterConfig, RateLimitKey } from './filters/rate-limit.ts';
+export type {
+  Bucket,
+  DescriptorBucket,
+  DescriptorLimits,
+  RateLimit,
+  RateLimitFilterConfig,
+  RateLimitKey,
+} from './filters/rate-limit.ts';
 export { FAULT_FILTER, faultFilterSchema, GRPC_HTTP_STATUSES } from './filters/fault.ts';
 export type { FaultFilterConfig, FaultShare } from './filters/fault.ts';
 export { HEADERS_FILTER, headerEditsSchema, headersFilterSchema } from './filters/headers.ts';

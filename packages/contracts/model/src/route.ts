@@ -1,3 +1,5 @@
+import type { RateLimitActions } from './rate-limit-actions.ts';
+
 /** All virtual hosts of one listener's HTTP traffic. Names follow D15. */
 export interface RouteConfig {
   readonly name: string;
@@ -18,6 +20,8 @@ export interface VirtualHost {
    */
   readonly routes: readonly Route[];
   readonly filterConfigs?: FilterConfigs;
+  /** How requests are described to filters that limit rates, where their route says nothing else. */
+  readonly rateLimits?: readonly RateLimitActions[];
 }
 
 /**
@@ -124,6 +128,10 @@ export interface ForwardAction {
    * backendRef). Default 503 (Envoy `RouteAction.cluster_not_found_response_code`, whose default it is).
    */
   readonly clusterNotFoundStatus?: 404 | 500 | 503;
+  /** How requests are described to filters that limit rates. */
+  readonly rateLimits?: readonly RateLimitActions[];
+  /** Whether the host's `rateLimits` count too, although there are some here (Envoy `include_vh_rate_limits`). Default false. */
+  readonly includeHostRateLimits?: boolean;
   /** Upgrade protocols allowed, lower case, e.g. `['websocket']`. Default: the listener's. */
   readonly allowUpgrades?: readonly string[];
   /**

@@ -12,6 +12,7 @@ import type {
   HttpHandler,
   JwtRule,
   Listener,
+  RateLimitActions,
   Route,
   RouteConfig,
   UpstreamTls,
@@ -292,13 +293,41 @@ function route(value: Route): Route {
             clusters: action.clusters.map(headed),
             mirrors: action.mirrors?.map((mirror) => without(mirror, { percent: 100, shadowHost: false })),
             hashPolicy: action.hashPolicy?.map((policy) => without(policy, { terminal: false })),
+            rateLimits: rateLimits(action.rateLimits),
           } as typeof action,
-          { hashPolicy: [], mirrors: [], rewrite: {}, clusterNotFoundStatus: 503 },
+          {
+            hashPolicy: [],
+            mirrors: [],
+            rewrite: {},
+            clusterNotFoundStatus: 503,
+            includeHostRateLimits: false,
+          },
         )
       : action.kind === 'redirect'
         ? without(action, { status: 302 })
         : without(action);
   return headed({ ...value, match: canonicalMatch, action: canonicalAction });
+}
+
+function rateLimits(limits: readonly RateLimitActions[] | undefined): unknown {
+  return limits?.map(({ actions, ...rest }) =>
+    without(
+      {
+        ...rest,
+        actions: actions.map((action) =>
+          without(
+            {
+              ...action,
+              ...('headers' in action && { headers: action.headers.map(stringMatch) }),
+              ...('query' in action && { query: action.query.map(stringMatch) }),
+            },
+            { optional: false, expect: true, v4Bits: 32, v6Bits: 128 },
+          ),
+        ),
+      },
+      { stage: 0 },
+    ),
+  );
 }
 
 export function canonicalRouteConfig({ name, virtualHosts }: RouteConfig): RouteConfig {
@@ -308,6 +337,7 @@ export function canonicalRouteConfig({ name, virtualHosts }: RouteConfig): Route
       without({
         ...host,
         routes: host.routes.map(route),
+        rateLimits: rateLimits(host.rateLimits),
         filterConfigs: overrides(host.filterConfigs),
       } as VirtualHost),
     ),

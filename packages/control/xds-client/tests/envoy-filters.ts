@@ -14,6 +14,7 @@ import {
   JwtAuthenticationSchema,
   PerRouteConfigSchema as JwtPerRouteSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/jwt_authn/v3/config';
+import { LocalRateLimitSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit';
 import { RBACPerRouteSchema, RBACSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/rbac/v3/rbac';
 import { RouterSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/router/v3/router';
 import { HttpConnectionManagerSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
@@ -36,6 +37,7 @@ const registry = createRegistry(
   HTTPFaultSchema,
   JwtAuthenticationSchema,
   JwtPerRouteSchema,
+  LocalRateLimitSchema,
   RBACSchema,
   RBACPerRouteSchema,
   NetworkRbacSchema,

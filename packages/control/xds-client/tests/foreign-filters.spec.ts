@@ -1,8 +1,9 @@
+import type { JsonObject } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
 import { httpChain, httpConfig, overrides, tcpChain, typed } from './envoy-filters.ts';
 
-const fault = (fields: object = { abort: { httpStatus: 500, percentage: { numerator: 100 } } }) =>
-  typed('http.fault.v3.HTTPFault', fields as never);
+const fault = (fields: JsonObject = { abort: { httpStatus: 500, percentage: { numerator: 100 } } }) =>
+  typed('http.fault.v3.HTTPFault', fields);
 
 describe('a chain', () => {
   it('has filters that are off until a route says otherwise', () => {
@@ -64,11 +65,16 @@ describe('a chain', () => {
 });
 
 describe('RBAC', () => {
-  const rbac = (permissions: object[], principals: object[], action = 'ALLOW', fields: object = {}) =>
+  const rbac = (
+    permissions: JsonObject[],
+    principals: JsonObject[],
+    action = 'ALLOW',
+    fields: JsonObject = {},
+  ) =>
     typed('http.rbac.v3.RBAC', {
       rules: { action, policies: { p: { permissions, principals } } },
       ...fields,
-    } as never);
+    });
   const any = { any: true };
 
   it('says in its own words what Tulle has no words for', () => {
@@ -173,12 +179,12 @@ describe('RBAC', () => {
   });
 
   it('before a TCP proxy judges what a connection shows', () => {
-    const network = (permissions: object[], principals: object[]) =>
+    const network = (permissions: JsonObject[], principals: JsonObject[]) =>
       typed('network.rbac.v3.RBAC', {
         statPrefix: 's',
         enforcementType: 'CONTINUOUS',
         rules: { action: 'DENY', policies: { p: { permissions, principals } } },
-      } as never);
+      });
     expect(
       tcpChain({
         name: 'rbac',
@@ -212,7 +218,7 @@ describe('RBAC', () => {
 
 describe('jwt_authn', () => {
   const provider = { issuer: 'i', localJwks: { inlineString: '{"keys":[]}' } };
-  const jwt = (fields: object) => typed('http.jwt_authn.v3.JwtAuthentication', fields as never);
+  const jwt = (fields: JsonObject) => typed('http.jwt_authn.v3.JwtAuthentication', fields);
 
   it('asks for nothing where no rule matches, or a rule requires nothing', () => {
     expect(
@@ -300,7 +306,7 @@ describe('jwt_authn', () => {
   });
 
   it('on a route names a requirement of the chain, or is off', () => {
-    const route = (fields: object) => typed('http.jwt_authn.v3.PerRouteConfig', fields as never);
+    const route = (fields: JsonObject) => typed('http.jwt_authn.v3.PerRouteConfig', fields);
     expect(overrides({ a: route({ requirementName: 'some' }), b: route({ disabled: true }) })).toEqual({
       a: { requirement: 'some' },
       b: null,
@@ -344,5 +350,81 @@ describe('buffer', () => {
         b: typed('http.buffer.v3.BufferPerRoute', { buffer: { maxRequestBytes: 5 } }),
       }),
     ).toEqual({ a: null, b: { maxRequestBytes: 5 } });
+  });
+});
+
+describe('local_ratelimit', () => {
+  const local = (fields: JsonObject) =>
+    typed('http.local_ratelimit.v3.LocalRateLimit', { statPrefix: 's', ...fields });
+  const tokenBucket = { maxTokens: 10, tokensPerFill: 5, fillInterval: '1s' };
+  const always = { defaultValue: { numerator: 100 } };
+
+  it('is a limit where it has one bucket for everybody, and none where it is not switched on', () => {
+    expect(httpConfig(local({ tokenBucket, filterEnabled: always, filterEnforced: always }))).toEqual({
+      limits: [{ name: 's', requests: 5, burst: 10 }],
+    });
+    expect(httpConfig(local({ tokenBucket }))).toEqual({ limits: [] });
+    expect(httpConfig(local({}))).toEqual({ limits: [] });
+  });
+
+  it('has all that Envoy says', () => {
+    expect(
+      httpConfig(
+        local({
+          tokenBucket,
+          filterEnabled: { defaultValue: { numerator: 50 } },
+          filterEnforced: { defaultValue: { numerator: 5, denominator: 'TEN_THOUSAND' } },
+          status: { code: 'ServiceUnavailable' },
+          descriptors: [
+            { entries: [{ key: 'a', value: 'b' }], tokenBucket: { maxTokens: 1, fillInterval: '60s' } },
+          ],
+          stage: 2,
+          localRateLimitPerDownstreamConnection: true,
+          enableXRatelimitHeaders: 'DRAFT_VERSION_03',
+          vhRateLimits: 'INCLUDE',
+          alwaysConsumeDefaultTokenBucket: false,
+          rateLimitedAsResourceExhausted: true,
+          responseHeadersToAdd: [
+            { header: { key: 'x-limited', value: 'yes' }, appendAction: 'OVERWRITE_IF_EXISTS_OR_ADD' },
+          ],
+          requestHeadersToAddWhenNotEnforced: [{ header: { key: 'x-over', value: 'yes' } }],
+        }),
+      ),
+    ).toEqual({
+      limits: [],
+      descriptors: {
+        name: 's',
+        bucket: { capacity: 10, tokens: 5, intervalMs: 1000 },
+        buckets: [
+          { entries: [{ key: 'a', value: 'b' }], bucket: { capacity: 1, tokens: 1, intervalMs: 60_000 } },
+        ],
+        stage: 2,
+        host: 'include',
+        alwaysDefault: false,
+        perConnection: true,
+        percent: 50,
+        enforcedPercent: 0.05,
+        status: 503,
+        resourceExhausted: true,
+        responseHeaders: { set: [{ name: 'x-limited', value: 'yes' }] },
+        unenforcedHeaders: { add: [{ name: 'x-over', value: 'yes' }] },
+        rateHeaders: true,
+      },
+    });
+  });
+
+  it('has buckets that can be', () => {
+    expect(
+      httpConfig(
+        local({
+          tokenBucket: { maxTokens: 0, fillInterval: '0.01s' },
+          filterEnabled: always,
+          filterEnforced: always,
+        }),
+      ),
+    ).toEqual([
+      expect.stringContaining('token_bucket.max_tokens must be at least 1'),
+      expect.stringContaining('token_bucket.fill_interval must be at least 0.05 s'),
+    ]);
   });
 });

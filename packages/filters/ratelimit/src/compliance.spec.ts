@@ -14,8 +14,23 @@ describe('compliance', () => {
           { name: 'each', requests: 1, by: ['identity', 'address', { header: 'x-user' }], maxKeys: 2 },
         ],
       },
+      {
+        limits: [],
+        descriptors: {
+          name: 'd',
+          bucket: { capacity: 1, tokens: 1, intervalMs: 60_000 },
+          buckets: [
+            { entries: [{ key: 'a', value: 'b' }], bucket: { capacity: 1, tokens: 1, intervalMs: 60_000 } },
+          ],
+          rateHeaders: true,
+        },
+      },
     ],
     invalidConfigs: [
+      {
+        config: { limits: [], descriptors: { name: 'a', bucket: { capacity: 0, tokens: 1, intervalMs: 1 } } },
+        pointers: ['/descriptors/bucket/capacity', '/descriptors/bucket/intervalMs'],
+      },
       { config: {}, pointers: [''] },
       {
         config: { limits: [{ name: 'a', requests: 0, by: ['user'] }, { requests: 1 }] },

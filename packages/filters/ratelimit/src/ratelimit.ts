@@ -1,6 +1,7 @@
 import {
   CONTINUE,
   defineHttpFilter,
+  STOP,
   type FilterHost,
   type HostCounter,
   type HttpFilter,
@@ -14,8 +15,10 @@ import {
   type RateLimit,
   type RateLimitFilterConfig,
 } from '@tulle/model';
+import { loadRegexEngine } from '@tulle/match';
 import { jsonSchema, perConfig } from '@tulle/schema';
 import { KeyedBuckets, TokenBucket, type TokenLender } from '@tulle/time';
+import { DescriptorLimiter, type LimitState } from './descriptor-limits.ts';
 import { Leases } from './leased-bucket.ts';
 import { compileKey, type KeyOf } from './limit-key.ts';
 
@@ -42,6 +45,7 @@ interface CompiledLimit {
 interface CompiledLimits {
   readonly limits: readonly CompiledLimit[];
   readonly taken: Bucket[];
+  readonly descriptors: DescriptorLimiter | undefined;
 }
 
 /**
@@ -49,7 +53,8 @@ interface CompiledLimits {
  * `TULLE_RATE_LIMITED` with `retry-after` in whole seconds, rounded up, and the tokens it had are given back.
  * Every process counts for itself, limits of `scope: 'proxy'` too: {@link sharedRateLimit} is for several.
  */
-export const rateLimit: HttpFilter<RateLimitFilterConfig, RateLimitFilterConfig> = filterWith(undefined);
+export const rateLimit: HttpFilter<RateLimitFilterConfig, RateLimitFilterConfig, LimitState> =
+  filterWith(undefined);
 
 /**
  * The same for one of several processes of a proxy: limits of `scope: 'proxy'` take their tokens from a lender that all of
@@ -59,14 +64,14 @@ export const rateLimit: HttpFilter<RateLimitFilterConfig, RateLimitFilterConfig>
  */
 export function sharedRateLimit(
   lender: TokenLender,
-): HttpFilter<RateLimitFilterConfig, RateLimitFilterConfig> {
+): HttpFilter<RateLimitFilterConfig, RateLimitFilterConfig, LimitState> {
   return filterWith(lender);
 }
 
 function filterWith(
   lender: TokenLender | undefined,
-): HttpFilter<RateLimitFilterConfig, RateLimitFilterConfig> {
-  return defineHttpFilter<RateLimitFilterConfig, RateLimitFilterConfig>({
+): HttpFilter<RateLimitFilterConfig, RateLimitFilterConfig, LimitState> {
+  return defineHttpFilter<RateLimitFilterConfig, RateLimitFilterConfig, LimitState>({
     apiVersion: 1,
     id: RATE_LIMIT_FILTER,
     summary: 'Local rate limits by token bucket, by route, identity, address or header.',
@@ -74,23 +79,33 @@ function filterWith(
     routeConfig: jsonSchema<RateLimitFilterConfig>(rateLimitFilterSchema),
     /** A route's limits replace the chain's. The engine gives each place a configuration of its own, so buckets of its own. */
     mergeRoute: (_base, override) => override,
-    applies: (config) => config.limits.length > 0,
+    applies: (config) => config.limits.length > 0 || config.descriptors !== undefined,
     phase: 'limit',
     effects: 'local',
     notes: { [NOTE_LIMITED]: 'limited by rule' },
+    state: {
+      create: () => ({ refused: false, bucket: undefined }),
+      reset(state) {
+        state.refused = false;
+        state.bucket = undefined;
+      },
+    },
     create: (host, config) => createRateLimit(host, config, lender),
   });
 }
 
-function createRateLimit(
+async function createRateLimit(
   host: FilterHost,
   config: RateLimitFilterConfig,
   lender: TokenLender | undefined,
-): HttpHooks<RateLimitFilterConfig> {
+): Promise<HttpHooks<RateLimitFilterConfig, LimitState>> {
+  // What routes say may have patterns.
+  if (config.descriptors?.buckets !== undefined) await loadRegexEngine();
   const leases = new Set<Leases>();
   const compiledOf = perConfig((inForce: RateLimitFilterConfig): CompiledLimits => ({
     limits: inForce.limits.map((limit) => compileLimit(host, limit, lender, leases)),
     taken: [],
+    descriptors: inForce.descriptors && new DescriptorLimiter(host, inForce.descriptors),
   }));
   compiledOf(config);
 
@@ -127,9 +142,14 @@ function createRateLimit(
     return admit(stream, limits, taken, index + 1);
   };
   return {
-    requestHeaders(stream, inForce) {
-      const { limits, taken } = compiledOf(inForce);
+    requestHeaders(stream, inForce, state) {
+      const { limits, taken, descriptors } = compiledOf(inForce);
+      if (descriptors?.judge(stream, state) === STOP) return STOP;
       return admit(stream, limits, taken, 0);
+    },
+    responseHeaders(stream, inForce, state) {
+      compiledOf(inForce).descriptors?.mark(stream, state);
+      return CONTINUE;
     },
     dispose() {
       for (const one of leases) one.close();

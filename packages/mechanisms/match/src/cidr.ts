@@ -10,6 +10,43 @@ export interface CidrSet {
   has(address: string): boolean;
 }
 
+/**
+ * The network of an address, e.g. `10.1.0.0/16`. @returns `undefined` for what is no address
+ * @param v4Bits @param v6Bits how much of it is kept
+ */
+export function maskAddress(address: string, v4Bits: number, v6Bits: number): string | undefined {
+  const bare = address.split('%', 1)[0] ?? '';
+  const words = new Uint32Array(4);
+  let v4 = parseIpv4(bare);
+  if (v4 === -1) {
+    if (!parseIpv6(bare, words)) return undefined;
+    v4 = mappedIpv4(words);
+  }
+  if (v4 !== -1) {
+    const masked = (v4 & maskWord(v4Bits)) >>> 0;
+    return `${[24, 16, 8, 0].map((shift) => (masked >>> shift) & 255).join('.')}/${v4Bits}`;
+  }
+  const groups = [...words].flatMap((word, index) => {
+    const masked = (word & maskWord(v6Bits - index * 32)) >>> 0;
+    return [masked >>> 16, masked & 0xffff];
+  });
+  return `${formatGroups(groups)}/${v6Bits}`;
+}
+
+/** RFC 5952 §4: the first longest run of two zero groups or more becomes `::`. */
+function formatGroups(groups: readonly number[]): string {
+  let [start, length] = [-1, 1];
+  for (let index = 0; index < 8; index += 1) {
+    let end = index;
+    while (end < 8 && groups[end] === 0) end += 1;
+    if (end - index > length) [start, length] = [index, end - index];
+  }
+  const text = (part: readonly number[]): string => part.map((group) => group.toString(16)).join(':');
+  return start === -1
+    ? text(groups)
+    : `${text(groups.slice(0, start))}::${text(groups.slice(start + length))}`;
+}
+
 /** A range of addresses, both ends within it. Four words for IPv6, one for IPv4. */
 interface Range {
   readonly first: readonly number[];

@@ -21,7 +21,7 @@ export {
 } from './path.ts';
 export { isGrpcContentType } from './grpc.ts';
 export { hostOf, normalizeHost, portOf } from './host.ts';
-export { compileCidrs } from './cidr.ts';
+export { compileCidrs, maskAddress } from './cidr.ts';
 export type { CidrSet } from './cidr.ts';
 export { compileHeaderMatch, compileQueryMatch, compileStringMatch, firstQueryValue } from './value-match.ts';
 export type { HeadersTest, QueryTest, StringTest } from './value-match.ts';

@@ -1,9 +1,62 @@
+import { headerEditsSchema } from './headers.ts';
+import type { HeaderEdits } from '../route.ts';
 import type { JsonSchema } from './json-schema.ts';
 
 /** Configuration of `tulle.http.ratelimit`: local token buckets. */
 export interface RateLimitFilterConfig {
   /** All limits that apply must have a token; the first without one refuses with 429 and `retry-after`. */
   readonly limits: readonly RateLimit[];
+  /** Limits by what routes say of a request (Envoy's `local_ratelimit`), beside `limits`. */
+  readonly descriptors?: DescriptorLimits;
+}
+
+/**
+ * Limits in Envoy's words (`extensions.filters.http.local_ratelimit.v3.LocalRateLimit`). A request takes a token of the bucket
+ * of each of its descriptors that is listed, and one of the default bucket.
+ */
+export interface DescriptorLimits {
+  /** Shown in metrics and details (`stat_prefix`). */
+  readonly name: string;
+  readonly bucket: Bucket;
+  /** Buckets of the requests whose route gives them exactly these entries. */
+  readonly buckets?: readonly DescriptorBucket[];
+  /** Which of the route's `rateLimits` count. Default 0. */
+  readonly stage?: number;
+  /** Whose `rateLimits` count: the route's, else its host's (`override`, the default); both; or the route's alone (`ignore`). */
+  readonly host?: 'override' | 'include' | 'ignore';
+  /** Whether a request that took a token of another bucket needs one of the default bucket too. Default true. */
+  readonly alwaysDefault?: boolean;
+  /** One set of buckets for each connection. Default one for the process. */
+  readonly perConnection?: boolean;
+  /** Share of requests that are counted, 0–100. Default 100. */
+  readonly percent?: number;
+  /** Share of those without a token that are refused; the others go on. Default 100. */
+  readonly enforcedPercent?: number;
+  /** Of a refusal, 400–599. Default 429. */
+  readonly status?: number;
+  /** What gRPC calls are told: RESOURCE_EXHAUSTED for UNAVAILABLE. Default false. */
+  readonly resourceExhausted?: boolean;
+  /** Edits of refusals. */
+  readonly responseHeaders?: HeaderEdits;
+  /** Edits of requests that have no token and go on. */
+  readonly unenforcedHeaders?: HeaderEdits;
+  /** Say limit, rest and time to the next token in `x-ratelimit-…` (draft 03 of the IETF's ratelimit-headers). Default false. */
+  readonly rateHeaders?: boolean;
+}
+
+/** Tokens that come back. */
+export interface Bucket {
+  /** How many there are at most. */
+  readonly capacity: number;
+  /** How many come back each `intervalMs`. */
+  readonly tokens: number;
+  readonly intervalMs: number;
+}
+
+/** The bucket of one descriptor. */
+export interface DescriptorBucket {
+  readonly entries: readonly { readonly key: string; readonly value: string }[];
+  readonly bucket: Bucket;
 }
 
 /** One limit. */
@@ -37,12 +90,112 @@ export type RateLimitKey = 'identity' | 'address' | { readonly header: string };
 /** Id of the rate-limit filter. */
 export const RATE_LIMIT_FILTER = 'tulle.http.ratelimit';
 
+const percent = (description: string): JsonSchema => ({
+  type: 'number',
+  minimum: 0,
+  maximum: 100,
+  default: 100,
+  description,
+});
+const bucket: JsonSchema = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['capacity', 'tokens', 'intervalMs'],
+  description: 'Tokens that come back.',
+  properties: {
+    capacity: { type: 'integer', minimum: 1, maximum: 4_294_967_295, description: 'How many at most.' },
+    tokens: { type: 'integer', minimum: 1, maximum: 4_294_967_295, description: 'How many come back.' },
+    intervalMs: { type: 'number', minimum: 50, description: 'In which time, milliseconds.' },
+  },
+};
+
+/** JSON Schema of {@link DescriptorLimits}. */
+const descriptors: JsonSchema = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['name', 'bucket'],
+  description: 'Limits by what routes say of a request, in the words of Envoy’s local_ratelimit.',
+  properties: {
+    name: { type: 'string', minLength: 1, description: 'Shown in metrics and details.' },
+    bucket,
+    buckets: {
+      type: 'array',
+      maxItems: 10_000,
+      description: 'Buckets of requests whose route gives them exactly these entries.',
+      items: {
+        type: 'object',
+        additionalProperties: false,
+        required: ['entries', 'bucket'],
+        properties: {
+          entries: {
+            type: 'array',
+            minItems: 1,
+            maxItems: 32,
+            items: {
+              type: 'object',
+              additionalProperties: false,
+              required: ['key', 'value'],
+              properties: {
+                key: { type: 'string', minLength: 1, description: 'Key.' },
+                value: { type: 'string', description: 'Value.' },
+              },
+            },
+          },
+          bucket,
+        },
+      },
+    },
+    stage: {
+      type: 'integer',
+      minimum: 0,
+      maximum: 10,
+      default: 0,
+      description: 'Which of the route’s rateLimits count.',
+    },
+    host: {
+      enum: ['override', 'include', 'ignore'],
+      default: 'override',
+      description: 'Whose rateLimits count: the route’s, else its host’s; both; or the route’s alone.',
+    },
+    alwaysDefault: {
+      type: 'boolean',
+      default: true,
+      description:
+        'Whether a request that took a token of another bucket needs one of the default bucket too.',
+    },
+    perConnection: {
+      type: 'boolean',
+      default: false,
+      description: 'One set of buckets for each connection.',
+    },
+    percent: percent('Share of requests that are counted.'),
+    enforcedPercent: percent('Share of those without a token that are refused.'),
+    status: { type: 'integer', minimum: 400, maximum: 599, default: 429, description: 'Of a refusal.' },
+    resourceExhausted: {
+      type: 'boolean',
+      default: false,
+      description: 'Tell gRPC calls RESOURCE_EXHAUSTED for UNAVAILABLE.',
+    },
+    responseHeaders: { ...headerEditsSchema, description: 'Edits of refusals.' },
+    unenforcedHeaders: {
+      ...headerEditsSchema,
+      description: 'Edits of requests that have no token and go on.',
+    },
+    rateHeaders: {
+      type: 'boolean',
+      default: false,
+      description: 'Say limit, rest and time to the next token in x-ratelimit-….',
+    },
+  },
+};
+
 /** JSON Schema of {@link RateLimitFilterConfig}. */
 export const rateLimitFilterSchema: JsonSchema = {
   type: 'object',
   additionalProperties: false,
   required: ['limits'],
   properties: {
+    descriptors,
     limits: {
       type: 'array',
       description: 'All limits must have a token.',

@@ -13,6 +13,7 @@ import {
   text,
   whole,
 } from './parts.ts';
+import { rateLimitActionsSchema } from './rate-limit-actions.ts';
 
 /** By slot name; each value is the filter's own matter, `null` removes it, `true` puts it in force. */
 const filterConfigs: JsonSchema = { type: 'object' };
@@ -78,6 +79,8 @@ const action: JsonSchema = {
       mirrors: listOf(fields(['cluster'], { cluster: name, percent, shadowHost: flag })),
       allowUpgrades: names,
       trustIdempotencyKey: flag,
+      rateLimits: rateLimitActionsSchema,
+      includeHostRateLimits: flag,
     }),
     fields(['kind'], {
       kind: { const: 'redirect' },
@@ -115,6 +118,7 @@ export const routeConfigSchema: JsonSchema = fields(['name', 'virtualHosts'], {
         }),
       ),
       filterConfigs,
+      rateLimits: rateLimitActionsSchema,
     }),
   ),
 });

@@ -4,6 +4,8 @@ import type {
   HashPolicy,
   Mirror,
   PathMatch,
+  RateLimitAction,
+  RateLimitActions,
   RedirectAction,
   Rewrite,
   Route,
@@ -85,6 +87,50 @@ const hashPolicy: fc.Arbitrary<HashPolicy> = fc.oneof(
   ),
 );
 
+const condition = fc.array(valueMatch, { minLength: 1, maxLength: 2 });
+const straight = fc.array(
+  valueMatch.filter(({ invert }) => invert !== true),
+  { minLength: 1, maxLength: 2 },
+);
+const rateLimitAction: fc.Arbitrary<RateLimitAction> = fc.oneof(
+  object<RateLimitAction>({
+    kind: fc.constantFrom('source-cluster', 'destination-cluster', 'remote-address'),
+  }),
+  object<RateLimitAction>(
+    { kind: fc.constant('masked-remote-address') },
+    { v4Bits: fc.integer({ min: 0, max: 32 }), v6Bits: fc.integer({ min: 0, max: 128 }) },
+  ),
+  object<RateLimitAction>(
+    { kind: fc.constant('header'), name: label, key: label },
+    { optional: fc.boolean() },
+  ),
+  object<RateLimitAction>({ kind: fc.constant('generic'), value: label }, { key: label }),
+  object<RateLimitAction>(
+    { kind: fc.constant('header-match'), value: label, headers: condition },
+    { key: label, expect: fc.boolean() },
+  ),
+  object<RateLimitAction>(
+    { kind: fc.constant('query-match'), value: label, query: straight },
+    { key: label, expect: fc.boolean() },
+  ),
+  object<RateLimitAction>(
+    {
+      kind: fc.constant('metadata'),
+      key: label,
+      namespace: label,
+      path: fc.array(label, { minLength: 1, maxLength: 2 }),
+    },
+    { fallback: label, optional: fc.boolean() },
+  ),
+);
+const rateLimits: fc.Arbitrary<readonly RateLimitActions[]> = fc.array(
+  object<RateLimitActions>(
+    { actions: fc.array(rateLimitAction, { minLength: 1, maxLength: 3 }) },
+    { stage: fc.integer({ min: 0, max: 10 }) },
+  ),
+  { minLength: 1, maxLength: 2 },
+);
+
 const forward: fc.Arbitrary<ForwardAction> = object<ForwardAction>(
   { kind: fc.constant('forward'), clusters: fc.array(weightedCluster, { maxLength: 3 }) },
   {
@@ -98,6 +144,8 @@ const forward: fc.Arbitrary<ForwardAction> = object<ForwardAction>(
     mirrors: fc.array(mirror, { maxLength: 2 }),
     hashPolicy: fc.array(hashPolicy, { maxLength: 3 }),
     allowUpgrades: fc.uniqueArray(fc.constantFrom('websocket', 'h2c', 'spdy'), { maxLength: 2 }),
+    rateLimits,
+    includeHostRateLimits: fc.boolean(),
   },
 );
 
@@ -148,7 +196,7 @@ const virtualHost: fc.Arbitrary<VirtualHost> = object<VirtualHost>(
     domains: fc.uniqueArray(domain, { minLength: 1, maxLength: 3 }),
     routes: fc.array(route, { maxLength: 3 }),
   },
-  { filterConfigs },
+  { filterConfigs, rateLimits },
 );
 
 /** A route configuration of the given name. */

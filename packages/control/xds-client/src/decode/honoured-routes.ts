@@ -12,6 +12,7 @@ export const HONOURED_OF_ROUTES: Readonly<Record<string, readonly string[]>> = {
     'routes',
     'typed_per_filter_config',
     'retry_policy',
+    'rate_limits',
   ],
   'envoy.config.route.v3.Route': [
     'name',
@@ -76,6 +77,8 @@ export const HONOURED_OF_ROUTES: Readonly<Record<string, readonly string[]>> = {
     'hash_policy',
     'request_mirror_policies',
     'upgrade_configs',
+    'rate_limits',
+    'include_vh_rate_limits',
   ],
   'envoy.config.route.v3.RouteAction.MaxStreamDuration': ['grpc_timeout_header_max'],
   'envoy.config.route.v3.RouteAction.RequestMirrorPolicy': [

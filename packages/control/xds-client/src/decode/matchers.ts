@@ -75,7 +75,7 @@ export function decodeHeaderMatch(context: DecodeContext, matcher: HeaderMatcher
   return invert ? { name, match, invert } : { name, match };
 }
 
-function decodeQueryMatch(
+export function decodeQueryMatch(
   context: DecodeContext,
   matcher: QueryParameterMatcher,
   invert: boolean,

@@ -24,6 +24,7 @@ import { decodeOverrides } from './filters.ts';
 import { decodeHashPolicies } from './hash-policy.ts';
 import { decodeHeaderEdits } from './header-edits.ts';
 import { decodeLabels } from './labels.ts';
+import { decodeRateLimits } from './rate-limit-actions.ts';
 import { decodeRetry } from './retry.ts';
 import { filled, milliseconds, namespaceOf, present } from './values.ts';
 
@@ -51,6 +52,8 @@ export function decodeForward(
       hashPolicy: decodeHashPolicies(context, action.hashPolicy, path),
       clusterNotFoundStatus: decodeNotFound(context, action, path),
       allowUpgrades: decodeUpgrades(context, action, path),
+      rateLimits: decodeRateLimits(context, action.rateLimits, `${path}.rate_limits`),
+      includeHostRateLimits: action.includeVhRateLimits === true ? true : undefined,
     }),
     overrides: retry ? { [RETRY_FILTER]: retry } : {},
   };

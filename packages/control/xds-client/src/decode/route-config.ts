@@ -13,6 +13,7 @@ import { readExtras, type Extras } from './extras.ts';
 import { decodeOverrides } from './filters.ts';
 import { decodeHeaderEdits } from './header-edits.ts';
 import { decodeRouteMatch } from './matchers.ts';
+import { decodeRateLimits } from './rate-limit-actions.ts';
 import { decodeRetry } from './retry.ts';
 import { decodeDirectResponse, decodeForward, decodeRedirect } from './route-action.ts';
 import { present } from './values.ts';
@@ -65,6 +66,7 @@ function decodeVirtualHost(context: DecodeContext, host: VirtualHost, path: stri
   return present({
     name: host.name,
     domains: host.domains,
+    rateLimits: decodeRateLimits(context, host.rateLimits, `${path}.rate_limits`),
     routes: host.routes.map((route, index) => decodeRoute(context, route, `${path}.routes[${index}]`)),
     filterConfigs: merged(
       retry && { [RETRY_FILTER]: retry },
@@ -92,6 +94,7 @@ function decodeRoute(context: DecodeContext, route: Route, path: string): ModelR
     match,
     action,
     priority,
+
     requestHeaders: decodeHeaderEdits(
       context,
       route.requestHeadersToAdd,

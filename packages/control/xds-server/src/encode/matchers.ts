@@ -36,7 +36,7 @@ export function encodeHeaderMatch({ name, match, invert }: ValueMatch): HeaderMa
 }
 
 /** Inversion has no field here; the route's metadata carries it ({@link invertedQuery}). */
-function encodeQueryMatch({ name, match }: ValueMatch): QueryParameterMatcher {
+export function encodeQueryMatch({ name, match }: ValueMatch): QueryParameterMatcher {
   return create(QueryParameterMatcherSchema, {
     name,
     queryParameterMatchSpecifier:

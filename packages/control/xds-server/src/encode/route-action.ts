@@ -28,6 +28,7 @@ import { share } from './fault.ts';
 import { encodeOverrides } from './filters.ts';
 import type { EncodeForm } from './form.ts';
 import { encodeToAdd } from './header-edits.ts';
+import { encodeRateLimits } from './rate-limit-actions.ts';
 import { encodeRetry, encodeRetryPolicy } from './retry.ts';
 import { duration, type Fields, metadata } from './values.ts';
 
@@ -64,6 +65,8 @@ export function encodeForward(
     ...(action.maxGrpcTimeoutMs !== undefined && {
       maxStreamDuration: { grpcTimeoutHeaderMax: duration(action.maxGrpcTimeoutMs) },
     }),
+    rateLimits: encodeRateLimits(action.rateLimits),
+    ...(action.includeHostRateLimits === true && { includeVhRateLimits: true }),
     ...(action.idleTimeoutMs !== undefined && { idleTimeout: duration(action.idleTimeoutMs) }),
     ...(retryPolicy && { retryPolicy }),
     ...rewrite(action.rewrite),

@@ -14,6 +14,7 @@ import { encodeOverrides } from './filters.ts';
 import type { EncodeForm } from './form.ts';
 import { encodeToAdd } from './header-edits.ts';
 import { encodeRouteMatch, invertedQuery } from './matchers.ts';
+import { encodeRateLimits } from './rate-limit-actions.ts';
 import {
   encodeDirectResponse,
   encodeForward,
@@ -40,6 +41,7 @@ function encodeVirtualHost(host: ModelVirtualHost, form: EncodeForm): VirtualHos
     name: host.name,
     domains: [...host.domains],
     routes: host.routes.map((route) => encodeRoute(route, form)),
+    rateLimits: encodeRateLimits(host.rateLimits),
     typedPerFilterConfig: encodeOverrides(host.filterConfigs, form),
   });
 }

@@ -1,4 +1,5 @@
 import { subsetCriteria, type SubsetCriteria } from '@tulle/balance';
+import type { RouteInfo } from '@tulle/filter';
 import { findInvalidName, findInvalidValue, knownNameId, LAST_FRAMING } from '@tulle/fields';
 import {
   compileRoutes,
@@ -14,8 +15,10 @@ import type {
   RedirectAction,
   Route,
   RouteConfig,
+  RouteRateLimits,
   VirtualHost,
 } from '@tulle/model';
+import { RATE_LIMITS } from '@tulle/model';
 import { EMPTY_TABLE } from '../chain/tables.ts';
 import type { ClusterRef } from '../upstream/cluster.ts';
 import { compileHashPolicy } from './compile-hash-policy.ts';
@@ -130,9 +133,30 @@ function compileRoute(
     bytesPrefix: kind === 'bytes-prefix' ? value : undefined,
     table: tables.table(layers),
     responseEdits: [responseEdits].filter((edits) => edits !== undefined),
-    action: compileAction(route, route.match.path.value, path, context, layers, requestEdits, responseEdits),
+    action: compileAction(
+      route,
+      route.match.path.value,
+      path,
+      context,
+      layers,
+      requestEdits,
+      responseEdits,
+      metadataOf(route.action, host),
+    ),
   });
 }
+
+/** What filters find beside the route; one object, whatever the request. */
+function metadataOf(action: Route['action'], host: VirtualHost): RouteInfo['metadata'] {
+  if (action.kind !== 'forward') return undefined;
+  const { rateLimits = NO_LIMITS, includeHostRateLimits = false } = action;
+  const ofHost = host.rateLimits ?? NO_LIMITS;
+  if (rateLimits.length + ofHost.length === 0) return undefined;
+  const limits: RouteRateLimits = { route: rateLimits, host: ofHost, includeHost: includeHostRateLimits };
+  return Object.freeze({ [RATE_LIMITS]: Object.freeze(limits) });
+}
+
+const NO_LIMITS: readonly never[] = Object.freeze([]);
 
 function compileAction(
   route: Route,
@@ -142,6 +166,7 @@ function compileAction(
   layers: readonly OverrideLayer[],
   requestEdits: CompiledEdits | undefined,
   responseEdits: CompiledEdits | undefined,
+  metadata: RouteInfo['metadata'],
 ): CompiledAction {
   const { action } = route;
   const at = `${path}/action`;
@@ -152,7 +177,17 @@ function compileAction(
     case 'direct':
       return action;
     case 'forward':
-      return compileForward(route.name, action, pattern, at, context, layers, requestEdits, responseEdits);
+      return compileForward(
+        route.name,
+        action,
+        pattern,
+        at,
+        context,
+        layers,
+        requestEdits,
+        responseEdits,
+        metadata,
+      );
   }
 }
 
@@ -190,6 +225,7 @@ function compileForward(
   layers: readonly OverrideLayer[],
   routeRequest: CompiledEdits | undefined,
   routeResponse: CompiledEdits | undefined,
+  metadata: RouteInfo['metadata'],
 ): CompiledForward {
   const { issues, settings } = context;
   const { rewrite, clusterNotFoundStatus = 503 } = action;
@@ -206,6 +242,7 @@ function compileForward(
     return Object.freeze({
       kind: 'target',
       name,
+      ...(metadata === undefined ? {} : { metadata }),
       pattern,
       cluster: share.name,
       ref: context.cluster(share.name, `${at}/name`),

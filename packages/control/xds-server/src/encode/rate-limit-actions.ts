@@ -1,0 +1,79 @@
+import { create } from '@bufbuild/protobuf';
+import type { RateLimitAction, RateLimitActions } from '@tulle/model';
+import {
+  type RateLimit,
+  RateLimitSchema,
+  RateLimit_ActionSchema as ActionSchema,
+} from '@tulle/xds-proto/envoy/config/route/v3/route_components';
+import { encodeHeaderMatch, encodeQueryMatch } from './matchers.ts';
+import type { Fields } from './values.ts';
+
+/** How requests are described to filters that limit rates. */
+export function encodeRateLimits(limits: readonly RateLimitActions[] | undefined): RateLimit[] {
+  return (limits ?? []).map(({ stage, actions }) =>
+    create(RateLimitSchema, {
+      ...(stage !== undefined && { stage }),
+      actions: actions.map((action) => ({ actionSpecifier: encodeAction(action) })),
+    }),
+  );
+}
+
+type Specifier = NonNullable<Fields<typeof ActionSchema>['actionSpecifier']>;
+
+function encodeAction(action: RateLimitAction): Specifier {
+  switch (action.kind) {
+    case 'source-cluster':
+      return { case: 'sourceCluster', value: {} };
+    case 'destination-cluster':
+      return { case: 'destinationCluster', value: {} };
+    case 'remote-address':
+      return { case: 'remoteAddress', value: {} };
+    case 'masked-remote-address': {
+      const { v4Bits = 32, v6Bits = 128 } = action;
+      return { case: 'maskedRemoteAddress', value: { v4PrefixMaskLen: v4Bits, v6PrefixMaskLen: v6Bits } };
+    }
+    case 'header':
+      return {
+        case: 'requestHeaders',
+        value: { headerName: action.name, descriptorKey: action.key, skipIfAbsent: action.optional ?? false },
+      };
+    case 'generic':
+      return {
+        case: 'genericKey',
+        value: { descriptorValue: action.value, descriptorKey: action.key ?? '' },
+      };
+    case 'header-match':
+      return {
+        case: 'headerValueMatch',
+        value: {
+          descriptorKey: action.key ?? '',
+          descriptorValue: action.value,
+          expectMatch: action.expect ?? true,
+          headers: action.headers.map(encodeHeaderMatch),
+        },
+      };
+    case 'query-match':
+      return {
+        case: 'queryParameterValueMatch',
+        value: {
+          descriptorKey: action.key ?? '',
+          descriptorValue: action.value,
+          expectMatch: action.expect ?? true,
+          queryParameters: action.query.map(encodeQueryMatch),
+        },
+      };
+    case 'metadata':
+      return {
+        case: 'metadata',
+        value: {
+          descriptorKey: action.key,
+          metadataKey: {
+            key: action.namespace,
+            path: action.path.map((key) => ({ segment: { case: 'key', value: key } })),
+          },
+          defaultValue: action.fallback ?? '',
+          skipIfAbsent: action.optional ?? false,
+        },
+      };
+  }
+}
