@@ -3,11 +3,13 @@ import { goSpiffeSuite } from './go-spiffe/suite.ts';
 import { grpcSuite } from './grpc/suite.ts';
 import { http1CurlSuite, http1GoSuite, http1PythonSuite, http1WrkSuite } from './http1/suite.ts';
 import { http2Suite } from './http2/suite.ts';
+import { mixedSuite } from './mixed/suite.ts';
 import { runnable, type RunnableSuite } from './suite.ts';
 
 /** Every suite, in the order in which they run. */
 export const suites: readonly RunnableSuite[] = [
   runnable(envoySuite),
+  runnable(mixedSuite),
   runnable(goSpiffeSuite),
   runnable(http1GoSuite),
   runnable(http1PythonSuite),

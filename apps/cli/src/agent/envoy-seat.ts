@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { rename, writeFile } from 'node:fs/promises';
-import { envoyBootstrap } from '@tulle/agent';
+import { envoyBootstrap, type EnvoyTelemetry } from '@tulle/agent';
 import { formatAddress, type Address } from '@tulle/model';
 import type { FlagOptions } from '@tulle/sidecar/flags';
 import { keptPorts } from './kept-ports.ts';
@@ -24,6 +24,8 @@ export interface EnvoySeatOptions {
   readonly trustDomain: string;
   /** Of Envoy's own admin interface. */
   readonly admin: Address;
+  /** Its access log. */
+  readonly accessLogFile: string | undefined;
 }
 
 /**
@@ -73,6 +75,7 @@ export async function writeEnvoyBootstrap(options: EnvoySeatOptions): Promise<En
       upstreams,
     },
     admin,
+    telemetry: telemetryOf(options),
   });
   await writeFile(`${options.file}.new`, `${JSON.stringify(bootstrap, null, 2)}\n`);
   await rename(`${options.file}.new`, options.file);
@@ -83,5 +86,24 @@ export async function writeEnvoyBootstrap(options: EnvoySeatOptions): Promise<En
       address: formatAddress({ host: address, port: localPort }),
     })),
     admin: formatAddress(admin),
+  };
+}
+
+/** Share of the traces begun at a proxy that says nothing (decision D18). */
+const DEFAULT_TRACE_RATIO = 0.01;
+
+function telemetryOf({ workload, accessLogFile }: EnvoySeatOptions): EnvoyTelemetry {
+  const { otlp } = workload.telemetry ?? {};
+  return {
+    ...(accessLogFile === undefined ? {} : { accessLogFile }),
+    ...(otlp?.endpoint === undefined
+      ? {}
+      : {
+          traces: {
+            endpoint: otlp.endpoint,
+            serviceName: `${workload.labels['app'] ?? workload.name}.${workload.namespace}`,
+            ratio: (otlp.traces === false ? 0 : otlp.traces?.sampleRatio) ?? DEFAULT_TRACE_RATIO,
+          },
+        }),
   };
 }

@@ -77,6 +77,12 @@ export const command: Command = defineCommand({
     inbound: SIDECAR_FLAGS.inbound,
     advertise: SIDECAR_FLAGS.advertise,
     locality: SIDECAR_FLAGS.locality,
+    'access-log': { ...SIDECAR_FLAGS['access-log'], help: "Envoy's: a line a request" },
+    'otlp-endpoint': {
+      ...SIDECAR_FLAGS['otlp-endpoint'],
+      help: 'traces of Envoy to this collector (OTLP/HTTP)',
+    },
+    'trace-ratio': SIDECAR_FLAGS['trace-ratio'],
     quiet: { type: 'boolean', short: 'q', help: 'say nothing but errors' },
     ...API_OPTION,
   },
@@ -90,7 +96,17 @@ export const command: Command = defineCommand({
   ],
   async run({ io, options, rest }) {
     const forEnvoy = (
-      ['port', 'upstream', 'inbound', 'advertise', 'locality', 'envoy-admin'] as const
+      [
+        'port',
+        'upstream',
+        'inbound',
+        'advertise',
+        'locality',
+        'envoy-admin',
+        'access-log',
+        'otlp-endpoint',
+        'trace-ratio',
+      ] as const
     ).filter((flag) => options[flag] !== undefined && options[flag].length > 0);
     const bootstrapFile = options['envoy-bootstrap'];
     if (bootstrapFile === undefined && forEnvoy.length > 0)
@@ -142,6 +158,8 @@ export const command: Command = defineCommand({
             file: resolve(io.cwd, bootstrapFile),
             workload,
             ...mesh,
+            accessLogFile:
+              options['access-log'] === undefined ? undefined : logFile(io.cwd, options['access-log']),
             admin: envoyAdmin ?? { path: join(agent.runDir, 'envoy.sock') },
           });
         } catch (error) {
@@ -177,6 +195,9 @@ export const command: Command = defineCommand({
     }
   },
 });
+
+/** `-` as everywhere. */
+const logFile = (cwd: string, file: string): string => (file === '-' ? '/dev/stdout' : resolve(cwd, file));
 
 /** Flags of a sidecar that an agent does not have. */
 const UNSET: SidecarFlagValues = Object.fromEntries(

@@ -8,6 +8,23 @@ export const AGENT_CLUSTER = 'tulle-agent';
 /** Name of the control plane's cluster in a bootstrap. */
 export const CONTROL_PLANE_CLUSTER = 'tulle-control-plane';
 
+/** Name of the collector's cluster in a bootstrap. */
+export const OTLP_CLUSTER = 'tulle-otlp';
+
+/** What an Envoy reports beside its own statistics. */
+export interface EnvoyTelemetry {
+  /** Absolute path: a line of JSON a request or connection, with the keys of Tulle's own access log. */
+  readonly accessLogFile?: string;
+  readonly traces?: {
+    /** Base URL of an OTLP/HTTP collector, as `OTEL_EXPORTER_OTLP_ENDPOINT`; traces go to `/v1/traces` below it. */
+    readonly endpoint: string;
+    /** `service.name`. */
+    readonly serviceName: string;
+    /** Share of the traces that begin here, 0 to 1. */
+    readonly ratio: number;
+  };
+}
+
 /** Who an Envoy is, and where it finds what it needs. */
 export interface EnvoyBootstrapOptions {
   /** Unix socket of the agent. */
@@ -26,6 +43,8 @@ export interface EnvoyBootstrapOptions {
   readonly metadata: Readonly<Record<string, unknown>>;
   /** Where Envoy's own admin interface is: a Unix socket (mode 0600), or an address. */
   readonly admin: Address;
+  /** Default: nothing. */
+  readonly telemetry?: EnvoyTelemetry;
 }
 
 /**
@@ -33,7 +52,7 @@ export interface EnvoyBootstrapOptions {
  * from Tulle's control plane over mutual TLS 1.3, with the certificate and the roots of the agent's SDS.
  */
 export function envoyBootstrap(options: EnvoyBootstrapOptions): object {
-  const { locality } = options;
+  const { locality, telemetry } = options;
   const ads = { ads: {}, resource_api_version: 'V3' };
   return {
     node: {
@@ -42,7 +61,11 @@ export function envoyBootstrap(options: EnvoyBootstrapOptions): object {
       ...(locality === undefined
         ? {}
         : { locality: { region: locality.region, zone: locality.zone, sub_zone: locality.subZone } }),
-      metadata: { ...options.metadata, certificate: { sdsCluster: AGENT_CLUSTER } },
+      metadata: {
+        ...options.metadata,
+        certificate: { sdsCluster: AGENT_CLUSTER },
+        ...(telemetry === undefined ? {} : { telemetry: telemetryMetadata(telemetry) }),
+      },
     },
     admin: { address: envoyAddress(options.admin) },
     dynamic_resources: {
@@ -65,7 +88,7 @@ export function envoyBootstrap(options: EnvoyBootstrapOptions): object {
         },
         {
           name: CONTROL_PLANE_CLUSTER,
-          type: options.xds.every((one) => isIP(splitAddress(one).host) !== 0) ? 'STATIC' : 'STRICT_DNS',
+          type: typeOf(options.xds.map(splitAddress)),
           connect_timeout: '5s',
           ...endpoints(CONTROL_PLANE_CLUSTER, options.xds.map(splitAddress)),
           ...HTTP2,
@@ -92,9 +115,64 @@ export function envoyBootstrap(options: EnvoyBootstrapOptions): object {
             },
           },
         },
+        ...(telemetry?.traces === undefined ? [] : [collectorCluster(telemetry.traces.endpoint)]),
       ],
     },
   };
+}
+
+/** As the control plane reads it (`ClientTelemetry` of `@tulle/xds-server`). */
+function telemetryMetadata({ accessLogFile, traces }: EnvoyTelemetry): object {
+  return {
+    ...(accessLogFile === undefined ? {} : { accessLogFile }),
+    ...(traces === undefined
+      ? {}
+      : {
+          tracing: {
+            cluster: OTLP_CLUSTER,
+            url: `${traces.endpoint.replace(/\/+$/, '')}/v1/traces`,
+            serviceName: traces.serviceName,
+            ratio: traces.ratio,
+          },
+        }),
+  };
+}
+
+/** @throws TypeError for what is no URL */
+function collectorCluster(endpoint: string): object {
+  const url = new URL(endpoint);
+  const secure = url.protocol === 'https:';
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  const address = { host, port: url.port === '' ? (secure ? 443 : 80) : Number(url.port) };
+  return {
+    name: OTLP_CLUSTER,
+    type: typeOf([address]),
+    connect_timeout: '5s',
+    ...endpoints(OTLP_CLUSTER, [address]),
+    ...(secure
+      ? {
+          transport_socket: {
+            name: 'envoy.transport_sockets.tls',
+            typed_config: {
+              '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext',
+              sni: host,
+              common_tls_context: {
+                validation_context: {
+                  system_root_certs: {},
+                  match_typed_subject_alt_names: [
+                    { san_type: isIP(host) === 0 ? 'DNS' : 'IP_ADDRESS', matcher: { exact: host } },
+                  ],
+                },
+              },
+            },
+          },
+        }
+      : {}),
+  };
+}
+
+function typeOf(addresses: readonly { readonly host: string }[]): 'STATIC' | 'STRICT_DNS' {
+  return addresses.every(({ host }) => isIP(host) !== 0) ? 'STATIC' : 'STRICT_DNS';
 }
 
 const HTTP2 = {

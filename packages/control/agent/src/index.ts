@@ -13,6 +13,8 @@ export {
   AGENT_CLUSTER,
   CONTROL_PLANE_CLUSTER,
   envoyBootstrap,
+  OTLP_CLUSTER,
   type EnvoyBootstrapOptions,
+  type EnvoyTelemetry,
 } from './envoy-bootstrap.ts';
 export { ALL_BUNDLES_SECRET, CERTIFICATE_SECRET } from './secrets.ts';

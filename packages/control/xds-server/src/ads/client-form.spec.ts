@@ -40,3 +40,35 @@ describe('the certificate of a client', () => {
     expect(() => form({ certificate })).toThrow(/metadata\/certificate must be/);
   });
 });
+
+describe('what a client asks to report', () => {
+  const telemetry = (given: JsonObject | string): unknown =>
+    formOf(create(NodeSchema, { id: 'n', metadata: { telemetry: given } })).telemetry;
+  const tracing = { cluster: 'otlp', url: 'http://127.0.0.1:4318/v1/traces', serviceName: 'web', ratio: 0.5 };
+
+  it('is an access log and traces, as its metadata says', () => {
+    expect(telemetry({ accessLogFile: '/dev/stdout', tracing })).toEqual({
+      accessLogFile: '/dev/stdout',
+      tracing,
+    });
+    expect(telemetry({})).toEqual({});
+    expect(formOf(create(NodeSchema, { id: 'n' })).telemetry).toBeUndefined();
+  });
+
+  it.each<[JsonObject | string, RegExp]>([
+    ['all', /metadata\/telemetry must be an object with accessLogFile, tracing/],
+    [{ accessLogFile: 'log' }, /telemetry\/accessLogFile must be an absolute path, not "log"/],
+    [{ log: '/x' }, /telemetry\/log is not known; there are accessLogFile, tracing/],
+    [{ tracing: { ...tracing, ratio: 50 } }, /telemetry\/tracing\/ratio must be a share from 0 to 1, not 50/],
+    [
+      { tracing: { ...tracing, url: 'collector' } },
+      /telemetry\/tracing\/url must be an http URL, not "collector"/,
+    ],
+    [
+      { tracing: {} },
+      /cluster must be a name, not undefined; .*url must be .*serviceName must be .*ratio must be/,
+    ],
+  ])('is refused when its metadata says %j', (given, words) => {
+    expect(() => telemetry(given)).toThrow(words);
+  });
+});

@@ -1,6 +1,7 @@
 import { TulleError } from '@tulle/filter';
 import type { Node } from '@tulle/xds-proto/envoy/config/core/v3/base';
-import { type EncodeForm, OLDER_OWN_FORM, OWN_FORM } from '../encode/form.ts';
+import { type EncodeForm, OLDER_OWN_FORM, OWN_FORM, type WorkloadCertificate } from '../encode/form.ts';
+import { readClientTelemetry } from './read-client-telemetry.ts';
 import { createResourceEncoder, type ResourceEncoder } from '../encode/resource.ts';
 import { ATOMIC_CHANGES, TULLE_MODEL } from '../wire.ts';
 import { type Comparer, createComparer } from './differences.ts';
@@ -16,13 +17,20 @@ export function isOwnClient({ clientFeatures }: Node): boolean {
 /**
  * In which form a client reads resources. Any but Tulle's says in its metadata where the certificate of its workload is:
  * `certificate: { sdsCluster }`, a cluster of its bootstrap at which a local agent serves the secret `default`, or
- * `certificate: { certificateFile, keyFile }`. Keys never come from here (decision D14).
+ * `certificate: { certificateFile, keyFile }`. Keys never come from here (decision D14). It may ask for an access log and for
+ * traces (`telemetry`, as {@link ClientTelemetry} has it), which Tulle's has flags for.
  * @throws TulleError `TULLE_CONFIG_INVALID` when it says something else
  */
 export function formOf(node: Node): EncodeForm {
   if (isOwnClient(node)) return node.clientFeatures.includes(TULLE_MODEL) ? OWN_FORM : OLDER_OWN_FORM;
   const given: unknown = node.metadata?.[CERTIFICATE_KEY];
-  if (given === undefined) return { workloadCertificate: { kind: 'none' }, release: 'this' };
+  const telemetry = readClientTelemetry(node);
+  const form = (workloadCertificate: WorkloadCertificate): EncodeForm => ({
+    workloadCertificate,
+    release: 'this',
+    ...(telemetry && { telemetry }),
+  });
+  if (given === undefined) return form({ kind: 'none' });
   const texts = new Map(
     typeof given === 'object' && given !== null
       ? Object.entries(given).filter((entry): entry is [string, string] => isName(entry[1]))
@@ -32,13 +40,9 @@ export function formOf(node: Node): EncodeForm {
     texts.get(key),
   );
   const size = typeof given === 'object' && given !== null ? Object.keys(given).length : 0;
-  if (cluster !== undefined && size === 1)
-    return { workloadCertificate: { kind: 'sds', cluster }, release: 'this' };
+  if (cluster !== undefined && size === 1) return form({ kind: 'sds', cluster });
   if (certificateFile !== undefined && keyFile !== undefined && size === 2)
-    return {
-      workloadCertificate: { kind: 'files', certificateFile, keyFile },
-      release: 'this',
-    };
+    return form({ kind: 'files', certificateFile, keyFile });
   throw new TulleError(
     'TULLE_CONFIG_INVALID',
     `node ${node.id}: metadata/${CERTIFICATE_KEY} must be { sdsCluster } or { certificateFile, keyFile }, not ${JSON.stringify(given).slice(0, 200)}`,

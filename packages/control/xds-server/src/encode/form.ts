@@ -16,10 +16,31 @@ export type WorkloadCertificate =
  */
 export type ClientRelease = 'this' | 'before';
 
+/** What a client reports beside its own statistics, where it has no flags of its own for that. */
+export interface ClientTelemetry {
+  /** Path on its machine: a line of JSON a request or connection. */
+  readonly accessLogFile?: string;
+  readonly tracing?: ClientTracing;
+}
+
+/** Spans to a collector of OpenTelemetry (OTLP/HTTP). */
+export interface ClientTracing {
+  /** Cluster of the client's bootstrap. */
+  readonly cluster: string;
+  /** Of the collector's traces, e.g. `http://127.0.0.1:4318/v1/traces`. */
+  readonly url: string;
+  /** `service.name`. */
+  readonly serviceName: string;
+  /** Share of the traces begun there, 0 to 1; in others the parent's decision holds. */
+  readonly ratio: number;
+}
+
 /** In which form resources are written. */
 export interface EncodeForm {
   readonly workloadCertificate: WorkloadCertificate;
   readonly release: ClientRelease;
+  /** Absent: nothing. Tulle's data plane has flags for it. */
+  readonly telemetry?: ClientTelemetry;
 }
 
 /** As Tulle's data plane reads them. */

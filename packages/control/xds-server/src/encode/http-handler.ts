@@ -10,13 +10,14 @@ import {
   RdsSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import { encodeAccessLogs } from './access-logs.ts';
+import { encodeTracing, requestedLogs } from './client-telemetry.ts';
 import { adsSource } from './config-source.ts';
 import { encodeHttpFilters, filterFlags } from './filters.ts';
 import type { EncodeForm } from './form.ts';
 import { encodeHttp2 } from './http2.ts';
 import { encodeLocalReplies } from './local-replies.ts';
 import { encodeRouteConfig } from './route-config.ts';
-import { duration } from './values.ts';
+import { duration, type Fields } from './values.ts';
 
 const CODECS = { auto: CodecType.AUTO, http1: CodecType.HTTP1, http2: CodecType.HTTP2 } as const;
 
@@ -37,7 +38,7 @@ export function encodeHttpHandler(
     ...(handler.http2 && form.release === 'this' && { http2ProtocolOptions: encodeHttp2(handler.http2) }),
     routeSpecifier: routes(handler, form),
     httpFilters: encodeHttpFilters(handler.filters, form),
-    accessLog: encodeAccessLogs(handler.accessLogs),
+    accessLog: encodeAccessLogs([...(handler.accessLogs ?? []), ...requestedLogs(form)]),
     ...common(handler),
     ...(handler.requestHeadTimeoutMs !== undefined && {
       requestHeadersTimeout: duration(handler.requestHeadTimeoutMs),
@@ -57,6 +58,9 @@ export function encodeHttpHandler(
     forwardClientCertDetails: keepIdentity
       ? ForwardClientCert.ALWAYS_FORWARD_ONLY
       : ForwardClientCert.SANITIZE,
+    // Tulle's engine tells the service by itself who called.
+    ...(!keepIdentity && form.workloadCertificate.kind !== 'own' && tellsCaller()),
+    ...(form.telemetry?.tracing && { tracing: encodeTracing(form.telemetry.tracing) }),
     ...(handler.localReplies && { localReplyConfig: encodeLocalReplies(handler.localReplies) }),
     serverHeaderTransformation: server === 'pass' ? ServerHeader.PASS_THROUGH : ServerHeader.OVERWRITE,
     ...(server !== 'pass' && { serverName: server.value }),
@@ -65,6 +69,14 @@ export function encodeHttpHandler(
     mergeSlashes: true,
     pathWithEscapedSlashesAction: EscapedSlashes.REJECT_REQUEST,
   });
+}
+
+/** `x-forwarded-client-cert` of the certificate that the caller proved, none of a caller without one. */
+function tellsCaller(): Fields<typeof HttpConnectionManagerSchema> {
+  return {
+    forwardClientCertDetails: ForwardClientCert.SANITIZE_SET,
+    setCurrentClientCertDetails: { uri: true },
+  };
 }
 
 /** What Envoy's message has no field for; goes into the metadata of the filter chain. */

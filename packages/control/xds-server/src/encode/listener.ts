@@ -25,6 +25,7 @@ import { TcpProxySchema } from '@tulle/xds-proto/envoy/extensions/filters/networ
 import { encodeAccessLogs } from './access-logs.ts';
 import { encodeAddress, encodeCidr } from './address.ts';
 import { encodeListenerFilter, encodeNetworkFilter, filterFlags } from './filters.ts';
+import { requestedLogs } from './client-telemetry.ts';
 import type { EncodeForm } from './form.ts';
 import { encodeHttpHandler, httpHandlerExtras } from './http-handler.ts';
 import { encodeDownstreamTls } from './tls.ts';
@@ -120,7 +121,7 @@ function tcpFilters(handler: TcpHandler, listenerName: string, form: EncodeForm)
   const [only, ...more] = handler.clusters;
   const proxy = create(TcpProxySchema, {
     statPrefix: handler.statPrefix ?? listenerName,
-    accessLog: encodeAccessLogs(handler.accessLogs),
+    accessLog: encodeAccessLogs([...(handler.accessLogs ?? []), ...requestedLogs(form)]),
     clusterSpecifier:
       only && more.length === 0 && (only.weight ?? 1) === 1
         ? { case: 'cluster', value: only.name }

@@ -1,6 +1,11 @@
 import { create } from '@bufbuild/protobuf';
 import type { RetryFilterConfig, RetryOn } from '@tulle/model';
-import { type RetryPolicy, RetryPolicySchema } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
+import {
+  type HeaderMatcherSchema,
+  type RetryPolicy,
+  RetryPolicySchema,
+} from '@tulle/xds-proto/envoy/config/route/v3/route_components';
+import type { EncodeForm } from './form.ts';
 import { hasOnly, isFilledList, isInteger, isObject } from './shape.ts';
 import { duration, type Fields } from './values.ts';
 
@@ -38,15 +43,44 @@ export function encodeRetry(config: unknown): Fields<typeof RetryPolicySchema> |
   };
 }
 
-/** @param perTryTimeoutMs lives in the retry policy in Envoy; alone it retries nothing */
+/** Methods that may be sent twice (decision D5), as a condition on a request. */
+const IDEMPOTENT: Fields<typeof HeaderMatcherSchema> = {
+  name: ':method',
+  headerMatchSpecifier: {
+    case: 'stringMatch',
+    value: { matchPattern: { case: 'safeRegex', value: { regex: 'GET|HEAD|OPTIONS|TRACE|PUT|DELETE' } } },
+  },
+};
+
+/** Reasons for which any method is sent again; for the others only what is idempotent (RFC 9110 §9.2.2). */
+const ANY_METHOD: ReadonlySet<RetryOn> = new Set([
+  'connect-failure',
+  'cancelled',
+  'deadline-exceeded',
+  'internal',
+  'resource-exhausted',
+  'unavailable',
+]);
+
+/**
+ * @param perTryTimeoutMs lives in the retry policy in Envoy; alone it retries nothing
+ * @param form a client that is not Tulle's repeats whatever it is told to: it is told which methods. A policy of which one
+ *   reason holds for idempotent requests only holds for these as a whole there
+ */
 export function encodeRetryPolicy(
   config: unknown,
   perTryTimeoutMs: number | undefined,
+  form: EncodeForm,
 ): RetryPolicy | undefined {
   const policy = config === undefined ? {} : encodeRetry(config);
   if (config === undefined && perTryTimeoutMs === undefined) return undefined;
   return create(RetryPolicySchema, {
     ...policy,
+    ...(form.workloadCertificate.kind !== 'own' &&
+      isExplicitRetry(config) &&
+      config.on?.some((reason) => !ANY_METHOD.has(reason)) === true && {
+        retriableRequestHeaders: [IDEMPOTENT],
+      }),
     ...(perTryTimeoutMs !== undefined && { perTryTimeout: duration(perTryTimeoutMs) }),
   });
 }

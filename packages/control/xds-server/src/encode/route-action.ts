@@ -57,6 +57,7 @@ export function encodeForward(
   const retryPolicy = encodeRetryPolicy(
     encodeRetry(retry) === undefined ? undefined : retry,
     action.perTryTimeoutMs,
+    form,
   );
   return create(RouteActionSchema, {
     clusterSpecifier: clusterSpecifier(action.clusters, form),
