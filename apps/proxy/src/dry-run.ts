@@ -1,7 +1,7 @@
 import { type ConfigIssue, type Log, isTulleError } from '@tulle/filter';
 import type { ProxyConfig } from '@tulle/model';
 import { createProxy, nodeTransport, type Transport } from '@tulle/proxy';
-import { loadStandardFilters } from '@tulle/standard/load';
+import { loadStandardFilters, loadStandardTelemetry } from '@tulle/standard/load';
 
 /**
  * Has the engine build a configuration, with its filters and certificates, without listening or connecting anywhere.
@@ -11,6 +11,7 @@ export async function dryRun(config: ProxyConfig): Promise<readonly ConfigIssue[
   const proxy = createProxy({
     config,
     registry: await loadStandardFilters(),
+    telemetry: await loadStandardTelemetry({}),
     transport: withoutNetwork(nodeTransport()),
     log: QUIET,
     overload: false,
@@ -39,7 +40,9 @@ function withoutNetwork(real: Transport): Transport {
     secure: (socket, tls, firstBytes) => real.secure(socket, tls, firstBytes),
     serverTls: (config) => real.serverTls(config),
     clientTls: (config) => real.clientTls(config),
-    resolve: async () => ({ addresses: [] }),
+    resolve: async (host) => {
+      throw new Error(`nobody looks ${host} up: this is a dry run`);
+    },
     sha1: (text) => real.sha1(text),
     certificates: () => real.certificates(),
     close: async () => real.close(),

@@ -1,0 +1,132 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { loadStandardFilters, loadStandardTelemetry } from '@tulle/standard/load';
+import {
+  httpUpstream,
+  memoryNetwork,
+  fakeClock,
+  testProxy,
+  type TestProxy,
+  type TestResponse,
+} from '@tulle/testkit';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { dryRun } from '../src/dry-run.ts';
+import { BootstrapError, loadBootstrap, type LoadedBootstrap } from '../src/load-bootstrap.ts';
+import { writeCertificates } from './certificates.ts';
+import {
+  bodyOf,
+  configNames,
+  configText,
+  type Expectation,
+  expectations,
+  fieldsOf,
+  service,
+} from './corpus.ts';
+import { WAITING } from './waiting.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'tulle-corpus-'));
+const expected = expectations();
+const served = configNames.filter((name) => !Object.hasOwn(WAITING, name));
+
+beforeAll(async () => writeCertificates(directory));
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+function load(name: string): LoadedBootstrap {
+  const file = join(directory, `${name}.yaml`);
+  writeFileSync(file, configText(name, directory));
+  return loadBootstrap({ configPath: file });
+}
+
+describe('the corpus', () => {
+  it('has at least forty configurations, each with what is expected of it', () => {
+    expect(configNames.length).toBeGreaterThanOrEqual(40);
+    expect(Object.keys(expected).toSorted()).toEqual(configNames);
+  });
+
+  it.each(served)('%s is taken, and the engine builds it', async (name) => {
+    const { translation } = load(name);
+    const issues = await dryRun(translation.config);
+    expect(issues).toEqual([]);
+  });
+
+  it.each(Object.entries(WAITING))('%s waits, refused at %s', (name, path) => {
+    let refused: readonly string[] = [];
+    try {
+      load(name);
+    } catch (error) {
+      if (!(error instanceof BootstrapError)) throw error;
+      refused = error.issues.map((issue) => issue.path);
+    }
+    expect(refused, 'is refused no more, or elsewhere: correct waiting.ts').toContain(path);
+  });
+});
+
+/** In memory TLS is pretended and nothing is captured: what is about certificates and names in hellos is asked of Envoy and a process beside it. */
+const NOT_IN_MEMORY = new Set(['upstream-tls', 'mutual-tls', 'sni-termination', 'original-dst']);
+
+describe.each(served.filter((name) => !NOT_IN_MEMORY.has(name)))('%s', (name) => {
+  let proxy: TestProxy;
+  beforeAll(async () => {
+    const clock = fakeClock();
+    const network = memoryNetwork(clock);
+    for (const port of ['9001', '9002']) answerAt(network, `127.0.0.1:${port}`, port);
+    answerAt(network, { path: '/tmp/tulle-corpus.sock' }, 'unix');
+    const { translation } = load(name);
+    proxy = await testProxy({
+      config: translation.config,
+      registry: await loadStandardFilters(),
+      telemetry: await loadStandardTelemetry({}),
+      clock,
+      network,
+      names: { localhost: ['127.0.0.1'] },
+    });
+    await clock.advance(1_000); // first health checks
+  });
+  afterAll(async () => proxy.stop());
+
+  it.each((expected[name] ?? []).map((one, index) => [index, one] as const))('request %i', async (_, one) => {
+    check(one, await ask(proxy, one));
+  });
+});
+
+function answerAt(
+  network: Parameters<typeof httpUpstream>[0],
+  address: Parameters<typeof httpUpstream>[1],
+  name: string,
+): void {
+  const answer = service(name);
+  httpUpstream(network, address, ({ method, target, headers }) => {
+    const said = answer({ method, target, headers });
+    return said === 'silence' ? new Promise<never>(() => {}) : said;
+  });
+}
+
+async function ask(proxy: TestProxy, one: Expectation): Promise<TestResponse> {
+  const client = proxy.client({
+    ...(one.listener !== undefined && { listener: one.listener }),
+    ...(one.tls && { tls: { serverName: one.tls.name } }),
+  });
+  const body = bodyOf(one);
+  let answered: TestResponse | undefined;
+  const asked = client
+    .request({
+      method: one.method ?? 'GET',
+      path: one.path ?? '/',
+      headers: fieldsOf(one),
+      ...(body !== undefined && { body }),
+    })
+    .then((response) => void (answered = response));
+  // Retries wait, and so does the caller of a service that says nothing.
+  for (let step = 0; step < 40 && answered === undefined; step++) await proxy.clock.advance(50);
+  await asked;
+  return answered as unknown as TestResponse;
+}
+
+function check(one: Expectation, response: TestResponse): void {
+  expect(response.status).toBe(one.tulle?.status ?? one.status);
+  if (one.body !== undefined) expect(response.body).toBe(one.body);
+  if (one.has !== undefined) expect(response.body).toContain(one.has);
+  for (const [key, value] of Object.entries(one.headers ?? {}))
+    expect(response.header(key), key).toBe(value ?? undefined);
+}
