@@ -38,7 +38,7 @@ export function configText(name: string, directory: string): string {
 }
 
 /** The file of secrets that `sds-file` names. */
-export const SECRETS_FILE = `resources:
+export const SECRETS_FILE: string = `resources:
   - "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret
     name: server_cert
     tls_certificate:
