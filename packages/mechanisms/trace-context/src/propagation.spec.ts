@@ -35,6 +35,58 @@ const extracted = (fields: TraceFields, by = both): TraceContext | undefined => 
   return by.extract(fields, context) ? context : undefined;
 };
 
+describe('a trace that begins without spans', () => {
+  it('has a whole traceparent, whose parent is the half of its id that is its own', () => {
+    const ids = createIds(Math.random);
+    const texts = Array.from({ length: 100 }, () => ids.unsampled());
+    for (const text of texts) expect(text).toMatch(/^00-[0-9a-f]{16}([0-9a-f]{16})-\1-02$/);
+    expect(new Set(texts).size).toBe(100);
+    // The first half tells processes apart.
+    expect(new Set([...texts, `00-${ids.traceId()}`].map((text) => text.slice(3, 19))).size).toBe(1);
+    expect(createIds(() => 0).unsampled()).toBe('00-00000000000000010000000000000001-0000000000000001-02');
+  });
+
+  it('is told in every format', () => {
+    const fields = fieldsOf(['b3', '0']);
+    both.injectUnsampled(fields, `00-${T}-${S}-02`);
+    expect(Object.fromEntries(fields.lines)).toEqual({
+      traceparent: `00-${T}-${S}-02`,
+      b3: `${T}-${S}-0`,
+      'x-b3-traceid': T,
+      'x-b3-spanid': S,
+      'x-b3-sampled': '0',
+    });
+  });
+
+  it('is chosen as if all digits had been looked at', () => {
+    const exactly = (id: string, ratio: number): boolean =>
+      Number(BigInt(`0x${id.slice(18, 31)}`)) / 2 ** 52 >= 1 - ratio;
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.tuple(
+            fc.bigInt({ min: 0n, max: (1n << 56n) - 1n }),
+            fc.double({ min: 1e-9, max: 0.999_999, noNaN: true }),
+          ),
+          // Close to the border.
+          fc
+            .tuple(
+              fc.double({ min: 1e-6, max: 0.999_999, noNaN: true }),
+              fc.integer({ min: -1 << 20, max: 1 << 20 }),
+            )
+            .map(
+              ([ratio, by]) => [BigInt(Math.floor((1 - ratio) * 2 ** 56)) + BigInt(by) * 64n, ratio] as const,
+            ),
+        ),
+        ([tail, ratio]) => {
+          const id = `${'a'.repeat(18)}${(tail < 0n ? 0n : tail).toString(16).padStart(14, '0').slice(-14)}`;
+          expect(isAmongSampled(id, ratio)).toBe(exactly(id, ratio));
+        },
+      ),
+    );
+  });
+});
+
 describe('propagation', () => {
   it('reads the formats in the configured order, the single b3 header before the many', () => {
     const all = fieldsOf(

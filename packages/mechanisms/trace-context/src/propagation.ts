@@ -1,5 +1,6 @@
 import { formatB3, parseB3, parseB3Multi } from './b3.ts';
 import {
+  FLAG_RANDOM,
   FLAG_SAMPLED,
   FOUND_B3,
   FOUND_B3_OTHERS,
@@ -32,6 +33,8 @@ export interface Propagation {
   extract(fields: TraceFields, into: TraceContext): boolean;
   /** Writes every configured format over what is there. @param spanId the parent of whatever the receiver makes */
   inject(fields: TraceFields, traceId: string, spanId: string, flags: number): void;
+  /** The same for a trace that begins without spans. @param traceparent as `Ids.unsampled` makes it */
+  injectUnsampled(fields: TraceFields, traceparent: string): void;
   /**
    * Writes the configured formats that the request lacked when `context` was extracted, so that a receiver that reads
    * only those learns it too.
@@ -59,6 +62,13 @@ export function createPropagation(options: {
     inject(fields, traceId, spanId, flags) {
       for (let i = 0; i < writers.length; i++) (writers[i] as Writer).write(fields, traceId, spanId, flags);
     },
+    injectUnsampled(fields, traceparent) {
+      for (let i = 0; i < writers.length; i++) {
+        const writer = writers[i] as Writer;
+        if (writer === WRITERS.w3c) fields.put('traceparent', traceparent);
+        else writer.write(fields, traceparent.slice(3, 35), traceparent.slice(36, 52), FLAG_RANDOM);
+      }
+    },
     complete(fields, { traceId, parentId, flags, found }) {
       for (let i = 0; i < writers.length; i++) {
         const writer = writers[i] as Writer;
@@ -66,7 +76,12 @@ export function createPropagation(options: {
       }
     },
     strip(fields) {
-      if (findFields(fields) !== 0) for (const name of NAMES) fields.drop(name);
+      const found = findFields(fields);
+      if (found === 0) return;
+      if ((found & FOUND_TRACEPARENT) !== 0) fields.drop('traceparent');
+      if ((found & FOUND_TRACESTATE) !== 0) fields.drop('tracestate');
+      if ((found & FOUND_B3) !== 0) fields.drop('b3');
+      if ((found & FOUND_B3_OTHERS) !== 0) for (const name of B3_OTHERS) fields.drop(name);
     },
   };
 }
@@ -136,13 +151,4 @@ const WRITERS: Readonly<Record<InjectFormat, Writer>> = {
   },
 };
 
-const NAMES = [
-  'traceparent',
-  'tracestate',
-  'b3',
-  'x-b3-traceid',
-  'x-b3-spanid',
-  'x-b3-parentspanid',
-  'x-b3-sampled',
-  'x-b3-flags',
-] as const;
+const B3_OTHERS = ['x-b3-traceid', 'x-b3-spanid', 'x-b3-parentspanid', 'x-b3-sampled', 'x-b3-flags'] as const;

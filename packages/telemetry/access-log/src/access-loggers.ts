@@ -12,7 +12,7 @@ export interface AccessLoggersOptions {
   readonly maxFieldChars?: number;
   /** Default 200. */
   readonly flushIntervalMs?: number;
-  /** Default 32,768. */
+  /** Default 131,072. */
   readonly batchBytes?: number;
   /** Default 4 MiB; past it lines are dropped and counted. */
   readonly maxQueuedBytes?: number;
@@ -45,7 +45,7 @@ interface Output {
  * where the configuration asks for none.
  */
 export function accessLoggers(options: AccessLoggersOptions = {}): AccessLoggersPlugin {
-  const { maxFieldChars = 4096, batchBytes = 32_768, flushIntervalMs = 200, meter } = options;
+  const { maxFieldChars = 4096, batchBytes = 131_072, flushIntervalMs = 200, meter } = options;
   const { maxQueuedBytes = 4 * 1024 * 1024 } = options;
   const outputs = new Map<string, Output>();
   const all = async (use: (writer: BatchWriter) => Promise<void>): Promise<void> => {

@@ -52,15 +52,18 @@ export class Tracing {
       return this.#passOn(stream, context);
     }
     // No caller decided. B3 may have named a trace all the same.
-    const begun = context.traceId === '';
-    if (begun) {
-      context.traceId = this.#ids.traceId();
+    const begun = context.traceId === '' ? this.#ids.unsampled() : undefined;
+    if (begun !== undefined) {
+      context.traceId = begun.slice(3, 35);
       context.flags = FLAG_RANDOM;
     }
     if (isAmongSampled(context.traceId, this.#settings.sampleRatio)) return this.#sample(stream, context);
-    // Nobody will ask for a span of this name, so half of the trace's serves.
-    if (begun) context.parentId = context.traceId.slice(16);
-    this.#propagation.inject(headers, context.traceId, context.parentId, context.flags);
+    if (begun === undefined)
+      this.#propagation.inject(headers, context.traceId, context.parentId, context.flags);
+    else {
+      context.parentId = begun.slice(36, 52);
+      this.#propagation.injectUnsampled(headers, begun);
+    }
     this.#passOn(stream, context);
   }
 
