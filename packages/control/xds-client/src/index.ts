@@ -26,11 +26,12 @@ export type {
 } from './client/xds-client.ts';
 export type { ServerAddress } from './client/side-streams.ts';
 export type { ParseFile } from './client/file-stream.ts';
-export type { Roots } from './session/session.ts';
+export type { Roots } from './session/contract.ts';
 export type { Channel } from './client/ads-call.ts';
 export type { NodeDescription } from './client/envelope.ts';
-export type { ApplyResult, SessionStatus } from './session/session.ts';
+export type { ApplyResult, SessionStatus } from './session/contract.ts';
 export type { Refusal } from './session/refusals.ts';
+export type { FindSecret, SecretModel } from './decode/secret.ts';
 export type { ResourceKind, XdsApi } from './wire.ts';
 export type { DiscoverySource, GrpcServerName, Need } from './decode/discovery-source.ts';
 export { readApiSource, readSource, type ReadSource } from './decode/config-source.ts';

@@ -6,7 +6,11 @@ import { AUTHZ_FILTER } from '@tulle/model';
  */
 
 /** The kinds of resources, one for each xDS type. */
-export type ResourceKind = 'listener' | 'route' | 'cluster' | 'endpoint';
+export type ResourceKind = 'listener' | 'route' | 'cluster' | 'endpoint' | 'secret';
+
+/** Kinds that are asked for by the name under which another resource has them. */
+export type NamedKind = 'route' | 'endpoint' | 'secret';
+export const NAMED_KINDS: readonly NamedKind[] = ['endpoint', 'secret', 'route'];
 
 /** How a stream speaks: incremental xDS, or with everything each time, which every xDS server knows. */
 export type XdsApi = 'delta' | 'state-of-the-world';
@@ -20,9 +24,10 @@ export const TYPE_URLS: Readonly<Record<ResourceKind, string>> = {
   endpoint: `${TYPE_PREFIX}envoy.config.endpoint.v3.ClusterLoadAssignment`,
   listener: `${TYPE_PREFIX}envoy.config.listener.v3.Listener`,
   route: `${TYPE_PREFIX}envoy.config.route.v3.RouteConfiguration`,
+  secret: `${TYPE_PREFIX}envoy.extensions.transport_sockets.tls.v3.Secret`,
 };
 
-export const KINDS: readonly ResourceKind[] = ['cluster', 'endpoint', 'listener', 'route'];
+export const KINDS: readonly ResourceKind[] = ['cluster', 'endpoint', 'secret', 'listener', 'route'];
 
 /** @returns `undefined` for a type that is never asked for */
 export function kindOfTypeUrl(typeUrl: string): ResourceKind | undefined {

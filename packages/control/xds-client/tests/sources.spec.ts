@@ -348,6 +348,92 @@ describe('what is fixed', () => {
   });
 });
 
+describe.each(['delta', 'state-of-the-world'] as const)('secrets, %s,', (api) => {
+  const socket = 'envoy.extensions.transport_sockets.tls.v3';
+  const tlsCluster = (name: string, ...secrets: readonly string[]): JsonObject =>
+    typed('envoy.config.cluster.v3.Cluster', {
+      name,
+      transport_socket: {
+        name: 'tls',
+        typed_config: typed(`${socket}.UpstreamTlsContext`, {
+          common_tls_context: {
+            tls_certificate_sds_secret_configs: secrets.map((secret) => ({
+              name: secret,
+              sds_config: apiSource(api),
+            })),
+            combined_validation_context: {
+              default_validation_context: {
+                match_typed_subject_alt_names: [{ san_type: 'DNS', matcher: { exact: 'a.example' } }],
+              },
+              validation_context_sds_secret_config: { name: 'roots', sds_config: fileSource('roots.json') },
+            },
+          },
+        }),
+      },
+    });
+  const certificate = (name: string, text: string): JsonObject =>
+    typed(`${socket}.Secret`, {
+      name,
+      tls_certificate: {
+        certificate_chain: { inline_string: text },
+        private_key: { inline_string: `${text} key` },
+      },
+    });
+  const roots = (name: string, text: string): JsonObject =>
+    typed(`${socket}.Secret`, { name, validation_context: { trusted_ca: { inline_string: text } } });
+
+  it('are put where they are named, and follow every change; without them nothing speaks TLS', async () => {
+    const one = await server();
+    one.putAny('cluster', 'a', anyOf(tlsCluster('a', 'mine')));
+    one.putAny('cluster', 'b', anyOf(typed('envoy.config.cluster.v3.Cluster', { name: 'b' })));
+    const { config } = await client({
+      roots: { listener: 'none', cluster: grpc(api) },
+      server: at(one.port),
+    });
+    const without = await config(({ clusters }) => clusters.length > 0);
+    expect(without.clusters.map(({ name }) => name)).toEqual(['b']);
+    await write('roots.json', roots('roots', 'R1'));
+    one.putAny('secret', 'mine', anyOf(certificate('mine', 'C1')));
+    const tlsOf = (now: ProxyConfig): Cluster['tls'] => now.clusters.find(({ name }) => name === 'a')?.tls;
+    const first = tlsOf(await config((now) => tlsOf(now) !== undefined));
+    expect(first).toMatchObject({
+      certificate: { kind: 'inline', certificatePem: 'C1', keyPem: 'C1 key' },
+      trust: { kind: 'inline', caPem: 'R1' },
+    });
+    expect(JSON.stringify(first)).toContain('a.example');
+    one.putAny('secret', 'mine', anyOf(certificate('mine', 'C2')));
+    await config((now) => JSON.stringify(tlsOf(now) ?? {}).includes('C2 key'));
+    await write('roots.json', roots('roots', 'R2'));
+    await config((now) => JSON.stringify(tlsOf(now) ?? {}).includes('R2'));
+    expect(one.nacks).toEqual([]);
+  });
+
+  it('that do not fit are refused, and the last good one stays', async () => {
+    const one = await server();
+    await write('roots.json', roots('roots', 'R1'));
+    one.putAny('cluster', 'a', anyOf(tlsCluster('a', 'mine')));
+    one.putAny('secret', 'mine', anyOf(certificate('mine', 'C1')));
+    const { config, configs } = await client({
+      roots: { listener: 'none', cluster: grpc(api) },
+      server: at(one.port),
+    });
+    await config(({ clusters }) => clusters.length === 1);
+    one.putAny('secret', 'mine', anyOf(roots('mine', 'R9')));
+    await expect
+      .poll(() => one.nacks.at(-1))
+      .toMatch(/secret "mine": cluster "a": .*holds no tls_certificate/);
+    one.putAny('secret', 'mine', anyOf(typed(`${socket}.Secret`, { name: 'mine', tls_certificate: {} })));
+    await expect
+      .poll(() => one.nacks.at(-1))
+      .toBe(
+        'secret "mine": tls_certificate.certificate_chain: is missing; tls_certificate.private_key: is missing',
+      );
+    expect(JSON.stringify(configs.at(-1)?.clusters)).toContain('C1 key');
+    one.putAny('secret', 'mine', anyOf(certificate('mine', 'C3')));
+    await config(({ clusters }) => JSON.stringify(clusters).includes('C3 key'));
+  });
+});
+
 describe('without sources', () => {
   it('a resource that names another one than ADS is refused with the path', () => {
     const decoded = createResourceDecoder().decode('cluster', anyOf(cluster('a', apiSource('delta'))));

@@ -1,7 +1,12 @@
 import { Server, ServerCredentials, type ServerDuplexStream } from '@grpc/grpc-js';
 import { create } from '@bufbuild/protobuf';
 import type { Any } from '@bufbuild/protobuf/wkt';
-import { encodeResource, type ResourceKind, type ResourceModels, versionOf } from '@tulle/xds-server';
+import {
+  encodeResource,
+  type ResourceKind as EncodedKind,
+  type ResourceModels,
+  versionOf,
+} from '@tulle/xds-server';
 import { ClusterDiscoveryService } from '@tulle/xds-proto/envoy/service/cluster/v3/cds';
 import {
   type DeltaDiscoveryRequest,
@@ -16,7 +21,8 @@ import { EndpointDiscoveryService } from '@tulle/xds-proto/envoy/service/endpoin
 import { ListenerDiscoveryService } from '@tulle/xds-proto/envoy/service/listener/v3/lds';
 import { RouteDiscoveryService } from '@tulle/xds-proto/envoy/service/route/v3/rds';
 import { grpcService } from '@tulle/xds-proto/grpc';
-import { TYPE_URLS } from '../src/wire.ts';
+import { SecretDiscoveryService } from '@tulle/xds-proto/envoy/service/secret/v3/sds';
+import { type ResourceKind, TYPE_URLS } from '../src/wire.ts';
 
 /** A server with a service for each type, as simple as can be: whoever asks gets what there is, and again when it changes. */
 export interface TypeServer {
@@ -25,7 +31,7 @@ export interface TypeServer {
   readonly opened: string[];
   /** Messages of NACKs. */
   readonly nacks: string[];
-  put<Kind extends ResourceKind>(kind: Kind, resource: ResourceModels[Kind]): void;
+  put<Kind extends EncodedKind>(kind: Kind, resource: ResourceModels[Kind]): void;
   putAny(kind: ResourceKind, name: string, any: Any): void;
   remove(kind: ResourceKind, name: string): void;
   kill(): void;
@@ -36,7 +42,7 @@ type Held = Map<string, Any>;
 export async function startTypeServer(port: number = 0, from?: TypeServer): Promise<TypeServer> {
   const held: Record<ResourceKind, Held> =
     from === undefined
-      ? { listener: new Map(), route: new Map(), cluster: new Map(), endpoint: new Map() }
+      ? { listener: new Map(), route: new Map(), cluster: new Map(), endpoint: new Map(), secret: new Map() }
       : (from as TypeServer & { held: Record<ResourceKind, Held> }).held;
   const opened: string[] = [];
   const nacks: string[] = [];
@@ -45,6 +51,7 @@ export async function startTypeServer(port: number = 0, from?: TypeServer): Prom
     route: new Set(),
     cluster: new Set(),
     endpoint: new Set(),
+    secret: new Set(),
   };
   const server = new Server();
 
@@ -131,6 +138,7 @@ export async function startTypeServer(port: number = 0, from?: TypeServer): Prom
   add(EndpointDiscoveryService, { streamEndpoints: world('endpoint'), deltaEndpoints: delta('endpoint') });
   add(ListenerDiscoveryService, { streamListeners: world('listener'), deltaListeners: delta('listener') });
   add(RouteDiscoveryService, { streamRoutes: world('route'), deltaRoutes: delta('route') });
+  add(SecretDiscoveryService, { streamSecrets: world('secret'), deltaSecrets: delta('secret') });
   const bound = await new Promise<number>((resolve, reject) => {
     server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error, at) =>
       error ? reject(error) : resolve(at),

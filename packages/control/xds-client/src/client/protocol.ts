@@ -10,6 +10,7 @@ import type {
   DiscoveryRequest,
   DiscoveryResponse,
 } from '@tulle/xds-proto/envoy/service/discovery/v3/discovery';
+import { SecretDiscoveryService } from '@tulle/xds-proto/envoy/service/secret/v3/sds';
 import { type GrpcMethod, grpcService } from '@tulle/xds-proto/grpc';
 import type { ClientRequest, ServerResponse } from '../session/messages.ts';
 import { ATOMIC_CHANGES, TULLE_MODEL, TYPE_URLS, type XdsApi } from '../wire.ts';
@@ -49,6 +50,10 @@ const METHODS: Readonly<Record<string, () => Methods>> = {
   },
   [TYPE_URLS.listener]: () => {
     const { deltaListeners: delta, streamListeners: world } = grpcService(ListenerDiscoveryService);
+    return { delta, world };
+  },
+  [TYPE_URLS.secret]: () => {
+    const { deltaSecrets: delta, streamSecrets: world } = grpcService(SecretDiscoveryService);
     return { delta, world };
   },
   [TYPE_URLS.route]: () => {

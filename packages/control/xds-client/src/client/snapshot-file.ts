@@ -102,13 +102,20 @@ async function writeAtomically(path: string, text: string): Promise<void> {
 
 function format(store: Store, changeId: string, nodeId: string, savedAtMs: number): string {
   const resources = Object.fromEntries(
-    KINDS.map((kind) => [
+    SAVED_KINDS.map((kind) => [
       kind,
-      [...(store[kind] as ReadonlyMap<string, Held>).values()].filter(({ fixed }) => fixed !== true),
+      [...(store[kind] as ReadonlyMap<string, Held>).values()].filter(isSaved),
     ]),
   );
   const payload = JSON.stringify({ translation: TRANSLATION, nodeId, savedAtMs, changeId, resources });
   return `${JSON.stringify({ format: FORMAT, sha256: sha256(payload) })}\n${payload}\n`;
+}
+
+/** Secrets are not kept on disk, nor what cannot be made without them. */
+const SAVED_KINDS = KINDS.filter((kind) => kind !== 'secret');
+
+function isSaved({ fixed, fill }: Held): boolean {
+  return fixed !== true && fill === undefined;
 }
 
 function sha256(text: string): string {
@@ -133,7 +140,7 @@ function parse(text: string, nodeId: string): SavedSnapshot {
   if (saved.nodeId !== nodeId) throw new Error(`it is of node "${saved.nodeId}", this is "${nodeId}"`);
   const current = saved.translation === TRANSLATION;
   const store: DraftStore = emptyStore();
-  for (const kind of KINDS) {
+  for (const kind of SAVED_KINDS) {
     const target = store[kind] as Map<string, Held>;
     for (const { version, resource, needs } of saved.resources[kind])
       target.set(resource.name, {

@@ -5,15 +5,12 @@ import { type Meter, noMeter } from '@tulle/telemetry';
 import type { Node } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import { type BackoffOptions, type Clock, createBackoff, systemClock } from '@tulle/time';
 import type { DiscoverySource, GrpcServerName, Need } from '../decode/discovery-source.ts';
-import { createResourceDecoder, type DecodeOptions } from '../decode/resource.ts';
+import { createResourceDecoder, type Decoded, type DecodeOptions } from '../decode/resource.ts';
+import type { FindSecret } from '../decode/secret.ts';
+import type { Secret } from '@tulle/xds-proto/envoy/extensions/transport_sockets/tls/v3/secret';
 import { type ClientRequest, clientRequest, type ServerResponse } from '../session/messages.ts';
-import {
-  type ApplyResult,
-  createSession,
-  type Roots,
-  type Session,
-  type SessionStatus,
-} from '../session/session.ts';
+import type { ApplyResult, Roots, Session, SessionStatus } from '../session/contract.ts';
+import { createSession } from '../session/session.ts';
 import { configOf, emptyStore, sameStore, type Store } from '../session/store.ts';
 import { type AdsCall, type Channel, openAdsCall } from './ads-call.ts';
 import { type NodeDescription, writeNode } from './envelope.ts';
@@ -87,6 +84,7 @@ export interface SourceOptions {
   readonly fixed?: {
     readonly listeners?: readonly Fixed<Listener>[];
     readonly clusters?: readonly Fixed<Cluster>[];
+    readonly secrets?: readonly Secret[];
   };
 }
 
@@ -95,6 +93,8 @@ export interface Fixed<Model> {
   readonly resource: Model;
   /** As {@link Decoded} has it. Default none. */
   readonly needs?: readonly Need[];
+  /** Translates it again with the secrets that are here, where it needs any. */
+  readonly fill?: (secrets: FindSecret) => Decoded;
 }
 
 /** A running client. */
@@ -202,7 +202,11 @@ export function createXdsClient(options: XdsClientOptions): XdsClient {
     return createSession({
       decoder: createResourceDecoder(options.decode),
       initial,
-      ...(sources && { fixed: fixedStore(sources), roots: sources.roots ?? {} }),
+      ...(sources && {
+        fixed: fixedStore(sources),
+        fixedSecret: fixedSecrets(sources),
+        roots: sources.roots ?? {},
+      }),
       maxResources: options.maxResources ?? 100_000,
       warmingMs: initialFetchTimeoutMs,
       holdMs: options.changeHoldMs ?? 30_000,
@@ -371,17 +375,34 @@ const ADS: DiscoverySource = { kind: 'ads' };
 
 function fixedStore({ fixed }: SourceOptions): Store {
   const store = emptyStore();
-  for (const { resource, needs } of fixed?.listeners ?? [])
-    store.listener.set(resource.name, { version: '', resource, fixed: true, ...(needs && { needs }) });
-  for (const { resource, needs } of fixed?.clusters ?? [])
-    store.cluster.set(resource.name, { version: '', resource, fixed: true, ...(needs && { needs }) });
+  for (const { resource, needs, fill } of fixed?.listeners ?? [])
+    store.listener.set(resource.name, {
+      version: '',
+      resource,
+      fixed: true,
+      ...(needs && { needs }),
+      ...(fill && { fill }),
+    });
+  for (const { resource, needs, fill } of fixed?.clusters ?? [])
+    store.cluster.set(resource.name, {
+      version: '',
+      resource,
+      fixed: true,
+      ...(needs && { needs }),
+      ...(fill && { fill }),
+    });
   return store;
+}
+
+function fixedSecrets({ fixed }: SourceOptions): FindSecret {
+  const secrets = new Map((fixed?.secrets ?? []).map((secret) => [secret.name, secret]));
+  return (name) => secrets.get(name);
 }
 
 const idleStatus: SessionStatus = {
   changeId: '',
   synced: false,
-  resources: { listener: 0, route: 0, cluster: 0, endpoint: 0 },
+  resources: { listener: 0, route: 0, cluster: 0, endpoint: 0, secret: 0 },
   warming: [],
   refused: [],
   applying: false,

@@ -1,4 +1,4 @@
-import type { XdsApi } from '../wire.ts';
+import type { NamedKind, XdsApi } from '../wire.ts';
 
 /** Where a resource is discovered (Envoy `config.core.v3.ConfigSource`). */
 export type DiscoverySource =
@@ -20,7 +20,7 @@ export type GrpcServerName = { readonly cluster: string } | { readonly target: s
 
 /** Something that a resource names, and where it is to be had. */
 export interface Need {
-  readonly kind: 'route' | 'endpoint';
+  readonly kind: NamedKind;
   readonly name: string;
   readonly source: DiscoverySource;
   /** How long to wait for it, 0 without end; absent: as long as the client waits for any (Envoy `initial_fetch_timeout`). */

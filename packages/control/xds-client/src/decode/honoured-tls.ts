@@ -56,4 +56,11 @@ export const HONOURED_OF_TLS: Readonly<Record<string, readonly string[]>> = {
   'envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext.SystemRootCerts': [],
   'envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher': ['san_type', 'matcher'],
   'envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig': ['name', 'sds_config'],
+  'envoy.extensions.transport_sockets.tls.v3.Secret': [
+    'name',
+    'tls_certificate',
+    'validation_context',
+    'session_ticket_keys',
+  ],
+  'envoy.extensions.transport_sockets.tls.v3.TlsSessionTicketKeys': ['keys'],
 };

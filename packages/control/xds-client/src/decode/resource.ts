@@ -24,6 +24,7 @@ import {
   type RouteConfiguration,
   RouteConfigurationSchema,
 } from '@tulle/xds-proto/envoy/config/route/v3/route';
+import { type Secret, SecretSchema } from '@tulle/xds-proto/envoy/extensions/transport_sockets/tls/v3/secret';
 import { type ResourceKind, TYPE_URLS } from '../wire.ts';
 import { decodeCluster } from './cluster.ts';
 import { createDecodeContext, decodableTypes, type DecodeContext } from './context.ts';
@@ -32,7 +33,9 @@ import { decodeEndpointSet } from './endpoints.ts';
 import type { FieldRules } from './field-walk.ts';
 import { fillNames } from './fill-names.ts';
 import { decodeListener } from './listener.ts';
+import { fillCluster, fillListener } from './fill-secrets.ts';
 import { decodeRouteConfig } from './route-config.ts';
+import { decodeSecret, type FindSecret, secretFiller, type SecretModel } from './secret.ts';
 
 /** The model type of each kind. */
 export interface ResourceModels {
@@ -40,6 +43,7 @@ export interface ResourceModels {
   readonly route: RouteConfig;
   readonly cluster: Cluster;
   readonly endpoint: EndpointSet;
+  readonly secret: SecretModel;
 }
 
 /** Any of them. */
@@ -67,12 +71,14 @@ export type Decoded<Kind extends ResourceKind = ResourceKind> =
 export interface ResourceDecoder {
   /**
    * @param any as it came; its type must be that of `kind`
+   * @param secrets those that are here, to be put into TLS contexts; what is not here is noted, and something stands for it
    * @param origin where it came from, which `self` means; absent: it may name nothing but ADS as a source
    */
   decode<Kind extends ResourceKind>(
     kind: Kind,
     any: Any | undefined,
     origin?: DiscoverySource,
+    secrets?: FindSecret,
   ): Decoded<Kind>;
 }
 
@@ -87,6 +93,7 @@ export function createResourceDecoder(options: DecodeOptions = {}): ResourceDeco
       kind: Kind,
       any: Any | undefined,
       origin?: DiscoverySource,
+      secrets?: FindSecret,
     ): Decoded<Kind> {
       if (any?.typeUrl !== TYPE_URLS[kind]) {
         return {
@@ -101,7 +108,10 @@ export function createResourceDecoder(options: DecodeOptions = {}): ResourceDeco
       }
       const context = createDecodeContext(rules, origin);
       try {
-        const resource = fillNames(kind, translate(context, kind, any.value)) as ResourceModels[Kind];
+        const resource = fillNames(
+          kind,
+          translate(context, kind, any.value, secrets),
+        ) as ResourceModels[Kind];
         if (resource.name === '') context.refuse(kind === 'endpoint' ? 'cluster_name' : 'name', 'is missing');
         if (context.issues.length === 0) return { ok: true, resource, needs: context.needs };
       } catch (cause) {
@@ -119,6 +129,7 @@ export const resourceTypes: Registry = createRegistry(
   RouteConfigurationSchema,
   ClusterSchema,
   ClusterLoadAssignmentSchema,
+  SecretSchema,
 );
 
 const SCHEMAS: Readonly<Record<ResourceKind, DescMessage>> = {
@@ -126,19 +137,29 @@ const SCHEMAS: Readonly<Record<ResourceKind, DescMessage>> = {
   route: RouteConfigurationSchema,
   cluster: ClusterSchema,
   endpoint: ClusterLoadAssignmentSchema,
+  secret: SecretSchema,
 };
 
-function translate(context: DecodeContext, kind: ResourceKind, bytes: Uint8Array): ResourceModel {
+function translate(
+  context: DecodeContext,
+  kind: ResourceKind,
+  bytes: Uint8Array,
+  secrets: FindSecret | undefined,
+): ResourceModel {
   const message: Message = fromBinary(SCHEMAS[kind], bytes);
   context.check(SCHEMAS[kind], message, '');
   switch (kind) {
     case 'listener':
+      fillListener(secretFiller(context, secrets), message as EnvoyListener, '');
       return decodeListener(context, message as EnvoyListener);
     case 'route':
       return decodeRouteConfig(context, message as RouteConfiguration, '');
     case 'cluster':
+      fillCluster(secretFiller(context, secrets), message as EnvoyCluster, '');
       return decodeCluster(context, message as EnvoyCluster);
     case 'endpoint':
       return decodeEndpointSet(context, message as ClusterLoadAssignment);
+    case 'secret':
+      return decodeSecret(context, message as Secret);
   }
 }

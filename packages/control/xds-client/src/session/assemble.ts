@@ -1,8 +1,8 @@
 import type { ResourceModels } from '../decode/resource.ts';
-import { KINDS, type ResourceKind } from '../wire.ts';
+import { KINDS, NAMED_KINDS, type NamedKind, type ResourceKind } from '../wire.ts';
 import { clustersOfListener, clustersOfRoutes, endpointsOf, neededByStore, routesOf } from './references.ts';
 import type { Refusals } from './refusals.ts';
-import { copyStore, type DraftStore, type Held, type Store } from './store.ts';
+import { copyStore, type DraftStore, fillHeld, type Held, secretsOf, type Store } from './store.ts';
 
 /** In a {@link Staged} map: the server took it away. */
 export const REMOVED: unique symbol = Symbol('removed');
@@ -24,7 +24,7 @@ export interface Parts {
   /** A change is complete: nothing of it waits for anything. Else a listener or cluster waits for what it needs. */
   readonly whole: boolean;
   /** Whether to go on waiting for a resource that something names. */
-  awaits(kind: 'route' | 'endpoint', name: string): boolean;
+  awaits(kind: NamedKind, name: string): boolean;
   /** Whether a cluster that was taken away may go although something names it still. */
   mayGo(cluster: string): boolean;
 }
@@ -47,6 +47,7 @@ export function assemble(parts: Parts): Assembled {
   const draft = copyStore(active);
   for (const kind of KINDS) putStaged(draft, kind, parts);
   const warming = parts.whole ? [] : holdWarming(draft, parts);
+  fitSecrets(draft, parts);
   while (holdDependents(draft, parts)) {
     // until nothing more has to be held back
   }
@@ -85,17 +86,49 @@ function holdWarming(
   { active, awaits }: Parts,
 ): { kind: 'listener' | 'cluster'; name: string }[] {
   const warming: { kind: 'listener' | 'cluster'; name: string }[] = [];
-  for (const [name, { resource }] of [...draft.cluster]) {
-    const endpoints = endpointsOf(resource);
-    if (endpoints === undefined || draft.endpoint.has(endpoints) || !awaits('endpoint', endpoints)) continue;
+  for (const [name, held] of [...draft.cluster]) {
+    const endpoints = endpointsOf(held.resource);
+    const waits = endpoints !== undefined && !draft.endpoint.has(endpoints) && awaits('endpoint', endpoints);
+    if (!waits && !lacksSecrets(draft, held)) continue;
     if (isNew(draft, active, 'cluster', name)) warming.push({ kind: 'cluster', name });
   }
-  for (const [name, { resource }] of [...draft.listener]) {
-    if (!routesOf(resource).some((route) => !draft.route.has(route) && awaits('route', route))) continue;
+  for (const [name, held] of [...draft.listener]) {
+    const waits = routesOf(held.resource).some((route) => !draft.route.has(route) && awaits('route', route));
+    if (!waits && !lacksSecrets(draft, held)) continue;
     if (isNew(draft, active, 'listener', name)) warming.push({ kind: 'listener', name });
   }
   for (const { kind, name } of warming) revert(draft, active, kind, name);
   return warming;
+}
+
+/** TLS without its certificate or its roots would be no TLS: such a resource waits as long as it takes. */
+function lacksSecrets(draft: DraftStore, held: Held): boolean {
+  return secretsOf(held).some((name) => !draft.secret.has(name));
+}
+
+/**
+ * Puts secrets where they are named. One that does not fit is refused where what names it is in use; what is new and does not
+ * fit the secret is refused itself.
+ */
+function fitSecrets(draft: DraftStore, { active, refused }: Parts): void {
+  for (const kind of ['cluster', 'listener'] as const) {
+    for (const [name, held] of [...draft[kind]]) {
+      const filled = fillHeld(held, draft);
+      if (filled?.ok !== false) continue;
+      const reasons = filled.issues.map(({ path, message }) =>
+        path === '' ? message : `${path}: ${message}`,
+      );
+      if (isNew(draft, active, kind, name)) {
+        refused.add(kind, name, ...reasons);
+        revert(draft, active, kind, name);
+      } else
+        for (const secret of secretsOf(held)) {
+          if (!isNew(draft, active, 'secret', secret)) continue;
+          refused.add('secret', secret, ...reasons.map((reason) => `${kind} "${name}": ${reason}`));
+          revert(draft, active, 'secret', secret);
+        }
+    }
+  }
 }
 
 /** Reverts what needs something that was refused and has no last good version. @returns whether anything was */
@@ -150,7 +183,7 @@ function keepNeeded(draft: DraftStore, { active, staged, refused, heldBack, whol
 /** Route configurations and endpoint sets live as long as something names them. */
 function prune(draft: DraftStore, active: Store, staged: Staged, refused: Refusals): void {
   const needed = neededByStore(draft);
-  for (const kind of ['route', 'endpoint'] as const) {
+  for (const kind of NAMED_KINDS) {
     for (const name of [...draft[kind].keys()]) {
       // What only a listener or cluster in waiting needs is kept staged, not used.
       if (!needed[kind].has(name)) draft[kind].delete(name);

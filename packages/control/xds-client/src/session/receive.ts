@@ -1,4 +1,5 @@
 import type { ResourceDecoder } from '../decode/resource.ts';
+import type { FindSecret } from '../decode/secret.ts';
 import type { ResourceKind } from '../wire.ts';
 import type { ServerResponse } from './messages.ts';
 import type { Held, Store } from './store.ts';
@@ -12,6 +13,7 @@ export interface Received {
 /** What is needed to judge it. */
 export interface ReceiveOptions {
   readonly decoder: ResourceDecoder;
+  readonly fixedSecret?: FindSecret;
   readonly active: Store;
   /** Further resources that may be held. */
   readonly room: number;
@@ -48,7 +50,7 @@ export function readResources(
       refused.push({ name, reasons: ['there is no room for another resource (maxResources)'] });
       continue;
     }
-    const decoded = options.decoder.decode(kind, any, response.source);
+    const decoded = options.decoder.decode(kind, any, response.source, options.fixedSecret);
     if (!decoded.ok)
       refused.push({
         name,
@@ -58,9 +60,27 @@ export function readResources(
       refused.push({ name, reasons: [`is named "${decoded.resource.name}" inside`] });
     else {
       const needs = decoded.needs.filter(
-        ({ source, timeoutMs }) => source.kind !== 'ads' || timeoutMs !== undefined,
+        ({ kind: of, source, timeoutMs }) =>
+          of === 'secret' || source.kind !== 'ads' || timeoutMs !== undefined,
       );
-      taken.push([name, { version, resource: decoded.resource, ...(needs.length > 0 && { needs }) }]);
+      const fill: Held['fill'] = needs.some(({ kind: of }) => of === 'secret')
+        ? (find) =>
+            options.decoder.decode(
+              kind,
+              any,
+              response.source,
+              (one) => find(one) ?? options.fixedSecret?.(one),
+            )
+        : undefined;
+      taken.push([
+        name,
+        {
+          version,
+          resource: decoded.resource,
+          ...(needs.length > 0 && { needs }),
+          ...(fill && { fill }),
+        },
+      ]);
     }
   }
   return { taken, refused };

@@ -1,5 +1,6 @@
 import type { Cluster, Listener, RouteConfig } from '@tulle/model';
-import type { Store } from './store.ts';
+import type { NamedKind } from '../wire.ts';
+import { type Held, secretsOf, type Store } from './store.ts';
 
 /** Route configurations that a listener names. */
 export function routesOf({ filterChains }: Listener): string[] {
@@ -30,26 +31,25 @@ export function endpointsOf({ name, discovery }: Cluster): string | undefined {
   return discovery.kind === 'eds' ? (discovery.serviceName ?? name) : undefined;
 }
 
-/** What has to be asked for by name: route configurations of listeners, endpoint sets of clusters. */
-export interface Needed {
-  readonly route: ReadonlySet<string>;
-  readonly endpoint: ReadonlySet<string>;
-}
+/** What has to be asked for by name: route configurations of listeners, endpoint sets of clusters, secrets of both. */
+export type Needed = { readonly [Kind in NamedKind]: ReadonlySet<string> };
 
-export function neededBy(listeners: Iterable<Listener>, clusters: Iterable<Cluster>): Needed {
+export function neededBy(listeners: Iterable<Held<Listener>>, clusters: Iterable<Held<Cluster>>): Needed {
   const route = new Set<string>();
   const endpoint = new Set<string>();
-  for (const listener of listeners) for (const name of routesOf(listener)) route.add(name);
-  for (const cluster of clusters) {
-    const name = endpointsOf(cluster);
-    if (name !== undefined) endpoint.add(name);
+  const secret = new Set<string>();
+  for (const held of listeners) {
+    for (const name of routesOf(held.resource)) route.add(name);
+    for (const name of secretsOf(held)) secret.add(name);
   }
-  return { route, endpoint };
+  for (const held of clusters) {
+    const name = endpointsOf(held.resource);
+    if (name !== undefined) endpoint.add(name);
+    for (const one of secretsOf(held)) secret.add(one);
+  }
+  return { route, endpoint, secret };
 }
 
 export function neededByStore(store: Pick<Store, 'listener' | 'cluster'>): Needed {
-  return neededBy(
-    [...store.listener.values()].map(({ resource }) => resource),
-    [...store.cluster.values()].map(({ resource }) => resource),
-  );
+  return neededBy(store.listener.values(), store.cluster.values());
 }

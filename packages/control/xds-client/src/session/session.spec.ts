@@ -10,7 +10,8 @@ import { HttpConnectionManagerSchema } from '@tulle/xds-proto/envoy/extensions/f
 import { createResourceDecoder } from '../decode/resource.ts';
 import { TYPE_URLS } from '../wire.ts';
 import type { ClientRequest, ReceivedResource, ServerResponse } from './messages.ts';
-import { createSession, type Session } from './session.ts';
+import type { Session } from './contract.ts';
+import { createSession } from './session.ts';
 import { emptyStore } from './store.ts';
 
 let requests: ClientRequest[];

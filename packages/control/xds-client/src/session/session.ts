@@ -1,9 +1,10 @@
 import type { ConfigIssue } from '@tulle/filter';
 import type { ProxyConfig, RouteConfig } from '@tulle/model';
-import type { ResourceDecoder } from '../decode/resource.ts';
-import { kindOfTypeUrl, type ResourceKind, TYPE_URLS } from '../wire.ts';
+
+import { kindOfTypeUrl, NAMED_KINDS, type NamedKind, type ResourceKind, TYPE_URLS } from '../wire.ts';
+import type { Session, SessionOptions } from './contract.ts';
 import { assemble, type Assembled, REMOVED } from './assemble.ts';
-import { type ClientRequest, clientRequest, type ServerResponse } from './messages.ts';
+import { clientRequest, type ServerResponse } from './messages.ts';
 import { type DiscoverySource, type Need, sourceKey } from '../decode/discovery-source.ts';
 import { readResources } from './receive.ts';
 import { neededBy, neededByStore } from './references.ts';
@@ -15,7 +16,7 @@ import {
   emptyStaged,
   needsOf,
   forgetCommitted,
-  stagedModels,
+  stagedHeld,
   stagedOf,
   stagedSize,
 } from './staged.ts';
@@ -27,76 +28,6 @@ import {
   subscribeTo,
   versionsOf,
 } from './subscriptions.ts';
-
-/** What the engine says to a configuration: taken whole, or refused whole with paths (JSON pointers) into it. */
-export type ApplyResult =
-  | { readonly ok: true }
-  | { readonly ok: false; readonly issues: readonly ConfigIssue[] };
-
-/** A change that is in use. */
-export interface Accepted {
-  readonly changeId: string;
-  readonly store: Store;
-  /** What of it was refused and is not in use. */
-  readonly refused: readonly Refusal[];
-}
-
-/** What a session works with. Times are monotonic milliseconds. */
-export interface SessionOptions {
-  readonly decoder: ResourceDecoder;
-  /** What is in use already, e.g. from the saved snapshot; claimed by version, so that it is not sent again. */
-  readonly initial: Store;
-  /** What no server gives: there from the first stream on, and never taken away. */
-  readonly fixed?: Store;
-  /** Whom to ask for listeners and for clusters; `none`: nobody. Absent: the session's stream. */
-  readonly roots?: Roots;
-  /** Resources held at a time, all kinds together. */
-  readonly maxResources: number;
-  /** How long a listener waits for its routes and a cluster for its endpoints. */
-  readonly warmingMs: number;
-  /** How long an unfinished change is held before the stream is given up. */
-  readonly holdMs: number;
-  send(request: ClientRequest): void;
-  /** Hands a configuration to the engine; the answer comes by {@link Session.applied}. One at a time. */
-  apply(config: ProxyConfig): void;
-  accepted(change: Accepted): void;
-  refused(refusals: readonly Refusal[], changeId: string): void;
-  /** The stream is of no use: it is to be closed and opened again. */
-  abandon(reason: string): void;
-  warn(message: string, fields: Readonly<Record<string, unknown>>): void;
-  nowMs(): number;
-}
-
-/** Where the resources come from that nothing else names. */
-export type Roots = Readonly<Partial<Record<'listener' | 'cluster', DiscoverySource | 'none'>>>;
-
-/** The client's side as a state machine: no sockets, no timers, no protobuf envelope. Lives across streams. */
-export interface Session {
-  /** A stream is open: asks for everything, claiming what is here. */
-  connected(): void;
-  /** The stream is gone: what was not complete is dropped. */
-  disconnected(): void;
-  response(response: ServerResponse): void;
-  applied(result: ApplyResult): void;
-  /** When {@link expire} is to be called; `undefined`: not at all. */
-  deadlineMs(): number | undefined;
-  expire(): void;
-  status(): SessionStatus;
-}
-
-/** Where a session stands. */
-export interface SessionStatus {
-  /** The change in use; `''` for none yet. */
-  readonly changeId: string;
-  /** The server has sent all that it has, and it is in use. */
-  readonly synced: boolean;
-  readonly resources: Readonly<Record<ResourceKind, number>>;
-  /** What waits for something, e.g. `cluster a`. */
-  readonly warming: readonly string[];
-  /** Refused and not replaced yet. */
-  readonly refused: readonly Refusal[];
-  readonly applying: boolean;
-}
 
 /** A response without an answer yet. */
 interface Pending {
@@ -169,7 +100,7 @@ export function createSession(options: SessionOptions): Session {
     // The server says anew what it wants otherwise than it is here; of what it wants as it is it says nothing. Listeners and
     // routes stay noted: what is in use of them still names clusters that no one else does.
     for (const { kind, name } of [...rejected])
-      if (kind === 'cluster' || kind === 'endpoint') rejected.delete(kind, name);
+      if (kind === 'cluster' || kind === 'endpoint' || kind === 'secret') rejected.delete(kind, name);
     subscribe();
     // Listeners last: a server that sends changes whole begins when it has seen what is here.
     for (const kind of ['cluster', 'listener'] as const) {
@@ -187,14 +118,15 @@ export function createSession(options: SessionOptions): Session {
 
   function subscribe(): void {
     const used = neededByStore(active);
-    const coming = neededBy(stagedModels(staged, 'listener'), stagedModels(staged, 'cluster'));
+    const coming = neededBy(stagedHeld(staged, 'listener'), stagedHeld(staged, 'cluster'));
     const needed = {
       route: new Set([...used.route, ...coming.route]),
       endpoint: new Set([...used.endpoint, ...coming.endpoint]),
+      secret: new Set([...used.secret, ...coming.secret]),
     };
     needs = needsOf(staged, active);
     for (const request of subscribeTo(subscriptions, needed, active, needs)) options.send(request);
-    for (const kind of ['route', 'endpoint'] as const) {
+    for (const kind of NAMED_KINDS) {
       for (const name of staged[kind].keys()) if (!needed[kind].has(name)) staged[kind].delete(name);
       for (const name of needed[kind]) {
         if (isHere(kind, name)) givenUp.delete(key(kind, name));
@@ -205,7 +137,7 @@ export function createSession(options: SessionOptions): Session {
     }
     // Who asks for it no more has no word on it either; not every server says that it is gone.
     for (const { kind, name } of [...rejected])
-      if ((kind === 'route' || kind === 'endpoint') && !needed[kind].has(name)) rejected.delete(kind, name);
+      if (isNamed(kind) && !needed[kind].has(name)) rejected.delete(kind, name);
     for (const waited of [...deadlines.keys(), ...givenUp, ...absent]) {
       const [kind, name] = split(waited);
       if (needed[kind].has(name)) continue;
@@ -220,17 +152,17 @@ export function createSession(options: SessionOptions): Session {
     return timeoutMs === 0 ? Number.POSITIVE_INFINITY : timeoutMs;
   }
 
-  function isHere(kind: 'route' | 'endpoint', name: string): boolean {
+  function isHere(kind: NamedKind, name: string): boolean {
     const held = staged[kind].get(name);
     return (held !== undefined && held !== REMOVED) || active[kind].has(name);
   }
 
   /** Whether the server said that there is none. One that sends changes whole means it. */
-  function isAbsent(kind: 'route' | 'endpoint', name: string): boolean {
+  function isAbsent(kind: NamedKind, name: string): boolean {
     return marked && absent.has(key(kind, name));
   }
 
-  function awaits(kind: 'route' | 'endpoint', name: string): boolean {
+  function awaits(kind: NamedKind, name: string): boolean {
     if (isHere(kind, name) || refused.has(kind, name)) return false;
     if (isAbsent(kind, name)) return false;
     const until = deadlines.get(key(kind, name));
@@ -356,6 +288,7 @@ export function createSession(options: SessionOptions): Session {
     const room = options.maxResources - storeSize(active);
     const read = readResources(kind, response, {
       decoder: options.decoder,
+      ...(options.fixedSecret && { fixedSecret: options.fixedSecret }),
       active,
       room,
       wanted: (name) => isWanted(kind, name) && isFrom(kind, name, response.source),
@@ -372,7 +305,7 @@ export function createSession(options: SessionOptions): Session {
     for (const name of response.removed) {
       if (!isWanted(kind, name) || !isFrom(kind, name, response.source)) continue;
       staged[kind].set(name, REMOVED);
-      if (kind === 'route' || kind === 'endpoint') absent.add(key(kind, name));
+      if (isNamed(kind)) absent.add(key(kind, name));
     }
     const unread = read.refused.map((one) => ({ kind, ...one }));
     const names = [...read.taken.map(([name]) => name), ...response.removed];
@@ -380,12 +313,12 @@ export function createSession(options: SessionOptions): Session {
   }
 
   function isWanted(kind: ResourceKind, name: string): boolean {
-    return kind === 'listener' || kind === 'cluster' || subscriptions[kind].has(name);
+    return !isNamed(kind) || subscriptions[kind].has(name);
   }
 
   /** A resource has one source: what another one sends under its name was never asked for there. */
   function isFrom(kind: ResourceKind, name: string, source: DiscoverySource | undefined): boolean {
-    if (kind === 'listener' || kind === 'cluster') return true;
+    if (!isNamed(kind)) return true;
     const asked = subscriptions[kind].get(name);
     return (asked ? sourceKey(asked) : 'ads') === (source ? sourceKey(source) : 'ads');
   }
@@ -470,6 +403,7 @@ export function createSession(options: SessionOptions): Session {
         route: active.route.size,
         cluster: active.cluster.size,
         endpoint: active.endpoint.size,
+        secret: active.secret.size,
       },
       warming: warming.map(({ kind, name }) => key(kind, name)),
       refused: [...rejected],
@@ -478,9 +412,13 @@ export function createSession(options: SessionOptions): Session {
   };
 }
 
-function split(waited: string): ['route' | 'endpoint', string] {
+function isNamed(kind: ResourceKind): kind is NamedKind {
+  return kind !== 'listener' && kind !== 'cluster';
+}
+
+function split(waited: string): [NamedKind, string] {
   const space = waited.indexOf(' ');
-  return [waited.slice(0, space) as 'route' | 'endpoint', waited.slice(space + 1)];
+  return [waited.slice(0, space) as NamedKind, waited.slice(space + 1)];
 }
 
 /** Refusals of before that nothing has replaced, and those of this change. */

@@ -12,7 +12,13 @@ export type DraftStaged = {
 };
 
 export function emptyStaged(): DraftStaged {
-  return { listener: new Map(), route: new Map(), cluster: new Map(), endpoint: new Map() };
+  return {
+    listener: new Map(),
+    route: new Map(),
+    cluster: new Map(),
+    endpoint: new Map(),
+    secret: new Map(),
+  };
 }
 
 /** What is fixed and not in use yet. */
@@ -43,6 +49,7 @@ export function copyStaged(staged: DraftStaged): DraftStaged {
     route: new Map(staged.route),
     cluster: new Map(staged.cluster),
     endpoint: new Map(staged.endpoint),
+    secret: new Map(staged.secret),
   };
 }
 
@@ -50,12 +57,12 @@ export function stagedSize(staged: DraftStaged): number {
   return KINDS.reduce((sum, kind) => sum + staged[kind].size, 0);
 }
 
-/** Models that are staged, removals left out. */
-export function stagedModels<Kind extends ResourceKind>(
+/** What is staged, removals left out. */
+export function stagedHeld<Kind extends ResourceKind>(
   staged: DraftStaged,
   kind: Kind,
-): ResourceModels[Kind][] {
-  return [...staged[kind].values()].flatMap((held) => (held === REMOVED ? [] : [held.resource]));
+): Held<ResourceModels[Kind]>[] {
+  return [...staged[kind].values()].flatMap((held) => (held === REMOVED ? [] : [held]));
 }
 
 /**

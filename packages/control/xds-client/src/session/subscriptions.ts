@@ -1,5 +1,5 @@
 import { type DiscoverySource, type Need, sourceKey } from '../decode/discovery-source.ts';
-import { TYPE_URLS } from '../wire.ts';
+import { NAMED_KINDS, TYPE_URLS } from '../wire.ts';
 import { type ClientRequest, clientRequest } from './messages.ts';
 import type { Needed } from './references.ts';
 import type { Store } from './store.ts';
@@ -9,12 +9,13 @@ export interface Subscriptions {
   /** Source by name; `undefined` is the stream of the session. */
   readonly route: Map<string, DiscoverySource | undefined>;
   readonly endpoint: Map<string, DiscoverySource | undefined>;
+  readonly secret: Map<string, DiscoverySource | undefined>;
   /** Kinds and sources for which a first request was made. */
   readonly begun: Set<string>;
 }
 
 export function createSubscriptions(): Subscriptions {
-  return { route: new Map(), endpoint: new Map(), begun: new Set() };
+  return { route: new Map(), endpoint: new Map(), secret: new Map(), begun: new Set() };
 }
 
 /** Where what is needed is to be had, by kind and name; what is in none is to be had of the session's own stream. */
@@ -31,7 +32,7 @@ export function subscribeTo(
   known: Store,
   needs: NeedsByName,
 ): ClientRequest[] {
-  return (['endpoint', 'route'] as const).flatMap((kind) => {
+  return NAMED_KINDS.flatMap((kind) => {
     const current = subscriptions[kind];
     const changes = new Map<
       string,

@@ -3,10 +3,11 @@ import { isTulleError } from '@tulle/filter';
 import type { ProxyConfig } from '@tulle/model';
 import type { Proxy } from '@tulle/proxy';
 import type { Clock } from '@tulle/time';
-import { createResourceDecoder, type ResourceKind } from '@tulle/xds-client';
+import { createResourceDecoder } from '@tulle/xds-client';
 import {
   encodeResource,
   type NodeInfo,
+  type ResourceKind,
   type Snapshot,
   type SnapshotHandle,
   type SnapshotProvider,
