@@ -4,6 +4,16 @@ import type { RateLimitActions } from './rate-limit-actions.ts';
 export interface RouteConfig {
   readonly name: string;
   readonly virtualHosts: readonly VirtualHost[];
+  /** Of all routes. */
+  readonly requestHeaders?: RouteHeaderEdits;
+  readonly responseHeaders?: RouteHeaderEdits;
+  /**
+   * In which order fields are edited that several places speak of: the backend of a split, the route, the virtual host, all
+   * routes. `specific-last` (default): what stands nearest to the request has the last word. `specific-first`: as Envoy
+   * does without `most_specific_header_mutations_wins`.
+   */
+  readonly headerOrder?: 'specific-last' | 'specific-first';
+  readonly filterConfigs?: FilterConfigs;
 }
 
 /** Routes of some host names. */
@@ -19,15 +29,24 @@ export interface VirtualHost {
    * In order: the first match wins (xDS). For Gateway API precedence, sort with `sortByPrecedence` of `@tulle/match`.
    */
   readonly routes: readonly Route[];
+  readonly requestHeaders?: RouteHeaderEdits;
+  readonly responseHeaders?: RouteHeaderEdits;
   readonly filterConfigs?: FilterConfigs;
   /** How requests are described to filters that limit rates, where their route says nothing else. */
   readonly rateLimits?: readonly RateLimitActions[];
+  /**
+   * Plain HTTP is answered with a redirect (301) to the same place by HTTPS: for all, or for callers from outside of private
+   * networks only (Envoy `VirtualHost.require_tls`). Default: it is served.
+   */
+  readonly requireTls?: 'all' | 'external';
+  /** Whether `x-envoy-attempt-count` tells which attempt it is, to the endpoint and to the caller. Default: to neither. */
+  readonly attemptCount?: { readonly request?: boolean; readonly response?: boolean };
 }
 
 /**
  * Overrides by slot name: what a filter's chain entry is given differently here; `null` removes the filter on this
- * route, `true` puts it in force as the chain has it. A mandatory filter takes none of them. Merged at load: virtual
- * host, then route, then weighted backend.
+ * route, `true` puts it in force as the chain has it. A mandatory filter takes none of them. Merged at load:
+ * configuration, then virtual host, then route, then weighted backend.
  */
 export type FilterConfigs = Readonly<Record<string, unknown>>;
 
@@ -37,8 +56,8 @@ export interface Route {
   readonly name: string;
   readonly match: RouteMatch;
   readonly action: ForwardAction | RedirectAction | DirectResponseAction;
-  readonly requestHeaders?: HeaderEdits;
-  readonly responseHeaders?: HeaderEdits;
+  readonly requestHeaders?: RouteHeaderEdits;
+  readonly responseHeaders?: RouteHeaderEdits;
   readonly filterConfigs?: FilterConfigs;
   /** Who is refused last while a proxy sheds load. Default `default`. */
   readonly priority?: RoutePriority;
@@ -56,10 +75,21 @@ export interface RouteMatch {
   readonly path: PathMatch;
   /** Exact method. */
   readonly method?: string;
-  readonly headers?: readonly ValueMatch[];
+  /** Besides fields also `:method`, `:authority`, `:scheme` and `:path`, which here has its query. */
+  readonly headers?: readonly HeaderMatch[];
   readonly query?: readonly ValueMatch[];
   /** Only gRPC requests: `content-type: application/grpc`, also with `+suffix` or parameters (Envoy `RouteMatch.grpc`). Default false. */
   readonly grpc?: boolean;
+  /**
+   * Share of the requests that fit, percent; the others go on to the next routes, by one draw a request for all of them
+   * (Envoy `RouteMatch.runtime_fraction`). Default 100.
+   */
+  readonly percent?: number;
+  /**
+   * Only callers that proved who they are by a certificate, or only those that did not (Envoy `RouteMatch.tls_context`).
+   * Default: any.
+   */
+  readonly provenPeer?: boolean;
 }
 
 /**
@@ -67,10 +97,36 @@ export interface RouteMatch {
  * - `prefix`: element-wise as in Gateway API: `/a` matches `/a` and `/a/b`, never `/ab`. `/` matches everything.
  * - `bytes-prefix`: plain string prefix (Envoy `RouteMatch.prefix`), for foreign control planes.
  * - `regex`: RE2 syntax, linear time, the whole path.
+ * - `template`: Envoy's `UriTemplateMatchConfig`: `/users/{id}/files/{file=**}`; `*` is one segment, `**` any that are left.
+ * - `connect`: CONNECT requests, which have no path (Envoy `RouteMatch.connect_matcher`); `value` is `''`.
  */
 export interface PathMatch {
-  readonly kind: 'exact' | 'prefix' | 'bytes-prefix' | 'regex';
+  readonly kind: 'exact' | 'prefix' | 'bytes-prefix' | 'regex' | 'template' | 'connect';
   readonly value: string;
+  /** Of exact paths and prefixes (Envoy `RouteMatch.case_sensitive`). Default false. */
+  readonly ignoreCase?: boolean;
+}
+
+/** A condition on a header, or on one of the pseudo-headers where that is said. */
+export interface HeaderMatch {
+  /** Lower case. */
+  readonly name: string;
+  readonly match: StringMatch | RangeMatch;
+  /** Default false. */
+  readonly invert?: boolean;
+  /**
+   * What a request without the field is (Envoy `treat_missing_header_as_empty`). Default: it has no value that could match,
+   * so that it fits where the condition is inverted. `fails`: it does not fit either way. `empty`: as if the value was `''`.
+   * Without meaning for `present`.
+   */
+  readonly absent?: 'fails' | 'empty';
+}
+
+/** A whole number with `from <= value < to`, in decimal (Envoy `HeaderMatcher.range_match`). */
+export interface RangeMatch {
+  readonly kind: 'range';
+  readonly from: number;
+  readonly to: number;
 }
 
 /** A condition on one header (name lower case) or query parameter (name case-sensitive). */
@@ -98,6 +154,11 @@ export interface ForwardAction {
   readonly kind: 'forward';
   /** Split by weight; a sum of 0 gives 500 (Gateway API). One entry for the ordinary case. */
   readonly clusters: readonly WeightedCluster[];
+  /**
+   * A request field whose whole number decides the split instead of chance, by its rest when divided by the sum of the
+   * weights (Envoy `WeightedCluster.header_name`): who sends the same number comes to the same backend.
+   */
+  readonly splitHeader?: string;
   /**
    * For the whole request, retries included; 0 switches it off. Default 15,000 (Envoy `RouteAction.timeout`), for gRPC
    * calls none: they may be streams, and say by `grpc-timeout` how long they may take, which holds where it is shorter.
@@ -132,6 +193,11 @@ export interface ForwardAction {
   readonly rateLimits?: readonly RateLimitActions[];
   /** Whether the host's `rateLimits` count too, although there are some here (Envoy `include_vh_rate_limits`). Default false. */
   readonly includeHostRateLimits?: boolean;
+  /**
+   * What the request's body may hold of memory so that it can be sent again (Envoy `per_request_buffer_limit_bytes`).
+   * Default: the listener's `maxReplayBytes`.
+   */
+  readonly maxReplayBytes?: number;
   /** Upgrade protocols allowed, lower case, e.g. `['websocket']`. Default: the listener's. */
   readonly allowUpgrades?: readonly string[];
   /**
@@ -151,7 +217,13 @@ export interface ForwardAction {
  * `terminal`: where this one has a value, those behind it are left out. Default false.
  */
 export type HashPolicy = { readonly terminal?: boolean } & (
-  | { readonly kind: 'header' | 'query'; readonly name: string }
+  | {
+      readonly kind: 'header';
+      readonly name: string;
+      /** What becomes of the value before it is hashed. */
+      readonly rewrite?: RegexRewrite;
+    }
+  | { readonly kind: 'query'; readonly name: string }
   | {
       readonly kind: 'cookie';
       readonly name: string;
@@ -179,17 +251,41 @@ export interface WeightedCluster {
   readonly weight?: number;
   /** Labels that the endpoint must have, where the cluster has `subsets` (Envoy `metadata_match`, namespace `envoy.lb`). */
   readonly subset?: Readonly<Record<string, string>>;
-  readonly requestHeaders?: HeaderEdits;
-  readonly responseHeaders?: HeaderEdits;
+  /** New `Host` (Envoy `ClusterWeight.host_rewrite_literal`). Default: as the route says. */
+  readonly host?: string;
+  readonly requestHeaders?: RouteHeaderEdits;
+  readonly responseHeaders?: RouteHeaderEdits;
   readonly filterConfigs?: FilterConfigs;
 }
 
 /** What is changed of the request's target before it is sent on. */
 export interface Rewrite {
-  /** New `Host`. */
+  /** New `Host`; a backend's own (`WeightedCluster.host`) goes before. */
   readonly host?: string;
-  /** `full` replaces the path, `prefix` the matched prefix (element-wise, Gateway API ReplacePrefixMatch). */
-  readonly path?: { readonly kind: 'full' | 'prefix'; readonly value: string };
+  /**
+   * Where `Host` is taken from, without `host`: a request field (Envoy `host_rewrite_header`), or the path, replaced
+   * (Envoy `host_rewrite_path_regex`). What comes out is no host: `Host` stays.
+   */
+  readonly hostFrom?: { readonly kind: 'header'; readonly name: string } | RegexRewrite;
+  /** Whether a `Host` that is replaced is added to `x-forwarded-host` (Envoy `append_x_forwarded_host`). Default false. */
+  readonly forwardHost?: boolean;
+  readonly path?: PathRewrite;
+}
+
+/**
+ * `full` replaces the path, `prefix` the matched prefix (element-wise, Gateway API ReplacePrefixMatch), which is the whole
+ * path where the route matches no prefix (Envoy `prefix_rewrite`); `regex` what a pattern finds in it; `template` makes it of the variables of the template that it matched (Envoy `UriTemplateRewriteConfig`),
+ * e.g. `/files/{id}`. What comes out is brought to the canonical spelling, and refused where there is none.
+ */
+export type PathRewrite =
+  | { readonly kind: 'full' | 'prefix' | 'template'; readonly value: string }
+  | RegexRewrite;
+
+/** Every part of a text that a pattern (RE2) finds is replaced; `\1` is what its first group found, `\\` a backslash. */
+export interface RegexRewrite {
+  readonly kind: 'regex';
+  readonly pattern: string;
+  readonly substitution: string;
 }
 
 /** Answers with a redirect (Gateway API HTTPRequestRedirectFilter). Absent parts stay as they were. */
@@ -198,11 +294,15 @@ export interface RedirectAction {
   readonly scheme?: 'http' | 'https';
   readonly host?: string;
   /**
-   * Default: the scheme's well-known port when scheme is given, else the listener's; where the listener has a direction
-   * (a sidecar), the one that the request asked for.
+   * `asked`: the one that the request asked for, none with another host, or where it is the well-known one of a scheme that
+   * changes (Envoy without `port_redirect`). Default: the scheme's well-known port when scheme is given, else the
+   * listener's; where the listener has a direction (a sidecar), the one that the request asked for.
    */
-  readonly port?: number;
-  readonly path?: { readonly kind: 'full' | 'prefix'; readonly value: string };
+  readonly port?: number | 'asked';
+  /** A `full` one may have a query, which takes the place of the request's. */
+  readonly path?: { readonly kind: 'full' | 'prefix'; readonly value: string } | RegexRewrite;
+  /** Whether the query is left out. Default false. */
+  readonly stripQuery?: boolean;
   /** Default 302. */
   readonly status?: 301 | 302 | 303 | 307 | 308;
 }
@@ -227,4 +327,28 @@ export interface HeaderEdits {
 export interface HeaderValue {
   readonly name: string;
   readonly value: string;
+}
+
+/**
+ * Edits of a route and what surrounds it: `remove`, then what replaces lines, then what adds some. Whether a field is there
+ * is asked before anything is put (Envoy `HeaderValueOption.append_action`). Names lower case; one of `setIfPresent` or
+ * `addIfAbsent` stands in no other list but `remove`.
+ */
+export interface RouteHeaderEdits {
+  readonly remove?: readonly string[];
+  readonly set?: readonly RouteHeaderValue[];
+  /** Only where the field is there already. */
+  readonly setIfPresent?: readonly RouteHeaderValue[];
+  readonly add?: readonly RouteHeaderValue[];
+  /** Only where the field is not there yet. */
+  readonly addIfAbsent?: readonly RouteHeaderValue[];
+}
+
+/** A field with its value, or with the way to make it. */
+export interface RouteHeaderValue extends HeaderValue {
+  /**
+   * `value` has operators of access logs, e.g. `%DOWNSTREAM_REMOTE_ADDRESS%` and `%REQ(:path)%`, `%%` for a percent sign.
+   * What is unset stands for nothing; a value that comes to nothing edits nothing. Default false: text as it stands.
+   */
+  readonly format?: boolean;
 }

@@ -9,6 +9,7 @@ import type {
   EndpointSet,
   FilterChain,
   FilterEntry,
+  HeaderMatch,
   HttpHandler,
   JwtRule,
   Listener,
@@ -55,7 +56,7 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 
 function edits(value: unknown): unknown {
   if (!isObject(value)) return value;
-  const kept = without(value, { set: [], add: [], remove: [] });
+  const kept = without(value, { set: [], setIfPresent: [], add: [], addIfAbsent: [], remove: [] });
   return Object.keys(kept).length === 0 ? undefined : kept;
 }
 
@@ -244,7 +245,7 @@ function entry(value: FilterEntry): FilterEntry {
   );
 }
 
-function headed<T extends WeightedCluster | Route>(value: T): T {
+function headed<T extends RouteConfig | VirtualHost | WeightedCluster | Route>(value: T): T {
   return without(
     {
       ...value,
@@ -262,6 +263,18 @@ const stringMatch = <T extends { match: object }>(value: T): T =>
     { invert: false },
   );
 
+/** An absent field: default and `fails` are the same where nothing is inverted, default and `empty` where it is, unless `''` fits. */
+function headerMatch(value: HeaderMatch): HeaderMatch {
+  const one = stringMatch(value);
+  const { match, invert, absent } = one;
+  const mayFitEmpty =
+    match.kind !== 'range' && match.kind !== 'present' && (match.kind === 'regex' || match.value === '');
+  const meansNothing =
+    match.kind === 'present' ||
+    (invert === true ? absent === 'empty' && !mayFitEmpty : absent === 'fails' || !mayFitEmpty);
+  return meansNothing ? without({ ...one, absent: undefined } as unknown as HeaderMatch) : one;
+}
+
 function caseless(match: Record<string, unknown>): Record<string, unknown> {
   const { kind, value } = match;
   return kind === 'regex' && typeof value === 'string' && value.startsWith('(?i)') && !match['ignoreCase']
@@ -276,14 +289,21 @@ function route(value: Route): Route {
   const canonicalMatch = without(
     {
       ...match,
-      path:
+      path: without(
         kind === 'prefix' || root
-          ? { kind: 'prefix' as const, value: path.length > 1 ? path.replace(/\/$/, '') : path }
+          ? {
+              ...match.path,
+              kind: 'prefix' as const,
+              value: path.length > 1 ? path.replace(/\/$/, '') : path,
+            }
           : match.path,
-      headers: match.headers?.map(stringMatch),
+        // In every case the root is the root.
+        { ignoreCase: (kind === 'prefix' || root) && path === '/' ? match.path.ignoreCase : false },
+      ),
+      headers: match.headers?.map(headerMatch),
       query: match.query?.map(stringMatch),
     } as Route['match'],
-    { headers: [], query: [], grpc: false },
+    { headers: [], query: [], grpc: false, percent: 100 },
   );
   const canonicalAction: Route['action'] =
     action.kind === 'forward'
@@ -291,6 +311,7 @@ function route(value: Route): Route {
           {
             ...action,
             clusters: action.clusters.map(headed),
+            rewrite: action.rewrite && without(action.rewrite, { forwardHost: false }),
             mirrors: action.mirrors?.map((mirror) => without(mirror, { percent: 100, shadowHost: false })),
             hashPolicy: action.hashPolicy?.map((policy) => without(policy, { terminal: false })),
             rateLimits: rateLimits(action.rateLimits),
@@ -304,7 +325,7 @@ function route(value: Route): Route {
           },
         )
       : action.kind === 'redirect'
-        ? without(action, { status: 302 })
+        ? without(action, { status: 302, stripQuery: false })
         : without(action);
   return headed({ ...value, match: canonicalMatch, action: canonicalAction });
 }
@@ -330,18 +351,38 @@ function rateLimits(limits: readonly RateLimitActions[] | undefined): unknown {
   );
 }
 
-export function canonicalRouteConfig({ name, virtualHosts }: RouteConfig): RouteConfig {
-  return {
-    name,
-    virtualHosts: virtualHosts.map((host) =>
-      without({
-        ...host,
-        routes: host.routes.map(route),
-        rateLimits: rateLimits(host.rateLimits),
-        filterConfigs: overrides(host.filterConfigs),
-      } as VirtualHost),
+export function canonicalRouteConfig(config: RouteConfig): RouteConfig {
+  const virtualHosts = config.virtualHosts.map((host) => {
+    const { attemptCount } = host;
+    const counts = attemptCount && without(attemptCount, { request: false, response: false });
+    return headed({
+      ...host,
+      routes: host.routes.map(route),
+      rateLimits: rateLimits(host.rateLimits),
+      attemptCount: counts && Object.keys(counts).length > 0 ? counts : undefined,
+    } as VirtualHost);
+  });
+  const canonical = headed({ ...config, virtualHosts });
+  return without(canonical, {
+    headerOrder: editedTwice(canonical) ? 'specific-last' : canonical.headerOrder,
+  });
+}
+
+/** Whether it matters in which order places edit. */
+function editedTwice(config: RouteConfig): boolean {
+  const edited = (one: RouteConfig | VirtualHost | Route | WeightedCluster): boolean =>
+    one.requestHeaders !== undefined || one.responseHeaders !== undefined;
+  return config.virtualHosts.some((host) =>
+    host.routes.some(
+      (one) =>
+        [
+          edited(config),
+          edited(host),
+          edited(one),
+          one.action.kind === 'forward' && one.action.clusters.some(edited),
+        ].filter(Boolean).length > 1,
     ),
-  };
+  );
 }
 
 function endpoints(list: readonly Endpoint[]): Endpoint[] {

@@ -103,6 +103,65 @@ describe('the policy', () => {
 });
 
 describe('in the engine', () => {
+  it('answers are judged by their fields, and requests by theirs', async () => {
+    const attempts = async (
+      config: RetryFilterConfig,
+      headers: Record<string, string>,
+      request: Record<string, string> = {},
+    ): Promise<number> =>
+      (
+        await runChain({
+          filters: [retry({ retries: 1, ...config })],
+          request: { headers: request },
+          upstream: () => ({ status: 409, headers, body: '' }),
+        })
+      ).upstreamRequests.length;
+    const busy = {
+      on: ['response-headers'],
+      responseHeaders: [{ name: 'X-Busy', match: { kind: 'present' } }],
+    } as const;
+    const some = {
+      on: ['retriable-4xx'],
+      requestHeaders: [{ name: 'x-again', match: { kind: 'exact', value: '1' } }],
+    } as const;
+    expect([
+      await attempts(busy, { 'x-busy': '' }),
+      await attempts(busy, {}),
+      await attempts({ on: ['rate-limited'] }, { 'x-envoy-ratelimited': 'true' }),
+      await attempts({ on: ['rate-limited'] }, {}),
+      await attempts(some, {}, { 'x-again': '1' }),
+      await attempts(some, {}, { 'x-again': '2' }),
+    ]).toEqual([2, 1, 2, 1, 2, 1]);
+  });
+
+  it('waits as long as an answer says, unless that is too long', async () => {
+    const waited = async (headers: Record<string, string>): Promise<number> => {
+      const { record } = await runChain({
+        filters: [
+          retry({
+            retries: 1,
+            on: ['5xx'],
+            resetBackoff: {
+              headers: [
+                { name: 'retry-after', format: 'seconds' },
+                { name: 'x-reset', format: 'unix-timestamp' },
+              ],
+              maxMs: 10_000,
+            },
+          }),
+        ],
+        upstream: () => ({ status: 503, headers, body: '' }),
+        random: () => 0,
+      });
+      return Math.round((record?.durationMs ?? 0) / 1000);
+    };
+    expect([
+      await waited({ 'retry-after': '3' }),
+      await waited({ 'retry-after': '30' }),
+      await waited({ 'retry-after': 'soon', 'x-reset': '1' }),
+    ]).toEqual([3, 0, 0]);
+  });
+
   it('a reset is hidden from the caller of an idempotent request', async () => {
     let calls = 0;
     const { response, upstreamRequests, record } = await runChain({

@@ -1,4 +1,5 @@
 import { TulleError, type ConfigIssue } from '@tulle/filter';
+import type { RegexRewrite } from '@tulle/model';
 import type { Regex, RegexEngine } from './regex.ts';
 
 /** Collects what is wrong while matchers are compiled, so that all of it is reported at once. */
@@ -35,6 +36,34 @@ export class CompileContext {
     }
   }
 
+  /** Compiles what a text is rewritten by; a wrong one becomes an issue and changes nothing. @param path of the rule */
+  rewrite({ pattern, substitution }: RegexRewrite, path: string): (text: string) => string {
+    const regex = this.regex(pattern, false, `${path}/pattern`);
+    const parts: (string | number)[] = [];
+    let text = '';
+    for (let at = 0; at < substitution.length; at++) {
+      const char = substitution.charAt(at);
+      if (char !== '\\') {
+        text += char;
+        continue;
+      }
+      const next = substitution.charAt(++at);
+      if (next === '\\') text += next;
+      else if (!/^[0-9]$/.test(next) || (Number(next) > regex.groups && regex !== NOTHING))
+        this.issue(
+          `${path}/substitution`,
+          `${JSON.stringify(substitution)}: \\${next} is neither \\\\ nor one of the ${regex.groups} groups of the pattern`,
+        );
+      else {
+        if (text !== '') parts.push(text);
+        text = '';
+        parts.push(Number(next));
+      }
+    }
+    if (text !== '') parts.push(text);
+    return (value) => regex.replace(value, parts);
+  }
+
   /** @throws TulleError `TULLE_CONFIG_INVALID` with every issue, when there is one */
   finish(subject: string): void {
     if (this.issues.length === 0) return;
@@ -46,4 +75,4 @@ export class CompileContext {
   }
 }
 
-const NOTHING: Regex = { test: () => false };
+const NOTHING: Regex = { test: () => false, groups: 0, replace: (text) => text };

@@ -20,10 +20,19 @@ export {
   stripPathParameters,
 } from './path.ts';
 export { isGrpcContentType } from './grpc.ts';
+export { parseTemplateRewrite, parseUriTemplate, rewriteByTemplate } from './uri-template.ts';
+export type { TemplatePart, UriTemplate } from './uri-template.ts';
 export { hostOf, normalizeHost, portOf } from './host.ts';
 export { compileCidrs, maskAddress } from './cidr.ts';
+export { isPrivateAddress } from './private-address.ts';
 export type { CidrSet } from './cidr.ts';
-export { compileHeaderMatch, compileQueryMatch, compileStringMatch, firstQueryValue } from './value-match.ts';
-export type { HeadersTest, QueryTest, StringTest } from './value-match.ts';
+export {
+  compileHeaderMatch,
+  compileQueryMatch,
+  compileRequestMatch,
+  compileStringMatch,
+  firstQueryValue,
+} from './value-match.ts';
+export type { HeadersTest, QueryTest, RequestTest, StringTest } from './value-match.ts';
 export { comparePrecedence, sortByPrecedence } from './precedence.ts';
 export type { PrecedenceKey } from './precedence.ts';

@@ -2,12 +2,16 @@ import type { PathMatch } from '@tulle/model';
 import type { CompileContext } from './compile-context.ts';
 import { normalizeConfiguredPath } from './path.ts';
 import type { Regex } from './regex.ts';
+import { parseUriTemplate } from './uri-template.ts';
 
 /** A compiled path condition. `value` is canonical; for an element prefix without trailing slash (`''` for the root). */
 export interface PathTest {
   readonly kind: PathMatch['kind'];
+  /** In lower case where case is ignored. */
   readonly value: string;
-  readonly regex: Regex | undefined;
+  /** Of `regex` and `template`. */
+  readonly regex: Pick<Regex, 'test'> | undefined;
+  readonly ignoreCase: boolean;
 }
 
 /**
@@ -15,9 +19,22 @@ export interface PathTest {
  * a byte prefix stays as written, since a part of a segment has none.
  */
 export function compilePathMatch(match: PathMatch, context: CompileContext, path: string): PathTest {
-  if (match.kind === 'regex')
-    return { kind: 'regex', value: match.value, regex: context.regex(match.value, false, `${path}/value`) };
-  if (match.kind === 'bytes-prefix') return { kind: match.kind, value: match.value, regex: undefined };
+  const { kind, ignoreCase = false } = match;
+  if (ignoreCase && !['exact', 'prefix', 'bytes-prefix'].includes(kind))
+    context.issue(`${path}/ignoreCase`, `means nothing with ${kind}; leave it out`);
+  if (kind === 'connect') return { kind, value: '', regex: undefined, ignoreCase: false };
+  if (kind === 'regex') {
+    const regex = context.regex(match.value, false, `${path}/value`);
+    return { kind, value: match.value, regex, ignoreCase: false };
+  }
+  if (kind === 'template') {
+    const template = parseUriTemplate(match.value);
+    if (typeof template === 'string') context.issue(`${path}/value`, template);
+    const regex = typeof template === 'string' ? undefined : template.pattern;
+    return { kind, value: match.value, regex, ignoreCase: false };
+  }
+  if (kind === 'bytes-prefix')
+    return { kind, value: fold(match.value, ignoreCase), regex: undefined, ignoreCase };
   const value = normalizeConfiguredPath(match.value);
   if (value === '') {
     context.issue(
@@ -26,20 +43,27 @@ export function compilePathMatch(match: PathMatch, context: CompileContext, path
     );
   }
   return {
-    kind: match.kind,
-    value: match.kind === 'prefix' ? value.replace(/\/$/, '') : value,
+    kind,
+    value: fold(kind === 'prefix' ? value.replace(/\/$/, '') : value, ignoreCase),
     regex: undefined,
+    ignoreCase,
   };
 }
 
-/** Whether a canonical path fulfils the condition. */
-export function testPath(test: PathTest, path: string): boolean {
+const fold = (text: string, ignoreCase: boolean): string => (ignoreCase ? text.toLowerCase() : text);
+
+/** Whether the canonical path of a request fulfils the condition. @param method `CONNECT` has no path */
+export function testPath(test: PathTest, given: string, method: string = ''): boolean {
+  const path = test.ignoreCase ? given.toLowerCase() : given;
   switch (test.kind) {
     case 'exact':
       return path === test.value;
+    case 'connect':
+      return method === 'CONNECT';
     case 'bytes-prefix':
       return path.startsWith(test.value);
     case 'regex':
+    case 'template':
       return test.regex !== undefined && test.regex.test(path);
     case 'prefix':
       return isElementPrefix(test.value, path);

@@ -14,7 +14,7 @@ export interface PrecedenceKey {
 }
 
 /** Exact before regex before prefixes. Where regexes stand is left to implementations; `/` must not shadow them. */
-const KIND_RANK = { exact: 0, regex: 1, prefix: 2, 'bytes-prefix': 2 } as const;
+const KIND_RANK = { connect: 0, exact: 0, regex: 1, template: 1, prefix: 2, 'bytes-prefix': 2 } as const;
 
 /**
  * Gateway API precedence (HTTPRouteRule.matches) below the host name: exact path, then regex, then the prefix with the

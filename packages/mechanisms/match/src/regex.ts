@@ -2,6 +2,9 @@
 export interface Regex {
   /** Whether the whole of `text` matches. */
   test(text: string): boolean;
+  readonly groups: number;
+  /** The text with every part that the pattern finds replaced: texts as they stand, numbers for what a group found. */
+  replace(text: string, by: readonly (string | number)[]): string;
 }
 
 /** Compiles RE2 syntax, which matches in linear time. */
@@ -34,7 +37,21 @@ export async function loadRegexEngine(): Promise<RegexEngine> {
         );
       }
       const compiled = RE2JS.compile(pattern, ignoreCase ? RE2JS.CASE_INSENSITIVE : 0);
-      return { test: (text) => compiled.testExact(text) };
+      return {
+        test: (text) => compiled.testExact(text),
+        groups: compiled.groupCount(),
+        replace(text, by) {
+          const matcher = compiled.matcher(text);
+          let out = '';
+          let at = 0;
+          while (matcher.find()) {
+            out += text.slice(at, matcher.start());
+            for (const part of by) out += typeof part === 'number' ? (matcher.group(part) ?? '') : part;
+            at = matcher.end();
+          }
+          return out + text.slice(at);
+        },
+      };
     },
   });
 }

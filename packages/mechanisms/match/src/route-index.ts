@@ -1,6 +1,6 @@
 import { isGrpcContentType } from './grpc.ts';
 import { testPath, type PathTest } from './path-match.ts';
-import type { HeadersTest, QueryTest } from './value-match.ts';
+import type { QueryTest, RequestTest } from './value-match.ts';
 import type { MatchView } from './view.ts';
 
 /** A compiled route of one virtual host. */
@@ -9,15 +9,19 @@ export interface RouteCandidate<Payload> {
   readonly index: number;
   readonly path: PathTest;
   readonly method: string | undefined;
-  readonly headers: readonly HeadersTest[];
+  readonly headers: readonly RequestTest[];
   readonly query: readonly QueryTest[];
   /** Only gRPC requests. */
   readonly grpc: boolean;
+  /** Share of the requests, in percent. */
+  readonly percent: number;
+  /** `undefined`: whoever calls. */
+  readonly provenPeer: boolean | undefined;
   readonly payload: Payload;
 }
 
 /** Which of a route's conditions a request does not fulfil: the first in the order in which they are tried. */
-export type FailedCondition = 'path' | 'method' | 'grpc' | 'header' | 'query';
+export type FailedCondition = 'path' | 'method' | 'grpc' | 'header' | 'query' | 'peer' | 'share';
 
 /** What became of one route when a request was held against it. */
 export interface RouteTrial<Payload> {
@@ -58,8 +62,9 @@ export class RouteIndex<Payload> {
     const elements = new Map<string, Bucket<Payload>>();
     const bytes = new Map<string, Bucket<Payload>>();
     for (const candidate of candidates) {
-      const { kind, value } = candidate.path;
-      if (kind === 'regex') this.#regexes.push(candidate);
+      const { kind, value, ignoreCase } = candidate.path;
+      // What is not found by hash is tried in order.
+      if (ignoreCase || !['exact', 'prefix', 'bytes-prefix'].includes(kind)) this.#regexes.push(candidate);
       else add(kind === 'exact' ? this.#exact : kind === 'prefix' ? elements : bytes, value, candidate);
     }
     this.#elements = levels(elements);
@@ -71,7 +76,8 @@ export class RouteIndex<Payload> {
     const path = request.path;
     if (this.#linear) {
       for (const candidate of this.#all)
-        if (testPath(candidate.path, path) && matchesRest(candidate, request)) return candidate;
+        if (testPath(candidate.path, path, request.method) && matchesRest(candidate, request))
+          return candidate;
       return undefined;
     }
     let best = firstOf(this.#exact.get(path), request, undefined);
@@ -88,7 +94,7 @@ export class RouteIndex<Payload> {
     }
     for (const candidate of this.#regexes) {
       if (best !== undefined && candidate.index > best.index) break;
-      if (testPath(candidate.path, path) && matchesRest(candidate, request)) return candidate;
+      if (testPath(candidate.path, path, request.method) && matchesRest(candidate, request)) return candidate;
     }
     return best;
   }
@@ -103,15 +109,23 @@ function failureOf(
   candidate: RouteCandidate<unknown>,
   request: MatchView,
 ): Omit<RouteTrial<unknown>, 'payload'> {
-  if (!testPath(candidate.path, request.path)) return { failed: 'path', condition: 0 };
+  if (!testPath(candidate.path, request.path, request.method)) return { failed: 'path', condition: 0 };
   if (candidate.method !== undefined && candidate.method !== request.method)
     return { failed: 'method', condition: 0 };
   if (candidate.grpc && !isGrpcContentType(request.headers.get('content-type')))
     return { failed: 'grpc', condition: 0 };
-  const header = candidate.headers.findIndex((test) => !test(request.headers));
+  const header = candidate.headers.findIndex((test) => !test(request));
   if (header >= 0) return { failed: 'header', condition: header };
   const query = candidate.query.findIndex((test) => !test(request.query));
-  return query >= 0 ? { failed: 'query', condition: query } : { failed: undefined, condition: 0 };
+  if (query >= 0) return { failed: 'query', condition: query };
+  const { provenPeer } = candidate;
+  if (provenPeer !== undefined && provenPeer !== (request.provenPeer ?? false))
+    return { failed: 'peer', condition: 0 };
+  return { failed: inShare(candidate, request) ? undefined : 'share', condition: 0 };
+}
+
+function inShare({ percent }: RouteCandidate<unknown>, request: MatchView): boolean {
+  return percent >= 100 || (request.draw?.() ?? 0) * 100 < percent;
 }
 
 function add<Payload>(
@@ -153,9 +167,12 @@ function firstOf<Payload>(
 function matchesRest<Payload>(candidate: RouteCandidate<Payload>, request: MatchView): boolean {
   if (candidate.method !== undefined && candidate.method !== request.method) return false;
   if (candidate.grpc && !isGrpcContentType(request.headers.get('content-type'))) return false;
-  for (const test of candidate.headers) if (!test(request.headers)) return false;
-  if (candidate.query.length === 0) return true;
-  const query = request.query;
-  for (const test of candidate.query) if (!test(query)) return false;
-  return true;
+  for (const test of candidate.headers) if (!test(request)) return false;
+  if (candidate.query.length > 0) {
+    const query = request.query;
+    for (const test of candidate.query) if (!test(query)) return false;
+  }
+  const { provenPeer } = candidate;
+  if (provenPeer !== undefined && provenPeer !== (request.provenPeer ?? false)) return false;
+  return inShare(candidate, request);
 }

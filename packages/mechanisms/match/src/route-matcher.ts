@@ -4,7 +4,7 @@ import { DomainTable } from './domain-table.ts';
 import { compilePathMatch } from './path-match.ts';
 import type { RegexEngine } from './regex.ts';
 import { RouteIndex, type RouteCandidate, type RouteTrial } from './route-index.ts';
-import { compileHeaderMatch, compileQueryMatch } from './value-match.ts';
+import { compileQueryMatch, compileRequestMatch } from './value-match.ts';
 import type { MatchView } from './view.ts';
 
 /** Finds the route of a request. */
@@ -80,8 +80,10 @@ function compileRouteMatch(
     path: compilePathMatch(match.path, context, `${path}/path`),
     method: match.method,
     grpc: match.grpc === true,
+    percent: match.percent ?? 100,
+    provenPeer: match.provenPeer,
     headers: (match.headers ?? []).map((condition, index) =>
-      compileHeaderMatch(condition, context, `${path}/headers/${index}`),
+      compileRequestMatch(condition, context, `${path}/headers/${index}`),
     ),
     query: (match.query ?? []).map((condition, index) =>
       compileQueryMatch(condition, context, `${path}/query/${index}`),

@@ -1,13 +1,26 @@
 import type { Headers } from '@tulle/filter';
-import type { StringMatch, ValueMatch } from '@tulle/model';
+import type { HeaderMatch, RangeMatch, StringMatch, ValueMatch } from '@tulle/model';
 import type { CompileContext } from './compile-context.ts';
+import type { MatchView } from './view.ts';
 
 /** A compiled condition on one string. */
 export type StringTest = (value: string) => boolean;
 
 /** Compiles a condition on a string. @param path JSON pointer of `match`, for issues */
-export function compileStringMatch(match: StringMatch, context: CompileContext, path: string): StringTest {
+export function compileStringMatch(
+  match: StringMatch | RangeMatch,
+  context: CompileContext,
+  path: string,
+): StringTest {
   if (match.kind === 'present') return () => true;
+  if (match.kind === 'range') {
+    const { from, to } = match;
+    return (value) => {
+      if (!/^[+-]?\d{1,19}$/.test(value)) return false;
+      const number = Number(value);
+      return number >= from && number < to;
+    };
+  }
   if (match.kind === 'regex') {
     const regex = context.regex(match.value, match.ignoreCase ?? false, `${path}/value`);
     return (value) => regex.test(value);
@@ -37,10 +50,10 @@ export type HeadersTest = (headers: Headers) => boolean;
 
 /**
  * Compiles a condition on a header: it holds when one of the field's lines matches; inverted, when none does (so also
- * when the field is absent). Lines are never joined.
+ * when the field is absent, unless `absent` says otherwise). Lines are never joined.
  */
 export function compileHeaderMatch(
-  condition: ValueMatch,
+  condition: HeaderMatch,
   context: CompileContext,
   path: string,
 ): HeadersTest {
@@ -48,12 +61,51 @@ export function compileHeaderMatch(
   const inverted = condition.invert === true;
   if (condition.match.kind === 'present') return (headers) => headers.has(name) !== inverted;
   const test = compileStringMatch(condition.match, context, `${path}/match`);
+  const { absent } = condition;
+  const whenAbsent = absent === undefined ? inverted : absent === 'empty' && test('') !== inverted;
   return (headers) => {
+    let found = false;
     for (let index = 0; index < headers.length; index += 1) {
-      if (headers.name(index) === name && test(headers.value(index))) return !inverted;
+      if (headers.name(index) !== name) continue;
+      if (test(headers.value(index))) return !inverted;
+      found = true;
     }
-    return inverted;
+    return found ? inverted : whenAbsent;
   };
+}
+
+/** A compiled condition on a request. */
+export type RequestTest = (request: MatchView) => boolean;
+
+/** What the pseudo-headers are in a request; each has one. `:path` has its query. */
+const PSEUDO: Readonly<Record<string, (request: MatchView) => string>> = {
+  ':method': ({ method }) => method,
+  ':authority': ({ authority }) => authority,
+  ':scheme': ({ scheme = 'http' }) => scheme,
+  ':path': ({ path, query }) => (query === undefined ? path : `${path}?${query}`),
+};
+
+/** Compiles a condition of a route on a header or pseudo-header. */
+export function compileRequestMatch(
+  condition: HeaderMatch,
+  context: CompileContext,
+  path: string,
+): RequestTest {
+  if (!condition.name.startsWith(':')) {
+    const test = compileHeaderMatch(condition, context, path);
+    return ({ headers }) => test(headers);
+  }
+  const valueOf = Object.hasOwn(PSEUDO, condition.name) ? PSEUDO[condition.name] : undefined;
+  if (valueOf === undefined) {
+    context.issue(
+      `${path}/name`,
+      `${JSON.stringify(condition.name)} is no pseudo-header of requests; there is ${Object.keys(PSEUDO).join(', ')}`,
+    );
+    return () => false;
+  }
+  const test = compileStringMatch(condition.match, context, `${path}/match`);
+  const inverted = condition.invert === true;
+  return (request) => test(valueOf(request)) !== inverted;
 }
 
 /** A compiled condition on a query. */

@@ -6,4 +6,10 @@ import type { Headers, RequestHead } from '@tulle/filter';
  */
 export interface MatchView extends Readonly<Pick<RequestHead, 'authority' | 'method' | 'path' | 'query'>> {
   readonly headers: Headers;
+  /** Absent: `http`. */
+  readonly scheme?: string;
+  /** Whether the caller proved who it is. Absent: it did not. */
+  readonly provenPeer?: boolean;
+  /** Uniform in [0, 1), the same whenever it is asked for one request. Absent: 0, which is in every share. */
+  draw?(): number;
 }

@@ -29,7 +29,7 @@ export interface FormatFault {
 /** Makes the text of one record. */
 export type Render = (record: StreamRecord) => string;
 
-/** Compiles a text with operators; what is wrong goes to `issues`. Unset values are `-`. */
+/** Compiles a text with operators; what is wrong goes to `issues`. */
 export function compileText(format: string, issues: FormatIssue[], options: FormatOptions): Render {
   const pieces = compilePieces(format, issues, options);
   const unset = options.omitEmpty === true ? '' : '-';

@@ -22,7 +22,6 @@ import type {
   Route,
   RouteConfig,
   TcpHandler,
-  VirtualHost,
   WeightedCluster,
 } from '@tulle/model';
 import type { CodeFilterChain, CodeListener, ProxyOptions } from './options.ts';
@@ -43,10 +42,7 @@ export type HttpListenerOptions = At &
     /** Default `http`. */
     readonly name?: string;
     /** Routes for every host, or virtual hosts, or the name of a route configuration. */
-    readonly routes:
-      | readonly Route[]
-      | { readonly virtualHosts: readonly VirtualHost[] }
-      | { readonly routeConfigName: string };
+    readonly routes: readonly Route[] | Omit<RouteConfig, 'name'> | { readonly routeConfigName: string };
     /** In order: the first sees the request first and the response last. */
     readonly filters?: readonly HttpFilterUse[];
     readonly connectionFilters?: readonly ConnFilterUse[];
@@ -77,13 +73,9 @@ export function httpListener(options: HttpListenerOptions): CodeListener {
   const routeConfig =
     'routeConfigName' in routes
       ? routes
-      : {
-          name,
-          virtualHosts:
-            'virtualHosts' in routes
-              ? routes.virtualHosts
-              : [{ name: 'all', domains: ['*'], routes: routes }],
-        };
+      : 'virtualHosts' in routes
+        ? { ...routes, name }
+        : { name, virtualHosts: [{ name: 'all', domains: ['*'], routes }] };
   return {
     name,
     address: addressOf(options),

@@ -1,3 +1,5 @@
+import type { HeaderMatch } from '../route.ts';
+import { headerMatchesSchema } from '../schema/header-match.ts';
 import type { JsonSchema } from './json-schema.ts';
 
 /** When an attempt is worth repeating. */
@@ -14,6 +16,12 @@ export type RetryOn =
   | '5xx'
   /** One of `statusCodes`. Only for idempotent requests. */
   | 'status-codes'
+  /** 409 (Envoy `retriable-4xx`). Only for idempotent requests. */
+  | 'retriable-4xx'
+  /** The answer says `x-envoy-ratelimited`. Only for idempotent requests. */
+  | 'rate-limited'
+  /** The answer fulfils one of `responseHeaders`. Only for idempotent requests. */
+  | 'response-headers'
   /**
    * gRPC calls that the service refused with this status before it answered anything ("trailers-only"), whatever they
    * do: name those after which a call was not carried out, or may be carried out twice. (Envoy's words.)
@@ -45,10 +53,23 @@ export interface RetryFilterConfig {
   readonly on?: readonly RetryOn[];
   /** 400–599, used with `status-codes`. */
   readonly statusCodes?: readonly number[];
+  /** Used with `response-headers`: one of them is enough (Envoy `retriable_headers`). */
+  readonly responseHeaders?: readonly HeaderMatch[];
+  /** Only requests are sent again that fulfil one of them (Envoy `retriable_request_headers`). Default: all are. */
+  readonly requestHeaders?: readonly HeaderMatch[];
   /** First backoff, doubled each time, full jitter. Default 25 (Envoy). */
   readonly backoffBaseMs?: number;
   /** Default 250 (Envoy). */
   readonly backoffMaxMs?: number;
+  /**
+   * Waits as long as an answer says instead, by the first of these fields that it has: `seconds` from now, or a
+   * `unix-timestamp` in seconds (Envoy `rate_limited_retry_back_off`). What is longer than `maxMs` counts for nothing.
+   */
+  readonly resetBackoff?: {
+    readonly headers: readonly { readonly name: string; readonly format: 'seconds' | 'unix-timestamp' }[];
+    /** Default 300,000 (Envoy). */
+    readonly maxMs?: number;
+  };
 }
 
 /** Id of the retry filter. */
@@ -78,6 +99,9 @@ export const retryFilterSchema: JsonSchema = {
           'gateway-error',
           '5xx',
           'status-codes',
+          'retriable-4xx',
+          'rate-limited',
+          'response-headers',
           ...Object.keys(GRPC_RETRY_STATUSES),
         ],
       },
@@ -89,6 +113,42 @@ export const retryFilterSchema: JsonSchema = {
       items: { type: 'integer', minimum: 400, maximum: 599 },
       uniqueItems: true,
       description: 'Statuses that status-codes means.',
+    },
+    responseHeaders: {
+      ...headerMatchesSchema,
+      description: 'Conditions on the answer, of which one must hold, that response-headers means.',
+    },
+    requestHeaders: {
+      ...headerMatchesSchema,
+      description: 'Only requests are sent again that fulfil one of these.',
+    },
+    resetBackoff: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['headers'],
+      description: 'Fields of an answer that say how long to wait instead.',
+      properties: {
+        headers: {
+          type: 'array',
+          minItems: 1,
+          items: {
+            type: 'object',
+            additionalProperties: false,
+            required: ['name', 'format'],
+            properties: {
+              name: { type: 'string', minLength: 1 },
+              format: { enum: ['seconds', 'unix-timestamp'] },
+            },
+          },
+        },
+        maxMs: {
+          type: 'number',
+          minimum: 1,
+          maximum: 3_600_000,
+          default: 300_000,
+          description: 'What is longer, in milliseconds, counts for nothing.',
+        },
+      },
     },
     backoffBaseMs: {
       type: 'number',

@@ -1,5 +1,6 @@
 import { stringMatchSchema } from '../filters/authz.ts';
 import type { JsonSchema } from '../filters/json-schema.ts';
+import { headerMatchesSchema } from './header-match.ts';
 import {
   fields,
   flag,
@@ -19,7 +20,14 @@ import { rateLimitActionsSchema } from './rate-limit-actions.ts';
 const filterConfigs: JsonSchema = { type: 'object' };
 
 const pair: JsonSchema = fields(['name', 'value'], { name, value: text });
-const edits: JsonSchema = fields([], { set: listOf(pair), add: listOf(pair), remove: names });
+const values: JsonSchema = listOf(fields(['name', 'value'], { name, value: text, format: flag }));
+const edits: JsonSchema = fields([], {
+  remove: names,
+  set: values,
+  setIfPresent: values,
+  add: values,
+  addIfAbsent: values,
+});
 
 /** JSON Schema of `ValueMatch`. */
 export const valueMatchSchema: JsonSchema = fields(['name', 'match'], {
@@ -30,19 +38,33 @@ export const valueMatchSchema: JsonSchema = fields(['name', 'match'], {
 const valueMatches: JsonSchema = listOf(valueMatchSchema);
 
 const match: JsonSchema = fields(['path'], {
-  path: fields(['kind', 'value'], { kind: oneOf('exact', 'prefix', 'bytes-prefix', 'regex'), value: text }),
+  path: fields(['kind', 'value'], {
+    kind: oneOf('exact', 'prefix', 'bytes-prefix', 'regex', 'template', 'connect'),
+    value: text,
+    ignoreCase: flag,
+  }),
   method: name,
-  headers: valueMatches,
+  headers: headerMatchesSchema,
   query: valueMatches,
   grpc: flag,
+  percent,
+  provenPeer: flag,
 });
 
-const path: JsonSchema = fields(['kind', 'value'], { kind: oneOf('full', 'prefix'), value: text });
+const regexRewrite: JsonSchema = fields(['kind', 'pattern', 'substitution'], {
+  kind: { const: 'regex' },
+  pattern: name,
+  substitution: text,
+});
+const pathRewrite = (...kinds: readonly string[]): JsonSchema => ({
+  anyOf: [fields(['kind', 'value'], { kind: oneOf(...kinds), value: text }), regexRewrite],
+});
 
 const weighted: JsonSchema = fields(['name'], {
   name,
   weight: whole(0, 1_000_000),
   subset: labels,
+  host: name,
   requestHeaders: edits,
   responseHeaders: edits,
   filterConfigs,
@@ -51,7 +73,8 @@ const weighted: JsonSchema = fields(['name'], {
 const terminal: JsonSchema = flag;
 const hashPolicy: JsonSchema = {
   anyOf: [
-    fields(['kind', 'name'], { kind: oneOf('header', 'query'), name, terminal }),
+    fields(['kind', 'name'], { kind: { const: 'header' }, name, rewrite: regexRewrite, terminal }),
+    fields(['kind', 'name'], { kind: { const: 'query' }, name, terminal }),
     fields(['kind', 'name'], {
       kind: { const: 'cookie' },
       name,
@@ -69,14 +92,21 @@ const action: JsonSchema = {
     fields(['kind', 'clusters'], {
       kind: { const: 'forward' },
       clusters: listOf(weighted),
+      splitHeader: name,
       clusterNotFoundStatus: { enum: [404, 500, 503] },
       requestTimeoutMs: milliseconds(),
       maxGrpcTimeoutMs: milliseconds(),
       perTryTimeoutMs: milliseconds(),
       idleTimeoutMs: milliseconds(),
-      rewrite: fields([], { host: name, path }),
+      rewrite: fields([], {
+        host: name,
+        hostFrom: { anyOf: [fields(['kind', 'name'], { kind: { const: 'header' }, name }), regexRewrite] },
+        forwardHost: flag,
+        path: pathRewrite('full', 'prefix', 'template'),
+      }),
       hashPolicy: listOf(hashPolicy),
       mirrors: listOf(fields(['cluster'], { cluster: name, percent, shadowHost: flag })),
+      maxReplayBytes: whole(0, 4_294_967_295),
       allowUpgrades: names,
       trustIdempotencyKey: flag,
       rateLimits: rateLimitActionsSchema,
@@ -86,8 +116,9 @@ const action: JsonSchema = {
       kind: { const: 'redirect' },
       scheme: oneOf('http', 'https'),
       host: name,
-      port: whole(1, 65_535),
-      path,
+      port: { anyOf: [whole(1, 65_535), { const: 'asked' }] },
+      path: pathRewrite('full', 'prefix'),
+      stripQuery: flag,
       status: { enum: [301, 302, 303, 307, 308] },
     }),
     fields(['kind', 'status'], {
@@ -102,6 +133,10 @@ const action: JsonSchema = {
 /** JSON Schema of `RouteConfig`. */
 export const routeConfigSchema: JsonSchema = fields(['name', 'virtualHosts'], {
   name,
+  requestHeaders: edits,
+  responseHeaders: edits,
+  headerOrder: oneOf('specific-last', 'specific-first'),
+  filterConfigs,
   virtualHosts: listOf(
     fields(['name', 'domains', 'routes'], {
       name,
@@ -117,8 +152,12 @@ export const routeConfigSchema: JsonSchema = fields(['name', 'virtualHosts'], {
           priority: oneOf('low', 'default', 'high', 'critical'),
         }),
       ),
+      requestHeaders: edits,
+      responseHeaders: edits,
       filterConfigs,
       rateLimits: rateLimitActionsSchema,
+      requireTls: oneOf('all', 'external'),
+      attemptCount: fields([], { request: flag, response: flag }),
     }),
   ),
 });

@@ -3,7 +3,10 @@ import type {
   Address,
   FilterConfigs,
   HeaderEdits,
+  HeaderMatch,
   HeaderValue,
+  RouteHeaderEdits,
+  RouteHeaderValue,
   Http2Keepalive,
   Http2Options,
   StringMatch,
@@ -80,6 +83,30 @@ export const valueMatch: fc.Arbitrary<ValueMatch> = object<ValueMatch>(
   { invert: flag },
 );
 
+const bound = fc.integer({ min: -1_000, max: 1_000 });
+export const headerMatch: fc.Arbitrary<HeaderMatch> = fc.oneof(
+  fc
+    .tuple(valueMatch, fc.constantFrom('fails', 'empty', undefined))
+    .map(([one, absent]): HeaderMatch => (absent === undefined ? one : { ...one, absent })),
+  object<HeaderMatch>(
+    {
+      name: label,
+      match: fc.record({ kind: fc.constant('range'), from: bound, to: bound }, { noNullPrototype: true }),
+    },
+    { invert: fc.boolean(), absent: fc.constantFrom('fails', 'empty') },
+  ),
+  object<HeaderMatch>(
+    {
+      name: fc.constantFrom(':method', ':authority', ':scheme', ':path'),
+      match: fc.record(
+        { kind: fc.constantFrom('prefix', 'suffix'), value: label },
+        { noNullPrototype: true },
+      ),
+    },
+    { invert: fc.boolean() },
+  ),
+);
+
 /** Octets as latin1 text, as fields are. */
 const fieldValue: fc.Arbitrary<string> = fc.oneof(
   text,
@@ -92,6 +119,24 @@ export const headerEdits: fc.Arbitrary<HeaderEdits> = options<HeaderEdits>({
   set: fc.array(field('s'), { maxLength: 2 }),
   add: fc.array(field('a'), { maxLength: 2 }),
   remove: fc.array(label, { maxLength: 2 }),
+});
+
+/** Names differ between the lists where an order between them cannot be told. */
+const routeField = (prefix: string): fc.Arbitrary<RouteHeaderValue> =>
+  fc.oneof(
+    field(prefix),
+    object<RouteHeaderValue>({
+      name: label.map((name) => `${prefix}-${name}`),
+      value: fc.constantFrom('%PROTOCOL%', '%REQ(:path)% of %%', 'a %DOWNSTREAM_REMOTE_ADDRESS%'),
+      format: fc.constant(true),
+    }),
+  );
+export const routeHeaderEdits: fc.Arbitrary<RouteHeaderEdits> = options<RouteHeaderEdits>({
+  remove: fc.array(label, { maxLength: 2 }),
+  set: fc.array(routeField('s'), { maxLength: 2 }),
+  setIfPresent: fc.array(routeField('p'), { maxLength: 2 }),
+  add: fc.array(routeField('a'), { maxLength: 2 }),
+  addIfAbsent: fc.array(routeField('n'), { maxLength: 2 }),
 });
 
 /** Overrides that any filter may have; standard filters get their own in filters.ts. */

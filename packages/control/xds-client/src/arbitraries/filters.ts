@@ -37,6 +37,7 @@ import {
 } from './standard-filters.ts';
 import {
   headerEdits,
+  headerMatch,
   json,
   jsonObject,
   label,
@@ -97,6 +98,9 @@ export const retryConfig: fc.Arbitrary<RetryFilterConfig> = options<RetryFilterC
       'gateway-error',
       '5xx',
       'status-codes',
+      'retriable-4xx',
+      'rate-limited',
+      'response-headers',
       'cancelled',
       'deadline-exceeded',
       'internal',
@@ -107,6 +111,20 @@ export const retryConfig: fc.Arbitrary<RetryFilterConfig> = options<RetryFilterC
   statusCodes: fc.uniqueArray(fc.integer({ min: 400, max: 599 }), { maxLength: 3 }),
   backoffBaseMs: fc.integer({ min: 1, max: 60_000 }),
   backoffMaxMs: fc.integer({ min: 1, max: 600_000 }),
+  responseHeaders: fc.array(headerMatch, { maxLength: 2 }),
+  requestHeaders: fc.array(headerMatch, { maxLength: 2 }),
+  resetBackoff: object<NonNullable<RetryFilterConfig['resetBackoff']>>(
+    {
+      headers: fc.array(
+        fc.record(
+          { name: label, format: fc.constantFrom('seconds', 'unix-timestamp') },
+          { noNullPrototype: true },
+        ),
+        { minLength: 1, maxLength: 2 },
+      ),
+    },
+    { maxMs: fc.integer({ min: 1, max: 600_000 }) },
+  ),
 });
 
 /** Also configs that no schema would pass: carrying them is the wire's job, judging them is the filter's. */

@@ -7,6 +7,7 @@ import type {
   RateLimitAction,
   RateLimitActions,
   RedirectAction,
+  RegexRewrite,
   Rewrite,
   Route,
   RouteConfig,
@@ -14,7 +15,17 @@ import type {
   VirtualHost,
   WeightedCluster,
 } from '@tulle/model';
-import { headerEdits, label, milliseconds, object, options, share, uint32, valueMatch } from './basics.ts';
+import {
+  headerMatch,
+  routeHeaderEdits,
+  label,
+  milliseconds,
+  object,
+  options,
+  share,
+  uint32,
+  valueMatch,
+} from './basics.ts';
 import { filterConfigs } from './filters.ts';
 
 const path: fc.Arbitrary<string> = fc
@@ -22,23 +33,30 @@ const path: fc.Arbitrary<string> = fc
   .map((segments) => `/${segments.join('/')}`);
 
 const pathMatch: fc.Arbitrary<PathMatch> = fc.oneof(
-  object<PathMatch>({
-    kind: fc.constantFrom('exact', 'prefix', 'bytes-prefix'),
-    value: fc.oneof(
-      path,
-      path.map((one) => `${one}/`.replace('//', '/')),
-    ),
-  }),
+  object<PathMatch>(
+    {
+      kind: fc.constantFrom('exact', 'prefix', 'bytes-prefix'),
+      value: fc.oneof(
+        path,
+        path.map((one) => `${one}/`.replace('//', '/')),
+      ),
+    },
+    { ignoreCase: fc.boolean() },
+  ),
   object<PathMatch>({ kind: fc.constant('regex'), value: fc.constantFrom('/a.*', '(?i)/b', '/c/[0-9]+') }),
+  object<PathMatch>({ kind: fc.constant('template'), value: fc.constantFrom('/a/{b}', '/a/*/{c=**}') }),
+  object<PathMatch>({ kind: fc.constant('connect'), value: fc.constant('') }),
 );
 
 const routeMatch: fc.Arbitrary<RouteMatch> = object<RouteMatch>(
   { path: pathMatch },
   {
     method: fc.constantFrom('GET', 'POST', 'M-SEARCH'),
-    headers: fc.array(valueMatch, { maxLength: 2 }),
+    headers: fc.array(headerMatch, { maxLength: 2 }),
     query: fc.array(valueMatch, { maxLength: 2 }),
     grpc: fc.boolean(),
+    percent: fc.integer({ min: 0, max: 1_000_000 }).map((n) => n / 10_000),
+    provenPeer: fc.boolean(),
   },
 );
 
@@ -47,16 +65,21 @@ const weightedCluster: fc.Arbitrary<WeightedCluster> = object<WeightedCluster>(
   {
     weight: fc.oneof(share, fc.constantFrom(0, 1)),
     subset: fc.dictionary(label, label, { minKeys: 1, maxKeys: 2, noNullPrototype: true }),
-    requestHeaders: headerEdits,
-    responseHeaders: headerEdits,
+    host: label,
+    requestHeaders: routeHeaderEdits,
+    responseHeaders: routeHeaderEdits,
     filterConfigs,
   },
 );
 
-const newPath: fc.Arbitrary<{ kind: 'full' | 'prefix'; value: string }> = object<{
-  kind: 'full' | 'prefix';
-  value: string;
-}>({
+const regexRewrite: fc.Arbitrary<RegexRewrite> = object<RegexRewrite>({
+  kind: fc.constant('regex'),
+  pattern: fc.constantFrom('^/a/(.*)$', 'b+', '(.)/(.)'),
+  substitution: fc.constantFrom('/\\1', 'x', '\\0\\\\'),
+});
+
+type PlainPath = { kind: 'full' | 'prefix'; value: string };
+const newPath: fc.Arbitrary<PlainPath> = object<PlainPath>({
   kind: fc.constantFrom('full' as const, 'prefix' as const),
   value: fc.oneof(
     path,
@@ -71,7 +94,8 @@ const mirror: fc.Arbitrary<Mirror> = object<Mirror>(
 
 const terminal = fc.boolean();
 const hashPolicy: fc.Arbitrary<HashPolicy> = fc.oneof(
-  object<HashPolicy>({ kind: fc.constantFrom('header', 'query'), name: label }, { terminal }),
+  object<HashPolicy>({ kind: fc.constant('header'), name: label }, { terminal, rewrite: regexRewrite }),
+  object<HashPolicy>({ kind: fc.constant('query'), name: label }, { terminal }),
   object<HashPolicy>({ kind: fc.constant('source-ip') }, { terminal }),
   object<HashPolicy>(
     { kind: fc.constant('cookie'), name: label },
@@ -138,11 +162,29 @@ const forward: fc.Arbitrary<ForwardAction> = object<ForwardAction>(
     maxGrpcTimeoutMs: milliseconds,
     perTryTimeoutMs: milliseconds,
     idleTimeoutMs: milliseconds,
-    rewrite: options<Rewrite>({ host: label, path: newPath }),
+    splitHeader: label,
+    rewrite: fc
+      .tuple(
+        options<Rewrite>({
+          host: label,
+          hostFrom: fc.oneof(
+            fc.record({ kind: fc.constant('header' as const), name: label }, { noNullPrototype: true }),
+            regexRewrite,
+          ),
+          forwardHost: fc.boolean(),
+          path: fc.oneof(newPath, regexRewrite, fc.constant({ kind: 'template' as const, value: '/x/{b}' })),
+        }),
+        fc.boolean(),
+      )
+      .map(([{ host, hostFrom, ...others }, literal]): Rewrite => {
+        if (host !== undefined && (literal || hostFrom === undefined)) return { ...others, host };
+        return hostFrom === undefined ? others : { ...others, hostFrom };
+      }),
     clusterNotFoundStatus: fc.constantFrom(404, 500, 503),
     trustIdempotencyKey: fc.boolean(),
     mirrors: fc.array(mirror, { maxLength: 2 }),
     hashPolicy: fc.array(hashPolicy, { maxLength: 3 }),
+    maxReplayBytes: uint32,
     allowUpgrades: fc.uniqueArray(fc.constantFrom('websocket', 'h2c', 'spdy'), { maxLength: 2 }),
     rateLimits,
     includeHostRateLimits: fc.boolean(),
@@ -154,8 +196,9 @@ const redirect: fc.Arbitrary<RedirectAction> = object<RedirectAction>(
   {
     scheme: fc.constantFrom('http', 'https'),
     host: label,
-    port: fc.integer({ min: 1, max: 65_535 }),
-    path: newPath,
+    port: fc.oneof(fc.integer({ min: 1, max: 65_535 }), fc.constant('asked' as const)),
+    path: fc.oneof(newPath, regexRewrite),
+    stripQuery: fc.boolean(),
     status: fc.constantFrom(301, 302, 303, 307, 308),
   },
 );
@@ -171,8 +214,8 @@ const direct: fc.Arbitrary<Route['action']> = object<Route['action']>(
 const route: fc.Arbitrary<Route> = object<Route>(
   { name: label, match: routeMatch, action: fc.oneof(forward, redirect, direct) },
   {
-    requestHeaders: headerEdits,
-    responseHeaders: headerEdits,
+    requestHeaders: routeHeaderEdits,
+    responseHeaders: routeHeaderEdits,
     filterConfigs,
     priority: fc.constantFrom('low', 'default', 'high', 'critical'),
   },
@@ -196,13 +239,31 @@ const virtualHost: fc.Arbitrary<VirtualHost> = object<VirtualHost>(
     domains: fc.uniqueArray(domain, { minLength: 1, maxLength: 3 }),
     routes: fc.array(route, { maxLength: 3 }),
   },
-  { filterConfigs, rateLimits },
+  {
+    filterConfigs,
+    rateLimits,
+    requestHeaders: routeHeaderEdits,
+    responseHeaders: routeHeaderEdits,
+    requireTls: fc.constantFrom('all', 'external'),
+    attemptCount: options<NonNullable<VirtualHost['attemptCount']>>({
+      request: fc.boolean(),
+      response: fc.boolean(),
+    }),
+  },
 );
 
 /** A route configuration of the given name. */
 export function routeConfig(name: fc.Arbitrary<string> = label): fc.Arbitrary<RouteConfig> {
-  return object<RouteConfig>({
-    name,
-    virtualHosts: fc.uniqueArray(virtualHost, { maxLength: 2, selector: (host) => host.name }),
-  });
+  return object<RouteConfig>(
+    {
+      name,
+      virtualHosts: fc.uniqueArray(virtualHost, { maxLength: 2, selector: (host) => host.name }),
+    },
+    {
+      requestHeaders: routeHeaderEdits,
+      responseHeaders: routeHeaderEdits,
+      headerOrder: fc.constantFrom('specific-last', 'specific-first'),
+      filterConfigs,
+    },
+  );
 }

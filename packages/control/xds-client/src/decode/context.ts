@@ -48,12 +48,14 @@ import { SubsetSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_p
 import { WrrLocalitySchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality';
 import { RandomSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/random/v3/random';
 import { RoundRobinSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin';
+import { PreviousHostsPredicateSchema } from '@tulle/xds-proto/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts';
+import { UriTemplateRewriteConfigSchema } from '@tulle/xds-proto/envoy/extensions/path/rewrite/uri_template/v3/uri_template_rewrite';
+import { UriTemplateMatchConfigSchema } from '@tulle/xds-proto/envoy/extensions/path/match/uri_template/v3/uri_template_match';
 import { RawBufferSchema } from '@tulle/xds-proto/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer';
 import {
   DownstreamTlsContextSchema,
   UpstreamTlsContextSchema,
 } from '@tulle/xds-proto/envoy/extensions/transport_sockets/tls/v3/tls';
-import { UriTemplateMatchConfigSchema } from '@tulle/xds-proto/envoy/extensions/path/match/uri_template/v3/uri_template_match';
 import { TypedStructSchema as UdpaTypedStructSchema } from '@tulle/xds-proto/udpa/type/v1/typed_struct';
 import { TypedStructSchema } from '@tulle/xds-proto/xds/type/v3/typed_struct';
 import type { DiscoverySource, Need } from './discovery-source.ts';
@@ -106,6 +108,8 @@ export const decodableTypes: Registry = createRegistry(
   FileAccessLogSchema,
   StdoutAccessLogSchema,
   StderrAccessLogSchema,
+  UriTemplateRewriteConfigSchema,
+  PreviousHostsPredicateSchema,
 );
 
 /** Issues past this number are counted, not kept: a resource that is wrong everywhere must not fill memory. */

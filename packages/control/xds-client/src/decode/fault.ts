@@ -1,11 +1,9 @@
 import { GRPC_HTTP_STATUSES, type FaultFilterConfig, type FaultShare, type ValueMatch } from '@tulle/model';
 import type { HTTPFault } from '@tulle/xds-proto/envoy/extensions/filters/http/fault/v3/fault';
-import {
-  type FractionalPercent,
-  FractionalPercent_DenominatorType as Denominator,
-} from '@tulle/xds-proto/envoy/type/v3/percent';
+import type { FractionalPercent } from '@tulle/xds-proto/envoy/type/v3/percent';
 import type { DecodeContext } from './context.ts';
 import { decodeHeaderMatch } from './matchers.ts';
+import { percentOf } from './percent.ts';
 import { filled, milliseconds, present } from './values.ts';
 
 export function decodeFault(context: DecodeContext, fault: HTTPFault, path: string): FaultFilterConfig {
@@ -75,17 +73,4 @@ function httpStatusOf(context: DecodeContext, status: number, path: string): num
   const http = GRPC_HTTP_STATUSES[status];
   if (http === undefined) context.refuse(path, `must be 0 to 16, but is ${status}`);
   return http ?? 500;
-}
-
-const PARTS: ReadonlyMap<number, number> = new Map([
-  [Denominator.HUNDRED, 100],
-  [Denominator.TEN_THOUSAND, 10_000],
-  [Denominator.MILLION, 1_000_000],
-]);
-
-/** 100 is the default here, 0 the default there. @returns `undefined` for 100 */
-export function percentOf(share: FractionalPercent | undefined): number | undefined {
-  if (!share) return 0;
-  const percent = (share.numerator * 100) / (PARTS.get(share.denominator) ?? 100);
-  return percent >= 100 ? undefined : percent;
 }

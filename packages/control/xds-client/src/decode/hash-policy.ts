@@ -1,6 +1,7 @@
 import type { HashPolicy } from '@tulle/model';
 import type { RouteAction_HashPolicy } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
 import type { DecodeContext } from './context.ts';
+import { decodeRegexRewrite } from './regex-rewrite.ts';
 import { filled, milliseconds, present } from './values.ts';
 
 export function decodeHashPolicies(
@@ -23,7 +24,12 @@ function decodeHashPolicy(
   const last = terminal ? { terminal } : {};
   switch (chosen.case) {
     case 'header':
-      return { kind: 'header', name: chosen.value.headerName, ...last };
+      return {
+        kind: 'header',
+        name: chosen.value.headerName,
+        ...(chosen.value.regexRewrite && { rewrite: decodeRegexRewrite(chosen.value.regexRewrite) }),
+        ...last,
+      };
     case 'queryParameter':
       return { kind: 'query', name: chosen.value.name, ...last };
     case 'cookie': {

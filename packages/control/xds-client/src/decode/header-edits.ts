@@ -1,4 +1,4 @@
-import type { HeaderEdits, HeaderValue } from '@tulle/model';
+import type { HeaderEdits, HeaderValue, RouteHeaderEdits, RouteHeaderValue } from '@tulle/model';
 import {
   type HeaderValueOption,
   HeaderValueOption_HeaderAppendAction as AppendAction,
@@ -6,8 +6,72 @@ import {
 import type { DecodeContext } from './context.ts';
 import { filled, present } from './values.ts';
 
+type Listed = 'set' | 'setIfPresent' | 'add' | 'addIfAbsent';
+
+const LISTS: ReadonlyMap<AppendAction, Listed> = new Map([
+  [AppendAction.OVERWRITE_IF_EXISTS_OR_ADD, 'set'],
+  [AppendAction.OVERWRITE_IF_EXISTS, 'setIfPresent'],
+  [AppendAction.APPEND_IF_EXISTS_OR_ADD, 'add'],
+  [AppendAction.ADD_IF_ABSENT, 'addIfAbsent'],
+]);
+
 /**
- * A list of fields to set or add, and names to remove, as edits in the order remove, set, add.
+ * Edits of a route or what surrounds it. Envoy removes first, then replaces, then adds, whatever the order of the list;
+ * what is there it asks before. So an edit on a condition beside another of the same field is refused.
+ * @returns `undefined` when nothing is edited
+ */
+export function decodeRouteEdits(
+  context: DecodeContext,
+  toAdd: readonly HeaderValueOption[],
+  toRemove: readonly string[],
+  path: string,
+): RouteHeaderEdits | undefined {
+  const lists: Record<Listed, RouteHeaderValue[]> = { set: [], setIfPresent: [], add: [], addIfAbsent: [] };
+  for (const [index, option] of toAdd.entries()) {
+    const here = `${path}[${index}]`;
+    const field = fieldOf(context, option, here);
+    if (field === undefined) continue;
+    const { name, text, keepEmpty } = field;
+    const list = LISTS.get(option.appendAction);
+    if (list === undefined) {
+      context.refuse(`${here}.append_action`, `must be one of Envoy's, but is ${option.appendAction}`);
+      continue;
+    }
+    const value = literalOf(text);
+    // What comes to nothing is not put, unless it is to be kept.
+    if (value === '' && !keepEmpty) continue;
+    if (value === undefined && keepEmpty)
+      context.refuse(`${here}.keep_empty_value`, 'must be false where the value has operators');
+    lists[list].push(value === undefined ? { name, value: text, format: true } : { name, value });
+  }
+  for (const list of ['setIfPresent', 'addIfAbsent'] as const)
+    for (const { name } of lists[list])
+      if (
+        Object.entries(lists).some(
+          ([other, fields]) => other !== list && fields.some((one) => one.name === name),
+        )
+      )
+        context.refuse(path, `edits "${name}" on a condition, and otherwise too`);
+  const { set, setIfPresent, add, addIfAbsent } = lists;
+  if (set.length + setIfPresent.length + add.length + addIfAbsent.length + toRemove.length === 0)
+    return undefined;
+  return present({
+    remove: filled([...toRemove]),
+    set: filled(set),
+    setIfPresent: filled(setIfPresent),
+    add: filled(add),
+    addIfAbsent: filled(addIfAbsent),
+  });
+}
+
+/** A text of Envoy's formatter without operators; `undefined`: it has some. */
+function literalOf(text: string): string | undefined {
+  const pieces = text.split('%%');
+  return pieces.some((piece) => piece.includes('%')) ? undefined : pieces.join('%');
+}
+
+/**
+ * A list of fields to set or add, as edits in the order set, add: what filters and local replies know.
  * @returns `undefined` when nothing is edited
  */
 export function decodeHeaderEdits(
@@ -40,14 +104,11 @@ export function collectField(
   add: HeaderValue[],
   path: string,
 ): void {
-  const { header, appendAction, keepEmptyValue } = option;
-  if (!header || header.key === '') {
-    context.refuse(`${path}.header.key`, 'is missing');
-    return;
-  }
-  const name = header.key;
-  const value = header.rawValue.length > 0 ? Buffer.from(header.rawValue).toString('latin1') : header.value;
-  if (value === '' && !keepEmptyValue)
+  const { appendAction } = option;
+  const field = fieldOf(context, option, path);
+  if (field === undefined) return;
+  const { name, text: value, keepEmpty } = field;
+  if (value === '' && !keepEmpty)
     context.refuse(`${path}.keep_empty_value`, `must be true for "${name}", whose value is empty`);
   if (appendAction === AppendAction.OVERWRITE_IF_EXISTS_OR_ADD) {
     if (add.some((earlier) => earlier.name === name))
@@ -61,4 +122,18 @@ export function collectField(
       `must be OVERWRITE_IF_EXISTS_OR_ADD or APPEND_IF_EXISTS_OR_ADD for "${name}"`,
     );
   }
+}
+
+function fieldOf(
+  context: DecodeContext,
+  { header, keepEmptyValue }: HeaderValueOption,
+  path: string,
+): { readonly name: string; readonly text: string; readonly keepEmpty: boolean } | undefined {
+  if (!header || header.key === '') {
+    context.refuse(`${path}.header.key`, 'is missing');
+    return undefined;
+  }
+  const { key: name, value, rawValue } = header;
+  const text = rawValue.length > 0 ? Buffer.from(rawValue).toString('latin1') : value;
+  return { name, text, keepEmpty: keepEmptyValue };
 }

@@ -14,6 +14,7 @@ export const HONOURED_BY_ALL: Readonly<Record<string, readonly string[]>> = {
     'watched_directory',
   ],
   ...HONOURED_OF_SOURCES,
+  'envoy.config.core.v3.TypedExtensionConfig': ['name', 'typed_config'],
   // Only the namespaces of wire.ts are read; others are notes of somebody else by definition of the field.
   'envoy.config.core.v3.Metadata': ['filter_metadata'],
 };

@@ -15,7 +15,7 @@ import type {
   RequirementRule,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/jwt_authn/v3/config';
 import type { DecodeContext } from './context.ts';
-import { decodeRouteMatch, decodeStringMatch } from './matchers.ts';
+import { decodeFilterMatch, decodeStringMatch } from './matchers.ts';
 import { filled, isObject, milliseconds, ownValue, present } from './values.ts';
 
 export function decodeJwt(context: DecodeContext, message: JwtAuthentication, path: string): JwtFilterConfig {
@@ -68,13 +68,7 @@ function decodeRule(
   { requirementMap }: JwtAuthentication,
   path: string,
 ): JwtRule {
-  const {
-    path: under,
-    method,
-    headers,
-    query,
-    ...more
-  } = decodeRouteMatch(context, match, [], `${path}.match`);
+  const { path: under, method, headers, query, ...more } = decodeFilterMatch(context, match, `${path}.match`);
   for (const other of Object.keys(more)) context.refuse(`${path}.match`, `${other} is not looked at here`);
   const { kind, value } = under;
   const named = requirementType.case === 'requirementName' ? requirementType.value : undefined;

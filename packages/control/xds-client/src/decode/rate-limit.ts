@@ -7,8 +7,8 @@ import {
 import type { LocalRateLimit } from '@tulle/xds-proto/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit';
 import type { TokenBucket } from '@tulle/xds-proto/envoy/type/v3/token_bucket';
 import type { DecodeContext } from './context.ts';
-import { percentOf } from './fault.ts';
 import { decodeHeaderEdits } from './header-edits.ts';
+import { percentOf } from './percent.ts';
 import { filled, milliseconds, present } from './values.ts';
 
 /** A filter that is not switched on limits nobody, which is what Envoy does then. */

@@ -1,53 +1,126 @@
-import type { RetryFilterConfig, RetryOn } from '@tulle/model';
-import type { RetryPolicy } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
+import { isMessage } from '@bufbuild/protobuf';
+import type { HeaderMatch, RetryFilterConfig, RetryOn } from '@tulle/model';
+import {
+  type HeaderMatcher,
+  type RetryPolicy,
+  type RetryPolicy_RateLimitedRetryBackOff,
+  RetryPolicy_ResetHeaderFormat as ResetFormat,
+} from '@tulle/xds-proto/envoy/config/route/v3/route_components';
+import { PreviousHostsPredicateSchema } from '@tulle/xds-proto/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts';
 import type { DecodeContext } from './context.ts';
+import { decodeHeaderCondition } from './matchers.ts';
 import { filled, milliseconds, present } from './values.ts';
 
-/** Envoy's words. `refused-stream` and `reset-before-request` are provably unsent, which `connect-failure` covers (D5). */
-const REASONS: ReadonlyMap<string, RetryOn> = new Map([
-  ['connect-failure', 'connect-failure'],
-  ['refused-stream', 'connect-failure'],
-  ['reset-before-request', 'connect-failure'],
-  ['reset', 'reset'],
-  ['per-try-timeout', 'per-try-timeout'],
-  ['gateway-error', 'gateway-error'],
-  ['5xx', '5xx'],
-  ['retriable-status-codes', 'status-codes'],
-  ['cancelled', 'cancelled'],
-  ['deadline-exceeded', 'deadline-exceeded'],
-  ['internal', 'internal'],
-  ['resource-exhausted', 'resource-exhausted'],
-  ['unavailable', 'unavailable'],
+/** What Envoy means by an endpoint that does not answer at all. */
+const NO_ANSWER: readonly RetryOn[] = ['reset', 'per-try-timeout', 'connect-failure'];
+
+/**
+ * Envoy's words, with all that they mean. `refused-stream` and `reset-before-request` are provably unsent, which
+ * `connect-failure` covers (D5); nothing here speaks HTTP/3.
+ */
+const REASONS: ReadonlyMap<string, readonly RetryOn[]> = new Map<string, readonly RetryOn[]>([
+  ['connect-failure', ['connect-failure']],
+  ['refused-stream', ['connect-failure']],
+  ['reset-before-request', ['connect-failure']],
+  ['http3-post-connect-failure', []],
+  ['reset', NO_ANSWER],
+  ['per-try-timeout', ['per-try-timeout']], // Tulle's own: part of `reset` there
+  ['gateway-error', ['gateway-error', ...NO_ANSWER]],
+  ['5xx', ['5xx', ...NO_ANSWER]],
+  ['retriable-4xx', ['retriable-4xx']],
+  ['envoy-ratelimited', ['rate-limited']],
+  ['retriable-headers', ['response-headers']],
+  ['retriable-status-codes', ['status-codes']],
+  ['cancelled', ['cancelled']],
+  ['deadline-exceeded', ['deadline-exceeded']],
+  ['internal', ['internal']],
+  ['resource-exhausted', ['resource-exhausted']],
+  ['unavailable', ['unavailable']],
 ]);
 
-/** @returns `undefined` when the policy retries nothing and says nothing about it (it may still hold a per-try timeout) */
+/**
+ * @param exactly what Tulle's own policy says in its words, from the route's metadata
+ * @returns `undefined` when the policy retries nothing and says nothing about it (it may still hold a per-try timeout)
+ */
 export function decodeRetry(
   context: DecodeContext,
   policy: RetryPolicy | undefined,
+  exactly: readonly unknown[] | undefined,
   path: string,
 ): RetryFilterConfig | undefined {
   if (!policy) return undefined;
   const { retryOn, numRetries, retriableStatusCodes, retryBackOff } = policy;
+  checkPredicates(context, policy, path);
   if (retryOn === '' && numRetries === undefined && retriableStatusCodes.length === 0 && !retryBackOff)
     return undefined;
-  const on: RetryOn[] = [];
-  for (const word of retryOn
-    .split(',')
-    .map((one) => one.trim())
-    .filter((one) => one !== '')) {
-    const reason = REASONS.get(word);
-    if (!reason)
-      context.refuse(
-        `${path}.retry_on`,
-        `"${word}" is not honoured; this proxy knows ${[...REASONS.keys()].join(', ')}`,
-      );
-    else if (!on.includes(reason)) on.push(reason);
-  }
   return present({
     retries: numRetries ?? 1, // Envoy's default
-    on,
+    on: exactly ? ownReasons(context, exactly, path) : decodeReasons(context, retryOn, `${path}.retry_on`),
     statusCodes: filled(retriableStatusCodes),
+    responseHeaders: decodeConditions(context, policy.retriableHeaders, `${path}.retriable_headers`),
+    requestHeaders: decodeConditions(
+      context,
+      policy.retriableRequestHeaders,
+      `${path}.retriable_request_headers`,
+    ),
     backoffBaseMs: milliseconds(retryBackOff?.baseInterval),
     backoffMaxMs: milliseconds(retryBackOff?.maxInterval),
+    resetBackoff:
+      policy.rateLimitedRetryBackOff &&
+      decodeResets(context, policy.rateLimitedRetryBackOff, `${path}.rate_limited_retry_back_off`),
   });
+}
+
+function decodeReasons(context: DecodeContext, words: string, path: string): RetryOn[] {
+  const on: RetryOn[] = [];
+  for (const word of words.split(',').map((one) => one.trim())) {
+    if (word === '') continue;
+    const reasons = REASONS.get(word);
+    if (!reasons)
+      context.refuse(path, `"${word}" is not honoured; this proxy knows ${[...REASONS.keys()].join(', ')}`);
+    for (const reason of reasons ?? []) if (!on.includes(reason)) on.push(reason);
+  }
+  return on;
+}
+
+function ownReasons(context: DecodeContext, words: readonly unknown[], path: string): RetryOn[] {
+  const known = new Set<unknown>([...REASONS.values()].flat());
+  if (!words.every((word) => known.has(word)))
+    context.refuse(path, `retryOn in metadata must be of ${[...known].join(', ')}`);
+  return words as RetryOn[];
+}
+
+function decodeConditions(
+  context: DecodeContext,
+  matchers: readonly HeaderMatcher[],
+  path: string,
+): readonly HeaderMatch[] | undefined {
+  return filled(
+    matchers.map((matcher, index) => decodeHeaderCondition(context, matcher, false, `${path}[${index}]`)),
+  );
+}
+
+function decodeResets(
+  context: DecodeContext,
+  { resetHeaders, maxInterval }: RetryPolicy_RateLimitedRetryBackOff,
+  path: string,
+): RetryFilterConfig['resetBackoff'] {
+  if (resetHeaders.length === 0) context.refuse(`${path}.reset_headers`, 'is empty');
+  return present({
+    headers: resetHeaders.map(({ name, format }) => ({
+      name,
+      format: format === ResetFormat.UNIX_TIMESTAMP ? ('unix-timestamp' as const) : ('seconds' as const),
+    })),
+    maxMs: milliseconds(maxInterval),
+  });
+}
+
+/** That another endpoint is tried each time is what this proxy does anyway, and how often it looks for one. */
+function checkPredicates(context: DecodeContext, { retryHostPredicate }: RetryPolicy, path: string): void {
+  for (const [index, { configType }] of retryHostPredicate.entries()) {
+    const here = `${path}.retry_host_predicate[${index}].typed_config`;
+    const message = context.open(configType.value, here);
+    if (message && !isMessage(message, PreviousHostsPredicateSchema))
+      context.refuse(here, `must be a PreviousHostsPredicate, not ${message.$typeName}`);
+  }
 }

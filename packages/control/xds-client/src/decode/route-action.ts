@@ -1,9 +1,11 @@
+import { isMessage } from '@bufbuild/protobuf';
 import { RETRY_FILTER } from '@tulle/model';
 import type {
   DirectResponseAction as ModelDirectResponse,
   ForwardAction,
   Mirror,
   RedirectAction as ModelRedirect,
+  RegexRewrite,
   RetryFilterConfig,
   Rewrite,
   WeightedCluster,
@@ -17,38 +19,43 @@ import {
   RouteAction_ClusterNotFoundResponseCode as NotFoundCode,
 } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
 import type { Metadata } from '@tulle/xds-proto/envoy/config/core/v3/base';
+import type { TypedExtensionConfig } from '@tulle/xds-proto/envoy/config/core/v3/extension';
+import { UriTemplateRewriteConfigSchema } from '@tulle/xds-proto/envoy/extensions/path/rewrite/uri_template/v3/uri_template_rewrite';
+import type { RegexMatchAndSubstitute } from '@tulle/xds-proto/envoy/type/matcher/v3/regex';
 import { LB_METADATA, WHOLE_PATH } from '../wire.ts';
 import type { DecodeContext } from './context.ts';
-import { percentOf } from './fault.ts';
+import { percentOf } from './percent.ts';
 import { decodeOverrides } from './filters.ts';
 import { decodeHashPolicies } from './hash-policy.ts';
-import { decodeHeaderEdits } from './header-edits.ts';
+import { decodeEditsOf } from './edits-of.ts';
 import { decodeLabels } from './labels.ts';
 import { decodeRateLimits } from './rate-limit-actions.ts';
+import { decodeRegexRewrite } from './regex-rewrite.ts';
 import { decodeRetry } from './retry.ts';
 import { filled, milliseconds, namespaceOf, present } from './values.ts';
 
-/** A forward action, and what it says about retries, which belongs to the retry slot. */
+/**
+ * A forward action, and what it says about retries, which belongs to the retry slot.
+ * @param retryOn when, in Tulle's words, from the route's metadata
+ */
 export function decodeForward(
   context: DecodeContext,
   action: RouteAction,
+  retryOn: readonly unknown[] | undefined,
   path: string,
 ): { action: ForwardAction; overrides: { [RETRY_FILTER]?: RetryFilterConfig } } {
-  const retry = decodeRetry(context, action.retryPolicy, `${path}.retry_policy`);
+  const retry = decodeRetry(context, action.retryPolicy, retryOn, `${path}.retry_policy`);
   return {
     action: present({
       kind: 'forward' as const,
       clusters: decodeClusters(context, action, path),
+      splitHeader: decodeSplitHeader(context, action, path),
       requestTimeoutMs: milliseconds(action.timeout),
       maxGrpcTimeoutMs: decodeMaxGrpcTimeout(context, action, path),
       perTryTimeoutMs: milliseconds(action.retryPolicy?.perTryTimeout),
       idleTimeoutMs: milliseconds(action.idleTimeout),
       rewrite: decodeRewrite(context, action, path),
-      mirrors: filled(
-        action.requestMirrorPolicies.map((mirror, index) =>
-          decodeMirror(context, mirror, `${path}.request_mirror_policies[${index}]`),
-        ),
-      ),
+      mirrors: decodeMirrors(context, action.requestMirrorPolicies, path),
       hashPolicy: decodeHashPolicies(context, action.hashPolicy, path),
       clusterNotFoundStatus: decodeNotFound(context, action, path),
       allowUpgrades: decodeUpgrades(context, action, path),
@@ -100,18 +107,11 @@ function decodeClusters(
         name: cluster.name,
         weight: cluster.weight === 1 ? undefined : (cluster.weight ?? 0),
         subset: subsetAt(cluster.metadataMatch, here),
-        requestHeaders: decodeHeaderEdits(
-          context,
-          cluster.requestHeadersToAdd,
-          cluster.requestHeadersToRemove,
-          `${here}.request_headers_to_add`,
-        ),
-        responseHeaders: decodeHeaderEdits(
-          context,
-          cluster.responseHeadersToAdd,
-          cluster.responseHeadersToRemove,
-          `${here}.response_headers_to_add`,
-        ),
+        host:
+          cluster.hostRewriteSpecifier.case === 'hostRewriteLiteral'
+            ? cluster.hostRewriteSpecifier.value
+            : undefined,
+        ...decodeEditsOf(context, cluster, here),
         filterConfigs: decodeOverrides(
           context,
           cluster.typedPerFilterConfig,
@@ -123,6 +123,36 @@ function decodeClusters(
   if (clusterSpecifier.case === undefined)
     context.refuse(path, 'names no cluster: give cluster or weighted_clusters');
   return []; // other specifiers are reported by the field walk
+}
+
+function decodeSplitHeader(
+  context: DecodeContext,
+  { clusterSpecifier }: RouteAction,
+  path: string,
+): string | undefined {
+  if (clusterSpecifier.case !== 'weightedClusters') return undefined;
+  const { clusters, totalWeight, randomValueSpecifier: random } = clusterSpecifier.value;
+  const sum = clusters.reduce((total, { weight = 0 }) => total + weight, 0);
+  if (totalWeight !== undefined && totalWeight !== sum)
+    context.refuse(
+      `${path}.weighted_clusters.total_weight`,
+      `is ${totalWeight}, but the weights add up to ${sum}`,
+    );
+  return random.case === 'headerName' ? random.value.toLowerCase() : undefined;
+}
+
+/** @param path of the message that has them, `''` for a resource */
+export function decodeMirrors(
+  context: DecodeContext,
+  policies: readonly RouteAction_RequestMirrorPolicy[],
+  path: string,
+): readonly Mirror[] | undefined {
+  const base = path === '' ? '' : `${path}.`;
+  return filled(
+    policies.map((mirror, index) =>
+      decodeMirror(context, mirror, `${base}request_mirror_policies[${index}]`),
+    ),
+  );
 }
 
 /** A key of Envoy's runtime names nothing here, so its default holds. */
@@ -158,24 +188,55 @@ function decodeNotFound(
 }
 
 function decodeRewrite(context: DecodeContext, action: RouteAction, path: string): Rewrite | undefined {
-  const host =
-    action.hostRewriteSpecifier.case === 'hostRewriteLiteral' ? action.hostRewriteSpecifier.value : undefined;
-  let newPath: Rewrite['path'];
-  if (action.prefixRewrite !== '') newPath = { kind: 'prefix', value: action.prefixRewrite };
-  if (action.regexRewrite) {
-    const { pattern, substitution } = action.regexRewrite;
-    if (newPath) context.refuse(`${path}.regex_rewrite`, 'must not stand beside prefix_rewrite');
-    if (pattern?.regex !== WHOLE_PATH)
-      context.refuse(
-        `${path}.regex_rewrite.pattern.regex`,
-        `must be ${WHOLE_PATH}, which replaces the whole path`,
-      );
-    const value = substitution.replaceAll('\\\\', '\u0000');
-    if (value.includes('\\'))
-      context.refuse(`${path}.regex_rewrite.substitution`, 'must not refer to groups');
-    newPath = { kind: 'full', value: value.replaceAll('\u0000', '\\') };
-  }
-  return host === undefined && !newPath ? undefined : present({ host, path: newPath });
+  const specifier = action.hostRewriteSpecifier;
+  const given = [
+    action.prefixRewrite !== '' && 'prefix_rewrite',
+    action.regexRewrite && 'regex_rewrite',
+    action.pathRewritePolicy && 'path_rewrite_policy',
+  ].filter((one) => typeof one === 'string');
+  if (given.length > 1)
+    context.refuse(`${path}.${given[1] ?? ''}`, `must not stand beside ${given[0] ?? ''}`);
+  const rewrite: Rewrite = present({
+    host: specifier.case === 'hostRewriteLiteral' ? specifier.value : undefined,
+    hostFrom: decodeHostFrom(specifier),
+    forwardHost: action.appendXForwardedHost ? true : undefined,
+    path: action.regexRewrite
+      ? decodeRegexPath(action.regexRewrite)
+      : action.pathRewritePolicy
+        ? decodeTemplate(context, action.pathRewritePolicy, `${path}.path_rewrite_policy`)
+        : action.prefixRewrite === ''
+          ? undefined
+          : { kind: 'prefix' as const, value: action.prefixRewrite },
+  });
+  return Object.keys(rewrite).length === 0 ? undefined : rewrite;
+}
+
+function decodeHostFrom(specifier: RouteAction['hostRewriteSpecifier']): Rewrite['hostFrom'] {
+  if (specifier.case === 'hostRewriteHeader') return { kind: 'header', name: specifier.value.toLowerCase() };
+  return specifier.case === 'hostRewritePathRegex' ? decodeRegexRewrite(specifier.value) : undefined;
+}
+
+/** A pattern that takes the whole path and keeps none of it says what a full rewrite says. */
+function decodeRegexPath(
+  rule: RegexMatchAndSubstitute,
+): { readonly kind: 'full'; readonly value: string } | RegexRewrite {
+  const pieces = rule.substitution.split('\\\\');
+  return rule.pattern?.regex === WHOLE_PATH && !pieces.some((piece) => piece.includes('\\'))
+    ? { kind: 'full', value: pieces.join('\\') }
+    : decodeRegexRewrite(rule);
+}
+
+function decodeTemplate(
+  context: DecodeContext,
+  policy: TypedExtensionConfig,
+  path: string,
+): Rewrite['path'] | undefined {
+  const message = context.open(policy.typedConfig, `${path}.typed_config`);
+  if (message === undefined) return undefined;
+  if (isMessage(message, UriTemplateRewriteConfigSchema))
+    return { kind: 'template', value: message.pathTemplateRewrite };
+  context.refuse(`${path}.typed_config`, `${message.$typeName} is no policy that rewrites paths`);
+  return undefined;
 }
 
 function decodeUpgrades(
@@ -201,7 +262,13 @@ const STATUSES: ReadonlyMap<number, 301 | 302 | 303 | 307 | 308> = new Map([
   [RedirectCode.PERMANENT_REDIRECT, 308],
 ]);
 
-export function decodeRedirect(context: DecodeContext, action: RedirectAction, path: string): ModelRedirect {
+/** @param port `derived` where the route's metadata says that it is found as Tulle does */
+export function decodeRedirect(
+  context: DecodeContext,
+  action: RedirectAction,
+  port: string | undefined,
+  path: string,
+): ModelRedirect {
   const status = STATUSES.get(action.responseCode);
   if (!status)
     context.refuse(`${path}.response_code`, `must be one of Envoy's, but is ${action.responseCode}`);
@@ -210,13 +277,17 @@ export function decodeRedirect(context: DecodeContext, action: RedirectAction, p
     kind: 'redirect' as const,
     scheme: decodeScheme(context, action, path),
     host: action.hostRedirect === '' ? undefined : action.hostRedirect,
-    port: action.portRedirect === 0 ? undefined : action.portRedirect,
+    port:
+      action.portRedirect === 0 ? (port === 'derived' ? undefined : ('asked' as const)) : action.portRedirect,
     path:
       target.case === 'pathRedirect'
         ? { kind: 'full' as const, value: target.value }
         : target.case === 'prefixRewrite'
           ? { kind: 'prefix' as const, value: target.value }
-          : undefined,
+          : target.case === 'regexRewrite'
+            ? decodeRegexRewrite(target.value)
+            : undefined,
+    stripQuery: action.stripQuery ? true : undefined,
     status: status === 302 ? undefined : status,
   });
 }
@@ -234,6 +305,15 @@ function decodeScheme(
   return undefined;
 }
 
+function decodeUtf8(context: DecodeContext, bytes: Uint8Array, path: string): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    context.refuse(path, 'must be UTF-8 text');
+    return undefined;
+  }
+}
+
 /** @param code from the route's metadata */
 export function decodeDirectResponse(
   context: DecodeContext,
@@ -244,11 +324,22 @@ export function decodeDirectResponse(
   if (action.status < 200 || action.status > 599)
     context.refuse(`${path}.status`, `must be 200 to 599, but is ${action.status}`);
   const body = action.body?.specifier;
-  if (body && body.case !== 'inlineString') context.refuse(`${path}.body`, 'must be an inline_string');
+  if (body?.case === 'filename' || body?.case === 'environmentVariable')
+    context.refuse(
+      `${path}.body`,
+      'must be an inline_string or inline_bytes: what lies on this machine is not for its control plane to show',
+    );
+  else if (body && body.case !== 'inlineString' && body.case !== 'inlineBytes')
+    context.refuse(`${path}.body`, 'must be an inline_string or inline_bytes');
   return present({
     kind: 'direct' as const,
     status: action.status,
-    body: body?.case === 'inlineString' ? body.value : undefined,
+    body:
+      body?.case === 'inlineString'
+        ? body.value
+        : body?.case === 'inlineBytes'
+          ? decodeUtf8(context, body.value, `${path}.body.inline_bytes`)
+          : undefined,
     code,
   });
 }

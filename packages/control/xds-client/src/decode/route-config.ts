@@ -1,22 +1,27 @@
 import { RETRY_FILTER } from '@tulle/model';
 import type {
   FilterConfigs,
+  Mirror,
   Route as ModelRoute,
   RouteConfig,
   RoutePriority,
   VirtualHost as ModelVirtualHost,
 } from '@tulle/model';
 import type { RouteConfiguration } from '@tulle/xds-proto/envoy/config/route/v3/route';
-import type { Route, VirtualHost } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
+import {
+  type Route,
+  type VirtualHost,
+  VirtualHost_TlsRequirementType as TlsRequirement,
+} from '@tulle/xds-proto/envoy/config/route/v3/route_components';
 import type { DecodeContext } from './context.ts';
 import { readExtras, type Extras } from './extras.ts';
+import { decodeEditsOf } from './edits-of.ts';
 import { decodeOverrides } from './filters.ts';
-import { decodeHeaderEdits } from './header-edits.ts';
 import { decodeRouteMatch } from './matchers.ts';
 import { decodeRateLimits } from './rate-limit-actions.ts';
 import { decodeRetry } from './retry.ts';
-import { decodeDirectResponse, decodeForward, decodeRedirect } from './route-action.ts';
-import { present } from './values.ts';
+import { decodeDirectResponse, decodeForward, decodeMirrors, decodeRedirect } from './route-action.ts';
+import { milliseconds, present } from './values.ts';
 
 /** @param path of the message, `''` when it is a resource of its own */
 export function decodeRouteConfig(
@@ -43,13 +48,49 @@ export function decodeRouteConfig(
     `${base}virtual_hosts`,
     'virtual host',
   );
-  return {
+  const edits = decodeEditsOf(context, config, path);
+  const around: Around = {
+    mirrors: decodeMirrors(context, config.requestMirrorPolicies, path),
+    maxBodyBytes: config.maxDirectResponseBodySizeBytes,
+  };
+  const decoded: RouteConfig = present({
     name: config.name,
     virtualHosts: config.virtualHosts.map((host, index) =>
-      decodeVirtualHost(context, host, `${base}virtual_hosts[${index}]`),
+      decodeVirtualHost(context, host, around, `${base}virtual_hosts[${index}]`),
     ),
-  };
+    ...edits,
+    filterConfigs: decodeOverrides(context, config.typedPerFilterConfig, `${base}typed_per_filter_config`),
+  });
+  // Where fields are edited in one place only, the order of places means nothing.
+  return config.mostSpecificHeaderMutationsWins || !editsTwice(decoded)
+    ? decoded
+    : { ...decoded, headerOrder: 'specific-first' };
 }
+
+/** What a route takes from what it stands in, where it says nothing itself. */
+interface Around {
+  readonly mirrors: readonly Mirror[] | undefined;
+  /** Of its virtual host's retry policy. */
+  readonly perTryTimeoutMs?: number | undefined;
+  readonly maxReplayBytes?: number | undefined;
+  /** Of direct responses; `undefined`: they are as long as they are. */
+  readonly maxBodyBytes: number | undefined;
+}
+
+/** Whether fields of some request or response are edited in several places. */
+function editsTwice(config: RouteConfig): boolean {
+  const edits = ({ requestHeaders, responseHeaders }: EditsFields): boolean =>
+    requestHeaders !== undefined || responseHeaders !== undefined;
+  return config.virtualHosts.some((host) =>
+    host.routes.some((route) => {
+      const { action } = route;
+      const backends = action.kind === 'forward' && action.clusters.some(edits);
+      return [edits(config), edits(host), edits(route), backends].filter(Boolean).length > 1;
+    }),
+  );
+}
+
+type EditsFields = Pick<RouteConfig, 'requestHeaders' | 'responseHeaders'>;
 
 function checkUnique(context: DecodeContext, names: readonly string[], path: string, what: string): void {
   const seen = new Set<string>();
@@ -59,15 +100,36 @@ function checkUnique(context: DecodeContext, names: readonly string[], path: str
   }
 }
 
-function decodeVirtualHost(context: DecodeContext, host: VirtualHost, path: string): ModelVirtualHost {
-  const retry = decodeRetry(context, host.retryPolicy, `${path}.retry_policy`);
-  if (host.retryPolicy?.perTryTimeout)
-    context.refuse(`${path}.retry_policy.per_try_timeout`, 'can only be set on a route');
+const TLS_FOR: ReadonlyMap<TlsRequirement, 'all' | 'external'> = new Map([
+  [TlsRequirement.ALL, 'all'],
+  [TlsRequirement.EXTERNAL_ONLY, 'external'],
+]);
+
+function decodeVirtualHost(
+  context: DecodeContext,
+  host: VirtualHost,
+  outer: Around,
+  path: string,
+): ModelVirtualHost {
+  const retry = decodeRetry(context, host.retryPolicy, undefined, `${path}.retry_policy`);
+  const around: Around = {
+    ...outer,
+    mirrors: decodeMirrors(context, host.requestMirrorPolicies, path) ?? outer.mirrors,
+    perTryTimeoutMs: milliseconds(host.retryPolicy?.perTryTimeout),
+    maxReplayBytes: host.perRequestBufferLimitBytes,
+  };
+  const { includeRequestAttemptCount: request, includeAttemptCountInResponse: response } = host;
   return present({
     name: host.name,
     domains: host.domains,
     rateLimits: decodeRateLimits(context, host.rateLimits, `${path}.rate_limits`),
-    routes: host.routes.map((route, index) => decodeRoute(context, route, `${path}.routes[${index}]`)),
+    routes: host.routes.map((route, index) =>
+      decodeRoute(context, route, around, `${path}.routes[${index}]`),
+    ),
+    ...decodeEditsOf(context, host, path),
+    requireTls: TLS_FOR.get(host.requireTls),
+    attemptCount:
+      request || response ? { ...(request && { request }), ...(response && { response }) } : undefined,
     filterConfigs: merged(
       retry && { [RETRY_FILTER]: retry },
       decodeOverrides(context, host.typedPerFilterConfig, `${path}.typed_per_filter_config`),
@@ -83,10 +145,11 @@ function merged(
   return implied || given ? { ...implied, ...given } : undefined;
 }
 
-function decodeRoute(context: DecodeContext, route: Route, path: string): ModelRoute {
+function decodeRoute(context: DecodeContext, route: Route, around: Around, path: string): ModelRoute {
   const extras = readExtras(context, route.metadata, path);
-  const match = decodeRouteMatch(context, route.match, extras.list('invertedQuery') ?? [], `${path}.match`);
-  const { action, overrides } = decodeAction(context, route, extras, path);
+  const notes = { query: extras.list('invertedQuery') ?? [], headers: extras.list('invertedHeaders') ?? [] };
+  const match = decodeRouteMatch(context, route.match, notes, `${path}.match`);
+  const { action, overrides } = decodeAction(context, route, extras, around, path);
   const priority = decodePriority(context, extras.text('priority'), path);
   extras.end();
   return present({
@@ -94,19 +157,7 @@ function decodeRoute(context: DecodeContext, route: Route, path: string): ModelR
     match,
     action,
     priority,
-
-    requestHeaders: decodeHeaderEdits(
-      context,
-      route.requestHeadersToAdd,
-      route.requestHeadersToRemove,
-      `${path}.request_headers_to_add`,
-    ),
-    responseHeaders: decodeHeaderEdits(
-      context,
-      route.responseHeadersToAdd,
-      route.responseHeadersToRemove,
-      `${path}.response_headers_to_add`,
-    ),
+    ...decodeEditsOf(context, route, path),
     filterConfigs: merged(
       overrides,
       decodeOverrides(context, route.typedPerFilterConfig, `${path}.typed_per_filter_config`),
@@ -129,23 +180,45 @@ const PRIORITIES: readonly RoutePriority[] = ['low', 'default', 'high', 'critica
 
 function decodeAction(
   context: DecodeContext,
-  { action }: Route,
+  { action, perRequestBufferLimitBytes }: Route,
   extras: Extras,
+  around: Around,
   path: string,
 ): { action: ModelRoute['action']; overrides?: FilterConfigs } {
   // Each is asked for whatever the action is, so that it is known, and heeded where it means something.
   const code = extras.text('code');
+  const retryOn = extras.list('retryOn');
+  const redirectPort = extras.text('redirectPort');
   const trustIdempotencyKey = extras.flag('trustIdempotencyKey');
   switch (action.case) {
     case 'route': {
-      const decoded = decodeForward(context, action.value, `${path}.route`);
-      const forward = { ...decoded, action: present({ ...decoded.action, trustIdempotencyKey }) };
+      const decoded = decodeForward(context, action.value, retryOn, `${path}.route`);
+      const { retryPolicy } = action.value;
+      const forward = {
+        ...decoded,
+        action: present({
+          ...decoded.action,
+          trustIdempotencyKey,
+          mirrors: decoded.action.mirrors ?? around.mirrors,
+          // A route's own policy takes the place of its virtual host's, whole.
+          perTryTimeoutMs: retryPolicy ? decoded.action.perTryTimeoutMs : around.perTryTimeoutMs,
+          maxReplayBytes: perRequestBufferLimitBytes ?? around.maxReplayBytes,
+        }),
+      };
       return Object.keys(forward.overrides).length > 0 ? forward : { action: forward.action };
     }
     case 'redirect':
-      return { action: decodeRedirect(context, action.value, `${path}.redirect`) };
-    case 'directResponse':
-      return { action: decodeDirectResponse(context, action.value, code, `${path}.direct_response`) };
+      return { action: decodeRedirect(context, action.value, redirectPort, `${path}.redirect`) };
+    case 'directResponse': {
+      const direct = decodeDirectResponse(context, action.value, code, `${path}.direct_response`);
+      const bytes = Buffer.byteLength(direct.body ?? '');
+      if (around.maxBodyBytes !== undefined && bytes > around.maxBodyBytes)
+        context.refuse(
+          `${path}.direct_response.body`,
+          `has ${bytes} bytes, more than max_direct_response_body_size_bytes (${around.maxBodyBytes})`,
+        );
+      return { action: direct };
+    }
     default: // filter_action and non_forwarding_action are reported by the field walk
       if (action.case === undefined)
         context.refuse(path, 'names no action: give route, redirect or direct_response');

@@ -4,12 +4,8 @@ import {
   type HTTPFault,
   HTTPFaultSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/fault/v3/fault';
-import {
-  type FractionalPercent,
-  FractionalPercent_DenominatorType as Denominator,
-  FractionalPercentSchema,
-} from '@tulle/xds-proto/envoy/type/v3/percent';
 import { encodeHeaderMatch } from './matchers.ts';
+import { share } from './percent.ts';
 import { hasOnly, isCondition, isFilledList, isInteger, isObject, isPercent, isText } from './shape.ts';
 import { duration } from './values.ts';
 
@@ -63,16 +59,6 @@ export function encodeFault(config: unknown): HTTPFault | undefined {
     upstreamCluster: cluster ?? '',
     downstreamNodes: [...(nodes ?? [])],
     ...(config.maxActiveFaults !== undefined && { maxActiveFaults: config.maxActiveFaults }),
-  });
-}
-
-/** Envoy's default is 0 %, ours 100 %, so it is always written. The coarsest denominator that is exact. */
-export function share(percent = 100): FractionalPercent {
-  if (Number.isInteger(percent))
-    return create(FractionalPercentSchema, { numerator: percent, denominator: Denominator.HUNDRED });
-  return create(FractionalPercentSchema, {
-    numerator: Math.round(percent * 10_000),
-    denominator: Denominator.MILLION,
   });
 }
 

@@ -1,10 +1,11 @@
 import { create } from '@bufbuild/protobuf';
-import type { HeaderEdits, HeaderValue } from '@tulle/model';
+import type { HeaderEdits, HeaderValue, RouteHeaderEdits, RouteHeaderValue } from '@tulle/model';
 import {
   type HeaderValueOption,
   HeaderValueOption_HeaderAppendAction as AppendAction,
   HeaderValueOptionSchema,
 } from '@tulle/xds-proto/envoy/config/core/v3/base';
+import type { ClientRelease } from './form.ts';
 
 export function encodeSet(field: HeaderValue): HeaderValueOption {
   return option(field, AppendAction.OVERWRITE_IF_EXISTS_OR_ADD);
@@ -14,9 +15,48 @@ export function encodeAdd(field: HeaderValue): HeaderValueOption {
   return option(field, AppendAction.APPEND_IF_EXISTS_OR_ADD);
 }
 
-/** Envoy removes first, then goes through the list: remove, set, add. */
+/** Of local replies. */
 export function encodeToAdd(edits: HeaderEdits | undefined): HeaderValueOption[] {
   return [...(edits?.set ?? []).map(encodeSet), ...(edits?.add ?? []).map(encodeAdd)];
+}
+
+/** The fields by which a backend, a route, a virtual host or a configuration edits headers. */
+export function encodeEditsOf(
+  {
+    requestHeaders,
+    responseHeaders,
+  }: { readonly requestHeaders?: RouteHeaderEdits; readonly responseHeaders?: RouteHeaderEdits },
+  release: ClientRelease,
+): {
+  requestHeadersToAdd: HeaderValueOption[];
+  requestHeadersToRemove: string[];
+  responseHeadersToAdd: HeaderValueOption[];
+  responseHeadersToRemove: string[];
+} {
+  return {
+    requestHeadersToAdd: routeEdits(requestHeaders, release),
+    requestHeadersToRemove: [...(requestHeaders?.remove ?? [])],
+    responseHeadersToAdd: routeEdits(responseHeaders, release),
+    responseHeadersToRemove: [...(responseHeaders?.remove ?? [])],
+  };
+}
+
+/** Envoy removes first, then replaces, then adds. */
+function routeEdits(edits: RouteHeaderEdits | undefined, release: ClientRelease): HeaderValueOption[] {
+  const list = (fields: readonly RouteHeaderValue[] = [], action: AppendAction): HeaderValueOption[] =>
+    fields.map(({ name, value, format }) => {
+      // In Envoy every value is a format. A client of the release before takes it as it stands.
+      const written = format === true || release === 'before' ? value : value.replaceAll('%', '%%');
+      const made = option({ name, value: written }, action);
+      made.keepEmptyValue = value === '' && format !== true;
+      return made;
+    });
+  return [
+    ...list(edits?.set, AppendAction.OVERWRITE_IF_EXISTS_OR_ADD),
+    ...list(edits?.setIfPresent, AppendAction.OVERWRITE_IF_EXISTS),
+    ...list(edits?.add, AppendAction.APPEND_IF_EXISTS_OR_ADD),
+    ...list(edits?.addIfAbsent, AppendAction.ADD_IF_ABSENT),
+  ];
 }
 
 function option({ name, value }: HeaderValue, appendAction: AppendAction): HeaderValueOption {

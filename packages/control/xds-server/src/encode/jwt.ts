@@ -48,12 +48,15 @@ function encodeRule(rule: unknown, providers: readonly string[]): RequirementRul
   need(query === undefined || isFilledList(query, isCondition));
   need(query?.every(({ invert }) => invert !== true) ?? true);
   return create(RequirementRuleSchema, {
-    match: encodeRouteMatch({
-      path: path ?? { kind: 'prefix', value: '/' },
-      ...(method !== undefined && { method }),
-      ...(headers && { headers }),
-      ...(query && { query }),
-    }),
+    match: encodeRouteMatch(
+      {
+        path: path ?? { kind: 'prefix', value: '/' },
+        ...(method !== undefined && { method }),
+        ...(headers && { headers }),
+        ...(query && { query }),
+      },
+      'before', // an absent field fits an inverted condition there, by the word of the filter
+    ),
     requirementType: { case: 'requires', value: encodeRequirement(requires, providers, 0) },
   });
 }

@@ -1,15 +1,21 @@
 import { create } from '@bufbuild/protobuf';
-import type { RouteMatch as ModelMatch, StringMatch, ValueMatch } from '@tulle/model';
+import { anyPack } from '@bufbuild/protobuf/wkt';
+import type { HeaderMatch, RouteMatch as ModelMatch, StringMatch, ValueMatch } from '@tulle/model';
+import { TypedExtensionConfigSchema } from '@tulle/xds-proto/envoy/config/core/v3/extension';
 import {
   type HeaderMatcher,
   HeaderMatcherSchema,
   type QueryParameterMatcher,
   QueryParameterMatcherSchema,
   type RouteMatch,
+  RouteMatch_ConnectMatcherSchema,
   RouteMatchSchema,
 } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
+import { UriTemplateMatchConfigSchema } from '@tulle/xds-proto/envoy/extensions/path/match/uri_template/v3/uri_template_match';
 import { RegexMatcherSchema } from '@tulle/xds-proto/envoy/type/matcher/v3/regex';
 import { type StringMatcher, StringMatcherSchema } from '@tulle/xds-proto/envoy/type/matcher/v3/string';
+import { share } from './percent.ts';
+import type { ClientRelease } from './form.ts';
 
 type TextMatch = Exclude<StringMatch, { readonly kind: 'present' }>;
 
@@ -24,15 +30,45 @@ export function encodeStringMatch(match: TextMatch): StringMatcher {
   return create(StringMatcherSchema, { matchPattern: { case: kind, value }, ignoreCase });
 }
 
-export function encodeHeaderMatch({ name, match, invert }: ValueMatch): HeaderMatcher {
+export function encodeHeaderMatch({ name, match, invert }: Omit<HeaderMatch, 'absent'>): HeaderMatcher {
   return create(HeaderMatcherSchema, {
     name,
     invertMatch: invert ?? false,
     headerMatchSpecifier:
       match.kind === 'present'
         ? { case: 'presentMatch', value: true }
-        : { case: 'stringMatch', value: encodeStringMatch(match) },
+        : match.kind === 'range'
+          ? { case: 'rangeMatch', value: { start: BigInt(match.from), end: BigInt(match.to) } }
+          : { case: 'stringMatch', value: encodeStringMatch(match) },
   });
+}
+
+/**
+ * Where the field is absent, Envoy lets no condition on its value hold, also none that is inverted, unless it is treated as
+ * empty: that is what an inverted one of Tulle's comes to, where `''` does not fulfil it ({@link invertedHeaders}).
+ */
+export function encodeHeaderCondition(one: HeaderMatch, release: ClientRelease): HeaderMatcher {
+  const encoded = encodeHeaderMatch(one);
+  const { name, match, invert, absent } = one;
+  const asEmpty = absent === 'empty' || (absent === undefined && invert === true);
+  // A client of the release before takes absent fields for what fits an inverted condition, and knows no such field.
+  encoded.treatMissingHeaderAsEmpty =
+    release === 'this' && asEmpty && match.kind !== 'present' && !name.startsWith(':');
+  return encoded;
+}
+
+/** Places of inverted header conditions whose pattern may fit `''`: what an absent field is there Envoy has no word for. */
+export function invertedHeaders({ method, headers = [] }: ModelMatch): number[] | undefined {
+  const first = method === undefined ? 0 : 1;
+  const places = headers.flatMap(({ name, match, invert, absent }, place) =>
+    invert === true &&
+    absent === undefined &&
+    !name.startsWith(':') &&
+    (match.kind === 'regex' || ('value' in match && match.value === ''))
+      ? [place + first]
+      : [],
+  );
+  return places.length === 0 ? undefined : places;
 }
 
 /** Inversion has no field here; the route's metadata carries it ({@link invertedQuery}). */
@@ -52,21 +88,39 @@ export function invertedQuery(match: ModelMatch): number[] | undefined {
   return places.length === 0 ? undefined : places;
 }
 
-export function encodeRouteMatch(match: ModelMatch): RouteMatch {
+export function encodeRouteMatch(match: ModelMatch, release: ClientRelease): RouteMatch {
+  const { percent, provenPeer } = match;
   const method: HeaderMatcher[] =
     match.method === undefined
       ? []
       : [encodeHeaderMatch({ name: ':method', match: { kind: 'exact', value: match.method } })];
   return create(RouteMatchSchema, {
     pathSpecifier: pathSpecifier(match),
-    headers: [...method, ...(match.headers ?? []).map(encodeHeaderMatch)],
+    headers: [...method, ...(match.headers ?? []).map((one) => encodeHeaderCondition(one, release))],
     queryParameters: (match.query ?? []).map(encodeQueryMatch),
     ...(match.grpc === true && { grpc: {} }),
+    ...(match.path.ignoreCase === true && { caseSensitive: false }),
+    ...(percent !== undefined && { runtimeFraction: { defaultValue: share(percent) } }),
+    ...(provenPeer !== undefined && {
+      tlsContext: provenPeer ? { presented: true, validated: true } : { presented: false },
+    }),
   });
 }
 
 function pathSpecifier({ path: { kind, value } }: ModelMatch): RouteMatch['pathSpecifier'] {
   if (kind === 'exact') return { case: 'path', value };
+  if (kind === 'connect') return { case: 'connectMatcher', value: create(RouteMatch_ConnectMatcherSchema) };
+  if (kind === 'template')
+    return {
+      case: 'pathMatchPolicy',
+      value: create(TypedExtensionConfigSchema, {
+        name: 'envoy.path.match.uri_template.uri_template_matcher',
+        typedConfig: anyPack(
+          UriTemplateMatchConfigSchema,
+          create(UriTemplateMatchConfigSchema, { pathTemplate: value }),
+        ),
+      }),
+    };
   if (kind === 'bytes-prefix') return { case: 'prefix', value };
   if (kind === 'regex') return { case: 'safeRegex', value: create(RegexMatcherSchema, { regex: value }) };
   // Envoy forbids a slash at the end of path_separated_prefix; by Gateway API it means nothing there.

@@ -1,10 +1,12 @@
 import { create } from '@bufbuild/protobuf';
+import { anyPack } from '@bufbuild/protobuf/wkt';
 import type {
   DirectResponseAction as ModelDirectResponse,
   FilterConfigs,
   ForwardAction,
   HashPolicy,
   RedirectAction as ModelRedirect,
+  RegexRewrite,
   Rewrite,
   Route,
   WeightedCluster,
@@ -24,10 +26,15 @@ import {
   WeightedClusterSchema,
 } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
 import { LB_METADATA } from '../wire.ts';
-import { share } from './fault.ts';
+import { share } from './percent.ts';
+import { UriTemplateRewriteConfigSchema } from '@tulle/xds-proto/envoy/extensions/path/rewrite/uri_template/v3/uri_template_rewrite';
+import {
+  type RegexMatchAndSubstitute,
+  RegexMatchAndSubstituteSchema,
+} from '@tulle/xds-proto/envoy/type/matcher/v3/regex';
 import { encodeOverrides } from './filters.ts';
 import type { EncodeForm } from './form.ts';
-import { encodeToAdd } from './header-edits.ts';
+import { encodeEditsOf } from './header-edits.ts';
 import { encodeRateLimits } from './rate-limit-actions.ts';
 import { encodeRetry, encodeRetryPolicy } from './retry.ts';
 import { duration, type Fields, metadata } from './values.ts';
@@ -60,8 +67,8 @@ export function encodeForward(
     form,
   );
   return create(RouteActionSchema, {
-    clusterSpecifier: clusterSpecifier(action.clusters, form),
-    ...subsetOfOnly(action.clusters),
+    clusterSpecifier: clusterSpecifier(action, form),
+    ...subsetOfOnly(action),
     ...(action.requestTimeoutMs !== undefined && { timeout: duration(action.requestTimeoutMs) }),
     ...(action.maxGrpcTimeoutMs !== undefined && {
       maxStreamDuration: { grpcTimeoutHeaderMax: duration(action.maxGrpcTimeoutMs) },
@@ -83,30 +90,35 @@ export function encodeForward(
 }
 
 function clusterSpecifier(
-  clusters: readonly WeightedCluster[],
+  { clusters, splitHeader }: ForwardAction,
   form: EncodeForm,
 ): RouteAction['clusterSpecifier'] {
   const [only, ...more] = clusters;
-  if (only && more.length === 0 && isPlain(only)) return { case: 'cluster', value: only.name };
+  if (only && more.length === 0 && isPlain(only) && splitHeader === undefined)
+    return { case: 'cluster', value: only.name };
   return {
     case: 'weightedClusters',
     value: create(WeightedClusterSchema, {
       clusters: clusters.map((cluster) => clusterWeight(cluster, form)),
+      ...(splitHeader !== undefined && {
+        randomValueSpecifier: { case: 'headerName', value: splitHeader } as const,
+      }),
     }),
   };
 }
 
 /** Labels asked for where one cluster stands by its name alone. */
-function subsetOfOnly(clusters: readonly WeightedCluster[]): Fields<typeof RouteActionSchema> {
+function subsetOfOnly({ clusters, splitHeader }: ForwardAction): Fields<typeof RouteActionSchema> {
   const [only, ...more] = clusters;
-  const match =
-    only && more.length === 0 && isPlain(only) ? metadata({ [LB_METADATA]: only.subset }) : undefined;
+  const alone = only && more.length === 0 && isPlain(only) && splitHeader === undefined;
+  const match = alone ? metadata({ [LB_METADATA]: only.subset }) : undefined;
   return match ? { metadataMatch: match } : {};
 }
 
-function isPlain({ weight, requestHeaders, responseHeaders, filterConfigs }: WeightedCluster): boolean {
+function isPlain({ weight, host, requestHeaders, responseHeaders, filterConfigs }: WeightedCluster): boolean {
   return (
     (weight ?? 1) === 1 &&
+    host === undefined &&
     requestHeaders === undefined &&
     responseHeaders === undefined &&
     filterConfigs === undefined
@@ -119,10 +131,10 @@ function clusterWeight(cluster: WeightedCluster, form: EncodeForm): Fields<typeo
     name: cluster.name,
     weight: cluster.weight ?? 1,
     ...(match && { metadataMatch: match }),
-    requestHeadersToAdd: encodeToAdd(cluster.requestHeaders),
-    requestHeadersToRemove: [...(cluster.requestHeaders?.remove ?? [])],
-    responseHeadersToAdd: encodeToAdd(cluster.responseHeaders),
-    responseHeadersToRemove: [...(cluster.responseHeaders?.remove ?? [])],
+    ...(cluster.host !== undefined && {
+      hostRewriteSpecifier: { case: 'hostRewriteLiteral', value: cluster.host } as const,
+    }),
+    ...encodeEditsOf(cluster, form.release),
     typedPerFilterConfig: encodeOverrides(cluster.filterConfigs, form),
   };
 }
@@ -131,7 +143,16 @@ function hashPolicy(policy: HashPolicy): Fields<typeof HashPolicySchema> {
   const terminal = policy.terminal ?? false;
   switch (policy.kind) {
     case 'header':
-      return { policySpecifier: { case: 'header', value: { headerName: policy.name } }, terminal };
+      return {
+        policySpecifier: {
+          case: 'header',
+          value: {
+            headerName: policy.name,
+            ...(policy.rewrite && { regexRewrite: encodeRegexRewrite(policy.rewrite) }),
+          },
+        },
+        terminal,
+      };
     case 'query':
       return { policySpecifier: { case: 'queryParameter', value: { name: policy.name } }, terminal };
     case 'source-ip':
@@ -150,11 +171,35 @@ function hashPolicy(policy: HashPolicy): Fields<typeof HashPolicySchema> {
   }
 }
 
+function encodeRegexRewrite({ pattern, substitution }: RegexRewrite): RegexMatchAndSubstitute {
+  return create(RegexMatchAndSubstituteSchema, { pattern: { regex: pattern }, substitution });
+}
+
+function hostSpecifier({ host, hostFrom }: Rewrite): Fields<typeof RouteActionSchema> {
+  if (host !== undefined) return { hostRewriteSpecifier: { case: 'hostRewriteLiteral', value: host } };
+  if (hostFrom === undefined) return {};
+  return {
+    hostRewriteSpecifier:
+      hostFrom.kind === 'header'
+        ? { case: 'hostRewriteHeader', value: hostFrom.name }
+        : { case: 'hostRewritePathRegex', value: encodeRegexRewrite(hostFrom) },
+  };
+}
+
 function rewrite(rewritten: Rewrite | undefined): Fields<typeof RouteActionSchema> {
   const path = rewritten?.path;
   return {
-    ...(rewritten?.host !== undefined && {
-      hostRewriteSpecifier: { case: 'hostRewriteLiteral', value: rewritten.host } as const,
+    ...(rewritten && hostSpecifier(rewritten)),
+    ...(rewritten?.forwardHost === true && { appendXForwardedHost: true }),
+    ...(path?.kind === 'regex' && { regexRewrite: encodeRegexRewrite(path) }),
+    ...(path?.kind === 'template' && {
+      pathRewritePolicy: {
+        name: 'envoy.path.rewrite.uri_template.uri_template_rewriter',
+        typedConfig: anyPack(
+          UriTemplateRewriteConfigSchema,
+          create(UriTemplateRewriteConfigSchema, { pathTemplateRewrite: path.value }),
+        ),
+      },
     }),
     // '' would be no rewrite at all; taking a prefix away leaves a path that begins with a slash.
     ...(path?.kind === 'prefix' && { prefixRewrite: path.value === '' ? '/' : path.value }),
@@ -186,12 +231,13 @@ export function encodeRedirect(action: ModelRedirect): RedirectAction {
       schemeRewriteSpecifier: { case: 'schemeRedirect', value: action.scheme } as const,
     }),
     ...(action.host !== undefined && { hostRedirect: action.host }),
-    ...(action.port !== undefined && { portRedirect: action.port }),
+    ...(typeof action.port === 'number' && { portRedirect: action.port }),
+    stripQuery: action.stripQuery ?? false,
     ...(path && {
-      pathRewriteSpecifier: {
-        case: path.kind === 'full' ? 'pathRedirect' : 'prefixRewrite',
-        value: path.value,
-      } as const,
+      pathRewriteSpecifier:
+        path.kind === 'regex'
+          ? ({ case: 'regexRewrite', value: encodeRegexRewrite(path) } as const)
+          : ({ case: path.kind === 'full' ? 'pathRedirect' : 'prefixRewrite', value: path.value } as const),
     }),
     responseCode: CODES[action.status ?? 302],
   });

@@ -1,5 +1,10 @@
 import { create } from '@bufbuild/protobuf';
-import type { Route as ModelRoute, RouteConfig, VirtualHost as ModelVirtualHost } from '@tulle/model';
+import {
+  RETRY_FILTER,
+  type Route as ModelRoute,
+  type RouteConfig,
+  type VirtualHost as ModelVirtualHost,
+} from '@tulle/model';
 import {
   type RouteConfiguration,
   RouteConfigurationSchema,
@@ -8,12 +13,13 @@ import {
   type Route,
   RouteSchema,
   type VirtualHost,
+  VirtualHost_TlsRequirementType as TlsRequirement,
   VirtualHostSchema,
 } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
 import { encodeOverrides } from './filters.ts';
 import type { EncodeForm } from './form.ts';
-import { encodeToAdd } from './header-edits.ts';
-import { encodeRouteMatch, invertedQuery } from './matchers.ts';
+import { encodeEditsOf } from './header-edits.ts';
+import { encodeRouteMatch, invertedHeaders, invertedQuery } from './matchers.ts';
 import { encodeRateLimits } from './rate-limit-actions.ts';
 import {
   encodeDirectResponse,
@@ -21,6 +27,7 @@ import {
   encodeRedirect,
   overrideInRetryPolicy,
 } from './route-action.ts';
+import { retryReasons } from './retry.ts';
 import { tulleMetadata } from './values.ts';
 
 export function encodeRouteConfig(config: RouteConfig, form: EncodeForm): RouteConfiguration {
@@ -28,9 +35,30 @@ export function encodeRouteConfig(config: RouteConfig, form: EncodeForm): RouteC
     name: config.name,
     virtualHosts: config.virtualHosts.map((host) => encodeVirtualHost(host, form)),
     // A domain without port matches any port. Where some domain has one, Envoy's switch would hide it from the match.
+    ...encodeEditsOf(config, form.release),
+    // A client of the release before does so without being told.
+    mostSpecificHeaderMutationsWins: config.headerOrder !== 'specific-first' && form.release === 'this',
+    typedPerFilterConfig: encodeOverrides(config.filterConfigs, form),
+    ...maxBodyBytes(config, form),
     ignorePortInHostMatching: !config.virtualHosts.some(({ domains }) => domains.some(hasPort)),
   });
 }
+
+/** Envoy refuses longer direct responses than 4 KiB unless it is told of them. */
+const ENVOY_MAX_BODY_BYTES = 4_096;
+
+function maxBodyBytes(
+  { virtualHosts }: RouteConfig,
+  { release }: EncodeForm,
+): { maxDirectResponseBodySizeBytes?: number } {
+  let most = 0;
+  for (const { routes } of virtualHosts)
+    for (const { action } of routes)
+      if (action.kind === 'direct') most = Math.max(most, Buffer.byteLength(action.body ?? ''));
+  return most > ENVOY_MAX_BODY_BYTES && release === 'this' ? { maxDirectResponseBodySizeBytes: most } : {};
+}
+
+const TLS_FOR = { all: TlsRequirement.ALL, external: TlsRequirement.EXTERNAL_ONLY } as const;
 
 function hasPort(domain: string): boolean {
   return /:\d+$/.test(domain) && (domain.startsWith('[') || domain.indexOf(':') === domain.lastIndexOf(':'));
@@ -42,6 +70,10 @@ function encodeVirtualHost(host: ModelVirtualHost, form: EncodeForm): VirtualHos
     domains: [...host.domains],
     routes: host.routes.map((route) => encodeRoute(route, form)),
     rateLimits: encodeRateLimits(host.rateLimits),
+    ...encodeEditsOf(host, form.release),
+    ...(host.requireTls && { requireTls: TLS_FOR[host.requireTls] }),
+    includeRequestAttemptCount: host.attemptCount?.request ?? false,
+    includeAttemptCountInResponse: host.attemptCount?.response ?? false,
     typedPerFilterConfig: encodeOverrides(host.filterConfigs, form),
   });
 }
@@ -50,20 +82,29 @@ function encodeRoute(route: ModelRoute, form: EncodeForm): Route {
   const { action } = route;
   const extra = tulleMetadata({
     invertedQuery: invertedQuery(route.match),
+    invertedHeaders: form.release === 'this' ? invertedHeaders(route.match) : undefined,
     code: action.kind === 'direct' ? action.code : undefined,
+    // Envoy keeps the port that was asked for; the release before knows no other way than Tulle's.
+    retryOn:
+      action.kind === 'forward' && form.release === 'this'
+        ? retryReasons(route.filterConfigs?.[RETRY_FILTER])
+        : undefined,
+    redirectPort:
+      action.kind === 'redirect' && action.port === undefined && form.release === 'this'
+        ? 'derived'
+        : undefined,
     // A client of the release before sheds no load, and would refuse what it does not know.
     priority: form.release === 'this' ? route.priority : undefined,
     trustIdempotencyKey: action.kind === 'forward' ? action.trustIdempotencyKey : undefined,
   });
   return create(RouteSchema, {
     name: route.name,
-    match: encodeRouteMatch(route.match),
+    match: encodeRouteMatch(route.match, form.release),
     action: encodeAction(route, form),
     ...(extra && { metadata: extra }),
-    requestHeadersToAdd: encodeToAdd(route.requestHeaders),
-    requestHeadersToRemove: [...(route.requestHeaders?.remove ?? [])],
-    responseHeadersToAdd: encodeToAdd(route.responseHeaders),
-    responseHeadersToRemove: [...(route.responseHeaders?.remove ?? [])],
+    ...encodeEditsOf(route, form.release),
+    ...(action.kind === 'forward' &&
+      action.maxReplayBytes !== undefined && { perRequestBufferLimitBytes: action.maxReplayBytes }),
     typedPerFilterConfig: encodeOverrides(route.filterConfigs, form, overrideInRetryPolicy(route)),
   });
 }

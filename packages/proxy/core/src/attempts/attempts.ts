@@ -134,6 +134,9 @@ export function sendAttempt(stream: Stream, connection: UpstreamStream): void {
   attempt.reused = connection.reused;
   attempt.identity = connection.identity;
   if (stream.deadlineMs !== 0) tellDeadline(stream);
+  const action = stream.route?.action;
+  if (action?.kind === 'forward' && action.countsToEndpoint)
+    stream.headers.put('x-envoy-attempt-count', String(stream.attemptCount));
   const fault = connection.sendHead(stream);
   if (fault !== undefined) {
     stream.engine.log.error(`request not sent: ${fault}`, { requestId: stream.requestId });

@@ -22,7 +22,7 @@ export function hashKey(stream: Stream, policies: readonly CompiledHashPolicy[])
 function valueOf(stream: Stream, policy: CompiledHashPolicy): string | undefined {
   switch (policy.kind) {
     case 'header':
-      return headerValue(stream, policy.name);
+      return headerValue(stream, policy);
     case 'query':
       return stream.query === undefined ? undefined : firstQueryValue(stream.query, policy.name);
     case 'source-ip':
@@ -33,9 +33,10 @@ function valueOf(stream: Stream, policy: CompiledHashPolicy): string | undefined
 }
 
 /** Lines in the order of their values: who repeats a field means a set of them (Envoy sorts likewise). */
-function headerValue({ headers }: Stream, name: string): string | undefined {
+function headerValue({ headers }: Stream, { name, rewrite }: CompiledHashPolicy): string | undefined {
   if (!headers.has(name)) return undefined;
-  const lines = headers.getAll(name);
+  const given = headers.getAll(name);
+  const lines = rewrite === undefined ? given : given.map(rewrite);
   return lines.length === 1 ? lines[0] : lines.toSorted().join('\n');
 }
 

@@ -1,11 +1,17 @@
 import { BODY_NONE } from '@tulle/http1';
-import { isElementPrefix } from '@tulle/match';
-import type { RedirectAction, Rewrite } from '@tulle/model';
-import { applyEdits, type CompiledForward, type CompiledRoute } from '../compile/compiled.ts';
+import { hostOf, isPrivateAddress, normalizeHost, portOf } from '@tulle/match';
+import type {
+  CompiledForward,
+  CompiledPathRewrite,
+  CompiledRedirect,
+  CompiledRewrite,
+  CompiledRoute,
+} from '../compile/compiled.ts';
 import { isGrpcCall } from '../grpc/grpc-call.ts';
 import { beginDeadline } from '../grpc/grpc-timeout.ts';
 import { rescue } from '../rescue.ts';
 import type { Stream } from '../stream/stream.ts';
+import { editFields } from './edits.ts';
 import { recordReply } from './reply.ts';
 import { collectsRequest } from './request-steps.ts';
 import { carryOutReply } from './response.ts';
@@ -18,17 +24,14 @@ export function act(stream: Stream): void {
   if (route === undefined) return rescue(stream, 'TULLE_ROUTE_NOT_FOUND');
   if (endsHere(stream)) return;
   const { action } = route;
+  if (route.requireTls !== undefined && needsTls(stream, route.requireTls)) return toHttps(stream);
   switch (action.kind) {
-    case 'redirect':
-      recordReply(
-        stream,
-        action.status ?? 302,
-        'TULLE_LOCAL_REPLY',
-        '',
-        ['location', locationOf(stream, route, action)],
-        'redirect',
-      );
+    case 'redirect': {
+      const location = locationOf(stream, route, action);
+      if (location === '') return refuseRewritten(stream);
+      recordReply(stream, action.status ?? 302, 'TULLE_LOCAL_REPLY', '', ['location', location], 'redirect');
       return finishLocal(stream, route);
+    }
     case 'direct':
       recordReply(
         stream,
@@ -66,8 +69,22 @@ function endsHere(stream: Stream): boolean {
   return true;
 }
 
+/** Whether the request came in plain text and this kind of caller is to come by TLS. */
+function needsTls(stream: Stream, whom: 'all' | 'external'): boolean {
+  if (stream.scheme === 'https') return false;
+  return whom === 'all' || !isPrivateAddress(stream.downstream.connection.remoteAddress);
+}
+
+/** The same place by HTTPS (Envoy `VirtualHost.require_tls`). */
+function toHttps(stream: Stream): void {
+  const { authority, query } = stream;
+  const location = `https://${hostOf(authority)}${stream.path}${query === undefined ? '' : `?${query}`}`;
+  recordReply(stream, 301, 'TULLE_LOCAL_REPLY', '', ['location', location], 'tls_required');
+  carryOutReply(stream);
+}
+
 function finishLocal(stream: Stream, route: CompiledRoute): void {
-  applyEdits(stream.localFields, route.responseEdits);
+  editFields(stream, stream.localFields, route.responseEdits);
   carryOutReply(stream);
 }
 
@@ -76,8 +93,11 @@ function forward(stream: Stream, route: CompiledRoute, action: CompiledForward):
   if (target === undefined)
     return rescue(stream, 'TULLE_BACKEND_INVALID', 'invalid_backend_ref{weights_sum_to_0}');
   if (!chooseUpgrade(stream, action)) return rescue(stream, 'TULLE_UPGRADE_REFUSED');
-  if (action.rewrite !== undefined) rewrite(stream, route, action.rewrite);
-  if (target.requestEdits.length > 0) applyEdits(stream.headers, target.requestEdits);
+  if (action.rewrite !== undefined || target.host !== '') {
+    if (!rewrite(stream, route, action.rewrite, target.host)) return refuseRewritten(stream);
+  }
+  if (target.requestEdits.length > 0) editFields(stream, stream.headers, target.requestEdits);
+  if (action.maxReplayBytes >= 0) stream.replay.maxBytes = action.maxReplayBytes;
   if (stream.table.requestHeaders !== null) stream.grpc = isGrpcCall(stream);
   if (stream.grpc) beginDeadline(stream, action);
   if (action.idleTimeoutMs >= 0 && action.idleTimeoutMs !== stream.idleTimeoutMs) {
@@ -117,46 +137,95 @@ function chooseUpgrade(stream: Stream, action: CompiledForward): boolean {
   return true;
 }
 
-function rewrite(stream: Stream, route: CompiledRoute, { host, path }: Rewrite): void {
-  stream.matchedPath = stream.path;
-  stream.matchedAuthority = stream.authority;
-  if (host !== undefined) stream.authority = host;
-  if (path !== undefined) stream.path = rewrittenPath(stream.path, route, path);
+/** What the route makes of the path is no path. */
+function refuseRewritten(stream: Stream): void {
+  rescue(stream, 'TULLE_PATH_REFUSED', 'path_normalization_failed{rewrite}');
 }
 
-/** Gateway API ReplaceFullPath and ReplacePrefixMatch. */
-function rewrittenPath(
-  path: string,
+/** @param ownHost of the backend, `''` for none. @returns false where no path comes out */
+function rewrite(
+  stream: Stream,
   route: CompiledRoute,
-  rule: { readonly kind: 'full' | 'prefix'; readonly value: string },
-): string {
+  rule: CompiledRewrite | undefined,
+  ownHost: string,
+): boolean {
+  stream.matchedPath = stream.path;
+  stream.matchedAuthority = stream.authority;
+  const host = ownHost !== '' || rule === undefined ? ownHost : hostBy(stream, rule);
+  const path = rule?.path === undefined ? stream.path : rewrittenPath(stream.path, route, rule.path);
+  if (path === '') return false;
+  if (host !== '') {
+    if (rule?.forwardHost === true) appendField(stream.headers, 'x-forwarded-host', stream.authority);
+    stream.authority = host;
+  }
+  stream.path = path;
+  return true;
+}
+
+/** The host that a request is given; `''`: it keeps its own. */
+function hostBy({ headers, path }: Stream, { host, hostFrom }: CompiledRewrite): string {
+  if (host !== undefined) return host;
+  if (hostFrom === undefined) return '';
+  return normalizeHost(typeof hostFrom === 'string' ? (headers.get(hostFrom) ?? '') : hostFrom(path));
+}
+
+function appendField(headers: Stream['headers'], name: string, value: string): void {
+  const lines = headers.getAll(name);
+  // Several lines are a list as they stand; they are never joined.
+  if (lines.length === 1) headers.put(name, `${lines[0] as string}, ${value}`);
+  else headers.add(name, value);
+}
+
+/** Gateway API ReplaceFullPath and ReplacePrefixMatch. @returns `''` where no path comes out */
+function rewrittenPath(path: string, route: CompiledRoute, rule: CompiledPathRewrite): string {
+  if (rule.kind === 'made') return rule.make(path);
   if (rule.kind === 'full') return rule.value === '' ? '/' : rule.value;
-  const { prefix, bytesPrefix } = route;
-  if (bytesPrefix !== undefined && path.startsWith(bytesPrefix)) {
+  const { prefix, bytesPrefix, ignoreCase } = route;
+  const begins = (start: string): boolean =>
+    ignoreCase ? path.slice(0, start.length).toLowerCase() === start.toLowerCase() : path.startsWith(start);
+  if (bytesPrefix !== undefined && begins(bytesPrefix)) {
     const replaced = rule.value + path.slice(bytesPrefix.length);
     return replaced.startsWith('/') ? replaced : `/${replaced}`;
   }
-  if (prefix === undefined || !isElementPrefix(prefix, path)) return path;
+  // Where no prefix is matched, what matched is the whole path (Envoy `prefix_rewrite`).
+  if (prefix === undefined && bytesPrefix === undefined) return rule.value === '' ? '/' : rule.value;
+  if (prefix === undefined || !begins(prefix)) return path;
+  if (prefix !== '' && path.length > prefix.length && path.charAt(prefix.length) !== '/') return path;
   const rest = path.slice(prefix.length);
   const base = rule.value.endsWith('/') ? rule.value.slice(0, -1) : rule.value;
   if (rest === '' || rest === '/') return base + rest === '' ? '/' : base + rest;
   return rest.startsWith('/') ? base + rest : `${base}/${rest}`;
 }
 
-function locationOf(stream: Stream, route: CompiledRoute, action: RedirectAction): string {
-  const { connection } = stream.downstream;
-  const scheme = action.scheme ?? (connection.tls ? 'https' : 'http');
+/** @returns `''` where no path comes out */
+function locationOf(stream: Stream, route: CompiledRoute, action: CompiledRedirect): string {
+  const asked = stream.scheme;
+  const scheme = action.scheme ?? asked;
   const { authority } = stream;
-  const colon = authority.lastIndexOf(':');
-  const hasPort = colon > authority.lastIndexOf(']') && colon >= 0;
-  const host = action.host ?? (hasPort ? authority.slice(0, colon) : authority);
-  const askedPort = hasPort ? Number(authority.slice(colon + 1)) : 0;
-  // Gateway API: the listener's port, unless a scheme brings its own. A sidecar listens elsewhere than callers asked.
-  const ownPort =
-    connection.direction !== 'unspecified' || connection.localPort === 0 ? askedPort : connection.localPort;
-  const port = action.port ?? (action.scheme === undefined ? ownPort : 0);
-  const wellKnown = scheme === 'https' ? 443 : 80;
+  const host = action.host ?? hostOf(authority);
+  const port = redirectPort(stream, action, asked);
+  const wellKnown = WELL_KNOWN[scheme] ?? 80;
   const path = action.path === undefined ? stream.path : rewrittenPath(stream.path, route, action.path);
-  const query = stream.query === undefined ? '' : `?${stream.query}`;
-  return `${scheme}://${host}${port === 0 || port === wellKnown ? '' : `:${port}`}${path}${query}`;
+  if (path === '') return '';
+  const ownQuery = action.path?.kind === 'full' && path.includes('?');
+  const query =
+    stream.query === undefined || action.stripQuery === true || ownQuery ? '' : `?${stream.query}`;
+  const showsPort = port !== 0 && (action.port === 'asked' || port !== wellKnown);
+  return `${scheme}://${host}${showsPort ? `:${port}` : ''}${path}${query}`;
+}
+
+const WELL_KNOWN: Readonly<Record<string, number>> = { http: 80, https: 443 };
+
+/** 0: none is said. */
+function redirectPort(stream: Stream, { port, host, scheme }: CompiledRedirect, asked: string): number {
+  const askedPort = portOf(stream.authority);
+  if (port === 'asked') {
+    if (host !== undefined) return 0;
+    return scheme !== undefined && scheme !== asked && askedPort === WELL_KNOWN[asked] ? 0 : askedPort;
+  }
+  if (port !== undefined) return port;
+  if (scheme !== undefined) return 0;
+  // Gateway API: the listener's port, unless a scheme brings its own. A sidecar listens elsewhere than callers asked.
+  const { direction, localPort } = stream.downstream.connection;
+  return direction !== 'unspecified' || localPort === 0 ? askedPort : localPort;
 }

@@ -1,11 +1,11 @@
 import type { FieldTable } from '@tulle/fields';
 import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE, stripHopByHop } from '@tulle/http1';
-import { applyEdits } from '../compile/compiled.ts';
 import { canEndAsGrpc, writeGrpcTrailers } from '../grpc/grpc-reply.ts';
 import { PAUSE_FLOW, PAUSE_HOOK } from '../sides.ts';
 import { AT_END, AT_RESPONSE, type Stream } from '../stream/stream.ts';
 import { BodyPipe, type PipeOutlet } from './body.ts';
 import { completeIfOver, completeStream } from './complete.ts';
+import { editFields } from './edits.ts';
 import { adoptReply, recordFailure } from './reply.ts';
 import { RESPONSE_HEADERS, RESPONSE_TRAILERS } from './phases.ts';
 import { BUFFER, TRANSFORM, type DataStep } from './tables.ts';
@@ -22,7 +22,10 @@ export function deliver(stream: Stream): void {
   stream.responseLength = head.contentLength;
   stream.reason = head.reason;
   if (stream.target !== undefined && stream.target.responseEdits.length > 0)
-    applyEdits(stream.responseFields, stream.target.responseEdits);
+    editFields(stream, stream.responseFields, stream.target.responseEdits);
+  const action = stream.route?.action;
+  if (action?.kind === 'forward' && action.countsToCaller)
+    stream.responseFields.put('x-envoy-attempt-count', String(stream.attemptCount));
   if (stream.hashCookie !== '') stream.responseFields.add('set-cookie', stream.hashCookie);
   const server = stream.chain.settings.serverHeader;
   if (server !== undefined) stream.responseFields.put('server', server);

@@ -28,7 +28,7 @@ export function matchRoute(stream: Stream): void {
 function drawTarget(stream: Stream, action: CompiledForward): number {
   const { targets } = action;
   if (targets.length === 1) return 0;
-  let draw = stream.engine.random() * action.totalWeight;
+  let draw = numberOf(stream, action) ?? stream.engine.random() * action.totalWeight;
   for (let i = 0; i < targets.length - 1; i++) {
     draw -= (targets[i] as ForwardTarget).weight;
     if (draw < 0) return i;
@@ -37,6 +37,12 @@ function drawTarget(stream: Stream, action: CompiledForward): number {
   let last = targets.length - 1;
   while ((targets[last] as ForwardTarget).weight === 0) last--;
   return last;
+}
+
+/** The number by which the request itself says where in the split it falls. */
+function numberOf({ headers }: Stream, { splitHeader, totalWeight }: CompiledForward): number | undefined {
+  const text = splitHeader === '' ? undefined : headers.get(splitHeader);
+  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) % totalWeight : undefined;
 }
 
 /** `stream.rematch()`: filters that ran and are not in force any more are remembered, since they complete too. */

@@ -1,28 +1,33 @@
 import { findInvalidName, findInvalidValue } from '@tulle/fields';
+import type { CompileContext } from '@tulle/match';
 import type { HashPolicy } from '@tulle/model';
 import type { CompiledHashPolicy } from './compiled.ts';
-import type { Issues } from './issues.ts';
 
 /** Compiles what requests are told together by; names and values are checked here. `null`: nothing. */
 export function compileHashPolicy(
   policies: readonly HashPolicy[] | undefined,
   path: string,
-  issues: Issues,
+  context: CompileContext,
 ): readonly CompiledHashPolicy[] | null {
   if (policies === undefined || policies.length === 0) return null;
   return Object.freeze(
     policies.map((policy, index): CompiledHashPolicy => {
       const at = `${path}/${index}`;
       const { kind, terminal = false } = policy;
-      if (kind === 'source-ip') return { kind, name: '', terminal, cookieTail: undefined };
+      if (kind === 'source-ip')
+        return { kind, name: '', terminal, cookieTail: undefined, rewrite: undefined };
       const { name } = policy;
       if (kind !== 'query' && findInvalidName(name.toLowerCase()) >= 0)
-        issues.add(`${at}/name`, `${JSON.stringify(name)} is no name of a ${kind}`);
+        context.issue(`${at}/name`, `${JSON.stringify(name)} is no name of a ${kind}`);
       return {
         kind,
         name: kind === 'header' ? name.toLowerCase() : name,
         terminal,
-        cookieTail: kind === 'cookie' ? tailOf(policy, at, issues) : undefined,
+        cookieTail: kind === 'cookie' ? tailOf(policy, at, context) : undefined,
+        rewrite:
+          policy.kind === 'header' && policy.rewrite !== undefined
+            ? context.rewrite(policy.rewrite, `${at}/rewrite`)
+            : undefined,
       };
     }),
   );
@@ -32,16 +37,19 @@ export function compileHashPolicy(
 function tailOf(
   { ttlMs, path, attributes = [] }: Extract<HashPolicy, { kind: 'cookie' }>,
   at: string,
-  issues: Issues,
+  context: CompileContext,
 ): string | undefined {
   if (ttlMs === undefined) {
     if (path !== undefined || attributes.length > 0)
-      issues.add(at, 'a cookie without ttlMs is never made up; leave path and attributes out, or give ttlMs');
+      context.issue(
+        at,
+        'a cookie without ttlMs is never made up; leave path and attributes out, or give ttlMs',
+      );
     return undefined;
   }
   const check = (text: string, where: string): string => {
     if (text.includes(';') || findInvalidValue(text) >= 0)
-      issues.add(`${at}/${where}`, `${JSON.stringify(text)} cannot stand in a cookie`);
+      context.issue(`${at}/${where}`, `${JSON.stringify(text)} cannot stand in a cookie`);
     return text;
   };
   return [

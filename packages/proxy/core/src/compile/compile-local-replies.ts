@@ -8,7 +8,7 @@ import {
   type Render,
 } from '@tulle/record-format';
 import type { CompiledLocalReplies, CompiledReplyFormat, CompiledReplyMapper } from './compiled.ts';
-import { compileEdits } from './compile-routes.ts';
+import { compileEdits } from './compile-edits.ts';
 import type { Issues } from './issues.ts';
 
 /** Values in a reply are cut past this: whoever reads it is a person, or a program that looks for a code. */

@@ -1,27 +1,26 @@
 import { subsetCriteria, type SubsetCriteria } from '@tulle/balance';
 import type { RouteInfo } from '@tulle/filter';
-import { findInvalidName, findInvalidValue, knownNameId, LAST_FRAMING } from '@tulle/fields';
 import {
+  CompileContext,
   compileRoutes,
   normalizeConfiguredPath,
-  normalizeHost,
   usesRegex,
   type RegexEngine,
   type RouteMatcher,
 } from '@tulle/match';
-import type {
-  ForwardAction,
-  HeaderEdits,
-  RedirectAction,
-  Route,
-  RouteConfig,
-  RouteRateLimits,
-  VirtualHost,
+import {
+  RATE_LIMITS,
+  type ForwardAction,
+  type Route,
+  type RouteConfig,
+  type RouteRateLimits,
+  type VirtualHost,
 } from '@tulle/model';
-import { RATE_LIMITS } from '@tulle/model';
 import { EMPTY_TABLE } from '../chain/tables.ts';
 import type { ClusterRef } from '../upstream/cluster.ts';
+import { compileEdits } from './compile-edits.ts';
 import { compileHashPolicy } from './compile-hash-policy.ts';
+import { compileHost, compileRedirect, compileRewrite } from './compile-rewrite.ts';
 import type {
   CompiledAction,
   CompiledEdits,
@@ -58,7 +57,7 @@ export function compileRouteConfig(
     compileRoutes<CompiledRoute>(
       config,
       (route, host) =>
-        compileRoute(route, host, index++, positions.get(host)?.get(route) ?? NOWHERE, context),
+        compileRoute(route, host, config, index++, positions.get(host)?.get(route) ?? NOWHERE, context),
       context.regex,
     ),
   );
@@ -70,9 +69,16 @@ interface Position {
   readonly place: string;
   readonly hostPath: string;
   readonly hostPlace: string;
+  readonly configPath: string;
 }
 
-const NOWHERE: Position = Object.freeze({ path: '', place: '', hostPath: '', hostPlace: '' });
+const NOWHERE: Position = Object.freeze({
+  path: '',
+  place: '',
+  hostPath: '',
+  hostPlace: '',
+  configPath: '',
+});
 
 function positionsOf(
   config: RouteConfig,
@@ -86,7 +92,13 @@ function positionsOf(
       const placeOfRoute = placer(hostPlace);
       const positions = host.routes.map((route, r): [Route, Position] => [
         route,
-        { path: `${hostPath}/routes/${r}`, place: placeOfRoute(route.name), hostPath, hostPlace },
+        {
+          path: `${hostPath}/routes/${r}`,
+          place: placeOfRoute(route.name),
+          hostPath,
+          hostPlace,
+          configPath: path,
+        },
       ]);
       return [host, new Map(positions)];
     }),
@@ -106,20 +118,36 @@ function placer(within: string): (name: string) => string {
 function compileRoute(
   route: Route,
   host: VirtualHost,
+  config: RouteConfig,
   index: number,
-  { path, place, hostPath, hostPlace }: Position,
+  { path, place, hostPath, hostPlace, configPath }: Position,
   context: RouteContext,
 ): CompiledRoute {
-  const { tables } = context;
+  const { tables, issues } = context;
   const layers: OverrideLayer[] = [
+    { configs: config.filterConfigs, path: configPath, place: '' },
     { configs: host.filterConfigs, path: hostPath, place: hostPlace },
     { configs: route.filterConfigs, path, place },
   ];
-  const requestEdits = compileEdits(route.requestHeaders, `${path}/requestHeaders`, context.issues);
-  const responseEdits = compileEdits(route.responseHeaders, `${path}/responseHeaders`, context.issues);
+  // Outermost first.
+  const places = [
+    { edits: config, at: configPath },
+    { edits: host, at: hostPath },
+    { edits: route, at: path },
+  ];
+  const around: EditsAround = {
+    specificFirst: config.headerOrder === 'specific-first',
+    request: places.map(({ edits, at }) =>
+      compileEdits(edits.requestHeaders, `${at}/requestHeaders`, issues),
+    ),
+    response: places.map(({ edits, at }) =>
+      compileEdits(edits.responseHeaders, `${at}/responseHeaders`, issues),
+    ),
+  };
   const { kind } = route.match.path;
   // As requests have it: the spelling that a rewrite takes off is the canonical one.
-  const value = kind === 'regex' ? route.match.path.value : canonicalPath(route.match.path.value);
+  const isText = kind === 'exact' || kind === 'prefix' || kind === 'bytes-prefix';
+  const value = isText ? canonicalPath(route.match.path.value) : route.match.path.value;
   return Object.freeze({
     kind: 'route',
     index,
@@ -129,21 +157,31 @@ function compileRoute(
     priority: route.priority ?? 'default',
     match: route.match,
     pattern: route.match.path.value,
+    ignoreCase: route.match.path.ignoreCase === true,
     prefix: kind === 'prefix' ? (value.endsWith('/') ? value.slice(0, -1) : value) : undefined,
     bytesPrefix: kind === 'bytes-prefix' ? value : undefined,
     table: tables.table(layers),
-    responseEdits: [responseEdits].filter((edits) => edits !== undefined),
-    action: compileAction(
-      route,
-      route.match.path.value,
-      path,
-      context,
-      layers,
-      requestEdits,
-      responseEdits,
-      metadataOf(route.action, host),
-    ),
+    requireTls: host.requireTls,
+    responseEdits: inOrder(around, around.response, undefined),
+    action: compileAction(route, host, path, context, layers, around),
   });
+}
+
+/** Edits of the places around a backend, outermost first. */
+interface EditsAround {
+  readonly specificFirst: boolean;
+  readonly request: readonly (CompiledEdits | undefined)[];
+  readonly response: readonly (CompiledEdits | undefined)[];
+}
+
+/** @param own of the backend */
+function inOrder(
+  { specificFirst }: EditsAround,
+  around: readonly (CompiledEdits | undefined)[],
+  own: CompiledEdits | undefined,
+): readonly CompiledEdits[] {
+  const all = [...around, own].filter((edits) => edits !== undefined);
+  return specificFirst ? all.toReversed() : all;
 }
 
 /** What filters find beside the route; one object, whatever the request. */
@@ -160,54 +198,34 @@ const NO_LIMITS: readonly never[] = Object.freeze([]);
 
 function compileAction(
   route: Route,
-  pattern: string,
+  host: VirtualHost,
   path: string,
   context: RouteContext,
   layers: readonly OverrideLayer[],
-  requestEdits: CompiledEdits | undefined,
-  responseEdits: CompiledEdits | undefined,
-  metadata: RouteInfo['metadata'],
+  around: EditsAround,
 ): CompiledAction {
   const { action } = route;
   const at = `${path}/action`;
   switch (action.kind) {
     case 'redirect':
-      checkRedirect(action, at, context.issues);
-      return action;
+      return withContext(context, (matching) => compileRedirect(action, route.match.path, at, matching));
     case 'direct':
       return action;
     case 'forward':
-      return compileForward(
-        route.name,
-        action,
-        pattern,
-        at,
-        context,
-        layers,
-        requestEdits,
-        responseEdits,
-        metadata,
-      );
+      return compileForward(route, host, action, at, context, layers, around);
   }
 }
 
-function checkRedirect(action: RedirectAction, path: string, issues: Issues): void {
-  if (action.host !== undefined && normalizeHost(action.host) === '')
-    issues.add(`${path}/host`, `${JSON.stringify(action.host)} is no host name`);
-  checkPath(action.path?.value, `${path}/path/value`, issues);
+/** Compiles with the matchers' context; what it finds goes to the issues. */
+function withContext<T>({ regex, issues }: RouteContext, compile: (context: CompileContext) => T): T {
+  const context = new CompileContext(regex);
+  const compiled = compile(context);
+  for (const { path, message } of context.issues) issues.add(path, message);
+  return compiled;
 }
 
 function canonicalPath(value: string): string {
   return normalizeConfiguredPath(value) || value;
-}
-
-function checkPath(value: string | undefined, path: string, issues: Issues): void {
-  if (value === undefined || value === '') return;
-  if (!value.startsWith('/') || normalizeConfiguredPath(value) === '')
-    issues.add(
-      path,
-      `${JSON.stringify(value)} is no path; it begins with / and has no query, fragment or dot segments`,
-    );
 }
 
 const NOT_FOUND = {
@@ -217,21 +235,18 @@ const NOT_FOUND = {
 } as const;
 
 function compileForward(
-  name: string,
+  { name, match }: Route,
+  host: VirtualHost,
   action: ForwardAction,
-  pattern: string,
   path: string,
   context: RouteContext,
   layers: readonly OverrideLayer[],
-  routeRequest: CompiledEdits | undefined,
-  routeResponse: CompiledEdits | undefined,
-  metadata: RouteInfo['metadata'],
+  around: EditsAround,
 ): CompiledForward {
   const { issues, settings } = context;
+  const pattern = match.path.value;
+  const metadata = metadataOf(action, host);
   const { rewrite, clusterNotFoundStatus = 503 } = action;
-  checkPath(rewrite?.path?.value, `${path}/rewrite/path/value`, issues);
-  if (rewrite?.host !== undefined && normalizeHost(rewrite.host) === '')
-    issues.add(`${path}/rewrite/host`, `${JSON.stringify(rewrite.host)} is no host name`);
   const placeOfShare = placer(layers.at(-1)?.place ?? '');
   const targets = action.clusters.map((share, index): ForwardTarget => {
     const at = `${path}/clusters/${index}`;
@@ -248,12 +263,13 @@ function compileForward(
       ref: context.cluster(share.name, `${at}/name`),
       weight: share.weight ?? 1,
       subset: criteriaOf(share.subset),
+      host: withContext(context, (matching) => compileHost(share.host, `${at}/host`, matching)),
       table: context.tables.table([
         ...layers,
         { configs: share.filterConfigs, path: at, place: placeOfShare(share.name) },
       ]),
-      requestEdits: [routeRequest, own[0]].filter((edits) => edits !== undefined),
-      responseEdits: [routeResponse, own[1]].filter((edits) => edits !== undefined),
+      requestEdits: inOrder(around, around.request, own[0]),
+      responseEdits: inOrder(around, around.response, own[1]),
     });
   });
   const timeoutMs = action.requestTimeoutMs ?? 15_000;
@@ -261,6 +277,7 @@ function compileForward(
   return Object.freeze({
     kind: 'forward',
     targets,
+    splitHeader: action.splitHeader?.toLowerCase() ?? '',
     totalWeight: targets.reduce((sum, target) => sum + target.weight, 0),
     requestTimeoutMs: timeoutMs,
     grpcTimeoutMs: action.requestTimeoutMs ?? 0,
@@ -268,25 +285,19 @@ function compileForward(
     // Never longer than the request's; one that is as long would only change the error's name.
     perTryTimeoutMs: timeoutMs > 0 && perTryMs >= timeoutMs ? 0 : perTryMs,
     idleTimeoutMs: action.idleTimeoutMs ?? -1,
-    rewrite:
-      rewrite === undefined
-        ? undefined
-        : {
-            ...(rewrite.host === undefined ? {} : { host: normalizeHost(rewrite.host) }),
-            ...(rewrite.path === undefined
-              ? {}
-              : {
-                  path: {
-                    kind: rewrite.path.kind,
-                    value: canonicalPath(rewrite.path.value),
-                  },
-                }),
-          },
+    rewrite: withContext(context, (matching) =>
+      compileRewrite(rewrite, match.path, `${path}/rewrite`, matching),
+    ),
     mirrors: compileMirrors(name, action.mirrors, `${path}/mirrors`, context),
-    hashPolicy: compileHashPolicy(action.hashPolicy, `${path}/hashPolicy`, context.issues),
+    hashPolicy: withContext(context, (matching) =>
+      compileHashPolicy(action.hashPolicy, `${path}/hashPolicy`, matching),
+    ),
     notFound: NOT_FOUND[clusterNotFoundStatus],
     allowUpgrades: (action.allowUpgrades ?? settings.allowUpgrades).map((protocol) => protocol.toLowerCase()),
     trustIdempotencyKey: action.trustIdempotencyKey === true,
+    maxReplayBytes: action.maxReplayBytes ?? -1,
+    countsToEndpoint: host.attemptCount?.request === true,
+    countsToCaller: host.attemptCount?.response === true,
   });
 }
 
@@ -310,6 +321,7 @@ function compileMirrors(
       ref: context.cluster(cluster, `${path}/${index}/cluster`),
       weight: 1,
       subset: undefined,
+      host: '',
       table: EMPTY_TABLE,
       requestEdits: [],
       responseEdits: [],
@@ -317,39 +329,4 @@ function compileMirrors(
     percent,
     shadowHost,
   }));
-}
-
-/** Compiles header edits; names and values are checked here, so that requests need no check. */
-export function compileEdits(
-  edits: HeaderEdits | undefined,
-  path: string,
-  issues: Issues,
-): CompiledEdits | undefined {
-  if (edits === undefined) return undefined;
-  const name = (value: string, at: string): string => {
-    const lower = value.toLowerCase();
-    const id = knownNameId(lower);
-    if (findInvalidName(lower) >= 0)
-      issues.add(at, `${JSON.stringify(value)} is no field name (RFC 9110 §5.6.2)`);
-    else if (id !== 0 && id <= LAST_FRAMING)
-      issues.add(
-        at,
-        `${JSON.stringify(value)} belongs to the framing of one hop and is written by the engine${lower === 'host' ? '; use rewrite.host' : ''}`,
-      );
-    return lower;
-  };
-  const pairs = (list: HeaderEdits['set'], at: string): string[] =>
-    (list ?? []).flatMap((pair, index) => {
-      if (findInvalidValue(pair.value) >= 0)
-        issues.add(
-          `${at}/${index}/value`,
-          `${JSON.stringify(pair.value)} has a character that no field value may have (RFC 9110 §5.5)`,
-        );
-      return [name(pair.name, `${at}/${index}/name`), pair.value];
-    });
-  return {
-    remove: (edits.remove ?? []).map((value, index) => name(value, `${path}/remove/${index}`)),
-    set: pairs(edits.set, `${path}/set`),
-    add: pairs(edits.add, `${path}/add`),
-  };
 }

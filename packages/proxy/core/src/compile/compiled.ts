@@ -7,7 +7,6 @@ import type { RouteMatcher } from '@tulle/match';
 import type {
   DirectResponseAction,
   RedirectAction,
-  Rewrite,
   RouteMatch,
   RoutePriority,
   Http2Keepalive,
@@ -25,6 +24,17 @@ export interface CompiledEdits {
   /** `[name, value, …]` */
   readonly set: readonly string[];
   readonly add: readonly string[];
+  /** What depends on the stream; `null`: nothing does. */
+  readonly depending: readonly DependingEdit[] | null;
+}
+
+/** An edit that depends on what is there, or whose value is made for each stream. */
+export interface DependingEdit {
+  readonly how: 'set' | 'set-if-present' | 'add' | 'add-if-absent';
+  readonly name: string;
+  readonly value: string;
+  /** Makes the value; `undefined`: it is `value`. */
+  readonly render: ((record: StreamRecord) => string) | undefined;
 }
 
 /** One share of a split: where requests go, and what is in force for them. Also the `RouteInfo` that filters see. */
@@ -34,6 +44,8 @@ export interface ForwardTarget extends RouteInfo {
   readonly weight: number;
   /** Labels that the endpoint must have, where the cluster has subsets; `undefined`: none. */
   readonly subset: SubsetCriteria | undefined;
+  /** New `Host`; `''`: as the route says. */
+  readonly host: string;
   readonly table: PhaseTable;
   /** Route's, then backend's. */
   readonly requestEdits: readonly CompiledEdits[];
@@ -44,6 +56,8 @@ export interface ForwardTarget extends RouteInfo {
 export interface CompiledForward {
   readonly kind: 'forward';
   readonly targets: readonly ForwardTarget[];
+  /** Field whose number decides the split; `''`: chance does. */
+  readonly splitHeader: string;
   /** Sum of the weights; 0: the route answers 500 (Gateway API). */
   readonly totalWeight: number;
   readonly requestTimeoutMs: number;
@@ -53,15 +67,40 @@ export interface CompiledForward {
   readonly maxGrpcTimeoutMs: number;
   readonly perTryTimeoutMs: number;
   readonly idleTimeoutMs: number;
-  readonly rewrite: Rewrite | undefined;
+  readonly rewrite: CompiledRewrite | undefined;
   /** Where the chosen cluster is not there. */
   readonly notFound: 'TULLE_ROUTE_NOT_FOUND' | 'TULLE_BACKEND_INVALID' | 'TULLE_CLUSTER_NOT_FOUND';
   readonly allowUpgrades: readonly string[];
   readonly trustIdempotencyKey: boolean;
+  /** Replay buffer of a stream; below 0: the listener's. */
+  readonly maxReplayBytes: number;
+  /** Whether `x-envoy-attempt-count` is told to the endpoint, and to the caller. */
+  readonly countsToEndpoint: boolean;
+  readonly countsToCaller: boolean;
   /** `null`: no endpoint is chosen by a hash. */
   readonly hashPolicy: readonly CompiledHashPolicy[] | null;
   /** `null`: no copies are sent. */
   readonly mirrors: readonly CompiledMirror[] | null;
+}
+
+/** What is changed of a request's target. */
+export interface CompiledRewrite {
+  readonly host: string | undefined;
+  /** A request field, or what makes a host of the path. */
+  readonly hostFrom: string | ((path: string) => string) | undefined;
+  readonly forwardHost: boolean;
+  readonly path: CompiledPathRewrite | undefined;
+}
+
+/** How a path becomes another. */
+export type CompiledPathRewrite =
+  | { readonly kind: 'full' | 'prefix'; readonly value: string }
+  /** @returns `''` where no path comes out */
+  | { readonly kind: 'made'; make(path: string): string };
+
+/** Answers with a redirect. */
+export interface CompiledRedirect extends Omit<RedirectAction, 'path'> {
+  readonly path?: CompiledPathRewrite | undefined;
 }
 
 /** Where copies of a route's requests go. */
@@ -78,12 +117,14 @@ export interface CompiledHashPolicy {
   /** Of a header in lower case. */
   readonly name: string;
   readonly terminal: boolean;
+  /** Of a header: what becomes of each line before it is hashed. */
+  readonly rewrite: ((value: string) => string) | undefined;
   /** Attributes of a cookie that is made up; `undefined`: none is. */
   readonly cookieTail: string | undefined;
 }
 
 /** What a route does. */
-export type CompiledAction = CompiledForward | RedirectAction | DirectResponseAction;
+export type CompiledAction = CompiledForward | CompiledRedirect | DirectResponseAction;
 
 /** A route with everything looked up that can be. */
 export interface CompiledRoute extends RouteInfo {
@@ -95,8 +136,12 @@ export interface CompiledRoute extends RouteInfo {
   /** Its conditions as configured, for explanations. */
   readonly match: RouteMatch;
   readonly action: CompiledAction;
+  /** Who is sent to HTTPS where the request came without; `undefined`: nobody. */
+  readonly requireTls: 'all' | 'external' | undefined;
   /** Who is refused last while the proxy sheds load. */
   readonly priority: RoutePriority;
+  /** Its path was matched in any case. */
+  readonly ignoreCase: boolean;
   /** Element-wise prefix that matched, for prefix rewrites; `undefined` for other kinds of match. */
   readonly prefix: string | undefined;
   /** Plain string prefix that matched. */
@@ -237,7 +282,7 @@ export class HttpChain {
   }
 }
 
-/** Applies edits. Values were validated when they were compiled, names are lower case. */
+/** Applies what depends on no stream. Values were validated when they were compiled, names are lower case. */
 export function applyEdits(table: FieldTable, edits: readonly CompiledEdits[]): void {
   for (let i = 0; i < edits.length; i++) {
     const { remove, set, add } = edits[i] as CompiledEdits;

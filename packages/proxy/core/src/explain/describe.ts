@@ -1,4 +1,4 @@
-import type { PathMatch, RouteMatch, ValueMatch } from '@tulle/model';
+import type { HeaderMatch, PathMatch, RouteMatch } from '@tulle/model';
 
 /** Fields of HTTP whose values are credentials, where an edit or a condition names one. */
 const SECRET_FIELD = /^(?:proxy-)?authorization$|cookie|token|secret|password|api-?key|credential/i;
@@ -9,24 +9,31 @@ export function isSecretField(name: string): boolean {
 }
 
 /** A route's conditions in words. */
-export function describeMatch({ path, method, headers = [], query = [], grpc }: RouteMatch): string {
+export function describeMatch(match: RouteMatch): string {
+  const { path, method, headers = [], query = [], grpc, percent, provenPeer } = match;
   return [
     describePath(path),
     ...(method === undefined ? [] : [`method ${method}`]),
     ...(grpc === true ? ['gRPC'] : []),
     ...headers.map((condition) => `header ${describeValue(condition)}`),
     ...query.map((condition) => `query ${describeValue(condition)}`),
+    ...(provenPeer === undefined ? [] : [`caller ${provenPeer ? 'with' : 'without'} a certificate`]),
+    ...(percent === undefined ? [] : [`${percent} % of the requests`]),
   ].join(', ');
 }
 
-export function describePath({ kind, value }: PathMatch): string {
-  return `path ${kind} ${value}`;
+export function describePath({ kind, value, ignoreCase }: PathMatch): string {
+  return kind === 'connect' ? 'CONNECT' : `path ${kind} ${value}${ignoreCase === true ? ' in any case' : ''}`;
 }
 
-export function describeValue({ name, match, invert }: ValueMatch): string {
+export function describeValue({ name, match, invert, absent }: HeaderMatch): string {
   const value =
     match.kind === 'present'
       ? 'present'
-      : `${match.kind} ${isSecretField(name) ? '[redacted]' : JSON.stringify(match.value)}`;
-  return `${name} ${invert === true ? 'not ' : ''}${value}`;
+      : match.kind === 'range'
+        ? `${match.from} <= value < ${match.to}`
+        : `${match.kind} ${isSecretField(name) ? '[redacted]' : JSON.stringify(match.value)}`;
+  const missing =
+    absent === undefined ? '' : absent === 'empty' ? ', empty where absent' : ', where it is there';
+  return `${name} ${invert === true ? 'not ' : ''}${value}${missing}`;
 }

@@ -57,6 +57,10 @@ export function explainRoute(chain: HttpChain, route: CompiledRoute | undefined,
       );
     if (failed === 'grpc')
       return why('grpc', 'is for gRPC requests only, whose content-type is application/grpc');
+    if (failed === 'peer')
+      return why('peer', `is for callers ${match.provenPeer === true ? 'with' : 'without'} a certificate`);
+    if (failed === 'share')
+      return why('share', `takes ${match.percent ?? 100} % of the requests, not this one`);
     const conditions = failed === 'header' ? match.headers : match.query;
     const failedOne = conditions?.[condition];
     return why(

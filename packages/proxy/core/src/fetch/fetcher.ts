@@ -95,6 +95,7 @@ function targetOf(ref: ClusterRef): ForwardTarget {
     pattern: '',
     ref,
     weight: 1,
+    host: '',
     table: EMPTY_TABLE,
     requestEdits: [],
     responseEdits: [],

@@ -134,6 +134,9 @@ export class Stream {
   /** When the caller of a gRPC call stops waiting, on the clock of `startMs`; 0: it does not say. */
   deadlineMs = 0;
 
+  /** By which it falls into the shares that routes take; below 0: it was not asked for yet. */
+  drawn = -1;
+
   // — attempts —
   readonly attempt: Attempt = new Attempt();
   attemptCount = 0;
@@ -274,6 +277,7 @@ export class Stream {
     this.requestStepsOf = undefined;
     this.upgrade = undefined;
     this.isConnect = false;
+    this.drawn = -1;
     this.grpc = false;
     this.requestMessages.reset();
     this.responseMessages.reset();
@@ -327,6 +331,21 @@ export class Stream {
     this.idleTimer?.cancel();
     this.retryTimer?.cancel();
     this.idleTimeoutMs = 0;
+  }
+
+  get scheme(): string {
+    return this.downstream.connection.tls ? 'https' : 'http';
+  }
+
+  /** Whether the caller proved who it is. */
+  get provenPeer(): boolean {
+    return this.downstream.connection.peerIdentity !== undefined;
+  }
+
+  /** Uniform in [0, 1), one for the whole request. */
+  draw(): number {
+    if (this.drawn < 0) this.drawn = this.engine.random();
+    return this.drawn;
   }
 
   /** Writes a decision note (D10). */

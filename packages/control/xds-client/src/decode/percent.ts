@@ -1,0 +1,17 @@
+import {
+  type FractionalPercent,
+  FractionalPercent_DenominatorType as Denominator,
+} from '@tulle/xds-proto/envoy/type/v3/percent';
+
+const PARTS: ReadonlyMap<number, number> = new Map([
+  [Denominator.HUNDRED, 100],
+  [Denominator.TEN_THOUSAND, 10_000],
+  [Denominator.MILLION, 1_000_000],
+]);
+
+/** 100 is the default here, 0 the default there. @returns `undefined` for 100 */
+export function percentOf(share: FractionalPercent | undefined): number | undefined {
+  if (!share) return 0;
+  const percent = (share.numerator * 100) / (PARTS.get(share.denominator) ?? 100);
+  return percent >= 100 ? undefined : percent;
+}

@@ -1,0 +1,391 @@
+import { createRegistry, fromJson, type JsonValue } from '@bufbuild/protobuf';
+import { anyPack } from '@bufbuild/protobuf/wkt';
+import { RETRY_FILTER, type Route, type RouteConfig } from '@tulle/model';
+import { RouteConfigurationSchema } from '@tulle/xds-proto/envoy/config/route/v3/route';
+import { UriTemplateMatchConfigSchema } from '@tulle/xds-proto/envoy/extensions/path/match/uri_template/v3/uri_template_match';
+import { UriTemplateRewriteConfigSchema } from '@tulle/xds-proto/envoy/extensions/path/rewrite/uri_template/v3/uri_template_rewrite';
+import { OmitCanaryHostsPredicateSchema } from '@tulle/xds-proto/envoy/extensions/retry/host/omit_canary_hosts/v3/omit_canary_hosts';
+import { PreviousHostsPredicateSchema } from '@tulle/xds-proto/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts';
+import { describe, expect, it } from 'vitest';
+import { createResourceDecoder } from '../src/decode/resource.ts';
+
+const registry = createRegistry(
+  PreviousHostsPredicateSchema,
+  OmitCanaryHostsPredicateSchema,
+  UriTemplateMatchConfigSchema,
+  UriTemplateRewriteConfigSchema,
+);
+const TYPE = 'type.googleapis.com/envoy.extensions.';
+const decoder = createResourceDecoder();
+
+/** A route configuration of another control plane, as it is read, or what is refused of it. */
+function read(json: JsonValue): RouteConfig | string[] {
+  const message = fromJson(RouteConfigurationSchema, json, { registry });
+  const decoded = decoder.decode('route', anyPack(RouteConfigurationSchema, message));
+  return decoded.ok ? decoded.resource : decoded.issues.map(({ path }) => path);
+}
+
+const forward = { cluster: 'c' };
+type Json = Readonly<Record<string, JsonValue>>;
+
+/** The one route of a virtual host. */
+function readRoute(route: Json, host: Json = {}, config: Json = {}): Route | string[] {
+  const got = read({
+    name: 'r',
+    ...config,
+    virtual_hosts: [
+      {
+        name: 'v',
+        domains: ['*'],
+        ...host,
+        routes: [{ name: 'one', match: { prefix: '/' }, route: forward, ...route }],
+      },
+    ],
+  });
+  return Array.isArray(got) ? got : (got.virtualHosts[0]?.routes[0] as Route);
+}
+
+const ONLY = 'virtual_hosts[0].routes[0]';
+
+describe('what a route matches', () => {
+  const matchOf = (match: Json): unknown => {
+    const route = readRoute({ match });
+    return Array.isArray(route) ? route : route.match;
+  };
+  const headers = (...list: Json[]): unknown => matchOf({ prefix: '/', headers: list });
+
+  it('treats absent fields as Envoy does', () => {
+    const exact = { string_match: { exact: 'a' } };
+    expect([
+      headers({ name: 'x', ...exact }),
+      headers({ name: 'x', ...exact, invert_match: true }),
+      headers({ name: 'x', ...exact, invert_match: true, treat_missing_header_as_empty: true }),
+      headers({
+        name: 'x',
+        string_match: { safe_regex: { regex: '.*' } },
+        treat_missing_header_as_empty: true,
+      }),
+      headers({ name: 'x', present_match: true, invert_match: true }),
+    ]).toMatchObject([
+      { headers: [{ name: 'x', match: { kind: 'exact', value: 'a' } }] },
+      { headers: [{ invert: true, absent: 'fails' }] },
+      { headers: [{ invert: true }] }, // the same, since '' is not 'a'
+      { headers: [{ match: { kind: 'regex' }, absent: 'empty' }] },
+      { headers: [{ match: { kind: 'present' }, invert: true }] },
+    ]);
+  });
+
+  it('reads pseudo-headers, ranges, shares, templates and callers', () => {
+    expect([
+      headers({ name: ':method', string_match: { safe_regex: { regex: 'GET|HEAD' } } }),
+      headers({ name: 'n', range_match: { start: '-1', end: '5' } }),
+      headers({ name: ':nothing', present_match: true }),
+      matchOf({ prefix: '/a', case_sensitive: false, runtime_fraction: { default_value: { numerator: 3 } } }),
+      matchOf({ connect_matcher: {}, tls_context: { presented: true } }),
+      matchOf({
+        path_match_policy: {
+          name: 'template',
+          typed_config: {
+            '@type': `${TYPE}path.match.uri_template.v3.UriTemplateMatchConfig`,
+            path_template: '/{a}',
+          },
+        },
+      }),
+      matchOf({ prefix: '/', tls_context: { presented: true, validated: false } }),
+      matchOf({
+        prefix: '/',
+        dynamic_metadata: [{ filter: 'f', path: [{ key: 'k' }], value: { present_match: true } }],
+      }),
+    ]).toMatchObject([
+      { headers: [{ name: ':method', match: { kind: 'regex', value: 'GET|HEAD' } }] },
+      { headers: [{ match: { kind: 'range', from: -1, to: 5 } }] },
+      [`${ONLY}.match.headers[0].name`],
+      { path: { kind: 'bytes-prefix', value: '/a', ignoreCase: true }, percent: 3 },
+      { path: { kind: 'connect', value: '' }, provenPeer: true },
+      { path: { kind: 'template', value: '/{a}' } },
+      [`${ONLY}.match.tls_context.validated`],
+      [`${ONLY}.match.dynamic_metadata`],
+    ]);
+  });
+});
+
+describe('what becomes of fields', () => {
+  const option = (key: string, value: string, action?: string, more: Json = {}): Json => ({
+    header: { key, value },
+    ...(action !== undefined && { append_action: action }),
+    ...more,
+  });
+
+  it('is read with every action, operators and percent signs', () => {
+    const route = readRoute({
+      request_headers_to_remove: ['gone'],
+      request_headers_to_add: [
+        option('a', 'x'),
+        option('b', '%DOWNSTREAM_REMOTE_ADDRESS%', 'OVERWRITE_IF_EXISTS_OR_ADD'),
+        option('c', '100%%', 'OVERWRITE_IF_EXISTS'),
+        option('d', 'y', 'ADD_IF_ABSENT'),
+        option('e', ''),
+        option('f', '', 'APPEND_IF_EXISTS_OR_ADD', { keep_empty_value: true }),
+      ],
+    });
+    expect(route).toMatchObject({
+      requestHeaders: {
+        remove: ['gone'],
+        set: [{ name: 'b', value: '%DOWNSTREAM_REMOTE_ADDRESS%', format: true }],
+        setIfPresent: [{ name: 'c', value: '100%' }],
+        add: [
+          { name: 'a', value: 'x' },
+          { name: 'f', value: '' },
+        ],
+        addIfAbsent: [{ name: 'd', value: 'y' }],
+      },
+    });
+  });
+
+  it('is refused where an order would matter that is not kept', () => {
+    expect(
+      readRoute({ response_headers_to_add: [option('a', '1'), option('a', '2', 'ADD_IF_ABSENT')] }),
+    ).toEqual([`${ONLY}.response_headers_to_add`]);
+  });
+
+  it('goes from the route outwards, unless the most specific wins', () => {
+    const edits = { request_headers_to_add: [option('a', '1')] };
+    const order = (config: Json, host: Json = edits): unknown => {
+      const got = read({
+        name: 'r',
+        ...config,
+        virtual_hosts: [
+          {
+            name: 'v',
+            domains: ['*'],
+            ...host,
+            routes: [{ match: { prefix: '/' }, route: forward, ...edits }],
+          },
+        ],
+      });
+      return Array.isArray(got) ? got : got.headerOrder;
+    };
+    expect([order({}), order({ most_specific_header_mutations_wins: true }), order({}, {})]).toEqual([
+      'specific-first',
+      undefined,
+      undefined,
+    ]);
+  });
+});
+
+describe('what a route takes from its virtual host and configuration', () => {
+  const mirror = (cluster: string): Json => ({ request_mirror_policies: [{ cluster }] });
+  const actionOf = (route: Json, host: Json, config: Json = {}): unknown => {
+    const got = readRoute(route, host, config);
+    return Array.isArray(got) ? got : got.action;
+  };
+
+  it('is its mirrors, time for a try and room to repeat, where it says nothing itself', () => {
+    const host = {
+      ...mirror('host'),
+      retry_policy: { retry_on: 'reset', per_try_timeout: '2s' },
+      per_request_buffer_limit_bytes: 1000,
+    };
+    expect([
+      actionOf({}, host, mirror('config')),
+      actionOf({}, {}, mirror('config')),
+      actionOf(
+        {
+          route: { ...forward, ...mirror('own'), retry_policy: { retry_on: 'reset' } },
+          per_request_buffer_limit_bytes: 7,
+        },
+        host,
+      ),
+    ]).toMatchObject([
+      { mirrors: [{ cluster: 'host' }], perTryTimeoutMs: 2000, maxReplayBytes: 1000 },
+      { mirrors: [{ cluster: 'config' }] },
+      { mirrors: [{ cluster: 'own' }], maxReplayBytes: 7 },
+    ]);
+    expect(actionOf({ route: { ...forward, retry_policy: { retry_on: 'reset' } } }, host)).not.toHaveProperty(
+      'perTryTimeoutMs',
+    );
+  });
+
+  it('is how long a direct response may be', () => {
+    const direct = (body: Json, config: Json): unknown => {
+      const got = read({
+        name: 'r',
+        ...config,
+        virtual_hosts: [
+          {
+            name: 'v',
+            domains: ['*'],
+            routes: [{ match: { prefix: '/' }, direct_response: { status: 200, body } }],
+          },
+        ],
+      });
+      return Array.isArray(got) ? got : got.virtualHosts[0]?.routes[0]?.action;
+    };
+    expect([
+      direct({ inline_string: 'abc' }, { max_direct_response_body_size_bytes: 2 }),
+      direct({ inline_bytes: 'w6Q=' }, { max_direct_response_body_size_bytes: 2 }),
+      direct({ inline_bytes: '/w==' }, {}),
+      direct({ filename: '/etc/passwd' }, {}),
+    ]).toMatchObject([
+      [`${ONLY}.direct_response.body`],
+      { body: 'ä' },
+      [`${ONLY}.direct_response.body.inline_bytes`],
+      [`${ONLY}.direct_response.body`],
+    ]);
+  });
+
+  it('is told to its virtual host', () => {
+    const got = read({
+      name: 'r',
+      virtual_hosts: [
+        {
+          name: 'v',
+          domains: ['*'],
+          require_tls: 'EXTERNAL_ONLY',
+          include_request_attempt_count: true,
+          routes: [],
+        },
+      ],
+    });
+    expect(got).toMatchObject({
+      virtualHosts: [{ requireTls: 'external', attemptCount: { request: true } }],
+    });
+  });
+});
+
+describe('where a route sends requests', () => {
+  const actionOf = (route: Json): unknown => {
+    const got = readRoute({ route: { ...forward, ...route } });
+    return Array.isArray(got) ? got : got.action;
+  };
+  const regex = (pattern: string, substitution: string): Json => ({
+    pattern: { regex: pattern },
+    substitution,
+  });
+
+  it('is rewritten in every way', () => {
+    expect([
+      actionOf({ regex_rewrite: regex('^/a/(.*)$', '/b/\\1') }),
+      actionOf({ regex_rewrite: regex('^/.*$', '/all') }),
+      actionOf({ host_rewrite_header: 'X-To', append_x_forwarded_host: true }),
+      actionOf({ host_rewrite_path_regex: regex('^/(.*)$', '\\1') }),
+      actionOf({
+        path_rewrite_policy: {
+          name: 'template',
+          typed_config: {
+            '@type': `${TYPE}path.rewrite.uri_template.v3.UriTemplateRewriteConfig`,
+            path_template_rewrite: '/{a}',
+          },
+        },
+      }),
+      actionOf({ prefix_rewrite: '/x', regex_rewrite: regex('a', 'b') }),
+    ]).toMatchObject([
+      { rewrite: { path: { kind: 'regex', pattern: '^/a/(.*)$', substitution: '/b/\\1' } } },
+      { rewrite: { path: { kind: 'full', value: '/all' } } },
+      { rewrite: { hostFrom: { kind: 'header', name: 'x-to' }, forwardHost: true } },
+      { rewrite: { hostFrom: { kind: 'regex', pattern: '^/(.*)$', substitution: '\\1' } } },
+      { rewrite: { path: { kind: 'template', value: '/{a}' } } },
+      [`${ONLY}.route.regex_rewrite`],
+    ]);
+  });
+
+  it('is split with a header, and its weights add up', () => {
+    const split = (more: Json): Json => ({
+      weighted_clusters: {
+        clusters: [
+          { name: 'a', weight: 60, host_rewrite_literal: 'a.example' },
+          { name: 'b', weight: 40 },
+        ],
+        ...more,
+      },
+    });
+    const of = (more: Json): unknown => {
+      const got = readRoute({ route: split(more) });
+      return Array.isArray(got) ? got : got.action;
+    };
+    expect([
+      of({ header_name: 'X-Share', runtime_key_prefix: 'any' }),
+      of({ total_weight: 100 }),
+      of({ total_weight: 50 }),
+    ]).toMatchObject([
+      { splitHeader: 'x-share', clusters: [{ name: 'a', weight: 60, host: 'a.example' }, { name: 'b' }] },
+      { kind: 'forward' },
+      [`${ONLY}.route.weighted_clusters.total_weight`],
+    ]);
+  });
+
+  it('is retried by all of Envoy’s words, with all that they mean', () => {
+    const retry = (policy: Json): unknown => {
+      const got = readRoute({ route: { ...forward, retry_policy: policy } });
+      return Array.isArray(got) ? got : got.filterConfigs?.[RETRY_FILTER];
+    };
+    const predicate = (type: string): Json => ({
+      name: 'p',
+      typed_config: { '@type': `${TYPE}retry.host.${type}` },
+    });
+    expect([
+      retry({ retry_on: '5xx' }),
+      retry({
+        retry_on: 'retriable-4xx, envoy-ratelimited,retriable-headers',
+        retriable_headers: [{ name: 'x' }],
+      }),
+      retry({
+        retry_on: 'connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes',
+        num_retries: 2,
+        retriable_status_codes: [503],
+        retry_host_predicate: [predicate('previous_hosts.v3.PreviousHostsPredicate')],
+        host_selection_retry_max_attempts: '5',
+      }),
+      retry({
+        retry_on: 'reset',
+        rate_limited_retry_back_off: {
+          reset_headers: [{ name: 'Retry-After' }, { name: 'X-Reset', format: 'UNIX_TIMESTAMP' }],
+          max_interval: '60s',
+        },
+      }),
+      retry({
+        retry_on: 'reset',
+        retry_host_predicate: [predicate('omit_canary_hosts.v3.OmitCanaryHostsPredicate')],
+      }),
+    ]).toMatchObject([
+      { retries: 1, on: ['5xx', 'reset', 'per-try-timeout', 'connect-failure'] },
+      {
+        on: ['retriable-4xx', 'rate-limited', 'response-headers'],
+        responseHeaders: [{ name: 'x', match: { kind: 'present' } }],
+      },
+      {
+        retries: 2,
+        on: ['connect-failure', 'unavailable', 'cancelled', 'status-codes'],
+        statusCodes: [503],
+      },
+      {
+        resetBackoff: {
+          headers: [
+            { name: 'Retry-After', format: 'seconds' },
+            { name: 'X-Reset', format: 'unix-timestamp' },
+          ],
+          maxMs: 60_000,
+        },
+      },
+      [`${ONLY}.route.retry_policy.retry_host_predicate[0].typed_config`],
+    ]);
+  });
+});
+
+it('redirects keep the port that was asked for, and may drop the query', () => {
+  const got = read({
+    name: 'r',
+    virtual_hosts: [
+      {
+        name: 'v',
+        domains: ['*'],
+        routes: [{ match: { prefix: '/' }, redirect: { https_redirect: true, strip_query: true } }],
+      },
+    ],
+  });
+  expect(got).toMatchObject({
+    virtualHosts: [
+      { routes: [{ action: { scheme: 'https', port: 'asked', stripQuery: true, status: 301 } }] },
+    ],
+  });
+});

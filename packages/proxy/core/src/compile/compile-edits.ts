@@ -1,0 +1,84 @@
+import { findInvalidName, findInvalidValue, knownNameId, LAST_FRAMING } from '@tulle/fields';
+import type { RouteHeaderEdits, RouteHeaderValue } from '@tulle/model';
+import { compileText, type FormatIssue, type Render } from '@tulle/record-format';
+import type { CompiledEdits, DependingEdit } from './compiled.ts';
+import type { Issues } from './issues.ts';
+
+/** Compiles header edits; names and values are checked here, so that requests need no check. */
+export function compileEdits(
+  edits: RouteHeaderEdits | undefined,
+  path: string,
+  issues: Issues,
+): CompiledEdits | undefined {
+  if (edits === undefined) return undefined;
+  const name = (value: string, at: string): string => {
+    const lower = value.toLowerCase();
+    const id = knownNameId(lower);
+    if (findInvalidName(lower) >= 0)
+      issues.add(at, `${JSON.stringify(value)} is no field name (RFC 9110 §5.6.2)`);
+    else if (id !== 0 && id <= LAST_FRAMING)
+      issues.add(
+        at,
+        `${JSON.stringify(value)} belongs to the framing of one hop and is written by the engine${lower === 'host' ? '; use rewrite.host' : ''}`,
+      );
+    return lower;
+  };
+  const depending: DependingEdit[] = [];
+  const values = (
+    list: readonly RouteHeaderValue[] | undefined,
+    how: DependingEdit['how'],
+    at: string,
+  ): string[] =>
+    (list ?? []).flatMap((one, index) => {
+      const { value, format = false } = one;
+      const lower = name(one.name, `${at}/${index}/name`);
+      const render = format ? compileValue(value, `${at}/${index}/value`, issues) : undefined;
+      if (!format && findInvalidValue(value) >= 0)
+        issues.add(
+          `${at}/${index}/value`,
+          `${JSON.stringify(value)} has a character that no field value may have (RFC 9110 §5.5)`,
+        );
+      if (render === undefined && (how === 'set' || how === 'add')) return [lower, value];
+      depending.push({ how, name: lower, value, render });
+      return [];
+    });
+  checkConditional(edits, path, issues);
+  const compiled = {
+    remove: (edits.remove ?? []).map((value, index) => name(value, `${path}/remove/${index}`)),
+    set: values(edits.set, 'set', `${path}/set`),
+    add: values(edits.add, 'add', `${path}/add`),
+  };
+  values(edits.setIfPresent, 'set-if-present', `${path}/setIfPresent`);
+  values(edits.addIfAbsent, 'add-if-absent', `${path}/addIfAbsent`);
+  return { ...compiled, depending: depending.length === 0 ? null : Object.freeze(depending) };
+}
+
+/** What is put on a condition stands in one list: else it would matter which is asked first. */
+function checkConditional(edits: RouteHeaderEdits, path: string, issues: Issues): void {
+  const lists = ['set', 'setIfPresent', 'add', 'addIfAbsent'] as const;
+  for (const list of ['setIfPresent', 'addIfAbsent'] as const)
+    for (const [index, { name }] of (edits[list] ?? []).entries()) {
+      const other = lists.find(
+        (one) =>
+          one !== list &&
+          edits[one]?.some((field) => field.name.toLowerCase() === name.toLowerCase()) === true,
+      );
+      if (other !== undefined)
+        issues.add(`${path}/${list}/${index}/name`, `${JSON.stringify(name)} stands in ${other} too`);
+    }
+}
+
+/** Values are cut past this. */
+const MAX_VALUE_CHARS = 4_096;
+
+function compileValue(format: string, path: string, issues: Issues): Render {
+  const faults: FormatIssue[] = [];
+  const render = compileText(format, faults, {
+    query: 'keep',
+    maxFieldChars: MAX_VALUE_CHARS,
+    omitEmpty: true,
+    valueText: (value) => value,
+  });
+  for (const { at, message } of faults) issues.add(path, `column ${at + 1}: ${message}`);
+  return render;
+}

@@ -1,0 +1,113 @@
+import {
+  type CompileContext,
+  normalizeConfiguredPath,
+  normalizeHost,
+  normalizePath,
+  parseTemplateRewrite,
+  parseUriTemplate,
+  rewriteByTemplate,
+} from '@tulle/match';
+import type { PathMatch, PathRewrite, RedirectAction, Rewrite } from '@tulle/model';
+import type { CompiledPathRewrite, CompiledRedirect, CompiledRewrite } from './compiled.ts';
+
+/** Compiles what is changed of a request's target. @param match of the route, whose variables a template may name */
+export function compileRewrite(
+  rewrite: Rewrite | undefined,
+  match: PathMatch,
+  path: string,
+  context: CompileContext,
+): CompiledRewrite | undefined {
+  if (rewrite === undefined) return undefined;
+  const { host, hostFrom, forwardHost = false } = rewrite;
+  if (host !== undefined && hostFrom !== undefined)
+    context.issue(`${path}/hostFrom`, 'stands beside host; give one of them');
+  return {
+    host: compileHost(host, `${path}/host`, context) || undefined,
+    hostFrom:
+      hostFrom === undefined
+        ? undefined
+        : hostFrom.kind === 'header'
+          ? hostFrom.name.toLowerCase()
+          : context.rewrite(hostFrom, `${path}/hostFrom`),
+    forwardHost,
+    path: compilePath(rewrite.path, match, `${path}/path`, context),
+  };
+}
+
+/** @returns the canonical spelling, `''` for none */
+export function compileHost(host: string | undefined, path: string, context: CompileContext): string {
+  if (host === undefined) return '';
+  const normal = normalizeHost(host);
+  if (normal === '') context.issue(path, `${JSON.stringify(host)} is no host name`);
+  return normal;
+}
+
+/** A full path of a redirect may have a query. */
+export function compileRedirect(
+  action: RedirectAction,
+  match: PathMatch,
+  path: string,
+  context: CompileContext,
+): CompiledRedirect {
+  compileHost(action.host, `${path}/host`, context);
+  const { path: rewrite, ...others } = action;
+  if (rewrite?.kind !== 'full' || !rewrite.value.includes('?'))
+    return { ...others, path: compilePath(rewrite, match, `${path}/path`, context) };
+  const query = rewrite.value.indexOf('?');
+  const text = rewrite.value.slice(query);
+  if (!/^[?!$&-;=@-Z_a-z~%]*$/.test(text))
+    context.issue(`${path}/path/value`, `${JSON.stringify(text)} has a character that no query may have`);
+  const full = compilePath(
+    { ...rewrite, value: rewrite.value.slice(0, query) },
+    match,
+    `${path}/path`,
+    context,
+  );
+  return { ...others, path: full?.kind === 'full' ? { kind: 'full', value: full.value + text } : full };
+}
+
+function compilePath(
+  rewrite: PathRewrite | undefined,
+  match: PathMatch,
+  path: string,
+  context: CompileContext,
+): CompiledPathRewrite | undefined {
+  switch (rewrite?.kind) {
+    case undefined:
+      return undefined;
+    case 'regex': {
+      if (/[?#]/.test(rewrite.substitution))
+        context.issue(`${path}/substitution`, 'has a ? or #; the query stays as it is');
+      const replace = context.rewrite(rewrite, path);
+      return { kind: 'made', make: (given) => rooted(replace(given)) };
+    }
+    case 'template': {
+      const template = match.kind === 'template' ? parseUriTemplate(match.value) : undefined;
+      if (template === undefined)
+        context.issue(path, 'is made of the variables of a template, and the route matches by none');
+      if (template === undefined || typeof template === 'string') return undefined;
+      const parts = parseTemplateRewrite(rewrite.value, template);
+      if (typeof parts === 'string') {
+        context.issue(`${path}/value`, parts);
+        return undefined;
+      }
+      return { kind: 'made', make: (given) => rooted(rewriteByTemplate(given, template, parts) ?? given) };
+    }
+    case 'full':
+    case 'prefix': {
+      const { kind, value } = rewrite;
+      const canonical = normalizeConfiguredPath(value);
+      if (value !== '' && (!value.startsWith('/') || canonical === ''))
+        context.issue(
+          `${path}/value`,
+          `${JSON.stringify(value)} is no path; it begins with / and has no query, fragment or dot segments`,
+        );
+      return { kind, value: canonical || value };
+    }
+  }
+}
+
+/** A path in its canonical spelling, whatever groups of the request's were put together; `''`: it has none. */
+function rooted(path: string): string {
+  return normalizePath(path.startsWith('/') ? path : `/${path}`);
+}

@@ -1,0 +1,245 @@
+import type { HashPolicy, PathMatch, RedirectAction, Rewrite, WeightedCluster } from '@tulle/model';
+import { cluster, httpListener } from '@tulle/proxy';
+import { describe, expect, it } from 'vitest';
+import type { TestRequest, UpstreamRequest } from '../src/index.ts';
+import { started } from './support.ts';
+
+async function forwarded(
+  rewrite: Rewrite | undefined,
+  request: TestRequest,
+  path: PathMatch = { kind: 'prefix', value: '/' },
+  backend: Partial<WeightedCluster> = {},
+): Promise<{ readonly status: number; readonly request: UpstreamRequest | undefined }> {
+  const test = await started({
+    listeners: [
+      httpListener({
+        port: 8080,
+        routes: [
+          {
+            name: 'one',
+            match: { path },
+            action: { kind: 'forward', clusters: [{ name: 'api', ...backend }], ...(rewrite && { rewrite }) },
+          },
+        ],
+      }),
+    ],
+    clusters: [cluster('api', ['10.0.0.1:80'])],
+    upstreams: { '10.0.0.1:80': () => ({}) },
+  });
+  const { status } = await test.client().request(request);
+  return { status, request: test.upstream('10.0.0.1:80').requests[0] };
+}
+
+const target = async (...of: Parameters<typeof forwarded>): Promise<string | number> => {
+  const { status, request } = await forwarded(...of);
+  return request?.target ?? status;
+};
+
+describe('a path is rewritten', () => {
+  const regex = (pattern: string, substitution: string): Rewrite => ({
+    path: { kind: 'regex', pattern, substitution },
+  });
+
+  it('by what a pattern finds, with its groups, and keeps its query', async () => {
+    const request = { path: '/service/foo/v1/api?x=/service' };
+    expect([
+      await target(regex('^/service/([^/]+)(/.*)$', '\\2/instance/\\1'), request),
+      await target(regex('one', 'two'), { path: '/xxx/one/yyy/one/zzz' }),
+      await target(regex('(a)|b', '[\\1]'), { path: '/ab' }),
+      await target(regex('/service', 'no-slash'), request),
+    ]).toEqual([
+      '/v1/api/instance/foo?x=/service',
+      '/xxx/two/yyy/two/zzz',
+      '/%5Ba%5D%5B%5D',
+      '/no-slash/foo/v1/api?x=/service',
+    ]);
+  });
+
+  it('to nothing that leads out of its directory: such a request is refused', async () => {
+    expect(await target(regex('x', ''), { path: '/a/.x./b' })).toBe('/b');
+    expect(await target(regex('x', ''), { path: '/.x./b' })).toBe(400);
+  });
+
+  it('by the variables of the template that it matched', async () => {
+    const match: PathMatch = { kind: 'template', value: '/users/{id}/{rest=**}' };
+    const rewrite: Rewrite = { path: { kind: 'template', value: '/v2/{rest}/of/{id}' } };
+    expect(await target(rewrite, { path: '/users/7/a/b?q' }, match)).toBe('/v2/a/b/of/7?q');
+  });
+
+  it('whole where the route matches no prefix, and in any case where it matches so', async () => {
+    const rewrite: Rewrite = { path: { kind: 'prefix', value: '/new' } };
+    expect([
+      await target(rewrite, { path: '/old' }, { kind: 'exact', value: '/old' }),
+      await target(rewrite, { path: '/old/x' }, { kind: 'regex', value: '/old/.*' }),
+      await target(rewrite, { path: '/OLD/x' }, { kind: 'prefix', value: '/old', ignoreCase: true }),
+      await target(rewrite, { path: '/OLDx' }, { kind: 'bytes-prefix', value: '/old', ignoreCase: true }),
+    ]).toEqual(['/new', '/new', '/new/x', '/newx']);
+  });
+
+  it('never by what is no pattern or template', async () => {
+    await expect(forwarded(regex('(', ''), {})).rejects.toThrow(/rewrite\/path\/pattern .*no RE2 pattern/);
+    await expect(forwarded(regex('a', '\\1'), {})).rejects.toThrow(/substitution .*groups of the pattern/);
+    await expect(forwarded(regex('a', '?b'), {})).rejects.toThrow(/substitution has a \? or #/);
+    await expect(forwarded({ path: { kind: 'template', value: '/{a}' } }, {})).rejects.toThrow(
+      /rewrite\/path is made of the variables of a template/,
+    );
+  });
+});
+
+describe('a host is rewritten', () => {
+  const host = async (...of: Parameters<typeof forwarded>): Promise<(string | undefined)[]> => {
+    const { request } = await forwarded(...of);
+    return [request?.header('host'), request?.header('x-forwarded-host')];
+  };
+  const asked: TestRequest = {
+    path: '/tenant/acme/x',
+    headers: { host: 'front.example', 'x-to': 'Back.Example:81' },
+  };
+
+  it('by a field of the request, or its path, and stays where that is no host', async () => {
+    expect([
+      await host({ hostFrom: { kind: 'header', name: 'X-To' } }, asked),
+      await host({ hostFrom: { kind: 'header', name: 'x-absent' } }, asked),
+      await host(
+        { hostFrom: { kind: 'regex', pattern: '^/tenant/([^/]+)/.*$', substitution: '\\1.example' } },
+        asked,
+      ),
+      await host({ hostFrom: { kind: 'regex', pattern: 'nothing', substitution: '' } }, asked),
+    ]).toEqual([
+      ['back.example:81', undefined],
+      ['front.example', undefined],
+      ['acme.example', undefined],
+      ['front.example', undefined],
+    ]);
+  });
+
+  it('by its backend before its route, and what it was is told where that is wanted', async () => {
+    expect([
+      await host({ host: 'route.example', forwardHost: true }, asked, undefined, { host: 'own.example' }),
+      await host(undefined, asked, undefined, { host: 'own.example' }),
+      await host({ forwardHost: true }, asked),
+    ]).toEqual([
+      ['own.example', 'front.example'],
+      ['own.example', undefined],
+      ['front.example', undefined],
+    ]);
+  });
+});
+
+describe('a redirect', () => {
+  const location = async (action: Omit<RedirectAction, 'kind'>, request: TestRequest): Promise<unknown> => {
+    const test = await started({
+      listeners: [
+        httpListener({
+          port: 8080,
+          routes: [
+            {
+              name: 'one',
+              match: { path: { kind: 'prefix', value: '/' } },
+              action: { kind: 'redirect', ...action },
+            },
+          ],
+        }),
+      ],
+      clusters: [],
+    });
+    const response = await test.client().request(request);
+    return response.header('location') ?? response.status;
+  };
+  const request: TestRequest = { path: '/a/b?c=d', headers: { host: 'shop.example:8080' } };
+
+  it('rewrites the path by a pattern, drops the query, or brings its own', async () => {
+    expect([
+      await location({ port: 'asked', path: { kind: 'regex', pattern: '^/a', substitution: '/z' } }, request),
+      await location({ port: 'asked', stripQuery: true }, request),
+      await location({ port: 'asked', path: { kind: 'full', value: '/x?y=1' } }, request),
+      await location({ path: { kind: 'regex', pattern: '^.*$', substitution: '/..' } }, request),
+    ]).toEqual([
+      'http://shop.example:8080/z/b?c=d',
+      'http://shop.example:8080/a/b',
+      'http://shop.example:8080/x?y=1',
+      400,
+    ]);
+  });
+
+  it('keeps the port that was asked for as Envoy does', async () => {
+    const at = (host: string): TestRequest => ({ headers: { host } });
+    expect([
+      await location({ scheme: 'https', port: 'asked' }, at('shop.example:8080')),
+      await location({ scheme: 'https', port: 'asked' }, at('shop.example:80')),
+      await location({ host: 'other.example', port: 'asked' }, at('shop.example:8080')),
+      await location({ scheme: 'https' }, at('shop.example:8080')),
+    ]).toEqual([
+      'https://shop.example:8080/',
+      'https://shop.example/',
+      'http://other.example/',
+      'https://shop.example/',
+    ]);
+  });
+});
+
+describe('a split', () => {
+  it('goes by the number that a field has', async () => {
+    const test = await started({
+      listeners: [
+        httpListener({
+          port: 8080,
+          routes: [
+            {
+              name: 'one',
+              match: { path: { kind: 'prefix', value: '/' } },
+              action: {
+                kind: 'forward',
+                clusters: [
+                  { name: 'a', weight: 2 },
+                  { name: 'b', weight: 1 },
+                ],
+                splitHeader: 'X-Share',
+              },
+            },
+          ],
+        }),
+      ],
+      clusters: [cluster('a', ['10.0.0.1:80']), cluster('b', ['10.0.0.2:80'])],
+      upstreams: { '10.0.0.1:80': () => ({ body: 'a' }), '10.0.0.2:80': () => ({ body: 'b' }) },
+      random: () => 0.99,
+    });
+    const found: string[] = [];
+    for (const share of ['0', '1', '2', '3', '5', 'x'])
+      found.push((await test.client().request({ headers: { 'x-share': share } })).body);
+    // What is no number leaves it to chance.
+    expect(found.join('')).toBe('aababb');
+  });
+});
+
+describe('a hash', () => {
+  it('is of what a pattern leaves of a field', async () => {
+    const policy: HashPolicy = {
+      kind: 'header',
+      name: 'x-session',
+      rewrite: { kind: 'regex', pattern: '-.*$', substitution: '' },
+    };
+    const endpoints = Array.from({ length: 8 }, (_, index) => `10.0.0.${index + 1}:80`);
+    const test = await started({
+      listeners: [
+        httpListener({
+          port: 8080,
+          routes: [
+            {
+              name: 'one',
+              match: { path: { kind: 'prefix', value: '/' } },
+              action: { kind: 'forward', clusters: [{ name: 'api' }], hashPolicy: [policy] },
+            },
+          ],
+        }),
+      ],
+      clusters: [{ ...cluster('api', endpoints), balance: { policy: 'ring-hash' } }],
+      upstreams: Object.fromEntries(endpoints.map((address) => [address, () => ({ body: address })])),
+    });
+    const of = async (value: string): Promise<string> =>
+      (await test.client().request({ headers: { 'x-session': value } })).body;
+    const found = new Set<string>();
+    for (const tail of ['1', '2', '3', '4', '5']) found.add(await of(`user7-${tail}`));
+    expect(found.size).toBe(1);
+  });
+});
