@@ -15,8 +15,8 @@ const NAME_END = 1;
 const VALUE_START = 2;
 const VALUE_END = 3;
 
-/** Lines for which a table has room at first: those of a usual head. An idle stream keeps two tables, so it is not more. */
-const INITIAL_LINES = 8;
+/** Lines that a table's room grows by while it is small: a head has from four to twelve, and an idle stream keeps two tables. */
+const LINES_MORE = 4;
 /** Most lines that edits may reach. Parsers have their own, lower limit; this one stops a filter that appends in a loop. */
 const MAX_LINES = 1024;
 /** A block up to this many bytes is decoded whole, once; in larger ones each value is decoded alone, so that one kept value does not keep it all. */
@@ -224,7 +224,7 @@ export class FieldTable implements MutableHeaders {
     const lines = before.length / STRIDE;
     // of exactly this size: an array that `push` grows begins with room for 17
     const next = Array.from<Part>({
-      length: STRIDE * (lines === 0 ? INITIAL_LINES : lines + (lines >>> 1)),
+      length: STRIDE * (lines + Math.max(LINES_MORE, lines >>> 1)),
     });
     for (let i = 0; i < before.length; i++) next[i] = before[i];
     this.#lines = next;

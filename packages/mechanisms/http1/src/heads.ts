@@ -26,6 +26,9 @@ export type TargetForm =
   | typeof TARGET_AUTHORITY
   | typeof TARGET_ASTERISK;
 
+/** Shared by heads that list none, as those of HTTP/2: never written. */
+export const NO_NAMES: string[] = [];
+
 /** What both heads have. Reused: valid until the decoder reads the next message or the owner resets it. */
 export class MessageHead {
   /** Every line as it arrived, framing and hop-by-hop lines included (encoders skip those). */
@@ -40,7 +43,7 @@ export class MessageHead {
   /** Value of Upgrade when Connection lists `upgrade` and the version is 1.1 (RFC 9110 §7.8), else undefined. */
   upgrade: string | undefined = undefined;
   /** Lower-case names that Connection lists, without `close`, `keep-alive` and `upgrade`; see `stripHopByHop`. */
-  readonly connectionNames: string[] = [];
+  connectionNames: string[] = NO_NAMES;
 
   reset(): void {
     this.fields.reset();

@@ -11,7 +11,7 @@ import {
 import { ChunkSizeReader } from './chunk-size.ts';
 import type { Http1Fault, Http1Rule } from './faults.ts';
 import { FramingReader } from './framing-fields.ts';
-import { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, type MessageHead } from './heads.ts';
+import { BODY_CHUNKED, BODY_CLOSE, BODY_LENGTH, NO_NAMES, type MessageHead } from './heads.ts';
 import { DEFAULT_LIMITS, type Http1Limits } from './limits.ts';
 import { findColon, hasLineEnd, skipValue } from './scan.ts';
 import type { MessageSink } from './sinks.ts';
@@ -309,6 +309,7 @@ export abstract class MessageDecoder {
   #beginHead(): void {
     const head = this.takeHead();
     this.table = head.fields;
+    if (head.connectionNames === NO_NAMES) head.connectionNames = [];
     this.framing.begin(head.connectionNames);
     this.#inTrailers = false;
     this.#startLineDone = false;

@@ -1,5 +1,6 @@
 import type { RequestHead, ResponseHead } from '@tulle/http1';
 import type { SendQueue } from './send-queue.ts';
+import { StreamFlags } from './stream-flags.ts';
 
 /** The peer has not sent its head yet (a client waits for the final response). */
 export const PEER_HEAD = 0;
@@ -21,7 +22,7 @@ export const LOCAL_ENDED = 3;
  * One stream of a connection. The session makes it, keeps it in a pool and uses it again: after `onClosed`, `onReset` or
  * `reset` it belongs to another request. Owners read what is documented here as theirs and set `user`.
  */
-export class Http2Stream<U> {
+export class Http2Stream<U> extends StreamFlags {
   /** The owner's: whose stream it is. */
   user: U = undefined as U;
   /** RFC 9113 §5.1.1; 0 while it lies in the pool. */
@@ -30,20 +31,11 @@ export class Http2Stream<U> {
   protocol: string | undefined = undefined;
   /** Body accepted by `writeData` that is not in the output yet. */
   queuedBytes = 0;
-  /** False while more than `streamQueueBytes` are queued: stop the source; `onDrain` says when to go on. */
-  writable = true;
-  /**
-   * Set by an owner that uses the stream as a socket: `onDrain` comes whenever nothing is queued any more, also behind the
-   * end; not at half of `streamQueueBytes`.
-   */
-  tellsEmpty = false;
 
   // — the session's —
 
   /** Server: the request head. Client: the response head. */
   head: RequestHead | ResponseHead | undefined = undefined;
-  peer: number = PEER_HEAD;
-  local: number = LOCAL_HEAD;
   /** The peer's view of how much we may send; negative after SETTINGS lowered it (RFC 9113 §6.9.2). */
   sendWindow = 0;
   /** How much the peer may still send. */
@@ -54,16 +46,6 @@ export class Http2Stream<U> {
   expected = -1;
   /** Interim responses so far. */
   interims = 0;
-  /** Client: the request was HEAD, or (with the status) content cannot come. Server: the answer carries none. */
-  bodiless = false;
-  /** The request got a fault that is answered: what still comes is not told. */
-  muted = false;
-  /** Between the event that began it and the one that ended it. */
-  open = false;
-  /** In the ring of the sender. */
-  inRing = false;
-  /** Client: the request was CONNECT, extended or not: a 2xx makes a tunnel. */
-  connect = false;
   /**
    * Where the flags octet of the last HEADERS or DATA frame stands in the connection's byte stream, NaN without one: a
    * double from the beginning, so that storing one allocates nothing.
@@ -76,23 +58,17 @@ export class Http2Stream<U> {
 
   /** Back to what a new one is. */
   clear(): void {
+    this.resetFlags();
     this.user = undefined as U;
     this.id = 0;
     this.protocol = undefined;
     this.queuedBytes = 0;
-    this.writable = true;
-    this.tellsEmpty = false;
     this.head = undefined;
-    this.peer = PEER_HEAD;
-    this.local = LOCAL_HEAD;
     this.sendWindow = 0;
     this.receiveWindow = 0;
     this.consumed = 0;
     this.expected = -1;
     this.interims = 0;
-    this.bodiless = false;
-    this.muted = false;
-    this.connect = false;
     this.lastFlagsAt = Number.NaN;
     this.queue = undefined;
   }

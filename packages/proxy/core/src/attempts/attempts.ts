@@ -83,7 +83,7 @@ export function nextAttempt(stream: Stream): void {
   const { cluster, attempt, tried } = stream;
   if (cluster === undefined || stream.phase !== AT_ATTEMPTS) return;
   const nowMs = stream.engine.turn.nowMs;
-  attempt.begin(++stream.attemptCount, nowMs);
+  attempt.begin(++stream.attemptCount, stream.startMs, nowMs);
   stream.attemptRequestEnded = false;
   // Also for connecting: the request is there, so the attempt's time runs.
   if (stream.requestEnded) armAttemptTimers(stream);
@@ -190,7 +190,7 @@ export function attemptAnswered(stream: Stream): void {
   attempt.headMs = nowMs - attempt.startMs;
   if (stream.grpc) attempt.grpcStatus = readGrpcStatus(stream.responseHead.fields);
   attempt.outcome = status >= 500 || isEndpointFailure(attempt.grpcStatus) ? FAILURE : SUCCESS;
-  attempt.end(cluster?.name ?? '', stream.startMs, nowMs);
+  attempt.end(cluster?.name ?? '', nowMs);
   cluster?.metrics.answered(status, nowMs - attempt.startMs);
   stream.note(SITE_ATTEMPT, 0, status);
   if (attempt.grpcStatus >= 0) stream.note(SITE_GRPC_STATUS, attempt.grpcStatus, 0);
@@ -320,7 +320,7 @@ function endAttempt(stream: Stream, outcome: Outcome, nowMs: number): void {
   const { attempt } = stream;
   if (!attempt.running) return;
   releaseEndpoint(stream, outcome);
-  attempt.end(stream.cluster?.name ?? '', stream.startMs, nowMs);
+  attempt.end(stream.cluster?.name ?? '', nowMs);
 }
 
 /** Runs every attemptEnd hook: each may count; one that says RETRY is enough. */

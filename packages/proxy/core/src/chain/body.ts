@@ -1,6 +1,7 @@
 import { CONTINUE, STOP, TulleError, type HookResult } from '@tulle/filter';
 import { SITE_BODY_STOPPED } from '../stream/sites.ts';
-import type { BodyHooks, Stream } from '../stream/stream.ts';
+import type { BodyHooks } from '../stream/stream-extras.ts';
+import type { Stream } from '../stream/stream.ts';
 import { StreamView } from '../stream/views.ts';
 import { recordFailure } from './reply.ts';
 import { isThenable } from '../thenable.ts';

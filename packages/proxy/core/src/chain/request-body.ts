@@ -51,7 +51,7 @@ const OUTLET: PipeOutlet = {
       // Only a buffering hook holds the whole body back: now its length is known.
       stream.requestBodyKind = BODY_LENGTH;
       stream.requestLength = bytes.length;
-      if (stream.grpc) stream.requestMessages.push(bytes, 0, bytes.length);
+      if (stream.grpc) stream.countRequest(bytes, 0, bytes.length);
       stream.replay.hold(bytes, 0, bytes.length);
       return false;
     }
@@ -101,7 +101,7 @@ export function endAttemptRequest(stream: Stream): void {
 
 function forwardPiece(stream: Stream, chunk: Bytes, start: number, end: number, owned: boolean): boolean {
   const { upstream, replay } = stream;
-  if (stream.grpc) stream.requestMessages.push(chunk, start, end);
+  if (stream.grpc) stream.countRequest(chunk, start, end);
   if (stream.mirrors !== undefined) stream.mirrors.data(chunk, start, end);
   if (upstream === undefined) {
     // No connection yet: hold it, and stop reading when it gets much.

@@ -199,7 +199,7 @@ export function responseData(
   owned: boolean,
 ): boolean {
   stream.movedMs = stream.engine.turn.nowMs;
-  if (stream.grpc) stream.responseMessages.push(chunk, start, end);
+  if (stream.grpc) stream.countResponse(chunk, start, end);
   if (stream.responsePipe !== undefined) return stream.responsePipe.push(chunk, start, end, owned);
   return writePiece(stream, chunk, start, end, owned);
 }

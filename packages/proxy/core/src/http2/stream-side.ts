@@ -5,6 +5,7 @@ import type { Socket } from '../ports.ts';
 import type { PauseReason } from '../sides.ts';
 import type { TurnTask } from '../turn.ts';
 import { HeldBody } from './held-body.ts';
+import { SideFlags } from './side-flags.ts';
 import { StreamSocket, type TunnelledStream } from './stream-socket.ts';
 
 /** Beside the reasons of {@link PauseReason}: bytes behind a head that asks for a tunnel wait until it stands. */
@@ -26,24 +27,18 @@ export interface SideHost<Self> {
  *
  * Pooled. `generation` grows with each use, so that who called out can tell whether it is still the same stream.
  */
-export abstract class StreamSide<Self> implements TurnTask, TunnelledStream<Self> {
+export abstract class StreamSide<Self> extends SideFlags implements TurnTask, TunnelledStream<Self> {
   generation = 0;
   /** `undefined` once the HTTP/2 stream is over. */
   h2: Http2Stream<Self> | undefined = undefined;
   host!: SideHost<Self>;
-  /** The peer ended its side. */
-  peerEnded = false;
   tunnelSocket: StreamSocket<Self> | undefined = undefined;
   #paused = 0;
   /** Made when it is needed: most bodies are taken as they come. */
   #held: HeldBody | undefined = undefined;
   /** Taken by the other side, and not yet the peer's to send again. */
   #owedBytes = 0;
-  #endHeld = false;
   #heldTrailers: FieldTable | undefined = undefined;
-  #passing = false;
-  #scheduled = false;
-  #inUse = false;
 
   /** A piece of body. @returns whether `chunk` is kept (D1) */
   protected abstract deliver(chunk: Buffer, start: number, end: number, owned: boolean): boolean;
@@ -62,21 +57,21 @@ export abstract class StreamSide<Self> implements TurnTask, TunnelledStream<Self
     if (endStream) this.peerEnded = true;
     if (this.#paused !== 0 || this.#heldBytes > 0) {
       (this.#held ??= new HeldBody()).add(chunk, start, end);
-      if (endStream) this.#endHeld = true;
+      if (endStream) this.endHeld = true;
       return;
     }
     const { socket } = this.host;
     if (!this.#pass(chunk, start, end, socket.ownedReads, socket)) return;
     if (!endStream) return;
     if (this.#paused === 0) this.#ended(undefined);
-    else this.#endHeld = true;
+    else this.endHeld = true;
   }
 
   /** The peer ended its side, without content in its last frame. */
   ended(trailers: FieldTable | undefined): void {
     this.peerEnded = true;
     if (this.#paused === 0 && this.#heldBytes === 0) return this.#ended(trailers);
-    this.#endHeld = true;
+    this.endHeld = true;
     if (trailers === undefined) return;
     // The session's own: it reads others into it.
     this.#heldTrailers = this.host.engine.newTable();
@@ -95,8 +90,8 @@ export abstract class StreamSide<Self> implements TurnTask, TunnelledStream<Self
   resume(reason: PauseReason | typeof PAUSE_TUNNEL): void {
     if (this.#paused === 0) return;
     this.#paused &= ~reason;
-    if (this.#paused !== 0 || this.#passing || this.#scheduled) return;
-    this.#scheduled = true;
+    if (this.#paused !== 0 || this.passing || this.scheduled) return;
+    this.scheduled = true;
     const { turn } = this.host.engine;
     turn.begin();
     turn.later(this);
@@ -105,7 +100,7 @@ export abstract class StreamSide<Self> implements TurnTask, TunnelledStream<Self
 
   /** What was held goes on. */
   endOfTurn(): void {
-    this.#scheduled = false;
+    this.scheduled = false;
     const { generation } = this;
     while (this.#paused === 0) {
       const piece = this.#held?.shift();
@@ -114,8 +109,8 @@ export abstract class StreamSide<Self> implements TurnTask, TunnelledStream<Self
     }
     if (this.#paused !== 0) return;
     this.#credit();
-    if (!this.#endHeld || this.generation !== generation) return;
-    this.#endHeld = false;
+    if (!this.endHeld || this.generation !== generation) return;
+    this.endHeld = false;
     const trailers = this.#heldTrailers;
     this.#heldTrailers = undefined;
     this.#ended(trailers);
@@ -124,11 +119,11 @@ export abstract class StreamSide<Self> implements TurnTask, TunnelledStream<Self
   /** @returns whether it is still the same stream */
   #pass(chunk: Buffer, start: number, end: number, owned: boolean, keeper: Socket | undefined): boolean {
     const { generation, tunnelSocket } = this;
-    this.#passing = true;
+    this.passing = true;
     if (tunnelSocket !== undefined) tunnelSocket.events.onRead(chunk, start, end);
     else if (this.deliver(chunk, start, end, owned) && keeper !== undefined) keeper.keepRead();
     if (this.generation !== generation) return false;
-    this.#passing = false;
+    this.passing = false;
     this.#owedBytes += end - start;
     if (this.#paused === 0) this.#credit();
     return true;
@@ -184,7 +179,7 @@ export abstract class StreamSide<Self> implements TurnTask, TunnelledStream<Self
 
   /** From the pool. */
   takeIntoUse(): void {
-    this.#inUse = true;
+    this.inUse = true;
   }
 
   /**
@@ -192,18 +187,18 @@ export abstract class StreamSide<Self> implements TurnTask, TunnelledStream<Self
    * tunnel's and its stream's), and an object that is twice in the pool would serve two streams at once
    */
   protected resetSide(): boolean {
-    if (!this.#inUse) return false;
-    this.#inUse = false;
+    if (!this.inUse) return false;
+    const { scheduled } = this;
+    this.resetFlags();
+    // It still has its turn.
+    this.scheduled = scheduled;
     this.generation++;
     this.h2 = undefined;
-    this.peerEnded = false;
     this.tunnelSocket = undefined;
     this.#paused = 0;
     this.#held?.clear();
     this.#owedBytes = 0;
-    this.#endHeld = false;
     this.#heldTrailers = undefined;
-    this.#passing = false;
     return true;
   }
 }

@@ -59,20 +59,9 @@ const spare: Stack<Http2ServerStream> = new Stack<Http2ServerStream>();
 /** One stream of a caller's HTTP/2 connection: the downstream side of one request. Pooled. */
 export class Http2ServerStream extends StreamSide<Http2ServerStream> implements Downstream {
   declare host: ServerStreamHost;
-  connection!: ConnectionFacts;
   /** Until the engine is done with it. */
   stream: Stream | undefined = undefined;
-  /** Response and its end were handed over. */
-  #localEnded = false;
-  /** `:protocol` of an extended CONNECT, which the chain sees as an upgrade. */
-  #extended = false;
-  /** A WebSocket of a caller that speaks HTTP/2 itself, for which the handshake of HTTP/1.1 was made up. */
-  #ownKey = false;
   #discardedBytes = 0;
-  /** The rest of the request is not wanted any more, now that it is answered. */
-  #checkEnd = false;
-  /** The connection ended under it. */
-  #lost = false;
   #lastUnsentBytes = 0;
   #stallTimeoutMs = 0;
   /** Made when it is needed: most callers take what they asked for. */
@@ -106,10 +95,10 @@ export class Http2ServerStream extends StreamSide<Http2ServerStream> implements 
     head.contentLength = -1;
     if (protocol === undefined) return true;
     // RFC 8441 §4: what HTTP/1.1 calls GET with Upgrade.
-    this.#extended = true;
+    this.extended = true;
     // RFC 8441 §5 leaves out what RFC 6455 §4.1 asks for; a proxy that carries a caller of HTTP/1.1 passes its key on.
-    this.#ownKey = protocol === 'websocket' && !head.fields.has('sec-websocket-key');
-    if (this.#ownKey) head.fields.add('sec-websocket-key', websocketKey(this.host.engine.random));
+    this.ownKey = protocol === 'websocket' && !head.fields.has('sec-websocket-key');
+    if (this.ownKey) head.fields.add('sec-websocket-key', websocketKey(this.host.engine.random));
     head.method = 'GET';
     head.targetForm = TARGET_ORIGIN;
     head.upgrade = protocol;
@@ -178,7 +167,7 @@ export class Http2ServerStream extends StreamSide<Http2ServerStream> implements 
     if (cause === 'peer') this.host.listener.metrics.resetsReceived.add();
     if (cause !== 'connection') return this.#broken(stream, code, cause, rule);
     // It may have ended in the middle of what is written for this stream: that comes to its end first.
-    this.#lost = true;
+    this.lost = true;
     stream.engine.turn.later(this);
   }
 
@@ -208,6 +197,10 @@ export class Http2ServerStream extends StreamSide<Http2ServerStream> implements 
   }
 
   // — Downstream —
+
+  get connection(): ConnectionFacts {
+    return this.host.connection;
+  }
 
   get open(): boolean {
     return this.h2 !== undefined;
@@ -242,9 +235,9 @@ export class Http2ServerStream extends StreamSide<Http2ServerStream> implements 
     const tunnel = isSwitch(stream);
     const { status } = stream;
     // To an extended CONNECT any 2xx says that the protocol is spoken from now on (RFC 8441 §4).
-    if (this.#extended && !tunnel && status < 300) return false;
+    if (this.extended && !tunnel && status < 300) return false;
     if (!tunnel && !responseFields.has('date')) responseFields.add('date', host.engine.httpDate());
-    if (tunnel && this.#ownKey) responseFields.drop('sec-websocket-accept');
+    if (tunnel && this.ownKey) responseFields.drop('sec-websocket-accept');
     const kind = stream.responseBodyKind;
     const ends = kind === BODY_NONE && !tunnel;
     const length = !tunnel && (ends || kind === BODY_LENGTH) ? stream.responseLength : -1;
@@ -253,7 +246,7 @@ export class Http2ServerStream extends StreamSide<Http2ServerStream> implements 
       host.engine.log.error(`response not sent: ${fault.reason}`, { requestId: stream.requestId, status });
       return false;
     }
-    this.#localEnded = ends;
+    this.localEnded = ends;
     this.#stallTimeoutMs = stream.idleTimeoutMs;
     host.responseBegins();
     return true;
@@ -262,28 +255,28 @@ export class Http2ServerStream extends StreamSide<Http2ServerStream> implements 
   writeData(stream: Stream, chunk: Buffer, start: number, end: number, owned: boolean): boolean {
     stream.bytesSent += end - start;
     const { h2 } = this;
-    if (h2 === undefined || end === start || this.#localEnded) return false;
+    if (h2 === undefined || end === start || this.localEnded) return false;
     // A small piece that waits would keep the whole read that it stands in.
     return this.host.session.writeData(h2, chunk, start, end, owned && end - start > COPY_BYTES);
   }
 
   writeEnd(stream: Stream, trailers: FieldTable | undefined): void {
     const { h2 } = this;
-    if (h2 !== undefined && !this.#localEnded) this.host.session.writeEnd(h2, trailers);
-    this.#localEnded = true;
+    if (h2 !== undefined && !this.localEnded) this.host.session.writeEnd(h2, trailers);
+    this.localEnded = true;
     if (stream.requestReceived || h2 === undefined) return;
-    this.#checkEnd = true;
+    this.checkEnd = true;
     stream.engine.turn.later(this);
   }
 
   override endOfTurn(): void {
     const { stream } = this;
-    if (this.#lost) {
-      this.#lost = false;
+    if (this.lost) {
+      this.lost = false;
       if (stream !== undefined) return this.#broken(stream, H2_CANCEL, 'connection', '');
     }
-    if (this.#checkEnd) {
-      this.#checkEnd = false;
+    if (this.checkEnd) {
+      this.checkEnd = false;
       // Answered before its request was whole: what still comes is not wanted (RFC 9113 §8.1).
       if (stream !== undefined && stream.responseEnded && (this.h2?.queuedBytes ?? 0) === 0)
         return this.abandonRequest(stream);
@@ -341,7 +334,7 @@ export class Http2ServerStream extends StreamSide<Http2ServerStream> implements 
     this.stream = undefined;
     const { h2 } = this;
     if (h2 === undefined || this.tunnelSocket !== undefined) return this.#leaveIfOver();
-    if (!this.#localEnded) this.#reset(H2_CANCEL);
+    if (!this.localEnded) this.#reset(H2_CANCEL);
     else if (!this.peerEnded && h2.queuedBytes === 0) this.#reset(H2_NO_ERROR);
     else if (h2.queuedBytes > 0) {
       // It waits for the caller to take it, which nobody else looks after now.
@@ -385,12 +378,7 @@ export class Http2ServerStream extends StreamSide<Http2ServerStream> implements 
     const { host } = this;
     if (!this.resetSide()) return;
     if (this.#takeTimer?.armed === true) this.#takeTimer.cancel();
-    this.#localEnded = false;
-    this.#ownKey = false;
-    this.#extended = false;
     this.#discardedBytes = 0;
-    this.#checkEnd = false;
-    this.#lost = false;
     this.#lastUnsentBytes = 0;
     // Timers belong to the engine that made them.
     if (this.#takeTimer === undefined && spare.size < MAX_SPARE) spare.push(this);
@@ -407,7 +395,6 @@ export function takeServerStream(
   const side = spare.pop() ?? new Http2ServerStream();
   side.takeIntoUse();
   side.host = host;
-  side.connection = host.connection;
   side.h2 = h2;
   side.stream = engine.streams.take();
   return side;

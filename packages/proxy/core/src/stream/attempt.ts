@@ -18,6 +18,9 @@ class Entry implements AttemptRecord {
 }
 
 const NO_ENTRIES: readonly Entry[] = [];
+/** The last attempt of the stream whose records were asked for last, alone in a list: of most there is only one. */
+const LAST: Entry = new Entry();
+const ONLY_LAST: readonly Entry[] = [LAST];
 
 /** The attempt under way, and what is remembered of those before it. Reused with its stream. */
 export class Attempt {
@@ -43,16 +46,38 @@ export class Attempt {
   outcome: Outcome = NEUTRAL;
   /** From its start to the response head; -1 before. */
   headMs = -1;
-  /** Of exactly its size, since it lives as long as the stream; the first entry stays for the next one. */
-  #entries: readonly Entry[] = NO_ENTRIES;
-  #ended = 0;
+  /** Of the attempts that ended before this one. */
+  #earlier: readonly Entry[] = NO_ENTRIES;
+  /** Of this one, when it ended; its entry is written when somebody asks for it. */
+  #ended = false;
+  #cluster = '';
+  #grpcStatusOfHead = -1;
+  #durationMs = 0;
 
-  /** One entry an attempt that has ended; valid until {@link reset}. */
-  get records(): readonly AttemptRecord[] {
-    return this.#ended === 0 ? NO_ENTRIES : this.#entries;
+  /**
+   * One entry an attempt that has ended; valid until another stream is asked for its own.
+   * @param streamStartMs what their starts are counted from
+   */
+  records(streamStartMs: number): readonly AttemptRecord[] {
+    if (!this.#ended || this.#earlier.length === MAX_RECORDS) return this.#earlier;
+    this.#fill(LAST, streamStartMs);
+    return this.#earlier === NO_ENTRIES ? ONLY_LAST : [...this.#earlier, LAST];
   }
 
-  begin(number: number, nowMs: number): void {
+  #fill(entry: Entry, streamStartMs: number): void {
+    entry.cluster = this.#cluster;
+    entry.address = this.address;
+    entry.status = this.status;
+    entry.grpcStatus = this.#grpcStatusOfHead;
+    entry.failure = this.failure;
+    entry.startMs = this.startMs - streamStartMs;
+    entry.durationMs = this.#durationMs;
+    entry.reused = this.reused;
+    entry.spanId = this.spanId;
+  }
+
+  begin(number: number, streamStartMs: number, nowMs: number): void {
+    if (this.#ended) this.#keepEarlier(streamStartMs);
     this.number = number;
     this.address = '';
     this.identity = undefined;
@@ -71,27 +96,26 @@ export class Attempt {
     this.headMs = -1;
   }
 
-  /** Writes the attempt into the record. @param streamStartMs what its start is counted from */
-  end(cluster: string, streamStartMs: number, nowMs: number): void {
+  #keepEarlier(streamStartMs: number): void {
+    this.#ended = false;
+    if (this.#earlier.length === MAX_RECORDS) return;
+    const entry = new Entry();
+    this.#fill(entry, streamStartMs);
+    this.#earlier = [...this.#earlier, entry];
+  }
+
+  /** The attempt is over, and goes into the record. */
+  end(cluster: string, nowMs: number): void {
     this.running = false;
-    if (this.#ended === MAX_RECORDS) return;
-    const at = this.#ended++;
-    if (at === this.#entries.length) this.#entries = [...this.#entries, new Entry()];
-    const entry = this.#entries[at] as Entry;
-    entry.cluster = cluster;
-    entry.address = this.address;
-    entry.status = this.status;
-    entry.grpcStatus = this.grpcStatus;
-    entry.failure = this.failure;
-    entry.startMs = this.startMs - streamStartMs;
-    entry.durationMs = nowMs - this.startMs;
-    entry.reused = this.reused;
-    entry.spanId = this.spanId;
+    this.#ended = true;
+    this.#cluster = cluster;
+    this.#grpcStatusOfHead = this.grpcStatus;
+    this.#durationMs = nowMs - this.startMs;
   }
 
   reset(): void {
-    this.#ended = 0;
-    if (this.#entries.length > 1) this.#entries = this.#entries.slice(0, 1);
+    this.#ended = false;
+    this.#earlier = NO_ENTRIES;
     this.number = 0;
     this.identity = undefined;
     this.running = false;

@@ -74,7 +74,7 @@ function streamOf(one: Decided, startMs: number): Stream {
     notes: Int32Array.from(one.notes),
     noteCount: one.notes.length / 3,
     notesDropped: 0,
-    attempt: { records: one.attempts },
+    attempt: { records: () => one.attempts },
   } as unknown as Stream;
 }
 

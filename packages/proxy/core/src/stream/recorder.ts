@@ -90,9 +90,9 @@ export class Recorder {
     record.serverName = connection.serverName;
     record.bytesReceived = stream.bytesReceived;
     record.bytesSent = stream.bytesSent;
-    record.requestMessages = stream.requestMessages.messages;
-    record.responseMessages = stream.responseMessages.messages;
-    record.attempts = attempt.records;
+    record.requestMessages = stream.requestMessages;
+    record.responseMessages = stream.responseMessages;
+    record.attempts = attempt.records(stream.startMs);
     record.retryRefused = stream.retryRefused;
     this.#trace(record, stream);
     copyNotes(record, stream);

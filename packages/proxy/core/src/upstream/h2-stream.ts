@@ -40,26 +40,21 @@ const spare: Stack<Http2ClientStream> = new Stack<Http2ClientStream>();
 /** One stream of a connection to an endpoint: the upstream side of one attempt. Pooled. */
 export class Http2ClientStream extends StreamSide<Http2ClientStream> implements UpstreamStream {
   declare host: ClientStreamHost;
-  reused = false;
-  readonly provesUnsent = true;
   /** Until the engine is done with it. */
   #stream: Stream | undefined = undefined;
-  #startMs = 0;
-  #headSeen = false;
-  /** The end of the request was handed over. */
-  #localEnded = false;
-  /** The connection ended under it. */
-  #lost = false;
 
   begin(host: ClientStreamHost, stream: Stream, reused: boolean): void {
     this.takeIntoUse();
     this.host = host;
     this.#stream = stream;
     this.reused = reused;
-    this.#startMs = stream.attempt.startMs;
   }
 
   // — UpstreamStream —
+
+  get provesUnsent(): boolean {
+    return true;
+  }
 
   get identity(): string | undefined {
     return this.host.socket.tls?.identity;
@@ -98,23 +93,23 @@ export class Http2ClientStream extends StreamSide<Http2ClientStream> implements 
       this.h2 = undefined;
       return fault.reason;
     }
-    this.#localEnded = ends;
+    this.localEnded = ends;
     if (tunnel) this.awaitTunnel();
     return undefined;
   }
 
   sendData(chunk: Buffer, start: number, end: number, owned: boolean): boolean {
-    if (this.h2 === undefined || this.#localEnded || start === end) return false;
+    if (this.h2 === undefined || this.localEnded || start === end) return false;
     // A small piece that waits would keep the whole read that it stands in.
     return this.host.session.writeData(this.h2, chunk, start, end, owned && end - start > COPY_BYTES);
   }
 
   sendEnd(trailers: FieldTable | undefined): void {
-    if (this.#localEnded || this.h2 === undefined) return;
+    if (this.localEnded || this.h2 === undefined) return;
     const stream = this.#stream;
     // A tunnel's own end comes later.
     if (stream !== undefined && (stream.isConnect || stream.upgrade !== undefined)) return;
-    this.#localEnded = true;
+    this.localEnded = true;
     this.host.session.writeEnd(this.h2, trailers);
   }
 
@@ -135,7 +130,7 @@ export class Http2ClientStream extends StreamSide<Http2ClientStream> implements 
     const stream = this.#stream;
     if (stream === undefined) return;
     this.#stream = undefined;
-    if (!this.#headSeen && this.h2 !== undefined) this.host.gaveUp(this.#startMs);
+    if (!this.headSeen && this.h2 !== undefined) this.host.gaveUp(stream.attempt.startMs);
     this.#reset(H2_CANCEL);
     this.#leaveIfOver();
   }
@@ -164,7 +159,7 @@ export class Http2ClientStream extends StreamSide<Http2ClientStream> implements 
 
   head(h2: Http2Stream<Http2ClientStream>, endStream: boolean): void {
     const stream = this.#stream;
-    this.#headSeen = true;
+    this.headSeen = true;
     if (endStream) this.peerEnded = true;
     if (stream === undefined) return;
     const head = h2.head as ResponseHead;
@@ -202,7 +197,7 @@ export class Http2ClientStream extends StreamSide<Http2ClientStream> implements 
     responseWhole(stream, trailers);
     // The endpoint answered whole before it had the whole request: the rest is nobody's.
     if (!stream.attemptRequestEnded) stream.discardRequest = true;
-    if (!this.#localEnded || (this.h2?.queuedBytes ?? 0) > 0) this.#reset(H2_CANCEL);
+    if (!this.localEnded || (this.h2?.queuedBytes ?? 0) > 0) this.#reset(H2_CANCEL);
     const { savedTrailers } = stream;
     this.#leaveIfOver();
     responseEnd(stream, trailers === undefined ? undefined : savedTrailers);
@@ -223,13 +218,13 @@ export class Http2ClientStream extends StreamSide<Http2ClientStream> implements 
     if (this.peerEnded) return;
     if (cause !== 'connection') return this.#broken(stream, code, cause, rule);
     // It may have ended in the middle of what is written for this stream: that comes to its end first.
-    this.#lost = true;
+    this.lost = true;
     stream.engine.turn.later(this);
   }
 
   override endOfTurn(): void {
-    if (this.#lost) {
-      this.#lost = false;
+    if (this.lost) {
+      this.lost = false;
       if (this.#stream !== undefined) return this.#broken(this.#stream, H2_CANCEL, 'connection', '');
     }
     super.endOfTurn();
@@ -237,7 +232,7 @@ export class Http2ClientStream extends StreamSide<Http2ClientStream> implements 
 
   #broken(stream: Stream, code: number, cause: ResetCause, rule: string): void {
     this.#stream = undefined;
-    const headSeen = this.#headSeen;
+    const headSeen = this.headSeen;
     const { metrics, faultRule } = this.host;
     this.#leaveIfOver();
     stream.upstream = undefined;
@@ -290,9 +285,6 @@ export class Http2ClientStream extends StreamSide<Http2ClientStream> implements 
     if (this.#stream !== undefined || this.h2 !== undefined || this.tunnelSocket !== undefined) return;
     const { host } = this;
     if (!this.resetSide()) return;
-    this.#headSeen = false;
-    this.#localEnded = false;
-    this.#lost = false;
     if (spare.size < MAX_SPARE) spare.push(this);
     host.streamOver();
   }

@@ -1,0 +1,361 @@
+import type { FieldTable } from '@tulle/fields';
+import type { Slot } from '@tulle/filter';
+import type { WheelTimer } from '@tulle/time';
+import type { Bytes } from '../bytes.ts';
+import type { DataStep, FilterInstance, PhaseTable } from '../chain/tables.ts';
+import type { UpstreamEndpoint } from '../sides.ts';
+import type { MirrorFeed } from './mirror-feed.ts';
+import { StreamFlags } from './stream-flags.ts';
+import { StreamTrace } from './stream-trace.ts';
+
+/** A filter that ran and is not in force any more after a rematch. */
+export interface RetiredFilter {
+  readonly filter: FilterInstance;
+  readonly config: unknown;
+}
+
+/** The data hooks of one direction; `chain/body.ts` makes them. */
+export interface BodyHooks {
+  /** A hook put other bytes in the place of those that came. */
+  readonly changed: boolean;
+  /** A piece of body. @returns whether `chunk` is kept (D1) */
+  push(chunk: Bytes, start: number, end: number, owned: boolean): boolean;
+  /** No more body. */
+  end(): void;
+  revoke(): void;
+}
+
+// Shared by streams that have none: never written. Not frozen, so that they are of the same kind as those that others have.
+const NO_SLOTS: readonly number[] = [];
+const NO_ENDPOINTS: readonly UpstreamEndpoint[] = [];
+const NO_FILTERS: readonly RetiredFilter[] = [];
+const NO_TRACE: StreamTrace = new StreamTrace();
+
+/** What few streams need. */
+class Extras {
+  retired: readonly RetiredFilter[] = NO_FILTERS;
+  requestTrailers: FieldTable | undefined = undefined;
+  requestPipe: BodyHooks | undefined = undefined;
+  requestPassing: readonly number[] = NO_SLOTS;
+  requestSteps: readonly DataStep[] | null = null;
+  requestStepsOf: PhaseTable | undefined = undefined;
+  upgrade: string | undefined = undefined;
+  deadlineMs: number = 0;
+  tried: readonly UpstreamEndpoint[] = NO_ENDPOINTS;
+  retryRefused: string = '';
+  staleReplays: number = 0;
+  mirrors: MirrorFeed | undefined = undefined;
+  hash: number = -1;
+  hashCookie: string = '';
+  drawn = -1;
+  responseTrailers: FieldTable | undefined = undefined;
+  responsePipe: BodyHooks | undefined = undefined;
+  passing: readonly number[] = NO_SLOTS;
+  replyBody: Bytes | undefined = undefined;
+  notesDropped: number = 0;
+  matchedPath: string = '';
+  matchedAuthority: string = '';
+  savedFields: FieldTable | undefined = undefined;
+  savedTrailers: FieldTable | undefined = undefined;
+  perTryTimer: WheelTimer | undefined = undefined;
+  retryTimer: WheelTimer | undefined = undefined;
+  trace: StreamTrace = NO_TRACE;
+  readonly slots: Map<string, unknown> = new Map<string, unknown>();
+
+  reset(): void {
+    this.retired = NO_FILTERS;
+    this.requestTrailers = undefined;
+    this.requestPipe = undefined;
+    this.requestPassing = NO_SLOTS;
+    this.requestSteps = null;
+    this.requestStepsOf = undefined;
+    this.upgrade = undefined;
+    this.deadlineMs = 0;
+    this.tried = NO_ENDPOINTS;
+    this.retryRefused = '';
+    this.staleReplays = 0;
+    this.mirrors = undefined;
+    this.hash = -1;
+    this.hashCookie = '';
+    this.drawn = -1;
+    this.responseTrailers = undefined;
+    this.responsePipe = undefined;
+    this.passing = NO_SLOTS;
+    this.replyBody = undefined;
+    this.notesDropped = 0;
+    this.matchedPath = '';
+    this.matchedAuthority = '';
+    if (this.trace !== NO_TRACE) this.trace.reset();
+    if (this.slots.size > 0) this.slots.clear();
+    this.perTryTimer?.cancel();
+    this.retryTimer?.cancel();
+  }
+}
+
+/**
+ * What only few streams need stands in an object of its own, made for the first that does and kept with the pooled stream:
+ * a quarter of what an idle stream would take.
+ */
+export abstract class StreamExtras extends StreamFlags {
+  #extras: Extras | undefined = undefined;
+
+  protected resetExtras(): void {
+    this.#extras?.reset();
+  }
+
+  #own(): Extras {
+    return (this.#extras ??= new Extras());
+  }
+
+  /** Written by {@link ownTrace} only. */
+  get trace(): StreamTrace {
+    return this.#extras === undefined ? NO_TRACE : this.#extras.trace;
+  }
+
+  /** Where the trace is written down. */
+  ownTrace(): StreamTrace {
+    const extras = this.#own();
+    if (extras.trace === NO_TRACE) extras.trace = new StreamTrace();
+    return extras.trace;
+  }
+
+  /** The slot value of a filter, for the view. */
+  getSlot<T>(slot: Slot<T>): T | undefined {
+    return this.#extras?.slots.get(slot.name) as T | undefined;
+  }
+
+  setSlot<T>(slot: Slot<T>, value: T): void {
+    this.#own().slots.set(slot.name, value);
+  }
+
+  /** Filters that ran and are not in force any more after a rematch; they complete too. */
+  get retired(): readonly RetiredFilter[] {
+    return this.#extras === undefined ? NO_FILTERS : this.#extras.retired;
+  }
+
+  set retired(value: readonly RetiredFilter[]) {
+    if (this.#extras !== undefined || value !== NO_FILTERS) this.#own().retired = value;
+  }
+
+  get requestTrailers(): FieldTable | undefined {
+    return this.#extras === undefined ? undefined : this.#extras.requestTrailers;
+  }
+
+  set requestTrailers(value: FieldTable | undefined) {
+    if (this.#extras !== undefined || value !== undefined) this.#own().requestTrailers = value;
+  }
+
+  /** The data hooks at work on the body of the request. */
+  get requestPipe(): BodyHooks | undefined {
+    return this.#extras === undefined ? undefined : this.#extras.requestPipe;
+  }
+
+  set requestPipe(value: BodyHooks | undefined) {
+    if (this.#extras !== undefined || value !== undefined) this.#own().requestPipe = value;
+  }
+
+  /** Slots of the filters that let the request's body pass untouched. */
+  get requestPassing(): readonly number[] {
+    return this.#extras === undefined ? NO_SLOTS : this.#extras.requestPassing;
+  }
+
+  set requestPassing(value: readonly number[]) {
+    if (this.#extras !== undefined || value !== NO_SLOTS) this.#own().requestPassing = value;
+  }
+
+  /** The data hooks of the request that are left then, and of which table. */
+  get requestSteps(): readonly DataStep[] | null {
+    return this.#extras === undefined ? null : this.#extras.requestSteps;
+  }
+
+  set requestSteps(value: readonly DataStep[] | null) {
+    if (this.#extras !== undefined || value !== null) this.#own().requestSteps = value;
+  }
+
+  get requestStepsOf(): PhaseTable | undefined {
+    return this.#extras === undefined ? undefined : this.#extras.requestStepsOf;
+  }
+
+  set requestStepsOf(value: PhaseTable | undefined) {
+    if (this.#extras !== undefined || value !== undefined) this.#own().requestStepsOf = value;
+  }
+
+  /** Upgrade protocols asked for, when the route lets them pass. */
+  get upgrade(): string | undefined {
+    return this.#extras === undefined ? undefined : this.#extras.upgrade;
+  }
+
+  set upgrade(value: string | undefined) {
+    if (this.#extras !== undefined || value !== undefined) this.#own().upgrade = value;
+  }
+
+  /** When the caller of a gRPC call stops waiting, on the clock of `startMs`; 0: it does not say. */
+  get deadlineMs(): number {
+    return this.#extras === undefined ? 0 : this.#extras.deadlineMs;
+  }
+
+  set deadlineMs(value: number) {
+    if (this.#extras !== undefined || value !== 0) this.#own().deadlineMs = value;
+  }
+
+  /** Endpoints of the attempts before this one. */
+  get tried(): readonly UpstreamEndpoint[] {
+    return this.#extras === undefined ? NO_ENDPOINTS : this.#extras.tried;
+  }
+
+  set tried(value: readonly UpstreamEndpoint[]) {
+    if (this.#extras !== undefined || value !== NO_ENDPOINTS) this.#own().tried = value;
+  }
+
+  /** Why the loop did not repeat what a filter wanted repeated. */
+  get retryRefused(): string {
+    return this.#extras === undefined ? '' : this.#extras.retryRefused;
+  }
+
+  set retryRefused(value: string) {
+    if (this.#extras !== undefined || value !== '') this.#own().retryRefused = value;
+  }
+
+  /** Attempts on kept-alive connections that had gone. */
+  get staleReplays(): number {
+    return this.#extras === undefined ? 0 : this.#extras.staleReplays;
+  }
+
+  set staleReplays(value: number) {
+    if (this.#extras !== undefined || value !== 0) this.#own().staleReplays = value;
+  }
+
+  /** Copies of the request that are sent elsewhere. */
+  get mirrors(): MirrorFeed | undefined {
+    return this.#extras === undefined ? undefined : this.#extras.mirrors;
+  }
+
+  set mirrors(value: MirrorFeed | undefined) {
+    if (this.#extras !== undefined || value !== undefined) this.#own().mirrors = value;
+  }
+
+  /** Of what it has in common with others, where its cluster goes by that; below 0: nothing. */
+  get hash(): number {
+    return this.#extras === undefined ? -1 : this.#extras.hash;
+  }
+
+  set hash(value: number) {
+    if (this.#extras !== undefined || value !== -1) this.#own().hash = value;
+  }
+
+  /** By which it falls into the shares that routes take; below 0: it was not asked for yet. */
+  get drawn(): number {
+    return this.#extras === undefined ? -1 : this.#extras.drawn;
+  }
+
+  set drawn(value: number) {
+    if (this.#extras !== undefined || value !== -1) this.#own().drawn = value;
+  }
+
+  /** `Set-Cookie` by which the caller's next request has the same hash. */
+  get hashCookie(): string {
+    return this.#extras === undefined ? '' : this.#extras.hashCookie;
+  }
+
+  set hashCookie(value: string) {
+    if (this.#extras !== undefined || value !== '') this.#own().hashCookie = value;
+  }
+
+  get responseTrailers(): FieldTable | undefined {
+    return this.#extras === undefined ? undefined : this.#extras.responseTrailers;
+  }
+
+  set responseTrailers(value: FieldTable | undefined) {
+    if (this.#extras !== undefined || value !== undefined) this.#own().responseTrailers = value;
+  }
+
+  /** The data hooks at work on the body of the response. */
+  get responsePipe(): BodyHooks | undefined {
+    return this.#extras === undefined ? undefined : this.#extras.responsePipe;
+  }
+
+  set responsePipe(value: BodyHooks | undefined) {
+    if (this.#extras !== undefined || value !== undefined) this.#own().responsePipe = value;
+  }
+
+  /** Slots of the filters that let the response's body pass untouched. */
+  get passing(): readonly number[] {
+    return this.#extras === undefined ? NO_SLOTS : this.#extras.passing;
+  }
+
+  set passing(value: readonly number[]) {
+    if (this.#extras !== undefined || value !== NO_SLOTS) this.#own().passing = value;
+  }
+
+  /** Body of a reply of our own. */
+  get replyBody(): Bytes | undefined {
+    return this.#extras === undefined ? undefined : this.#extras.replyBody;
+  }
+
+  set replyBody(value: Bytes | undefined) {
+    if (this.#extras !== undefined || value !== undefined) this.#own().replyBody = value;
+  }
+
+  /** Notes that did not fit. */
+  get notesDropped(): number {
+    return this.#extras === undefined ? 0 : this.#extras.notesDropped;
+  }
+
+  set notesDropped(value: number) {
+    if (this.#extras !== undefined || value !== 0) this.#own().notesDropped = value;
+  }
+
+  /** Path that routes were matched by, where a rewrite changed it; else `''`. */
+  get matchedPath(): string {
+    return this.#extras === undefined ? '' : this.#extras.matchedPath;
+  }
+
+  set matchedPath(value: string) {
+    if (this.#extras !== undefined || value !== '') this.#own().matchedPath = value;
+  }
+
+  /** The same of the authority. */
+  get matchedAuthority(): string {
+    return this.#extras === undefined ? '' : this.#extras.matchedAuthority;
+  }
+
+  set matchedAuthority(value: string) {
+    if (this.#extras !== undefined || value !== '') this.#own().matchedAuthority = value;
+  }
+
+  /** Request fields before attempt filters touched them; made only where there are such filters. */
+  get savedFields(): FieldTable | undefined {
+    return this.#extras === undefined ? undefined : this.#extras.savedFields;
+  }
+
+  set savedFields(value: FieldTable | undefined) {
+    if (this.#extras !== undefined || value !== undefined) this.#own().savedFields = value;
+  }
+
+  /** Response trailers, copied from the decoder that goes on to other streams. */
+  get savedTrailers(): FieldTable | undefined {
+    return this.#extras === undefined ? undefined : this.#extras.savedTrailers;
+  }
+
+  set savedTrailers(value: FieldTable | undefined) {
+    if (this.#extras !== undefined || value !== undefined) this.#own().savedTrailers = value;
+  }
+
+  /** Made when it is armed first, then kept. */
+  get perTryTimer(): WheelTimer | undefined {
+    return this.#extras === undefined ? undefined : this.#extras.perTryTimer;
+  }
+
+  set perTryTimer(value: WheelTimer | undefined) {
+    if (this.#extras !== undefined || value !== undefined) this.#own().perTryTimer = value;
+  }
+
+  /** Likewise. */
+  get retryTimer(): WheelTimer | undefined {
+    return this.#extras === undefined ? undefined : this.#extras.retryTimer;
+  }
+
+  set retryTimer(value: WheelTimer | undefined) {
+    if (this.#extras !== undefined || value !== undefined) this.#own().retryTimer = value;
+  }
+}

@@ -1,0 +1,116 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { FIELD_HOST } from '@tulle/fields';
+import type { Slot } from '@tulle/filter';
+import { createTimerWheel } from '@tulle/time';
+import { expect, it } from 'vitest';
+import type { Services } from '../services.ts';
+import type { HttpChain } from '../compile/compiled.ts';
+import type { Downstream } from '../sides.ts';
+import { MAX_NOTES, Stream } from './stream.ts';
+
+const clock = { nowMs: () => 1, epochMs: () => 1, setTimer: () => () => {} };
+const engine = {
+  wheel: createTimerWheel({ clock }),
+  doors: { onIdleTimeout() {}, onRequestTimeout() {} },
+  replayAccount: { maxBytes: 0, usedBytes: 0, overflows: { add() {} } },
+  streams: { active: 0 },
+} as unknown as Services;
+const slot = { name: 'x' } as unknown as Slot<string>;
+const chain = { retain() {} } as unknown as HttpChain;
+const downstream = {} as Downstream;
+
+/** Asked and answered, as far as a stream that waits for hours remembers it. */
+function answered(): Stream {
+  const stream = new Stream(engine);
+  stream.begin(downstream, chain, 1.5);
+  stream.armIdleTimer(300_000, 1.5);
+  stream.method = 'POST';
+  for (let i = 0; i < 8; i++) stream.headers.pushValue(FIELD_HOST, 'host', 'shop.example');
+  for (let i = 0; i < 4; i++) stream.responseHead.fields.pushValue(0, 'x-one', '1');
+  stream.responseFields = stream.responseHead.fields;
+  for (let i = 0; i < 4; i++) stream.note(i, i, i);
+  stream.attempt.begin(1, 1.5, 2.5);
+  stream.attempt.end('origin', 3.5);
+  return stream;
+}
+
+it('takes little when it waits for hours: what only some streams need is not made before', () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  for (let i = 0; i < 100; i++) answered();
+  const streams: Stream[] = Array.from({ length: 5_000 });
+  collect();
+  const before = process.memoryUsage();
+  for (let i = 0; i < streams.length; i++) streams[i] = answered();
+  collect();
+  const after = process.memoryUsage();
+  const each = (after.heapUsed + after.external - before.heapUsed - before.external) / streams.length;
+  expect(each).toBeGreaterThan(500);
+  expect(each).toBeLessThan(2_000);
+});
+
+it('keeps as many notes as it may, and counts those that do not fit', () => {
+  const stream = new Stream(engine);
+  stream.begin(downstream, chain, 1);
+  for (let i = 0; i < MAX_NOTES + 3; i++) stream.note(i, -1 - i, 2 ** 31 - 1 - i);
+  expect([stream.noteCount, stream.notesDropped]).toEqual([MAX_NOTES, 3]);
+  expect(stream.notes.slice(0, 3)).toEqual([0, -1, 2 ** 31 - 1]);
+  expect(stream.notes.slice(63 * 3)).toEqual([63, -64, 2 ** 31 - 64]);
+});
+
+it('is like a new one after it was used, whatever was set', () => {
+  const fresh = new Stream(engine);
+  const stream = new Stream(engine);
+  stream.begin(downstream, chain, 1);
+  const flags = flagsOf(stream);
+  for (const name of flags) {
+    Object.assign(stream, { [name]: true });
+    expect(flags.filter((other) => Reflect.get(stream, other) === true)).toContain(name);
+  }
+  stream.tried = [{} as never];
+  stream.hash = 7;
+  stream.upgrade = 'websocket';
+  stream.deadlineMs = 5.5;
+  stream.passing = [1];
+  stream.note(1, 2, 3);
+  stream.flag('UF');
+  stream.localFields.add('x-one', '1');
+  stream.ownTrace().traceId = 'aa';
+  stream.setSlot(slot, 'value');
+  stream.attempt.begin(1, 1, 1);
+  stream.attempt.end('a', 2);
+  stream.attempt.begin(2, 1, 2);
+  stream.attempt.end('b', 4);
+  expect(
+    stream.attempt.records(1).map(({ cluster, startMs, durationMs }) => [cluster, startMs, durationMs]),
+  ).toEqual([
+    ['a', 0, 1],
+    ['b', 1, 2],
+  ]);
+  stream.reset();
+  for (const name of [
+    ...flags,
+    'tried',
+    'hash',
+    'upgrade',
+    'deadlineMs',
+    'passing',
+    'noteCount',
+    'flags',
+    'responseFields',
+  ])
+    expect(Reflect.get(stream, name), name).toEqual(Reflect.get(fresh, name));
+  expect([stream.localFields.length, stream.trace.traceId, stream.getSlot(slot)]).toEqual([0, '', undefined]);
+  expect(stream.attempt.records(1)).toEqual([]);
+});
+
+/** Names of what is true or not of a stream. */
+function flagsOf(stream: Stream): string[] {
+  const names: string[] = [];
+  for (let at: object = stream; at !== Object.prototype; at = Object.getPrototypeOf(at) as object)
+    for (const name of Object.getOwnPropertyNames(at))
+      if (typeof Reflect.get(stream, name) === 'boolean') names.push(name);
+  expect(names.length).toBe(20);
+  return names;
+}
