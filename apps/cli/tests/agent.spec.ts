@@ -86,7 +86,7 @@ describe('tulle agent', () => {
       workload: 'web',
       ports: [{ port: 8080 }],
       upstreams: [{ service: 'orders' }],
-      certificate: { sdsCluster: 'tulle-agent' },
+      certificate: { sdsCluster: 'tulle-agent', roots: true },
     });
     expect(fixed.clusters.map(({ name }) => name)).toEqual(['tulle-agent', 'tulle-control-plane']);
   });

@@ -63,7 +63,7 @@ export function envoyBootstrap(options: EnvoyBootstrapOptions): object {
         : { locality: { region: locality.region, zone: locality.zone, sub_zone: locality.subZone } }),
       metadata: {
         ...options.metadata,
-        certificate: { sdsCluster: AGENT_CLUSTER },
+        certificate: { sdsCluster: AGENT_CLUSTER, roots: true },
         ...(telemetry === undefined ? {} : { telemetry: telemetryMetadata(telemetry) }),
       },
     },

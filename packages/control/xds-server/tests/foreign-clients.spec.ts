@@ -169,6 +169,15 @@ describe("a client that is not Tulle's", () => {
         },
       ],
     });
+    const rootsOf = (seen: Awaited<ReturnType<typeof tlsSeen>>): string | undefined =>
+      seen?.validationContextType.case === 'combinedValidationContext'
+        ? seen.validationContextType.value.validationContextSdsSecretConfig?.sdsConfig?.configSourceSpecifier
+            .case
+        : undefined;
+    expect(rootsOf(agent)).toBe('ads');
+    expect(rootsOf(await tlsSeen(node({ certificate: { sdsCluster: 'agent', roots: true } })))).toBe(
+      'apiConfigSource',
+    );
     expect(await tlsSeen(node())).toMatchObject({ tlsCertificates: [], tlsCertificateSdsSecretConfigs: [] });
     const wrong = connect();
     wrong.send(deltaRequest({ typeUrl: CLUSTER, node: node({ certificate: 'x' }) }));

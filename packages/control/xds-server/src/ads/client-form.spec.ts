@@ -19,7 +19,12 @@ describe('the certificate of a client', () => {
   it("is Tulle's own affair in Tulle's data plane, else where its metadata says, else nowhere", () => {
     expect(form({}, ['dev.tulle.atomic-changes'])).toEqual({ kind: 'own' });
     expect(form({}, ['dev.tulle.model'])).toEqual({ kind: 'own' });
-    expect(form({ certificate: { sdsCluster: 'agent' } })).toEqual({ kind: 'sds', cluster: 'agent' });
+    expect(form({ certificate: { sdsCluster: 'agent' } })).toEqual({
+      kind: 'sds',
+      cluster: 'agent',
+      roots: false,
+    });
+    expect(form({ certificate: { sdsCluster: 'agent', roots: true } })).toMatchObject({ roots: true });
     expect(form({ certificate: { certificateFile: '/a', keyFile: '/b' } })).toEqual({
       kind: 'files',
       certificateFile: '/a',
@@ -35,6 +40,7 @@ describe('the certificate of a client', () => {
     { sdsCluster: 1 },
     { certificateFile: '/a' },
     { sdsCluster: 'agent', keyFile: '/b' },
+    { sdsCluster: 'agent', roots: 'yes' },
     ['agent'],
   ])('is refused when its metadata says %j', (certificate) => {
     expect(() => form({ certificate })).toThrow(/metadata\/certificate must be/);

@@ -16,7 +16,8 @@ export function isOwnClient({ clientFeatures }: Node): boolean {
 
 /**
  * In which form a client reads resources. Any but Tulle's says in its metadata where the certificate of its workload is:
- * `certificate: { sdsCluster }`, a cluster of its bootstrap at which a local agent serves the secret `default`, or
+ * `certificate: { sdsCluster }`, a cluster of its bootstrap at which a local agent serves the secret `default` (with `roots: true`
+ * `ROOTCA` too, which else comes from here), or
  * `certificate: { certificateFile, keyFile }`. Keys never come from here (decision D14). It may ask for an access log and for
  * traces (`telemetry`, as {@link ClientTelemetry} has it), which Tulle's has flags for.
  * @throws TulleError `TULLE_CONFIG_INVALID` when it says something else
@@ -40,15 +41,20 @@ export function formOf(node: Node): EncodeForm {
     texts.get(key),
   );
   const size = typeof given === 'object' && given !== null ? Object.keys(given).length : 0;
-  if (cluster !== undefined && size === 1) return form({ kind: 'sds', cluster });
+  const roots = typeof given === 'object' && given !== null && 'roots' in given ? given.roots : undefined;
+  if (cluster !== undefined && (size === 1 || (size === 2 && typeof roots === 'boolean')))
+    return form({ kind: 'sds', cluster, roots: roots === true });
   if (certificateFile !== undefined && keyFile !== undefined && size === 2)
     return form({ kind: 'files', certificateFile, keyFile });
   throw new TulleError(
     'TULLE_CONFIG_INVALID',
-    `node ${node.id}: metadata/${CERTIFICATE_KEY} must be { sdsCluster } or { certificateFile, keyFile }, not ${JSON.stringify(given).slice(0, 200)}`,
+    `node ${node.id}: metadata/${CERTIFICATE_KEY} must be { sdsCluster, roots } or { certificateFile, keyFile }, not ${JSON.stringify(given).slice(0, 200)}`,
     {
       issues: [
-        { path: `/${CERTIFICATE_KEY}`, message: 'must be { sdsCluster } or { certificateFile, keyFile }' },
+        {
+          path: `/${CERTIFICATE_KEY}`,
+          message: 'must be { sdsCluster, roots } or { certificateFile, keyFile }',
+        },
       ],
     },
   );

@@ -3,7 +3,12 @@ export type WorkloadCertificate =
   /** From its own identity client: SDS name `default`, which this server does not answer. Tulle's data plane. */
   | { readonly kind: 'own' }
   /** From a local agent: SDS name `default` of a cluster in the client's bootstrap, e.g. a Unix socket. */
-  | { readonly kind: 'sds'; readonly cluster: string }
+  | {
+      readonly kind: 'sds';
+      readonly cluster: string;
+      /** The agent serves the mesh's roots too, as `ROOTCA`: a change of roots then waits for this client, by way of the agent. */
+      readonly roots: boolean;
+    }
   /** From PEM files on its machine. */
   | { readonly kind: 'files'; readonly certificateFile: string; readonly keyFile: string }
   /** It has none: TLS to endpoints shows nothing, and a listener that needs one is refused by the client. */

@@ -12,7 +12,10 @@ import {
 import { type EncodeForm, OWN_FORM } from './form.ts';
 import { encodeResource } from './resource.ts';
 
-const ENVOY: EncodeForm = { workloadCertificate: { kind: 'sds', cluster: 'agent' }, release: 'this' };
+const ENVOY: EncodeForm = {
+  workloadCertificate: { kind: 'sds', cluster: 'agent', roots: false },
+  release: 'this',
+};
 
 const listener = (handler: Partial<HttpHandler> = {}): Listener => ({
   name: 'inbound',

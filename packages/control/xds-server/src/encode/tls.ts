@@ -97,7 +97,7 @@ function commonContext(
       signatureAlgorithms: [...(tls.signatureAlgorithms ?? [])],
     },
     ...certificate(tls.certificate, certificates, form),
-    validationContextType: validation(trust, tls),
+    validationContextType: validation(trust, tls, form),
     alpnProtocols: [...(tls.alpn ?? [])],
   });
 }
@@ -140,6 +140,7 @@ function given(source: CertificateSource): { certificateChain: SourceInit; priva
 function validation(
   trust: TrustSource | undefined,
   tls: TlsParameters & Pick<UpstreamTls, 'allowedIds'>,
+  { workloadCertificate: own }: EncodeForm,
 ): CommonTlsContext['validationContextType'] {
   // Without roots names say nothing; nor do they where nobody is asked.
   if (trust === undefined) return { case: undefined };
@@ -150,7 +151,10 @@ function validation(
       case: 'combinedValidationContext',
       value: create(CombinedSchema, {
         defaultValidationContext: { matchTypedSubjectAltNames },
-        validationContextSdsSecretConfig: secret(MESH_ROOTS_SECRET),
+        validationContextSdsSecretConfig:
+          own.kind === 'sds' && own.roots
+            ? { name: MESH_ROOTS_SECRET, sdsConfig: clusterSource(own.cluster) }
+            : secret(MESH_ROOTS_SECRET),
       }),
     };
   }
