@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { observeIdentity, type IdentityClient } from '@tulle/ca';
 import { serveIdentity, type IdentityServer, type IdentityServerStatus } from '@tulle/agent';
@@ -11,7 +12,7 @@ import { announceAgent, withdrawAgent } from './agent-file.ts';
 import { serveAgentAdmin } from './agent-admin.ts';
 
 /** Options of {@link startAgent}. */
-export interface AgentOptions extends Omit<IdentityOptions, 'stateDir'> {
+export interface AgentOptions extends Omit<IdentityOptions, 'stateDir' | 'instance'> {
   readonly name: string;
   readonly namespace: string;
   /** Identity of this agent alone; made with mode 0700, locked while it runs. */
@@ -78,7 +79,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     const meter = createRegistry();
     const served: { by?: IdentityServer } = {};
     const { identity, ready } = await openIdentity(
-      options,
+      { ...options, instance: `${name}-${hostname()}-agent` },
       { namespace, serviceAccount: name },
       log,
       meter,

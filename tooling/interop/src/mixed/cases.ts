@@ -264,11 +264,6 @@ async function changes(mesh: MixedMesh): Promise<string> {
       await tulle.apply(split({ alpha: 10, beta: 90 }));
       await tulle.run('delete', 'httproute', 'web');
     });
-    await step('an endpoint', async () => {
-      const replica = await mesh.startReplica();
-      await under(500);
-      await replica.stop();
-    });
     await step('certificates', async () => {
       const before = await envoySerial(mesh);
       await tulle.run('ca', 'rotate', 'leaves');
@@ -282,6 +277,26 @@ async function changes(mesh: MixedMesh): Promise<string> {
       await until('another certificate in Envoy', async () =>
         assert.notEqual(await envoySerial(mesh), before),
       );
+    });
+    await step('the root', async () => {
+      const before = await envoySerial(mesh);
+      await tulle.run('ca', 'rotate-root', '--timeout', '60');
+      await until('another certificate in Envoy', async () =>
+        assert.notEqual(await envoySerial(mesh), before),
+      );
+    });
+    await step("the agent's process", async () => {
+      await mesh.restartAgent();
+      const before = await envoySerial(mesh);
+      await tulle.run('ca', 'rotate', 'leaves');
+      await until('another certificate in Envoy', async () =>
+        assert.notEqual(await envoySerial(mesh), before),
+      );
+    });
+    await step('an endpoint', async () => {
+      const replica = await mesh.startReplica();
+      await under(500);
+      await replica.stop();
     });
   } finally {
     await load.stop();

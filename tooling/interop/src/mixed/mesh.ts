@@ -4,7 +4,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startCollector, type Collector } from '@tulle/otlp-collector';
-import type { Running } from '@tulle/processes';
+import { type Running, start } from '@tulle/processes';
 import { envoyProgram } from '../envoy/program.ts';
 import { freePort, startOrigin } from '../mesh.ts';
 import type { Opened } from '../suite.ts';
@@ -37,12 +37,12 @@ export interface MixedMesh {
   readonly collector: Collector;
   /** Port of a service's program, without its proxy. */
   readonly origins: Readonly<Record<Seat, number>>;
-  /** Unix socket of beta's agent. */
-  readonly agentSocket: string;
   /** Unix socket of Envoy's admin interface. */
   readonly envoyAdmin: string;
   /** Access log of each seat. */
   readonly accessLogs: Readonly<Record<Seat, string>>;
+  /** Ends beta's agent, and starts it again. */
+  restartAgent(): Promise<void>;
   /** Starts another sidecar of Tulle's with alpha's program behind it. */
   startReplica(): Promise<Running>;
 }
@@ -99,16 +99,21 @@ export async function openMixedMesh(): Promise<Opened<MixedMesh>> {
     await tulle
       .start('run', ...seatFlags('alpha', alpha.port), '--attach', '--', 'sleep', 'infinity')
       .said(/sa\/alpha joined/);
-    const agent = tulle.start(
-      'agent',
-      ...seatFlags('beta', beta.port),
-      ...['--envoy-bootstrap', 'beta.json', '--', await envoyProgram(), '-c', 'beta.json'],
-      ...['--disable-hot-restart', '--concurrency', '2', '--log-level', 'warning'],
+    const startAgent = async (): Promise<{ readonly agent: Running; readonly admin: string }> => {
+      const agent = tulle.start('agent', ...seatFlags('beta', beta.port), '--envoy-bootstrap', 'beta.json');
+      const [, admin = ''] = await agent.said(/Envoy's admin (\S+)\n/);
+      return { agent, admin };
+    };
+    let { agent, admin: envoyAdmin } = await startAgent();
+    const startEnvoy = async (bootstrap: string): Promise<Running> => {
+      const args = ['-c', bootstrap, '--disable-hot-restart', '--concurrency', '2', '--log-level', 'warning'];
       // Connections leave a listener that changed at once, so that a policy holds for those that were there, too.
-      ...['--drain-strategy', 'immediate', '--drain-time-s', '5'],
-    );
-    const [, agentSocket = ''] = await agent.said(/SDS and Workload API unix:(\S+),/);
-    const [, envoyAdmin = ''] = await agent.said(/Envoy's admin (\S+)\n/);
+      args.push('--drain-strategy', 'immediate', '--drain-time-s', '5');
+      const envoy = start(await envoyProgram(), args, { cwd: directory });
+      undo.push(async () => void (await envoy.stop()));
+      return envoy;
+    };
+    await startEnvoy('beta.json');
     for (const seat of SEATS)
       for (const name of SERVICES)
         await until(`an answer of ${name} to ${seat}`, async () =>
@@ -121,9 +126,12 @@ export async function openMixedMesh(): Promise<Opened<MixedMesh>> {
         seen,
         collector,
         origins: { alpha: alpha.port, beta: beta.port },
-        agentSocket,
         envoyAdmin,
         accessLogs,
+        async restartAgent() {
+          await agent.stop();
+          ({ agent, admin: envoyAdmin } = await startAgent());
+        },
         async startReplica() {
           const replica = tulle.start(
             ...['run', '--name', 'alpha-two', '--label', 'app=alpha', '--label', 'part=web'],
