@@ -18,23 +18,13 @@ export const WAITING: Readonly<Record<string, string>> = {
     'static_resources.listeners[0].filter_chains[0].filters[0].typed_config.http_filters[0].typed_config.http_service.authorization_request',
   'grpc-web':
     'static_resources.listeners[0].filter_chains[0].filters[0].typed_config.route_config.virtual_hosts[0].typed_per_filter_config["envoy.filters.http.cors"].allow_origin_string_match[0]',
-  'header-edits':
-    'static_resources.listeners[0].filter_chains[0].filters[0].typed_config.route_config.virtual_hosts[0].request_headers_to_add',
   'health-check':
     'static_resources.listeners[0].filter_chains[0].filters[0].typed_config.http_filters[0].typed_config',
   'mutual-tls':
     'static_resources.listeners[0].filter_chains[0].filters[0].typed_config.set_current_client_cert_details',
   'original-dst': 'static_resources.listeners[0].listener_filters[0].typed_config',
-  'path-rewrite':
-    'static_resources.listeners[0].filter_chains[0].filters[0].typed_config.route_config.virtual_hosts[0].routes[1].route.regex_rewrite.pattern.regex',
   'proxy-protocol': 'static_resources.listeners[0].listener_filters[0].typed_config',
-  redirect:
-    'static_resources.listeners[0].filter_chains[0].filters[0].typed_config.route_config.virtual_hosts[0].routes[1].redirect.strip_query',
-  'route-match':
-    'static_resources.listeners[0].filter_chains[0].filters[0].typed_config.route_config.virtual_hosts[0].routes[3].match.case_sensitive',
   'strict-dns':
     'static_resources.listeners[0].filter_chains[0].filters[0].typed_config.route_config.virtual_hosts[0].routes[0].route.auto_host_rewrite',
-  'subset-lb':
-    'static_resources.listeners[0].filter_chains[0].filters[0].typed_config.route_config.virtual_hosts[0].routes[0].route.metadata_match',
   timeouts: 'static_resources.listeners[0].filter_chains[0].filters[0].typed_config.request_timeout',
 };
