@@ -9,7 +9,17 @@ import {
   type TrustSource,
   type UpstreamTls,
 } from '@tulle/model';
-import type { Channel } from '@tulle/xds-client';
+import type { Channel, ServerAddress } from '@tulle/xds-client';
+
+/** A server that a source names by address alone (`google_grpc`): plain text. */
+export function plainServer(target: string): ServerAddress {
+  return { targets: [target], channel: () => ({ credentials: credentials.createInsecure() }) };
+}
+
+/** A server as the xDS client takes it. */
+export function serverAt(source: GrpcSource): ServerAddress {
+  return { targets: targetsOf(source), channel: () => channelTo(source) };
+}
 
 /** Endpoints as gRPC names them. */
 export function targetsOf({ addresses }: GrpcSource): string[] {

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isTulleError, type Log } from '@tulle/filter';
 import { formatAddress, isUnixAddress, type Address, type ProxyConfig } from '@tulle/model';
+import { readResourceFile, serverFor } from '@tulle/envoy-bootstrap';
 import type { EngineSettings } from '@tulle/sidecar';
 import {
   canBindSockets,
@@ -13,10 +14,19 @@ import {
 import { createXdsClient, type ApplyResult, type XdsClient, type XdsClientState } from '@tulle/xds-client';
 import { type AdminServer, serveAdmin } from './admin/serve-admin.ts';
 import type { ServerState } from './admin/admin-host.ts';
-import { channelTo, targetsOf } from './ads-channel.ts';
+import { channelTo, plainServer, serverAt, targetsOf } from './ads-channel.ts';
 import { BootstrapError, loadBootstrap, type LoadedBootstrap } from './load-bootstrap.ts';
 import { openLog } from './log-file.ts';
-import { mergeConfig } from './merge-config.ts';
+import {
+  asksForMore,
+  discoveredOnly,
+  type FixedNames,
+  fixedNames,
+  isDiscovered,
+  mergeConfig,
+  NOTHING_FIXED,
+  startConfig,
+} from './merge-config.ts';
 import type { EnvoyProxyOptions } from './options.ts';
 import { overloadFor } from './overload-share.ts';
 import { takeRunDirectory } from './run-directory.ts';
@@ -84,7 +94,8 @@ export async function startEnvoyProxy(options: EnvoyProxyOptions): Promise<Envoy
     const quit = Promise.withResolvers<void>();
     const front = { path: join(directory.path, 'front.sock') };
     const startedMs = Date.now();
-    let discovered: ProxyConfig | undefined;
+    /** What discovery made of everything, static resources included; `undefined` before the first. */
+    let whole: ProxyConfig | undefined;
     let xds: XdsClient | undefined;
     let admin: AdminServer | undefined;
     if (translation.admin !== undefined) {
@@ -100,7 +111,7 @@ export async function startEnvoyProxy(options: EnvoyProxyOptions): Promise<Envoy
           node: translation.node,
           bootstrap: () => loaded.text.bootstrap,
           fixed: () => loaded.translation.config,
-          discovered: () => discovered,
+          discovered: () => discoveredOnly(whole, loaded.translation.config),
           discovery: () => xds?.state(),
           state: () => (failedByHand && state === 'LIVE' ? 'DRAINING' : state),
           failHealthCheck: (fail) => void (failedByHand = fail),
@@ -112,17 +123,19 @@ export async function startEnvoyProxy(options: EnvoyProxyOptions): Promise<Envoy
       if (options.adminAddressPath !== undefined)
         writeFileSync(options.adminAddressPath, adminText(admin.address));
     }
-    await supervisor.start(translation.config).catch((error: unknown) => refused(error, loaded));
+    await supervisor.start(startConfig(translation)).catch((error: unknown) => refused(error, loaded));
     const adminFront = await serveAdminFront({ supervisor, address: front });
     undo.push(async () => adminFront.close());
 
     /** One configuration at a time, from whichever side it comes. */
     let queue: Promise<unknown> = Promise.resolve();
-    const applyNow = async (fixed: ProxyConfig, dynamic: ProxyConfig | undefined): Promise<ApplyResult> => {
-      const merged = mergeConfig(fixed, dynamic);
-      if (merged.issues.length > 0) return { ok: false, issues: merged.issues };
+    const applyNow = async (
+      fixed: ProxyConfig,
+      discovered: ProxyConfig | undefined,
+      names: FixedNames = NOTHING_FIXED,
+    ): Promise<ApplyResult> => {
       try {
-        await supervisor.apply(merged.config);
+        await supervisor.apply(mergeConfig(fixed, discovered, names));
         return { ok: true };
       } catch (error) {
         return { ok: false, issues: issuesOf(error) };
@@ -138,11 +151,23 @@ export async function startEnvoyProxy(options: EnvoyProxyOptions): Promise<Envoy
     if (discovery !== undefined) {
       state = 'INITIALIZING';
       const fetchMs = discovery.initialFetchTimeoutMs ?? DEFAULT_FETCH_TIMEOUT_MS;
-      xds = createXdsClient({
-        targets: targetsOf(discovery.ads),
-        channel: () => channelTo(discovery.ads),
+      const { ads } = discovery;
+      const names = fixedNames(discovery);
+      const client = createXdsClient({
+        targets: ads === undefined ? [] : targetsOf(ads),
+        channel: () => channelTo(ads as NonNullable<typeof ads>), // asked for where there are targets
         node: translation.node,
-        api: discovery.ads.api,
+        ...(ads && { api: ads.api }),
+        sources: {
+          roots: discovery.roots,
+          fixed: discovery.fixed,
+          server(name) {
+            if ('target' in name) return plainServer(name.target);
+            const server = serverFor(discovery, name);
+            return server && serverAt(server);
+          },
+          parseFile: readResourceFile,
+        },
         ...(fetchMs > 0 && { initialFetchTimeoutMs: fetchMs }),
         decode: {
           allowUnknownFields: options.ignoreUnknownDynamicFields ?? false,
@@ -151,21 +176,17 @@ export async function startEnvoyProxy(options: EnvoyProxyOptions): Promise<Envoy
         log,
         onConfig: async (config) =>
           inTurn(async () => {
-            const wanted = {
-              ...config,
-              ...(discovery.listeners ? {} : { listeners: [], routes: [] }),
-              ...(discovery.clusters ? {} : { clusters: [], endpoints: [] }),
-            };
-            const result = await applyNow(loaded.translation.config, wanted);
-            if (result.ok) discovered = wanted;
+            const result = await applyNow(loaded.translation.config, config, names);
+            if (!result.ok) return result;
+            whole = config;
+            if (isDiscovered(config, names) || !asksForMore(discovery)) live();
             return result;
           }),
       });
-      const client = xds;
+      const live = (): void => void (state === 'INITIALIZING' && (state = 'LIVE'));
+      xds = client;
       undo.push(async () => client.stop());
       await client.start();
-      const live = (): void => void (state === 'INITIALIZING' && (state = 'LIVE'));
-      void client.configured().then(live);
       if (fetchMs > 0) {
         const timer = setTimeout(live, fetchMs).unref();
         undo.push(() => clearTimeout(timer));
@@ -175,7 +196,7 @@ export async function startEnvoyProxy(options: EnvoyProxyOptions): Promise<Envoy
     const reload = async (): Promise<void> =>
       inTurn(async () => {
         const next = loadBootstrap(options);
-        const result = await applyNow(next.translation.config, discovered);
+        const result = await applyNow(next.translation.config, whole, discovery && fixedNames(discovery));
         if (!result.ok)
           throw new BootstrapError(
             result.issues.map(({ path, message }) => next.translation.locate(path, message)),

@@ -13,7 +13,7 @@ export const WAITING: Readonly<Record<string, string>> = {
   'edge-tls':
     'static_resources.listeners[0].filter_chains[0].filters[0].typed_config.common_http_protocol_options.headers_with_underscores_action',
   'ext-authz-grpc':
-    'static_resources.listeners[0].filter_chains[0].filters[0].typed_config.http_filters[0].typed_config.grpc_service.envoy_grpc',
+    'static_resources.listeners[0].filter_chains[0].filters[0].typed_config.http_filters[0].typed_config.grpc_service',
   'ext-authz-http':
     'static_resources.listeners[0].filter_chains[0].filters[0].typed_config.http_filters[0].typed_config.http_service.authorization_request',
   'grpc-web':

@@ -1,11 +1,18 @@
-import type { Address, Cluster, UpstreamTls } from '@tulle/model';
-import type { DecodeContext, XdsApi } from '@tulle/xds-client';
+import type { Address, Cluster, Listener, UpstreamTls } from '@tulle/model';
+import {
+  type DecodeContext,
+  type Fixed,
+  type GrpcServerName,
+  readApiSource,
+  readSource,
+  type Roots,
+  type XdsApi,
+} from '@tulle/xds-client';
 import type { Bootstrap_DynamicResources as DynamicResources } from '@tulle/xds-proto/envoy/config/bootstrap/v3/bootstrap';
 import {
   type ApiConfigSource,
-  ApiConfigSource_ApiType as ApiType,
-  ApiVersion,
-  type ConfigSource,
+  ApiConfigSourceSchema,
+  ConfigSourceSchema,
 } from '@tulle/xds-proto/envoy/config/core/v3/config_source';
 
 /** A management server that is reached as a cluster is. */
@@ -15,78 +22,95 @@ export interface GrpcSource {
   readonly addresses: readonly Address[];
   /** Absent: plain text. */
   readonly tls?: UpstreamTls;
-  readonly api: XdsApi;
 }
 
 /** Where resources that are not static come from. */
 export interface Discovery {
-  readonly ads: GrpcSource;
-  /** Which kinds are asked for there. */
-  readonly listeners: boolean;
-  readonly clusters: boolean;
+  /** Absent: nothing comes by ADS. */
+  readonly ads?: GrpcSource & { readonly api: XdsApi };
+  /** Where listeners and clusters come from that nothing names. */
+  readonly roots: Required<Roots>;
+  /** Servers of `api_config_source`, by name of their cluster. */
+  readonly servers: ReadonlyMap<string, GrpcSource>;
+  /** The static resources, with what has to be discovered for them. */
+  readonly fixed: {
+    readonly listeners: readonly Fixed<Listener>[];
+    readonly clusters: readonly Fixed<Cluster>[];
+  };
   /** Envoy `initial_fetch_timeout`: 0 waits without end. Default 15,000, Envoy's. */
   readonly initialFetchTimeoutMs?: number;
 }
 
-/** @returns `undefined` where everything is static, or after an issue */
+/** The static resources as they were decoded. */
+export interface FixedResources {
+  readonly listeners: readonly Place<Listener>[];
+  readonly clusters: readonly Place<Cluster>[];
+}
+
+/** With the path of the resource. */
+type Place<Model> = Fixed<Model> & { readonly path: string };
+
+/** @returns `undefined` where everything is static, or after an issue that leaves nothing to be done */
 export function readDiscovery(
   dynamic: DynamicResources | undefined,
-  clusters: readonly Cluster[],
+  fixed: FixedResources,
   context: DecodeContext,
 ): Discovery | undefined {
-  if (dynamic === undefined) return undefined;
+  const needed = [...fixed.listeners, ...fixed.clusters].flatMap(({ path, needs = [] }) =>
+    needs.map((need) => ({ path, source: need.source })),
+  );
+  if (dynamic === undefined && needed.length === 0) return undefined;
   const path = 'dynamic_resources';
-  const { ldsConfig, cdsConfig, adsConfig } = dynamic;
-  if (dynamic.ldsResourcesLocator !== '') context.refuse(`${path}.lds_resources_locator`, 'is not supported');
-  if (dynamic.cdsResourcesLocator !== '') context.refuse(`${path}.cds_resources_locator`, 'is not supported');
-  const timeouts = [
-    checkSource(ldsConfig, `${path}.lds_config`, adsConfig !== undefined, context),
-    checkSource(cdsConfig, `${path}.cds_config`, adsConfig !== undefined, context),
-  ].filter((timeout) => timeout !== undefined);
-  if (adsConfig === undefined) return undefined;
-  const ads = readAds(adsConfig, clusters, `${path}.ads_config`, context);
-  if (ads === undefined) return undefined;
+  if (dynamic !== undefined && dynamic.ldsResourcesLocator !== '')
+    context.refuse(`${path}.lds_resources_locator`, 'is not supported');
+  if (dynamic !== undefined && dynamic.cdsResourcesLocator !== '')
+    context.refuse(`${path}.cds_resources_locator`, 'is not supported');
+  if (dynamic?.ldsConfig) context.check(ConfigSourceSchema, dynamic.ldsConfig, `${path}.lds_config`);
+  if (dynamic?.cdsConfig) context.check(ConfigSourceSchema, dynamic.cdsConfig, `${path}.cds_config`);
+  const lds = dynamic?.ldsConfig && readSource(context, dynamic.ldsConfig, `${path}.lds_config`);
+  const cds = dynamic?.cdsConfig && readSource(context, dynamic.cdsConfig, `${path}.cds_config`);
+  const find = (name: string, at: string): GrpcSource | undefined =>
+    serverOf(name, fixed.clusters, at, context);
+  const api = dynamic?.adsConfig;
+  const ads = api && readAds(api, find, `${path}.ads_config`, context);
+  const servers = new Map<string, GrpcSource>();
+  for (const { path: at, source } of [
+    ...(lds ? [{ path: `${path}.lds_config`, source: lds.source }] : []),
+    ...(cds ? [{ path: `${path}.cds_config`, source: cds.source }] : []),
+    ...needed,
+  ]) {
+    if (source.kind === 'ads' && api === undefined)
+      context.refuse(at, 'names ads as a source, but dynamic_resources.ads_config is missing');
+    if (source.kind !== 'grpc' || !('cluster' in source.server) || servers.has(source.server.cluster))
+      continue;
+    const server = find(source.server.cluster, at);
+    if (server !== undefined) servers.set(source.server.cluster, server);
+  }
+  const timeouts = [lds?.timeoutMs, cds?.timeoutMs].filter((timeout) => timeout !== undefined);
   return {
-    ads,
-    listeners: ldsConfig !== undefined,
-    clusters: cdsConfig !== undefined,
-    ...(timeouts.length > 0 && { initialFetchTimeoutMs: Math.max(...timeouts) }),
+    ...(ads && { ads }),
+    roots: { listener: lds?.source ?? 'none', cluster: cds?.source ?? 'none' },
+    servers,
+    fixed,
+    ...(timeouts.length > 0 && { initialFetchTimeoutMs: timeouts.includes(0) ? 0 : Math.max(...timeouts) }),
   };
 }
 
-/** @returns `initial_fetch_timeout` in milliseconds, where it is given */
-function checkSource(
-  source: ConfigSource | undefined,
+function readAds(
+  ads: ApiConfigSource,
+  find: (name: string, path: string) => GrpcSource | undefined,
   path: string,
-  hasAds: boolean,
   context: DecodeContext,
-): number | undefined {
-  if (source === undefined) return undefined;
-  const { case: kind } = source.configSourceSpecifier;
-  if (kind === 'ads') {
-    if (!hasAds) context.refuse(path, 'is ads, but dynamic_resources.ads_config is missing');
-  } else
-    context.refuse(
-      kind === undefined ? path : `${path}.${SPELLING[kind] ?? kind}`,
-      'must be ads: this proxy discovers everything over one stream',
-    );
-  if (source.authorities.length > 0) context.refuse(`${path}.authorities`, 'are not supported');
-  const timeout = source.initialFetchTimeout;
-  return timeout && Number(timeout.seconds) * 1000 + timeout.nanos / 1e6;
+): Discovery['ads'] {
+  const at = `${path}.grpc_services[0]`;
+  context.check(ApiConfigSourceSchema, ads, path);
+  if (ads.grpcServices[0]?.targetSpecifier.case === 'googleGrpc')
+    context.refuse(`${at}.google_grpc`, 'must be envoy_grpc, a cluster of static_resources');
+  const source = readApiSource(context, ads, path);
+  if (source === undefined || !('cluster' in source.server)) return undefined;
+  const server = find(source.server.cluster, `${at}.envoy_grpc.cluster_name`);
+  return server && { ...server, api: source.api };
 }
-
-const SPELLING: Readonly<Record<string, string>> = {
-  pathConfigSource: 'path_config_source',
-  apiConfigSource: 'api_config_source',
-};
-
-const APIS: Readonly<Partial<Record<ApiType, XdsApi>>> = {
-  [ApiType.GRPC]: 'state-of-the-world',
-  [ApiType.DELTA_GRPC]: 'delta',
-};
-
-const nameOf = (type: ApiType): string =>
-  Object.entries(ApiType).find(([, value]) => value === type)?.[0] ?? String(type);
 
 /** What {@link GrpcSource.tls} may hold; a condition that nobody checks must not be taken. */
 const KNOWN_TLS: ReadonlySet<string> = new Set<keyof UpstreamTls>([
@@ -99,86 +123,41 @@ const KNOWN_TLS: ReadonlySet<string> = new Set<keyof UpstreamTls>([
   'sessionResumption',
 ]);
 
-function readAds(
-  ads: ApiConfigSource,
-  clusters: readonly Cluster[],
+function serverOf(
+  name: string,
+  clusters: readonly Place<Cluster>[],
   path: string,
   context: DecodeContext,
 ): GrpcSource | undefined {
-  const api = APIS[ads.apiType];
-  if (api === undefined)
-    context.refuse(`${path}.api_type`, `must be GRPC or DELTA_GRPC, but is ${nameOf(ads.apiType)}`);
-  if (ads.transportApiVersion !== ApiVersion.V3)
-    context.refuse(`${path}.transport_api_version`, 'must be V3');
-  if (ads.clusterNames.length > 0) context.refuse(`${path}.cluster_names`, 'is for REST; give grpc_services');
-  if (ads.rateLimitSettings !== undefined) context.refuse(`${path}.rate_limit_settings`, 'is not supported');
-  if (ads.configValidators.length > 0) context.refuse(`${path}.config_validators`, 'are not supported');
-  const [service, ...more] = ads.grpcServices;
-  if (service === undefined) {
-    context.refuse(`${path}.grpc_services`, 'is missing');
-    return undefined;
-  }
-  const here = `${path}.grpc_services[0]`;
-  if (more.length > 0)
-    context.refuse(
-      `${path}.grpc_services[1]`,
-      'is one more than is supported; give several endpoints to the cluster instead',
-    );
-  if (service.initialMetadata.length > 0) context.refuse(`${here}.initial_metadata`, 'is not supported');
-  if (service.retryPolicy !== undefined)
-    context.refuse(`${here}.retry_policy`, 'is not supported; streams are opened again with backoff');
-  const { targetSpecifier: target } = service;
-  if (target.case !== 'envoyGrpc') {
-    context.refuse(
-      target.case === undefined ? here : `${here}.google_grpc`,
-      'must be envoy_grpc, a cluster of static_resources',
-    );
-    return undefined;
-  }
-  const { clusterName, authority, retryPolicy, skipEnvoyHeaders: _ } = target.value;
-  if (authority !== '') context.refuse(`${here}.envoy_grpc.authority`, 'is not supported');
-  if (retryPolicy !== undefined)
-    context.refuse(
-      `${here}.envoy_grpc.retry_policy`,
-      'is not supported; streams are opened again with backoff',
-    );
-  const cluster = clusters.find(({ name }) => name === clusterName);
+  const text = JSON.stringify(name);
+  const cluster = clusters.find(({ resource }) => resource.name === name)?.resource;
   if (cluster === undefined) {
-    context.refuse(
-      `${here}.envoy_grpc.cluster_name`,
-      `names no cluster of static_resources: ${JSON.stringify(clusterName)}`,
-    );
+    context.refuse(path, `names no cluster of static_resources: ${text}`);
     return undefined;
   }
   if (cluster.discovery.kind !== 'static' && cluster.discovery.kind !== 'dns') {
-    context.refuse(
-      `${here}.envoy_grpc.cluster_name`,
-      `names a cluster whose endpoints would have to be discovered first: ${JSON.stringify(clusterName)}`,
-    );
+    context.refuse(path, `names a cluster whose endpoints would have to be discovered first: ${text}`);
     return undefined;
   }
   const addresses = cluster.discovery.endpoints.map(({ address }) => address);
-  if (addresses.length === 0)
-    context.refuse(
-      `${here}.envoy_grpc.cluster_name`,
-      `names a cluster without endpoints: ${JSON.stringify(clusterName)}`,
-    );
+  if (addresses.length === 0) context.refuse(path, `names a cluster without endpoints: ${text}`);
   for (const part of Object.keys(cluster.tls ?? {}))
     if (!KNOWN_TLS.has(part))
       context.refuse(
-        `${here}.envoy_grpc.cluster_name`,
-        `names a cluster whose TLS context has what is not done towards a management server: ${part}`,
+        path,
+        `names a cluster whose TLS context has what is not done towards a management server (${part}): ${text}`,
       );
   const { certificate, trust } = cluster.tls ?? {};
   if (certificate?.kind === 'workload' || trust?.kind === 'mesh')
     context.refuse(
-      `${here}.envoy_grpc.cluster_name`,
-      'names a cluster whose secrets would have to be discovered first: give files, text or static secrets',
+      path,
+      `names a cluster whose secrets would have to be discovered first: ${text}; give files, text or static secrets`,
     );
-  return {
-    cluster: clusterName,
-    addresses,
-    api: api ?? 'state-of-the-world',
-    ...(cluster.tls && { tls: cluster.tls }),
-  };
+  return { cluster: name, addresses, ...(cluster.tls && { tls: cluster.tls }) };
+}
+
+/** Where a server is that a source names. @returns `undefined` where there is none of the name */
+export function serverFor({ ads, servers }: Discovery, name: GrpcServerName): GrpcSource | undefined {
+  if (!('cluster' in name)) return undefined;
+  return servers.get(name.cluster) ?? (ads?.cluster === name.cluster ? ads : undefined);
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { describeIssue } from './issue.ts';
 import { readBootstrap } from './read-bootstrap.ts';
-import { readSecretFile } from './secret-file.ts';
+import { readSecretFile } from './resource-file.ts';
 import { translateBootstrap, type TranslateOptions, type Translation } from './translate.ts';
 
 const translate = (text: string, options?: TranslateOptions): Translation =>
@@ -273,13 +273,13 @@ static_resources:${CLUSTERS}`;
   it('come by ADS from a static cluster', () => {
     const { issues, discovery } = translate(dynamic('a'));
     expect(issues).toEqual([]);
-    expect(discovery).toEqual({
+    expect(discovery).toMatchObject({
       ads: { cluster: 'a', addresses: [{ host: '127.0.0.1', port: 9001 }], api: 'state-of-the-world' },
-      listeners: true,
-      clusters: true,
+      roots: { listener: { kind: 'ads' }, cluster: { kind: 'ads' } },
+      fixed: { clusters: [{ resource: { name: 'a' } }] },
       initialFetchTimeoutMs: 3_000,
     });
-    expect(translate(dynamic('a', 'DELTA_GRPC')).discovery?.ads.api).toBe('delta');
+    expect(translate(dynamic('a', 'DELTA_GRPC')).discovery?.ads?.api).toBe('delta');
   });
 
   it('need a cluster that is there, and somebody who asks', () => {
@@ -289,6 +289,39 @@ static_resources:${CLUSTERS}`;
     expect(faults(dynamic('a').replace('node: { id: one, cluster: c }', ''))).toEqual([
       expect.stringContaining('node.id: is missing'),
       expect.stringContaining('node.cluster: is missing'),
+    ]);
+  });
+
+  it('come from files, or from servers of their own, as each says', () => {
+    const { issues, discovery } = translate(`
+node: { id: one, cluster: c }
+dynamic_resources:
+  lds_config: { path_config_source: { path: /lds.yaml } }
+  cds_config: { api_config_source: { api_type: DELTA_GRPC, transport_api_version: V3, grpc_services: [ { envoy_grpc: { cluster_name: a } } ] } }
+static_resources:${CLUSTERS}`);
+    expect(issues).toEqual([]);
+    expect(discovery?.roots).toEqual({
+      listener: { kind: 'file', path: '/lds.yaml' },
+      cluster: { kind: 'grpc', server: { cluster: 'a' }, api: 'delta' },
+    });
+    expect(discovery?.ads).toBeUndefined();
+    expect([...(discovery?.servers ?? [])]).toEqual([
+      ['a', { cluster: 'a', addresses: [{ host: '127.0.0.1', port: 9001 }] }],
+    ]);
+  });
+
+  it('may be what static ones need: routes and endpoints, each from its source', () => {
+    const text = `
+node: { id: one, cluster: c }
+static_resources:${listener('a').replace(/route_config:[^]*?(?=\n {16}http_filters)/, 'rds: { route_config_name: r, config_source: { path_config_source: { path: /rds.yaml } } }')}${CLUSTERS}`;
+    const { issues, discovery } = translate(text);
+    expect(issues).toEqual([]);
+    expect(discovery?.roots).toEqual({ listener: 'none', cluster: 'none' });
+    expect(discovery?.fixed.listeners[0]?.needs).toEqual([
+      { kind: 'route', name: 'r', source: { kind: 'file', path: '/rds.yaml' } },
+    ]);
+    expect(faults(text.replace('path_config_source: { path: /rds.yaml }', 'ads: {}'))).toEqual([
+      expect.stringContaining('names ads as a source, but dynamic_resources.ads_config is missing'),
     ]);
   });
 });

@@ -5,7 +5,7 @@ import type { Address, Cluster, Listener, ProxyConfig } from '@tulle/model';
 import {
   createDecodeContext,
   createResourceDecoder,
-  type DecodeContext,
+  type Fixed,
   type NodeDescription,
   proxyConfigOf,
   type ResourceDecoder,
@@ -70,10 +70,7 @@ export function translateBootstrap(text: BootstrapText, options: TranslateOption
     if (!text.isDropped(path)) issues.push(text.locate(path, message));
   };
   const tolerated = new Set(options.tolerateFields);
-  const context: DecodeContext = {
-    ...createDecodeContext({ tolerated, allowUnknown: false }),
-    refuse,
-  };
+  const context = createDecodeContext({ tolerated, allowUnknown: false }, ADS);
   const decoder = createResourceDecoder({ tolerateFields: [...tolerated] });
 
   checkProcessSettings(bootstrap, context, note);
@@ -88,26 +85,26 @@ export function translateBootstrap(text: BootstrapText, options: TranslateOption
       return options.readSecret?.(file) ?? 'is not supported here: nobody reads files';
     },
   };
-  const listeners: { readonly model: Listener; readonly index: number }[] = [];
-  const clusters: { readonly model: Cluster; readonly index: number }[] = [];
+  const listeners: Placed<Listener>[] = [];
+  const clusters: Placed<Cluster>[] = [];
   for (const [index, listener] of (statics?.listeners ?? []).entries()) {
     const path = `static_resources.listeners[${index}]`;
     if (listener.name === '') listener.name = nameOf(listener);
     fillListener(listener, path, bootstrapTypes, store, refuse);
-    const model = decoded(decoder, 'listener', anyPack(ListenerSchema, listener), path, refuse);
-    if (model !== undefined) listeners.push({ model, index });
+    const read = decoded<Listener>(decoder, 'listener', anyPack(ListenerSchema, listener), path, refuse);
+    if (read !== undefined) listeners.push({ ...read, path, index });
   }
   for (const [index, cluster] of (statics?.clusters ?? []).entries()) {
     const path = `static_resources.clusters[${index}]`;
     fillCluster(cluster, path, bootstrapTypes, store, refuse);
-    const model = decoded(decoder, 'cluster', anyPack(ClusterSchema, cluster), path, refuse);
-    if (model !== undefined) clusters.push({ model, index });
+    const read = decoded<Cluster>(decoder, 'cluster', anyPack(ClusterSchema, cluster), path, refuse);
+    if (read !== undefined) clusters.push({ ...read, path, index });
   }
   refuseDuplicates(listeners, 'listener', refuse);
   refuseDuplicates(clusters, 'cluster', refuse);
   const resources = {
-    listeners: listeners.map(({ model }) => model),
-    clusters: clusters.map(({ model }) => model),
+    listeners: listeners.map(({ resource }) => resource),
+    clusters: clusters.map(({ resource }) => resource),
   };
   const allClusters = (statics?.clusters ?? []).map(({ name }) => ({ name }) as Cluster);
   for (const { listener, routeConfig, virtualHost, cluster } of missingClusters({
@@ -118,9 +115,9 @@ export function translateBootstrap(text: BootstrapText, options: TranslateOption
       `static_resources.listeners[${listeners[listener]?.index ?? 0}]`,
       `the virtual host ${JSON.stringify(virtualHost)} of the routes ${JSON.stringify(routeConfig)} names the cluster ${JSON.stringify(cluster)}, which static_resources.clusters does not have`,
     );
-  const discovery = readDiscovery(bootstrap.dynamicResources, resources.clusters, context);
+  const discovery = readDiscovery(bootstrap.dynamicResources, { listeners, clusters }, context);
   const node = nodeOf(bootstrap.node, options);
-  if (bootstrap.dynamicResources !== undefined) {
+  if (discovery !== undefined) {
     if (node.id === '')
       refuse('node.id', 'is missing: a management server has to know who asks; or give --service-node');
     if (node.cluster === '')
@@ -135,6 +132,7 @@ export function translateBootstrap(text: BootstrapText, options: TranslateOption
     readOverload(bootstrap.overloadManager, bootstrapTypes, refuse, note),
     runtime.maxDownstreamConnections,
   );
+  for (const { path, message } of context.issues) refuse(path, message);
   return {
     issues,
     notes,
@@ -148,7 +146,7 @@ export function translateBootstrap(text: BootstrapText, options: TranslateOption
       const [, kind = '', at = ''] = /^\/(listeners|clusters)\/(\d+)(?:\/|$)/.exec(pointer) ?? [];
       const named = kind === 'listeners' ? listeners : clusters;
       // The configuration has its resources by name.
-      const index = named.toSorted((a, b) => (a.model.name < b.model.name ? -1 : 1))[Number(at)]?.index;
+      const index = named.toSorted((a, b) => (a.resource.name < b.resource.name ? -1 : 1))[Number(at)]?.index;
       const rest = pointer.slice(`/${kind}/${at}`.length);
       if (kind === '' || index === undefined) return text.locate('', `${message} (${pointer})`);
       return text.locate(
@@ -159,32 +157,38 @@ export function translateBootstrap(text: BootstrapText, options: TranslateOption
   };
 }
 
-function decoded<Kind extends 'listener' | 'cluster'>(
+/** A decoded resource with its place. */
+type Placed<Model> = Fixed<Model> & { readonly path: string; readonly index: number };
+
+/** What `self` means in a static resource, where a server gives it nothing. */
+const ADS = { kind: 'ads' } as const;
+
+function decoded<Model extends Listener | Cluster>(
   decoder: ResourceDecoder,
-  kind: Kind,
+  kind: Model extends Listener ? 'listener' : 'cluster',
   any: Any,
   path: string,
   refuse: (path: string, message: string) => void,
-): (Kind extends 'listener' ? Listener : Cluster) | undefined {
-  const result = decoder.decode(kind, any);
-  if (result.ok) return result.resource as never;
+): Fixed<Model> | undefined {
+  const result = decoder.decode(kind, any, ADS);
+  if (result.ok) return { resource: result.resource as Model, needs: result.needs };
   for (const issue of result.issues) refuse(under(path, issue.path), issue.message);
   return undefined;
 }
 
 function refuseDuplicates(
-  resources: readonly { readonly model: { readonly name: string }; readonly index: number }[],
+  resources: readonly { readonly resource: { readonly name: string }; readonly index: number }[],
   kind: 'listener' | 'cluster',
   refuse: (path: string, message: string) => void,
 ): void {
   const seen = new Set<string>();
-  for (const { model, index } of resources) {
-    if (seen.has(model.name))
+  for (const { resource, index } of resources) {
+    if (seen.has(resource.name))
       refuse(
         `static_resources.${kind}s[${index}].name`,
-        `there is a ${kind} ${JSON.stringify(model.name)} already`,
+        `there is a ${kind} ${JSON.stringify(resource.name)} already`,
       );
-    seen.add(model.name);
+    seen.add(resource.name);
   }
 }
 

@@ -119,7 +119,8 @@ const UNSUPPORTED: readonly (readonly [path: string, value: unknown])[] = [
   ['dynamic_resources.cds_resources_locator', 'xdstp://x/y'],
   ['dynamic_resources.ads_config.api_type', 'REST'],
   ['dynamic_resources.ads_config.cluster_names', ['a']],
-  ['dynamic_resources.ads_config.rate_limit_settings', {}],
+  ['dynamic_resources.ads_config.request_timeout', '1s'],
+  ['dynamic_resources.ads_config.refresh_delay', '1s'],
   ['dynamic_resources.ads_config.config_validators', [{ name: 'x' }]],
   ['dynamic_resources.ads_config.grpc_services[0].google_grpc', { target_uri: 'x', stat_prefix: 'x' }],
   // Listeners.
