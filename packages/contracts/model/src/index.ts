@@ -119,6 +119,12 @@ export type {
   RateLimitFilterConfig,
   RateLimitKey,
 } from './filters/rate-limit.ts';
+export {
+  GLOBAL_RATE_LIMIT_FILTER,
+  globalRateLimitFilterSchema,
+  globalRateLimitRouteSchema,
+} from './filters/global-rate-limit.ts';
+export type { GlobalRateLimitFilterConfig, GlobalRateLimitRouteConfig } from './filters/global-rate-limit.ts';
 export { FAULT_FILTER, faultFilterSchema, GRPC_HTTP_STATUSES } from './filters/fault.ts';
 export type { FaultFilterConfig, FaultShare } from './filters/fault.ts';
 export { HEADERS_FILTER, headerEditsSchema, headersFilterSchema } from './filters/headers.ts';

@@ -8,6 +8,7 @@ import {
   CORS_FILTER,
   EXT_AUTHZ_FILTER,
   FAULT_FILTER,
+  GLOBAL_RATE_LIMIT_FILTER,
   GRPC_WEB_FILTER,
   HEADERS_FILTER,
   IP_ALLOW_FILTER,
@@ -24,6 +25,7 @@ import {
   corsFilterSchema,
   extAuthzFilterSchema,
   faultFilterSchema,
+  globalRateLimitFilterSchema,
   grpcWebFilterSchema,
   headersFilterSchema,
   ipAllowFilterSchema,
@@ -69,6 +71,7 @@ export const STANDARD_FILTERS: readonly KnownFilter[] = Object.freeze([
   // Beside what it decides it may add headers that others go by.
   standard(EXT_AUTHZ_FILTER, extAuthzFilterSchema, 'authz', 'authn', 'custom'),
   standard(FAULT_FILTER, faultFilterSchema, 'fault', 'custom'),
+  standard(GLOBAL_RATE_LIMIT_FILTER, globalRateLimitFilterSchema, 'limit', 'custom'),
   standard(GRPC_WEB_FILTER, grpcWebFilterSchema, 'cors'),
   standard(HEADERS_FILTER, headersFilterSchema, 'transform', 'custom'),
   standard(IP_ALLOW_FILTER, ipAllowFilterSchema, 'connection'),

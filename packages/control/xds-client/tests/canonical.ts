@@ -30,6 +30,7 @@ import {
   EXT_AUTHZ_CLIENT_HEADERS,
   EXT_AUTHZ_FILTER,
   FAULT_FILTER,
+  GLOBAL_RATE_LIMIT_FILTER,
   HEADERS_FILTER,
   IP_ALLOW_FILTER,
   JWT_FILTER,
@@ -85,6 +86,16 @@ const STANDARD: Readonly<Record<string, (value: Record<string, unknown>) => unkn
     );
   },
   [JWT_FILTER]: jwt,
+  [GLOBAL_RATE_LIMIT_FILTER]: (value) =>
+    without(value, {
+      failureMode: 'allow',
+      statusOnError: 500,
+      stage: 0,
+      status: 429,
+      resourceExhausted: false,
+      mark: true,
+      rateHeaders: false,
+    }),
   [CORS_FILTER]: (value) => without(value, { maxAgeSeconds: 5 }),
   [COMPRESSION_FILTER](value) {
     const { codings, contentTypes, levels, minBytes } = value;

@@ -15,6 +15,10 @@ import {
   PerRouteConfigSchema as JwtPerRouteSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/jwt_authn/v3/config';
 import { LocalRateLimitSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit';
+import {
+  RateLimitPerRouteSchema,
+  RateLimitSchema,
+} from '@tulle/xds-proto/envoy/extensions/filters/http/ratelimit/v3/rate_limit';
 import { RBACPerRouteSchema, RBACSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/rbac/v3/rbac';
 import { RouterSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/router/v3/router';
 import { HttpConnectionManagerSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
@@ -38,6 +42,8 @@ const registry = createRegistry(
   JwtAuthenticationSchema,
   JwtPerRouteSchema,
   LocalRateLimitSchema,
+  RateLimitSchema,
+  RateLimitPerRouteSchema,
   RBACSchema,
   RBACPerRouteSchema,
   NetworkRbacSchema,

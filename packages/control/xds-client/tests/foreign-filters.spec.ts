@@ -428,3 +428,80 @@ describe('local_ratelimit', () => {
     ]);
   });
 });
+
+describe('ratelimit', () => {
+  const service = (target: JsonObject) => ({
+    grpcService: { ...target, timeout: '1s' },
+    transportApiVersion: 'V3',
+  });
+  const global = (fields: JsonObject) =>
+    typed('http.ratelimit.v3.RateLimit', {
+      domain: 'd',
+      rateLimitService: service({ envoyGrpc: { clusterName: 'limits' } }),
+      ...fields,
+    });
+
+  it('asks a cluster', () => {
+    expect(httpConfig(global({}))).toEqual({ domain: 'd', cluster: 'limits' });
+    expect(
+      httpConfig(
+        global({
+          stage: 1,
+          requestType: 'both',
+          timeout: '0.05s',
+          failureModeDeny: true,
+          rateLimitedAsResourceExhausted: true,
+          enableXRatelimitHeaders: 'DRAFT_VERSION_03',
+          disableXEnvoyRatelimitedHeader: true,
+          rateLimitedStatus: { code: 'ServiceUnavailable' },
+          statusOnError: { code: 'BadGateway' },
+          responseHeadersToAdd: [{ header: { key: 'x', value: 'y' } }],
+        }),
+      ),
+    ).toEqual({
+      domain: 'd',
+      cluster: 'limits',
+      stage: 1,
+      timeoutMs: 50,
+      failureMode: 'deny',
+      resourceExhausted: true,
+      rateHeaders: true,
+      mark: false,
+      status: 503,
+      statusOnError: 502,
+      responseHeaders: { add: [{ name: 'x', value: 'y' }] },
+    });
+  });
+
+  it('asks nobody by an address of its own, and knows no internal requests', () => {
+    expect(
+      httpConfig(
+        global({
+          requestType: 'internal',
+          rateLimitService: service({ googleGrpc: { targetUri: 'limits:8081', statPrefix: 's' } }),
+        }),
+      ),
+    ).toEqual([
+      expect.stringContaining('request_type must be both'),
+      expect.stringContaining('rate_limit_service.grpc_service must be envoy_grpc'),
+    ]);
+  });
+
+  it('is another on a route', () => {
+    expect(
+      overrides({
+        a: typed('http.ratelimit.v3.RateLimitPerRoute', {
+          domain: 'e',
+          vhRateLimits: 'INCLUDE',
+          rateLimits: [{ actions: [{ genericKey: { descriptorValue: 'v' } }, { remoteAddress: {} }] }],
+        }),
+      }),
+    ).toEqual({
+      a: {
+        domain: 'e',
+        host: 'include',
+        rateLimits: [{ actions: [{ kind: 'generic', value: 'v' }, { kind: 'remote-address' }] }],
+      },
+    });
+  });
+});

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { filterCompliance, withOptionTable } from '@tulle/filter-compliance';
 import { rateLimitFilterSchema } from '@tulle/model';
 import { describe, expect, it } from 'vitest';
-import { rateLimit } from './index.ts';
+import { globalRateLimit, rateLimit } from './index.ts';
 
 describe('compliance', () => {
   for (const { name, run } of filterCompliance({
@@ -39,6 +39,23 @@ describe('compliance', () => {
     ],
     routeConfigs: [{ limits: [{ name: 'route', requests: 5 }] }, { limits: [] }],
     requests: [{}, {}, {}, { headers: { 'x-user': 'ann' } }],
+  }))
+    it(`complies: ${name}`, async () => run());
+});
+
+describe('compliance of global limits', () => {
+  for (const { name, run } of filterCompliance({
+    filter: globalRateLimit,
+    validConfigs: [
+      { domain: 'shop', cluster: 'limits' },
+      { domain: 'shop', cluster: 'limits', failureMode: 'deny', rateHeaders: true, timeoutMs: 50 },
+    ],
+    invalidConfigs: [
+      { config: {}, pointers: ['', ''] },
+      { config: { domain: 'a', cluster: 'b', stage: 11, status: 200 }, pointers: ['/stage', '/status'] },
+    ],
+    routeConfigs: [{ domain: 'other', host: 'include' }, { rateLimits: [] }],
+    requests: [{}, { method: 'POST', body: 'x' }],
   }))
     it(`complies: ${name}`, async () => run());
 });

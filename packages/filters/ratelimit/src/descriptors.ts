@@ -66,6 +66,17 @@ export function descriptorsOf(stream: HttpStream, stage: number, host: HostLimit
   return found;
 }
 
+/** The descriptors that these actions give a request, of one stage. */
+export function describeBy(
+  stream: HttpStream,
+  list: readonly RateLimitActions[],
+  stage: number,
+): readonly Descriptor[] {
+  const found: Descriptor[] = [];
+  collect(stream, list, stage, found);
+  return found;
+}
+
 function collect(
   stream: HttpStream,
   list: readonly RateLimitActions[],

@@ -25,6 +25,8 @@ const FILTERS = {
   'tulle.http.cors': async (): Promise<AnyFilter> => (await import('@tulle/filter-cors')).cors,
   'tulle.http.ext-authz': async (): Promise<AnyFilter> => (await import('@tulle/filter-ext-authz')).extAuthz,
   'tulle.http.fault': async (): Promise<AnyFilter> => (await import('@tulle/filter-fault')).fault,
+  'tulle.http.global-ratelimit': async (): Promise<AnyFilter> =>
+    (await import('@tulle/filter-ratelimit')).globalRateLimit,
   'tulle.http.grpc-web': async (): Promise<AnyFilter> => (await import('@tulle/filter-grpc-web')).grpcWeb,
   'tulle.http.headers': async (): Promise<AnyFilter> => (await import('@tulle/filter-headers')).headers,
   'tulle.conn.ip-allow': async (): Promise<AnyFilter> => (await import('@tulle/filter-ip-allow')).ipAllow,

@@ -11,7 +11,7 @@ import { grpcWeb } from '@tulle/filter-grpc-web';
 import { headers } from '@tulle/filter-headers';
 import { ipAllow } from '@tulle/filter-ip-allow';
 import { jwt } from '@tulle/filter-jwt';
-import { rateLimit } from '@tulle/filter-ratelimit';
+import { globalRateLimit, rateLimit } from '@tulle/filter-ratelimit';
 import { retry } from '@tulle/filter-retry';
 
 /** The filters that ship with Tulle. A main hands this list to the proxy as its registry; add yours, or leave some out. */
@@ -25,6 +25,7 @@ export const standardFilters: readonly (AnyHttpFilter | AnyConnFilter)[] = Objec
   cors,
   extAuthz,
   fault,
+  globalRateLimit,
   grpcWeb,
   headers,
   ipAllow,

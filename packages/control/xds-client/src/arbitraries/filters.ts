@@ -13,6 +13,8 @@ import {
   type FaultShare,
   type FilterConfigs,
   type FilterEntry,
+  GLOBAL_RATE_LIMIT_FILTER,
+  type GlobalRateLimitFilterConfig,
   GRPC_WEB_FILTER,
   HEADERS_FILTER,
   type HeadersFilterConfig,
@@ -83,6 +85,25 @@ export const bufferConfig: fc.Arbitrary<BufferFilterConfig> = object<BufferFilte
   maxRequestBytes: fc.integer({ min: 1, max: 1_073_741_824 }),
 });
 
+export const globalRateLimitConfig: fc.Arbitrary<GlobalRateLimitFilterConfig> =
+  object<GlobalRateLimitFilterConfig>(
+    { domain: label, cluster: label },
+    {
+      authority: label,
+      timeoutMs: fc.integer({ min: 1, max: 60_000 }),
+      failureMode: fc.constantFrom('allow', 'deny'),
+      statusOnError: fc.integer({ min: 400, max: 599 }),
+      stage: fc.nat(10),
+      host: fc.constantFrom('override', 'include', 'ignore'),
+      status: fc.integer({ min: 400, max: 599 }),
+      resourceExhausted: fc.boolean(),
+      responseHeaders: headerEdits,
+      mark: fc.boolean(),
+      rateHeaders: fc.boolean(),
+      maxActiveCalls: fc.integer({ min: 1, max: 100 }),
+    },
+  );
+
 export const headersConfig: fc.Arbitrary<HeadersFilterConfig> = options<HeadersFilterConfig>({
   request: headerEdits,
   response: headerEdits,
@@ -139,6 +160,7 @@ const entry: fc.Arbitrary<FilterEntry> = fc
     fc.tuple(fc.constant(CORS_FILTER), corsConfig),
     fc.tuple(fc.constant(GRPC_WEB_FILTER), fc.constant({})),
     fc.tuple(fc.constant(BUFFER_FILTER), bufferConfig),
+    fc.tuple(fc.constant(GLOBAL_RATE_LIMIT_FILTER), globalRateLimitConfig),
     fc.tuple(fc.constant(JWT_FILTER), jwtConfig),
     fc.tuple(fc.constant(EXT_AUTHZ_FILTER), extAuthzConfig),
     fc.tuple(fc.constant(AUTHZ_FILTER), authzConfig),

@@ -35,6 +35,10 @@ import {
   HeaderMutationPerRouteSchema,
   HeaderMutationSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/header_mutation/v3/header_mutation';
+import {
+  RateLimitPerRouteSchema,
+  RateLimitSchema,
+} from '@tulle/xds-proto/envoy/extensions/filters/http/ratelimit/v3/rate_limit';
 import { RBACPerRouteSchema, RBACSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/rbac/v3/rbac';
 import { RouterSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/router/v3/router';
 import { TlsInspectorSchema } from '@tulle/xds-proto/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector';
@@ -84,6 +88,8 @@ export const decodableTypes: Registry = createRegistry(
   ZstdSchema,
   NetworkRbacSchema,
   RBACSchema,
+  RateLimitSchema,
+  RateLimitPerRouteSchema,
   RBACPerRouteSchema,
   UriTemplateMatchConfigSchema,
   ExtAuthzSchema,

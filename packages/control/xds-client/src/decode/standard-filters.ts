@@ -8,6 +8,7 @@ import {
   CORS_FILTER,
   EXT_AUTHZ_FILTER,
   FAULT_FILTER,
+  GLOBAL_RATE_LIMIT_FILTER,
   GRPC_WEB_FILTER,
   HEADERS_FILTER,
   JWT_FILTER,
@@ -36,6 +37,10 @@ import {
   PerRouteConfigSchema as JwtPerRouteSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/jwt_authn/v3/config';
 import { LocalRateLimitSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit';
+import {
+  RateLimitPerRouteSchema,
+  RateLimitSchema,
+} from '@tulle/xds-proto/envoy/extensions/filters/http/ratelimit/v3/rate_limit';
 import { RBACPerRouteSchema, RBACSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/rbac/v3/rbac';
 import { decodeAdaptiveConcurrency } from './adaptive-concurrency.ts';
 import { decodeAdmissionControl } from './admission-control.ts';
@@ -46,6 +51,7 @@ import type { DecodeContext } from './context.ts';
 import { decodeCors } from './cors.ts';
 import { decodeExtAuthz, decodeExtAuthzRoute } from './ext-authz.ts';
 import { decodeFault } from './fault.ts';
+import { decodeGlobalRateLimit, decodeGlobalRateLimitRoute } from './global-rate-limit.ts';
 import { decodeHeaderMutations } from './header-filter.ts';
 import { decodeJwt, decodeJwtRoute } from './jwt.ts';
 import { decodeRateLimit } from './rate-limit.ts';
@@ -87,6 +93,8 @@ export function decodeStandard(
   // Its policies stand on virtual hosts and routes.
   if (isMessage(message, CorsSchema)) return { filter: CORS_FILTER, config: { allowOrigins: [] } };
   if (isMessage(message, GrpcWebSchema)) return { filter: GRPC_WEB_FILTER, config: {} };
+  if (isMessage(message, RateLimitSchema))
+    return { filter: GLOBAL_RATE_LIMIT_FILTER, config: decodeGlobalRateLimit(context, message, path) };
   if (isMessage(message, BufferSchema))
     return { filter: BUFFER_FILTER, config: decodeBuffer(context, message, path) };
   if (isMessage(message, CompressorSchema))
@@ -110,6 +118,8 @@ export function decodeStandardOverride(
   if (isMessage(message, ExtAuthzPerRouteSchema))
     return { config: decodeExtAuthzRoute(context, message, path) };
   if (isMessage(message, LocalRateLimitSchema)) return { config: decodeRateLimit(context, message, path) };
+  if (isMessage(message, RateLimitPerRouteSchema))
+    return { config: decodeGlobalRateLimitRoute(context, message, path) };
   if (isMessage(message, BufferPerRouteSchema)) return { config: decodeBufferRoute(context, message, path) };
   if (isMessage(message, CorsPolicySchema)) return { config: decodeCors(context, message, path) };
   return undefined;

@@ -8,6 +8,7 @@ import {
   CORS_FILTER,
   EXT_AUTHZ_FILTER,
   FAULT_FILTER,
+  GLOBAL_RATE_LIMIT_FILTER,
   GRPC_WEB_FILTER,
   HEADERS_FILTER,
   JWT_FILTER,
@@ -33,6 +34,10 @@ import {
 } from '@tulle/xds-proto/envoy/extensions/filters/http/header_mutation/v3/header_mutation';
 import { JwtAuthenticationSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/jwt_authn/v3/config';
 import { LocalRateLimitSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit';
+import {
+  RateLimitPerRouteSchema,
+  RateLimitSchema,
+} from '@tulle/xds-proto/envoy/extensions/filters/http/ratelimit/v3/rate_limit';
 import { encodeAdaptiveConcurrency } from './adaptive-concurrency.ts';
 import { encodeAdmissionControl } from './admission-control.ts';
 import { encodeBuffer, encodeBufferRoute } from './buffer.ts';
@@ -41,6 +46,7 @@ import { encodeCors, isEmptyCors } from './cors.ts';
 import { encodeExtAuthz, encodeExtAuthzRoute } from './ext-authz.ts';
 import { encodeFault } from './fault.ts';
 import type { ClientRelease } from './form.ts';
+import { encodeGlobalRateLimit, encodeGlobalRateLimitRoute } from './global-rate-limit.ts';
 import { encodeHeaderMutations } from './header-filter.ts';
 import { encodeJwt } from './jwt.ts';
 import { encodeRateLimit } from './rate-limit.ts';
@@ -109,6 +115,10 @@ const STANDARD: Readonly<Record<string, StandardFilter>> = {
         ? anyPack(GrpcWebSchema, create(GrpcWebSchema))
         : undefined,
     route: () => undefined,
+  },
+  [GLOBAL_RATE_LIMIT_FILTER]: {
+    chain: (config) => packed(RateLimitSchema, encodeGlobalRateLimit(config)),
+    route: (config) => packed(RateLimitPerRouteSchema, encodeGlobalRateLimitRoute(config)),
   },
   [BUFFER_FILTER]: {
     chain: (config) => packed(BufferSchema, encodeBuffer(config)),

@@ -6,6 +6,7 @@ import { requestData, requestEnd } from '../chain/request-body.ts';
 import { EMPTY_TABLE } from '../chain/tables.ts';
 import type { ForwardTarget, HttpChain } from '../compile/compiled.ts';
 import type { Engine } from '../engine.ts';
+import { isGrpcCall } from '../grpc/grpc-call.ts';
 import { rescue } from '../rescue.ts';
 import type { Downstream } from '../sides.ts';
 import type { Stream } from '../stream/stream.ts';
@@ -87,6 +88,7 @@ export class FetchCall implements Downstream {
       stream.authority = authority;
       stream.requestId = engine.requestId();
       stream.headers.copyFrom(fields);
+      stream.grpc = isGrpcCall(stream);
       if (body !== undefined) {
         stream.requestBodyKind = BODY_LENGTH;
         stream.requestLength = body.length;

@@ -1,0 +1,248 @@
+import { create, fromBinary, toBinary, type MessageInitShape } from '@bufbuild/protobuf';
+import type { GlobalRateLimitFilterConfig, GlobalRateLimitRouteConfig, RateLimitActions } from '@tulle/model';
+import {
+  fakeClock,
+  http2Upstream,
+  memoryNetwork,
+  testProxy,
+  type TestProxy,
+  type TestRequest,
+} from '@tulle/testkit';
+import { afterEach, describe, expect, it } from 'vitest';
+import {
+  RateLimitRequestSchema,
+  RateLimitResponse_Code as Code,
+  RateLimitResponse_RateLimit_Unit as Unit,
+  RateLimitResponseSchema,
+  type RateLimitRequest,
+} from './gen/envoy/service/ratelimit/v3/rls_pb.js';
+import { globalRateLimit } from './index.ts';
+
+type Reply = MessageInitShape<typeof RateLimitResponseSchema> | { readonly grpcStatus: number } | 'silence';
+
+const running: { stop(): unknown }[] = [];
+afterEach(async () => {
+  for (const one of running.splice(0).toReversed()) await one.stop();
+});
+
+const ACTIONS: readonly RateLimitActions[] = [
+  {
+    actions: [
+      { kind: 'generic', value: 'all' },
+      { kind: 'header', name: 'x-user', key: 'user', optional: true },
+    ],
+  },
+];
+
+interface Setting {
+  readonly config?: Partial<GlobalRateLimitFilterConfig>;
+  readonly rateLimits?: readonly RateLimitActions[];
+  readonly onRoute?: GlobalRateLimitRouteConfig;
+}
+
+/** A proxy whose limits a service in memory counts, which speaks gRPC. */
+async function proxyWith(
+  answer: (request: RateLimitRequest) => Reply,
+  { config = {}, rateLimits = ACTIONS, onRoute }: Setting = {},
+): Promise<{ proxy: TestProxy; asked: RateLimitRequest[]; heads: Record<string, unknown>[] }> {
+  const asked: RateLimitRequest[] = [];
+  const heads: Record<string, unknown>[] = [];
+  const clock = fakeClock();
+  const network = memoryNetwork(clock);
+  const service = http2Upstream(network, '10.0.9.1:8081');
+  service.onStream = (stream, headers) => {
+    heads.push(headers);
+    const pieces: Buffer[] = [];
+    stream.on('data', (piece: Buffer) => pieces.push(piece));
+    stream.on('end', () => {
+      const request = fromBinary(RateLimitRequestSchema, Buffer.concat(pieces).subarray(5));
+      asked.push(request);
+      const reply = answer(request);
+      if (reply === 'silence') return;
+      if ('grpcStatus' in reply) {
+        stream.respond({ ':status': 200, 'grpc-status': String(reply.grpcStatus) }, { endStream: true });
+        return;
+      }
+      stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+      stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+      const message = toBinary(RateLimitResponseSchema, create(RateLimitResponseSchema, reply));
+      const frame = Buffer.alloc(5 + message.length);
+      frame.writeUInt32BE(message.length, 1);
+      frame.set(message, 5);
+      stream.end(frame);
+    });
+  };
+  const proxy = await testProxy({
+    clock,
+    network,
+    listeners: [
+      {
+        name: 'test',
+        address: { host: '127.0.0.1', port: 8080 },
+        filterChains: [
+          {
+            name: 'http',
+            handler: {
+              kind: 'http',
+              filters: [
+                globalRateLimit({ domain: 'shop', cluster: 'limits', ...config }, { name: 'global' }),
+              ],
+              routes: {
+                name: 'all',
+                virtualHosts: [
+                  {
+                    name: 'all',
+                    domains: ['*'],
+                    routes: [
+                      {
+                        name: 'all',
+                        match: { path: { kind: 'prefix', value: '/' } },
+                        action: { kind: 'forward', clusters: [{ name: 'service' }], rateLimits },
+                        ...(onRoute && { filterConfigs: { global: onRoute } }),
+                      },
+                    ],
+                  },
+                ],
+              },
+            },
+          },
+        ],
+      },
+    ],
+    clusters: [
+      {
+        name: 'service',
+        discovery: { kind: 'static', endpoints: [{ address: { host: '10.0.0.1', port: 80 } }] },
+      },
+      {
+        name: 'limits',
+        pool: { protocol: 'http2' },
+        discovery: { kind: 'static', endpoints: [{ address: { host: '10.0.9.1', port: 8081 } }] },
+      },
+    ],
+    upstreams: { '10.0.0.1:80': () => ({ body: 'ok' }) },
+  });
+  running.push(proxy);
+  return { proxy, asked, heads };
+}
+
+const ask = async (proxy: TestProxy, request: TestRequest = {}) => proxy.client().request(request);
+
+describe('the service', () => {
+  it('is asked about what the route says of a request, in its domain, as gRPC', async () => {
+    const { proxy, asked, heads } = await proxyWith(() => ({ overallCode: Code.OK }));
+    const response = await ask(proxy, { headers: { 'x-user': 'ann' } });
+    expect(response.status).toBe(200);
+    expect(asked).toHaveLength(1);
+    expect(asked[0]).toMatchObject({ domain: 'shop', hitsAddend: 1 });
+    expect(asked[0]?.descriptors.map(({ entries }) => entries.map(({ key, value }) => [key, value]))).toEqual(
+      [
+        [
+          ['generic_key', 'all'],
+          ['user', 'ann'],
+        ],
+      ],
+    );
+    expect(heads[0]).toMatchObject({
+      ':method': 'POST',
+      ':path': '/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit',
+      ':authority': 'limits',
+      'content-type': 'application/grpc',
+      te: 'trailers',
+      'grpc-timeout': '20m',
+    });
+  });
+
+  it('is not asked about what no route describes', async () => {
+    const { proxy, asked } = await proxyWith(() => ({ overallCode: Code.OVER_LIMIT }), { rateLimits: [] });
+    expect((await ask(proxy)).status).toBe(200);
+    expect(asked).toEqual([]);
+  });
+
+  it('is asked what a route says by itself, in a domain of its own', async () => {
+    const { proxy, asked } = await proxyWith(() => ({ overallCode: Code.OK }), {
+      onRoute: { domain: 'other', rateLimits: [{ actions: [{ kind: 'generic', value: 'own' }] }] },
+    });
+    await ask(proxy);
+    expect(asked[0]).toMatchObject({ domain: 'other' });
+    expect(asked[0]?.descriptors[0]?.entries[0]).toMatchObject({ key: 'generic_key', value: 'own' });
+  });
+
+  it('says what requests and responses carry', async () => {
+    const { proxy } = await proxyWith(
+      () => ({
+        overallCode: Code.OK,
+        requestHeadersToAdd: [{ key: 'X-Tier', value: 'gold' }],
+        responseHeadersToAdd: [{ key: 'x-seen', value: 'yes' }],
+        statuses: [
+          { code: Code.OK, currentLimit: { requestsPerUnit: 10, unit: Unit.MINUTE }, limitRemaining: 4 },
+          {
+            code: Code.OK,
+            currentLimit: { requestsPerUnit: 5, unit: Unit.SECOND, name: 'user' },
+            limitRemaining: 2,
+            durationUntilReset: { seconds: 1n },
+          },
+        ],
+      }),
+      { config: { rateHeaders: true } },
+    );
+    const response = await ask(proxy);
+    expect(proxy.upstream('10.0.0.1:80').requests[0]?.header('x-tier')).toBe('gold');
+    expect(response.header('x-seen')).toBe('yes');
+    expect(response.header('x-ratelimit-limit')).toBe('5, 10;w=60, 5;w=1;name="user"');
+    expect(response.header('x-ratelimit-remaining')).toBe('2');
+    expect(response.header('x-ratelimit-reset')).toBe('1');
+    expect(response.header('x-envoy-ratelimited')).toBeUndefined();
+  });
+});
+
+describe('a request over the limit', () => {
+  it('is refused, in the words of the service', async () => {
+    const { proxy } = await proxyWith(() => ({
+      overallCode: Code.OVER_LIMIT,
+      responseHeadersToAdd: [{ key: 'retry-after', value: '7' }],
+      rawBody: Buffer.from('slow down'),
+    }));
+    const response = await ask(proxy);
+    expect([response.status, response.body]).toEqual([429, 'slow down']);
+    expect(response.header('retry-after')).toBe('7');
+    expect(response.header('x-envoy-ratelimited')).toBe('true');
+    expect(proxy.upstream('10.0.0.1:80').requests).toEqual([]);
+    expect(proxy.records[0]).toMatchObject({ code: 'TULLE_RATE_LIMITED', details: 'request_rate_limited' });
+  });
+
+  it('is refused as the operator says', async () => {
+    const { proxy } = await proxyWith(() => ({ overallCode: Code.OVER_LIMIT }), {
+      config: { status: 503, mark: false, responseHeaders: { set: [{ name: 'x-by', value: 'us' }] } },
+    });
+    const response = await ask(proxy);
+    expect([response.status, response.header('x-by')]).toEqual([503, 'us']);
+    expect(response.header('x-envoy-ratelimited')).toBeUndefined();
+  });
+});
+
+describe('without an answer', () => {
+  const answers: readonly (readonly [string, Reply])[] = [
+    ['in time', 'silence'],
+    ['that is OK', { grpcStatus: 14 }],
+    ['that says anything', {}],
+  ];
+
+  it.each(answers)('%s requests go on, and are counted', async (_what, reply) => {
+    const { proxy } = await proxyWith(() => reply);
+    const pending = ask(proxy);
+    await proxy.clock.advance(25);
+    expect((await pending).status).toBe(200);
+    expect(proxy.meter.value('tulle_filter_global_ratelimit_calls_total', { result: 'error' })).toBe(1);
+    expect(proxy.meter.value('tulle_filter_global_ratelimit_failure_mode_allowed_total')).toBe(1);
+    expect(proxy.log.lines.map(({ message }) => message).join()).toContain('gives no answer');
+  });
+
+  it.each(answers)('%s requests are refused where that is asked for', async (_what, reply) => {
+    const { proxy } = await proxyWith(() => reply, { config: { failureMode: 'deny', statusOnError: 503 } });
+    const pending = ask(proxy);
+    await proxy.clock.advance(25);
+    expect((await pending).status).toBe(503);
+    expect(proxy.records[0]?.details).toBe('rate_limiter_error');
+  });
+});
