@@ -14,6 +14,11 @@ export interface Cluster {
   readonly connectTimeoutMs?: number;
   readonly limits?: CircuitLimits;
   /**
+   * Bounds for requests of routes with `circuitPriority: 'high'`, which count apart (Envoy `CircuitBreakers.thresholds` of
+   * priority HIGH). Connections are shared by both. What is absent has the defaults of `limits`.
+   */
+  readonly highLimits?: Omit<CircuitLimits, 'retryBudget' | 'maxConnectionsPerEndpoint'>;
+  /**
    * Where fewer endpoints of a priority may be picked than this, percent, and no other priority can take the load, health
    * is not believed and all are picked from. 0: never. Default 50 (Envoy `common_lb_config.healthy_panic_threshold`).
    */
@@ -207,8 +212,19 @@ export interface CircuitLimits {
   readonly maxPendingRequests?: number;
   /** Requests under way. Default 1,024. */
   readonly maxRequests?: number;
-  /** Retries by budget, never by a bare count. */
+  /** Connections to one endpoint, but always one. Default: no bound but the others (Envoy `per_host_thresholds`). */
+  readonly maxConnectionsPerEndpoint?: number;
+  /** Retries by a share of the requests of a window: what holds unless one of the two below is given. */
   readonly retryBudget?: RetryBudget;
+  /** Retries under way at a time, those that wait to be made included (Envoy `max_retries`). Beside no `retryBudget`. */
+  readonly maxRetries?: number;
+  /** Likewise, as a share of the requests under way, in place of a number (Envoy `Thresholds.RetryBudget`). */
+  readonly retryConcurrency?: {
+    /** Default 20. */
+    readonly percent?: number;
+    /** As many are allowed in any case. Default 3. */
+    readonly least?: number;
+  };
 }
 
 /**

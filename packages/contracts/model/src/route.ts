@@ -201,6 +201,11 @@ export interface ForwardAction {
   /** Upgrade protocols allowed, lower case, e.g. `['websocket']`. Default: the listener's. */
   readonly allowUpgrades?: readonly string[];
   /**
+   * Which of the cluster's limits its requests count towards: `high`, its `highLimits` (Envoy `RouteAction.priority`).
+   * Default `default`.
+   */
+  readonly circuitPriority?: 'default' | 'high';
+  /**
    * Whether a request with an `Idempotency-Key` may be sent twice, whatever its method: the service behind knows such keys
    * (decision D5). Default false: a key that nobody reads protects nobody.
    */

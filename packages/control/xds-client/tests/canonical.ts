@@ -461,7 +461,7 @@ export function canonicalCluster(cluster: Cluster): Cluster {
       tls: cluster.tls && tls(cluster.tls),
       pool: cluster.pool && pool(cluster.pool),
     } as Cluster,
-    { labels: {}, localityWeighted: false, failOnPanic: false },
+    { labels: {}, localityWeighted: false, failOnPanic: false, limits: {} },
   );
 }
 

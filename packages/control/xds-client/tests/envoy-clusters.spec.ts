@@ -187,3 +187,45 @@ describe("Envoy's balancing policies", () => {
     ]);
   });
 });
+
+describe("Envoy's circuit breakers", () => {
+  it('let three retries be under way at a time where they say nothing', () => {
+    expect(clusterOf({}).limits).toEqual({ maxRetries: 3 });
+    expect(clusterOf({ circuit_breakers: { thresholds: [{ max_requests: 7 }] } }).limits).toEqual({
+      maxRequests: 7,
+      maxRetries: 3,
+    });
+  });
+
+  it('are of two priorities, count retries or budget them, and bound single endpoints', () => {
+    const cluster = clusterOf({
+      circuit_breakers: {
+        thresholds: [
+          { priority: 'HIGH', max_requests: 9, max_retries: 5 },
+          {
+            max_connections: 1,
+            max_pending_requests: 2,
+            track_remaining: true,
+            retry_budget: { budget_percent: { value: 25 }, min_retry_concurrency: 4 },
+          },
+        ],
+        per_host_thresholds: [{ max_connections: 6 }],
+      },
+    });
+    expect(cluster.limits).toEqual({
+      maxConnections: 1,
+      maxPendingRequests: 2,
+      retryConcurrency: { percent: 25, least: 4 },
+      maxConnectionsPerEndpoint: 6,
+    });
+    expect(cluster.highLimits).toEqual({ maxRequests: 9, maxRetries: 5 });
+  });
+
+  it.each([
+    ['circuit_breakers.thresholds[1]', { thresholds: [{ max_requests: 1 }, { max_requests: 2 }] }],
+    ['circuit_breakers.per_host_thresholds[0]', { per_host_thresholds: [{ max_requests: 1 }] }],
+    ['circuit_breakers.thresholds[0].max_connection_pools', { thresholds: [{ max_connection_pools: 1 }] }],
+  ])('are refused at %s', (path, breakers) => {
+    expect(refusedAt({ circuit_breakers: breakers })).toEqual([path]);
+  });
+});

@@ -2,10 +2,10 @@ import type { Balancer, EndpointState } from '@tulle/balance';
 import type { FieldTable } from '@tulle/fields';
 import type { ConnectionInfo } from '@tulle/filter';
 import type { ResponseHead } from '@tulle/http1';
-import type { RetryBudget } from '@tulle/time';
 import type { Socket } from './ports.ts';
 import type { StreamRef } from './stream/stream-ref.ts';
 import type { ClusterMetrics } from './upstream/cluster-metrics.ts';
+import type { Resources } from './upstream/resources.ts';
 
 /**
  * The two sides of a stream as chain and attempts see them, so that neither knows which HTTP version carries it.
@@ -93,11 +93,12 @@ export interface UpstreamCluster {
   readonly labels: Readonly<Record<string, string>>;
   readonly metrics: ClusterMetrics;
   readonly balancer: Balancer<UpstreamPool>;
-  readonly budget: RetryBudget;
-  /** A stream begins; false past `maxRequests`. */
-  enter(): boolean;
+  /** A stream begins; false past `maxRequests`. @param high its route's circuit priority */
+  enter(high: boolean): boolean;
   /** It is over. */
-  leave(): void;
+  leave(high: boolean): void;
+  /** What streams of that priority may use, and do. */
+  resourcesOf(high: boolean): Resources;
 }
 
 /** An endpoint with its pool, as the balancer hands it out. */

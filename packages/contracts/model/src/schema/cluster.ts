@@ -106,16 +106,24 @@ const seconds: JsonSchema = {
 /** As in Envoy, whose operators say "no limit" by the largest number of 32 bits. */
 const limit: JsonSchema = whole(0, 4_294_967_295);
 
+const counts: Readonly<Record<string, JsonSchema>> = {
+  maxConnections: limit,
+  maxPendingRequests: limit,
+  maxRequests: limit,
+  maxRetries: limit,
+  retryConcurrency: fields([], { percent, least: limit }),
+};
+
 /** JSON Schema of `Cluster`. */
 export const clusterSchema: JsonSchema = fields(['name', 'discovery'], {
   name,
   discovery,
   balance,
   connectTimeoutMs: milliseconds(1),
+  highLimits: fields([], counts),
   limits: fields([], {
-    maxConnections: limit,
-    maxPendingRequests: limit,
-    maxRequests: limit,
+    ...counts,
+    maxConnectionsPerEndpoint: whole(1, 4_294_967_295),
     retryBudget: fields([], {
       percent,
       minPerSecond: { type: 'number', minimum: 0, maximum: 1_000_000 },

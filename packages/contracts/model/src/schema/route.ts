@@ -108,6 +108,7 @@ const action: JsonSchema = {
       mirrors: listOf(fields(['cluster'], { cluster: name, percent, shadowHost: flag })),
       maxReplayBytes: whole(0, 4_294_967_295),
       allowUpgrades: names,
+      circuitPriority: oneOf('default', 'high'),
       trustIdempotencyKey: flag,
       rateLimits: rateLimitActionsSchema,
       includeHostRateLimits: flag,

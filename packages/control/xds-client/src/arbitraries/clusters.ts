@@ -266,16 +266,36 @@ const balance: fc.Arbitrary<BalancePolicy> = fc.oneof(
 
 const percent: fc.Arbitrary<number> = fc.integer({ min: 0, max: 100 });
 
-const limits: fc.Arbitrary<CircuitLimits> = options<CircuitLimits>({
-  maxConnections: uint32,
-  maxPendingRequests: uint32,
-  maxRequests: uint32,
-  retryBudget: options<RetryBudget>({
-    percent: fc.double({ min: 0, max: 100, noNaN: true }),
-    minPerSecond: fc.nat(1000),
-    intervalMs: milliseconds,
+const counts = { maxConnections: uint32, maxPendingRequests: uint32, maxRequests: uint32 };
+/** Retries by one of the ways to count them. */
+const retries: fc.Arbitrary<CircuitLimits> = fc.oneof(
+  fc.constant<CircuitLimits>({}),
+  object<CircuitLimits>({ maxRetries: uint32 }),
+  object<CircuitLimits>({
+    retryConcurrency: options<NonNullable<CircuitLimits['retryConcurrency']>>({
+      percent: fc.double({ min: 0, max: 100, noNaN: true }),
+      least: uint32,
+    }),
   }),
-});
+);
+const limits: fc.Arbitrary<CircuitLimits> = fc
+  .tuple(
+    options<CircuitLimits>({ ...counts, maxConnectionsPerEndpoint: uint32 } as never),
+    fc.oneof(
+      retries,
+      object<CircuitLimits>({
+        retryBudget: options<RetryBudget>({
+          percent: fc.double({ min: 0, max: 100, noNaN: true }),
+          minPerSecond: fc.nat(1000),
+          intervalMs: milliseconds,
+        }),
+      }),
+    ),
+  )
+  .map(([own, more]) => ({ ...own, ...more }));
+const highLimits: fc.Arbitrary<NonNullable<Cluster['highLimits']>> = fc
+  .tuple(options<NonNullable<Cluster['highLimits']>>(counts as never), retries)
+  .map(([own, more]) => ({ ...own, ...more }));
 
 const statuses: fc.Arbitrary<StatusRange[]> = fc.array(
   fc.record(
@@ -364,6 +384,7 @@ export function cluster(name: fc.Arbitrary<string> = label): fc.Arbitrary<Cluste
       subsets,
       connectTimeoutMs: milliseconds,
       limits,
+      highLimits,
       healthCheck,
       outlier,
       tls: upstreamTls,

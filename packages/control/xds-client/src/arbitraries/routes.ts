@@ -181,6 +181,7 @@ const forward: fc.Arbitrary<ForwardAction> = object<ForwardAction>(
         return hostFrom === undefined ? others : { ...others, hostFrom };
       }),
     clusterNotFoundStatus: fc.constantFrom(404, 500, 503),
+    circuitPriority: fc.constant('high'),
     trustIdempotencyKey: fc.boolean(),
     mirrors: fc.array(mirror, { maxLength: 2 }),
     hashPolicy: fc.array(hashPolicy, { maxLength: 3 }),

@@ -20,7 +20,7 @@ export function decodeCluster(context: DecodeContext, cluster: Cluster): ModelCl
     ...decodeBalancing(context, cluster),
     ...(extras.flag('failOnPanic') === true && { failOnPanic: true }),
     connectTimeoutMs: milliseconds(cluster.connectTimeout),
-    limits: decodeLimits(context, cluster, extras),
+    ...decodeLimits(context, cluster, extras),
     healthCheck: decodeHealthCheck(context, cluster.healthChecks),
     outlier: decodeOutlier(context, cluster.outlierDetection, extras),
     tls: decodeTls(context, cluster),

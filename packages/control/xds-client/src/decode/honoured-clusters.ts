@@ -167,15 +167,21 @@ export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> =
   'envoy.config.core.v3.HealthCheck.TcpHealthCheck': ['send', 'receive'],
   'envoy.config.core.v3.HealthCheck.Payload': ['text', 'binary'],
   'envoy.type.v3.Int64Range': ['start', 'end'],
-  'envoy.config.cluster.v3.CircuitBreakers': ['thresholds'],
+  'envoy.config.cluster.v3.CircuitBreakers': ['thresholds', 'per_host_thresholds'],
   'envoy.config.cluster.v3.CircuitBreakers.Thresholds': [
     'priority',
     'max_connections',
     'max_pending_requests',
     'max_requests',
+    'max_retries',
     'retry_budget',
+    // What remains is what the gauges of what is under way leave of these numbers.
+    'track_remaining',
   ],
-  'envoy.config.cluster.v3.CircuitBreakers.Thresholds.RetryBudget': ['budget_percent'],
+  'envoy.config.cluster.v3.CircuitBreakers.Thresholds.RetryBudget': [
+    'budget_percent',
+    'min_retry_concurrency',
+  ],
   'envoy.type.v3.Percent': ['value'],
   'envoy.config.cluster.v3.OutlierDetection': [
     'consecutive_5xx',

@@ -93,6 +93,7 @@ export const HONOURED_OF_ROUTES: Readonly<Record<string, readonly string[]>> = {
     'cluster',
     'weighted_clusters',
     'metadata_match',
+    'priority',
     'timeout',
     'idle_timeout',
     'max_stream_duration',

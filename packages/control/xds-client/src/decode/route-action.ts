@@ -18,10 +18,10 @@ import {
   type RouteAction_RequestMirrorPolicy,
   RouteAction_ClusterNotFoundResponseCode as NotFoundCode,
 } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
-import type { Metadata } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import type { TypedExtensionConfig } from '@tulle/xds-proto/envoy/config/core/v3/extension';
 import { UriTemplateRewriteConfigSchema } from '@tulle/xds-proto/envoy/extensions/path/rewrite/uri_template/v3/uri_template_rewrite';
 import type { RegexMatchAndSubstitute } from '@tulle/xds-proto/envoy/type/matcher/v3/regex';
+import { RoutingPriority, type Metadata } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import { LB_METADATA, WHOLE_PATH } from '../wire.ts';
 import type { DecodeContext } from './context.ts';
 import { percentOf } from './percent.ts';
@@ -61,6 +61,7 @@ export function decodeForward(
       allowUpgrades: decodeUpgrades(context, action, path),
       rateLimits: decodeRateLimits(context, action.rateLimits, `${path}.rate_limits`),
       includeHostRateLimits: action.includeVhRateLimits === true ? true : undefined,
+      circuitPriority: action.priority === RoutingPriority.HIGH ? ('high' as const) : undefined,
     }),
     overrides: retry ? { [RETRY_FILTER]: retry } : {},
   };

@@ -9,7 +9,11 @@ import type {
   RefreshBackoff,
   UpstreamTls,
 } from '@tulle/model';
-import type { CircuitBreakersSchema } from '@tulle/xds-proto/envoy/config/cluster/v3/circuit_breaker';
+import type {
+  CircuitBreakers_ThresholdsSchema as ThresholdsSchema,
+  CircuitBreakersSchema,
+} from '@tulle/xds-proto/envoy/config/cluster/v3/circuit_breaker';
+import { RoutingPriority } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import {
   type Cluster,
   type Cluster_CommonLbConfigSchema as CommonLbConfigSchema,
@@ -36,14 +40,12 @@ const HTTP_PROTOCOL_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOp
 type ClusterInit = Fields<typeof ClusterSchema>;
 
 export function encodeCluster(cluster: ModelCluster, form: EncodeForm): Cluster {
-  const { limits, healthCheck, outlier, pool, tls, labels } = cluster;
-  const budget = limits?.retryBudget;
+  const { limits, highLimits, healthCheck, outlier, pool, tls, labels } = cluster;
   const extra = tulleMetadata({
     labels: labels && canonicalObject(labels),
-    retryBudget:
-      budget && (budget.minPerSecond !== undefined || budget.intervalMs !== undefined)
-        ? { minPerSecond: budget.minPerSecond, intervalMs: budget.intervalMs }
-        : undefined,
+    retryBudget: ownBudget(cluster, form),
+    highRetryBudget:
+      highLimits && (highLimits.maxRetries ?? highLimits.retryConcurrency) === undefined ? true : undefined,
     successRate: outlier?.successRate,
     maxIdlePerEndpoint: pool?.maxIdlePerEndpoint,
     failOnPanic: cluster.failOnPanic === true && cluster.localityWeighted === true ? true : undefined,
@@ -54,7 +56,7 @@ export function encodeCluster(cluster: ModelCluster, form: EncodeForm): Cluster 
     ...withSubsets(encodeBalance(cluster.balance), cluster.subsets),
     ...commonLbConfig(cluster, form),
     ...(cluster.connectTimeoutMs !== undefined && { connectTimeout: duration(cluster.connectTimeoutMs) }),
-    ...(limits && { circuitBreakers: circuitBreakers(limits) }),
+    ...((limits ?? highLimits) && { circuitBreakers: circuitBreakers(cluster) }),
     ...(healthCheck && { healthChecks: [encodeHealthCheck(healthCheck)] }),
     ...(outlier && { outlierDetection: outlierDetection(outlier) }),
     ...(pool && connections(pool)),
@@ -167,18 +169,50 @@ function localities(weighted: boolean, failOnPanic: boolean): Fields<typeof Comm
     : {};
 }
 
-function circuitBreakers(limits: CircuitLimits): Fields<typeof CircuitBreakersSchema> {
-  const { maxConnections, maxPendingRequests, maxRequests, retryBudget } = limits;
-  const values = {
-    ...(maxConnections !== undefined && { maxConnections }),
-    ...(maxPendingRequests !== undefined && { maxPendingRequests }),
-    ...(maxRequests !== undefined && { maxRequests }),
-    // Envoy counts concurrent retries, Tulle retries in a window; the percentage means the same, the floor does not.
+function circuitBreakers({ limits = {}, highLimits }: ModelCluster): Fields<typeof CircuitBreakersSchema> {
+  const { retryBudget, maxConnectionsPerEndpoint } = limits;
+  const own = {
+    ...threshold(limits),
+    // The percentage means the same, the rest does not.
     ...(retryBudget && {
       retryBudget: retryBudget.percent === undefined ? {} : { budgetPercent: { value: retryBudget.percent } },
     }),
   };
-  return { thresholds: Object.keys(values).length === 0 ? [] : [values] };
+  return {
+    thresholds: [
+      ...(Object.keys(own).length === 0 ? [] : [own]),
+      ...(highLimits ? [{ priority: RoutingPriority.HIGH, ...threshold(highLimits) }] : []),
+    ],
+    perHostThresholds:
+      maxConnectionsPerEndpoint === undefined ? [] : [{ maxConnections: maxConnectionsPerEndpoint }],
+  };
+}
+
+function threshold(limits: CircuitLimits): Fields<typeof ThresholdsSchema> {
+  const { maxConnections, maxPendingRequests, maxRequests, maxRetries, retryConcurrency: share } = limits;
+  return {
+    ...(maxConnections !== undefined && { maxConnections }),
+    ...(maxPendingRequests !== undefined && { maxPendingRequests }),
+    ...(maxRequests !== undefined && { maxRequests }),
+    ...(maxRetries !== undefined && { maxRetries }),
+    ...(share && {
+      retryBudget: {
+        ...(share.percent !== undefined && { budgetPercent: { value: share.percent } }),
+        ...(share.least !== undefined && { minRetryConcurrency: share.least }),
+      },
+    }),
+  };
+}
+
+/**
+ * Where Tulle goes by a budget over a window, also the one it has by itself, it is told so: Envoy counts retries that are
+ * under way. One of the release before has no other way.
+ */
+function ownBudget({ limits = {} }: ModelCluster, { release }: EncodeForm): object | undefined {
+  const { retryBudget: budget, maxRetries, retryConcurrency } = limits;
+  if (budget && (budget.minPerSecond !== undefined || budget.intervalMs !== undefined))
+    return { minPerSecond: budget.minPerSecond, intervalMs: budget.intervalMs };
+  return release === 'before' || (maxRetries ?? retryConcurrency) !== undefined ? undefined : {};
 }
 
 function outlierDetection(outlier: OutlierDetection): Fields<typeof OutlierDetectionSchema> {

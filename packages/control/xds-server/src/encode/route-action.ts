@@ -25,6 +25,7 @@ import {
   type WeightedCluster_ClusterWeightSchema as ClusterWeightSchema,
   WeightedClusterSchema,
 } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
+import { RoutingPriority } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import { LB_METADATA } from '../wire.ts';
 import { share } from './percent.ts';
 import { UriTemplateRewriteConfigSchema } from '@tulle/xds-proto/envoy/extensions/path/rewrite/uri_template/v3/uri_template_rewrite';
@@ -84,6 +85,7 @@ export function encodeForward(
       ...(percent !== undefined && { runtimeFraction: { defaultValue: share(percent) } }),
       disableShadowHostSuffixAppend: !shadowHost,
     })),
+    priority: action.circuitPriority === 'high' ? RoutingPriority.HIGH : RoutingPriority.DEFAULT,
     hashPolicy: (action.hashPolicy ?? []).map(hashPolicy),
     clusterNotFoundResponseCode: NOT_FOUND[action.clusterNotFoundStatus ?? 503],
   });

@@ -58,7 +58,9 @@ export function beginAttempts(stream: Stream): void {
     return rescue(stream, code, `cluster_not_found{${stream.target?.cluster ?? ''}}`);
   }
   stream.cluster = cluster;
-  if (!cluster.enter()) {
+  const action = stream.route?.action;
+  stream.highPriority = action?.kind === 'forward' && action.highPriority;
+  if (!cluster.enter(stream.highPriority)) {
     stream.note(SITE_CLUSTER, CLUSTER_FULL, 0);
     return rescue(
       stream,
@@ -68,8 +70,7 @@ export function beginAttempts(stream: Stream): void {
   }
   stream.admitted = true;
   const nowMs = stream.engine.turn.nowMs;
-  cluster.budget.onRequest(nowMs);
-  const action = stream.route?.action;
+  cluster.resourcesOf(stream.highPriority).budget?.onRequest(nowMs);
   if (action?.kind === 'forward') {
     if (cluster.balancer.hashes && action.hashPolicy !== null)
       stream.hash = hashKey(stream, action.hashPolicy);
@@ -184,6 +185,7 @@ export function armAttemptTimers(stream: Stream): void {
 export function attemptAnswered(stream: Stream): void {
   const { attempt, cluster, engine } = stream;
   const { status } = stream.responseHead;
+  retryOver(stream);
   const nowMs = engine.turn.nowMs;
   attempt.status = status;
   stream.perTryTimer?.cancel();
@@ -223,6 +225,7 @@ export function attemptFailed(
   stale: boolean = stream.attempt.reused && code === 'TULLE_UPSTREAM_RESET',
 ): void {
   if (stream.phase !== AT_ATTEMPTS) return;
+  retryOver(stream);
   const { attempt, engine, endpoint, tried } = stream;
   const nowMs = engine.turn.nowMs;
   attempt.failure = code;
@@ -263,6 +266,7 @@ export function perTryTimeout(stream: Stream): void {
 
 /** The stream does not want the attempt's outcome any more: it is over, or it is answered otherwise. */
 export function cancelAttempt(stream: Stream): void {
+  retryOver(stream);
   stream.retryTimer?.cancel();
   stream.requestTimer?.cancel();
   stream.perTryTimer?.cancel();
@@ -380,10 +384,19 @@ function refusalOf(stream: Stream, nowMs: number): RetryRefusal {
   const { deadlineMs, limitEndMs } = stream;
   if ((deadlineMs !== 0 && againMs >= deadlineMs) || (limitEndMs !== 0 && againMs >= limitEndMs))
     return 'timeout';
-  return cluster?.budget.tryRetry(nowMs) === true ? '' : 'budget';
+  return cluster?.resourcesOf(stream.highPriority).tryRetry(nowMs) === true ? '' : 'budget';
+}
+
+/** The attempt that was made again has its outcome. */
+function retryOver(stream: Stream): void {
+  if (!stream.retrying) return;
+  stream.retrying = false;
+  const resources = stream.cluster?.resourcesOf(stream.highPriority);
+  if (resources !== undefined) resources.retries--;
 }
 
 function retry(stream: Stream): void {
+  stream.retrying = true;
   stream.note(SITE_RETRY, stream.attempt.number, Math.round(stream.attempt.retryDelayMs));
   stream.cluster?.metrics.retries.add();
   stream.armRetryTimer(stream.attempt.retryDelayMs);

@@ -19,7 +19,7 @@ export function completeStream(stream: Stream): void {
   stream.phase = AT_END;
   stream.engine.doors.cancelAttempt(stream);
   if (stream.mirrors !== undefined) stream.mirrors.leave();
-  if (stream.admitted) cluster?.leave();
+  if (stream.admitted) cluster?.leave(stream.highPriority);
   const { complete } = stream.table;
   if (complete !== null)
     for (let i = 0; i < complete.length; i++) runComplete(stream, complete[i] as CompleteStep);

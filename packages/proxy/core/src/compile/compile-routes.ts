@@ -298,6 +298,7 @@ function compileForward(
     maxReplayBytes: action.maxReplayBytes ?? -1,
     countsToEndpoint: host.attemptCount?.request === true,
     countsToCaller: host.attemptCount?.response === true,
+    highPriority: action.circuitPriority === 'high',
   });
 }
 

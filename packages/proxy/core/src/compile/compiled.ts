@@ -77,6 +77,8 @@ export interface CompiledForward {
   /** Whether `x-envoy-attempt-count` is told to the endpoint, and to the caller. */
   readonly countsToEndpoint: boolean;
   readonly countsToCaller: boolean;
+  /** Which of its cluster's limits its requests count towards. */
+  readonly highPriority: boolean;
   /** `null`: no endpoint is chosen by a hash. */
   readonly hashPolicy: readonly CompiledHashPolicy[] | null;
   /** `null`: no copies are sent. */

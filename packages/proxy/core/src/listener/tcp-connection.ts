@@ -71,7 +71,7 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
     const cluster = this.#draw();
     this.#cluster = cluster;
     if (cluster === undefined) return this.#fail('TULLE_CLUSTER_NOT_FOUND');
-    if (!cluster.enter()) return this.#fail('TULLE_UPSTREAM_OVERFLOW');
+    if (!cluster.enter(false)) return this.#fail('TULLE_UPSTREAM_OVERFLOW');
     this.#admitted = true;
     this.#connect(cluster);
   }
@@ -93,7 +93,7 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
       if (this.#tried.length === 0) cluster.metrics.noEndpoint.add();
       return this.#fail(this.#tried.length === 0 ? 'TULLE_UPSTREAM_NO_ENDPOINT' : this.#connectCode);
     }
-    if (cluster.connections >= cluster.maxConnections) {
+    if (cluster.connections >= cluster.resources.maxConnections) {
       cluster.metrics.connectionOverflow.add();
       return this.#fail('TULLE_UPSTREAM_OVERFLOW');
     }
@@ -204,7 +204,7 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
     this.#cancelTimer?.();
     const endpointSocket = this.#endpointSocket;
     if (endpointSocket !== undefined && this.#relay === undefined) endpointSocket.destroy();
-    if (this.#admitted) this.#cluster?.leave();
+    if (this.#admitted) this.#cluster?.leave(false);
     this.#record();
     this.#hooks?.close();
     this.#chain.filters.release();

@@ -182,9 +182,9 @@ function clusters(proxy: AdminSubject): ClusterDump[] {
         pending: current.pending,
         requests: current.requests,
         limits: {
-          maxConnections: current.maxConnections,
-          maxPendingRequests: current.maxPending,
-          maxRequests: current.maxRequests,
+          maxConnections: current.resources.maxConnections,
+          maxPendingRequests: current.resources.maxPending,
+          maxRequests: current.resources.maxRequests,
         },
         endpoints: current.balancer.endpoints.map((state) => ({
           address: formatAddress(state.endpoint.address),

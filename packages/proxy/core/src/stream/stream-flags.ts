@@ -209,4 +209,24 @@ export abstract class StreamFlags {
     if (value) this.#bits |= 1 << 19;
     else this.#bits &= ~(1 << 19);
   }
+
+  /** It counts towards its cluster's limits of high priority. */
+  get highPriority(): boolean {
+    return (this.#bits & (1 << 20)) !== 0;
+  }
+
+  set highPriority(value: boolean) {
+    if (value) this.#bits |= 1 << 20;
+    else this.#bits &= ~(1 << 20);
+  }
+
+  /** It is counted among its cluster's retries. */
+  get retrying(): boolean {
+    return (this.#bits & (1 << 21)) !== 0;
+  }
+
+  set retrying(value: boolean) {
+    if (value) this.#bits |= 1 << 21;
+    else this.#bits &= ~(1 << 21);
+  }
 }

@@ -1,7 +1,6 @@
 import { createBalancer, type Balancer, type EndpointState } from '@tulle/balance';
 import { DEFAULT_OPTIONS, type Http2Options as CodecOptions } from '@tulle/http2';
 import type { Cluster, Endpoint } from '@tulle/model';
-import { RetryBudget } from '@tulle/time';
 import type { Engine } from '../engine.ts';
 import { sessionOptions } from '../http2/session-options.ts';
 import type { ClientTls } from '../ports.ts';
@@ -10,6 +9,7 @@ import { ClusterMetrics } from './cluster-metrics.ts';
 import { EndpointPool } from './endpoint-pool.ts';
 import { HealthChecks } from './health/health-checks.ts';
 import { NameResolution } from './name-resolution.ts';
+import { Resources } from './resources.ts';
 
 /** An endpoint with its pool, as the balancer hands it out. */
 export type UpstreamEndpoint = EndpointState<EndpointPool>;
@@ -23,20 +23,20 @@ export interface ClusterRef {
   current: ClusterRuntime | undefined;
 }
 
-const DEFAULT_LIMIT = 1024;
-
 /** A cluster at work: its endpoints, pools, limits and retry budget. Lives as long as its configuration means the same. */
 export class ClusterRuntime {
   readonly engine: Engine;
   readonly name: string;
   readonly metrics: ClusterMetrics;
   readonly balancer: Balancer<EndpointPool>;
-  readonly budget: RetryBudget;
+  /** Of streams of the default priority. */
+  readonly resources: Resources;
+  /** Of those whose route says `circuitPriority: 'high'`. */
+  readonly highResources: Resources;
   readonly tls: ClientTls | undefined;
   readonly config: Cluster;
-  readonly maxConnections: number;
-  readonly maxPending: number;
-  readonly maxRequests: number;
+  /** To one endpoint. */
+  readonly maxConnectionsPerEndpoint: number;
   readonly connectTimeoutMs: number;
   readonly idleTimeoutMs: number;
   readonly maxIdlePerEndpoint: number;
@@ -56,10 +56,6 @@ export class ClusterRuntime {
   connections = 0;
   /** Open and speaking HTTP/2. */
   http2Connections = 0;
-  /** Streams that wait for a connection. */
-  pending = 0;
-  /** Streams under way. */
-  requests = 0;
   closed = false;
   /** Whether anybody has called it. */
   used = false;
@@ -72,9 +68,7 @@ export class ClusterRuntime {
     this.name = config.name;
     this.tls = tls;
     const { limits, pool } = config;
-    this.maxConnections = limits?.maxConnections ?? DEFAULT_LIMIT;
-    this.maxPending = limits?.maxPendingRequests ?? DEFAULT_LIMIT;
-    this.maxRequests = limits?.maxRequests ?? DEFAULT_LIMIT;
+    this.maxConnectionsPerEndpoint = limits?.maxConnectionsPerEndpoint ?? Infinity;
     this.connectTimeoutMs = config.connectTimeoutMs ?? 5_000;
     this.idleTimeoutMs = pool?.idleTimeoutMs ?? 4_000;
     this.maxIdlePerEndpoint = pool?.maxIdlePerEndpoint ?? 64;
@@ -88,7 +82,8 @@ export class ClusterRuntime {
     this.bufferLimitBytes = pool?.bufferLimitBytes ?? engine.limits.bufferLimitBytes;
     const metrics = (this.metrics = new ClusterMetrics(engine.meter, config.name));
     const nowMs = engine.clock.nowMs();
-    this.budget = new RetryBudget(limits?.retryBudget ?? {}, nowMs);
+    this.resources = new Resources(limits ?? {}, nowMs, undefined);
+    this.highResources = new Resources(config.highLimits ?? {}, nowMs, this.resources.budget);
     this.balancer = createBalancer<EndpointPool>({
       ...(config.balance === undefined ? {} : { policy: config.balance }),
       ...(config.outlier === undefined ? {} : { outlier: config.outlier }),
@@ -172,19 +167,33 @@ export class ClusterRuntime {
     return this.#names === undefined ? Promise.resolve() : this.#names.ready;
   }
 
-  /** A stream begins; false past `maxRequests`. */
-  enter(): boolean {
-    if (this.requests >= this.maxRequests) {
+  /** Streams that wait for a connection. */
+  get pending(): number {
+    return this.resources.pending + this.highResources.pending;
+  }
+
+  /** Streams under way. */
+  get requests(): number {
+    return this.resources.requests + this.highResources.requests;
+  }
+
+  resourcesOf(high: boolean): Resources {
+    return high ? this.highResources : this.resources;
+  }
+
+  enter(high: boolean): boolean {
+    const resources = this.resourcesOf(high);
+    if (resources.requests >= resources.maxRequests) {
       this.metrics.requestOverflow.add();
       return false;
     }
-    this.requests++;
+    resources.requests++;
     this.used = true;
     return true;
   }
 
-  leave(): void {
-    this.requests--;
+  leave(high: boolean): void {
+    this.resourcesOf(high).requests--;
     if (this.closed && this.requests === 0) this.#finish();
   }
 

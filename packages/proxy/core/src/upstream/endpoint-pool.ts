@@ -75,7 +75,8 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
     const connection = this.resting.take(stream);
     if (connection !== undefined) return connection;
     const { cluster } = this;
-    if (cluster.pending >= cluster.maxPending) {
+    const resources = cluster.resourcesOf(stream.highPriority);
+    if (resources.pending >= resources.maxPending) {
       cluster.metrics.pendingOverflow.add();
       attemptFailed(
         stream,
@@ -85,7 +86,7 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
       );
       return undefined;
     }
-    cluster.pending++;
+    resources.pending++;
     this.#waiters.add(stream);
     stream.waiting = true;
     this.#grow();
@@ -93,13 +94,13 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
   }
 
   stopWaiting(stream: Stream): void {
-    if (this.#waiters.remove(stream)) this.cluster.pending--;
+    if (this.#waiters.remove(stream)) this.cluster.resourcesOf(stream.highPriority).pending--;
   }
 
   #nextWaiter(): Stream | undefined {
     const stream = this.#waiters.take();
     if (stream === undefined) return undefined;
-    this.cluster.pending--;
+    this.cluster.resourcesOf(stream.highPriority).pending--;
     stream.waiting = false;
     return stream;
   }
@@ -252,7 +253,10 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
     const { cluster } = this;
     while (this.connecting * this.#streamsEach < this.#waiters.size) {
       // A cluster at its limit still opens the first connection to an endpoint, or its streams would wait for nothing.
-      if (cluster.connections >= cluster.maxConnections && this.connections > 0) {
+      const { maxConnections } = cluster.resourcesOf(this.#waiters.next?.highPriority === true);
+      const full =
+        cluster.connections >= maxConnections || this.connections >= cluster.maxConnectionsPerEndpoint;
+      if (full && this.connections > 0) {
         cluster.metrics.connectionOverflow.add();
         return;
       }
