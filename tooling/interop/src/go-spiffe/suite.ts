@@ -5,7 +5,8 @@ import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type RunningControlPlane, startControlPlane } from '@tulle/app-control-plane';
-import { createCa, memoryStore } from '@tulle/ca';
+import { serveIdentity } from '@tulle/agent';
+import { createCa, createIdentityClient, type IdentityClient, memoryStore } from '@tulle/ca';
 import { type Ended, runToEnd, type Running, start } from '@tulle/processes';
 import { type Sidecar, startSidecar } from '@tulle/sidecar';
 import { workloadId } from '@tulle/spiffe';
@@ -216,8 +217,49 @@ export const goSpiffeSuite: Suite<Mesh> = {
         assert.match(await call(mesh), /^503/);
       },
     },
+    {
+      name: "go-spiffe's Workload API client gets the agent's SVID, and the next one with each rotation and each new root",
+      async run(mesh) {
+        const { controlPlane } = mesh;
+        const directory = await mkdtemp(join(tmpdir(), 'tgw-'));
+        const { token } = await controlPlane.ca.createJoinToken({
+          namespace: 'default',
+          serviceAccount: 'worker',
+        });
+        const identity = await createIdentityClient({
+          address: controlPlane.endpoints.xds,
+          trustDomain: TRUST_DOMAIN,
+          namespace: 'default',
+          serviceAccount: 'worker',
+          joinToken: token,
+        });
+        await identity.ready();
+        const server = await serveIdentity({ identity, path: join(directory, 'sds.sock') });
+        try {
+          const watching = mesh.keep(start(BINARY, ['workload', TRUST_DOMAIN, server.path]));
+          const line = (roots: number): RegExp =>
+            new RegExp(`^${idOf('worker')} 0*${serialOf(identity)} ${roots}$`, 'm');
+          await watching.said(line(1));
+          await identity.renewNow();
+          await watching.said(line(1));
+          await controlPlane.ca.rotateRoot();
+          await until('two roots', () => assert.equal(identity.current()?.bundles[0]?.rootsPem.length, 2));
+          await watching.said(line(2));
+          assert.doesNotMatch(watching.text, /does not verify|cannot be watched/);
+        } finally {
+          await server.close();
+          await identity.close();
+          await rm(directory, { recursive: true });
+        }
+      },
+    },
   ],
 };
+
+/** Of the certificate in use, as Go prints a number: without zeros in front. */
+function serialOf(identity: IdentityClient): string {
+  return (identity.current()?.svid.serial ?? '').toLowerCase().replace(/^0+/, '');
+}
 
 function gopherAt(port: number): string {
   return `apiVersion: v1

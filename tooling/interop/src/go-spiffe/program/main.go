@@ -2,6 +2,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -13,9 +14,11 @@ import (
 	"github.com/spiffe/go-spiffe/v2/spiffeid"
 	"github.com/spiffe/go-spiffe/v2/spiffetls/tlsconfig"
 	"github.com/spiffe/go-spiffe/v2/svid/x509svid"
+	"github.com/spiffe/go-spiffe/v2/workloadapi"
 )
 
-const usage = `program verify|get|serve TRUST_DOMAIN CHAIN KEY ROOTS [PEER_ID [URL]]`
+const usage = `program verify|get|serve TRUST_DOMAIN CHAIN KEY ROOTS [PEER_ID [URL]]
+program workload TRUST_DOMAIN SOCKET`
 
 func main() {
 	if err := run(os.Args[1:]); err != nil {
@@ -25,6 +28,9 @@ func main() {
 }
 
 func run(args []string) error {
+	if len(args) == 3 && args[0] == "workload" {
+		return workload(args[1], args[2])
+	}
 	if len(args) < 5 {
 		return fmt.Errorf("usage: %s", usage)
 	}
@@ -56,6 +62,32 @@ func run(args []string) error {
 		return serve(svid, bundle, peer)
 	}
 	return get(svid, bundle, peer, args[6])
+}
+
+// Follows the Workload API: prints each SVID that comes, once it verifies by the bundle that came with it.
+func workload(name string, socket string) error {
+	domain, err := spiffeid.TrustDomainFromString(name)
+	if err != nil {
+		return err
+	}
+	return workloadapi.WatchX509Context(context.Background(), watcher{domain}, workloadapi.WithAddr("unix://"+socket))
+}
+
+type watcher struct{ domain spiffeid.TrustDomain }
+
+func (w watcher) OnX509ContextUpdate(update *workloadapi.X509Context) {
+	svid := update.DefaultSVID()
+	id, _, err := x509svid.Verify(svid.Certificates, update.Bundles)
+	if err != nil {
+		fmt.Println("does not verify:", err)
+		return
+	}
+	roots, _ := update.Bundles.Get(w.domain)
+	fmt.Printf("%s %x %d\n", id, svid.Certificates[0].SerialNumber, len(roots.X509Authorities()))
+}
+
+func (watcher) OnX509ContextWatchError(err error) {
+	fmt.Println("cannot be watched:", err)
 }
 
 func get(svid *x509svid.SVID, bundle *x509bundle.Bundle, peer spiffeid.ID, url string) error {
