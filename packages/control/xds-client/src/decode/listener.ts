@@ -1,4 +1,4 @@
-import { isMessage } from '@bufbuild/protobuf';
+import { create, isMessage, toBinary } from '@bufbuild/protobuf';
 import type {
   ChainMatch,
   FilterChain as ModelChain,
@@ -8,9 +8,10 @@ import type {
 } from '@tulle/model';
 import { TrafficDirection } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import type { Listener } from '@tulle/xds-proto/envoy/config/listener/v3/listener';
-import type {
-  FilterChain,
-  FilterChainMatch,
+import {
+  type FilterChain,
+  type FilterChainMatch,
+  FilterChainMatchSchema,
 } from '@tulle/xds-proto/envoy/config/listener/v3/listener_components';
 import { TlsInspectorSchema } from '@tulle/xds-proto/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector';
 import { HttpConnectionManagerSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
@@ -40,6 +41,7 @@ export function decodeListener(context: DecodeContext, listener: Listener): Mode
   const chains = listener.filterChains.map((chain, index) =>
     decodeChain(context, chain, listener.name, `filter_chains[${index}]`),
   );
+  refuseSameMatch(context, listener);
   if (listener.defaultFilterChain) {
     const last = decodeChain(context, listener.defaultFilterChain, listener.name, 'default_filter_chain');
     if (last?.match) context.refuse('default_filter_chain.filter_chain_match', 'must not be set');
@@ -57,6 +59,22 @@ export function decodeListener(context: DecodeContext, listener: Listener): Mode
   flags.end();
   extras.end();
   return decoded;
+}
+
+/** Of two chains with the same match the second would never be used; Envoy refuses them too. */
+function refuseSameMatch(context: DecodeContext, { filterChains }: Listener): void {
+  const seen = new Map<string, number>();
+  for (const [index, { filterChainMatch }] of filterChains.entries()) {
+    const match = filterChainMatch ?? create(FilterChainMatchSchema);
+    const key = Buffer.from(toBinary(FilterChainMatchSchema, match)).toString('latin1');
+    const before = seen.get(key);
+    if (before === undefined) seen.set(key, index);
+    else
+      context.refuse(
+        `filter_chains[${index}].filter_chain_match`,
+        `matches the same as that of filter_chains[${before}]`,
+      );
+  }
 }
 
 function decodeDirection(direction: TrafficDirection): ModelListener['direction'] | undefined {

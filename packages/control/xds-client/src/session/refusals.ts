@@ -47,7 +47,12 @@ const MAX_MESSAGE = 8192;
 /** One line a resource. */
 export function refusalText(refusals: readonly Refusal[]): string {
   const text = refusals
-    .map(({ kind, name, reasons }) => `${kind} "${name}": ${reasons.join('; ')}`)
+    .map(({ kind, name, reasons }) => inOneLine(`${kind} "${name}": ${reasons.join('; ')}`))
     .join('\n');
   return text.length > MAX_MESSAGE ? `${text.slice(0, MAX_MESSAGE)}…` : text;
+}
+
+/** Values come from outside: none of them begins a line of its own, in a log or on a terminal. */
+function inOneLine(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, (sign) => JSON.stringify(sign).slice(1, -1));
 }
