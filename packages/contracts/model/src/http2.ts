@@ -5,14 +5,15 @@
 export interface Http2Options {
   /**
    * Streams under way on one connection. Of callers, further ones are refused (`REFUSED_STREAM`, safe to repeat); to
-   * endpoints, another connection is opened, also where the endpoint itself allows fewer. 1 to 2,147,483,647, default
-   * 1,024 (as Envoy's): proxies share a connection for all callers of a workload. At an edge 100, the least that
-   * RFC 9113 §6.5.2 recommends, keeps what one caller can hold small.
+   * endpoints, another connection is opened, also where the endpoint itself allows fewer. 1 to 2,147,483,647. Default of
+   * callers 100, the least that RFC 9113 §6.5.2 recommends: what one connection can hold stays small beside a cluster's 1,024
+   * requests, and proxies that need more open another. Default to endpoints 1,024 (as Envoy's).
    */
   readonly maxConcurrentStreams?: number;
   /**
    * Body bytes of one stream that the peer may send before they were passed on: what a stalled stream costs at most.
-   * 65,535 to 2,147,483,647, default 262,144: a quarter of a gigabyte a second at a millisecond there and back.
+   * 65,535 to 2,147,483,647, fixed where it is given. Default 65,535, which grows to 262,140 while the bytes are passed on (a
+   * quarter of a gigabyte a second at a millisecond there and back), by 4 MiB for all streams of a connection.
    */
   readonly initialStreamWindowBytes?: number;
   /**

@@ -44,9 +44,9 @@ export class FloodMeter {
   opened = 0;
   /** Streams that both sides ended in order. */
   ended = 0;
-  /** Frames with content, either way. */
+  /** Frames with content, either way; as with {@link dataFramesSent}. */
   contentFrames = 0;
-  /** DATA frames sent. */
+  /** DATA frames sent, but those that the peer's window cut to almost nothing. */
   dataFramesSent = 0;
   readonly #budgets: readonly FloodBudget[];
   readonly #tokens: number[];

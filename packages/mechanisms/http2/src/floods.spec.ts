@@ -156,6 +156,30 @@ describe('a flood ends the connection', () => {
 });
 
 describe('what clients do', () => {
+  it('of WINDOW_UPDATE that give an octet each, though each gets a frame with an octet; not of such that give more', () => {
+    const slow = (increment: number): [number, string | undefined] => {
+      const body = Buffer.alloc(100_000);
+      const victim: Victim = new Victim(
+        {},
+        {
+          onHead(stream) {
+            victim.session.writeHead(stream, 200, tableOf(), -1, false);
+            victim.session.writeData(stream, body, 0, body.length, false);
+          },
+          onDrain(stream) {
+            victim.session.writeData(stream, body, 0, body.length, false);
+          },
+        },
+      );
+      victim.send(settings([4, 0]), headers(1, END, ...GET));
+      return victim.flood(() => [windowUpdate(1, increment), windowUpdate(0, increment)], 20_000);
+    };
+    const [octets, why] = slow(1);
+    expect(why).toContain('window-update-flood');
+    expect(octets).toBeLessThan(1_100);
+    expect(slow(256)).toEqual([20_000, undefined]);
+  });
+
   it('is no flood: PING with content, resets beside answers, a WINDOW_UPDATE for each DATA frame', () => {
     const victim = answering();
     for (let i = 0; i < 5000; i++) {

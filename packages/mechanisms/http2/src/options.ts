@@ -7,13 +7,26 @@ export interface Http2Options {
    */
   readonly maxConcurrentStreams: number;
   /**
-   * Receive window of one stream, SETTINGS_INITIAL_WINDOW_SIZE: what a sender may have under way before the owner has
-   * passed it on, so also the memory that a stalled stream holds at most. Default 262144 (256 KiB): 100 Mbit/s over 20 ms.
+   * Receive window of a stream when it begins, SETTINGS_INITIAL_WINDOW_SIZE: what a sender may have under way before the
+   * owner has passed it on, so also what a stream holds whose owner takes nothing. Default 65535, the protocol's own: small,
+   * since the peer decides how many streams stall.
    */
   readonly streamWindowBytes: number;
   /**
-   * Receive window of the connection. It is credited when bytes arrive, because each stream's own window is what bounds
-   * memory: so it only has to cover a round trip. Default 1048576 (1 MiB).
+   * What the window of a stream grows to while its owner takes what comes: doubled each time that half of it was passed
+   * on. Default 262140, four times the protocol's: 100 Mbit/s over 20 ms. (No power of two: bodies often are multiples of one,
+   * and node:http2 may reset a stream whose window is used up just at the end, before it said that it ends.) The same as
+   * `streamWindowBytes` or less: it does not grow.
+   */
+  readonly maxStreamWindowBytes: number;
+  /**
+   * What all windows of a connection together may grow by, so that a connection holds at most this and
+   * `maxConcurrentStreams` times `streamWindowBytes`. Default 4194304 (4 MiB): twenty streams at full speed at a time.
+   */
+  readonly maxWindowGrowthBytes: number;
+  /**
+   * Receive window of the connection. It is credited when bytes arrive, because the streams' own windows are what bounds
+   * memory, and a stalled stream must not stop the others: so it only has to cover a round trip. Default 1048576 (1 MiB).
    */
   readonly connectionWindowBytes: number;
   /**
@@ -90,7 +103,7 @@ export interface Http2Options {
   readonly emptyDataFlood: FloodBudget;
   /** PRIORITY, frames of unknown types, frames on streams that are over (CVE-2019-9513). Default 500 + 50/s; ten come back for each stream opened. */
   readonly uselessFlood: FloodBudget;
-  /** WINDOW_UPDATE (CVE-2019-9517 and kin). Default 2000 + 100/s; eight come back for each DATA frame sent, four for each stream opened. */
+  /** WINDOW_UPDATE (CVE-2019-9517 and kin). Default 2000 + 100/s; eight come back for each DATA frame sent (none for one that the window cut below 256 octets), four for each stream opened. */
   readonly windowUpdateFlood: FloodBudget;
 }
 
@@ -104,7 +117,9 @@ export interface FloodBudget {
 
 export const DEFAULT_OPTIONS: Http2Options = Object.freeze({
   maxConcurrentStreams: 1024,
-  streamWindowBytes: 262_144,
+  streamWindowBytes: 65_535,
+  maxStreamWindowBytes: 262_140,
+  maxWindowGrowthBytes: 4_194_304,
   connectionWindowBytes: 1_048_576,
   maxFrameBytes: 16_384,
   headerTableBytes: 4096,

@@ -17,6 +17,12 @@ import {
   PROTOCOL_WINDOW_BYTES,
 } from './wire.ts';
 
+/**
+ * A DATA frame that a window cut below this gives no tokens back: by WINDOW_UPDATE of one octet at a time a peer would have
+ * a frame, and ten octets to write, for each octet of body.
+ */
+const LEAST_USEFUL_BYTES = 256;
+
 /** Whom a sender tells. */
 export interface SenderHost<U> {
   /** END_STREAM is in the output. */
@@ -103,7 +109,9 @@ export class Sender<U> {
       while (at < end) {
         const size = Math.min(end - at, this.frameBytes, this.window, stream.sendWindow);
         if (size <= 0 || this.#output.queuedBytes >= this.#outputBytes) break;
-        if (this.#frame(stream, chunk, at, at + size, owned, endStream && at + size === end)) kept = true;
+        const cut = size < end - at && size < this.frameBytes;
+        if (this.#frame(stream, chunk, at, at + size, owned, endStream && at + size === end, cut))
+          kept = true;
         at += size;
       }
       if (at === end) {
@@ -164,6 +172,7 @@ export class Sender<U> {
     end: number,
     owned: boolean,
     last: boolean,
+    cut: boolean,
   ): boolean {
     const size = end - start;
     const out = this.#output.writer();
@@ -171,8 +180,10 @@ export class Sender<U> {
     writeFrameHeader(out, size, FRAME_DATA, last ? FLAG_END_STREAM : 0, stream.id);
     stream.sendWindow -= size;
     this.window -= size;
-    this.#meter.dataFramesSent++;
-    this.#meter.contentFrames++;
+    if (!cut || size >= LEAST_USEFUL_BYTES) {
+      this.#meter.dataFramesSent++;
+      this.#meter.contentFrames++;
+    }
     return this.#output.piece(chunk, start, end, owned);
   }
 
@@ -212,12 +223,13 @@ export class Sender<U> {
   #sendQueued(stream: Http2Stream<U>): void {
     const queue = stream.queue as SendQueue;
     const { chunk, start } = queue;
-    const size = Math.min(queue.end - start, this.frameBytes, this.window, stream.sendWindow);
+    const whole = Math.min(queue.end - start, this.frameBytes);
+    const size = Math.min(whole, this.window, stream.sendWindow);
     const last = size === stream.queuedBytes;
     const endsHere = last && queue.ends && queue.trailers === undefined;
     queue.take(size);
     stream.queuedBytes -= size;
-    this.#frame(stream, chunk, start, start + size, true, endsHere);
+    this.#frame(stream, chunk, start, start + size, true, endsHere, size < whole);
     if (!last) this.offer(stream);
     else if (queue.ends) {
       if (queue.trailers !== undefined) this.#trailers(stream, queue.trailers);

@@ -62,6 +62,8 @@ export abstract class SessionCore<U> implements SenderHost<U> {
   #failed = false;
   protected started = false;
   #goawaySent = false;
+  /** By how much the windows of all open streams have grown. */
+  #grownBytes = 0;
   /** What the peer may still send on the connection. */
   protected receiveWindow: number = PROTOCOL_WINDOW_BYTES;
 
@@ -186,10 +188,26 @@ export abstract class SessionCore<U> implements SenderHost<U> {
   consume(stream: Http2Stream<U>, bytes: number): void {
     if (!stream.open || stream.peer !== PEER_BODY) return;
     stream.consumed += bytes;
-    if (stream.consumed * 2 < this.options.streamWindowBytes || this.#failed) return;
-    writeWindowUpdate(this.output.writer(), stream.id, stream.consumed);
-    stream.receiveWindow += stream.consumed;
+    if (stream.consumed * 2 < stream.windowBytes || this.#failed) return;
+    const more = stream.consumed + this.#grow(stream);
+    writeWindowUpdate(this.output.writer(), stream.id, more);
+    stream.receiveWindow += more;
     stream.consumed = 0;
+  }
+
+  /** Doubles the window of a stream that is in motion, as far as the bounds let it. @returns by how much */
+  #grow(stream: Http2Stream<U>): number {
+    const { maxStreamWindowBytes, maxWindowGrowthBytes } = this.options;
+    const { windowBytes } = stream;
+    if (windowBytes >= maxStreamWindowBytes) return 0;
+    const by = Math.min(
+      windowBytes,
+      maxStreamWindowBytes - windowBytes,
+      maxWindowGrowthBytes - this.#grownBytes,
+    );
+    stream.windowBytes += by;
+    this.#grownBytes += by;
+    return by;
   }
 
   /** Ends the stream: RST_STREAM. No event follows. */
@@ -252,6 +270,7 @@ export abstract class SessionCore<U> implements SenderHost<U> {
     stream.id = id;
     stream.open = true;
     stream.sendWindow = this.peerSettings.windowBytes;
+    stream.windowBytes = this.options.streamWindowBytes;
     // a smaller window of ours holds from the acknowledgement on; until then the peer counts on the protocol's
     stream.receiveWindow = this.settingsAcked
       ? this.options.streamWindowBytes
@@ -264,6 +283,7 @@ export abstract class SessionCore<U> implements SenderHost<U> {
   /** Out of the table and the ring; events and `#release` follow. */
   protected remove(stream: Http2Stream<U>): void {
     stream.open = false;
+    this.#grownBytes -= stream.windowBytes - this.options.streamWindowBytes;
     this.streams.remove(stream);
     this.sender.forget(stream);
   }

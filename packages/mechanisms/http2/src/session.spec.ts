@@ -71,7 +71,7 @@ describe('a client and a server', () => {
 
   it('hold back what the windows do not allow, and say when there is room again', () => {
     const pair = new Pair({
-      server: { streamWindowBytes: 1000 },
+      server: { streamWindowBytes: 1000, maxStreamWindowBytes: 1000 },
       client: { streamQueueBytes: 4000 },
     });
     pair.run();
@@ -89,6 +89,43 @@ describe('a client and a server', () => {
     }
     expect(stream.writable).toBe(true);
     expect(pair.clientLog.lines.filter((line) => line === '1 drain')).toHaveLength(1);
+  });
+
+  it('give a stream more room while its owner takes what comes, as far as all may grow together', () => {
+    const pair = new Pair({
+      server: { streamWindowBytes: 1000, maxStreamWindowBytes: 4000, maxWindowGrowthBytes: 4000 },
+    });
+    pair.run();
+    const windows = (): (number | undefined)[] =>
+      [1, 3, 5].map((id) => pair.server.streams.get(id)?.windowBytes);
+    const sent = [1, 3, 5].map((id) => {
+      const stream = pair.request('POST', `/${id}`, tableOf(), -1, false);
+      pair.client.writeData(stream, Buffer.alloc(100_000), 0, 100_000, true, true);
+      return stream;
+    });
+    pair.run();
+    const take = (id: number, bytes: number): void => {
+      pair.server.consume(serverStream(pair, id), bytes);
+      pair.run();
+    };
+    // Stream 5 is taken by nobody.
+    expect(windows()).toEqual([1000, 1000, 1000]);
+    take(1, 499);
+    expect(windows()).toEqual([1000, 1000, 1000]);
+    take(1, 1);
+    expect(windows()).toEqual([2000, 1000, 1000]);
+    take(1, 1000);
+    take(3, 500);
+    take(3, 1000);
+    expect(windows()).toEqual([4000, 2000, 1000]);
+    // What came and was not taken is what its window says, whatever was asked for.
+    const held = (id: number, taken: number): number => bodyOf(pair.serverLog.streams.get(id)).length - taken;
+    expect([held(1, 1500), held(3, 1500), held(5, 0)]).toEqual([4000, 2000, 1000]);
+    // Who is over gives back what it had.
+    pair.client.reset(sent[0] as (typeof sent)[number], 8);
+    pair.run();
+    take(3, 2000);
+    expect(windows()).toEqual([undefined, 4000, 1000]);
   });
 
   it('let one stalled stream hold up no other', () => {

@@ -40,6 +40,8 @@ export class Http2Stream<U> extends StreamFlags {
   sendWindow = 0;
   /** How much the peer may still send. */
   receiveWindow = 0;
+  /** What the peer may have under way at most: grows while the owner takes what comes. */
+  windowBytes = 0;
   /** Passed on by the owner and not yet told by WINDOW_UPDATE. */
   consumed = 0;
   /** Content that must still come, -1 without Content-Length. */
@@ -66,6 +68,7 @@ export class Http2Stream<U> extends StreamFlags {
     this.head = undefined;
     this.sendWindow = 0;
     this.receiveWindow = 0;
+    this.windowBytes = 0;
     this.consumed = 0;
     this.expected = -1;
     this.interims = 0;

@@ -13,7 +13,7 @@ import {
   type TcpHandler,
 } from '@tulle/model';
 import type { Engine } from '../engine.ts';
-import { sessionOptions } from '../http2/session-options.ts';
+import { serverSessionOptions } from '../http2/session-options.ts';
 import type { ClusterRef } from '../upstream/cluster.ts';
 import type { AccessLoggers } from '@tulle/telemetry';
 import { openAccessLogs, type AccessLogs } from './access-logs.ts';
@@ -410,7 +410,7 @@ class Compilation {
       streamIdleTimeoutMs: handler.streamIdleTimeoutMs ?? 300_000,
       codecLimits,
       codec: handler.codec ?? 'auto',
-      http2: sessionOptions(handler.http2, codecLimits),
+      http2: serverSessionOptions(handler.http2, codecLimits),
       http2Keepalive: handler.http2?.keepalive,
       maxReplayBytes: handler.maxReplayBytes ?? 65_536,
       allowUpgrades: handler.allowUpgrades ?? ['websocket'],

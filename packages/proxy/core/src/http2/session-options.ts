@@ -16,6 +16,8 @@ export function sessionOptions(
     present({
       maxConcurrentStreams,
       streamWindowBytes: initialStreamWindowBytes,
+      // who says what a stream may hold has counted on it
+      maxStreamWindowBytes: initialStreamWindowBytes,
       connectionWindowBytes: initialConnectionWindowBytes,
       headerTableBytes: hpackTableBytes,
       maxHeadBytes: limits.maxHeadBytes,
@@ -28,6 +30,20 @@ export function sessionOptions(
       targetChars: limits.targetChars,
     }),
   );
+}
+
+/**
+ * Streams of a caller's connection where the listener says nothing: one caller must not fill a cluster's `maxRequests`
+ * (1,024) by one connection, nor hold as many windows of body. RFC 9113 §6.5.2 recommends no fewer.
+ */
+const CALLER_STREAMS = 100;
+
+/** The same for callers' connections. */
+export function serverSessionOptions(
+  options: Http2Options = {},
+  limits: Partial<Http1Limits> = {},
+): Partial<CodecOptions> {
+  return sessionOptions({ maxConcurrentStreams: CALLER_STREAMS, ...options }, limits);
 }
 
 /** Without what is undefined, so that it does not hide a default. */
