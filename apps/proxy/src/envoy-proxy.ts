@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { isTulleError, type Log } from '@tulle/filter';
 import { formatAddress, isUnixAddress, type Address, type ProxyConfig } from '@tulle/model';
 import { readResourceFile, serverFor } from '@tulle/envoy-bootstrap';
-import type { EngineSettings } from '@tulle/sidecar';
 import {
   canBindSockets,
   createInProcessSupervisor,
@@ -15,6 +14,7 @@ import { createXdsClient, type ApplyResult, type XdsClient, type XdsClientState 
 import { type AdminServer, serveAdmin } from './admin/serve-admin.ts';
 import type { ServerState } from './admin/admin-host.ts';
 import { channelTo, plainServer, serverAt, targetsOf } from './ads-channel.ts';
+import type { EngineSettings } from './engine.ts';
 import { BootstrapError, loadBootstrap, type LoadedBootstrap } from './load-bootstrap.ts';
 import { openLog } from './log-file.ts';
 import {
@@ -255,15 +255,7 @@ function makeSupervisor(
   const { node, overload } = translation;
   const settings: EngineSettings = {
     workload: node.cluster === '' || node.cluster === undefined ? 'envoy' : node.cluster,
-    namespace: 'default',
-    version: undefined,
-    app: undefined,
-    principal: '',
-    cluster: node.locality?.zone ?? '',
-    accessLog: undefined,
     ...(overload && { overload: overloadFor(overload, workers) }),
-    telemetry: {},
-    filters: undefined,
     drainWindowMs: Math.min(options.drainTimeMs ?? END_WINDOW_MS, DEFAULT_DRAIN_MS),
   };
   const common = { settings, runDir, log };
@@ -271,12 +263,12 @@ function makeSupervisor(
     if (workers !== 1) throw new Error('several engine processes need the supervisor; set --concurrency 1');
     return createInProcessSupervisor({
       ...common,
-      createEngine: async (context) => (await import('@tulle/sidecar/engine')).createSidecarEngine(context),
+      createEngine: async (context) => (await import('./engine.ts')).createEnvoyEngine(context),
     });
   }
   return createSupervisor({
     ...common,
-    module: new URL(import.meta.resolve('@tulle/sidecar/engine-main')),
+    module: new URL(import.meta.resolve('@tulle/envoy-proxy/engine-main')),
     workers,
     drainTimeoutMs: options.parentShutdownTimeMs ?? DEFAULT_PARENT_SHUTDOWN_MS,
     ...(options.logLevel && { engineLogLevel: options.logLevel }),

@@ -2,7 +2,18 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import 'reflect-metadata';
 import * as x509 from '@peculiar/x509';
-import { secretsText } from './corpus.ts';
+import { CERTIFICATES } from './corpus.ts';
+
+/** The file of secrets that `sds-file` names. */
+const SECRETS_FILE = `resources:
+  - "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret
+    name: server_cert
+    tls_certificate:
+      certificate_chain: { filename: ${CERTIFICATES}/server.pem }
+      private_key: { filename: ${CERTIFICATES}/server-key.pem }
+`;
+
+const secretsText = (directory: string): string => SECRETS_FILE.replaceAll(CERTIFICATES, directory);
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 

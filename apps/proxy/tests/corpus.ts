@@ -5,7 +5,7 @@ import { parse } from 'yaml';
 
 const HERE = import.meta.dirname;
 /** Where configurations of the corpus think their certificates are. */
-const CERTIFICATES = '/etc/envoy/certs';
+export const CERTIFICATES: string = '/etc/envoy/certs';
 
 /** A request, and what becomes of it: see `expectations.yaml`. */
 export interface Expectation {
@@ -36,17 +36,6 @@ export const configNames: readonly string[] = globSync('*.yaml', { cwd: join(HER
 export function configText(name: string, directory: string): string {
   return readFileSync(join(HERE, 'configs', `${name}.yaml`), 'utf8').replaceAll(CERTIFICATES, directory);
 }
-
-/** The file of secrets that `sds-file` names. */
-export const SECRETS_FILE: string = `resources:
-  - "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret
-    name: server_cert
-    tls_certificate:
-      certificate_chain: { filename: ${CERTIFICATES}/server.pem }
-      private_key: { filename: ${CERTIFICATES}/server-key.pem }
-`;
-
-export const secretsText = (directory: string): string => SECRETS_FILE.replaceAll(CERTIFICATES, directory);
 
 /** By configuration. */
 export function expectations(): Readonly<Record<string, readonly Expectation[]>> {

@@ -125,7 +125,7 @@ async function telemetryOf(
 }
 
 /** A transport on the supervisor's sockets; what it closes is given back. */
-function lentSockets(
+export function lentSockets(
   listeners: ListenerSource,
   make: (
     acquire: NonNullable<NonNullable<Parameters<typeof nodeTransport>[0]>['acquireHandle']>,
@@ -160,3 +160,5 @@ function lentSockets(
     close: async () => inner.close(),
   };
 }
+
+export { overloadOf } from './memory-share.ts';

@@ -1,3 +1,4 @@
+import { envoyConfigsSuite } from './envoy-configs/suite.ts';
 import { envoySuite } from './envoy/suite.ts';
 import { goSpiffeSuite } from './go-spiffe/suite.ts';
 import { grpcSuite } from './grpc/suite.ts';
@@ -9,6 +10,7 @@ import { runnable, type RunnableSuite } from './suite.ts';
 /** Every suite, in the order in which they run. */
 export const suites: readonly RunnableSuite[] = [
   runnable(envoySuite),
+  runnable(envoyConfigsSuite),
   runnable(mixedSuite),
   runnable(goSpiffeSuite),
   runnable(http1GoSuite),

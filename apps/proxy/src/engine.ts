@@ -1,0 +1,53 @@
+import type { OverloadOptions } from '@tulle/proxy';
+import { createProxy, nodeResourceMonitor, nodeTransport } from '@tulle/proxy';
+import { lentSockets, overloadOf } from '@tulle/sidecar/engine';
+import { loadStandardFilters, loadStandardTelemetry } from '@tulle/standard/load';
+import type { CreateEngine } from '@tulle/supervisor';
+
+/** What the proxy tells its engine processes; plain data. */
+export interface EngineSettings {
+  /** Who it is in metrics: `node.cluster` of the bootstrap. */
+  readonly workload: string;
+  /** How load is shed, for one process. Default: the engine's own way. */
+  readonly overload?: OverloadOptions;
+  /** Time over which connections are asked to close, in milliseconds. */
+  readonly drainWindowMs: number;
+}
+
+/** The data plane: everything that ships with Tulle, for chains that name it. Copy the file for a proxy of your own. */
+export const createEnvoyEngine: CreateEngine<EngineSettings> = async ({
+  settings,
+  listeners,
+  adminAddress,
+  tokens,
+  workers,
+  log,
+}) => {
+  const overload = overloadOf(settings.overload, workers);
+  const proxy = createProxy({
+    registry: await loadStandardFilters(undefined, tokens),
+    telemetry: await loadStandardTelemetry({
+      prometheus: { self: { workload: settings.workload, namespace: 'default' } },
+    }),
+    transport: lentSockets(listeners, (acquire) =>
+      nodeTransport({ acquireHandle: acquire, onError: (message) => log.error(message) }),
+    ),
+    monitor: nodeResourceMonitor(),
+    ...(overload === undefined ? {} : { overload }),
+    admin: adminAddress,
+    log,
+    danglingReferences: 'allow', // as Envoy: 503 or 404 until what is named has come
+  });
+  await proxy.start();
+  return {
+    async apply(config) {
+      await proxy.update(config);
+    },
+    drain: async () => proxy.drain({ windowMs: settings.drainWindowMs }),
+    close: async () => proxy.stop(),
+    stats: () => {
+      const { streams, connections, upstreamConnections } = proxy.stats;
+      return { streams, connections, upstreamConnections };
+    },
+  };
+};

@@ -1,0 +1,67 @@
+import { readFileSync } from 'node:fs';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { service } from '@tulle/envoy-proxy/corpus';
+
+/** The services that configurations of the corpus name. */
+export interface Services {
+  /** Real ports by the port that a configuration names. */
+  readonly ports: ReadonlyMap<number, number>;
+  readonly socket: string;
+  /** What depends on earlier requests begins anew. */
+  reset(): void;
+  close(): Promise<void>;
+}
+
+/** Ports of HTTP services, and of one that speaks TLS. */
+const [PLAIN, TLS] = [[9001, 9002], 9003] as const;
+
+export async function startServices(directory: string): Promise<Services> {
+  const answers = new Map<string, ReturnType<typeof service>>();
+  const reset = (): void => {
+    for (const name of [...PLAIN.map(String), String(TLS), 'unix']) answers.set(name, service(name));
+  };
+  reset();
+  const listenerOf =
+    (name: string): RequestListener =>
+    (req, res) => {
+      req.resume();
+      const headers = [];
+      for (let i = 0; i < req.rawHeaders.length; i += 2)
+        headers.push([req.rawHeaders[i] ?? '', req.rawHeaders[i + 1] ?? ''] as const);
+      const said = answers.get(name)?.({ method: req.method ?? '', target: req.url ?? '', headers });
+      if (said === 'silence' || said === undefined) return;
+      res.writeHead(said.status, said.headers).end(said.body);
+    };
+  const servers: Server[] = [];
+  const listen = async (server: Server, at: number | string): Promise<number> => {
+    servers.push(server);
+    await new Promise<void>((resolve) =>
+      typeof at === 'string' ? server.listen(at, resolve) : server.listen(at, '127.0.0.1', resolve),
+    );
+    const address = server.address();
+    return typeof address === 'object' && address !== null ? (address as AddressInfo).port : 0;
+  };
+  const ports = new Map<number, number>();
+  for (const port of PLAIN) ports.set(port, await listen(createServer(listenerOf(String(port))), 0));
+  const tls = {
+    cert: readFileSync(join(directory, 'server.pem')),
+    key: readFileSync(join(directory, 'server-key.pem')),
+  };
+  ports.set(TLS, await listen(createTlsServer(tls, listenerOf(String(TLS))) as unknown as Server, 0));
+  const socket = join(directory, 'service.sock');
+  await listen(createServer(listenerOf('unix')), socket);
+  return {
+    ports,
+    socket,
+    reset,
+    async close() {
+      for (const server of servers) {
+        server.closeAllConnections();
+        await new Promise<void>((resolve) => server.close(() => resolve()));
+      }
+    },
+  };
+}

@@ -1,0 +1,171 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startEnvoyProxy } from '@tulle/envoy-proxy';
+import {
+  configNames,
+  configText,
+  type Expectation,
+  expectations,
+  WAITING,
+  writeCertificates,
+} from '@tulle/envoy-proxy/corpus';
+import { runToEnd, start } from '@tulle/processes';
+import { envoyProgram, VERSION, wheel } from '../envoy/program.ts';
+import { program } from '../needs.ts';
+import type { Case, Suite } from '../suite.ts';
+import { until } from '../until.ts';
+import { ask, differences } from './ask.ts';
+import { type Services, startServices } from './services.ts';
+
+/** What the cases share. */
+interface Corpus {
+  readonly directory: string;
+  readonly envoy: string;
+  readonly services: Services;
+}
+
+/** Ports of listeners and of the admin interface in the corpus; each run has others. */
+const OWN_PORTS = [9901, 10000, 10001, 10443] as const;
+/** Port at which nobody listens. */
+const NOBODY = 9009;
+
+/** A configuration with real ports, as a file. */
+interface Placed {
+  readonly file: string;
+  readonly ports: ReadonlyMap<number, number>;
+}
+
+export const envoyConfigsSuite: Suite<Corpus> = {
+  name: 'envoy-configs',
+  about: `Configurations of Envoy ${VERSION}, taken and served by it and by Tulle alike`,
+  needs: [program('python3', 'apt-get install python3-venv'), wheel],
+  async open() {
+    const directory = mkdtempSync(join(tmpdir(), 'tec-'));
+    await writeCertificates(directory);
+    const services = await startServices(directory);
+    return {
+      context: { directory, envoy: await envoyProgram(), services },
+      async close() {
+        await services.close();
+        rmSync(directory, { recursive: true, force: true });
+      },
+    };
+  },
+  cases: configNames.map((name): Case<Corpus> => ({ name, run: async (corpus) => compare(corpus, name) })),
+};
+
+async function compare(corpus: Corpus, name: string): Promise<string> {
+  const { file } = await place(corpus, name, 'validate');
+  const taken = await runToEnd(corpus.envoy, ['--mode', 'validate', '-c', file, '-l', 'error'], {
+    timeoutMs: 30_000,
+  });
+  if (!taken.includes('OK')) throw new Error(`Envoy does not take it: ${taken}`);
+  const wanted = expectations()[name] ?? [];
+  const byEnvoy = await faultsOfEnvoy(corpus, name, wanted);
+  const waits = Object.hasOwn(WAITING, name);
+  const byTulle = waits ? [] : await faultsOfTulle(corpus, name, wanted);
+  const faults = [...byEnvoy.map((fault) => `Envoy: ${fault}`), ...byTulle.map((fault) => `Tulle: ${fault}`)];
+  if (faults.length > 0) throw new Error(faults.join('\n'));
+  const asked = `${wanted.length} request${wanted.length === 1 ? '' : 's'}`;
+  return waits ? `${asked} to Envoy; Tulle refuses ${WAITING[name]}` : `${asked} to each`;
+}
+
+async function place({ directory, services }: Corpus, name: string, who: string): Promise<Placed> {
+  const ports = new Map(services.ports);
+  for (const port of [...OWN_PORTS, NOBODY]) ports.set(port, await freePort());
+  const file = join(directory, `${name}-${who}.yaml`);
+  const text = configText(name, directory)
+    .replaceAll(/port_value: (\d+)/g, (_, port: string) => `port_value: ${ports.get(Number(port)) ?? port}`)
+    .replaceAll('/tmp/tulle-corpus.sock', services.socket);
+  writeFileSync(file, text);
+  return { file, ports };
+}
+
+async function faultsOfEnvoy(
+  corpus: Corpus,
+  name: string,
+  wanted: readonly Expectation[],
+): Promise<string[]> {
+  const { file, ports } = await place(corpus, name, 'envoy');
+  const envoy = start(corpus.envoy, [
+    '-c',
+    file,
+    '-l',
+    'error',
+    '--disable-hot-restart',
+    '--concurrency',
+    '1',
+  ]);
+  try {
+    await until(`Envoy serves ${name}`, async () => {
+      const ready = await fetch(`http://127.0.0.1:${ports.get(9901)}/ready`);
+      if (ready.status !== 200) throw new Error(`it is ${await ready.text()}`);
+    });
+    return await faultsOf(corpus, ports, wanted, ({ status }) => status);
+  } finally {
+    await envoy.stop();
+  }
+}
+
+async function faultsOfTulle(
+  corpus: Corpus,
+  name: string,
+  wanted: readonly Expectation[],
+): Promise<string[]> {
+  const { file, ports } = await place(corpus, name, 'tulle');
+  const proxy = await startEnvoyProxy({
+    configPath: file,
+    supervisor: false,
+    runDir: join(corpus.directory, 'r'),
+    log: QUIET,
+    say() {},
+  });
+  try {
+    return await faultsOf(corpus, ports, wanted, ({ tulle, status }) => tulle?.status ?? status);
+  } finally {
+    await proxy.stop(0);
+  }
+}
+
+const QUIET = { debug() {}, info() {}, warn() {}, error() {} };
+
+async function faultsOf(
+  { directory, services }: Corpus,
+  ports: ReadonlyMap<number, number>,
+  wanted: readonly Expectation[],
+  statusOf: (one: Expectation) => number,
+): Promise<string[]> {
+  services.reset();
+  const faults: string[] = [];
+  for (const [index, given] of wanted.entries()) {
+    const one = withPorts(given, ports);
+    const port = one.tls === undefined ? (one.listener === 'outbound' ? 10001 : 10000) : 10443;
+    try {
+      const answered = await ask(ports.get(port) ?? 0, one, directory);
+      faults.push(...differences(one, statusOf(one), answered).map((fault) => `request ${index}: ${fault}`));
+    } catch (error) {
+      faults.push(`request ${index}: ${String(error)}`);
+    }
+  }
+  return faults;
+}
+
+/** A caller of a forward proxy names the service by its real port. */
+function withPorts(one: Expectation, ports: ReadonlyMap<number, number>): Expectation {
+  const real = (text: string): string => text.replaceAll('localhost:9001', `localhost:${ports.get(9001)}`);
+  return {
+    ...one,
+    ...(one.host !== undefined && { host: real(one.host) }),
+    ...(one.has !== undefined && { has: real(one.has) }),
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+  return port;
+}
