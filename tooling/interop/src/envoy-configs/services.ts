@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { service } from '@tulle/envoy-proxy/corpus';
 
@@ -42,7 +41,7 @@ export async function startServices(directory: string): Promise<Services> {
       typeof at === 'string' ? server.listen(at, resolve) : server.listen(at, '127.0.0.1', resolve),
     );
     const address = server.address();
-    return typeof address === 'object' && address !== null ? (address as AddressInfo).port : 0;
+    return typeof address === 'object' && address !== null ? address.port : 0;
   };
   const ports = new Map<number, number>();
   for (const port of PLAIN) ports.set(port, await listen(createServer(listenerOf(String(port))), 0));
@@ -50,7 +49,7 @@ export async function startServices(directory: string): Promise<Services> {
     cert: readFileSync(join(directory, 'server.pem')),
     key: readFileSync(join(directory, 'server-key.pem')),
   };
-  ports.set(TLS, await listen(createTlsServer(tls, listenerOf(String(TLS))) as unknown as Server, 0));
+  ports.set(TLS, await listen(createTlsServer(tls, listenerOf(String(TLS))), 0));
   const socket = join(directory, 'service.sock');
   await listen(createServer(listenerOf('unix')), socket);
   return {
