@@ -1,5 +1,6 @@
 import { strict as assert } from 'node:assert';
 import { Agent } from 'node:http';
+import { freePort } from '../mesh.ts';
 import type { Case } from '../suite.ts';
 import { until } from '../until.ts';
 import { ask, startLoad, type Call } from './load.ts';
@@ -47,6 +48,10 @@ export const mixedCases: readonly Case<MixedMesh>[] = [
   { name: 'a policy allows and denies the same calls in both seats', run: policy },
   { name: 'a canary gets its share of the calls of both seats', run: canary },
   { name: 'what is safe to send again is sent again by both seats, and what is not is not', run: retries },
+  {
+    name: 'an endpoint at which nobody listens costs no call of either seat, whatever its method',
+    run: deadEndpoint,
+  },
   { name: 'each seat reports who called whom, and one trace goes through both', run: telemetry },
   {
     name: 'no request fails while a route changes, an endpoint comes and goes, and every certificate is made anew',
@@ -186,6 +191,22 @@ spec:
     assert.equal(seen.length, 1);
   }
   await tulle.run('delete', 'httproute', 'web');
+}
+
+async function deadEndpoint({ tulle, ports }: MixedMesh): Promise<void> {
+  const dead = await freePort();
+  await tulle.apply(`apiVersion: tulle.dev/v1alpha1
+kind: Workload
+metadata: { name: dead, labels: { part: web } }
+spec: { address: 127.0.0.1, serviceAccount: alpha, ports: [{ name: http, port: 1 }], inbound: { mode: sidecar, port: ${dead} } }
+`);
+  for (const caller of SEATS)
+    for (const method of ['GET', 'POST'])
+      for (let i = 0; i < 10; i++) {
+        const { status, body } = await ask({ port: ports[caller].web, path: '/shop/', method });
+        assert.equal(status, 200, `${caller} ${method}: ${body}`);
+      }
+  await tulle.run('delete', 'workload', 'dead');
 }
 
 async function telemetry(mesh: MixedMesh): Promise<void> {

@@ -78,3 +78,11 @@ describe('what a client asks to report', () => {
     expect(() => telemetry(given)).toThrow(words);
   });
 });
+
+it('sends again what reached nobody, unless its metadata asks for no retries but those of routes', () => {
+  const retries = (metadata: JsonObject): unknown =>
+    formOf(create(NodeSchema, { id: 'n', metadata })).retries;
+  expect(retries({})).toBe('unsent');
+  expect(retries({ retries: 'default' })).toBe('unsent');
+  expect(retries({ retries: 'asked' })).toBeUndefined();
+});

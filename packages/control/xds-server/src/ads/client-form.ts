@@ -9,6 +9,9 @@ import { type Comparer, createComparer } from './differences.ts';
 /** Key of `Node.metadata` under which a client that is not Tulle's says where its certificate is. */
 const CERTIFICATE_KEY = 'certificate';
 
+/** `asked` there: nothing is sent again but where a route says so. */
+const RETRIES_KEY = 'retries';
+
 /** Whether a client is Tulle's data plane, which checks endpoints by their own ids and has its certificate from its own CA client. */
 export function isOwnClient({ clientFeatures }: Node): boolean {
   return clientFeatures.includes(ATOMIC_CHANGES) || clientFeatures.includes(TULLE_MODEL);
@@ -29,6 +32,7 @@ export function formOf(node: Node): EncodeForm {
   const form = (workloadCertificate: WorkloadCertificate): EncodeForm => ({
     workloadCertificate,
     release: 'this',
+    ...(node.metadata?.[RETRIES_KEY] === 'asked' ? {} : { retries: 'unsent' }),
     ...(telemetry && { telemetry }),
   });
   if (given === undefined) return form({ kind: 'none' });

@@ -44,6 +44,11 @@ export interface ClientTracing {
 export interface EncodeForm {
   readonly workloadCertificate: WorkloadCertificate;
   readonly release: ClientRelease;
+  /**
+   * What a client that is not Tulle's sends again where no route says: `unsent` what provably was not sent (decision D5), on
+   * its way to others; absent nothing.
+   */
+  readonly retries?: 'unsent';
   /** Absent: nothing. Tulle's data plane has flags for it. */
   readonly telemetry?: ClientTelemetry;
 }

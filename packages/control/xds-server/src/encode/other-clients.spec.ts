@@ -106,4 +106,21 @@ describe('a client that is not of Tulle', () => {
       if (conditions === 1) expect(headers?.[0]?.name).toBe(':method');
     },
   );
+
+  it('sends again what reached nobody, on its way to others, unless it asked not to', () => {
+    const retryOn = (name: string, form: EncodeForm): string | undefined => {
+      const routes: RouteConfig = { name, virtualHosts: [{ name: 'all', domains: ['*'], routes: [] }] };
+      const message = anyUnpack(encodeResource('route', routes, form), RouteConfigurationSchema);
+      return message?.virtualHosts[0]?.retryPolicy?.retryOn;
+    };
+    const [outbound, inbound] = [
+      'outbound|80||web.default.svc.mesh.local',
+      'inbound|80||web.default.svc.mesh.local',
+    ];
+    const unsent: EncodeForm = { ...ENVOY, retries: 'unsent' };
+    expect(retryOn(outbound, unsent)).toBe('connect-failure,refused-stream,reset-before-request');
+    expect(retryOn(inbound, unsent)).toBeUndefined();
+    expect(retryOn(outbound, ENVOY)).toBeUndefined();
+    expect(retryOn(outbound, OWN_FORM)).toBeUndefined();
+  });
 });

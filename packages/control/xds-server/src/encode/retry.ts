@@ -1,4 +1,6 @@
 import { create } from '@bufbuild/protobuf';
+import { anyPack } from '@bufbuild/protobuf/wkt';
+import { PreviousHostsPredicateSchema } from '@tulle/xds-proto/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts';
 import type { HeaderMatch, RetryFilterConfig, RetryOn } from '@tulle/model';
 import {
   type HeaderMatcherSchema,
@@ -98,6 +100,27 @@ export function encodeRetryPolicy(
         retriableRequestHeaders: [IDEMPOTENT],
       }),
     ...(perTryTimeoutMs !== undefined && { perTryTimeout: duration(perTryTimeoutMs) }),
+  });
+}
+
+/**
+ * What the retry filter of Tulle's chains does by default, as far as it holds for every method: an attempt that reached nobody is
+ * made at another endpoint (Envoy, x-envoy-retry-on).
+ */
+export function unsentRetry(): RetryPolicy {
+  return create(RetryPolicySchema, {
+    retryOn: 'connect-failure,refused-stream,reset-before-request',
+    numRetries: 2,
+    retryHostPredicate: [
+      {
+        name: 'envoy.retry_host_predicates.previous_hosts',
+        configType: {
+          case: 'typedConfig',
+          value: anyPack(PreviousHostsPredicateSchema, create(PreviousHostsPredicateSchema)),
+        },
+      },
+    ],
+    hostSelectionRetryMaxAttempts: 5n,
   });
 }
 

@@ -1,5 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import {
+  parseWireName,
   RETRY_FILTER,
   type Route as ModelRoute,
   type RouteConfig,
@@ -10,6 +11,7 @@ import {
   RouteConfigurationSchema,
 } from '@tulle/xds-proto/envoy/config/route/v3/route';
 import {
+  type RetryPolicy,
   type Route,
   RouteSchema,
   type VirtualHost,
@@ -27,13 +29,15 @@ import {
   encodeRedirect,
   overrideInRetryPolicy,
 } from './route-action.ts';
-import { retryReasons } from './retry.ts';
+import { retryReasons, unsentRetry } from './retry.ts';
 import { tulleMetadata } from './values.ts';
 
 export function encodeRouteConfig(config: RouteConfig, form: EncodeForm): RouteConfiguration {
+  const isOutbound = parseWireName(config.name)?.direction === 'outbound';
+  const retryPolicy = form.retries === 'unsent' && isOutbound ? unsentRetry() : undefined;
   return create(RouteConfigurationSchema, {
     name: config.name,
-    virtualHosts: config.virtualHosts.map((host) => encodeVirtualHost(host, form)),
+    virtualHosts: config.virtualHosts.map((host) => encodeVirtualHost(host, form, retryPolicy)),
     // A domain without port matches any port. Where some domain has one, Envoy's switch would hide it from the match.
     ...encodeEditsOf(config, form.release),
     // A client of the release before does so without being told.
@@ -64,12 +68,18 @@ function hasPort(domain: string): boolean {
   return /:\d+$/.test(domain) && (domain.startsWith('[') || domain.indexOf(':') === domain.lastIndexOf(':'));
 }
 
-function encodeVirtualHost(host: ModelVirtualHost, form: EncodeForm): VirtualHost {
+/** @param retryPolicy of routes that have none */
+function encodeVirtualHost(
+  host: ModelVirtualHost,
+  form: EncodeForm,
+  retryPolicy: RetryPolicy | undefined,
+): VirtualHost {
   return create(VirtualHostSchema, {
     name: host.name,
     domains: [...host.domains],
     routes: host.routes.map((route) => encodeRoute(route, form)),
     rateLimits: encodeRateLimits(host.rateLimits),
+    ...(retryPolicy && { retryPolicy }),
     ...encodeEditsOf(host, form.release),
     ...(host.requireTls && { requireTls: TLS_FOR[host.requireTls] }),
     includeRequestAttemptCount: host.attemptCount?.request ?? false,
