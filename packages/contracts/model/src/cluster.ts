@@ -240,24 +240,70 @@ export interface RetryBudget {
   readonly intervalMs?: number;
 }
 
-/** Ejects endpoints that fail (Envoy `OutlierDetection`; our defaults from defaults.md). */
+/**
+ * Ejects endpoints that fail (Envoy `OutlierDetection`; our defaults from defaults.md). A failure is an answer with a 5xx, a
+ * gRPC status that stands for one, or a local one: no connection, no answer in time, a reset.
+ */
 export interface OutlierDetection {
-  /** 5xx answers or local-origin failures in a row. Default 5; 0 switches it off. */
+  /** Failures in a row. Default 5; 0 switches it off. */
   readonly consecutiveFailures?: number;
-  /** Also by success rate over a window, percent; absent: off. */
+  /** Chance, percent, that an endpoint is ejected which this rule finds. Default 100 (Envoy `enforcing_consecutive_5xx`). */
+  readonly consecutiveFailuresEnforcedPercent?: number;
+  /** 502, 503, 504 and local failures in a row. Absent: off. */
+  readonly gatewayFailures?: ConsecutiveRule;
+  /**
+   * Whether local failures count apart, by `localFailures` and the local halves of the rules below, and not as failures of
+   * the rules above (Envoy `split_external_local_origin_errors`). Default false.
+   */
+  readonly splitLocalFailures?: boolean;
+  /** Local failures in a row, where they count apart. Default 5 of them. */
+  readonly localFailures?: ConsecutiveRule;
+  /** Also by success rate over a window of the endpoint's own, percent; absent: off. */
   readonly successRate?: {
     readonly belowPercent: number;
     readonly windowMs: number;
     readonly minimumRequests: number;
   };
-  /** How often ejections are reconsidered. Default 10,000. */
+  /**
+   * Every `intervalMs`, endpoints whose success rate since the last time lies more than `factor` standard deviations below the
+   * mean. Absent: off.
+   */
+  readonly deviation?: ComparedRule & { readonly factor: number };
+  /** Every `intervalMs`, endpoints of whose requests since the last time at least so many failed. Absent: off. */
+  readonly failurePercentage?: ComparedRule & { readonly thresholdPercent: number };
+  /** How often ejections are reconsidered, and endpoints compared. Default 10,000. */
   readonly intervalMs?: number;
   /** First ejection; multiplied by the number of ejections in a row. Default 30,000. */
   readonly baseEjectionMs?: number;
   /** Default 300,000. */
   readonly maxEjectionMs?: number;
+  /** Added to each ejection: up to this, at random. Default 0. */
+  readonly ejectionJitterMs?: number;
   /** Share of the cluster that may be out, but always one. Default 10. */
   readonly maxEjectionPercent?: number;
+  /**
+   * Whether an endpoint that passes its active health check is back at once (Envoy
+   * `successful_active_health_check_uneject_host`). Default true.
+   */
+  readonly healthCheckReturns?: boolean;
+}
+
+/** So many in a row. */
+export interface ConsecutiveRule {
+  /** At least 1. */
+  readonly count: number;
+  /** Chance that an endpoint is ejected which the rule finds. Default 100. */
+  readonly enforcedPercent?: number;
+}
+
+/** Compares endpoints that have had enough requests, where there are enough of them. */
+export interface ComparedRule {
+  readonly minimumEndpoints: number;
+  readonly minimumRequests: number;
+  /** Chance that an endpoint is ejected which the rule finds. Default 100. */
+  readonly enforcedPercent?: number;
+  /** Likewise of local failures, where they count apart. Default 100. */
+  readonly localEnforcedPercent?: number;
 }
 
 /** How connections to endpoints are kept. */

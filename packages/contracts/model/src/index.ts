@@ -20,6 +20,8 @@ export type {
   CircuitLimits,
   Cluster,
   ClusterDiscovery,
+  ComparedRule,
+  ConsecutiveRule,
   Endpoint,
   EndpointSet,
   HashOptions,

@@ -229,3 +229,53 @@ describe("Envoy's circuit breakers", () => {
     expect(refusedAt({ circuit_breakers: breakers })).toEqual([path]);
   });
 });
+
+describe("Envoy's outlier detection", () => {
+  it('compares success rates where it says nothing, as Envoy does', () => {
+    expect(clusterOf({ outlier_detection: {} }).outlier).toEqual({
+      deviation: { factor: 1.9, minimumEndpoints: 5, minimumRequests: 100 },
+    });
+    expect(clusterOf({ outlier_detection: { enforcing_success_rate: 0 } }).outlier).toEqual({});
+  });
+
+  it('has every rule, with the chance that it is carried out', () => {
+    expect(
+      clusterOf({
+        outlier_detection: {
+          consecutive_5xx: 3,
+          enforcing_consecutive_5xx: 50,
+          consecutive_gateway_failure: 2,
+          enforcing_consecutive_gateway_failure: 100,
+          split_external_local_origin_errors: true,
+          consecutive_local_origin_failure: 7,
+          enforcing_local_origin_success_rate: 10,
+          success_rate_stdev_factor: 1000,
+          success_rate_minimum_hosts: 2,
+          success_rate_request_volume: 3,
+          failure_percentage_threshold: 40,
+          enforcing_failure_percentage: 60,
+          interval: '1s',
+          max_ejection_time_jitter: '2s',
+          max_ejection_percent: 80,
+        },
+      }).outlier,
+    ).toEqual({
+      consecutiveFailures: 3,
+      consecutiveFailuresEnforcedPercent: 50,
+      gatewayFailures: { count: 2 },
+      splitLocalFailures: true,
+      localFailures: { count: 7 },
+      deviation: { factor: 1, minimumEndpoints: 2, minimumRequests: 3, localEnforcedPercent: 10 },
+      failurePercentage: {
+        thresholdPercent: 40,
+        minimumEndpoints: 5,
+        minimumRequests: 50,
+        enforcedPercent: 60,
+        localEnforcedPercent: 0,
+      },
+      intervalMs: 1_000,
+      ejectionJitterMs: 2_000,
+      maxEjectionPercent: 80,
+    });
+  });
+});

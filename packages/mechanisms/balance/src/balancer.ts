@@ -11,7 +11,7 @@ import { LevelSet, type LevelOwner } from './level-set.ts';
 import { maglevOf } from './maglev.ts';
 import { ringOf } from './ring-hash.ts';
 import type { EndpointState, Outcome } from './endpoint-state.ts';
-import { OutlierDetector, type OutlierEvents } from './outlier-detector.ts';
+import { OutlierDetector, type EjectionReason, type OutlierEvents } from './outlier-detector.ts';
 import type { Picker } from './picker.ts';
 import { pickFirst } from './pick-first.ts';
 import { randomPick } from './random-pick.ts';
@@ -24,7 +24,7 @@ import { Subsets, type SubsetCriteria } from './subsets.ts';
 export interface EjectionEvent<Data> {
   readonly state: EndpointState<Data>;
   readonly ejected: boolean;
-  readonly reason: 'consecutive-failures' | 'success-rate' | 'expired';
+  readonly reason: EjectionReason | 'expired';
   /** For an ejection: how long. */
   readonly durationMs: number;
 }
@@ -86,7 +86,7 @@ export interface Balancer<Data> {
   ): EndpointState<Data> | undefined;
   /** Whether the policy goes by hashes. */
   readonly hashes: boolean;
-  /** What an active health check found; once it has, `pending` endpoints are not picked until it has found them well. */
+  /** What an active health check found, each time; once it has, `pending` endpoints are not picked until it has found them well. */
   checked(state: EndpointState<Data>, passed: boolean, nowMs: number): void;
   /** Every endpoint that was there at the beginning has been checked, or is given up: from now on new ones wait. */
   warmed(nowMs: number): void;
@@ -137,7 +137,11 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data>, LevelO
       returned: (state) => this.#changed({ state, ejected: false, reason: 'expired', durationMs: 0 }),
       refused: (state) => options.onEjectionRefused?.(state),
     };
-    this.#outlier = new OutlierDetector(events, () => this.endpoints);
+    this.#outlier = new OutlierDetector(
+      events,
+      () => this.endpoints,
+      () => options.random(),
+    );
     this.panicThresholdPercent = options.panicThresholdPercent ?? DEFAULT_PANIC_PERCENT;
     this.failsOnPanic = options.failsOnPanic === true;
     this.#policy = this.#take(options.policy);
@@ -197,6 +201,7 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data>, LevelO
 
   checked(state: State<Data>, passed: boolean, nowMs: number): void {
     const check = passed ? 'passed' : 'failed';
+    if (passed && !state.removed) this.#outlier.passedCheck(state);
     if (state.check === check || state.removed) return;
     state.check = check;
     if (passed) state.freshSinceMs = nowMs;

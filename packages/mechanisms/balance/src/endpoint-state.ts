@@ -2,12 +2,26 @@ import type { Endpoint } from '@tulle/model';
 
 /** The endpoint answered whole, and not with a 5xx. */
 export const SUCCESS = 0;
-/** A 5xx, a reset before the response was whole, a timeout, or no connection: counts towards ejection. */
+/** Another 5xx, or a gRPC status that stands for one: counts towards ejection. */
 export const FAILURE = 1;
 /** Says nothing about the endpoint: the caller went away, a local limit was reached. */
 export const NEUTRAL = 2;
+/** A failure: 502, 503 or 504. */
+export const GATEWAY_FAILURE = 3;
+/** A failure on the way: no connection, no answer in time, a reset. */
+export const LOCAL_FAILURE = 4;
 /** How an attempt ended, seen from balancing. */
-export type Outcome = typeof SUCCESS | typeof FAILURE | typeof NEUTRAL;
+export type Outcome =
+  | typeof SUCCESS
+  | typeof FAILURE
+  | typeof NEUTRAL
+  | typeof GATEWAY_FAILURE
+  | typeof LOCAL_FAILURE;
+
+/** Whether it counts towards ejection. */
+export function isFailure(outcome: Outcome): boolean {
+  return outcome !== SUCCESS && outcome !== NEUTRAL;
+}
 
 /**
  * What active health checks say: `none` where nobody checks, `pending` before the first result.

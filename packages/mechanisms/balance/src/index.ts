@@ -2,7 +2,7 @@
  * Endpoint choice and outlier ejection. No platform imports.
  * @packageDocumentation
  */
-export { FAILURE, NEUTRAL, SUCCESS } from './endpoint-state.ts';
+export { FAILURE, GATEWAY_FAILURE, isFailure, LOCAL_FAILURE, NEUTRAL, SUCCESS } from './endpoint-state.ts';
 export type { CheckState, EndpointState, Outcome } from './endpoint-state.ts';
 export { addHash, hashText } from './hash-text.ts';
 export { isPrime } from './maglev.ts';

@@ -1,10 +1,31 @@
-import type { OutlierDetection } from '@tulle/model';
-import { FAILURE, type Outcome } from './endpoint-state.ts';
+import type { ConsecutiveRule, OutlierDetection } from '@tulle/model';
+import { compareEndpoints, type ComparisonReason } from './compare-endpoints.ts';
+import { isFailure, type Outcome } from './endpoint-state.ts';
 import type { State } from './state.ts';
+
+/** The rule that an endpoint broke. */
+export type EjectionReason =
+  | 'consecutive-failures'
+  | 'gateway-failures'
+  | 'local-failures'
+  | 'success-rate'
+  | ComparisonReason;
+
+/** Fields that always have a value here. */
+type Filled =
+  | 'consecutiveFailures'
+  | 'intervalMs'
+  | 'baseEjectionMs'
+  | 'maxEjectionMs'
+  | 'maxEjectionPercent';
+type Policy = OutlierDetection & Required<Pick<OutlierDetection, Filled>>;
+
+/** Local failures in a row, where they count apart (Envoy `consecutive_local_origin_failure`). */
+const LOCAL_FAILURES: ConsecutiveRule = { count: 5 };
 
 /** What the detector does with its findings. */
 export interface OutlierEvents<Data> {
-  ejected(state: State<Data>, reason: 'consecutive-failures' | 'success-rate', durationMs: number): void;
+  ejected(state: State<Data>, reason: EjectionReason, durationMs: number): void;
   returned(state: State<Data>): void;
   refused(state: State<Data>): void;
 }
@@ -16,16 +37,18 @@ export interface OutlierEvents<Data> {
 export class OutlierDetector<Data> {
   readonly #events: OutlierEvents<Data>;
   readonly #states: () => readonly State<Data>[];
-  #policy:
-    | (Required<Omit<OutlierDetection, 'successRate'>> & Pick<OutlierDetection, 'successRate'>)
-    | undefined;
+  readonly #random: () => number;
+  #policy: Policy | undefined;
   #nextReturnMs = Infinity;
+  /** When endpoints are compared next; only requests need that, so that it is not before one has been seen. */
+  #compareAtMs = Infinity;
   ejected = 0;
 
-  /** @param states the present set */
-  constructor(events: OutlierEvents<Data>, states: () => readonly State<Data>[]) {
+  /** @param states the present set @param random uniform in [0, 1) */
+  constructor(events: OutlierEvents<Data>, states: () => readonly State<Data>[], random: () => number) {
     this.#events = events;
     this.#states = states;
+    this.#random = random;
   }
 
   /** Takes another policy; with none everything returns. */
@@ -41,22 +64,46 @@ export class OutlierDetector<Data> {
             maxEjectionPercent: 10,
             ...policy,
           };
-    if (policy === undefined) this.refresh(Infinity);
+    this.#compareAtMs = Infinity;
+    if (policy === undefined) this.#return(Infinity);
   }
 
   observed(state: State<Data>, outcome: Outcome, nowMs: number): void {
     const policy = this.#policy;
     if (policy === undefined || state.ejected || state.removed) return;
-    if (policy.successRate !== undefined && this.#isBelowRate(state, outcome, nowMs, policy.successRate)) {
-      this.#eject(state, 'success-rate', nowMs, policy);
-    } else if (policy.consecutiveFailures > 0 && state.consecutiveFailures >= policy.consecutiveFailures) {
-      this.#eject(state, 'consecutive-failures', nowMs, policy);
-    }
+    if (this.#compareAtMs === Infinity && (policy.deviation ?? policy.failurePercentage) !== undefined)
+      this.#compareAtMs = nowMs + policy.intervalMs;
+    const { counts } = state;
+    const split = policy.splitLocalFailures === true;
+    counts.add(outcome, split);
+    if (policy.successRate !== undefined && this.#isBelowRate(state, outcome, nowMs, policy.successRate))
+      return this.#eject(state, 'success-rate', 100, nowMs, policy);
+    const {
+      consecutiveFailures: most,
+      gatewayFailures: gateway,
+      localFailures: local = LOCAL_FAILURES,
+    } = policy;
+    if (split && counts.localFailures >= local.count)
+      return this.#eject(state, 'local-failures', local.enforcedPercent, nowMs, policy);
+    if (most > 0 && counts.failures >= most)
+      return this.#eject(
+        state,
+        'consecutive-failures',
+        policy.consecutiveFailuresEnforcedPercent,
+        nowMs,
+        policy,
+      );
+    if (gateway !== undefined && counts.gatewayFailures >= gateway.count)
+      this.#eject(state, 'gateway-failures', gateway.enforcedPercent, nowMs, policy);
   }
 
-  /** Lets ejections end whose time is over. One comparison when there is none. */
+  /** Lets ejections end whose time is over, and compares endpoints when it is time. Two comparisons when it is not. */
   refresh(nowMs: number): void {
-    if (nowMs < this.#nextReturnMs) return;
+    if (nowMs >= this.#nextReturnMs) this.#return(nowMs);
+    if (nowMs >= this.#compareAtMs) this.#compare(nowMs);
+  }
+
+  #return(nowMs: number): void {
     this.#nextReturnMs = Infinity;
     for (const state of this.#states()) {
       if (!state.ejected) continue;
@@ -64,11 +111,39 @@ export class OutlierDetector<Data> {
         this.#nextReturnMs = Math.min(this.#nextReturnMs, state.ejectedUntilMs);
         continue;
       }
-      state.ejected = false;
-      state.consecutiveFailures = 0;
-      this.ejected -= 1;
+      this.#back(state);
       this.#events.returned(state);
     }
+  }
+
+  #compare(nowMs: number): void {
+    const policy = this.#policy;
+    if (policy === undefined) return;
+    // The next interval begins with the next request.
+    this.#compareAtMs = Infinity;
+    const states = this.#states();
+    compareEndpoints(
+      states.filter(({ ejected }) => !ejected),
+      policy,
+      (state, reason, enforced) => {
+        if (!state.ejected) this.#eject(state, reason, enforced, nowMs, policy);
+      },
+    );
+    for (const { counts } of states) counts.compared();
+  }
+
+  /** The endpoint passed an active health check. */
+  passedCheck(state: State<Data>): void {
+    if (!state.ejected || this.#policy?.healthCheckReturns === false) return;
+    this.#back(state);
+    this.#events.returned(state);
+  }
+
+  #back(state: State<Data>): void {
+    state.ejected = false;
+    state.consecutiveFailures = 0;
+    state.counts.restart();
+    this.ejected -= 1;
   }
 
   /** The endpoint left the set. */
@@ -91,7 +166,7 @@ export class OutlierDetector<Data> {
       state.windowFailed = 0;
     }
     state.windowTotal += 1;
-    if (outcome === FAILURE) state.windowFailed += 1;
+    if (isFailure(outcome)) state.windowFailed += 1;
     return (
       state.windowTotal >= rate.minimumRequests &&
       (state.windowTotal - state.windowFailed) * 100 < rate.belowPercent * state.windowTotal
@@ -100,15 +175,15 @@ export class OutlierDetector<Data> {
 
   #eject(
     state: State<Data>,
-    reason: 'consecutive-failures' | 'success-rate',
+    reason: EjectionReason,
+    enforcedPercent: number | undefined,
     nowMs: number,
-    policy: Pick<
-      Required<OutlierDetection>,
-      'intervalMs' | 'baseEjectionMs' | 'maxEjectionMs' | 'maxEjectionPercent'
-    >,
+    policy: Policy,
   ): void {
     state.consecutiveFailures = 0;
+    state.counts.restart();
     state.windowStartMs = -Infinity;
+    if (enforcedPercent !== undefined && this.#random() * 100 >= enforcedPercent) return;
     const states = this.#states();
     const allowed = Math.max(Math.floor((states.length * policy.maxEjectionPercent) / 100), 1);
     // The last one stays: without it every request would fail without having been tried.
@@ -119,10 +194,12 @@ export class OutlierDetector<Data> {
     // A streak shrinks by one for each interval without ejection, as in Envoy.
     const calm = Math.max(Math.floor((nowMs - state.ejectedUntilMs) / policy.intervalMs), 0);
     state.ejectionStreak = Math.max(state.ejectionStreak - calm, 0) + 1;
-    const durationMs = Math.min(
-      policy.baseEjectionMs * state.ejectionStreak,
-      Math.max(policy.maxEjectionMs, policy.baseEjectionMs),
-    );
+    const durationMs =
+      Math.min(
+        policy.baseEjectionMs * state.ejectionStreak,
+        Math.max(policy.maxEjectionMs, policy.baseEjectionMs),
+      ) +
+      (policy.ejectionJitterMs ?? 0) * this.#random();
     state.ejected = true;
     state.ejections += 1;
     state.ejectedUntilMs = nowMs + durationMs;

@@ -1,5 +1,6 @@
 import { formatAddress, type Endpoint } from '@tulle/model';
-import { FAILURE, NEUTRAL, type CheckState, type EndpointState, type Outcome } from './endpoint-state.ts';
+import { isFailure, NEUTRAL, type CheckState, type EndpointState, type Outcome } from './endpoint-state.ts';
+import { OutlierCounts } from './outlier-counts.ts';
 
 /** What states tell and ask of the balancer that they belong to. */
 export interface StateOwner<Data> {
@@ -46,6 +47,8 @@ export class State<Data> implements EndpointState<Data> {
   windowStartMs: number = -Infinity;
   windowTotal = 0;
   windowFailed = 0;
+  /** What the outlier detector counts: in a row, and since it compared endpoints last. */
+  readonly counts: OutlierCounts = new OutlierCounts();
   readonly #owner: StateOwner<Data>;
   #ewmaMs: number;
   #observedAtMs: number;
@@ -99,7 +102,7 @@ export class State<Data> implements EndpointState<Data> {
   onEnd(outcome: Outcome, latencyMs: number, nowMs: number): void {
     this.active = Math.max(this.active - 1, 0);
     if (outcome === NEUTRAL) return;
-    if (outcome === FAILURE) {
+    if (isFailure(outcome)) {
       this.failed += 1;
       this.consecutiveFailures += 1;
       this.#observe(

@@ -114,6 +114,15 @@ const counts: Readonly<Record<string, JsonSchema>> = {
   retryConcurrency: fields([], { percent, least: limit }),
 };
 
+const chance: JsonSchema = whole(0, 100);
+const consecutive: JsonSchema = fields(['count'], { count: whole(1, 1_000_000), enforcedPercent: chance });
+const compared: Readonly<Record<string, JsonSchema>> = {
+  minimumEndpoints: whole(0, 4_294_967_295),
+  minimumRequests: whole(0, 4_294_967_295),
+  enforcedPercent: chance,
+  localEnforcedPercent: chance,
+};
+
 /** JSON Schema of `Cluster`. */
 export const clusterSchema: JsonSchema = fields(['name', 'discovery'], {
   name,
@@ -156,9 +165,23 @@ export const clusterSchema: JsonSchema = fields(['name', 'discovery'], {
       windowMs: milliseconds(1),
       minimumRequests: whole(1, 10_000_000),
     }),
+    consecutiveFailuresEnforcedPercent: chance,
+    gatewayFailures: consecutive,
+    splitLocalFailures: flag,
+    localFailures: consecutive,
+    deviation: fields(['minimumEndpoints', 'minimumRequests', 'factor'], {
+      ...compared,
+      factor: { type: 'number', minimum: 0, maximum: 4_294_967 },
+    }),
+    failurePercentage: fields(['minimumEndpoints', 'minimumRequests', 'thresholdPercent'], {
+      ...compared,
+      thresholdPercent: chance,
+    }),
     intervalMs: milliseconds(1),
     baseEjectionMs: milliseconds(1),
     maxEjectionMs: milliseconds(1),
+    ejectionJitterMs: milliseconds(),
+    healthCheckReturns: flag,
     maxEjectionPercent: percent,
   }),
   tls: upstreamTlsSchema,

@@ -6,6 +6,7 @@ import type {
   CircuitLimits,
   Cluster,
   ClusterDiscovery,
+  ConsecutiveRule,
   DownstreamTls,
   Endpoint,
   EndpointSet,
@@ -342,18 +343,54 @@ const healthCheck: fc.Arbitrary<HealthCheck> = fc.oneof(
   ),
 );
 
-const outlier: fc.Arbitrary<OutlierDetection> = options<OutlierDetection>({
-  consecutiveFailures: fc.nat(20),
-  successRate: object<NonNullable<OutlierDetection['successRate']>>({
-    belowPercent: fc.double({ min: 0, max: 100, noNaN: true }),
-    windowMs: milliseconds,
-    minimumRequests: fc.nat(1000),
-  }),
-  intervalMs: milliseconds,
-  baseEjectionMs: milliseconds,
-  maxEjectionMs: milliseconds,
-  maxEjectionPercent: percent,
-});
+const part: fc.Arbitrary<number> = fc.integer({ min: 1, max: 99 });
+const consecutive: fc.Arbitrary<ConsecutiveRule> = object<ConsecutiveRule>(
+  { count: fc.integer({ min: 1, max: 20 }) },
+  { enforcedPercent: part },
+);
+const compared = [
+  { minimumEndpoints: fc.nat(9), minimumRequests: fc.nat(99) },
+  { enforcedPercent: part, localEnforcedPercent: part },
+] as const;
+
+const outlier: fc.Arbitrary<OutlierDetection> = fc
+  .tuple(
+    options<OutlierDetection>({
+      gatewayFailures: consecutive,
+      successRate: object<NonNullable<OutlierDetection['successRate']>>({
+        belowPercent: fc.double({ min: 0, max: 100, noNaN: true }),
+        windowMs: milliseconds,
+        minimumRequests: fc.nat(1000),
+      }),
+      deviation: object<NonNullable<OutlierDetection['deviation']>>(
+        { ...compared[0], factor: fc.nat(5_000).map((thousandths) => thousandths / 1_000) },
+        compared[1],
+      ),
+      failurePercentage: object<NonNullable<OutlierDetection['failurePercentage']>>(
+        { ...compared[0], thresholdPercent: percent },
+        compared[1],
+      ),
+      intervalMs: milliseconds,
+      baseEjectionMs: milliseconds,
+      maxEjectionMs: milliseconds,
+      ejectionJitterMs: milliseconds,
+      maxEjectionPercent: percent,
+      healthCheckReturns: fc.boolean(),
+    } as never),
+    fc.oneof(
+      fc.constant<OutlierDetection>({}),
+      fc.constant<OutlierDetection>({ consecutiveFailures: 0 }),
+      object<OutlierDetection>(
+        { consecutiveFailures: fc.integer({ min: 1, max: 20 }) },
+        { consecutiveFailuresEnforcedPercent: part },
+      ),
+    ),
+    fc.oneof(
+      fc.constant<OutlierDetection>({}),
+      object<OutlierDetection>({ splitLocalFailures: fc.constant(true) }, { localFailures: consecutive }),
+    ),
+  )
+  .map(([own, first, local]) => ({ ...own, ...first, ...local }));
 
 const seconds: fc.Arbitrary<number> = fc.integer({ min: 1, max: 10_000 }).map((count) => count * 1_000);
 

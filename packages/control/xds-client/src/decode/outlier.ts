@@ -1,56 +1,92 @@
-import type { OutlierDetection } from '@tulle/model';
+import type { ConsecutiveRule, OutlierDetection } from '@tulle/model';
 import type { OutlierDetection as EnvoyOutlier } from '@tulle/xds-proto/envoy/config/cluster/v3/outlier_detection';
 import type { DecodeContext } from './context.ts';
 import { type Extras, readObject } from './extras.ts';
 import { METADATA_PATH, milliseconds, present } from './values.ts';
 
+/** With Envoy's defaults where they are others than Tulle's. */
 export function decodeOutlier(
   context: DecodeContext,
   outlier: EnvoyOutlier | undefined,
   extras: Extras,
 ): OutlierDetection | undefined {
   const exact = extras.object('successRate');
+  const both = extras.flag('failurePercentage') === true;
   if (!outlier) return undefined;
-  const path = 'outlier_detection';
-  for (const [field, value] of [
-    ['enforcing_consecutive_5xx', outlier.enforcingConsecutive5xx],
-    ['enforcing_failure_percentage', outlier.enforcingFailurePercentage],
-  ] as const) {
-    if (value !== undefined && value !== 0 && value !== 100)
-      context.refuse(`${path}.${field}`, `must be 0 or 100, but is ${value}`);
-  }
-  if ((outlier.enforcingSuccessRate ?? 0) !== 0)
-    context.refuse(`${path}.enforcing_success_rate`, 'must be 0; this proxy has no rule by deviation');
+  const enforced = outlier.enforcingConsecutive5xx;
   return present({
-    consecutiveFailures: outlier.enforcingConsecutive5xx === 0 ? 0 : outlier.consecutive5xx,
-    successRate: decodeSuccessRate(context, outlier, exact),
+    consecutiveFailures: enforced === 0 ? 0 : outlier.consecutive5xx,
+    consecutiveFailuresEnforcedPercent: enforced === 0 || enforced === 100 ? undefined : enforced,
+    gatewayFailures: consecutive(
+      outlier.consecutiveGatewayFailure,
+      outlier.enforcingConsecutiveGatewayFailure ?? 0,
+    ),
+    splitLocalFailures: outlier.splitExternalLocalOriginErrors || undefined,
+    localFailures: decodeLocal(outlier),
+    successRate: exact && decodeSuccessRate(context, exact),
+    deviation: decodeDeviation(outlier),
+    failurePercentage: exact && !both ? undefined : decodeFailurePercentage(outlier),
     intervalMs: milliseconds(outlier.interval),
     baseEjectionMs: milliseconds(outlier.baseEjectionTime),
     maxEjectionMs: milliseconds(outlier.maxEjectionTime),
+    ejectionJitterMs: milliseconds(outlier.maxEjectionTimeJitter),
     maxEjectionPercent: outlier.maxEjectionPercent,
+    healthCheckReturns: outlier.successfulActiveHealthCheckUnejectHost,
   });
 }
 
-/** The exact figures where the control plane gave them, else Envoy's failure percentage with Envoy's defaults. */
+function consecutive(count: number | undefined, enforced: number): ConsecutiveRule | undefined {
+  if (enforced === 0 || count === 0) return undefined;
+  return { count: count ?? 5, ...(enforced !== 100 && { enforcedPercent: enforced }) };
+}
+
+/** Where local failures count apart. */
+function decodeLocal(outlier: EnvoyOutlier): ConsecutiveRule | undefined {
+  const { consecutiveLocalOriginFailure: count, enforcingConsecutiveLocalOriginFailure: enforced } = outlier;
+  if (!outlier.splitExternalLocalOriginErrors || (count ?? enforced) === undefined) return undefined;
+  return {
+    count: count ?? 5,
+    ...(enforced !== undefined && enforced !== 100 && { enforcedPercent: enforced }),
+  };
+}
+
+function decodeDeviation(outlier: EnvoyOutlier): OutlierDetection['deviation'] {
+  const enforced = outlier.enforcingSuccessRate ?? 100;
+  const local = outlier.enforcingLocalOriginSuccessRate ?? 100;
+  if (enforced === 0 && (local === 0 || !outlier.splitExternalLocalOriginErrors)) return undefined;
+  return present({
+    factor: (outlier.successRateStdevFactor ?? 1_900) / 1_000,
+    minimumEndpoints: outlier.successRateMinimumHosts ?? 5,
+    minimumRequests: outlier.successRateRequestVolume ?? 100,
+    enforcedPercent: enforced === 100 ? undefined : enforced,
+    localEnforcedPercent: local === 100 ? undefined : local,
+  });
+}
+
+function decodeFailurePercentage(outlier: EnvoyOutlier): OutlierDetection['failurePercentage'] {
+  const enforced = outlier.enforcingFailurePercentage ?? 0;
+  const local = outlier.enforcingFailurePercentageLocalOrigin ?? 0;
+  if (enforced === 0 && (local === 0 || !outlier.splitExternalLocalOriginErrors)) return undefined;
+  return present({
+    thresholdPercent: outlier.failurePercentageThreshold ?? 85,
+    minimumEndpoints: outlier.failurePercentageMinimumHosts ?? 5,
+    minimumRequests: outlier.failurePercentageRequestVolume ?? 50,
+    enforcedPercent: enforced === 100 ? undefined : enforced,
+    localEnforcedPercent: local === 100 ? undefined : local,
+  });
+}
+
+/** Tulle's own rule. */
 function decodeSuccessRate(
   context: DecodeContext,
-  outlier: EnvoyOutlier,
-  exact: Readonly<Record<string, unknown>> | undefined,
-): OutlierDetection['successRate'] | undefined {
-  if (exact) {
-    const read = readObject(context, exact, `${METADATA_PATH}.successRate`);
-    const rate = {
-      belowPercent: read.number('belowPercent') ?? 0,
-      windowMs: read.number('windowMs') ?? 0,
-      minimumRequests: read.number('minimumRequests') ?? 0,
-    };
-    read.end();
-    return rate;
-  }
-  if ((outlier.enforcingFailurePercentage ?? 0) === 0) return undefined;
-  return {
-    belowPercent: 100 - (outlier.failurePercentageThreshold ?? 85),
-    windowMs: milliseconds(outlier.interval) ?? 10_000,
-    minimumRequests: outlier.failurePercentageRequestVolume ?? 50,
+  exact: Readonly<Record<string, unknown>>,
+): OutlierDetection['successRate'] & {} {
+  const read = readObject(context, exact, `${METADATA_PATH}.successRate`);
+  const rate = {
+    belowPercent: read.number('belowPercent') ?? 0,
+    windowMs: read.number('windowMs') ?? 0,
+    minimumRequests: read.number('minimumRequests') ?? 0,
   };
+  read.end();
+  return rate;
 }

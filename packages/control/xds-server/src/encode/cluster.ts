@@ -4,7 +4,6 @@ import type {
   CircuitLimits,
   Cluster as ModelCluster,
   HashOptions,
-  OutlierDetection,
   PoolOptions,
   RefreshBackoff,
   UpstreamTls,
@@ -22,7 +21,6 @@ import {
   type Cluster_RefreshRateSchema as RefreshRateSchema,
   ClusterSchema,
 } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
-import type { OutlierDetectionSchema } from '@tulle/xds-proto/envoy/config/cluster/v3/outlier_detection';
 import { HttpProtocolOptionsSchema } from '@tulle/xds-proto/envoy/extensions/upstreams/http/v3/http_protocol_options';
 import { PLAIN_ENDPOINT } from '../wire.ts';
 import { encodeBalance, withSubsets } from './balance.ts';
@@ -31,6 +29,7 @@ import { encodeAssignment } from './endpoints.ts';
 import type { EncodeForm } from './form.ts';
 import { encodeHttp2 } from './http2.ts';
 import { encodeHealthCheck } from './health-check.ts';
+import { outlierDetection } from './outlier.ts';
 import { encodeUpstreamTls, rawBuffer } from './tls.ts';
 import { canonicalObject, duration, type Fields, tulleMetadata } from './values.ts';
 
@@ -47,6 +46,7 @@ export function encodeCluster(cluster: ModelCluster, form: EncodeForm): Cluster 
     highRetryBudget:
       highLimits && (highLimits.maxRetries ?? highLimits.retryConcurrency) === undefined ? true : undefined,
     successRate: outlier?.successRate,
+    failurePercentage: outlier?.successRate && outlier.failurePercentage ? true : undefined,
     maxIdlePerEndpoint: pool?.maxIdlePerEndpoint,
     failOnPanic: cluster.failOnPanic === true && cluster.localityWeighted === true ? true : undefined,
   });
@@ -213,28 +213,6 @@ function ownBudget({ limits = {} }: ModelCluster, { release }: EncodeForm): obje
   if (budget && (budget.minPerSecond !== undefined || budget.intervalMs !== undefined))
     return { minPerSecond: budget.minPerSecond, intervalMs: budget.intervalMs };
   return release === 'before' || (maxRetries ?? retryConcurrency) !== undefined ? undefined : {};
-}
-
-function outlierDetection(outlier: OutlierDetection): Fields<typeof OutlierDetectionSchema> {
-  const { consecutiveFailures, successRate, intervalMs, baseEjectionMs, maxEjectionMs, maxEjectionPercent } =
-    outlier;
-  return {
-    ...(consecutiveFailures === 0 && { enforcingConsecutive5xx: 0 }),
-    ...(consecutiveFailures !== undefined &&
-      consecutiveFailures !== 0 && { consecutive5xx: consecutiveFailures }),
-    // Tulle ejects by none of Envoy's deviation rule unless told to; Envoy does by default.
-    enforcingSuccessRate: 0,
-    // The nearest that Envoy has; the exact figures are in the metadata.
-    ...(successRate && {
-      failurePercentageThreshold: Math.min(100, Math.max(0, Math.round(100 - successRate.belowPercent))),
-      enforcingFailurePercentage: 100,
-      failurePercentageRequestVolume: successRate.minimumRequests,
-    }),
-    ...(intervalMs !== undefined && { interval: duration(intervalMs) }),
-    ...(baseEjectionMs !== undefined && { baseEjectionTime: duration(baseEjectionMs) }),
-    ...(maxEjectionMs !== undefined && { maxEjectionTime: duration(maxEjectionMs) }),
-    ...(maxEjectionPercent !== undefined && { maxEjectionPercent }),
-  };
 }
 
 function protocolOptions(pool: PoolOptions, form: EncodeForm): Any {

@@ -1,6 +1,6 @@
 import { DELIVER, errorRow, RETRY, type ErrorCode } from '@tulle/filter';
 import { FieldTable } from '@tulle/fields';
-import { FAILURE, NEUTRAL, SUCCESS, type Outcome } from '@tulle/balance';
+import { isFailure, LOCAL_FAILURE, NEUTRAL, type Outcome } from '@tulle/balance';
 import { backoffDelayMs } from '@tulle/time';
 import { deliver, showResponse } from '../chain/response.ts';
 import { endAttemptRequest } from '../chain/request-body.ts';
@@ -9,6 +9,7 @@ import { stateOf, viewOf } from '../chain/run.ts';
 import type { AttemptStep, FilterInstance } from '../chain/tables.ts';
 import { advance } from '../chain/walk.ts';
 import { isEndpointFailure, readGrpcStatus } from '../grpc/grpc-status.ts';
+import { outcomeOfAnswer } from './outcome-of-answer.ts';
 import { passDeadlineOn } from '../grpc/grpc-timeout.ts';
 import type { Services } from '../services.ts';
 import { rescue } from '../rescue.ts';
@@ -191,7 +192,7 @@ export function attemptAnswered(stream: Stream): void {
   stream.perTryTimer?.cancel();
   attempt.headMs = nowMs - attempt.startMs;
   if (stream.grpc) attempt.grpcStatus = readGrpcStatus(stream.responseHead.fields);
-  attempt.outcome = status >= 500 || isEndpointFailure(attempt.grpcStatus) ? FAILURE : SUCCESS;
+  attempt.outcome = outcomeOfAnswer(status, attempt.grpcStatus);
   attempt.end(cluster?.name ?? '', nowMs);
   cluster?.metrics.answered(status, nowMs - attempt.startMs);
   stream.note(SITE_ATTEMPT, 0, status);
@@ -236,7 +237,7 @@ export function attemptFailed(
   stream.perTryTimer?.cancel();
   const row = errorRow(code);
   // That a kept-alive connection had gone says nothing about the endpoint.
-  endAttempt(stream, stale || code === 'TULLE_UPSTREAM_OVERFLOW' ? NEUTRAL : FAILURE, nowMs);
+  endAttempt(stream, stale || code === 'TULLE_UPSTREAM_OVERFLOW' ? NEUTRAL : LOCAL_FAILURE, nowMs);
   stream.note(SITE_ATTEMPT, row?.reason ?? 0, 0);
   if (row !== undefined && row.retryable) {
     const asked = stream.table.attemptEnd !== null && asksForRetry(stream);
@@ -278,7 +279,7 @@ export function cancelAttempt(stream: Stream): void {
   if (!attempt.counted && !attempt.running) return;
   // A caller that does not take its answer says nothing about the endpoint.
   const late = (code === 'TULLE_REQUEST_TIMEOUT' || code === 'TULLE_STREAM_IDLE') && !stream.downstream.full;
-  const outcome = late || attempt.outcome === FAILURE ? FAILURE : NEUTRAL;
+  const outcome = late ? LOCAL_FAILURE : isFailure(attempt.outcome) ? attempt.outcome : NEUTRAL;
   if (attempt.running) {
     attempt.failure = attempt.failure || code || 'cancelled';
     endAttempt(stream, outcome, stream.engine.turn.nowMs);
@@ -303,14 +304,14 @@ export function responseWhole(stream: Stream, trailers: FieldTable | undefined):
   if (stream.grpc && trailers !== undefined && attempt.grpcStatus < 0) {
     attempt.grpcStatus = readGrpcStatus(trailers);
     stream.note(SITE_GRPC_STATUS, attempt.grpcStatus, 0);
-    if (isEndpointFailure(attempt.grpcStatus)) attempt.outcome = FAILURE;
+    if (isEndpointFailure(attempt.grpcStatus)) attempt.outcome = outcomeOfAnswer(200, attempt.grpcStatus);
   }
   releaseEndpoint(stream, attempt.outcome);
 }
 
 /** The response broke behind its head: that counts, though there is no other attempt. */
 export function responseBroken(stream: Stream, code: ErrorCode, details?: string): void {
-  releaseEndpoint(stream, FAILURE);
+  releaseEndpoint(stream, LOCAL_FAILURE);
   rescue(stream, code, details);
 }
 

@@ -1,4 +1,4 @@
-import { FAILURE, NEUTRAL, SUCCESS, type Outcome } from '@tulle/balance';
+import { LOCAL_FAILURE, NEUTRAL, SUCCESS, type Outcome } from '@tulle/balance';
 import { errorRow, type ErrorCode, type ResponseFlag } from '@tulle/filter';
 import type { TcpChain } from '../compile/compiled-listener.ts';
 import type { Engine } from '../engine.ts';
@@ -13,7 +13,7 @@ import type { ListenerConnection, ServingListener } from './serving.ts';
 /** What a connection that is over says of its endpoint: one that broke before it said a word has failed. */
 function outcomeOf({ fault, side }: RelayEnd, bytes: number): Outcome {
   if (bytes > 0) return SUCCESS;
-  return fault !== undefined && side === 'endpoint' ? FAILURE : NEUTRAL;
+  return fault !== undefined && side === 'endpoint' ? LOCAL_FAILURE : NEUTRAL;
 }
 
 /** One connection of a TCP chain: an endpoint is connected, then bytes flow. */
@@ -158,7 +158,7 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
     cluster.connections--;
     this.#endpointSocket = undefined;
     const nowMs = this.#engine.turn.nowMs;
-    endpoint.onEnd(this.#over ? NEUTRAL : FAILURE, nowMs - startedMs, nowMs);
+    endpoint.onEnd(this.#over ? NEUTRAL : LOCAL_FAILURE, nowMs - startedMs, nowMs);
     if (this.#over) return;
     cluster.metrics.connectFailures.add();
     if (timedOut) cluster.metrics.connectTimeouts.add();

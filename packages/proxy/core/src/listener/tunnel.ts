@@ -1,4 +1,4 @@
-import { FAILURE, SUCCESS } from '@tulle/balance';
+import { LOCAL_FAILURE, SUCCESS } from '@tulle/balance';
 import { releaseEndpoint } from '../attempts/attempts.ts';
 import { completeStream } from '../chain/complete.ts';
 import type { Engine } from '../engine.ts';
@@ -34,7 +34,7 @@ export function tunnelStream(
     ({ idle, fault, side }) => {
       upstream.tunnelOver();
       const broken = fault !== undefined && side === 'endpoint';
-      releaseEndpoint(stream, broken ? FAILURE : SUCCESS);
+      releaseEndpoint(stream, broken ? LOCAL_FAILURE : SUCCESS);
       stream.bytesReceived = head.received + relay.caller.bytes;
       stream.bytesSent = head.sent + relay.endpoint.bytes;
       if (idle) {

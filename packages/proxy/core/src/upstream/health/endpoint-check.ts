@@ -78,6 +78,8 @@ export class EndpointCheck implements Waiting {
       this.#passes++;
       if (first || (this.state.check === 'failed' && this.#passes >= config.healthyThreshold))
         this.#checks.found(this.state, true, detail);
+      else if (this.state.check === 'passed' && this.state.ejected)
+        this.#checks.found(this.state, true, detail);
       return;
     }
     this.#passes = 0;
