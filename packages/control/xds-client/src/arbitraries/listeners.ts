@@ -131,7 +131,14 @@ const chain: fc.Arbitrary<FilterChain> = object<FilterChain>(
 /** A listener of the given name. */
 export function listener(name: fc.Arbitrary<string> = label): fc.Arbitrary<Listener> {
   return object<Listener>(
-    { name, address, filterChains: fc.array(chain, { maxLength: 2 }) },
+    {
+      name,
+      address,
+      filterChains: fc.uniqueArray(chain, {
+        maxLength: 2,
+        selector: ({ match }) => JSON.stringify(match ?? {}), // two that match the same are refused
+      }),
+    },
     {
       direction: fc.constantFrom('inbound', 'outbound', 'unspecified'),
       connectionFilters,

@@ -1,3 +1,4 @@
+import { milliseconds } from '../decode/values.ts';
 import { create, fromJson, type JsonObject } from '@bufbuild/protobuf';
 import { type Any, anyPack, StructSchema } from '@bufbuild/protobuf/wkt';
 import type { Locality } from '@tulle/model';
@@ -101,7 +102,12 @@ export function readResponse(message: DeltaDiscoveryResponse): ServerResponse {
     nonce: message.nonce,
     changeId: message.systemVersionInfo,
     last: readMark(message.controlPlane?.identifier),
-    resources: message.resources.map(({ name, version, resource }) => ({ name, version, any: resource })),
+    resources: message.resources.map(({ name, version, resource, ttl }) => ({
+      name,
+      version,
+      any: resource,
+      ...(ttl && { ttlMs: milliseconds(ttl) }),
+    })),
     removed: message.removedResources,
   };
 }

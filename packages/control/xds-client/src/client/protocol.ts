@@ -25,10 +25,13 @@ export interface ClientProtocol<Request, Response> {
   read(message: Response): ServerResponse;
 }
 
+/** Of the xDS protocol: resources may have a TTL. */
+const RESOURCE_TTL = 'xds.config.supports-resource-ttl';
+
 /** `Node.client_features` by protocol: changes that are marked need messages that can say what is gone. */
 export const CLIENT_FEATURES: Readonly<Record<XdsApi, readonly string[]>> = {
-  delta: [ATOMIC_CHANGES, TULLE_MODEL],
-  'state-of-the-world': [TULLE_MODEL],
+  delta: [ATOMIC_CHANGES, TULLE_MODEL, RESOURCE_TTL],
+  'state-of-the-world': [TULLE_MODEL, RESOURCE_TTL],
 };
 
 const ads = grpcService(AggregatedDiscoveryService);

@@ -10,6 +10,7 @@ import {
   ResourceSchema,
 } from '@tulle/xds-proto/envoy/service/discovery/v3/discovery';
 import type { ClientRequest, ReceivedResource, ServerResponse } from '../session/messages.ts';
+import { milliseconds } from '../decode/values.ts';
 import { TYPE_URLS } from '../wire.ts';
 import { errorDetail } from './envelope.ts';
 
@@ -100,10 +101,11 @@ function newStream({ initialVersions }: ClientRequest): TypeStream {
 function readResource(any: Any): ReceivedResource {
   if (!anyIs(any, ResourceSchema)) return { name: nameOf(any.value), version: versionOf(any.value), any };
   try {
-    const { name, resource } = fromBinary(ResourceSchema, any.value);
+    const { name, resource, ttl } = fromBinary(ResourceSchema, any.value);
     return {
+      ...(ttl && { ttlMs: milliseconds(ttl) }),
       name: name === '' && resource ? nameOf(resource.value) : name,
-      version: versionOf(resource?.value ?? any.value),
+      version: resource || !ttl ? versionOf(resource?.value ?? any.value) : '',
       any: resource,
     };
   } catch {

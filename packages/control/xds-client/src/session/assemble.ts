@@ -25,6 +25,8 @@ export interface Parts {
   readonly whole: boolean;
   /** Whether to go on waiting for a resource that something names. */
   awaits(kind: NamedKind, name: string): boolean;
+  /** Whether it was taken away because its time was over: it goes although something names it. */
+  isOver(kind: ResourceKind, name: string): boolean;
   /** Whether a cluster that was taken away may go although something names it still. */
   mayGo(cluster: string): boolean;
 }
@@ -43,7 +45,7 @@ export interface Assembled {
  * that has none keeps its own, listeners and clusters wait until they can work, and nothing goes while it is needed.
  */
 export function assemble(parts: Parts): Assembled {
-  const { active, staged, refused } = parts;
+  const { active } = parts;
   const draft = copyStore(active);
   for (const kind of KINDS) putStaged(draft, kind, parts);
   const warming = parts.whole ? [] : holdWarming(draft, parts);
@@ -52,21 +54,21 @@ export function assemble(parts: Parts): Assembled {
     // until nothing more has to be held back
   }
   const lingering = keepNeeded(draft, parts);
-  prune(draft, active, staged, refused);
+  prune(draft, parts);
   return { store: draft, warming, lingering };
 }
 
 function putStaged<Kind extends ResourceKind>(
   draft: DraftStore,
   kind: Kind,
-  { staged, refused }: Parts,
+  { staged, refused, isOver }: Parts,
 ): void {
   const target = draft[kind] as Map<string, Held<ResourceModels[Kind]>>;
   for (const [name, held] of staged[kind]) {
     if (refused.has(kind, name)) continue;
     if (held !== REMOVED) target.set(name, held);
     // Routes and endpoints go when nothing needs them (prune): a source that is lost must not empty what works.
-    else if (kind === 'listener' || kind === 'cluster') target.delete(name);
+    else if (kind === 'listener' || kind === 'cluster' || isOver(kind, name)) target.delete(name);
   }
 }
 
@@ -159,7 +161,10 @@ function holdDependents(draft: DraftStore, { active, refused }: Parts): boolean 
  * Puts clusters back that were taken away while something names them: a listener or route that was held back, or, where
  * changes come in pieces, one whose own change is still to come.
  */
-function keepNeeded(draft: DraftStore, { active, staged, refused, heldBack, whole, mayGo }: Parts): string[] {
+function keepNeeded(
+  draft: DraftStore,
+  { active, staged, refused, heldBack, whole, isOver, mayGo }: Parts,
+): string[] {
   const named = new Set<string>();
   const usedRoutes = neededByStore(draft).route;
   for (const [name, { resource }] of draft.route) {
@@ -173,7 +178,7 @@ function keepNeeded(draft: DraftStore, { active, staged, refused, heldBack, whol
   const lingering: string[] = [];
   for (const [name, held] of staged.cluster) {
     const before = active.cluster.get(name);
-    if (held !== REMOVED || !before || !named.has(name) || mayGo(name)) continue;
+    if (held !== REMOVED || !before || !named.has(name) || isOver('cluster', name) || mayGo(name)) continue;
     draft.cluster.set(name, before);
     lingering.push(name);
   }
@@ -181,7 +186,7 @@ function keepNeeded(draft: DraftStore, { active, staged, refused, heldBack, whol
 }
 
 /** Route configurations and endpoint sets live as long as something names them. */
-function prune(draft: DraftStore, active: Store, staged: Staged, refused: Refusals): void {
+function prune(draft: DraftStore, { active, staged, refused, isOver }: Parts): void {
   const needed = neededByStore(draft);
   for (const kind of NAMED_KINDS) {
     for (const name of [...draft[kind].keys()]) {
@@ -189,6 +194,7 @@ function prune(draft: DraftStore, active: Store, staged: Staged, refused: Refusa
       if (!needed[kind].has(name)) draft[kind].delete(name);
     }
     for (const name of needed[kind]) {
+      if (isOver(kind, name)) continue;
       if (staged[kind].get(name) === REMOVED || refused.has(kind, name)) revert(draft, active, kind, name);
     }
   }

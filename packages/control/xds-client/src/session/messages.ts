@@ -35,7 +35,10 @@ export interface ServerResponse {
 export interface ReceivedResource {
   readonly name: string;
   readonly version: string;
+  /** Without one, but with a TTL, it is a heartbeat: what is here stays. */
   readonly any: Any | undefined;
+  /** How long it is good without being said again; absent: for ever. */
+  readonly ttlMs?: number;
 }
 
 /** Answers, subscribes and unsubscribes by nothing unless said. */

@@ -39,9 +39,13 @@ export function readResources(
     else if (removed.has(name)) refused.push({ name, reasons: ['is both sent and removed'] });
   }
   const ambiguous = new Set(refused.map(({ name }) => name));
-  for (const { name, version, any } of response.resources) {
+  for (const { name, version, any, ttlMs } of response.resources) {
     if (ambiguous.has(name) || !options.wanted(name)) continue;
     const held: Held | undefined = options.active[kind].get(name);
+    if (any === undefined && ttlMs !== undefined) {
+      if (held) taken.push([name, held]); // a heartbeat
+      continue;
+    }
     if (held && held.version === version && version !== '') {
       taken.push([name, held]); // one version is one content
       continue;

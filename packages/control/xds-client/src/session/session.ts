@@ -3,6 +3,7 @@ import type { ProxyConfig, RouteConfig } from '@tulle/model';
 
 import { kindOfTypeUrl, NAMED_KINDS, type NamedKind, type ResourceKind, TYPE_URLS } from '../wire.ts';
 import type { Session, SessionOptions } from './contract.ts';
+import { createLifetimes } from './lifetimes.ts';
 import { assemble, type Assembled, REMOVED } from './assemble.ts';
 import { clientRequest, type ServerResponse } from './messages.ts';
 import { type DiscoverySource, type Need, sourceKey } from '../decode/discovery-source.ts';
@@ -58,6 +59,9 @@ export function createSession(options: SessionOptions): Session {
   let rejected: Refusals = createRefusals();
   let flight: Flight | undefined;
   let proposals = 0;
+
+  /** Until when resources are good that were given for a time: also without a stream. */
+  const lifetimes = createLifetimes();
 
   // Of one stream.
   let open = false;
@@ -182,7 +186,7 @@ export function createSession(options: SessionOptions): Session {
   }
 
   function commit(): void {
-    if (flight || !open || !complete || (marked && lacksSomething())) return;
+    if (flight || ((!open || !complete || (marked && lacksSomething())) && !lifetimes.someAreOver)) return;
     if (pending.length === 0 && stagedSize(staged) === 0) return;
     const all = pending;
     pending = [];
@@ -206,6 +210,7 @@ export function createSession(options: SessionOptions): Session {
       heldBack: (kind, name) => rejected.has(kind, name),
       whole,
       awaits,
+      isOver: (kind, name) => lifetimes.isOver(kind, name),
       mayGo,
     });
     const version = change === '' ? `local-${++proposals}` : change; // some servers name no change
@@ -244,6 +249,7 @@ export function createSession(options: SessionOptions): Session {
     emitted = true;
     active = done.assembled.store;
     activeChange = done.changeId === '' ? activeChange : done.changeId;
+    lifetimes.forget(done.staged);
     forgetCommitted(staged, done.staged, done.assembled, done.refused);
     rejected = stillRejected(rejected, done);
     for (const response of done.pending) answer(response, done.refused);
@@ -302,7 +308,11 @@ export function createSession(options: SessionOptions): Session {
       refused.add(kind, name, ...reasons);
       staged[kind].delete(name);
     }
+    for (const { name, ttlMs } of response.resources)
+      if (isWanted(kind, name) && isFrom(kind, name, response.source))
+        lifetimes.note(kind, name, ttlMs, options.nowMs());
     for (const name of response.removed) {
+      lifetimes.note(kind, name, undefined, 0);
       if (!isWanted(kind, name) || !isFrom(kind, name, response.source)) continue;
       staged[kind].set(name, REMOVED);
       if (isNamed(kind)) absent.add(key(kind, name));
@@ -310,6 +320,15 @@ export function createSession(options: SessionOptions): Session {
     const unread = read.refused.map((one) => ({ kind, ...one }));
     const names = [...read.taken.map(([name]) => name), ...response.removed];
     pending.push({ kind, source: response.source, nonce: response.nonce, names, unread });
+  }
+
+  /** Takes away what is over. */
+  function endLifetimes(): void {
+    for (const { kind, name } of lifetimes.end(options.nowMs())) {
+      if (!active[kind].has(name) && !staged[kind].has(name)) continue;
+      options.warn('The time of a resource is over: it was not said again within its TTL', { kind, name });
+      staged[kind].set(name, REMOVED);
+    }
   }
 
   function isWanted(kind: ResourceKind, name: string): boolean {
@@ -367,8 +386,10 @@ export function createSession(options: SessionOptions): Session {
       if (!flight && open && !begun) begin();
     },
     deadlineMs() {
-      if (flight || !open) return undefined;
+      if (flight) return undefined;
+      if (!open) return lifetimes.nextMs();
       const all = [
+        ...(lifetimes.nextMs() === undefined ? [] : [lifetimes.nextMs() as number]),
         ...[...deadlines.values()].filter((until) => until < Number.POSITIVE_INFINITY),
         ...lingerUntil.values(),
         ...(holdUntil === undefined ? [] : [holdUntil]),
@@ -376,8 +397,13 @@ export function createSession(options: SessionOptions): Session {
       return all.length === 0 ? undefined : Math.min(...all);
     },
     expire() {
-      if (!open || flight) return;
+      if (flight) return;
       const now = options.nowMs();
+      endLifetimes();
+      if (!open) {
+        commit();
+        return;
+      }
       if (holdUntil !== undefined && now >= holdUntil) {
         options.abandon(
           `The change "${changeId}" was not completed within ${options.holdMs} ms (changeHoldMs); what came of it is dropped.`,
