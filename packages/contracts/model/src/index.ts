@@ -171,6 +171,7 @@ export {
   extAuthzRouteSchema,
 } from './filters/ext-authz.ts';
 export type {
+  ExtAuthzClusterService,
   ExtAuthzFilterConfig,
   ExtAuthzGrpcService,
   ExtAuthzHttpService,

@@ -9,6 +9,10 @@ import {
   BufferSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/buffer/v3/buffer';
 import { FilterConfigSchema as GrpcStatsSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/grpc_stats/v3/config';
+import {
+  ExtAuthzPerRouteSchema,
+  ExtAuthzSchema,
+} from '@tulle/xds-proto/envoy/extensions/filters/http/ext_authz/v3/ext_authz';
 import { HTTPFaultSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/fault/v3/fault';
 import {
   JwtAuthenticationSchema,
@@ -38,6 +42,8 @@ const registry = createRegistry(
   BufferSchema,
   BufferPerRouteSchema,
   GrpcStatsSchema,
+  ExtAuthzSchema,
+  ExtAuthzPerRouteSchema,
   HTTPFaultSchema,
   JwtAuthenticationSchema,
   JwtPerRouteSchema,

@@ -169,7 +169,7 @@ describe('RBAC', () => {
       httpConfig(
         rbac([{ metadata: { filter: 'other', path: [{ key: 'a' }], value: { boolMatch: true } } }], [any]),
       ),
-    ).toEqual([expect.stringMatching(/metadata\.filter must be envoy\.filters\.http\.jwt_authn/)]);
+    ).toEqual([expect.stringMatching(/metadata\.filter must be one of envoy\.filters\.http\.jwt_authn/)]);
     expect(httpConfig(rbac([any], [{ filterState: { key: 'a', stringMatch: { exact: 'b' } } }]))).toEqual([
       expect.stringContaining('principals[0].filter_state'),
     ]);
@@ -503,5 +503,132 @@ describe('ratelimit', () => {
         rateLimits: [{ actions: [{ kind: 'generic', value: 'v' }, { kind: 'remote-address' }] }],
       },
     });
+  });
+});
+
+describe('ext_authz', () => {
+  const extAuthz = (fields: JsonObject) =>
+    typed('http.ext_authz.v3.ExtAuthz', { transportApiVersion: 'V3', ...fields });
+  const httpService = {
+    serverUri: { uri: 'http://auth.example:9000', cluster: 'auth', timeout: '0.25s' },
+    pathPrefix: '/check',
+  };
+
+  it('asks over HTTP with what Envoy sends, and gives on everything', () => {
+    expect(httpConfig(extAuthz({ httpService }))).toEqual({
+      service: {
+        http: {
+          url: 'http://auth.example:9000/check',
+          cluster: 'auth',
+          onlyListed: true,
+          clientHeaders: ['*'],
+        },
+      },
+      timeoutMs: 250,
+    });
+    const exact = (...names: string[]) => ({ patterns: names.map((name) => ({ exact: name })) });
+    expect(
+      httpConfig(
+        extAuthz({
+          httpService: {
+            ...httpService,
+            authorizationRequest: { headersToAdd: [{ key: 'x-env', value: 'prod' }] },
+            authorizationResponse: {
+              allowedUpstreamHeaders: exact('x-user'),
+              allowedUpstreamHeadersToAppend: exact('x-group'),
+              allowedClientHeaders: exact('x-why'),
+              allowedClientHeadersOnSuccess: exact('x-seen'),
+              dynamicMetadataFromHeaders: exact('x-tier'),
+            },
+          },
+          allowedHeaders: exact('x-a'),
+          disallowedHeaders: { patterns: [{ prefix: 'x-secret' }] },
+          failureModeAllow: true,
+          failureModeAllowHeaderAdd: true,
+          clearRouteCache: true,
+          withRequestBody: { maxRequestBytes: 10 },
+          filterEnabled: { defaultValue: { numerator: 50 } },
+          denyAtDisable: { runtimeKey: 'k', defaultValue: true },
+          filterEnabledMetadata: {
+            filter: 'envoy.filters.http.rbac',
+            path: [{ key: 'shadow_effective_policy_id' }],
+            value: { stringMatch: { prefix: 'istio-ext-authz' } },
+          },
+        }),
+      ),
+    ).toEqual({
+      service: {
+        http: {
+          url: 'http://auth.example:9000/check',
+          cluster: 'auth',
+          requestHeaders: ['x-a'],
+          onlyListed: true,
+          addedHeaders: [{ name: 'x-env', value: 'prod' }],
+          upstreamHeaders: ['x-user'],
+          upstreamHeadersAppended: ['x-group'],
+          metadataHeaders: ['x-tier'],
+          clientHeaders: ['x-why', 'www-authenticate', 'location'],
+          clientHeadersOnSuccess: ['x-seen'],
+        },
+      },
+      timeoutMs: 250,
+      failureMode: 'allow',
+      body: { maxBytes: 10 },
+      withheldHeaders: ['x-secret*'],
+      when: {
+        namespace: 'envoy.filters.http.rbac',
+        path: ['shadow_effective_policy_id'],
+        value: { text: { kind: 'prefix', value: 'istio-ext-authz' } },
+      },
+      percent: 50,
+      otherwise: 'deny',
+      markFailureAllowed: true,
+      rematch: true,
+    });
+  });
+
+  it('asks a cluster over gRPC', () => {
+    expect(
+      httpConfig(
+        extAuthz({
+          grpcService: { envoyGrpc: { clusterName: 'auth', authority: 'auth.example' }, timeout: '1s' },
+          metadataContextNamespaces: ['envoy.filters.http.jwt_authn'],
+        }),
+      ),
+    ).toEqual({
+      service: { grpcCluster: { cluster: 'auth', authority: 'auth.example' } },
+      timeoutMs: 1000,
+      metadataNamespaces: ['envoy.filters.http.jwt_authn'],
+    });
+  });
+
+  it('on a route reads no body, or is off', () => {
+    const route = (fields: JsonObject) => typed('http.ext_authz.v3.ExtAuthzPerRoute', fields);
+    expect(
+      overrides({
+        a: route({ checkSettings: { disableRequestBodyBuffering: true, contextExtensions: { k: 'v' } } }),
+        b: route({ disabled: true }),
+      }),
+    ).toEqual({ a: { body: null, contextExtensions: { k: 'v' } }, b: null });
+  });
+
+  it('with what is not there to be told is refused', () => {
+    expect(httpConfig(extAuthz({ httpService, includePeerCertificate: true }))).toEqual([
+      expect.stringContaining('include_peer_certificate must be false'),
+    ]);
+  });
+});
+
+it('RBAC in shadow mode tells ext_authz what it would decide', () => {
+  const shadow = typed('http.rbac.v3.RBAC', {
+    shadowRules: {
+      action: 'DENY',
+      policies: { 'istio-ext-authz-a[0]': { permissions: [{ any: true }], principals: [{ any: true }] } },
+    },
+    shadowRulesStatPrefix: 'istio_ext_authz_',
+  });
+  expect(httpConfig(shadow)).toEqual({
+    policies: [{ name: 'istio-ext-authz-a', action: 'DENY', shadow: true, rules: [{}] }],
+    shadowMetadata: 'istio_ext_authz_',
   });
 });

@@ -1,6 +1,8 @@
 import {
+  addMetadata,
   CONTINUE,
   defineHttpFilter,
+  DYNAMIC_METADATA,
   VERIFIED_TOKENS,
   type FilterHost,
   type HostCounter,
@@ -73,6 +75,7 @@ export const authz: HttpFilter<AuthzFilterConfig, AuthzFilterConfig> = defineHtt
   phase: 'authz',
   requiresFor: (config) => (usesTokens(config) ? [VERIFIED_TOKENS] : []),
   effects: 'none',
+  provides: [DYNAMIC_METADATA],
   notes: {
     [NOTE_ALLOWED]: 'allowed by policy',
     [NOTE_DENIED]: 'denied by policy',
@@ -92,7 +95,25 @@ async function createAuthz(
     withCounts(host, compileAuthz(inForce, loadedRegexEngine())),
   );
   compiledOf(config);
-  return { requestHeaders: (stream, inForce) => judge(stream, compiledOf(inForce)) };
+  return {
+    requestHeaders(stream, inForce) {
+      const compiled = compiledOf(inForce);
+      if (inForce.shadowMetadata !== undefined) tellShadow(stream, compiled, inForce.shadowMetadata);
+      return judge(stream, compiled);
+    },
+  };
+}
+
+/** Namespace in which conditions written for Envoy look for decisions. */
+const METADATA = 'envoy.filters.http.rbac';
+
+function tellShadow(stream: HttpStream, compiled: Compiled, start: string): void {
+  const decision = compiled.decideShadow(stream);
+  const policy = decidedBy(decision);
+  addMetadata(stream, METADATA, {
+    [`${start}shadow_engine_result`]: isAllowed(decision) ? 'allowed' : 'denied',
+    ...(policy === NO_POLICY ? {} : { [`${start}shadow_effective_policy_id`]: nameOf(compiled, policy) }),
+  });
 }
 
 function judge(stream: HttpStream, compiled: Compiled): Verdict {

@@ -148,6 +148,47 @@ it('a policy that logs decides nothing, and is counted', async () => {
   expect(meter.value('tulle_filter_authz_logged_total', { policy: 'seen' })).toBe(1);
 });
 
+it('policies in shadow mode tell later filters what they would decide', async () => {
+  const shows = defineHttpFilter<object>({
+    apiVersion: 1,
+    id: 'tulle-filter-shows',
+    config: jsonSchema<object>({ type: 'object' }),
+    create: () => ({
+      requestHeaders(stream) {
+        stream.request.headers.set('x-known', JSON.stringify(stream.get(DYNAMIC_METADATA) ?? null));
+        return CONTINUE;
+      },
+    }),
+  });
+  const known = async (path: string) => {
+    const { upstreamRequests } = await runChain({
+      filters: [
+        authz({
+          shadowMetadata: 'x_',
+          policies: [
+            {
+              name: 'watch',
+              action: 'DENY',
+              shadow: true,
+              rules: [{ expression: { path: { kind: 'exact', value: '/a' } } }],
+            },
+          ],
+        }),
+        shows({}),
+      ],
+      request: { path },
+    });
+    return JSON.parse(upstreamRequests[0]?.header('x-known') ?? 'null') as unknown;
+  };
+  expect(await known('/a')).toEqual({
+    'envoy.filters.http.rbac': {
+      x_shadow_engine_result: 'denied',
+      x_shadow_effective_policy_id: 'watch',
+    },
+  });
+  expect(await known('/b')).toEqual({ 'envoy.filters.http.rbac': { x_shadow_engine_result: 'allowed' } });
+});
+
 describe('connections', () => {
   const connect = (expression: AuthzExpression, action: 'ALLOW' | 'DENY', run: Partial<ChainRun> = {}) =>
     runChain({

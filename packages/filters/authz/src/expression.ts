@@ -5,8 +5,8 @@ import {
   type HttpStream,
   type RequestHead,
 } from '@tulle/filter';
-import { compileCidrs, compileStringMatch, type CompileContext } from '@tulle/match';
-import type { AuthzExpression, AuthzMetadataTest, AuthzValueTest, ValueMatch } from '@tulle/model';
+import { compileCidrs, compileMetadataMatch, compileStringMatch, type CompileContext } from '@tulle/match';
+import type { AuthzExpression, ValueMatch } from '@tulle/model';
 
 /** A compiled expression. @param stream `undefined` for a connection that carries no requests */
 export type ExpressionTest = (connection: ConnectionInfo, stream: HttpStream | undefined) => boolean;
@@ -73,7 +73,8 @@ export function compileExpression(
     const networks = compileCidrs([expression.peer], context, `${path}/peer`);
     return (connection) => networks.has(connection.remoteAddress);
   }
-  return compileMetadata(expression.metadata, context, `${path}/metadata`);
+  const test = compileMetadataMatch(expression.metadata, context, `${path}/metadata`);
+  return (_connection, stream) => test(stream?.get(DYNAMIC_METADATA));
 }
 
 /** A field that is absent matches nothing, inverted or not; `present` alone asks for it. */
@@ -115,50 +116,4 @@ function joined(headers: Headers, name: string): string | undefined {
     value = value === undefined ? line : `${value}${name === 'cookie' ? '; ' : ','}${line}`;
   }
   return value;
-}
-
-/** What nobody has said is no value, which matches when inverted. */
-function compileMetadata(
-  { namespace, path: way, value, invert = false }: AuthzMetadataTest,
-  context: CompileContext,
-  path: string,
-): ExpressionTest {
-  const test = compileValue(value, context, `${path}/value`);
-  const full = [namespace, ...way];
-  return (_connection, stream) => test(within(stream?.get(DYNAMIC_METADATA), full)) !== invert;
-}
-
-function within(metadata: unknown, way: readonly string[]): unknown {
-  let value = metadata;
-  for (const name of way) {
-    // Names come from outside: the prototype has none of them.
-    if (typeof value !== 'object' || value === null || Array.isArray(value) || !Object.hasOwn(value, name))
-      return undefined;
-    value = (value as Readonly<Record<string, unknown>>)[name];
-  }
-  return value;
-}
-
-type ValueTest = (value: unknown) => boolean;
-
-function compileValue(test: AuthzValueTest, context: CompileContext, path: string): ValueTest {
-  if ('text' in test) {
-    const matches = compileStringMatch(test.text, context, `${path}/text`);
-    return (value) => typeof value === 'string' && matches(value);
-  }
-  if ('number' in test) {
-    const { number } = test;
-    if ('exact' in number) return (value) => value === number.exact;
-    // The end is not within (`DoubleRange`).
-    return (value) => typeof value === 'number' && value >= number.first && value < number.last;
-  }
-  if ('truth' in test) return (value) => value === test.truth;
-  if ('nothing' in test) return (value) => value === null;
-  if ('present' in test) return (value) => (value !== undefined) === test.present;
-  if ('element' in test) {
-    const matches = compileValue(test.element, context, `${path}/element`);
-    return (value) => Array.isArray(value) && value.some(matches);
-  }
-  const parts = test.anyOf.map((one, index) => compileValue(one, context, `${path}/anyOf/${index}`));
-  return (value) => parts.some((part) => part(value));
 }

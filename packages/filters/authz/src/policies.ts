@@ -43,6 +43,8 @@ export interface CompiledAuthz {
   readonly hasShadow: boolean;
   /** Policies that are counted and noted. */
   readonly logging: readonly CompiledPolicy[];
+  /** What the policies in shadow mode decide alone. */
+  decideShadow(stream: HttpStream): Decision;
   /** @param shadow whether to decide as if policies in shadow mode were enforced */
   decide(stream: HttpStream, shadow: boolean): Decision;
 }
@@ -74,6 +76,19 @@ export function compileAuthz(config: AuthzFilterConfig, regex: RegexEngine | und
     policies,
     hasShadow: policies.some((policy) => policy.shadow && !policy.log),
     logging: policies.filter((policy) => policy.log),
+    decideShadow(stream) {
+      let hasAllow = false;
+      for (const policy of policies) {
+        if (policy.log || !policy.shadow) continue;
+        if (!policy.deny) hasAllow = true;
+        else if (policy.matches(stream)) return policy.index << 1;
+      }
+      for (const policy of policies) {
+        if (policy.deny || policy.log || !policy.shadow) continue;
+        if (policy.matches(stream)) return (policy.index << 1) | 1;
+      }
+      return (NO_POLICY << 1) | (hasAllow ? 0 : 1);
+    },
     decide(stream, shadow) {
       let hasAllow = false;
       for (const policy of policies) {

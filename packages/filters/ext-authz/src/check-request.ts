@@ -1,4 +1,4 @@
-import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { create, type JsonObject, type MessageInitShape } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { Headers, HttpStream } from '@tulle/filter';
 import { isCarried, type NameTest } from './fields.ts';
@@ -12,7 +12,7 @@ import type { CheckInput } from './outcome.ts';
 /** The question about a request, as Envoy puts it. @param sent which headers are sent along */
 export function checkRequest(
   stream: HttpStream,
-  { body, contextExtensions }: CheckInput,
+  { body, contextExtensions, metadata }: CheckInput,
   sent: NameTest,
   nowEpochMs: number,
 ): CheckRequest {
@@ -43,6 +43,9 @@ export function checkRequest(
         },
       },
       contextExtensions: { ...contextExtensions },
+      ...(Object.keys(metadata).length === 0
+        ? {}
+        : { metadataContext: { filterMetadata: metadata as Record<string, JsonObject> } }),
       ...(connection.serverName === undefined ? {} : { tlsSession: { sni: connection.serverName } }),
     },
   });

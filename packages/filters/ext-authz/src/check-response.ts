@@ -13,13 +13,13 @@ const MAX_BODY_LENGTH = 65_536;
  * What an answer means. It must say OK or something else, and its parts must agree with that: an empty message, or one that
  * contradicts itself, is no answer.
  */
-export function readCheckResponse({ status, httpResponse }: CheckResponse): Outcome {
+export function readCheckResponse({ status, httpResponse, dynamicMetadata }: CheckResponse): Outcome {
   const { case: kind } = httpResponse;
   const allowed = status === undefined ? kind === 'okResponse' : status.code === 0;
   if (status === undefined && kind === undefined) return failed('invalid', 'the answer says nothing');
   if (allowed) {
     if (kind === 'deniedResponse') return failed('invalid', 'the answer has status OK and a refusal');
-    if (kind === undefined) return { kind: 'allowed', ...NO_EDITS };
+    if (kind === undefined) return { kind: 'allowed', ...NO_EDITS, metadata: dynamicMetadata };
     const { value } = httpResponse;
     const edits = headerEdits(value.headers, isEditable);
     const responseEdits = headerEdits(value.responseHeadersToAdd, isCarried);
@@ -30,6 +30,7 @@ export function readCheckResponse({ status, httpResponse }: CheckResponse): Outc
       edits,
       removeQuery: value.queryParametersToRemove,
       setQuery: value.queryParametersToSet.map((one) => [one.key, one.value] as const),
+      metadata: dynamicMetadata,
       responseEdits,
     };
   }

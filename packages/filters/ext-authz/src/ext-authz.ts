@@ -1,12 +1,15 @@
 import {
+  addMetadata,
   CONTINUE,
   defineHttpFilter,
+  DYNAMIC_METADATA,
   TulleError,
   type FilterHost,
   type HookResult,
   type HttpFilter,
   type HttpHooks,
   type HttpStream,
+  type MetadataValues,
   type MutableHeaders,
   type Verdict,
 } from '@tulle/filter';
@@ -17,10 +20,17 @@ import {
   type ExtAuthzFilterConfig,
   type ExtAuthzRouteConfig,
 } from '@tulle/model';
-import { jsonSchema } from '@tulle/schema';
+import {
+  CompileContext,
+  compileMetadataMatch,
+  loadedRegexEngine,
+  loadRegexEngine,
+  type MetadataTest,
+} from '@tulle/match';
+import { jsonSchema, perConfig } from '@tulle/schema';
 import type { CheckClient } from './check-client.ts';
 import { httpClient } from './http-client.ts';
-import { failed, type FailureReason, type HeaderEdit, type Outcome } from './outcome.ts';
+import { failed, type Allowed, type FailureReason, type HeaderEdit, type Outcome } from './outcome.ts';
 import { editQuery } from './query.ts';
 
 /** Decision notes (decision D10): allowed, denied (value: status), no answer (value: the reason's number). */
@@ -35,6 +45,8 @@ interface CheckState {
   /** Ends the check that is under way. */
   abandon: (() => void) | undefined;
   over: boolean;
+  /** Nobody is asked about it. */
+  unasked: boolean;
   responseEdits: readonly HeaderEdit[];
 }
 
@@ -52,9 +64,9 @@ export const extAuthz: HttpFilter<ExtAuthzFilterConfig, ExtAuthzRouteConfig, Che
   summary: 'Asks a service, over HTTP or gRPC, whether a request may pass.',
   config: jsonSchema<ExtAuthzFilterConfig>(extAuthzFilterSchema),
   routeConfig: jsonSchema<ExtAuthzRouteConfig>(extAuthzRouteSchema, { defaults: false }),
-  mergeRoute: (base, { body, contextExtensions }) => ({
+  mergeRoute: ({ body: ofChain, ...base }, { body = ofChain, contextExtensions }) => ({
     ...base,
-    ...(body === undefined ? {} : { body }),
+    ...(body === undefined || body === null ? {} : { body }),
     ...(contextExtensions === undefined
       ? {}
       : { contextExtensions: { ...base.contextExtensions, ...contextExtensions } }),
@@ -64,6 +76,7 @@ export const extAuthz: HttpFilter<ExtAuthzFilterConfig, ExtAuthzRouteConfig, Che
   // A stranger must not learn from 403 and 404 which paths exist.
   unrouted: true,
   effects: 'external',
+  provides: [DYNAMIC_METADATA],
   notes: {
     [NOTE_ALLOWED]: 'allowed',
     [NOTE_DENIED]: 'denied with status',
@@ -71,10 +84,11 @@ export const extAuthz: HttpFilter<ExtAuthzFilterConfig, ExtAuthzRouteConfig, Che
     [NOTE_FAILURE_ALLOWED]: 'check failed, allowed',
   },
   state: {
-    create: () => ({ abandon: undefined, over: false, responseEdits: NOTHING }),
+    create: () => ({ abandon: undefined, over: false, unasked: false, responseEdits: NOTHING }),
     reset(state) {
       state.abandon = undefined;
       state.over = false;
+      state.unasked = false;
       state.responseEdits = NOTHING;
     },
   },
@@ -96,6 +110,15 @@ async function createExtAuthz(
   config: ExtAuthzFilterConfig,
 ): Promise<HttpHooks<ExtAuthzFilterConfig, CheckState>> {
   const client = await clientFor(host, config);
+  const conditionOf = perConfig(({ when }: ExtAuthzFilterConfig): MetadataTest => {
+    if (when === undefined) return () => true;
+    const context = new CompileContext(loadedRegexEngine());
+    const test = compileMetadataMatch(when, context, '/when');
+    context.finish('conditions of external authorization');
+    return test;
+  });
+  if (JSON.stringify(config.when ?? null).includes('"regex"')) await loadRegexEngine();
+  conditionOf(config);
   const checks = (result: string): ReturnType<FilterHost['counter']> =>
     host.counter('ext_authz_checks_total', 'Checks by what came of them', { result });
   const [allowedCount, deniedCount] = [checks('allowed'), checks('denied')];
@@ -110,10 +133,23 @@ async function createExtAuthz(
 
   return {
     requestHeaders(stream, inForce, state): HookResult {
+      if (!isAsked(stream, inForce)) {
+        state.unasked = true;
+        stream.passRequestBody();
+        if (inForce.otherwise !== 'deny') return CONTINUE;
+        return stream.reply(
+          inForce.statusOnError ?? 403,
+          'TULLE_EXT_AUTHZ_DENIED',
+          undefined,
+          undefined,
+          'ext_authz_denied{disabled}',
+        );
+      }
       if (inForce.body !== undefined && stream.request.hasBody) return CONTINUE;
       return check(stream, inForce, state, undefined);
     },
-    requestData: (stream, inForce, state, bytes) => check(stream, inForce, state, bytes),
+    requestData: (stream, inForce, state, bytes) =>
+      state.unasked ? CONTINUE : check(stream, inForce, state, bytes),
     responseHeaders(stream, _inForce, state) {
       if (stream.response.origin === 'upstream') edit(stream.response.headers, state.responseEdits);
       return CONTINUE;
@@ -124,6 +160,12 @@ async function createExtAuthz(
     },
     dispose: () => client.close(),
   };
+
+  function isAsked(stream: HttpStream, inForce: ExtAuthzFilterConfig): boolean {
+    const { percent, when } = inForce;
+    if (percent !== undefined && percent < 100 && host.random() * 100 >= percent) return false;
+    return when === undefined || conditionOf(inForce)(stream.get(DYNAMIC_METADATA));
+  }
 
   function check(
     stream: HttpStream,
@@ -137,6 +179,7 @@ async function createExtAuthz(
     const running = client.check(stream, {
       body,
       contextExtensions: inForce.contextExtensions ?? {},
+      metadata: metadataOf(stream, inForce.metadataNamespaces),
       timeoutMs: inForce.timeoutMs ?? 200,
     });
     state.abandon = () => running.cancel();
@@ -167,6 +210,8 @@ async function createExtAuthz(
         if (outcome.removeQuery.length > 0 || outcome.setQuery.length > 0)
           request.query = editQuery(request.query, outcome.removeQuery, outcome.setQuery);
         state.responseEdits = outcome.responseEdits;
+        if (outcome.metadata !== undefined) addMetadata(stream, METADATA, outcome.metadata);
+        if (inForce.rematch === true && changes(outcome)) stream.rematch();
         return CONTINUE;
       }
       case 'denied':
@@ -181,6 +226,8 @@ async function createExtAuthz(
         if (inForce.failureMode === 'allow') {
           passedCount.add();
           dropClaimed(stream);
+          if (inForce.markFailureAllowed === true)
+            stream.request.headers.set('x-envoy-auth-failure-mode-allowed', 'true');
           stream.note(NOTE_FAILURE_ALLOWED, REASONS.indexOf(reason));
           return CONTINUE;
         }
@@ -215,6 +262,28 @@ async function createExtAuthz(
   }
 }
 
+/** Namespace in which conditions written for Envoy look for what the service said. */
+const METADATA = 'envoy.filters.http.ext_authz';
+
+function metadataOf(
+  stream: HttpStream,
+  namespaces: readonly string[] = NOTHING,
+): Readonly<Record<string, MetadataValues>> {
+  const known = namespaces.length === 0 ? undefined : stream.get(DYNAMIC_METADATA);
+  if (known === undefined) return {};
+  return Object.fromEntries(
+    namespaces.flatMap((name) => {
+      const values = Object.hasOwn(known, name) ? known[name] : undefined;
+      return values === undefined ? [] : [[name, values] as const];
+    }),
+  );
+}
+
+/** Whether an answer changes what routes look at. */
+function changes({ remove, edits, removeQuery, setQuery }: Allowed): boolean {
+  return remove.length + edits.length + removeQuery.length + setQuery.length > 0;
+}
+
 function edit(headers: MutableHeaders, edits: readonly HeaderEdit[]): void {
   for (const { name, value, how } of edits) {
     if (how === 'append') headers.append(name, value);
@@ -222,10 +291,17 @@ function edit(headers: MutableHeaders, edits: readonly HeaderEdit[]): void {
   }
 }
 
-async function clientFor(host: FilterHost, { service }: ExtAuthzFilterConfig): Promise<CheckClient> {
+async function clientFor(
+  host: FilterHost,
+  { service, withheldHeaders = [] }: ExtAuthzFilterConfig,
+): Promise<CheckClient> {
+  if ('grpcCluster' in service) {
+    const { clusterClient } = await import('./cluster-client.ts');
+    return clusterClient(host, service, withheldHeaders);
+  }
   if ('grpc' in service) {
     const { grpcClient } = await import('./grpc-client.ts');
-    return grpcClient(host, service);
+    return grpcClient(host, service, withheldHeaders);
   }
   const { url, cluster } = service.http;
   if (cluster === undefined && !isSafeUrl(url)) {
@@ -233,7 +309,7 @@ async function clientFor(host: FilterHost, { service }: ExtAuthzFilterConfig): P
     const message = `${JSON.stringify(url)} would let whoever is on the way decide who gets in; use https://, or name a cluster`;
     throw new TulleError('TULLE_CONFIG_INVALID', `${path} ${message}`, { issues: [{ path, message }] });
   }
-  return httpClient(host, service);
+  return httpClient(host, service, withheldHeaders);
 }
 
 function isSafeUrl(text: string): boolean {

@@ -13,6 +13,13 @@ export function compileNames(patterns: readonly string[]): NameTest {
   return (name) => exact.has(name) || starts.some((start) => name.startsWith(start));
 }
 
+/** Which headers a check over gRPC carries. @param listed `undefined` for all */
+export function compileSent(listed: readonly string[] | undefined, withheld: readonly string[]): NameTest {
+  const wanted = listed === undefined ? (): boolean => true : compileNames(listed);
+  const unwanted = compileNames(withheld);
+  return (name) => wanted(name) && !unwanted(name);
+}
+
 /** Fields of framing and of one hop: they belong to a connection, not to what is said over it (RFC 9110 §7.6.1). */
 const CONNECTION_FIELDS: ReadonlySet<string> = new Set([
   'connection',

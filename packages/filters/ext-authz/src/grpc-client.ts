@@ -13,7 +13,7 @@ import type { ExtAuthzGrpcService } from '@tulle/model';
 import type { CheckClient } from './check-client.ts';
 import { checkRequest } from './check-request.ts';
 import { readCheckResponse } from './check-response.ts';
-import { compileNames } from './fields.ts';
+import { compileSent } from './fields.ts';
 import {
   CheckRequestSchema,
   CheckResponseSchema,
@@ -30,7 +30,11 @@ const MAX_ANSWER_BYTES = 1_048_576;
 const RECONNECT = { 'grpc.initial_reconnect_backoff_ms': 100, 'grpc.max_reconnect_backoff_ms': 2_000 };
 
 /** Asks over gRPC, by grpc-js. Its module is loaded only where a configuration has such a service. */
-export function grpcClient(host: FilterHost, { grpc }: ExtAuthzGrpcService): CheckClient {
+export function grpcClient(
+  host: FilterHost,
+  { grpc }: ExtAuthzGrpcService,
+  withheldHeaders: readonly string[],
+): CheckClient {
   const { serverName } = grpc.tls ?? {};
   const client = new Client(grpc.target, credentialsOf(grpc), {
     ...RECONNECT,
@@ -40,7 +44,7 @@ export function grpcClient(host: FilterHost, { grpc }: ExtAuthzGrpcService): Che
     'grpc.service_config_disable_resolution': 1,
     ...(serverName === undefined ? {} : { 'grpc.ssl_target_name_override': serverName }),
   });
-  const sent = grpc.requestHeaders === undefined ? (): boolean => true : compileNames(grpc.requestHeaders);
+  const sent = compileSent(grpc.requestHeaders, withheldHeaders);
 
   return {
     check(stream, input): RunningCheck {

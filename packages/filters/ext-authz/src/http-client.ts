@@ -4,6 +4,7 @@ import {
   type FetchRequest,
   type FilterHost,
   type Headers,
+  type MetadataValues,
   type HttpStream,
 } from '@tulle/filter';
 import { EXT_AUTHZ_CLIENT_HEADERS, type ExtAuthzHttpService } from '@tulle/model';
@@ -37,11 +38,21 @@ const ALWAYS_SENT: readonly string[] = [
 const HEADERS_TO_REMOVE = 'x-envoy-auth-headers-to-remove';
 
 /** Asks over HTTP, the way that the engine's requests go. */
-export function httpClient(host: FilterHost, { http }: ExtAuthzHttpService): CheckClient {
-  const sent = compileNames([...ALWAYS_SENT, ...(http.requestHeaders ?? [])]);
+export function httpClient(
+  host: FilterHost,
+  { http }: ExtAuthzHttpService,
+  withheldHeaders: readonly string[],
+): CheckClient {
+  const always = http.onlyListed === true ? ['authorization'] : ALWAYS_SENT;
+  const listed = compileNames([...always, ...(http.requestHeaders ?? [])]);
+  const withheld = compileNames(withheldHeaders);
+  const added = (http.addedHeaders ?? []).map(({ name, value }) => ({ name: name.toLowerCase(), value }));
+  const sent: NameTest = (name) => listed(name) && !withheld(name) && !added.some((one) => one.name === name);
   const upstream = compileNames(http.upstreamHeaders ?? []);
   const client = compileNames(http.clientHeaders ?? EXT_AUTHZ_CLIENT_HEADERS);
   const success = compileNames(http.clientHeadersOnSuccess ?? []);
+  const appended = compileNames(http.upstreamHeadersAppended ?? []);
+  const known = compileNames(http.metadataHeaders ?? []);
   const base = new URL(http.url).pathname.replace(/\/$/, '');
 
   return {
@@ -55,13 +66,14 @@ export function httpClient(host: FilterHost, { http }: ExtAuthzHttpService): Che
 
   function describe(stream: HttpStream, { body, timeoutMs }: CheckInput): FetchRequest {
     const { request } = stream;
-    const appended = http.path !== 'fixed';
+    const behind = http.path !== 'fixed';
     const uri = request.query === undefined ? request.path : `${request.path}?${request.query}`;
     const headers: string[] = [];
     request.headers.forEach((name, value) => {
       if (sent(name) && isCarried(name)) headers.push(name, value);
     });
-    if (!appended)
+    for (const { name, value } of added) headers.push(name, value);
+    if (!behind)
       headers.push(
         'x-forwarded-method',
         request.method,
@@ -73,7 +85,7 @@ export function httpClient(host: FilterHost, { http }: ExtAuthzHttpService): Che
     return {
       url: http.url,
       ...(http.cluster === undefined ? {} : { cluster: http.cluster }),
-      ...(appended
+      ...(behind
         ? {
             method: request.method,
             authority: request.authority,
@@ -82,9 +94,7 @@ export function httpClient(host: FilterHost, { http }: ExtAuthzHttpService): Che
         : {}),
       headers,
       // Without a body a method that usually has one says that it has none.
-      ...(body !== undefined || (appended && HAVE_BODIES.has(request.method))
-        ? { body: body ?? NO_BODY }
-        : {}),
+      ...(body !== undefined || (behind && HAVE_BODIES.has(request.method)) ? { body: body ?? NO_BODY } : {}),
       timeoutMs,
       maxBodyBytes: MAX_ANSWER_BYTES,
     };
@@ -119,7 +129,14 @@ export function httpClient(host: FilterHost, { http }: ExtAuthzHttpService): Che
       kind: 'allowed',
       ...NO_EDITS,
       remove: removals(headers),
-      edits: edits(headers, (name) => upstream(name) && isEditable(name)),
+      edits: [
+        ...edits(headers, (name) => upstream(name) && isEditable(name)),
+        ...edits(headers, (name) => appended(name) && isEditable(name)).map((one): HeaderEdit => ({
+          ...one,
+          how: 'append',
+        })),
+      ],
+      metadata: knownOf(headers, known),
       responseEdits: edits(headers, (name) => success(name) && isCarried(name)),
     };
   }
@@ -131,6 +148,15 @@ export function httpClient(host: FilterHost, { http }: ExtAuthzHttpService): Che
       .map((name) => name.trim().toLowerCase())
       .filter((name) => name !== '' && isEditable(name));
   }
+}
+
+/** Values by name, of repeated lines the first. */
+function knownOf(headers: Headers, wanted: NameTest): MetadataValues | undefined {
+  const values = new Map<string, string>();
+  headers.forEach((name, value) => {
+    if (wanted(name) && !values.has(name)) values.set(name, value);
+  });
+  return values.size === 0 ? undefined : Object.fromEntries(values);
 }
 
 const HAVE_BODIES: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH']);

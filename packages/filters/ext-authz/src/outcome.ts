@@ -1,3 +1,5 @@
+import type { MetadataValues } from '@tulle/filter';
+
 /** An edit of a request's or response's headers; the name is lower case, both are valid. */
 export interface HeaderEdit {
   readonly name: string;
@@ -15,6 +17,8 @@ export interface Allowed {
   /** Query parameters, decoded. */
   readonly removeQuery: readonly string[];
   readonly setQuery: readonly (readonly [name: string, value: string])[];
+  /** What later filters may know. */
+  readonly metadata: MetadataValues | undefined;
   /** For the response. */
   readonly responseEdits: readonly HeaderEdit[];
 }
@@ -44,6 +48,8 @@ export type Outcome = Allowed | Denied | Failed;
 
 /** What is asked about, beside the stream itself. */
 export interface CheckInput {
+  /** What earlier filters found out and the service is told. */
+  readonly metadata: Readonly<Record<string, MetadataValues>>;
   readonly body: Uint8Array | undefined;
   readonly contextExtensions: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
@@ -66,5 +72,6 @@ export const NO_EDITS: Omit<Allowed, 'kind'> = Object.freeze({
   edits: [],
   removeQuery: [],
   setQuery: [],
+  metadata: undefined,
   responseEdits: [],
 });

@@ -67,6 +67,14 @@ const several = (items: JsonSchema): JsonSchema => ({ type: 'array', minItems: 1
 const port: JsonSchema = { type: 'integer', minimum: 0, maximum: 65_535 };
 const network: JsonSchema = { type: 'string', minLength: 1 };
 
+/** JSON Schema of {@link AuthzMetadataTest}, in a schema that has {@link authzExpressionDefs}. */
+export const authzMetadataTestSchema: JsonSchema = object(['namespace', 'path', 'value'], {
+  namespace: { type: 'string', minLength: 1 },
+  path: { type: 'array', minItems: 1, maxItems: 20, items: { type: 'string', minLength: 1 } },
+  value,
+  invert: { type: 'boolean', default: false },
+});
+
 /** Definitions that a schema with `{ $ref: '#/$defs/expression' }` has. */
 export const authzExpressionDefs: Readonly<Record<string, JsonSchema>> = {
   expression: {
@@ -89,15 +97,7 @@ export const authzExpressionDefs: Readonly<Record<string, JsonSchema>> = {
       one('serverName', stringMatchSchema),
       one('identity', stringMatchSchema),
       one('peer', network),
-      one(
-        'metadata',
-        object(['namespace', 'path', 'value'], {
-          namespace: { type: 'string', minLength: 1 },
-          path: { type: 'array', minItems: 1, maxItems: 20, items: { type: 'string', minLength: 1 } },
-          value,
-          invert: { type: 'boolean', default: false },
-        }),
-      ),
+      one('metadata', authzMetadataTestSchema),
     ],
   },
   value: {

@@ -14,6 +14,11 @@ export interface AuthzFilterConfig {
   readonly policies: readonly AuthzPolicy[];
   /** What happens where no ALLOW policy exists. Default `allow`; `deny` for the strict profile. */
   readonly defaultAction?: 'allow' | 'deny';
+  /**
+   * Tell later filters what the policies in shadow mode alone would have decided, under `envoy.filters.http.rbac` in
+   * `<this>shadow_effective_policy_id` and `<this>shadow_engine_result` (Envoy `shadow_rules_stat_prefix`). Absent: no.
+   */
+  readonly shadowMetadata?: string;
 }
 
 /** One policy. */
@@ -197,6 +202,11 @@ export const authzFilterSchema: JsonSchema = {
       enum: ['allow', 'deny'],
       default: 'allow',
       description: 'What happens where no ALLOW policy exists.',
+    },
+    shadowMetadata: {
+      type: 'string',
+      description:
+        'Start of the names under which later filters know what the policies in shadow mode alone decide.',
     },
     policies: {
       type: 'array',

@@ -1,3 +1,6 @@
+import type { HeaderValue } from '../route.ts';
+import { authzExpressionDefs, authzMetadataTestSchema, type AuthzMetadataTest } from './authz-expression.ts';
+import { headerValueSchema } from './headers.ts';
 import type { JsonSchema } from './json-schema.ts';
 
 /**
@@ -5,7 +8,7 @@ import type { JsonSchema } from './json-schema.ts';
  * time is refused, unless `failureMode` says otherwise.
  */
 export interface ExtAuthzFilterConfig {
-  readonly service: ExtAuthzHttpService | ExtAuthzGrpcService;
+  readonly service: ExtAuthzHttpService | ExtAuthzGrpcService | ExtAuthzClusterService;
   /** For one check, connection included. Default 200 (Envoy): longer waits are an outage of everything behind it. */
   readonly timeoutMs?: number;
   /** What becomes of a request when the service gives no answer that can be used. Default `deny`; `allow` is counted. */
@@ -16,6 +19,20 @@ export interface ExtAuthzFilterConfig {
   readonly body?: { readonly maxBytes: number };
   /** Given to the service with each check, e.g. which part of its policy applies. gRPC only. */
   readonly contextExtensions?: Readonly<Record<string, string>>;
+  /** Headers that are never sent along, whatever else is. Names, or a start and `*`. */
+  readonly withheldHeaders?: readonly string[];
+  /** Namespaces of what earlier filters found out that are told to the service. gRPC only. */
+  readonly metadataNamespaces?: readonly string[];
+  /** Only requests of which this is known are asked about (Envoy `filter_enabled_metadata`). */
+  readonly when?: AuthzMetadataTest;
+  /** Share of requests that are asked about, 0–100 (Envoy `filter_enabled`). Default 100. */
+  readonly percent?: number;
+  /** What becomes of those that are not asked about. Default `allow`; `deny` as on failure (Envoy `deny_at_disable`). */
+  readonly otherwise?: 'allow' | 'deny';
+  /** Tell the called service by `x-envoy-auth-failure-mode-allowed` that nobody was asked. Default false. */
+  readonly markFailureAllowed?: boolean;
+  /** Match the route again once the service has changed headers (Envoy `clear_route_cache`). Default false. */
+  readonly rematch?: boolean;
   /** Checks under way; further requests are refused as on failure. Default 1,024, as a cluster's requests. */
   readonly maxActiveChecks?: number;
 }
@@ -23,7 +40,8 @@ export interface ExtAuthzFilterConfig {
 /** What a route gives differently; absent fields are as in the base, and `contextExtensions` are merged. */
 export interface ExtAuthzRouteConfig {
   readonly contextExtensions?: Readonly<Record<string, string>>;
-  readonly body?: { readonly maxBytes: number };
+  /** `null`: the body is not read here. */
+  readonly body?: { readonly maxBytes: number } | null;
 }
 
 /** A service over HTTP: 2xx allows, 5xx is a failure, everything else is the refusal that the caller gets. */
@@ -40,8 +58,16 @@ export interface ExtAuthzHttpService {
     readonly path?: 'append' | 'fixed';
     /** Headers sent along beside `authorization`, `cookie`, and those that the proxy sets. Names, or a start and `*`. */
     readonly requestHeaders?: readonly string[];
+    /** Send nothing but `authorization` and `requestHeaders`, as Envoy does. Default false. */
+    readonly onlyListed?: boolean;
+    /** Sent with each check, in place of the caller's. */
+    readonly addedHeaders?: readonly HeaderValue[];
     /** Headers of an allowing answer that the called service gets, in place of the caller's. Default none. */
     readonly upstreamHeaders?: readonly string[];
+    /** The same, beside the caller's. Default none. */
+    readonly upstreamHeadersAppended?: readonly string[];
+    /** Headers of an allowing answer that later filters know, under `envoy.filters.http.ext_authz`. Default none. */
+    readonly metadataHeaders?: readonly string[];
     /** Headers of a refusal that the caller gets. Default {@link EXT_AUTHZ_CLIENT_HEADERS}. */
     readonly clientHeaders?: readonly string[];
     /** Headers of an allowing answer that are added to the response. Default none. */
@@ -66,6 +92,18 @@ export interface ExtAuthzGrpcService {
     };
     /** The way to the service is trusted: whoever is on it decides who gets in. */
     readonly plaintext?: boolean;
+    /** Headers sent along. Default: all. Names, or a start and `*`. */
+    readonly requestHeaders?: readonly string[];
+  };
+}
+
+/** The same at a cluster of the configuration, the way that requests go (Envoy `GrpcService.envoy_grpc`). */
+export interface ExtAuthzClusterService {
+  readonly grpcCluster: {
+    /** Speaks HTTP/2. */
+    readonly cluster: string;
+    /** `:authority` of checks. Default the cluster's name. */
+    readonly authority?: string;
     /** Headers sent along. Default: all. Names, or a start and `*`. */
     readonly requestHeaders?: readonly string[];
   };
@@ -137,7 +175,20 @@ const http: JsonSchema = object(
         "append: the request's own method, host and path, behind the URL's. fixed: GET of the URL.",
     },
     requestHeaders: names('Headers sent along beside authorization, cookie and the proxy’s own.'),
+    onlyListed: {
+      type: 'boolean',
+      default: false,
+      description: 'Send nothing but authorization and requestHeaders, as Envoy does.',
+    },
+    addedHeaders: {
+      type: 'array',
+      maxItems: 100,
+      items: headerValueSchema,
+      description: 'Sent with each check, in place of the caller’s.',
+    },
     upstreamHeaders: names('Headers of an allowing answer that the called service gets.'),
+    upstreamHeadersAppended: names('The same, beside the caller’s.'),
+    metadataHeaders: names('Headers of an allowing answer that later filters know.'),
     clientHeaders: {
       ...names('Headers of a refusal that the caller gets.'),
       default: EXT_AUTHZ_CLIENT_HEADERS,
@@ -171,6 +222,16 @@ const grpc: JsonSchema = object(
   ['target'],
 );
 
+const grpcCluster: JsonSchema = object(
+  'A service that speaks envoy.service.auth.v3.Authorization, at a cluster.',
+  {
+    cluster: text('Cluster that is asked; it speaks HTTP/2.'),
+    authority: text(':authority of checks. Default the cluster’s name.'),
+    requestHeaders: names('Headers sent along. Default: all.'),
+  },
+  ['cluster'],
+);
+
 /** JSON Schema of {@link ExtAuthzFilterConfig}. */
 export const extAuthzFilterSchema: JsonSchema = {
   type: 'object',
@@ -179,7 +240,11 @@ export const extAuthzFilterSchema: JsonSchema = {
   properties: {
     service: {
       description: 'Who is asked.',
-      anyOf: [object('Over HTTP.', { http }, ['http']), object('Over gRPC.', { grpc }, ['grpc'])],
+      anyOf: [
+        object('Over HTTP.', { http }, ['http']),
+        object('Over gRPC.', { grpc }, ['grpc']),
+        object('Over gRPC, at a cluster.', { grpcCluster }, ['grpcCluster']),
+      ],
     },
     timeoutMs: {
       type: 'integer',
@@ -202,6 +267,39 @@ export const extAuthzFilterSchema: JsonSchema = {
     },
     body,
     contextExtensions,
+    withheldHeaders: names('Headers that are never sent along, whatever else is.'),
+    metadataNamespaces: {
+      type: 'array',
+      maxItems: 100,
+      items: text('Namespace.'),
+      description: 'What earlier filters found out that is told to the service (gRPC).',
+    },
+    when: {
+      ...authzMetadataTestSchema,
+      description: 'Only requests of which this is known are asked about.',
+    },
+    percent: {
+      type: 'number',
+      minimum: 0,
+      maximum: 100,
+      default: 100,
+      description: 'Share of requests that are asked about.',
+    },
+    otherwise: {
+      enum: ['allow', 'deny'],
+      default: 'allow',
+      description: 'What becomes of those that are not asked about.',
+    },
+    markFailureAllowed: {
+      type: 'boolean',
+      default: false,
+      description: 'Tell the called service by x-envoy-auth-failure-mode-allowed that nobody was asked.',
+    },
+    rematch: {
+      type: 'boolean',
+      default: false,
+      description: 'Match the route again once the service has changed headers.',
+    },
     maxActiveChecks: {
       type: 'integer',
       minimum: 1,
@@ -210,11 +308,15 @@ export const extAuthzFilterSchema: JsonSchema = {
       description: 'Checks under way; further requests are treated as on failure.',
     },
   },
+  $defs: authzExpressionDefs,
 };
 
 /** JSON Schema of {@link ExtAuthzRouteConfig}. */
 export const extAuthzRouteSchema: JsonSchema = {
   type: 'object',
   additionalProperties: false,
-  properties: { contextExtensions, body },
+  properties: {
+    contextExtensions,
+    body: { anyOf: [body, { type: 'null' }], description: 'The body; null: it is not read here.' },
+  },
 };

@@ -15,7 +15,8 @@ const headerName: JsonSchema = {
   pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$",
   description: 'Field name.',
 };
-const headerValue: JsonSchema = {
+/** JSON Schema of a `HeaderValue`. */
+export const headerValueSchema: JsonSchema = {
   type: 'object',
   additionalProperties: false,
   required: ['name', 'value'],
@@ -30,8 +31,8 @@ export const headerEditsSchema: JsonSchema = {
   type: 'object',
   additionalProperties: false,
   properties: {
-    set: { type: 'array', items: headerValue, description: 'Replaces every line of the name.' },
-    add: { type: 'array', items: headerValue, description: 'Adds a line.' },
+    set: { type: 'array', items: headerValueSchema, description: 'Replaces every line of the name.' },
+    add: { type: 'array', items: headerValueSchema, description: 'Adds a line.' },
     remove: { type: 'array', items: headerName, description: 'Removes every line of the name.' },
   },
 };

@@ -183,7 +183,10 @@ const httpService = object<ExtAuthzFilterConfig['service']>({
     {
       requestHeaders: listed,
       upstreamHeaders: listed,
-      clientHeaders: names,
+      clientHeaders: fc.oneof(
+        names.map((list) => [...list, 'www-authenticate', 'location']),
+        fc.constant(['*']),
+      ),
       clientHeadersOnSuccess: listed,
     },
   ),

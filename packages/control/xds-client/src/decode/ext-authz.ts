@@ -1,4 +1,5 @@
 import type {
+  ExtAuthzClusterService,
   ExtAuthzFilterConfig,
   ExtAuthzGrpcService,
   ExtAuthzHttpService,
@@ -14,7 +15,9 @@ import type {
   HttpService,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/ext_authz/v3/ext_authz';
 import type { ListStringMatcher } from '@tulle/xds-proto/envoy/type/matcher/v3/string';
+import { decodeMetadataMatch } from './authz/expression.ts';
 import type { DecodeContext } from './context.ts';
+import { percentOf } from './percent.ts';
 import { filled, milliseconds, present } from './values.ts';
 
 export function decodeExtAuthz(
@@ -25,6 +28,13 @@ export function decodeExtAuthz(
   const { services, statusOnError } = message;
   if (message.transportApiVersion !== ApiVersion.V3)
     context.refuse(`${path}.transport_api_version`, 'must be V3');
+  if (message.includePeerCertificate)
+    context.refuse(
+      `${path}.include_peer_certificate`,
+      'must be false; the peer is told by its proven id alone',
+    );
+  if (message.enableDynamicMetadataIngestion === false)
+    context.refuse(`${path}.enable_dynamic_metadata_ingestion`, 'must be true');
   let service: ExtAuthzFilterConfig['service'] = { grpc: { target: '' } };
   let timeoutMs: number | undefined;
   if (services.case === 'httpService') {
@@ -45,6 +55,17 @@ export function decodeExtAuthz(
     failureMode: message.failureModeAllow ? ('allow' as const) : undefined,
     statusOnError: status === 0 ? undefined : status,
     body: decodeBuffer(context, message.withRequestBody, `${path}.with_request_body`),
+    withheldHeaders: filled(
+      decodeNames(context, message.disallowedHeaders, `${path}.disallowed_headers`) ?? [],
+    ),
+    metadataNamespaces: filled(message.metadataContextNamespaces),
+    when:
+      message.filterEnabledMetadata &&
+      decodeMetadataMatch(context, message.filterEnabledMetadata, `${path}.filter_enabled_metadata`),
+    percent: message.filterEnabled && percentOf(message.filterEnabled.defaultValue),
+    otherwise: message.denyAtDisable?.defaultValue === true ? ('deny' as const) : undefined,
+    markFailureAllowed: message.failureModeAllowHeaderAdd ? true : undefined,
+    rematch: message.clearRouteCache ? true : undefined,
   });
 }
 
@@ -59,10 +80,14 @@ export function decodeExtAuthzRoute(
     context.refuse(path, 'says nothing: give disabled or check_settings');
     return {};
   }
-  const { contextExtensions, withRequestBody } = override.value;
+  const { contextExtensions, withRequestBody, disableRequestBodyBuffering } = override.value;
+  if (withRequestBody && disableRequestBodyBuffering)
+    context.refuse(`${path}.check_settings`, 'has with_request_body and disable_request_body_buffering');
   return present({
     contextExtensions: Object.keys(contextExtensions).length === 0 ? undefined : contextExtensions,
-    body: decodeBuffer(context, withRequestBody, `${path}.check_settings.with_request_body`),
+    body: disableRequestBodyBuffering
+      ? null
+      : decodeBuffer(context, withRequestBody, `${path}.check_settings.with_request_body`),
   });
 }
 
@@ -79,7 +104,7 @@ function decodeBuffer(
 
 function decodeHttp(
   context: DecodeContext,
-  { serverUri, pathPrefix, authorizationResponse: response }: HttpService,
+  { serverUri, pathPrefix, authorizationRequest: request, authorizationResponse: response }: HttpService,
   allowedHeaders: ListStringMatcher | undefined,
   path: string,
 ): ExtAuthzHttpService {
@@ -89,23 +114,43 @@ function decodeHttp(
   if (origin === undefined)
     context.refuse(`${here}.server_uri.uri`, 'must begin with http:// or https:// and a host');
   if (httpUpstreamType?.case !== 'cluster') context.refuse(`${here}.server_uri.cluster`, 'is missing');
-  const [cookie, ...requestHeaders] = decodeNames(context, allowedHeaders, `${path}.allowed_headers`) ?? [];
-  if (cookie !== 'cookie')
-    context.refuse(`${path}.allowed_headers`, 'must begin with cookie, which this proxy always sends');
-  if (!response?.allowedClientHeaders)
-    context.refuse(
-      `${here}.authorization_response.allowed_client_headers`,
-      'is missing, which means every header; this proxy gives on what is listed',
-    );
+  const allowed =
+    decodeNames(context, allowedHeaders, `${path}.allowed_headers`) ??
+    decodeNames(context, request?.allowedHeaders, `${here}.authorization_request.allowed_headers`) ??
+    [];
+  // Tulle's own list begins with what it sends beside it.
+  const own = allowed[0] === 'cookie';
   const list = (matcher: ListStringMatcher | undefined, field: string): readonly string[] | undefined =>
     decodeNames(context, matcher, `${here}.authorization_response.${field}`);
   return {
     http: present({
       url: `${origin ?? ''}${pathPrefix}`,
       cluster: httpUpstreamType?.case === 'cluster' ? httpUpstreamType.value : '',
-      requestHeaders: filled(requestHeaders),
+      requestHeaders: filled(own ? allowed.slice(1) : allowed),
+      onlyListed: own ? undefined : true,
+      addedHeaders: filled(
+        (request?.headersToAdd ?? []).map((header) => ({
+          name: header.key,
+          value: header.rawValue.length > 0 ? Buffer.from(header.rawValue).toString('latin1') : header.value,
+        })),
+      ),
       upstreamHeaders: filled(list(response?.allowedUpstreamHeaders, 'allowed_upstream_headers') ?? []),
-      clientHeaders: list(response?.allowedClientHeaders, 'allowed_client_headers'),
+      upstreamHeadersAppended: filled(
+        list(response?.allowedUpstreamHeadersToAppend, 'allowed_upstream_headers_to_append') ?? [],
+      ),
+      metadataHeaders: filled(
+        list(response?.dynamicMetadataFromHeaders, 'dynamic_metadata_from_headers') ?? [],
+      ),
+      // Without a list every header, and with one these two in any case.
+      clientHeaders: response?.allowedClientHeaders
+        ? [
+            ...new Set([
+              ...(list(response.allowedClientHeaders, 'allowed_client_headers') ?? []),
+              'www-authenticate',
+              'location',
+            ]),
+          ]
+        : ['*'],
       clientHeadersOnSuccess: filled(
         list(response?.allowedClientHeadersOnSuccess, 'allowed_client_headers_on_success') ?? [],
       ),
@@ -118,9 +163,15 @@ function decodeGrpc(
   { targetSpecifier }: GrpcService,
   allowedHeaders: ListStringMatcher | undefined,
   path: string,
-): ExtAuthzGrpcService {
-  if (targetSpecifier.case !== 'googleGrpc') {
-    context.refuse(`${path}.grpc_service`, 'must be google_grpc, which names a target');
+): ExtAuthzGrpcService | ExtAuthzClusterService {
+  const requestHeaders = decodeNames(context, allowedHeaders, `${path}.allowed_headers`);
+  if (targetSpecifier.case === 'envoyGrpc') {
+    const { clusterName: cluster, authority } = targetSpecifier.value;
+    if (cluster === '') context.refuse(`${path}.grpc_service.envoy_grpc.cluster_name`, 'is missing');
+    return { grpcCluster: present({ cluster, authority: authority || undefined, requestHeaders }) };
+  }
+  if (targetSpecifier.case === undefined) {
+    context.refuse(`${path}.grpc_service`, 'names nobody: give envoy_grpc or google_grpc');
     return { grpc: { target: '' } };
   }
   const { targetUri, channelCredentials } = targetSpecifier.value;
@@ -144,7 +195,7 @@ function decodeGrpc(
           keyFile: file(ssl.privateKey, 'private_key'),
         }),
       plaintext: ssl ? undefined : true,
-      requestHeaders: decodeNames(context, allowedHeaders, `${path}.allowed_headers`),
+      requestHeaders,
     }),
   };
 }

@@ -169,7 +169,22 @@ export const HONOURED_OF_FILTERS: Readonly<Record<string, readonly string[]>> = 
     'status_on_error',
     'stat_prefix',
     'allowed_headers',
+    'disallowed_headers',
+    'failure_mode_allow_header_add',
+    'clear_route_cache',
+    // What a service says is always validated.
+    'validate_mutations',
+    'metadata_context_namespaces',
+    'filter_enabled',
+    'filter_enabled_metadata',
+    'deny_at_disable',
+    'include_peer_certificate',
+    // The server name is always told.
+    'include_tls_session',
+    'charge_cluster_response_stats',
+    'enable_dynamic_metadata_ingestion',
   ],
+  'envoy.extensions.filters.http.ext_authz.v3.AuthorizationRequest': ['allowed_headers', 'headers_to_add'],
   // How the body is written into a check over gRPC is the client's own affair.
   'envoy.extensions.filters.http.ext_authz.v3.BufferSettings': [
     'max_request_bytes',
@@ -179,15 +194,22 @@ export const HONOURED_OF_FILTERS: Readonly<Record<string, readonly string[]>> = 
   'envoy.extensions.filters.http.ext_authz.v3.HttpService': [
     'server_uri',
     'path_prefix',
+    'authorization_request',
     'authorization_response',
   ],
   'envoy.extensions.filters.http.ext_authz.v3.AuthorizationResponse': [
     'allowed_upstream_headers',
+    'allowed_upstream_headers_to_append',
+    'dynamic_metadata_from_headers',
     'allowed_client_headers',
     'allowed_client_headers_on_success',
   ],
   'envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute': ['disabled', 'check_settings'],
-  'envoy.extensions.filters.http.ext_authz.v3.CheckSettings': ['context_extensions', 'with_request_body'],
+  'envoy.extensions.filters.http.ext_authz.v3.CheckSettings': [
+    'context_extensions',
+    'with_request_body',
+    'disable_request_body_buffering',
+  ],
   'envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication': [
     'providers',
     'rules',
@@ -246,7 +268,6 @@ export const HONOURED_OF_FILTERS: Readonly<Record<string, readonly string[]>> = 
   'envoy.extensions.filters.http.jwt_authn.v3.JwtRequirementAndList': ['requirements'],
   'envoy.extensions.filters.http.jwt_authn.v3.ProviderWithAudiences': ['provider_name', 'audiences'],
   'envoy.config.core.v3.HttpUri': ['uri', 'cluster', 'timeout'],
-  'envoy.config.core.v3.GrpcService.EnvoyGrpc': ['cluster_name', 'authority'],
   'envoy.extensions.filters.http.ratelimit.v3.RateLimit': [
     'domain',
     'stage',

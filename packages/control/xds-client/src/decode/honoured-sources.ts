@@ -23,5 +23,5 @@ export const HONOURED_OF_SOURCES: Readonly<Record<string, readonly string[]>> = 
     'cluster_names',
   ],
   'envoy.config.core.v3.RateLimitSettings': ['max_tokens', 'fill_rate'],
-  'envoy.config.core.v3.GrpcService.EnvoyGrpc': ['cluster_name'],
+  'envoy.config.core.v3.GrpcService.EnvoyGrpc': ['cluster_name', 'authority'],
 };

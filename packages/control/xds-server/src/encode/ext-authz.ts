@@ -64,6 +64,7 @@ function buffer(body: unknown): Fields<typeof BufferSettingsSchema> {
   return { maxRequestBytes: body['maxBytes'], packAsBytes: true };
 }
 
+type AuthorizationResponseFields = NonNullable<Fields<typeof HttpServiceSchema>['authorizationResponse']>;
 type Service = Pick<Fields<typeof ExtAuthzSchema>, 'services' | 'allowedHeaders'>;
 
 function overHttp(http: unknown, timeoutMs: number): Service {
@@ -90,7 +91,7 @@ function overHttp(http: unknown, timeoutMs: number): Service {
     authorizationResponse: {
       ...(isSome(http['upstreamHeaders']) && { allowedUpstreamHeaders: names(http['upstreamHeaders']) }),
       // Without a list Envoy gives everything on.
-      allowedClientHeaders: names(http['clientHeaders'] ?? EXT_AUTHZ_CLIENT_HEADERS),
+      ...clientHeaders(http['clientHeaders'] ?? EXT_AUTHZ_CLIENT_HEADERS),
       ...(isSome(http['clientHeadersOnSuccess']) && {
         allowedClientHeadersOnSuccess: names(http['clientHeadersOnSuccess']),
       }),
@@ -103,6 +104,14 @@ function overHttp(http: unknown, timeoutMs: number): Service {
     // Envoy always sends authorization; Tulle cookies too.
     allowedHeaders: names(['cookie', ...(requestHeaders as unknown[])]),
   };
+}
+
+/** With a list, Envoy gives on these two in any case; without one, everything. */
+function clientHeaders(list: unknown): Pick<AuthorizationResponseFields, 'allowedClientHeaders'> {
+  need(Array.isArray(list));
+  if (list.length === 1 && list[0] === '*') return {};
+  need(['www-authenticate', 'location'].every((name) => list.includes(name)));
+  return { allowedClientHeaders: names(list) };
 }
 
 function overGrpc(grpc: unknown, timeoutMs: number): Service {

@@ -1,5 +1,5 @@
 import { isMessage } from '@bufbuild/protobuf';
-import type { AuthzExpression, AuthzValueTest } from '@tulle/model';
+import type { AuthzExpression, AuthzMetadataTest, AuthzValueTest } from '@tulle/model';
 import type { TypedExtensionConfig } from '@tulle/xds-proto/envoy/config/core/v3/extension';
 import type { Permission, Policy, Principal } from '@tulle/xds-proto/envoy/config/rbac/v3/rbac';
 import { UriTemplateMatchConfigSchema } from '@tulle/xds-proto/envoy/extensions/path/match/uri_template/v3/uri_template_match';
@@ -14,7 +14,11 @@ import { uriTemplatePattern } from './uri-template.ts';
 const NOBODY: AuthzExpression = { not: { any: true } };
 
 /** Filters that write what a `metadata` matcher reads: a condition on others could never hold. */
-const WRITERS: readonly string[] = ['envoy.filters.http.jwt_authn', 'envoy.filters.http.ext_authz'];
+const WRITERS: readonly string[] = [
+  'envoy.filters.http.jwt_authn',
+  'envoy.filters.http.ext_authz',
+  'envoy.filters.http.rbac',
+];
 
 /** A policy as it stands: one of its permissions and one of its principals. */
 export function decodePolicyExpression(
@@ -150,20 +154,26 @@ function templateOf(
 }
 
 function metadata(context: DecodeContext, matcher: MetadataMatcher, path: string): AuthzExpression {
+  return { metadata: decodeMetadataMatch(context, matcher, path) };
+}
+
+export function decodeMetadataMatch(
+  context: DecodeContext,
+  matcher: MetadataMatcher,
+  path: string,
+): AuthzMetadataTest {
   const keys = matcher.path.map(({ segment }) => (segment.case === 'key' ? segment.value : ''));
   if (!WRITERS.includes(matcher.filter))
     context.refuse(
       `${path}.filter`,
-      `must be ${WRITERS.join(' or ')}, since no other filter here writes metadata, but is ${JSON.stringify(matcher.filter)}`,
+      `must be one of ${WRITERS.join(', ')}, since no other filter here writes metadata, but is ${JSON.stringify(matcher.filter)}`,
     );
   if (keys.length === 0 || keys.includes('')) context.refuse(`${path}.path`, 'must name keys');
   return {
-    metadata: {
-      namespace: matcher.filter,
-      path: keys,
-      value: valueOf(context, matcher.value, `${path}.value`),
-      ...(matcher.invert && { invert: true }),
-    },
+    namespace: matcher.filter,
+    path: keys,
+    value: valueOf(context, matcher.value, `${path}.value`),
+    ...(matcher.invert && { invert: true }),
   };
 }
 

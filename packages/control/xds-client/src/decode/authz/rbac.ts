@@ -23,13 +23,19 @@ export function decodeAuthz(context: DecodeContext, rbac: RBAC, path: string): A
   return present({
     policies: sorted([...inForce, ...shadow]),
     defaultAction: allowsNobody ? ('deny' as const) : undefined,
+    shadowMetadata: rbac.shadowRules && (rbac.shadowRulesStatPrefix || undefined),
   });
 }
 
 /** What two of Envoy's filters in a row say together: who is denied, then who is allowed. */
 export function joinAuthz(deny: AuthzFilterConfig, allow: AuthzFilterConfig): AuthzFilterConfig {
   const { defaultAction } = allow;
-  return present({ policies: sorted([...deny.policies, ...allow.policies]), defaultAction });
+  const shadowMetadata = deny.shadowMetadata ?? allow.shadowMetadata;
+  return present({
+    policies: sorted([...deny.policies, ...allow.policies]),
+    defaultAction,
+    shadowMetadata,
+  });
 }
 
 function sorted(policies: readonly AuthzPolicy[]): AuthzPolicy[] {

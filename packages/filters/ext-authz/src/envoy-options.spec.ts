@@ -1,0 +1,300 @@
+import { create, fromBinary, toBinary, type MessageInitShape } from '@bufbuild/protobuf';
+import { addMetadata, CONTINUE, defineHttpFilter, DYNAMIC_METADATA } from '@tulle/filter';
+import type { ExtAuthzFilterConfig, ExtAuthzHttpService, FilterConfigs } from '@tulle/model';
+import { jsonSchema } from '@tulle/schema';
+import {
+  fakeClock,
+  http2Upstream,
+  memoryNetwork,
+  runChain,
+  testProxy,
+  type ChainRun,
+  type TestProxy,
+  type Upstream,
+} from '@tulle/testkit';
+import { afterEach, describe, expect, it } from 'vitest';
+import {
+  CheckRequestSchema,
+  CheckResponseSchema,
+  type CheckRequest,
+} from './gen/envoy/service/auth/v3/external_auth_pb.js';
+import { extAuthz } from './index.ts';
+
+const AUTH = '127.0.0.1:9001';
+
+/** Says something before the service is asked. */
+const says = defineHttpFilter<object>({
+  apiVersion: 1,
+  id: 'tulle-filter-says',
+  config: jsonSchema<object>({ type: 'object' }),
+  create: () => ({
+    requestHeaders(stream) {
+      addMetadata(stream, 'n', { policy: 'ext-authz-1', other: 1 });
+      return CONTINUE;
+    },
+  }),
+});
+/** Shows what is known of a request afterwards. */
+const shows = defineHttpFilter<object>({
+  apiVersion: 1,
+  id: 'tulle-filter-shows',
+  config: jsonSchema<object>({ type: 'object' }),
+  create: () => ({
+    requestHeaders(stream) {
+      stream.request.headers.set('x-known', JSON.stringify(stream.get(DYNAMIC_METADATA) ?? null));
+      return CONTINUE;
+    },
+  }),
+});
+
+async function ask(
+  answer: Upstream['answer'],
+  config: Partial<ExtAuthzFilterConfig>,
+  http: Partial<ExtAuthzHttpService['http']> = {},
+  run: Partial<ChainRun> = {},
+) {
+  const service = { http: { url: `http://${AUTH}/`, ...http } };
+  const result = await runChain({
+    filters: [says({}), extAuthz({ service, ...config }, { name: 'ext-authz' }), shows({})],
+    services: { [AUTH]: answer },
+    ...run,
+  });
+  return {
+    status: result.response?.status,
+    checks: result.serviceRequests[AUTH] ?? [],
+    sent: result.upstreamRequests[0],
+    response: result.response,
+  };
+}
+
+describe('a service over HTTP', () => {
+  it('gets what is listed and nothing else where that is asked for, and what is added', async () => {
+    const request = {
+      headers: { authorization: 'a', cookie: 'b', 'x-user': 'ann', 'x-secret': 's', 'x-env': 'mine' },
+    };
+    const { checks } = await ask(
+      () => ({}),
+      { withheldHeaders: ['x-s*'] },
+      { onlyListed: true, requestHeaders: ['x-*'], addedHeaders: [{ name: 'X-Env', value: 'prod' }] },
+      { request },
+    );
+    const [check] = checks;
+    expect(check?.header('authorization')).toBe('a');
+    expect(check?.header('x-user')).toBe('ann');
+    expect(check?.headerAll('x-env')).toEqual(['prod']);
+    for (const name of ['cookie', 'x-secret']) expect(check?.header(name), name).toBeUndefined();
+  });
+
+  it('adds headers beside those of the caller, and says what later filters know', async () => {
+    const { sent } = await ask(
+      () => ({ headers: { 'x-group': 'ops', 'x-tier': 'gold' } }),
+      {},
+      { upstreamHeadersAppended: ['x-group'], metadataHeaders: ['x-tier'] },
+      { request: { headers: { 'x-group': 'dev' } } },
+    );
+    expect(sent?.headerAll('x-group')).toEqual(['dev', 'ops']);
+    expect(JSON.parse(sent?.header('x-known') ?? 'null')).toMatchObject({
+      'envoy.filters.http.ext_authz': { 'x-tier': 'gold' },
+    });
+  });
+
+  it('is asked about those requests alone of which something is known', async () => {
+    const when = (value: string) => ({
+      namespace: 'n',
+      path: ['policy'],
+      value: { text: { kind: 'prefix' as const, value } },
+    });
+    const refuse = () => ({ status: 403 });
+    expect((await ask(refuse, { when: when('ext-authz-') })).status).toBe(403);
+    const other = await ask(refuse, { when: when('other') });
+    expect([other.status, other.checks.length]).toEqual([200, 0]);
+    expect((await ask(refuse, { when: when('other'), otherwise: 'deny', statusOnError: 401 })).status).toBe(
+      401,
+    );
+  });
+
+  it('is asked about a share of the requests, whose bodies alone are collected', async () => {
+    const run = { request: { method: 'POST', body: '12345' }, random: () => 0.5 };
+    const config = { body: { maxBytes: 3 } };
+    const left = await ask(() => ({}), { ...config, percent: 50 }, {}, run);
+    expect([left.status, left.sent?.body, left.checks.length]).toEqual([200, '12345', 0]);
+    expect((await ask(() => ({}), { ...config, percent: 51 }, {}, run)).status).toBe(413);
+  });
+
+  it('whose failure lets requests pass is told of where that is asked for', async () => {
+    const { sent } = await ask(() => ({ status: 500 }), { failureMode: 'allow', markFailureAllowed: true });
+    expect(sent?.header('x-envoy-auth-failure-mode-allowed')).toBe('true');
+  });
+
+  it('changes the route where that is asked for', async () => {
+    const routes = (['other', 'service'] as const).map((name) => ({
+      name,
+      match: {
+        path: { kind: 'prefix' as const, value: '/' },
+        ...(name === 'other' && { headers: [{ name: 'x-to', match: { kind: 'present' as const } }] }),
+      },
+      action: { kind: 'direct' as const, status: name === 'other' ? 210 : 211 },
+    }));
+    const answer = () => ({ headers: { 'x-to': 'other' } });
+    const at = async (rematch: boolean) =>
+      (await ask(answer, { rematch }, { upstreamHeaders: ['x-to'] }, { routes })).status;
+    expect([await at(false), await at(true)]).toEqual([211, 210]);
+  });
+
+  it('is not given the body on a route that says so', async () => {
+    const run = {
+      request: { method: 'POST', body: '12345' },
+      filterConfigs: { 'ext-authz': { body: null } } as FilterConfigs,
+    };
+    const { status, checks } = await ask(() => ({}), { body: { maxBytes: 3 } }, {}, run);
+    expect([status, checks[0]?.body]).toEqual([200, '']);
+  });
+});
+
+describe('a cluster over gRPC', () => {
+  const running: TestProxy[] = [];
+  afterEach(async () => {
+    for (const one of running.splice(0)) await one.stop();
+  });
+
+  async function proxyWith(
+    answer: (request: CheckRequest) => MessageInitShape<typeof CheckResponseSchema> | number | 'silence',
+    config: Partial<ExtAuthzFilterConfig> = {},
+  ) {
+    const clock = fakeClock();
+    const network = memoryNetwork(clock);
+    const checks: CheckRequest[] = [];
+    const heads: Record<string, unknown>[] = [];
+    http2Upstream(network, '10.0.9.1:9001').onStream = (stream, headers) => {
+      heads.push(headers);
+      const pieces: Buffer[] = [];
+      stream.on('data', (piece: Buffer) => pieces.push(piece));
+      stream.on('end', () => {
+        const request = fromBinary(CheckRequestSchema, Buffer.concat(pieces).subarray(5));
+        checks.push(request);
+        const reply = answer(request);
+        if (reply === 'silence') return;
+        if (typeof reply === 'number') {
+          stream.respond({ ':status': 200, 'grpc-status': String(reply) }, { endStream: true });
+          return;
+        }
+        stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+        stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+        const message = toBinary(CheckResponseSchema, create(CheckResponseSchema, reply));
+        const frame = Buffer.alloc(5 + message.length);
+        frame.writeUInt32BE(message.length, 1);
+        frame.set(message, 5);
+        stream.end(frame);
+      });
+    };
+    const proxy = await testProxy({
+      clock,
+      network,
+      listeners: [
+        {
+          name: 'test',
+          address: { host: '127.0.0.1', port: 8080 },
+          filterChains: [
+            {
+              name: 'http',
+              handler: {
+                kind: 'http',
+                filters: [
+                  says({}),
+                  extAuthz(
+                    { service: { grpcCluster: { cluster: 'auth' } }, ...config },
+                    { name: 'ext-authz' },
+                  ),
+                  shows({}),
+                ],
+                routes: {
+                  name: 'all',
+                  virtualHosts: [
+                    {
+                      name: 'all',
+                      domains: ['*'],
+                      routes: [
+                        {
+                          name: 'all',
+                          match: { path: { kind: 'prefix', value: '/' } },
+                          action: { kind: 'forward', clusters: [{ name: 'service' }] },
+                        },
+                      ],
+                    },
+                  ],
+                },
+              },
+            },
+          ],
+        },
+      ],
+      clusters: [
+        {
+          name: 'service',
+          discovery: { kind: 'static', endpoints: [{ address: { host: '10.0.0.1', port: 80 } }] },
+        },
+        {
+          name: 'auth',
+          pool: { protocol: 'http2' },
+          discovery: { kind: 'static', endpoints: [{ address: { host: '10.0.9.1', port: 9001 } }] },
+        },
+      ],
+      upstreams: { '10.0.0.1:80': () => ({ body: 'ok' }) },
+    });
+    running.push(proxy);
+    return { proxy, checks, heads };
+  }
+
+  it('is asked as any service that speaks gRPC, with what it is to know', async () => {
+    const { proxy, checks, heads } = await proxyWith(
+      () => ({
+        status: { code: 0 },
+        dynamicMetadata: { tier: 'gold' },
+        httpResponse: {
+          case: 'okResponse',
+          value: { headers: [{ header: { key: 'x-user', value: 'ann' } }] },
+        },
+      }),
+      { metadataNamespaces: ['n', 'absent'], withheldHeaders: ['x-secret'] },
+    );
+    const response = await proxy.client().request({ path: '/a?b', headers: { 'x-secret': 's', 'x-a': '1' } });
+    expect(response.status).toBe(200);
+    const sent = proxy.upstream('10.0.0.1:80').requests[0];
+    expect(sent?.header('x-user')).toBe('ann');
+    expect(JSON.parse(sent?.header('x-known') ?? 'null')).toMatchObject({
+      'envoy.filters.http.ext_authz': { tier: 'gold' },
+    });
+    expect(heads[0]).toMatchObject({
+      ':path': '/envoy.service.auth.v3.Authorization/Check',
+      ':authority': 'auth',
+    });
+    const http = checks[0]?.attributes?.request?.http;
+    expect(http).toMatchObject({ method: 'GET', path: '/a?b' });
+    expect(http?.headers).toMatchObject({ 'x-a': '1' });
+    expect(Object.keys(http?.headers ?? {})).not.toContain('x-secret');
+    expect(checks[0]?.attributes?.metadataContext?.filterMetadata).toEqual({
+      n: { policy: 'ext-authz-1', other: 1 },
+    });
+  });
+
+  it('refuses', async () => {
+    const { proxy } = await proxyWith(() => ({
+      status: { code: 7 },
+      httpResponse: { case: 'deniedResponse', value: { status: { code: 401 }, body: 'who are you' } },
+    }));
+    const response = await proxy.client().request({});
+    expect([response.status, response.body]).toEqual([401, 'who are you']);
+  });
+
+  it.each([
+    ['in time', 'silence' as const, 'timeout'],
+    ['that is OK', 13, 'status'],
+    ['although it is asked again', 14, 'unavailable'],
+  ])('without an answer %s refuses by itself', async (_what, reply, reason) => {
+    const { proxy } = await proxyWith(() => reply);
+    const pending = proxy.client().request({});
+    await proxy.clock.advance(250);
+    expect((await pending).status).toBe(403);
+    expect(proxy.meter.value('tulle_filter_ext_authz_checks_total', { result: reason })).toBe(1);
+  });
+});
