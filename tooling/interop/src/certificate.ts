@@ -13,9 +13,23 @@ export interface CertificateFiles {
 
 /** Makes one. */
 export async function localhostCertificate(directory: string): Promise<CertificateFiles> {
+  const { certificate, key } = await namedCertificate('localhost');
+  const files = {
+    certificateFile: join(directory, 'localhost.pem'),
+    keyFile: join(directory, 'localhost.key'),
+  };
+  await writeFile(files.certificateFile, certificate);
+  await writeFile(files.keyFile, key, { mode: 0o600 });
+  return files;
+}
+
+/** The same under another common name, as PEM. */
+export async function namedCertificate(
+  commonName: string,
+): Promise<{ readonly certificate: string; readonly key: string }> {
   const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
-    name: 'CN=localhost',
+    name: `CN=${commonName}`,
     keys,
     signingAlgorithm: algorithm,
     serialNumber: '01',
@@ -32,15 +46,8 @@ export async function localhostCertificate(directory: string): Promise<Certifica
     ],
   });
   const key = Buffer.from(await crypto.subtle.exportKey('pkcs8', keys.privateKey)).toString('base64');
-  const files = {
-    certificateFile: join(directory, 'localhost.pem'),
-    keyFile: join(directory, 'localhost.key'),
+  return {
+    certificate: certificate.toString('pem'),
+    key: `-----BEGIN PRIVATE KEY-----\n${key.replaceAll(/.{64}/g, '$&\n')}\n-----END PRIVATE KEY-----\n`,
   };
-  await writeFile(files.certificateFile, certificate.toString('pem'));
-  await writeFile(
-    files.keyFile,
-    `-----BEGIN PRIVATE KEY-----\n${key.replaceAll(/.{64}/g, '$&\n')}\n-----END PRIVATE KEY-----\n`,
-    { mode: 0o600 },
-  );
-  return files;
 }

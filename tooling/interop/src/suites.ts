@@ -5,6 +5,7 @@ import { grpcSuite } from './grpc/suite.ts';
 import { http1CurlSuite, http1GoSuite, http1PythonSuite, http1WrkSuite } from './http1/suite.ts';
 import { http2Suite } from './http2/suite.ts';
 import { mixedSuite } from './mixed/suite.ts';
+import { envoyRawSuite } from './raw/suite.ts';
 import { runnable, type RunnableSuite } from './suite.ts';
 
 /** Every suite, in the order in which they run. */
@@ -12,6 +13,7 @@ export const suites: readonly RunnableSuite[] = [
   runnable(envoySuite),
   runnable(envoyConfigsSuite),
   runnable(mixedSuite),
+  runnable(envoyRawSuite),
   runnable(goSpiffeSuite),
   runnable(http1GoSuite),
   runnable(http1PythonSuite),
