@@ -123,6 +123,28 @@ export const COMMANDS: readonly CommandEntry[] = [
     async () => import('./commands/certificate-create.ts'),
   ),
   entry(
+    'xds put',
+    'put xDS resources for a node: clients get them unchanged',
+    async () => import('./commands/xds-put.ts'),
+  ),
+  entry(
+    'xds get',
+    'show one xDS resource of a node, as it was put',
+    async () => import('./commands/xds-get.ts'),
+  ),
+  entry('xds list', 'show the xDS resources of a node', async () => import('./commands/xds-list.ts')),
+  entry('xds delete', 'remove xDS resources of a node', async () => import('./commands/xds-delete.ts')),
+  entry(
+    'xds status',
+    'show what clients took and refused of the xDS resources that were put',
+    async () => import('./commands/xds-status.ts'),
+  ),
+  entry(
+    'xds bootstrap',
+    'print a bootstrap for Envoy, gRPC or tulle proxy',
+    async () => import('./commands/xds-bootstrap.ts'),
+  ),
+  entry(
     'control-plane',
     'run the control plane of this machine',
     async () => import('./commands/control-plane.ts'),

@@ -12,6 +12,8 @@ export interface Endpoints {
   readonly api: string;
   /** What callers of REST show: `Authorization: Bearer …`. */
   readonly apiSecret: string;
+  /** `host:port` or `unix:/path` where resources are served as they are put, in plain text; absent where they are not. */
+  readonly rawXds?: string;
   readonly trustDomain: string;
   /** SHA-256 of the root's public key, base64url: what join tokens carry too. */
   readonly rootPin: string;

@@ -33,7 +33,15 @@ import { formatAddress } from '@tulle/model';
 import { directorySource } from '@tulle/source-file';
 import { createRegistry, renderText } from '@tulle/metrics';
 import { stderrLog } from '@tulle/supervisor';
-import { addAdsService } from '@tulle/xds-server';
+import {
+  addAdsService,
+  addLoadReportingService,
+  type CallerCall,
+  createLoadReports,
+  createXdsServer,
+  type ListenAt,
+  type XdsServer,
+} from '@tulle/xds-server';
 import { allowedFilters } from './allowed-filters.ts';
 import { freePort, portOf, readEndpoints, type Endpoints } from './endpoints.ts';
 
@@ -49,6 +57,10 @@ export interface StartOptions {
   readonly listen?: { readonly host?: string; readonly port?: number };
   /** REST: a Unix socket, or a loopback port. Default the port of last time, else a free one. */
   readonly api?: { readonly path: string } | { readonly port: number };
+  /**
+   * Serves resources as they are put over REST (`tulle xds`), in plain text: a loopback port or a Unix socket. Absent: not served.
+   */
+  readonly rawXds?: ListenAt;
   /** Allow-list of filters that are npm packages: what policies give them is validated by the schemas in it. Default: none. */
   readonly filters?: string;
   /** What a workload without ALLOW policies does with authenticated callers (decision D20). Default `allow`. */
@@ -65,6 +77,8 @@ export interface StartOptions {
 export interface RunningControlPlane {
   readonly endpoints: Endpoints;
   readonly controlPlane: ControlPlane;
+  /** Resources as they are put; where they are served. */
+  readonly xds: XdsServer | undefined;
   readonly ca: Ca;
   /** Ends streams so that sidecars look for a successor, then everything else. */
   close(): Promise<void>;
@@ -122,6 +136,10 @@ export async function startControlPlane(options: StartOptions): Promise<RunningC
     });
     // The services ask who called only once calls come, which is after the server runs.
     let callerIdentity: Awaited<ReturnType<typeof serveMeshGrpc>>['callerIdentity'] = () => undefined;
+    const authenticate = (call: CallerCall): { readonly spiffeId: string } | undefined => {
+      const spiffeId = callerIdentity(call);
+      return spiffeId === undefined ? undefined : { spiffeId };
+    };
     const caService = addCaService(grpc, ca, {
       callerIdentity: (call) => callerIdentity(call),
       onRefused: caEvent,
@@ -139,11 +157,10 @@ export async function startControlPlane(options: StartOptions): Promise<RunningC
       },
       meter: registry,
       log,
-      authenticate(call) {
-        const spiffeId = callerIdentity(call);
-        return spiffeId === undefined ? undefined : { spiffeId };
-      },
+      authenticate,
     });
+    const loadReports = createLoadReports(registry);
+    const loads = addLoadReportingService(grpc, { reports: loadReports, authenticate, log, meter: registry });
     const host = options.listen?.host ?? '127.0.0.1';
     const server = await serveMeshGrpc(grpc, {
       identity,
@@ -158,10 +175,18 @@ export async function startControlPlane(options: StartOptions): Promise<RunningC
     observeConnections(registry, server);
     undo.push(() => server.close(100));
     undo.push(() => ads.close());
+    undo.push(() => loads.close());
     undo.push(() => controlPlane.retire());
 
+    const raw =
+      options.rawXds === undefined
+        ? undefined
+        : await createXdsServer({ listen: options.rawXds, loadReports, log, meter: registry });
+    if (raw !== undefined) undo.push(() => raw.close());
     const api = createApi({
       controlPlane,
+      loadReports,
+      ...(raw === undefined ? {} : { xds: raw }),
       ca,
       ...filters,
       secret: apiSecret,
@@ -177,6 +202,7 @@ export async function startControlPlane(options: StartOptions): Promise<RunningC
       xds: formatAddress({ host, port: server.port }),
       api: apiAddress.startsWith('http') ? apiAddress : `unix:${apiAddress}`,
       apiSecret,
+      ...(raw === undefined ? {} : { rawXds: raw.target }),
       trustDomain,
       rootPin: ca.rootPin,
       pid: process.pid,
@@ -201,7 +227,7 @@ export async function startControlPlane(options: StartOptions): Promise<RunningC
         }
       }),
     );
-    return { endpoints, controlPlane, ca, close };
+    return { endpoints, controlPlane, xds: raw, ca, close };
   } catch (error) {
     await close();
     throw error;

@@ -142,7 +142,7 @@ function npmSettings(registry: string, directory: string): Readonly<Record<strin
 }
 
 /** Packages of others that pages use. */
-const OF_OTHERS = ['@grpc/grpc-js', '@grpc/proto-loader'];
+const OF_OTHERS = ['@bufbuild/protobuf', '@grpc/grpc-js', '@grpc/proto-loader'];
 
 /** What a reader has installed by npm, here from the workspace: every package of it, the test runner, and what pages use. */
 function linkPackages(into: string): void {

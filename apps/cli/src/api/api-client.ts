@@ -9,6 +9,8 @@ export interface Problem {
   readonly detail: string;
   readonly hint?: string;
   readonly issues?: readonly Diagnostic[];
+  /** Of xDS resources: JSON pointer and what is wrong. */
+  readonly faults?: readonly { readonly path: string; readonly message: string }[];
 }
 
 /** An answer: the body, or the problem. */

@@ -11,6 +11,8 @@ export interface ControlPlaneAddresses {
   readonly api: string | undefined;
   /** `host:port` of xDS and CA. */
   readonly xds: string | undefined;
+  /** `host:port` or `unix:/path` of xDS for resources as they are put, in plain text; where it serves them. */
+  readonly rawXds: string | undefined;
   readonly trustDomain: string | undefined;
 }
 
@@ -37,10 +39,11 @@ export async function findControlPlane(io: Io): Promise<ControlPlaneAddresses> {
     return {
       api: withSecret(found.api, found.apiSecret),
       xds: found.xds,
+      rawXds: found.rawXds,
       trustDomain: found.trustDomain,
     };
   } catch {
-    return { api: undefined, xds: undefined, trustDomain: undefined };
+    return { api: undefined, xds: undefined, rawXds: undefined, trustDomain: undefined };
   }
 }
 

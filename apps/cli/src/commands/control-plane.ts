@@ -5,6 +5,7 @@ import { makePrivateDirectory, tulleDirectories } from '@tulle/sidecar';
 import { findControlPlane } from '../api/find-control-plane.ts';
 import { apiClient } from '../api/api-client.ts';
 import { defineCommand, type Command } from '../cli/command.ts';
+import { readTarget } from './xds-bootstrap-text.ts';
 import { personLog } from '../cli/person-log.ts';
 import { allowListOf } from './filters-file.ts';
 import { CliError, EXIT, usageError } from '../cli/exit-codes.ts';
@@ -43,6 +44,12 @@ export const command: Command = defineCommand({
       help: 'xDS and CA, mutual TLS',
       defaultText: '127.0.0.1 and the port of last time, else a free one',
     },
+    'raw-xds': {
+      type: 'string',
+      value: 'ADDRESS',
+      help: 'serve resources as tulle xds puts them, in plain text, on HOST:PORT of loopback or unix:PATH',
+      defaultText: 'not served',
+    },
     'default-action': {
       type: 'string',
       choices: ['allow', 'deny'],
@@ -78,6 +85,7 @@ export const command: Command = defineCommand({
         `--leaf-seconds ${leafSeconds} is no lifetime of a certificate`,
         `give 10 to ${MAX_LEAF_SECONDS} seconds: a third of what issuers live`,
       );
+    const raw = options['raw-xds'] === undefined ? undefined : readTarget(options['raw-xds'], '--raw-xds');
     const filters = options.filters === undefined ? undefined : resolve(io.cwd, options.filters);
     if (filters !== undefined) allowListOf(() => readAllowList(filters));
     const { state } = tulleDirectories(io.env);
@@ -96,6 +104,7 @@ export const command: Command = defineCommand({
       listen: { host: (listen[1] ?? listen[2]) as string, port: Number(listen[3]) },
       api: { port: options['api-port'] ?? 0 },
       defaultAction: options['default-action'] === 'deny' ? 'deny' : 'allow',
+      ...(raw === undefined ? {} : { rawXds: raw }),
       ...(options['mesh-protocol'] === undefined
         ? {}
         : { meshProtocol: options['mesh-protocol'] === 'auto' ? ('auto' as const) : ('http1' as const) }),
@@ -105,7 +114,7 @@ export const command: Command = defineCommand({
       ...(options['trust-domain'] === undefined ? {} : { trustDomain: options['trust-domain'] }),
     });
     io.err(
-      `control plane of ${running.endpoints.trustDomain}: xDS and CA ${running.endpoints.xds}, REST ${running.endpoints.api}\n`,
+      `control plane of ${running.endpoints.trustDomain}: xDS and CA ${running.endpoints.xds}, REST ${running.endpoints.api}${running.endpoints.rawXds === undefined ? '' : `, resources as they are put ${running.endpoints.rawXds}`}\n`,
     );
     await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
     await running.close();

@@ -1,4 +1,4 @@
-import type { ErrorCode } from '@tulle/filter';
+import type { ConfigIssue, ErrorCode } from '@tulle/filter';
 import type { FastifyReply } from 'fastify';
 import type { Diagnostic } from '@tulle/resources';
 
@@ -10,6 +10,7 @@ export function problem(
   detail: string,
   hint?: string,
   issues?: readonly Diagnostic[],
+  faults?: readonly ConfigIssue[],
 ): FastifyReply {
   return reply
     .code(status)
@@ -22,6 +23,7 @@ export function problem(
         detail,
         ...(hint === undefined ? {} : { hint }),
         ...(issues === undefined ? {} : { issues }),
+        ...(faults === undefined ? {} : { faults }),
       }),
     );
 }

@@ -14,10 +14,12 @@ import {
   type ReadResult,
 } from '@tulle/resources';
 import { noMeter, type Meter } from '@tulle/telemetry';
+import type { LoadReports, XdsServer } from '@tulle/xds-server';
 import { refusalOf } from './api-access.ts';
 import { apiMetrics } from './api-metrics.ts';
 import { problem } from './api-problem.ts';
 import { addCaRoutes, type CaHooks } from './ca-api.ts';
+import { addLoadReportRoutes, addXdsRoutes } from './xds-api.ts';
 import { removeStaleSocket } from './stale-socket.ts';
 import type { ControlPlane } from './control-plane-types.ts';
 import { openApi } from './openapi.ts';
@@ -28,6 +30,10 @@ import type { Held } from './world.ts';
 export interface ApiOptions {
   readonly controlPlane: ControlPlane;
   readonly ca?: CaHooks;
+  /** A server of resources as they are put, whose sets and status the API has. Absent: that part is not there. */
+  readonly xds?: XdsServer;
+  /** What clients report of their load (LRS). Absent: that part is not there. */
+  readonly loadReports?: LoadReports;
   /** Filters whose configuration is validated. Default: the standard ones. */
   readonly filters?: FilterCatalogue;
   /** A page of metrics in the Prometheus format. */
@@ -72,6 +78,8 @@ export function createApi(options: ApiOptions): Api {
   const app = fastify({
     bodyLimit: options.maxBodyBytes ?? 8 * 1024 * 1024,
     forceCloseConnections: true,
+    // Node ids and names of resources are whole URIs.
+    routerOptions: { maxParamLength: 2_048 },
     requestTimeout: requestTimeoutMs,
     keepAliveTimeout: options.keepAliveTimeoutMs ?? 5_000,
     // Node looks for late requests so often; its default of 30 s would be the real bound.
@@ -292,6 +300,8 @@ export function createApi(options: ApiOptions): Api {
   );
   const { ca } = options;
   if (ca !== undefined) addCaRoutes(app, ca);
+  if (options.xds !== undefined) addXdsRoutes(app, options.xds);
+  if (options.loadReports !== undefined) addLoadReportRoutes(app, options.loadReports);
   app.get('/healthz', async () => ({ status: 'ok' }));
   app.get('/readyz', async (_request, reply) => {
     const { unsaved, sources } = cp.status();
@@ -310,7 +320,13 @@ export function createApi(options: ApiOptions): Api {
   app.get('/metrics', async (_request, reply) =>
     reply.type('text/plain; version=0.0.4').send(options.metrics?.() ?? ''),
   );
-  app.get('/openapi.json', async () => openApi(ca !== undefined));
+  app.get('/openapi.json', async () =>
+    openApi({
+      ca: ca !== undefined,
+      xds: options.xds !== undefined,
+      loadReports: options.loadReports !== undefined,
+    }),
+  );
 
   return {
     app,

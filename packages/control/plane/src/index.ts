@@ -22,3 +22,13 @@ export type { Held } from './world.ts';
 export { createApi } from './api.ts';
 export type { Api, ApiOptions } from './api.ts';
 export type { CaHooks } from './ca-api.ts';
+export { addLoadReportingService, createLoadReports, createXdsServer } from '@tulle/xds-server';
+export type {
+  LoadReports,
+  NodeLoad,
+  NodeStatus,
+  ResourceInput,
+  XdsServer,
+  XdsServerEvent,
+  XdsServerOptions,
+} from '@tulle/xds-server';

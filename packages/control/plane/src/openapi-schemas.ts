@@ -353,9 +353,88 @@ export const SCHEMAS: Json = {
         detail: text,
         hint: text,
         issues: listOf(ref('Diagnostic')),
+        faults: {
+          ...listOf(object({ path: text, message: text })),
+          description: 'Of xDS resources: JSON pointer and what is wrong.',
+        },
       },
       ['type', 'status', 'code', 'detail'],
     ),
     description: 'RFC 9457.',
   },
+  XdsResource: object(
+    {
+      typeUrl: text,
+      name: text,
+      version: { ...text, description: 'Hash of the content.' },
+      ttlMs: integer,
+      resource: { type: 'object', description: "Protobuf's JSON with @type." },
+    },
+    ['typeUrl', 'name', 'version', 'resource'],
+  ),
+  XdsSet: object({ node: text, version: text, resources: listOf(ref('XdsResource')) }),
+  XdsStream: object({
+    peer: text,
+    openedAtMs: integer,
+    protocol: { enum: ['delta', 'state-of-the-world'] },
+    userAgent: text,
+    types: listOf(
+      object({ typeUrl: text, acked: text, acks: integer, nacks: integer, nack: { type: 'object' } }, [
+        'typeUrl',
+        'acks',
+        'nacks',
+      ]),
+    ),
+  }),
+  XdsNodeSummary: object(
+    {
+      node: text,
+      version: text,
+      set: { enum: ['own', 'default'] },
+      state: { enum: ['acked', 'pending', 'nacked', 'disconnected', 'no set'] },
+      streams: listOf(ref('XdsStream')),
+      resources: { ...integer, description: 'Resources that it asks for, or still has.' },
+      waitsFor: listOf(text),
+    },
+    ['node', 'state', 'streams', 'resources', 'waitsFor'],
+  ),
+  XdsNode: object(
+    {
+      node: text,
+      version: text,
+      set: { enum: ['own', 'default'] },
+      state: { enum: ['acked', 'pending', 'nacked', 'disconnected', 'no set'] },
+      streams: listOf(ref('XdsStream')),
+      resources: listOf(
+        object(
+          {
+            typeUrl: text,
+            name: text,
+            version: text,
+            state: { enum: ['synced', 'stale', 'not sent', 'error'] },
+            error: object({ message: text, atMs: integer }),
+          },
+          ['typeUrl', 'name', 'version', 'state'],
+        ),
+      ),
+      waitsFor: { ...listOf(text), description: 'What is missing for acked, in words.' },
+    },
+    ['node', 'state', 'streams', 'resources', 'waitsFor'],
+  ),
+  LoadCounts: object({ issued: integer, succeeded: integer, failed: integer, dropped: integer }),
+  NodeLoad: object({
+    node: text,
+    reports: integer,
+    clusters: listOf(
+      object(
+        {
+          cluster: text,
+          service: { ...text, description: 'Name of its endpoints, where that is another.' },
+          total: ref('LoadCounts'),
+          last: ref('LoadCounts'),
+        },
+        ['cluster', 'total', 'last'],
+      ),
+    ),
+  }),
 };

@@ -236,6 +236,117 @@ const ROOT_PATHS: Json = Object.fromEntries(
   ]),
 );
 
+const NODE = inPath('node', 'Node id of the client, or * for every node without a set of its own.');
+const XDS_RESOURCE = [
+  NODE,
+  inPath(
+    'type',
+    'A word (listener, route, cluster, endpoint, secret, …), the name of a message, or a type URL.',
+  ),
+  inPath('name', 'Name of the resource.'),
+];
+const CHANGE = [
+  inQuery('version', 'What clients see as version; default a number that grows.'),
+  inQuery('missing', 'Whether resources may name others that are not there.', {
+    type: 'string',
+    enum: ['refuse', 'allow'],
+    default: 'refuse',
+  }),
+];
+const XDS_CHANGE = {
+  400: 'The body is not what the path takes.',
+  409: 'A resource names another that is not there; nothing was changed.',
+  415: INVALID[415],
+  422: 'Every fault with its place; nothing was changed.',
+};
+const xdsResource = json({ type: 'object', description: "Protobuf's JSON with @type." });
+const VERSION = json(object({ version: text }));
+
+const XDS_PATHS: Json = {
+  '/api/v1/xds': {
+    get: operation({
+      id: 'listXdsNodes',
+      summary: 'Nodes with resources as they were put, and connected clients: what they took and refused.',
+      answer: json(object({ items: listOf(ref('XdsNodeSummary')) })),
+    }),
+  },
+  '/api/v1/xds/{node}': {
+    get: operation({
+      id: 'getXdsSet',
+      summary: 'What a node gets as it was put.',
+      parameters: [NODE],
+      answer: json(ref('XdsSet')),
+      problems: ABSENT,
+    }),
+    put: operation({
+      id: 'putXdsSet',
+      summary: 'Replaces what a node gets, whole.',
+      parameters: [NODE, ...CHANGE],
+      body: json(object({ resources: listOf({ type: 'object' }) })),
+      answer: VERSION,
+      problems: XDS_CHANGE,
+    }),
+    post: operation({
+      id: 'addXdsResources',
+      summary: 'Puts resources beside those that a node has, all or none.',
+      parameters: [NODE, ...CHANGE],
+      body: json(object({ resources: listOf({ type: 'object' }) })),
+      answer: VERSION,
+      problems: XDS_CHANGE,
+    }),
+    delete: operation({
+      id: 'deleteXdsSet',
+      summary: 'Forgets what a node gets; clients keep what they have until there is another set for them.',
+      parameters: [NODE],
+      answer: json(object({ removed: text })),
+      problems: ABSENT,
+    }),
+  },
+  '/api/v1/xds/{node}/status': {
+    get: operation({
+      id: 'getXdsStatus',
+      summary: 'How each resource stands at a node.',
+      parameters: [NODE],
+      answer: json(ref('XdsNode')),
+    }),
+  },
+  '/api/v1/xds/{node}/{type}/{name}': {
+    get: operation({
+      id: 'getXdsResource',
+      summary: 'One resource as it was put.',
+      parameters: XDS_RESOURCE,
+      answer: json(ref('XdsResource')),
+      problems: ABSENT,
+    }),
+    put: operation({
+      id: 'putXdsResource',
+      summary: 'Puts one resource.',
+      parameters: [...XDS_RESOURCE, ...CHANGE],
+      body: xdsResource,
+      answer: VERSION,
+      problems: { ...XDS_CHANGE, ...ABSENT },
+    }),
+    delete: operation({
+      id: 'deleteXdsResource',
+      summary: 'Removes one resource.',
+      parameters: [...XDS_RESOURCE, ...CHANGE],
+      answer: json(object({ removed: text })),
+      problems: { ...ABSENT, 400: XDS_CHANGE[400], 409: 'Another resource names it.' },
+    }),
+  },
+};
+
+const LOAD_PATHS: Json = {
+  '/api/v1/load-reports': {
+    get: operation({
+      id: 'listLoadReports',
+      summary: 'What clients say over LRS of the requests that they send to clusters.',
+      parameters: [inQuery('node', 'Only this node.')],
+      answer: json(object({ items: listOf(ref('NodeLoad')) })),
+    }),
+  },
+};
+
 const OPEN_PATHS: Json = {
   '/healthz': {
     get: operation({
@@ -272,8 +383,12 @@ const OPEN_PATHS: Json = {
   },
 };
 
-/** The API in OpenAPI 3.1, the schemas of resources being those that check them. @param ca whether the API of the CA is there */
-export function openApi(ca: boolean): Json {
+/** The API in OpenAPI 3.1, the schemas of resources being those that check them. @param parts which parts of it are there */
+export function openApi(parts: {
+  readonly ca: boolean;
+  readonly xds: boolean;
+  readonly loadReports: boolean;
+}): Json {
   return {
     openapi: '3.1.0',
     info: {
@@ -284,7 +399,13 @@ export function openApi(ca: boolean): Json {
     },
     servers: [{ url: 'http://127.0.0.1:{port}', variables: { port: { default: '15014' } } }],
     security: [{ secret: [] }],
-    paths: { ...PATHS, ...(ca ? { ...CA_PATHS, ...ROOT_PATHS } : {}), ...OPEN_PATHS },
+    paths: {
+      ...PATHS,
+      ...(parts.ca ? { ...CA_PATHS, ...ROOT_PATHS } : {}),
+      ...(parts.xds ? XDS_PATHS : {}),
+      ...(parts.loadReports ? LOAD_PATHS : {}),
+      ...OPEN_PATHS,
+    },
     components: {
       securitySchemes: {
         secret: { type: 'http', scheme: 'bearer', description: 'apiSecret of control-plane.json.' },

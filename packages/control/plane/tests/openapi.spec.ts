@@ -1,7 +1,8 @@
 import { Validator } from '@seriousme/openapi-schema-validator';
 import type { FastifyInstance } from 'fastify';
 import { expect, it } from 'vitest';
-import { createApi, createControlPlane } from '../src/index.ts';
+import { noMeter } from '@tulle/telemetry';
+import { createApi, createControlPlane, createLoadReports, createXdsServer } from '../src/index.ts';
 
 const hooks = {
   createJoinToken: async () => ({ token: 't', expiresAtMs: 1 }),
@@ -34,8 +35,10 @@ function routesOf(app: FastifyInstance): string[] {
 
 it('the description is valid OpenAPI, and names every route that there is and no other', async () => {
   const plane = createControlPlane({ trustDomain: 'mesh.local' });
-  for (const ca of [undefined, hooks]) {
-    const { app } = createApi({ controlPlane: plane, ...(ca === undefined ? {} : { ca }) });
+  await using xds = await createXdsServer();
+  const loadReports = createLoadReports(noMeter);
+  for (const parts of [{}, { ca: hooks }, { xds, loadReports }, { ca: hooks, xds, loadReports }]) {
+    const { app } = createApi({ controlPlane: plane, ...parts });
     await app.ready();
     const description = (await app.inject({ url: '/openapi.json' })).json<{
       paths: Record<

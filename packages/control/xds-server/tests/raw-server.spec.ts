@@ -192,6 +192,24 @@ describe('a client of raw resources', () => {
     expect(await mended).toMatchObject({ state: 'acked' });
   });
 
+  it('that refuses and asks no more is told of as well', async () => {
+    server.setSnapshot('node', [apiListener('l', 'r'), routes('r', 'c'), cluster('c')]);
+    const stream = delta();
+    stream.send(deltaRequest({ node: { id: 'node' }, typeUrl: LISTENER, resourceNamesSubscribe: ['l'] }));
+    await takes(stream, 1);
+    stream.send(deltaRequest({ typeUrl: ROUTE, resourceNamesSubscribe: ['r'] }));
+    const { nonce } = await stream.next();
+    stream.send(
+      deltaRequest({
+        typeUrl: ROUTE,
+        responseNonce: nonce,
+        errorDetail: { message: 'no such path' },
+        resourceNamesUnsubscribe: ['r'],
+      }),
+    );
+    await expect(server.acked('node')).rejects.toThrow('node refused "route": no such path');
+  });
+
   it('is waited for until it asked for all that its resources lead to', async () => {
     server.setSnapshot('node', [
       apiListener('greeter', 'r'),

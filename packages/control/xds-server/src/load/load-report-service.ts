@@ -40,6 +40,8 @@ export interface LoadReportingOptions {
   readonly clock?: Clock;
   readonly log?: Log;
   readonly meter?: Meter;
+  /** Label `server` of its metrics, where a process has several. Default `mesh`. */
+  readonly server?: string;
 }
 
 /** The running service. */
@@ -58,7 +60,7 @@ export function addLoadReportingService(server: Server, options: LoadReportingOp
   let closed = false;
   const stop = (options.meter ?? noMeter).observed(
     'tulle_load_report_streams',
-    { help: 'Clients that report load (LRS)' },
+    { help: 'Clients that report load (LRS)', labels: { server: options.server ?? 'mesh' } },
     () => calls.size,
   );
 

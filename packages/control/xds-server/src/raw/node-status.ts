@@ -60,7 +60,7 @@ export function statusOf(
   return {
     node,
     ...(set ? { version: set.value.changeId, set: set.kind } : {}),
-    state: stateOf(set !== undefined, streams.length > 0, resources, waitsFor),
+    state: stateOf(set?.value, streams, resources, waitsFor),
     streams: streams.map((stream) => ({
       peer: stream.peer,
       openedAtMs: stream.openedAtMs,
@@ -74,14 +74,16 @@ export function statusOf(
 }
 
 function stateOf(
-  hasSet: boolean,
-  connected: boolean,
+  set: RawSet | undefined,
+  streams: readonly RawStream[],
   resources: readonly RawResourceStatus[],
   waitsFor: readonly string[],
 ): NodeStatus['state'] {
-  if (!connected) return 'disconnected';
-  if (!hasSet) return 'no set';
-  if (resources.some(({ state }) => state === 'error')) return 'nacked';
+  if (streams.length === 0) return 'disconnected';
+  if (!set) return 'no set';
+  // A client may ask no more for what it refused; then only the type tells.
+  const refused = streams.some((stream) => stream.types().some(({ nack }) => nack?.version === set.changeId));
+  if (refused || resources.some(({ state }) => state === 'error')) return 'nacked';
   return waitsFor.length > 0 ? 'pending' : 'acked';
 }
 
@@ -109,6 +111,7 @@ function missing(
   const unsettled = streams.reduce((sum, stream) => sum + stream.unsettled(), 0);
   if (unsettled > 0) waits.push(`answers of ${unsettled} ${unsettled === 1 ? 'type' : 'types'}`);
   const synced = new Set<string>();
+  const asked = new Set(resources.map(({ typeUrl, name }) => `${typeUrl} ${name}`));
   for (const { typeUrl, name, state } of resources) {
     if (state === 'synced') synced.add(`${typeUrl} ${name}`);
     else waits.push(`the ${shortTypeOf(typeUrl)} ${JSON.stringify(name)} (${state})`);
@@ -119,7 +122,7 @@ function missing(
     if (!content || !synced.has(`${typeUrl} ${name}`)) continue;
     for (const reference of referencesOf(content.schema, content.message, registry)) {
       const key = `${reference.typeUrl} ${reference.name}`;
-      if (reference.followed && there.has(key) && !synced.has(key))
+      if (reference.followed && there.has(key) && !asked.has(key))
         waits.push(
           `the ${shortTypeOf(reference.typeUrl)} ${JSON.stringify(reference.name)}, which it has not asked for`,
         );

@@ -102,7 +102,12 @@ function readResource(
   options: ReadOptions,
   { path, name: beside }: Place,
 ): RawResource | readonly ConfigIssue[] {
-  const opened = openInput(input, options, path);
+  let opened: Opened | ConfigIssue[];
+  try {
+    opened = openInput(input, options, path);
+  } catch (cause) {
+    return [{ path, message: `cannot be read: ${cause instanceof Error ? cause.message : String(cause)}` }];
+  }
   if (Array.isArray(opened)) return opened;
   const { any, name: given, ttl, at } = opened;
   if (any.typeUrl === '' || !any.typeUrl.includes('/'))
@@ -165,6 +170,9 @@ interface Opened {
 
 /** Takes the message out of whatever it came in. */
 function openInput(input: ResourceInput, options: ReadOptions, path: string): Opened | ConfigIssue[] {
+  // Callers without types, such as those of REST, give anything.
+  if (typeof input !== 'object' || input === null)
+    return [{ path, message: `must be an object with @type, but is ${JSON.stringify(input)}` }];
   const message = '$typeName' in input ? (input as Message) : messageOf(input, options, path);
   if (Array.isArray(message)) return message;
   const { $typeName: typeName } = message;

@@ -13,7 +13,7 @@ import { type ChangeOptions, createRawStore, DEFAULT_NODE } from './raw-store.ts
 import type { RawStream } from './raw-stream.ts';
 import { readOne, readResources, type ResourceInput } from './read-resource.ts';
 import { resourceJson } from './resource-json.ts';
-import { CLUSTER, typeUrlOf } from './resource-types.ts';
+import { CLUSTER, shortTypeOf, typeUrlOf } from './resource-types.ts';
 
 /** Options of {@link createXdsServer}. */
 export interface XdsServerOptions {
@@ -235,6 +235,7 @@ export async function createXdsServer(options: XdsServerOptions = {}): Promise<X
     clock,
     ...(options.log ? { log: options.log } : {}),
     meter,
+    server: 'raw',
   });
   const target = await bind(server, options.listen ?? {}, options.tls);
   let closing: Promise<void> | undefined;
@@ -352,12 +353,19 @@ export function unknownType(type: string): string {
   return `${JSON.stringify(type)} is no type of resources: say a word such as cluster, the name of a message, or a type URL`;
 }
 
-function nacked({ node, resources }: NodeStatus): TulleError {
-  const refused = resources.filter(({ state }) => state === 'error');
+function nacked({ node, resources, streams }: NodeStatus): TulleError {
+  const named = resources.flatMap(({ name, error }) => (error ? [{ name, ...error }] : []));
+  // A client may ask no more for what it refused.
+  const refused =
+    named.length > 0
+      ? named
+      : streams.flatMap(({ types }) =>
+          types.flatMap(({ typeUrl, nack }) => (nack ? [{ name: shortTypeOf(typeUrl), ...nack }] : [])),
+        );
   return new TulleError(
     'TULLE_XDS_NACKED',
-    `${node} refused ${refused.map(({ name, error }) => `${JSON.stringify(name)}: ${error?.message ?? 'without a reason'}`).join('; ')}`,
-    { issues: refused.map(({ name, error }) => ({ path: `/${name}`, message: error?.message ?? '' })) },
+    `${node} refused ${refused.map(({ name, message }) => `${JSON.stringify(name)}: ${message}`).join('; ')}`,
+    { issues: refused.map(({ name, message }) => ({ path: `/${name}`, message })) },
   );
 }
 
