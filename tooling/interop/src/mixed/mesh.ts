@@ -107,8 +107,6 @@ export async function openMixedMesh(): Promise<Opened<MixedMesh>> {
     let { agent, admin: envoyAdmin } = await startAgent();
     const startEnvoy = async (bootstrap: string): Promise<Running> => {
       const args = ['-c', bootstrap, '--disable-hot-restart', '--concurrency', '2', '--log-level', 'warning'];
-      // Connections leave a listener that changed at once, so that a policy holds for those that were there, too.
-      args.push('--drain-strategy', 'immediate', '--drain-time-s', '5');
       const envoy = start(await envoyProgram(), args, { cwd: directory });
       undo.push(async () => void (await envoy.stop()));
       return envoy;

@@ -18,6 +18,7 @@ import type { CallerCall } from './caller-call.ts';
 import { createFormComparers } from './client-form.ts';
 import { addClientStatusService } from './client-status.ts';
 import { createExpectedIds } from './expected-ids.ts';
+import { createPoliciesByRoute } from './policies-by-route.ts';
 import { deltaProtocol, stateOfTheWorldProtocol, type StreamProtocol } from './messages.ts';
 import { createAdsMetrics } from './metrics.ts';
 import { nodeIdAgrees } from './node.ts';
@@ -85,6 +86,7 @@ export function addAdsService(server: Server, options: AdsServiceOptions): AdsSe
   const clock = options.clock ?? systemClock();
   const comparers = createFormComparers(options.maxResourceBytes ?? 50 * 1024 * 1024);
   const expectedIds = createExpectedIds();
+  const policiesByRoute = createPoliciesByRoute();
   let secrets = secretsOf(options.trust);
   const limits: StreamLimits = {
     maxSubscriptions: options.maxSubscriptions ?? 100_000,
@@ -120,7 +122,7 @@ export function addAdsService(server: Server, options: AdsServiceOptions): AdsSe
       maxBufferedBytes: options.maxBufferedBytes ?? 1024 * 1024,
       firstRequestTimeoutMs: options.firstRequestTimeoutMs ?? 10_000,
       comparers,
-      expectedIds,
+      forOthers: (snapshot) => policiesByRoute(expectedIds(snapshot)),
       secrets: () => secrets,
       limits,
       clock,

@@ -4,7 +4,7 @@ import { isTulleError, type Log } from '@tulle/filter';
 import type { Clock } from '@tulle/time';
 import { type Node, NodeSchema } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import type { WireResource } from '../encode/wire-resource.ts';
-import type { NodeInfo, SnapshotHandle, SnapshotProvider } from '../provider.ts';
+import type { NodeInfo, ResourceKind, Snapshot, SnapshotHandle, SnapshotProvider } from '../provider.ts';
 import { ATOMIC_CHANGES, kindOfTypeUrl, SECRET_TYPE_URL, TYPE_URLS } from '../wire.ts';
 import { type AdmissionRules, admit } from './admit.ts';
 import { type FormComparers, formOf, isOwnClient } from './client-form.ts';
@@ -16,7 +16,6 @@ import {
   type ResourceStatus,
 } from './delta-stream.ts';
 import type { Comparer } from './differences.ts';
-import type { ExpectedIds } from './expected-ids.ts';
 import type { StreamProtocol } from './messages.ts';
 import type { AdsMetrics } from './metrics.ts';
 import { readNode } from './node.ts';
@@ -33,7 +32,8 @@ export interface AdsStreamOptions<Message> extends Omit<AdmissionRules, 'identif
   readonly maxBufferedBytes: number;
   readonly firstRequestTimeoutMs: number;
   readonly comparers: FormComparers;
-  readonly expectedIds: ExpectedIds;
+  /** Makes of a snapshot what a client that is not Tulle's needs. */
+  readonly forOthers: (snapshot: Snapshot) => Snapshot;
   /** By name. */
   readonly secrets: () => ReadonlyMap<string, WireResource>;
   readonly limits: StreamLimits;
@@ -146,13 +146,15 @@ export function openAdsStream<Message>(
       return refuseNode(given, cause);
     }
     const own = isOwnClient(given);
+    const movedToRoutes = (snapshot: Snapshot): boolean =>
+      options.forOthers(snapshot).config.routes.length > snapshot.config.routes.length;
     const { stateOfTheWorld } = options.protocol;
     machine = createDeltaStream({
       stateOfTheWorld,
       atomic: !stateOfTheWorld && given.clientFeatures.includes(ATOMIC_CHANGES),
       comparer,
       limits: options.limits,
-      current: () => (own ? source.current() : options.expectedIds(source.current())),
+      current: () => (own ? source.current() : options.forOthers(source.current())),
       send,
       report: (report) => {
         metrics.answered(report);
@@ -167,7 +169,14 @@ export function openAdsStream<Message>(
         source.acked(report);
       },
       resumed: (report) => source.resumed?.(report),
-      upToDate: (kind, changeId) => source.upToDate?.(kind, changeId),
+      upToDate(kind, changeId) {
+        const report = (one: ResourceKind): void => source.upToDate?.(one, changeId);
+        if (own || !movedToRoutes(source.current())) return report(kind);
+        // A part of what a listener says stands with its routes: it is there when they are.
+        if (kind === 'listener') return;
+        if (kind === 'route') report('listener');
+        report(kind);
+      },
       nowMs: () => clock.nowMs(),
       epochMs: () => clock.epochMs(),
     });
