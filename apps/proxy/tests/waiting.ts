@@ -4,7 +4,6 @@
  */
 export const WAITING: Readonly<Record<string, string>> = {
   admission: 'static_resources.listeners[0].filter_chains[0].filters[0].typed_config',
-  'aggregate-cluster': 'static_resources.clusters[2].cluster_type.typed_config',
   compressor:
     'static_resources.listeners[0].filter_chains[0].filters[0].typed_config.http_filters[0].typed_config.compressor_library.typed_config.memory_level',
   'dynamic-forward-proxy':

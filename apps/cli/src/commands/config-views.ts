@@ -204,9 +204,9 @@ function endpointView(compared: Compared): View<EndpointRow> {
     resource.endpoints.map((endpoint): EndpointRow => ({ set: resource.name, endpoint, state })),
   );
   const inside = resources(compared, 'clusters').flatMap(({ resource: { name, discovery }, state }) =>
-    discovery.kind === 'eds'
-      ? []
-      : discovery.endpoints.map((endpoint): EndpointRow => ({ set: name, endpoint, state })),
+    'endpoints' in discovery
+      ? discovery.endpoints.map((endpoint): EndpointRow => ({ set: name, endpoint, state }))
+      : [],
   );
   return {
     rows: [...own, ...inside],

@@ -48,6 +48,9 @@ export interface Cluster {
  *   name are used, by default all (Envoy `dns_lookup_family` ALL). `respectTtl`: as long as DNS says that they hold instead
  *   of every `refreshMs`, where it says so (Envoy `respect_dns_ttl`). `failureRefresh`: how soon a name is asked for again
  *   that could not be resolved; by default after `refreshMs`.
+ * - `aggregate`: the endpoints of other clusters, the priorities of the second behind those of the first, and so on: load goes
+ *   on as less of one may be picked. They are reached, balanced, limited in connections and checked as their own cluster says;
+ *   requests and retries are counted here (Envoy `extensions.clusters.aggregate.v3`).
  */
 export type ClusterDiscovery =
   | { readonly kind: 'static'; readonly endpoints: readonly Endpoint[] }
@@ -60,7 +63,8 @@ export type ClusterDiscovery =
       readonly family?: AddressFamily;
       readonly respectTtl?: boolean;
       readonly failureRefresh?: RefreshBackoff;
-    };
+    }
+  | { readonly kind: 'aggregate'; readonly clusters: readonly string[] };
 
 /**
  * Which addresses of a name are used: only those of IPv4 or IPv6; or those of one family, and of the other where there are

@@ -455,9 +455,11 @@ export function canonicalCluster(cluster: Cluster): Cluster {
     {
       ...cluster,
       discovery:
-        discovery.kind === 'eds'
-          ? without(discovery)
-          : without({ ...discovery, endpoints: endpoints(discovery.endpoints) }, { respectTtl: false }),
+        'endpoints' in discovery
+          ? without({ ...discovery, endpoints: endpoints(discovery.endpoints) }, { respectTtl: false })
+          : without(discovery),
+      // An aggregate's endpoints are chosen as their own clusters say.
+      ...(discovery.kind === 'aggregate' && { balance: undefined, subsets: undefined }),
       tls: cluster.tls && tls(cluster.tls),
       pool: cluster.pool && pool(cluster.pool),
     } as Cluster,

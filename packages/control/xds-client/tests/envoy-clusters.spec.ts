@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { JsonObject } from '@bufbuild/protobuf';
+import { ClusterConfigSchema as AggregateSchema } from '@tulle/xds-proto/envoy/extensions/clusters/aggregate/v3/cluster';
 import { LeastRequestSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/least_request/v3/least_request';
 import { MaglevSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/maglev/v3/maglev';
 import { PickFirstSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/pick_first/v3/pick_first';
@@ -277,5 +278,27 @@ describe("Envoy's outlier detection", () => {
       ejectionJitterMs: 2_000,
       maxEjectionPercent: 80,
     });
+  });
+});
+
+describe("Envoy's aggregate clusters", () => {
+  const aggregate = (clusters: readonly string[]): JsonObject => ({
+    lb_policy: 'CLUSTER_PROVIDED',
+    cluster_type: {
+      name: 'envoy.clusters.aggregate',
+      typed_config: {
+        '@type': 'type.googleapis.com/envoy.extensions.clusters.aggregate.v3.ClusterConfig',
+        clusters: [...clusters],
+      },
+    },
+  });
+
+  it('have the endpoints of others', () => {
+    expect(clusterOf(aggregate(['first', 'second']), AggregateSchema).discovery).toEqual({
+      kind: 'aggregate',
+      clusters: ['first', 'second'],
+    });
+    expect(refusedAt(aggregate([]), AggregateSchema)).toEqual(['cluster_type.typed_config.clusters']);
+    expect(refusedAt({ lb_policy: 'CLUSTER_PROVIDED' })).toEqual(['lb_policy']);
   });
 });

@@ -14,6 +14,7 @@ import type { EndpointState, Outcome } from './endpoint-state.ts';
 import { OutlierDetector, type EjectionReason, type OutlierEvents } from './outlier-detector.ts';
 import type { Picker } from './picker.ts';
 import { pickFirst } from './pick-first.ts';
+import type { PriorityCount } from './priority-loads.ts';
 import { randomPick } from './random-pick.ts';
 import { roundRobin } from './round-robin.ts';
 import { rampFactor, rampStepMs } from './slow-start.ts';
@@ -84,6 +85,18 @@ export interface Balancer<Data> {
     hash?: number,
     subset?: SubsetCriteria,
   ): EndpointState<Data> | undefined;
+  /**
+   * The same, but only what may be picked without panic: for one that chooses among the endpoints of several balancers.
+   */
+  pickUsable(
+    nowMs: number,
+    excluded: readonly EndpointState<Data>[] | undefined,
+    hash: number,
+  ): EndpointState<Data> | undefined;
+  /** How many there are of each priority, first to last; another list whenever something changed. */
+  readonly counts: readonly PriorityCount[];
+  /** How many endpoints the set has. */
+  readonly size: number;
   /** Whether the policy goes by hashes. */
   readonly hashes: boolean;
   /** What an active health check found, each time; once it has, `pending` endpoints are not picked until it has found them well. */
@@ -125,6 +138,8 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data>, LevelO
   #policy: BalancePolicy;
   readonly #all: LevelSet<Data>;
   readonly #subsets: Subsets<Data> | undefined;
+  /** Without panic; made for the first that asks. */
+  #usableOnly: LevelSet<Data> | undefined;
   /** When shares follow a slow start again. */
   #rampsOnAtMs = Infinity;
   /** Of the last event that may change what is picked. */
@@ -168,6 +183,7 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data>, LevelO
     this.#policy = this.#take(policy);
     this.#all.reset();
     this.#subsets?.reset();
+    this.#usableOnly?.reset();
     this.#outlier.configure(outlier);
     this.#rebuild(this.#nowMs);
   }
@@ -226,6 +242,35 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data>, LevelO
     return levels?.pick(nowMs, excluded, hash);
   }
 
+  pickUsable(
+    nowMs: number,
+    excluded: readonly EndpointState<Data>[] = NONE,
+    hash: number,
+  ): State<Data> | undefined {
+    this.#outlier.refresh(nowMs);
+    if (nowMs >= this.#rampsOnAtMs) this.#rebuild(nowMs);
+    if (this.#usableOnly === undefined) {
+      const owner: LevelOwner<Data> = {
+        panicThresholdPercent: 0,
+        failsOnPanic: false,
+        random: () => this.random(),
+        makePicker: () => this.makePicker(),
+        onPanicPick: () => {},
+      };
+      this.#usableOnly = new LevelSet(owner, this.#options.localityWeighted === true);
+      this.#usableOnly.rebuild(this.endpoints, this.#ramp(nowMs));
+    }
+    return this.#usableOnly.pick(nowMs, excluded, hash);
+  }
+
+  get counts(): readonly PriorityCount[] {
+    return this.#all.counts;
+  }
+
+  get size(): number {
+    return this.endpoints.length;
+  }
+
   get(address: string): State<Data> | undefined {
     return this.#byAddress.get(address);
   }
@@ -250,6 +295,7 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data>, LevelO
     this.#all.rebuild(this.endpoints, partOf);
     this.usable = this.#all.usable;
     this.#subsets?.rebuild(this.endpoints, partOf);
+    this.#usableOnly?.rebuild(this.endpoints, partOf);
   }
 
   /** The part of its weight that an endpoint has now, and when that is asked again. */

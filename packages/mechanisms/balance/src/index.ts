@@ -6,7 +6,10 @@ export { FAILURE, GATEWAY_FAILURE, isFailure, LOCAL_FAILURE, NEUTRAL, SUCCESS } 
 export type { CheckState, EndpointState, Outcome } from './endpoint-state.ts';
 export { addHash, hashText } from './hash-text.ts';
 export { isPrime } from './maglev.ts';
+export { createAggregateBalancer } from './aggregate.ts';
+export type { AggregateBalancer, AggregateOptions } from './aggregate.ts';
 export { createBalancer } from './balancer.ts';
+export type { PriorityCount } from './priority-loads.ts';
 export type { Balancer, BalancerOptions, EjectionEvent } from './balancer.ts';
 export { subsetCriteria } from './subsets.ts';
 export type { SubsetCriteria } from './subsets.ts';

@@ -1,6 +1,6 @@
 import type { EndpointState } from './endpoint-state.ts';
 import type { Picker } from './picker.ts';
-import { priorityLoads } from './priority-loads.ts';
+import { priorityLoads, type PriorityCount } from './priority-loads.ts';
 import { setShares } from './shares.ts';
 import type { State } from './state.ts';
 
@@ -34,6 +34,8 @@ export class LevelSet<Data> {
   #only: Level<Data> | undefined;
   /** How many may be picked without panic. */
   usable = 0;
+  /** By priority, first to last; another list whenever something changed. */
+  counts: readonly PriorityCount[] = [];
 
   constructor(owner: LevelOwner<Data>, localityWeighted: boolean) {
     this.#owner = owner;
@@ -93,10 +95,8 @@ export class LevelSet<Data> {
       .toSorted(([a], [b]) => a - b)
       .map(([priority, all]) => ({ priority, all, usable: all.filter(({ usable }) => usable) }));
     this.usable = groups.reduce((sum, { usable }) => sum + usable.length, 0);
-    const loads = priorityLoads(
-      groups.map(({ all, usable }) => ({ members: all.length, usable: usable.length })),
-      panicThresholdPercent,
-    );
+    this.counts = groups.map(({ all, usable }) => ({ members: all.length, usable: usable.length }));
+    const loads = priorityLoads(this.counts, panicThresholdPercent);
     this.#levels = groups.map(({ priority, all, usable }, index) => {
       const { percent, panic } = loads[index] as (typeof loads)[number];
       const level: Level<Data> = this.#levels.find((known) => known.priority === priority) ?? {

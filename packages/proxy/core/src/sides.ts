@@ -92,7 +92,7 @@ export interface UpstreamCluster {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly metrics: ClusterMetrics;
-  readonly balancer: Balancer<UpstreamPool>;
+  readonly balancer: Pick<Balancer<UpstreamPool>, 'pick' | 'usable' | 'size' | 'hashes' | 'endpoints'>;
   /** A stream begins; false past `maxRequests`. @param high its route's circuit priority */
   enter(high: boolean): boolean;
   /** It is over. */

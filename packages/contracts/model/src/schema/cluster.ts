@@ -35,10 +35,13 @@ const endpoints: JsonSchema = listOf(endpointSchema);
 /** JSON Schema of `EndpointSet`. */
 export const endpointSetSchema: JsonSchema = fields(['name', 'endpoints'], { name, endpoints });
 
+const someNames: JsonSchema = { type: 'array', minItems: 1, items: name };
+
 const discovery: JsonSchema = {
   anyOf: [
     fields(['kind', 'endpoints'], { kind: { const: 'static' }, endpoints }),
     fields(['kind'], { kind: { const: 'eds' }, serviceName: name }),
+    fields(['kind', 'clusters'], { kind: { const: 'aggregate' }, clusters: someNames }),
     fields(['kind', 'endpoints', 'use'], {
       kind: { const: 'dns' },
       endpoints,
@@ -91,8 +94,6 @@ const balance: JsonSchema = {
     fields(['policy'], { policy: { const: 'maglev' }, tableSize: whole(2, 5_000_011), ...hashing }),
   ],
 };
-
-const someNames: JsonSchema = { type: 'array', minItems: 1, items: name };
 
 /** The kernel counts in seconds, up to some nine hours. */
 const seconds: JsonSchema = {

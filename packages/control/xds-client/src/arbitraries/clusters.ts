@@ -184,6 +184,10 @@ export function endpointSet(name: fc.Arbitrary<string> = label): fc.Arbitrary<En
 const discovery: fc.Arbitrary<ClusterDiscovery> = fc.oneof(
   object<ClusterDiscovery>({ kind: fc.constant('static'), endpoints: fc.array(endpoint, { maxLength: 3 }) }),
   object<ClusterDiscovery>({ kind: fc.constant('eds') }, { serviceName: label }),
+  object<ClusterDiscovery>({
+    kind: fc.constant('aggregate'),
+    clusters: fc.array(label, { minLength: 1, maxLength: 3 }),
+  }),
   object<ClusterDiscovery>(
     {
       kind: fc.constant('dns'),

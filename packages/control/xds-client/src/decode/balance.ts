@@ -79,6 +79,10 @@ function decodeOldPolicy(context: DecodeContext, cluster: Cluster): Balancing {
         ...maglev(lbConfig.case === 'maglevLbConfig' ? lbConfig.value.tableSize : undefined),
         ...hashing,
       });
+    case LbPolicy.CLUSTER_PROVIDED:
+      if (cluster.clusterDiscoveryType.case !== 'clusterType')
+        context.refuse('lb_policy', 'CLUSTER_PROVIDED is for kinds of clusters that bring one');
+      return {};
     default:
       context.refuse(
         'lb_policy',

@@ -1,10 +1,13 @@
+import { isMessage } from '@bufbuild/protobuf';
 import type { AddressFamily, ClusterDiscovery, RefreshBackoff } from '@tulle/model';
 import {
   type Cluster,
+  type Cluster_CustomClusterType as CustomClusterType,
   Cluster_DiscoveryType as DiscoveryType,
   Cluster_DnsLookupFamily as DnsLookupFamily,
   type Cluster_RefreshRate as RefreshRate,
 } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
+import { ClusterConfigSchema as AggregateSchema } from '@tulle/xds-proto/envoy/extensions/clusters/aggregate/v3/cluster';
 import { needFrom } from './config-source.ts';
 import type { DecodeContext } from './context.ts';
 import { decodeAssignment } from './endpoints.ts';
@@ -12,7 +15,8 @@ import { milliseconds, present } from './values.ts';
 
 export function decodeDiscovery(context: DecodeContext, cluster: Cluster): ClusterDiscovery {
   const kind = cluster.clusterDiscoveryType;
-  const type = kind.case === 'type' ? kind.value : DiscoveryType.STATIC; // a cluster_type is reported by the field walk
+  if (kind.case === 'clusterType') return decodeExtension(context, kind.value);
+  const type = kind.case === 'type' ? kind.value : DiscoveryType.STATIC;
   const endpoints = cluster.loadAssignment
     ? decodeAssignment(context, cluster.loadAssignment, 'load_assignment')
     : [];
@@ -47,6 +51,18 @@ export function decodeDiscovery(context: DecodeContext, cluster: Cluster): Clust
       context.refuse('type', 'must be STATIC, EDS, STRICT_DNS or LOGICAL_DNS');
       return { kind: 'static', endpoints: [] };
   }
+}
+
+/** A kind of cluster that is an extension. */
+function decodeExtension(context: DecodeContext, { typedConfig }: CustomClusterType): ClusterDiscovery {
+  const path = 'cluster_type.typed_config';
+  const message = context.open(typedConfig, path);
+  if (message && isMessage(message, AggregateSchema)) {
+    if (message.clusters.length === 0) context.refuse(`${path}.clusters`, 'is empty');
+    return { kind: 'aggregate', clusters: message.clusters };
+  }
+  if (message) context.refuse(path, 'is no kind of cluster');
+  return { kind: 'static', endpoints: [] };
 }
 
 /** ALL says what Tulle does by itself. */

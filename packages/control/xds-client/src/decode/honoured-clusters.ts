@@ -23,6 +23,7 @@ export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> =
   'envoy.config.cluster.v3.Cluster': [
     'name',
     'type',
+    'cluster_type',
     'eds_cluster_config',
     'load_assignment',
     'connect_timeout',
@@ -54,6 +55,8 @@ export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> =
     'typed_extension_protocol_options',
     'metadata',
   ],
+  'envoy.config.cluster.v3.Cluster.CustomClusterType': ['name', 'typed_config'],
+  'envoy.extensions.clusters.aggregate.v3.ClusterConfig': ['clusters'],
   'envoy.config.cluster.v3.Cluster.RefreshRate': ['base_interval', 'max_interval'],
   'envoy.config.cluster.v3.UpstreamConnectionOptions': ['tcp_keepalive'],
   'envoy.config.core.v3.TcpKeepalive': ['keepalive_probes', 'keepalive_time', 'keepalive_interval'],

@@ -24,7 +24,9 @@ export function createExpectedIds(): ExpectedIds {
     const endpoints: readonly Endpoint[] =
       discovery.kind === 'eds'
         ? (sets.get(discovery.serviceName ?? name)?.endpoints ?? [])
-        : discovery.endpoints;
+        : 'endpoints' in discovery
+          ? discovery.endpoints
+          : [];
     const allowedIds = [
       ...new Set(
         endpoints.flatMap(({ identity, mode }) =>

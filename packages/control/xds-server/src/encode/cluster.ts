@@ -17,10 +17,13 @@ import {
   type Cluster,
   type Cluster_CommonLbConfigSchema as CommonLbConfigSchema,
   Cluster_DiscoveryType as DiscoveryType,
+  Cluster_CustomClusterTypeSchema as CustomClusterTypeSchema,
   Cluster_DnsLookupFamily as DnsLookupFamily,
+  Cluster_LbPolicy as LbPolicy,
   type Cluster_RefreshRateSchema as RefreshRateSchema,
   ClusterSchema,
 } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
+import { ClusterConfigSchema as AggregateSchema } from '@tulle/xds-proto/envoy/extensions/clusters/aggregate/v3/cluster';
 import { HttpProtocolOptionsSchema } from '@tulle/xds-proto/envoy/extensions/upstreams/http/v3/http_protocol_options';
 import { PLAIN_ENDPOINT } from '../wire.ts';
 import { encodeBalance, withSubsets } from './balance.ts';
@@ -52,8 +55,9 @@ export function encodeCluster(cluster: ModelCluster, form: EncodeForm): Cluster 
   });
   return create(ClusterSchema, {
     name: cluster.name,
+    ...(cluster.discovery.kind !== 'aggregate' &&
+      withSubsets(encodeBalance(cluster.balance), cluster.subsets)),
     ...discovery(cluster, form),
-    ...withSubsets(encodeBalance(cluster.balance), cluster.subsets),
     ...commonLbConfig(cluster, form),
     ...(cluster.connectTimeoutMs !== undefined && { connectTimeout: duration(cluster.connectTimeoutMs) }),
     ...((limits ?? highLimits) && { circuitBreakers: circuitBreakers(cluster) }),
@@ -79,6 +83,20 @@ function discovery({ name, discovery: source }: ModelCluster, { release }: Encod
         edsClusterConfig: {
           edsConfig: adsSource(),
           ...(source.serviceName !== undefined && { serviceName: source.serviceName }),
+        },
+      };
+    case 'aggregate':
+      return {
+        lbPolicy: LbPolicy.CLUSTER_PROVIDED,
+        clusterDiscoveryType: {
+          case: 'clusterType',
+          value: create(CustomClusterTypeSchema, {
+            name: 'envoy.clusters.aggregate',
+            typedConfig: anyPack(
+              AggregateSchema,
+              create(AggregateSchema, { clusters: [...source.clusters] }),
+            ),
+          }),
         },
       };
     case 'dns':

@@ -95,10 +95,10 @@ export function nextAttempt(stream: Stream): void {
       ? cluster.balancer.pick(nowMs, undefined, stream.hash, subset)
       : (cluster.balancer.pick(nowMs, tried, stream.hash, subset) ??
         cluster.balancer.pick(nowMs, undefined, stream.hash, subset));
-  const { usable, endpoints } = cluster.balancer;
+  const { usable, size } = cluster.balancer;
   // That all could be picked goes without saying.
-  if (tried.length > 0 || usable < endpoints.length || usable === 0)
-    stream.note(SITE_ENDPOINT, tried.length, countsOf(usable, endpoints.length));
+  if (tried.length > 0 || usable < size || usable === 0)
+    stream.note(SITE_ENDPOINT, tried.length, countsOf(usable, size));
   if (endpoint === undefined) {
     cluster.metrics.noEndpoint.add();
     return attemptFailed(stream, 'TULLE_UPSTREAM_NO_ENDPOINT', true, undefined);

@@ -20,6 +20,7 @@ import { openAccessLogs, type AccessLogs } from './access-logs.ts';
 import { downstreamTls } from './alpn.ts';
 import { canonical } from './canonical.ts';
 import { checkModel, type SoundParts } from './check-model.ts';
+import { circleFrom } from './aggregate-circle.ts';
 import { compileCluster, type CompiledCluster } from './compile-cluster.ts';
 import { createFilters, type Registry } from './compile-filters.ts';
 import { compileLocalReplies } from './compile-local-replies.ts';
@@ -187,6 +188,16 @@ class Compilation {
         `/clusters/${index}/tls/trust believes whoever answers: connections are encrypted, and anybody on the way can be the endpoint`,
       );
     clusters.set(cluster.name, compiled);
+    const { discovery } = cluster;
+    if (discovery.kind !== 'aggregate') return;
+    for (const [part, name] of discovery.clusters.entries())
+      this.#ref(name, `/clusters/${index}/discovery/clusters/${part}`);
+    const circle = circleFrom(cluster.name, this.#config.clusters);
+    if (circle !== undefined)
+      this.#issues.add(
+        `/clusters/${index}/discovery/clusters`,
+        `goes round in a circle: ${circle.map((name) => JSON.stringify(name)).join(' → ')}`,
+      );
   }
 
   #ref(name: string, path: string): ClusterRef {

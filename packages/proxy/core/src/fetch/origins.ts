@@ -69,6 +69,7 @@ class Origin {
       engine,
       { name: `fetch|${this.#port}||${this.#host}`, discovery: { kind: 'static', endpoints: [] } },
       tls,
+      (name) => ({ name, current: undefined }),
     );
     this.cluster.start();
     if (this.#isAddress) {

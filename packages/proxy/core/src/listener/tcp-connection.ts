@@ -104,10 +104,10 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
     cluster.used = true;
     cluster.metrics.connections.add();
     const { engine } = cluster;
-    const socket = connectEndpoint(cluster, endpoint.endpoint);
+    const socket = connectEndpoint(endpoint.data.cluster, endpoint.endpoint);
     this.#endpointSocket = socket;
     let timedOut = false;
-    this.#cancelTimer = engine.clock.setTimer(cluster.connectTimeoutMs, () => {
+    this.#cancelTimer = engine.clock.setTimer(endpoint.data.cluster.connectTimeoutMs, () => {
       timedOut = true;
       socket.destroy();
     });

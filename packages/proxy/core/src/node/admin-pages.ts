@@ -173,7 +173,7 @@ interface ClusterDump {
 function clusters(proxy: AdminSubject): ClusterDump[] {
   return [...proxy.refs.values()].flatMap(({ current }) => {
     if (current === undefined) return [];
-    current.balancer.refresh(proxy.clock.nowMs());
+    current.own.refresh(proxy.clock.nowMs());
     return [
       {
         name: current.name,
@@ -186,7 +186,7 @@ function clusters(proxy: AdminSubject): ClusterDump[] {
           maxPendingRequests: current.resources.maxPending,
           maxRequests: current.resources.maxRequests,
         },
-        endpoints: current.balancer.endpoints.map((state) => ({
+        endpoints: current.own.endpoints.map((state) => ({
           address: formatAddress(state.endpoint.address),
           health: state.endpoint.health ?? 'healthy',
           ejected: state.ejected,

@@ -1,4 +1,5 @@
-import { createBalancer, type Balancer, type EndpointState } from '@tulle/balance';
+import { createBalancer, type AggregateBalancer, type Balancer, type EndpointState } from '@tulle/balance';
+import { aggregateOf } from './aggregate.ts';
 import { DEFAULT_OPTIONS, type Http2Options as CodecOptions } from '@tulle/http2';
 import type { Cluster, Endpoint } from '@tulle/model';
 import type { Engine } from '../engine.ts';
@@ -28,7 +29,12 @@ export class ClusterRuntime {
   readonly engine: Engine;
   readonly name: string;
   readonly metrics: ClusterMetrics;
-  readonly balancer: Balancer<EndpointPool>;
+  /** Of its own endpoints; of an aggregate there are none. */
+  readonly own: Balancer<EndpointPool>;
+  /** Of an aggregate: whose endpoints it has. */
+  readonly parts: readonly ClusterRef[] | undefined;
+  /** Who chooses endpoints for requests. */
+  readonly balancer: AggregateBalancer<EndpointPool>;
   /** Of streams of the default priority. */
   readonly resources: Resources;
   /** Of those whose route says `circuitPriority: 'high'`. */
@@ -62,7 +68,13 @@ export class ClusterRuntime {
   readonly #healthChecks: HealthChecks | undefined;
   #names: NameResolution | undefined;
 
-  constructor(engine: Engine, config: Cluster, tls: ClientTls | undefined) {
+  /** @param ref of another cluster, by its name */
+  constructor(
+    engine: Engine,
+    config: Cluster,
+    tls: ClientTls | undefined,
+    ref: (name: string) => ClusterRef,
+  ) {
     this.engine = engine;
     this.config = config;
     this.name = config.name;
@@ -84,7 +96,7 @@ export class ClusterRuntime {
     const nowMs = engine.clock.nowMs();
     this.resources = new Resources(limits ?? {}, nowMs, undefined);
     this.highResources = new Resources(config.highLimits ?? {}, nowMs, this.resources.budget);
-    this.balancer = createBalancer<EndpointPool>({
+    this.own = createBalancer<EndpointPool>({
       ...(config.balance === undefined ? {} : { policy: config.balance }),
       ...(config.outlier === undefined ? {} : { outlier: config.outlier }),
       ...(config.panicThresholdPercent === undefined
@@ -113,6 +125,11 @@ export class ClusterRuntime {
       onEjectionRefused: () => metrics.ejectionsRefused.add(),
       onPanicPick: () => metrics.panicPicks.add(),
     });
+    const { discovery } = config;
+    this.balancer =
+      discovery.kind === 'aggregate'
+        ? aggregateOf((this.parts = discovery.clusters.map(ref)), engine, config.panicThresholdPercent)
+        : this.own;
     this.#healthChecks =
       config.healthCheck === undefined ? undefined : new HealthChecks(this, config.healthCheck);
   }
@@ -124,42 +141,38 @@ export class ClusterRuntime {
     metrics.observe('upstream_cx_http2_active', 'Open HTTP/2 connections', () => this.http2Connections);
     metrics.observe('upstream_rq_active', 'Requests under way', () => this.requests);
     metrics.observe('upstream_rq_pending_active', 'Requests waiting for a connection', () => this.pending);
-    metrics.observe('membership_total', 'Endpoints', () => this.balancer.endpoints.length);
+    metrics.observe('membership_total', 'Endpoints', () => this.balancer.size);
     metrics.observe(
       'membership_healthy',
       'Endpoints that are healthy and not ejected',
       () => this.balancer.usable,
     );
-    metrics.observe(
-      'outlier_detection_ejections_active',
-      'Endpoints ejected now',
-      () => this.balancer.ejected,
-    );
+    metrics.observe('outlier_detection_ejections_active', 'Endpoints ejected now', () => this.own.ejected);
     if (config.discovery.kind === 'static') this.setEndpoints(config.discovery.endpoints);
     else if (config.discovery.kind === 'dns') this.#names = new NameResolution(this, config.discovery);
   }
 
   /** Takes a new set of endpoints; those that stay keep their connections. */
   setEndpoints(endpoints: readonly Endpoint[]): void {
-    this.balancer.update(endpoints, this.engine.clock.nowMs());
-    for (const state of this.balancer.endpoints) state.data.configure(state.endpoint);
-    this.#healthChecks?.follow(this.balancer.endpoints);
+    this.own.update(endpoints, this.engine.clock.nowMs());
+    for (const state of this.own.endpoints) state.data.configure(state.endpoint);
+    this.#healthChecks?.follow(this.own.endpoints);
   }
 
   /** What checks of the runtime that this one replaces found holds until they are made anew. */
   inheritHealth(before: ClusterRuntime): void {
     if (this.#healthChecks === undefined) return;
-    for (const { address, check, ejected } of before.balancer.endpoints) {
-      const state = this.balancer.get(address);
+    for (const { address, check, ejected } of before.own.endpoints) {
+      const state = this.own.get(address);
       if (state?.check === 'pending' && check !== 'pending' && !ejected)
-        this.balancer.checked(state, check !== 'failed', this.engine.clock.nowMs());
+        this.own.checked(state, check !== 'failed', this.engine.clock.nowMs());
     }
     this.#healthChecks.warm();
   }
 
   /** The set in force. */
   get endpoints(): readonly Endpoint[] {
-    return this.balancer.endpoints.map((state) => state.endpoint);
+    return this.own.endpoints.map((state) => state.endpoint);
   }
 
   /** Resolves when names were looked up once, so that a start does not begin with 503. */
@@ -203,7 +216,7 @@ export class ClusterRuntime {
     this.closed = true;
     this.#names?.close();
     this.#healthChecks?.close();
-    for (const state of this.balancer.endpoints) state.data.retire();
+    for (const state of this.own.endpoints) state.data.retire();
     if (this.requests === 0) this.#finish();
   }
 

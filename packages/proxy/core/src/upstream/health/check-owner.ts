@@ -15,7 +15,7 @@ export interface CheckedCluster extends ConnectingCluster {
   readonly protocol: 'http1' | 'http2' | 'auto';
   /** Whether anybody has called it. */
   readonly used: boolean;
-  readonly balancer: Pick<Balancer<unknown>, 'endpoints' | 'checked' | 'warmed'>;
+  readonly own: Pick<Balancer<unknown>, 'endpoints' | 'checked' | 'warmed'>;
 }
 
 /** What one endpoint's check knows of those who made it. */

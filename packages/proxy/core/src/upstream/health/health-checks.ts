@@ -23,7 +23,7 @@ export class HealthChecks implements CheckOwner {
     this.cluster = cluster;
     this.config = config;
     this.metrics = new HealthCheckMetrics(cluster.engine.meter, cluster.name, () =>
-      cluster.balancer.endpoints.reduce((sum, { check }) => sum + (check === 'passed' ? 1 : 0), 0),
+      cluster.own.endpoints.reduce((sum, { check }) => sum + (check === 'passed' ? 1 : 0), 0),
     );
   }
 
@@ -43,8 +43,8 @@ export class HealthChecks implements CheckOwner {
   /** An endpoint turned out well, or ill. */
   found(state: CheckedEndpoint, passed: boolean, detail: string): void {
     const before = state.check;
-    const { balancer, engine, name } = this.cluster;
-    balancer.checked(state, passed, engine.clock.nowMs());
+    const { own, engine, name } = this.cluster;
+    own.checked(state, passed, engine.clock.nowMs());
     this.warm();
     const fields = { cluster: name, endpoint: state.address };
     if (!passed)
@@ -84,9 +84,9 @@ export class HealthChecks implements CheckOwner {
 
   /** As soon as nothing is pending, health is known. */
   warm(): void {
-    const { balancer, engine } = this.cluster;
-    if (balancer.endpoints.length > 0 && balancer.endpoints.every(({ check }) => check !== 'pending'))
-      balancer.warmed(engine.clock.nowMs());
+    const { own, engine } = this.cluster;
+    if (own.endpoints.length > 0 && own.endpoints.every(({ check }) => check !== 'pending'))
+      own.warmed(engine.clock.nowMs());
   }
 }
 

@@ -1,0 +1,101 @@
+import type { Balancer } from './balancer.ts';
+import type { EndpointState } from './endpoint-state.ts';
+import { priorityLoads, type PriorityCount } from './priority-loads.ts';
+
+/** See {@link createAggregateBalancer}. */
+export interface AggregateOptions<Data> {
+  /** Those that are there now, first to last. Asked for each pick, and not kept. */
+  parts(): readonly Balancer<Data>[];
+  /** Fewer usable endpoints of a priority than this, percent, and health is not believed; 0: never. Default 50. */
+  readonly panicThresholdPercent?: number;
+  /** Uniform in [0, 1). */
+  random(): number;
+  /** One of a part was picked. */
+  onPick?(part: number): void;
+}
+
+/** What an aggregate is asked. */
+export type AggregateBalancer<Data> = Pick<
+  Balancer<Data>,
+  'pick' | 'usable' | 'size' | 'hashes' | 'endpoints'
+>;
+
+const DEFAULT_PANIC_PERCENT = 50;
+
+/**
+ * Chooses among the endpoints of several balancers as if the priorities of the second followed those of the first, and so on
+ * (Envoy `extensions.clusters.aggregate.v3`); within a part its own policy chooses. Allocates nothing while nothing changes.
+ */
+export function createAggregateBalancer<Data>(options: AggregateOptions<Data>): AggregateBalancer<Data> {
+  const { panicThresholdPercent = DEFAULT_PANIC_PERCENT } = options;
+  let seen: (readonly PriorityCount[])[] = [];
+  /** Percent of all picks, and whether some of it is in panic. */
+  let loads: { percent: number; panic: boolean }[] = [];
+
+  /** Weighs the parts anew where one of them changed. */
+  function weigh(parts: readonly Balancer<Data>[], nowMs: number): void {
+    let same = parts.length === seen.length;
+    for (let index = 0; index < parts.length; index += 1) {
+      const part = parts[index] as Balancer<Data>;
+      part.refresh(nowMs); // also one that gets nothing now: its ejections end
+      if (part.counts !== seen[index]) same = false;
+    }
+    if (same) return;
+    seen = parts.map((part) => part.counts);
+    const each = priorityLoads(seen.flat(), panicThresholdPercent);
+    let at = 0;
+    loads = seen.map((counts) => {
+      const own = each.slice(at, (at += counts.length));
+      return {
+        percent: own.reduce((sum, { percent }) => sum + percent, 0),
+        panic: own.some(({ panic }) => panic),
+      };
+    });
+  }
+
+  function draw(): number {
+    let point = options.random() * 100;
+    for (let index = 0; index < loads.length; index += 1) {
+      point -= (loads[index] as { percent: number }).percent;
+      if (point < 0) return index;
+    }
+    return -1;
+  }
+
+  return {
+    get endpoints() {
+      return options.parts().flatMap((part) => part.endpoints);
+    },
+    get size() {
+      return options.parts().reduce((sum, part) => sum + part.size, 0);
+    },
+    get usable() {
+      return options.parts().reduce((sum, part) => sum + part.usable, 0);
+    },
+    get hashes() {
+      return options.parts().some((part) => part.hashes);
+    },
+    pick(nowMs, excluded, hash = -1) {
+      const parts = options.parts();
+      weigh(parts, nowMs);
+      const drawn = draw();
+      const pickOf = (index: number): EndpointState<Data> | undefined => {
+        const part = parts[index];
+        const state =
+          loads[index]?.panic === true
+            ? part?.pick(nowMs, excluded, hash)
+            : part?.pickUsable(nowMs, excluded, hash);
+        if (state !== undefined) options.onPick?.(index);
+        return state;
+      };
+      const state = drawn < 0 ? undefined : pickOf(drawn);
+      if (state !== undefined) return state;
+      // Everything of the drawn part is excluded: one of another, whatever load that has.
+      for (let index = 0; index < parts.length; index += 1) {
+        const other = index === drawn ? undefined : pickOf(index);
+        if (other !== undefined) return other;
+      }
+      return undefined;
+    },
+  };
+}
