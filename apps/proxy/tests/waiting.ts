@@ -8,8 +8,6 @@ export const WAITING: Readonly<Record<string, string>> = {
     'static_resources.listeners[0].filter_chains[0].filters[0].typed_config.http_filters[0].typed_config.compressor_library.typed_config.memory_level',
   'dynamic-forward-proxy':
     'static_resources.listeners[0].filter_chains[0].filters[0].typed_config.http_filters[0].typed_config',
-  'edge-tls':
-    'static_resources.listeners[0].filter_chains[0].filters[0].typed_config.common_http_protocol_options.headers_with_underscores_action',
   'ext-authz-grpc':
     'static_resources.listeners[0].filter_chains[0].filters[0].typed_config.http_filters[0].typed_config.grpc_service',
   'ext-authz-http':
@@ -18,11 +16,8 @@ export const WAITING: Readonly<Record<string, string>> = {
     'static_resources.listeners[0].filter_chains[0].filters[0].typed_config.route_config.virtual_hosts[0].typed_per_filter_config["envoy.filters.http.cors"].allow_origin_string_match[0]',
   'health-check':
     'static_resources.listeners[0].filter_chains[0].filters[0].typed_config.http_filters[0].typed_config',
-  'mutual-tls':
-    'static_resources.listeners[0].filter_chains[0].filters[0].typed_config.set_current_client_cert_details',
   'original-dst': 'static_resources.listeners[0].listener_filters[0].typed_config',
   'proxy-protocol': 'static_resources.listeners[0].listener_filters[0].typed_config',
   'strict-dns':
     'static_resources.listeners[0].filter_chains[0].filters[0].typed_config.route_config.virtual_hosts[0].routes[0].route.auto_host_rewrite',
-  timeouts: 'static_resources.listeners[0].filter_chains[0].filters[0].typed_config.request_timeout',
 };

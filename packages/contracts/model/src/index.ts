@@ -73,7 +73,17 @@ export type {
 export { RATE_LIMITS } from './rate-limit-actions.ts';
 export type { RateLimitAction, RateLimitActions, RouteRateLimits } from './rate-limit-actions.ts';
 export type { Http2Keepalive, Http2Options } from './http2.ts';
-export type { ChainMatch, FilterChain, FilterEntry, HttpHandler, Listener, TcpHandler } from './listener.ts';
+export type {
+  CertificatePart,
+  ChainMatch,
+  FilterChain,
+  FilterEntry,
+  Forwarding,
+  HttpHandler,
+  Listener,
+  RequestIds,
+  TcpHandler,
+} from './listener.ts';
 export type {
   AccessLog,
   AccessLogComparison,

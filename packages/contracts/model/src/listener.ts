@@ -85,6 +85,8 @@ export interface HttpHandler {
    * `x-forwarded-client-cert`. Default none.
    */
   readonly trustedForwarders?: readonly string[];
+  /** In place of `identityHeaders` and `trustedForwarders`: by the rules of Envoy's HttpConnectionManager. */
+  readonly forwarding?: Forwarding;
   /**
    * What becomes of `;parameters` in path segments before the route is matched, for origins that do not count them as
    * part of the path (servlets): with `keep`, `/admin;x` is another path than `/admin`. `strip` removes them, `refuse`
@@ -92,6 +94,38 @@ export interface HttpHandler {
    * them no meaning.
    */
   readonly pathParameters?: 'keep' | 'strip' | 'refuse';
+  /**
+   * What becomes of `%2F` and `%5C` in a path, which some origins read as slashes (Envoy
+   * `path_with_escaped_slashes_action`). `refuse` (default): 400. `keep`: they stay, but beside a dot segment. `unescape`:
+   * they are slashes. `redirect`: who asked so is sent to the path where they are (307).
+   */
+  readonly escapedSlashes?: 'refuse' | 'keep' | 'unescape' | 'redirect';
+  /**
+   * Whether the port of a host is left out before the route is matched: always, or where it is the listener's (Envoy
+   * `strip_any_host_port`, `strip_matching_host_port`). Default: it stays.
+   */
+  readonly stripPort?: 'any' | 'matching';
+  /** Default: every request has one, and one that was brought along is believed where it looks like one. */
+  readonly requestId?: RequestIds;
+  /** Added to `via` of requests and responses (RFC 9110 §7.6.3). Default: nothing. */
+  readonly via?: string;
+  /** The whole request must be there in this time; 0: however long it takes. Default 0. Past it: 408 (Envoy `request_timeout`). */
+  readonly requestTimeoutMs?: number;
+  /** Longest time from a request's head to the end of its response; 0: any. Default 0. A route may say another. */
+  readonly maxStreamDurationMs?: number;
+  /** A connection that is older serves no further request; 0: any. Default 0. */
+  readonly maxConnectionDurationMs?: number;
+  /** Requests that a connection serves; 0: any. Default 0. */
+  readonly maxRequestsPerConnection?: number;
+  /**
+   * What becomes of fields with `_` in their names, which some origins take for `-`: `allow` (default), `refuse` the request
+   * (400), or `drop` them (Envoy `headers_with_underscores_action`).
+   */
+  readonly underscores?: 'allow' | 'refuse' | 'drop';
+  /** Whether HTTP/1.0 is served, or answered with 426 (Envoy `accept_http_10`). Default `accept`. */
+  readonly http10?: 'accept' | 'refuse';
+  /** Host of a request in HTTP/1.0 that has none (Envoy `default_host_for_http_10`). Default: the listener's address. */
+  readonly defaultHost?: string;
   /**
    * Whether methods pass that are neither registered (IANA) nor in common use. Default false, as Envoy's
    * `allow_custom_methods`: origins read `get` or `GETX` differently, which is how a policy on GET is evaded. Refused: 501.
@@ -106,8 +140,44 @@ export interface HttpHandler {
   readonly localReplies?: LocalReplies;
   /** Where lines about its streams go, beside what the proxy itself logs. Default none. */
   readonly accessLogs?: readonly AccessLog[];
-  /** `server` header on responses: `pass` the origin's (default), or overwrite. */
-  readonly serverHeader?: 'pass' | { readonly value: string };
+  /** `server` header on responses: `pass` the origin's (default), or overwrite, or add only where there is none. */
+  readonly serverHeader?: 'pass' | { readonly value: string; readonly ifAbsent?: boolean };
+}
+
+/** What is believed of fields by which a request says where it came from (Envoy HttpConnectionManager). */
+export interface Forwarding {
+  /**
+   * Who called: the `peer` of the connection, which is added to `x-forwarded-for` (Envoy `use_remote_address`), or whom that
+   * `header` names, which stays as it is. With `peer` requests from outside lose the fields that control proxies (`x-envoy-…`).
+   */
+  readonly client: 'peer' | 'header';
+  /** Proxies before this one that are trusted: so many addresses of `x-forwarded-for`, from its end, are theirs. Default 0. */
+  readonly trustedHops?: number;
+  /** With `peer`, whether it is added to `x-forwarded-for`. Default true (Envoy `skip_xff_append`). */
+  readonly append?: boolean;
+  /** Whether `x-forwarded-port` says the listener's port. Default false. */
+  readonly port?: boolean;
+  /**
+   * `x-forwarded-client-cert`: removed (default), left as it is where the caller proved who it is (`forward`), added to
+   * (`append`) or replaced by what it proved (`replace`), or left whoever calls (`always-forward`).
+   */
+  readonly clientCertificate?: 'sanitize' | 'forward' | 'append' | 'replace' | 'always-forward';
+  /** What is said there besides the certificate's hash, of its subject, names, and itself. Default none. */
+  readonly certificateParts?: readonly CertificatePart[];
+  /** Networks whose requests are internal, so that they may control the proxy. Default: private ones. */
+  readonly internalCidrs?: readonly string[];
+}
+
+export type CertificatePart = 'subject' | 'cert' | 'chain' | 'dns' | 'uri';
+
+/** `x-request-id` (Envoy `generate_request_id` and the like). */
+export interface RequestIds {
+  /** Whether requests without one get one. Default true. */
+  readonly generate?: boolean;
+  /** What becomes of one that came from outside: believed (default) or replaced. */
+  readonly external?: 'keep' | 'replace';
+  /** Whether responses say it. Default false. */
+  readonly inResponse?: boolean;
 }
 
 /** Bytes: one connection to one connection, half-close kept. */

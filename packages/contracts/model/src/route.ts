@@ -13,6 +13,8 @@ export interface RouteConfig {
    * does without `most_specific_header_mutations_wins`.
    */
   readonly headerOrder?: 'specific-last' | 'specific-first';
+  /** Fields that requests from outside lose before any filter sees them (Envoy `internal_only_headers`). Default none. */
+  readonly internalOnlyHeaders?: readonly string[];
   readonly filterConfigs?: FilterConfigs;
 }
 
@@ -169,6 +171,11 @@ export interface ForwardAction {
    * absent: any (Envoy `RouteAction.max_stream_duration.grpc_timeout_header_max`).
    */
   readonly maxGrpcTimeoutMs?: number;
+  /**
+   * Longest time from the request's head to the end of the response; 0: any (Envoy `max_stream_duration`). Default: the
+   * listener's.
+   */
+  readonly maxStreamDurationMs?: number;
   /** For one attempt; 0 or absent: off. Never longer than the request timeout. */
   readonly perTryTimeoutMs?: number;
   /** No byte either way; 0 switches it off. Default: the listener's. */

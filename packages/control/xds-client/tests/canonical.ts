@@ -9,6 +9,7 @@ import type {
   EndpointSet,
   FilterChain,
   FilterEntry,
+  Forwarding,
   HeaderMatch,
   HttpHandler,
   JwtRule,
@@ -475,6 +476,12 @@ function http(handler: HttpHandler, listenerName: string): HttpHandler {
       filters: handler.filters.map(entry),
       http2: handler.http2 && canonicalHttp2(handler.http2),
       allowUpgrades: handler.allowUpgrades ?? ['websocket'],
+      forwarding: handler.forwarding && forwarding(handler.forwarding),
+      requestId: handler.requestId && without(handler.requestId, { generate: true, inResponse: false }),
+      serverHeader:
+        typeof handler.serverHeader === 'object'
+          ? without(handler.serverHeader, { ifAbsent: false })
+          : handler.serverHeader,
       localReplies:
         handler.localReplies &&
         without(
@@ -494,7 +501,23 @@ function http(handler: HttpHandler, listenerName: string): HttpHandler {
       allowConnect: false,
       identityHeaders: 'strip',
       serverHeader: 'pass',
+      escapedSlashes: 'refuse',
+      underscores: 'allow',
+      http10: 'accept',
+      requestId: {},
     },
+  );
+}
+
+function forwarding(rules: Forwarding): Forwarding {
+  const order = ['subject', 'cert', 'chain', 'dns', 'uri'];
+  return without(
+    {
+      ...rules,
+      certificateParts: rules.certificateParts?.toSorted((a, b) => order.indexOf(a) - order.indexOf(b)),
+      internalCidrs: rules.internalCidrs?.map(cidr),
+    } as Forwarding,
+    { trustedHops: 0, append: true, port: false, clientCertificate: 'sanitize', certificateParts: [] },
   );
 }
 

@@ -14,16 +14,19 @@ export { compilePathMatch, isElementPrefix, testPath } from './path-match.ts';
 export type { PathTest } from './path-match.ts';
 export {
   explainPathRefusal,
+  hasEscapedSlashes,
   hasPathParameters,
   normalizeConfiguredPath,
   normalizePath,
   stripPathParameters,
 } from './path.ts';
+export type { EscapedSlashes } from './path.ts';
 export { isGrpcContentType } from './grpc.ts';
 export { parseTemplateRewrite, parseUriTemplate, rewriteByTemplate } from './uri-template.ts';
 export type { TemplatePart, UriTemplate } from './uri-template.ts';
 export { hostOf, normalizeHost, portOf } from './host.ts';
 export { compileCidrs, maskAddress } from './cidr.ts';
+export { isIpAddress } from './ip.ts';
 export { isPrivateAddress } from './private-address.ts';
 export type { CidrSet } from './cidr.ts';
 export {

@@ -120,3 +120,8 @@ function hexDigit(code: number): number {
   const lower = code | 0x20;
   return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;
 }
+
+/** Whether a text is an IPv4 or IPv6 address, without brackets, zone or port. */
+export function isIpAddress(text: string): boolean {
+  return parseIpv4(text) !== -1 || (text.includes(':') && parseIpv6(text, new Uint32Array(4)));
+}

@@ -32,18 +32,33 @@ const PERCENT = 0x25;
  * `TULLE_PATH_REFUSED`). A path that is clean already comes back as it is, without allocation.
  * @param path latin1 string from the request target, without query; `*` stays
  */
-export function normalizePath(path: string): string {
+export function normalizePath(path: string, slashes: EscapedSlashes = 'refuse'): string {
   if (isClean(path)) return path;
-  return path === '*' ? path : rewrite(path, ignore);
+  return path === '*' ? path : rewrite(path, ignore, slashes);
+}
+
+/**
+ * What escaped slashes and backslashes are. `refuse`: no path has them. `keep`: part of a segment, which is refused where
+ * one beside a dot segment would lead an origin elsewhere that decodes it. `unescape`: slashes.
+ */
+export type EscapedSlashes = 'refuse' | 'keep' | 'unescape';
+
+/** Whether a path has an escaped slash or backslash. */
+export function hasEscapedSlashes(path: string): boolean {
+  return path.includes('%') && /%(?:2f|5c)/i.test(path);
 }
 
 /** Why {@link normalizePath} refuses `path`, for details and log; `''` when it does not. */
-export function explainPathRefusal(path: string): string {
+export function explainPathRefusal(path: string, slashes: EscapedSlashes = 'refuse'): string {
   let reason = '';
   if (!isClean(path) && path !== '*')
-    rewrite(path, (text) => {
-      reason = text;
-    });
+    rewrite(
+      path,
+      (text) => {
+        reason = text;
+      },
+      slashes,
+    );
   return reason;
 }
 
@@ -101,8 +116,9 @@ function mayEndDots(path: string, index: number): boolean {
   return index === path.length || code === SLASH || code === DOT || code === 0x3b || code === PERCENT;
 }
 
-function rewrite(path: string, refuse: (reason: string) => void): string {
-  const fault = firstFault(path);
+function rewrite(given: string, refuse: (reason: string) => void, slashes: EscapedSlashes): string {
+  const path = slashes === 'unescape' ? given.replace(/%(?:2f|5c)/gi, '/') : given;
+  const fault = firstFault(path, slashes === 'keep');
   if (fault !== '') {
     refuse(fault);
     return '';
@@ -115,6 +131,8 @@ function rewrite(path: string, refuse: (reason: string) => void): string {
   for (let index = 1; index < segments.length; index += 1) {
     const segment = segments[index] as string;
     if (/^\.\.?(?:;|%3B)/.test(segment)) return (refuse('a dot segment with parameters'), '');
+    if (slashes === 'keep' && /(?:^|%2F|%5C)\.\.?(?:$|;|%3B|%2F|%5C)/.test(segment) && segment.includes('%'))
+      return (refuse('a dot segment beside an escaped slash'), '');
     if (segment === '..' && kept.pop() === undefined) return (refuse('a dot segment above the root'), '');
     if (segment !== '' && segment !== '.' && segment !== '..') kept.push(segment);
   }
@@ -124,14 +142,14 @@ function rewrite(path: string, refuse: (reason: string) => void): string {
 }
 
 /** What is wrong with the characters as they arrived. */
-function firstFault(path: string): string {
+function firstFault(path: string, keepsSlashes: boolean): string {
   if (path.charCodeAt(0) !== SLASH) return 'a path that does not begin with a slash';
   for (let index = 0; index < path.length; index += 1) {
     const code = path.charCodeAt(index);
     if (code === PERCENT) {
       const octet = octetAt(path, index + 1);
       if (octet === -1) return 'a percent sign without two hex digits';
-      if (octet === SLASH || octet === 0x5c) return 'an escaped slash or backslash';
+      if (!keepsSlashes && (octet === SLASH || octet === 0x5c)) return 'an escaped slash or backslash';
       if (octet < 0x20 || octet === 0x7f) return 'an escaped control character';
     } else if (code === 0x5c) {
       return 'a backslash';

@@ -16,5 +16,7 @@ export interface Doors {
   onRequestTimeout(stream: StreamRef): void;
   onPerTryTimeout(stream: StreamRef): void;
   onIdleTimeout(stream: StreamRef): void;
+  onReceiveTimeout(stream: StreamRef): void;
+  onDurationTimeout(stream: StreamRef): void;
   onRetryDelay(stream: StreamRef): void;
 }

@@ -56,6 +56,23 @@ export interface TlsPeer {
   /** Server name that the client asked for, lower case. */
   readonly serverName: string | undefined;
   readonly alpn: string | undefined;
+  /** The certificate that it showed, read when it is asked for; absent: it showed none, or nobody can tell. */
+  certificate?(): PeerCertificate | undefined;
+}
+
+/** What a caller's certificate says, for those behind the proxy (Envoy `x-forwarded-client-cert`). */
+export interface PeerCertificate {
+  /** SHA-256 of its DER form, in lower-case hex. */
+  readonly sha256: string;
+  /** RFC 2253. */
+  readonly subject: string;
+  readonly uris: readonly string[];
+  readonly dns: readonly string[];
+  readonly pem: string;
+  /** It and those between it and its root. */
+  readonly chainPem: string;
+  /** URI names of this proxy's own certificate. */
+  readonly localUris: readonly string[];
 }
 
 /** A connection, plain or secured. */

@@ -1,7 +1,14 @@
 import { armAttemptTimers, beginAttempts, cancelAttempt, connectAttempt } from './attempts/attempts.ts';
 import { advance } from './chain/walk.ts';
 import type { Doors } from './doors.ts';
-import { onIdleTimeout, onPerTryTimeout, onRequestTimeout, onRetryDelay } from './stream/timeouts.ts';
+import {
+  onDurationTimeout,
+  onIdleTimeout,
+  onPerTryTimeout,
+  onReceiveTimeout,
+  onRequestTimeout,
+  onRetryDelay,
+} from './stream/timeouts.ts';
 
 /** The rooms, connected. */
 export const DOORS: Doors = Object.freeze({
@@ -10,6 +17,8 @@ export const DOORS: Doors = Object.freeze({
   connectAttempt,
   cancelAttempt,
   armAttemptTimers,
+  onReceiveTimeout,
+  onDurationTimeout,
   onRequestTimeout,
   onPerTryTimeout,
   onIdleTimeout,

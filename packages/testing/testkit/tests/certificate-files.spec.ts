@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { X509Certificate } from 'node:crypto';
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -125,6 +126,58 @@ describe('TLS with certificates in files', () => {
     expect(await status(await client(choosy.port))).toBe(503);
     await issue('client', CLIENT, foreignCa);
     expect(await status(await client(any.port))).toBe(503);
+  });
+
+  it('tells the service what the caller’s certificate says, as Envoy does', async () => {
+    await Promise.all([trust(ca), issue('server', SERVER), issue('client', CLIENT)]);
+    const saw = { name: 'x-saw', value: '%REQ(x-forwarded-client-cert)%', format: true };
+    const proxy = createProxy({
+      log: memoryLog(),
+      transport: nodeTransport({ certificateWatchMs: 10 }),
+      listeners: [
+        httpListener({
+          name: 'mesh',
+          port: 0,
+          tls: source('server'),
+          forwarding: {
+            client: 'peer',
+            clientCertificate: 'append',
+            certificateParts: ['uri', 'subject', 'dns'],
+          },
+          routes: [
+            {
+              name: 'echo',
+              match: { path: { kind: 'prefix', value: '/' } },
+              action: { kind: 'direct', status: 200 },
+              responseHeaders: { add: [saw] },
+            },
+          ],
+        }),
+      ],
+    });
+    await proxy.start();
+    open.push(proxy);
+    const { port } = proxy.addresses()['mesh'] as { port: number };
+    const [cert, key] = await Promise.all(
+      ['client.pem', 'client.key'].map(async (name) => readFile(fileOf(name))),
+    );
+    const socket = tlsConnect({ host: '127.0.0.1', port, rejectUnauthorized: false, cert, key });
+    await once(socket, 'secureConnect');
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+    agent.createConnection = () => socket;
+    const request = http.get({
+      host: '127.0.0.1',
+      port,
+      agent,
+      headers: { 'x-forwarded-client-cert': 'Hash=0' },
+    });
+    const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+    const { fingerprint256, subject } = new X509Certificate(cert as Buffer);
+    expect(response.headers['x-saw']).toBe(
+      `Hash=0,By=${SERVER};Hash=${fingerprint256.replaceAll(':', '').toLowerCase()};Subject="${subject ?? ''}";URI=${CLIENT}`,
+    );
+    response.resume();
+    agent.destroy();
   });
 
   it('shows a renewed certificate to new connections, and leaves open ones alone', async () => {

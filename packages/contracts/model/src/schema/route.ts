@@ -96,6 +96,7 @@ const action: JsonSchema = {
       clusterNotFoundStatus: { enum: [404, 500, 503] },
       requestTimeoutMs: milliseconds(),
       maxGrpcTimeoutMs: milliseconds(),
+      maxStreamDurationMs: milliseconds(),
       perTryTimeoutMs: milliseconds(),
       idleTimeoutMs: milliseconds(),
       rewrite: fields([], {
@@ -137,6 +138,7 @@ export const routeConfigSchema: JsonSchema = fields(['name', 'virtualHosts'], {
   requestHeaders: edits,
   responseHeaders: edits,
   headerOrder: oneOf('specific-last', 'specific-first'),
+  internalOnlyHeaders: names,
   filterConfigs,
   virtualHosts: listOf(
     fields(['name', 'domains', 'routes'], {

@@ -1,5 +1,8 @@
 import fc from 'fast-check';
 import type {
+  CertificatePart,
+  Forwarding,
+  RequestIds,
   ChainMatch,
   FilterChain,
   HttpHandler,
@@ -68,7 +71,7 @@ const localReplies: fc.Arbitrary<LocalReplies> = options<LocalReplies>({
   ),
 });
 
-const httpHandler: fc.Arbitrary<HttpHandler> = object<HttpHandler>(
+const plainHandler: fc.Arbitrary<HttpHandler> = object<HttpHandler>(
   {
     kind: fc.constant('http'),
     routes: fc.oneof(routeConfig(), object<{ routeConfigName: string }>({ routeConfigName: label })),
@@ -89,15 +92,65 @@ const httpHandler: fc.Arbitrary<HttpHandler> = object<HttpHandler>(
     maxReplayBytes: uint32,
     allowUpgrades: fc.uniqueArray(fc.constantFrom('websocket', 'h2c'), { maxLength: 2 }),
     allowConnect: fc.boolean(),
-    identityHeaders: fc.constantFrom('strip', 'keep'),
-    trustedForwarders: allowedIds,
     allowCustomMethods: fc.boolean(),
     targetChars: fc.constantFrom('whatwg', 'rfc3986'),
     pathParameters: fc.constantFrom('keep', 'strip', 'refuse'),
+    escapedSlashes: fc.constantFrom('refuse', 'keep', 'unescape', 'redirect'),
+    stripPort: fc.constantFrom('any', 'matching'),
+    via: label,
+    requestTimeoutMs: milliseconds,
+    maxStreamDurationMs: milliseconds,
+    maxConnectionDurationMs: milliseconds,
+    maxRequestsPerConnection: uint32,
+    underscores: fc.constantFrom('allow', 'refuse', 'drop'),
+    http10: fc.constantFrom('accept', 'refuse'),
+    defaultHost: label,
     localReplies,
     accessLogs,
-    serverHeader: fc.oneof(fc.constant('pass' as const), object<{ value: string }>({ value: label })),
+    serverHeader: fc.oneof(
+      fc.constant('pass' as const),
+      object<{ value: string }>({ value: label }, { ifAbsent: fc.boolean() }),
+    ),
   },
+);
+
+const forwarding: fc.Arbitrary<Forwarding> = object<Forwarding>(
+  { client: fc.constantFrom('peer', 'header') },
+  {
+    trustedHops: fc.nat(3),
+    append: fc.boolean(),
+    port: fc.boolean(),
+    clientCertificate: fc.constantFrom('sanitize', 'forward', 'append', 'replace', 'always-forward'),
+    certificateParts: fc.subarray<CertificatePart>(['subject', 'cert', 'chain', 'dns', 'uri']),
+    internalCidrs: fc.array(cidr, { minLength: 1, maxLength: 2 }),
+  },
+);
+
+/** Who called is told in Tulle's words or in Envoy's; in those ids from outside are replaced at an edge only. */
+const httpHandler: fc.Arbitrary<HttpHandler> = fc.oneof(
+  fc
+    .tuple(
+      plainHandler,
+      options<Pick<HttpHandler, 'identityHeaders' | 'trustedForwarders' | 'requestId'>>({
+        identityHeaders: fc.constantFrom('strip', 'keep'),
+        trustedForwarders: allowedIds,
+        requestId: options<Omit<RequestIds, 'external'>>({
+          generate: fc.boolean(),
+          inResponse: fc.boolean(),
+        }),
+      }),
+    )
+    .map(([plain, more]): HttpHandler => ({ ...plain, ...more })),
+  fc
+    .tuple(plainHandler, forwarding, fc.boolean(), fc.boolean())
+    .map(([plain, rules, replace, inResponse]): HttpHandler => ({
+      ...plain,
+      forwarding: rules,
+      requestId: {
+        ...(replace && rules.client === 'peer' && { external: 'replace' as const }),
+        inResponse,
+      },
+    })),
 );
 
 const tcpHandler: fc.Arbitrary<TcpHandler> = object<TcpHandler>(

@@ -160,6 +160,7 @@ const forward: fc.Arbitrary<ForwardAction> = object<ForwardAction>(
   {
     requestTimeoutMs: milliseconds,
     maxGrpcTimeoutMs: milliseconds,
+    maxStreamDurationMs: milliseconds,
     perTryTimeoutMs: milliseconds,
     idleTimeoutMs: milliseconds,
     splitHeader: label,
@@ -263,6 +264,7 @@ export function routeConfig(name: fc.Arbitrary<string> = label): fc.Arbitrary<Ro
     {
       requestHeaders: routeHeaderEdits,
       responseHeaders: routeHeaderEdits,
+      internalOnlyHeaders: fc.array(label, { minLength: 1, maxLength: 2 }),
       headerOrder: fc.constantFrom('specific-last', 'specific-first'),
       filterConfigs,
     },

@@ -226,7 +226,6 @@ export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> =
     'http_protocol_options',
     'http2_protocol_options',
   ],
-  'envoy.config.core.v3.Http1ProtocolOptions': [],
   'envoy.config.core.v3.Http2ProtocolOptions': [
     'hpack_table_size',
     'max_concurrent_streams',

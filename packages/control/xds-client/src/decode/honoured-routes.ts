@@ -13,6 +13,7 @@ export const HONOURED_OF_ROUTES: Readonly<Record<string, readonly string[]>> = {
     'typed_per_filter_config',
     'request_mirror_policies',
     'max_direct_response_body_size_bytes',
+    'internal_only_headers',
   ],
   'envoy.config.route.v3.VirtualHost': [
     'name',
@@ -113,7 +114,7 @@ export const HONOURED_OF_ROUTES: Readonly<Record<string, readonly string[]>> = {
     'rate_limits',
     'include_vh_rate_limits',
   ],
-  'envoy.config.route.v3.RouteAction.MaxStreamDuration': ['grpc_timeout_header_max'],
+  'envoy.config.route.v3.RouteAction.MaxStreamDuration': ['max_stream_duration', 'grpc_timeout_header_max'],
   'envoy.config.route.v3.RouteAction.RequestMirrorPolicy': [
     'cluster',
     'runtime_fraction',

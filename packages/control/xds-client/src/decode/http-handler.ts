@@ -1,16 +1,23 @@
-import type { HttpHandler } from '@tulle/model';
+import { isMessage } from '@bufbuild/protobuf';
+import type { HttpHandler, RequestIds } from '@tulle/model';
+import {
+  type Http1ProtocolOptions,
+  HttpProtocolOptions_HeadersWithUnderscoresAction as Underscores,
+} from '@tulle/xds-proto/envoy/config/core/v3/protocol';
 import {
   type HttpConnectionManager,
   HttpConnectionManager_CodecType as CodecType,
-  HttpConnectionManager_ForwardClientCertDetails as ForwardClientCert,
   HttpConnectionManager_PathWithEscapedSlashesAction as EscapedSlashes,
   HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
 } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import { decodeAccessLogs } from './access-logs.ts';
 import { needFrom } from './config-source.ts';
+import { PreserveCaseFormatterConfigSchema } from '@tulle/xds-proto/envoy/extensions/http/header_formatters/preserve_case/v3/preserve_case';
+import { UuidRequestIdConfigSchema } from '@tulle/xds-proto/envoy/extensions/request_id/uuid/v3/uuid';
 import type { DecodeContext } from './context.ts';
 import type { Extras } from './extras.ts';
 import { decodeHttpFilters, readFlags } from './filters.ts';
+import { decodeForwarding } from './forwarding.ts';
 import { decodeHttp2 } from './http2.ts';
 import { decodeLocalReplies } from './local-replies.ts';
 import { decodeRouteConfig } from './route-config.ts';
@@ -30,12 +37,8 @@ export function decodeHttpHandler(
 ): HttpHandler {
   checkFixedBehaviour(context, manager, path);
   const common = manager.commonHttpProtocolOptions;
-  if (common?.maxRequestsPerConnection !== undefined) {
-    context.refuse(
-      `${path}.common_http_protocol_options.max_requests_per_connection`,
-      'is honoured for clusters only',
-    );
-  }
+  const http1 = manager.httpProtocolOptions;
+  const own = oneOf(context, extras, 'identityHeaders', ['strip', 'keep'], extrasPath);
   const flags = readFlags(context, extras, 'filters', extrasPath);
   const handler: HttpHandler = present({
     kind: 'http' as const,
@@ -54,13 +57,26 @@ export function decodeHttpHandler(
     maxRequestHeadersCount: common?.maxHeadersCount,
     maxReplayBytes: extras.number('maxReplayBytes'),
     ...decodeUpgrades(manager),
-    identityHeaders:
-      manager.forwardClientCertDetails === ForwardClientCert.ALWAYS_FORWARD_ONLY
-        ? ('keep' as const)
-        : undefined,
+    ...decodeForwarding(context, manager, own, path),
     trustedForwarders: decodeForwarders(context, extras, extrasPath),
+    escapedSlashes: SLASHES.get(manager.pathWithEscapedSlashesAction),
+    stripPort: decodeStripPort(manager),
+    requestId: decodeRequestIds(manager, own !== undefined),
+    via: manager.via === '' ? undefined : manager.via,
+    requestTimeoutMs: milliseconds(manager.requestTimeout),
+    maxStreamDurationMs: milliseconds(common?.maxStreamDuration),
+    maxConnectionDurationMs: milliseconds(common?.maxConnectionDuration),
+    maxRequestsPerConnection: common?.maxRequestsPerConnection,
+    underscores: UNDERSCORES.get(common?.headersWithUnderscoresAction ?? Underscores.ALLOW),
+    http10:
+      http1?.acceptHttp10 === true || (own !== undefined && http1 === undefined)
+        ? undefined
+        : ('refuse' as const),
+    defaultHost:
+      http1 === undefined || http1.defaultHostForHttp10 === '' ? undefined : http1.defaultHostForHttp10,
     pathParameters: oneOf(context, extras, 'pathParameters', ['keep', 'strip', 'refuse'], extrasPath),
-    allowCustomMethods: extras.flag('allowCustomMethods'),
+    allowCustomMethods:
+      extras.flag('allowCustomMethods') ?? (http1?.allowCustomMethods === true ? true : undefined),
     targetChars: oneOf(context, extras, 'targetChars', ['whatwg', 'rfc3986'], extrasPath),
     localReplies: decodeLocalReplies(context, manager.localReplyConfig, path),
     accessLogs: decodeAccessLogs(context, manager.accessLog, `${path}.access_log`),
@@ -79,19 +95,86 @@ function codecOf(type: CodecType): HttpHandler['codec'] | undefined {
 function checkFixedBehaviour(context: DecodeContext, manager: HttpConnectionManager, path: string): void {
   if (manager.codecType === CodecType.HTTP3)
     context.refuse(`${path}.codec_type`, 'must be AUTO, HTTP1 or HTTP2');
-  if (manager.normalizePath === false)
-    context.refuse(`${path}.normalize_path`, 'must be true; policy and origin read one spelling');
-  const slashes = manager.pathWithEscapedSlashesAction;
-  if (
-    slashes !== EscapedSlashes.IMPLEMENTATION_SPECIFIC_DEFAULT &&
-    slashes !== EscapedSlashes.REJECT_REQUEST
-  ) {
-    context.refuse(`${path}.path_with_escaped_slashes_action`, 'must be REJECT_REQUEST');
-  }
-  const details = manager.forwardClientCertDetails;
-  if (details !== ForwardClientCert.SANITIZE && details !== ForwardClientCert.ALWAYS_FORWARD_ONLY) {
-    context.refuse(`${path}.forward_client_cert_details`, 'must be SANITIZE or ALWAYS_FORWARD_ONLY');
-  }
+  const http1 = manager.httpProtocolOptions;
+  const at = `${path}.http_protocol_options`;
+  if (http1?.allowAbsoluteUrl === false)
+    context.refuse(
+      `${at}.allow_absolute_url`,
+      'must be true: a proxy takes the absolute form (RFC 9112 §3.2.2)',
+    );
+  if (http1?.allowChunkedLength)
+    context.refuse(
+      `${at}.allow_chunked_length`,
+      'must be false: a message with both lengths is how requests are smuggled',
+    );
+  if (http1?.overrideStreamErrorOnInvalidHttpMessage === true)
+    context.refuse(
+      `${at}.override_stream_error_on_invalid_http_message`,
+      'must be false: behind what is no HTTP nothing on the connection can be told apart',
+    );
+  checkKeyFormat(context, http1, `${at}.header_key_format`);
+  if (manager.streamErrorOnInvalidHttpMessage === true && manager.codecType !== CodecType.HTTP2)
+    context.refuse(
+      `${path}.stream_error_on_invalid_http_message`,
+      'must be false: behind what is no HTTP/1 nothing on the connection can be told apart',
+    );
+  checkRequestIds(context, manager, `${path}.request_id_extension.typed_config`);
+}
+
+/** Ids are UUIDs here; which of them are traced, tracing decides by itself. */
+function checkRequestIds(
+  context: DecodeContext,
+  { requestIdExtension }: HttpConnectionManager,
+  path: string,
+): void {
+  if (requestIdExtension === undefined) return;
+  const message = context.open(requestIdExtension.typedConfig, path);
+  if (message && !isMessage(message, UuidRequestIdConfigSchema))
+    context.refuse(path, `must be a UuidRequestIdConfig, not ${message.$typeName}`);
+}
+
+/** Names go as they came: what an origin answers in capitals, its caller gets in capitals. */
+function checkKeyFormat(context: DecodeContext, http1: Http1ProtocolOptions | undefined, path: string): void {
+  const format = http1?.headerKeyFormat?.headerFormat;
+  if (format?.case === undefined) return;
+  if (format.case === 'properCaseWords')
+    return context.refuse(path, 'must be a PreserveCaseFormatterConfig: names go as they came');
+  const here = `${path}.stateful_formatter.typed_config`;
+  const message = context.open(format.value.typedConfig, here);
+  if (message && !isMessage(message, PreserveCaseFormatterConfigSchema))
+    context.refuse(here, `must be a PreserveCaseFormatterConfig, not ${message.$typeName}`);
+}
+
+/** Envoy keeps them where nothing is said; here one beside a dot segment is refused all the same. */
+const SLASHES: ReadonlyMap<EscapedSlashes, NonNullable<HttpHandler['escapedSlashes']>> = new Map([
+  [EscapedSlashes.IMPLEMENTATION_SPECIFIC_DEFAULT, 'keep'],
+  [EscapedSlashes.KEEP_UNCHANGED, 'keep'],
+  [EscapedSlashes.UNESCAPE_AND_FORWARD, 'unescape'],
+  [EscapedSlashes.UNESCAPE_AND_REDIRECT, 'redirect'],
+] as const);
+
+const UNDERSCORES: ReadonlyMap<Underscores, NonNullable<HttpHandler['underscores']>> = new Map([
+  [Underscores.REJECT_REQUEST, 'refuse'],
+  [Underscores.DROP_HEADER, 'drop'],
+] as const);
+
+function decodeStripPort(manager: HttpConnectionManager): HttpHandler['stripPort'] | undefined {
+  if (manager.stripPortMode.case === 'stripAnyHostPort' && manager.stripPortMode.value) return 'any';
+  return manager.stripMatchingHostPort ? 'matching' : undefined;
+}
+
+/** @param own it comes from Tulle's own control plane, whose default is to believe ids */
+function decodeRequestIds(manager: HttpConnectionManager, own: boolean): RequestIds | undefined {
+  const { generateRequestId, preserveExternalRequestId: keep, alwaysSetRequestIdInResponse } = manager;
+  // Only an edge tells what comes from outside.
+  const atEdge = own || manager.useRemoteAddress === true;
+  const replaces = atEdge && !keep && generateRequestId !== false;
+  const ids: RequestIds = present({
+    generate: generateRequestId === false ? false : undefined,
+    external: replaces ? ('replace' as const) : undefined,
+    inResponse: alwaysSetRequestIdInResponse ? true : undefined,
+  });
+  return Object.keys(ids).length === 0 ? undefined : ids;
 }
 
 function decodeForwarders(
@@ -159,8 +242,10 @@ function decodeServerHeader(
       return undefined;
     case ServerHeader.OVERWRITE:
       return { value: manager.serverName === '' ? 'envoy' : manager.serverName }; // the field's default
+    case ServerHeader.APPEND_IF_ABSENT:
+      return { value: manager.serverName === '' ? 'envoy' : manager.serverName, ifAbsent: true };
     default:
-      context.refuse(`${path}.server_header_transformation`, 'must be PASS_THROUGH or OVERWRITE');
+      context.refuse(`${path}.server_header_transformation`, `must be one of Envoy's`);
       return undefined;
   }
 }

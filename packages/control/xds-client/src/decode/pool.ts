@@ -6,6 +6,10 @@ import {
   type HttpProtocolOptions,
   HttpProtocolOptionsSchema,
 } from '@tulle/xds-proto/envoy/extensions/upstreams/http/v3/http_protocol_options';
+import {
+  type Http1ProtocolOptions,
+  HttpProtocolOptions_HeadersWithUnderscoresAction as Underscores,
+} from '@tulle/xds-proto/envoy/config/core/v3/protocol';
 import type { DecodeContext } from './context.ts';
 import type { Extras } from './extras.ts';
 import { decodeHttp2 } from './http2.ts';
@@ -82,6 +86,12 @@ function decodeCommon(
 ): Pick<PoolOptions, 'idleTimeoutMs' | 'maxRequestsPerConnection'> {
   if (common?.maxHeadersCount !== undefined)
     context.refuse(`${path}.max_headers_count`, 'is honoured for listeners only');
+  if (common?.maxConnectionDuration !== undefined)
+    context.refuse(`${path}.max_connection_duration`, 'is honoured for listeners only');
+  if (common?.maxStreamDuration !== undefined)
+    context.refuse(`${path}.max_stream_duration`, 'is honoured for listeners and routes only');
+  if (common !== undefined && common.headersWithUnderscoresAction !== Underscores.ALLOW)
+    context.refuse(`${path}.headers_with_underscores_action`, 'is honoured for listeners only');
   return present({
     idleTimeoutMs: milliseconds(common?.idleTimeout),
     maxRequestsPerConnection: common?.maxRequestsPerConnection,
@@ -103,10 +113,29 @@ function decodeProtocol(
     return { protocol: 'auto', ...(http2 && { http2 }) };
   }
   const explicit = chosen.case === 'explicitHttpConfig' ? chosen.value.protocolConfig : undefined;
-  if (explicit?.case === 'httpProtocolOptions') return {};
+  if (explicit?.case === 'httpProtocolOptions') {
+    checkHttp1(context, explicit.value, `${path}.explicit_http_config.http_protocol_options`);
+    return {};
+  }
   if (explicit?.case !== 'http2ProtocolOptions') return undefined;
   const http2 = decodeHttp2(context, explicit.value, `${path}.explicit_http_config.http2_protocol_options`);
   return { protocol: 'http2', ...(http2 && { http2 }) };
+}
+
+/** What is about callers says nothing of endpoints. */
+function checkHttp1(context: DecodeContext, options: Http1ProtocolOptions, path: string): void {
+  const given: Readonly<Record<string, boolean>> = {
+    allow_absolute_url: options.allowAbsoluteUrl !== undefined,
+    accept_http_10: options.acceptHttp10,
+    default_host_for_http_10: options.defaultHostForHttp10 !== '',
+    header_key_format: options.headerKeyFormat !== undefined,
+    allow_chunked_length: options.allowChunkedLength,
+    override_stream_error_on_invalid_http_message:
+      options.overrideStreamErrorOnInvalidHttpMessage !== undefined,
+    allow_custom_methods: options.allowCustomMethods,
+  };
+  for (const [field, set] of Object.entries(given))
+    if (set) context.refuse(`${path}.${field}`, 'is honoured for listeners only');
 }
 
 /** Seconds on the wire. */

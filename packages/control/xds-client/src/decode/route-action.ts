@@ -52,6 +52,7 @@ export function decodeForward(
       splitHeader: decodeSplitHeader(context, action, path),
       requestTimeoutMs: milliseconds(action.timeout),
       maxGrpcTimeoutMs: decodeMaxGrpcTimeout(context, action, path),
+      maxStreamDurationMs: milliseconds(action.maxStreamDuration?.maxStreamDuration),
       perTryTimeoutMs: milliseconds(action.retryPolicy?.perTryTimeout),
       idleTimeoutMs: milliseconds(action.idleTimeout),
       rewrite: decodeRewrite(context, action, path),

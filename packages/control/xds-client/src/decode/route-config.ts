@@ -21,7 +21,7 @@ import { decodeRouteMatch } from './matchers.ts';
 import { decodeRateLimits } from './rate-limit-actions.ts';
 import { decodeRetry } from './retry.ts';
 import { decodeDirectResponse, decodeForward, decodeMirrors, decodeRedirect } from './route-action.ts';
-import { milliseconds, present } from './values.ts';
+import { filled, milliseconds, present } from './values.ts';
 
 /** @param path of the message, `''` when it is a resource of its own */
 export function decodeRouteConfig(
@@ -59,6 +59,7 @@ export function decodeRouteConfig(
       decodeVirtualHost(context, host, around, `${base}virtual_hosts[${index}]`),
     ),
     ...edits,
+    internalOnlyHeaders: filled(config.internalOnlyHeaders),
     filterConfigs: decodeOverrides(context, config.typedPerFilterConfig, `${base}typed_per_filter_config`),
   });
   // Where fields are edited in one place only, the order of places means nothing.

@@ -1,9 +1,9 @@
 import { create } from '@bufbuild/protobuf';
 import type { HttpHandler } from '@tulle/model';
+import { HttpProtocolOptions_HeadersWithUnderscoresAction as Underscores } from '@tulle/xds-proto/envoy/config/core/v3/protocol';
 import {
   type HttpConnectionManager,
   HttpConnectionManager_CodecType as CodecType,
-  HttpConnectionManager_ForwardClientCertDetails as ForwardClientCert,
   HttpConnectionManager_PathWithEscapedSlashesAction as EscapedSlashes,
   HttpConnectionManager_ServerHeaderTransformation as ServerHeader,
   HttpConnectionManagerSchema,
@@ -14,6 +14,7 @@ import { encodeTracing, requestedLogs } from './client-telemetry.ts';
 import { adsSource } from './config-source.ts';
 import { encodeHttpFilters, filterFlags } from './filters.ts';
 import type { EncodeForm } from './form.ts';
+import { encodeForwarding } from './forwarding.ts';
 import { encodeHttp2 } from './http2.ts';
 import { encodeLocalReplies } from './local-replies.ts';
 import { encodeRouteConfig } from './route-config.ts';
@@ -29,7 +30,6 @@ export function encodeHttpHandler(
   listenerName: string,
   form: EncodeForm,
 ): HttpConnectionManager {
-  const keepIdentity = handler.identityHeaders === 'keep';
   const server = handler.serverHeader ?? 'pass';
   return create(HttpConnectionManagerSchema, {
     statPrefix: handler.statPrefix ?? listenerName,
@@ -53,36 +53,59 @@ export function encodeHttpHandler(
       ...(handler.allowUpgrades ?? DEFAULT_UPGRADES).map((upgradeType) => ({ upgradeType })),
       ...(handler.allowConnect === true ? [{ upgradeType: 'CONNECT' }] : []),
     ],
-    // A caller's claims are not believed: Envoy drops them when the address of the connection counts.
-    useRemoteAddress: !keepIdentity,
-    forwardClientCertDetails: keepIdentity
-      ? ForwardClientCert.ALWAYS_FORWARD_ONLY
-      : ForwardClientCert.SANITIZE,
-    // Tulle's engine tells the service by itself who called.
-    ...(!keepIdentity && form.workloadCertificate.kind !== 'own' && tellsCaller()),
+    ...encodeForwarding(handler, form),
+    ...(form.release === 'this' && encodeLimits(handler)),
     ...(form.telemetry?.tracing && { tracing: encodeTracing(form.telemetry.tracing) }),
     ...(handler.localReplies && { localReplyConfig: encodeLocalReplies(handler.localReplies) }),
-    serverHeaderTransformation: server === 'pass' ? ServerHeader.PASS_THROUGH : ServerHeader.OVERWRITE,
+    serverHeaderTransformation:
+      server === 'pass'
+        ? ServerHeader.PASS_THROUGH
+        : server.ifAbsent === true
+          ? ServerHeader.APPEND_IF_ABSENT
+          : ServerHeader.OVERWRITE,
     ...(server !== 'pass' && { serverName: server.value }),
     // Policy and origin must read one spelling of the path.
     normalizePath: true,
     mergeSlashes: true,
-    pathWithEscapedSlashesAction: EscapedSlashes.REJECT_REQUEST,
+    pathWithEscapedSlashesAction: SLASHES[handler.escapedSlashes ?? 'refuse'],
   });
 }
 
-/** `x-forwarded-client-cert` of the certificate that the caller proved, none of a caller without one. */
-function tellsCaller(): Fields<typeof HttpConnectionManagerSchema> {
+const SLASHES = {
+  refuse: EscapedSlashes.REJECT_REQUEST,
+  keep: EscapedSlashes.KEEP_UNCHANGED,
+  unescape: EscapedSlashes.UNESCAPE_AND_FORWARD,
+  redirect: EscapedSlashes.UNESCAPE_AND_REDIRECT,
+} as const;
+
+/** What a client of the release before has no word for, and does as these defaults say. */
+function encodeLimits(handler: HttpHandler): Fields<typeof HttpConnectionManagerSchema> {
+  const { requestId, stripPort, via } = handler;
   return {
-    forwardClientCertDetails: ForwardClientCert.SANITIZE_SET,
-    setCurrentClientCertDetails: { uri: true },
+    ...(stripPort === 'any' && { stripPortMode: { case: 'stripAnyHostPort', value: true } as const }),
+    stripMatchingHostPort: stripPort === 'matching',
+    ...(requestId?.generate === false && { generateRequestId: false }),
+    // Tulle believes ids from outside unless it is told otherwise.
+    preserveExternalRequestId: requestId?.external !== 'replace',
+    alwaysSetRequestIdInResponse: requestId?.inResponse ?? false,
+    ...(via !== undefined && { via }),
+    ...(handler.requestTimeoutMs !== undefined && { requestTimeout: duration(handler.requestTimeoutMs) }),
+    httpProtocolOptions: {
+      acceptHttp10: handler.http10 !== 'refuse',
+      ...(handler.defaultHost !== undefined && { defaultHostForHttp10: handler.defaultHost }),
+    },
   };
 }
 
 /** What Envoy's message has no field for; goes into the metadata of the filter chain. */
-export function httpHandlerExtras(handler: HttpHandler): Record<string, unknown> {
+export function httpHandlerExtras(handler: HttpHandler, { release }: EncodeForm): Record<string, unknown> {
   const bytes = handler.maxRequestHeadersBytes;
   return {
+    // Envoy's fields come closest, and say something else.
+    identityHeaders:
+      release === 'this' && handler.forwarding === undefined
+        ? (handler.identityHeaders ?? 'strip')
+        : undefined,
     maxReplayBytes: handler.maxReplayBytes,
     maxRequestHeadersBytes: bytes === undefined || bytes % 1024 === 0 ? undefined : bytes,
     trustedForwarders: handler.trustedForwarders,
@@ -101,14 +124,24 @@ function routes({ routes: given }: HttpHandler, form: EncodeForm): HttpConnectio
   };
 }
 
-function common({ idleTimeoutMs, maxRequestHeadersCount }: HttpHandler): {
-  commonHttpProtocolOptions?: object;
-} {
-  if (idleTimeoutMs === undefined && maxRequestHeadersCount === undefined) return {};
-  return {
-    commonHttpProtocolOptions: {
-      ...(idleTimeoutMs !== undefined && { idleTimeout: duration(idleTimeoutMs) }),
-      ...(maxRequestHeadersCount !== undefined && { maxHeadersCount: maxRequestHeadersCount }),
-    },
+const UNDERSCORES = {
+  allow: Underscores.ALLOW,
+  refuse: Underscores.REJECT_REQUEST,
+  drop: Underscores.DROP_HEADER,
+} as const;
+
+function common(handler: HttpHandler): { commonHttpProtocolOptions?: object } {
+  const { idleTimeoutMs, maxRequestHeadersCount, maxStreamDurationMs, maxConnectionDurationMs } = handler;
+  const { maxRequestsPerConnection, underscores } = handler;
+  const options = {
+    ...(idleTimeoutMs !== undefined && { idleTimeout: duration(idleTimeoutMs) }),
+    ...(maxRequestHeadersCount !== undefined && { maxHeadersCount: maxRequestHeadersCount }),
+    ...(maxStreamDurationMs !== undefined && { maxStreamDuration: duration(maxStreamDurationMs) }),
+    ...(maxConnectionDurationMs !== undefined && {
+      maxConnectionDuration: duration(maxConnectionDurationMs),
+    }),
+    ...(maxRequestsPerConnection !== undefined && { maxRequestsPerConnection }),
+    ...(underscores !== undefined && { headersWithUnderscoresAction: UNDERSCORES[underscores] }),
   };
+  return Object.keys(options).length === 0 ? {} : { commonHttpProtocolOptions: options };
 }

@@ -74,7 +74,9 @@ function inspectors({ filterChains }: ModelListener): ListenerFilter[] {
 function encodeChain(chain: ModelChain, listenerName: string, form: EncodeForm): FilterChain {
   const { handler, match, tls } = chain;
   const extra = tulleMetadata(
-    handler.kind === 'http' ? httpHandlerExtras(handler) : { filters: filterFlags(handler.filters ?? []) },
+    handler.kind === 'http'
+      ? httpHandlerExtras(handler, form)
+      : { filters: filterFlags(handler.filters ?? []) },
   );
   return create(FilterChainSchema, {
     name: chain.name,

@@ -71,8 +71,15 @@ export function encodeForward(
     clusterSpecifier: clusterSpecifier(action, form),
     ...subsetOfOnly(action),
     ...(action.requestTimeoutMs !== undefined && { timeout: duration(action.requestTimeoutMs) }),
-    ...(action.maxGrpcTimeoutMs !== undefined && {
-      maxStreamDuration: { grpcTimeoutHeaderMax: duration(action.maxGrpcTimeoutMs) },
+    ...((action.maxGrpcTimeoutMs !== undefined || action.maxStreamDurationMs !== undefined) && {
+      maxStreamDuration: {
+        ...(action.maxGrpcTimeoutMs !== undefined && {
+          grpcTimeoutHeaderMax: duration(action.maxGrpcTimeoutMs),
+        }),
+        ...(action.maxStreamDurationMs !== undefined && {
+          maxStreamDuration: duration(action.maxStreamDurationMs),
+        }),
+      },
     }),
     rateLimits: encodeRateLimits(action.rateLimits),
     ...(action.includeHostRateLimits === true && { includeVhRateLimits: true }),

@@ -40,6 +40,7 @@ export function encodeRouteConfig(config: RouteConfig, form: EncodeForm): RouteC
     virtualHosts: config.virtualHosts.map((host) => encodeVirtualHost(host, form, retryPolicy)),
     // A domain without port matches any port. Where some domain has one, Envoy's switch would hide it from the match.
     ...encodeEditsOf(config, form.release),
+    internalOnlyHeaders: [...(config.internalOnlyHeaders ?? [])],
     // A client of the release before does so without being told.
     mostSpecificHeaderMutationsWins: config.headerOrder !== 'specific-first' && form.release === 'this',
     typedPerFilterConfig: encodeOverrides(config.filterConfigs, form),

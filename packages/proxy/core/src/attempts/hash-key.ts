@@ -26,7 +26,7 @@ function valueOf(stream: Stream, policy: CompiledHashPolicy): string | undefined
     case 'query':
       return stream.query === undefined ? undefined : firstQueryValue(stream.query, policy.name);
     case 'source-ip':
-      return stream.downstream.connection.remoteAddress || undefined;
+      return stream.clientAddress || stream.downstream.connection.remoteAddress || undefined;
     case 'cookie':
       return cookieValue(stream, policy.name) ?? madeUp(stream, policy);
   }

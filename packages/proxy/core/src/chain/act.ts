@@ -11,6 +11,7 @@ import { isGrpcCall } from '../grpc/grpc-call.ts';
 import { beginDeadline } from '../grpc/grpc-timeout.ts';
 import { rescue } from '../rescue.ts';
 import type { Stream } from '../stream/stream.ts';
+import { appendField } from './append-field.ts';
 import { editFields } from './edits.ts';
 import { recordReply } from './reply.ts';
 import { collectsRequest } from './request-steps.ts';
@@ -72,7 +73,9 @@ function endsHere(stream: Stream): boolean {
 /** Whether the request came in plain text and this kind of caller is to come by TLS. */
 function needsTls(stream: Stream, whom: 'all' | 'external'): boolean {
   if (stream.scheme === 'https') return false;
-  return whom === 'all' || !isPrivateAddress(stream.downstream.connection.remoteAddress);
+  return (
+    whom === 'all' || !isPrivateAddress(stream.clientAddress || stream.downstream.connection.remoteAddress)
+  );
 }
 
 /** The same place by HTTPS (Envoy `VirtualHost.require_tls`). */
@@ -97,6 +100,7 @@ function forward(stream: Stream, route: CompiledRoute, action: CompiledForward):
     if (!rewrite(stream, route, action.rewrite, target.host)) return refuseRewritten(stream);
   }
   if (target.requestEdits.length > 0) editFields(stream, stream.headers, target.requestEdits);
+  if (action.maxStreamDurationMs >= 0) limitDuration(stream, action.maxStreamDurationMs);
   if (action.maxReplayBytes >= 0) stream.replay.maxBytes = action.maxReplayBytes;
   if (stream.table.requestHeaders !== null) stream.grpc = isGrpcCall(stream);
   if (stream.grpc) beginDeadline(stream, action);
@@ -115,6 +119,13 @@ function forward(stream: Stream, route: CompiledRoute, action: CompiledForward):
     return;
   }
   stream.engine.doors.beginAttempts(stream);
+}
+
+/** The route's word takes the place of its listener's. */
+function limitDuration(stream: Stream, maxMs: number): void {
+  const passedMs = stream.engine.turn.nowMs - stream.startMs;
+  if (maxMs > 0) stream.armDurationTimer(Math.max(0, maxMs - passedMs));
+  else stream.durationTimer?.cancel();
 }
 
 /** Protocols that a server may ignore being offered (RFC 9110 §7.8): the request is answered in HTTP/1.1 instead. */
@@ -167,13 +178,6 @@ function hostBy({ headers, path }: Stream, { host, hostFrom }: CompiledRewrite):
   if (host !== undefined) return host;
   if (hostFrom === undefined) return '';
   return normalizeHost(typeof hostFrom === 'string' ? (headers.get(hostFrom) ?? '') : hostFrom(path));
-}
-
-function appendField(headers: Stream['headers'], name: string, value: string): void {
-  const lines = headers.getAll(name);
-  // Several lines are a list as they stand; they are never joined.
-  if (lines.length === 1) headers.put(name, `${lines[0] as string}, ${value}`);
-  else headers.add(name, value);
 }
 
 /** Gateway API ReplaceFullPath and ReplacePrefixMatch. @returns `''` where no path comes out */

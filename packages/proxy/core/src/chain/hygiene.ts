@@ -8,6 +8,8 @@ import {
   HYGIENE_PEER_TRUSTED,
 } from '../stream/sites.ts';
 import type { Stream } from '../stream/stream.ts';
+import { appendField } from './append-field.ts';
+import { forwardAsEnvoy } from './forwarding.ts';
 
 /** Longest x-request-id that is believed; longer or odd ones are replaced. */
 const MAX_REQUEST_ID_LENGTH = 128;
@@ -20,9 +22,15 @@ const MAX_REQUEST_ID_LENGTH = 128;
 export function addRequestFields(stream: Stream, connection: ConnectionInfo): number {
   let done = 0;
   const { headers } = stream;
-  const { stripIdentityHeaders, trustedForwarders } = stream.chain.settings;
+  const { stripIdentityHeaders, trustedForwarders, forwarding, requestId, via } = stream.chain.settings;
   const { peerIdentity } = connection;
-  if (trustedForwarders !== undefined && peerIdentity !== undefined && trustedForwarders.has(peerIdentity)) {
+  let outside = true;
+  if (forwarding !== undefined) outside = forwardAsEnvoy(stream, connection, forwarding);
+  else if (
+    trustedForwarders !== undefined &&
+    peerIdentity !== undefined &&
+    trustedForwarders.has(peerIdentity)
+  ) {
     addHop(headers, connection, peerIdentity);
     done = HYGIENE_PEER_TRUSTED;
   } else if (stripIdentityHeaders) {
@@ -34,12 +42,21 @@ export function addRequestFields(stream: Stream, connection: ConnectionInfo): nu
   } else done = HYGIENE_CLAIMS_KEPT;
   const at = headers.indexOfId(FIELD_X_REQUEST_ID);
   const given = at < 0 ? '' : headers.value(at);
-  const believed = isRequestId(given);
+  const believed = isRequestId(given) && !(requestId.replaceExternal && outside);
   const id = (stream.requestId = believed ? given : stream.engine.requestId());
+  if (via !== '') appendField(headers, 'via', `${viaProtocol(stream)} ${via}`);
+  if (!believed && !requestId.generate) {
+    // Nobody asked for one; records have it all the same.
+  }
   // One line that is believed stays as it came, so that the encoder copies it along with its neighbours.
-  if (!believed || headers.indexOfId(FIELD_X_REQUEST_ID, at + 1) >= 0) headers.put('x-request-id', id);
+  else if (!believed || headers.indexOfId(FIELD_X_REQUEST_ID, at + 1) >= 0) headers.put('x-request-id', id);
   if (stream.requestHead.minorVersion === 0) headers.drop('expect');
   return believed ? done : done | HYGIENE_ID_MADE;
+}
+
+/** RFC 9110 §7.6.3: the version in which the message came. */
+function viaProtocol({ http2, requestHead }: Stream): string {
+  return http2 ? '2' : requestHead.minorVersion === 0 ? '1.0' : '1.1';
 }
 
 /** Visible ASCII of a bearable length. */
@@ -49,6 +66,23 @@ function isRequestId(value: string): boolean {
   for (let i = 0; i < size; i++) {
     const code = value.charCodeAt(i);
     if (code < 0x21 || code > 0x7e) return false;
+  }
+  return true;
+}
+
+/**
+ * Fields with `_` in their names, which some origins take for others with `-`. @returns false where the request is refused
+ */
+export function treatUnderscores(stream: Stream): boolean {
+  const { underscores } = stream.chain.settings;
+  if (underscores === 'allow') return true;
+  const { headers } = stream;
+  for (let i = headers.length - 1; i >= 0; i--) {
+    const name = headers.name(i);
+    if (!name.includes('_')) continue;
+    if (underscores === 'refuse') return false;
+    headers.drop(name);
+    i = Math.min(i, headers.length);
   }
   return true;
 }
@@ -74,15 +108,7 @@ export function dropIdentityFields(fields: FieldTable): boolean {
 
 /** A peer whose claims hold tells where the request came from; it becomes one of the hops itself. */
 function addHop(headers: FieldTable, connection: ConnectionInfo, peer: string): void {
-  append(headers, 'x-forwarded-for', connection.remoteAddress, ', ');
+  if (connection.remoteAddress !== '') appendField(headers, 'x-forwarded-for', connection.remoteAddress);
   if (!headers.has('x-forwarded-proto')) headers.add('x-forwarded-proto', connection.tls ? 'https' : 'http');
-  append(headers, 'x-forwarded-client-cert', `URI=${peer}`, ',');
-}
-
-function append(headers: FieldTable, name: string, value: string, separator: string): void {
-  if (value === '') return;
-  const lines = headers.getAll(name);
-  // Several lines are a list as they stand; they are never joined.
-  if (lines.length === 1) headers.put(name, `${lines[0] as string}${separator}${value}`);
-  else headers.add(name, value);
+  appendField(headers, 'x-forwarded-client-cert', `URI=${peer}`, ',');
 }

@@ -4,6 +4,7 @@ import { canEndAsGrpc, writeGrpcTrailers } from '../grpc/grpc-reply.ts';
 import { PAUSE_FLOW, PAUSE_HOOK } from '../sides.ts';
 import { AT_END, AT_RESPONSE, type Stream } from '../stream/stream.ts';
 import { BodyPipe, type PipeOutlet } from './body.ts';
+import { appendField } from './append-field.ts';
 import { completeIfOver, completeStream } from './complete.ts';
 import { editFields } from './edits.ts';
 import { adoptReply, recordFailure } from './reply.ts';
@@ -27,11 +28,19 @@ export function deliver(stream: Stream): void {
   if (action?.kind === 'forward' && action.countsToCaller)
     stream.responseFields.put('x-envoy-attempt-count', String(stream.attemptCount));
   if (stream.hashCookie !== '') stream.responseFields.add('set-cookie', stream.hashCookie);
-  const server = stream.chain.settings.serverHeader;
-  if (server !== undefined) stream.responseFields.put('server', server);
+  ownFields(stream, stream.responseFields);
   if (head.tunnel) return openTunnel(stream);
   if (stream.table.responseHeaders === null) responseHeadDone(stream);
   else stream.engine.doors.advance(stream, RESPONSE_HEADERS, 0);
+}
+
+/** Fields by which this proxy speaks of itself, as its handler says. */
+function ownFields({ chain, requestId, http2 }: Stream, fields: FieldTable): void {
+  const { serverHeader, serverHeaderIfAbsent, via, requestId: ids } = chain.settings;
+  if (serverHeader !== undefined && !(serverHeaderIfAbsent && fields.has('server')))
+    fields.put('server', serverHeader);
+  if (via !== '') appendField(fields, 'via', `${http2 ? '2' : '1.1'} ${via}`);
+  if (ids.inResponse) fields.put('x-request-id', requestId);
 }
 
 /** Makes the endpoint's head the stream's response as far as `attemptEnd` hooks look at it. */
@@ -55,8 +64,7 @@ export function carryOutReply(stream: Stream): void {
   const again = stream.phase === AT_RESPONSE && stream.responseHeadDone;
   stream.phase = AT_RESPONSE;
   adoptReply(stream);
-  const server = stream.chain.settings.serverHeader;
-  if (server !== undefined) stream.localFields.put('server', server);
+  ownFields(stream, stream.localFields);
   // After response head hooks ran for another response, they do not run twice.
   if (again) writeLocal(stream);
   else if (stream.table.responseHeaders === null) responseHeadDone(stream);

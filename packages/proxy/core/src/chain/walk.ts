@@ -1,8 +1,11 @@
 import {
   explainPathRefusal,
+  hasEscapedSlashes,
   hasPathParameters,
+  hostOf,
   normalizeHost,
   normalizePath,
+  portOf,
   stripPathParameters,
 } from '@tulle/match';
 import { stripHopByHop, TARGET_AUTHORITY, TARGET_ORIGIN } from '@tulle/http1';
@@ -19,9 +22,11 @@ import {
   SITE_HYGIENE,
   SITE_PHASE,
 } from '../stream/sites.ts';
+import type { HttpSettings } from '../compile/compiled.ts';
 import type { Stream } from '../stream/stream.ts';
 import { act } from './act.ts';
-import { addRequestFields } from './hygiene.ts';
+import { addRequestFields, treatUnderscores } from './hygiene.ts';
+import { recordReply } from './reply.ts';
 import { matchRoute } from './route.ts';
 import { requestTrailersDone } from './request-body.ts';
 import { responseHeadDone, responseTrailersDone, adoptReplyInResponse, carryOutReply } from './response.ts';
@@ -54,22 +59,27 @@ export function beginStream(stream: Stream): void {
   stream.expectsContinue = head.expectContinue;
   stream.table = stream.chain.unrouted;
   const target = head.path;
+  const { settings } = stream.chain;
+  const slashes = settings.escapedSlashes === 'redirect' ? 'unescape' : settings.escapedSlashes;
   if (head.targetForm === TARGET_AUTHORITY) {
     stream.isConnect = true;
     stream.originalPath = stream.path = '/';
   } else if (head.queryIndex === target.length) {
     stream.originalPath = target;
-    stream.path = normalizePath(target);
+    stream.path = normalizePath(target, slashes);
   } else {
     const path = target.slice(0, head.queryIndex);
     stream.originalPath = path;
     stream.originalQuery = stream.query = target.slice(head.queryIndex + 1);
-    stream.path = normalizePath(path);
+    stream.path = normalizePath(path, slashes);
   }
   const { connection } = stream.downstream;
   const authority =
-    head.authority === '' ? hostOfListener(connection.localAddress, connection.localPort) : head.authority;
+    head.authority === ''
+      ? settings.defaultHost || hostOfListener(connection.localAddress, connection.localPort)
+      : head.authority;
   stream.authority = normalizeHost(authority);
+  if (settings.stripPort !== undefined && !stream.isConnect) stripPort(stream, settings.stripPort);
   if (stream.idleTimeoutMs > 0) stream.armIdleTimer(stream.idleTimeoutMs, stream.startMs);
   const trailers = takesTrailers(stream);
   stripHopByHop(stream.headers, head.connectionNames);
@@ -84,7 +94,7 @@ export function beginStream(stream: Stream): void {
     return rescue(
       stream,
       'TULLE_PATH_REFUSED',
-      `path_normalization_failed{${explainPathRefusal(stream.originalPath)}}`,
+      `path_normalization_failed{${explainPathRefusal(stream.originalPath, slashes)}}`,
     );
   }
   if (stream.authority === '') {
@@ -93,7 +103,14 @@ export function beginStream(stream: Stream): void {
   }
   const { overload } = stream.engine;
   if (stream.startMs > overload.admitUntilMs && refuse(stream, overload)) return;
-  const { pathParameters } = stream.chain.settings;
+  if (!settings.acceptHttp10 && !stream.http2 && head.minorVersion === 0)
+    return rescue(stream, 'TULLE_DOWNSTREAM_PROTOCOL', 'low_version', 426);
+  if (!treatUnderscores(stream))
+    return rescue(stream, 'TULLE_DOWNSTREAM_PROTOCOL', 'http1.unexpected_underscore');
+  if (settings.escapedSlashes === 'redirect' && hasEscapedSlashes(stream.originalPath))
+    return redirectUnescaped(stream);
+  limitDuration(stream, settings);
+  const { pathParameters } = settings;
   if (pathParameters !== 'keep' && hasPathParameters(stream.path)) {
     const path = pathParameters === 'strip' ? stripPathParameters(stream.path) : '';
     if (path === '') return rescue(stream, 'TULLE_PATH_REFUSED', 'path_normalization_failed{parameters}');
@@ -101,6 +118,27 @@ export function beginStream(stream: Stream): void {
   }
   if (stream.chain.beforeRoute === null) followUp(stream, BEFORE_ROUTE);
   else advance(stream, BEFORE_ROUTE, 0);
+}
+
+/** Envoy `strip_any_host_port` and `strip_matching_host_port`. */
+function stripPort(stream: Stream, which: 'any' | 'matching'): void {
+  const { authority } = stream;
+  const port = portOf(authority);
+  if (port !== 0 && (which === 'any' || port === stream.downstream.connection.localPort))
+    stream.authority = hostOf(authority);
+}
+
+/** Who wrote slashes as escapes is sent where they are slashes, by the same method (RFC 9110 §15.4.8). */
+function redirectUnescaped(stream: Stream): void {
+  const { path, query } = stream;
+  const location = query === undefined ? path : `${path}?${query}`;
+  recordReply(stream, 307, 'TULLE_LOCAL_REPLY', '', ['location', location], 'path_normalization{redirect}');
+  carryOutReply(stream);
+}
+
+function limitDuration(stream: Stream, { requestTimeoutMs, maxStreamDurationMs }: HttpSettings): void {
+  if (requestTimeoutMs > 0 && !stream.requestReceived) stream.armReceiveTimer(requestTimeoutMs);
+  if (maxStreamDurationMs > 0) stream.armDurationTimer(maxStreamDurationMs);
 }
 
 /**

@@ -282,6 +282,7 @@ function compileForward(
     requestTimeoutMs: timeoutMs,
     grpcTimeoutMs: action.requestTimeoutMs ?? 0,
     maxGrpcTimeoutMs: action.maxGrpcTimeoutMs ?? 0,
+    maxStreamDurationMs: action.maxStreamDurationMs ?? -1,
     // Never longer than the request's; one that is as long would only change the error's name.
     perTryTimeoutMs: timeoutMs > 0 && perTryMs >= timeoutMs ? 0 : perTryMs,
     idleTimeoutMs: action.idleTimeoutMs ?? -1,

@@ -13,7 +13,6 @@ import {
   type TcpHandler,
 } from '@tulle/model';
 import type { Engine } from '../engine.ts';
-import { serverSessionOptions } from '../http2/session-options.ts';
 import type { ClusterRef } from '../upstream/cluster.ts';
 import type { AccessLoggers } from '@tulle/telemetry';
 import { openAccessLogs, type AccessLogs } from './access-logs.ts';
@@ -23,9 +22,9 @@ import { checkModel, type SoundParts } from './check-model.ts';
 import { circleFrom } from './aggregate-circle.ts';
 import { compileCluster, type CompiledCluster } from './compile-cluster.ts';
 import { createFilters, type Registry } from './compile-filters.ts';
-import { compileLocalReplies } from './compile-local-replies.ts';
 import { compileRouteConfig } from './compile-routes.ts';
-import { HttpChain, type HttpSettings } from './compiled.ts';
+import { compileSettings } from './compile-settings.ts';
+import { HttpChain } from './compiled.ts';
 import {
   CompiledChain,
   CompiledListener,
@@ -33,7 +32,6 @@ import {
   type TcpChain,
 } from './compiled-listener.ts';
 import type { FilterSet } from './filter-set.ts';
-import { identityPatternFault, IdentityPatterns } from './identity-patterns.ts';
 import { Issues } from './issues.ts';
 import { needsRegex } from './needs-regex.ts';
 import { SharedTls } from './shared-tls.ts';
@@ -403,34 +401,9 @@ class Compilation {
     path: string,
   ): HttpChain | undefined {
     const issues = this.#issues;
-    const { limits } = this.#base.engine;
-    const codecLimits = Object.freeze({
-      maxHeadBytes: handler.maxRequestHeadersBytes ?? 61_440,
-      maxHeaders: handler.maxRequestHeadersCount ?? 100,
-      maxUriBytes: limits.maxUriBytes,
-      maxChunkExtensionBytes: limits.maxChunkExtensionBytes,
-      maxTrailerBytes: limits.maxTrailerBytes,
-      maxTrailers: limits.maxTrailers,
-      allowCustomMethods: handler.allowCustomMethods ?? false,
-      targetChars: handler.targetChars ?? 'whatwg',
-    });
-    const settings: HttpSettings = Object.freeze({
-      statPrefix: handler.statPrefix ?? listener.name,
-      requestHeadTimeoutMs: handler.requestHeadTimeoutMs ?? 10_000,
-      idleTimeoutMs: handler.idleTimeoutMs ?? 3_600_000,
-      streamIdleTimeoutMs: handler.streamIdleTimeoutMs ?? 300_000,
-      codecLimits,
-      codec: handler.codec ?? 'auto',
-      http2: serverSessionOptions(handler.http2, codecLimits),
-      http2Keepalive: handler.http2?.keepalive,
-      maxReplayBytes: handler.maxReplayBytes ?? 65_536,
-      allowUpgrades: handler.allowUpgrades ?? ['websocket'],
-      allowConnect: handler.allowConnect ?? false,
-      stripIdentityHeaders: (handler.identityHeaders ?? 'strip') === 'strip',
-      trustedForwarders: this.#forwarders(handler, path),
-      pathParameters: handler.pathParameters ?? 'keep',
-      localReplies: compileLocalReplies(handler.localReplies, `${path}/handler/localReplies`, issues),
-      serverHeader: typeof handler.serverHeader === 'object' ? handler.serverHeader.value : undefined,
+    const settings = compileSettings(handler, listener.name, routes?.config, path, {
+      limits: this.#base.engine.limits,
+      issues,
     });
     const tables = new TableMaker(filters, `${path}/handler/filters`, issues);
     this.#makers.set(filters, tables);
@@ -456,14 +429,6 @@ class Compilation {
     });
     this.#undo.push(() => chain.retire());
     return chain;
-  }
-
-  #forwarders({ trustedForwarders = [] }: HttpHandler, path: string): IdentityPatterns | undefined {
-    for (const [index, pattern] of trustedForwarders.entries()) {
-      const fault = identityPatternFault(pattern);
-      if (fault !== '') this.#issues.add(`${path}/handler/trustedForwarders/${index}`, fault);
-    }
-    return trustedForwarders.length === 0 ? undefined : new IdentityPatterns(trustedForwarders);
   }
 
   #tcp(name: string, handler: TcpHandler, { filters, accessLogs }: Shared, path: string): TcpChain {

@@ -3,8 +3,9 @@ import type { FieldTable } from '@tulle/fields';
 import type { RouteInfo } from '@tulle/filter';
 import type { Http1Limits } from '@tulle/http1';
 import type { Http2Options } from '@tulle/http2';
-import type { RouteMatcher } from '@tulle/match';
+import type { CidrSet, RouteMatcher } from '@tulle/match';
 import type {
+  CertificatePart,
   DirectResponseAction,
   RedirectAction,
   RouteMatch,
@@ -65,6 +66,8 @@ export interface CompiledForward {
   readonly grpcTimeoutMs: number;
   /** The longest deadline that the caller of a gRPC call may ask for; 0: any. */
   readonly maxGrpcTimeoutMs: number;
+  /** Below 0: the listener's. */
+  readonly maxStreamDurationMs: number;
   readonly perTryTimeoutMs: number;
   readonly idleTimeoutMs: number;
   readonly rewrite: CompiledRewrite | undefined;
@@ -179,6 +182,18 @@ export interface CompiledReplyFormat {
   render(record: StreamRecord, body: string): string;
 }
 
+/** What is believed of where requests say they came from, as Envoy does. */
+export interface CompiledForwarding {
+  readonly client: 'peer' | 'header';
+  readonly trustedHops: number;
+  readonly append: boolean;
+  readonly port: boolean;
+  readonly clientCertificate: 'sanitize' | 'forward' | 'append' | 'replace' | 'always-forward';
+  readonly certificateParts: readonly CertificatePart[];
+  /** `undefined`: private networks. */
+  readonly internal: CidrSet | undefined;
+}
+
 /** Settings of an HTTP handler with their defaults filled in. */
 export interface HttpSettings {
   readonly statPrefix: string;
@@ -198,8 +213,30 @@ export interface HttpSettings {
   readonly stripIdentityHeaders: boolean;
   /** Peers whose claims hold; `undefined`: none. */
   readonly trustedForwarders: IdentityPatterns | undefined;
+  /** In place of the two before. */
+  readonly forwarding: CompiledForwarding | undefined;
+  /** Fields that requests from outside lose, by the route configuration; `null`: none. */
+  readonly internalOnly: readonly string[] | null;
   readonly pathParameters: 'keep' | 'strip' | 'refuse';
+  readonly escapedSlashes: 'refuse' | 'keep' | 'unescape' | 'redirect';
+  readonly stripPort: 'any' | 'matching' | undefined;
+  readonly requestId: {
+    readonly generate: boolean;
+    readonly replaceExternal: boolean;
+    readonly inResponse: boolean;
+  };
+  /** `''`: nothing is added. */
+  readonly via: string;
+  readonly requestTimeoutMs: number;
+  readonly maxStreamDurationMs: number;
+  readonly maxConnectionDurationMs: number;
+  readonly maxRequestsPerConnection: number;
+  readonly underscores: 'allow' | 'refuse' | 'drop';
+  readonly acceptHttp10: boolean;
+  /** `''`: the listener's address. */
+  readonly defaultHost: string;
   readonly serverHeader: string | undefined;
+  readonly serverHeaderIfAbsent: boolean;
   readonly localReplies: CompiledLocalReplies | undefined;
 }
 

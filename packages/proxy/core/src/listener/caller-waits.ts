@@ -15,6 +15,8 @@ export interface WaitingConnection {
   readonly full: boolean;
   /** It rested for `idleTimeoutMs`. */
   restOver(): void;
+  /** Closes when nothing is under way; otherwise after it. */
+  closeIfIdle(): void;
   /** The head of a request did not come in time. */
   headLate(): void;
   destroy(): void;
@@ -39,6 +41,10 @@ export class CallerWaits {
   /** Made when it is needed: most callers take what they asked for. */
   #takeTimer: WheelTimer | undefined = undefined;
   #restingSinceMs: number;
+  readonly #bornMs: number;
+  #requests = 0;
+  /** Where connections may only become so old. */
+  #ageTimer: WheelTimer | undefined = undefined;
   #unsentBytes = 0;
 
   constructor(
@@ -56,7 +62,14 @@ export class CallerWaits {
     this.#restTimer = engine.wheel.timer(restTimerFired, this);
     this.#headTimer = engine.wheel.timer(headTimerFired, connection);
     this.#restingSinceMs = engine.turn.nowMs;
-    const { idleTimeoutMs = 0, streamIdleTimeoutMs = 0 } = connection.settings ?? {};
+    this.#bornMs = this.#restingSinceMs;
+    const {
+      idleTimeoutMs = 0,
+      streamIdleTimeoutMs = 0,
+      maxConnectionDurationMs = 0,
+    } = connection.settings ?? {};
+    if (maxConnectionDurationMs > 0)
+      (this.#ageTimer = engine.wheel.timer(ageTimerFired, this)).arm(maxConnectionDurationMs);
     this.stallTimeoutMs = streamIdleTimeoutMs;
     if (idleTimeoutMs > 0) this.#restTimer.arm(idleTimeoutMs, this.#restingSinceMs);
   }
@@ -76,6 +89,24 @@ export class CallerWaits {
     if (leftMs > 0) return this.#restTimer.arm(leftMs);
     this.#metrics.idleTimeouts.add();
     this.#connection.restOver();
+  }
+
+  /** A request begins. @returns whether the connection serves no other after it */
+  isWornOut(): boolean {
+    const requests = ++this.#requests;
+    const { maxRequestsPerConnection = 0, maxConnectionDurationMs = 0 } = this.#connection.settings ?? {};
+    if (maxRequestsPerConnection > 0 && requests >= maxRequestsPerConnection) return true;
+    return maxConnectionDurationMs > 0 && this.#engine.turn.nowMs - this.#bornMs >= maxConnectionDurationMs;
+  }
+
+  /** The connection is as old as it may become. */
+  ageTimerDue(): void {
+    this.#engine.turn.begin();
+    try {
+      this.#connection.closeIfIdle();
+    } finally {
+      this.#engine.turn.end();
+    }
   }
 
   /** A head began to come, and is not whole. */
@@ -148,11 +179,16 @@ export class CallerWaits {
     this.#restTimer.cancel();
     this.#headTimer.cancel();
     this.#takeTimer?.cancel();
+    this.#ageTimer?.cancel();
   }
 }
 
 function restTimerFired(waits: CallerWaits): void {
   waits.restTimerDue();
+}
+
+function ageTimerFired(waits: CallerWaits): void {
+  waits.ageTimerDue();
 }
 
 function headTimerFired(connection: WaitingConnection): void {

@@ -1,5 +1,5 @@
 import type { ConnectionInfo } from '@tulle/filter';
-import type { Socket } from '../ports.ts';
+import type { PeerCertificate, Socket, TlsPeer } from '../ports.ts';
 
 /** What filters and records see of an accepted connection. Made once a connection, never changed, so it may be kept. */
 export class ConnectionFacts implements ConnectionInfo {
@@ -13,6 +13,7 @@ export class ConnectionFacts implements ConnectionInfo {
   readonly peerIdentity: string | undefined;
   readonly serverName: string | undefined;
   readonly alpn: string | undefined;
+  readonly #tls: TlsPeer | undefined;
 
   constructor(socket: Socket, listener: string, direction: ConnectionInfo['direction']) {
     this.remoteAddress = socket.remoteAddress;
@@ -26,5 +27,11 @@ export class ConnectionFacts implements ConnectionInfo {
     this.peerIdentity = tls?.identity;
     this.serverName = tls?.serverName;
     this.alpn = tls?.alpn;
+    this.#tls = tls;
+  }
+
+  /** What the peer's certificate says; `undefined` without one. */
+  get certificate(): PeerCertificate | undefined {
+    return this.#tls?.certificate?.();
   }
 }

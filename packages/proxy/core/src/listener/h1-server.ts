@@ -152,7 +152,7 @@ export class ServerConnection
     stream.begin(this, chain, this.#engine.turn.nowMs);
     stream.idleTimeoutMs = chain.settings.streamIdleTimeoutMs;
     stream.replay.maxBytes = chain.settings.maxReplayBytes;
-    if (!head.keepAlive) this.#closeAfter = true;
+    if (!head.keepAlive || this.#waits.isWornOut()) this.#closeAfter = true;
     beginStream(stream);
   }
 

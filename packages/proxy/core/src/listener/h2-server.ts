@@ -134,6 +134,7 @@ export class Http2ServerConnection
 
   onHead({ user }: Http2Stream<Http2ServerStream>, endStream: boolean): void {
     this.listener.metrics.requests.add();
+    if (this.#waits.isWornOut()) this.#goAway();
     user.head(this.#slot.current as HttpChain, endStream);
   }
 

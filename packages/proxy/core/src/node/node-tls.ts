@@ -17,6 +17,7 @@ import {
   type Refusal,
   type VerifiedPeer,
 } from '@tulle/spiffe';
+import { peerCertificate } from './peer-certificate.ts';
 import type { CertificateInfo, ClientTls, ConnectOptions, ServerTls, Socket, SocketFault } from '../ports.ts';
 import { setKeepalive } from './keepalive.ts';
 import { describePem, LoadedCertificates, type CertificateSetup } from './loaded-certificates.ts';
@@ -166,6 +167,7 @@ export class NodeTls {
       identity: verdict.spiffeId,
       serverName: serverNameOf(secured),
       alpn: typeof secured.alpnProtocol === 'string' ? secured.alpnProtocol : undefined,
+      certificate: () => peerCertificate(secured),
     });
   }
 

@@ -82,7 +82,7 @@ export class Recorder {
     record.upstreamLabels = endpoint?.endpoint.labels ?? stream.cluster?.labels ?? NO_LABELS;
     record.upstreamIdentity = attempt.identity;
     record.peerIdentity = connection.peerIdentity;
-    record.remoteAddress = connection.remoteAddress;
+    record.remoteAddress = stream.clientAddress || connection.remoteAddress;
     record.remotePort = connection.remotePort;
     record.localAddress = connection.localAddress;
     record.localPort = connection.localPort;

@@ -59,6 +59,9 @@ class Extras {
   savedTrailers: FieldTable | undefined = undefined;
   perTryTimer: WheelTimer | undefined = undefined;
   retryTimer: WheelTimer | undefined = undefined;
+  receiveTimer: WheelTimer | undefined = undefined;
+  durationTimer: WheelTimer | undefined = undefined;
+  clientAddress: string = '';
   trace: StreamTrace = NO_TRACE;
   readonly slots: Map<string, unknown> = new Map<string, unknown>();
 
@@ -89,6 +92,9 @@ class Extras {
     if (this.slots.size > 0) this.slots.clear();
     this.perTryTimer?.cancel();
     this.retryTimer?.cancel();
+    this.receiveTimer?.cancel();
+    this.durationTimer?.cancel();
+    this.clientAddress = '';
   }
 }
 
@@ -357,5 +363,32 @@ export abstract class StreamExtras extends StreamFlags {
 
   set retryTimer(value: WheelTimer | undefined) {
     if (this.#extras !== undefined || value !== undefined) this.#own().retryTimer = value;
+  }
+
+  /** Where the whole request must come in some time. */
+  get receiveTimer(): WheelTimer | undefined {
+    return this.#extras === undefined ? undefined : this.#extras.receiveTimer;
+  }
+
+  set receiveTimer(value: WheelTimer | undefined) {
+    if (this.#extras !== undefined || value !== undefined) this.#own().receiveTimer = value;
+  }
+
+  /** Where request and response must be over in some time. */
+  get durationTimer(): WheelTimer | undefined {
+    return this.#extras === undefined ? undefined : this.#extras.durationTimer;
+  }
+
+  set durationTimer(value: WheelTimer | undefined) {
+    if (this.#extras !== undefined || value !== undefined) this.#own().durationTimer = value;
+  }
+
+  /** Who called, where fields of the request are believed in that; `''`: the peer of the connection. */
+  get clientAddress(): string {
+    return this.#extras === undefined ? '' : this.#extras.clientAddress;
+  }
+
+  set clientAddress(value: string) {
+    if (this.#extras !== undefined || value !== '') this.#own().clientAddress = value;
   }
 }

@@ -261,6 +261,16 @@ export class Stream extends StreamExtras {
     (this.idleTimer ??= engine.wheel.timer(engine.doors.onIdleTimeout, this)).arm(delayMs, nowMs);
   }
 
+  armReceiveTimer(delayMs: number): void {
+    const { engine } = this;
+    (this.receiveTimer ??= engine.wheel.timer(engine.doors.onReceiveTimeout, this)).arm(delayMs);
+  }
+
+  armDurationTimer(delayMs: number): void {
+    const { engine } = this;
+    (this.durationTimer ??= engine.wheel.timer(engine.doors.onDurationTimeout, this)).arm(delayMs);
+  }
+
   armRetryTimer(delayMs: number): void {
     const { engine } = this;
     (this.retryTimer ??= engine.wheel.timer(engine.doors.onRetryDelay, this)).arm(delayMs);

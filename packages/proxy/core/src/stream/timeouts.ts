@@ -48,3 +48,23 @@ function idle(stream: Stream): void {
   if (stream.responseEnded) return stream.downstream.abandonRequest(stream);
   rescue(stream, 'TULLE_STREAM_IDLE');
 }
+
+/** Envoy `request_timeout`: the whole request did not come in time. */
+export function onReceiveTimeout(stream: Stream): void {
+  if (stream.live && !stream.requestReceived) inTurn(stream, notReceived);
+}
+
+function notReceived(stream: Stream): void {
+  rescue(stream, 'TULLE_REQUEST_HEAD_TIMEOUT', 'request_overall_timeout', 408);
+}
+
+/** Envoy `max_stream_duration`: request and response are not over in time. */
+export function onDurationTimeout(stream: Stream): void {
+  if (stream.live) inTurn(stream, outlasted);
+}
+
+function outlasted(stream: Stream): void {
+  // Its response is out; the rest of the request is not worth waiting for.
+  if (stream.responseEnded) return stream.downstream.abandonRequest(stream);
+  rescue(stream, 'TULLE_REQUEST_TIMEOUT', 'max_duration_timeout', 408);
+}

@@ -1,0 +1,120 @@
+import { findInvalidValue } from '@tulle/fields';
+import { CompileContext, compileCidrs, normalizeHost } from '@tulle/match';
+import type { HttpHandler, RouteConfig } from '@tulle/model';
+import { serverSessionOptions } from '../http2/session-options.ts';
+import type { EngineLimits } from '../limits.ts';
+import { compileLocalReplies } from './compile-local-replies.ts';
+import type { CompiledForwarding, HttpSettings } from './compiled.ts';
+import { identityPatternFault, IdentityPatterns } from './identity-patterns.ts';
+import type { Issues } from './issues.ts';
+
+/** Fills in the defaults of an HTTP handler, and checks what its schema does not. @param path JSON pointer of its chain */
+export function compileSettings(
+  handler: HttpHandler,
+  listenerName: string,
+  routes: RouteConfig | undefined,
+  path: string,
+  { limits, issues }: { readonly limits: EngineLimits; readonly issues: Issues },
+): HttpSettings {
+  const codecLimits = Object.freeze({
+    maxHeadBytes: handler.maxRequestHeadersBytes ?? 61_440,
+    maxHeaders: handler.maxRequestHeadersCount ?? 100,
+    maxUriBytes: limits.maxUriBytes,
+    maxChunkExtensionBytes: limits.maxChunkExtensionBytes,
+    maxTrailerBytes: limits.maxTrailerBytes,
+    maxTrailers: limits.maxTrailers,
+    allowCustomMethods: handler.allowCustomMethods ?? false,
+    targetChars: handler.targetChars ?? 'whatwg',
+  });
+  return Object.freeze({
+    statPrefix: handler.statPrefix ?? listenerName,
+    requestHeadTimeoutMs: handler.requestHeadTimeoutMs ?? 10_000,
+    idleTimeoutMs: handler.idleTimeoutMs ?? 3_600_000,
+    streamIdleTimeoutMs: handler.streamIdleTimeoutMs ?? 300_000,
+    codecLimits,
+    codec: handler.codec ?? 'auto',
+    http2: serverSessionOptions(handler.http2, codecLimits),
+    http2Keepalive: handler.http2?.keepalive,
+    maxReplayBytes: handler.maxReplayBytes ?? 65_536,
+    allowUpgrades: handler.allowUpgrades ?? ['websocket'],
+    allowConnect: handler.allowConnect ?? false,
+    stripIdentityHeaders: (handler.identityHeaders ?? 'strip') === 'strip',
+    trustedForwarders: compileForwarders(handler, path, issues),
+    forwarding: compileForwarding(handler, path, issues),
+    internalOnly: internalOnlyHeaders(routes),
+    pathParameters: handler.pathParameters ?? 'keep',
+    escapedSlashes: handler.escapedSlashes ?? 'refuse',
+    stripPort: handler.stripPort,
+    requestId: {
+      generate: handler.requestId?.generate ?? true,
+      replaceExternal: handler.requestId?.external === 'replace',
+      inResponse: handler.requestId?.inResponse ?? false,
+    },
+    via: checkValue(handler.via ?? '', `${path}/handler/via`, issues),
+    requestTimeoutMs: handler.requestTimeoutMs ?? 0,
+    maxStreamDurationMs: handler.maxStreamDurationMs ?? 0,
+    maxConnectionDurationMs: handler.maxConnectionDurationMs ?? 0,
+    maxRequestsPerConnection: handler.maxRequestsPerConnection ?? 0,
+    underscores: handler.underscores ?? 'allow',
+    acceptHttp10: handler.http10 !== 'refuse',
+    defaultHost: compileDefaultHost(handler.defaultHost, `${path}/handler/defaultHost`, issues),
+    localReplies: compileLocalReplies(handler.localReplies, `${path}/handler/localReplies`, issues),
+    serverHeader: typeof handler.serverHeader === 'object' ? handler.serverHeader.value : undefined,
+    serverHeaderIfAbsent: typeof handler.serverHeader === 'object' && handler.serverHeader.ifAbsent === true,
+  });
+}
+
+function compileForwarders(
+  { trustedForwarders = [] }: HttpHandler,
+  path: string,
+  issues: Issues,
+): IdentityPatterns | undefined {
+  for (const [index, pattern] of trustedForwarders.entries()) {
+    const fault = identityPatternFault(pattern);
+    if (fault !== '') issues.add(`${path}/handler/trustedForwarders/${index}`, fault);
+  }
+  return trustedForwarders.length === 0 ? undefined : new IdentityPatterns(trustedForwarders);
+}
+
+function compileForwarding(
+  { forwarding, identityHeaders, trustedForwarders }: HttpHandler,
+  path: string,
+  issues: Issues,
+): CompiledForwarding | undefined {
+  if (forwarding === undefined) return undefined;
+  const at = `${path}/handler/forwarding`;
+  if (identityHeaders !== undefined || trustedForwarders !== undefined)
+    issues.add(at, 'stands beside identityHeaders or trustedForwarders; give one or the other');
+  const context = new CompileContext();
+  const { internalCidrs } = forwarding;
+  const internal =
+    internalCidrs === undefined ? undefined : compileCidrs(internalCidrs, context, `${at}/internalCidrs`);
+  for (const issue of context.issues) issues.add(issue.path, issue.message);
+  return {
+    client: forwarding.client,
+    trustedHops: forwarding.trustedHops ?? 0,
+    append: forwarding.append ?? true,
+    port: forwarding.port ?? false,
+    clientCertificate: forwarding.clientCertificate ?? 'sanitize',
+    certificateParts: forwarding.certificateParts ?? [],
+    internal,
+  };
+}
+
+function internalOnlyHeaders(routes: RouteConfig | undefined): readonly string[] | null {
+  const list = routes?.internalOnlyHeaders ?? [];
+  return list.length === 0 ? null : list.map((name) => name.toLowerCase());
+}
+
+function checkValue(value: string, path: string, issues: Issues): string {
+  if (findInvalidValue(value) >= 0)
+    issues.add(path, `${JSON.stringify(value)} has a character that no field value may have (RFC 9110 §5.5)`);
+  return value;
+}
+
+function compileDefaultHost(host: string | undefined, path: string, issues: Issues): string {
+  if (host === undefined) return '';
+  const normal = normalizeHost(host);
+  if (normal === '') issues.add(path, `${JSON.stringify(host)} is no host name`);
+  return normal;
+}
