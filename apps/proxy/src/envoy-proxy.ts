@@ -116,6 +116,7 @@ export async function startEnvoyProxy(options: EnvoyProxyOptions): Promise<Envoy
           state: () => (failedByHand && state === 'LIVE' ? 'DRAINING' : state),
           failHealthCheck: (fail) => void (failedByHand = fail),
           draining: () => void (state = 'DRAINING'),
+          setLogLevel: (level) => void (files.log.level = level),
           quit: () => quit.resolve(),
         },
       });

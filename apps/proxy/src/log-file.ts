@@ -1,10 +1,10 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import type { Log } from '@tulle/filter';
-import { createStderrLog, type LogLevel } from '@tulle/supervisor';
+import { createStderrLog, type LogLevel, type StderrLog } from '@tulle/supervisor';
 
 /** Where the log of a proxy goes: its own and its engine processes'. */
 export interface ProxyLog {
-  readonly log: Log;
+  readonly log: StderrLog;
   /** Takes what engine processes write to standard error; `undefined`: it stays there. */
   readonly engines: ((text: string) => void) | undefined;
   /** Opens the file anew, after it was moved away. */
@@ -21,11 +21,18 @@ export function openLog(path: string | undefined, level: LogLevel): ProxyLog {
   const line =
     (at: LogLevel): Log['info'] =>
     (message, fields) => {
-      if (levels.indexOf(at) < levels.indexOf(level)) return;
+      if (levels.indexOf(at) < levels.indexOf(log.level)) return;
       write(`${JSON.stringify({ time: new Date().toISOString(), level: at, message, ...fields })}\n`);
     };
+  const log: StderrLog = {
+    level,
+    debug: line('debug'),
+    info: line('info'),
+    warn: line('warn'),
+    error: line('error'),
+  };
   return {
-    log: { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') },
+    log,
     engines: write,
     reopen() {
       const next = openSync(path, 'a', 0o640);

@@ -1,4 +1,5 @@
 import type { ProxyConfig } from '@tulle/model';
+import type { LogLevel } from '@tulle/supervisor';
 import type { NodeDescription, XdsClientState } from '@tulle/xds-client';
 import type { Bootstrap } from '@tulle/xds-proto/envoy/config/bootstrap/v3/bootstrap';
 import type { EnvoyProxyOptions } from '../options.ts';
@@ -25,6 +26,8 @@ export interface AdminHost {
   failHealthCheck(fail: boolean): void;
   /** Listeners are drained by hand. */
   draining(): void;
+  /** Of the process that is no engine. */
+  setLogLevel(level: LogLevel): void;
   quit(): void;
 }
 

@@ -14,6 +14,15 @@ interface CertificatePart {
 
 const DAY_MS = 86_400_000;
 
+/** Days until the first certificate of any kind ends; `undefined` where there is none. */
+export function daysLeft(
+  page: Readonly<Record<string, unknown>>,
+  nowMs: number = Date.now(),
+): number | undefined {
+  const ends = listOf<CertificatePart>(page, 'certificates').map(({ notAfterMs }) => notAfterMs);
+  return ends.length === 0 ? undefined : Math.max(0, Math.floor((Math.min(...ends) - nowMs) / DAY_MS));
+}
+
 /** `envoy.admin.v3.Certificates`: roots as `ca_cert`, what is shown to peers as `cert_chain`. */
 export function certificatesPage(
   page: Readonly<Record<string, unknown>>,
@@ -31,5 +40,5 @@ export function certificatesPage(
       return part.source === 'trust' ? { caCert: [details] } : { certChain: [details] };
     }),
   });
-  return toJson(CertificatesSchema, certificates, { useProtoFieldName: true });
+  return toJson(CertificatesSchema, certificates, { useProtoFieldName: true, alwaysEmitImplicit: true });
 }

@@ -1,13 +1,14 @@
 import {
   create,
   createRegistry,
+  isMessage,
   type DescMessage,
   type JsonObject,
   type JsonValue,
   type Registry,
   toJson,
 } from '@bufbuild/protobuf';
-import { type Any, anyPack, type Timestamp, timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { type Any, anyPack, anyUnpack, type Timestamp, timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { bootstrapTypes } from '@tulle/envoy-bootstrap';
 import {
   BootstrapConfigDumpSchema,
@@ -21,8 +22,12 @@ import {
 } from '@tulle/xds-proto/envoy/admin/v3/config_dump_shared';
 import { ClusterSchema } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
 import { ClusterLoadAssignmentSchema } from '@tulle/xds-proto/envoy/config/endpoint/v3/endpoint';
-import { ListenerSchema } from '@tulle/xds-proto/envoy/config/listener/v3/listener';
-import { RouteConfigurationSchema } from '@tulle/xds-proto/envoy/config/route/v3/route';
+import { type Listener, ListenerSchema } from '@tulle/xds-proto/envoy/config/listener/v3/listener';
+import {
+  type RouteConfiguration,
+  RouteConfigurationSchema,
+} from '@tulle/xds-proto/envoy/config/route/v3/route';
+import { HttpConnectionManagerSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import { SecretSchema } from '@tulle/xds-proto/envoy/extensions/transport_sockets/tls/v3/secret';
 import { encodeResource } from '@tulle/xds-server';
 import { RE2JS } from 're2js';
@@ -95,7 +100,7 @@ export function configDump(host: AdminHost, query: URLSearchParams): PageReply {
       ),
     });
   }
-  return { status: 404, body: `${resource} not found in config dump\n` };
+  return { status: 404, contentType: 'text/plain', body: `${resource} not found in config dump\n` };
 }
 
 function dumpsOf(host: AdminHost, withEndpoints: boolean): Dump[] {
@@ -154,15 +159,10 @@ function dumpsOf(host: AdminHost, withEndpoints: boolean): Dump[] {
       })),
     }),
     dump(RoutesConfigDumpSchema, {
-      staticRouteConfigs: host
-        .fixed()
-        .listeners.flatMap(({ filterChains }) =>
-          filterChains.flatMap(({ handler }) =>
-            handler.kind === 'http' && 'virtualHosts' in handler.routes
-              ? [{ routeConfig: encodeResource('route', handler.routes), lastUpdated: at }]
-              : [],
-          ),
-        ),
+      staticRouteConfigs: (statics?.listeners ?? []).flatMap(inlineRoutes).map((one) => ({
+        routeConfig: anyPack(RouteConfigurationSchema, one),
+        lastUpdated: at,
+      })),
       dynamicRouteConfigs: (discovered?.routes ?? []).map((one) =>
         state('routeConfig', encodeResource('route', one)),
       ),
@@ -175,6 +175,18 @@ function dumpsOf(host: AdminHost, withEndpoints: boolean): Dump[] {
       })),
     }),
   ];
+}
+
+/** Route configurations that are written into a listener. */
+function inlineRoutes({ filterChains, defaultFilterChain }: Listener): RouteConfiguration[] {
+  return [...filterChains, ...(defaultFilterChain ? [defaultFilterChain] : [])]
+    .flatMap(({ filters }) => filters)
+    .flatMap(({ configType }) => {
+      const config =
+        configType.case === 'typedConfig' ? anyUnpack(configType.value, bootstrapTypes) : undefined;
+      if (config === undefined || !isMessage(config, HttpConnectionManagerSchema)) return [];
+      return config.routeSpecifier.case === 'routeConfig' ? [config.routeSpecifier.value] : [];
+    });
 }
 
 const typed = (desc: DescMessage, json: JsonObject): JsonObject => ({

@@ -1,8 +1,10 @@
+import type { LogLevel } from '@tulle/supervisor';
 import { askFront, frontJson } from './ask-front.ts';
 import { type AdminHost, type AdminPage, JSON_TYPE, jsonReply, type PageReply } from './admin-host.ts';
 import { certificatesPage } from './certificates-page.ts';
 import { clustersJson, clustersText } from './clusters-page.ts';
 import { configDump } from './config-dump.ts';
+import { memoryPage } from './memory-page.ts';
 import { listenersJson, listenersText } from './listeners-page.ts';
 import { runtimePage } from './runtime-page.ts';
 import { helpOf } from './help.ts';
@@ -11,7 +13,7 @@ import { statsPage } from './stats/stats-page.ts';
 
 const OK: PageReply = { body: 'OK\n' };
 /** Envoy's words for how much is logged, in words of this proxy. */
-const LEVELS: Readonly<Record<string, string>> = {
+const LEVELS: Readonly<Record<string, LogLevel>> = {
   trace: 'debug',
   debug: 'debug',
   info: 'info',
@@ -104,6 +106,12 @@ export function adminPages(host: AdminHost): AdminPage[] {
       reply: () => jsonReply(runtimePage(host.bootstrap())),
     },
     {
+      path: '/memory',
+      method: 'GET',
+      help: 'print current allocation/heap usage, of all processes',
+      reply: async () => jsonReply(memoryPage((await askFront(front, '/stats/prometheus')).body)),
+    },
+    {
       path: '/hot_restart_version',
       method: 'GET',
       help: 'print the hot restart compatibility version',
@@ -158,7 +166,7 @@ export function adminPages(host: AdminHost): AdminPage[] {
       path: '/logging',
       method: 'POST',
       help: `query/change logging levels; ?level=${Object.keys(LEVELS).join('|')}`,
-      reply: async (query) => setLevel(front, query),
+      reply: async (query) => setLevel(host, query),
     },
     {
       path: '/explain',
@@ -181,7 +189,7 @@ async function passed(front: string, path: string): Promise<PageReply> {
   return { status, body, contentType: JSON_TYPE };
 }
 
-async function setLevel(front: string, query: URLSearchParams): Promise<PageReply> {
+async function setLevel(host: AdminHost, query: URLSearchParams): Promise<PageReply> {
   if (query.has('paths') || [...query.keys()].some((key) => key !== 'level'))
     return { status: 400, body: 'There is one logger; give level.\n' };
   const given = query.get('level');
@@ -189,6 +197,7 @@ async function setLevel(front: string, query: URLSearchParams): Promise<PageRepl
   const level = Object.hasOwn(LEVELS, given) ? LEVELS[given] : undefined;
   if (level === undefined)
     return { status: 400, body: `level is one of ${Object.keys(LEVELS).join(', ')}.\n` };
-  const { status, body } = await askFront(front, `/logging?level=${level}`, 'POST');
+  const { status, body } = await askFront(host.front, `/logging?level=${level}`, 'POST');
+  if (status === 200) host.setLogLevel(level);
   return status === 200 ? { body: `active loggers:\n  tulle: ${given}\n` } : { status, body };
 }

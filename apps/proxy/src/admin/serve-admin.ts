@@ -94,10 +94,11 @@ async function answer(pages: readonly AdminPage[], open: boolean, req: IncomingM
     return { status: 403, body: 'A page of another site may not call the admin interface.\n' };
   if (page === undefined) return { status: 404, body: `invalid path. admin commands are:\n${helpOf(pages)}` };
   if (page.method !== method)
-    // Envoy reads pages by any method, and changes things by POST alone.
-    return page.method === 'POST'
-      ? { status: 405, body: `Method Not Allowed: ${page.path} takes POST.\n` }
-      : { status: 405, body: `Method Not Allowed: ${page.path} takes GET.\n` };
+    return {
+      status: 405,
+      body: `Method ${method} not allowed, ${page.method} required.
+`,
+    };
   return page.reply(url.searchParams);
 }
 
@@ -111,7 +112,7 @@ function send(
     'content-type': contentType,
     'cache-control': 'no-cache, max-age=0',
     'x-content-type-options': 'nosniff',
-    ...(status === 405 ? { allow: body.includes('takes POST') ? 'POST' : 'GET' } : {}),
+    ...(status === 405 ? { allow: body.includes('POST required') ? 'POST' : 'GET' } : {}),
     'content-length': Buffer.byteLength(body),
   });
   res.end(req.method === 'HEAD' ? undefined : body);

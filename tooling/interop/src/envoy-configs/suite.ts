@@ -16,6 +16,7 @@ import { envoyProgram, VERSION, wheel } from '../envoy/program.ts';
 import { program } from '../needs.ts';
 import type { Case, Suite } from '../suite.ts';
 import { until } from '../until.ts';
+import { type AdminPages, adminDifferences, readAdmin } from './admin.ts';
 import { ask, differences } from './ask.ts';
 import { type Services, startServices } from './services.ts';
 
@@ -53,7 +54,10 @@ export const envoyConfigsSuite: Suite<Corpus> = {
       },
     };
   },
-  cases: configNames.map((name): Case<Corpus> => ({ name, run: async (corpus) => compare(corpus, name) })),
+  cases: [
+    ...configNames.map((name): Case<Corpus> => ({ name, run: async (corpus) => compare(corpus, name) })),
+    { name: 'the admin interface has the same pages, in the same shapes', run: compareAdmin },
+  ],
 };
 
 async function compare(corpus: Corpus, name: string): Promise<string> {
@@ -88,6 +92,14 @@ async function faultsOfEnvoy(
   name: string,
   wanted: readonly Expectation[],
 ): Promise<string[]> {
+  return withEnvoy(corpus, name, async (ports) => faultsOf(corpus, ports, wanted, ({ status }) => status));
+}
+
+async function withEnvoy<T>(
+  corpus: Corpus,
+  name: string,
+  use: (ports: ReadonlyMap<number, number>) => Promise<T>,
+): Promise<T> {
   const { file, ports } = await place(corpus, name, 'envoy');
   const envoy = start(corpus.envoy, [
     '-c',
@@ -103,7 +115,7 @@ async function faultsOfEnvoy(
       const ready = await fetch(`http://127.0.0.1:${ports.get(9901)}/ready`);
       if (ready.status !== 200) throw new Error(`it is ${await ready.text()}`);
     });
-    return await faultsOf(corpus, ports, wanted, ({ status }) => status);
+    return await use(ports);
   } finally {
     await envoy.stop();
   }
@@ -114,22 +126,46 @@ async function faultsOfTulle(
   name: string,
   wanted: readonly Expectation[],
 ): Promise<string[]> {
+  return withTulle(corpus, name, async (ports) =>
+    faultsOf(corpus, ports, wanted, ({ tulle, status }) => tulle?.status ?? status),
+  );
+}
+
+async function withTulle<T>(
+  corpus: Corpus,
+  name: string,
+  use: (ports: ReadonlyMap<number, number>) => Promise<T>,
+): Promise<T> {
   const { file, ports } = await place(corpus, name, 'tulle');
   const proxy = await startEnvoyProxy({
     configPath: file,
     supervisor: false,
     runDir: join(corpus.directory, 'r'),
-    log: QUIET,
+    logLevel: 'error',
     say() {},
   });
   try {
-    return await faultsOf(corpus, ports, wanted, ({ tulle, status }) => tulle?.status ?? status);
+    return await use(ports);
   } finally {
     await proxy.stop(0);
   }
 }
 
-const QUIET = { debug() {}, info() {}, warn() {}, error() {} };
+/** Same configuration, same requests: what the pages of both say. */
+async function compareAdmin(corpus: Corpus): Promise<string> {
+  const name = 'outlier-detection';
+  const requests: readonly Expectation[] = ['/a', '/b', '/c', '/d'].map((path) => ({ path, status: 200 }));
+  const look = async (ports: ReadonlyMap<number, number>): Promise<AdminPages> => {
+    const faults = await faultsOf(corpus, ports, requests, ({ status }) => status);
+    if (faults.length > 0) throw new Error(faults.join('\n'));
+    return readAdmin(ports);
+  };
+  const envoy = await withEnvoy(corpus, name, look);
+  const tulle = await withTulle(corpus, name, look);
+  const faults = adminDifferences(envoy, tulle);
+  if (faults.length > 0) throw new Error(faults.join('\n'));
+  return `${tulle.stats.size} statistics, each one of Envoy's`;
+}
 
 async function faultsOf(
   { directory, services }: Corpus,

@@ -26,12 +26,29 @@ const GROUPS = ['health_check_', 'outlier_detection_'];
 
 /** Envoy's word where it is another one. */
 const RENAMED: Readonly<Record<string, string>> = {
-  upstream_rq_active_overflow: 'upstream_rq_overflow',
-  upstream_rq_keepalive_timeout: 'upstream_cx_keepalive_timeout',
   downstream_cx_handshake_timeout: 'downstream_cx_transport_socket_connect_timeout',
   downstream_cx_no_filter_chain_match: 'no_filter_chain_match',
   downstream_cx_goaway: 'downstream_cx_drain_close',
 };
+
+/** What Envoy does not count, or not there. Under Tulle's own names it stands at `/stats/prometheus?native`. */
+const OF_TULLE = new Set([
+  'outlier_detection_ejections_overflow',
+  'upstream_cx_connect_attempts_exceeded',
+  'upstream_cx_drain_overflow',
+  'upstream_cx_http2_active',
+  'upstream_cx_idle_retired',
+  'upstream_cx_keepalive_timeout',
+  'upstream_rq_stale_replay',
+  'downstream_cx_keepalive_timeout',
+  'downstream_cx_plaintext',
+  'downstream_cx_stalled',
+  'downstream_http2_streams_active',
+  'downstream_pipeline_paused',
+]);
+
+/** Statistics of a listener alone that begin as those of HTTP do. */
+const OF_LISTENER = /^downstream_cx_(?:overflow|transport_socket_connect_timeout)$/;
 
 /** Why a retry was not made: Envoy counts each in a statistic of its own. */
 const RETRY_REFUSALS: Readonly<Record<string, string>> = {
@@ -169,12 +186,21 @@ function addCluster(collected: Collected, { name, type, samples }: Family): void
         { ...tags, response_code_class: of },
         sample.value,
       );
+      const completed = 'upstream_rq_completed';
+      collected.number(
+        'counter',
+        `cluster.${cluster}.${completed}`,
+        `cluster_${completed}`,
+        tags,
+        sample.value,
+      );
       continue;
     }
     const refusal =
       whole === 'upstream_rq_retry_refused_total' ? RETRY_REFUSALS[sample.labels['reason'] ?? ''] : undefined;
     if (whole === 'upstream_rq_retry_refused_total' && refusal === undefined) continue;
     const stat = refusal ?? plain(whole);
+    if (OF_TULLE.has(stat)) continue;
     const group = GROUPS.find((one) => stat.startsWith(one));
     const dotted = group === undefined ? stat : `${group.slice(0, -1)}.${stat.slice(group.length)}`;
     // Memberships go down as well, whatever the meter calls them.
@@ -192,8 +218,9 @@ function addListener(
     const known = listeners.get(sample.labels['listener'] ?? '');
     if (known === undefined) continue;
     const stat = plain(name.slice('tulle_listener_'.length));
+    if (OF_TULLE.has(stat)) continue;
     const kind = type === 'gauge' ? 'gauge' : 'counter';
-    const ofHttp = stat.startsWith('downstream_');
+    const ofHttp = stat.startsWith('downstream_') && !OF_LISTENER.test(stat);
     const ofListener = !ofHttp || /^downstream_cx_(?:total|active|overflow|destroy|transport)/.test(stat);
     if (ofListener)
       collected.number(
@@ -255,6 +282,19 @@ function addRequests(
             { ...tags, response_code_class: digit },
             sample.value,
           );
+        break;
+      }
+      case 'tulle_upstream_attempts_total': {
+        const { cluster = '', response_code: code = '' } = sample.labels;
+        if (!/^[1-5]\d\d$/.test(code)) break;
+        const tags = { cluster_name: cluster, response_code: code };
+        collected.number(
+          'counter',
+          `cluster.${cluster}.upstream_rq_${code}`,
+          'cluster_upstream_rq',
+          tags,
+          sample.value,
+        );
         break;
       }
       case 'tulle_request_duration_seconds':

@@ -1,5 +1,6 @@
 import { RE2JS } from 're2js';
 import { askFront, frontJson, listOf } from '../ask-front.ts';
+import { daysLeft } from '../certificates-page.ts';
 import { type AdminHost, jsonReply, type PageReply } from '../admin-host.ts';
 import type { ListenerPart } from '../listeners-page.ts';
 import { envoyStats } from './envoy-stats.ts';
@@ -37,12 +38,12 @@ export async function statsPage(host: AdminHost, query: URLSearchParams): Promis
   const format = query.get('format') ?? 'text';
   if (!['text', 'json', 'prometheus'].includes(format))
     return { status: 400, body: 'format is one of text, json, prometheus.\n' };
-  const { text, addresses, members } = await measured(host.front);
+  const { text, addresses, members, certificateDays } = await measured(host.front);
   const config = {
     listeners: [...(host.discovered()?.listeners ?? []), ...host.fixed().listeners],
     clusters: [...(host.discovered()?.clusters ?? []), ...host.fixed().clusters],
   };
-  const all = [...envoyStats(parseMetrics(text), config, addresses), ...ofServer(host)];
+  const all = [...envoyStats(parseMetrics(text), config, addresses), ...ofServer(host, certificateDays)];
   // Each process counts the members of a cluster for itself.
   for (const stat of all)
     if (stat.kind === 'gauge' && stat.tagless === 'cluster_membership_total')
@@ -68,17 +69,21 @@ interface Measured {
   readonly addresses: ReadonlyMap<string, string>;
   /** Endpoints of clusters, by name. */
   readonly members: ReadonlyMap<string, number>;
+  /** Until the first certificate ends. */
+  readonly certificateDays: number | undefined;
 }
 
 /** Before the engine serves there is nothing to tell. */
 async function measured(front: string): Promise<Measured> {
   try {
-    const [metrics, listeners, clusters] = await Promise.all([
+    const [metrics, listeners, clusters, certificates] = await Promise.all([
       askFront(front, '/stats/prometheus'),
       frontJson(front, '/listeners'),
       frontJson(front, '/clusters?format=json'),
+      frontJson(front, '/certs'),
     ]);
     return {
+      certificateDays: daysLeft(certificates),
       text: metrics.status === 200 ? metrics.body : '',
       addresses: new Map(
         listOf<ListenerPart>(listeners, 'listeners').map(({ name, address }) => [name, address]),
@@ -90,11 +95,11 @@ async function measured(front: string): Promise<Measured> {
       ),
     };
   } catch {
-    return { text: '', addresses: new Map(), members: new Map() };
+    return { text: '', addresses: new Map(), members: new Map(), certificateDays: undefined };
   }
 }
 
-function ofServer(host: AdminHost): Stat[] {
+function ofServer(host: AdminHost, certificateDays: number | undefined): Stat[] {
   const state = host.state();
   const discovery = host.discovery();
   const gauges: readonly (readonly [string, number])[] = [
@@ -103,6 +108,9 @@ function ofServer(host: AdminHost): Stat[] {
     ['server.uptime', Math.floor((Date.now() - host.startedMs) / 1_000)],
     ['server.concurrency', host.options.workers],
     ['server.hot_restart_epoch', 0],
+    // Envoy's number for none.
+    ['server.days_until_first_cert_expiring', certificateDays ?? 4_294_967_295],
+    ['listener_manager.workers_started', state === 'PRE_INITIALIZING' ? 0 : 1],
     ...(discovery === undefined
       ? []
       : [['control_plane.connected_state', discovery.connected ? 1 : 0] as const]),

@@ -1,0 +1,126 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { configText } from './corpus.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'tpp-'));
+const MAIN = join(import.meta.dirname, '../src/main.ts');
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+interface Program {
+  readonly child: ChildProcess;
+  readonly ended: Promise<{ readonly code: number | null; readonly out: string; readonly err: string }>;
+  /** Resolves when standard error has it. */
+  said(pattern: RegExp): Promise<string>;
+}
+
+function run(...argv: string[]): Program {
+  const child = spawn(process.execPath, [MAIN, ...argv], {
+    env: { ...process.env, TULLE_RUN_DIR: join(directory, 'r') },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let [out, err] = ['', ''];
+  const ended = Promise.withResolvers<{ code: number | null; out: string; err: string }>();
+  const waiting: { readonly pattern: RegExp; resolve(text: string): void }[] = [];
+  const look = (): void => {
+    for (const { pattern, resolve } of waiting) if (pattern.test(err)) resolve(err);
+  };
+  child.stdout.setEncoding('utf8').on('data', (piece: string) => void (out += piece));
+  child.stderr.setEncoding('utf8').on('data', (piece: string) => {
+    err += piece;
+    look();
+  });
+  child.on('close', (code) => ended.resolve({ code, out, err }));
+  return {
+    child,
+    ended: ended.promise,
+    said: async (pattern) =>
+      Promise.race([
+        new Promise<string>((resolve) => {
+          waiting.push({ pattern, resolve });
+          look();
+        }),
+        ended.promise.then(() => {
+          if (pattern.test(err)) return err;
+          throw new Error(`it ended and said:\n${err}`);
+        }),
+      ]),
+  };
+}
+
+function write(name: string, text: string): string {
+  const file = join(directory, name);
+  writeFileSync(file, text);
+  return file;
+}
+
+const simple = (): string =>
+  configText('direct-response', directory)
+    .replaceAll(/port_value: \d+/g, 'port_value: 0')
+    .replace('0.0.0.0', '127.0.0.1');
+
+describe('the program', () => {
+  it('validates: 0, 65 with every reason, 79 where fields are read over since somebody says so', async () => {
+    const good = write('good.yaml', simple());
+    const bad = write('bad.yaml', `${simple()}stats_sinks: [ { name: x } ]\nheader_prefix: x-own\n`);
+    const unknown = write('unknown.yaml', `${simple()}future: 1\n`);
+    const [valid, invalid, refused, tolerated, usage] = await Promise.all([
+      run('-c', good, '--mode', 'validate', '--disable-hot-restart').ended,
+      run('-c', bad, '--mode', 'validate').ended,
+      run('-c', unknown, '--mode', 'validate').ended,
+      run('-c', unknown, '--mode', 'validate', '--allow-unknown-static-fields').ended,
+      run('--mode', 'validate').ended,
+    ]);
+    expect(valid).toMatchObject({ code: 0, out: `configuration '${good}' OK\n` });
+    expect(valid.err).toMatch(/^note: --disable-hot-restart is taken/);
+    expect(invalid.code).toBe(65);
+    expect(invalid.err.split('\n').filter((line) => line.startsWith('error: '))).toEqual([
+      expect.stringMatching(/bad\.yaml:\d+:1: stats_sinks: no sink is supported/),
+      expect.stringMatching(/bad\.yaml:\d+:1: header_prefix: must be x-envoy/),
+    ]);
+    expect(refused).toMatchObject({
+      code: 65,
+      err: expect.stringContaining(
+        'future: envoy.config.bootstrap.v3.Bootstrap has no field "future"',
+      ) as string,
+    });
+    expect(tolerated).toMatchObject({
+      code: 79,
+      err: expect.stringContaining('finding: left out: ') as string,
+    });
+    expect(usage).toMatchObject({
+      code: 64,
+      err: expect.stringContaining('no bootstrap is given') as string,
+    });
+  }, 60_000);
+
+  it('serves, reads its bootstrap again at SIGHUP, replaces its engine at SIGUSR2, drains at SIGTERM and ends with 0', async () => {
+    const file = write('serve.yaml', simple());
+    const address = join(directory, 'admin-address');
+    const log = join(directory, 'proxy.log');
+    const program = run('-c', file, '--concurrency', '1', '--admin-address-path', address, '--log-path', log);
+    const said = await program.said(/listens on \S+; admin/);
+    const [, port = ''] = /listens on 127\.0\.0\.1:(\d+);/.exec(said) ?? [];
+    const ask = async (path: string): Promise<string> =>
+      (await fetch(`http://127.0.0.1:${port}${path}`, { headers: { connection: 'close' } })).text();
+    expect(await ask('/healthz')).toBe('ok');
+    expect(await (await fetch(`http://${readFileSync(address, 'utf8')}/ready`)).text()).toBe('LIVE\n');
+
+    writeFileSync(file, simple().replace('inline_string: "ok"', 'inline_string: "still ok"'));
+    program.child.kill('SIGHUP');
+    await program.said(/was read again and is in use/);
+    expect(await ask('/healthz')).toBe('still ok');
+    writeFileSync(file, simple().replace('prefix: "/teapot"', 'prefixes: "/teapot"'));
+    program.child.kill('SIGHUP');
+    await program.said(/error: nothing changed: .*has no field "prefixes"; did you mean prefix\?/);
+    expect(await ask('/healthz')).toBe('still ok');
+
+    program.child.kill('SIGUSR2');
+    await program.said(/the engine processes were replaced/);
+    expect(await ask('/healthz')).toBe('still ok');
+    program.child.kill('SIGTERM');
+    expect(await program.ended).toMatchObject({ code: 0 });
+  }, 60_000);
+});
