@@ -1,5 +1,5 @@
-import type { FetchReply } from './fetch.ts';
-import type { FilterHost } from './host.ts';
+import type { FetchReply, FetchRequest } from './fetch.ts';
+import type { Headers } from './headers.ts';
 
 /** A unary call of gRPC that a filter makes to a cluster that speaks HTTP/2. */
 export interface GrpcCall {
@@ -28,15 +28,25 @@ export interface GrpcReply {
   readonly message: Uint8Array | undefined;
 }
 
+/** Who makes HTTP calls: a filter's host, or whatever else has such a `fetch`. */
+export interface GrpcFetcher {
+  fetch(request: FetchRequest): Promise<GrpcAnswer>;
+}
+
+type GrpcAnswer = Pick<FetchReply, 'status' | 'body'> & {
+  readonly headers: Pick<Headers, 'get'>;
+  readonly trailers: Pick<Headers, 'get'>;
+};
+
 const OK = 0;
 const UNKNOWN = 2;
 const INTERNAL = 13;
 
 /**
- * Makes a unary call over {@link FilterHost.fetch}, the way that the engine's requests go (gRPC over HTTP/2, "Requests").
+ * Makes a unary call over the host's `fetch`, the way that the engine's requests go (gRPC over HTTP/2, "Requests").
  * @returns rejects as `fetch` does; what the service says is the reply, whatever its status
  */
-export async function callGrpc(host: FilterHost, call: GrpcCall): Promise<GrpcReply> {
+export async function callGrpc(host: GrpcFetcher, call: GrpcCall): Promise<GrpcReply> {
   const { cluster, path, message, metadata = [], timeoutMs, maxBytes } = call;
   const authority = call.authority ?? (/^[\w.-]+(?::\d+)?$/.test(cluster) ? cluster : 'localhost');
   const body = new Uint8Array(5 + message.length);
@@ -61,7 +71,7 @@ export async function callGrpc(host: FilterHost, call: GrpcCall): Promise<GrpcRe
   return read(reply);
 }
 
-function read({ status, headers, trailers, body }: FetchReply): GrpcReply {
+function read({ status, headers, trailers, body }: GrpcAnswer): GrpcReply {
   // A call that is refused at once has its status in the head ("Trailers-Only").
   const said = trailers.get('grpc-status') ?? headers.get('grpc-status');
   const text = decodeText(trailers.get('grpc-message') ?? headers.get('grpc-message') ?? '');

@@ -92,6 +92,13 @@ export type {
   AccessLogOutput,
   AccessLogType,
 } from './access-log.ts';
+export type {
+  CustomTag,
+  HandlerTracing,
+  OtlpTraceProvider,
+  TraceProvider,
+  ZipkinTraceProvider,
+} from './tracing.ts';
 export { LOCAL_REPLIES } from './local-reply.ts';
 export { localRepliesSchema } from './schema/local-reply.ts';
 export type { LocalReplies, LocalReplyFormat, LocalReplyJson, LocalReplyMapper } from './local-reply.ts';

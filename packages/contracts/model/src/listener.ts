@@ -4,6 +4,7 @@ import type { Http2Options } from './http2.ts';
 import type { LocalReplies } from './local-reply.ts';
 import type { RouteConfig } from './route.ts';
 import type { DownstreamTls } from './tls.ts';
+import type { HandlerTracing } from './tracing.ts';
 
 /** A place where connections are accepted. */
 export interface Listener {
@@ -140,6 +141,8 @@ export interface HttpHandler {
   readonly localReplies?: LocalReplies;
   /** Where lines about its streams go, beside what the proxy itself logs. Default none. */
   readonly accessLogs?: readonly AccessLog[];
+  /** Absent: as the proxy itself traces. */
+  readonly tracing?: HandlerTracing;
   /** `server` header on responses: `pass` the origin's (default), or overwrite, or add only where there is none. */
   readonly serverHeader?: 'pass' | { readonly value: string; readonly ifAbsent?: boolean };
 }

@@ -6,4 +6,12 @@ export type { AttemptRecord, StreamRecord } from './record.ts';
 export { GRPC_STATUS_NAMES } from './grpc-status.ts';
 export { noMeter } from './meter.ts';
 export type { Counter, Gauge, Histogram, InstrumentOptions, Labels, Meter } from './meter.ts';
-export type { AccessLoggers, AdminPage, Sink, TelemetryPlugin, TracingSettings } from './sink.ts';
+export type {
+  AccessLoggers,
+  AdminPage,
+  Sink,
+  TelemetryPlugin,
+  TracerHost,
+  Tracers,
+  TracingSettings,
+} from './sink.ts';

@@ -85,7 +85,9 @@ export interface StreamRecord {
    * brought ({@link TelemetryPlugin.tracing}); false without one.
    */
   readonly sampled: boolean;
-  /** The caller's span where {@link sampled}; `''` where this proxy began the trace. */
+  /** {@link spanId} is the caller's own span, told from this side too (Zipkin). Default false. */
+  readonly spanShared?: boolean;
+  /** The caller's span where {@link sampled}; `''` where this proxy began the trace. Of a shared span its parent. */
   readonly parentSpanId: string;
   /** Bits of `traceparent` where {@link sampled}: 1 sampled, 2 random trace id. */
   readonly traceFlags: number;

@@ -42,6 +42,16 @@ export interface TracingSettings {
   readonly extract: readonly ('w3c' | 'b3')[];
   /** Formats that are written to endpoints: all of them. */
   readonly inject: readonly ('w3c' | 'b3' | 'b3multi')[];
+  /** Share of the requests with `x-client-trace-id` that get spans, in place of {@link sampleRatio}. Default: the same. */
+  readonly clientSampleRatio?: number;
+  /** Spans for every request, also where its caller decided against them. Default false. */
+  readonly always?: boolean;
+  /** Whether an attempt has a span of its own; without, endpoints see the request's as their parent. Default true. */
+  readonly spanPerAttempt?: boolean;
+  /** Traces begun here have ids of 64 bits, as Zipkin's did at first. Default false. */
+  readonly shortTraceIds?: boolean;
+  /** The span of a request whose caller made one is the caller's (Zipkin's shared spans). Default false. */
+  readonly sharedSpan?: boolean;
 }
 
 /** Opens the access logs that a configuration asks for. */
@@ -60,6 +70,49 @@ export interface AccessLoggers {
   close?(): Promise<void>;
 }
 
+/** What the exporter of a handler's spans may use of its proxy. */
+export interface TracerHost {
+  /** Asks a cluster of the configuration. Rejects when there is no whole answer in time. */
+  fetch(request: {
+    readonly url: string;
+    readonly cluster?: string;
+    readonly method?: string;
+    readonly authority?: string;
+    /** Flat `[name, value, name, value]`, names lower case. */
+    readonly headers?: readonly string[];
+    readonly body?: Uint8Array;
+    readonly timeoutMs: number;
+    readonly maxBodyBytes: number;
+  }): Promise<{
+    readonly status: number;
+    readonly headers: { get(name: string): string | undefined };
+    readonly trailers: { get(name: string): string | undefined };
+    readonly body: Uint8Array;
+  }>;
+  /** Calls back once after `delayMs`. @returns cancels it */
+  after(delayMs: number, fn: () => void): () => void;
+  readonly log: { warn(message: string): void };
+}
+
+/** Sends the spans of handlers whose configuration says where to. */
+export interface Tracers {
+  /** The kinds of provider that it knows. */
+  readonly kinds: readonly string[];
+  /**
+   * Opens one. The sink gets the records of sampled streams, and is closed by the engine when the handler is gone.
+   * @param tracing a `HandlerTracing` of the model, sound by its schema
+   * @param about `outbound`: the handler's requests go away from the workload
+   * @throws an error with `issues`, by their JSON pointers into `tracing`
+   */
+  open(
+    tracing: { readonly provider: { readonly kind: string } },
+    host: TracerHost,
+    about: { readonly outbound: boolean },
+  ): Promise<{ readonly settings: TracingSettings; readonly sink: Sink }>;
+  /** Sends what is held for all of them; called on drain, while clusters can still be asked, with a deadline of 5 s. */
+  flush?(): Promise<void>;
+}
+
 /** A telemetry exporter as a proxy takes it: `createProxy({ telemetry: [prometheus(), accessLog()] })`. */
 export interface TelemetryPlugin {
   readonly name: string;
@@ -68,6 +121,8 @@ export interface TelemetryPlugin {
   readonly sink?: Sink;
   /** What the access logs of handlers are opened with. Costs nothing where no handler has any. */
   readonly accessLoggers?: AccessLoggers;
+  /** What sends the spans of handlers that say where to. Costs nothing where no handler does. */
+  readonly tracers?: Tracers;
   /** Makes the engine decide on sampling and pass trace context on. At most one plugin of a proxy brings it. */
   readonly tracing?: TracingSettings;
   readonly adminPages?: readonly AdminPage[];

@@ -1,4 +1,4 @@
-import { formatB3, parseB3, parseB3Multi } from './b3.ts';
+import { formatB3, parseB3, parseB3Multi, shortest } from './b3.ts';
 import {
   FLAG_RANDOM,
   FLAG_SAMPLED,
@@ -141,7 +141,7 @@ const WRITERS: Readonly<Record<InjectFormat, Writer>> = {
   b3multi: {
     found: FOUND_B3_TRACE_ID,
     write(fields, traceId, spanId, flags) {
-      fields.put('x-b3-traceid', traceId);
+      fields.put('x-b3-traceid', shortest(traceId));
       fields.put('x-b3-spanid', spanId);
       fields.put('x-b3-sampled', (flags & FLAG_SAMPLED) === 0 ? '0' : '1');
       // What the caller's span had for a parent is not true of ours; a debug wish has become "sampled".

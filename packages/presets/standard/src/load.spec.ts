@@ -16,7 +16,7 @@ it('knows every filter that ships without loading it, and loads what is asked fo
 });
 
 it('has the exporters that are asked for, alone or counting in one place', async () => {
-  expect((await loadStandardTelemetry({})).map(({ name }) => name)).toEqual(['access-loggers']);
+  expect((await loadStandardTelemetry({})).map(({ name }) => name)).toEqual(['access-loggers', 'tracers']);
   const accessLog = { to: { fd: 1 } };
   const otlp = { env: {}, endpoint: 'http://127.0.0.1:9', timeoutMs: 100 };
   const all = await loadStandardTelemetry({ prometheus: { processMetrics: false }, accessLog, otlp });
@@ -24,7 +24,7 @@ it('has the exporters that are asked for, alone or counting in one place', async
   expect(page).toContain('tulle_access_log_lines_total 0');
   expect(page).toContain('tulle_otlp_spans_queued 0');
   const alone = await loadStandardTelemetry({ accessLog, otlp });
-  expect(alone.map(({ name }) => name)).toEqual(['access-log', 'otlp', 'access-loggers']);
+  expect(alone.map(({ name }) => name)).toEqual(['access-log', 'otlp', 'access-loggers', 'tracers']);
   expect(alone.some(({ meter }) => meter !== undefined)).toBe(false);
   for (const plugin of [...all, ...alone]) await plugin.sink?.close?.();
 });

@@ -3,9 +3,9 @@
  * @packageDocumentation
  */
 import type { AnyConnFilter, AnyHttpFilter } from '@tulle/filter';
-import type { AccessLoggers, Meter, TelemetryPlugin } from '@tulle/telemetry';
+import type { AccessLoggers, Meter, TelemetryPlugin, Tracers } from '@tulle/telemetry';
 import type { AccessLogOptions, AccessLoggersPlugin } from '@tulle/telemetry-access-log';
-import type { OtlpOptions } from '@tulle/telemetry-otlp';
+import type { OtlpOptions, TracersOptions, TracersPlugin } from '@tulle/telemetry-otlp';
 import type { PrometheusOptions } from '@tulle/telemetry-prometheus';
 import type { TokenLender } from '@tulle/filter-ratelimit';
 
@@ -81,9 +81,22 @@ function accessLoggersWhenAsked(meter: { readonly meter?: Meter }): TelemetryPlu
   return { name: 'access-loggers', accessLoggers };
 }
 
+/** What sends the spans of handlers that say where to; it is loaded with the first of them. */
+function tracersWhenAsked(options: TracersOptions): TelemetryPlugin {
+  let loading: Promise<TracersPlugin> | undefined;
+  const load = (): Promise<TracersPlugin> =>
+    (loading ??= import('@tulle/telemetry-otlp').then(({ tracers }) => tracers(options)));
+  const lazy: Tracers = {
+    kinds: ['otlp', 'zipkin'],
+    open: async (...tracing) => (await load()).tracers.open(...tracing),
+    flush: async () => (await loading)?.tracers.flush(),
+  };
+  return { name: 'tracers', tracers: lazy };
+}
+
 /**
- * Loads exporters; they count in the registry of the metrics, where there are any. Access logs that a configuration asks
- * for can always be had.
+ * Loads exporters; they count in the registry of the metrics, where there are any. Access logs and
+ * tracing that a configuration asks for can always be had.
  */
 export async function loadStandardTelemetry({
   prometheus,
@@ -111,5 +124,6 @@ export async function loadStandardTelemetry({
           }),
         ]),
     accessLoggersWhenAsked(meter),
+    tracersWhenAsked({ ...meter, ...(self === undefined ? {} : { self }) }),
   ];
 }

@@ -1,6 +1,6 @@
 import type { TelemetryPlugin } from '@tulle/telemetry';
 import { accessLog, accessLoggers, type AccessLogOptions } from '@tulle/telemetry-access-log';
-import { otlp, type OtlpOptions } from '@tulle/telemetry-otlp';
+import { otlp, tracers, type OtlpOptions } from '@tulle/telemetry-otlp';
 import { prometheus, type PrometheusOptions } from '@tulle/telemetry-prometheus';
 
 /** What the standard telemetry is made of. */
@@ -17,7 +17,7 @@ export interface StandardTelemetryOptions {
 
 /**
  * The exporters that ship with Tulle, counting in one place: Prometheus metrics, the access log, OpenTelemetry, and what
- * opens the access logs that a configuration asks for.
+ * the access logs and the tracing need that a configuration asks for.
  */
 export function standardTelemetry(options: StandardTelemetryOptions = {}): readonly TelemetryPlugin[] {
   const metrics = prometheus(options.prometheus);
@@ -29,5 +29,6 @@ export function standardTelemetry(options: StandardTelemetryOptions = {}): reado
       ? []
       : [otlp({ registry: metrics.meter, ...(self === undefined ? {} : { self }), ...options.otlp })]),
     accessLoggers({ meter: metrics.meter }),
+    tracers({ meter: metrics.meter, ...(self === undefined ? {} : { self }) }),
   ];
 }

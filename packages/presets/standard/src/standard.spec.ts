@@ -47,7 +47,12 @@ it('has one meter, where the access log counts too', async () => {
     accessLog: { to: { fd: 1 } },
     prometheus: { processMetrics: false },
   });
-  expect(plugins.map((plugin) => plugin.name)).toEqual(['prometheus', 'access-log', 'access-loggers']);
+  expect(plugins.map((plugin) => plugin.name)).toEqual([
+    'prometheus',
+    'access-log',
+    'access-loggers',
+    'tracers',
+  ]);
   expect(plugins.filter((plugin) => plugin.meter !== undefined)).toHaveLength(1);
   const page = plugins[0]?.adminPages?.[0]?.render(new URLSearchParams()) ?? [];
   expect([...page].join('')).toContain('tulle_access_log_lines_total 0');
@@ -58,6 +63,7 @@ it('leaves the access log out where it is not wanted', () => {
   expect(standardTelemetry({ accessLog: false }).map((plugin) => plugin.name)).toEqual([
     'prometheus',
     'access-loggers',
+    'tracers',
   ]);
 });
 
@@ -67,7 +73,7 @@ it('exports over OTLP where that is wanted, from the same numbers', async () => 
     otlp: { env: {}, endpoint: 'http://127.0.0.1:9', metrics: true, timeoutMs: 100 },
     prometheus: { processMetrics: false },
   });
-  expect(plugins.map((plugin) => plugin.name)).toEqual(['prometheus', 'otlp', 'access-loggers']);
+  expect(plugins.map((plugin) => plugin.name)).toEqual(['prometheus', 'otlp', 'access-loggers', 'tracers']);
   expect(plugins.filter((plugin) => plugin.meter !== undefined)).toHaveLength(1);
   expect(plugins[1]?.tracing?.sampleRatio).toBe(0.01);
   const page = plugins[0]?.adminPages?.[0]?.render(new URLSearchParams()) ?? [];

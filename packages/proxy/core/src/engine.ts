@@ -67,6 +67,8 @@ export class Engine implements Services {
     readonly random: () => number;
     readonly sinks: readonly Sink[];
     readonly tracing: TracingSettings | undefined;
+    /** The sink of the plugin that brought {@link tracing}. */
+    readonly tracingSink: Sink | undefined;
     /** `undefined`: load is never shed. */
     readonly overload: OverloadSettings | undefined;
     readonly monitor: ResourceMonitor | undefined;
@@ -96,7 +98,7 @@ export class Engine implements Services {
     };
     this.probes = new ProbeGate(parts.limits.maxHealthChecks, this.metrics.healthChecksDelayed);
     this.requestId = requestIds(parts.random);
-    this.recorder = new Recorder(this, parts.sinks);
+    this.recorder = new Recorder(this, parts.sinks, parts.tracingSink);
     this.decisions = new DecisionRing(this.turn, parts.limits, this.metrics.explainNotesDropped);
     this.tracing = parts.tracing === undefined ? undefined : new Tracing(parts.tracing, parts.random);
     this.streams = new StreamPool(this);

@@ -28,6 +28,7 @@ import { overloadSettings } from './overload/options.ts';
 import type { Transport } from './ports.ts';
 import { observeProxy } from './proxy-gauges.ts';
 import { DOORS } from './rooms.ts';
+import { finishParts, onlyOne } from './telemetry-parts.ts';
 import { ClusterRuntime, type ClusterRef } from './upstream/cluster.ts';
 
 /** What came of {@link Proxy.update}. */
@@ -139,6 +140,7 @@ export class ProxyRuntime implements Proxy {
       random: options.random ?? Math.random,
       sinks: this.telemetry.flatMap((plugin) => (plugin.sink === undefined ? [] : [plugin.sink])),
       tracing: onlyOne(this.telemetry, 'tracing'),
+      tracingSink: this.telemetry.find(({ tracing }) => tracing !== undefined)?.sink,
       overload: options.overload === false ? undefined : overloadSettings(options.overload),
       monitor: monitorOf(options),
     });
@@ -205,6 +207,7 @@ export class ProxyRuntime implements Proxy {
           [...this.listeners].map(([name, runtime]): [string, CompiledListener] => [name, runtime.compiled]),
         ),
         loggers: this.telemetry.flatMap(({ accessLoggers }) => accessLoggers ?? []),
+        tracers: this.telemetry.flatMap(({ tracers }) => tracers ?? []),
         ref: (name) => this.#ref(name),
         refuseDangling: (this.#options.danglingReferences ?? 'refuse') === 'refuse',
       });
@@ -437,10 +440,7 @@ export class ProxyRuntime implements Proxy {
   async #finish(plugin: TelemetryPlugin, step: 'flush' | 'close'): Promise<void> {
     try {
       // At once what throws at once, and never longer than the deadline.
-      const done = Promise.all([
-        (async () => plugin.sink?.[step]?.())(),
-        (async () => plugin.accessLoggers?.[step]?.())(),
-      ]).then(() => {});
+      const done = finishParts(plugin, step);
       await withDeadline(
         this.engine,
         done,
@@ -463,20 +463,6 @@ const REMOVED_LISTENER_DRAIN_MS = 5_000;
 
 /** What is still connected to a removed listener then, a long TCP connection for instance, is cut. As Envoy's `drain_time`. */
 const REMOVED_LISTENER_END_MS = 600_000;
-
-/** What one of the plugins brings for the whole engine. @throws TulleError when two bring it */
-function onlyOne<Part extends 'meter' | 'tracing'>(
-  plugins: readonly TelemetryPlugin[],
-  part: Part,
-): TelemetryPlugin[Part] | undefined {
-  const those = plugins.filter((plugin) => plugin[part] !== undefined);
-  if (those.length > 1)
-    throw new TulleError(
-      'TULLE_CONFIG_INVALID',
-      `createProxy: ${those.map((plugin) => plugin.name).join(' and ')} both bring ${part === 'meter' ? 'a meter' : 'tracing'}; at most one telemetry plugin may`,
-    );
-  return those[0]?.[part];
-}
 
 function sameAddress(a: CompiledListener, b: CompiledListener): boolean {
   return JSON.stringify(a.config.address) === JSON.stringify(b.config.address);

@@ -39,12 +39,24 @@ import { redactQuery, splitHostPort } from './url.ts';
 /** Turns a sampled record into spans: one SERVER span for the request, one CLIENT span for each attempt, in that order. */
 export type BuildSpans = (record: StreamRecord) => RecordSpan[];
 
+/** What spans of a handler have differently. */
+export interface SpanForm {
+  /** More attributes, with what they are; none where that is undefined. */
+  readonly tags?: readonly (readonly [name: string, value: (record: StreamRecord) => string | undefined])[];
+  /** Longer paths, queries included, are cut in URLs. Default: with everything else. */
+  readonly maxPathChars?: number;
+  /** Of the request's span. Default `server`. */
+  readonly kind?: 'server' | 'client';
+}
+
 /** Makes a {@link BuildSpans}. Nothing of a record is kept but text and numbers. */
 export function createBuildSpans(
   options: OtlpOptions,
   traces: OtlpTraceOptions,
   scope: SpanScope,
+  form: SpanForm = {},
 ): BuildSpans {
+  const { tags = [], maxPathChars, kind = 'server' } = form;
   const istio = (traces.istioAttributes ?? true) ? istioAttributes(options) : undefined;
   const requestHeaders = (traces.requestHeaders ?? []).map((name) => name.toLowerCase());
   const responseHeaders = (traces.responseHeaders ?? []).map((name) => name.toLowerCase());
@@ -55,7 +67,10 @@ export function createBuildSpans(
       : cut(queryMode === 'keep' ? query : redactQuery(query));
   const urlOf = (record: StreamRecord, secure: boolean, path: string): string => {
     const query = shownQuery(record.query);
-    return cut(`${secure ? 'https' : 'http'}://${record.authority}${path}${query === '' ? '' : `?${query}`}`);
+    const target = query === '' ? path : `${path}?${query}`;
+    return cut(
+      `${secure ? 'https' : 'http'}://${record.authority}${maxPathChars === undefined ? target : target.slice(0, maxPathChars)}`,
+    );
   };
 
   const common = (record: StreamRecord): SpanAttributes => {
@@ -69,6 +84,10 @@ export function createBuildSpans(
     };
     if (method !== record.method) attributes[HTTP_REQUEST_METHOD_ORIGINAL] = cut(record.method);
     if (port >= 0) attributes[SERVER_PORT] = port;
+    for (const [name, value] of tags) {
+      const text = value(record);
+      if (text !== undefined) attributes[name] = cut(text);
+    }
     if (record.grpcStatus >= 0) {
       attributes[RPC_SYSTEM_NAME] = 'grpc';
       attributes[RPC_METHOD] = cut(record.path.slice(1));
@@ -97,7 +116,8 @@ export function createBuildSpans(
     return new RecordSpan(
       {
         name: nameOf(record, record.routePattern),
-        kind: 'server',
+        kind,
+        shared: record.spanShared ?? false,
         traceId: record.traceId,
         spanId: record.spanId,
         parentSpanId: record.parentSpanId,

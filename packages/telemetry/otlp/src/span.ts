@@ -35,6 +35,8 @@ export interface SpanParts {
   readonly endEpochMs: number;
   readonly failed: boolean;
   readonly attributes: SpanAttributes;
+  /** The caller's span too. */
+  readonly shared?: boolean;
 }
 
 /** A span that is over, made from a record (decision D18): there never was a live one. */
@@ -54,6 +56,8 @@ export class RecordSpan implements ReadableSpan {
   readonly droppedAttributesCount = 0;
   readonly droppedEventsCount = 0;
   readonly droppedLinksCount = 0;
+  readonly failed: boolean;
+  readonly shared: boolean;
   readonly #context: SpanContext;
   readonly #scope: SpanScope;
 
@@ -74,6 +78,8 @@ export class RecordSpan implements ReadableSpan {
     this.duration = hrTime(Math.max(parts.endEpochMs - parts.startEpochMs, 0));
     this.status = parts.failed ? FAILED : NO_STATUS;
     this.attributes = parts.attributes;
+    this.failed = parts.failed;
+    this.shared = parts.shared ?? false;
     this.instrumentationScope = scope;
     this.#scope = scope;
   }
@@ -114,6 +120,10 @@ class TraceStateText {
     return this.#text;
   }
 }
+
+/** Whole microseconds. */
+export const hrTimeToMicros = ([seconds, nanoseconds]: HrTime): number =>
+  seconds * 1e6 + Math.round(nanoseconds / 1000);
 
 /** Seconds and nanoseconds. */
 export function hrTime(ms: number): HrTime {

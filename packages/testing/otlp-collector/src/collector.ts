@@ -71,6 +71,11 @@ export interface CollectorOptions {
   readonly keepExports?: boolean;
 }
 
+/** The spans of an export in protobuf, wherever it was taken. @throws Error for what is none */
+export function readSpans(body: Buffer): ReceivedSpan[] {
+  return spansOf(decode(body, SCHEMAS['/v1/traces'] ?? {}));
+}
+
 /** Starts one. @throws Error when the port is taken */
 export async function startCollector(options: CollectorOptions = {}): Promise<Collector> {
   const exports: ReceivedExport[] = [];

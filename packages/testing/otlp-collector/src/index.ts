@@ -3,7 +3,7 @@
  * encodes, and keeps what came.
  * @packageDocumentation
  */
-export { startCollector } from './collector.ts';
+export { readSpans, startCollector } from './collector.ts';
 export type {
   Behaviour,
   Collector,

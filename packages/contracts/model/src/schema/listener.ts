@@ -5,6 +5,7 @@ import { http2OptionsSchema } from './http2.ts';
 import { localRepliesSchema } from './local-reply.ts';
 import { routeConfigSchema } from './route.ts';
 import { downstreamTlsSchema } from './tls.ts';
+import { handlerTracingSchema } from './tracing.ts';
 
 const filters: JsonSchema = listOf(
   fields(['name', 'filter'], {
@@ -59,6 +60,7 @@ const http: JsonSchema = fields(['kind', 'routes', 'filters'], {
   http10: oneOf('accept', 'refuse'),
   defaultHost: name,
   localReplies: localRepliesSchema,
+  tracing: handlerTracingSchema,
   accessLogs: accessLogsSchema,
   serverHeader: { anyOf: [{ const: 'pass' }, fields(['value'], { value: text, ifAbsent: flag })] },
 });

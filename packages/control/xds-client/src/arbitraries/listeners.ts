@@ -29,6 +29,7 @@ import { downstreamTls } from './clusters.ts';
 import { accessLogs } from './access-logs.ts';
 import { connectionFilters, httpFilters } from './filters.ts';
 import { routeConfig } from './routes.ts';
+import { tracing } from './tracing.ts';
 
 const replyFormat: fc.Arbitrary<LocalReplyFormat> = fc.oneof(
   object<LocalReplyFormat>({ text: label }, { contentType: label }),
@@ -107,6 +108,7 @@ const plainHandler: fc.Arbitrary<HttpHandler> = object<HttpHandler>(
     defaultHost: label,
     localReplies,
     accessLogs,
+    tracing,
     serverHeader: fc.oneof(
       fc.constant('pass' as const),
       object<{ value: string }>({ value: label }, { ifAbsent: fc.boolean() }),

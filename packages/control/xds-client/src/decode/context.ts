@@ -7,6 +7,11 @@ import {
   StderrAccessLogSchema,
   StdoutAccessLogSchema,
 } from '@tulle/xds-proto/envoy/extensions/access_loggers/stream/v3/stream';
+import { OpenTelemetryConfigSchema } from '@tulle/xds-proto/envoy/config/trace/v3/opentelemetry';
+import { ZipkinConfigSchema } from '@tulle/xds-proto/envoy/config/trace/v3/zipkin';
+import { EnvironmentResourceDetectorConfigSchema } from '@tulle/xds-proto/envoy/extensions/tracers/opentelemetry/resource_detectors/v3/environment_resource_detector';
+import { StaticConfigResourceDetectorConfigSchema } from '@tulle/xds-proto/envoy/extensions/tracers/opentelemetry/resource_detectors/v3/static_config_resource_detector';
+import { AlwaysOnSamplerConfigSchema } from '@tulle/xds-proto/envoy/extensions/tracers/opentelemetry/samplers/v3/always_on_sampler';
 import { FilterConfigSchema } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
 import { BrotliSchema } from '@tulle/xds-proto/envoy/extensions/compression/brotli/compressor/v3/brotli';
 import { GzipSchema } from '@tulle/xds-proto/envoy/extensions/compression/gzip/compressor/v3/gzip';
@@ -116,6 +121,11 @@ export const decodableTypes: Registry = createRegistry(
   UpstreamTlsContextSchema,
   RawBufferSchema,
   FileAccessLogSchema,
+  OpenTelemetryConfigSchema,
+  ZipkinConfigSchema,
+  EnvironmentResourceDetectorConfigSchema,
+  StaticConfigResourceDetectorConfigSchema,
+  AlwaysOnSamplerConfigSchema,
   StdoutAccessLogSchema,
   StderrAccessLogSchema,
   UriTemplateRewriteConfigSchema,

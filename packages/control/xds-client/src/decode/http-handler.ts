@@ -21,6 +21,7 @@ import { decodeForwarding } from './forwarding.ts';
 import { decodeHttp2 } from './http2.ts';
 import { decodeLocalReplies } from './local-replies.ts';
 import { decodeRouteConfig } from './route-config.ts';
+import { decodeTracing } from './tracing.ts';
 import { milliseconds, present } from './values.ts';
 
 /**
@@ -79,6 +80,7 @@ export function decodeHttpHandler(
       extras.flag('allowCustomMethods') ?? (http1?.allowCustomMethods === true ? true : undefined),
     targetChars: oneOf(context, extras, 'targetChars', ['whatwg', 'rfc3986'], extrasPath),
     localReplies: decodeLocalReplies(context, manager.localReplyConfig, path),
+    tracing: decodeTracing(context, manager.tracing, `${path}.tracing`),
     accessLogs: decodeAccessLogs(context, manager.accessLog, `${path}.access_log`),
     serverHeader: decodeServerHeader(context, manager, path),
   });

@@ -1,10 +1,5 @@
-import { create } from '@bufbuild/protobuf';
-import { anyPack } from '@bufbuild/protobuf/wkt';
-import type { AccessLog } from '@tulle/model';
-import { OpenTelemetryConfigSchema } from '@tulle/xds-proto/envoy/config/trace/v3/opentelemetry';
-import type { HttpConnectionManager_TracingSchema as TracingSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
-import type { ClientTracing, EncodeForm } from './form.ts';
-import { duration, type Fields } from './values.ts';
+import type { AccessLog, HandlerTracing } from '@tulle/model';
+import type { EncodeForm } from './form.ts';
 
 /**
  * A line a request, with the keys of Tulle's own access log where Envoy has an operator for what they say: one query reads the
@@ -50,35 +45,18 @@ export function requestedLogs({ telemetry }: EncodeForm): readonly AccessLog[] {
     : [{ name: 'tulle.requested', to: { kind: 'file', path }, format: { json: LINE } }];
 }
 
-/** Envoy's own tracer of OpenTelemetry, for a client that asked for traces. */
-export function encodeTracing({
-  cluster,
-  url,
-  serviceName,
-  ratio,
-}: ClientTracing): Fields<typeof TracingSchema> {
+/** How a client traces because it asked for it, where the configuration says nothing. */
+export function requestedTracing({ telemetry }: EncodeForm): HandlerTracing | undefined {
+  if (telemetry?.tracing === undefined) return undefined;
+  const { cluster, url, serviceName, ratio } = telemetry.tracing;
   return {
     // The parent's decision holds; of traces that begin here so many.
-    randomSampling: { value: ratio * 100 },
-    spawnUpstreamSpan: true,
+    randomSamplingPercent: ratio * 100,
     provider: {
-      name: 'envoy.tracers.opentelemetry',
-      configType: {
-        case: 'typedConfig',
-        value: anyPack(
-          OpenTelemetryConfigSchema,
-          create(OpenTelemetryConfigSchema, {
-            serviceName,
-            httpService: {
-              httpUri: {
-                uri: url,
-                httpUpstreamType: { case: 'cluster', value: cluster },
-                timeout: duration(10_000), // as OTEL_EXPORTER_OTLP_TIMEOUT
-              },
-            },
-          }),
-        ),
-      },
+      kind: 'otlp',
+      service: { http: { url, cluster } },
+      serviceName,
+      timeoutMs: 10_000, // as OTEL_EXPORTER_OTLP_TIMEOUT
     },
   };
 }

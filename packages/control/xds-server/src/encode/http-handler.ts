@@ -10,7 +10,7 @@ import {
   RdsSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import { encodeAccessLogs } from './access-logs.ts';
-import { encodeTracing, requestedLogs } from './client-telemetry.ts';
+import { requestedLogs, requestedTracing } from './client-telemetry.ts';
 import { adsSource } from './config-source.ts';
 import { encodeHttpFilters, filterFlags } from './filters.ts';
 import type { EncodeForm } from './form.ts';
@@ -18,6 +18,7 @@ import { encodeForwarding } from './forwarding.ts';
 import { encodeHttp2 } from './http2.ts';
 import { encodeLocalReplies } from './local-replies.ts';
 import { encodeRouteConfig } from './route-config.ts';
+import { encodeTracing } from './tracing.ts';
 import { duration, type Fields } from './values.ts';
 
 const CODECS = { auto: CodecType.AUTO, http1: CodecType.HTTP1, http2: CodecType.HTTP2 } as const;
@@ -31,6 +32,7 @@ export function encodeHttpHandler(
   form: EncodeForm,
 ): HttpConnectionManager {
   const server = handler.serverHeader ?? 'pass';
+  const tracing = handler.tracing ?? requestedTracing(form);
   return create(HttpConnectionManagerSchema, {
     statPrefix: handler.statPrefix ?? listenerName,
     codecType: CODECS[handler.codec ?? 'auto'],
@@ -39,6 +41,7 @@ export function encodeHttpHandler(
     routeSpecifier: routes(handler, form),
     httpFilters: encodeHttpFilters(handler.filters, form),
     accessLog: encodeAccessLogs([...(handler.accessLogs ?? []), ...requestedLogs(form)]),
+    ...(tracing && { tracing: encodeTracing(tracing) }),
     ...common(handler),
     ...(handler.requestHeadTimeoutMs !== undefined && {
       requestHeadersTimeout: duration(handler.requestHeadTimeoutMs),
@@ -55,7 +58,6 @@ export function encodeHttpHandler(
     ],
     ...encodeForwarding(handler, form),
     ...(form.release === 'this' && encodeLimits(handler)),
-    ...(form.telemetry?.tracing && { tracing: encodeTracing(form.telemetry.tracing) }),
     ...(handler.localReplies && { localReplyConfig: encodeLocalReplies(handler.localReplies) }),
     serverHeaderTransformation:
       server === 'pass'

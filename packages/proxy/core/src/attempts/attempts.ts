@@ -107,7 +107,7 @@ export function nextAttempt(stream: Stream): void {
   attempt.address = endpoint.address;
   const { attemptHeaders } = stream.table;
   if (attemptHeaders !== null) keepFields(stream);
-  if (stream.trace.sampled) stream.engine.tracing?.traceAttempt(stream);
+  if (stream.trace.sampled) (stream.chain.tracer?.tracing ?? stream.engine.tracing)?.traceAttempt(stream);
   if (attemptHeaders === null) return connectAttempt(stream);
   advance(stream, ATTEMPT_HEADERS, 0);
 }

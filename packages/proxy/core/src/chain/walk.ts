@@ -88,7 +88,7 @@ export function beginStream(stream: Stream): void {
   const cleaned = addRequestFields(stream, connection);
   const done = stream.path === stream.originalPath ? cleaned : cleaned | HYGIENE_PATH_NORMALIZED;
   if (done !== 0) stream.note(SITE_HYGIENE, done, 0);
-  stream.engine.tracing?.begin(stream);
+  (stream.chain.tracer?.tracing ?? stream.engine.tracing)?.begin(stream);
   if (stream.path === '') {
     stream.path = stream.originalPath;
     return rescue(

@@ -31,22 +31,23 @@ export class AccessLogs implements ChainLogs {
   closeIfUnused(): void {
     if (this.#users > 0 || this.#closed) return;
     this.#closed = true;
-    for (const { sink } of this.logs) void this.#close(sink);
+    for (const { sink } of this.logs) void closeSink(this.#engine, sink);
   }
+}
 
-  async #close(sink: Sink): Promise<void> {
-    try {
-      await withDeadline(
-        this.#engine,
-        Promise.resolve(sink.close?.()),
-        CLOSE_DEADLINE_MS,
-        () => new Error(`not done after ${CLOSE_DEADLINE_MS} ms; what it held is lost`),
-      );
-    } catch (error) {
-      this.#engine.log.error(
-        `an access log failed to close: ${error instanceof Error ? error.message : String(error)}`,
-      );
-    }
+/** Closes a sink of a chain that is gone; a failure is logged. */
+export async function closeSink(engine: Engine, sink: Sink): Promise<void> {
+  try {
+    await withDeadline(
+      engine,
+      Promise.resolve(sink.close?.()),
+      CLOSE_DEADLINE_MS,
+      () => new Error(`not done after ${CLOSE_DEADLINE_MS} ms; what it held is lost`),
+    );
+  } catch (error) {
+    engine.log.error(
+      `${sink.name} failed to close: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
 }
 

@@ -14,10 +14,10 @@ import {
 } from '@tulle/model';
 import type { Engine } from '../engine.ts';
 import type { ClusterRef } from '../upstream/cluster.ts';
-import type { AccessLoggers } from '@tulle/telemetry';
-import { openAccessLogs, type AccessLogs } from './access-logs.ts';
 import { downstreamTls } from './alpn.ts';
 import { canonical } from './canonical.ts';
+import { openTelemetry, type ChainTelemetry, type TelemetryParts } from './chain-telemetry.ts';
+import { tracingClusters } from './chain-tracing.ts';
 import { checkModel, type SoundParts } from './check-model.ts';
 import { circleFrom } from './aggregate-circle.ts';
 import { compileCluster, type CompiledCluster } from './compile-cluster.ts';
@@ -52,14 +52,12 @@ export interface Compiled {
 }
 
 /** What a compilation builds on. */
-export interface CompileBase {
+export interface CompileBase extends TelemetryParts {
   readonly engine: Engine;
   readonly registry: Registry;
   readonly generation: number;
   readonly listeners: ReadonlyMap<string, CompiledListener>;
   readonly clusterKeys: ReadonlyMap<string, string>;
-  /** What opens access logs. */
-  readonly loggers: readonly AccessLoggers[];
   ref(name: string): ClusterRef;
   /** Whether a cluster name that nothing defines is a fault; else it is answered with 503 until it comes. */
   readonly refuseDangling: boolean;
@@ -263,7 +261,8 @@ class Compilation {
     before: CompiledChain | undefined,
   ): Promise<CompiledChain | undefined> {
     const routes = chain.handler.kind === 'http' ? this.#routes(chain.handler, path) : undefined;
-    const key = canonical({ chain, routes: routes?.config, listener: listener.name });
+    const { name, direction } = listener;
+    const key = canonical({ chain, routes: routes?.config, listener: name, direction });
     const tlsConfig = downstreamTls(chain);
     const tlsKey = canonical(tlsConfig);
     if (before?.key === key) {
@@ -285,27 +284,28 @@ class Compilation {
         : chain.handler.kind === 'http'
           ? await this.#filterSet(entries, [], `${path}/handler/filters`, before?.handler.filters)
           : await this.#filterSet([], entries, `${path}/handler/filters`, before?.handler.filters);
-    const accessLogs = await this.#accessLogs(chain.handler, path);
+    const telemetry = await this.#telemetry(chain, listener, path);
     if (filters === undefined) return undefined;
     const handler =
       chain.handler.kind === 'http'
-        ? this.#http(chain.name, chain.handler, routes, { filters, accessLogs }, listener, path)
-        : this.#tcp(chain.name, chain.handler, { filters, accessLogs }, path);
+        ? this.#http(chain.name, chain.handler, routes, { filters, ...telemetry }, listener, path)
+        : this.#tcp(chain.name, chain.handler, { filters, ...telemetry }, path);
     if (handler === undefined) return undefined;
     const compiled = new CompiledChain({ name: chain.name, key, match, tls, tlsKey, filtersKey, handler });
     this.#undo.push(() => compiled.retireIfUnused());
     return compiled;
   }
 
-  async #accessLogs({ accessLogs }: HttpHandler | TcpHandler, path: string): Promise<AccessLogs | undefined> {
-    const { engine, loggers } = this.#base;
-    const opened = await openAccessLogs(accessLogs, `${path}/handler/accessLogs`, {
-      engine,
-      loggers,
+  async #telemetry(chain: FilterChain, listener: Listener, path: string): Promise<ChainTelemetry> {
+    const opened = await openTelemetry(chain.handler, listener, `${path}/handler`, {
+      ...this.#base,
       regex: this.#regex,
       issues: this.#issues,
     });
-    if (opened !== undefined) this.#undo.push(() => opened.closeIfUnused());
+    this.#undo.push(() => {
+      opened.accessLogs?.closeIfUnused();
+      opened.tracer?.closeIfUnused();
+    });
     return opened;
   }
 
@@ -372,6 +372,9 @@ class Compilation {
     routes: { readonly config: RouteConfig; readonly path: string } | undefined,
     path: string,
   ): void {
+    if (chain.handler.kind === 'http' && chain.handler.tracing !== undefined)
+      for (const [name, at] of tracingClusters(chain.handler.tracing))
+        this.#ref(name, `${path}/handler/tracing${at}`);
     if (chain.handler.kind === 'tcp')
       for (const [index, share] of chain.handler.clusters.entries())
         this.#ref(share.name, `${path}/handler/clusters/${index}/name`);
@@ -396,7 +399,7 @@ class Compilation {
     name: string,
     handler: HttpHandler,
     routes: { readonly config: RouteConfig; readonly path: string } | undefined,
-    { filters, accessLogs }: Shared,
+    { filters, accessLogs, tracer }: Shared,
     listener: Listener,
     path: string,
   ): HttpChain | undefined {
@@ -423,6 +426,7 @@ class Compilation {
       settings,
       filters,
       accessLogs,
+      tracer,
       beforeRoute: tables.beforeRoute,
       unrouted: tables.unrouted,
       matcher,
@@ -451,7 +455,6 @@ class Compilation {
 }
 
 /** What chains hold and let go of. */
-interface Shared {
+interface Shared extends ChainTelemetry {
   readonly filters: FilterSet;
-  readonly accessLogs: AccessLogs | undefined;
 }

@@ -15,7 +15,7 @@ import type {
 import type { StreamRecord } from '@tulle/telemetry';
 import type { HeadStep, PhaseTable } from '../chain/tables.ts';
 import type { UpstreamRef } from '../sides.ts';
-import type { ChainLogs, CompiledLog } from '../stream/logs.ts';
+import type { ChainLogs, ChainTracer, CompiledLog } from '../stream/logs.ts';
 import type { FilterSet } from './filter-set.ts';
 import type { IdentityPatterns } from './identity-patterns.ts';
 
@@ -255,6 +255,8 @@ export class HttpChain {
   readonly filters: FilterSet;
   /** Its access logs; `null`: none. */
   readonly logs: readonly CompiledLog[] | null;
+  /** `undefined`: the engine's tracing, if it has any. */
+  readonly tracer: ChainTracer | undefined;
   readonly beforeRoute: readonly HeadStep[] | null;
   /** In force before routing, and for requests that no route matches. */
   readonly unrouted: PhaseTable;
@@ -271,6 +273,7 @@ export class HttpChain {
     readonly settings: HttpSettings;
     readonly filters: FilterSet;
     readonly accessLogs?: ChainLogs | undefined;
+    readonly tracer?: ChainTracer | undefined;
     readonly beforeRoute: readonly HeadStep[] | null;
     readonly unrouted: PhaseTable;
     readonly matcher: RouteMatcher<CompiledRoute>;
@@ -288,6 +291,8 @@ export class HttpChain {
     this.#accessLogs = parts.accessLogs;
     parts.filters.retain();
     parts.accessLogs?.retain();
+    this.tracer = parts.tracer;
+    this.tracer?.retain();
   }
 
   /** A newer chain took its place. */
@@ -318,6 +323,7 @@ export class HttpChain {
   #letGo(): void {
     this.filters.release();
     this.#accessLogs?.release();
+    this.tracer?.release();
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Headers } from '@tulle/filter';
 import type { Sink, StreamRecord } from '@tulle/telemetry';
+import type { StreamRef } from './stream-ref.ts';
 
 /** Whether a stream is logged. @param headers of its request; `undefined` for a connection */
 export type LogTest = (record: StreamRecord, headers: Headers | undefined) => boolean;
@@ -14,6 +15,14 @@ export interface CompiledLog {
 /** The access logs of one chain; closed when nothing logs to them any more. */
 export interface ChainLogs {
   readonly logs: readonly CompiledLog[];
+  retain(): void;
+  release(): void;
+}
+
+/** The tracing of one chain, in place of the engine's; its exporter is closed when nothing is traced by it any more. */
+export interface ChainTracer {
+  readonly tracing: { begin(stream: StreamRef): void; traceAttempt(stream: StreamRef): void };
+  readonly sink: Sink;
   retain(): void;
   release(): void;
 }

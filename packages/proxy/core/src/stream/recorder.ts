@@ -3,7 +3,7 @@ import type { AttemptRecord, Sink, StreamRecord } from '@tulle/telemetry';
 import { grpcStatusOf } from '../grpc/grpc-status.ts';
 import type { Services } from '../services.ts';
 import { disown, isThenable, messageOf } from '../thenable.ts';
-import type { CompiledLog } from './logs.ts';
+import type { ChainTracer, CompiledLog } from './logs.ts';
 import { MAX_NOTES, protocolOf, type Stream } from './stream.ts';
 
 const NO_LABELS: Readonly<Record<string, string>> = Object.freeze({});
@@ -18,22 +18,26 @@ export type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 export class Recorder {
   readonly #engine: Services;
   readonly #sinks: readonly Sink[];
+  /** Makes spans of what the engine itself traced, and of nothing else. */
+  readonly #tracingSink: Sink | undefined;
   readonly #record: RecordView = new RecordView(roomForNotes());
   /** For streams that are not over. */
   #draft: RecordView | undefined;
 
-  constructor(engine: Services, sinks: readonly Sink[]) {
+  constructor(engine: Services, sinks: readonly Sink[], tracingSink: Sink | undefined) {
     this.#engine = engine;
     this.#sinks = sinks;
+    this.#tracingSink = tracingSink;
   }
 
   /** Fills the record from a stream that is over and hands it out. */
   record(stream: Stream): void {
-    const { logs } = stream.chain;
-    if (this.#sinks.length === 0 && logs === null) return;
+    const { logs, tracer } = stream.chain;
+    if (this.#sinks.length === 0 && logs === null && tracer === undefined) return;
     const record = this.#record;
     this.#fill(record, stream);
-    this.hand(record);
+    if (tracer === undefined || !record.sampled) this.hand(record);
+    else this.#handTraced(tracer, record);
     if (logs !== null) this.#log(logs, record, stream.headers);
     record.stream = undefined;
   }
@@ -113,6 +117,17 @@ export class Recorder {
     for (let i = 0; i < this.#sinks.length; i++) this.#give(this.#sinks[i] as Sink, record);
   }
 
+  /** The spans are the handler's own exporter's. */
+  #handTraced(tracer: ChainTracer, record: RecordView): void {
+    for (let i = 0; i < this.#sinks.length; i++) {
+      const sink = this.#sinks[i] as Sink;
+      record.sampled = sink !== this.#tracingSink;
+      this.#give(sink, record);
+    }
+    record.sampled = true;
+    this.#give(tracer.sink, record);
+  }
+
   #log(logs: readonly CompiledLog[], record: StreamRecord, headers: Headers | undefined): void {
     for (let i = 0; i < logs.length; i++) {
       const { passes, sink } = logs[i] as CompiledLog;
@@ -140,6 +155,7 @@ export class Recorder {
     const { trace } = stream;
     record.sampled = trace.sampled;
     record.parentSpanId = trace.parentSpanId;
+    record.spanShared = trace.shared;
     record.traceFlags = trace.flags;
     record.traceState = trace.state;
     if (trace.traceId !== '') {
@@ -214,6 +230,7 @@ class RecordView implements Mutable<StreamRecord> {
   spanId = '';
   sampled = false;
   parentSpanId = '';
+  spanShared = false;
   traceFlags = 0;
   traceState = '';
   readonly notes: Int32Array;

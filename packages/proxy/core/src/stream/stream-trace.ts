@@ -7,6 +7,8 @@ export class StreamTrace {
   /** Our own span where sampled, else the caller's. */
   spanId = '';
   parentSpanId = '';
+  /** {@link spanId} is the caller's too. */
+  shared = false;
   /** Of `traceparent`, where sampled. */
   flags = 0;
   state = '';
@@ -17,6 +19,7 @@ export class StreamTrace {
     this.traceId = '';
     this.spanId = '';
     this.parentSpanId = '';
+    this.shared = false;
     this.flags = 0;
     this.state = '';
   }

@@ -46,18 +46,19 @@ export class Tracing {
     context.clear();
     if (!this.#settings.respectParent) this.#propagation.strip(headers);
     else if (this.#propagation.extract(headers, context) && context.decision !== UNDECIDED) {
-      if (context.decision === SAMPLED) return this.#sample(stream, context);
+      if (context.decision === SAMPLED || this.#settings.always === true)
+        return this.#sample(stream, context);
       if (context.traceId === '') return;
       this.#propagation.complete(headers, context);
       return this.#passOn(stream, context);
     }
     // No caller decided. B3 may have named a trace all the same.
-    const begun = context.traceId === '' ? this.#ids.unsampled() : undefined;
+    const begun = context.traceId === '' ? this.#begun() : undefined;
     if (begun !== undefined) {
       context.traceId = begun.slice(3, 35);
       context.flags = FLAG_RANDOM;
     }
-    if (isAmongSampled(context.traceId, this.#settings.sampleRatio)) return this.#sample(stream, context);
+    if (isAmongSampled(context.traceId, this.#ratio(headers))) return this.#sample(stream, context);
     if (begun === undefined)
       this.#propagation.inject(headers, context.traceId, context.parentId, context.flags);
     else {
@@ -65,6 +66,20 @@ export class Tracing {
       this.#propagation.injectUnsampled(headers, begun);
     }
     this.#passOn(stream, context);
+  }
+
+  /** `traceparent` of a new trace. */
+  #begun(): string {
+    const text = this.#ids.unsampled();
+    return this.#settings.shortTraceIds === true ? `00-0000000000000000${text.slice(19)}` : text;
+  }
+
+  #ratio(headers: Stream['headers']): number {
+    const { always, clientSampleRatio, sampleRatio } = this.#settings;
+    if (always === true) return 1;
+    return clientSampleRatio !== undefined && headers.has('x-client-trace-id')
+      ? clientSampleRatio
+      : sampleRatio;
   }
 
   #passOn(stream: Stream, context: TraceContext): void {
@@ -82,13 +97,19 @@ export class Tracing {
     const trace = stream.ownTrace();
     if (context.traceId === '') {
       // A caller asked for spans and named no trace.
-      context.traceId = this.#ids.traceId();
+      context.traceId = this.#begun().slice(3, 35);
       context.flags = FLAG_RANDOM;
     }
     trace.sampled = true;
     trace.traceId = context.traceId;
-    trace.parentSpanId = context.parentId;
-    trace.spanId = this.#ids.spanId();
+    if (this.#settings.sharedSpan === true && context.parentId !== '') {
+      trace.shared = true;
+      trace.spanId = context.parentId;
+      trace.parentSpanId = headers.get('x-b3-parentspanid') ?? '';
+    } else {
+      trace.parentSpanId = context.parentId;
+      trace.spanId = this.#ids.spanId();
+    }
     trace.flags = context.flags | FLAG_SAMPLED;
     if ((context.found & FOUND_TRACESTATE) === 0) return;
     const lines = headers.getAll('tracestate');
@@ -100,7 +121,9 @@ export class Tracing {
   /** An attempt of a sampled stream begins: its span is what the endpoint sees as the parent. */
   traceAttempt(stream: Stream): void {
     const { trace, attempt } = stream;
-    attempt.spanId = this.#ids.spanId();
-    this.#propagation.inject(stream.headers, trace.traceId, attempt.spanId, trace.flags);
+    const ownSpan = this.#settings.spanPerAttempt ?? true;
+    if (ownSpan) attempt.spanId = this.#ids.spanId();
+    const parent = ownSpan ? attempt.spanId : trace.spanId;
+    this.#propagation.inject(stream.headers, trace.traceId, parent, trace.flags);
   }
 }

@@ -1,0 +1,61 @@
+import type { JsonSchema } from '../filters/json-schema.ts';
+import { fields, flag, labels, listOf, milliseconds, name, oneOf, percent, text, whole } from './parts.ts';
+
+const headers: JsonSchema = listOf(fields(['name', 'value'], { name, value: text }));
+
+const provider: JsonSchema = {
+  anyOf: [
+    fields(['kind', 'service'], {
+      kind: { const: 'otlp' },
+      service: {
+        anyOf: [
+          fields(['http'], {
+            http: fields(['url', 'cluster'], {
+              url: name,
+              cluster: name,
+              headers: fields([], { set: headers, add: headers }),
+            }),
+          }),
+          fields(['grpc'], { grpc: fields(['cluster'], { cluster: name, authority: name }) }),
+        ],
+      },
+      timeoutMs: milliseconds(1),
+      serviceName: name,
+      resource: labels,
+      environment: flag,
+      sampler: oneOf('always'),
+    }),
+    fields(['kind', 'cluster', 'path'], {
+      kind: { const: 'zipkin' },
+      cluster: name,
+      path: { type: 'string', pattern: '^/' },
+      hostname: name,
+      longTraceIds: flag,
+      sharedSpan: flag,
+    }),
+  ],
+};
+
+const customTag: JsonSchema = {
+  anyOf: [
+    fields(['name', 'kind', 'value'], { name, kind: { const: 'literal' }, value: name }),
+    fields(['name', 'kind', 'variable'], {
+      name,
+      kind: { const: 'environment' },
+      variable: name,
+      byDefault: name,
+    }),
+    fields(['name', 'kind', 'header'], { name, kind: { const: 'header' }, header: name, byDefault: name }),
+  ],
+};
+
+/** JSON Schema of `HandlerTracing`. */
+export const handlerTracingSchema: JsonSchema = fields(['provider'], {
+  provider,
+  randomSamplingPercent: percent,
+  clientSamplingPercent: percent,
+  overallSamplingPercent: percent,
+  customTags: listOf(customTag),
+  maxPathTagLength: whole(1, 65_536),
+  spawnUpstreamSpan: flag,
+});

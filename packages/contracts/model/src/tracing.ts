@@ -1,0 +1,79 @@
+import type { HeaderEdits } from './route.ts';
+
+/**
+ * How a handler takes part in the traces of its requests (Envoy `HttpConnectionManager.Tracing`), in place of what the proxy
+ * itself does. The caller's decision holds where it made one.
+ */
+export interface HandlerTracing {
+  /** Where spans go. A telemetry plugin of the proxy opens it. */
+  readonly provider: TraceProvider;
+  /** Percent of the traces begun here that get spans. Default 100. */
+  readonly randomSamplingPercent?: number;
+  /** Percent of the requests with `x-client-trace-id` that get spans whatever {@link randomSamplingPercent} says. Default 100. */
+  readonly clientSamplingPercent?: number;
+  /** Percent that is left of both. Default 100. */
+  readonly overallSamplingPercent?: number;
+  /** More attributes of every span. */
+  readonly customTags?: readonly CustomTag[];
+  /** Longer paths are cut in `http.url`. Default 256. */
+  readonly maxPathTagLength?: number;
+  /**
+   * Whether each attempt has a span of its own below the request's. Without, a request has one span, which endpoints see as
+   * their parent; on outbound listeners it is the client's. Default true.
+   */
+  readonly spawnUpstreamSpan?: boolean;
+}
+
+/** Envoy `CustomTag`: a text, a variable of the proxy's environment, or a request's field. */
+export type CustomTag =
+  | { readonly name: string; readonly kind: 'literal'; readonly value: string }
+  | {
+      readonly name: string;
+      readonly kind: 'environment';
+      readonly variable: string;
+      readonly byDefault?: string;
+    }
+  | { readonly name: string; readonly kind: 'header'; readonly header: string; readonly byDefault?: string };
+
+/** A way that spans are sent. */
+export type TraceProvider = OtlpTraceProvider | ZipkinTraceProvider;
+
+/** OpenTelemetry's protocol (Envoy `OpenTelemetryConfig`); propagates `traceparent`. */
+export interface OtlpTraceProvider {
+  readonly kind: 'otlp';
+  readonly service:
+    | {
+        readonly http: {
+          /** The whole URL, e.g. `http://collector:4318/v1/traces`; the cluster is asked, whatever its host. */
+          readonly url: string;
+          readonly cluster: string;
+          readonly headers?: Pick<HeaderEdits, 'set' | 'add'>;
+        };
+      }
+    /** The cluster must speak HTTP/2. */
+    | { readonly grpc: { readonly cluster: string; readonly authority?: string } };
+  /** One export takes at most so long. Default 5,000. */
+  readonly timeoutMs?: number;
+  /** `service.name`. Default `unknown_service:envoy`, as Envoy. */
+  readonly serviceName?: string;
+  /** Further attributes of the resource. */
+  readonly resource?: Readonly<Record<string, string>>;
+  /** Also those of `OTEL_RESOURCE_ATTRIBUTES` in the proxy's environment. Default false. */
+  readonly environment?: boolean;
+  /** `always`: every request gets spans, also where its caller decided against them. Default: as sampled. */
+  readonly sampler?: 'always';
+}
+
+/** Zipkin's API v2 in JSON (Envoy `ZipkinConfig`); propagates B3, in many fields. */
+export interface ZipkinTraceProvider {
+  readonly kind: 'zipkin';
+  readonly cluster: string;
+  /** Path of the API, e.g. `/api/v2/spans`. */
+  readonly path: string;
+  /** `Host` of exports. Default the cluster's name, as in Envoy, where that is a host. */
+  readonly hostname?: string;
+  /** Traces begun here have ids of 128 bits. Default false: 64. */
+  readonly longTraceIds?: boolean;
+  /** Whether the span of an inbound request is the caller's, told from two sides. Default true, as Envoy. */
+  readonly sharedSpan?: boolean;
+}

@@ -1,0 +1,162 @@
+import { isMessage } from '@bufbuild/protobuf';
+import type {
+  CustomTag,
+  HandlerTracing,
+  OtlpTraceProvider,
+  TraceProvider,
+  ZipkinTraceProvider,
+} from '@tulle/model';
+import type { TypedExtensionConfig } from '@tulle/xds-proto/envoy/config/core/v3/extension';
+import {
+  type OpenTelemetryConfig,
+  OpenTelemetryConfigSchema,
+} from '@tulle/xds-proto/envoy/config/trace/v3/opentelemetry';
+import {
+  type ZipkinConfig,
+  ZipkinConfig_CollectorEndpointVersion as EndpointVersion,
+  ZipkinConfigSchema,
+} from '@tulle/xds-proto/envoy/config/trace/v3/zipkin';
+import type { HttpConnectionManager_Tracing } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
+import { EnvironmentResourceDetectorConfigSchema } from '@tulle/xds-proto/envoy/extensions/tracers/opentelemetry/resource_detectors/v3/environment_resource_detector';
+import { StaticConfigResourceDetectorConfigSchema } from '@tulle/xds-proto/envoy/extensions/tracers/opentelemetry/resource_detectors/v3/static_config_resource_detector';
+import { AlwaysOnSamplerConfigSchema } from '@tulle/xds-proto/envoy/extensions/tracers/opentelemetry/samplers/v3/always_on_sampler';
+import type { CustomTag as EnvoyTag } from '@tulle/xds-proto/envoy/type/tracing/v3/custom_tag';
+import type { DecodeContext } from './context.ts';
+import { decodeGrpcCluster } from './grpc-cluster.ts';
+import { decodeHeaderEdits } from './header-edits.ts';
+import { filled, milliseconds, present } from './values.ts';
+
+/** @returns `undefined` without a provider: in Envoy nothing is traced then, unless its bootstrap says where to */
+export function decodeTracing(
+  context: DecodeContext,
+  tracing: HttpConnectionManager_Tracing | undefined,
+  path: string,
+): HandlerTracing | undefined {
+  if (tracing?.provider === undefined) return undefined;
+  const any =
+    tracing.provider.configType.case === 'typedConfig' ? tracing.provider.configType.value : undefined;
+  const at = `${path}.provider.typed_config`;
+  const message = context.open(any, at);
+  if (message === undefined) return undefined;
+  let provider: TraceProvider;
+  if (isMessage(message, OpenTelemetryConfigSchema)) provider = decodeOtlp(context, message, at);
+  else if (isMessage(message, ZipkinConfigSchema)) provider = decodeZipkin(context, message, at);
+  else {
+    context.refuse(at, `${message.$typeName} is no tracer that this proxy has`);
+    return undefined;
+  }
+  return present({
+    provider,
+    randomSamplingPercent: tracing.randomSampling?.value,
+    clientSamplingPercent: tracing.clientSampling?.value,
+    overallSamplingPercent: tracing.overallSampling?.value,
+    customTags: filled(
+      tracing.customTags.flatMap((tag, index) => decodeTag(context, tag, `${path}.custom_tags[${index}]`)),
+    ),
+    maxPathTagLength: tracing.maxPathTagLength,
+    // Envoy's default is one span a request.
+    spawnUpstreamSpan: tracing.spawnUpstreamSpan === true ? undefined : false,
+  });
+}
+
+function decodeTag(context: DecodeContext, { tag: name, type }: EnvoyTag, path: string): CustomTag[] {
+  if (name === '') context.refuse(`${path}.tag`, 'is missing');
+  const byDefault = (text: string): { byDefault?: string } => (text === '' ? {} : { byDefault: text });
+  switch (type.case) {
+    case 'literal':
+      return [{ name, kind: 'literal', value: type.value.value }];
+    case 'environment':
+      return [
+        { name, kind: 'environment', variable: type.value.name, ...byDefault(type.value.defaultValue) },
+      ];
+    case 'requestHeader':
+      return [{ name, kind: 'header', header: type.value.name, ...byDefault(type.value.defaultValue) }];
+    case 'metadata': // reported by the field walk
+      return [];
+    case undefined:
+      context.refuse(path, 'names no value: give literal, environment or request_header');
+      return [];
+  }
+}
+
+function decodeOtlp(context: DecodeContext, config: OpenTelemetryConfig, path: string): OtlpTraceProvider {
+  const { grpcService, httpService, sampler } = config;
+  if ((grpcService === undefined) === (httpService === undefined))
+    context.refuse(path, 'must have a grpc_service or an http_service, and not both');
+  const always = sampler && context.open(sampler.typedConfig, `${path}.sampler.typed_config`);
+  if (always && !isMessage(always, AlwaysOnSamplerConfigSchema))
+    context.refuse(`${path}.sampler`, 'must be AlwaysOnSamplerConfig, or left out');
+  const timeout = grpcService?.timeout ?? httpService?.httpUri?.timeout;
+  return present({
+    kind: 'otlp' as const,
+    service: decodeService(context, config, path),
+    timeoutMs: milliseconds(timeout),
+    serviceName: config.serviceName === '' ? undefined : config.serviceName,
+    ...decodeResource(context, config.resourceDetectors, `${path}.resource_detectors`),
+    sampler: always && ('always' as const),
+  });
+}
+
+function decodeService(
+  context: DecodeContext,
+  { grpcService, httpService }: OpenTelemetryConfig,
+  path: string,
+): OtlpTraceProvider['service'] {
+  if (httpService === undefined)
+    return { grpc: present(decodeGrpcCluster(context, grpcService, `${path}.grpc_service`)) };
+  const here = `${path}.http_service`;
+  const { uri = '', httpUpstreamType } = httpService.httpUri ?? {};
+  if (!/^https?:\/\/[^/?#]+/.test(uri))
+    context.refuse(`${here}.http_uri.uri`, 'must begin with http:// or https:// and a host');
+  if (httpUpstreamType?.case !== 'cluster') context.refuse(`${here}.http_uri.cluster`, 'is missing');
+  return {
+    http: present({
+      url: uri,
+      cluster: httpUpstreamType?.case === 'cluster' ? httpUpstreamType.value : '',
+      headers: decodeHeaderEdits(
+        context,
+        httpService.requestHeadersToAdd,
+        [],
+        `${here}.request_headers_to_add`,
+      ),
+    }),
+  };
+}
+
+function decodeResource(
+  context: DecodeContext,
+  detectors: readonly TypedExtensionConfig[],
+  path: string,
+): Pick<OtlpTraceProvider, 'resource' | 'environment'> {
+  let resource: Record<string, string> | undefined;
+  let environment: boolean | undefined;
+  for (const [index, detector] of detectors.entries()) {
+    const message = context.open(detector.typedConfig, `${path}[${index}].typed_config`);
+    if (message === undefined) continue;
+    if (isMessage(message, StaticConfigResourceDetectorConfigSchema))
+      resource = { ...resource, ...message.attributes };
+    else if (isMessage(message, EnvironmentResourceDetectorConfigSchema)) environment = true;
+    else
+      context.refuse(
+        `${path}[${index}]`,
+        'must be of the environment, or StaticConfigResourceDetectorConfig',
+      );
+  }
+  return present({ resource, environment }) as Pick<OtlpTraceProvider, 'resource' | 'environment'>;
+}
+
+function decodeZipkin(context: DecodeContext, config: ZipkinConfig, path: string): ZipkinTraceProvider {
+  if (config.collectorCluster === '') context.refuse(`${path}.collector_cluster`, 'is missing');
+  if (!config.collectorEndpoint.startsWith('/'))
+    context.refuse(`${path}.collector_endpoint`, 'must be a path, e.g. /api/v2/spans');
+  if (config.collectorEndpointVersion !== EndpointVersion.HTTP_JSON)
+    context.refuse(`${path}.collector_endpoint_version`, 'must be HTTP_JSON');
+  return present({
+    kind: 'zipkin' as const,
+    cluster: config.collectorCluster,
+    path: config.collectorEndpoint,
+    hostname: config.collectorHostname === '' ? undefined : config.collectorHostname,
+    longTraceIds: config.traceId128bit ? true : undefined,
+    sharedSpan: config.sharedSpanContext === false ? false : undefined,
+  });
+}

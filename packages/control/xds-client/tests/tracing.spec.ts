@@ -1,0 +1,110 @@
+import { fromJson, type JsonObject } from '@bufbuild/protobuf';
+import { anyPack } from '@bufbuild/protobuf/wkt';
+import { OpenTelemetryConfigSchema } from '@tulle/xds-proto/envoy/config/trace/v3/opentelemetry';
+import { ZipkinConfigSchema } from '@tulle/xds-proto/envoy/config/trace/v3/zipkin';
+import { HttpConnectionManager_TracingSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
+import { describe, expect, it } from 'vitest';
+import { createDecodeContext } from '../src/decode/context.ts';
+import { decodeTracing } from '../src/decode/tracing.ts';
+
+/** What another control plane's tracing, in Envoy's JSON, is read as, and where it is refused. */
+function read(
+  kind: 'zipkin' | 'otlp',
+  provider: JsonObject,
+  more: JsonObject = {},
+): { tracing: unknown; refused: string[] } {
+  const context = createDecodeContext({ tolerated: new Set(), allowUnknown: false });
+  const tracing = fromJson(HttpConnectionManager_TracingSchema, { ...more, provider: { name: 'x' } });
+  const value =
+    kind === 'zipkin'
+      ? anyPack(ZipkinConfigSchema, fromJson(ZipkinConfigSchema, provider))
+      : anyPack(OpenTelemetryConfigSchema, fromJson(OpenTelemetryConfigSchema, provider));
+  if (tracing.provider !== undefined) tracing.provider.configType = { case: 'typedConfig', value };
+  context.check(HttpConnectionManager_TracingSchema, tracing, 't');
+  return {
+    tracing: decodeTracing(context, tracing, 't'),
+    refused: [...new Set(context.issues.map(({ path }) => path))],
+  };
+}
+
+const zipkin = {
+  collectorCluster: 'zipkin',
+  collectorEndpoint: '/api/v2/spans',
+  collectorEndpointVersion: 'HTTP_JSON',
+};
+const grpc = { grpcService: { envoyGrpc: { clusterName: 'otel' }, timeout: '0.250s' } };
+
+describe('tracing of another control plane', () => {
+  it('is one span a request unless it says otherwise, as in Envoy', () => {
+    expect(read('zipkin', zipkin)).toEqual({
+      tracing: {
+        provider: { kind: 'zipkin', cluster: 'zipkin', path: '/api/v2/spans' },
+        spawnUpstreamSpan: false,
+      },
+      refused: [],
+    });
+    expect(
+      read(
+        'otlp',
+        { ...grpc, serviceName: 'shop' },
+        {
+          spawnUpstreamSpan: true,
+          randomSampling: { value: 12.5 },
+          maxPathTagLength: 99,
+          customTags: [
+            { tag: 'a', literal: { value: 'b' } },
+            { tag: 'c', requestHeader: { name: 'x-c', defaultValue: '-' } },
+          ],
+        },
+      ),
+    ).toEqual({
+      tracing: {
+        provider: {
+          kind: 'otlp',
+          service: { grpc: { cluster: 'otel' } },
+          timeoutMs: 250,
+          serviceName: 'shop',
+        },
+        randomSamplingPercent: 12.5,
+        maxPathTagLength: 99,
+        customTags: [
+          { name: 'a', kind: 'literal', value: 'b' },
+          { name: 'c', kind: 'header', header: 'x-c', byDefault: '-' },
+        ],
+      },
+      refused: [],
+    });
+  });
+
+  it('says nothing without a provider', () => {
+    const context = createDecodeContext({ tolerated: new Set(), allowUnknown: false });
+    expect(decodeTracing(context, fromJson(HttpConnectionManager_TracingSchema, {}), 't')).toBeUndefined();
+    expect(context.issues).toEqual([]);
+  });
+
+  const at = 't.provider.typed_config';
+  it.each<[string, 'zipkin' | 'otlp', JsonObject, JsonObject]>([
+    ['t.verbose', 'zipkin', zipkin, { verbose: true }],
+    [
+      't.custom_tags[0].metadata',
+      'zipkin',
+      zipkin,
+      { customTags: [{ tag: 'm', metadata: { kind: { route: {} } } }] },
+    ],
+    ['t.custom_tags[0]', 'zipkin', zipkin, { customTags: [{ tag: 'm' }] }],
+    [`${at}.collector_cluster`, 'zipkin', { ...zipkin, collectorCluster: '' }, {}],
+    [`${at}.collector_endpoint`, 'zipkin', { ...zipkin, collectorEndpoint: 'spans' }, {}],
+    [`${at}.collector_endpoint_version`, 'zipkin', { ...zipkin, collectorEndpointVersion: 'HTTP_PROTO' }, {}],
+    [`${at}.split_spans_for_request`, 'zipkin', { ...zipkin, splitSpansForRequest: true }, {}],
+    [at, 'otlp', {}, {}],
+    [`${at}.grpc_service`, 'otlp', { grpcService: { googleGrpc: { targetUri: 'x', statPrefix: 'x' } } }, {}],
+    [
+      `${at}.http_service.http_uri.uri`,
+      'otlp',
+      { httpService: { httpUri: { uri: 'otel/v1/traces', cluster: 'otel' } } },
+      {},
+    ],
+  ])('is refused at %s', (path, kind, provider, more) => {
+    expect(read(kind, provider, more).refused).toContain(path);
+  });
+});

@@ -1,0 +1,134 @@
+import { create } from '@bufbuild/protobuf';
+import { type Any, anyPack } from '@bufbuild/protobuf/wkt';
+import type {
+  CustomTag,
+  HandlerTracing,
+  OtlpTraceProvider,
+  TraceProvider,
+  ZipkinTraceProvider,
+} from '@tulle/model';
+import { OpenTelemetryConfigSchema } from '@tulle/xds-proto/envoy/config/trace/v3/opentelemetry';
+import {
+  ZipkinConfig_CollectorEndpointVersion as EndpointVersion,
+  ZipkinConfigSchema,
+} from '@tulle/xds-proto/envoy/config/trace/v3/zipkin';
+import type { HttpConnectionManager_TracingSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
+import { EnvironmentResourceDetectorConfigSchema } from '@tulle/xds-proto/envoy/extensions/tracers/opentelemetry/resource_detectors/v3/environment_resource_detector';
+import { StaticConfigResourceDetectorConfigSchema } from '@tulle/xds-proto/envoy/extensions/tracers/opentelemetry/resource_detectors/v3/static_config_resource_detector';
+import { AlwaysOnSamplerConfigSchema } from '@tulle/xds-proto/envoy/extensions/tracers/opentelemetry/samplers/v3/always_on_sampler';
+import type { CustomTagSchema } from '@tulle/xds-proto/envoy/type/tracing/v3/custom_tag';
+import { encodeToAdd } from './header-edits.ts';
+import { duration, type Fields, sortedMap } from './values.ts';
+
+export function encodeTracing(tracing: HandlerTracing): Fields<typeof HttpConnectionManager_TracingSchema> {
+  const { randomSamplingPercent, clientSamplingPercent, overallSamplingPercent, maxPathTagLength } = tracing;
+  return {
+    provider: {
+      name: tracing.provider.kind === 'zipkin' ? 'envoy.tracers.zipkin' : 'envoy.tracers.opentelemetry',
+      configType: { case: 'typedConfig', value: encodeProvider(tracing.provider) },
+    },
+    ...(randomSamplingPercent !== undefined && { randomSampling: { value: randomSamplingPercent } }),
+    ...(clientSamplingPercent !== undefined && { clientSampling: { value: clientSamplingPercent } }),
+    ...(overallSamplingPercent !== undefined && { overallSampling: { value: overallSamplingPercent } }),
+    ...(maxPathTagLength !== undefined && { maxPathTagLength }),
+    customTags: (tracing.customTags ?? []).map(encodeTag),
+    spawnUpstreamSpan: tracing.spawnUpstreamSpan ?? true,
+  };
+}
+
+function encodeTag(tag: CustomTag): Fields<typeof CustomTagSchema> {
+  switch (tag.kind) {
+    case 'literal':
+      return { tag: tag.name, type: { case: 'literal', value: { value: tag.value } } };
+    case 'environment':
+      return {
+        tag: tag.name,
+        type: { case: 'environment', value: { name: tag.variable, defaultValue: tag.byDefault ?? '' } },
+      };
+    case 'header':
+      return {
+        tag: tag.name,
+        type: { case: 'requestHeader', value: { name: tag.header, defaultValue: tag.byDefault ?? '' } },
+      };
+  }
+}
+
+function encodeProvider(provider: TraceProvider): Any {
+  return provider.kind === 'zipkin' ? encodeZipkin(provider) : encodeOtlp(provider);
+}
+
+/** Envoy wants one for every HTTP service. */
+const HTTP_TIMEOUT_MS = 5_000;
+
+function encodeOtlp(provider: OtlpTraceProvider): Any {
+  const { service, timeoutMs, serviceName, resource, environment, sampler } = provider;
+  const detectors = [
+    ...(environment === true
+      ? [
+          {
+            name: 'envoy.tracers.opentelemetry.resource_detectors.environment',
+            typedConfig: anyPack(
+              EnvironmentResourceDetectorConfigSchema,
+              create(EnvironmentResourceDetectorConfigSchema),
+            ),
+          },
+        ]
+      : []),
+    ...(resource === undefined
+      ? []
+      : [
+          {
+            name: 'envoy.tracers.opentelemetry.resource_detectors.static_config',
+            typedConfig: anyPack(
+              StaticConfigResourceDetectorConfigSchema,
+              create(StaticConfigResourceDetectorConfigSchema, {
+                attributes: sortedMap(Object.entries(resource)),
+              }),
+            ),
+          },
+        ]),
+  ];
+  const config = create(OpenTelemetryConfigSchema, {
+    ...('grpc' in service
+      ? {
+          grpcService: {
+            targetSpecifier: {
+              case: 'envoyGrpc',
+              value: { clusterName: service.grpc.cluster, authority: service.grpc.authority ?? '' },
+            },
+            ...(timeoutMs !== undefined && { timeout: duration(timeoutMs) }),
+          },
+        }
+      : {
+          httpService: {
+            httpUri: {
+              uri: service.http.url,
+              httpUpstreamType: { case: 'cluster', value: service.http.cluster },
+              timeout: duration(timeoutMs ?? HTTP_TIMEOUT_MS),
+            },
+            requestHeadersToAdd: encodeToAdd(service.http.headers),
+          },
+        }),
+    serviceName: serviceName ?? '',
+    resourceDetectors: detectors,
+    ...(sampler === 'always' && {
+      sampler: {
+        name: 'envoy.tracers.opentelemetry.samplers.always_on',
+        typedConfig: anyPack(AlwaysOnSamplerConfigSchema, create(AlwaysOnSamplerConfigSchema)),
+      },
+    }),
+  });
+  return anyPack(OpenTelemetryConfigSchema, config);
+}
+
+function encodeZipkin({ cluster, path, hostname, longTraceIds, sharedSpan }: ZipkinTraceProvider): Any {
+  const config = create(ZipkinConfigSchema, {
+    collectorCluster: cluster,
+    collectorEndpoint: path,
+    collectorEndpointVersion: EndpointVersion.HTTP_JSON,
+    collectorHostname: hostname ?? '',
+    traceId128bit: longTraceIds ?? false,
+    ...(sharedSpan !== undefined && { sharedSpanContext: sharedSpan }),
+  });
+  return anyPack(ZipkinConfigSchema, config);
+}

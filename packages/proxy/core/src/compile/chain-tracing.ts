@@ -1,0 +1,82 @@
+import type { HandlerTracing, HttpHandler, Listener } from '@tulle/model';
+import type { Sink, Tracers } from '@tulle/telemetry';
+import type { Engine } from '../engine.ts';
+import type { ChainTracer } from '../stream/logs.ts';
+import { Tracing } from '../stream/tracing.ts';
+import { EngineFilterHost } from './filter-host.ts';
+import { closeSink } from './access-logs.ts';
+import type { Issues } from './issues.ts';
+
+/** The tracing of one handler; its exporter is closed when no stream of it is under way any more. */
+export class ChainTracing implements ChainTracer {
+  readonly tracing: Tracing;
+  readonly sink: Sink;
+  readonly #engine: Engine;
+  readonly #host: EngineFilterHost;
+  #users = 0;
+  #closed = false;
+
+  constructor(engine: Engine, host: EngineFilterHost, tracing: Tracing, sink: Sink) {
+    this.#engine = engine;
+    this.#host = host;
+    this.tracing = tracing;
+    this.sink = sink;
+  }
+
+  retain(): void {
+    this.#users++;
+  }
+
+  release(): void {
+    this.#users--;
+    this.closeIfUnused();
+  }
+
+  closeIfUnused(): void {
+    if (this.#users > 0 || this.#closed) return;
+    this.#closed = true;
+    void closeSink(this.#engine, this.sink).finally(() => this.#host.close());
+  }
+}
+
+/**
+ * Opens where a handler's spans go; what is wrong goes to `issues`.
+ * @param path JSON pointer of the tracing
+ */
+export async function openTracing(
+  { tracing }: HttpHandler,
+  listener: Listener,
+  path: string,
+  base: { readonly engine: Engine; readonly tracers: readonly Tracers[]; readonly issues: Issues },
+): Promise<ChainTracing | undefined> {
+  if (tracing === undefined) return undefined;
+  const { engine, tracers, issues } = base;
+  const { kind } = tracing.provider;
+  const maker = tracers.find(({ kinds }) => kinds.includes(kind));
+  if (maker === undefined) {
+    const known = tracers.flatMap(({ kinds }) => kinds);
+    issues.add(
+      `${path}/provider/kind`,
+      `no telemetry plugin of this proxy sends spans the way ${JSON.stringify(kind)}; there is ${known.join(', ') || 'none: give it tracers() of @tulle/telemetry-otlp'}`,
+    );
+    return undefined;
+  }
+  const host = new EngineFilterHost(engine, `tracing of ${listener.name}`);
+  try {
+    const outbound = listener.direction === 'outbound';
+    const { settings, sink } = await maker.open(tracing, host, { outbound });
+    return new ChainTracing(engine, host, new Tracing(settings, engine.random), sink);
+  } catch (error) {
+    host.close();
+    issues.take(path, error);
+    return undefined;
+  }
+}
+
+/** Clusters that spans are sent to, with where they are named. */
+export function tracingClusters({ provider }: HandlerTracing): [name: string, at: string][] {
+  if (provider.kind === 'zipkin') return [[provider.cluster, '/provider/cluster']];
+  return 'http' in provider.service
+    ? [[provider.service.http.cluster, '/provider/service/http/cluster']]
+    : [[provider.service.grpc.cluster, '/provider/service/grpc/cluster']];
+}

@@ -1,0 +1,110 @@
+import { resourceFromAttributes } from '@opentelemetry/resources';
+import type { CustomTag, HandlerTracing, OtlpTraceProvider } from '@tulle/model';
+import type { StreamRecord, TracerHost } from '@tulle/telemetry';
+import { createBuildSpans } from './build-spans.ts';
+import { Environment } from './environment.ts';
+import { SCOPE } from './resource.ts';
+import { SpanBatch } from './span-batch.ts';
+import { otlpSender, zipkinSender } from './span-senders.ts';
+import type { TracersOptions } from './tracers.ts';
+
+/** Makes spans of a handler's records and sends them. */
+export interface HandlerExporter {
+  readonly name: string;
+  record(record: StreamRecord): undefined;
+  flush(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Envoy's default of `max_path_tag_length`. */
+const MAX_PATH_CHARS = 256;
+
+/** Makes one. */
+export function createHandlerExporter(
+  tracing: HandlerTracing,
+  host: TracerHost,
+  { outbound }: { readonly outbound: boolean },
+  options: TracersOptions,
+): HandlerExporter {
+  const { provider, customTags = [], maxPathTagLength = MAX_PATH_CHARS, spawnUpstreamSpan = true } = tracing;
+  const env = options.env ?? process.env;
+  const zipkin = provider.kind === 'zipkin';
+  const cluster = zipkin
+    ? provider.cluster
+    : 'grpc' in provider.service
+      ? provider.service.grpc.cluster
+      : provider.service.http.cluster;
+  const scope = {
+    name: SCOPE,
+    resource: resourceFromAttributes(zipkin ? {} : resourceOf(provider, env)),
+  };
+  const self = options.self === undefined ? {} : { self: options.self };
+  const build = createBuildSpans({ ...self, env: {} }, {}, scope, {
+    tags: customTags.map((tag) => tagOf(tag, env)),
+    maxPathChars: maxPathTagLength,
+    // One span alone stands for what this proxy does: to ask, or to answer.
+    kind: outbound && !spawnUpstreamSpan ? 'client' : 'server',
+  });
+  const service = options.self?.app ?? options.self?.workload ?? 'tulle';
+  const batch = new SpanBatch(
+    host,
+    cluster,
+    zipkin ? zipkinSender(host, provider, service) : otlpSender(host, provider),
+  );
+  const stops = observe(batch, cluster, options);
+  return {
+    name: `tracing to ${cluster}`,
+    record(record) {
+      if (record.kind === 'http') batch.add(build(record));
+    },
+    flush: async () => batch.flush(),
+    async close() {
+      await batch.flush();
+      for (const stop of stops) stop();
+    },
+  };
+}
+
+function resourceOf(
+  { serviceName, resource, environment }: OtlpTraceProvider,
+  env: Readonly<Record<string, string | undefined>>,
+): Record<string, string> {
+  return {
+    // As Envoy names it.
+    'service.name': serviceName ?? 'unknown_service:envoy',
+    ...(environment === true ? new Environment(env).pairs('OTEL_RESOURCE_ATTRIBUTES') : {}),
+    ...resource,
+  };
+}
+
+/** An attribute of every span, or none where it is unset. */
+export type SpanTag = readonly [name: string, value: (record: StreamRecord) => string | undefined];
+
+function tagOf(tag: CustomTag, env: Readonly<Record<string, string | undefined>>): SpanTag {
+  switch (tag.kind) {
+    case 'literal':
+      return [tag.name, () => tag.value];
+    case 'environment': {
+      const value = env[tag.variable] ?? tag.byDefault;
+      return [tag.name, () => value];
+    }
+    case 'header': {
+      const header = tag.header.toLowerCase();
+      return [tag.name, (record) => record.requestHeader(header) ?? tag.byDefault];
+    }
+  }
+}
+
+function observe(batch: SpanBatch, cluster: string, { meter }: TracersOptions): (() => void)[] {
+  if (meter === undefined) return [];
+  const count = (name: string, help: string, read: () => number): (() => void) =>
+    meter.observed(`tulle_tracing_spans_${name}_total`, { help, labels: { cluster } }, read);
+  return [
+    count('exported', 'Spans of handlers that their collector took.', () => batch.counts.exported),
+    count(
+      'dropped',
+      'Spans of handlers not delivered: too many were held, or the collector did not take them.',
+      () => batch.counts.dropped,
+    ),
+  ];
+}
