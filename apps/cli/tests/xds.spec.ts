@@ -178,15 +178,9 @@ describe('tulle xds', () => {
       ],
       node: { id: 'n', cluster: 'tulle' },
     });
-    const joined = await tulle(
-      'bootstrap',
-      '--for',
-      'envoy',
-      '--sds',
-      'unix:/run/agent.sock',
-      '--node',
-      'one',
-    );
+    const mine = ['bootstrap', '--for', 'envoy', '--sds', 'unix:/run/agent.sock', '--node', 'one'];
+    const joined = await tulle(...mine, '--upstream', 'web=9001');
+    expect(await tulle(...mine, '--upstream', 'web=0')).toMatchObject({ code: 64 });
     const { xds } = JSON.parse(await readFile(join(dir, 's/control-plane.json'), 'utf8')) as { xds: string };
     const { node, static_resources: resources } = parse(joined.out) as {
       node: object;
@@ -194,10 +188,18 @@ describe('tulle xds', () => {
     };
     expect(node).toEqual({
       id: 'spiffe://test.local/ns/default/sa/envoy~one',
-      cluster: 'tulle',
-      metadata: { certificate: { sdsCluster: 'tulle-agent' } },
+      cluster: 'envoy',
+      metadata: {
+        workload: 'envoy',
+        namespace: 'default',
+        instance: 'one',
+        ports: [],
+        upstreams: [{ service: 'web', localPort: 9001, address: '127.0.0.1' }],
+        certificate: { sdsCluster: 'tulle-agent', roots: true },
+      },
     });
     expect(resources.clusters).toMatchObject([
+      { name: 'tulle-agent' },
       {
         name: 'tulle-control-plane',
         load_assignment: {
@@ -210,7 +212,6 @@ describe('tulle xds', () => {
           ],
         },
       },
-      { name: 'tulle-agent' },
     ]);
     expect(await tulle('bootstrap', '--for', 'grpc', '--sds', 'unix:/x')).toMatchObject({ code: 64 });
     expect(await tulle('bootstrap', '--for', 'envoy', '--server', 'nowhere')).toMatchObject({ code: 64 });

@@ -1,15 +1,18 @@
-import { controlPlaneId } from '@tulle/spiffe';
+import { envoyBootstrap } from '@tulle/agent';
+import { formatAddress } from '@tulle/model';
+import { parseUpstream } from '@tulle/sidecar/flags';
 import { findControlPlane } from '../api/find-control-plane.ts';
 import { defineCommand, type Command } from '../cli/command.ts';
 import { CliError, EXIT, usageError } from '../cli/exit-codes.ts';
-import { envoyBootstrap, grpcBootstrap, readTarget } from './xds-bootstrap-text.ts';
+import { grpcBootstrap, rawBootstrap, readTarget, type Target } from './xds-bootstrap-text.ts';
 
 export const command: Command = defineCommand({
   summary:
     'Print a bootstrap with which a client takes its configuration from the control plane of this machine',
   details:
     'Without --sds it is for what tulle xds put gives out, in plain text over loopback or a Unix socket. With --sds an Envoy\n' +
-    'joins the mesh: mutual TLS with certificate and roots of a local agent (tulle agent), and the node id of its service account.',
+    'joins the mesh: mutual TLS with certificate and roots of a local agent (tulle agent), and the node id of its service account.\n' +
+    'tulle agent --envoy-bootstrap writes the same, with ports that are found for it.',
   options: {
     for: {
       type: 'string',
@@ -22,7 +25,7 @@ export const command: Command = defineCommand({
       type: 'string',
       value: 'ID',
       help: 'node id',
-      defaultText: 'the name of the client; with --sds its SPIFFE id',
+      defaultText: 'the name of the client; with --sds what tells it from others of its service account',
     },
     server: {
       type: 'string',
@@ -42,6 +45,11 @@ export const command: Command = defineCommand({
       value: 'NAMESPACE/NAME',
       help: 'with --sds: who the Envoy is',
       defaultText: 'default/envoy',
+    },
+    upstream: {
+      type: 'list',
+      value: 'SERVICE=PORT',
+      help: 'with --sds: a Service of the mesh that this Envoy offers on a local port; may be repeated',
     },
     output: {
       type: 'string',
@@ -76,37 +84,49 @@ export const command: Command = defineCommand({
     const protocol = options.protocol ?? (client === 'envoy' ? 'delta' : 'state-of-the-world');
     if (client === 'grpc' && protocol === 'delta')
       throw usageError('gRPC speaks the state of the world only', 'leave --protocol out');
+    const node = options.node ?? client;
     const bootstrap =
-      client === 'grpc'
-        ? grpcBootstrap({ server, node: options.node ?? 'grpc' })
-        : envoyBootstrap({
-            server,
-            protocol,
-            node: options.node ?? client,
-            ...(options.sds === undefined
-              ? {}
-              : { mesh: meshOf(options.sds, options['service-account'], found.trustDomain) }),
-          });
+      options.sds !== undefined
+        ? meshBootstrap(options.sds, server, found.trustDomain ?? 'mesh.local')
+        : client === 'grpc'
+          ? grpcBootstrap({ server, node })
+          : rawBootstrap({ server, node, protocol });
     const format = options.output ?? (client === 'grpc' ? 'json' : 'yaml');
     if (format === 'json') io.out(`${JSON.stringify(bootstrap, null, 2)}\n`);
     else io.out((await import('yaml')).stringify(bootstrap));
     return EXIT.ok;
 
-    function meshOf(
-      sds: string,
-      account = 'default/envoy',
-      trustDomain = 'mesh.local',
-    ): { readonly agentSocket: string; readonly spiffeId: string; readonly controlPlaneId: string } {
+    function meshBootstrap(sds: string, controlPlane: Target, trustDomain: string): object {
       const agent = readTarget(sds, '--sds');
       if (!('path' in agent)) throw usageError(`--sds ${JSON.stringify(sds)} is not unix:PATH`);
+      if ('path' in controlPlane) throw usageError('the mesh has no Unix socket', 'say --server HOST:PORT');
+      const account = options['service-account'] ?? 'default/envoy';
       const [, namespace, name] = /^([^/]+)\/([^/]+)$/.exec(account) ?? [];
       if (namespace === undefined || name === undefined)
         throw usageError(`--service-account ${JSON.stringify(account)} is not NAMESPACE/NAME`);
-      return {
+      const upstreams = options.upstream.map(parseUpstream);
+      const unchosen = upstreams.find(({ localPort }) => localPort === 0);
+      if (unchosen !== undefined)
+        throw usageError(
+          `--upstream ${unchosen.service}=0: Envoy cannot say which port it took`,
+          'name a port',
+        );
+      return envoyBootstrap({
         agentSocket: agent.path,
+        xds: [formatAddress(controlPlane)],
+        trustDomain,
         spiffeId: `spiffe://${trustDomain}/ns/${namespace}/sa/${name}`,
-        controlPlaneId: controlPlaneId(trustDomain),
-      };
+        instance: node,
+        workload: name,
+        metadata: {
+          workload: name,
+          namespace,
+          instance: node,
+          ports: [],
+          upstreams: upstreams.map((one) => ({ ...one, address: '127.0.0.1' })),
+        },
+        admin: { host: '127.0.0.1', port: 0 },
+      });
     }
   },
 });

@@ -5,5 +5,5 @@
 export { FlagError } from './flag-error.ts';
 export { SIDECAR_FLAGS } from './flag-specs.ts';
 export type { FlagSpec, FlagValues, SidecarFlags, SidecarFlagValues } from './flag-specs.ts';
-export { sidecarOptions, parseHostPort, parseLabel, type FlagOptions } from './flag-values.ts';
+export { sidecarOptions, parseHostPort, parseLabel, parseUpstream, type FlagOptions } from './flag-values.ts';
 export { flagsHelp, readFlags } from './read-flags.ts';

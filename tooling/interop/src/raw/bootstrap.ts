@@ -7,9 +7,11 @@ export function rawBootstrap(options: {
   readonly target: string;
   readonly node: string;
   readonly protocol: RawProtocol;
+  /** Each type over a service of its own, as {@link singleSource} says. Default: all over ADS. */
+  readonly single?: boolean;
 }): object {
   const [address = '', port = ''] = options.target.split(':');
-  const ads = { ads: {}, resource_api_version: 'V3' };
+  const from = options.single ? singleSource(options.protocol) : { ads: {}, resource_api_version: 'V3' };
   const source = {
     transport_api_version: 'V3',
     grpc_services: [{ envoy_grpc: { cluster_name: 'xds' } }],
@@ -19,9 +21,9 @@ export function rawBootstrap(options: {
     admin: { address: { socket_address: { address: '127.0.0.1', port_value: 0 } } },
     cluster_manager: { load_stats_config: { api_type: 'GRPC', ...source } },
     dynamic_resources: {
-      ads_config: { api_type: options.protocol === 'delta' ? 'DELTA_GRPC' : 'GRPC', ...source },
-      cds_config: ads,
-      lds_config: ads,
+      ...(options.single ? {} : { ads_config: { api_type: API_TYPES[options.protocol], ...source } }),
+      cds_config: from,
+      lds_config: from,
     },
     static_resources: {
       clusters: [
@@ -47,6 +49,23 @@ export function rawBootstrap(options: {
           },
         },
       ],
+    },
+  };
+}
+
+const API_TYPES: Readonly<Record<RawProtocol, string>> = {
+  delta: 'DELTA_GRPC',
+  'state-of-the-world': 'GRPC',
+};
+
+/** A `ConfigSource` for the discovery service of a resource's type alone, at the cluster of {@link rawBootstrap}. */
+export function singleSource(protocol: RawProtocol): object {
+  return {
+    resource_api_version: 'V3',
+    api_config_source: {
+      api_type: API_TYPES[protocol],
+      transport_api_version: 'V3',
+      grpc_services: [{ envoy_grpc: { cluster_name: 'xds' } }],
     },
   };
 }

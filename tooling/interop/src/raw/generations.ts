@@ -21,6 +21,8 @@ export interface Ingredients {
   readonly listeners: readonly Place[];
   readonly origins: readonly Place[];
   readonly certificates?: readonly ListenerCertificate[];
+  /** Where resources say that others come from (`ConfigSource`). Default ADS. */
+  readonly source?: object;
 }
 
 /** What one listener answers in one generation. */
@@ -64,7 +66,7 @@ interface ListenerState {
 }
 
 const TYPE = 'type.googleapis.com/';
-const ADS = { ads: {}, resource_api_version: 'V3' };
+const ADS: object = { ads: {}, resource_api_version: 'V3' };
 /** Clusters at most, and changes from one generation to the next. */
 const MAX_CLUSTERS = 6;
 const MAX_CHANGES = 4;
@@ -79,6 +81,7 @@ export function* generations({
   listeners,
   origins,
   certificates = [],
+  source = ADS,
 }: Ingredients): Generator<Generation> {
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T;
   const clusters = new Map<string, ClusterState>();
@@ -189,14 +192,14 @@ export function* generations({
       changes,
       resources: [
         ...[...active].flatMap(([at, listener]) => [
-          listenerOf(at, listeners[at] as Place, listener, speaksTls(at)),
+          listenerOf(at, listeners[at] as Place, listener, speaksTls(at), source),
           routesOf(listener),
         ]),
         ...[...clusters.values()].flatMap((cluster) => {
           const places = cluster.origins.map((i) => origins[i] as Place);
           return cluster.eds
-            ? [clusterOf(cluster), endpointsOf(cluster.service, places)]
-            : [clusterOf(cluster, places)];
+            ? [clusterOf(cluster, source), endpointsOf(cluster.service, places)]
+            : [clusterOf(cluster, source, places)];
         }),
         ...[...used].map((name) =>
           secretOf(name, certificates.find((one) => one.name === secrets.get(name)) as ListenerCertificate),
@@ -244,6 +247,7 @@ function listenerOf(
   { host, port }: Place,
   { routeName, secret }: ListenerState,
   tls: boolean,
+  source: object,
 ): ResourceInput {
   return {
     '@type': `${TYPE}envoy.config.listener.v3.Listener`,
@@ -257,7 +261,7 @@ function listenerOf(
             typed_config: {
               '@type': `${TYPE}envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`,
               stat_prefix: `listener_${at}`,
-              rds: { config_source: ADS, route_config_name: routeName },
+              rds: { config_source: source, route_config_name: routeName },
               http_filters: [
                 {
                   name: 'envoy.filters.http.router',
@@ -274,7 +278,7 @@ function listenerOf(
                 typed_config: {
                   '@type': `${TYPE}envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext`,
                   common_tls_context: {
-                    tls_certificate_sds_secret_configs: [{ name: secret, sds_config: ADS }],
+                    tls_certificate_sds_secret_configs: [{ name: secret, sds_config: source }],
                   },
                 },
               },
@@ -308,7 +312,11 @@ function routesOf({ routeName, revision, clusters }: ListenerState): ResourceInp
   };
 }
 
-function clusterOf({ name, service, timeoutMs }: ClusterState, places?: readonly Place[]): ResourceInput {
+function clusterOf(
+  { name, service, timeoutMs }: ClusterState,
+  source: object,
+  places?: readonly Place[],
+): ResourceInput {
   return {
     '@type': `${TYPE}envoy.config.cluster.v3.Cluster`,
     name,
@@ -317,7 +325,7 @@ function clusterOf({ name, service, timeoutMs }: ClusterState, places?: readonly
       ? { type: 'STATIC', load_assignment: { cluster_name: name, endpoints: endpointsIn(places) } }
       : {
           type: 'EDS',
-          eds_cluster_config: { eds_config: ADS, ...(service === name ? {} : { service_name: service }) },
+          eds_cluster_config: { eds_config: source, ...(service === name ? {} : { service_name: service }) },
         }),
   };
 }

@@ -14,12 +14,14 @@ import { freePort, startOrigin } from '../mesh.ts';
 import { program } from '../needs.ts';
 import type { Case, Opened, Suite } from '../suite.ts';
 import { until } from '../until.ts';
-import { rawBootstrap, type RawProtocol } from './bootstrap.ts';
+import { bootstrapCases } from './bootstrap-cases.ts';
+import { rawBootstrap, type RawProtocol, singleSource } from './bootstrap.ts';
 import { generations, type Generation, type ListenerCertificate, type Place } from './generations.ts';
 import { type Answer, askUntil, faultOf, type Question, questionsOf } from './judge.ts';
 
 /** Snapshots of one run. */
 const COUNT = 200;
+const SINGLE_COUNT = 40;
 const LISTENERS = 3;
 const ORIGINS = 4;
 const CERTIFICATES = ['one', 'two', 'three'];
@@ -32,7 +34,8 @@ interface Setting {
   readonly directory: string;
   readonly origins: readonly Place[];
   readonly certificates: readonly ListenerCertificate[];
-  startEnvoy(node: string, protocol: RawProtocol): Promise<Envoy>;
+  /** @param single each type over a service of its own */
+  startEnvoy(node: string, protocol: RawProtocol, single?: boolean): Promise<Envoy>;
 }
 
 interface Envoy {
@@ -57,10 +60,13 @@ async function open(): Promise<Opened<Setting>> {
       certificates: await Promise.all(
         CERTIFICATES.map(async (name) => ({ name, ...(await namedCertificate(name)) })),
       ),
-      async startEnvoy(node, protocol) {
+      async startEnvoy(node, protocol, single = false) {
         const file = join(directory, `${node}.json`);
         const admin = join(directory, `${node}.admin`);
-        await writeFile(file, JSON.stringify(rawBootstrap({ target: server.target, node, protocol })));
+        await writeFile(
+          file,
+          JSON.stringify(rawBootstrap({ target: server.target, node, protocol, single })),
+        );
         const envoy = start(
           await envoyProgram(),
           [
@@ -230,6 +236,49 @@ function judged(protocol: RawProtocol): Case<Setting> {
   };
 }
 
+/** Over streams of their own types come in any order: what is asked meanwhile may fail, the end may not. */
+function converges(protocol: RawProtocol): Case<Setting> {
+  return {
+    name: `an Envoy that asks the service of each type, over ${protocol}, has the last of ${SINGLE_COUNT} snapshots of chance each time`,
+    async run({ server, origins, certificates, startEnvoy }) {
+      const listeners: Place[] = [];
+      for (let i = 0; i < LISTENERS; i++) listeners.push({ host: '127.0.0.1', port: await freePort() });
+      const node = `single-${protocol}`;
+      const envoy = await startEnvoy(node, protocol, true);
+      const ask = asker(listeners);
+      const source = singleSource(protocol);
+      for (const generation of generations({
+        random: seededRandom(7),
+        listeners,
+        origins,
+        certificates,
+        source,
+      })) {
+        const { version, changes } = generation;
+        const what = `${version}: ${changes.join(', ')}`;
+        server.setSnapshot(node, generation.resources, { version });
+        await until(
+          `${what}: it is answered`,
+          async () => {
+            for (const question of questionsOf([generation]))
+              assert.equal(faultOf(await ask(question), [generation]), undefined);
+            assert.deepEqual(
+              heldBy(JSON.parse(await envoy.admin('/config_dump')) as Dump),
+              heldOf(generation),
+            );
+          },
+          WARM_MS,
+        );
+        if (version === `g${SINGLE_COUNT}`) break;
+      }
+      const { state, streams } = await server.acked(node);
+      assert.equal(state, 'acked');
+      await envoy.stop();
+      return `over ${streams.length} streams at the end`;
+    },
+  };
+}
+
 const loads: Case<Setting> = {
   name: 'an Envoy reports its load over LRS, by cluster and endpoint',
   async run({ server, origins, startEnvoy }) {
@@ -266,5 +315,12 @@ export const envoyRawSuite: Suite<Setting> = {
   about: `Envoy ${VERSION} with resources as they are put`,
   needs: [program('python3', 'apt-get install python3-venv'), wheel],
   open,
-  cases: [judged('delta'), judged('state-of-the-world'), loads],
+  cases: [
+    judged('delta'),
+    judged('state-of-the-world'),
+    converges('delta'),
+    converges('state-of-the-world'),
+    loads,
+    ...bootstrapCases,
+  ],
 };
