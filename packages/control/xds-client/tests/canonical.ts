@@ -36,6 +36,7 @@ import {
   IP_ALLOW_FILTER,
   JWT_FILTER,
   RATE_LIMIT_FILTER,
+  RETRY_FILTER,
 } from '@tulle/model';
 
 /**
@@ -98,6 +99,15 @@ const STANDARD: Readonly<Record<string, (value: Record<string, unknown>) => unkn
       rateHeaders: false,
     }),
   [CORS_FILTER]: (value) => without(value, { maxAgeSeconds: 5 }),
+  [RETRY_FILTER]: (value) => ({
+    ...value,
+    ...Object.fromEntries(
+      ['responseHeaders', 'requestHeaders'].flatMap((key) => {
+        const list = value[key];
+        return Array.isArray(list) ? [[key, list.map((one: unknown) => stringMatch(one as never))]] : [];
+      }),
+    ),
+  }),
   [COMPRESSION_FILTER](value) {
     const { codings, contentTypes, levels, minBytes } = value;
     if (!Array.isArray(codings) || codings.length !== 1 || !Array.isArray(contentTypes)) return value;
