@@ -25,6 +25,8 @@ export type {
   XdsClientState,
 } from './client/xds-client.ts';
 export type { ServerAddress } from './client/side-streams.ts';
+export { type ClientStatusServer, serveClientStatus } from './client/client-status.ts';
+export type { ResourceState } from './session/resource-state.ts';
 export type { ParseFile } from './client/file-stream.ts';
 export type { Roots } from './session/contract.ts';
 export type { Channel } from './client/ads-call.ts';

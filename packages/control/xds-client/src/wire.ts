@@ -12,6 +12,10 @@ export type ResourceKind = 'listener' | 'route' | 'cluster' | 'endpoint' | 'secr
 export type NamedKind = 'route' | 'endpoint' | 'secret';
 export const NAMED_KINDS: readonly NamedKind[] = ['endpoint', 'secret', 'route'];
 
+export function isNamed(kind: ResourceKind): kind is NamedKind {
+  return kind !== 'listener' && kind !== 'cluster';
+}
+
 /** How a stream speaks: incremental xDS, or with everything each time, which every xDS server knows. */
 export type XdsApi = 'delta' | 'state-of-the-world';
 

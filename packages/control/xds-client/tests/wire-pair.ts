@@ -142,6 +142,7 @@ export function wirePair({
     abandon: (reason) => pair.abandoned.push(reason),
     warn() {},
     nowMs: () => pair.time,
+    epochMs: () => pair.time,
   });
 
   const pair: WirePair = {

@@ -2,6 +2,8 @@ import type { ChannelOptions } from '@grpc/grpc-js';
 import { type ConfigIssue, isTulleError, type Log } from '@tulle/filter';
 import type { Cluster, Listener, ProxyConfig } from '@tulle/model';
 import { type Meter, noMeter } from '@tulle/telemetry';
+import type { ClientConfig } from '@tulle/xds-proto/envoy/service/status/v3/csds';
+import type { ResourceState } from '../session/resource-state.ts';
 import type { Node } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import { type BackoffOptions, type Clock, createBackoff, systemClock } from '@tulle/time';
 import type { DiscoverySource, GrpcServerName, Need } from '../decode/discovery-source.ts';
@@ -14,6 +16,7 @@ import { createSession } from '../session/session.ts';
 import { configOf, emptyStore, sameStore, type Store } from '../session/store.ts';
 import { type AdsCall, type Channel, openAdsCall } from './ads-call.ts';
 import { type NodeDescription, writeNode } from './envelope.ts';
+import { describeClient } from './client-status.ts';
 import { createClientMetrics } from './metrics.ts';
 import { type ParseFile, parseJsonFile } from './file-stream.ts';
 import { createOutageLog } from './outage-log.ts';
@@ -109,6 +112,10 @@ export interface XdsClient {
    */
   describe(node: NodeDescription): void;
   state(): XdsClientState;
+  /** Everything that is here, asked for or refused. */
+  resources(): ResourceState[];
+  /** How this client stands, as Envoy's CSDS has it: for {@link serveClientStatus}. */
+  clientStatus(): ClientConfig;
   /** Resolves when the first configuration is in use, from the snapshot or from the control plane. */
   configured(): Promise<void>;
 }
@@ -211,6 +218,7 @@ export function createXdsClient(options: XdsClientOptions): XdsClient {
       warmingMs: initialFetchTimeoutMs,
       holdMs: options.changeHoldMs ?? 30_000,
       nowMs: () => clock.nowMs(),
+      epochMs: () => clock.epochMs(),
       send: (request) => send(request),
       apply: (config) => void offer(config).then((result) => step((one) => one.applied(result))),
       accepted({ changeId, store }) {
@@ -367,6 +375,8 @@ export function createXdsClient(options: XdsClientOptions): XdsClient {
       streams,
       lastError: lastError ?? side?.faults()[0],
     }),
+    resources: () => session?.resources() ?? [],
+    clientStatus: () => describeClient(described(), session?.resources() ?? []),
     configured: () => first.promise,
   };
 }

@@ -6,6 +6,7 @@ import type { FindSecret } from '../decode/secret.ts';
 import type { ResourceKind } from '../wire.ts';
 import type { ClientRequest, ServerResponse } from './messages.ts';
 import type { Refusal } from './refusals.ts';
+import type { ResourceState } from './resource-state.ts';
 import type { Store } from './store.ts';
 
 /** What the engine says to a configuration: taken whole, or refused whole with paths (JSON pointers) into it. */
@@ -47,6 +48,8 @@ export interface SessionOptions {
   abandon(reason: string): void;
   warn(message: string, fields: Readonly<Record<string, unknown>>): void;
   nowMs(): number;
+  /** Milliseconds since 1970. */
+  epochMs(): number;
 }
 
 /** Where the resources come from that nothing else names. */
@@ -64,6 +67,8 @@ export interface Session {
   deadlineMs(): number | undefined;
   expire(): void;
   status(): SessionStatus;
+  /** Everything that is here, asked for or refused, by kind and name. */
+  resources(): ResourceState[];
 }
 
 /** Where a session stands. */

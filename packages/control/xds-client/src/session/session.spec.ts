@@ -36,6 +36,7 @@ beforeEach(() => {
     abandon() {},
     warn() {},
     nowMs: () => now,
+    epochMs: () => now,
   });
   session.connected();
   requests = [];

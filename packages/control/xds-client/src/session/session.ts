@@ -1,7 +1,14 @@
 import type { ConfigIssue } from '@tulle/filter';
 import type { ProxyConfig, RouteConfig } from '@tulle/model';
 
-import { kindOfTypeUrl, NAMED_KINDS, type NamedKind, type ResourceKind, TYPE_URLS } from '../wire.ts';
+import {
+  kindOfTypeUrl,
+  NAMED_KINDS,
+  type NamedKind,
+  isNamed,
+  type ResourceKind,
+  TYPE_URLS,
+} from '../wire.ts';
 import type { Session, SessionOptions } from './contract.ts';
 import { createLifetimes } from './lifetimes.ts';
 import { assemble, type Assembled, REMOVED } from './assemble.ts';
@@ -9,6 +16,7 @@ import { clientRequest, type ServerResponse } from './messages.ts';
 import { type DiscoverySource, type Need, sourceKey } from '../decode/discovery-source.ts';
 import { readResources } from './receive.ts';
 import { neededBy, neededByStore } from './references.ts';
+import { createChangeTimes, resourceStates } from './resource-state.ts';
 import { resourcesAtFault } from './resources-at-fault.ts';
 import { createRefusals, type Refusal, refusalText, type Refusals } from './refusals.ts';
 import {
@@ -62,6 +70,7 @@ export function createSession(options: SessionOptions): Session {
 
   /** Until when resources are good that were given for a time: also without a stream. */
   const lifetimes = createLifetimes();
+  const times = createChangeTimes();
 
   // Of one stream.
   let open = false;
@@ -247,6 +256,7 @@ export function createSession(options: SessionOptions): Session {
   function settle(done: Flight): void {
     flight = undefined;
     emitted = true;
+    times.note(active, done.assembled.store, done.refused, options.epochMs());
     active = done.assembled.store;
     activeChange = done.changeId === '' ? activeChange : done.changeId;
     lifetimes.forget(done.staged);
@@ -421,6 +431,15 @@ export function createSession(options: SessionOptions): Session {
       }
       commit();
     },
+    resources: () =>
+      resourceStates({
+        active,
+        staged,
+        subscriptions,
+        rejected,
+        times,
+        isAbsent: (kind, name) => absent.has(key(kind, name)),
+      }),
     status: () => ({
       changeId: activeChange,
       synced: open && complete && !flight && pending.length === 0 && warming.length === 0,
@@ -436,10 +455,6 @@ export function createSession(options: SessionOptions): Session {
       applying: flight !== undefined,
     }),
   };
-}
-
-function isNamed(kind: ResourceKind): kind is NamedKind {
-  return kind !== 'listener' && kind !== 'cluster';
 }
 
 function split(waited: string): [NamedKind, string] {

@@ -37,6 +37,7 @@ beforeEach(() => {
     abandon() {},
     warn() {},
     nowMs: () => now,
+    epochMs: () => now,
   });
   session.connected();
 });
