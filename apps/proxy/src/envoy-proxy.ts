@@ -10,7 +10,13 @@ import {
   serveAdminFront,
   type Supervisor,
 } from '@tulle/supervisor';
-import { createXdsClient, type ApplyResult, type XdsClient, type XdsClientState } from '@tulle/xds-client';
+import {
+  createXdsClient,
+  serveClientStatus,
+  type ApplyResult,
+  type XdsClient,
+  type XdsClientState,
+} from '@tulle/xds-client';
 import { type AdminServer, serveAdmin } from './admin/serve-admin.ts';
 import type { ServerState } from './admin/admin-host.ts';
 import { channelTo, plainServer, serverAt, targetsOf } from './ads-channel.ts';
@@ -187,6 +193,11 @@ export async function startEnvoyProxy(options: EnvoyProxyOptions): Promise<Envoy
       const live = (): void => void (state === 'INITIALIZING' && (state = 'LIVE'));
       xds = client;
       undo.push(async () => client.stop());
+      if (options.clientStatusAddress !== undefined) {
+        const served = await serveClientStatus(options.clientStatusAddress, () => client.clientStatus());
+        undo.push(async () => served.close());
+        say(`client status (CSDS) at ${served.address}`);
+      }
       await client.start();
       if (fetchMs > 0) {
         const timer = setTimeout(live, fetchMs).unref();

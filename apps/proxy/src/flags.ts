@@ -31,6 +31,7 @@ export type EnvoyFlagSpecs = Readonly<
     | 'log-level'
     | 'log-path'
     | 'admin-address-path'
+    | 'client-status-address'
     | 'local-address-ip-version'
     | 'component-log-level'
     | 'log-format'
@@ -133,6 +134,11 @@ export const ENVOY_FLAGS: EnvoyFlagSpecs = Object.freeze({
     type: 'string',
     value: 'FILE',
     help: 'write the address of the admin interface there',
+  },
+  'client-status-address': {
+    type: 'string',
+    value: 'ADDRESS',
+    help: 'serve how each discovered resource stands over CSDS (gRPC, plain text) there: host:port of loopback, or unix:PATH; not a flag of Envoy',
   },
   'admin-open': {
     type: 'boolean',
@@ -265,6 +271,9 @@ export function envoyOptions(flags: EnvoyFlags): FlagsRead {
       logLevel: level === undefined ? 'info' : LEVELS[level as keyof typeof LEVELS],
       ...(flags['log-path'] !== undefined && { logPath: flags['log-path'] }),
       ...(flags['admin-address-path'] !== undefined && { adminAddressPath: flags['admin-address-path'] }),
+      ...(flags['client-status-address'] !== undefined && {
+        clientStatusAddress: flags['client-status-address'],
+      }),
       adminOpen: flags['admin-open'],
       allowUnknownStaticFields: flags['allow-unknown-static-fields'],
       ignoreUnknownDynamicFields: flags['ignore-unknown-dynamic-fields'],

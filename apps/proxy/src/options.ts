@@ -29,6 +29,11 @@ export interface EnvoyProxyOptions {
   readonly logPath?: string;
   /** File that the address of the admin interface is written to. */
   readonly adminAddressPath?: string;
+  /**
+   * Where Envoy's ClientStatusDiscoveryService (CSDS) of this proxy is served, in plain text and to whoever can connect: `host:port` of
+   * loopback, or `unix:` and a path. Default: nowhere.
+   */
+  readonly clientStatusAddress?: string;
   /** Whether callers of other machines get more of the admin interface than `/ready` and `/stats`. Default false. */
   readonly adminOpen?: boolean;
   /** Fields that the messages do not have are left out and told, instead of refused. Default false. */

@@ -4,7 +4,16 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
+import { create } from '@bufbuild/protobuf';
+import { Client, credentials } from '@grpc/grpc-js';
 import { isUnixAddress } from '@tulle/model';
+import { ClientResourceStatus } from '@tulle/xds-proto/envoy/admin/v3/config_dump_shared';
+import {
+  ClientStatusDiscoveryService,
+  ClientStatusRequestSchema,
+  type ClientStatusResponse,
+} from '@tulle/xds-proto/envoy/service/status/v3/csds';
+import { grpcService } from '@tulle/xds-proto/grpc';
 import { createXdsServer } from '@tulle/xds-server';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type EnvoyProxy, startEnvoyProxy } from '../src/envoy-proxy.ts';
@@ -359,6 +368,40 @@ ${bootstrap('static')}${CLUSTER('xds', Number(server.target.split(':')[1]))}`,
     },
     60_000,
   );
+
+  it('says over CSDS how each resource stands', async () => {
+    await using server = await createXdsServer();
+    server.setSnapshot('one', [listener, routes('first')]);
+    const said: string[] = [];
+    await start(
+      `node: { id: one, cluster: c }
+dynamic_resources:
+  ads_config: { api_type: DELTA_GRPC, transport_api_version: V3, grpc_services: [ { envoy_grpc: { cluster_name: xds } } ] }
+  lds_config: { ads: {}, resource_api_version: V3 }
+${bootstrap('static')}${CLUSTER('xds', Number(server.target.split(':')[1]))}`,
+      { clientStatusAddress: '127.0.0.1:0', say: (line) => void said.push(line) },
+    );
+    await server.acked('one');
+    const [, address = ''] = /CSDS\) at (\S+)/.exec(said.join('\n')) ?? [];
+    const { path, requestSerialize, responseDeserialize } = grpcService(
+      ClientStatusDiscoveryService,
+    ).fetchClientStatus;
+    const client = new Client(address, credentials.createInsecure());
+    const answer = await new Promise<ClientStatusResponse>((resolve, reject) => {
+      client.makeUnaryRequest(
+        path,
+        requestSerialize,
+        responseDeserialize,
+        create(ClientStatusRequestSchema),
+        (error, response) => (error ? reject(error) : resolve(response as ClientStatusResponse)),
+      );
+    });
+    client.close();
+    expect(answer.config[0]?.node?.id).toBe('one');
+    const states = answer.config[0]?.genericXdsConfigs.map(({ name, clientStatus }) => [name, clientStatus]);
+    expect(states).toContainEqual(['discovered', ClientResourceStatus.ACKED]);
+    expect(states).toContainEqual(['routes', ClientResourceStatus.ACKED]);
+  }, 60_000);
 
   it('from a file, for a listener that is static, is in use when the file is there and as it changes', async () => {
     const file = join(directory, 'rds.yaml');

@@ -81,10 +81,7 @@ const WORDS: Readonly<Record<number, string>> = Object.fromEntries(
   Object.entries(ClientResourceStatus).map(([word, number]) => [number, word]),
 );
 
-const odd = anyPack(
-  ClusterSchema,
-  create(ClusterSchema, { name: 'b', upstreamConfig: { name: 'x' } }),
-);
+const odd = anyPack(ClusterSchema, create(ClusterSchema, { name: 'b', upstreamConfig: { name: 'x' } }));
 
 describe('a client', () => {
   it('says of each resource how it stands', async () => {
