@@ -434,6 +434,76 @@ describe.each(['delta', 'state-of-the-world'] as const)('secrets, %s,', (api) =>
   });
 });
 
+describe('names that say their authority', () => {
+  const name = (type: string, id: string): string => `xdstp://example/envoy.config.${type}/${id}`;
+  const LISTENERS = name('listener.v3.Listener', 'edge/');
+  const ROUTES = name('route.v3.RouteConfiguration', 'shop?env=prod&zone=a');
+  const ENDPOINTS = name('endpoint.v3.ClusterLoadAssignment', 'a');
+
+  it('come from there: a whole directory of listeners, and routes and endpoints by name', async () => {
+    const one = await server();
+    const { config_source: _, ...rds } = {
+      config_source: 0,
+      route_config_name: name('route.v3.RouteConfiguration', 'shop?zone=a&env=prod'),
+    };
+    const json = JSON.parse(
+      JSON.stringify(listener('in', 'r', {})).replace(/"rds":\{[^}]*\{\}\}/, `"rds":${JSON.stringify(rds)}`),
+    ) as JsonObject;
+    one.putAny('listener', `${LISTENERS}in`, anyOf(json));
+    one.putAny('listener', 'xdstp://example/envoy.config.listener.v3.Listener/other/out', anyOf(json));
+    one.putAny('route', ROUTES, anyOf(routes('r', 'a')));
+    one.putAny('endpoint', ENDPOINTS, anyOf(endpoints(ENDPOINTS, 4)));
+    one.putAny(
+      'cluster',
+      'a',
+      anyOf(
+        typed('envoy.config.cluster.v3.Cluster', {
+          name: 'a',
+          type: 'EDS',
+          eds_cluster_config: { service_name: ENDPOINTS },
+        }),
+      ),
+    );
+    const { config } = await client(
+      {
+        roots: {
+          listener: { collection: `${LISTENERS}*`, source: grpc('delta') },
+          cluster: grpc('delta'),
+        },
+        server: at(one.port),
+      },
+      { decode: { authorities: new Map([['example', grpc('delta')]]) } },
+    );
+    const got = await config(
+      (now) => now.routes.length === 1 && now.endpoints.length === 1 && now.listeners.length === 1,
+    );
+    expect(got.listeners.map((item) => item.name)).toEqual([`${LISTENERS}in`]);
+    expect(got.routes.map((item) => item.name)).toEqual([ROUTES]);
+    expect(one.nacks).toEqual([]);
+  });
+
+  it('are refused where nobody knows the authority', async () => {
+    const one = await server();
+    one.putAny(
+      'cluster',
+      'a',
+      anyOf(
+        typed('envoy.config.cluster.v3.Cluster', {
+          name: 'a',
+          type: 'EDS',
+          eds_cluster_config: { service_name: ENDPOINTS },
+        }),
+      ),
+    );
+    await client({ roots: { listener: 'none', cluster: grpc('delta') }, server: at(one.port) });
+    await expect
+      .poll(() => one.nacks)
+      .toEqual([
+        'cluster "a": eds_cluster_config.eds_config: names no source, and the name has an authority that nobody knows: "example"',
+      ]);
+  });
+});
+
 describe('without sources', () => {
   it('a resource that names another one than ADS is refused with the path', () => {
     const decoded = createResourceDecoder().decode('cluster', anyOf(cluster('a', apiSource('delta'))));

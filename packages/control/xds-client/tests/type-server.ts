@@ -89,7 +89,12 @@ export async function startTypeServer(port: number = 0, from?: TypeServer): Prom
       const wildcard = kind === 'listener' || kind === 'cluster';
       let nonce = 0;
       const tell = (): void => {
-        const all = [...held[kind]].filter(([name]) => wildcard || wanted.has(name));
+        const all = [...held[kind]].filter(
+          ([name]) =>
+            wanted.has(name) ||
+            (wildcard && wanted.size === 0) ||
+            [...wanted].some((one) => one.endsWith('/*') && name.startsWith(one.slice(0, -1))),
+        );
         const news = all.filter(([name, any]) => sent.get(name) !== versionOf(any.value));
         const gone = [...sent.keys()].filter((name) => !held[kind].has(name));
         if (news.length + gone.length === 0 && nonce > 0) return;

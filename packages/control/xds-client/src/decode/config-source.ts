@@ -7,6 +7,7 @@ import {
 import type { XdsApi } from '../wire.ts';
 import type { DecodeContext } from './context.ts';
 import type { DiscoverySource, GrpcServerName } from './discovery-source.ts';
+import { parseResourceName } from './resource-name.ts';
 import { milliseconds } from './values.ts';
 
 /** A source with how long to wait for what comes from it. */
@@ -28,6 +29,18 @@ export function needFrom(
   kind: 'route' | 'endpoint',
   name: string,
 ): void {
+  const authority = source ? undefined : parseResourceName(name)?.authority;
+  if (authority !== undefined && context.origin !== undefined) {
+    // Such a name says itself where it is to be had.
+    const known = context.authority(authority);
+    if (known) context.need({ kind, name, source: known });
+    else
+      context.refuse(
+        path,
+        `names no source, and the name has an authority that nobody knows: ${JSON.stringify(authority)}`,
+      );
+    return;
+  }
   const read = readSource(context, source, path);
   if (read) context.need({ kind, name, ...read });
 }

@@ -146,6 +146,8 @@ export interface DecodeContext {
   /** Where the resource itself came from; `undefined`: nothing but ADS is allowed as a source of others. */
   readonly origin: DiscoverySource | undefined;
   need(need: Need): void;
+  /** Where names of an authority are to be had (`xdstp://authority/…`). */
+  authority(name: string): DiscoverySource | undefined;
   /** @param path of the protobuf field, e.g. `filter_chains[0].filters[1]` */
   refuse(path: string, message: string): void;
   /** Checks every field that is set in `message` against the list of its type. */
@@ -157,7 +159,11 @@ export interface DecodeContext {
 }
 
 /** @param origin see {@link DecodeContext.origin} */
-export function createDecodeContext(rules: FieldRules, origin?: DiscoverySource): DecodeContext {
+export function createDecodeContext(
+  rules: FieldRules,
+  origin?: DiscoverySource,
+  authorities?: ReadonlyMap<string, DiscoverySource>,
+): DecodeContext {
   const issues: ConfigIssue[] = [];
   const needs: Need[] = [];
   let dropped = 0;
@@ -172,6 +178,7 @@ export function createDecodeContext(rules: FieldRules, origin?: DiscoverySource)
     needs,
     origin,
     need: (need) => void needs.push(need),
+    authority: (name) => authorities?.get(name),
     refuse,
     check,
     knows: (any) => decodableTypes.getMessage(typeNameOf(any)) !== undefined,

@@ -11,6 +11,7 @@ import { ClusterConfigSchema as AggregateSchema } from '@tulle/xds-proto/envoy/e
 import { needFrom } from './config-source.ts';
 import type { DecodeContext } from './context.ts';
 import { decodeAssignment } from './endpoints.ts';
+import { canonicalName } from './resource-name.ts';
 import { milliseconds, present } from './values.ts';
 
 export function decodeDiscovery(context: DecodeContext, cluster: Cluster): ClusterDiscovery {
@@ -26,7 +27,7 @@ export function decodeDiscovery(context: DecodeContext, cluster: Cluster): Clust
     case DiscoveryType.EDS: {
       if (cluster.loadAssignment)
         context.refuse('load_assignment', 'must not be set on a cluster of type EDS');
-      const serviceName = cluster.edsClusterConfig?.serviceName ?? '';
+      const serviceName = canonicalName(cluster.edsClusterConfig?.serviceName ?? '');
       needFrom(
         context,
         cluster.edsClusterConfig?.edsConfig,

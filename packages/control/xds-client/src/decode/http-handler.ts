@@ -12,6 +12,7 @@ import {
 } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import { decodeAccessLogs } from './access-logs.ts';
 import { needFrom } from './config-source.ts';
+import { canonicalName } from './resource-name.ts';
 import { PreserveCaseFormatterConfigSchema } from '@tulle/xds-proto/envoy/extensions/http/header_formatters/preserve_case/v3/preserve_case';
 import { UuidRequestIdConfigSchema } from '@tulle/xds-proto/envoy/extensions/request_id/uuid/v3/uuid';
 import type { DecodeContext } from './context.ts';
@@ -213,7 +214,8 @@ function decodeRoutes(
   if (routeSpecifier.case === 'routeConfig')
     return decodeRouteConfig(context, routeSpecifier.value, `${path}.route_config`);
   if (routeSpecifier.case === 'rds') {
-    const { configSource, routeConfigName } = routeSpecifier.value;
+    const { configSource } = routeSpecifier.value;
+    const routeConfigName = canonicalName(routeSpecifier.value.routeConfigName);
     needFrom(context, configSource, `${path}.rds.config_source`, 'route', routeConfigName);
     if (routeConfigName === '') context.refuse(`${path}.rds.route_config_name`, 'is missing');
     return { routeConfigName };

@@ -53,7 +53,13 @@ export interface SessionOptions {
 }
 
 /** Where the resources come from that nothing else names. */
-export type Roots = Readonly<Partial<Record<'listener' | 'cluster', DiscoverySource | 'none'>>>;
+export type Roots = Readonly<Partial<Record<'listener' | 'cluster', DiscoverySource | Collection | 'none'>>>;
+
+/** All resources of a directory, by the name that stands for them: `xdstp://authority/type/directory/*` (delta only). */
+export interface Collection {
+  readonly collection: string;
+  readonly source: DiscoverySource;
+}
 
 /** The client's side as a state machine: no sockets, no timers, no protobuf envelope. Lives across streams. */
 export interface Session {

@@ -1,4 +1,5 @@
 import type { ResourceDecoder } from '../decode/resource.ts';
+import { parseResourceName } from '../decode/resource-name.ts';
 import type { FindSecret } from '../decode/secret.ts';
 import type { ResourceKind } from '../wire.ts';
 import type { ServerResponse } from './messages.ts';
@@ -60,7 +61,7 @@ export function readResources(
         name,
         reasons: decoded.issues.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)),
       });
-    else if (decoded.resource.name !== name)
+    else if (decoded.resource.name !== name && parseResourceName(name) === undefined)
       refused.push({ name, reasons: [`is named "${decoded.resource.name}" inside`] });
     else {
       const needs = decoded.needs.filter(
@@ -80,7 +81,8 @@ export function readResources(
         name,
         {
           version,
-          resource: decoded.resource,
+          // A name that says where it is from is the one in the envelope, whatever is inside.
+          resource: decoded.resource.name === name ? decoded.resource : { ...decoded.resource, name },
           ...(needs.length > 0 && { needs }),
           ...(fill && { fill }),
         },

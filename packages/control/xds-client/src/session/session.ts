@@ -16,6 +16,7 @@ import { clientRequest, type ServerResponse } from './messages.ts';
 import { type DiscoverySource, type Need, sourceKey } from '../decode/discovery-source.ts';
 import { readResources } from './receive.ts';
 import { neededBy, neededByStore } from './references.ts';
+import { canonicalName } from '../decode/resource-name.ts';
 import { createChangeTimes, resourceStates } from './resource-state.ts';
 import { resourcesAtFault } from './resources-at-fault.ts';
 import { createRefusals, type Refusal, refusalText, type Refusals } from './refusals.ts';
@@ -117,10 +118,12 @@ export function createSession(options: SessionOptions): Session {
     subscribe();
     // Listeners last: a server that sends changes whole begins when it has seen what is here.
     for (const kind of ['cluster', 'listener'] as const) {
-      const source = options.roots?.[kind];
-      if (source === 'none') continue;
+      const root = options.roots?.[kind];
+      if (root === 'none') continue;
+      const source = root && 'collection' in root ? root.source : root;
       options.send(
         clientRequest(TYPE_URLS[kind], {
+          ...(root && 'collection' in root && { subscribe: [canonicalName(root.collection)] }),
           initialVersions: versionsOf(active, kind),
           ...(source && { source }),
         }),
