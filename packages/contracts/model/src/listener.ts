@@ -209,6 +209,11 @@ export interface FilterEntry {
   readonly mandatory?: boolean;
   /** Skip it where it throws; refused for filters that forbid it. Default false. */
   readonly failOpen?: boolean;
+  /**
+   * Name by which routes override it, where several filters of a chain share one, as Envoy lets them. Default: `name`. HTTP
+   * chains only.
+   */
+  readonly overriddenBy?: string;
   /** Whether it is off until a route puts it in force (Envoy `HttpFilter.disabled`). Default false. HTTP chains only. */
   readonly disabled?: boolean;
   /** Whether a proxy that has no such filter goes without it (Envoy `HttpFilter.is_optional`). Default false: refused. */

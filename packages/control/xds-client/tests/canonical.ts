@@ -214,8 +214,7 @@ function ipAllow(value: unknown): unknown {
 function config(filter: string, value: unknown): unknown {
   if (!isObject(value)) return value ?? (value === null ? null : {});
   if (filter === IP_ALLOW_FILTER) return ipAllow(value);
-  if (filter === HEADERS_FILTER)
-    return without({ ...value, request: edits(value['request']), response: edits(value['response']) });
+  if (filter === HEADERS_FILTER) return headerEdits(value);
   const standard = STANDARD[filter];
   if (standard) return standard(value);
   if (filter !== FAULT_FILTER) return value;
@@ -250,6 +249,29 @@ function config(filter: string, value: unknown): unknown {
           : match,
     },
     { headers: {}, byHeader: {} },
+  );
+}
+
+/** Edits and steps in one list, as they are made. */
+function headerEdits(value: Record<string, unknown>): unknown {
+  const side = (given: unknown, steps: unknown): unknown => {
+    const kept = edits(given);
+    if ((kept !== undefined && !isObject(kept)) || (steps !== undefined && !Array.isArray(steps)))
+      return [kept, steps];
+    const { remove = [], set = [], add = [], ...more } = kept ?? {};
+    if (![remove, set, add].every(Array.isArray) || Object.keys(more).length > 0) return [kept, steps];
+    const all = [
+      ...(remove as unknown[]).map((one) => ({ remove: one })),
+      ...(set as unknown[]).map((one) => ({ set: one })),
+      ...(add as unknown[]).map((one) => ({ add: one })),
+      ...((steps as unknown[] | undefined) ?? []),
+    ];
+    return all.length === 0 ? undefined : all;
+  };
+  const { request, response, requestSteps, responseSteps, ...rest } = value;
+  return without(
+    { ...rest, request: side(request, requestSteps), response: side(response, responseSteps) },
+    { specificLast: false },
   );
 }
 

@@ -8,6 +8,13 @@ import {
   BufferPerRouteSchema,
   BufferSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/buffer/v3/buffer';
+import { GzipSchema } from '@tulle/xds-proto/envoy/extensions/compression/gzip/compressor/v3/gzip';
+import {
+  CompressorPerRouteSchema,
+  CompressorSchema,
+} from '@tulle/xds-proto/envoy/extensions/filters/http/compressor/v3/compressor';
+import { CorsPolicySchema } from '@tulle/xds-proto/envoy/extensions/filters/http/cors/v3/cors';
+import { HeaderMutationSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/header_mutation/v3/header_mutation';
 import { FilterConfigSchema as GrpcStatsSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/grpc_stats/v3/config';
 import {
   ExtAuthzPerRouteSchema,
@@ -41,6 +48,11 @@ const registry = createRegistry(
   FilterConfigSchema,
   BufferSchema,
   BufferPerRouteSchema,
+  GzipSchema,
+  CompressorSchema,
+  CompressorPerRouteSchema,
+  CorsPolicySchema,
+  HeaderMutationSchema,
   GrpcStatsSchema,
   ExtAuthzSchema,
   ExtAuthzPerRouteSchema,

@@ -632,3 +632,160 @@ it('RBAC in shadow mode tells ext_authz what it would decide', () => {
     shadowMetadata: 'istio_ext_authz_',
   });
 });
+
+describe('cors', () => {
+  it('takes any pattern of origins, and leaves the others to the service unless it is told not to', () => {
+    const cors = (fields: JsonObject) => overrides({ c: typed('http.cors.v3.CorsPolicy', fields) });
+    expect(
+      cors({
+        allowOriginStringMatch: [
+          { exact: 'https://a.example' },
+          { prefix: 'https://b.' },
+          { safeRegex: { regex: 'https://.*[.]example' } },
+        ],
+        allowMethods: 'GET, PUT',
+        maxAge: '1728000',
+        allowPrivateNetworkAccess: true,
+        filterEnabled: { defaultValue: { numerator: 100 } },
+        shadowEnabled: { defaultValue: { numerator: 100 } },
+      }),
+    ).toEqual({
+      c: {
+        allowOrigins: ['https://a.example'],
+        allowOriginMatches: [
+          { kind: 'prefix', value: 'https://b.' },
+          { kind: 'regex', value: 'https://.*[.]example' },
+        ],
+        allowMethods: ['GET', 'PUT'],
+        maxAgeSeconds: 1_728_000,
+        allowPrivateNetwork: true,
+        forwardUnlisted: true,
+      },
+    });
+    expect(cors({ allowOriginStringMatch: [{ exact: '*' }], forwardNotMatchingPreflights: false })).toEqual({
+      c: { allowOrigins: ['*'] },
+    });
+  });
+});
+
+describe('header_mutation', () => {
+  const append = (key: string, value: string, appendAction: string, more: JsonObject = {}) => ({
+    append: { header: { key, value }, appendAction, ...more },
+  });
+
+  it('is made in its order, on every condition', () => {
+    expect(
+      httpConfig(
+        typed('http.header_mutation.v3.HeaderMutation', {
+          mutations: {
+            requestMutations: [
+              append('a', '100%%', 'OVERWRITE_IF_EXISTS'),
+              append('b', '1', 'ADD_IF_ABSENT'),
+              append('c', '', 'OVERWRITE_IF_EXISTS_OR_ADD'),
+              { remove: 'a' },
+            ],
+            responseMutations: [{ remove: 'x' }, append('y', '2', 'OVERWRITE_IF_EXISTS_OR_ADD')],
+          },
+          mostSpecificHeaderMutationsWins: true,
+        }),
+      ),
+    ).toEqual({
+      requestSteps: [
+        { setIfPresent: { name: 'a', value: '100%' } },
+        { addIfAbsent: { name: 'b', value: '1' } },
+        { remove: 'a' },
+      ],
+      response: { remove: ['x'], set: [{ name: 'y', value: '2' }] },
+      specificLast: true,
+    });
+  });
+
+  it('has no operators', () => {
+    expect(
+      httpConfig(
+        typed('http.header_mutation.v3.HeaderMutation', {
+          mutations: { requestMutations: [append('a', '%REQ(b)%', 'OVERWRITE_IF_EXISTS_OR_ADD')] },
+        }),
+      ),
+    ).toEqual([expect.stringContaining('has operators')]);
+  });
+});
+
+describe('compressor', () => {
+  const gzip = {
+    name: 'gzip',
+    typedConfig: typed('envoy.extensions.compression.gzip.compressor.v3.Gzip', {
+      memoryLevel: 9,
+      windowBits: 15,
+      compressionLevel: 'BEST_SPEED',
+    }),
+  };
+
+  it('has its conditions, in the newer fields or the older ones', () => {
+    const expected = {
+      codings: ['gzip'],
+      minBytes: 100,
+      contentTypes: ['text/html'],
+      levels: { gzip: 1 },
+      skipEtag: true,
+      hideAcceptEncoding: true,
+    };
+    expect(
+      httpConfig(
+        typed('http.compressor.v3.Compressor', {
+          compressorLibrary: gzip,
+          chooseFirst: true,
+          responseDirectionConfig: {
+            commonConfig: {
+              enabled: { defaultValue: true, runtimeKey: 'k' },
+              minContentLength: 100,
+              contentType: ['text/html'],
+            },
+            disableOnEtagHeader: true,
+            removeAcceptEncodingHeader: true,
+          },
+        }),
+      ),
+    ).toEqual(expected);
+    expect(
+      httpConfig(
+        typed('http.compressor.v3.Compressor', {
+          compressorLibrary: gzip,
+          contentLength: 100,
+          contentType: ['text/html'],
+          disableOnEtagHeader: true,
+          removeAcceptEncodingHeader: true,
+        }),
+      ),
+    ).toEqual(expected);
+  });
+
+  it('is off, of requests refused, and another on a route', () => {
+    const compressor = (fields: JsonObject) =>
+      httpConfig(typed('http.compressor.v3.Compressor', { compressorLibrary: gzip, ...fields }));
+    expect(
+      compressor({ responseDirectionConfig: { commonConfig: { enabled: { defaultValue: false } } } }),
+    ).toMatchObject({ enabled: false });
+    expect(compressor({ requestDirectionConfig: { commonConfig: {} } })).toEqual([
+      expect.stringContaining('request_direction_config must not be enabled'),
+    ]);
+    expect(
+      overrides({
+        a: typed('http.compressor.v3.CompressorPerRoute', { disabled: true }),
+        b: typed('http.compressor.v3.CompressorPerRoute', {
+          overrides: { responseDirectionConfig: { removeAcceptEncodingHeader: true } },
+        }),
+      }),
+    ).toEqual({ a: null, b: { hideAcceptEncoding: true } });
+  });
+});
+
+it('filters that share a name are told apart, and routes override all of them', () => {
+  const one = { name: 'rbac', typedConfig: typed('http.buffer.v3.Buffer', { maxRequestBytes: 1 }) };
+  expect(httpChain(one, one, { ...one, name: 'rbac#2' }, one)).toMatchObject([
+    { name: 'rbac' },
+    { name: 'rbac#3', overriddenBy: 'rbac' },
+    { name: 'rbac#2' },
+    { name: 'rbac#4', overriddenBy: 'rbac' },
+  ]);
+});

@@ -12,11 +12,16 @@ export function chooseCoding(
   headers: Headers,
   offered: readonly CompressionCoding[],
 ): CompressionCoding | undefined {
+  return chooseAmong(headers.getAll('accept-encoding'), offered);
+}
+
+/** The same by the lines of the field. */
+export function chooseAmong(
+  lines: readonly string[],
+  offered: readonly CompressionCoding[],
+): CompressionCoding | undefined {
   const weights = new Map<string, number>();
-  for (let index = 0; index < headers.length; index += 1) {
-    if (headers.name(index) !== 'accept-encoding') continue;
-    for (const element of headers.value(index).split(',')) read(element, weights);
-  }
+  for (const line of lines) for (const element of line.split(',')) read(element, weights);
   if (weights.size === 0) return undefined;
   const others = weights.get('*') ?? 0;
   let best: CompressionCoding | undefined;

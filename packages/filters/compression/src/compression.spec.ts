@@ -300,3 +300,21 @@ it('a hook waits only where there is something to compress', async () => {
   await ask({}, {}, {}, { filters: [watched] });
   expect(waited).toEqual([false]);
 });
+
+describe('as Envoy has it', () => {
+  it('responses with an etag pass as they are where that is asked for', async () => {
+    const etag = { headers: { etag: '"a"' } };
+    expect((await ask(etag, {}, { skipEtag: true })).response?.header('content-encoding')).toBeUndefined();
+    expect((await ask(etag, {}, {})).response?.header('content-encoding')).toBe('zstd');
+  });
+
+  it('the service does not hear which codings the caller takes, and the caller gets one', async () => {
+    const { response, upstreamRequests } = await ask({}, {}, { hideAcceptEncoding: true });
+    expect(upstreamRequests[0]?.header('accept-encoding')).toBeUndefined();
+    expect(response?.header('content-encoding')).toBe('zstd');
+  });
+
+  it('nothing is compressed where it is off', async () => {
+    expect((await ask({}, {}, { enabled: false })).response?.header('content-encoding')).toBeUndefined();
+  });
+});

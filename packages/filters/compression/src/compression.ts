@@ -16,7 +16,7 @@ import {
   type CompressionFilterConfig,
 } from '@tulle/model';
 import { jsonSchema, perConfig } from '@tulle/schema';
-import { chooseCoding } from './accept-encoding.ts';
+import { chooseAmong, chooseCoding } from './accept-encoding.ts';
 import { compileTypes, isEligible, isProbe, varyByCoding, type TypeTest } from './eligible.ts';
 import { Encoder } from './encoder.ts';
 
@@ -31,6 +31,7 @@ interface Rules {
   readonly isWanted: TypeTest;
   readonly minBytes: number;
   readonly maxActive: number;
+  readonly skipEtag: boolean;
   readonly level: (coding: CompressionCoding) => number;
 }
 
@@ -38,6 +39,8 @@ interface Rules {
 interface CompressionState {
   encoder: Encoder | undefined;
   coding: CompressionCoding | undefined;
+  /** What the caller takes, where the service is not told. */
+  hidden: readonly string[] | undefined;
 }
 
 /**
@@ -54,12 +57,14 @@ export const compression: HttpFilter<CompressionFilterConfig, CompressionFilterC
     phase: 'transform',
     effects: 'local',
     notes: { [NOTE_COMPRESSED]: 'compressed with coding' },
+    applies: ({ enabled }) => enabled !== false,
     body: { response: 'recode' },
     state: {
-      create: () => ({ encoder: undefined, coding: undefined }),
+      create: () => ({ encoder: undefined, coding: undefined, hidden: undefined }),
       reset(state) {
         state.encoder = undefined;
         state.coding = undefined;
+        state.hidden = undefined;
       },
     },
     create: createCompression,
@@ -85,9 +90,16 @@ function createCompression(host: FilterHost): HttpHooks<CompressionFilterConfig,
   let active = 0;
 
   return {
+    requestHeaders(stream, config, state) {
+      if (config.hideAcceptEncoding !== true) return CONTINUE;
+      const { headers } = stream.request;
+      state.hidden = headers.getAll('accept-encoding');
+      headers.remove('accept-encoding');
+      return CONTINUE;
+    },
     responseHeaders(stream, config, state) {
       const rules = rulesOf(config);
-      const coding = codingFor(stream, rules);
+      const coding = codingFor(stream, rules, state.hidden);
       if (coding === undefined) stream.passResponseBody();
       else begin(stream, state, coding, rules);
       return CONTINUE;
@@ -108,12 +120,20 @@ function createCompression(host: FilterHost): HttpHooks<CompressionFilterConfig,
     },
   };
 
-  function codingFor(stream: HttpStream, rules: Rules): CompressionCoding | undefined {
+  function codingFor(
+    stream: HttpStream,
+    rules: Rules,
+    hidden: readonly string[] | undefined,
+  ): CompressionCoding | undefined {
+    if (rules.skipEtag && stream.response.headers.has('etag')) return undefined;
     if (!isEligible(stream, rules.isWanted, rules.minBytes)) return undefined;
     varyByCoding(stream);
     // The answer to HEAD has no body, and says of it what is known without making it.
     if (stream.request.method === 'HEAD' || isProbe(stream)) return undefined;
-    const coding = chooseCoding(stream.request.headers, rules.codings);
+    const coding =
+      hidden === undefined
+        ? chooseCoding(stream.request.headers, rules.codings)
+        : chooseAmong(hidden, rules.codings);
     if (coding === undefined || active < rules.maxActive) return coding;
     overflows.add();
     return undefined;
@@ -160,6 +180,7 @@ function compile(config: CompressionFilterConfig): Rules {
     isWanted: compileTypes(config.contentTypes ?? COMPRESSION_TYPES),
     minBytes: config.minBytes ?? 1_024,
     maxActive: config.maxActive ?? 128,
+    skipEtag: config.skipEtag ?? false,
     level: (coding) => config.levels?.[coding] ?? LEVELS[coding],
   };
 }

@@ -295,3 +295,57 @@ it.each([
 ])('refuses %s as an origin', async (origin) => {
   await expect(ask({ allowOrigins: [origin] }, {})).rejects.toThrow(/allowOrigins\/0/);
 });
+
+describe('as Envoy has it', () => {
+  const run = (config: Partial<CorsFilterConfig>, method: string, origin: string, more: object = {}) =>
+    runChain({
+      filters: [cors({ allowOrigins: ['https://a.example'], ...config }, { name: 'cors' })],
+      request: {
+        method,
+        headers: {
+          origin,
+          ...(method === 'OPTIONS' && {
+            'access-control-request-method': 'PUT',
+            'access-control-request-private-network': 'true',
+          }),
+        },
+      },
+      upstream: () => ({ headers: { 'access-control-allow-origin': 'https://b.example' } }),
+      ...more,
+    });
+
+  it('origins may match patterns', async () => {
+    const config = {
+      allowOrigins: [],
+      allowOriginMatches: [{ kind: 'regex', value: 'https://[a-z]+[.]example' } as const],
+    };
+    const one = await run(config, 'GET', 'https://x.example');
+    expect(one.response?.header('access-control-allow-origin')).toBe('https://x.example');
+    const other = await run(config, 'GET', 'https://x.example.evil');
+    expect(other.response?.header('access-control-allow-origin')).toBeUndefined();
+  });
+
+  it("what others get is the service's affair where that is asked for", async () => {
+    const config = { forwardUnlisted: true };
+    const preflight = await run(config, 'OPTIONS', 'https://b.example');
+    expect(preflight.upstreamRequests).toHaveLength(1);
+    expect(preflight.response?.header('access-control-allow-origin')).toBe('https://b.example');
+    const listed = await run(config, 'OPTIONS', 'https://a.example');
+    expect(listed.upstreamRequests).toEqual([]);
+    const answer = await run(config, 'GET', 'https://a.example');
+    expect(answer.response?.header('access-control-allow-origin')).toBe('https://a.example');
+  });
+
+  it('a private network is for pages of listed origins, where that is asked for', async () => {
+    const asked = async (config: Partial<CorsFilterConfig>) =>
+      (await run(config, 'OPTIONS', 'https://a.example')).response?.header(
+        'access-control-allow-private-network',
+      );
+    expect([await asked({}), await asked({ allowPrivateNetwork: true })]).toEqual([undefined, 'true']);
+  });
+
+  it('a share of the requests may be looked at', async () => {
+    const left = await run({ percent: 50 }, 'OPTIONS', 'https://a.example', { random: () => 0.5 });
+    expect(left.upstreamRequests).toHaveLength(1);
+  });
+});

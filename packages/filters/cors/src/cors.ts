@@ -8,6 +8,7 @@ import {
   type RequestHead,
 } from '@tulle/filter';
 import { CORS_FILTER, corsFilterSchema, type CorsFilterConfig } from '@tulle/model';
+import { CompileContext, compileStringMatch, loadedRegexEngine, loadRegexEngine } from '@tulle/match';
 import { jsonSchema, perConfig } from '@tulle/schema';
 import { compileOrigins, type OriginTest } from './origins.ts';
 
@@ -42,15 +43,23 @@ interface Policy {
   /** `undefined`: every one of the response; `''`: none. */
   readonly exposed: string | undefined;
   readonly maxAge: string;
+  readonly privateNetwork: boolean;
+}
+
+/** What is remembered of a stream until its response. */
+interface CorsState {
+  /** The service's own affair. */
+  passes: boolean;
 }
 
 /**
  * Cross-origin requests: answers preflights before anybody asks who calls, and tells browsers which pages may read a
  * response. An origin that is not listed is never named, whatever the service says.
  */
-export const cors: HttpFilter<CorsFilterConfig, CorsFilterConfig> = defineHttpFilter<
+export const cors: HttpFilter<CorsFilterConfig, CorsFilterConfig, CorsState> = defineHttpFilter<
   CorsFilterConfig,
-  CorsFilterConfig
+  CorsFilterConfig,
+  CorsState
 >({
   apiVersion: 1,
   id: CORS_FILTER,
@@ -58,28 +67,53 @@ export const cors: HttpFilter<CorsFilterConfig, CorsFilterConfig> = defineHttpFi
   config: jsonSchema<CorsFilterConfig>(corsFilterSchema),
   routeConfig: jsonSchema<CorsFilterConfig>(corsFilterSchema),
   /** A route's policy replaces the chain's. */
-  mergeRoute: (_base, override) => override,
-  applies: (config) => config.allowOrigins.length > 0,
+  mergeRoute(_base, override) {
+    compile(override);
+    return override;
+  },
+  applies: ({ allowOrigins, allowOriginMatches = [] }) => allowOrigins.length + allowOriginMatches.length > 0,
   phase: 'cors',
   // A page learns of an error only when the answer is marked, also of 404.
   unrouted: true,
   effects: 'none',
   notes: { [NOTE_PREFLIGHT]: 'preflight, origin listed', [NOTE_ORIGIN]: 'origin listed' },
+  state: {
+    create: () => ({ passes: false }),
+    reset(state) {
+      state.passes = false;
+    },
+  },
   create: createCors,
 });
 
-function createCors(host: FilterHost): HttpHooks<CorsFilterConfig> {
+async function createCors(
+  host: FilterHost,
+  config: CorsFilterConfig,
+): Promise<HttpHooks<CorsFilterConfig, CorsState>> {
+  // Routes may have patterns although the chain has none.
+  if (config.allowOriginMatches !== undefined || config.allowOrigins.length === 0) await loadRegexEngine();
   const policyOf = perConfig(compile);
+  policyOf(config);
   const counter = (result: string): ReturnType<FilterHost['counter']> =>
     host.counter('cors_preflights_total', 'Preflights answered', { result });
   const [allowed, refused] = [counter('allowed'), counter('refused')];
   return {
-    requestHeaders(stream, config) {
+    requestHeaders(stream, inForce, state) {
       const { request } = stream;
+      const { percent } = inForce;
+      if (percent !== undefined && percent < 100 && host.random() * 100 >= percent) {
+        state.passes = true;
+        return CONTINUE;
+      }
       const origin = originOf(request);
       if (origin === undefined) return CONTINUE;
-      const policy = policyOf(config);
+      const policy = policyOf(inForce);
       const listed = policy.isListed(origin);
+      if (!listed && inForce.forwardUnlisted === true) {
+        state.passes = true;
+        stream.note(NOTE_ORIGIN, 0);
+        return CONTINUE;
+      }
       if (!isPreflight(request)) {
         stream.note(NOTE_ORIGIN, listed ? 1 : 0);
         return CONTINUE;
@@ -94,12 +128,15 @@ function createCors(host: FilterHost): HttpHooks<CorsFilterConfig> {
         listed ? 'cors_preflight' : 'cors_preflight_refused',
       );
     },
-    responseHeaders(stream, config) {
+    responseHeaders(stream, inForce, state) {
       const { request } = stream;
+      if (state.passes) return CONTINUE;
       const origin = originOf(request);
       // The answer to a preflight is whole.
       if (origin !== undefined && isPreflight(request)) return CONTINUE;
-      mark(stream, policyOf(config), origin);
+      // Without an origin there is nobody to be told.
+      if (origin === undefined && inForce.forwardUnlisted === true) return CONTINUE;
+      mark(stream, policyOf(inForce), origin);
       return CONTINUE;
     },
   };
@@ -118,6 +155,8 @@ function preflightFields(policy: Policy, origin: string, { headers }: RequestHea
   const asked = names.length <= MAX_ECHO_LENGTH && NAMES.test(names) ? names : '';
   const allowed = policy.headers ?? asked;
   if (allowed !== '') fields.push('access-control-allow-headers', allowed);
+  if (policy.privateNetwork && headers.get('access-control-request-private-network') === 'true')
+    fields.push('access-control-allow-private-network', 'true');
   fields.push('access-control-max-age', policy.maxAge, 'vary', PREFLIGHT_VARY);
   return fields;
 }
@@ -172,6 +211,16 @@ function isPreflight({ method, headers }: RequestHead): boolean {
   return method === 'OPTIONS' && headers.has('access-control-request-method');
 }
 
+function isListedBy({ allowOrigins, allowOriginMatches = [] }: CorsFilterConfig): OriginTest {
+  const named = compileOrigins(allowOrigins);
+  const context = new CompileContext(loadedRegexEngine());
+  const tests = allowOriginMatches.map((match, index) =>
+    compileStringMatch(match, context, `/allowOriginMatches/${index}`),
+  );
+  context.finish('origins');
+  return (origin) => named(origin) || tests.some((test) => test(origin));
+}
+
 function compile(config: CorsFilterConfig): Policy {
   const credentials = config.allowCredentials ?? false;
   // With credentials `*` means nothing to a browser (Fetch, "CORS protocol and credentials").
@@ -180,12 +229,13 @@ function compile(config: CorsFilterConfig): Policy {
     return credentials ? undefined : '*';
   };
   return {
-    isListed: compileOrigins(config.allowOrigins),
+    isListed: isListedBy(config),
     isPublic: config.allowOrigins.includes('*') && !credentials,
     credentials,
     methods: list(config.allowMethods),
     headers: list(config.allowHeaders),
     exposed: list(config.exposeHeaders),
     maxAge: String(config.maxAgeSeconds ?? 5),
+    privateNetwork: config.allowPrivateNetwork ?? false,
   };
 }

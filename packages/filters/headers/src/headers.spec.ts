@@ -1,5 +1,5 @@
 import { isTulleError } from '@tulle/filter';
-import { runChain } from '@tulle/testkit';
+import { runChain, testProxy } from '@tulle/testkit';
 import { describe, expect, it } from 'vitest';
 import { headers } from './index.ts';
 
@@ -62,7 +62,7 @@ describe('header edits', () => {
     expect([response?.status, response?.header('x-frame-options')]).toEqual([503, 'DENY']);
   });
 
-  it('of a route replace the side that it names and keep the other', async () => {
+  it('of a route come beside those of the chain', async () => {
     const base = {
       request: { set: [{ name: 'x-a', value: 'base' }] },
       response: { set: [{ name: 'x-b', value: 'base' }] },
@@ -75,7 +75,88 @@ describe('header edits', () => {
       upstreamRequests[0]?.header('x-a'),
       upstreamRequests[0]?.header('x-c'),
       response?.header('x-b'),
-    ]).toEqual([undefined, 'route', 'base']);
+    ]).toEqual(['base', 'route', 'base']);
+  });
+
+  it('of the most specific place come right after those of the chain, or last where that is asked for', async () => {
+    const add = (value: string) => ({ request: { add: [{ name: 'x-from', value }] } });
+    const order = async (specificLast: boolean) => {
+      const proxy = await testProxy({
+        listeners: [
+          {
+            name: 'test',
+            address: { host: '127.0.0.1', port: 8080 },
+            filterChains: [
+              {
+                name: 'http',
+                handler: {
+                  kind: 'http',
+                  filters: [headers({ ...add('chain'), specificLast }, { name: 'edits' })],
+                  routes: {
+                    name: 'all',
+                    virtualHosts: [
+                      {
+                        name: 'all',
+                        domains: ['*'],
+                        filterConfigs: { edits: add('host') },
+                        routes: [
+                          {
+                            name: 'all',
+                            match: { path: { kind: 'prefix', value: '/' } },
+                            filterConfigs: { edits: add('route') },
+                            action: { kind: 'forward', clusters: [{ name: 'service' }] },
+                          },
+                        ],
+                      },
+                    ],
+                  },
+                },
+              },
+            ],
+          },
+        ],
+        clusters: [
+          {
+            name: 'service',
+            discovery: { kind: 'static', endpoints: [{ address: { host: '10.0.0.1', port: 80 } }] },
+          },
+        ],
+        upstreams: { '10.0.0.1:80': () => ({}) },
+      });
+      await proxy.client().request({});
+      const seen = proxy.upstream('10.0.0.1:80').requests[0]?.headerAll('x-from');
+      await proxy.stop();
+      return seen;
+    };
+    expect(await order(false)).toEqual(['chain', 'route', 'host']);
+    expect(await order(true)).toEqual(['chain', 'host', 'route']);
+  });
+
+  it('in an order of their own are made one after the other', async () => {
+    const { upstreamRequests } = await runChain({
+      filters: [
+        headers({
+          requestSteps: [
+            { setIfPresent: { name: 'X-There', value: 'new' } },
+            { setIfPresent: { name: 'x-absent', value: 'new' } },
+            { addIfAbsent: { name: 'x-there', value: 'other' } },
+            { addIfAbsent: { name: 'x-made', value: '1' } },
+            { add: { name: 'x-made', value: '2' } },
+            { remove: 'x-gone' },
+            { set: { name: 'x-gone', value: 'back' } },
+            { remove: 'x-gone' },
+          ],
+        }),
+      ],
+      request: { headers: { 'x-there': 'old', 'x-gone': 'a' } },
+    });
+    const sent = upstreamRequests[0];
+    expect(['x-there', 'x-absent', 'x-made', 'x-gone'].map((name) => sent?.headerAll(name))).toEqual([
+      ['new'],
+      [],
+      ['1', '2'],
+      [],
+    ]);
   });
 
   it('of fields that belong to the engine are refused when the configuration is, all at once', async () => {

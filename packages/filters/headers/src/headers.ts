@@ -11,6 +11,8 @@ import {
   headersFilterSchema,
   type HeaderEdits,
   type HeadersFilterConfig,
+  type HeaderStep,
+  type HeaderValue,
 } from '@tulle/model';
 import { jsonSchema, perConfig } from '@tulle/schema';
 
@@ -25,18 +27,26 @@ const ENGINE_FIELDS: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
-/** Edits with names in lower case, by kind. */
-interface CompiledEdits {
-  readonly remove: readonly string[];
-  readonly set: readonly { readonly name: string; readonly value: string }[];
-  readonly add: readonly { readonly name: string; readonly value: string }[];
+/** What is done with a field. */
+type Way = 'remove' | 'set' | 'add' | 'setIfPresent' | 'addIfAbsent';
+
+/** One edit; the name in lower case. */
+interface Edit {
+  readonly way: Way;
+  readonly name: string;
+  readonly value: string;
 }
 
-const NO_EDITS: CompiledEdits = Object.freeze({ remove: [], set: [], add: [] });
+/** A chain's configuration with what routes say beside it, outermost first. */
+interface Merged extends HeadersFilterConfig {
+  readonly levels?: readonly HeadersFilterConfig[];
+}
+
+const NO_EDITS: readonly Edit[] = Object.freeze([]);
 
 /**
- * Edits request and response fields: removes, then sets, then adds. Responses include those that Tulle gives itself
- * (refusals, timeouts). Repeated fields stay apart.
+ * Edits request and response fields: removes, then sets, then adds, then goes through the steps. Responses include those that
+ * Tulle gives itself (refusals, timeouts). Repeated fields stay apart.
  */
 export const headers: HttpFilter<HeadersFilterConfig, HeadersFilterConfig> = defineHttpFilter<
   HeadersFilterConfig,
@@ -47,63 +57,84 @@ export const headers: HttpFilter<HeadersFilterConfig, HeadersFilterConfig> = def
   summary: 'Removes, sets and adds request and response fields.',
   config: jsonSchema<HeadersFilterConfig>(headersFilterSchema),
   routeConfig: jsonSchema<HeadersFilterConfig>(headersFilterSchema, { defaults: false }),
-  mergeRoute(base, override) {
-    const merged = { ...base, ...override };
-    checkNames(merged);
-    return merged;
+  mergeRoute(base: Merged, override): Merged {
+    checkNames(override);
+    return { ...base, levels: [...(base.levels ?? []), override] };
   },
-  applies: (config) => hasEdits(config.request) || hasEdits(config.response),
+  applies: (config) => [...editsOf(config, 'request'), ...editsOf(config, 'response')].length > 0,
   phase: 'transform',
   effects: 'none',
   create(_host, config) {
     checkNames(config);
     const compiledOf = perConfig((inForce: HeadersFilterConfig) => ({
-      request: compile(inForce.request),
-      response: compile(inForce.response),
+      request: editsOf(inForce, 'request'),
+      response: editsOf(inForce, 'response'),
     }));
     return {
       requestHeaders(stream, inForce) {
         const edits = compiledOf(inForce).request;
-        if (edits !== NO_EDITS) apply(stream.request.headers, edits);
+        // Without edits, hooks do not even ask for the fields.
+        if (edits.length > 0) apply(stream.request.headers, edits);
         return CONTINUE;
       },
       responseHeaders(stream, inForce) {
         const edits = compiledOf(inForce).response;
-        if (edits !== NO_EDITS) apply(stream.response.headers, edits);
+        if (edits.length > 0) apply(stream.response.headers, edits);
         return CONTINUE;
       },
     };
   },
 });
 
-function apply(fields: MutableHeaders, edits: CompiledEdits): void {
-  for (const name of edits.remove) fields.remove(name);
-  for (const { name, value } of edits.set) fields.set(name, value);
-  for (const { name, value } of edits.add) fields.append(name, value);
+function apply(fields: MutableHeaders, edits: readonly Edit[]): void {
+  for (const { way, name, value } of edits) {
+    switch (way) {
+      case 'remove':
+        fields.remove(name);
+        break;
+      case 'set':
+        fields.set(name, value);
+        break;
+      case 'add':
+        fields.append(name, value);
+        break;
+      case 'setIfPresent':
+        if (fields.has(name)) fields.set(name, value);
+        break;
+      case 'addIfAbsent':
+        if (!fields.has(name)) fields.append(name, value);
+        break;
+    }
+  }
 }
 
-function hasEdits(edits: HeaderEdits | undefined): boolean {
-  return (
-    edits !== undefined &&
-    [edits.remove, edits.set, edits.add].some((list) => list !== undefined && list.length > 0)
-  );
+/** Every edit of a side, in order. */
+function editsOf(config: Merged, side: 'request' | 'response'): readonly Edit[] {
+  const { levels = [], specificLast } = config;
+  const places = [config, ...(specificLast === true ? levels : levels.toReversed())];
+  const edits = places.flatMap((place) => ownEdits(place, side));
+  return edits.length === 0 ? NO_EDITS : edits;
 }
 
-function compile(edits: HeaderEdits | undefined): CompiledEdits {
-  // Without edits, hooks do not even ask for the fields.
-  if (edits === undefined || !hasEdits(edits)) return NO_EDITS;
-  const lower = ({
-    name,
-    value,
-  }: {
-    readonly name: string;
-    readonly value: string;
-  }): { readonly name: string; readonly value: string } => ({ name: name.toLowerCase(), value });
-  return {
-    remove: (edits.remove ?? []).map((name) => name.toLowerCase()),
-    set: (edits.set ?? []).map(lower),
-    add: (edits.add ?? []).map(lower),
-  };
+function ownEdits(config: HeadersFilterConfig, side: 'request' | 'response'): Edit[] {
+  const { remove = [], set = [], add = [] }: HeaderEdits = config[side] ?? {};
+  const steps = (side === 'request' ? config.requestSteps : config.responseSteps) ?? [];
+  return [
+    ...remove.map((name) => edit('remove', name)),
+    ...set.map(({ name, value }) => edit('set', name, value)),
+    ...add.map(({ name, value }) => edit('add', name, value)),
+    ...steps.map(stepEdit),
+  ];
+}
+
+function stepEdit(step: HeaderStep): Edit {
+  if ('remove' in step) return edit('remove', step.remove);
+  const [[way, { name, value }]] = Object.entries(step) as [[Exclude<Way, 'remove'>, HeaderValue]];
+  return edit(way, name, value);
+}
+
+function edit(way: Way, name: string, value = ''): Edit {
+  return { way, name: name.toLowerCase(), value };
 }
 
 /** @throws TulleError `TULLE_CONFIG_INVALID` naming each edit of a field that belongs to the engine */
@@ -121,6 +152,17 @@ function checkNames(config: HeadersFilterConfig): void {
           message: `${JSON.stringify(name)} cannot be edited: ${way}`,
         });
       }
+    }
+  }
+  for (const side of ['requestSteps', 'responseSteps'] as const) {
+    for (const [index, step] of (config[side] ?? []).entries()) {
+      const { name } = stepEdit(step);
+      if (!ENGINE_FIELDS.has(name)) continue;
+      const way = name === 'host' ? "use the route's rewrite.host" : 'message framing is the engine’s';
+      issues.push({
+        path: `/${side}/${index}`,
+        message: `${JSON.stringify(name)} cannot be edited: ${way}`,
+      });
     }
   }
   if (issues.length === 0) return;

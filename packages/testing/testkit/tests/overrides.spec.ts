@@ -305,3 +305,16 @@ describe('an optional filter that the proxy lacks', () => {
     expect(await statuses(test, '/')).toEqual([200]);
   });
 });
+
+it('an override is for every filter that has its name, in a chain where several do', async () => {
+  const test = await proxy([route('/', 'api')]);
+  const config = structuredClone(test.proxy.config);
+  const { handler } = config.listeners[0]?.filterChains[0] ?? {};
+  if (handler?.kind !== 'http' || !('virtualHosts' in handler.routes)) throw new Error('no routes');
+  (handler.filters as object[]).push({ ...handler.filters[0], name: 'limit#2', overriddenBy: 'limit' });
+  const routes = handler.routes.virtualHosts[0]?.routes as Route[] | undefined;
+  routes?.splice(0, 1, { ...route('/', 'api'), filterConfigs: { limit: null } });
+  routes?.unshift({ ...route('/none', 'api'), filterConfigs: { limit: { max: 0 } } });
+  await test.proxy.update(config);
+  expect(await statuses(test, '/none', '/')).toEqual([429, 200]);
+});

@@ -10,6 +10,12 @@ export interface CompressionFilterConfig {
   readonly contentTypes?: readonly string[];
   /** Effort by coding. Default gzip 6, br 4, zstd 3: where more effort begins to cost more than it saves. */
   readonly levels?: { readonly gzip?: number; readonly br?: number; readonly zstd?: number };
+  /** Leave responses alone that have an `etag` (Envoy `disable_on_etag_header`). Default false: a strong one becomes weak. */
+  readonly skipEtag?: boolean;
+  /** Hide from the service which codings the caller takes (Envoy `remove_accept_encoding_header`). Default false. */
+  readonly hideAcceptEncoding?: boolean;
+  /** Whether anything is compressed. Default true. */
+  readonly enabled?: boolean;
   /** Responses compressed at a time, some 1 MiB each; further ones pass as they are. Default 128. */
   readonly maxActive?: number;
 }
@@ -94,6 +100,13 @@ export const compressionFilterSchema: JsonSchema = {
         zstd: level(12, 3, 'zstd.'),
       },
     },
+    skipEtag: { type: 'boolean', default: false, description: 'Leave responses alone that have an etag.' },
+    hideAcceptEncoding: {
+      type: 'boolean',
+      default: false,
+      description: 'Hide from the service which codings the caller takes.',
+    },
+    enabled: { type: 'boolean', default: true, description: 'Whether anything is compressed.' },
     maxActive: {
       type: 'integer',
       minimum: 1,

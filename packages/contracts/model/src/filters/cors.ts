@@ -1,3 +1,5 @@
+import type { StringMatch } from '../route.ts';
+import { stringMatchSchema } from '../schema/string-match.ts';
 import type { JsonSchema } from './json-schema.ts';
 
 /**
@@ -10,6 +12,8 @@ export interface CorsFilterConfig {
    * `*` for every origin. Empty: the filter does nothing.
    */
   readonly allowOrigins: readonly string[];
+  /** Further origins, by what their text must match (Envoy `allow_origin_string_match`). */
+  readonly allowOriginMatches?: readonly StringMatch[];
   /** `*` for every method. Default none beside those that need no permission (GET, HEAD, POST). */
   readonly allowMethods?: readonly string[];
   /** `*` for every header. Default none beside those that need no permission. */
@@ -20,6 +24,15 @@ export interface CorsFilterConfig {
   readonly allowCredentials?: boolean;
   /** How long a browser may remember the answer to a preflight. Default 5 (Gateway API, Fetch). */
   readonly maxAgeSeconds?: number;
+  /** Let pages of listed origins reach a private network (`access-control-request-private-network`). Default false. */
+  readonly allowPrivateNetwork?: boolean;
+  /**
+   * What origins are not listed get is the service's affair: its preflights are passed on, its answers left as they are (Envoy
+   * `forward_not_matching_preflights`). Default false: the filter answers, and no answer names them.
+   */
+  readonly forwardUnlisted?: boolean;
+  /** Share of requests that are looked at, 0–100 (Envoy `filter_enabled`). Default 100. */
+  readonly percent?: number;
 }
 
 /** Id of the CORS filter. */
@@ -51,6 +64,12 @@ export const corsFilterSchema: JsonSchema = {
       },
       description: 'Origins of the pages that may call; empty: the filter does nothing.',
     },
+    allowOriginMatches: {
+      type: 'array',
+      maxItems: 64,
+      items: stringMatchSchema,
+      description: 'Further origins, by what their text must match.',
+    },
     allowMethods: tokens('Methods, * for every one. Default those that need no permission.'),
     allowHeaders: tokens('Request headers, * for every one. Default those that need no permission.'),
     exposeHeaders: tokens('Response headers that scripts may read, * for every one.'),
@@ -62,9 +81,26 @@ export const corsFilterSchema: JsonSchema = {
     maxAgeSeconds: {
       type: 'integer',
       minimum: 0,
-      maximum: 86_400,
+      maximum: 2_147_483_647,
       default: 5,
       description: 'How long a browser may remember the answer to a preflight.',
+    },
+    allowPrivateNetwork: {
+      type: 'boolean',
+      default: false,
+      description: 'Let pages of listed origins reach a private network.',
+    },
+    forwardUnlisted: {
+      type: 'boolean',
+      default: false,
+      description: 'Pass preflights of origins that are not listed on, and leave their answers as they are.',
+    },
+    percent: {
+      type: 'number',
+      minimum: 0,
+      maximum: 100,
+      default: 100,
+      description: 'Share of requests that are looked at.',
     },
   },
 };

@@ -1,11 +1,31 @@
-import type { HeaderEdits } from '../route.ts';
+import type { HeaderEdits, HeaderValue } from '../route.ts';
 import type { JsonSchema } from './json-schema.ts';
 
-/** Configuration of `tulle.http.headers`: edits in the order remove, set, add. */
+/**
+ * Configuration of `tulle.http.headers`: edits in the order remove, set, add, then the steps in theirs. What a route says comes
+ * beside what the chain says (Envoy `header_mutation`): first the chain's edits, then those of the most specific place, then
+ * those of the others.
+ */
 export interface HeadersFilterConfig {
   readonly request?: HeaderEdits;
   readonly response?: HeaderEdits;
+  /** Edits in an order of their own. */
+  readonly requestSteps?: readonly HeaderStep[];
+  readonly responseSteps?: readonly HeaderStep[];
+  /**
+   * For a chain: edits of the most specific place come last, so that they win (Envoy
+   * `most_specific_header_mutations_wins`). Default false.
+   */
+  readonly specificLast?: boolean;
 }
+
+/** One edit. `setIfPresent` replaces lines that are there, `addIfAbsent` adds one where there is none. */
+export type HeaderStep =
+  | { readonly remove: string }
+  | { readonly set: HeaderValue }
+  | { readonly add: HeaderValue }
+  | { readonly setIfPresent: HeaderValue }
+  | { readonly addIfAbsent: HeaderValue };
 
 /** Id of the header filter. */
 export const HEADERS_FILTER = 'tulle.http.headers';
@@ -37,9 +57,37 @@ export const headerEditsSchema: JsonSchema = {
   },
 };
 
+const step = (key: string, schema: JsonSchema): JsonSchema => ({
+  type: 'object',
+  additionalProperties: false,
+  required: [key],
+  properties: { [key]: schema },
+});
+const steps: JsonSchema = {
+  type: 'array',
+  minItems: 1,
+  maxItems: 1_000,
+  items: {
+    anyOf: [
+      step('remove', headerName),
+      ...['set', 'add', 'setIfPresent', 'addIfAbsent'].map((key) => step(key, headerValueSchema)),
+    ],
+  },
+};
+
 /** JSON Schema of {@link HeadersFilterConfig}. */
 export const headersFilterSchema: JsonSchema = {
   type: 'object',
   additionalProperties: false,
-  properties: { request: headerEditsSchema, response: headerEditsSchema },
+  properties: {
+    request: headerEditsSchema,
+    response: headerEditsSchema,
+    requestSteps: { ...steps, description: 'Edits of requests in an order of their own.' },
+    responseSteps: { ...steps, description: 'Edits of responses in an order of their own.' },
+    specificLast: {
+      type: 'boolean',
+      default: false,
+      description: 'Edits of the most specific place come last, so that they win.',
+    },
+  },
 };

@@ -14,6 +14,7 @@ const filters: JsonSchema = listOf(
     config: {},
     mandatory: flag,
     failOpen: flag,
+    overriddenBy: name,
     disabled: flag,
     optional: flag,
   }),

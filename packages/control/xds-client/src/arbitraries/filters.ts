@@ -18,6 +18,8 @@ import {
   GRPC_WEB_FILTER,
   HEADERS_FILTER,
   type HeadersFilterConfig,
+  type HeaderStep,
+  type HeaderValue,
   IP_ALLOW_FILTER,
   JWT_FILTER,
   RATE_LIMIT_FILTER,
@@ -104,9 +106,27 @@ export const globalRateLimitConfig: fc.Arbitrary<GlobalRateLimitFilterConfig> =
     },
   );
 
+const field: fc.Arbitrary<HeaderValue> = object<HeaderValue>({
+  name: label,
+  value: fc.oneof(label, fc.constantFrom('', '100%', '%REQ(a)%')),
+});
+const steps: fc.Arbitrary<readonly HeaderStep[]> = fc.array(
+  fc.oneof(
+    label.map((remove): HeaderStep => ({ remove })),
+    field.map((set): HeaderStep => ({ set })),
+    field.map((add): HeaderStep => ({ add })),
+    field.map((setIfPresent): HeaderStep => ({ setIfPresent })),
+    field.map((addIfAbsent): HeaderStep => ({ addIfAbsent })),
+  ),
+  { minLength: 1, maxLength: 3 },
+);
+
 export const headersConfig: fc.Arbitrary<HeadersFilterConfig> = options<HeadersFilterConfig>({
   request: headerEdits,
   response: headerEdits,
+  requestSteps: steps,
+  responseSteps: steps,
+  specificLast: fc.boolean(),
 });
 
 export const retryConfig: fc.Arbitrary<RetryFilterConfig> = options<RetryFilterConfig>({

@@ -3,7 +3,10 @@ import type { CompressionCoding, CompressionFilterConfig } from '@tulle/model';
 import { BrotliSchema } from '@tulle/xds-proto/envoy/extensions/compression/brotli/compressor/v3/brotli';
 import { GzipSchema } from '@tulle/xds-proto/envoy/extensions/compression/gzip/compressor/v3/gzip';
 import { ZstdSchema } from '@tulle/xds-proto/envoy/extensions/compression/zstd/compressor/v3/zstd';
-import type { Compressor } from '@tulle/xds-proto/envoy/extensions/filters/http/compressor/v3/compressor';
+import type {
+  Compressor,
+  CompressorPerRoute,
+} from '@tulle/xds-proto/envoy/extensions/filters/http/compressor/v3/compressor';
 import type { DecodeContext } from './context.ts';
 import { filled, present } from './values.ts';
 
@@ -13,6 +16,16 @@ export function decodeCompression(
   path: string,
 ): CompressionFilterConfig {
   const { compressorLibrary: library, responseDirectionConfig: response } = compressor;
+  if (
+    compressor.requestDirectionConfig?.commonConfig?.enabled?.defaultValue !== false &&
+    compressor.requestDirectionConfig
+  )
+    context.refuse(
+      `${path}.request_direction_config`,
+      'must not be enabled; this proxy compresses responses alone',
+    );
+  // Without what stands for them, the fields that were before it hold.
+  const enabled = response ? response.commonConfig?.enabled : compressor.runtimeEnabled;
   const here = `${path}.compressor_library.typed_config`;
   const message = context.open(library?.typedConfig, here);
   let coding: CompressionCoding = 'gzip';
@@ -31,10 +44,28 @@ export function decodeCompression(
   const common = response?.commonConfig;
   return present({
     codings: [coding] as const,
-    minBytes: common?.minContentLength ?? 30, // the field's default
-    contentTypes: filled(common?.contentType ?? []) ?? ENVOY_TYPES,
+    minBytes: common?.minContentLength ?? (response ? undefined : compressor.contentLength) ?? 30, // the field's default
+    contentTypes: filled(common?.contentType ?? (response ? [] : compressor.contentType)) ?? ENVOY_TYPES,
     levels: level === undefined ? undefined : { [coding]: level },
+    skipEtag: (response ?? compressor).disableOnEtagHeader ? true : undefined,
+    hideAcceptEncoding: (response ?? compressor).removeAcceptEncodingHeader ? true : undefined,
+    enabled: enabled?.defaultValue === false ? false : undefined,
   });
+}
+
+/** @returns `null` where the filter is off */
+export function decodeCompressionRoute(
+  context: DecodeContext,
+  { override }: CompressorPerRoute,
+  path: string,
+): CompressionFilterConfig | null {
+  if (override.case === 'disabled') {
+    if (!override.value) context.refuse(`${path}.disabled`, 'must be true');
+    return null;
+  }
+  if (override.case === undefined) context.refuse(path, 'says nothing: give disabled or overrides');
+  const hidden = override.value?.responseDirectionConfig?.removeAcceptEncodingHeader;
+  return present({ hideAcceptEncoding: hidden });
 }
 
 const LEVELS: Readonly<Record<CompressionCoding, readonly [number, number]>> = {

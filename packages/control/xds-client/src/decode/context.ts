@@ -22,7 +22,10 @@ import {
   BufferPerRouteSchema,
   BufferSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/buffer/v3/buffer';
-import { CompressorSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/compressor/v3/compressor';
+import {
+  CompressorPerRouteSchema,
+  CompressorSchema,
+} from '@tulle/xds-proto/envoy/extensions/filters/http/compressor/v3/compressor';
 import { CorsPolicySchema, CorsSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/cors/v3/cors';
 import {
   JwtAuthenticationSchema,
@@ -91,6 +94,7 @@ export const decodableTypes: Registry = createRegistry(
   BufferSchema,
   BufferPerRouteSchema,
   CompressorSchema,
+  CompressorPerRouteSchema,
   GzipSchema,
   BrotliSchema,
   ZstdSchema,

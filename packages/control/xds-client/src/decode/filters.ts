@@ -108,8 +108,25 @@ export function decodeHttpFilters(
       });
   }
   if (filters.length === 0) context.refuse(path, 'is empty: it must at least hold the router');
-  checkNames(context, entries, path);
-  return entries;
+  for (const { name } of entries) if (name === '') context.refuse(path, 'holds a filter without name');
+  return toldApart(entries);
+}
+
+/** Envoy lets filters share a name, by which routes override all of them; here each has a name of its own. */
+function toldApart(entries: readonly FilterEntry[]): FilterEntry[] {
+  const taken = new Set(entries.map(({ name }) => name));
+  const seen = new Set<string>();
+  return entries.map((entry) => {
+    const { name } = entry;
+    if (!seen.has(name)) {
+      seen.add(name);
+      return entry;
+    }
+    let nth = 2;
+    while (taken.has(`${name}#${nth}`)) nth += 1;
+    taken.add(`${name}#${nth}`);
+    return { ...entry, name: `${name}#${nth}`, overriddenBy: name };
+  });
 }
 
 /** Two that allow must both allow, which one filter here would not ask. */

@@ -86,6 +86,20 @@ export function decodeHeaderEdits(
   return collectEdits(set, add, toRemove);
 }
 
+/** A field whose value is no format: filters know no operators. @returns `undefined` after an issue */
+export function literalValue(
+  context: DecodeContext,
+  option: HeaderValueOption,
+  path: string,
+): HeaderValue | undefined {
+  const field = fieldOf(context, option, path);
+  if (field === undefined) return undefined;
+  const value = literalOf(field.text);
+  if (value === undefined)
+    context.refuse(`${path}.header.value`, 'has operators (%…%), which are honoured of routes alone');
+  return value === undefined ? undefined : { name: field.name, value };
+}
+
 /** @returns `undefined` when all are empty */
 export function collectEdits(
   set: readonly HeaderValue[],

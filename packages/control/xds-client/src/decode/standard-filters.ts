@@ -20,7 +20,10 @@ import {
   BufferPerRouteSchema,
   BufferSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/buffer/v3/buffer';
-import { CompressorSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/compressor/v3/compressor';
+import {
+  CompressorPerRouteSchema,
+  CompressorSchema,
+} from '@tulle/xds-proto/envoy/extensions/filters/http/compressor/v3/compressor';
 import { CorsPolicySchema, CorsSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/cors/v3/cors';
 import {
   ExtAuthzPerRouteSchema,
@@ -46,7 +49,7 @@ import { decodeAdaptiveConcurrency } from './adaptive-concurrency.ts';
 import { decodeAdmissionControl } from './admission-control.ts';
 import { decodeAuthz } from './authz/rbac.ts';
 import { decodeBuffer, decodeBufferRoute } from './buffer.ts';
-import { decodeCompression } from './compression.ts';
+import { decodeCompression, decodeCompressionRoute } from './compression.ts';
 import type { DecodeContext } from './context.ts';
 import { decodeCors } from './cors.ts';
 import { decodeExtAuthz, decodeExtAuthzRoute } from './ext-authz.ts';
@@ -73,7 +76,10 @@ export function decodeStandard(
   if (isMessage(message, HeaderMutationSchema))
     return {
       filter: HEADERS_FILTER,
-      config: decodeHeaderMutations(context, message.mutations, `${path}.mutations`),
+      config: {
+        ...decodeHeaderMutations(context, message.mutations, `${path}.mutations`),
+        ...(message.mostSpecificHeaderMutationsWins && { specificLast: true }),
+      },
     };
   if (isMessage(message, RBACSchema))
     return { filter: AUTHZ_FILTER, config: decodeAuthz(context, message, path) };
@@ -118,6 +124,8 @@ export function decodeStandardOverride(
   if (isMessage(message, ExtAuthzPerRouteSchema))
     return { config: decodeExtAuthzRoute(context, message, path) };
   if (isMessage(message, LocalRateLimitSchema)) return { config: decodeRateLimit(context, message, path) };
+  if (isMessage(message, CompressorPerRouteSchema))
+    return { config: decodeCompressionRoute(context, message, path) };
   if (isMessage(message, RateLimitPerRouteSchema))
     return { config: decodeGlobalRateLimitRoute(context, message, path) };
   if (isMessage(message, BufferPerRouteSchema)) return { config: decodeBufferRoute(context, message, path) };

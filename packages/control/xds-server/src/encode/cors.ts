@@ -30,8 +30,9 @@ export function encodeCors(config: unknown): CorsPolicy | undefined {
     exposeHeaders: list(config.exposeHeaders),
     maxAge: String(config.maxAgeSeconds ?? 5),
     ...(config.allowCredentials !== undefined && { allowCredentials: config.allowCredentials }),
-    // Tulle answers every preflight itself.
-    forwardNotMatchingPreflights: false,
+    ...(config.allowPrivateNetwork === true && { allowPrivateNetworkAccess: true }),
+    // Of origins that are listed Tulle answers every preflight itself.
+    forwardNotMatchingPreflights: config.forwardUnlisted === true,
   });
 }
 
@@ -64,6 +65,8 @@ function isCors(config: unknown): config is CorsFilterConfig {
       'exposeHeaders',
       'allowCredentials',
       'maxAgeSeconds',
+      'allowPrivateNetwork',
+      'forwardUnlisted',
     ])
   )
     return false;
@@ -75,7 +78,10 @@ function isCors(config: unknown): config is CorsFilterConfig {
     (allowCredentials === undefined || typeof allowCredentials === 'boolean') &&
     // With credentials Tulle names what a star stands for; to Envoy it is a star, which browsers take for a name.
     !(allowCredentials === true && lists.some((list) => Array.isArray(list) && list.includes('*'))) &&
-    (maxAgeSeconds === undefined || isInteger(maxAgeSeconds, 0, 86_400))
+    (maxAgeSeconds === undefined || isInteger(maxAgeSeconds, 0, 2_147_483_647)) &&
+    [config['allowPrivateNetwork'], config['forwardUnlisted']].every(
+      (flag) => flag === undefined || typeof flag === 'boolean',
+    )
   );
 }
 

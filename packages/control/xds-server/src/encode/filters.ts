@@ -52,6 +52,7 @@ export function encodeHttpFilters(
     ...entries.flatMap((entry) =>
       (encodeAuthzFilters(entry, entries, release) ?? [encodeHttpFilter(entry, release)]).map((filter) => ({
         ...filter,
+        ...(entry.overriddenBy !== undefined && { name: entry.overriddenBy }),
         disabled: entry.disabled === true,
       })),
     ),

@@ -15,6 +15,20 @@ export function encodeAdd(field: HeaderValue): HeaderValueOption {
   return option(field, AppendAction.APPEND_IF_EXISTS_OR_ADD);
 }
 
+type Way = 'set' | 'setIfPresent' | 'add' | 'addIfAbsent';
+
+const WAYS: Readonly<Record<Way, AppendAction>> = {
+  set: AppendAction.OVERWRITE_IF_EXISTS_OR_ADD,
+  setIfPresent: AppendAction.OVERWRITE_IF_EXISTS,
+  add: AppendAction.APPEND_IF_EXISTS_OR_ADD,
+  addIfAbsent: AppendAction.ADD_IF_ABSENT,
+};
+
+/** Of filters: in Envoy every value is a format, here none is. */
+export function encodeField({ name, value }: HeaderValue, way: Way): HeaderValueOption {
+  return option({ name, value: value.replaceAll('%', '%%') }, WAYS[way]);
+}
+
 /** Of local replies. */
 export function encodeToAdd(edits: HeaderEdits | undefined): HeaderValueOption[] {
   return [...(edits?.set ?? []).map(encodeSet), ...(edits?.add ?? []).map(encodeAdd)];

@@ -1,33 +1,64 @@
 import { create } from '@bufbuild/protobuf';
-import type { HeaderEdits, HeadersFilterConfig, HeaderValue } from '@tulle/model';
+import type { HeaderEdits, HeadersFilterConfig, HeaderStep, HeaderValue } from '@tulle/model';
 import type { HeaderMutationSchema as MutationSchema } from '@tulle/xds-proto/envoy/config/common/mutation_rules/v3/mutation_rules';
 import {
   type Mutations,
   MutationsSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/header_mutation/v3/header_mutation';
-import { encodeAdd, encodeSet } from './header-edits.ts';
+import { encodeField } from './header-edits.ts';
 import { hasOnly, isFilledList, isObject, isText } from './shape.ts';
 import type { Fields } from './values.ts';
 
-/** @returns `undefined` where Envoy's type would not say exactly the same */
-export function encodeHeaderMutations(config: unknown): Mutations | undefined {
-  if (!isHeadersConfig(config)) return undefined;
+/** Whether the most specific place wins. */
+export function hasSpecificLast(config: unknown): boolean {
+  return isObject(config) && config['specificLast'] === true;
+}
+
+/** @param places whether it may say in which order those of several places come @returns `undefined` where Envoy's type would not say exactly the same */
+export function encodeHeaderMutations(config: unknown, places: boolean): Mutations | undefined {
+  if (!isHeadersConfig(config) || (!places && config.specificLast !== undefined)) return undefined;
   return create(MutationsSchema, {
-    requestMutations: mutations(config.request),
-    responseMutations: mutations(config.response),
+    requestMutations: mutations(config.request, config.requestSteps),
+    responseMutations: mutations(config.response, config.responseSteps),
   });
 }
 
-function mutations(edits: HeaderEdits | undefined): Fields<typeof MutationSchema>[] {
-  return [
-    ...(edits?.remove ?? []).map((name) => ({ action: { case: 'remove', value: name } }) as const),
-    ...(edits?.set ?? []).map((field) => ({ action: { case: 'append', value: encodeSet(field) } }) as const),
-    ...(edits?.add ?? []).map((field) => ({ action: { case: 'append', value: encodeAdd(field) } }) as const),
+function mutations(
+  edits: HeaderEdits | undefined,
+  steps: readonly HeaderStep[] | undefined,
+): Fields<typeof MutationSchema>[] {
+  const all: HeaderStep[] = [
+    ...(edits?.remove ?? []).map((remove) => ({ remove })),
+    ...(edits?.set ?? []).map((set) => ({ set })),
+    ...(edits?.add ?? []).map((add) => ({ add })),
+    ...(steps ?? []),
   ];
+  return all.map((step) => {
+    if ('remove' in step) return { action: { case: 'remove', value: step.remove } } as const;
+    const [[way, field]] = Object.entries(step) as [[keyof typeof WAYS, HeaderValue]];
+    return { action: { case: 'append', value: encodeField(field, way) } } as const;
+  });
 }
 
+const WAYS = { set: true, add: true, setIfPresent: true, addIfAbsent: true } as const;
+
 function isHeadersConfig(config: unknown): config is HeadersFilterConfig {
-  return isObject(config) && hasOnly(config, ['request', 'response']) && Object.values(config).every(isEdits);
+  if (!isObject(config)) return false;
+  const { request, response, requestSteps, responseSteps, specificLast, ...more } = config;
+  return (
+    Object.keys(more).length === 0 &&
+    [undefined, true, false].includes(specificLast as boolean | undefined) &&
+    (request === undefined || isEdits(request)) &&
+    (response === undefined || isEdits(response)) &&
+    [requestSteps, responseSteps].every((steps) => steps === undefined || isFilledList(steps, isStep))
+  );
+}
+
+function isStep(step: unknown): step is HeaderStep {
+  if (!isObject(step)) return false;
+  const [[way, value] = ['', undefined], ...more] = Object.entries(step);
+  if (more.length > 0) return false;
+  return way === 'remove' ? isText(value) && value !== '' : Object.hasOwn(WAYS, way) && isField(value);
 }
 
 function isEdits(edits: unknown): edits is HeaderEdits {

@@ -47,7 +47,7 @@ import { encodeExtAuthz, encodeExtAuthzRoute } from './ext-authz.ts';
 import { encodeFault } from './fault.ts';
 import type { ClientRelease } from './form.ts';
 import { encodeGlobalRateLimit, encodeGlobalRateLimitRoute } from './global-rate-limit.ts';
-import { encodeHeaderMutations } from './header-filter.ts';
+import { encodeHeaderMutations, hasSpecificLast } from './header-filter.ts';
 import { encodeJwt } from './jwt.ts';
 import { encodeRateLimit } from './rate-limit.ts';
 import { hasOnly, isObject } from './shape.ts';
@@ -72,11 +72,18 @@ const STANDARD: Readonly<Record<string, StandardFilter>> = {
   },
   [HEADERS_FILTER]: {
     chain(config) {
-      const mutations = encodeHeaderMutations(config);
-      return mutations && anyPack(HeaderMutationSchema, create(HeaderMutationSchema, { mutations }));
+      const mutations = encodeHeaderMutations(config, true);
+      const mostSpecificHeaderMutationsWins = hasSpecificLast(config);
+      return (
+        mutations &&
+        anyPack(
+          HeaderMutationSchema,
+          create(HeaderMutationSchema, { mutations, mostSpecificHeaderMutationsWins }),
+        )
+      );
     },
     route(config) {
-      const mutations = encodeHeaderMutations(config);
+      const mutations = encodeHeaderMutations(config, false);
       return (
         mutations &&
         anyPack(HeaderMutationPerRouteSchema, create(HeaderMutationPerRouteSchema, { mutations }))

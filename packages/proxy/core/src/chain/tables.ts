@@ -29,6 +29,8 @@ export interface FilterInstance {
   readonly baseConfig: unknown;
   readonly mandatory: boolean;
   readonly failOpen: boolean;
+  /** Name by which routes override it. */
+  readonly overriddenBy: string;
   /** Off where no route puts it in force. */
   readonly disabled: boolean;
   readonly beforeRoute: boolean;

@@ -187,6 +187,7 @@ function inSlot(
     baseConfig: config,
     mandatory: entry.mandatory ?? false,
     failOpen: entry.failOpen ?? false,
+    overriddenBy: entry.overriddenBy ?? entry.name,
     disabled: entry.disabled ?? false,
     beforeRoute: definition.stage === 'before-route',
     attemptScope: definition.scope === 'attempt',

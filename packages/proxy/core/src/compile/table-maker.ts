@@ -88,7 +88,7 @@ export class TableMaker {
     this.#checked.add(place);
     for (const name of Object.keys(configs)) {
       const at = `${path}/filterConfigs/${name}`;
-      const filter = filters.find((one) => one.name === name);
+      const filter = filters.find((one) => one.overriddenBy === name);
       if (filter === undefined) {
         if (this.#set.absent.has(name)) continue;
         this.#issues.add(
@@ -113,11 +113,11 @@ export class TableMaker {
   #merge(layers: readonly GivenLayer[]): InForce[] {
     const inForce: InForce[] = [];
     for (const filter of this.#set.filters) {
-      const own = layers.filter(({ configs }) => Object.hasOwn(configs, filter.name));
-      const last = own.at(-1)?.configs[filter.name];
+      const own = layers.filter(({ configs }) => Object.hasOwn(configs, filter.overriddenBy));
+      const last = own.at(-1)?.configs[filter.overriddenBy];
       if (last === null && !filter.mandatory) continue;
       if (filter.disabled && last === undefined) continue;
-      const given = own.filter(({ configs }) => configs[filter.name] !== true);
+      const given = own.filter(({ configs }) => configs[filter.overriddenBy] !== true);
       inForce.push({ filter, config: this.#configOf(filter, given) });
     }
     return inForce;
@@ -131,7 +131,7 @@ export class TableMaker {
     const key = [filter.name, ...layers.map(({ place }) => place)].join('\n');
     const made = this.overrides.get(key);
     if (made !== undefined) return made.config;
-    const text = canonical(layers.map(({ configs }) => configs[filter.name]));
+    const text = canonical(layers.map(({ configs }) => configs[filter.overriddenBy]));
     const kept = this.#set.overrides.get(key);
     const config =
       kept?.text === text
@@ -143,9 +143,9 @@ export class TableMaker {
 
   #override(filter: FilterInstance, base: unknown, { configs, path }: GivenLayer): unknown {
     const { routeConfig, mergeRoute } = filter.definition;
-    const value = configs[filter.name];
+    const value = configs[filter.overriddenBy];
     if (value === null || routeConfig === undefined) return base;
-    const at = `${path}/filterConfigs/${filter.name}`;
+    const at = `${path}/filterConfigs/${filter.overriddenBy}`;
     const override = parseConfig(routeConfig, value, at, this.#issues);
     if (override === undefined) return base;
     const merged = this.#issues.guard(at, () =>
