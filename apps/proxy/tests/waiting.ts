@@ -17,7 +17,6 @@ export const WAITING: Readonly<Record<string, string>> = {
   'health-check':
     'static_resources.listeners[0].filter_chains[0].filters[0].typed_config.http_filters[0].typed_config',
   'original-dst': 'static_resources.listeners[0].listener_filters[0].typed_config',
-  'proxy-protocol': 'static_resources.listeners[0].listener_filters[0].typed_config',
   'strict-dns':
     'static_resources.listeners[0].filter_chains[0].filters[0].typed_config.route_config.virtual_hosts[0].routes[0].route.auto_host_rewrite',
 };

@@ -81,6 +81,7 @@ export type {
   Forwarding,
   HttpHandler,
   Listener,
+  ProxyProtocol,
   RequestIds,
   TcpHandler,
 } from './listener.ts';

@@ -12,8 +12,19 @@ export interface Listener {
   readonly address: Address;
   /** Which way traffic flows, seen from the workload. Default `unspecified`. */
   readonly direction?: 'inbound' | 'outbound' | 'unspecified';
-  /** The first whose match holds is used; a chain without match takes what is left. No chain: the connection is closed. */
+  /** Of those whose match holds one is used; a chain without match takes what is left. No chain: the connection is closed. */
   readonly filterChains: readonly FilterChain[];
+  /**
+   * Which of several chains that match: the `first` (default), or the most `specific` as Envoy finds it, condition by
+   * condition in the order in which {@link ChainMatch} has them, without a way back.
+   */
+  readonly chainOrder?: 'first' | 'specific';
+  /** Connections begin with a header of the PROXY protocol, which says who called whom. Default: they do not. */
+  readonly proxyProtocol?: ProxyProtocol;
+  /** How long is waited for the first bytes where a chain is chosen by them; 0: for ever. Default: as for TLS handshakes. */
+  readonly firstBytesTimeoutMs?: number;
+  /** Whether a chain is chosen without them then, instead of closing the connection. Default false. */
+  readonly continueWithoutFirstBytes?: boolean;
   /** Connection filters, run before a chain is chosen. */
   readonly connectionFilters?: readonly FilterEntry[];
   /** Connections at a time; further ones are closed at once and counted. Default 65,536. */
@@ -28,16 +39,37 @@ export interface FilterChain {
   readonly match?: ChainMatch;
   /** Absent: plain text. */
   readonly tls?: DownstreamTls;
+  /** How long a TLS handshake may take (Envoy `transport_socket_connect_timeout`). Default: as the engine's limits say. */
+  readonly handshakeTimeoutMs?: number;
   readonly handler: HttpHandler | TcpHandler;
 }
 
-/** All given conditions must hold. */
+/** HAProxy's PROXY protocol (Envoy `envoy.filters.listener.proxy_protocol`). Whoever can connect can claim whatever it says. */
+export interface ProxyProtocol {
+  /** Whether connections without the header are served too. Default false: they are closed. */
+  readonly optional?: boolean;
+  /** Versions of it that are read. Default both. */
+  readonly versions?: readonly (1 | 2)[];
+}
+
+/** All given conditions must hold. In the order in which they make a chain more specific than another. */
 export interface ChainMatch {
+  /** Port that was asked for. */
+  readonly destinationPort?: number;
+  /** Networks of the address that was asked for, CIDR. */
+  readonly destinationCidrs?: readonly string[];
   /** TLS server names, exact or `*.suffix`. */
   readonly serverNames?: readonly string[];
   readonly transport?: 'tls' | 'plain';
+  /** Offered by ALPN; in plain text `http/1.0`, `http/1.1` or `h2c` by the first bytes. */
+  readonly applicationProtocols?: readonly string[];
+  /** Networks of who connected, whatever the PROXY protocol says. */
+  readonly directSourceCidrs?: readonly string[];
+  /** `local`: from this machine, by a loopback address or the one that was asked for. */
+  readonly sourceType?: 'local' | 'external';
   /** Peer networks, CIDR. */
   readonly sourceCidrs?: readonly string[];
+  readonly sourcePorts?: readonly number[];
 }
 
 /** HTTP: one connection carries streams (Envoy HttpConnectionManager). */
@@ -193,6 +225,12 @@ export interface TcpHandler {
   readonly filters?: readonly FilterEntry[];
   /** No byte either way. Default 3,600,000 (Envoy `TcpProxy.idle_timeout`). */
   readonly idleTimeoutMs?: number;
+  /** What connections have in common that go to the same endpoint, where balancing goes by hashes. Default nothing. */
+  readonly hash?: 'source-ip';
+  /** Endpoints that are tried at most. Default: as the engine's limits say. */
+  readonly maxConnectAttempts?: number;
+  /** How long a connection may live; 0: for ever. Default 0 (Envoy `max_downstream_connection_duration`). */
+  readonly maxDurationMs?: number;
   /** Where lines about its connections go. Default none. */
   readonly accessLogs?: readonly AccessLog[];
 }

@@ -563,7 +563,22 @@ function chain(value: FilterChain, listenerName: string): FilterChain {
     tls: value.tls && tls(value.tls),
     match:
       match &&
-      without({ ...match, sourceCidrs: match.sourceCidrs?.map(cidr) }, { serverNames: [], sourceCidrs: [] }),
+      without(
+        {
+          ...match,
+          destinationCidrs: match.destinationCidrs?.map(cidr),
+          directSourceCidrs: match.directSourceCidrs?.map(cidr),
+          sourceCidrs: match.sourceCidrs?.map(cidr),
+        },
+        {
+          serverNames: [],
+          sourceCidrs: [],
+          destinationCidrs: [],
+          directSourceCidrs: [],
+          applicationProtocols: [],
+          sourcePorts: [],
+        },
+      ),
     handler:
       handler.kind === 'http'
         ? http(handler, listenerName)
@@ -584,8 +599,17 @@ export function canonicalListener(listener: Listener): Listener {
       ...listener,
       filterChains: listener.filterChains.map((one) => chain(one, listener.name)),
       connectionFilters: listener.connectionFilters?.map(entry),
+      // Of one chain there is no order.
+      chainOrder: listener.filterChains.length > 1 ? listener.chainOrder : undefined,
+      proxyProtocol:
+        listener.proxyProtocol && without(listener.proxyProtocol, { optional: false, versions: [1, 2] }),
     } as Listener,
-    { direction: 'unspecified', connectionFilters: [] },
+    {
+      direction: 'unspecified',
+      connectionFilters: [],
+      chainOrder: 'first',
+      continueWithoutFirstBytes: false,
+    },
   );
 }
 

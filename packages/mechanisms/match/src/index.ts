@@ -27,7 +27,7 @@ export type { TemplatePart, UriTemplate } from './uri-template.ts';
 export { hostOf, normalizeHost, portOf } from './host.ts';
 export { compileCidrs, maskAddress } from './cidr.ts';
 export { isIpAddress } from './ip.ts';
-export { isPrivateAddress } from './private-address.ts';
+export { isLoopback, isPrivateAddress } from './private-address.ts';
 export type { CidrSet } from './cidr.ts';
 export {
   compileHeaderMatch,

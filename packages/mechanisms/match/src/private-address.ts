@@ -21,3 +21,10 @@ const PRIVATE = compileCidrs(
 export function isPrivateAddress(address: string): boolean {
   return address === '' || PRIVATE.has(address);
 }
+
+const LOOPBACK = compileCidrs(['127.0.0.0/8', '::1/128'], new CompileContext(), '');
+
+/** Whether an address is of this machine alone; of a Unix socket (`''`) it is not asked here. */
+export function isLoopback(address: string): boolean {
+  return LOOPBACK.has(address);
+}

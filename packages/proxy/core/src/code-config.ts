@@ -119,6 +119,9 @@ export function tcpListener(options: TcpListenerOptions): CodeListener {
     idleTimeoutMs,
     statPrefix,
     accessLogs,
+    hash,
+    maxConnectAttempts,
+    maxDurationMs,
   } = options;
   return {
     name,
@@ -137,6 +140,9 @@ export function tcpListener(options: TcpListenerOptions): CodeListener {
           ...(idleTimeoutMs === undefined ? {} : { idleTimeoutMs }),
           ...(statPrefix === undefined ? {} : { statPrefix }),
           ...(accessLogs === undefined ? {} : { accessLogs }),
+          ...(hash === undefined ? {} : { hash }),
+          ...(maxConnectAttempts === undefined ? {} : { maxConnectAttempts }),
+          ...(maxDurationMs === undefined ? {} : { maxDurationMs }),
         },
       },
     ],

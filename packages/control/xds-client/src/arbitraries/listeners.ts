@@ -7,6 +7,7 @@ import type {
   FilterChain,
   HttpHandler,
   Listener,
+  ProxyProtocol,
   LocalReplies,
   LocalReplyFormat,
   LocalReplyMapper,
@@ -163,7 +164,15 @@ const tcpHandler: fc.Arbitrary<TcpHandler> = object<TcpHandler>(
       { maxLength: 3 },
     ),
   },
-  { statPrefix: label, filters: connectionFilters, idleTimeoutMs: milliseconds, accessLogs },
+  {
+    hash: fc.constant('source-ip' as const),
+    maxConnectAttempts: fc.integer({ min: 1, max: 100 }),
+    maxDurationMs: milliseconds,
+    statPrefix: label,
+    filters: connectionFilters,
+    idleTimeoutMs: milliseconds,
+    accessLogs,
+  },
 );
 
 const match: fc.Arbitrary<ChainMatch> = options<ChainMatch>({
@@ -176,11 +185,17 @@ const match: fc.Arbitrary<ChainMatch> = options<ChainMatch>({
   ),
   transport: fc.constantFrom('tls', 'plain'),
   sourceCidrs: fc.array(cidr, { maxLength: 2 }),
+  destinationPort: fc.integer({ min: 0, max: 65_535 }),
+  destinationCidrs: fc.array(cidr, { maxLength: 2 }),
+  applicationProtocols: fc.uniqueArray(fc.constantFrom('h2', 'http/1.1', 'istio'), { maxLength: 2 }),
+  directSourceCidrs: fc.array(cidr, { maxLength: 2 }),
+  sourceType: fc.constantFrom('local', 'external'),
+  sourcePorts: fc.uniqueArray(fc.integer({ min: 0, max: 65_535 }), { maxLength: 2 }),
 });
 
 const chain: fc.Arbitrary<FilterChain> = object<FilterChain>(
   { name: label, handler: fc.oneof(httpHandler, tcpHandler) },
-  { match, tls: downstreamTls },
+  { match, tls: downstreamTls, handshakeTimeoutMs: fc.integer({ min: 1, max: 60_000 }) },
 );
 
 /** The same text for matches that mean the same: an empty list says nothing. */
@@ -202,6 +217,13 @@ export function listener(name: fc.Arbitrary<string> = label): fc.Arbitrary<Liste
     },
     {
       direction: fc.constantFrom('inbound', 'outbound', 'unspecified'),
+      chainOrder: fc.constantFrom('first', 'specific'),
+      proxyProtocol: options<ProxyProtocol>({
+        optional: fc.boolean(),
+        versions: fc.constantFrom([1] as const, [2] as const, [1, 2] as const),
+      }),
+      firstBytesTimeoutMs: milliseconds,
+      continueWithoutFirstBytes: fc.boolean(),
       connectionFilters,
       maxConnections: uint32,
       bufferLimitBytes: uint32,

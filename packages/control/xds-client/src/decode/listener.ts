@@ -4,6 +4,7 @@ import type {
   FilterChain as ModelChain,
   FilterEntry,
   Listener as ModelListener,
+  ProxyProtocol,
   TcpHandler,
 } from '@tulle/model';
 import { TrafficDirection } from '@tulle/xds-proto/envoy/config/core/v3/base';
@@ -11,8 +12,15 @@ import type { Listener } from '@tulle/xds-proto/envoy/config/listener/v3/listene
 import {
   type FilterChain,
   type FilterChainMatch,
+  FilterChainMatch_ConnectionSourceType as SourceType,
   FilterChainMatchSchema,
 } from '@tulle/xds-proto/envoy/config/listener/v3/listener_components';
+import { HttpInspectorSchema } from '@tulle/xds-proto/envoy/extensions/filters/listener/http_inspector/v3/http_inspector';
+import { ProxyProtocolConfig_Version as ProxyVersion } from '@tulle/xds-proto/envoy/config/core/v3/proxy_protocol';
+import {
+  type ProxyProtocol as EnvoyProxyProtocol,
+  ProxyProtocolSchema,
+} from '@tulle/xds-proto/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol';
 import { TlsInspectorSchema } from '@tulle/xds-proto/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector';
 import { HttpConnectionManagerSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import {
@@ -47,12 +55,20 @@ export function decodeListener(context: DecodeContext, listener: Listener): Mode
     if (last?.match) context.refuse('default_filter_chain.filter_chain_match', 'must not be set');
     chains.push(last);
   }
+  checkSockets(context, listener);
+  const filters = decodeListenerFilters(context, listener, flags);
+  const first = extras.text('chainOrder') === 'first';
   const decoded: ModelListener = present({
     name: listener.name,
     address: decodeAddress(context, listener.address, 'address'),
     direction: decodeDirection(listener.trafficDirection),
     filterChains: chains.filter((chain) => chain !== undefined),
-    connectionFilters: filled(decodeListenerFilters(context, listener, flags)),
+    // Envoy takes the most specific of several; a default one is what no other takes in any order.
+    chainOrder: !first && listener.filterChains.length > 1 ? ('specific' as const) : undefined,
+    proxyProtocol: filters.proxyProtocol,
+    firstBytesTimeoutMs: milliseconds(listener.listenerFiltersTimeout),
+    continueWithoutFirstBytes: listener.continueOnListenerFiltersTimeout ? true : undefined,
+    connectionFilters: filled(filters.entries),
     maxConnections: extras.number('maxConnections'),
     bufferLimitBytes: listener.perConnectionBufferLimitBytes,
   });
@@ -82,22 +98,59 @@ function decodeDirection(direction: TrafficDirection): ModelListener['direction'
   return direction === TrafficDirection.OUTBOUND ? 'outbound' : undefined;
 }
 
-/** The TLS inspector says nothing here: this proxy looks whenever a chain's match asks for it. */
+/** What is asked of sockets that this proxy does not do. */
+function checkSockets(context: DecodeContext, listener: Listener): void {
+  const { transparent, freebind, bindToPort } = listener;
+  if (transparent === true)
+    context.refuse('transparent', 'must be false: this proxy speaks to endpoints by an address of its own');
+  if (freebind === true)
+    context.refuse('freebind', 'must be false: an address is bound that this machine has');
+  if (bindToPort === false)
+    context.refuse('bind_to_port', 'must be true: no other listener hands its connections over here');
+}
+
+/** The inspectors of TLS and HTTP say nothing here: this proxy looks whenever a chain's match asks for it. */
 function decodeListenerFilters(
   context: DecodeContext,
   { listenerFilters }: Listener,
   flags: FlagReader,
-): FilterEntry[] {
+): { readonly entries: readonly FilterEntry[]; readonly proxyProtocol: ProxyProtocol | undefined } {
   const entries: FilterEntry[] = [];
+  let proxyProtocol: ProxyProtocol | undefined;
   for (const [index, filter] of listenerFilters.entries()) {
     const path = `listener_filters[${index}]`;
     const message = openFilter(context, filter, path);
-    if (!message || isMessage(message, TlsInspectorSchema)) continue;
+    if (!message || isMessage(message, TlsInspectorSchema) || isMessage(message, HttpInspectorSchema))
+      continue;
+    if (isMessage(message, ProxyProtocolSchema)) {
+      if (proxyProtocol) context.refuse(path, 'reads the header of the PROXY protocol again');
+      proxyProtocol = decodeProxyProtocol(context, message, `${path}.typed_config`);
+      continue;
+    }
     const known = customFilter(context, message, `${path}.typed_config`);
     if (known) entries.push({ name: filter.name, ...known, ...flags.of(filter.name) });
   }
   checkNames(context, entries, 'listener_filters');
-  return entries;
+  return { entries, proxyProtocol };
+}
+
+const VERSIONS: ReadonlyMap<1 | 2, ProxyVersion> = new Map([
+  [1, ProxyVersion.V1],
+  [2, ProxyVersion.V2],
+] as const);
+
+function decodeProxyProtocol(
+  context: DecodeContext,
+  message: EnvoyProxyProtocol,
+  path: string,
+): ProxyProtocol {
+  const { disallowedVersions } = message;
+  const versions = [...VERSIONS].filter(([, version]) => !disallowedVersions.includes(version));
+  if (versions.length === 0) context.refuse(`${path}.disallowed_versions`, 'leaves no version to read');
+  return present({
+    optional: message.allowRequestsWithoutProxyProtocol ? true : undefined,
+    versions: versions.length === VERSIONS.size ? undefined : versions.map(([version]) => version),
+  });
 }
 
 function decodeChain(
@@ -145,6 +198,7 @@ function decodeChain(
     name: chain.name,
     match: chain.filterChainMatch && decodeChainMatch(context, chain.filterChainMatch, path),
     tls,
+    handshakeTimeoutMs: milliseconds(chain.transportSocketConnectTimeout) || undefined,
     handler,
   });
 }
@@ -158,11 +212,22 @@ function decodeChainMatch(context: DecodeContext, match: FilterChainMatch, path:
     );
   }
   return present({
+    destinationPort: match.destinationPort,
+    destinationCidrs: filled(match.prefixRanges.map(decodeCidr)),
     serverNames: filled(match.serverNames),
     transport: protocol === '' ? undefined : protocol === 'tls' ? ('tls' as const) : ('plain' as const),
+    applicationProtocols: filled(match.applicationProtocols),
+    directSourceCidrs: filled(match.directSourcePrefixRanges.map(decodeCidr)),
+    sourceType: SOURCES.get(match.sourceType),
     sourceCidrs: filled(match.sourcePrefixRanges.map(decodeCidr)),
+    sourcePorts: filled(match.sourcePorts),
   });
 }
+
+const SOURCES: ReadonlyMap<SourceType, NonNullable<ChainMatch['sourceType']>> = new Map([
+  [SourceType.SAME_IP_OR_LOOPBACK, 'local'],
+  [SourceType.EXTERNAL, 'external'],
+] as const);
 
 function decodeTcpHandler(
   context: DecodeContext,
@@ -184,7 +249,17 @@ function decodeTcpHandler(
     statPrefix: proxy.statPrefix === listenerName || proxy.statPrefix === '' ? undefined : proxy.statPrefix,
     clusters,
     filters: filled(filters),
+    hash: decodeHash(context, proxy, path),
+    maxConnectAttempts: proxy.maxConnectAttempts,
+    maxDurationMs: milliseconds(proxy.maxDownstreamConnectionDuration),
     idleTimeoutMs: milliseconds(proxy.idleTimeout),
     accessLogs: decodeAccessLogs(context, proxy.accessLog, `${path}.access_log`),
   });
+}
+
+function decodeHash(context: DecodeContext, { hashPolicy }: TcpProxy, path: string): TcpHandler['hash'] {
+  for (const [index, { policySpecifier }] of hashPolicy.entries())
+    if (policySpecifier.case !== 'sourceIp')
+      context.refuse(`${path}.hash_policy[${index}]`, 'must be a source_ip');
+  return hashPolicy.length === 0 ? undefined : 'source-ip';
 }

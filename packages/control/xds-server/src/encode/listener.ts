@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import { anyPack } from '@bufbuild/protobuf/wkt';
+import { type Any, anyPack } from '@bufbuild/protobuf/wkt';
 import type {
   ChainMatch,
   DownstreamTls,
@@ -13,12 +13,16 @@ import { type Listener, ListenerSchema } from '@tulle/xds-proto/envoy/config/lis
 import {
   type Filter,
   type FilterChain,
+  FilterChainMatch_ConnectionSourceType as SourceType,
   type FilterChainMatchSchema,
   FilterChainSchema,
   FilterSchema,
   type ListenerFilter,
   ListenerFilterSchema,
 } from '@tulle/xds-proto/envoy/config/listener/v3/listener_components';
+import { ProxyProtocolConfig_Version as ProxyVersion } from '@tulle/xds-proto/envoy/config/core/v3/proxy_protocol';
+import { HttpInspectorSchema } from '@tulle/xds-proto/envoy/extensions/filters/listener/http_inspector/v3/http_inspector';
+import { ProxyProtocolSchema } from '@tulle/xds-proto/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol';
 import { TlsInspectorSchema } from '@tulle/xds-proto/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector';
 import { HttpConnectionManagerSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import { TcpProxySchema } from '@tulle/xds-proto/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy';
@@ -40,6 +44,11 @@ const DIRECTIONS = {
 export function encodeListener(listener: ModelListener, form: EncodeForm): Listener {
   const extra = tulleMetadata({
     maxConnections: listener.maxConnections,
+    // Envoy takes the most specific of several.
+    chainOrder:
+      form.release === 'this' && listener.filterChains.length > 1 && listener.chainOrder !== 'specific'
+        ? 'first'
+        : undefined,
     connectionFilters: filterFlags(listener.connectionFilters ?? []),
   });
   return create(ListenerSchema, {
@@ -47,6 +56,7 @@ export function encodeListener(listener: ModelListener, form: EncodeForm): Liste
     address: encodeAddress(listener.address),
     trafficDirection: DIRECTIONS[listener.direction ?? 'unspecified'],
     listenerFilters: [
+      ...proxyProtocol(listener),
       ...inspectors(listener),
       ...(listener.connectionFilters ?? []).map(encodeListenerFilter),
     ],
@@ -54,20 +64,57 @@ export function encodeListener(listener: ModelListener, form: EncodeForm): Liste
     ...(listener.bufferLimitBytes !== undefined && {
       perConnectionBufferLimitBytes: listener.bufferLimitBytes,
     }),
+    ...(listener.firstBytesTimeoutMs !== undefined && {
+      listenerFiltersTimeout: duration(listener.firstBytesTimeoutMs),
+    }),
+    continueOnListenerFiltersTimeout: listener.continueWithoutFirstBytes ?? false,
     ...(extra && { metadata: extra }),
   });
 }
 
-/** Envoy looks at the first bytes only when told to; Tulle does whenever a chain's match asks for it. */
-function inspectors({ filterChains }: ModelListener): ListenerFilter[] {
-  if (!filterChains.some(({ match }) => match?.serverNames !== undefined || match?.transport !== undefined))
-    return [];
-  const typedConfig = anyPack(TlsInspectorSchema, create(TlsInspectorSchema));
+function proxyProtocol({ proxyProtocol: rules }: ModelListener): ListenerFilter[] {
+  if (rules === undefined) return [];
+  const { optional = false, versions = [1, 2] } = rules;
+  const message = create(ProxyProtocolSchema, {
+    allowRequestsWithoutProxyProtocol: optional,
+    disallowedVersions: [
+      ...(versions.includes(1) ? [] : [ProxyVersion.V1]),
+      ...(versions.includes(2) ? [] : [ProxyVersion.V2]),
+    ],
+  });
   return [
     create(ListenerFilterSchema, {
-      name: 'envoy.filters.listener.tls_inspector',
-      configType: { case: 'typedConfig', value: typedConfig },
+      name: 'envoy.filters.listener.proxy_protocol',
+      configType: { case: 'typedConfig', value: anyPack(ProxyProtocolSchema, message) },
     }),
+  ];
+}
+
+/** Envoy looks at the first bytes only when told to; Tulle does whenever a chain's match asks for it. */
+function inspectors({ filterChains }: ModelListener): ListenerFilter[] {
+  const inspector = (name: string, value: Any): ListenerFilter =>
+    create(ListenerFilterSchema, { name, configType: { case: 'typedConfig', value } });
+  const matches = filterChains.map(({ match }) => match);
+  const byProtocol = matches.some((match) => match?.applicationProtocols !== undefined);
+  const byHello =
+    byProtocol || matches.some((match) => match?.serverNames !== undefined || match?.transport !== undefined);
+  return [
+    ...(byHello
+      ? [
+          inspector(
+            'envoy.filters.listener.tls_inspector',
+            anyPack(TlsInspectorSchema, create(TlsInspectorSchema)),
+          ),
+        ]
+      : []),
+    ...(byProtocol
+      ? [
+          inspector(
+            'envoy.filters.listener.http_inspector',
+            anyPack(HttpInspectorSchema, create(HttpInspectorSchema)),
+          ),
+        ]
+      : []),
   ];
 }
 
@@ -81,6 +128,9 @@ function encodeChain(chain: ModelChain, listenerName: string, form: EncodeForm):
   return create(FilterChainSchema, {
     name: chain.name,
     ...(match && { filterChainMatch: encodeChainMatch(match) }),
+    ...(chain.handshakeTimeoutMs !== undefined && {
+      transportSocketConnectTimeout: duration(chain.handshakeTimeoutMs),
+    }),
     ...(tls && { transportSocket: encodeDownstreamTls(alpnOf(tls, handler, form), form) }),
     filters:
       handler.kind === 'http'
@@ -99,15 +149,24 @@ function alpnOf(tls: DownstreamTls, handler: ModelChain['handler'], form: Encode
     : tls;
 }
 
-function encodeChainMatch({
-  serverNames,
-  transport,
-  sourceCidrs,
-}: ChainMatch): Fields<typeof FilterChainMatchSchema> {
+const SOURCES = {
+  any: SourceType.ANY,
+  local: SourceType.SAME_IP_OR_LOOPBACK,
+  external: SourceType.EXTERNAL,
+} as const;
+
+function encodeChainMatch(match: ChainMatch): Fields<typeof FilterChainMatchSchema> {
+  const { transport, destinationPort } = match;
   return {
-    serverNames: [...(serverNames ?? [])],
+    ...(destinationPort !== undefined && { destinationPort }),
+    prefixRanges: (match.destinationCidrs ?? []).map(encodeCidr),
+    serverNames: [...(match.serverNames ?? [])],
     transportProtocol: transport === undefined ? '' : transport === 'tls' ? 'tls' : 'raw_buffer',
-    sourcePrefixRanges: (sourceCidrs ?? []).map(encodeCidr),
+    applicationProtocols: [...(match.applicationProtocols ?? [])],
+    directSourcePrefixRanges: (match.directSourceCidrs ?? []).map(encodeCidr),
+    sourceType: SOURCES[match.sourceType ?? 'any'],
+    sourcePrefixRanges: (match.sourceCidrs ?? []).map(encodeCidr),
+    sourcePorts: [...(match.sourcePorts ?? [])],
   };
 }
 
@@ -132,6 +191,11 @@ function tcpFilters(handler: TcpHandler, listenerName: string, form: EncodeForm)
             value: { clusters: handler.clusters.map(({ name, weight }) => ({ name, weight: weight ?? 1 })) },
           },
     ...(handler.idleTimeoutMs !== undefined && { idleTimeout: duration(handler.idleTimeoutMs) }),
+    ...(handler.maxConnectAttempts !== undefined && { maxConnectAttempts: handler.maxConnectAttempts }),
+    ...(handler.maxDurationMs !== undefined && {
+      maxDownstreamConnectionDuration: duration(handler.maxDurationMs),
+    }),
+    ...(handler.hash && { hashPolicy: [{ policySpecifier: { case: 'sourceIp', value: {} } as const }] }),
   });
   return [
     ...(handler.filters ?? []).map((entry) => encodeNetworkFilter(entry, form)),

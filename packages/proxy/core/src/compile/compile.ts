@@ -1,4 +1,4 @@
-import { compileCidrs, CompileContext, loadRegexEngine, type RegexEngine } from '@tulle/match';
+import { CompileContext, loadRegexEngine, type RegexEngine } from '@tulle/match';
 import {
   type DownstreamTls,
   formatAddress,
@@ -33,6 +33,7 @@ import {
 } from './compiled-listener.ts';
 import type { FilterSet } from './filter-set.ts';
 import { Issues } from './issues.ts';
+import { Networks } from './networks.ts';
 import { needsRegex } from './needs-regex.ts';
 import { SharedTls } from './shared-tls.ts';
 import { TableMaker } from './table-maker.ts';
@@ -291,7 +292,16 @@ class Compilation {
         ? this.#http(chain.name, chain.handler, routes, { filters, ...telemetry }, listener, path)
         : this.#tcp(chain.name, chain.handler, { filters, ...telemetry }, path);
     if (handler === undefined) return undefined;
-    const compiled = new CompiledChain({ name: chain.name, key, match, tls, tlsKey, filtersKey, handler });
+    const compiled = new CompiledChain({
+      name: chain.name,
+      handshakeTimeoutMs: chain.handshakeTimeoutMs,
+      key,
+      match,
+      tls,
+      tlsKey,
+      filtersKey,
+      handler,
+    });
     this.#undo.push(() => compiled.retireIfUnused());
     return compiled;
   }
@@ -321,18 +331,27 @@ class Compilation {
   #match({ match }: FilterChain, path: string): CompiledChainMatch | undefined {
     if (match === undefined) return undefined;
     const context = new CompileContext();
-    const sources =
-      match.sourceCidrs === undefined
-        ? undefined
-        : compileCidrs(match.sourceCidrs, context, `${path}/match/sourceCidrs`);
-    for (const issue of context.issues) this.#issues.add(issue.path, issue.message);
-    return {
-      sources,
-      transport: match.transport,
+    const networks = (
+      key: 'destinationCidrs' | 'directSourceCidrs' | 'sourceCidrs',
+    ): Networks | undefined => {
+      const cidrs = match[key];
+      return cidrs === undefined ? undefined : new Networks(cidrs, context, `${path}/match/${key}`);
+    };
+    const compiled: CompiledChainMatch = {
+      destinationPort: match.destinationPort,
+      destinations: networks('destinationCidrs'),
       serverNames: match.serverNames?.map((name) =>
         (name.startsWith('*.') ? name.slice(1) : name).toLowerCase(),
       ),
+      transport: match.transport,
+      applicationProtocols: match.applicationProtocols,
+      directSources: networks('directSourceCidrs'),
+      sourceType: match.sourceType,
+      sources: networks('sourceCidrs'),
+      sourcePorts: match.sourcePorts,
     };
+    for (const issue of context.issues) this.#issues.add(issue.path, issue.message);
+    return compiled;
   }
 
   #routes(
@@ -449,6 +468,9 @@ class Compilation {
       filters,
       accessLogs,
       idleTimeoutMs: handler.idleTimeoutMs ?? 3_600_000,
+      hashesSource: handler.hash === 'source-ip',
+      maxConnectAttempts: handler.maxConnectAttempts ?? this.#base.engine.limits.maxConnectAttempts,
+      maxDurationMs: handler.maxDurationMs ?? 0,
       generation: this.#base.generation,
     });
   }

@@ -1,9 +1,9 @@
-import type { CidrSet } from '@tulle/match';
 import type { Listener } from '@tulle/model';
 import type { ClusterRef } from '../upstream/cluster.ts';
 import type { ChainLogs } from '../stream/logs.ts';
 import { HttpChain } from './compiled.ts';
 import type { FilterSet } from './filter-set.ts';
+import type { Networks } from './networks.ts';
 import type { SharedTls } from './shared-tls.ts';
 
 /** A chain's conditions, compiled. */
@@ -11,7 +11,13 @@ export interface CompiledChainMatch {
   /** Exact names, and `.suffix` for `*.suffix`; `undefined`: any. */
   readonly serverNames: readonly string[] | undefined;
   readonly transport: 'tls' | 'plain' | undefined;
-  readonly sources: CidrSet | undefined;
+  readonly destinationPort: number | undefined;
+  readonly destinations: Networks | undefined;
+  readonly applicationProtocols: readonly string[] | undefined;
+  readonly directSources: Networks | undefined;
+  readonly sourceType: 'local' | 'external' | undefined;
+  readonly sources: Networks | undefined;
+  readonly sourcePorts: readonly number[] | undefined;
 }
 
 /** A TCP chain of one configuration generation. */
@@ -22,6 +28,10 @@ export interface TcpChain {
   readonly filters: FilterSet;
   readonly accessLogs: ChainLogs | undefined;
   readonly idleTimeoutMs: number;
+  readonly hashesSource: boolean;
+  readonly maxConnectAttempts: number;
+  /** 0: any. */
+  readonly maxDurationMs: number;
   readonly generation: number;
 }
 
@@ -38,6 +48,8 @@ export class CompiledChain {
   readonly tlsKey: string;
   readonly filtersKey: string;
   readonly handler: HttpChain | TcpChain;
+  /** `undefined`: as the engine's limits say. */
+  readonly handshakeTimeoutMs: number | undefined;
   #users = 0;
   #retired = false;
 
@@ -49,6 +61,7 @@ export class CompiledChain {
     readonly tlsKey: string;
     readonly filtersKey: string;
     readonly handler: HttpChain | TcpChain;
+    readonly handshakeTimeoutMs: number | undefined;
   }) {
     this.name = parts.name;
     this.key = parts.key;
@@ -57,6 +70,7 @@ export class CompiledChain {
     this.tlsKey = parts.tlsKey;
     this.filtersKey = parts.filtersKey;
     this.handler = parts.handler;
+    this.handshakeTimeoutMs = parts.handshakeTimeoutMs;
     this.tls?.retain();
     if (this.handler instanceof HttpChain) return;
     this.handler.filters.retain();
@@ -96,6 +110,7 @@ export class CompiledListener {
   /** The chain depends on the first bytes. */
   readonly looksAtBytes: boolean;
   readonly looksAtNames: boolean;
+  readonly looksAtProtocols: boolean;
   readonly mayUseTls: boolean;
 
   constructor(config: Listener, chains: readonly CompiledChain[], filters: FilterSet, filtersKey: string) {
@@ -105,7 +120,11 @@ export class CompiledListener {
     this.filters = filters;
     this.filtersKey = filtersKey;
     this.looksAtNames = chains.some(({ match }) => match?.serverNames !== undefined);
-    this.looksAtBytes = this.looksAtNames || chains.some(({ match }) => match?.transport !== undefined);
+    this.looksAtProtocols = chains.some(({ match }) => match?.applicationProtocols !== undefined);
+    this.looksAtBytes =
+      this.looksAtNames ||
+      this.looksAtProtocols ||
+      chains.some(({ match }) => match?.transport !== undefined);
     this.mayUseTls = chains.some(({ tls }) => tls !== undefined);
     Object.freeze(this);
   }
@@ -126,26 +145,4 @@ export class CompiledListener {
     for (const chain of this.chains) chain.release();
     this.filters.release();
   }
-}
-
-/** The first chain whose conditions hold. */
-export function chooseChain(
-  listener: CompiledListener,
-  remoteAddress: string,
-  tls: boolean | undefined,
-  serverName: string | undefined,
-): CompiledChain | undefined {
-  return listener.chains.find(({ match }) => {
-    if (match === undefined) return true;
-    if (match.sources !== undefined && !match.sources.has(remoteAddress)) return false;
-    if (match.transport !== undefined && (match.transport === 'tls') !== tls) return false;
-    return (
-      match.serverNames === undefined ||
-      (serverName !== undefined && match.serverNames.some((name) => matchesName(name, serverName)))
-    );
-  });
-}
-
-function matchesName(pattern: string, name: string): boolean {
-  return pattern.startsWith('.') ? name.length > pattern.length && name.endsWith(pattern) : pattern === name;
 }

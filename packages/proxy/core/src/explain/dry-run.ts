@@ -3,7 +3,8 @@ import { isUnixAddress } from '@tulle/model';
 import { completeStream } from '../chain/complete.ts';
 import { EMPTY_TABLE, type HeadStep, type PhaseTable } from '../chain/tables.ts';
 import { beginStream } from '../chain/walk.ts';
-import { chooseChain, type CompiledChain, type CompiledListener } from '../compile/compiled-listener.ts';
+import { chooseChain } from '../compile/choose-chain.ts';
+import type { CompiledChain, CompiledListener } from '../compile/compiled-listener.ts';
 import { HttpChain, type CompiledRoute, type ForwardTarget } from '../compile/compiled.ts';
 import type { Engine } from '../engine.ts';
 import type { ListenerRuntime } from '../listener/listener.ts';
@@ -57,8 +58,17 @@ function listenerOf(
   return only;
 }
 
-function chainOf({ compiled }: ListenerRuntime, { source }: ImaginedRequest): HttpChain {
-  const chain = chooseChain(compiled, source.address, source.tls, source.serverName);
+function chainOf({ compiled, address }: ListenerRuntime, { source }: ImaginedRequest): HttpChain {
+  const chain = chooseChain(compiled, {
+    sourceAddress: source.address,
+    sourcePort: 0,
+    directAddress: source.address,
+    destinationAddress: isUnixAddress(address) ? '' : address.host,
+    destinationPort: isUnixAddress(address) ? 0 : address.port,
+    tls: source.tls,
+    serverName: source.serverName,
+    applicationProtocols: source.tls ? ['h2', 'http/1.1'] : ['http/1.1'],
+  });
   if (chain === undefined)
     throw new ImaginedFault(
       `/source: no filter chain of listener ${compiled.name} takes ${source.tls ? 'a TLS' : 'a plain'} connection from ${source.address}${source.serverName === undefined ? '' : ` for ${source.serverName}`}; the connection would be closed`,

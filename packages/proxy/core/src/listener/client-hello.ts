@@ -1,3 +1,5 @@
+import { HTTP2, PREFACE_MORE, readPreface } from './preface.ts';
+
 /** The ClientHello is not whole yet. */
 export const HELLO_MORE = 'more';
 
@@ -6,7 +8,11 @@ export interface FirstBytes {
   readonly tls: boolean;
   /** Server name asked for, lower case; `undefined` when there is none, or no ClientHello could be read. */
   readonly serverName: string | undefined;
+  /** By ALPN (RFC 7301 §3.1), in the caller's order; in plain text what the first line of HTTP/1, or HTTP/2's preface, says. */
+  readonly applicationProtocols: readonly string[];
 }
+
+const NONE: readonly string[] = Object.freeze([]);
 
 /** A record that begins a TLS handshake may be this long (RFC 8446 §5.1), with its header. */
 export const MAX_HELLO_BYTES: number = 16_384 + 5;
@@ -16,20 +22,51 @@ export const MAX_HELLO_BYTES: number = 16_384 + 5;
  * nothing but which filter chain takes it; what the chain's TLS makes of the bytes is its own matter.
  * @returns HELLO_MORE when more bytes are needed
  */
-export function readFirstBytes(bytes: Buffer, wantsServerName: boolean): FirstBytes | typeof HELLO_MORE {
+export function readFirstBytes(
+  bytes: Buffer,
+  wantsServerName: boolean,
+  wantsProtocols: boolean = false,
+): FirstBytes | typeof HELLO_MORE {
   if (bytes.length === 0) return HELLO_MORE;
-  if (bytes[0] !== 0x16) return { tls: false, serverName: undefined };
-  if (!wantsServerName) return { tls: true, serverName: undefined };
+  if (bytes[0] !== 0x16) {
+    const protocols = wantsProtocols ? plainProtocols(bytes) : NONE;
+    return protocols === HELLO_MORE
+      ? HELLO_MORE
+      : { tls: false, serverName: undefined, applicationProtocols: protocols };
+  }
+  const unread: FirstBytes = { tls: true, serverName: undefined, applicationProtocols: NONE };
+  if (!wantsServerName && !wantsProtocols) return unread;
   if (bytes.length < 5) return HELLO_MORE;
   const end = 5 + bytes.readUInt16BE(3);
-  if (end > MAX_HELLO_BYTES) return { tls: true, serverName: undefined };
+  if (end > MAX_HELLO_BYTES) return unread;
   if (bytes.length < end) return HELLO_MORE;
-  return { tls: true, serverName: serverNameOf(bytes.subarray(5, end)) };
+  return readHello(bytes.subarray(5, end));
 }
 
-function serverNameOf(hello: Buffer): string | undefined {
+/** What Envoy's HTTP inspector tells: a first line of HTTP/1, or the preface of HTTP/2. */
+function plainProtocols(bytes: Buffer): readonly string[] | typeof HELLO_MORE {
+  const preface = readPreface(bytes, 0, bytes.length);
+  if (preface === HTTP2) return ['h2c'];
+  if (preface === PREFACE_MORE) return HELLO_MORE;
+  const end = bytes.indexOf(0x0a);
+  const line = bytes.subarray(0, end < 0 ? MAX_LINE_BYTES : end).toString('latin1');
+  // What no request begins with is not waited for.
+  if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}(?: [\x21-\x7e\x80-\xff]*(?: [HTP/1.0]*\r?)?)?$/.test(line))
+    return NONE;
+  if (end < 0) return bytes.length >= MAX_LINE_BYTES ? NONE : HELLO_MORE;
+  const [, minor] = / HTTP\/1\.([01])\r?$/.exec(line) ?? [];
+  return minor === undefined ? NONE : [`http/1.${minor}`];
+}
+
+/** A first line that is longer tells nothing. */
+const MAX_LINE_BYTES = 8_192;
+
+function readHello(hello: Buffer): FirstBytes {
+  let serverName: string | undefined;
+  let applicationProtocols: readonly string[] = NONE;
   const reader = new Reader(hello);
-  if (reader.byte() !== 1) return undefined; // client_hello
+  const result = (): FirstBytes => ({ tls: true, serverName, applicationProtocols });
+  if (reader.byte() !== 1) return result(); // client_hello
   reader.skip(3 + 2 + 32);
   reader.skip(reader.byte()); // session id
   reader.skip(reader.word()); // cipher suites
@@ -38,17 +75,30 @@ function serverNameOf(hello: Buffer): string | undefined {
   while (!reader.failed && reader.at + 4 <= end) {
     const type = reader.word();
     const size = reader.word();
-    if (type !== 0) {
-      reader.skip(size);
-      continue;
-    }
-    reader.skip(2);
-    if (reader.byte() !== 0) return undefined;
-    const length = reader.word();
-    const name = reader.text(length);
-    return name === undefined ? undefined : name.toLowerCase();
+    const next = reader.at + size;
+    if (type === 0) serverName = nameIn(reader);
+    else if (type === 16) applicationProtocols = protocolsIn(reader, next);
+    reader.skip(next - reader.at);
   }
-  return undefined;
+  return result();
+}
+
+/** RFC 6066 §3: a list of names, of which there is one kind. */
+function nameIn(reader: Reader): string | undefined {
+  reader.skip(2);
+  if (reader.byte() !== 0) return undefined;
+  return reader.text(reader.word())?.toLowerCase();
+}
+
+/** RFC 7301 §3.1: a list of names with a length each. */
+function protocolsIn(reader: Reader, end: number): string[] {
+  const names: string[] = [];
+  reader.skip(2);
+  while (!reader.failed && reader.at < end) {
+    const name = reader.protocol(reader.byte());
+    if (name !== undefined) names.push(name);
+  }
+  return names;
 }
 
 /** Reads on; past the end everything is 0 and `failed`. */
@@ -77,9 +127,16 @@ class Reader {
     else this.at += size;
   }
 
+  protocol(size: number): string | undefined {
+    if (this.failed || this.at + size > this.#bytes.length) return void this.#fail();
+    this.at += size;
+    return this.#bytes.subarray(this.at - size, this.at).toString('latin1');
+  }
+
   text(size: number): string | undefined {
     if (this.failed || this.at + size > this.#bytes.length) return undefined;
     const text = this.#bytes.subarray(this.at, this.at + size).toString('latin1');
+    this.at += size;
     return /^[\w.*-]{1,255}$/.test(text) ? text : undefined;
   }
 

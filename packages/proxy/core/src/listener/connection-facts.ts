@@ -1,4 +1,5 @@
 import type { ConnectionInfo } from '@tulle/filter';
+import type { ProxiedAddresses } from './proxy-protocol.ts';
 import type { PeerCertificate, Socket, TlsPeer } from '../ports.ts';
 
 /** What filters and records see of an accepted connection. Made once a connection, never changed, so it may be kept. */
@@ -15,11 +16,17 @@ export class ConnectionFacts implements ConnectionInfo {
   readonly alpn: string | undefined;
   readonly #tls: TlsPeer | undefined;
 
-  constructor(socket: Socket, listener: string, direction: ConnectionInfo['direction']) {
-    this.remoteAddress = socket.remoteAddress;
-    this.remotePort = socket.remotePort;
-    this.localAddress = socket.localAddress;
-    this.localPort = socket.localPort;
+  /** @param said by a header of the PROXY protocol, in place of the socket's own */
+  constructor(
+    socket: Socket,
+    listener: string,
+    direction: ConnectionInfo['direction'],
+    said?: ProxiedAddresses,
+  ) {
+    this.remoteAddress = said?.sourceAddress ?? socket.remoteAddress;
+    this.remotePort = said?.sourcePort ?? socket.remotePort;
+    this.localAddress = said?.destinationAddress ?? socket.localAddress;
+    this.localPort = said?.destinationPort ?? socket.localPort;
     this.listener = listener;
     this.direction = direction;
     const { tls } = socket;

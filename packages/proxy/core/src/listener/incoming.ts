@@ -1,19 +1,22 @@
 import type { WheelTimer } from '@tulle/time';
 import { HttpChain } from '../compile/compiled.ts';
-import {
-  chooseChain,
-  type CompiledChain,
-  type CompiledListener,
-  type TcpChain,
-} from '../compile/compiled-listener.ts';
+import { chooseChain } from '../compile/choose-chain.ts';
+import type { CompiledChain, CompiledListener, TcpChain } from '../compile/compiled-listener.ts';
 import type { Engine } from '../engine.ts';
 import type { Socket, SocketEvents, SocketFault } from '../ports.ts';
-import { HELLO_MORE, MAX_HELLO_BYTES, readFirstBytes } from './client-hello.ts';
+import { HELLO_MORE, MAX_HELLO_BYTES, readFirstBytes, type FirstBytes } from './client-hello.ts';
 import { ConnectionFacts } from './connection-facts.ts';
 import { ConnectionHooks } from './conn-hooks.ts';
 import { ServerConnection } from './h1-server.ts';
 import { Http2ServerConnection } from './h2-server.ts';
 import { HTTP1, HTTP2, PREFACE_MORE, readPreface } from './preface.ts';
+import {
+  PROXY_INVALID,
+  PROXY_MORE,
+  PROXY_NONE,
+  readProxyHeader,
+  type ProxiedAddresses,
+} from './proxy-protocol.ts';
 import type { ChainSlot, ListenerConnection, ServingListener } from './serving.ts';
 import { TcpConnection } from './tcp-connection.ts';
 
@@ -44,6 +47,10 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
   #chain: CompiledChain | undefined;
   #cancelTimer: (() => void) | undefined;
   #sniffing = false;
+  /** A header of the PROXY protocol comes first. */
+  #proxying = false;
+  /** What it said. */
+  #said: ProxiedAddresses | undefined;
   /** The first bytes will show what the caller speaks. */
   #detecting = false;
   #shown: ConnectionFacts | undefined;
@@ -64,6 +71,35 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
   }
 
   begin(): void {
+    if (this.#listener.compiled.config.proxyProtocol === undefined) return this.#filter();
+    this.#proxying = true;
+    this.#armTimer();
+  }
+
+  /** The beginning of the connection, as far as it came, up to the end of the PROXY protocol's header. */
+  #readProxyHeader(): void {
+    const first = this.#first as Buffer;
+    const { optional = false, versions } = this.#listener.compiled.config.proxyProtocol ?? {};
+    const header = readProxyHeader(first);
+    if (header === PROXY_MORE) return;
+    this.#proxying = false;
+    const refused =
+      header === PROXY_INVALID ||
+      (header === PROXY_NONE ? !optional : versions !== undefined && !versions.includes(header.version));
+    if (refused) {
+      this.#listener.metrics.proxyProtocolErrors.add();
+      return this.#drop();
+    }
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    if (header !== PROXY_NONE) {
+      this.#said = header.addresses;
+      this.#first = header.bytes === first.length ? undefined : first.subarray(header.bytes);
+    }
+    this.#filter();
+  }
+
+  #filter(): void {
     const { compiled } = this.#listener;
     if (compiled.filters.connFilters.length === 0) return this.#choose();
     this.#listenerHooks = new ConnectionHooks(this.#engine, compiled.filters, this.#facts());
@@ -71,7 +107,7 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
   }
 
   #facts(): ConnectionFacts {
-    return new ConnectionFacts(this.#socket, this.#listener.name, this.#listener.direction);
+    return new ConnectionFacts(this.#socket, this.#listener.name, this.#listener.direction, this.#said);
   }
 
   /** Goes on when a hook let the connection pass; else closes it. */
@@ -100,16 +136,52 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
 
   #choose(): void {
     const { compiled } = this.#listener;
-    if (!compiled.looksAtBytes)
-      return this.#chosen(chooseChain(compiled, this.#socket.remoteAddress, undefined, undefined));
+    if (!compiled.looksAtBytes) return this.#chosen(this.#chainFor(undefined));
     this.#sniffing = true;
-    this.#armTimer();
+    this.#armTimer(compiled.config.firstBytesTimeoutMs);
+    if (this.#first !== undefined) this.#sniff(this.#first);
   }
 
-  #armTimer(): void {
-    this.#cancelTimer ??= this.#engine.clock.setTimer(this.#engine.limits.handshakeTimeoutMs, () =>
+  /** @param seen `undefined`: nobody looked, or nothing came */
+  #chainFor(seen: FirstBytes | undefined): CompiledChain | undefined {
+    const socket = this.#socket;
+    const said = this.#said;
+    return chooseChain(this.#listener.compiled, {
+      sourceAddress: said?.sourceAddress ?? socket.remoteAddress,
+      sourcePort: said?.sourcePort ?? socket.remotePort,
+      directAddress: socket.remoteAddress,
+      destinationAddress: said?.destinationAddress ?? socket.localAddress,
+      destinationPort: said?.destinationPort ?? socket.localPort,
+      tls: seen?.tls,
+      serverName: seen?.serverName,
+      applicationProtocols: seen?.applicationProtocols ?? [],
+    });
+  }
+
+  #sniff(first: Buffer): void {
+    const { compiled } = this.#listener;
+    const seen = readFirstBytes(first, compiled.looksAtNames, compiled.looksAtProtocols);
+    if (seen === HELLO_MORE) {
+      if (first.length > MAX_HELLO_BYTES) this.#drop();
+      return;
+    }
+    this.#sniffing = false;
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    this.#chosen(this.#chainFor(seen));
+  }
+
+  /** @param timeoutMs 0: for ever; default: the engine's limit */
+  #armTimer(timeoutMs: number = this.#engine.limits.handshakeTimeoutMs): void {
+    if (timeoutMs === 0) return;
+    this.#cancelTimer ??= this.#engine.clock.setTimer(timeoutMs, () =>
       this.#inTurn(() => {
         if (this.#over) return;
+        this.#cancelTimer = undefined;
+        if (this.#sniffing && this.#listener.compiled.config.continueWithoutFirstBytes === true) {
+          this.#sniffing = false;
+          return this.#chosen(this.#chainFor(undefined));
+        }
         this.#listener.metrics.handshakeTimeouts.add();
         this.#drop();
       }),
@@ -123,7 +195,7 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
     }
     this.#chain = chain;
     if (chain.tls === undefined) return this.#secured();
-    this.#armTimer();
+    this.#armTimer(chain.handshakeTimeoutMs);
     const secured = this.#engine.transport.secure(this.#socket, chain.tls.tls, this.#first);
     this.#first = undefined;
     this.#socket = secured;
@@ -264,24 +336,18 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
         const seen = readPreface(this.#first, 0, this.#first.length);
         return seen === PREFACE_MORE ? undefined : this.#serve(seen);
       }
+      if (this.#proxying) return this.#readProxyHeader();
       if (!this.#sniffing) {
         if (this.#first.length > this.#engine.limits.maxPipelinedBytes) this.#socket.pause();
         return;
       }
-      const { compiled } = this.#listener;
-      const seen = readFirstBytes(this.#first, compiled.looksAtNames);
-      if (seen === HELLO_MORE) {
-        if (this.#first.length > MAX_HELLO_BYTES) this.#drop();
-        return;
-      }
-      this.#sniffing = false;
-      this.#chosen(chooseChain(compiled, this.#socket.remoteAddress, seen.tls, seen.serverName));
+      this.#sniff(this.#first);
     });
   }
 
   onEnd(): void {
     this.#peerEnded = true;
-    if (this.#sniffing || this.#detecting) this.#inTurn(() => this.#drop());
+    if (this.#sniffing || this.#detecting || this.#proxying) this.#inTurn(() => this.#drop());
   }
 
   onDrain(): void {}

@@ -54,6 +54,7 @@ export class ListenerMetrics {
   readonly stalled: Counter;
   readonly pipelinePaused: Counter;
   readonly handshakeTimeouts: Counter;
+  readonly proxyProtocolErrors: Counter;
 
   constructor(meter: Meter, listener: string) {
     this.#meter = meter;
@@ -77,6 +78,10 @@ export class ListenerMetrics {
     );
     this.overflows = counter('cx_overflow', 'Connections closed at once by maxConnections');
     this.noChain = counter('cx_no_filter_chain_match', 'Connections closed since no filter chain matched');
+    this.proxyProtocolErrors = counter(
+      'cx_proxy_protocol_error',
+      'Connections closed since they did not begin with a header of the PROXY protocol',
+    );
     this.requests = counter('rq', 'Requests begun');
     this.idleTimeouts = counter('cx_idle_timeout', 'Kept-alive connections closed for being idle');
     this.headTimeouts = counter('rq_header_timeout', 'Requests whose head was not complete in time');

@@ -1,4 +1,4 @@
-import { LOCAL_FAILURE, NEUTRAL, SUCCESS, type Outcome } from '@tulle/balance';
+import { addHash, hashText, LOCAL_FAILURE, NEUTRAL, type Outcome, SUCCESS } from '@tulle/balance';
 import { errorRow, type ErrorCode, type ResponseFlag } from '@tulle/filter';
 import type { TcpChain } from '../compile/compiled-listener.ts';
 import type { Engine } from '../engine.ts';
@@ -39,6 +39,8 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
   /** Why the endpoint that was tried last could not be connected. */
   #connectCode: ErrorCode = 'TULLE_UPSTREAM_CONNECT';
   #details = '';
+  #cancelDuration: (() => void) | undefined;
+  readonly #hash: number;
   #over = false;
   #admitted = false;
 
@@ -59,6 +61,9 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
     this.#facts = facts;
     this.#hooks = hooks;
     this.#startMs = engine.turn.nowMs;
+    this.#hash = chain.hashesSource ? addHash(-1, hashText(facts.remoteAddress)) : -1;
+    if (chain.maxDurationMs > 0)
+      this.#cancelDuration = engine.clock.setTimer(chain.maxDurationMs, () => this.destroy());
     if (first !== undefined && first.length > 0) this.#held.push(first);
     chain.filters.retain();
     chain.accessLogs?.retain();
@@ -88,7 +93,7 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
 
   #connect(cluster: ClusterRuntime): void {
     const nowMs = this.#engine.turn.nowMs;
-    const endpoint = cluster.balancer.pick(nowMs, this.#tried);
+    const endpoint = cluster.balancer.pick(nowMs, this.#tried, this.#hash);
     if (endpoint === undefined) {
       if (this.#tried.length === 0) cluster.metrics.noEndpoint.add();
       return this.#fail(this.#tried.length === 0 ? 'TULLE_UPSTREAM_NO_ENDPOINT' : this.#connectCode);
@@ -174,7 +179,7 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
           : 'TULLE_UPSTREAM_CONNECT';
     if (fault !== undefined)
       this.#engine.log.debug(`cluster ${cluster.name}: ${endpoint.address}: ${fault.message}`);
-    if (this.#tried.length < this.#engine.limits.maxConnectAttempts) return this.#connect(cluster);
+    if (this.#tried.length < this.#chain.maxConnectAttempts) return this.#connect(cluster);
     cluster.metrics.connectAttemptsExceeded.add();
     this.#fail(this.#connectCode);
   }
@@ -202,6 +207,7 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
     if (this.#over) return;
     this.#over = true;
     this.#cancelTimer?.();
+    this.#cancelDuration?.();
     const endpointSocket = this.#endpointSocket;
     if (endpointSocket !== undefined && this.#relay === undefined) endpointSocket.destroy();
     if (this.#admitted) this.#cluster?.leave(false);
