@@ -14,13 +14,12 @@ import {
   type ReadResult,
 } from '@tulle/resources';
 import { noMeter, type Meter } from '@tulle/telemetry';
-import type { LoadReports, XdsServer } from '@tulle/xds-server';
+import { type LoadReports, removeStaleSocket, type XdsServer } from '@tulle/xds-server';
 import { refusalOf } from './api-access.ts';
 import { apiMetrics } from './api-metrics.ts';
 import { problem } from './api-problem.ts';
 import { addCaRoutes, type CaHooks } from './ca-api.ts';
 import { addLoadReportRoutes, addXdsRoutes } from './xds-api.ts';
-import { removeStaleSocket } from './stale-socket.ts';
 import type { ControlPlane } from './control-plane-types.ts';
 import { openApi } from './openapi.ts';
 import type { GatewayStatus, RouteStatus } from './status/resource-status.ts';

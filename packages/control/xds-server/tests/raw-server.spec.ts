@@ -1,4 +1,5 @@
-import { statSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -488,7 +489,7 @@ describe('what is put', () => {
     expect(server.delete('m', 'cluster', 'c', { missing: 'allow' })).toBe(true);
   });
 
-  it('may be bytes of any type, with a name and a TTL beside them, and is shown as it was put', () => {
+  it('may be bytes of any type, with a name and a TTL beside them, and is shown as it was put', async () => {
     const typeUrl = `${PREFIX}example.Unknown`;
     const bytes = create(AnySchema, { typeUrl, value: Uint8Array.of(8, 1) });
     server.setSnapshot('n', [
@@ -496,6 +497,14 @@ describe('what is put', () => {
       cluster('c', { lb_policy: 'RING_HASH' }),
     ]);
     expect(server.resource('n', 'example.Unknown', 'thing')).toMatchObject({ typeUrl, ttlMs: 5_000 });
+    const stream = delta();
+    stream.send(deltaRequest({ node: { id: 'n' }, typeUrl }));
+    const [sent] = (await stream.next()).resources;
+    expect([sent?.name, sent?.resource?.typeUrl, [...(sent?.resource?.value ?? [])]]).toEqual([
+      'thing',
+      typeUrl,
+      [8, 1],
+    ]);
     expect(server.resource('n', 'cluster', 'c')?.resource).toEqual(cluster('c', { lb_policy: 'RING_HASH' }));
     expect(refused(() => server.put('n', bytes))).toMatchObject([{ message: containing('no name') }]);
     expect(() => server.delete('n', 'klaster', 'c')).toThrow('"klaster" is no type of resources');
@@ -510,7 +519,17 @@ it('listens in plain text for nobody but this machine, and on a socket for its u
   const directory = await mkdtemp(join(tmpdir(), 'tulle-raw-'));
   try {
     const path = join(directory, 'xds.sock');
+    writeFileSync(path, '');
+    await expect(createXdsServer({ listen: { path } })).rejects.toThrow('exists and is no socket');
+    rmSync(path);
+    // What a killed process leaves behind is no hindrance, one that listens is.
+    const killed = spawnSync(process.execPath, [
+      '-e',
+      `require('net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`,
+    ]);
+    expect([killed.signal, existsSync(path)]).toEqual(['SIGKILL', true]);
     await using one = await createXdsServer({ listen: { path } });
+    await expect(createXdsServer({ listen: { path } })).rejects.toThrow('another process listens');
     expect(one.target).toBe(`unix:${path}`);
     expect(statSync(path).mode & 0o777).toBe(0o600);
     one.setSnapshot('*', [cluster('a')]);

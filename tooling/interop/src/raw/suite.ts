@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { type Running, start } from '@tulle/processes';
 import { seededRandom } from '@tulle/testkit';
-import { createXdsServer, type XdsServer } from '@tulle/xds-server';
+import { createXdsServer, type ShownSet, type XdsServer } from '@tulle/xds-server';
 import { namedCertificate } from '../certificate.ts';
 import { envoyProgram, VERSION, wheel } from '../envoy/program.ts';
 import { freePort, startOrigin } from '../mesh.ts';
@@ -137,45 +137,60 @@ function asker(listeners: readonly Place[]): (question: Question) => Promise<Ans
 interface Dump {
   readonly configs: readonly {
     readonly '@type': string;
-    readonly dynamic_active_clusters?: readonly { readonly cluster: { readonly name: string } }[];
+    readonly dynamic_active_clusters?: readonly {
+      readonly version_info: string;
+      readonly cluster: { readonly name: string };
+    }[];
     readonly dynamic_warming_clusters?: readonly object[];
     readonly dynamic_listeners?: readonly {
       readonly name: string;
+      /** Its `version_info` stays that of before where filter chains alone were changed. */
       readonly active_state?: object;
       readonly warming_state?: object;
       readonly error_state?: object;
     }[];
-    readonly dynamic_route_configs?: readonly { readonly route_config: { readonly name: string } }[];
-    readonly dynamic_active_secrets?: readonly { readonly name: string }[];
+    readonly dynamic_route_configs?: readonly {
+      readonly version_info: string;
+      readonly route_config: { readonly name: string };
+    }[];
+    readonly dynamic_active_secrets?: readonly { readonly version_info: string; readonly name: string }[];
   }[];
 }
 
-/** Names of everything that an Envoy has, from its `/config_dump`; what it warms or refused is named too. */
-function heldBy(dump: Dump): string[] {
+/**
+ * Everything that an Envoy has, from its `/config_dump`, with the version where that is asked for; what it warms or refused is
+ * named too.
+ */
+function heldBy(dump: Dump, versions = false): string[] {
+  const at = (version: string | undefined): string => (versions ? `@${version}` : '');
   return dump.configs
     .flatMap((one) => [
-      ...(one.dynamic_active_clusters ?? []).map(({ cluster }) => `cluster ${cluster.name}`),
+      ...(one.dynamic_active_clusters ?? []).map(
+        (each) => `cluster ${each.cluster.name}${at(each.version_info)}`,
+      ),
       ...(one.dynamic_warming_clusters ?? []).map(() => 'a cluster that warms'),
       ...(one.dynamic_listeners ?? []).flatMap(({ name, active_state, warming_state, error_state }) => [
         ...(active_state ? [`listener ${name}`] : []),
         ...(warming_state ? [`${name} warms`] : []),
         ...(error_state ? [`${name} was refused`] : []),
       ]),
-      ...(one.dynamic_route_configs ?? []).map(({ route_config }) => `route ${route_config.name}`),
-      ...(one.dynamic_active_secrets ?? []).map(({ name }) => `secret ${name}`),
+      ...(one.dynamic_route_configs ?? []).map(
+        (each) => `route ${each.route_config.name}${at(each.version_info)}`,
+      ),
+      ...(one.dynamic_active_secrets ?? []).map((each) => `secret ${each.name}${at(each.version_info)}`),
     ])
     .toSorted();
 }
 
-/** The same of a generation. */
-function heldOf({ resources }: Generation): string[] {
-  return resources
-    .flatMap((resource) => {
-      const { '@type': type, name } = resource as { readonly '@type': string; readonly name?: string };
-      const kind = /\.(Listener|RouteConfiguration|Cluster|Secret)$/.exec(type)?.[1];
-      return kind === undefined
+/** The same of what a node is to have. */
+function heldOf(set: ShownSet | undefined, versions = false): string[] {
+  return (set?.resources ?? [])
+    .flatMap(({ typeUrl, name, version }) => {
+      const kind = /\.(Listener|RouteConfiguration|Cluster|Secret)$/.exec(typeUrl)?.[1];
+      const word = kind === 'RouteConfiguration' ? 'route' : kind?.toLowerCase();
+      return word === undefined
         ? []
-        : [`${kind === 'RouteConfiguration' ? 'route' : kind.toLowerCase()} ${name}`];
+        : [`${word} ${name}${versions && word !== 'listener' ? `@${version}` : ''}`];
     })
     .toSorted();
 }
@@ -220,7 +235,12 @@ function judged(protocol: RawProtocol): Case<Setting> {
           }
         });
         await until(`${what}: nothing else is in /config_dump`, async () => {
-          assert.deepEqual(heldBy(JSON.parse(await envoy.admin('/config_dump')) as Dump), heldOf(generation));
+          // In the state of the world a version is that of the whole response.
+          const versions = protocol === 'delta';
+          assert.deepEqual(
+            heldBy(JSON.parse(await envoy.admin('/config_dump')) as Dump, versions),
+            heldOf(server.snapshot(node), versions),
+          );
         });
         allowed.splice(0, allowed.length - 1);
         if (version === `g${COUNT}`) break;
@@ -264,7 +284,7 @@ function converges(protocol: RawProtocol): Case<Setting> {
               assert.equal(faultOf(await ask(question), [generation]), undefined);
             assert.deepEqual(
               heldBy(JSON.parse(await envoy.admin('/config_dump')) as Dump),
-              heldOf(generation),
+              heldOf(server.snapshot(node)),
             );
           },
           WARM_MS,

@@ -2,6 +2,7 @@ import { chmodSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { type Server, ServerCredentials } from '@grpc/grpc-js';
 import { TulleError } from '@tulle/filter';
+import { removeStaleSocket } from './stale-socket.ts';
 
 /** Where an xDS server listens: a Unix socket, or a port. */
 export type ListenAt =
@@ -35,6 +36,9 @@ export async function bind(server: Server, at: ListenAt, tls: ServerTls | undefi
       )
     : ServerCredentials.createInsecure();
   if ('path' in at) {
+    await removeStaleSocket(at.path).catch((cause: Error) => {
+      throw new TulleError('TULLE_CONFIG_INVALID', cause.message, { cause });
+    });
     await bound(server, `unix:${at.path}`, credentials);
     chmodSync(at.path, 0o600);
     return `unix:${at.path}`;

@@ -1,8 +1,7 @@
-import type { Registry } from '@bufbuild/protobuf';
 import type { ResourceStatus } from '../ads/delta-stream.ts';
 import { type RawSet, resourcesOf } from './raw-set.ts';
 import type { RawStream, RawTypeStatus } from './raw-stream.ts';
-import { referencesOf } from './references.ts';
+import type { RawStore } from './raw-store.ts';
 import { shortTypeOf } from './resource-types.ts';
 
 /** How a node stands with its set. */
@@ -53,10 +52,10 @@ export function statusOf(
   node: string,
   set: { readonly value: RawSet; readonly kind: 'own' | 'default' } | undefined,
   streams: readonly RawStream[],
-  registry: Registry,
+  store: Pick<RawStore, 'referencesIn'>,
 ): NodeStatus {
   const resources = merged(streams);
-  const waitsFor = set ? missing(set.value, streams, resources, registry) : [];
+  const waitsFor = set ? missing(set.value, streams, resources, store) : [];
   return {
     node,
     ...(set ? { version: set.value.changeId, set: set.kind } : {}),
@@ -103,7 +102,7 @@ function missing(
   set: RawSet,
   streams: readonly RawStream[],
   resources: readonly RawResourceStatus[],
-  registry: Registry,
+  store: Pick<RawStore, 'referencesIn'>,
 ): string[] {
   const waits: string[] = [];
   if (streams.length === 0) return ['a stream of the node'];
@@ -118,9 +117,9 @@ function missing(
   }
   // What it has leads to more that it is about to ask for.
   const there = new Set([...resourcesOf(set)].map(({ typeUrl, name }) => `${typeUrl} ${name}`));
-  for (const { typeUrl, name, content } of resourcesOf(set)) {
-    if (!content || !synced.has(`${typeUrl} ${name}`)) continue;
-    for (const reference of referencesOf(content.schema, content.message, registry)) {
+  for (const resource of resourcesOf(set)) {
+    if (!synced.has(`${resource.typeUrl} ${resource.name}`)) continue;
+    for (const reference of store.referencesIn(resource)) {
       const key = `${reference.typeUrl} ${reference.name}`;
       if (reference.followed && there.has(key) && !asked.has(key))
         waits.push(

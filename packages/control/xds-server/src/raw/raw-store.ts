@@ -37,6 +37,8 @@ export interface RawStore {
   /** What a node gets: its own set, else that of {@link DEFAULT_NODE}; `undefined` where there is neither. */
   of(node: string): RawSet | undefined;
   nodes(): readonly string[];
+  /** What a resource names; looked for once. */
+  referencesIn(resource: RawResource): readonly Reference[];
   /** @returns stops it */
   subscribe(listener: () => void): () => void;
 }
@@ -137,6 +139,7 @@ export function createRawStore(registry: Registry, limits: StoreLimits): RawStor
     own: (node) => sets.get(node),
     of: (node) => sets.get(node) ?? sets.get(DEFAULT_NODE),
     nodes: () => [...sets.keys()],
+    referencesIn,
     subscribe(listener) {
       listeners.add(listener);
       return () => void listeners.delete(listener);

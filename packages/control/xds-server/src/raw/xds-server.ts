@@ -247,7 +247,7 @@ export async function createXdsServer(options: XdsServerOptions = {}): Promise<X
       node,
       set && { value: set, kind: own ? 'own' : 'default' },
       [...(byNode.get(node) ?? [])],
-      registry,
+      store,
     );
   }
 
