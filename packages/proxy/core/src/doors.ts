@@ -9,6 +9,8 @@ import type { StreamRef } from './stream/stream-ref.ts';
 export interface Doors {
   /** Runs a phase of the chain from a step on. */
   advance(stream: StreamRef, phase: HeadPhase, from: number): void;
+  /** A request that was put off goes on, from where it was. */
+  beginRequest(stream: StreamRef): void;
   beginAttempts(stream: StreamRef): void;
   connectAttempt(stream: StreamRef): void;
   cancelAttempt(stream: StreamRef): void;

@@ -9,6 +9,7 @@ import { EngineMetrics } from './engine-metrics.ts';
 import type { EngineLimits } from './limits.ts';
 import { OverloadManager } from './overload/overload-manager.ts';
 import type { OverloadSettings } from './overload/options.ts';
+import { beginPutOff } from './overload/put-off.ts';
 import type { ResourceMonitor, Transport } from './ports.ts';
 import { rescue } from './rescue.ts';
 import type { Closable, FilterCalls, Services } from './services.ts';
@@ -111,6 +112,7 @@ export class Engine implements Services {
       log: parts.log,
       random: parts.random,
       activeRequests: () => this.streams.active,
+      begin: beginPutOff,
     });
   }
 

@@ -203,6 +203,8 @@ export interface ResourceUse {
   memoryLimitBytes: number;
   /** How late the event loop came to its work since the last reading, the median. */
   loopDelayMs: number;
+  /** Share of the processor that the loop had of what it can have since then; who is kept from it by others is late whatever it does. */
+  busyShare: number;
   /** Files that the process may have open; 0: not known. */
   openFilesLimit: number;
 }
@@ -213,6 +215,8 @@ export interface ResourceMonitor {
   read(into: ResourceUse): void;
   /** From now on calls `onIteration` whenever an iteration of the event loop begins; `undefined`: not any more. */
   watchIterations(onIteration: (() => void) | undefined): void;
+  /** Calls back once, when the iteration of the event loop that runs now is over. Absent: requests are never put off. */
+  afterIteration?(callback: () => void): void;
   close(): void;
 }
 

@@ -1,5 +1,5 @@
 import { armAttemptTimers, beginAttempts, cancelAttempt, connectAttempt } from './attempts/attempts.ts';
-import { advance } from './chain/walk.ts';
+import { advance, beginRequest } from './chain/walk.ts';
 import type { Doors } from './doors.ts';
 import {
   onDurationTimeout,
@@ -13,6 +13,7 @@ import {
 /** The rooms, connected. */
 export const DOORS: Doors = Object.freeze({
   advance,
+  beginRequest,
   beginAttempts,
   connectAttempt,
   cancelAttempt,

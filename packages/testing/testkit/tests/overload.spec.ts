@@ -18,9 +18,13 @@ class Means implements ResourceMonitor {
     rssBytes: 10,
     memoryLimitBytes: 100,
     loopDelayMs: 0,
+    busyShare: 1,
     openFilesLimit: 0,
   };
   iterate: (() => void) | undefined;
+  /** Iterations end by {@link endIteration} only, not by themselves. */
+  long = false;
+  over: (() => void) | undefined;
   closed = false;
 
   read(into: ResourceUse): void {
@@ -29,6 +33,17 @@ class Means implements ResourceMonitor {
 
   watchIterations(onIteration: (() => void) | undefined): void {
     this.iterate = onIteration;
+  }
+
+  afterIteration(callback: () => void): void {
+    if (this.long) this.over = callback;
+    else setImmediate(callback);
+  }
+
+  endIteration(): void {
+    const { over } = this;
+    this.over = undefined;
+    over?.();
   }
 
   close(): void {
@@ -154,6 +169,110 @@ describe('an event loop that comes late', () => {
       'overload: budget-requests, since event-loop is at 250 % of its limit',
       'overload: budget-requests is over',
     ]);
+  });
+});
+
+describe('an iteration of the loop that has no time for more requests', () => {
+  const overload: OverloadOptions = { healthCheckPaths: ['/healthz'] };
+
+  it('leaves them to the next, in order, and comes round for everything else', async () => {
+    const asked: string[] = [];
+    const { test, means } = await proxyWith(overload, {
+      answer: ({ target }) => {
+        asked.push(target);
+        return { body: target };
+      },
+    });
+    means.long = true;
+    const clients = Array.from({ length: 5 }, () => test.client());
+    const ask = (i: number, path = `/${i}`): Promise<{ status: number; body: string }> =>
+      (clients[i] as (typeof clients)[number]).request({ path });
+    await test.clock.advance(100);
+    // How long this one is already nobody knows: it begins, and asks.
+    expect((await ask(0)).status).toBe(200);
+    await test.clock.advance(20);
+    expect((await ask(0)).status).toBe(200);
+    await test.clock.advance(1);
+    const waiting = [ask(1), ask(2), ask(3)];
+    await test.clock.advance(5);
+    expect(asked).toEqual(['/0', '/0']);
+    expect((await ask(4, '/healthz')).status).toBe(200);
+    expect(test.meter.value('tulle_overload_rq_put_off_total')).toBe(3);
+    means.endIteration();
+    expect((await Promise.all(waiting)).map(({ status, body }) => [status, body])).toEqual([
+      [200, '/1'],
+      [200, '/2'],
+      [200, '/3'],
+    ]);
+    expect(asked).toEqual(['/0', '/0', '/healthz', '/1', '/2', '/3']);
+    // The next one has its own time.
+    await test.clock.advance(15);
+    expect((await ask(0)).status).toBe(200);
+  });
+
+  it('keeps a body that waits whole, over both versions of HTTP', async () => {
+    const { test, means } = await proxyWith({}, { answer: ({ body }) => ({ body }) });
+    const http2 = new Http2Client(test.connect());
+    means.long = true;
+    await test.clock.advance(100);
+    expect((await test.client().request()).status).toBe(200);
+    await test.clock.advance(21);
+    const body = 'x'.repeat(300_000);
+    const answers = [
+      test.client().request({ method: 'POST', body }),
+      http2.request({ method: 'POST', path: '/', body }),
+    ];
+    await test.clock.advance(5);
+    expect(test.meter.value('tulle_overload_rq_put_off_total')).toBe(2);
+    means.endIteration();
+    for (const answer of answers) expect((await answer).body === body).toBe(true);
+    http2.close();
+  });
+
+  it('forgets callers that went meanwhile, and those that were answered otherwise', async () => {
+    const asked: string[] = [];
+    const { test, means } = await proxyWith(overload, {
+      answer: ({ target }) => {
+        asked.push(target);
+        return {};
+      },
+      handler: { streamIdleTimeoutMs: 1_000 },
+    });
+    means.use.busyShare = 0;
+    means.long = true;
+    await test.clock.advance(100);
+    expect((await test.client().request({ path: '/first' })).status).toBe(200);
+    await test.clock.advance(21);
+    const gone = test.connect();
+    gone.send('GET /gone HTTP/1.1\r\nhost: a\r\n\r\n');
+    const late = test.client().request({ path: '/late' });
+    await test.clock.settle();
+    gone.close(true);
+    await test.clock.advance(1_100);
+    expect((await late).status).toBe(504);
+    means.endIteration();
+    await test.clock.settle();
+    expect(asked).toEqual(['/first']);
+    expect((await test.client().request({ path: '/next' })).status).toBe(200);
+  });
+
+  it('makes the loop late though it comes round: who waited too long is why others are refused', async () => {
+    const { test, means, pass } = await proxyWith();
+    means.long = true;
+    await test.clock.advance(100);
+    expect((await test.client().request()).status).toBe(200);
+    await test.clock.advance(21);
+    const waits = test.client().request();
+    // Another process has the processor: refusing would mend nothing.
+    await pass({ busyShare: 0.2 });
+    expect(means.iterate).toBeUndefined();
+    await pass({ busyShare: 1 });
+    expect(means.iterate).toBeDefined();
+    expect((await test.client().request()).status).toBe(503);
+    means.endIteration();
+    means.iterate?.();
+    expect((await waits).status).toBe(200);
+    expect((await test.client().request()).status).toBe(200);
   });
 });
 

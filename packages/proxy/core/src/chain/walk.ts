@@ -9,6 +9,7 @@ import {
   stripPathParameters,
 } from '@tulle/match';
 import { stripHopByHop, TARGET_AUTHORITY, TARGET_ORIGIN } from '@tulle/http1';
+import { putOff } from '../overload/put-off.ts';
 import { refuse } from '../overload/refuse.ts';
 import { FIELD_TE } from '@tulle/fields';
 import { isGrpcCall } from '../grpc/grpc-call.ts';
@@ -102,8 +103,15 @@ export function beginStream(stream: Stream): void {
     return rescue(stream, 'TULLE_DOWNSTREAM_PROTOCOL', 'http1.codec_error{host}');
   }
   const { overload } = stream.engine;
-  if (stream.startMs > overload.admitUntilMs && refuse(stream, overload)) return;
-  if (!settings.acceptHttp10 && !stream.http2 && head.minorVersion === 0)
+  if (stream.startMs > overload.admitUntilMs && (refuse(stream, overload) || putOff(stream, overload)))
+    return;
+  beginRequest(stream);
+}
+
+/** The head is clean, and the loop has time for it. */
+export function beginRequest(stream: Stream): void {
+  const { settings } = stream.chain;
+  if (!settings.acceptHttp10 && !stream.http2 && stream.requestHead.minorVersion === 0)
     return rescue(stream, 'TULLE_DOWNSTREAM_PROTOCOL', 'low_version', 426);
   if (!treatUnderscores(stream))
     return rescue(stream, 'TULLE_DOWNSTREAM_PROTOCOL', 'http1.unexpected_underscore');

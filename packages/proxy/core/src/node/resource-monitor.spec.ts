@@ -16,6 +16,7 @@ const nothing = (): ResourceUse => ({
   rssBytes: -1,
   memoryLimitBytes: -1,
   loopDelayMs: -1,
+  busyShare: -1,
   openFilesLimit: -1,
 });
 

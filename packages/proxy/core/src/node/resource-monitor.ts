@@ -8,17 +8,11 @@ import {
 } from 'node:perf_hooks';
 import { getHeapStatistics } from 'node:v8';
 import type { ProxyOptions } from '../options.ts';
+import { BUSY_SHARE } from '../overload/options.ts';
 import type { ResourceMonitor, ResourceUse } from '../ports.ts';
 
 /** How often the event loop is asked how late it is: fine enough to see 10 ms, coarse enough to cost nothing. */
 const LOOP_RESOLUTION_MS = 20;
-
-/**
- * A loop that was at work less than this part of the time is not late, and asking it would wake a process that rests more
- * often than all else. At work is what has the processor: one that others keep waiting for it is late as well, but refusing
- * requests would mend nothing there.
- */
-const BUSY = 0.5;
 
 /** Reads what this process uses of its means. @param cpuMs processor time that it had so far */
 export function nodeResourceMonitor(cpuMs: () => number = cpuMsOfProcess): ResourceMonitor {
@@ -61,10 +55,10 @@ class NodeResourceMonitor implements ResourceMonitor {
     into.rssBytes = process.memoryUsage.rss();
     into.memoryLimitBytes = this.#memoryLimitBytes;
     into.openFilesLimit = this.#openFilesLimit;
-    into.loopDelayMs = this.#loopDelayMs();
+    into.loopDelayMs = this.#loopDelayMs(into);
   }
 
-  #loopDelayMs(): number {
+  #loopDelayMs(into: ResourceUse): number {
     const usedMs = this.#cpu();
     const nowMs = performance.now();
     const share = (usedMs - this.#cpuMs) / Math.max(nowMs - this.#readMs, 1) / this.#cpuLimit;
@@ -76,7 +70,8 @@ class NodeResourceMonitor implements ResourceMonitor {
       this.#counting && this.#loop.count > 0
         ? Math.max(this.#loop.percentile(50) / 1e6 - LOOP_RESOLUTION_MS, 0)
         : 0;
-    const busy = share >= BUSY;
+    const busy = share >= BUSY_SHARE;
+    into.busyShare = share;
     if (busy !== this.#counting) {
       if (busy) this.#loop.enable();
       else this.#loop.disable();
@@ -92,6 +87,10 @@ class NodeResourceMonitor implements ResourceMonitor {
       if (this.#immediate !== undefined) clearImmediate(this.#immediate);
       this.#immediate = undefined;
     } else this.#immediate ??= setImmediate(this.#iterate);
+  }
+
+  afterIteration(callback: () => void): void {
+    setImmediate(callback);
   }
 
   /** After the poll of one iteration, so before what the next one does. */

@@ -4,7 +4,8 @@ import { TulleError } from '@tulle/filter';
  * What may run short, each as a share of its limit:
  * - `heap`: bytes of the JavaScript heap that were reachable after its last full collection; garbage is no pressure.
  * - `memory`: resident memory of the process.
- * - `event-loop`: how late the loop comes to its work, the median since the last sample; counted while the process has at
+ * - `event-loop`: how late the loop comes to its work, the median since the last sample, or how long a request waits already for
+ *   an iteration that has time for it, whichever is more; counted while the process has at
  *   least half of a processor, since who is kept from it by others is late whatever it refuses.
  * - `downstream-connections`, `active-requests`: what callers have open.
  */
@@ -83,7 +84,11 @@ export interface OverloadOptions {
   readonly actions?: Partial<Readonly<Record<OverloadAction, readonly OverloadTrigger[]>>>;
   /** How often the pressures are read. Default 250: slow against a request, fast against a memory that fills. */
   readonly intervalMs?: number;
-  /** For how long an iteration of the event loop begins requests while `budget-requests` is taken. Default 20: with what is refused after it whoever waits for the loop, an admin page too, waits less than 100 ms, and libuv accepts one connection of a listener in an iteration. Metric `tulle_overload_rq_refused_total`. */
+  /**
+   * For how long an iteration of the event loop begins requests. Those that come later in it begin in the next ones, in order;
+   * while `budget-requests` is taken they are refused. Default 20: whoever else waits for the loop, an admin page too, waits
+   * for a few such iterations. Metrics `tulle_overload_rq_put_off_total`, `tulle_overload_rq_refused_total`.
+   */
   readonly loopBudgetMs?: number;
   /** Seconds that `retry-after` tells. Default 1. */
   readonly retryAfterSeconds?: number;
@@ -97,6 +102,13 @@ export interface OverloadOptions {
   /** SPIFFE ids whose requests are never refused, e.g. the control plane's. Default none. */
   readonly protectedIdentities?: readonly string[];
 }
+
+/**
+ * A loop that was at work less than this part of the time is not late, and asking it would wake a process that rests more
+ * often than all else. At work is what has the processor: one that others keep waiting for it is late as well, but refusing
+ * requests would mend nothing there.
+ */
+export const BUSY_SHARE = 0.5;
 
 /** Triggers by default: memory is defended in steps, from the gentlest; the loop by its budget. */
 export const DEFAULT_OVERLOAD_ACTIONS: Readonly<Record<OverloadAction, readonly OverloadTrigger[]>> =

@@ -3,6 +3,7 @@ import type { Counter, Meter } from '@tulle/telemetry';
 import type { Clock, TimerWheel, WheelTimer } from '@tulle/time';
 import type { ResourceMonitor, ResourceUse } from '../ports.ts';
 import {
+  BUSY_SHARE,
   OVERLOAD_ACTIONS,
   OVERLOAD_RESOURCES,
   type OverloadAction,
@@ -11,6 +12,8 @@ import {
 } from './options.ts';
 import { PRIORITIES, type Priority } from './priority.ts';
 import { TriggerState } from './trigger-state.ts';
+import type { StreamRef } from '../stream/stream-ref.ts';
+import { WaitingLine } from './waiting-line.ts';
 
 /** Connections at rest that one sample closes at most: a wave of reconnecting callers would be overload again. */
 const IDLE_CLOSED_PER_SAMPLE = 256;
@@ -37,12 +40,20 @@ export interface OverloadParts {
   readonly random: () => number;
   /** Streams under way. */
   activeRequests(): number;
+  /** The turn of a request came that was put off. */
+  begin(putOff: PutOff): void;
+}
+
+/** A request that was put off, and which of the object's uses it was. */
+export interface PutOff {
+  readonly stream: StreamRef;
+  readonly generation: number;
 }
 
 /** What a request has to do with it. */
 export type OverloadGate = Pick<
   OverloadManager,
-  'admitUntilMs' | 'settings' | 'refused' | 'refuses' | 'cause' | 'pressureOf'
+  'admitUntilMs' | 'settings' | 'refused' | 'shedding' | 'refuses' | 'putsOff' | 'cause' | 'pressureOf'
 >;
 
 /** A gate that is open whatever happens: for requests that nobody sent. */
@@ -52,7 +63,9 @@ export function openGate({ settings, refused }: OverloadGate): OverloadGate {
     refused,
     admitUntilMs: Infinity,
     cause: 'event-loop',
+    shedding: false,
     refuses: () => false,
+    putsOff: () => false,
     pressureOf: () => 0,
   };
 }
@@ -69,7 +82,7 @@ interface ActionState {
  * timer, never in a request: a request compares one number, {@link OverloadManager.admitUntilMs}.
  */
 export class OverloadManager {
-  /** Requests that begin later (`clock.nowMs`) have to be judged; Infinity: none has, -Infinity: each has. */
+  /** Requests that begin later (`clock.nowMs`) have to be judged, or may have to wait; Infinity: none has, -Infinity: each has. */
   admitUntilMs: number = Infinity;
   /** Connections of callers, of all listeners. */
   connections = 0;
@@ -90,10 +103,13 @@ export class OverloadManager {
     rssBytes: 0,
     memoryLimitBytes: 0,
     loopDelayMs: 0,
+    busyShare: 0,
     openFilesLimit: 0,
   };
   readonly #timer: WheelTimer;
   readonly #stops: (() => void)[] = [];
+  readonly #putOff: Counter;
+  #line: WaitingLine<PutOff> | undefined = undefined;
   readonly #connectionsRefused: Counter;
   readonly #idleClosed: Counter;
   #closeIdle: (atMost: number) => number = () => 0;
@@ -122,6 +138,9 @@ export class OverloadManager {
       high: refused('high'),
       critical: refused('critical'),
     };
+    this.#putOff = meter.counter('tulle_overload_rq_put_off_total', {
+      help: 'Requests that began in a later iteration of the event loop, since the one in which they came had no time for more',
+    });
     this.#connectionsRefused = meter.counter('tulle_overload_cx_refused_total', {
       help: 'Connections closed as they were accepted since the proxy sheds load',
     });
@@ -165,10 +184,26 @@ export class OverloadManager {
         ),
       );
     this.#timer.arm(settings.intervalMs);
+    this.#openLine(settings);
+  }
+
+  #openLine({ loopBudgetMs }: OverloadSettings): void {
+    const { monitor, clock } = this.#parts;
+    if (monitor?.afterIteration === undefined) return;
+    this.#line = new WaitingLine({
+      clock,
+      afterIteration: (callback) => monitor.afterIteration?.(callback),
+      budgetMs: loopBudgetMs,
+      begin: (putOff) => this.#parts.begin(putOff),
+      changed: () => this.#setGate(),
+    });
+    this.#setGate();
   }
 
   stop(): void {
     this.#timer.cancel();
+    this.#line?.close();
+    this.#line = undefined;
     this.#setBudgeting(false);
     for (const end of this.#stops.splice(0)) end();
     this.#parts.monitor?.close();
@@ -192,6 +227,21 @@ export class OverloadManager {
     const share = PRIORITIES[priority].share(this.#shareOfRequests);
     if (share <= 0 || (share < 1 && this.#parts.random() >= share)) return false;
     this.#cause = this.#worst('stop-accepting-requests');
+    return true;
+  }
+
+  /** Whether any request is refused now. */
+  get shedding(): boolean {
+    return this.#budgeting || this.#shareOfRequests > 0;
+  }
+
+  /** Whether a request that comes past {@link admitUntilMs}, and is not refused, waits for a later iteration of the loop. */
+  putsOff(stream: StreamRef, startMs: number): boolean {
+    const line = this.#line;
+    // While they are budgeted, those that come too late are refused, and nobody need wait.
+    if (line === undefined || this.#budgeting || startMs <= line.untilMs) return false;
+    if (!line.putsOff({ stream, generation: stream.generation })) return false;
+    this.#putOff.add();
     return true;
   }
 
@@ -251,7 +301,12 @@ export class OverloadManager {
     const pressures = this.#pressures;
     pressures.heap = shareOf(use.heapBytes, limits.heapBytes ?? use.heapLimitBytes);
     pressures.memory = shareOf(use.rssBytes, limits.memoryBytes ?? use.memoryLimitBytes);
-    pressures['event-loop'] = shareOf(use.loopDelayMs, limits.loopDelayMs ?? DEFAULT_LOOP_DELAY_MS);
+    // Who waits for an iteration waits for the loop, though it comes round.
+    const waitedMs = use.busyShare >= BUSY_SHARE && this.#line !== undefined ? this.#line.oldestMs : 0;
+    pressures['event-loop'] = shareOf(
+      Math.max(use.loopDelayMs, waitedMs),
+      limits.loopDelayMs ?? DEFAULT_LOOP_DELAY_MS,
+    );
     pressures['downstream-connections'] = shareOf(
       this.connections,
       limits.downstreamConnections ?? Math.floor(use.openFilesLimit / 2),
@@ -290,7 +345,7 @@ export class OverloadManager {
     const budgetMs = this.#parts.settings?.loopBudgetMs ?? 0;
     if (this.#shareOfRequests > 0) this.admitUntilMs = -Infinity;
     else if (this.#budgeting) this.admitUntilMs = this.#iterationMs + budgetMs * PRIORITIES.low.budget;
-    else this.admitUntilMs = Infinity;
+    else this.admitUntilMs = this.#line === undefined ? Infinity : this.#line.untilMs;
   }
 
   #scaleOf(action: OverloadAction): number {
@@ -348,6 +403,7 @@ export class OverloadManager {
         openFilesLimit,
         downstreamConnections: this.connections,
         activeRequests: this.#parts.activeRequests(),
+        putOffRequests: this.#line?.size ?? 0,
       },
       intervalMs: settings.intervalMs,
       loopBudgetMs: settings.loopBudgetMs,
