@@ -54,7 +54,7 @@ export const mixedCases: readonly Case<MixedMesh>[] = [
   },
   { name: 'each seat reports who called whom, and one trace goes through both', run: telemetry },
   {
-    name: 'no request fails while a route changes, an endpoint comes and goes, and every certificate is made anew',
+    name: 'no request fails while a route changes, an endpoint comes and goes, every certificate is made anew, and control plane and agent die',
     run: changes,
   },
 ];
@@ -319,6 +319,18 @@ async function changes(mesh: MixedMesh): Promise<string> {
       await until('another certificate in Envoy', async () =>
         assert.notEqual(await envoySerial(mesh), before),
       );
+    });
+    await step('the control plane', async () => {
+      await mesh.killControlPlane();
+      await mesh.restartAgent(); // with what it has on disk
+      await under(1_000);
+      await mesh.startControlPlane();
+      await until('both seats back', async () => {
+        const status = await tulle.run('status', '--no-headers');
+        assert.equal(status.match(/^(?:alpha|beta)-.* yes /gm)?.length, 2, status);
+      });
+      await tulle.apply(split({ alpha: 50, beta: 50 }));
+      await tulle.run('delete', 'httproute', 'web');
     });
     await step('an endpoint', async () => {
       const replica = await mesh.startReplica();

@@ -41,6 +41,9 @@ export interface MixedMesh {
   readonly envoyAdmin: string;
   /** Access log of each seat. */
   readonly accessLogs: Readonly<Record<Seat, string>>;
+  killControlPlane(): Promise<void>;
+  /** At the address of before. */
+  startControlPlane(): Promise<void>;
   /** Ends beta's agent, and starts it again. */
   restartAgent(): Promise<void>;
   /** Starts another sidecar of Tulle's with alpha's program behind it. */
@@ -80,7 +83,8 @@ export async function openMixedMesh(): Promise<Opened<MixedMesh>> {
     const collector = await startCollector();
     undo.push(() => collector.close());
     undo.push(() => tulle.close());
-    await tulle.start('control-plane').said(/REST http/);
+    let controlPlane = tulle.start('control-plane');
+    await controlPlane.said(/REST http/);
     await tulle.apply(
       service('alpha', { app: 'alpha' }) + service('beta', { app: 'beta' }) + service('web', { part: 'web' }),
     );
@@ -126,6 +130,13 @@ export async function openMixedMesh(): Promise<Opened<MixedMesh>> {
         origins: { alpha: alpha.port, beta: beta.port },
         envoyAdmin,
         accessLogs,
+        async killControlPlane() {
+          await controlPlane.stop('SIGKILL');
+        },
+        async startControlPlane() {
+          controlPlane = tulle.start('control-plane');
+          await controlPlane.said(/REST http/);
+        },
         async restartAgent() {
           await agent.stop();
           ({ agent, admin: envoyAdmin } = await startAgent());
