@@ -24,6 +24,8 @@ export interface EnvoySeatOptions {
   readonly trustDomain: string;
   /** Of Envoy's own admin interface. */
   readonly admin: Address;
+  /** Unix socket that leads to the control plane. */
+  readonly xdsRelay: string | undefined;
   /** Its access log. */
   readonly accessLogFile: string | undefined;
 }
@@ -59,6 +61,7 @@ export async function writeEnvoyBootstrap(options: EnvoySeatOptions): Promise<En
   const bootstrap = envoyBootstrap({
     agentSocket: agent.socket,
     xds: options.xds,
+    ...(options.xdsRelay === undefined ? {} : { xdsRelay: options.xdsRelay }),
     trustDomain: options.trustDomain,
     spiffeId: agent.spiffeId,
     instance,

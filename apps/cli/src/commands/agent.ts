@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
-import { formatAddress } from '@tulle/model';
+import { splitAddress } from '@tulle/agent';
+import { type Address, formatAddress } from '@tulle/model';
 import { tulleDirectories } from '@tulle/sidecar/directories';
 import {
   FlagError,
@@ -9,7 +10,9 @@ import {
   type SidecarFlagValues,
 } from '@tulle/sidecar/flags';
 import { type EnvoySeat, writeEnvoyBootstrap } from '../agent/envoy-seat.ts';
+import { untilEnvoyQuiet } from '../agent/envoy-quiet.ts';
 import { type Agent, startAgent } from '../agent/start-agent.ts';
+import { serveXdsRelay, type XdsRelay } from '../agent/xds-relay.ts';
 import { API_OPTION } from '../api/find-control-plane.ts';
 import { defineCommand, type Command } from '../cli/command.ts';
 import { EXIT } from '../cli/exit-codes.ts';
@@ -28,7 +31,8 @@ export const command: Command = defineCommand({
     'What rotates is pushed; a restart without the CA serves the identity that was saved.\n\n' +
     "With --envoy-bootstrap it also writes the bootstrap of an Envoy that is the workload's proxy, driven by the control\n" +
     'plane: --port, --upstream, --inbound and --advertise mean what they mean for tulle run.\n\n' +
-    'With COMMAND it runs that, e.g. Envoy, and ends with it; without, it ends with SIGINT or SIGTERM.',
+    'With COMMAND it runs that, e.g. Envoy, and ends with it; without, it ends with SIGINT or SIGTERM. Told to end, an Envoy is\n' +
+    'first taken out of the mesh: callers go elsewhere, then it gets the signal.',
   rest: {
     name: 'COMMAND [ARGS…]',
     help: 'a program that uses the identity, and its arguments, after --',
@@ -83,6 +87,12 @@ export const command: Command = defineCommand({
       help: 'traces of Envoy to this collector (OTLP/HTTP)',
     },
     'trace-ratio': SIDECAR_FLAGS['trace-ratio'],
+    'leave-seconds': {
+      type: 'number',
+      value: 'N',
+      help: 'at most so long until callers know that an Envoy run as COMMAND ends, and its requests are done, before it gets the signal',
+      defaultText: '2',
+    },
     quiet: { type: 'boolean', short: 'q', help: 'say nothing but errors' },
     ...API_OPTION,
   },
@@ -130,6 +140,8 @@ export const command: Command = defineCommand({
     };
     let agent: Agent;
     let seat: EnvoySeat | undefined;
+    let relay: XdsRelay | undefined;
+    const envoyAt = (runDir: string): Address => envoyAdmin ?? { path: join(runDir, 'envoy.sock') };
     try {
       agent = await startInstance(
         { directories: tulleDirectories(io.env), base: `${namespace}.${name}.agent`, many: false },
@@ -153,16 +165,21 @@ export const command: Command = defineCommand({
       );
       if (bootstrapFile !== undefined)
         try {
+          // An Envoy of ours can be taken out of the mesh before it ends; another must not lose its way with us.
+          if (program !== undefined)
+            relay = await serveXdsRelay(join(agent.runDir, 'xds.sock'), mesh.xds.map(splitAddress));
           seat = await writeEnvoyBootstrap({
             agent,
             file: resolve(io.cwd, bootstrapFile),
             workload,
             ...mesh,
+            xdsRelay: relay?.path,
             accessLogFile:
               options['access-log'] === undefined ? undefined : logFile(io.cwd, options['access-log']),
-            admin: envoyAdmin ?? { path: join(agent.runDir, 'envoy.sock') },
+            admin: envoyAt(agent.runDir),
           });
         } catch (error) {
+          await relay?.close();
           await agent.stop();
           throw error;
         }
@@ -188,9 +205,14 @@ export const command: Command = defineCommand({
         args,
         env: { ...env, SPIFFE_ENDPOINT_SOCKET: `unix://${agent.socket}` },
         terminal: process.stdin.isTTY === true,
-        leave: async () => {},
+        leave: async () => {
+          if (relay === undefined) return;
+          relay.cut();
+          await untilEnvoyQuiet(envoyAt(agent.runDir), (options['leave-seconds'] ?? 2) * 1000);
+        },
       });
     } finally {
+      await relay?.close();
       await agent.stop();
     }
   },

@@ -31,6 +31,8 @@ export interface EnvoyBootstrapOptions {
   readonly agentSocket: string;
   /** Control planes, `host:port`; IPv6 in brackets. */
   readonly xds: readonly string[];
+  /** Unix socket that leads there; default: directly. TLS goes through it from end to end. */
+  readonly xdsRelay?: string;
   readonly trustDomain: string;
   readonly spiffeId: string;
   /** Tells this Envoy from others of the same identity. */
@@ -53,6 +55,7 @@ export interface EnvoyBootstrapOptions {
  */
 export function envoyBootstrap(options: EnvoyBootstrapOptions): object {
   const { locality, telemetry } = options;
+  const xds = options.xds.map(splitAddress);
   const ads = { ads: {}, resource_api_version: 'V3' };
   return {
     node: {
@@ -88,9 +91,12 @@ export function envoyBootstrap(options: EnvoyBootstrapOptions): object {
         },
         {
           name: CONTROL_PLANE_CLUSTER,
-          type: typeOf(options.xds.map(splitAddress)),
+          type: options.xdsRelay === undefined ? typeOf(xds) : 'STATIC',
           connect_timeout: '5s',
-          ...endpoints(CONTROL_PLANE_CLUSTER, options.xds.map(splitAddress)),
+          ...endpoints(
+            CONTROL_PLANE_CLUSTER,
+            options.xdsRelay === undefined ? xds : [{ path: options.xdsRelay }],
+          ),
           ...HTTP2,
           transport_socket: {
             name: 'envoy.transport_sockets.tls',
@@ -219,8 +225,11 @@ function envoyAddress(address: Address): object {
     : { socket_address: { address: address.host, port_value: address.port } };
 }
 
-/** @throws TypeError */
-function splitAddress(text: string): { host: string; port: number } {
+/**
+ * `host:port`, IPv6 in brackets.
+ * @throws TypeError
+ */
+export function splitAddress(text: string): { host: string; port: number } {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]/]+)):(\d{1,5})$/.exec(text);
   if (match === null)
     throw new TypeError(`${JSON.stringify(text)} is not host:port, such as 127.0.0.1:15012 or [::1]:15012`);

@@ -8,12 +8,14 @@ export {
   type IdentityServerStatus,
   type ServeIdentityOptions,
 } from './serve-identity.ts';
+export { listenPrivately } from './private-socket.ts';
 export type { SecretsCallStatus } from './secrets-call.ts';
 export {
   AGENT_CLUSTER,
   CONTROL_PLANE_CLUSTER,
   envoyBootstrap,
   OTLP_CLUSTER,
+  splitAddress,
   type EnvoyBootstrapOptions,
   type EnvoyTelemetry,
 } from './envoy-bootstrap.ts';

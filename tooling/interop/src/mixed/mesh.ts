@@ -48,6 +48,8 @@ export interface MixedMesh {
   restartAgent(): Promise<void>;
   /** Starts another sidecar of Tulle's with alpha's program behind it. */
   startReplica(): Promise<Running>;
+  /** Starts another Envoy with beta's program behind it, run by its agent. */
+  startEnvoyReplica(): Promise<Running>;
 }
 
 const service = (name: string, selector: object): string =>
@@ -140,6 +142,34 @@ export async function openMixedMesh(): Promise<Opened<MixedMesh>> {
         async restartAgent() {
           await agent.stop();
           ({ agent, admin: envoyAdmin } = await startAgent());
+        },
+        async startEnvoyReplica() {
+          const replica = tulle.start(
+            ...['agent', '--name', 'beta-two', '--label', 'app=beta', '--label', 'part=web'],
+            ...[
+              '--port',
+              String(beta.port),
+              '--envoy-bootstrap',
+              'beta-two.json',
+              '--',
+              await envoyProgram(),
+            ],
+            ...[
+              '-c',
+              'beta-two.json',
+              '--disable-hot-restart',
+              '--concurrency',
+              '1',
+              '--log-level',
+              'warning',
+            ],
+          );
+          await replica.said(/wrote beta-two/);
+          await until('its endpoint', async () => {
+            const status = await tulle.run('status', '--no-headers');
+            assert.match(status, /^beta-two-.* yes .*SYNCED +SYNCED +SYNCED/m);
+          });
+          return replica;
         },
         async startReplica() {
           const replica = tulle.start(
