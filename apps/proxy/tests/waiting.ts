@@ -6,8 +6,6 @@ export const WAITING: Readonly<Record<string, string>> = {
   admission: 'static_resources.listeners[0].filter_chains[0].filters[0].typed_config',
   compressor:
     'static_resources.listeners[0].filter_chains[0].filters[0].typed_config.http_filters[0].typed_config.compressor_library.typed_config.memory_level',
-  'dynamic-forward-proxy':
-    'static_resources.listeners[0].filter_chains[0].filters[0].typed_config.http_filters[0].typed_config',
   'ext-authz-grpc':
     'static_resources.listeners[0].filter_chains[0].filters[0].typed_config.http_filters[0].typed_config.grpc_service',
   'ext-authz-http':

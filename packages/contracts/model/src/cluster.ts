@@ -1,4 +1,4 @@
-import type { Address } from './address.ts';
+import type { Address, TcpAddress } from './address.ts';
 import type { HealthCheck } from './health-check.ts';
 import type { Http2Options } from './http2.ts';
 import type { UpstreamTls } from './tls.ts';
@@ -64,7 +64,54 @@ export type ClusterDiscovery =
       readonly respectTtl?: boolean;
       readonly failureRefresh?: RefreshBackoff;
     }
-  | { readonly kind: 'aggregate'; readonly clusters: readonly string[] };
+  | { readonly kind: 'aggregate'; readonly clusters: readonly string[] }
+  | ForwardProxyDiscovery
+  | OriginalDstDiscovery;
+
+/**
+ * Requests go to the host that they name (Envoy `extensions.clusters.dynamic_forward_proxy.v3`), by port 443 where the
+ * cluster speaks TLS and else 80 unless they say another. Its name is looked up when it is first asked for, which the request
+ * waits for, and again as long as it is used; over TLS it is the server name, and must be in the certificate.
+ *
+ * Whoever can choose the host of a request can reach whatever the proxy can reach, its own network included: bound what may
+ * be asked for by the domains of virtual hosts, or by authorization.
+ */
+export interface ForwardProxyDiscovery {
+  readonly kind: 'forward-proxy';
+  /** Default all. */
+  readonly family?: AddressFamily;
+  /** How often names in use are looked up again. Default 60,000 (Envoy `dns_refresh_rate`). */
+  readonly refreshMs?: number;
+  /** How soon a name that could not be resolved is looked up again. Default from 2,000 to 10,000. */
+  readonly failureRefresh?: RefreshBackoff;
+  /** A look-up that takes longer has failed. Default 5,000 (Envoy `dns_query_timeout`). */
+  readonly queryTimeoutMs?: number;
+  /** How long a host that nobody asks for is kept. Default 300,000 (Envoy `host_ttl`). */
+  readonly hostTtlMs?: number;
+  /** Hosts kept at a time; requests for others are refused. Default 1,024 (Envoy `max_hosts`). */
+  readonly maxHosts?: number;
+  /** Requests that wait for look-ups at a time; others are refused. Default 1,024 (Envoy `dns_cache_circuit_breaker`). */
+  readonly maxPendingRequests?: number;
+  /** Hosts that are looked up before anybody asks. */
+  readonly preresolve?: readonly TcpAddress[];
+}
+
+/**
+ * Connections go where they were going before they were led here: to the address that a listener filter restored, or with
+ * `header` to the one that a request names there, an IP address with a port (Envoy ORIGINAL_DST). Who may say that header
+ * reaches whatever the proxy can reach.
+ */
+export interface OriginalDstDiscovery {
+  readonly kind: 'original-dst';
+  /** Lower case, e.g. `x-envoy-original-dst-host`; a request without it goes where its connection was going. */
+  readonly header?: string;
+  /** In place of the port. */
+  readonly port?: number;
+  /** How often endpoints are dropped that nobody used since. Default 5,000 (Envoy `cleanup_interval`). */
+  readonly cleanupMs?: number;
+  /** Endpoints kept at a time; requests for others are refused. Default 4,096. */
+  readonly maxHosts?: number;
+}
 
 /**
  * Which addresses of a name are used: only those of IPv4 or IPv6; or those of one family, and of the other where there are

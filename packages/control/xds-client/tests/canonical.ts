@@ -491,9 +491,15 @@ export function canonicalCluster(cluster: Cluster): Cluster {
         'endpoints' in discovery
           ? without({ ...discovery, endpoints: endpoints(discovery.endpoints) }, { respectTtl: false })
           : without(discovery),
-      // An aggregate's endpoints are chosen as their own clusters say.
-      ...(discovery.kind === 'aggregate' && { balance: undefined, subsets: undefined }),
       tls: cluster.tls && tls(cluster.tls),
+      // These kinds choose endpoints themselves.
+      ...(['aggregate', 'forward-proxy', 'original-dst'].includes(discovery.kind) && {
+        balance: undefined,
+        subsets: undefined,
+      }),
+      // A forward proxy looks at the name in any case.
+      ...(discovery.kind === 'forward-proxy' &&
+        cluster.tls && { tls: tls(without(cluster.tls, { verifyName: false })) }),
       pool: cluster.pool && pool(cluster.pool),
     } as Cluster,
     { labels: {}, localityWeighted: false, failOnPanic: false, limits: {} },

@@ -1,13 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import type { JsonObject } from '@bufbuild/protobuf';
 import { ClusterConfigSchema as AggregateSchema } from '@tulle/xds-proto/envoy/extensions/clusters/aggregate/v3/cluster';
+import { ClusterConfigSchema as ForwardProxySchema } from '@tulle/xds-proto/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster';
 import { LeastRequestSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/least_request/v3/least_request';
 import { MaglevSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/maglev/v3/maglev';
 import { PickFirstSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/pick_first/v3/pick_first';
 import { RoundRobinSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin';
 import { SubsetSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/subset/v3/subset';
 import { WrrLocalitySchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality';
-import { clusterOf, refusedAt } from './envoy-json.ts';
+import { clusterOf, refusedAt, tls } from './envoy-json.ts';
 
 describe("Envoy's clusters of names", () => {
   it('look for addresses as Envoy does where they say nothing', () => {
@@ -300,5 +301,71 @@ describe("Envoy's aggregate clusters", () => {
     });
     expect(refusedAt(aggregate([]), AggregateSchema)).toEqual(['cluster_type.typed_config.clusters']);
     expect(refusedAt({ lb_policy: 'CLUSTER_PROVIDED' })).toEqual(['lb_policy']);
+  });
+});
+
+describe("Envoy's clusters that find endpoints by requests", () => {
+  const forward = (cache: JsonObject, more: JsonObject = {}): JsonObject => ({
+    lb_policy: 'CLUSTER_PROVIDED',
+    cluster_type: {
+      name: 'envoy.clusters.dynamic_forward_proxy',
+      typed_config: {
+        '@type': 'type.googleapis.com/envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig',
+        dns_cache_config: { name: 'cache', ...cache },
+        ...more,
+      },
+    },
+  });
+
+  it('are forward proxies, which look at names over TLS whatever else they are told', () => {
+    const cluster = clusterOf(
+      {
+        ...forward({
+          dns_lookup_family: 'V4_ONLY',
+          dns_refresh_rate: '7s',
+          host_ttl: '9s',
+          max_hosts: 5,
+          dns_query_timeout: '1s',
+          dns_cache_circuit_breaker: { max_pending_requests: 3 },
+          preresolve_hostnames: [{ address: 'a.test', port_value: 443 }],
+        }),
+        ...tls({ common_tls_context: { validation_context: { trusted_ca: { filename: '/ca' } } } }),
+      },
+      ForwardProxySchema,
+    );
+    expect(cluster.discovery).toEqual({
+      kind: 'forward-proxy',
+      family: 'v4',
+      refreshMs: 7_000,
+      hostTtlMs: 9_000,
+      maxHosts: 5,
+      queryTimeoutMs: 1_000,
+      maxPendingRequests: 3,
+      preresolve: [{ host: 'a.test', port: 443 }],
+    });
+    expect(cluster.tls).not.toHaveProperty('verifyName');
+    expect(refusedAt(forward({}, { allow_insecure_cluster_options: true }), ForwardProxySchema)).toEqual([
+      'cluster_type.typed_config.allow_insecure_cluster_options',
+    ]);
+  });
+
+  it('go where connections were going, or where a header says', () => {
+    const original = { type: 'ORIGINAL_DST', lb_policy: 'CLUSTER_PROVIDED' };
+    expect(clusterOf({ ...original, cleanup_interval: '2s' }).discovery).toEqual({
+      kind: 'original-dst',
+      cleanupMs: 2_000,
+    });
+    expect(
+      clusterOf({
+        ...original,
+        original_dst_lb_config: { use_http_header: true, upstream_port_override: 15_008 },
+      }).discovery,
+    ).toEqual({ kind: 'original-dst', header: 'x-envoy-original-dst-host', port: 15_008 });
+    expect(
+      refusedAt({
+        ...original,
+        original_dst_lb_config: { metadata_key: { key: 'k', path: [{ key: 'p' }] } },
+      }),
+    ).toEqual(['original_dst_lb_config.metadata_key']);
   });
 });

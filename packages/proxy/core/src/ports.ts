@@ -143,6 +143,8 @@ export interface ConnectOptions {
   readonly tls?: ClientTls | undefined;
   /** SPIFFE id that the endpoint must prove. */
   readonly expectedIdentity?: string | undefined;
+  /** Server name for TLS where its configuration says none, and the certificate's then. */
+  readonly serverName?: string;
   /** Absent: the kernel does not ask whether the other end lives. */
   readonly keepalive?: TcpKeepalive;
   /** Address of this machine to come from. */

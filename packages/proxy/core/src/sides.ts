@@ -87,12 +87,20 @@ export interface UpstreamPool {
   stopWaiting(stream: StreamRef): void;
 }
 
+/** Endpoints that are made when they are asked for; see `OnDemandEndpoints` of the cluster itself. */
+export interface OnDemandStreams {
+  find(stream: StreamRef): UpstreamEndpoint | string | undefined;
+  forget(stream: StreamRef): void;
+}
+
 /** A cluster at work, as the rooms see it. */
 export interface UpstreamCluster {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly metrics: ClusterMetrics;
   readonly balancer: Pick<Balancer<UpstreamPool>, 'pick' | 'usable' | 'size' | 'hashes' | 'endpoints'>;
+  /** Where endpoints are made when they are asked for; else `undefined`. */
+  readonly onDemand: OnDemandStreams | undefined;
   /** A stream begins; false past `maxRequests`. @param high its route's circuit priority */
   enter(high: boolean): boolean;
   /** It is over. */

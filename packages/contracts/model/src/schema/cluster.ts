@@ -37,19 +37,40 @@ export const endpointSetSchema: JsonSchema = fields(['name', 'endpoints'], { nam
 
 const someNames: JsonSchema = { type: 'array', minItems: 1, items: name };
 
+const family: JsonSchema = oneOf('v4', 'v6', 'v4-first', 'v6-first');
+const failureRefresh: JsonSchema = fields(['baseMs'], { baseMs: milliseconds(1), maxMs: milliseconds(1) });
+
 const discovery: JsonSchema = {
   anyOf: [
     fields(['kind', 'endpoints'], { kind: { const: 'static' }, endpoints }),
     fields(['kind'], { kind: { const: 'eds' }, serviceName: name }),
     fields(['kind', 'clusters'], { kind: { const: 'aggregate' }, clusters: someNames }),
+    fields(['kind'], {
+      kind: { const: 'forward-proxy' },
+      family,
+      refreshMs: milliseconds(1),
+      failureRefresh,
+      queryTimeoutMs: milliseconds(1),
+      hostTtlMs: milliseconds(1),
+      maxHosts: whole(1, 1_000_000),
+      maxPendingRequests: whole(0, 4_294_967_295),
+      preresolve: listOf(fields(['host', 'port'], { host: name, port: whole(1, 65_535) })),
+    }),
+    fields(['kind'], {
+      kind: { const: 'original-dst' },
+      header: name,
+      port: whole(1, 65_535),
+      cleanupMs: milliseconds(1),
+      maxHosts: whole(1, 1_000_000),
+    }),
     fields(['kind', 'endpoints', 'use'], {
       kind: { const: 'dns' },
       endpoints,
       use: oneOf('all', 'first'),
       refreshMs: { type: 'number', minimum: 100, maximum: 86_400_000 },
-      family: oneOf('v4', 'v6', 'v4-first', 'v6-first'),
+      family,
       respectTtl: flag,
-      failureRefresh: fields(['baseMs'], { baseMs: milliseconds(1), maxMs: milliseconds(1) }),
+      failureRefresh,
     }),
   ],
 };

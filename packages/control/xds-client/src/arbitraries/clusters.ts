@@ -181,6 +181,12 @@ export function endpointSet(name: fc.Arbitrary<string> = label): fc.Arbitrary<En
   return object<EndpointSet>({ name, endpoints: fc.array(endpoint, { maxLength: 4 }) });
 }
 
+const family = fc.constantFrom('v4', 'v6', 'v4-first', 'v6-first');
+const failureRefresh: fc.Arbitrary<RefreshBackoff> = object<RefreshBackoff>(
+  { baseMs: milliseconds },
+  { maxMs: milliseconds },
+);
+
 const discovery: fc.Arbitrary<ClusterDiscovery> = fc.oneof(
   object<ClusterDiscovery>({ kind: fc.constant('static'), endpoints: fc.array(endpoint, { maxLength: 3 }) }),
   object<ClusterDiscovery>({ kind: fc.constant('eds') }, { serviceName: label }),
@@ -189,6 +195,31 @@ const discovery: fc.Arbitrary<ClusterDiscovery> = fc.oneof(
     clusters: fc.array(label, { minLength: 1, maxLength: 3 }),
   }),
   object<ClusterDiscovery>(
+    { kind: fc.constant('forward-proxy') },
+    {
+      family,
+      refreshMs: milliseconds,
+      failureRefresh,
+      queryTimeoutMs: milliseconds,
+      hostTtlMs: milliseconds,
+      maxHosts: fc.integer({ min: 1, max: 9_999 }),
+      maxPendingRequests: uint32,
+      preresolve: fc.array(
+        fc.record({ host: label, port: fc.integer({ min: 1, max: 65_535 }) }, { noNullPrototype: true }),
+        { minLength: 1, maxLength: 2 },
+      ),
+    },
+  ),
+  object<ClusterDiscovery>(
+    { kind: fc.constant('original-dst') },
+    {
+      header: label,
+      port: fc.integer({ min: 1, max: 65_535 }),
+      cleanupMs: milliseconds,
+      maxHosts: fc.integer({ min: 1, max: 9_999 }),
+    },
+  ),
+  object<ClusterDiscovery>(
     {
       kind: fc.constant('dns'),
       endpoints: fc.array(endpoint, { maxLength: 2 }),
@@ -196,9 +227,9 @@ const discovery: fc.Arbitrary<ClusterDiscovery> = fc.oneof(
     },
     {
       refreshMs: milliseconds,
-      family: fc.constantFrom('v4', 'v6', 'v4-first', 'v6-first'),
+      family,
       respectTtl: fc.boolean(),
-      failureRefresh: object<RefreshBackoff>({ baseMs: milliseconds }, { maxMs: milliseconds }),
+      failureRefresh,
     },
   ),
 );

@@ -3,6 +3,7 @@ import type { BalancePolicy, Cluster as ModelCluster, HashOptions, SlowStart } f
 import {
   type Cluster,
   type Cluster_CommonLbConfig,
+  Cluster_DiscoveryType as DiscoveryType,
   Cluster_LbPolicy as LbPolicy,
   type Cluster_SlowStartConfig,
   type LoadBalancingPolicy,
@@ -80,7 +81,10 @@ function decodeOldPolicy(context: DecodeContext, cluster: Cluster): Balancing {
         ...hashing,
       });
     case LbPolicy.CLUSTER_PROVIDED:
-      if (cluster.clusterDiscoveryType.case !== 'clusterType')
+      if (
+        cluster.clusterDiscoveryType.case !== 'clusterType' &&
+        cluster.clusterDiscoveryType.value !== DiscoveryType.ORIGINAL_DST
+      )
         context.refuse('lb_policy', 'CLUSTER_PROVIDED is for kinds of clusters that bring one');
       return {};
     default:

@@ -1,4 +1,4 @@
-import type { Cluster as ModelCluster, UpstreamTls } from '@tulle/model';
+import type { Cluster as ModelCluster, ClusterDiscovery, UpstreamTls } from '@tulle/model';
 import type { Cluster } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
 import { TLS_DISABLED, TLS_MODE } from '../wire.ts';
 import { decodeBalancing } from './balance.ts';
@@ -14,16 +14,17 @@ import { METADATA_PATH, milliseconds, present } from './values.ts';
 
 export function decodeCluster(context: DecodeContext, cluster: Cluster): ModelCluster {
   const extras = readExtras(context, cluster.metadata, '');
+  const discovery = decodeDiscovery(context, cluster, extras);
   const decoded: ModelCluster = present({
     name: cluster.name,
-    discovery: decodeDiscovery(context, cluster),
+    discovery,
     ...decodeBalancing(context, cluster),
     ...(extras.flag('failOnPanic') === true && { failOnPanic: true }),
     connectTimeoutMs: milliseconds(cluster.connectTimeout),
     ...decodeLimits(context, cluster, extras),
     healthCheck: decodeHealthCheck(context, cluster.healthChecks),
     outlier: decodeOutlier(context, cluster.outlierDetection, extras),
-    tls: decodeTls(context, cluster),
+    tls: decodeTls(context, cluster, discovery),
     pool: decodePool(context, cluster, extras),
     labels: readTexts(context, extras.object('labels'), `${METADATA_PATH}.labels`),
   });
@@ -31,9 +32,20 @@ export function decodeCluster(context: DecodeContext, cluster: Cluster): ModelCl
   return decoded;
 }
 
+function named(given: UpstreamTls): UpstreamTls {
+  const { verifyName: _, ...tls } = given;
+  return tls;
+}
+
 /** One TLS context, and at most the way to switch it off for single endpoints. */
-function decodeTls(context: DecodeContext, cluster: Cluster): UpstreamTls | undefined {
-  const tls = decodeUpstreamTls(context, cluster.transportSocket, 'transport_socket');
+function decodeTls(
+  context: DecodeContext,
+  cluster: Cluster,
+  { kind }: ClusterDiscovery,
+): UpstreamTls | undefined {
+  const given = decodeUpstreamTls(context, cluster.transportSocket, 'transport_socket');
+  // Envoy has a forward proxy look at the name of the host that was asked for, whatever else it is told.
+  const tls = kind === 'forward-proxy' && given?.verifyName === false ? named(given) : given;
   for (const [index, { match, transportSocket }] of cluster.transportSocketMatches.entries()) {
     const path = `transport_socket_matches[${index}]`;
     const plain = decodeUpstreamTls(context, transportSocket, `${path}.transport_socket`) === undefined;

@@ -62,6 +62,8 @@ import { SubsetSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_p
 import { WrrLocalitySchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality';
 import { RandomSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/random/v3/random';
 import { ClusterConfigSchema as AggregateSchema } from '@tulle/xds-proto/envoy/extensions/clusters/aggregate/v3/cluster';
+import { ClusterConfigSchema as ForwardProxySchema } from '@tulle/xds-proto/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster';
+import { FilterConfigSchema as ForwardProxyFilterSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/dynamic_forward_proxy/v3/dynamic_forward_proxy';
 import { RoundRobinSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin';
 import { PreviousHostsPredicateSchema } from '@tulle/xds-proto/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts';
 import { PreserveCaseFormatterConfigSchema } from '@tulle/xds-proto/envoy/extensions/http/header_formatters/preserve_case/v3/preserve_case';
@@ -116,6 +118,8 @@ export const decodableTypes: Registry = createRegistry(
   TypedStructSchema,
   UdpaTypedStructSchema,
   AggregateSchema,
+  ForwardProxySchema,
+  ForwardProxyFilterSchema,
   RoundRobinSchema,
   RandomSchema,
   RingHashSchema,

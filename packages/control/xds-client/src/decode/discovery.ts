@@ -1,5 +1,11 @@
 import { isMessage } from '@bufbuild/protobuf';
-import type { AddressFamily, ClusterDiscovery, RefreshBackoff } from '@tulle/model';
+import type {
+  AddressFamily,
+  ClusterDiscovery,
+  ForwardProxyDiscovery,
+  OriginalDstDiscovery,
+  RefreshBackoff,
+} from '@tulle/model';
 import {
   type Cluster,
   type Cluster_CustomClusterType as CustomClusterType,
@@ -8,13 +14,17 @@ import {
   type Cluster_RefreshRate as RefreshRate,
 } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
 import { ClusterConfigSchema as AggregateSchema } from '@tulle/xds-proto/envoy/extensions/clusters/aggregate/v3/cluster';
+import { ClusterConfigSchema as ForwardProxySchema } from '@tulle/xds-proto/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster';
+import type { DnsCacheConfig } from '@tulle/xds-proto/envoy/extensions/common/dynamic_forward_proxy/v3/dns_cache';
 import { needFrom } from './config-source.ts';
 import type { DecodeContext } from './context.ts';
 import { decodeAssignment } from './endpoints.ts';
+import type { Extras } from './extras.ts';
 import { canonicalName } from './resource-name.ts';
-import { milliseconds, present } from './values.ts';
+import { filled, milliseconds, present } from './values.ts';
 
-export function decodeDiscovery(context: DecodeContext, cluster: Cluster): ClusterDiscovery {
+export function decodeDiscovery(context: DecodeContext, cluster: Cluster, extras: Extras): ClusterDiscovery {
+  const maxHosts = extras.number('maxHosts');
   const kind = cluster.clusterDiscoveryType;
   if (kind.case === 'clusterType') return decodeExtension(context, kind.value);
   const type = kind.case === 'type' ? kind.value : DiscoveryType.STATIC;
@@ -48,8 +58,10 @@ export function decodeDiscovery(context: DecodeContext, cluster: Cluster): Clust
         respectTtl: cluster.respectDnsTtl || undefined,
         failureRefresh: decodeRefreshRate(context, cluster.dnsFailureRefreshRate, 'dns_failure_refresh_rate'),
       });
+    case DiscoveryType.ORIGINAL_DST:
+      return { ...decodeOriginalDst(context, cluster), ...(maxHosts !== undefined && { maxHosts }) };
     default:
-      context.refuse('type', 'must be STATIC, EDS, STRICT_DNS or LOGICAL_DNS');
+      context.refuse('type', 'must be STATIC, EDS, STRICT_DNS, LOGICAL_DNS or ORIGINAL_DST');
       return { kind: 'static', endpoints: [] };
   }
 }
@@ -62,9 +74,67 @@ function decodeExtension(context: DecodeContext, { typedConfig }: CustomClusterT
     if (message.clusters.length === 0) context.refuse(`${path}.clusters`, 'is empty');
     return { kind: 'aggregate', clusters: message.clusters };
   }
-  if (message) context.refuse(path, 'is no kind of cluster');
+  if (message && isMessage(message, ForwardProxySchema)) {
+    const { clusterImplementationSpecifier: how } = message;
+    if (message.allowInsecureClusterOptions)
+      context.refuse(
+        `${path}.allow_insecure_cluster_options`,
+        'must be false: over TLS the host that a request names must be who answers',
+      );
+    if (message.allowCoalescedConnections)
+      context.refuse(
+        `${path}.allow_coalesced_connections`,
+        'must be false: each host has its own connections',
+      );
+    if (how.case === 'dnsCacheConfig')
+      return { kind: 'forward-proxy', ...decodeDnsCache(context, how.value, `${path}.dns_cache_config`) };
+    context.refuse(path, 'must have a dns_cache_config');
+  } else if (message) context.refuse(path, 'is no kind of cluster');
   return { kind: 'static', endpoints: [] };
 }
+
+function decodeDnsCache(
+  context: DecodeContext,
+  cache: DnsCacheConfig,
+  path: string,
+): Omit<ForwardProxyDiscovery, 'kind'> {
+  return present({
+    family: FAMILIES[cache.dnsLookupFamily],
+    refreshMs: milliseconds(cache.dnsRefreshRate),
+    failureRefresh: decodeRefreshRate(
+      context,
+      cache.dnsFailureRefreshRate,
+      `${path}.dns_failure_refresh_rate`,
+    ),
+    queryTimeoutMs: milliseconds(cache.dnsQueryTimeout),
+    hostTtlMs: milliseconds(cache.hostTtl),
+    maxHosts: cache.maxHosts,
+    maxPendingRequests: cache.dnsCacheCircuitBreaker?.maxPendingRequests,
+    preresolve: filled(
+      cache.preresolveHostnames.map(({ address, portSpecifier }, index) => {
+        const port = portSpecifier.case === 'portValue' ? portSpecifier.value : 0;
+        if (port === 0) context.refuse(`${path}.preresolve_hostnames[${index}].port_value`, 'is missing');
+        return { host: address, port };
+      }),
+    ),
+  });
+}
+
+function decodeOriginalDst(context: DecodeContext, cluster: Cluster): OriginalDstDiscovery {
+  const config = cluster.lbConfig.case === 'originalDstLbConfig' ? cluster.lbConfig.value : undefined;
+  if (cluster.loadAssignment)
+    context.refuse('load_assignment', 'must not be set on a cluster of type ORIGINAL_DST');
+  return present({
+    kind: 'original-dst' as const,
+    header:
+      config?.useHttpHeader === true ? config.httpHeaderName.toLowerCase() || ORIGINAL_DST_HEADER : undefined,
+    port: config?.upstreamPortOverride,
+    cleanupMs: milliseconds(cluster.cleanupInterval),
+  });
+}
+
+/** Envoy's `http_header_name`. */
+const ORIGINAL_DST_HEADER = 'x-envoy-original-dst-host';
 
 /** ALL says what Tulle does by itself. */
 export const FAMILIES: { readonly [F in DnsLookupFamily]?: AddressFamily } = {

@@ -5,6 +5,8 @@
 const NO_EFFECT: ReadonlySet<string> = new Set([
   // Calls and messages of gRPC are counted for every chain.
   'envoy.extensions.filters.http.grpc_stats.v3.FilterConfig',
+  // A cluster that is a forward proxy looks names up itself.
+  'envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig',
   // Requests are counted, and peers told apart, by the engine's own telemetry (Istio's `istio.stats`).
   'stats.PluginConfig',
   // Who calls is what a peer has proven, not what it writes into a header or before its bytes (Istio's metadata exchange).

@@ -5,7 +5,6 @@ import type {
   Cluster as ModelCluster,
   HashOptions,
   PoolOptions,
-  RefreshBackoff,
   UpstreamTls,
 } from '@tulle/model';
 import type {
@@ -16,19 +15,12 @@ import { RoutingPriority } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import {
   type Cluster,
   type Cluster_CommonLbConfigSchema as CommonLbConfigSchema,
-  Cluster_DiscoveryType as DiscoveryType,
-  Cluster_CustomClusterTypeSchema as CustomClusterTypeSchema,
-  Cluster_DnsLookupFamily as DnsLookupFamily,
-  Cluster_LbPolicy as LbPolicy,
-  type Cluster_RefreshRateSchema as RefreshRateSchema,
   ClusterSchema,
 } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
-import { ClusterConfigSchema as AggregateSchema } from '@tulle/xds-proto/envoy/extensions/clusters/aggregate/v3/cluster';
 import { HttpProtocolOptionsSchema } from '@tulle/xds-proto/envoy/extensions/upstreams/http/v3/http_protocol_options';
 import { PLAIN_ENDPOINT } from '../wire.ts';
 import { encodeBalance, withSubsets } from './balance.ts';
-import { adsSource } from './config-source.ts';
-import { encodeAssignment } from './endpoints.ts';
+import { discovery, isProvided } from './discovery.ts';
 import type { EncodeForm } from './form.ts';
 import { encodeHttp2 } from './http2.ts';
 import { encodeHealthCheck } from './health-check.ts';
@@ -45,6 +37,7 @@ export function encodeCluster(cluster: ModelCluster, form: EncodeForm): Cluster 
   const { limits, highLimits, healthCheck, outlier, pool, tls, labels } = cluster;
   const extra = tulleMetadata({
     labels: labels && canonicalObject(labels),
+    maxHosts: cluster.discovery.kind === 'original-dst' ? cluster.discovery.maxHosts : undefined,
     retryBudget: ownBudget(cluster, form),
     highRetryBudget:
       highLimits && (highLimits.maxRetries ?? highLimits.retryConcurrency) === undefined ? true : undefined,
@@ -55,8 +48,7 @@ export function encodeCluster(cluster: ModelCluster, form: EncodeForm): Cluster 
   });
   return create(ClusterSchema, {
     name: cluster.name,
-    ...(cluster.discovery.kind !== 'aggregate' &&
-      withSubsets(encodeBalance(cluster.balance), cluster.subsets)),
+    ...(!isProvided(cluster) && withSubsets(encodeBalance(cluster.balance), cluster.subsets)),
     ...discovery(cluster, form),
     ...commonLbConfig(cluster, form),
     ...(cluster.connectTimeoutMs !== undefined && { connectTimeout: duration(cluster.connectTimeoutMs) }),
@@ -68,67 +60,6 @@ export function encodeCluster(cluster: ModelCluster, form: EncodeForm): Cluster 
     ...(tls && transportSockets(alpnOf(tls, pool, form), form)),
     ...(extra && { metadata: extra }),
   });
-}
-
-function discovery({ name, discovery: source }: ModelCluster, { release }: EncodeForm): ClusterInit {
-  switch (source.kind) {
-    case 'static':
-      return {
-        clusterDiscoveryType: { case: 'type', value: DiscoveryType.STATIC },
-        loadAssignment: encodeAssignment(name, source.endpoints),
-      };
-    case 'eds':
-      return {
-        clusterDiscoveryType: { case: 'type', value: DiscoveryType.EDS },
-        edsClusterConfig: {
-          edsConfig: adsSource(),
-          ...(source.serviceName !== undefined && { serviceName: source.serviceName }),
-        },
-      };
-    case 'aggregate':
-      return {
-        lbPolicy: LbPolicy.CLUSTER_PROVIDED,
-        clusterDiscoveryType: {
-          case: 'clusterType',
-          value: create(CustomClusterTypeSchema, {
-            name: 'envoy.clusters.aggregate',
-            typedConfig: anyPack(
-              AggregateSchema,
-              create(AggregateSchema, { clusters: [...source.clusters] }),
-            ),
-          }),
-        },
-      };
-    case 'dns':
-      return {
-        clusterDiscoveryType: {
-          case: 'type',
-          value: source.use === 'all' ? DiscoveryType.STRICT_DNS : DiscoveryType.LOGICAL_DNS,
-        },
-        loadAssignment: encodeAssignment(name, source.endpoints),
-        ...(source.refreshMs !== undefined && { dnsRefreshRate: duration(source.refreshMs) }),
-        // One of the release before uses all of its own accord, and knows no other way.
-        ...((release !== 'before' || source.family !== undefined) && {
-          dnsLookupFamily: source.family === undefined ? DnsLookupFamily.ALL : FAMILIES[source.family],
-        }),
-        ...(source.respectTtl === true && { respectDnsTtl: true }),
-        ...(source.failureRefresh && { dnsFailureRefreshRate: refreshRate(source.failureRefresh) }),
-      };
-  }
-}
-
-const FAMILIES = {
-  v4: DnsLookupFamily.V4_ONLY,
-  v6: DnsLookupFamily.V6_ONLY,
-  'v4-first': DnsLookupFamily.V4_PREFERRED,
-  'v6-first': DnsLookupFamily.AUTO,
-} as const;
-
-function refreshRate({ baseMs, maxMs }: RefreshBackoff): Fields<typeof RefreshRateSchema> {
-  return {
-    baseInterval: duration(baseMs),
-    ...(maxMs !== undefined && { maxInterval: duration(maxMs) }),
-  };
 }
 
 /** What the kernel is told about connections. */

@@ -13,7 +13,7 @@ import { outcomeOfAnswer } from './outcome-of-answer.ts';
 import { passDeadlineOn } from '../grpc/grpc-timeout.ts';
 import type { Services } from '../services.ts';
 import { rescue } from '../rescue.ts';
-import { PAUSE_FLOW, type UpstreamStream } from '../sides.ts';
+import { PAUSE_FLOW, type OnDemandStreams, type UpstreamEndpoint, type UpstreamStream } from '../sides.ts';
 import {
   CLUSTER_ABSENT,
   CLUSTER_FULL,
@@ -89,6 +89,7 @@ export function nextAttempt(stream: Stream): void {
   stream.attemptRequestEnded = false;
   // Also for connecting: the request is there, so the attempt's time runs.
   if (stream.requestEnded) armAttemptTimers(stream);
+  if (cluster.onDemand !== undefined) return findEndpoint(stream, cluster.onDemand);
   const subset = stream.target?.subset;
   const endpoint =
     tried.length === 0
@@ -103,6 +104,23 @@ export function nextAttempt(stream: Stream): void {
     cluster.metrics.noEndpoint.add();
     return attemptFailed(stream, 'TULLE_UPSTREAM_NO_ENDPOINT', true, undefined);
   }
+  endpointChosen(stream, endpoint);
+}
+
+/** The request itself says where it goes; it waits where that is not known yet. */
+function findEndpoint(stream: Stream, endpoints: OnDemandStreams): void {
+  stream.endpoint = undefined;
+  const found = endpoints.find(stream);
+  if (found === undefined) stream.waiting = true;
+  else if (typeof found === 'string') {
+    stream.cluster?.metrics.noEndpoint.add();
+    attemptFailed(stream, 'TULLE_UPSTREAM_NO_ENDPOINT', true, found);
+  } else endpointChosen(stream, found);
+}
+
+/** Where the attempt goes is known. */
+export function endpointChosen(stream: Stream, endpoint: UpstreamEndpoint): void {
+  const { attempt } = stream;
   stream.endpoint = endpoint;
   attempt.address = endpoint.address;
   const { attemptHeaders } = stream.table;
@@ -318,7 +336,8 @@ export function responseBroken(stream: Stream, code: ErrorCode, details?: string
 function stopWaiting(stream: Stream): void {
   if (!stream.waiting) return;
   stream.waiting = false;
-  stream.endpoint?.data.stopWaiting(stream);
+  if (stream.endpoint === undefined) stream.cluster?.onDemand?.forget(stream);
+  else stream.endpoint.data.stopWaiting(stream);
 }
 
 function endAttempt(stream: Stream, outcome: Outcome, nowMs: number): void {

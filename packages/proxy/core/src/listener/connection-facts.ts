@@ -1,6 +1,7 @@
 import type { ConnectionInfo } from '@tulle/filter';
 import type { ProxiedAddresses } from './proxy-protocol.ts';
 import type { PeerCertificate, Socket, TlsPeer } from '../ports.ts';
+import type { TcpAddress } from '@tulle/model';
 
 /** What filters and records see of an accepted connection. Made once a connection, never changed, so it may be kept. */
 export class ConnectionFacts implements ConnectionInfo {
@@ -15,6 +16,8 @@ export class ConnectionFacts implements ConnectionInfo {
   readonly serverName: string | undefined;
   readonly alpn: string | undefined;
   readonly #tls: TlsPeer | undefined;
+  /** Where the connection was going before it was led here; set by a listener filter, before anybody sees this. */
+  originalDestination: TcpAddress | undefined = undefined;
 
   /** @param said by a header of the PROXY protocol, in place of the socket's own */
   constructor(

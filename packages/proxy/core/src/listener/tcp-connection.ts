@@ -91,9 +91,16 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
     return totalWeight === 0 ? undefined : shares.findLast(({ weight }) => weight > 0)?.ref.current;
   }
 
+  #endpointOf(cluster: ClusterRuntime, nowMs: number): UpstreamEndpoint | undefined {
+    const { onDemand } = cluster;
+    if (onDemand === undefined) return cluster.balancer.pick(nowMs, this.#tried, this.#hash);
+    const found = this.#tried.length === 0 ? onDemand.ofConnection(this.#facts) : undefined;
+    return found && cluster.own.get(found.address);
+  }
+
   #connect(cluster: ClusterRuntime): void {
     const nowMs = this.#engine.turn.nowMs;
-    const endpoint = cluster.balancer.pick(nowMs, this.#tried, this.#hash);
+    const endpoint = this.#endpointOf(cluster, nowMs);
     if (endpoint === undefined) {
       if (this.#tried.length === 0) cluster.metrics.noEndpoint.add();
       return this.#fail(this.#tried.length === 0 ? 'TULLE_UPSTREAM_NO_ENDPOINT' : this.#connectCode);

@@ -124,7 +124,7 @@ export class NodeTls {
 
   connect(address: Address, tls: ClientTls, given: ConnectOptions): Socket {
     const socket = new NodeSocket(true, true);
-    const ready = (tls as NodeClientTls).ready(address, given.expectedIdentity);
+    const ready = (tls as NodeClientTls).ready(address, given.expectedIdentity, given.serverName);
     const target = isUnixAddress(address)
       ? { path: address.path }
       : { host: address.host, port: address.port };
@@ -284,8 +284,9 @@ class NodeClientTls implements ClientTls {
   ready(
     address: Address,
     expectedIdentity: string | undefined,
+    ownName: string | undefined,
   ): Ready<ConnectionOptions> | Refusal | undefined {
-    const { trust, allowedIds, serverName } = this.#config;
+    const { trust, allowedIds, serverName = ownName } = this.#config;
     const usesMesh = this.#config.certificate?.kind === 'workload' || trust.kind === 'mesh';
     const expected = expectedIdentity === undefined ? allowedIds : [expectedIdentity];
     if (

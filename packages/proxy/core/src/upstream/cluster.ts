@@ -10,6 +10,8 @@ import { ClusterMetrics } from './cluster-metrics.ts';
 import { EndpointPool } from './endpoint-pool.ts';
 import { HealthChecks } from './health/health-checks.ts';
 import { NameResolution } from './name-resolution.ts';
+import { onDemandOf } from './on-demand-of.ts';
+import type { OnDemandEndpoints } from './on-demand.ts';
 import { Resources } from './resources.ts';
 
 /** An endpoint with its pool, as the balancer hands it out. */
@@ -58,6 +60,8 @@ export class ClusterRuntime {
   readonly connectOptions: ConnectingCluster['connectOptions'];
   /** Bytes queued towards an endpoint before the caller is not read on. */
   readonly bufferLimitBytes: number;
+  /** Where endpoints are made when they are asked for; else `undefined`. */
+  readonly onDemand: OnDemandEndpoints | undefined;
   /** Open or connecting. */
   connections = 0;
   /** Open and speaking HTTP/2. */
@@ -130,6 +134,7 @@ export class ClusterRuntime {
       discovery.kind === 'aggregate'
         ? aggregateOf((this.parts = discovery.clusters.map(ref)), engine, config.panicThresholdPercent)
         : this.own;
+    this.onDemand = onDemandOf(this);
     this.#healthChecks =
       config.healthCheck === undefined ? undefined : new HealthChecks(this, config.healthCheck);
   }
@@ -215,6 +220,7 @@ export class ClusterRuntime {
     if (this.closed) return;
     this.closed = true;
     this.#names?.close();
+    this.onDemand?.close();
     this.#healthChecks?.close();
     for (const state of this.own.endpoints) state.data.retire();
     if (this.requests === 0) this.#finish();

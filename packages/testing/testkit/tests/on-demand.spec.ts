@@ -1,0 +1,122 @@
+import type { ClusterDiscovery } from '@tulle/model';
+import { httpListener, route } from '@tulle/proxy';
+import { describe, expect, it } from 'vitest';
+import type { TestProxy } from '../src/index.ts';
+import { started } from './support.ts';
+
+function proxy(discovery: ClusterDiscovery, names: Record<string, string[]> = {}): Promise<TestProxy> {
+  return started({
+    listeners: [httpListener({ port: 8080, routes: [route('/', 'out')] })],
+    clusters: [{ name: 'out', discovery }],
+    names,
+    upstreams: {
+      '10.0.0.1:80': ({ headers }) => ({
+        body: `one for ${headers.find(([name]) => name.toLowerCase() === 'host')?.[1] ?? ''}`,
+      }),
+      '10.0.0.1:8080': () => ({ body: 'one at 8080' }),
+      '10.0.0.2:80': () => ({ body: 'two' }),
+    },
+  });
+}
+const ask = (
+  test: TestProxy,
+  host: string,
+  headers: Record<string, string> = {},
+): Promise<{ status: number; body: string }> => test.client().request({ headers: { host, ...headers } });
+
+describe('a forward proxy', () => {
+  const NAMES = { 'a.test': ['10.0.0.1'], 'b.test': ['10.0.0.1'], 'c.test': ['10.0.0.2'] };
+
+  it('asks the host that a request names, by the port that it names', async () => {
+    const test = await proxy({ kind: 'forward-proxy' }, NAMES);
+    expect((await ask(test, 'a.test')).body).toBe('one for a.test');
+    expect((await ask(test, 'A.test:8080')).body).toBe('one at 8080');
+    expect((await ask(test, 'c.test')).body).toBe('two');
+    expect((await ask(test, '10.0.0.2')).body).toBe('two');
+    // Two names with one address are two hosts.
+    expect((await ask(test, 'b.test')).body).toBe('one for b.test');
+    expect(test.meter.value('tulle_cluster_membership_total')).toBe(5);
+  });
+
+  it('refuses who cannot be found, and finds them once they can be', async () => {
+    const test = await proxy({ kind: 'forward-proxy', failureRefresh: { baseMs: 1_000 } }, NAMES);
+    expect((await ask(test, 'd.test')).status).toBe(503);
+    expect(test.records.at(-1)?.details).toBe('dns_resolution_failure');
+    test.network.names.set('d.test', ['10.0.0.2']);
+    expect((await ask(test, 'd.test')).status).toBe(503); // it is asked for again in its own time
+    await test.clock.advance(1_000);
+    expect((await ask(test, 'd.test')).body).toBe('two');
+  });
+
+  it('follows a name that moves, and stays where it was while it cannot be found', async () => {
+    const test = await proxy({ kind: 'forward-proxy', refreshMs: 1_000 }, NAMES);
+    expect((await ask(test, 'a.test')).body).toBe('one for a.test');
+    test.network.names.delete('a.test');
+    await test.clock.advance(5_000); // its idle connection is retired too
+    expect((await ask(test, 'a.test')).body).toBe('one for a.test');
+    test.network.names.set('a.test', ['10.0.0.2']);
+    await test.clock.advance(30_000);
+    expect((await ask(test, 'a.test')).body).toBe('two');
+  });
+
+  it('bounds hosts, which go when nobody asks for them', async () => {
+    const test = await proxy(
+      { kind: 'forward-proxy', maxHosts: 1, hostTtlMs: 10_000, refreshMs: 1_000 },
+      NAMES,
+    );
+    expect((await ask(test, 'a.test')).status).toBe(200);
+    expect((await ask(test, 'c.test')).status).toBe(503);
+    expect(test.records.at(-1)?.details).toBe('dns_cache_overflow');
+    await test.clock.advance(15_000);
+    expect((await ask(test, 'c.test')).body).toBe('two');
+  });
+
+  it('lets requests wait for a look-up, so many of them and so long', async () => {
+    const test = await proxy({ kind: 'forward-proxy', maxPendingRequests: 1, queryTimeoutMs: 1_000 });
+    const { transport } = test.network;
+    const found = (transport as { resolve: unknown }).resolve;
+    (transport as { resolve: unknown }).resolve = () => new Promise(() => {});
+    const first = ask(test, 'a.test');
+    await test.clock.settle();
+    expect((await ask(test, 'a.test')).status).toBe(503);
+    await test.clock.advance(1_000);
+    expect((await first).status).toBe(503);
+    (transport as { resolve: unknown }).resolve = found;
+  });
+
+  it('forgets a request whose caller goes while it waits', async () => {
+    const test = await proxy({ kind: 'forward-proxy', maxPendingRequests: 1 }, NAMES);
+    const { transport } = test.network;
+    let answer: (found: { addresses: string[] }) => void = () => {};
+    (transport as { resolve: unknown }).resolve = () => new Promise((resolve) => (answer = resolve));
+    const client = test.client().send({ headers: { host: 'a.test' } });
+    await test.clock.settle();
+    client.connection.close(true);
+    await test.clock.settle();
+    const next = ask(test, 'a.test');
+    await test.clock.settle();
+    answer({ addresses: ['10.0.0.1'] });
+    expect((await next).body).toBe('one for a.test');
+  });
+});
+
+describe('a cluster of original destinations', () => {
+  it('goes where a header says, and nowhere else', async () => {
+    const test = await proxy({ kind: 'original-dst', header: 'x-to' });
+    expect((await ask(test, 'a', { 'x-to': '10.0.0.2:80' })).body).toBe('two');
+    expect((await ask(test, 'a', { 'x-to': 'a.test:80' })).status).toBe(503);
+    expect((await ask(test, 'a', { 'x-to': '10.0.0.2' })).status).toBe(503);
+    expect((await ask(test, 'a')).status).toBe(503);
+    expect(test.records.at(-1)?.details).toBe('no_original_destination');
+  });
+
+  it('drops endpoints that nobody uses, and has no more than maxHosts', async () => {
+    const test = await proxy({ kind: 'original-dst', header: 'x-to', port: 80, maxHosts: 1 });
+    expect((await ask(test, 'a', { 'x-to': '10.0.0.1:1234' })).body).toBe('one for a');
+    expect((await ask(test, 'a', { 'x-to': '10.0.0.2:1234' })).status).toBe(503);
+    expect(test.meter.value('tulle_cluster_membership_total')).toBe(1);
+    await test.clock.advance(10_000);
+    expect(test.meter.value('tulle_cluster_membership_total')).toBe(0);
+    expect((await ask(test, 'a', { 'x-to': '10.0.0.2:1234' })).body).toBe('two');
+  });
+});
