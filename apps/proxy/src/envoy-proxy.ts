@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isTulleError, type Log } from '@tulle/filter';
 import { formatAddress, isUnixAddress, type Address, type ProxyConfig } from '@tulle/model';
-import { readResourceFile, serverFor } from '@tulle/envoy-bootstrap';
+import { readResourceFile, serverFor, type Translation } from '@tulle/envoy-bootstrap';
 import {
   canBindSockets,
   createInProcessSupervisor,
@@ -32,11 +32,11 @@ import {
   mergeConfig,
   NOTHING_FIXED,
   startConfig,
+  waitingResources,
 } from './merge-config.ts';
 import type { EnvoyProxyOptions } from './options.ts';
 import { overloadFor } from './overload-share.ts';
 import { takeRunDirectory } from './run-directory.ts';
-import { watchFiles } from './watch-files.ts';
 
 /** A running proxy. */
 export interface EnvoyProxy {
@@ -137,7 +137,7 @@ export async function startEnvoyProxy(options: EnvoyProxyOptions): Promise<Envoy
     /** One configuration at a time, from whichever side it comes. */
     let queue: Promise<unknown> = Promise.resolve();
     const applyNow = async (
-      fixed: ProxyConfig,
+      fixed: Translation,
       discovered: ProxyConfig | undefined,
       names: FixedNames = NOTHING_FIXED,
     ): Promise<ApplyResult> => {
@@ -183,7 +183,7 @@ export async function startEnvoyProxy(options: EnvoyProxyOptions): Promise<Envoy
         log,
         onConfig: async (config) =>
           inTurn(async () => {
-            const result = await applyNow(loaded.translation.config, config, names);
+            const result = await applyNow(loaded.translation, config, names);
             if (!result.ok) return result;
             whole = config;
             if (isDiscovered(config, names) || !asksForMore(discovery)) live();
@@ -199,6 +199,8 @@ export async function startEnvoyProxy(options: EnvoyProxyOptions): Promise<Envoy
         say(`client status (CSDS) at ${served.address}`);
       }
       await client.start();
+      // Files are here in a moment, and whoever starts a proxy expects that it listens then.
+      if (!asksForMore(discovery)) await untilWarm(client);
       if (fetchMs > 0) {
         const timer = setTimeout(live, fetchMs).unref();
         undo.push(() => clearTimeout(timer));
@@ -208,29 +210,14 @@ export async function startEnvoyProxy(options: EnvoyProxyOptions): Promise<Envoy
     const reload = async (): Promise<void> =>
       inTurn(async () => {
         const next = loadBootstrap(options);
-        const result = await applyNow(next.translation.config, whole, discovery && fixedNames(discovery));
+        refuseOtherNeeds(loaded, next);
+        const result = await applyNow(next.translation, whole, discovery && fixedNames(discovery));
         if (!result.ok)
           throw new BootstrapError(
             result.issues.map(({ path, message }) => next.translation.locate(path, message)),
           );
         loaded = next;
-        watch();
       });
-    let unwatch = (): void => {};
-    const watch = (): void => {
-      unwatch();
-      unwatch = watchFiles(loaded.translation.secretFiles, () => {
-        void reload().then(
-          () => say('a file of secrets changed; what it holds is in use'),
-          (error: unknown) =>
-            log.warn('a file of secrets changed and is not used; what was in use stays', {
-              reason: String(error),
-            }),
-        );
-      });
-    };
-    watch();
-    undo.push(() => unwatch());
 
     let stopping: Promise<void> | undefined;
     return {
@@ -291,6 +278,31 @@ function makeSupervisor(
 function issuesOf(error: unknown): readonly { readonly path: string; readonly message: string }[] {
   if (isTulleError(error) && error.issues.length > 0) return error.issues;
   return [{ path: '', message: error instanceof Error ? error.message : String(error) }];
+}
+
+/** Resolves when nothing static waits any more, at most after two seconds. */
+async function untilWarm(client: XdsClient): Promise<void> {
+  const deadlineMs = performance.now() + 2_000;
+  do await new Promise((resolve) => setTimeout(resolve, 25));
+  while (performance.now() < deadlineMs && (client.state().warming.length > 0 || client.state().applying));
+}
+
+/**
+ * Discovery asks for what static resources named at the start.
+ * @throws BootstrapError where they name something else now
+ */
+function refuseOtherNeeds(before: LoadedBootstrap, next: LoadedBootstrap): void {
+  const [old, now] = [waitingResources(before.translation), waitingResources(next.translation)];
+  const changed = [...now].filter(([key, text]) => old.get(key) !== text).map(([key]) => key);
+  const gone = [...old.keys()].filter((key) => !now.has(key));
+  const [first] = [...changed, ...gone];
+  if (first !== undefined)
+    throw new BootstrapError([
+      {
+        path: 'static_resources',
+        message: `changes what names something to be discovered (${first}), which is taken at the start alone; start the proxy again`,
+      },
+    ]);
 }
 
 /** @throws BootstrapError where the engine has something against the configuration; else what it was */

@@ -4,7 +4,6 @@ import {
   type BootstrapText,
   describeIssue,
   readBootstrap,
-  readSecretFile,
   translateBootstrap,
   type Translation,
 } from '@tulle/envoy-bootstrap';
@@ -59,13 +58,6 @@ export function loadBootstrap(options: EnvoyProxyOptions): LoadedBootstrap {
     ...(options.serviceCluster !== undefined && { serviceCluster: options.serviceCluster }),
     ...(options.serviceZone !== undefined && { serviceZone: options.serviceZone }),
     ...(options.tolerateFields && { tolerateFields: options.tolerateFields }),
-    readSecret({ path, name }) {
-      try {
-        return readSecretFile(path, readFileSync(path), name);
-      } catch (error) {
-        return `cannot be read: ${error instanceof Error ? error.message : String(error)}`;
-      }
-    },
   });
   if (translation.issues.length > 0) throw new BootstrapError(translation.issues);
   return {

@@ -16,49 +16,71 @@ export function fixedNames({ fixed }: Discovery): FixedNames {
   return { listeners: namesOf(fixed.listeners), clusters: namesOf(fixed.clusters) };
 }
 
-/** What can serve before anything is discovered: static resources that need nothing. The others follow by discovery, when what they need is there. */
-export function startConfig({ config, discovery }: Translation): ProxyConfig {
-  if (discovery === undefined) return config;
-  const waiting = new Set(
-    discovery.fixed.listeners
-      .filter(({ needs = [] }) => needs.length > 0)
-      .map(({ resource }) => resource.name),
-  );
-  return { ...config, listeners: config.listeners.filter(({ name }) => !waiting.has(name)) };
+/** Static resources that name something to be discovered, by path: they come into use by discovery, when it is there. */
+export function waitingResources({ discovery }: Translation): ReadonlyMap<string, string> {
+  const waiting = new Map<string, string>();
+  for (const kind of ['listeners', 'clusters'] as const)
+    for (const { resource, needs = [] } of discovery?.fixed[kind] ?? [])
+      if (needs.some((need) => kind === 'listeners' || need.kind === 'secret'))
+        waiting.set(`${kind} ${resource.name}`, JSON.stringify([resource, needs]));
+  return waiting;
+}
+
+/** What can serve before anything is discovered. */
+export function startConfig(translation: Translation): ProxyConfig {
+  const { config } = translation;
+  const waiting = waitingResources(translation);
+  return {
+    ...config,
+    listeners: config.listeners.filter(({ name }) => !waiting.has(`listeners ${name}`)),
+    clusters: config.clusters.filter(({ name }) => !waiting.has(`clusters ${name}`)),
+  };
 }
 
 /**
  * Static resources as the bootstrap has them now, in the places that discovery gave those of its start: what is said against a place is then
- * said against the resource that came there.
+ * said against the resource that came there. Those that wait for something stay as discovery has them.
  * @param whole what discovery made of everything; `undefined` where nothing is discovered, or nothing came yet
  */
 export function mergeConfig(
-  fixed: ProxyConfig,
+  translation: Translation,
   whole: ProxyConfig | undefined,
   names: FixedNames,
 ): ProxyConfig {
+  const fixed = startConfig(translation);
   if (whole === undefined) return fixed;
+  const waiting = waitingResources(translation);
   return {
     ...whole,
     version: whole.version === '' ? fixed.version : `${fixed.version}+${whole.version}`,
-    listeners: replaced(whole.listeners, fixed.listeners, names.listeners),
-    clusters: replaced(whole.clusters, fixed.clusters, names.clusters),
+    listeners: replaced(
+      whole.listeners,
+      fixed.listeners,
+      (name) => names.listeners.has(name) && !waiting.has(`listeners ${name}`),
+    ),
+    clusters: replaced(
+      whole.clusters,
+      fixed.clusters,
+      (name) => names.clusters.has(name) && !waiting.has(`clusters ${name}`),
+    ),
   };
 }
 
+/** @param isFixed whether a resource of `all` is one that `now` says */
 function replaced<Resource extends { readonly name: string }>(
   all: readonly Resource[],
   now: readonly Resource[],
-  before: ReadonlySet<string>,
+  isFixed: (name: string) => boolean,
 ): Resource[] {
   const byName = new Map(now.map((one) => [one.name, one]));
   return [
     ...all.flatMap((one) => {
-      if (!before.has(one.name)) return [one];
+      if (!isFixed(one.name)) return [one];
       const next = byName.get(one.name);
+      byName.delete(one.name);
       return next === undefined ? [] : [next];
     }),
-    ...now.filter(({ name }) => !before.has(name)),
+    ...byName.values(),
   ];
 }
 

@@ -3,6 +3,7 @@ import { dryRun } from './dry-run.ts';
 import { type EnvoyProxy, startEnvoyProxy } from './envoy-proxy.ts';
 import { type EnvoyFlags, envoyOptions } from './flags.ts';
 import { BootstrapError, loadBootstrap } from './load-bootstrap.ts';
+import { startConfig } from './merge-config.ts';
 import type { EnvoyProxyOptions } from './options.ts';
 
 /** Where a program writes. */
@@ -41,7 +42,7 @@ async function validate(
   say: (line: string) => void,
 ): Promise<number> {
   const { translation, notes, findings } = loadBootstrap(options);
-  const issues = await dryRun(translation.config);
+  const issues = await dryRun(startConfig(translation));
   if (issues.length > 0)
     throw new BootstrapError(issues.map(({ path, message }) => translation.locate(path, message)));
   for (const note of notes) say(note);

@@ -13,6 +13,7 @@ import {
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dryRun } from '../src/dry-run.ts';
 import { BootstrapError, loadBootstrap, type LoadedBootstrap } from '../src/load-bootstrap.ts';
+import { startConfig } from '../src/merge-config.ts';
 import { writeCertificates } from './certificates.ts';
 import {
   bodyOf,
@@ -46,7 +47,7 @@ describe('the corpus', () => {
 
   it.each(served)('%s is taken, and the engine builds it', async (name) => {
     const { translation } = load(name);
-    const issues = await dryRun(translation.config);
+    const issues = await dryRun(startConfig(translation));
     expect(issues).toEqual([]);
   });
 
@@ -63,7 +64,7 @@ describe('the corpus', () => {
 });
 
 /** In memory TLS is pretended and nothing is captured: what is about certificates and names in hellos is asked of Envoy and a process beside it. */
-const NOT_IN_MEMORY = new Set(['upstream-tls', 'mutual-tls', 'sni-termination', 'original-dst']);
+const NOT_IN_MEMORY = new Set(['upstream-tls', 'mutual-tls', 'sni-termination', 'sds-file', 'original-dst']);
 
 describe.each(served.filter((name) => !NOT_IN_MEMORY.has(name)))('%s', (name) => {
   let proxy: TestProxy;

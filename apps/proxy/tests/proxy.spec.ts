@@ -257,16 +257,17 @@ describe('what changes while it runs', () => {
     writeFileSync(secrets, secretsFor(directory));
     const refused = Promise.withResolvers<void>();
     const { proxy } = await start(
-      bootstrap(
-        'hi',
-        `
+      `node: { id: one, cluster: c }\n` +
+        bootstrap(
+          'hi',
+          `
           transport_socket:
             name: tls
             typed_config:
               "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
               common_tls_context: { tls_certificate_sds_secret_configs: [ { name: live, sds_config: { path_config_source: { path: ${secrets} } } } ] }
 `,
-      ),
+        ),
       { log: { ...log, warn: () => refused.resolve() } },
     );
     const shown = async (): Promise<string> =>
@@ -401,6 +402,48 @@ ${bootstrap('static')}${CLUSTER('xds', Number(server.target.split(':')[1]))}`,
     const states = answer.config[0]?.genericXdsConfigs.map(({ name, clientStatus }) => [name, clientStatus]);
     expect(states).toContainEqual(['discovered', ClientResourceStatus.ACKED]);
     expect(states).toContainEqual(['routes', ClientResourceStatus.ACKED]);
+  }, 60_000);
+
+  it('secrets by SDS from a server of their own: a static listener waits for its certificate', async () => {
+    await using server = await createXdsServer();
+    const text = `node: { id: one, cluster: c }\n${bootstrap(
+      'hi',
+      `
+          transport_socket:
+            name: tls
+            typed_config:
+              "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
+              common_tls_context:
+                tls_certificate_sds_secret_configs:
+                  - name: live
+                    sds_config:
+                      resource_api_version: V3
+                      api_config_source: { api_type: GRPC, transport_api_version: V3, grpc_services: [ { envoy_grpc: { cluster_name: sds } } ] }
+`,
+    )}${CLUSTER('sds', Number(server.target.split(':')[1]))}`;
+    const { proxy } = await start(text);
+    expect(proxy.listening()).toEqual([]);
+    const file = (name: string): { filename: string } => ({ filename: join(directory, name) });
+    server.setSnapshot('one', [
+      {
+        '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret',
+        name: 'live',
+        tls_certificate: { certificate_chain: file('server.pem'), private_key: file('server-key.pem') },
+      },
+    ]);
+    await server.acked('one');
+    const { port } = await until(
+      async () => Promise.resolve({ port: portOf(proxy) }),
+      (value) => !(value instanceof Error),
+    );
+    const said = await new Promise<boolean>((resolve, reject) => {
+      const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false }, () => {
+        resolve(socket.getPeerCertificate().subject.CN === 'corpus');
+        socket.destroy();
+      });
+      socket.on('error', reject);
+    });
+    expect(said).toBe(true);
   }, 60_000);
 
   it('from a file, for a listener that is static, is in use when the file is there and as it changes', async () => {

@@ -4,14 +4,8 @@
  */
 export const WAITING: Readonly<Record<string, string>> = {
   admission: 'static_resources.listeners[0].filter_chains[0].filters[0].typed_config',
-  compressor:
-    'static_resources.listeners[0].filter_chains[0].filters[0].typed_config.http_filters[0].typed_config.compressor_library.typed_config.memory_level',
-  'ext-authz-grpc':
-    'static_resources.listeners[0].filter_chains[0].filters[0].typed_config.http_filters[0].typed_config.grpc_service',
   'ext-authz-http':
-    'static_resources.listeners[0].filter_chains[0].filters[0].typed_config.http_filters[0].typed_config.http_service.authorization_request',
-  'grpc-web':
-    'static_resources.listeners[0].filter_chains[0].filters[0].typed_config.route_config.virtual_hosts[0].typed_per_filter_config["envoy.filters.http.cors"].allow_origin_string_match[0]',
+    'static_resources.listeners[0].filter_chains[0].filters[0].typed_config.http_filters[0].typed_config.transport_api_version',
   'health-check':
     'static_resources.listeners[0].filter_chains[0].filters[0].typed_config.http_filters[0].typed_config',
   'original-dst': 'static_resources.listeners[0].listener_filters[0].typed_config',

@@ -14,6 +14,7 @@ import {
   ApiConfigSourceSchema,
   ConfigSourceSchema,
 } from '@tulle/xds-proto/envoy/config/core/v3/config_source';
+import type { Secret } from '@tulle/xds-proto/envoy/extensions/transport_sockets/tls/v3/secret';
 
 /** A management server that is reached as a cluster is. */
 export interface GrpcSource {
@@ -36,6 +37,7 @@ export interface Discovery {
   readonly fixed: {
     readonly listeners: readonly Fixed<Listener>[];
     readonly clusters: readonly Fixed<Cluster>[];
+    readonly secrets: readonly Secret[];
   };
   /** Envoy `initial_fetch_timeout`: 0 waits without end. Default 15,000, Envoy's. */
   readonly initialFetchTimeoutMs?: number;
@@ -45,6 +47,7 @@ export interface Discovery {
 export interface FixedResources {
   readonly listeners: readonly Place<Listener>[];
   readonly clusters: readonly Place<Cluster>[];
+  readonly secrets: readonly Secret[];
 }
 
 /** With the path of the resource. */
@@ -130,7 +133,8 @@ function serverOf(
   context: DecodeContext,
 ): GrpcSource | undefined {
   const text = JSON.stringify(name);
-  const cluster = clusters.find(({ resource }) => resource.name === name)?.resource;
+  const found = clusters.find(({ resource }) => resource.name === name);
+  const cluster = found?.resource;
   if (cluster === undefined) {
     context.refuse(path, `names no cluster of static_resources: ${text}`);
     return undefined;
@@ -148,7 +152,8 @@ function serverOf(
         `names a cluster whose TLS context has what is not done towards a management server (${part}): ${text}`,
       );
   const { certificate, trust } = cluster.tls ?? {};
-  if (certificate?.kind === 'workload' || trust?.kind === 'mesh')
+  const waits = found?.needs?.some(({ kind }) => kind === 'secret') === true;
+  if (waits || certificate?.kind === 'workload' || trust?.kind === 'mesh')
     context.refuse(
       path,
       `names a cluster whose secrets would have to be discovered first: ${text}; give files, text or static secrets`,

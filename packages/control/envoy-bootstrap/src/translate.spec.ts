@@ -1,7 +1,9 @@
+import { create } from '@bufbuild/protobuf';
+import { SecretSchema } from '@tulle/xds-proto/envoy/extensions/transport_sockets/tls/v3/secret';
 import { describe, expect, it } from 'vitest';
 import { describeIssue } from './issue.ts';
 import { readBootstrap } from './read-bootstrap.ts';
-import { readSecretFile } from './resource-file.ts';
+import { readResourceFile } from './resource-file.ts';
 import { translateBootstrap, type TranslateOptions, type Translation } from './translate.ts';
 
 const translate = (text: string, options?: TranslateOptions): Translation =>
@@ -124,54 +126,59 @@ describe('secrets', () => {
     ).toContain(`${path}.name: names no secret of static_resources.secrets: "other"`);
     expect(
       faults(`static_resources:${listener('a', tls('{ name: roots }'))}${CLUSTERS}${SECRETS}`)[0],
-    ).toContain(`${path}: "roots" holds no tls_certificate`);
+    ).toContain(`${path}: the secret "roots" holds no tls_certificate`);
   });
 
-  it('of a file are read there, and the file is one whose change matters', () => {
-    const file =
-      'resources:\n  - "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret\n    name: cert\n    tls_certificate: { certificate_chain: { filename: /c.pem }, private_key: { filename: /k.pem } }\n';
-    const options: TranslateOptions = {
-      readSecret: ({ path, name }) => readSecretFile(path, Buffer.from(file), name),
-    };
-    const source = (name: string): string =>
-      `{ name: ${name}, sds_config: { path_config_source: { path: /sds.yaml, watched_directory: { path: /d } } } }`;
-    const { issues, config, secretFiles } = translate(
-      `static_resources:${listener('a', tls(source('cert')))}${CLUSTERS}`,
-      options,
+  it('that come from elsewhere are needed from there, and put in when they are here', () => {
+    const secret = create(SecretSchema, {
+      name: 'cert',
+      type: {
+        case: 'tlsCertificate',
+        value: {
+          certificateChain: { specifier: { case: 'filename', value: '/c.pem' } },
+          privateKey: { specifier: { case: 'filename', value: '/k.pem' } },
+        },
+      },
+    });
+    const source = '{ path_config_source: { path: /sds.yaml, watched_directory: { path: /d } } }';
+    const { issues, discovery } = translate(
+      `node: { id: one, cluster: c }\nstatic_resources:${listener('a', tls(`{ name: cert, sds_config: ${source} }`))}${CLUSTERS}`,
     );
     expect(issues).toEqual([]);
-    expect(config.listeners[0]?.filterChains[0]?.tls?.certificate).toMatchObject({
-      certificateFile: '/c.pem',
+    const [fixed] = discovery?.fixed.listeners ?? [];
+    expect(fixed?.needs).toEqual([
+      { kind: 'secret', name: 'cert', source: { kind: 'file', path: '/sds.yaml', watchedDirectory: '/d' } },
+    ]);
+    expect(fixed?.fill?.((name) => (name === 'cert' ? secret : undefined))).toMatchObject({
+      ok: true,
+      resource: { filterChains: [{ tls: { certificate: { certificateFile: '/c.pem' } } }] },
     });
-    expect(secretFiles).toEqual([{ name: 'cert', path: '/sds.yaml', watchedDirectory: '/d' }]);
-    expect(faults(`static_resources:${listener('a', tls(source('own')))}${CLUSTERS}`, options)[0]).toContain(
-      'sds_config.path_config_source.path: /sds.yaml holds no secret "own", but cert',
-    );
-  });
-
-  it('are asked of no server that is not ADS', () => {
     expect(
       faults(
-        `static_resources:${listener('a', tls('{ name: cert, sds_config: { api_config_source: { api_type: GRPC } } }'))}${CLUSTERS}`,
-      )[0],
-    ).toContain(
-      'sds_config: must be a path_config_source or ads, or absent for a secret of static_resources',
-    );
+        `node: { id: one, cluster: c }\nstatic_resources:${listener('a', tls('{ name: cert, sds_config: { ads: {} } }'))}${CLUSTERS}`,
+      ),
+    ).toEqual([
+      expect.stringContaining('names ads as a source, but dynamic_resources.ads_config is missing'),
+    ]);
   });
 });
 
-describe('a file of secrets', () => {
+describe('a file of resources', () => {
   it('that cannot be read says why', () => {
-    const read = (text: string): unknown => readSecretFile('s.yaml', Buffer.from(text), 'cert');
-    expect(read('a: [')).toMatch(/^s\.yaml is no YAML: /);
-    expect(read('resource: []')).toBe(
+    const read = (text: string): unknown => readResourceFile('s.yaml', Buffer.from(text));
+    expect(() => read('a: [')).toThrow(/^s\.yaml is no YAML: /);
+    expect(() => read('resource: []')).toThrow(
       's.yaml: resource: envoy.service.discovery.v3.DiscoveryResponse has no field "resource"; did you mean resources?',
     );
-    expect(read('resources: [ { "@type": type.googleapis.com/envoy.config.cluster.v3.Cluster } ]')).toMatch(
-      /the type envoy\.config\.cluster\.v3\.Cluster is not supported/,
+    expect(() => read('resources: [ { "@type": type.googleapis.com/own.Type } ]')).toThrow(
+      /the type own\.Type is not supported/,
     );
-    expect(read('{}')).toBe('s.yaml holds no secret "cert"');
-    expect(readSecretFile('s.pb', new Uint8Array([7, 7]), 'cert')).toMatch(/^s\.pb is no DiscoveryResponse/);
+    expect(
+      read('resources: [ { "@type": type.googleapis.com/envoy.config.cluster.v3.Cluster, name: a } ]'),
+    ).toMatchObject({
+      resources: [{ typeUrl: 'type.googleapis.com/envoy.config.cluster.v3.Cluster' }],
+    });
+    expect(() => readResourceFile('s.pb', new Uint8Array([7, 7]))).toThrow(/^s\.pb is no DiscoveryResponse/);
   });
 });
 

@@ -5,6 +5,7 @@ import type { Address, Cluster, Listener, ProxyConfig } from '@tulle/model';
 import {
   createDecodeContext,
   createResourceDecoder,
+  type FindSecret,
   type Fixed,
   type NodeDescription,
   proxyConfigOf,
@@ -16,7 +17,6 @@ import {
   type Listener as EnvoyListener,
   ListenerSchema,
 } from '@tulle/xds-proto/envoy/config/listener/v3/listener';
-import type { Secret } from '@tulle/xds-proto/envoy/extensions/transport_sockets/tls/v3/secret';
 import { type Discovery, readDiscovery } from './discovery.ts';
 import { under } from './field-path.ts';
 import type { BootstrapIssue } from './issue.ts';
@@ -26,13 +26,10 @@ import { checkProcessSettings, readAdmin } from './process-settings.ts';
 import type { BootstrapText } from './read-bootstrap.ts';
 import { missingClusters } from './references.ts';
 import { readRuntime, runtimeKeys } from './runtime-layers.ts';
-import { fillCluster, fillListener, type SecretFile, type SecretStore } from './secrets.ts';
 import { bootstrapTypes } from './types.ts';
 
 /** How a bootstrap is translated. */
 export interface TranslateOptions extends NodeFlags {
-  /** Reads a secret from a file (Envoy: `sds_config.path_config_source`). @returns why there is none, as text */
-  readonly readSecret?: (file: SecretFile) => Secret | string;
   /** Fields by full name that are read over although they are not honoured. Default none. */
   readonly tolerateFields?: readonly string[];
 }
@@ -51,8 +48,6 @@ export interface Translation {
   /** Absent: everything is static. */
   readonly discovery?: Discovery;
   readonly overload?: BootstrapOverload;
-  /** Files whose change means another configuration. */
-  readonly secretFiles: readonly SecretFile[];
   /**
    * What the engine says against {@link Translation.config}, in words of the bootstrap.
    * @param pointer JSON pointer into the configuration
@@ -76,28 +71,33 @@ export function translateBootstrap(text: BootstrapText, options: TranslateOption
   checkProcessSettings(bootstrap, context, note);
   const admin = readAdmin(bootstrap, context, note);
   const statics = bootstrap.staticResources;
-  const secretFiles: SecretFile[] = [];
   const secrets = new Map((statics?.secrets ?? []).map((secret) => [secret.name, secret]));
-  const store: SecretStore = {
-    fixed: (name) => secrets.get(name),
-    ofFile(file) {
-      secretFiles.push(file);
-      return options.readSecret?.(file) ?? 'is not supported here: nobody reads files';
-    },
-  };
+  const fixedSecrets: FindSecret = (name) => secrets.get(name);
   const listeners: Placed<Listener>[] = [];
   const clusters: Placed<Cluster>[] = [];
   for (const [index, listener] of (statics?.listeners ?? []).entries()) {
     const path = `static_resources.listeners[${index}]`;
     if (listener.name === '') listener.name = nameOf(listener);
-    fillListener(listener, path, bootstrapTypes, store, refuse);
-    const read = decoded<Listener>(decoder, 'listener', anyPack(ListenerSchema, listener), path, refuse);
+    const read = decoded<Listener>(
+      decoder,
+      'listener',
+      anyPack(ListenerSchema, listener),
+      path,
+      fixedSecrets,
+      refuse,
+    );
     if (read !== undefined) listeners.push({ ...read, path, index });
   }
   for (const [index, cluster] of (statics?.clusters ?? []).entries()) {
     const path = `static_resources.clusters[${index}]`;
-    fillCluster(cluster, path, bootstrapTypes, store, refuse);
-    const read = decoded<Cluster>(decoder, 'cluster', anyPack(ClusterSchema, cluster), path, refuse);
+    const read = decoded<Cluster>(
+      decoder,
+      'cluster',
+      anyPack(ClusterSchema, cluster),
+      path,
+      fixedSecrets,
+      refuse,
+    );
     if (read !== undefined) clusters.push({ ...read, path, index });
   }
   refuseDuplicates(listeners, 'listener', refuse);
@@ -115,7 +115,11 @@ export function translateBootstrap(text: BootstrapText, options: TranslateOption
       `static_resources.listeners[${listeners[listener]?.index ?? 0}]`,
       `the virtual host ${JSON.stringify(virtualHost)} of the routes ${JSON.stringify(routeConfig)} names the cluster ${JSON.stringify(cluster)}, which static_resources.clusters does not have`,
     );
-  const discovery = readDiscovery(bootstrap.dynamicResources, { listeners, clusters }, context);
+  const discovery = readDiscovery(
+    bootstrap.dynamicResources,
+    { listeners, clusters, secrets: [...secrets.values()] },
+    context,
+  );
   const node = nodeOf(bootstrap.node, options);
   if (discovery !== undefined) {
     if (node.id === '')
@@ -141,7 +145,6 @@ export function translateBootstrap(text: BootstrapText, options: TranslateOption
     config: proxyConfigOf(resources, versionOf(toBinary(BootstrapSchema, bootstrap))),
     ...(discovery && { discovery }),
     ...(overload && { overload }),
-    secretFiles,
     locate(pointer, message) {
       const [, kind = '', at = ''] = /^\/(listeners|clusters)\/(\d+)(?:\/|$)/.exec(pointer) ?? [];
       const named = kind === 'listeners' ? listeners : clusters;
@@ -168,10 +171,16 @@ function decoded<Model extends Listener | Cluster>(
   kind: Model extends Listener ? 'listener' : 'cluster',
   any: Any,
   path: string,
+  fixedSecrets: FindSecret,
   refuse: (path: string, message: string) => void,
 ): Fixed<Model> | undefined {
-  const result = decoder.decode(kind, any, ADS);
-  if (result.ok) return { resource: result.resource as Model, needs: result.needs };
+  const result = decoder.decode(kind, any, ADS, fixedSecrets);
+  if (result.ok)
+    return {
+      resource: result.resource as Model,
+      needs: result.needs,
+      fill: (found) => decoder.decode(kind, any, ADS, (name) => found(name) ?? fixedSecrets(name)),
+    };
   for (const issue of result.issues) refuse(under(path, issue.path), issue.message);
   return undefined;
 }

@@ -133,7 +133,6 @@ const UNSUPPORTED: readonly (readonly [path: string, value: unknown])[] = [
   [`${LISTENER}.enable_mptcp`, true],
   [`${LISTENER}.filter_chain_matcher`, {}],
   [`${LISTENER}.tcp_fast_open_queue_length`, 10],
-  [`${CHAIN}.transport_socket_connect_timeout`, '0.001s'],
   [`${CHAIN}.use_proxy_proto`, true],
   // HTTP.
   [`${HCM}.http3_protocol_options`, {}],

@@ -9,7 +9,8 @@ export function decodeCors(context: DecodeContext, policy: CorsPolicy, path: str
   const allowOrigins: string[] = [];
   const allowOriginMatches: StringMatch[] = [];
   for (const [index, matcher] of policy.allowOriginStringMatch.entries()) {
-    const match = decodeStringMatch(context, matcher, `${path}.allow_origin_string_match[${index}]`);
+    const read = decodeStringMatch(context, matcher, `${path}.allow_origin_string_match[${index}]`);
+    const match = isAny(read) ? ANY_ORIGIN : read;
     const origin = match.kind === 'present' ? undefined : originOf(match);
     if (origin === undefined) allowOriginMatches.push(match);
     else allowOrigins.push(origin);
@@ -32,6 +33,16 @@ export function decodeCors(context: DecodeContext, policy: CorsPolicy, path: str
 /** One that Tulle reads as an origin. */
 const ORIGIN = /^(?:\*|[a-z][a-z0-9+.-]*:\/\/[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*(?::[0-9]{1,5})?)$/;
 const WILDCARD = /^\\Q(https?:\/\/)\\E\[a-z0-9\._-\]\+\\Q([A-Za-z0-9._:-]*)\\E$/;
+
+const ANY_ORIGIN: StringMatch = { kind: 'regex', value: '.*' };
+
+/** Envoy takes every origin where a matcher matches the text `*` (CorsFilter::isOriginAllowed); these are how people write it. */
+function isAny(match: StringMatch): boolean {
+  if (match.kind === 'regex') return match.value === '\\*';
+  return (
+    (match.kind === 'prefix' || match.kind === 'suffix' || match.kind === 'contains') && match.value === '*'
+  );
+}
 
 /** As Tulle's control plane writes them; origins have no case, whether a matcher says so or not. */
 function originOf(match: { readonly kind: string; readonly value: string }): string | undefined {
