@@ -213,7 +213,7 @@ export const STREAM_ERRORS: Readonly<Record<StreamErrorCode, ErrorRow>> = {
     'request_headers_too_large',
     'downstream',
     false,
-    'The request head is larger than maxRequestHeadersBytes or has too many fields.',
+    'The request head is larger than maxRequestHeadersBytes, or than its endpoint says that it takes (HTTP/2), or has too many fields.',
   ),
   TULLE_URI_TOO_LONG: row(
     33,

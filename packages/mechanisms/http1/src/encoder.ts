@@ -41,7 +41,7 @@ export interface AnsweredRequest {
 
 /** Why nothing was written: what the engine or a filter asked for is not valid HTTP. Frozen and shared. */
 export interface EncodeFault {
-  readonly rule: 'method' | 'target' | 'authority' | 'status' | 'reason' | 'framing' | 'upgrade';
+  readonly rule: 'method' | 'target' | 'authority' | 'status' | 'reason' | 'framing' | 'upgrade' | 'size';
   readonly code: ErrorCode;
   readonly reason: string;
 }

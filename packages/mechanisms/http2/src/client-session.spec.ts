@@ -271,6 +271,36 @@ describe('a client writes', () => {
     expect(ask({ maxConcurrentStreams: 7 }).session.maxConcurrentStreams).toBe(7);
   });
 
+  it('no head that is larger than the peer says that it takes, to the octet', () => {
+    const most = 1000;
+    const asked = ask({}, settings([6, most]));
+    // RFC 9113 §6.5.2: name, value and 32 octets a line.
+    const others = [
+      [':method', 'POST'],
+      [':scheme', 'http'],
+      [':path', '/'],
+      [':authority', 'a.example'],
+      ['content-length', '12'],
+    ].reduce((sum, [name, value]) => sum + (name as string).length + (value as string).length + 32, 0);
+    const write = (room: number): string | undefined =>
+      asked.session.writeRequestHead(
+        asked.open(),
+        'POST',
+        'http',
+        'a.example',
+        '/',
+        tableOf(`x-one:${'x'.repeat(room)}`),
+        12,
+        false,
+      )?.rule;
+    const room = most - others - 'x-one'.length - 32;
+    expect([write(room), write(room + 1)]).toEqual([undefined, 'size']);
+    expect(asked.sent().filter((line) => line.startsWith('HEADERS'))).toHaveLength(1);
+    expect([asked.session.failed, asked.session.openStreams]).toEqual([false, 1]);
+    asked.send(settings([6, 2000]));
+    expect(write(room + 1)).toBe(undefined);
+  });
+
   it('within the window of the connection, whichever stream it is', () => {
     const asked = ask({}, settings([4, 1_000_000]));
     const streams = [asked.request('POST', false), asked.request('POST', false)];

@@ -6,11 +6,19 @@ import {
   type ResponseHead,
 } from '@tulle/http1';
 import { FIELD_TE, type FieldTable } from '@tulle/fields';
-import { BAD_AUTHORITY, BAD_FRAMING, BAD_METHOD, BAD_TARGET, BAD_UPGRADE } from './encode-faults.ts';
+import {
+  BAD_AUTHORITY,
+  BAD_FRAMING,
+  BAD_METHOD,
+  BAD_TARGET,
+  BAD_UPGRADE,
+  TOO_LARGE,
+} from './encode-faults.ts';
 import type { FrameOutput, Http2Events } from './events.ts';
 import { CLIENT_FAULTS } from './faults.ts';
 import type { Http2Options } from './options.ts';
 import { ResponseFields } from './response-fields.ts';
+import { LINE_OVERHEAD_BYTES } from './section-bytes.ts';
 import { Http2Session } from './session.ts';
 import { LOCAL_BODY, LOCAL_ENDED, LOCAL_HEAD, PEER_BODY, PEER_ENDED, type Http2Stream } from './stream.ts';
 import { CLIENT_PREFACE, MAX_STREAM_ID, SETTINGS_ENABLE_PUSH } from './wire.ts';
@@ -120,7 +128,11 @@ export class ClientSession<U> extends Http2Session<U> {
     endStream: boolean,
     protocol?: string,
   ): EncodeFault | undefined {
-    const fault = this.#judge(stream, method, authority, path, contentLength, protocol);
+    const fault =
+      this.#judge(stream, method, authority, path, contentLength, protocol) ??
+      (this.takesHead(fields, lineBytes(method, scheme, authority, path, contentLength, protocol))
+        ? undefined
+        : TOO_LARGE);
     if (fault !== undefined) {
       if (stream.open && stream.local === LOCAL_HEAD) this.discard(stream);
       return fault;
@@ -206,4 +218,24 @@ export class ClientSession<U> extends Http2Session<U> {
     this.events.onHead(stream, endStream);
     if (endStream) this.afterPeerEnd(stream, id);
   }
+}
+
+const PSEUDO_NAMES = ':method:scheme:path:authority';
+
+/** What the lines of a request head that stand in no table count against the peer's limit. */
+function lineBytes(
+  method: string,
+  scheme: string,
+  authority: string,
+  path: string,
+  contentLength: number,
+  protocol: string | undefined,
+): number {
+  let bytes = PSEUDO_NAMES.length + 4 * LINE_OVERHEAD_BYTES;
+  bytes += method.length + scheme.length + authority.length + path.length;
+  if (protocol !== undefined) bytes += ':protocol'.length + protocol.length + LINE_OVERHEAD_BYTES;
+  if (contentLength < 0) return bytes;
+  let digits = 1;
+  for (let rest = contentLength; rest >= 10; rest = Math.floor(rest / 10)) digits++;
+  return bytes + 'content-length'.length + digits + LINE_OVERHEAD_BYTES;
 }

@@ -1,7 +1,10 @@
 import type { EncodeFault } from '@tulle/http1';
 
-const fault = (rule: EncodeFault['rule'], reason: string): EncodeFault =>
-  Object.freeze({ rule, code: 'TULLE_HEADER_INVALID', reason });
+const fault = (
+  rule: EncodeFault['rule'],
+  reason: string,
+  code: EncodeFault['code'] = 'TULLE_HEADER_INVALID',
+): EncodeFault => Object.freeze({ rule, code, reason });
 
 export const BAD_METHOD: EncodeFault = fault('method', 'The outgoing method is not a token (RFC 9110 §9.1).');
 export const BAD_TARGET: EncodeFault = fault(
@@ -23,4 +26,9 @@ export const BAD_FRAMING: EncodeFault = fault(
 export const BAD_UPGRADE: EncodeFault = fault(
   'upgrade',
   'Extended CONNECT needs a protocol, and a peer that announced SETTINGS_ENABLE_CONNECT_PROTOCOL (RFC 8441 §3).',
+);
+export const TOO_LARGE: EncodeFault = fault(
+  'size',
+  'The head is larger than the peer says that it takes (RFC 9113 §6.5.2, SETTINGS_MAX_HEADER_LIST_SIZE).',
+  'TULLE_HEADERS_TOO_LARGE',
 );

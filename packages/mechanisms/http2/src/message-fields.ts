@@ -10,9 +10,8 @@ import {
 } from '@tulle/fields';
 import type { Http2Rule } from './faults.ts';
 import type { HpackFieldSink, InvalidFieldRule } from './hpack/sink.ts';
+import { LINE_OVERHEAD_BYTES } from './section-bytes.ts';
 
-/** What each line counts beyond its octets (RFC 9113 §6.5.2, SETTINGS_MAX_HEADER_LIST_SIZE). */
-const LINE_OVERHEAD_BYTES = 32;
 const FIELD_COOKIE: number = knownNameId('cookie');
 /** Known names above this one need no look. */
 const LAST_SPECIAL: number = FIELD_COOKIE;

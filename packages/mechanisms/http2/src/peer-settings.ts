@@ -23,7 +23,7 @@ export class PeerSettings {
   maxConcurrentStreams: number = Number.POSITIVE_INFINITY;
   windowBytes: number = PROTOCOL_WINDOW_BYTES;
   frameBytes: number = PROTOCOL_FRAME_BYTES;
-  /** Advice: the peer may refuse larger heads. */
+  /** Advice: the peer may refuse larger heads, or do worse. */
   maxHeadBytes: number = Number.POSITIVE_INFINITY;
   connectProtocol = false;
 

@@ -7,6 +7,7 @@ import { HpackEncoder } from './hpack/encoder.ts';
 import { DEFAULT_OPTIONS, type Http2Options } from './options.ts';
 import { PeerSettings } from './peer-settings.ts';
 import { ResetMemory } from './reset-memory.ts';
+import { sectionBytes } from './section-bytes.ts';
 import { Sender, type SenderHost } from './sender.ts';
 import { StreamTable } from './stream-table.ts';
 import { Http2Stream, LOCAL_BODY, LOCAL_ENDED, PEER_BODY, PEER_ENDED } from './stream.ts';
@@ -253,6 +254,16 @@ export abstract class SessionCore<U> implements SenderHost<U> {
   /** Sends PING. @param token 0..2^32-1, comes back by `onPong` */
   ping(token: number): void {
     if (!this.#failed) writePing(this.output.writer(), token);
+  }
+
+  /**
+   * Whether the peer takes a head of these fields (RFC 9113 §6.5.2). That is advice, and what a peer does with a larger one is
+   * its own affair: some end the connection, with all of its streams.
+   * @param more what the head counts beside them
+   */
+  takesHead(fields: FieldTable, more = 0): boolean {
+    const { maxHeadBytes } = this.peerSettings;
+    return maxHeadBytes === Number.POSITIVE_INFINITY || sectionBytes(fields) + more <= maxHeadBytes;
   }
 
   /** Room for a frame that no window bounds. @returns whether the connection goes on */

@@ -1,7 +1,7 @@
 import type { Balancer, EndpointState } from '@tulle/balance';
 import type { FieldTable } from '@tulle/fields';
 import type { ConnectionInfo } from '@tulle/filter';
-import type { ResponseHead } from '@tulle/http1';
+import type { EncodeFault, ResponseHead } from '@tulle/http1';
 import type { Socket } from './ports.ts';
 import type { StreamRef } from './stream/stream-ref.ts';
 import type { ClusterMetrics } from './upstream/cluster-metrics.ts';
@@ -60,8 +60,8 @@ export interface UpstreamStream {
   /** Whether bytes read from the endpoint now may be kept by {@link keepRead}. */
   readonly ownedReads: boolean;
   keepRead(): void;
-  /** Sends the request head. @returns a sentence when it could not be encoded: nothing was sent */
-  sendHead(stream: StreamRef): string | undefined;
+  /** Sends the request head. @returns why it could not be sent: nothing was */
+  sendHead(stream: StreamRef): EncodeFault | undefined;
   /** @returns whether `chunk` is kept (D1) */
   sendData(chunk: Buffer, start: number, end: number, owned: boolean): boolean;
   sendEnd(trailers: FieldTable | undefined): void;

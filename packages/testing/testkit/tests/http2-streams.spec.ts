@@ -155,6 +155,39 @@ describe('a stalled stream', () => {
   });
 });
 
+describe('a head that is larger than the peer says that it takes', () => {
+  it('does not go to an endpoint, whose connection serves on', async () => {
+    const { test, upstreams } = await overHttp2({ session: { settings: { maxHeaderListSize: 2_000 } } });
+    const [upstream] = upstreams as [Http2Upstream];
+    const client = http2Client(test);
+    expect((await client.request({ path: '/first' })).status).toBe(200);
+    expect((await client.request({ headers: { 'x-large': 'x'.repeat(3_000) } })).status).toBe(431);
+    expect(test.records.at(-1)).toMatchObject({
+      code: 'TULLE_HEADERS_TOO_LARGE',
+      details: 'request_headers_too_large{endpoint}',
+    });
+    expect((await client.request({ headers: { 'x-large': 'x'.repeat(1_000) } })).status).toBe(200);
+    expect([upstream.requests.length, upstream.connections.length]).toEqual([2, 1]);
+    expect(test.log.lines.filter(({ level }) => level === 'error')).toEqual([]);
+  });
+
+  it('does not go to a caller, which gets an answer all the same', async () => {
+    const { test } = await overHttp2({
+      answer: ({ target }) => ({ headers: { 'x-large': 'x'.repeat(Number(target.slice(1))) } }),
+    });
+    const client = http2Client(test, { settings: { maxHeaderListSize: 1_000 } });
+    expect((await client.request({ path: '/500' })).status).toBe(200);
+    expect((await client.request({ path: '/1500' })).status).toBe(500);
+    expect(test.records.at(-1)).toMatchObject({ details: 'response_head_not_encodable' });
+    expect((await client.request({ path: '/600' })).status).toBe(200);
+    // Also one that says that it takes nothing is answered.
+    const strict = http2Client(test, { settings: { maxHeaderListSize: 1 } });
+    await vi.waitFor(() => expect(test.records.length).toBeGreaterThan(0));
+    strict.send({ path: '/1' });
+    await vi.waitFor(() => expect(test.records.at(-1)?.status).toBe(500));
+  });
+});
+
 describe('streams over shared connections', () => {
   it('fill one before another is opened, and hold to what the endpoint takes', async () => {
     const { test, upstreams } = await overHttp2({

@@ -159,10 +159,12 @@ export function sendAttempt(stream: Stream, connection: UpstreamStream): void {
     stream.headers.put('x-envoy-attempt-count', String(stream.attemptCount));
   const fault = connection.sendHead(stream);
   if (fault !== undefined) {
-    stream.engine.log.error(`request not sent: ${fault}`, { requestId: stream.requestId });
     connection.abandon();
     stream.upstream = undefined;
-    return rescue(stream, 'TULLE_HEADER_INVALID', 'request_head_not_encodable');
+    // What the endpoint does with it would be its own affair; some end the connection, with the requests of others.
+    if (fault.rule === 'size') return rescue(stream, fault.code, 'request_headers_too_large{endpoint}');
+    stream.engine.log.error(`request not sent: ${fault.reason}`, { requestId: stream.requestId });
+    return rescue(stream, fault.code, 'request_head_not_encodable');
   }
   attempt.unsent = false;
   const { pieces } = replay;

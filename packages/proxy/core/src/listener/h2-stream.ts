@@ -52,6 +52,9 @@ export interface ServerStreamHost extends SideHost<Http2ServerStream> {
   streamOver(): void;
 }
 
+/** `:status` with what its line counts (RFC 9113 §6.5.2). */
+const STATUS_BYTES = ':status200'.length + 32;
+
 /** Kept for reuse; more are left to the garbage collector. */
 const MAX_SPARE = 1024;
 const spare: Stack<Http2ServerStream> = new Stack<Http2ServerStream>();
@@ -241,6 +244,14 @@ export class Http2ServerStream extends StreamSide<Http2ServerStream> implements 
     const kind = stream.responseBodyKind;
     const ends = kind === BODY_NONE && !tunnel;
     const length = !tunnel && (ends || kind === BODY_LENGTH) ? stream.responseLength : -1;
+    // A reply of our own is small, and better than none.
+    if (!stream.responseLocal && !host.session.takesHead(responseFields, STATUS_BYTES)) {
+      host.engine.log.warn(
+        'response not sent: its head is larger than the caller says that it takes (SETTINGS_MAX_HEADER_LIST_SIZE)',
+        { requestId: stream.requestId, status },
+      );
+      return false;
+    }
     const fault = host.session.writeHead(h2, status === 101 ? 200 : status, responseFields, length, ends);
     if (fault !== undefined) {
       host.engine.log.error(`response not sent: ${fault.reason}`, { requestId: stream.requestId, status });

@@ -13,6 +13,7 @@ import {
   type Http1Fault,
   type OutgoingFraming,
   type ResponseSink,
+  type EncodeFault,
 } from '@tulle/http1';
 import { attemptAnswered, attemptFailed, responseBroken, responseWhole } from '../attempts/attempts.ts';
 import { upstreamDrained } from '../chain/request-body.ts';
@@ -114,7 +115,7 @@ export class UpstreamConnection implements SocketEvents, ResponseSink, UpstreamS
 
   // — UpstreamStream —
 
-  sendHead(stream: Stream): string | undefined {
+  sendHead(stream: Stream): EncodeFault | undefined {
     const kind = requestKind(stream);
     this.#requestKind = kind;
     framing.bodyKind = kind;
@@ -130,7 +131,7 @@ export class UpstreamConnection implements SocketEvents, ResponseSink, UpstreamS
       stream.headers,
       framing,
     );
-    if (fault !== undefined) return fault.reason;
+    if (fault !== undefined) return fault;
     this.#decoder.head = stream.responseHead;
     this.#decoder.expect(stream.method, stream.upgrade);
     return undefined;

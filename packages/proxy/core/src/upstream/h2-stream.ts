@@ -1,5 +1,5 @@
 import type { FieldTable } from '@tulle/fields';
-import { BODY_LENGTH, BODY_NONE, type ResponseHead } from '@tulle/http1';
+import { BODY_LENGTH, BODY_NONE, type EncodeFault, type ResponseHead } from '@tulle/http1';
 import {
   errorCodeName,
   H2_CANCEL,
@@ -68,7 +68,7 @@ export class Http2ClientStream extends StreamSide<Http2ClientStream> implements 
     this.host.socket.keepRead();
   }
 
-  sendHead(stream: Stream): string | undefined {
+  sendHead(stream: Stream): EncodeFault | undefined {
     const { session, socket } = this.host;
     const kind = requestKind(stream);
     if (stream.requestHead.expectContinue && !stream.expectsContinue) stream.headers.drop('expect');
@@ -91,7 +91,7 @@ export class Http2ClientStream extends StreamSide<Http2ClientStream> implements 
     );
     if (fault !== undefined) {
       this.h2 = undefined;
-      return fault.reason;
+      return fault;
     }
     this.localEnded = ends;
     if (tunnel) this.awaitTunnel();
