@@ -325,6 +325,12 @@ describe('as Envoy has it', () => {
     expect(other.response?.header('access-control-allow-origin')).toBeUndefined();
   });
 
+  it('a pattern that a star fulfils is for every origin', async () => {
+    const config = { allowOrigins: [], allowOriginMatches: [{ kind: 'prefix', value: '*' } as const] };
+    const { response } = await run(config, 'GET', 'https://x.example');
+    expect(response?.header('access-control-allow-origin')).toBe('https://x.example');
+  });
+
   it("what others get is the service's affair where that is asked for", async () => {
     const config = { forwardUnlisted: true };
     const preflight = await run(config, 'OPTIONS', 'https://b.example');

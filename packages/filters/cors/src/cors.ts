@@ -218,7 +218,9 @@ function isListedBy({ allowOrigins, allowOriginMatches = [] }: CorsFilterConfig)
     compileStringMatch(match, context, `/allowOriginMatches/${index}`),
   );
   context.finish('origins');
-  return (origin) => named(origin) || tests.some((test) => test(origin));
+  // As in Envoy, what matches a star matches every origin.
+  const any = tests.some((test) => test('*'));
+  return (origin) => any || named(origin) || tests.some((test) => test(origin));
 }
 
 function compile(config: CorsFilterConfig): Policy {

@@ -12,7 +12,10 @@ export interface CorsFilterConfig {
    * `*` for every origin. Empty: the filter does nothing.
    */
   readonly allowOrigins: readonly string[];
-  /** Further origins, by what their text must match (Envoy `allow_origin_string_match`). */
+  /**
+   * Further origins, by what their text must match (Envoy `allow_origin_string_match`). A match that `*` fulfils is for every
+   * origin.
+   */
   readonly allowOriginMatches?: readonly StringMatch[];
   /** `*` for every method. Default none beside those that need no permission (GET, HEAD, POST). */
   readonly allowMethods?: readonly string[];

@@ -26,7 +26,7 @@ export function decodeExtAuthz(
   path: string,
 ): ExtAuthzFilterConfig {
   const { services, statusOnError } = message;
-  if (message.transportApiVersion !== ApiVersion.V3)
+  if (services.case === 'grpcService' && message.transportApiVersion !== ApiVersion.V3)
     context.refuse(`${path}.transport_api_version`, 'must be V3');
   if (message.includePeerCertificate)
     context.refuse(
