@@ -1,10 +1,12 @@
-import net from 'node:net';
+import { connectTo } from './connect.ts';
 import { checkResponse, type CheckedResponse } from './strict-check.ts';
 
 /** Where the proxy under test listens. */
 export interface Target {
   readonly host: string;
   readonly port: number;
+  /** It speaks TLS; every piece that is sent becomes a record of its own. Default false. */
+  readonly tls?: boolean;
 }
 
 /** What a client got for what it sent. */
@@ -38,8 +40,7 @@ export async function exchange(
   quietMs: number,
   methods: readonly string[] = [],
 ): Promise<Exchange> {
-  const socket = net.connect(target.port, target.host);
-  socket.setNoDelay(true);
+  const socket = connectTo(target, 'http/1.1');
   let text = '';
   let closed = false;
   let wake = (): void => {};

@@ -14,7 +14,7 @@ import { runPolicies } from './policy/run-policies.ts';
 import { RecordingOrigin } from './recording-origin.ts';
 import { renderFaults, renderTable, summary } from './report.ts';
 import { run } from './run.ts';
-import { nodeHttp, tulle, type Subject } from './subjects.ts';
+import { nodeHttp, tulle, tulleOverTls, type Subject } from './subjects.ts';
 import type { Result } from './verdict.ts';
 
 const HELP = `pnpm test:hostile [options]
@@ -92,14 +92,18 @@ async function runHttp2Lists(options: Options): Promise<Result[]> {
   const http2Origin = new Http2Origin();
   const scripted = new ScriptedOrigin();
   const toHttp1 = await tulle(await http1Origin.start());
+  const tlsOrigin = new RecordingOrigin();
+  const overTls = await tulleOverTls(await tlsOrigin.start());
   const toHttp2 = await tulle(await http2Origin.start(), 'http2');
   const toScripted = await tulle(await scripted.start(), 'http2');
   const results = [
     ...(await runHttp2(http1Origin, toHttp1, options)),
+    ...(await runHttp2(tlsOrigin, overTls, options)),
     ...(await runHttp2ToHttp2(http2Origin, toHttp2, options)),
     ...(await runHttp2Responses(scripted, toScripted, options)),
   ];
-  for (const it of [toHttp1, toHttp2, toScripted, http1Origin, http2Origin, scripted]) await it.stop();
+  for (const it of [toHttp1, overTls, toHttp2, toScripted, http1Origin, tlsOrigin, http2Origin, scripted])
+    await it.stop();
   return results;
 }
 

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { createCa, localIdentity, memoryStore } from '@tulle/ca';
 import { cluster, createProxy, httpListener, route } from '@tulle/proxy';
 import type { Target } from './client.ts';
 
@@ -10,15 +11,41 @@ export interface Subject extends Target {
 }
 
 /** Tulle with one route to the origin, WebSocket upgrades allowed, nothing else on. */
-export async function tulle(originPort: number, protocol: 'http1' | 'http2' = 'http1'): Promise<Subject> {
+export function tulle(originPort: number, protocol: 'http1' | 'http2' = 'http1'): Promise<Subject> {
+  return tulleWith(originPort, protocol, undefined);
+}
+
+/** The same, to callers over TLS 1.3. */
+export async function tulleOverTls(originPort: number): Promise<Subject> {
+  const ca = await createCa({ trustDomain: 'hostile.test', store: memoryStore() });
+  const identity = localIdentity(ca, { spiffeId: 'spiffe://hostile.test/ns/default/sa/proxy' });
+  await identity.ready();
+  const subject = await tulleWith(originPort, 'http1', identity);
+  return {
+    ...subject,
+    async stop() {
+      await subject.stop();
+      identity.close();
+      await ca.close();
+    },
+  };
+}
+
+async function tulleWith(
+  originPort: number,
+  protocol: 'http1' | 'http2',
+  identity: ReturnType<typeof localIdentity> | undefined,
+): Promise<Subject> {
   const proxy = createProxy({
     listeners: [
       httpListener({
         name: 'hostile',
         port: 0,
+        ...(identity === undefined ? {} : { tls: { certificate: { kind: 'workload' } } }),
         routes: [route('/', 'origin', { allowUpgrades: ['websocket'] })],
       }),
     ],
+    ...(identity === undefined ? {} : { identity }),
     clusters: [cluster('origin', [`127.0.0.1:${originPort}`], { pool: { protocol } })],
     // judged is what passes, on a machine that is busy with sending it
     overload: false,
@@ -27,7 +54,12 @@ export async function tulle(originPort: number, protocol: 'http1' | 'http2' = 'h
   await proxy.start();
   const address = proxy.addresses()['hostile'];
   if (address === undefined || !('port' in address)) throw new Error('the listener has no port');
-  return { host: '127.0.0.1', port: address.port, stop: () => proxy.stop() };
+  return {
+    host: '127.0.0.1',
+    port: address.port,
+    tls: identity !== undefined,
+    stop: () => proxy.stop(),
+  };
 }
 
 /** The fifteen lines that many Node proxies are, to see that the judges see something. */

@@ -47,6 +47,7 @@ export interface Result {
     | 'policy'
     | 'http2-request'
     | 'http2-to-http2'
+    | 'http2-over-tls'
     | 'http2-response'
     | 'flood';
   readonly kind: 'hostile' | 'odd';

@@ -1,5 +1,6 @@
-import net from 'node:net';
+import type net from 'node:net';
 import type { Target } from '../client.ts';
+import { connectTo } from '../connect.ts';
 import { ACK, frame, HEADER_TABLE_SIZE, PING, PREFACE, SETTINGS, settings } from './frames.ts';
 import { Answers } from './reader.ts';
 
@@ -16,8 +17,7 @@ export class RawClient {
   #wake: () => void = () => {};
 
   constructor(target: Target) {
-    this.socket = net.connect(target.port, target.host);
-    this.socket.setNoDelay(true);
+    this.socket = connectTo(target, 'h2');
     this.socket.on('error', () => {});
     this.socket.on('close', () => {
       this.closed = true;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RecordingOrigin } from '../recording-origin.ts';
-import { tulle, type Subject } from '../subjects.ts';
+import { tulle, tulleOverTls, type Subject } from '../subjects.ts';
 import { Http2Origin } from './http2-origin.ts';
 import { runHttp2, runHttp2Responses, runHttp2ToHttp2 } from './run-http2.ts';
 import { ScriptedOrigin } from './scripted-origin.ts';
@@ -35,6 +35,18 @@ describe('hostile HTTP/2', () => {
       expect(results.length).toBeGreaterThan(30);
     }
     await http2Origin.stop();
+  });
+
+  it('is refused over TLS as well, whose records end wherever the client likes', async () => {
+    const tlsOrigin = new RecordingOrigin();
+    const subject = await tulleOverTls(await tlsOrigin.start());
+    subjects.push(subject);
+    const results = await runHttp2(tlsOrigin, subject, { seed: 7, rounds: 1, filter: '' });
+    expect(
+      results.flatMap(({ id, shown, faults }) => faults.map((fault) => ({ id, shown, ...fault }))),
+    ).toEqual([]);
+    expect(results.length).toBeGreaterThan(300);
+    await tlsOrigin.stop();
   });
 
   it('is turned into one answer or 502 when it comes from an origin', async () => {

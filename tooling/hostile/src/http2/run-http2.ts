@@ -22,7 +22,8 @@ export async function runHttp2(
   target: Target,
   options: RunOptions,
 ): Promise<Result[]> {
-  const { jobs, byMark } = await runCases(origin, target, options, 'http2-request');
+  const side = target.tls === true ? 'http2-over-tls' : 'http2-request';
+  const { jobs, byMark } = await runCases(origin, target, options, side);
   await judgeConnections(origin.connections, byMark, jobs);
   return resultsOf(jobs);
 }
@@ -70,7 +71,7 @@ async function runCases(
   origin: Recorder,
   target: Target,
   options: RunOptions,
-  side: 'http2-request' | 'http2-to-http2',
+  side: 'http2-request' | 'http2-to-http2' | 'http2-over-tls',
 ): Promise<{ readonly jobs: readonly Job[]; readonly byMark: Map<string, Job> }> {
   const idOf = numbering();
   const jobs = CASES.map((it): Job => ({
