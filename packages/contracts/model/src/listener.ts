@@ -146,6 +146,10 @@ export interface HttpHandler {
   readonly requestTimeoutMs?: number;
   /** Longest time from a request's head to the end of its response; 0: any. Default 0. A route may say another. */
   readonly maxStreamDurationMs?: number;
+  /** How long a caller gets to read what is left when its connection closes. Default: as the engine's limits say (Envoy `delayed_close_timeout`). */
+  readonly delayedCloseMs?: number;
+  /** How long HTTP/2 callers that are asked to leave may still begin streams. Default: as the engine's limits say (Envoy `drain_timeout`). */
+  readonly drainTimeoutMs?: number;
   /** A connection that is older serves no further request; 0: any. Default 0. */
   readonly maxConnectionDurationMs?: number;
   /** Requests that a connection serves; 0: any. Default 0. */

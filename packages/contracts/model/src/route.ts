@@ -156,6 +156,8 @@ export interface ForwardAction {
   readonly kind: 'forward';
   /** Split by weight; a sum of 0 gives 500 (Gateway API). One entry for the ordinary case. */
   readonly clusters: readonly WeightedCluster[];
+  /** In place of `clusters`, which are none: a request field that names the cluster (Envoy `RouteAction.cluster_header`). */
+  readonly clusterHeader?: string;
   /**
    * A request field whose whole number decides the split instead of chance, by its rest when divided by the sum of the
    * weights (Envoy `WeightedCluster.header_name`): who sends the same number comes to the same backend.
@@ -171,6 +173,8 @@ export interface ForwardAction {
    * absent: any (Envoy `RouteAction.max_stream_duration.grpc_timeout_header_max`).
    */
   readonly maxGrpcTimeoutMs?: number;
+  /** What a caller's `grpc-timeout` is shortened by, so that it hears of it in time (Envoy `grpc_timeout_header_offset`). Default 0. */
+  readonly grpcTimeoutOffsetMs?: number;
   /**
    * Longest time from the request's head to the end of the response; 0: any (Envoy `max_stream_duration`). Default: the
    * listener's.
@@ -275,10 +279,14 @@ export interface Rewrite {
   /** New `Host`; a backend's own (`WeightedCluster.host`) goes before. */
   readonly host?: string;
   /**
-   * Where `Host` is taken from, without `host`: a request field (Envoy `host_rewrite_header`), or the path, replaced
-   * (Envoy `host_rewrite_path_regex`). What comes out is no host: `Host` stays.
+   * Where `Host` is taken from, without `host`: a request field (Envoy `host_rewrite_header`), the path, replaced
+   * (Envoy `host_rewrite_path_regex`), or the name of the endpoint of each attempt (Envoy `auto_host_rewrite`). What comes
+   * out is no host: `Host` stays.
    */
-  readonly hostFrom?: { readonly kind: 'header'; readonly name: string } | RegexRewrite;
+  readonly hostFrom?:
+    | { readonly kind: 'header'; readonly name: string }
+    | { readonly kind: 'endpoint' }
+    | RegexRewrite;
   /** Whether a `Host` that is replaced is added to `x-forwarded-host` (Envoy `append_x_forwarded_host`). Default false. */
   readonly forwardHost?: boolean;
   readonly path?: PathRewrite;

@@ -209,6 +209,7 @@ export class ProxyRuntime implements Proxy {
         loggers: this.telemetry.flatMap(({ accessLoggers }) => accessLoggers ?? []),
         tracers: this.telemetry.flatMap(({ tracers }) => tracers ?? []),
         ref: (name) => this.#ref(name),
+        find: (name) => this.refs.get(name),
         refuseDangling: (this.#options.danglingReferences ?? 'refuse') === 'refuse',
       });
     } catch (error) {

@@ -126,6 +126,84 @@ describe('a host is rewritten', () => {
   });
 });
 
+describe('a host is that of the endpoint', () => {
+  it('by its name, for each attempt', async () => {
+    const test = await started({
+      listeners: [
+        httpListener({
+          port: 8080,
+          routes: [
+            {
+              name: 'one',
+              match: { path: { kind: 'prefix', value: '/' } },
+              action: {
+                kind: 'forward',
+                clusters: [{ name: 'api' }],
+                rewrite: { hostFrom: { kind: 'endpoint' }, forwardHost: true },
+              },
+            },
+          ],
+        }),
+      ],
+      clusters: [
+        {
+          name: 'api',
+          discovery: {
+            kind: 'static',
+            endpoints: [{ address: { host: '10.0.0.1', port: 80 }, hostname: 'A.Origin.example' }],
+          },
+        },
+      ],
+      upstreams: { '10.0.0.1:80': () => ({}) },
+    });
+    await test.client().request({ headers: { host: 'front.example' } });
+    const [request] = test.upstream('10.0.0.1:80').requests;
+    expect([request?.header('host'), request?.header('x-forwarded-host')]).toEqual([
+      'a.origin.example',
+      'front.example',
+    ]);
+  });
+});
+
+describe('a cluster is named by the request', () => {
+  it('where there is one of that name', async () => {
+    const test = await started({
+      listeners: [
+        httpListener({
+          port: 8080,
+          routes: [
+            {
+              name: 'by-header',
+              match: { path: { kind: 'prefix', value: '/by' } },
+              action: { kind: 'forward', clusters: [], clusterHeader: 'X-To', clusterNotFoundStatus: 404 },
+            },
+          ],
+        }),
+      ],
+      clusters: [cluster('a', ['10.0.0.1:80']), cluster('b', ['10.0.0.2:80'])],
+      upstreams: { '10.0.0.1:80': () => ({ body: 'a' }), '10.0.0.2:80': () => ({ body: 'b' }) },
+    });
+    const of = async (headers: Record<string, string>): Promise<unknown[]> => {
+      const response = await test.client().request({ path: '/by', headers });
+      return [response.status, response.status === 200 ? response.body : ''];
+    };
+    expect([
+      await of({ 'x-to': 'a' }),
+      await of({ 'x-to': 'b' }),
+      await of({ 'x-to': 'a' }),
+      await of({ 'x-to': 'constructor' }),
+      await of({}),
+    ]).toEqual([
+      [200, 'a'],
+      [200, 'b'],
+      [200, 'a'],
+      [404, ''],
+      [404, ''],
+    ]);
+    expect(test.records.map((record) => record.cluster)).toEqual(['a', 'b', 'a', '', '']);
+  });
+});
+
 describe('a redirect', () => {
   const location = async (action: Omit<RedirectAction, 'kind'>, request: TestRequest): Promise<unknown> => {
     const test = await started({

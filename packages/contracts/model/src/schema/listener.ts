@@ -55,6 +55,8 @@ const http: JsonSchema = fields(['kind', 'routes', 'filters'], {
   via: name,
   requestTimeoutMs: milliseconds(),
   maxStreamDurationMs: milliseconds(),
+  delayedCloseMs: milliseconds(),
+  drainTimeoutMs: milliseconds(),
   maxConnectionDurationMs: milliseconds(),
   maxRequestsPerConnection: whole(0, 4_294_967_295),
   underscores: oneOf('allow', 'refuse', 'drop'),

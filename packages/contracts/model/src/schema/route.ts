@@ -92,16 +92,24 @@ const action: JsonSchema = {
     fields(['kind', 'clusters'], {
       kind: { const: 'forward' },
       clusters: listOf(weighted),
+      clusterHeader: name,
       splitHeader: name,
       clusterNotFoundStatus: { enum: [404, 500, 503] },
       requestTimeoutMs: milliseconds(),
       maxGrpcTimeoutMs: milliseconds(),
+      grpcTimeoutOffsetMs: milliseconds(),
       maxStreamDurationMs: milliseconds(),
       perTryTimeoutMs: milliseconds(),
       idleTimeoutMs: milliseconds(),
       rewrite: fields([], {
         host: name,
-        hostFrom: { anyOf: [fields(['kind', 'name'], { kind: { const: 'header' }, name }), regexRewrite] },
+        hostFrom: {
+          anyOf: [
+            fields(['kind', 'name'], { kind: { const: 'header' }, name }),
+            fields(['kind'], { kind: { const: 'endpoint' } }),
+            regexRewrite,
+          ],
+        },
         forwardHost: flag,
         path: pathRewrite('full', 'prefix', 'template'),
       }),

@@ -102,6 +102,8 @@ const plainHandler: fc.Arbitrary<HttpHandler> = object<HttpHandler>(
     via: label,
     requestTimeoutMs: milliseconds,
     maxStreamDurationMs: milliseconds,
+    delayedCloseMs: milliseconds,
+    drainTimeoutMs: milliseconds,
     maxConnectionDurationMs: milliseconds,
     maxRequestsPerConnection: uint32,
     underscores: fc.constantFrom('allow', 'refuse', 'drop'),

@@ -155,11 +155,12 @@ const rateLimits: fc.Arbitrary<readonly RateLimitActions[]> = fc.array(
   { minLength: 1, maxLength: 2 },
 );
 
-const forward: fc.Arbitrary<ForwardAction> = object<ForwardAction>(
+const splitting: fc.Arbitrary<ForwardAction> = object<ForwardAction>(
   { kind: fc.constant('forward'), clusters: fc.array(weightedCluster, { maxLength: 3 }) },
   {
     requestTimeoutMs: milliseconds,
     maxGrpcTimeoutMs: milliseconds,
+    grpcTimeoutOffsetMs: milliseconds,
     maxStreamDurationMs: milliseconds,
     perTryTimeoutMs: milliseconds,
     idleTimeoutMs: milliseconds,
@@ -170,6 +171,7 @@ const forward: fc.Arbitrary<ForwardAction> = object<ForwardAction>(
           host: label,
           hostFrom: fc.oneof(
             fc.record({ kind: fc.constant('header' as const), name: label }, { noNullPrototype: true }),
+            fc.constant({ kind: 'endpoint' as const }),
             regexRewrite,
           ),
           forwardHost: fc.boolean(),
@@ -191,6 +193,17 @@ const forward: fc.Arbitrary<ForwardAction> = object<ForwardAction>(
     rateLimits,
     includeHostRateLimits: fc.boolean(),
   },
+);
+
+/** A split, or a cluster that the request names. */
+const forward: fc.Arbitrary<ForwardAction> = fc.oneof(
+  splitting,
+  fc
+    .tuple(
+      splitting.filter(({ splitHeader }) => splitHeader === undefined),
+      label,
+    )
+    .map(([action, clusterHeader]) => ({ ...action, clusters: [], clusterHeader })),
 );
 
 const redirect: fc.Arbitrary<RedirectAction> = object<RedirectAction>(

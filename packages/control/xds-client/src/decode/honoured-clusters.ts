@@ -259,6 +259,10 @@ export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> =
     'initial_stream_window_size',
     'initial_connection_window_size',
     'connection_keepalive',
+    // CONNECT is a matter of the upgrades that are allowed, and what is malformed ends its stream alone.
+    'allow_connect',
+    'override_stream_error_on_invalid_http_message',
+    'stream_error_on_invalid_http_messaging',
   ],
   'envoy.config.core.v3.KeepaliveSettings': ['interval', 'timeout'],
   'envoy.config.endpoint.v3.ClusterLoadAssignment': ['cluster_name', 'endpoints', 'policy'],

@@ -1,6 +1,11 @@
 /** The typed configs of filters, and what they hold: the part of {@link HONOURED} about them. */
 export const HONOURED_OF_FILTERS: Readonly<Record<string, readonly string[]>> = {
-  'envoy.extensions.filters.http.router.v3.Router': [],
+  // Statistics, and fields that say how Envoy worked, which are not sent here.
+  'envoy.extensions.filters.http.router.v3.Router': [
+    'dynamic_stats',
+    'suppress_envoy_headers',
+    'suppress_grpc_request_failure_code_stats',
+  ],
   'envoy.extensions.filters.http.fault.v3.HTTPFault': [
     'delay',
     'abort',

@@ -93,6 +93,8 @@ export const HONOURED_OF_LISTENERS: Readonly<Record<string, readonly string[]>> 
     'always_set_request_id_in_response',
     'request_id_extension',
     'request_timeout',
+    'delayed_close_timeout',
+    'drain_timeout',
     'http_protocol_options',
     'stream_error_on_invalid_http_message',
     // An interim answer of an endpoint always goes to its caller (RFC 9110 §15.2).

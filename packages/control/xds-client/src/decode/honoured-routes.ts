@@ -107,6 +107,9 @@ export const HONOURED_OF_ROUTES: Readonly<Record<string, readonly string[]>> = {
     'host_rewrite_header',
     'host_rewrite_path_regex',
     'append_x_forwarded_host',
+    'auto_host_rewrite',
+    'cluster_header',
+    'grpc_timeout_offset',
     'cluster_not_found_response_code',
     'hash_policy',
     'request_mirror_policies',
@@ -114,7 +117,11 @@ export const HONOURED_OF_ROUTES: Readonly<Record<string, readonly string[]>> = {
     'rate_limits',
     'include_vh_rate_limits',
   ],
-  'envoy.config.route.v3.RouteAction.MaxStreamDuration': ['max_stream_duration', 'grpc_timeout_header_max'],
+  'envoy.config.route.v3.RouteAction.MaxStreamDuration': [
+    'max_stream_duration',
+    'grpc_timeout_header_max',
+    'grpc_timeout_header_offset',
+  ],
   'envoy.config.route.v3.RouteAction.RequestMirrorPolicy': [
     'cluster',
     'runtime_fraction',

@@ -67,6 +67,8 @@ export function decodeHttpHandler(
     via: manager.via === '' ? undefined : manager.via,
     requestTimeoutMs: milliseconds(manager.requestTimeout),
     maxStreamDurationMs: milliseconds(common?.maxStreamDuration),
+    delayedCloseMs: milliseconds(manager.delayedCloseTimeout),
+    drainTimeoutMs: milliseconds(manager.drainTimeout),
     maxConnectionDurationMs: milliseconds(common?.maxConnectionDuration),
     maxRequestsPerConnection: common?.maxRequestsPerConnection,
     underscores: UNDERSCORES.get(common?.headersWithUnderscoresAction ?? Underscores.ALLOW),
@@ -98,6 +100,8 @@ function codecOf(type: CodecType): HttpHandler['codec'] | undefined {
 function checkFixedBehaviour(context: DecodeContext, manager: HttpConnectionManager, path: string): void {
   if (manager.codecType === CodecType.HTTP3)
     context.refuse(`${path}.codec_type`, 'must be AUTO, HTTP1 or HTTP2');
+  if (manager.normalizePath === false)
+    context.refuse(`${path}.normalize_path`, 'must be true: policy and origin read one spelling of a path');
   const http1 = manager.httpProtocolOptions;
   const at = `${path}.http_protocol_options`;
   if (http1?.allowAbsoluteUrl === false)

@@ -49,9 +49,16 @@ export function decodeForward(
     action: present({
       kind: 'forward' as const,
       clusters: decodeClusters(context, action, path),
+      clusterHeader:
+        action.clusterSpecifier.case === 'clusterHeader'
+          ? action.clusterSpecifier.value.toLowerCase()
+          : undefined,
       splitHeader: decodeSplitHeader(context, action, path),
       requestTimeoutMs: milliseconds(action.timeout),
       maxGrpcTimeoutMs: decodeMaxGrpcTimeout(context, action, path),
+      grpcTimeoutOffsetMs: milliseconds(
+        action.maxStreamDuration?.grpcTimeoutHeaderOffset ?? action.grpcTimeoutOffset,
+      ),
       maxStreamDurationMs: milliseconds(action.maxStreamDuration?.maxStreamDuration),
       perTryTimeoutMs: milliseconds(action.retryPolicy?.perTryTimeout),
       idleTimeoutMs: milliseconds(action.idleTimeout),
@@ -215,6 +222,7 @@ function decodeRewrite(context: DecodeContext, action: RouteAction, path: string
 
 function decodeHostFrom(specifier: RouteAction['hostRewriteSpecifier']): Rewrite['hostFrom'] {
   if (specifier.case === 'hostRewriteHeader') return { kind: 'header', name: specifier.value.toLowerCase() };
+  if (specifier.case === 'autoHostRewrite') return specifier.value.value ? { kind: 'endpoint' } : undefined;
   return specifier.case === 'hostRewritePathRegex' ? decodeRegexRewrite(specifier.value) : undefined;
 }
 

@@ -92,6 +92,8 @@ function encodeLimits(handler: HttpHandler): Fields<typeof HttpConnectionManager
     alwaysSetRequestIdInResponse: requestId?.inResponse ?? false,
     ...(via !== undefined && { via }),
     ...(handler.requestTimeoutMs !== undefined && { requestTimeout: duration(handler.requestTimeoutMs) }),
+    ...(handler.delayedCloseMs !== undefined && { delayedCloseTimeout: duration(handler.delayedCloseMs) }),
+    ...(handler.drainTimeoutMs !== undefined && { drainTimeout: duration(handler.drainTimeoutMs) }),
     httpProtocolOptions: {
       acceptHttp10: handler.http10 !== 'refuse',
       ...(handler.defaultHost !== undefined && { defaultHostForHttp10: handler.defaultHost }),

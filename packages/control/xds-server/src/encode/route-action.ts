@@ -71,10 +71,15 @@ export function encodeForward(
     clusterSpecifier: clusterSpecifier(action, form),
     ...subsetOfOnly(action),
     ...(action.requestTimeoutMs !== undefined && { timeout: duration(action.requestTimeoutMs) }),
-    ...((action.maxGrpcTimeoutMs !== undefined || action.maxStreamDurationMs !== undefined) && {
+    ...((action.maxGrpcTimeoutMs !== undefined ||
+      action.maxStreamDurationMs !== undefined ||
+      action.grpcTimeoutOffsetMs !== undefined) && {
       maxStreamDuration: {
         ...(action.maxGrpcTimeoutMs !== undefined && {
           grpcTimeoutHeaderMax: duration(action.maxGrpcTimeoutMs),
+        }),
+        ...(action.grpcTimeoutOffsetMs !== undefined && {
+          grpcTimeoutHeaderOffset: duration(action.grpcTimeoutOffsetMs),
         }),
         ...(action.maxStreamDurationMs !== undefined && {
           maxStreamDuration: duration(action.maxStreamDurationMs),
@@ -99,9 +104,10 @@ export function encodeForward(
 }
 
 function clusterSpecifier(
-  { clusters, splitHeader }: ForwardAction,
+  { clusters, splitHeader, clusterHeader }: ForwardAction,
   form: EncodeForm,
 ): RouteAction['clusterSpecifier'] {
+  if (clusterHeader !== undefined) return { case: 'clusterHeader', value: clusterHeader };
   const [only, ...more] = clusters;
   if (only && more.length === 0 && isPlain(only) && splitHeader === undefined)
     return { case: 'cluster', value: only.name };
@@ -187,6 +193,8 @@ function encodeRegexRewrite({ pattern, substitution }: RegexRewrite): RegexMatch
 function hostSpecifier({ host, hostFrom }: Rewrite): Fields<typeof RouteActionSchema> {
   if (host !== undefined) return { hostRewriteSpecifier: { case: 'hostRewriteLiteral', value: host } };
   if (hostFrom === undefined) return {};
+  if (hostFrom.kind === 'endpoint')
+    return { hostRewriteSpecifier: { case: 'autoHostRewrite', value: { value: true } } };
   return {
     hostRewriteSpecifier:
       hostFrom.kind === 'header'

@@ -2,6 +2,8 @@ import { DELIVER, errorRow, RETRY, type ErrorCode } from '@tulle/filter';
 import { FieldTable } from '@tulle/fields';
 import { isFailure, LOCAL_FAILURE, NEUTRAL, type Outcome } from '@tulle/balance';
 import { backoffDelayMs } from '@tulle/time';
+import { normalizeHost } from '@tulle/match';
+import { appendField } from '../chain/append-field.ts';
 import { deliver, showResponse } from '../chain/response.ts';
 import { endAttemptRequest } from '../chain/request-body.ts';
 import { ATTEMPT_HEADERS } from '../chain/phases.ts';
@@ -122,12 +124,25 @@ function findEndpoint(stream: Stream, endpoints: OnDemandStreams): void {
 export function endpointChosen(stream: Stream, endpoint: UpstreamEndpoint): void {
   const { attempt } = stream;
   stream.endpoint = endpoint;
+  takeHost(stream, endpoint);
   attempt.address = endpoint.address;
   const { attemptHeaders } = stream.table;
   if (attemptHeaders !== null) keepFields(stream);
   if (stream.trace.sampled) (stream.chain.tracer?.tracing ?? stream.engine.tracing)?.traceAttempt(stream);
   if (attemptHeaders === null) return connectAttempt(stream);
   advance(stream, ATTEMPT_HEADERS, 0);
+}
+
+/** Where the route says so, an attempt asks its endpoint by the endpoint's own name (Envoy `auto_host_rewrite`). */
+function takeHost(stream: Stream, { endpoint }: UpstreamEndpoint): void {
+  const action = stream.route?.action;
+  if (action?.kind !== 'forward' || action.rewrite?.hostOfEndpoint !== true || stream.target?.host !== '')
+    return;
+  const host = normalizeHost(endpoint.hostname ?? '');
+  if (host === '' || host === stream.authority) return;
+  if (action.rewrite.forwardHost && stream.attemptCount === 1)
+    appendField(stream.headers, 'x-forwarded-host', stream.authority);
+  stream.authority = host;
 }
 
 /** Each attempt's filters begin with the same fields, whatever an earlier attempt's did to them. */

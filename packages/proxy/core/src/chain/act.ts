@@ -94,7 +94,9 @@ function finishLocal(stream: Stream, route: CompiledRoute): void {
 function forward(stream: Stream, route: CompiledRoute, action: CompiledForward): void {
   const { target } = stream;
   if (target === undefined)
-    return rescue(stream, 'TULLE_BACKEND_INVALID', 'invalid_backend_ref{weights_sum_to_0}');
+    return action.byHeader === undefined
+      ? rescue(stream, 'TULLE_BACKEND_INVALID', 'invalid_backend_ref{weights_sum_to_0}')
+      : rescue(stream, action.notFound, 'cluster_not_found');
   if (!chooseUpgrade(stream, action)) return rescue(stream, 'TULLE_UPGRADE_REFUSED');
   if (action.rewrite !== undefined || target.host !== '') {
     if (!rewrite(stream, route, action.rewrite, target.host)) return refuseRewritten(stream);

@@ -16,7 +16,11 @@ export function matchRoute(stream: Stream): void {
   }
   stream.table = route.table;
   let share = -1;
-  if (route.action.kind === 'forward' && route.action.totalWeight > 0) {
+  if (route.action.kind === 'forward' && route.action.byHeader !== undefined) {
+    const { byHeader } = route.action;
+    stream.target = byHeader.find(stream.headers.get(byHeader.name) ?? '');
+    stream.table = stream.target?.table ?? route.table;
+  } else if (route.action.kind === 'forward' && route.action.totalWeight > 0) {
     share = drawTarget(stream, route.action);
     const target = route.action.targets[share] as ForwardTarget;
     stream.target = target;

@@ -23,8 +23,9 @@ export function compileRewrite(
     context.issue(`${path}/hostFrom`, 'stands beside host; give one of them');
   return {
     host: compileHost(host, `${path}/host`, context) || undefined,
+    hostOfEndpoint: hostFrom?.kind === 'endpoint',
     hostFrom:
-      hostFrom === undefined
+      hostFrom === undefined || hostFrom.kind === 'endpoint'
         ? undefined
         : hostFrom.kind === 'header'
           ? hostFrom.name.toLowerCase()

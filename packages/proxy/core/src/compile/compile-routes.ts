@@ -28,6 +28,7 @@ import type {
   CompiledMirror,
   CompiledRoute,
   ForwardTarget,
+  HeaderTargets,
   HttpSettings,
 } from './compiled.ts';
 import type { Issues } from './issues.ts';
@@ -41,6 +42,8 @@ export interface RouteContext {
   readonly regex: RegexEngine | undefined;
   /** The reference of a cluster name; notes where the name stands, so that a dangling one can be reported. */
   cluster(name: string, path: string): ClusterRef;
+  /** That of a name which something else has named; `undefined`: nothing has. */
+  find(name: string): ClusterRef | undefined;
 }
 
 export { usesRegex };
@@ -278,10 +281,12 @@ function compileForward(
     kind: 'forward',
     targets,
     splitHeader: action.splitHeader?.toLowerCase() ?? '',
+    byHeader: compileHeaderTargets(name, action, path, context, layers, around, metadata, pattern),
     totalWeight: targets.reduce((sum, target) => sum + target.weight, 0),
     requestTimeoutMs: timeoutMs,
     grpcTimeoutMs: action.requestTimeoutMs ?? 0,
     maxGrpcTimeoutMs: action.maxGrpcTimeoutMs ?? 0,
+    grpcTimeoutOffsetMs: action.grpcTimeoutOffsetMs ?? 0,
     maxStreamDurationMs: action.maxStreamDurationMs ?? -1,
     // Never longer than the request's; one that is as long would only change the error's name.
     perTryTimeoutMs: timeoutMs > 0 && perTryMs >= timeoutMs ? 0 : perTryMs,
@@ -305,6 +310,49 @@ function compileForward(
 
 function criteriaOf(labels: Readonly<Record<string, string>> = {}): SubsetCriteria | undefined {
   return Object.keys(labels).length === 0 ? undefined : subsetCriteria(labels);
+}
+
+/** Targets for clusters that requests name; each is made when it is asked for first, and there are no more than clusters. */
+function compileHeaderTargets(
+  name: string,
+  { clusterHeader, clusters }: ForwardAction,
+  path: string,
+  context: RouteContext,
+  layers: readonly OverrideLayer[],
+  around: EditsAround,
+  metadata: RouteInfo['metadata'],
+  pattern: string,
+): HeaderTargets | undefined {
+  if (clusterHeader === undefined) return undefined;
+  if (clusters.length > 0)
+    context.issues.add(`${path}/clusterHeader`, 'stands beside clusters; give one or the other');
+  const table = context.tables.table(layers);
+  const made = new Map<string, ForwardTarget>();
+  return {
+    name: clusterHeader.toLowerCase(),
+    find(cluster) {
+      const known = made.get(cluster);
+      if (known !== undefined) return known;
+      const ref = context.find(cluster);
+      if (ref === undefined) return undefined;
+      const target: ForwardTarget = Object.freeze({
+        kind: 'target',
+        name,
+        pattern,
+        ...(metadata === undefined ? {} : { metadata }),
+        cluster,
+        ref,
+        weight: 1,
+        subset: undefined,
+        host: '',
+        table,
+        requestEdits: inOrder(around, around.request, undefined),
+        responseEdits: inOrder(around, around.response, undefined),
+      });
+      made.set(cluster, target);
+      return target;
+    },
+  };
 }
 
 function compileMirrors(

@@ -53,6 +53,8 @@ export function compileSettings(
     via: checkValue(handler.via ?? '', `${path}/handler/via`, issues),
     requestTimeoutMs: handler.requestTimeoutMs ?? 0,
     maxStreamDurationMs: handler.maxStreamDurationMs ?? 0,
+    delayedCloseMs: handler.delayedCloseMs,
+    drainTimeoutMs: handler.drainTimeoutMs,
     maxConnectionDurationMs: handler.maxConnectionDurationMs ?? 0,
     maxRequestsPerConnection: handler.maxRequestsPerConnection ?? 0,
     underscores: handler.underscores ?? 'allow',

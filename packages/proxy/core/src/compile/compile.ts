@@ -60,6 +60,8 @@ export interface CompileBase extends TelemetryParts {
   readonly listeners: ReadonlyMap<string, CompiledListener>;
   readonly clusterKeys: ReadonlyMap<string, string>;
   ref(name: string): ClusterRef;
+  /** That of a name which something has named. */
+  find(name: string): ClusterRef | undefined;
   /** Whether a cluster name that nothing defines is a fault; else it is answered with 503 until it comes. */
   readonly refuseDangling: boolean;
 }
@@ -436,6 +438,7 @@ class Compilation {
       issues,
       regex: this.#regex,
       cluster: (cluster, where) => this.#ref(cluster, where),
+      find: (cluster) => this.#base.find(cluster),
     });
     if (matcher === undefined) return undefined;
     const chain = new HttpChain({

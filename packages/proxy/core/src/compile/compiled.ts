@@ -59,6 +59,8 @@ export interface CompiledForward {
   readonly targets: readonly ForwardTarget[];
   /** Field whose number decides the split; `''`: chance does. */
   readonly splitHeader: string;
+  /** Finds the target by a request field; `undefined`: the split does. */
+  readonly byHeader: HeaderTargets | undefined;
   /** Sum of the weights; 0: the route answers 500 (Gateway API). */
   readonly totalWeight: number;
   readonly requestTimeoutMs: number;
@@ -66,6 +68,7 @@ export interface CompiledForward {
   readonly grpcTimeoutMs: number;
   /** The longest deadline that the caller of a gRPC call may ask for; 0: any. */
   readonly maxGrpcTimeoutMs: number;
+  readonly grpcTimeoutOffsetMs: number;
   /** Below 0: the listener's. */
   readonly maxStreamDurationMs: number;
   readonly perTryTimeoutMs: number;
@@ -88,11 +91,21 @@ export interface CompiledForward {
   readonly mirrors: readonly CompiledMirror[] | null;
 }
 
+/** The clusters that requests name themselves. */
+export interface HeaderTargets {
+  /** Of the field, lower case. */
+  readonly name: string;
+  /** @returns `undefined` where there is no such cluster */
+  find(cluster: string): ForwardTarget | undefined;
+}
+
 /** What is changed of a request's target. */
 export interface CompiledRewrite {
   readonly host: string | undefined;
   /** A request field, or what makes a host of the path. */
   readonly hostFrom: string | ((path: string) => string) | undefined;
+  /** Each attempt has its endpoint's name. */
+  readonly hostOfEndpoint: boolean;
   readonly forwardHost: boolean;
   readonly path: CompiledPathRewrite | undefined;
 }
@@ -229,6 +242,9 @@ export interface HttpSettings {
   readonly via: string;
   readonly requestTimeoutMs: number;
   readonly maxStreamDurationMs: number;
+  /** `undefined`: as the engine's limits say. */
+  readonly delayedCloseMs: number | undefined;
+  readonly drainTimeoutMs: number | undefined;
   readonly maxConnectionDurationMs: number;
   readonly maxRequestsPerConnection: number;
   readonly underscores: 'allow' | 'refuse' | 'drop';

@@ -33,6 +33,8 @@ export function internalChain(engine: Engine, name: string): HttpChain {
       via: '',
       requestTimeoutMs: 0,
       maxStreamDurationMs: 0,
+      delayedCloseMs: undefined,
+      drainTimeoutMs: undefined,
       maxConnectionDurationMs: 0,
       maxRequestsPerConnection: 0,
       underscores: 'allow',

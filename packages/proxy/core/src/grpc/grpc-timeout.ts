@@ -43,9 +43,11 @@ export function beginDeadline(stream: Stream, action: CompiledForward): void {
   if (at < 0) return;
   const askedMs = parseGrpcTimeout(stream.headers.value(at));
   if (askedMs < 0) return; // the service tells its caller
-  const { maxGrpcTimeoutMs } = action;
+  const { maxGrpcTimeoutMs, grpcTimeoutOffsetMs } = action;
   const capped = maxGrpcTimeoutMs > 0 && askedMs > maxGrpcTimeoutMs;
-  const ms = capped ? maxGrpcTimeoutMs : askedMs;
+  const wholeMs = capped ? maxGrpcTimeoutMs : askedMs;
+  // Envoy takes it off only where something is left.
+  const ms = wholeMs > grpcTimeoutOffsetMs ? wholeMs - grpcTimeoutOffsetMs : wholeMs;
   stream.deadlineMs = stream.startMs + ms;
   stream.note(SITE_DEADLINE, capped ? 1 : 0, Math.min(Math.round(ms), 0x7fff_ffff));
   const nowMs = stream.engine.turn.nowMs;

@@ -149,7 +149,7 @@ export class CallerWaits {
   linger(peerEnded: boolean): void {
     if (this.#outbox.queuedBytes > 0) this.#waitForTaking();
     else if (peerEnded) this.#connection.destroy();
-    else this.#armTake(this.#engine.limits.lingerMs);
+    else this.#armTake(this.#connection.settings?.delayedCloseMs ?? this.#engine.limits.lingerMs);
   }
 
   /** Whether the caller took some of what is queued since this was asked last. */

@@ -242,7 +242,7 @@ export class Http2ServerConnection
     this.session.goaway(H2_NO_ERROR, true);
     this.session.ping(DRAIN_TOKEN);
     this.#goawayTimer = this.engine.wheel.timer(goawayDue, this);
-    this.#goawayTimer.arm(this.engine.limits.lingerMs);
+    this.#goawayTimer.arm(this.settings?.drainTimeoutMs ?? this.engine.limits.lingerMs);
   }
 
   goawayDue(): void {

@@ -1,0 +1,338 @@
+import { createRegistry, fromJson, type JsonValue } from '@bufbuild/protobuf';
+import { anyPack } from '@bufbuild/protobuf/wkt';
+import type { HttpHandler, Listener } from '@tulle/model';
+import { ListenerSchema } from '@tulle/xds-proto/envoy/config/listener/v3/listener';
+import { RouterSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/router/v3/router';
+import { HttpInspectorSchema } from '@tulle/xds-proto/envoy/extensions/filters/listener/http_inspector/v3/http_inspector';
+import { ProxyProtocolSchema } from '@tulle/xds-proto/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol';
+import { TlsInspectorSchema } from '@tulle/xds-proto/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector';
+import { HttpConnectionManagerSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
+import { TcpProxySchema } from '@tulle/xds-proto/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy';
+import { PreserveCaseFormatterConfigSchema } from '@tulle/xds-proto/envoy/extensions/http/header_formatters/preserve_case/v3/preserve_case';
+import { UuidRequestIdConfigSchema } from '@tulle/xds-proto/envoy/extensions/request_id/uuid/v3/uuid';
+import { describe, expect, it } from 'vitest';
+import { createResourceDecoder } from '../src/decode/resource.ts';
+
+const registry = createRegistry(
+  HttpConnectionManagerSchema,
+  TcpProxySchema,
+  RouterSchema,
+  TlsInspectorSchema,
+  HttpInspectorSchema,
+  ProxyProtocolSchema,
+  UuidRequestIdConfigSchema,
+  PreserveCaseFormatterConfigSchema,
+);
+const TYPE = 'type.googleapis.com/envoy.extensions.';
+const decoder = createResourceDecoder();
+type Json = Readonly<Record<string, JsonValue>>;
+
+function read(json: Json): Listener | string[] {
+  const message = fromJson(
+    ListenerSchema,
+    {
+      name: 'l',
+      address: { socket_address: { address: '0.0.0.0', port_value: 80 } },
+      ...json,
+    },
+    { registry },
+  );
+  const decoded = decoder.decode('listener', anyPack(ListenerSchema, message));
+  return decoded.ok ? decoded.resource : decoded.issues.map(({ path }) => path);
+}
+
+const tcp = (config: Json = {}): Json => ({
+  name: 'envoy.filters.network.tcp_proxy',
+  typed_config: {
+    '@type': `${TYPE}filters.network.tcp_proxy.v3.TcpProxy`,
+    stat_prefix: 's',
+    cluster: 'c',
+    ...config,
+  },
+});
+
+const HTTP = 'filter_chains[0].filters[0].typed_config';
+
+/** How the HttpConnectionManager of another control plane is read. */
+function readHandler(config: Json): HttpHandler | string[] {
+  const got = read({
+    filter_chains: [
+      {
+        filters: [
+          {
+            name: 'envoy.filters.network.http_connection_manager',
+            typed_config: {
+              '@type': `${TYPE}filters.network.http_connection_manager.v3.HttpConnectionManager`,
+              stat_prefix: 's',
+              route_config: { name: 'r' },
+              http_filters: [
+                {
+                  name: 'envoy.filters.http.router',
+                  typed_config: { '@type': `${TYPE}filters.http.router.v3.Router` },
+                },
+              ],
+              ...config,
+            },
+          },
+        ],
+      },
+    ],
+  });
+  return Array.isArray(got) ? got : (got.filterChains[0]?.handler as HttpHandler);
+}
+
+describe('an HttpConnectionManager that says nothing', () => {
+  it('has Envoy’s defaults, where they are not Tulle’s', () => {
+    expect(readHandler({})).toEqual({
+      kind: 'http',
+      statPrefix: 's',
+      routes: { name: 'r', virtualHosts: [] },
+      filters: [],
+      allowUpgrades: [],
+      forwarding: { client: 'header' },
+      escapedSlashes: 'keep',
+      http10: 'refuse',
+      serverHeader: { value: 'envoy' },
+    });
+  });
+});
+
+describe('an HttpConnectionManager', () => {
+  it('of an edge is read as Envoy’s guide for edges has it', () => {
+    expect(
+      readHandler({
+        use_remote_address: true,
+        xff_num_trusted_hops: 1,
+        skip_xff_append: true,
+        append_x_forwarded_port: true,
+        internal_address_config: { cidr_ranges: [{ address_prefix: '10.0.0.0', prefix_len: 8 }] },
+        normalize_path: true,
+        merge_slashes: true,
+        path_with_escaped_slashes_action: 'UNESCAPE_AND_REDIRECT',
+        strip_any_host_port: true,
+        strip_trailing_host_dot: true,
+        request_timeout: '300s',
+        delayed_close_timeout: '2s',
+        drain_timeout: '3s',
+        via: 'edge',
+        always_set_request_id_in_response: true,
+        server_header_transformation: 'APPEND_IF_ABSENT',
+        common_http_protocol_options: {
+          headers_with_underscores_action: 'REJECT_REQUEST',
+          max_connection_duration: '3600s',
+          max_stream_duration: '60s',
+          max_requests_per_connection: 1000,
+        },
+        http_protocol_options: { accept_http_10: true, default_host_for_http_10: 'a.example' },
+      }),
+    ).toMatchObject({
+      forwarding: {
+        client: 'peer',
+        trustedHops: 1,
+        append: false,
+        port: true,
+        internalCidrs: ['10.0.0.0/8'],
+      },
+      requestId: { external: 'replace', inResponse: true },
+      escapedSlashes: 'redirect',
+      stripPort: 'any',
+      requestTimeoutMs: 300_000,
+      delayedCloseMs: 2_000,
+      drainTimeoutMs: 3_000,
+      via: 'edge',
+      serverHeader: { value: 'envoy', ifAbsent: true },
+      underscores: 'refuse',
+      maxConnectionDurationMs: 3_600_000,
+      maxStreamDurationMs: 60_000,
+      maxRequestsPerConnection: 1000,
+      defaultHost: 'a.example',
+    });
+  });
+
+  it('of an Istio sidecar is read', () => {
+    const got = readHandler({
+      use_remote_address: false,
+      forward_client_cert_details: 'APPEND_FORWARD',
+      set_current_client_cert_details: { subject: true, dns: true, uri: true },
+      generate_request_id: true,
+      preserve_external_request_id: true,
+      proxy_100_continue: true,
+      normalize_path: true,
+      path_with_escaped_slashes_action: 'KEEP_UNCHANGED',
+      server_header_transformation: 'PASS_THROUGH',
+      stream_idle_timeout: '0s',
+      upgrade_configs: [{ upgrade_type: 'websocket' }],
+      request_id_extension: {
+        typed_config: {
+          '@type': `${TYPE}request_id.uuid.v3.UuidRequestIdConfig`,
+          use_request_id_for_trace_sampling: true,
+        },
+      },
+      http_protocol_options: {
+        header_key_format: {
+          stateful_formatter: {
+            name: 'preserve_case',
+            typed_config: {
+              '@type': `${TYPE}http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig`,
+            },
+          },
+        },
+      },
+    });
+    expect(got).toMatchObject({
+      forwarding: {
+        client: 'header',
+        clientCertificate: 'append',
+        certificateParts: ['subject', 'dns', 'uri'],
+      },
+      streamIdleTimeoutMs: 0,
+      allowUpgrades: ['websocket'],
+    });
+    expect(got).not.toHaveProperty('requestId');
+  });
+
+  it.each<[string, Json, string]>([
+    [
+      'what would smuggle requests',
+      { http_protocol_options: { allow_chunked_length: true } },
+      'http_protocol_options.allow_chunked_length',
+    ],
+    ['paths that are judged in another spelling', { normalize_path: false }, 'normalize_path'],
+    [
+      'a proxy that takes no absolute form',
+      { http_protocol_options: { allow_absolute_url: false } },
+      'http_protocol_options.allow_absolute_url',
+    ],
+    [
+      'names in capitals',
+      { http_protocol_options: { header_key_format: { proper_case_words: {} } } },
+      'http_protocol_options.header_key_format',
+    ],
+    [
+      'HTTP/1 that goes on behind what is none',
+      { stream_error_on_invalid_http_message: true },
+      'stream_error_on_invalid_http_message',
+    ],
+    [
+      'addresses in another notation',
+      { represent_ipv4_remote_address_as_ipv4_mapped_ipv6: true },
+      'represent_ipv4_remote_address_as_ipv4_mapped_ipv6',
+    ],
+    [
+      'Unix sockets beside networks',
+      { internal_address_config: { unix_sockets: true } },
+      'internal_address_config.unix_sockets',
+    ],
+  ])('is refused by path: %s', (_what, config, path) => {
+    expect(readHandler(config)).toEqual([`${HTTP}.${path}`]);
+  });
+});
+
+describe('a listener', () => {
+  it('chooses the most specific chain, by all that a match may say', () => {
+    const match = {
+      destination_port: 443,
+      prefix_ranges: [{ address_prefix: '10.0.0.1', prefix_len: 32 }],
+      server_names: ['*.example'],
+      transport_protocol: 'tls',
+      application_protocols: ['istio', 'h2'],
+      direct_source_prefix_ranges: [{ address_prefix: '192.0.2.0', prefix_len: 24 }],
+      source_type: 'EXTERNAL',
+      source_prefix_ranges: [{ address_prefix: '203.0.113.0', prefix_len: 24 }],
+      source_ports: [1, 2],
+    };
+    expect(
+      read({
+        filter_chains: [
+          { name: 'a', filter_chain_match: match, filters: [tcp()], transport_socket_connect_timeout: '7s' },
+          { name: 'b', filter_chain_match: { source_type: 'SAME_IP_OR_LOOPBACK' }, filters: [tcp()] },
+        ],
+        default_filter_chain: { name: 'd', filters: [tcp()] },
+      }),
+    ).toMatchObject({
+      chainOrder: 'specific',
+      filterChains: [
+        {
+          name: 'a',
+          match: {
+            destinationPort: 443,
+            destinationCidrs: ['10.0.0.1/32'],
+            serverNames: ['*.example'],
+            transport: 'tls',
+            applicationProtocols: ['istio', 'h2'],
+            directSourceCidrs: ['192.0.2.0/24'],
+            sourceType: 'external',
+            sourceCidrs: ['203.0.113.0/24'],
+            sourcePorts: [1, 2],
+          },
+          handshakeTimeoutMs: 7_000,
+        },
+        { name: 'b', match: { sourceType: 'local' } },
+        { name: 'd' },
+      ],
+    });
+  });
+
+  it('reads the PROXY protocol, looks at first bytes, and says how long it waits', () => {
+    const filter = (name: string, type: string, config: Json = {}): Json => ({
+      name: `envoy.filters.listener.${name}`,
+      typed_config: { '@type': `${TYPE}filters.listener.${name}.v3.${type}`, ...config },
+    });
+    expect(
+      read({
+        filter_chains: [{ filters: [tcp()] }],
+        listener_filters: [
+          filter('proxy_protocol', 'ProxyProtocol', {
+            allow_requests_without_proxy_protocol: true,
+            disallowed_versions: ['V1'],
+          }),
+          filter('tls_inspector', 'TlsInspector', { initial_read_buffer_size: 512 }),
+          filter('http_inspector', 'HttpInspector'),
+        ],
+        listener_filters_timeout: '0s',
+        continue_on_listener_filters_timeout: true,
+        enable_reuse_port: true,
+        connection_balance_config: { exact_balance: {} },
+        max_connections_to_accept_per_socket_event: 1,
+        transparent: false,
+        bind_to_port: true,
+        stat_prefix: 'x',
+      }),
+    ).toMatchObject({
+      proxyProtocol: { optional: true, versions: [2] },
+      firstBytesTimeoutMs: 0,
+      continueWithoutFirstBytes: true,
+    });
+  });
+
+  it('is refused where its socket is to do what this proxy does not', () => {
+    expect(
+      read({
+        filter_chains: [{ filters: [tcp()] }],
+        transparent: true,
+        freebind: true,
+        bind_to_port: false,
+        socket_options: [{ level: '1', name: '2', int_value: '3' }],
+        use_original_dst: true,
+      }),
+    ).toEqual(['use_original_dst', 'socket_options', 'transparent', 'freebind', 'bind_to_port']);
+  });
+
+  it('passes bytes on as its TCP proxy says', () => {
+    const handler = (config: Json): unknown => {
+      const got = read({ filter_chains: [{ filters: [tcp(config)] }] });
+      return Array.isArray(got) ? got : got.filterChains[0]?.handler;
+    };
+    expect([
+      handler({
+        hash_policy: [{ source_ip: {} }],
+        max_connect_attempts: 3,
+        max_downstream_connection_duration: '60s',
+      }),
+      handler({ hash_policy: [{ filter_state: { key: 'k' } }] }),
+    ]).toMatchObject([
+      { hash: 'source-ip', maxConnectAttempts: 3, maxDurationMs: 60_000 },
+      expect.arrayContaining([`${HTTP}.hash_policy[0]`]),
+    ]);
+  });
+});
