@@ -2,59 +2,15 @@ import type { Listener, ProxyConfig } from '@tulle/model';
 import { formatAddress } from '@tulle/model';
 import type { Family, Sample } from './metrics-text.ts';
 import type { Histogram, Stat, Tags } from './stat.ts';
-
-/** Names that keep `_total`, which is Envoy's own there. */
-const KEEPS_TOTAL = new Set([
-  'upstream_cx_total',
-  'upstream_cx_http1_total',
-  'upstream_cx_http2_total',
-  'upstream_rq_total',
-  'upstream_rq_pending_total',
-  'upstream_flow_control_paused_reading_total',
-  'downstream_cx_total',
-  'downstream_cx_http1_total',
-  'downstream_cx_http2_total',
-  'downstream_cx_ssl_total',
-  'downstream_rq_total',
-  'downstream_flow_control_paused_reading_total',
-  'membership_total',
-  'outlier_detection_ejections_enforced_total',
-]);
-
-/** Groups of a cluster's statistics that have a dot in Envoy. */
-const GROUPS = ['health_check_', 'outlier_detection_'];
-
-/** Envoy's word where it is another one. */
-const RENAMED: Readonly<Record<string, string>> = {
-  downstream_cx_handshake_timeout: 'downstream_cx_transport_socket_connect_timeout',
-  downstream_cx_no_filter_chain_match: 'no_filter_chain_match',
-  downstream_cx_goaway: 'downstream_cx_drain_close',
-};
-
-/** What Envoy does not count, or not there. Under Tulle's own names it stands at `/stats/prometheus?native`. */
-const OF_TULLE = new Set([
-  'outlier_detection_ejections_overflow',
-  'upstream_cx_connect_attempts_exceeded',
-  'upstream_cx_drain_overflow',
-  'upstream_cx_http2_active',
-  'upstream_cx_idle_retired',
-  'upstream_cx_keepalive_timeout',
-  'upstream_rq_stale_replay',
-  'downstream_cx_keepalive_timeout',
-  'downstream_cx_plaintext',
-  'downstream_cx_stalled',
-  'downstream_http2_streams_active',
-  'downstream_pipeline_paused',
-]);
-
-/** Statistics of a listener alone that begin as those of HTTP do. */
-const OF_LISTENER = /^downstream_cx_(?:overflow|transport_socket_connect_timeout)$/;
-
-/** Why a retry was not made: Envoy counts each in a statistic of its own. */
-const RETRY_REFUSALS: Readonly<Record<string, string>> = {
-  budget: 'upstream_rq_retry_overflow',
-  limit: 'upstream_rq_retry_limit_exceeded',
-};
+import {
+  KEEPS_TOTAL,
+  GROUPS,
+  RENAMED,
+  OF_CLUSTERS,
+  OF_LISTENERS,
+  OF_HTTP,
+  RETRY_REFUSALS,
+} from './stat-names.ts';
 
 /** Statistics by their name, so that what Envoy does not tell apart adds up. */
 class Collected {
@@ -200,7 +156,7 @@ function addCluster(collected: Collected, { name, type, samples }: Family): void
       whole === 'upstream_rq_retry_refused_total' ? RETRY_REFUSALS[sample.labels['reason'] ?? ''] : undefined;
     if (whole === 'upstream_rq_retry_refused_total' && refusal === undefined) continue;
     const stat = refusal ?? plain(whole);
-    if (OF_TULLE.has(stat)) continue;
+    if (!OF_CLUSTERS.has(stat)) continue;
     const group = GROUPS.find((one) => stat.startsWith(one));
     const dotted = group === undefined ? stat : `${group.slice(0, -1)}.${stat.slice(group.length)}`;
     // Memberships go down as well, whatever the meter calls them.
@@ -218,11 +174,8 @@ function addListener(
     const known = listeners.get(sample.labels['listener'] ?? '');
     if (known === undefined) continue;
     const stat = plain(name.slice('tulle_listener_'.length));
-    if (OF_TULLE.has(stat)) continue;
     const kind = type === 'gauge' ? 'gauge' : 'counter';
-    const ofHttp = stat.startsWith('downstream_') && !OF_LISTENER.test(stat);
-    const ofListener = !ofHttp || /^downstream_cx_(?:total|active|overflow|destroy|transport)/.test(stat);
-    if (ofListener)
+    if (OF_LISTENERS.has(stat))
       collected.number(
         kind,
         `listener.${known.address}.${stat}`,
@@ -230,7 +183,7 @@ function addListener(
         { listener_address: known.address },
         sample.value,
       );
-    if (ofHttp && known.http !== undefined)
+    if (OF_HTTP.has(stat) && known.http !== undefined)
       collected.number(
         kind,
         `http.${known.http}.${stat}`,
