@@ -35,6 +35,17 @@ export interface Cluster {
   readonly outlier?: OutlierDetection;
   /** Absent: plain text. */
   readonly tls?: UpstreamTls;
+  /**
+   * Other TLS for endpoints with certain `tlsLabels`: the first whose labels an endpoint has all, else `tls` (Envoy
+   * `transport_socket_matches`).
+   */
+  readonly tlsMatches?: readonly TlsMatch[];
+  /**
+   * Requests say the server name for TLS, in place of `tls.serverName`: by their host, or by a header where they have it (Envoy
+   * `auto_sni`, `override_auto_sni_header`). `verified`: the certificate must have it, and no other name that `tls` expects
+   * (`auto_san_validation`); default false. Connections are shared only by requests with the same name. Not for mesh trust.
+   */
+  readonly serverNameFrom?: { readonly header?: string; readonly verified?: boolean };
   readonly pool?: PoolOptions;
   /** Labels of the called service for metrics and records; an endpoint's own labels win. */
   readonly labels?: Readonly<Record<string, string>>;
@@ -126,6 +137,15 @@ export interface RefreshBackoff {
   readonly maxMs?: number;
 }
 
+/** How endpoints with certain labels are spoken to. */
+export interface TlsMatch {
+  readonly name: string;
+  /** Empty: every endpoint. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** Absent: plain text. */
+  readonly tls?: UpstreamTls;
+}
+
 /** The endpoints of one `eds` cluster. Never replaced by an empty one because a source went away. */
 export interface EndpointSet {
   readonly name: string;
@@ -159,6 +179,8 @@ export interface Endpoint {
    * directly in plain text. With `none` the cluster's TLS is not used for this endpoint.
    */
   readonly mode?: 'sidecar' | 'captured' | 'none';
+  /** By which one of the cluster's `tlsMatches` is chosen (Envoy metadata `envoy.transport_socket_match`). */
+  readonly tlsLabels?: Readonly<Record<string, string>>;
   /** E.g. `{ service: 'reviews', version: 'v2', workload: 'reviews-v2', namespace: 'default' }`. */
   readonly labels?: Readonly<Record<string, string>>;
 }

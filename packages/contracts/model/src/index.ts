@@ -37,6 +37,7 @@ export type {
   SubsetRules,
   SubsetSelector,
   TcpKeepalive,
+  TlsMatch,
 } from './cluster.ts';
 export type {
   HealthCheck,

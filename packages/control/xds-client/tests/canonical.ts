@@ -482,6 +482,11 @@ function canonicalHttp2(options: Http2Options): Http2Options {
   } as Http2Options);
 }
 
+/** A forward proxy looks at the name in any case. */
+function endpointTls(value: UpstreamTls, { kind }: Cluster['discovery']): UpstreamTls {
+  return tls(kind === 'forward-proxy' ? without(value, { verifyName: false }) : value);
+}
+
 export function canonicalCluster(cluster: Cluster): Cluster {
   const { discovery } = cluster;
   return without(
@@ -491,18 +496,18 @@ export function canonicalCluster(cluster: Cluster): Cluster {
         'endpoints' in discovery
           ? without({ ...discovery, endpoints: endpoints(discovery.endpoints) }, { respectTtl: false })
           : without(discovery),
-      tls: cluster.tls && tls(cluster.tls),
+      tls: cluster.tls && endpointTls(cluster.tls, discovery),
+      tlsMatches: cluster.tlsMatches?.map((match) =>
+        without({ ...match, ...(match.tls && { tls: endpointTls(match.tls, discovery) }) }),
+      ),
       // These kinds choose endpoints themselves.
       ...(['aggregate', 'forward-proxy', 'original-dst'].includes(discovery.kind) && {
         balance: undefined,
         subsets: undefined,
       }),
-      // A forward proxy looks at the name in any case.
-      ...(discovery.kind === 'forward-proxy' &&
-        cluster.tls && { tls: tls(without(cluster.tls, { verifyName: false })) }),
       pool: cluster.pool && pool(cluster.pool),
     } as Cluster,
-    { labels: {}, localityWeighted: false, failOnPanic: false, limits: {} },
+    { labels: {}, localityWeighted: false, failOnPanic: false, limits: {}, pool: {} },
   );
 }
 

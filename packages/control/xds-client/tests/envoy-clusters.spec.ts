@@ -369,3 +369,63 @@ describe("Envoy's clusters that find endpoints by requests", () => {
     ).toEqual(['original_dst_lb_config.metadata_key']);
   });
 });
+
+describe("Envoy's transport sockets for some endpoints", () => {
+  const socket = (json: JsonObject): JsonObject => tls(json)['transport_socket'] as JsonObject;
+  const plain = {
+    name: 'raw',
+    typed_config: {
+      '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer',
+    },
+  };
+
+  it('are chosen by what the metadata of endpoints say', () => {
+    const cluster = clusterOf({
+      transport_socket_matches: [
+        { name: 'tlsMode-istio', match: { tlsMode: 'istio' }, transport_socket: socket({ sni: 'a.test' }) },
+        { name: 'tlsMode-disabled', match: {}, transport_socket: plain },
+      ],
+      load_assignment: {
+        cluster_name: 'c',
+        endpoints: [
+          {
+            lb_endpoints: [
+              {
+                endpoint: { address: { socket_address: { address: '10.0.0.1', port_value: 80 } } },
+                metadata: { filter_metadata: { 'envoy.transport_socket_match': { tlsMode: 'istio' } } },
+              },
+            ],
+          },
+        ],
+      },
+    });
+    expect(cluster.tlsMatches).toMatchObject([
+      { name: 'tlsMode-istio', labels: { tlsMode: 'istio' }, tls: { serverName: 'a.test' } },
+      { name: 'tlsMode-disabled', labels: {} },
+    ]);
+    expect(cluster.discovery).toMatchObject({ endpoints: [{ tlsLabels: { tlsMode: 'istio' } }] });
+  });
+
+  it('send the server name that requests say', () => {
+    const options = (names: JsonObject): JsonObject => ({
+      typed_extension_protocol_options: {
+        'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+          '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+          upstream_http_protocol_options: names,
+          explicit_http_config: { http_protocol_options: {} },
+        },
+      },
+    });
+    const trusted = tls({ common_tls_context: { validation_context: { trusted_ca: { filename: '/ca' } } } });
+    expect(
+      clusterOf({
+        ...options({ auto_sni: true, auto_san_validation: true, override_auto_sni_header: 'X-Name' }),
+        ...trusted,
+      }).serverNameFrom,
+    ).toEqual({ header: 'x-name', verified: true });
+    expect(clusterOf({ ...options({ auto_sni: true }), ...trusted }).serverNameFrom).toEqual({});
+    expect(refusedAt({ ...options({ auto_sni: true, auto_san_validation: true }), ...tls({}) })).toEqual([
+      'transport_socket',
+    ]);
+  });
+});

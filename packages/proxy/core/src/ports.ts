@@ -143,8 +143,10 @@ export interface ConnectOptions {
   readonly tls?: ClientTls | undefined;
   /** SPIFFE id that the endpoint must prove. */
   readonly expectedIdentity?: string | undefined;
-  /** Server name for TLS where its configuration says none, and the certificate's then. */
+  /** Server name for TLS, in place of what its configuration says. */
   readonly serverName?: string;
+  /** The certificate must have that name, and no other that its configuration expects. */
+  readonly verifyServerName?: boolean;
   /** Absent: the kernel does not ask whether the other end lives. */
   readonly keepalive?: TcpKeepalive;
   /** Address of this machine to come from. */

@@ -221,9 +221,12 @@ export class ProxyRuntime implements Proxy {
     let refusedAt = '';
     const clusters = new Map<string, ClusterRuntime>();
     try {
-      for (const { config: cluster, tls, kept } of compiled.clusters.values())
-        if (!kept)
-          clusters.set(cluster.name, new ClusterRuntime(engine, cluster, tls, (name) => this.#ref(name)));
+      for (const made of compiled.clusters.values())
+        if (!made.kept)
+          clusters.set(
+            made.config.name,
+            new ClusterRuntime(engine, made.config, made, (name) => this.#ref(name)),
+          );
       // Listeners that are new, or whose address changed, are bound before anything else changes: only this can fail now.
       for (const listener of compiled.listeners.values()) {
         const running = this.listeners.get(listener.name);

@@ -27,6 +27,7 @@ export const endpointSchema: JsonSchema = fields(['address'], {
   priority: whole(0, 127),
   identity: name,
   mode: oneOf('sidecar', 'captured', 'none'),
+  tlsLabels: labels,
   labels,
 });
 
@@ -207,6 +208,8 @@ export const clusterSchema: JsonSchema = fields(['name', 'discovery'], {
     maxEjectionPercent: percent,
   }),
   tls: upstreamTlsSchema,
+  serverNameFrom: fields([], { header: name, verified: flag }),
+  tlsMatches: listOf(fields(['name', 'labels'], { name, labels, tls: upstreamTlsSchema })),
   pool: fields([], {
     idleTimeoutMs: milliseconds(),
     maxRequestsPerConnection: whole(0, 1_000_000_000),

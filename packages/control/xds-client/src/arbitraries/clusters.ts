@@ -23,6 +23,7 @@ import type {
   SubsetRules,
   SubsetSelector,
   TcpKeepalive,
+  TlsMatch,
   TrustSource,
   UpstreamTls,
 } from '@tulle/model';
@@ -172,6 +173,7 @@ export const endpoint: fc.Arbitrary<Endpoint> = object<Endpoint>(
     priority: fc.integer({ min: 0, max: 3 }),
     identity: spiffeId,
     mode: fc.constantFrom('sidecar', 'captured', 'none'),
+    tlsLabels: fc.dictionary(label, label, { minKeys: 1, maxKeys: 2, noNullPrototype: true }),
     labels,
   },
 );
@@ -460,6 +462,17 @@ export function cluster(name: fc.Arbitrary<string> = label): fc.Arbitrary<Cluste
       healthCheck,
       outlier,
       tls: upstreamTls,
+      serverNameFrom: options<NonNullable<Cluster['serverNameFrom']>>({ header: label } as never),
+      tlsMatches: fc.array(
+        object<TlsMatch>(
+          {
+            name: label,
+            labels: fc.dictionary(label, label, { maxKeys: 2, noNullPrototype: true }),
+          },
+          { tls: upstreamTls },
+        ),
+        { minLength: 1, maxLength: 2 },
+      ),
       pool,
       labels,
     },

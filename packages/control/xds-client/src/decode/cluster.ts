@@ -1,5 +1,6 @@
-import type { Cluster as ModelCluster, ClusterDiscovery, UpstreamTls } from '@tulle/model';
+import type { Cluster as ModelCluster, ClusterDiscovery, TlsMatch, UpstreamTls } from '@tulle/model';
 import type { Cluster } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
+import type { TransportSocket } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import { TLS_DISABLED, TLS_MODE } from '../wire.ts';
 import { decodeBalancing } from './balance.ts';
 import { decodeLimits } from './circuit-breakers.ts';
@@ -8,12 +9,14 @@ import { decodeDiscovery } from './discovery.ts';
 import { readExtras, readTexts } from './extras.ts';
 import { decodeHealthCheck } from './health-check.ts';
 import { decodeOutlier } from './outlier.ts';
+import { decodeLabels } from './labels.ts';
 import { decodePool } from './pool.ts';
 import { decodeUpstreamTls } from './tls.ts';
-import { METADATA_PATH, milliseconds, present } from './values.ts';
+import { filled, METADATA_PATH, milliseconds, present } from './values.ts';
 
 export function decodeCluster(context: DecodeContext, cluster: Cluster): ModelCluster {
   const extras = readExtras(context, cluster.metadata, '');
+  const { pool, serverNames } = decodePool(context, cluster, extras);
   const discovery = decodeDiscovery(context, cluster, extras);
   const decoded: ModelCluster = present({
     name: cluster.name,
@@ -24,8 +27,9 @@ export function decodeCluster(context: DecodeContext, cluster: Cluster): ModelCl
     ...decodeLimits(context, cluster, extras),
     healthCheck: decodeHealthCheck(context, cluster.healthChecks),
     outlier: decodeOutlier(context, cluster.outlierDetection, extras),
-    tls: decodeTls(context, cluster, discovery),
-    pool: decodePool(context, cluster, extras),
+    ...decodeTls(context, cluster, discovery, serverNames),
+    pool,
+    serverNameFrom: serverNames,
     labels: readTexts(context, extras.object('labels'), `${METADATA_PATH}.labels`),
   });
   extras.end();
@@ -37,22 +41,32 @@ function named(given: UpstreamTls): UpstreamTls {
   return tls;
 }
 
-/** One TLS context, and at most the way to switch it off for single endpoints. */
+/** Of every kind of endpoint. One match is Tulle's own, which switches TLS off for single endpoints (`Endpoint.mode`). */
 function decodeTls(
   context: DecodeContext,
   cluster: Cluster,
   { kind }: ClusterDiscovery,
-): UpstreamTls | undefined {
-  const given = decodeUpstreamTls(context, cluster.transportSocket, 'transport_socket');
-  // Envoy has a forward proxy look at the name of the host that was asked for, whatever else it is told.
-  const tls = kind === 'forward-proxy' && given?.verifyName === false ? named(given) : given;
-  for (const [index, { match, transportSocket }] of cluster.transportSocketMatches.entries()) {
+  names: ModelCluster['serverNameFrom'],
+): { readonly [K in 'tls' | 'tlsMatches']?: ModelCluster[K] | undefined } {
+  const decode = (socket: TransportSocket | undefined, path: string): UpstreamTls | undefined => {
+    const tls = decodeUpstreamTls(context, socket, path);
+    // Envoy has a forward proxy look at the name of the host that was asked for, whatever else it is told.
+    const given = kind === 'forward-proxy' && tls?.verifyName === false ? named(tls) : tls;
+    const trust = given?.trust.kind;
+    if (names?.verified === true && (trust === 'mesh' || trust === 'none'))
+      context.refuse(
+        path,
+        "must name roots that are not the mesh's beside auto_san_validation, which looks at a name",
+      );
+    return given;
+  };
+  const matches: TlsMatch[] = [];
+  for (const [index, { name, match = {}, transportSocket }] of cluster.transportSocketMatches.entries()) {
     const path = `transport_socket_matches[${index}]`;
-    const plain = decodeUpstreamTls(context, transportSocket, `${path}.transport_socket`) === undefined;
-    const switchedOff =
-      match !== undefined && Object.keys(match).length === 1 && match[TLS_MODE] === TLS_DISABLED;
-    if (!plain || !switchedOff || index > 0)
-      context.refuse(path, `must be the only one: a raw buffer for ${TLS_MODE}: ${TLS_DISABLED}`);
+    const tls = decode(transportSocket, `${path}.transport_socket`);
+    const switchedOff = Object.keys(match).length === 1 && match[TLS_MODE] === TLS_DISABLED;
+    if (index === 0 && tls === undefined && switchedOff) continue;
+    matches.push(present({ name, labels: decodeLabels(context, match, `${path}.match`) ?? {}, tls }));
   }
-  return tls;
+  return { tls: decode(cluster.transportSocket, 'transport_socket'), tlsMatches: filled(matches) };
 }

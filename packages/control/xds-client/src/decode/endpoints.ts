@@ -81,6 +81,7 @@ function decodeEndpoint(context: DecodeContext, endpoint: LbEndpoint, place: Pla
     ...place,
     identity,
     mode: decodeMode(context, endpoint, mode, path),
+    tlsLabels: decodeTlsLabels(context, endpoint, path),
     labels,
   });
 }
@@ -100,6 +101,20 @@ function decodeHealth(context: DecodeContext, status: HealthStatus, path: string
       context.refuse(`${path}.health_status`, 'DEGRADED is not honoured by this proxy');
       return undefined;
   }
+}
+
+/** Without what says by itself that there is no TLS. */
+function decodeTlsLabels(
+  context: DecodeContext,
+  { metadata }: LbEndpoint,
+  path: string,
+): Endpoint['tlsLabels'] {
+  const { [TLS_MODE]: mode, ...others } = namespaceOf(metadata, TRANSPORT_SOCKET_METADATA);
+  return decodeLabels(
+    context,
+    mode === undefined || mode === TLS_DISABLED ? others : { ...others, [TLS_MODE]: mode },
+    `${path}.metadata["${TRANSPORT_SOCKET_METADATA}"]`,
+  );
 }
 
 /** Without Tulle's own word, Envoy's way to switch TLS off for one endpoint. */

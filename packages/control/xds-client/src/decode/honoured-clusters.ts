@@ -35,6 +35,7 @@ export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> =
     'max_requests_per_connection',
     'common_http_protocol_options',
     'http2_protocol_options',
+    'upstream_http_protocol_options',
     'upstream_connection_options',
     'upstream_bind_config',
     // Nothing waits for it here: a cluster that has no endpoints yet answers 503.
@@ -85,6 +86,11 @@ export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> =
     'upstream_port_override',
   ],
   'envoy.config.cluster.v3.Cluster.RefreshRate': ['base_interval', 'max_interval'],
+  'envoy.config.core.v3.UpstreamHttpProtocolOptions': [
+    'auto_sni',
+    'auto_san_validation',
+    'override_auto_sni_header',
+  ],
   'envoy.config.cluster.v3.UpstreamConnectionOptions': ['tcp_keepalive'],
   'envoy.config.core.v3.TcpKeepalive': ['keepalive_probes', 'keepalive_time', 'keepalive_interval'],
   'envoy.config.core.v3.BindConfig': ['source_address'],
@@ -242,6 +248,7 @@ export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> =
   ],
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': [
     'common_http_protocol_options',
+    'upstream_http_protocol_options',
     'explicit_http_config',
     'auto_config',
   ],

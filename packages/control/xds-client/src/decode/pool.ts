@@ -1,7 +1,8 @@
 import { isMessage } from '@bufbuild/protobuf';
-import type { PoolOptions, TcpKeepalive } from '@tulle/model';
+import type { Cluster as ModelCluster, PoolOptions, TcpKeepalive } from '@tulle/model';
 import type { Cluster } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
 import type { BindConfig } from '@tulle/xds-proto/envoy/config/core/v3/address';
+import type { UpstreamHttpProtocolOptions } from '@tulle/xds-proto/envoy/config/core/v3/protocol';
 import {
   type HttpProtocolOptions,
   HttpProtocolOptionsSchema,
@@ -21,8 +22,12 @@ export function decodePool(
   context: DecodeContext,
   cluster: Cluster,
   extras: Extras,
-): PoolOptions | undefined {
-  const own = decodeOptions(context, cluster) ?? decodeDeprecated(context, cluster);
+): {
+  readonly pool: PoolOptions | undefined;
+  readonly serverNames: ModelCluster['serverNameFrom'];
+} {
+  const { pool: newer, names = cluster.upstreamHttpProtocolOptions } = decodeOptions(context, cluster);
+  const own = newer ?? decodeDeprecated(context, cluster);
   const pool: PoolOptions = present({
     ...own,
     maxIdlePerEndpoint: extras.number('maxIdlePerEndpoint'),
@@ -30,15 +35,29 @@ export function decodePool(
     tcpKeepalive: decodeKeepalive(cluster),
     sourceAddress: decodeSource(context, cluster.upstreamBindConfig, 'upstream_bind_config'),
   });
-  return own === undefined && Object.keys(pool).length === 0 ? undefined : pool;
+  if (names?.autoSanValidation === true && !names.autoSni)
+    context.refuse('upstream_http_protocol_options.auto_san_validation', 'needs auto_sni');
+  return {
+    pool: own === undefined && Object.keys(pool).length === 0 ? undefined : pool,
+    serverNames: names?.autoSni
+      ? present({
+          header: names.overrideAutoSniHeader.toLowerCase() || undefined,
+          verified: names.autoSanValidation || undefined,
+        })
+      : undefined,
+  };
 }
 
 /** @returns `undefined` where there are none */
 function decodeOptions(
   context: DecodeContext,
   { typedExtensionProtocolOptions: options }: Cluster,
-): PoolOptions | undefined {
+): {
+  readonly pool?: PoolOptions | undefined;
+  readonly names?: UpstreamHttpProtocolOptions | undefined;
+} {
   let pool: PoolOptions | undefined;
+  let names: UpstreamHttpProtocolOptions | undefined;
   for (const [key, any] of Object.entries(options)) {
     const path = `typed_extension_protocol_options[${JSON.stringify(key)}]`;
     if (key !== HTTP_PROTOCOL_OPTIONS) {
@@ -52,6 +71,7 @@ function decodeOptions(
       continue;
     }
     const { commonHttpProtocolOptions: common, upstreamProtocolOptions: chosen } = message;
+    names = message.upstreamHttpProtocolOptions;
     const protocol = decodeProtocol(context, chosen, path);
     if (protocol === undefined)
       context.refuse(path, 'names no protocol: give explicit_http_config or auto_config');
@@ -60,7 +80,7 @@ function decodeOptions(
       ...protocol,
     });
   }
-  return pool;
+  return { pool, names };
 }
 
 /** The fields of the cluster itself in which this stood before; Envoy reads them where there is nothing newer. */

@@ -25,6 +25,7 @@ import type { EncodeForm } from './form.ts';
 import { encodeHttp2 } from './http2.ts';
 import { encodeHealthCheck } from './health-check.ts';
 import { outlierDetection } from './outlier.ts';
+import type { TransportSocket } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import { encodeUpstreamTls, rawBuffer } from './tls.ts';
 import { canonicalObject, duration, type Fields, tulleMetadata } from './values.ts';
 
@@ -34,7 +35,7 @@ const HTTP_PROTOCOL_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOp
 type ClusterInit = Fields<typeof ClusterSchema>;
 
 export function encodeCluster(cluster: ModelCluster, form: EncodeForm): Cluster {
-  const { limits, highLimits, healthCheck, outlier, pool, tls, labels } = cluster;
+  const { serverNameFrom, limits, highLimits, healthCheck, outlier, pool, labels } = cluster;
   const extra = tulleMetadata({
     labels: labels && canonicalObject(labels),
     maxHosts: cluster.discovery.kind === 'original-dst' ? cluster.discovery.maxHosts : undefined,
@@ -56,8 +57,12 @@ export function encodeCluster(cluster: ModelCluster, form: EncodeForm): Cluster 
     ...(healthCheck && { healthChecks: [encodeHealthCheck(healthCheck)] }),
     ...(outlier && { outlierDetection: outlierDetection(outlier) }),
     ...(pool && connections(pool)),
-    ...(pool && { typedExtensionProtocolOptions: { [HTTP_PROTOCOL_OPTIONS]: protocolOptions(pool, form) } }),
-    ...(tls && transportSockets(alpnOf(tls, pool, form), form)),
+    ...((pool ?? serverNameFrom) && {
+      typedExtensionProtocolOptions: {
+        [HTTP_PROTOCOL_OPTIONS]: protocolOptions(pool ?? {}, serverNameFrom, form),
+      },
+    }),
+    ...transportSockets(cluster, form),
     ...(extra && { metadata: extra }),
   });
 }
@@ -164,7 +169,7 @@ function ownBudget({ limits = {} }: ModelCluster, { release }: EncodeForm): obje
   return release === 'before' || (maxRetries ?? retryConcurrency) !== undefined ? undefined : {};
 }
 
-function protocolOptions(pool: PoolOptions, form: EncodeForm): Any {
+function protocolOptions(pool: PoolOptions, names: ModelCluster['serverNameFrom'], form: EncodeForm): Any {
   const { idleTimeoutMs, maxRequestsPerConnection } = pool;
   const common = {
     ...(idleTimeoutMs !== undefined && { idleTimeout: duration(idleTimeoutMs) }),
@@ -172,6 +177,13 @@ function protocolOptions(pool: PoolOptions, form: EncodeForm): Any {
   };
   const options = create(HttpProtocolOptionsSchema, {
     ...(Object.keys(common).length > 0 && { commonHttpProtocolOptions: common }),
+    ...(names && {
+      upstreamHttpProtocolOptions: {
+        autoSni: true,
+        autoSanValidation: names.verified ?? false,
+        overrideAutoSniHeader: names.header ?? '',
+      },
+    }),
     upstreamProtocolOptions: protocolOf(pool, form),
   });
   return anyPack(HttpProtocolOptionsSchema, options);
@@ -207,10 +219,20 @@ function alpnOf(tls: UpstreamTls, pool: PoolOptions | undefined, form: EncodeFor
     : tls;
 }
 
-/** TLS for every endpoint but those that say they have none. */
-function transportSockets(tls: UpstreamTls, form: EncodeForm): ClusterInit {
+/** TLS for every kind of endpoint but those that say they have none. */
+function transportSockets({ tls, tlsMatches = [], pool }: ModelCluster, form: EncodeForm): ClusterInit {
+  if (tls === undefined && tlsMatches.length === 0) return {};
+  const socket = (one: UpstreamTls | undefined): TransportSocket =>
+    one === undefined ? rawBuffer() : encodeUpstreamTls(alpnOf(one, pool, form), form);
   return {
-    transportSocket: encodeUpstreamTls(tls, form),
-    transportSocketMatches: [{ name: 'plain', match: { ...PLAIN_ENDPOINT }, transportSocket: rawBuffer() }],
+    ...(tls && { transportSocket: socket(tls) }),
+    transportSocketMatches: [
+      { name: 'plain', match: { ...PLAIN_ENDPOINT }, transportSocket: rawBuffer() },
+      ...tlsMatches.map((match) => ({
+        name: match.name,
+        match: canonicalObject(match.labels),
+        transportSocket: socket(match.tls),
+      })),
+    ],
   };
 }

@@ -60,11 +60,11 @@ const HEALTH = {
 } as const;
 
 function encodeEndpoint(endpoint: Endpoint): LbEndpoint {
-  const { address, hostname = '', weight, health, identity, mode, labels } = endpoint;
+  const { address, hostname = '', weight, health, identity, mode, labels, tlsLabels } = endpoint;
   const described = metadata({
     [LB_METADATA]: labels,
     [TULLE_METADATA]: { identity, mode },
-    [TRANSPORT_SOCKET_METADATA]: mode === 'none' ? PLAIN_ENDPOINT : undefined,
+    [TRANSPORT_SOCKET_METADATA]: mode === 'none' ? { ...tlsLabels, ...PLAIN_ENDPOINT } : tlsLabels,
   });
   return create(LbEndpointSchema, {
     hostIdentifier: { case: 'endpoint', value: { address: encodeAddress(address), hostname } },

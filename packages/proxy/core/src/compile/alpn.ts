@@ -12,7 +12,7 @@ export function downstreamTls({ tls, handler }: FilterChain): DownstreamTls | un
 }
 
 /** TLS of a cluster, with the protocols that it is spoken to in where none are given. */
-export function upstreamTls({ tls, pool }: Cluster): UpstreamTls | undefined {
+export function upstreamTls(tls: UpstreamTls | undefined, { pool }: Cluster): UpstreamTls | undefined {
   const protocol = pool?.protocol ?? 'http1';
   if (tls === undefined || tls.alpn !== undefined || protocol === 'http1') return tls;
   return { ...tls, alpn: protocol === 'http2' ? [H2] : [H2, HTTP1] };

@@ -1,18 +1,17 @@
 import { isPrime } from '@tulle/balance';
 import { isValidAuthority, isValidTarget } from '@tulle/http1';
-import type { Cluster, HealthCheck } from '@tulle/model';
+import type { Cluster, HealthCheck, UpstreamTls } from '@tulle/model';
 import type { Engine } from '../engine.ts';
 import type { ClientTls } from '../ports.ts';
+import type { ClusterTls, TlsForLabels } from '../upstream/endpoint-tls.ts';
 import { upstreamTls } from './alpn.ts';
 import { canonical } from './canonical.ts';
 import type { Issues } from './issues.ts';
 
-/** A cluster that was checked, with its TLS ready; made into a runtime before the configuration is applied. */
-export interface CompiledCluster {
+/** A cluster that was checked, with its TLS ready (none when the running cluster is kept); made into a runtime before the configuration is applied. */
+export interface CompiledCluster extends ClusterTls {
   readonly config: Cluster;
   readonly key: string;
-  /** Made for this compilation; `undefined` when the running cluster is kept. */
-  readonly tls: ClientTls | undefined;
   readonly kept: boolean;
 }
 
@@ -34,18 +33,22 @@ export function compileCluster(
     issues.add(`${path}/balance/minRingSize`, `${balance.minRingSize ?? 1_024} is more than maxRingSize`);
   if (cluster.healthCheck !== undefined) checkHealthCheck(cluster.healthCheck, `${path}/healthCheck`, issues);
   const { discovery } = cluster;
-  const config = upstreamTls(cluster);
   // Endpoints given in the cluster change in place; everything else makes another cluster.
   const key = canonical({
     ...cluster,
     discovery: discovery.kind === 'static' ? { kind: 'static' } : discovery,
   });
   const kept = runningKey === key;
-  const tls =
-    kept || config === undefined
-      ? undefined
-      : issues.guard(`${path}/tls`, () => engine.transport.clientTls(config));
-  return { config: cluster, key, tls, kept };
+  const make = (tls: UpstreamTls | undefined, at: string): ClientTls | undefined => {
+    const config = kept ? undefined : upstreamTls(tls, cluster);
+    return config && issues.guard(at, () => engine.transport.clientTls(config));
+  };
+  const tls = make(cluster.tls, `${path}/tls`);
+  const tlsMatches = (cluster.tlsMatches ?? []).map((match, index): TlsForLabels => ({
+    labels: Object.entries(match.labels),
+    tls: make(match.tls, `${path}/tlsMatches/${index}/tls`),
+  }));
+  return { config: cluster, key, tls, tlsMatches, kept };
 }
 
 function checkHealthCheck(check: HealthCheck, path: string, issues: Issues): void {

@@ -180,9 +180,13 @@ class Compilation {
       engine,
       this.#issues,
     );
-    if (compiled.tls !== undefined) this.#undo.push(() => compiled.tls?.close());
-    const { tls } = cluster;
-    if (!compiled.kept && tls?.trust.kind === 'none' && !tls.certificateHashes && !tls.publicKeyHashes)
+    this.#undo.push(() => {
+      for (const { tls } of [compiled, ...compiled.tlsMatches]) tls?.close();
+    });
+    const unverified = [cluster, ...(cluster.tlsMatches ?? [])].some(
+      ({ tls }) => tls?.trust.kind === 'none' && !tls.certificateHashes && !tls.publicKeyHashes,
+    );
+    if (!compiled.kept && unverified)
       this.#warnings.push(
         `/clusters/${index}/tls/trust believes whoever answers: connections are encrypted, and anybody on the way can be the endpoint`,
       );

@@ -21,7 +21,10 @@ export function needsRegex({ routes, listeners, clusters }: ProxyConfig, sound: 
     chains.some(
       ({ handler, tls }) => hasPattern(handler.filters) || hasPattern(handler.accessLogs) || hasPattern(tls),
     ) ||
-    clusters.some((cluster, index) => sound.clusters.has(index) && hasPattern(cluster.tls))
+    clusters.some(
+      (cluster, index) =>
+        sound.clusters.has(index) && (hasPattern(cluster.tls) || hasPattern(cluster.tlsMatches)),
+    )
   );
 }
 

@@ -124,7 +124,7 @@ export class NodeTls {
 
   connect(address: Address, tls: ClientTls, given: ConnectOptions): Socket {
     const socket = new NodeSocket(true, true);
-    const ready = (tls as NodeClientTls).ready(address, given.expectedIdentity, given.serverName);
+    const ready = (tls as NodeClientTls).ready(address, given);
     const target = isUnixAddress(address)
       ? { path: address.path }
       : { host: address.host, port: address.port };
@@ -283,10 +283,10 @@ class NodeClientTls implements ClientTls {
 
   ready(
     address: Address,
-    expectedIdentity: string | undefined,
-    ownName: string | undefined,
+    { expectedIdentity, serverName: ownName, verifyServerName = false }: ConnectOptions,
   ): Ready<ConnectionOptions> | Refusal | undefined {
-    const { trust, allowedIds, serverName = ownName } = this.#config;
+    const { trust, allowedIds } = this.#config;
+    const serverName = ownName ?? this.#config.serverName;
     const usesMesh = this.#config.certificate?.kind === 'workload' || trust.kind === 'mesh';
     const expected = expectedIdentity === undefined ? allowedIds : [expectedIdentity];
     if (
@@ -325,7 +325,7 @@ class NodeClientTls implements ClientTls {
       secureContext: this.#loaded?.context,
       servername: name,
       rejectUnauthorized: false,
-      ...(this.#verifiesName(expected) ? {} : { checkServerIdentity: () => undefined }),
+      ...(verifyServerName || this.#verifiesName(expected) ? {} : { checkServerIdentity: () => undefined }),
       ...(this.#config.alpn === undefined ? {} : { ALPNProtocols: [...this.#config.alpn] }),
     };
     return {
@@ -333,7 +333,7 @@ class NodeClientTls implements ClientTls {
       verify: (socket) =>
         trust.kind === 'mesh' && mesh !== undefined
           ? mesh.verify(socket)
-          : this.#expected.verify(socket, expected),
+          : this.#expected.verify(socket, expected, !verifyServerName),
     };
   }
 

@@ -30,8 +30,11 @@ export class ExpectedPeer {
     this.#chain = chain;
   }
 
-  /** Chain and host name as Node checked them; a SPIFFE id counts when the certificate names exactly one. */
-  verify(socket: TLSSocket, ids: readonly string[] | undefined): Verdict {
+  /**
+   * Chain and host name as Node checked them; a SPIFFE id counts when the certificate names exactly one.
+   * @param byNames whether one of the names that are expected must be there
+   */
+  verify(socket: TLSSocket, ids: readonly string[] | undefined, byNames = true): Verdict {
     const leaf = socket.getPeerX509Certificate();
     if (leaf === undefined) return refusal('no-certificate', 'the peer sent no certificate');
     const text = this.#chain ? faultOfChain(socket) : undefined;
@@ -46,7 +49,7 @@ export class ExpectedPeer {
         'unexpected-identity',
         `the peer proved ${id ?? 'no SPIFFE id'}, expected ${ids.join(' or ')}`,
       );
-    const fault = this.#faultOfNames(names) ?? this.#faultOfHashes(leaf);
+    const fault = (byNames ? this.#faultOfNames(names) : undefined) ?? this.#faultOfHashes(leaf);
     if (fault !== undefined) return fault;
     return id === undefined ? { ok: true } : ({ ok: true, spiffeId: id } as never);
   }

@@ -8,6 +8,7 @@ import type { ClientTls } from '../ports.ts';
 import { connectOptionsOf, type ConnectingCluster } from './connect-endpoint.ts';
 import { ClusterMetrics } from './cluster-metrics.ts';
 import { EndpointPool } from './endpoint-pool.ts';
+import type { ClusterTls } from './endpoint-tls.ts';
 import { HealthChecks } from './health/health-checks.ts';
 import { NameResolution } from './name-resolution.ts';
 import { onDemandOf } from './on-demand-of.ts';
@@ -42,6 +43,7 @@ export class ClusterRuntime {
   /** Of those whose route says `circuitPriority: 'high'`. */
   readonly highResources: Resources;
   readonly tls: ClientTls | undefined;
+  readonly tlsMatches: ClusterTls['tlsMatches'];
   readonly config: Cluster;
   /** To one endpoint. */
   readonly maxConnectionsPerEndpoint: number;
@@ -62,6 +64,8 @@ export class ClusterRuntime {
   readonly bufferLimitBytes: number;
   /** Where endpoints are made when they are asked for; else `undefined`. */
   readonly onDemand: OnDemandEndpoints | undefined;
+  /** Where requests say the server name for TLS; else `undefined`. */
+  readonly serverNames: Cluster['serverNameFrom'];
   /** Open or connecting. */
   connections = 0;
   /** Open and speaking HTTP/2. */
@@ -76,13 +80,15 @@ export class ClusterRuntime {
   constructor(
     engine: Engine,
     config: Cluster,
-    tls: ClientTls | undefined,
+    { tls, tlsMatches }: ClusterTls,
     ref: (name: string) => ClusterRef,
   ) {
     this.engine = engine;
     this.config = config;
     this.name = config.name;
     this.tls = tls;
+    this.tlsMatches = tlsMatches;
+    this.serverNames = config.serverNameFrom;
     const { limits, pool } = config;
     this.maxConnectionsPerEndpoint = limits?.maxConnectionsPerEndpoint ?? Infinity;
     this.connectTimeoutMs = config.connectTimeoutMs ?? 5_000;
@@ -228,6 +234,6 @@ export class ClusterRuntime {
 
   #finish(): void {
     this.metrics.close();
-    this.tls?.close();
+    for (const { tls } of [this, ...this.tlsMatches]) tls?.close();
   }
 }

@@ -1,29 +1,33 @@
-import type { Endpoint, PoolOptions } from '@tulle/model';
+import type { Cluster, Endpoint, PoolOptions } from '@tulle/model';
 import type { Engine } from '../engine.ts';
-import type { ClientTls, ConnectOptions, Socket } from '../ports.ts';
-import { tlsOf } from './endpoint-tls.ts';
+import type { ConnectOptions, Socket } from '../ports.ts';
+import { tlsOf, type ClusterTls } from './endpoint-tls.ts';
 import type { OnDemandEndpoints } from './on-demand.ts';
 
 /** What connecting to an endpoint depends on of its cluster. */
-export interface ConnectingCluster {
+export interface ConnectingCluster extends ClusterTls {
   readonly engine: Engine;
-  readonly tls: ClientTls | undefined;
   readonly connectOptions: Pick<ConnectOptions, 'keepalive' | 'sourceAddress'>;
   readonly onDemand: OnDemandEndpoints | undefined;
+  readonly serverNames: Cluster['serverNameFrom'];
 }
 
-/** Begins to connect, as everything does that talks to an endpoint: the same TLS, the same proof of identity. */
-export function connectEndpoint(cluster: ConnectingCluster, endpoint: Endpoint): Socket {
+/**
+ * Begins to connect, as everything does that talks to an endpoint: the same TLS, the same proof of identity.
+ * @param name server name that a request said; `''`: none
+ */
+export function connectEndpoint(cluster: ConnectingCluster, endpoint: Endpoint, name = ''): Socket {
   const { engine, connectOptions, onDemand } = cluster;
   const tls = tlsOf(cluster, endpoint);
   const address = onDemand?.addressOf(endpoint) ?? endpoint.address;
   if (tls === undefined) return engine.transport.connect(address, connectOptions);
-  const serverName = onDemand?.serverNameOf(endpoint) ?? '';
+  const serverName = name || (onDemand?.serverNameOf(endpoint) ?? '');
   return engine.transport.connect(address, {
     ...connectOptions,
     tls,
     expectedIdentity: endpoint.identity,
     ...(serverName === '' ? {} : { serverName }),
+    ...(name !== '' && cluster.serverNames?.verified === true ? { verifyServerName: true } : {}),
   });
 }
 

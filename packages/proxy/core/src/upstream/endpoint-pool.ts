@@ -10,9 +10,20 @@ import { connectEndpoint } from './connect-endpoint.ts';
 import { tlsOf } from './endpoint-tls.ts';
 import { UpstreamConnection } from './h1-client.ts';
 import { Http2ClientConnection, type SharedOwner } from './h2-client.ts';
+import { hostPortOf, isAddress } from './host-port.ts';
 import { RestingConnections } from './resting-connections.ts';
 import { SharedConnections } from './shared-connections.ts';
 import { Waiters } from './waiters.ts';
+
+/** Server names at a time for which there are connections to one endpoint. */
+const MAX_SERVER_NAMES = 64;
+
+/** Server name that a request says: by a header, else by its host. An address is none (RFC 6066 §3). */
+function serverNameOf(stream: Stream, header: string | undefined): string {
+  const said = header === undefined ? undefined : stream.headers.get(header);
+  const host = hostPortOf(said ?? stream.authority, 443)?.host ?? '';
+  return isAddress(host) ? '' : host;
+}
 
 /**
  * The connections to one endpoint, and the streams that wait for one. HTTP/1 connections serve one stream and rest
@@ -32,7 +43,13 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
   readonly #waiters: Waiters = new Waiters();
   #retired = false;
 
-  constructor(cluster: ClusterRuntime, endpoint: Endpoint, address: string) {
+  /** Server name for TLS that its requests said; `''`: none. */
+  readonly #serverName: string;
+  /** Of this endpoint, by the server name, where requests say it. */
+  readonly #named: Map<string, EndpointPool> = new Map<string, EndpointPool>();
+
+  constructor(cluster: ClusterRuntime, endpoint: Endpoint, address: string, serverName = '') {
+    this.#serverName = serverName;
     this.cluster = cluster;
     this.endpoint = endpoint;
     this.address = address;
@@ -55,7 +72,9 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
   configure(endpoint: Endpoint): void {
     const before = this.endpoint;
     this.endpoint = endpoint;
-    if (before.identity === endpoint.identity && before.mode === endpoint.mode) return;
+    for (const pool of this.#named.values()) pool.configure(endpoint);
+    const sameTls = JSON.stringify(before.tlsLabels) === JSON.stringify(endpoint.tlsLabels);
+    if (before.identity === endpoint.identity && before.mode === endpoint.mode && sameTls) return;
     this.resting.closeAll();
     this.#shared.leave();
   }
@@ -68,6 +87,11 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
   }
 
   take(stream: Stream): UpstreamStream | undefined {
+    const { serverNames } = this.cluster;
+    if (serverNames !== undefined && this.#serverName === '') {
+      const name = serverNameOf(stream, serverNames.header);
+      if (name !== '') return this.#poolOf(name, stream)?.take(stream);
+    }
     if (this.#shared.size > 0) {
       const shared = this.#shared.withRoom(stream);
       if (shared !== undefined) return this.#share(shared, stream);
@@ -93,7 +117,31 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
     return undefined;
   }
 
+  /** @returns `undefined` where there are too many: the attempt has failed */
+  #poolOf(name: string, stream: Stream): EndpointPool | undefined {
+    const known = this.#named.get(name);
+    if (known !== undefined) return known;
+    if (this.#named.size >= MAX_SERVER_NAMES) {
+      const unused = [...this.#named].find(([, pool]) => pool.connections - pool.idle === 0);
+      if (unused === undefined) {
+        attemptFailed(
+          stream,
+          'TULLE_UPSTREAM_OVERFLOW',
+          true,
+          'upstream_reset_before_response_started{overflow,server_names}',
+        );
+        return undefined;
+      }
+      this.#named.delete(unused[0]);
+      unused[1].retire();
+    }
+    const pool = new EndpointPool(this.cluster, this.endpoint, this.address, name);
+    this.#named.set(name, pool);
+    return pool;
+  }
+
   stopWaiting(stream: Stream): void {
+    for (const pool of this.#named.values()) pool.stopWaiting(stream);
     if (this.#waiters.remove(stream)) this.cluster.resourcesOf(stream.highPriority).pending--;
   }
 
@@ -239,6 +287,7 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
   /** The endpoint left the set, or the cluster closes: nothing new. */
   retire(): void {
     this.#retired = true;
+    for (const pool of this.#named.values()) pool.retire();
     this.resting.stop();
     this.#shared.leave();
   }
@@ -264,7 +313,7 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
       this.connections++;
       cluster.connections++;
       cluster.metrics.connections.add();
-      new ConnectingSocket(this, connectEndpoint(cluster, this.endpoint));
+      new ConnectingSocket(this, connectEndpoint(cluster, this.endpoint, this.#serverName));
     }
   }
 }
