@@ -341,7 +341,7 @@ describe('a schema', () => {
       '| Option | Type | Default | Meaning |',
       '|---|---|---|---|',
       '| `retries` | whole number, 0–10 | `2` | Further attempts after the first; 0 switches retries off. |',
-      '| `on` | list of "connect-failure", "reset", "per-try-timeout", "gateway-error", "5xx", "status-codes", "cancelled", "deadline-exceeded", "internal", "resource-exhausted" or "unavailable" | `["connect-failure","reset"]` | What is worth another attempt. All but connect-failure and the statuses of gRPC apply to idempotent requests only. |',
+      '| `on` | list of "connect-failure", "reset", "per-try-timeout", "gateway-error", "5xx", "status-codes", "retriable-4xx", "rate-limited", "response-headers", "cancelled", "deadline-exceeded", "internal", "resource-exhausted" or "unavailable" | `["connect-failure","reset"]` | What is worth another attempt. All but connect-failure and the statuses of gRPC apply to idempotent requests only. |',
     ]);
     expect(optionTable(authzFilterSchema)).toContain(
       '| `policies[].rules[].from.cidrs` | list of strings |  | Peer networks, e.g. 10.0.0.0/8. |',

@@ -86,7 +86,7 @@ describe('a configuration that breaks the model', () => {
     [
       'a discovery that is none',
       { discovery: { kind: 'nope' } },
-      '/discovery/kind must be "static", "eds" or "dns"',
+      '/discovery/kind must be "static", "eds", "aggregate", "forward-proxy", "original-dst" or "dns"',
     ],
     ['a label that is no text', { labels: { a: 1 } }, '/labels/a must be a string'],
     [
@@ -127,7 +127,7 @@ describe('a configuration that breaks the model', () => {
       [
         '/endpoints/0/endpoints/0 "address" is missing',
         '/listeners/0/filterChains/0/handler/identityHeaders must be "strip" or "keep", not the string "trust"',
-        '/listeners/0/filterChains/0/handler/requestTimeoutMS unknown field "requestTimeoutMS"; did you mean "requestHeadTimeoutMs"?',
+        '/listeners/0/filterChains/0/handler/requestTimeoutMS unknown field "requestTimeoutMS"; did you mean "requestTimeoutMs"?',
         '/listeners/0/maxConnections must be a whole number, not the number 0.5',
       ],
     );
