@@ -16,6 +16,8 @@ export interface GrpcCall {
   readonly timeoutMs: number;
   /** Larger answers are refused. */
   readonly maxBytes: number;
+  /** Whether OK without a message is an answer, as where the service reads a stream of messages. Default false. */
+  readonly mayBeEmpty?: boolean;
 }
 
 /** What came of it. */
@@ -68,10 +70,10 @@ export async function callGrpc(host: GrpcFetcher, call: GrpcCall): Promise<GrpcR
     timeoutMs,
     maxBodyBytes: maxBytes + 5,
   });
-  return read(reply);
+  return read(reply, call.mayBeEmpty ?? false);
 }
 
-function read({ status, headers, trailers, body }: GrpcAnswer): GrpcReply {
+function read({ status, headers, trailers, body }: GrpcAnswer, mayBeEmpty: boolean): GrpcReply {
   // A call that is refused at once has its status in the head ("Trailers-Only").
   const said = trailers.get('grpc-status') ?? headers.get('grpc-status');
   const text = decodeText(trailers.get('grpc-message') ?? headers.get('grpc-message') ?? '');
@@ -81,6 +83,7 @@ function read({ status, headers, trailers, body }: GrpcAnswer): GrpcReply {
       : { status: HTTP_STATUSES[status] ?? UNKNOWN, text: `HTTP status ${status}`, message: undefined };
   const code = Number(said);
   if (code !== OK) return { status: code, text, message: undefined };
+  if (mayBeEmpty && body.length === 0) return { status: OK, text, message: undefined };
   const length = body.length < 5 ? -1 : new DataView(body.buffer, body.byteOffset).getUint32(1);
   if (body[0] !== 0 || length !== body.length - 5)
     return {

@@ -1,14 +1,47 @@
 import type { LocalReplyJson } from './local-reply.ts';
 import type { ValueMatch } from './route.ts';
+import type { CustomTag } from './tracing.ts';
 
 /** Where lines about streams go, and which (Envoy `config.accesslog.v3.AccessLog`). */
-export interface AccessLog {
+export type AccessLog = LineAccessLog | GrpcAccessLog;
+
+/** What all access logs say. */
+interface AnyAccessLog {
   /** For people; it may stand twice. */
   readonly name?: string;
   /** Absent: every stream is logged. */
   readonly filter?: AccessLogFilter;
+}
+
+/** A line a record. */
+export interface LineAccessLog extends AnyAccessLog {
   readonly to: AccessLogOutput;
   readonly format: AccessLogFormat;
+}
+
+/** Records go to a service (`envoy.service.accesslog.v3.AccessLogService`), with all that is known of them. */
+export interface GrpcAccessLog extends AnyAccessLog {
+  readonly to: GrpcAccessLogOutput;
+}
+
+/** A cluster that speaks HTTP/2 (Envoy `HttpGrpcAccessLogConfig`, `TcpGrpcAccessLogConfig`). */
+export interface GrpcAccessLogOutput {
+  readonly kind: 'grpc';
+  readonly cluster: string;
+  /** Default the cluster's name. */
+  readonly authority?: string;
+  /** Told to the service with each batch. */
+  readonly logName: string;
+  /** A batch goes out at the latest after so long. Default 1,000 (Envoy). */
+  readonly flushIntervalMs?: number;
+  /** A batch goes out as soon as it is so large. Default 16,384 (Envoy). */
+  readonly bufferBytes?: number;
+  /** One call takes at most so long. Default 5,000. */
+  readonly timeoutMs?: number;
+  /** Fields that are told too. Default none. Of handlers that speak HTTP. */
+  readonly requestHeaders?: readonly string[];
+  readonly responseHeaders?: readonly string[];
+  readonly customTags?: readonly CustomTag[];
 }
 
 /**

@@ -95,6 +95,9 @@ export type {
   AccessLogFormat,
   AccessLogOutput,
   AccessLogType,
+  GrpcAccessLog,
+  GrpcAccessLogOutput,
+  LineAccessLog,
 } from './access-log.ts';
 export type {
   CustomTag,

@@ -11,7 +11,7 @@ export type {
   AdminPage,
   Sink,
   TelemetryPlugin,
-  TracerHost,
+  TelemetryHost,
   Tracers,
   TracingSettings,
 } from './sink.ts';

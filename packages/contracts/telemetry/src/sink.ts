@@ -61,17 +61,18 @@ export interface AccessLoggers {
   /**
    * Opens one; logs that name the same place may share it. Closed by the engine when no handler logs to it any more.
    * @param log an `AccessLog` of the model, sound by its schema
+   * @param host valid until the sink is closed
    * @throws an error with `issues`, by their JSON pointers into `log`, or any other for a place that cannot be had
    */
-  open(log: { readonly to: { readonly kind: string } }): Sink | Promise<Sink>;
+  open(log: { readonly to: { readonly kind: string } }, host: TelemetryHost): Sink | Promise<Sink>;
   /** Writes out what is queued for all of them; called on drain, with a deadline of 5 s. */
   flush?(): Promise<void>;
   /** Last call. */
   close?(): Promise<void>;
 }
 
-/** What the exporter of a handler's spans may use of its proxy. */
-export interface TracerHost {
+/** What the telemetry of a handler may use of its proxy. */
+export interface TelemetryHost {
   /** Asks a cluster of the configuration. Rejects when there is no whole answer in time. */
   fetch(request: {
     readonly url: string;
@@ -106,7 +107,7 @@ export interface Tracers {
    */
   open(
     tracing: { readonly provider: { readonly kind: string } },
-    host: TracerHost,
+    host: TelemetryHost,
     about: { readonly outbound: boolean },
   ): Promise<{ readonly settings: TracingSettings; readonly sink: Sink }>;
   /** Sends what is held for all of them; called on drain, while clusters can still be asked, with a deadline of 5 s. */

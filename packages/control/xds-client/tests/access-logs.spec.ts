@@ -17,7 +17,7 @@ function read(file: JsonObject, filter?: JsonObject): { logs: unknown; refused: 
   };
   context.check(AccessLogSchema, log, 'access_log[0]');
   return {
-    logs: decodeAccessLogs(context, [log], 'access_log'),
+    logs: decodeAccessLogs(context, [log], 'access_log', 'http'),
     refused: [...new Set(context.issues.map(({ path }) => path))],
   };
 }
@@ -43,7 +43,9 @@ describe('an access log of another control plane', () => {
         value: anyPack(StdoutAccessLogSchema, create(StdoutAccessLogSchema)),
       },
     });
-    expect(decodeAccessLogs(context, [stdout], 'access_log')).toMatchObject([{ to: { kind: 'stdout' } }]);
+    expect(decodeAccessLogs(context, [stdout], 'access_log', 'http')).toMatchObject([
+      { to: { kind: 'stdout' } },
+    ]);
     expect(context.issues).toEqual([]);
   });
 
@@ -134,7 +136,7 @@ describe('an access log of another control plane', () => {
     const log = create(AccessLogSchema, {
       configType: { case: 'typedConfig', value: anyPack(StringValueSchema, create(StringValueSchema)) },
     });
-    decodeAccessLogs(context, [log], 'access_log');
+    decodeAccessLogs(context, [log], 'access_log', 'http');
     expect(context.issues).toEqual([
       { path: 'access_log[0].typed_config', message: expect.stringContaining('StringValue') as string },
     ]);

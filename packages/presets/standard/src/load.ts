@@ -3,8 +3,12 @@
  * @packageDocumentation
  */
 import type { AnyConnFilter, AnyHttpFilter } from '@tulle/filter';
-import type { AccessLoggers, Meter, TelemetryPlugin, Tracers } from '@tulle/telemetry';
-import type { AccessLogOptions, AccessLoggersPlugin } from '@tulle/telemetry-access-log';
+import type { AccessLoggers, TelemetryPlugin, Tracers } from '@tulle/telemetry';
+import type {
+  AccessLoggersOptions,
+  AccessLoggersPlugin,
+  AccessLogOptions,
+} from '@tulle/telemetry-access-log';
 import type { OtlpOptions, TracersOptions, TracersPlugin } from '@tulle/telemetry-otlp';
 import type { PrometheusOptions } from '@tulle/telemetry-prometheus';
 import type { TokenLender } from '@tulle/filter-ratelimit';
@@ -67,14 +71,21 @@ export interface LoadTelemetryOptions {
   readonly otlp?: OtlpOptions;
 }
 
+/** Whom services that keep access logs hear of. */
+function nodeOf(self: PrometheusOptions['self']): Pick<AccessLoggersOptions, 'node'> {
+  const { workload, namespace = 'default', cluster } = self ?? {};
+  if (workload === undefined) return {};
+  return { node: { id: `${workload}.${namespace}`, ...(cluster === undefined ? {} : { cluster }) } };
+}
+
 /** What opens the access logs of a configuration; it is loaded with the first one. */
-function accessLoggersWhenAsked(meter: { readonly meter?: Meter }): TelemetryPlugin {
+function accessLoggersWhenAsked(options: AccessLoggersOptions): TelemetryPlugin {
   let loading: Promise<AccessLoggersPlugin> | undefined;
   const load = (): Promise<AccessLoggersPlugin> =>
-    (loading ??= import('@tulle/telemetry-access-log').then(({ accessLoggers }) => accessLoggers(meter)));
+    (loading ??= import('@tulle/telemetry-access-log').then(({ accessLoggers }) => accessLoggers(options)));
   const accessLoggers: AccessLoggers = {
-    kinds: ['file', 'stdout', 'stderr'],
-    open: async (log) => (await load()).accessLoggers.open(log),
+    kinds: ['file', 'stdout', 'stderr', 'grpc'],
+    open: async (...log) => (await load()).accessLoggers.open(...log),
     flush: async () => (await loading)?.accessLoggers.flush(),
     close: async () => (await loading)?.accessLoggers.close(),
   };
@@ -123,7 +134,7 @@ export async function loadStandardTelemetry({
             ...otlp,
           }),
         ]),
-    accessLoggersWhenAsked(meter),
+    accessLoggersWhenAsked({ ...meter, ...nodeOf(self) }),
     tracersWhenAsked({ ...meter, ...(self === undefined ? {} : { self }) }),
   ];
 }

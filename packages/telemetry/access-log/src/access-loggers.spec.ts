@@ -4,13 +4,22 @@ import { join } from 'node:path';
 import type { AccessLog, HttpHandler, ProxyConfig } from '@tulle/model';
 import { streamRecord, testProxy } from '@tulle/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { accessLoggers } from './access-loggers.ts';
+import type { Sink, TelemetryHost } from '@tulle/telemetry';
+import { accessLoggers, type AccessLoggersPlugin } from './access-loggers.ts';
 
 let dir = '';
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'access-loggers-'));
 });
 afterAll(async () => rm(dir, { recursive: true }));
+
+const host: TelemetryHost = {
+  fetch: async () => Promise.reject(new Error('nobody is asked')),
+  after: () => () => {},
+  log: { warn: () => {} },
+};
+const open = async ({ accessLoggers: { open: make } }: AccessLoggersPlugin, log: AccessLog): Promise<Sink> =>
+  make(log, host);
 
 const lines = async (file: string): Promise<string[]> =>
   (await readFile(file, 'utf8')).split('\n').slice(0, -1);
@@ -75,8 +84,8 @@ describe('access loggers', () => {
   it('share a file, in order and over a rotation, and close it with its last user', async () => {
     const file = join(dir, 'shared.log');
     const plugin = accessLoggers();
-    const first = await plugin.accessLoggers.open(log(file));
-    const second = await plugin.accessLoggers.open(log(file, 'second %REQ(X-REQUEST-ID)%'));
+    const first = await open(plugin, log(file));
+    const second = await open(plugin, log(file, 'second %REQ(X-REQUEST-ID)%'));
     for (let i = 0; i < 4; i++) (i % 2 === 0 ? first : second).record(streamRecord({ requestId: String(i) }));
     await first.close?.();
     await first.close?.(); // closed twice is closed once
@@ -95,26 +104,26 @@ describe('access loggers', () => {
 
   it('refuse a file that cannot be appended to, and a format, by where it stands', async () => {
     const plugin = accessLoggers();
-    await expect(plugin.accessLoggers.open(log(join(dir, 'none', 'a.log')))).rejects.toMatchObject({
+    await expect(open(plugin, log(join(dir, 'none', 'a.log')))).rejects.toMatchObject({
       issues: [{ path: '/to/path', message: expect.stringContaining('ENOENT') as string }],
     });
-    await expect(plugin.accessLoggers.open(log(join(dir, 'b.log'), '%NOPE%'))).rejects.toMatchObject({
+    await expect(open(plugin, log(join(dir, 'b.log'), '%NOPE%'))).rejects.toMatchObject({
       issues: [{ path: '/format/text', message: expect.stringContaining('%NOPE%') as string }],
     });
     await expect(
-      plugin.accessLoggers.open({
+      open(plugin, {
         to: { kind: 'file', path: join(dir, 'b.log') },
         format: { json: { a: { b: '%NOPE%' } } },
-      } as AccessLog),
+      }),
     ).rejects.toMatchObject({ issues: [{ path: '/format/json/a/b' }] });
     expect(plugin.counts.size).toBe(0);
   });
 
   it('take /dev/stdout and /dev/stderr for the streams', async () => {
     const plugin = accessLoggers();
-    await plugin.accessLoggers.open(log('/dev/stdout'));
-    await plugin.accessLoggers.open({ ...log('x'), to: { kind: 'stdout' } });
-    await plugin.accessLoggers.open(log('/dev/stderr'));
+    await open(plugin, log('/dev/stdout'));
+    await open(plugin, { to: { kind: 'stdout' }, format: { text: 'x' } });
+    await open(plugin, log('/dev/stderr'));
     expect([...plugin.counts.keys()]).toEqual(['stdout', 'stderr']);
     await plugin.accessLoggers.close();
   });

@@ -1,6 +1,7 @@
 import { TulleError } from '@tulle/filter';
-import type { AccessLog, AccessLogOutput } from '@tulle/model';
-import type { AccessLoggers, Meter, Sink, TelemetryPlugin } from '@tulle/telemetry';
+import type { AccessLog, AccessLogOutput, GrpcAccessLogOutput } from '@tulle/model';
+import type { GrpcLog } from './grpc-log.ts';
+import type { AccessLoggers, Meter, Sink, TelemetryHost, TelemetryPlugin } from '@tulle/telemetry';
 import { createBatchWriter, SPARE_BYTES, type BatchWriter, type BatchWriterCounts } from './batch-writer.ts';
 import { compileFormat } from './formats.ts';
 import { LineBuffer } from './line-buffer.ts';
@@ -18,6 +19,10 @@ export interface AccessLoggersOptions {
   readonly maxQueuedBytes?: number;
   /** Where lines, drops and errors are counted, with the place as label `output`. */
   readonly meter?: Meter;
+  /** Who logs, for services over gRPC (Envoy `Node`). Default none. */
+  readonly node?: { readonly id: string; readonly cluster?: string };
+  /** Of custom tags. Default `process.env`. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
 /** Opens what a proxy's configuration asks for. */
@@ -48,6 +53,7 @@ export function accessLoggers(options: AccessLoggersOptions = {}): AccessLoggers
   const { maxFieldChars = 4096, batchBytes = 131_072, flushIntervalMs = 200, meter } = options;
   const { maxQueuedBytes = 4 * 1024 * 1024 } = options;
   const outputs = new Map<string, Output>();
+  const services = new Set<GrpcLog>();
   const all = async (use: (writer: BatchWriter) => Promise<void>): Promise<void> => {
     await Promise.all([...outputs.values()].map(async ({ writer }) => use(writer)));
   };
@@ -75,6 +81,21 @@ export function accessLoggers(options: AccessLoggersOptions = {}): AccessLoggers
     return made;
   };
 
+  const openGrpc = async (to: GrpcAccessLogOutput, host: TelemetryHost): Promise<Sink> => {
+    const { createGrpcLog } = await import('./grpc-log.ts');
+    const log = createGrpcLog(to, host, options);
+    services.add(log);
+    return {
+      name: `access log to ${to.cluster}`,
+      record: (record) => log.record(record),
+      flush: async () => log.flush(),
+      async close() {
+        services.delete(log);
+        await log.close();
+      },
+    };
+  };
+
   const letGo = async (name: string, output: Output): Promise<void> => {
     output.users--;
     if (output.users > 0) return output.writer.flush();
@@ -86,9 +107,11 @@ export function accessLoggers(options: AccessLoggersOptions = {}): AccessLoggers
   return {
     name: 'access-loggers',
     accessLoggers: {
-      kinds: ['file', 'stdout', 'stderr'],
-      async open(given): Promise<Sink> {
-        const { to, format } = given as AccessLog;
+      kinds: ['file', 'stdout', 'stderr', 'grpc'],
+      async open(given, host): Promise<Sink> {
+        const log = given as AccessLog;
+        if (!('format' in log)) return openGrpc(log.to, host);
+        const { to, format } = log;
         const write = compileFormat('text' in format ? format.text : format, {
           maxFieldChars,
           query: 'keep',
@@ -115,7 +138,12 @@ export function accessLoggers(options: AccessLoggersOptions = {}): AccessLoggers
           },
         };
       },
-      flush: async () => all(async (writer) => writer.flush()),
+      async flush() {
+        await Promise.all([
+          all(async (writer) => writer.flush()),
+          ...[...services].map(async (log) => log.flush()),
+        ]);
+      },
       async close() {
         for (const output of outputs.values()) for (const stop of output.stops) stop();
         await all(async (writer) => writer.close());

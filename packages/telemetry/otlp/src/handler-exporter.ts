@@ -1,6 +1,6 @@
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import type { CustomTag, HandlerTracing, OtlpTraceProvider } from '@tulle/model';
-import type { StreamRecord, TracerHost } from '@tulle/telemetry';
+import type { StreamRecord, TelemetryHost } from '@tulle/telemetry';
 import { createBuildSpans } from './build-spans.ts';
 import { Environment } from './environment.ts';
 import { SCOPE } from './resource.ts';
@@ -22,7 +22,7 @@ const MAX_PATH_CHARS = 256;
 /** Makes one. */
 export function createHandlerExporter(
   tracing: HandlerTracing,
-  host: TracerHost,
+  host: TelemetryHost,
   { outbound }: { readonly outbound: boolean },
   options: TracersOptions,
 ): HandlerExporter {

@@ -1,4 +1,4 @@
-import type { TracerHost } from '@tulle/telemetry';
+import type { TelemetryHost } from '@tulle/telemetry';
 import type { RecordSpan } from './span.ts';
 
 /** Spans held at most, those under way included: some 6 MB. */
@@ -20,7 +20,7 @@ export interface BatchCounts {
 /** Holds spans until a batch of them goes out, one batch after the other, and never more than its bound. */
 export class SpanBatch {
   readonly counts: BatchCounts = { exported: 0, dropped: 0 };
-  readonly #host: TracerHost;
+  readonly #host: TelemetryHost;
   readonly #where: string;
   readonly #send: (spans: readonly RecordSpan[]) => Promise<void>;
   #waiting: RecordSpan[] = [];
@@ -34,7 +34,7 @@ export class SpanBatch {
    * @param where for people: whom they are sent to
    * @param send rejects where they were not taken
    */
-  constructor(host: TracerHost, where: string, send: (spans: readonly RecordSpan[]) => Promise<void>) {
+  constructor(host: TelemetryHost, where: string, send: (spans: readonly RecordSpan[]) => Promise<void>) {
     this.#host = host;
     this.#where = where;
     this.#send = send;

@@ -1,7 +1,7 @@
 import { callGrpc } from '@tulle/filter';
 import { ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer';
 import type { OtlpTraceProvider, ZipkinTraceProvider } from '@tulle/model';
-import type { TracerHost } from '@tulle/telemetry';
+import type { TelemetryHost } from '@tulle/telemetry';
 import type { RecordSpan } from './span.ts';
 import { zipkinJson } from './zipkin.ts';
 
@@ -15,7 +15,7 @@ const GRPC_PATH = '/opentelemetry.proto.collector.trace.v1.TraceService/Export';
 
 /** Sends OTLP in protobuf, over HTTP or gRPC, to a cluster of the proxy. */
 export function otlpSender(
-  host: TracerHost,
+  host: TelemetryHost,
   { service, timeoutMs = TIMEOUT_MS }: OtlpTraceProvider,
 ): SendSpans {
   const send = 'grpc' in service ? overGrpc(host, service, timeoutMs) : overHttp(host, service, timeoutMs);
@@ -32,7 +32,7 @@ type Service<Way extends 'http' | 'grpc'> = Extract<
   { readonly [K in Way]: unknown }
 >;
 
-function overGrpc(host: TracerHost, { grpc }: Service<'grpc'>, timeoutMs: number): Send {
+function overGrpc(host: TelemetryHost, { grpc }: Service<'grpc'>, timeoutMs: number): Send {
   return async (message) => {
     const { status, text } = await callGrpc(host, {
       ...grpc,
@@ -45,7 +45,7 @@ function overGrpc(host: TracerHost, { grpc }: Service<'grpc'>, timeoutMs: number
   };
 }
 
-function overHttp(host: TracerHost, { http }: Service<'http'>, timeoutMs: number): Send {
+function overHttp(host: TelemetryHost, { http }: Service<'http'>, timeoutMs: number): Send {
   const { set = [], add = [] } = http.headers ?? {};
   const headers = [
     'content-type',
@@ -68,7 +68,7 @@ function overHttp(host: TracerHost, { http }: Service<'http'>, timeoutMs: number
 }
 
 /** Sends JSON of Zipkin's API v2. @param service name of this proxy's spans */
-export function zipkinSender(host: TracerHost, provider: ZipkinTraceProvider, service: string): SendSpans {
+export function zipkinSender(host: TelemetryHost, provider: ZipkinTraceProvider, service: string): SendSpans {
   const { cluster, path } = provider;
   const hostname = provider.hostname ?? (/^[\w.-]+(?::\d+)?$/.test(cluster) ? cluster : 'localhost');
   return async (spans) => {

@@ -175,7 +175,7 @@ describe('access logs of a handler', () => {
         httpListener({
           port: 8080,
           routes: [route('/', 'api')],
-          accessLogs: [to('/good'), to('/missing/dir'), { ...to('/x'), to: { kind: 'stdout' } }],
+          accessLogs: [to('/good'), to('/missing/dir'), { to: { kind: 'stdout' }, format: { text: 'x' } }],
         }),
       ],
       clusters: [cluster('api', ['10.0.0.1:80'])],

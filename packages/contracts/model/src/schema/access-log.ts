@@ -1,6 +1,7 @@
 import type { JsonSchema } from '../filters/json-schema.ts';
-import { fields, flag, listOf, name, names, oneOf, text, whole } from './parts.ts';
+import { fields, flag, listOf, milliseconds, name, names, oneOf, text, whole } from './parts.ts';
 import { valueMatchSchema } from './route.ts';
+import { customTagSchema } from './tracing.ts';
 
 const comparison = (kind: string): JsonSchema =>
   fields(['kind', 'op', 'value'], {
@@ -74,17 +75,37 @@ const format: JsonSchema = {
   ],
 };
 
+const filter: JsonSchema = filterOf(MAX_DEPTH);
+
 /** JSON Schema of a list of `AccessLog`. */
-export const accessLogsSchema: JsonSchema = listOf(
-  fields(['to', 'format'], {
-    name,
-    filter: filterOf(MAX_DEPTH),
-    to: {
-      anyOf: [
-        fields(['kind', 'path'], { kind: { const: 'file' }, path: name }),
-        fields(['kind'], { kind: oneOf('stdout', 'stderr') }),
-      ],
-    },
-    format,
-  }),
-);
+export const accessLogsSchema: JsonSchema = listOf({
+  anyOf: [
+    fields(['to', 'format'], {
+      name,
+      filter,
+      to: {
+        anyOf: [
+          fields(['kind', 'path'], { kind: { const: 'file' }, path: name }),
+          fields(['kind'], { kind: oneOf('stdout', 'stderr') }),
+        ],
+      },
+      format,
+    }),
+    fields(['to'], {
+      name,
+      filter,
+      to: fields(['kind', 'cluster', 'logName'], {
+        kind: { const: 'grpc' },
+        cluster: name,
+        authority: name,
+        logName: name,
+        flushIntervalMs: milliseconds(1),
+        bufferBytes: whole(0, 4_294_967_295),
+        timeoutMs: milliseconds(1),
+        requestHeaders: names,
+        responseHeaders: names,
+        customTags: listOf(customTagSchema),
+      }),
+    }),
+  ],
+});

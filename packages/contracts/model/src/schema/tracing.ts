@@ -36,7 +36,8 @@ const provider: JsonSchema = {
   ],
 };
 
-const customTag: JsonSchema = {
+/** JSON Schema of `CustomTag`. */
+export const customTagSchema: JsonSchema = {
   anyOf: [
     fields(['name', 'kind', 'value'], { name, kind: { const: 'literal' }, value: name }),
     fields(['name', 'kind', 'variable'], {
@@ -55,7 +56,7 @@ export const handlerTracingSchema: JsonSchema = fields(['provider'], {
   randomSamplingPercent: percent,
   clientSamplingPercent: percent,
   overallSamplingPercent: percent,
-  customTags: listOf(customTag),
+  customTags: listOf(customTagSchema),
   maxPathTagLength: whole(1, 65_536),
   spawnUpstreamSpan: flag,
 });

@@ -1,6 +1,16 @@
 import fc from 'fast-check';
-import type { AccessLog, AccessLogFilter, AccessLogFormat, AccessLogOutput, ValueMatch } from '@tulle/model';
+import type {
+  AccessLog,
+  AccessLogFilter,
+  AccessLogFormat,
+  AccessLogOutput,
+  GrpcAccessLog,
+  GrpcAccessLogOutput,
+  LineAccessLog,
+  ValueMatch,
+} from '@tulle/model';
 import { label, object, uint32 } from './basics.ts';
+import { customTag } from './tracing.ts';
 
 type Kind<Name extends AccessLogFilter['kind']> = Extract<AccessLogFilter, { readonly kind: Name }>;
 
@@ -90,8 +100,28 @@ const to: fc.Arbitrary<AccessLogOutput> = fc.oneof(
   fc.constantFrom<AccessLogOutput>({ kind: 'stdout' }, { kind: 'stderr' }),
 );
 
+const names: fc.Arbitrary<string[]> = fc.array(label, { minLength: 1, maxLength: 2 });
+
+/** A service's log; only handlers of HTTP have fields to tell. */
+const grpc = (handler: 'http' | 'tcp'): fc.Arbitrary<GrpcAccessLogOutput> =>
+  object<GrpcAccessLogOutput>(
+    { kind: fc.constant('grpc'), cluster: label, logName: label },
+    {
+      authority: label,
+      flushIntervalMs: fc.integer({ min: 1, max: 60_000 }),
+      bufferBytes: uint32,
+      timeoutMs: fc.integer({ min: 1, max: 60_000 }),
+      customTags: fc.array(customTag, { minLength: 1, maxLength: 2 }),
+      ...(handler === 'http' ? { requestHeaders: names, responseHeaders: names } : {}),
+    },
+  );
+
 /** Access logs of a handler. */
-export const accessLogs: fc.Arbitrary<readonly AccessLog[]> = fc.array(
-  object<AccessLog>({ to, format }, { name: label, filter }),
-  { minLength: 1, maxLength: 2 },
-);
+export const accessLogs = (handler: 'http' | 'tcp'): fc.Arbitrary<readonly AccessLog[]> =>
+  fc.array(
+    fc.oneof(
+      object<LineAccessLog>({ to, format }, { name: label, filter }),
+      object<GrpcAccessLog>({ to: grpc(handler) }, { name: label, filter }),
+    ),
+    { minLength: 1, maxLength: 2 },
+  );

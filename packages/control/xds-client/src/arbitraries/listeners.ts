@@ -110,7 +110,7 @@ const plainHandler: fc.Arbitrary<HttpHandler> = object<HttpHandler>(
     http10: fc.constantFrom('accept', 'refuse'),
     defaultHost: label,
     localReplies,
-    accessLogs,
+    accessLogs: accessLogs('http'),
     tracing,
     serverHeader: fc.oneof(
       fc.constant('pass' as const),
@@ -173,7 +173,7 @@ const tcpHandler: fc.Arbitrary<TcpHandler> = object<TcpHandler>(
     statPrefix: label,
     filters: connectionFilters,
     idleTimeoutMs: milliseconds,
-    accessLogs,
+    accessLogs: accessLogs('tcp'),
   },
 );
 

@@ -57,7 +57,8 @@ const provider: fc.Arbitrary<TraceProvider> = fc.oneof(
   ),
 );
 
-const customTag: fc.Arbitrary<CustomTag> = fc.oneof(
+/** A tag of spans and log entries. */
+export const customTag: fc.Arbitrary<CustomTag> = fc.oneof(
   object<CustomTag>({ name: label, kind: fc.constant('literal'), value: label }),
   object<CustomTag>({ name: label, kind: fc.constant('environment'), variable: label }, { byDefault: label }),
   object<CustomTag>({ name: label, kind: fc.constant('header'), header: label }, { byDefault: label }),

@@ -1,15 +1,29 @@
 import { isMessage, type Message } from '@bufbuild/protobuf';
-import type { AccessLog, AccessLogFormat, AccessLogOutput, LocalReplyJson } from '@tulle/model';
+import type {
+  AccessLog,
+  AccessLogFormat,
+  AccessLogOutput,
+  GrpcAccessLogOutput,
+  LineAccessLog,
+  LocalReplyJson,
+} from '@tulle/model';
 import type { AccessLog as EnvoyLog } from '@tulle/xds-proto/envoy/config/accesslog/v3/accesslog';
 import type { SubstitutionFormatString } from '@tulle/xds-proto/envoy/config/core/v3/substitution_format_string';
 import { FileAccessLogSchema } from '@tulle/xds-proto/envoy/extensions/access_loggers/file/v3/file';
+import {
+  type CommonGrpcAccessLogConfig,
+  HttpGrpcAccessLogConfigSchema,
+  TcpGrpcAccessLogConfigSchema,
+} from '@tulle/xds-proto/envoy/extensions/access_loggers/grpc/v3/als';
 import {
   StderrAccessLogSchema,
   StdoutAccessLogSchema,
 } from '@tulle/xds-proto/envoy/extensions/access_loggers/stream/v3/stream';
 import { decodeLogFilter } from './access-log-filter.ts';
 import type { DecodeContext } from './context.ts';
-import { present } from './values.ts';
+import { decodeGrpcCluster } from './grpc-cluster.ts';
+import { decodeTag } from './tracing.ts';
+import { filled, milliseconds, present } from './values.ts';
 
 /** What Envoy writes where nothing is said (its documentation of access logs, "Default format string"). */
 const DEFAULT_FORMAT: AccessLogFormat = {
@@ -24,22 +38,28 @@ export function decodeAccessLogs(
   context: DecodeContext,
   logs: readonly EnvoyLog[],
   path: string,
+  handler: 'http' | 'tcp',
 ): readonly AccessLog[] | undefined {
   if (logs.length === 0) return undefined;
   return logs.flatMap((log, index) => {
     const here = `${path}[${index}]`;
     const any = log.configType.case === 'typedConfig' ? log.configType.value : undefined;
     const message = context.open(any, `${here}.typed_config`);
-    const output = message && decodeOutput(context, message, `${here}.typed_config`);
+    const output = message && decodeOutput(context, message, `${here}.typed_config`, handler);
     const filter = log.filter && decodeLogFilter(context, log.filter, `${here}.filter`);
     if (output === undefined) return [];
-    return [present({ name: log.name === '' ? undefined : log.name, filter, ...output })];
+    return [present({ name: log.name === '' ? undefined : log.name, filter, ...output }) as AccessLog];
   });
 }
 
-type Output = Pick<AccessLog, 'to' | 'format'>;
+type Output = Pick<LineAccessLog, 'to' | 'format'> | { readonly to: GrpcAccessLogOutput };
 
-function decodeOutput(context: DecodeContext, message: Message, path: string): Output | undefined {
+function decodeOutput(
+  context: DecodeContext,
+  message: Message,
+  path: string,
+  handler: 'http' | 'tcp',
+): Output | undefined {
   if (isMessage(message, FileAccessLogSchema)) {
     if (message.path === '') context.refuse(`${path}.path`, 'is missing');
     const to: AccessLogOutput = { kind: 'file', path: message.path };
@@ -72,8 +92,43 @@ function decodeOutput(context: DecodeContext, message: Message, path: string): O
           : DEFAULT_FORMAT,
     };
   }
+  if (isMessage(message, HttpGrpcAccessLogConfigSchema)) {
+    if (handler === 'tcp') context.refuse(path, 'logs requests; give TcpGrpcAccessLogConfig');
+    return {
+      to: present({
+        ...decodeGrpc(context, message.commonConfig, `${path}.common_config`),
+        requestHeaders: filled(message.additionalRequestHeadersToLog),
+        responseHeaders: filled(message.additionalResponseHeadersToLog),
+      }),
+    };
+  }
+  if (isMessage(message, TcpGrpcAccessLogConfigSchema)) {
+    if (handler === 'http') context.refuse(path, 'logs connections; give HttpGrpcAccessLogConfig');
+    return { to: decodeGrpc(context, message.commonConfig, `${path}.common_config`) };
+  }
   context.refuse(path, `${message.$typeName} is no access logger that this proxy has`);
   return undefined;
+}
+
+function decodeGrpc(
+  context: DecodeContext,
+  config: CommonGrpcAccessLogConfig | undefined,
+  path: string,
+): GrpcAccessLogOutput {
+  if (config === undefined || config.logName === '') context.refuse(`${path}.log_name`, 'is missing');
+  return present({
+    kind: 'grpc' as const,
+    ...decodeGrpcCluster(context, config?.grpcService, `${path}.grpc_service`),
+    logName: config?.logName ?? '',
+    flushIntervalMs: milliseconds(config?.bufferFlushInterval),
+    bufferBytes: config?.bufferSizeBytes,
+    timeoutMs: milliseconds(config?.grpcService?.timeout),
+    customTags: filled(
+      (config?.customTags ?? []).flatMap((tag, index) =>
+        decodeTag(context, tag, `${path}.custom_tags[${index}]`),
+      ),
+    ),
+  });
 }
 
 function decodeFormat(

@@ -4,6 +4,10 @@ import type { ConfigIssue } from '@tulle/filter';
 import { HttpProtocolOptionsSchema } from '@tulle/xds-proto/envoy/extensions/upstreams/http/v3/http_protocol_options';
 import { FileAccessLogSchema } from '@tulle/xds-proto/envoy/extensions/access_loggers/file/v3/file';
 import {
+  HttpGrpcAccessLogConfigSchema,
+  TcpGrpcAccessLogConfigSchema,
+} from '@tulle/xds-proto/envoy/extensions/access_loggers/grpc/v3/als';
+import {
   StderrAccessLogSchema,
   StdoutAccessLogSchema,
 } from '@tulle/xds-proto/envoy/extensions/access_loggers/stream/v3/stream';
@@ -133,6 +137,8 @@ export const decodableTypes: Registry = createRegistry(
   UpstreamTlsContextSchema,
   RawBufferSchema,
   FileAccessLogSchema,
+  HttpGrpcAccessLogConfigSchema,
+  TcpGrpcAccessLogConfigSchema,
   OpenTelemetryConfigSchema,
   ZipkinConfigSchema,
   EnvironmentResourceDetectorConfigSchema,

@@ -84,7 +84,7 @@ export function decodeHttpHandler(
     targetChars: oneOf(context, extras, 'targetChars', ['whatwg', 'rfc3986'], extrasPath),
     localReplies: decodeLocalReplies(context, manager.localReplyConfig, path),
     tracing: decodeTracing(context, manager.tracing, `${path}.tracing`),
-    accessLogs: decodeAccessLogs(context, manager.accessLog, `${path}.access_log`),
+    accessLogs: decodeAccessLogs(context, manager.accessLog, `${path}.access_log`, 'http'),
     serverHeader: decodeServerHeader(context, manager, path),
   });
   flags.end();

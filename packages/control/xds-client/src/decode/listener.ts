@@ -253,7 +253,7 @@ function decodeTcpHandler(
     maxConnectAttempts: proxy.maxConnectAttempts,
     maxDurationMs: milliseconds(proxy.maxDownstreamConnectionDuration),
     idleTimeoutMs: milliseconds(proxy.idleTimeout),
-    accessLogs: decodeAccessLogs(context, proxy.accessLog, `${path}.access_log`),
+    accessLogs: decodeAccessLogs(context, proxy.accessLog, `${path}.access_log`, 'tcp'),
   });
 }
 

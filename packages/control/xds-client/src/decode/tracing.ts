@@ -59,7 +59,7 @@ export function decodeTracing(
   });
 }
 
-function decodeTag(context: DecodeContext, { tag: name, type }: EnvoyTag, path: string): CustomTag[] {
+export function decodeTag(context: DecodeContext, { tag: name, type }: EnvoyTag, path: string): CustomTag[] {
   if (name === '') context.refuse(`${path}.tag`, 'is missing');
   const byDefault = (text: string): { byDefault?: string } => (text === '' ? {} : { byDefault: text });
   switch (type.case) {

@@ -1,6 +1,13 @@
 import { create, type DescMessage, type MessageShape } from '@bufbuild/protobuf';
 import { type Any, anyPack } from '@bufbuild/protobuf/wkt';
-import type { AccessLog, AccessLogComparison, AccessLogFilter, AccessLogFormat } from '@tulle/model';
+import type {
+  AccessLog,
+  AccessLogComparison,
+  AccessLogFilter,
+  AccessLogFormat,
+  AccessLogOutput,
+  GrpcAccessLogOutput,
+} from '@tulle/model';
 import {
   type AccessLogFilterSchema,
   type AccessLogSchema,
@@ -9,6 +16,11 @@ import {
   type GrpcStatusFilter_Status as GrpcStatus,
 } from '@tulle/xds-proto/envoy/config/accesslog/v3/accesslog';
 import type { SubstitutionFormatStringSchema } from '@tulle/xds-proto/envoy/config/core/v3/substitution_format_string';
+import { ApiVersion } from '@tulle/xds-proto/envoy/config/core/v3/config_source';
+import {
+  HttpGrpcAccessLogConfigSchema,
+  TcpGrpcAccessLogConfigSchema,
+} from '@tulle/xds-proto/envoy/extensions/access_loggers/grpc/v3/als';
 import { AccessLogType as EnvoyType } from '@tulle/xds-proto/envoy/data/accesslog/v3/accesslog';
 import { FileAccessLogSchema } from '@tulle/xds-proto/envoy/extensions/access_loggers/file/v3/file';
 import {
@@ -17,20 +29,51 @@ import {
 } from '@tulle/xds-proto/envoy/extensions/access_loggers/stream/v3/stream';
 import { FractionalPercent_DenominatorType as Denominator } from '@tulle/xds-proto/envoy/type/v3/percent';
 import { encodeHeaderMatch } from './matchers.ts';
-import { canonicalObject, type Fields } from './values.ts';
+import { encodeTag } from './tracing.ts';
+import { canonicalObject, duration, type Fields } from './values.ts';
 
 type Log = Fields<typeof AccessLogSchema>;
 type Filter = Fields<typeof AccessLogFilterSchema>;
 
-export function encodeAccessLogs(logs: readonly AccessLog[] | undefined): Log[] {
-  return (logs ?? []).map(({ name, filter, to, format }) => ({
-    name: name ?? '',
-    ...(filter && { filter: encodeFilter(filter) }),
-    configType: { case: 'typedConfig', value: encodeOutput(to, format) },
+export function encodeAccessLogs(logs: readonly AccessLog[] | undefined, handler: 'http' | 'tcp'): Log[] {
+  return (logs ?? []).map((log) => ({
+    name: log.name ?? '',
+    ...(log.filter && { filter: encodeFilter(log.filter) }),
+    configType: {
+      case: 'typedConfig',
+      value: 'format' in log ? encodeOutput(log.to, log.format) : encodeGrpc(log.to, handler),
+    },
   }));
 }
 
-function encodeOutput(to: AccessLog['to'], format: AccessLogFormat): Any {
+function encodeGrpc(to: GrpcAccessLogOutput, handler: 'http' | 'tcp'): Any {
+  const commonConfig = {
+    logName: to.logName,
+    transportApiVersion: ApiVersion.V3,
+    grpcService: {
+      targetSpecifier: {
+        case: 'envoyGrpc' as const,
+        value: { clusterName: to.cluster, authority: to.authority ?? '' },
+      },
+      ...(to.timeoutMs !== undefined && { timeout: duration(to.timeoutMs) }),
+    },
+    ...(to.flushIntervalMs !== undefined && { bufferFlushInterval: duration(to.flushIntervalMs) }),
+    ...(to.bufferBytes !== undefined && { bufferSizeBytes: to.bufferBytes }),
+    customTags: (to.customTags ?? []).map(encodeTag),
+  };
+  return handler === 'tcp'
+    ? packed(TcpGrpcAccessLogConfigSchema, create(TcpGrpcAccessLogConfigSchema, { commonConfig }))
+    : packed(
+        HttpGrpcAccessLogConfigSchema,
+        create(HttpGrpcAccessLogConfigSchema, {
+          commonConfig,
+          additionalRequestHeadersToLog: [...(to.requestHeaders ?? [])],
+          additionalResponseHeadersToLog: [...(to.responseHeaders ?? [])],
+        }),
+      );
+}
+
+function encodeOutput(to: AccessLogOutput, format: AccessLogFormat): Any {
   const accessLogFormat = { case: 'logFormat', value: encodeFormat(format) } as const;
   switch (to.kind) {
     case 'file':

@@ -40,7 +40,7 @@ export function encodeHttpHandler(
     ...(handler.http2 && form.release === 'this' && { http2ProtocolOptions: encodeHttp2(handler.http2) }),
     routeSpecifier: routes(handler, form),
     httpFilters: encodeHttpFilters(handler.filters, form),
-    accessLog: encodeAccessLogs([...(handler.accessLogs ?? []), ...requestedLogs(form)]),
+    accessLog: encodeAccessLogs([...(handler.accessLogs ?? []), ...requestedLogs(form)], 'http'),
     ...(tracing && { tracing: encodeTracing(tracing) }),
     ...common(handler),
     ...(handler.requestHeadTimeoutMs !== undefined && {

@@ -182,7 +182,7 @@ function tcpFilters(handler: TcpHandler, listenerName: string, form: EncodeForm)
   const [only, ...more] = handler.clusters;
   const proxy = create(TcpProxySchema, {
     statPrefix: handler.statPrefix ?? listenerName,
-    accessLog: encodeAccessLogs([...(handler.accessLogs ?? []), ...requestedLogs(form)]),
+    accessLog: encodeAccessLogs([...(handler.accessLogs ?? []), ...requestedLogs(form)], 'tcp'),
     clusterSpecifier:
       only && more.length === 0 && (only.weight ?? 1) === 1
         ? { case: 'cluster', value: only.name }

@@ -36,7 +36,7 @@ export function encodeTracing(tracing: HandlerTracing): Fields<typeof HttpConnec
   };
 }
 
-function encodeTag(tag: CustomTag): Fields<typeof CustomTagSchema> {
+export function encodeTag(tag: CustomTag): Fields<typeof CustomTagSchema> {
   switch (tag.kind) {
     case 'literal':
       return { tag: tag.name, type: { case: 'literal', value: { value: tag.value } } };

@@ -4,6 +4,7 @@ import type { AccessLoggers, Sink, StreamRecord } from '@tulle/telemetry';
 import type { Engine } from '../engine.ts';
 import { grpcStatusOfHttp } from '../grpc/grpc-status.ts';
 import type { ChainLogs, CompiledLog, LogTest } from '../stream/logs.ts';
+import { EngineFilterHost } from './filter-host.ts';
 import { withDeadline } from './filter-set.ts';
 import type { Issues } from './issues.ts';
 
@@ -11,11 +12,13 @@ import type { Issues } from './issues.ts';
 export class AccessLogs implements ChainLogs {
   readonly logs: readonly CompiledLog[];
   readonly #engine: Engine;
+  readonly #host: EngineFilterHost;
   #users = 0;
   #closed = false;
 
-  constructor(engine: Engine, logs: readonly CompiledLog[]) {
+  constructor(engine: Engine, host: EngineFilterHost, logs: readonly CompiledLog[]) {
     this.#engine = engine;
+    this.#host = host;
     this.logs = logs;
   }
 
@@ -31,7 +34,8 @@ export class AccessLogs implements ChainLogs {
   closeIfUnused(): void {
     if (this.#users > 0 || this.#closed) return;
     this.#closed = true;
-    for (const { sink } of this.logs) void closeSink(this.#engine, sink);
+    const ends = this.logs.map(async ({ sink }) => closeSink(this.#engine, sink));
+    void Promise.all(ends).then(() => this.#host.close());
   }
 }
 
@@ -72,6 +76,7 @@ export async function openAccessLogs(
   if (logs === undefined || logs.length === 0) return undefined;
   const { engine, loggers, issues } = base;
   const context = new CompileContext(base.regex);
+  const host = new EngineFilterHost(engine, 'access log');
   const opened: CompiledLog[] = [];
   for (const [index, log] of logs.entries()) {
     const here = `${path}/${index}`;
@@ -87,13 +92,13 @@ export async function openAccessLogs(
       continue;
     }
     try {
-      opened.push({ sink: await maker.open(log), passes });
+      opened.push({ sink: await maker.open(log, host), passes });
     } catch (error) {
       issues.take(here, error);
     }
   }
   for (const issue of context.issues) issues.add(issue.path, issue.message);
-  return new AccessLogs(engine, opened);
+  return new AccessLogs(engine, host, opened);
 }
 
 function compileTest(
@@ -194,3 +199,10 @@ const PSEUDO: Readonly<Record<string, (record: StreamRecord) => string>> = {
   ':path': ({ upstreamPath, path, query }) =>
     query === undefined ? (upstreamPath ?? path) : `${upstreamPath ?? path}?${query}`,
 };
+
+/** Clusters that records are sent to, with where they are named. */
+export function accessLogClusters(logs: readonly AccessLog[] = []): [name: string, at: string][] {
+  return logs.flatMap(({ to }, index): [string, string][] =>
+    to.kind === 'grpc' ? [[to.cluster, `/${index}/to/cluster`]] : [],
+  );
+}

@@ -2,8 +2,8 @@ import type { RegexEngine } from '@tulle/match';
 import type { HttpHandler, Listener, TcpHandler } from '@tulle/model';
 import type { AccessLoggers, Tracers } from '@tulle/telemetry';
 import type { Engine } from '../engine.ts';
-import { openAccessLogs, type AccessLogs } from './access-logs.ts';
-import { openTracing, type ChainTracing } from './chain-tracing.ts';
+import { accessLogClusters, openAccessLogs, type AccessLogs } from './access-logs.ts';
+import { openTracing, tracingClusters, type ChainTracing } from './chain-tracing.ts';
 import type { Issues } from './issues.ts';
 
 /** What the plugins of a proxy bring for handlers that have telemetry of their own. */
@@ -36,4 +36,17 @@ export async function openTelemetry(
     tracer:
       handler.kind === 'http' ? await openTracing(handler, listener, `${path}/tracing`, base) : undefined,
   };
+}
+
+/** Clusters that a handler's telemetry is sent to, with where they are named below the handler. */
+export function telemetryClusters(handler: HttpHandler | TcpHandler): [name: string, at: string][] {
+  const logs = accessLogClusters(handler.accessLogs).map(([name, at]): [string, string] => [
+    name,
+    `/accessLogs${at}`,
+  ]);
+  if (handler.kind === 'tcp' || handler.tracing === undefined) return logs;
+  return [
+    ...logs,
+    ...tracingClusters(handler.tracing).map(([name, at]): [string, string] => [name, `/tracing${at}`]),
+  ];
 }

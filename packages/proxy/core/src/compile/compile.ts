@@ -16,8 +16,12 @@ import type { Engine } from '../engine.ts';
 import type { ClusterRef } from '../upstream/cluster.ts';
 import { downstreamTls } from './alpn.ts';
 import { canonical } from './canonical.ts';
-import { openTelemetry, type ChainTelemetry, type TelemetryParts } from './chain-telemetry.ts';
-import { tracingClusters } from './chain-tracing.ts';
+import {
+  openTelemetry,
+  telemetryClusters,
+  type ChainTelemetry,
+  type TelemetryParts,
+} from './chain-telemetry.ts';
 import { checkModel, type SoundParts } from './check-model.ts';
 import { circleFrom } from './aggregate-circle.ts';
 import { compileCluster, type CompiledCluster } from './compile-cluster.ts';
@@ -397,9 +401,7 @@ class Compilation {
     routes: { readonly config: RouteConfig; readonly path: string } | undefined,
     path: string,
   ): void {
-    if (chain.handler.kind === 'http' && chain.handler.tracing !== undefined)
-      for (const [name, at] of tracingClusters(chain.handler.tracing))
-        this.#ref(name, `${path}/handler/tracing${at}`);
+    for (const [name, at] of telemetryClusters(chain.handler)) this.#ref(name, `${path}/handler${at}`);
     if (chain.handler.kind === 'tcp')
       for (const [index, share] of chain.handler.clusters.entries())
         this.#ref(share.name, `${path}/handler/clusters/${index}/name`);

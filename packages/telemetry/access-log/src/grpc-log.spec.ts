@@ -1,0 +1,203 @@
+import { fromBinary } from '@bufbuild/protobuf';
+import type { GrpcAccessLogOutput, HttpHandler, ProxyConfig, TcpHandler } from '@tulle/model';
+import { http2Upstream, memoryMeter, testProxy, type Http2Upstream, type TestProxy } from '@tulle/testkit';
+import { afterEach, describe, expect, it } from 'vitest';
+import { accessLoggers, type AccessLoggersPlugin } from './access-loggers.ts';
+import {
+  AccessLogType,
+  HTTPAccessLogEntry_HTTPVersion as Version,
+} from './gen/envoy/data/accesslog/v3/accesslog_pb.js';
+import {
+  StreamAccessLogsMessageSchema,
+  type StreamAccessLogsMessage,
+} from './gen/envoy/service/accesslog/v3/als_pb.js';
+
+let running: TestProxy | undefined;
+afterEach(async () => running?.stop());
+
+interface Run {
+  readonly test: TestProxy;
+  readonly plugin: AccessLoggersPlugin;
+  readonly service: Http2Upstream;
+  /** What the service got, message by message. */
+  messages(): StreamAccessLogsMessage[];
+}
+
+/** A proxy of which a service keeps the access log, on the memory network. */
+async function logged(to: Partial<GrpcAccessLogOutput>, kind: 'http' | 'tcp' = 'http'): Promise<Run> {
+  const accessLogs = [{ to: { kind: 'grpc' as const, cluster: 'als', logName: 'mesh', ...to } }];
+  const handler: HttpHandler | TcpHandler =
+    kind === 'tcp'
+      ? { kind: 'tcp', clusters: [{ name: 'api' }], accessLogs }
+      : {
+          kind: 'http',
+          routes: {
+            name: 'r',
+            virtualHosts: [
+              {
+                name: 'all',
+                domains: ['*'],
+                routes: [
+                  {
+                    name: 'r',
+                    match: { path: { kind: 'prefix', value: '/' } },
+                    action: { kind: 'forward', clusters: [{ name: 'api' }] },
+                  },
+                ],
+              },
+            ],
+          },
+          filters: [],
+          accessLogs,
+        };
+  const at = (host: string): ProxyConfig['clusters'][number]['discovery'] => ({
+    kind: 'static',
+    endpoints: [{ address: { host, port: 80 } }],
+  });
+  const config: ProxyConfig = {
+    version: '1',
+    listeners: [
+      {
+        name: 'l',
+        address: { host: '127.0.0.1', port: 8080 },
+        filterChains: [{ name: 'c', handler }],
+      },
+    ],
+    routes: [],
+    clusters: [
+      { name: 'api', discovery: at('10.0.0.1') },
+      { name: 'als', discovery: at('10.0.0.2'), pool: { protocol: 'http2' } },
+    ],
+    endpoints: [],
+  };
+  const plugin = accessLoggers({
+    node: { id: 'node-1', cluster: 'web' },
+    meter: memoryMeter(),
+    env: { ZONE: 'z1' },
+  });
+  const test = (running = await testProxy({
+    config,
+    telemetry: [plugin],
+    upstreams: { '10.0.0.1:80': () => ({ body: 'hello', headers: { 'x-answer': 'yes' } }) },
+  }));
+  const service = http2Upstream(test.network, '10.0.0.2:80', () => ({
+    headers: { 'content-type': 'application/grpc' },
+    trailers: { 'grpc-status': '0' },
+  }));
+  return {
+    test,
+    plugin,
+    service,
+    messages: () =>
+      service.requests.map(({ body }) =>
+        fromBinary(StreamAccessLogsMessageSchema, Buffer.from(body, 'latin1').subarray(5)),
+      ),
+  };
+}
+
+describe('an access log that a service keeps', () => {
+  it('tells requests with who logs, in one call a batch', async () => {
+    const run = await logged({
+      requestHeaders: ['X-Tenant', 'x-none'],
+      responseHeaders: ['x-answer'],
+      customTags: [{ name: 'zone', kind: 'environment', variable: 'ZONE' }],
+    });
+    const client = run.test.client();
+    await client.request({ path: '/a?b=c', headers: { 'x-tenant': 'acme', 'user-agent': 'curl' } });
+    await client.request({ method: 'POST', path: '/p', body: 'hi' });
+    await run.plugin.accessLoggers.flush();
+    expect(run.service.requests[0]?.target).toBe(
+      '/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs',
+    );
+    const [message, ...more] = run.messages();
+    expect(more).toEqual([]);
+    expect(message?.identifier).toMatchObject({ logName: 'mesh', node: { id: 'node-1', cluster: 'web' } });
+    const entries = message?.logEntries.case === 'httpLogs' ? message.logEntries.value.logEntry : [];
+    expect(entries).toHaveLength(2);
+    expect(entries[0]).toMatchObject({
+      protocolVersion: Version.HTTP11,
+      commonProperties: {
+        upstreamCluster: 'api',
+        routeName: 'r',
+        customTags: { zone: 'z1' },
+        accessLogType: AccessLogType.DownstreamEnd,
+        upstreamRequestAttemptCount: 1,
+        upstreamRemoteAddress: { address: { value: { address: '10.0.0.1', portSpecifier: { value: 80 } } } },
+      },
+      request: {
+        requestMethod: 1,
+        path: '/a?b=c',
+        userAgent: 'curl',
+        requestHeaders: { 'x-tenant': 'acme' },
+        requestBodyBytes: 0n,
+      },
+      response: { responseCode: 200, responseBodyBytes: 5n, responseHeaders: { 'x-answer': 'yes' } },
+    });
+    expect(entries[1]?.request).toMatchObject({ requestMethod: 3, requestBodyBytes: 2n });
+  });
+
+  it('tells connections with their bytes', async () => {
+    const run = await logged({ bufferBytes: 1 }, 'tcp');
+    const connection = run.test.connect();
+    connection.send('GET / HTTP/1.1\r\nhost: a\r\n\r\n');
+    await connection.take('hello');
+    const told = run.service.next();
+    connection.close(true);
+    await told;
+    const [message] = run.messages();
+    const [entry] = message?.logEntries.case === 'tcpLogs' ? message.logEntries.value.logEntry : [];
+    expect(entry).toMatchObject({
+      commonProperties: { upstreamCluster: 'api', accessLogType: AccessLogType.TcpConnectionEnd },
+      connectionProperties: { receivedBytes: 27n },
+    });
+    expect(entry?.connectionProperties?.sentBytes).toBeGreaterThan(27n);
+  });
+
+  it('is sent after the interval, or as soon as the buffer is full', async () => {
+    const run = await logged({ flushIntervalMs: 300 });
+    await run.test.client().request({});
+    expect(run.service.requests).toHaveLength(0);
+    const got = run.service.next();
+    await run.test.clock.advance(310);
+    await got;
+    await running?.stop();
+    const eager = await logged({ bufferBytes: 1 });
+    const first = eager.service.next();
+    await eager.test.client().request({});
+    await first;
+  });
+
+  it('names the flags of answers that the proxy gave itself', async () => {
+    const run = await logged({});
+    run.test.upstream('10.0.0.1:80').close();
+    await run.test.client().request({});
+    await run.plugin.accessLoggers.flush();
+    const entries = run.messages()[0]?.logEntries;
+    expect(
+      entries?.case === 'httpLogs' && entries.value.logEntry[0]?.commonProperties?.responseFlags,
+    ).toMatchObject({
+      upstreamConnectionFailure: true,
+      noRouteFound: false,
+    });
+  });
+
+  it('gives up what the service refuses, counts it, and goes on', async () => {
+    const run = await logged({});
+    run.service.answer = () => ({
+      headers: { 'content-type': 'application/grpc' },
+      trailers: { 'grpc-status': '14', 'grpc-message': 'full' },
+    });
+    await run.test.client().request({});
+    await run.plugin.accessLoggers.flush();
+    expect(run.test.log.lines.map(({ message }) => message)).toContain(
+      'access log to als: 1 records given up: gRPC status 14 full',
+    );
+    run.service.answer = () => ({
+      headers: { 'content-type': 'application/grpc' },
+      trailers: { 'grpc-status': '0' },
+    });
+    await run.test.client().request({});
+    await run.plugin.accessLoggers.flush();
+    expect(run.messages()).toHaveLength(2);
+  });
+});
