@@ -4,7 +4,5 @@
  */
 export const WAITING: Readonly<Record<string, string>> = {
   admission: 'static_resources.listeners[0].filter_chains[0].filters[0].typed_config',
-  'health-check':
-    'static_resources.listeners[0].filter_chains[0].filters[0].typed_config.http_filters[0].typed_config',
   'original-dst': 'static_resources.listeners[0].listener_filters[0].typed_config',
 };

@@ -47,6 +47,10 @@ export interface FilterHost {
    */
   counter(name: string, help: string, labels?: Readonly<Record<string, string>>): HostCounter;
   gauge(name: string, help: string, labels?: Readonly<Record<string, string>>): HostGauge;
+  /** Whether the proxy takes its leave: callers should go elsewhere. */
+  readonly draining: boolean;
+  /** How many endpoints of a cluster are fit to be asked, of how many; `undefined` for a cluster that is not there. */
+  clusterHealth(name: string): ClusterHealth | undefined;
   /**
    * Calls somebody else; declare `effects: 'external'`. A call that is under way when the filter is disposed rejects.
    * @returns rejects with a TulleError when there is no whole reply: `TULLE_REQUEST_TIMEOUT`, a `TULLE_UPSTREAM_…` code,
@@ -54,6 +58,12 @@ export interface FilterHost {
    *   request that cannot be made, `TULLE_DRAINING` after disposal
    */
   fetch(request: FetchRequest): Promise<FetchReply>;
+}
+
+/** Endpoints of a cluster: those that are not ejected and have passed the health check, where there is one; and all. */
+export interface ClusterHealth {
+  readonly healthy: number;
+  readonly total: number;
 }
 
 /** Fields that HTTP and connection filter definitions share. */

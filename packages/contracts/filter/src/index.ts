@@ -19,7 +19,7 @@ export type { MetadataValues } from './dynamic-metadata.ts';
 export type { FetchReply, FetchRequest } from './fetch.ts';
 export { callGrpc } from './grpc-call.ts';
 export type { GrpcCall, GrpcFetcher, GrpcReply } from './grpc-call.ts';
-export type { DefinitionBase, FilterHost, HostCounter, HostGauge, Log } from './host.ts';
+export type { ClusterHealth, DefinitionBase, FilterHost, HostCounter, HostGauge, Log } from './host.ts';
 export type {
   AttemptInfo,
   ConnectionInfo,

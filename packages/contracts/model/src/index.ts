@@ -178,6 +178,8 @@ export type {
 } from './filters/jwt.ts';
 export { BUFFER_FILTER, bufferFilterSchema } from './filters/buffer.ts';
 export type { BufferFilterConfig } from './filters/buffer.ts';
+export { HEALTH_CHECK_FILTER, healthCheckFilterSchema } from './filters/health-check.ts';
+export type { HealthCheckFilterConfig } from './filters/health-check.ts';
 export { GRPC_WEB_FILTER, grpcWebFilterSchema } from './filters/grpc-web.ts';
 export type { GrpcWebFilterConfig } from './filters/grpc-web.ts';
 export { CORS_FILTER, corsFilterSchema } from './filters/cors.ts';

@@ -33,6 +33,7 @@ import {
   FAULT_FILTER,
   GLOBAL_RATE_LIMIT_FILTER,
   HEADERS_FILTER,
+  HEALTH_CHECK_FILTER,
   IP_ALLOW_FILTER,
   JWT_FILTER,
   RATE_LIMIT_FILTER,
@@ -88,6 +89,18 @@ const STANDARD: Readonly<Record<string, (value: Record<string, unknown>) => unkn
     );
   },
   [JWT_FILTER]: jwt,
+  [HEALTH_CHECK_FILTER]: (value) =>
+    without(
+      {
+        ...value,
+        match: Array.isArray(value['match'])
+          ? value['match'].map((one: unknown) =>
+              isObject(one) && isObject(one['match']) ? stringMatch(one as never) : one,
+            )
+          : value['match'],
+      },
+      { answerBy: 'proxy', minHealthyPercent: {} },
+    ),
   [GLOBAL_RATE_LIMIT_FILTER]: (value) =>
     without(value, {
       failureMode: 'allow',

@@ -20,6 +20,7 @@ import {
   ExtAuthzPerRouteSchema,
   ExtAuthzSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/ext_authz/v3/ext_authz';
+import { HealthCheckSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/health_check/v3/health_check';
 import { HTTPFaultSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/fault/v3/fault';
 import {
   JwtAuthenticationSchema,
@@ -56,6 +57,7 @@ const registry = createRegistry(
   GrpcStatsSchema,
   ExtAuthzSchema,
   ExtAuthzPerRouteSchema,
+  HealthCheckSchema,
   HTTPFaultSchema,
   JwtAuthenticationSchema,
   JwtPerRouteSchema,

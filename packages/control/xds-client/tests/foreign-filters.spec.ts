@@ -789,3 +789,31 @@ it('filters that share a name are told apart, and routes override all of them', 
     { name: 'rbac#4', overriddenBy: 'rbac' },
   ]);
 });
+
+describe('health_check', () => {
+  const check = (fields: JsonObject) => httpConfig(typed('http.health_check.v3.HealthCheck', fields));
+  const headers = [{ name: ':path', stringMatch: { exact: '/healthz' } }];
+  const match = [{ name: ':path', match: { kind: 'exact', value: '/healthz' } }];
+
+  it('is answered by the proxy or by the service', () => {
+    expect(
+      check({
+        passThroughMode: false,
+        headers,
+        clusterMinHealthyPercentages: { a: { value: 12.5 } },
+      }),
+    ).toEqual({ match, minHealthyPercent: { a: 12 } });
+    expect(check({ passThroughMode: true, headers, cacheTime: '2.5s' })).toEqual({
+      match,
+      answerBy: 'service',
+      cacheMs: 2500,
+    });
+  });
+
+  it('is told by something, and has no field that means nothing', () => {
+    expect(check({ passThroughMode: true, clusterMinHealthyPercentages: { a: { value: 1 } } })).toEqual([
+      expect.stringContaining('headers is empty'),
+      expect.stringContaining('cluster_min_healthy_percentages means nothing'),
+    ]);
+  });
+});

@@ -32,6 +32,8 @@ const FILTERS = {
   'tulle.http.global-ratelimit': async (): Promise<AnyFilter> =>
     (await import('@tulle/filter-ratelimit')).globalRateLimit,
   'tulle.http.grpc-web': async (): Promise<AnyFilter> => (await import('@tulle/filter-grpc-web')).grpcWeb,
+  'tulle.http.health-check': async (): Promise<AnyFilter> =>
+    (await import('@tulle/filter-health-check')).healthCheck,
   'tulle.http.headers': async (): Promise<AnyFilter> => (await import('@tulle/filter-headers')).headers,
   'tulle.conn.ip-allow': async (): Promise<AnyFilter> => (await import('@tulle/filter-ip-allow')).ipAllow,
   'tulle.http.jwt': async (): Promise<AnyFilter> => (await import('@tulle/filter-jwt')).jwt,

@@ -8,6 +8,7 @@ import { cors } from '@tulle/filter-cors';
 import { extAuthz } from '@tulle/filter-ext-authz';
 import { fault } from '@tulle/filter-fault';
 import { grpcWeb } from '@tulle/filter-grpc-web';
+import { healthCheck } from '@tulle/filter-health-check';
 import { headers } from '@tulle/filter-headers';
 import { ipAllow } from '@tulle/filter-ip-allow';
 import { jwt } from '@tulle/filter-jwt';
@@ -27,6 +28,7 @@ export const standardFilters: readonly (AnyHttpFilter | AnyConnFilter)[] = Objec
   fault,
   globalRateLimit,
   grpcWeb,
+  healthCheck,
   headers,
   ipAllow,
   jwt,

@@ -24,6 +24,8 @@ import type { Sink } from '@tulle/telemetry';
 
 /** What every room of one proxy shares. */
 export class Engine implements Services {
+  /** Whether the proxy takes its leave. */
+  draining = false;
   readonly clock: Clock;
   readonly wheel: TimerWheel;
   readonly transport: Transport;

@@ -403,6 +403,7 @@ export class ProxyRuntime implements Proxy {
   async drain(options: { readonly windowMs?: number } = {}): Promise<void> {
     if (this.state === 'stopped') return;
     this.state = 'draining';
+    this.engine.draining = true;
     const windowMs = options.windowMs ?? 5_000;
     // An update under way gives up when it sees the state; nothing of it is left then.
     await Promise.all([

@@ -1,5 +1,5 @@
 import type { FieldTable } from '@tulle/fields';
-import type { FetchReply, FetchRequest, Log } from '@tulle/filter';
+import type { ClusterHealth, FetchReply, FetchRequest, Log } from '@tulle/filter';
 import type { StreamRecord } from '@tulle/telemetry';
 import type { Clock, TimerWheel } from '@tulle/time';
 import type { ReplayAccount } from './attempts/replay.ts';
@@ -21,6 +21,8 @@ export interface FilterCalls {
   /** The filter is gone: its calls end. */
   release(owner: object): void;
   close(): void;
+  /** How many endpoints of a cluster are fit to be asked. */
+  health(name: string): ClusterHealth | undefined;
 }
 
 /** What every room shares of its engine (`engine.ts` makes it): the rooms know this, the engine knows the rooms. */

@@ -3,6 +3,8 @@ import type { FilterHost } from '@tulle/filter';
 const nothing = (): void => {};
 /** A host in which nothing happens. */
 export const IDLE_HOST: FilterHost = {
+  draining: false,
+  clusterHealth: () => undefined,
   name: 'idle',
   log: { debug: nothing, info: nothing, warn: nothing, error: nothing },
   nowMs: () => 0,

@@ -75,6 +75,10 @@ export function observeHost(host: FilterHost, seen: { timers: number; fetches: n
     nowMs: () => host.nowMs(),
     epochMs: () => host.epochMs(),
     random: () => host.random(),
+    get draining() {
+      return host.draining;
+    },
+    clusterHealth: (name) => host.clusterHealth(name),
     after(delayMs, fn) {
       seen.timers += 1;
       return host.after(delayMs, fn);

@@ -17,6 +17,8 @@ import {
   type GlobalRateLimitFilterConfig,
   GRPC_WEB_FILTER,
   HEADERS_FILTER,
+  HEALTH_CHECK_FILTER,
+  type HealthCheckFilterConfig,
   type HeadersFilterConfig,
   type HeaderStep,
   type HeaderValue,
@@ -86,6 +88,18 @@ export const faultConfig: fc.Arbitrary<FaultFilterConfig> = options<FaultFilterC
 export const bufferConfig: fc.Arbitrary<BufferFilterConfig> = object<BufferFilterConfig>({
   maxRequestBytes: fc.integer({ min: 1, max: 1_073_741_824 }),
 });
+
+export const healthCheckConfig: fc.Arbitrary<HealthCheckFilterConfig> = object<HealthCheckFilterConfig>(
+  { match: fc.array(valueMatch, { minLength: 1, maxLength: 2 }) },
+  {
+    answerBy: fc.constantFrom('proxy', 'service'),
+    cacheMs: fc.nat(3_600_000),
+    minHealthyPercent: fc.dictionary(label, fc.integer({ min: 0, max: 100 }), {
+      maxKeys: 2,
+      noNullPrototype: true,
+    }),
+  },
+);
 
 export const globalRateLimitConfig: fc.Arbitrary<GlobalRateLimitFilterConfig> =
   object<GlobalRateLimitFilterConfig>(
@@ -180,6 +194,7 @@ const entry: fc.Arbitrary<FilterEntry> = fc
     fc.tuple(fc.constant(CORS_FILTER), corsConfig),
     fc.tuple(fc.constant(GRPC_WEB_FILTER), fc.constant({})),
     fc.tuple(fc.constant(BUFFER_FILTER), bufferConfig),
+    fc.tuple(fc.constant(HEALTH_CHECK_FILTER), healthCheckConfig),
     fc.tuple(fc.constant(GLOBAL_RATE_LIMIT_FILTER), globalRateLimitConfig),
     fc.tuple(fc.constant(JWT_FILTER), jwtConfig),
     fc.tuple(fc.constant(EXT_AUTHZ_FILTER), extAuthzConfig),

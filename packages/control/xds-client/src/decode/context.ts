@@ -41,6 +41,7 @@ import {
   ExtAuthzPerRouteSchema,
   ExtAuthzSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/ext_authz/v3/ext_authz';
+import { HealthCheckSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/health_check/v3/health_check';
 import { HTTPFaultSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/fault/v3/fault';
 import { GrpcWebSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/grpc_web/v3/grpc_web';
 import {
@@ -116,6 +117,7 @@ export const decodableTypes: Registry = createRegistry(
   UriTemplateMatchConfigSchema,
   ExtAuthzSchema,
   ExtAuthzPerRouteSchema,
+  HealthCheckSchema,
   JwtAuthenticationSchema,
   JwtPerRouteSchema,
   FilterConfigSchema,

@@ -157,6 +157,13 @@ export const HONOURED_OF_FILTERS: Readonly<Record<string, readonly string[]>> = 
     'allow_private_network_access',
     'forward_not_matching_preflights',
   ],
+  'envoy.extensions.filters.http.health_check.v3.HealthCheck': [
+    'pass_through_mode',
+    'cache_time',
+    'cluster_min_healthy_percentages',
+    'headers',
+  ],
+  'envoy.type.v3.Percent': ['value'],
   'envoy.extensions.filters.http.buffer.v3.Buffer': ['max_request_bytes'],
   'envoy.extensions.filters.http.buffer.v3.BufferPerRoute': ['disabled', 'buffer'],
   'envoy.extensions.filters.http.grpc_web.v3.GrpcWeb': [],

@@ -11,6 +11,7 @@ import {
   GLOBAL_RATE_LIMIT_FILTER,
   GRPC_WEB_FILTER,
   HEADERS_FILTER,
+  HEALTH_CHECK_FILTER,
   JWT_FILTER,
   RATE_LIMIT_FILTER,
 } from '@tulle/model';
@@ -29,6 +30,7 @@ import {
   ExtAuthzPerRouteSchema,
   ExtAuthzSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/ext_authz/v3/ext_authz';
+import { HealthCheckSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/health_check/v3/health_check';
 import { HTTPFaultSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/fault/v3/fault';
 import { GrpcWebSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/grpc_web/v3/grpc_web';
 import {
@@ -56,6 +58,7 @@ import { decodeExtAuthz, decodeExtAuthzRoute } from './ext-authz.ts';
 import { decodeFault } from './fault.ts';
 import { decodeGlobalRateLimit, decodeGlobalRateLimitRoute } from './global-rate-limit.ts';
 import { decodeHeaderMutations } from './header-filter.ts';
+import { decodeHealthCheckFilter } from './health-check-filter.ts';
 import { decodeJwt, decodeJwtRoute } from './jwt.ts';
 import { decodeRateLimit } from './rate-limit.ts';
 
@@ -101,6 +104,8 @@ export function decodeStandard(
   if (isMessage(message, GrpcWebSchema)) return { filter: GRPC_WEB_FILTER, config: {} };
   if (isMessage(message, RateLimitSchema))
     return { filter: GLOBAL_RATE_LIMIT_FILTER, config: decodeGlobalRateLimit(context, message, path) };
+  if (isMessage(message, HealthCheckSchema))
+    return { filter: HEALTH_CHECK_FILTER, config: decodeHealthCheckFilter(context, message, path) };
   if (isMessage(message, BufferSchema))
     return { filter: BUFFER_FILTER, config: decodeBuffer(context, message, path) };
   if (isMessage(message, CompressorSchema))

@@ -11,6 +11,7 @@ import {
   GLOBAL_RATE_LIMIT_FILTER,
   GRPC_WEB_FILTER,
   HEADERS_FILTER,
+  HEALTH_CHECK_FILTER,
   JWT_FILTER,
   RATE_LIMIT_FILTER,
 } from '@tulle/model';
@@ -38,6 +39,7 @@ import {
   RateLimitPerRouteSchema,
   RateLimitSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/ratelimit/v3/rate_limit';
+import { HealthCheckSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/health_check/v3/health_check';
 import { encodeAdaptiveConcurrency } from './adaptive-concurrency.ts';
 import { encodeAdmissionControl } from './admission-control.ts';
 import { encodeBuffer, encodeBufferRoute } from './buffer.ts';
@@ -48,6 +50,7 @@ import { encodeFault } from './fault.ts';
 import type { ClientRelease } from './form.ts';
 import { encodeGlobalRateLimit, encodeGlobalRateLimitRoute } from './global-rate-limit.ts';
 import { encodeHeaderMutations, hasSpecificLast } from './header-filter.ts';
+import { encodeHealthCheckFilter } from './health-check-filter.ts';
 import { encodeJwt } from './jwt.ts';
 import { encodeRateLimit } from './rate-limit.ts';
 import { hasOnly, isObject } from './shape.ts';
@@ -126,6 +129,10 @@ const STANDARD: Readonly<Record<string, StandardFilter>> = {
   [GLOBAL_RATE_LIMIT_FILTER]: {
     chain: (config) => packed(RateLimitSchema, encodeGlobalRateLimit(config)),
     route: (config) => packed(RateLimitPerRouteSchema, encodeGlobalRateLimitRoute(config)),
+  },
+  [HEALTH_CHECK_FILTER]: {
+    chain: (config) => packed(HealthCheckSchema, encodeHealthCheckFilter(config)),
+    route: () => undefined,
   },
   [BUFFER_FILTER]: {
     chain: (config) => packed(BufferSchema, encodeBuffer(config)),

@@ -1,4 +1,12 @@
-import type { FetchReply, FetchRequest, FilterHost, HostCounter, HostGauge, Log } from '@tulle/filter';
+import type {
+  ClusterHealth,
+  FetchReply,
+  FetchRequest,
+  FilterHost,
+  HostCounter,
+  HostGauge,
+  Log,
+} from '@tulle/filter';
 import type { Engine } from '../engine.ts';
 import type { FetchCall } from '../fetch/fetch-call.ts';
 import type { FetchOwner } from '../fetch/fetcher.ts';
@@ -83,6 +91,14 @@ export class EngineFilterHost implements FilterHost, FetchOwner {
       help,
       labels: { ...labels, filter: this.name },
     });
+  }
+
+  get draining(): boolean {
+    return this.#engine.draining;
+  }
+
+  clusterHealth(name: string): ClusterHealth | undefined {
+    return this.#engine.fetcher.health(name);
   }
 
   fetch(request: FetchRequest): Promise<FetchReply> {

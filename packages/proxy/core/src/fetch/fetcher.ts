@@ -1,5 +1,5 @@
 import { FieldTable } from '@tulle/fields';
-import { TulleError, type FetchReply, type FetchRequest } from '@tulle/filter';
+import { TulleError, type ClusterHealth, type FetchReply, type FetchRequest } from '@tulle/filter';
 import { isValidMethod, isValidTarget } from '@tulle/http1';
 import { normalizeHost } from '@tulle/match';
 import { EMPTY_TABLE } from '../chain/tables.ts';
@@ -56,6 +56,18 @@ export class Fetcher {
       owner.calls.add(fetchCall);
       fetchCall.start(this.#chain, targetOf(ref), leftMs);
     });
+  }
+
+  /** How many endpoints of a cluster are fit to be asked. */
+  health(name: string): ClusterHealth | undefined {
+    const cluster = this.#cluster(name);
+    if (cluster === undefined) return undefined;
+    const { endpoints } = cluster.own;
+    // One that has not been checked yet is not fit either.
+    const healthy = endpoints.filter(
+      ({ check, ejected }) => check !== 'failed' && check !== 'pending' && !ejected,
+    ).length;
+    return { healthy, total: endpoints.length };
   }
 
   /** The filter is gone: its calls reject, hosts that only it called are let go. */

@@ -1,0 +1,5 @@
+/**
+ * Health check filter.
+ * @packageDocumentation
+ */
+export { healthCheck, NOTE_ANSWERED } from './health-check.ts';
