@@ -43,6 +43,7 @@ function withoutNetwork(real: Transport): Transport {
     resolve: async (host) => {
       throw new Error(`nobody looks ${host} up: this is a dry run`);
     },
+    ...(real.originalDestination && { originalDestination: () => undefined }),
     sha1: (text) => real.sha1(text),
     certificates: () => real.certificates(),
     close: async () => real.close(),

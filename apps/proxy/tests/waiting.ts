@@ -4,5 +4,6 @@
  */
 export const WAITING: Readonly<Record<string, string>> = {
   admission: 'static_resources.listeners[0].filter_chains[0].filters[0].typed_config',
-  'original-dst': 'static_resources.listeners[0].listener_filters[0].typed_config',
+  // Nothing is there that asks the kernel.
+  'original-dst': '/listeners/0/originalDestination',
 };

@@ -21,6 +21,12 @@ export interface Listener {
   readonly chainOrder?: 'first' | 'specific';
   /** Connections begin with a header of the PROXY protocol, which says who called whom. Default: they do not. */
   readonly proxyProtocol?: ProxyProtocol;
+  /**
+   * Connections are led here by rules of the kernel (iptables `REDIRECT`), and where each was going is asked of it (Envoy
+   * `envoy.filters.listener.original_dst`): chains match that, and clusters of kind `original-dst` go there. The process
+   * must have what asks the kernel. Default false.
+   */
+  readonly originalDestination?: boolean;
   /** How long is waited for the first bytes where a chain is chosen by them; 0: for ever. Default: as for TLS handshakes. */
   readonly firstBytesTimeoutMs?: number;
   /** Whether a chain is chosen without them then, instead of closing the connection. Default false. */

@@ -630,6 +630,7 @@ export function canonicalListener(listener: Listener): Listener {
     } as Listener,
     {
       direction: 'unspecified',
+      originalDestination: false,
       connectionFilters: [],
       chainOrder: 'first',
       continueWithoutFirstBytes: false,

@@ -4,6 +4,7 @@ import type { HttpHandler, Listener } from '@tulle/model';
 import { ListenerSchema } from '@tulle/xds-proto/envoy/config/listener/v3/listener';
 import { RouterSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/router/v3/router';
 import { HttpInspectorSchema } from '@tulle/xds-proto/envoy/extensions/filters/listener/http_inspector/v3/http_inspector';
+import { OriginalDstSchema } from '@tulle/xds-proto/envoy/extensions/filters/listener/original_dst/v3/original_dst';
 import { ProxyProtocolSchema } from '@tulle/xds-proto/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol';
 import { TlsInspectorSchema } from '@tulle/xds-proto/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector';
 import { HttpConnectionManagerSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
@@ -19,6 +20,7 @@ const registry = createRegistry(
   RouterSchema,
   TlsInspectorSchema,
   HttpInspectorSchema,
+  OriginalDstSchema,
   ProxyProtocolSchema,
   UuidRequestIdConfigSchema,
   PreserveCaseFormatterConfigSchema,
@@ -273,11 +275,21 @@ describe('a listener', () => {
     });
   });
 
+  const filter = (name: string, type: string, config: Json = {}): Json => ({
+    name: `envoy.filters.listener.${name}`,
+    typed_config: { '@type': `${TYPE}filters.listener.${name}.v3.${type}`, ...config },
+  });
+
+  it('asks where connections were going, before the PROXY protocol says it', () => {
+    const filters = [filter('original_dst', 'OriginalDst'), filter('proxy_protocol', 'ProxyProtocol')];
+    const chains = { filter_chains: [{ filters: [tcp()] }] };
+    expect([
+      read({ ...chains, listener_filters: filters }),
+      read({ ...chains, listener_filters: filters.toReversed() }),
+    ]).toMatchObject([{ originalDestination: true, proxyProtocol: {} }, ['listener_filters[1]']]);
+  });
+
   it('reads the PROXY protocol, looks at first bytes, and says how long it waits', () => {
-    const filter = (name: string, type: string, config: Json = {}): Json => ({
-      name: `envoy.filters.listener.${name}`,
-      typed_config: { '@type': `${TYPE}filters.listener.${name}.v3.${type}`, ...config },
-    });
     expect(
       read({
         filter_chains: [{ filters: [tcp()] }],

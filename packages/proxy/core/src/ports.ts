@@ -1,4 +1,11 @@
-import type { Address, CertificateSource, DownstreamTls, TcpKeepalive, UpstreamTls } from '@tulle/model';
+import type {
+  Address,
+  CertificateSource,
+  DownstreamTls,
+  TcpAddress,
+  TcpKeepalive,
+  UpstreamTls,
+} from '@tulle/model';
 
 /**
  * The side door: everything that the engine needs of the outside world (decision D11). `node/` has the adapters for
@@ -178,6 +185,11 @@ export interface Transport {
   clientTls(config: UpstreamTls): ClientTls;
   /** Addresses of a host name. @param withTtl say how long they hold, if DNS does @throws Error when there is none */
   resolve(host: string, withTtl?: boolean): Promise<ResolvedName>;
+  /**
+   * Where an accepted connection was going before the kernel led it here; `undefined`: it came straight. Absent where
+   * the kernel cannot be asked.
+   */
+  originalDestination?(socket: Socket): TcpAddress | undefined;
   /** SHA-1 of latin1 text, as WebSocket handshakes need it. */
   sha1(text: string): Buffer;
   /** Certificates in use, for the admin's `/certs`; keys never. */

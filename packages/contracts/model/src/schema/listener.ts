@@ -106,6 +106,7 @@ export const listenerSchema: JsonSchema = fields(['name', 'address', 'filterChai
   ),
   chainOrder: oneOf('first', 'specific'),
   proxyProtocol: fields([], { optional: flag, versions: listOf({ enum: [1, 2] }) }),
+  originalDestination: flag,
   firstBytesTimeoutMs: milliseconds(),
   continueWithoutFirstBytes: flag,
   connectionFilters: filters,

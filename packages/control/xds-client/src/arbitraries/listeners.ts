@@ -224,6 +224,7 @@ export function listener(name: fc.Arbitrary<string> = label): fc.Arbitrary<Liste
         optional: fc.boolean(),
         versions: fc.constantFrom([1] as const, [2] as const, [1, 2] as const),
       }),
+      originalDestination: fc.boolean(),
       firstBytesTimeoutMs: milliseconds,
       continueWithoutFirstBytes: fc.boolean(),
       connectionFilters,

@@ -47,6 +47,7 @@ export const HONOURED_OF_LISTENERS: Readonly<Record<string, readonly string[]>> 
   'envoy.config.listener.v3.Listener.ConnectionBalanceConfig': ['exact_balance'],
   'envoy.config.listener.v3.Listener.ConnectionBalanceConfig.ExactBalance': [],
   'envoy.extensions.filters.listener.http_inspector.v3.HttpInspector': [],
+  'envoy.extensions.filters.listener.original_dst.v3.OriginalDst': [],
   'envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol': [
     'allow_requests_without_proxy_protocol',
     'disallowed_versions',

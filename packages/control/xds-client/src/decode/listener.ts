@@ -16,6 +16,7 @@ import {
   FilterChainMatchSchema,
 } from '@tulle/xds-proto/envoy/config/listener/v3/listener_components';
 import { HttpInspectorSchema } from '@tulle/xds-proto/envoy/extensions/filters/listener/http_inspector/v3/http_inspector';
+import { OriginalDstSchema } from '@tulle/xds-proto/envoy/extensions/filters/listener/original_dst/v3/original_dst';
 import { ProxyProtocolConfig_Version as ProxyVersion } from '@tulle/xds-proto/envoy/config/core/v3/proxy_protocol';
 import {
   type ProxyProtocol as EnvoyProxyProtocol,
@@ -66,6 +67,7 @@ export function decodeListener(context: DecodeContext, listener: Listener): Mode
     // Envoy takes the most specific of several; a default one is what no other takes in any order.
     chainOrder: !first && listener.filterChains.length > 1 ? ('specific' as const) : undefined,
     proxyProtocol: filters.proxyProtocol,
+    originalDestination: filters.originalDestination ? true : undefined,
     firstBytesTimeoutMs: milliseconds(listener.listenerFiltersTimeout),
     continueWithoutFirstBytes: listener.continueOnListenerFiltersTimeout ? true : undefined,
     connectionFilters: filled(filters.entries),
@@ -109,14 +111,21 @@ function checkSockets(context: DecodeContext, listener: Listener): void {
     context.refuse('bind_to_port', 'must be true: no other listener hands its connections over here');
 }
 
+interface ListenerFilters {
+  readonly entries: readonly FilterEntry[];
+  readonly proxyProtocol: ProxyProtocol | undefined;
+  readonly originalDestination: boolean;
+}
+
 /** The inspectors of TLS and HTTP say nothing here: this proxy looks whenever a chain's match asks for it. */
 function decodeListenerFilters(
   context: DecodeContext,
   { listenerFilters }: Listener,
   flags: FlagReader,
-): { readonly entries: readonly FilterEntry[]; readonly proxyProtocol: ProxyProtocol | undefined } {
+): ListenerFilters {
   const entries: FilterEntry[] = [];
   let proxyProtocol: ProxyProtocol | undefined;
+  let originalDestination = false;
   for (const [index, filter] of listenerFilters.entries()) {
     const path = `listener_filters[${index}]`;
     const message = openFilter(context, filter, path);
@@ -127,11 +136,17 @@ function decodeListenerFilters(
       proxyProtocol = decodeProxyProtocol(context, message, `${path}.typed_config`);
       continue;
     }
+    if (isMessage(message, OriginalDstSchema)) {
+      // What the header says is believed, where it says something.
+      if (proxyProtocol) context.refuse(path, 'must stand before what reads the PROXY protocol');
+      originalDestination = true;
+      continue;
+    }
     const known = customFilter(context, message, `${path}.typed_config`);
     if (known) entries.push({ name: filter.name, ...known, ...flags.of(filter.name) });
   }
   checkNames(context, entries, 'listener_filters');
-  return { entries, proxyProtocol };
+  return { entries, proxyProtocol, originalDestination };
 }
 
 const VERSIONS: ReadonlyMap<1 | 2, ProxyVersion> = new Map([

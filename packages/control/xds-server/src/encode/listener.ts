@@ -22,6 +22,7 @@ import {
 } from '@tulle/xds-proto/envoy/config/listener/v3/listener_components';
 import { ProxyProtocolConfig_Version as ProxyVersion } from '@tulle/xds-proto/envoy/config/core/v3/proxy_protocol';
 import { HttpInspectorSchema } from '@tulle/xds-proto/envoy/extensions/filters/listener/http_inspector/v3/http_inspector';
+import { OriginalDstSchema } from '@tulle/xds-proto/envoy/extensions/filters/listener/original_dst/v3/original_dst';
 import { ProxyProtocolSchema } from '@tulle/xds-proto/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol';
 import { TlsInspectorSchema } from '@tulle/xds-proto/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector';
 import { HttpConnectionManagerSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
@@ -56,6 +57,7 @@ export function encodeListener(listener: ModelListener, form: EncodeForm): Liste
     address: encodeAddress(listener.address),
     trafficDirection: DIRECTIONS[listener.direction ?? 'unspecified'],
     listenerFilters: [
+      ...originalDestination(listener),
       ...proxyProtocol(listener),
       ...inspectors(listener),
       ...(listener.connectionFilters ?? []).map(encodeListenerFilter),
@@ -70,6 +72,16 @@ export function encodeListener(listener: ModelListener, form: EncodeForm): Liste
     continueOnListenerFiltersTimeout: listener.continueWithoutFirstBytes ?? false,
     ...(extra && { metadata: extra }),
   });
+}
+
+function originalDestination({ originalDestination: asked }: ModelListener): ListenerFilter[] {
+  if (asked !== true) return [];
+  return [
+    create(ListenerFilterSchema, {
+      name: 'envoy.filters.listener.original_dst',
+      configType: { case: 'typedConfig', value: anyPack(OriginalDstSchema, create(OriginalDstSchema)) },
+    }),
+  ];
 }
 
 function proxyProtocol({ proxyProtocol: rules }: ModelListener): ListenerFilter[] {

@@ -232,6 +232,14 @@ class Compilation {
       );
       if (compiled !== undefined) chains.push(compiled);
     }
+    if (
+      listener.originalDestination === true &&
+      this.#base.engine.transport.originalDestination === undefined
+    )
+      this.#issues.add(
+        `${path}/originalDestination`,
+        'needs what asks the kernel where connections were going: nodeTransport({ originalDestination }), which is not there',
+      );
     const entries = listener.connectionFilters ?? [];
     const filtersKey = canonical(entries);
     const filters =

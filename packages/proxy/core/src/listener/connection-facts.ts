@@ -16,20 +16,25 @@ export class ConnectionFacts implements ConnectionInfo {
   readonly serverName: string | undefined;
   readonly alpn: string | undefined;
   readonly #tls: TlsPeer | undefined;
-  /** Where the connection was going before it was led here; set by a listener filter, before anybody sees this. */
-  originalDestination: TcpAddress | undefined = undefined;
+  /** Where the connection was going before it was led here. */
+  readonly originalDestination: TcpAddress | undefined;
 
-  /** @param said by a header of the PROXY protocol, in place of the socket's own */
+  /**
+   * @param said by a header of the PROXY protocol, in place of the socket's own
+   * @param asked where the connection was going, as the kernel or that header says
+   */
   constructor(
     socket: Socket,
     listener: string,
     direction: ConnectionInfo['direction'],
     said?: ProxiedAddresses,
+    asked?: TcpAddress,
   ) {
     this.remoteAddress = said?.sourceAddress ?? socket.remoteAddress;
     this.remotePort = said?.sourcePort ?? socket.remotePort;
-    this.localAddress = said?.destinationAddress ?? socket.localAddress;
-    this.localPort = said?.destinationPort ?? socket.localPort;
+    this.localAddress = asked?.host ?? socket.localAddress;
+    this.localPort = asked?.port ?? socket.localPort;
+    this.originalDestination = asked;
     this.listener = listener;
     this.direction = direction;
     const { tls } = socket;

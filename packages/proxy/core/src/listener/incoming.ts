@@ -1,3 +1,4 @@
+import type { TcpAddress } from '@tulle/model';
 import type { WheelTimer } from '@tulle/time';
 import { HttpChain } from '../compile/compiled.ts';
 import { chooseChain } from '../compile/choose-chain.ts';
@@ -51,6 +52,8 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
   #proxying = false;
   /** What it said. */
   #said: ProxiedAddresses | undefined;
+  /** Where the connection was going, where that is not here: who came straight here would be led in a circle. */
+  #asked: TcpAddress | undefined;
   /** The first bytes will show what the caller speaks. */
   #detecting = false;
   #shown: ConnectionFacts | undefined;
@@ -71,9 +74,17 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
   }
 
   begin(): void {
-    if (this.#listener.compiled.config.proxyProtocol === undefined) return this.#filter();
+    const { config } = this.#listener.compiled;
+    if (config.originalDestination === true)
+      this.#ask(this.#engine.transport.originalDestination?.(this.#socket));
+    if (config.proxyProtocol === undefined) return this.#filter();
     this.#proxying = true;
     this.#armTimer();
+  }
+
+  #ask(asked: TcpAddress | undefined): void {
+    const { localAddress, localPort } = this.#socket;
+    if (asked !== undefined && (asked.port !== localPort || asked.host !== localAddress)) this.#asked = asked;
   }
 
   /** The beginning of the connection, as far as it came, up to the end of the PROXY protocol's header. */
@@ -93,7 +104,9 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
     if (header !== PROXY_NONE) {
-      this.#said = header.addresses;
+      const said = header.addresses;
+      this.#said = said;
+      if (said !== undefined) this.#ask({ host: said.destinationAddress, port: said.destinationPort });
       this.#first = header.bytes === first.length ? undefined : first.subarray(header.bytes);
     }
     this.#filter();
@@ -107,7 +120,8 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
   }
 
   #facts(): ConnectionFacts {
-    return new ConnectionFacts(this.#socket, this.#listener.name, this.#listener.direction, this.#said);
+    const { name, direction } = this.#listener;
+    return new ConnectionFacts(this.#socket, name, direction, this.#said, this.#asked);
   }
 
   /** Goes on when a hook let the connection pass; else closes it. */
@@ -150,8 +164,8 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
       sourceAddress: said?.sourceAddress ?? socket.remoteAddress,
       sourcePort: said?.sourcePort ?? socket.remotePort,
       directAddress: socket.remoteAddress,
-      destinationAddress: said?.destinationAddress ?? socket.localAddress,
-      destinationPort: said?.destinationPort ?? socket.localPort,
+      destinationAddress: this.#asked?.host ?? socket.localAddress,
+      destinationPort: this.#asked?.port ?? socket.localPort,
       tls: seen?.tls,
       serverName: seen?.serverName,
       applicationProtocols: seen?.applicationProtocols ?? [],

@@ -125,6 +125,11 @@ export class NodeSocket implements Socket {
     return this.#raw.writableLength + (handle?.writeQueueSize ?? 0);
   }
 
+  /** Of the kernel; -1 where there is none. */
+  get fd(): number {
+    return (this.#raw as { readonly _handle?: { readonly fd?: number } | null })._handle?.fd ?? -1;
+  }
+
   get ownedReads(): boolean {
     return !this.#direct || this.#buffer !== SHARED;
   }

@@ -7,6 +7,7 @@ import {
   type Address,
   type DownstreamTls,
   type IdentitySource,
+  type TcpAddress,
   type UpstreamTls,
 } from '@tulle/model';
 import type {
@@ -41,6 +42,11 @@ export interface NodeTransportOptions {
   readonly identity?: IdentitySource | undefined;
   /** Connections that wait in the kernel to be accepted. Default 4,096; the kernel's `somaxconn` is the upper bound. */
   readonly backlog?: number;
+  /**
+   * Asks the kernel where a connection with this file descriptor was going before it was led here (`getsockopt` of
+   * `SO_ORIGINAL_DST`, which Node does not offer). Absent: listeners with `originalDestination` are refused.
+   */
+  readonly originalDestination?: (fd: number) => TcpAddress | undefined;
   /** How often certificate files are looked at for a change. Default 5,000: short against any certificate's life. */
   readonly certificateWatchMs?: number;
   /** Told of errors that belong to no connection (accept failed, a certificate file cannot be read). */
@@ -55,6 +61,7 @@ export function nodeTransport(options: NodeTransportOptions = {}): Transport {
 class NodeTransport implements Transport {
   readonly #options: NodeTransportOptions;
   readonly #tls: NodeTls;
+  readonly originalDestination?: (socket: Socket) => TcpAddress | undefined;
 
   constructor(options: NodeTransportOptions) {
     this.#options = options;
@@ -63,6 +70,12 @@ class NodeTransport implements Transport {
       (message) => options.onError?.(message),
       options.certificateWatchMs,
     );
+    const { originalDestination } = options;
+    if (originalDestination !== undefined)
+      this.originalDestination = (socket) => {
+        const fd = (socket as NodeSocket).fd;
+        return fd < 0 ? undefined : originalDestination(fd);
+      };
   }
 
   async listen(address: Address, owner: ListenOwner): Promise<Listening> {
