@@ -34,6 +34,7 @@ import { AT_ATTEMPTS, type Stream } from '../stream/stream.ts';
 import { disown, isThenable, messageOf } from '../thenable.ts';
 import { hashKey } from './hash-key.ts';
 import { isRepeatable, isSafeAgain, mayBeSentTwice } from './repeat.ts';
+import { NO_PIECES } from './replay.ts';
 import { takeMarker } from './unsent-marker.ts';
 import type { Bytes } from '../bytes.ts';
 
@@ -87,7 +88,7 @@ export function nextAttempt(stream: Stream): void {
   const { cluster, attempt, tried } = stream;
   if (cluster === undefined || stream.phase !== AT_ATTEMPTS) return;
   const nowMs = stream.engine.turn.nowMs;
-  attempt.begin(++stream.attemptCount, stream.startMs, nowMs);
+  attempt.begin(++stream.attemptCount, stream.startMs, cluster.name, nowMs);
   stream.attemptRequestEnded = false;
   // Also for connecting: the request is there, so the attempt's time runs.
   if (stream.requestEnded) armAttemptTimers(stream);
@@ -163,7 +164,7 @@ export function connectAttempt(stream: Stream): void {
 
 /** A connection is there: the request is sent, as far as it came. */
 export function sendAttempt(stream: Stream, connection: UpstreamStream): void {
-  const { attempt, replay } = stream;
+  const { attempt, keptReplay: replay } = stream;
   stream.waiting = false;
   stream.upstream = connection;
   attempt.reused = connection.reused;
@@ -182,12 +183,12 @@ export function sendAttempt(stream: Stream, connection: UpstreamStream): void {
     return rescue(stream, fault.code, 'request_head_not_encodable');
   }
   attempt.unsent = false;
-  const { pieces } = replay;
+  const pieces = replay === undefined ? NO_PIECES : replay.pieces;
   for (let i = 0; i < pieces.length; i++) {
     const piece = pieces[i] as Bytes;
     connection.sendData(piece, 0, piece.length, true);
   }
-  if (replay.bytes > 0 && (replay.overfull || !mayBeSentTwice(stream))) replay.drop();
+  if (replay !== undefined && replay.bytes > 0 && (replay.overfull || !mayBeSentTwice(stream))) replay.drop();
   stream.sent = true;
   if (stream.requestEnded) {
     endAttemptRequest(stream);
@@ -228,7 +229,7 @@ export function attemptAnswered(stream: Stream): void {
   attempt.headMs = nowMs - attempt.startMs;
   if (stream.grpc) attempt.grpcStatus = readGrpcStatus(stream.responseHead.fields);
   attempt.outcome = outcomeOfAnswer(status, attempt.grpcStatus);
-  attempt.end(cluster?.name ?? '', nowMs);
+  attempt.end(nowMs);
   cluster?.metrics.answered(status, nowMs - attempt.startMs);
   stream.note(SITE_ATTEMPT, 0, status);
   if (attempt.grpcStatus >= 0) stream.note(SITE_GRPC_STATUS, attempt.grpcStatus, 0);
@@ -361,7 +362,7 @@ function endAttempt(stream: Stream, outcome: Outcome, nowMs: number): void {
   const { attempt } = stream;
   if (!attempt.running) return;
   releaseEndpoint(stream, outcome);
-  attempt.end(stream.cluster?.name ?? '', nowMs);
+  attempt.end(nowMs);
 }
 
 /** Runs every attemptEnd hook: each may count; one that says RETRY is enough. */

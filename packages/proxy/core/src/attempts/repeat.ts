@@ -61,5 +61,5 @@ export function mayBeSentTwice(stream: Stream): boolean {
 
 /** Whether every byte of the body so far is still there to be sent again. */
 export function bodyAtHand(stream: Stream): boolean {
-  return stream.requestBodyKind === BODY_NONE || stream.replay.complete;
+  return stream.requestBodyKind === BODY_NONE || stream.keptReplay?.complete !== false;
 }

@@ -10,7 +10,7 @@ export interface ReplayAccount {
 }
 
 /** Shared by those that hold nothing: never written. */
-const NO_PIECES: Bytes[] = [];
+export const NO_PIECES: Bytes[] = [];
 
 /**
  * The request body as far as it came, kept while it may have to be sent again, and while no connection is there to

@@ -58,7 +58,7 @@ const OUTLET: PipeOutlet = {
     return forwardPiece(stream, bytes, 0, bytes.length, true);
   },
   onBodyEnd(stream) {
-    if (stream.phase === AT_REQUEST && collectsRequest(stream) && stream.replay.bytes === 0) {
+    if (stream.phase === AT_REQUEST && collectsRequest(stream) && (stream.keptReplay?.bytes ?? 0) === 0) {
       stream.requestBodyKind = BODY_LENGTH;
       stream.requestLength = 0;
     }

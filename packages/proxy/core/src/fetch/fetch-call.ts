@@ -92,7 +92,7 @@ export class FetchCall implements Downstream {
       if (body !== undefined) {
         stream.requestBodyKind = BODY_LENGTH;
         stream.requestLength = body.length;
-        stream.replay.maxBytes = body.length;
+        stream.maxReplayBytes = body.length;
       } else stream.requestBodyKind = BODY_NONE;
       stream.armRequestTimer(timeoutMs);
       engine.doors.beginAttempts(stream);

@@ -151,7 +151,7 @@ export class ServerConnection
     this.#listener.metrics.requests.add();
     stream.begin(this, chain, this.#engine.turn.nowMs);
     stream.idleTimeoutMs = chain.settings.streamIdleTimeoutMs;
-    stream.replay.maxBytes = chain.settings.maxReplayBytes;
+    stream.maxReplayBytes = chain.settings.maxReplayBytes;
     if (!head.keepAlive || this.#waits.isWornOut()) this.#closeAfter = true;
     beginStream(stream);
   }

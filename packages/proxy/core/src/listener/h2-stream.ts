@@ -79,7 +79,7 @@ export class Http2ServerStream extends StreamSide<Http2ServerStream> implements 
     stream.begin(this, chain, engine.turn.nowMs);
     stream.http2 = true;
     stream.idleTimeoutMs = chain.settings.streamIdleTimeoutMs;
-    stream.replay.maxBytes = chain.settings.maxReplayBytes;
+    stream.maxReplayBytes = chain.settings.maxReplayBytes;
     this.#stallTimeoutMs = chain.settings.streamIdleTimeoutMs;
     this.peerEnded = endStream;
     const { generation } = this;

@@ -1,3 +1,4 @@
+import { NO_PIECES } from '../attempts/replay.ts';
 import { FieldTable } from '@tulle/fields';
 import { BODY_CHUNKED, BODY_NONE, TARGET_ABSOLUTE } from '@tulle/http1';
 import type { Bytes } from '../bytes.ts';
@@ -68,13 +69,13 @@ export class MirrorCall implements Downstream, MirrorFeed, TurnTask {
         stream.requestBodyKind = BODY_CHUNKED;
         stream.requestLength = -1;
       }
-      stream.replay.maxBytes = engine.limits.maxMirrorBytes;
+      stream.maxReplayBytes = engine.limits.maxMirrorBytes;
       // Not even for a kept-alive connection that had gone: a copy is sent once.
       stream.staleReplays = 1;
       stream.armRequestTimer(timeoutMs);
       engine.doors.beginAttempts(stream);
     });
-    const { pieces } = original.replay;
+    const pieces = original.keptReplay?.pieces ?? NO_PIECES;
     for (let i = 0; i < pieces.length; i++) this.data(pieces[i] as Bytes, 0, (pieces[i] as Bytes).length);
     if (original.requestEnded) this.end(original.requestTrailers);
   }

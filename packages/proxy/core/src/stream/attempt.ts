@@ -44,40 +44,39 @@ export class Attempt {
   counted = false;
   /** Of the head that came; what becomes of the rest of the response is told when that is over. */
   outcome: Outcome = NEUTRAL;
-  /** From its start to the response head; -1 before. */
+  /** From its start to the response head, or to its end without one; -1 before. */
   headMs = -1;
   /** Of the attempts that ended before this one. */
   #earlier: readonly Entry[] = NO_ENTRIES;
   /** Of this one, when it ended; its entry is written when somebody asks for it. */
   #ended = false;
-  #cluster = '';
   #grpcStatusOfHead = -1;
-  #durationMs = 0;
 
   /**
    * One entry an attempt that has ended; valid until another stream is asked for its own.
    * @param streamStartMs what their starts are counted from
+   * @param cluster of the stream
    */
-  records(streamStartMs: number): readonly AttemptRecord[] {
+  records(streamStartMs: number, cluster: string): readonly AttemptRecord[] {
     if (!this.#ended || this.#earlier.length === MAX_RECORDS) return this.#earlier;
-    this.#fill(LAST, streamStartMs);
+    this.#fill(LAST, streamStartMs, cluster);
     return this.#earlier === NO_ENTRIES ? ONLY_LAST : [...this.#earlier, LAST];
   }
 
-  #fill(entry: Entry, streamStartMs: number): void {
-    entry.cluster = this.#cluster;
+  #fill(entry: Entry, streamStartMs: number, cluster: string): void {
+    entry.cluster = cluster;
     entry.address = this.address;
     entry.status = this.status;
     entry.grpcStatus = this.#grpcStatusOfHead;
     entry.failure = this.failure;
     entry.startMs = this.startMs - streamStartMs;
-    entry.durationMs = this.#durationMs;
+    entry.durationMs = this.headMs;
     entry.reused = this.reused;
     entry.spanId = this.spanId;
   }
 
-  begin(number: number, streamStartMs: number, nowMs: number): void {
-    if (this.#ended) this.#keepEarlier(streamStartMs);
+  begin(number: number, streamStartMs: number, cluster: string, nowMs: number): void {
+    if (this.#ended) this.#keepEarlier(streamStartMs, cluster);
     this.number = number;
     this.address = '';
     this.identity = undefined;
@@ -96,21 +95,20 @@ export class Attempt {
     this.headMs = -1;
   }
 
-  #keepEarlier(streamStartMs: number): void {
+  #keepEarlier(streamStartMs: number, cluster: string): void {
     this.#ended = false;
     if (this.#earlier.length === MAX_RECORDS) return;
     const entry = new Entry();
-    this.#fill(entry, streamStartMs);
+    this.#fill(entry, streamStartMs, cluster);
     this.#earlier = [...this.#earlier, entry];
   }
 
   /** The attempt is over, and goes into the record. */
-  end(cluster: string, nowMs: number): void {
+  end(nowMs: number): void {
     this.running = false;
     this.#ended = true;
-    this.#cluster = cluster;
     this.#grpcStatusOfHead = this.grpcStatus;
-    this.#durationMs = nowMs - this.startMs;
+    this.headMs = nowMs - this.startMs;
   }
 
   reset(): void {

@@ -45,7 +45,7 @@ export class DecisionArena {
   /** Writes down what was decided for a stream that is over. */
   put(stream: Stream): void {
     const { attempt, noteCount, code } = stream;
-    const attempts = attempt.records(stream.startMs);
+    const attempts = attempt.records(stream.startMs, '');
     const tried = attempts.length;
     const { peerIdentity } = stream.downstream.connection;
     const index = this.#next;

@@ -96,7 +96,7 @@ export class Recorder {
     record.bytesSent = stream.bytesSent;
     record.requestMessages = stream.requestMessages;
     record.responseMessages = stream.responseMessages;
-    record.attempts = attempt.records(stream.startMs);
+    record.attempts = attempt.records(stream.startMs, stream.cluster?.name ?? '');
     record.retryRefused = stream.retryRefused;
     this.#trace(record, stream);
     copyNotes(record, stream);

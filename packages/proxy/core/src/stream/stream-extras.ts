@@ -1,8 +1,9 @@
 import type { FieldTable } from '@tulle/fields';
-import type { Slot } from '@tulle/filter';
+import type { ResponseFlag, Slot } from '@tulle/filter';
 import type { WheelTimer } from '@tulle/time';
 import type { Bytes } from '../bytes.ts';
 import type { DataStep, FilterInstance, PhaseTable } from '../chain/tables.ts';
+import { MessageCounter } from '../grpc/message-counter.ts';
 import type { UpstreamEndpoint } from '../sides.ts';
 import type { MirrorFeed } from './mirror-feed.ts';
 import { StreamFlags } from './stream-flags.ts';
@@ -29,6 +30,7 @@ export interface BodyHooks {
 const NO_SLOTS: readonly number[] = [];
 const NO_ENDPOINTS: readonly UpstreamEndpoint[] = [];
 const NO_FILTERS: readonly RetiredFilter[] = [];
+const NO_FLAGS: readonly ResponseFlag[] = [];
 const NO_TRACE: StreamTrace = new StreamTrace();
 
 /** What few streams need. */
@@ -62,6 +64,11 @@ class Extras {
   receiveTimer: WheelTimer | undefined = undefined;
   durationTimer: WheelTimer | undefined = undefined;
   clientAddress: string = '';
+  code = '';
+  details = '';
+  flags: readonly ResponseFlag[] = NO_FLAGS;
+  requestCounter: MessageCounter | undefined = undefined;
+  responseCounter: MessageCounter | undefined = undefined;
   trace: StreamTrace = NO_TRACE;
   readonly slots: Map<string, unknown> = new Map<string, unknown>();
 
@@ -88,6 +95,11 @@ class Extras {
     this.notesDropped = 0;
     this.matchedPath = '';
     this.matchedAuthority = '';
+    this.code = '';
+    this.details = '';
+    this.flags = NO_FLAGS;
+    this.requestCounter?.reset();
+    this.responseCounter?.reset();
     if (this.trace !== NO_TRACE) this.trace.reset();
     if (this.slots.size > 0) this.slots.clear();
     this.perTryTimer?.cancel();
@@ -111,6 +123,50 @@ export abstract class StreamExtras extends StreamFlags {
 
   #own(): Extras {
     return (this.#extras ??= new Extras());
+  }
+
+  /** Counts messages of a gRPC call in a piece of its request: behind the request's hooks. */
+  countRequest(chunk: Bytes, start: number, end: number): void {
+    (this.#own().requestCounter ??= new MessageCounter()).push(chunk, start, end);
+  }
+
+  /** The same of its response: before the response's hooks. */
+  countResponse(chunk: Bytes, start: number, end: number): void {
+    (this.#own().responseCounter ??= new MessageCounter()).push(chunk, start, end);
+  }
+
+  get requestMessages(): number {
+    return this.#extras?.requestCounter?.messages ?? 0;
+  }
+
+  get responseMessages(): number {
+    return this.#extras?.responseCounter?.messages ?? 0;
+  }
+
+  /** Error code of what went wrong, or `''`. */
+  get code(): string {
+    return this.#extras === undefined ? '' : this.#extras.code;
+  }
+
+  set code(value: string) {
+    if (this.#extras !== undefined || value !== '') this.#own().code = value;
+  }
+
+  get details(): string {
+    return this.#extras === undefined ? '' : this.#extras.details;
+  }
+
+  set details(value: string) {
+    if (this.#extras !== undefined || value !== '') this.#own().details = value;
+  }
+
+  /** Response flags, each once. */
+  get flags(): readonly ResponseFlag[] {
+    return this.#extras === undefined ? NO_FLAGS : this.#extras.flags;
+  }
+
+  set flags(value: readonly ResponseFlag[]) {
+    if (this.#extras !== undefined || value !== NO_FLAGS) this.#own().flags = value;
   }
 
   /** Written by {@link ownTrace} only. */

@@ -2,13 +2,11 @@ import { FieldTable } from '@tulle/fields';
 import type { HttpStream, ResponseFlag } from '@tulle/filter';
 import { BODY_NONE, RequestHead, ResponseHead, type BodyKind } from '@tulle/http1';
 import type { WheelTimer } from '@tulle/time';
-import type { Bytes } from '../bytes.ts';
 import { EMPTY_TABLE, type PhaseTable } from '../chain/tables.ts';
 import type { CompiledRoute, ForwardTarget, HttpChain } from '../compile/compiled.ts';
 import type { Services } from '../services.ts';
 import type { Downstream, UpstreamCluster, UpstreamEndpoint, UpstreamStream } from '../sides.ts';
 import { Attempt } from './attempt.ts';
-import { MessageCounter } from '../grpc/message-counter.ts';
 import { ReplayBuffer } from '../attempts/replay.ts';
 import { StreamExtras } from './stream-extras.ts';
 
@@ -26,7 +24,6 @@ export const AT_END = 3;
 
 /** Shared by streams that have none: never written. Not frozen, so that they are of the same kind as those that others have. */
 const NO_FIELDS: FieldTable = new FieldTable();
-const NO_FLAGS: readonly ResponseFlag[] = [];
 const NO_NOTES: number[] = [];
 
 /** The stream as filters see it; `views.ts` makes it. */
@@ -73,8 +70,6 @@ export class Stream extends StreamExtras {
   originalQuery: string | undefined = undefined;
   requestBodyKind: BodyKind = BODY_NONE;
   requestLength = -1;
-  #requestCounter: MessageCounter | undefined = undefined;
-  #responseCounter: MessageCounter | undefined = undefined;
 
   // — attempts —
   readonly attempt: Attempt = new Attempt();
@@ -82,7 +77,9 @@ export class Stream extends StreamExtras {
   cluster: UpstreamCluster | undefined = undefined;
   endpoint: UpstreamEndpoint | undefined = undefined;
   upstream: UpstreamStream | undefined = undefined;
-  readonly replay: ReplayBuffer;
+  /** Body that may be kept so that it can be sent again. */
+  maxReplayBytes = 0;
+  #replay: ReplayBuffer | undefined = undefined;
 
   // — response —
   readonly responseHead: ResponseHead = new ResponseHead();
@@ -96,9 +93,6 @@ export class Stream extends StreamExtras {
   responseLength = -1;
 
   // — result —
-  code = '';
-  details = '';
-  flags: readonly ResponseFlag[] = NO_FLAGS;
   /** Triples (site, reason, operand), 32-bit integers, in `[0, noteCount * 3)`; what lies behind is an earlier stream's. */
   notes: number[] = NO_NOTES;
   noteCount = 0;
@@ -120,7 +114,18 @@ export class Stream extends StreamExtras {
   constructor(engine: Services) {
     super();
     this.engine = engine;
-    this.replay = new ReplayBuffer(engine.replayAccount);
+  }
+
+  /** The request's body as far as it is kept; made for the first piece. */
+  get replay(): ReplayBuffer {
+    const replay = (this.#replay ??= new ReplayBuffer(this.engine.replayAccount));
+    replay.maxBytes = this.maxReplayBytes;
+    return replay;
+  }
+
+  /** The same, where there was one. */
+  get keptReplay(): ReplayBuffer | undefined {
+    return this.#replay;
   }
 
   get headers(): FieldTable {
@@ -158,24 +163,19 @@ export class Stream extends StreamExtras {
     this.originalQuery = undefined;
     this.requestBodyKind = BODY_NONE;
     this.requestLength = -1;
-    this.#requestCounter?.reset();
-    this.#responseCounter?.reset();
     this.limitEndMs = 0;
     this.attempt.reset();
     this.attemptCount = 0;
     this.cluster = undefined;
     this.endpoint = undefined;
     this.upstream = undefined;
-    this.replay.reset();
+    this.#replay?.reset();
     this.#localFields?.reset();
     this.responseFields = NO_FIELDS;
     this.status = 0;
     this.reason = '';
     this.responseBodyKind = BODY_NONE;
     this.responseLength = -1;
-    this.code = '';
-    this.details = '';
-    this.flags = NO_FLAGS;
     this.noteCount = 0;
     this.firstByteMs = -1;
     this.upstreamServiceMs = -1;
@@ -215,31 +215,13 @@ export class Stream extends StreamExtras {
     notes[at + 2] = operand | 0;
   }
 
-  /** Room for four more: of exactly that size, as most streams have no more, and a list that is pushed to begins with 17. */
+  /** Room for two more: of exactly that size, since it lives as long as the stream. */
   #moreNotes(): number[] {
     const before = this.notes;
-    return (this.notes = Array.from({ length: before.length + 12 }, (_, i) => before[i] ?? 0));
+    return (this.notes = Array.from({ length: before.length + 6 }, (_, i) => before[i] ?? 0));
   }
 
   // — what is made when it is needed —
-
-  /** Counts messages of a gRPC call in a piece of its request: behind the request's hooks. */
-  countRequest(chunk: Bytes, start: number, end: number): void {
-    (this.#requestCounter ??= new MessageCounter()).push(chunk, start, end);
-  }
-
-  /** The same of its response: before the response's hooks. */
-  countResponse(chunk: Bytes, start: number, end: number): void {
-    (this.#responseCounter ??= new MessageCounter()).push(chunk, start, end);
-  }
-
-  get requestMessages(): number {
-    return this.#requestCounter === undefined ? 0 : this.#requestCounter.messages;
-  }
-
-  get responseMessages(): number {
-    return this.#responseCounter === undefined ? 0 : this.#responseCounter.messages;
-  }
 
   /** Fields of a reply of our own. */
   get localFields(): FieldTable {
