@@ -179,6 +179,16 @@ export interface Endpoint {
    * directly in plain text. With `none` the cluster's TLS is not used for this endpoint.
    */
   readonly mode?: 'sidecar' | 'captured' | 'none';
+  /** Where and how it is asked whether it is well, in place of what holds for others (Envoy `HealthCheckConfig`). */
+  readonly healthCheck?: {
+    readonly port?: number;
+    /** IP address that is asked. */
+    readonly host?: string;
+    /** Host of the request, or authority of the call. */
+    readonly hostname?: string;
+    /** It is not asked, and counts as well. Default false. */
+    readonly disabled?: boolean;
+  };
   /** By which one of the cluster's `tlsMatches` is chosen (Envoy metadata `envoy.transport_socket_match`). */
   readonly tlsLabels?: Readonly<Record<string, string>>;
   /** E.g. `{ service: 'reviews', version: 'v2', workload: 'reviews-v2', namespace: 'default' }`. */

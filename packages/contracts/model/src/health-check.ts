@@ -1,3 +1,5 @@
+import type { HeaderValue } from './route.ts';
+
 /** How endpoints are asked whether they are well (Envoy `config.core.v3.HealthCheck`), beside what requests meet. */
 export type HealthCheck = HttpHealthCheck | TcpHealthCheck | GrpcHealthCheck;
 
@@ -21,8 +23,16 @@ export interface HealthCheckRhythm {
   readonly noTrafficIntervalMs?: number;
   /** Interval for endpoints that are unhealthy. Default `intervalMs`. */
   readonly unhealthyIntervalMs?: number;
+  /** Interval while nobody has called the cluster, for endpoints that are well. Default `noTrafficIntervalMs`. */
+  readonly noTrafficHealthyIntervalMs?: number;
+  /** To the first check after an endpoint turned out ill. Default `unhealthyIntervalMs`. */
+  readonly unhealthyEdgeIntervalMs?: number;
+  /** To the first check after it turned out well. Default `intervalMs`. */
+  readonly healthyEdgeIntervalMs?: number;
   /** Further checks take the same connection. Default true. */
   readonly reuseConnection?: boolean;
+  /** Port that is asked in place of the endpoint's (Envoy `alt_port`); an endpoint's own `healthCheck.port` comes first. */
+  readonly altPort?: number;
 }
 
 /** A request, whose status counts; over HTTP/2 where the endpoint speaks it. */
@@ -32,6 +42,10 @@ export interface HttpHealthCheck extends HealthCheckRhythm {
   readonly path: string;
   /** Default: the cluster's name. */
   readonly host?: string;
+  /** Further fields of the request, e.g. `[{ name: 'x-probe', value: 'yes' }]`. */
+  readonly headers?: readonly HeaderValue[];
+  /** HTTP/2 is spoken also where the cluster does not (Envoy `codec_client_type`). Default: as the cluster does. */
+  readonly codec?: 'http2';
   /** Default GET. */
   readonly method?: 'GET' | 'HEAD' | 'OPTIONS';
   /** Statuses of a healthy endpoint. Default 200. */
@@ -56,6 +70,8 @@ export interface GrpcHealthCheck extends HealthCheckRhythm {
   readonly service?: string;
   /** `:authority` of the call. Default: the cluster's name. */
   readonly authority?: string;
+  /** Further metadata of the call. */
+  readonly headers?: readonly HeaderValue[];
 }
 
 /** A connection; with `receive`, also bytes that must come over it. */

@@ -429,3 +429,60 @@ describe("Envoy's transport sockets for some endpoints", () => {
     ]);
   });
 });
+
+describe("Envoy's health checks", () => {
+  const rhythm = { timeout: '1s', interval: '2s', unhealthy_threshold: 1, healthy_threshold: 2 };
+
+  it('say where, by what and when an endpoint is asked', () => {
+    expect(
+      clusterOf({
+        health_checks: [
+          {
+            ...rhythm,
+            alt_port: 9000,
+            no_traffic_healthy_interval: '9s',
+            unhealthy_edge_interval: '3s',
+            healthy_edge_interval: '4s',
+            always_log_health_check_failures: true,
+            http_health_check: {
+              path: '/',
+              codec_client_type: 'HTTP2',
+              request_headers_to_add: [{ header: { key: 'X-Probe', value: 'yes' } }],
+            },
+          },
+        ],
+      }).healthCheck,
+    ).toEqual({
+      kind: 'http',
+      path: '/',
+      codec: 'http2',
+      headers: [{ name: 'x-probe', value: 'yes' }],
+      intervalMs: 2_000,
+      timeoutMs: 1_000,
+      unhealthyThreshold: 1,
+      healthyThreshold: 2,
+      altPort: 9_000,
+      noTrafficHealthyIntervalMs: 9_000,
+      unhealthyEdgeIntervalMs: 3_000,
+      healthyEdgeIntervalMs: 4_000,
+    });
+  });
+
+  it.each([
+    ['health_checks[0].event_log_path', { event_log_path: '/log', tcp_health_check: {} }],
+    ['health_checks[0].tls_options', { tls_options: { alpn_protocols: ['h2'] }, tcp_health_check: {} }],
+    [
+      'health_checks[0].http_health_check.request_headers_to_add[0].header.value',
+      {
+        http_health_check: {
+          path: '/',
+          request_headers_to_add: [{ header: { key: 'a', value: '%REQ(b)%' } }],
+        },
+      },
+    ],
+  ] as const)('are refused at %s', (path, check) => {
+    expect(refusedAt({ health_checks: [{ ...rhythm, ...(check as unknown as JsonObject) }] })).toEqual([
+      path,
+    ]);
+  });
+});

@@ -27,6 +27,7 @@ export const endpointSchema: JsonSchema = fields(['address'], {
   priority: whole(0, 127),
   identity: name,
   mode: oneOf('sidecar', 'captured', 'none'),
+  healthCheck: fields([], { port: whole(1, 65_535), host: name, hostname: name, disabled: flag }),
   tlsLabels: labels,
   labels,
 });

@@ -1,5 +1,5 @@
 import type { JsonSchema } from '../filters/json-schema.ts';
-import { fields, flag, listOf, milliseconds, name, oneOf, whole } from './parts.ts';
+import { fields, flag, listOf, milliseconds, name, oneOf, text, whole } from './parts.ts';
 
 const rhythm: Readonly<Record<string, JsonSchema>> = {
   intervalMs: milliseconds(1),
@@ -11,11 +11,17 @@ const rhythm: Readonly<Record<string, JsonSchema>> = {
   intervalJitterPercent: whole(0, 100),
   noTrafficIntervalMs: milliseconds(1),
   unhealthyIntervalMs: milliseconds(1),
+  noTrafficHealthyIntervalMs: milliseconds(1),
+  unhealthyEdgeIntervalMs: milliseconds(1),
+  healthyEdgeIntervalMs: milliseconds(1),
+  altPort: whole(1, 65_535),
   reuseConnection: flag,
 };
 const REQUIRED = ['kind', 'intervalMs', 'timeoutMs', 'unhealthyThreshold', 'healthyThreshold'] as const;
 
 const statuses: JsonSchema = listOf(fields(['from', 'to'], { from: whole(100, 599), to: whole(100, 599) }));
+
+const headers: JsonSchema = listOf(fields(['name', 'value'], { name, value: text }));
 
 const hex: JsonSchema = {
   type: 'string',
@@ -37,6 +43,8 @@ export const healthCheckSchema: JsonSchema = {
       },
       host: name,
       method: oneOf('GET', 'HEAD', 'OPTIONS'),
+      headers,
+      codec: oneOf('http2'),
       expectedStatuses: statuses,
       retriableStatuses: statuses,
       ...rhythm,
@@ -50,6 +58,7 @@ export const healthCheckSchema: JsonSchema = {
         description: 'Full name of a service. Default: the server as a whole.',
       },
       authority: name,
+      headers,
       ...rhythm,
     }),
     fields(REQUIRED, { kind: { const: 'tcp' }, send: hex, receive: listOf(hex), ...rhythm }),

@@ -173,6 +173,12 @@ export const endpoint: fc.Arbitrary<Endpoint> = object<Endpoint>(
     priority: fc.integer({ min: 0, max: 3 }),
     identity: spiffeId,
     mode: fc.constantFrom('sidecar', 'captured', 'none'),
+    healthCheck: options<NonNullable<Endpoint['healthCheck']>>({
+      port: fc.integer({ min: 1, max: 65_535 }),
+      host: fc.ipV4(),
+      hostname: label,
+      disabled: fc.constant(true),
+    }),
     tlsLabels: fc.dictionary(label, label, { minKeys: 1, maxKeys: 2, noNullPrototype: true }),
     labels,
   },
@@ -358,16 +364,26 @@ const rest = {
   noTrafficIntervalMs: milliseconds,
   unhealthyIntervalMs: milliseconds,
   reuseConnection: fc.boolean(),
+  noTrafficHealthyIntervalMs: milliseconds,
+  unhealthyEdgeIntervalMs: milliseconds,
+  healthyEdgeIntervalMs: milliseconds,
+  altPort: fc.integer({ min: 1, max: 65_535 }),
 };
+const headers = fc.array(fc.record({ name: label, value: label }, { noNullPrototype: true }), {
+  minLength: 1,
+  maxLength: 2,
+});
 const healthCheck: fc.Arbitrary<HealthCheck> = fc.oneof(
   object<HealthCheck>(
     { kind: fc.constant('grpc'), ...rhythm },
-    { service: label, authority: label, ...rest },
+    { service: label, authority: label, headers, ...rest },
   ),
   object<HealthCheck>(
     { kind: fc.constant('http'), path: label.map((name) => `/${name}`), ...rhythm },
     {
       host: label,
+      headers,
+      codec: fc.constant('http2'),
       method: fc.constantFrom('GET', 'HEAD', 'OPTIONS'),
       expectedStatuses: statuses,
       retriableStatuses: statuses,

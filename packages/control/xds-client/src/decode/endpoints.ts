@@ -1,8 +1,9 @@
-import type { Endpoint, EndpointSet, Locality as ModelLocality } from '@tulle/model';
+import { isUnixAddress, type Endpoint, type EndpointSet, type Locality as ModelLocality } from '@tulle/model';
 import type { Locality } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import { HealthStatus } from '@tulle/xds-proto/envoy/config/core/v3/health_check';
 import type { ClusterLoadAssignment } from '@tulle/xds-proto/envoy/config/endpoint/v3/endpoint';
 import type {
+  Endpoint_HealthCheckConfig as HealthCheckConfig,
   LbEndpoint,
   LocalityLbEndpoints,
 } from '@tulle/xds-proto/envoy/config/endpoint/v3/endpoint_components';
@@ -80,6 +81,7 @@ function decodeEndpoint(context: DecodeContext, endpoint: LbEndpoint, place: Pla
     health: decodeHealth(context, endpoint.healthStatus, path),
     ...place,
     identity,
+    healthCheck: decodeChecked(context, host?.healthCheckConfig, `${path}.endpoint.health_check_config`),
     mode: decodeMode(context, endpoint, mode, path),
     tlsLabels: decodeTlsLabels(context, endpoint, path),
     labels,
@@ -101,6 +103,25 @@ function decodeHealth(context: DecodeContext, status: HealthStatus, path: string
       context.refuse(`${path}.health_status`, 'DEGRADED is not honoured by this proxy');
       return undefined;
   }
+}
+
+function decodeChecked(
+  context: DecodeContext,
+  config: HealthCheckConfig | undefined,
+  path: string,
+): Endpoint['healthCheck'] {
+  if (config === undefined) return undefined;
+  const address = config.address && decodeAddress(context, config.address, `${path}.address`);
+  if (address !== undefined && isUnixAddress(address))
+    context.refuse(`${path}.address`, 'must be a socket_address');
+  const other = address === undefined || isUnixAddress(address) ? undefined : address;
+  const port = config.portValue || other?.port;
+  return present({
+    port: port === 0 ? undefined : port,
+    host: other?.host,
+    hostname: config.hostname || undefined,
+    disabled: config.disableActiveHealthCheck || undefined,
+  });
 }
 
 /** Without what says by itself that there is no TLS. */

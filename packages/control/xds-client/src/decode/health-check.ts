@@ -1,6 +1,12 @@
 import { Buffer } from 'node:buffer';
-import type { HealthCheck as ModelHealthCheck, HealthCheckRhythm, StatusRange } from '@tulle/model';
-import { RequestMethod } from '@tulle/xds-proto/envoy/config/core/v3/base';
+import type {
+  HeaderValue,
+  HealthCheck as ModelHealthCheck,
+  HealthCheckRhythm,
+  StatusRange,
+} from '@tulle/model';
+import { type HeaderValueOption, RequestMethod } from '@tulle/xds-proto/envoy/config/core/v3/base';
+import { CodecClientType } from '@tulle/xds-proto/envoy/type/v3/http';
 import type {
   HealthCheck,
   HealthCheck_HttpHealthCheck as HttpHealthCheck,
@@ -48,6 +54,11 @@ export function decodeHealthCheck(
         ...rhythm,
         service: serviceName === '' ? undefined : serviceName,
         authority: authority === '' ? undefined : authority,
+        headers: decodeHeaders(
+          context,
+          kind.value.initialMetadata,
+          `${path}.grpc_health_check.initial_metadata`,
+        ),
       });
     }
     default:
@@ -71,7 +82,11 @@ function decodeRhythm(context: DecodeContext, check: HealthCheck, path: string):
     intervalJitterPercent: check.intervalJitterPercent === 0 ? undefined : check.intervalJitterPercent,
     noTrafficIntervalMs: milliseconds(check.noTrafficInterval),
     unhealthyIntervalMs: milliseconds(check.unhealthyInterval),
+    noTrafficHealthyIntervalMs: milliseconds(check.noTrafficHealthyInterval),
+    unhealthyEdgeIntervalMs: milliseconds(check.unhealthyEdgeInterval),
+    healthyEdgeIntervalMs: milliseconds(check.healthyEdgeInterval),
     reuseConnection: check.reuseConnection,
+    altPort: check.altPort,
   });
 }
 
@@ -83,18 +98,38 @@ const METHODS: { readonly [M in RequestMethod]?: 'GET' | 'HEAD' | 'OPTIONS' } = 
 
 function decodeHttp(
   context: DecodeContext,
-  { host, path, method, expectedStatuses, retriableStatuses }: HttpHealthCheck,
+  check: HttpHealthCheck,
   at: string,
 ): Omit<Extract<ModelHealthCheck, { kind: 'http' }>, 'kind' | keyof HealthCheckRhythm> {
+  const { host, path, method, expectedStatuses, retriableStatuses, codecClientType: codec } = check;
+  if (codec === CodecClientType.HTTP3) context.refuse(`${at}.codec_client_type`, 'must be HTTP1 or HTTP2');
   if (method !== RequestMethod.METHOD_UNSPECIFIED && METHODS[method] === undefined)
     context.refuse(`${at}.method`, 'must be GET, HEAD or OPTIONS');
   return present({
     path,
     host: host === '' ? undefined : host,
+    headers: decodeHeaders(context, check.requestHeadersToAdd, `${at}.request_headers_to_add`),
+    codec: codec === CodecClientType.HTTP2 ? ('http2' as const) : undefined,
     method: METHODS[method],
     expectedStatuses: filled(expectedStatuses.map(decodeRange)),
     retriableStatuses: filled(retriableStatuses.map(decodeRange)),
   });
+}
+
+/** Fields of a question. Nothing else adds any, so that it makes no difference how they are added. */
+function decodeHeaders(
+  context: DecodeContext,
+  options: readonly HeaderValueOption[],
+  path: string,
+): readonly HeaderValue[] | undefined {
+  return filled(
+    options.map(({ header }, index) => {
+      if (header === undefined || header.key === '') context.refuse(`${path}[${index}].header`, 'is missing');
+      if (header?.value.includes('%') === true)
+        context.refuse(`${path}[${index}].header.value`, 'must not hold operators: there is no request here');
+      return { name: header?.key.toLowerCase() ?? '', value: header?.value ?? '' };
+    }),
+  );
 }
 
 /** The wire leaves the end out. */

@@ -43,7 +43,7 @@ describe('the list of honoured fields', () => {
                 hostIdentifier: {
                   case: 'endpoint',
                   value: {
-                    healthCheckConfig: { portValue: 1 },
+                    additionalAddresses: [{}],
                     address: { address: { case: 'pipe', value: { path: '/p' } } },
                   },
                 },
@@ -57,7 +57,7 @@ describe('the list of honoured fields', () => {
     expect(decoded).toMatchObject({ ok: false });
     expect(decoded.ok ? [] : decoded.issues.map(({ path }) => path).sort()).toEqual([
       'filters',
-      'load_assignment.endpoints[0].lb_endpoints[0].endpoint.health_check_config',
+      'load_assignment.endpoints[0].lb_endpoints[0].endpoint.additional_addresses',
       'track_timeout_budgets',
     ]);
   });

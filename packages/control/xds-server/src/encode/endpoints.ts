@@ -6,6 +6,7 @@ import {
   ClusterLoadAssignmentSchema,
 } from '@tulle/xds-proto/envoy/config/endpoint/v3/endpoint';
 import {
+  type EndpointSchema,
   type LbEndpoint,
   LbEndpointSchema,
   type LocalityLbEndpointsSchema,
@@ -59,6 +60,19 @@ const HEALTH = {
   draining: HealthStatus.DRAINING,
 } as const;
 
+function checked({ healthCheck }: Endpoint): Fields<typeof EndpointSchema> {
+  if (healthCheck === undefined) return {};
+  const { port, host, hostname = '', disabled = false } = healthCheck;
+  return {
+    healthCheckConfig: {
+      portValue: port ?? 0,
+      hostname,
+      disableActiveHealthCheck: disabled,
+      ...(host !== undefined && { address: encodeAddress({ host, port: port ?? 0 }) }),
+    },
+  };
+}
+
 function encodeEndpoint(endpoint: Endpoint): LbEndpoint {
   const { address, hostname = '', weight, health, identity, mode, labels, tlsLabels } = endpoint;
   const described = metadata({
@@ -67,7 +81,10 @@ function encodeEndpoint(endpoint: Endpoint): LbEndpoint {
     [TRANSPORT_SOCKET_METADATA]: mode === 'none' ? { ...tlsLabels, ...PLAIN_ENDPOINT } : tlsLabels,
   });
   return create(LbEndpointSchema, {
-    hostIdentifier: { case: 'endpoint', value: { address: encodeAddress(address), hostname } },
+    hostIdentifier: {
+      case: 'endpoint',
+      value: { address: encodeAddress(address), hostname, ...checked(endpoint) },
+    },
     healthStatus: health === undefined ? HealthStatus.UNKNOWN : HEALTH[health],
     ...(weight !== undefined && { loadBalancingWeight: weight }),
     ...(described && { metadata: described }),

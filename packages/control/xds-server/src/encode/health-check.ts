@@ -1,4 +1,5 @@
-import type { HealthCheck as ModelHealthCheck, StatusRange } from '@tulle/model';
+import type { HeaderValue, HealthCheck as ModelHealthCheck, StatusRange } from '@tulle/model';
+import { CodecClientType } from '@tulle/xds-proto/envoy/type/v3/http';
 import { RequestMethod } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import type { HealthCheck, HealthCheckSchema } from '@tulle/xds-proto/envoy/config/core/v3/health_check';
 import { duration, type Fields } from './values.ts';
@@ -21,6 +22,16 @@ export function encodeHealthCheck(check: ModelHealthCheck): Fields<typeof Health
     ...(intervalJitterPercent !== undefined && { intervalJitterPercent }),
     ...(noTrafficIntervalMs !== undefined && { noTrafficInterval: duration(noTrafficIntervalMs) }),
     ...(unhealthyIntervalMs !== undefined && { unhealthyInterval: duration(unhealthyIntervalMs) }),
+    ...(check.noTrafficHealthyIntervalMs !== undefined && {
+      noTrafficHealthyInterval: duration(check.noTrafficHealthyIntervalMs),
+    }),
+    ...(check.unhealthyEdgeIntervalMs !== undefined && {
+      unhealthyEdgeInterval: duration(check.unhealthyEdgeIntervalMs),
+    }),
+    ...(check.healthyEdgeIntervalMs !== undefined && {
+      healthyEdgeInterval: duration(check.healthyEdgeIntervalMs),
+    }),
+    ...(check.altPort !== undefined && { altPort: check.altPort }),
     ...(check.reuseConnection !== undefined && { reuseConnection: check.reuseConnection }),
     healthChecker: checker(check) as HealthCheck['healthChecker'],
   };
@@ -32,7 +43,11 @@ function checker(check: ModelHealthCheck): { readonly case: string; readonly val
   if (check.kind === 'grpc')
     return {
       case: 'grpcHealthCheck',
-      value: { serviceName: check.service ?? '', authority: check.authority ?? '' },
+      value: {
+        serviceName: check.service ?? '',
+        authority: check.authority ?? '',
+        initialMetadata: headers(check.headers),
+      },
     };
   if (check.kind === 'tcp') {
     const payload = (text: string): object => ({ payload: { case: 'text', value: text } });
@@ -49,11 +64,17 @@ function checker(check: ModelHealthCheck): { readonly case: string; readonly val
     value: {
       path: check.path,
       host: check.host ?? '',
+      requestHeadersToAdd: headers(check.headers),
+      ...(check.codec === 'http2' && { codecClientType: CodecClientType.HTTP2 }),
       method: check.method === undefined ? RequestMethod.METHOD_UNSPECIFIED : METHODS[check.method],
       expectedStatuses: (check.expectedStatuses ?? []).map(range),
       retriableStatuses: (check.retriableStatuses ?? []).map(range),
     },
   };
+}
+
+function headers(list: readonly HeaderValue[] = []): readonly object[] {
+  return list.map(({ name, value }) => ({ header: { key: name, value } }));
 }
 
 /** The wire leaves the end out. */

@@ -1,4 +1,5 @@
 import { isPrime } from '@tulle/balance';
+import { findInvalidName, findInvalidValue } from '@tulle/fields';
 import { isValidAuthority, isValidTarget } from '@tulle/http1';
 import type { Cluster, HealthCheck, UpstreamTls } from '@tulle/model';
 import type { Engine } from '../engine.ts';
@@ -52,6 +53,11 @@ export function compileCluster(
 }
 
 function checkHealthCheck(check: HealthCheck, path: string, issues: Issues): void {
+  if (check.kind !== 'tcp') {
+    for (const [index, { name, value }] of (check.headers ?? []).entries())
+      if (findInvalidName(name.toLowerCase()) >= 0 || findInvalidValue(value) >= 0)
+        issues.add(`${path}/headers/${index}`, `${JSON.stringify(`${name}: ${value}`)} is no field`);
+  }
   if (check.kind !== 'http') return;
   if (!isValidTarget(check.method ?? 'GET', check.path))
     issues.add(`${path}/path`, `${JSON.stringify(check.path)} is no path`);

@@ -64,8 +64,10 @@ export class EndpointCheck implements Waiting {
     if (result === 'passed') metrics.successes.add();
     else metrics.failures.add();
     if (result === 'network' || result === 'timeout') metrics.networkFailures.add();
+    const before = this.state.check;
     this.#judge(result, detail);
-    if (!this.#closed) this.#timer.arm(this.#intervalMs(config, cluster.engine.random));
+    const changed = this.state.check !== before;
+    if (!this.#closed) this.#timer.arm(this.#intervalMs(config, changed, cluster.engine.random));
     cluster.engine.probes.leave();
   }
 
@@ -88,18 +90,24 @@ export class EndpointCheck implements Waiting {
     if (first || (this.state.check === 'passed' && enough)) this.#checks.found(this.state, false, detail);
   }
 
-  #intervalMs(config: HealthCheck, random: () => number): number {
-    const { intervalMs, noTrafficIntervalMs = 60_000, unhealthyIntervalMs = intervalMs } = config;
-    const base = !this.#checks.cluster.used
-      ? noTrafficIntervalMs
-      : this.state.check === 'failed'
-        ? unhealthyIntervalMs
-        : intervalMs;
+  /** @param changed it has just turned out otherwise than before */
+  #intervalMs(config: HealthCheck, changed: boolean, random: () => number): number {
+    const base = this.#baseMs(config, changed);
     return (
       base +
       (config.intervalJitterMs ?? 0) * random() +
       (base * (config.intervalJitterPercent ?? 0) * random()) / 100
     );
+  }
+
+  #baseMs(config: HealthCheck, changed: boolean): number {
+    const { intervalMs, noTrafficIntervalMs = 60_000, unhealthyIntervalMs = intervalMs } = config;
+    const failed = this.state.check === 'failed';
+    if (!this.#checks.cluster.used)
+      return failed ? noTrafficIntervalMs : (config.noTrafficHealthyIntervalMs ?? noTrafficIntervalMs);
+    if (failed)
+      return changed ? (config.unhealthyEdgeIntervalMs ?? unhealthyIntervalMs) : unhealthyIntervalMs;
+    return changed ? (config.healthyEdgeIntervalMs ?? intervalMs) : intervalMs;
   }
 }
 

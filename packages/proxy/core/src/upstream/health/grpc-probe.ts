@@ -22,6 +22,7 @@ export class GrpcProbe implements Probe, ExchangeOwner {
     fields.add('content-type', 'application/grpc');
     fields.add('user-agent', 'tulle-health-check');
     fields.add('te', 'trailers');
+    for (const { name, value } of check.headers ?? []) fields.add(name.toLowerCase(), value);
     this.#question = {
       method: 'POST',
       authority,

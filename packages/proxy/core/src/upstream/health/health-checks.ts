@@ -1,4 +1,4 @@
-import { isUnixAddress, parseWireName, type HealthCheck } from '@tulle/model';
+import { isUnixAddress, parseWireName, type Endpoint, type HealthCheck } from '@tulle/model';
 import { isValidAuthority } from '@tulle/http1';
 import { HealthCheckMetrics } from './health-check-metrics.ts';
 import { connectEndpoint } from '../connect-endpoint.ts';
@@ -35,8 +35,12 @@ export class HealthChecks implements CheckOwner {
       check.close();
       this.#checks.delete(state);
     }
-    for (const state of endpoints)
-      if (!this.#checks.has(state)) this.#checks.set(state, new EndpointCheck(this, state));
+    for (const state of endpoints) {
+      if (this.#checks.has(state)) continue;
+      if (state.endpoint.healthCheck?.disabled === true)
+        this.cluster.own.checked(state, true, this.cluster.engine.clock.nowMs());
+      else this.#checks.set(state, new EndpointCheck(this, state));
+    }
     this.warm();
   }
 
@@ -69,16 +73,24 @@ export class HealthChecks implements CheckOwner {
       engine,
       told,
       http2: cluster.http2,
-      expectsHttp2: cluster.protocol === 'http2',
-      connect: () => connectEndpoint(cluster, state.endpoint),
+      expectsHttp2: cluster.protocol === 'http2' || (config.kind === 'http' && config.codec === 'http2'),
+      connect: () => connectEndpoint(cluster, probedAt(state.endpoint, config.altPort)),
     };
     switch (config.kind) {
       case 'tcp':
         return new TcpProbe(host, config);
       case 'http':
-        return new HttpProbe(host, config, config.host ?? authorityFor(cluster.name, state));
+        return new HttpProbe(
+          host,
+          config,
+          state.endpoint.healthCheck?.hostname ?? config.host ?? authorityFor(cluster.name, state),
+        );
       case 'grpc':
-        return new GrpcProbe(host, config, config.authority ?? authorityFor(cluster.name, state));
+        return new GrpcProbe(
+          host,
+          config,
+          state.endpoint.healthCheck?.hostname ?? config.authority ?? authorityFor(cluster.name, state),
+        );
     }
   }
 
@@ -88,6 +100,17 @@ export class HealthChecks implements CheckOwner {
     if (own.endpoints.length > 0 && own.endpoints.every(({ check }) => check !== 'pending'))
       own.warmed(engine.clock.nowMs());
   }
+}
+
+/** Where an endpoint is asked. */
+function probedAt(endpoint: Endpoint, altPort: number | undefined): Endpoint {
+  const { address, healthCheck } = endpoint;
+  const port = healthCheck?.port ?? altPort;
+  if (isUnixAddress(address) || (port === undefined && healthCheck?.host === undefined)) return endpoint;
+  return {
+    ...endpoint,
+    address: { host: healthCheck?.host ?? address.host, port: port ?? address.port },
+  };
 }
 
 /** What a check without a host of its own says: the host in the cluster's name, its name, or the address. */

@@ -29,14 +29,16 @@ export class HttpProbe implements Probe, SocketEvents, ResponseSink, ExchangeOwn
     this.#host = host;
     this.#check = check;
     this.#method = check.method ?? 'GET';
+    const { headers = [] } = check;
     this.#request = Buffer.from(
-      `${this.#method} ${check.path} HTTP/1.1\r\nhost: ${authority}\r\nuser-agent: tulle-health-check\r\n${
-        check.reuseConnection === false ? 'connection: close\r\n' : ''
-      }\r\n`,
+      `${this.#method} ${check.path} HTTP/1.1\r\nhost: ${authority}\r\nuser-agent: tulle-health-check\r\n${headers
+        .map(({ name, value }) => `${name}: ${value}\r\n`)
+        .join('')}${check.reuseConnection === false ? 'connection: close\r\n' : ''}\r\n`,
       'latin1',
     );
     const fields = new FieldTable();
     fields.add('user-agent', 'tulle-health-check');
+    for (const { name, value } of headers) fields.add(name.toLowerCase(), value);
     this.#question = { method: this.#method, authority, path: check.path, fields, body: undefined };
   }
 
