@@ -6,6 +6,9 @@ import { BootstrapError, loadBootstrap } from './load-bootstrap.ts';
 import { startConfig } from './merge-config.ts';
 import type { EnvoyProxyOptions } from './options.ts';
 
+/** What runs may end for so long, or over --drain-time-s where that is longer. */
+const STOP_DRAIN_MS = 10_000;
+
 /** Where a program writes. */
 export interface ProgramIo {
   out(text: string): void;
@@ -58,7 +61,7 @@ async function serve(options: EnvoyProxyOptions, io: ProgramIo): Promise<number>
     `listens on ${where === '' ? 'nothing yet' : where}; ${proxy.admin === undefined ? 'no admin interface' : `admin ${formatAddress(proxy.admin)}`}; base id ${proxy.baseId}\n`,
   );
   await untilEnd(proxy, io);
-  await proxy.stop();
+  await proxy.stop(Math.max(STOP_DRAIN_MS, options.drainTimeMs ?? 0));
   return OK;
 }
 

@@ -1,8 +1,8 @@
-import { isMessage, type Registry } from '@bufbuild/protobuf';
-import { anyUnpack } from '@bufbuild/protobuf/wkt';
+import { isMessage } from '@bufbuild/protobuf';
 import type { OverloadManager, Trigger } from '@tulle/xds-proto/envoy/config/overload/v3/overload';
 import { DownstreamConnectionsConfigSchema } from '@tulle/xds-proto/envoy/extensions/resource_monitors/downstream_connections/v3/downstream_connections';
 import { FixedHeapConfigSchema } from '@tulle/xds-proto/envoy/extensions/resource_monitors/fixed_heap/v3/fixed_heap';
+import { openAny } from './types.ts';
 
 type Action = 'stop-accepting-requests' | 'stop-accepting-connections' | 'disable-keepalive';
 type Resource = 'memory' | 'downstream-connections';
@@ -37,7 +37,6 @@ const SHRINK_HEAP = 'envoy.overload_actions.shrink_heap';
  */
 export function readOverload(
   manager: OverloadManager | undefined,
-  registry: Registry,
   refuse: (path: string, message: string) => void,
   note: (text: string) => void,
 ): BootstrapOverload | undefined {
@@ -46,7 +45,7 @@ export function readOverload(
   const resources = new Map<string, Resource>();
   for (const [index, { name, configType }] of manager.resourceMonitors.entries()) {
     const path = `overload_manager.resource_monitors[${index}]`;
-    const config = configType.case === 'typedConfig' ? anyUnpack(configType.value, registry) : undefined;
+    const config = configType.case === 'typedConfig' ? openAny(configType.value) : undefined;
     if (config !== undefined && isMessage(config, FixedHeapConfigSchema)) {
       limits.memoryBytes = Number(config.maxHeapSizeBytes);
       resources.set(name, 'memory');

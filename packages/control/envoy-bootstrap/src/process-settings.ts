@@ -1,5 +1,4 @@
 import { isMessage } from '@bufbuild/protobuf';
-import { anyUnpack } from '@bufbuild/protobuf/wkt';
 import type { Address } from '@tulle/model';
 import { type DecodeContext, decodeAddress } from '@tulle/xds-client';
 import type { Bootstrap } from '@tulle/xds-proto/envoy/config/bootstrap/v3/bootstrap';
@@ -7,7 +6,7 @@ import { CaresDnsResolverConfigSchema } from '@tulle/xds-proto/envoy/extensions/
 import { GetAddrInfoDnsResolverConfigSchema } from '@tulle/xds-proto/envoy/extensions/network/dns_resolver/getaddrinfo/v3/getaddrinfo_dns_resolver';
 import { GoogleRE2Schema } from '@tulle/xds-proto/envoy/extensions/regex_engines/v3/google_re2';
 import { ACCEPTED, isSet, REFUSED } from './accepted.ts';
-import { bootstrapTypes } from './types.ts';
+import { openAny } from './types.ts';
 
 /** Envoy's name of the sockets that there are. */
 const DEFAULT_SOCKETS = 'envoy.extensions.network.socket_interface.default_socket_interface';
@@ -39,7 +38,7 @@ export function checkProcessSettings(
 
 function checkRegexEngine({ defaultRegexEngine: engine }: Bootstrap, context: DecodeContext): void {
   if (engine === undefined) return;
-  const config = engine.typedConfig && anyUnpack(engine.typedConfig, bootstrapTypes);
+  const config = openAny(engine.typedConfig);
   if (config === undefined || !isMessage(config, GoogleRE2Schema))
     context.refuse('default_regex_engine', 'must be a GoogleRE2: expressions take linear time');
 }
@@ -50,7 +49,7 @@ function checkResolver(
   note: (text: string) => void,
 ): void {
   if (given === undefined) return;
-  const config = given.typedConfig && anyUnpack(given.typedConfig, bootstrapTypes);
+  const config = openAny(given.typedConfig);
   if (config !== undefined && isMessage(config, GetAddrInfoDnsResolverConfigSchema)) return;
   if (config !== undefined && isMessage(config, CaresDnsResolverConfigSchema)) {
     if (config.resolvers.length > 0)

@@ -1,5 +1,7 @@
-import { create } from '@bufbuild/protobuf';
+import { create, toBinary } from '@bufbuild/protobuf';
+import { BootstrapSchema } from '@tulle/xds-proto/envoy/config/bootstrap/v3/bootstrap';
 import { SecretSchema } from '@tulle/xds-proto/envoy/extensions/transport_sockets/tls/v3/secret';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { describeIssue } from './issue.ts';
 import { readBootstrap } from './read-bootstrap.ts';
@@ -330,5 +332,29 @@ static_resources:${listener('a').replace(/route_config:[^]*?(?=\n {16}http_filte
     expect(faults(text.replace('path_config_source: { path: /rds.yaml }', 'ads: {}'))).toEqual([
       expect.stringContaining('names ads as a source, but dynamic_resources.ads_config is missing'),
     ]);
+  });
+});
+
+describe('any bootstrap', () => {
+  it('is translated or refused, and never throws: damaged bytes of a real one too', () => {
+    const { bootstrap } = readBootstrap({
+      file: {
+        name: 'envoy.yaml',
+        text: `node: { id: one }\nstatic_resources:${listener('a', tls('{ name: cert }'))}${CLUSTERS}${SECRETS}`,
+      },
+    });
+    const bytes = toBinary(BootstrapSchema, bootstrap);
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.nat(bytes.length - 1), fc.nat(255)), { minLength: 1, maxLength: 4 }),
+        (damage) => {
+          const broken = Uint8Array.from(bytes);
+          for (const [at, byte] of damage) broken[at] = byte;
+          const text = readBootstrap({ file: { name: 'envoy.pb', bytes: broken } });
+          for (const issue of translateBootstrap(text).issues) expect(describeIssue(issue)).not.toBe('');
+        },
+      ),
+      { numRuns: 500 },
+    );
   });
 });

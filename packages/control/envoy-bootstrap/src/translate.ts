@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { clone, type DescMessage, type Message, toBinary } from '@bufbuild/protobuf';
-import { type Any, anyPack, anyUnpack } from '@bufbuild/protobuf/wkt';
+import { type Any, anyPack } from '@bufbuild/protobuf/wkt';
 import type { Address, Cluster, Listener, ProxyConfig } from '@tulle/model';
 import {
   createDecodeContext,
@@ -26,7 +26,7 @@ import { checkProcessSettings, readAdmin } from './process-settings.ts';
 import type { BootstrapText } from './read-bootstrap.ts';
 import { missingClusters } from './references.ts';
 import { readRuntime, runtimeKeys } from './runtime-layers.ts';
-import { bootstrapTypes } from './types.ts';
+import { bootstrapTypes, openAny } from './types.ts';
 
 /** How a bootstrap is translated. */
 export interface TranslateOptions extends NodeFlags {
@@ -133,7 +133,7 @@ export function translateBootstrap(text: BootstrapText, options: TranslateOption
   const keys = statics === undefined ? new Set<string>() : runtimeKeys(BootstrapSchema, bootstrap, open);
   const runtime = readRuntime(bootstrap.layeredRuntime, keys, refuse, note);
   const overload = withConnections(
-    readOverload(bootstrap.overloadManager, bootstrapTypes, refuse, note),
+    readOverload(bootstrap.overloadManager, refuse, note),
     runtime.maxDownstreamConnections,
   );
   for (const { path, message } of context.issues) refuse(path, message);
@@ -211,7 +211,7 @@ function nameOf({ address }: EnvoyListener): string {
 }
 
 function open(any: Message): { readonly desc: DescMessage; readonly message: Message } | undefined {
-  const message = anyUnpack(any as Any, bootstrapTypes);
+  const message = openAny(any as Any);
   const desc = message && bootstrapTypes.getMessage(message.$typeName);
   return message === undefined || desc === undefined ? undefined : { desc, message };
 }

@@ -1,4 +1,5 @@
-import { createRegistry, type Registry } from '@bufbuild/protobuf';
+import { createRegistry, type Message, type Registry } from '@bufbuild/protobuf';
+import { type Any, anyUnpack } from '@bufbuild/protobuf/wkt';
 import { decodableTypes } from '@tulle/xds-client';
 import { CaresDnsResolverConfigSchema } from '@tulle/xds-proto/envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver';
 import { GetAddrInfoDnsResolverConfigSchema } from '@tulle/xds-proto/envoy/extensions/network/dns_resolver/getaddrinfo/v3/getaddrinfo_dns_resolver';
@@ -15,3 +16,12 @@ export const bootstrapTypes: Registry = createRegistry(
   CaresDnsResolverConfigSchema,
   GetAddrInfoDnsResolverConfigSchema,
 );
+
+/** What is in an `Any`. @returns `undefined` for an unknown type, and for bytes that are no such message */
+export function openAny(any: Any | undefined): Message | undefined {
+  try {
+    return any && anyUnpack(any, bootstrapTypes);
+  } catch {
+    return undefined;
+  }
+}
