@@ -337,6 +337,13 @@ async function changes(mesh: MixedMesh): Promise<string> {
       await under(500);
       await replica.stop();
     });
+    await step('an endpoint that is killed', async () => {
+      for (let i = 0; i < 3; i++) {
+        const replica = await mesh.startReplica();
+        await under(500);
+        await replica.stop('SIGKILL');
+      }
+    });
     await step('an endpoint behind Envoy', async () => {
       for (let i = 0; i < 3; i++) {
         const replica = await mesh.startEnvoyReplica();

@@ -174,7 +174,8 @@ export async function openMixedMesh(): Promise<Opened<MixedMesh>> {
         async startReplica() {
           const replica = tulle.start(
             ...['run', '--name', 'alpha-two', '--label', 'app=alpha', '--label', 'part=web'],
-            ...['--port', String(alpha.port), '--attach', '--', 'sleep', 'infinity'],
+            // Its program outlives it where it is killed.
+            ...['--port', String(alpha.port), '--attach', '--', 'sleep', '60'],
           );
           await replica.said(/sa\/alpha-two joined/);
           return replica;

@@ -79,10 +79,10 @@ describe('what a client asks to report', () => {
   });
 });
 
-it('sends again what reached nobody, unless its metadata asks for no retries but those of routes', () => {
+it("sends again what Tulle's chains do, unless its metadata asks for no retries but those of routes", () => {
   const retries = (metadata: JsonObject): unknown =>
     formOf(create(NodeSchema, { id: 'n', metadata })).retries;
-  expect(retries({})).toBe('unsent');
-  expect(retries({ retries: 'default' })).toBe('unsent');
+  expect(retries({})).toBe('default');
+  expect(retries({ retries: 'default' })).toBe('default');
   expect(retries({ retries: 'asked' })).toBeUndefined();
 });

@@ -32,7 +32,7 @@ export function formOf(node: Node): EncodeForm {
   const form = (workloadCertificate: WorkloadCertificate): EncodeForm => ({
     workloadCertificate,
     release: 'this',
-    ...(node.metadata?.[RETRIES_KEY] === 'asked' ? {} : { retries: 'unsent' }),
+    ...(node.metadata?.[RETRIES_KEY] === 'asked' ? {} : { retries: 'default' }),
     ...(telemetry && { telemetry }),
   });
   if (given === undefined) return form({ kind: 'none' });

@@ -45,10 +45,10 @@ export interface EncodeForm {
   readonly workloadCertificate: WorkloadCertificate;
   readonly release: ClientRelease;
   /**
-   * What a client that is not Tulle's sends again where no route says: `unsent` what provably was not sent (decision D5), on
-   * its way to others; absent nothing.
+   * What a client that is not Tulle's sends again on its way to others where no route says: what Tulle's chains do by default;
+   * absent nothing.
    */
-  readonly retries?: 'unsent';
+  readonly retries?: 'default';
   /** Absent: nothing. Tulle's data plane has flags for it. */
   readonly telemetry?: ClientTelemetry;
 }

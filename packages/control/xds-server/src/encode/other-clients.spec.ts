@@ -71,56 +71,57 @@ describe('a client that is not of Tulle', () => {
     expect(managerOf(ENVOY).accessLog).toEqual([]);
   });
 
-  it.each([
-    ['own', 'status-codes', 0],
-    ['sds', 'status-codes', 1],
-    ['sds', 'reset', 1],
-    ['sds', 'connect-failure', 0],
-    ['sds', 'unavailable', 0],
-  ] as const)(
-    'of certificate %s: a retry for %s has %d condition on the method',
-    (kind, reason, conditions) => {
-      const routes: RouteConfig = {
-        name: 'routes',
-        virtualHosts: [
-          {
-            name: 'all',
-            domains: ['*'],
-            routes: [
-              {
-                name: 'all',
-                match: { path: { kind: 'prefix', value: '/' } },
-                action: { kind: 'forward', clusters: [{ name: 'web' }] },
-                filterConfigs: { 'tulle.http.retry': { retries: 2, on: [reason], statusCodes: [503] } },
-              },
-            ],
-          },
-        ],
-      };
-      const form = kind === 'own' ? OWN_FORM : ENVOY;
-      const message = anyUnpack(encodeResource('route', routes, form), RouteConfigurationSchema);
-      const action = message?.virtualHosts[0]?.routes[0]?.action;
-      const headers =
-        action?.case === 'route' ? action.value.retryPolicy?.retriableRequestHeaders : undefined;
-      expect(headers).toHaveLength(conditions);
-      if (conditions === 1) expect(headers?.[0]?.name).toBe(':method');
-    },
-  );
-
-  it('sends again what reached nobody, on its way to others, unless it asked not to', () => {
-    const retryOn = (name: string, form: EncodeForm): string | undefined => {
-      const routes: RouteConfig = { name, virtualHosts: [{ name: 'all', domains: ['*'], routes: [] }] };
-      const message = anyUnpack(encodeResource('route', routes, form), RouteConfigurationSchema);
-      return message?.virtualHosts[0]?.retryPolicy?.retryOn;
+  /** What is sent again, by route: with `GET` in front where the route is for idempotent requests only. */
+  const retried = (
+    config: unknown,
+    form: EncodeForm,
+    name = 'outbound|80||web.default.svc.mesh.local',
+  ): string[] => {
+    const routes: RouteConfig = {
+      name,
+      virtualHosts: [
+        {
+          name: 'all',
+          domains: ['*'],
+          routes: [
+            {
+              name: 'all',
+              match: { path: { kind: 'prefix', value: '/' } },
+              action: { kind: 'forward', clusters: [{ name: 'web' }], perTryTimeoutMs: 500 },
+              ...(config === undefined ? {} : { filterConfigs: { 'tulle.http.retry': config } }),
+            },
+          ],
+        },
+      ],
     };
-    const [outbound, inbound] = [
-      'outbound|80||web.default.svc.mesh.local',
-      'inbound|80||web.default.svc.mesh.local',
-    ];
-    const unsent: EncodeForm = { ...ENVOY, retries: 'unsent' };
-    expect(retryOn(outbound, unsent)).toBe('connect-failure,refused-stream,reset-before-request');
-    expect(retryOn(inbound, unsent)).toBeUndefined();
-    expect(retryOn(outbound, ENVOY)).toBeUndefined();
-    expect(retryOn(outbound, OWN_FORM)).toBeUndefined();
+    const message = anyUnpack(encodeResource('route', routes, form), RouteConfigurationSchema);
+    return (message?.virtualHosts[0]?.routes ?? []).map(({ match, action }) => {
+      const policy = action.case === 'route' ? action.value.retryPolicy : undefined;
+      expect(policy?.perTryTimeout?.nanos).toBe(500_000_000);
+      const only = match?.headers.some(({ name: field }) => field === ':method') === true ? 'GET ' : '';
+      return `${only}${policy?.retryOn} ${policy?.numRetries ?? '-'}`;
+    });
+  };
+  const UNSENT = 'connect-failure,refused-stream,reset-before-request';
+
+  it.each([
+    [['status-codes'], ['GET retriable-status-codes 2', ' 2']],
+    [
+      ['connect-failure', 'gateway-error'],
+      [`GET ${UNSENT},gateway-error 2`, `${UNSENT} 2`],
+    ],
+    [['connect-failure', 'unavailable'], [`${UNSENT},unavailable 2`]],
+  ])('repeats for %j what is idempotent, and of the rest what was not sent', (on, expected) => {
+    expect(retried({ retries: 2, on, statusCodes: [503] }, ENVOY)).toEqual(expected);
+    expect(retried({ retries: 2, on, statusCodes: [503] }, OWN_FORM)).toHaveLength(1);
+  });
+
+  it("repeats on its way to others what Tulle's chains do by default, unless it or a route says otherwise", () => {
+    const form: EncodeForm = { ...ENVOY, retries: 'default' };
+    expect(retried(undefined, form)).toEqual([`GET ${UNSENT},reset 2`, `${UNSENT} 2`]);
+    expect(retried({ retries: 0, on: [] }, form)).toEqual([' 0']);
+    expect(retried(undefined, ENVOY)).toEqual([' -']);
+    expect(retried(undefined, OWN_FORM)).toEqual([' -']);
+    expect(retried(undefined, form, 'inbound|80||web.default.svc.mesh.local')).toEqual([' -']);
   });
 });

@@ -1,14 +1,10 @@
 import { create } from '@bufbuild/protobuf';
-import { anyPack } from '@bufbuild/protobuf/wkt';
-import { PreviousHostsPredicateSchema } from '@tulle/xds-proto/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts';
 import type { HeaderMatch, RetryFilterConfig, RetryOn } from '@tulle/model';
 import {
-  type HeaderMatcherSchema,
   type RetryPolicy,
   RetryPolicy_ResetHeaderFormat as ResetFormat,
   RetryPolicySchema,
 } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
-import type { EncodeForm } from './form.ts';
 import { encodeHeaderCondition } from './matchers.ts';
 import { hasOnly, isFilledList, isInteger, isObject } from './shape.ts';
 import { duration, type Fields } from './values.ts';
@@ -61,66 +57,16 @@ export function encodeRetry(config: unknown): Fields<typeof RetryPolicySchema> |
   };
 }
 
-/** Methods that may be sent twice (decision D5), as a condition on a request. */
-const IDEMPOTENT: Fields<typeof HeaderMatcherSchema> = {
-  name: ':method',
-  headerMatchSpecifier: {
-    case: 'stringMatch',
-    value: { matchPattern: { case: 'safeRegex', value: { regex: 'GET|HEAD|OPTIONS|TRACE|PUT|DELETE' } } },
-  },
-};
-
-/** Reasons for which any method is sent again; for the others only what is idempotent (RFC 9110 §9.2.2). */
-const ANY_METHOD: ReadonlySet<RetryOn> = new Set([
-  'connect-failure',
-  'cancelled',
-  'deadline-exceeded',
-  'internal',
-  'resource-exhausted',
-  'unavailable',
-]);
-
-/**
- * @param perTryTimeoutMs lives in the retry policy in Envoy; alone it retries nothing
- * @param form a client that is not Tulle's repeats whatever it is told to: it is told which methods. A policy of which one
- *   reason holds for idempotent requests only holds for these as a whole there
- */
+/** @param perTryTimeoutMs lives in the retry policy in Envoy; alone it retries nothing */
 export function encodeRetryPolicy(
   config: unknown,
   perTryTimeoutMs: number | undefined,
-  form: EncodeForm,
 ): RetryPolicy | undefined {
   const policy = config === undefined ? {} : encodeRetry(config);
   if (config === undefined && perTryTimeoutMs === undefined) return undefined;
   return create(RetryPolicySchema, {
     ...policy,
-    ...(form.workloadCertificate.kind !== 'own' &&
-      isExplicitRetry(config) &&
-      config.on?.some((reason) => !ANY_METHOD.has(reason)) === true && {
-        retriableRequestHeaders: [IDEMPOTENT],
-      }),
     ...(perTryTimeoutMs !== undefined && { perTryTimeout: duration(perTryTimeoutMs) }),
-  });
-}
-
-/**
- * What the retry filter of Tulle's chains does by default, as far as it holds for every method: an attempt that reached nobody is
- * made at another endpoint (Envoy, x-envoy-retry-on).
- */
-export function unsentRetry(): RetryPolicy {
-  return create(RetryPolicySchema, {
-    retryOn: 'connect-failure,refused-stream,reset-before-request',
-    numRetries: 2,
-    retryHostPredicate: [
-      {
-        name: 'envoy.retry_host_predicates.previous_hosts',
-        configType: {
-          case: 'typedConfig',
-          value: anyPack(PreviousHostsPredicateSchema, create(PreviousHostsPredicateSchema)),
-        },
-      },
-    ],
-    hostSelectionRetryMaxAttempts: 5n,
   });
 }
 

@@ -65,7 +65,6 @@ export function encodeForward(
   const retryPolicy = encodeRetryPolicy(
     encodeRetry(retry) === undefined ? undefined : retry,
     action.perTryTimeoutMs,
-    form,
   );
   return create(RouteActionSchema, {
     clusterSpecifier: clusterSpecifier(action, form),

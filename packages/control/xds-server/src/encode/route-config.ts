@@ -11,7 +11,6 @@ import {
   RouteConfigurationSchema,
 } from '@tulle/xds-proto/envoy/config/route/v3/route';
 import {
-  type RetryPolicy,
   type Route,
   RouteSchema,
   type VirtualHost,
@@ -29,15 +28,16 @@ import {
   encodeRedirect,
   overrideInRetryPolicy,
 } from './route-action.ts';
-import { retryReasons, unsentRetry } from './retry.ts';
+import { routesByMethod } from './retry-by-method.ts';
+import { retryReasons } from './retry.ts';
 import { tulleMetadata } from './values.ts';
 
 export function encodeRouteConfig(config: RouteConfig, form: EncodeForm): RouteConfiguration {
   const isOutbound = parseWireName(config.name)?.direction === 'outbound';
-  const retryPolicy = form.retries === 'unsent' && isOutbound ? unsentRetry() : undefined;
+  const retries = form.retries === 'default' && isOutbound;
   return create(RouteConfigurationSchema, {
     name: config.name,
-    virtualHosts: config.virtualHosts.map((host) => encodeVirtualHost(host, form, retryPolicy)),
+    virtualHosts: config.virtualHosts.map((host) => encodeVirtualHost(host, form, retries)),
     // A domain without port matches any port. Where some domain has one, Envoy's switch would hide it from the match.
     ...encodeEditsOf(config, form.release),
     internalOnlyHeaders: [...(config.internalOnlyHeaders ?? [])],
@@ -69,18 +69,16 @@ function hasPort(domain: string): boolean {
   return /:\d+$/.test(domain) && (domain.startsWith('[') || domain.indexOf(':') === domain.lastIndexOf(':'));
 }
 
-/** @param retryPolicy of routes that have none */
-function encodeVirtualHost(
-  host: ModelVirtualHost,
-  form: EncodeForm,
-  retryPolicy: RetryPolicy | undefined,
-): VirtualHost {
+/** @param retries whether routes without a policy are retried as Tulle's chains retry by default */
+function encodeVirtualHost(host: ModelVirtualHost, form: EncodeForm, retries: boolean): VirtualHost {
   return create(VirtualHostSchema, {
     name: host.name,
     domains: [...host.domains],
-    routes: host.routes.map((route) => encodeRoute(route, form)),
+    routes: host.routes.flatMap((route) => {
+      const encoded = encodeRoute(route, form);
+      return form.workloadCertificate.kind === 'own' ? [encoded] : routesByMethod(encoded, retries);
+    }),
     rateLimits: encodeRateLimits(host.rateLimits),
-    ...(retryPolicy && { retryPolicy }),
     ...encodeEditsOf(host, form.release),
     ...(host.requireTls && { requireTls: TLS_FOR[host.requireTls] }),
     includeRequestAttemptCount: host.attemptCount?.request ?? false,
