@@ -158,6 +158,15 @@ describe('RBAC', () => {
     });
   });
 
+  it('takes an inverted condition on a field as Envoy does, in which an absent one fulfils nothing', () => {
+    const inverted = { header: { name: 'x-team', stringMatch: { exact: 'web' }, invertMatch: true } };
+    const expression = { header: { name: 'x-team', match: { kind: 'exact', value: 'web' }, invert: true } };
+    for (const action of ['ALLOW', 'DENY'])
+      expect(httpConfig(rbac([inverted], [any], action))).toEqual({
+        policies: [{ name: 'p', action, rules: [{ expression: { allOf: [expression, { any: true }] } }] }],
+      });
+  });
+
   it('that logs decides nothing', () => {
     expect(httpConfig(rbac([any], [any], 'LOG'))).toEqual({
       policies: [{ name: 'p', action: 'LOG', rules: [{}] }],

@@ -144,6 +144,9 @@ function headerTarget(headers: readonly ValueMatch[], certain: boolean): AuthzTa
   const [only, ...more] = headers;
   if (!only || more.length > 0 || only.name.startsWith(':')) return undefined;
   const { name, match, invert } = only;
+  // In Envoy a field that is absent fulfils no inverted condition on its value; in Tulle's words it does. (Tulle's own plane
+  // writes not_rule.)
+  if (invert === true && match.kind !== 'present') return undefined;
   const one = match.kind !== 'present' && certain === (invert === true);
   const decoded = one ? decodeHeaderValue(match) : match;
   return { headers: [{ name, match: decoded, ...(invert === true && { invert }) }] };
