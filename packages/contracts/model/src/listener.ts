@@ -2,7 +2,7 @@ import type { AccessLog } from './access-log.ts';
 import type { Address } from './address.ts';
 import type { Http2Options } from './http2.ts';
 import type { LocalReplies } from './local-reply.ts';
-import type { RouteConfig } from './route.ts';
+import type { RouteConfig, WeightedCluster } from './route.ts';
 import type { DownstreamTls } from './tls.ts';
 import type { HandlerTracing } from './tracing.ts';
 
@@ -230,7 +230,7 @@ export interface TcpHandler {
   readonly kind: 'tcp';
   readonly statPrefix?: string;
   /** Split by weight, one draw a connection. */
-  readonly clusters: readonly { readonly name: string; readonly weight?: number }[];
+  readonly clusters: readonly Pick<WeightedCluster, 'name' | 'weight' | 'subset'>[];
   /** Connection filters that see the bytes. */
   readonly filters?: readonly FilterEntry[];
   /** No byte either way. Default 3,600,000 (Envoy `TcpProxy.idle_timeout`). */

@@ -53,6 +53,7 @@ const tcp = (config: Json = {}): Json => ({
   },
 });
 
+const LABELS = { filter_metadata: { 'envoy.lb': { x: '1' } } };
 const HTTP = 'filter_chains[0].filters[0].typed_config';
 
 /** How the HttpConnectionManager of another control plane is read. */
@@ -341,9 +342,27 @@ describe('a listener', () => {
         max_connect_attempts: 3,
         max_downstream_connection_duration: '60s',
       }),
+      handler({ metadata_match: LABELS }),
+      handler({
+        cluster: null,
+        weighted_clusters: {
+          clusters: [
+            { name: 'a', weight: 1, metadata_match: { filter_metadata: { 'envoy.lb': { y: 2 } } } },
+            { name: 'b', weight: 3 },
+          ],
+        },
+        metadata_match: LABELS,
+      }),
       handler({ hash_policy: [{ filter_state: { key: 'k' } }] }),
     ]).toMatchObject([
       { hash: 'source-ip', maxConnectAttempts: 3, maxDurationMs: 60_000 },
+      { clusters: [{ name: 'c', subset: { x: '1' } }] },
+      {
+        clusters: [
+          { name: 'a', subset: { x: '1', y: '2' } },
+          { name: 'b', weight: 3, subset: { x: '1' } },
+        ],
+      },
       expect.arrayContaining([`${HTTP}.hash_policy[0]`]),
     ]);
   });

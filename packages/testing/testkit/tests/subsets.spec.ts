@@ -1,4 +1,4 @@
-import { httpListener, route } from '@tulle/proxy';
+import { httpListener, route, tcpListener } from '@tulle/proxy';
 import { describe, expect, it } from 'vitest';
 import type { TestProxy } from '../src/index.ts';
 import { started } from './support.ts';
@@ -11,6 +11,7 @@ function split(): Promise<TestProxy> {
         port: 8080,
         routes: [route('/canary', subset('canary')), route('/nowhere', subset('nowhere')), route('/', 'api')],
       }),
+      tcpListener({ name: 'tcp', port: 8081, cluster: subset('canary') }),
     ],
     clusters: [
       {
@@ -48,5 +49,12 @@ describe('a route to a subset of a cluster', () => {
     expect(await answers('/canary')).toEqual(['canary']);
     expect(await answers('/')).toEqual(['prod']);
     expect((await test.client().request({ path: '/nowhere' })).status).toBe(503);
+  });
+
+  it('is where a chain of TCP leads that asks for its labels', async () => {
+    const test = await split();
+    const bodies = new Set<string>();
+    for (let i = 0; i < 10; i++) bodies.add((await test.client({ listener: 'tcp' }).request()).body);
+    expect([...bodies]).toEqual(['canary']);
   });
 });

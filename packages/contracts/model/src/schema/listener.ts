@@ -1,6 +1,18 @@
 import type { JsonSchema } from '../filters/json-schema.ts';
 import { accessLogsSchema } from './access-log.ts';
-import { address, fields, flag, listOf, milliseconds, name, names, oneOf, text, whole } from './parts.ts';
+import {
+  address,
+  fields,
+  flag,
+  labels,
+  listOf,
+  milliseconds,
+  name,
+  names,
+  oneOf,
+  text,
+  whole,
+} from './parts.ts';
 import { http2OptionsSchema } from './http2.ts';
 import { localRepliesSchema } from './local-reply.ts';
 import { routeConfigSchema } from './route.ts';
@@ -71,7 +83,7 @@ const http: JsonSchema = fields(['kind', 'routes', 'filters'], {
 const tcp: JsonSchema = fields(['kind', 'clusters'], {
   kind: { const: 'tcp' },
   statPrefix: name,
-  clusters: listOf(fields(['name'], { name, weight: whole(0, 1_000_000) })),
+  clusters: listOf(fields(['name'], { name, weight: whole(0, 1_000_000), subset: labels })),
   filters,
   hash: oneOf('source-ip'),
   maxConnectAttempts: whole(1, 100),

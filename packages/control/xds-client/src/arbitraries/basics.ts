@@ -29,6 +29,12 @@ export function object<T extends object>(required: object, optional: object = {}
 }
 
 export const label: fc.Arbitrary<string> = fc.stringMatching(/^[a-z][a-z0-9-]{0,8}$/);
+/** Labels that an endpoint must have. */
+export const subset: fc.Arbitrary<Readonly<Record<string, string>>> = fc.dictionary(label, label, {
+  minKeys: 1,
+  maxKeys: 2,
+  noNullPrototype: true,
+});
 export const milliseconds: fc.Arbitrary<number> = fc.integer({ min: 0, max: 3_600_000 });
 export const uint32: fc.Arbitrary<number> = fc.integer({ min: 0, max: 2 ** 32 - 1 });
 export const share: fc.Arbitrary<number> = fc.integer({ min: 0, max: 1_000_000 });

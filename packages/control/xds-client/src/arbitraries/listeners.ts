@@ -24,6 +24,7 @@ import {
   object,
   options,
   share,
+  subset,
   uint32,
 } from './basics.ts';
 import { downstreamTls } from './clusters.ts';
@@ -162,7 +163,10 @@ const tcpHandler: fc.Arbitrary<TcpHandler> = object<TcpHandler>(
   {
     kind: fc.constant('tcp'),
     clusters: fc.array(
-      object<{ name: string }>({ name: label }, { weight: fc.oneof(share, fc.constant(1)) }),
+      object<TcpHandler['clusters'][number]>(
+        { name: label },
+        { weight: fc.oneof(share, fc.constant(1)), subset },
+      ),
       { maxLength: 3 },
     ),
   },

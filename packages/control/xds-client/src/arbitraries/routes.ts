@@ -23,6 +23,7 @@ import {
   object,
   options,
   share,
+  subset,
   uint32,
   valueMatch,
 } from './basics.ts';
@@ -64,7 +65,7 @@ const weightedCluster: fc.Arbitrary<WeightedCluster> = object<WeightedCluster>(
   { name: label },
   {
     weight: fc.oneof(share, fc.constantFrom(0, 1)),
-    subset: fc.dictionary(label, label, { minKeys: 1, maxKeys: 2, noNullPrototype: true }),
+    subset,
     host: label,
     requestHeaders: routeHeaderEdits,
     responseHeaders: routeHeaderEdits,

@@ -61,6 +61,7 @@ export const HONOURED_OF_LISTENERS: Readonly<Record<string, readonly string[]>> 
     'stat_prefix',
     'cluster',
     'weighted_clusters',
+    'metadata_match',
     'idle_timeout',
     'max_connect_attempts',
     'max_downstream_connection_duration',
@@ -68,7 +69,11 @@ export const HONOURED_OF_LISTENERS: Readonly<Record<string, readonly string[]>> 
     'access_log',
   ],
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster': ['clusters'],
-  'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight': ['name', 'weight'],
+  'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight': [
+    'name',
+    'weight',
+    'metadata_match',
+  ],
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager': [
     'codec_type',
     'http2_protocol_options',

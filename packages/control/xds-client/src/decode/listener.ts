@@ -41,6 +41,7 @@ import {
   readFlags,
 } from './filters.ts';
 import { decodeHttpHandler } from './http-handler.ts';
+import { subsetsOf } from './labels.ts';
 import { decodeDownstreamTls } from './tls.ts';
 import { filled, milliseconds, present } from './values.ts';
 
@@ -253,11 +254,18 @@ function decodeTcpHandler(
 ): TcpHandler {
   const { clusterSpecifier: chosen } = proxy;
   if (chosen.case === undefined) context.refuse(path, 'names no cluster: give cluster or weighted_clusters');
+  const subsetAt = subsetsOf(context, proxy.metadataMatch);
   const clusters =
     chosen.case === 'cluster'
-      ? [{ name: chosen.value }]
+      ? [present({ name: chosen.value, subset: subsetAt(undefined, path) })]
       : chosen.case === 'weightedClusters'
-        ? chosen.value.clusters.map(({ name, weight }) => (weight === 1 ? { name } : { name, weight }))
+        ? chosen.value.clusters.map(({ name, weight, metadataMatch }, index) =>
+            present({
+              name,
+              weight: weight === 1 ? undefined : weight,
+              subset: subsetAt(metadataMatch, `${path}.weighted_clusters.clusters[${index}]`),
+            }),
+          )
         : [];
   return present({
     kind: 'tcp' as const,

@@ -21,18 +21,18 @@ import {
 import type { TypedExtensionConfig } from '@tulle/xds-proto/envoy/config/core/v3/extension';
 import { UriTemplateRewriteConfigSchema } from '@tulle/xds-proto/envoy/extensions/path/rewrite/uri_template/v3/uri_template_rewrite';
 import type { RegexMatchAndSubstitute } from '@tulle/xds-proto/envoy/type/matcher/v3/regex';
-import { RoutingPriority, type Metadata } from '@tulle/xds-proto/envoy/config/core/v3/base';
-import { LB_METADATA, WHOLE_PATH } from '../wire.ts';
+import { RoutingPriority } from '@tulle/xds-proto/envoy/config/core/v3/base';
+import { WHOLE_PATH } from '../wire.ts';
 import type { DecodeContext } from './context.ts';
 import { percentOf } from './percent.ts';
 import { decodeOverrides } from './filters.ts';
 import { decodeHashPolicies } from './hash-policy.ts';
 import { decodeEditsOf } from './edits-of.ts';
-import { decodeLabels } from './labels.ts';
+import { subsetsOf } from './labels.ts';
 import { decodeRateLimits } from './rate-limit-actions.ts';
 import { decodeRegexRewrite } from './regex-rewrite.ts';
 import { decodeRetry } from './retry.ts';
-import { filled, milliseconds, namespaceOf, present } from './values.ts';
+import { filled, milliseconds, present } from './values.ts';
 
 /**
  * A forward action, and what it says about retries, which belongs to the retry slot.
@@ -99,13 +99,7 @@ function decodeClusters(
   { clusterSpecifier, metadataMatch }: RouteAction,
   path: string,
 ): WeightedCluster[] {
-  const common = namespaceOf(metadataMatch, LB_METADATA);
-  const subsetAt = (own: Metadata | undefined, here: string): WeightedCluster['subset'] =>
-    decodeLabels(
-      context,
-      { ...common, ...namespaceOf(own, LB_METADATA) },
-      `${here}.metadata_match["${LB_METADATA}"]`,
-    );
+  const subsetAt = subsetsOf(context, metadataMatch);
   if (clusterSpecifier.case === 'cluster')
     return [present({ name: clusterSpecifier.value, subset: subsetAt(undefined, path) })];
   if (clusterSpecifier.case === 'weightedClusters') {

@@ -26,7 +26,11 @@ import { OriginalDstSchema } from '@tulle/xds-proto/envoy/extensions/filters/lis
 import { ProxyProtocolSchema } from '@tulle/xds-proto/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol';
 import { TlsInspectorSchema } from '@tulle/xds-proto/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector';
 import { HttpConnectionManagerSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
-import { TcpProxySchema } from '@tulle/xds-proto/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy';
+import {
+  TcpProxy_WeightedCluster_ClusterWeightSchema as ClusterWeightSchema,
+  TcpProxySchema,
+} from '@tulle/xds-proto/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy';
+import { LB_METADATA } from '../wire.ts';
 import { encodeAccessLogs } from './access-logs.ts';
 import { encodeAddress, encodeCidr } from './address.ts';
 import { encodeListenerFilter, encodeNetworkFilter, filterFlags } from './filters.ts';
@@ -34,7 +38,7 @@ import { requestedLogs } from './client-telemetry.ts';
 import type { EncodeForm } from './form.ts';
 import { encodeHttpHandler, httpHandlerExtras } from './http-handler.ts';
 import { encodeDownstreamTls } from './tls.ts';
-import { duration, type Fields, tulleMetadata } from './values.ts';
+import { duration, type Fields, metadata, tulleMetadata } from './values.ts';
 
 const DIRECTIONS = {
   inbound: TrafficDirection.INBOUND,
@@ -190,18 +194,28 @@ function httpFilter(handler: HttpHandler, listenerName: string, form: EncodeForm
   });
 }
 
+type TcpShare = TcpHandler['clusters'][number];
+
+function labelsOf({ subset }: TcpShare): Fields<typeof ClusterWeightSchema> {
+  const metadataMatch = metadata({ [LB_METADATA]: subset });
+  return metadataMatch ? { metadataMatch } : {};
+}
+
+function tcpShare(share: TcpShare): Fields<typeof ClusterWeightSchema> {
+  return { name: share.name, weight: share.weight ?? 1, ...labelsOf(share) };
+}
+
 function tcpFilters(handler: TcpHandler, listenerName: string, form: EncodeForm): Filter[] {
   const [only, ...more] = handler.clusters;
+  const alone = more.length === 0 && (only?.weight ?? 1) === 1 ? only : undefined;
   const proxy = create(TcpProxySchema, {
     statPrefix: handler.statPrefix ?? listenerName,
     accessLog: encodeAccessLogs([...(handler.accessLogs ?? []), ...requestedLogs(form)], 'tcp'),
     clusterSpecifier:
-      only && more.length === 0 && (only.weight ?? 1) === 1
-        ? { case: 'cluster', value: only.name }
-        : {
-            case: 'weightedClusters',
-            value: { clusters: handler.clusters.map(({ name, weight }) => ({ name, weight: weight ?? 1 })) },
-          },
+      alone === undefined
+        ? { case: 'weightedClusters', value: { clusters: handler.clusters.map(tcpShare) } }
+        : { case: 'cluster', value: alone.name },
+    ...(alone && labelsOf(alone)),
     ...(handler.idleTimeoutMs !== undefined && { idleTimeout: duration(handler.idleTimeoutMs) }),
     ...(handler.maxConnectAttempts !== undefined && { maxConnectAttempts: handler.maxConnectAttempts }),
     ...(handler.maxDurationMs !== undefined && {

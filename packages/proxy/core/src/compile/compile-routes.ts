@@ -308,7 +308,8 @@ function compileForward(
   });
 }
 
-function criteriaOf(labels: Readonly<Record<string, string>> = {}): SubsetCriteria | undefined {
+/** What labels ask for; `undefined` where there are none. */
+export function criteriaOf(labels: Readonly<Record<string, string>> = {}): SubsetCriteria | undefined {
   return Object.keys(labels).length === 0 ? undefined : subsetCriteria(labels);
 }
 

@@ -26,7 +26,7 @@ import { checkModel, type SoundParts } from './check-model.ts';
 import { circleFrom } from './aggregate-circle.ts';
 import { compileCluster, type CompiledCluster } from './compile-cluster.ts';
 import { createFilters, type Registry } from './compile-filters.ts';
-import { compileRouteConfig } from './compile-routes.ts';
+import { compileRouteConfig, criteriaOf } from './compile-routes.ts';
 import { compileSettings } from './compile-settings.ts';
 import { HttpChain } from './compiled.ts';
 import {
@@ -475,6 +475,7 @@ class Compilation {
     const shares = handler.clusters.map((share, index) => ({
       ref: this.#ref(share.name, `${path}/handler/clusters/${index}/name`),
       weight: share.weight ?? 1,
+      subset: criteriaOf(share.subset),
     }));
     if (shares.length === 0)
       this.#issues.add(`${path}/handler/clusters`, 'names no cluster; give at least one');

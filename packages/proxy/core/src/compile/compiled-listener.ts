@@ -1,3 +1,4 @@
+import type { SubsetCriteria } from '@tulle/balance';
 import type { Listener } from '@tulle/model';
 import type { ClusterRef } from '../upstream/cluster.ts';
 import type { ChainLogs } from '../stream/logs.ts';
@@ -20,10 +21,18 @@ export interface CompiledChainMatch {
   readonly sourcePorts: readonly number[] | undefined;
 }
 
+/** A cluster that connections of a TCP chain go to. */
+export interface TcpShare {
+  readonly ref: ClusterRef;
+  readonly weight: number;
+  /** Labels that the endpoint must have, where the cluster has subsets; `undefined`: none. */
+  readonly subset: SubsetCriteria | undefined;
+}
+
 /** A TCP chain of one configuration generation. */
 export interface TcpChain {
   readonly name: string;
-  readonly shares: readonly { readonly ref: ClusterRef; readonly weight: number }[];
+  readonly shares: readonly TcpShare[];
   readonly totalWeight: number;
   readonly filters: FilterSet;
   readonly accessLogs: ChainLogs | undefined;

@@ -1,6 +1,14 @@
-import { addHash, hashText, LOCAL_FAILURE, NEUTRAL, type Outcome, SUCCESS } from '@tulle/balance';
+import {
+  addHash,
+  hashText,
+  LOCAL_FAILURE,
+  NEUTRAL,
+  type Outcome,
+  type SubsetCriteria,
+  SUCCESS,
+} from '@tulle/balance';
 import { errorRow, type ErrorCode, type ResponseFlag } from '@tulle/filter';
-import type { TcpChain } from '../compile/compiled-listener.ts';
+import type { TcpChain, TcpShare } from '../compile/compiled-listener.ts';
 import type { Engine } from '../engine.ts';
 import type { Socket, SocketEvents, SocketFault } from '../ports.ts';
 import type { ClusterRuntime, UpstreamEndpoint } from '../upstream/cluster.ts';
@@ -29,6 +37,7 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
   #held: Buffer[] = [];
   #peerEnded = false;
   #cluster: ClusterRuntime | undefined;
+  #subset: SubsetCriteria | undefined;
   #endpoint: UpstreamEndpoint | undefined;
   readonly #tried: UpstreamEndpoint[] = [];
   #endpointSocket: Socket | undefined;
@@ -73,7 +82,9 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
   }
 
   #begin(): void {
-    const cluster = this.#draw();
+    const share = this.#draw();
+    const cluster = share?.ref.current;
+    this.#subset = share?.subset;
     this.#cluster = cluster;
     if (cluster === undefined) return this.#fail('TULLE_CLUSTER_NOT_FOUND');
     if (!cluster.enter(false)) return this.#fail('TULLE_UPSTREAM_OVERFLOW');
@@ -81,19 +92,19 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
     this.#connect(cluster);
   }
 
-  #draw(): ClusterRuntime | undefined {
+  #draw(): TcpShare | undefined {
     const { shares, totalWeight } = this.#chain;
     let draw = this.#engine.random() * totalWeight;
-    for (const { ref, weight } of shares) {
-      draw -= weight;
-      if (draw < 0) return ref.current;
+    for (const share of shares) {
+      draw -= share.weight;
+      if (draw < 0) return share;
     }
-    return totalWeight === 0 ? undefined : shares.findLast(({ weight }) => weight > 0)?.ref.current;
+    return totalWeight === 0 ? undefined : shares.findLast(({ weight }) => weight > 0);
   }
 
   #endpointOf(cluster: ClusterRuntime, nowMs: number): UpstreamEndpoint | undefined {
     const { onDemand } = cluster;
-    if (onDemand === undefined) return cluster.balancer.pick(nowMs, this.#tried, this.#hash);
+    if (onDemand === undefined) return cluster.balancer.pick(nowMs, this.#tried, this.#hash, this.#subset);
     const found = this.#tried.length === 0 ? onDemand.ofConnection(this.#facts) : undefined;
     return found && cluster.own.get(found.address);
   }
