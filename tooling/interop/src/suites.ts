@@ -5,6 +5,7 @@ import { grpcSuite } from './grpc/suite.ts';
 import { http1CurlSuite, http1GoSuite, http1PythonSuite, http1WrkSuite } from './http1/suite.ts';
 import { http2Suite } from './http2/suite.ts';
 import { mixedSuite } from './mixed/suite.ts';
+import { grpcXdsSuite } from './raw/grpc-suite.ts';
 import { envoyRawSuite } from './raw/suite.ts';
 import { runnable, type RunnableSuite } from './suite.ts';
 
@@ -21,4 +22,5 @@ export const suites: readonly RunnableSuite[] = [
   runnable(http1WrkSuite),
   runnable(http2Suite),
   runnable(grpcSuite),
+  runnable(grpcXdsSuite),
 ];

@@ -272,6 +272,40 @@ describe('order', () => {
     ]);
   });
 
+  it('leaves a client what it uses until it has asked for all that it is led to', async () => {
+    server.setSnapshot('node', [apiListener('l', 'r'), routes('r', 'a'), cluster('a')]);
+    const stream = delta();
+    const subscribe = (typeUrl: string, name: string, instead?: string): void =>
+      stream.send(
+        deltaRequest({
+          typeUrl,
+          resourceNamesSubscribe: [name],
+          resourceNamesUnsubscribe: instead === undefined ? [] : [instead],
+        }),
+      );
+    stream.send(deltaRequest({ node: { id: 'node' }, typeUrl: LISTENER, resourceNamesSubscribe: ['l'] }));
+    await takes(stream, 1);
+    subscribe(ROUTE, 'r');
+    await takes(stream, 1);
+    subscribe(CLUSTER, 'a');
+    await takes(stream, 1);
+    await server.acked('node');
+    // As gRPC does: it answers, and asks for the next after.
+    server.setSnapshot('node', [apiListener('l', 'q'), routes('q', 'b'), cluster('b')]);
+    const got = await takes(stream, 1);
+    subscribe(ROUTE, 'q', 'r');
+    got.push(...(await takes(stream, 1)));
+    subscribe(CLUSTER, 'b');
+    got.push(...(await takes(stream, 2)));
+    expect(got).toEqual([
+      ['Listener', ['l']],
+      ['RouteConfiguration', ['q']],
+      ['Cluster', ['b']],
+      ['Cluster', [], ['a']],
+    ]);
+    await server.acked('node');
+  });
+
   it('sends endpoints again after their cluster changed, which a client waits for', async () => {
     server.setSnapshot('node', [eds('a'), endpoints('a')]);
     const stream = delta();

@@ -7,14 +7,19 @@ import { type Running, start } from '@tulle/processes';
 import { cluster, createProxy, httpListener, type Proxy, route } from '@tulle/proxy';
 import { identityFiles, type IdentityFiles, workloadId } from '@tulle/spiffe';
 import { localhostCertificate } from '../certificate.ts';
-import { go, goPrograms } from '../go-programs.ts';
+import { go, type GoPrograms, goPrograms } from '../go-programs.ts';
 import { freePort, writeIdentity } from '../mesh.ts';
 import type { Case, Opened, Suite } from '../suite.ts';
 
-const programs = goPrograms('the interop programs of grpc-go', join(import.meta.dirname, 'program'), {
-  client: 'google.golang.org/grpc/interop/client',
-  server: 'google.golang.org/grpc/interop/server',
-});
+/** Client and server of grpc-go's interop tests. */
+export const programs: GoPrograms = goPrograms(
+  'the interop programs of grpc-go',
+  join(import.meta.dirname, 'program'),
+  {
+    client: 'google.golang.org/grpc/interop/client',
+    server: 'google.golang.org/grpc/interop/server',
+  },
+);
 
 /** The cases that grpc-go's own script runs: those that need no account anywhere. */
 const CASES = [

@@ -23,7 +23,16 @@ export interface KindRules<Kind extends string, Shot> {
   readonly endpoint: Kind;
   /** Clusters whose endpoints are resources of their own in this snapshot, with the names of these. */
   discovered(snapshot: Shot): Iterable<{ readonly cluster: string; readonly endpoints: string }>;
+  /** What leads to what in a snapshot. Absent where clients ask for all that they need before they answer. */
+  leads?(snapshot: Shot): Iterable<Lead<Kind>>;
   resources(snapshot: Shot, kind: Kind): readonly Named[];
+}
+
+/** A resource that names another: a client that takes the one is about to ask for the other. */
+export interface Lead<Kind extends string> {
+  readonly kind: Kind;
+  readonly name: string;
+  readonly to: { readonly kind: Kind; readonly name: string };
 }
 
 const STAGES: Readonly<Record<ResourceKind, number>> = { cluster: 0, endpoint: 0, listener: 1, route: 2 };

@@ -1,7 +1,7 @@
 import { batches } from './batches.ts';
 import type { PushHost, PushStrategy } from './push.ts';
 import type { Differences } from './differences.ts';
-import { UNCERTAIN, wants } from './type-state.ts';
+import { ABSENT, UNCERTAIN, wants } from './type-state.ts';
 
 /**
  * For any other client: clusters with their endpoints, listeners, routes, each only when the ones before are answered, and
@@ -13,6 +13,7 @@ export function createOrderedPush<Kind extends string, Shot extends { readonly c
 ): PushStrategy<Kind> {
   const { types, rules, comparer, limits } = host;
   let waitUntil: number | undefined;
+  let removeAt: number | undefined;
 
   function differences(kind: Kind, snapshot: Shot): Differences {
     return comparer.compare(types.of(kind), snapshot, host.unsendable(snapshot.changeId));
@@ -87,6 +88,32 @@ export function createOrderedPush<Kind extends string, Shot extends { readonly c
     return false;
   }
 
+  /**
+   * Whether the client is about to ask for what it was led to, or to give up clusters that it asked for by name. Until then
+   * it may still use what is to go: gRPC answers a listener first and asks for its routes after, it is the routes that lead
+   * it to other clusters, and calls that are under way hold the clusters of before.
+   */
+  function mayStillUse(snapshot: Shot): boolean {
+    if (removeAt === undefined) return false;
+    if (host.nowMs() >= removeAt || !(hasUnfollowed(snapshot) || holdsCluster(snapshot)))
+      removeAt = undefined;
+    return removeAt !== undefined;
+  }
+
+  function holdsCluster(snapshot: Shot): boolean {
+    const { names } = types.of(rules.cluster);
+    return names.size > 0 && differences(rules.cluster, snapshot).removed.some((name) => names.has(name));
+  }
+
+  function hasUnfollowed(snapshot: Shot): boolean {
+    for (const { kind, name, to } of rules.leads?.(snapshot) ?? []) {
+      const version = types.of(kind).client.get(name);
+      if (version === undefined || version === ABSENT || version === UNCERTAIN) continue;
+      if (!wants(types.of(to.kind), to.name)) return true;
+    }
+    return false;
+  }
+
   return {
     pump() {
       if (!host.canWrite()) return;
@@ -98,13 +125,19 @@ export function createOrderedPush<Kind extends string, Shot extends { readonly c
         for (const kind of stage) if (add(kind, snapshot)) busy = true;
         if (busy || (stage.includes(rules.endpoint) && awaitsEndpoints(snapshot))) return;
       }
+      if (mayStillUse(snapshot)) return;
       for (const kind of types.removals()) if (remove(kind, snapshot)) return;
     },
     answered(kind) {
-      if (kind === rules.cluster && limits.dependencyWaitMs > 0)
-        waitUntil = host.nowMs() + limits.dependencyWaitMs;
+      if (limits.dependencyWaitMs === 0) return;
+      const until = host.nowMs() + limits.dependencyWaitMs;
+      if (kind === rules.cluster) waitUntil = until;
+      if (rules.leads) removeAt = until;
     },
-    deadlineMs: () => waitUntil,
+    deadlineMs: () =>
+      waitUntil === undefined || removeAt === undefined
+        ? (waitUntil ?? removeAt)
+        : Math.min(waitUntil, removeAt),
     idle: () => true,
   };
 }

@@ -54,6 +54,7 @@ export const RAW_RULES: KindRules<string, RawSet> = {
   cluster: CLUSTER,
   endpoint: ENDPOINT,
   discovered: ({ discovered }) => discovered,
+  leads: ({ leads }) => leads,
   resources: rawResources,
 };
 

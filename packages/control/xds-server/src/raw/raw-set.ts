@@ -1,4 +1,5 @@
 import type { DescMessage, Message } from '@bufbuild/protobuf';
+import type { Lead } from '../ads/kind-rules.ts';
 import type { WireResource } from '../encode/wire-resource.ts';
 
 /** One resource as it was put. Never changed: a new one takes its place. */
@@ -18,6 +19,8 @@ export interface RawSet {
   readonly byType: ReadonlyMap<string, readonly RawResource[]>;
   /** Clusters whose endpoints come over the same stream. */
   readonly discovered: readonly { readonly cluster: string; readonly endpoints: string }[];
+  /** Resources of the set that name others of it. */
+  readonly leads: readonly Lead<string>[];
 }
 
 /** All resources of a set. */

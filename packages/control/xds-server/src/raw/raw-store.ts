@@ -1,5 +1,6 @@
 import type { Registry } from '@bufbuild/protobuf';
 import { type ConfigIssue, TulleError } from '@tulle/filter';
+import type { Lead } from '../ads/kind-rules.ts';
 import { type RawResource, type RawSet, resourcesOf } from './raw-set.ts';
 import { invalid } from './read-resource.ts';
 import { discoveredOf, type Reference, referencesOf } from './references.ts';
@@ -71,19 +72,23 @@ export function createRawStore(registry: Registry, limits: StoreLimits): RawStor
     return found;
   }
 
-  function missingIn(set: Pick<RawSet, 'byType'>): ConfigIssue[] {
+  /** What leads to what, and what leads nowhere. */
+  function leadsIn(set: Pick<RawSet, 'byType'>): { leads: Lead<string>[]; missing: ConfigIssue[] } {
     const names = new Map(
       [...set.byType].map(([typeUrl, all]) => [typeUrl, new Set(all.map(({ name }) => name))]),
     );
-    const issues: ConfigIssue[] = [];
+    const leads: Lead<string>[] = [];
+    const missing: ConfigIssue[] = [];
     for (const resource of resourcesOf(set))
       for (const { typeUrl, name, path } of referencesIn(resource))
-        if (!names.get(typeUrl)?.has(name))
-          issues.push({
+        if (names.get(typeUrl)?.has(name))
+          leads.push({ kind: resource.typeUrl, name: resource.name, to: { kind: typeUrl, name } });
+        else
+          missing.push({
             path: `/${shortTypeOf(resource.typeUrl)}/${resource.name}${path}`,
             message: `names the ${shortTypeOf(typeUrl)} ${JSON.stringify(name)}, which is not in the set`,
           });
-    return issues;
+    return { leads, missing };
   }
 
   /** Makes a set, takes it into use, and tells everybody. */
@@ -98,13 +103,12 @@ export function createRawStore(registry: Registry, limits: StoreLimits): RawStor
       );
     const before = sets.get(node);
     const byType = groupByType(resources, before?.byType);
-    if (options.missing !== 'allow') {
-      const issues = missingIn({ byType });
-      if (issues.length > 0) throw invalid(issues, 'inconsistent');
-    }
+    const { leads, missing } = leadsIn({ byType });
+    if (options.missing !== 'allow' && missing.length > 0) throw invalid(missing, 'inconsistent');
     const set: RawSet = {
       changeId: options.version ?? String(++changes),
       byType,
+      leads,
       discovered: (byType.get(CLUSTER) ?? []).flatMap(
         ({ content }) => (content && discoveredOf(content.message)) ?? [],
       ),

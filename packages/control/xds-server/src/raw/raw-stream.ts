@@ -90,7 +90,7 @@ interface TypeCount {
   nack?: NonNullable<RawTypeStatus['nack']>;
 }
 
-const EMPTY: RawSet = { changeId: '', byType: new Map(), discovered: [] };
+const EMPTY: RawSet = { changeId: '', byType: new Map(), discovered: [], leads: [] };
 
 /** Binds the state machine of raw resources to a gRPC call. */
 export function openRawStream<Message extends { typeUrl: string }>(
