@@ -94,6 +94,8 @@ export const areas: readonly string[] = [
   'envoy/extensions/clusters/dynamic_forward_proxy/v3',
   'envoy/extensions/common/dynamic_forward_proxy/v3',
   'envoy/extensions/load_balancing_policies',
+  'envoy/extensions/network/dns_resolver/cares/v3',
+  'envoy/extensions/network/dns_resolver/getaddrinfo/v3',
   'envoy/extensions/retry/host',
   'envoy/extensions/retry/priority/previous_priorities/v3',
   'envoy/extensions/upstreams/http/v3',

@@ -3,6 +3,7 @@ import type { JsonObject } from '@bufbuild/protobuf';
 import { ClusterConfigSchema as AggregateSchema } from '@tulle/xds-proto/envoy/extensions/clusters/aggregate/v3/cluster';
 import { ClusterConfigSchema as ForwardProxySchema } from '@tulle/xds-proto/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster';
 import { LeastRequestSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/least_request/v3/least_request';
+import { CaresDnsResolverConfigSchema as CaresSchema } from '@tulle/xds-proto/envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver';
 import { MaglevSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/maglev/v3/maglev';
 import { PickFirstSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/pick_first/v3/pick_first';
 import { RoundRobinSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin';
@@ -39,6 +40,27 @@ describe("Envoy's clusters of names", () => {
     expect(clusterOf({ type: 'STRICT_DNS', dns_lookup_family: 'ALL' }).discovery).not.toHaveProperty(
       'family',
     );
+  });
+});
+
+describe("Envoy's resolvers", () => {
+  const cares = (settings: JsonObject): JsonObject => ({
+    type: 'STRICT_DNS',
+    typed_dns_resolver_config: {
+      name: 'envoy.network.dns_resolver.cares',
+      typed_config: {
+        '@type': 'type.googleapis.com/envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig',
+        ...settings,
+      },
+    },
+  });
+
+  it('are the system’s, and refused where they are to be others', () => {
+    expect(clusterOf(cares({}), CaresSchema).discovery).toMatchObject({ kind: 'dns' });
+    const resolvers = [{ socket_address: { address: '10.0.0.53', port_value: 53 } }];
+    expect(refusedAt(cares({ resolvers }), CaresSchema)).toEqual([
+      'typed_dns_resolver_config.typed_config.resolvers',
+    ]);
   });
 });
 

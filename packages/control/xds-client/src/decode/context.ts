@@ -69,7 +69,12 @@ import { WrrLocalitySchema } from '@tulle/xds-proto/envoy/extensions/load_balanc
 import { RandomSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/random/v3/random';
 import { ClusterConfigSchema as AggregateSchema } from '@tulle/xds-proto/envoy/extensions/clusters/aggregate/v3/cluster';
 import { ClusterConfigSchema as ForwardProxySchema } from '@tulle/xds-proto/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster';
-import { FilterConfigSchema as ForwardProxyFilterSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/dynamic_forward_proxy/v3/dynamic_forward_proxy';
+import { CaresDnsResolverConfigSchema as CaresSchema } from '@tulle/xds-proto/envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver';
+import { GetAddrInfoDnsResolverConfigSchema as GetAddrInfoSchema } from '@tulle/xds-proto/envoy/extensions/network/dns_resolver/getaddrinfo/v3/getaddrinfo_dns_resolver';
+import {
+  FilterConfigSchema as ForwardProxyFilterSchema,
+  PerRouteConfigSchema as ForwardProxyPerRouteSchema,
+} from '@tulle/xds-proto/envoy/extensions/filters/http/dynamic_forward_proxy/v3/dynamic_forward_proxy';
 import { RoundRobinSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin';
 import { PreviousHostsPredicateSchema } from '@tulle/xds-proto/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts';
 import { PreserveCaseFormatterConfigSchema } from '@tulle/xds-proto/envoy/extensions/http/header_formatters/preserve_case/v3/preserve_case';
@@ -128,6 +133,9 @@ export const decodableTypes: Registry = createRegistry(
   AggregateSchema,
   ForwardProxySchema,
   ForwardProxyFilterSchema,
+  ForwardProxyPerRouteSchema,
+  CaresSchema,
+  GetAddrInfoSchema,
   RoundRobinSchema,
   RandomSchema,
   RingHashSchema,

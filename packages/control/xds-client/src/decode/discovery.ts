@@ -15,6 +15,7 @@ import {
 } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
 import { ClusterConfigSchema as AggregateSchema } from '@tulle/xds-proto/envoy/extensions/clusters/aggregate/v3/cluster';
 import { ClusterConfigSchema as ForwardProxySchema } from '@tulle/xds-proto/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster';
+import type { TypedExtensionConfig } from '@tulle/xds-proto/envoy/config/core/v3/extension';
 import type { DnsCacheConfig } from '@tulle/xds-proto/envoy/extensions/common/dynamic_forward_proxy/v3/dns_cache';
 import { needFrom } from './config-source.ts';
 import type { DecodeContext } from './context.ts';
@@ -25,6 +26,7 @@ import { filled, milliseconds, present } from './values.ts';
 
 export function decodeDiscovery(context: DecodeContext, cluster: Cluster, extras: Extras): ClusterDiscovery {
   const maxHosts = extras.number('maxHosts');
+  checkResolver(context, cluster.typedDnsResolverConfig, 'typed_dns_resolver_config');
   const kind = cluster.clusterDiscoveryType;
   if (kind.case === 'clusterType') return decodeExtension(context, kind.value);
   const type = kind.case === 'type' ? kind.value : DiscoveryType.STATIC;
@@ -93,11 +95,21 @@ function decodeExtension(context: DecodeContext, { typedConfig }: CustomClusterT
   return { kind: 'static', endpoints: [] };
 }
 
+/** Names are looked up as the system does; whatever says who else is to be asked is refused by its path. */
+function checkResolver(
+  context: DecodeContext,
+  resolver: TypedExtensionConfig | undefined,
+  path: string,
+): void {
+  if (resolver !== undefined) context.open(resolver.typedConfig, `${path}.typed_config`);
+}
+
 function decodeDnsCache(
   context: DecodeContext,
   cache: DnsCacheConfig,
   path: string,
 ): Omit<ForwardProxyDiscovery, 'kind'> {
+  checkResolver(context, cache.typedDnsResolverConfig, `${path}.typed_dns_resolver_config`);
   return present({
     family: FAMILIES[cache.dnsLookupFamily],
     refreshMs: milliseconds(cache.dnsRefreshRate),

@@ -31,6 +31,10 @@ export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> =
     'dns_failure_refresh_rate',
     'dns_lookup_family',
     'respect_dns_ttl',
+    // What is not of a resolver's own settings says who asks, which is the system here.
+    'typed_dns_resolver_config',
+    // Whoever leaves the set is gone at once.
+    'ignore_health_on_host_removal',
     'per_connection_buffer_limit_bytes',
     'max_requests_per_connection',
     'common_http_protocol_options',
@@ -77,6 +81,7 @@ export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> =
     'dns_failure_refresh_rate',
     'dns_cache_circuit_breaker',
     'dns_query_timeout',
+    'typed_dns_resolver_config',
     'preresolve_hostnames',
   ],
   'envoy.extensions.common.dynamic_forward_proxy.v3.DnsCacheCircuitBreakers': ['max_pending_requests'],
@@ -84,6 +89,12 @@ export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> =
     'use_http_header',
     'http_header_name',
     'upstream_port_override',
+  ],
+  'envoy.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig': [],
+  'envoy.extensions.network.dns_resolver.getaddrinfo.v3.GetAddrInfoDnsResolverConfig': [],
+  'envoy.extensions.filters.http.dynamic_forward_proxy.v3.PerRouteConfig': [
+    'host_rewrite_literal',
+    'host_rewrite_header',
   ],
   'envoy.config.cluster.v3.Cluster.RefreshRate': ['base_interval', 'max_interval'],
   'envoy.config.core.v3.UpstreamHttpProtocolOptions': [

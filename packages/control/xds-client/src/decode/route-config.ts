@@ -20,6 +20,7 @@ import { decodeOverrides } from './filters.ts';
 import { decodeRouteMatch } from './matchers.ts';
 import { decodeRateLimits } from './rate-limit-actions.ts';
 import { decodeRetry } from './retry.ts';
+import { type ForwardProxyHost, takeForwardProxyHost } from './forward-proxy-host.ts';
 import { decodeDirectResponse, decodeForward, decodeMirrors, decodeRedirect } from './route-action.ts';
 import { filled, milliseconds, present } from './values.ts';
 
@@ -150,20 +151,31 @@ function decodeRoute(context: DecodeContext, route: Route, around: Around, path:
   const extras = readExtras(context, route.metadata, path);
   const notes = { query: extras.list('invertedQuery') ?? [], headers: extras.list('invertedHeaders') ?? [] };
   const match = decodeRouteMatch(context, route.match, notes, `${path}.match`);
+  const here = `${path}.typed_per_filter_config`;
+  const { host, overrides: given } = takeForwardProxyHost(context, route.typedPerFilterConfig, here);
   const { action, overrides } = decodeAction(context, route, extras, around, path);
   const priority = decodePriority(context, extras.text('priority'), path);
   extras.end();
   return present({
     name: route.name,
     match,
-    action,
+    action: host === undefined ? action : withHost(context, action, host, here),
     priority,
     ...decodeEditsOf(context, route, path),
-    filterConfigs: merged(
-      overrides,
-      decodeOverrides(context, route.typedPerFilterConfig, `${path}.typed_per_filter_config`),
-    ),
+    filterConfigs: merged(overrides, decodeOverrides(context, given, here)),
   });
+}
+
+function withHost(
+  context: DecodeContext,
+  action: ModelRoute['action'],
+  host: NonNullable<ForwardProxyHost['host']>,
+  path: string,
+): ModelRoute['action'] {
+  if (action.kind !== 'forward') return action;
+  if ((action.rewrite?.host ?? action.rewrite?.hostFrom) !== undefined)
+    context.refuse(path, 'must not rewrite the host for a forward proxy beside a host rewrite of the route');
+  return { ...action, rewrite: { ...action.rewrite, ...host } };
 }
 
 function decodePriority(
