@@ -92,7 +92,7 @@ export type AccessLogType =
  * Which streams are logged (Envoy `AccessLogFilter`).
  * - `status`: the HTTP status that the caller saw, 0 where it saw none.
  * - `duration`: whole milliseconds from the first byte of the request to the last of the response.
- * - `not-health-check`: no health check. No filter answers these in an endpoint's place, so that it holds for all.
+ * - `not-health-check`: no health check that the filter for them answered in the service's place; what reached it is logged.
  * - `traceable`: spans are made of it.
  * - `share`: `numerator` of `denominator`, told by the request id, so that all proxies on the way log the same requests; by
  *   chance with `independent`, and where the id is none of ours.

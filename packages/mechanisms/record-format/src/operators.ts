@@ -154,6 +154,11 @@ const OPERATORS: Readonly<Record<string, Compile>> = {
     const time = compileTime(argument, at + '%START_TIME('.length, issues);
     return (r) => time(r.startEpochMs);
   },
+  // Records are made when their stream is over.
+  EMIT_TIME: (argument, at, issues) => {
+    const time = compileTime(argument, at + '%EMIT_TIME('.length, issues);
+    return (r) => time(r.startEpochMs + r.durationMs);
+  },
   DURATION: plain((r) => ms(r.durationMs)),
   RESPONSE_DURATION: plain((r) => ms(r.firstByteMs)),
   RESPONSE_TX_DURATION: plain((r) => (r.firstByteMs < 0 ? undefined : ms(r.durationMs - r.firstByteMs))),
@@ -199,6 +204,13 @@ const OPERATORS: Readonly<Record<string, Compile>> = {
   ROUTE_NAME: plain((r) => r.routeName),
   GRPC_STATUS: grpcStatus,
   GRPC_STATUS_NUMBER: plain((r) => (r.grpcStatus < 0 ? undefined : r.grpcStatus)),
+  ACCESS_LOG_TYPE: plain((r) => (r.kind === 'tcp' ? 'TcpConnectionEnd' : 'DownstreamEnd')),
+  UPSTREAM_HOSTS_ATTEMPTED: plain((r) =>
+    r.attempts
+      .map(({ address }) => address)
+      .filter((address) => address !== '')
+      .join(','),
+  ),
   STREAM_ID: plain((r) => r.requestId),
   TRACE_ID: plain((r) => r.traceId),
   HOSTNAME: (argument, at, issues, { host }) => {
@@ -226,12 +238,12 @@ const OPERATORS: Readonly<Record<string, Compile>> = {
 const NOT_HERE: ReadonlySet<string> = new Set(
   (
     'CEL COMMON_DURATION CUSTOM_FLAGS DYNAMIC_METADATA CLUSTER_METADATA UPSTREAM_METADATA METADATA FILTER_STATE ' +
-    'UPSTREAM_FILTER_STATE FILTER_CHAIN_NAME TRAILER EMIT_TIME END_TIME ACCESS_LOG_TYPE CONNECTION_ID UNIQUE_ID ' +
+    'UPSTREAM_FILTER_STATE FILTER_CHAIN_NAME TRAILER END_TIME CONNECTION_ID UNIQUE_ID ' +
     'REQUEST_DURATION REQUEST_TX_DURATION ROUNDTRIP_DURATION REQUEST_HEADERS_BYTES RESPONSE_HEADERS_BYTES ' +
     'RESPONSE_TRAILERS_BYTES DOWNSTREAM_HEADER_BYTES_RECEIVED DOWNSTREAM_HEADER_BYTES_SENT DOWNSTREAM_WIRE_BYTES_RECEIVED ' +
     'DOWNSTREAM_WIRE_BYTES_SENT UPSTREAM_WIRE_BYTES_RECEIVED UPSTREAM_WIRE_BYTES_SENT UPSTREAM_HEADER_BYTES_RECEIVED ' +
     'UPSTREAM_HEADER_BYTES_SENT UPSTREAM_PROTOCOL UPSTREAM_CONNECTION_ID UPSTREAM_CONNECTION_POOL_READY_DURATION ' +
-    'UPSTREAM_HOSTS_ATTEMPTED UPSTREAM_HOST_NAME UPSTREAM_HOST_NAME_WITHOUT_PORT UPSTREAM_LOCAL_ADDRESS_WITHOUT_PORT ' +
+    'UPSTREAM_HOST_NAME UPSTREAM_HOST_NAME_WITHOUT_PORT UPSTREAM_LOCAL_ADDRESS_WITHOUT_PORT ' +
     'UPSTREAM_LOCAL_PORT UPSTREAM_DETECTED_CLOSE_TYPE UPSTREAM_TLS_CIPHER UPSTREAM_TLS_VERSION UPSTREAM_TLS_SESSION_ID ' +
     'UPSTREAM_PEER_ISSUER UPSTREAM_PEER_CERT UPSTREAM_PEER_SUBJECT UPSTREAM_PEER_CERT_V_START UPSTREAM_PEER_CERT_V_END ' +
     'DOWNSTREAM_TLS_CIPHER DOWNSTREAM_TLS_VERSION DOWNSTREAM_TLS_SESSION_ID DOWNSTREAM_PEER_FINGERPRINT_1 ' +

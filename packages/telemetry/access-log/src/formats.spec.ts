@@ -49,6 +49,35 @@ const request: Partial<StreamRecord> = {
   requestHeader: headers({ 'user-agent': 'curl/8 "x"', 'x-forwarded-for': '10.0.0.9' }),
 };
 
+describe('operators of the end', () => {
+  it('say when a record was made, of what kind it is, and every endpoint that was asked', () => {
+    const format = '%EMIT_TIME(%s.%3f)% %ACCESS_LOG_TYPE% %UPSTREAM_HOSTS_ATTEMPTED%';
+    const [attempt] = streamRecord().attempts;
+    const attempts = ['10.0.0.1:80', '', '10.0.0.2:80'].map((address) => ({ ...attempt!, address }));
+    expect(lineOf(format, { durationMs: 1_250, attempts })).toBe(
+      '1700000001.250 DownstreamEnd 10.0.0.1:80,10.0.0.2:80',
+    );
+    expect(lineOf(format, { kind: 'tcp', protocol: 'TCP', durationMs: 0, attempts: [] })).toBe(
+      '1700000000.000 TcpConnectionEnd -',
+    );
+    expect(issuesOf('%EMIT_TIME(%Q)%')).toEqual([expect.stringContaining('%Q') as string]);
+  });
+
+  it('leave out what is unset where that is wanted', () => {
+    const empty = { ...OPTIONS, omitEmpty: true };
+    const line = (format: AccessLogFormat): string => {
+      const out = new LineBuffer(4096, 65_536);
+      compileFormat(format, empty)(out, streamRecord({ serverName: undefined }));
+      return out.bytes.toString('utf8', 0, out.length);
+    };
+    expect(line('%REQUESTED_SERVER_NAME%|%PROTOCOL%|%CODE%')).toBe('|HTTP/1.1|\n');
+    expect(line({ json: { a: '%CODE%', b: '%PROTOCOL%', c: { d: '%CODE%' }, e: '%CODE%' } })).toBe(
+      '{"b":"HTTP/1.1","c":{}}\n',
+    );
+    expect(line({ json: { a: '%CODE%' } })).toBe('{}\n');
+  });
+});
+
 describe('presets', () => {
   it("are Envoy's text", () => {
     expect(lineOf(ENVOY_FORMAT, request)).toBe(

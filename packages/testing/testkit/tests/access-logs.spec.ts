@@ -3,7 +3,7 @@ import { createProxy, httpListener, route, tcpListener, cluster } from '@tulle/p
 import type { AccessLoggers, StreamRecord, TelemetryPlugin } from '@tulle/telemetry';
 import { describe, expect, it } from 'vitest';
 import { fakeClock, memoryNetwork, type TestProxy } from '../src/index.ts';
-import { simple, started } from './support.ts';
+import { CONTINUE, filter, simple, started } from './support.ts';
 
 /** A plugin that keeps what each log was given, by its path. */
 class Loggers implements TelemetryPlugin {
@@ -122,6 +122,30 @@ describe('access logs of a handler', () => {
     const client = test.client();
     for (const path of ['/200', '/404', '/503']) await client.request({ path, headers: { 'x-for': path } });
     expect(loggers.lines['/x']).toEqual(expected.map((path) => `http ${path} ${path.slice(1)}`));
+  });
+
+  it('leave out the health checks that a filter answered', async () => {
+    const loggers = new Loggers();
+    const answers = filter('checks', {
+      requestHeaders: (stream) =>
+        stream.request.path === '/healthz'
+          ? stream.reply(200, 'TULLE_LOCAL_REPLY', '', undefined, 'health_check')
+          : CONTINUE,
+    });
+    const test = await simple({
+      telemetry: [loggers],
+      handler: {
+        accessLogs: [to('/all'), to('/x', { kind: 'not-health-check' })],
+        filters: [answers({})],
+      },
+    });
+    const client = test.client();
+    await client.request({ path: '/healthz' });
+    await client.request({ path: '/other' });
+    expect(loggers.lines).toEqual({
+      '/all': ['http /healthz 200', 'http /other 200'],
+      '/x': ['http /other 200'],
+    });
   });
 
   it('take the same share of requests in every proxy, by the request id, as Envoy counts', async () => {

@@ -117,7 +117,7 @@ function compileTest(
       return ({ durationMs }) => compare(Math.floor(durationMs));
     }
     case 'not-health-check':
-      return () => true;
+      return ({ details }) => details !== HEALTH_CHECK_DETAILS;
     case 'traceable':
       return ({ sampled }) => sampled;
     case 'share':
@@ -151,6 +151,9 @@ function compileTest(
     }
   }
 }
+
+/** What the filter for health checks says of its answers. */
+const HEALTH_CHECK_DETAILS = 'health_check';
 
 function comparison({ op, value }: AccessLogComparison): (given: number) => boolean {
   switch (op) {
