@@ -115,9 +115,10 @@ export const areas: readonly string[] = [
   'envoy/extensions/transport_sockets/proxy_protocol/v3',
   'envoy/extensions/transport_sockets/raw_buffer/v3',
   'envoy/extensions/transport_sockets/tls/v3',
-  // Telemetry. (Envoy's OpenTelemetry access logger needs opentelemetry protos that the source does not carry.)
+  // Telemetry.
   'envoy/extensions/access_loggers/file/v3',
   'envoy/extensions/access_loggers/grpc/v3',
+  'envoy/extensions/access_loggers/open_telemetry/v3', // what it imports of OpenTelemetry is in proto/
   'envoy/extensions/access_loggers/stream/v3',
   'envoy/extensions/formatter/cel/v3',
   'envoy/extensions/formatter/req_without_query/v3',

@@ -42,6 +42,7 @@ const root = mkdtempSync(join(tmpdir(), 'xds-proto-'));
 try {
   for (const [tree, parts] of trees)
     for (const part of parts) cpSync(join(deps, tree, part), join(root, part), { recursive: true });
+  cpSync(join(here, 'proto'), root, { recursive: true });
   // The validate.proto carried beside them is older than the Envoy files, which set a field that it lacks.
   for (const name of readdirSync(join(root, 'envoy'), { recursive: true, encoding: 'utf8' })) {
     if (!name.endsWith('.proto')) continue;

@@ -3,7 +3,7 @@ import type { ValueMatch } from './route.ts';
 import type { CustomTag } from './tracing.ts';
 
 /** Where lines about streams go, and which (Envoy `config.accesslog.v3.AccessLog`). */
-export type AccessLog = LineAccessLog | GrpcAccessLog;
+export type AccessLog = LineAccessLog | GrpcAccessLog | OtlpAccessLog;
 
 /** What all access logs say. */
 interface AnyAccessLog {
@@ -22,6 +22,34 @@ export interface LineAccessLog extends AnyAccessLog {
 /** Records go to a service (`envoy.service.accesslog.v3.AccessLogService`), with all that is known of them. */
 export interface GrpcAccessLog extends AnyAccessLog {
   readonly to: GrpcAccessLogOutput;
+}
+
+/** Records go to a collector of OpenTelemetry as logs. */
+export interface OtlpAccessLog extends AnyAccessLog {
+  readonly to: OtlpAccessLogOutput;
+}
+
+/** A cluster that speaks HTTP/2 (Envoy `OpenTelemetryAccessLogConfig`). Texts are formats, as those of lines. */
+export interface OtlpAccessLogOutput {
+  readonly kind: 'otlp';
+  readonly cluster: string;
+  /** Default the cluster's name. */
+  readonly authority?: string;
+  /** `log_name` of the resource. */
+  readonly logName: string;
+  /** Of a log record. Default none. */
+  readonly body?: string;
+  readonly attributes?: Readonly<Record<string, string>>;
+  /** Of the resource; no formats. */
+  readonly resource?: Readonly<Record<string, string>>;
+  /** Whether the resource says `log_name`, `cluster_name`, `node_name` and `zone_name`. Default true (Envoy). */
+  readonly builtinLabels?: boolean;
+  /** Default 1,000 (Envoy). */
+  readonly flushIntervalMs?: number;
+  /** Default 16,384 (Envoy). */
+  readonly bufferBytes?: number;
+  /** One call takes at most so long. Default 5,000. */
+  readonly timeoutMs?: number;
 }
 
 /** A cluster that speaks HTTP/2 (Envoy `HttpGrpcAccessLogConfig`, `TcpGrpcAccessLogConfig`). */

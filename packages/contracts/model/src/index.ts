@@ -98,6 +98,8 @@ export type {
   GrpcAccessLog,
   GrpcAccessLogOutput,
   LineAccessLog,
+  OtlpAccessLog,
+  OtlpAccessLogOutput,
 } from './access-log.ts';
 export type {
   CustomTag,

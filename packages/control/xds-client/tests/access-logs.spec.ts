@@ -2,6 +2,7 @@ import { create, fromJson, type JsonObject } from '@bufbuild/protobuf';
 import { anyPack, StringValueSchema } from '@bufbuild/protobuf/wkt';
 import { AccessLogSchema } from '@tulle/xds-proto/envoy/config/accesslog/v3/accesslog';
 import { FileAccessLogSchema } from '@tulle/xds-proto/envoy/extensions/access_loggers/file/v3/file';
+import { OpenTelemetryAccessLogConfigSchema } from '@tulle/xds-proto/envoy/extensions/access_loggers/open_telemetry/v3/logs_service';
 import { StdoutAccessLogSchema } from '@tulle/xds-proto/envoy/extensions/access_loggers/stream/v3/stream';
 import { describe, expect, it } from 'vitest';
 import { decodeAccessLogs } from '../src/decode/access-logs.ts';
@@ -129,6 +130,42 @@ describe('an access log of another control plane', () => {
     [{ statusCodeFilter: {} }, 'access_log[0].filter.status_code_filter.comparison'],
   ])('with the filter %j is refused at %s', (filter, path) => {
     expect(read(file, filter).refused).toContain(path);
+  });
+
+  it("of OpenTelemetry has Envoy's labels, and texts alone", () => {
+    const otel = (config: JsonObject): { logs: unknown; refused: string[] } => {
+      const context = createDecodeContext({ tolerated: new Set(), allowUnknown: false });
+      const message = fromJson(OpenTelemetryAccessLogConfigSchema, config);
+      const log = create(AccessLogSchema, {
+        configType: { case: 'typedConfig', value: anyPack(OpenTelemetryAccessLogConfigSchema, message) },
+      });
+      const logs = decodeAccessLogs(context, [log], 'access_log', 'http');
+      return { logs, refused: [...new Set(context.issues.map(({ path }) => path))] };
+    };
+    const commonConfig = { logName: 'l', grpcService: { envoyGrpc: { clusterName: 'otel' } } };
+    expect(
+      otel({
+        commonConfig,
+        body: { stringValue: '%PROTOCOL%' },
+        attributes: { values: [{ key: 'a', value: { stringValue: '%RESPONSE_CODE%' } }] },
+      }),
+    ).toEqual({
+      logs: [
+        {
+          to: {
+            kind: 'otlp',
+            cluster: 'otel',
+            logName: 'l',
+            body: '%PROTOCOL%',
+            attributes: { a: '%RESPONSE_CODE%' },
+          },
+        },
+      ],
+      refused: [],
+    });
+    expect(otel({ commonConfig, body: { intValue: 1 } }).refused).toContain(
+      'access_log[0].typed_config.body',
+    );
   });
 
   it('of a kind that this proxy has not is refused by its type', () => {

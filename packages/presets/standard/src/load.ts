@@ -86,7 +86,7 @@ function accessLoggersWhenAsked(options: AccessLoggersOptions): TelemetryPlugin 
   const load = (): Promise<AccessLoggersPlugin> =>
     (loading ??= import('@tulle/telemetry-access-log').then(({ accessLoggers }) => accessLoggers(options)));
   const accessLoggers: AccessLoggers = {
-    kinds: ['file', 'stdout', 'stderr', 'grpc'],
+    kinds: ['file', 'stdout', 'stderr', 'grpc', 'otlp'],
     open: async (...log) => (await load()).accessLoggers.open(...log),
     flush: async () => (await loading)?.accessLoggers.flush(),
     close: async () => (await loading)?.accessLoggers.close(),

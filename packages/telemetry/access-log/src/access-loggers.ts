@@ -1,6 +1,6 @@
 import { TulleError } from '@tulle/filter';
-import type { AccessLog, AccessLogOutput, GrpcAccessLogOutput } from '@tulle/model';
-import type { GrpcLog } from './grpc-log.ts';
+import type { AccessLog, AccessLogOutput, GrpcAccessLogOutput, OtlpAccessLogOutput } from '@tulle/model';
+import type { ServiceLog } from './service-log.ts';
 import type { AccessLoggers, Meter, Sink, TelemetryHost, TelemetryPlugin } from '@tulle/telemetry';
 import { createBatchWriter, SPARE_BYTES, type BatchWriter, type BatchWriterCounts } from './batch-writer.ts';
 import { compileFormat } from './formats.ts';
@@ -53,7 +53,7 @@ export function accessLoggers(options: AccessLoggersOptions = {}): AccessLoggers
   const { maxFieldChars = 4096, batchBytes = 131_072, flushIntervalMs = 200, meter } = options;
   const { maxQueuedBytes = 4 * 1024 * 1024 } = options;
   const outputs = new Map<string, Output>();
-  const services = new Set<GrpcLog>();
+  const services = new Set<ServiceLog>();
   const all = async (use: (writer: BatchWriter) => Promise<void>): Promise<void> => {
     await Promise.all([...outputs.values()].map(async ({ writer }) => use(writer)));
   };
@@ -81,9 +81,14 @@ export function accessLoggers(options: AccessLoggersOptions = {}): AccessLoggers
     return made;
   };
 
-  const openGrpc = async (to: GrpcAccessLogOutput, host: TelemetryHost): Promise<Sink> => {
-    const { createGrpcLog } = await import('./grpc-log.ts');
-    const log = createGrpcLog(to, host, options);
+  const openService = async (
+    to: GrpcAccessLogOutput | OtlpAccessLogOutput,
+    host: TelemetryHost,
+  ): Promise<Sink> => {
+    const log =
+      to.kind === 'grpc'
+        ? (await import('./grpc-log.ts')).createGrpcLog(to, host, options)
+        : (await import('./otlp-log.ts')).createOtlpLog(to, host, options);
     services.add(log);
     return {
       name: `access log to ${to.cluster}`,
@@ -107,10 +112,10 @@ export function accessLoggers(options: AccessLoggersOptions = {}): AccessLoggers
   return {
     name: 'access-loggers',
     accessLoggers: {
-      kinds: ['file', 'stdout', 'stderr', 'grpc'],
+      kinds: ['file', 'stdout', 'stderr', 'grpc', 'otlp'],
       async open(given, host): Promise<Sink> {
         const log = given as AccessLog;
-        if (!('format' in log)) return openGrpc(log.to, host);
+        if (!('format' in log)) return openService(log.to, host);
         const { to, format } = log;
         const write = compileFormat('text' in format ? format.text : format, {
           maxFieldChars,

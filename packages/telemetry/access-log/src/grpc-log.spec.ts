@@ -1,5 +1,12 @@
 import { fromBinary } from '@bufbuild/protobuf';
-import type { GrpcAccessLogOutput, HttpHandler, ProxyConfig, TcpHandler } from '@tulle/model';
+import type {
+  GrpcAccessLogOutput,
+  HttpHandler,
+  OtlpAccessLogOutput,
+  ProxyConfig,
+  TcpHandler,
+} from '@tulle/model';
+import { readLogs } from '@tulle/otlp-collector';
 import { http2Upstream, memoryMeter, testProxy, type Http2Upstream, type TestProxy } from '@tulle/testkit';
 import { afterEach, describe, expect, it } from 'vitest';
 import { accessLoggers, type AccessLoggersPlugin } from './access-loggers.ts';
@@ -24,8 +31,15 @@ interface Run {
 }
 
 /** A proxy of which a service keeps the access log, on the memory network. */
-async function logged(to: Partial<GrpcAccessLogOutput>, kind: 'http' | 'tcp' = 'http'): Promise<Run> {
-  const accessLogs = [{ to: { kind: 'grpc' as const, cluster: 'als', logName: 'mesh', ...to } }];
+async function logged(
+  to: Partial<GrpcAccessLogOutput> | ({ readonly kind: 'otlp' } & Partial<OtlpAccessLogOutput>),
+  kind: 'http' | 'tcp' = 'http',
+): Promise<Run> {
+  const accessLogs = [
+    to.kind === 'otlp'
+      ? { to: { cluster: 'als', logName: 'mesh', ...to } }
+      : { to: { kind: 'grpc' as const, cluster: 'als', logName: 'mesh', ...to } },
+  ];
   const handler: HttpHandler | TcpHandler =
     kind === 'tcp'
       ? { kind: 'tcp', clusters: [{ name: 'api' }], accessLogs }
@@ -199,5 +213,58 @@ describe('an access log that a service keeps', () => {
     await run.test.client().request({});
     await run.plugin.accessLoggers.flush();
     expect(run.messages()).toHaveLength(2);
+  });
+});
+
+describe('an access log that a collector of OpenTelemetry keeps', () => {
+  it('has the body, attributes and resource that it says, and the trace', async () => {
+    const run = await logged({
+      kind: 'otlp',
+      body: '%REQ(:METHOD)% %PATH% "%REQ(X-SAID)%"',
+      attributes: { status: '%RESPONSE_CODE%', agent: '%REQ(USER-AGENT)%' },
+      resource: { 'service.name': 'shop' },
+    });
+    const trace = '0af7651916cd43dd8448eb211c80319c';
+    await run.test.client().request({
+      path: '/a?b=c',
+      headers: { 'x-said': 'say "hi"', traceparent: `00-${trace}-b7ad6b7169203331-00` },
+    });
+    await run.plugin.accessLoggers.flush();
+    const [request] = run.service.requests;
+    expect(request?.target).toBe('/opentelemetry.proto.collector.logs.v1.LogsService/Export');
+    const logs = readLogs(Buffer.from(request?.body ?? '', 'latin1').subarray(5));
+    expect(logs).toEqual([
+      {
+        timeUnixNano: expect.stringMatching(/^[0-9]{16,}$/) as string,
+        body: { stringValue: 'GET /a?b=c "say "hi""' },
+        attributes: { status: '200', agent: '-' },
+        traceId: trace,
+        spanId: 'b7ad6b7169203331',
+        resource: {
+          log_name: 'mesh',
+          cluster_name: 'web',
+          node_name: 'node-1',
+          zone_name: '',
+          'service.name': 'shop',
+        },
+      },
+    ]);
+  });
+
+  it('has no labels of the proxy where that is wanted', async () => {
+    const run = await logged({ kind: 'otlp', builtinLabels: false });
+    await run.test.client().request({});
+    await run.plugin.accessLoggers.flush();
+    const [log] = readLogs(Buffer.from(run.service.requests[0]?.body ?? '', 'latin1').subarray(5));
+    expect([log?.resource, log?.body]).toEqual([{}, undefined]);
+  });
+
+  it('is refused with formats that are none, by where they stand', async () => {
+    await expect(logged({ kind: 'otlp', body: '%NOPE%', attributes: { a: '%B%' } })).rejects.toMatchObject({
+      issues: [
+        { path: '/listeners/0/filterChains/0/handler/accessLogs/0/to/body' },
+        { path: '/listeners/0/filterChains/0/handler/accessLogs/0/to/attributes/a' },
+      ],
+    });
   });
 });

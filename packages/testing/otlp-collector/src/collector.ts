@@ -71,6 +71,32 @@ export interface CollectorOptions {
   readonly keepExports?: boolean;
 }
 
+/** A log record as a collector reads it. */
+export interface ReceivedLog {
+  readonly timeUnixNano: string;
+  readonly body?: { readonly stringValue?: string };
+  readonly traceId?: string;
+  readonly spanId?: string;
+  readonly attributes: Readonly<Record<string, unknown>>;
+  readonly resource: Readonly<Record<string, unknown>>;
+}
+
+/** The log records of an export in protobuf. @throws Error for what is none */
+export function readLogs(body: Buffer): ReceivedLog[] {
+  return list(decode(body, SCHEMAS['/v1/logs'] ?? {}) as Message, 'resourceLogRecords').flatMap((of) =>
+    list(of, 'scopeLogRecords').flatMap((scoped) =>
+      list(scoped, 'logRecords').map(
+        (record) =>
+          ({
+            ...record,
+            attributes: attributesOf(record),
+            resource: attributesOf(of['resource'] as Message),
+          }) as unknown as ReceivedLog,
+      ),
+    ),
+  );
+}
+
 /** The spans of an export in protobuf, wherever it was taken. @throws Error for what is none */
 export function readSpans(body: Buffer): ReceivedSpan[] {
   return spansOf(decode(body, SCHEMAS['/v1/traces'] ?? {}));

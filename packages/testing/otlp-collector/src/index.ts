@@ -3,12 +3,13 @@
  * encodes, and keeps what came.
  * @packageDocumentation
  */
-export { readSpans, startCollector } from './collector.ts';
+export { readLogs, readSpans, startCollector } from './collector.ts';
 export type {
   Behaviour,
   Collector,
   CollectorOptions,
   ReceivedExport,
+  ReceivedLog,
   ReceivedPoint,
   ReceivedSpan,
 } from './collector.ts';

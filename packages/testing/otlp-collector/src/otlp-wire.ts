@@ -92,7 +92,19 @@ const metric: Schema = {
     },
   },
 };
-const request = (signal: 'Spans' | 'Metrics', item: Schema): Schema => ({
+const logRecord: Schema = {
+  1: { name: 'timeUnixNano', kind: 'fixed64' },
+  2: { name: 'severityNumber', kind: 'varint' },
+  3: { name: 'severityText', kind: 'string' },
+  5: { name: 'body', kind: anyValue },
+  ...attributes(6),
+  7: { name: 'droppedAttributesCount', kind: 'varint' },
+  8: { name: 'flags', kind: 'fixed32' },
+  9: { name: 'traceId', kind: 'hex' },
+  10: { name: 'spanId', kind: 'hex' },
+  11: { name: 'observedTimeUnixNano', kind: 'fixed64' },
+};
+const request = (signal: 'Spans' | 'Metrics' | 'LogRecords', item: Schema): Schema => ({
   1: {
     name: `resource${signal}`,
     repeated: true,
@@ -103,7 +115,7 @@ const request = (signal: 'Spans' | 'Metrics', item: Schema): Schema => ({
         repeated: true,
         kind: {
           1: { name: 'scope', kind: scope },
-          2: { name: signal.toLowerCase(), kind: item, repeated: true },
+          2: { name: signal.charAt(0).toLowerCase() + signal.slice(1), kind: item, repeated: true },
           3: { name: 'schemaUrl', kind: 'string' },
         },
       },
@@ -116,6 +128,7 @@ const request = (signal: 'Spans' | 'Metrics', item: Schema): Schema => ({
 export const SCHEMAS: Readonly<Record<string, Schema>> = {
   '/v1/traces': request('Spans', span),
   '/v1/metrics': request('Metrics', metric),
+  '/v1/logs': request('LogRecords', logRecord),
 };
 
 /** Reads one message. @throws Error for a field that the schema lacks, or bytes that end too early */

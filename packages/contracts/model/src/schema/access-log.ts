@@ -1,5 +1,5 @@
 import type { JsonSchema } from '../filters/json-schema.ts';
-import { fields, flag, listOf, milliseconds, name, names, oneOf, text, whole } from './parts.ts';
+import { fields, flag, labels, listOf, milliseconds, name, names, oneOf, text, whole } from './parts.ts';
 import { valueMatchSchema } from './route.ts';
 import { customTagSchema } from './tracing.ts';
 
@@ -90,6 +90,23 @@ export const accessLogsSchema: JsonSchema = listOf({
         ],
       },
       format,
+    }),
+    fields(['to'], {
+      name,
+      filter,
+      to: fields(['kind', 'cluster', 'logName'], {
+        kind: { const: 'otlp' },
+        cluster: name,
+        authority: name,
+        logName: name,
+        body: text,
+        attributes: labels,
+        resource: labels,
+        builtinLabels: flag,
+        flushIntervalMs: milliseconds(1),
+        bufferBytes: whole(0, 4_294_967_295),
+        timeoutMs: milliseconds(1),
+      }),
     }),
     fields(['to'], {
       name,

@@ -7,6 +7,8 @@ import type {
   GrpcAccessLog,
   GrpcAccessLogOutput,
   LineAccessLog,
+  OtlpAccessLog,
+  OtlpAccessLogOutput,
   ValueMatch,
 } from '@tulle/model';
 import { label, object, uint32 } from './basics.ts';
@@ -116,12 +118,33 @@ const grpc = (handler: 'http' | 'tcp'): fc.Arbitrary<GrpcAccessLogOutput> =>
     },
   );
 
+const texts: fc.Arbitrary<Record<string, string>> = fc.dictionary(label, label, {
+  minKeys: 1,
+  maxKeys: 2,
+  noNullPrototype: true,
+});
+
+const otlp: fc.Arbitrary<OtlpAccessLogOutput> = object<OtlpAccessLogOutput>(
+  { kind: fc.constant('otlp'), cluster: label, logName: label },
+  {
+    authority: label,
+    flushIntervalMs: fc.integer({ min: 1, max: 60_000 }),
+    bufferBytes: uint32,
+    timeoutMs: fc.integer({ min: 1, max: 60_000 }),
+    body: label,
+    attributes: texts,
+    resource: texts,
+    builtinLabels: fc.constant(false),
+  },
+);
+
 /** Access logs of a handler. */
 export const accessLogs = (handler: 'http' | 'tcp'): fc.Arbitrary<readonly AccessLog[]> =>
   fc.array(
     fc.oneof(
       object<LineAccessLog>({ to, format }, { name: label, filter }),
       object<GrpcAccessLog>({ to: grpc(handler) }, { name: label, filter }),
+      object<OtlpAccessLog>({ to: otlp }, { name: label, filter }),
     ),
     { minLength: 1, maxLength: 2 },
   );

@@ -4,6 +4,7 @@ import type {
   AccessLogFormat,
   AccessLogOutput,
   GrpcAccessLogOutput,
+  OtlpAccessLogOutput,
   LineAccessLog,
   LocalReplyJson,
 } from '@tulle/model';
@@ -15,6 +16,11 @@ import {
   HttpGrpcAccessLogConfigSchema,
   TcpGrpcAccessLogConfigSchema,
 } from '@tulle/xds-proto/envoy/extensions/access_loggers/grpc/v3/als';
+import {
+  type OpenTelemetryAccessLogConfig,
+  OpenTelemetryAccessLogConfigSchema,
+} from '@tulle/xds-proto/envoy/extensions/access_loggers/open_telemetry/v3/logs_service';
+import type { AnyValue, KeyValueList } from '@tulle/xds-proto/opentelemetry/proto/common/v1/common';
 import {
   StderrAccessLogSchema,
   StdoutAccessLogSchema,
@@ -52,7 +58,9 @@ export function decodeAccessLogs(
   });
 }
 
-type Output = Pick<LineAccessLog, 'to' | 'format'> | { readonly to: GrpcAccessLogOutput };
+type Output =
+  | Pick<LineAccessLog, 'to' | 'format'>
+  | { readonly to: GrpcAccessLogOutput | OtlpAccessLogOutput };
 
 function decodeOutput(
   context: DecodeContext,
@@ -106,6 +114,8 @@ function decodeOutput(
     if (handler === 'http') context.refuse(path, 'logs connections; give HttpGrpcAccessLogConfig');
     return { to: decodeGrpc(context, message.commonConfig, `${path}.common_config`) };
   }
+  if (isMessage(message, OpenTelemetryAccessLogConfigSchema))
+    return { to: decodeOtlp(context, message, path) };
   context.refuse(path, `${message.$typeName} is no access logger that this proxy has`);
   return undefined;
 }
@@ -129,6 +139,49 @@ function decodeGrpc(
       ),
     ),
   });
+}
+
+function decodeOtlp(
+  context: DecodeContext,
+  config: OpenTelemetryAccessLogConfig,
+  path: string,
+): OtlpAccessLogOutput {
+  const {
+    kind: _,
+    customTags,
+    ...common
+  } = decodeGrpc(context, config.commonConfig, `${path}.common_config`);
+  if (customTags !== undefined)
+    context.refuse(`${path}.common_config.custom_tags`, 'is for the other gRPC loggers; give attributes');
+  const body = config.body && decodeText(context, config.body, `${path}.body`);
+  return present({
+    kind: 'otlp' as const,
+    ...common,
+    body,
+    attributes: decodeTexts(context, config.attributes, `${path}.attributes`),
+    resource: decodeTexts(context, config.resourceAttributes, `${path}.resource_attributes`),
+    builtinLabels: config.disableBuiltinLabels ? false : undefined,
+  });
+}
+
+function decodeTexts(
+  context: DecodeContext,
+  list: KeyValueList | undefined,
+  path: string,
+): Record<string, string> | undefined {
+  if (list === undefined || list.values.length === 0) return undefined;
+  return Object.fromEntries(
+    list.values.map(({ key, value }, index): [string, string] => [
+      key,
+      decodeText(context, value, `${path}.values[${index}].value`),
+    ]),
+  );
+}
+
+function decodeText(context: DecodeContext, value: AnyValue | undefined, path: string): string {
+  if (value?.value.case === 'stringValue') return value.value.value;
+  context.refuse(path, 'must be a string_value');
+  return '';
 }
 
 function decodeFormat(

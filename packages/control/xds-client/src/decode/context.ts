@@ -7,6 +7,7 @@ import {
   HttpGrpcAccessLogConfigSchema,
   TcpGrpcAccessLogConfigSchema,
 } from '@tulle/xds-proto/envoy/extensions/access_loggers/grpc/v3/als';
+import { OpenTelemetryAccessLogConfigSchema } from '@tulle/xds-proto/envoy/extensions/access_loggers/open_telemetry/v3/logs_service';
 import {
   StderrAccessLogSchema,
   StdoutAccessLogSchema,
@@ -149,6 +150,7 @@ export const decodableTypes: Registry = createRegistry(
   UpstreamTlsContextSchema,
   RawBufferSchema,
   FileAccessLogSchema,
+  OpenTelemetryAccessLogConfigSchema,
   HttpGrpcAccessLogConfigSchema,
   TcpGrpcAccessLogConfigSchema,
   OpenTelemetryConfigSchema,

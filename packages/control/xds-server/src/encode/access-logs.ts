@@ -7,6 +7,7 @@ import type {
   AccessLogFormat,
   AccessLogOutput,
   GrpcAccessLogOutput,
+  OtlpAccessLogOutput,
 } from '@tulle/model';
 import {
   type AccessLogFilterSchema,
@@ -21,6 +22,7 @@ import {
   HttpGrpcAccessLogConfigSchema,
   TcpGrpcAccessLogConfigSchema,
 } from '@tulle/xds-proto/envoy/extensions/access_loggers/grpc/v3/als';
+import { OpenTelemetryAccessLogConfigSchema } from '@tulle/xds-proto/envoy/extensions/access_loggers/open_telemetry/v3/logs_service';
 import { AccessLogType as EnvoyType } from '@tulle/xds-proto/envoy/data/accesslog/v3/accesslog';
 import { FileAccessLogSchema } from '@tulle/xds-proto/envoy/extensions/access_loggers/file/v3/file';
 import {
@@ -41,12 +43,12 @@ export function encodeAccessLogs(logs: readonly AccessLog[] | undefined, handler
     ...(log.filter && { filter: encodeFilter(log.filter) }),
     configType: {
       case: 'typedConfig',
-      value: 'format' in log ? encodeOutput(log.to, log.format) : encodeGrpc(log.to, handler),
+      value: 'format' in log ? encodeOutput(log.to, log.format) : encodeService(log.to, handler),
     },
   }));
 }
 
-function encodeGrpc(to: GrpcAccessLogOutput, handler: 'http' | 'tcp'): Any {
+function encodeService(to: GrpcAccessLogOutput | OtlpAccessLogOutput, handler: 'http' | 'tcp'): Any {
   const commonConfig = {
     logName: to.logName,
     transportApiVersion: ApiVersion.V3,
@@ -59,8 +61,19 @@ function encodeGrpc(to: GrpcAccessLogOutput, handler: 'http' | 'tcp'): Any {
     },
     ...(to.flushIntervalMs !== undefined && { bufferFlushInterval: duration(to.flushIntervalMs) }),
     ...(to.bufferBytes !== undefined && { bufferSizeBytes: to.bufferBytes }),
-    customTags: (to.customTags ?? []).map(encodeTag),
+    customTags: to.kind === 'grpc' ? (to.customTags ?? []).map(encodeTag) : [],
   };
+  if (to.kind === 'otlp')
+    return packed(
+      OpenTelemetryAccessLogConfigSchema,
+      create(OpenTelemetryAccessLogConfigSchema, {
+        commonConfig,
+        disableBuiltinLabels: to.builtinLabels === false,
+        ...(to.body !== undefined && { body: stringValue(to.body) }),
+        ...(to.attributes && { attributes: keyValues(to.attributes) }),
+        ...(to.resource && { resourceAttributes: keyValues(to.resource) }),
+      }),
+    );
   return handler === 'tcp'
     ? packed(TcpGrpcAccessLogConfigSchema, create(TcpGrpcAccessLogConfigSchema, { commonConfig }))
     : packed(
@@ -71,6 +84,20 @@ function encodeGrpc(to: GrpcAccessLogOutput, handler: 'http' | 'tcp'): Any {
           additionalResponseHeadersToLog: [...(to.responseHeaders ?? [])],
         }),
       );
+}
+
+type StringValue = { value: { case: 'stringValue'; value: string } };
+
+const stringValue = (value: string): StringValue => ({ value: { case: 'stringValue', value } });
+
+function keyValues(values: Readonly<Record<string, string>>): {
+  values: { key: string; value: StringValue }[];
+} {
+  return {
+    values: Object.keys(values)
+      .toSorted()
+      .map((key) => ({ key, value: stringValue(values[key] ?? '') })),
+  };
 }
 
 function encodeOutput(to: AccessLogOutput, format: AccessLogFormat): Any {

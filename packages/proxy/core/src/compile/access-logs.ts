@@ -206,6 +206,6 @@ const PSEUDO: Readonly<Record<string, (record: StreamRecord) => string>> = {
 /** Clusters that records are sent to, with where they are named. */
 export function accessLogClusters(logs: readonly AccessLog[] = []): [name: string, at: string][] {
   return logs.flatMap(({ to }, index): [string, string][] =>
-    to.kind === 'grpc' ? [[to.cluster, `/${index}/to/cluster`]] : [],
+    to.kind === 'grpc' || to.kind === 'otlp' ? [[to.cluster, `/${index}/to/cluster`]] : [],
   );
 }

@@ -1,0 +1,153 @@
+import { callGrpc } from '@tulle/filter';
+import type { Meter, StreamRecord, TelemetryHost } from '@tulle/telemetry';
+
+const TIMEOUT_MS = 5_000;
+/** Envoy's defaults. */
+const FLUSH_INTERVAL_MS = 1_000;
+const BUFFER_BYTES = 16_384;
+/** Bytes held while the service is slow, those under way included. */
+const MAX_QUEUED_BYTES = 4 * 1024 * 1024;
+/** The answer says nothing. */
+const MAX_ANSWER_BYTES = 4_096;
+const COMPLAINT_INTERVAL_MS = 60_000;
+
+/** An access log that a service keeps. */
+export interface ServiceLog {
+  record(record: StreamRecord): undefined;
+  flush(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Whom it is sent to. */
+export interface ServiceTarget {
+  readonly cluster: string;
+  readonly authority?: string;
+  readonly flushIntervalMs?: number;
+  readonly bufferBytes?: number;
+  readonly timeoutMs?: number;
+}
+
+/** What is sent. */
+export interface ServiceMessages {
+  /** `/package.Service/Method` */
+  readonly path: string;
+  /** Which batch a record goes into: of so many. */
+  lane(record: StreamRecord): number;
+  readonly lanes: number;
+  /** A record, encoded. */
+  entry(record: StreamRecord): Uint8Array;
+  /** A message of the entries of a lane. */
+  message(lane: number, entries: readonly Uint8Array[]): Uint8Array;
+}
+
+interface Waiting {
+  readonly lane: number;
+  readonly entries: Uint8Array[];
+  bytes: number;
+}
+
+/** Sends records to a service over gRPC, a batch a call, one after the other; what it holds is bounded. */
+export function createServiceLog(
+  to: ServiceTarget,
+  messages: ServiceMessages,
+  host: TelemetryHost,
+  meter: Meter | undefined,
+): ServiceLog {
+  const { cluster, flushIntervalMs = FLUSH_INTERVAL_MS, bufferBytes = BUFFER_BYTES } = to;
+  const counts = { lines: 0, dropped: 0, errors: 0 };
+  const lanes = Array.from({ length: messages.lanes }, (_, lane): Waiting => ({
+    lane,
+    entries: [],
+    bytes: 0,
+  }));
+  /** Of all that waits or is under way. */
+  let heldBytes = 0;
+  let cancelTimer: (() => void) | undefined;
+  let last: Promise<void> = Promise.resolve();
+  let complainedAtMs = Number.NEGATIVE_INFINITY;
+
+  const complain = (message: string): void => {
+    const nowMs = performance.now();
+    if (nowMs - complainedAtMs < COMPLAINT_INTERVAL_MS) return;
+    complainedAtMs = nowMs;
+    host.log.warn(`access log to ${cluster}: ${message}`);
+  };
+
+  const send = (waiting: Waiting): void => {
+    const entries = waiting.entries.splice(0);
+    if (entries.length === 0) return;
+    const { bytes } = waiting;
+    waiting.bytes = 0;
+    const message = messages.message(waiting.lane, entries);
+    last = last.then(async () => {
+      try {
+        const { status, text } = await callGrpc(host, {
+          cluster,
+          ...(to.authority === undefined ? {} : { authority: to.authority }),
+          path: messages.path,
+          message,
+          timeoutMs: to.timeoutMs ?? TIMEOUT_MS,
+          maxBytes: MAX_ANSWER_BYTES,
+          mayBeEmpty: true,
+        });
+        if (status !== 0) throw new Error(`gRPC status ${status} ${text}`.trimEnd());
+      } catch (error) {
+        counts.errors += 1;
+        counts.dropped += entries.length;
+        complain(
+          `${entries.length} records given up: ${error instanceof Error ? error.message : String(error)}`,
+        );
+      }
+      heldBytes -= bytes;
+    });
+  };
+
+  const sendAll = (): void => {
+    cancelTimer?.();
+    cancelTimer = undefined;
+    for (const waiting of lanes) send(waiting);
+  };
+
+  const stops =
+    meter === undefined
+      ? []
+      : (['lines', 'dropped', 'errors'] as const).map((name) =>
+          meter.observed(
+            `tulle_access_log_${name}_total`,
+            { help: HELP[name], labels: { output: cluster } },
+            () => counts[name],
+          ),
+        );
+
+  const flush = async (): Promise<void> => {
+    sendAll();
+    await last;
+  };
+  return {
+    record(record) {
+      const waiting = lanes[messages.lane(record)] as Waiting;
+      const entry = messages.entry(record);
+      if (heldBytes + entry.length > MAX_QUEUED_BYTES) {
+        counts.dropped += 1;
+        return;
+      }
+      counts.lines += 1;
+      heldBytes += entry.length;
+      waiting.entries.push(entry);
+      waiting.bytes += entry.length;
+      if (waiting.bytes >= bufferBytes) send(waiting);
+      else cancelTimer ??= host.after(flushIntervalMs, sendAll);
+    },
+    flush,
+    async close() {
+      await flush();
+      for (const stop of stops) stop();
+    },
+  };
+}
+
+const HELP = {
+  lines: 'Lines taken by the access log.',
+  dropped: 'Lines not written: queue full, or the target refused them.',
+  errors: 'Writes of the access log that failed.',
+} as const;
