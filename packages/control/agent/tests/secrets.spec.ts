@@ -130,6 +130,26 @@ describe('secrets of the agent, state of the world', () => {
     ]);
   });
 
+  it('that nobody named follow the trust domains that there are', async () => {
+    const one = stream();
+    one.ask([]);
+    await vi.waitFor(() => expect(one.responses).toHaveLength(1));
+    one.ask([], { nonce: one.responses[0]?.nonce ?? '' });
+    await vi.waitFor(() => expect(bench.counted('tulle_agent_secret_answers_total ack')).toBe(1));
+    const now = bench.identity.current();
+    const [own] = now?.bundles ?? [];
+    if (now === undefined || own === undefined) throw new Error('there is no identity');
+    bench.identity.set({ ...now, bundles: [own, { ...own, trustDomain: 'other.org' }] });
+    await vi.waitFor(() => expect(one.responses).toHaveLength(2));
+    expect((one.responses[1]?.resources ?? []).map((any) => secretIn(any).name)).toEqual([
+      'spiffe://other.org',
+    ]);
+    one.ask([], { nonce: one.responses[1]?.nonce ?? '' });
+    await vi.waitFor(() => expect(bench.server.status().sds[0]?.upToDate).toBe(true));
+    bench.identity.set(now);
+    expect(bench.server.status().sds[0]?.secrets).toEqual([WEB, 'spiffe://example.org']);
+  });
+
   it('are in use when every client has acknowledged them, and not while one refuses', async () => {
     const [one, two] = [stream(), stream()];
     for (const each of [one, two]) each.ask(['default']);
