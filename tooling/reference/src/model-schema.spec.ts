@@ -4,10 +4,17 @@ import { describe, expect, it } from 'vitest';
 import { openSource, placeOf, walk } from './source/program.ts';
 
 /** Differences between a type and the schema that is said to describe it; empty when each says the same fields and values. */
-function differences(type: ts.Type, schema: JsonSchema, path: string, checker: ts.TypeChecker): string[] {
+function differences(
+  type: ts.Type,
+  schema: JsonSchema,
+  path: string,
+  checker: ts.TypeChecker,
+  inside: ReadonlySet<ts.Type> = new Set(),
+): string[] {
   const found: string[] = [];
   const compare = (given: ts.Type, node: JsonSchema, at: string): void => {
     const whole = checker.getNonNullableType(given);
+    if (inside.has(whole)) return; // of a type that holds itself the first level is compared
     if (Object.keys(node).length === 0) return; // judged elsewhere
     const alternatives = node['anyOf'] as readonly JsonSchema[] | undefined;
     const parts = whole.isUnion() && !(whole.flags & ts.TypeFlags.Boolean) ? whole.types : [whole];
@@ -20,7 +27,7 @@ function differences(type: ts.Type, schema: JsonSchema, path: string, checker: t
         return void found.push(`${at}: ${parts.length} alternatives, the schema has ${alternatives.length}`);
       for (const part of objects) {
         const near = alternatives
-          .map((one) => differences(part, one, at, checker))
+          .map((one) => differences(part, one, at, checker, new Set([...inside, whole])))
           .toSorted((a, b) => a.length - b.length);
         found.push(...(near[0] ?? []));
       }

@@ -23,7 +23,8 @@ export type ControlErrorCode =
   | 'TULLE_SIDECAR_PORT_TAKEN'
   | 'TULLE_DIRECTORY_IN_USE'
   | 'TULLE_XDS_NACKED'
-  | 'TULLE_XDS_NOT_ACKED';
+  | 'TULLE_XDS_NOT_ACKED'
+  | 'TULLE_ENVOY_BOOTSTRAP';
 
 const api = (reason: number, http: number, grpc: number, details: string, hint: string): ErrorRow =>
   row(reason, http, grpc, '-', details, http >= 500 ? 'internal' : 'downstream', false, hint);
@@ -190,5 +191,12 @@ export const CONTROL_ERRORS: Readonly<Record<ControlErrorCode, ErrorRow>> = {
     'xds_not_acked',
     true,
     'An xDS client has not taken what was put for it in time. The message says what is missing: a stream, a set, or answers.',
+  ),
+  TULLE_ENVOY_BOOTSTRAP: identity(
+    137,
+    3,
+    'envoy_bootstrap',
+    false,
+    'An Envoy bootstrap cannot be used. Each issue names the line, the column and the path of a field, and what would be right.',
   ),
 };

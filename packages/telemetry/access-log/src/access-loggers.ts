@@ -2,6 +2,7 @@ import { TulleError } from '@tulle/filter';
 import type { AccessLog, AccessLogOutput, GrpcAccessLogOutput, OtlpAccessLogOutput } from '@tulle/model';
 import type { ServiceLog } from './service-log.ts';
 import type { AccessLoggers, Meter, Sink, TelemetryHost, TelemetryPlugin } from '@tulle/telemetry';
+import { observeCounts } from './observe-counts.ts';
 import { createBatchWriter, SPARE_BYTES, type BatchWriter, type BatchWriterCounts } from './batch-writer.ts';
 import { compileFormat } from './formats.ts';
 import { LineBuffer } from './line-buffer.ts';
@@ -63,7 +64,7 @@ export function accessLoggers(options: AccessLoggersOptions = {}): AccessLoggers
     await target.open();
     const lines = new LineBuffer(maxFieldChars, batchBytes + SPARE_BYTES);
     const writer = createBatchWriter(target, lines, { flushIntervalMs, batchBytes, maxQueuedBytes });
-    return { writer, lines, target, stops: observe(meter, name, writer.counts), users: 0 };
+    return { writer, lines, target, stops: observeCounts(meter, name, writer.counts), users: 0 };
   };
 
   const outputOf = async (to: AccessLogOutput): Promise<Output> => {
@@ -168,15 +169,4 @@ function placeOf(to: AccessLogOutput): { readonly name: string; readonly target:
   if (to.path === '/dev/stdout') return { name: 'stdout', target: 'stdout' };
   if (to.path === '/dev/stderr') return { name: 'stderr', target: 'stderr' };
   return { name: to.path, target: { file: to.path } };
-}
-
-function observe(meter: Meter | undefined, output: string, counts: BatchWriterCounts): (() => void)[] {
-  if (meter === undefined) return [];
-  const count = (name: string, help: string, read: () => number): (() => void) =>
-    meter.observed(`tulle_access_log_${name}_total`, { help, labels: { output } }, read);
-  return [
-    count('lines', 'Lines taken by the access log.', () => counts.lines),
-    count('dropped', 'Lines not written: queue full, or the target refused them.', () => counts.dropped),
-    count('errors', 'Writes of the access log that failed.', () => counts.errors),
-  ];
 }

@@ -57,12 +57,12 @@ function filterOf(depth: number): JsonSchema {
       }),
       ...(depth === 0
         ? []
-        : [
+        : ['all', 'any'].map((kind) =>
             fields(['kind', 'filters'], {
-              kind: oneOf('all', 'any'),
+              kind: { const: kind },
               filters: { ...listOf(filterOf(depth - 1)), minItems: 2 },
             }),
-          ]),
+          )),
     ],
   };
 }
@@ -86,7 +86,8 @@ export const accessLogsSchema: JsonSchema = listOf({
       to: {
         anyOf: [
           fields(['kind', 'path'], { kind: { const: 'file' }, path: name }),
-          fields(['kind'], { kind: oneOf('stdout', 'stderr') }),
+          fields(['kind'], { kind: { const: 'stdout' } }),
+          fields(['kind'], { kind: { const: 'stderr' } }),
         ],
       },
       format,

@@ -11,7 +11,7 @@ export const headerMatchesSchema: JsonSchema = listOf(
     name,
     match: {
       anyOf: [
-        stringMatchSchema,
+        ...(stringMatchSchema['anyOf'] as readonly JsonSchema[]),
         fields(['kind', 'from', 'to'], { kind: { const: 'range' }, from: bound, to: bound }),
       ],
     },
