@@ -1,3 +1,4 @@
+import { observeCounts } from './observe-counts.ts';
 import { callGrpc } from '@tulle/filter';
 import type { Meter, StreamRecord, TelemetryHost } from '@tulle/telemetry';
 
@@ -108,16 +109,7 @@ export function createServiceLog(
     for (const waiting of lanes) send(waiting);
   };
 
-  const stops =
-    meter === undefined
-      ? []
-      : (['lines', 'dropped', 'errors'] as const).map((name) =>
-          meter.observed(
-            `tulle_access_log_${name}_total`,
-            { help: HELP[name], labels: { output: cluster } },
-            () => counts[name],
-          ),
-        );
+  const stops = observeCounts(meter, cluster, counts);
 
   const flush = async (): Promise<void> => {
     sendAll();
@@ -145,9 +137,3 @@ export function createServiceLog(
     },
   };
 }
-
-const HELP = {
-  lines: 'Lines taken by the access log.',
-  dropped: 'Lines not written: queue full, or the target refused them.',
-  errors: 'Writes of the access log that failed.',
-} as const;
