@@ -6,8 +6,8 @@ import type { StandardFilterId } from '@tulle/standard/load';
  *
  * - `retries`: failed requests that may be are sent again also where no route and no policy says so
  * - `auth`: end users' tokens (jwt), an authorization service (ext-authz), peers by network (ip-allow)
- * - `limits`: rate limits, adaptive concurrency, admission control
- * - `traffic`: faults, CORS, gRPC-Web, header edits, compression
+ * - `limits`: rate limits, adaptive concurrency, admission control, whole bodies within a bound (buffer)
+ * - `traffic`: faults, CORS, gRPC-Web, header edits, compression, answers to health checks
  * - `metrics`: metrics of requests, for Prometheus and `tulle stat`
  * - `access-log`, `tracing`: where a destination is given
  */
@@ -36,13 +36,20 @@ export const PROFILES: Readonly<Record<ProfileName, readonly Capability[]>> = Ob
 const FILTERS_OF: Readonly<Record<Capability, readonly StandardFilterId[]>> = {
   retries: [], // on routes that ask for it the filter is always to be had
   auth: ['tulle.http.jwt', 'tulle.http.ext-authz', 'tulle.conn.ip-allow'],
-  limits: ['tulle.http.ratelimit', 'tulle.http.adaptive-concurrency', 'tulle.http.admission-control'],
+  limits: [
+    'tulle.http.ratelimit',
+    'tulle.http.global-ratelimit',
+    'tulle.http.adaptive-concurrency',
+    'tulle.http.admission-control',
+    'tulle.http.buffer',
+  ],
   traffic: [
     'tulle.http.fault',
     'tulle.http.cors',
     'tulle.http.grpc-web',
     'tulle.http.headers',
     'tulle.http.compression',
+    'tulle.http.health-check',
   ],
   metrics: [],
   'access-log': [],
@@ -50,7 +57,7 @@ const FILTERS_OF: Readonly<Record<Capability, readonly StandardFilterId[]>> = {
 };
 
 /** Filters that every sidecar has, for chains that need them: policies win over profiles. */
-const ALWAYS: readonly StandardFilterId[] = ['tulle.http.authz', 'tulle.http.retry'];
+const ALWAYS: readonly StandardFilterId[] = ['tulle.http.authz', 'tulle.conn.authz', 'tulle.http.retry'];
 
 /** The filters of a sidecar with these capabilities. */
 export const filtersOf = (capabilities: readonly Capability[]): readonly StandardFilterId[] => [

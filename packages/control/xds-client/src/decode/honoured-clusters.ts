@@ -169,7 +169,6 @@ export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> =
   'envoy.config.cluster.v3.Cluster.TransportSocketMatch': ['name', 'match', 'transport_socket'],
   'envoy.config.cluster.v3.LoadBalancingPolicy': ['policies'],
   'envoy.config.cluster.v3.LoadBalancingPolicy.Policy': ['typed_extension_config'],
-  'envoy.config.core.v3.TypedExtensionConfig': ['name', 'typed_config'],
   'envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin': [
     'slow_start_config',
     'locality_lb_config',
@@ -222,7 +221,6 @@ export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> =
   'envoy.config.core.v3.HealthCheck.GrpcHealthCheck': ['service_name', 'authority', 'initial_metadata'],
   'envoy.config.core.v3.HealthCheck.TcpHealthCheck': ['send', 'receive'],
   'envoy.config.core.v3.HealthCheck.Payload': ['text', 'binary'],
-  'envoy.type.v3.Int64Range': ['start', 'end'],
   'envoy.config.cluster.v3.CircuitBreakers': ['thresholds', 'per_host_thresholds'],
   'envoy.config.cluster.v3.CircuitBreakers.Thresholds': [
     'priority',
@@ -238,7 +236,6 @@ export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> =
     'budget_percent',
     'min_retry_concurrency',
   ],
-  'envoy.type.v3.Percent': ['value'],
   'envoy.config.cluster.v3.OutlierDetection': [
     'consecutive_5xx',
     'enforcing_consecutive_5xx',

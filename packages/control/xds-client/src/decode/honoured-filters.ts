@@ -163,7 +163,6 @@ export const HONOURED_OF_FILTERS: Readonly<Record<string, readonly string[]>> = 
     'cluster_min_healthy_percentages',
     'headers',
   ],
-  'envoy.type.v3.Percent': ['value'],
   'envoy.extensions.filters.http.buffer.v3.Buffer': ['max_request_bytes'],
   'envoy.extensions.filters.http.buffer.v3.BufferPerRoute': ['disabled', 'buffer'],
   'envoy.extensions.filters.http.grpc_web.v3.GrpcWeb': [],
@@ -409,8 +408,6 @@ export const HONOURED_OF_FILTERS: Readonly<Record<string, readonly string[]>> = 
     'requested_server_name',
     'metadata',
   ],
-  'envoy.config.core.v3.TypedExtensionConfig': ['name', 'typed_config'],
-  'envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig': ['path_template'],
   'envoy.type.matcher.v3.MetadataMatcher': ['filter', 'path', 'value', 'invert'],
   'envoy.type.matcher.v3.MetadataMatcher.PathSegment': ['key'],
   'envoy.type.matcher.v3.ValueMatcher': [

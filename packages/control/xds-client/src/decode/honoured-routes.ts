@@ -64,7 +64,6 @@ export const HONOURED_OF_ROUTES: Readonly<Record<string, readonly string[]>> = {
   'envoy.config.route.v3.RouteMatch.ConnectMatcher': [],
   'envoy.config.route.v3.RouteMatch.TlsContextMatchOptions': ['presented', 'validated'],
   'envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig': ['path_template'],
-  'envoy.type.v3.Int64Range': ['start', 'end'],
   'envoy.config.route.v3.HeaderMatcher': [
     'name',
     'exact_match',

@@ -15,6 +15,8 @@ export const HONOURED_BY_ALL: Readonly<Record<string, readonly string[]>> = {
   ],
   ...HONOURED_OF_SOURCES,
   'envoy.config.core.v3.TypedExtensionConfig': ['name', 'typed_config'],
+  'envoy.type.v3.Percent': ['value'],
+  'envoy.type.v3.Int64Range': ['start', 'end'],
   // Only the namespaces of wire.ts are read; others are notes of somebody else by definition of the field.
   'envoy.config.core.v3.Metadata': ['filter_metadata'],
 };

@@ -5,6 +5,12 @@ import { ClusterSchema } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster'
 import { ListenerSchema } from '@tulle/xds-proto/envoy/config/listener/v3/listener';
 import { HttpProtocolOptionsSchema } from '@tulle/xds-proto/envoy/extensions/upstreams/http/v3/http_protocol_options';
 import { HONOURED } from './honoured.ts';
+import { HONOURED_OF_CLUSTERS } from './honoured-clusters.ts';
+import { HONOURED_OF_FILTERS } from './honoured-filters.ts';
+import { HONOURED_OF_LISTENERS } from './honoured-listeners.ts';
+import { HONOURED_OF_ROUTES } from './honoured-routes.ts';
+import { HONOURED_BY_ALL } from './honoured-shared.ts';
+import { HONOURED_OF_TLS } from './honoured-tls.ts';
 import { createResourceDecoder } from './resource.ts';
 
 /** Every message that can be reached from a type. */
@@ -27,6 +33,20 @@ describe('the list of honoured fields', () => {
       for (const field of fields) expect(names, typeName).toContain(field);
     }
     expect(checked).toBeGreaterThan(30);
+  });
+
+  it('has each type once: of two lists the earlier would be lost', () => {
+    const parts = [
+      HONOURED_OF_CLUSTERS,
+      HONOURED_OF_FILTERS,
+      HONOURED_OF_LISTENERS,
+      HONOURED_OF_ROUTES,
+      HONOURED_BY_ALL,
+      HONOURED_OF_TLS,
+    ];
+    const names = parts.flatMap((part) => Object.keys(part));
+    expect(names.filter((name, index) => names.indexOf(name) < index)).toEqual([]);
+    expect(names).toHaveLength(Object.keys(HONOURED).length);
   });
 
   it('is all that passes: anything else that is set is refused with its path', () => {
