@@ -177,6 +177,7 @@ export async function startEnvoyProxy(options: EnvoyProxyOptions): Promise<Envoy
         },
         ...(fetchMs > 0 && { initialFetchTimeoutMs: fetchMs }),
         decode: {
+          authorities: discovery.authorities,
           allowUnknownFields: options.ignoreUnknownDynamicFields ?? false,
           ...(options.tolerateFields && { tolerateFields: options.tolerateFields }),
         },

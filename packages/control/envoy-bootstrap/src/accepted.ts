@@ -81,8 +81,6 @@ export const REFUSED: readonly Rule[] = [
     name: 'bootstrap_extensions',
     why: 'no extension of the bootstrap is supported',
   },
-  { field: 'configSources', name: 'config_sources', why: 'xdstp authorities are not supported' },
-  { field: 'defaultConfigSource', name: 'default_config_source', why: 'xdstp authorities are not supported' },
   {
     field: 'certificateProviderInstances',
     name: 'certificate_provider_instances',
@@ -91,7 +89,11 @@ export const REFUSED: readonly Rule[] = [
   { field: 'xdsDelegateExtension', name: 'xds_delegate_extension', why: 'is not supported' },
   { field: 'xdsConfigTrackerExtension', name: 'xds_config_tracker_extension', why: 'is not supported' },
   { field: 'listenerManager', name: 'listener_manager', why: 'there is one way to manage listeners' },
-  { field: 'nodeContextParams', name: 'node_context_params', why: 'xdstp names are not supported' },
+  {
+    field: 'nodeContextParams',
+    name: 'node_context_params',
+    why: 'names say all of their context themselves',
+  },
 ];
 
 /** Whether a field of the message is set. */

@@ -1,6 +1,8 @@
 import type { Address, Cluster, Listener, UpstreamTls } from '@tulle/model';
 import {
+  type Collection,
   type DecodeContext,
+  type DiscoverySource,
   type Fixed,
   type GrpcServerName,
   readApiSource,
@@ -8,9 +10,11 @@ import {
   type Roots,
   type XdsApi,
 } from '@tulle/xds-client';
+import { readLocator } from './authorities.ts';
 import type { Bootstrap_DynamicResources as DynamicResources } from '@tulle/xds-proto/envoy/config/bootstrap/v3/bootstrap';
 import {
   type ApiConfigSource,
+  ApiConfigSource_ApiType,
   ApiConfigSourceSchema,
   ConfigSourceSchema,
 } from '@tulle/xds-proto/envoy/config/core/v3/config_source';
@@ -31,6 +35,8 @@ export interface Discovery {
   readonly ads?: GrpcSource & { readonly api: XdsApi };
   /** Where listeners and clusters come from that nothing names. */
   readonly roots: Required<Roots>;
+  /** Where names that say their authority are to be had; `*` for all others. */
+  readonly authorities: ReadonlyMap<string, DiscoverySource>;
   /** Servers of `api_config_source`, by name of their cluster. */
   readonly servers: ReadonlyMap<string, GrpcSource>;
   /** The static resources, with what has to be discovered for them. */
@@ -57,6 +63,7 @@ type Place<Model> = Fixed<Model> & { readonly path: string };
 export function readDiscovery(
   dynamic: DynamicResources | undefined,
   fixed: FixedResources,
+  authorities: ReadonlyMap<string, DiscoverySource>,
   context: DecodeContext,
 ): Discovery | undefined {
   const needed = [...fixed.listeners, ...fixed.clusters].flatMap(({ path, needs = [] }) =>
@@ -64,10 +71,18 @@ export function readDiscovery(
   );
   if (dynamic === undefined && needed.length === 0) return undefined;
   const path = 'dynamic_resources';
-  if (dynamic !== undefined && dynamic.ldsResourcesLocator !== '')
-    context.refuse(`${path}.lds_resources_locator`, 'is not supported');
-  if (dynamic !== undefined && dynamic.cdsResourcesLocator !== '')
-    context.refuse(`${path}.cds_resources_locator`, 'is not supported');
+  const adsIsDelta = dynamic?.adsConfig?.apiType === ApiConfigSource_ApiType.DELTA_GRPC;
+  const collectionAt = (
+    locator: string | undefined,
+    name: string,
+    besides: boolean,
+  ): Collection | undefined => {
+    if (locator === undefined || locator === '') return undefined;
+    if (besides) context.refuse(`${path}.${name}_resources_locator`, `must not stand beside ${name}_config`);
+    return readLocator(locator, `${path}.${name}_resources_locator`, authorities, adsIsDelta, context);
+  };
+  const listeners = collectionAt(dynamic?.ldsResourcesLocator, 'lds', dynamic?.ldsConfig !== undefined);
+  const clusters = collectionAt(dynamic?.cdsResourcesLocator, 'cds', dynamic?.cdsConfig !== undefined);
   if (dynamic?.ldsConfig) context.check(ConfigSourceSchema, dynamic.ldsConfig, `${path}.lds_config`);
   if (dynamic?.cdsConfig) context.check(ConfigSourceSchema, dynamic.cdsConfig, `${path}.cds_config`);
   const lds = dynamic?.ldsConfig && readSource(context, dynamic.ldsConfig, `${path}.lds_config`);
@@ -80,6 +95,7 @@ export function readDiscovery(
   for (const { path: at, source } of [
     ...(lds ? [{ path: `${path}.lds_config`, source: lds.source }] : []),
     ...(cds ? [{ path: `${path}.cds_config`, source: cds.source }] : []),
+    ...[...authorities.values()].map((source) => ({ path: 'config_sources', source })),
     ...needed,
   ]) {
     if (source.kind === 'ads' && api === undefined)
@@ -92,7 +108,8 @@ export function readDiscovery(
   const timeouts = [lds?.timeoutMs, cds?.timeoutMs].filter((timeout) => timeout !== undefined);
   return {
     ...(ads && { ads }),
-    roots: { listener: lds?.source ?? 'none', cluster: cds?.source ?? 'none' },
+    roots: { listener: listeners ?? lds?.source ?? 'none', cluster: clusters ?? cds?.source ?? 'none' },
+    authorities,
     servers,
     fixed,
     ...(timeouts.length > 0 && { initialFetchTimeoutMs: timeouts.includes(0) ? 0 : Math.max(...timeouts) }),

@@ -17,6 +17,7 @@ import {
   type Listener as EnvoyListener,
   ListenerSchema,
 } from '@tulle/xds-proto/envoy/config/listener/v3/listener';
+import { readAuthorities } from './authorities.ts';
 import { type Discovery, readDiscovery } from './discovery.ts';
 import { under } from './field-path.ts';
 import type { BootstrapIssue } from './issue.ts';
@@ -66,7 +67,8 @@ export function translateBootstrap(text: BootstrapText, options: TranslateOption
   };
   const tolerated = new Set(options.tolerateFields);
   const context = createDecodeContext({ tolerated, allowUnknown: false }, ADS);
-  const decoder = createResourceDecoder({ tolerateFields: [...tolerated] });
+  const authorities = readAuthorities(bootstrap, context);
+  const decoder = createResourceDecoder({ tolerateFields: [...tolerated], authorities });
 
   checkProcessSettings(bootstrap, context, note);
   const admin = readAdmin(bootstrap, context, note);
@@ -118,6 +120,7 @@ export function translateBootstrap(text: BootstrapText, options: TranslateOption
   const discovery = readDiscovery(
     bootstrap.dynamicResources,
     { listeners, clusters, secrets: [...secrets.values()] },
+    authorities,
     context,
   );
   const node = nodeOf(bootstrap.node, options);

@@ -93,8 +93,6 @@ const UNSUPPORTED: readonly (readonly [path: string, value: unknown])[] = [
   ['use_tcp_for_dns_lookups', true],
   ['header_prefix', 'x-own'],
   ['bootstrap_extensions', [{ name: 'x' }]],
-  ['config_sources', [{ ads: {} }]],
-  ['default_config_source', { ads: {} }],
   ['default_socket_interface', 'own'],
   ['certificate_provider_instances', { own: { name: 'x' } }],
   ['xds_delegate_extension', { name: 'x' }],

@@ -210,7 +210,7 @@ export function createDecodeContext(
     needs,
     origin,
     need: (need) => void needs.push(need),
-    authority: (name) => authorities?.get(name),
+    authority: (name) => authorities?.get(name) ?? authorities?.get('*'),
     refuse,
     check,
     knows: (any) => decodableTypes.getMessage(typeNameOf(any)) !== undefined,

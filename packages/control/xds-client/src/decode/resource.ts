@@ -53,7 +53,7 @@ export type ResourceModel = ResourceModels[ResourceKind];
 export interface DecodeOptions {
   /** Fields by full name, e.g. `envoy.config.listener.v3.Listener.access_log`: read over instead of refused. Default none. */
   readonly tolerateFields?: readonly string[];
-  /** Where resources are to be had whose names say an authority and no source (`xdstp://authority/…`), by authority. Default none. */
+  /** Where resources are to be had whose names say an authority and no source (`xdstp://authority/…`), by authority; `*` for all others. Default none. */
   readonly authorities?: ReadonlyMap<string, DiscoverySource>;
   /** Read over fields that this version has no name for. Default false. */
   readonly allowUnknownFields?: boolean;
