@@ -108,6 +108,11 @@ export interface AttemptInfo {
  */
 export interface HttpStream {
   readonly connection: ConnectionInfo;
+  /**
+   * IP address of the caller: that which `x-forwarded-for` names where the listener believes it (Envoy `use_remote_address`,
+   * `xff_num_trusted_hops`), else that of the connection; `''` for a Unix socket.
+   */
+  readonly clientAddress: string;
   readonly request: RequestHead;
   readonly response: ResponseHead;
   /** `undefined` in `before-route` filters, and for requests that no route matched. */

@@ -137,7 +137,7 @@ describe('RBAC', () => {
                   {
                     anyOf: [
                       { peer: '192.0.2.1/32' },
-                      { peer: '192.0.2.2/32' },
+                      { client: '192.0.2.2/32' },
                       { identity: { kind: 'suffix', value: '/sa/web' } },
                       { header: { name: 'x-user', match: { kind: 'present' } } },
                       {

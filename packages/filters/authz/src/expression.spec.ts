@@ -94,6 +94,7 @@ describe('an expression', () => {
     ['one of two', { anyOf: [{ not: { any: true } }, { ports: { first: 1, last: 65_535 } }] }, {}, true],
     ['another port', { ports: { first: 1, last: 2 } }, {}, false],
     ['a network', { peer: '192.0.2.0/24' }, { caller: { host: '192.0.2.7' } }, true],
+    ['a caller whom nobody else names', { client: '192.0.2.0/24' }, { caller: { host: '192.0.2.7' } }, true],
     ['another network', { peer: '192.0.2.0/24' }, { caller: { host: '192.0.3.7' } }, false],
     ['where it went', { destination: '127.0.0.0/8' }, {}, true],
     [

@@ -73,6 +73,10 @@ export function compileExpression(
     const networks = compileCidrs([expression.peer], context, `${path}/peer`);
     return (connection) => networks.has(connection.remoteAddress);
   }
+  if ('client' in expression) {
+    const networks = compileCidrs([expression.client], context, `${path}/client`);
+    return (connection, stream) => networks.has(stream?.clientAddress ?? connection.remoteAddress);
+  }
   const test = compileMetadataMatch(expression.metadata, context, `${path}/metadata`);
   return (_connection, stream) => test(stream?.get(DYNAMIC_METADATA));
 }

@@ -1,8 +1,9 @@
+import { CONTINUE, defineHttpFilter } from '@tulle/filter';
 import type { Forwarding, HttpHandler } from '@tulle/model';
 import { cluster, httpListener, route } from '@tulle/proxy';
 import { describe, expect, it } from 'vitest';
 import type { Caller, TestProxy, TestRequest, TestResponse, UpstreamRequest } from '../src/index.ts';
-import { started } from './support.ts';
+import { anything, started } from './support.ts';
 
 function handling(
   handler: Partial<HttpHandler>,
@@ -61,6 +62,35 @@ describe('where a request came from, as Envoy believes it', () => {
     expect(await seen({ client: 'peer', trustedHops: 9 }, list)).toMatchObject({
       'x-envoy-external-address': '192.0.2.7',
     });
+  });
+
+  it('is what filters are told as the address of the caller', async () => {
+    const told: string[] = [];
+    const tells = defineHttpFilter({
+      apiVersion: 1,
+      id: 'test.http.tells',
+      config: anything<object>(),
+      create: () => ({
+        requestHeaders(stream) {
+          told.push(`${stream.clientAddress} over ${stream.connection.remoteAddress}`);
+          return CONTINUE;
+        },
+      }),
+    });
+    const ask = async (forwarding: Forwarding): Promise<void> => {
+      const test = await started({
+        listeners: [
+          httpListener({ port: 8080, routes: [route('/', 'api')], filters: [tells({})], forwarding }),
+        ],
+        clusters: [cluster('api', ['10.0.0.1:80'])],
+        upstreams: { '10.0.0.1:80': () => ({ body: 'ok' }) },
+      });
+      const headers = { 'x-forwarded-for': '203.0.113.1, 203.0.113.2' };
+      await test.client({ host: '192.0.2.7' }).request({ headers });
+    };
+    await ask({ client: 'peer' });
+    await ask({ client: 'peer', trustedHops: 1 });
+    expect(told).toEqual(['192.0.2.7 over 192.0.2.7', '203.0.113.2 over 192.0.2.7']);
   });
 
   it('is whom the list names, which stays as it is', async () => {

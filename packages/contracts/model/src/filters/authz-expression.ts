@@ -13,7 +13,8 @@ import type { JsonSchema } from './json-schema.ts';
  * - `destination`: network of the address that was connected to (`destination_ip`). `ports`: that address's port.
  * - `serverName`: what TLS asked for (`requested_server_name`); without TLS `''`.
  * - `identity`: the peer's proven SPIFFE id (`authenticated`); `present`: any.
- * - `peer`: network of the address that connected (`direct_remote_ip`, `remote_ip`, `source_ip`).
+ * - `peer`: network of the address that connected (`direct_remote_ip`, `source_ip`). `client`: of the caller's, which
+ *   `x-forwarded-for` names where the listener believes it; else the same (`remote_ip`).
  * - `metadata`: what an earlier filter found out, e.g. a verified token's claims (`metadata`).
  */
 export type AuthzExpression =
@@ -28,6 +29,7 @@ export type AuthzExpression =
   | { readonly serverName: StringMatch }
   | { readonly identity: StringMatch }
   | { readonly peer: string }
+  | { readonly client: string }
   | { readonly metadata: AuthzMetadataTest };
 
 /** What dynamic metadata must hold (`envoy.type.matcher.v3.MetadataMatcher`). */
@@ -97,6 +99,7 @@ export const authzExpressionDefs: Readonly<Record<string, JsonSchema>> = {
       one('serverName', stringMatchSchema),
       one('identity', stringMatchSchema),
       one('peer', network),
+      one('client', network),
       one('metadata', authzMetadataTestSchema),
     ],
   },

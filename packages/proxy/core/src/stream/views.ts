@@ -52,6 +52,11 @@ export class StreamView implements LentStream {
     return (this.#stream ?? over()).downstream.connection;
   }
 
+  get clientAddress(): string {
+    const { clientAddress, downstream } = this.#stream ?? over();
+    return clientAddress || downstream.connection.remoteAddress;
+  }
+
   get request(): RequestHead {
     return (this.#request ??= new RequestView(this.#stream ?? over()));
   }

@@ -93,8 +93,9 @@ function principal(context: DecodeContext, { identifier }: Principal, path: stri
     }
     case 'sourceIp':
     case 'directRemoteIp':
-    case 'remoteIp':
       return { peer: decodeCidr(identifier.value) };
+    case 'remoteIp':
+      return { client: decodeCidr(identifier.value) };
     case 'header':
       return { header: decodeHeaderMatch(context, identifier.value, `${path}.header`) };
     case 'urlPath':
