@@ -21,7 +21,8 @@ const ALWAYS: readonly DescMessage[] = [HttpProtocolOptionsSchema, UpstreamTlsCo
 export function decodeCluster(json: JsonObject, ...types: readonly DescMessage[]): Decoded<'cluster'> {
   const registry: Registry = createRegistry(...ALWAYS, ...types);
   const message = fromJson(ClusterSchema, { name: 'c', ...json }, { registry });
-  return createResourceDecoder().decode('cluster', anyPack(ClusterSchema, message));
+  // As `tulle proxy` reads it: what comes from Envoy's own configuration means what Envoy does.
+  return createResourceDecoder().decode('cluster', anyPack(ClusterSchema, message), { kind: 'ads' });
 }
 
 /** What a cluster means. @throws Error where it is refused */

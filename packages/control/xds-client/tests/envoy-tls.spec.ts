@@ -1,5 +1,9 @@
-import type { JsonObject } from '@bufbuild/protobuf';
+import { create, type JsonObject } from '@bufbuild/protobuf';
+import { anyPack } from '@bufbuild/protobuf/wkt';
+import { ClusterSchema } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
+import { UpstreamTlsContextSchema } from '@tulle/xds-proto/envoy/extensions/transport_sockets/tls/v3/tls';
 import { describe, expect, it, vi } from 'vitest';
+import { createResourceDecoder } from '../src/decode/resource.ts';
 import { clusterOf, decodeCluster, refusedAt, tls } from './envoy-json.ts';
 
 const tlsOf = (context: JsonObject) => clusterOf(tls(context)).tls;
@@ -25,6 +29,36 @@ describe("Envoy's UpstreamTlsContext", () => {
     });
     const named = { match_typed_subject_alt_names: [{ san_type: 'DNS', matcher: { exact: 'a.test' } }] };
     expect(tlsOf({ sni: 'a.test', ...validation({ ...ROOTS, ...named }) })).toEqual({
+      trust: { kind: 'files', caFile: '/ca.pem' },
+      serverName: 'a.test',
+      minVersion: 'TLSv1.2',
+    });
+  });
+
+  it('looks at the name that is asked for where a control plane of Tulle says none, as its older releases do', () => {
+    const named = create(ClusterSchema, {
+      name: 'c',
+      transportSocket: {
+        name: 'tls',
+        configType: {
+          case: 'typedConfig',
+          value: anyPack(
+            UpstreamTlsContextSchema,
+            create(UpstreamTlsContextSchema, {
+              sni: 'a.test',
+              commonTlsContext: {
+                validationContextType: {
+                  case: 'validationContext',
+                  value: { trustedCa: { specifier: { case: 'filename', value: '/ca.pem' } } },
+                },
+              },
+            }),
+          ),
+        },
+      },
+    });
+    const decoded = createResourceDecoder().decode('cluster', anyPack(ClusterSchema, named));
+    expect(decoded.ok && decoded.resource.tls).toEqual({
       trust: { kind: 'files', caFile: '/ca.pem' },
       serverName: 'a.test',
       minVersion: 'TLSv1.2',

@@ -147,7 +147,7 @@ export const upstreamTls: fc.Arbitrary<UpstreamTls> = fc.oneof(
         { trust },
         { ...common, certificate, serverName: label, sessionResumption: fc.boolean() },
       ),
-      fc.oneof(peer, fc.constant<Peer>({ verifyName: false })),
+      peer,
       allowedIds,
     )
     .map((parts) => withPeer<UpstreamTls>(parts)),

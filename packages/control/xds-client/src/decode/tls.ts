@@ -102,7 +102,11 @@ export function decodeUpstreamTls(
     trust,
     serverName,
     subjectAltNames: named ? undefined : subjectAltNames,
-    verifyName: anyName === true && trust.kind !== 'mesh' && trust.kind !== 'none' ? false : undefined,
+    // A control plane of Tulle names whom it means; one of an older release does not, and means the name that is asked for.
+    verifyName:
+      context.origin !== undefined && anyName === true && trust.kind !== 'mesh' && trust.kind !== 'none'
+        ? false
+        : undefined,
     // How many are kept is the proxy's own affair; none is a matter of policy.
     sessionResumption: message.maxSessionKeys === 0 ? false : undefined,
     ...rest,
