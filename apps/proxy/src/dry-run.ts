@@ -1,4 +1,5 @@
 import { type ConfigIssue, type Log, isTulleError } from '@tulle/filter';
+import { kernelDestinations } from '@tulle/intercept';
 import type { ProxyConfig } from '@tulle/model';
 import { createProxy, nodeTransport, type Transport } from '@tulle/proxy';
 import { loadStandardFilters, loadStandardTelemetry } from '@tulle/standard/load';
@@ -12,7 +13,7 @@ export async function dryRun(config: ProxyConfig): Promise<readonly ConfigIssue[
     config,
     registry: await loadStandardFilters(),
     telemetry: await loadStandardTelemetry({}),
-    transport: withoutNetwork(nodeTransport()),
+    transport: withoutNetwork(nodeTransport({ originalDestination: kernelDestinations })),
     log: QUIET,
     overload: false,
     danglingReferences: 'allow',
@@ -43,7 +44,8 @@ function withoutNetwork(real: Transport): Transport {
     resolve: async (host) => {
       throw new Error(`nobody looks ${host} up: this is a dry run`);
     },
-    ...(real.originalDestination && { originalDestination: () => undefined }),
+    originalDestination: () => undefined,
+    prepareOriginalDestination: () => real.prepareOriginalDestination?.(),
     sha1: (text) => real.sha1(text),
     certificates: () => real.certificates(),
     close: async () => real.close(),

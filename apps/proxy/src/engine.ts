@@ -1,3 +1,4 @@
+import { kernelDestinations } from '@tulle/intercept';
 import type { OverloadOptions } from '@tulle/proxy';
 import { createProxy, nodeResourceMonitor, nodeTransport } from '@tulle/proxy';
 import { lentSockets, overloadOf } from '@tulle/sidecar/engine';
@@ -30,7 +31,11 @@ export const createEnvoyEngine: CreateEngine<EngineSettings> = async ({
       prometheus: { self: { workload: settings.workload, namespace: 'default' } },
     }),
     transport: lentSockets(listeners, (acquire) =>
-      nodeTransport({ acquireHandle: acquire, onError: (message) => log.error(message) }),
+      nodeTransport({
+        acquireHandle: acquire,
+        originalDestination: kernelDestinations,
+        onError: (message) => log.error(message),
+      }),
     ),
     monitor: nodeResourceMonitor(),
     ...(overload === undefined ? {} : { overload }),

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { kernelDestinations } from '@tulle/intercept';
 import { loadStandardFilters, loadStandardTelemetry } from '@tulle/standard/load';
 import {
   httpUpstream,
@@ -28,6 +29,7 @@ import { WAITING } from './waiting.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'tulle-corpus-'));
 const expected = expectations();
+const noKernel = whyNoKernel();
 const served = configNames.filter((name) => !Object.hasOwn(WAITING, name));
 
 beforeAll(async () => writeCertificates(directory));
@@ -39,13 +41,24 @@ function load(name: string): LoadedBootstrap {
   return loadBootstrap({ configPath: file });
 }
 
+/** Why nobody can be asked here where connections were going; `undefined`: the kernel can. */
+function whyNoKernel(): string | undefined {
+  try {
+    kernelDestinations();
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
 describe('the corpus', () => {
   it('has at least forty configurations, each with what is expected of it', () => {
     expect(configNames.length).toBeGreaterThanOrEqual(40);
     expect(Object.keys(expected).toSorted()).toEqual(configNames);
   });
 
-  it.each(served)('%s is taken, and the engine builds it', async (name) => {
+  it.for(served)('%s is taken, and the engine builds it', async (name, { skip }) => {
+    skip(name === 'original-dst' && noKernel !== undefined, noKernel);
     const { translation } = load(name);
     const issues = await dryRun(startConfig(translation));
     expect(issues).toEqual([]);

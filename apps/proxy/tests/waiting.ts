@@ -4,6 +4,4 @@
  */
 export const WAITING: Readonly<Record<string, string>> = {
   admission: 'static_resources.listeners[0].filter_chains[0].filters[0].typed_config',
-  // Nothing is there that asks the kernel.
-  'original-dst': '/listeners/0/originalDestination',
 };

@@ -154,7 +154,11 @@ export function lentSockets(
     secure: (socket, tls, firstBytes) => inner.secure(socket, tls, firstBytes),
     serverTls: (config) => inner.serverTls(config),
     clientTls: (config) => inner.clientTls(config),
-    resolve: async (host) => inner.resolve(host),
+    resolve: async (host, withTtl) => inner.resolve(host, withTtl),
+    ...(inner.originalDestination && {
+      originalDestination: (socket) => inner.originalDestination?.(socket),
+      prepareOriginalDestination: () => inner.prepareOriginalDestination?.(),
+    }),
     sha1: (text) => inner.sha1(text),
     certificates: () => inner.certificates(),
     close: async () => inner.close(),

@@ -190,6 +190,11 @@ export interface Transport {
    * the kernel cannot be asked.
    */
   originalDestination?(socket: Socket): TcpAddress | undefined;
+  /**
+   * Loads what `originalDestination` needs, before a configuration that asks for it is taken; again and again.
+   * @throws Error with a sentence when it cannot be had here
+   */
+  prepareOriginalDestination?(): void;
   /** SHA-1 of latin1 text, as WebSocket handshakes need it. */
   sha1(text: string): Buffer;
   /** Certificates in use, for the admin's `/certs`; keys never. */

@@ -80,6 +80,13 @@ describe('a listener that asks where connections were going', () => {
     expect(nowhere.closed || nowhere.ended).toBe(true);
   });
 
+  it('forgets a connection whose bytes go nowhere', async () => {
+    const test = await inNetwork([captured(tcpListener({ port: 8080, cluster: 'out' }))], () => undefined);
+    const client = test.connect();
+    await test.clock.settle();
+    expect([client.closed, test.proxy.stats.connections]).toEqual([true, 0]);
+  });
+
   it('believes the PROXY protocol more than the kernel', async () => {
     const test = await inNetwork([http({ proxyProtocol: {} })], () => ({ host: '10.0.0.1', port: 80 }));
     const client = test.client();
@@ -96,12 +103,42 @@ describe('a listener that asks where connections were going', () => {
     });
   });
 
+  it('is refused where what asks cannot be loaded, with the reason', async () => {
+    const proxy = createProxy({
+      log: memoryLog(),
+      transport: nodeTransport({
+        originalDestination: () => {
+          throw new Error('there is no such package');
+        },
+      }),
+      listeners: [
+        captured(httpListener({ name: 'l', port: 0, routes: [route('/', { kind: 'direct', status: 204 })] })),
+      ],
+    });
+    open.push(proxy);
+    await expect(proxy.start()).rejects.toMatchObject({
+      issues: [
+        {
+          path: '/listeners/0/originalDestination',
+          message: 'cannot be done here: there is no such package',
+        },
+      ],
+    });
+  });
+
+  it('knows its own address in the words of a socket for both families', async () => {
+    const place = { host: '::ffff:10.9.9.9', port: 8080 };
+    const test = await inNetwork([http({ address: place })], () => ({ host: '10.9.9.9', port: 8080 }));
+    expect((await test.client().request()).status).toBe(503);
+    expect(test.records.at(-1)?.details).toBe('no_original_destination');
+  });
+
   it('asks by the descriptor of the socket', async () => {
     const asked: string[] = [];
     const proxy = createProxy({
       log: memoryLog(),
       transport: nodeTransport({
-        originalDestination: (fd) => {
+        originalDestination: () => (fd) => {
           asked.push(readlinkSync(`/proc/self/fd/${fd}`));
           return undefined;
         },

@@ -37,6 +37,7 @@ import {
 } from './compiled-listener.ts';
 import type { FilterSet } from './filter-set.ts';
 import { Issues } from './issues.ts';
+import { whyKernelCannotBeAsked } from './kernel-destination.ts';
 import { Networks } from './networks.ts';
 import { needsRegex } from './needs-regex.ts';
 import { SharedTls } from './shared-tls.ts';
@@ -232,14 +233,8 @@ class Compilation {
       );
       if (compiled !== undefined) chains.push(compiled);
     }
-    if (
-      listener.originalDestination === true &&
-      this.#base.engine.transport.originalDestination === undefined
-    )
-      this.#issues.add(
-        `${path}/originalDestination`,
-        'needs what asks the kernel where connections were going: nodeTransport({ originalDestination }), which is not there',
-      );
+    const unasked = listener.originalDestination && whyKernelCannotBeAsked(this.#base.engine.transport);
+    if (unasked) this.#issues.add(`${path}/originalDestination`, unasked);
     const entries = listener.connectionFilters ?? [];
     const filtersKey = canonical(entries);
     const filters =

@@ -83,7 +83,9 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
   }
 
   #ask(asked: TcpAddress | undefined): void {
-    const { localAddress, localPort } = this.#socket;
+    const { localPort } = this.#socket;
+    // A socket that listens for IPv6 and IPv4 says `::ffff:` before addresses of the latter.
+    const localAddress = this.#socket.localAddress.replace(/^::ffff:(?=.*\.)/, '');
     if (asked !== undefined && (asked.port !== localPort || asked.host !== localAddress)) this.#asked = asked;
   }
 
@@ -306,6 +308,7 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
     );
     if (this.#peerEnded) connection.onEnd();
     this.#done(connection);
+    connection.begin();
   }
 
   #done(connection: ListenerConnection): void {

@@ -78,10 +78,10 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
     chain.accessLogs?.retain();
     socket.events = this;
     socket.pause();
-    this.#begin();
   }
 
-  #begin(): void {
+  /** Looks for an endpoint, once the listener knows this connection: what fails at once ends it there. */
+  begin(): void {
     const share = this.#draw();
     const cluster = share?.ref.current;
     this.#subset = share?.subset;

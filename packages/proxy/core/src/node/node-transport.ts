@@ -43,10 +43,12 @@ export interface NodeTransportOptions {
   /** Connections that wait in the kernel to be accepted. Default 4,096; the kernel's `somaxconn` is the upper bound. */
   readonly backlog?: number;
   /**
-   * Asks the kernel where a connection with this file descriptor was going before it was led here (`getsockopt` of
-   * `SO_ORIGINAL_DST`, which Node does not offer). Absent: listeners with `originalDestination` are refused.
+   * Loads what asks the kernel where a connection with a file descriptor was going before it was led here (`getsockopt`
+   * of `SO_ORIGINAL_DST`, which Node does not offer): `kernelDestinations` of `@tulle/intercept`. Called when a
+   * configuration first asks; what it throws is said of the listener. Absent: listeners with `originalDestination` are
+   * refused.
    */
-  readonly originalDestination?: (fd: number) => TcpAddress | undefined;
+  readonly originalDestination?: () => (fd: number) => TcpAddress | undefined;
   /** How often certificate files are looked at for a change. Default 5,000: short against any certificate's life. */
   readonly certificateWatchMs?: number;
   /** Told of errors that belong to no connection (accept failed, a certificate file cannot be read). */
@@ -62,6 +64,7 @@ class NodeTransport implements Transport {
   readonly #options: NodeTransportOptions;
   readonly #tls: NodeTls;
   readonly originalDestination?: (socket: Socket) => TcpAddress | undefined;
+  readonly prepareOriginalDestination?: () => void;
 
   constructor(options: NodeTransportOptions) {
     this.#options = options;
@@ -71,11 +74,14 @@ class NodeTransport implements Transport {
       options.certificateWatchMs,
     );
     const { originalDestination } = options;
-    if (originalDestination !== undefined)
+    if (originalDestination !== undefined) {
+      let ask: ReturnType<typeof originalDestination> | undefined;
+      this.prepareOriginalDestination = () => void (ask ??= originalDestination());
       this.originalDestination = (socket) => {
         const fd = (socket as NodeSocket).fd;
-        return fd < 0 ? undefined : originalDestination(fd);
+        return fd < 0 ? undefined : ask?.(fd);
       };
+    }
   }
 
   async listen(address: Address, owner: ListenOwner): Promise<Listening> {

@@ -1,0 +1,2 @@
+export { kernelDestinations } from './kernel-destinations.ts';
+export { readDestination } from './socket-address.ts';
