@@ -6,7 +6,7 @@ import type { StandardFilterId } from '@tulle/standard/load';
  *
  * - `retries`: failed requests that may be are sent again also where no route and no policy says so
  * - `auth`: end users' tokens (jwt), an authorization service (ext-authz), peers by network (ip-allow)
- * - `limits`: rate limits, adaptive concurrency, admission control, whole bodies within a bound (buffer)
+ * - `limits`: rate limits, limits of connections, adaptive concurrency, admission control, whole bodies within a bound (buffer)
  * - `traffic`: faults, CORS, gRPC-Web, header edits, compression, answers to health checks
  * - `metrics`: metrics of requests, for Prometheus and `tulle stat`
  * - `access-log`, `tracing`: where a destination is given
@@ -39,6 +39,8 @@ const FILTERS_OF: Readonly<Record<Capability, readonly StandardFilterId[]>> = {
   limits: [
     'tulle.http.ratelimit',
     'tulle.http.global-ratelimit',
+    'tulle.conn.ratelimit',
+    'tulle.conn.limit',
     'tulle.http.adaptive-concurrency',
     'tulle.http.admission-control',
     'tulle.http.buffer',

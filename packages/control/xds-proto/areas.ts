@@ -49,10 +49,12 @@ export const areas: readonly string[] = [
   'envoy/service/ratelimit/v3',
   // Listener and network filters.
   'envoy/extensions/filters/listener/http_inspector/v3',
+  'envoy/extensions/filters/listener/local_ratelimit/v3',
   'envoy/extensions/filters/listener/original_dst/v3',
   'envoy/extensions/filters/listener/original_src/v3',
   'envoy/extensions/filters/listener/proxy_protocol/v3',
   'envoy/extensions/filters/listener/tls_inspector/v3',
+  'envoy/extensions/filters/network/connection_limit/v3',
   'envoy/extensions/filters/network/ext_authz/v3',
   'envoy/extensions/filters/network/http_connection_manager/v3',
   'envoy/extensions/filters/network/local_ratelimit/v3',

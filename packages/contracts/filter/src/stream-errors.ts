@@ -28,7 +28,8 @@ export type StreamErrorCode =
   | 'TULLE_EXPECTATION_FAILED'
   | 'TULLE_PEER_REFUSED'
   | 'TULLE_PATH_REFUSED'
-  | 'TULLE_ADDRESS_REFUSED';
+  | 'TULLE_ADDRESS_REFUSED'
+  | 'TULLE_CONNECTION_LIMITED';
 
 /** Rows for what goes wrong on the way of a request: routing, endpoints, callers. */
 export const STREAM_ERRORS: Readonly<Record<StreamErrorCode, ErrorRow>> = {
@@ -304,5 +305,15 @@ export const STREAM_ERRORS: Readonly<Record<StreamErrorCode, ErrorRow>> = {
     'downstream',
     false,
     'The address filter of the listener lets nobody connect from there. Compare the peer in the log with its allow and deny.',
+  ),
+  TULLE_CONNECTION_LIMITED: row(
+    42,
+    0,
+    8,
+    '-',
+    'connection_limited',
+    'filter',
+    false,
+    'A limit of connections, at a time or in a time, is reached; the details name it. Let callers keep connections open, or raise it.',
   ),
 };

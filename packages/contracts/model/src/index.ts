@@ -186,6 +186,13 @@ export { GRPC_WEB_FILTER, grpcWebFilterSchema } from './filters/grpc-web.ts';
 export type { GrpcWebFilterConfig } from './filters/grpc-web.ts';
 export { CORS_FILTER, corsFilterSchema } from './filters/cors.ts';
 export type { CorsFilterConfig } from './filters/cors.ts';
+export {
+  CONN_LIMIT_FILTER,
+  connLimitFilterSchema,
+  CONN_RATE_LIMIT_FILTER,
+  connRateLimitFilterSchema,
+} from './filters/conn-limits.ts';
+export type { ConnLimitFilterConfig, ConnRateLimitFilterConfig } from './filters/conn-limits.ts';
 export { IP_ALLOW_FILTER, ipAllowFilterSchema } from './filters/ip-allow.ts';
 export type { IpAllowFilterConfig } from './filters/ip-allow.ts';
 export { clusterSchema, endpointSchema, endpointSetSchema } from './schema/cluster.ts';

@@ -7,6 +7,8 @@ import {
   ADMISSION_CONTROL_FILTER,
   AUTHZ_FILTER,
   COMPRESSION_FILTER,
+  CONN_LIMIT_FILTER,
+  CONN_RATE_LIMIT_FILTER,
   CORS_FILTER,
   GRPC_HTTP_STATUSES,
   GRPC_WEB_FILTER,
@@ -36,6 +38,8 @@ import {
   adaptiveConcurrencyConfig,
   admissionControlConfig,
   extAuthzRouteConfig,
+  connLimitConfig,
+  connRateLimitConfig,
   ipAllowConfig,
   plainAuthzConfig,
   plainExtAuthzConfig,
@@ -275,9 +279,23 @@ describe('what Envoy has a type for travels as that type, and comes back the sam
     );
   });
 
-  it('networks of peers before a TCP proxy', () => {
+  it.each([
+    ['networks of peers', IP_ALLOW_FILTER, ipAllowConfig, 'network.rbac.v3.RBAC'],
+    [
+      'connections in a time',
+      CONN_RATE_LIMIT_FILTER,
+      connRateLimitConfig,
+      'network.local_ratelimit.v3.LocalRateLimit',
+    ],
+    [
+      'connections at a time',
+      CONN_LIMIT_FILTER,
+      connLimitConfig,
+      'network.connection_limit.v3.ConnectionLimit',
+    ],
+  ] as const)('%s before a TCP proxy', (_name, filter, configs, type) => {
     fc.assert(
-      fc.property(ipAllowConfig, (config) => {
+      fc.property(configs as fc.Arbitrary<unknown>, (config) => {
         const listener: Listener = {
           name: 'l',
           address: { host: '127.0.0.1', port: 1 },
@@ -287,7 +305,7 @@ describe('what Envoy has a type for travels as that type, and comes back the sam
               handler: {
                 kind: 'tcp',
                 clusters: [{ name: 'a' }],
-                filters: [{ name: 'ip', filter: IP_ALLOW_FILTER, config }],
+                filters: [{ name: 'one', filter, config }],
               },
             },
           ],
@@ -295,8 +313,28 @@ describe('what Envoy has a type for travels as that type, and comes back the sam
         const any = encodeResource('listener', listener);
         const message = fromBinary(ListenerSchema, any.value);
         const [first] = message.filterChains[0]?.filters ?? [];
+        expect(typeName(first?.configType.value as { typeUrl: string })).toBe(filterType(type));
+        const decoded = decoder.decode('listener', any);
+        expect(decoded.ok ? canonical.listener(decoded.resource) : decoded).toEqual(
+          canonical.listener(listener),
+        );
+      }),
+    );
+  });
+
+  it('connections in a time before a chain is chosen', () => {
+    fc.assert(
+      fc.property(connRateLimitConfig, (config) => {
+        const listener: Listener = {
+          name: 'l',
+          address: { host: '127.0.0.1', port: 1 },
+          connectionFilters: [{ name: 'one', filter: CONN_RATE_LIMIT_FILTER, config }],
+          filterChains: [{ name: 'c', handler: { kind: 'tcp', clusters: [{ name: 'a' }] } }],
+        };
+        const any = encodeResource('listener', listener);
+        const [first] = fromBinary(ListenerSchema, any.value).listenerFilters;
         expect(typeName(first?.configType.value as { typeUrl: string })).toBe(
-          filterType('network.rbac.v3.RBAC'),
+          filterType('listener.local_ratelimit.v3.LocalRateLimit'),
         );
         const decoded = decoder.decode('listener', any);
         expect(decoded.ok ? canonical.listener(decoded.resource) : decoded).toEqual(

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { filterCompliance, withOptionTable } from '@tulle/filter-compliance';
+import { connFilterCompliance, filterCompliance, withOptionTable } from '@tulle/filter-compliance';
 import { rateLimitFilterSchema } from '@tulle/model';
 import { describe, expect, it } from 'vitest';
-import { globalRateLimit, rateLimit } from './index.ts';
+import { connLimit, connRateLimit, globalRateLimit, rateLimit } from './index.ts';
 
 describe('compliance', () => {
   for (const { name, run } of filterCompliance({
@@ -58,6 +58,40 @@ describe('compliance of global limits', () => {
     requests: [{}, { method: 'POST', body: 'x' }],
   }))
     it(`complies: ${name}`, async () => run());
+});
+
+describe('compliance of limits of connections', () => {
+  const cases = [
+    ...connFilterCompliance({
+      filter: connRateLimit,
+      validConfigs: [
+        { name: 'in', bucket: { capacity: 2, tokens: 1, intervalMs: 60_000 } },
+        { name: 'in', bucket: { capacity: 1_000, tokens: 1_000, intervalMs: 50 } },
+      ],
+      invalidConfigs: [
+        { config: {}, pointers: ['', ''] },
+        {
+          config: { name: '', bucket: { capacity: 0, tokens: 1, intervalMs: 1 } },
+          pointers: ['/name', '/bucket/capacity', '/bucket/intervalMs'],
+        },
+      ],
+    }),
+    ...connFilterCompliance({
+      filter: connLimit,
+      validConfigs: [
+        { name: 'at-once', maxConnections: 1 },
+        { name: 'at-once', maxConnections: 100, delayMs: 500 },
+      ],
+      invalidConfigs: [
+        { config: {}, pointers: ['', ''] },
+        {
+          config: { name: 'a', maxConnections: 0, delayMs: -1 },
+          pointers: ['/maxConnections', '/delayMs'],
+        },
+      ],
+    }),
+  ];
+  for (const { name, run } of cases) it(`complies: ${name}`, async () => run());
 });
 
 it('the README shows the options that the schema has', async () => {

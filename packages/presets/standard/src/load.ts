@@ -23,6 +23,9 @@ const FILTERS = {
     (await import('@tulle/filter-admission-control')).admissionControl,
   'tulle.http.authz': async (): Promise<AnyFilter> => (await import('@tulle/filter-authz')).authz,
   'tulle.conn.authz': async (): Promise<AnyFilter> => (await import('@tulle/filter-authz')).connAuthz,
+  'tulle.conn.limit': async (): Promise<AnyFilter> => (await import('@tulle/filter-ratelimit')).connLimit,
+  'tulle.conn.ratelimit': async (): Promise<AnyFilter> =>
+    (await import('@tulle/filter-ratelimit')).connRateLimit,
   'tulle.http.buffer': async (): Promise<AnyFilter> => (await import('@tulle/filter-buffer')).buffer,
   'tulle.http.compression': async (): Promise<AnyFilter> =>
     (await import('@tulle/filter-compression')).compression,

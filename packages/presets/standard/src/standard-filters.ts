@@ -12,7 +12,7 @@ import { healthCheck } from '@tulle/filter-health-check';
 import { headers } from '@tulle/filter-headers';
 import { ipAllow } from '@tulle/filter-ip-allow';
 import { jwt } from '@tulle/filter-jwt';
-import { globalRateLimit, rateLimit } from '@tulle/filter-ratelimit';
+import { connLimit, connRateLimit, globalRateLimit, rateLimit } from '@tulle/filter-ratelimit';
 import { retry } from '@tulle/filter-retry';
 
 /** The filters that ship with Tulle. A main hands this list to the proxy as its registry; add yours, or leave some out. */
@@ -21,6 +21,8 @@ export const standardFilters: readonly (AnyHttpFilter | AnyConnFilter)[] = Objec
   admissionControl,
   authz,
   connAuthz,
+  connLimit,
+  connRateLimit,
   buffer,
   compression,
   cors,

@@ -97,7 +97,8 @@ const percent = (description: string): JsonSchema => ({
   default: 100,
   description,
 });
-const bucket: JsonSchema = {
+/** JSON Schema of {@link Bucket}. */
+export const bucketSchema: JsonSchema = {
   type: 'object',
   additionalProperties: false,
   required: ['capacity', 'tokens', 'intervalMs'],
@@ -117,7 +118,7 @@ const descriptors: JsonSchema = {
   description: 'Limits by what routes say of a request, in the words of Envoy’s local_ratelimit.',
   properties: {
     name: { type: 'string', minLength: 1, description: 'Shown in metrics and details.' },
-    bucket,
+    bucket: bucketSchema,
     buckets: {
       type: 'array',
       maxItems: 10_000,
@@ -141,7 +142,7 @@ const descriptors: JsonSchema = {
               },
             },
           },
-          bucket,
+          bucket: bucketSchema,
         },
       },
     },

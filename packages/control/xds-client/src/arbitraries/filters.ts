@@ -6,6 +6,8 @@ import {
   BUFFER_FILTER,
   type BufferFilterConfig,
   COMPRESSION_FILTER,
+  CONN_LIMIT_FILTER,
+  CONN_RATE_LIMIT_FILTER,
   CORS_FILTER,
   EXT_AUTHZ_FILTER,
   FAULT_FILTER,
@@ -34,6 +36,8 @@ import {
   adaptiveConcurrencyConfig,
   admissionControlConfig,
   compressionConfig,
+  connLimitConfig,
+  connRateLimitConfig,
   corsConfig,
   extAuthzConfig,
   extAuthzRouteConfig,
@@ -242,6 +246,8 @@ export const connectionFilters: fc.Arbitrary<FilterEntry[]> = fc.uniqueArray(
         json,
       ),
       fc.tuple(fc.constant(IP_ALLOW_FILTER), fc.oneof(ipAllowConfig, json)),
+      fc.tuple(fc.constant(CONN_RATE_LIMIT_FILTER), fc.oneof(connRateLimitConfig, json)),
+      fc.tuple(fc.constant(CONN_LIMIT_FILTER), fc.oneof(connLimitConfig, json)),
     )
     .chain(([filter, config]) =>
       object<FilterEntry>(

@@ -21,6 +21,8 @@ export {
   corsConfig,
   extAuthzConfig,
   extAuthzRouteConfig,
+  connLimitConfig,
+  connRateLimitConfig,
   ipAllowConfig,
   jwtConfig,
   plainExtAuthzConfig,

@@ -2,7 +2,10 @@ import fc from 'fast-check';
 import type {
   AdaptiveConcurrencyFilterConfig,
   AdmissionControlFilterConfig,
+  Bucket,
   CompressionFilterConfig,
+  ConnLimitFilterConfig,
+  ConnRateLimitFilterConfig,
   StatusRange,
   CorsFilterConfig,
   ExtAuthzFilterConfig,
@@ -166,6 +169,19 @@ const networks = fc.array(cidr, { minLength: 1, maxLength: 3 });
 export const ipAllowConfig: fc.Arbitrary<IpAllowFilterConfig> = fc.oneof(
   object<IpAllowFilterConfig>({ allow: networks }, { deny: networks }),
   object<IpAllowFilterConfig>({ deny: networks }),
+);
+
+const bucket: fc.Arbitrary<Bucket> = object<Bucket>({
+  capacity: fc.integer({ min: 1, max: 4_294_967_295 }),
+  tokens: fc.integer({ min: 1, max: 4_294_967_295 }),
+  intervalMs: fc.integer({ min: 50, max: 86_400_000 }),
+});
+export const connRateLimitConfig: fc.Arbitrary<ConnRateLimitFilterConfig> = object<ConnRateLimitFilterConfig>(
+  { name: label, bucket },
+);
+export const connLimitConfig: fc.Arbitrary<ConnLimitFilterConfig> = object<ConnLimitFilterConfig>(
+  { name: label, maxConnections: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }) },
+  { delayMs: fc.integer({ min: 1, max: 10_000 }) },
 );
 
 const names = fc.array(

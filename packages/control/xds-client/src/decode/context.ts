@@ -37,6 +37,9 @@ import {
   PerRouteConfigSchema as JwtPerRouteSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/jwt_authn/v3/config';
 import { LocalRateLimitSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit';
+import { LocalRateLimitSchema as ListenerRateLimitSchema } from '@tulle/xds-proto/envoy/extensions/filters/listener/local_ratelimit/v3/local_ratelimit';
+import { ConnectionLimitSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/connection_limit/v3/connection_limit';
+import { LocalRateLimitSchema as NetworkRateLimitSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/local_ratelimit/v3/local_rate_limit';
 import { RBACSchema as NetworkRbacSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/rbac/v3/rbac';
 import {
   ExtAuthzPerRouteSchema,
@@ -118,6 +121,9 @@ export const decodableTypes: Registry = createRegistry(
   BrotliSchema,
   ZstdSchema,
   NetworkRbacSchema,
+  NetworkRateLimitSchema,
+  ListenerRateLimitSchema,
+  ConnectionLimitSchema,
   RBACSchema,
   RateLimitSchema,
   RateLimitPerRouteSchema,

@@ -24,6 +24,7 @@ import {
 import type { HttpFilter } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import { decodeConnAuthz } from './authz/conn-rbac.ts';
 import { decodeAuthz, joinAuthz } from './authz/rbac.ts';
+import { decodeConnLimit } from './conn-limits.ts';
 import { type DecodeContext, typeNameOf } from './context.ts';
 import { type Extras, readObject } from './extras.ts';
 import { decodeIpAllow } from './ip-allow.ts';
@@ -148,7 +149,7 @@ function httpFilter(context: DecodeContext, message: Message, path: string): Kno
   return decodeStandard(context, message, path) ?? customFilter(context, message, path);
 }
 
-/** Id and config of what a network filter's message stands for. */
+/** Id and config of what a network filter's message stands for. @returns `undefined` also for one that is off */
 export function networkFilter(
   context: DecodeContext,
   message: Message,
@@ -157,6 +158,8 @@ export function networkFilter(
   const struct = structOf(message);
   if (struct && hasNoEffect(struct.name)) return undefined;
   if (isMessage(message, NetworkRbacSchema)) return networkRbac(context, message, path);
+  const limit = decodeConnLimit(context, message, path);
+  if (limit !== undefined) return limit === 'off' ? undefined : limit;
   return customFilter(context, message, path);
 }
 

@@ -60,6 +60,22 @@ export const HONOURED_OF_FILTERS: Readonly<Record<string, readonly string[]>> = 
     'always_consume_default_token_bucket',
     'rate_limited_as_resource_exhausted',
   ],
+  'envoy.extensions.filters.network.local_ratelimit.v3.LocalRateLimit': [
+    'stat_prefix',
+    'token_bucket',
+    'runtime_enabled',
+  ],
+  'envoy.extensions.filters.listener.local_ratelimit.v3.LocalRateLimit': [
+    'stat_prefix',
+    'token_bucket',
+    'runtime_enabled',
+  ],
+  'envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit': [
+    'stat_prefix',
+    'max_connections',
+    'delay',
+    'runtime_enabled',
+  ],
   'envoy.extensions.common.ratelimit.v3.LocalRateLimitDescriptor': ['entries', 'token_bucket'],
   'envoy.extensions.common.ratelimit.v3.RateLimitDescriptor.Entry': ['key', 'value'],
   'envoy.config.route.v3.RateLimit': ['stage', 'disable_key', 'actions'],

@@ -30,6 +30,7 @@ import {
 } from '@tulle/xds-proto/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy';
 import { decodeAccessLogs } from './access-logs.ts';
 import { decodeAddress, decodeCidr } from './address.ts';
+import { decodeListenerLimit } from './conn-limits.ts';
 import type { DecodeContext } from './context.ts';
 import { readExtras } from './extras.ts';
 import {
@@ -143,7 +144,9 @@ function decodeListenerFilters(
       originalDestination = true;
       continue;
     }
-    const known = customFilter(context, message, `${path}.typed_config`);
+    const limit = decodeListenerLimit(context, message, `${path}.typed_config`);
+    if (limit === 'off') continue;
+    const known = limit ?? customFilter(context, message, `${path}.typed_config`);
     if (known) entries.push({ name: filter.name, ...known, ...flags.of(filter.name) });
   }
   checkNames(context, entries, 'listener_filters');

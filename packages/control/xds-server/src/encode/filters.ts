@@ -28,6 +28,7 @@ import {
 import { DENY_SLOT, REFUSED_PATHS_SLOT, ROUTE_OVERRIDE } from '../wire.ts';
 import { encodeAuthz } from './authz/rbac.ts';
 import { judgesPaths, refusedPaths } from './authz/refused-paths.ts';
+import { encodeConnLimit, encodeListenerLimit } from './conn-limits.ts';
 import type { EncodeForm, ClientRelease } from './form.ts';
 import { encodeIpAllow } from './ip-allow.ts';
 import { encodeStandard, encodeStandardOverride } from './standard-filters.ts';
@@ -100,10 +101,17 @@ function httpFilterConfig({ filter, config }: FilterEntry, release: ClientReleas
 }
 
 /** Filters of a listener that run before a chain is chosen. */
-export function encodeListenerFilter({ name, filter, config }: FilterEntry): ListenerFilter {
+export function encodeListenerFilter(
+  { name, filter, config }: FilterEntry,
+  { release }: EncodeForm,
+): ListenerFilter {
+  const limit = release === 'this' ? encodeListenerLimit(filter, config) : undefined;
   return create(ListenerFilterSchema, {
     name,
-    configType: { case: 'typedConfig', value: typedStruct(filter, config === undefined ? {} : config) },
+    configType: {
+      case: 'typedConfig',
+      value: limit ?? typedStruct(filter, config === undefined ? {} : config),
+    },
   });
 }
 
@@ -116,7 +124,8 @@ export function encodeNetworkFilter({ name, filter, config }: FilterEntry, { rel
       case: 'typedConfig',
       value: rbac
         ? anyPack(NetworkRbacSchema, rbac)
-        : typedStruct(filter, config === undefined ? {} : config),
+        : ((release === 'this' ? encodeConnLimit(filter, config) : undefined) ??
+          typedStruct(filter, config === undefined ? {} : config)),
     },
   });
 }

@@ -64,7 +64,7 @@ export function encodeListener(listener: ModelListener, form: EncodeForm): Liste
       ...originalDestination(listener),
       ...proxyProtocol(listener),
       ...inspectors(listener),
-      ...(listener.connectionFilters ?? []).map(encodeListenerFilter),
+      ...(listener.connectionFilters ?? []).map((entry) => encodeListenerFilter(entry, form)),
     ],
     filterChains: listener.filterChains.map((chain) => encodeChain(chain, listener.name, form)),
     ...(listener.bufferLimitBytes !== undefined && {
