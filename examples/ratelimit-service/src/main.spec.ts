@@ -1,0 +1,67 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, expect, it } from 'vitest';
+
+const directory = mkdtempSync(join(tmpdir(), 'tulle-ratelimit-'));
+afterAll(() => rmSync(directory, { recursive: true }));
+
+const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
+const LIMITS = fileURLToPath(new URL('../limits.yaml', import.meta.url));
+
+/** Runs the program; ends it by SIGTERM when it says that it listens. */
+async function run(...flags: readonly string[]): Promise<{ code: number; out: string; err: string }> {
+  const { REDIS_URL: _, ...env } = process.env;
+  const child = spawn(process.execPath, [MAIN, ...flags], { env });
+  let [out, err] = ['', ''];
+  child.stdout.on('data', (bytes: Buffer) => {
+    out += bytes.toString();
+    if (out.includes('Ctrl-C')) child.kill('SIGTERM');
+  });
+  child.stderr.on('data', (bytes: Buffer) => (err += bytes.toString()));
+  const [code] = (await once(child, 'close')) as [number];
+  return { code, out, err };
+}
+
+it('serves until it is told to stop, with Redis away too', async () => {
+  const memory = await run('-c', LIMITS, '--memory', '--listen', '127.0.0.1:0');
+  expect(memory).toMatchObject({ code: 0, err: '' });
+  expect(memory.out).toMatch(/^rate limits of shop on 127\.0\.0\.1:[1-9]\d*; Ctrl-C stops it\n$/);
+  // Nobody listens on port 1.
+  const away = await run('-c', LIMITS, '--redis', 'redis://127.0.0.1:1', '--listen', '127.0.0.1:0');
+  expect([away.code, away.out]).toEqual([0, expect.stringContaining('rate limits of shop')]);
+});
+
+it('says how it is used', async () => {
+  const { code, out } = await run('--help');
+  expect([code, out]).toEqual([0, expect.stringContaining('--on-error')]);
+});
+
+it('refuses what it cannot use: flags with 64, files with 65 by line and path', async () => {
+  const bad = join(directory, 'bad.yaml');
+  writeFileSync(
+    bad,
+    'domain: shop\ndescriptors:\n  - { key: a, rate_limit: { unit: week, requests_per_unit: 1 } }\n',
+  );
+  const answers = await Promise.all([
+    run('-c', bad, '--memory'),
+    run('-c', LIMITS, '-c', LIMITS, '--memory'),
+    run('-c', join(directory, 'none.yaml'), '--memory'),
+    run('-c', LIMITS),
+    run('-c', LIMITS, '--memory', '--on-error', 'ignore'),
+    run('-c', LIMITS, '--redis', 'localhost:6379'),
+    run('--memori'),
+  ]);
+  expect(answers.map(({ code }) => code)).toEqual([65, 65, 65, 64, 64, 64, 64]);
+  const told = answers.map(({ err }) => err);
+  expect(told[0]).toContain(`${bad}:3:35: descriptors[0].rate_limit.unit: `);
+  expect(told[1]).toContain('domain "shop" has a file before this one');
+  expect(told[2]).toContain('none.yaml: cannot be read: ENOENT');
+  expect(told[3]).toContain('--memory, or --redis URL');
+  expect(told[4]).toContain('--on-error: "ignore" is none of allow, deny, error');
+  expect(told[5]).toContain('--redis: is no redis:// or rediss:// URL');
+  expect(told[6]).toContain("'--memori'");
+});
