@@ -1,4 +1,9 @@
+/**
+ * A network that captures connections, for tests of this workspace alone: the package ships without it.
+ * @packageDocumentation
+ */
 import { execFileSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 
 /** Connections from these addresses are captured; those of the proxy itself are not. */
 const RULES = `table inet capture {
@@ -29,7 +34,7 @@ export function whyNoNamespace(): string | undefined {
 
 /** A network namespace with a loopback of its own, whose rules lead what comes from 127.0.0.9 and fd00::9 to port 15001. */
 export class CaptureNamespace {
-  readonly #name = `tulle-capture-${process.pid}`;
+  readonly #name = `tulle-capture-${randomUUID().slice(0, 8)}`;
 
   constructor() {
     ip('netns', 'add', this.#name);
@@ -47,10 +52,15 @@ export class CaptureNamespace {
     }
   }
 
+  /** What starts a program inside; the process that it starts becomes the program. */
+  command(program: string, args: readonly string[]): [string, ...string[]] {
+    return ['ip', 'netns', 'exec', this.#name, program, ...args];
+  }
+
   /** What a program that runs inside prints. @throws Error when it fails, or takes 20 seconds */
   run(program: string, args: readonly string[], input = ''): string {
-    const inside = ['netns', 'exec', this.#name, program, ...args];
-    return execFileSync('ip', inside, { input, encoding: 'utf8', timeout: 20_000 });
+    const [first, ...rest] = this.command(program, args);
+    return execFileSync(first, rest, { input, encoding: 'utf8', timeout: 20_000 });
   }
 
   remove(): void {
