@@ -1,13 +1,14 @@
 import { expect, it } from 'vitest';
 import { entries } from './entries.ts';
 
-it('takes an entry from each exported source and command, and leaves generated JavaScript alone', () => {
+it('takes an entry from each exported source and command, and leaves generated JavaScript and tests alone', () => {
   const manifest = {
     name: '@t/x',
     bin: { x: './src/cli/main.ts' },
     exports: {
       '.': './src/index.ts',
       './grpc': './src/grpc.ts',
+      './corpus': './tests/index.ts',
       './*': { types: './src/gen/*.d.ts', default: './src/gen/*.js' },
     },
     publishConfig: {
