@@ -1,2 +1,5 @@
+/**
+ * Transparent capture: where connections were going before rules of the kernel led them to a proxy.
+ * @packageDocumentation
+ */
 export { kernelDestinations } from './kernel-destinations.ts';
-export { readDestination } from './socket-address.ts';
