@@ -1,4 +1,13 @@
-import type { Cluster, Endpoint, FilterEntry, Listener, ProxyConfig, RouteConfig } from '@tulle/model';
+import type {
+  Cluster,
+  Endpoint,
+  FilterEntry,
+  HttpHandler,
+  Listener,
+  ProxyConfig,
+  RouteConfig,
+  TcpHandler,
+} from '@tulle/model';
 import { formatAddress } from '@tulle/model';
 import type { Column, View } from '../cli/output.ts';
 import {
@@ -232,6 +241,11 @@ interface FilterRow extends Stands {
   readonly sees: string;
 }
 
+/** Those that stand before a chain of HTTP. */
+function connectionFiltersOf(handler: HttpHandler | TcpHandler): readonly FilterEntry[] {
+  return handler.kind === 'http' ? (handler.connectionFilters ?? []) : [];
+}
+
 function filterView(compared: Compared): View<FilterRow> {
   const rows = resources(compared, 'listeners').flatMap(({ resource: listener, state }) => {
     const row =
@@ -244,9 +258,10 @@ function filterView(compared: Compared): View<FilterRow> {
       });
     return [
       ...(listener.connectionFilters ?? []).map(row('connection')),
-      ...listener.filterChains.flatMap(({ handler }) =>
-        (handler.filters ?? []).map(row(handler.kind === 'http' ? 'request' : 'bytes')),
-      ),
+      ...listener.filterChains.flatMap(({ handler }) => [
+        ...connectionFiltersOf(handler).map(row('connection')),
+        ...(handler.filters ?? []).map(row(handler.kind === 'http' ? 'request' : 'bytes')),
+      ]),
     ];
   });
   return {
@@ -255,7 +270,10 @@ function filterView(compared: Compared): View<FilterRow> {
       listeners.flatMap((listener) => [
         ...(listener.connectionFilters ?? []).map((filter) => ({ listener: listener.name, ...filter })),
         ...listener.filterChains.flatMap(({ handler }) =>
-          (handler.filters ?? []).map((filter) => ({ listener: listener.name, ...filter })),
+          [...connectionFiltersOf(handler), ...(handler.filters ?? [])].map((filter) => ({
+            listener: listener.name,
+            ...filter,
+          })),
         ),
       ]),
     ),

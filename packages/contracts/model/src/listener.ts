@@ -87,6 +87,8 @@ export interface HttpHandler {
   readonly routes: RouteConfig | { readonly routeConfigName: string };
   /** In chain order (decision D7). */
   readonly filters: readonly FilterEntry[];
+  /** Connection filters of this chain, run before a byte of HTTP is read (Envoy: network filters before the HttpConnectionManager). */
+  readonly connectionFilters?: readonly FilterEntry[];
   /**
    * What callers speak (Envoy `codec_type`). `auto` (default): under TLS what ALPN chose, in plain text what the first
    * bytes show: HTTP/2 with its connection preface, else HTTP/1. `http1` and `http2` allow the one only.

@@ -530,6 +530,7 @@ function http(handler: HttpHandler, listenerName: string): HttpHandler {
       ...handler,
       routes: 'virtualHosts' in handler.routes ? canonicalRouteConfig(handler.routes) : handler.routes,
       filters: handler.filters.map(entry),
+      connectionFilters: handler.connectionFilters?.map(entry),
       http2: handler.http2 && canonicalHttp2(handler.http2),
       allowUpgrades: handler.allowUpgrades ?? ['websocket'],
       forwarding: handler.forwarding && forwarding(handler.forwarding),
@@ -551,6 +552,7 @@ function http(handler: HttpHandler, listenerName: string): HttpHandler {
         ),
     } as HttpHandler,
     {
+      connectionFilters: [],
       statPrefix: listenerName,
       codec: 'auto',
       http2: {},

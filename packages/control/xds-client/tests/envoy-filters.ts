@@ -1,6 +1,6 @@
 import { createRegistry, fromJson, type JsonObject } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
-import type { FilterEntry, RouteConfig } from '@tulle/model';
+import type { FilterEntry, HttpHandler, RouteConfig, TcpHandler } from '@tulle/model';
 import { ListenerSchema } from '@tulle/xds-proto/envoy/config/listener/v3/listener';
 import { RouteConfigurationSchema } from '@tulle/xds-proto/envoy/config/route/v3/route';
 import { FilterConfigSchema } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
@@ -90,7 +90,7 @@ export interface JsonFilter extends JsonObject {
 
 const HTTP = 'network.http_connection_manager.v3.HttpConnectionManager';
 
-function listener(filters: readonly JsonObject[]): readonly FilterEntry[] | readonly string[] {
+function handlerOf(filters: readonly JsonObject[]): HttpHandler | TcpHandler | undefined | readonly string[] {
   const message = fromJson(
     ListenerSchema,
     {
@@ -102,23 +102,37 @@ function listener(filters: readonly JsonObject[]): readonly FilterEntry[] | read
   );
   const decoded = decoder.decode('listener', anyPack(ListenerSchema, message));
   if (!decoded.ok) return decoded.issues.map(({ path, message: text }) => `${path} ${text}`);
-  return decoded.resource.filterChains[0]?.handler.filters ?? [];
+  return decoded.resource.filterChains[0]?.handler;
+}
+
+function listener(filters: readonly JsonObject[]): readonly FilterEntry[] | readonly string[] {
+  const handler = handlerOf(filters);
+  return handler === undefined ? [] : 'kind' in handler ? (handler.filters ?? []) : handler;
 }
 
 /** The chain that Envoy's filters make before a router; what is wrong with them, as sentences, where they are refused. */
 export function httpChain(...filters: readonly JsonFilter[]): readonly FilterEntry[] | readonly string[] {
-  return listener([
-    {
-      name: 'http',
-      typedConfig: typed(HTTP, {
-        statPrefix: 's',
-        rds: { routeConfigName: 'r', configSource: { ads: {}, resourceApiVersion: 'V3' } },
-        forwardClientCertDetails: 'SANITIZE',
-        serverHeaderTransformation: 'PASS_THROUGH',
-        httpFilters: [...filters, { name: 'router', typedConfig: typed('http.router.v3.Router') }],
-      }),
-    },
-  ]);
+  return listener([manager(filters)]);
+}
+
+function manager(filters: readonly JsonFilter[]): JsonObject {
+  return {
+    name: 'http',
+    typedConfig: typed(HTTP, {
+      statPrefix: 's',
+      rds: { routeConfigName: 'r', configSource: { ads: {}, resourceApiVersion: 'V3' } },
+      forwardClientCertDetails: 'SANITIZE',
+      serverHeaderTransformation: 'PASS_THROUGH',
+      httpFilters: [...filters, { name: 'router', typedConfig: typed('http.router.v3.Router') }],
+    }),
+  };
+}
+
+/** The network filters before an HttpConnectionManager without filters. */
+export function beforeHttp(...filters: readonly JsonFilter[]): readonly FilterEntry[] | readonly string[] {
+  const handler = handlerOf([...filters, manager([])]);
+  if (handler === undefined) return [];
+  return 'kind' in handler ? (handler.kind === 'http' ? (handler.connectionFilters ?? []) : []) : handler;
 }
 
 /** The config of one filter. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { tcpChain, typed } from './envoy-filters.ts';
+import { beforeHttp, tcpChain, typed } from './envoy-filters.ts';
 
 const bucket = { maxTokens: 10, tokensPerFill: 5, fillInterval: '1s' };
 const rate = (fields = {}) =>
@@ -37,6 +37,38 @@ describe('Envoy’s limits of connections', () => {
     for (const flag of [{ runtimeKey: 'k' }, { defaultValue: true, runtimeKey: 'k' }])
       expect([rate({ runtimeEnabled: flag }), limit({ runtimeEnabled: flag })]).toEqual([rate(), limit()]);
     expect([rate(off), limit(off)]).toEqual([[], []]);
+  });
+
+  it('stand before HTTP as well, as RBAC does', () => {
+    const filters = [
+      {
+        name: 'rate',
+        typedConfig: typed('network.local_ratelimit.v3.LocalRateLimit', {
+          statPrefix: 's',
+          tokenBucket: bucket,
+        }),
+      },
+      {
+        name: 'rbac',
+        typedConfig: typed('network.rbac.v3.RBAC', {
+          statPrefix: 's',
+          rules: {
+            action: 'DENY',
+            policies: {
+              p: {
+                permissions: [{ any: true }],
+                principals: [{ directRemoteIp: { addressPrefix: '10.0.0.0', prefixLen: 8 } }],
+              },
+            },
+          },
+        }),
+      },
+    ];
+    expect(beforeHttp(...filters)).toEqual(tcpChain(...filters));
+    expect(beforeHttp(...filters)).toEqual([
+      expect.objectContaining({ name: 'rate', filter: 'tulle.conn.ratelimit' }),
+      { name: 'rbac', filter: 'tulle.conn.ip-allow', config: { deny: ['10.0.0.0/8'] } },
+    ]);
   });
 
   it.each([

@@ -37,7 +37,7 @@ function addressOf(at: At): Address {
 
 /** Options of {@link httpListener}; those of the model's `HttpHandler` apply as well. */
 export type HttpListenerOptions = At &
-  Omit<HttpHandler, 'kind' | 'routes' | 'filters'> &
+  Omit<HttpHandler, 'kind' | 'routes' | 'filters' | 'connectionFilters'> &
   Pick<Listener, 'direction' | 'maxConnections' | 'bufferLimitBytes'> & {
     /** Default `http`. */
     readonly name?: string;
@@ -309,7 +309,14 @@ function handlerOf(
 ): HttpHandler | TcpHandler {
   const entries = (list: readonly (HttpFilterUse | ConnFilterUse | FilterEntry)[]): FilterEntry[] =>
     list.map((use) => (isUse(use) ? entry(use) : use));
-  if (handler.kind === 'http') return { ...handler, filters: entries([...early, ...handler.filters]) };
+  if (handler.kind === 'http') {
+    const { connectionFilters, ...rest } = handler;
+    return {
+      ...rest,
+      ...(connectionFilters === undefined ? {} : { connectionFilters: entries(connectionFilters) }),
+      filters: entries([...early, ...handler.filters]),
+    };
+  }
   const { filters, ...rest } = handler;
   return { ...rest, ...(filters === undefined ? {} : { filters: entries(filters) }) };
 }

@@ -25,7 +25,10 @@ export interface CodeListener extends Omit<Listener, 'filterChains' | 'connectio
 /** A filter chain in code. */
 export interface CodeFilterChain extends Omit<FilterChain, 'handler'> {
   readonly handler:
-    | (Omit<HttpHandler, 'filters'> & { readonly filters: readonly HttpFilterUse[] })
+    | (Omit<HttpHandler, 'filters' | 'connectionFilters'> & {
+        readonly filters: readonly HttpFilterUse[];
+        readonly connectionFilters?: readonly ConnFilterUse[];
+      })
     | (Omit<TcpHandler, 'filters'> & { readonly filters?: readonly ConnFilterUse[] });
 }
 

@@ -24,7 +24,7 @@ export interface ChainRun {
   readonly filterConfigs?: FilterConfigs;
   /** Replaces the one route `/` → the service; more routes go to the clusters `service` and `other`. */
   readonly routes?: readonly Route[];
-  readonly handler?: Partial<Omit<HttpHandler, 'kind' | 'routes' | 'filters'>>;
+  readonly handler?: Partial<Omit<HttpHandler, 'kind' | 'routes' | 'filters' | 'connectionFilters'>>;
   readonly cluster?: Omit<Cluster, 'name' | 'discovery'>;
   /** Endpoints of the service. Default one, `10.0.0.1:80`; the upstream serves all of them. */
   readonly endpoints?: readonly string[];

@@ -9,7 +9,7 @@ function handling(
   handler: Partial<HttpHandler>,
   more: { readonly routes?: Parameters<typeof httpListener>[0]['routes']; readonly slow?: boolean } = {},
 ): Promise<TestProxy> {
-  const { kind: _kind, routes: _routes, filters: _filters, ...options } = handler;
+  const { kind: _kind, routes: _routes, filters: _filters, connectionFilters: _early, ...options } = handler;
   return started({
     listeners: [httpListener({ port: 8080, routes: more.routes ?? [route('/', 'api')], ...options })],
     clusters: [cluster('api', ['10.0.0.1:80'])],

@@ -37,6 +37,7 @@ const http: JsonSchema = fields(['kind', 'routes', 'filters'], {
   statPrefix: name,
   routes: { anyOf: [routeConfigSchema, fields(['routeConfigName'], { routeConfigName: name })] },
   filters,
+  connectionFilters: filters,
   codec: oneOf('auto', 'http1', 'http2'),
   http2: http2OptionsSchema,
   requestHeadTimeoutMs: milliseconds(),

@@ -81,6 +81,7 @@ const plainHandler: fc.Arbitrary<HttpHandler> = object<HttpHandler>(
     filters: httpFilters,
   },
   {
+    connectionFilters,
     statPrefix: label,
     codec: fc.constantFrom('auto', 'http1', 'http2'),
     http2: http2Options,

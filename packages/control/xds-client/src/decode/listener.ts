@@ -32,7 +32,7 @@ import { decodeAccessLogs } from './access-logs.ts';
 import { decodeAddress, decodeCidr } from './address.ts';
 import { decodeListenerLimit } from './conn-limits.ts';
 import type { DecodeContext } from './context.ts';
-import { readExtras } from './extras.ts';
+import { type Extras, readExtras } from './extras.ts';
 import {
   checkNames,
   customFilter,
@@ -191,16 +191,10 @@ function decodeChain(
     if (ends && index < last) context.refuse(here, 'must be the last filter of the chain');
     if (isMessage(message, HttpConnectionManagerSchema)) {
       handler = decodeHttpHandler(context, message, listenerName, extras, `${here}.typed_config`, extrasPath);
-      if (before.length > 0)
-        context.refuse(
-          `${path}.filters`,
-          'must hold nothing before the HttpConnectionManager; use listener_filters',
-        );
+      const entries = flagged(context, before, extras, 'connectionFilters', path);
+      if (entries.length > 0) handler = { ...handler, connectionFilters: entries };
     } else if (isMessage(message, TcpProxySchema)) {
-      const flags = readFlags(context, extras, 'filters', extrasPath);
-      const entries = before.map((entry): FilterEntry => ({ ...entry, ...flags.of(entry.name) }));
-      flags.end();
-      checkNames(context, entries, `${path}.filters`);
+      const entries = flagged(context, before, extras, 'filters', path);
       handler = decodeTcpHandler(context, message, entries, listenerName, `${here}.typed_config`);
     } else {
       const known = networkFilter(context, message, `${here}.typed_config`);
@@ -220,6 +214,21 @@ function decodeChain(
     handshakeTimeoutMs: milliseconds(chain.transportSocketConnectTimeout) || undefined,
     handler,
   });
+}
+
+/** The filters before a chain's last, with what its metadata says of them under `key`. */
+function flagged(
+  context: DecodeContext,
+  before: readonly FilterEntry[],
+  extras: Extras,
+  key: 'filters' | 'connectionFilters',
+  path: string,
+): FilterEntry[] {
+  const flags = readFlags(context, extras, key, `${path}.metadata["tulle.dev"]`);
+  const entries = before.map((entry): FilterEntry => ({ ...entry, ...flags.of(entry.name) }));
+  flags.end();
+  checkNames(context, entries, `${path}.filters`);
+  return entries;
 }
 
 function decodeChainMatch(context: DecodeContext, match: FilterChainMatch, path: string): ChainMatch {

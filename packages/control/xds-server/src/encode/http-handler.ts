@@ -117,6 +117,7 @@ export function httpHandlerExtras(handler: HttpHandler, { release }: EncodeForm)
     allowCustomMethods: handler.allowCustomMethods,
     targetChars: handler.targetChars,
     filters: filterFlags(handler.filters),
+    connectionFilters: filterFlags(handler.connectionFilters ?? []),
   };
 }
 

@@ -150,7 +150,10 @@ function encodeChain(chain: ModelChain, listenerName: string, form: EncodeForm):
     ...(tls && { transportSocket: encodeDownstreamTls(alpnOf(tls, handler, form), form) }),
     filters:
       handler.kind === 'http'
-        ? [httpFilter(handler, listenerName, form)]
+        ? [
+            ...(handler.connectionFilters ?? []).map((entry) => encodeNetworkFilter(entry, form)),
+            httpFilter(handler, listenerName, form),
+          ]
         : tcpFilters(handler, listenerName, form),
     ...(extra && { metadata: extra }),
   });

@@ -54,13 +54,13 @@ export async function createFilters(
   registry: Registry,
   entries: readonly FilterEntry[],
   connEntries: readonly FilterEntry[],
-  path: string,
+  [path, connPath]: readonly [http: string, connection: string],
   issues: Issues,
   before: FilterSet | undefined,
 ): Promise<FilterSet | undefined> {
   const faults = issues.list.length;
   const parse = (some: readonly FilterEntry[], of: 'http' | 'connection'): Parsed[] =>
-    parseEntries(some, registry, of, path, issues, before);
+    parseEntries(some, registry, of, of === 'http' ? path : connPath, issues, before);
   const parsed = parse(entries, 'http');
   checkSlots(
     parsed.map(({ entry, definition, config }) => ({ name: entry.name, definition, config })),
@@ -81,7 +81,10 @@ export async function createFilters(
     for (const part of parse(connEntries, 'connection'))
       conn.push(ofConnection(engine, part, await take(part)));
   } catch (error) {
-    issues.add(path, error instanceof Error ? error.message : String(error));
+    issues.add(
+      entries.length === 0 ? connPath : path,
+      error instanceof Error ? error.message : String(error),
+    );
   }
   for (const [index, filter] of filters.entries()) checkHooks(filter, `${path}/${index}`, issues);
   const absent = entries.filter(({ filter, optional }) => optional === true && !registry.http.has(filter));

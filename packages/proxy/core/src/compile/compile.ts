@@ -240,7 +240,7 @@ class Compilation {
     const filters =
       before?.filtersKey === filtersKey
         ? before.filters
-        : await this.#filterSet([], entries, `${path}/connectionFilters`, before?.filters);
+        : await this.#filterSet([], entries, path, before?.filters);
     return filters === undefined ? undefined : new CompiledListener(listener, chains, filters, filtersKey);
   }
 
@@ -249,13 +249,14 @@ class Compilation {
     connEntries: readonly FilterEntry[],
     path: string,
     before: FilterSet | undefined,
+    connField: 'connectionFilters' | 'filters' = 'connectionFilters',
   ): Promise<FilterSet | undefined> {
     const set = await createFilters(
       this.#base.engine,
       this.#base.registry,
       entries,
       connEntries,
-      path,
+      [`${path}/filters`, `${path}/${connField}`],
       this.#issues,
       before,
     );
@@ -291,13 +292,14 @@ class Compilation {
           ? before.tls
           : this.#serverTls(tlsConfig, path);
     const entries = chain.handler.filters ?? [];
-    const filtersKey = canonical(entries);
+    const early = chain.handler.kind === 'http' ? (chain.handler.connectionFilters ?? []) : [];
+    const filtersKey = canonical(early.length === 0 ? entries : { entries, early });
     const filters =
       before?.filtersKey === filtersKey && 'matcher' in before.handler === (chain.handler.kind === 'http')
         ? before.handler.filters
         : chain.handler.kind === 'http'
-          ? await this.#filterSet(entries, [], `${path}/handler/filters`, before?.handler.filters)
-          : await this.#filterSet([], entries, `${path}/handler/filters`, before?.handler.filters);
+          ? await this.#filterSet(entries, early, `${path}/handler`, before?.handler.filters)
+          : await this.#filterSet([], entries, `${path}/handler`, before?.handler.filters, 'filters');
     const telemetry = await this.#telemetry(chain, listener, path);
     if (filters === undefined) return undefined;
     const handler =

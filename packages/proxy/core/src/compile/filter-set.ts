@@ -103,7 +103,9 @@ export class FilterSet {
     this.absent = absent;
     this.#created = created;
     for (const filter of created) filter.retain();
-    const kept = new Set(created.filter((one) => before?.find(one.key) === one).map(({ name }) => name));
+    // Those of connections come last, may have the same names, and no route overrides them.
+    const ofRequests = created.slice(0, filters.length);
+    const kept = new Set(ofRequests.filter((one) => before?.find(one.key) === one).map(({ name }) => name));
     this.overrides = new Map(
       [...(before?.overrides ?? [])].filter(([, override]) => kept.has(override.filter)),
     );

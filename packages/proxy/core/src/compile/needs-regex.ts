@@ -19,7 +19,11 @@ export function needsRegex({ routes, listeners, clusters }: ProxyConfig, sound: 
   return (
     inForce.some((config) => usesRegex(config) || hasPattern(config)) ||
     chains.some(
-      ({ handler, tls }) => hasPattern(handler.filters) || hasPattern(handler.accessLogs) || hasPattern(tls),
+      ({ handler, tls }) =>
+        hasPattern(handler.filters) ||
+        (handler.kind === 'http' && hasPattern(handler.connectionFilters)) ||
+        hasPattern(handler.accessLogs) ||
+        hasPattern(tls),
     ) ||
     clusters.some(
       (cluster, index) =>

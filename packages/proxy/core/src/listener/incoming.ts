@@ -7,7 +7,7 @@ import type { Engine } from '../engine.ts';
 import type { Socket, SocketEvents, SocketFault } from '../ports.ts';
 import { HELLO_MORE, MAX_HELLO_BYTES, readFirstBytes, type FirstBytes } from './client-hello.ts';
 import { ConnectionFacts } from './connection-facts.ts';
-import { ConnectionHooks } from './conn-hooks.ts';
+import { ConnectionHooks, NO_HOOKS } from './conn-hooks.ts';
 import { ServerConnection } from './h1-server.ts';
 import { Http2ServerConnection } from './h2-server.ts';
 import { HTTP1, HTTP2, PREFACE_MORE, readPreface } from './preface.ts';
@@ -27,8 +27,8 @@ export interface AcceptingListener extends ServingListener {
   readonly direction: 'inbound' | 'outbound' | 'unspecified';
   /** Where the connections of a chain find it. */
   slot(chain: string): ChainSlot;
-  /** The chain's handler took the connection. */
-  handedOver(from: ListenerConnection, to: ListenerConnection, hooks: ConnectionHooks | undefined): void;
+  /** The chain's handler took the connection. @param hooks to be closed with it, in this order */
+  handedOver(from: ListenerConnection, to: ListenerConnection, hooks: readonly ConnectionHooks[]): void;
   /** A peer came in plain text where others come with TLS. */
   plaintext(remoteAddress: string): void;
   /** A peer that did not prove who it is. */
@@ -45,6 +45,8 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
   #socket: Socket;
   #first: Buffer | undefined;
   #listenerHooks: ConnectionHooks | undefined;
+  /** Those of a chain of HTTP; a connection of TCP keeps its own. */
+  #chainHooks: ConnectionHooks | undefined;
   #chain: CompiledChain | undefined;
   #cancelTimer: (() => void) | undefined;
   #sniffing = false;
@@ -231,8 +233,10 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
   #handOver(facts: ConnectionFacts): void {
     const chain = this.#chain as CompiledChain;
     const { handler } = chain;
-    if (handler instanceof HttpChain) return this.#http(handler, facts);
-    if (handler.filters.connFilters.length === 0) return this.#tcp(handler, facts, undefined);
+    const { connFilters } = handler.filters;
+    if (handler instanceof HttpChain && connFilters.length === 0) return this.#http(handler, facts);
+    if (!(handler instanceof HttpChain) && connFilters.length === 0)
+      return this.#tcp(handler, facts, undefined);
     const hooks = new ConnectionHooks(this.#engine, handler.filters, facts);
     const both = (): boolean | Promise<boolean> => {
       const connected = hooks.run('connect');
@@ -241,7 +245,12 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
         : connected.then((ok) => ok && hooks.run('handshake'));
     };
     const finish = (ok: boolean): void => {
-      if (ok && !this.#over) return this.#tcp(handler, facts, hooks);
+      if (ok && !this.#over) {
+        if (!(handler instanceof HttpChain)) return this.#tcp(handler, facts, hooks);
+        this.#chainHooks = hooks;
+        return this.#http(handler, facts);
+      }
+      this.#chainHooks = hooks;
       this.#refuse(hooks);
       hooks.close();
     };
@@ -315,7 +324,9 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
     this.#over = true;
     this.#cancelTimer?.();
     this.#restTimer?.cancel();
-    this.#listener.handedOver(this, connection, this.#listenerHooks);
+    const [own, before] = [this.#chainHooks, this.#listenerHooks];
+    const hooks = own === undefined ? NO_HOOKS : [own];
+    this.#listener.handedOver(this, connection, before === undefined ? hooks : [...hooks, before]);
   }
 
   #drop(): void {
@@ -324,6 +335,7 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
     this.#cancelTimer?.();
     this.#restTimer?.cancel();
     this.#socket.destroy();
+    this.#chainHooks?.close();
     this.#listenerHooks?.close();
     this.#listener.connectionOver(this);
   }

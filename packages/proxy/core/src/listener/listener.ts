@@ -5,7 +5,7 @@ import { HttpChain } from '../compile/compiled.ts';
 import type { Engine } from '../engine.ts';
 import type { Listening, ListenOwner, Socket, SocketFault } from '../ports.ts';
 import type { ConnectionFacts } from './connection-facts.ts';
-import type { ConnectionHooks } from './conn-hooks.ts';
+import { NO_HOOKS, type ConnectionHooks } from './conn-hooks.ts';
 import { IncomingConnection, type AcceptingListener } from './incoming.ts';
 import { PlaintextClients } from './plaintext-clients.ts';
 import { ListenerMetrics, type ChainSlot, type ListenerConnection } from './serving.ts';
@@ -39,9 +39,9 @@ export class ListenerRuntime implements AcceptingListener {
   readonly plaintextClients: PlaintextClients = new PlaintextClients();
   compiled: CompiledListener;
   readonly #engine: Engine;
-  readonly #connections: Map<ListenerConnection, ConnectionHooks | undefined> = new Map<
+  readonly #connections: Map<ListenerConnection, readonly ConnectionHooks[]> = new Map<
     ListenerConnection,
-    ConnectionHooks | undefined
+    readonly ConnectionHooks[]
   >();
   readonly #slots: Map<string, ChainSlot> = new Map<string, ChainSlot>();
   readonly #stops: (() => void)[] = [];
@@ -188,7 +188,7 @@ export class ListenerRuntime implements AcceptingListener {
     turn.begin();
     try {
       const incoming = new IncomingConnection(this.#engine, this, socket);
-      this.#connections.set(incoming, undefined);
+      this.#connections.set(incoming, NO_HOOKS);
       overload.connections++;
       socket.resume();
       incoming.begin();
@@ -200,7 +200,7 @@ export class ListenerRuntime implements AcceptingListener {
     }
   }
 
-  handedOver(from: ListenerConnection, to: ListenerConnection, hooks: ConnectionHooks | undefined): void {
+  handedOver(from: ListenerConnection, to: ListenerConnection, hooks: readonly ConnectionHooks[]): void {
     this.#connections.delete(from);
     this.#connections.set(to, hooks);
   }
@@ -208,7 +208,7 @@ export class ListenerRuntime implements AcceptingListener {
   connectionOver(connection: ListenerConnection): void {
     const hooks = this.#connections.get(connection);
     if (this.#connections.delete(connection)) this.#engine.overload.connections--;
-    hooks?.close();
+    for (const one of hooks ?? []) one.close();
     if (this.#connections.size > 0) return;
     for (const tell of this.#onEmpty.splice(0)) tell();
   }
