@@ -1,6 +1,7 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import net, { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,6 +12,22 @@ afterAll(() => rmSync(directory, { recursive: true }));
 
 const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
 const LIMITS = fileURLToPath(new URL('../limits.yaml', import.meta.url));
+
+const EDGE = fileURLToPath(new URL('../edge.yaml', import.meta.url));
+const TULLE = fileURLToPath(new URL('../../../apps/cli/bin/tulle.mjs', import.meta.url));
+
+async function freePorts(): Promise<readonly number[]> {
+  const servers = [1, 2].map(() => net.createServer().listen(0, '127.0.0.1'));
+  return Promise.all(
+    servers.map(async (server) => {
+      await once(server, 'listening');
+      const { port } = server.address() as AddressInfo;
+      server.close();
+      await once(server, 'close');
+      return port;
+    }),
+  );
+}
 
 /** Runs the program; ends it by SIGTERM when it says that it listens. */
 async function run(...flags: readonly string[]): Promise<{ code: number; out: string; err: string }> {
@@ -33,6 +50,60 @@ it('serves until it is told to stop, with Redis away too', async () => {
   // Nobody listens on port 1.
   const away = await run('-c', LIMITS, '--redis', 'redis://127.0.0.1:1', '--listen', '127.0.0.1:0');
   expect([away.code, away.out]).toEqual([0, expect.stringContaining('rate limits of shop')]);
+});
+
+it('counts for a proxy that runs from edge.yaml, and stops while the proxy is connected', async () => {
+  const started: ChildProcess[] = [];
+  const start = async (
+    says: RegExp,
+    ...args: readonly string[]
+  ): Promise<[ChildProcess, RegExpExecArray]> => {
+    const child = spawn(process.execPath, args, { cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] });
+    started.push(child);
+    let text = '';
+    for (;;) {
+      const [bytes] = (await Promise.race([
+        once(child.stdout, 'data'),
+        once(child.stderr, 'data'),
+        once(child, 'exit').then(([code]) => Promise.reject(new Error(`ended with ${code}: ${text}`))),
+      ])) as [Buffer];
+      text += bytes.toString();
+      const said = says.exec(text);
+      if (said !== null) return [child, said];
+    }
+  };
+  try {
+    const flags = ['--config', LIMITS, '--memory', '--listen', '127.0.0.1:0'];
+    const [service, [, limitsPort]] = await start(/127\.0\.0\.1:(\d+); Ctrl-C/, MAIN, ...flags);
+    const [edgePort, shopPort] = await freePorts();
+    const ports: Record<string, unknown> = { 8080: edgePort, 8081: limitsPort, 3000: shopPort };
+    const config = readFileSync(EDGE, 'utf8')
+      .replaceAll(/port_value: (\d+)/g, (_, port: string) => `port_value: ${String(ports[port])}`)
+      // The machine that runs this test may be busy.
+      .replace('timeout: 0.25s', 'timeout: 10s');
+    writeFileSync(join(directory, 'edge.yaml'), config);
+    await start(/listens on/, TULLE, 'proxy', '-c', 'edge.yaml');
+    const answers: unknown[] = [];
+    for (let i = 0; i < 3; i += 1) {
+      const { status, headers } = await fetch(`http://127.0.0.1:${edgePort}/checkout`);
+      answers.push([status, headers.get('x-ratelimit-remaining')]);
+    }
+    expect(answers).toEqual([
+      [200, '1'],
+      [200, '0'],
+      [429, '0'],
+    ]);
+    expect((await fetch(`http://127.0.0.1:${edgePort}/`)).status).toBe(200);
+    service.kill('SIGTERM');
+    expect(await once(service, 'exit')).toEqual([0, null]);
+  } finally {
+    for (const child of started.filter(
+      ({ exitCode, signalCode }) => exitCode === null && signalCode === null,
+    )) {
+      child.kill('SIGTERM');
+      await once(child, 'exit');
+    }
+  }
 });
 
 it('says how it is used', async () => {

@@ -37,12 +37,12 @@ function lines(): { log: (line: string) => void; next: () => Promise<string> } {
   };
 }
 
-function countersAt(port: number, timeoutMs?: number) {
+function countersAt(port: number, times: { readonly timeoutMs?: number; readonly stallMs?: number } = {}) {
   const { log, next } = lines();
   const counters = redisCounters({
     url: `redis://127.0.0.1:${port}`,
     log,
-    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...times,
   });
   cleanups.push(() => counters.close());
   return { counters, next };
@@ -61,7 +61,7 @@ it('without Redis fails at once, says so once, and closes', async () => {
   expect(await fails(counters)).toBe('Redis is away');
 });
 
-it('gives up on one that does not answer', async () => {
+it('gives up on one that does not answer, and in the end on its connection', async () => {
   const silent = net.createServer().listen(0, '127.0.0.1');
   const sockets: net.Socket[] = [];
   // It greets the client (HELLO, CLIENT SETINFO) and answers nothing after that.
@@ -78,9 +78,17 @@ it('gives up on one that does not answer', async () => {
     for (const socket of sockets) socket.destroy();
     silent.close();
   });
-  const { counters, next } = countersAt((silent.address() as AddressInfo).port, 20);
+  const { counters, next } = countersAt((silent.address() as AddressInfo).port, {
+    timeoutMs: 20,
+    stallMs: 50,
+  });
   expect(await next()).toBe('Redis is there');
   expect(await fails(counters)).toBe('Redis gave no answer within 20 ms');
+  expect(sockets).toHaveLength(1);
+  while ((await fails(counters)) !== 'Redis is away');
+  expect(await next()).toBe('Redis is away: no answer for 50 ms');
+  expect(await next()).toBe('Redis is there');
+  expect(sockets).toHaveLength(2);
 });
 
 const installed = spawnSync('redis-server', ['--version']).status === 0;
