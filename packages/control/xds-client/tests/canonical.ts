@@ -497,7 +497,9 @@ function canonicalHttp2(options: Http2Options): Http2Options {
 
 /** A forward proxy looks at the name in any case. */
 function endpointTls(value: UpstreamTls, { kind }: Cluster['discovery']): UpstreamTls {
-  return tls(kind === 'forward-proxy' ? without(value, { verifyName: false }) : value);
+  if (kind !== 'forward-proxy') return tls(value);
+  const { verifyName: _, ...rest } = value; // there the name is looked at whatever is said
+  return tls(rest);
 }
 
 export function canonicalCluster(cluster: Cluster): Cluster {

@@ -199,7 +199,7 @@ describe('RBAC', () => {
         name: 'rbac',
         typedConfig: network(
           [{ destinationPort: 3306 }],
-          [{ authenticated: { principalName: { exact: 'a' } } }],
+          [{ authenticated: { principalName: { exact: 'spiffe://a/b' } } }],
         ),
       }),
     ).toEqual([
@@ -212,7 +212,10 @@ describe('RBAC', () => {
               name: 'p',
               action: 'DENY',
               expression: {
-                allOf: [{ ports: { first: 3306, last: 3306 } }, { identity: { kind: 'exact', value: 'a' } }],
+                allOf: [
+                  { ports: { first: 3306, last: 3306 } },
+                  { identity: { kind: 'exact', value: 'spiffe://a/b' } },
+                ],
               },
             },
           ],

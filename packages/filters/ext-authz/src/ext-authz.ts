@@ -136,7 +136,10 @@ async function createExtAuthz(
       if (!isAsked(stream, inForce)) {
         state.unasked = true;
         stream.passRequestBody();
-        if (inForce.otherwise !== 'deny') return CONTINUE;
+        if (inForce.otherwise !== 'deny') {
+          dropClaimed(stream);
+          return CONTINUE;
+        }
         return stream.reply(
           inForce.statusOnError ?? 403,
           'TULLE_EXT_AUTHZ_DENIED',

@@ -82,6 +82,11 @@ export function createTypeStream(
       const isAnswer = request.nonce !== '';
       const [of, ...rest] = request.nonce.split(' ');
       if (isAnswer && Number(of) !== calls) return;
+      // What was refused is not here, and not claimed on the next stream.
+      if (request.error) {
+        for (const { name } of request.error.refusals) versions.delete(name);
+        if (request.error.refusals.length === 0) versions.clear();
+      }
       for (const name of request.subscribe) names.add(name);
       for (const name of request.unsubscribe) {
         names.delete(name);

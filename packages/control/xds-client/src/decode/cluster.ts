@@ -38,7 +38,11 @@ export function decodeCluster(context: DecodeContext, cluster: Cluster): ModelCl
 
 function named(given: UpstreamTls): UpstreamTls {
   const { verifyName: _, ...tls } = given;
-  return tls;
+  const others = tls.allowedIds ?? tls.subjectAltNames ?? tls.certificateHashes ?? tls.publicKeyHashes;
+  // Beside other expectations it has to be said; alone it is what happens.
+  return others === undefined || tls.trust.kind === 'none' || tls.trust.kind === 'mesh'
+    ? tls
+    : { ...tls, verifyName: true };
 }
 
 /** Of every kind of endpoint. One match is Tulle's own, which switches TLS off for single endpoints (`Endpoint.mode`). */
@@ -49,9 +53,9 @@ function decodeTls(
   names: ModelCluster['serverNameFrom'],
 ): { readonly [K in 'tls' | 'tlsMatches']?: ModelCluster[K] | undefined } {
   const decode = (socket: TransportSocket | undefined, path: string): UpstreamTls | undefined => {
-    const tls = decodeUpstreamTls(context, socket, path);
+    const tls = decodeUpstreamTls(context, socket, path, names !== undefined || kind === 'forward-proxy');
     // Envoy has a forward proxy look at the name of the host that was asked for, whatever else it is told.
-    const given = kind === 'forward-proxy' && tls?.verifyName === false ? named(tls) : tls;
+    const given = kind === 'forward-proxy' && tls !== undefined ? named(tls) : tls;
     const trust = given?.trust.kind;
     if (names?.verified === true && (trust === 'mesh' || trust === 'none'))
       context.refuse(

@@ -73,11 +73,15 @@ export function decodeDownstreamTls(
   });
 }
 
-/** @returns `undefined` for plain text */
+/**
+ * @param requestsName whether requests say which server name is asked for, in place of `sni`
+ * @returns `undefined` for plain text
+ */
 export function decodeUpstreamTls(
   context: DecodeContext,
   socket: TransportSocket | undefined,
   path: string,
+  requestsName = false,
 ): UpstreamTls | undefined {
   const message = openSocket(context, socket, path);
   if (!message || isMessage(message, RawBufferSchema)) return undefined;
@@ -96,7 +100,9 @@ export function decodeUpstreamTls(
   if (more.length > 0)
     context.refuse(`${at}.tls_certificates[1]`, 'must not be there: an endpoint is shown one certificate');
   const serverName = message.sni === '' ? undefined : message.sni;
-  const named = subjectAltNames !== undefined && isServerName(subjectAltNames, message.sni);
+  // Where requests say the server name, the name that is expected is another matter (but to Tulle's own control plane).
+  const varies = requestsName && context.origin !== undefined;
+  const named = subjectAltNames !== undefined && !varies && isServerName(subjectAltNames, message.sni);
   return present({
     certificate,
     trust,

@@ -44,8 +44,7 @@ export function readResources(
     if (ambiguous.has(name) || !options.wanted(name)) continue;
     const held: Held | undefined = options.active[kind].get(name);
     if (any === undefined && ttlMs !== undefined) {
-      if (held) taken.push([name, held]); // a heartbeat
-      continue;
+      continue; // a heartbeat: its time begins anew, and what came since stays
     }
     if (held && held.version === version && version !== '') {
       taken.push([name, held]); // one version is one content

@@ -338,7 +338,10 @@ export function createSession(options: SessionOptions): Session {
   /** Takes away what is over. */
   function endLifetimes(): void {
     for (const { kind, name } of lifetimes.end(options.nowMs())) {
-      if (!active[kind].has(name) && !staged[kind].has(name)) continue;
+      if (!active[kind].has(name) && !staged[kind].has(name)) {
+        lifetimes.note(kind, name, undefined, 0); // nothing is there that could go
+        continue;
+      }
       options.warn('The time of a resource is over: it was not said again within its TTL', { kind, name });
       staged[kind].set(name, REMOVED);
     }

@@ -174,6 +174,7 @@ export function createMachine<Kind extends string, Shot extends { readonly chang
     state.answered = true;
     lastChange.set(kind, response.changeId);
     state.outstanding.push({
+      ...(heartbeat && { heartbeat }),
       nonce,
       changeId: response.changeId,
       resources: (heartbeat ? [] : resources).map(({ name, version }) => ({
@@ -290,6 +291,7 @@ export function createMachine<Kind extends string, Shot extends { readonly chang
       stale++;
       return;
     }
+    if (sent.heartbeat && !request.error) return;
     if (request.error) {
       const { message, refused } = request.error;
       applyRefusal(state, sent, refused, { message, atMs: options.epochMs() });

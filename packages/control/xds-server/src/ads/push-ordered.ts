@@ -116,6 +116,10 @@ export function createOrderedPush<Kind extends string, Shot extends { readonly c
 
   return {
     pump() {
+      // Also where nothing can be sent now: a time that is over is none to wait for.
+      const now = host.nowMs();
+      if (waitUntil !== undefined && now >= waitUntil) waitUntil = undefined;
+      if (removeAt !== undefined && now >= removeAt) removeAt = undefined;
       if (!host.canWrite()) return;
       const snapshot = host.current();
       for (const stage of types.stages()) {
@@ -132,7 +136,8 @@ export function createOrderedPush<Kind extends string, Shot extends { readonly c
       if (limits.dependencyWaitMs === 0) return;
       const until = host.nowMs() + limits.dependencyWaitMs;
       if (kind === rules.cluster) waitUntil = until;
-      if (rules.leads) removeAt = until;
+      // From the first answer on: those that follow do not put removals off for ever.
+      if (rules.leads) removeAt ??= until;
     },
     deadlineMs: () =>
       waitUntil === undefined || removeAt === undefined

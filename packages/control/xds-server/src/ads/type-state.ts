@@ -29,6 +29,8 @@ export interface TypeState<Kind extends string = string> {
 
 /** A response that the client has not answered yet. */
 export interface Outstanding {
+  /** Says only that resources are still good; its answer says nothing of a change. */
+  readonly heartbeat?: true;
   readonly nonce: string;
   readonly changeId: string;
   readonly resources: readonly SentResource[];

@@ -148,8 +148,9 @@ function takeHost(stream: Stream, { endpoint }: UpstreamEndpoint): void {
 
 /** Each attempt's filters begin with the same fields, whatever an earlier attempt's did to them. */
 function keepFields(stream: Stream): void {
-  if (stream.attemptCount === 1) (stream.savedFields ??= new FieldTable()).copyFrom(stream.headers);
-  else if (stream.savedFields !== undefined) stream.headers.copyFrom(stream.savedFields);
+  // Not by the number of the attempt: the first may have had no endpoint. None are left from a request before.
+  if (stream.savedFields !== undefined) stream.headers.copyFrom(stream.savedFields);
+  else (stream.savedFields = new FieldTable()).copyFrom(stream.headers);
 }
 
 /** Attempt filters passed: a connection is needed. */

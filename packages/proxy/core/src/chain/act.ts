@@ -103,7 +103,7 @@ function forward(stream: Stream, route: CompiledRoute, action: CompiledForward):
   }
   if (target.requestEdits.length > 0) editFields(stream, stream.headers, target.requestEdits);
   if (action.maxStreamDurationMs >= 0) limitDuration(stream, action.maxStreamDurationMs);
-  if (action.maxReplayBytes >= 0) stream.replay.maxBytes = action.maxReplayBytes;
+  if (action.maxReplayBytes >= 0) stream.maxReplayBytes = action.maxReplayBytes;
   if (stream.table.requestHeaders !== null) stream.grpc = isGrpcCall(stream);
   if (stream.grpc) beginDeadline(stream, action);
   if (action.idleTimeoutMs >= 0 && action.idleTimeoutMs !== stream.idleTimeoutMs) {

@@ -288,6 +288,7 @@ function openTunnel(stream: Stream): void {
   stream.responseStarted = true;
   stream.firstByteMs = stream.engine.turn.nowMs - stream.startMs;
   stream.requestTimer?.cancel();
+  stream.receiveTimer?.cancel();
   stream.downstream.tunnel(stream, upstream);
 }
 

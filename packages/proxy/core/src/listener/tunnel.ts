@@ -25,6 +25,9 @@ export function tunnelStream(
   stream.upstream = undefined;
   const endpoint = upstream.handOver();
   stream.idleTimer?.cancel();
+  stream.durationTimer?.cancel(); // what is left of its time is the relay's
+  const { generation } = stream;
+  let outlasted = false;
   const head = { sent: stream.bytesSent, received: stream.bytesReceived };
   const relay: Relay = new Relay(
     engine,
@@ -32,7 +35,9 @@ export function tunnelStream(
     endpoint,
     { bufferLimitBytes, idleTimeoutMs: stream.idleTimeoutMs },
     ({ idle, fault, side }) => {
+      cancelEnd?.();
       upstream.tunnelOver();
+      if (!stream.live || stream.generation !== generation) return onOver(); // it was completed otherwise
       const broken = fault !== undefined && side === 'endpoint';
       releaseEndpoint(stream, broken ? LOCAL_FAILURE : SUCCESS);
       stream.bytesReceived = head.received + relay.caller.bytes;
@@ -41,6 +46,9 @@ export function tunnelStream(
         stream.code = 'TULLE_STREAM_IDLE';
         stream.details = 'stream_idle_timeout';
         stream.flag('SI');
+      } else if (outlasted) {
+        stream.code = 'TULLE_REQUEST_TIMEOUT';
+        stream.details = 'max_duration_timeout';
       }
       stream.requestReceived = true;
       stream.responseEnded = true;
@@ -48,6 +56,21 @@ export function tunnelStream(
       onOver();
     },
   );
+  const maxMs = maxDurationMsOf(stream);
+  const cancelEnd =
+    maxMs > 0
+      ? engine.clock.setTimer(Math.max(0, maxMs - (engine.turn.nowMs - stream.startMs)), () => {
+          outlasted = true;
+          engine.turn.begin();
+          try {
+            relay.finish({ fault: undefined, side: 'none', idle: false });
+          } catch (defect) {
+            engine.logDefect(defect);
+          } finally {
+            engine.turn.end();
+          }
+        })
+      : undefined;
   // Relayed at the end of the turn, behind the head that is gathered already.
   engine.turn.later({
     endOfTurn() {
@@ -58,4 +81,11 @@ export function tunnelStream(
       endpoint.resume();
     },
   });
+}
+
+/** As the route says, else the handler; 0: for ever. */
+function maxDurationMsOf({ route, chain }: Stream): number {
+  const action = route?.action;
+  const own = action?.kind === 'forward' ? action.maxStreamDurationMs : -1;
+  return own >= 0 ? own : chain.settings.maxStreamDurationMs;
 }

@@ -114,6 +114,8 @@ export class LoadedCertificates {
     this.#shown = shown;
     this.#contexts = new Map();
     try {
+      // Each by itself too, as a server name may ask for it: one that is no pair shows here, not in a handshake.
+      if (pairs.length > 1) for (const index of pairs.keys()) this.#contextOf([index]);
       return this.#contextOf(this.#oneOfEachKind([...pairs.keys()]));
     } catch (error) {
       [this.#shown, this.#contexts] = before;
@@ -196,6 +198,17 @@ function filesOf({ certificates, trust }: CertificateSetup): string[] {
 
 function readMaterial({ certificates, trust, workload }: CertificateSetup): Material {
   const crl = trust !== undefined && 'crl' in trust ? trust.crl : undefined;
+  const ca =
+    trust?.kind === 'files'
+      ? readFileSync(trust.caFile, 'utf8')
+      : trust?.kind === 'inline'
+        ? trust.caPem
+        : undefined;
+  // Node takes an empty text for none given, and then believes all public roots.
+  if (ca !== undefined && certificatesOfPem(ca).length === 0)
+    throw new Error(
+      `${trust?.kind === 'files' ? trust.caFile : 'the text of roots'} holds no certificate: roots are wanted in PEM`,
+    );
   return {
     pairs: certificates.flatMap((source) => {
       if (source.kind === 'files')
@@ -206,8 +219,7 @@ function readMaterial({ certificates, trust, workload }: CertificateSetup): Mate
       const svid = workload();
       return svid === undefined ? [] : [{ cert: svid.certificateChainPem, key: svid.privateKeyPem }];
     }),
-    ...(trust?.kind === 'files' && { ca: readFileSync(trust.caFile, 'utf8') }),
-    ...(trust?.kind === 'inline' && { ca: trust.caPem }),
+    ...(ca !== undefined && { ca }),
     ...(crl !== undefined && { crl: pemOf(crl) }),
   };
 }
@@ -229,8 +241,9 @@ function shownBy(pem: string): Shown {
 
 /** Certificates of a PEM text for `/certs`. */
 export function describePem(pem: string, source: CertificateInfo['source']): CertificateInfo[] {
-  return certificatesOfPem(pem).map((der) => {
-    const facts = readCertificate(der);
+  return certificatesOfPem(pem).flatMap((der) => {
+    const facts = factsOf(der);
+    if (facts === undefined) return []; // of an old version, say: OpenSSL takes it, the reader of SVIDs does not
     const spiffeId = facts.uriSans.find((uri) => uri.startsWith('spiffe://'));
     return {
       source,
@@ -241,4 +254,12 @@ export function describePem(pem: string, source: CertificateInfo['source']): Cer
       notAfterMs: facts.notAfterMs,
     };
   });
+}
+
+function factsOf(der: Buffer): ReturnType<typeof readCertificate> | undefined {
+  try {
+    return readCertificate(der);
+  } catch {
+    return undefined;
+  }
 }

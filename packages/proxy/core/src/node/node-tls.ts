@@ -1,5 +1,11 @@
 import { isIP, Socket as NetSocket } from 'node:net';
-import { connect as tlsConnect, TLSSocket, type ConnectionOptions, type TLSSocketOptions } from 'node:tls';
+import {
+  checkServerIdentity,
+  connect as tlsConnect,
+  TLSSocket,
+  type ConnectionOptions,
+  type TLSSocketOptions,
+} from 'node:tls';
 import {
   isUnixAddress,
   type Address,
@@ -157,7 +163,7 @@ export class NodeTls {
   }
 
   #judge(socket: NodeSocket, secured: TLSSocket, ready: Ready<unknown>): void {
-    const verdict = ready.verify(secured);
+    const verdict = verdictOf(ready, secured);
     if (!verdict.ok) return socket.refuse(faultOfRefusal(verdict));
     if ('rootFingerprint' in verdict) {
       this.#peers.set(socket, verdict);
@@ -323,9 +329,13 @@ class NodeClientTls implements ClientTls {
     const name = serverName ?? (isUnixAddress(address) || isIP(address.host) !== 0 ? '' : address.host);
     const options: ConnectionOptions = {
       secureContext: this.#loaded?.context,
-      servername: name,
+      // An address is no server name (RFC 6066 §3), but may be what the peer has to prove.
+      servername: isIP(name) === 0 ? name : '',
       rejectUnauthorized: false,
-      ...(verifyServerName || this.#verifiesName(expected) ? {} : { checkServerIdentity: () => undefined }),
+      checkServerIdentity:
+        verifyServerName || this.#verifiesName(expected)
+          ? (host, certificate) => checkServerIdentity(name || host, certificate)
+          : () => undefined,
       ...(this.#config.alpn === undefined ? {} : { ALPNProtocols: [...this.#config.alpn] }),
     };
     return {
@@ -333,7 +343,7 @@ class NodeClientTls implements ClientTls {
       verify: (socket) =>
         trust.kind === 'mesh' && mesh !== undefined
           ? mesh.verify(socket)
-          : this.#expected.verify(socket, expected, !verifyServerName),
+          : this.#expected.verify(socket, expected),
     };
   }
 
@@ -346,6 +356,15 @@ class NodeClientTls implements ClientTls {
 
   close(): void {
     this.#loaded?.close();
+  }
+}
+
+/** What cannot be judged is not believed: a peer's certificate may be anything, and must not end the process. */
+function verdictOf(ready: Ready<unknown>, secured: TLSSocket): Verdict {
+  try {
+    return ready.verify(secured);
+  } catch (error) {
+    return refusal('handshake-failed', `the peer's certificate cannot be read: ${String(error)}`);
   }
 }
 

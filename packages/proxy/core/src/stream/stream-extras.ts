@@ -107,6 +107,7 @@ class Extras {
     this.receiveTimer?.cancel();
     this.durationTimer?.cancel();
     this.clientAddress = '';
+    this.savedFields = undefined; // of this request, and of no later one
   }
 }
 

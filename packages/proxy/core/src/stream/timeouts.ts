@@ -51,7 +51,8 @@ function idle(stream: Stream): void {
 
 /** Envoy `request_timeout`: the whole request did not come in time. */
 export function onReceiveTimeout(stream: Stream): void {
-  if (stream.live && !stream.requestReceived) inTurn(stream, notReceived);
+  // Once an answer has begun it is no longer of interest: what is under way is not broken off.
+  if (stream.live && !stream.requestReceived && !stream.responseStarted) inTurn(stream, notReceived);
 }
 
 function notReceived(stream: Stream): void {

@@ -1,5 +1,5 @@
 import type { ErrorCode } from '@tulle/filter';
-import type { Endpoint } from '@tulle/model';
+import type { Cluster, Endpoint } from '@tulle/model';
 import { attemptFailed, sendAttempt } from '../attempts/attempts.ts';
 import type { Socket, SocketFault } from '../ports.ts';
 import type { UpstreamPool, UpstreamStream } from '../sides.ts';
@@ -18,11 +18,14 @@ import { Waiters } from './waiters.ts';
 /** Server names at a time for which there are connections to one endpoint. */
 const MAX_SERVER_NAMES = 64;
 
-/** Server name that a request says: by a header, else by its host. An address is none (RFC 6066 §3). */
-function serverNameOf(stream: Stream, header: string | undefined): string {
+/**
+ * Server name that a request says: by a header, else by its host. An address is none (RFC 6066 §3), but where the peer has to
+ * prove the name, it has to prove the address too.
+ */
+function serverNameOf(stream: Stream, { header, verified }: NonNullable<Cluster['serverNameFrom']>): string {
   const said = header === undefined ? undefined : stream.headers.get(header);
   const host = hostPortOf(said ?? stream.authority, 443)?.host ?? '';
-  return isAddress(host) ? '' : host;
+  return isAddress(host) && verified !== true ? '' : host;
 }
 
 /**
@@ -89,7 +92,7 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
   take(stream: Stream): UpstreamStream | undefined {
     const { serverNames } = this.cluster;
     if (serverNames !== undefined && this.#serverName === '') {
-      const name = serverNameOf(stream, serverNames.header);
+      const name = serverNameOf(stream, serverNames);
       if (name !== '') return this.#poolOf(name, stream)?.take(stream);
     }
     if (this.#shared.size > 0) {

@@ -116,7 +116,7 @@ export class ForwardProxyHosts implements OnDemandEndpoints {
     } catch (error) {
       failure = error instanceof Error ? error.message : String(error);
     }
-    if (this.#closed) return;
+    // Also where the cluster was replaced meanwhile: who waits here is served by it.
     engine.turn.begin();
     try {
       if (failure === undefined) this.#resolved(host, found);
@@ -176,6 +176,7 @@ export class ForwardProxyHosts implements OnDemandEndpoints {
 
   /** Looks it up once more, or forgets it where nobody uses it. */
   #again(host: Host, delayMs: number): void {
+    if (this.#closed) return;
     const { clock } = this.#cluster.engine;
     host.cancel = clock.setTimer(delayMs, () => {
       const key = formatAddress(host.endpoint.address);

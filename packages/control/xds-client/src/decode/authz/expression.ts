@@ -87,9 +87,15 @@ function principal(context: DecodeContext, { identifier }: Principal, path: stri
     case 'authenticated': {
       const { principalName } = identifier.value;
       const here = `${path}.authenticated.principal_name`;
-      return {
-        identity: principalName ? decodeStringMatch(context, principalName, here) : { kind: 'present' },
-      };
+      if (!principalName) return { identity: { kind: 'present' } };
+      const identity = decodeStringMatch(context, principalName, here);
+      // A DENY of another name would never hold.
+      if ((identity.kind === 'exact' || identity.kind === 'prefix') && !mayBeSpiffe(identity))
+        context.refuse(
+          here,
+          'must be a SPIFFE id: of other names in certificates this proxy knows nothing here',
+        );
+      return { identity };
     }
     case 'sourceIp':
     case 'directRemoteIp':
@@ -212,4 +218,10 @@ function valueOf(context: DecodeContext, matcher: ValueMatcher | undefined, path
   }
   context.refuse(path, 'says nothing');
   return { nothing: true };
+}
+
+/** Whether a SPIFFE id may begin so, or be so. */
+function mayBeSpiffe({ kind, value }: { readonly kind: string; readonly value: string }): boolean {
+  const scheme = 'spiffe://';
+  return value.startsWith(scheme) || (kind === 'prefix' && scheme.startsWith(value));
 }
