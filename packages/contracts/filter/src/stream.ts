@@ -4,8 +4,10 @@ import type { STOP } from './verdict.ts';
 
 /** The connection on which a stream or raw bytes arrived. Valid as long as the stream or connection. */
 export interface ConnectionInfo {
-  /** IP address of the peer; `''` for a Unix socket. */
+  /** IP address of the peer, or that which a header of the PROXY protocol says in its place; `''` for a Unix socket. */
   readonly remoteAddress: string;
+  /** IP address that connected, as the kernel says, whatever a header of the PROXY protocol says; `''` for a Unix socket. */
+  readonly directAddress: string;
   readonly remotePort: number;
   readonly localAddress: string;
   readonly localPort: number;

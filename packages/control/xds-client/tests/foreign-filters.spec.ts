@@ -136,7 +136,7 @@ describe('RBAC', () => {
                   },
                   {
                     anyOf: [
-                      { peer: '192.0.2.1/32' },
+                      { source: '192.0.2.1/32' },
                       { client: '192.0.2.2/32' },
                       { identity: { kind: 'suffix', value: '/sa/web' } },
                       { header: { name: 'x-user', match: { kind: 'present' } } },
@@ -225,6 +225,19 @@ describe('RBAC', () => {
     expect(
       tcpChain({ name: 'rbac', typedConfig: network([{ urlPath: { path: { exact: '/' } } }], [any]) }),
     ).toEqual([expect.stringContaining('which a connection has none of')]);
+    // Without TLS of its own, and with no names to choose by, nobody reads the hello.
+    expect(
+      tcpChain({
+        name: 'rbac',
+        typedConfig: network([{ requestedServerName: { suffix: '.forbidden' } }], [any]),
+      }),
+    ).toEqual([expect.stringContaining('asks in "rbac" for the server name, which is not read here')]);
+    expect(
+      tcpChain({
+        name: 'rbac',
+        typedConfig: network([any], [{ authenticated: { principalName: { exact: 'a.example' } } }]),
+      }),
+    ).toEqual([expect.stringContaining('must be a SPIFFE id')]);
   });
 });
 

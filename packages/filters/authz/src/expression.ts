@@ -71,6 +71,10 @@ export function compileExpression(
   }
   if ('peer' in expression) {
     const networks = compileCidrs([expression.peer], context, `${path}/peer`);
+    return (connection) => networks.has(connection.directAddress);
+  }
+  if ('source' in expression) {
+    const networks = compileCidrs([expression.source], context, `${path}/source`);
     return (connection) => networks.has(connection.remoteAddress);
   }
   if ('client' in expression) {

@@ -29,12 +29,12 @@ export function compileSource(source: AuthzSource, context: CompileContext, path
   }
   if (source.cidrs !== undefined) {
     const networks = compileCidrs(source.cidrs, context, `${path}/cidrs`);
-    tests.push((stream) => networks.has(stream.connection.remoteAddress));
+    tests.push((stream) => networks.has(stream.connection.directAddress));
   }
   if (source.notCidrs !== undefined) {
     const networks = compileCidrs(source.notCidrs, context, `${path}/notCidrs`);
     tests.push((stream, certain) => {
-      const address = stream.connection.remoteAddress;
+      const address = stream.connection.directAddress;
       return address === '' ? !certain : !networks.has(address);
     });
   }

@@ -26,13 +26,13 @@ function createIpAllow(host: FilterHost, config: IpAllowFilterConfig): ConnHooks
   const [denied, notAllowed] = [counter('denied'), counter('not-allowed')];
   return {
     connect(connection) {
-      const { remoteAddress } = connection;
-      if (deny.has(remoteAddress)) {
+      const { directAddress } = connection;
+      if (deny.has(directAddress)) {
         denied.add();
         return connection.close('TULLE_ADDRESS_REFUSED', 'address_not_allowed{denied}');
       }
       // The peer of a Unix socket has no address, so it is in no network.
-      if (allow !== undefined && !allow.has(remoteAddress)) {
+      if (allow !== undefined && !allow.has(directAddress)) {
         notAllowed.add();
         return connection.close('TULLE_ADDRESS_REFUSED', 'address_not_allowed{not_in_allow}');
       }

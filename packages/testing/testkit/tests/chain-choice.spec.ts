@@ -1,10 +1,11 @@
+import { CONTINUE, defineHttpFilter } from '@tulle/filter';
 import { Duplex } from 'node:stream';
 import { connect as tlsConnect } from 'node:tls';
 import type { ChainMatch, Listener, ProxyProtocol } from '@tulle/model';
 import { cluster, httpListener, tcpListener } from '@tulle/proxy';
 import { describe, expect, it } from 'vitest';
 import type { Caller, TestProxy } from '../src/index.ts';
-import { started } from './support.ts';
+import { anything, started } from './support.ts';
 
 /** The first message of a real TLS client. */
 async function clientHello(servername: string | undefined, alpn: readonly string[] = []): Promise<Buffer> {
@@ -199,6 +200,27 @@ describe('a header of the PROXY protocol', () => {
     expect(await seen({}, HEADER + GET)).toEqual(said);
     expect(await seen({}, ...(HEADER + GET).split(''))).toEqual(said);
     expect(await seen({}, HEADER, GET)).toEqual(said);
+  });
+
+  it('does not say who connected: that is told apart', async () => {
+    const told: string[] = [];
+    const tells = defineHttpFilter({
+      apiVersion: 1,
+      id: 'test.http.tells',
+      config: anything<object>(),
+      create: () => ({
+        requestHeaders({ connection }) {
+          told.push(`${connection.remoteAddress} through ${connection.directAddress}`);
+          return CONTINUE;
+        },
+      }),
+    });
+    const listener = httpListener({ port: 8080, routes: [], filters: [tells({})] });
+    const test = await started({ listeners: [{ ...listener, proxyProtocol: {} }], clusters: [] });
+    const client = test.client({ host: '192.0.2.7' });
+    client.raw(HEADER + GET, 'GET');
+    await client.response();
+    expect(told).toEqual(['203.0.113.9 through 192.0.2.7']);
   });
 
   it('leaves the connection its own where it says nothing', async () => {

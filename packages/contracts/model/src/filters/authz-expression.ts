@@ -13,8 +13,9 @@ import type { JsonSchema } from './json-schema.ts';
  * - `destination`: network of the address that was connected to (`destination_ip`). `ports`: that address's port.
  * - `serverName`: what TLS asked for (`requested_server_name`); without TLS `''`.
  * - `identity`: the peer's proven SPIFFE id (`authenticated`); `present`: any.
- * - `peer`: network of the address that connected (`direct_remote_ip`, `source_ip`). `client`: of the caller's, which
- *   `x-forwarded-for` names where the listener believes it; else the same (`remote_ip`).
+ * - `peer`: network of the address that connected (`direct_remote_ip`). `source`: of the one that a header of the PROXY protocol
+ *   says in its place (`source_ip`). `client`: of the caller's, which `x-forwarded-for` names where the listener believes
+ *   it (`remote_ip`). Where nobody says another one, all three are the same.
  * - `metadata`: what an earlier filter found out, e.g. a verified token's claims (`metadata`).
  */
 export type AuthzExpression =
@@ -29,6 +30,7 @@ export type AuthzExpression =
   | { readonly serverName: StringMatch }
   | { readonly identity: StringMatch }
   | { readonly peer: string }
+  | { readonly source: string }
   | { readonly client: string }
   | { readonly metadata: AuthzMetadataTest };
 
@@ -99,6 +101,7 @@ export const authzExpressionDefs: Readonly<Record<string, JsonSchema>> = {
       one('serverName', stringMatchSchema),
       one('identity', stringMatchSchema),
       one('peer', network),
+      one('source', network),
       one('client', network),
       one('metadata', authzMetadataTestSchema),
     ],

@@ -203,6 +203,13 @@ function decodeChain(
   }
   extras.end();
   const tls = decodeDownstreamTls(context, chain.transportSocket, `${path}.transport_socket`);
+  const readsNames = tls !== undefined || (chain.filterChainMatch?.serverNames.length ?? 0) > 0;
+  for (const { name, config } of before)
+    if (!readsNames && JSON.stringify(config ?? null).includes('"serverName":'))
+      context.refuse(
+        `${path}.filters`,
+        `asks in ${JSON.stringify(name)} for the server name, which is not read here: give the chain a transport_socket, or server_names in its filter_chain_match`,
+      );
   if (!handler) {
     context.refuse(`${path}.filters`, 'must end with an HttpConnectionManager or a TcpProxy');
     return undefined;

@@ -95,6 +95,7 @@ function connectionOf(listener: ListenerRuntime, { source }: ImaginedRequest): C
   const { address } = listener;
   return {
     remoteAddress: source.address,
+    directAddress: source.address,
     remotePort: 0,
     localAddress: isUnixAddress(address) ? '' : address.host,
     localPort: isUnixAddress(address) ? 0 : address.port,

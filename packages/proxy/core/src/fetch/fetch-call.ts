@@ -25,6 +25,7 @@ export interface OutgoingCall {
 /** The proxy's own calls come on no connection. */
 export const NO_CONNECTION: ConnectionInfo = Object.freeze({
   remoteAddress: '',
+  directAddress: '',
   remotePort: 0,
   localAddress: '',
   localPort: 0,

@@ -161,6 +161,9 @@ class ConnectionView implements Connection {
   get remoteAddress(): string {
     return this.facts.remoteAddress;
   }
+  get directAddress(): string {
+    return this.facts.directAddress;
+  }
   get remotePort(): number {
     return this.facts.remotePort;
   }

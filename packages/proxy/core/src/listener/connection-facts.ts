@@ -6,6 +6,7 @@ import type { TcpAddress } from '@tulle/model';
 /** What filters and records see of an accepted connection. Made once a connection, never changed, so it may be kept. */
 export class ConnectionFacts implements ConnectionInfo {
   readonly remoteAddress: string;
+  readonly directAddress: string;
   readonly remotePort: number;
   readonly localAddress: string;
   readonly localPort: number;
@@ -21,6 +22,7 @@ export class ConnectionFacts implements ConnectionInfo {
 
   /**
    * @param said by a header of the PROXY protocol, in place of the socket's own
+   * @param seenName server name that its TLS hello asks for, where TLS is only passed on
    * @param asked where the connection was going, as the kernel or that header says
    */
   constructor(
@@ -29,8 +31,10 @@ export class ConnectionFacts implements ConnectionInfo {
     direction: ConnectionInfo['direction'],
     said?: ProxiedAddresses,
     asked?: TcpAddress,
+    seenName?: string,
   ) {
     this.remoteAddress = said?.sourceAddress ?? socket.remoteAddress;
+    this.directAddress = socket.remoteAddress;
     this.remotePort = said?.sourcePort ?? socket.remotePort;
     this.localAddress = asked?.host ?? socket.localAddress;
     this.localPort = asked?.port ?? socket.localPort;
@@ -40,7 +44,7 @@ export class ConnectionFacts implements ConnectionInfo {
     const { tls } = socket;
     this.tls = tls !== undefined;
     this.peerIdentity = tls?.identity;
-    this.serverName = tls?.serverName;
+    this.serverName = tls?.serverName ?? seenName;
     this.alpn = tls?.alpn;
     this.#tls = tls;
   }

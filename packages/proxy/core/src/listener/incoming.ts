@@ -49,6 +49,8 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
   #chainHooks: ConnectionHooks | undefined;
   #chain: CompiledChain | undefined;
   #cancelTimer: (() => void) | undefined;
+  /** Server name that the hello asks for, as far as somebody looked. */
+  #seenName: string | undefined;
   #sniffing = false;
   /** A header of the PROXY protocol comes first. */
   #proxying = false;
@@ -125,7 +127,7 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
 
   #facts(): ConnectionFacts {
     const { name, direction } = this.#listener;
-    return new ConnectionFacts(this.#socket, name, direction, this.#said, this.#asked);
+    return new ConnectionFacts(this.#socket, name, direction, this.#said, this.#asked, this.#seenName);
   }
 
   /** Goes on when a hook let the connection pass; else closes it. */
@@ -186,6 +188,7 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
     this.#sniffing = false;
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
+    this.#seenName = seen?.serverName;
     this.#chosen(this.#chainFor(seen));
   }
 

@@ -98,6 +98,7 @@ function principal(context: DecodeContext, { identifier }: Principal, path: stri
       return { identity };
     }
     case 'sourceIp':
+      return { source: decodeCidr(identifier.value) };
     case 'directRemoteIp':
       return { peer: decodeCidr(identifier.value) };
     case 'remoteIp':
