@@ -215,7 +215,17 @@ describe('a header of the PROXY protocol', () => {
         },
       }),
     });
-    const listener = httpListener({ port: 8080, routes: [], filters: [tells({})] });
+    const listener = httpListener({
+      port: 8080,
+      routes: [
+        {
+          name: 'all',
+          match: { path: { kind: 'prefix', value: '/' } },
+          action: { kind: 'direct', status: 200 },
+        },
+      ],
+      filters: [tells({})],
+    });
     const test = await started({ listeners: [{ ...listener, proxyProtocol: {} }], clusters: [] });
     const client = test.client({ host: '192.0.2.7' });
     client.raw(HEADER + GET, 'GET');
