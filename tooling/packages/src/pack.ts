@@ -8,6 +8,7 @@ interface Manifest {
   readonly private?: boolean;
   readonly bin?: Readonly<Record<string, string>>;
   readonly exports?: Readonly<Record<string, unknown>>;
+  readonly publishConfig?: Pick<Manifest, 'exports'>;
 }
 
 /** A package as npm gets it. */
@@ -32,13 +33,19 @@ export async function packAll(root: string, into: string): Promise<Packed[]> {
   const shipped = manifests.filter(({ manifest }) => !manifest.private);
   const filters = shipped.flatMap(({ directory }) => ['--filter', `./${directory}`]);
   await run('pnpm', ['-r', ...filters, 'pack', '--pack-destination', into], root);
-  return shipped.map(({ directory, manifest: { name, version, exports = {}, bin = {} } }) => ({
+  return shipped.map(({ directory, manifest: { name, version, exports = {}, bin = {}, publishConfig } }) => ({
     name,
     version,
     tarball: join(into, `${name.replace(/^@/, '').replace('/', '-')}-${version}.tgz`),
-    specifiers: Object.entries(exports).map(([key, target]) =>
-      join(name, key.includes('*') ? key.replace('*', wildcardExample(join(root, directory), target)) : key),
-    ),
+    specifiers: Object.entries(exports)
+      // What is for other workspaces of this repository alone is not shipped.
+      .filter(([key]) => Object.hasOwn(publishConfig?.exports ?? exports, key))
+      .map(([key, target]) =>
+        join(
+          name,
+          key.includes('*') ? key.replace('*', wildcardExample(join(root, directory), target)) : key,
+        ),
+      ),
     bins: Object.keys(bin),
   }));
 }
