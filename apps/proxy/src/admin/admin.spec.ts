@@ -134,6 +134,9 @@ describe('a dump', () => {
       generic_secret: { secret: { inline_string: 'generic' } },
       request_headers_to_add: [
         { header: { key: 'Authorization', value: 'Bearer x' } },
+        { header: { key: 'cookie', raw_value: 'eA==' } },
+        { name: 'authorization', value: 'Bearer y' },
+        { kty: 'oct', kid: 'one', k: 'c2VjcmV0' },
         { header: { key: 'x-plain', value: 'y' } },
       ],
     });
@@ -149,6 +152,9 @@ describe('a dump', () => {
       generic_secret: { secret: { inline_string: '[redacted]' } },
       request_headers_to_add: [
         { header: { key: 'Authorization', value: '[redacted]' } },
+        { header: { key: 'cookie', raw_value: Buffer.from('[redacted]').toString('base64') } },
+        { name: 'authorization', value: '[redacted]' },
+        { kty: 'oct', kid: 'one', k: '[redacted]' },
         { header: { key: 'x-plain', value: 'y' } },
       ],
     });

@@ -143,6 +143,8 @@ function serverInfo(proxy: AdminSubject): object {
 /** Fields whose values are secrets wherever they stand. */
 const SECRET = /^(?:keyPem|privateKeyPem|password|secret|token|apiKey|clientSecret)$/i;
 
+const PRIVATE_OF_JWK = /^(?:k|d|p|q|dp|dq|qi|oth)$/;
+
 function redacted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(redacted);
   if (typeof value !== 'object' || value === null) return value;
@@ -151,8 +153,13 @@ function redacted(value: unknown): unknown {
     if ('match' in value && typeof value.match === 'object' && value.match !== null && 'value' in value.match)
       return { ...value, match: { ...value.match, value: '[redacted]' } };
   }
+  // Of a JSON Web Key what is not for everybody (RFC 7518 §6).
+  const isJwk = 'kty' in value;
   return Object.fromEntries(
-    Object.entries(value).map(([name, part]) => [name, SECRET.test(name) ? '[redacted]' : redacted(part)]),
+    Object.entries(value).map(([name, part]) => [
+      name,
+      SECRET.test(name) || (isJwk && PRIVATE_OF_JWK.test(name)) ? '[redacted]' : redacted(part),
+    ]),
   );
 }
 
