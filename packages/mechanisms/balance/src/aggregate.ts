@@ -75,15 +75,16 @@ export function createAggregateBalancer<Data>(options: AggregateOptions<Data>): 
     get hashes() {
       return options.parts().some((part) => part.hashes);
     },
-    pick(nowMs, excluded, hash = -1) {
+    pick(nowMs, excluded, hash = -1, subset) {
       const parts = options.parts();
       weigh(parts, nowMs);
       const drawn = draw();
       const pickOf = (index: number): EndpointState<Data> | undefined => {
         const part = parts[index];
         const state =
-          loads[index]?.panic === true
-            ? part?.pick(nowMs, excluded, hash)
+          // Of a subset the part itself knows what is usable, and what to do where nothing is.
+          loads[index]?.panic === true || subset !== undefined
+            ? part?.pick(nowMs, excluded, hash, subset)
             : part?.pickUsable(nowMs, excluded, hash);
         if (state !== undefined) options.onPick?.(index);
         return state;

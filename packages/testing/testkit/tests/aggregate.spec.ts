@@ -55,6 +55,23 @@ describe('an aggregate cluster', () => {
     expect(await answers(await proxy(setup('unhealthy', 'unhealthy')))).toEqual({ '10.0.3.1': 20 });
   });
 
+  it('asks its clusters for the labels that a route wants', async () => {
+    const stages = (name: string, host: string): Cluster =>
+      cluster(
+        name,
+        [at(`${host}.1`, { labels: { stage: 'prod' } }), at(`${host}.2`, { labels: { stage: 'canary' } })],
+        { subsets: { fallback: 'none', selectors: [{ keys: ['stage'] }] } },
+      );
+    const wanted = [{ name: 'all', subset: { stage: 'canary' } }];
+    const test = await proxy(
+      [aggregate('all', 'first', 'second'), stages('first', '10.0.1'), stages('second', '10.0.2')],
+      {
+        listeners: [httpListener({ port: 8080, routes: [route('/', wanted)] })],
+      },
+    );
+    expect(await answers(test)).toEqual({ '10.0.1.2': 20 });
+  });
+
   it('gives the next what the first cannot take, and never panics where that can take it', async () => {
     const test = await proxy([
       aggregate('all', 'first', 'second'),
