@@ -71,6 +71,24 @@ describe('a forward proxy', () => {
     expect((await ask(test, 'c.test')).body).toBe('two');
   });
 
+  it('that is replaced still serves who waits for a look-up', async () => {
+    const test = await proxy({ kind: 'forward-proxy' });
+    const { transport } = test.network;
+    const found = Promise.withResolvers<{ addresses: readonly string[] }>();
+    (transport as { resolve: unknown }).resolve = () => found.promise;
+    const waiting = ask(test, 'a.test');
+    await test.clock.settle();
+    const { config } = test.proxy;
+    await test.proxy.update({
+      ...config,
+      version: 'next',
+      clusters: config.clusters.map((one) => ({ ...one, connectTimeoutMs: 1_234 })),
+    });
+    found.resolve({ addresses: ['10.0.0.1'] });
+    await test.clock.settle();
+    expect(await waiting).toMatchObject({ status: 200, body: 'one for a.test' });
+  });
+
   it('lets requests wait for a look-up, so many of them and so long', async () => {
     const test = await proxy({ kind: 'forward-proxy', maxPendingRequests: 1, queryTimeoutMs: 1_000 });
     const { transport } = test.network;
