@@ -128,6 +128,25 @@ describe('TLS with certificates in files', () => {
     expect(await status(await client(any.port))).toBe(503);
   });
 
+  it('believes nobody of an empty file of roots: refused at start, and later those before stay', async () => {
+    await Promise.all([trust(ca), issue('server', SERVER), issue('client', CLIENT)]);
+    const mesh = await server();
+    await replace('roots.pem', '');
+    await vi.waitFor(() => expect(mesh.errors.join()).toContain('holds no certificate'), patient);
+    await trust(ca);
+    expect(await status(await client(mesh.port))).toBe(200);
+    await replace('roots.pem', '# none yet\n');
+    await expect(server()).rejects.toThrow(/holds no certificate: roots are wanted in PEM/);
+  });
+
+  it('refuses a further certificate that is no pair with its key when it is loaded, not in a handshake', async () => {
+    await Promise.all([trust(ca), issue('server', SERVER), issue('client', CLIENT)]);
+    const { certificateFile } = source('server').certificate;
+    const { keyFile } = source('client').certificate;
+    const crossed = { kind: 'files' as const, certificateFile, keyFile };
+    await expect(server({ moreCertificates: [crossed] })).rejects.toThrow(/key/i);
+  });
+
   it('tells the service what the caller’s certificate says, as Envoy does', async () => {
     await Promise.all([trust(ca), issue('server', SERVER), issue('client', CLIENT)]);
     const saw = { name: 'x-saw', value: '%REQ(x-forwarded-client-cert)%', format: true };
