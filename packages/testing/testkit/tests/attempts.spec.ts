@@ -19,6 +19,53 @@ const eager = (max = 10, delayMs = 10) =>
     { scope: 'attempt' },
   )({});
 
+describe('fields that filters of attempts edit', () => {
+  it('are those of this request also where the first attempt has no endpoint, never those of one before', async () => {
+    const signs = filter(
+      'signs',
+      {
+        requestHeaders(stream) {
+          stream.request.headers.append('x-attempt', String(stream.attempt.number));
+          return CONTINUE;
+        },
+        attemptEnd(stream) {
+          if (stream.attempt.number > 20 || stream.attempt.failure === undefined) return DELIVER;
+          stream.attempt.retryDelayMs = 100;
+          return RETRY;
+        },
+      },
+      { scope: 'attempt' },
+    )({});
+    const test = await started({
+      listeners: [
+        httpListener({ port: 8080, filters: [signs], routes: [route('/late', 'late'), route('/', 'api')] }),
+      ],
+      clusters: [
+        cluster('api', ['10.0.0.1:80']),
+        {
+          name: 'late',
+          discovery: {
+            kind: 'dns',
+            use: 'all',
+            refreshMs: 100,
+            endpoints: [{ address: { host: 'late.test', port: 80 } }],
+          },
+        },
+      ],
+      upstreams: { '10.0.0.1:80': () => ({ body: 'ok' }) },
+    });
+    await test.client().request({ headers: { cookie: 'of=a' } });
+    const answered = test.client().request({ path: '/late', headers: { cookie: 'of=b' } });
+    await test.clock.advance(50);
+    test.network.names.set('late.test', ['10.0.0.1']);
+    await test.clock.advance(5_000);
+    expect((await answered).status).toBe(200);
+    const [first, second] = test.upstream('10.0.0.1:80').requests;
+    expect([first?.header('cookie'), second?.header('cookie')]).toEqual(['of=a', 'of=b']);
+    expect(second?.headerAll('x-attempt')).toHaveLength(1);
+  });
+});
+
 describe('retries', () => {
   it('go to another endpoint after a refused connection, for any method', async () => {
     const test = await simple({
