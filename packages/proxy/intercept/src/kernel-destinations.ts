@@ -18,14 +18,17 @@ interface Koffi {
 /**
  * Loads what asks Linux where a connection was going before nftables or iptables redirected it, with
  * `getsockopt(SO_ORIGINAL_DST)` through the package `koffi`. Some microseconds a connection.
+ * @param require loads koffi; default: as Node finds it from here
  * @returns a function from the file descriptor of an accepted TCP socket to that destination; `undefined` where the kernel
  *   tracks no such connection. One that was not redirected was going to its own local address, and so it is told.
  * @throws Error with a sentence where this is not Linux, or koffi is not installed or has nothing for this machine
  */
-export function kernelDestinations(): (fd: number) => TcpAddress | undefined {
+export function kernelDestinations(
+  require: (name: string) => unknown = createRequire(import.meta.url),
+): (fd: number) => TcpAddress | undefined {
   if (process.platform !== 'linux')
     throw new Error(`only Linux tells where connections were going, and this is ${process.platform}`);
-  const getsockopt = loadGetSockOpt();
+  const getsockopt = loadGetSockOpt(require);
   const value = Buffer.alloc(SOCKET_ADDRESS_BYTES);
   const bytes = new Uint32Array(1);
   const ask = (fd: number, level: number): boolean => {
@@ -39,9 +42,9 @@ export function kernelDestinations(): (fd: number) => TcpAddress | undefined {
   };
 }
 
-function loadGetSockOpt(): GetSockOpt {
+function loadGetSockOpt(require: (name: string) => unknown): GetSockOpt {
   try {
-    const koffi = createRequire(import.meta.url)('koffi') as Koffi;
+    const koffi = require('koffi') as Koffi;
     return koffi.load(null).func('int getsockopt(int, int, int, void *, void *)');
   } catch (error) {
     const missing = (error as { code?: unknown }).code === 'MODULE_NOT_FOUND';
