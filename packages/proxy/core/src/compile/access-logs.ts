@@ -1,3 +1,4 @@
+import { SharedUse } from './shared-use.ts';
 import { compileHeaderMatch, compileStringMatch, CompileContext, type RegexEngine } from '@tulle/match';
 import type { AccessLog, AccessLogComparison, AccessLogFilter, ValueMatch } from '@tulle/model';
 import type { AccessLoggers, Sink, StreamRecord } from '@tulle/telemetry';
@@ -9,31 +10,19 @@ import { withDeadline } from './filter-set.ts';
 import type { Issues } from './issues.ts';
 
 /** The access logs of one handler; closed when nothing logs to them any more. */
-export class AccessLogs implements ChainLogs {
+export class AccessLogs extends SharedUse implements ChainLogs {
   readonly logs: readonly CompiledLog[];
   readonly #engine: Engine;
   readonly #host: EngineFilterHost;
-  #users = 0;
-  #closed = false;
 
   constructor(engine: Engine, host: EngineFilterHost, logs: readonly CompiledLog[]) {
+    super();
     this.#engine = engine;
     this.#host = host;
     this.logs = logs;
   }
 
-  retain(): void {
-    this.#users++;
-  }
-
-  release(): void {
-    this.#users--;
-    this.closeIfUnused();
-  }
-
-  closeIfUnused(): void {
-    if (this.#users > 0 || this.#closed) return;
-    this.#closed = true;
+  protected override end(): void {
     const ends = this.logs.map(async ({ sink }) => closeSink(this.#engine, sink));
     void Promise.all(ends).then(() => this.#host.close());
   }

@@ -1,3 +1,4 @@
+import { SharedUse } from './shared-use.ts';
 import type { HandlerTracing, HttpHandler, Listener } from '@tulle/model';
 import type { Sink, Tracers } from '@tulle/telemetry';
 import type { Engine } from '../engine.ts';
@@ -8,33 +9,21 @@ import { closeSink } from './access-logs.ts';
 import type { Issues } from './issues.ts';
 
 /** The tracing of one handler; its exporter is closed when no stream of it is under way any more. */
-export class ChainTracing implements ChainTracer {
+export class ChainTracing extends SharedUse implements ChainTracer {
   readonly tracing: Tracing;
   readonly sink: Sink;
   readonly #engine: Engine;
   readonly #host: EngineFilterHost;
-  #users = 0;
-  #closed = false;
 
   constructor(engine: Engine, host: EngineFilterHost, tracing: Tracing, sink: Sink) {
+    super();
     this.#engine = engine;
     this.#host = host;
     this.tracing = tracing;
     this.sink = sink;
   }
 
-  retain(): void {
-    this.#users++;
-  }
-
-  release(): void {
-    this.#users--;
-    this.closeIfUnused();
-  }
-
-  closeIfUnused(): void {
-    if (this.#users > 0 || this.#closed) return;
-    this.#closed = true;
+  protected override end(): void {
     void closeSink(this.#engine, this.sink).finally(() => this.#host.close());
   }
 }
