@@ -10,12 +10,18 @@ export async function removeStaleSocket(path: string): Promise<void> {
   if (found === undefined) return;
   if (!found.isSocket())
     throw new Error(`${path} exists and is no socket; move it away, or choose another path`);
-  const answered = await new Promise<boolean>((resolve) => {
+  // Only a refusal says that nobody listens: a busy owner's full queue (EAGAIN) or missing rights (EACCES) do not.
+  const code = await new Promise<string | undefined>((resolve) => {
     const probe = connect(path, () => {
       probe.destroy();
-      resolve(true);
-    }).on('error', () => resolve(false));
+      resolve(undefined);
+    }).on('error', (error) => resolve('code' in error ? String(error.code) : error.message));
   });
-  if (answered) throw new Error(`another process listens on ${path}; stop it, or choose another path`);
+  if (code === undefined)
+    throw new Error(`another process listens on ${path}; stop it, or choose another path`);
+  if (code !== 'ECONNREFUSED' && code !== 'ENOENT')
+    throw new Error(
+      `cannot tell whether another process listens on ${path} (${code}); remove it if none does, or choose another path`,
+    );
   rmSync(path, { force: true });
 }
