@@ -1,19 +1,12 @@
-import { createRequire } from 'node:module';
 import type { TcpAddress } from '@tulle/model';
 import { readDestination, SOCKET_ADDRESS_BYTES } from './socket-address.ts';
+import { loadSystemCalls, type Require } from './system-calls.ts';
 
 /** `SOL_IP` and `SOL_IPV6` of Linux. */
 const SOL_IP = 0;
 const SOL_IPV6 = 41;
 /** `SO_ORIGINAL_DST` (linux/netfilter_ipv4.h) and `IP6T_SO_ORIGINAL_DST` (linux/netfilter_ipv6/ip6_tables.h). */
 const SO_ORIGINAL_DST = 80;
-
-type GetSockOpt = (fd: number, level: number, option: number, value: Buffer, bytes: Uint32Array) => number;
-
-/** What is used of koffi. */
-interface Koffi {
-  load(library: null): { func(prototype: string): GetSockOpt };
-}
 
 /**
  * Loads what asks Linux where a connection was going before nftables or iptables redirected it, with
@@ -23,12 +16,8 @@ interface Koffi {
  *   tracks no such connection. One that was not redirected was going to its own local address, and so it is told.
  * @throws Error with a sentence where this is not Linux, or koffi is not installed or has nothing for this machine
  */
-export function kernelDestinations(
-  require: (name: string) => unknown = createRequire(import.meta.url),
-): (fd: number) => TcpAddress | undefined {
-  if (process.platform !== 'linux')
-    throw new Error(`only Linux tells where connections were going, and this is ${process.platform}`);
-  const getsockopt = loadGetSockOpt(require);
+export function kernelDestinations(require?: Require): (fd: number) => TcpAddress | undefined {
+  const { getsockopt } = loadSystemCalls(require);
   const value = Buffer.alloc(SOCKET_ADDRESS_BYTES);
   const bytes = new Uint32Array(1);
   const ask = (fd: number, level: number): boolean => {
@@ -40,19 +29,4 @@ export function kernelDestinations(
     if (ask(fd, SOL_IP)) return readDestination(value, 4);
     return ask(fd, SOL_IPV6) ? readDestination(value, 6) : undefined;
   };
-}
-
-function loadGetSockOpt(require: (name: string) => unknown): GetSockOpt {
-  try {
-    const koffi = require('koffi') as Koffi;
-    return koffi.load(null).func('int getsockopt(int, int, int, void *, void *)');
-  } catch (error) {
-    const missing = (error as { code?: unknown }).code === 'MODULE_NOT_FOUND';
-    const why = missing
-      ? 'is not installed (npm install koffi)'
-      : `cannot be used: ${(error as Error).message}`;
-    throw new Error(`the package koffi, which asks the kernel where connections were going, ${why}`, {
-      cause: error,
-    });
-  }
 }
