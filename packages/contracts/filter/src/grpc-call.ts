@@ -42,7 +42,14 @@ type GrpcAnswer = Pick<FetchReply, 'status' | 'body'> & {
 
 const OK = 0;
 const UNKNOWN = 2;
-const INTERNAL = 13;
+export const GRPC_DEADLINE_EXCEEDED = 4;
+export const GRPC_INTERNAL = 13;
+export const GRPC_UNAVAILABLE = 14;
+
+/** Whom a call asks for: its own word, or the cluster's name where that is a host. */
+export function authorityOf({ authority, cluster }: Pick<GrpcCall, 'authority' | 'cluster'>): string {
+  return authority ?? (/^[\w.-]+(?::\d+)?$/.test(cluster) ? cluster : 'localhost');
+}
 
 /**
  * Makes a unary call over the host's `fetch`, the way that the engine's requests go (gRPC over HTTP/2, "Requests").
@@ -50,14 +57,13 @@ const INTERNAL = 13;
  */
 export async function callGrpc(host: GrpcFetcher, call: GrpcCall): Promise<GrpcReply> {
   const { cluster, path, message, metadata = [], timeoutMs, maxBytes } = call;
-  const authority = call.authority ?? (/^[\w.-]+(?::\d+)?$/.test(cluster) ? cluster : 'localhost');
   const body = new Uint8Array(5 + message.length);
   new DataView(body.buffer).setUint32(1, message.length);
   body.set(message, 5);
   const reply = await host.fetch({
     url: `http://localhost${path}`,
     cluster,
-    authority,
+    authority: authorityOf(call),
     method: 'POST',
     headers: [
       'content-type',
@@ -74,24 +80,35 @@ export async function callGrpc(host: GrpcFetcher, call: GrpcCall): Promise<GrpcR
 }
 
 function read({ status, headers, trailers, body }: GrpcAnswer, mayBeEmpty: boolean): GrpcReply {
-  // A call that is refused at once has its status in the head ("Trailers-Only").
-  const said = trailers.get('grpc-status') ?? headers.get('grpc-status');
-  const text = decodeText(trailers.get('grpc-message') ?? headers.get('grpc-message') ?? '');
-  if (said === undefined || !/^\d{1,3}$/.test(said))
-    return status === 200
-      ? { status: INTERNAL, text: 'there is no grpc-status', message: undefined }
-      : { status: HTTP_STATUSES[status] ?? UNKNOWN, text: `HTTP status ${status}`, message: undefined };
-  const code = Number(said);
-  if (code !== OK) return { status: code, text, message: undefined };
-  if (mayBeEmpty && body.length === 0) return { status: OK, text, message: undefined };
+  const end = readGrpcEnd(status, headers, trailers);
+  if (end.status !== OK) return { ...end, message: undefined };
+  if (mayBeEmpty && body.length === 0) return { ...end, message: undefined };
   const length = body.length < 5 ? -1 : new DataView(body.buffer, body.byteOffset).getUint32(1);
   if (body[0] !== 0 || length !== body.length - 5)
     return {
-      status: INTERNAL,
+      status: GRPC_INTERNAL,
       text: 'the answer is not one message without compression',
       message: undefined,
     };
-  return { status: OK, text, message: body.subarray(5) };
+  return { ...end, message: body.subarray(5) };
+}
+
+/** How a call ended, by the reply's status, head and trailers. */
+export function readGrpcEnd(
+  status: number,
+  headers: Pick<Headers, 'get'>,
+  trailers: Pick<Headers, 'get'>,
+): Pick<GrpcReply, 'status' | 'text'> {
+  // A call that is refused at once has its status in the head ("Trailers-Only").
+  const said = trailers.get('grpc-status') ?? headers.get('grpc-status');
+  if (said === undefined || !/^\d{1,3}$/.test(said))
+    return status === 200
+      ? { status: GRPC_INTERNAL, text: 'there is no grpc-status' }
+      : { status: HTTP_STATUSES[status] ?? UNKNOWN, text: `HTTP status ${status}` };
+  return {
+    status: Number(said),
+    text: decodeText(trailers.get('grpc-message') ?? headers.get('grpc-message') ?? ''),
+  };
 }
 
 /** "HTTP to gRPC Status Code Mapping", for what is no gRPC. */

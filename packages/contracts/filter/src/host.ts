@@ -1,3 +1,4 @@
+import type { Exchange, ExchangeEvents, ExchangeRequest } from './exchange.ts';
 import type { FetchReply, FetchRequest } from './fetch.ts';
 import type { ConfigSchema } from './schema.ts';
 
@@ -58,6 +59,12 @@ export interface FilterHost {
    *   request that cannot be made, `TULLE_DRAINING` after disposal
    */
   fetch(request: FetchRequest): Promise<FetchReply>;
+  /**
+   * Calls somebody and talks on while it lasts; declare `effects: 'external'`. It has no time limit of its own. One that is under
+   * way when the filter is disposed fails.
+   * @throws TulleError `TULLE_CONFIG_INVALID` for a request that cannot be made
+   */
+  exchange(request: ExchangeRequest, events: ExchangeEvents): Exchange;
 }
 
 /** Endpoints of a cluster: those that are not ejected and have passed the health check, where there is one; and all. */

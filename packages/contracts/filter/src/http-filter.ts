@@ -19,9 +19,14 @@ export type HttpPhase = 'cors' | 'authn' | 'authz' | 'limit' | 'fault' | 'custom
  * - `'recode'`: a transform that changes the content coding and nothing else (compression): a strong etag becomes weak
  *   (RFC 9110 §8.8.1) instead of going.
  * - `{ buffer: maxBytes }`: the engine collects the whole body (past `maxBytes`: 413 for a request, 502 for a
- *   response) and calls the hook once with `end` true; the body passes unchanged unless the hook emits.
+ *   response) and calls the hook once with `end` true; the body passes unchanged unless the hook emits. With `partial`
+ *   a larger body is not refused: the hook gets its first `maxBytes`, with `end` false, and the rest passes behind what comes of them.
  */
-export type BodyNeed = 'observe' | 'transform' | 'recode' | { readonly buffer: number };
+export type BodyNeed =
+  | 'observe'
+  | 'transform'
+  | 'recode'
+  | { readonly buffer: number; readonly partial?: boolean };
 
 /** Body needs of both directions; a direction that is left out has none. */
 export interface BodyNeeds {

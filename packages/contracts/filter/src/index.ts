@@ -17,8 +17,11 @@ export type { VerifiedToken } from './verified-token.ts';
 export { addMetadata, DYNAMIC_METADATA } from './dynamic-metadata.ts';
 export type { MetadataValues } from './dynamic-metadata.ts';
 export type { FetchReply, FetchRequest } from './fetch.ts';
+export type { Exchange, ExchangeEvents, ExchangeRequest } from './exchange.ts';
 export { callGrpc } from './grpc-call.ts';
 export type { GrpcCall, GrpcFetcher, GrpcReply } from './grpc-call.ts';
+export { streamGrpc } from './grpc-stream.ts';
+export type { GrpcExchanger, GrpcStream, GrpcStreamCall, GrpcStreamEvents } from './grpc-stream.ts';
 export type { ClusterHealth, DefinitionBase, FilterHost, HostCounter, HostGauge, Log } from './host.ts';
 export type {
   AttemptInfo,

@@ -1,3 +1,4 @@
+import type { ErrorCode } from './error-table.ts';
 import type { Headers, MutableHeaders } from './headers.ts';
 import type { Slot } from './slot.ts';
 import type { STOP } from './verdict.ts';
@@ -148,7 +149,7 @@ export interface HttpStream {
   rematch(): void;
   /**
    * Replaces the bytes of the current data hook (body need `transform` or `{ buffer }`). May be called several times.
-   * The bytes are copied or written before it returns.
+   * The bytes are copied or written before it returns. No bytes at all replace a collected body by an empty one.
    */
   emit(bytes: Uint8Array): void;
   /**
@@ -161,6 +162,19 @@ export interface HttpStream {
    * and unless another filter transforms the body, its length stays.
    */
   passRequestBody(): void;
+  /**
+   * In `responseHeaders`, before it returns: the body of this response is not collected, although the need says so. Its pieces come
+   * to the data hook one by one, as with `'transform'`.
+   */
+  streamResponseBody(): void;
+  /** In `requestHeaders`, before it returns: the same for the body of this request. */
+  streamRequestBody(): void;
+  /**
+   * Gives the stream up, at any time: before the response has begun the caller gets the answer of the error's row, behind that a
+   * response that is seen to be broken, as {@link HttpStream.reply} cannot be called any more. It returns {@link STOP}.
+   * @param details overrides the row's details string
+   */
+  abort(code: ErrorCode, details?: string): typeof STOP;
   /** Writes (code, value) into the stream's decision notes, which explain and the recorder decode (D10). Two integers. */
   note(code: number, value: number): void;
   get<T>(slot: Slot<T>): T | undefined;

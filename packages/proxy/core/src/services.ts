@@ -1,5 +1,13 @@
 import type { FieldTable } from '@tulle/fields';
-import type { ClusterHealth, FetchReply, FetchRequest, Log } from '@tulle/filter';
+import type {
+  ClusterHealth,
+  Exchange,
+  ExchangeEvents,
+  ExchangeRequest,
+  FetchReply,
+  FetchRequest,
+  Log,
+} from '@tulle/filter';
 import type { StreamRecord } from '@tulle/telemetry';
 import type { Clock, TimerWheel } from '@tulle/time';
 import type { ReplayAccount } from './attempts/replay.ts';
@@ -18,6 +26,7 @@ export interface Closable {
 /** Makes the calls of filters. */
 export interface FilterCalls {
   fetch(request: FetchRequest, owner: object): Promise<FetchReply>;
+  exchange(request: ExchangeRequest, events: ExchangeEvents, owner: object): Exchange;
   /** The filter is gone: its calls end. */
   release(owner: object): void;
   close(): void;

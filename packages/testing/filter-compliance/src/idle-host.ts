@@ -14,4 +14,7 @@ export const IDLE_HOST: FilterHost = {
   counter: () => ({ add: nothing }),
   gauge: () => ({ set: nothing }),
   fetch: async () => Promise.reject(new Error('nobody can be called here')),
+  exchange() {
+    throw new Error('nobody can be called here');
+  },
 };

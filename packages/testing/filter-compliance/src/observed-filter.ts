@@ -89,6 +89,10 @@ export function observeHost(host: FilterHost, seen: { timers: number; fetches: n
       seen.fetches += 1;
       return host.fetch(request);
     },
+    exchange(request, events) {
+      seen.fetches += 1;
+      return host.exchange(request, events);
+    },
   };
 }
 

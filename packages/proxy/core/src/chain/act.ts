@@ -14,7 +14,7 @@ import type { Stream } from '../stream/stream.ts';
 import { appendField } from './append-field.ts';
 import { editFields } from './edits.ts';
 import { recordReply } from './reply.ts';
-import { collectsRequest } from './request-steps.ts';
+import { collectsRequest } from './body-steps.ts';
 import { carryOutReply } from './response.ts';
 
 /** Does what the matched route says, after all request filters had their say. */

@@ -11,8 +11,8 @@ import { copyBytes, joinBytes, NO_BYTES, type Bytes } from '../bytes.ts';
 
 /** What a pipe does with what its hooks let through. */
 export interface PipeOutlet {
-  /** @returns whether `bytes` are kept (D1) */
-  onPiece(stream: Stream, bytes: Bytes): boolean;
+  /** @param end whether it is the last @returns whether `bytes` are kept (D1) */
+  onPiece(stream: Stream, bytes: Bytes, end: boolean): boolean;
   /** The body passed whole. */
   onBodyEnd(stream: Stream): void;
   /** A hook replied, failed, or its cap was passed: the reply is recorded in the stream. */
@@ -36,6 +36,8 @@ export class BodyPipe implements BodyHooks {
   /** Collected bytes of buffering steps, by step. */
   readonly #parts: (Bytes[] | undefined)[] = [];
   readonly #sizes: number[] = [];
+  /** By steps that want the beginning alone and have it: what passes behind it. */
+  readonly #rests: (Bytes | undefined)[] = [];
   #emitted: Bytes[] | undefined;
   /** Whether a hook (or its promise) runs, so that `emit` belongs to it. */
   #emitting = false;
@@ -87,7 +89,8 @@ export class BodyPipe implements BodyHooks {
         'TULLE_INTERNAL',
         'stream.emit() outside a data hook: emit before the hook returned, or before its promise settled.',
       );
-    if (bytes.length > 0) (this.#emitted ??= []).push(copyBytes(bytes));
+    this.#emitted ??= [];
+    if (bytes.length > 0) this.#emitted.push(copyBytes(bytes));
   }
 
   #run(from: number, piece: Bytes, end: boolean): void {
@@ -96,10 +99,13 @@ export class BodyPipe implements BodyHooks {
     let bytes = piece;
     for (let i = from; i < steps.length; i++) {
       const step = steps[i] as DataStep;
+      let last = end;
       if (step.mode === BUFFER) {
+        if (this.#rests[i] !== undefined) continue;
         const whole = this.#collect(i, step, bytes, end);
         if (whole === undefined) return;
         bytes = whole;
+        last = end && (this.#rests[i]?.length ?? 0) === 0;
       }
       this.#emitted = undefined;
       this.#emitting = true;
@@ -111,7 +117,7 @@ export class BodyPipe implements BodyHooks {
           step.config,
           step.filter.states === undefined ? undefined : stateOf(stream, step.filter),
           bytes,
-          end,
+          last,
         );
       } catch (error) {
         verdict = filterFailed(stream, step.filter, error);
@@ -125,10 +131,10 @@ export class BodyPipe implements BodyHooks {
       }
       this.#emitting = false;
       if (verdict === STOP || stream.replyPending) return this.#stop();
-      bytes = this.#result(step, bytes);
+      bytes = this.#result(i, step, bytes);
       if (bytes.length === 0 && !end) return;
     }
-    if (bytes.length > 0 && this.#outlet.onPiece(stream, bytes) && bytes.buffer === piece.buffer)
+    if (bytes.length > 0 && this.#outlet.onPiece(stream, bytes, end) && bytes.buffer === piece.buffer)
       this.#kept = true;
     if (end && !this.#ended && !this.#stopped) {
       this.#ended = true;
@@ -136,18 +142,26 @@ export class BodyPipe implements BodyHooks {
     }
   }
 
-  #result(step: DataStep, bytes: Bytes): Bytes {
+  #result(index: number, step: DataStep, bytes: Bytes): Bytes {
     const emitted = this.#emitted;
+    const rest = this.#rests[index];
     this.#emitted = undefined;
-    if (emitted === undefined) return step.mode === TRANSFORM ? NO_BYTES : bytes;
-    this.changed = true;
-    return joinBytes(emitted);
+    if (emitted !== undefined) this.changed = true;
+    else if (step.mode === TRANSFORM) return NO_BYTES;
+    else if (rest === undefined) return bytes;
+    return joinBytes([...(emitted ?? [bytes]), ...(rest === undefined ? [] : [rest])]);
   }
 
-  /** @returns the whole body at its end, `undefined` before that and past the cap */
+  /** @returns the whole body at its end, its beginning where that is enough, else `undefined` before the end and past the cap */
   #collect(index: number, step: DataStep, bytes: Bytes, end: boolean): Bytes | undefined {
     const parts = (this.#parts[index] ??= []);
     const size = (this.#sizes[index] ?? 0) + bytes.length;
+    if (size > step.maxBytes && step.partial) {
+      this.#parts[index] = undefined;
+      const known = joinBytes([...parts, bytes]);
+      this.#rests[index] = known.subarray(step.maxBytes);
+      return known.subarray(0, step.maxBytes);
+    }
     if (size > step.maxBytes && !(this.#response && this.#stream.responseLocal)) {
       const code = this.#response ? 'TULLE_UPSTREAM_PROTOCOL' : 'TULLE_BODY_TOO_LARGE';
       recordFailure(
@@ -184,7 +198,7 @@ export class BodyPipe implements BodyHooks {
       this.#emitting = false;
       stream.slot = step.filter.slot;
       if (verdict === STOP || stream.replyPending) return this.#stop();
-      const result = this.#result(step, bytes);
+      const result = this.#result(index, step, bytes);
       if (result.length > 0 || end) this.#run(index + 1, result, end);
       if (this.#stopped || this.#waiting) return;
       if (this.#endHeld) {

@@ -1,5 +1,5 @@
 import type { FieldTable } from '@tulle/fields';
-import { BODY_LENGTH, BODY_NONE } from '@tulle/http1';
+import { BODY_CHUNKED, BODY_LENGTH, BODY_NONE } from '@tulle/http1';
 import { mayBeSentTwice } from '../attempts/repeat.ts';
 import { PAUSE_FLOW, PAUSE_HOOK } from '../sides.ts';
 import { AT_ATTEMPTS, AT_REQUEST, type Stream } from '../stream/stream.ts';
@@ -8,7 +8,7 @@ import { completeIfOver } from './complete.ts';
 import { dropIdentityFields } from './hygiene.ts';
 import { carryOutReply } from './response.ts';
 import { REQUEST_TRAILERS } from './phases.ts';
-import { collectsRequest, requestSteps } from './request-steps.ts';
+import { collectsRequest, requestSteps } from './body-steps.ts';
 import type { Bytes } from '../bytes.ts';
 
 /** The request's body, from the caller through the data hooks to the attempt. Called by the downstream side. */
@@ -46,13 +46,20 @@ export function requestEnd(stream: Stream, trailers: FieldTable | undefined): vo
 }
 
 const OUTLET: PipeOutlet = {
-  onPiece(stream, bytes) {
+  onPiece(stream, bytes, end) {
     if (stream.phase === AT_REQUEST) {
-      // Only a buffering hook holds the whole body back: now its length is known.
-      stream.requestBodyKind = BODY_LENGTH;
-      stream.requestLength = bytes.length;
+      if (end) {
+        // Only a buffering hook holds the whole body back: now its length is known.
+        stream.requestBodyKind = BODY_LENGTH;
+        stream.requestLength = bytes.length;
+      } else if (stream.requestPipe?.changed === true) {
+        stream.requestBodyKind = BODY_CHUNKED;
+        stream.requestLength = -1;
+      }
       if (stream.grpc) stream.countRequest(bytes, 0, bytes.length);
       stream.replay.hold(bytes, 0, bytes.length);
+      // A hook that wants the beginning alone has it: the rest goes to the endpoint as it comes.
+      if (!end) stream.engine.doors.beginAttempts(stream);
       return false;
     }
     return forwardPiece(stream, bytes, 0, bytes.length, true);

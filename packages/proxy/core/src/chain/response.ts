@@ -5,6 +5,7 @@ import { PAUSE_FLOW, PAUSE_HOOK } from '../sides.ts';
 import { AT_END, AT_RESPONSE, type Stream } from '../stream/stream.ts';
 import { BodyPipe, type PipeOutlet } from './body.ts';
 import { appendField } from './append-field.ts';
+import { chosenSteps } from './body-steps.ts';
 import { completeIfOver, completeStream } from './complete.ts';
 import { editFields } from './edits.ts';
 import { adoptReply, recordFailure } from './reply.ts';
@@ -118,14 +119,9 @@ export function responseHeadDone(stream: Stream): void {
   else stream.upstream?.resumeResponse(PAUSE_HOOK);
 }
 
-/** The data hooks of filters that do not let this body pass. */
-function stepsFor({ passing }: Stream, all: readonly DataStep[]): readonly DataStep[] {
-  return passing.length === 0 ? all : all.filter((step) => !passing.includes(step.filter.slot));
-}
-
 /** An answer to HEAD tells what GET would: not the length and validators of a body that filters would change. */
 function describeChanged(stream: Stream, all: readonly DataStep[]): void {
-  const steps = stepsFor(stream, all);
+  const steps = chosenSteps(all, stream.responseChoices);
   // What a collecting hook would do with the body is not known without one.
   const changes = steps.some(({ mode, recodes }) => mode === BUFFER || (mode === TRANSFORM && !recodes));
   if (!changes && !steps.some(({ recodes }) => recodes)) return;
@@ -135,7 +131,7 @@ function describeChanged(stream: Stream, all: readonly DataStep[]): void {
 
 /** The body's way through the data hooks. */
 function openPipe(stream: Stream, all: readonly DataStep[]): void {
-  const steps = stepsFor(stream, all);
+  const steps = chosenSteps(all, stream.responseChoices);
   if (steps.length === 0) return;
   let transformed = false;
   let recoded = false;
@@ -227,11 +223,14 @@ export function responseEnd(stream: Stream, trailers: FieldTable | undefined): v
 }
 
 const OUTLET: PipeOutlet = {
-  onPiece(stream, bytes) {
+  onPiece(stream, bytes, end) {
     if (stream.responseHeadHeld) {
-      if (stream.responsePipe?.changed === true) dropValidators(stream, true);
-      stream.responseBodyKind = BODY_LENGTH;
-      stream.responseLength = bytes.length;
+      const changed = stream.responsePipe?.changed === true;
+      if (end) {
+        if (changed) dropValidators(stream, true);
+        stream.responseBodyKind = BODY_LENGTH;
+        stream.responseLength = bytes.length;
+      } else if (changed) changeBodyFields(stream, true);
       if (!writeHead(stream)) return false;
     }
     return writePiece(stream, bytes, 0, bytes.length, true);

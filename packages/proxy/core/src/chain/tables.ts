@@ -61,6 +61,8 @@ export interface DataStep {
   readonly recodes: boolean;
   /** With BUFFER: most bytes collected. */
   readonly maxBytes: number;
+  /** With BUFFER: a larger body is not refused; the hook gets its beginning, and the rest passes. */
+  readonly partial: boolean;
   run(stream: HttpStream, config: unknown, state: unknown, bytes: Uint8Array, end: boolean): HookResult;
 }
 
@@ -200,6 +202,7 @@ function dataSteps(
       mode,
       recodes,
       maxBytes: typeof need === 'object' ? need.buffer : 0,
+      partial: typeof need === 'object' && need.partial === true,
       run: hook.bind(filter.hooks),
     });
   }

@@ -1,5 +1,8 @@
 import type {
   ClusterHealth,
+  Exchange,
+  ExchangeEvents,
+  ExchangeRequest,
   FetchReply,
   FetchRequest,
   FilterHost,
@@ -8,8 +11,8 @@ import type {
   Log,
 } from '@tulle/filter';
 import type { Engine } from '../engine.ts';
-import type { FetchCall } from '../fetch/fetch-call.ts';
 import type { FetchOwner } from '../fetch/fetcher.ts';
+import type { OwnCall } from '../fetch/own-call.ts';
 import { isThenable, messageOf } from '../thenable.ts';
 
 /** Timers that one filter may have pending; past it `after` throws, since a filter that arms more leaks. */
@@ -21,7 +24,7 @@ export class EngineFilterHost implements FilterHost, FetchOwner {
   readonly log: Log;
   readonly #engine: Engine;
   readonly #timers: Set<() => void> = new Set<() => void>();
-  readonly calls: Set<FetchCall> = new Set<FetchCall>();
+  readonly calls: Set<OwnCall> = new Set<OwnCall>();
   #closed = false;
 
   constructor(engine: Engine, name: string) {
@@ -103,6 +106,10 @@ export class EngineFilterHost implements FilterHost, FetchOwner {
 
   fetch(request: FetchRequest): Promise<FetchReply> {
     return this.#engine.fetcher.fetch(request, this);
+  }
+
+  exchange(request: ExchangeRequest, events: ExchangeEvents): Exchange {
+    return this.#engine.fetcher.exchange(request, events, this);
   }
 
   get closed(): boolean {

@@ -1,5 +1,13 @@
 import { FieldTable } from '@tulle/fields';
-import { TulleError, type ClusterHealth, type FetchReply, type FetchRequest } from '@tulle/filter';
+import {
+  TulleError,
+  type ClusterHealth,
+  type Exchange,
+  type ExchangeEvents,
+  type ExchangeRequest,
+  type FetchReply,
+  type FetchRequest,
+} from '@tulle/filter';
 import { isValidMethod, isValidTarget } from '@tulle/http1';
 import { normalizeHost } from '@tulle/match';
 import { EMPTY_TABLE } from '../chain/tables.ts';
@@ -7,17 +15,19 @@ import type { ForwardTarget, HttpChain } from '../compile/compiled.ts';
 import { withDeadline } from '../compile/filter-set.ts';
 import type { Engine } from '../engine.ts';
 import type { ClusterRef, ClusterRuntime } from '../upstream/cluster.ts';
+import { ExchangeCall } from './exchange-call.ts';
 import { FetchCall, type OutgoingCall } from './fetch-call.ts';
 import { internalChain } from './internal-chain.ts';
 import { Origins } from './origins.ts';
+import type { OutgoingHead, OwnCall } from './own-call.ts';
 
 /** A filter's calls under way, so that they end with it. */
 export interface FetchOwner {
-  readonly calls: Set<FetchCall>;
+  readonly calls: Set<OwnCall>;
   readonly closed: boolean;
 }
 
-/** What `host.fetch` does: checks the request, finds the cluster, and sends it the way that requests go. */
+/** What `host.fetch` and `host.exchange` do: check the request, find the cluster, and send it the way that requests go. */
 export class Fetcher {
   readonly #engine: Engine;
   readonly #chain: HttpChain;
@@ -56,6 +66,17 @@ export class Fetcher {
       owner.calls.add(fetchCall);
       fetchCall.start(this.#chain, targetOf(ref), leftMs);
     });
+  }
+
+  exchange(request: ExchangeRequest, events: ExchangeEvents, owner: FetchOwner): Exchange {
+    const { cluster, target, authority = 'localhost', method = 'POST', headers = [] } = request;
+    const head = outgoingHead('exchange', { method, target, authority, headers });
+    if (owner.closed) throw disposed();
+    const ref: ClusterRef = { name: cluster, current: this.#cluster(cluster) };
+    const way = { chain: this.#chain, target: targetOf(ref) };
+    const call = new ExchangeCall(this.#engine, head, way, events, (over) => owner.calls.delete(over));
+    owner.calls.add(call);
+    return call.handle;
   }
 
   /** How many endpoints of a cluster are fit to be asked. */
@@ -133,20 +154,26 @@ function parseUrl(text: string): URL {
 function outgoing(request: FetchRequest, url: URL): OutgoingCall {
   const { method = 'GET', headers = [], body, timeoutMs, maxBodyBytes } = request;
   const target = request.target ?? `${url.pathname}${url.search}`;
-  if (!isValidTarget(method, target))
-    throw invalid(`${JSON.stringify(target.slice(0, 200))} is no path with a query`);
-  const authority = request.authority ?? url.host;
-  if (normalizeHost(authority) === '') throw invalid(`${JSON.stringify(authority)} is no host`);
-  const question = target.indexOf('?');
-  if (!isValidMethod(method) || method === 'CONNECT')
-    throw invalid(`${JSON.stringify(method)} is no method; give a token other than CONNECT`);
+  const head = outgoingHead('fetch', { method, target, authority: request.authority ?? url.host, headers });
   if (!(timeoutMs > 0) || !(maxBodyBytes >= 0))
     throw invalid('timeoutMs must be more than 0 and maxBodyBytes at least 0');
+  return { ...head, body: body === undefined ? undefined : Buffer.from(body), maxBodyBytes };
+}
+
+type Head = Required<Pick<ExchangeRequest, 'method' | 'target' | 'authority' | 'headers'>>;
+
+function outgoingHead(from: string, { method, target, authority, headers }: Head): OutgoingHead {
+  if (!isValidTarget(method, target))
+    throw invalid(`${JSON.stringify(target.slice(0, 200))} is no path with a query`, from);
+  if (normalizeHost(authority) === '') throw invalid(`${JSON.stringify(authority)} is no host`, from);
+  const question = target.indexOf('?');
+  if (!isValidMethod(method) || method === 'CONNECT')
+    throw invalid(`${JSON.stringify(method)} is no method; give a token other than CONNECT`, from);
   const fields = new FieldTable();
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string;
     if (name === 'host')
-      throw invalid('host is given as authority, or by the URL; leave it out of the headers');
+      throw invalid('host is given as authority, or by the URL; leave it out of the headers', from);
     fields.append(name, headers[i + 1] ?? '');
   }
   return {
@@ -155,13 +182,11 @@ function outgoing(request: FetchRequest, url: URL): OutgoingCall {
     query: question < 0 ? undefined : target.slice(question + 1),
     authority,
     fields,
-    body: body === undefined ? undefined : Buffer.from(body),
-    maxBodyBytes,
   };
 }
 
-function invalid(message: string): TulleError {
-  return new TulleError('TULLE_CONFIG_INVALID', `fetch: ${message}.`);
+function invalid(message: string, from = 'fetch'): TulleError {
+  return new TulleError('TULLE_CONFIG_INVALID', `${from}: ${message}.`);
 }
 
 function tooLate(timeoutMs: number): TulleError {

@@ -38,7 +38,7 @@ class Extras {
   retired: readonly RetiredFilter[] = NO_FILTERS;
   requestTrailers: FieldTable | undefined = undefined;
   requestPipe: BodyHooks | undefined = undefined;
-  requestPassing: readonly number[] = NO_SLOTS;
+  requestChoices: readonly number[] = NO_SLOTS;
   requestSteps: readonly DataStep[] | null = null;
   requestStepsOf: PhaseTable | undefined = undefined;
   upgrade: string | undefined = undefined;
@@ -52,7 +52,7 @@ class Extras {
   drawn = -1;
   responseTrailers: FieldTable | undefined = undefined;
   responsePipe: BodyHooks | undefined = undefined;
-  passing: readonly number[] = NO_SLOTS;
+  responseChoices: readonly number[] = NO_SLOTS;
   replyBody: Bytes | undefined = undefined;
   notesDropped: number = 0;
   matchedPath: string = '';
@@ -76,7 +76,7 @@ class Extras {
     this.retired = NO_FILTERS;
     this.requestTrailers = undefined;
     this.requestPipe = undefined;
-    this.requestPassing = NO_SLOTS;
+    this.requestChoices = NO_SLOTS;
     this.requestSteps = null;
     this.requestStepsOf = undefined;
     this.upgrade = undefined;
@@ -90,7 +90,7 @@ class Extras {
     this.drawn = -1;
     this.responseTrailers = undefined;
     this.responsePipe = undefined;
-    this.passing = NO_SLOTS;
+    this.responseChoices = NO_SLOTS;
     this.replyBody = undefined;
     this.notesDropped = 0;
     this.matchedPath = '';
@@ -218,12 +218,12 @@ export abstract class StreamExtras extends StreamFlags {
   }
 
   /** Slots of the filters that let the request's body pass untouched. */
-  get requestPassing(): readonly number[] {
-    return this.#extras === undefined ? NO_SLOTS : this.#extras.requestPassing;
+  get requestChoices(): readonly number[] {
+    return this.#extras === undefined ? NO_SLOTS : this.#extras.requestChoices;
   }
 
-  set requestPassing(value: readonly number[]) {
-    if (this.#extras !== undefined || value !== NO_SLOTS) this.#own().requestPassing = value;
+  set requestChoices(value: readonly number[]) {
+    if (this.#extras !== undefined || value !== NO_SLOTS) this.#own().requestChoices = value;
   }
 
   /** The data hooks of the request that are left then, and of which table. */
@@ -342,12 +342,12 @@ export abstract class StreamExtras extends StreamFlags {
   }
 
   /** Slots of the filters that let the response's body pass untouched. */
-  get passing(): readonly number[] {
-    return this.#extras === undefined ? NO_SLOTS : this.#extras.passing;
+  get responseChoices(): readonly number[] {
+    return this.#extras === undefined ? NO_SLOTS : this.#extras.responseChoices;
   }
 
-  set passing(value: readonly number[]) {
-    if (this.#extras !== undefined || value !== NO_SLOTS) this.#own().passing = value;
+  set responseChoices(value: readonly number[]) {
+    if (this.#extras !== undefined || value !== NO_SLOTS) this.#own().responseChoices = value;
   }
 
   /** Body of a reply of our own. */

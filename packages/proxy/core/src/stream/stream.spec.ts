@@ -39,7 +39,7 @@ it('is like a new one after it was used, whatever was set', () => {
   stream.hash = 7;
   stream.upgrade = 'websocket';
   stream.deadlineMs = 5.5;
-  stream.passing = [1];
+  stream.responseChoices = [1];
   stream.note(1, 2, 3);
   stream.flag('UF');
   stream.localFields.add('x-one', '1');

@@ -1,19 +1,21 @@
 import type { FieldTable } from '@tulle/fields';
 import {
   TulleError,
+  STOP,
   type AttemptInfo,
   type ConnectionInfo,
+  type ErrorCode,
   type Headers,
   type MutableHeaders,
   type RequestHead,
   type ResponseHead,
   type RouteInfo,
   type Slot,
-  type STOP,
 } from '@tulle/filter';
 import { BODY_NONE } from '@tulle/http1';
 import { rematch } from '../chain/route.ts';
-import { recordReply } from '../chain/reply.ts';
+import { passing, streaming } from '../chain/body-steps.ts';
+import { recordFailure, recordReply } from '../chain/reply.ts';
 import { setAuthority, setMethod, setPath, setQuery } from './request-edits.ts';
 import { AT_ATTEMPTS, AT_REQUEST, AT_RESPONSE, protocolOf, type LentStream, type Stream } from './stream.ts';
 
@@ -128,7 +130,17 @@ export class StreamView implements LentStream {
         'TULLE_INTERNAL',
         'stream.passResponseBody() outside responseHeaders: the body is on its way, or there is no response yet.',
       );
-    stream.passing = [...stream.passing, stream.slot];
+    stream.responseChoices = [...stream.responseChoices, passing(stream.slot)];
+  }
+
+  streamResponseBody(): void {
+    const stream = this.#stream ?? over();
+    if (stream.phase !== AT_RESPONSE || stream.responseHeadDone)
+      throw new TulleError(
+        'TULLE_INTERNAL',
+        'stream.streamResponseBody() outside responseHeaders: the body is on its way, or there is no response yet.',
+      );
+    stream.responseChoices = [...stream.responseChoices, streaming(stream.slot)];
   }
 
   passRequestBody(): void {
@@ -138,8 +150,24 @@ export class StreamView implements LentStream {
         'TULLE_INTERNAL',
         'stream.passRequestBody() outside requestHeaders: the body is on its way.',
       );
-    stream.requestPassing = [...stream.requestPassing, stream.slot];
+    stream.requestChoices = [...stream.requestChoices, passing(stream.slot)];
     stream.requestStepsOf = undefined;
+  }
+
+  streamRequestBody(): void {
+    const stream = this.#stream ?? over();
+    if (stream.phase !== AT_REQUEST || stream.requestPipe !== undefined || stream.requestEnded)
+      throw new TulleError(
+        'TULLE_INTERNAL',
+        'stream.streamRequestBody() outside requestHeaders: the body is on its way.',
+      );
+    stream.requestChoices = [...stream.requestChoices, streaming(stream.slot)];
+    stream.requestStepsOf = undefined;
+  }
+
+  abort(code: ErrorCode, details?: string): typeof STOP {
+    recordFailure(this.#stream ?? over(), code, details);
+    return STOP;
   }
 
   note(code: number, value: number): void {

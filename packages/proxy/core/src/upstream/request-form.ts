@@ -1,5 +1,5 @@
 import { BODY_CHUNKED, BODY_NONE, type BodyKind } from '@tulle/http1';
-import { transformsRequest } from '../chain/request-steps.ts';
+import { transformsRequest } from '../chain/body-steps.ts';
 import { targetUnchanged } from '../chain/walk.ts';
 import type { Stream } from '../stream/stream.ts';
 
