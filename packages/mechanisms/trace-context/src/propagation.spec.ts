@@ -25,6 +25,9 @@ const fieldsOf = (
       fields.lines = fields.lines.filter(([n]) => n !== name);
       return before - fields.lines.length;
     },
+    pushValue(_id: number, name: string, value: string) {
+      fields.lines.push([name, value]);
+    },
   };
   return fields;
 };
@@ -48,7 +51,7 @@ describe('a trace that begins without spans', () => {
 
   it('is told in every format', () => {
     const fields = fieldsOf(['b3', '0']);
-    both.injectUnsampled(fields, `00-${T}-${S}-02`);
+    both.injectUnsampled(fields, `00-${T}-${S}-02`, 0);
     expect(Object.fromEntries(fields.lines)).toEqual({
       traceparent: `00-${T}-${S}-02`,
       b3: `${T}-${S}-0`,

@@ -1,3 +1,4 @@
+import { knownNameId } from '@tulle/fields';
 import { formatB3, parseB3, parseB3Multi, shortest } from './b3.ts';
 import {
   FLAG_RANDOM,
@@ -25,6 +26,11 @@ export interface TraceFields {
   /** Replaces every line of that name by one. */
   put(name: string, value: string): void;
   drop(name: string): number;
+  /**
+   * Adds a line of a name that no line has. Unlike `put` it looks for none and checks nothing.
+   * @param id known-name number of the name (`knownNameId`)
+   */
+  pushValue(id: number, name: string, value: string): void;
 }
 
 /** Reads and writes trace context in the fields of requests. */
@@ -33,8 +39,12 @@ export interface Propagation {
   extract(fields: TraceFields, into: TraceContext): boolean;
   /** Writes every configured format over what is there. @param spanId the parent of whatever the receiver makes */
   inject(fields: TraceFields, traceId: string, spanId: string, flags: number): void;
-  /** The same for a trace that begins without spans. @param traceparent as `Ids.unsampled` makes it */
-  injectUnsampled(fields: TraceFields, traceparent: string): void;
+  /**
+   * The same for a trace that begins without spans.
+   * @param traceparent as `Ids.unsampled` makes it
+   * @param found what `fields` have, as `extract` says it; 0 after `strip`
+   */
+  injectUnsampled(fields: TraceFields, traceparent: string, found: number): void;
   /**
    * Writes the configured formats that the request lacked when `context` was extracted, so that a receiver that reads
    * only those learns it too.
@@ -62,10 +72,13 @@ export function createPropagation(options: {
     inject(fields, traceId, spanId, flags) {
       for (let i = 0; i < writers.length; i++) (writers[i] as Writer).write(fields, traceId, spanId, flags);
     },
-    injectUnsampled(fields, traceparent) {
+    injectUnsampled(fields, traceparent, found) {
       for (let i = 0; i < writers.length; i++) {
         const writer = writers[i] as Writer;
-        if (writer === WRITERS.w3c) fields.put('traceparent', traceparent);
+        // Most requests come without one, and these are our own hex digits: to look and to check would double the cost.
+        if (writer === WRITERS.w3c && (found & FOUND_TRACEPARENT) === 0)
+          fields.pushValue(TRACEPARENT_ID, 'traceparent', traceparent);
+        else if (writer === WRITERS.w3c) fields.put('traceparent', traceparent);
         else writer.write(fields, traceparent.slice(3, 35), traceparent.slice(36, 52), FLAG_RANDOM);
       }
     },
@@ -86,6 +99,8 @@ export function createPropagation(options: {
   };
 }
 
+const TRACEPARENT_ID = knownNameId('traceparent');
+
 type Reader = (fields: TraceFields, into: TraceContext) => boolean;
 
 /** One pass over the names: most requests have none of them. */
@@ -98,7 +113,7 @@ function findFields(fields: TraceFields): number {
       found |= (found & FOUND_TRACEPARENT) === 0 ? FOUND_TRACEPARENT : FOUND_TWO_TRACEPARENTS;
     else if (name.length === 10 && name === 'tracestate') found |= FOUND_TRACESTATE;
     else if (name.length === 2 && name === 'b3') found |= FOUND_B3;
-    else if (name.length >= 10 && name.charCodeAt(0) === 120 && name.startsWith('x-b3-'))
+    else if (name.length >= 10 && name.charCodeAt(2) === 98 && name.startsWith('x-b3-'))
       found |= name === 'x-b3-traceid' ? FOUND_B3_TRACE_ID | FOUND_B3_OTHERS : FOUND_B3_OTHERS;
   }
   return found;

@@ -63,7 +63,7 @@ export class Tracing {
       this.#propagation.inject(headers, context.traceId, context.parentId, context.flags);
     else {
       context.parentId = begun.slice(36, 52);
-      this.#propagation.injectUnsampled(headers, begun);
+      this.#propagation.injectUnsampled(headers, begun, context.found);
     }
     this.#passOn(stream, context);
   }
