@@ -25,6 +25,8 @@ interface Entry {
   readonly proxies: Map<string, ProxyProgress>;
   /** Proxies that have not answered. */
   pending: number;
+  /** Those of them that are connected: counted as they come and go, since somebody may wait while thousands answer. */
+  awaited: number;
   /** Confirmed by all that answered, and none left meanwhile. */
   whole: boolean;
 }
@@ -44,6 +46,8 @@ export class ChangeLog {
   readonly #entries = new Map<string, Entry>();
   /** Changes that a proxy has not confirmed or refused yet, oldest first. */
   readonly #pending = new Map<string, Set<Entry>>();
+  /** Proxies of {@link #pending} that are not connected. */
+  readonly #away = new Set<string>();
   readonly #limit: number;
   readonly #prefix: string;
   readonly #events: ChangeEvents;
@@ -73,6 +77,7 @@ export class ChangeLog {
       resources,
       proxies: new Map(),
       pending: 0,
+      awaited: 0,
       whole: true,
     });
     if (this.#entries.size > this.#limit) this.#forgetOldest();
@@ -91,8 +96,13 @@ export class ChangeLog {
 
   #done(proxy: string, entry: Entry): void {
     const pending = this.#pending.get(proxy);
-    if (pending?.delete(entry) === true) entry.pending -= 1;
-    if (pending?.size === 0) this.#pending.delete(proxy);
+    if (pending?.delete(entry) === true) {
+      entry.pending -= 1;
+      if (!this.#away.has(proxy)) entry.awaited -= 1;
+    }
+    if (pending?.size !== 0) return;
+    this.#pending.delete(proxy);
+    this.#away.delete(proxy);
   }
 
   /** Order of two changes, also of such that are forgotten; 0 for one that is not of this log. */
@@ -100,19 +110,39 @@ export class ChangeLog {
     return id.startsWith(`${this.#prefix}-`) ? Number(id.slice(this.#prefix.length + 1)) : 0;
   }
 
+  /** A change concerns a proxy that is connected. */
   concerns(id: string, proxy: string): void {
     const entry = this.#entries.get(id);
     if (entry === undefined) return;
     entry.proxies.set(proxy, { state: 'pending' });
     const pending = this.#pending.get(proxy) ?? new Set<Entry>();
     this.#pending.set(proxy, pending);
-    if (!pending.has(entry)) entry.pending += 1;
+    if (pending.has(entry)) return;
     pending.add(entry);
+    entry.pending += 1;
+    entry.awaited += 1;
   }
 
   /** A proxy is gone: how long its changes take says nothing of the control plane any more. */
   left(proxy: string): void {
-    for (const entry of this.#pending.get(proxy) ?? []) entry.whole = false;
+    const pending = this.#pending.get(proxy);
+    if (pending === undefined || this.#away.has(proxy)) return;
+    this.#away.add(proxy);
+    for (const entry of pending) {
+      entry.whole = false;
+      entry.awaited -= 1;
+    }
+  }
+
+  /** A proxy is there again: what it had not answered is awaited anew. */
+  back(proxy: string): void {
+    if (!this.#away.delete(proxy)) return;
+    for (const entry of this.#pending.get(proxy) ?? []) entry.awaited += 1;
+  }
+
+  /** Whether all connected proxies that a change concerns have confirmed or refused it; true for one that is forgotten. */
+  answered(id: string): boolean {
+    return (this.#entries.get(id)?.awaited ?? 0) === 0;
   }
 
   /** A proxy has everything up to `sequence`. @returns what each of its changes took, in milliseconds, oldest first */

@@ -227,6 +227,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     const older = sessions.get(node.id);
     sessions.set(node.id, session);
     disconnected.remove(node.id);
+    changes.back(node.id);
     older?.end?.(
       `another stream of ${node.id} took its place; if two sidecars run under that id, give each an instance and a state directory of its own`,
     );
@@ -379,11 +380,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     proxyConfig: (id) => sessions.get(id)?.snapshot.config,
     change: (id) => changes.get(id),
     async settled(id, timeoutMs) {
-      const isSettled = (): boolean =>
-        !waiting.includes(id) &&
-        Object.entries(changes.get(id)?.proxies ?? {}).every(
-          ([proxy, { state: progress }]) => progress !== 'pending' || !sessions.has(proxy),
-        );
+      const isSettled = (): boolean => !waiting.includes(id) && changes.answered(id);
       if (!isSettled()) {
         await new Promise<void>((resolve) => {
           const done = (): void => {

@@ -471,6 +471,11 @@ describe('a change reaches whom it concerns', () => {
     web!.settle();
     mobile!.disconnect('lost');
     expect(await left).toEqual([true, 'nacked', 'pending']);
+    mobile!.connect();
+    expect(await states(second, 0)).toEqual([false, 'nacked', 'pending']); // there again, and awaited again
+    const back = states(second, 60_000);
+    mobile!.settle();
+    expect(await back).toEqual([true, 'nacked', 'acked']);
 
     const { changeId: nobody } = cp.apply(
       await resourcesOf(
