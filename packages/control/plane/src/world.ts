@@ -1,4 +1,5 @@
 import {
+  isConnectionRouteKind,
   isRouteKind,
   parentKind,
   refOf,
@@ -7,6 +8,8 @@ import {
   SERVICE_NAME_LABEL,
   serviceSelects,
   type AnyRoute,
+  type ConnectionRoute,
+  type RequestRoute,
   type Gateway,
   type Kind,
   type Resource,
@@ -53,7 +56,9 @@ export class World {
   readonly #held = new Map<string, Held>();
   readonly #kinds = new Map<string, Map<string, Resource>>();
   /** Parents (`ns/name` of Services, {@link gatewayKey}) → routes. */
-  readonly #routesOf = new Map<string, Set<AnyRoute>>();
+  readonly #routesOf = new Map<string, Set<RequestRoute>>();
+  /** {@link gatewayKey} → routes of connections. */
+  readonly #connectionRoutesOf = new Map<string, Set<ConnectionRoute>>();
   readonly #gateways = new Map<string, Gateway>();
   /** Workloads → slices with an endpoint that is one of them. */
   readonly #slicesTo = new Map<string, Set<EndpointSlice>>();
@@ -114,8 +119,13 @@ export class World {
     return this.#gateways.values();
   }
 
-  routesOf(service: string): Iterable<AnyRoute> {
+  routesOf(service: string): Iterable<RequestRoute> {
     return this.#routesOf.get(service) ?? [];
+  }
+
+  /** @param gateway as {@link gatewayKey} gives it */
+  connectionRoutesOf(gateway: string): Iterable<ConnectionRoute> {
+    return this.#connectionRoutesOf.get(gateway) ?? [];
   }
 
   /** By name. */
@@ -224,6 +234,8 @@ export class World {
     if (resource.kind === 'Workload' && resource.spec.inbound.mode === 'sidecar')
       this.forwarders.addWorkload(provenAccount(resource), resourceKey(refOf(resource)));
     if (isRoute(resource)) for (const key of parentsOf(resource)) addTo(this.#routesOf, key, resource);
+    if (isConnectionRoute(resource))
+      for (const key of parentsOf(resource)) addTo(this.#connectionRoutesOf, key, resource);
     if (resource.kind === 'EndpointSlice')
       for (const key of workloadsIn(resource)) addTo(this.#slicesTo, key, resource);
   }
@@ -237,6 +249,8 @@ export class World {
     if (resource.kind === 'Workload')
       this.forwarders.removeWorkload(provenAccount(resource), resourceKey(refOf(resource)));
     if (isRoute(resource)) for (const key of parentsOf(resource)) removeFrom(this.#routesOf, key, resource);
+    if (isConnectionRoute(resource))
+      for (const key of parentsOf(resource)) removeFrom(this.#connectionRoutesOf, key, resource);
     if (resource.kind === 'EndpointSlice')
       for (const key of workloadsIn(resource)) removeFrom(this.#slicesTo, key, resource);
   }
@@ -270,6 +284,8 @@ export class World {
         return;
       case 'HTTPRoute':
       case 'GRPCRoute':
+      case 'TLSRoute':
+      case 'TCPRoute':
         for (const parent of parentsOf(resource)) services.add(parent);
         return;
       case 'Gateway':
@@ -288,8 +304,9 @@ export class World {
         for (const { namespace: from, kind } of resource.spec.from) {
           if (kind === 'Gateway')
             for (const gateway of this.in('Gateway', from)) services.add(gatewayKey(gateway.metadata));
-          for (const route of isRouteKind(kind) ? this.in(kind, from) : [])
-            for (const parent of parentsOf(route)) services.add(parent);
+          const routes: Iterable<AnyRoute> =
+            isRouteKind(kind) || isConnectionRouteKind(kind) ? this.in(kind, from) : [];
+          for (const route of routes) for (const parent of parentsOf(route)) services.add(parent);
         }
         return;
       case 'AuthorizationPolicy':
@@ -300,7 +317,7 @@ export class World {
         for (const target of resource.spec.targetRefs ?? []) {
           if (target.kind === 'Service') services.add(`${namespace}/${target.name}`);
           if (target.kind === 'Gateway') services.add(gatewayKey({ namespace, name: target.name }));
-          const route: AnyRoute | undefined = isRouteKind(target.kind)
+          const route: RequestRoute | undefined = isRouteKind(target.kind)
             ? this.get(target.kind, namespace, target.name)
             : undefined;
           if (route !== undefined) for (const parent of parentsOf(route)) services.add(parent);
@@ -325,8 +342,12 @@ export function gatewayKey({
   return `Gateway/${namespace}/${name}`;
 }
 
-function isRoute(resource: Resource): resource is AnyRoute {
+function isRoute(resource: Resource): resource is RequestRoute {
   return isRouteKind(resource.kind);
+}
+
+function isConnectionRoute(resource: Resource): resource is ConnectionRoute {
+  return isConnectionRouteKind(resource.kind);
 }
 
 /** Services as `ns/name`, Gateways as {@link gatewayKey}. */

@@ -173,6 +173,25 @@ const grpcRoute: fc.Arbitrary<ResourceOf<'GRPCRoute'>> = fc
     },
   }));
 
+const connectionRoute: fc.Arbitrary<ResourceOf<'TLSRoute'> | ResourceOf<'TCPRoute'>> = fc
+  .record({
+    metadata: metadata(fc.constantFrom('r1', 'r2')),
+    parent: some({ name: gatewayName }, { namespace, port, sectionName: fc.constantFrom('l1', 'l2') }),
+    backendRefs: fc.array(backendRef, { minLength: 1, maxLength: 2 }),
+    hostnames: fc.constantFrom<readonly string[] | undefined>(
+      undefined,
+      ['shop.example'],
+      ['*.example', 'a.shop.example'],
+    ),
+  })
+  .map(({ metadata: meta, parent, backendRefs, hostnames }) => {
+    const spec = { parentRefs: [parent], rules: [{ backendRefs }] };
+    const common = { apiVersion: 'gateway.networking.k8s.io/v1', metadata: meta } as const;
+    return hostnames === undefined
+      ? { ...common, kind: 'TCPRoute', spec }
+      : { ...common, kind: 'TLSRoute', spec: { ...spec, hostnames } };
+  });
+
 const host = fc.constantFrom('shop.example', '*.example', '*.shop.example');
 const allowedRoutes = fc.constantFrom(
   { namespaces: { from: 'All' as const } },
@@ -196,6 +215,21 @@ const httpsListener: fc.Arbitrary<AnyListener> = some(
   },
   { hostname: host, allowedRoutes },
 );
+const tlsListener: fc.Arbitrary<AnyListener> = some(
+  {
+    port,
+    protocol: fc.constant('TLS' as const),
+    tls: fc.constantFrom<GatewayListenerTls>(
+      { mode: 'Passthrough' },
+      { mode: 'Terminate', certificateRefs: [{ name: 'here' }] },
+    ),
+  },
+  { hostname: host, allowedRoutes },
+);
+const bytesListener: fc.Arbitrary<AnyListener> = some(
+  { port, protocol: fc.constantFrom('TCP' as const, 'UDP' as const) },
+  { allowedRoutes },
+);
 const gateway: fc.Arbitrary<ResourceOf<'Gateway'>> = fc.record({
   apiVersion: fc.constant('gateway.networking.k8s.io/v1' as const),
   kind: fc.constant('Gateway' as const),
@@ -203,7 +237,7 @@ const gateway: fc.Arbitrary<ResourceOf<'Gateway'>> = fc.record({
   spec: fc.record({
     gatewayClassName: fc.constantFrom('tulle', 'tulle', 'tulle', 'nginx'),
     listeners: fc
-      .uniqueArray(fc.oneof(httpListener, httpsListener), {
+      .uniqueArray(fc.oneof(httpListener, httpsListener, tlsListener, bytesListener), {
         minLength: 1,
         maxLength: 3,
         selector: (l) => `${l.port} ${l.protocol} ${l.hostname ?? ''}`,
@@ -256,7 +290,10 @@ const grant: fc.Arbitrary<ResourceOf<'ReferenceGrant'>> = fc.record({
   metadata: metadata(fc.constant('g')),
   spec: fc.record({
     from: fc
-      .record({ kind: fc.constantFrom('HTTPRoute', 'GRPCRoute', 'Gateway'), namespace })
+      .record({
+        kind: fc.constantFrom('HTTPRoute', 'GRPCRoute', 'TLSRoute', 'TCPRoute', 'Gateway'),
+        namespace,
+      })
       .map((from) => [{ group: 'gateway.networking.k8s.io', ...from }]),
     to: fc.oneof(
       some({ group: fc.constant(''), kind: fc.constant('Service') }, { name: serviceName }).map((to) => [to]),
@@ -381,6 +418,7 @@ export const anyResource: fc.Arbitrary<Resource> = fc.oneof<fc.WeightedArbitrary
   { weight: 2, arbitrary: slice },
   { weight: 4, arbitrary: route },
   { weight: 2, arbitrary: grpcRoute },
+  { weight: 2, arbitrary: connectionRoute },
   { weight: 3, arbitrary: gateway },
   { weight: 1, arbitrary: external },
   { weight: 1, arbitrary: backendTls },

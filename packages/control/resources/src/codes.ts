@@ -60,6 +60,7 @@ export type DiagnosticCode =
   | 'TULLE0312'
   | 'TULLE0313'
   | 'TULLE0314'
+  | 'TULLE0315'
   | 'TULLE0401'
   | 'TULLE0402'
   | 'TULLE0403'
@@ -68,6 +69,8 @@ export type DiagnosticCode =
   | 'TULLE0406'
   | 'TULLE0407'
   | 'TULLE0408'
+  | 'TULLE0409'
+  | 'TULLE0410'
   | 'TULLE0501'
   | 'TULLE0502'
   | 'TULLE0503'
@@ -200,7 +203,7 @@ export const CODES: Readonly<Record<DiagnosticCode, CodeRow>> = Object.freeze({
   TULLE0312: finding(
     'warning',
     'Route kind not served',
-    'allowedRoutes names a kind of route that Tulle does not serve; HTTPRoute and GRPCRoute are.',
+    'allowedRoutes names a kind of route that is not served at listeners of this protocol: HTTPRoute and GRPCRoute are at HTTP and HTTPS, TLSRoute at TLS, TCPRoute at TCP.',
   ),
   TULLE0313: finding(
     'error',
@@ -211,6 +214,11 @@ export const CODES: Readonly<Record<DiagnosticCode, CodeRow>> = Object.freeze({
     'error',
     'Route of another kind applies',
     'Routes of different kinds do not share a port of a Service (GRPCRoute comes before HTTPRoute), nor a host of a listener (the older one is there). The route does nothing there.',
+  ),
+  TULLE0315: finding(
+    'error',
+    'Listener protocol not served',
+    'The Gateway has a listener of a protocol that Tulle does not listen for. Nothing is served there; its condition `Accepted` is `False` with `UnsupportedProtocol`.',
   ),
   TULLE0401: finding(
     'warning',
@@ -245,12 +253,22 @@ export const CODES: Readonly<Record<DiagnosticCode, CodeRow>> = Object.freeze({
   TULLE0407: finding(
     'error',
     'Listeners conflict',
-    'Listeners of different protocols share a port. Gateway API lets nobody pick a winner, so none of them is served.',
+    'Listeners share a port although nothing tells their connections apart: their protocols differ, other than HTTPS and TLS, or their hostnames do not. Gateway API lets nobody pick a winner, so none of them is served.',
   ),
   TULLE0408: finding(
     'warning',
     'gRPC on a port of HTTP/1.1',
     'A GRPCRoute leads to a port that does not say that it speaks HTTP/2, without which there is no gRPC. Set `appProtocol: kubernetes.io/h2c` on it, or give it a name that begins with `grpc-`.',
+  ),
+  TULLE0409: finding(
+    'error',
+    'Bytes to a port of HTTP',
+    'A TLSRoute or TCPRoute leads to a Service port that carries HTTP, or does not say what it carries. Its share of the connections is refused. Set `appProtocol: tcp` on it, or give it a name that begins with `tcp-`.',
+  ),
+  TULLE0410: finding(
+    'error',
+    'Connections of another route',
+    'An older TLSRoute has all server names of this one at its Gateway, or an older TCPRoute the port. The route does nothing there.',
   ),
   TULLE0501: finding('warning', 'Selector matches nothing', 'No known Workload has these labels.'),
   TULLE0502: finding(

@@ -51,6 +51,7 @@ export type {
   Gateway,
   GatewayListener,
   GatewayListenerTls,
+  ListenerProtocol,
   GatewaySpec,
   NamespaceSelector,
 } from './kinds/gateway.ts';
@@ -60,10 +61,19 @@ export {
   displacedRoutes,
   gatewayParents,
   isServedGateway,
+  isServedProtocol,
   servedKinds,
   unservedKinds,
 } from './gateway/attach.ts';
-export type { Attachment, AttachProblem, AttachResult, DisplacedRoutes } from './gateway/attach.ts';
+export type {
+  Attachment,
+  AttachProblem,
+  AttachResult,
+  DisplacedRoutes,
+  ListenerConflict,
+} from './gateway/attach.ts';
+export { connectionShares, displacedByConnection } from './gateway/connections.ts';
+export type { ConnectionShare } from './gateway/connections.ts';
 export { attachedHostnames, commonHostname, compareHostnames, coversHostname } from './gateway/hostnames.ts';
 export type { ReferenceGrant } from './kinds/reference-grant.ts';
 export type {
@@ -93,13 +103,15 @@ export { createdMs } from './route-match.ts';
 export {
   displacedBy,
   isAttachedTo,
+  isConnectionRouteKind,
   isRouteKind,
   matchesOfRule,
   meansPort,
   ROUTE_KINDS,
   rulesOf,
 } from './routes.ts';
-export type { AnyRoute, RouteKind, RouteRule, RuleMatch } from './routes.ts';
+export type { AnyRoute, ConnectionRoute, RequestRoute, RouteKind, RouteRule, RuleMatch } from './routes.ts';
+export type { ConnectionBackendRef, TCPRoute, TLSRoute } from './kinds/connection-route.ts';
 export type {
   GRPCMethodMatch,
   GRPCRoute,

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { AuthorizationPolicy } from './kinds/authorization-policy.ts';
 import type { BackendTLSPolicy } from './kinds/backend-tls-policy.ts';
 import type { ConfigMap } from './kinds/config-map.ts';
+import type { TCPRoute, TLSRoute } from './kinds/connection-route.ts';
 import type { EndpointSlice } from './kinds/endpoint-slice.ts';
 import type { FilterPolicy } from './kinds/filter-policy.ts';
 import type { Gateway } from './kinds/gateway.ts';
@@ -21,6 +22,8 @@ export type Resource =
   | Gateway
   | HTTPRoute
   | GRPCRoute
+  | TLSRoute
+  | TCPRoute
   | ReferenceGrant
   | BackendTLSPolicy
   | ConfigMap

@@ -1,20 +1,37 @@
 import type { RouteMatch } from '@tulle/model';
+import type { TCPRoute, TLSRoute } from './kinds/connection-route.ts';
 import type { GRPCRoute } from './kinds/grpc-route.ts';
 import { parentKind, type HTTPRoute, type HTTPRouteRule, type ParentRef } from './kinds/http-route.ts';
 import type { Service, ServicePort } from './kinds/service.ts';
-import { grpcMatchOf, routeMatchOf } from './route-match.ts';
+import type { Metadata } from './kinds/metadata.ts';
+import { createdMs, grpcMatchOf, routeMatchOf } from './route-match.ts';
+
+/** A route that leads each request on by what it asks for. */
+export type RequestRoute = HTTPRoute | GRPCRoute;
+
+/** A route that leads whole connections on. */
+export type ConnectionRoute = TLSRoute | TCPRoute;
 
 /** A route of any kind that is served. */
-export type AnyRoute = HTTPRoute | GRPCRoute;
+export type AnyRoute = RequestRoute | ConnectionRoute;
 
-/** Name of such a kind. */
-export type RouteKind = AnyRoute['kind'];
+/** Name of a kind of {@link RequestRoute}. */
+export type RouteKind = RequestRoute['kind'];
 
 /** The more specific first: of several kinds on one port of a Service only the first that is there applies (GEP-1294). */
 export const ROUTE_KINDS: readonly RouteKind[] = Object.freeze(['GRPCRoute', 'HTTPRoute']);
 
 export function isRouteKind(kind: string): kind is RouteKind {
   return (ROUTE_KINDS as readonly string[]).includes(kind);
+}
+
+export const CONNECTION_ROUTE_KINDS: readonly ConnectionRoute['kind'][] = Object.freeze([
+  'TLSRoute',
+  'TCPRoute',
+]);
+
+export function isConnectionRouteKind(kind: string): kind is ConnectionRoute['kind'] {
+  return (CONNECTION_ROUTE_KINDS as readonly string[]).includes(kind);
 }
 
 /** What rules of every kind have; those of gRPC have neither time limits nor retries of their own. */
@@ -25,6 +42,17 @@ export function rulesOf(route: AnyRoute): readonly RouteRule[] {
   return route.spec.rules ?? [{}];
 }
 
+/** The older first, then by `namespace/name` (Gateway API). */
+export function compareAge(a: WithMetadata, b: WithMetadata): number {
+  const [at, bt] = [createdMs(a.metadata) ?? Infinity, createdMs(b.metadata) ?? Infinity];
+  const name = ({ metadata }: WithMetadata): string => `${metadata.namespace}/${metadata.name}`;
+  return (at === bt ? 0 : at - bt) || (name(a) < name(b) ? -1 : name(a) > name(b) ? 1 : 0);
+}
+
+interface WithMetadata {
+  readonly metadata: Metadata;
+}
+
 /** One match of a rule in the words of the model. */
 export interface RuleMatch {
   readonly match: RouteMatch;
@@ -33,7 +61,7 @@ export interface RuleMatch {
 }
 
 /** Matches of the rule at `index`; where it has none, the one that takes everything of its kind. */
-export function matchesOfRule(route: AnyRoute, index: number): readonly RuleMatch[] {
+export function matchesOfRule(route: RequestRoute, index: number): readonly RuleMatch[] {
   if (route.kind === 'HTTPRoute') {
     const { matches = [] } = route.spec.rules?.[index] ?? {};
     return (matches.length === 0 ? [{}] : matches).map((match) => ({ match: routeMatchOf(match) }));
@@ -65,7 +93,7 @@ export function meansPort(
 }
 
 /** Whether a route is attached to a port of a Service. */
-export function isAttachedTo(route: AnyRoute, service: Service, port: ServicePort): boolean {
+export function isAttachedTo(route: RequestRoute, service: Service, port: ServicePort): boolean {
   return route.spec.parentRefs.some((parent) => meansPort(parent, route.metadata.namespace, service, port));
 }
 
@@ -76,11 +104,11 @@ export function isAttachedTo(route: AnyRoute, service: Service, port: ServicePor
  * @param attached routes of the Service, of all namespaces
  */
 export function displacedBy(
-  route: AnyRoute,
-  attached: Iterable<AnyRoute>,
+  route: RequestRoute,
+  attached: Iterable<RequestRoute>,
   service: Service,
   port: ServicePort,
-): AnyRoute | undefined {
+): RequestRoute | undefined {
   const rank = ROUTE_KINDS.indexOf(route.kind);
   for (const other of attached)
     if (

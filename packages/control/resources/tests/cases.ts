@@ -25,6 +25,9 @@ const HTTP = '    - { name: http, port: 80, protocol: HTTP, hostname: "*.example
 const gatewayRoute = (parent: string, more = '', namespace = 'default'): string =>
   `apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: { name: r, namespace: ${namespace} }\nspec:\n  parentRefs: [${parent}]\n${more}  rules: [{ backendRefs: [{ name: a, namespace: default, port: 80 }] }]\n`;
 
+const connectionRoute = (kind: string, spec: string, parent = '{ name: edge }', name = 't'): string =>
+  `apiVersion: gateway.networking.k8s.io/v1\nkind: ${kind}\nmetadata: { name: ${name} }\nspec:\n  parentRefs: [${parent}]\n${spec}\n---\n`;
+
 export const CASES: readonly Case[] = [
   {
     name: 'gRPC to a port that does not speak HTTP/2',
@@ -597,9 +600,117 @@ spec:
     ],
   },
   {
+    name: 'a protocol that there is not',
+    yaml: gateway('    - { name: f, port: 84, protocol: SCTP }'),
+    expect: [['TULLE0205', 7, 'SCTP }', '"HTTPS", "TLS"']],
+  },
+  {
     name: 'a protocol that is not served',
-    yaml: gateway('    - { name: f, port: 84, protocol: TLS }'),
-    expect: [['TULLE0205', 7, 'TLS }', 'HTTPS']],
+    yaml: gateway('    - { name: f, port: 84, protocol: UDP }'),
+    expect: [['TULLE0315', 7, 'UDP }', 'HTTP, HTTPS, TLS and TCP are']],
+  },
+  {
+    name: 'listeners of TLS and TCP that contradict themselves',
+    yaml: gateway(
+      [
+        '    - { name: a, port: 443, protocol: TLS, hostname: a.example.com }',
+        '    - { name: b, port: 443, protocol: TLS, tls: { mode: Terminate } }',
+        '    - { name: c, port: 444, protocol: TLS, tls: { mode: Passthrough, certificateRefs: [{ name: c }] } }',
+        '    - { name: d, port: 445, protocol: HTTPS, tls: { mode: Passthrough } }',
+        '    - { name: e, port: 446, protocol: TLS, tls: { mode: Terminate, options: { tulle.dev/callers: mesh } } }',
+        '    - { name: f, port: 447, protocol: TCP, hostname: f.example.com, tls: { mode: Terminate } }',
+      ].join('\n'),
+    ),
+    expect: [
+      ['TULLE0203', 7, '{ name: a', 'mode: Passthrough'],
+      ['TULLE0203', 8, '{ mode', 'certificateRefs'],
+      ['TULLE0208', 9, '[{ name: c', 'passes through'],
+      ['TULLE0208', 10, 'Passthrough', 'TLSRoute'],
+      ['TULLE0208', 11, '{ tulle.dev', 'HTTPS only'],
+      ['TULLE0208', 12, 'f.example', 'nothing there says one'],
+      ['TULLE0208', 12, '{ mode', 'protocol: TLS'],
+    ],
+  },
+  {
+    name: 'HTTPS and TLS on one port, told apart by their hostnames only; nothing beside TCP',
+    yaml: gateway(
+      [
+        '    - { name: a, port: 443, protocol: HTTPS, hostname: a.example.com, tls: { certificateRefs: [{ name: c }] } }',
+        '    - { name: b, port: 443, protocol: TLS, hostname: b.example.com, tls: { mode: Passthrough } }',
+        '    - { name: c, port: 443, protocol: TLS, hostname: a.example.com, tls: { mode: Passthrough } }',
+        '    - { name: d, port: 80, protocol: TCP }',
+        '    - { name: e, port: 80, protocol: HTTP }',
+      ].join('\n'),
+    ),
+    expect: [
+      ['TULLE0407', 7, '{ name: a', 'one hostname on port 443'],
+      ['TULLE0407', 9, '{ name: c', 'hostname of its own'],
+      ['TULLE0407', 10, 'TCP', 'TCP and of HTTP'],
+      ['TULLE0407', 11, 'HTTP', 'ports of their own'],
+    ],
+  },
+  {
+    name: 'routes of connections with what they do not have',
+    yaml:
+      service('a', 'ports: [{ port: 80, appProtocol: tcp }]') +
+      connectionRoute(
+        'TLSRoute',
+        '  hostnames: [a.example.com, a.example.com, 192.0.2.1]\n  rules: [{ backendRefs: [{ name: a.b, port: 80 }] }]',
+        '{ name: edge, namespace: other }',
+      ) +
+      connectionRoute('TLSRoute', '  rules: []', '{ name: edge, namespace: other }', 'u') +
+      connectionRoute(
+        'TCPRoute',
+        '  hostnames: [a.example.com]\n  rules: [{ matches: [], backendRefs: [{ name: a, port: 80, filters: [] }] }]',
+        '{ kind: Service, group: "", name: a }',
+      ),
+    expect: [
+      ['TULLE0207', 11, 'a.example.com, 192', 'listed twice'],
+      ['TULLE0205', 11, '192.0.2.1', 'address'],
+      ['TULLE0205', 12, 'a.b', 'name of a Service'],
+      ['TULLE0203', 18, 'parentRefs', 'hostnames'],
+      ['TULLE0207', 19, '[]', 'at least 1'],
+      ['TULLE0206', 25, 'Service', 'Gateway'],
+      ['TULLE0201', 26, 'hostnames', 'hostnames'],
+      ['TULLE0201', 27, 'matches', 'matches'],
+      ['TULLE0201', 27, 'filters', 'filters'],
+      ['TULLE0301', 10, 'edge, namespace', 'other/edge'],
+      ['TULLE0302', 12, 'a.b', 'default/a.b'],
+    ],
+  },
+  {
+    name: 'routes of connections that lead nowhere',
+    yaml:
+      service('a', 'ports: [{ name: web, port: 80 }, { name: tcp, port: 81 }]') +
+      gateway(
+        '    - { name: tls, port: 443, protocol: TLS, hostname: "*.example.com", tls: { mode: Passthrough } }\n    - { name: tcp, port: 81, protocol: TCP, allowedRoutes: { kinds: [{ kind: HTTPRoute }, { kind: TCPRoute }] } }',
+      ) +
+      connectionRoute(
+        'TLSRoute',
+        '  hostnames: [a.example.com]\n  rules: [{ backendRefs: [{ name: a, port: 80 }, { name: b, port: 81 }, { name: a, namespace: other, port: 81 }] }]',
+      ) +
+      connectionRoute(
+        'TLSRoute',
+        '  hostnames: [a.example.com]\n  rules: [{ backendRefs: [{ name: a, port: 82 }] }]',
+        '{ name: edge, sectionName: tls }',
+        'u',
+      ) +
+      connectionRoute(
+        'TCPRoute',
+        '  rules: [{ backendRefs: [{ name: a, port: 81, weight: 0 }] }]',
+        '{ name: edge, port: 443 }',
+      ),
+    expect: [
+      ['TULLE0312', 13, '[{ kind: HTTP', 'kinds: [{ kind: TCPRoute }]'],
+      ['TULLE0409', 21, '80 }', 'appProtocol: tcp'],
+      ['TULLE0302', 21, 'b, port', 'default/b'],
+      ['TULLE0302', 21, 'a, namespace', 'other/a'],
+      ['TULLE0305', 21, 'other, port', 'TLSRoutes of default'],
+      ['TULLE0410', 27, '[{ name: edge', 'TLSRoute default/t has'],
+      ['TULLE0303', 29, '82 }', 'its ports'],
+      ['TULLE0309', 35, '{ name: edge', 'TCPRoutes'],
+      ['TULLE0403', 36, '[{ name: a', 'refused'],
+    ],
   },
   {
     name: 'a certificate of another namespace',

@@ -4,7 +4,7 @@ import {
   defaultPhase,
   FILTER_PHASES,
   selects,
-  type AnyRoute,
+  type RequestRoute,
   type FilterPhase,
   type FilterPolicy,
   type RouteRule,
@@ -52,7 +52,7 @@ export function outboundFilters(
   world: World,
   node: ProxyNode,
   service: Service,
-  routes: readonly AnyRoute[],
+  routes: readonly RequestRoute[],
   mesh: MeshSettings,
 ): ChainFilters {
   const { namespace, name } = service.metadata;
@@ -73,7 +73,7 @@ export function ruleFilters(
   world: World,
   service: Service,
   node: ProxyNode,
-  route: AnyRoute,
+  route: RequestRoute,
   rule: RouteRule,
 ): FilterConfigs {
   const overrides: Record<string, unknown> = {};

@@ -4,7 +4,7 @@ import {
   backendTarget,
   gatewayParents,
   isExternal,
-  type AnyRoute,
+  type RequestRoute,
   type DisplacedRoutes,
   type Gateway,
   type GatewayListener,
@@ -18,7 +18,7 @@ import { retryOf, trafficFor, type Traffic } from './traffic.ts';
 
 /** A route at one listener, with the hosts that it has there. */
 export interface RouteAt {
-  readonly route: AnyRoute;
+  readonly route: RequestRoute;
   readonly listener: GatewayListener;
   readonly hostnames: readonly string[];
 }
@@ -26,7 +26,7 @@ export interface RouteAt {
 /** Where a route attaches among these listeners of a Gateway; each once, whatever number of its parentRefs lead there, and not where one of another kind is. */
 export function attachmentsIn(
   gateway: Gateway,
-  route: AnyRoute,
+  route: RequestRoute,
   group: readonly GatewayListener[],
   displaced: DisplacedRoutes,
 ): RouteAt[] {
@@ -60,7 +60,7 @@ export function gatewayEntries(
 }
 
 /** Who called within the mesh, and from where, is nobody's business outside of it, also where only a copy goes there. */
-function leaving(world: World, of: AnyRoute, rule: RouteRule, route: Route): Route {
+function leaving(world: World, of: RequestRoute, rule: RouteRule, route: Route): Route {
   const mirrors = mirrorsOf(rule).map(({ backendRef }) => backendRef);
   const leaves = [...(rule.backendRefs ?? []), ...mirrors].some((backend) => {
     const service = world.get('Service', backend.namespace ?? of.metadata.namespace, backend.name);
@@ -82,7 +82,7 @@ function refuseWithout(lacking: readonly string[], route: Route): Route {
 }
 
 /** A rule with one backend has the time limits and retries that hold for its Service. */
-function ofOnlyBackend(world: World, route: AnyRoute, rule: RouteRule): Traffic {
+function ofOnlyBackend(world: World, route: RequestRoute, rule: RouteRule): Traffic {
   const [only, ...others] = rule.backendRefs ?? [];
   if (only === undefined || others.length > 0) return {};
   const namespace = only.namespace ?? route.metadata.namespace;
@@ -92,7 +92,7 @@ function ofOnlyBackend(world: World, route: AnyRoute, rule: RouteRule): Traffic 
 }
 
 /** Retries of the only backend's Service, where neither the rule nor a policy for the route speaks of retries. */
-function retriesOf(world: World, route: AnyRoute, rule: RouteRule, own: Traffic): FilterConfigs {
+function retriesOf(world: World, route: RequestRoute, rule: RouteRule, own: Traffic): FilterConfigs {
   const { namespace, name } = route.metadata;
   const retry = retryOf(own);
   const said =

@@ -4,7 +4,7 @@ import {
   type FilterPolicy,
   type Gateway,
   type GatewayListener,
-  type AnyRoute,
+  type RequestRoute,
   type RouteRule,
 } from '@tulle/resources';
 import type { ProxyNode } from '../node.ts';
@@ -22,7 +22,7 @@ export class GatewayFilters {
   constructor(
     world: World,
     gateway: Gateway,
-    routes: readonly AnyRoute[],
+    routes: readonly RequestRoute[],
     node: ProxyNode,
     mesh: MeshSettings,
   ) {
@@ -40,7 +40,7 @@ export class GatewayFilters {
   }
 
   /** The chain for connections of `listeners`, which share a port. What is not for all that comes in there is no chain's to insist on. */
-  chain(listeners: readonly GatewayListener[], routes: readonly AnyRoute[]): ChainFilters {
+  chain(listeners: readonly GatewayListener[], routes: readonly RequestRoute[]): ChainFilters {
     const here = this.#policies.filter(
       (policy) =>
         listeners.some((listener) => this.#ofListener(policy, listener)) ||
@@ -73,7 +73,7 @@ export class GatewayFilters {
   at(
     chain: ChainFilters,
     listener: GatewayListener,
-    route?: AnyRoute,
+    route?: RequestRoute,
     rule?: RouteRule,
   ): { readonly overrides: FilterConfigs; readonly lacking: readonly string[] } {
     const here = this.#policies.filter(
@@ -117,7 +117,7 @@ export function filtersOfGateway(
 }
 
 /** Whether a policy is for a route, or for this rule of it. */
-function ofRoute({ metadata, spec }: FilterPolicy, route: AnyRoute, rule?: RouteRule): boolean {
+function ofRoute({ metadata, spec }: FilterPolicy, route: RequestRoute, rule?: RouteRule): boolean {
   return (
     metadata.namespace === route.metadata.namespace &&
     (spec.targetRefs ?? []).some(
@@ -130,8 +130,8 @@ function ofRoute({ metadata, spec }: FilterPolicy, route: AnyRoute, rule?: Route
 }
 
 /** Routes that name a Gateway, in a stable order. */
-export function routesOfGateway(routes: Iterable<AnyRoute>, gateway: Gateway): readonly AnyRoute[] {
-  const key = ({ metadata }: AnyRoute): string => `${metadata.namespace}/${metadata.name}`;
+export function routesOfGateway(routes: Iterable<RequestRoute>, gateway: Gateway): readonly RequestRoute[] {
+  const key = ({ metadata }: RequestRoute): string => `${metadata.namespace}/${metadata.name}`;
   return [...routes]
     .filter((route) => gatewayParents(route, gateway).length > 0)
     .toSorted((a, b) => (key(a) < key(b) ? -1 : 1));

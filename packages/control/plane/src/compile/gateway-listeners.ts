@@ -2,19 +2,26 @@ import {
   CALLERS_OPTION,
   conflictedListeners,
   isGranted,
+  isServedProtocol,
   MIN_TLS_VERSION_OPTION,
   servedKinds,
   type CertificateRef,
   type Gateway,
   type GatewayListener,
+  type ListenerConflict,
 } from '@tulle/resources';
 import type { NodeGateway } from '../node.ts';
 import type { World } from '../world.ts';
 
 /** Why a listener is not served by a process: a condition of it, with its reason (Gateway API `ListenerConditionReason`). */
 export interface ListenerFault {
-  readonly type: 'Conflicted' | 'ResolvedRefs';
-  readonly reason: 'ProtocolConflict' | 'InvalidCertificateRef' | 'RefNotPermitted' | 'InvalidRouteKinds';
+  readonly type: 'Accepted' | 'Conflicted' | 'ResolvedRefs';
+  readonly reason:
+    | ListenerConflict
+    | 'UnsupportedProtocol'
+    | 'InvalidCertificateRef'
+    | 'RefNotPermitted'
+    | 'InvalidRouteKinds';
   readonly message: string;
 }
 
@@ -25,16 +32,26 @@ export function listenerFault(
   listener: GatewayListener,
   node: NodeGateway | undefined,
 ): ListenerFault | undefined {
-  if (conflictedListeners(gateway).has(listener))
+  if (!isServedProtocol(listener.protocol))
+    return {
+      type: 'Accepted',
+      reason: 'UnsupportedProtocol',
+      message: `listeners of protocol ${listener.protocol} are not served`,
+    };
+  const conflict = conflictedListeners(gateway).get(listener);
+  if (conflict !== undefined)
     return {
       type: 'Conflicted',
-      reason: 'ProtocolConflict',
-      message: `listeners of HTTP and of HTTPS share port ${listener.port}`,
+      reason: conflict,
+      message:
+        conflict === 'HostnameConflict'
+          ? `listeners of HTTPS and of TLS have one hostname on port ${listener.port}`
+          : `nothing tells connections to the listeners of several protocols on port ${listener.port} apart`,
     };
   if (servedKinds(listener).length === 0)
     return { type: 'ResolvedRefs', reason: 'InvalidRouteKinds', message: 'none of the kinds is served' };
   const ref = listener.tls?.certificateRefs?.[0];
-  if (listener.protocol !== 'HTTPS' || ref === undefined) return undefined;
+  if (ref === undefined) return undefined;
   const own = gateway.metadata.namespace;
   const namespace = ref.namespace ?? own;
   const kinds = { from: 'Gateway', to: 'Secret' } as const;

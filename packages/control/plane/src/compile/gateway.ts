@@ -7,11 +7,12 @@ import {
   type RouteConfig,
 } from '@tulle/model';
 import {
-  compareHostnames,
+  connectionShares,
   displacedRoutes,
   isExternal,
   isServedGateway,
-  type AnyRoute,
+  type ConnectionShare,
+  type RequestRoute,
   type DisplacedRoutes,
   type Gateway,
   type GatewayListener,
@@ -21,6 +22,7 @@ import { gatewayKey } from '../world.ts';
 import { outboundName, type Backend } from './clusters.ts';
 import { GatewayFilters, routesOfGateway } from './gateway-filters.ts';
 import { attachmentsIn, gatewayEntries } from './gateway-entries.ts';
+import { inOrder, tcpChains, tlsChains, type NamedChain } from './gateway-connections.ts';
 import { gatewayHosts } from './gateway-hosts.ts';
 import { boundAt, certificateName, isForMesh, listenerFault, minTlsVersion } from './gateway-listeners.ts';
 import { retryEntry } from './retries.ts';
@@ -47,8 +49,8 @@ export function gatewayListenerName(node: NodeGateway, port: number): string {
 }
 
 /**
- * A Gateway for a process that serves it: a socket a port; with HTTPS a chain a listener, by server name. Listeners with
- * a fault are left out; ports that have no other are not listened on.
+ * A Gateway for a process that serves it: a socket a port; with TLS chains by server name. Listeners with a fault are
+ * left out; ports that have no other are not listened on.
  */
 export function compileGateway(
   shared: SharedResources,
@@ -68,6 +70,8 @@ export function compileGateway(
     reached.set(name, backend);
     return name;
   };
+  const connectionRoutes = [...world.connectionRoutesOf(key)];
+  const shares = connectionShares(gateway, connectionRoutes);
   const displaced = displacedRoutes(gateway, routes);
   const filters = new GatewayFilters(world, gateway, routes, node, shared.mesh);
   const compiled = [...new Set(gateway.spec.listeners.map((l) => l.port))].flatMap((port) => {
@@ -76,7 +80,11 @@ export function compileGateway(
     );
     return listeners.length === 0
       ? []
-      : compilePort({ shared, gateway, node, serving, routes, displaced, filters, reach }, port, listeners);
+      : compilePort(
+          { shared, gateway, node, serving, routes, displaced, shares, filters, reach },
+          port,
+          listeners,
+        );
   });
   return {
     listeners: compiled.map(({ listener }) => listener),
@@ -85,7 +93,7 @@ export function compileGateway(
     endpoints: [...reached.values()]
       .filter(({ service }) => !isExternal(service))
       .map((to) => shared.endpoints(to, node.locality)),
-    services: [...new Set([key, ...routes.flatMap(backendsOf)])].sort(),
+    services: [...new Set([key, ...[...routes, ...connectionRoutes].flatMap(backendsOf)])].sort(),
   };
 }
 
@@ -94,40 +102,52 @@ interface Work {
   readonly gateway: Gateway;
   readonly node: ProxyNode;
   readonly serving: NodeGateway;
-  readonly routes: readonly AnyRoute[];
+  readonly routes: readonly RequestRoute[];
   readonly displaced: DisplacedRoutes;
+  readonly shares: readonly ConnectionShare[];
   readonly filters: GatewayFilters;
   readonly reach: Reach;
 }
 
-/** @param listeners those of the port, at least one; all of one protocol */
+/** @param listeners those of the port, at least one; none in conflict with another */
 function compilePort(
   work: Work,
   port: number,
   listeners: readonly GatewayListener[],
 ): { listener: Listener; routes: RouteConfig[] } {
-  // Clear text is told apart by Host, TLS by server name: there each listener has a chain of its own, the most specific first.
-  // So are callers of the mesh, who give no server name.
+  const { filters, serving } = work;
+  const { connection, lacking } = filters.chain(listeners, []);
+  // Clear text is told apart by Host, TLS by server name: there each listener has chains of its own, the most specific
+  // first. Callers of the mesh give no server name.
+  const http = listeners.filter(({ protocol }) => protocol === 'HTTP');
   const ofMesh = listeners.filter(isForMesh);
-  const byName = listeners
-    .filter((listener) => listener.protocol === 'HTTPS' && !isForMesh(listener))
-    .toSorted((a, b) => compareHostnames(a.hostname ?? '*', b.hostname ?? '*'));
-  const groups =
-    listeners[0]?.protocol === 'HTTPS'
-      ? [...byName.map((listener) => [listener]), ...(ofMesh.length > 0 ? [ofMesh] : [])]
-      : [listeners];
+  const byName = listeners.filter((listener) => listener.protocol === 'HTTPS' && !isForMesh(listener));
+  const groups = [http, ...byName.map((listener) => [listener]), ofMesh].filter(({ length }) => length > 0);
   const compiled = groups.map((group) => compileChain(work, port, group, listeners));
-  const connection = work.filters.chain(listeners, []).connection;
+  // Bytes pass no filter that could answer for one that is lacking.
+  const bytes = lacking.length > 0 ? [] : listeners.flatMap((listener) => bytesChains(work, listener));
   return {
     listener: {
-      name: gatewayListenerName(work.serving, port),
-      address: boundAt(work.serving, port),
+      name: gatewayListenerName(serving, port),
+      address: boundAt(serving, port),
       direction: 'outbound', // the gateway calls services, on behalf of callers that are none
       ...(connection.length === 0 ? {} : { connectionFilters: connection }),
-      filterChains: compiled.map(({ chain }) => chain),
+      filterChains: inOrder([...compiled.map(({ named }) => named), ...bytes]),
     },
     routes: compiled.map((one) => one.routes),
   };
+}
+
+function bytesChains(work: Work, listener: GatewayListener): NamedChain[] {
+  const { shared, reach, shares } = work;
+  const input = {
+    world: shared.world,
+    mesh: shared.mesh,
+    reach,
+    tlsOf: (of: GatewayListener) => tlsOf(work, of),
+  };
+  if (listener.protocol === 'TCP') return tcpChains(input, listener, shares);
+  return listener.protocol === 'TLS' ? tlsChains(input, listener, shares) : [];
 }
 
 function compileChain(
@@ -135,7 +155,7 @@ function compileChain(
   port: number,
   group: readonly GatewayListener[],
   onPort: readonly GatewayListener[],
-): { chain: FilterChain; routes: RouteConfig } {
+): { named: NamedChain; routes: RouteConfig } {
   const { gateway, filters, shared } = work;
   const { namespace, name } = gateway.metadata;
   const [first] = group as readonly [GatewayListener];
@@ -164,20 +184,23 @@ function compileChain(
   };
   return {
     routes,
-    chain: {
-      name: first.protocol === 'HTTPS' ? first.name : 'http',
-      ...(first.protocol === 'HTTPS' && !isForMesh(first) && first.hostname !== undefined
-        ? { match: { serverNames: [first.hostname] } }
-        : {}),
-      ...tlsOf(work, first),
-      handler: {
-        kind: 'http',
-        identityHeaders: 'strip',
-        // Of strangers each may hold less at a time than proxies, which share connections.
-        ...(isForMesh(first) ? {} : { http2: { maxConcurrentStreams: EDGE_STREAMS } }),
-        routes: { routeConfigName: configName },
-        ...(chain.localReplies && { localReplies: chain.localReplies }),
-        filters: [...chain.http.map(({ entry }) => entry), ...retryEntry(work.node, routes)],
+    named: {
+      hostname: first.protocol === 'HTTPS' ? (first.hostname ?? '*') : '*',
+      chain: {
+        name: first.protocol === 'HTTPS' ? first.name : 'http',
+        ...(first.protocol === 'HTTPS' && !isForMesh(first) && first.hostname !== undefined
+          ? { match: { serverNames: [first.hostname] } }
+          : {}),
+        ...tlsOf(work, first),
+        handler: {
+          kind: 'http',
+          identityHeaders: 'strip',
+          // Of strangers each may hold less at a time than proxies, which share connections.
+          ...(isForMesh(first) ? {} : { http2: { maxConcurrentStreams: EDGE_STREAMS } }),
+          routes: { routeConfigName: configName },
+          ...(chain.localReplies && { localReplies: chain.localReplies }),
+          filters: [...chain.http.map(({ entry }) => entry), ...retryEntry(work.node, routes)],
+        },
       },
     },
   };
@@ -189,7 +212,7 @@ function tlsOf({ gateway, serving }: Work, listener: GatewayListener): Pick<Filt
       tls: { certificate: { kind: 'workload' }, trust: { kind: 'mesh' }, clientCertificate: 'require' },
     };
   const ref = listener.tls?.certificateRefs?.[0];
-  if (listener.protocol !== 'HTTPS' || ref === undefined) return {};
+  if (ref === undefined) return {};
   const directory = `${serving.certificateDirectory}/${certificateName(gateway, ref)}`;
   return {
     tls: {

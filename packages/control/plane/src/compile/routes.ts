@@ -22,6 +22,7 @@ import {
   parseDurationMs,
   rulesOf,
   type AnyRoute,
+  type RequestRoute,
   type HTTPBackendRef,
   type HTTPHeaderFilter,
   type HTTPRequestMirror,
@@ -58,7 +59,7 @@ export function compileRoutes(
   port: ServicePort,
   clientNamespace: string,
   mesh: MeshSettings,
-  filtersOf: (route: AnyRoute, rule: RouteRule) => FilterConfigs,
+  filtersOf: (route: RequestRoute, rule: RouteRule) => FilterConfigs,
 ): CompiledRoutes {
   const key = `${service.metadata.namespace}/${service.metadata.name}`;
   const backends = new Map<string, Backend>();
@@ -161,11 +162,11 @@ function coverage(pattern: string, host: string): number {
 /** The matches of a route. @param own what holds for a rule where no policy for the route says otherwise */
 export function entriesOf(
   world: World,
-  route: AnyRoute,
+  route: RequestRoute,
   own: (rule: RouteRule) => Traffic,
   mesh: MeshSettings,
   reach: Reach,
-  filtersOf: (route: AnyRoute, rule: RouteRule) => FilterConfigs,
+  filtersOf: (route: RequestRoute, rule: RouteRule) => FilterConfigs,
 ): Entry[] {
   const created = createdMs(route.metadata);
   return rulesOf(route).flatMap((rule, r) =>
@@ -188,12 +189,12 @@ export function entriesOf(
 
 function actionOf(
   world: World,
-  route: AnyRoute,
+  route: RequestRoute,
   rule: RouteRule,
   own: Traffic,
   mesh: MeshSettings,
   reach: Reach,
-  filtersOf: (route: AnyRoute, rule: RouteRule) => FilterConfigs,
+  filtersOf: (route: RequestRoute, rule: RouteRule) => FilterConfigs,
 ): Omit<Route, 'name' | 'match'> {
   const edits = editsOf(rule.filters ?? []);
   const overrides = filtersOf(route, rule);
@@ -230,16 +231,7 @@ function actionOf(
         trafficFor(world, metadata.namespace, 'Service', metadata.name, reached.port.name),
       );
     }
-    // A share that leads nowhere names a cluster that is never there; no subset may have this name.
-    const name =
-      reached === undefined
-        ? formatWireName({
-            direction: 'outbound',
-            port: backend.port ?? 0,
-            subset: 'invalid',
-            host: `${backend.name}.${backend.namespace ?? route.metadata.namespace}.${mesh.suffix}`,
-          })
-        : reach(reached);
+    const name = reached === undefined ? nowhere(route, backend, mesh) : reach(reached);
     clusters.push({ name, weight: backend.weight ?? 1, ...editsOf(backend.filters ?? []) });
   }
   const valid = reachedAll.length;
@@ -295,7 +287,7 @@ export function mirrorsOf(rule: RouteRule): HTTPRequestMirror[] {
 }
 
 /** Copies that lead nowhere are not made (Gateway API): the request itself is none the worse. */
-function mirrorOf(world: World, route: AnyRoute, mirror: HTTPRequestMirror, reach: Reach): Mirror[] {
+function mirrorOf(world: World, route: RequestRoute, mirror: HTTPRequestMirror, reach: Reach): Mirror[] {
   const backend = backendOf(world, route, mirror.backendRef);
   if (backend === undefined) return [];
   const { percent, fraction } = mirror;
@@ -307,8 +299,18 @@ function mirrorOf(world: World, route: AnyRoute, mirror: HTTPRequestMirror, reac
   return [{ cluster: reach(backend), ...(share === 100 ? {} : { percent: share }) }];
 }
 
+/** A share that leads nowhere names a cluster that is never there; no subset may have this name. */
+export function nowhere(route: AnyRoute, backend: HTTPBackendRef, mesh: MeshSettings): string {
+  return formatWireName({
+    direction: 'outbound',
+    port: backend.port ?? 0,
+    subset: 'invalid',
+    host: `${backend.name}.${backend.namespace ?? route.metadata.namespace}.${mesh.suffix}`,
+  });
+}
+
 /** What a backend leads to; `undefined` when that is not there, or may not be used. */
-function backendOf(world: World, route: AnyRoute, ref: HTTPBackendRef): Backend | undefined {
+export function backendOf(world: World, route: AnyRoute, ref: HTTPBackendRef): Backend | undefined {
   const own = route.metadata.namespace;
   const namespace = ref.namespace ?? own;
   const target = backendTarget(ref);
@@ -325,7 +327,7 @@ function backendOf(world: World, route: AnyRoute, ref: HTTPBackendRef): Backend 
 }
 
 /** The rule's own retry wins over a policy for the route; the Service's policy stands at the virtual host. */
-function retryOverride(rule: RouteRule, world: World, route: AnyRoute): FilterConfigs {
+function retryOverride(rule: RouteRule, world: World, route: RequestRoute): FilterConfigs {
   if (rule.retry !== undefined) {
     const { codes, attempts, backoff } = rule.retry;
     const base = backoff === undefined ? undefined : Math.max(1, parseDurationMs(backoff) ?? 25);

@@ -1,5 +1,6 @@
 import {
   attachToGateway,
+  connectionShares,
   displacedRoutes,
   gatewayParents,
   isServedGateway,
@@ -98,6 +99,10 @@ function listenerConditions(
 ): ListenerConditions {
   const all = [...world.routesOf(gatewayKey(gateway.metadata))];
   const displaced = displacedRoutes(gateway, all);
+  const shares = connectionShares(gateway, world.connectionRoutesOf(gatewayKey(gateway.metadata)));
+  const connectionRoutes = new Set(
+    shares.filter((share) => share.listener === listener).map(({ route }) => route),
+  );
   const routes = all.filter(
     (route) =>
       displaced.get(route)?.has(listener) !== true &&
@@ -112,6 +117,7 @@ function listenerConditions(
   const [fault] = faults;
   const unserved = unservedKinds(listener);
   const conflicted = fault?.type === 'Conflicted';
+  const refused = conflicted || fault?.type === 'Accepted';
   const resolved: Condition =
     fault?.type === 'ResolvedRefs'
       ? { type: 'ResolvedRefs', status: 'False', reason: fault.reason, message: fault.message }
@@ -130,10 +136,10 @@ function listenerConditions(
           };
   return {
     listener,
-    attachedRoutes: routes.length,
+    attachedRoutes: routes.length + connectionRoutes.size,
     supportedKinds: servedKinds(listener),
     conditions: [
-      conflicted
+      refused
         ? { type: 'Accepted', status: 'False', reason: fault.reason, message: fault.message }
         : { type: 'Accepted', status: 'True', reason: 'Accepted', message: 'the listener is valid' },
       conflicted

@@ -52,7 +52,12 @@ export class ResourceStatuses {
       return undefined;
     }
     const { resource, generation } = held;
-    if (resource.kind === 'HTTPRoute' || resource.kind === 'GRPCRoute')
+    if (
+      resource.kind === 'HTTPRoute' ||
+      resource.kind === 'GRPCRoute' ||
+      resource.kind === 'TLSRoute' ||
+      resource.kind === 'TCPRoute'
+    )
       return {
         parents: routeConditions(world, resource).map(({ parentRef, conditions }, i) => ({
           parentRef,
@@ -86,7 +91,9 @@ export class ResourceStatuses {
     for (const key of keys) {
       if (!key.startsWith('Gateway/')) continue;
       this.of(key);
-      for (const route of this.#input.world.routesOf(key)) this.of(resourceKey(refOf(route)));
+      const { world } = this.#input;
+      for (const route of [...world.routesOf(key), ...world.connectionRoutesOf(key)])
+        this.of(resourceKey(refOf(route)));
     }
   }
 }

@@ -1,15 +1,21 @@
 import {
   attachToGateway,
+  connectionShares,
+  displacedByConnection,
   backendTarget,
   displacedBy,
   displacedRoutes,
   findServicePort,
+  isConnectionRouteKind,
   isGranted,
+  isHttpPort,
   isServedGateway,
   meansPort,
   parentKind,
   rulesOf,
   type AnyRoute,
+  type ConnectionRoute,
+  type RequestRoute,
   type AttachProblem,
   type ParentRef,
 } from '@tulle/resources';
@@ -42,7 +48,7 @@ function acceptedBy(world: World, route: AnyRoute, parent: ParentRef): Condition
   const namespace = parent.namespace ?? route.metadata.namespace;
   const kind = parentKind(parent);
   const said = `${kind} ${namespace}/${parent.name}`;
-  const no = (reason: AttachProblem | 'RouteKindConflict', why: string): Condition => ({
+  const no = (reason: AttachProblem | 'RouteKindConflict' | 'RouteConflict', why: string): Condition => ({
     type: 'Accepted',
     status: 'False',
     reason,
@@ -54,7 +60,7 @@ function acceptedBy(world: World, route: AnyRoute, parent: ParentRef): Condition
     reason: 'Accepted',
     message: `${said} takes the route`,
   };
-  const conflict = (winner: AnyRoute | undefined): Condition =>
+  const conflict = (winner: RequestRoute | undefined): Condition =>
     no(
       'RouteKindConflict',
       `${winner?.kind} ${winner?.metadata.namespace}/${winner?.metadata.name} is there, and routes of different kinds do not share a ${kind === 'Gateway' ? 'host' : 'port'}`,
@@ -65,10 +71,21 @@ function acceptedBy(world: World, route: AnyRoute, parent: ParentRef): Condition
     if (!isServedGateway(gateway)) return undefined;
     const { problem, attachments } = attachToGateway(gateway, route, parent);
     if (problem !== undefined) return no(problem, PROBLEMS[problem]);
+    if (isConnectionRoute(route)) {
+      const shares = connectionShares(gateway, world.connectionRoutesOf(gatewayKey(gateway.metadata)));
+      const winner = displacedByConnection(gateway, route, shares);
+      if (winner === undefined) return yes;
+      const { kind, metadata } = winner;
+      return no(
+        'RouteConflict',
+        `${kind} ${metadata.namespace}/${metadata.name} is older or first by name, and has the connections that it asks for`,
+      );
+    }
     const displaced = displacedRoutes(gateway, world.routesOf(gatewayKey(gateway.metadata))).get(route);
     const winners = attachments.flatMap(({ listener }) => displaced?.get(listener) ?? []);
     return winners.length < attachments.length ? yes : conflict(winners[0]);
   }
+  if (isConnectionRoute(route)) return undefined; // refused when it is read
   const service = world.get('Service', namespace, parent.name);
   if (service === undefined) return no('NoMatchingParent', 'it does not exist');
   const ports = service.spec.ports.filter((port) =>
@@ -78,6 +95,10 @@ function acceptedBy(world: World, route: AnyRoute, parent: ParentRef): Condition
   const attached = [...world.routesOf(`${namespace}/${parent.name}`)];
   const winners = ports.flatMap((port) => displacedBy(route, attached, service, port) ?? []);
   return winners.length < ports.length ? yes : conflict(winners[0]);
+}
+
+function isConnectionRoute(route: AnyRoute): route is ConnectionRoute {
+  return isConnectionRouteKind(route.kind);
 }
 
 function resolvedRefs(world: World, route: AnyRoute): Condition {
@@ -103,6 +124,11 @@ function resolvedRefs(world: World, route: AnyRoute): Condition {
     const port = findServicePort(service, { port: backend.port });
     if (port === undefined)
       return no('BackendNotFound', `Service ${namespace}/${target.service} has no port ${backend.port}`);
+    if (isConnectionRoute(route) && isHttpPort(port))
+      return no(
+        'UnsupportedProtocol',
+        `port ${port.port} of Service ${namespace}/${target.service} carries HTTP, as it does not say otherwise (appProtocol: tcp)`,
+      );
     const { subsets } = trafficFor(world, namespace, 'Service', target.service, port.name);
     if (target.subset !== undefined && !subsets?.some(({ name }) => name === target.subset))
       return no('BackendNotFound', `Service ${namespace}/${target.service} has no subset ${target.subset}`);

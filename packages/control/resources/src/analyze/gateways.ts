@@ -1,5 +1,12 @@
-import { attachToGateway, conflictedListeners, isServedGateway, unservedKinds } from '../gateway/attach.ts';
-import { GATEWAY_CLASS, type Gateway } from '../kinds/gateway.ts';
+import {
+  attachToGateway,
+  conflictedListeners,
+  isServedGateway,
+  isServedProtocol,
+  servedKinds,
+  unservedKinds,
+} from '../gateway/attach.ts';
+import { GATEWAY_CLASS, type Gateway, type GatewayListener } from '../kinds/gateway.ts';
 import type { ParentRef } from '../kinds/http-route.ts';
 import type { PolicyTarget } from '../kinds/metadata.ts';
 import type { LocatedResource } from '../resource.ts';
@@ -26,27 +33,50 @@ export function analyzeGateways(host: AnalysisHost): void {
     const conflicted = conflictedListeners(gateway);
     for (const [i, listener] of listeners.entries()) {
       const at = `/spec/listeners/${i}`;
-      if (conflicted.has(listener))
+      const conflict = conflicted.get(listener);
+      if (conflict !== undefined)
         host.report(
           'TULLE0407',
           subject,
-          `${at}/protocol`,
-          `listeners of HTTP and of HTTPS share port ${listener.port}; none of them is served`,
-          'give them ports of their own',
+          conflict === 'HostnameConflict' ? at : `${at}/protocol`,
+          conflict === 'HostnameConflict'
+            ? `listeners of HTTPS and of TLS have one hostname on port ${listener.port}; none of them is served`
+            : `nothing tells connections to listeners of ${protocolsOn(gateway, listener)} on port ${listener.port} apart; none of them is served`,
+          conflict === 'HostnameConflict'
+            ? 'give each a hostname of its own'
+            : 'give them ports of their own',
         );
+      if (!isServedProtocol(listener.protocol)) {
+        host.report(
+          'TULLE0315',
+          subject,
+          `${at}/protocol`,
+          `listeners of protocol ${listener.protocol} are not served`,
+          'HTTP, HTTPS, TLS and TCP are',
+        );
+        continue;
+      }
       const unserved = unservedKinds(listener);
       if (unserved.length > 0)
         host.report(
           'TULLE0312',
           subject,
           `${at}/allowedRoutes/kinds`,
-          `routes of kind ${unserved.join(', ')} are not served`,
-          'kinds: [{ kind: HTTPRoute }, { kind: GRPCRoute }]',
+          `routes of kind ${unserved.join(', ')} are not served at listeners of protocol ${listener.protocol}`,
+          `kinds: [${servedKinds({ ...listener, allowedRoutes: {} })
+            .map((kind) => `{ kind: ${kind} }`)
+            .join(', ')}]`,
         );
       for (const [c, ref] of (listener.tls?.certificateRefs ?? []).entries())
         analyzeCertificate(gateway, ref, subject, `${at}/tls/certificateRefs/${c}`, host);
     }
   }
+}
+
+/** The protocols of the listeners on a listener's port, for a sentence. */
+function protocolsOn(gateway: Gateway, { port }: GatewayListener): string {
+  const protocols = gateway.spec.listeners.filter((one) => one.port === port).map(({ protocol }) => protocol);
+  return [...new Set(protocols)].join(' and of ');
 }
 
 function analyzeCertificate(

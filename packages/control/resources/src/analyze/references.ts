@@ -1,19 +1,22 @@
 import { SERVICE_NAME_LABEL } from '../kinds/endpoint-slice.ts';
-import { parentKind, type HTTPBackendRef } from '../kinds/http-route.ts';
+import { parentKind } from '../kinds/http-route.ts';
 import type { PolicyTarget } from '../kinds/metadata.ts';
-import { portProtocol, type Service } from '../kinds/service.ts';
+import type { Service } from '../kinds/service.ts';
 import type { LocatedResource } from '../resource.ts';
-import { backendTarget, findServicePort, isHttpPort, serviceSelects, targetPort } from '../select.ts';
+import { findServicePort, isHttpPort, serviceSelects, targetPort } from '../select.ts';
 import { didYouMean } from '../suggest.ts';
 import type { AnalysisHost } from './analysis-host.ts';
+import { analyzeBackend, meantService, ports } from './backends.ts';
 import { analyzeBackendTls } from './external-services.ts';
 import { analyzeGatewayParent, analyzeGateways, analyzeGatewayTarget } from './gateways.ts';
-import { isRouteKind, rulesOf, type AnyRoute } from '../routes.ts';
-import { isGranted, located, locatedRoutes } from './resource-set.ts';
+import { analyzeConnectionRoutes } from './connection-routes.ts';
+import { isRouteKind, rulesOf, type RequestRoute } from '../routes.ts';
+import { located, locatedRoutes } from './resource-set.ts';
 
 /** Names that lead nowhere. */
 export function analyzeReferences(host: AnalysisHost): void {
   for (const subject of locatedRoutes(host.subjects)) analyzeRoute(subject, host);
+  analyzeConnectionRoutes(host);
   analyzeGateways(host);
   analyzeBackendTls(host);
   for (const kind of ['AuthorizationPolicy', 'TrafficPolicy', 'FilterPolicy'] as const) {
@@ -41,18 +44,7 @@ export function analyzeReferences(host: AnalysisHost): void {
   for (const subject of located(host.subjects, 'Service')) analyzeTargetPorts(subject, host);
 }
 
-function meantService(host: AnalysisHost, namespace: string, name: string): string | undefined {
-  const here = didYouMean(name, host.set.names('Service', namespace));
-  if (here !== undefined) return here;
-  const elsewhere = host.set.all('Service').find((s) => s.metadata.name === name);
-  return elsewhere === undefined ? undefined : `there is one in namespace ${elsewhere.metadata.namespace}`;
-}
-
-function ports(service: Service): string {
-  return `its ports: ${service.spec.ports.map((p) => (p.name === undefined ? String(p.port) : `${p.port} (${p.name})`)).join(', ')}`;
-}
-
-function analyzeRoute(subject: LocatedResource<AnyRoute>, host: AnalysisHost): void {
+function analyzeRoute(subject: LocatedResource<RequestRoute>, host: AnalysisHost): void {
   const route = subject.resource;
   for (const [i, parent] of route.spec.parentRefs.entries()) {
     const namespace = parent.namespace ?? route.metadata.namespace;
@@ -116,85 +108,6 @@ function analyzeRoute(subject: LocatedResource<AnyRoute>, host: AnalysisHost): v
   }
 }
 
-function analyzeBackend(
-  backend: HTTPBackendRef,
-  subject: LocatedResource<AnyRoute>,
-  at: string,
-  host: AnalysisHost,
-): void {
-  const { kind: from } = subject.resource;
-  const own = subject.resource.metadata.namespace;
-  const namespace = backend.namespace ?? own;
-  const target = backendTarget(backend);
-  const service = host.set.get('Service', namespace, target.service);
-  if (target.subset !== undefined && target.subset !== '' && service !== undefined)
-    analyzeSubset(target.service, target.subset, namespace, subject, at, host);
-  if (service === undefined) {
-    if (!host.set.isUnreadable('Service', namespace, target.service)) {
-      host.report(
-        'TULLE0302',
-        subject,
-        `${at}/name`,
-        `the backend Service ${namespace}/${target.service} does not exist`,
-        meantService(host, namespace, target.service),
-      );
-    }
-  } else {
-    const port = findServicePort(service, { port: backend.port });
-    if (port === undefined)
-      host.report(
-        'TULLE0303',
-        subject,
-        `${at}/port`,
-        `Service ${namespace}/${target.service} has no port ${backend.port}`,
-        ports(service),
-      );
-    else if (from === 'GRPCRoute' && portProtocol(port) !== 'http2')
-      host.report(
-        'TULLE0408',
-        subject,
-        `${at}/port`,
-        `port ${port.port} of Service ${namespace}/${target.service} does not say that it speaks HTTP/2`,
-        'set appProtocol: kubernetes.io/h2c on it, or give it a name that begins with grpc-',
-      );
-  }
-  if (!isGranted(host.set.all('ReferenceGrant'), own, namespace, target.service, { from, to: 'Service' })) {
-    host.report(
-      'TULLE0305',
-      subject,
-      `${at}/namespace`,
-      `namespace ${namespace} does not let ${from}s of ${own} use its Service ${target.service}`,
-      `add a ReferenceGrant in ${namespace}`,
-    );
-  }
-}
-
-function analyzeSubset(
-  service: string,
-  subset: string,
-  namespace: string,
-  subject: LocatedResource,
-  at: string,
-  host: AnalysisHost,
-): void {
-  const names = host.set
-    .all('TrafficPolicy')
-    .filter(
-      ({ metadata, spec }) =>
-        metadata.namespace === namespace &&
-        spec.targetRefs.some(({ kind, name }) => kind === 'Service' && name === service),
-    )
-    .flatMap(({ spec }) => spec.subsets?.map(({ name }) => name) ?? []);
-  if (names.includes(subset)) return;
-  host.report(
-    'TULLE0302',
-    subject,
-    `${at}/name`,
-    `Service ${namespace}/${service} has no subset ${subset}`,
-    didYouMean(subset, names) ?? `a TrafficPolicy that targets the Service lists them under subsets`,
-  );
-}
-
 function analyzeTarget(target: PolicyTarget, subject: LocatedResource, i: number, host: AnalysisHost): void {
   const { namespace } = subject.resource.metadata;
   const at = `/spec/targetRefs/${i}`;
@@ -227,7 +140,7 @@ function analyzeTarget(target: PolicyTarget, subject: LocatedResource, i: number
     return;
   }
   if (!isRouteKind(kind)) return;
-  const route: AnyRoute | undefined = host.set.get(kind, namespace, target.name);
+  const route: RequestRoute | undefined = host.set.get(kind, namespace, target.name);
   if (route === undefined)
     host.report(
       'TULLE0304',

@@ -1,5 +1,5 @@
 import type { ReferenceGrant } from '../kinds/reference-grant.ts';
-import type { AnyRoute, RouteKind } from '../routes.ts';
+import type { AnyRoute, ConnectionRoute, RequestRoute } from '../routes.ts';
 import {
   resourceKey,
   refOf,
@@ -56,7 +56,7 @@ export class ResourceSet {
 
 /** Who refers to what across namespaces. */
 export interface GrantedKinds {
-  readonly from: RouteKind | 'Gateway';
+  readonly from: AnyRoute['kind'] | 'Gateway';
   readonly to: 'Service' | 'Secret';
 }
 
@@ -90,7 +90,16 @@ export function located<K extends Kind>(
   ) as readonly LocatedResource[] as readonly LocatedResource<ResourceOf<K>>[];
 }
 
-/** The located routes, of every kind. */
-export function locatedRoutes(resources: readonly LocatedResource[]): readonly LocatedResource<AnyRoute>[] {
+/** The located routes of requests. */
+export function locatedRoutes(
+  resources: readonly LocatedResource[],
+): readonly LocatedResource<RequestRoute>[] {
   return [...located(resources, 'HTTPRoute'), ...located(resources, 'GRPCRoute')];
+}
+
+/** The located routes of connections. */
+export function locatedConnectionRoutes(
+  resources: readonly LocatedResource[],
+): readonly LocatedResource<ConnectionRoute>[] {
+  return [...located(resources, 'TLSRoute'), ...located(resources, 'TCPRoute')];
 }

@@ -1,13 +1,13 @@
 import { displacedRoutes, gatewayParents, isServedGateway } from '../gateway/attach.ts';
 import { parentKind } from '../kinds/http-route.ts';
 import type { LocatedResource } from '../resource.ts';
-import { displacedBy, meansPort, type AnyRoute } from '../routes.ts';
+import { displacedBy, meansPort, type RequestRoute } from '../routes.ts';
 import type { AnalysisHost } from './analysis-host.ts';
 import { locatedRoutes } from './resource-set.ts';
 
 /** Routes that do not apply because one of another kind does. */
 export function analyzeRouteKinds(host: AnalysisHost): void {
-  const all: readonly AnyRoute[] = [...host.set.all('HTTPRoute'), ...host.set.all('GRPCRoute')];
+  const all: readonly RequestRoute[] = [...host.set.all('HTTPRoute'), ...host.set.all('GRPCRoute')];
   for (const subject of locatedRoutes(host.subjects)) {
     for (const [i, parent] of subject.resource.spec.parentRefs.entries()) {
       const at = `/spec/parentRefs/${i}`;
@@ -49,10 +49,10 @@ export function analyzeRouteKinds(host: AnalysisHost): void {
 }
 
 function report(
-  subject: LocatedResource<AnyRoute>,
+  subject: LocatedResource<RequestRoute>,
   at: string,
   where: string,
-  winner: AnyRoute,
+  winner: RequestRoute,
   host: AnalysisHost,
 ): void {
   const { kind, metadata } = winner;

@@ -2,7 +2,7 @@ import { comparePrecedence } from '@tulle/match';
 import type { RouteMatch } from '@tulle/model';
 import { createdMs } from '../route-match.ts';
 import { parentKind } from '../kinds/http-route.ts';
-import { matchesOfRule, type AnyRoute, type RouteRule } from '../routes.ts';
+import { matchesOfRule, type RequestRoute, type RouteRule } from '../routes.ts';
 import type { LocatedResource } from '../resource.ts';
 import type { AnalysisHost } from './analysis-host.ts';
 import { locatedRoutes } from './resource-set.ts';
@@ -19,7 +19,7 @@ export function analyzeRoutes(host: AnalysisHost): void {
 
 function analyzeBackends(
   rule: RouteRule,
-  subject: LocatedResource<AnyRoute>,
+  subject: LocatedResource<RequestRoute>,
   at: string,
   host: AnalysisHost,
 ): void {
@@ -59,7 +59,7 @@ function analyzeBackends(
 }
 
 interface Candidate {
-  readonly subject: LocatedResource<AnyRoute>;
+  readonly subject: LocatedResource<RequestRoute>;
   readonly rule: number;
   readonly index: number;
   readonly match: RouteMatch;
@@ -71,7 +71,7 @@ interface Candidate {
  * A rule is shadowed when each of its matches has an equal one before it, for the same parent and hosts. (By precedence
  * a more specific match always comes first, so only equal ones can shadow.)
  */
-function analyzeShadows(routes: readonly LocatedResource<AnyRoute>[], host: AnalysisHost): void {
+function analyzeShadows(routes: readonly LocatedResource<RequestRoute>[], host: AnalysisHost): void {
   const groups = new Map<string, Candidate[]>();
   for (const subject of routes) {
     const { spec, metadata } = subject.resource;
@@ -105,7 +105,7 @@ function analyzeShadows(routes: readonly LocatedResource<AnyRoute>[], host: Anal
       }
     }
   }
-  const losses = new Map<LocatedResource<AnyRoute>, Map<number, Map<number, Candidate>>>();
+  const losses = new Map<LocatedResource<RequestRoute>, Map<number, Map<number, Candidate>>>();
   for (const group of groups.values()) {
     if (group.length < 2) continue;
     const [winner, ...losers] = group.toSorted(comparePrecedence) as [Candidate, ...Candidate[]];
@@ -120,7 +120,7 @@ function analyzeShadows(routes: readonly LocatedResource<AnyRoute>[], host: Anal
 }
 
 function reportShadow(
-  subject: LocatedResource<AnyRoute>,
+  subject: LocatedResource<RequestRoute>,
   rule: number,
   lost: ReadonlyMap<number, Candidate>,
   host: AnalysisHost,

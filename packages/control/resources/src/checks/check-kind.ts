@@ -2,6 +2,7 @@ import type { Resource } from '../resource.ts';
 import type { CheckHost } from './check-host.ts';
 import { checkEndpointSlice, checkService, checkWorkload } from './endpoints.ts';
 import { checkBackendTlsPolicy, checkConfigMap } from './backend-tls-policy.ts';
+import { checkConnectionRoute } from './connection-route.ts';
 import { checkGateway } from './gateway.ts';
 import { checkGrpcRoute } from './grpc-route.ts';
 import { checkHttpRoute } from './http-route.ts';
@@ -27,6 +28,9 @@ export function checkKind(resource: Resource, host: CheckHost): void {
       return checkHttpRoute(resource, host);
     case 'GRPCRoute':
       return checkGrpcRoute(resource, host);
+    case 'TLSRoute':
+    case 'TCPRoute':
+      return checkConnectionRoute(resource, host);
     case 'AuthorizationPolicy':
       return checkAuthorizationPolicy(resource, host);
     case 'PeerAuthentication':

@@ -21,35 +21,22 @@ export function checkGateway(gateway: Gateway, host: CheckHost): void {
 }
 
 function checkListener(listener: GatewayListener, at: string, host: CheckHost): void {
-  const { protocol, tls, allowedRoutes } = listener;
-  if (protocol === 'HTTP' && tls !== undefined)
+  const { protocol, tls, hostname, allowedRoutes } = listener;
+  const secure = protocol === 'HTTPS' || protocol === 'TLS';
+  if (!secure && tls !== undefined)
     host.report(
       'TULLE0208',
       `${at}/tls`,
-      'a listener of protocol HTTP has no tls',
-      'set protocol: HTTPS, or remove tls',
+      `a listener of protocol ${protocol} has no tls`,
+      protocol === 'HTTP' ? 'set protocol: HTTPS, or remove tls' : 'set protocol: TLS, or remove tls',
     );
-  const ofMesh = tls?.options?.[CALLERS_OPTION] === 'mesh';
-  if (ofMesh && (tls.certificateRefs?.length ?? 0) > 0)
+  if ((protocol === 'TCP' || protocol === 'UDP') && hostname !== undefined)
     host.report(
       'TULLE0208',
-      `${at}/tls/certificateRefs`,
-      'callers of the mesh are shown the identity of the gateway, not a certificate of your own',
+      `${at}/hostname`,
+      `a listener of protocol ${protocol} has no hostname: nothing there says one`,
     );
-  if (protocol === 'HTTPS' && !ofMesh && (tls?.certificateRefs?.length ?? 0) === 0)
-    host.report(
-      'TULLE0203',
-      tls === undefined ? at : `${at}/tls`,
-      'a listener of protocol HTTPS needs tls with one of certificateRefs',
-      'tls: { certificateRefs: [{ name: … }] }',
-    );
-  if ((tls?.certificateRefs?.length ?? 0) > 1)
-    host.report(
-      'TULLE0207',
-      `${at}/tls/certificateRefs/1`,
-      'a listener shows one certificate',
-      'give each hostname a listener of its own on the same port',
-    );
+  if (secure) checkTls(listener, at, host);
   const { from, selector } = allowedRoutes?.namespaces ?? {};
   if (from === 'Selector' && selector === undefined)
     host.report('TULLE0203', `${at}/allowedRoutes/namespaces`, 'from: Selector needs the field "selector"');
@@ -58,5 +45,59 @@ function checkListener(listener: GatewayListener, at: string, host: CheckHost): 
       'TULLE0208',
       `${at}/allowedRoutes/namespaces/selector`,
       `a selector is used with from: Selector only, not with ${from ?? 'Same'}`,
+    );
+}
+
+function checkTls({ protocol, tls }: GatewayListener, at: string, host: CheckHost): void {
+  if (protocol === 'HTTPS' && tls?.mode === 'Passthrough')
+    host.report(
+      'TULLE0208',
+      `${at}/tls/mode`,
+      'HTTPS ends here: what goes through as it comes is of protocol TLS',
+      'set protocol: TLS and route it with a TLSRoute',
+    );
+  if (protocol === 'TLS' && tls?.mode === undefined)
+    host.report(
+      'TULLE0203',
+      tls === undefined ? at : `${at}/tls`,
+      'a listener of protocol TLS needs tls with the field "mode"',
+      'mode: Passthrough, or mode: Terminate with certificateRefs',
+    );
+  if (tls?.mode === 'Passthrough') {
+    for (const field of ['certificateRefs', 'options'] as const)
+      if (protocol === 'TLS' && tls[field] !== undefined)
+        host.report('TULLE0208', `${at}/tls/${field}`, `${field} mean nothing where TLS passes through`);
+    return;
+  }
+  const ofMesh = tls?.options?.[CALLERS_OPTION] === 'mesh';
+  if (ofMesh && protocol === 'TLS')
+    host.report(
+      'TULLE0208',
+      `${at}/tls/options`,
+      'callers of the mesh are taken by listeners of protocol HTTPS only',
+    );
+  if (ofMesh && (tls.certificateRefs?.length ?? 0) > 0)
+    host.report(
+      'TULLE0208',
+      `${at}/tls/certificateRefs`,
+      'callers of the mesh are shown the identity of the gateway, not a certificate of your own',
+    );
+  if (
+    (protocol === 'HTTPS' || tls?.mode === 'Terminate') &&
+    !ofMesh &&
+    (tls?.certificateRefs?.length ?? 0) === 0
+  )
+    host.report(
+      'TULLE0203',
+      tls === undefined ? at : `${at}/tls`,
+      `a listener of protocol ${protocol} at which TLS ends needs tls with one of certificateRefs`,
+      'tls: { certificateRefs: [{ name: … }] }',
+    );
+  if ((tls?.certificateRefs?.length ?? 0) > 1)
+    host.report(
+      'TULLE0207',
+      `${at}/tls/certificateRefs/1`,
+      'a listener shows one certificate',
+      'give each hostname a listener of its own on the same port',
     );
 }

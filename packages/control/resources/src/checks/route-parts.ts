@@ -8,7 +8,7 @@ import {
   type HTTPValueMatch,
   type ParentRef,
 } from '../kinds/http-route.ts';
-import { rulesOf, type AnyRoute, type RouteRule } from '../routes.ts';
+import { rulesOf, type RequestRoute, type RouteRule } from '../routes.ts';
 import { checkPattern, noRepeats, type CheckHost } from './check-host.ts';
 import { checkIdentityEdits } from './identity-fields.ts';
 
@@ -26,7 +26,7 @@ const RESERVED = new Set([
 ]);
 
 /** What holds for routes of every kind but for their matches: names, hosts, parents, filters, backends. */
-export function checkRouteParts(route: AnyRoute, host: CheckHost): void {
+export function checkRouteParts(route: RequestRoute, host: CheckHost): void {
   const rules = rulesOf(route);
   noRepeats(
     host,
@@ -42,15 +42,7 @@ export function checkRouteParts(route: AnyRoute, host: CheckHost): void {
     (i) => `/spec/hostnames/${i}`,
     (n) => `${n} is listed twice`,
   );
-  noRepeats(
-    host,
-    route.spec.parentRefs,
-    (p) => JSON.stringify([parentKind(p), p.namespace ?? host.namespace, p.name, p.port, p.sectionName]),
-    (i) => `/spec/parentRefs/${i}`,
-    () => 'the parent is listed twice',
-  );
-  for (const [i, parent] of route.spec.parentRefs.entries())
-    checkParent(parent, `/spec/parentRefs/${i}`, host);
+  checkParents(route.spec.parentRefs, host);
   for (const [i, rule] of rules.entries()) {
     const at = `/spec/rules/${i}`;
     checkFilters(rule.filters ?? [], `${at}/filters`, host);
@@ -60,6 +52,18 @@ export function checkRouteParts(route: AnyRoute, host: CheckHost): void {
     }
   }
   if (route.spec.parentRefs.some((parent) => parentKind(parent) === 'Gateway')) checkIdentities(rules, host);
+}
+
+/** Parents of a route of any kind. */
+export function checkParents(parents: readonly ParentRef[], host: CheckHost): void {
+  noRepeats(
+    host,
+    parents,
+    (p) => JSON.stringify([parentKind(p), p.namespace ?? host.namespace, p.name, p.port, p.sectionName]),
+    (i) => `/spec/parentRefs/${i}`,
+    () => 'the parent is listed twice',
+  );
+  for (const [i, parent] of parents.entries()) checkParent(parent, `/spec/parentRefs/${i}`, host);
 }
 
 /** What routes of a Gateway may not say of callers. */
@@ -93,7 +97,8 @@ function checkParent(parent: ParentRef, at: string, host: CheckHost): void {
   );
 }
 
-function checkBackend(backend: HTTPBackendRef, at: string, host: CheckHost): void {
+/** A backend of a route of any kind. */
+export function checkBackend(backend: HTTPBackendRef, at: string, host: CheckHost): void {
   const { group = '', kind = 'Service', name } = backend;
   const meant = kind === 'Service' ? '' : 'tulle.dev';
   if (group !== meant)

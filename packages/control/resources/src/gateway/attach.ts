@@ -5,14 +5,27 @@ import {
   type AllowedRoutes,
   type Gateway,
   type GatewayListener,
+  type ListenerProtocol,
 } from '../kinds/gateway.ts';
 import { parentKind, type ParentRef } from '../kinds/http-route.ts';
-import { ROUTE_KINDS, type AnyRoute } from '../routes.ts';
-import { createdMs } from '../route-match.ts';
+import { compareAge, ROUTE_KINDS, type AnyRoute, type RequestRoute } from '../routes.ts';
 import { attachedHostnames, commonHostname } from './hostnames.ts';
 
-/** Kinds of routes that listeners of Tulle carry. */
-export const SERVED_ROUTE_KINDS: readonly string[] = ROUTE_KINDS.toReversed();
+const REQUEST_KINDS: readonly string[] = ROUTE_KINDS.toReversed();
+
+/** Kinds of routes that listeners of Tulle carry; none: the protocol is not served. */
+const KINDS_OF: Readonly<Record<ListenerProtocol, readonly string[]>> = {
+  HTTP: REQUEST_KINDS,
+  HTTPS: REQUEST_KINDS,
+  TLS: ['TLSRoute'],
+  TCP: ['TCPRoute'],
+  UDP: [],
+};
+
+/** Whether Tulle listens for a protocol at all. */
+export function isServedProtocol(protocol: ListenerProtocol): boolean {
+  return KINDS_OF[protocol].length > 0;
+}
 
 /** Why a route does not attach to a Gateway that is there: reasons of its condition `Accepted` (Gateway API `RouteConditionReason`). */
 export type AttachProblem = 'NoMatchingParent' | 'NotAllowedByListeners' | 'NoMatchingListenerHostname';
@@ -49,7 +62,10 @@ export function attachToGateway(gateway: Gateway, route: AnyRoute, parent: Paren
   const allowing = named.filter((listener) => allowsRoute(gateway, listener, route));
   if (allowing.length === 0) return { attachments: [], problem: 'NotAllowedByListeners' };
   const attachments = allowing.flatMap((listener): Attachment[] => {
-    const hostnames = attachedHostnames(listener.hostname, route.spec.hostnames);
+    const hostnames = attachedHostnames(
+      listener.hostname,
+      'hostnames' in route.spec ? route.spec.hostnames : undefined,
+    );
     return hostnames.length === 0 ? [] : [{ listener, hostnames }];
   });
   return attachments.length === 0 ? { attachments, problem: 'NoMatchingListenerHostname' } : { attachments };
@@ -66,34 +82,48 @@ export function gatewayParents(route: AnyRoute, gateway: Gateway): readonly Pare
   );
 }
 
-/** Kinds that a listener asks for and Tulle does not serve. */
+/** Kinds that a listener asks for and Tulle does not serve there. */
 export function unservedKinds(listener: GatewayListener): readonly string[] {
+  const carried = KINDS_OF[listener.protocol];
   return (listener.allowedRoutes?.kinds ?? [])
-    .filter(
-      ({ group, kind }) => !SERVED_ROUTE_KINDS.includes(kind) || (group ?? GATEWAY_GROUP) !== GATEWAY_GROUP,
-    )
+    .filter(({ group, kind }) => !carried.includes(kind) || (group ?? GATEWAY_GROUP) !== GATEWAY_GROUP)
     .map(({ kind }) => kind);
 }
 
-/** Kinds that a listener takes and Tulle serves. */
+/** Kinds that a listener takes and Tulle serves there. */
 export function servedKinds(listener: GatewayListener): readonly string[] {
   const kinds = listener.allowedRoutes?.kinds ?? [];
-  if (kinds.length === 0) return SERVED_ROUTE_KINDS;
+  if (kinds.length === 0) return KINDS_OF[listener.protocol];
   const unserved = unservedKinds(listener);
   return [...new Set(kinds.map(({ kind }) => kind).filter((kind) => !unserved.includes(kind)))];
 }
 
+/** Why two listeners of one port cannot be together (Gateway API `ListenerConditionReason`). */
+export type ListenerConflict = 'ProtocolConflict' | 'HostnameConflict';
+
 /**
- * Listeners that cannot be together: HTTP and HTTPS on one port. Gateway API lets nobody pick a winner, so none of them
- * is served.
+ * Listeners that cannot be together, as nothing tells their connections apart. Gateway API lets nobody pick a winner, so
+ * none of them is served. HTTPS and TLS share a port, by their server names; nothing shares one with TCP.
  */
-export function conflictedListeners(gateway: Gateway): ReadonlySet<GatewayListener> {
+export function conflictedListeners(gateway: Gateway): ReadonlyMap<GatewayListener, ListenerConflict> {
   const { listeners } = gateway.spec;
-  return new Set(
-    listeners.filter((one) =>
-      listeners.some((other) => other.port === one.port && other.protocol !== one.protocol),
-    ),
-  );
+  const conflicted = new Map<GatewayListener, ListenerConflict>();
+  for (const one of listeners) {
+    const conflicts = listeners.flatMap((other) => (other === one ? [] : (conflictOf(one, other) ?? [])));
+    const [first] = conflicts;
+    if (first !== undefined)
+      conflicted.set(one, conflicts.includes('ProtocolConflict') ? 'ProtocolConflict' : first);
+  }
+  return conflicted;
+}
+
+/** That two of one protocol differ in their hostnames is checked when the Gateway is read. */
+function conflictOf(one: GatewayListener, other: GatewayListener): ListenerConflict | undefined {
+  if (one.port !== other.port || one.protocol === other.protocol) return undefined;
+  if (one.protocol === 'UDP' || other.protocol === 'UDP') return undefined;
+  const families = [one, other].map(({ protocol }) => (protocol === 'HTTPS' ? 'TLS' : protocol));
+  if (families[0] !== families[1]) return 'ProtocolConflict';
+  return one.hostname === other.hostname ? 'HostnameConflict' : undefined;
 }
 
 function allowsRoute(gateway: Gateway, listener: GatewayListener, route: AnyRoute): boolean {
@@ -125,18 +155,18 @@ function allowsNamespace(allowed: AllowedRoutes | undefined, own: string, from: 
 }
 
 /** At which listeners of a Gateway which routes do not apply, and for which other route. */
-export type DisplacedRoutes = ReadonlyMap<AnyRoute, ReadonlyMap<GatewayListener, AnyRoute>>;
+export type DisplacedRoutes = ReadonlyMap<RequestRoute, ReadonlyMap<GatewayListener, RequestRoute>>;
 
 /**
  * Routes of different kinds do not share a host of a listener: the older one is there, then the first by
  * `namespace/name`, and the other does not attach (Gateway API GRPCRoute.spec.hostnames).
  * @param routes all that name the Gateway
  */
-export function displacedRoutes(gateway: Gateway, routes: Iterable<AnyRoute>): DisplacedRoutes {
-  const displaced = new Map<AnyRoute, Map<GatewayListener, AnyRoute>>();
+export function displacedRoutes(gateway: Gateway, routes: Iterable<RequestRoute>): DisplacedRoutes {
+  const displaced = new Map<RequestRoute, Map<GatewayListener, RequestRoute>>();
   const all = [...routes];
   if (new Set(all.map(({ kind }) => kind)).size < 2) return displaced;
-  const taken: { route: AnyRoute; attachment: Attachment }[] = [];
+  const taken: { route: RequestRoute; attachment: Attachment }[] = [];
   for (const route of all.toSorted(compareAge)) {
     const attachments = gatewayParents(route, gateway).flatMap(
       (parent) => attachToGateway(gateway, route, parent).attachments,
@@ -154,15 +184,9 @@ export function displacedRoutes(gateway: Gateway, routes: Iterable<AnyRoute>): D
         taken.push({ route, attachment });
         continue;
       }
-      const at = displaced.get(route) ?? new Map<GatewayListener, AnyRoute>();
+      const at = displaced.get(route) ?? new Map<GatewayListener, RequestRoute>();
       displaced.set(route, at.set(attachment.listener, before.route));
     }
   }
   return displaced;
-}
-
-function compareAge(a: AnyRoute, b: AnyRoute): number {
-  const [at, bt] = [createdMs(a.metadata) ?? Infinity, createdMs(b.metadata) ?? Infinity];
-  const name = ({ metadata }: AnyRoute): string => `${metadata.namespace}/${metadata.name}`;
-  return (at === bt ? 0 : at - bt) || (name(a) < name(b) ? -1 : name(a) > name(b) ? 1 : 0);
 }

@@ -40,20 +40,26 @@ export interface GatewaySpec {
   readonly listeners: readonly GatewayListener[];
 }
 
+/** What a listener speaks: `HTTPS` and `TLS` by TLS, the others in clear. */
+export type ListenerProtocol = (typeof LISTENER_PROTOCOLS)[number];
+
+export const LISTENER_PROTOCOLS = ['HTTP', 'HTTPS', 'TLS', 'TCP', 'UDP'] as const;
+
 export interface GatewayListener {
   /** Unique in the Gateway; `sectionName` of routes and policies. */
   readonly name: string;
   readonly port: number;
-  readonly protocol: 'HTTP' | 'HTTPS';
+  readonly protocol: ListenerProtocol;
   /** Absent: every host. The first label may be `*`. */
   readonly hostname?: string;
-  /** With HTTPS only. */
+  /** With HTTPS and TLS. */
   readonly tls?: GatewayListenerTls;
   readonly allowedRoutes?: AllowedRoutes;
 }
 
 export interface GatewayListenerTls {
-  readonly mode?: 'Terminate';
+  /** Default `Terminate`, with HTTPS; with TLS it is always said. */
+  readonly mode?: 'Terminate' | 'Passthrough';
   /** One: the certificate `namespace/name` of the gateway's own directory. */
   readonly certificateRefs?: readonly CertificateRef[];
   readonly options?: Readonly<Record<string, string>>;
@@ -73,7 +79,7 @@ export interface AllowedRoutes {
     readonly from?: 'All' | 'Same' | 'Selector' | 'None';
     readonly selector?: NamespaceSelector;
   };
-  /** Default: what the protocol carries, HTTPRoute and GRPCRoute. */
+  /** Default: what the protocol carries. */
   readonly kinds?: readonly { readonly group?: string; readonly kind: string }[];
 }
 
@@ -102,7 +108,10 @@ const certificateRef: JsonSchema = object(
 );
 
 const listenerTls: JsonSchema = object('How TLS ends here.', {
-  mode: { enum: ['Terminate'], description: 'Terminate. (Passthrough is not served yet.)' },
+  mode: oneOf(
+    'Terminate: TLS ends here; default with HTTPS. Passthrough, with TLS: it goes on to the backend as it comes. With TLS one of them must be said.',
+    ['Terminate', 'Passthrough'],
+  ),
   certificateRefs: list('The certificate that is shown: one.', certificateRef, 0, 64),
   options: object('Settings.', {
     [MIN_TLS_VERSION_OPTION]: oneOf(
@@ -144,12 +153,15 @@ const allowedRoutes: JsonSchema = object('Which routes may attach.', {
     selector: namespaceSelector,
   }),
   kinds: list(
-    'By their kind. Default: HTTPRoute and GRPCRoute.',
+    'By their kind. Default: what the protocol of the listener carries.',
     object(
       'A kind.',
       {
         group: text(`Default ${GATEWAY_GROUP}.`, { maxLength: 253 }),
-        kind: text('HTTPRoute or GRPCRoute; others are not served.', { minLength: 1, maxLength: 63 }),
+        kind: text(
+          'HTTPRoute or GRPCRoute for HTTP and HTTPS, TLSRoute for TLS, TCPRoute for TCP; others are not served.',
+          { minLength: 1, maxLength: 63 },
+        ),
       },
       ['kind'],
     ),
@@ -177,7 +189,10 @@ export const gatewaySchema: JsonSchema = resourceSchema(
             {
               name: dnsSubdomain('Name, unique in the Gateway.'),
               port: port('Port that callers use.'),
-              protocol: oneOf('What it speaks. HTTPS: TLS ends here.', ['HTTP', 'HTTPS']),
+              protocol: oneOf(
+                'What it speaks. HTTPS: TLS ends here, and holds HTTP. TLS: anything over TLS. (UDP is not served yet; status says so.)',
+                LISTENER_PROTOCOLS,
+              ),
               hostname: hostnameOrWildcard,
               tls: listenerTls,
               allowedRoutes,

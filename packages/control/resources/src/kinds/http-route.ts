@@ -174,7 +174,7 @@ const pathModifier: JsonSchema = object(
 );
 
 /** What names a Service or a subset of one. */
-const backendFields: Readonly<Record<string, JsonSchema>> = {
+export const backendFields: Readonly<Record<string, JsonSchema>> = {
   group: {
     enum: ['', 'tulle.dev'],
     description: 'Empty, the core group, for a Service; tulle.dev for a subset.',

@@ -3,6 +3,7 @@ import type { Kind } from '../resource.ts';
 import { authorizationPolicySchema } from './authorization-policy.ts';
 import { backendTlsPolicySchema } from './backend-tls-policy.ts';
 import { configMapSchema } from './config-map.ts';
+import { tcpRouteSchema, tlsRouteSchema } from './connection-route.ts';
 import { endpointSliceSchema } from './endpoint-slice.ts';
 import { filterPolicySchema } from './filter-policy.ts';
 import { gatewaySchema } from './gateway.ts';
@@ -41,6 +42,8 @@ export const KINDS: readonly KindDefinition[] = Object.freeze([
   define('gateway.networking.k8s.io/v1', 'Gateway', 'gateways', ['gtw'], gatewaySchema),
   define('gateway.networking.k8s.io/v1', 'HTTPRoute', 'httproutes', [], httpRouteSchema),
   define('gateway.networking.k8s.io/v1', 'GRPCRoute', 'grpcroutes', [], grpcRouteSchema),
+  define('gateway.networking.k8s.io/v1', 'TLSRoute', 'tlsroutes', [], tlsRouteSchema),
+  define('gateway.networking.k8s.io/v1', 'TCPRoute', 'tcproutes', [], tcpRouteSchema),
   define(
     'gateway.networking.k8s.io/v1',
     'ReferenceGrant',

@@ -28,9 +28,11 @@ export const referenceGrantSchema: JsonSchema = resourceSchema(
             'A kind in a namespace.',
             {
               group: { enum: ['gateway.networking.k8s.io'], description: 'Group of the kind.' },
-              kind: oneOf('HTTPRoute or GRPCRoute, for Services; Gateway, for certificates.', [
+              kind: oneOf('A kind of routes, for Services; Gateway, for certificates.', [
                 'HTTPRoute',
                 'GRPCRoute',
+                'TLSRoute',
+                'TCPRoute',
                 'Gateway',
               ]),
               namespace: dnsLabel('Its namespace.'),

@@ -1,0 +1,109 @@
+import type { HTTPBackendRef } from '../kinds/http-route.ts';
+import { portProtocol, type Service } from '../kinds/service.ts';
+import type { LocatedResource } from '../resource.ts';
+import { isConnectionRouteKind, type AnyRoute } from '../routes.ts';
+import { backendTarget, findServicePort, isHttpPort } from '../select.ts';
+import { didYouMean } from '../suggest.ts';
+import type { AnalysisHost } from './analysis-host.ts';
+import { isGranted } from './resource-set.ts';
+
+/** A backend of a route: whether it is there, may be used, and speaks what it is sent. */
+export function analyzeBackend(
+  backend: HTTPBackendRef,
+  subject: LocatedResource<AnyRoute>,
+  at: string,
+  host: AnalysisHost,
+): void {
+  const { kind: from } = subject.resource;
+  const own = subject.resource.metadata.namespace;
+  const namespace = backend.namespace ?? own;
+  const target = backendTarget(backend);
+  const service = host.set.get('Service', namespace, target.service);
+  if (target.subset !== undefined && target.subset !== '' && service !== undefined)
+    analyzeSubset(target.service, target.subset, namespace, subject, at, host);
+  if (service === undefined) {
+    if (!host.set.isUnreadable('Service', namespace, target.service)) {
+      host.report(
+        'TULLE0302',
+        subject,
+        `${at}/name`,
+        `the backend Service ${namespace}/${target.service} does not exist`,
+        meantService(host, namespace, target.service),
+      );
+    }
+  } else {
+    const port = findServicePort(service, { port: backend.port });
+    if (port === undefined)
+      host.report(
+        'TULLE0303',
+        subject,
+        `${at}/port`,
+        `Service ${namespace}/${target.service} has no port ${backend.port}`,
+        ports(service),
+      );
+    else if (from === 'GRPCRoute' && portProtocol(port) !== 'http2')
+      host.report(
+        'TULLE0408',
+        subject,
+        `${at}/port`,
+        `port ${port.port} of Service ${namespace}/${target.service} does not say that it speaks HTTP/2`,
+        'set appProtocol: kubernetes.io/h2c on it, or give it a name that begins with grpc-',
+      );
+    else if (isConnectionRouteKind(from) && isHttpPort(port))
+      host.report(
+        'TULLE0409',
+        subject,
+        `${at}/port`,
+        `port ${port.port} of Service ${namespace}/${target.service} carries HTTP, as it does not say otherwise; a ${from} leads bytes there`,
+        'set appProtocol: tcp on it, or give it a name that begins with tcp-',
+      );
+  }
+  if (!isGranted(host.set.all('ReferenceGrant'), own, namespace, target.service, { from, to: 'Service' })) {
+    host.report(
+      'TULLE0305',
+      subject,
+      `${at}/namespace`,
+      `namespace ${namespace} does not let ${from}s of ${own} use its Service ${target.service}`,
+      `add a ReferenceGrant in ${namespace}`,
+    );
+  }
+}
+
+function analyzeSubset(
+  service: string,
+  subset: string,
+  namespace: string,
+  subject: LocatedResource,
+  at: string,
+  host: AnalysisHost,
+): void {
+  const names = host.set
+    .all('TrafficPolicy')
+    .filter(
+      ({ metadata, spec }) =>
+        metadata.namespace === namespace &&
+        spec.targetRefs.some(({ kind, name }) => kind === 'Service' && name === service),
+    )
+    .flatMap(({ spec }) => spec.subsets?.map(({ name }) => name) ?? []);
+  if (names.includes(subset)) return;
+  host.report(
+    'TULLE0302',
+    subject,
+    `${at}/name`,
+    `Service ${namespace}/${service} has no subset ${subset}`,
+    didYouMean(subset, names) ?? `a TrafficPolicy that targets the Service lists them under subsets`,
+  );
+}
+
+/** What a name that leads nowhere may have meant. */
+export function meantService(host: AnalysisHost, namespace: string, name: string): string | undefined {
+  const here = didYouMean(name, host.set.names('Service', namespace));
+  if (here !== undefined) return here;
+  const elsewhere = host.set.all('Service').find((s) => s.metadata.name === name);
+  return elsewhere === undefined ? undefined : `there is one in namespace ${elsewhere.metadata.namespace}`;
+}
+
+/** The ports of a Service, for a hint. */
+export function ports(service: Service): string {
+  return `its ports: ${service.spec.ports.map((p) => (p.name === undefined ? String(p.port) : `${p.port} (${p.name})`)).join(', ')}`;
+}

@@ -1,0 +1,48 @@
+import { isServedGateway } from '../gateway/attach.ts';
+import { connectionShares, displacedByConnection } from '../gateway/connections.ts';
+import { parentKind } from '../kinds/http-route.ts';
+import type { ConnectionRoute } from '../routes.ts';
+import type { AnalysisHost } from './analysis-host.ts';
+import { analyzeBackend } from './backends.ts';
+import { analyzeGatewayParent } from './gateways.ts';
+import { locatedConnectionRoutes } from './resource-set.ts';
+
+/** Routes of connections that lead nowhere, or whose connections others have. */
+export function analyzeConnectionRoutes(host: AnalysisHost): void {
+  for (const subject of locatedConnectionRoutes(host.subjects)) {
+    const { spec } = subject.resource;
+    for (const [i, parent] of spec.parentRefs.entries())
+      if (parentKind(parent) === 'Gateway')
+        analyzeGatewayParent(parent, subject, `/spec/parentRefs/${i}`, host);
+    for (const [r, rule] of spec.rules.entries()) {
+      const at = `/spec/rules/${r}/backendRefs`;
+      for (const [b, backend] of rule.backendRefs.entries())
+        analyzeBackend(backend, subject, `${at}/${b}`, host);
+      if (rule.backendRefs.length > 0 && rule.backendRefs.every(({ weight }) => weight === 0))
+        host.report('TULLE0403', subject, at, 'all weights are 0: every connection is refused');
+    }
+  }
+  analyzeTaken(host);
+}
+
+/** Routes that older ones leave no connection. */
+function analyzeTaken(host: AnalysisHost): void {
+  const subjects = locatedConnectionRoutes(host.subjects);
+  if (subjects.length === 0) return;
+  const all: readonly ConnectionRoute[] = [...host.set.all('TLSRoute'), ...host.set.all('TCPRoute')];
+  for (const gateway of host.set.all('Gateway').filter(isServedGateway)) {
+    const shares = connectionShares(gateway, all);
+    const { namespace, name } = gateway.metadata;
+    for (const subject of subjects) {
+      const winner = displacedByConnection(gateway, subject.resource, shares);
+      if (winner === undefined) continue;
+      host.report(
+        'TULLE0410',
+        subject,
+        '/spec/parentRefs',
+        `${winner.kind} ${winner.metadata.namespace}/${winner.metadata.name} has the connections that it asks for at Gateway ${namespace}/${name}`,
+        subject.resource.kind === 'TLSRoute' ? 'give it hostnames of its own' : 'give it a port of its own',
+      );
+    }
+  }
+}

@@ -1,0 +1,34 @@
+import { isIP } from 'node:net';
+import { parentKind } from '../kinds/http-route.ts';
+import type { ConnectionRoute } from '../routes.ts';
+import { noRepeats, type CheckHost } from './check-host.ts';
+import { checkBackend, checkParents } from './route-parts.ts';
+
+/** A TLSRoute or TCPRoute. */
+export function checkConnectionRoute(route: ConnectionRoute, host: CheckHost): void {
+  const { kind, spec } = route;
+  checkParents(spec.parentRefs, host);
+  for (const [i, parent] of spec.parentRefs.entries())
+    if (parentKind(parent) === 'Service')
+      host.report(
+        'TULLE0206',
+        `/spec/parentRefs/${i}/kind`,
+        `a ${kind} is for Gateways; within the mesh connections to a Service are not split`,
+        'name a Gateway, or remove the parent',
+      );
+  if (route.kind === 'TLSRoute') {
+    const { hostnames } = route.spec;
+    noRepeats(
+      host,
+      hostnames,
+      (h) => h,
+      (i) => `/spec/hostnames/${i}`,
+      (n) => `${n} is listed twice`,
+    );
+    for (const [i, hostname] of hostnames.entries())
+      if (isIP(hostname) !== 0)
+        host.report('TULLE0205', `/spec/hostnames/${i}`, `${hostname} is an address: server names are names`);
+  }
+  for (const [b, backend] of (spec.rules[0]?.backendRefs ?? []).entries())
+    checkBackend(backend, `/spec/rules/0/backendRefs/${b}`, host);
+}
