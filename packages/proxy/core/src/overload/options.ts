@@ -86,7 +86,7 @@ export interface OverloadOptions {
   readonly intervalMs?: number;
   /**
    * For how long an iteration of the event loop begins requests. Those that come later in it begin in the next ones, in order;
-   * while `budget-requests` is taken they are refused. Default 20: whoever else waits for the loop, an admin page too, waits
+   * while `budget-requests` is taken they are refused. Default 10: whoever else waits for the loop, an admin page too, waits
    * for a few such iterations. Metrics `tulle_overload_rq_put_off_total`, `tulle_overload_rq_refused_total`.
    */
   readonly loopBudgetMs?: number;
@@ -161,7 +161,7 @@ export function overloadSettings(options: OverloadOptions = {}): OverloadSetting
     limits: options.limits ?? {},
     actions: { ...DEFAULT_OVERLOAD_ACTIONS, ...options.actions },
     intervalMs: options.intervalMs ?? 250,
-    loopBudgetMs: options.loopBudgetMs ?? 20,
+    loopBudgetMs: options.loopBudgetMs ?? 10,
     retryAfter: String(options.retryAfterSeconds ?? 1),
     priorityHeader: options.priorityHeader ?? 'x-tulle-priority',
     healthCheckPaths: new Set(options.healthCheckPaths),
