@@ -176,9 +176,12 @@ export interface Endpoint {
   readonly identity?: string;
   /**
    * How it is reached: `sidecar` its proxy's inbound port over mutual TLS, `captured` likewise by capture, `none`
-   * directly in plain text. With `none` the cluster's TLS is not used for this endpoint.
+   * directly in plain text. With `none` the cluster's TLS is not used for this endpoint. `hbone`: by a tunnel, as `tunnel`
+   * says; the cluster's TLS is that of the connection which carries it, and what goes through is plain text.
    */
-  readonly mode?: 'sidecar' | 'captured' | 'none';
+  readonly mode?: 'sidecar' | 'captured' | 'none' | 'hbone';
+  /** With mode `hbone`. Default: to {@link HBONE_PORT} of the endpoint's own address, with that as authority. */
+  readonly tunnel?: HboneTunnel;
   /** Where and how it is asked whether it is well, in place of what holds for others (Envoy `HealthCheckConfig`). */
   readonly healthCheck?: {
     readonly port?: number;
@@ -193,6 +196,14 @@ export interface Endpoint {
   readonly tlsLabels?: Readonly<Record<string, string>>;
   /** E.g. `{ service: 'reviews', version: 'v2', workload: 'reviews-v2', namespace: 'default' }`. */
   readonly labels?: Readonly<Record<string, string>>;
+}
+
+/** A tunnel by HTTP/2 CONNECT over mutual TLS (HBONE, as Istio's ambient mode speaks it). */
+export interface HboneTunnel {
+  /** Where CONNECT is taken: a node proxy or a waypoint, which proves the endpoint's `identity`. */
+  readonly address?: TcpAddress;
+  /** `:authority` of CONNECT, with a port (RFC 9113 §8.5). Default: the endpoint's address. */
+  readonly authority?: string;
 }
 
 /**

@@ -26,6 +26,7 @@ export type {
   EndpointSet,
   ForwardProxyDiscovery,
   HashOptions,
+  HboneTunnel,
   Locality,
   OriginalDstDiscovery,
   OutlierDetection,
@@ -75,6 +76,7 @@ export type {
 } from './route.ts';
 export { RATE_LIMITS } from './rate-limit-actions.ts';
 export type { RateLimitAction, RateLimitActions, RouteRateLimits } from './rate-limit-actions.ts';
+export { HBONE_PORT } from './hbone.ts';
 export type { Http2Keepalive, Http2Options } from './http2.ts';
 export type {
   CertificatePart,
@@ -82,6 +84,7 @@ export type {
   FilterChain,
   FilterEntry,
   Forwarding,
+  HboneOptions,
   HttpHandler,
   Listener,
   ProxyProtocol,

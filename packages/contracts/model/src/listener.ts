@@ -22,6 +22,11 @@ export interface Listener {
   /** Connections begin with a header of the PROXY protocol, which says who called whom. Default: they do not. */
   readonly proxyProtocol?: ProxyProtocol;
   /**
+   * Connections carry tunnels, HTTP/2 CONNECT over mutual TLS, and what comes through each is a connection of this listener:
+   * chains match its authority as destination, and its peer is who proved to be the tunnel's. Default: they do not.
+   */
+  readonly hbone?: HboneOptions;
+  /**
    * Connections are led here by rules of the kernel (iptables `REDIRECT`), and where each was going is asked of it (Envoy
    * `envoy.filters.listener.original_dst`): chains match that, and clusters of kind `original-dst` go there. The process
    * must have what asks the kernel. Default false.
@@ -48,6 +53,19 @@ export interface FilterChain {
   /** How long a TLS handshake may take (Envoy `transport_socket_connect_timeout`). Default: as the engine's limits say. */
   readonly handshakeTimeoutMs?: number;
   readonly handler: HttpHandler | TcpHandler;
+}
+
+/** How tunnels are taken (HBONE, as Istio's ambient mode speaks it). */
+export interface HboneOptions {
+  /** Of the connections that carry tunnels; chains of the listener have none of their own. */
+  readonly tls: DownstreamTls;
+  /** `maxConcurrentStreams` are tunnels at a time on one connection; further ones are refused. Default 100. */
+  readonly http2?: Http2Options;
+  /**
+   * SPIFFE ids (exact, or ending in `/*`) whose `forwarded` says from where a connection came (RFC 7239): waypoints.
+   * Everybody else came from where the tunnel did. Default nobody.
+   */
+  readonly trustedForwarders?: readonly string[];
 }
 
 /** HAProxy's PROXY protocol (Envoy `envoy.filters.listener.proxy_protocol`). Whoever can connect can claim whatever it says. */

@@ -7,6 +7,7 @@ import type { Doors } from './doors.ts';
 import type { ReplayAccount } from './attempts/replay.ts';
 import { EngineMetrics } from './engine-metrics.ts';
 import type { EngineLimits } from './limits.ts';
+import type { TunnelCarriers } from './hbone/tunnel-carriers.ts';
 import { OverloadManager } from './overload/overload-manager.ts';
 import type { OverloadSettings } from './overload/options.ts';
 import { beginPutOff } from './overload/put-off.ts';
@@ -53,6 +54,8 @@ export class Engine implements Services {
   readonly requestId: () => string;
   /** Makes the calls of filters; set by the proxy, which knows the clusters. */
   fetcher!: FilterCalls;
+  /** Carries tunnels; set by the proxy. */
+  hbone!: TunnelCarriers;
   /** Sends copies of requests; set by the proxy. */
   mirrors!: Services['mirrors'];
   /** Generation of the configuration in force. */

@@ -50,6 +50,10 @@ export interface EngineLimits {
   readonly filterCreateTimeoutMs: number;
   /** How long `dispose` of a filter may take. Default 5,000. */
   readonly filterDisposeTimeoutMs: number;
+  /** Tunnels of HBONE on one connection; for more another is opened, also where the peer allows fewer. Default 100, as Istio's ambient mode: what one lost packet holds up. Metric `tulle_hbone_connections_total`. */
+  readonly hboneTunnelsPerConnection: number;
+  /** How long a connection without a tunnel is kept. Default 300,000, as other HTTP/2 connections to endpoints. */
+  readonly hboneIdleTimeoutMs: number;
   /** First byte of a connection whose chain depends on it (TLS or plain), the TLS handshake after it, and connection filters that wait. Default 10,000. */
   readonly handshakeTimeoutMs: number;
 }
@@ -80,5 +84,7 @@ export const DEFAULT_ENGINE_LIMITS: EngineLimits = Object.freeze({
   explainFailures: 1_024,
   filterCreateTimeoutMs: 10_000,
   filterDisposeTimeoutMs: 5_000,
+  hboneTunnelsPerConnection: 100,
+  hboneIdleTimeoutMs: 300_000,
   handshakeTimeoutMs: 10_000,
 });

@@ -63,6 +63,8 @@ export interface TlsPeer {
   /** Server name that the client asked for, lower case. */
   readonly serverName: string | undefined;
   readonly alpn: string | undefined;
+  /** It is the peer of a tunnel: TLS ends with that, and what is said inside is plain text. */
+  readonly tunnelled?: boolean;
   /** The certificate that it showed, read when it is asked for; absent: it showed none, or nobody can tell. */
   certificate?(): PeerCertificate | undefined;
 }
@@ -82,6 +84,14 @@ export interface PeerCertificate {
   readonly localUris: readonly string[];
 }
 
+/** A CONNECT that came: what it leads to is connected before it is answered. Only the first answer counts. */
+export interface TunnelRequest {
+  /** The tunnel stands. */
+  accept(): void;
+  /** @param status of HTTP, 400 to 599 */
+  refuse(status: number): void;
+}
+
 /** A connection, plain or secured. */
 export interface Socket {
   /** Set by the owner before the next event; may be changed when the connection changes hands. */
@@ -92,6 +102,8 @@ export interface Socket {
   readonly localPort: number;
   /** Present once a TLS handshake is done and verified. */
   readonly tls: TlsPeer | undefined;
+  /** Somebody asked for a tunnel, and waits for the answer; absent: there is nothing to answer. */
+  readonly tunnel?: TunnelRequest;
   /** Bytes that `write` kept and that are not gone yet. */
   readonly queuedBytes: number;
   /** Falls as queued bytes leave, also within one large write; only to tell whether a slow peer takes something. */

@@ -16,6 +16,7 @@ import type { CompiledListener } from './compile/compiled-listener.ts';
 import { withDeadline } from './compile/filter-set.ts';
 import { Engine } from './engine.ts';
 import { Fetcher } from './fetch/fetcher.ts';
+import { Carriers } from './hbone/carriers.ts';
 import { Mirrors } from './mirror/mirrors.ts';
 import { DEFAULT_ENGINE_LIMITS } from './limits.ts';
 import { ListenerRuntime } from './listener/listener.ts';
@@ -144,6 +145,7 @@ export class ProxyRuntime implements Proxy {
       overload: options.overload === false ? undefined : overloadSettings(options.overload),
       monitor: monitorOf(options),
     });
+    this.engine.hbone = new Carriers(this.engine);
     this.engine.mirrors = new Mirrors(this.engine);
     this.engine.fetcher = new Fetcher(this.engine, (name) => this.refs.get(name)?.current);
     this.startedEpochMs = this.clock.epochMs();

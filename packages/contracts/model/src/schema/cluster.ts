@@ -26,7 +26,11 @@ export const endpointSchema: JsonSchema = fields(['address'], {
   localityWeight: whole(1, 4_294_967_295),
   priority: whole(0, 127),
   identity: name,
-  mode: oneOf('sidecar', 'captured', 'none'),
+  mode: oneOf('sidecar', 'captured', 'none', 'hbone'),
+  tunnel: fields([], {
+    address: fields(['host', 'port'], { host: name, port: whole(1, 65_535) }),
+    authority: name,
+  }),
   healthCheck: fields([], { port: whole(1, 65_535), host: name, hostname: name, disabled: flag }),
   tlsLabels: labels,
   labels,

@@ -119,6 +119,7 @@ export const listenerSchema: JsonSchema = fields(['name', 'address', 'filterChai
   ),
   chainOrder: oneOf('first', 'specific'),
   proxyProtocol: fields([], { optional: flag, versions: listOf({ enum: [1, 2] }) }),
+  hbone: fields(['tls'], { tls: downstreamTlsSchema, http2: http2OptionsSchema, trustedForwarders: names }),
   originalDestination: flag,
   firstBytesTimeoutMs: milliseconds(),
   continueWithoutFirstBytes: flag,

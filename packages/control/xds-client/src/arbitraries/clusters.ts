@@ -39,6 +39,7 @@ import {
   spiffeId,
   uint32,
 } from './basics.ts';
+import { tunnel } from './tunnel.ts';
 
 const certificate: fc.Arbitrary<CertificateSource> = fc.oneof(
   fc.constant<CertificateSource>({ kind: 'workload' }),
@@ -172,7 +173,8 @@ export const endpoint: fc.Arbitrary<Endpoint> = object<Endpoint>(
     localityWeight: fc.integer({ min: 1, max: 1000 }),
     priority: fc.integer({ min: 0, max: 3 }),
     identity: spiffeId,
-    mode: fc.constantFrom('sidecar', 'captured', 'none'),
+    mode: fc.constantFrom('sidecar', 'captured', 'none', 'hbone'),
+    tunnel,
     healthCheck: options<NonNullable<Endpoint['healthCheck']>>({
       port: fc.integer({ min: 1, max: 65_535 }),
       host: fc.ipV4(),

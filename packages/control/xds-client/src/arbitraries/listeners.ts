@@ -5,6 +5,7 @@ import type {
   RequestIds,
   ChainMatch,
   FilterChain,
+  HboneOptions,
   HttpHandler,
   Listener,
   ProxyProtocol,
@@ -229,6 +230,10 @@ export function listener(name: fc.Arbitrary<string> = label): fc.Arbitrary<Liste
         optional: fc.boolean(),
         versions: fc.constantFrom([1] as const, [2] as const, [1, 2] as const),
       }),
+      hbone: object<HboneOptions>(
+        { tls: downstreamTls },
+        { http2: http2Options, trustedForwarders: allowedIds },
+      ),
       originalDestination: fc.boolean(),
       firstBytesTimeoutMs: milliseconds,
       continueWithoutFirstBytes: fc.boolean(),

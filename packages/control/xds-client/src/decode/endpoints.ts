@@ -10,7 +10,7 @@ import type {
 import { LB_METADATA, TLS_DISABLED, TLS_MODE, TRANSPORT_SOCKET_METADATA } from '../wire.ts';
 import { decodeAddress } from './address.ts';
 import type { DecodeContext } from './context.ts';
-import { readExtras } from './extras.ts';
+import { readExtras, readObject } from './extras.ts';
 import { decodeLabels } from './labels.ts';
 import { namespaceOf, present } from './values.ts';
 
@@ -65,6 +65,7 @@ function decodeLocality({ region, zone, subZone }: Locality): ModelLocality {
 function decodeEndpoint(context: DecodeContext, endpoint: LbEndpoint, place: Place, path: string): Endpoint {
   const extras = readExtras(context, endpoint.metadata, path);
   const [identity, mode] = [extras.text('identity'), extras.text('mode')];
+  const tunnel = decodeTunnel(context, extras.object('tunnel'), path);
   extras.end();
   if (endpoint.loadBalancingWeight === 0)
     context.refuse(`${path}.load_balancing_weight`, 'must be at least 1');
@@ -83,6 +84,7 @@ function decodeEndpoint(context: DecodeContext, endpoint: LbEndpoint, place: Pla
     identity,
     healthCheck: decodeChecked(context, host?.healthCheckConfig, `${path}.endpoint.health_check_config`),
     mode: decodeMode(context, endpoint, mode, path),
+    tunnel,
     tlsLabels: decodeTlsLabels(context, endpoint, path),
     labels,
   });
@@ -147,7 +149,32 @@ function decodeMode(
 ): Endpoint['mode'] {
   if (mode === undefined)
     return namespaceOf(metadata, TRANSPORT_SOCKET_METADATA)[TLS_MODE] === TLS_DISABLED ? 'none' : undefined;
-  if (mode === 'sidecar' || mode === 'captured' || mode === 'none') return mode;
-  context.refuse(`${path}.metadata["tulle.dev"].mode`, `must be sidecar, captured or none, but is "${mode}"`);
+  if (mode === 'sidecar' || mode === 'captured' || mode === 'none' || mode === 'hbone') return mode;
+  context.refuse(
+    `${path}.metadata["tulle.dev"].mode`,
+    `must be sidecar, captured, none or hbone, but is "${mode}"`,
+  );
   return undefined;
+}
+
+function decodeTunnel(
+  context: DecodeContext,
+  values: Readonly<Record<string, unknown>> | undefined,
+  path: string,
+): Endpoint['tunnel'] {
+  if (values === undefined) return undefined;
+  const at = `${path}.metadata["tulle.dev"].tunnel`;
+  const extras = readObject(context, values, at);
+  const authority = extras.text('authority');
+  const address = extras.object('address');
+  extras.end();
+  if (address === undefined) return present({ authority });
+  const parts = readObject(context, address, `${at}.address`);
+  const [host, port] = [parts.text('host'), parts.number('port')];
+  parts.end();
+  if (host === undefined || port === undefined) {
+    context.refuse(`${at}.address`, 'must have host and port');
+    return undefined;
+  }
+  return present({ address: { host, port }, authority });
 }

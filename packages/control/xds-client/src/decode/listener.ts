@@ -74,6 +74,8 @@ export function decodeListener(context: DecodeContext, listener: Listener): Mode
     continueWithoutFirstBytes: listener.continueOnListenerFiltersTimeout ? true : undefined,
     connectionFilters: filled(filters.entries),
     maxConnections: extras.number('maxConnections'),
+    // Its parts are checked by the model's schema, as everything is, before anything is applied.
+    hbone: extras.object('hbone') as ModelListener['hbone'],
     bufferLimitBytes: listener.perConnectionBufferLimitBytes,
   });
   flags.end();

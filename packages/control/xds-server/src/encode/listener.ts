@@ -55,6 +55,7 @@ export function encodeListener(listener: ModelListener, form: EncodeForm): Liste
         ? 'first'
         : undefined,
     connectionFilters: filterFlags(listener.connectionFilters ?? []),
+    hbone: listener.hbone,
   });
   return create(ListenerSchema, {
     name: listener.name,

@@ -10,7 +10,6 @@ import {
   type Listener,
   type ProxyConfig,
   type RouteConfig,
-  type TcpHandler,
 } from '@tulle/model';
 import type { Engine } from '../engine.ts';
 import type { ClusterRef } from '../upstream/cluster.ts';
@@ -26,15 +25,12 @@ import { checkModel, type SoundParts } from './check-model.ts';
 import { circleFrom } from './aggregate-circle.ts';
 import { compileCluster, type CompiledCluster } from './compile-cluster.ts';
 import { createFilters, type Registry } from './compile-filters.ts';
-import { compileRouteConfig, criteriaOf } from './compile-routes.ts';
+import { compileRouteConfig } from './compile-routes.ts';
+import { compileHbone } from './compiled-hbone.ts';
+import { compileTcp } from './compile-tcp.ts';
 import { compileSettings } from './compile-settings.ts';
 import { HttpChain } from './compiled.ts';
-import {
-  CompiledChain,
-  CompiledListener,
-  type CompiledChainMatch,
-  type TcpChain,
-} from './compiled-listener.ts';
+import { CompiledChain, CompiledListener, type CompiledChainMatch } from './compiled-listener.ts';
 import type { FilterSet } from './filter-set.ts';
 import { Issues } from './issues.ts';
 import { whyKernelCannotBeAsked } from './kernel-destination.ts';
@@ -241,7 +237,12 @@ class Compilation {
       before?.filtersKey === filtersKey
         ? before.filters
         : await this.#filterSet([], entries, path, before?.filters);
-    return filters === undefined ? undefined : new CompiledListener(listener, chains, filters, filtersKey);
+    const hbone = compileHbone(listener, path, before?.hbone, this.#issues, (tls, at) =>
+      this.#serverTls(tls, at),
+    );
+    return filters === undefined
+      ? undefined
+      : new CompiledListener(listener, chains, filters, filtersKey, hbone);
   }
 
   async #filterSet(
@@ -305,7 +306,12 @@ class Compilation {
     const handler =
       chain.handler.kind === 'http'
         ? this.#http(chain.name, chain.handler, routes, { filters, ...telemetry }, listener, path)
-        : this.#tcp(chain.name, chain.handler, { filters, ...telemetry }, path);
+        : compileTcp(chain.name, chain.handler, { filters, ...telemetry }, path, {
+            ref: (cluster, where) => this.#ref(cluster, where),
+            issues: this.#issues,
+            limits: this.#base.engine.limits,
+            generation: this.#base.generation,
+          });
     if (handler === undefined) return undefined;
     const compiled = new CompiledChain({
       name: chain.name,
@@ -466,28 +472,6 @@ class Compilation {
     });
     this.#undo.push(() => chain.retire());
     return chain;
-  }
-
-  #tcp(name: string, handler: TcpHandler, { filters, accessLogs }: Shared, path: string): TcpChain {
-    const shares = handler.clusters.map((share, index) => ({
-      ref: this.#ref(share.name, `${path}/handler/clusters/${index}/name`),
-      weight: share.weight ?? 1,
-      subset: criteriaOf(share.subset),
-    }));
-    if (shares.length === 0)
-      this.#issues.add(`${path}/handler/clusters`, 'names no cluster; give at least one');
-    return Object.freeze({
-      name,
-      shares,
-      totalWeight: shares.reduce((sum, share) => sum + share.weight, 0),
-      filters,
-      accessLogs,
-      idleTimeoutMs: handler.idleTimeoutMs ?? 3_600_000,
-      hashesSource: handler.hash === 'source-ip',
-      maxConnectAttempts: handler.maxConnectAttempts ?? this.#base.engine.limits.maxConnectAttempts,
-      maxDurationMs: handler.maxDurationMs ?? 0,
-      generation: this.#base.generation,
-    });
   }
 }
 

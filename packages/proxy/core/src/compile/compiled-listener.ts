@@ -4,6 +4,7 @@ import type { ClusterRef } from '../upstream/cluster.ts';
 import type { ChainLogs } from '../stream/logs.ts';
 import { HttpChain } from './compiled.ts';
 import type { FilterSet } from './filter-set.ts';
+import type { CompiledHbone } from './compiled-hbone.ts';
 import type { Networks } from './networks.ts';
 import type { SharedTls } from './shared-tls.ts';
 
@@ -116,13 +117,22 @@ export class CompiledListener {
   /** Connection filters of the listener. */
   readonly filters: FilterSet;
   readonly filtersKey: string;
+  /** How tunnels are taken; `undefined`: connections carry none. */
+  readonly hbone: CompiledHbone | undefined;
   /** The chain depends on the first bytes. */
   readonly looksAtBytes: boolean;
   readonly looksAtNames: boolean;
   readonly looksAtProtocols: boolean;
   readonly mayUseTls: boolean;
 
-  constructor(config: Listener, chains: readonly CompiledChain[], filters: FilterSet, filtersKey: string) {
+  constructor(
+    config: Listener,
+    chains: readonly CompiledChain[],
+    filters: FilterSet,
+    filtersKey: string,
+    hbone: CompiledHbone | undefined,
+  ) {
+    this.hbone = hbone;
     this.name = config.name;
     this.config = config;
     this.chains = chains;
@@ -134,7 +144,7 @@ export class CompiledListener {
       this.looksAtNames ||
       this.looksAtProtocols ||
       chains.some(({ match }) => match?.transport !== undefined);
-    this.mayUseTls = chains.some(({ tls }) => tls !== undefined);
+    this.mayUseTls = hbone !== undefined || chains.some(({ tls }) => tls !== undefined);
     Object.freeze(this);
   }
 
@@ -142,6 +152,7 @@ export class CompiledListener {
   retain(): void {
     for (const chain of this.chains) chain.retain();
     this.filters.retain();
+    this.hbone?.tls.retain();
   }
 
   /** No runtime will serve by it: what only it holds is let go. */
@@ -153,5 +164,6 @@ export class CompiledListener {
   release(): void {
     for (const chain of this.chains) chain.release();
     this.filters.release();
+    this.hbone?.tls.release();
   }
 }

@@ -152,11 +152,16 @@ export abstract class StreamSide<Self> extends SideFlags implements TurnTask, Tu
     this.pause(PAUSE_TUNNEL);
   }
 
-  /** The stream as a socket. What came already is taken by {@link takeHeld}. */
-  openTunnel(): StreamSocket<Self> {
-    const { host } = this;
+  /** The stream as a socket, paused. What came already is taken by {@link takeHeld}, or follows when it is resumed. */
+  openTunnel(
+    socket: StreamSocket<Self> = new StreamSocket<Self>(
+      this.host.session,
+      this,
+      this.host.socket,
+      this.host.engine.turn,
+    ),
+  ): StreamSocket<Self> {
     this.pause(PAUSE_TUNNEL);
-    const socket = new StreamSocket<Self>(host.session, this, host.socket, host.engine.turn);
     this.tunnelSocket = socket;
     if (this.h2 !== undefined) this.h2.tellsEmpty = true;
     return socket;

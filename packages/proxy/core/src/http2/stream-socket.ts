@@ -99,7 +99,7 @@ export class StreamSocket<U> implements Socket, TurnTask {
     const { h2 } = this.#owner;
     this.#owner.h2 = undefined;
     if (h2 !== undefined) this.#session.reset(h2, reset ? H2_CONNECT_ERROR : H2_CANCEL);
-    this.#close(undefined);
+    this.close(undefined);
   }
 
   pause(): void {
@@ -120,11 +120,11 @@ export class StreamSocket<U> implements Socket, TurnTask {
   /** The HTTP/2 stream is over. @param reset out of order */
   streamOver(reset: boolean): void {
     if (!reset) this.events.onDrain();
-    this.#close(reset ? RESET : undefined);
+    this.close(reset ? RESET : undefined);
   }
 
   /** `onClose` never comes from within a call of the owner's. */
-  #close(fault: SocketFault | undefined): void {
+  protected close(fault: SocketFault | undefined): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#fault = fault;

@@ -2,9 +2,11 @@ import type { TcpAddress } from '@tulle/model';
 import type { WheelTimer } from '@tulle/time';
 import { HttpChain } from '../compile/compiled.ts';
 import { chooseChain } from '../compile/choose-chain.ts';
+import type { IncomingTunnel } from '../hbone/tunnel-facts.ts';
 import type { CompiledChain, CompiledListener, TcpChain } from '../compile/compiled-listener.ts';
 import type { Engine } from '../engine.ts';
 import type { Socket, SocketEvents, SocketFault } from '../ports.ts';
+import { isAddress } from '../upstream/host-port.ts';
 import { HELLO_MORE, MAX_HELLO_BYTES, readFirstBytes, type FirstBytes } from './client-hello.ts';
 import { ConnectionFacts } from './connection-facts.ts';
 import { ConnectionHooks, NO_HOOKS } from './conn-hooks.ts';
@@ -18,6 +20,7 @@ import {
   readProxyHeader,
   type ProxiedAddresses,
 } from './proxy-protocol.ts';
+import { noteRefusal } from './refused-peer.ts';
 import type { ChainSlot, ListenerConnection, ServingListener } from './serving.ts';
 import { TcpConnection } from './tcp-connection.ts';
 
@@ -31,8 +34,6 @@ export interface AcceptingListener extends ServingListener {
   handedOver(from: ListenerConnection, to: ListenerConnection, hooks: readonly ConnectionHooks[]): void;
   /** A peer came in plain text where others come with TLS. */
   plaintext(remoteAddress: string): void;
-  /** A peer that did not prove who it is. */
-  recordRefusal(facts: ConnectionFacts, fault: SocketFault): void;
 }
 
 /**
@@ -65,7 +66,16 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
   #peerEnded = false;
   #over = false;
 
-  constructor(engine: Engine, listener: AcceptingListener, socket: Socket) {
+  /** What it came through. */
+  readonly #tunnel: IncomingTunnel | undefined;
+
+  constructor(
+    engine: Engine,
+    listener: AcceptingListener,
+    socket: Socket,
+    tunnel: IncomingTunnel | undefined,
+  ) {
+    this.#tunnel = tunnel;
     this.#engine = engine;
     this.#listener = listener;
     this.#socket = socket;
@@ -79,11 +89,26 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
 
   begin(): void {
     const { config } = this.#listener.compiled;
+    if (this.#tunnel !== undefined) return this.#cameThrough(this.#tunnel);
     if (config.originalDestination === true)
       this.#ask(this.#engine.transport.originalDestination?.(this.#socket));
     if (config.proxyProtocol === undefined) return this.#filter();
     this.#proxying = true;
     this.#armTimer();
+  }
+
+  #cameThrough({ authority, forwardedFor }: IncomingTunnel): void {
+    this.#asked = authority;
+    // Nobody needs to look for a name that was said.
+    if (!isAddress(authority.host)) this.#seenName = authority.host;
+    if (forwardedFor !== undefined)
+      this.#said = {
+        sourceAddress: forwardedFor.address,
+        sourcePort: forwardedFor.port,
+        destinationAddress: authority.host,
+        destinationPort: authority.port,
+      };
+    this.#filter();
   }
 
   #ask(asked: TcpAddress | undefined): void {
@@ -151,12 +176,13 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
       `connection from ${this.#socket.remoteAddress} refused by a filter: ${hooks?.code ?? ''} ${hooks?.details ?? ''}`,
       { listener: this.#listener.name },
     );
+    this.#socket.tunnel?.refuse(403);
     this.#drop();
   }
 
   #choose(): void {
     const { compiled } = this.#listener;
-    if (!compiled.looksAtBytes) return this.#chosen(this.#chainFor(undefined));
+    if (!compiled.looksAtBytes || this.#tunnel !== undefined) return this.#chosen(this.#chainFor(undefined));
     this.#sniffing = true;
     this.#armTimer(compiled.config.firstBytesTimeoutMs);
     if (this.#first !== undefined) this.#sniff(this.#first);
@@ -173,7 +199,7 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
       destinationAddress: this.#asked?.host ?? socket.localAddress,
       destinationPort: this.#asked?.port ?? socket.localPort,
       tls: seen?.tls,
-      serverName: seen?.serverName,
+      serverName: seen?.serverName ?? this.#seenName,
       applicationProtocols: seen?.applicationProtocols ?? [],
     });
   }
@@ -212,6 +238,7 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
   #chosen(chain: CompiledChain | undefined): void {
     if (chain === undefined) {
       this.#listener.metrics.noChain.add();
+      this.#socket.tunnel?.refuse(404);
       return this.#drop();
     }
     this.#chain = chain;
@@ -267,6 +294,7 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
   #http(handler: HttpChain, facts: ConnectionFacts): void {
     const { codec, idleTimeoutMs } = handler.settings;
     this.#shown = facts;
+    this.#socket.tunnel?.accept();
     if (codec !== 'auto') return this.#serve(codec === 'http1' ? HTTP1 : HTTP2);
     if (facts.alpn !== undefined) return this.#serve(facts.alpn === 'h2' ? HTTP2 : HTTP1);
     const first = this.#first;
@@ -388,13 +416,7 @@ export class IncomingConnection implements SocketEvents, ListenerConnection {
     this.#inTurn(() => {
       if (this.#over) return;
       if (fault !== undefined && (fault.kind === 'tls' || fault.kind === 'identity')) {
-        this.#listener.metrics.tlsRefused(fault.reason);
-        this.#engine.log.warn(`connection from ${this.#socket.remoteAddress} refused: ${fault.message}`, {
-          listener: this.#listener.name,
-          code: 'TULLE_PEER_REFUSED',
-          reason: fault.reason,
-        });
-        this.#listener.recordRefusal(this.#facts(), fault);
+        noteRefusal(this.#listener, this.#engine, this.#facts(), fault);
       }
       this.#drop();
     });

@@ -1,12 +1,14 @@
-import { errorRow } from '@tulle/filter';
 import { formatAddress, type Address } from '@tulle/model';
 import type { CompiledListener } from '../compile/compiled-listener.ts';
 import { HttpChain } from '../compile/compiled.ts';
 import type { Engine } from '../engine.ts';
 import type { Listening, ListenOwner, Socket, SocketFault } from '../ports.ts';
-import type { ConnectionFacts } from './connection-facts.ts';
+import { HboneHandshake, type HandshakeListener } from '../hbone/handshake.ts';
+import type { IncomingTunnel } from '../hbone/tunnel-facts.ts';
+import { ConnectionFacts } from './connection-facts.ts';
 import { NO_HOOKS, type ConnectionHooks } from './conn-hooks.ts';
 import { IncomingConnection, type AcceptingListener } from './incoming.ts';
+import { noteRefusal } from './refused-peer.ts';
 import { PlaintextClients } from './plaintext-clients.ts';
 import { ListenerMetrics, type ChainSlot, type ListenerConnection } from './serving.ts';
 
@@ -33,7 +35,7 @@ class Door implements ListenOwner {
 }
 
 /** A listener at work: its socket, its connections, and the chains in force. */
-export class ListenerRuntime implements AcceptingListener {
+export class ListenerRuntime implements AcceptingListener, HandshakeListener {
   readonly name: string;
   readonly metrics: ListenerMetrics;
   readonly plaintextClients: PlaintextClients = new PlaintextClients();
@@ -170,7 +172,20 @@ export class ListenerRuntime implements AcceptingListener {
     socket.destroy(true);
   }
 
-  #take(socket: Socket): void {
+  /** Somebody asks for a tunnel, and is answered when what it leads to is connected. */
+  tunnelled(tunnel: IncomingTunnel): void {
+    this.#take(tunnel.socket, tunnel);
+  }
+
+  secured(from: ListenerConnection, to: ListenerConnection): void {
+    this.handedOver(from, to, NO_HOOKS);
+  }
+
+  refused(socket: Socket, fault: SocketFault): void {
+    noteRefusal(this, this.#engine, new ConnectionFacts(socket, this.name, this.direction), fault);
+  }
+
+  #take(socket: Socket, tunnel?: IncomingTunnel): void {
     const max = this.compiled.config.maxConnections ?? 65_536;
     if (this.#connections.size >= max) {
       this.metrics.overflows.add();
@@ -187,9 +202,14 @@ export class ListenerRuntime implements AcceptingListener {
     this.metrics.connections.add();
     turn.begin();
     try {
-      const incoming = new IncomingConnection(this.#engine, this, socket);
-      this.#connections.set(incoming, NO_HOOKS);
+      const { hbone } = this.compiled;
       overload.connections++;
+      if (hbone !== undefined && tunnel === undefined) {
+        this.#connections.set(new HboneHandshake(this.#engine, this, hbone, socket), NO_HOOKS);
+        return;
+      }
+      const incoming = new IncomingConnection(this.#engine, this, socket, tunnel);
+      this.#connections.set(incoming, NO_HOOKS);
       socket.resume();
       incoming.begin();
     } catch (defect) {
@@ -216,25 +236,6 @@ export class ListenerRuntime implements AcceptingListener {
   plaintext(remoteAddress: string): void {
     this.metrics.plaintext.add();
     this.plaintextClients.note(remoteAddress, this.#engine.clock.epochMs());
-  }
-
-  /** A peer that did not prove who it is: there was no request, but the operator gets a record. */
-  recordRefusal(facts: ConnectionFacts, fault: SocketFault): void {
-    const row = errorRow('TULLE_PEER_REFUSED');
-    this.#engine.recorder.recordOther((record) => {
-      record.kind = 'tcp';
-      record.protocol = 'TCP';
-      record.startEpochMs = this.#engine.clock.epochMs();
-      record.listener = facts.listener;
-      record.direction = facts.direction;
-      record.code = 'TULLE_PEER_REFUSED';
-      record.details = `${row?.details ?? ''}{${fault.reason}}`;
-      record.flags = row === undefined || row.flag === '-' ? [] : [row.flag];
-      record.remoteAddress = facts.remoteAddress;
-      record.remotePort = facts.remotePort;
-      record.localAddress = facts.localAddress;
-      record.localPort = facts.localPort;
-    });
   }
 
   // — drain —

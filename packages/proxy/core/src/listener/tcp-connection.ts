@@ -15,6 +15,7 @@ import type { ClusterRuntime, UpstreamEndpoint } from '../upstream/cluster.ts';
 import { connectEndpoint } from '../upstream/connect-endpoint.ts';
 import type { ConnectionFacts } from './connection-facts.ts';
 import type { ConnectionHooks } from './conn-hooks.ts';
+import type { ForwardedFor } from '../hbone/forwarded.ts';
 import { Relay, type RelayEnd } from './relay.ts';
 import type { ListenerConnection, ServingListener } from './serving.ts';
 
@@ -127,7 +128,7 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
     cluster.used = true;
     cluster.metrics.connections.add();
     const { engine } = cluster;
-    const socket = connectEndpoint(endpoint.data.cluster, endpoint.endpoint);
+    const socket = connectEndpoint(endpoint.data.cluster, endpoint.endpoint, '', this.#from);
     this.#endpointSocket = socket;
     let timedOut = false;
     this.#cancelTimer = engine.clock.setTimer(endpoint.data.cluster.connectTimeoutMs, () => {
@@ -165,6 +166,7 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
       },
     );
     this.#relay = relay;
+    this.#socket.tunnel?.accept();
     for (const bytes of this.#held.splice(0)) relay.caller.take(bytes, 0, bytes.length, true);
     if (this.#peerEnded) relay.caller.onEnd();
     if (!relay.over) this.#socket.resume();
@@ -216,8 +218,15 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
 
   #fail(code: ErrorCode): void {
     this.#code = code;
+    this.#socket.tunnel?.refuse(errorRow(code)?.http ?? 503);
     this.#socket.destroy(true);
     this.#finish();
+  }
+
+  /** Who called. */
+  get #from(): ForwardedFor {
+    const { remoteAddress: address, remotePort: port } = this.#facts;
+    return { address, port };
   }
 
   /** The end, once: counters, the record, the listener. */

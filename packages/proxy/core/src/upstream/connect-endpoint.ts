@@ -1,11 +1,13 @@
 import type { Cluster, Endpoint, PoolOptions } from '@tulle/model';
 import type { Engine } from '../engine.ts';
+import type { TunnellingCluster } from '../hbone/tunnel-carriers.ts';
+import type { ForwardedFor } from '../hbone/forwarded.ts';
 import type { ConnectOptions, Socket } from '../ports.ts';
 import { tlsOf, type ClusterTls } from './endpoint-tls.ts';
 import type { OnDemandEndpoints } from './on-demand.ts';
 
 /** What connecting to an endpoint depends on of its cluster. */
-export interface ConnectingCluster extends ClusterTls {
+export interface ConnectingCluster extends ClusterTls, TunnellingCluster {
   readonly engine: Engine;
   readonly connectOptions: Pick<ConnectOptions, 'keepalive' | 'sourceAddress'>;
   readonly onDemand: OnDemandEndpoints | undefined;
@@ -15,9 +17,16 @@ export interface ConnectingCluster extends ClusterTls {
 /**
  * Begins to connect, as everything does that talks to an endpoint: the same TLS, the same proof of identity.
  * @param name server name that a request said; `''`: none
+ * @param from where what goes through it came from, for endpoints that are told; default: from here
  */
-export function connectEndpoint(cluster: ConnectingCluster, endpoint: Endpoint, name = ''): Socket {
+export function connectEndpoint(
+  cluster: ConnectingCluster,
+  endpoint: Endpoint,
+  name = '',
+  from?: ForwardedFor,
+): Socket {
   const { engine, connectOptions, onDemand } = cluster;
+  if (endpoint.mode === 'hbone') return engine.hbone.connect(cluster, endpoint, from);
   const tls = tlsOf(cluster, endpoint);
   const address = onDemand?.addressOf(endpoint) ?? endpoint.address;
   if (tls === undefined) return engine.transport.connect(address, connectOptions);

@@ -1,10 +1,10 @@
 import type { WheelTimer } from '@tulle/time';
+import type { Engine } from '../engine.ts';
 import type { Socket, SocketEvents, SocketFault } from '../ports.ts';
-import type { ClusterRuntime } from './cluster.ts';
 
 /** Who wants the connection. */
 export interface ConnectOwner {
-  readonly cluster: ClusterRuntime;
+  readonly cluster: { readonly engine: Engine; readonly connectTimeoutMs: number };
   /** Connected, and where TLS is used the endpoint verified: the socket is the owner's. */
   connected(socket: Socket): void;
   /** It could not be made. @param fault `undefined`: it is not wanted any more */

@@ -7,7 +7,7 @@ import type { Stream } from '../stream/stream.ts';
 import type { ClusterRuntime } from './cluster.ts';
 import { ConnectingSocket, type ConnectOwner } from './connecting.ts';
 import { connectEndpoint } from './connect-endpoint.ts';
-import { tlsOf } from './endpoint-tls.ts';
+import { mayAgreeOnHttp2, tlsOf } from './endpoint-tls.ts';
 import { UpstreamConnection } from './h1-client.ts';
 import { Http2ClientConnection, type SharedOwner } from './h2-client.ts';
 import { hostPortOf, isAddress } from './host-port.ts';
@@ -58,7 +58,7 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
     this.address = address;
     this.resting = new RestingConnections(cluster);
     this.#shares =
-      cluster.protocol === 'http2' || (cluster.protocol === 'auto' && tlsOf(cluster, endpoint) !== undefined);
+      cluster.protocol === 'http2' || (cluster.protocol === 'auto' && mayAgreeOnHttp2(cluster, endpoint));
   }
 
   /** Connections at rest. */
@@ -76,7 +76,9 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
     const before = this.endpoint;
     this.endpoint = endpoint;
     for (const pool of this.#named.values()) pool.configure(endpoint);
-    const sameTls = JSON.stringify(before.tlsLabels) === JSON.stringify(endpoint.tlsLabels);
+    const sameTls =
+      JSON.stringify([before.tlsLabels, before.tunnel]) ===
+      JSON.stringify([endpoint.tlsLabels, endpoint.tunnel]);
     if (before.identity === endpoint.identity && before.mode === endpoint.mode && sameTls) return;
     this.resting.closeAll();
     this.#shared.leave();

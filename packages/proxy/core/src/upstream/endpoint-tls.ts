@@ -14,6 +14,11 @@ export interface ClusterTls {
   readonly tlsMatches: readonly TlsForLabels[];
 }
 
+/** Whether its connections may turn out to be shared: TLS agrees on it, where TLS is spoken to the endpoint itself. */
+export function mayAgreeOnHttp2(cluster: ClusterTls, endpoint: Endpoint): boolean {
+  return endpoint.mode !== 'hbone' && tlsOf(cluster, endpoint) !== undefined;
+}
+
 /** TLS that is spoken to this endpoint (model `Endpoint.mode`, `Cluster.tlsMatches`); `undefined`: plain text. */
 export function tlsOf({ tls, tlsMatches }: ClusterTls, endpoint: Endpoint): ClientTls | undefined {
   if (endpoint.mode === 'none') return undefined;

@@ -81,7 +81,7 @@ export class Http2ClientStream extends StreamSide<Http2ClientStream> implements 
     const fault = session.writeRequestHead(
       h2,
       upgrade === undefined ? stream.method : 'CONNECT',
-      socket.tls === undefined ? 'http' : 'https',
+      socket.tls === undefined || socket.tls.tunnelled === true ? 'http' : 'https',
       stream.authority,
       requestTarget(stream),
       stream.headers,
