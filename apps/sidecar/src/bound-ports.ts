@@ -1,3 +1,4 @@
+import { networkInterfaces } from 'node:os';
 import { formatAddress, type TcpAddress } from '@tulle/model';
 import type { Supervisor } from '@tulle/supervisor';
 import type { ApplyResult } from '@tulle/xds-client';
@@ -11,6 +12,8 @@ export interface BoundPorts {
   readonly inbound: TcpAddress;
   readonly ports: readonly (WorkloadPortOption & { readonly inboundPort: number })[];
   readonly upstreams: readonly { readonly option: UpstreamOption; readonly address: TcpAddress }[];
+  /** Where the kernel leads what the program begins: at 127.0.0.1, and at ::1 where the machine has IPv6. */
+  readonly captured: readonly TcpAddress[];
   /** Of its role, by the role's keys. */
   readonly role: Readonly<Record<string, TcpAddress>>;
 }
@@ -18,7 +21,10 @@ export interface BoundPorts {
 /** Binds before joining, so that the control plane is told the real numbers; each port of the program has a socket of its own. */
 export async function bindPorts(options: SidecarOptions, supervisor: Supervisor): Promise<BoundPorts> {
   const saved = await loadPorts(options.stateDir);
-  const wanted = options.inbound ?? { host: '127.0.0.1', port: 0 };
+  const wanted = options.inbound ?? {
+    host: options.capture === undefined ? '127.0.0.1' : everywhere(),
+    port: 0,
+  };
   const ports: (WorkloadPortOption & { inboundPort: number })[] = [];
   for (const [i, port] of options.ports.entries()) {
     const bound = await bindAgain(
@@ -40,6 +46,9 @@ export async function bindPorts(options: SidecarOptions, supervisor: Supervisor)
   const role: Record<string, TcpAddress> = {};
   for (const [key, address] of Object.entries(options.role?.binds ?? {}))
     role[key] = await bindAgain(supervisor, address, saved.role[key]);
+  const captured: TcpAddress[] = [];
+  for (const host of options.capture === undefined ? [] : ['127.0.0.1', ...(hasIpv6() ? ['::1'] : [])])
+    captured.push(await bindAgain(supervisor, { host, port: 0 }, saved.capture[host]));
   const inboundPort =
     ports[0]?.inboundPort ??
     (options.role === undefined ? (await bindAgain(supervisor, wanted, saved.inbound['0'])).port : 0);
@@ -50,8 +59,16 @@ export async function bindPorts(options: SidecarOptions, supervisor: Supervisor)
     ),
     upstreams: Object.fromEntries(upstreams.map(({ option, address }) => [keyOf(option), address.port])),
     role: Object.fromEntries(Object.entries(role).map(([key, { port }]) => [key, port])),
+    capture: Object.fromEntries(captured.map(({ host, port }) => [host, port])),
   });
-  return { inbound, ports, upstreams, role };
+  return { inbound, ports, upstreams, captured, role };
+}
+
+/** Whom the kernel leads here came to any address of the machine. */
+const everywhere = (): string => (hasIpv6() ? '::' : '0.0.0.0');
+
+function hasIpv6(): boolean {
+  return Object.values(networkInterfaces()).some((all) => all?.some(({ family }) => family === 'IPv6'));
 }
 
 /** A port of the sidecar's own was bound and could not be listened on: somebody else was first. */
@@ -73,7 +90,7 @@ export class PortTakenError extends Error {
  */
 export async function portTaken(
   result: ApplyResult,
-  { inbound, ports, upstreams }: BoundPorts,
+  { inbound, ports, upstreams, captured }: BoundPorts,
 ): Promise<PortTakenError | undefined> {
   if (result.ok) return undefined;
   const own = [
@@ -83,6 +100,7 @@ export async function portTaken(
       what: `the inbound address of port ${port.port}`,
     })),
     ...upstreams.map(({ option, address }) => ({ address, what: `the upstream ${option.service}` })),
+    ...captured.map((address) => ({ address, what: 'where captured connections are led' })),
   ];
   const found = own.find(({ address }) =>
     result.issues.some(({ message }) => message.startsWith(`cannot listen on ${formatAddress(address)}: `)),

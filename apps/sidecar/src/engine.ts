@@ -1,5 +1,6 @@
 import type { Log } from '@tulle/filter';
 import { loadFilters, type VerifiedFilters } from '@tulle/filter-loader';
+import { kernelDestinations } from '@tulle/intercept';
 import type { OverloadOptions, Transport } from '@tulle/proxy';
 import { createProxy, nodeResourceMonitor, nodeTransport } from '@tulle/proxy';
 import { loadStandardFilters, loadStandardTelemetry } from '@tulle/standard/load';
@@ -55,6 +56,7 @@ export const createSidecarEngine: CreateEngine<EngineSettings> = async ({
       nodeTransport({
         acquireHandle: acquire,
         identity,
+        originalDestination: kernelDestinations,
         onError: (message) => log.error(message),
       }),
     ),

@@ -12,6 +12,10 @@ export type {
   UpstreamOption,
   WorkloadPortOption,
 } from './options.ts';
+export { CaptureUnavailableError } from './capture/capture-error.ts';
+export type { CaptureOptions } from './capture/capture-options.ts';
+export type { CaptureStatus } from './capture/program-capture.ts';
+export { describeCapture } from './capture/describe-capture.ts';
 export type { ProxyRole } from './role.ts';
 export { NoIdentityError } from './identity.ts';
 export { PortTakenError } from './bound-ports.ts';

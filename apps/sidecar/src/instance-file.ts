@@ -11,15 +11,19 @@ export interface SavedPorts {
   readonly upstreams: Readonly<Record<string, number>>;
   /** By key of the process's role. */
   readonly role: Readonly<Record<string, number>>;
+  /** By address. */
+  readonly capture: Readonly<Record<string, number>>;
 }
+
+const NO_PORTS: SavedPorts = { inbound: {}, upstreams: {}, role: {}, capture: {} };
 
 /** @returns empty when there are none, or they cannot be read */
 export async function loadPorts(stateDir: string): Promise<SavedPorts> {
   try {
     const saved = JSON.parse(await readFile(join(stateDir, 'ports.json'), 'utf8')) as Partial<SavedPorts>;
-    return { inbound: {}, upstreams: {}, role: {}, ...saved };
+    return { ...NO_PORTS, ...saved };
   } catch {
-    return { inbound: {}, upstreams: {}, role: {} };
+    return NO_PORTS;
   }
 }
 

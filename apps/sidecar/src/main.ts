@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { verifyFilters } from '@tulle/filter-loader';
 import { formatAddress } from '@tulle/model';
 import { tulleDirectories } from './directories.ts';
-import { FlagError, flagsHelp, readFlags, SIDECAR_FLAGS, sidecarOptions } from './flags/index.ts';
+import { describeCapture } from './capture/describe-capture.ts';
+import { captureOf, FlagError, flagsHelp, readFlags, SIDECAR_FLAGS, sidecarOptions } from './flags/index.ts';
 import { describeProgress } from './progress.ts';
 import { describeUpstream, startSidecar } from './sidecar.ts';
 
@@ -19,6 +20,10 @@ const FLAGS = {
   'otlp-endpoint': {
     ...SIDECAR_FLAGS['otlp-endpoint'],
     help: 'traces to this collector (OTLP/HTTP), as OTEL_EXPORTER_OTLP_ENDPOINT; the other OTEL_ variables hold too',
+  },
+  capture: {
+    ...SIDECAR_FLAGS.capture,
+    help: 'lead all connections of this network namespace to the sidecar, both ways (Linux, root, nft)',
   },
   'start-timeout': {
     ...SIDECAR_FLAGS['start-timeout'],
@@ -59,6 +64,7 @@ const allowed = (file: string): ReturnType<typeof verifyFilters> => {
 const read = async (): Promise<Parameters<typeof startSidecar>[0]> => {
   const flags = readFlags(FLAGS, argv, process.env);
   const options = await sidecarOptions(flags, process.env);
+  const capture = captureOf(flags, 'namespace');
   const trustDomain = flags['trust-domain'];
   const xds = flags['control-plane'];
   if (xds.length === 0) throw new FlagError('--control-plane is missing');
@@ -69,6 +75,7 @@ const read = async (): Promise<Parameters<typeof startSidecar>[0]> => {
   const seconds = flags['start-timeout'];
   return {
     ...options,
+    ...(capture === undefined ? {} : { capture }),
     controlPlane: { xds, trustDomain },
     ...(serviceAccount === undefined ? {} : { serviceAccount }),
     ...(flags.token === undefined ? {} : { joinToken: flags.token }),
@@ -88,6 +95,7 @@ const sidecar = await startSidecar(await read().catch(usage)).catch(failed);
 process.stderr.write(
   `${[`sidecar of ${sidecar.spiffeId}`, `inbound ${formatAddress(sidecar.inbound)}`, ...sidecar.upstreams.map(describeUpstream), `admin ${formatAddress(sidecar.admin)}`].join(', ')}\n`,
 );
+if (sidecar.capture !== undefined) process.stderr.write(`${describeCapture(sidecar.capture)}\n`);
 void sidecar.ready().catch(async (error: unknown) => {
   await sidecar.stop(0);
   failed(error);

@@ -7,6 +7,7 @@ import type { LogLevel } from '@tulle/supervisor';
 import type { OtlpOptions } from '@tulle/telemetry-otlp';
 import type { DialectName } from '@tulle/telemetry-prometheus';
 import type { Capability } from './capabilities.ts';
+import type { CaptureOptions } from './capture/capture-options.ts';
 import type { SidecarProgress } from './progress.ts';
 import type { ProxyRole } from './role.ts';
 
@@ -77,6 +78,8 @@ export interface SidecarOptions {
   /** What the program listens on. Empty for one that only calls others. */
   readonly ports: readonly WorkloadPortOption[];
   readonly upstreams?: readonly UpstreamOption[];
+  /** Absent: the program finds others at the local ports of `upstreams`, and is found at `inbound` alone. */
+  readonly capture?: CaptureOptions;
   /** Absent: a sidecar. With one there is no inbound address. */
   readonly role?: ProxyRole;
   readonly controlPlane: ControlPlaneOption;

@@ -26,6 +26,7 @@ import { makePrivateDirectory } from './directories.ts';
 import type { EngineSettings } from './engine.ts';
 import { CAPABILITIES, filtersOf } from './capabilities.ts';
 import { bindPorts, portTaken } from './bound-ports.ts';
+import { ProgramCapture, type CaptureStatus } from './capture/program-capture.ts';
 import { openIdentity } from './identity.ts';
 import { announce, instanceSuffix, withdraw } from './instance-file.ts';
 import { PlaintextTotals, watchPlaintext } from './plaintext-report.ts';
@@ -43,6 +44,8 @@ export interface Sidecar {
   /** Where the program finds what it calls. */
   readonly upstreams: readonly { readonly service: string; readonly address: TcpAddress }[];
   readonly admin: Address;
+  /** How connections are captured; `undefined`: they are not. */
+  readonly capture: CaptureStatus | undefined;
   /**
    * Resolves when the first configuration is in force, from the control plane or from disk.
    * @throws PortTakenError when another process listens on one of its ports by then
@@ -72,6 +75,7 @@ export interface SidecarStatus {
   readonly identity: { readonly serial: string; readonly notAfterMs: number } | undefined;
   readonly xds: XdsClientState | undefined;
   readonly supervisor: SupervisorStatus;
+  readonly capture: CaptureStatus | undefined;
 }
 
 const DEFAULT_STOP_DRAIN_MS = 10_000;
@@ -112,6 +116,10 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       const lock = await lockDirectory(directory);
       undo.push(() => lock.release());
     }
+    // Before there is a socket of ours that the rules must spare.
+    const capture =
+      options.capture && (await ProgramCapture.prepare(options.capture, options.name, namespace));
+    undo.push(async () => capture?.end());
     const instance = options.instance ?? (await defaultInstance(options));
     // Made after the identity, which asks it whether its processes use what is new.
     const engines: { supervisor?: Supervisor } = {};
@@ -140,7 +148,8 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       xds.describe(node(serving)),
     );
     undo.push(() => plaintext.stop());
-    const { advertise } = options;
+    const advertise =
+      options.advertise ?? (options.inbound === undefined && capture ? { host: '127.0.0.1' } : undefined);
     const node = (ready: boolean): NodeDescription => ({
       id: `${identity.spiffeId}~${instance}`,
       cluster: options.name,
@@ -164,6 +173,14 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
           localPort: address.port,
           address: address.host,
         })),
+        ...(options.capture === undefined
+          ? {}
+          : {
+              capture: {
+                outbound: bound.captured.map(({ host, port }) => ({ address: host, port })),
+                ...(options.capture.egress === undefined ? {} : { egress: options.capture.egress }),
+              },
+            }),
         ...options.role?.metadata(bound.role),
         ...(options.filters === undefined ? {} : { filterPhases: options.filters.phases }),
         ...(plaintext.report() === undefined ? {} : { plaintext: plaintext.report() }),
@@ -181,7 +198,10 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       node: node(serving),
       onConfig: async (config) => {
         const result = await applyTo(supervisor, config);
-        if (result.ok) plaintext.configured(config);
+        if (result.ok) {
+          plaintext.configured(config);
+          capture?.configured(config);
+        }
         const error = await portTaken(result, bound);
         if (error !== undefined) taken.reject(error);
         return result;
@@ -199,6 +219,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
         identity: svid === undefined ? undefined : { serial: svid.serial, notAfterMs: svid.notAfterMs },
         xds: xds.state(),
         supervisor: supervisor.status(),
+        capture: capture?.status(),
       };
     };
     const front: AdminFront = await serveAdminFront({
@@ -221,6 +242,11 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       startedMs: Date.now(),
     });
     undo.push(async () => withdraw(runDir));
+    // From here on nothing that the program begins goes past the sidecar; what comes before the configuration waits.
+    await capture?.begin({
+      outbound: bound.captured,
+      inbound: ports.map(({ port, inboundPort }) => ({ port, to: inboundPort })),
+    });
     await orAborted(xds.start());
     const unfollow = options.role?.follow(() => xds.describe(node(serving)));
     if (unfollow !== undefined) undo.push(unfollow);
@@ -247,6 +273,9 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       inbound,
       upstreams: found,
       admin: front.address,
+      get capture() {
+        return capture?.status();
+      },
       ready: async () => Promise.race([xds.configured(), taken.promise]),
       serving: async () => accepting,
       async leave(limitMs = DEFAULT_LEAVE_MS) {

@@ -7,10 +7,19 @@ export interface ProgramOptions {
   readonly command: string;
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Directory of the cgroup v2 that it is started in. Default: that of this process. */
+  readonly cgroup?: string;
   /** Whether a terminal sends its signals to program and sidecar alike. */
   readonly terminal: boolean;
   /** Called when it is to end, before it is told: takes the program out of the mesh. Must not throw. */
   readonly leave: () => Promise<void>;
+}
+
+/** It enters the cgroup itself and then becomes the program, so that none of its sockets is made before. */
+function inCgroup({ command, args, cgroup }: ProgramOptions): [string, string[]] {
+  if (cgroup === undefined) return [command, [...args]];
+  const enter = 'echo $$ >"$0/cgroup.procs" && exec "$@"';
+  return ['/bin/sh', ['-c', enter, cgroup, command, ...args]];
 }
 
 /** What orders an end; the others are passed on as they come. */
@@ -41,7 +50,8 @@ export async function runProgram(options: ProgramOptions): Promise<number> {
     ]),
   );
   for (const [signal, pass] of forward) process.on(signal, pass);
-  const program = spawn(options.command, [...options.args], {
+  const [file, args] = inCgroup(options);
+  const program = spawn(file, args, {
     stdio: 'inherit',
     env: { ...options.env },
     detached: !options.terminal,

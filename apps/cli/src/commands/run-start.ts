@@ -1,4 +1,10 @@
-import { describeProgress, NoIdentityError, type Sidecar, type SidecarProgress } from '@tulle/sidecar';
+import {
+  CaptureUnavailableError,
+  describeProgress,
+  NoIdentityError,
+  type Sidecar,
+  type SidecarProgress,
+} from '@tulle/sidecar';
 import { CliError, EXIT } from '../cli/exit-codes.ts';
 
 /** What the sidecar waits for, in a line: at once when it is news, then every five seconds. */
@@ -24,6 +30,13 @@ export function explainStart(error: unknown): never {
       EXIT.unreachable,
       message,
       'start the control plane or correct --control-plane; tulle check looks into it, --start-timeout waits longer',
+      { cause: error },
+    );
+  if (error instanceof CaptureUnavailableError)
+    throw new CliError(
+      EXIT.failed,
+      message,
+      'without --capture the program finds others at explicit ports: --upstream SERVICE=PORT',
       { cause: error },
     );
   throw new CliError(EXIT.failed, message, undefined, { cause: error });

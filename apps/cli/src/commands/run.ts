@@ -1,13 +1,14 @@
 import { resolve } from 'node:path';
 import { verifyFilters } from '@tulle/filter-loader';
 import {
+  describeCapture,
   describeUpstream,
   startSidecar,
   tulleDirectories,
   type Sidecar,
   type SidecarOptions,
 } from '@tulle/sidecar';
-import { SIDECAR_FLAGS, sidecarOptions as sidecarOptionsOf } from '@tulle/sidecar/flags';
+import { captureOf, SIDECAR_FLAGS, sidecarOptions as sidecarOptionsOf } from '@tulle/sidecar/flags';
 import { formatAddress } from '@tulle/model';
 import { API_OPTION } from '../api/find-control-plane.ts';
 import { defineCommand, type Command } from '../cli/command.ts';
@@ -26,6 +27,8 @@ export const command: Command = defineCommand({
     'The program stays as it is. It listens where it always does (--port, on loopback); others reach it through the\n' +
     'sidecar, over mutual TLS, as soon as it accepts there. It calls another service at 127.0.0.1:PORT of\n' +
     '--upstream SERVICE=PORT; the Host it sends may be anything, the port decides which service is meant.\n\n' +
+    'With --capture the kernel leads its connections to the sidecar: it calls services by name and port as it always\n' +
+    'does, and is reached at its own port. That needs Linux, root and nft; what is missing is said.\n\n' +
     'The program gets every signal once, an order to end when callers have gone elsewhere; when it ends, the sidecar\n' +
     'drains and the command ends with its exit code.',
   rest: { name: 'COMMAND [ARGS…]', help: 'the program and its arguments, after --' },
@@ -63,6 +66,10 @@ export const command: Command = defineCommand({
       does: 'one that calls another',
     },
     {
+      command: 'sudo tulle run --name web --port 8080 --capture -- node server.js',
+      does: 'one that calls others by their names',
+    },
+    {
       command: 'tulle run --name report --upstream orders=9001 -- python3 report.py',
       does: 'a job: ends when it ends',
     },
@@ -70,6 +77,7 @@ export const command: Command = defineCommand({
   async run({ io, options, rest }) {
     const [program = '', ...args] = rest;
     const flags = await sidecarOptionsOf(options);
+    const capture = captureOf(options, 'program');
     const { name, namespace, labels, ports } = flags;
     findProgram(program, io.cwd, io.env['PATH']);
     // With --no-port-check nobody looks at the ports, before or after.
@@ -94,6 +102,7 @@ export const command: Command = defineCommand({
     };
     const sidecarOptions: Omit<SidecarOptions, 'stateDir' | 'runDir'> = {
       ...flags,
+      ...(capture === undefined ? {} : { capture }),
       controlPlane: mesh,
       // Asked only where there is no valid identity: at the first start, and should one have lapsed.
       joinToken: async () => joinTokenFor(io, options, { namespace, serviceAccount: name, labels }),
@@ -123,12 +132,14 @@ export const command: Command = defineCommand({
     say(
       `${sidecar.spiffeId} joined; inbound ${formatAddress(sidecar.inbound)}${sidecar.upstreams.map((u) => `, ${describeUpstream(u)}`).join('')}, admin ${formatAddress(sidecar.admin)}`,
     );
+    if (sidecar.capture !== undefined) say(`${name} ${describeCapture(sidecar.capture)}`);
     try {
       programStarts.resolve();
       const ended = runProgram({
         command: program,
         args,
         env: programEnv(io.env, sidecar),
+        ...(sidecar.capture === undefined ? {} : { cgroup: sidecar.capture.cgroup }),
         terminal: process.stdin.isTTY === true,
         leave: async () => sidecar.leave((options['leave-seconds'] ?? 2) * 1000).catch(() => {}),
       });

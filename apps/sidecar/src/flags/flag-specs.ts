@@ -62,10 +62,40 @@ const TELEMETRY_FLAGS = Object.freeze({
   },
 } as const);
 
+/** Which connections the kernel leads to the sidecar, and what becomes of them. */
+const CAPTURE_FLAGS = Object.freeze({
+  capture: {
+    type: 'boolean',
+    help: "lead the program's connections to the sidecar, both ways, whatever it does (Linux, root, nft)",
+  },
+  egress: {
+    type: 'string',
+    value: 'MODE',
+    help: 'captured calls to whom the mesh does not know: passthrough, or registry-only, which refuses them',
+    choices: ['passthrough', 'registry-only'],
+    defaultText: 'passthrough',
+  },
+  'if-proxy-dies': {
+    type: 'string',
+    value: 'HOW',
+    help: 'new connections when sidecar and supervisor are killed: open, they go where they were meant, or closed',
+    choices: ['open', 'closed'],
+    defaultText: 'open',
+  },
+  'capture-exclude': {
+    type: 'list',
+    value: 'CIDR|PORT',
+    help: 'a network, address or port of others that is left alone; may be repeated',
+  },
+} as const);
+
 /** Flags of a sidecar by the type of their values. */
 export type SidecarFlags = { readonly name: Of<'string'> & { readonly required: true } } & Readonly<
-  Record<'port' | 'upstream' | 'label' | 'control-plane' | 'metrics' | 'with' | 'without', Of<'list'>> &
-    Record<'no-port-check' | 'no-supervisor' | 'no-overload-manager', Of<'boolean'>> &
+  Record<
+    'port' | 'upstream' | 'label' | 'control-plane' | 'metrics' | 'with' | 'without' | 'capture-exclude',
+    Of<'list'>
+  > &
+    Record<'no-port-check' | 'no-supervisor' | 'no-overload-manager' | 'capture', Of<'boolean'>> &
     Record<'start-timeout', Of<'number'>> &
     Record<
       | 'namespace'
@@ -81,7 +111,9 @@ export type SidecarFlags = { readonly name: Of<'string'> & { readonly required: 
       | 'access-log-format'
       | 'otlp-endpoint'
       | 'trace-ratio'
-      | 'workers',
+      | 'workers'
+      | 'egress'
+      | 'if-proxy-dies',
       Of<'string'>
     >
 >;
@@ -201,6 +233,7 @@ export const SIDECAR_FLAGS: SidecarFlags = Object.freeze({
     defaultText: '1',
     env: 'TULLE_WORKERS',
   },
+  ...CAPTURE_FLAGS,
   'no-supervisor': { type: 'boolean', help: 'everything in one process' },
   'no-overload-manager': {
     type: 'boolean',

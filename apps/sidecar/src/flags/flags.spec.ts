@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { flagsHelp, readFlags, SIDECAR_FLAGS, sidecarOptions } from './index.ts';
+import { captureOf, flagsHelp, readFlags, SIDECAR_FLAGS, sidecarOptions } from './index.ts';
 
 const read = async (argv: readonly string[], env: Readonly<Record<string, string>> = {}, otel = env) =>
   sidecarOptions(readFlags(SIDECAR_FLAGS, ['--name', 'web', ...argv], env), otel);
@@ -108,5 +108,37 @@ describe('the flags of a sidecar', () => {
     expect(() => readFlags(SIDECAR_FLAGS, [], {})).toThrow('--name is missing');
     const help = flagsHelp(SIDECAR_FLAGS);
     for (const name of Object.keys(SIDECAR_FLAGS)) expect(help).toContain(`--${name}`);
+  });
+});
+
+describe('what is captured', () => {
+  const captured = (...argv: string[]) =>
+    captureOf(readFlags(SIDECAR_FLAGS, ['--name', 'web', ...argv], {}), 'program');
+
+  it('is nothing, or what the flags say', () => {
+    expect(captured()).toBeUndefined();
+    expect(captured('--capture')).toEqual({ scope: 'program', excludeCidrs: [], excludePorts: [] });
+    expect(
+      captured(
+        ...['--capture', '--egress', 'registry-only', '--if-proxy-dies', 'closed'],
+        ...['--capture-exclude', '10.0.0.0/8', '--capture-exclude', '22', '--capture-exclude', 'fd00::/8'],
+      ),
+    ).toEqual({
+      scope: 'program',
+      egress: 'registry-only',
+      ifProxyDies: 'closed',
+      excludeCidrs: ['10.0.0.0/8', 'fd00::/8'],
+      excludePorts: [22],
+    });
+  });
+
+  it.each([
+    [['--egress', 'registry-only'], '--egress needs --capture'],
+    [['--capture', '--egress', 'all'], '--egress cannot be "all"'],
+    [['--capture', '--capture-exclude', '70000'], '"70000" is neither a network nor a port'],
+    [['--capture', '--capture-exclude', '10.0.0.0/33'], '"10.0.0.0/33" is neither'],
+    [['--capture', '--capture-exclude', 'db.example'], '"db.example" is neither'],
+  ])('cannot be %j', (argv, message) => {
+    expect(() => captured(...argv)).toThrow(message);
   });
 });

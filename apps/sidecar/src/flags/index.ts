@@ -2,6 +2,7 @@
  * The flags of a sidecar, one definition for every command that starts one.
  * @packageDocumentation
  */
+export { captureOf } from './capture-flags.ts';
 export { FlagError } from './flag-error.ts';
 export { SIDECAR_FLAGS } from './flag-specs.ts';
 export type { FlagSpec, FlagValues, SidecarFlags, SidecarFlagValues } from './flag-specs.ts';

@@ -20,6 +20,7 @@ export type ControlErrorCode =
   | 'TULLE_SPIFFE_BAD_ID'
   | 'TULLE_SPIFFE_BAD_DER'
   | 'TULLE_SIDECAR_NO_IDENTITY'
+  | 'TULLE_SIDECAR_CAPTURE_UNAVAILABLE'
   | 'TULLE_SIDECAR_PORT_TAKEN'
   | 'TULLE_DIRECTORY_IN_USE'
   | 'TULLE_XDS_NACKED'
@@ -163,6 +164,13 @@ export const CONTROL_ERRORS: Readonly<Record<ControlErrorCode, ErrorRow>> = {
     'sidecar_no_identity',
     true,
     'The sidecar could not get an identity in time. Is the control plane reachable, and the join token unused?',
+  ),
+  TULLE_SIDECAR_CAPTURE_UNAVAILABLE: identity(
+    138,
+    9,
+    'sidecar_capture_unavailable',
+    false,
+    'Connections cannot be captured on this machine: it lacks what the message names (Linux, root, nft, koffi or cgroup v2). Leave --capture out, and give explicit ports with --upstream?',
   ),
   TULLE_SIDECAR_PORT_TAKEN: identity(
     133,

@@ -9,6 +9,7 @@ import {
   type Workload,
 } from '@tulle/resources';
 import type { NodeInfo } from '@tulle/xds-server';
+import { readCapture, type CaptureMetadata, type NodeCapture } from './node-capture.ts';
 import { readPlaintext, type PlaintextReport } from './plaintext-report.ts';
 
 /** A port of the application beside a sidecar. */
@@ -53,6 +54,8 @@ export interface SidecarMetadata {
   readonly upstreams?: readonly NodeUpstream[];
   /** The process serves the Gateway of its service account's name. */
   readonly gateway?: GatewayMetadata;
+  /** Connections of the application are led to it by the kernel. */
+  readonly capture?: CaptureMetadata;
   /** Tells instances of one workload apart. Default: from the node id. */
   readonly instance?: string;
   /** What it does beside identity, for status. */
@@ -107,6 +110,8 @@ export interface ProxyNode {
   readonly locality: Locality | undefined;
   readonly ports: readonly (NodePort & { readonly inboundPort: number })[];
   readonly upstreams: readonly (NodeUpstream & Required<Pick<NodeUpstream, 'localPort' | 'address'>>)[];
+  /** It gets what its application calls from the kernel. */
+  readonly capture: NodeCapture | undefined;
   /** It serves a Gateway. */
   readonly gateway: NodeGateway | undefined;
   readonly plaintext: readonly PlaintextReport[];
@@ -213,6 +218,7 @@ export function readProxyNode(node: NodeInfo, trustDomain: string): ProxyNode {
   const gateway = meta['gateway'] === undefined ? undefined : readGateway(record(meta['gateway']), wrong);
   if (gateway !== undefined && (ports.length > 0 || upstreams.length > 0))
     wrong('/gateway', 'stands alone: the process of a Gateway has neither ports nor upstreams');
+  const capture = readCapture(meta['capture'], wrong);
   const filterPhases = new Map<string, FilterPhase>();
   for (const [id, phase] of Object.entries(record(meta['filterPhases']) ?? {}).slice(0, 1000)) {
     const known = FILTER_PHASES.find((one) => one === phase);
@@ -255,6 +261,7 @@ export function readProxyNode(node: NodeInfo, trustDomain: string): ProxyNode {
     labels,
     ports,
     upstreams,
+    capture,
     address,
     advertised,
     ready: meta['ready'] !== false,

@@ -115,6 +115,12 @@ export class World {
   }
 
   /** Of every namespace. */
+  *services(): Iterable<Service> {
+    for (const [at, resources] of this.#kinds)
+      if (at.startsWith('Service/')) yield* resources.values() as Iterable<Service>;
+  }
+
+  /** Of every namespace. */
   gateways(): Iterable<Gateway> {
     return this.#gateways.values();
   }
@@ -271,6 +277,7 @@ export class World {
     switch (resource.kind) {
       case 'Service':
         services.add(`${namespace}/${name}`); // whom routes lead there depends on it by name, also before it is there
+        services.add(EVERY_SERVICE);
         selecting.add(resource);
         return;
       case 'Workload':
@@ -341,6 +348,9 @@ export function gatewayKey({
 }): string {
   return `Gateway/${namespace}/${name}`;
 }
+
+/** Who may call every Service there is depends on this, as on each of them. */
+export const EVERY_SERVICE = 'Service/*';
 
 function isRoute(resource: Resource): resource is RequestRoute {
   return isRouteKind(resource.kind);

@@ -9,3 +9,18 @@ export type { NamespaceRef, NetworkNamespace, NetworkNamespaces } from './networ
 export type { KernelSocketOptions, ListeningDescriptor, ListenOptions } from './kernel-socket.ts';
 export { SystemCallError } from './system-calls.ts';
 export type { Require } from './system-calls.ts';
+export { captureCommands } from './capture-rules.ts';
+export type {
+  CaptureRules,
+  CaptureScope,
+  CaptureSparing,
+  InboundCapture,
+  OutboundCapture,
+} from './capture-rules.ts';
+export { holdRules } from './rule-holder.ts';
+export type { HeldRules, HoldOptions } from './rule-holder.ts';
+export { makeCgroup, sweepCgroups } from './cgroup.ts';
+export type { Cgroup } from './cgroup.ts';
+export { startDnsResponder } from './dns/dns-responder.ts';
+export type { DnsCounters, DnsResponder, DnsResponderOptions } from './dns/dns-responder.ts';
+export { holdRulesFor } from './guard.ts';

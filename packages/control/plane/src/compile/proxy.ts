@@ -1,20 +1,10 @@
-import {
-  formatWireName,
-  type Cluster,
-  type EndpointSet,
-  type Listener,
-  type ProxyConfig,
-  type RouteConfig,
-} from '@tulle/model';
-import { isExternal, isHttpPort } from '@tulle/resources';
+import type { Cluster, EndpointSet, Listener, ProxyConfig, RouteConfig } from '@tulle/model';
 import type { NodeGateway, ProxyNode } from '../node.ts';
-import { outboundName, type Backend, type MeshSettings } from './clusters.ts';
-import { outboundFilters } from './filters.ts';
+import { CaptureCompiler } from './capture.ts';
 import { compileGateway } from './gateway.ts';
 import { compileInbound } from './inbound.ts';
-import { retryEntry } from './retries.ts';
-import { backendsOf } from './routes.ts';
 import type { SharedResources } from './shared.ts';
+import { compileUpstream, type Part } from './upstream.ts';
 
 /** What a proxy needs, and the Services (`ns/name`) that it depends on. */
 export interface CompiledProxy {
@@ -22,27 +12,18 @@ export interface CompiledProxy {
   readonly services: ReadonlySet<string>;
 }
 
-/** What a proxy needs for one thing that it does. */
-interface Part {
-  readonly listener: Listener;
-  readonly routes?: RouteConfig;
-  readonly clusters: readonly Cluster[];
-  readonly endpoints: readonly EndpointSet[];
-  readonly services: readonly string[];
-  /** {@link World.stamp} of the services when it was made. */
-  readonly stamp: number;
-}
-
 /** Makes what one proxy needs, and again only what may have changed since. */
 export class ProxyCompiler {
   readonly #shared: SharedResources;
   readonly #node: ProxyNode;
   readonly #upstreams: (Part | undefined)[] = [];
+  readonly #capture: CaptureCompiler | undefined;
   #inbound: ReturnType<typeof compileInbound> | undefined;
 
   constructor(shared: SharedResources, node: ProxyNode) {
     this.#shared = shared;
     this.#node = node;
+    this.#capture = node.capture && new CaptureCompiler(shared, node, node.capture);
   }
 
   /** Something that its inbound side may depend on has changed. */
@@ -69,6 +50,14 @@ export class ProxyCompiler {
       for (const cluster of part.clusters) clusters.set(cluster.name, cluster);
       for (const set of part.endpoints) endpoints.set(set.name, set);
       for (const service of part.services) services.add(service);
+    }
+    const captured = this.#capture?.compile();
+    if (captured !== undefined) {
+      for (const listener of captured.listeners) listeners.set(listener.name, listener);
+      for (const route of captured.routes) routes.set(route.name, route);
+      for (const cluster of captured.clusters) clusters.set(cluster.name, cluster);
+      for (const set of captured.endpoints) endpoints.set(set.name, set);
+      for (const service of captured.services) services.add(service);
     }
     return {
       config: {
@@ -100,131 +89,4 @@ export class ProxyCompiler {
 /** By name: what a proxy gets is the same, whatever came first. */
 function sorted<T>(named: ReadonlyMap<string, T>): T[] {
   return [...named].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => one);
-}
-
-function compileUpstream(shared: SharedResources, node: ProxyNode, upstream: Upstream): Part {
-  const { world, mesh } = shared;
-  const [name = '', namespace = node.namespace] = upstream.service.split('.');
-  const parent = `${namespace}/${name}`;
-  const service = world.get('Service', namespace, name);
-  const port = service?.spec.ports.find(
-    (p) => upstream.servicePort === undefined || p.port === upstream.servicePort,
-  );
-  const listenerName = `outbound_${upstream.address}_${upstream.localPort}`;
-  const part = (
-    services: readonly string[],
-    listener: Listener,
-    reached: readonly Backend[],
-    routes?: RouteConfig,
-  ): Part => ({
-    listener,
-    ...(routes === undefined ? {} : { routes }),
-    clusters: reached.map((to) => shared.cluster(to)),
-    endpoints: reached
-      .filter(({ service }) => !isExternal(service))
-      .map((to) => shared.endpoints(to, node.locality)),
-    services,
-    stamp: world.stamp(services),
-  });
-  if (service === undefined || port === undefined)
-    return part([parent], missingUpstream(listenerName, upstream, name, namespace, mesh), []);
-  if (!isHttpPort(port)) {
-    const clusters = [{ name: outboundName(service, port.port, mesh) }];
-    return part([parent], outboundListener(listenerName, upstream, { kind: 'tcp', clusters }), [
-      { service, port },
-    ]);
-  }
-  const attached = [...world.routesOf(parent)];
-  // A Service that routes might lead to later must wake this proxy when it appears.
-  const services = [...new Set([parent, ...attached.flatMap(backendsOf)])].sort();
-  const compiled = shared.routes(service, port, node, services);
-  const chain = outboundFilters(world, node, service, attached, mesh);
-  const listener = outboundListener(listenerName, upstream, {
-    kind: 'http',
-    identityHeaders: 'keep',
-    routes:
-      chain.lacking.length > 0
-        ? refuseAll(compiled.config.name, chain.lacking)
-        : { routeConfigName: compiled.config.name },
-    ...(chain.localReplies && { localReplies: chain.localReplies }),
-    filters: [...chain.http.map((f) => f.entry), ...retryEntry(node, compiled.config)],
-  });
-  return part(services, listener, compiled.backends, compiled.config);
-}
-
-type Upstream = ProxyNode['upstreams'][number];
-
-function outboundListener(
-  name: string,
-  upstream: Upstream,
-  handler: Listener['filterChains'][number]['handler'],
-): Listener {
-  return {
-    name,
-    address: { host: upstream.address, port: upstream.localPort },
-    direction: 'outbound',
-    filterChains: [{ name: 'app', handler }],
-  };
-}
-
-/** The Service is not there (yet): say so, rather than refuse the connection. */
-function missingUpstream(
-  name: string,
-  upstream: Upstream,
-  service: string,
-  namespace: string,
-  mesh: MeshSettings,
-): Listener {
-  const routeName = formatWireName({
-    direction: 'outbound',
-    port: upstream.servicePort ?? 0,
-    subset: '',
-    host: `${service}.${namespace}.${mesh.suffix}`,
-  });
-  const body = `there is no Service ${namespace}/${service}${upstream.servicePort === undefined ? '' : ` with port ${upstream.servicePort}`}; apply one\n`;
-  return outboundListener(name, upstream, {
-    kind: 'http',
-    identityHeaders: 'keep',
-    filters: [],
-    routes: {
-      name: routeName,
-      virtualHosts: [
-        {
-          name: 'missing',
-          domains: ['*'],
-          routes: [
-            {
-              name: 'missing',
-              match: { path: { kind: 'prefix', value: '/' } },
-              action: { kind: 'direct', status: 503, body, code: 'TULLE_CLUSTER_NOT_FOUND' },
-            },
-          ],
-        },
-      ],
-    },
-  });
-}
-
-function refuseAll(name: string, lacking: readonly string[]): RouteConfig {
-  return {
-    name,
-    virtualHosts: [
-      {
-        name: 'lacking',
-        domains: ['*'],
-        routes: [
-          {
-            name: 'lacking',
-            match: { path: { kind: 'prefix', value: '/' } },
-            action: {
-              kind: 'direct',
-              status: 503,
-              body: `this proxy lacks a mandatory filter of ${lacking.join(', ')}\n`,
-              code: 'TULLE_FILTER_UNKNOWN',
-            },
-          },
-        ],
-      },
-    ],
-  };
 }

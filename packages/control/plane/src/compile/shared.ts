@@ -1,6 +1,7 @@
 import type { Cluster, EndpointSet, Locality } from '@tulle/model';
 import type { Service, ServicePort } from '@tulle/resources';
 import type { ProxyNode } from '../node.ts';
+import { VirtualAddresses } from '../virtual-addresses.ts';
 import type { World } from '../world.ts';
 import { clusterOf, endpointsOf, outboundName, type Backend, type MeshSettings } from './clusters.ts';
 import { ruleFilters } from './filters.ts';
@@ -25,6 +26,7 @@ const SPARE_ENTRIES = 10_000;
 export class SharedResources {
   readonly world: World;
   readonly mesh: MeshSettings;
+  readonly virtualAddresses: VirtualAddresses = new VirtualAddresses();
   readonly #entries = new Map<string, Entry>();
 
   constructor(world: World, mesh: MeshSettings) {

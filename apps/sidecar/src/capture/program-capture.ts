@@ -1,0 +1,186 @@
+import { randomBytes } from 'node:crypto';
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import {
+  captureCommands,
+  holdRules,
+  holdRulesFor,
+  kernelDestinations,
+  makeCgroup,
+  startDnsResponder,
+  sweepCgroups,
+  type Cgroup,
+  type DnsCounters,
+  type DnsResponder,
+  type HeldRules,
+} from '@tulle/intercept';
+import type { ProxyConfig, TcpAddress } from '@tulle/model';
+import { CaptureUnavailableError } from './capture-error.ts';
+import { LOOPBACK, type CaptureOptions } from './capture-options.ts';
+import { meshNames } from './mesh-names.ts';
+
+/** Cgroups of programs and proxies: `tulle-<name>-<pid>` and `tulle-<name>-<pid>-proxy`. */
+const CGROUPS = /^tulle-[a-z0-9-]+-\d+(?:-proxy)?$/;
+
+/** Where the kernel leads connections. */
+export interface CapturePorts {
+  /** What the program begins: at 127.0.0.1 and, where the machine has IPv6, at ::1. */
+  readonly outbound: readonly TcpAddress[];
+  /** What others begin: port of the program to port of the sidecar. */
+  readonly inbound: readonly { readonly port: number; readonly to: number }[];
+}
+
+/** How capturing stands. */
+export interface CaptureStatus {
+  readonly scope: CaptureOptions['scope'];
+  readonly egress: 'passthrough' | 'registry-only';
+  readonly ifProxyDies: 'open' | 'closed';
+  /** The rules are in force. */
+  readonly active: boolean;
+  /** Process that owns the rules. */
+  readonly rulesOwner: number | undefined;
+  readonly cgroup: string;
+  readonly dns: DnsCounters;
+}
+
+/** Captures the connections of one program, or of a network namespace, for the sidecar in this process. */
+export class ProgramCapture {
+  readonly #options: CaptureOptions;
+  readonly #namespace: string;
+  /** Of the sidecar's processes: what they begin goes where it was meant. */
+  readonly #proxyGroup: Cgroup;
+  readonly #programGroup: Cgroup;
+  readonly #dns: DnsResponder;
+  readonly #table = `tulle_${process.pid}_${randomBytes(3).toString('hex')}`;
+  #rules: HeldRules | undefined;
+
+  private constructor(
+    options: CaptureOptions,
+    namespace: string,
+    proxyGroup: Cgroup,
+    programGroup: Cgroup,
+    dns: DnsResponder,
+  ) {
+    this.#options = options;
+    this.#namespace = namespace;
+    this.#proxyGroup = proxyGroup;
+    this.#programGroup = programGroup;
+    this.#dns = dns;
+  }
+
+  /**
+   * Makes what capturing needs, and moves this process, whose children follow, into a cgroup that the rules spare. No rule is
+   * in force yet.
+   * @param name of the workload
+   * @param namespace of the workload
+   * @throws CaptureUnavailableError naming all that is missing
+   */
+  static async prepare(options: CaptureOptions, name: string, namespace: string): Promise<ProgramCapture> {
+    const missing = whatIsMissing();
+    if (missing.length > 0) throw new CaptureUnavailableError(missing);
+    const base = `tulle-${name}-${process.pid}`;
+    const groups: Cgroup[] = [];
+    try {
+      sweepCgroups(CGROUPS);
+      const programGroup = makeCgroup(base);
+      groups.push(programGroup);
+      const proxyGroup = makeCgroup(`${base}-proxy`);
+      groups.push(proxyGroup);
+      proxyGroup.add(process.pid);
+      return new ProgramCapture(options, namespace, proxyGroup, programGroup, await startDnsResponder());
+    } catch (error) {
+      for (const group of groups) group.remove();
+      throw new CaptureUnavailableError([(error as Error).message], { cause: error });
+    }
+  }
+
+  /** Directory of the cgroup to start the program in: what this process starts elsewhere is not captured. */
+  get cgroup(): string {
+    return this.#programGroup.directory;
+  }
+
+  /** Puts the rules into force; who connects from now on is led to these ports. @throws CaptureUnavailableError with what nft says */
+  async begin({ outbound, inbound }: CapturePorts): Promise<void> {
+    const { excludeCidrs = [], excludePorts = [] } = this.#options;
+    const four = outbound.find(({ host }) => !host.includes(':')) as TcpAddress;
+    const six = outbound.find(({ host }) => host.includes(':'));
+    const commands = captureCommands(this.#table, {
+      scope:
+        this.#options.scope === 'namespace'
+          ? { kind: 'namespace' }
+          : { kind: 'cgroup', path: this.#programGroup.path },
+      spare: { cgroups: [this.#proxyGroup.path] },
+      outbound: {
+        port: four.port,
+        ...(six === undefined ? {} : { port6: six.port }),
+        excludeCidrs: [...LOOPBACK, ...excludeCidrs],
+        excludePorts,
+      },
+      inbound,
+      dnsPort: this.#dns.port,
+    });
+    try {
+      const options = { cgroupMount: this.#proxyGroup.mount };
+      this.#rules = await (this.#options.ifProxyDies === 'closed'
+        ? holdRulesFor(this.cgroup, this.#table, commands, options)
+        : holdRules(this.#table, commands, options));
+    } catch (error) {
+      throw new CaptureUnavailableError([(error as Error).message], { cause: error });
+    }
+  }
+
+  /** A configuration is in force: its names are known from now on. */
+  configured(config: ProxyConfig): void {
+    this.#dns.know(meshNames(config, this.#namespace));
+  }
+
+  status(): CaptureStatus {
+    const { scope, egress = 'passthrough', ifProxyDies = 'open' } = this.#options;
+    return {
+      scope,
+      egress,
+      ifProxyDies,
+      active: this.#rules !== undefined,
+      rulesOwner: this.#rules?.pid,
+      cgroup: this.cgroup,
+      dns: this.#dns.counters,
+    };
+  }
+
+  /** Takes the rules away. */
+  async end(): Promise<void> {
+    const rules = this.#rules;
+    this.#rules = undefined;
+    await rules?.release();
+    await this.#dns.close();
+    this.#programGroup.remove();
+    this.#proxyGroup.giveBack(process.pid);
+    this.#proxyGroup.remove();
+  }
+}
+
+/** What capturing needs and this machine lacks, a sentence each. */
+export function whatIsMissing(): string[] {
+  if (process.platform !== 'linux')
+    return [`only Linux captures connections, and this is ${process.platform}`];
+  const missing: string[] = [];
+  if (process.geteuid?.() !== 0) missing.push('it needs root (sudo tulle run …)');
+  if (!isOnPath('nft')) missing.push('nft is not installed (apt-get install nftables)');
+  try {
+    kernelDestinations();
+  } catch (error) {
+    missing.push((error as Error).message);
+  }
+  return missing;
+}
+
+function isOnPath(program: string): boolean {
+  return (process.env['PATH'] ?? '').split(delimiter).some((directory) => {
+    try {
+      accessSync(join(directory, program), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}

@@ -1,0 +1,124 @@
+import type { Cluster, EndpointSet, FilterChain, Listener, RouteConfig } from '@tulle/model';
+import type { NodeCapture } from '../node-capture.ts';
+import type { ProxyNode } from '../node.ts';
+import { VIRTUAL_NETWORK } from '../virtual-addresses.ts';
+import { EVERY_SERVICE } from '../world.ts';
+import { outboundName } from './clusters.ts';
+import type { SharedResources } from './shared.ts';
+import { compileUpstream, type Part } from './upstream.ts';
+
+/** Where calls go that no Service takes, in Istio's words, which Kiali knows. */
+const PASSTHROUGH: Cluster = { name: 'PassthroughCluster', discovery: { kind: 'original-dst' } };
+const BLACKHOLE: Cluster = {
+  name: 'BlackHoleCluster',
+  discovery: { kind: 'static', endpoints: [] },
+};
+
+/** What a captured proxy needs to be able to call every Service. */
+export interface CompiledCapture {
+  readonly listeners: readonly Listener[];
+  readonly routes: readonly RouteConfig[];
+  readonly clusters: readonly Cluster[];
+  readonly endpoints: readonly EndpointSet[];
+  readonly services: readonly string[];
+}
+
+/**
+ * The listeners to which the kernel leads what an application calls: a chain for each port of each Service, at the virtual
+ * address of the Service, and one for everything else. The chain's name says which Service it is, so the proxy can tell
+ * names and addresses to the application (decision D15).
+ */
+export class CaptureCompiler {
+  readonly #shared: SharedResources;
+  readonly #node: ProxyNode;
+  readonly #capture: NodeCapture;
+  #parts = new Map<string, { readonly part: Part; readonly chain: FilterChain }>();
+
+  constructor(shared: SharedResources, node: ProxyNode, capture: NodeCapture) {
+    this.#shared = shared;
+    this.#node = node;
+    this.#capture = capture;
+  }
+
+  compile(): CompiledCapture {
+    const { world, mesh, virtualAddresses } = this.#shared;
+    const services = [...world.services()].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+    const addresses = virtualAddresses.assign(services.map(keyOf));
+    const before = this.#parts;
+    const parts = (this.#parts = new Map());
+    for (const service of services) {
+      const address = addresses.get(keyOf(service)) as string;
+      for (const port of service.spec.ports) {
+        const name = outboundName(service, port.port, mesh);
+        const known = before.get(name);
+        parts.set(
+          name,
+          known !== undefined && known.part.stamp === world.stamp(known.part.services)
+            ? known
+            : this.#compile(service, port.port, address, name),
+        );
+      }
+    }
+    const all = [...this.#parts.values()];
+    return {
+      listeners: this.#listeners(all.map(({ chain }) => chain)),
+      routes: all.flatMap(({ part }) => part.routes ?? []),
+      clusters: [PASSTHROUGH, BLACKHOLE, ...all.flatMap(({ part }) => part.clusters)],
+      endpoints: all.flatMap(({ part }) => part.endpoints),
+      services: [EVERY_SERVICE, ...new Set(all.flatMap(({ part }) => part.services))],
+    };
+  }
+
+  #compile(
+    {
+      metadata: { name, namespace },
+    }: { readonly metadata: { readonly name: string; readonly namespace: string } },
+    port: number,
+    address: string,
+    chainName: string,
+  ): { readonly part: Part; readonly chain: FilterChain } {
+    const part = compileUpstream(this.#shared, this.#node, {
+      service: `${name}.${namespace}`,
+      servicePort: port,
+      localPort: port,
+      address,
+    });
+    const [chain] = part.listener.filterChains;
+    return {
+      part,
+      chain: {
+        ...(chain as FilterChain),
+        name: chainName,
+        match: { destinationPort: port, destinationCidrs: [`${address}/32`] },
+      },
+    };
+  }
+
+  #listeners(chains: readonly FilterChain[]): Listener[] {
+    const to = (name: string, cluster: Cluster, match?: FilterChain['match']): FilterChain => ({
+      name,
+      ...(match && { match }),
+      handler: { kind: 'tcp', clusters: [{ name: cluster.name }] },
+    });
+    const rest = to('other', this.#capture.egress === 'passthrough' ? PASSTHROUGH : BLACKHOLE);
+    return this.#capture.outbound.map(({ address, port }) => ({
+      name: `virtualOutbound_${address}_${port}`,
+      address: { host: address, port },
+      direction: 'outbound',
+      originalDestination: true,
+      // Virtual addresses are of IPv4. Behind them is nothing but the ports of their Services.
+      filterChains: address.includes(':')
+        ? [rest]
+        : [...chains, to('virtual', BLACKHOLE, { destinationCidrs: [VIRTUAL_NETWORK] }), rest],
+      chainOrder: 'specific',
+    }));
+  }
+}
+
+function keyOf({
+  metadata,
+}: {
+  readonly metadata: { readonly name: string; readonly namespace: string };
+}): string {
+  return `${metadata.namespace}/${metadata.name}`;
+}

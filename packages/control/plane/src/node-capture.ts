@@ -1,0 +1,49 @@
+import { isIP } from 'node:net';
+
+/** What becomes of calls to whom the mesh does not know: they go on as they were meant, or are refused. */
+export const EGRESS_MODES = ['passthrough', 'registry-only'] as const;
+export type EgressMode = (typeof EGRESS_MODES)[number];
+
+/** Where the kernel leads connections of the application, as a sidecar says it. */
+export interface CaptureMetadata {
+  /** Where it takes them: one address a family, loopback. */
+  readonly outbound: readonly { readonly address: string; readonly port: number }[];
+  /** Default `passthrough`. */
+  readonly egress?: EgressMode;
+}
+
+/** {@link CaptureMetadata}, read. */
+export interface NodeCapture {
+  readonly outbound: readonly { readonly address: string; readonly port: number }[];
+  readonly egress: EgressMode;
+}
+
+/** @param wrong told of each field that cannot be used */
+export function readCapture(
+  value: unknown,
+  wrong: (path: string, message: string) => void,
+): NodeCapture | undefined {
+  if (value === undefined) return undefined;
+  const { outbound = [], egress = 'passthrough' } = (value ?? {}) as Record<string, unknown>;
+  const mode = EGRESS_MODES.find((one) => one === egress);
+  if (mode === undefined)
+    wrong('/capture/egress', `must be one of ${EGRESS_MODES.join(', ')}, not ${JSON.stringify(egress)}`);
+  const places = Array.isArray(outbound) ? outbound : [];
+  if (places.length < 1 || places.length > 2 || !places.every(isPlace))
+    wrong(
+      '/capture/outbound',
+      `must be one or two places of an IP address and a port, not ${JSON.stringify(outbound)}`,
+    );
+  return { outbound: places.filter(isPlace), egress: mode ?? 'passthrough' };
+}
+
+function isPlace(value: unknown): value is { readonly address: string; readonly port: number } {
+  const { address, port } = (value ?? {}) as Record<string, unknown>;
+  return (
+    typeof address === 'string' &&
+    isIP(address) !== 0 &&
+    Number.isInteger(port) &&
+    (port as number) >= 1 &&
+    (port as number) <= 65_535
+  );
+}

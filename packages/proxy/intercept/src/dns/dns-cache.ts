@@ -1,0 +1,62 @@
+import { ttlOffsets, type Question } from './dns-message.ts';
+
+/** Answers kept at a time. A program calls far fewer names; each is some hundred bytes. */
+const MAX_ANSWERS = 1_000;
+/** Nothing is kept longer, whatever its TTL says: a change is then seen in five minutes. */
+const MAX_TTL_SECONDS = 300;
+
+interface Entry {
+  readonly response: Buffer;
+  readonly offsets: readonly number[];
+  readonly sinceMs: number;
+  readonly untilMs: number;
+}
+
+/** Answers of other resolvers, as long as they hold. */
+export class DnsCache {
+  readonly #entries = new Map<string, Entry>();
+  readonly #nowMs: () => number;
+
+  constructor(nowMs: () => number = () => performance.now()) {
+    this.#nowMs = nowMs;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** @returns the answer to that very query, with what is left of its TTLs */
+  find(query: Buffer): Buffer | undefined {
+    const key = keyOf(query);
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return undefined;
+    const nowMs = this.#nowMs();
+    if (nowMs >= entry.untilMs) {
+      this.#entries.delete(key);
+      return undefined;
+    }
+    const response = Buffer.from(entry.response);
+    query.copy(response, 0, 0, 2);
+    const passed = Math.floor((nowMs - entry.sinceMs) / 1000);
+    for (const at of entry.offsets)
+      response.writeUInt32BE(Math.max(0, entry.response.readUInt32BE(at) - passed), at);
+    return response;
+  }
+
+  keep(query: Buffer, question: Question, response: Buffer): void {
+    const offsets = ttlOffsets(response, question);
+    if (offsets === undefined || offsets.length === 0) return;
+    const ttl = Math.min(MAX_TTL_SECONDS, ...offsets.map((at) => response.readUInt32BE(at)));
+    if (ttl === 0) return;
+    const nowMs = this.#nowMs();
+    const key = keyOf(query);
+    this.#entries.delete(key); // to the end: the oldest go first
+    this.#entries.set(key, { response, offsets, sinceMs: nowMs, untilMs: nowMs + ttl * 1000 });
+    if (this.#entries.size > MAX_ANSWERS) this.#entries.delete(this.#entries.keys().next().value as string);
+  }
+}
+
+/** Everything but the id: whoever asks with other flags or options may get another answer. */
+function keyOf(query: Buffer): string {
+  return query.toString('latin1', 2);
+}
