@@ -1,6 +1,7 @@
-import { chmodSync, lstatSync, rmSync } from 'node:fs';
-import { connect, type Server } from 'node:net';
+import { chmodSync } from 'node:fs';
+import type { Server } from 'node:net';
 import { isMainThread } from 'node:worker_threads';
+import { removeStaleSocket } from '@tulle/unix-socket';
 
 /** Longest path of a Unix socket (sockaddr_un, unix(7): 108 bytes with the end). */
 const MAX_PATH_BYTES = 107;
@@ -14,7 +15,7 @@ export async function listenPrivately(server: Server, path: string): Promise<voi
     throw new Error(
       `${path} is longer than the ${MAX_PATH_BYTES} bytes that a Unix socket's path may have; choose a shorter one`,
     );
-  await removeStale(path);
+  await removeStaleSocket(path);
   // Other threads cannot set it; there the directory, which is private, has to do until the mode is set.
   const umask = isMainThread ? process.umask(0o177) : undefined;
   try {
@@ -31,26 +32,4 @@ export async function listenPrivately(server: Server, path: string): Promise<voi
     if (umask !== undefined) process.umask(umask);
   }
   chmodSync(path, 0o600);
-}
-
-/** Removes what a killed process left behind. */
-async function removeStale(path: string): Promise<void> {
-  const found = lstatSync(path, { throwIfNoEntry: false });
-  if (found === undefined) return;
-  if (!found.isSocket())
-    throw new Error(`${path} exists and is no socket; move it away, or choose another path`);
-  // Only a refusal says that nobody listens: a busy owner's full queue (EAGAIN) or missing rights (EACCES) do not.
-  const code = await new Promise<string | undefined>((resolve) => {
-    const probe = connect(path, () => {
-      probe.destroy();
-      resolve(undefined);
-    }).on('error', (error) => resolve('code' in error ? String(error.code) : error.message));
-  });
-  if (code === undefined)
-    throw new Error(`another process listens on ${path}; stop it, or choose another path`);
-  if (code !== 'ECONNREFUSED' && code !== 'ENOENT')
-    throw new Error(
-      `cannot tell whether another process listens on ${path} (${code}); remove it if none does, or choose another path`,
-    );
-  rmSync(path, { force: true });
 }

@@ -14,7 +14,8 @@ import {
   type ReadResult,
 } from '@tulle/resources';
 import { noMeter, type Meter } from '@tulle/telemetry';
-import { type LoadReports, removeStaleSocket, type XdsServer } from '@tulle/xds-server';
+import { removeStaleSocket } from '@tulle/unix-socket';
+import type { LoadReports, XdsServer } from '@tulle/xds-server';
 import { refusalOf } from './api-access.ts';
 import { apiMetrics } from './api-metrics.ts';
 import { problem } from './api-problem.ts';

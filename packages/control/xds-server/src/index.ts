@@ -53,7 +53,6 @@ export type {
   XdsServerOptions,
 } from './raw/xds-server.ts';
 export type { ListenAt, ServerTls } from './raw/listen.ts';
-export { removeStaleSocket } from './raw/stale-socket.ts';
 export type { NodeStatus, RawResourceStatus, StreamStatus } from './raw/node-status.ts';
 export type { ChangeOptions } from './raw/raw-store.ts';
 export type { RawTypeStatus } from './raw/raw-stream.ts';

@@ -127,10 +127,10 @@ describe('the socket of the front', () => {
     ]);
     expect(bound.signal).toBe('SIGKILL');
     await front([], { path });
-    await expect(front([], { path })).rejects.toThrow(/another process serves its admin interface/);
+    await expect(front([], { path })).rejects.toThrow(/another process listens on/);
     const file = join(dir, 'precious');
     writeFileSync(file, 'precious');
-    await expect(front([], { path: file })).rejects.toThrow(/a file that is no socket stands there/);
+    await expect(front([], { path: file })).rejects.toThrow(/exists and is no socket/);
     expect(readFileSync(file, 'utf8')).toBe('precious');
   });
 });

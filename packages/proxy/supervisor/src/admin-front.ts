@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { chmodSync, lstatSync, rmSync } from 'node:fs';
-import { connect, type AddressInfo } from 'node:net';
+import { chmodSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
 import { formatAddress, isUnixAddress, type Address } from '@tulle/model';
+import { removeStaleSocket } from '@tulle/unix-socket';
 import { createMetricsView, type MetricsView, type ProcessPage } from './metrics-view.ts';
 import { PAGE_TIMEOUT_MS } from './ask-process.ts';
 import { explainInAll, type FrontAnswer } from './explain-front.ts';
@@ -100,7 +101,12 @@ export async function serveAdminFront(options: AdminFrontOptions): Promise<Admin
   server.headersTimeout = 5_000;
   server.requestTimeout = 30_000;
   server.maxConnections = 64;
-  if (isUnixAddress(address)) await removeStale(address.path);
+  if (isUnixAddress(address))
+    await removeStaleSocket(address.path).catch((cause: Error) => {
+      throw new Error(`the admin interface cannot listen: ${cause.message}; is the app running already?`, {
+        cause,
+      });
+    });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(
@@ -306,26 +312,3 @@ const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host);
 
 const hostOf = (header: string): string => /^\[([^\]]*)\]/.exec(header)?.[1] ?? header.replace(/:\d+$/, '');
-
-/**
- * A socket file that nobody answers on was left by a process that was killed.
- * @throws Error when somebody answers, or when it is no socket
- */
-async function removeStale(path: string): Promise<void> {
-  const found = lstatSync(path, { throwIfNoEntry: false });
-  if (found === undefined) return;
-  // Connecting to an ordinary file is refused too, so that alone says nothing.
-  if (!found.isSocket())
-    throw new Error(`the admin interface cannot listen on ${path}: a file that is no socket stands there`);
-  const stale = await new Promise<boolean>((resolve) => {
-    const probe = connect(path);
-    probe.once('connect', () => {
-      probe.destroy();
-      resolve(false);
-    });
-    probe.once('error', (error) => resolve('code' in error && error.code === 'ECONNREFUSED'));
-  });
-  if (!stale)
-    throw new Error(`another process serves its admin interface on ${path}; is the app running already?`);
-  rmSync(path, { force: true });
-}

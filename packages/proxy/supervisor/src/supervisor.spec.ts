@@ -523,7 +523,7 @@ describe('supervisor', () => {
         crashes: 0,
       });
       await expect(serveAdminFront({ supervisor: sv, address: front.address })).rejects.toThrow(
-        'another process serves its admin interface',
+        'another process listens on',
       );
       await expect(
         serveAdminFront({ supervisor: sv, address: { host: '0.0.0.0', port: 0 } }),

@@ -2,7 +2,7 @@ import { chmodSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { type Server, ServerCredentials } from '@grpc/grpc-js';
 import { TulleError } from '@tulle/filter';
-import { removeStaleSocket } from './stale-socket.ts';
+import { removeStaleSocket } from '@tulle/unix-socket';
 
 /** Where an xDS server listens: a Unix socket, or a port. */
 export type ListenAt =

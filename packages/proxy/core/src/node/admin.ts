@@ -2,12 +2,12 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { chmod } from 'node:fs/promises';
 import { TulleError } from '@tulle/filter';
 import { formatAddress, type Address } from '@tulle/model';
+import { removeStaleSocket } from '@tulle/unix-socket';
 import type { AdminAddress } from '../options.ts';
 import type { AdminSubject } from './admin-subject.ts';
 import { adminPages } from './admin-pages.ts';
 import type { AdminReply } from './admin-page.ts';
 import { isFromForeignPage, isLoopbackHost } from './foreign-page.ts';
-import { removeStaleSocket } from './stale-socket.ts';
 
 /** A running admin interface. */
 export interface AdminServer {
@@ -30,7 +30,8 @@ export async function startAdmin(proxy: AdminSubject, at: AdminAddress): Promise
   // client that nobody uses: 13 MiB of each process.
   const { createServer } = process.getBuiltinModule('node:http');
   const server = createServer((request, response) => void answer(proxy, request, response));
-  if ('path' in at) await removeStaleSocket(at.path);
+  // Anything else stays, and listening there fails by itself.
+  if ('path' in at) await removeStaleSocket(at.path).catch(() => {});
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) =>
       reject(

@@ -10,6 +10,7 @@ import {
   type TcpAddress,
   type UpstreamTls,
 } from '@tulle/model';
+import { removeStaleSocket } from '@tulle/unix-socket';
 import type {
   CertificateInfo,
   ClientTls,
@@ -26,7 +27,6 @@ import { NodeSocket } from './node-socket.ts';
 import { NodeTls } from './node-tls.ts';
 import { setKeepalive } from './keepalive.ts';
 import { resolveWithTtl } from './resolve-with-ttl.ts';
-import { removeStaleSocket } from './stale-socket.ts';
 
 /** A listening handle that somebody else owns: a `net.Server` or native handle (as IPC passes it), or a file descriptor. */
 export type ListeningHandle = object | { readonly fd: number };
@@ -86,7 +86,8 @@ class NodeTransport implements Transport {
 
   async listen(address: Address, owner: ListenOwner): Promise<Listening> {
     const handle = await this.#options.acquireHandle?.(address);
-    if (handle === undefined && isUnixAddress(address)) await removeStaleSocket(address.path);
+    // Anything else stays, and listening there fails by itself.
+    if (handle === undefined && isUnixAddress(address)) await removeStaleSocket(address.path).catch(() => {});
     const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true });
     await new Promise<void>((resolve, reject) => {
       const failed = (error: Error): void =>

@@ -1,10 +1,11 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { removeStaleSocket } from './stale-socket.ts';
+import { removeStaleSocket, socketState } from './stale-socket.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'tulle-socket-'));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -20,6 +21,22 @@ it('leaves a file and a socket in use alone, and says so', async () => {
   expect([existsSync(file), existsSync(path)]).toEqual([true, true]);
   server.close();
   await once(server, 'close');
+  // Closing removes the file.
+  expect([existsSync(path), await socketState(path)]).toEqual([false, 'absent']);
+  await removeStaleSocket(path);
+});
+
+it('removes what a killed process left behind', async () => {
+  const path = join(directory, 'left');
+  const owner = spawn(process.execPath, [
+    '-e',
+    `require('node:net').createServer().listen(${JSON.stringify(path)}, () => console.log('listening'))`,
+  ]);
+  await once(owner.stdout, 'data');
+  expect(await socketState(path)).toBe('served');
+  owner.kill('SIGKILL');
+  await once(owner, 'exit');
+  expect([existsSync(path), await socketState(path)]).toEqual([true, 'stale']);
   await removeStaleSocket(path);
   expect(existsSync(path)).toBe(false);
 });
