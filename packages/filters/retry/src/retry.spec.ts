@@ -93,6 +93,13 @@ describe('the policy', () => {
     expect((await verdict(config, { number: 1, status: 500 }, 0)).delayMs).toBe(0);
   });
 
+  it('waits at least as long as it is told, whatever chance says', async () => {
+    const config: RetryFilterConfig = { retries: 5, on: ['5xx'], backoffBaseMs: 25, backoffMinMs: 20 };
+    const delay = async (number: number, random: number): Promise<number | undefined> =>
+      (await verdict(config, { number, status: 500 }, random)).delayMs;
+    expect([await delay(1, 0), await delay(1, 0.9), await delay(3, 0.5)]).toEqual([20, 22.5, 50]);
+  });
+
   it('is by default two retries of failed connections and resets', async () => {
     expect([
       (await verdict({}, { failure: 'TULLE_UPSTREAM_RESET', number: 2 })).retry,

@@ -66,6 +66,7 @@ const CONDITIONS: Readonly<Record<RetryOn, (attempt: AttemptInfo, asked: Asked) 
 interface CompiledPolicy {
   readonly retries: number;
   readonly backoff: { readonly baseMs: number; readonly maxMs: number };
+  readonly minMs: number;
   /** Whether it asks for fields of answers, and of requests. */
   readonly readsAnswers: boolean;
   readonly choosesRequests: boolean;
@@ -93,6 +94,7 @@ function compile(config: RetryFilterConfig): CompiledPolicy {
   return {
     retries: config.retries ?? 2,
     backoff: { baseMs: config.backoffBaseMs ?? 25, maxMs: config.backoffMaxMs ?? 250 },
+    minMs: config.backoffMinMs ?? 0,
     readsAnswers:
       resetFields.length > 0 ||
       (config.on ?? []).some((name) => name === 'rate-limited' || name === 'response-headers'),
@@ -151,7 +153,10 @@ export const retry: HttpFilter<RetryFilterConfig, RetryFilterConfig> = defineHtt
         if (policy.choosesRequests && !policy.serves(stream.request)) return DELIVER;
         if (attempt.failure !== undefined && errorRow(attempt.failure)?.retryable === false) return DELIVER;
         const waitMs = answer === undefined ? -1 : policy.waitMs(answer, host.epochMs());
-        attempt.retryDelayMs = waitMs >= 0 ? waitMs : backoffDelayMs(attempt.number, policy.backoff, random);
+        attempt.retryDelayMs =
+          waitMs >= 0
+            ? waitMs
+            : Math.max(policy.minMs, backoffDelayMs(attempt.number, policy.backoff, random));
         return RETRY;
       },
     };

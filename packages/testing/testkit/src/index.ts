@@ -36,6 +36,14 @@ export type {
   TestHandler,
   TestMeshOptions,
   TestProgram,
+  TestGateway,
   TestService,
 } from './mesh/mesh-options.ts';
-export type { MeshCall, MeshInstance, MeshRecord, MeshResponse, TestMesh } from './mesh/test-mesh.ts';
+export type {
+  GatewayCall,
+  MeshCall,
+  MeshInstance,
+  MeshRecord,
+  MeshResponse,
+  TestMesh,
+} from './mesh/test-mesh.ts';

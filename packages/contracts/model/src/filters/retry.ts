@@ -61,6 +61,8 @@ export interface RetryFilterConfig {
   readonly backoffBaseMs?: number;
   /** Default 250 (Envoy). */
   readonly backoffMaxMs?: number;
+  /** Least wait, whatever chance says (Gateway API `HTTPRouteRetry.backoff`). Default 0. Envoy has no such thing and waits without it. */
+  readonly backoffMinMs?: number;
   /**
    * Waits as long as an answer says instead, by the first of these fields that it has: `seconds` from now, or a
    * `unix-timestamp` in seconds (Envoy `rate_limited_retry_back_off`). What is longer than `maxMs` counts for nothing.
@@ -163,6 +165,13 @@ export const retryFilterSchema: JsonSchema = {
       maximum: 600_000,
       default: 250,
       description: 'Longest backoff in milliseconds.',
+    },
+    backoffMinMs: {
+      type: 'number',
+      minimum: 0,
+      maximum: 600_000,
+      default: 0,
+      description: 'Least backoff in milliseconds, whatever the jitter.',
     },
   },
 };

@@ -334,10 +334,16 @@ function retryOverride(rule: RouteRule, world: World, route: RequestRoute): Filt
     return {
       [RETRY_FILTER]: {
         retries: attempts ?? 2,
-        ...(codes === undefined
+        on: [
+          'connect-failure',
+          'reset',
+          'per-try-timeout', // GEP-1742: a timeout of the backend is worth another attempt
+          ...(codes === undefined ? [] : ['status-codes']),
+        ],
+        ...(codes === undefined ? {} : { statusCodes: codes }),
+        ...(base === undefined
           ? {}
-          : { on: ['connect-failure', 'reset', 'status-codes'], statusCodes: codes }),
-        ...(base === undefined ? {} : { backoffBaseMs: base, backoffMaxMs: Math.max(250, base) }),
+          : { backoffBaseMs: base, backoffMinMs: base, backoffMaxMs: Math.max(250, base) }),
       },
     };
   }

@@ -170,6 +170,7 @@ export const retryConfig: fc.Arbitrary<RetryFilterConfig> = options<RetryFilterC
   statusCodes: fc.uniqueArray(fc.integer({ min: 400, max: 599 }), { maxLength: 3 }),
   backoffBaseMs: fc.integer({ min: 1, max: 60_000 }),
   backoffMaxMs: fc.integer({ min: 1, max: 600_000 }),
+  backoffMinMs: fc.integer({ min: 0, max: 600_000 }),
   responseHeaders: fc.array(headerMatch, { maxLength: 2 }),
   requestHeaders: fc.array(headerMatch, { maxLength: 2 }),
   resetBackoff: object<NonNullable<RetryFilterConfig['resetBackoff']>>(

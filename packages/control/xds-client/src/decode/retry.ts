@@ -38,14 +38,21 @@ const REASONS: ReadonlyMap<string, readonly RetryOn[]> = new Map<string, readonl
   ['unavailable', ['unavailable']],
 ]);
 
+/** What Tulle's own policy says beside Envoy's words. */
+export interface OwnRetry {
+  /** When, in Tulle's words. */
+  readonly on?: readonly unknown[] | undefined;
+  readonly backoffMinMs?: number | undefined;
+}
+
 /**
- * @param exactly what Tulle's own policy says in its words, from the route's metadata
+ * @param own what Tulle's own policy says besides, from the route's metadata
  * @returns `undefined` when the policy retries nothing and says nothing about it (it may still hold a per-try timeout)
  */
 export function decodeRetry(
   context: DecodeContext,
   policy: RetryPolicy | undefined,
-  exactly: readonly unknown[] | undefined,
+  own: OwnRetry,
   path: string,
 ): RetryFilterConfig | undefined {
   if (!policy) return undefined;
@@ -55,7 +62,7 @@ export function decodeRetry(
     return undefined;
   return present({
     retries: numRetries ?? 1, // Envoy's default
-    on: exactly ? ownReasons(context, exactly, path) : decodeReasons(context, retryOn, `${path}.retry_on`),
+    on: own.on ? ownReasons(context, own.on, path) : decodeReasons(context, retryOn, `${path}.retry_on`),
     statusCodes: filled(retriableStatusCodes),
     responseHeaders: decodeConditions(context, policy.retriableHeaders, `${path}.retriable_headers`),
     requestHeaders: decodeConditions(
@@ -65,6 +72,7 @@ export function decodeRetry(
     ),
     backoffBaseMs: milliseconds(retryBackOff?.baseInterval),
     backoffMaxMs: milliseconds(retryBackOff?.maxInterval),
+    backoffMinMs: own.backoffMinMs,
     resetBackoff:
       policy.rateLimitedRetryBackOff &&
       decodeResets(context, policy.rateLimitedRetryBackOff, `${path}.rate_limited_retry_back_off`),

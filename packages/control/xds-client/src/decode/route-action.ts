@@ -31,20 +31,20 @@ import { decodeEditsOf } from './edits-of.ts';
 import { subsetsOf } from './labels.ts';
 import { decodeRateLimits } from './rate-limit-actions.ts';
 import { decodeRegexRewrite } from './regex-rewrite.ts';
-import { decodeRetry } from './retry.ts';
+import { decodeRetry, type OwnRetry } from './retry.ts';
 import { filled, milliseconds, present } from './values.ts';
 
 /**
  * A forward action, and what it says about retries, which belongs to the retry slot.
- * @param retryOn when, in Tulle's words, from the route's metadata
+ * @param ownRetry what Envoy's words do not say of retries, from the route's metadata
  */
 export function decodeForward(
   context: DecodeContext,
   action: RouteAction,
-  retryOn: readonly unknown[] | undefined,
+  ownRetry: OwnRetry,
   path: string,
 ): { action: ForwardAction; overrides: { [RETRY_FILTER]?: RetryFilterConfig } } {
-  const retry = decodeRetry(context, action.retryPolicy, retryOn, `${path}.retry_policy`);
+  const retry = decodeRetry(context, action.retryPolicy, ownRetry, `${path}.retry_policy`);
   return {
     action: present({
       kind: 'forward' as const,

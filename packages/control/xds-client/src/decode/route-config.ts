@@ -113,7 +113,7 @@ function decodeVirtualHost(
   outer: Around,
   path: string,
 ): ModelVirtualHost {
-  const retry = decodeRetry(context, host.retryPolicy, undefined, `${path}.retry_policy`);
+  const retry = decodeRetry(context, host.retryPolicy, {}, `${path}.retry_policy`);
   const around: Around = {
     ...outer,
     mirrors: decodeMirrors(context, host.requestMirrorPolicies, path) ?? outer.mirrors,
@@ -200,12 +200,12 @@ function decodeAction(
 ): { action: ModelRoute['action']; overrides?: FilterConfigs } {
   // Each is asked for whatever the action is, so that it is known, and heeded where it means something.
   const code = extras.text('code');
-  const retryOn = extras.list('retryOn');
+  const ownRetry = { on: extras.list('retryOn'), backoffMinMs: extras.number('retryBackoffMinMs') };
   const redirectPort = extras.text('redirectPort');
   const trustIdempotencyKey = extras.flag('trustIdempotencyKey');
   switch (action.case) {
     case 'route': {
-      const decoded = decodeForward(context, action.value, retryOn, `${path}.route`);
+      const decoded = decodeForward(context, action.value, ownRetry, `${path}.route`);
       const { retryPolicy } = action.value;
       const forward = {
         ...decoded,

@@ -28,7 +28,8 @@ const WORDS: Readonly<Record<RetryOn, string>> = {
 };
 
 /**
- * What `RouteAction.retry_policy` can say exactly: `retries` and `on` given, because Envoy's defaults for them differ.
+ * What `RouteAction.retry_policy` can say exactly: `retries` and `on` given, because Envoy's defaults for them differ. The
+ * least backoff is beside it, in the route's metadata: Envoy goes without.
  * @returns `undefined` where it would not say exactly the same
  */
 export function encodeRetry(config: unknown): Fields<typeof RetryPolicySchema> | undefined {
@@ -81,6 +82,7 @@ function isExplicitRetry(config: unknown): config is RetryFilterConfig {
       'requestHeaders',
       'backoffBaseMs',
       'backoffMaxMs',
+      'backoffMinMs',
       'resetBackoff',
     ])
   )
@@ -91,6 +93,7 @@ function isExplicitRetry(config: unknown): config is RetryFilterConfig {
     statusCodes,
     backoffBaseMs,
     backoffMaxMs,
+    backoffMinMs,
     responseHeaders,
     requestHeaders,
     resetBackoff,
@@ -103,6 +106,7 @@ function isExplicitRetry(config: unknown): config is RetryFilterConfig {
     (responseHeaders === undefined || isFilledList(responseHeaders, isPlainCondition)) &&
     (requestHeaders === undefined || isFilledList(requestHeaders, isPlainCondition)) &&
     (resetBackoff === undefined || isResets(resetBackoff)) &&
+    (backoffMinMs === undefined || isInteger(backoffMinMs, 0, 2 ** 31)) &&
     (backoffBaseMs === undefined || isInteger(backoffBaseMs, 1, 2 ** 31)) &&
     (backoffMaxMs === undefined || (backoffBaseMs !== undefined && isInteger(backoffMaxMs, 1, 2 ** 31)))
   );
@@ -160,6 +164,11 @@ export function retryReasons(config: unknown): readonly RetryOn[] | undefined {
     for (const one of WIDE.has(reason) ? [reason, ...NO_ANSWER] : [reason])
       if (!read.includes(one)) read.push(one);
   return JSON.stringify(read) === JSON.stringify(on) ? undefined : on;
+}
+
+/** Least backoff of a policy, for the route's metadata. */
+export function retryBackoffMin(config: unknown): number | undefined {
+  return isExplicitRetry(config) ? config.backoffMinMs : undefined;
 }
 
 function isReason(value: unknown): value is RetryOn {

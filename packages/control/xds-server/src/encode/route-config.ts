@@ -29,7 +29,7 @@ import {
   overrideInRetryPolicy,
 } from './route-action.ts';
 import { routesByMethod } from './retry-by-method.ts';
-import { retryReasons } from './retry.ts';
+import { retryBackoffMin, retryReasons } from './retry.ts';
 import { tulleMetadata } from './values.ts';
 
 export function encodeRouteConfig(config: RouteConfig, form: EncodeForm): RouteConfiguration {
@@ -97,6 +97,10 @@ function encodeRoute(route: ModelRoute, form: EncodeForm): Route {
     retryOn:
       action.kind === 'forward' && form.release === 'this'
         ? retryReasons(route.filterConfigs?.[RETRY_FILTER])
+        : undefined,
+    retryBackoffMinMs:
+      action.kind === 'forward' && form.release === 'this'
+        ? retryBackoffMin(route.filterConfigs?.[RETRY_FILTER])
         : undefined,
     redirectPort:
       action.kind === 'redirect' && action.port === undefined && form.release === 'this'

@@ -1,3 +1,4 @@
+import type { GatewayProcessSpec } from './gateway-process.ts';
 import type { InstanceSpec } from './instance.ts';
 import type { TestHandler, TestMeshOptions, TestService } from './mesh-options.ts';
 
@@ -40,4 +41,20 @@ export function instanceSpecs(options: TestMeshOptions, trustDomain: string): In
 function entriesOf(given: TestHandler | TestService | readonly TestService[]): readonly TestService[] {
   if (typeof given === 'function') return [{ handle: given }];
   return Array.isArray(given) ? (given as readonly TestService[]) : [given as TestService];
+}
+
+/** The process of every Gateway that is served. */
+export function gatewaySpecs(options: TestMeshOptions, trustDomain: string): GatewayProcessSpec[] {
+  return Object.entries(options.gateways ?? {}).map(([key, { certificates = [], filters }], i) => {
+    const [name = '', namespace = 'default'] = key.split('.');
+    return {
+      name,
+      namespace,
+      host: `10.1.0.${i + 1}`,
+      identity: `spiffe://${trustDomain}/ns/${namespace}/sa/${name}`,
+      certificates,
+      filters: filters ?? options.filters,
+      seed: (options.seed ?? 1) * 1000 + 900 + i,
+    };
+  });
 }

@@ -11,6 +11,8 @@ export interface TestMeshOptions {
    * sidecar an instance. A Service of that name which selects `app: <name>` is made unless the resources have one.
    */
   readonly services: Readonly<Record<string, TestHandler | TestService | readonly TestService[]>>;
+  /** Gateways that are served, by name, or `name.namespace`. Default none. */
+  readonly gateways?: Readonly<Record<string, TestGateway>>;
   /** What an operator would apply: YAML, of several documents or texts. */
   readonly resources?: string | readonly string[];
   /** Default `mesh.local`. */
@@ -19,6 +21,14 @@ export interface TestMeshOptions {
   readonly defaultAction?: 'allow' | 'deny';
   /** Of all chance in the mesh. The same seed gives the same run. Default 1. */
   readonly seed?: number;
+}
+
+/** The process of a Gateway. TLS is pretended, so that a certificate is no more than its name. */
+export interface TestGateway {
+  /** Certificates that it has, `namespace/name`. Default none. */
+  readonly certificates?: readonly string[];
+  /** Default the mesh's. */
+  readonly filters?: TestMeshOptions['filters'];
 }
 
 /** Instances of one kind. */

@@ -12,12 +12,14 @@ import {
 import { fakeClock } from '../fake-clock.ts';
 import { HttpClient } from '../http-client.ts';
 import { memoryNetwork } from '../memory-network.ts';
-import { memoryTelemetry } from '../observers.ts';
+import { memoryTelemetry, type MemoryTelemetry } from '../observers.ts';
+import type { TestConnection } from '../test-connection.ts';
 import { Wire } from './follow-control-plane.ts';
+import { GatewayProcess } from './gateway-process.ts';
 import { Instance } from './instance.ts';
-import { instanceSpecs } from './instance-specs.ts';
+import { gatewaySpecs, instanceSpecs } from './instance-specs.ts';
 import type { TestMeshOptions } from './mesh-options.ts';
-import type { MeshCall, MeshRecord, MeshResponse, TestMesh } from './test-mesh.ts';
+import type { GatewayCall, MeshCall, MeshRecord, MeshResponse, TestMesh } from './test-mesh.ts';
 import { VirtualTime } from './virtual-time.ts';
 
 export async function startMesh(options: TestMeshOptions): Promise<TestMesh> {
@@ -49,14 +51,16 @@ export async function startMesh(options: TestMeshOptions): Promise<TestMesh> {
   ]);
   const records: MeshRecord[] = [];
   const instances: Instance[] = [];
+  const gateways: GatewayProcess[] = [];
+  const proxies = (): readonly (Instance | GatewayProcess)[] => [...instances, ...gateways];
 
   const settled = async (): Promise<void> => {
     controlPlane.flush();
     do {
-      await Promise.all(instances.map(async (one) => one.settled()));
+      await Promise.all(proxies().map(async (one) => one.settled()));
       await clock.settle();
       controlPlane.flush();
-    } while (instances.some(({ busy }) => busy));
+    } while (proxies().some(({ busy }) => busy));
   };
 
   const read = async (resources: string | readonly string[]): Promise<ReadResult> => {
@@ -71,11 +75,11 @@ export async function startMesh(options: TestMeshOptions): Promise<TestMesh> {
   };
 
   const put = async (resources: readonly Resource[]): Promise<void> => {
-    const before = new Set(instances.flatMap(({ refusals }) => refusals));
+    const before = new Set(proxies().flatMap(({ refusals }) => refusals));
     const { refused } = controlPlane.apply(resources, []);
     if (refused.length > 0) throw new Error(refused.map(formatDiagnostic).join('\n'));
     await settled();
-    const refusals = instances.flatMap((one) =>
+    const refusals = proxies().flatMap((one) =>
       one.refusals.filter((reason) => !before.has(reason)).map((reason) => `${one.name} refuses ${reason}`),
     );
     if (refusals.length > 0) throw new Error(refusals.join('\n'));
@@ -102,7 +106,27 @@ export async function startMesh(options: TestMeshOptions): Promise<TestMesh> {
     return found;
   };
 
-  const exchange = async (client: HttpClient, call: MeshCall): Promise<MeshResponse> => {
+  const gatewayOf = (name: string): GatewayProcess => {
+    const found = gateways.find((one) => one.name === name || `${one.name}.${one.spec.namespace}` === name);
+    if (found === undefined)
+      throw new Error(
+        `there is no gateway ${name}; there are ${gateways.map((one) => one.name).join(', ') || 'none'}`,
+      );
+    return found;
+  };
+
+  const connectTo = ({
+    gateway,
+    port = 80,
+    tls,
+  }: Pick<GatewayCall, 'gateway' | 'port' | 'tls'>): TestConnection =>
+    network.connect(`${gatewayOf(gateway).spec.host}:${port}`, tls === undefined ? {} : { tls });
+
+  const exchange = async (
+    client: HttpClient,
+    call: MeshCall | GatewayCall,
+    host: string,
+  ): Promise<MeshResponse> => {
     const startMs = clock.nowMs();
     const headers: readonly (readonly [string, string])[] = Array.isArray(call.headers)
       ? (call.headers as readonly (readonly [string, string])[])
@@ -111,19 +135,25 @@ export async function startMesh(options: TestMeshOptions): Promise<TestMesh> {
       ...call,
       headers: headers.some(([name]) => name.toLowerCase() === 'host')
         ? headers
-        : [['host', call.to], ...headers],
+        : [['host', host], ...headers],
     });
     return { ...response, tookMs: clock.nowMs() - startMs };
   };
 
   const sendFrom = async (instance: Instance, call: MeshCall): Promise<MeshResponse> => {
     const { client, done } = await instance.client(call.to, call.port);
-    const response = await exchange(client, call);
+    const response = await exchange(client, call, call.to);
     done();
     return response;
   };
 
-  const send = async (call: MeshCall): Promise<MeshResponse> => {
+  const send = async (call: MeshCall | GatewayCall): Promise<MeshResponse> => {
+    if ('gateway' in call) {
+      const outside = connectTo(call);
+      const response = await exchange(new HttpClient(outside), call, call.host ?? call.gateway);
+      outside.close();
+      return response;
+    }
     const { from } = call;
     if (typeof from === 'string') {
       const caller =
@@ -135,9 +165,20 @@ export async function startMesh(options: TestMeshOptions): Promise<TestMesh> {
     if (target === undefined) throw new Error(`every instance of ${call.to} has ended`);
     const { identity } = from;
     const connection = network.connect(target.address, identity === undefined ? {} : { tls: { identity } });
-    const response = await exchange(new HttpClient(connection), call);
+    const response = await exchange(new HttpClient(connection), call, call.to);
     connection.close();
     return response;
+  };
+
+  /** Keeps what a proxy records, and says whose it is. */
+  const recording = (instance: string, service: string): MemoryTelemetry => {
+    const observer = memoryTelemetry();
+    const { push } = observer.records;
+    observer.records.push = (...kept) => {
+      records.push(...kept.map((record) => ({ ...record, instance, service })));
+      return push.apply(observer.records, kept);
+    };
+    return observer;
   };
 
   for (const spec of specs)
@@ -151,17 +192,17 @@ export async function startMesh(options: TestMeshOptions): Promise<TestMesh> {
           delay: async (ms) => new Promise((resolve) => void clock.setTimer(ms, resolve)),
           request: async (call) => sendFrom(self, { ...call, from: self.name }),
         }),
-        telemetry(self) {
-          const observer = memoryTelemetry();
-          const { push } = observer.records;
-          observer.records.push = (...kept) => {
-            records.push(
-              ...kept.map((record) => ({ ...record, instance: self.name, service: self.service })),
-            );
-            return push.apply(observer.records, kept);
-          };
-          return observer;
-        },
+        telemetry: (self) => recording(self.name, self.service),
+      }),
+    );
+  for (const spec of gatewaySpecs(options, trustDomain))
+    gateways.push(
+      new GatewayProcess(spec, {
+        clock,
+        controlPlane,
+        wire,
+        machine: network.machine({ address: spec.host, identity: spec.identity }),
+        telemetry: recording(spec.name, spec.name),
       }),
     );
 
@@ -169,8 +210,12 @@ export async function startMesh(options: TestMeshOptions): Promise<TestMesh> {
     clock,
     controlPlane,
     request: async (call) =>
-      time.until(send(call), `${call.method ?? 'GET'} ${call.path ?? '/'} to ${call.to}`),
+      time.until(
+        send(call),
+        `${call.method ?? 'GET'} ${call.path ?? '/'} to ${'gateway' in call ? call.gateway : call.to}`,
+      ),
     send,
+    connect: connectTo,
     apply,
     async remove(...keys) {
       const { refused, changed } = controlPlane.apply([], keys);
@@ -201,7 +246,7 @@ export async function startMesh(options: TestMeshOptions): Promise<TestMesh> {
     },
     status: () => controlPlane.status(),
     async stop() {
-      await Promise.all(instances.map(async (one) => one.stop()));
+      await Promise.all(proxies().map(async (one) => one.stop()));
       await controlPlane.close();
     },
     async [Symbol.asyncDispose]() {
@@ -213,9 +258,9 @@ export async function startMesh(options: TestMeshOptions): Promise<TestMesh> {
     const first =
       options.resources === undefined ? [] : (await read(options.resources)).resources.map((r) => r.resource);
     await put([...missingServices(specs, first), ...first]);
-    await Promise.all(instances.map(async (one) => one.start()));
+    await Promise.all(proxies().map(async (one) => one.start()));
     await settled();
-    const refusals = instances.flatMap((one) =>
+    const refusals = proxies().flatMap((one) =>
       one.refusals.map((reason) => `${one.name} refuses ${reason}`),
     );
     if (refusals.length > 0) throw new Error(refusals.join('\n'));

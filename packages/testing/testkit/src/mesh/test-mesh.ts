@@ -3,6 +3,7 @@ import type { Diagnostic } from '@tulle/resources';
 import type { FakeClock } from '../fake-clock.ts';
 import type { TestRequest, TestResponse } from '../http-client.ts';
 import type { KeptRecord, MemoryLog, MemoryMeter } from '../observers.ts';
+import type { TestConnection } from '../test-connection.ts';
 import type { ServedRequest, TestHandler } from './mesh-options.ts';
 
 /** A call from one service to another. */
@@ -16,6 +17,18 @@ export interface MeshCall extends TestRequest {
   readonly to: string;
   /** Port of the Service. Default its first. */
   readonly port?: number;
+}
+
+/** A call of the world to a Gateway. */
+export interface GatewayCall extends TestRequest {
+  /** A Gateway of the mesh, or `name.namespace`. */
+  readonly gateway: string;
+  /** Port of one of its listeners. Default 80. */
+  readonly port?: number;
+  /** Field `host`, where there is no header of that name. Default the Gateway's name. */
+  readonly host?: string;
+  /** Over TLS. */
+  readonly tls?: { readonly serverName?: string; readonly identity?: string };
 }
 
 /** What came back. */
@@ -69,9 +82,11 @@ export interface TestMesh {
    * Makes a call; virtual time goes on as far as its answer needs (backoff, timeouts, delays), at most an hour.
    * @throws Error when the connection ends without a response
    */
-  request(call: MeshCall): Promise<MeshResponse>;
+  request(call: MeshCall | GatewayCall): Promise<MeshResponse>;
   /** The same, while time stands still: `advance` moves it. */
-  send(call: MeshCall): Promise<MeshResponse>;
+  send(call: MeshCall | GatewayCall): Promise<MeshResponse>;
+  /** Connects to a listener of a Gateway, and speaks what it likes. */
+  connect(to: Pick<GatewayCall, 'gateway' | 'port' | 'tls'>): TestConnection;
   /**
    * As `tulle apply`: all of it, or nothing. Resolves when every proxy that it concerns has it.
    * @returns findings, as `tulle analyze` would print
