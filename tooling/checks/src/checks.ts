@@ -53,6 +53,12 @@ export const systemChecks: readonly Check[] = [
     timeoutMinutes: 10,
   },
   {
+    name: 'net',
+    command: ['npm', 'run', 'test:net'],
+    needs: 'tooling/net/src/main.ts',
+    timeoutMinutes: 8,
+  },
+  {
     name: 'interop',
     command: ['npm', 'run', 'test:interop'],
     needs: 'tooling/interop/src/main.ts',

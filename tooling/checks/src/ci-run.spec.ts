@@ -16,7 +16,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 const CI_RUN = join(import.meta.dirname, '../../../.ci/run');
 /** What the script itself uses; found where this machine has it. */
 const BASICS = ['bash', 'sh', 'dirname', 'chmod', 'rm', 'cat'];
-const TOOLS = ['haproxy', 'nginx', 'wrk', 'h2load', 'curl', 'python3'];
+const TOOLS = ['haproxy', 'nginx', 'wrk', 'h2load', 'curl', 'nft', 'ip', 'python3'];
 
 // The script runs for real, in a copy of its place, on a PATH of nothing but stand-ins that write down what they are asked.
 describe('.ci/run', () => {
@@ -71,7 +71,7 @@ describe('.ci/run', () => {
     const how = 'services 101, noninteractive';
     expect(asked).toEqual([
       `apt-get update -qq, ${how}`,
-      ...['nginx', 'wrk', 'nghttp2-client', 'python3', 'python3-venv'].map(
+      ...['nginx', 'wrk', 'nghttp2-client', 'nftables', 'iproute2', 'python3', 'python3-venv'].map(
         (name) => `${install} ${name}, ${how}`,
       ),
       'node tooling/bootstrap.mjs',
@@ -106,7 +106,7 @@ describe('.ci/run', () => {
     stub('id', 'echo 1000');
     const { out, asked } = run();
     expect(out).toContain(
-      'no root with apt-get to install them: haproxy nginx wrk nghttp2-client curl python3 python3-venv',
+      'no root with apt-get to install them: haproxy nginx wrk nghttp2-client curl nftables iproute2 python3 python3-venv',
     );
     expect(asked).toEqual(['node tooling/bootstrap.mjs', CHECKS]);
   });

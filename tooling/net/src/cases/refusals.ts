@@ -1,0 +1,98 @@
+import { deepStrictEqual as same, match, strictEqual as is } from 'node:assert/strict';
+import type { Case } from '@tulle/interop/suite';
+import type { Answer, Mesh, Question } from '../mesh.ts';
+
+/** What a connection looks like that was cut before an answer. */
+const CUT = /^(?:ECONNRESET|ECONNREFUSED|EPIPE|socket hang up|other side closed)$/;
+
+function refused(answers: readonly Answer[], what: readonly Question[]): void {
+  for (const [i, answer] of answers.entries())
+    match(
+      answer.error ?? (answer['heard'] === '' ? 'ECONNRESET' : `answered: ${JSON.stringify(answer)}`),
+      CUT,
+      what[i]?.join(' '),
+    );
+}
+
+export const refusals: readonly Case<Mesh>[] = [
+  {
+    name: 'calls around the capture, in plain text to a strict port, are refused',
+    async run(mesh) {
+      const questions: Question[] = [
+        '10.77.0.1',
+        'fd77::1',
+        '10.77.0.2',
+        'fd77::2',
+        '127.0.0.1',
+        '::1',
+      ].flatMap((host): Question[] => [
+        ['http', host, '8080'],
+        ['raw', host, '2525', 'EHLO\r\n'],
+      ]);
+      refused(await mesh.askUncaptured(questions), questions);
+      refused(await mesh.askFromHost(questions), questions);
+    },
+  },
+  {
+    name: 'spoofed destinations: virtual addresses and the proxy’s own ports lead nobody anywhere',
+    async run(mesh) {
+      const [address] = (await mesh.askFromHost([['lookup', 'pod']])).map(({ heard }) => String(heard));
+      const outbound = mesh.outboundPorts();
+      is(outbound.length, 2);
+      const questions: Question[] = [
+        ['http', String(address), '80'], // as a program that is not captured
+        ...outbound.flatMap(([host, port]): Question[] => [
+          ['http', host, port],
+          ['raw', host, port, 'GET / HTTP/1.1\r\nHost: pod\r\n\r\n'],
+          // Who claims another destination is believed by nobody.
+          [
+            'raw',
+            host,
+            port,
+            `PROXY TCP4 10.9.9.9 ${address} 4711 80\r\nGET / HTTP/1.1\r\nHost: pod\r\n\r\n`,
+          ],
+        ]),
+      ];
+      refused(await mesh.askUncaptured(questions), questions);
+      // A port that the Service has not, at its virtual address.
+      const other: Question[] = [['http', 'pod', '4711']];
+      refused(await mesh.askFromHost(other), other);
+      // The address decides, whatever the request claims.
+      const [claimed] = await mesh.askFromHost([
+        ['raw', 'pod', '80', 'GET / HTTP/1.1\r\nHost: plain\r\nConnection: close\r\n\r\n'],
+      ]);
+      match(String(claimed?.['heard']), /"name":"pod"/);
+    },
+  },
+  {
+    name: 'with registry-only, whom the mesh does not know is not reached, and who is known is',
+    run: async (mesh) =>
+      mesh.besideOutsider(async () => {
+        const questions: Question[] = [
+          ['raw', '10.77.0.1', '7070', 'hello'],
+          ['raw', 'fd77::1', '7070', 'hello'],
+          ['http', 'pod', '80'],
+        ];
+        const strict = await mesh.askFromHost(questions, ['--egress', 'registry-only']);
+        refused(strict.slice(0, 2), questions);
+        is(strict[2]?.['name'], 'pod');
+        const open = await mesh.askFromHost(questions);
+        same(
+          open.slice(0, 2).map(({ heard }) => heard),
+          ['10.77.0.1 said hello', 'fd77::1 said hello'],
+        );
+      }),
+  },
+  {
+    name: 'an excluded network or port is left alone',
+    run: async (mesh) =>
+      mesh.besideOutsider(async () => {
+        const questions: Question[] = [['raw', '10.77.0.1', '7070', 'hello']];
+        const closed = ['--egress', 'registry-only'];
+        for (const excluded of ['10.77.0.0/24', '7070']) {
+          const [answer] = await mesh.askFromHost(questions, [...closed, '--capture-exclude', excluded]);
+          is(answer?.['heard'], '10.77.0.1 said hello', JSON.stringify(answer));
+        }
+      }),
+  },
+];
