@@ -229,7 +229,7 @@ export interface Forwarding {
   readonly clientCertificate?: 'sanitize' | 'forward' | 'append' | 'replace' | 'always-forward';
   /** What is said there besides the certificate's hash, of its subject, names, and itself. Default none. */
   readonly certificateParts?: readonly CertificatePart[];
-  /** Networks whose requests are internal, so that they may control the proxy. Default: private ones. */
+  /** Networks whose requests are internal, so that they may control the proxy. Default: none, as of Envoy 1.33. */
   readonly internalCidrs?: readonly string[];
 }
 

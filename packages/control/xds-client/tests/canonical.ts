@@ -342,7 +342,12 @@ function caseless(match: Record<string, unknown>): Record<string, unknown> {
 function route(value: Route): Route {
   const { match, action } = value;
   const { kind, value: path } = match.path;
-  const root = path === '/' && kind === 'bytes-prefix';
+  const put =
+    action.kind === 'forward' ? action.rewrite?.path : action.kind === 'redirect' ? action.path : undefined;
+  const joins = put?.kind === 'prefix' && put.value !== '' && !put.value.endsWith('/');
+  const root = path === '/' && kind === 'bytes-prefix' && !joins;
+  // What takes the place of the root ends with a slash.
+  const slashed = path === '/' && kind === 'prefix' && joins ? { ...put, value: `${put.value}/` } : put;
   const canonicalMatch = without(
     {
       ...match,
@@ -368,7 +373,9 @@ function route(value: Route): Route {
           {
             ...action,
             clusters: action.clusters.map(headed),
-            rewrite: action.rewrite && without(action.rewrite, { forwardHost: false }),
+            rewrite:
+              action.rewrite &&
+              without({ ...action.rewrite, ...(slashed && { path: slashed }) }, { forwardHost: false }),
             mirrors: action.mirrors?.map((mirror) => without(mirror, { percent: 100, shadowHost: false })),
             hashPolicy: action.hashPolicy?.map((policy) => without(policy, { terminal: false })),
             rateLimits: rateLimits(action.rateLimits),
@@ -382,7 +389,10 @@ function route(value: Route): Route {
           },
         )
       : action.kind === 'redirect'
-        ? without(action, { status: 302, stripQuery: false })
+        ? without({ ...action, ...(slashed && { path: slashed }) } as typeof action, {
+            status: 302,
+            stripQuery: false,
+          })
         : without(action);
   return headed({ ...value, match: canonicalMatch, action: canonicalAction });
 }

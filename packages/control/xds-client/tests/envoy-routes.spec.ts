@@ -66,12 +66,14 @@ describe('what a route matches', () => {
         treat_missing_header_as_empty: true,
       }),
       headers({ name: 'x', present_match: true, invert_match: true }),
+      headers({ name: 'x', treat_missing_header_as_empty: true }),
     ]).toMatchObject([
       { headers: [{ name: 'x', match: { kind: 'exact', value: 'a' } }] },
       { headers: [{ invert: true, absent: 'fails' }] },
       { headers: [{ invert: true }] }, // the same, since '' is not 'a'
       { headers: [{ match: { kind: 'regex' }, absent: 'empty' }] },
       { headers: [{ match: { kind: 'present' }, invert: true }] },
+      { headers: [{ match: { kind: 'prefix', value: '' }, absent: 'empty' }] },
     ]);
   });
 
@@ -106,6 +108,24 @@ describe('what a route matches', () => {
       [`${ONLY}.match.tls_context.validated`],
       [`${ONLY}.match.dynamic_metadata`],
     ]);
+  });
+
+  it('by the root is one of bytes where what takes its place does not end with a slash', () => {
+    const pathOf = (action: Json): unknown => {
+      const route = { match: { prefix: '/' }, ...action };
+      const got = read({ name: 'r', virtual_hosts: [{ name: 'v', domains: ['*'], routes: [route] }] });
+      return Array.isArray(got) ? got : got.virtualHosts[0]?.routes[0];
+    };
+    expect([
+      pathOf({ route: { cluster: 'a', prefix_rewrite: '/new' } }),
+      pathOf({ route: { cluster: 'a', prefix_rewrite: '/new/' } }),
+      pathOf({ route: { cluster: 'a' } }),
+      pathOf({ redirect: { prefix_rewrite: '/new' } }),
+    ]).toMatchObject(
+      ['bytes-prefix', 'prefix', 'prefix', 'bytes-prefix'].map((kind) => ({
+        match: { path: { kind, value: '/' } },
+      })),
+    );
   });
 });
 

@@ -44,7 +44,11 @@ export async function loadRegexEngine(): Promise<RegexEngine> {
           const matcher = compiled.matcher(text);
           let out = '';
           let at = 0;
+          let found = false;
           while (matcher.find()) {
+            // RE2's GlobalReplace finds nothing empty where a match has just ended: `.*` takes a text once.
+            if (found && matcher.start() === at && matcher.end() === at) continue;
+            found = true;
             out += text.slice(at, matcher.start());
             for (const part of by) out += typeof part === 'number' ? (matcher.group(part) ?? '') : part;
             at = matcher.end();

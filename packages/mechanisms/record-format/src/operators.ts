@@ -66,7 +66,7 @@ function requestField(name: string, context: OperatorContext): Getter {
     case 'host':
       return (r) => r.authority;
     case ':scheme':
-      return (r) => (r.kind === 'tcp' ? undefined : r.tls ? 'https' : 'http');
+      return (r) => (r.kind === 'tcp' ? undefined : schemeOf(r));
     case ':path':
       return (r) => (r.kind === 'tcp' ? undefined : withQuery(r.upstreamPath ?? r.path, r.query, context));
     case 'x-envoy-original-path':
@@ -76,6 +76,12 @@ function requestField(name: string, context: OperatorContext): Getter {
     default:
       return (r) => r.requestHeader(name);
   }
+}
+
+/** As a proxy before this one says: where it is not believed, the field has been put by this one. */
+function schemeOf(record: StreamRecord): string {
+  const said = record.requestHeader('x-forwarded-proto')?.toLowerCase();
+  return said === 'http' || said === 'https' ? said : record.tls ? 'https' : 'http';
 }
 
 function responseField(name: string): Getter {

@@ -104,11 +104,15 @@ describe('where a request came from, as Envoy believes it', () => {
     });
   });
 
-  it('is internal where a single private address sent it', async () => {
+  it('is internal where a single address of networks that are named sent it', async () => {
     const inside = { host: '10.1.1.1' };
-    expect((await seen({ client: 'peer' }, {}, inside))['x-envoy-internal']).toBe('true');
+    const internalCidrs = ['10.0.0.0/8'];
+    expect((await seen({ client: 'peer' }, {}, inside))['x-envoy-internal']).toBeUndefined();
+    expect((await seen({ client: 'peer', internalCidrs }, {}, inside))['x-envoy-internal']).toBe('true');
     expect(
-      (await seen({ client: 'peer' }, { 'x-forwarded-for': '203.0.113.9' }, inside))['x-envoy-internal'],
+      (await seen({ client: 'peer', internalCidrs }, { 'x-forwarded-for': '203.0.113.9' }, inside))[
+        'x-envoy-internal'
+      ],
     ).toBeUndefined();
     expect((await seen({ client: 'peer', internalCidrs: ['192.0.2.0/24'] }, {}))['x-envoy-internal']).toBe(
       'true',
@@ -131,7 +135,7 @@ describe('where a request came from, as Envoy believes it', () => {
     };
     expect(await left({ client: 'peer' })).toEqual(['x-mine']);
     expect(await left({ client: 'header' })).toEqual(['x-envoy-original-path', 'x-mine']);
-    expect(await left({ client: 'peer' }, { host: '10.1.1.1' })).toEqual([
+    expect(await left({ client: 'peer', internalCidrs: ['10.0.0.0/8'] }, { host: '10.1.1.1' })).toEqual([
       'x-envoy-retry-on',
       'x-envoy-original-path',
       'x-mine',
@@ -140,7 +144,7 @@ describe('where a request came from, as Envoy believes it', () => {
 
   it('decides which fields are lost by the route configuration', async () => {
     const test = await handling(
-      { forwarding: { client: 'peer' } },
+      { forwarding: { client: 'peer', internalCidrs: ['10.0.0.0/8'] } },
       {
         routes: {
           internalOnlyHeaders: ['X-Inside'],
@@ -165,6 +169,46 @@ describe('where a request came from, as Envoy believes it', () => {
   it('is told with the port where that is wanted', async () => {
     const { request } = await asked({ forwarding: { client: 'peer', port: true } });
     expect(request?.header('x-forwarded-port')).toBe('8080');
+    const of = async (client: Forwarding['client'], headers: Record<string, string>): Promise<unknown> =>
+      (await asked({ forwarding: { client, port: true } }, { headers })).request?.header('x-forwarded-port');
+    const said = { 'x-forwarded-port': '99' };
+    expect([await of('peer', said), await of('header', said), await of('header', {})]).toEqual([
+      '8080',
+      '99',
+      '8080',
+    ]);
+  });
+
+  it('tells by which scheme the caller came, where a proxy before this one is believed', async () => {
+    const location = async (forwarding: Forwarding): Promise<unknown> => {
+      const test = await handling(
+        { forwarding },
+        {
+          routes: {
+            virtualHosts: [
+              {
+                name: 'all',
+                domains: ['*'],
+                routes: [
+                  {
+                    name: 'one',
+                    match: { path: { kind: 'prefix', value: '/' } },
+                    action: { kind: 'redirect', port: 'asked', path: { kind: 'full', value: '/new' } },
+                  },
+                ],
+              },
+            ],
+          },
+        },
+      );
+      const headers = { host: 'shop.example', 'x-forwarded-proto': 'https' };
+      return (await test.client().request({ headers })).header('location');
+    };
+    expect([
+      await location({ client: 'header' }),
+      await location({ client: 'peer' }),
+      await location({ client: 'peer', trustedHops: 1 }),
+    ]).toEqual(['https://shop.example/new', 'http://shop.example/new', 'https://shop.example/new']);
   });
 
   it('says nothing of certificates that a caller without one claims', async () => {
@@ -237,9 +281,14 @@ describe('a handler', () => {
     const edge: Partial<HttpHandler> = { forwarding: { client: 'peer' }, requestId: { external: 'replace' } };
     const [replaced] = await id(edge, given);
     expect(replaced).toMatch(/^[0-9a-f-]{36}$/);
-    expect(await id(edge, given, { host: '10.1.1.1' })).toEqual(['mine', undefined]);
+    const inside: Partial<HttpHandler> = {
+      ...edge,
+      forwarding: { client: 'peer', internalCidrs: ['10.0.0.0/8'] },
+    };
+    expect(await id(inside, given, { host: '10.1.1.1' })).toEqual(['mine', undefined]);
     expect(await id({ requestId: { generate: false } })).toEqual([undefined, undefined]);
     expect(await id({ requestId: { inResponse: true } }, given)).toEqual(['mine', 'mine']);
+    expect(await id({ requestId: { generate: false, inResponse: true } })).toEqual([undefined, undefined]);
   });
 
   it('names itself in via and server', async () => {

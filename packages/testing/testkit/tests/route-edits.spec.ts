@@ -123,6 +123,23 @@ describe('an edit', () => {
     ]);
   });
 
+  it('puts lines of one name in the order of the list, made or not', async () => {
+    const route: RouteHeaderEdits = {
+      add: [
+        { name: 'x-list', value: '%REQ(:method)%', format: true },
+        { name: 'x-list', value: 'plain' },
+        { name: 'x-list', value: '%REQ(:path)%', format: true },
+      ],
+      set: [
+        { name: 'x-last', value: '%REQ(:method)%', format: true },
+        { name: 'x-last', value: 'plain' },
+      ],
+    };
+    const { request } = await edited({ route }, { path: '/a' });
+    expect(request?.headerAll('x-list')).toEqual(['GET', 'plain', '/a']);
+    expect(request?.headerAll('x-last')).toEqual(['plain']);
+  });
+
   it('makes values of what is known of the stream, and none of what is unset', async () => {
     const format = (value: string) => ({ value, format: true });
     const { request, response } = await edited(

@@ -55,6 +55,11 @@ describe('a path is rewritten', () => {
     ]);
   });
 
+  it('once by a pattern that fits all of it, as RE2 does it', async () => {
+    expect(await target(regex('.*', '/all'), { path: '/a/b' })).toBe('/all');
+    expect(await target(regex('x*', '-'), { path: '/axxb' })).toBe('/-/-a-b-');
+  });
+
   it('to nothing that leads out of its directory: such a request is refused', async () => {
     expect(await target(regex('x', ''), { path: '/a/.x./b' })).toBe('/b');
     expect(await target(regex('x', ''), { path: '/.x./b' })).toBe(400);
@@ -74,6 +79,15 @@ describe('a path is rewritten', () => {
       await target(rewrite, { path: '/OLD/x' }, { kind: 'prefix', value: '/old', ignoreCase: true }),
       await target(rewrite, { path: '/OLDx' }, { kind: 'bytes-prefix', value: '/old', ignoreCase: true }),
     ]).toEqual(['/new', '/new', '/new/x', '/newx']);
+  });
+
+  it('by what takes the place of its prefix, as it stands', async () => {
+    const rewrite: Rewrite = { path: { kind: 'prefix', value: '/new/' } };
+    expect([
+      await target(rewrite, { path: '/old' }, { kind: 'prefix', value: '/old' }),
+      await target(rewrite, { path: '/old/' }, { kind: 'prefix', value: '/old' }),
+      await target(rewrite, { path: '/old/x' }, { kind: 'prefix', value: '/old' }),
+    ]).toEqual(['/new/', '/new/', '/new/x']);
   });
 
   it('never by what is no pattern or template', async () => {
@@ -247,11 +261,15 @@ describe('a redirect', () => {
       await location({ scheme: 'https', port: 'asked' }, at('shop.example:80')),
       await location({ host: 'other.example', port: 'asked' }, at('shop.example:8080')),
       await location({ scheme: 'https' }, at('shop.example:8080')),
+      await location({ host: 'other.example:81', port: 'asked' }, at('shop.example')),
+      await location({ host: 'other.example:81', port: 82 }, at('shop.example')),
     ]).toEqual([
       'https://shop.example:8080/',
       'https://shop.example/',
       'http://other.example/',
       'https://shop.example/',
+      'http://other.example:81/',
+      'http://other.example:82/',
     ]);
   });
 });
@@ -283,10 +301,10 @@ describe('a split', () => {
       random: () => 0.99,
     });
     const found: string[] = [];
-    for (const share of ['0', '1', '2', '3', '5', 'x'])
+    for (const share of ['0', '1', '2', '3', '5', '18446744073709551614', '18446744073709551615', 'x'])
       found.push((await test.client().request({ headers: { 'x-share': share } })).body);
     // What is no number leaves it to chance.
-    expect(found.join('')).toBe('aababb');
+    expect(found.join('')).toBe('aabab' + 'ba' + 'b');
   });
 });
 

@@ -64,6 +64,9 @@ export function decodeHeaderCondition(
   path: string,
 ): HeaderMatch {
   const one = readHeaderMatch(context, matcher, path);
+  // Without a pattern a field that is treated as empty is there in every case.
+  if (matcher.treatMissingHeaderAsEmpty && matcher.headerMatchSpecifier.case === undefined)
+    return { ...one, match: { kind: 'prefix', value: '' }, absent: 'empty' };
   if (one.match.kind === 'present' || one.name.startsWith(':')) return one;
   if (!matcher.treatMissingHeaderAsEmpty) return one.invert === true ? { ...one, absent: 'fails' } : one;
   return one.invert === true && (plain || neverEmpty(one.match)) ? one : { ...one, absent: 'empty' };
@@ -135,6 +138,8 @@ export interface MatchNotes {
   readonly query: readonly unknown[];
   /** Inverted header conditions that an absent field fits, whatever the pattern. */
   readonly headers: readonly unknown[];
+  /** The route puts something in the place of the prefix that does not end with a slash. */
+  readonly joinsWithoutSlash?: boolean;
 }
 
 /** A pseudo-header of requests. */
@@ -164,7 +169,7 @@ export function decodeRouteMatch(
     decodeQueryMatch(context, matcher, notes.query.includes(index), `${path}.query_parameters[${index}]`),
   );
   return present({
-    path: decodePath(context, match, path),
+    path: decodePath(context, match, notes.joinsWithoutSlash === true, path),
     method,
     headers: filled(headers),
     query: filled(query),
@@ -222,7 +227,13 @@ export function decodeFilterMatch(
   return { ...decoded, ...(plain.length > 0 && { headers: plain }) };
 }
 
-function decodePath(context: DecodeContext, match: RouteMatch, path: string): PathMatch {
+/** @param joinsWithoutSlash what takes the place of a prefix does not end with a slash, so that what follows it does not begin anew */
+function decodePath(
+  context: DecodeContext,
+  match: RouteMatch,
+  joinsWithoutSlash: boolean,
+  path: string,
+): PathMatch {
   const { pathSpecifier } = match;
   const anyCase = match.caseSensitive === false ? { ignoreCase: true } : {};
   switch (pathSpecifier.case) {
@@ -230,8 +241,8 @@ function decodePath(context: DecodeContext, match: RouteMatch, path: string): Pa
       return { kind: 'exact', value: pathSpecifier.value, ...anyCase };
     case 'pathSeparatedPrefix':
       return { kind: 'prefix', value: pathSpecifier.value, ...anyCase };
-    case 'prefix': // of the root, both kinds of prefix are the same
-      return pathSpecifier.value === '/'
+    case 'prefix': // of the root, both kinds of prefix match the same
+      return pathSpecifier.value === '/' && !joinsWithoutSlash
         ? { kind: 'prefix', value: '/' }
         : { kind: 'bytes-prefix', value: pathSpecifier.value, ...anyCase };
     case 'safeRegex': // in which case is the pattern's own matter (Envoy `RouteMatch.case_sensitive`)

@@ -149,7 +149,11 @@ function merged(
 
 function decodeRoute(context: DecodeContext, route: Route, around: Around, path: string): ModelRoute {
   const extras = readExtras(context, route.metadata, path);
-  const notes = { query: extras.list('invertedQuery') ?? [], headers: extras.list('invertedHeaders') ?? [] };
+  const notes = {
+    query: extras.list('invertedQuery') ?? [],
+    headers: extras.list('invertedHeaders') ?? [],
+    joinsWithoutSlash: joinsWithoutSlash(route),
+  };
   const match = decodeRouteMatch(context, route.match, notes, `${path}.match`);
   const here = `${path}.typed_per_filter_config`;
   const { host, overrides: given } = takeForwardProxyHost(context, route.typedPerFilterConfig, here);
@@ -164,6 +168,17 @@ function decodeRoute(context: DecodeContext, route: Route, around: Around, path:
     ...decodeEditsOf(context, route, path),
     filterConfigs: merged(overrides, decodeOverrides(context, given, here)),
   });
+}
+
+/** Envoy puts `prefix_rewrite` before the bytes that follow the prefix, whatever they are. */
+function joinsWithoutSlash({ action: { case: kind, value } }: Route): boolean {
+  const put =
+    kind === 'route'
+      ? value.prefixRewrite
+      : kind === 'redirect' && value.pathRewriteSpecifier.case === 'prefixRewrite'
+        ? value.pathRewriteSpecifier.value
+        : '';
+  return put !== '' && !put.endsWith('/');
 }
 
 function withHost(

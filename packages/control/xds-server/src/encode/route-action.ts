@@ -5,6 +5,7 @@ import type {
   FilterConfigs,
   ForwardAction,
   HashPolicy,
+  PathMatch,
   RedirectAction as ModelRedirect,
   RegexRewrite,
   Rewrite,
@@ -56,8 +57,10 @@ const NOT_FOUND = {
   503: NotFoundCode.SERVICE_UNAVAILABLE,
 } as const;
 
+/** @param match of the route's path */
 export function encodeForward(
   action: ForwardAction,
+  match: PathMatch,
   overrides: FilterConfigs | undefined,
   form: EncodeForm,
 ): RouteAction {
@@ -89,7 +92,7 @@ export function encodeForward(
     ...(action.includeHostRateLimits === true && { includeVhRateLimits: true }),
     ...(action.idleTimeoutMs !== undefined && { idleTimeout: duration(action.idleTimeoutMs) }),
     ...(retryPolicy && { retryPolicy }),
-    ...rewrite(action.rewrite),
+    ...rewrite(action.rewrite, match),
     upgradeConfigs: upgrades(action.allowUpgrades),
     requestMirrorPolicies: (action.mirrors ?? []).map(({ cluster, percent, shadowHost = false }) => ({
       cluster,
@@ -202,7 +205,7 @@ function hostSpecifier({ host, hostFrom }: Rewrite): Fields<typeof RouteActionSc
   };
 }
 
-function rewrite(rewritten: Rewrite | undefined): Fields<typeof RouteActionSchema> {
+function rewrite(rewritten: Rewrite | undefined, match: PathMatch): Fields<typeof RouteActionSchema> {
   const path = rewritten?.path;
   return {
     ...(rewritten && hostSpecifier(rewritten)),
@@ -218,11 +221,19 @@ function rewrite(rewritten: Rewrite | undefined): Fields<typeof RouteActionSchem
       },
     }),
     // '' would be no rewrite at all; taking a prefix away leaves a path that begins with a slash.
-    ...(path?.kind === 'prefix' && { prefixRewrite: path.value === '' ? '/' : path.value }),
+    ...(path?.kind === 'prefix' && { prefixRewrite: inPlaceOf(match, path.value) || '/' }),
     ...(path?.kind === 'full' && {
       regexRewrite: { pattern: { regex: WHOLE_PATH }, substitution: path.value.replaceAll('\\', '\\\\') },
     }),
   };
+}
+
+/**
+ * What takes the place of a prefix. Envoy writes `prefix` of the root, the only one of segments that ends with a slash, as bytes: what
+ * takes its place ends with one too.
+ */
+function inPlaceOf({ kind, value }: PathMatch, put: string): string {
+  return kind === 'prefix' && value === '/' && put !== '' && !put.endsWith('/') ? `${put}/` : put;
 }
 
 /** Envoy's list adds to the listener's; an empty one is said by switching WebSocket off. */
@@ -240,7 +251,8 @@ const CODES = {
   308: RedirectCode.PERMANENT_REDIRECT,
 } as const;
 
-export function encodeRedirect(action: ModelRedirect): RedirectAction {
+/** @param match of the route's path */
+export function encodeRedirect(action: ModelRedirect, match: PathMatch): RedirectAction {
   const { path } = action;
   return create(RedirectActionSchema, {
     ...(action.scheme !== undefined && {
@@ -253,7 +265,9 @@ export function encodeRedirect(action: ModelRedirect): RedirectAction {
       pathRewriteSpecifier:
         path.kind === 'regex'
           ? ({ case: 'regexRewrite', value: encodeRegexRewrite(path) } as const)
-          : ({ case: path.kind === 'full' ? 'pathRedirect' : 'prefixRewrite', value: path.value } as const),
+          : path.kind === 'full'
+            ? ({ case: 'pathRedirect', value: path.value } as const)
+            : ({ case: 'prefixRewrite', value: inPlaceOf(match, path.value) } as const),
     }),
     responseCode: CODES[action.status ?? 302],
   });

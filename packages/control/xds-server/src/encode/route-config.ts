@@ -122,12 +122,12 @@ function encodeRoute(route: ModelRoute, form: EncodeForm): Route {
   });
 }
 
-function encodeAction({ action, filterConfigs }: ModelRoute, form: EncodeForm): Route['action'] {
+function encodeAction({ match, action, filterConfigs }: ModelRoute, form: EncodeForm): Route['action'] {
   switch (action.kind) {
     case 'forward':
-      return { case: 'route', value: encodeForward(action, filterConfigs, form) };
+      return { case: 'route', value: encodeForward(action, match.path, filterConfigs, form) };
     case 'redirect':
-      return { case: 'redirect', value: encodeRedirect(action) };
+      return { case: 'redirect', value: encodeRedirect(action, match.path) };
     case 'direct':
       return { case: 'directResponse', value: encodeDirectResponse(action) };
   }

@@ -73,9 +73,10 @@ function endsHere(stream: Stream): boolean {
 /** Whether the request came in plain text and this kind of caller is to come by TLS. */
 function needsTls(stream: Stream, whom: 'all' | 'external'): boolean {
   if (stream.scheme === 'https') return false;
-  return (
-    whom === 'all' || !isPrivateAddress(stream.clientAddress || stream.downstream.connection.remoteAddress)
-  );
+  if (whom === 'all') return true;
+  if (stream.chain.settings.forwarding !== undefined)
+    return stream.headers.get('x-envoy-internal') !== 'true';
+  return !isPrivateAddress(stream.clientAddress || stream.downstream.connection.remoteAddress);
 }
 
 /** The same place by HTTPS (Envoy `VirtualHost.require_tls`). */
@@ -198,8 +199,8 @@ function rewrittenPath(path: string, route: CompiledRoute, rule: CompiledPathRew
   if (prefix === undefined || !begins(prefix)) return path;
   if (prefix !== '' && path.length > prefix.length && path.charAt(prefix.length) !== '/') return path;
   const rest = path.slice(prefix.length);
+  if (rest === '') return rule.value === '' ? '/' : rule.value;
   const base = rule.value.endsWith('/') ? rule.value.slice(0, -1) : rule.value;
-  if (rest === '' || rest === '/') return base + rest === '' ? '/' : base + rest;
   return rest.startsWith('/') ? base + rest : `${base}/${rest}`;
 }
 
@@ -208,7 +209,9 @@ function locationOf(stream: Stream, route: CompiledRoute, action: CompiledRedire
   const asked = stream.scheme;
   const scheme = action.scheme ?? asked;
   const { authority } = stream;
-  const host = action.host ?? hostOf(authority);
+  const named = action.host ?? authority;
+  // One port is said: the redirect's own, where it has one.
+  const host = action.host === undefined || typeof action.port === 'number' ? hostOf(named) : named;
   const port = redirectPort(stream, action, asked);
   const wellKnown = WELL_KNOWN[scheme] ?? 80;
   const path = action.path === undefined ? stream.path : rewrittenPath(stream.path, route, action.path);

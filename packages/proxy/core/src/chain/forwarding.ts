@@ -1,6 +1,6 @@
 import type { FieldTable } from '@tulle/fields';
 import type { ConnectionInfo } from '@tulle/filter';
-import { isIpAddress, isPrivateAddress } from '@tulle/match';
+import { isIpAddress } from '@tulle/match';
 import type { CertificatePart } from '@tulle/model';
 import type { CompiledForwarding } from '../compile/compiled.ts';
 import type { PeerCertificate } from '../ports.ts';
@@ -60,8 +60,10 @@ export function forwardAsEnvoy(
     named = fromEnd(said, trustedHops);
     if (!headers.has('x-forwarded-proto')) headers.add('x-forwarded-proto', proto);
   }
-  if (rules.port && (trustedHops === 0 || !headers.has('x-forwarded-port')))
+  if (rules.port && ((client === 'peer' && trustedHops === 0) || !headers.has('x-forwarded-port')))
     headers.put('x-forwarded-port', String(connection.localPort));
+  const scheme = headers.get('x-forwarded-proto')?.toLowerCase();
+  if (scheme === 'http' || scheme === 'https') stream.scheme = scheme;
   const internal = single && named !== '' && isInternal(named, rules);
   const edge = client === 'peer' && !internal;
   stream.clientAddress = named === '' ? peer : named;
@@ -74,7 +76,7 @@ export function forwardAsEnvoy(
 }
 
 function isInternal(address: string, { internal }: CompiledForwarding): boolean {
-  return internal === undefined ? isPrivateAddress(address) : internal.has(address);
+  return internal !== undefined && internal.has(address);
 }
 
 /** The list of `x-forwarded-for`, over all its lines. */

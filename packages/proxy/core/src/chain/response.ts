@@ -36,12 +36,12 @@ export function deliver(stream: Stream): void {
 }
 
 /** Fields by which this proxy speaks of itself, as its handler says. */
-function ownFields({ chain, requestId, http2 }: Stream, fields: FieldTable): void {
+function ownFields({ chain, headers, requestId, http2 }: Stream, fields: FieldTable): void {
   const { serverHeader, serverHeaderIfAbsent, via, requestId: ids } = chain.settings;
   if (serverHeader !== undefined && !(serverHeaderIfAbsent && fields.has('server')))
     fields.put('server', serverHeader);
   if (via !== '') appendField(fields, 'via', `${http2 ? '2' : '1.1'} ${via}`);
-  if (ids.inResponse) fields.put('x-request-id', requestId);
+  if (ids.inResponse && (ids.generate || headers.has('x-request-id'))) fields.put('x-request-id', requestId);
 }
 
 /** Makes the endpoint's head the stream's response as far as `attemptEnd` hooks look at it. */

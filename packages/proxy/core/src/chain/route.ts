@@ -43,10 +43,16 @@ function drawTarget(stream: Stream, action: CompiledForward): number {
   return last;
 }
 
+/** Numbers are of 64 bits (Envoy `WeightedCluster.header_name`). */
+const TWO_TO_64 = 2n ** 64n;
+
 /** The number by which the request itself says where in the split it falls. */
 function numberOf({ headers }: Stream, { splitHeader, totalWeight }: CompiledForward): number | undefined {
   const text = splitHeader === '' ? undefined : headers.get(splitHeader);
-  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) % totalWeight : undefined;
+  if (text === undefined || !/^\d{1,20}$/.test(text)) return undefined;
+  if (text.length < 16) return Number(text) % totalWeight;
+  const number = BigInt(text);
+  return number < TWO_TO_64 ? Number(number % BigInt(totalWeight)) : undefined;
 }
 
 /** `stream.rematch()`: filters that ran and are not in force any more are remembered, since they complete too. */

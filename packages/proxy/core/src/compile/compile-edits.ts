@@ -28,8 +28,10 @@ export function compileEdits(
     list: readonly RouteHeaderValue[] | undefined,
     how: DependingEdit['how'],
     at: string,
-  ): string[] =>
-    (list ?? []).flatMap((one, index) => {
+  ): string[] => {
+    // Lines of one name stay in the order of the list, so one that is made keeps those around it waiting.
+    const waits = list?.some(({ format }) => format === true) === true;
+    return (list ?? []).flatMap((one, index) => {
       const { value, format = false } = one;
       const lower = name(one.name, `${at}/${index}/name`);
       const render = format ? compileValue(value, `${at}/${index}/value`, issues) : undefined;
@@ -38,10 +40,11 @@ export function compileEdits(
           `${at}/${index}/value`,
           `${JSON.stringify(value)} has a character that no field value may have (RFC 9110 §5.5)`,
         );
-      if (render === undefined && (how === 'set' || how === 'add')) return [lower, value];
+      if (!waits && (how === 'set' || how === 'add')) return [lower, value];
       depending.push({ how, name: lower, value, render });
       return [];
     });
+  };
   checkConditional(edits, path, issues);
   const compiled = {
     remove: (edits.remove ?? []).map((value, index) => name(value, `${path}/remove/${index}`)),

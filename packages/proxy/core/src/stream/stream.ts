@@ -79,6 +79,7 @@ export class Stream extends StreamExtras {
   upstream: UpstreamStream | undefined = undefined;
   /** Body that may be kept so that it can be sent again. */
   maxReplayBytes = 0;
+  #scheme: 'http' | 'https' | undefined = undefined;
   #replay: ReplayBuffer | undefined = undefined;
 
   // — response —
@@ -158,6 +159,7 @@ export class Stream extends StreamExtras {
     this.path = '';
     this.query = undefined;
     this.authority = '';
+    this.#scheme = undefined;
     this.requestId = '';
     this.originalPath = '';
     this.originalQuery = undefined;
@@ -186,8 +188,13 @@ export class Stream extends StreamExtras {
     this.idleTimeoutMs = 0;
   }
 
-  get scheme(): string {
-    return this.downstream.connection.tls ? 'https' : 'http';
+  /** By which the caller came: as a proxy before this one says where that is believed, else as its connection did. */
+  get scheme(): 'http' | 'https' {
+    return this.#scheme ?? (this.downstream.connection.tls ? 'https' : 'http');
+  }
+
+  set scheme(scheme: 'http' | 'https') {
+    this.#scheme = scheme;
   }
 
   /** Whether the caller proved who it is. */

@@ -232,7 +232,7 @@ class RequestView implements RequestHead {
   }
 
   get scheme(): 'http' | 'https' {
-    return (this.#stream ?? over()).downstream.connection.tls ? 'https' : 'http';
+    return (this.#stream ?? over()).scheme;
   }
 
   get protocol(): 'HTTP/1.0' | 'HTTP/1.1' | 'HTTP/2' {
