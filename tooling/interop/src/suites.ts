@@ -1,3 +1,4 @@
+import { differentialSuite } from './differential/suite.ts';
 import { envoyConfigsSuite } from './envoy-configs/suite.ts';
 import { envoySuite } from './envoy/suite.ts';
 import { goSpiffeSuite } from './go-spiffe/suite.ts';
@@ -13,6 +14,7 @@ import { runnable, type RunnableSuite } from './suite.ts';
 export const suites: readonly RunnableSuite[] = [
   runnable(envoySuite),
   runnable(envoyConfigsSuite),
+  runnable(differentialSuite),
   runnable(mixedSuite),
   runnable(envoyRawSuite),
   runnable(goSpiffeSuite),

@@ -9,6 +9,8 @@ export function rawBootstrap(options: {
   readonly protocol: RawProtocol;
   /** Each type over a service of its own, as {@link singleSource} says. Default: all over ADS. */
   readonly single?: boolean;
+  /** Whether load is reported. Default: it is. */
+  readonly loadReports?: boolean;
 }): object {
   const [address = '', port = ''] = options.target.split(':');
   const from = options.single ? singleSource(options.protocol) : { ads: {}, resource_api_version: 'V3' };
@@ -19,7 +21,9 @@ export function rawBootstrap(options: {
   return {
     node: { id: options.node, cluster: 'interop' },
     admin: { address: { socket_address: { address: '127.0.0.1', port_value: 0 } } },
-    cluster_manager: { load_stats_config: { api_type: 'GRPC', ...source } },
+    ...(options.loadReports === false
+      ? {}
+      : { cluster_manager: { load_stats_config: { api_type: 'GRPC', ...source } } }),
     dynamic_resources: {
       ...(options.single ? {} : { ads_config: { api_type: API_TYPES[options.protocol], ...source } }),
       cds_config: from,

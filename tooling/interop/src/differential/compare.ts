@@ -1,0 +1,129 @@
+import type { Exchange, Field } from './configuration.ts';
+import type { Observation, Observations } from './observe.ts';
+import type { Seen } from './origins.ts';
+
+/** One thing in which two observations of an exchange differ. */
+export interface Difference {
+  /** `reply.status`, `reply.header.NAME`, `seen[0].path`, … */
+  readonly aspect: string;
+  readonly envoy: string;
+  readonly tulle: string;
+}
+
+/** What an observation comes to, aspect by aspect, with what differs from run to run put as a word. */
+export function aspectsOf(
+  { reply, seen, tookMs }: Observation,
+  exchange: Exchange,
+  ports: Ports,
+): Map<string, string> {
+  const aspects = new Map<string, string>();
+  const plain = plainer(ports);
+  aspects.set('reply.outcome', reply.outcome);
+  if (reply.status !== undefined) aspects.set('reply.status', String(reply.status));
+  if (reply.fate !== undefined) aspects.set('reply.fate', reply.fate);
+  if (reply.body !== undefined) aspects.set('reply.body', plain(reply.body));
+  if (reply.interim !== undefined) aspects.set('reply.interim', reply.interim.join(' '));
+  fields(aspects, 'reply.header', reply.headers ?? [], plain);
+  fields(aspects, 'reply.trailer', reply.trailers ?? [], plain);
+  if (exchange.took !== undefined)
+    aspects.set(
+      'took',
+      tookMs >= exchange.took.from && tookMs <= exchange.took.to ? 'as expected' : `${Math.round(tookMs)} ms`,
+    );
+  aspects.set('seen', String(seen.length));
+  for (const [index, one] of ordered(seen).entries()) {
+    const at = `seen[${index}]`;
+    aspects.set(`${at}.origin`, one.origin);
+    aspects.set(`${at}.version`, one.version);
+    aspects.set(`${at}.method`, one.method);
+    aspects.set(`${at}.path`, plain(one.path));
+    aspects.set(`${at}.host`, plain(one.host));
+    aspects.set(`${at}.body`, one.body);
+    aspects.set(`${at}.fault`, one.fault ?? '');
+    fields(aspects, `${at}.header`, one.headers, plain);
+    fields(aspects, `${at}.trailer`, one.trailers, plain);
+  }
+  return aspects;
+}
+
+/** Port of the listener, and of origins by name. */
+export interface Ports {
+  readonly listener: number;
+  readonly origins: ReadonlyMap<string, number>;
+}
+
+/** Requests to several origins arrive in any order; those to one do not. */
+function ordered(seen: readonly Seen[]): Seen[] {
+  return seen.toSorted((one, other) => (one.origin < other.origin ? -1 : one.origin > other.origin ? 1 : 0));
+}
+
+/** Field lines of one name stay apart and in order; lines of several names are in no order (RFC 9110 §5.3). */
+function fields(
+  aspects: Map<string, string>,
+  at: string,
+  list: readonly Field[],
+  plain: (text: string) => string,
+): void {
+  const byName = new Map<string, string[]>();
+  for (const [name, value] of list) byName.set(name, [...(byName.get(name) ?? []), value]);
+  for (const [name, values] of byName)
+    aspects.set(`${at}.${name}`, values.map((value) => said(name, plain(value))).join('\n'));
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+const DATE = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT$/;
+
+/** What is different in every run, as a word; only where it has the form that it must have. */
+function said(name: string, value: string): string {
+  if (name === 'date' && DATE.test(value)) return '(date)';
+  if (name === 'x-request-id' && UUID.test(value)) return '(uuid)';
+  if (name === 'x-envoy-upstream-service-time' && /^\d+$/.test(value)) return '(milliseconds)';
+  return value;
+}
+
+function plainer({ listener, origins }: Ports): (text: string) => string {
+  const names = new Map([
+    [String(listener), '(listener)'],
+    ...[...origins].map(([name, port]) => [String(port), `(${name})`] as const),
+  ]);
+  const any = new RegExp(`\\b(${[...names.keys()].join('|')})\\b`, 'g');
+  return (text) => text.replaceAll(any, (port) => names.get(port) ?? port);
+}
+
+/** In what two sides differ. @param ports of each */
+export function differencesOf(
+  observations: Observations,
+  exchange: Exchange,
+  ports: Readonly<Record<'envoy' | 'tulle', Ports>>,
+): Difference[] {
+  if (exchange.tally !== undefined) return sharesOf(observations, exchange.tally);
+  const envoy = aspectsOf(observations.envoy, exchange, ports.envoy);
+  const tulle = aspectsOf(observations.tulle, exchange, ports.tulle);
+  const found: Difference[] = [];
+  for (const aspect of new Set([...envoy.keys(), ...tulle.keys()])) {
+    const [one, other] = [envoy.get(aspect) ?? '(none)', tulle.get(aspect) ?? '(none)'];
+    if (one !== other) found.push({ aspect, envoy: one, tulle: other });
+  }
+  return found;
+}
+
+/** How far apart two shares of chance may be, in standard deviations: further apart once in two million times. */
+const SIGMAS = 5;
+
+/** Where many requests went, compared as shares of chance. */
+function sharesOf({ envoy, tulle }: Observations, requests: number): Difference[] {
+  const found: Difference[] = [];
+  const add = (aspect: string, one: unknown, other: unknown): void =>
+    void found.push({ aspect, envoy: String(one), tulle: String(other) });
+  for (const origin of new Set([...envoy.seen, ...tulle.seen].map((one) => one.origin))) {
+    const [one, other] = [envoy, tulle].map(
+      ({ seen }) => seen.filter((each) => each.origin === origin).length,
+    ) as [number, number];
+    const share = (one + other) / (2 * requests);
+    const apart = Math.abs(one - other) / requests;
+    if (apart > SIGMAS * Math.sqrt((2 * share * (1 - share)) / requests) + 1 / requests)
+      add(`share.${origin}`, `${one} of ${requests}`, `${other} of ${requests}`);
+  }
+  if (envoy.seen.length !== tulle.seen.length) add('seen', envoy.seen.length, tulle.seen.length);
+  return found;
+}

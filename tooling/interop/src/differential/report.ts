@@ -1,0 +1,47 @@
+import { EXPLANATIONS } from './explained.ts';
+import type { AreaResult, Finding } from './run.ts';
+
+/** Findings of an area that are told in full. */
+const TOLD = 5;
+
+/** A finding, so that it can be understood and had again. */
+export function findingText({ configuration, exchange, differences }: Finding): string {
+  const { id, exchanges, ...rest } = configuration;
+  const number = exchange === undefined ? '' : ` --exchange ${exchanges.indexOf(exchange)}`;
+  return [
+    `${differences.length} unexplained, of ${id}:`,
+    ...differences.map(
+      ({ aspect, envoy, tulle }) =>
+        `  ${aspect}: ${JSON.stringify(envoy)} by Envoy, ${JSON.stringify(tulle)} by Tulle`,
+    ),
+    ...(exchange === undefined ? [] : [`  asked: ${JSON.stringify(exchange)}`]),
+    `  configuration: ${JSON.stringify(rest)}`,
+    `  again: npm run test:differential -- --case ${id.replace(/~.*/, '')}${id.includes('~') ? '' : number}`,
+  ].join('\n');
+}
+
+/** What an area came to, in a line; its findings in full, the first few. @throws Error where something is not explained */
+export function areaText({ area, seed, cases, configurations, refusedByBoth, findings }: AreaResult): string {
+  const both = refusedByBoth === 0 ? '' : `, ${refusedByBoth} refused by both`;
+  const text = `${cases} cases of ${configurations} configurations${both}, seed ${seed}`;
+  if (findings.length === 0) return text;
+  const told = findings.slice(0, TOLD).map(findingText);
+  const more = findings.length > TOLD ? [`and ${findings.length - TOLD} more`] : [];
+  throw new Error(
+    [`${area}: ${text}; ${findings.length} with unexplained differences`, ...told, ...more].join('\n'),
+  );
+}
+
+/** How often each explanation was needed. */
+export function hitsOf(results: readonly AreaResult[]): ReadonlyMap<string, number> {
+  return new Map(
+    EXPLANATIONS.map(({ id }) => [id, results.reduce((sum, { hits }) => sum + (hits.get(id) ?? 0), 0)]),
+  );
+}
+
+/** The list of what is meant to differ, with how often it did. */
+export function explanationsText(hits: ReadonlyMap<string, number>): string {
+  return EXPLANATIONS.map(
+    ({ id, citation }) => `${String(hits.get(id) ?? 0).padStart(6)} × ${id} (${citation})`,
+  ).join('\n');
+}
