@@ -37,6 +37,7 @@ const engine = await createSidecarEngine({
   generation: 1,
   listeners: { acquire: async () => Promise.reject(new Error('no listener is asked for')) },
   identity: undefined,
+  identities: () => undefined,
   adminAddress: { path: join(directory, 'admin.sock') },
   tokens: undefined,
   log: stderrLog,

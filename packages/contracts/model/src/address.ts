@@ -6,6 +6,8 @@ export interface TcpAddress {
   readonly host: string;
   /** 0 on a listener: the system chooses. */
   readonly port: number;
+  /** Of a listener: file of the network namespace that it is in, e.g. `/run/netns/web`. Absent: the process's own. */
+  readonly namespace?: string;
 }
 
 /** A Unix domain socket. */
@@ -21,5 +23,7 @@ export function isUnixAddress(address: Address): address is UnixAddress {
 /** `host:port`, `[v6]:port` or the socket's path: how logs, metrics and dumps print an address. */
 export function formatAddress(address: Address): string {
   if (isUnixAddress(address)) return address.path;
-  return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
+  const { host, port, namespace } = address;
+  const at = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  return namespace === undefined ? at : `${at}@${namespace}`;
 }

@@ -428,6 +428,16 @@ export interface PoolOptions {
   readonly tcpKeepalive?: TcpKeepalive;
   /** Address of this machine that connections come from, without a port (Envoy `upstream_bind_config.source_address`). */
   readonly sourceAddress?: string;
+  /** Of which network connections are, and with what mark. Absent: the process's own, without. */
+  readonly network?: NetworkOptions;
+}
+
+/** Where sockets towards endpoints are made, on Linux; the process must have what enters namespaces. */
+export interface NetworkOptions {
+  /** File of a network namespace, e.g. `/run/netns/web`. Absent: the process's own. */
+  readonly namespace?: string;
+  /** `SO_MARK`, for rules that let the proxy's own connections pass. Absent: none. */
+  readonly mark?: number;
 }
 
 /** What the kernel does about silent connections (Envoy `TcpKeepalive`); what is absent is the kernel's own. */

@@ -30,6 +30,7 @@ export type {
   Locality,
   OriginalDstDiscovery,
   OutlierDetection,
+  NetworkOptions,
   PoolOptions,
   RefreshBackoff,
   RetryBudget,

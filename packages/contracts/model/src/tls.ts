@@ -2,12 +2,13 @@ import type { StringMatch } from './route.ts';
 
 /**
  * Where a certificate with its key comes from.
- * - `workload`: the process's own SVID, renewed in place (what a mesh uses; SDS name `default` on the wire).
+ * - `workload`: the process's own SVID, renewed in place (what a mesh uses; SDS name `default` on the wire). Where the process
+ *   serves several workloads, `identity` says whose, by its SPIFFE id; never sent by a control plane.
  * - `files`: PEM files, watched for changes.
  * - `inline`: PEM text. Redacted in every dump.
  */
 export type CertificateSource =
-  | { readonly kind: 'workload' }
+  | { readonly kind: 'workload'; readonly identity?: string }
   | { readonly kind: 'files'; readonly certificateFile: string; readonly keyFile: string }
   | { readonly kind: 'inline'; readonly certificatePem: string; readonly keyPem: string };
 

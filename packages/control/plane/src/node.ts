@@ -10,6 +10,7 @@ import {
 } from '@tulle/resources';
 import type { NodeInfo } from '@tulle/xds-server';
 import { readCapture, type CaptureMetadata, type NodeCapture } from './node-capture.ts';
+import { readHbone, type HboneMetadata, type NodeHbone } from './node-hbone.ts';
 import { readPlaintext, type PlaintextReport } from './plaintext-report.ts';
 
 /** A port of the application beside a sidecar. */
@@ -52,6 +53,8 @@ export interface SidecarMetadata {
   /** False: its application does not take calls yet, so that it is no endpoint. Default true. */
   readonly ready?: boolean;
   readonly upstreams?: readonly NodeUpstream[];
+  /** Its proxy is its node's, and it is reached by tunnels; `inbound.address` is its own. */
+  readonly hbone?: HboneMetadata;
   /** The process serves the Gateway of its service account's name. */
   readonly gateway?: GatewayMetadata;
   /** Connections of the application are led to it by the kernel. */
@@ -112,6 +115,8 @@ export interface ProxyNode {
   readonly upstreams: readonly (NodeUpstream & Required<Pick<NodeUpstream, 'localPort' | 'address'>>)[];
   /** It gets what its application calls from the kernel. */
   readonly capture: NodeCapture | undefined;
+  /** Its proxy is its node's. */
+  readonly hbone: NodeHbone | undefined;
   /** It serves a Gateway. */
   readonly gateway: NodeGateway | undefined;
   readonly plaintext: readonly PlaintextReport[];
@@ -168,10 +173,12 @@ export function readProxyNode(node: NodeInfo, trustDomain: string): ProxyNode {
   const labels = Object.fromEntries(
     Object.entries(record(meta['labels']) ?? {}).map(([k, v]) => [k, String(v)]),
   );
+  const hbone = readHbone(meta['hbone'], wrong);
   const ports = listOf('ports').map((entry, i) => {
     const given = record(entry) ?? { port: entry };
     const appProtocol = APP_PROTOCOLS.find((one) => one === given['appProtocol']);
-    const inboundPort = given['inboundPort'] ?? inbound?.['port'];
+    // By a tunnel every port is reached as it is.
+    const inboundPort = hbone === undefined ? (given['inboundPort'] ?? inbound?.['port']) : given['port'];
     return {
       port: port(given['port'], `/ports/${i}`),
       inboundPort: port(inboundPort, '/inbound/port'),
@@ -215,6 +222,8 @@ export function readProxyNode(node: NodeInfo, trustDomain: string): ProxyNode {
         : { servicePort: port(given['servicePort'], `/upstreams/${i}/servicePort`) }),
     };
   });
+  if (hbone !== undefined && (upstreams.length > 0 || meta['gateway'] !== undefined))
+    wrong('/hbone', 'stands alone: what a node proxy serves has neither upstreams nor a gateway');
   const gateway = meta['gateway'] === undefined ? undefined : readGateway(record(meta['gateway']), wrong);
   if (gateway !== undefined && (ports.length > 0 || upstreams.length > 0))
     wrong('/gateway', 'stands alone: the process of a Gateway has neither ports nor upstreams');
@@ -266,6 +275,7 @@ export function readProxyNode(node: NodeInfo, trustDomain: string): ProxyNode {
     advertised,
     ready: meta['ready'] !== false,
     locality: node.locality,
+    hbone,
     gateway,
     plaintext,
     // Begins with the account, so that no other identity can want the same name.
@@ -357,7 +367,10 @@ export function workloadOfNode(node: ProxyNode, health: 'healthy' | 'unhealthy')
     spec: {
       address,
       ports: port === undefined ? node.ports : [{ ...first, inboundPort: port }],
-      inbound: { mode: 'sidecar', port: port ?? first.inboundPort },
+      inbound:
+        node.hbone === undefined
+          ? { mode: 'sidecar', port: port ?? first.inboundPort }
+          : { mode: 'hbone', port: node.hbone.port },
       serviceAccount: node.serviceAccount,
       ...(node.locality === undefined ? {} : { locality: node.locality }),
       ...(health === 'healthy' ? {} : { health }),

@@ -121,6 +121,12 @@ export class World {
   }
 
   /** Of every namespace. */
+  *workloads(): Iterable<Workload> {
+    for (const [at, resources] of this.#kinds)
+      if (at.startsWith('Workload/')) yield* resources.values() as Iterable<Workload>;
+  }
+
+  /** Of every namespace. */
   gateways(): Iterable<Gateway> {
     return this.#gateways.values();
   }
@@ -281,6 +287,7 @@ export class World {
         selecting.add(resource);
         return;
       case 'Workload':
+        services.add(EVERY_WORKLOAD);
         if (this.#gateways.has(`Gateway/${provenAccount(resource)}`)) inbound.add('*'); // its word counts no more, or again
         for (const service of this.servicesSelecting(namespace, labels))
           services.add(`${namespace}/${service.metadata.name}`);
@@ -351,6 +358,9 @@ export function gatewayKey({
 
 /** Who may call every Service there is depends on this, as on each of them. */
 export const EVERY_SERVICE = 'Service/*';
+
+/** What depends on every Workload there is depends on this. */
+export const EVERY_WORKLOAD = 'Workload/*';
 
 function isRoute(resource: Resource): resource is RequestRoute {
   return isRouteKind(resource.kind);

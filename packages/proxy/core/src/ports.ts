@@ -2,6 +2,7 @@ import type {
   Address,
   CertificateSource,
   DownstreamTls,
+  NetworkOptions,
   TcpAddress,
   TcpKeepalive,
   UpstreamTls,
@@ -170,6 +171,8 @@ export interface ConnectOptions {
   readonly keepalive?: TcpKeepalive;
   /** Address of this machine to come from. */
   readonly sourceAddress?: string;
+  /** Of which network, with what mark. Absent: the process's own, without. */
+  readonly network?: NetworkOptions;
 }
 
 /** What a name stands for. */

@@ -29,7 +29,9 @@ export interface ChildOptions {
   readonly adminAddress: Address;
   readonly config: ProxyConfig | undefined;
   readonly identity: IdentityWelcome | undefined;
-  readonly sign: (csrPem: string) => Promise<SignedIdentity>;
+  /** Of the workloads that it serves. */
+  readonly identities: readonly IdentityWelcome[];
+  readonly sign: (csrPem: string, spiffeId: string | undefined) => Promise<SignedIdentity>;
   readonly listeners: ListenerTable;
   /** Evens out connections between processes; undefined: there is one process. */
   readonly balance: ConnectionBalance | undefined;
@@ -71,8 +73,12 @@ export interface Child extends Balanced {
   /** @throws what the engine threw */
   apply(config: ProxyConfig): Promise<void>;
   stats(): Promise<Readonly<Record<string, number>>>;
-  renewIdentity(): void;
-  adoptBundles(bundles: readonly TrustBundle[]): void;
+  /** @throws Error when it could not get a certificate */
+  addIdentity(welcome: IdentityWelcome): Promise<void>;
+  removeIdentity(spiffeId: string): void;
+  /** @param spiffeId of a workload; undefined: the proxy's own */
+  renewIdentity(spiffeId: string | undefined): void;
+  adoptBundles(bundles: readonly TrustBundle[], spiffeId: string | undefined): void;
   /** It has taken the roots and made the renewals that it was told of before. @throws Error when it does not say so in time */
   identitySettled(): Promise<void>;
   drain(): void;
@@ -149,6 +155,7 @@ export function startChild(options: ChildOptions): Child {
           adminAddress: options.adminAddress,
           config,
           identity: options.identity,
+          ...(options.identities.length === 0 ? {} : { identities: options.identities }),
           ...(options.logLevel === undefined ? {} : { logLevel: options.logLevel }),
           ...(options.balance === undefined ? {} : { balances: true }),
           ...(options.bank === undefined ? {} : { lendsTo: options.workers }),
@@ -179,7 +186,7 @@ export function startChild(options: ChildOptions): Child {
         if (!draining) listeners.release(message.key, generation);
         return undefined;
       case 'sign':
-        options.sign(message.csrPem).then(
+        options.sign(message.csrPem, message.spiffeId).then(
           (identity) => send({ kind: 'signed', id: message.id, identity }),
           (error: unknown) => send({ kind: 'failed', id: message.id, error: toWire(error) }),
         );
@@ -251,8 +258,12 @@ export function startChild(options: ChildOptions): Child {
       await pending.ask<undefined>((id) => send({ kind: 'config', id, config: next }));
     },
     stats: async () => pending.ask<Readonly<Record<string, number>>>((id) => send({ kind: 'stats', id })),
-    renewIdentity: () => send({ kind: 'renew-identity' }),
-    adoptBundles: (bundles) => send({ kind: 'bundles', bundles }),
+    async addIdentity(identity) {
+      await pending.ask<undefined>((id) => send({ kind: 'add-identity', id, identity }));
+    },
+    removeIdentity: (spiffeId) => send({ kind: 'remove-identity', spiffeId }),
+    renewIdentity: (spiffeId) => send({ kind: 'renew-identity', ...(spiffeId && { spiffeId }) }),
+    adoptBundles: (bundles, spiffeId) => send({ kind: 'bundles', bundles, ...(spiffeId && { spiffeId }) }),
     async identitySettled() {
       await pending.ask<undefined>((id) => send({ kind: 'settle-identity', id }));
     },

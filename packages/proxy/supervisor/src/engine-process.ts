@@ -2,6 +2,7 @@ import type { SendHandle } from 'node:child_process';
 import type { Address, ProxyConfig, TrustBundle } from '@tulle/model';
 import { AcceptGate, type ConnectionHandle } from './accept-gate.ts';
 import { createStderrLog } from './stderr-log.ts';
+import { ProcessIdentities } from './process-identities.ts';
 import { openProcessIdentity, type ProcessIdentity } from './process-identity.ts';
 import type { SocketHandle } from './bound-socket.ts';
 import type { AcquiredListener, CreateEngine, Engine } from './engine.ts';
@@ -38,6 +39,11 @@ export async function runEngineProcess<Settings>(options: EngineProcessOptions<S
   const log = createStderrLog();
   let engine: Engine | undefined;
   let identity: ProcessIdentity | undefined;
+  const identities = new ProcessIdentities(
+    async (csrPem, spiffeId) =>
+      pending.ask<SignedIdentity>((id) => send({ kind: 'sign', id, csrPem, spiffeId })),
+    log,
+  );
   /** Roots that came while the identity was being opened. */
   let newerBundles: readonly TrustBundle[] | undefined;
   let ending = false;
@@ -52,6 +58,7 @@ export async function runEngineProcess<Settings>(options: EngineProcessOptions<S
 
   const exit = async (code: number): Promise<void> => {
     identity?.close();
+    identities.close();
     await engine
       ?.close()
       .catch((error: unknown) => log.error('closing the engine failed', { error: String(error) }));
@@ -144,6 +151,7 @@ export async function runEngineProcess<Settings>(options: EngineProcessOptions<S
       );
       if (newerBundles !== undefined) identity.adoptBundles(newerBundles);
     }
+    await Promise.all((welcome.identities ?? []).map(async (one) => identities.add(one)));
     engine = await options.createEngine({
       settings: welcome.settings as Settings,
       slot: welcome.slot,
@@ -151,6 +159,7 @@ export async function runEngineProcess<Settings>(options: EngineProcessOptions<S
       generation: welcome.generation,
       listeners: { acquire },
       identity,
+      identities: (spiffeId) => identities.get(spiffeId),
       adminAddress: welcome.adminAddress,
       tokens,
       log,
@@ -204,11 +213,20 @@ export async function runEngineProcess<Settings>(options: EngineProcessOptions<S
       case 'settle-identity':
         return void answer(message.id, async () => {
           await identity?.settled();
+          await identities.settled();
           return undefined;
         });
+      case 'add-identity':
+        return void answer(message.id, async () => {
+          await identities.add(message.identity);
+          return undefined;
+        });
+      case 'remove-identity':
+        return identities.remove(message.spiffeId);
       case 'renew-identity':
-        return identity?.renew();
+        return message.spiffeId === undefined ? identity?.renew() : identities.renew(message.spiffeId);
       case 'bundles':
+        if (message.spiffeId !== undefined) return identities.adoptBundles(message.spiffeId, message.bundles);
         newerBundles = message.bundles;
         return identity?.adoptBundles(message.bundles);
       case 'drain':

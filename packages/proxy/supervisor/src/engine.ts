@@ -34,6 +34,8 @@ export interface EngineContext<Settings> {
   readonly listeners: ListenerSource;
   /** The workload's identity, with a key that this process made; `undefined` where the app runs without identity. */
   readonly identity: IdentitySource | undefined;
+  /** Those of the workloads that it serves, by SPIFFE id; `undefined` for others. */
+  readonly identities: (spiffeId: string) => IdentitySource | undefined;
   /** Where to serve the admin interface: a Unix socket of this process alone. */
   readonly adminAddress: Address;
   /** Lends tokens of limits that all processes of the proxy share; `undefined` where this is the only process. */

@@ -60,6 +60,7 @@ export function createInProcessSupervisor<Settings>(options: InProcessOptions<Se
       generation,
       listeners,
       identity: options.identity,
+      identities: () => undefined,
       adminAddress: adminAddress(),
       tokens: undefined,
       log,
@@ -110,6 +111,9 @@ export function createInProcessSupervisor<Settings>(options: InProcessOptions<Se
     },
     adminAddress: (slot = 0) => (slot === 0 && engine !== undefined ? adminAddress() : undefined),
     stats: async () => (engine === undefined ? [] : [engine.stats?.() ?? {}]),
+    addIdentity: async () => {
+      throw new Error('one process without a supervisor serves one identity; leave --no-supervisor out');
+    },
     // The engine follows the identity itself.
     identityInUse: async () => {},
     status: () => ({

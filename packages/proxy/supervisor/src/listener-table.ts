@@ -28,12 +28,12 @@ interface Entry {
   pinned: boolean;
 }
 
-/** An empty table. */
-export function createListenerTable(): ListenerTable {
+/** An empty table. @param make binds a socket */
+export function createListenerTable(make: (address: Address) => BoundSocket = bindSocket): ListenerTable {
   const entries = new Map<string, Entry>();
 
   const bind = (key: string, address: Address): Entry => {
-    const entry: Entry = { socket: bindSocket(address), holders: new Set(), pinned: false };
+    const entry: Entry = { socket: make(address), holders: new Set(), pinned: false };
     entries.set(key, entry);
     return entry;
   };

@@ -34,6 +34,8 @@ export type ToChild =
       readonly adminAddress: Address;
       readonly config: ProxyConfig | undefined;
       readonly identity: IdentityWelcome | undefined;
+      /** Of the workloads that it serves; absent: of none. */
+      readonly identities?: readonly IdentityWelcome[];
       /** Of its log; absent: `info`. */
       readonly logLevel?: LogLevel;
       /** Connections are evened out between processes: what this one has too many of may be offered. */
@@ -52,9 +54,12 @@ export type ToChild =
   | { readonly kind: 'config'; readonly id: number; readonly config: ProxyConfig }
   | { readonly kind: 'signed'; readonly id: number; readonly identity: SignedIdentity }
   | { readonly kind: 'failed'; readonly id: number; readonly error: WireError }
-  /** Make another key and have it signed. */
-  | { readonly kind: 'renew-identity' }
-  | { readonly kind: 'bundles'; readonly bundles: readonly TrustBundle[] }
+  /** Another workload to serve. */
+  | { readonly kind: 'add-identity'; readonly id: number; readonly identity: IdentityWelcome }
+  | { readonly kind: 'remove-identity'; readonly spiffeId: string }
+  /** Make another key and have it signed. `spiffeId`: of a workload, else its own. */
+  | { readonly kind: 'renew-identity'; readonly spiffeId?: string }
+  | { readonly kind: 'bundles'; readonly bundles: readonly TrustBundle[]; readonly spiffeId?: string }
   /** Answer when no renewal is pending. */
   | { readonly kind: 'settle-identity'; readonly id: number }
   | { readonly kind: 'stats'; readonly id: number }
@@ -95,7 +100,8 @@ export type ToSupervisor =
   | { readonly kind: 'took'; readonly id: number; readonly taken: boolean; readonly connections: number }
   | { readonly kind: 'acquire'; readonly id: number; readonly address: Address }
   | { readonly kind: 'release'; readonly key: string }
-  | { readonly kind: 'sign'; readonly id: number; readonly csrPem: string }
+  /** `spiffeId`: of a workload, else its own. */
+  | { readonly kind: 'sign'; readonly id: number; readonly csrPem: string; readonly spiffeId?: string }
   /** The engine is up and has taken the configuration of the welcome. */
   | { readonly kind: 'ready' }
   | { readonly kind: 'done'; readonly id: number; readonly stats?: Readonly<Record<string, number>> }

@@ -3,8 +3,10 @@ import { join } from 'node:path';
 import type { Log } from '@tulle/filter';
 import { isUnixAddress, type Address, type IdentitySource, type ProxyConfig } from '@tulle/model';
 import { createBackoff, TokenBank } from '@tulle/time';
+import type { BoundSocket } from './bound-socket.ts';
 import { startChild, type Child } from './child.ts';
 import { ConnectionBalance } from './connection-balance.ts';
+import { Identities } from './identities.ts';
 import { createListenerTable } from './listener-table.ts';
 import type { SignedIdentity } from './protocol.ts';
 import { stderrLog, type LogLevel } from './stderr-log.ts';
@@ -80,6 +82,8 @@ export interface SupervisorOptions {
   readonly stableAfterMs?: number;
   /** Node options of the processes. Default: the supervisor's own, and a young generation of 8 MiB where none is chosen. */
   readonly execArgv?: readonly string[];
+  /** Makes listening sockets. Default {@link bindSocket}, in the network of the process. */
+  readonly bindSocket?: (address: Address) => BoundSocket;
   readonly log?: Log;
   /** Level of the processes' own log, JSON lines on their standard error. Default `info`; the admin interface changes it. */
   readonly engineLogLevel?: LogLevel;
@@ -115,6 +119,13 @@ export interface SupervisorStatus {
 export interface Supervisor {
   /** Starts the engines. @throws the engine's own error when it cannot start; nothing runs on then */
   start(config?: ProxyConfig): Promise<void>;
+  /**
+   * Another identity for every process, by which listeners and clusters may name their certificate (model
+   * `CertificateSource`): of a workload that the proxy serves. Resolves when each has a certificate.
+   * @returns takes it away again
+   * @throws Error when a process could not get one
+   */
+  addIdentity(identity: SupervisorIdentity): Promise<() => void>;
   /** Binds an address and keeps it for life, e.g. to know the port before there is a configuration. */
   bind(address: Address): Promise<Address>;
   /**
@@ -154,7 +165,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   const drainTimeoutMs = options.drainTimeoutMs ?? 600_000;
   const applyTimeoutMs = options.applyTimeoutMs ?? 30_000;
   const stableAfterMs = options.stableAfterMs ?? 10_000;
-  const listeners = createListenerTable();
+  const listeners = createListenerTable(options.bindSocket);
   const balance = workers > 1 && options.balanceConnections !== false ? new ConnectionBalance() : undefined;
   const bank = workers > 1 ? new TokenBank() : undefined;
   let { module, settings } = options;
@@ -163,6 +174,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   let crashes = 0;
   let stopping = false;
   const children = new Set<Child>();
+  const identities = new Identities(children, options.identity, options.stateDir);
   const readyChildren = new Set<Child>();
   /** By slot, the process that takes new work. */
   const current = new Map<number, Child>();
@@ -187,7 +199,6 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     if (Buffer.byteLength(path) > 107)
       throw new Error(`${path} is too long for a Unix socket (107 bytes); choose a shorter run directory`);
     rmSync(path, { force: true });
-    const { identity } = options;
     const child = startChild({
       module,
       settings,
@@ -199,21 +210,9 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       bank,
       config,
       adminAddress: { path },
-      identity:
-        identity === undefined
-          ? undefined
-          : {
-              spiffeId: identity.spiffeId,
-              bundles: identity.current()?.bundles ?? [],
-              file:
-                options.stateDir === undefined
-                  ? undefined
-                  : join(options.stateDir, `engine-${slot}`, 'identity.json'),
-            },
-      sign: async (csrPem) => {
-        if (identity === undefined) throw new Error('this app runs without identity');
-        return identity.signCsr(csrPem);
-      },
+      identity: identities.ownFor(slot),
+      identities: identities.othersFor(slot),
+      sign: async (csrPem, spiffeId) => identities.sign(csrPem, spiffeId),
       applyTimeoutMs,
       readyTimeoutMs: options.readyTimeoutMs ?? 30_000,
       execArgv: options.execArgv,
@@ -403,16 +402,6 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     throw failed.reason;
   };
 
-  let lastSerial = options.identity?.current()?.svid.serial;
-  const unsubscribe = options.identity?.subscribe(({ svid, bundles }) => {
-    for (const child of children) {
-      // The supervisor's own renewal (half life, or the CA's call) is the processes' cue.
-      if (svid.serial !== lastSerial) child.renewIdentity();
-      child.adoptBundles(bundles);
-    }
-    lastSerial = svid.serial;
-  });
-
   return {
     async start(initial) {
       mkdirSync(options.runDir, { recursive: true, mode: 0o700 });
@@ -425,11 +414,12 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         stopping = true;
         await Promise.all([...children].map(async (child) => child.close(CLOSE_GRACE_MS)));
         listeners.closeAll();
-        unsubscribe?.();
+        identities.close();
         throw failed.reason;
       }
       for (const child of started) install(child);
     },
+    addIdentity: async (identity) => identities.add(identity),
     bind: async (address) => listeners.pin(address),
     apply: async (next) => inTurn(async () => applyNow(next)),
     restart: async (change = {}) =>
@@ -482,7 +472,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     },
     async stop(drainMs = drainTimeoutMs) {
       stopping = true;
-      unsubscribe?.();
+      identities.close();
       for (const timer of timers) clearTimeout(timer);
       await Promise.all(
         [...children].map(async (child) => {

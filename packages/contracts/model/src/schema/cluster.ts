@@ -228,6 +228,7 @@ export const clusterSchema: JsonSchema = fields(['name', 'discovery'], {
       probes: whole(1, 32_767),
     }),
     sourceAddress: name,
+    network: fields([], { namespace: name, mark: whole(1, 4_294_967_295) }),
   }),
   labels,
 });

@@ -45,7 +45,11 @@ export const percent: JsonSchema = {
 export function address(minPort: 0 | 1): JsonSchema {
   return {
     anyOf: [
-      fields(['host', 'port'], { host: name, port: whole(minPort, 65_535) }),
+      fields(['host', 'port'], {
+        host: name,
+        port: whole(minPort, 65_535),
+        ...(minPort === 0 && { namespace: name }),
+      }),
       fields(['path'], { path: name }),
     ],
   };

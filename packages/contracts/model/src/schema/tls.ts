@@ -6,7 +6,7 @@ const kind = (value: string): JsonSchema => ({ const: value });
 
 const certificate: JsonSchema = {
   anyOf: [
-    fields(['kind'], { kind: kind('workload') }),
+    fields(['kind'], { kind: kind('workload'), identity: name }),
     fields(['kind', 'certificateFile', 'keyFile'], {
       kind: kind('files'),
       certificateFile: name,

@@ -1,4 +1,4 @@
-import { formatWireName, type Cluster, type Endpoint, type EndpointSet } from '@tulle/model';
+import { formatWireName, HBONE_PORT, type Cluster, type Endpoint, type EndpointSet } from '@tulle/model';
 import {
   isExternal,
   matchesLabels,
@@ -150,17 +150,26 @@ export function isLastEndpoint(world: World, workload: Workload, mesh: MeshSetti
   );
 }
 
-function workloadEndpoint(workload: Workload, port: ServicePort, mesh: MeshSettings): Endpoint | undefined {
+export function workloadEndpoint(
+  workload: Workload,
+  port: ServicePort,
+  mesh: MeshSettings,
+): Endpoint | undefined {
   const { spec, metadata } = workload;
   const target = targetPort(port, spec);
   if (target === undefined) return undefined;
   const { mode } = spec.inbound;
-  const reached = mode === 'none' ? target.port : (target.inboundPort ?? spec.inbound.port);
+  const direct = mode === 'none' || mode === 'hbone';
+  const reached = direct ? target.port : (target.inboundPort ?? spec.inbound.port);
   if (reached === undefined) return undefined;
+  const { port: tunnelPort = HBONE_PORT } = spec.inbound;
   const version = metadata.labels?.['version'] ?? metadata.labels?.['app.kubernetes.io/version'];
   return {
     address: { host: spec.address, port: reached },
     mode,
+    ...(mode === 'hbone' && tunnelPort !== HBONE_PORT
+      ? { tunnel: { address: { host: spec.address, port: tunnelPort } } }
+      : {}),
     ...(mode === 'none'
       ? {}
       : {

@@ -3,6 +3,7 @@ import type { NodeGateway, ProxyNode } from '../node.ts';
 import { CaptureCompiler } from './capture.ts';
 import { compileGateway } from './gateway.ts';
 import { compileInbound } from './inbound.ts';
+import { compileNodeProxy } from './node-proxy.ts';
 import type { SharedResources } from './shared.ts';
 import { compileUpstream, type Part } from './upstream.ts';
 
@@ -35,6 +36,10 @@ export class ProxyCompiler {
   compile(): CompiledProxy {
     const { world, mesh } = this.#shared;
     if (this.#node.gateway !== undefined) return this.#compileGateway(this.#node.gateway);
+    if (this.#node.hbone !== undefined) {
+      const { services, ...config } = compileNodeProxy(this.#shared, this.#node, this.#node.hbone);
+      return { config: inOrder({ ...config, routes: [] }), services: new Set(services) };
+    }
     this.#inbound ??= compileInbound(world, this.#node, mesh);
     const listeners = new Map<string, Listener>(this.#inbound.listeners.map((l) => [l.name, l]));
     const clusters = new Map<string, Cluster>(this.#inbound.clusters.map((c) => [c.name, c]));
@@ -72,18 +77,20 @@ export class ProxyCompiler {
 
   #compileGateway(serving: NodeGateway): CompiledProxy {
     const { services, ...config } = compileGateway(this.#shared, this.#node, serving);
-    const named = <T extends { readonly name: string }>(list: readonly T[]): T[] =>
-      sorted(new Map(list.map((one) => [one.name, one])));
-    return {
-      config: {
-        listeners: named(config.listeners),
-        routes: named(config.routes),
-        clusters: named(config.clusters),
-        endpoints: named(config.endpoints),
-      },
-      services: new Set(services),
-    };
+    return { config: inOrder(config), services: new Set(services) };
   }
+}
+
+/** Each name once, in the order of names. */
+function inOrder(config: CompiledProxy['config']): CompiledProxy['config'] {
+  const named = <T extends { readonly name: string }>(list: readonly T[]): T[] =>
+    sorted(new Map(list.map((one) => [one.name, one])));
+  return {
+    listeners: named(config.listeners),
+    routes: named(config.routes),
+    clusters: named(config.clusters),
+    endpoints: named(config.endpoints),
+  };
 }
 
 /** By name: what a proxy gets is the same, whatever came first. */

@@ -83,6 +83,8 @@ export function checkWorkload(workload: Workload, host: CheckHost): void {
         );
     return;
   }
+  // By a tunnel every port is reached as it is.
+  if (inbound.mode === 'hbone') return;
   for (const [i, port] of ports.entries()) {
     if (port.inboundPort === undefined && inbound.port === undefined)
       host.report(

@@ -27,6 +27,8 @@ export interface ServiceSpec {
   readonly type?: 'ClusterIP' | 'ExternalName';
   /** Host that an `ExternalName` Service stands for; resolved by DNS where it is called from. */
   readonly externalName?: string;
+  /** Address at which workloads behind a node proxy call it, beside its virtual one. */
+  readonly clusterIP?: string;
   /** Labels of its Workloads. Absent: endpoints come from EndpointSlices only. */
   readonly selector?: Readonly<Record<string, string>>;
   readonly ports: readonly ServicePort[];
@@ -101,7 +103,9 @@ export const serviceSchema: JsonSchema = resourceSchema(
           'ClusterIP',
           'ExternalName',
         ]),
-        clusterIP: text('Accepted and not used: a sidecar listens on its own address.'),
+        clusterIP: text(
+          'Address at which workloads behind a node proxy call it, beside its virtual one. Others do not use it.',
+        ),
         clusterIPs: list('Accepted and not used.', text('Address.'), 0, 10),
         ipFamilies: list('Accepted and not used.', text('Family.'), 0, 2),
         ipFamilyPolicy: text('Accepted and not used.'),

@@ -45,9 +45,12 @@ export interface WorkloadPort {
   readonly inboundPort?: number;
 }
 
-/** `sidecar`, `captured`: mutual TLS to `port`. `none`: plain text to the Workload's own port. */
+/**
+ * `sidecar`, `captured`: mutual TLS to `port`. `none`: plain text to the Workload's own port. `hbone`: by a tunnel through its node
+ * proxy, which takes them at `port` of its address; default 15008.
+ */
 export interface WorkloadInbound {
-  readonly mode: 'sidecar' | 'captured' | 'none';
+  readonly mode: 'sidecar' | 'captured' | 'none' | 'hbone';
   readonly port?: number;
 }
 
@@ -80,8 +83,8 @@ export const workloadSchema: JsonSchema = resourceSchema(
           'How it is reached.',
           {
             mode: oneOf(
-              'sidecar or captured: mutual TLS to the port below. none: plain text to the application.',
-              ['sidecar', 'captured', 'none'],
+              'sidecar or captured: mutual TLS to the port below. none: plain text to the application. hbone: by a tunnel to the port below, default 15008.',
+              ['sidecar', 'captured', 'none', 'hbone'],
             ),
             port: port('Port of the sidecar.'),
           },

@@ -449,7 +449,7 @@ const outlier: fc.Arbitrary<OutlierDetection> = fc
 
 const seconds: fc.Arbitrary<number> = fc.integer({ min: 1, max: 10_000 }).map((count) => count * 1_000);
 
-const pool: fc.Arbitrary<PoolOptions> = options<PoolOptions>({
+const pool: fc.Arbitrary<PoolOptions> = options<Omit<PoolOptions, 'network'>>({
   idleTimeoutMs: milliseconds,
   maxRequestsPerConnection: uint32,
   maxIdlePerEndpoint: fc.nat(1000),

@@ -6,10 +6,12 @@ import {
   type CidrRange,
   CidrRangeSchema,
 } from '@tulle/xds-proto/envoy/config/core/v3/address';
+import { localOnly } from './local-only.ts';
 
 export function encodeAddress(address: ModelAddress): Address {
   if (isUnixAddress(address))
     return create(AddressSchema, { address: { case: 'pipe', value: { path: address.path } } });
+  localOnly(address.namespace, 'address.namespace');
   return create(AddressSchema, {
     address: {
       case: 'socketAddress',

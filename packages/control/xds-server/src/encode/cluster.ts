@@ -27,6 +27,7 @@ import { encodeHealthCheck } from './health-check.ts';
 import { outlierDetection } from './outlier.ts';
 import type { TransportSocket } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import { encodeUpstreamTls, rawBuffer } from './tls.ts';
+import { localOnly } from './local-only.ts';
 import { canonicalObject, duration, type Fields, tulleMetadata } from './values.ts';
 
 /** Key of HttpProtocolOptions in `typed_extension_protocol_options`. */
@@ -36,6 +37,7 @@ type ClusterInit = Fields<typeof ClusterSchema>;
 
 export function encodeCluster(cluster: ModelCluster, form: EncodeForm): Cluster {
   const { serverNameFrom, limits, highLimits, healthCheck, outlier, pool, labels } = cluster;
+  localOnly(pool?.network, 'pool.network');
   const extra = tulleMetadata({
     labels: labels && canonicalObject(labels),
     maxHosts: cluster.discovery.kind === 'original-dst' ? cluster.discovery.maxHosts : undefined,

@@ -39,6 +39,7 @@ import {
 import { MESH_ROOTS_SECRET, WORKLOAD_SECRET } from '../wire.ts';
 import { adsSource, clusterSource } from './config-source.ts';
 import type { EncodeForm } from './form.ts';
+import { localOnly } from './local-only.ts';
 import { encodeStringMatch } from './matchers.ts';
 import type { Fields } from './values.ts';
 
@@ -109,6 +110,7 @@ function certificate(
 ): Fields<typeof CommonTlsContextSchema> {
   if (source === undefined) return {};
   if (source.kind === 'workload') {
+    localOnly(source.identity, 'certificate.identity');
     const own = form.workloadCertificate;
     switch (own.kind) {
       case 'own':

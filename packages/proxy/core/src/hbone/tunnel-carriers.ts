@@ -7,7 +7,7 @@ import type { HboneMetrics } from './hbone-metrics.ts';
 export interface TunnellingCluster {
   readonly config: { readonly tls?: UpstreamTls };
   readonly connectTimeoutMs: number;
-  readonly connectOptions: Pick<ConnectOptions, 'keepalive' | 'sourceAddress'>;
+  readonly connectOptions: Pick<ConnectOptions, 'keepalive' | 'sourceAddress' | 'network'>;
 }
 
 /** The connections that carry tunnels out of this proxy. */

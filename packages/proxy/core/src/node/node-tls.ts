@@ -25,6 +25,7 @@ import {
 } from '@tulle/spiffe';
 import { peerCertificate } from './peer-certificate.ts';
 import type { CertificateInfo, ClientTls, ConnectOptions, ServerTls, Socket, SocketFault } from '../ports.ts';
+import { connectInside, type OpenSocket } from './network-sockets.ts';
 import { setKeepalive } from './keepalive.ts';
 import { describePem, LoadedCertificates, type CertificateSetup } from './loaded-certificates.ts';
 import { NodeSocket } from './node-socket.ts';
@@ -41,9 +42,10 @@ interface Ready<Options> {
 
 /** TLS of one transport: mesh identities by `@tulle/spiffe`, other certificates by Node. */
 export class NodeTls {
-  readonly #identity: IdentitySource | undefined;
+  readonly identity: IdentitySource | undefined;
   readonly #onError: (message: string) => void;
   readonly #watchMs: number;
+  readonly #openSocket: OpenSocket | undefined;
   #mesh: MeshTls | undefined;
   /** Secured connections by what their peer proved, so that they end when its root is not believed any more. */
   readonly #peers: Map<NodeSocket, VerifiedPeer> = new Map<NodeSocket, VerifiedPeer>();
@@ -53,20 +55,22 @@ export class NodeTls {
     identity: IdentitySource | undefined,
     onError: (message: string) => void,
     watchMs: number = WATCH_INTERVAL_MS,
+    openSocket?: OpenSocket,
   ) {
-    this.#identity = identity;
+    this.#openSocket = openSocket;
+    this.identity = identity;
     this.#onError = onError;
     this.#watchMs = watchMs;
   }
 
   mesh(): MeshTls {
     if (this.#mesh !== undefined) return this.#mesh;
-    if (this.#identity === undefined)
+    if (this.identity === undefined)
       throw new Error(
         'TLS with a workload certificate or mesh trust needs an identity: give createProxy({ identity })',
       );
     const mesh = createMeshTls({
-      identity: this.#identity,
+      identity: this.identity,
       onBadSnapshot: (error) =>
         this.#onError(`the new identity cannot be used, the one before stays: ${error.message}`),
     });
@@ -142,6 +146,10 @@ export class NodeTls {
       );
       return never;
     }
+    const inside =
+      given.network === undefined || isUnixAddress(address)
+        ? undefined
+        : connectInside(this.#openSocket, address, given.network, { allowHalfOpen: true });
     // The types leave out what tls.connect passes on to net.Socket.
     const options: ConnectionOptions & {
       readonly allowHalfOpen: boolean;
@@ -149,12 +157,13 @@ export class NodeTls {
       readonly localAddress?: string;
     } = {
       ...ready.options,
-      ...target,
+      ...(inside === undefined ? target : { socket: inside }),
       ...(given.sourceAddress === undefined ? {} : { localAddress: given.sourceAddress }),
       allowHalfOpen: true,
       onread: socket.onread,
     };
     const secured = tlsConnect(options);
+    inside?.on('error', (error) => secured.destroy(error));
     secured.setNoDelay(true);
     if (given.keepalive !== undefined) setKeepalive(secured, given.keepalive);
     socket.attach(secured, false);
@@ -194,8 +203,8 @@ export class NodeTls {
   }
 }
 
-class NodeServerTls implements ServerTls {
-  readonly #tls: NodeTls;
+export class NodeServerTls implements ServerTls {
+  readonly owner: NodeTls;
   readonly #config: DownstreamTls;
   readonly #loaded: LoadedCertificates | undefined;
   readonly #expected: ExpectedPeer;
@@ -203,7 +212,7 @@ class NodeServerTls implements ServerTls {
 
   constructor(tls: NodeTls, config: DownstreamTls) {
     const { certificate, moreCertificates = [], trust } = config;
-    this.#tls = tls;
+    this.owner = tls;
     this.#config = config;
     this.#mode = config.clientCertificate ?? (trust === undefined ? 'none' : 'require');
     if (this.#mode !== 'none' && trust === undefined)
@@ -224,7 +233,7 @@ class NodeServerTls implements ServerTls {
     const { trust, allowedIds } = this.#config;
     const usesMesh = this.#config.certificate.kind === 'workload' || trust?.kind === 'mesh';
     const mesh = usesMesh
-      ? this.#tls.mesh().inbound({
+      ? this.owner.mesh().inbound({
           alpn: this.#config.alpn ?? ['http/1.1'],
           ...(allowedIds === undefined ? {} : { expected: allowedIds }),
         })
@@ -264,15 +273,15 @@ class NodeServerTls implements ServerTls {
   }
 }
 
-class NodeClientTls implements ClientTls {
-  readonly #tls: NodeTls;
+export class NodeClientTls implements ClientTls {
+  readonly owner: NodeTls;
   readonly #config: UpstreamTls;
   readonly #loaded: LoadedCertificates | undefined;
   readonly #expected: ExpectedPeer;
 
   constructor(tls: NodeTls, config: UpstreamTls) {
     const { certificate, trust } = config;
-    this.#tls = tls;
+    this.owner = tls;
     this.#config = config;
     if (certificate?.kind === 'workload' || trust.kind === 'mesh') tls.mesh();
     if (trust.kind === 'mesh') checkMesh(config);
@@ -316,7 +325,7 @@ class NodeClientTls implements ClientTls {
         ? undefined
         : `${isUnixAddress(address) ? address.path : `${address.host}:${address.port}`} ${expected?.join(' ') ?? ''}`;
     const mesh = usesMesh
-      ? this.#tls.mesh().outbound({
+      ? this.owner.mesh().outbound({
           ...(this.#config.alpn === undefined ? {} : { alpn: this.#config.alpn }),
           ...(expected === undefined ? {} : { expected }),
           ...(sessionKey === undefined ? {} : { sessionKey }),

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
-import { connect as netConnect, createServer, isIP, type Server, type Socket as NetSocket } from 'node:net';
+import { connect as netConnect, createServer, isIP, Socket as NetSocket, type Server } from 'node:net';
 import {
   formatAddress,
   isUnixAddress,
   type Address,
+  type CertificateSource,
   type DownstreamTls,
   type IdentitySource,
   type TcpAddress,
@@ -24,7 +25,8 @@ import type {
 } from '../ports.ts';
 import { acceptDirectly } from './accept.ts';
 import { NodeSocket } from './node-socket.ts';
-import { NodeTls } from './node-tls.ts';
+import { connectInside, type OpenSocket } from './network-sockets.ts';
+import { NodeTls, type NodeClientTls, type NodeServerTls } from './node-tls.ts';
 import { setKeepalive } from './keepalive.ts';
 import { resolveWithTtl } from './resolve-with-ttl.ts';
 
@@ -40,6 +42,13 @@ export interface NodeTransportOptions {
   readonly acquireHandle?: (address: Address) => Promise<ListeningHandle | undefined>;
   /** Who this process is; needed by TLS with `workload` certificates and `mesh` trust. */
   readonly identity?: IdentitySource | undefined;
+  /** Those of the workloads that this process serves, by SPIFFE id, for certificates that name one. */
+  readonly identities?: (spiffeId: string) => IdentitySource | undefined;
+  /**
+   * Makes sockets in other networks, or with a mark, for clusters that ask for it: with `networkNamespaces` of
+   * `@tulle/intercept`. Absent: such clusters cannot connect.
+   */
+  readonly openSocket?: OpenSocket;
   /** Connections that wait in the kernel to be accepted. Default 4,096; the kernel's `somaxconn` is the upper bound. */
   readonly backlog?: number;
   /**
@@ -63,16 +72,14 @@ export function nodeTransport(options: NodeTransportOptions = {}): Transport {
 class NodeTransport implements Transport {
   readonly #options: NodeTransportOptions;
   readonly #tls: NodeTls;
+  /** Of the workloads that it serves. */
+  readonly #others = new Map<string, NodeTls>();
   readonly originalDestination?: (socket: Socket) => TcpAddress | undefined;
   readonly prepareOriginalDestination?: () => void;
 
   constructor(options: NodeTransportOptions) {
     this.#options = options;
-    this.#tls = new NodeTls(
-      options.identity,
-      (message) => options.onError?.(message),
-      options.certificateWatchMs,
-    );
+    this.#tls = this.#tlsAs(options.identity);
     const { originalDestination } = options;
     if (originalDestination !== undefined) {
       let ask: ReturnType<typeof originalDestination> | undefined;
@@ -125,7 +132,8 @@ class NodeTransport implements Transport {
   }
 
   connect(address: Address, options: ConnectOptions): Socket {
-    if (options.tls !== undefined) return this.#tls.connect(address, options.tls, options);
+    if (options.tls !== undefined)
+      return (options.tls as NodeClientTls).owner.connect(address, options.tls, options);
     const socket = new NodeSocket(true);
     const target = isUnixAddress(address)
       ? { path: address.path }
@@ -135,23 +143,48 @@ class NodeTransport implements Transport {
           ...(isIP(address.host) === 0 ? {} : { autoSelectFamily: false }),
           ...(options.sourceAddress === undefined ? {} : { localAddress: options.sourceAddress }),
         };
-    const raw = netConnect({ ...target, allowHalfOpen: true, noDelay: true, onread: socket.onread });
+    const raw =
+      options.network === undefined || isUnixAddress(address)
+        ? netConnect({ ...target, allowHalfOpen: true, noDelay: true, onread: socket.onread })
+        : connectInside(this.#options.openSocket, address, options.network, {
+            allowHalfOpen: true,
+            onread: socket.onread,
+          });
     if (options.keepalive !== undefined) setKeepalive(raw, options.keepalive);
     socket.attach(raw, false);
     raw.once('connect', () => socket.ready(undefined));
     return socket;
   }
 
+  #tlsAs(identity: IdentitySource | undefined): NodeTls {
+    const { onError, certificateWatchMs, openSocket } = this.#options;
+    return new NodeTls(identity, (message) => onError?.(message), certificateWatchMs, openSocket);
+  }
+
+  /** @throws Error where the certificate is of a workload that this process does not serve */
+  #tlsFor(certificate: CertificateSource | undefined): NodeTls {
+    if (certificate?.kind !== 'workload' || certificate.identity === undefined) return this.#tls;
+    const { identity: spiffeId } = certificate;
+    const source = this.#options.identities?.(spiffeId);
+    if (source === undefined) throw new Error(`this process has no certificate of ${spiffeId}`);
+    const known = this.#others.get(spiffeId);
+    if (known?.identity === source) return known;
+    known?.close();
+    const tls = this.#tlsAs(source);
+    this.#others.set(spiffeId, tls);
+    return tls;
+  }
+
   secure(socket: Socket, tls: ServerTls, firstBytes: Buffer | undefined): Socket {
-    return this.#tls.secure(socket as NodeSocket, tls, firstBytes);
+    return (tls as NodeServerTls).owner.secure(socket as NodeSocket, tls, firstBytes);
   }
 
   serverTls(config: DownstreamTls): ServerTls {
-    return this.#tls.server(config);
+    return this.#tlsFor(config.certificate).server(config);
   }
 
   clientTls(config: UpstreamTls): ClientTls {
-    return this.#tls.client(config);
+    return this.#tlsFor(config.certificate).client(config);
   }
 
   async resolve(host: string, withTtl = false): Promise<ResolvedName> {
@@ -168,11 +201,12 @@ class NodeTransport implements Transport {
   }
 
   certificates(): readonly CertificateInfo[] {
-    return this.#tls.certificates();
+    return [this.#tls, ...this.#others.values()].flatMap((tls) => tls.certificates());
   }
 
   async close(): Promise<void> {
     this.#tls.close();
+    for (const tls of this.#others.values()) tls.close();
     return Promise.resolve();
   }
 }

@@ -9,7 +9,7 @@ import type { OnDemandEndpoints } from './on-demand.ts';
 /** What connecting to an endpoint depends on of its cluster. */
 export interface ConnectingCluster extends ClusterTls, TunnellingCluster {
   readonly engine: Engine;
-  readonly connectOptions: Pick<ConnectOptions, 'keepalive' | 'sourceAddress'>;
+  readonly connectOptions: Pick<ConnectOptions, 'keepalive' | 'sourceAddress' | 'network'>;
   readonly onDemand: OnDemandEndpoints | undefined;
   readonly serverNames: Cluster['serverNameFrom'];
 }
@@ -44,9 +44,11 @@ export function connectEndpoint(
 export function connectOptionsOf({
   tcpKeepalive: keepalive,
   sourceAddress,
+  network,
 }: PoolOptions): ConnectingCluster['connectOptions'] {
   return {
     ...(keepalive === undefined ? {} : { keepalive }),
     ...(sourceAddress === undefined ? {} : { sourceAddress }),
+    ...(network === undefined ? {} : { network }),
   };
 }

@@ -1,0 +1,179 @@
+import type { Cluster, EndpointSet, FilterChain, Listener } from '@tulle/model';
+import { isExternal, type Service, type Workload } from '@tulle/resources';
+import { isIP } from 'node:net';
+import { VIRTUAL_NETWORK } from '../virtual-addresses.ts';
+import { EVERY_SERVICE, EVERY_WORKLOAD } from '../world.ts';
+import type { NodeHbone } from '../node-hbone.ts';
+import type { ProxyNode } from '../node.ts';
+import { outboundName, workloadEndpoint, type Backend } from './clusters.ts';
+import { authorizationFor, mtlsOfPort } from './inbound.ts';
+import { connectionAuthz } from './layer4-policy.ts';
+import type { SharedResources } from './shared.ts';
+
+/** What a node proxy needs for one of its workloads. */
+export interface CompiledNodeProxy {
+  readonly listeners: readonly Listener[];
+  readonly clusters: readonly Cluster[];
+  readonly endpoints: readonly EndpointSet[];
+  /** Keys of what it depends on. */
+  readonly services: readonly string[];
+}
+
+/** Where calls go that nobody of the mesh takes, in Istio's words, which Kiali knows. */
+const PASSTHROUGH = 'PassthroughCluster';
+const BLACKHOLE = 'BlackHoleCluster';
+/** What came for the workload goes on to it. */
+const WORKLOAD = 'workload';
+
+/** Layer 4 for a workload: what it calls, what calls it by tunnels, and what does so otherwise. */
+export function compileNodeProxy(
+  shared: SharedResources,
+  node: ProxyNode,
+  hbone: NodeHbone,
+): CompiledNodeProxy {
+  const { world, mesh } = shared;
+  const all = [...world.services()].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+  const addresses = shared.virtualAddresses.assign(all.map(keyOf));
+  const backends = all.flatMap((service) => service.spec.ports.map((port): Backend => ({ service, port })));
+  const direct = [...world.workloads()]
+    .filter(({ spec }) => spec.inbound.mode !== 'none')
+    .sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+  const own = world
+    .servicesSelecting(node.namespace, node.labels)
+    .toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
+  const policies = authorizationFor(world, node, own, mesh);
+  return {
+    listeners: [
+      outbound(shared, hbone, backends, addresses, direct),
+      ...inbound(shared, node, hbone, policies),
+    ],
+    clusters: [
+      { name: PASSTHROUGH, discovery: { kind: 'original-dst' } },
+      { name: BLACKHOLE, discovery: { kind: 'static', endpoints: [] } },
+      { name: WORKLOAD, discovery: { kind: 'original-dst' } },
+      ...backends.map((to) => layer4(shared.cluster(to))),
+      ...direct.flatMap((workload) =>
+        workload.spec.ports.map((port) => workloadCluster(shared, workload, port)),
+      ),
+    ],
+    endpoints: backends
+      .filter(({ service }) => !isExternal(service))
+      .map((to) => shared.endpoints(to, node.locality)),
+    services: [EVERY_SERVICE, EVERY_WORKLOAD, ...new Set(backends.map(({ service }) => keyOf(service)))],
+  };
+}
+
+/** A chain for each port of each Service that has an address, for each port of each workload, and for the rest. */
+function outbound(
+  { mesh }: SharedResources,
+  hbone: NodeHbone,
+  backends: readonly Backend[],
+  addresses: ReadonlyMap<string, string>,
+  direct: readonly Workload[],
+): Listener {
+  const chain = (name: string, cluster: string, match?: FilterChain['match']): FilterChain => ({
+    name,
+    ...(match && { match }),
+    handler: { kind: 'tcp', clusters: [{ name: cluster }] },
+  });
+  const services = backends.flatMap(({ service, port }) => {
+    const { clusterIP = '' } = service.spec;
+    const at = [addresses.get(keyOf(service)) ?? '', clusterIP].filter((address) => isIP(address) !== 0);
+    const name = outboundName(service, port.port, mesh);
+    return [chain(name, name, { destinationPort: port.port, destinationCidrs: at.map(cidrOf) })];
+  });
+  const workloads = direct.flatMap((workload) =>
+    workload.spec.ports.map(({ port }) => {
+      const name = workloadClusterName(workload, port);
+      return chain(name, name, { destinationPort: port, destinationCidrs: [cidrOf(workload.spec.address)] });
+    }),
+  );
+  return {
+    name: 'outbound',
+    address: { host: '127.0.0.1', port: hbone.outboundPort },
+    direction: 'outbound',
+    originalDestination: true,
+    filterChains: [
+      ...services,
+      ...workloads,
+      chain('virtual', BLACKHOLE, { destinationCidrs: [VIRTUAL_NETWORK] }),
+      chain('other', hbone.egress === 'passthrough' ? PASSTHROUGH : BLACKHOLE),
+    ],
+  };
+}
+
+function inbound(
+  { world, mesh }: SharedResources,
+  node: ProxyNode,
+  hbone: NodeHbone,
+  policies: ReturnType<typeof authorizationFor>,
+): Listener[] {
+  const authz = connectionAuthz(policies, [], mesh);
+  const mine = [cidrOf(node.address)];
+  const handler: FilterChain['handler'] = {
+    kind: 'tcp',
+    clusters: [{ name: WORKLOAD }],
+    ...(authz.length === 0 ? {} : { filters: authz }),
+  };
+  const numbers = [...new Set(node.ports.map(({ port }) => port))];
+  const permissive = numbers.filter((port) => mtlsOfPort(world, node, port, mesh).mode === 'PERMISSIVE');
+  return [
+    {
+      name: 'inbound_hbone',
+      address: { host: node.address, port: hbone.port },
+      direction: 'inbound',
+      hbone: {
+        tls: { certificate: { kind: 'workload' }, trust: { kind: 'mesh' }, clientCertificate: 'require' },
+      },
+      filterChains: [{ name: 'workload', match: { destinationCidrs: mine }, handler }],
+    },
+    {
+      name: 'inbound_plain',
+      // The kernel leads connections to the address of whatever interface they came by.
+      address: { host: '0.0.0.0', port: hbone.inboundPort },
+      direction: 'inbound',
+      originalDestination: true,
+      // Who comes without a tunnel proves nothing: policy sees nobody, and only permissive ports take it.
+      filterChains: permissive.map((port) => ({
+        name: `plain_${port}`,
+        match: { destinationPort: port, destinationCidrs: mine },
+        handler,
+      })),
+    },
+  ];
+}
+
+const layer4Of = new WeakMap<Cluster, Cluster>();
+
+/** Nobody who passes bytes on may agree with an endpoint on what they mean: a sidecar finds out by the first ones. */
+function layer4(cluster: Cluster): Cluster {
+  let made = layer4Of.get(cluster);
+  if (made === undefined) {
+    const { protocol: _agreed, http2: _options, ...pool } = cluster.pool ?? {};
+    const { pool: _pool, ...rest } = cluster;
+    made = Object.keys(pool).length === 0 ? rest : { ...rest, pool };
+    layer4Of.set(cluster, made);
+  }
+  return made;
+}
+
+function workloadClusterName({ metadata }: Workload, port: number): string {
+  return `workload|${port}||${metadata.name}.${metadata.namespace}`;
+}
+
+function workloadCluster(
+  { mesh }: SharedResources,
+  workload: Workload,
+  port: Workload['spec']['ports'][number],
+): Cluster {
+  const endpoint = workloadEndpoint(workload, { port: port.port, targetPort: port.port }, mesh);
+  return {
+    name: workloadClusterName(workload, port.port),
+    discovery: { kind: 'static', endpoints: endpoint === undefined ? [] : [endpoint] },
+    tls: { certificate: { kind: 'workload' }, trust: { kind: 'mesh' } },
+    labels: { workload: workload.metadata.name, namespace: workload.metadata.namespace },
+  };
+}
+
+const cidrOf = (address: string): string => `${address}/${address.includes(':') ? 128 : 32}`;
+const keyOf = ({ metadata }: Service | Workload): string => `${metadata.namespace}/${metadata.name}`;
