@@ -48,7 +48,11 @@ export const createEnvoyEngine: CreateEngine<EngineSettings> = async ({
     async apply(config) {
       await proxy.update(config);
     },
-    drain: async () => proxy.drain({ windowMs: settings.drainWindowMs }),
+    async drain() {
+      await proxy.drain({ windowMs: settings.drainWindowMs });
+      // Long connections live on until they end, or the supervisor's time for it is over (decision D3).
+      await proxy.emptied();
+    },
     close: async () => proxy.stop(),
     stats: () => {
       const { streams, connections, upstreamConnections } = proxy.stats;

@@ -1,11 +1,13 @@
 /**
- * `pnpm test:net`: programs that know nothing of a mesh, in network namespaces and on a plain host, whose connections the kernel leads to
- * their sidecars. As root, with `ip` and `nft`; skipped with the reason elsewhere.
+ * `pnpm test:net [TEXT]`: programs that know nothing of a mesh, in network namespaces and on a plain host, whose connections the kernel leads to
+ * their sidecars. As root, with `ip` and `nft`; skipped with the reason elsewhere. With TEXT, only cases whose name contains it.
  */
 import { runnable } from '@tulle/interop/suite';
 import { families } from './cases/families.ts';
+import { kills } from './cases/kills.ts';
 import { protocols } from './cases/protocols.ts';
 import { refusals } from './cases/refusals.ts';
+import { restarts } from './cases/restarts.ts';
 import { Mesh } from './mesh.ts';
 import { namespaces } from './network.ts';
 
@@ -23,7 +25,9 @@ const suite = runnable<Mesh>({
     }
     return { context: mesh, close: async () => mesh.close() };
   },
-  cases: [...protocols, ...families, ...refusals],
+  cases: [...protocols, ...families, ...refusals, ...kills, ...restarts].filter(({ name }) =>
+    name.includes(process.argv[2] ?? ''),
+  ),
 });
 
 const { passed, failed, skipped } = await suite.run((line) => console.log(line));

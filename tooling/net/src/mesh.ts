@@ -136,13 +136,53 @@ export class Mesh {
     return answersOf(this.host.start(process.execPath, [CLIENT, JSON.stringify(questions)]));
   }
 
+  /** `tulle run --capture` of the program that asks when it is told to. */
+  runAsker(more: readonly string[]): Running {
+    return this.tulle(this.host, [
+      ...['run', '--name', `asker${(this.#caller += 1)}`, '--capture', ...more],
+      ...['--', process.execPath, fileURLToPath(new URL('programs/asker.ts', import.meta.url))],
+    ]);
+  }
+
+  /** Calls from one place, captured there, to the service of the other, until {@link stopLoad}. */
+  startLoad(from: 'host' | 'pod', to: 'plain' | 'pod'): Running {
+    const program = [process.execPath, fileURLToPath(new URL('programs/load.ts', import.meta.url)), to, '80'];
+    return from === 'pod'
+      ? this.pod.start(program[0] as string, program.slice(1))
+      : this.tulle(this.host, [
+          'run',
+          '-q',
+          '--name',
+          `load${(this.#caller += 1)}`,
+          '--capture',
+          '--',
+          ...program,
+        ]);
+  }
+
+  /** A signal reaches the program, also through `tulle run`. */
+  stopLoad(load: Running): void {
+    process.kill(load.pid, 'SIGUSR1');
+  }
+
+  /** Of the engine process that the sidecar in the namespace runs. */
+  async sidecarGeneration(): Promise<number> {
+    const { supervisor } = JSON.parse(await this.adminOf('pr', '/sidecar')) as {
+      supervisor: { processes: readonly { generation: number; state: string }[] };
+    };
+    return Math.max(
+      0,
+      ...supervisor.processes.filter(({ state }) => state === 'ready').map(({ generation }) => generation),
+    );
+  }
+
   /** Does something while a service runs on the plain host that is not in the mesh. */
-  async besideOutsider(work: () => Promise<void>): Promise<void> {
+  async besideOutsider<T>(work: () => Promise<T>): Promise<T> {
     const program = fileURLToPath(new URL('programs/outsider.ts', import.meta.url));
     const outsider = this.host.start(process.execPath, [program]);
     try {
       await outsider.said(/listening/);
-      await work();
+      return await work();
     } finally {
       await outsider.stop();
     }

@@ -73,6 +73,12 @@ export class Place {
     return running;
   }
 
+  /** Everything that runs there. */
+  processes(): number[] {
+    const found = execFileSync('ip', ['netns', 'pids', this.name], { encoding: 'utf8' });
+    return found.split('\n').filter(Boolean).map(Number);
+  }
+
   /** Tables of rules in force there. */
   tables(): string[] {
     return this.run('nft', ['list', 'tables'])
@@ -83,6 +89,8 @@ export class Place {
   /** Ends what runs there, the last first, and removes it. */
   async close(): Promise<void> {
     for (const running of [...this.#running].toReversed()) await running.stop();
+    // What outlives who started it, as a program does whose supervisor was killed.
+    for (const pid of this.processes()) process.kill(pid, 'SIGKILL');
     this.remove();
   }
 

@@ -76,6 +76,8 @@ export interface Proxy {
    * @param options.windowMs default 5,000
    */
   drain(options?: { readonly windowMs?: number }): Promise<void>;
+  /** Resolves when no caller is connected: after {@link drain}, when the last long connection has ended by itself. */
+  emptied(): Promise<void>;
   /** Closes everything now; call {@link drain} before, to lose nobody. */
   stop(): Promise<void>;
   readonly stats: ProxyStats;
@@ -413,6 +415,10 @@ export class ProxyRuntime implements Proxy {
       ...[...this.listeners.values()].map((runtime) => runtime.drain(windowMs)),
     ]);
     await Promise.all(this.telemetry.map((plugin) => this.#finish(plugin, 'flush')));
+  }
+
+  async emptied(): Promise<void> {
+    await Promise.all([...this.listeners.values(), ...this.#leaving].map((runtime) => runtime.emptied()));
   }
 
   async stop(): Promise<void> {
