@@ -77,8 +77,18 @@ describe('the corpus', () => {
   });
 });
 
-/** In memory TLS is pretended and nothing is captured: what is about certificates and names in hellos is asked of Envoy and a process beside it. */
-const NOT_IN_MEMORY = new Set(['upstream-tls', 'mutual-tls', 'sni-termination', 'sds-file', 'original-dst']);
+/**
+ * In memory TLS is pretended, nothing is captured and nobody speaks gRPC: what is about certificates, names in hellos and a processor is
+ * asked of Envoy and a process beside it.
+ */
+const NOT_IN_MEMORY = new Set([
+  'upstream-tls',
+  'mutual-tls',
+  'sni-termination',
+  'sds-file',
+  'original-dst',
+  'ext-proc',
+]);
 
 describe.each(served.filter((name) => !NOT_IN_MEMORY.has(name)))('%s', (name) => {
   let proxy: TestProxy;

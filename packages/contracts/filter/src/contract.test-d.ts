@@ -112,9 +112,6 @@ void waiting;
 
 // @ts-expect-error fields are an interface, not an array
 stream.request.headers[0];
-// Trailers are read-only.
-const trailersCanBeSet: 'set' extends keyof HttpStream['request']['trailers'] ? true : false = false;
-void trailersCanBeSet;
 // @ts-expect-error the matched route is read-only
 stream.route.name = 'other';
 

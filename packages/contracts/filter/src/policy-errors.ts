@@ -9,6 +9,7 @@ export type PolicyErrorCode =
   | 'TULLE_JWT_KEYS_UNAVAILABLE'
   | 'TULLE_EXT_AUTHZ_DENIED'
   | 'TULLE_EXT_AUTHZ_ERROR'
+  | 'TULLE_EXT_PROC_ERROR'
   | 'TULLE_RATE_LIMITED'
   | 'TULLE_FAULT_ABORT'
   | 'TULLE_HEADER_INVALID'
@@ -137,6 +138,16 @@ export const POLICY_ERRORS: Readonly<Record<PolicyErrorCode, ErrorRow>> = {
     'filter',
     false,
     'The external authorization service gave no answer that can be used, so the request was refused. The details and the metric tulle_filter_ext_authz_checks_total say what went wrong.',
+  ),
+  TULLE_EXT_PROC_ERROR: row(
+    67,
+    500,
+    13,
+    '-',
+    'ext_proc_error',
+    'filter',
+    false,
+    'The external processor failed, or gave no answer that can be used, so the stream was ended. The details and the metric tulle_filter_ext_proc_calls_total say what went wrong.',
   ),
   // Limits and life cycle
   TULLE_CONCURRENCY_LIMITED: row(

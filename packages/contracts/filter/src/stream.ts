@@ -1,5 +1,5 @@
 import type { ErrorCode } from './error-table.ts';
-import type { Headers, MutableHeaders } from './headers.ts';
+import type { MutableHeaders } from './headers.ts';
 import type { Slot } from './slot.ts';
 import type { STOP } from './verdict.ts';
 
@@ -41,8 +41,8 @@ export interface RequestHead {
   readonly headers: MutableHeaders;
   /** Whether a body was announced, empty or not; without one no `requestData` hook is called. */
   readonly hasBody: boolean;
-  /** Trailers, once `requestTrailers` runs; an empty table before. */
-  readonly trailers: Headers;
+  /** Trailers, from the end of the body on: in `requestData` with `end`, in `requestTrailers`; an empty table before. */
+  readonly trailers: MutableHeaders;
 }
 
 /** The response as it will be sent to the caller. Reading it before there is one throws. */
@@ -172,9 +172,9 @@ export interface HttpStream {
   /**
    * Gives the stream up, at any time: before the response has begun the caller gets the answer of the error's row, behind that a
    * response that is seen to be broken, as {@link HttpStream.reply} cannot be called any more. It returns {@link STOP}.
-   * @param details overrides the row's details string
+   * @param details overrides the row's details string @param status likewise its status
    */
-  abort(code: ErrorCode, details?: string): typeof STOP;
+  abort(code: ErrorCode, details?: string, status?: number): typeof STOP;
   /** Writes (code, value) into the stream's decision notes, which explain and the recorder decode (D10). Two integers. */
   note(code: number, value: number): void;
   get<T>(slot: Slot<T>): T | undefined;

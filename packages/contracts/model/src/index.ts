@@ -210,12 +210,28 @@ export {
   extAuthzRouteSchema,
 } from './filters/ext-authz.ts';
 export type {
+  ExtAuthzBody,
   ExtAuthzClusterService,
   ExtAuthzFilterConfig,
   ExtAuthzGrpcService,
   ExtAuthzHttpService,
   ExtAuthzRouteConfig,
 } from './filters/ext-authz.ts';
+export {
+  EXT_PROC_ATTRIBUTES,
+  EXT_PROC_FILTER,
+  extProcFilterSchema,
+  extProcRouteSchema,
+} from './filters/ext-proc.ts';
+export type {
+  ExtProcAttribute,
+  ExtProcBodyMode,
+  ExtProcFilterConfig,
+  ExtProcMode,
+  ExtProcMutationRules,
+  ExtProcRouteConfig,
+  ExtProcService,
+} from './filters/ext-proc.ts';
 export { COMPRESSION_FILTER, COMPRESSION_TYPES, compressionFilterSchema } from './filters/compression.ts';
 export type { CompressionCoding, CompressionFilterConfig } from './filters/compression.ts';
 export {

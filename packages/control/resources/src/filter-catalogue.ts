@@ -9,6 +9,7 @@ import {
   CONN_RATE_LIMIT_FILTER,
   CORS_FILTER,
   EXT_AUTHZ_FILTER,
+  EXT_PROC_FILTER,
   FAULT_FILTER,
   GLOBAL_RATE_LIMIT_FILTER,
   GRPC_WEB_FILTER,
@@ -29,6 +30,7 @@ import {
   connRateLimitFilterSchema,
   corsFilterSchema,
   extAuthzFilterSchema,
+  extProcFilterSchema,
   faultFilterSchema,
   globalRateLimitFilterSchema,
   grpcWebFilterSchema,
@@ -78,6 +80,7 @@ export const STANDARD_FILTERS: readonly KnownFilter[] = Object.freeze([
   standard(CORS_FILTER, corsFilterSchema, 'cors'),
   // Beside what it decides it may add headers that others go by.
   standard(EXT_AUTHZ_FILTER, extAuthzFilterSchema, 'authz', 'authn', 'custom'),
+  standard(EXT_PROC_FILTER, extProcFilterSchema, 'custom'),
   standard(FAULT_FILTER, faultFilterSchema, 'fault', 'custom'),
   standard(GLOBAL_RATE_LIMIT_FILTER, globalRateLimitFilterSchema, 'limit', 'custom'),
   standard(GRPC_WEB_FILTER, grpcWebFilterSchema, 'cors'),

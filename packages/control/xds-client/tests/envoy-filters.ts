@@ -20,6 +20,10 @@ import {
   ExtAuthzPerRouteSchema,
   ExtAuthzSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/ext_authz/v3/ext_authz';
+import {
+  ExternalProcessorSchema,
+  ExtProcPerRouteSchema,
+} from '@tulle/xds-proto/envoy/extensions/filters/http/ext_proc/v3/ext_proc';
 import { HealthCheckSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/health_check/v3/health_check';
 import { HTTPFaultSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/fault/v3/fault';
 import {
@@ -59,6 +63,8 @@ const registry = createRegistry(
   GrpcStatsSchema,
   ExtAuthzSchema,
   ExtAuthzPerRouteSchema,
+  ExternalProcessorSchema,
+  ExtProcPerRouteSchema,
   HealthCheckSchema,
   HTTPFaultSchema,
   JwtAuthenticationSchema,

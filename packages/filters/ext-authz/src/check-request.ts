@@ -1,7 +1,8 @@
 import { create, type JsonObject, type MessageInitShape } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { Headers, HttpStream } from '@tulle/filter';
-import { isCarried, type NameTest } from './fields.ts';
+import type { NameTest } from '@tulle/match';
+import { isCarried } from './fields.ts';
 import {
   AttributeContext_PeerSchema,
   type AttributeContext_Peer,

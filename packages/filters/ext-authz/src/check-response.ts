@@ -1,9 +1,10 @@
+import type { NameTest } from '@tulle/match';
 import {
   HeaderValueOption_HeaderAppendAction,
   type HeaderValueOption,
 } from './gen/envoy/config/core/v3/base_pb.js';
 import type { CheckResponse } from './gen/envoy/service/auth/v3/external_auth_pb.js';
-import { isCarried, isEditable, isValidField, type NameTest } from './fields.ts';
+import { isCarried, isEditable, isValidField } from './fields.ts';
 import { failed, NO_EDITS, type HeaderEdit, type Outcome } from './outcome.ts';
 
 /** As in HTTP, so that one answer means the same over both. */

@@ -1,10 +1,10 @@
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { callGrpc, isTulleError, type FilterHost } from '@tulle/filter';
 import type { ExtAuthzClusterService } from '@tulle/model';
+import { compileSent } from '@tulle/match';
 import type { CheckClient } from './check-client.ts';
 import { checkRequest } from './check-request.ts';
 import { readCheckResponse } from './check-response.ts';
-import { compileSent } from './fields.ts';
 import { CheckRequestSchema, CheckResponseSchema } from './gen/envoy/service/auth/v3/external_auth_pb.js';
 import { failed, type FailureReason, type Outcome, type RunningCheck } from './outcome.ts';
 

@@ -71,7 +71,8 @@ export const extAuthz: HttpFilter<ExtAuthzFilterConfig, ExtAuthzRouteConfig, Che
       ? {}
       : { contextExtensions: { ...base.contextExtensions, ...contextExtensions } }),
   }),
-  bodyFor: ({ body }) => (body === undefined ? {} : { request: { buffer: body.maxBytes } }),
+  bodyFor: ({ body }) =>
+    body === undefined ? {} : { request: { buffer: body.maxBytes, partial: body.partial === true } },
   phase: 'authz',
   // A stranger must not learn from 403 and 404 which paths exist.
   unrouted: true,

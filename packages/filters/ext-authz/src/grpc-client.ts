@@ -10,10 +10,10 @@ import {
 } from '@grpc/grpc-js';
 import { TulleError, type FilterHost } from '@tulle/filter';
 import type { ExtAuthzGrpcService } from '@tulle/model';
+import { compileSent } from '@tulle/match';
 import type { CheckClient } from './check-client.ts';
 import { checkRequest } from './check-request.ts';
 import { readCheckResponse } from './check-response.ts';
-import { compileSent } from './fields.ts';
 import {
   CheckRequestSchema,
   CheckResponseSchema,

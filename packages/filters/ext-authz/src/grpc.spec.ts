@@ -5,10 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ServerCredentials } from '@grpc/grpc-js';
 import type { ExtAuthzFilterConfig, ExtAuthzGrpcService, FilterConfigs } from '@tulle/model';
-import { testProxy, type Caller, type TestProxy, type TestRequest } from '@tulle/testkit';
+import { testProxy, type Caller, type TestProxy, type TestRequest, wallClock } from '@tulle/testkit';
 import { afterEach, describe, expect, it } from 'vitest';
 import { authServer, type Answer, type AuthServer } from '../tests/auth-server.ts';
-import { wallClock } from '../tests/wall-clock.ts';
 import { extAuthz } from './index.ts';
 
 const running: { stop(): unknown }[] = [];
@@ -98,6 +97,14 @@ async function ask(test: TestProxy, request: TestRequest = {}, caller: Caller = 
 }
 
 describe('a gRPC service', () => {
+  it('is told the beginning of a body that is larger, where that is enough, and the rest passes', async () => {
+    const server = await serve(() => OK);
+    const test = await proxy({ target: server.address }, { body: { maxBytes: 4, partial: true } });
+    const { status, sent } = await ask(test, { method: 'POST', body: 'abcdefgh' });
+    expect([status, sent?.body, sent?.header('content-length')]).toEqual([200, 'abcdefgh', '8']);
+    expect(server.requests[0]?.attributes?.request?.http?.body).toBe('abcd');
+  });
+
   it('is asked about everything that Envoy would tell it', async () => {
     const server = await serve(() => OK);
     const test = await proxy(

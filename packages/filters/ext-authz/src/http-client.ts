@@ -8,7 +8,8 @@ import {
   type HttpStream,
 } from '@tulle/filter';
 import { EXT_AUTHZ_CLIENT_HEADERS, type ExtAuthzHttpService } from '@tulle/model';
-import { compileNames, isCarried, isEditable, type NameTest } from './fields.ts';
+import { compileNames, type NameTest } from '@tulle/match';
+import { isCarried, isEditable } from './fields.ts';
 import {
   failed,
   NO_EDITS,

@@ -21,6 +21,8 @@ export {
   stripPathParameters,
 } from './path.ts';
 export type { EscapedSlashes } from './path.ts';
+export { compileNames, compileSent } from './field-names.ts';
+export type { NameTest } from './field-names.ts';
 export { isGrpcContentType } from './grpc.ts';
 export { parseTemplateRewrite, parseUriTemplate, rewriteByTemplate } from './uri-template.ts';
 export type { TemplatePart, UriTemplate } from './uri-template.ts';

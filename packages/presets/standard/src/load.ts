@@ -31,6 +31,7 @@ const FILTERS = {
     (await import('@tulle/filter-compression')).compression,
   'tulle.http.cors': async (): Promise<AnyFilter> => (await import('@tulle/filter-cors')).cors,
   'tulle.http.ext-authz': async (): Promise<AnyFilter> => (await import('@tulle/filter-ext-authz')).extAuthz,
+  'tulle.http.ext-proc': async (): Promise<AnyFilter> => (await import('@tulle/filter-ext-proc')).extProc,
   'tulle.http.fault': async (): Promise<AnyFilter> => (await import('@tulle/filter-fault')).fault,
   'tulle.http.global-ratelimit': async (): Promise<AnyFilter> =>
     (await import('@tulle/filter-ratelimit')).globalRateLimit,

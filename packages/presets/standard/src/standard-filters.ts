@@ -6,6 +6,7 @@ import { buffer } from '@tulle/filter-buffer';
 import { compression } from '@tulle/filter-compression';
 import { cors } from '@tulle/filter-cors';
 import { extAuthz } from '@tulle/filter-ext-authz';
+import { extProc } from '@tulle/filter-ext-proc';
 import { fault } from '@tulle/filter-fault';
 import { grpcWeb } from '@tulle/filter-grpc-web';
 import { healthCheck } from '@tulle/filter-health-check';
@@ -27,6 +28,7 @@ export const standardFilters: readonly (AnyHttpFilter | AnyConnFilter)[] = Objec
   compression,
   cors,
   extAuthz,
+  extProc,
   fault,
   globalRateLimit,
   grpcWeb,

@@ -4,6 +4,8 @@
  * @packageDocumentation
  */
 export { fakeClock } from './fake-clock.ts';
+export { wallClock } from './wall-clock.ts';
+export { realService } from './real-service.ts';
 export type { FakeClock } from './fake-clock.ts';
 export { MemorySocket } from './memory-socket.ts';
 export type { Wire } from './memory-socket.ts';

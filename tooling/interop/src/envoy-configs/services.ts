@@ -3,6 +3,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { join } from 'node:path';
 import { service } from '@tulle/envoy-proxy/corpus';
+import { startProcessor } from './processor.ts';
 
 /** The services that configurations of the corpus name. */
 export interface Services {
@@ -14,8 +15,8 @@ export interface Services {
   close(): Promise<void>;
 }
 
-/** Ports of HTTP services, and of one that speaks TLS. */
-const [PLAIN, TLS] = [[9001, 9002], 9003] as const;
+/** Ports of HTTP services, of one that speaks TLS, and of an external processor. */
+const [PLAIN, TLS, PROCESSOR] = [[9001, 9002], 9003, 9004] as const;
 
 export async function startServices(directory: string): Promise<Services> {
   const answers = new Map<string, ReturnType<typeof service>>();
@@ -50,6 +51,8 @@ export async function startServices(directory: string): Promise<Services> {
     key: readFileSync(join(directory, 'server-key.pem')),
   };
   ports.set(TLS, await listen(createTlsServer(tls, listenerOf(String(TLS))), 0));
+  const processor = await startProcessor();
+  ports.set(PROCESSOR, processor.port);
   const socket = join(directory, 'service.sock');
   await listen(createServer(listenerOf('unix')), socket);
   return {
@@ -57,6 +60,7 @@ export async function startServices(directory: string): Promise<Services> {
     socket,
     reset,
     async close() {
+      processor.close();
       for (const server of servers) {
         server.closeAllConnections();
         await new Promise<void>((resolve) => server.close(() => resolve()));

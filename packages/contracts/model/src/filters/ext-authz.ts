@@ -16,7 +16,7 @@ export interface ExtAuthzFilterConfig {
   /** Status of such a refusal. Default 403 (Envoy `status_on_error`). */
   readonly statusOnError?: number;
   /** Collect the request's body and send it along; a larger one is refused with 413. Absent: the body is not read. */
-  readonly body?: { readonly maxBytes: number };
+  readonly body?: ExtAuthzBody;
   /** Given to the service with each check, e.g. which part of its policy applies. gRPC only. */
   readonly contextExtensions?: Readonly<Record<string, string>>;
   /** Headers that are never sent along, whatever else is. Names, or a start and `*`. */
@@ -41,7 +41,14 @@ export interface ExtAuthzFilterConfig {
 export interface ExtAuthzRouteConfig {
   readonly contextExtensions?: Readonly<Record<string, string>>;
   /** `null`: the body is not read here. */
-  readonly body?: { readonly maxBytes: number } | null;
+  readonly body?: ExtAuthzBody | null;
+}
+
+/** How much of a body is sent along. */
+export interface ExtAuthzBody {
+  readonly maxBytes: number;
+  /** Of a larger body the service gets its beginning, and it is not refused (Envoy `allow_partial_message`). Default false. */
+  readonly partial?: boolean;
 }
 
 /** A service over HTTP: 2xx allows, 5xx is a failure, everything else is the refusal that the caller gets. */
@@ -148,6 +155,11 @@ const body: JsonSchema = object(
       minimum: 0,
       maximum: 10_485_760,
       description: 'Largest body; a larger one is refused with 413.',
+    },
+    partial: {
+      type: 'boolean',
+      default: false,
+      description: 'Of a larger body the service gets the beginning, and it is not refused.',
     },
   },
   ['maxBytes'],

@@ -10,6 +10,7 @@ import {
   CONN_RATE_LIMIT_FILTER,
   CORS_FILTER,
   EXT_AUTHZ_FILTER,
+  EXT_PROC_FILTER,
   FAULT_FILTER,
   type FaultFilterConfig,
   type FaultShare,
@@ -57,6 +58,7 @@ import {
   overrides,
   valueMatch,
 } from './basics.ts';
+import { extProcConfig, extProcRouteConfig } from './ext-proc.ts';
 
 const percent: fc.Arbitrary<number> = fc.oneof(
   fc.integer({ min: 0, max: 100 }),
@@ -203,6 +205,7 @@ const entry: fc.Arbitrary<FilterEntry> = fc
     fc.tuple(fc.constant(GLOBAL_RATE_LIMIT_FILTER), globalRateLimitConfig),
     fc.tuple(fc.constant(JWT_FILTER), jwtConfig),
     fc.tuple(fc.constant(EXT_AUTHZ_FILTER), extAuthzConfig),
+    fc.tuple(fc.constant(EXT_PROC_FILTER), extProcConfig),
     fc.tuple(fc.constant(AUTHZ_FILTER), authzConfig),
     fc.tuple(fc.constant(COMPRESSION_FILTER), compressionConfig),
     fc.tuple(
@@ -217,6 +220,7 @@ const entry: fc.Arbitrary<FilterEntry> = fc
         GRPC_WEB_FILTER,
         COMPRESSION_FILTER,
         EXT_AUTHZ_FILTER,
+        EXT_PROC_FILTER,
         JWT_FILTER,
       ),
       jsonObject,
@@ -268,6 +272,7 @@ export const filterConfigs: fc.Arbitrary<FilterConfigs> = overrides({
   [ADMISSION_CONTROL_FILTER]: fc.oneof(admissionControlConfig, fc.constant(null), json),
   [AUTHZ_FILTER]: fc.oneof(authzConfig, fc.constant(null), json),
   [EXT_AUTHZ_FILTER]: fc.oneof(extAuthzRouteConfig, fc.constant(null), json),
+  [EXT_PROC_FILTER]: fc.oneof(extProcRouteConfig, fc.constant(null), json),
   [CORS_FILTER]: fc.oneof(corsConfig, fc.constant(null), json),
   [BUFFER_FILTER]: fc.oneof(bufferConfig, fc.constant(null), json),
 });

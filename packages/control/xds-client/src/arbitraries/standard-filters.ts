@@ -8,6 +8,7 @@ import type {
   ConnRateLimitFilterConfig,
   StatusRange,
   CorsFilterConfig,
+  ExtAuthzBody,
   ExtAuthzFilterConfig,
   ExtAuthzGrpcService,
   ExtAuthzHttpService,
@@ -223,9 +224,10 @@ const grpcService = object<ExtAuthzFilterConfig['service']>({
     }),
   ),
 });
-const extAuthzBody = object<{ readonly maxBytes: number }>({
-  maxBytes: fc.integer({ min: 1, max: 10_485_760 }),
-});
+const extAuthzBody = object<ExtAuthzBody>(
+  { maxBytes: fc.integer({ min: 1, max: 10_485_760 }) },
+  { partial: fc.constant(true) },
+);
 
 /** What Envoy can say: a service over HTTP behind a cluster, or over gRPC with or without TLS. */
 export const plainExtAuthzConfig: fc.Arbitrary<ExtAuthzFilterConfig> = object<ExtAuthzFilterConfig>(

@@ -45,6 +45,10 @@ import {
   ExtAuthzPerRouteSchema,
   ExtAuthzSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/ext_authz/v3/ext_authz';
+import {
+  ExternalProcessorSchema,
+  ExtProcPerRouteSchema,
+} from '@tulle/xds-proto/envoy/extensions/filters/http/ext_proc/v3/ext_proc';
 import { HealthCheckSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/health_check/v3/health_check';
 import { HTTPFaultSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/fault/v3/fault';
 import { GrpcWebSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/grpc_web/v3/grpc_web';
@@ -131,6 +135,8 @@ export const decodableTypes: Registry = createRegistry(
   UriTemplateMatchConfigSchema,
   ExtAuthzSchema,
   ExtAuthzPerRouteSchema,
+  ExternalProcessorSchema,
+  ExtProcPerRouteSchema,
   HealthCheckSchema,
   JwtAuthenticationSchema,
   JwtPerRouteSchema,

@@ -1,4 +1,5 @@
 import type {
+  ExtAuthzBody,
   ExtAuthzClusterService,
   ExtAuthzFilterConfig,
   ExtAuthzGrpcService,
@@ -17,6 +18,7 @@ import type {
 import type { ListStringMatcher } from '@tulle/xds-proto/envoy/type/matcher/v3/string';
 import { decodeMetadataMatch } from './authz/expression.ts';
 import type { DecodeContext } from './context.ts';
+import { decodeNames } from './field-names.ts';
 import { percentOf } from './percent.ts';
 import { filled, milliseconds, present } from './values.ts';
 
@@ -54,7 +56,7 @@ export function decodeExtAuthz(
     timeoutMs,
     failureMode: message.failureModeAllow ? ('allow' as const) : undefined,
     statusOnError: status === 0 ? undefined : status,
-    body: decodeBuffer(context, message.withRequestBody, `${path}.with_request_body`),
+    body: decodeBuffer(message.withRequestBody),
     withheldHeaders: filled(
       decodeNames(context, message.disallowedHeaders, `${path}.disallowed_headers`) ?? [],
     ),
@@ -85,21 +87,18 @@ export function decodeExtAuthzRoute(
     context.refuse(`${path}.check_settings`, 'has with_request_body and disable_request_body_buffering');
   return present({
     contextExtensions: Object.keys(contextExtensions).length === 0 ? undefined : contextExtensions,
-    body: disableRequestBodyBuffering
-      ? null
-      : decodeBuffer(context, withRequestBody, `${path}.check_settings.with_request_body`),
+    body: disableRequestBodyBuffering ? null : decodeBuffer(withRequestBody),
   });
 }
 
-function decodeBuffer(
-  context: DecodeContext,
-  settings: BufferSettings | undefined,
-  path: string,
-): { maxBytes: number } | undefined {
-  if (!settings) return undefined;
-  if (settings.allowPartialMessage)
-    context.refuse(`${path}.allow_partial_message`, 'must be false; a larger body is refused');
-  return { maxBytes: settings.maxRequestBytes };
+function decodeBuffer(settings: BufferSettings | undefined): ExtAuthzBody | undefined {
+  return (
+    settings &&
+    present({
+      maxBytes: settings.maxRequestBytes,
+      partial: settings.allowPartialMessage ? true : undefined,
+    })
+  );
 }
 
 function decodeHttp(
@@ -198,18 +197,4 @@ function decodeGrpc(
       requestHeaders,
     }),
   };
-}
-
-/** Names, or starts of names and a star. */
-function decodeNames(
-  context: DecodeContext,
-  list: ListStringMatcher | undefined,
-  path: string,
-): readonly string[] | undefined {
-  return list?.patterns.map(({ matchPattern }, index) => {
-    if (matchPattern.case === 'exact') return matchPattern.value;
-    if (matchPattern.case === 'prefix') return `${matchPattern.value}*`;
-    context.refuse(`${path}.patterns[${index}]`, 'must be exact or prefix');
-    return '';
-  });
 }

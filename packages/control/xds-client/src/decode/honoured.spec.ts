@@ -6,6 +6,7 @@ import { ListenerSchema } from '@tulle/xds-proto/envoy/config/listener/v3/listen
 import { HttpProtocolOptionsSchema } from '@tulle/xds-proto/envoy/extensions/upstreams/http/v3/http_protocol_options';
 import { HONOURED } from './honoured.ts';
 import { HONOURED_OF_CLUSTERS } from './honoured-clusters.ts';
+import { HONOURED_OF_EXTERNAL } from './honoured-external.ts';
 import { HONOURED_OF_FILTERS } from './honoured-filters.ts';
 import { HONOURED_OF_LISTENERS } from './honoured-listeners.ts';
 import { HONOURED_OF_ROUTES } from './honoured-routes.ts';
@@ -39,6 +40,7 @@ describe('the list of honoured fields', () => {
     const parts = [
       HONOURED_OF_CLUSTERS,
       HONOURED_OF_FILTERS,
+      HONOURED_OF_EXTERNAL,
       HONOURED_OF_LISTENERS,
       HONOURED_OF_ROUTES,
       HONOURED_BY_ALL,

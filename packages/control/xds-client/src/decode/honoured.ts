@@ -1,4 +1,5 @@
 import { HONOURED_OF_CLUSTERS } from './honoured-clusters.ts';
+import { HONOURED_OF_EXTERNAL } from './honoured-external.ts';
 import { HONOURED_OF_FILTERS } from './honoured-filters.ts';
 import { HONOURED_OF_LISTENERS } from './honoured-listeners.ts';
 import { HONOURED_OF_ROUTES } from './honoured-routes.ts';
@@ -12,6 +13,7 @@ import { HONOURED_OF_TLS } from './honoured-tls.ts';
 export const HONOURED: Readonly<Record<string, readonly string[]>> = {
   ...HONOURED_OF_LISTENERS,
   ...HONOURED_OF_FILTERS,
+  ...HONOURED_OF_EXTERNAL,
   ...HONOURED_OF_ROUTES,
   ...HONOURED_OF_CLUSTERS,
   ...HONOURED_OF_TLS,

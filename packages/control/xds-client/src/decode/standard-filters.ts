@@ -7,6 +7,7 @@ import {
   COMPRESSION_FILTER,
   CORS_FILTER,
   EXT_AUTHZ_FILTER,
+  EXT_PROC_FILTER,
   FAULT_FILTER,
   GLOBAL_RATE_LIMIT_FILTER,
   GRPC_WEB_FILTER,
@@ -30,6 +31,10 @@ import {
   ExtAuthzPerRouteSchema,
   ExtAuthzSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/ext_authz/v3/ext_authz';
+import {
+  ExternalProcessorSchema,
+  ExtProcPerRouteSchema,
+} from '@tulle/xds-proto/envoy/extensions/filters/http/ext_proc/v3/ext_proc';
 import { HealthCheckSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/health_check/v3/health_check';
 import { HTTPFaultSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/fault/v3/fault';
 import { GrpcWebSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/grpc_web/v3/grpc_web';
@@ -55,6 +60,7 @@ import { decodeCompression, decodeCompressionRoute } from './compression.ts';
 import type { DecodeContext } from './context.ts';
 import { decodeCors } from './cors.ts';
 import { decodeExtAuthz, decodeExtAuthzRoute } from './ext-authz.ts';
+import { decodeExtProc, decodeExtProcRoute } from './ext-proc.ts';
 import { decodeFault } from './fault.ts';
 import { decodeGlobalRateLimit, decodeGlobalRateLimitRoute } from './global-rate-limit.ts';
 import { decodeHeaderMutations } from './header-filter.ts';
@@ -90,6 +96,8 @@ export function decodeStandard(
     return { filter: JWT_FILTER, config: decodeJwt(context, message, path) };
   if (isMessage(message, ExtAuthzSchema))
     return { filter: EXT_AUTHZ_FILTER, config: decodeExtAuthz(context, message, path) };
+  if (isMessage(message, ExternalProcessorSchema))
+    return { filter: EXT_PROC_FILTER, config: decodeExtProc(context, message, path) };
   if (isMessage(message, LocalRateLimitSchema))
     return { filter: RATE_LIMIT_FILTER, config: decodeRateLimit(context, message, path) };
   if (isMessage(message, AdaptiveConcurrencySchema))
@@ -128,6 +136,8 @@ export function decodeStandardOverride(
   if (isMessage(message, JwtPerRouteSchema)) return { config: decodeJwtRoute(context, message, path) };
   if (isMessage(message, ExtAuthzPerRouteSchema))
     return { config: decodeExtAuthzRoute(context, message, path) };
+  if (isMessage(message, ExtProcPerRouteSchema))
+    return { config: decodeExtProcRoute(context, message, path) };
   if (isMessage(message, LocalRateLimitSchema)) return { config: decodeRateLimit(context, message, path) };
   if (isMessage(message, CompressorPerRouteSchema))
     return { config: decodeCompressionRoute(context, message, path) };

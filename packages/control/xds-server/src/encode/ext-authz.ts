@@ -11,7 +11,7 @@ import {
   type HttpServiceSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/ext_authz/v3/ext_authz';
 import type { StatusCode } from '@tulle/xds-proto/envoy/type/v3/http_status';
-import type { ListStringMatcherSchema } from '@tulle/xds-proto/envoy/type/matcher/v3/string';
+import { fieldNames } from './field-names.ts';
 import { need, orInexpressible } from './inexpressible.ts';
 import { hasOnly, isInteger, isObject, isText } from './shape.ts';
 import { duration, type Fields, sortedMap } from './values.ts';
@@ -60,8 +60,15 @@ export function encodeExtAuthzRoute(config: unknown): ExtAuthzPerRoute | undefin
 }
 
 function buffer(body: unknown): Fields<typeof BufferSettingsSchema> {
-  need(isObject(body) && hasOnly(body, ['maxBytes']) && isInteger(body['maxBytes'], 1, 10_485_760));
-  return { maxRequestBytes: body['maxBytes'], packAsBytes: true };
+  need(
+    isObject(body) && hasOnly(body, ['maxBytes', 'partial']) && isInteger(body['maxBytes'], 1, 10_485_760),
+  );
+  need([undefined, true, false].includes(body['partial'] as boolean | undefined));
+  return {
+    maxRequestBytes: body['maxBytes'],
+    packAsBytes: true,
+    allowPartialMessage: body['partial'] === true,
+  };
 }
 
 type AuthorizationResponseFields = NonNullable<Fields<typeof HttpServiceSchema>['authorizationResponse']>;
@@ -89,11 +96,11 @@ function overHttp(http: unknown, timeoutMs: number): Service {
     serverUri: { uri, httpUpstreamType: { case: 'cluster', value: cluster }, timeout: duration(timeoutMs) },
     pathPrefix,
     authorizationResponse: {
-      ...(isSome(http['upstreamHeaders']) && { allowedUpstreamHeaders: names(http['upstreamHeaders']) }),
+      ...(isSome(http['upstreamHeaders']) && { allowedUpstreamHeaders: fieldNames(http['upstreamHeaders']) }),
       // Without a list Envoy gives everything on.
       ...clientHeaders(http['clientHeaders'] ?? EXT_AUTHZ_CLIENT_HEADERS),
       ...(isSome(http['clientHeadersOnSuccess']) && {
-        allowedClientHeadersOnSuccess: names(http['clientHeadersOnSuccess']),
+        allowedClientHeadersOnSuccess: fieldNames(http['clientHeadersOnSuccess']),
       }),
     },
   };
@@ -102,7 +109,7 @@ function overHttp(http: unknown, timeoutMs: number): Service {
   return {
     services: { case: 'httpService', value },
     // Envoy always sends authorization; Tulle cookies too.
-    allowedHeaders: names(['cookie', ...(requestHeaders as unknown[])]),
+    allowedHeaders: fieldNames(['cookie', ...(requestHeaders as unknown[])]),
   };
 }
 
@@ -111,7 +118,7 @@ function clientHeaders(list: unknown): Pick<AuthorizationResponseFields, 'allowe
   need(Array.isArray(list));
   if (list.length === 1 && list[0] === '*') return {};
   need(['www-authenticate', 'location'].every((name) => list.includes(name)));
-  return { allowedClientHeaders: names(list) };
+  return { allowedClientHeaders: fieldNames(list) };
 }
 
 function overGrpc(grpc: unknown, timeoutMs: number): Service {
@@ -143,27 +150,11 @@ function overGrpc(grpc: unknown, timeoutMs: number): Service {
   };
   return {
     services: { case: 'grpcService', value: service },
-    ...(requestHeaders !== undefined && { allowedHeaders: names(requestHeaders) }),
+    ...(requestHeaders !== undefined && { allowedHeaders: fieldNames(requestHeaders) }),
   };
 }
 
 /** Whether a list says anything; without one Envoy gives on nothing here. */
 function isSome(list: unknown): boolean {
   return list !== undefined && !(Array.isArray(list) && list.length === 0);
-}
-
-/** Names, or starts of names and a star; field names have no case. */
-function names(list: unknown): Fields<typeof ListStringMatcherSchema> {
-  // To Envoy an empty list is an error, and none at all is often every name.
-  need(Array.isArray(list) && list.length > 0);
-  return {
-    patterns: list.map((name: unknown) => {
-      need(isText(name) && /^[!#$%&'+.^_`|~0-9A-Za-z-]*\*?$/.test(name) && name !== '');
-      const matchPattern = name.endsWith('*')
-        ? ({ case: 'prefix', value: name.slice(0, -1) } as const)
-        : ({ case: 'exact', value: name } as const);
-      need(matchPattern.value !== '');
-      return { matchPattern, ignoreCase: true };
-    }),
-  };
 }

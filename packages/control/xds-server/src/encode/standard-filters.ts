@@ -7,6 +7,7 @@ import {
   COMPRESSION_FILTER,
   CORS_FILTER,
   EXT_AUTHZ_FILTER,
+  EXT_PROC_FILTER,
   FAULT_FILTER,
   GLOBAL_RATE_LIMIT_FILTER,
   GRPC_WEB_FILTER,
@@ -27,6 +28,10 @@ import {
   ExtAuthzPerRouteSchema,
   ExtAuthzSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/ext_authz/v3/ext_authz';
+import {
+  ExternalProcessorSchema,
+  ExtProcPerRouteSchema,
+} from '@tulle/xds-proto/envoy/extensions/filters/http/ext_proc/v3/ext_proc';
 import { HTTPFaultSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/fault/v3/fault';
 import { GrpcWebSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/grpc_web/v3/grpc_web';
 import {
@@ -46,6 +51,7 @@ import { encodeBuffer, encodeBufferRoute } from './buffer.ts';
 import { encodeCompression } from './compression.ts';
 import { encodeCors, isEmptyCors } from './cors.ts';
 import { encodeExtAuthz, encodeExtAuthzRoute } from './ext-authz.ts';
+import { encodeExtProc, encodeExtProcRoute } from './ext-proc.ts';
 import { encodeFault } from './fault.ts';
 import type { ClientRelease } from './form.ts';
 import { encodeGlobalRateLimit, encodeGlobalRateLimitRoute } from './global-rate-limit.ts';
@@ -113,6 +119,10 @@ const STANDARD: Readonly<Record<string, StandardFilter>> = {
   [EXT_AUTHZ_FILTER]: {
     chain: (config) => packed(ExtAuthzSchema, encodeExtAuthz(config)),
     route: (config) => packed(ExtAuthzPerRouteSchema, encodeExtAuthzRoute(config)),
+  },
+  [EXT_PROC_FILTER]: {
+    chain: (config) => packed(ExternalProcessorSchema, encodeExtProc(config)),
+    route: (config) => packed(ExtProcPerRouteSchema, encodeExtProcRoute(config)),
   },
   [JWT_FILTER]: {
     chain: (config) => packed(JwtAuthenticationSchema, encodeJwt(config)),

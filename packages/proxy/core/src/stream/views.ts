@@ -5,7 +5,6 @@ import {
   type AttemptInfo,
   type ConnectionInfo,
   type ErrorCode,
-  type Headers,
   type MutableHeaders,
   type RequestHead,
   type ResponseHead,
@@ -165,8 +164,8 @@ export class StreamView implements LentStream {
     stream.requestStepsOf = undefined;
   }
 
-  abort(code: ErrorCode, details?: string): typeof STOP {
-    recordFailure(this.#stream ?? over(), code, details);
+  abort(code: ErrorCode, details?: string, status?: number): typeof STOP {
+    recordFailure(this.#stream ?? over(), code, details, status);
     return STOP;
   }
 
@@ -247,10 +246,10 @@ class RequestView implements RequestHead {
     return (this.#stream ?? over()).requestBodyKind !== BODY_NONE;
   }
 
-  get trailers(): Headers {
+  get trailers(): MutableHeaders {
     const stream = this.#stream ?? over();
     const table = stream.requestTrailers;
-    if (table === undefined) return NO_HEADERS;
+    if (table === undefined) return NO_TRAILERS;
     return (this.#trailers ??= new HeadersView(table));
   }
 }
@@ -434,7 +433,7 @@ class HeadersView implements MutableHeaders {
   }
 }
 
-const NO_HEADERS: Headers = Object.freeze({
+const NO_HEADERS = Object.freeze({
   length: 0,
   name: outside,
   rawName: outside,
@@ -455,7 +454,7 @@ const NO_TRAILERS: MutableHeaders = Object.freeze({
 function withoutTrailers(name: string): never {
   throw new TulleError(
     'TULLE_INTERNAL',
-    `Trailer "${name}" was added to a response without trailers, or before they came.`,
+    `Trailer "${name}" was added to a message without trailers, or before they came.`,
   );
 }
 

@@ -1,7 +1,7 @@
-import type { FakeClock } from '@tulle/testkit';
 import { systemClock } from '@tulle/time';
+import type { FakeClock } from './fake-clock.ts';
 
-/** Real time where the testkit wants its own: for a memory network around a real server. */
+/** Real time where the testkit wants its own: for a memory network around a real service. */
 export function wallClock(): FakeClock {
   const clock = systemClock();
   const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
