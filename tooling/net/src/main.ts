@@ -8,6 +8,7 @@ import { kills } from './cases/kills.ts';
 import { protocols } from './cases/protocols.ts';
 import { refusals } from './cases/refusals.ts';
 import { restarts } from './cases/restarts.ts';
+import { serverFirst } from './cases/server-first.ts';
 import { Mesh } from './mesh.ts';
 import { namespaces } from './network.ts';
 
@@ -25,7 +26,7 @@ const suite = runnable<Mesh>({
     }
     return { context: mesh, close: async () => mesh.close() };
   },
-  cases: [...protocols, ...families, ...refusals, ...kills, ...restarts].filter(({ name }) =>
+  cases: [...protocols, ...serverFirst, ...families, ...refusals, ...kills, ...restarts].filter(({ name }) =>
     name.includes(process.argv[2] ?? ''),
   ),
 });
