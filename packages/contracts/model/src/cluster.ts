@@ -414,9 +414,11 @@ export interface PoolOptions {
   readonly maxIdlePerEndpoint?: number;
   /**
    * Protocol to the endpoints. `http2` in plain text with prior knowledge, over TLS by ALPN. `auto`: what ALPN chooses,
-   * HTTP/2 preferred; in plain text `http1`. Default `http1` (Envoy `explicit_http_config`, `auto_config`).
+   * HTTP/2 preferred; in plain text `http1`. `downstream`: what the request came in, each over connections of its own; a gRPC
+   * call goes on in HTTP/2 whatever brought it. Default `http1` (Envoy `explicit_http_config`, `auto_config`,
+   * `use_downstream_protocol_config`).
    */
-  readonly protocol?: 'http1' | 'http2' | 'auto';
+  readonly protocol?: 'http1' | 'http2' | 'auto' | 'downstream';
   /** For connections that speak HTTP/2. */
   readonly http2?: Http2Options;
   /**

@@ -491,7 +491,7 @@ function tls<T extends UpstreamTls | DownstreamTls>(value: T): T {
 
 /** Of HTTP/2 nothing is said where it is not spoken. */
 function pool({ http2, ...others }: PoolOptions): PoolOptions {
-  const speaks = others.protocol === 'http2' || others.protocol === 'auto';
+  const speaks = others.protocol !== undefined && others.protocol !== 'http1';
   return without<PoolOptions>(
     { ...others, ...(speaks && http2 && { http2: canonicalHttp2(http2) }) },
     { protocol: 'http1', http2: {} },

@@ -167,6 +167,8 @@ export interface ConnectOptions {
   readonly serverName?: string;
   /** The certificate must have that name, and no other that its configuration expects. */
   readonly verifyServerName?: boolean;
+  /** Protocols to offer by ALPN where the configuration of TLS names none. */
+  readonly alpn?: readonly string[];
   /** Absent: the kernel does not ask whether the other end lives. */
   readonly keepalive?: TcpKeepalive;
   /** Address of this machine to come from. */

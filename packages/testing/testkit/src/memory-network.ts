@@ -154,7 +154,7 @@ export function memoryNetwork(clock: Clock): MemoryNetwork {
       counts.set(name, (counts.get(name) ?? 0) + 1);
       const host = isLoopback(address) ? '127.0.0.1' : (machine?.address ?? '127.0.0.1');
       const [near, far] = pair(address, { host, port: nextPort++ });
-      const offered = (options.tls as FakeTls | undefined)?.config.alpn;
+      const offered = options.tls && ((options.tls as FakeTls).config.alpn ?? options.alpn);
       if (options.tls !== undefined && (machine?.identity !== undefined || offered !== undefined))
         presented.set(far, {
           ...(machine?.identity === undefined ? {} : { identity: machine.identity }),

@@ -219,7 +219,7 @@ export const clusterSchema: JsonSchema = fields(['name', 'discovery'], {
     idleTimeoutMs: milliseconds(),
     maxRequestsPerConnection: whole(0, 1_000_000_000),
     maxIdlePerEndpoint: whole(0, 1_000_000),
-    protocol: oneOf('http1', 'http2', 'auto'),
+    protocol: oneOf('http1', 'http2', 'auto', 'downstream'),
     http2: http2OptionsSchema,
     bufferLimitBytes: whole(1, 4_294_967_295),
     tcpKeepalive: fields([], {

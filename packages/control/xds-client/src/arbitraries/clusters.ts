@@ -453,7 +453,7 @@ const pool: fc.Arbitrary<PoolOptions> = options<Omit<PoolOptions, 'network'>>({
   idleTimeoutMs: milliseconds,
   maxRequestsPerConnection: uint32,
   maxIdlePerEndpoint: fc.nat(1000),
-  protocol: fc.constantFrom('http1', 'http2', 'auto'),
+  protocol: fc.constantFrom('http1', 'http2', 'auto', 'downstream'),
   http2: http2Options,
   bufferLimitBytes: fc.integer({ min: 1, max: 2 ** 32 - 1 }),
   tcpKeepalive: options<TcpKeepalive>({

@@ -268,6 +268,11 @@ export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> =
     'upstream_http_protocol_options',
     'explicit_http_config',
     'auto_config',
+    'use_downstream_protocol_config',
+  ],
+  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig': [
+    'http_protocol_options',
+    'http2_protocol_options',
   ],
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions.AutoHttpConfig': [
     'http_protocol_options',

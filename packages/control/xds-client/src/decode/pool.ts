@@ -74,7 +74,10 @@ function decodeOptions(
     names = message.upstreamHttpProtocolOptions;
     const protocol = decodeProtocol(context, chosen, path);
     if (protocol === undefined)
-      context.refuse(path, 'names no protocol: give explicit_http_config or auto_config');
+      context.refuse(
+        path,
+        'names no protocol: give explicit_http_config, auto_config or use_downstream_protocol_config',
+      );
     pool = present({
       ...decodeCommon(context, common, `${path}.common_http_protocol_options`),
       ...protocol,
@@ -132,6 +135,12 @@ function decodeProtocol(
     );
     return { protocol: 'auto', ...(http2 && { http2 }) };
   }
+  if (chosen.case === 'useDownstreamProtocolConfig') {
+    const at = `${path}.use_downstream_protocol_config`;
+    checkHttp1(context, chosen.value.httpProtocolOptions, `${at}.http_protocol_options`);
+    const http2 = decodeHttp2(context, chosen.value.http2ProtocolOptions, `${at}.http2_protocol_options`);
+    return { protocol: 'downstream', ...(http2 && { http2 }) };
+  }
   const explicit = chosen.case === 'explicitHttpConfig' ? chosen.value.protocolConfig : undefined;
   if (explicit?.case === 'httpProtocolOptions') {
     checkHttp1(context, explicit.value, `${path}.explicit_http_config.http_protocol_options`);
@@ -143,7 +152,8 @@ function decodeProtocol(
 }
 
 /** What is about callers says nothing of endpoints. */
-function checkHttp1(context: DecodeContext, options: Http1ProtocolOptions, path: string): void {
+function checkHttp1(context: DecodeContext, options: Http1ProtocolOptions | undefined, path: string): void {
+  if (options === undefined) return;
   const given: Readonly<Record<string, boolean>> = {
     allow_absolute_url: options.allowAbsoluteUrl !== undefined,
     accept_http_10: options.acceptHttp10,

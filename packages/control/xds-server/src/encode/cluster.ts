@@ -203,6 +203,8 @@ function protocolOf(
   const http2ProtocolOptions = older ? {} : encodeHttp2(http2);
   if (protocol === 'auto' && !older && workloadCertificate.kind === 'own')
     return { case: 'autoConfig', value: { httpProtocolOptions: {}, http2ProtocolOptions } };
+  if (protocol === 'downstream' && !older)
+    return { case: 'useDownstreamProtocolConfig', value: { httpProtocolOptions: {}, http2ProtocolOptions } };
   return {
     case: 'explicitHttpConfig',
     value: {

@@ -11,9 +11,13 @@ export function downstreamTls({ tls, handler }: FilterChain): DownstreamTls | un
   return { ...tls, alpn };
 }
 
-/** TLS of a cluster, with the protocols that it is spoken to in where none are given. */
+/**
+ * TLS of a cluster, with the protocols that it is spoken to in where none are given. Where that depends on the request,
+ * connecting says it.
+ */
 export function upstreamTls(tls: UpstreamTls | undefined, { pool }: Cluster): UpstreamTls | undefined {
   const protocol = pool?.protocol ?? 'http1';
-  if (tls === undefined || tls.alpn !== undefined || protocol === 'http1') return tls;
+  if (tls === undefined || tls.alpn !== undefined || protocol === 'http1' || protocol === 'downstream')
+    return tls;
   return { ...tls, alpn: protocol === 'http2' ? [H2] : [H2, HTTP1] };
 }

@@ -298,10 +298,11 @@ export class NodeClientTls implements ClientTls {
 
   ready(
     address: Address,
-    { expectedIdentity, serverName: ownName, verifyServerName = false }: ConnectOptions,
+    { expectedIdentity, serverName: ownName, verifyServerName = false, alpn: otherwise }: ConnectOptions,
   ): Ready<ConnectionOptions> | Refusal | undefined {
     const { trust, allowedIds } = this.#config;
     const serverName = ownName ?? this.#config.serverName;
+    const alpn = this.#config.alpn ?? otherwise;
     const usesMesh = this.#config.certificate?.kind === 'workload' || trust.kind === 'mesh';
     const expected = expectedIdentity === undefined ? allowedIds : [expectedIdentity];
     if (
@@ -326,7 +327,7 @@ export class NodeClientTls implements ClientTls {
         : `${isUnixAddress(address) ? address.path : `${address.host}:${address.port}`} ${expected?.join(' ') ?? ''}`;
     const mesh = usesMesh
       ? this.owner.mesh().outbound({
-          ...(this.#config.alpn === undefined ? {} : { alpn: this.#config.alpn }),
+          ...(alpn === undefined ? {} : { alpn }),
           ...(expected === undefined ? {} : { expected }),
           ...(sessionKey === undefined ? {} : { sessionKey }),
           ...(serverName === undefined ? {} : { serverName }),
@@ -345,7 +346,7 @@ export class NodeClientTls implements ClientTls {
         verifyServerName || this.#verifiesName(expected)
           ? (host, certificate) => checkServerIdentity(name || host, certificate)
           : () => undefined,
-      ...(this.#config.alpn === undefined ? {} : { ALPNProtocols: [...this.#config.alpn] }),
+      ...(alpn === undefined ? {} : { ALPNProtocols: [...alpn] }),
     };
     return {
       options,

@@ -1,7 +1,7 @@
 import { createBalancer, type AggregateBalancer, type Balancer, type EndpointState } from '@tulle/balance';
 import { aggregateOf } from './aggregate.ts';
 import { DEFAULT_OPTIONS, type Http2Options as CodecOptions } from '@tulle/http2';
-import type { Cluster, Endpoint } from '@tulle/model';
+import type { Cluster, Endpoint, PoolOptions } from '@tulle/model';
 import type { Engine } from '../engine.ts';
 import { sessionOptions } from '../http2/session-options.ts';
 import type { ClientTls } from '../ports.ts';
@@ -52,7 +52,7 @@ export class ClusterRuntime {
   readonly maxIdlePerEndpoint: number;
   readonly maxRequestsPerConnection: number;
   /** What its endpoints are spoken to in; by TLS where ALPN decides. */
-  readonly protocol: 'http1' | 'http2' | 'auto';
+  readonly protocol: NonNullable<PoolOptions['protocol']>;
   readonly http2: Partial<CodecOptions>;
   /** Streams that an HTTP/2 connection may bear at most. */
   readonly streamsEach: number;

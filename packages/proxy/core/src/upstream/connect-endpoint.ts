@@ -18,12 +18,14 @@ export interface ConnectingCluster extends ClusterTls, TunnellingCluster {
  * Begins to connect, as everything does that talks to an endpoint: the same TLS, the same proof of identity.
  * @param name server name that a request said; `''`: none
  * @param from where what goes through it came from, for endpoints that are told; default: from here
+ * @param alpn protocols to offer where the cluster's TLS names none
  */
 export function connectEndpoint(
   cluster: ConnectingCluster,
   endpoint: Endpoint,
   name = '',
   from?: ForwardedFor,
+  alpn?: readonly string[],
 ): Socket {
   const { engine, connectOptions, onDemand } = cluster;
   if (endpoint.mode === 'hbone') return engine.hbone.connect(cluster, endpoint, from);
@@ -36,6 +38,7 @@ export function connectEndpoint(
     tls,
     expectedIdentity: endpoint.identity,
     ...(serverName === '' ? {} : { serverName }),
+    ...(alpn === undefined ? {} : { alpn }),
     ...(name !== '' && cluster.serverNames?.verified === true ? { verifyServerName: true } : {}),
   });
 }

@@ -1,5 +1,5 @@
 import type { ErrorCode } from '@tulle/filter';
-import type { Cluster, Endpoint } from '@tulle/model';
+import type { Cluster, Endpoint, PoolOptions } from '@tulle/model';
 import { attemptFailed, sendAttempt } from '../attempts/attempts.ts';
 import type { Socket, SocketFault } from '../ports.ts';
 import type { UpstreamPool, UpstreamStream } from '../sides.ts';
@@ -14,6 +14,9 @@ import { hostPortOf, isAddress } from './host-port.ts';
 import { RestingConnections } from './resting-connections.ts';
 import { SharedConnections } from './shared-connections.ts';
 import { Waiters } from './waiters.ts';
+
+/** Offered by ALPN to an endpoint that is spoken to in what the request came in (RFC 7301 §6, RFC 9113 §3.1). */
+const ALPN: Readonly<Record<'http1' | 'http2', readonly string[]>> = { http1: ['http/1.1'], http2: ['h2'] };
 
 /** Server names at a time for which there are connections to one endpoint. */
 const MAX_SERVER_NAMES = 64;
@@ -46,19 +49,31 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
   readonly #waiters: Waiters = new Waiters();
   #retired = false;
 
+  /** As the cluster says it; where that is the request's, of one of the two. */
+  readonly #protocol: NonNullable<PoolOptions['protocol']>;
+  /** Of this endpoint, by what requests came in, where that decides. */
+  #http1: EndpointPool | undefined = undefined;
+  #http2: EndpointPool | undefined = undefined;
+
   /** Server name for TLS that its requests said; `''`: none. */
   readonly #serverName: string;
   /** Of this endpoint, by the server name, where requests say it. */
   readonly #named: Map<string, EndpointPool> = new Map<string, EndpointPool>();
 
-  constructor(cluster: ClusterRuntime, endpoint: Endpoint, address: string, serverName = '') {
+  constructor(
+    cluster: ClusterRuntime,
+    endpoint: Endpoint,
+    address: string,
+    serverName = '',
+    protocol: NonNullable<PoolOptions['protocol']> = cluster.protocol,
+  ) {
     this.#serverName = serverName;
+    this.#protocol = protocol;
     this.cluster = cluster;
     this.endpoint = endpoint;
     this.address = address;
     this.resting = new RestingConnections(cluster);
-    this.#shares =
-      cluster.protocol === 'http2' || (cluster.protocol === 'auto' && mayAgreeOnHttp2(cluster, endpoint));
+    this.#shares = protocol === 'http2' || (protocol === 'auto' && mayAgreeOnHttp2(cluster, endpoint));
   }
 
   /** Connections at rest. */
@@ -75,7 +90,7 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
   configure(endpoint: Endpoint): void {
     const before = this.endpoint;
     this.endpoint = endpoint;
-    for (const pool of this.#named.values()) pool.configure(endpoint);
+    for (const pool of this.#parts()) pool.configure(endpoint);
     const sameTls =
       JSON.stringify([before.tlsLabels, before.tunnel]) ===
       JSON.stringify([endpoint.tlsLabels, endpoint.tunnel]);
@@ -91,8 +106,17 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
     return tls === undefined || endpoint.identity === undefined || tls.identity === endpoint.identity;
   }
 
+  /** The pools that this one leads to. */
+  #parts(): EndpointPool[] {
+    const parts = [...this.#named.values()];
+    if (this.#http1 !== undefined) parts.push(this.#http1);
+    if (this.#http2 !== undefined) parts.push(this.#http2);
+    return parts;
+  }
+
   take(stream: Stream): UpstreamStream | undefined {
     const { serverNames } = this.cluster;
+    if (this.#protocol === 'downstream') return this.#inProtocolOf(stream).take(stream);
     if (serverNames !== undefined && this.#serverName === '') {
       const name = serverNameOf(stream, serverNames);
       if (name !== '') return this.#poolOf(name, stream)?.take(stream);
@@ -122,6 +146,16 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
     return undefined;
   }
 
+  #inProtocolOf(stream: Stream): EndpointPool {
+    return stream.http2 || stream.grpc
+      ? (this.#http2 ??= this.#part(this.#serverName, 'http2'))
+      : (this.#http1 ??= this.#part(this.#serverName, 'http1'));
+  }
+
+  #part(serverName: string, protocol: NonNullable<PoolOptions['protocol']>): EndpointPool {
+    return new EndpointPool(this.cluster, this.endpoint, this.address, serverName, protocol);
+  }
+
   /** @returns `undefined` where there are too many: the attempt has failed */
   #poolOf(name: string, stream: Stream): EndpointPool | undefined {
     const known = this.#named.get(name);
@@ -140,13 +174,13 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
       this.#named.delete(unused[0]);
       unused[1].retire();
     }
-    const pool = new EndpointPool(this.cluster, this.endpoint, this.address, name);
+    const pool = this.#part(name, this.#protocol);
     this.#named.set(name, pool);
     return pool;
   }
 
   stopWaiting(stream: Stream): void {
-    for (const pool of this.#named.values()) pool.stopWaiting(stream);
+    for (const pool of this.#parts()) pool.stopWaiting(stream);
     if (this.#waiters.remove(stream)) this.cluster.resourcesOf(stream.highPriority).pending--;
   }
 
@@ -168,14 +202,14 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
       return this.#grow();
     }
     this.#shares =
-      cluster.protocol === 'http2'
+      this.#protocol === 'http2'
         ? socket.tls?.alpn === undefined || socket.tls.alpn === 'h2'
-        : cluster.protocol === 'auto' && socket.tls?.alpn === 'h2';
+        : this.#protocol === 'auto' && socket.tls?.alpn === 'h2';
     if (!this.#shares) {
       cluster.metrics.http1Connections.add();
       this.give(new UpstreamConnection(this, socket));
       // It was expected to serve all who wait.
-      if (cluster.protocol !== 'http1') this.#grow();
+      if (this.#protocol !== 'http1') this.#grow();
       return;
     }
     cluster.metrics.http2Connections.add();
@@ -292,7 +326,7 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
   /** The endpoint left the set, or the cluster closes: nothing new. */
   retire(): void {
     this.#retired = true;
-    for (const pool of this.#named.values()) pool.retire();
+    for (const pool of this.#parts()) pool.retire();
     this.resting.stop();
     this.#shared.leave();
   }
@@ -300,6 +334,11 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
   /** Streams that a new connection is expected to serve. */
   get #streamsEach(): number {
     return this.#shares ? Math.min(this.#shared.streamsEach, this.cluster.streamsEach) : 1;
+  }
+
+  #alpn(): readonly string[] | undefined {
+    const { protocol } = this.cluster;
+    return protocol === 'downstream' ? ALPN[this.#protocol as 'http1' | 'http2'] : undefined;
   }
 
   /** Opens connections for those who wait, as far as the limits let. */
@@ -318,7 +357,10 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
       this.connections++;
       cluster.connections++;
       cluster.metrics.connections.add();
-      new ConnectingSocket(this, connectEndpoint(cluster, this.endpoint, this.#serverName));
+      new ConnectingSocket(
+        this,
+        connectEndpoint(cluster, this.endpoint, this.#serverName, undefined, this.#alpn()),
+      );
     }
   }
 }

@@ -1,6 +1,6 @@
 import type { Balancer, EndpointState } from '@tulle/balance';
 import type { Http2Options } from '@tulle/http2';
-import type { HealthCheck } from '@tulle/model';
+import type { HealthCheck, PoolOptions } from '@tulle/model';
 import type { ConnectingCluster } from '../connect-endpoint.ts';
 import type { HealthCheckMetrics } from './health-check-metrics.ts';
 import type { Probe, ProbeResult } from './probe.ts';
@@ -12,7 +12,7 @@ export type CheckedEndpoint = EndpointState<unknown>;
 export interface CheckedCluster extends ConnectingCluster {
   readonly name: string;
   readonly http2: Partial<Http2Options>;
-  readonly protocol: 'http1' | 'http2' | 'auto';
+  readonly protocol: NonNullable<PoolOptions['protocol']>;
   /** Whether anybody has called it. */
   readonly used: boolean;
   readonly own: Pick<Balancer<unknown>, 'endpoints' | 'checked' | 'warmed'>;
