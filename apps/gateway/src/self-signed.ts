@@ -33,7 +33,11 @@ export async function writeSelfSigned(directory: string, options: SelfSignedOpti
         options.hosts.map((value) => ({ type: isIP(value) === 0 ? 'dns' : 'ip', value })),
       ),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
+      // For either end of TLS: callers of a Gateway that asks for certificates try with one too.
+      new x509.ExtendedKeyUsageExtension([
+        x509.ExtendedKeyUsage.serverAuth,
+        x509.ExtendedKeyUsage.clientAuth,
+      ]),
     ],
   });
   const pkcs8 = Buffer.from(await crypto.subtle.exportKey('pkcs8', keys.privateKey)).toString('base64');

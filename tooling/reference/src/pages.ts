@@ -2,6 +2,7 @@ import { boundsPage } from './bounds-page.ts';
 import { commandPage } from './command-page.ts';
 import { errorsPage } from './errors-page.ts';
 import { filtersPage } from './filters-page.ts';
+import { gatewayApiPage } from './gateway-api-page.ts';
 import { metricsPage } from './metrics-page.ts';
 import { resourcesPage } from './resources-page.ts';
 
@@ -11,6 +12,7 @@ export async function pages(): Promise<ReadonlyMap<string, string>> {
     ['bounds.md', boundsPage()],
     ['errors.md', errorsPage()],
     ['filters.md', filtersPage()],
+    ['gateway-api.md', gatewayApiPage()],
     ['metrics.md', metricsPage()],
     ['resources.md', resourcesPage()],
     ['tulle.md', await commandPage()],

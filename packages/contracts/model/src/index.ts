@@ -188,7 +188,7 @@ export { HEALTH_CHECK_FILTER, healthCheckFilterSchema } from './filters/health-c
 export type { HealthCheckFilterConfig } from './filters/health-check.ts';
 export { GRPC_WEB_FILTER, grpcWebFilterSchema } from './filters/grpc-web.ts';
 export type { GrpcWebFilterConfig } from './filters/grpc-web.ts';
-export { CORS_FILTER, corsFilterSchema } from './filters/cors.ts';
+export { CORS_FILTER, CORS_ORIGIN_PATTERN, corsFilterSchema } from './filters/cors.ts';
 export type { CorsFilterConfig } from './filters/cors.ts';
 export {
   CONN_LIMIT_FILTER,

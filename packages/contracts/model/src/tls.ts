@@ -80,9 +80,11 @@ export interface DownstreamTls extends TlsParameters {
   readonly trust?: Exclude<TrustSource, { readonly kind: 'none' }>;
   /**
    * `require`: no byte of a request is believed before the peer proved an identity that `trust` accepts.
-   * `accept`: verified when shown. `none`: not asked. Default `require` when `trust` is given, else `none`.
+   * `accept`: verified when shown. `any`: asked for, and who shows none, or one that is not believed, is served as somebody
+   * who proves nothing (Envoy `ACCEPT_UNTRUSTED`; not with `mesh` trust). `none`: not asked. Default `require` when `trust` is
+   * given, else `none`.
    */
-  readonly clientCertificate?: 'require' | 'accept' | 'none';
+  readonly clientCertificate?: 'require' | 'accept' | 'any' | 'none';
   /** SPIFFE ids (exact, or ending in `/*`) that may connect at all; absent: any that verifies. */
   readonly allowedIds?: readonly string[];
   /** Whether callers must say a server name. Default false (Envoy `require_sni`). */

@@ -313,6 +313,8 @@ export class World {
         for (const policy of this.in('BackendTLSPolicy', namespace))
           if (policy.spec.validation.caCertificateRefs?.some((ref) => ref.name === name) === true)
             for (const target of policy.spec.targetRefs) services.add(`${namespace}/${target.name}`);
+        for (const gateway of this.#gateways.values())
+          if (believes(gateway, namespace, name)) services.add(gatewayKey(gateway.metadata));
         return;
       case 'ReferenceGrant':
         for (const { namespace: from, kind } of resource.spec.from) {
@@ -339,6 +341,18 @@ export class World {
         if (resource.kind === 'FilterPolicy' && resource.spec.direction !== 'outbound') policyScope();
     }
   }
+}
+
+/** Whether a Gateway asks callers for certificates by a ConfigMap. */
+function believes({ spec, metadata }: Gateway, namespace: string, name: string): boolean {
+  const { frontend } = spec.tls ?? {};
+  const all =
+    frontend === undefined ? [] : [frontend.default, ...(frontend.perPort ?? []).map(({ tls }) => tls)];
+  return all.some(({ validation }) =>
+    validation?.caCertificateRefs.some(
+      (ref) => ref.name === name && (ref.namespace ?? metadata.namespace) === namespace,
+    ),
+  );
 }
 
 function byName(a: Resource, b: Resource): number {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { readResources } from '@tulle/resources';
 import {
@@ -191,6 +192,80 @@ describe('what is said of a Gateway', () => {
     expect(cp.resource('Gateway/default/edge')?.generation).toBe(2);
     const { conditions } = cp.resourceStatus('Gateway/default/edge') as GatewayStatus;
     expect(conditions.map((c) => c.observedGeneration)).toEqual([2, 2]);
+  });
+});
+
+describe('what is said of a Gateway that asks for more', () => {
+  const asking = (spec: string): string => GATEWAY.replace('  listeners:', `  ${spec}\n  listeners:`);
+  const ofGateway = (cp: ControlPlane): string[] => said(cp)[''] ?? [];
+
+  it('an address that cannot be had is said to be so', async () => {
+    const cp = make();
+    await put(cp, asking('addresses: [{ value: 192.0.2.9 }]'));
+    const proxy = simulatedProxy(() => cp, gatewayNode());
+    proxy.refuses.add('listener gateway_192.0.2.9_80');
+    proxy.refusal = 'cannot listen on 192.0.2.9:80: EADDRNOTAVAIL';
+    proxy.connect();
+    proxy.settle();
+    expect(ofGateway(cp)).toEqual(['Accepted=True/Accepted', 'Programmed=False/AddressNotUsable']);
+    const { conditions, addresses } = cp.resourceStatus('Gateway/default/edge') as GatewayStatus;
+    expect(conditions[1]?.message).toContain('EADDRNOTAVAIL');
+    expect(addresses.map(({ value }) => value)).toEqual(['192.0.2.9']);
+  });
+
+  it('CAs for callers that are not there, or not granted, are said to be so, and nobody is let in by none', async () => {
+    const cp = make();
+    const ca = readFileSync(new URL('fixtures/egress.yaml', import.meta.url), 'utf8');
+    const pem = JSON.parse(/ca\.crt: ("-----BEGIN[^"]*")/.exec(ca)?.[1] ?? '""') as string;
+    const configMap = (namespace: string): string =>
+      `\napiVersion: v1\nkind: ConfigMap\nmetadata: { name: ca, namespace: ${namespace} }\ndata: { ca.crt: ${JSON.stringify(pem)} }\n`;
+    const by = (...refs: string[]): string =>
+      asking(
+        `tls: { frontend: { default: { validation: { caCertificateRefs: [${refs.map((ref) => `{ group: '', kind: ConfigMap, ${ref} }`).join(', ')}] } } } }`,
+      );
+    await put(cp, by('name: ca'));
+    const proxy = join(cp);
+    const names = (): string[] => [...proxy.has.listener.keys()];
+    expect(said(cp)['https 0']).toEqual([
+      'Accepted=False/NoValidCACertificate',
+      'Conflicted=False/NoConflicts',
+      'ResolvedRefs=False/InvalidCACertificateRef',
+      'Programmed=False/Invalid',
+    ]);
+    expect(names()).toEqual(['gateway_127.0.0.1_80']);
+    await put(cp, configMap('default'));
+    proxy.settle();
+    expect(said(cp)['https 0']).toEqual([...FINE, 'Programmed=True/Programmed']);
+    // One of two: it is served, by the one that is there.
+    await put(cp, by('name: ca', 'name: ca, namespace: keys'), configMap('keys'));
+    proxy.settle();
+    expect(said(cp)['https 0']).toEqual([
+      ...FINE.slice(0, 2),
+      'ResolvedRefs=False/RefNotPermitted',
+      'Programmed=True/Programmed',
+    ]);
+    await put(
+      cp,
+      '\napiVersion: gateway.networking.k8s.io/v1\nkind: ReferenceGrant\nmetadata: { name: g, namespace: keys }\nspec: { from: [{ group: gateway.networking.k8s.io, kind: Gateway, namespace: default }], to: [{ group: "", kind: ConfigMap }] }\n',
+    );
+    proxy.settle();
+    expect(said(cp)['https 0']).toEqual([...FINE, 'Programmed=True/Programmed']);
+    const tls = cp
+      .proxyConfig(proxy.node.id)
+      ?.listeners.flatMap(({ filterChains }) => filterChains.flatMap((chain) => chain.tls ?? []));
+    expect(tls).toMatchObject([{ trust: { kind: 'inline' }, clientCertificate: 'require' }]);
+  });
+
+  it('a certificate for backends that is not there, or not granted, is said to be so', async () => {
+    const cp = make();
+    const ref = (name: string): string => asking(`tls: { backend: { clientCertificateRef: { ${name} } } }`);
+    await put(cp, ref('name: lost'));
+    join(cp);
+    expect(ofGateway(cp)[2]).toBe('ResolvedRefs=False/InvalidClientCertificateRef');
+    await put(cp, ref('name: shop, namespace: keys'));
+    expect(ofGateway(cp)[2]).toBe('ResolvedRefs=False/RefNotPermitted');
+    await put(cp, ref('name: shop'));
+    expect(ofGateway(cp)[2]).toBe('ResolvedRefs=True/ResolvedRefs');
   });
 });
 

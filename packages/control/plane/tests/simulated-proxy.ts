@@ -24,6 +24,8 @@ export interface SimulatedProxy {
   readonly received: string[];
   /** Resources that it refuses, as `kind name`. */
   readonly refuses: Set<string>;
+  /** What it says of a resource that it refuses. Default `no NAMES`. */
+  refusal: string | undefined;
   /** Opens a stream, claiming what it has. */
   connect(): void;
   /** Takes the oldest response and, when its change is complete, answers all of it; `false` when there is none. */
@@ -57,7 +59,8 @@ export function simulatedProxy(plane: () => ControlPlane, node: NodeInfo): Simul
         .filter((name) => proxy.refuses.has(`${kind} ${name}`));
       for (const { name, version } of resources) if (!refused.includes(name)) has[kind].set(name, version);
       for (const name of removed) has[kind].delete(name);
-      const error = refused.length === 0 ? {} : { error: { message: `no ${refused.join()}`, refused } };
+      const error =
+        refused.length === 0 ? {} : { error: { message: proxy.refusal ?? `no ${refused.join()}`, refused } };
       answers.push(() => ask(kind, { nonce, ...error }));
     }
     proxy.accepted.push(change);
@@ -73,6 +76,7 @@ export function simulatedProxy(plane: () => ControlPlane, node: NodeInfo): Simul
     accepted: [],
     received: [],
     refuses: new Set(),
+    refusal: undefined,
     connect() {
       const opened = plane().provider.open(node);
       handle = opened;

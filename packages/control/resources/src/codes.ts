@@ -208,7 +208,7 @@ export const CODES: Readonly<Record<DiagnosticCode, CodeRow>> = Object.freeze({
   TULLE0313: finding(
     'error',
     'CA certificates not found',
-    'A BackendTLSPolicy names a ConfigMap that is not there or has no `ca.crt`. Until then nobody is believed and calls fail; they are never sent in clear.',
+    'A BackendTLSPolicy, or a Gateway for its callers, names a ConfigMap that is not there or has no `ca.crt`. Until then nobody is believed: calls fail and are never sent in clear; a listener that has no other is not served.',
   ),
   TULLE0314: finding(
     'error',

@@ -24,6 +24,7 @@ export { backendTlsPolicyFor, caCertificatesOf, isExternal } from './gateway/bac
 export { MAX_MATCHES, MAX_WEIGHT, parentKind } from './kinds/http-route.ts';
 export type {
   HTTPBackendRef,
+  HTTPCORSFilter,
   HTTPRequestMirror,
   HTTPHeaderFilter,
   HTTPPathModifier,
@@ -37,6 +38,13 @@ export type {
   HTTPValueMatch,
   ParentRef,
 } from './kinds/http-route.ts';
+export { frontendValidation } from './gateway/frontend-tls.ts';
+export type {
+  CaCertificateRef,
+  CertificateRef,
+  FrontendValidation,
+  GatewayTls,
+} from './kinds/gateway-tls.ts';
 export {
   CALLERS_OPTION,
   GATEWAY_CLASS,
@@ -47,8 +55,8 @@ export {
 } from './kinds/gateway.ts';
 export type {
   AllowedRoutes,
-  CertificateRef,
   Gateway,
+  GatewayAddress,
   GatewayListener,
   GatewayListenerTls,
   ListenerProtocol,

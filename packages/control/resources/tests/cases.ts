@@ -650,6 +650,119 @@ spec:
     ],
   },
   {
+    name: 'parts of a Gateway that are not honoured',
+    yaml: gateway('    - { name: a, port: 80, protocol: HTTP }').replace(
+      '  listeners:',
+      '  infrastructure: { labels: { a: b } }\n  allowedListeners: { namespaces: { from: All } }\n  defaultScope: All\n  listeners:',
+    ),
+    expect: [
+      ['TULLE0206', 6, 'infrastructure', 'tulle gateway'],
+      ['TULLE0206', 7, 'allowedListeners', 'ListenerSets'],
+      ['TULLE0206', 8, 'defaultScope', 'parents'],
+    ],
+  },
+  {
+    name: 'parts of routes that are not honoured',
+    yaml:
+      A +
+      route(`  rules:
+    - filters: [{ type: RequestHeaderModifier, requestHeaderModifier: {}, externalAuth: {} }]
+      sessionPersistence: { sessionName: a }
+      backendRefs: [{ name: a, port: 80 }]`),
+    expect: [
+      ['TULLE0206', 12, 'externalAuth', 'FilterPolicy'],
+      ['TULLE0206', 13, 'sessionPersistence', 'not there yet'],
+    ],
+  },
+  {
+    name: 'kinds of the Gateway API that are not there',
+    yaml: ['UDPRoute', 'ListenerSet', 'XBackendTrafficPolicy', 'GatewayClass']
+      .map(
+        (kind) =>
+          `apiVersion: gateway.networking.k8s.io/v1\nkind: ${kind}\nmetadata: { name: a }\nspec: {}\n---\n`,
+      )
+      .join(''),
+    expect: [
+      ['TULLE0103', 2, 'UDPRoute', 'UDPRoute'],
+      ['TULLE0103', 7, 'ListenerSet', 'ListenerSet'],
+      ['TULLE0103', 12, 'XBackendTrafficPolicy', 'XBackendTrafficPolicy'],
+      ['TULLE0103', 17, 'GatewayClass', 'GatewayClass'],
+    ],
+  },
+  {
+    name: 'addresses, ports and CAs of a Gateway that cannot be meant',
+    yaml:
+      gateway('    - { name: a, port: 80, protocol: HTTP }').replace(
+        '  listeners:',
+        '  addresses: [{ value: edge.example }, { value: 192.0.2.1 }, { type: IPAddress, value: 192.0.2.1 }]\n  tls: { frontend: { default: {}, perPort: [{ port: 1, tls: {} }, { port: 1, tls: {} }] } }\n  listeners:',
+      ) +
+      gateway('    - { name: a, port: 80, protocol: HTTP }', 'side').replace(
+        '  listeners:',
+        '  tls: { frontend: { default: { validation: { caCertificateRefs: [{ group: "", kind: Secret, name: a }] } } } }\n  listeners:',
+      ),
+    expect: [
+      ['TULLE0205', 6, 'edge.example', 'no IP address'],
+      ['TULLE0207', 6, '{ type: IPAddress', 'listed twice'],
+      ['TULLE0207', 7, '1, tls: {} }] } }', 'port 1'],
+      ['TULLE0205', 16, 'Secret', 'ConfigMap'],
+    ],
+  },
+  {
+    name: 'certificates and CAs of a Gateway that are not there, or of others',
+    yaml: gateway('    - { name: a, port: 80, protocol: HTTP }').replace(
+      '  listeners:',
+      '  tls:\n    frontend: { default: { validation: { caCertificateRefs: [{ group: "", kind: ConfigMap, name: a, namespace: keys }] } } }\n    backend: { clientCertificateRef: { name: a, namespace: keys } }\n  listeners:',
+    ),
+    expect: [
+      ['TULLE0313', 7, 'a, namespace', 'no ConfigMap keys/a'],
+      ['TULLE0305', 7, 'keys }] }', 'to kind ConfigMap'],
+      ['TULLE0305', 8, 'keys }', 'to kind Secret'],
+    ],
+  },
+  {
+    name: 'a backend that redirects and rewrites, and steps that its rule or kind has not',
+    yaml:
+      service('a', 'ports: [{ port: 80, appProtocol: http2 }]') +
+      route(`  rules:
+    - filters: [{ type: URLRewrite, urlRewrite: { hostname: b.example } }]
+      backendRefs:
+        - name: a
+          port: 80
+          filters: [{ type: URLRewrite, urlRewrite: { hostname: c.example } }, { type: RequestRedirect, requestRedirect: {} }]
+    - matches: [{ path: { type: Exact, value: /a } }]
+      backendRefs: [{ name: a, port: 80, filters: [{ type: URLRewrite, urlRewrite: { path: { type: ReplacePrefixMatch, replacePrefixMatch: / } } }] }]`) +
+      '---\n' +
+      grpcRoute(
+        '  rules: [{ backendRefs: [{ name: a, port: 80, filters: [{ type: RequestRedirect, requestRedirect: {} }] }] }]',
+      ),
+    expect: [
+      ['TULLE0208', 16, '{ type: URLR', 'every backend'],
+      ['TULLE0208', 16, '{ type: RequestR', 'cannot both'],
+      ['TULLE0208', 18, '{ type: URLR', 'PathPrefix'],
+      ['TULLE0205', 25, 'RequestRedirect', 'gRPC knows'],
+      ['TULLE0314', 10, '{ group', 'GRPCRoute default/g'],
+    ],
+  },
+  {
+    name: 'an origin that is none',
+    yaml:
+      A +
+      route(
+        '  rules: [{ filters: [{ type: CORS, cors: { allowOrigins: [shop.example] } }], backendRefs: [{ name: a, port: 80 }] }]',
+      ),
+    expect: [['TULLE0205', 11, 'shop.example', 'scheme://host']],
+  },
+  {
+    name: 'names of a backend that cannot be meant',
+    yaml: `apiVersion: gateway.networking.k8s.io/v1\nkind: BackendTLSPolicy\nmetadata: { name: p, namespace: other }\nspec:\n  targetRefs: [{ group: "", kind: Service, name: b }]\n  validation:\n    hostname: b.example\n    wellKnownCACertificates: System\n    subjectAltNames: [{ type: URI, hostname: a.example }, { type: Hostname, hostname: a.example, uri: "a:b" }]\n`,
+    expect: [
+      ['TULLE0203', 9, '{ type: URI', '"uri"'],
+      ['TULLE0208', 9, 'a.example }, { type: H', 'not "hostname"'],
+      ['TULLE0208', 9, '"a:b"', 'not "uri"'],
+      ['TULLE0304', 5, 'b }]', 'other/b'],
+    ],
+  },
+  {
     name: 'routes of connections with what they do not have',
     yaml:
       service('a', 'ports: [{ port: 80, appProtocol: tcp }]') +

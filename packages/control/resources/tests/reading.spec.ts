@@ -56,6 +56,17 @@ describe('reading', () => {
     expect(resourceVersion(a.resources[0]!.resource)).toBe(resourceVersion(b.resources[0]!.resource));
   });
 
+  it('reads over what an API server adds and what a Service is reached by in Kubernetes', async () => {
+    const kept = {
+      ...SERVICE,
+      spec: { ...SERVICE.spec, clusterIP: '10.0.0.1', ipFamilyPolicy: 'SingleStack' },
+    };
+    const { diagnostics, resources } = await readResourceValues(kept);
+    expect(diagnostics).toEqual([]);
+    expect(resources).toHaveLength(1);
+    expect(JSON.stringify(findKind('Service')?.schema)).toContain('Accepted and not used: a sidecar listens');
+  });
+
   it('gives a version that changes with content, not with the order of fields', async () => {
     const { metadata, spec, ...rest } = SERVICE;
     const [a, b, c] = await Promise.all([

@@ -41,6 +41,10 @@ export interface CorsFilterConfig {
 /** Id of the CORS filter. */
 export const CORS_FILTER = 'tulle.http.cors';
 
+/** What an origin of a configuration looks like: `scheme://host`, `scheme://*.host` or `*`, with a port where it has one. */
+export const CORS_ORIGIN_PATTERN: string =
+  '^(\\*|[A-Za-z][A-Za-z0-9+.-]*://(\\*|(\\*\\.)?[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*|\\[[0-9A-Fa-f:.]+\\])(:[0-9]{1,5})?)$';
+
 const tokens = (description: string): JsonSchema => ({
   type: 'array',
   maxItems: 64,
@@ -61,8 +65,7 @@ export const corsFilterSchema: JsonSchema = {
       uniqueItems: true,
       items: {
         type: 'string',
-        pattern:
-          '^(\\*|[A-Za-z][A-Za-z0-9+.-]*://(\\*|(\\*\\.)?[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*|\\[[0-9A-Fa-f:.]+\\])(:[0-9]{1,5})?)$',
+        pattern: CORS_ORIGIN_PATTERN,
         description: 'https://shop.example, https://*.shop.example or *.',
       },
       description: 'Origins of the pages that may call; empty: the filter does nothing.',

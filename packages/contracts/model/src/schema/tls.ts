@@ -58,7 +58,7 @@ export const downstreamTlsSchema: JsonSchema = fields(['certificate'], {
   certificate,
   moreCertificates: listOf(certificate),
   trust: { anyOf: roots },
-  clientCertificate: oneOf('require', 'accept', 'none'),
+  clientCertificate: oneOf('require', 'accept', 'any', 'none'),
   allowedIds: names,
   requireServerName: flag,
   sessionTickets: flag,

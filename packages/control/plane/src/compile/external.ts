@@ -1,4 +1,10 @@
-import { formatWireName, type Cluster, type Rewrite, type UpstreamTls } from '@tulle/model';
+import {
+  formatWireName,
+  type Cluster,
+  type Rewrite,
+  type SubjectAltNameMatch,
+  type UpstreamTls,
+} from '@tulle/model';
 import {
   backendTlsPolicyFor,
   caCertificatesOf,
@@ -48,12 +54,21 @@ function portOf(port: ServicePort): number {
 
 /** TLS 1.2 is taken too: who is outside is not ours to choose. */
 function tlsOf(world: World, policy: BackendTLSPolicy): UpstreamTls {
-  const { hostname, wellKnownCACertificates } = policy.spec.validation;
-  const common = { serverName: hostname, minVersion: 'TLSv1.2' } as const;
+  const { hostname, wellKnownCACertificates, subjectAltNames = [] } = policy.spec.validation;
+  const names = subjectAltNames.map(({ type, hostname: dns, uri }): SubjectAltNameMatch => ({
+    type: type === 'URI' ? 'uri' : 'dns',
+    match: { kind: 'exact', value: (type === 'URI' ? uri : dns) ?? '' },
+  }));
+  const common = {
+    serverName: hostname,
+    minVersion: 'TLSv1.2',
+    ...(names.length === 0 ? {} : { subjectAltNames: names }),
+  } as const;
   if (wellKnownCACertificates === 'System') return { trust: { kind: 'system' }, ...common };
   const caPem = caCertificatesOf(policy, (name) => world.get('ConfigMap', policy.metadata.namespace, name));
   // Without its CAs nobody is believed: calls fail, and are never sent in clear (GEP-1897).
-  if (caPem === undefined) return { trust: { kind: 'mesh' }, allowedIds: [], ...common };
+  if (caPem === undefined)
+    return { trust: { kind: 'mesh' }, allowedIds: [], serverName: hostname, minVersion: 'TLSv1.2' };
   return { trust: { kind: 'inline', caPem }, ...common };
 }
 

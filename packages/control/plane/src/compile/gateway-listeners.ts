@@ -1,17 +1,15 @@
 import {
-  CALLERS_OPTION,
   conflictedListeners,
   isGranted,
   isServedProtocol,
-  MIN_TLS_VERSION_OPTION,
   servedKinds,
-  type CertificateRef,
   type Gateway,
   type GatewayListener,
   type ListenerConflict,
 } from '@tulle/resources';
 import type { NodeGateway } from '../node.ts';
 import type { World } from '../world.ts';
+import { callerTrust, certificateName } from './gateway-tls.ts';
 
 /** Why a listener is not served by a process: a condition of it, with its reason (Gateway API `ListenerConditionReason`). */
 export interface ListenerFault {
@@ -19,6 +17,7 @@ export interface ListenerFault {
   readonly reason:
     | ListenerConflict
     | 'UnsupportedProtocol'
+    | 'NoValidCACertificate'
     | 'InvalidCertificateRef'
     | 'RefNotPermitted'
     | 'InvalidRouteKinds';
@@ -48,6 +47,12 @@ export function listenerFault(
           ? `listeners of HTTPS and of TLS have one hostname on port ${listener.port}`
           : `nothing tells connections to the listeners of several protocols on port ${listener.port} apart`,
     };
+  if (callerTrust(world, gateway, listener)?.caPem === '')
+    return {
+      type: 'Accepted',
+      reason: 'NoValidCACertificate',
+      message: 'none of the CA certificates by which callers are to be believed is there',
+    };
   if (servedKinds(listener).length === 0)
     return { type: 'ResolvedRefs', reason: 'InvalidRouteKinds', message: 'none of the kinds is served' };
   const ref = listener.tls?.certificateRefs?.[0];
@@ -71,23 +76,24 @@ export function listenerFault(
   return undefined;
 }
 
-/** `namespace/name` */
-export function certificateName(gateway: Gateway, ref: CertificateRef): string {
-  return `${ref.namespace ?? gateway.metadata.namespace}/${ref.name}`;
+/** Addresses of a Gateway that are of a type which is not supported. */
+export function unsupportedAddresses({ spec }: Gateway): readonly string[] {
+  return (spec.addresses ?? []).flatMap(({ type = 'IPAddress' }) => (type === 'IPAddress' ? [] : [type]));
 }
 
-/** Whether the callers of a listener are proxies of the mesh. */
-export function isForMesh(listener: GatewayListener): boolean {
-  return listener.protocol === 'HTTPS' && listener.tls?.options?.[CALLERS_OPTION] === 'mesh';
-}
-
-/** Lowest TLS version; callers of an edge are not chosen, so that what the listener does not say is 1.2. */
-export function minTlsVersion(listener: GatewayListener): 'TLSv1.2' | 'TLSv1.3' {
-  return listener.tls?.options?.[MIN_TLS_VERSION_OPTION] === 'TLSv1.3' ? 'TLSv1.3' : 'TLSv1.2';
-}
-
-/** Where a process listens for a port of its Gateway. */
-export function boundAt(node: NodeGateway, port: number): { readonly host: string; readonly port: number } {
+/** Where a process listens for a port of its Gateway: where it says, else at each address that the Gateway asks for, else at its own. */
+export function boundAt(
+  { spec }: Gateway,
+  node: NodeGateway,
+  port: number,
+): readonly { readonly host: string; readonly port: number }[] {
   const mapped = node.ports.get(port);
-  return { host: mapped?.address ?? node.address, port: mapped?.port ?? port };
+  if (mapped !== undefined) return [{ host: mapped.address, port: mapped.port }];
+  const asked = (spec.addresses ?? []).map(({ value }) => value ?? node.address);
+  return [...new Set(asked.length === 0 ? [node.address] : asked)].map((host) => ({ host, port }));
+}
+
+/** Model name of a listener of a Gateway. */
+export function listenerNameOf(at: { readonly host: string; readonly port: number }): string {
+  return `gateway_${at.host}_${at.port}`;
 }

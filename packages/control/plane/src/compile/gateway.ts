@@ -2,7 +2,6 @@ import {
   formatWireName,
   type Cluster,
   type EndpointSet,
-  type FilterChain,
   type Listener,
   type RouteConfig,
 } from '@tulle/model';
@@ -20,11 +19,13 @@ import {
 import type { NodeGateway, ProxyNode } from '../node.ts';
 import { gatewayKey } from '../world.ts';
 import { outboundName, type Backend } from './clusters.ts';
+import { corsEntry } from './cors.ts';
 import { GatewayFilters, routesOfGateway } from './gateway-filters.ts';
 import { attachmentsIn, gatewayEntries } from './gateway-entries.ts';
 import { inOrder, tcpChains, tlsChains, type NamedChain } from './gateway-connections.ts';
 import { gatewayHosts } from './gateway-hosts.ts';
-import { boundAt, certificateName, isForMesh, listenerFault, minTlsVersion } from './gateway-listeners.ts';
+import { boundAt, listenerFault, listenerNameOf, unsupportedAddresses } from './gateway-listeners.ts';
+import { isForMesh, listenerTls, withClientCertificate } from './gateway-tls.ts';
 import { retryEntry } from './retries.ts';
 import { backendsOf, type Reach } from './routes.ts';
 import type { SharedResources } from './shared.ts';
@@ -42,12 +43,6 @@ export interface CompiledGateway {
   readonly services: readonly string[];
 }
 
-/** Model name of the listener of a port of a Gateway. */
-export function gatewayListenerName(node: NodeGateway, port: number): string {
-  const at = boundAt(node, port);
-  return `gateway_${at.host}_${at.port}`;
-}
-
 /**
  * A Gateway for a process that serves it: a socket a port; with TLS chains by server name. Listeners with a fault are
  * left out; ports that have no other are not listened on.
@@ -62,7 +57,8 @@ export function compileGateway(
   const key = gatewayKey(at);
   const gateway = world.get('Gateway', at.namespace, at.name);
   const nothing = { listeners: [], routes: [], clusters: [], endpoints: [], services: [key] };
-  if (gateway === undefined || !isServedGateway(gateway)) return nothing;
+  if (gateway === undefined || !isServedGateway(gateway) || unsupportedAddresses(gateway).length > 0)
+    return nothing;
   const routes = routesOfGateway(world.routesOf(key), gateway);
   const reached = new Map<string, Backend>();
   const reach: Reach = (backend) => {
@@ -87,9 +83,11 @@ export function compileGateway(
         );
   });
   return {
-    listeners: compiled.map(({ listener }) => listener),
+    listeners: compiled.flatMap(({ listeners }) => listeners),
     routes: compiled.flatMap((one) => one.routes),
-    clusters: [...reached.values()].map((to) => shared.cluster(to)),
+    clusters: [...reached.values()].map((to) =>
+      withClientCertificate(world, gateway, serving, shared.cluster(to)),
+    ),
     endpoints: [...reached.values()]
       .filter(({ service }) => !isExternal(service))
       .map((to) => shared.endpoints(to, node.locality)),
@@ -114,7 +112,7 @@ function compilePort(
   work: Work,
   port: number,
   listeners: readonly GatewayListener[],
-): { listener: Listener; routes: RouteConfig[] } {
+): { listeners: Listener[]; routes: RouteConfig[] } {
   const { filters, serving } = work;
   const { connection, lacking } = filters.chain(listeners, []);
   // Clear text is told apart by Host, TLS by server name: there each listener has chains of its own, the most specific
@@ -126,14 +124,15 @@ function compilePort(
   const compiled = groups.map((group) => compileChain(work, port, group, listeners));
   // Bytes pass no filter that could answer for one that is lacking.
   const bytes = lacking.length > 0 ? [] : listeners.flatMap((listener) => bytesChains(work, listener));
+  const filterChains = inOrder([...compiled.map(({ named }) => named), ...bytes]);
   return {
-    listener: {
-      name: gatewayListenerName(serving, port),
-      address: boundAt(serving, port),
+    listeners: boundAt(work.gateway, serving, port).map((address) => ({
+      name: listenerNameOf(address),
+      address,
       direction: 'outbound', // the gateway calls services, on behalf of callers that are none
       ...(connection.length === 0 ? {} : { connectionFilters: connection }),
-      filterChains: inOrder([...compiled.map(({ named }) => named), ...bytes]),
-    },
+      filterChains,
+    })),
     routes: compiled.map((one) => one.routes),
   };
 }
@@ -144,7 +143,7 @@ function bytesChains(work: Work, listener: GatewayListener): NamedChain[] {
     world: shared.world,
     mesh: shared.mesh,
     reach,
-    tlsOf: (of: GatewayListener) => tlsOf(work, of),
+    tlsOf: (of: GatewayListener) => listenerTls(shared.world, work.gateway, work.serving, of),
   };
   if (listener.protocol === 'TCP') return tcpChains(input, listener, shares);
   return listener.protocol === 'TLS' ? tlsChains(input, listener, shares) : [];
@@ -191,7 +190,7 @@ function compileChain(
         ...(first.protocol === 'HTTPS' && !isForMesh(first) && first.hostname !== undefined
           ? { match: { serverNames: [first.hostname] } }
           : {}),
-        ...tlsOf(work, first),
+        ...listenerTls(shared.world, gateway, work.serving, first),
         handler: {
           kind: 'http',
           identityHeaders: 'strip',
@@ -199,29 +198,13 @@ function compileChain(
           ...(isForMesh(first) ? {} : { http2: { maxConcurrentStreams: EDGE_STREAMS } }),
           routes: { routeConfigName: configName },
           ...(chain.localReplies && { localReplies: chain.localReplies }),
-          filters: [...chain.http.map(({ entry }) => entry), ...retryEntry(work.node, routes)],
+          filters: [
+            ...corsEntry(routes),
+            ...chain.http.map(({ entry }) => entry),
+            ...retryEntry(work.node, routes),
+          ],
         },
       },
-    },
-  };
-}
-
-function tlsOf({ gateway, serving }: Work, listener: GatewayListener): Pick<FilterChain, 'tls'> {
-  if (isForMesh(listener))
-    return {
-      tls: { certificate: { kind: 'workload' }, trust: { kind: 'mesh' }, clientCertificate: 'require' },
-    };
-  const ref = listener.tls?.certificateRefs?.[0];
-  if (ref === undefined) return {};
-  const directory = `${serving.certificateDirectory}/${certificateName(gateway, ref)}`;
-  return {
-    tls: {
-      certificate: {
-        kind: 'files',
-        certificateFile: `${directory}/tls.crt`,
-        keyFile: `${directory}/tls.key`,
-      },
-      ...(minTlsVersion(listener) === 'TLSv1.2' ? { minVersion: 'TLSv1.2' } : {}),
     },
   };
 }

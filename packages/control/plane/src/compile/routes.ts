@@ -2,6 +2,7 @@ import { sortByPrecedence, type PrecedenceKey } from '@tulle/match';
 import {
   RETRY_FILTER,
   formatWireName,
+  type CorsFilterConfig,
   type FilterConfigs,
   type HashPolicy,
   type HeaderEdits,
@@ -26,6 +27,7 @@ import {
   type HTTPBackendRef,
   type HTTPHeaderFilter,
   type HTTPRequestMirror,
+  type HTTPRouteFilter,
   type HTTPPathModifier,
   type RouteRule,
   type Service,
@@ -34,6 +36,7 @@ import {
 import type { World } from '../world.ts';
 import { hostOfService, outboundName, type Backend, type MeshSettings } from './clusters.ts';
 import { externalHost } from './external.ts';
+import { CORS_SLOT } from './cors.ts';
 import { hashPolicyOf, priorityOf, retryOf, routeTimes, trafficFor, type Traffic } from './traffic.ts';
 
 /** The routes of one Service port, and the Service ports they lead to. */
@@ -169,22 +172,57 @@ export function entriesOf(
   filtersOf: (route: RequestRoute, rule: RouteRule) => FilterConfigs,
 ): Entry[] {
   const created = createdMs(route.metadata);
-  return rulesOf(route).flatMap((rule, r) =>
-    matchesOfRule(route, r).map(({ match, grpc }, m): Entry => ({
-      match,
-      ...(grpc && { grpc }),
-      name: refName(route),
-      rule: r * 100 + m,
-      ...(created === undefined ? {} : { createdMs: created }),
-      hostnames: route.spec.hostnames ?? [],
-      from: rule,
-      route: {
-        name: `${refName(route)}/${rule.name ?? `rule-${r}`}/match-${m}`,
+  return rulesOf(route).flatMap((whole, r) =>
+    sharesOf(whole).flatMap(({ rule, percent }, s) =>
+      matchesOfRule(route, r).map(({ match, grpc }, m): Entry => ({
         match,
-        ...actionOf(world, route, rule, own(rule), mesh, reach, filtersOf),
-      },
-    })),
+        ...(grpc && { grpc }),
+        name: refName(route),
+        rule: r * 100 + m + s / 100,
+        ...(created === undefined ? {} : { createdMs: created }),
+        hostnames: route.spec.hostnames ?? [],
+        from: whole,
+        route: {
+          name: `${refName(route)}/${rule.name ?? `rule-${r}`}/match-${m}${s === 0 ? '' : `/share-${s}`}`,
+          match: percent === undefined ? match : { ...match, percent },
+          ...actionOf(world, route, rule, own(whole), mesh, reach, (of) => filtersOf(of, whole)),
+        },
+      })),
+    ),
   );
+}
+
+/** A rule, or what becomes of one share of its requests. */
+interface Share {
+  readonly rule: RouteRule;
+  /** Upper end of the share; absent: all that is left. */
+  readonly percent?: number;
+}
+
+/**
+ * A rule whose backends redirect or rewrite becomes one a backend, by shares: one draw a request decides among them (model
+ * `RouteMatch.percent`), so that each begins where the one before ends.
+ */
+function sharesOf(rule: RouteRule): readonly Share[] {
+  const backends = rule.backendRefs ?? [];
+  const isStep = ({ type }: HTTPRouteFilter): boolean => type === 'RequestRedirect' || type === 'URLRewrite';
+  if (!backends.some(({ filters = [] }) => filters.some(isStep))) return [{ rule }];
+  const live = backends.filter(({ weight = 1 }) => weight > 0);
+  const total = live.reduce((sum, { weight = 1 }) => sum + weight, 0);
+  if (total === 0) return [{ rule }];
+  let end = 0;
+  return live.map((backend, i): Share => {
+    const { filters = [], weight = 1, ...rest } = backend;
+    end += weight;
+    const own: RouteRule = {
+      ...rule,
+      backendRefs: [{ ...rest, filters: filters.filter((one) => !isStep(one)) }],
+      filters: [...(rule.filters ?? []), ...filters.filter(isStep)],
+    };
+    return i === live.length - 1
+      ? { rule: own }
+      : { rule: own, percent: Math.round((end * 1_000_000) / total) / 10_000 };
+  });
 }
 
 function actionOf(
@@ -197,7 +235,7 @@ function actionOf(
   filtersOf: (route: RequestRoute, rule: RouteRule) => FilterConfigs,
 ): Omit<Route, 'name' | 'match'> {
   const edits = editsOf(rule.filters ?? []);
-  const overrides = filtersOf(route, rule);
+  const overrides = { ...corsOf(rule), ...filtersOf(route, rule) };
   const answered = { ...edits, ...(Object.keys(overrides).length > 0 && { filterConfigs: overrides }) };
   const traffic: Traffic = {
     ...own,
@@ -277,6 +315,19 @@ export function backendsOf(route: AnyRoute): string[] {
       (b) => `${b.namespace ?? route.metadata.namespace}/${backendTarget(b).service}`,
     ),
   );
+}
+
+/** The CORS filter of a rule: an override of the one that {@link corsEntry} puts into the chain. */
+function corsOf(rule: RouteRule): FilterConfigs {
+  const filter = (rule.filters ?? []).find((one) => one.type === 'CORS');
+  if (filter === undefined) return {};
+  const { maxAge, allowOrigins = [], ...rest } = filter.cors;
+  const config: CorsFilterConfig = {
+    allowOrigins,
+    ...rest,
+    ...(maxAge === undefined ? {} : { maxAgeSeconds: maxAge }),
+  };
+  return { [CORS_SLOT]: config };
 }
 
 /** Where copies of a rule's requests go. */

@@ -8,6 +8,7 @@ import {
 import { isExternal, isHttpPort } from '@tulle/resources';
 import type { ProxyNode } from '../node.ts';
 import { outboundName, type Backend, type MeshSettings } from './clusters.ts';
+import { corsEntry } from './cors.ts';
 import { outboundFilters } from './filters.ts';
 import { retryEntry } from './retries.ts';
 import { backendsOf } from './routes.ts';
@@ -70,7 +71,11 @@ export function compileUpstream(shared: SharedResources, node: ProxyNode, upstre
         ? refuseAll(compiled.config.name, chain.lacking)
         : { routeConfigName: compiled.config.name },
     ...(chain.localReplies && { localReplies: chain.localReplies }),
-    filters: [...chain.http.map((f) => f.entry), ...retryEntry(node, compiled.config)],
+    filters: [
+      ...corsEntry(compiled.config),
+      ...chain.http.map((f) => f.entry),
+      ...retryEntry(node, compiled.config),
+    ],
   });
   return part(services, listener, compiled.backends, compiled.config);
 }

@@ -9,8 +9,13 @@ import {
   type Gateway,
   type GatewayListener,
 } from '@tulle/resources';
-import { gatewayListenerName } from '../compile/gateway.ts';
-import { listenerFault } from '../compile/gateway-listeners.ts';
+import {
+  boundAt,
+  listenerFault,
+  listenerNameOf,
+  unsupportedAddresses,
+} from '../compile/gateway-listeners.ts';
+import { callerTrust, clientCertificateFault } from '../compile/gateway-tls.ts';
 import type { Condition } from '../condition.ts';
 import type { ProxySession } from '../proxy-session.ts';
 import { gatewayKey, type World } from '../world.ts';
@@ -45,16 +50,47 @@ export function gatewayConditions(
   const broken = gateway.spec.listeners.filter(
     (l) => listenerFault(world, gateway, l, undefined) !== undefined,
   );
+  const unsupported = unsupportedAddresses(gateway);
   const accepted: Condition =
-    broken.length === 0
-      ? { type: 'Accepted', status: 'True', reason: 'Accepted', message: 'every listener is valid' }
-      : {
+    unsupported.length > 0
+      ? {
           type: 'Accepted',
-          status: valid.length > 0 ? 'True' : 'False',
-          reason: 'ListenersNotValid',
-          message: `not valid: ${broken.map((l) => l.name).join(', ')}`,
-        };
-  return { conditions: [accepted, programmed(gateway, listeners, processes)], listeners };
+          status: 'False',
+          reason: 'UnsupportedAddress',
+          message: `addresses of type ${unsupported.join(', ')} are not supported: IPAddress is`,
+        }
+      : broken.length === 0
+        ? { type: 'Accepted', status: 'True', reason: 'Accepted', message: 'every listener is valid' }
+        : {
+            type: 'Accepted',
+            status: valid.length > 0 ? 'True' : 'False',
+            reason: 'ListenersNotValid',
+            message: `not valid: ${broken.map((l) => l.name).join(', ')}`,
+          };
+  return {
+    conditions: [
+      accepted,
+      programmed(gateway, listeners, processes),
+      ...clientCertificateResolved(world, gateway, processes),
+    ],
+    listeners,
+  };
+}
+
+/** Whether the certificate for backends is there; nothing where none is asked for. */
+function clientCertificateResolved(
+  world: World,
+  gateway: Gateway,
+  processes: readonly ProxySession[],
+): Condition[] {
+  if (gateway.spec.tls?.backend?.clientCertificateRef === undefined) return [];
+  const [fault] = [undefined, ...processes.map(({ node }) => node.gateway)].flatMap(
+    (node) => clientCertificateFault(world, gateway, node) ?? [],
+  );
+  const type = 'ResolvedRefs';
+  return fault === undefined
+    ? [{ type, status: 'True', reason: type, message: 'what it refers to is there' }]
+    : [{ type, status: 'False', ...fault }];
 }
 
 function isTrue(conditions: readonly Condition[], type: string): boolean {
@@ -68,6 +104,17 @@ function programmed(
 ): Condition {
   const type = 'Programmed';
   if (processes.length === 0) return { type, status: 'False', reason: 'Pending', message: nobody(gateway) };
+  if (unsupportedAddresses(gateway).length > 0)
+    return {
+      type,
+      status: 'False',
+      reason: 'Invalid',
+      message: 'an address is of a type that is not supported',
+    };
+  const unusable = (gateway.spec.addresses ?? []).some(({ value }) => value !== undefined)
+    ? addressRefusal(gateway, processes)
+    : undefined;
+  if (unusable !== undefined) return { type, status: 'False', reason: 'AddressNotUsable', message: unusable };
   const missing = listeners.filter(({ conditions }) => !isTrue(conditions, type));
   if (missing.length === listeners.length)
     return {
@@ -86,6 +133,23 @@ function programmed(
         : `without ${missing.map(({ listener }) => listener.name).join(', ')}`,
   };
 }
+
+/** What a process says that cannot listen at an address. */
+function addressRefusal(gateway: Gateway, processes: readonly ProxySession[]): string | undefined {
+  for (const process of processes) {
+    const { gateway: serving, id } = process.node;
+    if (serving === undefined) continue;
+    for (const { port } of gateway.spec.listeners)
+      for (const at of boundAt(gateway, serving, port)) {
+        const { refused } = process.standingOf('listener', listenerNameOf(at));
+        if (refused?.includes(CANNOT_LISTEN) === true) return `${id} refuses it: ${refused}`;
+      }
+  }
+  return undefined;
+}
+
+/** How the engine says that an address cannot be had. */
+const CANNOT_LISTEN = 'cannot listen on';
 
 function nobody({ metadata: { namespace, name } }: Gateway): string {
   return `no process serves it; start one: tulle gateway --name ${name}${namespace === 'default' ? '' : ` --namespace ${namespace}`}`;
@@ -118,22 +182,25 @@ function listenerConditions(
   const unserved = unservedKinds(listener);
   const conflicted = fault?.type === 'Conflicted';
   const refused = conflicted || fault?.type === 'Accepted';
+  const callers = callerTrust(world, gateway, listener)?.fault;
   const resolved: Condition =
-    fault?.type === 'ResolvedRefs'
-      ? { type: 'ResolvedRefs', status: 'False', reason: fault.reason, message: fault.message }
-      : unserved.length > 0
-        ? {
-            type: 'ResolvedRefs',
-            status: 'False',
-            reason: 'InvalidRouteKinds',
-            message: `not served: ${unserved.join(', ')}`,
-          }
-        : {
-            type: 'ResolvedRefs',
-            status: 'True',
-            reason: 'ResolvedRefs',
-            message: 'what it refers to is there',
-          };
+    callers !== undefined
+      ? { type: 'ResolvedRefs', status: 'False', ...callers }
+      : fault?.type === 'ResolvedRefs'
+        ? { type: 'ResolvedRefs', status: 'False', reason: fault.reason, message: fault.message }
+        : unserved.length > 0
+          ? {
+              type: 'ResolvedRefs',
+              status: 'False',
+              reason: 'InvalidRouteKinds',
+              message: `not served: ${unserved.join(', ')}`,
+            }
+          : {
+              type: 'ResolvedRefs',
+              status: 'True',
+              reason: 'ResolvedRefs',
+              message: 'what it refers to is there',
+            };
   return {
     listener,
     attachedRoutes: routes.length + connectionRoutes.size,
@@ -169,11 +236,13 @@ function listenerProgrammed(
   for (const process of processes) {
     const { node } = process;
     if (node.gateway === undefined) continue;
-    const { has, refused } = process.standingOf('listener', gatewayListenerName(node.gateway, listener.port));
-    if (refused !== undefined)
-      return { type, status: 'False', reason: 'Invalid', message: `${node.id} refuses it: ${refused}` };
-    if (!has)
-      return { type, status: 'False', reason: 'Pending', message: `${node.id} has not confirmed it yet` };
+    for (const at of boundAt(gateway, node.gateway, listener.port)) {
+      const { has, refused } = process.standingOf('listener', listenerNameOf(at));
+      if (refused !== undefined)
+        return { type, status: 'False', reason: 'Invalid', message: `${node.id} refuses it: ${refused}` };
+      if (!has)
+        return { type, status: 'False', reason: 'Pending', message: `${node.id} has not confirmed it yet` };
+    }
   }
   return { type, status: 'True', reason: 'Programmed', message: 'every process of the Gateway listens' };
 }

@@ -1,4 +1,11 @@
-import { GATEWAY_CONTROLLER, GATEWAY_GROUP, refOf, resourceKey, type ParentRef } from '@tulle/resources';
+import {
+  GATEWAY_CONTROLLER,
+  GATEWAY_GROUP,
+  refOf,
+  resourceKey,
+  type Gateway,
+  type ParentRef,
+} from '@tulle/resources';
 import type { ProxySession } from '../proxy-session.ts';
 import type { World } from '../world.ts';
 import { gatewayConditions, processesOf } from './gateway-conditions.ts';
@@ -31,6 +38,19 @@ export interface StatusInput {
   readonly world: World;
   readonly sessions: ReadonlyMap<string, ProxySession>;
   readonly nowMs: () => number;
+}
+
+/** Addresses at which the processes of a Gateway listen for some port of it, whatever ports are served elsewhere. */
+function addressesOf({ spec }: Gateway, processes: readonly ProxySession[]): string[] {
+  const asked = spec.addresses ?? [];
+  return [
+    ...new Set(
+      processes.flatMap(({ node }) => {
+        const own = node.gateway?.address ?? '';
+        return asked.length === 0 ? [own] : asked.map(({ value }) => value ?? own);
+      }),
+    ),
+  ];
 }
 
 /** `status` of Gateways and routes, made when it is asked for; since when a condition holds is remembered. */
@@ -69,7 +89,7 @@ export class ResourceStatuses {
     const processes = processesOf(resource, sessions.values());
     const { conditions, listeners } = gatewayConditions(world, resource, processes);
     return {
-      addresses: [...new Set(processes.map(({ node }) => node.gateway?.address ?? ''))].map((value) => ({
+      addresses: addressesOf(resource, processes).map((value) => ({
         type: 'IPAddress',
         value,
       })),

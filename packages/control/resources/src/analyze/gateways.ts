@@ -6,6 +6,8 @@ import {
   servedKinds,
   unservedKinds,
 } from '../gateway/attach.ts';
+import { CA_CERTIFICATES_KEY } from '../kinds/config-map.ts';
+import type { FrontendTls } from '../kinds/gateway-tls.ts';
 import { GATEWAY_CLASS, type Gateway, type GatewayListener } from '../kinds/gateway.ts';
 import type { ParentRef } from '../kinds/http-route.ts';
 import type { PolicyTarget } from '../kinds/metadata.ts';
@@ -30,6 +32,7 @@ export function analyzeGateways(host: AnalysisHost): void {
       );
       continue;
     }
+    analyzeTls(gateway, subject, host);
     const conflicted = conflictedListeners(gateway);
     for (const [i, listener] of listeners.entries()) {
       const at = `/spec/listeners/${i}`;
@@ -77,6 +80,49 @@ export function analyzeGateways(host: AnalysisHost): void {
 function protocolsOn(gateway: Gateway, { port }: GatewayListener): string {
   const protocols = gateway.spec.listeners.filter((one) => one.port === port).map(({ protocol }) => protocol);
   return [...new Set(protocols)].join(' and of ');
+}
+
+/** Certificates of CAs and for backends: whether they are there, as far as that is known, and may be used. */
+function analyzeTls(gateway: Gateway, subject: LocatedResource<Gateway>, host: AnalysisHost): void {
+  const own = gateway.metadata.namespace;
+  const { frontend, backend } = gateway.spec.tls ?? {};
+  const asked: readonly (readonly [FrontendTls | undefined, string])[] = [
+    [frontend?.default, '/spec/tls/frontend/default'],
+    ...(frontend?.perPort ?? []).map(({ tls }, i) => [tls, `/spec/tls/frontend/perPort/${i}/tls`] as const),
+  ];
+  for (const [tls, at] of asked)
+    for (const [i, { name, namespace = own }] of (tls?.validation?.caCertificateRefs ?? []).entries()) {
+      const place = `${at}/validation/caCertificateRefs/${i}`;
+      const kinds = { from: 'Gateway', to: 'ConfigMap' } as const;
+      if (!isGranted(host.set.all('ReferenceGrant'), own, namespace, name, kinds))
+        host.report(
+          'TULLE0305',
+          subject,
+          `${place}/namespace`,
+          `namespace ${namespace} does not let Gateways of ${own} use its ConfigMap ${name}`,
+          `add a ReferenceGrant in ${namespace}, from kind Gateway to kind ConfigMap`,
+        );
+      const configMap = host.set.get('ConfigMap', namespace, name);
+      if (configMap?.data?.[CA_CERTIFICATES_KEY] !== undefined) continue;
+      if (host.set.isUnreadable('ConfigMap', namespace, name)) continue;
+      host.report(
+        'TULLE0313',
+        subject,
+        `${place}/name`,
+        configMap === undefined
+          ? `there is no ConfigMap ${namespace}/${name}`
+          : `ConfigMap ${namespace}/${name} has no ${CA_CERTIFICATES_KEY}`,
+        didYouMean(name, host.set.names('ConfigMap', namespace)),
+      );
+    }
+  if (backend?.clientCertificateRef !== undefined)
+    analyzeCertificate(
+      gateway,
+      backend.clientCertificateRef,
+      subject,
+      '/spec/tls/backend/clientCertificateRef',
+      host,
+    );
 }
 
 function analyzeCertificate(

@@ -57,7 +57,7 @@ export class ResourceSet {
 /** Who refers to what across namespaces. */
 export interface GrantedKinds {
   readonly from: AnyRoute['kind'] | 'Gateway';
-  readonly to: 'Service' | 'Secret';
+  readonly to: 'Service' | 'Secret' | 'ConfigMap';
 }
 
 /** Whether something of namespace `from` may use `name` of `namespace` (Gateway API ReferenceGrant). */

@@ -12,6 +12,19 @@ export function checkBackendTlsPolicy({ spec }: BackendTLSPolicy, host: CheckHos
       'nothing says which CAs are believed',
       'wellKnownCACertificates: System, or caCertificateRefs: [{ group: "", kind: ConfigMap, name: … }]',
     );
+  for (const [i, name] of (spec.validation.subjectAltNames ?? []).entries()) {
+    const at = `/spec/validation/subjectAltNames/${i}`;
+    const [wanted, other] =
+      name.type === 'URI' ? (['uri', 'hostname'] as const) : (['hostname', 'uri'] as const);
+    if (name[wanted] === undefined)
+      host.report('TULLE0203', at, `a name of type ${name.type} needs the field "${wanted}"`);
+    if (name[other] !== undefined)
+      host.report(
+        'TULLE0208',
+        `${at}/${other}`,
+        `a name of type ${name.type} has the field "${wanted}", not "${other}"`,
+      );
+  }
   if (caCertificateRefs.length > 0 && wellKnownCACertificates !== undefined)
     host.report(
       'TULLE0208',

@@ -1,8 +1,26 @@
+import { isIP } from 'node:net';
 import { CALLERS_OPTION, type Gateway, type GatewayListener } from '../kinds/gateway.ts';
 import { noRepeats, type CheckHost } from './check-host.ts';
 
 export function checkGateway(gateway: Gateway, host: CheckHost): void {
-  const { listeners } = gateway.spec;
+  const { listeners, addresses = [], tls } = gateway.spec;
+  for (const [i, { type = 'IPAddress', value }] of addresses.entries())
+    if (type === 'IPAddress' && value !== undefined && isIP(value) === 0)
+      host.report('TULLE0205', `/spec/addresses/${i}/value`, `${JSON.stringify(value)} is no IP address`);
+  noRepeats(
+    host,
+    addresses,
+    ({ type = 'IPAddress', value }) => (value === undefined ? undefined : `${type} ${value}`),
+    (i) => `/spec/addresses/${i}`,
+    () => 'the address is listed twice',
+  );
+  noRepeats(
+    host,
+    tls?.frontend?.perPort ?? [],
+    ({ port }) => String(port),
+    (i) => `/spec/tls/frontend/perPort/${i}/port`,
+    (port) => `port ${port} is listed twice`,
+  );
   noRepeats(
     host,
     listeners,

@@ -1,6 +1,6 @@
 import { normalizeConfiguredPath } from '@tulle/match';
 import { parseDurationMs } from '../duration.ts';
-import type { HTTPRoute, HTTPRouteMatch, HTTPRouteRule } from '../kinds/http-route.ts';
+import type { HTTPRoute, HTTPRouteFilter, HTTPRouteMatch, HTTPRouteRule } from '../kinds/http-route.ts';
 import { checkPattern, type CheckHost } from './check-host.ts';
 import { checkRouteParts, checkValues, pathModifier } from './route-parts.ts';
 
@@ -34,14 +34,20 @@ function checkRule(rule: HTTPRouteRule, at: string, host: CheckHost): void {
       'a rule that redirects has no backendRefs: the request is answered here',
     );
   }
-  for (const [i, filter] of filters.entries()) {
+  const steps: readonly (readonly [HTTPRouteFilter, string])[] = [
+    ...filters.map((filter, i) => [filter, `${at}/filters/${i}`] as const),
+    ...(rule.backendRefs ?? []).flatMap((backend, b) =>
+      (backend.filters ?? []).map((filter, i) => [filter, `${at}/backendRefs/${b}/filters/${i}`] as const),
+    ),
+  ];
+  for (const [filter, place] of steps) {
     const modifier = pathModifier(filter);
     if (modifier?.type !== 'ReplacePrefixMatch') continue;
     const matches = rule.matches ?? [{}];
     if (matches.some((m) => (m.path?.type ?? 'PathPrefix') !== 'PathPrefix')) {
       host.report(
         'TULLE0208',
-        `${at}/filters/${i}`,
+        place,
         'ReplacePrefixMatch needs a PathPrefix in every match of the rule: there is no prefix to replace otherwise',
       );
     }

@@ -48,10 +48,37 @@ export function checkRouteParts(route: RequestRoute, host: CheckHost): void {
     checkFilters(rule.filters ?? [], `${at}/filters`, host);
     for (const [j, backend] of (rule.backendRefs ?? []).entries()) {
       checkBackend(backend, `${at}/backendRefs/${j}`, host);
-      checkFilters(backend.filters ?? [], `${at}/backendRefs/${j}/filters`, host);
+      const filters = backend.filters ?? [];
+      checkFilters(filters, `${at}/backendRefs/${j}/filters`, host);
+      checkSteps(route.kind, rule, filters, `${at}/backendRefs/${j}/filters`, host);
     }
   }
   if (route.spec.parentRefs.some((parent) => parentKind(parent) === 'Gateway')) checkIdentities(rules, host);
+}
+
+/** Steps of one backend that lead its share elsewhere. */
+function checkSteps(
+  kind: RequestRoute['kind'],
+  rule: RouteRule,
+  filters: readonly HTTPRouteFilter[],
+  at: string,
+  host: CheckHost,
+): void {
+  const types = filters.map(({ type }) => type);
+  for (const [i, type] of types.entries()) {
+    if (type !== 'RequestRedirect' && type !== 'URLRewrite') continue;
+    if (kind === 'GRPCRoute')
+      host.report('TULLE0205', `${at}/${i}/type`, `a GRPCRoute has no ${type}: gRPC knows neither`);
+    if ((rule.filters ?? []).some((f) => f.type === type))
+      host.report('TULLE0208', `${at}/${i}`, `the rule has a ${type} for every backend already`);
+  }
+  const redirect = types.indexOf('RequestRedirect');
+  if (redirect >= 0 && types.includes('URLRewrite'))
+    host.report(
+      'TULLE0208',
+      `${at}/${redirect}`,
+      'a backend cannot both redirect and rewrite: a redirected request goes nowhere from here',
+    );
 }
 
 /** Parents of a route of any kind. */
@@ -125,6 +152,7 @@ const BODY_OF: Readonly<Record<HTTPRouteFilter['type'], string>> = {
   RequestRedirect: 'requestRedirect',
   URLRewrite: 'urlRewrite',
   RequestMirror: 'requestMirror',
+  CORS: 'cors',
 };
 
 function checkFilters(filters: readonly HTTPRouteFilter[], at: string, host: CheckHost): void {

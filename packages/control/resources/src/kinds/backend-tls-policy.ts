@@ -4,11 +4,13 @@ import {
   dnsLabel,
   dnsSubdomain,
   hostname,
+  hostnameOrWildcard,
   list,
   notHonoured,
   object,
   oneOf,
   resourceSchema,
+  text,
 } from './schema-parts.ts';
 
 /** TLS towards a Service outside the mesh (Gateway API v1 BackendTLSPolicy, GEP-1897). */
@@ -29,8 +31,17 @@ export interface BackendTLSPolicy {
         readonly name: string;
       }[];
       readonly wellKnownCACertificates?: 'System';
+      /** Of these the certificate must have one, in place of `hostname`, which then is the server name alone. */
+      readonly subjectAltNames?: readonly SubjectAltName[];
     };
   };
+}
+
+/** A name that a certificate has: the field of its type is given. */
+export interface SubjectAltName {
+  readonly type: 'Hostname' | 'URI';
+  readonly hostname?: string;
+  readonly uri?: string;
 }
 
 export const backendTlsPolicySchema: JsonSchema = resourceSchema(
@@ -76,7 +87,24 @@ export const backendTlsPolicySchema: JsonSchema = resourceSchema(
               8,
             ),
             wellKnownCACertificates: oneOf('System: the public CAs that Node ships.', ['System']),
-            subjectAltNames: notHonoured('The certificate must be for hostname.'),
+            subjectAltNames: list(
+              'Names of which the certificate must have one; hostname is then only the server name that is sent.',
+              object(
+                'A name.',
+                {
+                  type: oneOf('Kind of the name.', ['Hostname', 'URI']),
+                  hostname: hostnameOrWildcard,
+                  uri: text('A URI with a scheme, e.g. a SPIFFE id.', {
+                    minLength: 1,
+                    maxLength: 253,
+                    pattern: '^[a-zA-Z][-a-zA-Z0-9+.]*:.+$',
+                  }),
+                },
+                ['type'],
+              ),
+              0,
+              5,
+            ),
           },
           ['hostname'],
         ),

@@ -1,4 +1,5 @@
 import type { JsonSchema } from '@tulle/model';
+import { certificateRef, gatewayTlsSchema, type CertificateRef, type GatewayTls } from './gateway-tls.ts';
 import type { Metadata } from './metadata.ts';
 import {
   dnsLabel,
@@ -38,6 +39,15 @@ export interface Gateway {
 export interface GatewaySpec {
   readonly gatewayClassName: string;
   readonly listeners: readonly GatewayListener[];
+  /** Where it listens. Default: where its process says. */
+  readonly addresses?: readonly GatewayAddress[];
+  readonly tls?: GatewayTls;
+}
+
+/** An address that is asked for. Served are those of type `IPAddress`, the default; without value it is the process's own. */
+export interface GatewayAddress {
+  readonly type?: string;
+  readonly value?: string;
 }
 
 /** What a listener speaks: `HTTPS` and `TLS` by TLS, the others in clear. */
@@ -65,14 +75,6 @@ export interface GatewayListenerTls {
   readonly options?: Readonly<Record<string, string>>;
 }
 
-export interface CertificateRef {
-  readonly group?: '';
-  readonly kind?: 'Secret';
-  readonly name: string;
-  /** Default: the Gateway's. */
-  readonly namespace?: string;
-}
-
 export interface AllowedRoutes {
   readonly namespaces?: {
     /** Default `Same`. */
@@ -93,20 +95,6 @@ export interface NamespaceSelector {
   }[];
 }
 
-const certificateRef: JsonSchema = object(
-  "A certificate of the gateway's directory: NAMESPACE/NAME/tls.crt and tls.key there.",
-  {
-    group: { enum: [''], description: 'Empty: the core group.' },
-    kind: {
-      enum: ['Secret'],
-      description: 'Secret. Keys are files where the gateway runs, never resources.',
-    },
-    name: dnsSubdomain('Name.'),
-    namespace: dnsLabel("Its namespace; another one than the Gateway's needs a ReferenceGrant there."),
-  },
-  ['name'],
-);
-
 const listenerTls: JsonSchema = object('How TLS ends here.', {
   mode: oneOf(
     'Terminate: TLS ends here; default with HTTPS. Passthrough, with TLS: it goes on to the backend as it comes. With TLS one of them must be said.',
@@ -123,7 +111,7 @@ const listenerTls: JsonSchema = object('How TLS ends here.', {
       ['mesh'],
     ),
   }),
-  frontendValidation: notHonoured('Certificates of callers are not asked for yet.'),
+  frontendValidation: notHonoured('Use spec.tls.frontend.'),
 });
 
 const namespaceSelector: JsonSchema = object(
@@ -202,10 +190,21 @@ export const gatewaySchema: JsonSchema = resourceSchema(
           1,
           64,
         ),
-        addresses: notHonoured('Where it listens is said with tulle gateway --listen.'),
+        addresses: list(
+          'Addresses that its process listens on, where --listen says nothing of a port. Default: the one that the process was started with.',
+          object('An address.', {
+            type: text('IPAddress (default); others are not supported, and status says so.', {
+              minLength: 1,
+              maxLength: 253,
+            }),
+            value: text("The address; absent: the process's own.", { maxLength: 253 }),
+          }),
+          0,
+          16,
+        ),
         infrastructure: notHonoured('The process is started with tulle gateway.'),
         allowedListeners: notHonoured('ListenerSets are not there yet.'),
-        tls: notHonoured('Certificates of callers and towards backends are not configured here.'),
+        tls: gatewayTlsSchema,
         defaultScope: notHonoured('Routes name their parents.'),
       },
       ['gatewayClassName', 'listeners'],

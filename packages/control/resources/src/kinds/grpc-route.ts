@@ -81,6 +81,7 @@ const routeFilter: JsonSchema = object(
   {
     type: oneOf('Which step.', ['RequestHeaderModifier', 'ResponseHeaderModifier', 'RequestMirror']),
     ...filterFields,
+    cors: notHonoured('Pages of other origins call by gRPC-Web: attach a CORS filter with a FilterPolicy.'),
     requestMirror: mirrorFilter,
   },
   ['type'],

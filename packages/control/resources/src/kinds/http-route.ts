@@ -1,4 +1,4 @@
-import type { JsonSchema } from '@tulle/model';
+import { CORS_ORIGIN_PATTERN, type JsonSchema } from '@tulle/model';
 import type { Metadata } from './metadata.ts';
 import {
   dnsLabel,
@@ -14,6 +14,7 @@ import {
   port,
   resourceSchema,
   text,
+  truth,
 } from './schema-parts.ts';
 
 /** Routes requests that come in at a Gateway, or requests of a Service (Gateway API v1 HTTPRoute; GEP-1294 for Services). */
@@ -82,7 +83,19 @@ export type HTTPRouteFilter =
   | { readonly type: 'ResponseHeaderModifier'; readonly responseHeaderModifier: HTTPHeaderFilter }
   | { readonly type: 'RequestRedirect'; readonly requestRedirect: HTTPRequestRedirect }
   | { readonly type: 'URLRewrite'; readonly urlRewrite: HTTPURLRewrite }
-  | { readonly type: 'RequestMirror'; readonly requestMirror: HTTPRequestMirror };
+  | { readonly type: 'RequestMirror'; readonly requestMirror: HTTPRequestMirror }
+  | { readonly type: 'CORS'; readonly cors: HTTPCORSFilter };
+
+/** Which pages of other origins may use what the rule leads to (Gateway API HTTPCORSFilter, GEP-1767). */
+export interface HTTPCORSFilter {
+  readonly allowOrigins?: readonly string[];
+  readonly allowCredentials?: boolean;
+  readonly allowMethods?: readonly string[];
+  readonly allowHeaders?: readonly string[];
+  readonly exposeHeaders?: readonly string[];
+  /** Seconds. Default 5. */
+  readonly maxAge?: number;
+}
 
 export interface HTTPHeaderFilter {
   readonly set?: readonly { readonly name: string; readonly value: string }[];
@@ -210,14 +223,50 @@ const FILTER_TYPES = [
   'RequestRedirect',
   'URLRewrite',
   'RequestMirror',
+  'CORS',
 ] as const;
 export const filterFields: Readonly<Record<string, JsonSchema>> = {
   requestHeaderModifier: headerFilter,
   responseHeaderModifier: headerFilter,
-  cors: notHonoured('Attach a CORS filter with a FilterPolicy.'),
   extensionRef: notHonoured('Attach a filter to the route with a FilterPolicy and targetRefs.'),
   externalAuth: notHonoured('Attach a filter with a FilterPolicy.'),
 };
+
+const token: JsonSchema = text('A name, or *.', {
+  minLength: 1,
+  maxLength: 256,
+  pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$",
+});
+
+const corsFilter: JsonSchema = object('Which pages of other origins may use what the rule leads to.', {
+  allowOrigins: list(
+    'Origins: https://shop.example, https://*.shop.example for every host below, or * for every origin.',
+    text('Write scheme://host, with a port where it is not that of the scheme, https://*.host, or *.', {
+      maxLength: 253,
+      pattern: CORS_ORIGIN_PATTERN,
+    }),
+    1,
+    64,
+  ),
+  allowCredentials: truth('Whether cookies and other credentials may be sent along. Default false.'),
+  allowMethods: list('Methods beside GET, HEAD and POST; * for every one.', token, 0, 9),
+  allowHeaders: list('Request fields that need permission; * for every one.', token, 0, 64),
+  exposeHeaders: list('Response fields that scripts may read; * for every one.', token, 0, 64),
+  maxAge: integer('How long a browser may remember the answer, seconds. Default 5.', 1, 2_147_483_647),
+});
+
+const redirectFilter: JsonSchema = object('Answers with a redirect.', {
+  scheme: oneOf('New scheme.', ['http', 'https']),
+  hostname,
+  path: pathModifier,
+  port: port('New port.'),
+  statusCode: oneOf('Status. Default 302.', [301, 302, 303, 307, 308]),
+});
+
+const rewriteFilter: JsonSchema = object('Changes host or path before the request is sent on.', {
+  hostname,
+  path: pathModifier,
+});
 
 const routeFilter: JsonSchema = object(
   'A step of the rule.',
@@ -225,17 +274,9 @@ const routeFilter: JsonSchema = object(
     type: oneOf('Which step.', FILTER_TYPES),
     ...filterFields,
     requestMirror: mirrorFilter,
-    requestRedirect: object('Answers with a redirect.', {
-      scheme: oneOf('New scheme.', ['http', 'https']),
-      hostname,
-      path: pathModifier,
-      port: port('New port.'),
-      statusCode: oneOf('Status. Default 302.', [301, 302, 303, 307, 308]),
-    }),
-    urlRewrite: object('Changes host or path before the request is sent on.', {
-      hostname,
-      path: pathModifier,
-    }),
+    requestRedirect: redirectFilter,
+    urlRewrite: rewriteFilter,
+    cors: corsFilter,
   },
   ['type'],
 );
@@ -243,11 +284,17 @@ const routeFilter: JsonSchema = object(
 const backendFilter: JsonSchema = object(
   "A step for this backend's share.",
   {
-    type: oneOf('Which step.', ['RequestHeaderModifier', 'ResponseHeaderModifier']),
+    type: oneOf('Which step. RequestRedirect and URLRewrite: of an HTTPRoute.', [
+      'RequestHeaderModifier',
+      'ResponseHeaderModifier',
+      'RequestRedirect',
+      'URLRewrite',
+    ]),
     ...filterFields,
-    requestRedirect: notHonoured('Use it as a filter of the rule.'),
-    urlRewrite: notHonoured('Use it as a filter of the rule.'),
+    requestRedirect: redirectFilter,
+    urlRewrite: rewriteFilter,
     requestMirror: notHonoured('Use it as a filter of the rule.'),
+    cors: notHonoured('Use it as a filter of the rule.'),
   },
   ['type'],
 );

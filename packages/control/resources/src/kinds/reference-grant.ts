@@ -48,7 +48,11 @@ export const referenceGrantSchema: JsonSchema = resourceSchema(
             'A kind, or one of its resources.',
             {
               group: { enum: [''], description: 'Core group.' },
-              kind: oneOf('Service; Secret for a certificate.', ['Service', 'Secret']),
+              kind: oneOf('Service; Secret for a certificate, ConfigMap for CAs.', [
+                'Service',
+                'Secret',
+                'ConfigMap',
+              ]),
               name: dnsLabel('Only this one; absent: all.'),
             },
             ['group', 'kind'],

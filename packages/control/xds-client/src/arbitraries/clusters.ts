@@ -127,7 +127,7 @@ export const downstreamTls: fc.Arbitrary<DownstreamTls> = fc
     options<Partial<DownstreamTls>>({
       ...common,
       trust,
-      clientCertificate: fc.constantFrom('require', 'accept', 'none'),
+      clientCertificate: fc.constantFrom('require', 'accept', 'any', 'none'),
       requireServerName: fc.boolean(),
       sessionTickets: fc.boolean(),
     } as never),
@@ -135,11 +135,13 @@ export const downstreamTls: fc.Arbitrary<DownstreamTls> = fc
     allowedIds,
   )
   .map(([own, rest, expected, ids]) => {
-    const tls = { ...own, ...rest };
+    const tls: DownstreamTls = { ...own, ...rest };
+    const { trust: roots, clientCertificate: asked } = tls;
+    // Whom nobody need believe shows a certificate of roots, and is nobody of the mesh.
+    if (asked === 'any')
+      return roots === undefined || roots.kind === 'mesh' ? { ...tls, clientCertificate: 'none' } : tls;
     // Without roots, or where nobody is asked, names say nothing.
-    return tls.trust === undefined || tls.clientCertificate === 'none'
-      ? tls
-      : withPeer<DownstreamTls>([tls, expected, ids]);
+    return roots === undefined || asked === 'none' ? tls : withPeer<DownstreamTls>([tls, expected, ids]);
   });
 export const upstreamTls: fc.Arbitrary<UpstreamTls> = fc.oneof(
   fc

@@ -23,6 +23,8 @@ export interface Validation extends Pick<
   readonly allowedIds?: readonly string[];
   /** Roots, and no word about names. */
   readonly anyName?: boolean;
+  /** Roots that need not be the peer's. */
+  readonly anyChain?: boolean;
 }
 
 export function decodeValidation(
@@ -72,20 +74,23 @@ function decodeExpected(
   for (const [index, key] of (keys ?? []).entries())
     if (!/^[A-Za-z0-9+/]{43}=$/.test(key))
       context.refuse(`${path}.verify_certificate_spki[${index}]`, 'must be base64 of 32 bytes');
-  if (given.trustChainVerification === ChainVerification.ACCEPT_UNTRUSTED)
+  if (trust === undefined && typed.length + untyped.length > 0)
+    context.refuse(path, 'must name roots beside names: without them anybody could say any name');
+  const names = decodeNames(context, typed, untyped, trust?.kind === 'mesh', path);
+  const anyChain = given.trustChainVerification === ChainVerification.ACCEPT_UNTRUSTED;
+  const expectsSome = (names.allowedIds ?? names.subjectAltNames ?? hashes ?? keys) !== undefined;
+  if (anyChain && (trust === undefined || trust.kind === 'mesh' || expectsSome))
     context.refuse(
       `${path}.trust_chain_verification`,
       'must be VERIFY_TRUST_CHAIN: whom nobody vouches for could say any name',
     );
-  if (trust === undefined && typed.length + untyped.length > 0)
-    context.refuse(path, 'must name roots beside names: without them anybody could say any name');
-  const names = decodeNames(context, typed, untyped, trust?.kind === 'mesh', path);
   return present({
     trust,
     certificateHashes: hashes,
     publicKeyHashes: keys,
     ...names,
-    anyName: (names.allowedIds ?? names.subjectAltNames ?? hashes ?? keys) === undefined ? true : undefined,
+    anyName: expectsSome ? undefined : true,
+    anyChain: anyChain ? true : undefined,
   });
 }
 

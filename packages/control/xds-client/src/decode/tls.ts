@@ -39,6 +39,7 @@ export function decodeDownstreamTls(
     certificates: [certificate, ...more],
     trust,
     anyName: _,
+    anyChain = false,
     ...rest
   } = decodeCommon(context, message.commonTlsContext, `${at}.common_tls_context`);
   if (trust === undefined && (rest.certificateHashes ?? rest.publicKeyHashes) !== undefined)
@@ -55,10 +56,17 @@ export function decodeDownstreamTls(
       'names no certificate: give tls_certificates or tls_certificate_sds_secret_configs',
     );
   const required = message.requireClientCertificate ?? false;
+  if (anyChain && required)
+    context.refuse(
+      `${at}.require_client_certificate`,
+      'must be false beside ACCEPT_UNTRUSTED: a certificate that nobody vouches for is as good as none',
+    );
   const clientCertificate = trust
     ? required
       ? undefined
-      : ('accept' as const)
+      : anyChain
+        ? ('any' as const)
+        : ('accept' as const)
     : required
       ? ('require' as const)
       : undefined;
@@ -94,11 +102,17 @@ export function decodeUpstreamTls(
     certificates: [certificate, ...more],
     trust = { kind: 'none' as const },
     anyName,
+    anyChain = false,
     subjectAltNames,
     ...rest
   } = decodeCommon(context, message.commonTlsContext ?? create(CommonTlsContextSchema), at);
   if (more.length > 0)
     context.refuse(`${at}.tls_certificates[1]`, 'must not be there: an endpoint is shown one certificate');
+  if (anyChain)
+    context.refuse(
+      `${at}.validation_context.trust_chain_verification`,
+      'must be VERIFY_TRUST_CHAIN: whom nobody vouches for could say any name',
+    );
   const serverName = message.sni === '' ? undefined : message.sni;
   // Where requests say the server name, the name that is expected is another matter (but to Tulle's own control plane).
   const varies = requestsName && context.origin !== undefined;

@@ -18,6 +18,7 @@ import {
 import { RawBufferSchema } from '@tulle/xds-proto/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer';
 import {
   type CertificateValidationContext,
+  CertificateValidationContext_TrustChainVerification as ChainVerification,
   CertificateValidationContext_SystemRootCertsSchema as SystemRootCertsSchema,
   CertificateValidationContextSchema,
   type SubjectAltNameMatcher,
@@ -45,8 +46,12 @@ import type { Fields } from './values.ts';
 
 export function encodeDownstreamTls(tls: DownstreamTls, form: EncodeForm): TransportSocket {
   const asked = tls.clientCertificate ?? (tls.trust === undefined ? 'none' : 'require');
+  const commonTlsContext = commonContext(tls, asked === 'none' ? undefined : tls.trust, form);
+  const { validationContextType: validated } = commonTlsContext;
+  if (asked === 'any' && validated.case === 'validationContext')
+    validated.value.trustChainVerification = ChainVerification.ACCEPT_UNTRUSTED;
   const context = create(DownstreamTlsContextSchema, {
-    commonTlsContext: commonContext(tls, asked === 'none' ? undefined : tls.trust, form),
+    commonTlsContext,
     requireClientCertificate: asked === 'require',
     ...(tls.requireServerName === true && { requireSni: true }),
     ...(tls.sessionTickets === false && {

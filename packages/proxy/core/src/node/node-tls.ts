@@ -182,7 +182,8 @@ export class NodeTls {
       identity: verdict.spiffeId,
       serverName: serverNameOf(secured),
       alpn: typeof secured.alpnProtocol === 'string' ? secured.alpnProtocol : undefined,
-      certificate: () => peerCertificate(secured),
+      certificate: () =>
+        'unproven' in verdict && verdict.unproven === true ? undefined : peerCertificate(secured),
     });
   }
 
@@ -208,7 +209,7 @@ export class NodeServerTls implements ServerTls {
   readonly #config: DownstreamTls;
   readonly #loaded: LoadedCertificates | undefined;
   readonly #expected: ExpectedPeer;
-  readonly #mode: 'require' | 'accept' | 'none';
+  readonly #mode: 'require' | 'accept' | 'any' | 'none';
 
   constructor(tls: NodeTls, config: DownstreamTls) {
     const { certificate, moreCertificates = [], trust } = config;
@@ -217,6 +218,8 @@ export class NodeServerTls implements ServerTls {
     this.#mode = config.clientCertificate ?? (trust === undefined ? 'none' : 'require');
     if (this.#mode !== 'none' && trust === undefined)
       throw new Error(`clientCertificate is ${this.#mode} but nothing says whom to trust; add trust`);
+    if (this.#mode === 'any' && trust?.kind === 'mesh')
+      throw new Error('clientCertificate is any, but peers of the mesh prove who they are; use accept');
     const certificates = [certificate, ...moreCertificates];
     if (moreCertificates.length > 0 && certificates.some(({ kind }) => kind === 'workload'))
       throw new Error('moreCertificates cannot stand beside a workload certificate, nor have one');
@@ -263,9 +266,9 @@ export class NodeServerTls implements ServerTls {
       this.#config.trust?.kind === 'mesh' && mesh !== undefined
         ? mesh.verify(socket)
         : this.#expected.verify(socket, this.#config.allowedIds);
-    return !verdict.ok && verdict.reason === 'no-certificate' && this.#mode === 'accept'
-      ? { ok: true }
-      : verdict;
+    if (verdict.ok || this.#mode === 'require') return verdict;
+    if (this.#mode === 'any') return { ok: true, unproven: true };
+    return verdict.reason === 'no-certificate' ? { ok: true } : verdict;
   }
 
   close(): void {

@@ -5,7 +5,14 @@ import { parseSpiffeId, refusal, spiffeIdMatches, type PeerVerdict, type Refusal
 import { compileNames, namesOf, type CertificateName, type NamesTest } from './certificate-names.ts';
 
 /** What TLS found out about the peer. */
-export type Verdict = PeerVerdict | { readonly ok: true; readonly spiffeId?: undefined };
+export type Verdict =
+  | PeerVerdict
+  | {
+      readonly ok: true;
+      readonly spiffeId?: undefined;
+      /** What it showed is not believed: nobody is told of it. */
+      readonly unproven?: true;
+    };
 
 /** Who is believed at the other end, beside roots. */
 export class ExpectedPeer {

@@ -118,9 +118,10 @@ export async function startMesh(options: TestMeshOptions): Promise<TestMesh> {
   const connectTo = ({
     gateway,
     port = 80,
+    address,
     tls,
-  }: Pick<GatewayCall, 'gateway' | 'port' | 'tls'>): TestConnection =>
-    network.connect(`${gatewayOf(gateway).spec.host}:${port}`, tls === undefined ? {} : { tls });
+  }: Pick<GatewayCall, 'gateway' | 'port' | 'address' | 'tls'>): TestConnection =>
+    network.connect(`${address ?? gatewayOf(gateway).spec.host}:${port}`, tls === undefined ? {} : { tls });
 
   const exchange = async (
     client: HttpClient,

@@ -27,6 +27,8 @@ export interface GatewayCall extends TestRequest {
   readonly port?: number;
   /** Field `host`, where there is no header of that name. Default the Gateway's name. */
   readonly host?: string;
+  /** Where it listens, where that is not its process's own address. */
+  readonly address?: string;
   /** Over TLS. */
   readonly tls?: { readonly serverName?: string; readonly identity?: string };
 }
@@ -86,7 +88,7 @@ export interface TestMesh {
   /** The same, while time stands still: `advance` moves it. */
   send(call: MeshCall | GatewayCall): Promise<MeshResponse>;
   /** Connects to a listener of a Gateway, and speaks what it likes. */
-  connect(to: Pick<GatewayCall, 'gateway' | 'port' | 'tls'>): TestConnection;
+  connect(to: Pick<GatewayCall, 'gateway' | 'port' | 'address' | 'tls'>): TestConnection;
   /**
    * As `tulle apply`: all of it, or nothing. Resolves when every proxy that it concerns has it.
    * @returns findings, as `tulle analyze` would print

@@ -1,0 +1,43 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { FEATURES, type Proof } from './gateway-api-features.ts';
+
+const root = new URL('../../../', import.meta.url);
+
+/** Whether a file has a test, or a case of a table, of this name. */
+function has({ file, test }: Proof): boolean {
+  const path = fileURLToPath(new URL(file, root));
+  if (!existsSync(path)) return false;
+  const quoted = ["'", '"', '`'].map((mark) => `${mark}${test.replaceAll(mark, `\\${mark}`)}${mark}`);
+  // `it('name'`, `it.each(…)('name'`, or a case `name: 'name'`; the formatter may put the name on a line of its own.
+  const before = String.raw`(?:\bit\(|\)\(|\bname:)\s*`;
+  const text = readFileSync(path, 'utf8');
+  return quoted.some((name) =>
+    new RegExp(before + name.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)).test(text),
+  );
+}
+
+describe('features of the Gateway API', () => {
+  it('have tests that exist', () => {
+    const missing = FEATURES.flatMap(({ name, proofs }) =>
+      proofs.filter((proof) => !has(proof)).map(({ file, test }) => `${name}: ${file}: ${test}`),
+    );
+    expect(missing).toEqual([]);
+  });
+
+  it('are each named once, and each proven by something', () => {
+    const names = FEATURES.map(({ name }) => name);
+    expect(names).toEqual([...new Set(names)]);
+    expect(FEATURES.filter(({ proofs }) => proofs.length === 0)).toEqual([]);
+  });
+
+  it('a test that is not there, or stands in a comment only, is found out', () => {
+    const file = 'tooling/reference/src/gateway-api-features.spec.ts';
+    expect(has({ file, test: 'have tests that exist' })).toBe(true);
+    expect(has({ file, test: 'have tests that never were' })).toBe(false);
+    expect(has({ file: 'tooling/reference/src/no.spec.ts', test: 'have tests that exist' })).toBe(false);
+    // it: 'only here'
+    expect(has({ file, test: 'only here' })).toBe(false);
+  });
+});

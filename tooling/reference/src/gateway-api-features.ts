@@ -1,0 +1,417 @@
+/** A test that proves something: its file, from the root, and its name as it stands there. */
+export interface Proof {
+  readonly file: string;
+  readonly test: string;
+}
+
+/** A feature of the Gateway API, by its name in `pkg/features` where it has one there. */
+export interface Feature {
+  readonly area: 'Gateway' | 'HTTPRoute' | 'GRPCRoute' | 'TLSRoute, TCPRoute, UDPRoute' | 'Mesh' | 'Policies';
+  readonly name: string;
+  readonly level: 'Core' | 'Extended' | 'Experimental';
+  /** Absent: it is there. Else what is said to whoever asks for it. */
+  readonly unsupported?: string;
+  /** What there is to know. */
+  readonly note?: string;
+  readonly proofs: readonly Proof[];
+}
+
+const HTTP = 'apps/gateway/tests/http-route.spec.ts';
+const STEPS = 'apps/gateway/tests/http-route-steps.spec.ts';
+const LISTENERS = 'apps/gateway/tests/listeners.spec.ts';
+const MESH = 'apps/gateway/tests/mesh-routes.spec.ts';
+const STATUS = 'packages/control/plane/tests/gateway.spec.ts';
+const CONNECTIONS = 'apps/cli/tests/gateway-connections.spec.ts';
+const TLS = 'apps/cli/tests/gateway-tls.spec.ts';
+const EDGE = 'apps/cli/tests/gateway.spec.ts';
+const CASES = 'packages/control/resources/tests/cases.ts';
+
+const by = (file: string, ...tests: readonly string[]): readonly Proof[] =>
+  tests.map((test) => ({ file, test }));
+
+const NAMES = 'takes the hosts that it names, the most specific first, and leaves others 404';
+const RETRY =
+  'tries again on statuses, after a time limit of the backend and after a broken connection, with a backoff';
+const MIRRORS =
+  'sends copies to several backends, of all requests or a share, and answers with none of theirs';
+const PORT =
+  'attaches to one port of a Gateway, or to one listener, and its rules are for requests of that port';
+const FRONTEND =
+  'asks callers for certificates of the CAs that it names, by port, or serves who has none where it is told to';
+const MESH_RULES =
+  'rewrite paths, match query parameters, edit the fields of one backend, and name their rules';
+const GAMMA =
+  'are for the callers of all namespaces in that of the Service, and for those of their own in another one';
+
+/** Every feature of release 1.6 that a mesh and gateway could have, and what Tulle does about it. */
+export const FEATURES: readonly Feature[] = [
+  {
+    area: 'Gateway',
+    name: 'Gateway',
+    level: 'Core',
+    note: 'Class `tulle`, without a GatewayClass resource; certificates are files where the gateway runs.',
+    proofs: [
+      ...by(EDGE, 'lets the world in by HTTP and HTTPS, and believes nothing that it claims'),
+      ...by(
+        STATUS,
+        'is pending until a process has confirmed it, and again when that is gone',
+        'listeners of two protocols on one port are all refused',
+        'a certificate that a process lacks keeps its listener closed, the others open',
+        'is nothing where it is of another class; its generation counts changes',
+      ),
+    ],
+  },
+  {
+    area: 'Gateway',
+    name: 'ReferenceGrant',
+    level: 'Core',
+    proofs: by(
+      STATUS,
+      'a certificate of another namespace needs a grant there',
+      '%s: changes of it, and of grants, reach who serves the Gateway',
+    ),
+  },
+  {
+    area: 'Gateway',
+    name: 'GatewayPort8080',
+    level: 'Extended',
+    proofs: by(LISTENERS, 'are on any port, 8080 too'),
+  },
+  {
+    area: 'Gateway',
+    name: 'GatewayStaticAddresses',
+    level: 'Extended',
+    note: 'Addresses of type `IPAddress`; others are refused in status with `UnsupportedAddress`, those that cannot be had with `AddressNotUsable`.',
+    proofs: [
+      ...by(
+        LISTENERS,
+        'are at the addresses that the Gateway asks for, and at the own of its process where one has no value',
+      ),
+      ...by(STATUS, 'an address that cannot be had is said to be so'),
+    ],
+  },
+  {
+    area: 'Gateway',
+    name: 'GatewayAddressEmpty',
+    level: 'Extended',
+    proofs: by(
+      LISTENERS,
+      'are at the addresses that the Gateway asks for, and at the own of its process where one has no value',
+    ),
+  },
+  {
+    area: 'Gateway',
+    name: 'GatewayHTTPListenerIsolation',
+    level: 'Extended',
+    proofs: by(
+      LISTENERS,
+      'keep to themselves: a host is served by the routes of the most specific listener that covers it, and by no others',
+    ),
+  },
+  {
+    area: 'Gateway',
+    name: 'GatewayHTTPSListenerDetectMisdirectedRequests',
+    level: 'Extended',
+    proofs: by(EDGE, 'lets the world in by HTTP and HTTPS, and believes nothing that it claims'),
+  },
+  {
+    area: 'Gateway',
+    name: 'GatewayInfrastructurePropagation',
+    level: 'Extended',
+    unsupported:
+      '`spec.infrastructure` is refused with TULLE0206: nothing is created for a Gateway, its process is started with `tulle gateway`.',
+    proofs: by(CASES, 'parts of a Gateway that are not honoured'),
+  },
+  {
+    area: 'Gateway',
+    name: 'GatewayBackendClientCertificate',
+    level: 'Extended',
+    note: 'Shown to Services with a BackendTLSPolicy; within the mesh the gateway shows its own identity.',
+    proofs: by(TLS, 'shows its certificate to backends outside of the mesh, and says where it has none'),
+  },
+  {
+    area: 'Gateway',
+    name: 'GatewayFrontendClientCertificateValidation',
+    level: 'Extended',
+    proofs: [
+      ...by(TLS, FRONTEND),
+      ...by(
+        STATUS,
+        'CAs for callers that are not there, or not granted, are said to be so, and nobody is let in by none',
+      ),
+    ],
+  },
+  {
+    area: 'Gateway',
+    name: 'GatewayFrontendClientCertificateValidationInsecureFallback',
+    level: 'Extended',
+    proofs: by(TLS, FRONTEND),
+  },
+  {
+    area: 'Gateway',
+    name: 'ListenerSet',
+    level: 'Extended',
+    unsupported: 'The kind is refused with TULLE0103, `spec.allowedListeners` with TULLE0206.',
+    proofs: by(
+      CASES,
+      'parts of a Gateway that are not honoured',
+      'kinds of the Gateway API that are not there',
+    ),
+  },
+  {
+    area: 'HTTPRoute',
+    name: 'HTTPRoute',
+    level: 'Core',
+    proofs: by(
+      HTTP,
+      NAMES,
+      'matches paths whole or by their elements, and headers; a request that no rule matches gets 404',
+      'prefers an exact path, then the longest prefix, the method, more headers, more parameters, then the first rule',
+      'splits by weight; the share of a backend that is not there gets 500, and all of it where none is',
+      'edits fields of requests: set, add, remove',
+      'redirects to another host: %s',
+    ),
+  },
+  ...(
+    [
+      ['HTTPRouteQueryParamMatching', 'matches query parameters and methods'],
+      ['HTTPRouteMethodMatching', 'matches query parameters and methods'],
+      ['HTTPRouteResponseHeaderModification', 'edits fields of responses'],
+      ['HTTPRoutePortRedirect', 'redirects: %s'],
+      ['HTTPRouteSchemeRedirect', 'redirects: %s'],
+      ['HTTPRoutePathRedirect', 'redirects: %s'],
+      ['HTTPRoute303RedirectStatusCode', 'redirects with %s'],
+      ['HTTPRoute307RedirectStatusCode', 'redirects with %s'],
+      ['HTTPRoute308RedirectStatusCode', 'redirects with %s'],
+      ['HTTPRouteHostRewrite', 'rewrites host and path, whole or by prefix'],
+      ['HTTPRoutePathRewrite', 'rewrites host and path, whole or by prefix'],
+      ['HTTPRouteRequestMirror', MIRRORS],
+      ['HTTPRouteRequestMultipleMirrors', MIRRORS],
+      ['HTTPRouteRequestPercentageMirror', MIRRORS],
+      ['HTTPRouteRequestTimeout', 'limits the time of a request, and that of an attempt'],
+      ['HTTPRouteBackendTimeout', 'limits the time of a request, and that of an attempt'],
+      ['HTTPRouteParentRefPort', PORT],
+      ['HTTPRouteBackendRequestHeaderModification', 'edits fields of the requests of one backend only'],
+      ['HTTPRouteNamedRouteRule', 'names rules: records say which it was, and policies are for one'],
+    ] as const
+  ).map(([name, test]): Feature => ({ area: 'HTTPRoute', name, level: 'Extended', proofs: by(HTTP, test) })),
+  {
+    area: 'HTTPRoute',
+    name: 'HTTPRouteBackendProtocolH2C',
+    level: 'Extended',
+    proofs: [
+      ...by('apps/cli/tests/grpc.spec.ts', 'is split by weights, refused in its own words, and explained'),
+      ...by('packages/control/plane/tests/golden.spec.ts', '%s'),
+    ],
+    note: 'Case `protocols.yaml` of the golden files has every way to say it.',
+  },
+  {
+    area: 'HTTPRoute',
+    name: 'HTTPRouteBackendProtocolWebSocket',
+    level: 'Extended',
+    proofs: by(
+      'packages/testing/testkit/tests/websocket.spec.ts',
+      'of a caller of HTTP/1.1 goes over HTTP/2 between two proxies, with the handshake that both ends ask for',
+    ),
+  },
+  {
+    area: 'HTTPRoute',
+    name: 'HTTPRouteBackendURLRewrite',
+    level: 'Extended',
+    proofs: by(STEPS, 'rewrite its share, and leave the others alone'),
+  },
+  {
+    area: 'HTTPRoute',
+    name: 'HTTPRouteBackendRequestRedirect',
+    level: 'Extended',
+    proofs: by(
+      STEPS,
+      'redirect its share; of three backends each has its own, and one that is not there 500',
+    ),
+  },
+  {
+    area: 'HTTPRoute',
+    name: 'HTTPRouteCORS',
+    level: 'Extended',
+    proofs: by(
+      STEPS,
+      'answers preflights of listed origins, and says to browsers which pages may read an answer',
+      'is for its rule only, also within the mesh',
+    ),
+  },
+  {
+    area: 'HTTPRoute',
+    name: 'HTTPRouteDestinationPortMatching',
+    level: 'Experimental',
+    proofs: by(HTTP, PORT),
+  },
+  { area: 'HTTPRoute', name: 'HTTPRouteRetry', level: 'Experimental', proofs: by(HTTP, RETRY) },
+  { area: 'HTTPRoute', name: 'HTTPRouteRetryBackendTimeout', level: 'Experimental', proofs: by(HTTP, RETRY) },
+  {
+    area: 'HTTPRoute',
+    name: 'HTTPRouteRetryConnectionError',
+    level: 'Experimental',
+    proofs: by(HTTP, RETRY),
+  },
+  {
+    area: 'HTTPRoute',
+    name: 'sessionPersistence (GEP-1619)',
+    level: 'Experimental',
+    unsupported:
+      'Refused with TULLE0206. A TrafficPolicy with `balancing: { policy: RingHash, hashOn: [{ cookie: … }] }` keeps callers at an endpoint while endpoints stay.',
+    proofs: by(CASES, 'parts of routes that are not honoured'),
+  },
+  {
+    area: 'HTTPRoute',
+    name: 'ExternalAuth filter (GEP-1494)',
+    level: 'Experimental',
+    unsupported:
+      'Refused with TULLE0206. A FilterPolicy with `tulle.http.ext-authz` asks a service of yours.',
+    proofs: by(CASES, 'parts of routes that are not honoured'),
+  },
+  {
+    area: 'GRPCRoute',
+    name: 'GRPCRoute',
+    level: 'Core',
+    proofs: [
+      ...by('apps/cli/tests/grpc.spec.ts', 'is split by weights, refused in its own words, and explained'),
+      ...by(
+        STATUS,
+        'a GRPCRoute at a Gateway takes gRPC requests of its hosts, and leaves those of an older HTTPRoute to it',
+      ),
+    ],
+  },
+  {
+    area: 'GRPCRoute',
+    name: 'GRPCRouteNamedRouteRule',
+    level: 'Extended',
+    proofs: by('packages/control/plane/tests/golden.spec.ts', '%s'),
+    note: 'Case `grpc-routes.yaml` of the golden files.',
+  },
+  {
+    area: 'GRPCRoute',
+    name: 'GRPCRouteRequestHeaderModifier',
+    level: 'Extended',
+    proofs: by('packages/control/plane/tests/golden.spec.ts', '%s'),
+    note: 'Case `grpc-routes.yaml` of the golden files.',
+  },
+  {
+    area: 'TLSRoute, TCPRoute, UDPRoute',
+    name: 'TLSRoute',
+    level: 'Core',
+    proofs: [
+      ...by(
+        CONNECTIONS,
+        'of TLS go by their server names: through to the backend, opened, or to HTTP, all on one port',
+      ),
+      ...by(STATUS, 'of TLS: %s', 'leave connections to the oldest, and say so'),
+    ],
+  },
+  {
+    area: 'TLSRoute, TCPRoute, UDPRoute',
+    name: 'TLSRouteModeTerminate',
+    level: 'Extended',
+    proofs: by(
+      CONNECTIONS,
+      'of TLS go by their server names: through to the backend, opened, or to HTTP, all on one port',
+    ),
+  },
+  {
+    area: 'TLSRoute, TCPRoute, UDPRoute',
+    name: 'TLSRouteModeMixed',
+    level: 'Experimental',
+    proofs: by(
+      CONNECTIONS,
+      'of TLS go by their server names: through to the backend, opened, or to HTTP, all on one port',
+    ),
+  },
+  {
+    area: 'TLSRoute, TCPRoute, UDPRoute',
+    name: 'TCPRoute',
+    level: 'Core',
+    note: 'Backends are ports that say they carry TCP (`appProtocol: tcp`, or a name that begins with `tcp`): else `ResolvedRefs` is `False` with `UnsupportedProtocol`.',
+    proofs: [
+      ...by(
+        CONNECTIONS,
+        'of TCP are split by weight, and the share of a backend that is not there is refused',
+      ),
+      ...by(
+        STATUS,
+        'attach to the listeners of their protocol, and are counted there',
+        'say what is wrong with their backends: no grant, not there, a port of HTTP',
+      ),
+    ],
+  },
+  {
+    area: 'TLSRoute, TCPRoute, UDPRoute',
+    name: 'UDPRoute',
+    level: 'Core',
+    unsupported:
+      'The kind is refused with TULLE0103. A listener of protocol UDP is accepted as a resource and says `Accepted` `False` with `UnsupportedProtocol`.',
+    proofs: [
+      ...by(CASES, 'kinds of the Gateway API that are not there'),
+      ...by(
+        STATUS,
+        'a protocol that is not served, and listeners that nothing tells apart, are refused with their reasons',
+      ),
+    ],
+  },
+  {
+    area: 'Mesh',
+    name: 'Mesh: producer routes, 404 where no rule matches, one kind a port',
+    level: 'Core',
+    proofs: by(
+      MESH,
+      GAMMA,
+      'leave a request that none of their rules matches 404, and other ports alone',
+      'of two kinds on one port: the GRPCRoute applies, and the HTTPRoute says that it does not',
+    ),
+  },
+  { area: 'Mesh', name: 'MeshConsumerRoute', level: 'Extended', proofs: by(MESH, GAMMA) },
+  {
+    area: 'Mesh',
+    name: 'MeshClusterIPMatching',
+    level: 'Extended',
+    unsupported:
+      '`clusterIP` of a Service is read over, as the reference of resources says: a program reaches a Service at a local address of its sidecar.',
+    proofs: by(
+      'packages/control/resources/tests/reading.spec.ts',
+      'reads over what an API server adds and what a Service is reached by in Kubernetes',
+    ),
+  },
+  ...(
+    [
+      ['MeshHTTPRouteRedirectPath', 'redirect: %s'],
+      ['MeshHTTPRouteRedirectPort', 'redirect: %s'],
+      ['MeshHTTPRouteSchemeRedirect', 'redirect: %s'],
+      ['MeshHTTPRouteRewritePath', MESH_RULES],
+      ['MeshHTTPRouteQueryParamMatching', MESH_RULES],
+      ['MeshHTTPRouteBackendRequestHeaderModification', MESH_RULES],
+      ['MeshHTTPRouteNamedRouteRule', MESH_RULES],
+    ] as const
+  ).map(([name, test]): Feature => ({ area: 'Mesh', name, level: 'Extended', proofs: by(MESH, test) })),
+  {
+    area: 'Policies',
+    name: 'BackendTLSPolicy',
+    level: 'Extended',
+    note: 'For Services of type `ExternalName`; others are called over mutual TLS of the mesh. `tulle analyze` says what is wrong with one; it has no `status` of its own.',
+    proofs: by(
+      'apps/cli/tests/egress.spec.ts',
+      'is called over TLS with its own name, believing the CAs that are named; never in clear when they are missing',
+    ),
+  },
+  {
+    area: 'Policies',
+    name: 'BackendTLSPolicySANValidation',
+    level: 'Extended',
+    proofs: by(TLS, 'believes a backend by the names that a policy lists'),
+  },
+  {
+    area: 'Policies',
+    name: 'BackendTrafficPolicy: retryConstraint (GEP-3388)',
+    level: 'Experimental',
+    unsupported:
+      'The kind is refused with TULLE0103. A TrafficPolicy with `retryBudget: { percent, minPerSecond, interval }` is the same budget.',
+    proofs: by(CASES, 'kinds of the Gateway API that are not there'),
+  },
+];
