@@ -78,8 +78,8 @@ describe('the corpus', () => {
 });
 
 /**
- * In memory TLS is pretended, nothing is captured and nobody speaks gRPC: what is about certificates, names in hellos and a processor is
- * asked of Envoy and a process beside it.
+ * In memory TLS is pretended, nothing is captured and nobody speaks gRPC: what is about certificates, names in hellos and such services
+ * is asked of Envoy and a process beside it.
  */
 const NOT_IN_MEMORY = new Set([
   'upstream-tls',
@@ -88,6 +88,7 @@ const NOT_IN_MEMORY = new Set([
   'sds-file',
   'original-dst',
   'ext-proc',
+  'ext-authz-network',
 ]);
 
 describe.each(served.filter((name) => !NOT_IN_MEMORY.has(name)))('%s', (name) => {

@@ -217,6 +217,8 @@ export type {
   ExtAuthzHttpService,
   ExtAuthzRouteConfig,
 } from './filters/ext-authz.ts';
+export { CONN_EXT_AUTHZ_FILTER, connExtAuthzFilterSchema } from './filters/conn-ext-authz.ts';
+export type { ConnExtAuthzFilterConfig } from './filters/conn-ext-authz.ts';
 export {
   EXT_PROC_ATTRIBUTES,
   EXT_PROC_FILTER,

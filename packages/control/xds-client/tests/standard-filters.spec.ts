@@ -7,6 +7,7 @@ import {
   ADMISSION_CONTROL_FILTER,
   AUTHZ_FILTER,
   COMPRESSION_FILTER,
+  CONN_EXT_AUTHZ_FILTER,
   CONN_LIMIT_FILTER,
   CONN_RATE_LIMIT_FILTER,
   CORS_FILTER,
@@ -39,6 +40,7 @@ import {
   adaptiveConcurrencyConfig,
   admissionControlConfig,
   extAuthzRouteConfig,
+  connExtAuthzConfig,
   connLimitConfig,
   connRateLimitConfig,
   ipAllowConfig,
@@ -291,6 +293,12 @@ describe('what Envoy has a type for travels as that type, and comes back the sam
       CONN_RATE_LIMIT_FILTER,
       connRateLimitConfig,
       'network.local_ratelimit.v3.LocalRateLimit',
+    ],
+    [
+      'external authorization',
+      CONN_EXT_AUTHZ_FILTER,
+      connExtAuthzConfig.map((config) => ({ timeoutMs: 200, ...config })),
+      'network.ext_authz.v3.ExtAuthz',
     ],
     [
       'connections at a time',

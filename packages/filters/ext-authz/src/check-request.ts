@@ -52,7 +52,8 @@ export function checkRequest(
   });
 }
 
-function peer(host: string, port: number, identity: string | undefined): AttributeContext_Peer {
+/** One end of a connection. */
+export function peer(host: string, port: number, identity: string | undefined): AttributeContext_Peer {
   const init: MessageInitShape<typeof AttributeContext_PeerSchema> = {
     ...(host === ''
       ? {}

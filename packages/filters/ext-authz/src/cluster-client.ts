@@ -1,12 +1,12 @@
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
-import { callGrpc, isTulleError, type FilterHost } from '@tulle/filter';
+import { callGrpc, type FilterHost } from '@tulle/filter';
 import type { ExtAuthzClusterService } from '@tulle/model';
 import { compileSent } from '@tulle/match';
 import type { CheckClient } from './check-client.ts';
 import { checkRequest } from './check-request.ts';
 import { readCheckResponse } from './check-response.ts';
 import { CheckRequestSchema, CheckResponseSchema } from './gen/envoy/service/auth/v3/external_auth_pb.js';
-import { failed, type FailureReason, type Outcome, type RunningCheck } from './outcome.ts';
+import { failed, failureOf, type FailureReason, type Outcome, type RunningCheck } from './outcome.ts';
 
 /** Package, service and method of Envoy's API. */
 const METHOD = '/envoy.service.auth.v3.Authorization/Check';
@@ -19,11 +19,11 @@ const UNAVAILABLE = 14;
 /** Asks a cluster over gRPC, the way that the engine's requests go. */
 export function clusterClient(
   host: FilterHost,
-  { grpcCluster: { cluster, authority, requestHeaders } }: ExtAuthzClusterService,
+  { grpcCluster: { requestHeaders, ...service } }: ExtAuthzClusterService,
   withheldHeaders: readonly string[],
 ): CheckClient {
   const sent = compileSent(requestHeaders, withheldHeaders);
-
+  const ask = clusterAsker(host, service);
   return {
     check(stream, input): RunningCheck {
       const request = checkRequest(stream, input, sent, host.epochMs());
@@ -35,8 +35,17 @@ export function clusterClient(
     claimed: () => [],
     close: () => {},
   };
+}
 
-  async function ask(message: Uint8Array, timeoutMs: number): Promise<Outcome> {
+/** Puts a question, encoded, and never rejects. */
+export type Ask = (message: Uint8Array, timeoutMs: number) => Promise<Outcome>;
+
+/** The same for whatever is asked about. */
+export function clusterAsker(
+  host: FilterHost,
+  { cluster, authority }: { readonly cluster: string; readonly authority?: string },
+): Ask {
+  return async (message, timeoutMs) => {
     const endMs = host.nowMs() + timeoutMs;
     const outcome = await once(message, timeoutMs);
     // The connection had rested too long, most likely. A check changes nothing, so it may be asked again (D5).
@@ -44,7 +53,7 @@ export function clusterClient(
     return outcome.kind === 'failed' && outcome.reason === 'unavailable' && leftMs > 0
       ? once(message, leftMs)
       : outcome;
-  }
+  };
 
   async function once(message: Uint8Array, timeoutMs: number): Promise<Outcome> {
     try {
@@ -60,7 +69,8 @@ export function clusterClient(
         return failed(reasonOf(reply.status), `status ${reply.status} ${reply.text}`);
       return readCheckResponse(fromBinary(CheckResponseSchema, reply.message));
     } catch (error) {
-      return fault(error);
+      // Else: bytes that are no message.
+      return failureOf(error, 'invalid');
     }
   }
 }
@@ -68,22 +78,4 @@ export function clusterClient(
 function reasonOf(status: number): FailureReason {
   if (status === DEADLINE_EXCEEDED) return 'timeout';
   return status === UNAVAILABLE ? 'unavailable' : 'status';
-}
-
-function fault(error: unknown): Outcome {
-  // Bytes that are no message.
-  if (!isTulleError(error)) return failed('invalid', error instanceof Error ? error.message : String(error));
-  const message = `${error.code} ${error.message}`;
-  switch (error.code) {
-    case 'TULLE_REQUEST_TIMEOUT':
-      return failed('timeout', message);
-    case 'TULLE_UPSTREAM_PROTOCOL':
-      return failed('invalid', message);
-    case 'TULLE_UPSTREAM_OVERFLOW':
-      return failed('overflow', message);
-    case 'TULLE_UPSTREAM_RESET':
-      return failed('unavailable', message);
-    default:
-      return failed('unavailable', message);
-  }
 }

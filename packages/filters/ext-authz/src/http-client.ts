@@ -12,6 +12,7 @@ import { compileNames, type NameTest } from '@tulle/match';
 import { isCarried, isEditable } from './fields.ts';
 import {
   failed,
+  failureOf,
   NO_EDITS,
   type CheckInput,
   type HeaderEdit,
@@ -108,11 +109,12 @@ export function httpClient(
     } catch (error) {
       // The connection had rested too long, most likely. A check changes nothing, so it may be asked again (D5).
       const leftMs = endMs - host.nowMs();
-      if (!isTulleError(error) || error.code !== 'TULLE_UPSTREAM_RESET' || leftMs <= 0) return fault(error);
+      if (!isTulleError(error) || error.code !== 'TULLE_UPSTREAM_RESET' || leftMs <= 0)
+        return failureOf(error, 'internal');
       try {
         return read(await host.fetch({ ...request, timeoutMs: leftMs }));
       } catch (again) {
-        return fault(again);
+        return failureOf(again, 'internal');
       }
     }
   }
@@ -162,21 +164,6 @@ function knownOf(headers: Headers, wanted: NameTest): MetadataValues | undefined
 
 const HAVE_BODIES: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH']);
 const NO_BODY: Uint8Array = new Uint8Array(0);
-
-function fault(error: unknown): Outcome {
-  if (!isTulleError(error)) return failed('internal', error instanceof Error ? error.message : String(error));
-  const message = `${error.code} ${error.message}`;
-  switch (error.code) {
-    case 'TULLE_REQUEST_TIMEOUT':
-      return failed('timeout', message);
-    case 'TULLE_UPSTREAM_PROTOCOL':
-      return failed('invalid', message);
-    case 'TULLE_UPSTREAM_OVERFLOW':
-      return failed('overflow', message);
-    default:
-      return failed('unavailable', message);
-  }
-}
 
 /** Names of the lines that are wanted, each once. */
 function namesOf(headers: Headers, wanted: NameTest): readonly string[] {

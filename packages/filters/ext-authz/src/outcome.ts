@@ -1,4 +1,4 @@
-import type { MetadataValues } from '@tulle/filter';
+import { isTulleError, type MetadataValues } from '@tulle/filter';
 
 /** An edit of a request's or response's headers; the name is lower case, both are valid. */
 export interface HeaderEdit {
@@ -61,6 +61,22 @@ export interface RunningCheck {
   readonly outcome: Promise<Outcome>;
   /** Nobody waits any more. */
   cancel(): void;
+}
+
+/** What a call that gave no whole answer means. @param otherwise for what is no error of the engine's */
+export function failureOf(error: unknown, otherwise: FailureReason): Failed {
+  if (!isTulleError(error)) return failed(otherwise, error instanceof Error ? error.message : String(error));
+  const message = `${error.code} ${error.message}`;
+  switch (error.code) {
+    case 'TULLE_REQUEST_TIMEOUT':
+      return failed('timeout', message);
+    case 'TULLE_UPSTREAM_PROTOCOL':
+      return failed('invalid', message);
+    case 'TULLE_UPSTREAM_OVERFLOW':
+      return failed('overflow', message);
+    default:
+      return failed('unavailable', message);
+  }
 }
 
 export function failed(reason: FailureReason, message: string): Failed {

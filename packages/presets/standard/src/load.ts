@@ -23,6 +23,8 @@ const FILTERS = {
     (await import('@tulle/filter-admission-control')).admissionControl,
   'tulle.http.authz': async (): Promise<AnyFilter> => (await import('@tulle/filter-authz')).authz,
   'tulle.conn.authz': async (): Promise<AnyFilter> => (await import('@tulle/filter-authz')).connAuthz,
+  'tulle.conn.ext-authz': async (): Promise<AnyFilter> =>
+    (await import('@tulle/filter-ext-authz')).connExtAuthz,
   'tulle.conn.limit': async (): Promise<AnyFilter> => (await import('@tulle/filter-ratelimit')).connLimit,
   'tulle.conn.ratelimit': async (): Promise<AnyFilter> =>
     (await import('@tulle/filter-ratelimit')).connRateLimit,

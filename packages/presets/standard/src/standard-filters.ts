@@ -5,7 +5,7 @@ import { authz, connAuthz } from '@tulle/filter-authz';
 import { buffer } from '@tulle/filter-buffer';
 import { compression } from '@tulle/filter-compression';
 import { cors } from '@tulle/filter-cors';
-import { extAuthz } from '@tulle/filter-ext-authz';
+import { connExtAuthz, extAuthz } from '@tulle/filter-ext-authz';
 import { extProc } from '@tulle/filter-ext-proc';
 import { fault } from '@tulle/filter-fault';
 import { grpcWeb } from '@tulle/filter-grpc-web';
@@ -22,6 +22,7 @@ export const standardFilters: readonly (AnyHttpFilter | AnyConnFilter)[] = Objec
   admissionControl,
   authz,
   connAuthz,
+  connExtAuthz,
   connLimit,
   connRateLimit,
   buffer,

@@ -6,6 +6,7 @@ export class EngineMetrics {
   readonly replayOverflows: Counter;
   readonly bodyBufferOverflows: Counter;
   readonly dnsFailures: Counter;
+  readonly forwardProxyEvictions: Counter;
   readonly streamsDropped: Counter;
   readonly drainOverflows: Counter;
   readonly configUpdates: Counter;
@@ -29,6 +30,10 @@ export class EngineMetrics {
       'Bodies larger than the cap of a buffering filter',
     );
     this.dnsFailures = counter('dns_failures', 'Host names that could not be resolved');
+    this.forwardProxyEvictions = counter(
+      'forward_proxy_evictions',
+      'Hosts of forward proxies that were forgotten early, since others were asked for',
+    );
     this.streamsDropped = counter(
       'streams_dropped',
       'Streams that ended while a filter still had a promise pending',

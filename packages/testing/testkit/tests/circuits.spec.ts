@@ -62,6 +62,31 @@ describe('limits of a cluster', () => {
     expect(test.meter.value('tulle_cluster_upstream_rq_active_overflow_total')).toBe(2);
   });
 
+  it('let those of high priority wait before others, whoever came first', async () => {
+    const waiting: (() => void)[] = [];
+    const test = await limited(
+      { limits: { maxConnectionsPerEndpoint: 1 } },
+      () => new Promise((resolve) => waiting.push(() => resolve({ body: 'ok' }))),
+    );
+    const done: string[] = [];
+    const ask = async (path: string): Promise<void> => {
+      await test.client().request({ path });
+      done.push(path);
+    };
+    const asked = [ask('/first')];
+    await test.clock.settle();
+    for (const path of ['/a', '/b', '/high/1', '/c', '/high/2']) {
+      asked.push(ask(path));
+      await test.clock.settle();
+    }
+    for (let i = 0; i < 6; i++) {
+      waiting.shift()?.();
+      await test.clock.settle();
+    }
+    await Promise.all(asked);
+    expect(done).toEqual(['/first', '/high/1', '/high/2', '/a', '/b', '/c']);
+  });
+
   it('give one endpoint so many connections and no more', async () => {
     const waiting: (() => void)[] = [];
     const test = await limited(

@@ -64,11 +64,42 @@ describe('a forward proxy', () => {
       { kind: 'forward-proxy', maxHosts: 1, hostTtlMs: 10_000, refreshMs: 1_000 },
       NAMES,
     );
-    expect((await ask(test, 'a.test')).status).toBe(200);
+    const { transport } = test.network;
+    const found = (transport as { resolve: unknown }).resolve;
+    (transport as { resolve: unknown }).resolve = () => new Promise(() => {});
+    const waiting = ask(test, 'a.test');
+    await test.clock.settle();
     expect((await ask(test, 'c.test')).status).toBe(503);
     expect(test.records.at(-1)?.details).toBe('dns_cache_overflow');
-    await test.clock.advance(15_000);
+    (transport as { resolve: unknown }).resolve = found;
+    await test.clock.advance(20_000);
+    expect((await waiting).status).toBe(503);
     expect((await ask(test, 'c.test')).body).toBe('two');
+  });
+
+  it('forgets the host that was used longest ago for another one, so that one caller cannot shut out the others', async () => {
+    const test = await proxy({ kind: 'forward-proxy', maxHosts: 2, hostTtlMs: 300_000 }, NAMES);
+    const looked: string[] = [];
+    const { transport } = test.network;
+    const found = (transport as { resolve(name: string): unknown }).resolve;
+    (transport as { resolve: unknown }).resolve = (name: string) => {
+      looked.push(name);
+      return found.call(transport, name);
+    };
+    for (const host of ['a.test', 'b.test']) {
+      await ask(test, host);
+      await test.clock.advance(10);
+    }
+    await ask(test, 'a.test');
+    await test.clock.advance(10);
+    expect((await ask(test, 'c.test')).body).toBe('two');
+    expect((await ask(test, 'a.test')).status).toBe(200);
+    expect(looked).toEqual(['a.test', 'b.test', 'c.test']);
+    for (let i = 0; i < 50; i++) await ask(test, `10.9.9.${i}`);
+    expect((await ask(test, 'a.test')).status).toBe(200);
+    expect(test.meter.value('tulle_forward_proxy_evictions_total')).toBeGreaterThan(50);
+    await test.clock.advance(600_000);
+    expect(test.proxy.config.clusters).toHaveLength(1);
   });
 
   it('that is replaced still serves who waits for a look-up', async () => {

@@ -3,6 +3,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { join } from 'node:path';
 import { service } from '@tulle/envoy-proxy/corpus';
+import { startAuthorizer } from './authorizer.ts';
 import { startProcessor } from './processor.ts';
 
 /** The services that configurations of the corpus name. */
@@ -15,8 +16,8 @@ export interface Services {
   close(): Promise<void>;
 }
 
-/** Ports of HTTP services, of one that speaks TLS, and of an external processor. */
-const [PLAIN, TLS, PROCESSOR] = [[9001, 9002], 9003, 9004] as const;
+/** Ports of HTTP services, of one that speaks TLS, of an external processor and of an authorization service. */
+const [PLAIN, TLS, PROCESSOR, AUTHORIZER] = [[9001, 9002], 9003, 9004, 9005] as const;
 
 export async function startServices(directory: string): Promise<Services> {
   const answers = new Map<string, ReturnType<typeof service>>();
@@ -53,6 +54,8 @@ export async function startServices(directory: string): Promise<Services> {
   ports.set(TLS, await listen(createTlsServer(tls, listenerOf(String(TLS))), 0));
   const processor = await startProcessor();
   ports.set(PROCESSOR, processor.port);
+  const authorizer = await startAuthorizer();
+  ports.set(AUTHORIZER, authorizer.port);
   const socket = join(directory, 'service.sock');
   await listen(createServer(listenerOf('unix')), socket);
   return {
@@ -61,6 +64,7 @@ export async function startServices(directory: string): Promise<Services> {
     reset,
     async close() {
       processor.close();
+      authorizer.close();
       for (const server of servers) {
         server.closeAllConnections();
         await new Promise<void>((resolve) => server.close(() => resolve()));

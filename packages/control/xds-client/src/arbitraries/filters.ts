@@ -6,6 +6,7 @@ import {
   BUFFER_FILTER,
   type BufferFilterConfig,
   COMPRESSION_FILTER,
+  CONN_EXT_AUTHZ_FILTER,
   CONN_LIMIT_FILTER,
   CONN_RATE_LIMIT_FILTER,
   CORS_FILTER,
@@ -58,7 +59,7 @@ import {
   overrides,
   valueMatch,
 } from './basics.ts';
-import { extProcConfig, extProcRouteConfig } from './ext-proc.ts';
+import { connExtAuthzConfig, extProcConfig, extProcRouteConfig } from './external.ts';
 
 const percent: fc.Arbitrary<number> = fc.oneof(
   fc.integer({ min: 0, max: 100 }),
@@ -252,6 +253,7 @@ export const connectionFilters: fc.Arbitrary<FilterEntry[]> = fc.uniqueArray(
       ),
       fc.tuple(fc.constant(IP_ALLOW_FILTER), fc.oneof(ipAllowConfig, json)),
       fc.tuple(fc.constant(CONN_RATE_LIMIT_FILTER), fc.oneof(connRateLimitConfig, json)),
+      fc.tuple(fc.constant(CONN_EXT_AUTHZ_FILTER), fc.oneof(connExtAuthzConfig, json)),
       fc.tuple(fc.constant(CONN_LIMIT_FILTER), fc.oneof(connLimitConfig, json)),
     )
     .chain(([filter, config]) =>

@@ -14,7 +14,7 @@ export { cluster, endpoint, endpointSet } from './clusters.ts';
 export { listener } from './listeners.ts';
 export { routeConfig } from './routes.ts';
 export { faultConfig, filterConfigs, headersConfig, httpFilters, retryConfig } from './filters.ts';
-export { extProcRouteConfig, plainExtProcConfig } from './ext-proc.ts';
+export { connExtAuthzConfig, extProcRouteConfig, plainExtProcConfig } from './external.ts';
 export {
   adaptiveConcurrencyConfig,
   admissionControlConfig,

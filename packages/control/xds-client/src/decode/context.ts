@@ -40,6 +40,7 @@ import { LocalRateLimitSchema } from '@tulle/xds-proto/envoy/extensions/filters/
 import { LocalRateLimitSchema as ListenerRateLimitSchema } from '@tulle/xds-proto/envoy/extensions/filters/listener/local_ratelimit/v3/local_ratelimit';
 import { ConnectionLimitSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/connection_limit/v3/connection_limit';
 import { LocalRateLimitSchema as NetworkRateLimitSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/local_ratelimit/v3/local_rate_limit';
+import { ExtAuthzSchema as NetworkExtAuthzSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/ext_authz/v3/ext_authz';
 import { RBACSchema as NetworkRbacSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/rbac/v3/rbac';
 import {
   ExtAuthzPerRouteSchema,
@@ -125,6 +126,7 @@ export const decodableTypes: Registry = createRegistry(
   BrotliSchema,
   ZstdSchema,
   NetworkRbacSchema,
+  NetworkExtAuthzSchema,
   NetworkRateLimitSchema,
   ListenerRateLimitSchema,
   ConnectionLimitSchema,

@@ -3,6 +3,7 @@ import type { Any } from '@bufbuild/protobuf/wkt';
 import {
   AUTHZ_FILTER,
   CONN_AUTHZ_FILTER,
+  CONN_EXT_AUTHZ_FILTER,
   type AuthzFilterConfig,
   type FilterConfigs,
   type FilterEntry,
@@ -17,6 +18,7 @@ import {
   RBACSchema as RbacSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/rbac/v3/rbac';
 import { RouterSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/router/v3/router';
+import { ExtAuthzSchema as ConnExtAuthzSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/ext_authz/v3/ext_authz';
 import {
   type RBAC as NetworkRbac,
   RBACSchema as NetworkRbacSchema,
@@ -24,6 +26,7 @@ import {
 import type { HttpFilter } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import { decodeConnAuthz } from './authz/conn-rbac.ts';
 import { decodeAuthz, joinAuthz } from './authz/rbac.ts';
+import { decodeConnExtAuthz } from './conn-ext-authz.ts';
 import { decodeConnLimit } from './conn-limits.ts';
 import { type DecodeContext, typeNameOf } from './context.ts';
 import { type Extras, readObject } from './extras.ts';
@@ -158,6 +161,8 @@ export function networkFilter(
   const struct = structOf(message);
   if (struct && hasNoEffect(struct.name)) return undefined;
   if (isMessage(message, NetworkRbacSchema)) return networkRbac(context, message, path);
+  if (isMessage(message, ConnExtAuthzSchema))
+    return { filter: CONN_EXT_AUTHZ_FILTER, config: decodeConnExtAuthz(context, message, path) };
   const limit = decodeConnLimit(context, message, path);
   if (limit !== undefined) return limit === 'off' ? undefined : limit;
   return customFilter(context, message, path);

@@ -1,5 +1,13 @@
 /** Filters that ask a service of the operator's, and what they hold: the part of {@link HONOURED} about them. */
 export const HONOURED_OF_EXTERNAL: Readonly<Record<string, readonly string[]>> = {
+  'envoy.extensions.filters.network.ext_authz.v3.ExtAuthz': [
+    // Names of statistics.
+    'stat_prefix',
+    'grpc_service',
+    'failure_mode_allow',
+    'transport_api_version',
+    'include_tls_session',
+  ],
   'envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor': [
     'grpc_service',
     'failure_mode_allow',

@@ -28,6 +28,7 @@ import {
 import { DENY_SLOT, REFUSED_PATHS_SLOT, ROUTE_OVERRIDE } from '../wire.ts';
 import { encodeAuthz } from './authz/rbac.ts';
 import { judgesPaths, refusedPaths } from './authz/refused-paths.ts';
+import { encodeConnExtAuthz } from './conn-ext-authz.ts';
 import { encodeConnLimit, encodeListenerLimit } from './conn-limits.ts';
 import type { EncodeForm, ClientRelease } from './form.ts';
 import { encodeIpAllow } from './ip-allow.ts';
@@ -124,8 +125,9 @@ export function encodeNetworkFilter({ name, filter, config }: FilterEntry, { rel
       case: 'typedConfig',
       value: rbac
         ? anyPack(NetworkRbacSchema, rbac)
-        : ((release === 'this' ? encodeConnLimit(filter, config) : undefined) ??
-          typedStruct(filter, config === undefined ? {} : config)),
+        : ((release === 'this'
+            ? (encodeConnLimit(filter, config) ?? encodeConnExtAuthz(filter, config, name))
+            : undefined) ?? typedStruct(filter, config === undefined ? {} : config)),
     },
   });
 }

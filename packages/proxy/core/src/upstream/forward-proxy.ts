@@ -30,6 +30,7 @@ const DNS_FAILED = 'dns_resolution_failure';
 export class ForwardProxyHosts implements OnDemandEndpoints {
   readonly #cluster: OnDemandCluster;
   readonly #config: ForwardProxyDiscovery;
+  /** Those used last come last. */
   readonly #hosts: Map<string, Host> = new Map<string, Host>();
   #pending = 0;
   #closed = false;
@@ -44,8 +45,14 @@ export class ForwardProxyHosts implements OnDemandEndpoints {
     const target = hostPortOf(stream.authority, this.#cluster.tls === undefined ? 80 : 443);
     if (target === undefined) return 'forward_proxy_without_host';
     const { nowMs } = this.#cluster.engine.turn;
-    const host = this.#hosts.get(formatAddress(target)) ?? this.#add(target, nowMs);
+    const key = formatAddress(target);
+    const known = this.#hosts.get(key);
+    const host = known ?? this.#add(target, nowMs);
     if (host === undefined) return 'dns_cache_overflow';
+    if (known !== undefined && known.usedAtMs !== nowMs) {
+      this.#hosts.delete(key);
+      this.#hosts.set(key, known);
+    }
     host.usedAtMs = nowMs;
     if (host.addresses.length > 0) return this.#stateOf(host);
     if (host.waiters === undefined) return DNS_FAILED;
@@ -85,7 +92,7 @@ export class ForwardProxyHosts implements OnDemandEndpoints {
 
   /** @returns `undefined` where there are too many */
   #add(address: TcpAddress, nowMs: number): Host | undefined {
-    if (this.#hosts.size >= (this.#config.maxHosts ?? 1_024)) return undefined;
+    if (this.#hosts.size >= (this.#config.maxHosts ?? 1_024) && !this.#makeRoom()) return undefined;
     const host: Host = {
       endpoint: { address, hostname: address.host },
       name: address.host,
@@ -103,6 +110,21 @@ export class ForwardProxyHosts implements OnDemandEndpoints {
       this.#again(host, this.#config.hostTtlMs ?? 300_000);
     } else void this.#lookUp(host);
     return host;
+  }
+
+  /**
+   * Whoever names one host after the other must not shut out others until each is forgotten: the one that was used longest ago goes,
+   * unless it is in use or waited for. @returns whether one went
+   */
+  #makeRoom(): boolean {
+    for (const [key, host] of this.#hosts) {
+      if (host.waiters !== undefined || (this.#cluster.own.get(key)?.active ?? 0) > 0) continue;
+      host.cancel?.();
+      this.#hosts.delete(key);
+      this.#cluster.engine.metrics.forwardProxyEvictions.add();
+      return true;
+    }
+    return false;
   }
 
   async #lookUp(host: Host): Promise<void> {
@@ -176,7 +198,7 @@ export class ForwardProxyHosts implements OnDemandEndpoints {
 
   /** Looks it up once more, or forgets it where nobody uses it. */
   #again(host: Host, delayMs: number): void {
-    if (this.#closed) return;
+    if (this.#closed || this.#hosts.get(formatAddress(host.endpoint.address)) !== host) return;
     const { clock } = this.#cluster.engine;
     host.cancel = clock.setTimer(delayMs, () => {
       const key = formatAddress(host.endpoint.address);

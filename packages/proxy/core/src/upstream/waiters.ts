@@ -1,7 +1,40 @@
 import type { Stream } from '../stream/stream.ts';
 
-/** Streams that wait for a connection, first come first served; who leaves early leaves a hole. */
+/**
+ * Streams that wait for a connection: those of high circuit priority before others, of equal ones first come first served. Who
+ * leaves early leaves a hole.
+ */
 export class Waiters {
+  readonly #line: Line = new Line();
+  /** Few clusters have such streams. */
+  #high: Line | undefined;
+
+  get size(): number {
+    return this.#line.size + (this.#high?.size ?? 0);
+  }
+
+  add(stream: Stream): void {
+    (stream.highPriority ? (this.#high ??= new Line()) : this.#line).add(stream);
+  }
+
+  /** @returns whether it waited */
+  remove(stream: Stream): boolean {
+    return this.#line.remove(stream) || this.#high?.remove(stream) === true;
+  }
+
+  /** The one whose turn it is, without taking it. */
+  get next(): Stream | undefined {
+    return this.#high?.next ?? this.#line.next;
+  }
+
+  /** Takes the one whose turn it is. */
+  take(): Stream | undefined {
+    return this.#high?.take() ?? this.#line.take();
+  }
+}
+
+/** First come, first served. */
+class Line {
   readonly #streams: (Stream | undefined)[] = [];
   #first = 0;
   #count = 0;
@@ -15,7 +48,6 @@ export class Waiters {
     this.#count++;
   }
 
-  /** @returns whether it waited */
   remove(stream: Stream): boolean {
     const at = this.#streams.indexOf(stream, this.#first);
     if (at < 0) return false;
@@ -28,7 +60,6 @@ export class Waiters {
     return true;
   }
 
-  /** The one that waits longest, without taking it. */
   get next(): Stream | undefined {
     const streams = this.#streams;
     while (this.#first < streams.length) {
@@ -39,7 +70,6 @@ export class Waiters {
     return undefined;
   }
 
-  /** Takes the one that waits longest. */
   take(): Stream | undefined {
     const stream = this.next;
     if (stream === undefined) return undefined;

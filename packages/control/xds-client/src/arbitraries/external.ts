@@ -1,4 +1,9 @@
-import { EXT_PROC_ATTRIBUTES, type ExtProcFilterConfig, type ExtProcRouteConfig } from '@tulle/model';
+import {
+  type ConnExtAuthzFilterConfig,
+  EXT_PROC_ATTRIBUTES,
+  type ExtProcFilterConfig,
+  type ExtProcRouteConfig,
+} from '@tulle/model';
 import fc from 'fast-check';
 import { label, object, options } from './basics.ts';
 
@@ -61,3 +66,13 @@ export const extProcRouteConfig: fc.Arbitrary<ExtProcRouteConfig> = options<ExtP
   receivedMetadata: list(label),
   addedMetadata: fc.constant([{ name: 'x-token', value: 'secret' }]),
 });
+
+/** External authorization of connections. */
+export const connExtAuthzConfig: fc.Arbitrary<ConnExtAuthzFilterConfig> = object<ConnExtAuthzFilterConfig>(
+  { service },
+  {
+    timeoutMs: fc.integer({ min: 1, max: 60_000 }),
+    failureMode: fc.constant('allow'),
+    tellServerName: yes,
+  },
+);
