@@ -21,6 +21,7 @@ export const createEnvoyEngine: CreateEngine<EngineSettings> = async ({
   listeners,
   adminAddress,
   tokens,
+  discover,
   workers,
   log,
 }) => {
@@ -40,6 +41,7 @@ export const createEnvoyEngine: CreateEngine<EngineSettings> = async ({
     monitor: nodeResourceMonitor(),
     ...(overload === undefined ? {} : { overload }),
     admin: adminAddress,
+    ...(discover && { discover }),
     log,
     danglingReferences: 'allow', // as Envoy: 503 or 404 until what is named has come
   });

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isTulleError, type Log } from '@tulle/filter';
-import { formatAddress, isUnixAddress, type Address, type ProxyConfig } from '@tulle/model';
+import { formatAddress, isUnixAddress, type Address, type Discover, type ProxyConfig } from '@tulle/model';
 import { readResourceFile, serverFor, type Translation } from '@tulle/envoy-bootstrap';
 import {
   canBindSockets,
@@ -92,7 +92,9 @@ export async function startEnvoyProxy(options: EnvoyProxyOptions): Promise<Envoy
     for (const line of [...loaded.notes, ...loaded.findings]) say(line);
     const directory = await takeRunDirectory(options.runDir, options.baseId, options.baseIdPath);
     undo.push(() => directory.release());
-    const supervisor = makeSupervisor(options, loaded, directory.path, workers, log, files.engines);
+    let xds: XdsClient | undefined;
+    const discover: Discover = async (demand) => xds?.discover(demand);
+    const supervisor = makeSupervisor(options, loaded, directory.path, workers, log, files.engines, discover);
     undo.push(async () => supervisor.stop(0));
 
     let state: ServerState = 'PRE_INITIALIZING';
@@ -102,7 +104,6 @@ export async function startEnvoyProxy(options: EnvoyProxyOptions): Promise<Envoy
     const startedMs = Date.now();
     /** What discovery made of everything, static resources included; `undefined` before the first. */
     let whole: ProxyConfig | undefined;
-    let xds: XdsClient | undefined;
     let admin: AdminServer | undefined;
     if (translation.admin !== undefined) {
       admin = await serveAdmin({
@@ -251,6 +252,7 @@ function makeSupervisor(
   workers: number,
   log: Log,
   engines: ((text: string) => void) | undefined,
+  discover: Discover,
 ): Supervisor {
   const { node, overload } = translation;
   const settings: EngineSettings = {
@@ -258,7 +260,7 @@ function makeSupervisor(
     ...(overload && { overload: overloadFor(overload, workers) }),
     drainWindowMs: Math.min(options.drainTimeMs ?? END_WINDOW_MS, DEFAULT_DRAIN_MS),
   };
-  const common = { settings, runDir, log };
+  const common = { settings, runDir, log, discover };
   if (options.supervisor === false || !canBindSockets()) {
     if (workers !== 1) throw new Error('several engine processes need the supervisor; set --concurrency 1');
     return createInProcessSupervisor({

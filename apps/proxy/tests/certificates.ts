@@ -13,11 +13,25 @@ const SECRETS_FILE = `resources:
       private_key: { filename: ${CERTIFICATES}/server-key.pem }
 `;
 
+/** The file of filters' configs that `filter-discovery` names. */
+const FILTERS_FILE = `resources:
+  - "@type": type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig
+    name: edits
+    typed_config:
+      "@type": type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation
+      mutations:
+        request_mutations:
+          - append: { header: { key: x-edited, value: "from a file" } }
+`;
+
 const secretsText = (directory: string): string => SECRETS_FILE.replaceAll(CERTIFICATES, directory);
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 
-/** Certificates of the corpus for one day: `server.pem`, `server-key.pem`, `ca.pem` (one that is all of them) and `sds.yaml`. */
+/**
+ * Certificates of the corpus for one day: `server.pem`, `server-key.pem`, `ca.pem` (one that is all of them) and `sds.yaml`; and
+ * `filters.yaml`.
+ */
 export async function writeCertificates(directory: string): Promise<void> {
   const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
@@ -52,4 +66,5 @@ export async function writeCertificates(directory: string): Promise<void> {
     { mode: 0o600 },
   );
   writeFileSync(join(directory, 'sds.yaml'), secretsText(directory));
+  writeFileSync(join(directory, 'filters.yaml'), FILTERS_FILE);
 }

@@ -89,6 +89,7 @@ const NOT_IN_MEMORY = new Set([
   'original-dst',
   'ext-proc',
   'ext-authz-network',
+  'filter-discovery',
 ]);
 
 describe.each(served.filter((name) => !NOT_IN_MEMORY.has(name)))('%s', (name) => {

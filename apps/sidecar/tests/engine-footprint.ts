@@ -32,6 +32,7 @@ const engine = await createSidecarEngine({
     filters: undefined,
     drainWindowMs: 0,
   },
+  discover: undefined,
   slot: 0,
   workers: 1,
   generation: 1,

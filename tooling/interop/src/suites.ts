@@ -6,6 +6,7 @@ import { grpcSuite } from './grpc/suite.ts';
 import { http1CurlSuite, http1GoSuite, http1PythonSuite, http1WrkSuite } from './http1/suite.ts';
 import { http2Suite } from './http2/suite.ts';
 import { mixedSuite } from './mixed/suite.ts';
+import { onDemandSuite } from './on-demand/suite.ts';
 import { grpcXdsSuite } from './raw/grpc-suite.ts';
 import { envoyRawSuite } from './raw/suite.ts';
 import { runnable, type RunnableSuite } from './suite.ts';
@@ -17,6 +18,7 @@ export const suites: readonly RunnableSuite[] = [
   runnable(differentialSuite),
   runnable(mixedSuite),
   runnable(envoyRawSuite),
+  runnable(onDemandSuite),
   runnable(goSpiffeSuite),
   runnable(http1GoSuite),
   runnable(http1PythonSuite),

@@ -41,6 +41,7 @@ export type {
   TcpKeepalive,
   TlsMatch,
 } from './cluster.ts';
+export type { Demand, Discover, OnDemand, OnDemandClusters } from './on-demand.ts';
 export type {
   HealthCheck,
   HealthCheckRhythm,

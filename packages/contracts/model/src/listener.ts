@@ -2,6 +2,7 @@ import type { AccessLog } from './access-log.ts';
 import type { Address } from './address.ts';
 import type { Http2Options } from './http2.ts';
 import type { LocalReplies } from './local-reply.ts';
+import type { OnDemand } from './on-demand.ts';
 import type { RouteConfig, WeightedCluster } from './route.ts';
 import type { DownstreamTls } from './tls.ts';
 import type { HandlerTracing } from './tracing.ts';
@@ -105,6 +106,8 @@ export interface HttpHandler {
   readonly routes: RouteConfig | { readonly routeConfigName: string };
   /** In chain order (decision D7). */
   readonly filters: readonly FilterEntry[];
+  /** Requests wait for virtual hosts, and for clusters, that are not there yet. Default: they get 404 and 503 at once. */
+  readonly onDemand?: OnDemand;
   /** Connection filters of this chain, run before a byte of HTTP is read (Envoy: network filters before the HttpConnectionManager). */
   readonly connectionFilters?: readonly FilterEntry[];
   /**

@@ -1,3 +1,4 @@
+import type { OnDemandClusters } from './on-demand.ts';
 import type { RateLimitActions } from './rate-limit-actions.ts';
 
 /** All virtual hosts of one listener's HTTP traffic. Names follow D15. */
@@ -16,6 +17,8 @@ export interface RouteConfig {
   /** Fields that requests from outside lose before any filter sees them (Envoy `internal_only_headers`). Default none. */
   readonly internalOnlyHeaders?: readonly string[];
   readonly filterConfigs?: FilterConfigs;
+  /** There may be more virtual hosts, of which the control plane is asked (Envoy `RouteConfiguration.vhds`). Default false. */
+  readonly discoversHosts?: boolean;
 }
 
 /** Routes of some host names. */
@@ -158,6 +161,8 @@ export interface ForwardAction {
   readonly clusters: readonly WeightedCluster[];
   /** In place of `clusters`, which are none: a request field that names the cluster (Envoy `RouteAction.cluster_header`). */
   readonly clusterHeader?: string;
+  /** Where a cluster is looked for that is not there, or that it is not. Default: as the handler says. */
+  readonly onDemand?: OnDemandClusters | 'none';
   /**
    * A request field whose whole number decides the split instead of chance, by its rest when divided by the sum of the
    * weights (Envoy `WeightedCluster.header_name`): who sends the same number comes to the same backend.

@@ -66,8 +66,8 @@ export function readDiscovery(
   authorities: ReadonlyMap<string, DiscoverySource>,
   context: DecodeContext,
 ): Discovery | undefined {
-  const needed = [...fixed.listeners, ...fixed.clusters].flatMap(({ path, needs = [] }) =>
-    needs.map((need) => ({ path, source: need.source })),
+  const needed = [...fixed.listeners, ...fixed.clusters].flatMap(({ path, needs = [], sources = [] }) =>
+    [...needs.map((need) => need.source), ...sources].map((source) => ({ path, source })),
   );
   if (dynamic === undefined && needed.length === 0) return undefined;
   const path = 'dynamic_resources';
@@ -145,9 +145,9 @@ const KNOWN_TLS: ReadonlySet<string> = new Set<keyof UpstreamTls>([
 
 function serverOf(
   name: string,
-  clusters: readonly Place<Cluster>[],
+  clusters: readonly Fixed<Cluster>[],
   path: string,
-  context: DecodeContext,
+  context: Pick<DecodeContext, 'refuse'>,
 ): GrpcSource | undefined {
   const text = JSON.stringify(name);
   const found = clusters.find(({ resource }) => resource.name === name);
@@ -178,8 +178,13 @@ function serverOf(
   return { cluster: name, addresses, ...(cluster.tls && { tls: cluster.tls }) };
 }
 
-/** Where a server is that a source names. @returns `undefined` where there is none of the name */
-export function serverFor({ ads, servers }: Discovery, name: GrpcServerName): GrpcSource | undefined {
+/** Where a server is that a source names. @returns `undefined` where there is no static cluster of the name that would do */
+export function serverFor({ ads, servers, fixed }: Discovery, name: GrpcServerName): GrpcSource | undefined {
   if (!('cluster' in name)) return undefined;
-  return servers.get(name.cluster) ?? (ads?.cluster === name.cluster ? ads : undefined);
+  const known = servers.get(name.cluster) ?? (ads?.cluster === name.cluster ? ads : undefined);
+  if (known !== undefined) return known;
+  // A resource that was discovered itself may name any.
+  let fits = true;
+  const found = serverOf(name.cluster, fixed.clusters, '', { refuse: () => void (fits = false) });
+  return fits ? found : undefined;
 }

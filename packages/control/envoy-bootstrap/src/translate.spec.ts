@@ -151,7 +151,7 @@ describe('secrets', () => {
     expect(fixed?.needs).toEqual([
       { kind: 'secret', name: 'cert', source: { kind: 'file', path: '/sds.yaml', watchedDirectory: '/d' } },
     ]);
-    expect(fixed?.fill?.((name) => (name === 'cert' ? secret : undefined))).toMatchObject({
+    expect(fixed?.fill?.({ secret: (name) => (name === 'cert' ? secret : undefined) })).toMatchObject({
       ok: true,
       resource: { filterChains: [{ tls: { certificate: { certificateFile: '/c.pem' } } }] },
     });

@@ -177,12 +177,17 @@ function decoded<Model extends Listener | Cluster>(
   fixedSecrets: FindSecret,
   refuse: (path: string, message: string) => void,
 ): Fixed<Model> | undefined {
-  const result = decoder.decode(kind, any, ADS, fixedSecrets);
+  const result = decoder.decode(kind, any, ADS, { secret: fixedSecrets });
   if (result.ok)
     return {
       resource: result.resource as Model,
       needs: result.needs,
-      fill: (found) => decoder.decode(kind, any, ADS, (name) => found(name) ?? fixedSecrets(name)),
+      ...(result.sources.length > 0 && { sources: result.sources }),
+      fill: ({ secret, extension }) =>
+        decoder.decode(kind, any, ADS, {
+          secret: (name) => secret?.(name) ?? fixedSecrets(name),
+          ...(extension && { extension }),
+        }),
     };
   for (const issue of result.issues) refuse(under(path, issue.path), issue.message);
   return undefined;

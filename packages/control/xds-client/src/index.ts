@@ -6,9 +6,11 @@ export { createResourceDecoder, resourceTypes } from './decode/resource.ts';
 export type {
   Decoded,
   DecodeOptions,
+  Discovered,
   ResourceDecoder,
   ResourceModel,
   ResourceModels,
+  VirtualHostModel,
 } from './decode/resource.ts';
 export { HONOURED } from './decode/honoured.ts';
 export { createDecodeContext, decodableTypes } from './decode/context.ts';
@@ -34,6 +36,7 @@ export type { Channel } from './client/ads-call.ts';
 export type { NodeDescription } from './client/envelope.ts';
 export type { ApplyResult, SessionStatus } from './session/contract.ts';
 export type { Refusal } from './session/refusals.ts';
+export type { ExtensionModel, FindExtension } from './decode/extension.ts';
 export type { FindSecret, SecretModel } from './decode/secret.ts';
 export type { ResourceKind, XdsApi } from './wire.ts';
 export type { DiscoverySource, GrpcServerName, Need } from './decode/discovery-source.ts';

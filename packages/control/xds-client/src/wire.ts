@@ -6,11 +6,18 @@ import { AUTHZ_FILTER } from '@tulle/model';
  */
 
 /** The kinds of resources, one for each xDS type. */
-export type ResourceKind = 'listener' | 'route' | 'cluster' | 'endpoint' | 'secret';
+export type ResourceKind =
+  | 'listener'
+  | 'route'
+  | 'virtual-host'
+  | 'cluster'
+  | 'endpoint'
+  | 'secret'
+  | 'extension';
 
 /** Kinds that are asked for by the name under which another resource has them. */
-export type NamedKind = 'route' | 'endpoint' | 'secret';
-export const NAMED_KINDS: readonly NamedKind[] = ['endpoint', 'secret', 'route'];
+export type NamedKind = 'route' | 'virtual-host' | 'endpoint' | 'secret' | 'extension';
+export const NAMED_KINDS: readonly NamedKind[] = ['endpoint', 'secret', 'extension', 'route', 'virtual-host'];
 
 export function isNamed(kind: ResourceKind): kind is NamedKind {
   return kind !== 'listener' && kind !== 'cluster';
@@ -26,12 +33,29 @@ export const TYPE_PREFIX = 'type.googleapis.com/';
 export const TYPE_URLS: Readonly<Record<ResourceKind, string>> = {
   cluster: `${TYPE_PREFIX}envoy.config.cluster.v3.Cluster`,
   endpoint: `${TYPE_PREFIX}envoy.config.endpoint.v3.ClusterLoadAssignment`,
+  extension: `${TYPE_PREFIX}envoy.config.core.v3.TypedExtensionConfig`,
   listener: `${TYPE_PREFIX}envoy.config.listener.v3.Listener`,
   route: `${TYPE_PREFIX}envoy.config.route.v3.RouteConfiguration`,
+  'virtual-host': `${TYPE_PREFIX}envoy.config.route.v3.VirtualHost`,
   secret: `${TYPE_PREFIX}envoy.extensions.transport_sockets.tls.v3.Secret`,
 };
 
-export const KINDS: readonly ResourceKind[] = ['cluster', 'endpoint', 'secret', 'listener', 'route'];
+export const KINDS: readonly ResourceKind[] = [
+  'cluster',
+  'endpoint',
+  'secret',
+  'extension',
+  'listener',
+  'route',
+  'virtual-host',
+];
+
+/** Something for each kind. */
+export function byKind<Table extends Readonly<Record<ResourceKind, unknown>>>(
+  make: (kind: ResourceKind) => Table[ResourceKind],
+): Table {
+  return Object.fromEntries(KINDS.map((kind) => [kind, make(kind)])) as Table;
+}
 
 /** @returns `undefined` for a type that is never asked for */
 export function kindOfTypeUrl(typeUrl: string): ResourceKind | undefined {

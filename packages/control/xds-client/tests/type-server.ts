@@ -18,11 +18,15 @@ import {
   ResourceSchema,
 } from '@tulle/xds-proto/envoy/service/discovery/v3/discovery';
 import { EndpointDiscoveryService } from '@tulle/xds-proto/envoy/service/endpoint/v3/eds';
+import { ExtensionConfigDiscoveryService } from '@tulle/xds-proto/envoy/service/extension/v3/config_discovery';
 import { ListenerDiscoveryService } from '@tulle/xds-proto/envoy/service/listener/v3/lds';
-import { RouteDiscoveryService } from '@tulle/xds-proto/envoy/service/route/v3/rds';
+import {
+  RouteDiscoveryService,
+  VirtualHostDiscoveryService,
+} from '@tulle/xds-proto/envoy/service/route/v3/rds';
 import { grpcService } from '@tulle/xds-proto/grpc';
 import { SecretDiscoveryService } from '@tulle/xds-proto/envoy/service/secret/v3/sds';
-import { type ResourceKind, TYPE_URLS } from '../src/wire.ts';
+import { byKind, type ResourceKind, TYPE_URLS } from '../src/wire.ts';
 
 /** A server with a service for each type, as simple as can be: whoever asks gets what there is, and again when it changes. */
 export interface TypeServer {
@@ -31,6 +35,10 @@ export interface TypeServer {
   readonly opened: string[];
   /** Messages of NACKs. */
   readonly nacks: string[];
+  /** Whether the name of route configuration stands for all virtual hosts of it. Default true. */
+  namespaces: boolean;
+  /** What only those get who ask for it by name. */
+  readonly hidden: Set<string>;
   put<Kind extends EncodedKind>(kind: Kind, resource: ResourceModels[Kind]): void;
   putAny(kind: ResourceKind, name: string, any: Any): void;
   remove(kind: ResourceKind, name: string): void;
@@ -42,17 +50,11 @@ type Held = Map<string, Any>;
 export async function startTypeServer(port: number = 0, from?: TypeServer): Promise<TypeServer> {
   const held: Record<ResourceKind, Held> =
     from === undefined
-      ? { listener: new Map(), route: new Map(), cluster: new Map(), endpoint: new Map(), secret: new Map() }
+      ? byKind<Record<ResourceKind, Held>>(() => new Map())
       : (from as TypeServer & { held: Record<ResourceKind, Held> }).held;
   const opened: string[] = [];
   const nacks: string[] = [];
-  const tellers: Record<ResourceKind, Set<() => void>> = {
-    listener: new Set(),
-    route: new Set(),
-    cluster: new Set(),
-    endpoint: new Set(),
-    secret: new Set(),
-  };
+  const tellers = byKind<Record<ResourceKind, Set<() => void>>>(() => new Set());
   const server = new Server();
 
   function world(kind: ResourceKind) {
@@ -86,17 +88,31 @@ export async function startTypeServer(port: number = 0, from?: TypeServer): Prom
       opened.push(`${kind} delta`);
       const wanted = new Set<string>();
       const sent = new Map<string, string>();
-      const wildcard = kind === 'listener' || kind === 'cluster';
+      /** Asked for by no name at first, or by `*`. */
+      let wildcard = false;
+      const all = (): boolean => wildcard || wanted.has('*');
+      const told = new Set<string>();
+      /** Names that were asked for and that nobody has: each is said once. */
+      const unknown = (): string[] => {
+        const news = [...wanted].filter(
+          (name) => isDemanded(kind, name) && !held[kind].has(name) && !told.has(name),
+        );
+        for (const name of news) told.add(name);
+        return news;
+      };
       let nonce = 0;
       const tell = (): void => {
-        const all = [...held[kind]].filter(
+        const chosen = [...held[kind]].filter(
           ([name]) =>
             wanted.has(name) ||
-            (wildcard && wanted.size === 0) ||
+            (all() && !made.hidden.has(name)) ||
+            (kind === 'virtual-host' &&
+              made.namespaces &&
+              [...wanted].some((one) => name.startsWith(`${one}/`))) ||
             [...wanted].some((one) => one.endsWith('/*') && name.startsWith(one.slice(0, -1))),
         );
-        const news = all.filter(([name, any]) => sent.get(name) !== versionOf(any.value));
-        const gone = [...sent.keys()].filter((name) => !held[kind].has(name));
+        const news = chosen.filter(([name, any]) => sent.get(name) !== versionOf(any.value));
+        const gone = [...sent.keys(), ...unknown()].filter((name) => !held[kind].has(name));
         if (news.length + gone.length === 0 && nonce > 0) return;
         for (const [name, any] of news) sent.set(name, versionOf(any.value));
         for (const name of gone) sent.delete(name);
@@ -113,6 +129,8 @@ export async function startTypeServer(port: number = 0, from?: TypeServer): Prom
       };
       call.on('data', (request: DeltaDiscoveryRequest) => {
         if (request.errorDetail) nacks.push(request.errorDetail.message);
+        if (nonce === 0 && request.resourceNamesSubscribe.length === 0)
+          wildcard = kind === 'listener' || kind === 'cluster';
         for (const name of request.resourceNamesSubscribe) wanted.add(name);
         for (const name of request.resourceNamesUnsubscribe) wanted.delete(name);
         for (const [name, version] of Object.entries(request.initialResourceVersions))
@@ -143,6 +161,11 @@ export async function startTypeServer(port: number = 0, from?: TypeServer): Prom
   add(EndpointDiscoveryService, { streamEndpoints: world('endpoint'), deltaEndpoints: delta('endpoint') });
   add(ListenerDiscoveryService, { streamListeners: world('listener'), deltaListeners: delta('listener') });
   add(RouteDiscoveryService, { streamRoutes: world('route'), deltaRoutes: delta('route') });
+  add(ExtensionConfigDiscoveryService, {
+    streamExtensionConfigs: world('extension'),
+    deltaExtensionConfigs: delta('extension'),
+  });
+  add(VirtualHostDiscoveryService, { deltaVirtualHosts: delta('virtual-host') });
   add(SecretDiscoveryService, { streamSecrets: world('secret'), deltaSecrets: delta('secret') });
   const bound = await new Promise<number>((resolve, reject) => {
     server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error, at) =>
@@ -157,6 +180,8 @@ export async function startTypeServer(port: number = 0, from?: TypeServer): Prom
     port: bound,
     opened,
     nacks,
+    namespaces: true,
+    hidden: new Set(),
     put(kind, resource) {
       made.putAny(kind, resource.name, encodeResource(kind, resource));
     },
@@ -171,4 +196,11 @@ export async function startTypeServer(port: number = 0, from?: TypeServer): Prom
     kill: () => server.forceShutdown(),
   };
   return made;
+}
+
+/** Kinds of which a server says that it has none: of others it says nothing until there is one. */
+function isDemanded(kind: ResourceKind, name: string): boolean {
+  return kind === 'cluster'
+    ? name !== '*' && !name.endsWith('/*')
+    : kind === 'virtual-host' && name.includes('/');
 }

@@ -24,7 +24,7 @@ import type { ClientRequest, ServerResponse } from '../src/session/messages.ts';
 import type { Session } from '../src/session/contract.ts';
 import { createSession } from '../src/session/session.ts';
 import { emptyStore } from '../src/session/store.ts';
-import { kindOfTypeUrl, TYPE_URLS } from '../src/wire.ts';
+import { kindOfTypeUrl, type ResourceKind as ClientKind, TYPE_URLS } from '../src/wire.ts';
 import { config } from './fixtures.ts';
 
 /** Both state machines, and between them two queues that a test moves message by message. */
@@ -133,6 +133,7 @@ export function wirePair({
     decoder,
     initial: emptyStore(),
     maxResources: 1000,
+    maxDemands: 100,
     warmingMs: 15_000,
     holdMs: 30_000,
     send,
@@ -162,7 +163,7 @@ export function wirePair({
       const arrived = requests.shift();
       const request = arrived?.();
       const kind = request && kindOfTypeUrl(request.typeUrl);
-      if (kind && kind !== 'secret') server.request({ ...request, kind });
+      if (kind && isServed(kind)) server.request({ ...request, kind });
       return arrived !== undefined;
     },
     toClient() {
@@ -195,4 +196,9 @@ export function wirePair({
   server = newServer();
   session.connected();
   return pair;
+}
+
+/** What Tulle's control plane has. */
+function isServed(kind: ClientKind): kind is ResourceKind {
+  return kind !== 'secret' && kind !== 'extension' && kind !== 'virtual-host';
 }

@@ -13,6 +13,8 @@ export interface RouteMatcher<Payload> {
   readonly payloads: readonly Payload[];
   /** The payload of the route that matches, `undefined` when none does. Allocates nothing that outlives the call. */
   match(request: MatchView): Payload | undefined;
+  /** Whether a virtual host has the authority. */
+  hasHost(authority: string): boolean;
   /** What becomes of each route of the request's virtual host; `undefined`: no virtual host has its authority. */
   explain(request: MatchView): readonly RouteTrial<Payload>[] | undefined;
 }
@@ -67,6 +69,7 @@ export function compileRoutes<Payload>(
   return {
     payloads,
     match: (request) => hosts.get(request.authority)?.first(request)?.payload,
+    hasHost: (authority) => hosts.get(authority) !== undefined,
     explain: (request) => hosts.get(request.authority)?.trials(request),
   };
 }

@@ -11,6 +11,8 @@ export interface Doors {
   advance(stream: StreamRef, phase: HeadPhase, from: number): void;
   /** A request that was put off goes on, from where it was. */
   beginRequest(stream: StreamRef): void;
+  /** A route is looked for once more, where the first time there was none to go on with. */
+  routeAgain(stream: StreamRef): void;
   beginAttempts(stream: StreamRef): void;
   connectAttempt(stream: StreamRef): void;
   cancelAttempt(stream: StreamRef): void;

@@ -1,8 +1,11 @@
 import { FieldTable } from '@tulle/fields';
 import type { Log } from '@tulle/filter';
+import type { Discover } from '@tulle/model';
 import type { Http1Limits } from '@tulle/http1';
 import type { Meter, TracingSettings } from '@tulle/telemetry';
 import { createTimerWheel, type Clock, type TimerWheel } from '@tulle/time';
+import { goOn } from './chain/await-demand.ts';
+import { DemandDesk } from './demands.ts';
 import type { Doors } from './doors.ts';
 import type { ReplayAccount } from './attempts/replay.ts';
 import { EngineMetrics } from './engine-metrics.ts';
@@ -44,6 +47,7 @@ export class Engine implements Services {
   /** Absent unless a telemetry plugin asks for it. */
   readonly tracing: Tracing | undefined;
   readonly replayAccount: ReplayAccount;
+  readonly demands: DemandDesk | undefined;
   /** Health checks under way. */
   readonly probes: ProbeGate;
   /** Upstream connections, so that they can be closed at the end. */
@@ -78,6 +82,7 @@ export class Engine implements Services {
     /** `undefined`: load is never shed. */
     readonly overload: OverloadSettings | undefined;
     readonly monitor: ResourceMonitor | undefined;
+    readonly discover: Discover | undefined;
   }) {
     this.clock = parts.clock;
     this.turn = new Turn(parts.clock);
@@ -102,6 +107,10 @@ export class Engine implements Services {
       usedBytes: 0,
       overflows: this.metrics.replayOverflows,
     };
+    this.demands =
+      parts.discover === undefined
+        ? undefined
+        : new DemandDesk({ discover: parts.discover, meter: parts.meter, log: parts.log, goOn });
     this.probes = new ProbeGate(parts.limits.maxHealthChecks, this.metrics.healthChecksDelayed);
     this.requestId = requestIds(parts.random);
     this.recorder = new Recorder(this, parts.sinks, parts.tracingSink);

@@ -1,6 +1,7 @@
 import type { AnyConnFilter, AnyHttpFilter, ConnFilterUse, HttpFilterUse, Log } from '@tulle/filter';
 import type {
   Cluster,
+  Discover,
   EndpointSet,
   FilterChain,
   HttpHandler,
@@ -70,4 +71,6 @@ export interface ProxyOptions {
    * it is a fault, which catches typing errors. `allow`: requests get 503 (404) until it comes, as xDS wants it.
    */
   readonly danglingReferences?: 'refuse' | 'allow';
+  /** Looks for clusters and virtual hosts that handlers with `onDemand` let requests wait for. Default: nobody does. */
+  readonly discover?: Discover;
 }

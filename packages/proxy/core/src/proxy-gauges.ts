@@ -9,6 +9,7 @@ export function observeProxy(engine: Engine, isReady: () => boolean): (() => voi
     gauge('config_generation', 'Configurations applied so far', () => engine.generation),
     gauge('server_live', 'Whether this proxy is ready', () => (isReady() ? 1 : 0)),
     gauge('replay_bytes', 'Request bodies held for replay', () => engine.replayAccount.usedBytes),
+    gauge('on_demand_waiting', 'Requests that wait for what is looked for', () => engine.demands?.size ?? 0),
     gauge(
       'explain_requests',
       'Requests whose decisions are kept for explanation',

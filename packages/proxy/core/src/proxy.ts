@@ -146,6 +146,7 @@ export class ProxyRuntime implements Proxy {
       tracingSink: this.telemetry.find(({ tracing }) => tracing !== undefined)?.sink,
       overload: options.overload === false ? undefined : overloadSettings(options.overload),
       monitor: monitorOf(options),
+      discover: options.discover,
     });
     this.engine.hbone = new Carriers(this.engine);
     this.engine.mirrors = new Mirrors(this.engine);

@@ -1,5 +1,5 @@
 import { armAttemptTimers, beginAttempts, cancelAttempt, connectAttempt } from './attempts/attempts.ts';
-import { advance, beginRequest } from './chain/walk.ts';
+import { advance, beginRequest, routeAgain } from './chain/walk.ts';
 import type { Doors } from './doors.ts';
 import {
   onDurationTimeout,
@@ -14,6 +14,7 @@ import {
 export const DOORS: Doors = Object.freeze({
   advance,
   beginRequest,
+  routeAgain,
   beginAttempts,
   connectAttempt,
   cancelAttempt,

@@ -8,9 +8,11 @@ import type {
   FetchRequest,
   Log,
 } from '@tulle/filter';
+import type { Demand } from '@tulle/model';
 import type { StreamRecord } from '@tulle/telemetry';
 import type { Clock, TimerWheel } from '@tulle/time';
 import type { ReplayAccount } from './attempts/replay.ts';
+import type { WaitingRequest } from './demands.ts';
 import type { Doors } from './doors.ts';
 import type { EngineMetrics } from './engine-metrics.ts';
 import type { EngineLimits } from './limits.ts';
@@ -70,6 +72,8 @@ export interface Services {
   readonly decisions: { keep(stream: StreamRef): void };
   /** Absent unless a telemetry plugin asks for it. */
   readonly tracing: { begin(stream: StreamRef): void; traceAttempt(stream: StreamRef): void } | undefined;
+  /** Has things looked for that requests need; `undefined`: nobody looks. */
+  readonly demands: { ask(demand: Demand, request: WaitingRequest): void } | undefined;
   /** Sends copies of a request elsewhere. */
   readonly mirrors: { start(original: StreamRef): void };
   /** Engine code threw while it worked for `stream`. */

@@ -2,7 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { getCompileCacheDir } from 'node:module';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Address, ProxyConfig, TrustBundle } from '@tulle/model';
+import type { Address, Discover, ProxyConfig, TrustBundle } from '@tulle/model';
 import type { TokenBank } from '@tulle/time';
 import type { ConnectionHandle } from './accept-gate.ts';
 import type { Balanced, ConnectionBalance } from './connection-balance.ts';
@@ -37,6 +37,7 @@ export interface ChildOptions {
   readonly balance: ConnectionBalance | undefined;
   /** Buckets of limits that processes share; undefined: there is one process. */
   readonly bank: TokenBank | undefined;
+  readonly discover: Discover | undefined;
   readonly applyTimeoutMs: number;
   readonly readyTimeoutMs: number;
   readonly execArgv: readonly string[] | undefined;
@@ -159,11 +160,18 @@ export function startChild(options: ChildOptions): Child {
           ...(options.logLevel === undefined ? {} : { logLevel: options.logLevel }),
           ...(options.balance === undefined ? {} : { balances: true }),
           ...(options.bank === undefined ? {} : { lendsTo: options.workers }),
+          ...(options.discover === undefined ? {} : { discovers: true }),
         });
       case 'borrow': {
         const { id, limit, key, want } = message;
         const loan = options.bank?.lend(limit, key, want, performance.now());
         return send({ kind: 'lent', id, ...(loan ?? { granted: 0, retryInMs: 1_000 }) });
+      }
+      case 'discover': {
+        const { id, demand } = message;
+        const answered = (): void => send({ kind: 'discovered', id });
+        options.discover?.(demand).then(answered, answered);
+        return undefined;
       }
       case 'give-back':
         return options.bank?.giveBack(message.limit, message.key, message.tokens, performance.now());

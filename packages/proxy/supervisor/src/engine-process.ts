@@ -5,6 +5,7 @@ import { createStderrLog } from './stderr-log.ts';
 import { ProcessIdentities } from './process-identities.ts';
 import { openProcessIdentity, type ProcessIdentity } from './process-identity.ts';
 import type { SocketHandle } from './bound-socket.ts';
+import { createDiscoveries } from './discoveries.ts';
 import type { AcquiredListener, CreateEngine, Engine } from './engine.ts';
 import { createPending } from './pending.ts';
 import { PROTOCOL_VERSION, type SignedIdentity, type ToChild, type ToSupervisor } from './protocol.ts';
@@ -50,6 +51,7 @@ export async function runEngineProcess<Settings>(options: EngineProcessOptions<S
   /** Before the servers; undefined where this is the only process. */
   let gate: AcceptGate | undefined;
   let tokens: TokenDesk | undefined;
+  const discoveries = createDiscoveries((message) => send(message));
 
   const send = (message: ToSupervisor): void => {
     // A broken channel is told by 'disconnect'; a message lost with it needs no error of its own.
@@ -162,6 +164,7 @@ export async function runEngineProcess<Settings>(options: EngineProcessOptions<S
       identities: (spiffeId) => identities.get(spiffeId),
       adminAddress: welcome.adminAddress,
       tokens,
+      discover: welcome.discovers === true ? discoveries.discover : undefined,
       log,
     });
     if (welcome.config !== undefined) await engine.apply(welcome.config);
@@ -203,6 +206,8 @@ export async function runEngineProcess<Settings>(options: EngineProcessOptions<S
         return void answer(message.id, async () => apply(message.config));
       case 'connection':
         return takeConnection(message.id, message.key, handle as ConnectionHandle);
+      case 'discovered':
+        return discoveries.discovered(message.id);
       case 'lent':
         return tokens?.lent(message.id, message.granted, message.retryInMs);
       case 'least':
@@ -238,6 +243,7 @@ export async function runEngineProcess<Settings>(options: EngineProcessOptions<S
   for (const signal of ['SIGINT', 'SIGHUP', 'SIGQUIT'] as const) process.on(signal, () => {});
   process.on('SIGTERM', () => void drain().catch(broken));
   process.on('disconnect', () => {
+    discoveries.end();
     // The supervisor is gone: give the addresses free for its successor and let what runs end.
     if (ending) return;
     setTimeout(() => process.exit(1), ORPHAN_DRAIN_MS).unref();

@@ -1,5 +1,5 @@
 import type { Log } from '@tulle/filter';
-import type { Address, IdentitySource, ProxyConfig } from '@tulle/model';
+import type { Address, Discover, IdentitySource, ProxyConfig } from '@tulle/model';
 import type { TokenLender } from '@tulle/time';
 import type { SocketHandle } from './bound-socket.ts';
 
@@ -40,6 +40,8 @@ export interface EngineContext<Settings> {
   readonly adminAddress: Address;
   /** Lends tokens of limits that all processes of the proxy share; `undefined` where this is the only process. */
   readonly tokens: TokenLender | undefined;
+  /** Looks for what requests need; `undefined`: nobody does. */
+  readonly discover: Discover | undefined;
   readonly log: Log;
 }
 

@@ -1,7 +1,13 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Log } from '@tulle/filter';
-import { formatAddress, type Address, type IdentitySource, type ProxyConfig } from '@tulle/model';
+import {
+  formatAddress,
+  type Address,
+  type Discover,
+  type IdentitySource,
+  type ProxyConfig,
+} from '@tulle/model';
 import { bindSocket, canBindSockets, holdSocket, type BoundSocket } from './bound-socket.ts';
 import type { CreateEngine, Engine, ListenerSource } from './engine.ts';
 import { stderrLog } from './stderr-log.ts';
@@ -12,6 +18,8 @@ export interface InProcessOptions<Settings> {
   readonly createEngine: CreateEngine<Settings>;
   readonly settings: Settings;
   readonly identity?: IdentitySource;
+  /** Looks for what requests need. Default: nobody does. */
+  readonly discover?: Discover;
   /** Directory of the admin socket; made with mode 0700. */
   readonly runDir: string;
   /** Connections may live on for so long after `stop`. Default 600,000. */
@@ -63,6 +71,7 @@ export function createInProcessSupervisor<Settings>(options: InProcessOptions<Se
       identities: () => undefined,
       adminAddress: adminAddress(),
       tokens: undefined,
+      discover: options.discover,
       log,
     });
     if (config !== undefined) {

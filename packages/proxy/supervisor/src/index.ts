@@ -3,13 +3,8 @@
  * @packageDocumentation
  */
 export { createSupervisor } from './supervisor.ts';
-export type {
-  Supervisor,
-  SupervisorEvent,
-  SupervisorIdentity,
-  SupervisorOptions,
-  SupervisorStatus,
-} from './supervisor.ts';
+export type { Supervisor, SupervisorEvent, SupervisorIdentity, SupervisorOptions } from './supervisor.ts';
+export type { SupervisorStatus } from './supervisor-status.ts';
 export { createInProcessSupervisor } from './in-process.ts';
 export type { InProcessOptions } from './in-process.ts';
 export { runEngineProcess } from './engine-process.ts';

@@ -1,4 +1,4 @@
-import type { Address, ProxyConfig, TrustBundle } from '@tulle/model';
+import type { Address, Demand, ProxyConfig, TrustBundle } from '@tulle/model';
 import type { SharedLimit } from '@tulle/time';
 import type { LogLevel } from './stderr-log.ts';
 import type { WireError } from './wire-error.ts';
@@ -42,9 +42,13 @@ export type ToChild =
       readonly balances?: boolean;
       /** Tokens of limits that processes share are lent, to so many processes at a time. */
       readonly lendsTo?: number;
+      /** What requests need is looked for. */
+      readonly discovers?: boolean;
     }
   /** Tokens for a `borrow`. */
   | { readonly kind: 'lent'; readonly id: number; readonly granted: number; readonly retryInMs: number }
+  /** What a `discover` asked for is in use, or there is none. */
+  | { readonly kind: 'discovered'; readonly id: number }
   /** A connection that another process accepted travels as the message's handle. `key`: the listening socket it came to. */
   | { readonly kind: 'connection'; readonly id: number; readonly key: string }
   /** Connections of the other process that has least; absent: there is none to give to. */
@@ -98,6 +102,8 @@ export type ToSupervisor =
     }
   /** It has what it was given, or nothing listens there (any more). */
   | { readonly kind: 'took'; readonly id: number; readonly taken: boolean; readonly connections: number }
+  /** A request needs something; the answer comes when it is in use. */
+  | { readonly kind: 'discover'; readonly id: number; readonly demand: Demand }
   | { readonly kind: 'acquire'; readonly id: number; readonly address: Address }
   | { readonly kind: 'release'; readonly key: string }
   /** `spiffeId`: of a workload, else its own. */

@@ -1,7 +1,13 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Log } from '@tulle/filter';
-import { isUnixAddress, type Address, type IdentitySource, type ProxyConfig } from '@tulle/model';
+import {
+  isUnixAddress,
+  type Address,
+  type Discover,
+  type IdentitySource,
+  type ProxyConfig,
+} from '@tulle/model';
 import { createBackoff, TokenBank } from '@tulle/time';
 import type { BoundSocket } from './bound-socket.ts';
 import { startChild, type Child } from './child.ts';
@@ -10,6 +16,7 @@ import { Identities } from './identities.ts';
 import { createListenerTable } from './listener-table.ts';
 import type { SignedIdentity } from './protocol.ts';
 import { stderrLog, type LogLevel } from './stderr-log.ts';
+import type { SupervisorStatus } from './supervisor-status.ts';
 
 /** The workload's identity as the supervisor holds it; `createIdentityClient` of `@tulle/ca` gives one. */
 export interface SupervisorIdentity extends IdentitySource {
@@ -64,6 +71,8 @@ export interface SupervisorOptions {
    * least. Default true; false leaves it to the kernel, which gives few connections that stay to one process mostly.
    */
   readonly balanceConnections?: boolean;
+  /** Looks for what requests need, for every process. Default: nobody does. */
+  readonly discover?: Discover;
   /** Absent: engines run without identity. */
   readonly identity?: SupervisorIdentity;
   /** Directory for the processes' admin sockets; made with mode 0700. A short path: a socket's is limited to 107 bytes. */
@@ -91,25 +100,6 @@ export interface SupervisorOptions {
   readonly stderr?: (text: string) => void;
   /** Must not throw. */
   readonly onEvent?: (event: SupervisorEvent) => void;
-}
-
-/** What runs, for status. */
-export interface SupervisorStatus {
-  readonly configVersion: string | undefined;
-  readonly listeners: readonly Address[];
-  readonly processes: readonly {
-    readonly slot: number;
-    readonly generation: number;
-    readonly pid: number;
-    readonly state: 'starting' | 'ready' | 'draining';
-    readonly adminAddress: Address;
-    /** Of callers, as it said last, some 50 ms ago at most; where connections are evened out. */
-    readonly connections?: number;
-  }[];
-  /** Unasked ends since the start. */
-  readonly crashes: number;
-  /** Connections that went to another process than the one that accepted them, since the start. */
-  readonly connectionsMoved: number;
 }
 
 /**
@@ -208,6 +198,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       listeners,
       balance,
       bank,
+      discover: options.discover,
       config,
       adminAddress: { path },
       identity: identities.ownFor(slot),

@@ -11,7 +11,17 @@ interface Settings {
 }
 
 await runEngineProcess<Settings>({
-  async createEngine({ settings, listeners, identity, adminAddress, slot, generation, tokens, log }) {
+  async createEngine({
+    settings,
+    listeners,
+    identity,
+    adminAddress,
+    slot,
+    generation,
+    tokens,
+    discover,
+    log,
+  }) {
     log.info('an engine starts');
     if (settings.warn === true) log.warn('an engine warns');
     if (settings.failToStart === true)
@@ -56,6 +66,13 @@ await runEngineProcess<Settings>({
           void tokens?.borrow(limit, 'key', 2).then(
             ({ granted }) => res.end(JSON.stringify({ slot, granted })),
             (error: unknown) => res.end(JSON.stringify({ slot, error: String(error) })),
+          );
+          return undefined;
+        }
+        if (req.url === '/discover') {
+          const demand = { kind: 'cluster', name: `c${slot}`, source: 'ads', timeoutMs: 5 } as const;
+          void (discover === undefined ? Promise.resolve('nobody') : discover(demand)).then((nobody) =>
+            res.end(JSON.stringify({ slot, reply: nobody ?? 'done' })),
           );
           return undefined;
         }

@@ -1,5 +1,6 @@
 import type { JsonSchema } from '../filters/json-schema.ts';
 import { accessLogsSchema } from './access-log.ts';
+import { onDemandClustersSchema } from './on-demand.ts';
 import {
   address,
   fields,
@@ -61,6 +62,7 @@ const http: JsonSchema = fields(['kind', 'routes', 'filters'], {
     certificateParts: listOf(oneOf('subject', 'cert', 'chain', 'dns', 'uri')),
     internalCidrs: names,
   }),
+  onDemand: fields([], { clusters: onDemandClustersSchema }),
   pathParameters: oneOf('keep', 'strip', 'refuse'),
   escapedSlashes: oneOf('refuse', 'keep', 'unescape', 'redirect'),
   stripPort: oneOf('any', 'matching'),

@@ -1,6 +1,7 @@
 import { stringMatchSchema } from '../filters/authz.ts';
 import type { JsonSchema } from '../filters/json-schema.ts';
 import { headerMatchesSchema } from './header-match.ts';
+import { onDemandClustersSchema } from './on-demand.ts';
 import {
   fields,
   flag,
@@ -93,6 +94,7 @@ const action: JsonSchema = {
       kind: { const: 'forward' },
       clusters: listOf(weighted),
       clusterHeader: name,
+      onDemand: { anyOf: [onDemandClustersSchema, { const: 'none' }] },
       splitHeader: name,
       clusterNotFoundStatus: { enum: [404, 500, 503] },
       requestTimeoutMs: milliseconds(),
@@ -147,6 +149,7 @@ export const routeConfigSchema: JsonSchema = fields(['name', 'virtualHosts'], {
   responseHeaders: edits,
   headerOrder: oneOf('specific-last', 'specific-first'),
   internalOnlyHeaders: names,
+  discoversHosts: flag,
   filterConfigs,
   virtualHosts: listOf(
     fields(['name', 'domains', 'routes'], {

@@ -102,11 +102,12 @@ export function readResponse(message: DeltaDiscoveryResponse): ServerResponse {
     nonce: message.nonce,
     changeId: message.systemVersionInfo,
     last: readMark(message.controlPlane?.identifier),
-    resources: message.resources.map(({ name, version, resource, ttl }) => ({
+    resources: message.resources.map(({ name, version, resource, ttl, aliases }) => ({
       name,
       version,
       any: resource,
       ...(ttl && { ttlMs: milliseconds(ttl) }),
+      ...(aliases.length > 0 && { aliases }),
     })),
     removed: message.removedResources,
   };

@@ -2,8 +2,12 @@ import type { Node } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import { ClusterDiscoveryService } from '@tulle/xds-proto/envoy/service/cluster/v3/cds';
 import { AggregatedDiscoveryService } from '@tulle/xds-proto/envoy/service/discovery/v3/ads';
 import { EndpointDiscoveryService } from '@tulle/xds-proto/envoy/service/endpoint/v3/eds';
+import { ExtensionConfigDiscoveryService } from '@tulle/xds-proto/envoy/service/extension/v3/config_discovery';
 import { ListenerDiscoveryService } from '@tulle/xds-proto/envoy/service/listener/v3/lds';
-import { RouteDiscoveryService } from '@tulle/xds-proto/envoy/service/route/v3/rds';
+import {
+  RouteDiscoveryService,
+  VirtualHostDiscoveryService,
+} from '@tulle/xds-proto/envoy/service/route/v3/rds';
 import type {
   DeltaDiscoveryRequest,
   DeltaDiscoveryResponse,
@@ -38,7 +42,7 @@ const ads = grpcService(AggregatedDiscoveryService);
 
 type Methods = {
   readonly delta: GrpcMethod<DeltaDiscoveryRequest, DeltaDiscoveryResponse>;
-  readonly world: GrpcMethod<DiscoveryRequest, DiscoveryResponse>;
+  readonly world?: GrpcMethod<DiscoveryRequest, DiscoveryResponse>;
 };
 
 /** The service of each type that is asked for by itself. */
@@ -59,6 +63,17 @@ const METHODS: Readonly<Record<string, () => Methods>> = {
     const { deltaSecrets: delta, streamSecrets: world } = grpcService(SecretDiscoveryService);
     return { delta, world };
   },
+  [TYPE_URLS.extension]: () => {
+    const { deltaExtensionConfigs: delta, streamExtensionConfigs: world } = grpcService(
+      ExtensionConfigDiscoveryService,
+    );
+    return { delta, world };
+  },
+  // Known to the incremental protocol alone.
+  [TYPE_URLS['virtual-host']]: () => {
+    const { deltaVirtualHosts: delta } = grpcService(VirtualHostDiscoveryService);
+    return { delta };
+  },
   [TYPE_URLS.route]: () => {
     const { deltaRoutes: delta, streamRoutes: world } = grpcService(RouteDiscoveryService);
     return { delta, world };
@@ -74,11 +89,12 @@ export function typeProtocols(
   api: XdsApi,
 ): ClientProtocol<DeltaDiscoveryRequest | DiscoveryRequest, DeltaDiscoveryResponse | DiscoveryResponse> {
   const methods = METHODS[typeUrl]?.();
-  if (methods === undefined) throw new Error(`${typeUrl} has no service of its own`);
+  if (methods === undefined || (api !== 'delta' && methods.world === undefined))
+    throw new Error(`${typeUrl} has no service of its own`);
   const protocol =
     api === 'delta'
       ? { method: methods.delta, write: writeRequest, read: readResponse }
-      : { method: methods.world, ...createStateOfTheWorld() };
+      : { method: methods.world as NonNullable<Methods['world']>, ...createStateOfTheWorld() };
   return protocol as ReturnType<typeof typeProtocols>;
 }
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { KINDS } from '../wire.ts';
-import { type DraftStore, emptyStore, type Held, type Store } from '../session/store.ts';
+import { type DraftStore, emptyStore, type Held, isPart, type Store } from '../session/store.ts';
 
 /** Layout of the file. Another number is not read. */
 const FORMAT = 1;
@@ -111,8 +111,8 @@ function format(store: Store, changeId: string, nodeId: string, savedAtMs: numbe
   return `${JSON.stringify({ format: FORMAT, sha256: sha256(payload) })}\n${payload}\n`;
 }
 
-/** Secrets are not kept on disk, nor what cannot be made without them. */
-const SAVED_KINDS = KINDS.filter((kind) => kind !== 'secret');
+/** Secrets are not kept on disk, nor filters' configs, nor what cannot be made without them. */
+const SAVED_KINDS = KINDS.filter((kind) => !isPart(kind));
 
 function isSaved({ fixed, fill }: Held): boolean {
   return fixed !== true && fill === undefined;
@@ -142,7 +142,7 @@ function parse(text: string, nodeId: string): SavedSnapshot {
   const store: DraftStore = emptyStore();
   for (const kind of SAVED_KINDS) {
     const target = store[kind] as Map<string, Held>;
-    for (const { version, resource, needs } of saved.resources[kind])
+    for (const { version, resource, needs } of saved.resources[kind] ?? [])
       target.set(resource.name, {
         version: current ? version : `~${version}`,
         resource,

@@ -19,6 +19,8 @@ export function createTypeStream(
 ): SideStream {
   const { clock, log } = options;
   const names = new Set<string>();
+  /** Everything was asked for, by no name. */
+  let everything = false;
   const versions = new Map<string, string>();
   const outages = createOutageLog(log, () => clock.nowMs());
   let call: AdsCall | undefined;
@@ -51,7 +53,11 @@ export function createTypeStream(
       return lose(error instanceof Error ? error.message : String(error), target);
     }
     call.send(
-      clientRequest(typeUrl, { subscribe: [...names], initialVersions: Object.fromEntries(versions) }),
+      clientRequest(typeUrl, {
+        // Names alone would mean those alone (xDS, "How the client specifies what resources to return").
+        subscribe: everything && names.size > 0 ? ['*', ...names] : [...names],
+        initialVersions: Object.fromEntries(versions),
+      }),
       options.node(),
     );
   }
@@ -93,6 +99,7 @@ export function createTypeStream(
         versions.delete(name);
       }
       if (calls === 0) {
+        everything = names.size === 0;
         for (const [name, version] of Object.entries(request.initialVersions)) versions.set(name, version);
         open();
       } else call?.send({ ...request, nonce: rest.join(' '), initialVersions: {} }, undefined);

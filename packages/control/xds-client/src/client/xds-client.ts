@@ -1,16 +1,27 @@
 import type { ChannelOptions } from '@grpc/grpc-js';
 import { type ConfigIssue, isTulleError, type Log } from '@tulle/filter';
-import type { Cluster, Listener, ProxyConfig } from '@tulle/model';
+import type { Cluster, Demand, Listener, ProxyConfig } from '@tulle/model';
 import { type Meter, noMeter } from '@tulle/telemetry';
 import type { ClientConfig } from '@tulle/xds-proto/envoy/service/status/v3/csds';
 import type { ResourceState } from '../session/resource-state.ts';
 import type { Node } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import { type BackoffOptions, type Clock, createBackoff, systemClock } from '@tulle/time';
-import type { DiscoverySource, GrpcServerName, Need } from '../decode/discovery-source.ts';
-import { createResourceDecoder, type Decoded, type DecodeOptions } from '../decode/resource.ts';
+import {
+  type DiscoverySource,
+  type GrpcServerName,
+  type Need,
+  sourceOf,
+} from '../decode/discovery-source.ts';
+import {
+  createResourceDecoder,
+  type Decoded,
+  type DecodeOptions,
+  type Discovered,
+} from '../decode/resource.ts';
 import type { FindSecret } from '../decode/secret.ts';
 import type { Secret } from '@tulle/xds-proto/envoy/extensions/transport_sockets/tls/v3/secret';
 import { type ClientRequest, clientRequest, type ServerResponse } from '../session/messages.ts';
+import type { Demand as SessionDemand } from '../session/demands.ts';
 import type { ApplyResult, Roots, Session, SessionStatus } from '../session/contract.ts';
 import { createSession } from '../session/session.ts';
 import { configOf, emptyStore, sameStore, type Store } from '../session/store.ts';
@@ -24,7 +35,7 @@ import type { XdsApi } from '../wire.ts';
 import { CLIENT_FEATURES, deltaProtocol, stateOfTheWorldProtocol } from './protocol.ts';
 import { createSideStreams, type ServerAddress, type SideStreams } from './side-streams.ts';
 import { createSnapshotFile, type SnapshotFile } from './snapshot-file.ts';
-import { TYPE_URLS } from '../wire.ts';
+import { byKind, TYPE_URLS } from '../wire.ts';
 
 /** Options of {@link createXdsClient}. */
 export interface XdsClientOptions {
@@ -59,6 +70,11 @@ export interface XdsClientOptions {
   readonly maxMessageBytes?: number;
   /** Resources held at a time. Default 100,000. */
   readonly maxResources?: number;
+  /**
+   * Clusters and virtual hosts that requests ask for at a time. Default 10,000. Who is said not to exist makes room; past it nothing is
+   * asked for, since callers choose the names and each is remembered, here and by the control plane.
+   */
+  readonly maxDemands?: number;
   /** Larger snapshot files are not read. Default 256 MiB. */
   readonly maxSnapshotBytes?: number;
   /** Between streams, full jitter. Default 100 to 4,000: so that all are back within 5 s of a control plane's return. */
@@ -96,8 +112,10 @@ export interface Fixed<Model> {
   readonly resource: Model;
   /** As {@link Decoded} has it. Default none. */
   readonly needs?: readonly Need[];
-  /** Translates it again with the secrets that are here, where it needs any. */
-  readonly fill?: (secrets: FindSecret) => Decoded;
+  /** As {@link Decoded} has it. Default none. */
+  readonly sources?: readonly DiscoverySource[];
+  /** Translates it again with what is here of what it names. */
+  readonly fill?: (found: Discovered) => Decoded;
 }
 
 /** A running client. */
@@ -111,6 +129,8 @@ export interface XdsClient {
    * @throws TypeError when the id is another one
    */
   describe(node: NodeDescription): void;
+  /** Asks for what a request waits for. Resolves when it is in use, when there is none, or when that takes too long. */
+  discover(demand: Demand): Promise<void>;
   state(): XdsClientState;
   /** Everything that is here, asked for or refused. */
   resources(): ResourceState[];
@@ -215,6 +235,7 @@ export function createXdsClient(options: XdsClientOptions): XdsClient {
         roots: sources.roots ?? {},
       }),
       maxResources: options.maxResources ?? 100_000,
+      maxDemands: options.maxDemands ?? 10_000,
       warmingMs: initialFetchTimeoutMs,
       holdMs: options.changeHoldMs ?? 30_000,
       nowMs: () => clock.nowMs(),
@@ -367,6 +388,17 @@ export function createXdsClient(options: XdsClientOptions): XdsClient {
       // A request that asks for nothing and answers nothing: the node is all that it has to say.
       if (!firstOfStream) call?.send(clientRequest(TYPE_URLS.listener, {}), described());
     },
+    async discover(demand) {
+      if (!session || stopped) return;
+      const wanted = demandOf(demand, initialFetchTimeoutMs);
+      if (wanted.source?.kind === 'ads' && api === 'state-of-the-world') {
+        log?.warn('A cluster is asked for on demand over ADS, whose api_type is not DELTA_GRPC', {
+          name: wanted.name,
+        });
+        return;
+      }
+      await new Promise<void>((resolve) => step((one) => one.demand(wanted, resolve)));
+    },
     state: () => ({
       ...(session?.status() ?? idleStatus),
       connected: hasAds ? connected : side?.faults().length === 0,
@@ -382,6 +414,14 @@ export function createXdsClient(options: XdsClientOptions): XdsClient {
 }
 
 const ADS: DiscoverySource = { kind: 'ads' };
+
+/** @param patienceMs for virtual hosts */
+function demandOf(demand: Demand, patienceMs: number): SessionDemand {
+  const { kind } = demand;
+  return kind === 'cluster'
+    ? { kind, name: demand.name, source: sourceOf(demand.source), timeoutMs: demand.timeoutMs }
+    : { kind, name: `${demand.routes}/${demand.host}`, timeoutMs: patienceMs };
+}
 
 function fixedStore({ fixed }: SourceOptions): Store {
   const store = emptyStore();
@@ -412,7 +452,7 @@ function fixedSecrets({ fixed }: SourceOptions): FindSecret {
 const idleStatus: SessionStatus = {
   changeId: '',
   synced: false,
-  resources: { listener: 0, route: 0, cluster: 0, endpoint: 0, secret: 0 },
+  resources: byKind<SessionStatus['resources']>(() => 0),
   warming: [],
   refused: [],
   applying: false,

@@ -84,6 +84,10 @@ import {
   FilterConfigSchema as ForwardProxyFilterSchema,
   PerRouteConfigSchema as ForwardProxyPerRouteSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/dynamic_forward_proxy/v3/dynamic_forward_proxy';
+import {
+  OnDemandSchema,
+  PerRouteConfigSchema as OnDemandPerRouteSchema,
+} from '@tulle/xds-proto/envoy/extensions/filters/http/on_demand/v3/on_demand';
 import { RoundRobinSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin';
 import { PreviousHostsPredicateSchema } from '@tulle/xds-proto/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts';
 import { PreserveCaseFormatterConfigSchema } from '@tulle/xds-proto/envoy/extensions/http/header_formatters/preserve_case/v3/preserve_case';
@@ -140,6 +144,8 @@ export const decodableTypes: Registry = createRegistry(
   ExternalProcessorSchema,
   ExtProcPerRouteSchema,
   HealthCheckSchema,
+  OnDemandSchema,
+  OnDemandPerRouteSchema,
   JwtAuthenticationSchema,
   JwtPerRouteSchema,
   FilterConfigSchema,
@@ -192,6 +198,11 @@ export interface DecodeContext {
   /** Where the resource itself came from; `undefined`: nothing but ADS is allowed as a source of others. */
   readonly origin: DiscoverySource | undefined;
   need(need: Need): void;
+  /** Where things are looked for when requests need them. */
+  readonly sources: readonly DiscoverySource[];
+  looksIn(source: DiscoverySource): void;
+  /** The config of a filter that was discovered; `undefined`: it is not here. */
+  extension(name: string): Any | undefined;
   /** Where names of an authority are to be had (`xdstp://authority/…`). */
   authority(name: string): DiscoverySource | undefined;
   /** @param path of the protobuf field, e.g. `filter_chains[0].filters[1]` */
@@ -209,9 +220,11 @@ export function createDecodeContext(
   rules: FieldRules,
   origin?: DiscoverySource,
   authorities?: ReadonlyMap<string, DiscoverySource>,
+  extension: DecodeContext['extension'] = () => undefined,
 ): DecodeContext {
   const issues: ConfigIssue[] = [];
   const needs: Need[] = [];
+  const sources: DiscoverySource[] = [];
   let dropped = 0;
   const refuse = (path: string, message: string): void => {
     if (issues.length < MAX_ISSUES) issues.push({ path, message });
@@ -224,6 +237,9 @@ export function createDecodeContext(
     needs,
     origin,
     need: (need) => void needs.push(need),
+    sources,
+    looksIn: (source) => void sources.push(source),
+    extension,
     authority: (name) => authorities?.get(name) ?? authorities?.get('*'),
     refuse,
     check,

@@ -25,6 +25,18 @@ export interface Need {
   readonly source: DiscoverySource;
   /** How long to wait for it, 0 without end; absent: as long as the client waits for any (Envoy `initial_fetch_timeout`). */
   readonly timeoutMs?: number;
+  /** False: what names it does without until it comes. Default true. */
+  readonly awaited?: false;
+}
+
+/** A source as text, by which the engine hands it back. */
+export function sourceText(source: DiscoverySource): string {
+  return source.kind === 'ads' ? 'ads' : JSON.stringify(source);
+}
+
+/** What {@link sourceText} was made of. */
+export function sourceOf(text: string): DiscoverySource {
+  return text === 'ads' ? { kind: 'ads' } : (JSON.parse(text) as DiscoverySource);
 }
 
 /** Same text for the same source. */

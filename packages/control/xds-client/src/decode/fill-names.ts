@@ -1,6 +1,6 @@
-import type { FilterChain, Listener, RouteConfig } from '@tulle/model';
+import type { FilterChain, Listener, RouteConfig, VirtualHost } from '@tulle/model';
 import type { ResourceKind } from '../wire.ts';
-import type { ResourceModel } from './resource.ts';
+import type { ResourceModel, VirtualHostModel } from './resource.ts';
 
 /**
  * Gives filter chains, routes and the route configuration of a listener a name where they have none: Envoy's may go without, and dumps,
@@ -8,7 +8,10 @@ import type { ResourceModel } from './resource.ts';
  */
 export function fillNames(kind: ResourceKind, resource: ResourceModel): ResourceModel {
   if (kind === 'listener') return namedListener(resource as Listener);
-  return kind === 'route' ? namedRoutes(resource as RouteConfig, '') : resource;
+  if (kind === 'route') return namedRoutes(resource as RouteConfig, '');
+  if (kind !== 'virtual-host') return resource;
+  const { name, virtualHost } = resource as VirtualHostModel;
+  return { name, virtualHost: namedHost(virtualHost) };
 }
 
 function namedListener(listener: Listener): Listener {
@@ -34,11 +37,15 @@ function namedRoutes(config: RouteConfig, fallback: string): RouteConfig {
   return {
     ...config,
     name: config.name === '' ? fallback : config.name,
-    virtualHosts: config.virtualHosts.map((host) => ({
-      ...host,
-      routes: host.routes.map((route, index) =>
-        route.name === '' ? { ...route, name: `${host.name}/${index}` } : route,
-      ),
-    })),
+    virtualHosts: config.virtualHosts.map(namedHost),
+  };
+}
+
+function namedHost(host: VirtualHost): VirtualHost {
+  return {
+    ...host,
+    routes: host.routes.map((route, index) =>
+      route.name === '' ? { ...route, name: `${host.name}/${index}` } : route,
+    ),
   };
 }

@@ -8,8 +8,10 @@ import {
   type FilterConfigs,
   type FilterEntry,
   IP_ALLOW_FILTER,
+  type OnDemand,
   RETRY_FILTER,
 } from '@tulle/model';
+import type { ExtensionConfigSource } from '@tulle/xds-proto/envoy/config/core/v3/config_source';
 import { FilterConfigSchema } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
 import { RBAC_Action as Action } from '@tulle/xds-proto/envoy/config/rbac/v3/rbac';
 import {
@@ -17,6 +19,7 @@ import {
   RBACPerRouteSchema,
   RBACSchema as RbacSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/rbac/v3/rbac';
+import { OnDemandSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/on_demand/v3/on_demand';
 import { RouterSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/router/v3/router';
 import { ExtAuthzSchema as ConnExtAuthzSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/ext_authz/v3/ext_authz';
 import {
@@ -29,8 +32,10 @@ import { decodeAuthz, joinAuthz } from './authz/rbac.ts';
 import { decodeConnExtAuthz } from './conn-ext-authz.ts';
 import { decodeConnLimit } from './conn-limits.ts';
 import { type DecodeContext, typeNameOf } from './context.ts';
+import { discoveredConfig, REFUSES_REQUESTS } from './extension.ts';
 import { type Extras, readObject } from './extras.ts';
 import { decodeIpAllow } from './ip-allow.ts';
+import { decodeOnDemand } from './on-demand.ts';
 import { decodeStandard, decodeStandardOverride, type KnownFilter } from './standard-filters.ts';
 import { BARE_VALUE, DENY_SLOT } from '../wire.ts';
 import { hasNoEffect } from './no-effect.ts';
@@ -43,19 +48,24 @@ interface NamedConfig {
   readonly isOptional?: boolean;
   readonly configType:
     | { readonly case: 'typedConfig'; readonly value: Any }
-    | { readonly case: 'configDiscovery' | undefined; readonly value?: unknown };
+    | { readonly case: 'configDiscovery'; readonly value: ExtensionConfigSource }
+    | { readonly case: undefined; readonly value?: undefined };
 }
 
 /**
- * Opens a filter's config. Discovery of it is reported by the field walk.
+ * Opens a filter's config.
+ * @param refuses what stands for a config that is to be discovered and has not come; absent: discovery is reported by the field
+ *   walk
  * @returns `undefined` also for a filter that does nothing here, and for an optional one that this proxy lacks
  */
 export function openFilter(
   context: DecodeContext,
-  { configType, isOptional }: NamedConfig,
+  { name, configType, isOptional }: NamedConfig,
   path: string,
+  refuses?: Any,
 ): Message | undefined {
-  if (configType.case === 'configDiscovery') return undefined;
+  if (configType.case === 'configDiscovery')
+    return refuses && discoveredConfig(context, name, configType.value, refuses, `${path}.config_discovery`);
   if (configType.case === 'typedConfig') {
     if (hasNoEffect(typeNameOf(configType.value))) return undefined;
     if (isOptional === true && !context.knows(configType.value)) return undefined;
@@ -66,18 +76,26 @@ export function openFilter(
   );
 }
 
-/** The chain of an HttpConnectionManager without its router. */
+/** What the filters of an HttpConnectionManager stand for. */
+export interface DecodedFilters {
+  /** The chain without its router. */
+  readonly filters: FilterEntry[];
+  readonly onDemand: OnDemand | undefined;
+}
+
+/** The chain of an HttpConnectionManager. */
 export function decodeHttpFilters(
   context: DecodeContext,
   filters: readonly HttpFilter[],
   flags: FlagReader,
   path: string,
-): FilterEntry[] {
+): DecodedFilters {
   const entries: FilterEntry[] = [];
+  let onDemand: OnDemand | undefined;
   let denied: AuthzFilterConfig | undefined;
   for (const [index, filter] of filters.entries()) {
     const here = `${path}[${index}]`;
-    const message = openFilter(context, filter, here);
+    const message = openFilter(context, filter, here, REFUSES_REQUESTS);
     if (!message) continue;
     if (isMessage(message, RouterSchema)) {
       if (index < filters.length - 1) context.refuse(here, 'the router must be the last filter');
@@ -85,6 +103,10 @@ export function decodeHttpFilters(
     }
     if (index === filters.length - 1)
       context.refuse(here, 'the last filter must be envoy.extensions.filters.http.router.v3.Router');
+    if (isMessage(message, OnDemandSchema)) {
+      if (!filter.disabled) onDemand = decodeOnDemand(context, message, `${here}.typed_config`);
+      continue;
+    }
     const next = filters[index + 1];
     if (
       isMessage(message, RbacSchema) &&
@@ -113,7 +135,7 @@ export function decodeHttpFilters(
   }
   if (filters.length === 0) context.refuse(path, 'is empty: it must at least hold the router');
   for (const { name } of entries) if (name === '') context.refuse(path, 'holds a filter without name');
-  return toldApart(entries);
+  return { filters: toldApart(entries), onDemand };
 }
 
 /** Envoy lets filters share a name, by which routes override all of them; here each has a name of its own. */

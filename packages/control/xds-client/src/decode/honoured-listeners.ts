@@ -55,7 +55,7 @@ export const HONOURED_OF_LISTENERS: Readonly<Record<string, readonly string[]>> 
   ],
   'envoy.type.v3.HashPolicy': ['source_ip'],
   'envoy.type.v3.HashPolicy.SourceIp': [],
-  'envoy.config.listener.v3.Filter': ['name', 'typed_config'],
+  'envoy.config.listener.v3.Filter': ['name', 'typed_config', 'config_discovery'],
   'envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector': ['initial_read_buffer_size'],
   'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy': [
     'stat_prefix',
@@ -264,6 +264,7 @@ export const HONOURED_OF_LISTENERS: Readonly<Record<string, readonly string[]>> 
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter': [
     'name',
     'typed_config',
+    'config_discovery',
     'is_optional',
     'disabled',
   ],

@@ -14,7 +14,12 @@ export const HONOURED_OF_ROUTES: Readonly<Record<string, readonly string[]>> = {
     'request_mirror_policies',
     'max_direct_response_body_size_bytes',
     'internal_only_headers',
+    'vhds',
   ],
+  'envoy.config.route.v3.Vhds': ['config_source'],
+  'envoy.extensions.filters.http.on_demand.v3.OnDemand': ['odcds'],
+  'envoy.extensions.filters.http.on_demand.v3.OnDemandCds': ['source', 'timeout'],
+  'envoy.extensions.filters.http.on_demand.v3.PerRouteConfig': ['odcds'],
   'envoy.config.route.v3.VirtualHost': [
     'name',
     'domains',

@@ -9,6 +9,12 @@ export const HONOURED_OF_SOURCES: Readonly<Record<string, readonly string[]>> = 
     'initial_fetch_timeout',
     'resource_api_version',
   ],
+  'envoy.config.core.v3.ExtensionConfigSource': [
+    'config_source',
+    'default_config',
+    'apply_default_config_without_warming',
+    'type_urls',
+  ],
   'envoy.config.core.v3.AggregatedConfigSource': [],
   'envoy.config.core.v3.SelfConfigSource': ['transport_api_version'],
   'envoy.config.core.v3.PathConfigSource': ['path', 'watched_directory'],

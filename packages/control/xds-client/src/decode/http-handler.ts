@@ -47,7 +47,7 @@ export function decodeHttpHandler(
     statPrefix:
       manager.statPrefix === listenerName || manager.statPrefix === '' ? undefined : manager.statPrefix,
     routes: decodeRoutes(context, manager, path),
-    filters: decodeHttpFilters(context, manager.httpFilters, flags, `${path}.http_filters`),
+    ...decodeHttpFilters(context, manager.httpFilters, flags, `${path}.http_filters`),
     codec: codecOf(manager.codecType),
     http2: decodeHttp2(context, manager.http2ProtocolOptions, `${path}.http2_protocol_options`),
     requestHeadTimeoutMs: milliseconds(manager.requestHeadersTimeout),

@@ -32,6 +32,7 @@ import { decodeAccessLogs } from './access-logs.ts';
 import { decodeAddress, decodeCidr } from './address.ts';
 import { decodeListenerLimit } from './conn-limits.ts';
 import type { DecodeContext } from './context.ts';
+import { REFUSES_CONNECTIONS } from './extension.ts';
 import { type Extras, readExtras } from './extras.ts';
 import {
   checkNames,
@@ -187,7 +188,9 @@ function decodeChain(
   const before: { name: string; filter: string; config: unknown }[] = [];
   for (const [index, filter] of chain.filters.entries()) {
     const here = `${path}.filters[${index}]`;
-    const message = openFilter(context, filter, here);
+    const message = openFilter(context, filter, here, index < last ? REFUSES_CONNECTIONS : undefined);
+    if (filter.configType.case === 'configDiscovery' && index === last)
+      context.refuse(`${here}.config_discovery`, 'must be typed_config: what ends a chain is not discovered');
     if (!message) continue;
     const ends = isMessage(message, HttpConnectionManagerSchema) || isMessage(message, TcpProxySchema);
     if (ends && index < last) context.refuse(here, 'must be the last filter of the chain');

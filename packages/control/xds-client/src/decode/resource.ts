@@ -7,11 +7,15 @@ import {
 } from '@bufbuild/protobuf';
 import type { Any } from '@bufbuild/protobuf/wkt';
 import type { ConfigIssue } from '@tulle/filter';
-import type { Cluster, EndpointSet, Listener, RouteConfig } from '@tulle/model';
+import type { Cluster, EndpointSet, Listener, RouteConfig, VirtualHost } from '@tulle/model';
 import {
   type Cluster as EnvoyCluster,
   ClusterSchema,
 } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
+import {
+  type TypedExtensionConfig,
+  TypedExtensionConfigSchema,
+} from '@tulle/xds-proto/envoy/config/core/v3/extension';
 import {
   type ClusterLoadAssignment,
   ClusterLoadAssignmentSchema,
@@ -24,17 +28,22 @@ import {
   type RouteConfiguration,
   RouteConfigurationSchema,
 } from '@tulle/xds-proto/envoy/config/route/v3/route';
+import {
+  type VirtualHost as EnvoyVirtualHost,
+  VirtualHostSchema,
+} from '@tulle/xds-proto/envoy/config/route/v3/route_components';
 import { type Secret, SecretSchema } from '@tulle/xds-proto/envoy/extensions/transport_sockets/tls/v3/secret';
 import { type ResourceKind, TYPE_URLS } from '../wire.ts';
 import { decodeCluster } from './cluster.ts';
 import { createDecodeContext, decodableTypes, type DecodeContext } from './context.ts';
+import { decodeExtension, type ExtensionModel, type FindExtension } from './extension.ts';
 import type { DiscoverySource, Need } from './discovery-source.ts';
 import { decodeEndpointSet } from './endpoints.ts';
 import type { FieldRules } from './field-walk.ts';
 import { fillNames } from './fill-names.ts';
 import { decodeListener } from './listener.ts';
 import { fillCluster, fillListener } from './fill-secrets.ts';
-import { decodeRouteConfig } from './route-config.ts';
+import { decodeDiscoveredHost, decodeRouteConfig } from './route-config.ts';
 import { decodeSecret, type FindSecret, secretFiller, type SecretModel } from './secret.ts';
 
 /** The model type of each kind. */
@@ -43,7 +52,23 @@ export interface ResourceModels {
   readonly route: RouteConfig;
   readonly cluster: Cluster;
   readonly endpoint: EndpointSet;
+  readonly 'virtual-host': VirtualHostModel;
   readonly secret: SecretModel;
+  readonly extension: ExtensionModel;
+}
+
+/** A virtual host that is discovered. Its name tells its route configuration too: `<route configuration>/<name>`. */
+export interface VirtualHostModel {
+  readonly name: string;
+  readonly virtualHost: VirtualHost;
+}
+
+/** What a resource names that is discovered, as far as it is here. */
+export interface Discovered {
+  /** Put into TLS contexts. Default: none is here. */
+  readonly secret?: FindSecret;
+  /** Put into filter chains. Default: none is here. */
+  readonly extension?: FindExtension;
 }
 
 /** Any of them. */
@@ -66,6 +91,8 @@ export type Decoded<Kind extends ResourceKind = ResourceKind> =
       readonly resource: ResourceModels[Kind];
       /** What it names and has to be discovered, with its source. */
       readonly needs: readonly Need[];
+      /** Where things are looked for when requests need them. */
+      readonly sources: readonly DiscoverySource[];
     }
   | { readonly ok: false; readonly issues: readonly ConfigIssue[] };
 
@@ -73,14 +100,14 @@ export type Decoded<Kind extends ResourceKind = ResourceKind> =
 export interface ResourceDecoder {
   /**
    * @param any as it came; its type must be that of `kind`
-   * @param secrets those that are here, to be put into TLS contexts; what is not here is noted, and something stands for it
+   * @param found what is here of what it names; what is not here is noted, and something stands for it
    * @param origin where it came from, which `self` means; absent: it may name nothing but ADS as a source
    */
   decode<Kind extends ResourceKind>(
     kind: Kind,
     any: Any | undefined,
     origin?: DiscoverySource,
-    secrets?: FindSecret,
+    found?: Discovered,
   ): Decoded<Kind>;
 }
 
@@ -95,7 +122,7 @@ export function createResourceDecoder(options: DecodeOptions = {}): ResourceDeco
       kind: Kind,
       any: Any | undefined,
       origin?: DiscoverySource,
-      secrets?: FindSecret,
+      found: Discovered = {},
     ): Decoded<Kind> {
       if (any?.typeUrl !== TYPE_URLS[kind]) {
         return {
@@ -108,14 +135,15 @@ export function createResourceDecoder(options: DecodeOptions = {}): ResourceDeco
           ],
         };
       }
-      const context = createDecodeContext(rules, origin, options.authorities);
+      const context = createDecodeContext(rules, origin, options.authorities, found.extension);
       try {
         const resource = fillNames(
           kind,
-          translate(context, kind, any.value, secrets),
+          translate(context, kind, any.value, found.secret),
         ) as ResourceModels[Kind];
         if (resource.name === '') context.refuse(kind === 'endpoint' ? 'cluster_name' : 'name', 'is missing');
-        if (context.issues.length === 0) return { ok: true, resource, needs: context.needs };
+        if (context.issues.length === 0)
+          return { ok: true, resource, needs: context.needs, sources: context.sources };
       } catch (cause) {
         context.refuse('', `cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`);
       }
@@ -132,6 +160,8 @@ export const resourceTypes: Registry = createRegistry(
   ClusterSchema,
   ClusterLoadAssignmentSchema,
   SecretSchema,
+  TypedExtensionConfigSchema,
+  VirtualHostSchema,
 );
 
 const SCHEMAS: Readonly<Record<ResourceKind, DescMessage>> = {
@@ -139,7 +169,9 @@ const SCHEMAS: Readonly<Record<ResourceKind, DescMessage>> = {
   route: RouteConfigurationSchema,
   cluster: ClusterSchema,
   endpoint: ClusterLoadAssignmentSchema,
+  'virtual-host': VirtualHostSchema,
   secret: SecretSchema,
+  extension: TypedExtensionConfigSchema,
 };
 
 function translate(
@@ -156,6 +188,10 @@ function translate(
       return decodeListener(context, message as EnvoyListener);
     case 'route':
       return decodeRouteConfig(context, message as RouteConfiguration, '');
+    case 'virtual-host': {
+      const host = message as EnvoyVirtualHost;
+      return { name: host.name, virtualHost: decodeDiscoveredHost(context, host) };
+    }
     case 'cluster':
       fillCluster(secretFiller(context, secrets), message as EnvoyCluster, '');
       return decodeCluster(context, message as EnvoyCluster);
@@ -163,5 +199,7 @@ function translate(
       return decodeEndpointSet(context, message as ClusterLoadAssignment);
     case 'secret':
       return decodeSecret(context, message as Secret);
+    case 'extension':
+      return decodeExtension(context, message as TypedExtensionConfig);
   }
 }

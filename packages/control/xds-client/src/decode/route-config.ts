@@ -1,6 +1,7 @@
 import { RETRY_FILTER } from '@tulle/model';
 import type {
   FilterConfigs,
+  ForwardAction,
   Mirror,
   Route as ModelRoute,
   RouteConfig,
@@ -13,11 +14,13 @@ import {
   type VirtualHost,
   VirtualHost_TlsRequirementType as TlsRequirement,
 } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
+import { readSource } from './config-source.ts';
 import type { DecodeContext } from './context.ts';
 import { readExtras, type Extras } from './extras.ts';
 import { decodeEditsOf } from './edits-of.ts';
 import { decodeOverrides } from './filters.ts';
 import { decodeRouteMatch } from './matchers.ts';
+import { takeOnDemand } from './on-demand.ts';
 import { decodeRateLimits } from './rate-limit-actions.ts';
 import { decodeRetry } from './retry.ts';
 import { type ForwardProxyHost, takeForwardProxyHost } from './forward-proxy-host.ts';
@@ -50,10 +53,14 @@ export function decodeRouteConfig(
     'virtual host',
   );
   const edits = decodeEditsOf(context, config, path);
+  const here = `${base}typed_per_filter_config`;
+  const { overrides, onDemand } = takeOnDemand(context, config.typedPerFilterConfig, here);
   const around: Around = {
     mirrors: decodeMirrors(context, config.requestMirrorPolicies, path),
     maxBodyBytes: config.maxDirectResponseBodySizeBytes,
+    onDemand,
   };
+  if (config.vhds) noteHosts(context, config, onDemand, path);
   const decoded: RouteConfig = present({
     name: config.name,
     virtualHosts: config.virtualHosts.map((host, index) =>
@@ -61,12 +68,58 @@ export function decodeRouteConfig(
     ),
     ...edits,
     internalOnlyHeaders: filled(config.internalOnlyHeaders),
-    filterConfigs: decodeOverrides(context, config.typedPerFilterConfig, `${base}typed_per_filter_config`),
+    filterConfigs: decodeOverrides(context, overrides, here),
+    discoversHosts: config.vhds ? true : undefined,
   });
   // Where fields are edited in one place only, the order of places means nothing.
-  return config.mostSpecificHeaderMutationsWins || !editsTwice(decoded)
+  const maySayTwice = config.vhds !== undefined || editsTwice(decoded);
+  return config.mostSpecificHeaderMutationsWins || !maySayTwice
     ? decoded
     : { ...decoded, headerOrder: 'specific-first' };
+}
+
+/** Virtual hosts that are discovered are known by the name of their routes, and translated by themselves. */
+function noteHosts(
+  context: DecodeContext,
+  config: RouteConfiguration,
+  onDemand: ForwardAction['onDemand'],
+  path: string,
+): void {
+  const base = path === '' ? '' : `${path}.`;
+  const at = `${base}vhds`;
+  if (path !== '')
+    context.refuse(
+      at,
+      'must be in a route configuration that is discovered itself, by whose name it is asked for',
+    );
+  if (config.requestMirrorPolicies.length > 0)
+    context.refuse(`${base}request_mirror_policies`, 'must be in the virtual hosts, where vhds is set');
+  if (config.maxDirectResponseBodySizeBytes !== undefined)
+    context.refuse(`${base}max_direct_response_body_size_bytes`, 'must not be set beside vhds');
+  if (onDemand !== undefined)
+    context.refuse(
+      `${base}typed_per_filter_config`,
+      'must speak of the on_demand filter in the virtual hosts, where vhds is set',
+    );
+  const read = readSource(context, config.vhds?.configSource, `${at}.config_source`);
+  if (!read) return;
+  const { source } = read;
+  if (source.kind === 'file' || (source.kind === 'grpc' && source.api !== 'delta'))
+    context.refuse(
+      `${at}.config_source`,
+      'must be ads or DELTA_GRPC (Envoy, "Virtual Host Discovery Service")',
+    );
+  context.need({ kind: 'virtual-host', name: config.name, ...read });
+}
+
+/** A virtual host that is a resource of its own. */
+export function decodeDiscoveredHost(context: DecodeContext, host: VirtualHost): ModelVirtualHost {
+  return decodeVirtualHost(
+    context,
+    host,
+    { mirrors: undefined, maxBodyBytes: undefined, onDemand: undefined },
+    '',
+  );
 }
 
 /** What a route takes from what it stands in, where it says nothing itself. */
@@ -77,6 +130,7 @@ interface Around {
   readonly maxReplayBytes?: number | undefined;
   /** Of direct responses; `undefined`: they are as long as they are. */
   readonly maxBodyBytes: number | undefined;
+  readonly onDemand: ForwardAction['onDemand'];
 }
 
 /** Whether fields of some request or response are edited in several places. */
@@ -111,12 +165,16 @@ function decodeVirtualHost(
   context: DecodeContext,
   host: VirtualHost,
   outer: Around,
-  path: string,
+  place: string,
 ): ModelVirtualHost {
-  const retry = decodeRetry(context, host.retryPolicy, {}, `${path}.retry_policy`);
+  const base = place === '' ? '' : `${place}.`;
+  const retry = decodeRetry(context, host.retryPolicy, {}, `${base}retry_policy`);
+  const here = `${base}typed_per_filter_config`;
+  const { overrides, onDemand } = takeOnDemand(context, host.typedPerFilterConfig, here);
   const around: Around = {
     ...outer,
-    mirrors: decodeMirrors(context, host.requestMirrorPolicies, path) ?? outer.mirrors,
+    mirrors: decodeMirrors(context, host.requestMirrorPolicies, place) ?? outer.mirrors,
+    onDemand: onDemand ?? outer.onDemand,
     perTryTimeoutMs: milliseconds(host.retryPolicy?.perTryTimeout),
     maxReplayBytes: host.perRequestBufferLimitBytes,
   };
@@ -124,18 +182,13 @@ function decodeVirtualHost(
   return present({
     name: host.name,
     domains: host.domains,
-    rateLimits: decodeRateLimits(context, host.rateLimits, `${path}.rate_limits`),
-    routes: host.routes.map((route, index) =>
-      decodeRoute(context, route, around, `${path}.routes[${index}]`),
-    ),
-    ...decodeEditsOf(context, host, path),
+    rateLimits: decodeRateLimits(context, host.rateLimits, `${base}rate_limits`),
+    routes: host.routes.map((route, index) => decodeRoute(context, route, around, `${base}routes[${index}]`)),
+    ...decodeEditsOf(context, host, place),
     requireTls: TLS_FOR.get(host.requireTls),
     attemptCount:
       request || response ? { ...(request && { request }), ...(response && { response }) } : undefined,
-    filterConfigs: merged(
-      retry && { [RETRY_FILTER]: retry },
-      decodeOverrides(context, host.typedPerFilterConfig, `${path}.typed_per_filter_config`),
-    ),
+    filterConfigs: merged(retry && { [RETRY_FILTER]: retry }, decodeOverrides(context, overrides, here)),
   });
 }
 
@@ -156,8 +209,10 @@ function decodeRoute(context: DecodeContext, route: Route, around: Around, path:
   };
   const match = decodeRouteMatch(context, route.match, notes, `${path}.match`);
   const here = `${path}.typed_per_filter_config`;
-  const { host, overrides: given } = takeForwardProxyHost(context, route.typedPerFilterConfig, here);
-  const { action, overrides } = decodeAction(context, route, extras, around, path);
+  const { overrides: left, onDemand } = takeOnDemand(context, route.typedPerFilterConfig, here);
+  const { host, overrides: given } = takeForwardProxyHost(context, left, here);
+  const own = { ...around, onDemand: onDemand ?? around.onDemand };
+  const { action, overrides } = decodeAction(context, route, extras, own, path);
   const priority = decodePriority(context, extras.text('priority'), path);
   extras.end();
   return present({
@@ -231,6 +286,7 @@ function decodeAction(
           // A route's own policy takes the place of its virtual host's, whole.
           perTryTimeoutMs: retryPolicy ? decoded.action.perTryTimeoutMs : around.perTryTimeoutMs,
           maxReplayBytes: perRequestBufferLimitBytes ?? around.maxReplayBytes,
+          onDemand: around.onDemand,
         }),
       };
       return Object.keys(forward.overrides).length > 0 ? forward : { action: forward.action };

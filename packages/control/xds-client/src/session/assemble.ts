@@ -1,8 +1,16 @@
 import type { ResourceModels } from '../decode/resource.ts';
 import { KINDS, NAMED_KINDS, type NamedKind, type ResourceKind } from '../wire.ts';
-import { clustersOfListener, clustersOfRoutes, endpointsOf, neededByStore, routesOf } from './references.ts';
+import {
+  clustersOfHosts,
+  clustersOfListener,
+  clustersOfRoutes,
+  endpointsOf,
+  neededByStore,
+  routesOf,
+} from './references.ts';
 import type { Refusals } from './refusals.ts';
-import { copyStore, type DraftStore, fillHeld, type Held, secretsOf, type Store } from './store.ts';
+import { copyStore, type DraftStore, fillHeld, type Held, partsOf, type Store } from './store.ts';
+import { discovering, routesOfHost } from './virtual-hosts.ts';
 
 /** In a {@link Staged} map: the server took it away. */
 export const REMOVED: unique symbol = Symbol('removed');
@@ -49,7 +57,7 @@ export function assemble(parts: Parts): Assembled {
   const draft = copyStore(active);
   for (const kind of KINDS) putStaged(draft, kind, parts);
   const warming = parts.whole ? [] : holdWarming(draft, parts);
-  fitSecrets(draft, parts);
+  fitParts(draft, parts);
   while (holdDependents(draft, parts)) {
     // until nothing more has to be held back
   }
@@ -68,9 +76,12 @@ function putStaged<Kind extends ResourceKind>(
     if (refused.has(kind, name)) continue;
     if (held !== REMOVED) target.set(name, held);
     // Routes and endpoints go when nothing needs them (prune): a source that is lost must not empty what works.
-    else if (kind === 'listener' || kind === 'cluster' || isOver(kind, name)) target.delete(name);
+    else if (!isKept(kind) || isOver(kind, name)) target.delete(name);
   }
 }
+
+const isKept = (kind: ResourceKind): boolean =>
+  kind !== 'listener' && kind !== 'cluster' && kind !== 'virtual-host';
 
 /** Leaves the version that is in use, or nothing. */
 function revert(draft: DraftStore, active: Store, kind: ResourceKind, name: string): void {
@@ -91,28 +102,35 @@ function holdWarming(
   for (const [name, held] of [...draft.cluster]) {
     const endpoints = endpointsOf(held.resource);
     const waits = endpoints !== undefined && !draft.endpoint.has(endpoints) && awaits('endpoint', endpoints);
-    if (!waits && !lacksSecrets(draft, held)) continue;
+    if (!waits && !lacksParts(draft, held, awaits)) continue;
     if (isNew(draft, active, 'cluster', name)) warming.push({ kind: 'cluster', name });
   }
   for (const [name, held] of [...draft.listener]) {
-    const waits = routesOf(held.resource).some((route) => !draft.route.has(route) && awaits('route', route));
-    if (!waits && !lacksSecrets(draft, held)) continue;
+    const waits = routesOf(held.resource).some(
+      (route) => (!draft.route.has(route) && awaits('route', route)) || awaits('virtual-host', route),
+    );
+    if (!waits && !lacksParts(draft, held, awaits)) continue;
     if (isNew(draft, active, 'listener', name)) warming.push({ kind: 'listener', name });
   }
   for (const { kind, name } of warming) revert(draft, active, kind, name);
   return warming;
 }
 
-/** TLS without its certificate or its roots would be no TLS: such a resource waits as long as it takes. */
-function lacksSecrets(draft: DraftStore, held: Held): boolean {
-  return secretsOf(held).some((name) => !draft.secret.has(name));
+/**
+ * TLS without its certificate or its roots would be no TLS: such a resource waits as long as it takes. Filters have something that
+ * stands for their configs.
+ */
+function lacksParts(draft: DraftStore, held: Held, awaits: Parts['awaits']): boolean {
+  return partsOf(held).some(
+    ({ kind, name }) => !draft[kind].has(name) && (kind === 'secret' || awaits(kind, name)),
+  );
 }
 
 /**
- * Puts secrets where they are named. One that does not fit is refused where what names it is in use; what is new and does not
- * fit the secret is refused itself.
+ * Puts secrets and filters' configs where they are named. One that does not fit is refused where what names it is in use; what is
+ * new and does not fit it is refused itself.
  */
-function fitSecrets(draft: DraftStore, { active, refused }: Parts): void {
+function fitParts(draft: DraftStore, { active, refused }: Parts): void {
   for (const kind of ['cluster', 'listener'] as const) {
     for (const [name, held] of [...draft[kind]]) {
       const filled = fillHeld(held, draft);
@@ -124,10 +142,10 @@ function fitSecrets(draft: DraftStore, { active, refused }: Parts): void {
         refused.add(kind, name, ...reasons);
         revert(draft, active, kind, name);
       } else
-        for (const secret of secretsOf(held)) {
-          if (!isNew(draft, active, 'secret', secret)) continue;
-          refused.add('secret', secret, ...reasons.map((reason) => `${kind} "${name}": ${reason}`));
-          revert(draft, active, 'secret', secret);
+        for (const part of partsOf(held)) {
+          if (!isNew(draft, active, part.kind, part.name)) continue;
+          refused.add(part.kind, part.name, ...reasons.map((reason) => `${kind} "${name}": ${reason}`));
+          revert(draft, active, part.kind, part.name);
         }
     }
   }
@@ -138,7 +156,12 @@ function holdDependents(draft: DraftStore, { active, refused }: Parts): boolean 
   let reverted = false;
   const missing = (kind: ResourceKind, name: string): boolean =>
     refused.has(kind, name) && !draft[kind].has(name);
-  const hold = (kind: 'listener' | 'route', name: string, on: ResourceKind, cause: string): void => {
+  const hold = (
+    kind: 'listener' | 'route' | 'virtual-host',
+    name: string,
+    on: ResourceKind,
+    cause: string,
+  ): void => {
     if (!isNew(draft, active, kind, name)) return;
     refused.add(kind, name, `needs the ${on} "${cause}", which was refused`);
     revert(draft, active, kind, name);
@@ -147,6 +170,10 @@ function holdDependents(draft: DraftStore, { active, refused }: Parts): boolean 
   for (const [name, { resource }] of [...draft.route]) {
     const cause = clustersOfRoutes(resource).find((cluster) => missing('cluster', cluster));
     if (cause !== undefined) hold('route', name, 'cluster', cause);
+  }
+  for (const [name, { resource }] of [...draft['virtual-host']]) {
+    const cause = clustersOfHosts([resource.virtualHost]).find((cluster) => missing('cluster', cluster));
+    if (cause !== undefined) hold('virtual-host', name, 'cluster', cause);
   }
   for (const [name, { resource }] of [...draft.listener]) {
     const cluster = clustersOfListener(resource).find((one) => missing('cluster', one));
@@ -171,6 +198,8 @@ function keepNeeded(
     if (!usedRoutes.has(name) || (whole && !refused.has('route', name) && !heldBack('route', name))) continue;
     for (const cluster of clustersOfRoutes(resource)) named.add(cluster);
   }
+  for (const { resource } of draft['virtual-host'].values())
+    for (const cluster of clustersOfHosts([resource.virtualHost])) named.add(cluster);
   for (const [name, { resource }] of draft.listener) {
     if (whole && !refused.has('listener', name) && !heldBack('listener', name)) continue;
     for (const cluster of clustersOfListener(resource)) named.add(cluster);
@@ -185,10 +214,11 @@ function keepNeeded(
   return lingering;
 }
 
-/** Route configurations and endpoint sets live as long as something names them. */
+/** Route configurations, their virtual hosts and endpoint sets live as long as something names them. */
 function prune(draft: DraftStore, { active, staged, refused, isOver }: Parts): void {
   const needed = neededByStore(draft);
   for (const kind of NAMED_KINDS) {
+    if (kind === 'virtual-host') continue; // goes with its routes, below
     for (const name of [...draft[kind].keys()]) {
       // What only a listener or cluster in waiting needs is kept staged, not used.
       if (!needed[kind].has(name)) draft[kind].delete(name);
@@ -198,4 +228,7 @@ function prune(draft: DraftStore, { active, staged, refused, isOver }: Parts): v
       if (staged[kind].get(name) === REMOVED || refused.has(kind, name)) revert(draft, active, kind, name);
     }
   }
+  const routes = discovering(draft);
+  for (const name of [...draft['virtual-host'].keys()])
+    if (routesOfHost(routes, name) === undefined) draft['virtual-host'].delete(name);
 }

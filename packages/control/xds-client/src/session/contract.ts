@@ -4,6 +4,7 @@ import type { DiscoverySource } from '../decode/discovery-source.ts';
 import type { ResourceDecoder } from '../decode/resource.ts';
 import type { FindSecret } from '../decode/secret.ts';
 import type { ResourceKind } from '../wire.ts';
+import type { Demand } from './demands.ts';
 import type { ClientRequest, ServerResponse } from './messages.ts';
 import type { Refusal } from './refusals.ts';
 import type { ResourceState } from './resource-state.ts';
@@ -35,6 +36,8 @@ export interface SessionOptions {
   readonly roots?: Roots;
   /** Resources held at a time, all kinds together. */
   readonly maxResources: number;
+  /** Clusters and virtual hosts asked for on demand at a time. */
+  readonly maxDemands: number;
   /** How long a listener waits for its routes and a cluster for its endpoints. */
   readonly warmingMs: number;
   /** How long an unfinished change is held before the stream is given up. */
@@ -68,6 +71,11 @@ export interface Session {
   /** The stream is gone: what was not complete is dropped. */
   disconnected(): void;
   response(response: ServerResponse): void;
+  /**
+   * A request waits for something.
+   * @param done called once: it is in use, there is none, or the time is over
+   */
+  demand(demand: Demand, done: () => void): void;
   applied(result: ApplyResult): void;
   /** When {@link expire} is to be called; `undefined`: not at all. */
   deadlineMs(): number | undefined;

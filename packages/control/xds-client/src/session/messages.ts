@@ -39,6 +39,8 @@ export interface ReceivedResource {
   readonly any: Any | undefined;
   /** How long it is good without being said again; absent: for ever. */
   readonly ttlMs?: number;
+  /** Other names under which it was asked for. */
+  readonly aliases?: readonly string[];
 }
 
 /** Answers, subscribes and unsubscribes by nothing unless said. */

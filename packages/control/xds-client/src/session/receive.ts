@@ -3,7 +3,7 @@ import { parseResourceName } from '../decode/resource-name.ts';
 import type { FindSecret } from '../decode/secret.ts';
 import type { ResourceKind } from '../wire.ts';
 import type { ServerResponse } from './messages.ts';
-import type { Held, Store } from './store.ts';
+import { type Held, isPart, type Store } from './store.ts';
 
 /** What a response held. */
 export interface Received {
@@ -20,6 +20,11 @@ export interface ReceiveOptions {
   readonly room: number;
   /** Whether a name was asked for; what was not, e.g. because it crossed an unsubscription, is passed over. */
   wanted(name: string): boolean;
+}
+
+/** A name that is not repeated inside: of the new kind, or of a virtual host, whose routes it names too. */
+function saysItself(kind: ResourceKind, name: string): boolean {
+  return kind === 'virtual-host' || parseResourceName(name) !== undefined;
 }
 
 /** Translates each resource by itself: one that is bad does not touch the others. */
@@ -54,27 +59,30 @@ export function readResources(
       refused.push({ name, reasons: ['there is no room for another resource (maxResources)'] });
       continue;
     }
-    const decoded = options.decoder.decode(kind, any, response.source, options.fixedSecret);
+    const decoded = options.decoder.decode(
+      kind,
+      any,
+      response.source,
+      options.fixedSecret && { secret: options.fixedSecret },
+    );
     if (!decoded.ok)
       refused.push({
         name,
         reasons: decoded.issues.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)),
       });
-    else if (decoded.resource.name !== name && parseResourceName(name) === undefined)
+    else if (decoded.resource.name !== name && !saysItself(kind, name))
       refused.push({ name, reasons: [`is named "${decoded.resource.name}" inside`] });
     else {
       const needs = decoded.needs.filter(
         ({ kind: of, source, timeoutMs }) =>
-          of === 'secret' || source.kind !== 'ads' || timeoutMs !== undefined,
+          isPart(of) || of === 'virtual-host' || source.kind !== 'ads' || timeoutMs !== undefined,
       );
-      const fill: Held['fill'] = needs.some(({ kind: of }) => of === 'secret')
-        ? (find) =>
-            options.decoder.decode(
-              kind,
-              any,
-              response.source,
-              (one) => find(one) ?? options.fixedSecret?.(one),
-            )
+      const fill: Held['fill'] = needs.some(({ kind: of }) => isPart(of))
+        ? ({ secret, extension }) =>
+            options.decoder.decode(kind, any, response.source, {
+              secret: (one) => secret?.(one) ?? options.fixedSecret?.(one),
+              ...(extension && { extension }),
+            })
         : undefined;
       taken.push([
         name,

@@ -1,6 +1,7 @@
-import type { Cluster, Listener, RouteConfig } from '@tulle/model';
+import type { Cluster, Listener, RouteConfig, VirtualHost } from '@tulle/model';
 import type { NamedKind } from '../wire.ts';
-import { type Held, secretsOf, type Store } from './store.ts';
+import { type Held, partsOf, type Store } from './store.ts';
+import { discoversHosts } from './virtual-hosts.ts';
 
 /** Route configurations that a listener names. */
 export function routesOf({ filterChains }: Listener): string[] {
@@ -19,6 +20,10 @@ export function clustersOfListener({ filterChains }: Listener): string[] {
 
 /** Clusters that a route configuration names. */
 export function clustersOfRoutes({ virtualHosts }: RouteConfig): string[] {
+  return clustersOfHosts(virtualHosts);
+}
+
+export function clustersOfHosts(virtualHosts: readonly VirtualHost[]): string[] {
   return virtualHosts.flatMap(({ routes }) =>
     routes.flatMap(({ action }) =>
       action.kind === 'forward' ? action.clusters.map(({ name }) => name) : [],
@@ -31,25 +36,65 @@ export function endpointsOf({ name, discovery }: Cluster): string | undefined {
   return discovery.kind === 'eds' ? (discovery.serviceName ?? name) : undefined;
 }
 
-/** What has to be asked for by name: route configurations of listeners, endpoint sets of clusters, secrets of both. */
+/** What has to be asked for by name: route configurations of listeners, virtual hosts of those, endpoint sets of clusters, parts of all. */
 export type Needed = { readonly [Kind in NamedKind]: ReadonlySet<string> };
 
-export function neededBy(listeners: Iterable<Held<Listener>>, clusters: Iterable<Held<Cluster>>): Needed {
-  const route = new Set<string>();
-  const endpoint = new Set<string>();
-  const secret = new Set<string>();
+/** Resources that name others. */
+interface Naming {
+  readonly listeners: Iterable<Held<Listener>>;
+  readonly routes: Iterable<readonly [name: string, Held<RouteConfig>]>;
+  readonly clusters: Iterable<Held<Cluster>>;
+}
+
+/** @param hosts names of virtual hosts that requests asked for, by their route configuration */
+export function neededBy(
+  { listeners, routes, clusters }: Naming,
+  hosts: (routes: string) => Iterable<string> = () => [],
+): Needed {
+  const needed = {
+    route: new Set<string>(),
+    'virtual-host': new Set<string>(),
+    endpoint: new Set<string>(),
+    secret: new Set<string>(),
+    extension: new Set<string>(),
+  };
   for (const held of listeners) {
-    for (const name of routesOf(held.resource)) route.add(name);
-    for (const name of secretsOf(held)) secret.add(name);
+    for (const name of routesOf(held.resource)) needed.route.add(name);
+    for (const { kind, name } of partsOf(held)) needed[kind].add(name);
+  }
+  for (const [name, held] of routes) {
+    if (!needed.route.has(name) || !discoversHosts(held)) continue;
+    needed['virtual-host'].add(name);
+    for (const host of hosts(name)) needed['virtual-host'].add(host);
   }
   for (const held of clusters) {
     const name = endpointsOf(held.resource);
-    if (name !== undefined) endpoint.add(name);
-    for (const one of secretsOf(held)) secret.add(one);
+    if (name !== undefined) needed.endpoint.add(name);
+    for (const part of partsOf(held)) needed[part.kind].add(part.name);
   }
-  return { route, endpoint, secret };
+  return needed;
 }
 
-export function neededByStore(store: Pick<Store, 'listener' | 'cluster'>): Needed {
-  return neededBy(store.listener.values(), store.cluster.values());
+export function neededByStore({
+  listener,
+  route,
+  cluster,
+}: Pick<Store, 'listener' | 'route' | 'cluster'>): Needed {
+  return neededBy({ listeners: listener.values(), routes: route, clusters: cluster.values() });
+}
+
+/** A listener whose routes did not come in time answers 404 to everything rather than not at all. */
+export function withEmptyRoutes(store: Store): Store {
+  const missing = [...neededByStore(store).route].filter((name) => !store.route.has(name));
+  if (missing.length === 0) return store;
+  return {
+    ...store,
+    route: new Map([
+      ...store.route,
+      ...missing.map((name): [string, Held<RouteConfig>] => [
+        name,
+        { version: '', resource: { name, virtualHosts: [] } },
+      ]),
+    ]),
+  };
 }

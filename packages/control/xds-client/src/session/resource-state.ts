@@ -64,7 +64,7 @@ export function resourceStates(known: KnownResources): ResourceState[] {
   return KINDS.flatMap((kind) => {
     const names = new Set<string>(active[kind].keys());
     for (const [name, held] of staged[kind]) if (held !== REMOVED) names.add(name);
-    if (isNamed(kind)) for (const name of subscriptions[kind].keys()) names.add(name);
+    if (isNamed(kind)) for (const name of subscriptions.named[kind].keys()) names.add(name);
     for (const refusal of rejected) if (refusal.kind === kind) names.add(refusal.name);
     return [...names].toSorted().map((name) => stateOf(known, kind, name));
   });

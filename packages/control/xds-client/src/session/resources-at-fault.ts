@@ -36,8 +36,13 @@ export function resourcesAtFault(
     const kind = KIND_OF_LIST[list];
     const name =
       kind && config[list as 'listeners' | 'routes' | 'clusters' | 'endpoints'][Number(index)]?.name;
-    if (!kind || name === undefined || !isChanged(kind, name)) return [];
-    const inside = path.split('/').slice(3).join('/');
+    if (!kind || name === undefined) return [];
+    const segments = path.split('/').slice(3);
+    const host = kind === 'route' ? discoveredHost(config, offered, Number(index), segments) : undefined;
+    if (host !== undefined && isChanged('virtual-host', host))
+      return [{ kind: 'virtual-host', name: host, reason: `/${segments.slice(2).join('/')}: ${message}` }];
+    if (!isChanged(kind, name)) return [];
+    const inside = segments.join('/');
     return [{ kind, name, reason: inside === '' ? message : `/${inside}: ${message}` }];
   });
   if (pointed.length > 0) return pointed;
@@ -45,6 +50,17 @@ export function resourcesAtFault(
     .map(({ path, message }) => (path === '' ? message : `${path}: ${message}`))
     .join('; ');
   return changed.map((one) => ({ ...one, reason: reason === '' ? 'refused without a reason' : reason }));
+}
+
+/** The resource that a virtual host came in, where it was discovered. */
+function discoveredHost(
+  config: ProxyConfig,
+  offered: Store,
+  routes: number,
+  [part, index]: readonly string[],
+): string | undefined {
+  const host = part === 'virtualHosts' ? config.routes[routes]?.virtualHosts[Number(index)] : undefined;
+  return [...offered['virtual-host']].find(([, { resource }]) => resource.virtualHost === host)?.[0];
 }
 
 /** Names that are new, changed or gone. */

@@ -27,6 +27,7 @@ beforeEach(() => {
     decoder: createResourceDecoder(),
     initial: emptyStore(),
     maxResources: 10,
+    maxDemands: 100,
     warmingMs: 15_000,
     holdMs: 30_000,
     send: (request) => requests.push(request),

@@ -1,25 +1,20 @@
 import type { ConfigIssue } from '@tulle/filter';
-import type { ProxyConfig, RouteConfig } from '@tulle/model';
+import type { ProxyConfig } from '@tulle/model';
 
-import {
-  kindOfTypeUrl,
-  NAMED_KINDS,
-  type NamedKind,
-  isNamed,
-  type ResourceKind,
-  TYPE_URLS,
-} from '../wire.ts';
-import type { Session, SessionOptions } from './contract.ts';
+import { byKind, kindOfTypeUrl, NAMED_KINDS, type NamedKind, isNamed, type ResourceKind } from '../wire.ts';
+import type { Session, SessionOptions, SessionStatus } from './contract.ts';
+import { answerTo, type Pending } from './answers.ts';
+import { createDemands, type DemandedKind } from './demands.ts';
+import { clusterRequest, firstRequests } from './first-requests.ts';
 import { createLifetimes } from './lifetimes.ts';
 import { assemble, type Assembled, REMOVED } from './assemble.ts';
 import { clientRequest, type ServerResponse } from './messages.ts';
 import { type DiscoverySource, type Need, sourceKey } from '../decode/discovery-source.ts';
 import { readResources } from './receive.ts';
-import { neededBy, neededByStore } from './references.ts';
-import { canonicalName } from '../decode/resource-name.ts';
+import { neededBy, withEmptyRoutes } from './references.ts';
 import { createChangeTimes, resourceStates } from './resource-state.ts';
 import { resourcesAtFault } from './resources-at-fault.ts';
-import { createRefusals, type Refusal, refusalText, type Refusals } from './refusals.ts';
+import { createRefusals, type Refusals } from './refusals.ts';
 import {
   copyStaged,
   type DraftStaged,
@@ -27,27 +22,15 @@ import {
   needsOf,
   forgetCommitted,
   stagedHeld,
+  stagedNamed,
   stagedOf,
+  stagedOver,
   stagedSize,
 } from './staged.ts';
-import { configOf, type Held, sameStore, type Store, storeSize } from './store.ts';
-import {
-  createSubscriptions,
-  type NeedsByName,
-  type Subscriptions,
-  subscribeTo,
-  versionsOf,
-} from './subscriptions.ts';
-
-/** A response without an answer yet. */
-interface Pending {
-  readonly kind: ResourceKind;
-  readonly source: DiscoverySource | undefined;
-  readonly nonce: string;
-  readonly names: readonly string[];
-  /** What could not be read of it. */
-  readonly unread: readonly Refusal[];
-}
+import { configOf, sameStore, type Store, storeSize } from './store.ts';
+import { createSubscriptions, type NeedsByName, type Subscriptions, subscribeTo } from './subscriptions.ts';
+import { routesOfHost, withoutEmpty } from './virtual-hosts.ts';
+import { createWaiting, type Waiting } from './waiting.ts';
 
 /** A configuration that the engine looks at. */
 interface Flight {
@@ -72,6 +55,12 @@ export function createSession(options: SessionOptions): Session {
   /** Until when resources are good that were given for a time: also without a stream. */
   const lifetimes = createLifetimes();
   const times = createChangeTimes();
+  /** What requests wait for: also without a stream. */
+  const demands = createDemands(options.maxDemands, () =>
+    options.warn('No more clusters and virtual hosts are asked for on demand (maxDemands)', {
+      maxDemands: options.maxDemands,
+    }),
+  );
 
   // Of one stream.
   let open = false;
@@ -85,14 +74,17 @@ export function createSession(options: SessionOptions): Session {
   let holdUntil: number | undefined;
   let changeId = '';
   let warming: Assembled['warming'] = [];
-  /** Of names asked for and not here yet: when to go on without. */
-  let deadlines = new Map<string, number>();
-  let absent = new Set<string>();
-  let givenUp = new Set<string>();
+  let waiting: Waiting = newWaiting();
   let lingerUntil = new Map<string, number>();
   let needs: NeedsByName = new Map();
+  /** Route configurations whose virtual hosts are discovered. */
+  let hostRoots = new Set<string>();
 
   const key = (kind: ResourceKind, name: string): string => `${kind} ${name}`;
+
+  function newWaiting(): Waiting {
+    return createWaiting({ warmingMs: options.warmingMs, isHere, heeds: () => marked });
+  }
 
   function resetStream(): void {
     staged = stagedOf(options.fixed, active);
@@ -103,9 +95,7 @@ export function createSession(options: SessionOptions): Session {
     complete = stagedSize(staged) > 0; // what is fixed waits for nobody
     holdUntil = undefined;
     warming = [];
-    deadlines = new Map();
-    absent = new Set();
-    givenUp = new Set();
+    waiting = newWaiting();
     lingerUntil = new Map();
   }
 
@@ -114,58 +104,49 @@ export function createSession(options: SessionOptions): Session {
     // The server says anew what it wants otherwise than it is here; of what it wants as it is it says nothing. Listeners and
     // routes stay noted: what is in use of them still names clusters that no one else does.
     for (const { kind, name } of [...rejected])
-      if (kind === 'cluster' || kind === 'endpoint' || kind === 'secret') rejected.delete(kind, name);
+      if (kind !== 'listener' && kind !== 'route' && kind !== 'virtual-host') rejected.delete(kind, name);
     subscribe();
-    // Listeners last: a server that sends changes whole begins when it has seen what is here.
-    for (const kind of ['cluster', 'listener'] as const) {
-      const root = options.roots?.[kind];
-      if (root === 'none') continue;
-      const source = root && 'collection' in root ? root.source : root;
-      options.send(
-        clientRequest(TYPE_URLS[kind], {
-          ...(root && 'collection' in root && { subscribe: [canonicalName(root.collection)] }),
-          initialVersions: versionsOf(active, kind),
-          ...(source && { source }),
-        }),
-      );
-    }
+    for (const request of firstRequests(options.roots, active, demands)) options.send(request);
+    demands.askAgain();
     commit();
   }
 
   function subscribe(): void {
-    const used = neededByStore(active);
-    const coming = neededBy(stagedHeld(staged, 'listener'), stagedHeld(staged, 'cluster'));
-    const needed = {
-      route: new Set([...used.route, ...coming.route]),
-      endpoint: new Set([...used.endpoint, ...coming.endpoint]),
-      secret: new Set([...used.secret, ...coming.secret]),
-    };
+    const needed = neededBy(
+      {
+        listeners: [...active.listener.values(), ...stagedHeld(staged, 'listener')],
+        routes: [...active.route, ...stagedNamed(staged, 'route')],
+        clusters: [...active.cluster.values(), ...stagedHeld(staged, 'cluster')],
+      },
+      hostsOf,
+    );
     needs = needsOf(staged, active);
-    for (const request of subscribeTo(subscriptions, needed, active, needs)) options.send(request);
-    for (const kind of NAMED_KINDS) {
-      for (const name of staged[kind].keys()) if (!needed[kind].has(name)) staged[kind].delete(name);
-      for (const name of needed[kind]) {
-        if (isHere(kind, name)) givenUp.delete(key(kind, name));
-        if (isHere(kind, name) || isAbsent(kind, name)) deadlines.delete(key(kind, name));
-        else if (!deadlines.has(key(kind, name)) && !givenUp.has(key(kind, name)))
-          deadlines.set(key(kind, name), options.nowMs() + patience(needs.get(key(kind, name))));
-      }
-    }
+    hostRoots = new Set(
+      [...needs.values()].flatMap(({ kind, name }) => (kind === 'virtual-host' ? [name] : [])),
+    );
+    for (const request of subscribeTo(subscriptions, needed, active, needOf)) options.send(request);
+    for (const kind of NAMED_KINDS)
+      for (const name of staged[kind].keys()) if (!isWanted(kind, name)) staged[kind].delete(name);
+    const awaited = { ...needed, 'virtual-host': hostRoots };
+    waiting.follow(awaited, needOf, options.nowMs());
     // Who asks for it no more has no word on it either; not every server says that it is gone.
     for (const { kind, name } of [...rejected])
-      if (isNamed(kind) && !needed[kind].has(name)) rejected.delete(kind, name);
-    for (const waited of [...deadlines.keys(), ...givenUp, ...absent]) {
-      const [kind, name] = split(waited);
-      if (needed[kind].has(name)) continue;
-      deadlines.delete(waited);
-      givenUp.delete(waited);
-      absent.delete(waited);
-    }
+      if (isNamed(kind) && !isWanted(kind, name)) rejected.delete(kind, name);
   }
 
-  function patience(need: Need | undefined): number {
-    const timeoutMs = need?.timeoutMs ?? options.warmingMs;
-    return timeoutMs === 0 ? Number.POSITIVE_INFINITY : timeoutMs;
+  /** Names of virtual hosts that requests asked for. */
+  function hostsOf(routes: string): string[] {
+    return [...demands.of('virtual-host')].flatMap(({ name }) =>
+      name.startsWith(`${routes}/`) ? [name] : [],
+    );
+  }
+
+  /** A virtual host comes from where all of its route configuration do. */
+  function needOf(kind: NamedKind, name: string): Need | undefined {
+    const own = needs.get(key(kind, name));
+    if (own !== undefined || kind !== 'virtual-host') return own;
+    const routes = routesOfHost(hostRoots, name);
+    return routes === undefined ? undefined : needs.get(key(kind, routes));
   }
 
   function isHere(kind: NamedKind, name: string): boolean {
@@ -173,21 +154,9 @@ export function createSession(options: SessionOptions): Session {
     return (held !== undefined && held !== REMOVED) || active[kind].has(name);
   }
 
-  /** Whether the server said that there is none. One that sends changes whole means it. */
-  function isAbsent(kind: NamedKind, name: string): boolean {
-    return marked && absent.has(key(kind, name));
-  }
-
   function awaits(kind: NamedKind, name: string): boolean {
     if (isHere(kind, name) || refused.has(kind, name)) return false;
-    if (isAbsent(kind, name)) return false;
-    const until = deadlines.get(key(kind, name));
-    return until !== undefined && options.nowMs() < until;
-  }
-
-  /** Whether a complete change still lacks something that it names. */
-  function lacksSomething(): boolean {
-    return [...deadlines.keys()].some((waited) => awaits(...split(waited)));
+    return waiting.awaits(kind, name, options.nowMs());
   }
 
   function mayGo(cluster: string): boolean {
@@ -198,7 +167,11 @@ export function createSession(options: SessionOptions): Session {
   }
 
   function commit(): void {
-    if (flight || ((!open || !complete || (marked && lacksSomething())) && !lifetimes.someAreOver)) return;
+    if (flight) return;
+    if (!open || !complete || (marked && waiting.any(awaits))) {
+      if (lifetimes.someAreOver) propose('', stagedOver(staged, lifetimes), createRefusals(), [], marked);
+      return;
+    }
     if (pending.length === 0 && stagedSize(staged) === 0) return;
     const all = pending;
     pending = [];
@@ -229,7 +202,7 @@ export function createSession(options: SessionOptions): Session {
     flight = {
       changeId: change,
       assembled,
-      config: configOf(withEmpty(assembled.store), version),
+      config: configOf(marked ? assembled.store : withEmptyRoutes(assembled.store), version),
       staged: from,
       refused: taken,
       whole,
@@ -237,22 +210,6 @@ export function createSession(options: SessionOptions): Session {
     };
     if (emitted && sameStore(assembled.store, active)) settle(flight);
     else options.apply(flight.config);
-  }
-
-  /** A listener whose routes did not come in time answers 404 to everything rather than not at all. */
-  function withEmpty(store: Store): Store {
-    const missing = marked ? [] : [...neededByStore(store).route].filter((name) => !store.route.has(name));
-    if (missing.length === 0) return store;
-    return {
-      ...store,
-      route: new Map([
-        ...store.route,
-        ...missing.map((name): [string, Held<RouteConfig>] => [
-          name,
-          { version: '', resource: { name, virtualHosts: [] } },
-        ]),
-      ]),
-    };
   }
 
   /** The assembled state is in use: answers what led to it. */
@@ -265,7 +222,8 @@ export function createSession(options: SessionOptions): Session {
     lifetimes.forget(done.staged);
     forgetCommitted(staged, done.staged, done.assembled, done.refused);
     rejected = stillRejected(rejected, done);
-    for (const response of done.pending) answer(response, done.refused);
+    for (const response of done.pending) options.send(answerTo(response, done.refused));
+    demands.settle((kind, name) => staged[kind].has(name));
     if (open && begun) {
       warming = done.assembled.warming;
       for (const cluster of lingerUntil.keys())
@@ -276,14 +234,6 @@ export function createSession(options: SessionOptions): Session {
     if (list.length > 0) options.refused(list, done.changeId);
     options.accepted({ changeId: activeChange, store: active, refused: list });
     if (pending.length > 0) commit();
-  }
-
-  function answer({ kind, source, nonce, names, unread }: Pending, refusals: Refusals): void {
-    const own = createRefusals(unread);
-    for (const name of names) own.add(kind, name, ...(refusals.get(kind, name)?.reasons ?? []));
-    const list = [...own].filter(({ reasons }) => reasons.length > 0);
-    const error = list.length === 0 ? {} : { error: { message: refusalText(list), refusals: list } };
-    options.send(clientRequest(TYPE_URLS[kind], { nonce, ...error, ...(source && { source }) }));
   }
 
   /** Offers the engine what is left without the resources that it does not like. */
@@ -303,7 +253,8 @@ export function createSession(options: SessionOptions): Session {
     propose(done.changeId, done.staged, done.refused, done.pending, done.whole);
   }
 
-  function stage(kind: ResourceKind, response: ServerResponse): void {
+  function stage(kind: ResourceKind, given: ServerResponse): void {
+    const response = kind === 'virtual-host' ? withoutEmpty(given) : given;
     const room = options.maxResources - storeSize(active);
     const read = readResources(kind, response, {
       decoder: options.decoder,
@@ -315,7 +266,7 @@ export function createSession(options: SessionOptions): Session {
     for (const [name, held] of read.taken) {
       staged[kind].set(name, held as never);
       refused.delete(kind, name);
-      absent.delete(key(kind, name));
+      if (isNamed(kind)) waiting.arrived(kind, name);
     }
     for (const { name, reasons } of read.refused) {
       refused.add(kind, name, ...reasons);
@@ -327,12 +278,26 @@ export function createSession(options: SessionOptions): Session {
     for (const name of response.removed) {
       lifetimes.note(kind, name, undefined, 0);
       if (!isWanted(kind, name) || !isFrom(kind, name, response.source)) continue;
+      // Who was never asked for a cluster has no word on whether it is there.
+      const demand = kind === 'cluster' ? demands.find(kind, name) : undefined;
+      if (demand && !sameSource(demand.source, response.source)) continue;
+      if (isDemanded(kind)) demands.absent(kind, name);
       staged[kind].set(name, REMOVED);
-      if (isNamed(kind)) absent.add(key(kind, name));
+      if (isNamed(kind)) waiting.absent(kind, name);
     }
+    hear(kind, response);
     const unread = read.refused.map((one) => ({ kind, ...one }));
     const names = [...read.taken.map(([name]) => name), ...response.removed];
     pending.push({ kind, source: response.source, nonce: response.nonce, names, unread });
+  }
+
+  /** What a response means to those who wait for it. */
+  function hear(kind: ResourceKind, { resources, source }: ServerResponse): void {
+    if (!isDemanded(kind)) return;
+    for (const { name, aliases = [] } of resources)
+      for (const one of [name, ...aliases]) demands.answered(kind, one, name);
+    if (kind !== 'virtual-host') return;
+    for (const routes of hostRoots) if (isFrom(kind, routes, source)) waiting.answered(kind, routes);
   }
 
   /** Takes away what is over. */
@@ -348,14 +313,14 @@ export function createSession(options: SessionOptions): Session {
   }
 
   function isWanted(kind: ResourceKind, name: string): boolean {
-    return !isNamed(kind) || subscriptions[kind].has(name);
+    if (!isNamed(kind) || subscriptions.named[kind].has(name)) return true;
+    return kind === 'virtual-host' && routesOfHost(hostRoots, name) !== undefined;
   }
 
   /** A resource has one source: what another one sends under its name was never asked for there. */
   function isFrom(kind: ResourceKind, name: string, source: DiscoverySource | undefined): boolean {
     if (!isNamed(kind)) return true;
-    const asked = subscriptions[kind].get(name);
-    return (asked ? sourceKey(asked) : 'ads') === (source ? sourceKey(source) : 'ads');
+    return sameSource(subscriptions.named[kind].get(name) ?? needOf(kind, name)?.source, source);
   }
 
   return {
@@ -394,6 +359,13 @@ export function createSession(options: SessionOptions): Session {
       subscribe();
       commit();
     },
+    demand(demand, done) {
+      if (demand.kind === 'cluster' && active.cluster.has(demand.name)) return done();
+      const isNew = demands.add(demand, options.nowMs(), done);
+      if (!isNew || !open || !begun) return;
+      if (demand.kind === 'cluster') options.send(clusterRequest(demand, active));
+      else subscribe();
+    },
     applied(result) {
       const done = flight;
       if (!done) return;
@@ -403,19 +375,20 @@ export function createSession(options: SessionOptions): Session {
     },
     deadlineMs() {
       if (flight) return undefined;
-      if (!open) return lifetimes.nextMs();
-      const all = [
-        ...(lifetimes.nextMs() === undefined ? [] : [lifetimes.nextMs() as number]),
-        ...[...deadlines.values()].filter((until) => until < Number.POSITIVE_INFINITY),
+      if (!open) return earliest(lifetimes.nextMs(), demands.nextMs());
+      return earliest(
+        lifetimes.nextMs(),
+        waiting.nextMs(),
+        demands.nextMs(),
         ...lingerUntil.values(),
-        ...(holdUntil === undefined ? [] : [holdUntil]),
-      ];
-      return all.length === 0 ? undefined : Math.min(...all);
+        holdUntil,
+      );
     },
     expire() {
       if (flight) return;
       const now = options.nowMs();
       endLifetimes();
+      demands.expire(now);
       if (!open) {
         commit();
         return;
@@ -426,15 +399,11 @@ export function createSession(options: SessionOptions): Session {
         );
         return;
       }
-      for (const [waited, until] of deadlines) {
-        if (now < until) continue;
-        deadlines.delete(waited);
-        givenUp.add(waited);
+      for (const resource of waiting.expire(now))
         options.warn('Resource did not come in time', {
-          resource: waited,
+          resource,
           initialFetchTimeoutMs: options.warmingMs,
         });
-      }
       commit();
     },
     resources: () =>
@@ -444,18 +413,12 @@ export function createSession(options: SessionOptions): Session {
         subscriptions,
         rejected,
         times,
-        isAbsent: (kind, name) => absent.has(key(kind, name)),
+        isAbsent: (kind, name) => waiting.isAbsent(kind, name),
       }),
     status: () => ({
       changeId: activeChange,
       synced: open && complete && !flight && pending.length === 0 && warming.length === 0,
-      resources: {
-        listener: active.listener.size,
-        route: active.route.size,
-        cluster: active.cluster.size,
-        endpoint: active.endpoint.size,
-        secret: active.secret.size,
-      },
+      resources: byKind<SessionStatus['resources']>((kind) => active[kind].size),
       warming: warming.map(({ kind, name }) => key(kind, name)),
       refused: [...rejected],
       applying: flight !== undefined,
@@ -463,9 +426,17 @@ export function createSession(options: SessionOptions): Session {
   };
 }
 
-function split(waited: string): [NamedKind, string] {
-  const space = waited.indexOf(' ');
-  return [waited.slice(0, space) as NamedKind, waited.slice(space + 1)];
+function isDemanded(kind: ResourceKind): kind is DemandedKind {
+  return kind === 'cluster' || kind === 'virtual-host';
+}
+
+function sameSource(one: DiscoverySource | undefined, other: DiscoverySource | undefined): boolean {
+  return (one ? sourceKey(one) : 'ads') === (other ? sourceKey(other) : 'ads');
+}
+
+function earliest(...times: readonly (number | undefined)[]): number | undefined {
+  const known = times.filter((time) => time !== undefined);
+  return known.length === 0 ? undefined : Math.min(...known);
 }
 
 /** Refusals of before that nothing has replaced, and those of this change. */

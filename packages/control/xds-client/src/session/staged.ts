@@ -1,7 +1,8 @@
 import type { Need } from '../decode/discovery-source.ts';
 import type { ResourceModels } from '../decode/resource.ts';
-import { KINDS, type ResourceKind } from '../wire.ts';
+import { byKind, KINDS, type ResourceKind } from '../wire.ts';
 import { type Assembled, REMOVED } from './assemble.ts';
+import type { Lifetimes } from './lifetimes.ts';
 import type { Refusals } from './refusals.ts';
 import type { Held, Store } from './store.ts';
 import type { NeedsByName } from './subscriptions.ts';
@@ -12,13 +13,7 @@ export type DraftStaged = {
 };
 
 export function emptyStaged(): DraftStaged {
-  return {
-    listener: new Map(),
-    route: new Map(),
-    cluster: new Map(),
-    endpoint: new Map(),
-    secret: new Map(),
-  };
+  return byKind<DraftStaged>(() => new Map());
 }
 
 /** What is fixed and not in use yet. */
@@ -30,10 +25,17 @@ export function stagedOf(fixed: Store | undefined, active: Store): DraftStaged {
   return staged;
 }
 
+/** What is to go since its time is over, alone. */
+export function stagedOver(staged: DraftStaged, { isOver }: Pick<Lifetimes, 'isOver'>): DraftStaged {
+  return byKind<DraftStaged>(
+    (kind) => new Map([...staged[kind]].filter(([name]) => isOver(kind, name)) as [string, never][]),
+  );
+}
+
 /** Where everything that is named comes from, as what came last says it. */
 export function needsOf(staged: DraftStaged, active: Store): NeedsByName {
   const needs = new Map<string, Need>();
-  for (const kind of ['listener', 'cluster'] as const) {
+  for (const kind of ['listener', 'route', 'cluster'] as const) {
     for (const [name, held] of active[kind])
       if (!staged[kind].has(name))
         for (const need of held.needs ?? []) needs.set(`${need.kind} ${need.name}`, need);
@@ -44,13 +46,7 @@ export function needsOf(staged: DraftStaged, active: Store): NeedsByName {
 }
 
 export function copyStaged(staged: DraftStaged): DraftStaged {
-  return {
-    listener: new Map(staged.listener),
-    route: new Map(staged.route),
-    cluster: new Map(staged.cluster),
-    endpoint: new Map(staged.endpoint),
-    secret: new Map(staged.secret),
-  };
+  return byKind<DraftStaged>((kind) => new Map(staged[kind] as Map<string, never>));
 }
 
 export function stagedSize(staged: DraftStaged): number {
@@ -63,6 +59,14 @@ export function stagedHeld<Kind extends ResourceKind>(
   kind: Kind,
 ): Held<ResourceModels[Kind]>[] {
   return [...staged[kind].values()].flatMap((held) => (held === REMOVED ? [] : [held]));
+}
+
+/** The same with names. */
+export function stagedNamed<Kind extends ResourceKind>(
+  staged: DraftStaged,
+  kind: Kind,
+): [name: string, Held<ResourceModels[Kind]>][] {
+  return [...staged[kind]].flatMap(([name, held]) => (held === REMOVED ? [] : [[name, held]]));
 }
 
 /**

@@ -1,9 +1,9 @@
 import type { ProxyConfig } from '@tulle/model';
 import type { Need } from '../decode/discovery-source.ts';
-import type { Decoded, ResourceModel, ResourceModels } from '../decode/resource.ts';
-import type { FindSecret } from '../decode/secret.ts';
-import { KINDS, type ResourceKind } from '../wire.ts';
+import type { Decoded, Discovered, ResourceModel, ResourceModels } from '../decode/resource.ts';
+import { byKind, KINDS, type ResourceKind } from '../wire.ts';
 import { addRetrySlots } from './retry-slots.ts';
+import { joinHosts } from './virtual-hosts.ts';
 
 /** A resource with the version under which the server knows it. */
 export interface Held<Model extends ResourceModel = ResourceModel> {
@@ -11,8 +11,8 @@ export interface Held<Model extends ResourceModel = ResourceModel> {
   readonly resource: Model;
   /** What it names that comes from elsewhere than the session's stream, or is waited for otherwise. */
   readonly needs?: readonly Need[];
-  /** Translates it again with the secrets that are here, where it names any. */
-  readonly fill?: (secrets: FindSecret) => Decoded;
+  /** Translates it again with what is here of what it names, where that becomes part of it: secrets and filters' configs. */
+  readonly fill?: (found: Discovered) => Decoded;
   /** No server gave it, and none can replace it or take it away. */
   readonly fixed?: true;
 }
@@ -24,23 +24,11 @@ export type Store = { readonly [Kind in ResourceKind]: ReadonlyMap<string, Held<
 export type DraftStore = { readonly [Kind in ResourceKind]: Map<string, Held<ResourceModels[Kind]>> };
 
 export function emptyStore(): DraftStore {
-  return {
-    listener: new Map(),
-    route: new Map(),
-    cluster: new Map(),
-    endpoint: new Map(),
-    secret: new Map(),
-  };
+  return byKind<DraftStore>(() => new Map());
 }
 
 export function copyStore(store: Store): DraftStore {
-  return {
-    listener: new Map(store.listener),
-    route: new Map(store.route),
-    cluster: new Map(store.cluster),
-    endpoint: new Map(store.endpoint),
-    secret: new Map(store.secret),
-  };
+  return byKind<DraftStore>((kind) => new Map(store[kind] as ReadonlyMap<string, never>));
 }
 
 export function storeSize(store: Store): number {
@@ -57,12 +45,13 @@ export function sameStore(a: Store, b: Store): boolean {
 
 /** The configuration that a store stands for; resources by name, so that equal stores give equal configurations. */
 export function configOf(store: Store, version: string): ProxyConfig {
+  const routes = joinHosts(store);
   return {
     version,
     listeners: filledModels(store, 'listener').map((listener) =>
-      addRetrySlots(listener, (name) => store.route.get(name)?.resource),
+      addRetrySlots(listener, (name) => routes.get(name)),
     ),
-    routes: models(store.route),
+    routes: [...routes.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1)),
     clusters: filledModels(store, 'cluster'),
     endpoints: models(store.endpoint),
   };
@@ -83,7 +72,7 @@ function models<Model extends ResourceModel>(held: ReadonlyMap<string, Held<Mode
   return [...held.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, { resource }]) => resource);
 }
 
-/** Listeners or clusters with the secrets that they name, by name. */
+/** Listeners or clusters with what they name put into them, by name. */
 function filledModels<Kind extends 'listener' | 'cluster'>(store: Store, kind: Kind): ResourceModels[Kind][] {
   const held = store[kind] as ReadonlyMap<string, Held<ResourceModels[Kind]>>;
   return [...held.entries()]
@@ -94,24 +83,32 @@ function filledModels<Kind extends 'listener' | 'cluster'>(store: Store, kind: K
     });
 }
 
-/** What was made of a resource with some secrets: the same secrets give the same object, whose chain is not built anew. */
+/** What was made of a resource with what it names: the same of that gives the same object, whose chain is not built anew. */
 const filledBefore = new WeakMap<
   Held,
   { readonly of: readonly (Held | undefined)[]; readonly made: Decoded }
 >();
 
-/** @returns `undefined` for a resource that names no secret that is discovered */
-export function fillHeld(held: Held, { secret }: Pick<Store, 'secret'>): Decoded | undefined {
+/** @returns `undefined` for a resource that has nothing put into it */
+export function fillHeld(held: Held, { secret, extension }: Pick<Store, PartKind>): Decoded | undefined {
   if (held.fill === undefined) return undefined;
-  const of = secretsOf(held).map((name) => secret.get(name));
+  const of = partsOf(held).map(({ kind, name }) => (kind === 'secret' ? secret : extension).get(name));
   const before = filledBefore.get(held);
   if (before?.of.every((one, index) => one === of[index]) === true) return before.made;
-  const made = held.fill((name) => secret.get(name)?.resource.secret);
+  const made = held.fill({
+    secret: (name) => secret.get(name)?.resource.secret,
+    extension: (name) => extension.get(name)?.resource.config,
+  });
   filledBefore.set(held, { of, made });
   return made;
 }
 
-/** Names of secrets that a resource needs and that are discovered. */
-export function secretsOf({ needs = [] }: Pick<Held, 'needs'>): string[] {
-  return needs.flatMap(({ kind, name }) => (kind === 'secret' ? [name] : []));
+/** Kinds of resources that become part of those that name them. */
+export type PartKind = 'secret' | 'extension';
+
+export const isPart = (kind: ResourceKind): kind is PartKind => kind === 'secret' || kind === 'extension';
+
+/** What is to be put into a resource. */
+export function partsOf({ needs = [] }: Pick<Held, 'needs'>): { kind: PartKind; name: string }[] {
+  return needs.flatMap(({ kind, name }) => (isPart(kind) ? [{ kind, name }] : []));
 }

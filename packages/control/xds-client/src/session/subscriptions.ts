@@ -1,5 +1,5 @@
 import { type DiscoverySource, type Need, sourceKey } from '../decode/discovery-source.ts';
-import { NAMED_KINDS, TYPE_URLS } from '../wire.ts';
+import { NAMED_KINDS, type NamedKind, TYPE_URLS } from '../wire.ts';
 import { type ClientRequest, clientRequest } from './messages.ts';
 import type { Needed } from './references.ts';
 import type { Store } from './store.ts';
@@ -7,19 +7,29 @@ import type { Store } from './store.ts';
 /** What streams were asked for by name, and which one. */
 export interface Subscriptions {
   /** Source by name; `undefined` is the stream of the session. */
-  readonly route: Map<string, DiscoverySource | undefined>;
-  readonly endpoint: Map<string, DiscoverySource | undefined>;
-  readonly secret: Map<string, DiscoverySource | undefined>;
+  readonly named: { readonly [Kind in NamedKind]: Map<string, DiscoverySource | undefined> };
   /** Kinds and sources for which a first request was made. */
   readonly begun: Set<string>;
 }
 
 export function createSubscriptions(): Subscriptions {
-  return { route: new Map(), endpoint: new Map(), secret: new Map(), begun: new Set() };
+  return {
+    named: {
+      route: new Map(),
+      'virtual-host': new Map(),
+      endpoint: new Map(),
+      secret: new Map(),
+      extension: new Map(),
+    },
+    begun: new Set(),
+  };
 }
 
-/** Where what is needed is to be had, by kind and name; what is in none is to be had of the session's own stream. */
+/** Where what is needed is to be had, by kind and name. */
 export type NeedsByName = ReadonlyMap<string, Need>;
+
+/** The same, asked for; `undefined`: it is to be had of the session's own stream. */
+export type NeedOf = (kind: NamedKind, name: string) => Need | undefined;
 
 /**
  * Changes what is asked for to what is needed.
@@ -30,10 +40,10 @@ export function subscribeTo(
   subscriptions: Subscriptions,
   needed: Needed,
   known: Store,
-  needs: NeedsByName,
+  needOf: NeedOf,
 ): ClientRequest[] {
   return NAMED_KINDS.flatMap((kind) => {
-    const current = subscriptions[kind];
+    const current = subscriptions.named[kind];
     const changes = new Map<
       string,
       { source: DiscoverySource | undefined; subscribe: string[]; unsubscribe: string[] }
@@ -47,13 +57,13 @@ export function subscribeTo(
       return found;
     };
     for (const [name, source] of current)
-      if (!needed[kind].has(name) || keyOf(source) !== keyOf(needs.get(`${kind} ${name}`)?.source)) {
+      if (!needed[kind].has(name) || keyOf(source) !== keyOf(needOf(kind, name)?.source)) {
         changesOf(source).unsubscribe.push(name);
         current.delete(name);
       }
     for (const name of needed[kind]) {
       if (current.has(name)) continue;
-      const source = needs.get(`${kind} ${name}`)?.source;
+      const source = needOf(kind, name)?.source;
       changesOf(source).subscribe.push(name);
       current.set(name, source);
     }

@@ -25,6 +25,7 @@ beforeEach(() => {
     decoder: createResourceDecoder(),
     initial: emptyStore(),
     maxResources: 10,
+    maxDemands: 100,
     warmingMs: 15_000,
     holdMs: 30_000,
     send: (request) => void requests.push(request),
@@ -132,4 +133,29 @@ it('endpoints whose time is over leave a cluster without any, though the cluster
   await wait(500);
   expect(names()).toEqual(['a']);
   expect(configs.at(-1)?.endpoints).toEqual([]);
+});
+
+it('a time that ends inside a change that comes whole takes away what is over, and nothing of the change comes before its end', async () => {
+  const piece = async (last: boolean, ...resources: readonly ReceivedResource[]): Promise<void> => {
+    session.response({
+      typeUrl: TYPE_URLS.cluster,
+      nonce: `whole ${now} ${last}`,
+      changeId: 'c1',
+      last,
+      resources,
+      removed: [],
+    });
+    await Promise.resolve();
+  };
+  await piece(true, cluster('a', 1_000), cluster('b'));
+  await wait(900);
+  requests = [];
+  await piece(false, cluster('c'));
+  await wait(100);
+  expect(names()).toEqual(['b']);
+  expect(requests).toEqual([]); // the piece is not answered before its change is complete
+  await piece(true, cluster('d'));
+  expect(names()).toEqual(['b', 'c', 'd']);
+  expect(configs.map(({ clusters }) => clusters.length)).toEqual([2, 1, 3]);
+  expect(requests).toHaveLength(2);
 });

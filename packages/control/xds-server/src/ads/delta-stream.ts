@@ -44,6 +44,8 @@ export interface DeltaResponse<Kind extends string = ResourceKind> {
   readonly changeId: string;
   readonly resources: readonly WireResource[];
   readonly removed: readonly string[];
+  /** Of {@link removed}: never was, of a kind where that is said by a resource without content. */
+  readonly absent?: readonly string[];
   /** For clients that hold what they get: whether the change is complete with this. */
   readonly last: boolean | undefined;
   /** Says only that {@link resources} are still there, so that their TTL begins anew. */
@@ -226,7 +228,8 @@ export function createMachine<Kind extends string, Shot extends { readonly chang
         return false;
       }
       const resources = world ? wholeWorld(world, state, changed, removed) : changed;
-      write({ kind, changeId: change, resources, removed, last });
+      const absent = state.namespaces ? removed.filter((name) => !state.client.has(name)) : [];
+      write({ kind, changeId: change, resources, removed, last, ...(absent.length > 0 && { absent }) });
       for (const resource of resources) {
         state.client.set(resource.name, resource.version);
         state.refused.delete(resource.name);

@@ -1,7 +1,7 @@
 import type { ResourceEncoder, ResourceModels } from '../encode/resource.ts';
 import type { WireResource } from '../encode/wire-resource.ts';
 import type { ResourceKind, Snapshot } from '../provider.ts';
-import { ABSENT, type TypeState, wants } from './type-state.ts';
+import { ABSENT, isOne, type TypeState, wants } from './type-state.ts';
 
 /** What one client lacks of one type. */
 export interface Differences {
@@ -124,7 +124,9 @@ export function comparerOf<Kind extends string, Shot, Resource extends Named>(
       const removed = [...state.client]
         .filter(([name, version]) => version !== ABSENT && !names.has(name))
         .map(([name]) => name);
-      const absent = [...state.names].filter((name) => !names.has(name) && !state.client.has(name));
+      const absent = [...state.names].filter(
+        (name) => !names.has(name) && !state.client.has(name) && isOne(state, name),
+      );
       return { changed, removed, absent, held };
     },
     versions(state, snapshot) {

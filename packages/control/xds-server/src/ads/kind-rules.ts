@@ -15,6 +15,11 @@ export interface KindRules<Kind extends string, Shot> {
   removalRank(kind: Kind): number;
   /** Whether a first request without names means all. */
   allByDefault(kind: Kind): boolean;
+  /**
+   * Whether a name stands for all that begin with it and a slash, too, and a client is told by a resource without content that there
+   * is none of the name that it asked for (Envoy, "Virtual Host Discovery Service"). Absent: of no kind.
+   */
+  namespaces?(kind: Kind): boolean;
   /** State of the world: whether each response holds all, so that what is not in it is gone. */
   whole(kind: Kind): boolean;
   /** Whether resources of the kind point at others: while a client refuses one, nothing is taken away under it. */

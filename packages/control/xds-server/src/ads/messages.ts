@@ -36,6 +36,8 @@ export interface StreamResponse {
   readonly changeId: string;
   readonly resources: readonly WireResource[];
   readonly removed: readonly string[];
+  /** Of {@link removed}: said by a resource without content. */
+  readonly absent?: readonly string[];
   /** For clients that hold what they get: whether the change is complete with this. */
   readonly last: boolean | undefined;
   /** Only names, versions and TTLs are said. */
@@ -70,14 +72,16 @@ export function deltaProtocol(identifier: string): StreamProtocol<DeltaDiscovery
       nonce: message.responseNonce,
       ...(message.errorDetail && { error: readError(message.errorDetail) }),
     }),
-    write({ typeUrl, nonce, changeId, resources, removed, last, heartbeat }) {
+    write({ typeUrl, nonce, changeId, resources, removed, absent = [], last, heartbeat }) {
       const head = toBinary(
         DeltaDiscoveryResponseSchema,
         create(DeltaDiscoveryResponseSchema, {
           systemVersionInfo: changeId,
           typeUrl,
           nonce,
-          removedResources: [...removed],
+          removedResources: removed.filter((name) => !absent.includes(name)),
+          // Envoy takes a resource without content for what it is where it has an alias.
+          resources: absent.map((name) => ({ name, aliases: [name] })),
           controlPlane: {
             identifier:
               last === undefined ? identifier : JSON.stringify({ identifier, change: changeId, last }),

@@ -3,6 +3,8 @@ export interface TypeState<Kind extends string = string> {
   readonly kind: Kind;
   /** Whether a first request without names means all of them: so it is for listeners and clusters. */
   readonly allByDefault: boolean;
+  /** Whether a name stands for all that begin with it and a slash, too. */
+  readonly namespaces: boolean;
   /** Whether the client asked for this type at all. */
   requested: boolean;
   /** Whether it was answered, if only by an empty response: a client waits for that before it starts. */
@@ -53,10 +55,15 @@ export const ABSENT = '';
 /** In {@link TypeState.client}: refused without saying which resource of several, so anything newer is sent. */
 export const UNCERTAIN = '?';
 
-export function createTypeState<Kind extends string>(kind: Kind, allByDefault: boolean): TypeState<Kind> {
+export function createTypeState<Kind extends string>(
+  kind: Kind,
+  allByDefault: boolean,
+  namespaces: boolean = false,
+): TypeState<Kind> {
   return {
     kind,
     allByDefault,
+    namespaces,
     requested: false,
     answered: false,
     wildcard: false,
@@ -74,7 +81,18 @@ export function createTypeState<Kind extends string>(kind: Kind, allByDefault: b
 
 /** Whether the client wants to hear of a resource. */
 export function wants(state: TypeState, name: string): boolean {
-  return state.wildcard || state.names.has(name);
+  return state.wildcard || state.names.has(name) || (state.namespaces && isWithin(state.names, name));
+}
+
+function isWithin(names: ReadonlySet<string>, name: string): boolean {
+  for (let end = name.indexOf('/'); end >= 0; end = name.indexOf('/', end + 1))
+    if (names.has(name.slice(0, end))) return true;
+  return false;
+}
+
+/** Whether a name that was asked for is one resource's, so that there may be none of it. */
+export function isOne(state: TypeState, name: string): boolean {
+  return !state.namespaces || name.includes('/');
 }
 
 /**

@@ -29,7 +29,7 @@ export function createTypeStates<Kind extends string, Shot>(rules: KindRules<Kin
         status.RESOURCE_EXHAUSTED,
         `The client asks for more than ${MAX_KINDS} types of resources.`,
       );
-    const state = createTypeState(kind, rules.allByDefault(kind));
+    const state = createTypeState(kind, rules.allByDefault(kind), rules.namespaces?.(kind) ?? false);
     states.set(kind, state);
     all = [...states.values()];
     const kinds = [...states.keys()];

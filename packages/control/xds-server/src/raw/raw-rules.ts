@@ -49,6 +49,7 @@ export const RAW_RULES: KindRules<string, RawSet> = {
     return rank < 0 ? LAST : rank;
   },
   allByDefault: (typeUrl) => !isNamed(typeUrl),
+  namespaces: (typeUrl) => typeUrl === VIRTUAL_HOST,
   whole: (typeUrl) => typeUrl === LISTENER || typeUrl === CLUSTER,
   points: (typeUrl) => typeUrl === LISTENER || typeUrl === ROUTE || typeUrl === SCOPED_ROUTE,
   cluster: CLUSTER,

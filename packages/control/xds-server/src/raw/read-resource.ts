@@ -14,7 +14,7 @@ import { wireResource } from '../encode/wire-resource.ts';
 import { TYPE_PREFIX } from '../wire.ts';
 import { jsonFaults } from './json-faults.ts';
 import type { RawResource } from './raw-set.ts';
-import { shortTypeOf } from './resource-types.ts';
+import { shortTypeOf, VIRTUAL_HOST } from './resource-types.ts';
 
 /**
  * A resource as somebody gives it: a Protobuf-ES message, such as `create(ClusterSchema, { … })`; or protobuf's JSON with its
@@ -126,7 +126,8 @@ function readResource(
       return [{ path: at, message: `are no bytes of ${schema.typeName}: ${String(cause)}` }];
     }
   }
-  const own = content && nameIn(content.schema, content.message);
+  // A virtual host is asked for as `ROUTES/NAME`, which it does not say itself.
+  const own = content && any.typeUrl !== VIRTUAL_HOST ? nameIn(content.schema, content.message) : undefined;
   if (beside !== undefined && given !== '' && given !== beside)
     return [
       {

@@ -4,6 +4,7 @@ import { isFailure, LOCAL_FAILURE, NEUTRAL, type Outcome } from '@tulle/balance'
 import { backoffDelayMs } from '@tulle/time';
 import { normalizeHost } from '@tulle/match';
 import { appendField } from '../chain/append-field.ts';
+import { awaitCluster } from '../chain/await-demand.ts';
 import { deliver, showResponse } from '../chain/response.ts';
 import { endAttemptRequest } from '../chain/request-body.ts';
 import { ATTEMPT_HEADERS } from '../chain/phases.ts';
@@ -56,6 +57,7 @@ export function beginAttempts(stream: Stream): void {
   stream.phase = AT_ATTEMPTS;
   const cluster = stream.target?.ref.current;
   if (cluster === undefined) {
+    if (awaitCluster(stream)) return;
     stream.note(SITE_CLUSTER, CLUSTER_ABSENT, 0);
     const action = stream.route?.action;
     const code = action?.kind === 'forward' ? action.notFound : 'TULLE_CLUSTER_NOT_FOUND';

@@ -26,6 +26,7 @@ import {
 import type { HttpSettings } from '../compile/compiled.ts';
 import type { Stream } from '../stream/stream.ts';
 import { act } from './act.ts';
+import { awaitRoute } from './await-demand.ts';
 import { addRequestFields, treatUnderscores } from './hygiene.ts';
 import { recordReply } from './reply.ts';
 import { matchRoute } from './route.ts';
@@ -209,6 +210,7 @@ function followUp(stream: Stream, phase: HeadPhase): void {
     case BEFORE_ROUTE:
       if (stream.chain.beforeRoute !== null) stream.grpc = isGrpcCall(stream);
       matchRoute(stream);
+      if (stream.target === undefined && stream.chain.onDemand !== undefined && awaitRoute(stream)) return;
       if (stream.table.requestHeaders !== null) return advance(stream, REQUEST_HEADERS, 0);
       return requestHeadersDone(stream);
     case REQUEST_HEADERS:
@@ -223,6 +225,11 @@ function followUp(stream: Stream, phase: HeadPhase): void {
     case ATTEMPT_HEADERS:
       return stream.engine.doors.connectAttempt(stream);
   }
+}
+
+/** What there was no route or cluster for may be there now. */
+export function routeAgain(stream: Stream): void {
+  followUp(stream, BEFORE_ROUTE);
 }
 
 function requestHeadersDone(stream: Stream): void {

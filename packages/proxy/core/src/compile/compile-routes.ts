@@ -26,11 +26,13 @@ import type {
   CompiledEdits,
   CompiledForward,
   CompiledMirror,
+  CompiledOnDemand,
   CompiledRoute,
   ForwardTarget,
   HeaderTargets,
   HttpSettings,
 } from './compiled.ts';
+import { compileOnDemandClusters } from './compile-settings.ts';
 import type { Issues } from './issues.ts';
 import type { OverrideLayer, TableMaker } from './table-maker.ts';
 
@@ -305,7 +307,14 @@ function compileForward(
     countsToEndpoint: host.attemptCount?.request === true,
     countsToCaller: host.attemptCount?.response === true,
     highPriority: action.circuitPriority === 'high',
+    onDemand: onDemandOf(action, settings),
   });
+}
+
+/** A handler without the filter lets no request wait, whatever its routes say of it. */
+function onDemandOf({ onDemand }: ForwardAction, settings: HttpSettings): CompiledOnDemand | undefined {
+  if (settings.onDemand === undefined || onDemand === 'none') return undefined;
+  return onDemand === undefined ? settings.onDemand.clusters : compileOnDemandClusters(onDemand);
 }
 
 /** What labels ask for; `undefined` where there are none. */

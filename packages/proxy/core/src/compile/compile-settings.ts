@@ -1,10 +1,10 @@
 import { findInvalidValue } from '@tulle/fields';
 import { CompileContext, compileCidrs, normalizeHost } from '@tulle/match';
-import type { HttpHandler, RouteConfig } from '@tulle/model';
+import type { HttpHandler, OnDemandClusters, RouteConfig } from '@tulle/model';
 import { serverSessionOptions } from '../http2/session-options.ts';
 import type { EngineLimits } from '../limits.ts';
 import { compileLocalReplies } from './compile-local-replies.ts';
-import type { CompiledForwarding, HttpSettings } from './compiled.ts';
+import type { CompiledForwarding, CompiledOnDemand, HttpSettings } from './compiled.ts';
 import { identityPatternFault, IdentityPatterns } from './identity-patterns.ts';
 import type { Issues } from './issues.ts';
 
@@ -42,6 +42,7 @@ export function compileSettings(
     trustedForwarders: compileForwarders(handler, path, issues),
     forwarding: compileForwarding(handler, path, issues),
     internalOnly: internalOnlyHeaders(routes),
+    onDemand: compileOnDemand(handler, routes),
     pathParameters: handler.pathParameters ?? 'keep',
     escapedSlashes: handler.escapedSlashes ?? 'refuse',
     stripPort: handler.stripPort,
@@ -119,4 +120,21 @@ function compileDefaultHost(host: string | undefined, path: string, issues: Issu
   const normal = normalizeHost(host);
   if (normal === '') issues.add(path, `${JSON.stringify(host)} is no host name`);
   return normal;
+}
+
+function compileOnDemand(
+  { onDemand }: HttpHandler,
+  routes: RouteConfig | undefined,
+): HttpSettings['onDemand'] {
+  if (onDemand === undefined) return undefined;
+  const { clusters } = onDemand;
+  return {
+    routes: routes?.discoversHosts === true ? routes.name : '',
+    clusters: clusters && compileOnDemandClusters(clusters),
+  };
+}
+
+/** Fills in Envoy's default. */
+export function compileOnDemandClusters({ source, timeoutMs = 5_000 }: OnDemandClusters): CompiledOnDemand {
+  return { source, timeoutMs };
 }

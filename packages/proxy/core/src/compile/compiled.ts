@@ -89,6 +89,14 @@ export interface CompiledForward {
   readonly hashPolicy: readonly CompiledHashPolicy[] | null;
   /** `null`: no copies are sent. */
   readonly mirrors: readonly CompiledMirror[] | null;
+  /** Where a cluster is looked for that is not there; `undefined`: nowhere. */
+  readonly onDemand: CompiledOnDemand | undefined;
+}
+
+/** Where clusters are looked for. */
+export interface CompiledOnDemand {
+  readonly source: string;
+  readonly timeoutMs: number;
 }
 
 /** The clusters that requests name themselves. */
@@ -254,6 +262,14 @@ export interface HttpSettings {
   readonly serverHeader: string | undefined;
   readonly serverHeaderIfAbsent: boolean;
   readonly localReplies: CompiledLocalReplies | undefined;
+  /** `undefined`: requests wait for nothing. */
+  readonly onDemand:
+    | {
+        /** The route configuration of which more virtual hosts may be; `''`: it has all. */
+        readonly routes: string;
+        readonly clusters: CompiledOnDemand | undefined;
+      }
+    | undefined;
 }
 
 /**
@@ -277,6 +293,9 @@ export class HttpChain {
   /** In force before routing, and for requests that no route matches. */
   readonly unrouted: PhaseTable;
   readonly matcher: RouteMatcher<CompiledRoute>;
+  readonly onDemand: HttpSettings['onDemand'];
+  /** What took its place; `undefined`: nothing did. */
+  successor: HttpChain | undefined = undefined;
   readonly #accessLogs: ChainLogs | undefined;
   #streams = 0;
   #retired = false;
@@ -303,6 +322,7 @@ export class HttpChain {
     this.beforeRoute = parts.beforeRoute;
     this.unrouted = parts.unrouted;
     this.matcher = parts.matcher;
+    this.onDemand = parts.settings.onDemand;
     this.logs = parts.accessLogs?.logs ?? null;
     this.#accessLogs = parts.accessLogs;
     parts.filters.retain();

@@ -134,6 +134,7 @@ class DryRun {
       unrouted: this.#table(chain.unrouted),
       matcher: {
         payloads: [],
+        hasHost: (authority) => chain.matcher.hasHost(authority),
         explain: () => undefined,
         match: (request) => {
           const route = chain.matcher.match(request);
@@ -238,6 +239,7 @@ class DryRun {
         describe: (stream, use) => this.#engine.recorder.describe(stream as Stream, use),
       },
       mirrors: { start: nothing },
+      demands: undefined, // an imagined request needs nothing
       decisions: { keep: () => this.#kept.put(this.#stream) },
       tracing: undefined,
       defect: (_, defect) => {

@@ -19,6 +19,7 @@ import {
   SITE_BROKEN,
   SITE_CLUSTER,
   SITE_DEADLINE,
+  SITE_DEMAND,
   SITE_ENDPOINT,
   SITE_FILTER_FAILED,
   SITE_GRPC_STATUS,
@@ -157,6 +158,14 @@ class Reading {
           'refused',
           'overload',
           `the proxy shed load: ${OVERLOAD_RESOURCES[reason] ?? ''} was at ${operand} % of its limit`,
+        );
+      case SITE_DEMAND:
+        return this.#add(
+          'request',
+          reason === 0 ? 'virtual host' : 'cluster',
+          'waited',
+          'on-demand',
+          'it was not there: the control plane was asked for it, and the request went on when that was answered, or took too long',
         );
       case SITE_DEADLINE:
         return this.#add(

@@ -43,10 +43,11 @@ export function internalChain(engine: Engine, name: string): HttpChain {
       serverHeader: undefined,
       serverHeaderIfAbsent: false,
       localReplies: undefined,
+      onDemand: undefined,
     },
     filters: new FilterSet(engine, [], [], [], new Set()),
     beforeRoute: null,
     unrouted: EMPTY_TABLE,
-    matcher: { payloads: [], match: () => undefined, explain: () => undefined },
+    matcher: { payloads: [], match: () => undefined, hasHost: () => true, explain: () => undefined },
   });
 }

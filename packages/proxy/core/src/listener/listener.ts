@@ -147,7 +147,13 @@ export class ListenerRuntime implements AcceptingListener, HandshakeListener {
 
   #fillSlots(): void {
     for (const chain of this.compiled.chains)
-      if (chain.handler instanceof HttpChain) this.slot(chain.name).current = chain.handler;
+      if (chain.handler instanceof HttpChain) {
+        const slot = this.slot(chain.name);
+        // Who waits for what a newer one has finds it.
+        if (slot.current !== undefined && slot.current !== chain.handler)
+          slot.current.successor = chain.handler;
+        slot.current = chain.handler;
+      }
     for (const [name, slot] of this.#slots) {
       const chain = this.compiled.chains.find((other) => other.name === name);
       if (chain === undefined || !(chain.handler instanceof HttpChain)) slot.current = undefined;

@@ -42,6 +42,9 @@ export const SITE_GRPC_STATUS = -18;
 /** Refused since the proxy sheds load; reason is an index of `OVERLOAD_RESOURCES`, operand its pressure in percent. */
 export const SITE_OVERLOAD = -16;
 
+/** It waits for what is looked for; reason is 0 for a virtual host, 1 for a cluster. */
+export const SITE_DEMAND = -19;
+
 export const RETRY_REFUSALS = ['', 'budget', 'limit', 'unsafe', 'replay', 'timeout', 'closed'] as const;
 export type RetryRefusal = (typeof RETRY_REFUSALS)[number];
 

@@ -229,4 +229,24 @@ export abstract class StreamFlags {
     if (value) this.#bits |= 1 << 21;
     else this.#bits &= ~(1 << 21);
   }
+
+  /** Its virtual host was looked for, or is. */
+  get askedHost(): boolean {
+    return (this.#bits & (1 << 22)) !== 0;
+  }
+
+  set askedHost(value: boolean) {
+    if (value) this.#bits |= 1 << 22;
+    else this.#bits &= ~(1 << 22);
+  }
+
+  /** Its cluster was looked for, or is. */
+  get askedCluster(): boolean {
+    return (this.#bits & (1 << 23)) !== 0;
+  }
+
+  set askedCluster(value: boolean) {
+    if (value) this.#bits |= 1 << 23;
+    else this.#bits &= ~(1 << 23);
+  }
 }
