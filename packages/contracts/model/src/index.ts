@@ -218,6 +218,7 @@ export type {
   ExtAuthzHttpService,
   ExtAuthzRouteConfig,
 } from './filters/ext-authz.ts';
+export { ACCESS_LOG_KEYS } from './access-log-keys.ts';
 export { CONN_EXT_AUTHZ_FILTER, connExtAuthzFilterSchema } from './filters/conn-ext-authz.ts';
 export type { ConnExtAuthzFilterConfig } from './filters/conn-ext-authz.ts';
 export {

@@ -1,5 +1,6 @@
 import {
   DYNAMIC_METADATA,
+  pseudoHeader,
   type ConnectionInfo,
   type Headers,
   type HttpStream,
@@ -100,19 +101,7 @@ function compileHeader(condition: ValueMatch, context: CompileContext, path: str
 }
 
 function fieldOf(request: RequestHead, name: string): string | undefined {
-  switch (name) {
-    case ':method':
-      return request.method;
-    case ':path':
-      return request.query === undefined ? request.path : `${request.path}?${request.query}`;
-    case ':authority':
-    case 'host':
-      return request.authority;
-    case ':scheme':
-      return request.scheme;
-    default:
-      return joined(request.headers, name);
-  }
+  return pseudoHeader(request, name) ?? joined(request.headers, name);
 }
 
 /** The lines of a field as one text; crumbs of a cookie as HTTP/1 has them (RFC 9113 §8.2.3). */

@@ -1,4 +1,4 @@
-import type { HttpStream } from '@tulle/filter';
+import { pseudoHeader, type HttpStream } from '@tulle/filter';
 import type { ExtProcAttribute } from '@tulle/model';
 
 type Value = string | number | boolean;
@@ -12,7 +12,7 @@ export function readAttribute(
   const { request, connection, route } = stream;
   switch (name) {
     case 'request.path':
-      return request.query === undefined ? request.path : `${request.path}?${request.query}`;
+      return pseudoHeader(request, ':path');
     case 'request.url_path':
       return request.path;
     case 'request.query':

@@ -1,5 +1,5 @@
 import { create, type JsonObject, type MessageInitShape } from '@bufbuild/protobuf';
-import { DYNAMIC_METADATA, type Headers, type HttpStream } from '@tulle/filter';
+import { DYNAMIC_METADATA, pseudoHeader, type Headers, type HttpStream } from '@tulle/filter';
 import type { NameTest } from '@tulle/match';
 import type { ExtProcAttribute } from '@tulle/model';
 import { readAttribute } from './attributes.ts';
@@ -50,15 +50,11 @@ export function messageOf(
   });
 }
 
+const PSEUDO = [':authority', ':path', ':method', ':scheme'] as const;
+
 /** A request's head. */
 export function requestHead({ request }: HttpStream, sent: NameTest): HeaderMapInit {
-  const path = request.query === undefined ? request.path : `${request.path}?${request.query}`;
-  const pseudo = [
-    [':authority', request.authority],
-    [':path', path],
-    [':method', request.method],
-    [':scheme', request.scheme],
-  ] as const;
+  const pseudo = PSEUDO.map((name) => [name, pseudoHeader(request, name) ?? ''] as const);
   return mapOf(pseudo, request.headers, sent);
 }
 

@@ -1,4 +1,4 @@
-import { DYNAMIC_METADATA, type HttpStream } from '@tulle/filter';
+import { DYNAMIC_METADATA, pseudoHeader, type HttpStream } from '@tulle/filter';
 import {
   compileHeaderMatch,
   CompileContext,
@@ -125,7 +125,7 @@ function compileAction(action: RateLimitAction, context: CompileContext, path: s
       const name = action.name.toLowerCase();
       const absent = action.optional === true ? undefined : null;
       return ({ request }) => {
-        const value = pseudo(request, name) ?? request.headers.get(name);
+        const value = pseudoHeader(request, name) ?? request.headers.get(name);
         return value === undefined ? absent : entry(action.key, value);
       };
     }
@@ -171,29 +171,13 @@ function headerTest(
   }
   const test = compileStringMatch(condition.match, context, `${path}/match`);
   return (request) => {
-    const value = pseudo(request, name);
+    const value = pseudoHeader(request, name);
     return (value !== undefined && test(value)) !== (condition.invert === true);
   };
 }
 
 function entry(key: string, value: string): Entry | null {
   return value === '' || value.length > MAX_VALUE_LENGTH ? null : { key, value };
-}
-
-function pseudo(request: HttpStream['request'], name: string): string | undefined {
-  switch (name) {
-    case ':method':
-      return request.method;
-    case ':path':
-      return request.query === undefined ? request.path : `${request.path}?${request.query}`;
-    case ':authority':
-    case 'host':
-      return request.authority;
-    case ':scheme':
-      return request.scheme;
-    default:
-      return undefined;
-  }
 }
 
 /** Texts alone are values of descriptors. */

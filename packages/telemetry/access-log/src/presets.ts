@@ -1,3 +1,4 @@
+import { ACCESS_LOG_KEYS } from '@tulle/model';
 import type { AccessLogFormat } from './formats.ts';
 
 /** Envoy's default text. */
@@ -16,32 +17,7 @@ export const ISTIO_FORMAT: string =
 
 /** Istio's default JSON. */
 export const ISTIO_JSON_FORMAT: Exclude<AccessLogFormat, string> = Object.freeze({
-  json: Object.freeze({
-    start_time: '%START_TIME%',
-    route_name: '%ROUTE_NAME%',
-    method: '%REQ(:METHOD)%',
-    path: '%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%',
-    protocol: '%PROTOCOL%',
-    response_code: '%RESPONSE_CODE%',
-    response_flags: '%RESPONSE_FLAGS%',
-    response_code_details: '%RESPONSE_CODE_DETAILS%',
-    connection_termination_details: '%CONNECTION_TERMINATION_DETAILS%',
-    bytes_received: '%BYTES_RECEIVED%',
-    bytes_sent: '%BYTES_SENT%',
-    duration: '%DURATION%',
-    upstream_service_time: '%RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)%',
-    x_forwarded_for: '%REQ(X-FORWARDED-FOR)%',
-    user_agent: '%REQ(USER-AGENT)%',
-    request_id: '%REQ(X-REQUEST-ID)%',
-    authority: '%REQ(:AUTHORITY)%',
-    upstream_host: '%UPSTREAM_HOST%',
-    upstream_cluster: '%UPSTREAM_CLUSTER_RAW%',
-    upstream_local_address: '%UPSTREAM_LOCAL_ADDRESS%',
-    downstream_local_address: '%DOWNSTREAM_LOCAL_ADDRESS%',
-    downstream_remote_address: '%DOWNSTREAM_REMOTE_ADDRESS%',
-    requested_server_name: '%REQUESTED_SERVER_NAME%',
-    upstream_transport_failure_reason: '%UPSTREAM_TRANSPORT_FAILURE_REASON%',
-  }),
+  json: ACCESS_LOG_KEYS,
 });
 
 const NAMED: Readonly<Record<string, AccessLogFormat | undefined>> = {
