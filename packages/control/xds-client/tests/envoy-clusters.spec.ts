@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { JsonObject } from '@bufbuild/protobuf';
 import { ClusterConfigSchema as AggregateSchema } from '@tulle/xds-proto/envoy/extensions/clusters/aggregate/v3/cluster';
 import { ClusterConfigSchema as ForwardProxySchema } from '@tulle/xds-proto/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster';
+import { PreserveCaseFormatterConfigSchema } from '@tulle/xds-proto/envoy/extensions/http/header_formatters/preserve_case/v3/preserve_case';
 import { LeastRequestSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/least_request/v3/least_request';
 import { CaresDnsResolverConfigSchema as CaresSchema } from '@tulle/xds-proto/envoy/extensions/network/dns_resolver/cares/v3/cares_dns_resolver';
 import { MaglevSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/maglev/v3/maglev';
@@ -426,6 +427,35 @@ describe("Envoy's transport sockets for some endpoints", () => {
       { name: 'tlsMode-disabled', labels: {} },
     ]);
     expect(cluster.discovery).toMatchObject({ endpoints: [{ tlsLabels: { tlsMode: 'istio' } }] });
+  });
+
+  it.each(['explicit', 'downstream'])('write names as they came, by %s options of HTTP/1', (kind) => {
+    const options = (format: JsonObject): JsonObject => {
+      const http1 = { http_protocol_options: { header_key_format: format } };
+      return {
+        typed_extension_protocol_options: {
+          'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+            '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+            ...(kind === 'explicit'
+              ? { explicit_http_config: http1 }
+              : { use_downstream_protocol_config: http1 }),
+          },
+        },
+      };
+    };
+    const preserve = {
+      stateful_formatter: {
+        name: 'preserve_case',
+        typed_config: {
+          '@type':
+            'type.googleapis.com/envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig',
+        },
+      },
+    };
+    expect(refusedAt(options(preserve), PreserveCaseFormatterConfigSchema)).toEqual([]);
+    expect(refusedAt(options({ proper_case_words: {} }))).toEqual([
+      expect.stringMatching(/http_protocol_options\.header_key_format$/),
+    ]);
   });
 
   it('send the server name that requests say', () => {

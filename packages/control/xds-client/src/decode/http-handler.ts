@@ -1,9 +1,6 @@
 import { isMessage } from '@bufbuild/protobuf';
 import type { HttpHandler, RequestIds } from '@tulle/model';
-import {
-  type Http1ProtocolOptions,
-  HttpProtocolOptions_HeadersWithUnderscoresAction as Underscores,
-} from '@tulle/xds-proto/envoy/config/core/v3/protocol';
+import { HttpProtocolOptions_HeadersWithUnderscoresAction as Underscores } from '@tulle/xds-proto/envoy/config/core/v3/protocol';
 import {
   type HttpConnectionManager,
   HttpConnectionManager_CodecType as CodecType,
@@ -13,13 +10,13 @@ import {
 import { decodeAccessLogs } from './access-logs.ts';
 import { needFrom } from './config-source.ts';
 import { canonicalName } from './resource-name.ts';
-import { PreserveCaseFormatterConfigSchema } from '@tulle/xds-proto/envoy/extensions/http/header_formatters/preserve_case/v3/preserve_case';
 import { UuidRequestIdConfigSchema } from '@tulle/xds-proto/envoy/extensions/request_id/uuid/v3/uuid';
 import type { DecodeContext } from './context.ts';
 import type { Extras } from './extras.ts';
 import { decodeHttpFilters, readFlags } from './filters.ts';
 import { decodeForwarding } from './forwarding.ts';
 import { decodeHttp2 } from './http2.ts';
+import { checkKeyFormat } from './key-format.ts';
 import { decodeLocalReplies } from './local-replies.ts';
 import { decodeRouteConfig } from './route-config.ts';
 import { decodeTracing } from './tracing.ts';
@@ -138,18 +135,6 @@ function checkRequestIds(
   const message = context.open(requestIdExtension.typedConfig, path);
   if (message && !isMessage(message, UuidRequestIdConfigSchema))
     context.refuse(path, `must be a UuidRequestIdConfig, not ${message.$typeName}`);
-}
-
-/** Names go as they came: what an origin answers in capitals, its caller gets in capitals. */
-function checkKeyFormat(context: DecodeContext, http1: Http1ProtocolOptions | undefined, path: string): void {
-  const format = http1?.headerKeyFormat?.headerFormat;
-  if (format?.case === undefined) return;
-  if (format.case === 'properCaseWords')
-    return context.refuse(path, 'must be a PreserveCaseFormatterConfig: names go as they came');
-  const here = `${path}.stateful_formatter.typed_config`;
-  const message = context.open(format.value.typedConfig, here);
-  if (message && !isMessage(message, PreserveCaseFormatterConfigSchema))
-    context.refuse(here, `must be a PreserveCaseFormatterConfig, not ${message.$typeName}`);
 }
 
 /** Envoy keeps them where nothing is said; here one beside a dot segment is refused all the same. */

@@ -14,6 +14,7 @@ import {
 import type { DecodeContext } from './context.ts';
 import type { Extras } from './extras.ts';
 import { decodeHttp2 } from './http2.ts';
+import { checkKeyFormat } from './key-format.ts';
 import { milliseconds, present } from './values.ts';
 
 const HTTP_PROTOCOL_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
@@ -154,11 +155,11 @@ function decodeProtocol(
 /** What is about callers says nothing of endpoints. */
 function checkHttp1(context: DecodeContext, options: Http1ProtocolOptions | undefined, path: string): void {
   if (options === undefined) return;
+  checkKeyFormat(context, options, `${path}.header_key_format`);
   const given: Readonly<Record<string, boolean>> = {
     allow_absolute_url: options.allowAbsoluteUrl !== undefined,
     accept_http_10: options.acceptHttp10,
     default_host_for_http_10: options.defaultHostForHttp10 !== '',
-    header_key_format: options.headerKeyFormat !== undefined,
     allow_chunked_length: options.allowChunkedLength,
     override_stream_error_on_invalid_http_message:
       options.overrideStreamErrorOnInvalidHttpMessage !== undefined,
