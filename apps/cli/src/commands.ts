@@ -22,6 +22,26 @@ export const COMMANDS: readonly CommandEntry[] = [
     'run a gateway: where the world enters the mesh',
     async () => import('./commands/gateway.ts'),
   ),
+  entry(
+    'node-proxy',
+    'run the proxy of a node, for many workloads',
+    async () => import('./commands/node-proxy.ts'),
+  ),
+  entry(
+    'node-proxy add',
+    "give a workload to this node's proxy",
+    async () => import('./commands/node-proxy-add.ts'),
+  ),
+  entry(
+    'node-proxy remove',
+    "take a workload from this node's proxy",
+    async () => import('./commands/node-proxy-remove.ts'),
+  ),
+  entry(
+    'node-proxy list',
+    "show the workloads of this node's proxy",
+    async () => import('./commands/node-proxy-list.ts'),
+  ),
   entry('proxy', 'run a proxy from an Envoy bootstrap', async () => import('./commands/proxy.ts')),
   entry(
     'agent',

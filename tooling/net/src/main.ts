@@ -5,12 +5,20 @@
 import { runnable } from '@tulle/interop/suite';
 import { families } from './cases/families.ts';
 import { kills } from './cases/kills.ts';
+import { nodeCases } from './cases/nodes.ts';
 import { protocols } from './cases/protocols.ts';
 import { refusals } from './cases/refusals.ts';
 import { restarts } from './cases/restarts.ts';
 import { serverFirst } from './cases/server-first.ts';
 import { Mesh } from './mesh.ts';
 import { namespaces } from './network.ts';
+import { Nodes } from './nodes.ts';
+
+const text = process.argv[2] ?? '';
+const wanted = <T extends { readonly name: string }>(cases: readonly T[]): T[] =>
+  cases.filter(({ name }) => name.includes(text));
+const captureCases = wanted([...protocols, ...serverFirst, ...families, ...refusals, ...kills, ...restarts]);
+const wantedNodeCases = wanted(nodeCases);
 
 const suite = runnable<Mesh>({
   name: 'capture',
@@ -26,11 +34,39 @@ const suite = runnable<Mesh>({
     }
     return { context: mesh, close: async () => mesh.close() };
   },
-  cases: [...protocols, ...serverFirst, ...families, ...refusals, ...kills, ...restarts].filter(({ name }) =>
-    name.includes(process.argv[2] ?? ''),
-  ),
+  cases: captureCases,
 });
 
-const { passed, failed, skipped } = await suite.run((line) => console.log(line));
+const nodeSuite = runnable<Nodes>({
+  name: 'node proxies',
+  about: 'two nodes with three workloads each, and no sidecars',
+  needs: [namespaces],
+  async open() {
+    const nodes = new Nodes();
+    try {
+      await nodes.open([
+        ['a', 'b', 'c'],
+        ['d', 'e', 'f'],
+      ]);
+    } catch (error) {
+      await nodes.close();
+      throw error;
+    }
+    return { context: nodes, close: async () => nodes.close() };
+  },
+  cases: wantedNodeCases,
+});
+
+let [passed, failed, skipped] = [0, 0, 0];
+for (const [one, cases] of [
+  [suite, captureCases],
+  [nodeSuite, wantedNodeCases],
+] as const) {
+  if (cases.length === 0) continue;
+  const tally = await one.run((line) => console.log(line));
+  passed += tally.passed;
+  failed += tally.failed;
+  skipped += tally.skipped;
+}
 console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
 process.exitCode = failed > 0 ? 1 : 0;

@@ -1,5 +1,5 @@
 import type { AccessLog } from './access-log.ts';
-import type { Address } from './address.ts';
+import type { ListenAddress } from './address.ts';
 import type { Http2Options } from './http2.ts';
 import type { LocalReplies } from './local-reply.ts';
 import type { OnDemand } from './on-demand.ts';
@@ -10,7 +10,7 @@ import type { HandlerTracing } from './tracing.ts';
 /** A place where connections are accepted. */
 export interface Listener {
   readonly name: string;
-  readonly address: Address;
+  readonly address: ListenAddress;
   /** Which way traffic flows, seen from the workload. Default `unspecified`. */
   readonly direction?: 'inbound' | 'outbound' | 'unspecified';
   /** Of those whose match holds one is used; a chain without match takes what is left. No chain: the connection is closed. */

@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import { type Address as ModelAddress, isUnixAddress } from '@tulle/model';
+import { isUnixAddress, type ListenAddress } from '@tulle/model';
 import {
   type Address,
   AddressSchema,
@@ -8,7 +8,7 @@ import {
 } from '@tulle/xds-proto/envoy/config/core/v3/address';
 import { localOnly } from './local-only.ts';
 
-export function encodeAddress(address: ModelAddress): Address {
+export function encodeAddress(address: ListenAddress): Address {
   if (isUnixAddress(address))
     return create(AddressSchema, { address: { case: 'pipe', value: { path: address.path } } });
   localOnly(address.namespace, 'address.namespace');

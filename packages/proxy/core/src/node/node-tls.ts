@@ -133,7 +133,6 @@ export class NodeTls {
   }
 
   connect(address: Address, tls: ClientTls, given: ConnectOptions): Socket {
-    const socket = new NodeSocket(true, true);
     const ready = (tls as NodeClientTls).ready(address, given);
     const target = isUnixAddress(address)
       ? { path: address.path }
@@ -150,6 +149,8 @@ export class NodeTls {
       given.network === undefined || isUnixAddress(address)
         ? undefined
         : connectInside(this.#openSocket, address, given.network, { allowHalfOpen: true });
+    // Over a socket that is there already TLS reads into buffers of its own.
+    const socket = new NodeSocket(inside === undefined, true);
     // The types leave out what tls.connect passes on to net.Socket.
     const options: ConnectionOptions & {
       readonly allowHalfOpen: boolean;

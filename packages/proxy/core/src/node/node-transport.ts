@@ -8,6 +8,7 @@ import {
   type CertificateSource,
   type DownstreamTls,
   type IdentitySource,
+  type ListenAddress,
   type TcpAddress,
   type UpstreamTls,
 } from '@tulle/model';
@@ -91,9 +92,13 @@ class NodeTransport implements Transport {
     }
   }
 
-  async listen(address: Address, owner: ListenOwner): Promise<Listening> {
+  async listen(address: ListenAddress, owner: ListenOwner): Promise<Listening> {
     const handle = await this.#options.acquireHandle?.(address);
     // Anything else stays, and listening there fails by itself.
+    if (handle === undefined && !isUnixAddress(address) && address.namespace !== undefined)
+      throw new Error(
+        `cannot listen on ${formatAddress(address)}: give nodeTransport({ acquireHandle }) that makes sockets in other networks`,
+      );
     if (handle === undefined && isUnixAddress(address)) await removeStaleSocket(address.path).catch(() => {});
     const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true });
     await new Promise<void>((resolve, reject) => {
@@ -211,11 +216,11 @@ class NodeTransport implements Transport {
   }
 }
 
-function addressOf(server: Server, asked: Address): Address {
+function addressOf(server: Server, asked: ListenAddress): Address {
   const bound = server.address();
   return isUnixAddress(asked) || bound === null || typeof bound === 'string'
     ? asked
-    : { host: asked.host, port: bound.port };
+    : { ...asked, port: bound.port };
 }
 
 function closeServer(server: Server): Promise<void> {

@@ -1,0 +1,115 @@
+import { join } from 'node:path';
+import { DirectoryInUseError } from '@tulle/directory-lock';
+import { startNodeProxy, type NodeProxy } from '@tulle/node-proxy';
+import { tulleDirectories } from '@tulle/sidecar/directories';
+import { API_OPTION } from '../api/find-control-plane.ts';
+import { defineCommand, type Command } from '../cli/command.ts';
+import { CliError, EXIT } from '../cli/exit-codes.ts';
+import { personLog } from '../cli/person-log.ts';
+import { joinTokenFor, meshToJoin } from './mesh-to-join.ts';
+import { nodeProxyRunDirectory, WORKLOADS_OPTION, workloadsDirectory } from './node-proxy-directory.ts';
+
+const DEFAULT_WINDOW_SECONDS = 5;
+const DEFAULT_DEADLINE_SECONDS = 600;
+const DEFAULT_STOP_SECONDS = 10;
+
+export const command: Command = defineCommand({
+  summary: 'Run the proxy of a node: layer 4 and mutual TLS for many workloads in network namespaces',
+  details:
+    'Serves every workload that tulle node-proxy add, or whoever makes the network namespaces, put into a directory. Each keeps\n' +
+    'an identity of its own; its connections are captured in its namespace and carried by tunnels (HBONE, port 15008).\n\n' +
+    'Policies are enforced as far as connections tell: by identity, network and port. A rule that asks for something of a\n' +
+    'request allows nobody here, and denies whoever it might mean.\n\n' +
+    'Needs Linux, root and nft. When it ends, the rules go with it, and traffic flows as if there were no mesh (it fails open).\n' +
+    'SIGHUP replaces its engine without refusing or cutting a connection, SIGTERM leaves the mesh first.',
+  ownSignals: true,
+  options: {
+    ...WORKLOADS_OPTION,
+    'control-plane': {
+      type: 'list',
+      value: 'HOST:PORT',
+      help: 'xDS and CA; default: the control plane of this machine',
+    },
+    'trust-domain': { type: 'string', value: 'NAME', help: 'trust domain of the mesh' },
+    token: {
+      type: 'string',
+      value: 'TOKEN',
+      help: 'join token for workloads without one; default: asked of the control plane of this machine',
+    },
+    'drain-window-seconds': {
+      type: 'number',
+      value: 'N',
+      help: 'after a restart connections are asked over so long to go to the new process',
+      defaultText: String(DEFAULT_WINDOW_SECONDS),
+    },
+    'drain-deadline-seconds': {
+      type: 'number',
+      value: 'N',
+      help: 'after a restart connections live on in the old process for so long',
+      defaultText: String(DEFAULT_DEADLINE_SECONDS),
+    },
+    'drain-seconds': {
+      type: 'number',
+      value: 'N',
+      help: 'at most so long for what runs when it is told to end',
+      defaultText: String(DEFAULT_STOP_SECONDS),
+    },
+    quiet: { type: 'boolean', short: 'q', help: 'say nothing but errors' },
+    ...API_OPTION,
+  },
+  examples: [
+    { command: 'tulle node-proxy', does: 'the proxy of this node' },
+    {
+      command: 'tulle node-proxy add web --network /run/netns/web --address 10.0.0.7 --port 8080',
+      does: 'a workload of it',
+    },
+  ],
+  async run({ io, options }) {
+    const mesh = await meshToJoin(io, options);
+    const directory = workloadsDirectory(io, options.workloads);
+    const windowSeconds = options['drain-window-seconds'] ?? DEFAULT_WINDOW_SECONDS;
+    const deadlineSeconds = options['drain-deadline-seconds'] ?? DEFAULT_DEADLINE_SECONDS;
+    const say = (text: string): void => {
+      if (!options.quiet) io.err(`tulle: ${text}\n`);
+    };
+    let proxy: NodeProxy;
+    try {
+      proxy = await startNodeProxy({
+        controlPlane: mesh,
+        workloads: directory,
+        stateDir: join(tulleDirectories(io.env).state, 'node-proxy'),
+        runDir: nodeProxyRunDirectory(io),
+        joinToken: async ({ namespace, serviceAccount, labels }) =>
+          joinTokenFor(io, options, { namespace, serviceAccount, labels }),
+        drainWindowMs: windowSeconds * 1000,
+        drainTimeoutMs: deadlineSeconds * 1000,
+        log: personLog(io, options.quiet ? 'error' : 'warn'),
+      });
+    } catch (error) {
+      const running = error instanceof DirectoryInUseError;
+      throw new CliError(
+        EXIT.failed,
+        error instanceof Error ? error.message : String(error),
+        running ? 'a node has one proxy; stop it first' : undefined,
+        { cause: error },
+      );
+    }
+    const timeline = `at 0 s the new process takes every new connection; by ${windowSeconds} s tunnels are asked to go over; at ${deadlineSeconds} s what is left is cut`;
+    say(`serves the workloads in ${directory}; rules go when it ends, and traffic flows on without it`);
+    say(`a restart: ${timeline}`);
+    const restart = (): void => {
+      proxy.restart().then(
+        () => say(`restarted: ${timeline}`),
+        (error: unknown) =>
+          io.err(`error: restart: ${error instanceof Error ? error.message : String(error)}\n`),
+      );
+    };
+    process.on('SIGHUP', restart);
+    await new Promise<void>((resolve) => {
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
+    });
+    process.off('SIGHUP', restart);
+    await proxy.stop((options['drain-seconds'] ?? DEFAULT_STOP_SECONDS) * 1000);
+    return EXIT.ok;
+  },
+});

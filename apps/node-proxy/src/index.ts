@@ -1,0 +1,8 @@
+/**
+ * One proxy for the workloads of a node: layer 4, mutual TLS, tunnels by HBONE.
+ * @packageDocumentation
+ */
+export { startNodeProxy } from './node-proxy.ts';
+export type { NodeProxy, NodeProxyOptions, NodeProxyStatus } from './node-proxy.ts';
+export { keyOf, readWorkload } from './workload.ts';
+export type { NodeWorkload } from './workload.ts';

@@ -1,0 +1,211 @@
+import { join } from 'node:path';
+import { lockDirectory } from '@tulle/directory-lock';
+import { isTulleError, type Log } from '@tulle/filter';
+import { networkNamespaces } from '@tulle/intercept';
+import { createRegistry, renderText } from '@tulle/metrics';
+import type { Address, ProxyConfig } from '@tulle/model';
+import { makePrivateDirectory } from '@tulle/sidecar/directories';
+import { createSupervisor, serveAdminFront, stderrLog, type SupervisorStatus } from '@tulle/supervisor';
+import type { ApplyResult } from '@tulle/xds-client';
+import type { EngineSettings } from './engine.ts';
+import { mergeConfigs, type WorkloadConfig } from './merge.ts';
+import { ServedWorkload, type WorkloadHost } from './served-workload.ts';
+import { bindInside } from './sockets.ts';
+import { keyOf, type NodeWorkload } from './workload.ts';
+import { readDirectory, watchDirectory } from './workload-directory.ts';
+
+/** How a node proxy is run. */
+export interface NodeProxyOptions {
+  readonly controlPlane: { readonly xds: readonly string[]; readonly trustDomain: string };
+  /** Each `*.json` in it is a workload; it is watched. */
+  readonly workloads: string;
+  /** Identities and saved configurations. */
+  readonly stateDir: string;
+  /** Sockets; a short path. */
+  readonly runDir: string;
+  /** Gets a token for a workload that has none of its own. */
+  readonly joinToken?: (workload: NodeWorkload) => Promise<string | undefined>;
+  /** How long the first identity of a workload may take. Default 60,000. */
+  readonly startTimeoutMs?: number;
+  /**
+   * The time line of a restart or stop: over so long connections are asked to go to the successor; what runs then goes on until
+   * `drainTimeoutMs`. Default 5,000.
+   */
+  readonly drainWindowMs?: number;
+  /** Connections of a process that was replaced are cut after so long. Default 600,000 (Envoy's drain time). */
+  readonly drainTimeoutMs?: number;
+  readonly log?: Log;
+}
+
+/** A running node proxy. */
+export interface NodeProxy {
+  readonly admin: Address;
+  status(): NodeProxyStatus;
+  /** Resolves when all that the directory holds now is served, or has failed. */
+  settled(): Promise<void>;
+  /** Replaces the engine process under the supervisor's sockets; no connection is refused or cut. */
+  restart(): Promise<void>;
+  /** Leaves the mesh with every workload, lets what runs end, at most for `drainMs` (default 10,000), then closes everything. */
+  stop(drainMs?: number): Promise<void>;
+}
+
+export interface NodeProxyStatus {
+  readonly workloads: readonly ReturnType<ServedWorkload['status']>[];
+  /** Why a file, or the workload in it, is not served, a sentence each. */
+  readonly faults: readonly string[];
+  readonly supervisor: SupervisorStatus;
+}
+
+const DEFAULT_STOP_DRAIN_MS = 10_000;
+/** After a workload could not be served. */
+const TRY_AGAIN_MS = 5_000;
+
+/**
+ * One process for the workloads of a node, each with its own identity in its own network namespace. Resolves when the engine
+ * runs; the workloads follow.
+ * @throws DirectoryInUseError (`@tulle/directory-lock`); Error where this machine lacks what it needs
+ */
+export async function startNodeProxy(options: NodeProxyOptions): Promise<NodeProxy> {
+  const { stateDir, runDir, log = stderrLog, drainWindowMs = 5_000 } = options;
+  const namespaces = networkNamespaces();
+  for (const directory of [stateDir, runDir, options.workloads]) makePrivateDirectory(directory);
+  const locks = [await lockDirectory(runDir)];
+  const meter = createRegistry();
+  const settings: EngineSettings = { drainWindowMs };
+  const supervisor = createSupervisor({
+    module: new URL(import.meta.resolve('@tulle/node-proxy/engine-main')),
+    settings,
+    runDir,
+    stateDir,
+    bindSocket: bindInside(namespaces),
+    log,
+    ...(options.drainTimeoutMs === undefined ? {} : { drainTimeoutMs: options.drainTimeoutMs }),
+  });
+  await supervisor.start();
+
+  /** What each workload needs, as it is in force. */
+  const parts = new Map<string, WorkloadConfig>();
+  let version = 0;
+  let applying: Promise<unknown> = Promise.resolve();
+  const apply = async (served: ServedWorkload, config: ProxyConfig | undefined): Promise<ApplyResult> => {
+    const work = applying.then(async (): Promise<ApplyResult> => {
+      const next = new Map(parts);
+      if (config === undefined) next.delete(served.key);
+      else
+        next.set(served.key, {
+          key: served.key,
+          network: served.workload.network,
+          spiffeId: served.spiffeId,
+          config,
+        });
+      try {
+        await supervisor.apply(mergeConfigs([...next.values()], String(++version)));
+      } catch (error) {
+        const message = error instanceof Error ? error.message : String(error);
+        const issues = isTulleError(error) ? error.issues : [];
+        return { ok: false, issues: issues.length > 0 ? issues : [{ path: '', message }] };
+      }
+      parts.clear();
+      for (const [key, part] of next) parts.set(key, part);
+      return { ok: true };
+    });
+    applying = work.catch(() => {});
+    return work;
+  };
+  const host: WorkloadHost = {
+    controlPlane: options.controlPlane,
+    stateDir,
+    supervisor,
+    namespaces,
+    log,
+    meter,
+    startTimeoutMs: options.startTimeoutMs,
+    joinToken: options.joinToken,
+    apply,
+  };
+
+  const served = new Map<
+    string,
+    { readonly served: ServedWorkload; readonly text: string; work: Promise<void> }
+  >();
+  const faults = new Map<string, string>();
+  let fileFaults: readonly string[] = [];
+  let stopped = false;
+  const serve = (workload: NodeWorkload, text: string): void => {
+    const key = keyOf(workload);
+    const one = new ServedWorkload(host, workload);
+    const work = one.start().then(
+      () => {
+        faults.delete(key);
+        log.info(`${one.spiffeId} is served in ${workload.network}`);
+      },
+      (error: unknown) => {
+        const message = error instanceof Error ? error.message : String(error);
+        faults.set(key, `${key}: ${message}`);
+        log.error(`${key} is not served, and tried again: ${message}`);
+        setTimeout(() => {
+          if (served.get(key)?.served === one) served.delete(key);
+          look();
+        }, TRY_AGAIN_MS).unref();
+      },
+    );
+    served.set(key, { served: one, text, work });
+  };
+  const drop = (key: string): void => {
+    const entry = served.get(key);
+    if (entry === undefined) return;
+    served.delete(key);
+    faults.delete(key);
+    leaving.add(
+      entry.work.then(async () => entry.served.stop()).catch((error: unknown) => log.error(String(error))),
+    );
+  };
+  const leaving = new Set<Promise<void>>();
+  const look = (): void => {
+    if (stopped) return;
+    const { workloads, faults: wrong } = readDirectory(options.workloads);
+    for (const message of wrong) if (!fileFaults.includes(message)) log.error(message);
+    fileFaults = wrong;
+    for (const [key, { text }] of served) if (workloads.get(key)?.text !== text) drop(key);
+    for (const [key, { workload, text }] of workloads)
+      if (!served.has(key))
+        void Promise.all(leaving).then(() =>
+          served.has(key) || stopped ? undefined : serve(workload, text),
+        );
+  };
+  const status = (): NodeProxyStatus => ({
+    workloads: [...served.values()].map((entry) => entry.served.status()),
+    faults: [...fileFaults, ...faults.values()],
+    supervisor: supervisor.status(),
+  });
+  const front = await serveAdminFront({
+    supervisor,
+    address: { path: join(runDir, 'admin.sock') },
+    pages: { '/node-proxy': status },
+    metrics: (format) => [...renderText(meter, format)].join(''),
+  });
+  const stopWatching = watchDirectory(options.workloads, look);
+  look();
+  return {
+    admin: front.address,
+    status,
+    async settled() {
+      look();
+      await Promise.all(leaving);
+      await Promise.resolve();
+      await Promise.all([...served.values()].map(async ({ work }) => work));
+    },
+    restart: async () => supervisor.restart(),
+    async stop(drainMs = DEFAULT_STOP_DRAIN_MS) {
+      stopped = true;
+      stopWatching();
+      await Promise.all(
+        [...served.values()].map(async (entry) => entry.work.then(async () => entry.served.stop())),
+      );
+      await Promise.all(leaving);
+      await supervisor.stop(drainMs);
+      await front.close();
+      for (const lock of locks) lock.release();
+    },
+  };
+}

@@ -1,0 +1,194 @@
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { randomBytes } from 'node:crypto';
+import { meshChannel, type IdentityClient } from '@tulle/ca';
+import type { Log } from '@tulle/filter';
+import { captureCommands, holdRules, type HeldRules, type NetworkNamespaces } from '@tulle/intercept';
+import type { createRegistry } from '@tulle/metrics';
+import type { ProxyConfig } from '@tulle/model';
+import { makePrivateDirectory } from '@tulle/sidecar/directories';
+import { openIdentity } from '@tulle/sidecar/identity';
+import type { Supervisor } from '@tulle/supervisor';
+import { createXdsClient, type ApplyResult, type XdsClient } from '@tulle/xds-client';
+import { PROXY_MARK } from './sockets.ts';
+import { keyOf, type NodeWorkload } from './workload.ts';
+
+/** Ports of the proxy inside the network of a workload; the field's, since nothing else of the mesh is there. */
+const PORTS = { outboundPort: 15_001, inboundPort: 15_006, port: 15_008 } as const;
+
+/** Loopback is the workload's own, but for the half of it that virtual addresses of Services are in. */
+const OWN_LOOPBACK = '127.0.0.0/9';
+
+/** What a workload needs of its node's proxy. */
+export interface WorkloadHost {
+  readonly controlPlane: { readonly xds: readonly string[]; readonly trustDomain: string };
+  readonly stateDir: string;
+  readonly supervisor: Supervisor;
+  readonly namespaces: NetworkNamespaces;
+  readonly log: Log;
+  readonly meter: ReturnType<typeof createRegistry>;
+  readonly startTimeoutMs: number | undefined;
+  /** Gets a token for a workload that has none of its own. */
+  readonly joinToken: ((workload: NodeWorkload) => Promise<string | undefined>) | undefined;
+  /** Takes what the workload needs into the configuration, `undefined`: nothing any more. */
+  apply(served: ServedWorkload, config: ProxyConfig | undefined): Promise<ApplyResult>;
+}
+
+/** Where a workload stands. */
+export type WorkloadState = 'joining' | 'starting' | 'serving' | 'leaving';
+
+/**
+ * One workload of the node: its identity, what the control plane says that it needs, and the rules that lead its connections to
+ * the proxy.
+ */
+export class ServedWorkload {
+  readonly workload: NodeWorkload;
+  readonly key: string;
+  state: WorkloadState = 'joining';
+  readonly #host: WorkloadHost;
+  readonly #undo: (() => Promise<void> | void)[] = [];
+  #identity: IdentityClient | undefined;
+
+  constructor(host: WorkloadHost, workload: NodeWorkload) {
+    this.#host = host;
+    this.workload = workload;
+    this.key = keyOf(workload);
+  }
+
+  get spiffeId(): string {
+    const { namespace, serviceAccount } = this.workload;
+    return `spiffe://${this.#host.controlPlane.trustDomain}/ns/${namespace}/sa/${serviceAccount}`;
+  }
+
+  /** Resolves when its connections are captured. @throws Error with a sentence; nothing is left then */
+  async start(): Promise<void> {
+    try {
+      await this.#start();
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  async #start(): Promise<void> {
+    const { supervisor, controlPlane, log, meter, startTimeoutMs, joinToken } = this.#host;
+    const { workload } = this;
+    const stateDir = join(this.#host.stateDir, 'workloads', this.key);
+    makePrivateDirectory(stateDir);
+    const instance = `${workload.name}-${hostname().replace(/[^a-zA-Z0-9.-]/g, '-')}`;
+    const { identity, ready } = await openIdentity(
+      {
+        controlPlane,
+        stateDir,
+        labels: workload.labels,
+        instance,
+        joinToken: workload.token ?? (async () => joinToken?.(workload)),
+        ...(startTimeoutMs === undefined ? {} : { startTimeoutMs }),
+      },
+      workload,
+      log,
+      meter,
+      async () => supervisor.identityInUse(),
+      () => {},
+    );
+    this.#identity = identity;
+    this.#undo.push(() => identity.close());
+    await ready();
+    this.#undo.push(await supervisor.addIdentity(identity));
+    this.state = 'starting';
+    const xds = this.#follow(identity, instance, stateDir);
+    this.#undo.push(async () => {
+      await this.#host.apply(this, undefined);
+    });
+    this.#undo.push(async () => xds.stop());
+    await xds.start();
+    await xds.configured();
+    // Connections must not be led to where nobody listens.
+    const refused = xds.state().refused?.flatMap(({ reasons }) => reasons) ?? [];
+    if (refused.length > 0) throw new Error(refused.join('; '));
+    const rules = await this.#capture();
+    this.#undo.push(async () => rules.release());
+    this.state = 'serving';
+  }
+
+  #follow(identity: IdentityClient, instance: string, stateDir: string): XdsClient {
+    const { controlPlane, log, meter } = this.#host;
+    const { name, namespace, serviceAccount, labels, address, ports, egress } = this.workload;
+    return createXdsClient({
+      targets: controlPlane.xds,
+      channel: () => meshChannel(controlPlane.trustDomain, { identity }),
+      node: {
+        id: `${identity.spiffeId}~${instance}`,
+        cluster: name,
+        metadata: {
+          workload: name,
+          namespace,
+          serviceAccount,
+          labels,
+          ports,
+          instance,
+          ready: true,
+          capabilities: [],
+          inbound: { address, port: PORTS.port },
+          hbone: { ...PORTS, egress },
+        },
+        extensions: ['tulle.conn.authz@0.0.0'],
+      },
+      onConfig: async (config) => this.#host.apply(this, config),
+      snapshotFile: join(stateDir, 'snapshot.json'),
+      log,
+      meter,
+    });
+  }
+
+  /** From here on nothing that the workload begins, or that comes for its ports, goes past the proxy. */
+  async #capture(): Promise<HeldRules> {
+    const table = `tulle_${process.pid}_${randomBytes(3).toString('hex')}`;
+    const commands = captureCommands(table, {
+      scope: { kind: 'namespace' },
+      spare: { marks: [PROXY_MARK] },
+      outbound: { port: PORTS.outboundPort, excludeCidrs: [OWN_LOOPBACK] },
+      inbound: this.workload.ports.map((port) => ({ port, to: PORTS.inboundPort })),
+    });
+    const namespace = this.#host.namespaces.open({ path: this.workload.network });
+    try {
+      // The process that owns the rules is begun inside, before anything is awaited.
+      const held: { rules?: Promise<HeldRules> } = {};
+      namespace.run(() => {
+        held.rules = holdRules(table, commands);
+      });
+      return await (held.rules as Promise<HeldRules>);
+    } finally {
+      namespace.close();
+    }
+  }
+
+  /** Leaves the mesh, and its network as it was. */
+  async stop(): Promise<void> {
+    this.state = 'leaving';
+    for (const step of this.#undo.splice(0).toReversed()) await step();
+  }
+
+  status(): {
+    readonly name: string;
+    readonly namespace: string;
+    readonly spiffeId: string;
+    readonly network: string;
+    readonly address: string;
+    readonly ports: readonly number[];
+    readonly state: WorkloadState;
+    readonly certificateNotAfterMs: number | undefined;
+  } {
+    const { name, namespace, network, address, ports } = this.workload;
+    return {
+      name,
+      namespace,
+      spiffeId: this.spiffeId,
+      network,
+      address,
+      ports,
+      state: this.state,
+      certificateNotAfterMs: this.#identity?.current()?.svid.notAfterMs,
+    };
+  }
+}

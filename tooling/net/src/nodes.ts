@@ -1,0 +1,183 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { runToEnd, type Running } from '@tulle/processes';
+import { Place } from './network.ts';
+
+const TULLE = fileURLToPath(new URL('../../../apps/cli/bin/tulle.mjs', import.meta.url));
+const SIDECAR = fileURLToPath(new URL('../../../apps/sidecar/src/main.ts', import.meta.url));
+const PEER = fileURLToPath(new URL('programs/peer.ts', import.meta.url));
+
+/** Of every workload. */
+export const PORT = 8080;
+
+/** A workload: a network namespace with a cable to its node. */
+export interface Pod {
+  readonly name: string;
+  readonly place: Place;
+  readonly address: string;
+}
+
+/** A machine with workloads that have networks of their own, and the proxy for them. */
+export class Node {
+  readonly number: number;
+  readonly place: Place;
+  readonly pods: Pod[] = [];
+  proxy!: Running;
+
+  constructor(number: number) {
+    this.number = number;
+    this.place = new Place(`node${number}`);
+    this.place.run('sysctl', ['-qw', 'net.ipv4.ip_forward=1']);
+    this.place.ip('link', 'add', 'br0', 'type', 'bridge');
+    this.place.ip('address', 'add', `10.88.${number}.1/24`, 'dev', 'br0');
+    this.place.ip('link', 'set', 'br0', 'up');
+  }
+
+  addPod(name: string): Pod {
+    const place = new Place(name);
+    const address = `10.88.${this.number}.${this.pods.length + 11}`;
+    const cable = `v${this.pods.length}`;
+    this.place.ip('link', 'add', cable, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', place.name);
+    this.place.ip('link', 'set', cable, 'master', 'br0');
+    this.place.ip('link', 'set', cable, 'up');
+    place.ip('address', 'add', `${address}/24`, 'dev', 'eth0');
+    place.ip('link', 'set', 'eth0', 'up');
+    place.ip('route', 'add', 'default', 'via', `10.88.${this.number}.1`);
+    const pod = { name, place, address };
+    this.pods.push(pod);
+    return pod;
+  }
+
+  async close(): Promise<void> {
+    for (const pod of this.pods) await pod.place.close();
+    await this.place.close();
+  }
+}
+
+/** Two nodes with a proxy each, and a control plane on the first. */
+export class Nodes {
+  readonly directory: string = mkdtempSync(join(tmpdir(), 'tnodes-'));
+  readonly one: Node = new Node(1);
+  readonly two: Node = new Node(2);
+
+  /** @param names of workloads, by node */
+  async open(names: readonly [one: readonly string[], two: readonly string[]]): Promise<void> {
+    const { one, two } = this;
+    one.place.ip('link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', two.place.name);
+    for (const [node, peer] of [
+      [one, two],
+      [two, one],
+    ] as const) {
+      node.place.ip('address', 'add', `10.87.0.${node.number}/24`, 'dev', 'eth0');
+      node.place.ip('link', 'set', 'eth0', 'up');
+      node.place.ip('route', 'add', `10.88.${peer.number}.0/24`, 'via', `10.87.0.${peer.number}`);
+    }
+    const control = this.tulle(one, ['control-plane', '--listen', '10.87.0.1:15012']);
+    await control.said(/REST http/);
+    for (const [index, node] of [one, two].entries()) {
+      for (const name of names[index] ?? []) {
+        const pod = node.addPod(name);
+        this.startPeer(pod);
+        await this.add(node, pod);
+      }
+      node.proxy = this.tulle(node, [
+        ...['node-proxy', '--control-plane', '10.87.0.1:15012', '--trust-domain', 'mesh.local'],
+      ]);
+    }
+    await this.serving(one, names[0].length);
+    await this.serving(two, names[1].length);
+  }
+
+  startPeer(pod: Pod): Running {
+    return pod.place.start(process.execPath, [PEER, 'serve', pod.name, String(PORT)]);
+  }
+
+  async add(node: Node, pod: Pod): Promise<void> {
+    const token = (await this.toEnd(this.one, ['token', 'create', pod.name, '-l', `app=${pod.name}`])).trim();
+    await this.toEnd(node, [
+      ...['node-proxy', 'add', pod.name, '--network', `/run/netns/${pod.place.name}`],
+      ...['--address', pod.address, '--port', String(PORT), '--token', token],
+    ]);
+  }
+
+  /** Resolves when the node's proxy serves so many workloads. */
+  async serving(node: Node, count: number): Promise<void> {
+    const deadline = Date.now() + 60_000;
+    for (;;) {
+      const text = await this.toEnd(node, ['node-proxy', 'list', '-o', 'json']).catch(
+        (error: Error) => error.message,
+      );
+      if ((text.match(/"serving"/g) ?? []).length >= count) return;
+      if (Date.now() > deadline)
+        throw new Error(`node ${node.number} does not serve ${count} workloads: ${text}\n${node.proxy.text}`);
+    }
+  }
+
+  async apply(text: string): Promise<void> {
+    const file = join(this.directory, 'apply.yaml');
+    writeFileSync(file, text);
+    await this.toEnd(this.one, ['apply', '-f', file]);
+  }
+
+  env(node: Node): Readonly<Record<string, string>> {
+    return {
+      TULLE_STATE_DIR: join(this.directory, `s${node.number}`),
+      TULLE_RUN_DIR: join(this.directory, `r${node.number}`),
+      NO_COLOR: '1',
+    };
+  }
+
+  tulle(node: Node, args: readonly string[]): Running {
+    return node.place.start(process.execPath, [TULLE, ...args], { env: this.env(node) });
+  }
+
+  async toEnd(node: Node, args: readonly string[]): Promise<string> {
+    return runToEnd('nsenter', [`--net=/run/netns/${node.place.name}`, process.execPath, TULLE, ...args], {
+      env: this.env(node),
+    });
+  }
+
+  /** A sidecar in a pod that is no workload of its node's proxy. */
+  async sidecar(pod: Pod): Promise<Running> {
+    const token = (await this.toEnd(this.one, ['token', 'create', pod.name, '-l', `app=${pod.name}`])).trim();
+    const running = pod.place.start(
+      process.execPath,
+      [
+        SIDECAR,
+        ...[
+          '--name',
+          pod.name,
+          '--port',
+          String(PORT),
+          '--inbound',
+          '0.0.0.0:15006',
+          '--advertise',
+          pod.address,
+        ],
+        ...['--control-plane', '10.87.0.1:15012', '--trust-domain', 'mesh.local', '--token', token],
+        ...[
+          '--state-dir',
+          join(this.directory, pod.name),
+          '--run-dir',
+          join(this.directory, `${pod.name}-r`),
+        ],
+      ],
+      { env: { NO_COLOR: '1' } },
+    );
+    await running.said(/takes calls from now on/);
+    return running;
+  }
+
+  /** What a program of a pod hears when it asks an address. */
+  ask(from: Pod, host: string, port: number = PORT): string {
+    return from.place.run(process.execPath, [PEER, 'ask', host, String(port)]).trim();
+  }
+
+  async close(): Promise<void> {
+    await this.two.close();
+    await this.one.close();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * A program that knows nothing of a mesh.
+ * - `serve NAME PORT`: answers requests with its name and who called, echoes WebSocket-like upgrades (`Upgrade: echo`)
+ * - `ask HOST PORT`: prints what is answered, or the error
+ * - `load HOST PORT`: asks again and again by new connections until SIGTERM, then prints counts as JSON
+ * - `hold HOST PORT`: holds one upgraded connection; at SIGUSR2 sends a line by it, and prints what comes back
+ */
+import { createServer, request } from 'node:http';
+import { createInterface } from 'node:readline';
+import type { Duplex } from 'node:stream';
+
+const [what = '', ...rest] = process.argv.slice(2);
+
+function ask(host: string, port: string): Promise<string> {
+  return new Promise((resolve) => {
+    const outgoing = request({ host, port, agent: false, timeout: 10_000 }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+      response.on('end', () => resolve(`${response.statusCode} ${text}`));
+      response.on('error', (error: NodeJS.ErrnoException) => resolve(`error ${error.code ?? error.message}`));
+    });
+    outgoing.on('timeout', () => outgoing.destroy(new Error('timeout')));
+    outgoing.on('error', (error: NodeJS.ErrnoException) => resolve(`error ${error.code ?? error.message}`));
+    outgoing.end();
+  });
+}
+
+if (what === 'serve') {
+  const [name = '', port = ''] = rest;
+  createServer((incoming, response) => {
+    response.end(`${name} called by ${incoming.socket.remoteAddress ?? ''}`);
+  })
+    .on('upgrade', (_incoming, socket: Duplex) => {
+      socket.on('error', () => {});
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n');
+      socket.pipe(socket);
+    })
+    .listen(Number(port), '0.0.0.0');
+} else if (what === 'ask') {
+  const [host = '', port = ''] = rest;
+  process.stdout.write(`${await ask(host, port)}\n`);
+} else if (what === 'load') {
+  const [host = '', port = ''] = rest;
+  let [asked, failed, going] = [0, 0, true];
+  const faults = new Set<string>();
+  process.on('SIGTERM', () => (going = false));
+  const one = async (): Promise<void> => {
+    while (going) {
+      const answer = await ask(host, port);
+      asked++;
+      if (asked % 100 === 0) process.stdout.write(`asked ${asked}\n`);
+      if (answer.startsWith('200 ')) continue;
+      failed++;
+      faults.add(answer);
+    }
+  };
+  const all = Promise.all(Array.from({ length: 8 }, one));
+  process.stdout.write('loading\n');
+  await all;
+  process.stdout.write(`${JSON.stringify({ asked, failed, faults: [...faults] })}\n`);
+} else if (what === 'hold') {
+  const [host = '', port = ''] = rest;
+  const outgoing = request({
+    host,
+    port,
+    agent: false,
+    headers: { connection: 'Upgrade', upgrade: 'echo' },
+  });
+  outgoing.on('error', (error) => process.stdout.write(`error ${error.message}\n`));
+  outgoing.on('upgrade', (_response, socket) => {
+    process.stdout.write('open\n');
+    createInterface({ input: socket }).on('line', (line) => process.stdout.write(`heard ${line}\n`));
+    socket.on('close', () => process.stdout.write('closed\n'));
+    let count = 0;
+    process.on('SIGUSR2', () => socket.write(`line ${++count}\n`));
+  });
+  outgoing.end();
+}
