@@ -100,7 +100,7 @@ export function service(name: string): (asked: Asked) => ServiceAnswer | 'silenc
     const [path] = target.split('?');
     const own = headers
       .map(([key, value]): [string, string] => [key.toLowerCase(), value])
-      .filter(([key]) => key.startsWith('x-') && !MADE_UP.test(key))
+      .filter(([key]) => (key.startsWith('x-') && !MADE_UP.test(key)) || key === 'content-encoding')
       .toSorted(([a], [b]) => (a < b ? -1 : 1));
     const lines = own.map(([key, value]) => `${key}: ${value}\n`).join('');
     const answer = (status: number, more = ''): ServiceAnswer => ({

@@ -41,6 +41,8 @@ export interface RequestHead {
   readonly headers: MutableHeaders;
   /** Whether a body was announced, empty or not; without one no `requestData` hook is called. */
   readonly hasBody: boolean;
+  /** Length of the body that was announced, in bytes; `undefined` when it is not known, or there is none. */
+  readonly bodyLength: number | undefined;
   /** Trailers, from the end of the body on: in `requestData` with `end`, in `requestTrailers`; an empty table before. */
   readonly trailers: MutableHeaders;
 }

@@ -785,15 +785,20 @@ describe('compressor', () => {
     ).toEqual(expected);
   });
 
-  it('is off, of requests refused, and another on a route', () => {
+  it('is off, of requests too, and another on a route', () => {
     const compressor = (fields: JsonObject) =>
       httpConfig(typed('http.compressor.v3.Compressor', { compressorLibrary: gzip, ...fields }));
     expect(
       compressor({ responseDirectionConfig: { commonConfig: { enabled: { defaultValue: false } } } }),
     ).toMatchObject({ enabled: false });
-    expect(compressor({ requestDirectionConfig: { commonConfig: {} } })).toEqual([
-      expect.stringContaining('request_direction_config must not be enabled'),
-    ]);
+    expect(
+      compressor({
+        requestDirectionConfig: { commonConfig: { minContentLength: 50, contentType: ['text/html'] } },
+      }),
+    ).toMatchObject({ codings: ['gzip'], requests: { minBytes: 50, contentTypes: ['text/html'] } });
+    expect(
+      compressor({ requestDirectionConfig: { commonConfig: { enabled: { defaultValue: false } } } }),
+    ).not.toHaveProperty('requests');
     expect(
       overrides({
         a: typed('http.compressor.v3.CompressorPerRoute', { disabled: true }),

@@ -294,12 +294,7 @@ describe('what Envoy has a type for travels as that type, and comes back the sam
       connRateLimitConfig,
       'network.local_ratelimit.v3.LocalRateLimit',
     ],
-    [
-      'external authorization',
-      CONN_EXT_AUTHZ_FILTER,
-      connExtAuthzConfig.map((config) => ({ timeoutMs: 200, ...config })),
-      'network.ext_authz.v3.ExtAuthz',
-    ],
+    ['external authorization', CONN_EXT_AUTHZ_FILTER, connExtAuthzConfig, 'network.ext_authz.v3.ExtAuthz'],
     [
       'connections at a time',
       CONN_LIMIT_FILTER,

@@ -17,16 +17,28 @@ import {
 } from '@tulle/model';
 import { jsonSchema, perConfig } from '@tulle/schema';
 import { chooseAmong, chooseCoding } from './accept-encoding.ts';
-import { compileTypes, isEligible, isProbe, varyByCoding, type TypeTest } from './eligible.ts';
+import {
+  compileTypes,
+  isEligible,
+  isEligibleRequest,
+  isProbe,
+  varyByCoding,
+  type TypeTest,
+} from './eligible.ts';
 import { Encoder } from './encoder.ts';
 
-/** Decision note (decision D10): compressed; the value is the coding's place in {@link CODINGS}. */
+/** Decision notes (decision D10): a response, a request compressed; the value is the coding's place in {@link CODINGS}. */
 export const NOTE_COMPRESSED = 1;
+export const NOTE_REQUEST_COMPRESSED = 2;
 
 const CODINGS: readonly CompressionCoding[] = ['gzip', 'br', 'zstd'];
 const LEVELS: Readonly<Record<CompressionCoding, number>> = { gzip: 6, br: 4, zstd: 3 };
 
 interface Rules {
+  /** Of responses. */
+  readonly enabled: boolean;
+  /** Of requests. */
+  readonly requests: { readonly isWanted: TypeTest; readonly minBytes: number } | undefined;
   readonly codings: readonly CompressionCoding[];
   readonly isWanted: TypeTest;
   readonly minBytes: number;
@@ -35,8 +47,10 @@ interface Rules {
   readonly level: (coding: CompressionCoding) => number;
 }
 
-/** The compression of one response. */
+/** The compression of one stream's bodies. */
 interface CompressionState {
+  /** Of the request. */
+  request: { readonly encoder: Encoder; readonly coding: CompressionCoding } | undefined;
   encoder: Encoder | undefined;
   coding: CompressionCoding | undefined;
   /** What the caller takes, where the service is not told. */
@@ -44,24 +58,31 @@ interface CompressionState {
 }
 
 /**
- * Compresses responses for those who take it. What is coded already, must not be changed, is a part, or is of no listed
+ * Compresses responses for those who take it, and requests where the operator says so. What is coded already, must not be changed, is a part, or is of no listed
  * type passes untouched, with its length and validators.
  */
 export const compression: HttpFilter<CompressionFilterConfig, CompressionFilterConfig, CompressionState> =
   defineHttpFilter<CompressionFilterConfig, CompressionFilterConfig, CompressionState>({
     apiVersion: 1,
     id: COMPRESSION_FILTER,
-    summary: 'Compresses responses with gzip, br or zstd.',
+    summary: 'Compresses responses, and requests where their service takes it, with gzip, br or zstd.',
     config: jsonSchema<CompressionFilterConfig>(compressionFilterSchema),
     routeConfig: jsonSchema<CompressionFilterConfig>(compressionFilterSchema, { defaults: false }),
     phase: 'transform',
     effects: 'local',
-    notes: { [NOTE_COMPRESSED]: 'compressed with coding' },
-    applies: ({ enabled }) => enabled !== false,
-    body: { response: 'recode' },
+    notes: {
+      [NOTE_COMPRESSED]: 'compressed with coding',
+      [NOTE_REQUEST_COMPRESSED]: 'compressed the request with coding',
+    },
+    applies: ({ enabled, requests }) => enabled !== false || requests !== undefined,
+    bodyFor: ({ requests }) => ({
+      response: 'recode',
+      ...(requests !== undefined && { request: 'recode' as const }),
+    }),
     state: {
-      create: () => ({ encoder: undefined, coding: undefined, hidden: undefined }),
+      create: () => ({ request: undefined, encoder: undefined, coding: undefined, hidden: undefined }),
       reset(state) {
+        state.request = undefined;
         state.encoder = undefined;
         state.coding = undefined;
         state.hidden = undefined;
@@ -77,6 +98,7 @@ function createCompression(host: FilterHost): HttpHooks<CompressionFilterConfig,
       coding,
       {
         responses: host.counter('compression_responses_total', 'Responses compressed', { coding }),
+        requests: host.counter('compression_requests_total', 'Requests compressed', { coding }),
         bytesIn: host.counter('compression_in_bytes_total', 'Octets before compression', { coding }),
         bytesOut: host.counter('compression_out_bytes_total', 'Octets after compression', { coding }),
       },
@@ -84,22 +106,29 @@ function createCompression(host: FilterHost): HttpHooks<CompressionFilterConfig,
   );
   const overflows = host.counter(
     'compression_overflow_total',
-    'Responses that passed as they were since maxActive were being compressed',
+    'Bodies that passed as they were since maxActive were being compressed',
   );
-  const activeGauge = host.gauge('compression_active', 'Responses being compressed');
+  const activeGauge = host.gauge('compression_active', 'Bodies being compressed');
   let active = 0;
 
   return {
     requestHeaders(stream, config, state) {
+      if (config.requests !== undefined) beginRequest(stream, state, rulesOf(config));
+      if (config.enabled === false) return CONTINUE;
       if (config.hideAcceptEncoding !== true) return CONTINUE;
       const { headers } = stream.request;
       state.hidden = headers.getAll('accept-encoding');
       headers.remove('accept-encoding');
       return CONTINUE;
     },
+    requestData(stream, _config, { request }, bytes, end): HookResult {
+      if (request !== undefined) return encode(stream, request.encoder, request.coding, bytes, end);
+      if (bytes.length > 0) stream.emit(bytes);
+      return CONTINUE;
+    },
     responseHeaders(stream, config, state) {
       const rules = rulesOf(config);
-      const coding = codingFor(stream, rules, state.hidden);
+      const coding = rules.enabled ? codingFor(stream, rules, state.hidden) : undefined;
       if (coding === undefined) stream.passResponseBody();
       else begin(stream, state, coding, rules);
       return CONTINUE;
@@ -113,12 +142,31 @@ function createCompression(host: FilterHost): HttpHooks<CompressionFilterConfig,
       }
       return encode(stream, encoder, coding as CompressionCoding, bytes, end);
     },
-    complete(_stream, _config, { encoder }) {
-      if (encoder === undefined) return;
-      encoder.close();
-      activeGauge.set((active -= 1));
+    complete(_stream, _config, { encoder, request }) {
+      for (const one of [encoder, request?.encoder]) {
+        if (one === undefined) continue;
+        one.close();
+        activeGauge.set((active -= 1));
+      }
     },
   };
+
+  function beginRequest(stream: HttpStream, state: CompressionState, rules: Rules): void {
+    const { request } = stream;
+    if (!request.hasBody) return;
+    const { isWanted, minBytes } = rules.requests ?? { isWanted: () => false, minBytes: 0 };
+    const coding = rules.codings[0] as CompressionCoding;
+    if (!isEligibleRequest(stream, isWanted, minBytes)) return stream.passRequestBody();
+    if (active >= rules.maxActive) {
+      overflows.add();
+      return stream.passRequestBody();
+    }
+    state.request = { encoder: new Encoder(coding, rules.level(coding)), coding };
+    activeGauge.set((active += 1));
+    counters.get(coding)?.requests.add();
+    request.headers.set('content-encoding', coding);
+    stream.note(NOTE_REQUEST_COMPRESSED, CODINGS.indexOf(coding));
+  }
 
   function codingFor(
     stream: HttpStream,
@@ -175,7 +223,13 @@ function createCompression(host: FilterHost): HttpHooks<CompressionFilterConfig,
 }
 
 function compile(config: CompressionFilterConfig): Rules {
+  const { requests } = config;
   return {
+    enabled: config.enabled !== false,
+    requests: requests && {
+      isWanted: compileTypes(requests.contentTypes ?? COMPRESSION_TYPES),
+      minBytes: requests.minBytes ?? 1_024,
+    },
     codings: config.codings ?? ['zstd', 'br', 'gzip'],
     isWanted: compileTypes(config.contentTypes ?? COMPRESSION_TYPES),
     minBytes: config.minBytes ?? 1_024,

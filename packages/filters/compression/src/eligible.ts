@@ -32,6 +32,16 @@ export function isEligible(stream: HttpStream, isWanted: TypeTest, minBytes: num
   return bodyLength === undefined || bodyLength >= minBytes;
 }
 
+/** Whether a request's body is to be compressed. */
+export function isEligibleRequest({ request }: HttpStream, isWanted: TypeTest, minBytes: number): boolean {
+  const { headers } = request;
+  if (!request.hasBody || headers.has('content-encoding') || headers.has('content-range')) return false;
+  const [type = ''] = (headers.get('content-type') ?? '').split(';');
+  if (!isWanted(type.trim().toLowerCase()) || saysNoTransform(headers)) return false;
+  const { bodyLength } = request;
+  return bodyLength === undefined || bodyLength >= minBytes;
+}
+
 /** RFC 9111 §5.2.1.6, §5.2.2.6 */
 function saysNoTransform(headers: Headers): boolean {
   for (let index = 0; index < headers.length; index += 1) {

@@ -2,4 +2,4 @@
  * Compression filter.
  * @packageDocumentation
  */
-export { compression, NOTE_COMPRESSED } from './compression.ts';
+export { compression, NOTE_COMPRESSED, NOTE_REQUEST_COMPRESSED } from './compression.ts';

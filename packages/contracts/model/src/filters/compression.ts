@@ -1,6 +1,9 @@
 import type { JsonSchema } from './json-schema.ts';
 
-/** Configuration of `tulle.http.compression`: responses are compressed for those who take it (RFC 9110 §12.5.3). */
+/**
+ * Configuration of `tulle.http.compression`: responses are compressed for those who take it (RFC 9110 §12.5.3), and requests where the
+ * operator knows that their service does.
+ */
 export interface CompressionFilterConfig {
   /** Codings, preferred first among those that the caller likes equally. Default `['zstd', 'br', 'gzip']`. */
   readonly codings?: readonly CompressionCoding[];
@@ -14,9 +17,14 @@ export interface CompressionFilterConfig {
   readonly skipEtag?: boolean;
   /** Hide from the service which codings the caller takes (Envoy `remove_accept_encoding_header`). Default false. */
   readonly hideAcceptEncoding?: boolean;
-  /** Whether anything is compressed. Default true. */
+  /** Whether responses are compressed. Default true. */
   readonly enabled?: boolean;
-  /** Responses compressed at a time, some 1 MiB each; further ones pass as they are. Default 128. */
+  /**
+   * Compress the bodies of requests by the first of `codings` (Envoy `request_direction_config`): nobody says beforehand whether the
+   * service takes that. Absent: they pass as they are.
+   */
+  readonly requests?: Pick<CompressionFilterConfig, 'minBytes' | 'contentTypes'>;
+  /** Bodies compressed at a time, some 1 MiB each; further ones pass as they are. Default 128. */
   readonly maxActive?: number;
 }
 
@@ -56,6 +64,30 @@ const level = (maximum: number, fallback: number, description: string): JsonSche
   description,
 });
 
+/** Which bodies. */
+const BODIES: Readonly<Record<string, JsonSchema>> = {
+  minBytes: {
+    type: 'integer',
+    minimum: 0,
+    maximum: 1_048_576,
+    default: 1_024,
+    description: 'Shorter bodies, where the length is known, pass as they are.',
+  },
+  contentTypes: {
+    type: 'array',
+    minItems: 1,
+    maxItems: 100,
+    uniqueItems: true,
+    items: {
+      type: 'string',
+      pattern: '^([A-Za-z0-9.!#$&^_+-]+/(\\*|[A-Za-z0-9.!#$&^_+-]+)|\\*\\+[A-Za-z0-9.-]+)$',
+      description: 'type/subtype, type/* or *+suffix.',
+    },
+    default: COMPRESSION_TYPES,
+    description: 'Media types that are compressed.',
+  },
+};
+
 /** JSON Schema of {@link CompressionFilterConfig}. */
 export const compressionFilterSchema: JsonSchema = {
   type: 'object',
@@ -69,26 +101,7 @@ export const compressionFilterSchema: JsonSchema = {
       default: ['zstd', 'br', 'gzip'],
       description: 'Codings, preferred first among those that the caller likes equally.',
     },
-    minBytes: {
-      type: 'integer',
-      minimum: 0,
-      maximum: 1_048_576,
-      default: 1_024,
-      description: 'Shorter bodies, where the length is known, pass as they are.',
-    },
-    contentTypes: {
-      type: 'array',
-      minItems: 1,
-      maxItems: 100,
-      uniqueItems: true,
-      items: {
-        type: 'string',
-        pattern: '^([A-Za-z0-9.!#$&^_+-]+/(\\*|[A-Za-z0-9.!#$&^_+-]+)|\\*\\+[A-Za-z0-9.-]+)$',
-        description: 'type/subtype, type/* or *+suffix.',
-      },
-      default: COMPRESSION_TYPES,
-      description: 'Media types that are compressed.',
-    },
+    ...BODIES,
     levels: {
       type: 'object',
       additionalProperties: false,
@@ -106,13 +119,19 @@ export const compressionFilterSchema: JsonSchema = {
       default: false,
       description: 'Hide from the service which codings the caller takes.',
     },
-    enabled: { type: 'boolean', default: true, description: 'Whether anything is compressed.' },
+    enabled: { type: 'boolean', default: true, description: 'Whether responses are compressed.' },
+    requests: {
+      type: 'object',
+      additionalProperties: false,
+      description: 'Compress bodies of requests by the first of the codings: the service must take it.',
+      properties: BODIES,
+    },
     maxActive: {
       type: 'integer',
       minimum: 1,
       maximum: 100_000,
       default: 128,
-      description: 'Responses compressed at a time; further ones pass as they are.',
+      description: 'Bodies compressed at a time; further ones pass as they are.',
     },
   },
 };

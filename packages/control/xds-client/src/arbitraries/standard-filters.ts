@@ -149,6 +149,10 @@ export const singleCompressionConfig: fc.Arbitrary<CompressionFilterConfig> = fc
       {
         minBytes: fc.integer({ min: 0, max: 1_048_576 }),
         levels: object<object>({ [coding]: fc.integer({ min: 1, max: most }) }),
+        requests: object<object>({
+          minBytes: fc.integer({ min: 0, max: 1_048_576 }),
+          contentTypes: fc.uniqueArray(wholeType, { minLength: 1 }),
+        }),
       },
     ),
   );

@@ -16,14 +16,7 @@ export function decodeCompression(
   path: string,
 ): CompressionFilterConfig {
   const { compressorLibrary: library, responseDirectionConfig: response } = compressor;
-  if (
-    compressor.requestDirectionConfig?.commonConfig?.enabled?.defaultValue !== false &&
-    compressor.requestDirectionConfig
-  )
-    context.refuse(
-      `${path}.request_direction_config`,
-      'must not be enabled; this proxy compresses responses alone',
-    );
+  const requests = compressor.requestDirectionConfig?.commonConfig;
   // Without what stands for them, the fields that were before it hold.
   const enabled = response ? response.commonConfig?.enabled : compressor.runtimeEnabled;
   const here = `${path}.compressor_library.typed_config`;
@@ -50,6 +43,13 @@ export function decodeCompression(
     skipEtag: (response ?? compressor).disableOnEtagHeader ? true : undefined,
     hideAcceptEncoding: (response ?? compressor).removeAcceptEncodingHeader ? true : undefined,
     enabled: enabled?.defaultValue === false ? false : undefined,
+    requests:
+      compressor.requestDirectionConfig === undefined || requests?.enabled?.defaultValue === false
+        ? undefined
+        : {
+            minBytes: requests?.minContentLength ?? 30,
+            contentTypes: filled(requests?.contentType ?? []) ?? ENVOY_TYPES,
+          },
   });
 }
 

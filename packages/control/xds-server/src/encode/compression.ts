@@ -13,6 +13,7 @@ import {
 } from '@tulle/xds-proto/envoy/extensions/filters/http/compressor/v3/compressor';
 import { hasOnly, isFilledList, isInteger, isObject, isText } from './shape.ts';
 
+type Bodies = Pick<CompressionFilterConfig, 'minBytes' | 'contentTypes'>;
 type SingleCoding = CompressionFilterConfig & {
   readonly codings: readonly [CompressionCoding];
   readonly contentTypes: readonly string[];
@@ -29,14 +30,19 @@ export function encodeCompression(config: unknown): Compressor | undefined {
   const level = config.levels?.[coding] ?? LEVELS[coding];
   return create(CompressorSchema, {
     compressorLibrary: { name: coding, typedConfig: library(coding, level) },
-    responseDirectionConfig: {
-      commonConfig: {
-        // Envoy's own least length is 30.
-        minContentLength: config.minBytes ?? 1024,
-        contentType: [...config.contentTypes],
-      },
-    },
+    responseDirectionConfig: { commonConfig: bodies(config) },
+    ...(config.requests !== undefined && {
+      requestDirectionConfig: { commonConfig: bodies(config.requests) },
+    }),
   });
+}
+
+function bodies({ minBytes, contentTypes = [] }: Bodies): {
+  minContentLength: number;
+  contentType: string[];
+} {
+  // Envoy's own least length is 30.
+  return { minContentLength: minBytes ?? 1024, contentType: [...contentTypes] };
 }
 
 function library(coding: CompressionCoding, level: number): Any {
@@ -55,18 +61,26 @@ function pack<Desc extends DescMessage>(desc: Desc, fields: MessageInitShape<Des
 }
 
 function isSingleCoding(config: unknown): config is SingleCoding {
-  if (!isObject(config) || !hasOnly(config, ['codings', 'minBytes', 'contentTypes', 'levels'])) return false;
-  const { codings, minBytes, contentTypes, levels } = config;
+  if (!isObject(config) || !hasOnly(config, ['codings', 'minBytes', 'contentTypes', 'levels', 'requests']))
+    return false;
+  const { codings, levels, requests } = config;
   if (!Array.isArray(codings) || codings.length !== 1) return false;
   const coding: unknown = codings[0];
   return (
     (coding === 'gzip' || coding === 'br' || coding === 'zstd') &&
-    (minBytes === undefined || isInteger(minBytes, 0, 1_048_576)) &&
-    isFilledList(contentTypes, isWholeType) &&
+    areBodies(config) &&
+    (requests === undefined ||
+      (isObject(requests) && hasOnly(requests, ['minBytes', 'contentTypes']) && areBodies(requests))) &&
     (levels === undefined ||
       (isObject(levels) &&
         hasOnly(levels, [coding]) &&
         (levels[coding] === undefined || isInteger(levels[coding], 1, MAX_LEVELS[coding]))))
+  );
+}
+
+function areBodies({ minBytes, contentTypes }: Readonly<Record<string, unknown>>): boolean {
+  return (
+    (minBytes === undefined || isInteger(minBytes, 0, 1_048_576)) && isFilledList(contentTypes, isWholeType)
   );
 }
 

@@ -11,11 +11,11 @@ export function encodeConnExtAuthz(filter: string, config: unknown, statPrefix: 
   if (filter !== CONN_EXT_AUTHZ_FILTER || statPrefix === '') return undefined;
   if (!isObject(config) || !hasOnly(config, ['service', 'timeoutMs', 'failureMode', 'tellServerName']))
     return undefined;
-  const { service, timeoutMs = 200, failureMode = 'deny', tellServerName = false } = config;
+  const { service, timeoutMs, failureMode = 'deny', tellServerName = false } = config;
   if (!isObject(service) || !hasOnly(service, ['cluster', 'authority'])) return undefined;
   const { cluster, authority = '' } = service;
-  if (!isText(cluster) || cluster === '' || !isText(authority) || !isInteger(timeoutMs, 1, 60_000))
-    return undefined;
+  if (!isText(cluster) || cluster === '' || !isText(authority)) return undefined;
+  if (timeoutMs !== undefined && !isInteger(timeoutMs, 1, 60_000)) return undefined;
   if ((failureMode !== 'deny' && failureMode !== 'allow') || typeof tellServerName !== 'boolean')
     return undefined;
   return anyPack(
@@ -25,7 +25,7 @@ export function encodeConnExtAuthz(filter: string, config: unknown, statPrefix: 
       transportApiVersion: ApiVersion.V3,
       grpcService: {
         targetSpecifier: { case: 'envoyGrpc', value: { clusterName: cluster, authority } },
-        timeout: duration(timeoutMs),
+        ...(timeoutMs !== undefined && { timeout: duration(timeoutMs) }),
       },
       failureModeAllow: failureMode === 'allow',
       includeTlsSession: tellServerName,

@@ -246,6 +246,11 @@ class RequestView implements RequestHead {
     return (this.#stream ?? over()).requestBodyKind !== BODY_NONE;
   }
 
+  get bodyLength(): number | undefined {
+    const { requestBodyKind, requestLength } = this.#stream ?? over();
+    return requestBodyKind === BODY_NONE || requestLength < 0 ? undefined : requestLength;
+  }
+
   get trailers(): MutableHeaders {
     const stream = this.#stream ?? over();
     const table = stream.requestTrailers;
