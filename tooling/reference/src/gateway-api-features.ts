@@ -373,10 +373,10 @@ export const FEATURES: readonly Feature[] = [
     name: 'MeshClusterIPMatching',
     level: 'Extended',
     unsupported:
-      '`clusterIP` of a Service is read over, as the reference of resources says: a program reaches a Service at a local address of its sidecar.',
+      'The reference of resources says so at `clusterIP`: a node proxy takes connections to it, at layer 4; routes are for calls at a local address of a sidecar.',
     proofs: by(
       'packages/control/resources/tests/reading.spec.ts',
-      'reads over what an API server adds and what a Service is reached by in Kubernetes',
+      'takes the clusterIP of a Service, and says who is called at it',
     ),
   },
   ...(
@@ -410,8 +410,13 @@ export const FEATURES: readonly Feature[] = [
     area: 'Policies',
     name: 'BackendTrafficPolicy: retryConstraint (GEP-3388)',
     level: 'Experimental',
-    unsupported:
-      'The kind is refused with TULLE0103. A TrafficPolicy with `retryBudget: { percent, minPerSecond, interval }` is the same budget.',
-    proofs: by(CASES, 'kinds of the Gateway API that are not there'),
+    note: 'Kind `XBackendTrafficPolicy`. Past the budget the answer that there is goes to the caller, whatever its status.',
+    proofs: [
+      ...by(
+        'apps/gateway/tests/policies.spec.ts',
+        'XBackendTrafficPolicy keeps retries to a share of the requests of a Service, and to some that are always allowed',
+      ),
+      ...by(CASES, 'budgets of a Service, twice, for nobody, and too short to count in'),
+    ],
   },
 ];

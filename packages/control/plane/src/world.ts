@@ -307,6 +307,7 @@ export class World {
         inbound.add('*'); // everybody believes what it says of callers
         return;
       case 'BackendTLSPolicy':
+      case 'XBackendTrafficPolicy':
         for (const target of resource.spec.targetRefs) services.add(`${namespace}/${target.name}`);
         return;
       case 'ConfigMap':

@@ -71,6 +71,8 @@ export type DiagnosticCode =
   | 'TULLE0408'
   | 'TULLE0409'
   | 'TULLE0410'
+  | 'TULLE0411'
+  | 'TULLE0412'
   | 'TULLE0501'
   | 'TULLE0502'
   | 'TULLE0503'
@@ -270,6 +272,16 @@ export const CODES: Readonly<Record<DiagnosticCode, CodeRow>> = Object.freeze({
     'Connections of another route',
     'An older TLSRoute has all server names of this one at its Gateway, or an older TCPRoute the port. The route does nothing there.',
   ),
+  TULLE0411: finding(
+    'info',
+    'Rules overlap',
+    'A request may fit both rules, and neither is more specific: nothing but age, name or place decides for the one. Make the conditions exclude each other, or add one to the rule that is meant.',
+  ),
+  TULLE0412: finding(
+    'info',
+    'Share without endpoints',
+    'A backend has a weight, but no known Workload is behind its Service: its share of the requests is answered with 503. Give it weight 0 until there is one.',
+  ),
   TULLE0501: finding('warning', 'Selector matches nothing', 'No known Workload has these labels.'),
   TULLE0502: finding(
     'warning',
@@ -289,7 +301,7 @@ export const CODES: Readonly<Record<DiagnosticCode, CodeRow>> = Object.freeze({
   TULLE0505: finding(
     'warning',
     'Policies overlap',
-    'Two TrafficPolicies set the same part for the same target. The older one wins, then the smaller namespace/name.',
+    'Two policies set the same part for the same target. The older one wins, then the smaller namespace/name; a TrafficPolicy goes before an XBackendTrafficPolicy.',
   ),
   TULLE0506: finding(
     'warning',

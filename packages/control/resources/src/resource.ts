@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { AuthorizationPolicy } from './kinds/authorization-policy.ts';
 import type { BackendTLSPolicy } from './kinds/backend-tls-policy.ts';
+import type { BackendTrafficPolicy } from './kinds/backend-traffic-policy.ts';
 import type { ConfigMap } from './kinds/config-map.ts';
 import type { TCPRoute, TLSRoute } from './kinds/connection-route.ts';
 import type { EndpointSlice } from './kinds/endpoint-slice.ts';
@@ -26,6 +27,7 @@ export type Resource =
   | TCPRoute
   | ReferenceGrant
   | BackendTLSPolicy
+  | BackendTrafficPolicy
   | ConfigMap
   | Workload
   | AuthorizationPolicy

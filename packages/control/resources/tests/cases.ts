@@ -28,6 +28,11 @@ const gatewayRoute = (parent: string, more = '', namespace = 'default'): string 
 const connectionRoute = (kind: string, spec: string, parent = '{ name: edge }', name = 't'): string =>
   `apiVersion: gateway.networking.k8s.io/v1\nkind: ${kind}\nmetadata: { name: ${name} }\nspec:\n  parentRefs: [${parent}]\n${spec}\n---\n`;
 
+const budget = (spec: string, name = 'p'): string =>
+  policy('XBackendTrafficPolicy', spec)
+    .replace('tulle.dev/v1alpha1', 'gateway.networking.x-k8s.io/v1alpha1')
+    .replace('name: p', `name: ${name}`);
+
 export const CASES: readonly Case[] = [
   {
     name: 'gRPC to a port that does not speak HTTP/2',
@@ -676,7 +681,7 @@ spec:
   },
   {
     name: 'kinds of the Gateway API that are not there',
-    yaml: ['UDPRoute', 'ListenerSet', 'XBackendTrafficPolicy', 'GatewayClass']
+    yaml: ['UDPRoute', 'ListenerSet', 'GatewayClass']
       .map(
         (kind) =>
           `apiVersion: gateway.networking.k8s.io/v1\nkind: ${kind}\nmetadata: { name: a }\nspec: {}\n---\n`,
@@ -685,8 +690,7 @@ spec:
     expect: [
       ['TULLE0103', 2, 'UDPRoute', 'UDPRoute'],
       ['TULLE0103', 7, 'ListenerSet', 'ListenerSet'],
-      ['TULLE0103', 12, 'XBackendTrafficPolicy', 'XBackendTrafficPolicy'],
-      ['TULLE0103', 17, 'GatewayClass', 'GatewayClass'],
+      ['TULLE0103', 12, 'GatewayClass', 'GatewayClass'],
     ],
   },
   {
@@ -760,6 +764,76 @@ spec:
       ['TULLE0208', 9, 'a.example }, { type: H', 'not "hostname"'],
       ['TULLE0208', 9, '"a:b"', 'not "uri"'],
       ['TULLE0304', 5, 'b }]', 'other/b'],
+    ],
+  },
+  {
+    name: 'rules of which neither is more specific, for requests that fit both',
+    yaml:
+      A +
+      route(`  rules:
+    - { matches: [{ headers: [{ name: x-a, value: "1" }] }], backendRefs: [{ name: a, port: 80 }] }
+    - { matches: [{ headers: [{ name: x-b, value: "1" }] }], backendRefs: [{ name: a, port: 80 }] }
+    - { matches: [{ headers: [{ name: X-A, value: "2" }] }, { queryParams: [{ name: q, value: v }] }], backendRefs: [{ name: a, port: 80 }] }
+    - { matches: [{ method: GET }], backendRefs: [{ name: a, port: 80 }] }`),
+    expect: [
+      ['TULLE0411', 13, '{ headers: [{ name: x-b', 'rule 0 of HTTPRoute default/r (f.yaml:12)'],
+      ['TULLE0411', 14, '{ headers: [{ name: X-A', 'rule 1 of HTTPRoute default/r'],
+    ],
+  },
+  {
+    name: 'a rule that another one has some hosts of, and one of another namespace, which is for other callers',
+    yaml:
+      A +
+      route('  hostnames: [a.example]\n  rules: [{ backendRefs: [{ name: a, port: 80 }] }]', 'p') +
+      '---\n' +
+      route('  hostnames: [a.example, b.example]\n  rules: [{ backendRefs: [{ name: a, port: 80 }] }]', 'q') +
+      '---\n' +
+      route(
+        '  hostnames: [a.example]\n  rules: [{ backendRefs: [{ name: a, port: 80 }] }]',
+        'r, namespace: other',
+      ).replace('name: a }]', 'name: a, namespace: default }]'),
+    expect: [
+      ['TULLE0411', 20, '{ backend', 'host a.example at Service a'],
+      ['TULLE0302', 28, 'a, port', 'in namespace default'],
+    ],
+  },
+  {
+    name: 'shares of Services that nobody is behind',
+    yaml:
+      service('a', 'selector: { app: a }, ports: [{ port: 80 }]') +
+      service('b', 'selector: { app: b }, ports: [{ port: 80 }]') +
+      service('c', 'ports: [{ port: 80 }]') +
+      workload('w', 'a', '80') +
+      route(
+        '  rules: [{ backendRefs: [{ name: a, port: 80 }, { name: b, port: 80, weight: 9 }, { name: c, port: 80 }] }, { matches: [{ path: { value: /b } }], backendRefs: [{ name: b, port: 80, weight: 0 }, { name: a, port: 80 }] }]',
+      ),
+    expect: [
+      ['TULLE0501', 9, '{ app: b', 'app=b'],
+      ['TULLE0412', 26, '9 }', 'share of 9'],
+      ['TULLE0412', 26, 'c, port', 'share of 1'],
+    ],
+  },
+  {
+    name: 'budgets of a Service, twice, for nobody, and too short to count in',
+    yaml:
+      A +
+      policy('TrafficPolicy', '  targetRefs: [{ group: "", kind: Service, name: a }]\n  retryBudget: {}') +
+      '---\n' +
+      budget(
+        '  targetRefs: [{ group: "", kind: Service, name: a }, { group: "", kind: Service, name: b }]\n  retryConstraint: {}',
+      ) +
+      '---\n' +
+      budget(
+        '  targetRefs: [{ group: "", kind: Service, name: a }, { group: "", kind: Service, name: a }]\n  retryConstraint: { budget: { interval: 1ms } }',
+        'q',
+      ),
+    expect: [
+      ['TULLE0207', 24, '{ group: "", kind: Service, name: a }]', 'listed twice'],
+      ['TULLE0204', 25, '1ms', '10ms'],
+      ['TULLE0505', 17, '{ group', 'TrafficPolicy p already'],
+      ['TULLE0304', 17, 'b }', 'default/b'],
+      ['TULLE0505', 24, '{ group', 'TrafficPolicy p already'],
+      ['TULLE0505', 24, '{ group', 'TrafficPolicy p already'],
     ],
   },
   {

@@ -56,15 +56,19 @@ describe('reading', () => {
     expect(resourceVersion(a.resources[0]!.resource)).toBe(resourceVersion(b.resources[0]!.resource));
   });
 
-  it('reads over what an API server adds and what a Service is reached by in Kubernetes', async () => {
-    const kept = {
-      ...SERVICE,
-      spec: { ...SERVICE.spec, clusterIP: '10.0.0.1', ipFamilyPolicy: 'SingleStack' },
-    };
-    const { diagnostics, resources } = await readResourceValues(kept);
+  it('takes the clusterIP of a Service, and says who is called at it', async () => {
+    const kept = { ...SERVICE, spec: { ...SERVICE.spec, clusterIP: '10.0.0.1', clusterIPs: ['10.0.0.1'] } };
+    const { diagnostics } = await readResourceValues(kept);
     expect(diagnostics).toEqual([]);
-    expect(resources).toHaveLength(1);
-    expect(JSON.stringify(findKind('Service')?.schema)).toContain('Accepted and not used: a sidecar listens');
+    const { properties } = (findKind('Service')?.schema ?? {}) as {
+      readonly properties: {
+        readonly spec: { readonly properties: Record<string, { description: string }> };
+      };
+    };
+    const { clusterIP, clusterIPs } = properties.spec.properties;
+    expect(clusterIP?.description).toContain('workloads behind a node proxy');
+    expect(clusterIP?.description).toContain('Others do not use it');
+    expect(clusterIPs?.description).toContain('not used');
   });
 
   it('gives a version that changes with content, not with the order of fields', async () => {

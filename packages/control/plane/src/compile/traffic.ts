@@ -43,11 +43,33 @@ export function trafficFor(
       (createdMs(a.policy.metadata) ?? Infinity) - (createdMs(b.policy.metadata) ?? Infinity) ||
       (a.policy.metadata.name < b.policy.metadata.name ? -1 : 1),
   );
+  const budget = kind === 'Service' ? retryConstraintOf(world, namespace, name) : {};
   return found.reduceRight<Traffic>((merged, { policy }) => {
     const parts: Traffic & { targetRefs?: unknown } = { ...policy.spec };
     delete parts.targetRefs;
     return { ...merged, ...parts };
-  }, {});
+  }, budget);
+}
+
+/** The budget by the oldest XBackendTrafficPolicy of a Service, then the first by name. */
+function retryConstraintOf(world: World, namespace: string, name: string): Traffic {
+  const [first] = [...world.in('XBackendTrafficPolicy', namespace)]
+    .filter(({ spec }) => spec.retryConstraint !== undefined && spec.targetRefs.some((t) => t.name === name))
+    .toSorted(
+      (a, b) =>
+        (createdMs(a.metadata) ?? Infinity) - (createdMs(b.metadata) ?? Infinity) ||
+        (a.metadata.name < b.metadata.name ? -1 : 1),
+    );
+  if (first === undefined) return {};
+  const { budget, minRetryRate } = first.spec.retryConstraint ?? {};
+  const { count = 10, interval = '1s' } = minRetryRate ?? {};
+  return {
+    retryBudget: {
+      percent: budget?.percent ?? 20,
+      interval: budget?.interval ?? '10s',
+      minPerSecond: (count * 1_000) / (parseDurationMs(interval) ?? 1_000),
+    },
+  };
 }
 
 const ms = (text: string | undefined): number | undefined =>

@@ -1,8 +1,10 @@
 import type { HTTPBackendRef } from '../kinds/http-route.ts';
+import { isExternal } from '../gateway/backend-tls.ts';
+import { SERVICE_NAME_LABEL } from '../kinds/endpoint-slice.ts';
 import { portProtocol, type Service } from '../kinds/service.ts';
 import type { LocatedResource } from '../resource.ts';
 import { isConnectionRouteKind, type AnyRoute } from '../routes.ts';
-import { backendTarget, findServicePort, isHttpPort } from '../select.ts';
+import { backendTarget, findServicePort, isHttpPort, serviceSelects } from '../select.ts';
 import { didYouMean } from '../suggest.ts';
 import type { AnalysisHost } from './analysis-host.ts';
 import { isGranted } from './resource-set.ts';
@@ -32,6 +34,7 @@ export function analyzeBackend(
       );
     }
   } else {
+    analyzeShare(backend, service, subject, at, host);
     const port = findServicePort(service, { port: backend.port });
     if (port === undefined)
       host.report(
@@ -67,6 +70,37 @@ export function analyzeBackend(
       `add a ReferenceGrant in ${namespace}`,
     );
   }
+}
+
+/** A weight that leads to nobody, as far as Workloads are known. */
+function analyzeShare(
+  backend: HTTPBackendRef,
+  service: Service,
+  subject: LocatedResource<AnyRoute>,
+  at: string,
+  host: AnalysisHost,
+): void {
+  const { namespace, name } = service.metadata;
+  // Copies have no weight, and a subset is another matter.
+  if (!at.includes('/backendRefs/') || backend.weight === 0 || backend.kind === 'ServiceSubset') return;
+  if (isExternal(service)) return;
+  const workloads = host.set.all('Workload').filter(({ metadata }) => metadata.namespace === namespace);
+  if (workloads.length === 0 && host.options.workloadsKnown !== true) return;
+  const sliced = host.set
+    .all('EndpointSlice')
+    .some(
+      ({ metadata, endpoints }) =>
+        metadata.namespace === namespace &&
+        metadata.labels?.[SERVICE_NAME_LABEL] === name &&
+        endpoints.length > 0,
+    );
+  if (sliced || workloads.some(({ metadata }) => serviceSelects(service, metadata.labels))) return;
+  host.report(
+    'TULLE0412',
+    subject,
+    `${at}/${backend.weight === undefined ? 'name' : 'weight'}`,
+    `no known Workload is behind Service ${namespace}/${name}: its share of ${backend.weight ?? 1} is answered with 503`,
+  );
 }
 
 function analyzeSubset(

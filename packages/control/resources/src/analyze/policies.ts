@@ -198,6 +198,7 @@ function impossiblePart(rule: AuthorizationRule): string | undefined {
 }
 
 function analyzeOverlaps(host: AnalysisHost): void {
+  analyzeBudgets(host);
   const first = new Map<string, LocatedResource>();
   const policies = located(host.subjects, 'TrafficPolicy').toSorted((a, b) => (order(a) < order(b) ? -1 : 1));
   for (const subject of policies) {
@@ -216,6 +217,36 @@ function analyzeOverlaps(host: AnalysisHost): void {
             `${part} of ${target.kind} ${target.name} is set by TrafficPolicy ${winner.resource.metadata.name} already, which wins`,
           );
       }
+    }
+  }
+}
+
+/** Budgets of a Service that another policy has set. */
+function analyzeBudgets(host: AnalysisHost): void {
+  const first = new Map<string, string>();
+  const own = (subject: LocatedResource): string =>
+    `${subject.resource.kind} ${subject.resource.metadata.name}`;
+  const key = (namespace: string, name: string): string => `${namespace}/${name}`;
+  for (const subject of located(host.subjects, 'TrafficPolicy')) {
+    const { spec, metadata } = subject.resource;
+    for (const target of spec.retryBudget === undefined ? [] : spec.targetRefs)
+      if (target.kind === 'Service' && target.sectionName === undefined)
+        first.set(key(metadata.namespace, target.name), own(subject));
+  }
+  const policies = located(host.subjects, 'XBackendTrafficPolicy');
+  for (const subject of policies.toSorted((a, b) => (order(a) < order(b) ? -1 : 1))) {
+    const { spec, metadata } = subject.resource;
+    if (spec.retryConstraint === undefined) continue;
+    for (const [i, { name }] of spec.targetRefs.entries()) {
+      const winner = first.get(key(metadata.namespace, name));
+      if (winner === undefined) first.set(key(metadata.namespace, name), own(subject));
+      else
+        host.report(
+          'TULLE0505',
+          subject,
+          `/spec/targetRefs/${i}`,
+          `the retry budget of Service ${name} is set by ${winner} already, which wins`,
+        );
     }
   }
 }

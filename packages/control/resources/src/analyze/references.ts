@@ -19,7 +19,12 @@ export function analyzeReferences(host: AnalysisHost): void {
   analyzeConnectionRoutes(host);
   analyzeGateways(host);
   analyzeBackendTls(host);
-  for (const kind of ['AuthorizationPolicy', 'TrafficPolicy', 'FilterPolicy'] as const) {
+  for (const kind of [
+    'AuthorizationPolicy',
+    'TrafficPolicy',
+    'FilterPolicy',
+    'XBackendTrafficPolicy',
+  ] as const) {
     for (const subject of located(host.subjects, kind)) {
       for (const [i, target] of (subject.resource.spec.targetRefs ?? []).entries())
         analyzeTarget(target, subject, i, host);

@@ -1,6 +1,7 @@
 import type { Resource } from '../resource.ts';
 import type { CheckHost } from './check-host.ts';
 import { checkEndpointSlice, checkService, checkWorkload } from './endpoints.ts';
+import { checkBackendTrafficPolicy } from './backend-traffic-policy.ts';
 import { checkBackendTlsPolicy, checkConfigMap } from './backend-tls-policy.ts';
 import { checkConnectionRoute } from './connection-route.ts';
 import { checkGateway } from './gateway.ts';
@@ -39,6 +40,8 @@ export function checkKind(resource: Resource, host: CheckHost): void {
       return checkTrafficPolicy(resource, host);
     case 'FilterPolicy':
       return checkFilterPolicy(resource, host);
+    case 'XBackendTrafficPolicy':
+      return checkBackendTrafficPolicy(resource, host);
     case 'ReferenceGrant':
       return;
   }

@@ -2,6 +2,7 @@ import type { JsonSchema } from '@tulle/model';
 import type { Kind } from '../resource.ts';
 import { authorizationPolicySchema } from './authorization-policy.ts';
 import { backendTlsPolicySchema } from './backend-tls-policy.ts';
+import { backendTrafficPolicySchema } from './backend-traffic-policy.ts';
 import { configMapSchema } from './config-map.ts';
 import { tcpRouteSchema, tlsRouteSchema } from './connection-route.ts';
 import { endpointSliceSchema } from './endpoint-slice.ts';
@@ -57,6 +58,13 @@ export const KINDS: readonly KindDefinition[] = Object.freeze([
     'backendtlspolicies',
     ['btlspolicy'],
     backendTlsPolicySchema,
+  ),
+  define(
+    'gateway.networking.x-k8s.io/v1alpha1',
+    'XBackendTrafficPolicy',
+    'xbackendtrafficpolicies',
+    ['xbtrafficpolicy'],
+    backendTrafficPolicySchema,
   ),
   define('v1', 'ConfigMap', 'configmaps', ['cm'], configMapSchema),
   define(
