@@ -2,7 +2,14 @@ import { CONTINUE, defineHttpFilter } from '@tulle/filter';
 import type { Forwarding, HttpHandler } from '@tulle/model';
 import { cluster, httpListener, route } from '@tulle/proxy';
 import { describe, expect, it } from 'vitest';
-import type { Caller, TestProxy, TestRequest, TestResponse, UpstreamRequest } from '../src/index.ts';
+import type {
+  Caller,
+  TestConnection,
+  TestProxy,
+  TestRequest,
+  TestResponse,
+  UpstreamRequest,
+} from '../src/index.ts';
 import { anything, started } from './support.ts';
 
 function handling(
@@ -332,6 +339,30 @@ describe('a handler', () => {
     await test.clock.advance(2_000);
     const response = await client.response();
     expect([response.status, test.records[0]?.details]).toEqual([408, 'request_overall_timeout']);
+  });
+
+  it('breaks no answer off that began before the request was whole', async () => {
+    const test = await started({
+      listeners: [
+        httpListener({ host: '127.0.0.1', port: 8080, routes: [route('/', 'api')], requestTimeoutMs: 3_000 }),
+      ],
+      clusters: [cluster('api', ['10.0.0.1:80'])],
+    });
+    let endpoint: TestConnection | undefined;
+    test.network.listen('10.0.0.1:80', (connection) => void (endpoint = connection));
+    const client = test.client();
+    client.raw('POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\nab', 'POST');
+    await test.clock.advance(1_000);
+    await endpoint?.take('ab');
+    endpoint?.send('HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nun');
+    await client.connection.take('un');
+    await test.clock.advance(5_000);
+    client.connection.send('cde');
+    await endpoint?.take('cde');
+    endpoint?.send('do');
+    await client.connection.take('do');
+    await test.clock.advance(1);
+    expect(test.records[0]).toMatchObject({ status: 200, details: '', flags: [] });
   });
 
   it('lets a whole stream take only so long, or as long as its route says', async () => {

@@ -3,8 +3,6 @@ import { ApiVersion } from '@tulle/xds-proto/envoy/config/core/v3/config_source'
 import {
   type RateLimit,
   type RateLimitConfig,
-  RateLimitConfig_Action_MetaData_Source as Source,
-  type RateLimitConfig_Action as Action,
   type RateLimitPerRoute,
   RateLimitPerRoute_OverrideOptions as Options,
   RateLimitPerRoute_VhRateLimitsOptions as Host,
@@ -13,7 +11,7 @@ import {
 import type { DecodeContext } from './context.ts';
 import { decodeGrpcCluster } from './grpc-cluster.ts';
 import { decodeHeaderEdits } from './header-edits.ts';
-import { decodeHeaderMatch } from './matchers.ts';
+import { decodeAction } from './rate-limit-actions.ts';
 import { filled, milliseconds, present } from './values.ts';
 
 export function decodeGlobalRateLimit(
@@ -81,60 +79,13 @@ export function decodeGlobalRateLimitRoute(
   });
 }
 
+/** Of an override; its stage is that of the filter, where it says none. */
 function decodeActions(context: DecodeContext, limit: RateLimitConfig, path: string): RateLimitActions {
   if (limit.actions.length === 0) context.refuse(`${path}.actions`, 'is empty');
   return present({
     stage: limit.stage || undefined,
-    actions: limit.actions.map((action, index) => decodeAction(context, action, `${path}.actions[${index}]`)),
+    actions: limit.actions.map((action, index) =>
+      decodeAction(context, action.actionSpecifier, `${path}.actions[${index}]`),
+    ),
   });
-}
-
-/** The same actions as on routes, as messages of their own. */
-function decodeAction(
-  context: DecodeContext,
-  { actionSpecifier: action }: Action,
-  path: string,
-): RateLimitActions['actions'][number] {
-  switch (action.case) {
-    case 'sourceCluster':
-      return { kind: 'source-cluster' };
-    case 'destinationCluster':
-      return { kind: 'destination-cluster' };
-    case 'remoteAddress':
-      return { kind: 'remote-address' };
-    case 'requestHeaders': {
-      const { headerName: name, descriptorKey: key, skipIfAbsent } = action.value;
-      return present({ kind: 'header' as const, name, key, optional: skipIfAbsent ? true : undefined });
-    }
-    case 'genericKey': {
-      const { descriptorValue: value, descriptorKey } = action.value;
-      return present({ kind: 'generic' as const, value, key: descriptorKey || undefined });
-    }
-    case 'headerValueMatch': {
-      const { descriptorValue: value, expectMatch, headers } = action.value;
-      return present({
-        kind: 'header-match' as const,
-        value,
-        expect: expectMatch ? undefined : false,
-        headers: headers.map((one, index) =>
-          decodeHeaderMatch(context, one, `${path}.header_value_match.headers[${index}]`),
-        ),
-      });
-    }
-    case 'metadata': {
-      const { descriptorKey: key, metadataKey, defaultValue, source, skipIfAbsent } = action.value;
-      if (source !== Source.DYNAMIC) context.refuse(`${path}.metadata.source`, 'must be DYNAMIC');
-      return present({
-        kind: 'metadata' as const,
-        key,
-        namespace: metadataKey?.key ?? '',
-        path: (metadataKey?.path ?? []).map(({ segment }) => (segment.case === 'key' ? segment.value : '')),
-        fallback: defaultValue || undefined,
-        optional: skipIfAbsent ? true : undefined,
-      });
-    }
-    default: // extension is reported by the field walk
-      if (action.case === undefined) context.refuse(path, 'says nothing');
-      return { kind: 'generic', value: '' };
-  }
 }

@@ -1,9 +1,13 @@
 import type { RateLimitAction, RateLimitActions } from '@tulle/model';
 import {
   type RateLimit,
-  type RateLimit_Action as Action,
+  type RateLimit_Action as RouteAction,
   RateLimit_Action_MetaData_Source as Source,
 } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
+import {
+  type RateLimitConfig_Action as OverrideAction,
+  RateLimitConfig_Action_MetaData_Source as OverrideSource,
+} from '@tulle/xds-proto/envoy/extensions/filters/http/ratelimit/v3/rate_limit';
 import type { DecodeContext } from './context.ts';
 import { decodeHeaderMatch, decodeQueryMatch } from './matchers.ts';
 import { filled, present } from './values.ts';
@@ -22,15 +26,18 @@ export function decodeRateLimits(
       if (stage > 10) context.refuse(`${here}.stage`, `must be 0 to 10, but is ${stage}`);
       return present({
         stage: stage === 0 ? undefined : stage,
-        actions: limit.actions.map((action, at) => decodeAction(context, action, `${here}.actions[${at}]`)),
+        actions: limit.actions.map((action, at) =>
+          decodeAction(context, action.actionSpecifier, `${here}.actions[${at}]`),
+        ),
       });
     }),
   );
 }
 
-function decodeAction(
+/** An action, of a route's message or of the filter's own override: the two have their actions as messages of their own. */
+export function decodeAction(
   context: DecodeContext,
-  { actionSpecifier: action }: Action,
+  action: (RouteAction | OverrideAction)['actionSpecifier'],
   path: string,
 ): RateLimitAction {
   switch (action.case) {
@@ -59,11 +66,11 @@ function decodeAction(
       return present({ kind: 'generic' as const, value, key: descriptorKey || undefined });
     }
     case 'headerValueMatch': {
-      const { descriptorKey, descriptorValue: value, expectMatch, headers } = action.value;
+      const { descriptorValue: value, expectMatch, headers } = action.value;
       return present({
         kind: 'header-match' as const,
         value,
-        key: descriptorKey || undefined,
+        key: ('descriptorKey' in action.value && action.value.descriptorKey) || undefined,
         expect: expectMatch === false ? false : undefined,
         headers: headers.map((one, index) =>
           decodeHeaderMatch(context, one, `${path}.header_value_match.headers[${index}]`),
@@ -89,7 +96,9 @@ function decodeAction(
     }
     case 'metadata': {
       const { descriptorKey: key, metadataKey, defaultValue, source, skipIfAbsent } = action.value;
-      if (source !== Source.DYNAMIC) context.refuse(`${path}.metadata.source`, 'must be DYNAMIC');
+      // One number in both.
+      if (source !== Source.DYNAMIC && source !== OverrideSource.DYNAMIC)
+        context.refuse(`${path}.metadata.source`, 'must be DYNAMIC');
       return present({
         kind: 'metadata' as const,
         key,
