@@ -5,6 +5,7 @@
 import { runnable } from '@tulle/interop/suite';
 import { families } from './cases/families.ts';
 import { kills } from './cases/kills.ts';
+import { nodeMemory } from './cases/node-memory.ts';
 import { nodeCases } from './cases/nodes.ts';
 import { protocols } from './cases/protocols.ts';
 import { refusals } from './cases/refusals.ts';
@@ -18,7 +19,7 @@ const text = process.argv[2] ?? '';
 const wanted = <T extends { readonly name: string }>(cases: readonly T[]): T[] =>
   cases.filter(({ name }) => name.includes(text));
 const captureCases = wanted([...protocols, ...serverFirst, ...families, ...refusals, ...kills, ...restarts]);
-const wantedNodeCases = wanted(nodeCases);
+const wantedNodeCases = wanted([...nodeCases, ...nodeMemory]);
 
 const suite = runnable<Mesh>({
   name: 'capture',
