@@ -387,8 +387,8 @@ describe('a handler', () => {
       await status({ maxStreamDurationMs: 2_000 }, 5_000),
       await status({ maxStreamDurationMs: 2_000 }, 0),
     ]).toEqual([
-      [408, 2],
-      [408, 5],
+      [504, 2],
+      [504, 5],
       [504, 20],
     ]);
   });

@@ -203,6 +203,11 @@ describe('a virtual host', () => {
       '1',
       '1',
     ]);
+    const failed = await edited({
+      host: { attemptCount: { response: true } },
+      answer: () => 'reset',
+    });
+    expect([failed.response.status, failed.response.header('x-envoy-attempt-count')]).toEqual([503, '1']);
     const none = await edited({});
     expect([none.request, none.response].map((one) => one?.header('x-envoy-attempt-count'))).toEqual([
       undefined,

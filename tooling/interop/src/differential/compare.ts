@@ -22,6 +22,7 @@ export function aspectsOf(
   if (reply.status !== undefined) aspects.set('reply.status', String(reply.status));
   if (reply.fate !== undefined) aspects.set('reply.fate', reply.fate);
   if (reply.body !== undefined) aspects.set('reply.body', plain(reply.body));
+  if (reply.statuses !== undefined) aspects.set('reply.statuses', reply.statuses.join(' '));
   if (reply.interim !== undefined) aspects.set('reply.interim', reply.interim.join(' '));
   fields(aspects, 'reply.header', reply.headers ?? [], plain);
   fields(aspects, 'reply.trailer', reply.trailers ?? [], plain);

@@ -41,6 +41,7 @@ function isOwn({ exchange, observations }: Pair): boolean {
 const REFUSED: readonly RegExp[] = [
   /is no path; it begins with \/ and has no query/,
   /substitution: has a \? or #; the query stays as it is/,
+  /with_request_body\.allow_partial_message: must be false/,
   /the variable \w+ is not a whole segment/,
   /the pattern of \w+ is made of segments that are literal/,
 ];
@@ -74,17 +75,24 @@ export const EXPLANATIONS: readonly Explanation[] = [
   {
     id: 'own-replies',
     citation:
-      'RFC 9110 §15.5, §15.6: an error is explained in the content; §8.3.2: charset; docs/reference/errors.md',
+      'RFC 9110 §15.5, §15.6: an error is explained in the content; §8.3.2: charset; RFC 6585 §4: Retry-After; docs/reference/errors.md',
     why: 'An answer of the proxy itself has the code of its reason and the request id for its text, with its charset; Envoy has a text of its own, or none.',
     explains: ({ aspect, envoy, tulle }, pair) =>
-      isOwn(pair) &&
-      ((aspect === 'reply.body' && OWN_TEXT.test(tulle)) ||
-        (aspect === 'reply.header.x-request-id' && envoy === '(none)' && tulle === '(uuid)') ||
-        (aspect === 'reply.header.content-type' &&
-          ['(none)', 'text/plain'].includes(envoy) &&
-          tulle === 'text/plain; charset=utf-8') ||
-        (['reply.header.content-length', 'reply.header.transfer-encoding'].includes(aspect) &&
-          (OWN_TEXT.test(pair.observations?.tulle.reply.body ?? '') || pair.exchange?.method === 'HEAD'))),
+      (aspect === 'reply.header.content-type' &&
+        envoy === 'text/plain' &&
+        tulle === '(none)' &&
+        JSON.stringify(pair.configuration.httpFilters ?? '').includes('ext_authz')) ||
+      (isOwn(pair) &&
+        ((aspect === 'reply.body' && OWN_TEXT.test(tulle)) ||
+          (aspect === 'reply.header.x-request-id' && envoy === '(none)' && tulle === '(uuid)') ||
+          (aspect === 'reply.header.retry-after' &&
+            envoy === '(none)' &&
+            pair.observations?.tulle.reply.status === 429) ||
+          (aspect === 'reply.header.content-type' &&
+            ['(none)', 'text/plain'].includes(envoy) &&
+            tulle === 'text/plain; charset=utf-8') ||
+          (['reply.header.content-length', 'reply.header.transfer-encoding'].includes(aspect) &&
+            (OWN_TEXT.test(pair.observations?.tulle.reply.body ?? '') || pair.exchange?.method === 'HEAD')))),
   },
   {
     id: 'fields-of-envoy',
@@ -92,7 +100,7 @@ export const EXPLANATIONS: readonly Explanation[] = [
     why: 'How long Envoy waits, how long it took and what it rewrote is told in fields of its own, which no standard has.',
     explains: ({ aspect, tulle }) =>
       tulle === '(none)' &&
-      /^(reply\.header\.x-envoy-upstream-service-time|seen\[\d+\]\.header\.x-envoy-(expected-rq-timeout-ms|original-path|original-host))$/.test(
+      /^(reply\.header\.x-envoy-upstream-service-time|seen\[\d+\]\.header\.x-envoy-(expected-rq-timeout-ms|auth-partial-body|original-path|original-host))$/.test(
         aspect,
       ),
   },
@@ -117,13 +125,15 @@ export const EXPLANATIONS: readonly Explanation[] = [
   },
   {
     id: 'length-of-nothing',
-    citation: 'RFC 9112 §6.3: a request without either length has no body',
-    why: 'Envoy adds Content-Length: 0 to a request that said nothing of a body; Tulle forwards what was said.',
+    citation:
+      'RFC 9112 §6.3: a request without either length has no body; §6.1: an answer to HEAD may have Transfer-Encoding',
+    why: 'Envoy adds Content-Length: 0 to a request that said nothing of a body, and Transfer-Encoding to an answer to HEAD that has no length; Tulle forwards what was said.',
     explains: ({ aspect, envoy, tulle }, { exchange }) =>
-      /^seen\[\d+\]\.header\.content-length$/.test(aspect) &&
-      envoy === '0' &&
       tulle === '(none)' &&
-      exchange?.body === undefined,
+      ((/^seen\[\d+\]\.header\.content-length$/.test(aspect) &&
+        envoy === '0' &&
+        exchange?.body === undefined) ||
+        (aspect === 'reply.header.transfer-encoding' && envoy === 'chunked' && exchange?.method === 'HEAD')),
   },
   {
     id: 'host-in-lower-case',
@@ -135,7 +145,7 @@ export const EXPLANATIONS: readonly Explanation[] = [
   {
     id: 'refused-by-name',
     citation: 'docs/guides/envoy-config.md: what is not done is refused by name',
-    why: 'Envoy takes it; Tulle says before it serves that it does not: targets that are rewritten with a query, and variables of templates within a segment.',
+    why: 'Envoy takes it; Tulle says before it serves that it does not: targets that are rewritten with a query, bodies of which authorization is shown a part, and variables of templates within a segment.',
     explains: ({ aspect, envoy, tulle }) =>
       aspect === 'taken' &&
       envoy === 'taken' &&
@@ -175,6 +185,69 @@ export const EXPLANATIONS: readonly Explanation[] = [
       isAmbiguous((exchange?.path ?? '').replace(/[?].*$/, '')),
   },
   {
+    id: 'cors-answers',
+    citation:
+      'Fetch standard, CORS protocol: ok status, wildcards, default max-age 5; RFC 9110 §12.5.5, §15.3.5; packages/filters/cors/README.md',
+    why: 'A preflight is answered without content, what depends on Origin says so in Vary, wildcards and the default age are written out, and null or a host in upper case is no origin.',
+    explains: ({ aspect, envoy, tulle }, { configuration, exchange }) => {
+      if (!JSON.stringify(configuration.httpFilters ?? '').includes('filters.http.cors')) return false;
+      const asked = (name: string): string => exchange?.headers?.find(([one]) => one === name)?.[1] ?? '';
+      // No origin as browsers write it (Fetch, serialised origins).
+      if (/^null$|[A-Z]/.test(asked('origin'))) return true;
+      // What a route says stands instead of what its virtual host says, field by field in Envoy.
+      const text = JSON.stringify(configuration.routes);
+      if (
+        aspect.startsWith('reply.header.access-control-') &&
+        exchange?.path === '/own' &&
+        text.split('v3.CorsPolicy').length === 3
+      )
+        return true;
+      if (aspect === 'reply.header.access-control-expose-headers' && exchange?.method === 'OPTIONS')
+        return tulle === '(none)';
+      const list = /^reply\.header\.access-control-allow-(methods|headers)$/.exec(aspect)?.[1];
+      if (list !== undefined)
+        return (
+          tulle === '*' &&
+          envoy === asked(`access-control-request-${list === 'methods' ? 'method' : 'headers'}`)
+        );
+      if (aspect === 'reply.header.access-control-allow-origin')
+        return tulle === '*' && envoy === asked('origin');
+      if (aspect === 'reply.header.access-control-max-age') return envoy === '(none)' && tulle === '5';
+      if (aspect === 'reply.header.vary') return envoy === '(none)' && /^origin\b/i.test(tulle);
+      if (exchange?.method !== 'OPTIONS') return false;
+      return aspect === 'reply.status'
+        ? envoy === '200' && tulle === '204'
+        : aspect === 'reply.header.content-length' && envoy === '0' && tulle === '(none)';
+    },
+  },
+  {
+    id: 'authz-names',
+    citation: 'packages/filters/ext-authz/README.md: identity stays the proxy’s',
+    why: 'What a caller sends under a name by which authorization tells the service who it is does not go on, whether authorization says it or not.',
+    explains: ({ aspect, tulle }, { configuration }) =>
+      tulle === '(none)' &&
+      /^seen\[\d+\]\.header\.x-(one|user|two)$/.test(aspect) &&
+      /"allowed_upstream_headers[a-z_]*"/.test(JSON.stringify(configuration.httpFilters ?? '')),
+  },
+  {
+    id: 'faults',
+    citation:
+      'docs/guides/envoy-config.md; packages/filters/fault/README.md; gRPC over HTTP/2, Requests: POST',
+    why: 'A fault of a route changes what it names of its listener’s. An abort by a gRPC status is for gRPC calls, which are POST over HTTP/2; others get the HTTP status that is equal to it.',
+    explains: (_, { configuration, exchange }) => {
+      const text = JSON.stringify([configuration.httpFilters, configuration.routes]);
+      if (!text.includes('filters.http.fault')) return false;
+      const isGrpc =
+        exchange?.headers?.some(
+          ([name, value]) => name === 'content-type' && value === 'application/grpc',
+        ) === true;
+      const byStatus = /"grpc_status"/.test(text);
+      const onRoute =
+        exchange?.path === '/own' && JSON.stringify(configuration.routes).includes('v3.HTTPFault');
+      return onRoute || byStatus || isGrpc;
+    },
+  },
+  {
     id: 'valid-targets',
     citation: 'RFC 3986 §3.3, RFC 9112 §3.2: characters of a path; RFC 9110 §7.2: of a host',
     why: 'Whatever a rewrite makes is written as a valid target: path in its one spelling, host as it came where what comes out is none.',
@@ -195,13 +268,40 @@ export const EXPLANATIONS: readonly Explanation[] = [
     explains: ({ aspect, envoy, tulle }) => /\.header\./.test(aspect) && members(envoy) === members(tulle),
   },
   {
-    id: 'loopback-in-forwarded-for',
-    citation: 'Envoy, HTTP header manipulation › x-forwarded-for: the nearest client is added',
-    why: 'For a client on loopback Envoy adds its own address in place of that; Tulle adds the address that the client has.',
-    explains: ({ aspect, envoy, tulle }) =>
-      aspect.endsWith('.header.x-forwarded-for') &&
-      members(tulle).split(',').slice(0, -1).join() === members(envoy).split(',').slice(0, -1).join() &&
-      tulle.endsWith('127.0.0.1'),
+    id: 'forwarded-for-of-envoy',
+    citation:
+      'Envoy, HTTP header manipulation › x-forwarded-for: the nearest client is added; RouteAction.RequestMirrorPolicy',
+    why: 'For a client on loopback Envoy adds its own address, in place of that which the client has; and to copies of a request and to what authorization is asked, as internal ones. A copy of Tulle is the request.',
+    explains: ({ aspect, envoy, tulle }, { configuration }) =>
+      (aspect.endsWith('.header.x-forwarded-for') &&
+        members(tulle).split(',').slice(0, -1).join() === members(envoy).split(',').slice(0, -1).join() &&
+        tulle.endsWith('127.0.0.1')) ||
+      (/request_mirror_policies|ext_authz/.test(
+        JSON.stringify([configuration.routes, configuration.httpFilters]),
+      ) &&
+        ((aspect.endsWith('.header.x-envoy-internal') && envoy === 'true') ||
+          (aspect.endsWith('.header.x-forwarded-for') && !envoy.includes(',')))),
+  },
+  {
+    id: 'repeats-by-method',
+    citation:
+      'RFC 9110 §9.2.2: a proxy must not repeat by itself what is not idempotent; RFC 9112 §9.3.1: what is, where a connection ended',
+    why: 'POST and PATCH are repeated only where nothing of them was sent, whatever a retry policy says; what is idempotent is sent once more where a connection that was used before ends without an answer.',
+    explains: (_, { exchange, configuration, observations }) => {
+      if (observations === undefined) return false;
+      const { envoy, tulle } = observations;
+      const answers = Object.values(exchange?.answers ?? {}).flat();
+      const more = tulle.seen.length - envoy.seen.length;
+      const ended = answers.some(({ fault }) => fault === 'reset' || fault === 'end');
+      const repeats = ['POST', 'PATCH'].includes(exchange?.method ?? '');
+      if (repeats && more < 0) return JSON.stringify(configuration.routes).includes('"retry_policy"');
+      // What authorization is asked changes nothing, whatever the method.
+      return (
+        more > 0 &&
+        ended &&
+        (!repeats || JSON.stringify(configuration.httpFilters ?? '').includes('ext_authz'))
+      );
+    },
   },
   {
     id: 'ports-in-redirects',

@@ -75,8 +75,7 @@ export async function askHttp1(port: number, exchange: Exchange, known: ClientCr
   } catch (error) {
     return { outcome: 'no connection', note: String((error as { code?: string }).code ?? error) };
   }
-  const raw = exchange.protocol === 'raw';
-  const head = (raw ? (exchange.bytes ?? '') : (exchange.method ?? 'GET')).startsWith('HEAD');
+  const head = exchange.method === 'HEAD';
   return new Promise((resolve) => {
     let text = '';
     let ended = false;
@@ -140,7 +139,6 @@ export async function askHttp1(port: number, exchange: Exchange, known: ClientCr
       look();
     };
     socket.on('end', over).on('close', over);
-    socket.write(Buffer.from(raw ? (exchange.bytes ?? '') : textOf(exchange), 'latin1'));
-    if (exchange.half === true) socket.end();
+    socket.write(Buffer.from(textOf(exchange), 'latin1'));
   });
 }

@@ -1,4 +1,5 @@
 import type { Exchange } from './configuration.ts';
+import { askRaw, askTcp } from './byte-clients.ts';
 import { askHttp1 } from './http1-client.ts';
 import { askHttp2 } from './http2-client.ts';
 import type { Seen } from './origins.ts';
@@ -13,6 +14,8 @@ export interface Observation {
 }
 
 export type Observations = Readonly<Record<SideName, Observation>>;
+
+const ASK = { http1: askHttp1, http2: askHttp2, raw: askRaw, tcp: askTcp } as const;
 
 /** How long a side may lag behind the other in what its origins see, before it counts as less. */
 const LAG_MS = 1_000;
@@ -29,7 +32,7 @@ export async function observe(
   const replies = await Promise.all(
     sides.map(async ({ name }) => {
       const started = performance.now();
-      const ask = exchange.protocol === 'http2' ? askHttp2 : askHttp1;
+      const ask = ASK[exchange.protocol ?? 'http1'];
       for (;;) {
         const reply = await ask(ports[name], exchange, certificates);
         const tookMs = performance.now() - started;

@@ -5,7 +5,7 @@ import {
   type Http2ServerResponse,
 } from 'node:http2';
 import { createServer as createHttpsServer } from 'node:https';
-import type { AddressInfo, Server, Socket } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
 import { type Answer, type Field, PLAIN_ORIGINS } from './configuration.ts';
 import { freePort } from '../mesh.ts';
@@ -128,6 +128,7 @@ export async function startOrigins(tls: SecureContextOptions): Promise<Origins> 
   }
   await listen('h2', createHttp2Server(serve('h2')));
   await listen('tls', createHttpsServer({ ...tls, keepAliveTimeout: 0 }, serve('tls')));
+  await listen('echo', echo(arrived));
   ports.set('gone', await freePort());
 
   return {
@@ -149,6 +150,31 @@ export async function startOrigins(tls: SecureContextOptions): Promise<Origins> 
       await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
     },
   };
+}
+
+/** Sends back what it gets, after its name; what one connection brought is one request. */
+function echo(arrived: (one: Seen) => void): Server {
+  return createTcpServer({ allowHalfOpen: true }, (socket) => {
+    let body = '';
+    socket.write('echo:');
+    socket.on('data', (piece: Buffer) => {
+      body += piece.toString('latin1');
+      socket.write(piece);
+    });
+    socket.on('end', () => socket.end());
+    socket.on('close', () =>
+      arrived({
+        origin: 'echo',
+        version: 'tcp',
+        method: '',
+        path: '',
+        host: '',
+        headers: [],
+        body,
+        trailers: [],
+      }),
+    );
+  });
 }
 
 function reply(origin: string, request: Request, response: Response, answer: Answer): void {

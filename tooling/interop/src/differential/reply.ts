@@ -11,5 +11,7 @@ export interface Reply {
   readonly interim?: readonly number[];
   /** Of the connection after the answer. `silent`: neither answers nor ends. */
   readonly fate?: 'open' | 'closed' | 'silent';
+  /** Of every answer on a connection to which bytes were written. */
+  readonly statuses?: readonly string[];
   readonly note?: string;
 }

@@ -14,7 +14,7 @@ type Path = readonly (string | number)[];
  */
 export async function shrink(sides: Sides, finding: Finding): Promise<Finding> {
   const { configuration, exchange } = finding;
-  const wanted = finding.differences[0]?.aspect;
+  const wanted = essenceOf(finding);
   let attempts = 0;
   const shows = async (smaller: Named): Promise<Finding | undefined> => {
     // Under a name of its own, as what is there already under that of another goes on.
@@ -25,7 +25,7 @@ export async function shrink(sides: Sides, finding: Finding): Promise<Finding> {
       if (pairs === 'refused by both') return undefined;
       const last = pairs.at(-1);
       const left = last === undefined ? [] : judged(last).left;
-      return left.some(({ aspect }) => aspect === wanted)
+      return left.length > 0 && essenceOf({ differences: left }) === wanted
         ? { ...last, configuration: one, differences: left }
         : undefined;
     } catch {
@@ -53,6 +53,12 @@ export async function shrink(sides: Sides, finding: Finding): Promise<Finding> {
     }
   }
   return best;
+}
+
+/** What must stay the same for it to be the same finding: the statuses where they differ, else what differs first. */
+function essenceOf({ differences }: Pick<Finding, 'differences'>): string | undefined {
+  const status = differences.find(({ aspect }) => aspect === 'reply.status');
+  return status === undefined ? differences[0]?.aspect : `${status.envoy} ${status.tulle}`;
 }
 
 /** Everything that can be left out, the largest first. */

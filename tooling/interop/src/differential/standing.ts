@@ -8,6 +8,7 @@ export function STANDING_CLUSTERS(certificates: Certificates): Json[] {
     ...PLAIN_ORIGINS.map((name) => clusterOf(name, [name])),
     clusterOf('h2', ['h2'], HTTP2_CLUSTER),
     clusterOf('gone', ['gone']),
+    clusterOf('echo', ['echo']),
     clusterOf('tls', ['tls'], {
       transport_socket: upstreamTls(certificates, { sni: 'origin.test' }),
     }),

@@ -25,9 +25,6 @@ export function deliver(stream: Stream): void {
   stream.reason = head.reason;
   if (stream.target !== undefined && stream.target.responseEdits.length > 0)
     editFields(stream, stream.responseFields, stream.target.responseEdits);
-  const action = stream.route?.action;
-  if (action?.kind === 'forward' && action.countsToCaller)
-    stream.responseFields.put('x-envoy-attempt-count', String(stream.attemptCount));
   if (stream.hashCookie !== '') stream.responseFields.add('set-cookie', stream.hashCookie);
   ownFields(stream, stream.responseFields);
   if (head.tunnel) return openTunnel(stream);
@@ -36,7 +33,12 @@ export function deliver(stream: Stream): void {
 }
 
 /** Fields by which this proxy speaks of itself, as its handler says. */
-function ownFields({ chain, headers, requestId, http2 }: Stream, fields: FieldTable): void {
+function ownFields(stream: Stream, fields: FieldTable): void {
+  const { chain, headers, requestId, http2, attemptCount } = stream;
+  const action = stream.route?.action;
+  // Of a failed attempt too: only what was never sent anywhere has no count.
+  if (attemptCount > 0 && action?.kind === 'forward' && action.countsToCaller)
+    fields.put('x-envoy-attempt-count', String(attemptCount));
   const { serverHeader, serverHeaderIfAbsent, via, requestId: ids } = chain.settings;
   if (serverHeader !== undefined && !(serverHeaderIfAbsent && fields.has('server')))
     fields.put('server', serverHeader);

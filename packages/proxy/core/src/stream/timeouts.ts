@@ -67,5 +67,6 @@ export function onDurationTimeout(stream: Stream): void {
 function outlasted(stream: Stream): void {
   // Its response is out; the rest of the request is not worth waiting for.
   if (stream.responseEnded) return stream.downstream.abandonRequest(stream);
-  rescue(stream, 'TULLE_REQUEST_TIMEOUT', 'max_duration_timeout', 408);
+  // Whom it is to blame on: 408 a caller whose request is not there yet, 504 what is behind (RFC 9110 §15.5.9, §15.6.5).
+  rescue(stream, 'TULLE_REQUEST_TIMEOUT', 'max_duration_timeout', stream.requestReceived ? 504 : 408);
 }
