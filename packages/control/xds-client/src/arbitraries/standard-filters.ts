@@ -235,8 +235,18 @@ const extAuthzBody = object<ExtAuthzBody>(
 
 /** What Envoy can say: a service over HTTP behind a cluster, or over gRPC with or without TLS. */
 export const plainExtAuthzConfig: fc.Arbitrary<ExtAuthzFilterConfig> = object<ExtAuthzFilterConfig>(
-  { service: fc.oneof(httpService, grpcService) },
   {
+    service: fc.oneof(
+      httpService,
+      grpcService,
+      object<object>({ grpcCluster: object<object>({ cluster: label }, { authority: label }) }),
+    ),
+  },
+  {
+    withheldHeaders: fc.constant(['x-secret', 'x-own-*']),
+    metadataNamespaces: fc.constant(['envoy.filters.http.jwt_authn']),
+    markFailureAllowed: fc.constant(true),
+    rematch: fc.constant(true),
     timeoutMs: fc.integer({ min: 1, max: 60_000 }),
     failureMode: fc.constantFrom('deny', 'allow'),
     statusOnError: fc.integer({ min: 400, max: 599 }),

@@ -20,19 +20,41 @@ import { duration, type Fields, sortedMap } from './values.ts';
 export function encodeExtAuthz(config: unknown): ExtAuthz | undefined {
   return orInexpressible(() => {
     need(
-      isObject(config) && hasOnly(config, ['service', 'timeoutMs', 'failureMode', 'statusOnError', 'body']),
+      isObject(config) &&
+        hasOnly(config, [
+          'service',
+          'timeoutMs',
+          'failureMode',
+          'statusOnError',
+          'body',
+          'withheldHeaders',
+          'metadataNamespaces',
+          'markFailureAllowed',
+          'rematch',
+        ]),
     );
+    const { withheldHeaders, metadataNamespaces = [], markFailureAllowed, rematch } = config;
+    need([markFailureAllowed, rematch].every((flag) => flag === undefined || typeof flag === 'boolean'));
+    need(Array.isArray(metadataNamespaces) && metadataNamespaces.every(isText));
     const { service, timeoutMs = 200, failureMode, statusOnError = 403, body } = config;
     need(isInteger(timeoutMs, 1, 60_000) && isInteger(statusOnError, 400, 599));
     need([undefined, 'deny', 'allow'].includes(failureMode as string | undefined));
     need(isObject(service) && Object.keys(service).length === 1);
-    const { http, grpc } = service;
+    const { http, grpc, grpcCluster } = service;
     return create(ExtAuthzSchema, {
       transportApiVersion: ApiVersion.V3,
       failureModeAllow: failureMode === 'allow',
       statusOnError: { code: statusOnError as StatusCode },
       ...(body !== undefined && { withRequestBody: buffer(body) }),
-      ...(http === undefined ? overGrpc(grpc, timeoutMs) : overHttp(http, timeoutMs)),
+      failureModeAllowHeaderAdd: markFailureAllowed === true,
+      clearRouteCache: rematch === true,
+      metadataContextNamespaces: [...metadataNamespaces],
+      ...(withheldHeaders !== undefined && { disallowedHeaders: fieldNames(withheldHeaders) }),
+      ...(http !== undefined
+        ? overHttp(http, timeoutMs)
+        : grpcCluster !== undefined
+          ? overCluster(grpcCluster, timeoutMs)
+          : overGrpc(grpc, timeoutMs)),
     });
   });
 }
@@ -119,6 +141,22 @@ function clientHeaders(list: unknown): Pick<AuthorizationResponseFields, 'allowe
   if (list.length === 1 && list[0] === '*') return {};
   need(['www-authenticate', 'location'].every((name) => list.includes(name)));
   return { allowedClientHeaders: fieldNames(list) };
+}
+
+function overCluster(service: unknown, timeoutMs: number): Service {
+  need(isObject(service) && hasOnly(service, ['cluster', 'authority', 'requestHeaders']));
+  const { cluster, authority = '', requestHeaders } = service;
+  need(isText(cluster) && cluster !== '' && isText(authority));
+  return {
+    services: {
+      case: 'grpcService',
+      value: {
+        targetSpecifier: { case: 'envoyGrpc', value: { clusterName: cluster, authority } },
+        timeout: duration(timeoutMs),
+      },
+    },
+    ...(requestHeaders !== undefined && { allowedHeaders: fieldNames(requestHeaders) }),
+  };
 }
 
 function overGrpc(grpc: unknown, timeoutMs: number): Service {
