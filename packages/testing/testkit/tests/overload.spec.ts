@@ -138,7 +138,7 @@ describe('an event loop that comes late', () => {
     expect(means.iterate).toBeUndefined();
     await pass({ loopDelayMs: 80 });
     means.iterate?.();
-    await test.clock.advance(20);
+    await test.clock.advance(10);
     expect((await client.request()).status).toBe(200);
     await test.clock.advance(1);
     const refused = await client.request();
@@ -190,7 +190,7 @@ describe('an iteration of the loop that has no time for more requests', () => {
     await test.clock.advance(100);
     // How long this one is already nobody knows: it begins, and asks.
     expect((await ask(0)).status).toBe(200);
-    await test.clock.advance(20);
+    await test.clock.advance(10);
     expect((await ask(0)).status).toBe(200);
     await test.clock.advance(1);
     const waiting = [ask(1), ask(2), ask(3)];
@@ -206,7 +206,7 @@ describe('an iteration of the loop that has no time for more requests', () => {
     ]);
     expect(asked).toEqual(['/0', '/0', '/healthz', '/1', '/2', '/3']);
     // The next one has its own time.
-    await test.clock.advance(15);
+    await test.clock.advance(8);
     expect((await ask(0)).status).toBe(200);
   });
 
@@ -216,7 +216,7 @@ describe('an iteration of the loop that has no time for more requests', () => {
     means.long = true;
     await test.clock.advance(100);
     expect((await test.client().request()).status).toBe(200);
-    await test.clock.advance(21);
+    await test.clock.advance(11);
     const body = 'x'.repeat(300_000);
     const answers = [
       test.client().request({ method: 'POST', body }),
@@ -244,7 +244,7 @@ describe('an iteration of the loop that has no time for more requests', () => {
     means.long = true;
     await test.clock.advance(100);
     expect((await test.client().request({ path: '/first' })).status).toBe(200);
-    await test.clock.advance(21);
+    await test.clock.advance(11);
     const gone = test.connect();
     gone.send('GET /gone HTTP/1.1\r\nhost: a\r\n\r\n');
     const late = test.client().request({ path: '/late' });
@@ -271,7 +271,7 @@ describe('an iteration of the loop that has no time for more requests', () => {
     means.long = true;
     await test.clock.advance(100);
     expect((await test.client().request()).status).toBe(200);
-    await test.clock.advance(21);
+    await test.clock.advance(11);
     const waits = test.client().request();
     // Another process has the processor: refusing would mend nothing.
     await pass({ busyShare: 0.2 });
@@ -333,11 +333,11 @@ describe('who is refused last', () => {
     };
     means.iterate?.();
     expect(await statuses()).toEqual([200, 200, 200, 200, 200]);
-    await test.clock.advance(11);
+    await test.clock.advance(6);
     expect(await statuses()).toEqual([503, 200, 200, 200, 200]);
-    await test.clock.advance(10);
+    await test.clock.advance(5);
     expect(await statuses()).toEqual([503, 503, 200, 200, 200]);
-    await test.clock.advance(20);
+    await test.clock.advance(10);
     expect(await statuses()).toEqual([503, 503, 503, 200, 200]);
   });
 
