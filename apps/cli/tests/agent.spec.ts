@@ -91,6 +91,37 @@ describe('tulle agent', () => {
     expect(fixed.clusters.map(({ name }) => name)).toEqual(['tulle-agent', 'tulle-control-plane']);
   });
 
+  it("writes a bootstrap for a program with gRPC's own xDS, whose files it keeps, and tells the program of it", async () => {
+    writeFileSync(
+      join(bench.dir, 'grpc.mjs'),
+      "import { readFileSync } from 'node:fs'; process.stdout.write(readFileSync(process.env.GRPC_XDS_BOOTSTRAP));",
+    );
+    const { out, code } = await bench.tulle(
+      ...['agent', '--name', 'orders', '--port', '50051', '--grpc-bootstrap', 'xds.json', '--quiet'],
+      ...['--', process.execPath, 'grpc.mjs'],
+    );
+    expect(code).toBe(0);
+    const {
+      node,
+      xds_servers: servers,
+      certificate_providers: providers,
+    } = JSON.parse(out) as {
+      readonly node: { readonly id: string; readonly metadata: object };
+      readonly xds_servers: readonly { readonly server_uri: string }[];
+      readonly certificate_providers: {
+        readonly tulle: { readonly config: { readonly certificate_file: string } };
+      };
+    };
+    expect(node.id).toMatch(/^spiffe:\/\/test\.local\/ns\/default\/sa\/orders~orders-/);
+    expect(node.metadata).toMatchObject({
+      ports: [{ port: 50_051, inboundPort: 50_051, appProtocol: 'grpc' }],
+      certificate: { provider: 'tulle' },
+    });
+    expect(servers[0]?.server_uri).toMatch(/^unix:\/.*\/xds\.sock$/);
+    const chain = readFileSync(providers.tulle.config.certificate_file, 'utf8');
+    expect(new X509Certificate(chain).subjectAltName).toBe('URI:spiffe://test.local/ns/default/sa/orders');
+  });
+
   it('runs a program that finds the socket, and ends as it ends', async () => {
     writeFileSync(
       join(bench.dir, 'program.mjs'),
@@ -101,7 +132,17 @@ describe('tulle agent', () => {
   });
 
   it.each([
-    [['--name', 'web', '--port', '80'], 64, /--port is for an Envoy.*\n.*--envoy-bootstrap FILE/],
+    [
+      ['--name', 'web', '--port', '80'],
+      64,
+      /--port is for an Envoy or a gRPC program.*\n.*--envoy-bootstrap FILE or --grpc-bootstrap FILE/,
+    ],
+    [
+      ['--name', 'web', '--grpc-bootstrap', 'x', '--upstream', 'a=1'],
+      64,
+      /--upstream is for an Envoy; .*xds:\/\/\//,
+    ],
+    [['--name', 'web', '--grpc-bootstrap', 'x', '--envoy-bootstrap', 'y'], 64, /a workload has one seat/],
     [['--name', 'web', '--admin', '10.0.0.1:80'], 64, /no loopback address/],
     [['--name', 'web', 'program'], 64, /unexpected argument/i],
     [['status', 'nobody'], 69, /no agent of nobody runs/],

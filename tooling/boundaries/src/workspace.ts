@@ -78,7 +78,8 @@ export function readWorkspace(root: string, layers: Layers): Package[] {
 }
 
 function readSources(root: string, directory: string): SourceFile[] {
-  const exclude = ['**/node_modules/**', '**/dist/**', 'src/gen/**'];
+  // A program with a package.json of its own is installed by itself, outside of the workspace.
+  const exclude = ['**/node_modules/**', '**/dist/**', 'src/gen/**', 'programs/**'];
   const names = globSync('**/*.{ts,mts,mjs}', { cwd: join(root, directory), exclude }).toSorted();
   return names.map((name): SourceFile => {
     const path = `${directory}/${name}`;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runToEnd } from '@tulle/processes';
@@ -25,7 +25,7 @@ export function goPrograms(
   packages: Readonly<Record<string, string>>,
 ): GoPrograms {
   const hash = createHash('sha256');
-  for (const name of ['go.mod', 'go.sum']) hash.update(readFileSync(join(directory, name)));
+  for (const name of readdirSync(directory).toSorted()) hash.update(readFileSync(join(directory, name)));
   const key = `${what.replaceAll(/\W+/g, '-')}-${hash.digest('hex').slice(0, 12)}`;
   const need = cached(what, key, async (cache) => {
     await cp(directory, cache, { recursive: true });

@@ -7,6 +7,7 @@ import { http1CurlSuite, http1GoSuite, http1PythonSuite, http1WrkSuite } from '.
 import { http2Suite } from './http2/suite.ts';
 import { mixedSuite } from './mixed/suite.ts';
 import { onDemandSuite } from './on-demand/suite.ts';
+import { proxylessSuite } from './proxyless/suite.ts';
 import { grpcXdsSuite } from './raw/grpc-suite.ts';
 import { envoyRawSuite } from './raw/suite.ts';
 import { runnable, type RunnableSuite } from './suite.ts';
@@ -27,4 +28,5 @@ export const suites: readonly RunnableSuite[] = [
   runnable(http2Suite),
   runnable(grpcSuite),
   runnable(grpcXdsSuite),
+  runnable(proxylessSuite),
 ];

@@ -8,6 +8,8 @@ export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** What it reads; default nothing. */
   readonly input?: string;
+  /** Whether it goes on reading after that ({@link Running.write}). Default false. */
+  readonly interactive?: boolean;
 }
 
 /** How a program ended. */
@@ -27,6 +29,8 @@ export interface Running {
   readonly text: string;
   /** Resolves once its output matches. @throws Error with the output when it ends, or `timeoutMs` pass, before. */
   said(pattern: RegExp, timeoutMs?: number): Promise<RegExpExecArray>;
+  /** Gives it more to read. */
+  write(text: string): void;
   /** Sends a signal (default SIGTERM) and waits for the end; after ten seconds SIGKILL, to all that it started. */
   stop(signal?: NodeJS.Signals): Promise<Ended>;
 }
@@ -44,7 +48,8 @@ export function start(command: string, args: readonly string[], options: StartOp
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   child.stdin.on('error', () => undefined); // one that ends early reads nothing
-  child.stdin.end(options.input ?? '');
+  if (options.interactive === true) child.stdin.write(options.input ?? '');
+  else child.stdin.end(options.input ?? '');
   let [out, err, text] = ['', '', ''];
   const listeners = new Set<() => void>();
   const hear = (): void => {
@@ -111,6 +116,7 @@ export function start(command: string, args: readonly string[], options: StartOp
         look();
         void ended.then(({ code }) => fail(`ended with ${code}`));
       }),
+    write: (more) => void child.stdin.write(more),
     async stop(signal = 'SIGTERM') {
       if (child.exitCode === null && child.signalCode === null) child.kill(signal);
       const timer = setTimeout(killGroup, KILL_AFTER_MS);

@@ -19,6 +19,14 @@ describe('a started program', () => {
     await expect(start('/absent/program', []).said(/word/)).rejects.toThrow(/did not start/);
   });
 
+  it('may be told more while it runs', async () => {
+    const cat = start('cat', [], { input: 'first ', interactive: true });
+    await cat.said(/first/);
+    cat.write('second');
+    await cat.said(/first second/);
+    await cat.stop();
+  });
+
   it('takes what it started with it', async () => {
     const program = node(
       "const c = require('node:child_process').spawn('sleep', ['300']); process.on('SIGTERM', () => process.exit(3)); console.log('child ' + c.pid); setInterval(() => {}, 1000)",

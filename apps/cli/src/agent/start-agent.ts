@@ -1,11 +1,19 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { observeIdentity, type IdentityClient } from '@tulle/ca';
-import { serveIdentity, type IdentityServer, type IdentityServerStatus } from '@tulle/agent';
+import {
+  CERTIFICATE_REFRESH_MS,
+  identityDirectory,
+  serveIdentity,
+  type IdentityDirectory,
+  type IdentityPaths,
+  type IdentityServer,
+  type IdentityServerStatus,
+} from '@tulle/agent';
 import { lockDirectory } from '@tulle/directory-lock';
 import type { Log } from '@tulle/filter';
 import { createRegistry } from '@tulle/metrics';
-import type { Address } from '@tulle/model';
+import type { Address, IdentitySource } from '@tulle/model';
 import { makePrivateDirectory } from '@tulle/sidecar/directories';
 import { openIdentity, type IdentityOptions, type IdentityProgress } from '@tulle/sidecar/identity';
 import { announceAgent, withdrawAgent } from './agent-file.ts';
@@ -23,6 +31,8 @@ export interface AgentOptions extends Omit<IdentityOptions, 'stateDir' | 'instan
   readonly socket?: string | undefined;
   /** Default: a Unix socket in the run directory. A host must be loopback. */
   readonly admin?: Address | undefined;
+  /** Whether it also keeps the identity as files in the run directory. Default false. */
+  readonly files?: boolean | undefined;
   readonly signal: AbortSignal;
   readonly log: Log;
   readonly onProgress: (progress: IdentityProgress) => void;
@@ -35,6 +45,9 @@ export interface Agent {
   readonly admin: Address;
   readonly stateDir: string;
   readonly runDir: string;
+  readonly identity: IdentitySource;
+  /** The identity as files, where that was asked for. */
+  readonly files: IdentityPaths | undefined;
   status(): AgentStatus;
   stop(): Promise<void>;
 }
@@ -77,13 +90,18 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       undo.push(() => lock.release());
     }
     const meter = createRegistry();
-    const served: { by?: IdentityServer } = {};
+    const served: { by?: IdentityServer; files?: IdentityDirectory } = {};
     const { identity, ready } = await openIdentity(
       { ...options, instance: `${name}-${hostname()}-agent` },
       { namespace, serviceAccount: name },
       log,
       meter,
-      async (snapshot) => served.by?.inUse(snapshot),
+      async (snapshot) => {
+        // Who reads files is never heard of; by then it has looked.
+        await served.files?.write(snapshot);
+        if (served.files !== undefined) await elapsed(CERTIFICATE_REFRESH_MS + READ_MS);
+        await served.by?.inUse(snapshot);
+      },
       options.onProgress,
     );
     undo.push(async () => identity.close());
@@ -96,6 +114,11 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       meter,
     });
     served.by = server;
+    const first = identity.current();
+    if (options.files === true && first !== undefined) {
+      served.files = await identityDirectory(join(runDir, 'identity'));
+      await served.files.write(first);
+    }
     undo.push(async () => server.close());
     const status = (): AgentStatus => statusOf(options, identity, server);
     const admin = await serveAgentAdmin(options.admin ?? { path: join(runDir, 'admin.sock') }, meter, status);
@@ -108,6 +131,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       admin: admin.address,
       stateDir,
       runDir,
+      identity,
+      files: served.files,
       status,
       stop: unwind,
     };
@@ -115,6 +140,13 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     await unwind();
     throw error;
   }
+}
+
+/** Reading three files takes no longer. */
+const READ_MS = 1_000;
+
+function elapsed(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref());
 }
 
 function statusOf(

@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path';
-import { splitAddress } from '@tulle/agent';
+import { splitAddress, type XdsTunnel } from '@tulle/agent';
 import { type Address, formatAddress } from '@tulle/model';
 import { tulleDirectories } from '@tulle/sidecar/directories';
 import {
@@ -11,6 +11,7 @@ import {
 } from '@tulle/sidecar/flags';
 import { type EnvoySeat, writeEnvoyBootstrap } from '../agent/envoy-seat.ts';
 import { untilEnvoyQuiet } from '../agent/envoy-quiet.ts';
+import { openGrpcSeat } from '../agent/grpc-seat.ts';
 import { type Agent, startAgent } from '../agent/start-agent.ts';
 import { serveXdsRelay, type XdsRelay } from '../agent/xds-relay.ts';
 import { API_OPTION } from '../api/find-control-plane.ts';
@@ -31,6 +32,9 @@ export const command: Command = defineCommand({
     'What rotates is pushed; a restart without the CA serves the identity that was saved.\n\n' +
     "With --envoy-bootstrap it also writes the bootstrap of an Envoy that is the workload's proxy, driven by the control\n" +
     'plane: --port, --upstream, --inbound and --advertise mean what they mean for tulle run.\n\n' +
+    "With --grpc-bootstrap it writes that of a program with gRPC's own xDS, client, server or both, without a proxy: its certificate\n" +
+    'is kept fresh in files, and a Unix socket leads to the control plane. --port is where its server listens; Services it finds by\n' +
+    'xds:///NAME.NAMESPACE:PORT.\n\n' +
     'With COMMAND it runs that, e.g. Envoy, and ends with it; without, it ends with SIGINT or SIGTERM. Told to end, an Envoy is\n' +
     'first taken out of the mesh: callers go elsewhere, then it gets the signal.',
   rest: {
@@ -76,6 +80,11 @@ export const command: Command = defineCommand({
       help: "where that Envoy's admin interface is",
       defaultText: 'a Unix socket',
     },
+    'grpc-bootstrap': {
+      type: 'string',
+      value: 'FILE',
+      help: 'write a gRPC bootstrap (JSON) for this workload; COMMAND finds it by GRPC_XDS_BOOTSTRAP',
+    },
     port: SIDECAR_FLAGS.port,
     upstream: SIDECAR_FLAGS.upstream,
     inbound: SIDECAR_FLAGS.inbound,
@@ -103,26 +112,26 @@ export const command: Command = defineCommand({
         'tulle agent --name web --port 8080 --upstream reviews=9001 --envoy-bootstrap envoy.json -- envoy -c envoy.json',
       does: 'an Envoy as the sidecar of what listens on 8080',
     },
+    {
+      command: 'tulle agent --name orders --port 50051 --grpc-bootstrap xds.json -- node orders.js',
+      does: 'a gRPC server of the mesh without a proxy',
+    },
   ],
   async run({ io, options, rest }) {
-    const forEnvoy = (
-      [
-        'port',
-        'upstream',
-        'inbound',
-        'advertise',
-        'locality',
-        'envoy-admin',
-        'access-log',
-        'otlp-endpoint',
-        'trace-ratio',
-      ] as const
-    ).filter((flag) => options[flag] !== undefined && options[flag].length > 0);
+    const said = (flags: readonly SeatFlag[]): SeatFlag | undefined =>
+      flags.find((flag) => options[flag] !== undefined && options[flag].length > 0);
     const bootstrapFile = options['envoy-bootstrap'];
-    if (bootstrapFile === undefined && forEnvoy.length > 0)
+    const grpcFile = options['grpc-bootstrap'];
+    if (bootstrapFile !== undefined && grpcFile !== undefined)
+      throw new FlagError('--envoy-bootstrap and --grpc-bootstrap', 'a workload has one seat: choose one');
+    const forEnvoy = bootstrapFile === undefined ? said(ENVOY_FLAGS) : undefined;
+    const forBoth = (bootstrapFile ?? grpcFile) === undefined ? said(SEAT_FLAGS) : undefined;
+    if ((forEnvoy ?? forBoth) !== undefined)
       throw new FlagError(
-        `--${forEnvoy[0]} is for an Envoy; the agent itself takes no calls`,
-        'add --envoy-bootstrap FILE',
+        forBoth === undefined
+          ? `--${forEnvoy} is for an Envoy${forEnvoy === 'upstream' && grpcFile !== undefined ? '; a gRPC program asks for xds:///NAME.NAMESPACE:PORT' : ''}`
+          : `--${forBoth} is for an Envoy or a gRPC program; the agent itself takes no calls`,
+        `add --envoy-bootstrap FILE${forBoth === undefined ? '' : ' or --grpc-bootstrap FILE'}`,
       );
     const workload = await sidecarOptions({ ...UNSET, ...options });
     const { name, namespace, labels } = workload;
@@ -141,6 +150,8 @@ export const command: Command = defineCommand({
     let agent: Agent;
     let seat: EnvoySeat | undefined;
     let relay: XdsRelay | undefined;
+    let tunnel: XdsTunnel | undefined;
+    const log = personLog(io, options.quiet ? 'error' : 'warn');
     const envoyAt = (runDir: string): Address => envoyAdmin ?? { path: join(runDir, 'envoy.sock') };
     try {
       agent = await startInstance(
@@ -154,8 +165,9 @@ export const command: Command = defineCommand({
           startTimeoutMs: (options['start-timeout'] ?? 30) * 1000,
           socket: options.socket === undefined ? undefined : resolve(io.cwd, options.socket),
           admin,
+          files: grpcFile !== undefined,
           signal: interrupted.signal,
-          log: personLog(io, options.quiet ? 'error' : 'warn'),
+          log,
           onProgress: progressTo(say, name),
         },
         startAgent,
@@ -163,6 +175,13 @@ export const command: Command = defineCommand({
       say(
         `${agent.spiffeId} joined; SDS and Workload API unix:${agent.socket}, admin ${formatAddress(agent.admin)}`,
       );
+      if (grpcFile !== undefined)
+        try {
+          tunnel = await openGrpcSeat({ agent, file: resolve(io.cwd, grpcFile), workload, ...mesh, log });
+        } catch (error) {
+          await agent.stop();
+          throw error;
+        }
       if (bootstrapFile !== undefined)
         try {
           // An Envoy of ours can be taken out of the mesh before it ends; another must not lose its way with us.
@@ -186,6 +205,7 @@ export const command: Command = defineCommand({
     } finally {
       interrupted.done();
     }
+    if (tunnel !== undefined) say(`wrote ${grpcFile}: the control plane by unix:${tunnel.path}`);
     if (seat !== undefined)
       say(
         `wrote ${bootstrapFile}: ${[
@@ -203,7 +223,11 @@ export const command: Command = defineCommand({
       return await runProgram({
         command: program,
         args,
-        env: { ...env, SPIFFE_ENDPOINT_SOCKET: `unix://${agent.socket}` },
+        env: {
+          ...env,
+          SPIFFE_ENDPOINT_SOCKET: `unix://${agent.socket}`,
+          ...(grpcFile === undefined ? {} : { GRPC_XDS_BOOTSTRAP: resolve(io.cwd, grpcFile) }),
+        },
         terminal: process.stdin.isTTY === true,
         leave: async () => {
           if (relay === undefined) return;
@@ -213,10 +237,17 @@ export const command: Command = defineCommand({
       });
     } finally {
       await relay?.close();
+      await tunnel?.close();
       await agent.stop();
     }
   },
 });
+
+/** Flags that an Envoy alone has a use for. */
+const ENVOY_FLAGS = ['upstream', 'envoy-admin', 'access-log', 'otlp-endpoint', 'trace-ratio'] as const;
+/** Flags of whatever takes the mesh's calls. */
+const SEAT_FLAGS = ['port', 'inbound', 'advertise', 'locality'] as const;
+type SeatFlag = (typeof ENVOY_FLAGS)[number] | (typeof SEAT_FLAGS)[number];
 
 /** `-` as everywhere. */
 const logFile = (cwd: string, file: string): string => (file === '-' ? '/dev/stdout' : resolve(cwd, file));

@@ -8,6 +8,14 @@ export {
   type IdentityServerStatus,
   type ServeIdentityOptions,
 } from './serve-identity.ts';
+export {
+  CERTIFICATE_PROVIDER,
+  CERTIFICATE_REFRESH_MS,
+  grpcBootstrap,
+  type GrpcBootstrapOptions,
+} from './grpc-bootstrap.ts';
+export { identityDirectory, type IdentityDirectory, type IdentityPaths } from './identity-directory.ts';
+export { serveXdsTunnel, type XdsTunnel, type XdsTunnelOptions } from './xds-tunnel.ts';
 export { listenPrivately } from './private-socket.ts';
 export type { SecretsCallStatus } from './secrets-call.ts';
 export {

@@ -18,6 +18,7 @@ import { ProxyCompiler } from './compile/proxy.ts';
 import { SharedResources } from './compile/shared.ts';
 import type { ControlPlane, ControlPlaneOptions } from './control-plane-types.ts';
 import { Disconnected } from './disconnected.ts';
+import { freeStreamId, serves } from './grpc-streams.ts';
 import { JoinedWorkloads } from './joined-workloads.ts';
 import { filterPolicyStatus } from './filter-policy-status.ts';
 import { conditionsOf, countLeftOut, proxyStatus, serviceStatus } from './mesh-status.ts';
@@ -217,10 +218,20 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
     kept.soon();
   };
 
+  /** A gRPC program took a listener, or gave it up: its servers may take calls now, or not any more. */
+  const reviewServer = (session: ProxySession): void => {
+    const ready = serves(session.node, sessions.values());
+    if (ready === session.node.ready) return;
+    session.node = { ...session.node, ready };
+    if (ready) joined.settle(session.node);
+    else joined.left(session.node);
+  };
+
   const open = (info: NodeInfo): SnapshotHandle => {
-    const node = readProxyNode(info, mesh.trustDomain);
+    const read = readProxyNode(info, mesh.trustDomain);
+    const node = read.grpc ? freeStreamId(read, sessions) : read;
     const session = new ProxySession(node, new ProxyCompiler(shared, node), clock.epochMs());
-    joined.settle(node);
+    if (!node.grpc) joined.settle(node);
     if (world.forwarders.joined(node)) believedAnew(node);
     if (node.gateway !== undefined) kept.soon(); // that it is proven holds also where it is not believed yet
     flush();
@@ -241,16 +252,25 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
       described(said) {
         const before = session.node;
         session.node = readProxyNode(said, mesh.trustDomain);
+        // Its id is the stream's own, and that it serves it says in another way.
+        if (before.grpc) session.node = { ...session.node, id: before.id, ready: before.ready };
         if (isSameNode(before, session.node)) return;
-        session.compiler = new ProxyCompiler(shared, session.node);
+        session.compiler = new ProxyCompiler(shared, session.node, session.compiler);
         if (sessions.get(node.id) !== session) return;
         // By another name it makes another Workload: the one before would stay, as well as ever.
         if (!isSameWorkload(before, session.node)) joined.left(before);
-        joined.settle(session.node);
+        if (!session.node.grpc || session.node.ready) joined.settle(session.node);
         if (before.serviceAccount !== session.node.serviceAccount && world.forwarders.left(before))
           believedAnew(before);
         if (world.forwarders.joined(session.node)) believedAnew(session.node);
         const change = changes.add(`${node.id} says something new of itself`, clock.epochMs(), []);
+        recompute(session, change, [change]);
+      },
+      asked(kind, names) {
+        if (!node.grpc || kind !== 'listener') return;
+        session.compiler.ask(names);
+        const change = changes.add(`${node.id} asks for ${names.size} listeners`, clock.epochMs(), []);
+        metrics.triggered('proxy');
         recompute(session, change, [change]);
       },
       sent(report) {
@@ -262,6 +282,7 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
         session.acked(report);
         metrics.answered(report.kind, report.ok);
         if (!report.ok) changes.refused(node.id, changes.sequence(report.changeId), report.error ?? '');
+        if (node.grpc && report.kind === 'listener') reviewServer(session);
         look();
       },
       upToDate(kind, changeId) {
@@ -279,7 +300,9 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
         changes.left(node.id);
         noteGateway(session.node);
         look();
-        if (how === 'clean') joined.left(session.node);
+        if (session.node.grpc && (!session.node.ready || serves(session.node, sessions.values()))) {
+          // Another stream of the process, whose server is none the worse.
+        } else if (how === 'clean') joined.left(session.node);
         else if (!retired) joined.vanished(session.node);
         if (!closed && world.forwarders.left(session.node)) believedAnew(session.node);
       },

@@ -117,6 +117,11 @@ export interface ProxyNode {
   readonly capture: NodeCapture | undefined;
   /** Its proxy is its node's. */
   readonly hbone: NodeHbone | undefined;
+  /**
+   * A program with gRPC's own xDS (proxyless): it asks by name for what it calls, its ports are its server's, and a process
+   * may have several streams.
+   */
+  readonly grpc: boolean;
   /** It serves a Gateway. */
   readonly gateway: NodeGateway | undefined;
   readonly plaintext: readonly PlaintextReport[];
@@ -170,6 +175,7 @@ export function readProxyNode(node: NodeInfo, trustDomain: string): ProxyNode {
   const namespace = name('namespace', 'default');
   const serviceAccount = name('serviceAccount', workload);
   const inbound = record(meta['inbound']);
+  const grpc = node.seat === 'grpc';
   const labels = Object.fromEntries(
     Object.entries(record(meta['labels']) ?? {}).map(([k, v]) => [k, String(v)]),
   );
@@ -177,8 +183,9 @@ export function readProxyNode(node: NodeInfo, trustDomain: string): ProxyNode {
   const ports = listOf('ports').map((entry, i) => {
     const given = record(entry) ?? { port: entry };
     const appProtocol = APP_PROTOCOLS.find((one) => one === given['appProtocol']);
-    // By a tunnel every port is reached as it is.
-    const inboundPort = hbone === undefined ? (given['inboundPort'] ?? inbound?.['port']) : given['port'];
+    // By a tunnel every port is reached as it is; a gRPC server takes the mesh's calls where it listens.
+    const elsewhere = given['inboundPort'] ?? inbound?.['port'] ?? (grpc ? given['port'] : undefined);
+    const inboundPort = hbone === undefined ? elsewhere : given['port'];
     return {
       port: port(given['port'], `/ports/${i}`),
       inboundPort: port(inboundPort, '/inbound/port'),
@@ -225,6 +232,11 @@ export function readProxyNode(node: NodeInfo, trustDomain: string): ProxyNode {
   if (hbone !== undefined && (upstreams.length > 0 || meta['gateway'] !== undefined))
     wrong('/hbone', 'stands alone: what a node proxy serves has neither upstreams nor a gateway');
   const gateway = meta['gateway'] === undefined ? undefined : readGateway(record(meta['gateway']), wrong);
+  if (grpc && (gateway !== undefined || upstreams.length > 0))
+    wrong(
+      gateway === undefined ? '/upstreams' : '/gateway',
+      'is for proxies; a gRPC program asks for what it calls by xds:///name.namespace:port',
+    );
   if (gateway !== undefined && (ports.length > 0 || upstreams.length > 0))
     wrong('/gateway', 'stands alone: the process of a Gateway has neither ports nor upstreams');
   const capture = readCapture(meta['capture'], wrong);
@@ -273,9 +285,11 @@ export function readProxyNode(node: NodeInfo, trustDomain: string): ProxyNode {
     capture,
     address,
     advertised,
-    ready: meta['ready'] !== false,
+    // A gRPC server says so by taking its listener.
+    ready: !grpc && meta['ready'] !== false,
     locality: node.locality,
     hbone,
+    grpc,
     gateway,
     plaintext,
     // Begins with the account, so that no other identity can want the same name.
@@ -285,7 +299,7 @@ export function readProxyNode(node: NodeInfo, trustDomain: string): ProxyNode {
     filterPhases,
     filterSet: [...filters].sort().join(' '),
     capabilities: meta['capabilities'] === undefined ? undefined : listOf('capabilities').map(String),
-    retries: retries === 'asked' ? 'asked' : 'default',
+    retries: grpc || retries === 'asked' ? 'asked' : 'default',
     identity: node.identity,
   };
 }

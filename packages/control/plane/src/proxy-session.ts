@@ -147,6 +147,11 @@ export class ProxySession {
     return { has: versions.has(name), refused: refused.get(name) };
   }
 
+  /** Names of the resources of a kind that it has. */
+  namesOf(kind: ResourceKind): Iterable<string> {
+    return this.#kinds[kind].versions.keys();
+  }
+
   /** Nothing of a kind is under way up to `sequence`. @returns whether that holds for all kinds now */
   upToDate(kind: ResourceKind, sequence: number): boolean {
     const state = this.#kinds[kind];

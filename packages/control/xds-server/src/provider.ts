@@ -9,6 +9,8 @@ export interface NodeInfo {
   /** The authenticated SPIFFE id; `undefined` only where the service was told to admit streams without one. */
   readonly identity: string | undefined;
   readonly userAgent: string;
+  /** It is a program with gRPC's own xDS, and no proxy beside one. */
+  readonly seat?: 'grpc';
   /** Where it runs (`Node.locality`). */
   readonly locality?: Locality;
   /** Filter ids as `id@version` (`Node.extensions`). */
@@ -39,6 +41,11 @@ export interface SnapshotHandle {
    * Gives the provider a way to end the stream, with words for the client: another stream took its place.
    */
   replaceable?(end: (reason: string) => void): void;
+  /**
+   * Told when the names change by which the client asks for a kind of resource, before it is answered: what it should have may
+   * depend on them. Not told of wildcards. Must not throw.
+   */
+  asked?(kind: ResourceKind, names: ReadonlySet<string>): void;
   /** Told of each response, when it is handed to the transport. Must not throw. */
   sent?(report: SentReport): void;
   /**

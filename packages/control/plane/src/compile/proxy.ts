@@ -2,6 +2,7 @@ import type { Cluster, EndpointSet, Listener, ProxyConfig, RouteConfig } from '@
 import type { NodeGateway, ProxyNode } from '../node.ts';
 import { CaptureCompiler } from './capture.ts';
 import { compileGateway } from './gateway.ts';
+import { type GrpcPart, GrpcProgramCompiler } from './grpc-program.ts';
 import { compileInbound } from './inbound.ts';
 import { compileNodeProxy } from './node-proxy.ts';
 import type { SharedResources } from './shared.ts';
@@ -19,17 +20,25 @@ export class ProxyCompiler {
   readonly #node: ProxyNode;
   readonly #upstreams: (Part | undefined)[] = [];
   readonly #capture: CaptureCompiler | undefined;
+  readonly #grpc: GrpcProgramCompiler | undefined;
   #inbound: ReturnType<typeof compileInbound> | undefined;
 
-  constructor(shared: SharedResources, node: ProxyNode) {
+  /** @param before of the same proxy, until it said something new of itself */
+  constructor(shared: SharedResources, node: ProxyNode, before?: ProxyCompiler) {
     this.#shared = shared;
     this.#node = node;
     this.#capture = node.capture && new CaptureCompiler(shared, node, node.capture);
+    this.#grpc = node.grpc ? new GrpcProgramCompiler(shared, node, before && before.#grpc) : undefined;
   }
 
   /** Something that its inbound side may depend on has changed. */
   forgetInbound(): void {
     this.#inbound = undefined;
+  }
+
+  /** A gRPC program asks for these listeners, and for no others any more. */
+  ask(names: Iterable<string>): void {
+    this.#grpc?.ask(names);
   }
 
   /** Everything the proxy needs and nothing else. Names appear once; whatever is named is there. */
@@ -40,17 +49,18 @@ export class ProxyCompiler {
       const { services, ...config } = compileNodeProxy(this.#shared, this.#node, this.#node.hbone);
       return { config: inOrder({ ...config, routes: [] }), services: new Set(services) };
     }
-    this.#inbound ??= compileInbound(world, this.#node, mesh);
-    const listeners = new Map<string, Listener>(this.#inbound.listeners.map((l) => [l.name, l]));
-    const clusters = new Map<string, Cluster>(this.#inbound.clusters.map((c) => [c.name, c]));
+    const inbound = (this.#inbound ??= compileInbound(world, this.#node, mesh));
+    const own = this.#grpc?.servers(inbound.listeners) ?? inbound.listeners;
+    const listeners = new Map<string, Listener>(own.map((l) => [l.name, l]));
+    // Behind a gRPC server is the program itself.
+    const clusters = new Map<string, Cluster>(
+      this.#grpc === undefined ? inbound.clusters.map((c) => [c.name, c]) : [],
+    );
     const routes = new Map<string, RouteConfig>();
     const endpoints = new Map<string, EndpointSet>();
     const services = new Set<string>();
-    for (const [index, upstream] of this.#node.upstreams.entries()) {
-      let part = this.#upstreams[index];
-      if (part === undefined || part.stamp !== world.stamp(part.services))
-        part = this.#upstreams[index] = compileUpstream(this.#shared, this.#node, upstream);
-      listeners.set(part.listener.name, part.listener);
+    for (const part of this.#grpc?.targets() ?? this.#declared()) {
+      if (part.listener !== undefined) listeners.set(part.listener.name, part.listener);
       if (part.routes !== undefined) routes.set(part.routes.name, part.routes);
       for (const cluster of part.clusters) clusters.set(cluster.name, cluster);
       for (const set of part.endpoints) endpoints.set(set.name, set);
@@ -73,6 +83,16 @@ export class ProxyCompiler {
       },
       services,
     };
+  }
+
+  /** One part a Service that the program beside it declares. */
+  #declared(): GrpcPart[] {
+    const { world } = this.#shared;
+    return this.#node.upstreams.map((upstream, index) => {
+      const known = this.#upstreams[index];
+      if (known !== undefined && known.stamp === world.stamp(known.services)) return known;
+      return (this.#upstreams[index] = compileUpstream(this.#shared, this.#node, upstream));
+    });
   }
 
   #compileGateway(serving: NodeGateway): CompiledProxy {

@@ -18,6 +18,8 @@ import type { CallerCall } from './caller-call.ts';
 import { createFormComparers } from './client-form.ts';
 import { addClientStatusService } from './client-status.ts';
 import { createExpectedIds } from './expected-ids.ts';
+import { createFaultsByRoute } from './faults-by-route.ts';
+import { createOneKindOfTls } from './one-kind-of-tls.ts';
 import { createPoliciesByRoute } from './policies-by-route.ts';
 import { deltaProtocol, stateOfTheWorldProtocol, type StreamProtocol } from './messages.ts';
 import { createAdsMetrics } from './metrics.ts';
@@ -86,7 +88,10 @@ export function addAdsService(server: Server, options: AdsServiceOptions): AdsSe
   const clock = options.clock ?? systemClock();
   const comparers = createFormComparers(options.maxResourceBytes ?? 50 * 1024 * 1024);
   const expectedIds = createExpectedIds();
+  const idsOfTwo = createExpectedIds({ overlap: true });
   const policiesByRoute = createPoliciesByRoute();
+  const oneKindOfTls = createOneKindOfTls();
+  const faultsByRoute = createFaultsByRoute();
   let secrets = secretsOf(options.trust);
   const limits: StreamLimits = {
     maxSubscriptions: options.maxSubscriptions ?? 100_000,
@@ -123,6 +128,8 @@ export function addAdsService(server: Server, options: AdsServiceOptions): AdsSe
       firstRequestTimeoutMs: options.firstRequestTimeoutMs ?? 10_000,
       comparers,
       forOthers: (snapshot) => policiesByRoute(expectedIds(snapshot)),
+      // A gRPC server takes its connections anew when its listener changes, so policies stay there.
+      forGrpc: (snapshot) => idsOfTwo(oneKindOfTls(faultsByRoute(snapshot))),
       secrets: () => secrets,
       limits,
       clock,

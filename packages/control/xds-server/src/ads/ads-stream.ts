@@ -7,7 +7,7 @@ import type { WireResource } from '../encode/wire-resource.ts';
 import type { NodeInfo, ResourceKind, Snapshot, SnapshotHandle, SnapshotProvider } from '../provider.ts';
 import { ATOMIC_CHANGES, kindOfTypeUrl, SECRET_TYPE_URL, TYPE_URLS } from '../wire.ts';
 import { type AdmissionRules, admit } from './admit.ts';
-import { type FormComparers, formOf, isOwnClient } from './client-form.ts';
+import { type FormComparers, formOf, isGrpcClient, isOwnClient } from './client-form.ts';
 import {
   createDeltaStream,
   type DeltaResponse,
@@ -34,6 +34,8 @@ export interface AdsStreamOptions<Message> extends Omit<AdmissionRules, 'identif
   readonly comparers: FormComparers;
   /** Makes of a snapshot what a client that is not Tulle's needs. */
   readonly forOthers: (snapshot: Snapshot) => Snapshot;
+  /** The same for a gRPC program. */
+  readonly forGrpc: (snapshot: Snapshot) => Snapshot;
   /** By name. */
   readonly secrets: () => ReadonlyMap<string, WireResource>;
   readonly limits: StreamLimits;
@@ -146,15 +148,19 @@ export function openAdsStream<Message>(
       return refuseNode(given, cause);
     }
     const own = isOwnClient(given);
+    const grpc = isGrpcClient(given);
+    const forOthers = grpc ? options.forGrpc : options.forOthers;
     const movedToRoutes = (snapshot: Snapshot): boolean =>
-      options.forOthers(snapshot).config.routes.length > snapshot.config.routes.length;
+      forOthers(snapshot).config.routes.length > snapshot.config.routes.length;
     const { stateOfTheWorld } = options.protocol;
     machine = createDeltaStream({
       stateOfTheWorld,
       atomic: !stateOfTheWorld && given.clientFeatures.includes(ATOMIC_CHANGES),
       comparer,
       limits: options.limits,
-      current: () => (own ? source.current() : options.forOthers(source.current())),
+      byName: grpc,
+      current: () => (own ? source.current() : forOthers(source.current())),
+      asked: (kind, names) => source.asked?.(kind, names),
       send,
       report: (report) => {
         metrics.answered(report);

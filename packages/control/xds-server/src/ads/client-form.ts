@@ -17,6 +17,11 @@ export function isOwnClient({ clientFeatures }: Node): boolean {
   return clientFeatures.includes(ATOMIC_CHANGES) || clientFeatures.includes(TULLE_MODEL);
 }
 
+/** Whether a client is a program with gRPC's own xDS, whatever its language: all of them call themselves so. */
+export function isGrpcClient({ userAgentName }: Node): boolean {
+  return userAgentName.startsWith('gRPC ');
+}
+
 /**
  * In which form a client reads resources. Any but Tulle's says in its metadata where the certificate of its workload is:
  * `certificate: { sdsCluster }`, a cluster of its bootstrap at which a local agent serves the secret `default` (with `roots: true`
@@ -35,6 +40,7 @@ export function formOf(node: Node): EncodeForm {
     ...(node.metadata?.[RETRIES_KEY] === 'asked' ? {} : { retries: 'default' }),
     ...(telemetry && { telemetry }),
   });
+  if (isGrpcClient(node)) return grpcForm(node, given);
   if (given === undefined) return form({ kind: 'none' });
   const texts = new Map(
     typeof given === 'object' && given !== null
@@ -61,6 +67,23 @@ export function formOf(node: Node): EncodeForm {
         },
       ],
     },
+  );
+}
+
+/** Its certificate is where its bootstrap says: an instance of a certificate provider, `certificate: { provider: NAME }`. */
+function grpcForm(node: Node, given: unknown): EncodeForm {
+  const form = (workloadCertificate: WorkloadCertificate): EncodeForm => ({
+    seat: 'grpc',
+    workloadCertificate,
+    release: 'this',
+  });
+  if (given === undefined) return form({ kind: 'none' });
+  if (typeof given === 'object' && given !== null && 'provider' in given && isName(given.provider))
+    return form({ kind: 'provider', name: given.provider });
+  throw new TulleError(
+    'TULLE_CONFIG_INVALID',
+    `node ${node.id}: metadata/${CERTIFICATE_KEY} of a gRPC program must be { provider }, an instance of certificate_providers in its bootstrap, not ${JSON.stringify(given).slice(0, 200)}`,
+    { issues: [{ path: `/${CERTIFICATE_KEY}`, message: 'must be { provider }' }] },
   );
 }
 

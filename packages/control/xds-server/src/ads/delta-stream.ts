@@ -1,9 +1,9 @@
 import { status } from '@grpc/grpc-js';
 import type { WireResource } from '../encode/wire-resource.ts';
 import type { AckReport, ResourceKind, ResumeReport, Snapshot } from '../provider.ts';
-import type { Comparer } from './differences.ts';
+import type { Comparer, Named } from './differences.ts';
 import { createHeartbeats } from './heartbeats.ts';
-import { type KindRules, MODEL_RULES } from './kind-rules.ts';
+import { BY_NAME_RULES, type KindRules, MODEL_RULES } from './kind-rules.ts';
 import type { PushHost, PushStrategy, StreamLimits } from './push.ts';
 import { createAtomicPush } from './push-atomic.ts';
 import { createOrderedPush } from './push-ordered.ts';
@@ -69,6 +69,8 @@ export interface MachineOptions<Kind extends string, Shot> {
   report(report: AckReport<Kind>): void;
   /** The client has some of what it should have from before. */
   resumed?(report: ResumeReport<Kind>): void;
+  /** The client asks for other names of a kind than before; {@link current} is looked at after this. */
+  asked?(kind: Kind, names: ReadonlySet<string>): void;
   /** Nothing of a kind is left to send or unanswered, up to a change. */
   upToDate?(kind: Kind, changeId: string): void;
   nowMs(): number;
@@ -79,6 +81,8 @@ export interface MachineOptions<Kind extends string, Shot> {
 export interface DeltaStreamOptions extends Omit<MachineOptions<ResourceKind, Snapshot>, 'rules' | 'push'> {
   /** Whether the client holds back what it gets until a change is complete. */
   readonly atomic: boolean;
+  /** Whether it asks by name for what its resources lead it to, after it took them, as gRPC does. Default false. */
+  readonly byName?: boolean;
 }
 
 /** One client's stream as a state machine: no sockets, no timers, no protobuf. */
@@ -130,7 +134,7 @@ export interface DeltaStreamStatus<Kind extends string = ResourceKind> {
 export function createDeltaStream(options: DeltaStreamOptions): DeltaStream {
   return createMachine({
     ...options,
-    rules: MODEL_RULES,
+    rules: options.byName === true ? BY_NAME_RULES : MODEL_RULES,
     push: options.atomic ? createAtomicPush : createOrderedPush,
   });
 }
@@ -141,7 +145,8 @@ export function createMachine<Kind extends string, Shot extends { readonly chang
 ): DeltaStream<Kind> {
   const { limits, rules } = options;
   const types = createTypeStates(rules);
-  const reportedUnsendable = new Map<string, string>();
+  /** By kind and name. Another one of the name is another refusal, though its fault be the same. */
+  const reportedUnsendable = new Map<string, Named>();
   /** State of the world: what the last response held, by type and name. */
   const worlds = new Map<Kind, Map<string, WireResource>>();
   const heartbeats = createHeartbeats<Kind>(() => options.nowMs());
@@ -252,10 +257,11 @@ export function createMachine<Kind extends string, Shot extends { readonly chang
         resources: held.map(({ name, version }) => ({ name, version })),
       });
     },
-    unsendable: (change) => (kind, name, reason) => {
+    unsendable: (change) => (kind, resource, reason) => {
+      const { name } = resource;
       const key = `${kind} ${name}`;
-      if (reportedUnsendable.get(key) === reason) return;
-      reportedUnsendable.set(key, reason);
+      if (reportedUnsendable.get(key) === resource) return;
+      reportedUnsendable.set(key, resource);
       const now = options.epochMs();
       options.report({
         kind,
@@ -310,6 +316,7 @@ export function createMachine<Kind extends string, Shot extends { readonly chang
       const state = types.of(request.kind);
       if (request.nonce !== '') answer(state, request);
       applySubscriptions(state, request.subscribe, request.unsubscribe, request.initialVersions);
+      if (request.subscribe.length + request.unsubscribe.length > 0) options.asked?.(state.kind, state.names);
       const names = all().reduce((sum, one) => sum + one.names.size, 0);
       if (names > limits.maxSubscriptions) {
         throw new StreamFault(

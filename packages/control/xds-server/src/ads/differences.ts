@@ -12,6 +12,8 @@ export interface Differences {
   readonly absent: readonly string[];
   /** What it has from before the stream, as it should be. */
   readonly held: readonly WireResource[];
+  /** Names of what cannot be sent; absent where nothing was compared, so that it is as before. */
+  readonly unsendable?: ReadonlySet<string>;
 }
 
 const NONE: Differences = { changed: [], removed: [], absent: [], held: [] };
@@ -31,10 +33,10 @@ export function resourcesOf(snapshot: Snapshot, kind: ResourceKind): readonly Re
   }
 }
 
-/** A resource that cannot be sent, with the reason. */
+/** A resource that cannot be sent, with the reason: told at every comparison. */
 export type Unsendable<Kind extends string = ResourceKind> = (
   kind: Kind,
-  name: string,
+  resource: Named,
   reason: string,
 ) => void;
 
@@ -97,7 +99,7 @@ export function comparerOf<Kind extends string, Shot, Resource extends Named>(
       }
       failed.set(resource, reason);
     }
-    unsendable(kind, resource.name, reason);
+    unsendable(kind, resource, reason);
     return undefined;
   }
 
@@ -108,11 +110,15 @@ export function comparerOf<Kind extends string, Shot, Resource extends Named>(
       const changed: WireResource[] = [];
       const held: WireResource[] = [];
       const taken = new Set<string>();
+      const failing = new Set<string>();
       for (const resource of resources) {
         if (!wants(state, resource.name) || taken.has(resource.name)) continue;
         taken.add(resource.name);
         const encoded = encode(state.kind, resource, unsendable);
-        if (!encoded) continue;
+        if (!encoded) {
+          failing.add(resource.name);
+          continue;
+        }
         const { name, version } = encoded;
         if (state.client.get(name) === version) {
           // It refused something else meanwhile that is not wanted any more: said once more, so that it forgets that.
@@ -127,7 +133,7 @@ export function comparerOf<Kind extends string, Shot, Resource extends Named>(
       const absent = [...state.names].filter(
         (name) => !names.has(name) && !state.client.has(name) && isOne(state, name),
       );
-      return { changed, removed, absent, held };
+      return { changed, removed, absent, held, unsendable: failing };
     },
     versions(state, snapshot) {
       const wanted = source.resources(snapshot, state.kind).filter(({ name }) => wants(state, name));

@@ -82,4 +82,27 @@ describe('clusters for clients that do not check endpoints one by one', () => {
     expect(step('2', [one, at(2, { identity: one.identity as string })])).toBe(first);
     expect(step('3', [one, at(2, { identity: 'spiffe://m/ns/d/sa/two' })])).not.toBe(first);
   });
+
+  it('with overlap keep those of before until the next change, but where nobody is left', () => {
+    const ids = createExpectedIds({ overlap: true });
+    const one = cluster('a');
+    const of = (...accounts: string[]): readonly string[] | undefined =>
+      ids({
+        changeId: 'c',
+        config: config({
+          clusters: [one],
+          endpoints: [
+            {
+              name: 'a',
+              endpoints: accounts.map((name, i) => at(i, { identity: `spiffe://m/ns/d/sa/${name}` })),
+            },
+          ],
+        }),
+      }).config.clusters[0]?.tls?.allowedIds?.map((id) => id.slice(-1));
+    expect(of('x')).toEqual(['x']);
+    expect(of('y')).toEqual(['x', 'y']);
+    expect(of('y')).toEqual(['x', 'y']); // the same ids again
+    expect(of('z')).toEqual(['y', 'z']);
+    expect(of()).toEqual([]);
+  });
 });

@@ -4,14 +4,26 @@ import type { Snapshot } from '../provider.ts';
 /** Gives snapshots in which each cluster says itself whom to expect. */
 export type ExpectedIds = (snapshot: Snapshot) => Snapshot;
 
+/** Options of {@link createExpectedIds}. */
+export interface ExpectedIdsOptions {
+  /**
+   * Whether ids of the endpoints of before stay until the next change of ids: a client that takes cluster and endpoints apart
+   * may still, or already, connect to those of the other state. Where nobody is left, nobody is believed at once. Default false.
+   */
+  readonly overlap?: boolean;
+}
+
 /**
  * Tulle's data plane checks the id that each endpoint is expected to prove. Other clients know only the list of the
  * cluster, and without one they believe anybody in the mesh. So for them a cluster with mesh trust and without
  * `allowedIds` is given the ids of its endpoints; one whose endpoints have none is given an empty list, which is nobody.
  */
-export function createExpectedIds(): ExpectedIds {
+export function createExpectedIds({ overlap = false }: ExpectedIdsOptions = {}): ExpectedIds {
   // Weak, by what they were made of: what did not change stays the same object, and is neither encoded nor sent again.
-  const clusters = new WeakMap<Cluster, { readonly key: string; readonly cluster: Cluster }>();
+  const clusters = new WeakMap<
+    Cluster,
+    { readonly key: string; readonly ids: readonly string[]; readonly cluster: Cluster }
+  >();
   const lists = new WeakMap<
     readonly Cluster[],
     { readonly endpoints: readonly EndpointSet[]; readonly clusters: readonly Cluster[] }
@@ -27,18 +39,20 @@ export function createExpectedIds(): ExpectedIds {
         : 'endpoints' in discovery
           ? discovery.endpoints
           : [];
-    const allowedIds = [
+    const ids = [
       ...new Set(
         endpoints.flatMap(({ identity, mode }) =>
           identity === undefined || mode === 'none' ? [] : [identity],
         ),
       ),
     ].sort();
-    const key = allowedIds.join(' ');
+    const key = ids.join(' ');
     const known = clusters.get(cluster);
     if (known?.key === key) return known.cluster;
+    const allowedIds =
+      overlap && ids.length > 0 && known !== undefined ? [...new Set([...known.ids, ...ids])].sort() : ids;
     const made: Cluster = { ...cluster, tls: { ...tls, allowedIds } };
-    clusters.set(cluster, { key, cluster: made });
+    clusters.set(cluster, { key, ids, cluster: made });
     return made;
   }
 

@@ -24,6 +24,8 @@ export interface KindRules<Kind extends string, Shot> {
   whole(kind: Kind): boolean;
   /** Whether resources of the kind point at others: while a client refuses one, nothing is taken away under it. */
   points(kind: Kind): boolean;
+  /** Whether what is gone of a kind stays with a client for as long as it asks for it by name. Absent: nothing does. */
+  keepsNamed?(kind: Kind): boolean;
   readonly cluster: Kind;
   readonly endpoint: Kind;
   /** Clusters whose endpoints are resources of their own in this snapshot, with the names of these. */
@@ -57,4 +59,20 @@ export const MODEL_RULES: KindRules<ResourceKind, Snapshot> = {
       if (discovery.kind === 'eds') yield { cluster: name, endpoints: discovery.serviceName ?? name };
   },
   resources: resourcesOf,
+};
+
+/**
+ * For clients that answer a listener before they ask for its routes, and ask by name for the clusters that routes lead to: when
+ * they have left one, they say so. (grpc-js asks for a cluster that it left until its next change, and does not believe that one
+ * is there again that it was told is gone.)
+ */
+export const BY_NAME_RULES: KindRules<ResourceKind, Snapshot> = {
+  ...MODEL_RULES,
+  keepsNamed: (kind) => kind === 'cluster' || kind === 'endpoint',
+  *leads({ config }) {
+    for (const { name, filterChains } of config.listeners)
+      for (const { handler } of filterChains)
+        if (handler.kind === 'http' && 'routeConfigName' in handler.routes)
+          yield { kind: 'listener', name, to: { kind: 'route', name: handler.routes.routeConfigName } };
+  },
 };

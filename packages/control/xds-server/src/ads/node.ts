@@ -18,8 +18,10 @@ import {
   IP_ALLOW_FILTER,
   JWT_FILTER,
   RATE_LIMIT_FILTER,
+  RETRY_FILTER,
 } from '@tulle/model';
 import type { NodeInfo } from '../provider.ts';
+import { isGrpcClient } from './client-form.ts';
 
 /** What a node says of itself, and what it proved. */
 export function readNode(node: Node, identity: string | undefined): NodeInfo {
@@ -37,6 +39,7 @@ export function readNode(node: Node, identity: string | undefined): NodeInfo {
     identity,
     ...(node.locality && localityOf(node.locality)),
     userAgent: text === '' ? name : `${name}/${text}`,
+    ...(isGrpcClient(node) && { seat: 'grpc' as const }),
     extensions: extensionsOf(node),
   };
 }
@@ -71,8 +74,13 @@ const ENVOY_EXTENSIONS: Readonly<Record<string, string>> = {
   [RATE_LIMIT_FILTER]: 'envoy.filters.http.local_ratelimit',
 };
 
+/** What every gRPC program has of the standard filters, for its calls and for its server; it names none itself. */
+const GRPC_FILTERS: readonly string[] = [AUTHZ_FILTER, FAULT_FILTER, RETRY_FILTER];
+
 /** Envoy names its own extensions, so the standard filters that it can stand in for are added. */
-function extensionsOf({ extensions }: Node): string[] {
+function extensionsOf(node: Node): string[] {
+  const { extensions } = node;
+  if (isGrpcClient(node)) return [...GRPC_FILTERS];
   const names = new Set(extensions.map(({ name }) => name));
   const own = Object.entries(ENVOY_EXTENSIONS).filter(([, envoy]) => names.has(envoy));
   return [...extensions.map(extensionText), ...own.map(([filter]) => filter)];

@@ -16,7 +16,12 @@ export function createOrderedPush<Kind extends string, Shot extends { readonly c
   let removeAt: number | undefined;
 
   function differences(kind: Kind, snapshot: Shot): Differences {
-    return comparer.compare(types.of(kind), snapshot, host.unsendable(snapshot.changeId));
+    const state = types.of(kind);
+    const found = comparer.compare(state, snapshot, host.unsendable(snapshot.changeId));
+    if (found.unsendable !== undefined) state.unsendable = found.unsendable;
+    return rules.keepsNamed?.(kind) === true && found.removed.length > 0
+      ? { ...found, removed: found.removed.filter((name) => !state.names.has(name)) }
+      : found;
   }
 
   function settled(kind: Kind, snapshot: Shot): void {
@@ -54,11 +59,13 @@ export function createOrderedPush<Kind extends string, Shot extends { readonly c
       if (clusters.has(cluster) && state.client.delete(endpoints)) state.dirty = true;
   }
 
-  /** What refused to change may still point at what is to go. */
+  /** What refused to change, or could not be told to, may still point at what is to go. */
   function mayRemove(kind: Kind): boolean {
     return (
       rules.points(kind) ||
-      types.all().every((state) => !rules.points(state.kind) || state.refused.size === 0)
+      types
+        .all()
+        .every((state) => !rules.points(state.kind) || state.refused.size + state.unsendable.size === 0)
     );
   }
 

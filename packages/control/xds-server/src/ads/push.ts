@@ -1,5 +1,5 @@
 import type { WireResource } from '../encode/wire-resource.ts';
-import type { Comparer } from './differences.ts';
+import type { Comparer, Unsendable } from './differences.ts';
 import type { KindRules } from './kind-rules.ts';
 import type { TypeStates } from './type-states.ts';
 
@@ -45,7 +45,7 @@ export interface PushHost<Kind extends string, Shot> {
   /** Notes that the client has these from before, as they should be. */
   resumed(kind: Kind, changeId: string, held: readonly WireResource[]): void;
   /** A resource of the snapshot that cannot be sent. */
-  unsendable(changeId: string): (kind: Kind, name: string, reason: string) => void;
+  unsendable(changeId: string): Unsendable<Kind>;
 }
 
 /** Decides what is sent when. */

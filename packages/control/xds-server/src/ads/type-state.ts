@@ -19,6 +19,8 @@ export interface TypeState<Kind extends string = string> {
   readonly refused: Map<string, string>;
   /** Why, and when, by name; kept as long as it is refused. */
   readonly reasons: Map<string, { readonly message: string; readonly atMs: number }>;
+  /** Names of what it should have and cannot be written for it: it keeps what it had of them. */
+  unsendable: ReadonlySet<string>;
   /** Responses without an answer yet, oldest first. */
   readonly outstanding: Outstanding[];
   /** Something changed since {@link seen} was compared with what the client has. */
@@ -72,6 +74,7 @@ export function createTypeState<Kind extends string>(
     claimed: new Map(),
     refused: new Map(),
     reasons: new Map(),
+    unsendable: new Set(),
     outstanding: [],
     dirty: true,
     seen: undefined,

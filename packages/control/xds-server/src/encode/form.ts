@@ -11,6 +11,8 @@ export type WorkloadCertificate =
     }
   /** From PEM files on its machine. */
   | { readonly kind: 'files'; readonly certificateFile: string; readonly keyFile: string }
+  /** From an instance of a certificate provider in the bootstrap of a gRPC program (gRFC A29), which has the roots too. */
+  | { readonly kind: 'provider'; readonly name: string }
   /** It has none: TLS to endpoints shows nothing, and a listener that needs one is refused by the client. */
   | { readonly kind: 'none' };
 
@@ -42,6 +44,8 @@ export interface ClientTracing {
 
 /** In which form resources are written. */
 export interface EncodeForm {
+  /** `grpc`: a program that is its own proxy by gRPC's xDS, which reads less, and some of it elsewhere. Default `proxy`. */
+  readonly seat?: 'proxy' | 'grpc';
   readonly workloadCertificate: WorkloadCertificate;
   readonly release: ClientRelease;
   /**

@@ -9,6 +9,10 @@ import type { ResourceKind } from '../provider.ts';
 import { encodeCluster } from './cluster.ts';
 import { encodeEndpointSet } from './endpoints.ts';
 import { type EncodeForm, OWN_FORM } from './form.ts';
+import { encodeGrpcCluster } from './grpc/cluster.ts';
+import { encodeGrpcEndpoints } from './grpc/endpoints.ts';
+import { encodeGrpcListener } from './grpc/listener.ts';
+import { encodeGrpcRoutes } from './grpc/route-config.ts';
 import { encodeListener } from './listener.ts';
 import { encodeRouteConfig } from './route-config.ts';
 import { type WireResource, wireResource } from './wire-resource.ts';
@@ -51,6 +55,7 @@ export function encodeResource<Kind extends ResourceKind>(
 }
 
 function pack(kind: ResourceKind, resource: ResourceModels[ResourceKind], form: EncodeForm): Any {
+  if (form.seat === 'grpc') return packForGrpc(kind, resource, form);
   switch (kind) {
     case 'listener':
       return anyPack(ListenerSchema, encodeListener(resource as Listener, form));
@@ -60,6 +65,19 @@ function pack(kind: ResourceKind, resource: ResourceModels[ResourceKind], form: 
       return anyPack(ClusterSchema, encodeCluster(resource as Cluster, form));
     case 'endpoint':
       return anyPack(ClusterLoadAssignmentSchema, encodeEndpointSet(resource as EndpointSet));
+  }
+}
+
+function packForGrpc(kind: ResourceKind, resource: ResourceModels[ResourceKind], form: EncodeForm): Any {
+  switch (kind) {
+    case 'listener':
+      return anyPack(ListenerSchema, encodeGrpcListener(resource as Listener, form));
+    case 'route':
+      return anyPack(RouteConfigurationSchema, encodeGrpcRoutes(resource as RouteConfig));
+    case 'cluster':
+      return anyPack(ClusterSchema, encodeGrpcCluster(resource as Cluster, form));
+    case 'endpoint':
+      return anyPack(ClusterLoadAssignmentSchema, encodeGrpcEndpoints(resource as EndpointSet));
   }
 }
 

@@ -126,6 +126,7 @@ function certificate(
         };
       case 'files':
         return certificate(own, more, form);
+      case 'provider': // gRPC's alone
       case 'none':
         return {};
     }

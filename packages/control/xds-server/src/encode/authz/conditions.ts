@@ -10,18 +10,33 @@ import { isCidr, peersIn } from '../ip-allow.ts';
 import { encodeHeaderMatch, encodeStringMatch } from '../matchers.ts';
 import { hasOnly, isInteger, isObject } from '../shape.ts';
 import { need } from '../inexpressible.ts';
-import { encodeHeaderValue, encodeHost, encodeIdentity, encodeNamespace, encodePath } from './patterns.ts';
+import {
+  encodeHeaderValue,
+  encodeHost,
+  encodeIdentity,
+  encodeNamespace,
+  encodePath,
+  exactPath,
+  unquoted,
+} from './patterns.ts';
 
 type TextMatch = Exclude<StringMatch, { readonly kind: 'present' }>;
 
 const FROM = ['identities', 'notIdentities', 'namespaces', 'cidrs', 'notCidrs'] as const;
 
+/**
+ * Who judges by what is written: a proxy, whose origins may take a path in several readings, or a gRPC server, which finds a
+ * method by its exact path; and of gRPC's implementations not all read `\\Q…\\E`.
+ */
+export type Reader = 'proxy' | 'grpc';
+
 /** Who calls. @param certain whether it must hold beyond doubt, as in an ALLOW */
-export function encodeFrom(from: unknown, certain: boolean): Principal {
+export function encodeFrom(from: unknown, certain: boolean, reader: Reader): Principal {
   if (from === undefined) return create(PrincipalSchema, { identifier: { case: 'any', value: true } });
   need(isObject(from) && hasOnly(from, FROM) && Object.keys(from).length > 0);
   const parts: Principal[] = [];
-  const identities = (list: unknown): Principal => anyOf(list, (one) => authenticated(encodeIdentity(one)));
+  const identities = (list: unknown): Principal =>
+    anyOf(list, (one) => authenticated(encodeIdentity(one), reader));
   if (from['identities'] !== undefined) parts.push(identities(from['identities']));
   if (from['notIdentities'] !== undefined) {
     // Who proved nothing might be anybody: that is enough to deny and not enough to allow.
@@ -29,7 +44,7 @@ export function encodeFrom(from: unknown, certain: boolean): Principal {
     parts.push(notId(identities(from['notIdentities'])));
   }
   if (from['namespaces'] !== undefined)
-    parts.push(anyOf(from['namespaces'], (one) => authenticated(encodeNamespace(one))));
+    parts.push(anyOf(from['namespaces'], (one) => authenticated(encodeNamespace(one), reader)));
   if (from['cidrs'] !== undefined) parts.push(networks(from['cidrs']));
   if (from['notCidrs'] !== undefined) parts.push(notId(networks(from['notCidrs'])));
   const [only, ...more] = parts;
@@ -37,9 +52,12 @@ export function encodeFrom(from: unknown, certain: boolean): Principal {
   return create(PrincipalSchema, { identifier: { case: 'andIds', value: { ids: parts } } });
 }
 
-function authenticated(name: TextMatch): Principal {
+function authenticated(name: TextMatch, reader: Reader): Principal {
   return create(PrincipalSchema, {
-    identifier: { case: 'authenticated', value: { principalName: encodeStringMatch(name) } },
+    identifier: {
+      case: 'authenticated',
+      value: { principalName: encodeStringMatch(forReader(name, reader)) },
+    },
   });
 }
 
@@ -64,7 +82,7 @@ function isFilled(list: unknown): list is readonly unknown[] {
 const TO = ['methods', 'notMethods', 'paths', 'notPaths', 'hosts', 'notHosts', 'ports', 'headers'] as const;
 
 /** What is called. @param certain whether it must hold beyond doubt, as in an ALLOW */
-export function encodeTo(to: unknown, certain: boolean): Permission {
+export function encodeTo(to: unknown, certain: boolean, reader: Reader): Permission {
   if (to === undefined) return create(PermissionSchema, { rule: { case: 'any', value: true } });
   need(isObject(to) && hasOnly(to, TO) && Object.keys(to).length > 0);
   const parts: Permission[] = [];
@@ -82,15 +100,20 @@ export function encodeTo(to: unknown, certain: boolean): Permission {
     create(PermissionSchema, {
       rule: {
         case: 'urlPath',
-        value: { rule: { case: 'path', value: encodeStringMatch(encodePath(one, sure)) } },
+        value: {
+          rule: {
+            case: 'path',
+            value: encodeStringMatch(reader === 'grpc' ? exactPath(one) : encodePath(one, sure)),
+          },
+        },
       },
     }),
   );
-  both(to['hosts'], to['notHosts'], (one) => header(':authority', encodeHost(one)));
+  both(to['hosts'], to['notHosts'], (one) => header(':authority', forReader(encodeHost(one), reader)));
   if (to['ports'] !== undefined) parts.push(oneOf(to['ports'], encodePort));
   if (to['headers'] !== undefined) {
     need(Array.isArray(to['headers']) && to['headers'].length > 0);
-    for (const condition of to['headers']) parts.push(encodeHeader(condition, certain));
+    for (const condition of to['headers']) parts.push(encodeHeader(condition, certain, reader));
   }
   const [only, ...more] = parts;
   if (only && more.length === 0) return only;
@@ -110,7 +133,7 @@ function encodePort(port: unknown): Permission {
 
 const KINDS: readonly unknown[] = ['exact', 'prefix', 'suffix', 'contains'];
 
-function encodeHeader(condition: unknown, certain: boolean): Permission {
+function encodeHeader(condition: unknown, certain: boolean, reader: Reader): Permission {
   need(isObject(condition) && hasOnly(condition, ['name', 'match', 'invert']));
   const { name, match, invert } = condition;
   need(typeof name === 'string' && /^[!#$%&'*+.^`|~\w-]+$/.test(name));
@@ -125,13 +148,17 @@ function encodeHeader(condition: unknown, certain: boolean): Permission {
     holds = header(name, { kind });
   } else {
     need(KINDS.includes(kind) && typeof value === 'string' && certain === inverted);
-    holds = header(name, encodeHeaderValue(match as unknown as TextMatch));
+    holds = header(name, forReader(encodeHeaderValue(match as unknown as TextMatch), reader));
   }
   return inverted ? notRule(holds) : holds;
 }
 
 function header(name: string, match: StringMatch): Permission {
   return create(PermissionSchema, { rule: { case: 'header', value: encodeHeaderMatch({ name, match }) } });
+}
+
+function forReader(match: TextMatch, reader: Reader): TextMatch {
+  return reader === 'grpc' ? unquoted(match) : match;
 }
 
 function oneOf(list: unknown, encode: (one: unknown) => Permission): Permission {

@@ -24,6 +24,15 @@ export function quoted(text: string): string {
   return `\\Q${text}\\E`;
 }
 
+/** The same pattern with each character escaped by itself. */
+export function unquoted(match: TextMatch): TextMatch {
+  if (match.kind !== 'regex') return match;
+  const value = match.value.replaceAll(/\\Q(.*?)\\E/g, (_, text: string) =>
+    text.replaceAll(/[.*+?^${}()|[\]]/g, '\\$&'),
+  );
+  return { ...match, value };
+}
+
 /** `*`, `/exact`, `/prefix*`, `*suffix`, as Tulle writes them. */
 export function encodePath(pattern: unknown, certain: boolean): TextMatch {
   need(typeof pattern === 'string' && pattern !== '');
@@ -35,6 +44,16 @@ export function encodePath(pattern: unknown, certain: boolean): TextMatch {
   need((certain ? /^[\w~!$&'()+,=:@/.-]+$/ : /^[\w~/.-]+$/).test(text));
   need(!text.includes('//') && !text.split('/').some((segment) => segment.endsWith('.')));
   return certain ? certainPath(text, starts, ends) : possiblePath(text, starts, ends);
+}
+
+/** {@link encodePath} for a server that finds a method by its exact path: other spellings reach nothing. */
+export function exactPath(pattern: unknown): TextMatch {
+  need(typeof pattern === 'string' && pattern !== '');
+  if (pattern === '*') return { kind: 'regex', value: '.*' };
+  const [starts, ends] = [pattern.startsWith('*'), pattern.endsWith('*')];
+  need(!(starts && ends) && (starts || pattern.startsWith('/')));
+  if (starts) return { kind: 'suffix', value: pattern.slice(1) };
+  return ends ? { kind: 'prefix', value: pattern.slice(0, -1) } : { kind: 'exact', value: pattern };
 }
 
 function certainPath(text: string, isSuffix: boolean, isPrefix: boolean): TextMatch {

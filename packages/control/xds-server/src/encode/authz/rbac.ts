@@ -10,7 +10,7 @@ import {
 import { type RBAC, RBACSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/rbac/v3/rbac';
 import { hasOnly, isObject } from '../shape.ts';
 import { sortedMap } from '../values.ts';
-import { encodeFrom, encodeTo } from './conditions.ts';
+import { encodeFrom, encodeTo, type Reader } from './conditions.ts';
 import { need, orInexpressible } from '../inexpressible.ts';
 
 /** One of Envoy's filters has one action, so a config is two of them: who is denied, then who is allowed. */
@@ -22,23 +22,26 @@ export interface RbacPair {
   readonly allows: boolean;
 }
 
-/** @returns `undefined` where Envoy's type would not say the same */
-export function encodeAuthz(config: unknown): RbacPair | undefined {
+/**
+ * @param reader who judges by it
+ * @returns `undefined` where Envoy's type would not say the same
+ */
+export function encodeAuthz(config: unknown, reader: Reader = 'proxy'): RbacPair | undefined {
   return orInexpressible(() => {
     need(isAuthz(config));
     const policies = config.policies;
     need(new Set(policies.map(({ name }) => name)).size === policies.length);
     const of = (action: 'ALLOW' | 'DENY'): AuthzPolicy[] => policies.filter((one) => one.action === action);
     const [deny, allow] = [of('DENY'), of('ALLOW')];
-    const denied = enforced(deny).length > 0 ? rules(Action.DENY, enforced(deny)) : undefined;
+    const denied = enforced(deny).length > 0 ? rules(Action.DENY, enforced(deny), reader) : undefined;
     // With an ALLOW that is enforced, or by default, what none allows is denied: also with none at all.
     const allowed =
       enforced(allow).length > 0 || config.defaultAction === 'deny'
-        ? rules(Action.ALLOW, enforced(allow))
+        ? rules(Action.ALLOW, enforced(allow), reader)
         : undefined;
     return {
-      deny: filter(denied, deny, Action.DENY),
-      allow: filter(allowed, allow, Action.ALLOW),
+      deny: filter(denied, deny, Action.DENY, reader),
+      allow: filter(allowed, allow, Action.ALLOW, reader),
       denies: deny.length > 0,
       allows: allowed !== undefined || allow.length > 0,
     };
@@ -50,18 +53,23 @@ function enforced(policies: readonly AuthzPolicy[]): AuthzPolicy[] {
 }
 
 /** Policies in shadow mode are watched beside those that are enforced, as if they were. */
-function filter(inForce: Rules | undefined, all: readonly AuthzPolicy[], action: Action): RBAC {
+function filter(
+  inForce: Rules | undefined,
+  all: readonly AuthzPolicy[],
+  action: Action,
+  reader: Reader,
+): RBAC {
   return create(RBACSchema, {
     ...(inForce && { rules: inForce }),
-    ...(all.some(({ shadow }) => shadow === true) && { shadowRules: rules(action, all) }),
+    ...(all.some(({ shadow }) => shadow === true) && { shadowRules: rules(action, all, reader) }),
   });
 }
 
-function rules(action: Action, policies: readonly AuthzPolicy[]): Rules {
+function rules(action: Action, policies: readonly AuthzPolicy[], reader: Reader): Rules {
   const entries = policies.flatMap(({ name, rules: list }): (readonly [string, Policy])[] =>
     list.length === 0
       ? [[`${name}[]`, nobody()]]
-      : list.map((rule, index) => [`${name}[${index}]`, encodeRule(rule, action === Action.ALLOW)]),
+      : list.map((rule, index) => [`${name}[${index}]`, encodeRule(rule, action === Action.ALLOW, reader)]),
   );
   return create(RulesSchema, { action, policies: sortedMap(entries) });
 }
@@ -74,12 +82,12 @@ function nobody(): Policy {
   });
 }
 
-function encodeRule(rule: unknown, certain: boolean): Policy {
+function encodeRule(rule: unknown, certain: boolean, reader: Reader): Policy {
   // Conditions on tokens are Tulle's own: Envoy would need to be told which filter verified them, and how.
   need(isObject(rule) && hasOnly(rule, ['from', 'to']));
   return create(PolicySchema, {
-    permissions: [encodeTo(rule['to'], certain)],
-    principals: [encodeFrom(rule['from'], certain)],
+    permissions: [encodeTo(rule['to'], certain, reader)],
+    principals: [encodeFrom(rule['from'], certain, reader)],
   });
 }
 

@@ -1,0 +1,31 @@
+import { create } from '@bufbuild/protobuf';
+import { isIP } from 'node:net';
+import { type Endpoint, type EndpointSet, isUnixAddress } from '@tulle/model';
+import { LocalitySchema } from '@tulle/xds-proto/envoy/config/core/v3/base';
+import type { ClusterLoadAssignment } from '@tulle/xds-proto/envoy/config/endpoint/v3/endpoint';
+import { encodeAssignment } from '../endpoints.ts';
+import { refuse } from './refuse.ts';
+
+const MAX_WEIGHT = 2 ** 32 - 1;
+
+/**
+ * Endpoints as gRPC reads them (gRFC A27): IP addresses, every group with a locality, be it the nameless one, and with a
+ * weight, for without one gRPC passes over it; priorities without gaps.
+ */
+export function encodeGrpcEndpoints({ name, endpoints }: EndpointSet): ClusterLoadAssignment {
+  for (const [i, { address }] of endpoints.entries())
+    if (isUnixAddress(address) || isIP(address.host) === 0)
+      refuse(`/endpoints/${i}/address`, 'gRPC takes IP addresses only');
+  const priorities = [...new Set(endpoints.map(({ priority = 0 }) => priority))].toSorted((a, b) => a - b);
+  const placed = endpoints.map((endpoint): Endpoint => {
+    const { labels: _l, identity: _i, mode: _m, tlsLabels: _t, healthCheck: _h, ...rest } = endpoint;
+    return { ...rest, priority: priorities.indexOf(endpoint.priority ?? 0) };
+  });
+  const assignment = encodeAssignment(name, placed);
+  for (const group of assignment.endpoints) {
+    group.locality ??= create(LocalitySchema);
+    const sum = group.lbEndpoints.reduce((all, { loadBalancingWeight = 1 }) => all + loadBalancingWeight, 0);
+    group.loadBalancingWeight ??= Math.min(MAX_WEIGHT, Math.max(1, sum));
+  }
+  return assignment;
+}
