@@ -18,8 +18,15 @@ export interface BoundPorts {
   readonly role: Readonly<Record<string, TcpAddress>>;
 }
 
-/** Binds before joining, so that the control plane is told the real numbers; each port of the program has a socket of its own. */
-export async function bindPorts(options: SidecarOptions, supervisor: Supervisor): Promise<BoundPorts> {
+/**
+ * Binds before joining, so that the control plane is told the real numbers; each port of the program has a socket of its own.
+ * @param queue lets what the kernel leads here wait until an engine listens
+ */
+export async function bindPorts(
+  options: SidecarOptions,
+  supervisor: Supervisor,
+  queue?: (fd: number) => void,
+): Promise<BoundPorts> {
   const saved = await loadPorts(options.stateDir);
   const wanted = options.inbound ?? {
     host: options.capture === undefined ? '127.0.0.1' : everywhere(),
@@ -48,7 +55,7 @@ export async function bindPorts(options: SidecarOptions, supervisor: Supervisor)
     role[key] = await bindAgain(supervisor, address, saved.role[key]);
   const captured: TcpAddress[] = [];
   for (const host of options.capture === undefined ? [] : ['127.0.0.1', ...(hasIpv6() ? ['::1'] : [])])
-    captured.push(await bindAgain(supervisor, { host, port: 0 }, saved.capture[host]));
+    captured.push(await bindAgain(supervisor, { host, port: 0 }, saved.capture[host], queue));
   const inboundPort =
     ports[0]?.inboundPort ??
     (options.role === undefined ? (await bindAgain(supervisor, wanted, saved.inbound['0'])).port : 0);
@@ -121,13 +128,14 @@ async function bindAgain(
   supervisor: Supervisor,
   wanted: TcpAddress,
   last: number | undefined,
+  bound?: (fd: number) => void,
 ): Promise<TcpAddress> {
   if (wanted.port === 0 && last !== undefined) {
     try {
-      return (await supervisor.bind({ host: wanted.host, port: last })) as TcpAddress;
+      return (await supervisor.bind({ host: wanted.host, port: last }, bound)) as TcpAddress;
     } catch {
       // taken
     }
   }
-  return (await supervisor.bind(wanted)) as TcpAddress;
+  return (await supervisor.bind(wanted, bound)) as TcpAddress;
 }

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { connectionQueues } from '@tulle/intercept';
 import { lockDirectory } from '@tulle/directory-lock';
 import { meshChannel, observeIdentity, type IdentityClient } from '@tulle/ca';
 import { isTulleError } from '@tulle/filter';
@@ -137,8 +138,13 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     engines.supervisor = supervisor;
     observeSupervisor(meter, supervisor);
     undo.push(async () => supervisor.stop(0));
-    const bound = await bindPorts(options, supervisor);
+    const bound = await bindPorts(options, supervisor, capture && connectionQueues());
     const { inbound, ports, upstreams } = bound;
+    // From here on nothing that the program begins goes past the sidecar; what comes before the configuration waits.
+    await capture?.begin({
+      outbound: bound.captured,
+      inbound: ports.map(({ port, inboundPort }) => ({ port, to: inboundPort })),
+    });
     const taken = Promise.withResolvers<never>();
     taken.promise.catch(() => {}); // whoever awaits `ready` hears of it
     await orAborted(ready());
@@ -242,11 +248,6 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
       startedMs: Date.now(),
     });
     undo.push(async () => withdraw(runDir));
-    // From here on nothing that the program begins goes past the sidecar; what comes before the configuration waits.
-    await capture?.begin({
-      outbound: bound.captured,
-      inbound: ports.map(({ port, inboundPort }) => ({ port, to: inboundPort })),
-    });
     await orAborted(xds.start());
     const unfollow = options.role?.follow(() => xds.describe(node(serving)));
     if (unfollow !== undefined) undo.push(unfollow);

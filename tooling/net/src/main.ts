@@ -11,6 +11,7 @@ import { protocols } from './cases/protocols.ts';
 import { refusals } from './cases/refusals.ts';
 import { restarts } from './cases/restarts.ts';
 import { serverFirst } from './cases/server-first.ts';
+import { startOrder } from './cases/start-order.ts';
 import { Mesh } from './mesh.ts';
 import { namespaces } from './network.ts';
 import { Nodes } from './nodes.ts';
@@ -18,7 +19,15 @@ import { Nodes } from './nodes.ts';
 const text = process.argv[2] ?? '';
 const wanted = <T extends { readonly name: string }>(cases: readonly T[]): T[] =>
   cases.filter(({ name }) => name.includes(text));
-const captureCases = wanted([...protocols, ...serverFirst, ...families, ...refusals, ...kills, ...restarts]);
+const captureCases = wanted([
+  ...protocols,
+  ...serverFirst,
+  ...families,
+  ...refusals,
+  ...startOrder,
+  ...kills,
+  ...restarts,
+]);
 const wantedNodeCases = wanted([...nodeCases, ...nodeMemory]);
 
 const suite = runnable<Mesh>({
@@ -27,6 +36,9 @@ const suite = runnable<Mesh>({
   needs: [namespaces],
   async open() {
     const mesh = new Mesh();
+    // Nothing stays behind, whoever ends this.
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+      process.once(signal, () => void mesh.close().finally(() => process.exit(130)));
     try {
       await mesh.open();
     } catch (error) {

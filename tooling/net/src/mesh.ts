@@ -49,6 +49,8 @@ export class Mesh {
   readonly host: Place;
   readonly pod: Place;
   readonly directory: string;
+  /** The control plane, which may be frozen for a while. */
+  control!: { pause(): void; goOn(): void };
   /** `tulle run --capture` of the server on the plain host. */
   plain!: Running;
   /** The sidecar in the namespace. */
@@ -67,8 +69,12 @@ export class Mesh {
     writeFileSync(join(this.directory, 'origin.pem'), certificate);
     writeFileSync(join(this.directory, 'origin.key'), key);
     writeFileSync(join(this.directory, 'mesh.yaml'), SERVICES.join('---\n'));
-    const control = this.tulle(this.host, ['control-plane', '--listen', '10.77.0.1:15012']);
-    await control.said(/REST http/);
+    const running = this.tulle(this.host, ['control-plane', '--listen', '10.77.0.1:15012']);
+    await running.said(/REST http/);
+    this.control = {
+      pause: () => process.kill(running.pid, 'SIGSTOP'),
+      goOn: () => process.kill(running.pid, 'SIGCONT'),
+    };
     await this.toEnd(['apply', '-f', join(this.directory, 'mesh.yaml')]);
     this.plain = this.runPlain([]);
     await this.plain.said(/it takes calls from now on/);
@@ -96,6 +102,16 @@ export class Mesh {
       ],
       { env: this.env },
     );
+  }
+
+  /** Ends the sidecar in the namespace, and starts another that has to join anew. */
+  async rejoinPod(): Promise<void> {
+    await this.sidecar.stop();
+    for (const directory of ['ps', 'pr'])
+      rmSync(join(this.directory, directory), { recursive: true, force: true });
+    const token = (await this.toEnd(['token', 'create', 'pod'])).trim();
+    this.control.pause();
+    this.sidecar = this.runPod(token);
   }
 
   get env(): Readonly<Record<string, string>> {

@@ -6,6 +6,7 @@
 export { kernelDestinations } from './kernel-destinations.ts';
 export { networkNamespaces } from './network-namespaces.ts';
 export type { NamespaceRef, NetworkNamespace, NetworkNamespaces } from './network-namespaces.ts';
+export { connectionQueues } from './kernel-socket.ts';
 export type { KernelSocketOptions, ListeningDescriptor, ListenOptions } from './kernel-socket.ts';
 export { SystemCallError } from './system-calls.ts';
 export type { Require } from './system-calls.ts';

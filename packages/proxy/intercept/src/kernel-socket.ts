@@ -7,7 +7,7 @@ import {
   SOCKET_ADDRESS_BYTES,
   writeSocketAddress,
 } from './socket-address.ts';
-import type { SystemCalls } from './system-calls.ts';
+import { loadSystemCalls, type Require, type SystemCalls } from './system-calls.ts';
 
 /** Of Linux, bits/socket_type.h: a child process inherits no descriptor, and no call waits. */
 const SOCK_STREAM = 1;
@@ -19,6 +19,8 @@ const SO_REUSEADDR = 2;
 const SO_MARK = 36;
 const SOL_IPV6 = 41;
 const IPV6_V6ONLY = 26;
+
+const DEFAULT_BACKLOG = 4_096;
 
 /** How a socket is made. */
 export interface KernelSocketOptions {
@@ -69,12 +71,24 @@ export function listenTcp(
     setOption(calls, fd, SOL_SOCKET, SO_REUSEADDR, 1, doing);
     if (family === 6) setOption(calls, fd, SOL_IPV6, IPV6_V6ONLY, options.ipv6Only === true ? 1 : 0, doing);
     if (calls.bind(fd, name, name.length) !== 0) throw calls.failed('bind', doing);
-    if (calls.listen(fd, options.backlog ?? 4_096) !== 0) throw calls.failed('listen', doing);
+    if (calls.listen(fd, options.backlog ?? DEFAULT_BACKLOG) !== 0) throw calls.failed('listen', doing);
     const bound = Buffer.alloc(SOCKET_ADDRESS_BYTES);
     if (calls.getsockname(fd, bound, Uint32Array.of(SOCKET_ADDRESS_BYTES)) !== 0)
       throw calls.failed('getsockname', doing);
     return { fd, address: { host: address.host, port: readDestination(bound, family).port } };
   });
+}
+
+/**
+ * Loads what lets connections wait at a bound socket before anybody accepts, through the package `koffi` (`listen(2)`).
+ * @returns a function of the socket's file descriptor; it throws SystemCallError
+ * @throws Error with a sentence where this is not Linux, or koffi is not installed
+ */
+export function connectionQueues(require?: Require): (fd: number, backlog?: number) => void {
+  const calls = loadSystemCalls(require);
+  return (fd, backlog = DEFAULT_BACKLOG) => {
+    if (calls.listen(fd, backlog) !== 0) throw calls.failed('listen', 'connections cannot wait');
+  };
 }
 
 function setOption(

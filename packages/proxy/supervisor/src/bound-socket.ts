@@ -12,6 +12,8 @@ import { formatAddress, isUnixAddress, type Address } from '@tulle/model';
  */
 export interface SocketHandle {
   close(callback?: () => void): void;
+  /** File descriptor of the socket, where Node tells it. */
+  readonly fd?: number;
 }
 
 interface BindingHandle extends SocketHandle {

@@ -101,9 +101,11 @@ export function createInProcessSupervisor<Settings>(options: InProcessOptions<Se
       config = initial;
       engine = await make();
     },
-    async bind(address) {
+    async bind(address, told) {
       const socket = await take(address);
       bound.set(formatAddress(socket.address), socket);
+      const { fd } = socket.handle;
+      if (fd !== undefined && fd >= 0) told?.(fd);
       return socket.address;
     },
     async apply(next) {

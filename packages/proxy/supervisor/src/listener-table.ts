@@ -5,7 +5,7 @@ import { bindSocket, type BoundSocket } from './bound-socket.ts';
 /** The supervisor's sockets: bound once, lent to processes, closed when the configuration needs them no more. */
 export interface ListenerTable {
   /** Binds and keeps the socket for the supervisor's life, whether or not a process uses it. */
-  pin(address: Address): Address;
+  pin(address: Address, bound?: (fd: number) => void): Address;
   /**
    * The socket for an address, bound now if it was not yet.
    * @param holder who borrows it, e.g. a process's generation
@@ -55,12 +55,14 @@ export function createListenerTable(make: (address: Address) => BoundSocket = bi
   };
 
   return {
-    pin(address) {
+    pin(address, bound) {
       const found = [...entries.values()].find(
         (e) => formatAddress(e.socket.address) === formatAddress(address),
       );
       const entry = found ?? bind(formatAddress(address), address);
       entry.pinned = true;
+      const { fd } = entry.socket.handle;
+      if (fd !== undefined && fd >= 0) bound?.(fd);
       const real = formatAddress(entry.socket.address);
       if (found === undefined && real !== formatAddress(address)) {
         // Found later under the number that it got.

@@ -116,8 +116,12 @@ export interface Supervisor {
    * @throws Error when a process could not get one
    */
   addIdentity(identity: SupervisorIdentity): Promise<() => void>;
-  /** Binds an address and keeps it for life, e.g. to know the port before there is a configuration. */
-  bind(address: Address): Promise<Address>;
+  /**
+   * Binds an address and keeps it for life, e.g. to know the port before there is a configuration.
+   * @param bound given the file descriptor, where Node tells it: `listen(2)` on it lets connections wait that come before a
+   *   process listens; without it they are refused until then
+   */
+  bind(address: Address, bound?: (fd: number) => void): Promise<Address>;
   /**
    * Takes a configuration in every process, or in none.
    * @throws TulleError with every issue when it is refused
@@ -411,7 +415,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       for (const child of started) install(child);
     },
     addIdentity: async (identity) => identities.add(identity),
-    bind: async (address) => listeners.pin(address),
+    bind: async (address, bound) => listeners.pin(address, bound),
     apply: async (next) => inTurn(async () => applyNow(next)),
     restart: async (change = {}) =>
       inTurn(async () => {

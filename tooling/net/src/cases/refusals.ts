@@ -65,6 +65,30 @@ export const refusals: readonly Case<Mesh>[] = [
     },
   },
   {
+    name: 'garbage from one client never turns a layer-7 port opaque',
+    async run(mesh) {
+      const garbage = [
+        '\0\x01\xff\xfe',
+        'EHLO pod\r\n',
+        '\x16\x03\x01\0\x05hello',
+        'PRI * HTTP/2.0\r\n\r\nXX',
+      ].map((bytes): Question => ['raw', 'pod', '80', `${bytes}\r\n\r\n`]);
+      const heard = await mesh.askFromHost([...garbage, ...garbage, ['http', 'pod', '80', '/after']]);
+      // Refused as requests: nothing of it reached the program, which would have answered by itself.
+      for (const answer of heard.slice(0, -1)) {
+        const text = typeof answer['heard'] === 'string' ? answer['heard'] : '';
+        is(
+          text === '' || /\nTULLE_(?:DOWNSTREAM_PROTOCOL|VERSION_UNSUPPORTED) /.test(text),
+          true,
+          JSON.stringify(answer),
+        );
+      }
+      const after = heard.at(-1);
+      is(after?.['name'], 'pod');
+      match(String(after?.['caller']), /sa\/caller\d+$/);
+    },
+  },
+  {
     name: 'with registry-only, whom the mesh does not know is not reached, and who is known is',
     run: async (mesh) =>
       mesh.besideOutsider(async () => {
