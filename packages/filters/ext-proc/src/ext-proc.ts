@@ -25,9 +25,9 @@ const MAX_BODY_BYTES = 1_048_576;
 
 /**
  * External processing: a service is told of the parts of requests and responses as they pass, over one call of gRPC for each stream,
- * and says what becomes of them.
+ * and says what becomes of them. Of its state nothing is shown: its declarations name generated messages, which are in no package.
  */
-export const extProc: HttpFilter<ExtProcFilterConfig, ExtProcRouteConfig, ProcState> = defineHttpFilter<
+export const extProc: HttpFilter<ExtProcFilterConfig, ExtProcRouteConfig, unknown> = defineHttpFilter<
   ExtProcFilterConfig,
   ExtProcRouteConfig,
   ProcState
