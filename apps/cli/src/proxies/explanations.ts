@@ -41,8 +41,19 @@ export async function explanationsOf(
       throw new CliError(EXIT.failed, `${proxy.instance}: ${answer.problem.detail}`);
     }),
   );
-  // The caller's clock and the callee's are the same machine's.
-  return found.flat().toSorted((a, b) => (a.explanation.startedAt < b.explanation.startedAt ? -1 : 1));
+  return found.flat().toSorted((a, b) => byWay(a.explanation, b.explanation));
+}
+
+/**
+ * In which order a request came past two proxies of one machine. Their clocks are the same, in whole milliseconds: who began
+ * with the other, and had it for longer, led it to the other.
+ */
+export function byWay(
+  a: Pick<Explanation, 'startedAt' | 'durationMs'>,
+  b: Pick<Explanation, 'startedAt' | 'durationMs'>,
+): number {
+  const apartMs = Date.parse(a.startedAt) - Date.parse(b.startedAt);
+  return Math.abs(apartMs) > 1 ? apartMs : b.durationMs - a.durationMs;
 }
 
 const said = ({ instance, spiffeId }: RunningProxy, explanation: Explanation): ProxyExplanation => ({
