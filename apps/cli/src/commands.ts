@@ -18,6 +18,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     async () => import('./commands/run.ts'),
   ),
   entry(
+    'wait',
+    'wait until a proxy of this machine takes calls',
+    async () => import('./commands/wait.ts'),
+  ),
+  entry(
     'gateway',
     'run a gateway: where the world enters the mesh',
     async () => import('./commands/gateway.ts'),
