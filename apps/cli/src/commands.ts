@@ -17,11 +17,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     'run a program in the mesh: it, and a sidecar beside it',
     async () => import('./commands/run.ts'),
   ),
-  entry(
-    'wait',
-    'wait until a proxy of this machine takes calls',
-    async () => import('./commands/wait.ts'),
-  ),
+  entry('wait', 'wait until a proxy of this machine takes calls', async () => import('./commands/wait.ts')),
   entry(
     'gateway',
     'run a gateway: where the world enters the mesh',
