@@ -6,10 +6,10 @@ import {
   type Http2Fault,
   type Http2Stream,
 } from '@tulle/http2';
-import type { WheelTimer } from '@tulle/time';
 import type { CompiledHbone } from '../compile/compiled-hbone.ts';
 import type { Engine } from '../engine.ts';
-import { DRAIN_TOKEN, Liveness, type LivenessOwner } from '../http2/liveness.ts';
+import { GoingAway, type GoingAwayOwner } from '../http2/going-away.ts';
+import { Liveness, type LivenessOwner } from '../http2/liveness.ts';
 import { Http2Wire, type WireOwner } from '../http2/wire.ts';
 import type { Socket, SocketFault } from '../ports.ts';
 import type { TurnTask } from '../turn.ts';
@@ -36,6 +36,7 @@ export class HboneServerConnection
     ServerTunnelHost,
     ListenerConnection,
     LivenessOwner,
+    GoingAwayOwner,
     TurnTask
 {
   /** TLS came first. */
@@ -49,14 +50,10 @@ export class HboneServerConnection
   readonly #hbone: CompiledHbone;
   readonly #wire: Http2Wire;
   readonly #liveness: Liveness;
+  readonly #goingAway: GoingAway;
   /** Read to its end before the next one begins. */
   readonly #head: RequestHead = new RequestHead();
   #tunnels = 0;
-  /** GOAWAY was said: no new tunnels, and the connection ends with the last. */
-  #goingAway = false;
-  /** The last GOAWAY was said, or nobody waits for it. */
-  #mayLeave = false;
-  #goawayTimer: WheelTimer | undefined = undefined;
   #scheduled = false;
   #closed = false;
 
@@ -70,6 +67,7 @@ export class HboneServerConnection
     this.#wire = new Http2Wire(engine, socket, this);
     this.session = new ServerSession<ServerTunnel>(this, this.#wire.outbox, hbone.session);
     this.#liveness = new Liveness(engine, this, hbone.keepalive ?? KEEPALIVE);
+    this.#goingAway = new GoingAway(this, this.#wire);
     this.metrics.connections.add();
     this.metrics.activeConnections++;
     this.session.start();
@@ -87,9 +85,7 @@ export class HboneServerConnection
 
   peerEnded(): void {
     this.session.peerEnded();
-    this.#goingAway = true;
-    this.#mayLeave = true;
-    this.#look();
+    this.#goingAway.peerOver();
   }
 
   taken(): void {}
@@ -121,7 +117,7 @@ export class HboneServerConnection
       user.refuse(method === 'CONNECT' ? 400 : 405);
       return user.leaveIfOver();
     }
-    if (!this.#goingAway && this.#listener.asksToClose()) this.#goAway();
+    if (!this.#goingAway.began && this.#listener.asksToClose()) this.#goAway();
     const identity = this.peer?.identity;
     this.#listener.tunnelled({
       socket: user.open(),
@@ -177,7 +173,7 @@ export class HboneServerConnection
   onGoaway(): void {}
 
   onPong(token: number): void {
-    if (token === DRAIN_TOKEN) this.#finishGoaway();
+    this.#goingAway.ponged(token);
   }
 
   onStreamFault(_streamId: number, fault: Http2Fault): void {
@@ -186,9 +182,7 @@ export class HboneServerConnection
 
   onFault(fault: Http2Fault): void {
     if (fault.rule !== 'closed') this.#listener.metrics.protocolError(fault.rule);
-    this.#goingAway = true;
-    this.#mayLeave = true;
-    this.#look();
+    this.#goingAway.peerOver();
   }
 
   // — of its tunnels —
@@ -216,26 +210,12 @@ export class HboneServerConnection
 
   // — going away —
 
-  /** Says that it will end, and ends with the last tunnel that the peer had asked for by then (RFC 9113 §6.8). */
+  /** Says that it will end, and ends with the last tunnel that the peer had asked for by then. */
   #goAway(): void {
-    if (this.#goingAway) return;
-    this.#goingAway = true;
-    this.#listener.metrics.goawaysSent.add();
-    this.session.goaway(H2_NO_ERROR, true);
-    this.session.ping(DRAIN_TOKEN);
-    this.#goawayTimer = this.engine.wheel.timer(goawayDue, this);
-    this.#goawayTimer.arm(this.engine.limits.lingerMs);
+    if (this.#goingAway.begin(this.engine.limits.lingerMs)) this.#listener.metrics.goawaysSent.add();
   }
 
-  goawayDue(): void {
-    this.#wire.inTurn(() => this.#finishGoaway());
-  }
-
-  #finishGoaway(): void {
-    if (this.#mayLeave || !this.#goingAway) return;
-    this.#goawayTimer?.cancel();
-    this.session.finishGoaway();
-    this.#mayLeave = true;
+  lastStreamKnown(): void {
     this.#look();
   }
 
@@ -250,7 +230,7 @@ export class HboneServerConnection
     if (this.#closed) return;
     if (this.session.failed) return this.#leave();
     if (this.#tunnels > 0) return;
-    if (this.#goingAway ? this.#mayLeave : this.#listener.drainEnded) this.#leave();
+    if (this.#goingAway.began ? this.#goingAway.lastStreamKnown : this.#listener.drainEnded) this.#leave();
   }
 
   #leave(): void {
@@ -263,7 +243,7 @@ export class HboneServerConnection
     this.#closed = true;
     this.metrics.activeConnections--;
     this.#liveness.stop();
-    this.#goawayTimer?.cancel();
+    this.#goingAway.stop();
     this.session.abort();
     this.#listener.connectionOver(this);
   }
@@ -272,8 +252,4 @@ export class HboneServerConnection
     this.metrics.keepaliveTimeouts.add();
     this.destroy();
   }
-}
-
-function goawayDue(connection: HboneServerConnection): void {
-  connection.goawayDue();
 }

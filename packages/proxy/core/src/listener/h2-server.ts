@@ -8,10 +8,10 @@ import {
   type Http2Stream,
   type ResetCause,
 } from '@tulle/http2';
-import type { WheelTimer } from '@tulle/time';
 import type { HttpChain, HttpSettings } from '../compile/compiled.ts';
 import type { Engine } from '../engine.ts';
-import { DRAIN_TOKEN, Liveness, type LivenessOwner } from '../http2/liveness.ts';
+import { GoingAway, type GoingAwayOwner } from '../http2/going-away.ts';
+import { Liveness, type LivenessOwner } from '../http2/liveness.ts';
 import { Http2Wire, type WireOwner } from '../http2/wire.ts';
 import type { Socket, SocketFault } from '../ports.ts';
 import type { TurnTask } from '../turn.ts';
@@ -29,6 +29,7 @@ export class Http2ServerConnection
     ListenerConnection,
     WaitingConnection,
     LivenessOwner,
+    GoingAwayOwner,
     TurnTask
 {
   readonly engine: Engine;
@@ -40,14 +41,10 @@ export class Http2ServerConnection
   readonly #wire: Http2Wire;
   readonly #waits: CallerWaits;
   readonly #liveness: Liveness;
+  readonly #goingAway: GoingAway;
   /** Streams, and objects of those that the engine is not done with. */
   #streams = 0;
   #tunnels = 0;
-  /** GOAWAY was said: no new streams, and the connection ends with the last. */
-  #goingAway = false;
-  /** The last GOAWAY was said, or nobody waits for it. */
-  #mayLeave = false;
-  #goawayTimer: WheelTimer | undefined = undefined;
   #streamRule = '';
   #scheduled = false;
   #peerEnded = false;
@@ -71,6 +68,7 @@ export class Http2ServerConnection
     this.session = new ServerSession<Http2ServerStream>(this, this.#wire.outbox, chain.settings.http2);
     this.#waits = new CallerWaits(this, engine, socket, this.#wire.outbox, listener.metrics);
     this.#liveness = new Liveness(engine, this, chain.settings.http2Keepalive);
+    this.#goingAway = new GoingAway(this, this.#wire);
     listener.metrics.http2Connections.add();
     listener.metrics.http2Active++;
     this.session.start();
@@ -93,9 +91,7 @@ export class Http2ServerConnection
     if (this.#lingering) return this.#wire.outbox.queuedBytes === 0 ? this.destroy() : undefined;
     // The caller may half-close after its requests; it still gets every answer.
     this.session.peerEnded();
-    this.#goingAway = true;
-    this.#mayLeave = true;
-    this.#look();
+    this.#goingAway.peerOver();
   }
 
   taken(): void {
@@ -110,7 +106,7 @@ export class Http2ServerConnection
     this.listener.metrics.http2Active--;
     this.#waits.stop();
     this.#liveness.stop();
-    this.#goawayTimer?.cancel();
+    this.#goingAway.stop();
     this.session.abort();
     this.listener.connectionOver(this);
   }
@@ -180,7 +176,7 @@ export class Http2ServerConnection
   onGoaway(): void {}
 
   onPong(token: number): void {
-    if (token === DRAIN_TOKEN) this.#finishGoaway();
+    this.#goingAway.ponged(token);
   }
 
   onStreamFault(_streamId: number, fault: Http2Fault): void {
@@ -191,9 +187,7 @@ export class Http2ServerConnection
   onFault(fault: Http2Fault): void {
     if (fault.rule !== 'closed') this.listener.metrics.protocolError(fault.rule);
     this.#streamRule = fault.rule;
-    this.#goingAway = true;
-    this.#mayLeave = true;
-    this.#look();
+    this.#goingAway.peerOver();
   }
 
   // — of its streams —
@@ -203,7 +197,7 @@ export class Http2ServerConnection
   }
 
   responseBegins(): void {
-    if (!this.#goingAway && this.listener.asksToClose()) this.#goAway();
+    if (!this.#goingAway.began && this.listener.asksToClose()) this.#goAway();
   }
 
   tunnels(change: 1 | -1): void {
@@ -214,7 +208,7 @@ export class Http2ServerConnection
     this.listener.metrics.http2Streams--;
     if (--this.#streams > 0) return;
     this.#waits.rests();
-    if (this.#goingAway || this.listener.drainEnded || this.#slot.current === undefined) this.#look();
+    if (this.#goingAway.began || this.listener.drainEnded || this.#slot.current === undefined) this.#look();
   }
 
   // — the listener's wishes —
@@ -234,26 +228,13 @@ export class Http2ServerConnection
 
   // — going away —
 
-  /** Says that it will end, and ends with the last stream that the caller had begun by then (RFC 9113 §6.8). */
+  /** Says that it will end, and ends with the last stream that the caller had begun by then. */
   #goAway(): void {
-    if (this.#goingAway) return;
-    this.#goingAway = true;
-    this.listener.metrics.goawaysSent.add();
-    this.session.goaway(H2_NO_ERROR, true);
-    this.session.ping(DRAIN_TOKEN);
-    this.#goawayTimer = this.engine.wheel.timer(goawayDue, this);
-    this.#goawayTimer.arm(this.settings?.drainTimeoutMs ?? this.engine.limits.lingerMs);
+    const timeoutMs = this.settings?.drainTimeoutMs ?? this.engine.limits.lingerMs;
+    if (this.#goingAway.begin(timeoutMs)) this.listener.metrics.goawaysSent.add();
   }
 
-  goawayDue(): void {
-    this.#wire.inTurn(() => this.#finishGoaway());
-  }
-
-  #finishGoaway(): void {
-    if (this.#mayLeave || !this.#goingAway) return;
-    this.#goawayTimer?.cancel();
-    this.session.finishGoaway();
-    this.#mayLeave = true;
+  lastStreamKnown(): void {
     this.#look();
   }
 
@@ -268,8 +249,8 @@ export class Http2ServerConnection
     if (this.#closed || this.#lingering) return;
     if (this.session.failed) return this.#closeNow();
     if (this.#streams > 0) return;
-    if (this.#goingAway) {
-      if (this.#mayLeave) this.#closeNow();
+    if (this.#goingAway.began) {
+      if (this.#goingAway.lastStreamKnown) this.#closeNow();
     } else if (this.listener.drainEnded || this.#slot.current === undefined) this.closeIfIdle();
   }
 
@@ -278,7 +259,7 @@ export class Http2ServerConnection
     if (this.#closed || this.#lingering) return;
     this.#lingering = true;
     this.#liveness.stop();
-    this.#goawayTimer?.cancel();
+    this.#goingAway.stop();
     this.#waits.leave(this.#peerEnded);
   }
 
@@ -318,8 +299,4 @@ export class Http2ServerConnection
     this.listener.metrics.keepaliveTimeouts.add();
     this.destroy();
   }
-}
-
-function goawayDue(connection: Http2ServerConnection): void {
-  connection.goawayDue();
 }
