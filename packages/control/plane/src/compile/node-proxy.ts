@@ -108,7 +108,7 @@ function inbound(
   hbone: NodeHbone,
   policies: ReturnType<typeof authorizationFor>,
 ): Listener[] {
-  const authz = connectionAuthz(policies, [], mesh);
+  const authz = connectionAuthz(policies, mesh);
   const mine = [cidrOf(node.address)];
   const handler: FilterChain['handler'] = {
     kind: 'tcp',

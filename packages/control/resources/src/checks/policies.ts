@@ -55,12 +55,12 @@ export function checkAuthorizationPolicy(policy: AuthorizationPolicy, host: Chec
     for (const issue of context.issues) host.report('TULLE0205', issue.path, issue.message);
     for (const field of ['identities', 'notIdentities'] as const) {
       for (const [j, id] of (rule.from?.[field] ?? []).entries()) {
-        if (!/^(spiffe:\/\/[a-z0-9._-]+(\/[A-Za-z0-9._-]*)*\*?|\*)$/.test(id)) {
+        if (!/^(spiffe:\/\/[a-z0-9._-]+(\/[A-Za-z0-9._-]*)+\*?|\*)$/.test(id)) {
           host.report(
             'TULLE0205',
             `${from}/${field}/${j}`,
             `${JSON.stringify(id)} is no SPIFFE id`,
-            'write spiffe://<trust domain>/ns/<namespace>/sa/<service account>, a prefix of it ending in *, or * for any; or use serviceAccounts',
+            'write spiffe://<trust domain>/ns/<namespace>/sa/<service account>, a prefix of it with the whole trust domain and a slash before a * at its end, or * for any; or use serviceAccounts',
           );
         }
       }
