@@ -95,6 +95,14 @@ it('lets a ring of types stand where layers.json sets it apart', () => {
   expect(faultsWith(planted)).toEqual([]);
 });
 
+it('leaves out a program that has a package.json of its own, which is installed outside of the workspace', () => {
+  const planted = {
+    [`${jwt}/programs/client/package.json`]: `{ "name": "client" }`,
+    [`${jwt}/programs/client/src/main.mjs`]: `import 'elsewhere';`,
+  };
+  expect(faultsWith(planted)).toEqual([]);
+});
+
 it.each<[fault: string, planted: Record<string, string>, found: string[]]>([
   [
     'a ring of types in the engine, with every file in it',
@@ -124,6 +132,25 @@ it.each<[fault: string, planted: Record<string, string>, found: string[]]>([
     'an undeclared import',
     { [`${jwt}/src/index.ts`]: `\nimport 'zod';` },
     [`${jwt}/src/index.ts:2: undeclared: add zod to package.json of @t/filter-jwt`],
+  ],
+  [
+    'an undeclared import of a program that has no package.json of its own, beside one that has',
+    {
+      [`${jwt}/programs/client/package.json`]: `{ "name": "client" }`,
+      [`${jwt}/programs/server/main.mjs`]: `import 'zod';`,
+      [`${jwt}/programs/main.mjs`]: `import 'zod';`,
+    },
+    ['main.mjs', 'server/main.mjs'].map(
+      (file) => `${jwt}/programs/${file}:1: undeclared: add zod to package.json of @t/filter-jwt`,
+    ),
+  ],
+  [
+    'an undeclared import of a source with a package.json beside it',
+    {
+      [`${jwt}/src/own/package.json`]: `{ "type": "module" }`,
+      [`${jwt}/src/own/index.ts`]: `import 'zod';`,
+    },
+    [`${jwt}/src/own/index.ts:1: undeclared: add zod to package.json of @t/filter-jwt`],
   ],
   [
     'a source that imports a development dependency',

@@ -1,5 +1,5 @@
 import { globSync, readFileSync } from 'node:fs';
-import { join, matchesGlob } from 'node:path';
+import { dirname, join, matchesGlob } from 'node:path';
 import { type GlobalUse, globalsOf, type Import, importsOf } from './imports.ts';
 
 /** `peer`: only as a peerDependency. `dev`: only from tests, as a devDependency. */
@@ -78,9 +78,13 @@ export function readWorkspace(root: string, layers: Layers): Package[] {
 }
 
 function readSources(root: string, directory: string): SourceFile[] {
-  // A program with a package.json of its own is installed by itself, outside of the workspace.
-  const exclude = ['**/node_modules/**', '**/dist/**', 'src/gen/**', 'programs/**'];
-  const names = globSync('**/*.{ts,mts,mjs}', { cwd: join(root, directory), exclude }).toSorted();
+  const cwd = join(root, directory);
+  const exclude = ['**/node_modules/**', '**/dist/**', 'src/gen/**'];
+  // A program beside the sources with a package.json of its own is installed by itself, outside of the workspace.
+  const programs = globSync('*/**/package.json', { cwd, exclude: [...exclude, 'src/**'] }).map(
+    (path) => `${dirname(path)}/**`,
+  );
+  const names = globSync('**/*.{ts,mts,mjs}', { cwd, exclude: [...exclude, ...programs] }).toSorted();
   return names.map((name): SourceFile => {
     const path = `${directory}/${name}`;
     const development = !name.startsWith('src/') || /\.(spec|test-d)\.m?ts$|(^|\/)tests\//.test(name);
