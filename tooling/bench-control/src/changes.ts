@@ -1,4 +1,4 @@
-import { policy, route, workload } from './mesh.ts';
+import { policy, route, SELDOM, workload } from './mesh.ts';
 import type { Plane } from './plane.ts';
 
 /** A kind of change, as operators and platforms make them. */
@@ -11,8 +11,6 @@ export interface ChangeKind {
   apply(plane: Plane, round: number): Promise<string>;
 }
 
-/** A Service that none but a few call; with as many replicas whatever the number of Services. */
-const SELDOM = 2;
 /** Two states by turns, so that each round changes something. */
 const turn = (round: number): number => 2 + (round % 2);
 

@@ -17,8 +17,7 @@ const tell = (report: ClientsReport): void => void process.send?.(report);
 async function join(setup: ClientsSetup): Promise<void> {
   const proxies = proxiesOf(setup.size);
   const waiting = new Map<number, () => void>();
-  let bytes = 0;
-  let next = 0;
+  let [bytes, next, whole] = [0, 0, 0];
   const one = async (): Promise<void> => {
     for (let i = next++; i < proxies.length; i = next++) {
       const proxy = proxies[i] as (typeof proxies)[number];
@@ -56,7 +55,7 @@ async function join(setup: ClientsSetup): Promise<void> {
         ),
       );
       await joined;
-      if (clients.length % 100 === 0) tell({ kind: 'progress', joined: clients.length });
+      if (++whole % 100 === 0) tell({ kind: 'progress', joined: whole });
     }
   };
   await Promise.all(Array.from({ length: CONNECTING }, one));

@@ -3,8 +3,9 @@ import type { Resource } from '@tulle/resources';
 /** How large a mesh is. */
 export interface MeshSize {
   readonly proxies: number;
+  /** At least 3: one that all call, one that a route leads all to, and {@link SELDOM}. */
   readonly services: number;
-  /** Services that each proxy calls; the first is one that all call. */
+  /** Services that each proxy calls, at least 2; the first is one that all call. */
   readonly upstreams: number;
   /** Endpoints of each Service beside the proxies that are. */
   readonly endpoints: number;
@@ -12,6 +13,15 @@ export interface MeshSize {
 
 /** Proxies that share a service account, as replicas do. */
 const REPLICAS = 20;
+
+/**
+ * A Service that the first proxy and a few others call, and that no route leads to. It has as many replicas whatever the
+ * number of Services, where there are enough for all accounts.
+ */
+export const SELDOM = 2;
+
+/** From one Service that a proxy calls to its next. Prime, so that it comes by all Services where their number is no multiple. */
+const STRIDE = 13;
 
 /** A proxy as it says of itself what it is. */
 export interface ProxyDescription {
@@ -26,10 +36,11 @@ const meta = (name: string): { name: string; namespace: string } => ({ name, nam
 
 /** The proxies of a mesh. Each is an endpoint of one Service and calls the first one and some others. */
 export function proxiesOf({ proxies, services, upstreams }: MeshSize): ProxyDescription[] {
+  const stride = services % STRIDE === 0 ? 1 : STRIDE;
   return Array.from({ length: proxies }, (_, i) => {
     const called = new Set([0]);
     for (let k = 0; called.size < Math.min(upstreams, services); k++)
-      called.add((i * 7 + k * 13 + 1) % services);
+      called.add((SELDOM + i * 7 + k * stride) % services);
     const account = accountOf(i, services);
     return {
       account,

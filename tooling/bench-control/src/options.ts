@@ -21,8 +21,8 @@ const PROMISED: readonly (readonly [proxies: number, services: number])[] = [
 export const HELP: string = `pnpm bench:control [options]
 
   --proxies N[,N…]     simulated proxies, each with a connection and a stream of its own
-  --services N[,N…]    Services; every number of proxies with every number of Services
-  --upstreams N        Services that a proxy calls (default 10)
+  --services N[,N…]    Services, at least 3; every number of proxies with every number of Services
+  --upstreams N        Services that a proxy calls, at least 2 (default 10)
   --endpoints N        endpoints of a Service beside the proxies, at most 7 (default 2)
   --change ID[,ID…]    ${CHANGES.map(({ id }) => id).join(', ')} (default all)
   --rounds N           changes of each kind (default 20)
@@ -49,7 +49,7 @@ export function readOptions(args: readonly string[]): Options | 'help' {
     },
   });
   if (values.help) return 'help';
-  const upstreams = numberOf('--upstreams', values.upstreams, 1, 1_000);
+  const upstreams = numberOf('--upstreams', values.upstreams, 2, 1_000);
   const endpoints = numberOf('--endpoints', values.endpoints, 1, 7);
   const numbers = (name: string, text: string, least: number): number[] =>
     text.split(',').map((one) => numberOf(name, one, least, 100_000));
@@ -57,7 +57,7 @@ export function readOptions(args: readonly string[]): Options | 'help' {
     values.proxies === undefined && values.services === undefined
       ? PROMISED
       : numbers('--proxies', values.proxies ?? '100', 1).flatMap((proxies) =>
-          numbers('--services', values.services ?? '1000', 2).map((services) => [proxies, services] as const),
+          numbers('--services', values.services ?? '1000', 3).map((services) => [proxies, services] as const),
         );
   const wanted = values.change?.split(',');
   const unknown = wanted?.find((id) => !CHANGES.some((kind) => kind.id === id));

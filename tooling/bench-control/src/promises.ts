@@ -66,7 +66,7 @@ function endpointChange(mesh: MeshFigures, change: string): ChangeFigures | unde
 function within(promise: string, value: number, limit: number, unit: string): Kept {
   return {
     promise: `${promise} ≤ ${limit} ${unit}`,
-    found: `${value.toFixed(unit === 'ms' ? 1 : 0)} ${unit}`,
+    found: Number.isNaN(value) ? 'no proxy confirmed one' : `${value.toFixed(unit === 'ms' ? 1 : 0)} ${unit}`,
     // What was not measured is not kept.
     ok: value <= limit,
   };

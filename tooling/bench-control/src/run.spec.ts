@@ -13,7 +13,7 @@ it('a small mesh joins a real control plane, and every kind of change is confirm
   });
   const concerned = Object.fromEntries(figures.changes.map(({ change, proxies }) => [change, proxies]));
   expect(concerned).toEqual({
-    'an endpoint of a seldom Service': 1,
+    'an endpoint of a seldom Service': 2,
     'an endpoint of a Service for all': 6,
     'an endpoint removed, for all': 6,
     'weights of a route for all': 6,

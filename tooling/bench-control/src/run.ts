@@ -16,13 +16,13 @@ export interface ChangeFigures {
   readonly rounds: number;
   /** Proxies that one such change concerns. */
   readonly proxies: number;
-  /** From the apply until a proxy's confirmation was there, over all proxies and rounds. */
+  /** From the apply until a proxy's confirmation was there, over all proxies and rounds; NaN where there was none. */
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly maxMs: number;
   /** From the request over REST until a proxy had all of it, as the proxies' clock says. */
   readonly arrivedP99Ms: number;
-  /** Of responses, for one proxy and one change: without TLS, HTTP/2 and gRPC around them. */
+  /** Of responses, for one proxy and one change: without TLS, HTTP/2 and gRPC around them; NaN where nobody confirmed one. */
   readonly bytesPerProxy: number;
   /** CPU time of the control plane for one change. */
   readonly cpuMs: number;
@@ -172,7 +172,7 @@ async function measure(
     p99Ms: percentile(confirmed, 99),
     maxMs: percentile(confirmed, 100),
     arrivedP99Ms: percentile(arrived, 99),
-    bytesPerProxy: confirmed.length === 0 ? 0 : bytes / confirmed.length,
+    bytesPerProxy: bytes / confirmed.length,
     cpuMs: cpu / rounds,
   };
 }
