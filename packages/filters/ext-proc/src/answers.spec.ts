@@ -30,6 +30,17 @@ describe('an answer of the processor’s own', () => {
     expect(proxy.records.at(-1)).toMatchObject({ code: 'TULLE_LOCAL_REPLY', details: 'too_many_of_them' });
   });
 
+  it('has what fields it says, whatever it may change of others, but for those of framing', async () => {
+    const headers = { setHeaders: [set('x-envoy-why', 'quota'), set('content-length', '1')] };
+    const { ask, value } = await open({
+      answer: on('requestHeaders', reply({ headers })),
+      config: { mutationRules: { disallowAll: true } },
+    });
+    const response = await ask();
+    expect([response?.header('x-envoy-why'), response?.body]).toEqual(['quota', 'slow down']);
+    expect(value('rejected_header_mutations_total')).toBe(1);
+  });
+
   it('takes the place of a response whose head has not left', async () => {
     for (const part of ['responseHeaders', 'responseBody']) {
       const { ask } = await open({

@@ -1,3 +1,4 @@
+import type { ExtProcFilterConfig } from '@tulle/model';
 import { describe, expect, it } from 'vitest';
 import { pass, type Processor } from '../tests/processor.ts';
 import { CommonResponse_ResponseStatus as ResponseStatus } from './gen/envoy/service/ext_proc/v3/external_processor_pb.js';
@@ -59,6 +60,25 @@ describe('bodies', () => {
       'responseHeaders',
       'responseBody POST / longer than it was a=seen.',
     ]);
+  });
+
+  it('come too late for another route: who asks for it with them fails, unless it is never heeded', async () => {
+    const answer = on(
+      'requestBody',
+      answered('requestBody', { headerMutation: { setHeaders: [set('x-a', 'b')] }, clearRouteCache: true }),
+    );
+    const mode = { requestBody: 'buffered' } as const;
+    const failing = await open({ answer, config: { mode } });
+    expect((await failing.ask({ method: 'POST', body: 'one' }))?.status).toBe(500);
+    expect(failing.proxy.records.at(-1)?.details).toBe('ext_proc_error{invalid}');
+    expect(failing.upstream.requests).toEqual([]);
+    const passing = async (config: Partial<ExtProcFilterConfig>): Promise<unknown[]> => {
+      const { ask, upstream } = await open({ answer, config: { mode, ...config } });
+      await ask({ method: 'POST', body: 'one' });
+      return upstream.requests.map((request) => [request.body, request.header('x-a')]);
+    };
+    expect(await passing({ rematch: 'never' })).toEqual([['one', 'b']]);
+    expect(await passing({ failureMode: 'allow' })).toEqual([['one', undefined]]);
   });
 
   it('are emptied, or pass as they are', async () => {

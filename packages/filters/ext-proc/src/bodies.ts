@@ -78,6 +78,11 @@ async function tell(
   if (told.kind === 'verdict')
     return told.verdict === CONTINUE ? pass(stream, bytes, collected) : told.verdict;
   const common = commonOf(told.response);
+  if (side === 'request' && collected && asksForRoute(common, config)) {
+    const message = 'it asks for another route with the answer to a body; it must ask with that to the head';
+    const failed = processor.fail('invalid', message, stream, config, state);
+    return failed === CONTINUE ? pass(stream, bytes, collected) : failed;
+  }
   // The head has left where the body is told piece by piece.
   if (collected) {
     const changed =
@@ -106,6 +111,14 @@ async function tell(
   else if (kind === 'clearBody' && said === true) stream.emit(new Uint8Array());
   else return pass(stream, bytes, collected);
   return CONTINUE;
+}
+
+/**
+ * Whether the route was to be matched again by changed fields (Envoy heeds it with changes alone). It is chosen, and its rewrites are
+ * made, before a body is collected: to go on by the old one would send the request elsewhere than was asked.
+ */
+function asksForRoute(common: CommonResponse | undefined, { rematch }: ExtProcFilterConfig): boolean {
+  return common?.clearRouteCache === true && common.headerMutation !== undefined && rematch !== 'never';
 }
 
 function commonOf({ response }: ProcessingResponse): CommonResponse | undefined {

@@ -14,7 +14,10 @@ export interface ImmediateReply {
   readonly rejected: number;
 }
 
-/** What the caller gets when the service answers it. Its changes are of the fields that a local answer has: a content type. */
+/**
+ * What the caller gets when the service answers it. Its changes are of the fields that a local answer has: a content type.
+ * @param may names that such an answer may have
+ */
 export function immediateReply(reply: ImmediateResponse, stream: HttpStream, may: NameTest): ImmediateReply {
   const { status: given, headers, body, grpcStatus, details } = reply;
   const code: number = given?.code ?? 0;

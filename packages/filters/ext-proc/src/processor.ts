@@ -51,7 +51,10 @@ export interface CompiledConfig {
   readonly modes: Modes;
   readonly limits: Limits;
   readonly sent: NameTest;
+  /** What may be changed of a request or response. */
   readonly may: NameTest;
+  /** What may be in an answer of the service's own: as in Envoy, the rules of changes do not hold there. */
+  readonly mayReply: NameTest;
   readonly maxAnswerBytes: number;
 }
 
@@ -203,7 +206,7 @@ export class Processor {
   ): Verdict {
     this.leave(state);
     if (config.allowImmediateResponse === false) return CONTINUE;
-    const answer = immediateReply(reply, stream, this.compiled(config).may);
+    const answer = immediateReply(reply, stream, this.compiled(config).mayReply);
     this.#rejected.add(answer.rejected);
     stream.note(NOTE_REPLIED, answer.status);
     if (begun) return stream.abort('TULLE_EXT_PROC_ERROR', answer.details);
@@ -267,12 +270,14 @@ function compileConfig(config: ExtProcFilterConfig): CompiledConfig {
   const { messageTimeoutMs = 200, maxMessageTimeoutMs = 0 } = config;
   const context = new CompileContext(loadedRegexEngine());
   const may = compileRules(mutationRules, context, '/mutationRules');
+  const mayReply = compileRules({ allowRouting: true, allowEnvoy: true }, context, '');
   context.finish('rules of external processing');
   return {
     modes: { ...DEFAULT_MODES, ...mode },
     limits: { messageTimeoutMs, maxMessageTimeoutMs },
     sent: compileSent(sentHeaders, withheldHeaders),
     may,
+    mayReply,
     // A body may come back changed, and somewhat larger.
     maxAnswerBytes: MAX_ANSWER_BYTES + 2 * maxBodyBytes,
   };

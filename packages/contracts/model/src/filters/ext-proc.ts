@@ -20,7 +20,7 @@ export interface ExtProcFilterConfig {
   readonly allowModeOverride?: boolean;
   /** The service may answer the caller itself. Default true; where not, it is asked no more (Envoy `disable_immediate_response`). */
   readonly allowImmediateResponse?: boolean;
-  /** Which fields it may change. */
+  /** Which fields it may change. What it answers the caller itself may have any (Envoy). */
   readonly mutationRules?: ExtProcMutationRules;
   /** Fields that it is told of. Default: all. Names, or a start and `*`. */
   readonly sentHeaders?: readonly string[];
