@@ -131,8 +131,6 @@ function readServer(
   if (target?.case === 'envoyGrpc') {
     if (target.value.authority !== '')
       context.refuse(`${path}.envoy_grpc.authority`, 'is not supported for a server of resources');
-    if (target.value.authority !== '')
-      context.refuse(`${path}.envoy_grpc.authority`, 'is not honoured of a source of configuration');
     if (target.value.clusterName !== '') return { cluster: target.value.clusterName };
     context.refuse(`${path}.envoy_grpc.cluster_name`, 'is missing');
     return undefined;

@@ -6,7 +6,9 @@ import {
   type ExtProcMode,
   type ExtProcMutationRules,
   type ExtProcRouteConfig,
+  type ExtProcService,
 } from '@tulle/model';
+import type { GrpcService } from '@tulle/xds-proto/envoy/config/core/v3/grpc_service';
 import type { HeaderMutationRules } from '@tulle/xds-proto/envoy/config/common/mutation_rules/v3/mutation_rules';
 import {
   type ExternalProcessor,
@@ -33,8 +35,10 @@ export function decodeExtProc(
   const { forwardRules, metadataOptions } = message;
   const messageTimeoutMs = timeout(context, message.messageTimeout, 1, `${path}.message_timeout`);
   const maxMessageTimeoutMs = timeout(context, message.maxMessageTimeout, 0, `${path}.max_message_timeout`);
+  if (message.disableClearRouteCache && message.routeCacheAction !== RouteCacheAction.DEFAULT)
+    context.refuse(`${path}.disable_clear_route_cache`, 'must not be set beside route_cache_action');
   return present({
-    service: present(decodeGrpcCluster(context, message.grpcService, `${path}.grpc_service`)),
+    service: decodeService(context, message.grpcService, `${path}.grpc_service`),
     mode: message.processingMode && decodeMode(message.processingMode),
     messageTimeoutMs,
     maxMessageTimeoutMs,
@@ -72,8 +76,7 @@ export function decodeExtProcRoute(
   const { processingMode, grpcService, metadataOptions, grpcInitialMetadata } = override.value;
   return present({
     mode: processingMode && decodeMode(processingMode),
-    service:
-      grpcService && present(decodeGrpcCluster(context, grpcService, `${path}.overrides.grpc_service`)),
+    service: grpcService && decodeService(context, grpcService, `${path}.overrides.grpc_service`),
     ...decodeMetadata(metadataOptions),
     addedMetadata: filled(
       grpcInitialMetadata.map(({ key, value, rawValue }) => ({
@@ -82,6 +85,17 @@ export function decodeExtProcRoute(
       })),
     ),
   });
+}
+
+/** A call lasts as long as its stream, so a time limit of calls, which Envoy does not heed here either, is not taken for one of answers. */
+function decodeService(
+  context: DecodeContext,
+  service: GrpcService | undefined,
+  path: string,
+): ExtProcService {
+  if ((milliseconds(service?.timeout) ?? 0) !== 0)
+    context.refuse(`${path}.timeout`, 'must not be set: how long an answer may take is message_timeout');
+  return present(decodeGrpcCluster(context, service, path));
 }
 
 const REMATCHES: Readonly<Record<RouteCacheAction, ExtProcFilterConfig['rematch'] | undefined>> = {

@@ -1,11 +1,11 @@
-import type { DescField, DescMessage, Message } from '@bufbuild/protobuf';
+import type { DescEnum, DescField, DescMessage, Message } from '@bufbuild/protobuf';
 import { HONOURED } from './honoured.ts';
 
 /** What an operator lets pass although it is not honoured. */
 export interface FieldRules {
   /** Fields by full name, e.g. `envoy.config.listener.v3.Listener.access_log`. */
   readonly tolerated: ReadonlySet<string>;
-  /** Field numbers that this version has no name for. */
+  /** Field numbers, and numbers of enums, that this version has no name for. */
   readonly allowUnknown: boolean;
 }
 
@@ -37,6 +37,8 @@ export function checkFields(
         report(here, `${desc.typeName}.${field.name} is set, and this proxy does not honour it`);
     } else if (child) {
       walkValue(field, child, value, here, rules, report);
+    } else if (field.enum !== undefined && !rules.allowUnknown) {
+      checkEnum(field.enum, value, here, report);
     }
   }
 }
@@ -116,6 +118,23 @@ function walkValue(
     walkMessage(child, value, path, rules, report);
   }
 }
+
+/** A value of an enum that is newer than this version would be taken for none at all. */
+function checkEnum({ typeName, value: known }: DescEnum, value: unknown, path: string, report: Report): void {
+  const nameless = NAMELESS[typeName] ?? [];
+  if (nameless === 'all') return;
+  for (const number of (Array.isArray(value) ? value : [value]) as number[])
+    if (known[number] === undefined && !nameless.includes(number))
+      report(path, `is ${number}, a ${typeName} that this version does not know`);
+}
+
+/** Numbers that are honoured though the descriptors here have no name for them. */
+const NAMELESS: Readonly<Record<string, readonly number[] | 'all'>> = {
+  // NE is newer than the source of the protos.
+  'envoy.config.accesslog.v3.ComparisonFilter.Op': [3],
+  // Each says itself what it is.
+  'envoy.type.v3.StatusCode': 'all',
+};
 
 /** Wrappers and Struct are plain values here, not messages. */
 function walkMessage(

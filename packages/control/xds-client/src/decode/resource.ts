@@ -80,7 +80,7 @@ export interface DecodeOptions {
   readonly tolerateFields?: readonly string[];
   /** Where resources are to be had whose names say an authority and no source (`xdstp://authority/…`), by authority; `*` for all others. Default none. */
   readonly authorities?: ReadonlyMap<string, DiscoverySource>;
-  /** Read over fields that this version has no name for. Default false. */
+  /** Read over fields, and values of enums, that this version has no name for. Default false. */
   readonly allowUnknownFields?: boolean;
 }
 
