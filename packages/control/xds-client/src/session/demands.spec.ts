@@ -107,14 +107,42 @@ it('what is said not to be there is not asked for again until another stream', a
 
 it('makes room by what is said not to be there, the longest first, and says when there is none', () => {
   let full = 0;
-  const demands = createDemands(2, () => void full++);
+  const forgotten: string[] = [];
+  const demands = createDemands({
+    max: 2,
+    full: () => void full++,
+    forgotten: ({ name }) => void forgotten.push(name),
+    waits: () => false,
+  });
   const add = (name: string): boolean =>
     demands.add({ kind: 'cluster', name, timeoutMs: 1 }, 0, () => void done.push(name));
   expect([add('a'), add('b')]).toEqual([true, true]);
   expect(add('c')).toBe(false);
   expect([full, done]).toEqual([1, ['c']]);
   demands.absent('cluster', 'b');
-  demands.settle(() => false);
+  demands.settle();
   expect(add('c')).toBe(true);
   expect([...demands.of('cluster')].map(({ name }) => name)).toEqual(['a', 'c']);
+  expect(forgotten).toEqual(['b']);
+});
+
+it('one that was answered and cannot be used is waited for by nobody again', async () => {
+  ask('bad');
+  await respond({ resources: [{ name: 'bad', version: '1', any: undefined }] });
+  expect([clusters, done]).toEqual([[], ['bad']]);
+  ask('bad');
+  expect(done).toEqual(['bad', 'bad']);
+});
+
+it('the server need not remember what makes room', async () => {
+  for (let i = 0; i < 11; i++) {
+    ask(`no-${i}`);
+    await respond({ removed: [`no-${i}`] });
+  }
+  expect(
+    requests.flatMap(({ subscribe, unsubscribe }) => [
+      ...subscribe.map((name) => `+${name}`),
+      ...unsubscribe.map((name) => `-${name}`),
+    ]),
+  ).toEqual([...Array.from({ length: 10 }, (_, i) => `+no-${i}`), '-no-0', '+no-10']);
 });

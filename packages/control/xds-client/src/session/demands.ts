@@ -25,7 +25,7 @@ export interface Demands {
   /** The server says that there is none. */
   absent(kind: DemandedKind, name: string): void;
   /** Lets those go on whose resource needs no more waiting. */
-  settle(waits: (kind: DemandedKind, resource: string) => boolean): void;
+  settle(): void;
   /** When the first who waits has waited long enough; `undefined`: nobody waits. */
   nextMs(): number | undefined;
   expire(nowMs: number): void;
@@ -42,20 +42,32 @@ interface Asked {
   waiting: { readonly untilMs: number; done(): void }[];
 }
 
-/** @param max names at a time: callers choose them, and each is remembered here and by the server */
-export function createDemands(max: number, full: () => void): Demands {
+/** Options of {@link createDemands}. */
+export interface DemandsOptions {
+  /** Names at a time: callers choose them, and each is remembered here and by the server. */
+  readonly max: number;
+  /** There is no room for another. */
+  full(): void;
+  /** It makes room for another, and is to be asked for no more. */
+  forgotten(demand: Demand): void;
+  /** Whether what answered a demand has to wait still before it is in use. */
+  waits(kind: DemandedKind, resource: string): boolean;
+}
+
+export function createDemands({ max, full, forgotten, waits }: DemandsOptions): Demands {
   const asked = new Map<string, Asked>();
   const keyOf = (kind: DemandedKind, name: string): string => `${kind} ${name}`;
 
-  function release(one: Asked): void {
-    for (const { done } of one.waiting.splice(0)) done();
-  }
+  /** Nothing is to come any more: it is in use, was refused, or there is none. */
+  const isOver = ({ state, demand, resource }: Asked): boolean =>
+    state === 'absent' || (state === 'answered' && !waits(demand.kind, resource));
 
   /** The name that was said longest ago not to exist makes room. */
   function makeRoom(): boolean {
-    for (const [key, { state, waiting }] of asked) {
+    for (const [key, { demand, state, waiting }] of asked) {
       if (state !== 'absent' || waiting.length > 0) continue;
       asked.delete(key);
+      forgotten(demand);
       return true;
     }
     return false;
@@ -65,8 +77,8 @@ export function createDemands(max: number, full: () => void): Demands {
     add(demand, nowMs, done) {
       const key = keyOf(demand.kind, demand.name);
       const known = asked.get(key);
-      if (known?.state === 'absent' || (known === undefined && asked.size >= max && !makeRoom())) {
-        if (known === undefined) full();
+      if (known ? isOver(known) : asked.size >= max && !makeRoom()) {
+        if (!known) full();
         done();
         return false;
       }
@@ -85,10 +97,9 @@ export function createDemands(max: number, full: () => void): Demands {
       const one = asked.get(keyOf(kind, name));
       if (one) one.state = 'absent';
     },
-    settle(waits) {
+    settle() {
       for (const one of asked.values())
-        if (one.waiting.length > 0 && one.state !== 'asked' && !waits(one.demand.kind, one.resource))
-          release(one);
+        if (one.waiting.length > 0 && isOver(one)) for (const { done } of one.waiting.splice(0)) done();
     },
     nextMs() {
       let next: number | undefined;

@@ -40,3 +40,8 @@ export function clusterRequest({ name, source }: Demand, active: Store): ClientR
     ...(source && { source }),
   });
 }
+
+/** Asks no more for a cluster by its name. */
+export function clusterRelease({ name, source }: Demand): ClientRequest {
+  return clientRequest(TYPE_URLS.cluster, { unsubscribe: [name], ...(source && { source }) });
+}

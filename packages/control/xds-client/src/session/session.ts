@@ -5,7 +5,7 @@ import { byKind, kindOfTypeUrl, NAMED_KINDS, type NamedKind, isNamed, type Resou
 import type { Session, SessionOptions, SessionStatus } from './contract.ts';
 import { answerTo, type Pending } from './answers.ts';
 import { createDemands, type DemandedKind } from './demands.ts';
-import { clusterRequest, firstRequests } from './first-requests.ts';
+import { clusterRelease, clusterRequest, firstRequests } from './first-requests.ts';
 import { createLifetimes } from './lifetimes.ts';
 import { assemble, type Assembled, REMOVED } from './assemble.ts';
 import { clientRequest, type ServerResponse } from './messages.ts';
@@ -56,11 +56,18 @@ export function createSession(options: SessionOptions): Session {
   const lifetimes = createLifetimes();
   const times = createChangeTimes();
   /** What requests wait for: also without a stream. */
-  const demands = createDemands(options.maxDemands, () =>
-    options.warn('No more clusters and virtual hosts are asked for on demand (maxDemands)', {
-      maxDemands: options.maxDemands,
-    }),
-  );
+  const demands = createDemands({
+    max: options.maxDemands,
+    full: () =>
+      options.warn('No more clusters and virtual hosts are asked for on demand (maxDemands)', {
+        maxDemands: options.maxDemands,
+      }),
+    // Virtual hosts go with what is subscribed to.
+    forgotten(demand) {
+      if (demand.kind === 'cluster' && open && begun) options.send(clusterRelease(demand));
+    },
+    waits: (kind, name) => staged[kind].has(name),
+  });
 
   // Of one stream.
   let open = false;
@@ -223,7 +230,7 @@ export function createSession(options: SessionOptions): Session {
     forgetCommitted(staged, done.staged, done.assembled, done.refused);
     rejected = stillRejected(rejected, done);
     for (const response of done.pending) options.send(answerTo(response, done.refused));
-    demands.settle((kind, name) => staged[kind].has(name));
+    demands.settle();
     if (open && begun) {
       warming = done.assembled.warming;
       for (const cluster of lingerUntil.keys())
