@@ -1,7 +1,7 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { connFilterCompliance } from '@tulle/filter-compliance';
 import type { ConnExtAuthzFilterConfig } from '@tulle/model';
-import { fakeClock, http2Upstream, memoryNetwork, testProxy, type TestProxy } from '@tulle/testkit';
+import { fakeClock, grpcUpstream, memoryNetwork, testProxy, type TestProxy } from '@tulle/testkit';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   CheckRequestSchema,
@@ -20,18 +20,11 @@ async function open(code: number | 'silence', config: Partial<ConnExtAuthzFilter
   const clock = fakeClock();
   const network = memoryNetwork(clock);
   const asked: CheckRequest[] = [];
-  const service = http2Upstream(network, '10.0.9.1:9001', ({ body }) => {
-    asked.push(fromBinary(CheckRequestSchema, Buffer.from(body, 'latin1').subarray(5)));
-    if (code === 'silence') return 'silence';
-    const message = toBinary(CheckResponseSchema, create(CheckResponseSchema, { status: { code } }));
-    const framed = Buffer.alloc(5 + message.length);
-    framed.writeUInt32BE(message.length, 1);
-    framed.set(message, 5);
-    return {
-      headers: { 'content-type': 'application/grpc' },
-      chunks: [framed.toString('latin1')],
-      trailers: { 'grpc-status': '0' },
-    };
+  const service = grpcUpstream(network, '10.0.9.1:9001', (message) => {
+    asked.push(fromBinary(CheckRequestSchema, message));
+    return code === 'silence'
+      ? code
+      : toBinary(CheckResponseSchema, create(CheckResponseSchema, { status: { code } }));
   });
   network.listen('10.0.0.1:80', (connection) => {
     connection.onBytes = () => {

@@ -4,7 +4,7 @@ import type { ExtAuthzFilterConfig, ExtAuthzHttpService, FilterConfigs } from '@
 import { jsonSchema } from '@tulle/schema';
 import {
   fakeClock,
-  http2Upstream,
+  grpcUpstream,
   memoryNetwork,
   runChain,
   testProxy,
@@ -164,29 +164,14 @@ describe('a cluster over gRPC', () => {
     const clock = fakeClock();
     const network = memoryNetwork(clock);
     const checks: CheckRequest[] = [];
-    const heads: Record<string, unknown>[] = [];
-    http2Upstream(network, '10.0.9.1:9001').onStream = (stream, headers) => {
-      heads.push(headers);
-      const pieces: Buffer[] = [];
-      stream.on('data', (piece: Buffer) => pieces.push(piece));
-      stream.on('end', () => {
-        const request = fromBinary(CheckRequestSchema, Buffer.concat(pieces).subarray(5));
-        checks.push(request);
-        const reply = answer(request);
-        if (reply === 'silence') return;
-        if (typeof reply === 'number') {
-          stream.respond({ ':status': 200, 'grpc-status': String(reply) }, { endStream: true });
-          return;
-        }
-        stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
-        stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
-        const message = toBinary(CheckResponseSchema, create(CheckResponseSchema, reply));
-        const frame = Buffer.alloc(5 + message.length);
-        frame.writeUInt32BE(message.length, 1);
-        frame.set(message, 5);
-        stream.end(frame);
-      });
-    };
+    const service = grpcUpstream(network, '10.0.9.1:9001', (message) => {
+      const request = fromBinary(CheckRequestSchema, message);
+      checks.push(request);
+      const reply = answer(request);
+      return typeof reply === 'object'
+        ? toBinary(CheckResponseSchema, create(CheckResponseSchema, reply))
+        : reply;
+    });
     const proxy = await testProxy({
       clock,
       network,
@@ -242,11 +227,11 @@ describe('a cluster over gRPC', () => {
       upstreams: { '10.0.0.1:80': () => ({ body: 'ok' }) },
     });
     running.push(proxy);
-    return { proxy, checks, heads };
+    return { proxy, checks, service };
   }
 
   it('is asked as any service that speaks gRPC, with what it is to know', async () => {
-    const { proxy, checks, heads } = await proxyWith(
+    const { proxy, checks, service } = await proxyWith(
       () => ({
         status: { code: 0 },
         dynamicMetadata: { tier: 'gold' },
@@ -264,10 +249,11 @@ describe('a cluster over gRPC', () => {
     expect(JSON.parse(sent?.header('x-known') ?? 'null')).toMatchObject({
       'envoy.filters.http.ext_authz': { tier: 'gold' },
     });
-    expect(heads[0]).toMatchObject({
-      ':path': '/envoy.service.auth.v3.Authorization/Check',
-      ':authority': 'auth',
-    });
+    const [asked] = service.requests;
+    expect([asked?.target, asked?.header('host')]).toEqual([
+      '/envoy.service.auth.v3.Authorization/Check',
+      'auth',
+    ]);
     const http = checks[0]?.attributes?.request?.http;
     expect(http).toMatchObject({ method: 'GET', path: '/a?b' });
     expect(http?.headers).toMatchObject({ 'x-a': '1' });

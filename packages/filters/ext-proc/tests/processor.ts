@@ -1,6 +1,6 @@
 import type { ServerHttp2Stream } from 'node:http2';
 import { create, fromBinary, toBinary, type MessageInitShape } from '@bufbuild/protobuf';
-import { http2Upstream, type Http2Upstream, type MemoryNetwork } from '@tulle/testkit';
+import { grpcFrame, http2Upstream, type Http2Upstream, type MemoryNetwork } from '@tulle/testkit';
 import {
   ProcessingRequestSchema,
   ProcessingResponseSchema,
@@ -65,11 +65,11 @@ function serve(stream: ServerHttp2Stream, self: Processor): void {
       if (said === 'over' || said === 'failure') {
         if (said === 'failure') status = '13';
         stream.end();
-      } else if (Buffer.isBuffer(said)) stream.write(framed(said));
+      } else if (Buffer.isBuffer(said)) stream.write(grpcFrame(said));
       else
         for (const one of Array.isArray(said) ? said : [said])
           stream.write(
-            framed(toBinary(ProcessingResponseSchema, create(ProcessingResponseSchema, one as never))),
+            grpcFrame(toBinary(ProcessingResponseSchema, create(ProcessingResponseSchema, one as never))),
           );
     }
   });
@@ -79,11 +79,4 @@ function describe({ request }: ProcessingRequest): string {
   if (request.case !== 'requestBody' && request.case !== 'responseBody') return request.case ?? '';
   const { body, endOfStream } = request.value;
   return `${request.case} ${Buffer.from(body).toString()}${endOfStream ? '.' : ''}`;
-}
-
-function framed(message: Uint8Array): Buffer {
-  const bytes = Buffer.alloc(5 + message.length);
-  bytes.writeUInt32BE(message.length, 1);
-  bytes.set(message, 5);
-  return bytes;
 }

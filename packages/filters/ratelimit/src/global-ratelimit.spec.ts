@@ -2,9 +2,10 @@ import { create, fromBinary, toBinary, type MessageInitShape } from '@bufbuild/p
 import type { GlobalRateLimitFilterConfig, GlobalRateLimitRouteConfig, RateLimitActions } from '@tulle/model';
 import {
   fakeClock,
-  http2Upstream,
+  grpcUpstream,
   memoryNetwork,
   testProxy,
+  type Http2Upstream,
   type TestProxy,
   type TestRequest,
 } from '@tulle/testkit';
@@ -44,34 +45,19 @@ interface Setting {
 async function proxyWith(
   answer: (request: RateLimitRequest) => Reply,
   { config = {}, rateLimits = ACTIONS, onRoute }: Setting = {},
-): Promise<{ proxy: TestProxy; asked: RateLimitRequest[]; heads: Record<string, unknown>[] }> {
+): Promise<{ proxy: TestProxy; asked: RateLimitRequest[]; service: Http2Upstream }> {
   const asked: RateLimitRequest[] = [];
-  const heads: Record<string, unknown>[] = [];
   const clock = fakeClock();
   const network = memoryNetwork(clock);
-  const service = http2Upstream(network, '10.0.9.1:8081');
-  service.onStream = (stream, headers) => {
-    heads.push(headers);
-    const pieces: Buffer[] = [];
-    stream.on('data', (piece: Buffer) => pieces.push(piece));
-    stream.on('end', () => {
-      const request = fromBinary(RateLimitRequestSchema, Buffer.concat(pieces).subarray(5));
-      asked.push(request);
-      const reply = answer(request);
-      if (reply === 'silence') return;
-      if ('grpcStatus' in reply) {
-        stream.respond({ ':status': 200, 'grpc-status': String(reply.grpcStatus) }, { endStream: true });
-        return;
-      }
-      stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
-      stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
-      const message = toBinary(RateLimitResponseSchema, create(RateLimitResponseSchema, reply));
-      const frame = Buffer.alloc(5 + message.length);
-      frame.writeUInt32BE(message.length, 1);
-      frame.set(message, 5);
-      stream.end(frame);
-    });
-  };
+  const service = grpcUpstream(network, '10.0.9.1:8081', (message) => {
+    const request = fromBinary(RateLimitRequestSchema, message);
+    asked.push(request);
+    const reply = answer(request);
+    if (reply === 'silence') return reply;
+    return 'grpcStatus' in reply
+      ? reply.grpcStatus
+      : toBinary(RateLimitResponseSchema, create(RateLimitResponseSchema, reply));
+  });
   const proxy = await testProxy({
     clock,
     network,
@@ -123,14 +109,14 @@ async function proxyWith(
     upstreams: { '10.0.0.1:80': () => ({ body: 'ok' }) },
   });
   running.push(proxy);
-  return { proxy, asked, heads };
+  return { proxy, asked, service };
 }
 
 const ask = async (proxy: TestProxy, request: TestRequest = {}) => proxy.client().request(request);
 
 describe('the service', () => {
   it('is asked about what the route says of a request, in its domain, as gRPC', async () => {
-    const { proxy, asked, heads } = await proxyWith(() => ({ overallCode: Code.OK }));
+    const { proxy, asked, service } = await proxyWith(() => ({ overallCode: Code.OK }));
     const response = await ask(proxy, { headers: { 'x-user': 'ann' } });
     expect(response.status).toBe(200);
     expect(asked).toHaveLength(1);
@@ -143,10 +129,13 @@ describe('the service', () => {
         ],
       ],
     );
-    expect(heads[0]).toMatchObject({
-      ':method': 'POST',
-      ':path': '/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit',
-      ':authority': 'limits',
+    const [call] = service.requests;
+    expect([call?.method, call?.target]).toEqual([
+      'POST',
+      '/envoy.service.ratelimit.v3.RateLimitService/ShouldRateLimit',
+    ]);
+    expect(Object.fromEntries(call?.headers ?? [])).toMatchObject({
+      host: 'limits',
       'content-type': 'application/grpc',
       te: 'trailers',
       'grpc-timeout': '20m',

@@ -17,6 +17,8 @@ export type { Message } from './message.ts';
 export { formatChunks, formatRequest, HttpClient } from './http-client.ts';
 export type { TestRequest, TestResponse } from './http-client.ts';
 export { Http2Client, responseOf } from './http2-client.ts';
+export { grpcFrame, grpcUpstream } from './grpc-upstream.ts';
+export type { GrpcReply } from './grpc-upstream.ts';
 export { http2Upstream } from './http2-upstream.ts';
 export type { Http2Upstream } from './http2-upstream.ts';
 export { formatAnswer, httpUpstream } from './upstream.ts';

@@ -2,7 +2,7 @@ import type { ServerHttp2Stream } from 'node:http2';
 import { CONTINUE, defineHttpFilter, streamGrpc, type FilterHost, type GrpcStream } from '@tulle/filter';
 import { httpListener } from '@tulle/proxy';
 import { describe, expect, it } from 'vitest';
-import { http2Upstream, memoryNetwork, fakeClock } from '../src/index.ts';
+import { fakeClock, grpcFrame, http2Upstream, memoryNetwork } from '../src/index.ts';
 import { anything, started } from './support.ts';
 
 /** A proxy with a filter that does nothing but lend its host, and a service that speaks HTTP/2. */
@@ -49,12 +49,7 @@ function call(host: FilterHost, more: { cluster?: string; maxMessageBytes?: numb
   return { heard, stream, say: (text: string) => stream.send(Buffer.from(text)) };
 }
 
-const framed = (text: string): Buffer => {
-  const bytes = Buffer.alloc(5 + text.length);
-  bytes.writeUInt32BE(text.length, 1);
-  bytes.write(text, 5);
-  return bytes;
-};
+const framed = (text: string): Buffer => grpcFrame(Buffer.from(text));
 
 /** Answers each message by itself, with `!`, in two pieces that break within the prefix; ends when its caller does. */
 function echoing(stream: ServerHttp2Stream): void {
