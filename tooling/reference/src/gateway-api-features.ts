@@ -24,7 +24,8 @@ const STATUS = 'packages/control/plane/tests/gateway.spec.ts';
 const CONNECTIONS = 'apps/cli/tests/gateway-connections.spec.ts';
 const TLS = 'apps/cli/tests/gateway-tls.spec.ts';
 const EDGE = 'apps/cli/tests/gateway.spec.ts';
-const CASES = 'packages/control/resources/tests/cases.ts';
+/** What is said of resources, by what the cases are about. */
+const cases = (area: string): string => `packages/control/resources/tests/cases/${area}.ts`;
 
 const by = (file: string, ...tests: readonly string[]): readonly Proof[] =>
   tests.map((test) => ({ file, test }));
@@ -120,7 +121,7 @@ export const FEATURES: readonly Feature[] = [
     level: 'Extended',
     unsupported:
       '`spec.infrastructure` is refused with TULLE0206: nothing is created for a Gateway, its process is started with `tulle gateway`.',
-    proofs: by(CASES, 'parts of a Gateway that are not honoured'),
+    proofs: by(cases('gateways'), 'parts of a Gateway that are not honoured'),
   },
   {
     area: 'Gateway',
@@ -152,11 +153,10 @@ export const FEATURES: readonly Feature[] = [
     name: 'ListenerSet',
     level: 'Extended',
     unsupported: 'The kind is refused with TULLE0103, `spec.allowedListeners` with TULLE0206.',
-    proofs: by(
-      CASES,
-      'parts of a Gateway that are not honoured',
-      'kinds of the Gateway API that are not there',
-    ),
+    proofs: [
+      ...by(cases('gateways'), 'parts of a Gateway that are not honoured'),
+      ...by(cases('documents'), 'kinds of the Gateway API that are not there'),
+    ],
   },
   {
     area: 'HTTPRoute',
@@ -259,7 +259,7 @@ export const FEATURES: readonly Feature[] = [
     level: 'Experimental',
     unsupported:
       'Refused with TULLE0206. A TrafficPolicy with `balancing: { policy: RingHash, hashOn: [{ cookie: … }] }` keeps callers at an endpoint while endpoints stay.',
-    proofs: by(CASES, 'parts of routes that are not honoured'),
+    proofs: by(cases('http-routes'), 'parts of routes that are not honoured'),
   },
   {
     area: 'HTTPRoute',
@@ -267,7 +267,7 @@ export const FEATURES: readonly Feature[] = [
     level: 'Experimental',
     unsupported:
       'Refused with TULLE0206. A FilterPolicy with `tulle.http.ext-authz` asks a service of yours.',
-    proofs: by(CASES, 'parts of routes that are not honoured'),
+    proofs: by(cases('http-routes'), 'parts of routes that are not honoured'),
   },
   {
     area: 'GRPCRoute',
@@ -349,7 +349,7 @@ export const FEATURES: readonly Feature[] = [
     unsupported:
       'The kind is refused with TULLE0103. A listener of protocol UDP is accepted as a resource and says `Accepted` `False` with `UnsupportedProtocol`.',
     proofs: [
-      ...by(CASES, 'kinds of the Gateway API that are not there'),
+      ...by(cases('documents'), 'kinds of the Gateway API that are not there'),
       ...by(
         STATUS,
         'a protocol that is not served, and listeners that nothing tells apart, are refused with their reasons',
@@ -416,7 +416,7 @@ export const FEATURES: readonly Feature[] = [
         'apps/gateway/tests/policies.spec.ts',
         'XBackendTrafficPolicy keeps retries to a share of the requests of a Service, and to some that are always allowed',
       ),
-      ...by(CASES, 'budgets of a Service, twice, for nobody, and too short to count in'),
+      ...by(cases('traffic-policies'), 'budgets of a Service, twice, for nobody, and too short to count in'),
     ],
   },
 ];

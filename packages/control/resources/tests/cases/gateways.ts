@@ -1,0 +1,226 @@
+import { told, type Case } from './case.ts';
+import { A, HTTP, gateway, gatewayRoute, policy } from './yaml.ts';
+
+/** Gateways and their listeners, and what attaches to them. */
+export const GATEWAYS: readonly Case[] = [
+  told(
+    'edits of who called, at a Gateway',
+    A +
+      gateway('    - { name: http, port: 80, protocol: HTTP }') +
+      `apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: { name: r }
+spec:
+  parentRefs: [{ name: edge }]
+  rules:
+    - filters:
+        - type: RequestHeaderModifier
+          requestHeaderModifier:
+            set: [{ name: X_Forwarded_Client-Cert, value: URI=spiffe://mesh.local/ns/default/sa/admin }, { name: x-mine, value: a }]
+        - { type: ResponseHeaderModifier, responseHeaderModifier: { set: [{ name: x-envoy-a, value: a }] } }
+      backendRefs:
+        - name: a
+          port: 80
+          filters:
+            - type: RequestHeaderModifier
+              requestHeaderModifier:
+                add: [{ name: x-real-ip, value: 192.0.2.1 }]
+                remove: [forwarded, x-other]
+`,
+    ['TULLE0205', 23, 'X_Forwarded_Client-Cert', 'take a name of your own'],
+    ['TULLE0205', 31, 'x-real-ip', 'says who called'],
+    ['TULLE0205', 32, 'forwarded', 'says who called'],
+  ),
+  told(
+    'a route of a Gateway and a policy for it',
+    A +
+      gateway(HTTP) +
+      policy(
+        'FilterPolicy',
+        '  targetRefs: [{ group: gateway.networking.k8s.io, kind: Gateway, name: edge, sectionName: http }]\n  filter: tulle.http.ratelimit\n  config: { limits: [{ name: all, requests: 5 }] }\n---',
+      ) +
+      gatewayRoute('{ name: edge }', '  hostnames: [shop.example.com]\n'),
+  ),
+  told('a Gateway that does not exist, where a Service was meant', A + gatewayRoute('{ name: a }'), [
+    'TULLE0301',
+    10,
+    'a }]',
+    "kind: Service, group: ''",
+  ]),
+  told(
+    'a parent whose group is not that of its kind',
+    A + gatewayRoute("{ kind: Service, name: a }, { group: '', kind: Gateway, name: b }"),
+    ['TULLE0208', 10, '{ kind: Serv', "group: ''"],
+    ['TULLE0208', 10, "''", 'group: gateway.networking.k8s.io'],
+    ['TULLE0301', 10, 'b }]', 'default/b'],
+  ),
+  told('a Gateway of another class', gateway(HTTP).replace('tulle', 'nginx'), [
+    'TULLE0308',
+    5,
+    'nginx',
+    'gatewayClassName: tulle',
+  ]),
+  told(
+    'a route that its Gateway does not take',
+    `${A}${gateway(HTTP)}apiVersion: gateway.networking.k8s.io/v1\nkind: ReferenceGrant\nmetadata: { name: g }\nspec: { from: [{ group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: other }], to: [{ group: "", kind: Service }] }\n---\n${gatewayRoute('{ name: edge, namespace: default }', '', 'other')}`,
+    ['TULLE0309', 23, '{ name: edge, ', 'allowedRoutes'],
+  ),
+  told(
+    'hostnames of a route of which no listener has one',
+    A + gateway(HTTP) + gatewayRoute('{ name: edge }', '  hostnames: [example.com, shop.example.org]\n'),
+    ['TULLE0310', 19, '[example.com', '*.example.com'],
+  ),
+  told(
+    'a listener that does not exist, for a route and for a policy',
+    A +
+      gateway(HTTP) +
+      gatewayRoute('{ name: edge, sectionName: https }') +
+      '---\n' +
+      policy(
+        'FilterPolicy',
+        '  targetRefs: [{ group: gateway.networking.k8s.io, kind: Gateway, name: edge, sectionName: htp }]\n  filter: tulle.http.ratelimit\n  config: { limits: [{ name: all, requests: 5 }] }',
+      ),
+    ['TULLE0311', 18, 'https }]', 'http (HTTP 80, *.example.com)'],
+    ['TULLE0311', 25, 'htp }]', 'did you mean "http"?'],
+  ),
+  told(
+    'a policy for a Gateway that does not exist, with a direction',
+    policy(
+      'FilterPolicy',
+      '  targetRefs: [{ group: gateway.networking.k8s.io, kind: Gateway, name: edge }]\n  direction: inbound\n  filter: tulle.http.ratelimit\n  config: { limits: [{ name: all, requests: 5 }] }',
+    ),
+    ['TULLE0208', 6, 'inbound', 'one way'],
+    ['TULLE0304', 5, 'edge }]', 'default/edge'],
+  ),
+  told(
+    'a Gateway that asks for routes that are not served',
+    gateway(
+      '    - { name: a, port: 80, protocol: HTTP, allowedRoutes: { kinds: [{ kind: TCPRoute }, { kind: GRPCRoute }] } }',
+    ),
+    ['TULLE0312', 7, '[{ kind: TCP', 'TCPRoute'],
+  ),
+  told(
+    'listeners that cannot be together',
+    gateway(
+      '    - { name: a, port: 80, protocol: HTTP }\n    - { name: b, port: 80, protocol: HTTPS, tls: { certificateRefs: [{ name: c }] } }\n    - { name: c, port: 81, protocol: HTTP }',
+    ),
+    ['TULLE0407', 7, 'HTTP }', 'port 80'],
+    ['TULLE0407', 8, 'HTTPS', 'ports of their own'],
+  ),
+  told(
+    'listeners that contradict themselves or each other',
+    gateway(
+      [
+        '    - { name: a, port: 80, protocol: HTTP, tls: { mode: Terminate } }',
+        '    - { name: a, port: 443, protocol: HTTPS }',
+        '    - { name: b, port: 443, protocol: HTTPS, tls: { certificateRefs: [{ name: c }, { name: d }] } }',
+        '    - { name: d, port: 82, protocol: HTTP, allowedRoutes: { namespaces: { from: Selector } } }',
+        '    - { name: e, port: 83, protocol: HTTP, allowedRoutes: { namespaces: { selector: {} } } }',
+      ].join('\n'),
+    ),
+    ['TULLE0208', 7, '{ mode', 'protocol: HTTPS'],
+    ['TULLE0203', 8, '{ name: a, port: 443', 'certificateRefs'],
+    ['TULLE0207', 8, 'a, port: 443', 'used twice'],
+    ['TULLE0207', 9, '{ name: b', 'same port'],
+    ['TULLE0207', 9, '{ name: d }', 'one certificate'],
+    ['TULLE0203', 10, '{ from: Sel', 'selector'],
+    ['TULLE0208', 11, '{} }', 'Same'],
+  ),
+  told('a protocol that there is not', gateway('    - { name: f, port: 84, protocol: SCTP }'), [
+    'TULLE0205',
+    7,
+    'SCTP }',
+    '"HTTPS", "TLS"',
+  ]),
+  told('a protocol that is not served', gateway('    - { name: f, port: 84, protocol: UDP }'), [
+    'TULLE0315',
+    7,
+    'UDP }',
+    'HTTP, HTTPS, TLS and TCP are',
+  ]),
+  told(
+    'listeners of TLS and TCP that contradict themselves',
+    gateway(
+      [
+        '    - { name: a, port: 443, protocol: TLS, hostname: a.example.com }',
+        '    - { name: b, port: 443, protocol: TLS, tls: { mode: Terminate } }',
+        '    - { name: c, port: 444, protocol: TLS, tls: { mode: Passthrough, certificateRefs: [{ name: c }] } }',
+        '    - { name: d, port: 445, protocol: HTTPS, tls: { mode: Passthrough } }',
+        '    - { name: e, port: 446, protocol: TLS, tls: { mode: Terminate, options: { tulle.dev/callers: mesh } } }',
+        '    - { name: f, port: 447, protocol: TCP, hostname: f.example.com, tls: { mode: Terminate } }',
+      ].join('\n'),
+    ),
+    ['TULLE0203', 7, '{ name: a', 'mode: Passthrough'],
+    ['TULLE0203', 8, '{ mode', 'certificateRefs'],
+    ['TULLE0208', 9, '[{ name: c', 'passes through'],
+    ['TULLE0208', 10, 'Passthrough', 'TLSRoute'],
+    ['TULLE0208', 11, '{ tulle.dev', 'HTTPS only'],
+    ['TULLE0208', 12, 'f.example', 'nothing there says one'],
+    ['TULLE0208', 12, '{ mode', 'protocol: TLS'],
+  ),
+  told(
+    'HTTPS and TLS on one port, told apart by their hostnames only; nothing beside TCP',
+    gateway(
+      [
+        '    - { name: a, port: 443, protocol: HTTPS, hostname: a.example.com, tls: { certificateRefs: [{ name: c }] } }',
+        '    - { name: b, port: 443, protocol: TLS, hostname: b.example.com, tls: { mode: Passthrough } }',
+        '    - { name: c, port: 443, protocol: TLS, hostname: a.example.com, tls: { mode: Passthrough } }',
+        '    - { name: d, port: 80, protocol: TCP }',
+        '    - { name: e, port: 80, protocol: HTTP }',
+      ].join('\n'),
+    ),
+    ['TULLE0407', 7, '{ name: a', 'one hostname on port 443'],
+    ['TULLE0407', 9, '{ name: c', 'hostname of its own'],
+    ['TULLE0407', 10, 'TCP', 'TCP and of HTTP'],
+    ['TULLE0407', 11, 'HTTP', 'ports of their own'],
+  ),
+  told(
+    'parts of a Gateway that are not honoured',
+    gateway('    - { name: a, port: 80, protocol: HTTP }').replace(
+      '  listeners:',
+      '  infrastructure: { labels: { a: b } }\n  allowedListeners: { namespaces: { from: All } }\n  defaultScope: All\n  listeners:',
+    ),
+    ['TULLE0206', 6, 'infrastructure', 'tulle gateway'],
+    ['TULLE0206', 7, 'allowedListeners', 'ListenerSets'],
+    ['TULLE0206', 8, 'defaultScope', 'parents'],
+  ),
+  told(
+    'addresses, ports and CAs of a Gateway that cannot be meant',
+    gateway('    - { name: a, port: 80, protocol: HTTP }').replace(
+      '  listeners:',
+      '  addresses: [{ value: edge.example }, { value: 192.0.2.1 }, { type: IPAddress, value: 192.0.2.1 }]\n  tls: { frontend: { default: {}, perPort: [{ port: 1, tls: {} }, { port: 1, tls: {} }] } }\n  listeners:',
+    ) +
+      gateway('    - { name: a, port: 80, protocol: HTTP }', 'side').replace(
+        '  listeners:',
+        '  tls: { frontend: { default: { validation: { caCertificateRefs: [{ group: "", kind: Secret, name: a }] } } } }\n  listeners:',
+      ),
+    ['TULLE0205', 6, 'edge.example', 'no IP address'],
+    ['TULLE0207', 6, '{ type: IPAddress', 'listed twice'],
+    ['TULLE0207', 7, '1, tls: {} }] } }', 'port 1'],
+    ['TULLE0205', 16, 'Secret', 'ConfigMap'],
+  ),
+  told(
+    'certificates and CAs of a Gateway that are not there, or of others',
+    gateway('    - { name: a, port: 80, protocol: HTTP }').replace(
+      '  listeners:',
+      '  tls:\n    frontend: { default: { validation: { caCertificateRefs: [{ group: "", kind: ConfigMap, name: a, namespace: keys }] } } }\n    backend: { clientCertificateRef: { name: a, namespace: keys } }\n  listeners:',
+    ),
+    ['TULLE0313', 7, 'a, namespace', 'no ConfigMap keys/a'],
+    ['TULLE0305', 7, 'keys }] }', 'to kind ConfigMap'],
+    ['TULLE0305', 8, 'keys }', 'to kind Secret'],
+  ),
+  told(
+    'a certificate of another namespace',
+    gateway(
+      '    - { name: a, port: 443, protocol: HTTPS, tls: { certificateRefs: [{ name: c, namespace: keys }] } }',
+    ),
+    ['TULLE0305', 7, 'keys }]', 'from kind Gateway to kind Secret'],
+  ),
+  told(
+    'a listener for callers of the mesh with a certificate',
+    gateway(
+      '    - { name: a, port: 443, protocol: HTTPS, tls: { certificateRefs: [{ name: c }], options: { tulle.dev/callers: mesh } } }',
+    ),
+    ['TULLE0208', 7, '[{ name: c', 'identity of the gateway'],
+  ),
+];

@@ -1,0 +1,77 @@
+import { told, type Case } from './case.ts';
+import { A, HTTP, TO_A, service, route, grpcRoute, gateway, gatewayRoute } from './yaml.ts';
+
+/** GRPCRoutes. */
+export const GRPC_ROUTES: readonly Case[] = [
+  told('gRPC to a port that does not speak HTTP/2', A + grpcRoute(TO_A), [
+    'TULLE0408',
+    11,
+    '80 }',
+    'kubernetes.io/h2c',
+  ]),
+  told(
+    'a GRPCRoute with parts of HTTPRoutes, and with what is not there',
+    A +
+      grpcRoute(`  rules:
+    - matches: [{ path: { value: / } }]
+      filters: [{ type: URLRewrite }]
+      timeouts: { request: 1s }
+      sessionPersistence: { sessionName: a }
+      backendRefs: [{ name: a, port: 80 }]`),
+    ['TULLE0201', 12, 'path', 'here: method, headers'],
+    ['TULLE0205', 13, 'URLRewrite', 'RequestHeaderModifier'],
+    ['TULLE0201', 14, 'timeouts', 'timeouts'],
+    ['TULLE0206', 15, 'sessionPersistence', 'not there yet'],
+  ),
+  told(
+    'a GRPCRoute with conditions that hold for nothing',
+    service('a', 'ports: [{ port: 80, appProtocol: http2 }]') +
+      grpcRoute(`  rules:
+    - matches:
+        - method: {}
+        - method: { service: shop/Orders, method: Place.Order }
+        - method: { type: RegularExpression, service: "a(?=b)" }
+        - headers: [{ name: a, value: b }, { name: A, value: c }]
+      filters: [{ type: RequestMirror }]
+      backendRefs: [{ name: a, port: 80 }]`),
+    ['TULLE0203', 13, '{}', '"service" or "method"'],
+    ['TULLE0205', 14, 'shop/Orders', 'shop.v1.Orders'],
+    ['TULLE0205', 14, 'Place.Order', 'the name alone'],
+    ['TULLE0210', 15, '"a(?=b)"', 'RE2'],
+    ['TULLE0207', 16, 'A, value', 'two conditions'],
+    ['TULLE0203', 17, '{ type: RequestMirror', 'requestMirror'],
+  ),
+  told(
+    'a GRPCRoute and an HTTPRoute for one port',
+    service('a', 'ports: [{ name: http2, port: 80 }, { name: two, port: 81 }]') +
+      `${route(TO_A)}---\n` +
+      grpcRoute(TO_A).replace('name: a }', 'name: a, port: 81 }'),
+    ['TULLE0314', 10, '{ group: "", kind', 'GRPCRoute default/g applies to port 81'],
+  ),
+  told(
+    'a GRPCRoute and an HTTPRoute for one host of a listener, of which the older applies',
+    service('a', 'ports: [{ port: 80, appProtocol: http2 }]') +
+      gateway(HTTP) +
+      `${gatewayRoute('{ name: edge }').replace('name: r,', 'creationTimestamp: 2026-01-02T00:00:00Z, name: r,')}---\n` +
+      gatewayRoute('{ name: edge }', '  hostnames: [grpc.example.com]\n').replace(
+        /HTTPRoute\nmetadata: \{ name: r/,
+        'GRPCRoute\nmetadata: { creationTimestamp: 2026-01-01T00:00:00Z, name: g',
+      ),
+    ['TULLE0314', 18, '{ name: edge', 'listener http of Gateway default/edge'],
+  ),
+  told(
+    'a GRPCRoute that leads nowhere, twice for the same, without a grant',
+    A +
+      service('b', 'ports: [{ port: 80, appProtocol: grpc }]').replace(
+        'name: b',
+        'name: b, namespace: other',
+      ) +
+      grpcRoute(`  rules:
+    - matches: [{ method: { service: a.B } }]
+    - matches: [{ method: { service: a.B } }]
+      backendRefs: [{ name: b, namespace: other, port: 80 }]`),
+    ['TULLE0406', 17, 'matches:', 'UNAVAILABLE'],
+    ['TULLE0401', 18, '{ method', 'rule 0 of GRPCRoute default/g'],
+    ['TULLE0305', 19, 'other, port', 'GRPCRoutes of default'],
+  ),
+];

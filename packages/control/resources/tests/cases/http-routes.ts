@@ -1,0 +1,209 @@
+import { told, type Case } from './case.ts';
+import { A, TO_A, service, workload, route, rule, grpcRoute } from './yaml.ts';
+
+/** HTTPRoutes of Services. */
+export const HTTP_ROUTES: readonly Case[] = [
+  told(
+    'edits of who called, by a route of a Service, which nobody believes',
+    A +
+      route(
+        '  rules:\n    - filters: [{ type: RequestHeaderModifier, requestHeaderModifier: { set: [{ name: x-real-ip, value: a }] } }]\n      backendRefs: [{ name: a, port: 80 }]',
+      ),
+  ),
+  told(
+    'a mirror of both a percentage and a fraction, which is more than all, to nowhere',
+    A +
+      route(
+        '  rules:\n    - backendRefs: [{ name: a, port: 80 }]\n      filters: [{ type: RequestMirror, requestMirror: { backendRef: { name: b, port: 80 }, percent: 1, fraction: { numerator: 101 } } }]',
+      ),
+    ['TULLE0208', 13, '{ numerator', 'not both'],
+    ['TULLE0204', 13, '101', 'more than all'],
+    ['TULLE0302', 13, 'b, port', 'default/b does not exist'],
+  ),
+  told(
+    'weights out of range',
+    A +
+      route(
+        '  rules: [{ backendRefs: [{ name: a, port: 80, weight: 1000001 }, { name: a, port: 80, weight: -1 }] }]',
+      ),
+    ['TULLE0204', 11, '1000001 }, { n', 'between 0 and 1000000'],
+    ['TULLE0204', 11, '-1 }] }]', '-1'],
+    ['TULLE0404', 11, 'a, port: 80, w', 'add up'],
+  ),
+  told('a value that is not allowed', A + rule('matches: [{ path: { type: Prefix, value: / } }]'), [
+    'TULLE0205',
+    11,
+    'Prefix, value:',
+    'PathPrefix',
+  ]),
+  told('a path that no request can have', A + rule('matches: [{ path: { value: "a/b" } }]'), [
+    'TULLE0205',
+    11,
+    '"a/b" } }], ba',
+    'absolute path',
+  ]),
+  told(
+    'a filter that is not honoured',
+    A +
+      rule(
+        'filters: [{ type: RequestHeaderModifier, extensionRef: { name: x }, requestHeaderModifier: {} }]',
+      ),
+    ['TULLE0206', 11, 'extensionRef: ', 'FilterPolicy'],
+  ),
+  told(
+    'an edit of the connection',
+    A +
+      rule(
+        'filters: [{ type: RequestHeaderModifier, requestHeaderModifier: { set: [{ name: Host, value: x }] } }]',
+      ),
+    ['TULLE0205', 11, 'Host, value: x', 'URLRewrite'],
+  ),
+  told(
+    'a redirect with backends',
+    A + rule('filters: [{ type: RequestRedirect, requestRedirect: { scheme: https } }]'),
+    ['TULLE0208', 11, '[{ name: a, po', 'no backendRefs'],
+  ),
+  told('an attempt longer than the request', A + rule('timeouts: { request: 1s, backendRequest: 2s }'), [
+    'TULLE0208',
+    11,
+    '2s }, backendR',
+    'longer than request',
+  ]),
+  told(
+    'a pattern with look-ahead',
+    A + rule('matches: [{ path: { type: RegularExpression, value: "/(?=x)" } }]'),
+    ['TULLE0210', 11, '"/(?=x)" } }],', 'RE2'],
+  ),
+  told(
+    'a parent that does not exist',
+    service('ab') + route('  rules: [{ backendRefs: [{ name: ab, port: 80 }] }]'),
+    ['TULLE0301', 10, 'a }]', 'did you mean "ab"?'],
+  ),
+  told('a backend that does not exist', A + route('  rules: [{ backendRefs: [{ name: b, port: 80 }] }]'), [
+    'TULLE0302',
+    11,
+    'b, port: 80 }]',
+    'default/b',
+  ]),
+  told('a port that does not exist', A + route('  rules: [{ backendRefs: [{ name: a, port: 81 }] }]'), [
+    'TULLE0303',
+    11,
+    '81 }] }]',
+    'its ports: 80',
+  ]),
+  told(
+    'a backend of another namespace without grant',
+    `${A}apiVersion: v1\nkind: Service\nmetadata: { name: b, namespace: other }\nspec: { ports: [{ port: 80 }] }\n---\n${route('  rules: [{ backendRefs: [{ name: b, namespace: other, port: 80 }] }]')}`,
+    ['TULLE0305', 16, 'other, port: 8', 'ReferenceGrant in other'],
+  ),
+  told(
+    'a granted backend of another namespace',
+    `${A}apiVersion: v1\nkind: Service\nmetadata: { name: b, namespace: other }\nspec: { ports: [{ port: 80 }] }\n---\napiVersion: gateway.networking.k8s.io/v1\nkind: ReferenceGrant\nmetadata: { name: g, namespace: other }\nspec: { from: [{ group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: default }], to: [{ group: "", kind: Service }] }\n---\n${route('  rules: [{ backendRefs: [{ name: b, namespace: other, port: 80 }] }]')}`,
+  ),
+  told(
+    'parts of routes that are not honoured',
+    A +
+      route(`  rules:
+    - filters: [{ type: RequestHeaderModifier, requestHeaderModifier: {}, externalAuth: {} }]
+      sessionPersistence: { sessionName: a }
+      backendRefs: [{ name: a, port: 80 }]`),
+    ['TULLE0206', 12, 'externalAuth', 'FilterPolicy'],
+    ['TULLE0206', 13, 'sessionPersistence', 'not there yet'],
+  ),
+  told(
+    'a backend that redirects and rewrites, and steps that its rule or kind has not',
+    service('a', 'ports: [{ port: 80, appProtocol: http2 }]') +
+      route(`  rules:
+    - filters: [{ type: URLRewrite, urlRewrite: { hostname: b.example } }]
+      backendRefs:
+        - name: a
+          port: 80
+          filters: [{ type: URLRewrite, urlRewrite: { hostname: c.example } }, { type: RequestRedirect, requestRedirect: {} }]
+    - matches: [{ path: { type: Exact, value: /a } }]
+      backendRefs: [{ name: a, port: 80, filters: [{ type: URLRewrite, urlRewrite: { path: { type: ReplacePrefixMatch, replacePrefixMatch: / } } }] }]`) +
+      '---\n' +
+      grpcRoute(
+        '  rules: [{ backendRefs: [{ name: a, port: 80, filters: [{ type: RequestRedirect, requestRedirect: {} }] }] }]',
+      ),
+    ['TULLE0208', 16, '{ type: URLR', 'every backend'],
+    ['TULLE0208', 16, '{ type: RequestR', 'cannot both'],
+    ['TULLE0208', 18, '{ type: URLR', 'PathPrefix'],
+    ['TULLE0205', 25, 'RequestRedirect', 'gRPC knows'],
+    ['TULLE0314', 10, '{ group', 'GRPCRoute default/g'],
+  ),
+  told(
+    'an origin that is none',
+    A + rule('filters: [{ type: CORS, cors: { allowOrigins: [shop.example] } }]'),
+    ['TULLE0205', 11, 'shop.example', 'scheme://host'],
+  ),
+  told(
+    'rules of which neither is more specific, for requests that fit both',
+    A +
+      route(`  rules:
+    - { matches: [{ headers: [{ name: x-a, value: "1" }] }], backendRefs: [{ name: a, port: 80 }] }
+    - { matches: [{ headers: [{ name: x-b, value: "1" }] }], backendRefs: [{ name: a, port: 80 }] }
+    - { matches: [{ headers: [{ name: X-A, value: "2" }] }, { queryParams: [{ name: q, value: v }] }], backendRefs: [{ name: a, port: 80 }] }
+    - { matches: [{ method: GET }], backendRefs: [{ name: a, port: 80 }] }`),
+    ['TULLE0411', 13, '{ headers: [{ name: x-b', 'rule 0 of HTTPRoute default/r (f.yaml:12)'],
+    ['TULLE0411', 14, '{ headers: [{ name: X-A', 'rule 1 of HTTPRoute default/r'],
+  ),
+  told(
+    'a rule that another one has some hosts of, and one of another namespace, which is for other callers',
+    A +
+      route('  hostnames: [a.example]\n  rules: [{ backendRefs: [{ name: a, port: 80 }] }]', 'p') +
+      '---\n' +
+      route('  hostnames: [a.example, b.example]\n  rules: [{ backendRefs: [{ name: a, port: 80 }] }]', 'q') +
+      '---\n' +
+      route(
+        '  hostnames: [a.example]\n  rules: [{ backendRefs: [{ name: a, port: 80 }] }]',
+        'r, namespace: other',
+      ).replace('name: a }]', 'name: a, namespace: default }]'),
+    ['TULLE0411', 20, '{ backend', 'host a.example at Service a'],
+    ['TULLE0302', 28, 'a, port', 'in namespace default'],
+  ),
+  told(
+    'shares of Services that nobody is behind',
+    service('a', 'selector: { app: a }, ports: [{ port: 80 }]') +
+      service('b', 'selector: { app: b }, ports: [{ port: 80 }]') +
+      service('c', 'ports: [{ port: 80 }]') +
+      workload('w', 'a', '80') +
+      route(
+        '  rules: [{ backendRefs: [{ name: a, port: 80 }, { name: b, port: 80, weight: 9 }, { name: c, port: 80 }] }, { matches: [{ path: { value: /b } }], backendRefs: [{ name: b, port: 80, weight: 0 }, { name: a, port: 80 }] }]',
+      ),
+    ['TULLE0501', 9, '{ app: b', 'app=b'],
+    ['TULLE0412', 26, '9 }', 'share of 9'],
+    ['TULLE0412', 26, 'c, port', 'share of 1'],
+  ),
+  told(
+    'a rule that is never used',
+    A +
+      route(
+        '  rules:\n    - { matches: [{ path: { value: /x } }], backendRefs: [{ name: a, port: 80 }] }\n    - { matches: [{ path: { value: /x/ } }], backendRefs: [{ name: a, port: 80 }] }',
+      ),
+    ['TULLE0401', 13, '{ path: { valu', 'rule 0'],
+  ),
+  told(
+    'a tie between two routes',
+    A + route(TO_A, 'r1') + '---\n' + route(TO_A, 'r2'),
+    ['TULLE0401', 18, '{ backendRefs:', 'default/r1'],
+    ['TULLE0402', 18, '{ backendRefs:', 'by name'],
+  ),
+  told('no weight at all', A + route('  rules: [{ backendRefs: [{ name: a, port: 80, weight: 0 }] }]'), [
+    'TULLE0403',
+    11,
+    '[{ name: a, po',
+    '500',
+  ]),
+  told('a route on a TCP port', service('a', 'ports: [{ port: 80, appProtocol: tcp }]') + route(TO_A), [
+    'TULLE0405',
+    10,
+    '{ group: "", k',
+    'appProtocol',
+  ]),
+  told('a rule without backends', A + route('  rules: [{ matches: [{ method: GET }] }]'), [
+    'TULLE0406',
+    11,
+    '{ matches: [{ ',
+    '500',
+  ]),
+];
