@@ -36,4 +36,15 @@ describe('the cache of DNS answers', () => {
     nowMs = 300_000;
     expect(cache.find(last)).toBeUndefined();
   });
+
+  it('keeps nothing that is long, question or answer', () => {
+    const cache = new DnsCache(() => 0);
+    const addresses = (count: number): string[] => Array.from({ length: count }, () => '192.0.2.1');
+    cache.keep(query, question, answerTo(query, question, addresses(300), 60));
+    const padded = Buffer.concat([query, Buffer.alloc(5_000)]);
+    cache.keep(padded, question, answerTo(padded, question, addresses(1), 60));
+    expect(cache.size).toBe(0);
+    cache.keep(query, question, answerTo(query, question, addresses(200), 60));
+    expect(cache.size).toBe(1);
+  });
 });

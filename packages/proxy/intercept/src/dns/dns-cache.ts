@@ -1,7 +1,9 @@
 import { ttlOffsets, type Question } from './dns-message.ts';
 
-/** Answers kept at a time. A program calls far fewer names; each is some hundred bytes. */
+/** Answers kept at a time. A program calls far fewer names. */
 const MAX_ANSWERS = 1_000;
+/** Of a query and its answer together; longer ones are asked again. By UDP there are seldom more (EDNS, RFC 6891). */
+const MAX_ENTRY_BYTES = 4_096;
 /** Nothing is kept longer, whatever its TTL says: a change is then seen in five minutes. */
 const MAX_TTL_SECONDS = 300;
 
@@ -44,6 +46,7 @@ export class DnsCache {
   }
 
   keep(query: Buffer, question: Question, response: Buffer): void {
+    if (query.length + response.length > MAX_ENTRY_BYTES) return;
     const offsets = ttlOffsets(response, question);
     if (offsets === undefined || offsets.length === 0) return;
     const ttl = Math.min(MAX_TTL_SECONDS, ...offsets.map((at) => response.readUInt32BE(at)));
@@ -51,7 +54,12 @@ export class DnsCache {
     const nowMs = this.#nowMs();
     const key = keyOf(query);
     this.#entries.delete(key); // to the end: the oldest go first
-    this.#entries.set(key, { response, offsets, sinceMs: nowMs, untilMs: nowMs + ttl * 1000 });
+    this.#entries.set(key, {
+      response: Buffer.from(response),
+      offsets,
+      sinceMs: nowMs,
+      untilMs: nowMs + ttl * 1000,
+    });
     if (this.#entries.size > MAX_ANSWERS) this.#entries.delete(this.#entries.keys().next().value as string);
   }
 }

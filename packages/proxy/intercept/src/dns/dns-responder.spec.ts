@@ -73,6 +73,30 @@ describe('a DNS responder', () => {
     expect(await resolverAt(responder.port).resolve4('example.org')).toEqual(['192.0.2.1']);
   });
 
+  it('passes over a resolver to which there is no way', async () => {
+    const { port } = await elsewhere();
+    const responder = await responderWith({
+      // From a socket that no device was chosen for, the kernel leads nobody to a link-local address (ipv6(7)).
+      resolvers: () => ['fe80::1', '127.0.0.1'],
+      resolverPort: port,
+    });
+    responder.know(new Map());
+    expect(await resolverAt(responder.port).resolve4('example.org')).toEqual(['192.0.2.1']);
+  });
+
+  it('cuts a connection that asks and asks and does not read', async () => {
+    const responder = await responderWith({ resolvers: () => [] });
+    responder.know(new Map([['a', ['127.200.0.9']]]));
+    const query = Buffer.from('00010100000100000000000001610000010001', 'hex');
+    const many = Buffer.concat(Array.from({ length: 1_000 }, () => framed(query)));
+    const socket = connect(responder.port, '127.0.0.1').pause();
+    const cut = new Promise((resolve) => socket.on('error', resolve).on('close', resolve));
+    const more = (error?: Error | null): void => void (error ?? socket.write(many, more));
+    more();
+    await cut;
+    expect(responder.counters.known).toBeGreaterThan(1_000);
+  });
+
   it('lets queries wait for the names, so many and no more', async () => {
     const responder = await responderWith({ resolvers: () => [] });
     const early = resolverAt(responder.port).resolve4('orders');

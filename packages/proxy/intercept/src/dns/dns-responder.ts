@@ -11,6 +11,8 @@ const MAX_PENDING = 1_000;
 /** Connections at a time. */
 const MAX_CONNECTIONS = 100;
 const CONNECTION_IDLE_MS = 10_000;
+/** Answers that a connection does not read; one that lets more gather is cut. */
+const MAX_UNREAD_BYTES = 256 * 1024;
 /** Virtual addresses seldom change; a Service that is gone is forgotten in this time. */
 const TTL_SECONDS = 30;
 /** A port must be free four times over, so several may be tried. */
@@ -119,7 +121,11 @@ class Responder implements DnsResponder {
       socket.on('error', () => {});
       socket.setTimeout(CONNECTION_IDLE_MS, () => socket.destroy());
       readFramed(socket, (query) =>
-        this.#take(Buffer.from(query), 'tcp', (answer) => void socket.write(framed(answer))),
+        this.#take(Buffer.from(query), 'tcp', (answer) => {
+          if (socket.destroyed) return;
+          socket.write(framed(answer));
+          if (socket.writableLength > MAX_UNREAD_BYTES) socket.destroy();
+        }),
       );
     });
     server.maxConnections = MAX_CONNECTIONS;

@@ -41,9 +41,10 @@ async function askUdp(query: Buffer, host: string, port: number): Promise<Buffer
   const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
   const { promise, resolve } = Promise.withResolvers<Buffer | undefined>();
   const timer = setTimeout(() => resolve(undefined), ATTEMPT_MS);
-  socket.on('error', () => resolve(undefined));
+  socket.on('error', () => resolve(undefined)); // also where there is no way to it
   // Connected: the kernel lets only that peer's packets in, and tells when nobody listens there.
-  socket.connect(port, host, () => socket.send(query));
+  socket.once('connect', () => socket.send(query));
+  socket.connect(port, host);
   socket.on('message', (answer) => {
     if (answer.length >= 12 && answer[0] === query[0] && answer[1] === query[1]) resolve(answer);
   });
