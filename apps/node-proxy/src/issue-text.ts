@@ -1,11 +1,11 @@
-/** An issue of a schema: what is wrong, and where. */
-export function issueText({
-  message,
-  path = [],
-}: {
+/** What is wrong, and where; as schemas report it. */
+export interface Issue {
   readonly message: string;
   readonly path?: readonly unknown[] | undefined;
-}): string {
+}
+
+/** As a sentence of a message. */
+export function issueText({ message, path = [] }: Issue): string {
   const at = path
     .map((part) => String(typeof part === 'object' && part !== null && 'key' in part ? part.key : part))
     .join('.');

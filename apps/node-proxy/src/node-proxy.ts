@@ -11,8 +11,9 @@ import type { EngineSettings } from './engine.ts';
 import { mergeConfigs, type WorkloadConfig } from './merge.ts';
 import { ServedWorkload, type WorkloadHost } from './served-workload.ts';
 import { bindInside } from './sockets.ts';
-import { keyOf, type NodeWorkload } from './workload.ts';
-import { readDirectory, watchDirectory } from './workload-directory.ts';
+import { ServedWorkloads } from './served-workloads.ts';
+import type { NodeWorkload } from './workload.ts';
+import { watchDirectory } from './workload-directory.ts';
 
 /** How a node proxy is run. */
 export interface NodeProxyOptions {
@@ -57,8 +58,6 @@ export interface NodeProxyStatus {
 }
 
 const DEFAULT_STOP_DRAIN_MS = 10_000;
-/** After a workload could not be served. */
-const TRY_AGAIN_MS = 5_000;
 
 /**
  * One process for the workloads of a node, each with its own identity in its own network namespace. Resolves when the engine
@@ -124,58 +123,10 @@ export async function startNodeProxy(options: NodeProxyOptions): Promise<NodePro
     apply,
   };
 
-  const served = new Map<
-    string,
-    { readonly served: ServedWorkload; readonly text: string; work: Promise<void> }
-  >();
-  const faults = new Map<string, string>();
-  let fileFaults: readonly string[] = [];
-  let stopped = false;
-  const serve = (workload: NodeWorkload, text: string): void => {
-    const key = keyOf(workload);
-    const one = new ServedWorkload(host, workload);
-    const work = one.start().then(
-      () => {
-        faults.delete(key);
-        log.info(`${one.spiffeId} is served in ${workload.network}`);
-      },
-      (error: unknown) => {
-        const message = error instanceof Error ? error.message : String(error);
-        faults.set(key, `${key}: ${message}`);
-        log.error(`${key} is not served, and tried again: ${message}`);
-        setTimeout(() => {
-          if (served.get(key)?.served === one) served.delete(key);
-          look();
-        }, TRY_AGAIN_MS).unref();
-      },
-    );
-    served.set(key, { served: one, text, work });
-  };
-  const drop = (key: string): void => {
-    const entry = served.get(key);
-    if (entry === undefined) return;
-    served.delete(key);
-    faults.delete(key);
-    leaving.add(
-      entry.work.then(async () => entry.served.stop()).catch((error: unknown) => log.error(String(error))),
-    );
-  };
-  const leaving = new Set<Promise<void>>();
-  const look = (): void => {
-    if (stopped) return;
-    const { workloads, faults: wrong } = readDirectory(options.workloads);
-    for (const message of wrong) if (!fileFaults.includes(message)) log.error(message);
-    fileFaults = wrong;
-    for (const [key, { text }] of served) if (workloads.get(key)?.text !== text) drop(key);
-    for (const [key, { workload, text }] of workloads)
-      if (!served.has(key))
-        void Promise.all(leaving).then(() =>
-          served.has(key) || stopped ? undefined : serve(workload, text),
-        );
-  };
+  const workloads = new ServedWorkloads(options.workloads, (one) => new ServedWorkload(host, one), log);
   const status = (): NodeProxyStatus => ({
-    workloads: [...served.values()].map((entry) => entry.served.status()),
-    faults: [...fileFaults, ...faults.values()],
+    workloads: workloads.served.map((one) => one.status()),
+    faults: workloads.faults,
     supervisor: supervisor.status(),
   });
   const front = await serveAdminFront({
@@ -184,25 +135,16 @@ export async function startNodeProxy(options: NodeProxyOptions): Promise<NodePro
     pages: { '/node-proxy': status },
     metrics: (format) => [...renderText(meter, format)].join(''),
   });
-  const stopWatching = watchDirectory(options.workloads, look);
-  look();
+  const stopWatching = watchDirectory(options.workloads, () => workloads.look());
+  workloads.look();
   return {
     admin: front.address,
     status,
-    async settled() {
-      look();
-      await Promise.all(leaving);
-      await Promise.resolve();
-      await Promise.all([...served.values()].map(async ({ work }) => work));
-    },
+    settled: async () => workloads.settled(),
     restart: async () => supervisor.restart(),
     async stop(drainMs = DEFAULT_STOP_DRAIN_MS) {
-      stopped = true;
       stopWatching();
-      await Promise.all(
-        [...served.values()].map(async (entry) => entry.work.then(async () => entry.served.stop())),
-      );
-      await Promise.all(leaving);
+      await workloads.stop();
       await supervisor.stop(drainMs);
       await front.close();
       for (const lock of locks) lock.release();

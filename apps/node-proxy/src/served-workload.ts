@@ -10,11 +10,9 @@ import { makePrivateDirectory } from '@tulle/sidecar/directories';
 import { openIdentity } from '@tulle/sidecar/identity';
 import type { Supervisor } from '@tulle/supervisor';
 import { createXdsClient, type ApplyResult, type XdsClient } from '@tulle/xds-client';
+import type { Served } from './served-workloads.ts';
 import { PROXY_MARK } from './sockets.ts';
-import { keyOf, type NodeWorkload } from './workload.ts';
-
-/** Ports of the proxy inside the network of a workload; the field's, since nothing else of the mesh is there. */
-const PORTS = { outboundPort: 15_001, inboundPort: 15_006, port: 15_008 } as const;
+import { keyOf, PROXY_PORTS, type NodeWorkload } from './workload.ts';
 
 /** Loopback is the workload's own, but for the half of it that virtual addresses of Services are in. */
 const OWN_LOOPBACK = '127.0.0.0/9';
@@ -41,18 +39,22 @@ export type WorkloadState = 'joining' | 'starting' | 'serving' | 'leaving';
  * One workload of the node: its identity, what the control plane says that it needs, and the rules that lead its connections to
  * the proxy.
  */
-export class ServedWorkload {
+export class ServedWorkload implements Served {
   readonly workload: NodeWorkload;
   readonly key: string;
   state: WorkloadState = 'joining';
   readonly #host: WorkloadHost;
   readonly #undo: (() => Promise<void> | void)[] = [];
   #identity: IdentityClient | undefined;
+  #started: Promise<void> | undefined;
+  /** Rejected when it is to end: neither a CA nor a control plane that does not answer holds that up. */
+  readonly #ending = Promise.withResolvers<never>();
 
   constructor(host: WorkloadHost, workload: NodeWorkload) {
     this.#host = host;
     this.workload = workload;
     this.key = keyOf(workload);
+    this.#ending.promise.catch(() => {});
   }
 
   get spiffeId(): string {
@@ -62,17 +64,16 @@ export class ServedWorkload {
 
   /** Resolves when its connections are captured. @throws Error with a sentence; nothing is left then */
   async start(): Promise<void> {
-    try {
-      await this.#start();
-    } catch (error) {
-      await this.stop();
+    return (this.#started = this.#start().catch(async (error: unknown) => {
+      await this.#unwind();
       throw error;
-    }
+    }));
   }
 
   async #start(): Promise<void> {
     const { supervisor, controlPlane, log, meter, startTimeoutMs, joinToken } = this.#host;
     const { workload } = this;
+    this.#inNetwork(() => {}); // a network that is not there is said at once
     const stateDir = join(this.#host.stateDir, 'workloads', this.key);
     makePrivateDirectory(stateDir);
     const instance = `${workload.name}-${hostname().replace(/[^a-zA-Z0-9.-]/g, '-')}`;
@@ -93,7 +94,7 @@ export class ServedWorkload {
     );
     this.#identity = identity;
     this.#undo.push(() => identity.close());
-    await ready();
+    await this.#unlessEnding(ready());
     this.#undo.push(await supervisor.addIdentity(identity));
     this.state = 'starting';
     const xds = this.#follow(identity, instance, stateDir);
@@ -102,13 +103,18 @@ export class ServedWorkload {
     });
     this.#undo.push(async () => xds.stop());
     await xds.start();
-    await xds.configured();
+    await this.#unlessEnding(xds.configured());
     // Connections must not be led to where nobody listens.
     const refused = xds.state().refused?.flatMap(({ reasons }) => reasons) ?? [];
     if (refused.length > 0) throw new Error(refused.join('; '));
     const rules = await this.#capture();
     this.#undo.push(async () => rules.release());
     this.state = 'serving';
+    log.info(`${this.spiffeId} is served in ${workload.network}`);
+  }
+
+  async #unlessEnding<T>(step: Promise<T>): Promise<T> {
+    return Promise.race([step, this.#ending.promise]);
   }
 
   #follow(identity: IdentityClient, instance: string, stateDir: string): XdsClient {
@@ -129,8 +135,8 @@ export class ServedWorkload {
           instance,
           ready: true,
           capabilities: [],
-          inbound: { address, port: PORTS.port },
-          hbone: { ...PORTS, egress },
+          inbound: { address, port: PROXY_PORTS.port },
+          hbone: { ...PROXY_PORTS, egress },
         },
         extensions: ['tulle.conn.authz@0.0.0'],
       },
@@ -147,17 +153,17 @@ export class ServedWorkload {
     const commands = captureCommands(table, {
       scope: { kind: 'namespace' },
       spare: { marks: [PROXY_MARK] },
-      outbound: { port: PORTS.outboundPort, excludeCidrs: [OWN_LOOPBACK] },
-      inbound: this.workload.ports.map((port) => ({ port, to: PORTS.inboundPort })),
+      outbound: { port: PROXY_PORTS.outboundPort, excludeCidrs: [OWN_LOOPBACK] },
+      inbound: this.workload.ports.map((port) => ({ port, to: PROXY_PORTS.inboundPort })),
     });
+    // The process that owns the rules is begun inside, before anything is awaited.
+    return this.#inNetwork(() => ({ rules: holdRules(table, commands) })).rules;
+  }
+
+  #inNetwork<T>(work: () => T): T {
     const namespace = this.#host.namespaces.open({ path: this.workload.network });
     try {
-      // The process that owns the rules is begun inside, before anything is awaited.
-      const held: { rules?: Promise<HeldRules> } = {};
-      namespace.run(() => {
-        held.rules = holdRules(table, commands);
-      });
-      return await (held.rules as Promise<HeldRules>);
+      return namespace.run(work);
     } finally {
       namespace.close();
     }
@@ -165,6 +171,12 @@ export class ServedWorkload {
 
   /** Leaves the mesh, and its network as it was. */
   async stop(): Promise<void> {
+    this.#ending.reject(new Error(`${this.key} is taken away`));
+    await this.#started?.catch(() => {});
+    await this.#unwind();
+  }
+
+  async #unwind(): Promise<void> {
     this.state = 'leaving';
     for (const step of this.#undo.splice(0).toReversed()) await step();
   }

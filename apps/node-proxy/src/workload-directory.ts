@@ -8,34 +8,60 @@ const LOOK_EVERY_MS = 5_000;
 /** What the files of a directory say. */
 export interface WorkloadFiles {
   /** By {@link keyOf}; the text tells whether it changed. */
-  readonly workloads: ReadonlyMap<string, { readonly workload: NodeWorkload; readonly text: string }>;
+  readonly workloads: ReadonlyMap<string, WorkloadFile>;
   /** A sentence for each file that cannot be used. */
   readonly faults: readonly string[];
 }
 
-/** Reads `*.json`: each is one workload. A file that is being written, or is wrong, is a fault and no workload. */
-export function readDirectory(directory: string): WorkloadFiles {
-  const workloads = new Map<string, { workload: NodeWorkload; text: string }>();
+interface WorkloadFile {
+  readonly file: string;
+  readonly workload: NodeWorkload;
+  readonly text: string;
+}
+
+/**
+ * Reads `*.json`: each is one workload. What a file said last holds while it is wrong, or being written, and so does a directory
+ * that cannot be read: a workload that is dropped speaks plain text. Only a file that is gone takes its workload away.
+ * @param before what was read last
+ */
+export function readDirectory(directory: string, before: WorkloadFiles): WorkloadFiles {
+  let names: string[];
+  try {
+    names = readdirSync(directory).toSorted();
+  } catch (error) {
+    const fault = `${directory} cannot be read (${(error as Error).message}); what its files said last holds`;
+    return { workloads: before.workloads, faults: [fault] };
+  }
+  const good = new Map([...before.workloads.values()].map((one) => [one.file, one]));
+  const workloads = new Map<string, WorkloadFile>();
   const faults: string[] = [];
-  for (const name of readdirSync(directory).toSorted()) {
+  for (const name of names) {
     if (!name.endsWith('.json')) continue;
     const file = join(directory, name);
+    let read = good.get(file);
     try {
       const text = readFileSync(file, 'utf8');
-      const workload = readWorkload(text, file);
-      const key = keyOf(workload);
-      if (workloads.has(key)) throw new Error(`${file}: ${key} is in another file already`);
-      workloads.set(key, { workload, text });
+      read = { file, workload: readWorkload(text, file), text };
     } catch (error) {
-      faults.push((error as Error).message);
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue; // gone by now
+      const { message } = error as Error;
+      faults.push(read === undefined ? message : `${message}; what the file said before holds`);
     }
+    if (read === undefined) continue;
+    const key = keyOf(read.workload);
+    const other = workloads.get(key);
+    if (other === undefined) workloads.set(key, read);
+    else
+      faults.push(
+        `${file}: ${key} is in ${other.file} already; choose another name, or remove one of the files`,
+      );
   }
   return { workloads, faults };
 }
 
 /** Calls back when something in it may have changed. @returns stops it */
 export function watchDirectory(directory: string, changed: () => void): () => void {
-  const watcher: FSWatcher = watch(directory, changed).on('error', () => {});
+  const watcher: FSWatcher = watch(directory, changed).on('error', () => {}); // it is looked at all the same
   const timer = setInterval(changed, LOOK_EVERY_MS);
   return () => {
     watcher.close();

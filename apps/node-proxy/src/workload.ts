@@ -1,6 +1,9 @@
 import { isIPv4 } from 'node:net';
 import { jsonSchema } from '@tulle/schema';
-import { issueText } from './issue-text.ts';
+import { issueText, type Issue } from './issue-text.ts';
+
+/** Ports of the proxy inside the network of a workload; the field's, since nothing else of the mesh is there. */
+export const PROXY_PORTS = { outboundPort: 15_001, inboundPort: 15_006, port: 15_008 } as const;
 
 /** A workload of this node. */
 export interface NodeWorkload {
@@ -43,20 +46,22 @@ const schema = jsonSchema<Partial<NodeWorkload> & Pick<NodeWorkload, 'name' | 'n
   },
 });
 
-/** @throws Error naming the file, and each field that is wrong */
-export function readWorkload(text: string, file: string): NodeWorkload {
+/** @throws Error naming the file, and line, field and value of each thing that is wrong, with what would be right. @param file absent: the text is not a file's */
+export function readWorkload(text: string, file?: string): NodeWorkload {
   let given: unknown;
   try {
     given = JSON.parse(text);
   } catch (error) {
-    throw new Error(`${file}: is no JSON: ${(error as Error).message}`, { cause: error });
+    throw new Error(`${file ?? 'a workload'}: is no JSON: ${(error as Error).message}`, { cause: error });
   }
   const result = schema['~standard'].validate(given);
-  if (result instanceof Promise) throw new Error(`${file}: cannot be checked at once`);
-  if (result.issues !== undefined) throw new Error(`${file}: ${result.issues.map(issueText).join('; ')}`);
-  const { value } = result;
-  if (!isIPv4(value.address))
-    throw new Error(`${file}: address: ${JSON.stringify(value.address)} is no IPv4 address`);
+  if (result instanceof Promise) throw new Error('a workload cannot be checked at once');
+  const issues = result.issues ?? ownIssues(result.value);
+  const placeOf = ({ path }: Issue): string =>
+    file === undefined ? '' : `${file}:${lineOf(text, path?.[0])}: `;
+  if (issues.length > 0)
+    throw new Error(issues.map((issue) => `${placeOf(issue)}${issueText(issue)}`).join('; '));
+  const { value } = result as { readonly value: Parameters<typeof ownIssues>[0] };
   return {
     namespace: 'default',
     serviceAccount: value.name,
@@ -65,6 +70,37 @@ export function readWorkload(text: string, file: string): NodeWorkload {
     egress: 'passthrough',
     ...value,
   };
+}
+
+/** What the schema cannot say. */
+function ownIssues({
+  address,
+  ports = [],
+}: Partial<NodeWorkload> & Pick<NodeWorkload, 'name' | 'network' | 'address'>): Issue[] {
+  const taken = ports.filter((port) => Object.values(PROXY_PORTS).includes(port as never));
+  return [
+    ...(isIPv4(address)
+      ? []
+      : [{ path: ['address'], message: `${JSON.stringify(address)} is no IPv4 address, e.g. 10.1.0.7` }]),
+    ...taken.map((port) => ({
+      path: ['ports'],
+      message: `${port} is the proxy's own in the workload's network, as are ${Object.values(PROXY_PORTS).join(', ')}; let the program listen on another`,
+    })),
+  ];
+}
+
+/** The line of a field of an object in JSON, from 1; that of the object where it has none. */
+function lineOf(text: string, field: unknown): number {
+  let [line, depth] = [1, 0];
+  let last: { readonly token: string; readonly line: number } | undefined;
+  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\]:\n]/g)) {
+    if (token === '\n') line++;
+    else if (token === '{' || token === '[') depth++;
+    else if (token === '}' || token === ']') depth--;
+    else if (token !== ':') last = { token, line };
+    else if (depth === 1 && last?.token === JSON.stringify(field)) return last.line;
+  }
+  return 1;
 }
 
 /** Tells the workloads of a node apart. */

@@ -57,7 +57,7 @@ export const command: Command = defineCommand({
     const directory = workloadsDirectory(io, options.workloads);
     let file: string;
     try {
-      file = join(directory, `${keyOf(readWorkload(text, name))}.json`);
+      file = join(directory, `${keyOf(readWorkload(text))}.json`);
     } catch (error) {
       throw new CliError(EXIT.usage, error instanceof Error ? error.message : String(error));
     }

@@ -1,0 +1,124 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Log } from '@tulle/filter';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ServedWorkloads, type Served } from './served-workloads.ts';
+import type { NodeWorkload } from './workload.ts';
+
+/** A workload whose start and end are in the hands of the test. */
+class Handmade implements Served {
+  readonly name: string;
+  readonly address: string;
+  readonly started = Promise.withResolvers<void>();
+  readonly ended = Promise.withResolvers<void>();
+  stops = 0;
+
+  constructor({ name, address }: NodeWorkload) {
+    this.name = name;
+    this.address = address;
+  }
+
+  async start(): Promise<void> {
+    return this.started.promise;
+  }
+
+  async stop(): Promise<void> {
+    this.stops++;
+    return this.ended.promise;
+  }
+}
+
+describe('the workloads of a node', () => {
+  let directory: string;
+  let made: Handmade[];
+  let errors: string[];
+  let workloads: ServedWorkloads<Handmade>;
+
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'tulle-served-'));
+    made = [];
+    errors = [];
+    const log = { error: (message: string) => errors.push(message) } as unknown as Log;
+    const make = (workload: NodeWorkload): Handmade => {
+      const one = new Handmade(workload);
+      made.push(one);
+      return one;
+    };
+    workloads = new ServedWorkloads(directory, make, log, 1);
+  });
+  afterEach(() => rmSync(directory, { recursive: true }));
+
+  const write = (name: string, address = '10.1.0.7'): void =>
+    writeFileSync(
+      join(directory, `${name}.json`),
+      JSON.stringify({ name, network: `/run/netns/${name}`, address }),
+    );
+  const all = (): string[] => made.map(({ name, address }) => `${name} ${address}`);
+
+  it('are served and taken away one by one; one that is slow to leave or to join holds up no other', async () => {
+    write('slow');
+    workloads.look();
+    rmSync(join(directory, 'slow.json'));
+    workloads.look();
+    expect(made[0]?.stops).toBe(1); // although it never came to be served
+    write('quick');
+    workloads.look();
+    expect(all()).toEqual(['slow 10.1.0.7', 'quick 10.1.0.7']);
+    made[1]?.started.resolve();
+    made[0]?.ended.resolve();
+    await workloads.settled();
+    expect(workloads.served.map(({ name }) => name)).toEqual(['quick']);
+  });
+
+  it('come again with what is new when what was before has left', async () => {
+    write('web');
+    workloads.look();
+    made[0]?.started.resolve();
+    write('web', '10.1.0.8');
+    workloads.look();
+    write('web', '10.1.0.9');
+    workloads.look();
+    expect([all(), made[0]?.stops]).toEqual([['web 10.1.0.7'], 1]);
+    const settled = workloads.settled();
+    made[0]?.ended.resolve();
+    await expect.poll(all).toEqual(['web 10.1.0.7', 'web 10.1.0.9']);
+    made[1]?.started.resolve();
+    await settled;
+  });
+
+  it('are tried again, and what was wrong is said as long as it is', async () => {
+    write('web');
+    workloads.look();
+    made[0]?.started.reject(new Error('no network'));
+    await expect.poll(() => made.length).toBe(2);
+    expect(workloads.faults).toEqual(['default.web: no network']);
+    expect(errors).toEqual(['default.web is not served, and tried again: no network']);
+    made[1]?.started.resolve();
+    await workloads.settled();
+    expect(workloads.faults).toEqual([]);
+  });
+
+  it('leave no fault behind that were taken away', async () => {
+    write('web');
+    workloads.look();
+    const settled = workloads.settled();
+    rmSync(join(directory, 'web.json'));
+    workloads.look();
+    made[0]?.started.reject(new Error('default.web is taken away'));
+    made[0]?.ended.resolve();
+    await settled;
+    expect([workloads.faults, errors]).toEqual([[], []]);
+  });
+
+  it('are served no more once they were stopped', async () => {
+    write('web');
+    workloads.look();
+    const stopped = workloads.stop();
+    made[0]?.ended.resolve();
+    await stopped;
+    write('late');
+    workloads.look();
+    expect([all(), workloads.served]).toEqual([['web 10.1.0.7'], []]);
+  });
+});

@@ -1,0 +1,114 @@
+import type { Log } from '@tulle/filter';
+import { readDirectory, type WorkloadFiles } from './workload-directory.ts';
+import { keyOf, type NodeWorkload } from './workload.ts';
+
+/** A workload as it is served, or is about to be. */
+export interface Served {
+  /** Resolves when it is served. @throws Error with a sentence; nothing is left then */
+  start(): Promise<void>;
+  /** Ends it, and a start that is under way. */
+  stop(): Promise<void>;
+}
+
+interface Entry<S> {
+  readonly served: S;
+  readonly text: string;
+  readonly work: Promise<void>;
+}
+
+/** After a workload could not be served. */
+const TRY_AGAIN_MS = 5_000;
+
+/** Serves what a directory says; what becomes of one workload holds up no other. */
+export class ServedWorkloads<S extends Served> {
+  readonly #directory: string;
+  readonly #make: (workload: NodeWorkload) => S;
+  readonly #log: Log;
+  readonly #tryAgainMs: number;
+  readonly #served = new Map<string, Entry<S>>();
+  /** By key, each until it has left: its successor comes only then. */
+  readonly #leaving = new Map<string, Promise<void>>();
+  readonly #faults = new Map<string, string>();
+  #files: WorkloadFiles = { workloads: new Map(), faults: [] };
+  #stopped = false;
+
+  constructor(
+    directory: string,
+    make: (workload: NodeWorkload) => S,
+    log: Log,
+    tryAgainMs: number = TRY_AGAIN_MS,
+  ) {
+    this.#directory = directory;
+    this.#make = make;
+    this.#log = log;
+    this.#tryAgainMs = tryAgainMs;
+  }
+
+  get served(): readonly S[] {
+    return [...this.#served.values()].map(({ served }) => served);
+  }
+
+  /** Why a file, or the workload in it, is not served, a sentence each. */
+  get faults(): readonly string[] {
+    return [...this.#files.faults, ...this.#faults.values()];
+  }
+
+  /** Begins to serve what is new in the directory, and ends what is gone or says something else. */
+  look(): void {
+    if (this.#stopped) return;
+    const files = readDirectory(this.#directory, this.#files);
+    for (const message of files.faults) if (!this.#files.faults.includes(message)) this.#log.error(message);
+    this.#files = files;
+    for (const [key, { text }] of this.#served) if (files.workloads.get(key)?.text !== text) this.#drop(key);
+    for (const [key, { workload, text }] of files.workloads)
+      if (!this.#served.has(key) && !this.#leaving.has(key)) this.#serve(workload, text);
+  }
+
+  /** Resolves when all that the directory holds now is served, or has failed. */
+  async settled(): Promise<void> {
+    this.look();
+    while (this.#leaving.size > 0) await Promise.all(this.#leaving.values());
+    await Promise.all([...this.#served.values()].map(async ({ work }) => work));
+  }
+
+  /** Ends them all; nothing is served from now on. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const key of [...this.#served.keys()]) this.#drop(key);
+    await Promise.all(this.#leaving.values());
+  }
+
+  #serve(workload: NodeWorkload, text: string): void {
+    const key = keyOf(workload);
+    const served = this.#make(workload);
+    const isThis = (): boolean => this.#served.get(key)?.served === served;
+    const work = served.start().then(
+      () => void (isThis() && this.#faults.delete(key)),
+      (error: unknown) => {
+        if (!isThis()) return; // it was taken away meanwhile
+        const message = error instanceof Error ? error.message : String(error);
+        this.#faults.set(key, `${key}: ${message}`);
+        this.#log.error(`${key} is not served, and tried again: ${message}`);
+        setTimeout(() => {
+          if (isThis()) this.#served.delete(key);
+          this.look();
+        }, this.#tryAgainMs).unref();
+      },
+    );
+    this.#served.set(key, { served, text, work });
+  }
+
+  #drop(key: string): void {
+    const entry = this.#served.get(key) as Entry<S>;
+    this.#served.delete(key);
+    this.#faults.delete(key);
+    const left = entry.served
+      .stop()
+      .catch((error: unknown) => this.#log.error(`${key} did not leave whole: ${String(error)}`))
+      .then(() => {
+        this.#leaving.delete(key);
+        this.look();
+      });
+    this.#leaving.set(key, left);
+  }
+}
