@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { ClientHttp2Stream } from 'node:http2';
 import { CONTINUE, defineConnFilter } from '@tulle/filter';
 import type { Endpoint, HboneOptions } from '@tulle/model';
@@ -366,6 +367,54 @@ describe('who takes tunnels', () => {
     before.close();
     await vi.waitFor(() => expect(open()).toBe(1));
   });
+
+  it('ends a connection behind the last bytes of its last tunnel, also where the peer is slow to take them', async () => {
+    network.listen('10.0.0.2:5432', (connection) => {
+      void connection.over().then(() => connection.send('y'.repeat(20_000)).end());
+    });
+    const b = await server();
+    const { http2, connect } = raw('web');
+    const stream = connect('10.0.0.2:5432');
+    expect(await statusOf(stream)).toBe(200);
+    const drained = b.proxy.drain({ windowMs: 1_000 });
+    await clock.advance(1_100);
+    await drained;
+    let heard = '';
+    stream.on('data', (bytes: Buffer) => (heard += bytes.toString('latin1')));
+    const whole = once(stream, 'end');
+    http2.connection.socket.incoming.capacityBytes = 1_000;
+    http2.connection.pause();
+    stream.end('question');
+    await vi.waitFor(() => expect(b.telemetry.records).toHaveLength(1));
+    http2.connection.resume();
+    await whole;
+    expect(heard).toHaveLength(20_000);
+    await http2.connection.over();
+  });
+
+  it('waits no longer for a peer that takes nothing of the last bytes', async () => {
+    network.listen('10.0.0.2:5432', (connection) => {
+      void connection.over().then(() => connection.send('y'.repeat(20_000)).end());
+    });
+    const b = await server();
+    const active = (): number =>
+      b.telemetry.meter.value('tulle_hbone_connections_active', { side: 'inbound' });
+    const { http2, connect } = raw('web');
+    const stream = connect('10.0.0.2:5432');
+    expect(await statusOf(stream)).toBe(200);
+    const drained = b.proxy.drain({ windowMs: 1_000 });
+    await clock.advance(1_100);
+    await drained;
+    http2.connection.socket.incoming.capacityBytes = 1_000;
+    http2.connection.pause();
+    stream.on('error', () => {});
+    stream.end('question');
+    await vi.waitFor(() => expect(b.telemetry.records).toHaveLength(1));
+    await clock.advance(9_000);
+    expect(active()).toBe(1);
+    await clock.advance(2_000);
+    expect(active()).toBe(0);
+  });
 });
 
 describe('who opens tunnels', () => {
@@ -426,6 +475,34 @@ describe('who opens tunnels', () => {
     ]);
     const answer = await new HttpClient(network.connect('10.0.0.1:80')).request();
     expect(answer.body).toBe('from the waypoint');
+  });
+
+  it('ends a connection behind the last bytes of its last tunnel, also where the peer is slow to take them', async () => {
+    const peer = http2Upstream(network, '10.0.0.2:15008', undefined, { identity: id('db'), alpn: ['h2'] });
+    let heard = '';
+    const whole = new Promise<void>((resolve) => {
+      peer.onStream = (stream) => {
+        stream.on('data', (bytes: Buffer) => (heard += bytes.toString('latin1')));
+        stream.on('end', resolve);
+        stream.respond({ ':status': 200 });
+        stream.end('nothing more');
+      };
+    });
+    const { telemetry } = await client();
+    const caller = network.connect('10.0.0.1:5432');
+    await caller.take('nothing more');
+    peer.sessions[0]?.goaway(0);
+    await clock.advance(1);
+    const [carrier] = peer.connections;
+    if (carrier === undefined) throw new Error('no connection came');
+    carrier.socket.incoming.capacityBytes = 1_000;
+    carrier.pause();
+    caller.send('x'.repeat(20_000)).end();
+    await vi.waitFor(() => expect(telemetry.records).toHaveLength(1));
+    carrier.resume();
+    await whole;
+    expect(heard).toHaveLength(20_000);
+    await carrier.over();
   });
 
   it('gives up a peer that stops answering', async () => {

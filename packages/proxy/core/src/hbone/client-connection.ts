@@ -10,11 +10,12 @@ import type { WheelTimer } from '@tulle/time';
 import type { Engine } from '../engine.ts';
 import { Liveness, type LivenessOwner } from '../http2/liveness.ts';
 import { Http2Wire, type WireOwner } from '../http2/wire.ts';
+import { LeaveTaking } from '../leave-taking.ts';
 import type { Socket } from '../ports.ts';
 import type { TurnTask } from '../turn.ts';
 import { ClientTunnel, type ClientTunnelHost } from './client-tunnel.ts';
 import type { HboneMetrics } from './hbone-metrics.ts';
-import { KEEPALIVE } from './keepalive.ts';
+import { KEEPALIVE, SILENCE_MS } from './keepalive.ts';
 import { TunnelPeer } from './tunnel-peer.ts';
 import type { TunnelSocket } from './tunnel-socket.ts';
 
@@ -41,6 +42,7 @@ export class HboneClientConnection
   readonly #owner: CarrierOwner;
   readonly #wire: Http2Wire;
   readonly #liveness: Liveness;
+  readonly #goodbye: LeaveTaking;
   readonly #idleTimer: WheelTimer;
   /** Each answer is read to its end before another begins. */
   readonly #head: ResponseHead = new ResponseHead();
@@ -49,6 +51,9 @@ export class HboneClientConnection
   #settled = false;
   #leaving = false;
   #scheduled = false;
+  #peerEnded = false;
+  /** All is said; what still comes is not heard. */
+  #lingering = false;
   #closed = false;
 
   constructor(owner: CarrierOwner, socket: Socket) {
@@ -62,6 +67,7 @@ export class HboneClientConnection
     this.#wire = new Http2Wire(engine, socket, this);
     this.session = new ClientSession<ClientTunnel>(this, this.#wire.outbox, { maxConcurrentStreams });
     this.#liveness = new Liveness(engine, this, KEEPALIVE);
+    this.#goodbye = new LeaveTaking(this, engine, socket, this.#wire.outbox, SILENCE_MS);
     this.#idleTimer = engine.wheel.timer(idleDue, this);
     this.#idleSinceMs = engine.turn.nowMs;
     this.#idleTimer.arm(hboneIdleTimeoutMs, this.#idleSinceMs);
@@ -91,7 +97,7 @@ export class HboneClientConnection
   // — its socket —
 
   get deaf(): boolean {
-    return this.#closed;
+    return this.#lingering || this.#closed;
   }
 
   readDone(nowMs: number): void {
@@ -99,11 +105,15 @@ export class HboneClientConnection
   }
 
   peerEnded(): void {
+    this.#peerEnded = true;
+    if (this.#lingering) return this.#goodbye.linger(true);
     this.session.peerEnded();
     this.leave();
   }
 
-  taken(): void {}
+  taken(): void {
+    if (this.#lingering) this.#goodbye.linger(this.#peerEnded);
+  }
 
   gone(): void {
     this.#end();
@@ -202,9 +212,23 @@ export class HboneClientConnection
 
   endOfTurn(): void {
     this.#scheduled = false;
-    if (this.#closed) return;
+    if (this.#closed || this.#lingering) return;
     if (!this.#leaving) this.#owner.roomMade(this);
-    if (this.session.failed || (this.#leaving && this.#tunnels === 0)) this.close();
+    if (this.session.failed) this.close();
+    else if (this.#leaving && this.#tunnels === 0) this.#part();
+  }
+
+  /** The last bytes of the last tunnel still reach the peer. */
+  #part(): void {
+    this.#lingering = true;
+    this.#idleTimer.cancel();
+    this.#liveness.stop();
+    this.session.goaway(H2_NO_ERROR, false);
+    this.#goodbye.leave(this.#peerEnded);
+  }
+
+  destroy(): void {
+    this.close();
   }
 
   idleDue(): void {
@@ -219,7 +243,7 @@ export class HboneClientConnection
   /** Closes the connection, whatever it carries. */
   close(): void {
     if (this.#closed) return;
-    if (!this.session.failed) this.session.goaway(H2_NO_ERROR, false);
+    if (!this.session.failed && !this.#lingering) this.session.goaway(H2_NO_ERROR, false);
     this.#wire.outbox.flush();
     this.socket.destroy();
     this.#end();
@@ -232,6 +256,7 @@ export class HboneClientConnection
     this.metrics.activeConnections--;
     this.#idleTimer.cancel();
     this.#liveness.stop();
+    this.#goodbye.stop();
     this.engine.connections.delete(this);
     this.#owner.carrierGone(this, this.#settled);
     this.session.abort();

@@ -11,13 +11,14 @@ import type { Engine } from '../engine.ts';
 import { GoingAway, type GoingAwayOwner } from '../http2/going-away.ts';
 import { Liveness, type LivenessOwner } from '../http2/liveness.ts';
 import { Http2Wire, type WireOwner } from '../http2/wire.ts';
+import { LeaveTaking } from '../leave-taking.ts';
 import type { Socket, SocketFault } from '../ports.ts';
 import type { TurnTask } from '../turn.ts';
 import type { ListenerConnection, ServingListener } from '../listener/serving.ts';
 import { hostPortOf } from '../upstream/host-port.ts';
 import { readForwardedFor } from './forwarded.ts';
 import type { HboneMetrics } from './hbone-metrics.ts';
-import { KEEPALIVE } from './keepalive.ts';
+import { KEEPALIVE, SILENCE_MS } from './keepalive.ts';
 import { ServerTunnel, type ServerTunnelHost } from './server-tunnel.ts';
 import type { IncomingTunnel } from './tunnel-facts.ts';
 import { TunnelPeer } from './tunnel-peer.ts';
@@ -51,10 +52,14 @@ export class HboneServerConnection
   readonly #wire: Http2Wire;
   readonly #liveness: Liveness;
   readonly #goingAway: GoingAway;
+  readonly #goodbye: LeaveTaking;
   /** Read to its end before the next one begins. */
   readonly #head: RequestHead = new RequestHead();
   #tunnels = 0;
   #scheduled = false;
+  #peerEnded = false;
+  /** All is said; what still comes is not heard. */
+  #lingering = false;
   #closed = false;
 
   constructor(engine: Engine, listener: TunnelListener, hbone: CompiledHbone, socket: Socket) {
@@ -67,6 +72,7 @@ export class HboneServerConnection
     this.#wire = new Http2Wire(engine, socket, this);
     this.session = new ServerSession<ServerTunnel>(this, this.#wire.outbox, hbone.session);
     this.#liveness = new Liveness(engine, this, hbone.keepalive ?? KEEPALIVE);
+    this.#goodbye = new LeaveTaking(this, engine, socket, this.#wire.outbox, SILENCE_MS);
     this.#goingAway = new GoingAway(this, this.#wire);
     this.metrics.connections.add();
     this.metrics.activeConnections++;
@@ -76,7 +82,7 @@ export class HboneServerConnection
   // — its socket —
 
   get deaf(): boolean {
-    return this.#closed;
+    return this.#lingering || this.#closed;
   }
 
   readDone(nowMs: number): void {
@@ -84,11 +90,15 @@ export class HboneServerConnection
   }
 
   peerEnded(): void {
+    this.#peerEnded = true;
+    if (this.#lingering) return this.#goodbye.linger(true);
     this.session.peerEnded();
     this.#goingAway.peerOver();
   }
 
-  taken(): void {}
+  taken(): void {
+    if (this.#lingering) this.#goodbye.linger(this.#peerEnded);
+  }
 
   gone(fault: SocketFault | undefined): void {
     if (fault !== undefined) this.#listener.metrics.connectionFault(fault.kind);
@@ -195,11 +205,10 @@ export class HboneServerConnection
   // — the listener's wishes —
 
   closeIfIdle(): void {
-    if (this.#closed) return;
+    if (this.#closed || this.#lingering) return;
     if (this.#tunnels > 0) return this.#goAway();
     this.session.goaway(H2_NO_ERROR, false);
-    this.#wire.outbox.flush();
-    this.destroy();
+    this.#leave();
   }
 
   destroy(): void {
@@ -227,15 +236,21 @@ export class HboneServerConnection
 
   endOfTurn(): void {
     this.#scheduled = false;
-    if (this.#closed) return;
-    if (this.session.failed) return this.#leave();
+    if (this.#closed || this.#lingering) return;
+    if (this.session.failed) {
+      this.session.abort();
+      return this.#leave();
+    }
     if (this.#tunnels > 0) return;
     if (this.#goingAway.began ? this.#goingAway.lastStreamKnown : this.#listener.drainEnded) this.#leave();
   }
 
+  /** The last bytes of the last tunnel still reach the peer. */
   #leave(): void {
-    this.#wire.outbox.flush();
-    this.destroy();
+    this.#lingering = true;
+    this.#liveness.stop();
+    this.#goingAway.stop();
+    this.#goodbye.leave(this.#peerEnded);
   }
 
   #end(): void {
@@ -244,6 +259,7 @@ export class HboneServerConnection
     this.metrics.activeConnections--;
     this.#liveness.stop();
     this.#goingAway.stop();
+    this.#goodbye.stop();
     this.session.abort();
     this.#listener.connectionOver(this);
   }
