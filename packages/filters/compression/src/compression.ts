@@ -58,8 +58,8 @@ interface CompressionState {
 }
 
 /**
- * Compresses responses for those who take it, and requests where the operator says so. What is coded already, must not be changed, is a part, or is of no listed
- * type passes untouched, with its length and validators.
+ * Compresses responses for those who take it, and requests where the operator says so. What is coded already, must not be
+ * changed, is a part, or is of no listed type passes untouched, with its length and validators.
  */
 export const compression: HttpFilter<CompressionFilterConfig, CompressionFilterConfig, CompressionState> =
   defineHttpFilter<CompressionFilterConfig, CompressionFilterConfig, CompressionState>({

@@ -13,10 +13,28 @@ import {
 } from '@tulle/xds-proto/envoy/config/endpoint/v3/endpoint_components';
 import { LB_METADATA, PLAIN_ENDPOINT, TRANSPORT_SOCKET_METADATA, TULLE_METADATA } from '../wire.ts';
 import { encodeAddress } from './address.ts';
+import type { EncodeForm } from './form.ts';
 import { type Fields, metadata } from './values.ts';
 
-export function encodeEndpointSet(set: EndpointSet): ClusterLoadAssignment {
-  return encodeAssignment(set.name, set.endpoints);
+export function encodeEndpointSet(
+  { name, endpoints }: EndpointSet,
+  { workloadCertificate, release }: EncodeForm,
+): ClusterLoadAssignment {
+  const speaksTunnels = workloadCertificate.kind === 'own' && release === 'this';
+  return encodeAssignment(name, speaksTunnels ? endpoints : withoutTunnels(endpoints));
+}
+
+/**
+ * Endpoints for a client that speaks no tunnels: TLS to their own ports would fail, which is in plain text.
+ * @throws Error where that leaves none of them
+ */
+export function withoutTunnels(endpoints: readonly Endpoint[]): readonly Endpoint[] {
+  const left = endpoints.filter(({ mode }) => mode !== 'hbone');
+  if (left.length === 0 && endpoints.length > 0)
+    throw new Error(
+      '/endpoints: all are reached by tunnels (mode hbone), which this client does not speak; one with a sidecar can be reached',
+    );
+  return left;
 }
 
 /** Endpoints grouped by locality, its weight, and priority, groups in the order of their first endpoint. */

@@ -1,6 +1,7 @@
 import { anyUnpack } from '@bufbuild/protobuf/wkt';
-import type { HttpHandler, Listener, RouteConfig } from '@tulle/model';
+import type { Endpoint, HttpHandler, Listener, RouteConfig } from '@tulle/model';
 import { describe, expect, it } from 'vitest';
+import { ClusterLoadAssignmentSchema } from '@tulle/xds-proto/envoy/config/endpoint/v3/endpoint';
 import { ListenerSchema } from '@tulle/xds-proto/envoy/config/listener/v3/listener';
 import { RouteConfigurationSchema } from '@tulle/xds-proto/envoy/config/route/v3/route';
 import { OpenTelemetryConfigSchema } from '@tulle/xds-proto/envoy/config/trace/v3/opentelemetry';
@@ -9,11 +10,17 @@ import {
   type HttpConnectionManager,
   HttpConnectionManagerSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
-import { type EncodeForm, OWN_FORM } from './form.ts';
+import { type EncodeForm, OLDER_OWN_FORM, OWN_FORM } from './form.ts';
 import { encodeResource } from './resource.ts';
 
 const ENVOY: EncodeForm = {
   workloadCertificate: { kind: 'sds', cluster: 'agent', roots: false },
+  release: 'this',
+};
+
+const GRPC: EncodeForm = {
+  seat: 'grpc',
+  workloadCertificate: { kind: 'provider', name: 'tulle' },
   release: 'this',
 };
 
@@ -47,6 +54,19 @@ describe('a client that is not of Tulle', () => {
     expect(managerOf(ENVOY, { identityHeaders: 'keep' }).forwardClientCertDetails).toBe(
       ForwardClientCert.ALWAYS_FORWARD_ONLY,
     );
+  });
+
+  it('is given no endpoint that is reached by a tunnel, and told where there is no other', () => {
+    const tunnelled: Endpoint = { address: { host: '10.0.0.1', port: 80 }, mode: 'hbone' };
+    const beside: Endpoint = { address: { host: '10.0.0.2', port: 80 }, mode: 'sidecar' };
+    const given = (form: EncodeForm, ...endpoints: Endpoint[]): number | undefined =>
+      anyUnpack(encodeResource('endpoint', { name: 'a', endpoints }, form), ClusterLoadAssignmentSchema)
+        ?.endpoints[0]?.lbEndpoints.length;
+    for (const form of [ENVOY, GRPC, OLDER_OWN_FORM]) {
+      expect(given(form, tunnelled, beside)).toBe(1);
+      expect(() => given(form, tunnelled)).toThrow('/endpoints: all are reached by tunnels');
+    }
+    expect(given(OWN_FORM, tunnelled, beside)).toBe(2);
   });
 
   it('gets the access log and the traces that it asks for, beside those of the configuration', () => {

@@ -64,7 +64,7 @@ function pack(kind: ResourceKind, resource: ResourceModels[ResourceKind], form: 
     case 'cluster':
       return anyPack(ClusterSchema, encodeCluster(resource as Cluster, form));
     case 'endpoint':
-      return anyPack(ClusterLoadAssignmentSchema, encodeEndpointSet(resource as EndpointSet));
+      return anyPack(ClusterLoadAssignmentSchema, encodeEndpointSet(resource as EndpointSet, form));
   }
 }
 

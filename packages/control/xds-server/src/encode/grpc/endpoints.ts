@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import { type Endpoint, type EndpointSet, isUnixAddress } from '@tulle/model';
 import { LocalitySchema } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import type { ClusterLoadAssignment } from '@tulle/xds-proto/envoy/config/endpoint/v3/endpoint';
-import { encodeAssignment } from '../endpoints.ts';
+import { encodeAssignment, withoutTunnels } from '../endpoints.ts';
 import { refuse } from './refuse.ts';
 
 const MAX_WEIGHT = 2 ** 32 - 1;
@@ -12,10 +12,11 @@ const MAX_WEIGHT = 2 ** 32 - 1;
  * Endpoints as gRPC reads them (gRFC A27): IP addresses, every group with a locality, be it the nameless one, and with a
  * weight, for without one gRPC passes over it; priorities without gaps.
  */
-export function encodeGrpcEndpoints({ name, endpoints }: EndpointSet): ClusterLoadAssignment {
-  for (const [i, { address }] of endpoints.entries())
+export function encodeGrpcEndpoints({ name, endpoints: all }: EndpointSet): ClusterLoadAssignment {
+  for (const [i, { address }] of all.entries())
     if (isUnixAddress(address) || isIP(address.host) === 0)
       refuse(`/endpoints/${i}/address`, 'gRPC takes IP addresses only');
+  const endpoints = withoutTunnels(all);
   const priorities = [...new Set(endpoints.map(({ priority = 0 }) => priority))].toSorted((a, b) => a - b);
   const placed = endpoints.map((endpoint): Endpoint => {
     const { labels: _l, identity: _i, mode: _m, tlsLabels: _t, healthCheck: _h, ...rest } = endpoint;
