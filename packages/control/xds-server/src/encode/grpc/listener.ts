@@ -54,7 +54,7 @@ function serverListener(listener: ModelListener, form: EncodeForm): Listener {
   if (more.length > 0 || chain.match !== undefined)
     refuse(
       '/filterChains',
-      'a gRPC server takes mutual TLS or plain text on a port, not both: PeerAuthentication must say STRICT or DISABLE for it',
+      'a gRPC server takes mutual TLS or plain text on a port, not both: no PeerAuthentication may say PERMISSIVE for it',
     );
   return create(ListenerSchema, {
     name,
