@@ -21,6 +21,7 @@ const STEPS = 'apps/gateway/tests/http-route-steps.spec.ts';
 const LISTENERS = 'apps/gateway/tests/listeners.spec.ts';
 const MESH = 'apps/gateway/tests/mesh-routes.spec.ts';
 const STATUS = 'packages/control/plane/tests/gateway.spec.ts';
+const STATUS_OF_CONNECTIONS = 'packages/control/plane/tests/gateway-connections.spec.ts';
 const CONNECTIONS = 'apps/cli/tests/gateway-connections.spec.ts';
 const TLS = 'apps/cli/tests/gateway-tls.spec.ts';
 const EDGE = 'apps/cli/tests/gateway.spec.ts';
@@ -66,11 +67,10 @@ export const FEATURES: readonly Feature[] = [
     area: 'Gateway',
     name: 'ReferenceGrant',
     level: 'Core',
-    proofs: by(
-      STATUS,
-      'a certificate of another namespace needs a grant there',
-      '%s: changes of it, and of grants, reach who serves the Gateway',
-    ),
+    proofs: [
+      ...by(STATUS, 'a certificate of another namespace needs a grant there'),
+      ...by(STATUS_OF_CONNECTIONS, '%s: changes of it, and of grants, reach who serves the Gateway'),
+    ],
   },
   {
     area: 'Gateway',
@@ -304,7 +304,7 @@ export const FEATURES: readonly Feature[] = [
         CONNECTIONS,
         'of TLS go by their server names: through to the backend, opened, or to HTTP, all on one port',
       ),
-      ...by(STATUS, 'of TLS: %s', 'leave connections to the oldest, and say so'),
+      ...by(STATUS_OF_CONNECTIONS, 'of TLS: %s', 'leave connections to the oldest, and say so'),
     ],
   },
   {
@@ -336,7 +336,7 @@ export const FEATURES: readonly Feature[] = [
         'of TCP are split by weight, and the share of a backend that is not there is refused',
       ),
       ...by(
-        STATUS,
+        STATUS_OF_CONNECTIONS,
         'attach to the listeners of their protocol, and are counted there',
         'say what is wrong with their backends: no grant, not there, a port of HTTP',
       ),
@@ -351,7 +351,7 @@ export const FEATURES: readonly Feature[] = [
     proofs: [
       ...by(cases('documents'), 'kinds of the Gateway API that are not there'),
       ...by(
-        STATUS,
+        STATUS_OF_CONNECTIONS,
         'a protocol that is not served, and listeners that nothing tells apart, are refused with their reasons',
       ),
     ],
