@@ -54,7 +54,7 @@ export interface Ports {
 }
 
 /** Requests to several origins arrive in any order; those to one do not. */
-function ordered(seen: readonly Seen[]): Seen[] {
+export function ordered(seen: readonly Seen[]): Seen[] {
   return seen.toSorted((one, other) => (one.origin < other.origin ? -1 : one.origin > other.origin ? 1 : 0));
 }
 

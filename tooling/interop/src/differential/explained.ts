@@ -1,6 +1,18 @@
 import { normalizePath } from '@tulle/match';
-import type { Difference } from './compare.ts';
+import { type Difference, ordered } from './compare.ts';
 import type { Exchange, Named } from './configuration.ts';
+import {
+  abortOf,
+  answerTo,
+  asked,
+  fitsInOneSpelling,
+  hostPolicy,
+  isEnd,
+  ownPolicy,
+  reachedOnlyAt,
+  told,
+  virtualHostOf,
+} from './expected.ts';
 import type { Observations } from './observe.ts';
 
 /** An exchange of which something differs. */
@@ -36,6 +48,10 @@ function isOwn({ exchange, observations }: Pair): boolean {
     header('content-type') === 'text/plain; charset=utf-8'
   );
 }
+
+/** What an origin may say itself of who may read its answer (area `cors`). */
+const OWN_ORIGIN = 'https://origin.test';
+const CORS = 'envoy.filters.http.cors';
 
 /** What Tulle says of what it does not take. */
 const REFUSED: readonly RegExp[] = [
@@ -155,63 +171,104 @@ export const EXPLANATIONS: readonly Explanation[] = [
     id: 'any-port',
     citation: 'docs/guides/envoy-config.md; model: VirtualHost.domains',
     why: 'A domain without a port fits a host with any; in Envoy it does where ignore_port_in_host_matching says so.',
-    explains: (_, { configuration, exchange }) =>
-      /:\d+$/.test(exchange?.host ?? '') && configuration.routes?.['ignore_port_in_host_matching'] === false,
+    explains: (difference, { configuration, exchange, observations }) => {
+      const host = exchange?.host ?? '';
+      if (observations === undefined || !/:\d+$/.test(host)) return false;
+      if (configuration.routes?.['ignore_port_in_host_matching'] !== false) return false;
+      // Marks of routes begin with the place of their virtual host.
+      const [envoy, tulle] = [observations.envoy, observations.tulle].map((one) =>
+        told(one, 'x-route')?.replace(/\/.*/, ''),
+      );
+      const expected = virtualHostOf(configuration, host);
+      if (expected === undefined || envoy === String(expected)) return false;
+      // No route of it may fit.
+      if (tulle === undefined)
+        return observations.tulle.reply.status === 404 && reachedOnlyAt('envoy', difference);
+      return tulle === String(expected) && (envoy !== undefined || reachedOnlyAt('tulle', difference));
+    },
   },
   {
     id: 'one-spelling-of-patterns',
     citation:
       'RFC 3986 §6.2.2.1, §6.2.2.2: hex digits are upper case, and octets that need no percent-encoding are decoded',
     why: 'A path is read in one spelling, of a configuration as of a request, so that %7E fits ~ and %c3 fits %C3; Envoy compares patterns as they are written.',
-    explains: (_, { configuration, exchange }) =>
-      (/%7E/i.test(JSON.stringify(configuration.routes ?? '')) && /%7E|~/i.test(exchange?.path ?? '')) ||
-      /%[0-9A-F]?[a-f]/.test(exchange?.path ?? ''),
+    explains: (difference, { configuration, exchange, observations }) => {
+      if (observations === undefined) return false;
+      const [envoy, tulle] = [told(observations.envoy, 'x-route'), told(observations.tulle, 'x-route')];
+      if (tulle === undefined || tulle === envoy) return false;
+      return (
+        fitsInOneSpelling(configuration, tulle, exchange?.path ?? '/') &&
+        (envoy !== undefined || reachedOnlyAt('tulle', difference))
+      );
+    },
   },
   {
     id: 'asterisk-form',
     citation: 'RFC 9110 §7.1, §9.3.7: a proxy forwards OPTIONS *',
     why: 'The prefix of every path fits OPTIONS *, which goes on; in Envoy no route fits it.',
-    explains: (_, { exchange, observations }) =>
-      exchange?.path === '*' && observations?.envoy.reply.status === 404,
+    explains: (difference, { exchange, observations }) =>
+      exchange?.path === '*' &&
+      observations?.envoy.reply.status === 404 &&
+      observations.tulle.seen.length === 1 &&
+      observations.tulle.seen[0]?.method === 'OPTIONS' &&
+      observations.tulle.seen[0].path === '*' &&
+      reachedOnlyAt('tulle', difference),
   },
   {
     id: 'ambiguous-paths',
     citation:
       'docs/guides/envoy-config.md; RFC 3986 §2.1, §3.3; reliability: every spelling of a path is judged or refused',
     why: 'A path that an origin could read otherwise than the proxy is refused with 400: escaped slashes beside dots, dots above the root, percent signs that escape nothing.',
-    explains: (_, { exchange, observations }) =>
+    explains: (difference, { exchange, observations }) =>
       observations?.tulle.reply.status === 400 &&
       observations.tulle.seen.length === 0 &&
-      isAmbiguous((exchange?.path ?? '').replace(/[?].*$/, '')),
+      isAmbiguous((exchange?.path ?? '').replace(/[?].*$/, '')) &&
+      (reachedOnlyAt('envoy', difference) ||
+        (difference.aspect === 'reply.fate' && difference.tulle === 'closed') ||
+        (difference.aspect === 'reply.header.connection' && difference.tulle === 'close')),
   },
   {
     id: 'cors-answers',
     citation:
       'Fetch standard, CORS protocol: ok status, wildcards, default max-age 5; RFC 9110 §12.5.5, §15.3.5; packages/filters/cors/README.md',
-    why: 'A preflight is answered without content, what depends on Origin says so in Vary, wildcards and the default age are written out, and null or a host in upper case is no origin.',
-    explains: ({ aspect, envoy, tulle }, { configuration, exchange }) => {
-      if (!JSON.stringify(configuration.httpFilters ?? '').includes('filters.http.cors')) return false;
-      const asked = (name: string): string => exchange?.headers?.find(([one]) => one === name)?.[1] ?? '';
-      // No origin as browsers write it (Fetch, serialised origins).
-      if (/^null$|[A-Z]/.test(asked('origin'))) return true;
+    why: 'A preflight is answered without content, what depends on Origin says so in Vary, wildcards and the default age are written out, null or a host in upper case is no origin, and an origin that is not listed is told nothing.',
+    explains: ({ aspect, envoy, tulle }, { configuration, exchange, observations }) => {
+      if (!JSON.stringify(configuration.httpFilters ?? '').includes(CORS)) return false;
+      const origin = asked(exchange, 'origin');
+      const field = /^reply\.header\.access-control-(.+)$/.exec(aspect)?.[1];
+      const own = ownPolicy(configuration, exchange, CORS);
+      // No origin as browsers write it (Fetch, serialised origins): it is not listed.
+      if (/^null$|[A-Z]/.test(origin)) {
+        if (field !== undefined && envoy !== '(none)' && (tulle === '(none)' || tulle === OWN_ORIGIN))
+          return true;
+        if (
+          exchange?.method === 'OPTIONS' &&
+          observations?.envoy.seen.length === 0 &&
+          observations.tulle.seen.length === 1 &&
+          (own ?? hostPolicy(configuration, CORS))?.['forward_not_matching_preflights'] !== false
+        )
+          return reachedOnlyAt('tulle', { aspect, envoy, tulle });
+      }
+      // An origin that is not listed is told nothing else either.
+      const listed = [observations?.envoy, observations?.tulle].some(
+        (one) => one !== undefined && told(one, 'access-control-allow-origin') !== undefined,
+      );
+      if (field !== undefined && !listed) return exchange?.method === 'OPTIONS' && tulle === '(none)';
       // What a route says stands instead of what its virtual host says, field by field in Envoy.
-      const text = JSON.stringify(configuration.routes);
-      if (
-        aspect.startsWith('reply.header.access-control-') &&
-        exchange?.path === '/own' &&
-        text.split('v3.CorsPolicy').length === 3
-      )
-        return true;
+      if (field !== undefined && own !== undefined && hostPolicy(configuration, CORS) !== undefined) {
+        const said =
+          field === 'allow-private-network' ? 'allow_private_network_access' : field.replaceAll('-', '_');
+        if (own[said] === undefined && tulle === (field === 'max-age' ? '5' : '(none)')) return true;
+      }
       if (aspect === 'reply.header.access-control-expose-headers' && exchange?.method === 'OPTIONS')
         return tulle === '(none)';
       const list = /^reply\.header\.access-control-allow-(methods|headers)$/.exec(aspect)?.[1];
       if (list !== undefined)
         return (
           tulle === '*' &&
-          envoy === asked(`access-control-request-${list === 'methods' ? 'method' : 'headers'}`)
+          envoy === asked(exchange, `access-control-request-${list === 'methods' ? 'method' : 'headers'}`)
         );
-      if (aspect === 'reply.header.access-control-allow-origin')
-        return tulle === '*' && envoy === asked('origin');
+      if (aspect === 'reply.header.access-control-allow-origin') return tulle === '*' && envoy === origin;
       if (aspect === 'reply.header.access-control-max-age') return envoy === '(none)' && tulle === '5';
       if (aspect === 'reply.header.vary') return envoy === '(none)' && /^origin\b/i.test(tulle);
       if (exchange?.method !== 'OPTIONS') return false;
@@ -234,17 +291,36 @@ export const EXPLANATIONS: readonly Explanation[] = [
     citation:
       'docs/guides/envoy-config.md; packages/filters/fault/README.md; gRPC over HTTP/2, Requests: POST',
     why: 'A fault of a route changes what it names of its listener’s. An abort by a gRPC status is for gRPC calls, which are POST over HTTP/2; others get the HTTP status that is equal to it.',
-    explains: (_, { configuration, exchange }) => {
-      const text = JSON.stringify([configuration.httpFilters, configuration.routes]);
+    explains: (difference, { configuration, exchange, observations }) => {
+      if (exchange === undefined || observations === undefined) return false;
+      const text = JSON.stringify(configuration.httpFilters ?? '');
       if (!text.includes('filters.http.fault')) return false;
-      const isGrpc =
-        exchange?.headers?.some(
-          ([name, value]) => name === 'content-type' && value === 'application/grpc',
-        ) === true;
-      const byStatus = /"grpc_status"/.test(text);
-      const onRoute =
-        exchange?.path === '/own' && JSON.stringify(configuration.routes).includes('v3.HTTPFault');
-      return onRoute || byStatus || isGrpc;
+      const { reply, seen } = observations.tulle;
+      const abort = abortOf(configuration, exchange);
+      const envoyWent = observations.envoy.seen.length > 0;
+      const { aspect, envoy, tulle } = difference;
+      const isOfGrpc = ['reply.header.grpc-status', 'reply.header.grpc-message'].includes(aspect);
+      if (abort === undefined)
+        return (
+          reply.status === 200 &&
+          seen.length === 1 &&
+          !envoyWent &&
+          (reachedOnlyAt('tulle', difference) || (isOfGrpc && tulle === '(none)'))
+        );
+      const { status, byGrpc } = abort;
+      if (reply.status !== status || seen.length > 0) return false;
+      if (envoyWent) return reachedOnlyAt('envoy', difference);
+      // Both end it: Envoy as gRPC does, or with a text where the status is one of success.
+      return aspect === 'reply.status'
+        ? envoy === '200' && (byGrpc || told(observations.envoy, 'grpc-status') !== undefined)
+        : aspect === 'reply.header.content-type'
+          ? envoy === 'application/grpc' || (status === 200 && tulle === '(none)')
+          : isOfGrpc
+            ? tulle === '(none)'
+            : status === 200 &&
+              (aspect === 'reply.body'
+                ? envoy === 'fault filter abort' && tulle === ''
+                : aspect === 'reply.header.content-length' && tulle === '0');
     },
   },
   {
@@ -254,7 +330,8 @@ export const EXPLANATIONS: readonly Explanation[] = [
     explains: ({ aspect, envoy, tulle }, { configuration, observations }) =>
       (/^seen\[\d+\]\.path$/.test(aspect) &&
         (canonical(envoy) === tulle ||
-          (/^\/(\?|$)/.test(tulle) && JSON.stringify(configuration.routes).includes('"substitution":""')))) ||
+          (/^\/(\?|$)/.test(tulle) &&
+            JSON.stringify(configuration.routes ?? '').includes('"substitution":""')))) ||
       (aspect === 'reply.header.location' &&
         envoy.replace(/(?<=^https?:\/\/[^/]+)\/[^?]*/, canonical) === tulle) ||
       (/^seen\[\d+\]\.(host|header\.x-forwarded-host)$/.test(aspect) &&
@@ -287,20 +364,38 @@ export const EXPLANATIONS: readonly Explanation[] = [
     citation:
       'RFC 9110 §9.2.2: a proxy must not repeat by itself what is not idempotent; RFC 9112 §9.3.1: what is, where a connection ended',
     why: 'POST and PATCH are repeated only where nothing of them was sent, whatever a retry policy says; what is idempotent is sent once more where a connection that was used before ends without an answer.',
-    explains: (_, { exchange, configuration, observations }) => {
+    explains: ({ aspect, envoy, tulle }, { exchange, configuration, observations }) => {
       if (observations === undefined) return false;
-      const { envoy, tulle } = observations;
-      const answers = Object.values(exchange?.answers ?? {}).flat();
-      const more = tulle.seen.length - envoy.seen.length;
-      const ended = answers.some(({ fault }) => fault === 'reset' || fault === 'end');
-      const repeats = ['POST', 'PATCH'].includes(exchange?.method ?? '');
-      if (repeats && more < 0) return JSON.stringify(configuration.routes).includes('"retry_policy"');
+      const { reply } = observations.tulle;
+      const seen = ordered(observations.tulle.seen);
+      const [sent, other] = [seen.length, observations.envoy.seen.length];
+      const kept = ['POST', 'PATCH'].includes(exchange?.method ?? '');
+      const authz = JSON.stringify(configuration.httpFilters ?? '').includes('ext_authz');
+      if (
+        sent < other &&
+        !(kept && sent === 1 && JSON.stringify(configuration.routes ?? '').includes('"retry_policy"'))
+      )
+        return false;
+      const last = seen.at(-1);
+      if (sent === other || last === undefined) return false;
       // What authorization is asked changes nothing, whatever the method.
-      return (
-        more > 0 &&
-        ended &&
-        (!repeats || JSON.stringify(configuration.httpFilters ?? '').includes('ext_authz'))
-      );
+      if (sent > other && kept && !authz) return false;
+      // Every one that is more comes after an end, and is the same again.
+      const first = seen.findIndex(({ origin }) => origin === last.origin);
+      for (let n = other; n < sent; n++)
+        if (!isEnd(answerTo(exchange, last.origin, n - 1 - first)) || seen[n]?.path !== seen[n - 1]?.path)
+          return false;
+      const at = Number(/^seen\[(\d+)\]/.exec(aspect)?.[1] ?? -1);
+      if (aspect === 'seen') return true;
+      if (at >= 0) return at >= Math.min(sent, other) && (sent > other ? envoy : tulle) === '(none)';
+      // The answer is the one to the last that was sent.
+      const answer = answerTo(exchange, last.origin, sent - 1 - first);
+      if (aspect === 'reply.header.x-envoy-attempt-count') return tulle === String(sent);
+      if (aspect === 'reply.status')
+        return answer.fault === undefined
+          ? reply.status === (answer.status ?? 200)
+          : reply.status === (answer.fault === 'silence' ? 504 : 503);
+      return answer.fault === undefined && /^reply\.(body$|header\.)/.test(aspect);
     },
   },
   {
@@ -328,14 +423,25 @@ export const EXPLANATIONS: readonly Explanation[] = [
     id: 'hop-by-hop',
     citation: 'RFC 9110 §7.6.1: an intermediary removes what Connection names, and TE',
     why: 'What is said of one connection is not said of the next; Envoy forwards TE: trailers, and fields that Connection names.',
-    explains: ({ aspect, envoy, tulle }, { exchange }) => {
+    explains: ({ aspect, envoy, tulle }, { configuration, exchange }) => {
       const name = /\.header\.([^.]+)$/.exec(aspect)?.[1];
+      if (name === undefined) return false;
       if (name === 'te') return envoy === 'trailers' && tulle === '(none)';
-      const answers = Object.values(exchange?.answers ?? {}).flat();
-      const all = [...(exchange?.headers ?? []), ...answers.flatMap(({ headers = [] }) => headers)];
-      return all.some(
-        ([field, value]) => field.toLowerCase() === 'connection' && value.split(/, */).includes(name ?? ''),
-      );
+      const messages = aspect.startsWith('seen')
+        ? [exchange?.headers ?? []]
+        : Object.values(exchange?.answers ?? {}).flatMap((all) => all.map(({ headers = [] }) => headers));
+      const named = messages
+        .filter((fields) =>
+          fields.some(
+            ([field, value]) => field.toLowerCase() === 'connection' && value.split(/, */).includes(name),
+          ),
+        )
+        .flat();
+      if (named.length === 0) return false;
+      // What came is gone; what is edited after that may stand in its place.
+      const came = named.filter(([field]) => field.toLowerCase() === name).map(([, value]) => value);
+      const isEdited = JSON.stringify(configuration.routes ?? '').includes(`"key":"${name}"`);
+      return tulle === '(none)' || (isEdited && !tulle.split('\n').some((line) => came.includes(line)));
     },
   },
   {

@@ -1,0 +1,131 @@
+import { normalizePath } from '@tulle/match';
+import type { Difference } from './compare.ts';
+import type { Answer, Exchange, Json, Named } from './configuration.ts';
+import type { Observation } from './observe.ts';
+
+/** What Tulle has to make of a configuration where that is not what Envoy makes of it. */
+
+const record = (value: unknown): Json => (value ?? {}) as Json;
+const list = (value: unknown): readonly Json[] => (value ?? []) as readonly Json[];
+
+/** What a request asks for by a field. */
+export function asked(exchange: Exchange | undefined, name: string): string {
+  return exchange?.headers?.find(([one]) => one === name)?.[1] ?? '';
+}
+
+/** Field of the answer that a client got. */
+export function told({ reply }: Observation, name: string): string | undefined {
+  return reply.headers?.find(([one]) => one === name)?.[1];
+}
+
+/** What the first route, which has `/own`, says of a filter; other paths have nothing of their own. */
+export function ownPolicy(
+  { routes }: Named,
+  exchange: Exchange | undefined,
+  filter: string,
+): Json | undefined {
+  if (exchange?.path !== '/own') return undefined;
+  const route = list(list(routes?.['virtual_hosts'])[0]?.['routes'])[0];
+  return record(route?.['typed_per_filter_config'])[filter] as Json | undefined;
+}
+
+/** What the virtual host of all says of a filter. */
+export function hostPolicy({ routes }: Named, filter: string): Json | undefined {
+  const host = list(routes?.['virtual_hosts'])[0];
+  return record(host?.['typed_per_filter_config'])[filter] as Json | undefined;
+}
+
+/** Whether a difference comes to no more than that a request reached an origin at one side alone. */
+export function reachedOnlyAt(side: 'envoy' | 'tulle', difference: Difference): boolean {
+  const { aspect } = difference;
+  const there = side === 'tulle' ? difference.envoy : difference.tulle;
+  if (aspect === 'seen') return there === '0';
+  if (aspect.startsWith('seen[')) return there === '(none)';
+  if (aspect.startsWith('reply.header.'))
+    return there === '(none)' || /\.content-(length|type)$/.test(aspect);
+  return aspect === 'reply.status' || aspect === 'reply.body';
+}
+
+/** Statuses that stand for one of gRPC, of those that are asked for. */
+const OF_GRPC: Readonly<Record<number, number>> = { 5: 404, 14: 503 };
+
+/** How Tulle ends a request over HTTP/1.1 on purpose; `undefined`: it goes on. */
+export function abortOf(
+  configuration: Named,
+  exchange: Exchange,
+): { readonly status: number; readonly byGrpc: boolean } | undefined {
+  const filter = 'envoy.filters.http.fault';
+  const base = record(configuration.httpFilters?.[0]?.['typed_config']);
+  const {
+    abort,
+    headers,
+    upstream_cluster: cluster,
+  } = {
+    ...base,
+    ...ownPolicy(configuration, exchange, filter),
+  } as Readonly<Record<string, unknown>>;
+  const { http_status: status, grpc_status: grpc, header_abort: byHeader, percentage } = record(abort);
+  if (record(percentage)['numerator'] !== 100) return undefined;
+  if (cluster !== undefined && cluster !== (exchange.path === '/own' ? 'a' : 'b')) return undefined;
+  if (list(headers).length > 0 && asked(exchange, 'x-one') !== 'v1') return undefined;
+  if (byHeader !== undefined) {
+    const wanted = asked(exchange, 'x-envoy-fault-abort-request');
+    return /^[2-5]\d\d$/.test(wanted) ? { status: Number(wanted), byGrpc: false } : undefined;
+  }
+  return grpc === undefined
+    ? { status: status as number, byGrpc: false }
+    : { status: OF_GRPC[grpc as number] as number, byGrpc: true };
+}
+
+/** The virtual host that a host without its port fits, by its place; a domain that has the port comes first. */
+export function virtualHostOf({ routes }: Named, host: string): number | undefined {
+  const lower = host.toLowerCase();
+  const bare = lower.replace(/:\d+$/, '');
+  let best: { readonly at: number; readonly rank: number } | undefined;
+  for (const [at, virtualHost] of list(routes?.['virtual_hosts']).entries())
+    for (const domain of virtualHost['domains'] as readonly string[]) {
+      const rank = rankOf(domain.toLowerCase(), lower, bare);
+      if (rank > (best?.rank ?? 0)) best = { at, rank };
+    }
+  return best?.at;
+}
+
+/** How well a domain fits: exactly, then by the longest end, then by the longest begin, then as any; 0 for not at all. */
+function rankOf(domain: string, host: string, bare: string): number {
+  if (domain === host) return 4_000;
+  if (domain === bare) return 3_000;
+  if (domain === '*') return 1;
+  const rest = domain.replace('*', '');
+  if (bare.length <= rest.length) return 0;
+  if (domain.startsWith('*')) return bare.endsWith(rest) ? 2_000 + rest.length : 0;
+  return domain.endsWith('*') && bare.startsWith(rest) ? 1_000 + rest.length : 0;
+}
+
+/** Whether a route, by its mark `HOST/ROUTE`, has a pattern that fits a path in the one spelling of both and not as it is written. */
+export function fitsInOneSpelling({ routes }: Named, mark: string, path: string): boolean {
+  const [host, at] = mark.split('/').map(Number) as [number, number];
+  const match = record(list(list(routes?.['virtual_hosts'])[host]?.['routes'])[at]?.['match']);
+  const kind = ['path', 'prefix', 'path_separated_prefix'].find((one) => match[one] !== undefined);
+  if (kind === undefined) return false;
+  const written = match[kind] as string;
+  const spelt = (text: string): string =>
+    match['case_sensitive'] === false ? normalizePath(text).toLowerCase() : normalizePath(text);
+  const [pattern, wanted] = [spelt(written), spelt(path.replace(/\?.*$/, ''))];
+  // Envoy reads ~ for %7E in requests, and nothing else otherwise than it is written.
+  if (normalizePath(written) === written && !/%[0-9A-F]?[a-f]/.test(path)) return false;
+  if (kind === 'path') return wanted === pattern;
+  return kind === 'prefix'
+    ? wanted.startsWith(pattern)
+    : wanted === pattern || wanted.startsWith(`${pattern}/`);
+}
+
+/** What an origin answers to the request of a number that it gets. */
+export function answerTo(exchange: Exchange | undefined, origin: string, number: number): Answer {
+  const answers = exchange?.answers?.[origin] ?? [];
+  return answers[Math.min(number, answers.length - 1)] ?? {};
+}
+
+/** Whether an answer is none: the connection ends. */
+export function isEnd({ fault }: Answer): boolean {
+  return fault === 'reset' || fault === 'end';
+}
