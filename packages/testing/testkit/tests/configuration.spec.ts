@@ -1,3 +1,4 @@
+import { queryObjects } from 'node:v8';
 import { CONTINUE, defineHttpFilter, isTulleError, type TulleError } from '@tulle/filter';
 import type { Cluster, FilterChain, FilterEntry, Listener, ProxyConfig } from '@tulle/model';
 import { createProxy, httpListener, route } from '@tulle/proxy';
@@ -476,4 +477,50 @@ describe('a cluster whose endpoints are discovered', () => {
       expect((await test.client().request()).status).toBe(202);
     }
   });
+});
+
+/** The constructor of what serves requests by one generation of the configuration: it is no one else's to name. */
+function chainsOf(proxy: object): new () => object {
+  const { listeners } = proxy as {
+    listeners: Map<string, { compiled: { chains: { handler: { constructor: new () => object } }[] } }>;
+  };
+  const chain = [...listeners.values()][0]?.compiled.chains[0];
+  if (chain === undefined) throw new Error('the proxy has no chain');
+  return chain.handler.constructor;
+}
+
+it.each([
+  ['nobody asks', 0],
+  ['a request stays under way', 1],
+])('holds no generation of the configuration between those in use: %s', async (_name, streams) => {
+  const test = await simple({ answer: () => new Promise<never>(() => {}) });
+  if (streams > 0) {
+    test
+      .client()
+      .request()
+      .catch(() => {});
+    await test.upstream('10.0.0.1:80').next();
+  }
+  const chains = chainsOf(test.proxy);
+  const update = async (from: number, to: number): Promise<number> => {
+    for (let n = from; n < to; n++) {
+      const { config: before } = test.proxy;
+      const virtualHosts = [{ name: 'all', domains: ['*'], routes: [route(`/${n}`, 'api')] }];
+      const listeners = before.listeners.map((listener) => ({
+        ...listener,
+        filterChains: listener.filterChains.map(({ name }): FilterChain => ({
+          name,
+          handler: { kind: 'http', filters: [], routes: { name: 'routes', virtualHosts } },
+        })),
+      }));
+      await test.proxy.update({ ...before, version: `${n}`, listeners });
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+    // Collects garbage first.
+    return Number(queryObjects(chains));
+  };
+  const few = await update(0, 5);
+  expect(test.proxy.stats.streams).toBe(streams);
+  expect(few).toBeGreaterThan(0);
+  expect(await update(5, 20)).toBe(few);
 });

@@ -1,4 +1,3 @@
-import type { HttpChain } from '../compile/compiled.ts';
 import type { WaitingRequest } from '../demands.ts';
 import { PAUSE_HOOK } from '../sides.ts';
 import { SITE_DEMAND } from '../stream/sites.ts';
@@ -10,7 +9,7 @@ import { AT_ATTEMPTS, AT_REQUEST, type Stream } from '../stream/stream.ts';
  * not come then is not there.
  */
 
-/** No target was found for the stream, whose chain has {@link HttpChain.onDemand}. @returns whether it waits */
+/** No target was found for the stream, whose chain may let requests wait. @returns whether it waits */
 export function awaitRoute(stream: Stream): boolean {
   const { chain, route, engine } = stream;
   const { demands } = engine;
@@ -75,9 +74,8 @@ export function goOn({ stream: ref, generation }: WaitingRequest): void {
  */
 function takeNewest(stream: Stream): void {
   const before = stream.chain;
-  let chain: HttpChain = before;
-  while (chain.successor !== undefined) chain = chain.successor;
-  if (chain === before || chain.filters !== before.filters) return;
+  const chain = before.place?.current;
+  if (chain === undefined || chain === before || chain.filters !== before.filters) return;
   chain.retain();
   before.release();
   stream.chain = chain;

@@ -82,9 +82,16 @@ export async function compile(config: ProxyConfig, base: CompileBase): Promise<C
   }
 }
 
+const NOTHING: CompileBase['listeners'] = new Map<string, CompiledListener>();
+
 class Compilation {
   readonly #config: ProxyConfig;
-  readonly #base: CompileBase;
+  readonly #base: Omit<CompileBase, 'listeners'>;
+  /**
+   * Those at work, until this has run. What is compiled keeps functions of this object for as long as it serves, so it
+   * would keep them, and they those before them.
+   */
+  #before: CompileBase['listeners'];
   readonly #issues: Issues = new Issues();
   readonly #undo: (() => void)[] = [];
   readonly #warnings: string[] = [];
@@ -96,8 +103,9 @@ class Compilation {
   readonly #makers: Map<FilterSet, TableMaker> = new Map<FilterSet, TableMaker>();
   #regex: RegexEngine | undefined;
 
-  constructor(config: ProxyConfig, base: CompileBase) {
+  constructor(config: ProxyConfig, { listeners, ...base }: CompileBase) {
     this.#config = config;
+    this.#before = listeners;
     this.#base = base;
   }
 
@@ -129,6 +137,7 @@ class Compilation {
       const compiled = await this.#listener(listener, path);
       if (compiled !== undefined) listeners.set(listener.name, compiled);
     }
+    this.#before = NOTHING;
     this.#issues.finish();
     return {
       config,
@@ -218,7 +227,7 @@ class Compilation {
 
   async #listener(listener: Listener, path: string): Promise<CompiledListener | undefined> {
     this.#unique(listener.filterChains, `${path}/filterChains`);
-    const before = this.#base.listeners.get(listener.name);
+    const before = this.#before.get(listener.name);
     const chains: CompiledChain[] = [];
     for (const [index, chain] of listener.filterChains.entries()) {
       const compiled = await this.#chain(

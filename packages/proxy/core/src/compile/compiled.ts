@@ -294,8 +294,11 @@ export class HttpChain {
   readonly unrouted: PhaseTable;
   readonly matcher: RouteMatcher<CompiledRoute>;
   readonly onDemand: HttpSettings['onDemand'];
-  /** What took its place; `undefined`: nothing did. */
-  successor: HttpChain | undefined = undefined;
+  /**
+   * Where the newest of its name stands; `undefined` before it serves. Not the next one: a stream that stays for days would hold
+   * every generation since.
+   */
+  place: { readonly current: HttpChain | undefined } | undefined = undefined;
   readonly #accessLogs: ChainLogs | undefined;
   #streams = 0;
   #retired = false;

@@ -150,8 +150,7 @@ export class ListenerRuntime implements AcceptingListener, HandshakeListener {
       if (chain.handler instanceof HttpChain) {
         const slot = this.slot(chain.name);
         // Who waits for what a newer one has finds it.
-        if (slot.current !== undefined && slot.current !== chain.handler)
-          slot.current.successor = chain.handler;
+        chain.handler.place = slot;
         slot.current = chain.handler;
       }
     for (const [name, slot] of this.#slots) {
