@@ -72,7 +72,8 @@ export interface XdsClientOptions {
   readonly maxResources?: number;
   /**
    * Clusters and virtual hosts that requests ask for at a time. Default 10,000. Who is said not to exist makes room; past it nothing is
-   * asked for, since callers choose the names and each is remembered, here and by the control plane.
+   * asked for, since callers choose the names and each is remembered, here and by the control plane; nor is a name of more than
+   * 1,024 characters.
    */
   readonly maxDemands?: number;
   /** Larger snapshot files are not read. Default 256 MiB. */
@@ -175,6 +176,7 @@ export function createXdsClient(options: XdsClientOptions): XdsClient {
   const metrics = createClientMetrics(options.meter ?? noMeter, () => (connected ? 1 : 0));
   const outages = createOutageLog(log, () => clock.nowMs());
   let stopped = false;
+  let saidWhoCannot = false;
   let source: XdsClientState['source'] = 'none';
   let streams = 0;
   let lastError: string | undefined;
@@ -392,9 +394,12 @@ export function createXdsClient(options: XdsClientOptions): XdsClient {
       if (!session || stopped) return;
       const wanted = demandOf(demand, initialFetchTimeoutMs);
       if (wanted.source?.kind === 'ads' && api === 'state-of-the-world') {
-        log?.warn('A cluster is asked for on demand over ADS, whose api_type is not DELTA_GRPC', {
-          name: wanted.name,
-        });
+        // Once: callers choose how often.
+        if (!saidWhoCannot)
+          log?.warn('A cluster is asked for on demand over ADS, whose api_type is not DELTA_GRPC', {
+            name: wanted.name,
+          });
+        saidWhoCannot = true;
         return;
       }
       await new Promise<void>((resolve) => step((one) => one.demand(wanted, resolve)));

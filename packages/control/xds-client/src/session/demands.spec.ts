@@ -117,8 +117,8 @@ it('makes room by what is said not to be there, the longest first, and says when
   const add = (name: string): boolean =>
     demands.add({ kind: 'cluster', name, timeoutMs: 1 }, 0, () => void done.push(name));
   expect([add('a'), add('b')]).toEqual([true, true]);
-  expect(add('c')).toBe(false);
-  expect([full, done]).toEqual([1, ['c']]);
+  expect([add('c'), add('d')]).toEqual([false, false]);
+  expect([full, done]).toEqual([1, ['c', 'd']]);
   demands.absent('cluster', 'b');
   demands.settle();
   expect(add('c')).toBe(true);
@@ -132,6 +132,13 @@ it('one that was answered and cannot be used is waited for by nobody again', asy
   expect([clusters, done]).toEqual([[], ['bad']]);
   ask('bad');
   expect(done).toEqual(['bad', 'bad']);
+});
+
+it('a name that is longer than any is asked for by nobody', () => {
+  const long = 'n'.repeat(1_025);
+  ask(long);
+  ask(long.slice(1));
+  expect([askedClusters().slice(1), done]).toEqual([[[[long.slice(1)], {}]], [long]]);
 });
 
 it('the server need not remember what makes room', async () => {

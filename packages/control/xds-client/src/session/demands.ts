@@ -17,7 +17,7 @@ export interface Demand {
 export interface Demands {
   /**
    * @param done called once: it is in use, there is none, or the time is over
-   * @returns whether it is asked for the first time. False also where there is no room
+   * @returns whether it is asked for the first time. False also where there is no room, or the name is longer than any is
    */
   add(demand: Demand, nowMs: number, done: () => void): boolean;
   /** A response spoke of it; `resource` is what has to be in use first. */
@@ -46,7 +46,7 @@ interface Asked {
 export interface DemandsOptions {
   /** Names at a time: callers choose them, and each is remembered here and by the server. */
   readonly max: number;
-  /** There is no room for another. */
+  /** There is no room for another. Told once, until there was room again: callers must not fill the log. */
   full(): void;
   /** It makes room for another, and is to be asked for no more. */
   forgotten(demand: Demand): void;
@@ -54,8 +54,12 @@ export interface DemandsOptions {
   waits(kind: DemandedKind, resource: string): boolean;
 }
 
+/** In UTF-16 units. A field of a request may be far longer, and as many of them as there may be demands are kept. */
+const MAX_NAME_LENGTH = 1_024;
+
 export function createDemands({ max, full, forgotten, waits }: DemandsOptions): Demands {
   const asked = new Map<string, Asked>();
+  let isFull = false;
   const keyOf = (kind: DemandedKind, name: string): string => `${kind} ${name}`;
 
   /** Nothing is to come any more: it is in use, was refused, or there is none. */
@@ -67,6 +71,7 @@ export function createDemands({ max, full, forgotten, waits }: DemandsOptions): 
     for (const [key, { demand, state, waiting }] of asked) {
       if (state !== 'absent' || waiting.length > 0) continue;
       asked.delete(key);
+      isFull = false;
       forgotten(demand);
       return true;
     }
@@ -77,8 +82,12 @@ export function createDemands({ max, full, forgotten, waits }: DemandsOptions): 
     add(demand, nowMs, done) {
       const key = keyOf(demand.kind, demand.name);
       const known = asked.get(key);
-      if (known ? isOver(known) : asked.size >= max && !makeRoom()) {
-        if (!known) full();
+      const isLong = demand.name.length > MAX_NAME_LENGTH;
+      if (known ? isOver(known) : isLong || (asked.size >= max && !makeRoom())) {
+        if (!known && !isLong && !isFull) {
+          isFull = true;
+          full();
+        }
         done();
         return false;
       }
