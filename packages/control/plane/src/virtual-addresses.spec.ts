@@ -21,4 +21,24 @@ describe('virtual addresses', () => {
     for (const name of names.slice(500, 1_000)) expect(after.get(name)).toBe(before.get(name));
     expect(after.has(names[0] as string)).toBe(false);
   });
+
+  it('of two with one hash stay with the one that was there first, and are by name at the start', () => {
+    const alone = new Map<string, string>();
+    const pair = Array.from({ length: 100_000 }, (_, n) => `default/s${n}`).find((name) => {
+      const at = new VirtualAddresses().assign([name]).get(name) as string;
+      if (alone.has(at)) return true;
+      alone.set(at, name);
+      return false;
+    }) as string;
+    const shared = new VirtualAddresses().assign([pair]).get(pair) as string;
+    const [first, second] = [pair, alone.get(shared) as string].toSorted() as [string, string];
+    const running = new VirtualAddresses();
+    running.assign([second]);
+    const both = running.assign([first, second]);
+    expect(both.get(second)).toBe(shared);
+    expect(both.get(first)).not.toBe(shared);
+    const started = new VirtualAddresses().assign([second, first]);
+    expect(started.get(first)).toBe(shared);
+    expect(started.get(second)).toBe(both.get(first));
+  });
 });

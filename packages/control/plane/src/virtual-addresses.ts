@@ -12,7 +12,8 @@ const COUNT = 0x7f_ffff - 1;
 
 /**
  * Gives each Service an address, from the hash of its name: every control plane of the mesh, and the same one started again,
- * gives the same. Where two hash to one (for a thousand Services in one of seventeen meshes), the second takes the next that is free.
+ * gives the same. Where two hash to one (for a thousand Services in one of seventeen meshes), the second takes the next that
+ * is free: the one that came later or, of those there from the start, the later by name. A start may so make the two change places.
  */
 export class VirtualAddresses {
   readonly #slots = new Map<string, number>();
