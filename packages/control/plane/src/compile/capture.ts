@@ -4,15 +4,9 @@ import type { ProxyNode } from '../node.ts';
 import { VIRTUAL_NETWORK } from '../virtual-addresses.ts';
 import { EVERY_SERVICE } from '../world.ts';
 import { outboundName } from './clusters.ts';
+import { BLACKHOLE, PASSTHROUGH } from './elsewhere.ts';
 import type { SharedResources } from './shared.ts';
 import { compileUpstream, type Part } from './upstream.ts';
-
-/** Where calls go that no Service takes, in Istio's words, which Kiali knows. */
-const PASSTHROUGH: Cluster = { name: 'PassthroughCluster', discovery: { kind: 'original-dst' } };
-const BLACKHOLE: Cluster = {
-  name: 'BlackHoleCluster',
-  discovery: { kind: 'static', endpoints: [] },
-};
 
 /** What a captured proxy needs to be able to call every Service. */
 export interface CompiledCapture {

@@ -6,6 +6,7 @@ import { EVERY_SERVICE, EVERY_WORKLOAD } from '../world.ts';
 import type { NodeHbone } from '../node-hbone.ts';
 import type { ProxyNode } from '../node.ts';
 import { outboundName, workloadEndpoint, type Backend } from './clusters.ts';
+import { BLACKHOLE, PASSTHROUGH } from './elsewhere.ts';
 import { authorizationFor, mtlsOfPort } from './inbound.ts';
 import { connectionAuthz } from './layer4-policy.ts';
 import type { SharedResources } from './shared.ts';
@@ -19,9 +20,6 @@ export interface CompiledNodeProxy {
   readonly services: readonly string[];
 }
 
-/** Where calls go that nobody of the mesh takes, in Istio's words, which Kiali knows. */
-const PASSTHROUGH = 'PassthroughCluster';
-const BLACKHOLE = 'BlackHoleCluster';
 /** What came for the workload goes on to it. */
 const WORKLOAD = 'workload';
 
@@ -48,8 +46,8 @@ export function compileNodeProxy(
       ...inbound(shared, node, hbone, policies),
     ],
     clusters: [
-      { name: PASSTHROUGH, discovery: { kind: 'original-dst' } },
-      { name: BLACKHOLE, discovery: { kind: 'static', endpoints: [] } },
+      PASSTHROUGH,
+      BLACKHOLE,
       { name: WORKLOAD, discovery: { kind: 'original-dst' } },
       ...backends.map((to) => layer4(shared.cluster(to))),
       ...direct.flatMap((workload) =>
@@ -96,8 +94,8 @@ function outbound(
     filterChains: [
       ...services,
       ...workloads,
-      chain('virtual', BLACKHOLE, { destinationCidrs: [VIRTUAL_NETWORK] }),
-      chain('other', hbone.egress === 'passthrough' ? PASSTHROUGH : BLACKHOLE),
+      chain('virtual', BLACKHOLE.name, { destinationCidrs: [VIRTUAL_NETWORK] }),
+      chain('other', (hbone.egress === 'passthrough' ? PASSTHROUGH : BLACKHOLE).name),
     ],
   };
 }
