@@ -146,6 +146,8 @@ export class BodyPipe implements BodyHooks {
     const emitted = this.#emitted;
     const rest = this.#rests[index];
     this.#emitted = undefined;
+    // It leaves with this; what passes later must not keep it.
+    if (rest !== undefined) this.#rests[index] = NO_BYTES;
     if (emitted !== undefined) this.changed = true;
     else if (step.mode === TRANSFORM) return NO_BYTES;
     else if (rest === undefined) return bytes;
