@@ -283,11 +283,11 @@ export function createSession(options: SessionOptions): Session {
       if (isWanted(kind, name) && isFrom(kind, name, response.source))
         lifetimes.note(kind, name, ttlMs, options.nowMs());
     for (const name of response.removed) {
-      lifetimes.note(kind, name, undefined, 0);
       if (!isWanted(kind, name) || !isFrom(kind, name, response.source)) continue;
       // Who was never asked for a cluster has no word on whether it is there.
       const demand = kind === 'cluster' ? demands.find(kind, name) : undefined;
       if (demand && !sameSource(demand.source, response.source)) continue;
+      lifetimes.note(kind, name, undefined, 0);
       if (isDemanded(kind)) demands.absent(kind, name);
       staged[kind].set(name, REMOVED);
       if (isNamed(kind)) waiting.absent(kind, name);

@@ -135,6 +135,25 @@ it('endpoints whose time is over leave a cluster without any, though the cluster
   expect(configs.at(-1)?.endpoints).toEqual([]);
 });
 
+it('the word of a server that does not give a resource ends no time of it', async () => {
+  await respond('cluster', { name: 'a', version: '1', any: encodeResource('cluster', edsCluster('a')) });
+  const any = encodeResource('endpoint', endpointsAt('a', 1));
+  await respond('endpoint', { name: 'a', version: '1', any, ttlMs: 500 });
+  session.response({
+    typeUrl: TYPE_URLS.endpoint,
+    nonce: 'other',
+    changeId: '',
+    last: undefined,
+    resources: [],
+    removed: ['a'],
+    source: { kind: 'grpc', server: { cluster: 'other' }, api: 'delta' },
+  });
+  await wait(499);
+  expect(configs.at(-1)?.endpoints).toHaveLength(1);
+  await wait(1);
+  expect(configs.at(-1)?.endpoints).toEqual([]);
+});
+
 it('a time that ends inside a change that comes whole takes away what is over, and nothing of the change comes before its end', async () => {
   const piece = async (last: boolean, ...resources: readonly ReceivedResource[]): Promise<void> => {
     session.response({
