@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import { lockDirectory } from '@tulle/directory-lock';
 import { isTulleError, type Log } from '@tulle/filter';
-import { networkNamespaces } from '@tulle/intercept';
+import { missingForCapture, networkNamespaces } from '@tulle/intercept';
 import { createRegistry, renderText } from '@tulle/metrics';
 import type { Address, ProxyConfig } from '@tulle/model';
+import { CaptureUnavailableError } from '@tulle/sidecar';
 import { makePrivateDirectory } from '@tulle/sidecar/directories';
 import { createSupervisor, serveAdminFront, stderrLog, type SupervisorStatus } from '@tulle/supervisor';
 import type { ApplyResult } from '@tulle/xds-client';
@@ -62,10 +63,13 @@ const DEFAULT_STOP_DRAIN_MS = 10_000;
 /**
  * One process for the workloads of a node, each with its own identity in its own network namespace. Resolves when the engine
  * runs; the workloads follow.
- * @throws DirectoryInUseError (`@tulle/directory-lock`); Error where this machine lacks what it needs
+ * @throws DirectoryInUseError (`@tulle/directory-lock`); CaptureUnavailableError (`@tulle/sidecar`) naming all that this
+ *   machine lacks
  */
 export async function startNodeProxy(options: NodeProxyOptions): Promise<NodeProxy> {
   const { stateDir, runDir, log = stderrLog, drainWindowMs = 5_000 } = options;
+  const missing = missingForCapture();
+  if (missing.length > 0) throw new CaptureUnavailableError(missing);
   const namespaces = networkNamespaces();
   for (const directory of [stateDir, runDir, options.workloads]) makePrivateDirectory(directory);
   const locks = [await lockDirectory(runDir)];

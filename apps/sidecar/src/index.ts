@@ -12,7 +12,7 @@ export type {
   UpstreamOption,
   WorkloadPortOption,
 } from './options.ts';
-export { CaptureUnavailableError } from './capture/capture-error.ts';
+export { CaptureUnavailableError, WITHOUT_CAPTURE } from './capture/capture-error.ts';
 export type { CaptureOptions } from './capture/capture-options.ts';
 export type { CaptureStatus } from './capture/program-capture.ts';
 export { describeCapture } from './capture/describe-capture.ts';

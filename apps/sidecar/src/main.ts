@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { verifyFilters } from '@tulle/filter-loader';
 import { formatAddress } from '@tulle/model';
 import { tulleDirectories } from './directories.ts';
+import { CaptureUnavailableError, WITHOUT_CAPTURE } from './capture/capture-error.ts';
 import { describeCapture } from './capture/describe-capture.ts';
 import { captureOf, FlagError, flagsHelp, readFlags, SIDECAR_FLAGS, sidecarOptions } from './flags/index.ts';
 import { describeProgress } from './progress.ts';
@@ -89,6 +90,7 @@ const read = async (): Promise<Parameters<typeof startSidecar>[0]> => {
 
 const failed = (error: unknown): never => {
   process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`);
+  if (error instanceof CaptureUnavailableError) process.stderr.write(`hint:  ${WITHOUT_CAPTURE}\n`);
   process.exit(1);
 };
 const sidecar = await startSidecar(await read().catch(usage)).catch(failed);

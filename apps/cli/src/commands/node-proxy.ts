@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { DirectoryInUseError } from '@tulle/directory-lock';
+import { CaptureUnavailableError } from '@tulle/sidecar';
 import { startNodeProxy, type NodeProxy } from '@tulle/node-proxy';
 import { tulleDirectories } from '@tulle/sidecar/directories';
 import { API_OPTION } from '../api/find-control-plane.ts';
@@ -12,6 +13,13 @@ import { nodeProxyRunDirectory, WORKLOADS_OPTION, workloadsDirectory } from './n
 const DEFAULT_WINDOW_SECONDS = 5;
 const DEFAULT_DEADLINE_SECONDS = 600;
 const DEFAULT_STOP_SECONDS = 10;
+
+function hintFor(error: unknown): string | undefined {
+  if (error instanceof DirectoryInUseError) return 'a node has one proxy; stop it first';
+  if (error instanceof CaptureUnavailableError)
+    return 'a sidecar works without all that, at explicit ports: tulle run --upstream SERVICE=PORT';
+  return undefined;
+}
 
 export const command: Command = defineCommand({
   summary: 'Run the proxy of a node: layer 4 and mutual TLS for many workloads in network namespaces',
@@ -86,16 +94,18 @@ export const command: Command = defineCommand({
         log: personLog(io, options.quiet ? 'error' : 'warn'),
       });
     } catch (error) {
-      const running = error instanceof DirectoryInUseError;
       throw new CliError(
         EXIT.failed,
         error instanceof Error ? error.message : String(error),
-        running ? 'a node has one proxy; stop it first' : undefined,
+        hintFor(error),
         { cause: error },
       );
     }
     const timeline = `at 0 s the new process takes every new connection; by ${windowSeconds} s tunnels are asked to go over; at ${deadlineSeconds} s what is left is cut`;
     say(`serves the workloads in ${directory}; rules go when it ends, and traffic flows on without it`);
+    say(
+      'ports that a workload does not name, and IPv6, are not captured: they take plain text from anybody, also where mutual TLS is STRICT',
+    );
     say(`a restart: ${timeline}`);
     const restart = (): void => {
       proxy.restart().then(

@@ -4,6 +4,7 @@ import {
   NoIdentityError,
   type Sidecar,
   type SidecarProgress,
+  WITHOUT_CAPTURE,
 } from '@tulle/sidecar';
 import { CliError, EXIT } from '../cli/exit-codes.ts';
 
@@ -33,12 +34,7 @@ export function explainStart(error: unknown): never {
       { cause: error },
     );
   if (error instanceof CaptureUnavailableError)
-    throw new CliError(
-      EXIT.failed,
-      message,
-      'without --capture the program finds others at explicit ports: --upstream SERVICE=PORT',
-      { cause: error },
-    );
+    throw new CliError(EXIT.failed, message, WITHOUT_CAPTURE, { cause: error });
   throw new CliError(EXIT.failed, message, undefined, { cause: error });
 }
 

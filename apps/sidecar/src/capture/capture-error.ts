@@ -10,3 +10,7 @@ export class CaptureUnavailableError extends Error {
     this.missing = missing;
   }
 }
+
+/** What to do where nothing can be captured. */
+export const WITHOUT_CAPTURE =
+  'without --capture the program finds others at explicit ports: --upstream SERVICE=PORT';

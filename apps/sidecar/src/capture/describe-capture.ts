@@ -9,5 +9,5 @@ export function describeCapture({ scope, egress, ifProxyDies }: CaptureStatus): 
     ifProxyDies === 'open'
       ? 'connections go past it (fail open)'
       : 'no connection gets out or in (fail closed)';
-  return `captures ${what}; calls to whom the mesh does not know ${elsewhere} (${egress}); if the sidecar is killed, ${death}`;
+  return `captures ${what}; calls to whom the mesh does not know ${elsewhere} (${egress}); if the sidecar is killed, ${death}; a port without --port is not captured: it takes plain text from anybody, also where mutual TLS is STRICT`;
 }

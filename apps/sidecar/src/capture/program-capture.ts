@@ -1,12 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
 import {
   captureCommands,
   holdRules,
   holdRulesFor,
-  kernelDestinations,
   makeCgroup,
+  missingForCapture,
   startDnsResponder,
   sweepCgroups,
   type Cgroup,
@@ -21,6 +19,7 @@ import { meshNames } from './mesh-names.ts';
 
 /** Cgroups of programs and proxies: `tulle-<name>-<pid>` and `tulle-<name>-<pid>-proxy`. */
 const CGROUPS = /^tulle-[a-z0-9-]+-\d+(?:-proxy)?$/;
+const proxyGroupOf = (programGroup: string): string => `${programGroup}-proxy`;
 
 /** Where the kernel leads connections. */
 export interface CapturePorts {
@@ -76,19 +75,23 @@ export class ProgramCapture {
    * @throws CaptureUnavailableError naming all that is missing
    */
   static async prepare(options: CaptureOptions, name: string, namespace: string): Promise<ProgramCapture> {
-    const missing = whatIsMissing();
+    const missing = missingForCapture();
     if (missing.length > 0) throw new CaptureUnavailableError(missing);
     const base = `tulle-${name}-${process.pid}`;
     const groups: Cgroup[] = [];
+    let undo = (): void => {};
     try {
-      sweepCgroups(CGROUPS);
+      sweepCgroups(CGROUPS, proxyGroupOf);
+      // The proxy's first: who is in it keeps that of the program, which stays empty until the program starts.
+      const proxyGroup = makeCgroup(proxyGroupOf(base));
+      groups.push(proxyGroup);
       const programGroup = makeCgroup(base);
       groups.push(programGroup);
-      const proxyGroup = makeCgroup(`${base}-proxy`);
-      groups.push(proxyGroup);
-      proxyGroup.add(process.pid);
+      proxyGroup.add(process.pid); // now that both are made beside each other, not below
+      undo = () => proxyGroup.giveBack(process.pid);
       return new ProgramCapture(options, namespace, proxyGroup, programGroup, await startDnsResponder());
     } catch (error) {
+      undo();
       for (const group of groups) group.remove();
       throw new CaptureUnavailableError([(error as Error).message], { cause: error });
     }
@@ -157,30 +160,4 @@ export class ProgramCapture {
     this.#proxyGroup.giveBack(process.pid);
     this.#proxyGroup.remove();
   }
-}
-
-/** What capturing needs and this machine lacks, a sentence each. */
-export function whatIsMissing(): string[] {
-  if (process.platform !== 'linux')
-    return [`only Linux captures connections, and this is ${process.platform}`];
-  const missing: string[] = [];
-  if (process.geteuid?.() !== 0) missing.push('it needs root (sudo tulle run …)');
-  if (!isOnPath('nft')) missing.push('nft is not installed (apt-get install nftables)');
-  try {
-    kernelDestinations();
-  } catch (error) {
-    missing.push((error as Error).message);
-  }
-  return missing;
-}
-
-function isOnPath(program: string): boolean {
-  return (process.env['PATH'] ?? '').split(delimiter).some((directory) => {
-    try {
-      accessSync(join(directory, program), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** A cgroup v2 of our own. */
@@ -58,12 +58,18 @@ export function makeCgroup(name: string): Cgroup {
   };
 }
 
-/** Removes cgroups below that of this process whose names match and in which nobody is: left by a proxy that was killed. */
-export function sweepCgroups(name: RegExp): void {
+/**
+ * Removes cgroups below that of this process in which nobody is: left by a proxy that was killed.
+ * @param name of those that may be removed
+ * @param keeper the name of a cgroup beside one: as long as that has processes, it stays, for it is only not in use yet
+ */
+export function sweepCgroups(name: RegExp, keeper: (entry: string) => string): void {
   const { mount, own } = hierarchy();
   const directory = join(mount, own);
-  for (const entry of readdirSync(directory)) {
-    if (!name.test(entry)) continue;
+  const entries = readdirSync(directory).filter((entry) => name.test(entry));
+  // The longest first, so that who keeps is gone before what is kept.
+  for (const entry of entries.toSorted((a, b) => b.length - a.length)) {
+    if (existsSync(join(directory, keeper(entry)))) continue;
     try {
       rmdirSync(join(directory, entry));
     } catch {

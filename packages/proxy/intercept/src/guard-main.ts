@@ -22,6 +22,7 @@ try {
   process.exit(0); // its input may be open still
 } catch (error) {
   answer({ error: (error as Error).message });
+  process.exit(1); // as above
 }
 
 async function over(directory: string): Promise<void> {

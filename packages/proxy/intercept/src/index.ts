@@ -10,6 +10,7 @@ export { connectionQueues } from './kernel-socket.ts';
 export type { KernelSocketOptions, ListeningDescriptor, ListenOptions } from './kernel-socket.ts';
 export { SystemCallError } from './system-calls.ts';
 export type { Require } from './system-calls.ts';
+export { missingForCapture } from './capture-needs.ts';
 export { captureCommands } from './capture-rules.ts';
 export type {
   CaptureRules,

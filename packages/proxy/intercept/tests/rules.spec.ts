@@ -1,6 +1,7 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
 import { createServer, Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -10,6 +11,7 @@ import {
   holdRulesFor,
   makeCgroup,
   networkNamespaces,
+  sweepCgroups,
   type CaptureRules,
   type Cgroup,
   type HeldRules,
@@ -157,6 +159,31 @@ describe.skipIf(missing !== undefined)(
       expect(tables()).toBe('');
     });
 
+    it('leave nobody behind that was to guard rules which are wrong', async () => {
+      const wrong = rules({ scope: { kind: 'cgroup', path: '/tulle-absent' } });
+      await expect(hold(wrong, true)).rejects.toThrow(/could not be put into force: .*cgroup/);
+      await until(() => !childrenOf(process.pid).some((line) => line.includes('guard-main')));
+    });
+
+    it('name cgroups that are swept when their proxy is gone, and not while they are only not used yet', async () => {
+      const name = `tulle-sweep-${randomUUID().slice(0, 8)}`;
+      const proxyOf = (entry: string): string => `${entry}-proxy`;
+      const proxies = makeCgroup(proxyOf(name));
+      const programs = makeCgroup(name);
+      undo.push(() => [proxies.remove(), programs.remove()]);
+      const proxy = inGroup(proxies.directory, 'cat');
+      await until(() => proxies.processes().length === 1);
+      const sweep = (): boolean[] => {
+        sweepCgroups(new RegExp(`^${name}(?:-proxy)?$`), proxyOf);
+        return [existsSync(proxies.directory), existsSync(programs.directory)];
+      };
+      expect(sweep()).toEqual([true, true]);
+      proxy.kill('SIGKILL');
+      await once(proxy, 'close');
+      await until(() => proxies.processes().length === 0);
+      expect(sweep()).toEqual([false, false]);
+    });
+
     it('outlive their owner as long as the cgroup has processes, where they are to', async () => {
       const program = inGroup(group.directory, 'cat');
       const started = text(program.stdout as NonNullable<ChildProcess['stdout']>);
@@ -194,4 +221,12 @@ describe.skipIf(missing !== undefined)(
 /** The kernel tells nobody; this looks until it is so, or the test's own time is over. */
 async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+/** The command line of each. */
+function childrenOf(pid: number): string[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+    .split(' ')
+    .filter(Boolean)
+    .map((child) => readFileSync(`/proc/${child}/cmdline`, 'utf8'));
 }
