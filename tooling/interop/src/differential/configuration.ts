@@ -87,7 +87,7 @@ export interface Area {
   readonly name: string;
   /** Configurations of the short form. */
   readonly short: number;
-  /** Configurations of one seed of the long form. Default as the short form. */
+  /** The configuration of a number, with its exchanges; the same for the same chance. */
   make(chance: import('./chance.ts').Chance, index: number): Configuration;
 }
 

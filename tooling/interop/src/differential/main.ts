@@ -1,6 +1,6 @@
 /**
- * `npm run test:differential -- [--area NAME]… [--seed N] [--count N] [--case AREA/SEED/INDEX [--exchange N]] [--shrink]`: the
- * differential run by parts: areas with another seed, or one configuration again.
+ * `npm run test:differential -- [--area NAME]… [--seed N] [--count N] [--case AREA/SEED/INDEX [--exchange N]] [--shrink]
+ * [--protocol delta|state-of-the-world]`: the differential run by parts: areas with another seed, or one configuration again.
  */
 import { parseArgs } from 'node:util';
 import { wheel } from '../envoy/program.ts';

@@ -1,5 +1,5 @@
-import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
-import { Server, ServerCredentials, type ServerDuplexStream, status } from '@grpc/grpc-js';
+import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
+import { type ServerDuplexStream, status } from '@grpc/grpc-js';
 import { HeaderValueOption_HeaderAppendAction as AppendAction } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import {
   type HttpHeaders,
@@ -8,33 +8,18 @@ import {
   ProcessingResponseSchema,
 } from '@tulle/xds-proto/envoy/service/ext_proc/v3/external_processor';
 import { StatusCode } from '@tulle/xds-proto/envoy/type/v3/http_status';
+import { type GrpcService, serveMethod } from './grpc-service.ts';
 
 type Response = NonNullable<MessageInitShape<typeof ProcessingResponseSchema>['response']>;
 
 /** An external processor over gRPC, by gRPC's own library: what it does goes by the path of the request. */
-export async function startProcessor(): Promise<{ readonly port: number; close(): void }> {
-  const server = new Server();
-  server.addService(
-    {
-      process: {
-        path: '/envoy.service.ext_proc.v3.ExternalProcessor/Process',
-        requestStream: true,
-        responseStream: true,
-        requestSerialize: (message: ProcessingRequest) =>
-          Buffer.from(toBinary(ProcessingRequestSchema, message)),
-        requestDeserialize: (bytes: Buffer) => fromBinary(ProcessingRequestSchema, bytes),
-        responseSerialize: (bytes: Buffer) => bytes,
-        responseDeserialize: (bytes: Buffer) => bytes,
-      },
-    },
-    { process: talk },
+export function startProcessor(): Promise<GrpcService> {
+  return serveMethod(
+    '/envoy.service.ext_proc.v3.ExternalProcessor/Process',
+    true,
+    ProcessingRequestSchema,
+    talk,
   );
-  const port = await new Promise<number>((resolve, reject) =>
-    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
-      error === null ? resolve(bound) : reject(error),
-    ),
-  );
-  return { port, close: () => server.forceShutdown() };
 }
 
 function talk(call: ServerDuplexStream<ProcessingRequest, Buffer>): void {
