@@ -2,7 +2,7 @@
  * `pnpm test:net [TEXT]`: programs that know nothing of a mesh, in network namespaces and on a plain host, whose connections the kernel leads to
  * their sidecars. As root, with `ip` and `nft`; skipped with the reason elsewhere. With TEXT, only cases whose name contains it.
  */
-import { runnable } from '@tulle/interop/suite';
+import { type Opened, runnable } from '@tulle/interop/suite';
 import { families } from './cases/families.ts';
 import { kills } from './cases/kills.ts';
 import { nodeMemory } from './cases/node-memory.ts';
@@ -30,22 +30,37 @@ const captureCases = wanted([
 ]);
 const wantedNodeCases = wanted([...nodeCases, ...nodeMemory]);
 
+/** Of the suite that runs. */
+let current: { close(): Promise<void> } | undefined;
+// Nothing stays behind, whoever ends this.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.once(signal, () => void Promise.resolve(current?.close()).finally(() => process.exit(130)));
+
+async function opened<Context extends { close(): Promise<void> }>(
+  context: Context,
+  open: () => Promise<unknown>,
+): Promise<Opened<Context>> {
+  current = context;
+  const close = async (): Promise<void> => {
+    current = undefined;
+    await context.close();
+  };
+  try {
+    await open();
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { context, close };
+}
+
 const suite = runnable<Mesh>({
   name: 'capture',
   about: 'a program in a namespace, and one on a plain host, captured both ways',
   needs: [namespaces],
   async open() {
     const mesh = new Mesh();
-    // Nothing stays behind, whoever ends this.
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-      process.once(signal, () => void mesh.close().finally(() => process.exit(130)));
-    try {
-      await mesh.open();
-    } catch (error) {
-      await mesh.close();
-      throw error;
-    }
-    return { context: mesh, close: async () => mesh.close() };
+    return opened(mesh, () => mesh.open());
   },
   cases: captureCases,
 });
@@ -56,16 +71,12 @@ const nodeSuite = runnable<Nodes>({
   needs: [namespaces],
   async open() {
     const nodes = new Nodes();
-    try {
-      await nodes.open([
+    return opened(nodes, () =>
+      nodes.open([
         ['a', 'b', 'c'],
         ['d', 'e', 'f'],
-      ]);
-    } catch (error) {
-      await nodes.close();
-      throw error;
-    }
-    return { context: nodes, close: async () => nodes.close() };
+      ]),
+    );
   },
   cases: wantedNodeCases,
 });
