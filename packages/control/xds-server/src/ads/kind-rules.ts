@@ -26,6 +26,11 @@ export interface KindRules<Kind extends string, Shot> {
   points(kind: Kind): boolean;
   /** Whether what is gone of a kind stays with a client for as long as it asks for it by name. Absent: nothing does. */
   keepsNamed?(kind: Kind): boolean;
+  /**
+   * What is there of the other kinds follows from what a client asks for of this one, so that they are answered after it: a stream
+   * that begins again may ask for all kinds in any order. Absent: it does not.
+   */
+  readonly root?: Kind;
   readonly cluster: Kind;
   readonly endpoint: Kind;
   /** Clusters whose endpoints are resources of their own in this snapshot, with the names of these. */
@@ -68,6 +73,7 @@ export const MODEL_RULES: KindRules<ResourceKind, Snapshot> = {
  */
 export const BY_NAME_RULES: KindRules<ResourceKind, Snapshot> = {
   ...MODEL_RULES,
+  root: 'listener',
   keepsNamed: (kind) => kind === 'cluster' || kind === 'endpoint',
   *leads({ config }) {
     for (const { name, filterChains } of config.listeners)

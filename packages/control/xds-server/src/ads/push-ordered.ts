@@ -30,8 +30,14 @@ export function createOrderedPush<Kind extends string, Shot extends { readonly c
     state.seen = rules.resources(snapshot, kind);
   }
 
+  /** Whether the client has not said yet what leads to the kind. */
+  function isEarly(kind: Kind): boolean {
+    return rules.root !== undefined && kind !== rules.root && !types.of(rules.root).requested;
+  }
+
   /** @returns whether something was sent, or must be answered first */
   function add(kind: Kind, snapshot: Shot): boolean {
+    if (isEarly(kind)) return false;
     const state = types.of(kind);
     if (state.outstanding.length > 0) return true;
     const { changed, removed, absent, held } = differences(kind, snapshot);

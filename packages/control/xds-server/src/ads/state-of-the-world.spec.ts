@@ -36,7 +36,10 @@ let protocol: StreamProtocol<DiscoveryRequest>;
 let stream: DeltaStream;
 let late: number;
 
-beforeEach(() => {
+beforeEach(() => begin());
+
+/** @param more what is not as the streams of most tests have it */
+function begin(more: Partial<Parameters<typeof createDeltaStream>[0]> = {}): void {
   sent = [];
   reports = [];
   config = empty;
@@ -65,8 +68,9 @@ beforeEach(() => {
     report: (report) => reports.push(report),
     nowMs: () => 0,
     epochMs: () => 0,
+    ...more,
   });
-});
+}
 
 function ask(fields: MessageInitShape<typeof DiscoveryRequestSchema>): void {
   const message = create(DiscoveryRequestSchema, { typeUrl: TYPE_URLS.cluster, ...fields });
@@ -119,6 +123,21 @@ describe('the state of the world', () => {
   it('of none is an empty response, which a client waits for', () => {
     ask({});
     expect(names()).toEqual([[]]);
+  });
+
+  it('is not told of clusters before the listeners that lead to them are asked for, which a stream that begins again may do last', () => {
+    // A gRPC program: what there is of clusters follows from its listeners.
+    begin({
+      byName: true,
+      asked(kind) {
+        if (kind === 'listener') config = { ...empty, clusters: [cluster('a')] };
+      },
+    });
+    ask({ resourceNames: ['a', 'gone'] });
+    stream.changed();
+    expect(sent).toEqual([]);
+    ask({ typeUrl: TYPE_URLS.listener, resourceNames: ['orders:80'] });
+    expect(names()).toContainEqual(['a']);
   });
 
   it('blames a refusal on what was new, sends that no more until it changes, and counts it once it is taken', () => {
