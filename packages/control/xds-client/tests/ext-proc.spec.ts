@@ -13,7 +13,7 @@ describe('external processing', () => {
     expect(
       httpConfig(
         extProc({
-          grpcService: { envoyGrpc: { clusterName: 'proc', authority: 'proc.example' }, timeout: '0s' },
+          grpcService: { envoyGrpc: { clusterName: 'proc', authority: 'proc.example' }, timeout: '10s' },
           failureModeAllow: true,
           processingMode: {
             requestHeaderMode: 'SEND',
@@ -69,7 +69,6 @@ describe('external processing', () => {
     [{ filterMetadata: { a: 1 } }, 'filter_metadata'],
     [{ messageTimeout: '0s' }, 'message_timeout'],
     [{ grpcService: { googleGrpc: { targetUri: 'a:1', statPrefix: 'a' } } }, 'grpc_service'],
-    [{ grpcService: { envoyGrpc: { clusterName: 'proc' }, timeout: '1s' } }, 'grpc_service.timeout'],
     [{ disableClearRouteCache: true, routeCacheAction: 'CLEAR' }, 'disable_clear_route_cache'],
     [{ processingMode: { requestBodyMode: 4 } }, 'processing_mode.request_body_mode'],
     [{ requestAttributes: ['request.path', 'request.nothing'] }, 'request_attributes[1]'],

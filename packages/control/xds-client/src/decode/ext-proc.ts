@@ -87,14 +87,15 @@ export function decodeExtProcRoute(
   });
 }
 
-/** A call lasts as long as its stream, so a time limit of calls, which Envoy does not heed here either, is not taken for one of answers. */
+/**
+ * A call lasts as long as its stream: `timeout`, a limit of calls, means nothing here, nor does it in Envoy. It is taken all the
+ * same, since control planes write it (Envoy Gateway 10 s); how long an answer may take is `message_timeout`.
+ */
 function decodeService(
   context: DecodeContext,
   service: GrpcService | undefined,
   path: string,
 ): ExtProcService {
-  if ((milliseconds(service?.timeout) ?? 0) !== 0)
-    context.refuse(`${path}.timeout`, 'must not be set: how long an answer may take is message_timeout');
   return present(decodeGrpcCluster(context, service, path));
 }
 
