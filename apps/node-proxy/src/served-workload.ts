@@ -119,7 +119,7 @@ export class ServedWorkload implements Served {
 
   #follow(identity: IdentityClient, instance: string, stateDir: string): XdsClient {
     const { controlPlane, log, meter } = this.#host;
-    const { name, namespace, serviceAccount, labels, address, ports, egress } = this.workload;
+    const { name, namespace, serviceAccount, labels, address, ports, egress, reachable } = this.workload;
     return createXdsClient({
       targets: controlPlane.xds,
       channel: () => meshChannel(controlPlane.trustDomain, { identity }),
@@ -136,7 +136,7 @@ export class ServedWorkload implements Served {
           ready: true,
           capabilities: [],
           inbound: { address, port: PROXY_PORTS.port },
-          hbone: { ...PROXY_PORTS, egress },
+          hbone: { ...PROXY_PORTS, egress, reachable },
         },
         extensions: ['tulle.conn.authz@0.0.0'],
       },

@@ -27,6 +27,7 @@ describe('the directory of workloads', () => {
       namespace: 'shop',
       serviceAccount: 'store',
       labels: { tier: 'x' },
+      reachable: ['web.default', '*.shop'],
     });
     write('c.json.new', 'half of a fi');
     const { workloads, faults } = readDirectory(directory, NOTHING);
@@ -40,6 +41,7 @@ describe('the directory of workloads', () => {
           serviceAccount: 'web',
           labels: { app: 'web' },
           egress: 'passthrough',
+          reachable: ['*'],
         },
       ],
       [
@@ -51,6 +53,7 @@ describe('the directory of workloads', () => {
           serviceAccount: 'store',
           labels: { tier: 'x' },
           egress: 'passthrough',
+          reachable: ['web.default', '*.shop'],
         },
       ],
     ]);
@@ -67,6 +70,7 @@ describe('the directory of workloads', () => {
     ],
     [{ ...web, ports: [15_008] }, /bad\.json:5: ports: 15008 is the proxy's own .*15001, 15006, 15008/],
     [{ ...web, egress: 'all' }, /bad\.json:9: egress: .*passthrough.*"all"/],
+    [{ ...web, reachable: ['shop/orders'] }, /bad\.json:9: reachable\.0: .*"shop\/orders"/],
     [{ name: 'web' }, /bad\.json:1: .*network.*; .*bad\.json:1: .*address/],
   ])('names file, line, field and value of what is wrong, and serves the others: %j', (what, message) => {
     write('bad.json', what);

@@ -1,4 +1,5 @@
 import { isIPv4 } from 'node:net';
+import { REACHABLE_PATTERN } from '@tulle/model';
 import { jsonSchema } from '@tulle/schema';
 import { issueText, type Issue } from './issue-text.ts';
 
@@ -25,6 +26,8 @@ export interface NodeWorkload {
   readonly token?: string;
   /** What becomes of calls to whom the mesh does not know. Default `passthrough`. */
   readonly egress: 'passthrough' | 'registry-only';
+  /** Services that it calls: `name`, `name.namespace`, `*.namespace` or `*`; others the mesh does not know for it. Default `['*']`. */
+  readonly reachable: readonly string[];
 }
 
 const LABEL = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$';
@@ -43,6 +46,15 @@ const schema = jsonSchema<Partial<NodeWorkload> & Pick<NodeWorkload, 'name' | 'n
     ports: { type: 'array', maxItems: 100, items: { type: 'integer', minimum: 1, maximum: 65_535 } },
     token: { type: 'string', minLength: 1 },
     egress: { enum: ['passthrough', 'registry-only'] },
+    reachable: {
+      type: 'array',
+      maxItems: 1000,
+      items: {
+        type: 'string',
+        pattern: REACHABLE_PATTERN,
+        description: 'A Service, as name, name.namespace, *.namespace or *.',
+      },
+    },
   },
 });
 
@@ -68,6 +80,7 @@ export function readWorkload(text: string, file?: string): NodeWorkload {
     labels: { app: value.name },
     ports: [],
     egress: 'passthrough',
+    reachable: ['*'],
     ...value,
   };
 }

@@ -185,6 +185,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
               capture: {
                 outbound: bound.captured.map(({ host, port }) => ({ address: host, port })),
                 ...(options.capture.egress === undefined ? {} : { egress: options.capture.egress }),
+                ...(options.capture.reachable === undefined ? {} : { reachable: options.capture.reachable }),
               },
             }),
         ...options.role?.metadata(bound.role),

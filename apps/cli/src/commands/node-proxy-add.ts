@@ -32,6 +32,12 @@ export const command: Command = defineCommand({
       defaultText: 'passthrough',
       choices: ['passthrough', 'registry-only'],
     },
+    reachable: {
+      type: 'list',
+      value: 'SERVICE',
+      help: 'that it calls: NAME, NAME.NAMESPACE, *.NAMESPACE or *; may be repeated. What is not among them the mesh does not know',
+      defaultText: '*',
+    },
     ...WORKLOADS_OPTION,
   },
   examples: [
@@ -53,6 +59,7 @@ export const command: Command = defineCommand({
       ...(options.label.length === 0 ? {} : { labels }),
       ...(options.token === undefined ? {} : { token: options.token }),
       ...(options.egress === undefined ? {} : { egress: options.egress }),
+      ...(options.reachable.length === 0 ? {} : { reachable: options.reachable }),
     });
     const directory = workloadsDirectory(io, options.workloads);
     let file: string;

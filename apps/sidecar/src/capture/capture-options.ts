@@ -13,6 +13,11 @@ export interface CaptureOptions {
    * takes what they lead; for the scope `program`. Default `open`.
    */
   readonly ifProxyDies?: 'open' | 'closed';
+  /**
+   * Services that the program calls: `name`, `name.namespace`, `*.namespace` or `*`. The sidecar is told of these and of no
+   * others, which are then whom the mesh does not know. Default all.
+   */
+  readonly reachable?: readonly string[];
   /** Networks that are left alone, CIDR or addresses, beside loopback. */
   readonly excludeCidrs?: readonly string[];
   /** Ports of others that are left alone. */

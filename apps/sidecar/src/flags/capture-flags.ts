@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { REACHABLE_PATTERN } from '@tulle/model';
 import type { CaptureOptions } from '../capture/capture-options.ts';
 import { FlagError } from './flag-error.ts';
 import type { SidecarFlagValues } from './flag-specs.ts';
@@ -10,12 +11,12 @@ import type { SidecarFlagValues } from './flag-specs.ts';
  * @throws FlagError
  */
 export function captureOf(
-  flags: Pick<SidecarFlagValues, 'capture' | 'egress' | 'if-proxy-dies' | 'capture-exclude'>,
+  flags: Pick<SidecarFlagValues, 'capture' | 'egress' | 'if-proxy-dies' | 'capture-exclude' | 'reachable'>,
   scope: CaptureOptions['scope'],
 ): CaptureOptions | undefined {
   const { egress, 'if-proxy-dies': ifProxyDies, 'capture-exclude': excluded } = flags;
   if (!flags.capture) {
-    const given = ['egress', 'if-proxy-dies', 'capture-exclude'] as const;
+    const given = ['egress', 'if-proxy-dies', 'capture-exclude', 'reachable'] as const;
     const idle = given.find((name) => (flags[name]?.length ?? 0) > 0);
     if (idle !== undefined) throw new FlagError(`--${idle} needs --capture`);
     return undefined;
@@ -34,10 +35,18 @@ export function captureOf(
       `--capture-exclude ${JSON.stringify(wrong)} is neither a network nor a port`,
       'e.g. --capture-exclude 10.0.0.0/8 --capture-exclude 22',
     );
+  const form = new RegExp(REACHABLE_PATTERN);
+  const nobody = flags.reachable.find((one) => !form.test(one));
+  if (nobody !== undefined)
+    throw new FlagError(
+      `--reachable ${JSON.stringify(nobody)} is no Service`,
+      'e.g. --reachable orders --reachable stock.shop --reachable "*.billing"',
+    );
   return {
     scope,
     ...(egress === undefined ? {} : { egress: egress as 'passthrough' | 'registry-only' }),
     ...(ifProxyDies === undefined ? {} : { ifProxyDies: ifProxyDies as 'open' | 'closed' }),
+    ...(flags.reachable.length === 0 ? {} : { reachable: flags.reachable }),
     excludeCidrs: cidrs,
     excludePorts: ports,
   };

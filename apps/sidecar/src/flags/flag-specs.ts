@@ -82,6 +82,12 @@ const CAPTURE_FLAGS = Object.freeze({
     choices: ['open', 'closed'],
     defaultText: 'open',
   },
+  reachable: {
+    type: 'list',
+    value: 'SERVICE',
+    help: 'captured calls to it go through the mesh: NAME, NAME.NAMESPACE, *.NAMESPACE or *; may be repeated. What is not among them the mesh does not know',
+    defaultText: '*',
+  },
   'capture-exclude': {
     type: 'list',
     value: 'CIDR|PORT',
@@ -92,7 +98,15 @@ const CAPTURE_FLAGS = Object.freeze({
 /** Flags of a sidecar by the type of their values. */
 export type SidecarFlags = { readonly name: Of<'string'> & { readonly required: true } } & Readonly<
   Record<
-    'port' | 'upstream' | 'label' | 'control-plane' | 'metrics' | 'with' | 'without' | 'capture-exclude',
+    | 'port'
+    | 'upstream'
+    | 'label'
+    | 'control-plane'
+    | 'metrics'
+    | 'with'
+    | 'without'
+    | 'capture-exclude'
+    | 'reachable',
     Of<'list'>
   > &
     Record<'no-port-check' | 'no-supervisor' | 'no-overload-manager' | 'capture', Of<'boolean'>> &

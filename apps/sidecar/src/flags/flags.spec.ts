@@ -121,12 +121,14 @@ describe('what is captured', () => {
     expect(
       captured(
         ...['--capture', '--egress', 'registry-only', '--if-proxy-dies', 'closed'],
+        ...['--reachable', 'orders', '--reachable', '*.shop'],
         ...['--capture-exclude', '10.0.0.0/8', '--capture-exclude', '22', '--capture-exclude', 'fd00::/8'],
       ),
     ).toEqual({
       scope: 'program',
       egress: 'registry-only',
       ifProxyDies: 'closed',
+      reachable: ['orders', '*.shop'],
       excludeCidrs: ['10.0.0.0/8', 'fd00::/8'],
       excludePorts: [22],
     });
@@ -134,6 +136,8 @@ describe('what is captured', () => {
 
   it.each([
     [['--egress', 'registry-only'], '--egress needs --capture'],
+    [['--reachable', 'orders'], '--reachable needs --capture'],
+    [['--capture', '--reachable', 'shop/orders'], '--reachable "shop/orders" is no Service'],
     [['--capture', '--egress', 'all'], '--egress cannot be "all"'],
     [['--capture', '--capture-exclude', '70000'], '"70000" is neither a network nor a port'],
     [['--capture', '--capture-exclude', '10.0.0.0/33'], '"10.0.0.0/33" is neither'],

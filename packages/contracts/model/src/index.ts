@@ -80,6 +80,7 @@ export { RATE_LIMITS } from './rate-limit-actions.ts';
 export type { RateLimitAction, RateLimitActions, RouteRateLimits } from './rate-limit-actions.ts';
 export type { ListenAddress, ListenTcpAddress } from './address.ts';
 export { HBONE_PORT } from './hbone.ts';
+export { REACHABLE_PATTERN } from './reachable.ts';
 export type { Http2Keepalive, Http2Options } from './http2.ts';
 export type {
   CertificatePart,

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { readReachable, type Reachable } from './reachable.ts';
 
 /** What becomes of calls to whom the mesh does not know: they go on as they were meant, or are refused. */
 export const EGRESS_MODES = ['passthrough', 'registry-only'] as const;
@@ -10,21 +11,25 @@ export interface CaptureMetadata {
   readonly outbound: readonly { readonly address: string; readonly port: number }[];
   /** Default `passthrough`. */
   readonly egress?: EgressMode;
+  /** Services that it is told of: `name`, `name.namespace`, `*.namespace` or `*`. Default `['*']`. */
+  readonly reachable?: readonly string[];
 }
 
 /** {@link CaptureMetadata}, read. */
 export interface NodeCapture {
   readonly outbound: readonly { readonly address: string; readonly port: number }[];
   readonly egress: EgressMode;
+  readonly reachable: Reachable;
 }
 
-/** @param wrong told of each field that cannot be used */
+/** @param namespace of the program @param wrong told of each field that cannot be used */
 export function readCapture(
   value: unknown,
+  namespace: string,
   wrong: (path: string, message: string) => void,
 ): NodeCapture | undefined {
   if (value === undefined) return undefined;
-  const { outbound = [], egress = 'passthrough' } = (value ?? {}) as Record<string, unknown>;
+  const { outbound = [], egress = 'passthrough', reachable } = (value ?? {}) as Record<string, unknown>;
   const mode = EGRESS_MODES.find((one) => one === egress);
   if (mode === undefined)
     wrong('/capture/egress', `must be one of ${EGRESS_MODES.join(', ')}, not ${JSON.stringify(egress)}`);
@@ -34,7 +39,11 @@ export function readCapture(
       '/capture/outbound',
       `must be one or two places of an IP address and a port, not ${JSON.stringify(outbound)}`,
     );
-  return { outbound: places.filter(isPlace), egress: mode ?? 'passthrough' };
+  return {
+    outbound: places.filter(isPlace),
+    egress: mode ?? 'passthrough',
+    reachable: readReachable(reachable, '/capture/reachable', namespace, wrong),
+  };
 }
 
 function isPlace(value: unknown): value is { readonly address: string; readonly port: number } {

@@ -1,5 +1,6 @@
 import { HBONE_PORT } from '@tulle/model';
 import { EGRESS_MODES, type EgressMode } from './node-capture.ts';
+import { readReachable, type Reachable } from './reachable.ts';
 
 /** What a workload behind a node proxy says of itself, in its proxy's words. */
 export interface HboneMetadata {
@@ -11,14 +12,17 @@ export interface HboneMetadata {
   readonly inboundPort: number;
   /** Default `passthrough`. */
   readonly egress?: EgressMode;
+  /** Services that it is told of: `name`, `name.namespace`, `*.namespace` or `*`. Default `['*']`. */
+  readonly reachable?: readonly string[];
 }
 
 /** {@link HboneMetadata}, read. */
-export type NodeHbone = Required<HboneMetadata>;
+export type NodeHbone = Required<Omit<HboneMetadata, 'reachable'>> & { readonly reachable: Reachable };
 
-/** @param wrong told of each field that cannot be used */
+/** @param namespace of the workload @param wrong told of each field that cannot be used */
 export function readHbone(
   value: unknown,
+  namespace: string,
   wrong: (path: string, message: string) => void,
 ): NodeHbone | undefined {
   if (value === undefined) return undefined;
@@ -39,5 +43,6 @@ export function readHbone(
     outboundPort: port('outboundPort'),
     inboundPort: port('inboundPort'),
     egress: mode ?? 'passthrough',
+    reachable: readReachable(given['reachable'], '/hbone/reachable', namespace, wrong),
   };
 }

@@ -179,7 +179,7 @@ export function readProxyNode(node: NodeInfo, trustDomain: string): ProxyNode {
   const labels = Object.fromEntries(
     Object.entries(record(meta['labels']) ?? {}).map(([k, v]) => [k, String(v)]),
   );
-  const hbone = readHbone(meta['hbone'], wrong);
+  const hbone = readHbone(meta['hbone'], namespace, wrong);
   const ports = listOf('ports').map((entry, i) => {
     const given = record(entry) ?? { port: entry };
     const appProtocol = APP_PROTOCOLS.find((one) => one === given['appProtocol']);
@@ -239,7 +239,7 @@ export function readProxyNode(node: NodeInfo, trustDomain: string): ProxyNode {
     );
   if (gateway !== undefined && (ports.length > 0 || upstreams.length > 0))
     wrong('/gateway', 'stands alone: the process of a Gateway has neither ports nor upstreams');
-  const capture = readCapture(meta['capture'], wrong);
+  const capture = readCapture(meta['capture'], namespace, wrong);
   const filterPhases = new Map<string, FilterPhase>();
   for (const [id, phase] of Object.entries(record(meta['filterPhases']) ?? {}).slice(0, 1000)) {
     const known = FILTER_PHASES.find((one) => one === phase);

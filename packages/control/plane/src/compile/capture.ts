@@ -8,7 +8,7 @@ import { BLACKHOLE, PASSTHROUGH } from './elsewhere.ts';
 import type { SharedResources } from './shared.ts';
 import { compileUpstream, type Part } from './upstream.ts';
 
-/** What a captured proxy needs to be able to call every Service. */
+/** What a captured proxy needs to be able to call the Services that it is to reach. */
 export interface CompiledCapture {
   readonly listeners: readonly Listener[];
   readonly routes: readonly RouteConfig[];
@@ -18,8 +18,8 @@ export interface CompiledCapture {
 }
 
 /**
- * The listeners to which the kernel leads what an application calls: a chain for each port of each Service, at the virtual
- * address of the Service, and one for everything else. The chain's name says which Service it is, so the proxy can tell
+ * The listeners to which the kernel leads what an application calls: a chain for each port of each Service that it is to
+ * reach, at the virtual address of the Service, and one for everything else. The chain's name says which Service it is, so the proxy can tell
  * names and addresses to the application (decision D15).
  */
 export class CaptureCompiler {
@@ -36,19 +36,23 @@ export class CaptureCompiler {
 
   compile(): CompiledCapture {
     const { world, mesh, virtualAddresses } = this.#shared;
-    const services = [...world.services()].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
-    const addresses = virtualAddresses.assign(services.map(keyOf));
+    const known = [...world.services()];
+    // Of all, so that every proxy is told the same ones.
+    const addresses = virtualAddresses.assign(known.map(keyOf));
+    const services = known
+      .filter((service) => this.#capture.reachable.has(service))
+      .sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
     const before = this.#parts;
     const parts = (this.#parts = new Map());
     for (const service of services) {
       const address = addresses.get(keyOf(service)) as string;
       for (const port of service.spec.ports) {
         const name = outboundName(service, port.port, mesh);
-        const known = before.get(name);
+        const made = before.get(name);
         parts.set(
           name,
-          known !== undefined && known.part.stamp === world.stamp(known.part.services)
-            ? known
+          made !== undefined && made.part.stamp === world.stamp(made.part.services)
+            ? made
             : this.#compile(service, port.port, address, name),
         );
       }

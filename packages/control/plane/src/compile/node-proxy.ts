@@ -31,10 +31,13 @@ export function compileNodeProxy(
 ): CompiledNodeProxy {
   const { world, mesh } = shared;
   const all = [...world.services()].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+  // Of all, so that every proxy is told the same ones.
   const addresses = shared.virtualAddresses.assign(all.map(keyOf));
-  const backends = all.flatMap((service) => service.spec.ports.map((port): Backend => ({ service, port })));
+  const backends = all
+    .filter((service) => hbone.reachable.has(service))
+    .flatMap((service) => service.spec.ports.map((port): Backend => ({ service, port })));
   const direct = [...world.workloads()]
-    .filter(({ spec }) => spec.inbound.mode !== 'none')
+    .filter((workload) => workload.spec.inbound.mode !== 'none' && isReachable(shared, hbone, workload))
     .sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
   const own = world
     .servicesSelecting(node.namespace, node.labels)
@@ -171,6 +174,14 @@ function workloadCluster(
     tls: { certificate: { kind: 'workload' }, trust: { kind: 'mesh' } },
     labels: { workload: workload.metadata.name, namespace: workload.metadata.namespace },
   };
+}
+
+/** By its own address too where a Service that picks it is reached. */
+function isReachable({ world }: SharedResources, { reachable }: NodeHbone, workload: Workload): boolean {
+  const { namespace, labels = {} } = workload.metadata;
+  return (
+    reachable.has(workload) || world.servicesSelecting(namespace, labels).some((one) => reachable.has(one))
+  );
 }
 
 const cidrOf = (address: string): string => `${address}/${address.includes(':') ? 128 : 32}`;
