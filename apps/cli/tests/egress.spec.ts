@@ -54,8 +54,28 @@ describe('a service outside the mesh', () => {
     await expect.poll(async () => (await partner()).status, { timeout: 10_000 }).toBe(503);
     await apply(service(), tls().replace('hostname: localhost', 'hostname: partner.example.org'));
     await expect.poll(async () => (await partner()).status, { timeout: 10_000 }).toBe(503);
-    await apply(service(), tls());
+    // Of several CAs those that are there are believed, and of two policies the first by name holds.
+    await apply(
+      service(),
+      tls().replace(
+        'caCertificateRefs: [',
+        "caCertificateRefs: [{ group: '', kind: ConfigMap, name: gone }, ",
+      ),
+      `apiVersion: gateway.networking.k8s.io/v1\nkind: BackendTLSPolicy\nmetadata: { name: shadowed }\nspec: { targetRefs: [{ group: '', kind: Service, name: partner }], validation: { hostname: partner.example.org, wellKnownCACertificates: System } }\n`,
+    );
     await expect.poll(async () => (await partner()).status, { timeout: 10_000 }).toBe(200);
+    const said = JSON.parse((await tulle('get', 'btlspolicy', '-o', 'json')).out) as {
+      items: { metadata: { name: string }; status?: { ancestors: { conditions: { reason: string }[] }[] } }[];
+    };
+    expect(
+      said.items.map(({ metadata: { name }, status }) => [
+        name,
+        ...(status?.ancestors.flatMap(({ conditions }) => conditions.map((c) => c.reason)) ?? []),
+      ]),
+    ).toEqual([
+      ['partner', 'Accepted', 'InvalidCACertificateRef'],
+      ['shadowed', 'Conflicted', 'ResolvedRefs'],
+    ]);
   }, 60_000);
 
   it('is called through an egress gateway, which lets in callers of the mesh only and tells nothing of them', async () => {

@@ -394,11 +394,19 @@ export const FEATURES: readonly Feature[] = [
     area: 'Policies',
     name: 'BackendTLSPolicy',
     level: 'Extended',
-    note: 'For Services of type `ExternalName`; others are called over mutual TLS of the mesh. `tulle analyze` says what is wrong with one; it has no `status` of its own.',
-    proofs: by(
-      'apps/cli/tests/egress.spec.ts',
-      'is called over TLS with its own name, believing the CAs that are named; never in clear when they are missing',
-    ),
+    note: 'For Services of type `ExternalName`; others are called over mutual TLS of the mesh, and `Accepted` is `False` with `Invalid`. Ancestors are the Gateways that lead to a target, and the target itself, which sidecars call.',
+    proofs: [
+      ...by(
+        'apps/cli/tests/egress.spec.ts',
+        'is called over TLS with its own name, believing the CAs that are named; never in clear when they are missing',
+      ),
+      ...by(
+        'packages/control/plane/tests/backend-tls-status.spec.ts',
+        'is said at its Service, and at each Gateway that leads there',
+        'names the reference to a CA certificate that leads to none: %s',
+        'of two for one target and port name the older one holds, then the first by name; the other is Conflicted',
+      ),
+    ],
   },
   {
     area: 'Policies',

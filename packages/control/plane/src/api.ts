@@ -23,7 +23,7 @@ import { addCaRoutes, type CaHooks } from './ca-api.ts';
 import { addLoadReportRoutes, addXdsRoutes } from './xds-api.ts';
 import type { ControlPlane } from './control-plane-types.ts';
 import { openApi } from './openapi.ts';
-import type { GatewayStatus, RouteStatus } from './status/resource-status.ts';
+import type { ResourceStatus } from './status/resource-status.ts';
 import type { Held } from './world.ts';
 
 /** Options of {@link createApi}. */
@@ -188,7 +188,7 @@ export function createApi(options: ApiOptions): Api {
         [request.query.ifVersion ?? []].flat(),
       ),
   );
-  const withStatus = (key: string, held: Held): Held & { status?: GatewayStatus | RouteStatus } => {
+  const withStatus = (key: string, held: Held): Held & { status?: ResourceStatus } => {
     const status = cp.resourceStatus(key);
     return status === undefined ? held : { ...held, status };
   };

@@ -8,7 +8,7 @@ import type { ChangeRecord } from './changes.ts';
 import type { MayClaim } from './endpoint-right.ts';
 import type { Condition } from './condition.ts';
 import type { MeshStatus } from './mesh-status.ts';
-import type { GatewayStatus, RouteStatus } from './status/resource-status.ts';
+import type { ResourceStatus } from './status/resource-status.ts';
 import type { MtlsPort } from './mtls-status.ts';
 import type { StateStore } from './state-file.ts';
 import type { Held } from './world.ts';
@@ -87,7 +87,7 @@ export interface ControlPlane {
    */
   conditions(key: string): readonly Condition[];
   /** `status` of a Gateway or route as Gateway API writes it; `undefined` for other kinds. */
-  resourceStatus(key: string): GatewayStatus | RouteStatus | undefined;
+  resourceStatus(key: string): ResourceStatus | undefined;
   status(): MeshStatus;
   /** What is asked of callers, by port of each connected workload, and who comes without it. */
   mtls(): readonly MtlsPort[];

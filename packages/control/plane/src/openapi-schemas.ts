@@ -33,8 +33,8 @@ export const SCHEMAS: Json = {
         description: 'Counts the changes of its content since the control plane started.',
       },
       status: {
-        anyOf: [ref('GatewayStatus'), ref('RouteStatus')],
-        description: 'Of a Gateway or route, as Gateway API writes it.',
+        anyOf: [ref('GatewayStatus'), ref('RouteStatus'), ref('PolicyStatus')],
+        description: 'Of a Gateway, a route or a BackendTLSPolicy, as Gateway API writes it.',
       },
     },
     ['resource', 'owner', 'version', 'generation'],
@@ -56,6 +56,30 @@ export const SCHEMAS: Json = {
       ),
     },
     ['addresses', 'conditions', 'listeners'],
+  ),
+  PolicyStatus: closed(
+    {
+      ancestors: listOf(
+        closed(
+          {
+            ancestorRef: closed(
+              {
+                group: text,
+                kind: { enum: ['Gateway', 'Service'] },
+                namespace: text,
+                name: text,
+                sectionName: text,
+              },
+              ['group', 'kind', 'namespace', 'name'],
+            ),
+            controllerName: text,
+            conditions: listOf(ref('StatusCondition')),
+          },
+          ['ancestorRef', 'controllerName', 'conditions'],
+        ),
+      ),
+    },
+    ['ancestors'],
   ),
   RouteStatus: closed(
     {

@@ -210,7 +210,7 @@ export const CODES: Readonly<Record<DiagnosticCode, CodeRow>> = Object.freeze({
   TULLE0313: finding(
     'error',
     'CA certificates not found',
-    'A BackendTLSPolicy, or a Gateway for its callers, names a ConfigMap that is not there or has no `ca.crt`. Until then nobody is believed: calls fail and are never sent in clear; a listener that has no other is not served.',
+    'A BackendTLSPolicy, or a Gateway for its callers, names a ConfigMap that is not there or has no `ca.crt`, or something that is no ConfigMap. Where none is left nobody is believed: calls fail and are never sent in clear; a listener that has no other is not served.',
   ),
   TULLE0314: finding(
     'error',
@@ -301,7 +301,7 @@ export const CODES: Readonly<Record<DiagnosticCode, CodeRow>> = Object.freeze({
   TULLE0505: finding(
     'warning',
     'Policies overlap',
-    'Two policies set the same part for the same target. The older one wins, then the smaller namespace/name; a TrafficPolicy goes before an XBackendTrafficPolicy.',
+    'Two policies set the same part for the same target. The older one wins, then the smaller namespace/name; a TrafficPolicy goes before an XBackendTrafficPolicy. Of two BackendTLSPolicies for one target and port name the later one does nothing there, and its condition `Accepted` says `Conflicted`.',
   ),
   TULLE0506: finding(
     'warning',

@@ -21,7 +21,13 @@ export { CA_CERTIFICATES_KEY } from './kinds/config-map.ts';
 export type { ConfigMap } from './kinds/config-map.ts';
 export type { BackendTLSPolicy } from './kinds/backend-tls-policy.ts';
 export type { BackendTrafficPolicy, RetryConstraint } from './kinds/backend-traffic-policy.ts';
-export { backendTlsPolicyFor, caCertificatesOf, isExternal } from './gateway/backend-tls.ts';
+export {
+  backendTlsPolicyFor,
+  caCertificatesOf,
+  isExternal,
+  precedingBackendTlsPolicy,
+  type CaRefFault,
+} from './gateway/backend-tls.ts';
 export { MAX_MATCHES, MAX_WEIGHT, parentKind } from './kinds/http-route.ts';
 export type {
   HTTPBackendRef,

@@ -65,9 +65,11 @@ function tlsOf(world: World, policy: BackendTLSPolicy): UpstreamTls {
     ...(names.length === 0 ? {} : { subjectAltNames: names }),
   } as const;
   if (wellKnownCACertificates === 'System') return { trust: { kind: 'system' }, ...common };
-  const caPem = caCertificatesOf(policy, (name) => world.get('ConfigMap', policy.metadata.namespace, name));
-  // Without its CAs nobody is believed: calls fail, and are never sent in clear (GEP-1897).
-  if (caPem === undefined)
+  const { caPem } = caCertificatesOf(policy, (name) =>
+    world.get('ConfigMap', policy.metadata.namespace, name),
+  );
+  // Without any of its CAs nobody is believed: calls fail, and are never sent in clear (GEP-1897).
+  if (caPem === '')
     return { trust: { kind: 'mesh' }, allowedIds: [], serverName: hostname, minVersion: 'TLSv1.2' };
   return { trust: { kind: 'inline', caPem }, ...common };
 }

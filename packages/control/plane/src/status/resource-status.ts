@@ -6,8 +6,10 @@ import {
   type Gateway,
   type ParentRef,
 } from '@tulle/resources';
+import { backendsOf } from '../compile/routes.ts';
 import type { ProxySession } from '../proxy-session.ts';
 import type { World } from '../world.ts';
+import { backendTlsConditions, type PolicyAncestorRef } from './backend-tls-conditions.ts';
 import { gatewayConditions, processesOf } from './gateway-conditions.ts';
 import { routeConditions } from './route-conditions.ts';
 import { Transitions, type StatusCondition } from './transitions.ts';
@@ -33,6 +35,18 @@ export interface RouteStatus {
   }[];
 }
 
+/** `status` of a BackendTLSPolicy (Gateway API `PolicyStatus`). */
+export interface PolicyStatus {
+  readonly ancestors: readonly {
+    readonly ancestorRef: PolicyAncestorRef;
+    readonly controllerName: string;
+    readonly conditions: readonly StatusCondition[];
+  }[];
+}
+
+/** `status` of a resource of a kind that has one. */
+export type ResourceStatus = GatewayStatus | RouteStatus | PolicyStatus;
+
 /** What a status is made of. */
 export interface StatusInput {
   readonly world: World;
@@ -53,7 +67,7 @@ function addressesOf({ spec }: Gateway, processes: readonly ProxySession[]): str
   ];
 }
 
-/** `status` of Gateways and routes, made when it is asked for; since when a condition holds is remembered. */
+/** `status` of Gateways, routes and BackendTLSPolicies, made when it is asked for; since when a condition holds is remembered. */
 export class ResourceStatuses {
   readonly #input: StatusInput;
   readonly #transitions: Transitions;
@@ -64,7 +78,7 @@ export class ResourceStatuses {
   }
 
   /** @param key as `resourceKey` gives it. `undefined` for kinds without one */
-  of(key: string): GatewayStatus | RouteStatus | undefined {
+  of(key: string): ResourceStatus | undefined {
     const { world, sessions } = this.#input;
     const held = world.held(key);
     if (held === undefined) {
@@ -83,6 +97,19 @@ export class ResourceStatuses {
           parentRef,
           controllerName: GATEWAY_CONTROLLER,
           conditions: this.#transitions.of(key, `parent ${i}`, generation, conditions),
+        })),
+      };
+    if (resource.kind === 'BackendTLSPolicy')
+      return {
+        ancestors: backendTlsConditions(world, resource).map(({ ancestorRef, conditions }) => ({
+          ancestorRef,
+          controllerName: GATEWAY_CONTROLLER,
+          conditions: this.#transitions.of(
+            key,
+            `ancestor ${Object.values(ancestorRef).join('/')}`,
+            generation,
+            conditions,
+          ),
         })),
       };
     if (resource.kind !== 'Gateway') return undefined;
@@ -105,15 +132,27 @@ export class ResourceStatuses {
 
   /**
    * Something changed that may change these: what their conditions say is noted now, not when somebody next looks.
-   * @param keys as `Touched.services` has them: those of Gateways, `Gateway/namespace/name`, count
+   * @param keys as `Touched.services` has them: of Gateways `Gateway/namespace/name`, of Services `namespace/name`
    */
   note(keys: Iterable<string>): void {
+    const { world } = this.#input;
+    const services = new Set<string>();
     for (const key of keys) {
-      if (!key.startsWith('Gateway/')) continue;
+      if (!key.startsWith('Gateway/')) {
+        services.add(key);
+        continue;
+      }
       this.of(key);
-      const { world } = this.#input;
-      for (const route of [...world.routesOf(key), ...world.connectionRoutesOf(key)])
+      for (const route of [...world.routesOf(key), ...world.connectionRoutesOf(key)]) {
         this.of(resourceKey(refOf(route)));
+        for (const service of backendsOf(route)) services.add(service);
+      }
+    }
+    for (const service of services) {
+      const [namespace = '', name] = service.split('/');
+      for (const policy of world.in('BackendTLSPolicy', namespace))
+        if (policy.spec.targetRefs.some((target) => target.name === name))
+          this.of(resourceKey(refOf(policy)));
     }
   }
 }

@@ -1,5 +1,4 @@
-import { isExternal } from '../gateway/backend-tls.ts';
-import { CA_CERTIFICATES_KEY } from '../kinds/config-map.ts';
+import { caCertificatesOf, isExternal, precedingBackendTlsPolicy } from '../gateway/backend-tls.ts';
 import { didYouMean } from '../suggest.ts';
 import type { AnalysisHost } from './analysis-host.ts';
 import { located } from './resource-set.ts';
@@ -11,6 +10,14 @@ export function analyzeBackendTls(host: AnalysisHost): void {
     const { namespace } = metadata;
     for (const [i, target] of spec.targetRefs.entries()) {
       const at = `/spec/targetRefs/${i}`;
+      const before = precedingBackendTlsPolicy(host.set.all('BackendTLSPolicy'), subject.resource, target);
+      if (before !== undefined)
+        host.report(
+          'TULLE0505',
+          subject,
+          at,
+          `BackendTLSPolicy ${namespace}/${before.metadata.name} is for the same target, and older or first by name: this one does nothing there`,
+        );
       const service = host.set.get('Service', namespace, target.name);
       if (service === undefined) {
         if (host.set.isUnreadable('Service', namespace, target.name)) continue;
@@ -39,19 +46,22 @@ export function analyzeBackendTls(host: AnalysisHost): void {
           `Service ${namespace}/${target.name} has no port named ${target.sectionName}`,
         );
     }
-    for (const [i, ref] of (spec.validation.caCertificateRefs ?? []).entries()) {
-      const configMap = host.set.get('ConfigMap', namespace, ref.name);
-      if (configMap?.data?.[CA_CERTIFICATES_KEY] !== undefined) continue;
-      if (host.set.isUnreadable('ConfigMap', namespace, ref.name)) continue;
-      host.report(
-        'TULLE0313',
-        subject,
-        `/spec/validation/caCertificateRefs/${i}/name`,
-        configMap === undefined
-          ? `there is no ConfigMap ${namespace}/${ref.name}`
-          : `ConfigMap ${namespace}/${ref.name} has no ${CA_CERTIFICATES_KEY}`,
-        didYouMean(ref.name, host.set.names('ConfigMap', namespace)),
-      );
+    const { faults } = caCertificatesOf(subject.resource, (name) =>
+      host.set.get('ConfigMap', namespace, name),
+    );
+    for (const { index, reason, message } of faults) {
+      const name = spec.validation.caCertificateRefs?.[index]?.name ?? '';
+      const at = `/spec/validation/caCertificateRefs/${index}`;
+      if (reason === 'InvalidKind')
+        host.report('TULLE0313', subject, `${at}/kind`, message, 'kind: ConfigMap');
+      else if (!host.set.isUnreadable('ConfigMap', namespace, name))
+        host.report(
+          'TULLE0313',
+          subject,
+          `${at}/name`,
+          message,
+          didYouMean(name, host.set.names('ConfigMap', namespace)),
+        );
     }
   }
 }

@@ -1,9 +1,16 @@
 import { X509Certificate } from 'node:crypto';
 import type { BackendTLSPolicy } from '../kinds/backend-tls-policy.ts';
 import { CA_CERTIFICATES_KEY, type ConfigMap } from '../kinds/config-map.ts';
-import type { CheckHost } from './check-host.ts';
+import { noRepeats, type CheckHost } from './check-host.ts';
 
 export function checkBackendTlsPolicy({ spec }: BackendTLSPolicy, host: CheckHost): void {
+  noRepeats(
+    host,
+    spec.targetRefs,
+    ({ name, sectionName = '' }) => `${name} ${sectionName}`,
+    (i) => `/spec/targetRefs/${i}`,
+    () => 'the target is listed twice',
+  );
   const { caCertificateRefs = [], wellKnownCACertificates } = spec.validation;
   if (caCertificateRefs.length === 0 && wellKnownCACertificates === undefined)
     host.report(

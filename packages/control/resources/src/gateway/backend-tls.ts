@@ -1,7 +1,8 @@
 import type { BackendTLSPolicy } from '../kinds/backend-tls-policy.ts';
 import { CA_CERTIFICATES_KEY, type ConfigMap } from '../kinds/config-map.ts';
+import type { PolicyTarget } from '../kinds/metadata.ts';
 import type { Service, ServicePort } from '../kinds/service.ts';
-import { createdMs } from '../route-match.ts';
+import { compareAge } from '../routes.ts';
 
 /** Whether a Service is a name outside the mesh. */
 export function isExternal(service: Service): service is Service & { spec: { externalName: string } } {
@@ -27,21 +28,69 @@ export function backendTlsPolicyFor(
       .map((t) => (t.sectionName === undefined ? 1 : 0));
     return ranks.length === 0 ? [] : [{ policy, rank: Math.min(...ranks) }];
   });
-  return ranked.toSorted(
-    (a, b) =>
-      a.rank - b.rank ||
-      (createdMs(a.policy.metadata) ?? Infinity) - (createdMs(b.policy.metadata) ?? Infinity) ||
-      (a.policy.metadata.name < b.policy.metadata.name ? -1 : 1),
-  )[0]?.policy;
+  return ranked.toSorted((a, b) => a.rank - b.rank || compareAge(a.policy, b.policy))[0]?.policy;
 }
 
-/** The certificates of a policy's caCertificateRefs, in one text; `undefined` when one of them is not there. */
+/**
+ * The policy that another one has to give way to at a target: for the same Service and section, and older, or then first by
+ * name. `undefined`: it takes precedence there itself.
+ */
+export function precedingBackendTlsPolicy(
+  policies: Iterable<BackendTLSPolicy>,
+  policy: BackendTLSPolicy,
+  target: PolicyTarget,
+): BackendTLSPolicy | undefined {
+  const [first] = [...policies]
+    .filter(
+      ({ metadata, spec }) =>
+        metadata.namespace === policy.metadata.namespace &&
+        spec.targetRefs.some((t) => t.name === target.name && t.sectionName === target.sectionName),
+    )
+    .toSorted(compareAge);
+  return first?.metadata.name === policy.metadata.name ? undefined : first;
+}
+
+/** A reference of a BackendTLSPolicy that names nobody's certificate (Gateway API `BackendTLSPolicyReason…`). */
+export interface CaRefFault {
+  readonly index: number;
+  readonly reason: 'InvalidCACertificateRef' | 'InvalidKind';
+  readonly message: string;
+}
+
+/** Whom a policy believes by its caCertificateRefs: the certificates that are there, and the references that lead to none. */
 export function caCertificatesOf(
   policy: BackendTLSPolicy,
   configMap: (name: string) => ConfigMap | undefined,
-): string | undefined {
-  const texts = (policy.spec.validation.caCertificateRefs ?? []).map(
-    ({ name }) => configMap(name)?.data?.[CA_CERTIFICATES_KEY],
-  );
-  return texts.includes(undefined) ? undefined : texts.map((text) => text?.trimEnd()).join('\n');
+): {
+  /** In one text; empty: nobody is believed. */
+  readonly caPem: string;
+  readonly faults: readonly CaRefFault[];
+} {
+  const { namespace } = policy.metadata;
+  const texts: string[] = [];
+  const faults: CaRefFault[] = [];
+  for (const [index, { group, kind, name }] of (policy.spec.validation.caCertificateRefs ?? []).entries()) {
+    if (group !== '' || kind !== 'ConfigMap') {
+      const full = group === '' ? kind : `${kind}.${group}`;
+      faults.push({
+        index,
+        reason: 'InvalidKind',
+        message: `CA certificates are not taken from kind ${full}`,
+      });
+      continue;
+    }
+    const found = configMap(name);
+    const pem = found?.data?.[CA_CERTIFICATES_KEY];
+    if (pem !== undefined) texts.push(pem.trimEnd());
+    else
+      faults.push({
+        index,
+        reason: 'InvalidCACertificateRef',
+        message:
+          found === undefined
+            ? `there is no ConfigMap ${namespace}/${name}`
+            : `ConfigMap ${namespace}/${name} has no ${CA_CERTIFICATES_KEY}`,
+      });
+  }
+  return { caPem: texts.join('\n'), faults };
 }

@@ -24,10 +24,10 @@ export interface BackendTLSPolicy {
     readonly validation: {
       /** Server name that is sent, and that the certificate must be for. */
       readonly hostname: string;
-      /** ConfigMaps of this namespace with `ca.crt`. */
+      /** ConfigMaps of this namespace with `ca.crt`; what else is named is nobody's certificate, and status says so. */
       readonly caCertificateRefs?: readonly {
-        readonly group: '';
-        readonly kind: 'ConfigMap';
+        readonly group: string;
+        readonly kind: string;
         readonly name: string;
       }[];
       readonly wellKnownCACertificates?: 'System';
@@ -77,8 +77,11 @@ export const backendTlsPolicySchema: JsonSchema = resourceSchema(
               object(
                 'A ConfigMap.',
                 {
-                  group: { enum: [''], description: 'Empty: the core group.' },
-                  kind: oneOf('Kind.', ['ConfigMap']),
+                  group: text('Empty: the core group.', { maxLength: 253 }),
+                  kind: text('ConfigMap; another one is not believed, and status says so.', {
+                    minLength: 1,
+                    maxLength: 63,
+                  }),
                   name: dnsSubdomain('Name.'),
                 },
                 ['group', 'kind', 'name'],

@@ -54,6 +54,13 @@ export const SERVICES: readonly Case[] = [
     ['TULLE0208', 14, 'System', 'either'],
     ['TULLE0205', 19, '"-----BEGIN', 'private key'],
     ['TULLE0205', 19, '"-----BEGIN', 'no certificate'],
+    ['TULLE0505', 14, '{ group: "", kind: Service', 'BackendTLSPolicy default/a'],
+  ),
+  told(
+    'a TLS policy with one target twice, and CAs that are no ConfigMap',
+    `${service('x', 'type: ExternalName, externalName: example.org, ports: [{ name: https, port: 443 }]')}apiVersion: gateway.networking.k8s.io/v1\nkind: BackendTLSPolicy\nmetadata: { name: a }\nspec:\n  targetRefs: [{ group: "", kind: Service, name: x, sectionName: https }, { group: "", kind: Service, name: x, sectionName: https }]\n  validation: { hostname: example.org, caCertificateRefs: [{ group: "", kind: Secret, name: x }] }\n`,
+    ['TULLE0207', 10, '{ group: "", kind: Service, name: x, sectionName: https }]', 'twice'],
+    ['TULLE0313', 11, 'Secret', 'kind: ConfigMap'],
   ),
   told(
     'endpoints of nothing',
