@@ -160,8 +160,8 @@ export {
   globalRateLimitRouteSchema,
 } from './filters/global-rate-limit.ts';
 export type { GlobalRateLimitFilterConfig, GlobalRateLimitRouteConfig } from './filters/global-rate-limit.ts';
-export { FAULT_FILTER, faultFilterSchema, GRPC_HTTP_STATUSES } from './filters/fault.ts';
-export type { FaultFilterConfig, FaultShare } from './filters/fault.ts';
+export { FAULT_FILTER, faultFilterSchema, faultOverrideSchema, GRPC_HTTP_STATUSES } from './filters/fault.ts';
+export type { FaultFilterConfig, FaultOverride, FaultShare } from './filters/fault.ts';
 export { HEADERS_FILTER, headerEditsSchema, headersFilterSchema } from './filters/headers.ts';
 export type { HeadersFilterConfig, HeaderStep } from './filters/headers.ts';
 export {
@@ -191,8 +191,8 @@ export { HEALTH_CHECK_FILTER, healthCheckFilterSchema } from './filters/health-c
 export type { HealthCheckFilterConfig } from './filters/health-check.ts';
 export { GRPC_WEB_FILTER, grpcWebFilterSchema } from './filters/grpc-web.ts';
 export type { GrpcWebFilterConfig } from './filters/grpc-web.ts';
-export { CORS_FILTER, CORS_ORIGIN_PATTERN, corsFilterSchema } from './filters/cors.ts';
-export type { CorsFilterConfig } from './filters/cors.ts';
+export { CORS_FILTER, CORS_ORIGIN_PATTERN, corsFilterSchema, corsOverrideSchema } from './filters/cors.ts';
+export type { CorsFilterConfig, CorsOverride } from './filters/cors.ts';
 export {
   CONN_LIMIT_FILTER,
   connLimitFilterSchema,

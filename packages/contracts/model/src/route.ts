@@ -17,6 +17,11 @@ export interface RouteConfig {
   /** Fields that requests from outside lose before any filter sees them (Envoy `internal_only_headers`). Default none. */
   readonly internalOnlyHeaders?: readonly string[];
   readonly filterConfigs?: FilterConfigs;
+  /**
+   * Domains are compared with a request's host and port as one text, so that a domain without a port fits no host with one
+   * (Envoy without `ignore_port_in_host_matching`). Default false: see {@link VirtualHost.domains}.
+   */
+  readonly comparesPorts?: boolean;
   /** There may be more virtual hosts, of which the control plane is asked (Envoy `RouteConfiguration.vhds`). Default false. */
   readonly discoversHosts?: boolean;
 }

@@ -409,3 +409,20 @@ it('redirects keep the port that was asked for, and may drop the query', () => {
     ],
   });
 });
+
+describe('domains', () => {
+  it('are compared with the port, unless it is ignored, or there is none but *', () => {
+    const compares = (config: Json, ...domains: string[]): boolean | undefined => {
+      const got = read({ name: 'r', ...config, virtual_hosts: [{ name: 'v', domains, routes: [] }] });
+      return Array.isArray(got) ? expect.fail(got.join()) : got.comparesPorts;
+    };
+    expect(compares({}, 'a.test')).toBe(true);
+    expect(compares({}, 'a.test:80', '*')).toBe(true);
+    expect(compares({}, '*')).toBeUndefined();
+    expect(compares({ ignore_port_in_host_matching: true }, 'a.test')).toBeUndefined();
+    // As Tulle's control plane says it.
+    expect(
+      compares({ metadata: { filter_metadata: { 'tulle.dev': { anyPort: true } } } }, 'a.test'),
+    ).toBeUndefined();
+  });
+});

@@ -16,7 +16,7 @@ describe('a chain', () => {
         g: typed('envoy.config.route.v3.FilterConfig', { disabled: true }),
         h: typed('envoy.config.route.v3.FilterConfig', { config: fault() }),
       }),
-    ).toEqual({ f: true, g: null, h: { abort: { status: 500 } } });
+    ).toEqual({ f: true, g: null, h: { abort: { status: 500 }, replaces: true } });
   });
 
   it('goes without optional filters that nobody knows here, and only without those', () => {
@@ -685,11 +685,16 @@ describe('cors', () => {
         maxAgeSeconds: 1_728_000,
         allowPrivateNetwork: true,
         forwardUnlisted: true,
+        inherits: true,
       },
     });
-    expect(cors({ allowOriginStringMatch: [{ exact: '*' }], forwardNotMatchingPreflights: false })).toEqual({
-      c: { allowOrigins: ['*'] },
-    });
+    expect(
+      cors({
+        allowOriginStringMatch: [{ exact: '*' }],
+        forwardNotMatchingPreflights: false,
+        allowPrivateNetworkAccess: false,
+      }),
+    ).toEqual({ c: { allowOrigins: ['*'], allowPrivateNetwork: false, inherits: true } });
   });
 });
 

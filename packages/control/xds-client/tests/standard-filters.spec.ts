@@ -19,6 +19,9 @@ import {
   HEADERS_FILTER,
   IP_ALLOW_FILTER,
   JWT_FILTER,
+  type CorsFilterConfig,
+  type CorsOverride,
+  type FaultOverride,
   type Listener,
   RATE_LIMIT_FILTER,
   type RouteConfig,
@@ -202,6 +205,11 @@ describe('for a data plane of before, which reads only faults and header edits a
   });
 });
 
+/** As Envoy's policies do. */
+const inheriting = (config: CorsFilterConfig): CorsOverride => ({ ...config, inherits: true });
+/** As Envoy's faults do. */
+const WHOLE_FAULT: FaultOverride = { abort: { status: 500 }, replaces: true };
+
 describe('what Envoy has a type for travels as that type, and comes back the same:', () => {
   it.each([
     ['a rate limit', RATE_LIMIT_FILTER, singleRateLimitConfig, ['http.local_ratelimit.v3.LocalRateLimit']],
@@ -253,20 +261,28 @@ describe('what Envoy has a type for travels as that type, and comes back the sam
     ],
     ['external authorization', EXT_AUTHZ_FILTER, extAuthzRouteConfig, ['http.ext_authz.v3.ExtAuthzPerRoute']],
     ['external processing', EXT_PROC_FILTER, extProcRouteConfig, ['http.ext_proc.v3.ExtProcPerRoute']],
-    ['CORS', CORS_FILTER, routeCorsConfig, ['http.cors.v3.CorsPolicy']],
-    ['a fault', FAULT_FILTER, fc.constant({ abort: { status: 500 } }), ['http.fault.v3.HTTPFault']],
+    ['CORS', CORS_FILTER, routeCorsConfig.map(inheriting), ['http.cors.v3.CorsPolicy']],
+    ['CORS, whole', CORS_FILTER, routeCorsConfig, ['xds.type.v3.TypedStruct']],
+    ['a fault', FAULT_FILTER, fc.constant(WHOLE_FAULT), ['http.fault.v3.HTTPFault']],
+    [
+      'a fault that changes another',
+      FAULT_FILTER,
+      fc.constant({ abort: { status: 500 } }),
+      ['xds.type.v3.TypedStruct'],
+    ],
     [
       'a fault of gRPC',
       FAULT_FILTER,
       fc.integer({ min: 0, max: 16 }).map((grpcStatus) => ({
         abort: { status: GRPC_HTTP_STATUSES[grpcStatus], grpcStatus, percent: 10 },
+        replaces: true,
       })),
       ['http.fault.v3.HTTPFault'],
     ],
     [
       'a fault of both',
       FAULT_FILTER,
-      fc.constant({ abort: { status: 418, grpcStatus: 14 } }),
+      fc.constant({ abort: { status: 418, grpcStatus: 14 }, replaces: true }),
       ['xds.type.v3.TypedStruct'],
     ],
     [

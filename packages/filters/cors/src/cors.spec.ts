@@ -1,4 +1,4 @@
-import type { CorsFilterConfig } from '@tulle/model';
+import type { CorsFilterConfig, CorsOverride } from '@tulle/model';
 import { runChain, type ChainRun, type TestRequest } from '@tulle/testkit';
 import fc from 'fast-check';
 import { CONTINUE, defineHttpFilter, type HttpFilterUse } from '@tulle/filter';
@@ -353,5 +353,58 @@ describe('as Envoy has it', () => {
   it('a share of the requests may be looked at', async () => {
     const left = await run({ percent: 50 }, 'OPTIONS', 'https://a.example', { random: () => 0.5 });
     expect(left.upstreamRequests).toHaveLength(1);
+  });
+});
+
+describe('a policy of a route', () => {
+  const base: CorsFilterConfig = {
+    allowOrigins: [SHOP],
+    allowMethods: ['PUT'],
+    allowHeaders: ['x-a'],
+    maxAgeSeconds: 600,
+    forwardUnlisted: true,
+  };
+  const told = async (override: CorsOverride, origin = SHOP): Promise<Record<string, string>> => {
+    const { cors: fields } = await ask(base, preflight(origin), { filterConfigs: { cors: override } });
+    return fields;
+  };
+  const OTHER = 'https://other.example';
+
+  it('stands in place of the one around it, whole', async () => {
+    expect(await told({ allowOrigins: [OTHER] }, OTHER)).toMatchObject({
+      'access-control-allow-origin': OTHER,
+      'access-control-max-age': '5',
+    });
+    expect(await told({ allowOrigins: [OTHER] }, OTHER)).not.toHaveProperty('access-control-allow-methods');
+  });
+
+  it('takes what it does not say from it, where it inherits, but not whom it is for', async () => {
+    expect(await told({ allowOrigins: [OTHER], allowMethods: ['GET'], inherits: true }, OTHER)).toMatchObject(
+      {
+        'access-control-allow-origin': OTHER,
+        'access-control-allow-methods': 'GET',
+        'access-control-allow-headers': 'x-a',
+        'access-control-max-age': '600',
+      },
+    );
+    const others = { allowOrigins: [], allowOriginMatches: [{ kind: 'prefix', value: OTHER }] } as const;
+    expect(await told({ ...others, inherits: true }, OTHER)).toHaveProperty('access-control-allow-origin');
+    expect(await told({ ...others, inherits: true })).not.toHaveProperty('access-control-allow-origin');
+    // Origins of the other policy are not for whom its own are.
+    const patterns = await ask(
+      { allowOrigins: [], allowOriginMatches: [{ kind: 'prefix', value: 'https://shop' }] },
+      preflight(SHOP),
+      { filterConfigs: { cors: { allowOrigins: [OTHER], inherits: true } } },
+    );
+    expect(patterns.cors).not.toHaveProperty('access-control-allow-origin');
+    // No origins are none said.
+    expect(await told({ allowOrigins: [], inherits: true })).toMatchObject({
+      'access-control-allow-origin': SHOP,
+      'access-control-allow-methods': 'PUT',
+    });
+    const { response } = await ask(base, preflight(OTHER), {
+      filterConfigs: { cors: { allowOrigins: [], inherits: true } },
+    });
+    expect(response?.status).toBe(204); // answered: forwardUnlisted is its own
   });
 });

@@ -7,7 +7,13 @@ import {
   type HttpStream,
   type RequestHead,
 } from '@tulle/filter';
-import { CORS_FILTER, corsFilterSchema, type CorsFilterConfig } from '@tulle/model';
+import {
+  CORS_FILTER,
+  corsFilterSchema,
+  type CorsFilterConfig,
+  type CorsOverride,
+  corsOverrideSchema,
+} from '@tulle/model';
 import { CompileContext, compileStringMatch, loadedRegexEngine, loadRegexEngine } from '@tulle/match';
 import { jsonSchema, perConfig } from '@tulle/schema';
 import { compileOrigins, type OriginTest } from './origins.ts';
@@ -56,20 +62,21 @@ interface CorsState {
  * Cross-origin requests: answers preflights before anybody asks who calls, and tells browsers which pages may read a
  * response. An origin that is not listed is never named, whatever the service says.
  */
-export const cors: HttpFilter<CorsFilterConfig, CorsFilterConfig, CorsState> = defineHttpFilter<
+export const cors: HttpFilter<CorsFilterConfig, CorsOverride, CorsState> = defineHttpFilter<
   CorsFilterConfig,
-  CorsFilterConfig,
+  CorsOverride,
   CorsState
 >({
   apiVersion: 1,
   id: CORS_FILTER,
   summary: 'Lets pages of listed origins use the service: answers preflights, marks responses.',
   config: jsonSchema<CorsFilterConfig>(corsFilterSchema),
-  routeConfig: jsonSchema<CorsFilterConfig>(corsFilterSchema),
-  /** A route's policy replaces the chain's. */
-  mergeRoute(_base, override) {
-    compile(override);
-    return override;
+  routeConfig: jsonSchema<CorsOverride>(corsOverrideSchema, { defaults: false }),
+  /** A route's policy replaces the chain's, or takes from it what it does not say. */
+  mergeRoute(base, { inherits = false, ...override }) {
+    const merged = inherits ? filledFrom(base, override) : override;
+    compile(merged);
+    return merged;
   },
   applies: ({ allowOrigins, allowOriginMatches = [] }) => allowOrigins.length + allowOriginMatches.length > 0,
   phase: 'cors',
@@ -85,6 +92,18 @@ export const cors: HttpFilter<CorsFilterConfig, CorsFilterConfig, CorsState> = d
   },
   create: createCors,
 });
+
+/** What a policy says, and what another one says where it says nothing; whom it is for, it says itself. */
+function filledFrom(
+  { percent: _percent, forwardUnlisted: _forward, ...base }: CorsFilterConfig,
+  own: CorsFilterConfig,
+): CorsFilterConfig {
+  const { allowOrigins, allowOriginMatches = [] } = own;
+  const { allowOrigins: _none, allowOriginMatches: _neither, ...rest } = own;
+  return allowOrigins.length + allowOriginMatches.length > 0
+    ? { ...base, allowOriginMatches, ...own }
+    : { ...base, ...rest };
+}
 
 async function createCors(
   host: FilterHost,

@@ -1,4 +1,4 @@
-import { FAULT_FILTER, type FaultFilterConfig } from '@tulle/model';
+import { FAULT_FILTER, type FaultFilterConfig, type FaultOverride } from '@tulle/model';
 import { runChain, testProxy, type TestProxy } from '@tulle/testkit';
 import { describe, expect, it } from 'vitest';
 import { fault } from './index.ts';
@@ -262,5 +262,21 @@ describe('a fault', () => {
     });
     expect(responses.map(({ status }) => status)).toEqual([200, 200]);
     expect(meter.value('tulle_filter_fault_overflows_total', { filter: 'fault' })).toBe(2);
+  });
+});
+
+describe('a fault of a route', () => {
+  it('changes what it names, or stands in place of the chain’s', async () => {
+    const filter = fault({ abort: { status: 503 }, headers: { 'x-fault': 'yes' } }, { name: 'fault' });
+    const status = async (override: FaultOverride, headers = {}): Promise<number | undefined> => {
+      const filterConfigs = { fault: override };
+      return (await runChain({ filters: [filter], request: { headers }, filterConfigs })).response?.status;
+    };
+    const asking = { 'x-fault': 'yes' };
+    expect(await status({ abort: { status: 429 } })).toBe(200);
+    expect(await status({ abort: { status: 429 } }, asking)).toBe(429);
+    expect(await status({ abort: { status: 429 }, replaces: true })).toBe(429);
+    expect(await status({ delay: { durationMs: 1 } }, asking)).toBe(503);
+    expect(await status({ delay: { durationMs: 1 }, replaces: true }, asking)).toBe(200);
   });
 });

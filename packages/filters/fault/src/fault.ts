@@ -14,7 +14,14 @@ import {
   loadedRegexEngine,
   loadRegexEngine,
 } from '@tulle/match';
-import { FAULT_FILTER, faultFilterSchema, GRPC_HTTP_STATUSES, type FaultFilterConfig } from '@tulle/model';
+import {
+  FAULT_FILTER,
+  faultFilterSchema,
+  type FaultFilterConfig,
+  type FaultOverride,
+  faultOverrideSchema,
+  GRPC_HTTP_STATUSES,
+} from '@tulle/model';
 import { jsonSchema, perConfig } from '@tulle/schema';
 import { faultsOf, type Faults } from './asked-faults.ts';
 
@@ -43,20 +50,21 @@ interface FaultState {
  * Faults on purpose: a delay before the request goes on, then perhaps an answer instead of it. Shares are drawn from the
  * host's randomness. Requests without a delay are judged synchronously.
  */
-export const fault: HttpFilter<FaultFilterConfig, FaultFilterConfig, FaultState> = defineHttpFilter<
+export const fault: HttpFilter<FaultFilterConfig, FaultOverride, FaultState> = defineHttpFilter<
   FaultFilterConfig,
-  FaultFilterConfig,
+  FaultOverride,
   FaultState
 >({
   apiVersion: 1,
   id: FAULT_FILTER,
   summary: 'Injects delays and aborts into a share of the requests.',
   config: jsonSchema<FaultFilterConfig>(faultFilterSchema),
-  routeConfig: jsonSchema<FaultFilterConfig>(faultFilterSchema, { defaults: false }),
-  mergeRoute(base, override) {
+  routeConfig: jsonSchema<FaultOverride>(faultOverrideSchema, { defaults: false }),
+  mergeRoute(base, { replaces = false, ...override }) {
+    const merged = replaces ? override : { ...base, ...override };
     // What cannot be compiled is refused when the configuration is.
-    conditionOf({ ...base, ...override });
-    return { ...base, ...override };
+    conditionOf(merged);
+    return merged;
   },
   applies: ({ delay, abort, responseRate, byHeader }) =>
     delay !== undefined || abort !== undefined || responseRate !== undefined || byHeader !== undefined,

@@ -10,8 +10,14 @@ export class DomainTable<Value> {
   readonly #suffix = new Map<string, Value>();
   readonly #prefix = new Map<string, Value>();
   readonly #any = new Map<string, Value>();
+  readonly #comparesPorts: boolean;
   #suffixLengths: readonly number[] = [];
   #prefixLengths: readonly number[] = [];
+
+  /** @param comparesPorts a port is part of what is compared (model `RouteConfig.comparesPorts`) */
+  constructor(comparesPorts = false) {
+    this.#comparesPorts = comparesPorts;
+  }
 
   /** Adds a domain; a malformed or repeated one becomes an issue. @param path JSON pointer of the domain */
   add(domain: string, value: Value, context: CompileContext, path: string): void {
@@ -26,7 +32,7 @@ export class DomainTable<Value> {
     }
     const name = trailing === '' ? host.replace(/\.$/, '') : host;
     const table =
-      name === ''
+      name === '' && !(this.#comparesPorts && port !== '')
         ? this.#any
         : leading === '*'
           ? this.#suffix
@@ -42,7 +48,9 @@ export class DomainTable<Value> {
     }
     table.set(name + port, value);
     const lengths = (keys: Iterable<string>): number[] =>
-      [...new Set([...keys].map((key) => hostOf(key).length))].toSorted((a, b) => b - a);
+      [...new Set([...keys].map((key) => (this.#comparesPorts ? key : hostOf(key)).length))].toSorted(
+        (a, b) => b - a,
+      );
     if (table === this.#suffix) this.#suffixLengths = lengths(table.keys());
     if (table === this.#prefix) this.#prefixLengths = lengths(table.keys());
   }
@@ -51,7 +59,7 @@ export class DomainTable<Value> {
   get(authority: string): Value | undefined {
     const exact = this.#exact.get(authority);
     if (exact !== undefined) return exact;
-    const host = hostOf(authority);
+    const host = this.#comparesPorts ? authority : hostOf(authority);
     const port = host.length === authority.length ? '' : authority.slice(host.length);
     if (port !== '') {
       const anyPort = this.#exact.get(host);

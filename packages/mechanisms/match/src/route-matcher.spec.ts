@@ -225,6 +225,35 @@ describe('hosts', () => {
     expect(domainOf('[::1]:8080')).toBe('[::1]');
   });
 
+  it('are compared with their port where the configuration says so: no domain without one fits them then', () => {
+    const domains = [
+      'shop.example',
+      'shop.example:8080',
+      '*.example',
+      '*:9090',
+      '*-x.example:81',
+      'shop.*',
+      'other.example',
+    ];
+    const config = configOf(
+      domains.map((domain) => ({ domains: [domain], matches: [{ path: { kind: 'prefix', value: '/' } }] })),
+    );
+    const matcher = compileRoutes({ ...config, comparesPorts: true }, (route) => route.name, regex);
+    const domainOf = (authority: string): string | undefined =>
+      domains[Number(/\d+/.exec(matcher.match(view({ authority })) ?? '')?.[0])];
+    expect(domainOf('shop.example')).toBe('shop.example');
+    expect(domainOf('shop.example:8080')).toBe('shop.example:8080');
+    // The begin of it, port and all.
+    expect(domainOf('shop.example:1234')).toBe('shop.*');
+    expect(domainOf('other.example')).toBe('other.example');
+    expect(domainOf('other.example:1234')).toBeUndefined();
+    expect(domainOf('a.example')).toBe('*.example');
+    expect(domainOf('a.example:1234')).toBeUndefined();
+    expect(domainOf('a.example:9090')).toBe('*:9090');
+    expect(domainOf('a-x.example:81')).toBe('*-x.example:81');
+    expect(domainOf('a-x.example:82')).toBeUndefined();
+  });
+
   it('without a domain find nothing', () => {
     expect(
       matcherOf([{ domains: ['a.example'], matches: [{ path: { kind: 'prefix', value: '/' } }] }]).match(

@@ -41,7 +41,7 @@ export function compileRoutes<Payload>(
   regex?: RegexEngine,
 ): RouteMatcher<Payload> {
   const context = new CompileContext(regex);
-  const hosts = new DomainTable<RouteIndex<Payload>>();
+  const hosts = new DomainTable<RouteIndex<Payload>>(config.comparesPorts);
   const payloads: Payload[] = [];
   const names = new Set<string>();
   for (const [hostNumber, virtualHost] of config.virtualHosts.entries()) {

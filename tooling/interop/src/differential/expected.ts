@@ -56,14 +56,7 @@ export function abortOf(
 ): { readonly status: number; readonly byGrpc: boolean } | undefined {
   const filter = 'envoy.filters.http.fault';
   const base = record(configuration.httpFilters?.[0]?.['typed_config']);
-  const {
-    abort,
-    headers,
-    upstream_cluster: cluster,
-  } = {
-    ...base,
-    ...ownPolicy(configuration, exchange, filter),
-  } as Readonly<Record<string, unknown>>;
+  const { abort, headers, upstream_cluster: cluster } = ownPolicy(configuration, exchange, filter) ?? base;
   const { http_status: status, grpc_status: grpc, header_abort: byHeader, percentage } = record(abort);
   if (record(percentage)['numerator'] !== 100) return undefined;
   if (cluster !== undefined && cluster !== (exchange.path === '/own' ? 'a' : 'b')) return undefined;
@@ -75,30 +68,6 @@ export function abortOf(
   return grpc === undefined
     ? { status: status as number, byGrpc: false }
     : { status: OF_GRPC[grpc as number] as number, byGrpc: true };
-}
-
-/** The virtual host that a host without its port fits, by its place; a domain that has the port comes first. */
-export function virtualHostOf({ routes }: Named, host: string): number | undefined {
-  const lower = host.toLowerCase();
-  const bare = lower.replace(/:\d+$/, '');
-  let best: { readonly at: number; readonly rank: number } | undefined;
-  for (const [at, virtualHost] of list(routes?.['virtual_hosts']).entries())
-    for (const domain of virtualHost['domains'] as readonly string[]) {
-      const rank = rankOf(domain.toLowerCase(), lower, bare);
-      if (rank > (best?.rank ?? 0)) best = { at, rank };
-    }
-  return best?.at;
-}
-
-/** How well a domain fits: exactly, then by the longest end, then by the longest begin, then as any; 0 for not at all. */
-function rankOf(domain: string, host: string, bare: string): number {
-  if (domain === host) return 4_000;
-  if (domain === bare) return 3_000;
-  if (domain === '*') return 1;
-  const rest = domain.replace('*', '');
-  if (bare.length <= rest.length) return 0;
-  if (domain.startsWith('*')) return bare.endsWith(rest) ? 2_000 + rest.length : 0;
-  return domain.endsWith('*') && bare.startsWith(rest) ? 1_000 + rest.length : 0;
 }
 
 /** Whether a route, by its mark `HOST/ROUTE`, has a pattern that fits a path in the one spelling of both and not as it is written. */

@@ -49,24 +49,6 @@ const host = (domains: readonly string[], match: object = { prefix: '/' }): obje
 });
 
 describe('what is meant to differ', () => {
-  it('any-port: the virtual host of the host without its port, and no other', () => {
-    const routes = {
-      ignore_port_in_host_matching: false,
-      virtual_hosts: [host(['*']), host(['*.test']), host(['one.*']), host(['two.test'])],
-    };
-    const asked = (mark: string, name = 'one.test:8080'): ReturnType<typeof judge> =>
-      judge(
-        observed(200, [seen()], { 'x-route': '0/0' }),
-        observed(200, [seen()], { 'x-route': mark }),
-        { host: name },
-        { routes },
-      );
-    expect(asked('1/0')).toEqual({ left: [], by: ['any-port'] });
-    expect(asked('2/0').left).toEqual(['reply.header.x-route']);
-    expect(asked('3/0', 'two.test:8080').left).toEqual([]);
-    expect(asked('1/0', 'one.test').left).toEqual(['reply.header.x-route']);
-  });
-
   it('one-spelling-of-patterns: a route whose pattern fits when both are spelt alike, and no other', () => {
     const routes = (match: object): NonNullable<Configuration['routes']> => ({
       virtual_hosts: [host(['*'], match), host(['other.test'])],

@@ -11,7 +11,6 @@ import {
   ownPolicy,
   reachedOnlyAt,
   told,
-  virtualHostOf,
 } from './expected.ts';
 import type { Observations } from './observe.ts';
 
@@ -168,26 +167,6 @@ export const EXPLANATIONS: readonly Explanation[] = [
       tulle.split(/; (?=\/)/).every((fault) => REFUSED.some((pattern) => pattern.test(fault))),
   },
   {
-    id: 'any-port',
-    citation: 'docs/guides/envoy-config.md; model: VirtualHost.domains',
-    why: 'A domain without a port fits a host with any; in Envoy it does where ignore_port_in_host_matching says so.',
-    explains: (difference, { configuration, exchange, observations }) => {
-      const host = exchange?.host ?? '';
-      if (observations === undefined || !/:\d+$/.test(host)) return false;
-      if (configuration.routes?.['ignore_port_in_host_matching'] !== false) return false;
-      // Marks of routes begin with the place of their virtual host.
-      const [envoy, tulle] = [observations.envoy, observations.tulle].map((one) =>
-        told(one, 'x-route')?.replace(/\/.*/, ''),
-      );
-      const expected = virtualHostOf(configuration, host);
-      if (expected === undefined || envoy === String(expected)) return false;
-      // No route of it may fit.
-      if (tulle === undefined)
-        return observations.tulle.reply.status === 404 && reachedOnlyAt('envoy', difference);
-      return tulle === String(expected) && (envoy !== undefined || reachedOnlyAt('tulle', difference));
-    },
-  },
-  {
     id: 'one-spelling-of-patterns',
     citation:
       'RFC 3986 §6.2.2.1, §6.2.2.2: hex digits are upper case, and octets that need no percent-encoding are decoded',
@@ -254,15 +233,11 @@ export const EXPLANATIONS: readonly Explanation[] = [
         (one) => one !== undefined && told(one, 'access-control-allow-origin') !== undefined,
       );
       if (field !== undefined && !listed) return exchange?.method === 'OPTIONS' && tulle === '(none)';
-      // What a route says stands instead of what its virtual host says, field by field in Envoy.
-      if (field !== undefined && own !== undefined && hostPolicy(configuration, CORS) !== undefined) {
-        const said =
-          field === 'allow-private-network' ? 'allow_private_network_access' : field.replaceAll('-', '_');
-        if (own[said] === undefined && tulle === (field === 'max-age' ? '5' : '(none)')) return true;
-      }
       if (aspect === 'reply.header.access-control-expose-headers' && exchange?.method === 'OPTIONS')
         return tulle === '(none)';
       const list = /^reply\.header\.access-control-allow-(methods|headers)$/.exec(aspect)?.[1];
+      if (list === 'headers' && envoy === '' && tulle === '(none)')
+        return asked(exchange, 'access-control-request-headers') === '';
       if (list !== undefined)
         return (
           tulle === '*' &&
@@ -290,7 +265,7 @@ export const EXPLANATIONS: readonly Explanation[] = [
     id: 'faults',
     citation:
       'docs/guides/envoy-config.md; packages/filters/fault/README.md; gRPC over HTTP/2, Requests: POST',
-    why: 'A fault of a route changes what it names of its listener’s. An abort by a gRPC status is for gRPC calls, which are POST over HTTP/2; others get the HTTP status that is equal to it.',
+    why: 'An abort by a gRPC status is for gRPC calls, which are POST over HTTP/2; others get the HTTP status that is equal to it.',
     explains: (difference, { configuration, exchange, observations }) => {
       if (exchange === undefined || observations === undefined) return false;
       const text = JSON.stringify(configuration.httpFilters ?? '');

@@ -38,6 +38,16 @@ export interface CorsFilterConfig {
   readonly percent?: number;
 }
 
+/** The policy of a route, or of what stands around it. */
+export interface CorsOverride extends CorsFilterConfig {
+  /**
+   * What it does not say is as the policy around it says, field by field, as in Envoy (`CorsFilter`, of the policies of route,
+   * virtual host and configuration the first that says it); no origins at all are none said. `percent` and `forwardUnlisted`
+   * are its own. Default false: it stands in place of the others, whole.
+   */
+  readonly inherits?: boolean;
+}
+
 /** Id of the CORS filter. */
 export const CORS_FILTER = 'tulle.http.cors';
 
@@ -107,6 +117,19 @@ export const corsFilterSchema: JsonSchema = {
       maximum: 100,
       default: 100,
       description: 'Share of requests that are looked at.',
+    },
+  },
+};
+
+/** JSON Schema of {@link CorsOverride}. */
+export const corsOverrideSchema: JsonSchema = {
+  ...corsFilterSchema,
+  properties: {
+    ...(corsFilterSchema['properties'] as JsonSchema),
+    inherits: {
+      type: 'boolean',
+      default: false,
+      description: 'What it does not say is as the policy around it says.',
     },
   },
 };

@@ -49,6 +49,15 @@ export interface FaultFilterConfig {
   readonly maxActiveFaults?: number;
 }
 
+/** What a route, or what stands around it, gives differently. */
+export interface FaultOverride extends FaultFilterConfig {
+  /**
+   * It stands in place of the chain's, and of those around it, whole, as the most specific one does in Envoy. Default false:
+   * it changes what it names, and the rest stays.
+   */
+  readonly replaces?: boolean;
+}
+
 /** The largest share that a request may ask for. */
 export interface FaultShare {
   /** 0–100. Default 100. */
@@ -151,6 +160,19 @@ export const faultFilterSchema: JsonSchema = {
       type: 'integer',
       minimum: 0,
       description: 'Requests with a fault under way, past which there is none. Default: any number.',
+    },
+  },
+};
+
+/** JSON Schema of {@link FaultOverride}. */
+export const faultOverrideSchema: JsonSchema = {
+  ...faultFilterSchema,
+  properties: {
+    ...(faultFilterSchema['properties'] as JsonSchema),
+    replaces: {
+      type: 'boolean',
+      default: false,
+      description: 'Stands in place of the chain’s whole, instead of changing what it names.',
     },
   },
 };

@@ -149,6 +149,7 @@ export const routeConfigSchema: JsonSchema = fields(['name', 'virtualHosts'], {
   responseHeaders: edits,
   headerOrder: oneOf('specific-last', 'specific-first'),
   internalOnlyHeaders: names,
+  comparesPorts: flag,
   discoversHosts: flag,
   filterConfigs,
   virtualHosts: listOf(

@@ -266,7 +266,12 @@ export const connectionFilters: fc.Arbitrary<FilterEntry[]> = fc.uniqueArray(
 );
 
 export const filterConfigs: fc.Arbitrary<FilterConfigs> = overrides({
-  [FAULT_FILTER]: fc.oneof(faultConfig, fc.constant(null), json),
+  [FAULT_FILTER]: fc.oneof(
+    faultConfig,
+    faultConfig.map((one) => ({ ...one, replaces: true })),
+    fc.constant(null),
+    json,
+  ),
   [HEADERS_FILTER]: fc.oneof(headersConfig, fc.constant(null), json),
   [RETRY_FILTER]: fc.oneof(retryConfig, fc.constant(null), json),
   [RATE_LIMIT_FILTER]: fc.oneof(rateLimitConfig, fc.constant(null), json),
@@ -275,6 +280,11 @@ export const filterConfigs: fc.Arbitrary<FilterConfigs> = overrides({
   [AUTHZ_FILTER]: fc.oneof(authzConfig, fc.constant(null), json),
   [EXT_AUTHZ_FILTER]: fc.oneof(extAuthzRouteConfig, fc.constant(null), json),
   [EXT_PROC_FILTER]: fc.oneof(extProcRouteConfig, fc.constant(null), json),
-  [CORS_FILTER]: fc.oneof(corsConfig, fc.constant(null), json),
+  [CORS_FILTER]: fc.oneof(
+    corsConfig,
+    corsConfig.map((one) => ({ ...one, inherits: true })),
+    fc.constant(null),
+    json,
+  ),
   [BUFFER_FILTER]: fc.oneof(bufferConfig, fc.constant(null), json),
 });

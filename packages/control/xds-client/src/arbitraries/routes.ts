@@ -281,6 +281,7 @@ export function routeConfig(name: fc.Arbitrary<string> = label): fc.Arbitrary<Ro
       internalOnlyHeaders: fc.array(label, { minLength: 1, maxLength: 2 }),
       headerOrder: fc.constantFrom('specific-last', 'specific-first'),
       filterConfigs,
+      comparesPorts: fc.boolean(),
     },
   );
 }

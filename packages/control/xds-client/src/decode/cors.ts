@@ -1,11 +1,11 @@
-import type { CorsFilterConfig, StringMatch } from '@tulle/model';
+import type { CorsOverride, StringMatch } from '@tulle/model';
 import type { CorsPolicy } from '@tulle/xds-proto/envoy/extensions/filters/http/cors/v3/cors';
 import type { DecodeContext } from './context.ts';
 import { decodeStringMatch } from './matchers.ts';
 import { percentOf } from './percent.ts';
 import { filled, present } from './values.ts';
 
-export function decodeCors(context: DecodeContext, policy: CorsPolicy, path: string): CorsFilterConfig {
+export function decodeCors(context: DecodeContext, policy: CorsPolicy, path: string): CorsOverride {
   const allowOrigins: string[] = [];
   const allowOriginMatches: StringMatch[] = [];
   for (const [index, matcher] of policy.allowOriginStringMatch.entries()) {
@@ -23,10 +23,11 @@ export function decodeCors(context: DecodeContext, policy: CorsPolicy, path: str
     exposeHeaders: listOf(policy.exposeHeaders),
     allowCredentials: policy.allowCredentials,
     maxAgeSeconds: decodeMaxAge(context, policy.maxAge, `${path}.max_age`),
-    allowPrivateNetwork: policy.allowPrivateNetworkAccess === true ? true : undefined,
+    allowPrivateNetwork: policy.allowPrivateNetworkAccess,
     // Which is what it does where nothing is said.
     forwardUnlisted: policy.forwardNotMatchingPreflights === false ? undefined : true,
     percent: policy.filterEnabled && percentOf(policy.filterEnabled.defaultValue),
+    inherits: true,
   });
 }
 

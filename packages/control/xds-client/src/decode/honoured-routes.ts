@@ -15,6 +15,7 @@ export const HONOURED_OF_ROUTES: Readonly<Record<string, readonly string[]>> = {
     'max_direct_response_body_size_bytes',
     'internal_only_headers',
     'vhds',
+    'metadata',
   ],
   'envoy.config.route.v3.Vhds': ['config_source'],
   'envoy.extensions.filters.http.on_demand.v3.OnDemand': ['odcds'],

@@ -69,6 +69,7 @@ export function decodeRouteConfig(
     ...edits,
     internalOnlyHeaders: filled(config.internalOnlyHeaders),
     filterConfigs: decodeOverrides(context, overrides, here),
+    comparesPorts: comparesPorts(context, config, path),
     discoversHosts: config.vhds ? true : undefined,
   });
   // Where fields are edited in one place only, the order of places means nothing.
@@ -76,6 +77,21 @@ export function decodeRouteConfig(
   return config.mostSpecificHeaderMutationsWins || !maySayTwice
     ? decoded
     : { ...decoded, headerOrder: 'specific-first' };
+}
+
+/** Whether a port is part of what domains are compared with; where there is `*` alone, that is all the same. */
+function comparesPorts(
+  context: DecodeContext,
+  { ignorePortInHostMatching, metadata, virtualHosts, vhds }: RouteConfiguration,
+  path: string,
+): true | undefined {
+  const extras = readExtras(context, metadata, path);
+  const anyPort = extras.flag('anyPort');
+  extras.end();
+  if (ignorePortInHostMatching || anyPort === true) return undefined;
+  return vhds !== undefined || virtualHosts.some(({ domains }) => domains.some((one) => one !== '*'))
+    ? true
+    : undefined;
 }
 
 /** Virtual hosts that are discovered are known by the name of their routes, and translated by themselves. */

@@ -127,7 +127,9 @@ export function decodeStandardOverride(
   message: Message,
   path: string,
 ): { readonly config: unknown } | undefined {
-  if (isMessage(message, HTTPFaultSchema)) return { config: decodeFault(context, message, path) };
+  // The most specific one is in force, whole.
+  if (isMessage(message, HTTPFaultSchema))
+    return { config: { ...decodeFault(context, message, path), replaces: true } };
   if (isMessage(message, HeaderMutationPerRouteSchema))
     return { config: decodeHeaderMutations(context, message.mutations, `${path}.mutations`) };
   if (isMessage(message, RBACPerRouteSchema))

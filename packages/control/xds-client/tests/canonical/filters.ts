@@ -68,7 +68,8 @@ const STANDARD: Readonly<Record<string, (value: Record<string, unknown>) => unkn
       mark: true,
       rateHeaders: false,
     }),
-  [CORS_FILTER]: (value) => without(value, { maxAgeSeconds: 5 }),
+  [CORS_FILTER]: (value) =>
+    without(value, { maxAgeSeconds: value['inherits'] === true ? undefined : 5, inherits: false }),
   [RETRY_FILTER]: (value) => ({
     ...value,
     ...Object.fromEntries(
@@ -218,7 +219,7 @@ function config(filter: string, value: unknown): unknown {
           ? match.map((one: unknown) => (isObject(one) ? stringMatch(one as never) : one))
           : match,
     },
-    { headers: {}, byHeader: {} },
+    { headers: {}, byHeader: {}, replaces: false },
   );
 }
 

@@ -106,6 +106,10 @@ export function canonicalRouteConfig(config: RouteConfig): RouteConfig {
   });
   const canonical = headed({ ...config, virtualHosts });
   return without(canonical, {
+    // Where any host fits, its port means nothing.
+    comparesPorts: virtualHosts.every(({ domains }) => domains.every((one) => one === '*'))
+      ? canonical.comparesPorts
+      : false,
     headerOrder: editedTwice(canonical) ? 'specific-last' : canonical.headerOrder,
   });
 }

@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import type { CorsFilterConfig, StringMatch } from '@tulle/model';
+import type { CorsFilterConfig, CorsOverride, StringMatch } from '@tulle/model';
 import {
   type CorsPolicy,
   CorsPolicySchema,
@@ -17,9 +17,14 @@ export function isEmptyCors(config: unknown): boolean {
   );
 }
 
-/** @returns `undefined` where Envoy's type would not say exactly the same */
-export function encodeCors(config: unknown): CorsPolicy | undefined {
-  if (!isCors(config)) return undefined;
+/**
+ * Envoy takes what a policy does not say from the one around it.
+ * @param own for Tulle's data plane, which has another form for a policy that takes nothing from others
+ * @returns `undefined` where Envoy's type would not say exactly the same
+ */
+export function encodeCors(given: unknown, own: boolean): CorsPolicy | undefined {
+  const { inherits = false, ...config } = (isObject(given) ? given : {}) as unknown as CorsOverride;
+  if (!isCors(config) || (own && !inherits)) return undefined;
   const origins = config.allowOrigins.map(originMatch);
   if (!origins.every((one) => one !== undefined)) return undefined;
   const list = (names: readonly string[] | undefined): string => (names ?? []).join(', ');
@@ -28,9 +33,11 @@ export function encodeCors(config: unknown): CorsPolicy | undefined {
     allowMethods: list(config.allowMethods),
     allowHeaders: list(config.allowHeaders),
     exposeHeaders: list(config.exposeHeaders),
-    maxAge: String(config.maxAgeSeconds ?? 5),
+    maxAge: config.maxAgeSeconds === undefined && inherits ? '' : String(config.maxAgeSeconds ?? 5),
     ...(config.allowCredentials !== undefined && { allowCredentials: config.allowCredentials }),
-    ...(config.allowPrivateNetwork === true && { allowPrivateNetworkAccess: true }),
+    ...(config.allowPrivateNetwork !== undefined && {
+      allowPrivateNetworkAccess: config.allowPrivateNetwork,
+    }),
     // Of origins that are listed Tulle answers every preflight itself.
     forwardNotMatchingPreflights: config.forwardUnlisted === true,
   });

@@ -1,5 +1,10 @@
 import { create } from '@bufbuild/protobuf';
-import { GRPC_HTTP_STATUSES, type FaultFilterConfig, type ValueMatch } from '@tulle/model';
+import {
+  GRPC_HTTP_STATUSES,
+  type FaultFilterConfig,
+  type FaultOverride,
+  type ValueMatch,
+} from '@tulle/model';
 import {
   type HTTPFault,
   HTTPFaultSchema,
@@ -60,6 +65,15 @@ export function encodeFault(config: unknown): HTTPFault | undefined {
     downstreamNodes: [...(nodes ?? [])],
     ...(config.maxActiveFaults !== undefined && { maxActiveFaults: config.maxActiveFaults }),
   });
+}
+
+/**
+ * Envoy puts it in the place of every other one.
+ * @param own for Tulle's data plane, which has another form for one that changes what it names
+ */
+export function encodeFaultOverride(given: unknown, own: boolean): HTTPFault | undefined {
+  const { replaces = false, ...config } = (isObject(given) ? given : {}) as FaultOverride;
+  return isObject(given) && (replaces || !own) ? encodeFault(config) : undefined;
 }
 
 const KEYS = [

@@ -146,7 +146,7 @@ export function filterFlags(entries: readonly FilterEntry[]): Record<string, unk
 /** @param carried slots whose override travels elsewhere */
 export function encodeOverrides(
   configs: FilterConfigs | undefined,
-  { release }: EncodeForm,
+  form: EncodeForm,
   carried: readonly string[] = [],
 ): { [slot: string]: Any } {
   const overrides = Object.entries(configs ?? {}).filter(
@@ -156,18 +156,22 @@ export function encodeOverrides(
   return sortedMap(
     overrides.flatMap(
       ([slot, config]) =>
-        (both && release === 'this' ? authzOverrides(slot, config) : undefined) ?? [
-          [slot, encodeOverride(slot, config, release)] as const,
+        (both && form.release === 'this' ? authzOverrides(slot, config, form) : undefined) ?? [
+          [slot, encodeOverride(slot, config, form)] as const,
         ],
     ),
   );
 }
 
 /** Overrides of both of Envoy's filters. */
-function authzOverrides(slot: string, config: unknown): (readonly [string, Any])[] | undefined {
+function authzOverrides(
+  slot: string,
+  config: unknown,
+  form: EncodeForm,
+): (readonly [string, Any])[] | undefined {
   if (slot !== AUTHZ_FILTER) return undefined;
   if (config === null || config === true)
-    return [DENY_SLOT, slot].map((one) => [one, encodeOverride(one, config, 'this')] as const);
+    return [DENY_SLOT, slot].map((one) => [one, encodeOverride(one, config, form)] as const);
   const pair = encodeAuthz(config);
   const perRoute = (rbac: RBAC): Any => anyPack(RBACPerRouteSchema, create(RBACPerRouteSchema, { rbac }));
   return (
@@ -182,10 +186,10 @@ function authzOverrides(slot: string, config: unknown): (readonly [string, Any])
  * A route configuration does not know which filter stands behind a slot; by convention a slot of a standard filter is
  * named after it, and then Envoy's own type is used.
  */
-function encodeOverride(slot: string, config: unknown, release: ClientRelease): Any {
+function encodeOverride(slot: string, config: unknown, form: EncodeForm): Any {
   if (config === null) return anyPack(FilterConfigSchema, create(FilterConfigSchema, { disabled: true }));
   if (config === true) return anyPack(FilterConfigSchema, create(FilterConfigSchema));
-  const standard = encodeStandardOverride(slot, config, release);
+  const standard = encodeStandardOverride(slot, config, form);
   if (standard) return standard;
   const inner = typedStruct(ROUTE_OVERRIDE, config);
   if (slot !== RETRY_FILTER) return inner;

@@ -1,4 +1,4 @@
-import { create } from '@bufbuild/protobuf';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import {
   parseWireName,
   RETRY_FILTER,
@@ -40,15 +40,27 @@ export function encodeRouteConfig(config: RouteConfig, form: EncodeForm): RouteC
   return create(RouteConfigurationSchema, {
     name: config.name,
     virtualHosts: config.virtualHosts.map((host) => encodeVirtualHost(host, form, retries)),
-    // A domain without port matches any port. Where some domain has one, Envoy's switch would hide it from the match.
     ...encodeEditsOf(config, form.release),
     internalOnlyHeaders: [...(config.internalOnlyHeaders ?? [])],
     // A client of the release before does so without being told.
     mostSpecificHeaderMutationsWins: config.headerOrder !== 'specific-first' && form.release === 'this',
     typedPerFilterConfig: encodeOverrides(config.filterConfigs, form),
     ...maxBodyBytes(config, form),
-    ignorePortInHostMatching: !config.virtualHosts.some(({ domains }) => domains.some(hasPort)),
+    ...encodePorts(config, form),
   });
+}
+
+/** A domain without port fits any port. Where some domain has one, Envoy's switch would hide it from the match. */
+function encodePorts(
+  { comparesPorts = false, virtualHosts }: RouteConfig,
+  { release, workloadCertificate }: EncodeForm,
+): Pick<MessageInitShape<typeof RouteConfigurationSchema>, 'ignorePortInHostMatching' | 'metadata'> {
+  if (comparesPorts) return { ignorePortInHostMatching: false };
+  const somePort = virtualHosts.some(({ domains }) => domains.some(hasPort));
+  // Tulle's data plane is told that the others fit any port still; that of the release before knows it no other way.
+  const isTold = somePort && release === 'this' && workloadCertificate.kind === 'own';
+  const metadata = isTold ? tulleMetadata({ anyPort: true }) : undefined;
+  return { ignorePortInHostMatching: !somePort, ...(metadata && { metadata }) };
 }
 
 /** Envoy refuses longer direct responses than 4 KiB unless it is told of them. */

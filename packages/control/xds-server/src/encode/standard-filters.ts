@@ -52,8 +52,8 @@ import { encodeCompression } from './compression.ts';
 import { encodeCors, isEmptyCors } from './cors.ts';
 import { encodeExtAuthz, encodeExtAuthzRoute } from './ext-authz.ts';
 import { encodeExtProc, encodeExtProcRoute } from './ext-proc.ts';
-import { encodeFault } from './fault.ts';
-import type { ClientRelease } from './form.ts';
+import { encodeFault, encodeFaultOverride } from './fault.ts';
+import type { ClientRelease, EncodeForm } from './form.ts';
 import { encodeGlobalRateLimit, encodeGlobalRateLimitRoute } from './global-rate-limit.ts';
 import { encodeHeaderMutations, hasSpecificLast } from './header-filter.ts';
 import { encodeHealthCheckFilter } from './health-check-filter.ts';
@@ -64,8 +64,8 @@ import { hasOnly, isObject } from './shape.ts';
 /** How a standard filter's configs are written as Envoy's; `undefined` where Envoy's type would not say exactly the same. */
 interface StandardFilter {
   chain(config: unknown): Any | undefined;
-  /** A route's override. */
-  route(config: unknown): Any | undefined;
+  /** A route's override. @param own for Tulle's data plane of this release */
+  route(config: unknown, own: boolean): Any | undefined;
 }
 
 const packed = <Desc extends DescMessage>(
@@ -77,7 +77,7 @@ const packed = <Desc extends DescMessage>(
 const STANDARD: Readonly<Record<string, StandardFilter>> = {
   [FAULT_FILTER]: {
     chain: (config) => packed(HTTPFaultSchema, encodeFault(config)),
-    route: (config) => packed(HTTPFaultSchema, encodeFault(config)),
+    route: (config, own) => packed(HTTPFaultSchema, encodeFaultOverride(config, own)),
   },
   [HEADERS_FILTER]: {
     chain(config) {
@@ -114,7 +114,7 @@ const STANDARD: Readonly<Record<string, StandardFilter>> = {
   },
   [CORS_FILTER]: {
     chain: (config) => (isEmptyCors(config) ? anyPack(CorsSchema, create(CorsSchema)) : undefined),
-    route: (config) => packed(CorsPolicySchema, encodeCors(config)),
+    route: (config, own) => packed(CorsPolicySchema, encodeCors(config, own)),
   },
   [EXT_AUTHZ_FILTER]: {
     chain: (config) => packed(ExtAuthzSchema, encodeExtAuthz(config)),
@@ -169,7 +169,8 @@ export function encodeStandard(filter: string, config: unknown, release: ClientR
 export function encodeStandardOverride(
   filter: string,
   config: unknown,
-  release: ClientRelease,
+  { release, workloadCertificate }: EncodeForm,
 ): Any | undefined {
-  return isWritten(filter, release) ? STANDARD[filter]?.route(config) : undefined;
+  const own = release === 'this' && workloadCertificate.kind === 'own';
+  return isWritten(filter, release) ? STANDARD[filter]?.route(config, own) : undefined;
 }
