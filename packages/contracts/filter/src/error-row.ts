@@ -32,6 +32,8 @@ export type ErrorSource = 'downstream' | 'upstream' | 'config' | 'filter' | 'int
 export type ResponseFlag =
   | '-'
   | 'UH'
+  | 'DO'
+  | 'UDO'
   | 'UF'
   | 'UO'
   | 'NR'

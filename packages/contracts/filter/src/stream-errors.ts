@@ -6,6 +6,8 @@ export type StreamErrorCode =
   | 'TULLE_CLUSTER_NOT_FOUND'
   | 'TULLE_BACKEND_INVALID'
   | 'TULLE_UPSTREAM_NO_ENDPOINT'
+  | 'TULLE_DROP_OVERLOAD'
+  | 'TULLE_DROP_ALL'
   | 'TULLE_UPSTREAM_CONNECT'
   | 'TULLE_UPSTREAM_CONNECT_TIMEOUT'
   | 'TULLE_UPSTREAM_TLS'
@@ -74,6 +76,26 @@ export const STREAM_ERRORS: Readonly<Record<StreamErrorCode, ErrorRow>> = {
     'upstream',
     true,
     'The cluster has no endpoint that may be used: none known, all unhealthy or ejected. See /clusters.',
+  ),
+  TULLE_DROP_OVERLOAD: row(
+    21,
+    503,
+    14,
+    'DO',
+    'drop_overload',
+    'config',
+    false,
+    "The control plane has a share of the cluster's requests refused (drop_overloads of its endpoints), to keep load off it.",
+  ),
+  TULLE_DROP_ALL: row(
+    23,
+    503,
+    14,
+    'UDO',
+    'unconditional_drop_overload',
+    'config',
+    false,
+    "The control plane has all of the cluster's requests refused (drop_overloads of its endpoints).",
   ),
   TULLE_UPSTREAM_CONNECT: row(
     11,

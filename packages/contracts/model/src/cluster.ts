@@ -1,4 +1,6 @@
-import type { Address, TcpAddress } from './address.ts';
+import type { TcpAddress } from './address.ts';
+import type { BalancePolicy, SubsetRules } from './balance-policy.ts';
+import type { Endpoint, EndpointPolicy } from './endpoint.ts';
 import type { HealthCheck } from './health-check.ts';
 import type { Http2Options } from './http2.ts';
 import type { UpstreamTls } from './tls.ts';
@@ -27,7 +29,7 @@ export interface Cluster {
   readonly failOnPanic?: boolean;
   /** Absent: what labels routes ask for makes no difference. */
   readonly subsets?: SubsetRules;
-  /** Localities share by {@link Endpoint.localityWeight} (Envoy `common_lb_config.locality_weighted_lb_config`). Default false. */
+  /** Localities share by `Endpoint.localityWeight` (Envoy `common_lb_config.locality_weighted_lb_config`). Default false. */
   readonly localityWeighted?: boolean;
   /** Absent: endpoints are not asked; what their source says holds, and what requests meet. */
   readonly healthCheck?: HealthCheck;
@@ -53,7 +55,7 @@ export interface Cluster {
 
 /**
  * - `static`: the endpoints are here.
- * - `eds`: an {@link EndpointSet} of the given name (default: the cluster's) follows over discovery.
+ * - `eds`: an `EndpointSet` of the given name (default: the cluster's) follows over discovery.
  * - `dns`: names among the endpoints are resolved again every `refreshMs` (default 5,000, Envoy `dns_refresh_rate`);
  *   `all` uses every address (Envoy STRICT_DNS), `first` one at a time (LOGICAL_DNS). `family` says which addresses of a
  *   name are used, by default all (Envoy `dns_lookup_family` ALL). `respectTtl`: as long as DNS says that they hold instead
@@ -64,11 +66,16 @@ export interface Cluster {
  *   requests and retries are counted here (Envoy `extensions.clusters.aggregate.v3`).
  */
 export type ClusterDiscovery =
-  | { readonly kind: 'static'; readonly endpoints: readonly Endpoint[] }
+  | {
+      readonly kind: 'static';
+      readonly endpoints: readonly Endpoint[];
+      readonly policy?: EndpointPolicy;
+    }
   | { readonly kind: 'eds'; readonly serviceName?: string }
   | {
       readonly kind: 'dns';
       readonly endpoints: readonly Endpoint[];
+      readonly policy?: EndpointPolicy;
       readonly use: 'all' | 'first';
       readonly refreshMs?: number;
       readonly family?: AddressFamily;
@@ -144,158 +151,6 @@ export interface TlsMatch {
   readonly labels: Readonly<Record<string, string>>;
   /** Absent: plain text. */
   readonly tls?: UpstreamTls;
-}
-
-/** The endpoints of one `eds` cluster. Never replaced by an empty one because a source went away. */
-export interface EndpointSet {
-  readonly name: string;
-  readonly endpoints: readonly Endpoint[];
-}
-
-/** One instance that can be called. */
-export interface Endpoint {
-  readonly address: Address;
-  /** Its own name, e.g. for health checks and hashing (Envoy `Endpoint.hostname`). Default: the name it was resolved from. */
-  readonly hostname?: string;
-  /** Share among its peers, >= 1. Default 1. */
-  readonly weight?: number;
-  /** As the source says. `draining`: no new work, running work goes on. Default `healthy`. */
-  readonly health?: 'healthy' | 'unhealthy' | 'draining';
-  readonly locality?: Locality;
-  /**
-   * Share of its locality among those of its priority, >= 1, the same for all endpoints of the two; used where the
-   * cluster is `localityWeighted` (Envoy `LocalityLbEndpoints.load_balancing_weight`).
-   */
-  readonly localityWeight?: number;
-  /**
-   * 0 is used first; load goes on to the next as less than 1 / 1.4 of one may be picked (Envoy's overprovisioning
-   * factor). Default 0.
-   */
-  readonly priority?: number;
-  /** SPIFFE id that the endpoint must prove when the cluster speaks mesh TLS (decision D13). */
-  readonly identity?: string;
-  /**
-   * How it is reached: `sidecar` its proxy's inbound port over mutual TLS, `captured` likewise by capture, `none`
-   * directly in plain text. With `none` the cluster's TLS is not used for this endpoint. `hbone`: by a tunnel, as `tunnel`
-   * says; the cluster's TLS is that of the connection which carries it, and what goes through is plain text.
-   */
-  readonly mode?: 'sidecar' | 'captured' | 'none' | 'hbone';
-  /** With mode `hbone`. Default: to {@link HBONE_PORT} of the endpoint's own address, with that as authority. */
-  readonly tunnel?: HboneTunnel;
-  /** Where and how it is asked whether it is well, in place of what holds for others (Envoy `HealthCheckConfig`). */
-  readonly healthCheck?: {
-    readonly port?: number;
-    /** IP address that is asked. */
-    readonly host?: string;
-    /** Host of the request, or authority of the call. */
-    readonly hostname?: string;
-    /** It is not asked, and counts as well. Default false. */
-    readonly disabled?: boolean;
-  };
-  /** By which one of the cluster's `tlsMatches` is chosen (Envoy metadata `envoy.transport_socket_match`). */
-  readonly tlsLabels?: Readonly<Record<string, string>>;
-  /** E.g. `{ service: 'reviews', version: 'v2', workload: 'reviews-v2', namespace: 'default' }`. */
-  readonly labels?: Readonly<Record<string, string>>;
-}
-
-/** A tunnel by HTTP/2 CONNECT over mutual TLS (HBONE, as Istio's ambient mode speaks it). */
-export interface HboneTunnel {
-  /** Where CONNECT is taken: a node proxy or a waypoint, which proves the endpoint's `identity`. */
-  readonly address?: TcpAddress;
-  /** `:authority` of CONNECT, with a port (RFC 9113 §8.5). Default: the endpoint's address. */
-  readonly authority?: string;
-}
-
-/**
- * Requests go to endpoints with the labels that their route asks for, `WeightedCluster.subset` (Envoy `LbSubsetConfig`). What
- * a request that asks for other keys than any selector has, or for nobody's values, falls back to: `none`, it is refused;
- * `any` endpoint; the `default` subset; by a selector also the labels of `fallbackKeys` alone.
- */
-export interface SubsetRules {
-  /** Default `none`. */
-  readonly fallback?: Exclude<SubsetFallback, 'keys'>;
-  /** Labels of the default subset; empty or absent: every endpoint. */
-  readonly defaultSubset?: Readonly<Record<string, string>>;
-  /** Which keys make subsets. At least one. */
-  readonly selectors: readonly SubsetSelector[];
-  /** Whether localities share by weight within a subset. Default false (Envoy `locality_weight_aware`). */
-  readonly localityWeighted?: boolean;
-}
-
-export type SubsetFallback = 'none' | 'any' | 'default' | 'keys';
-
-/** Each combination of values of these keys is a subset. */
-export interface SubsetSelector {
-  /** At least one. */
-  readonly keys: readonly string[];
-  /** Default: the rules'. */
-  readonly fallback?: SubsetFallback;
-  /** Some of `keys`, fewer; for the fallback `keys`. */
-  readonly fallbackKeys?: readonly string[];
-  /** Each of these subsets is one endpoint, the first that has the values. Default false. */
-  readonly singleHost?: boolean;
-}
-
-/** Where something runs (Envoy `config.core.v3.Locality`). */
-export interface Locality {
-  readonly region: string;
-  readonly zone?: string;
-  readonly subZone?: string;
-}
-
-/**
- * How an endpoint is chosen.
- * - `round-robin`: weighted, smooth. `random`: weighted.
- * - `least-request`: fewest active requests for its weight, of `choices` (default 2) drawn at random, or of all with
- *   `fullScan`. `activeRequestBias`: how much active requests count against weights; 0: weights alone. Default 1.
- * - `peak-ewma`: least latency x load of two drawn; seed `defaultRttMs` 30, decay `decayMs` 10,000 (Linkerd's numbers).
- * - `pick-first`: always the first that is well, in the order of the set, or with `shuffle` in an order by chance.
- * - `ring-hash`, `maglev`: by a hash of what the route's `hashPolicy` says, so that what is equal goes to the same endpoint
- *   as long as that is well; at random without one. A ring has `minRingSize` points (default 1,024), as many more as
- *   weights need, at most `maxRingSize` (default 65,537; Envoy 8,388,608). A maglev table has `tableSize` places, a prime
- *   (default 65,537): more even, and more of it moves when the set changes. See {@link HashOptions}.
- */
-export type BalancePolicy =
-  | { readonly policy: 'round-robin'; readonly slowStart?: SlowStart }
-  | { readonly policy: 'random' }
-  | {
-      readonly policy: 'least-request';
-      readonly choices?: number;
-      readonly fullScan?: boolean;
-      readonly activeRequestBias?: number;
-      readonly slowStart?: SlowStart;
-    }
-  | { readonly policy: 'peak-ewma'; readonly defaultRttMs?: number; readonly decayMs?: number }
-  | { readonly policy: 'pick-first'; readonly shuffle?: boolean }
-  | ({
-      readonly policy: 'ring-hash';
-      readonly minRingSize?: number;
-      readonly maxRingSize?: number;
-    } & HashOptions)
-  | ({ readonly policy: 'maglev'; readonly tableSize?: number } & HashOptions);
-
-/** Of balancing by hashes (Envoy `ConsistentHashingLbConfig`). */
-export interface HashOptions {
-  /** Endpoints have their place by `hostname`, where they have one, instead of their address. Default false. */
-  readonly useHostname?: boolean;
-  /**
-   * Most requests that an endpoint has at a time, percent of the average, for its weight; what would be more goes to the
-   * next. At least 100. Default: no bound.
-   */
-  readonly balanceFactorPercent?: number;
-}
-
-/**
- * An endpoint that is new, or passes its health check again, gets its weight little by little (Envoy `SlowStartConfig`).
- * Endpoints that come at the same time share evenly from the first.
- */
-export interface SlowStart {
-  /** How long it takes. */
-  readonly windowMs: number;
-  /** 1: the weight grows evenly; more: faster at first. Default 1. */
-  readonly aggression?: number;
-  /** Least part of its weight. Default 10. */
-  readonly minWeightPercent?: number;
 }
 
 /** Bounds of one cluster in one proxy (Envoy `CircuitBreakers`, defaults as there). Reaching one gives 503 `UO`. */

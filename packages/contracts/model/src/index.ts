@@ -15,29 +15,35 @@ export type {
 } from './tls.ts';
 export type { IdentitySnapshot, IdentitySource, Svid, TrustBundle } from './identity.ts';
 export type {
-  AddressFamily,
   BalancePolicy,
+  HashOptions,
+  SlowStart,
+  SubsetFallback,
+  SubsetRules,
+  SubsetSelector,
+} from './balance-policy.ts';
+export type {
+  DropCategory,
+  Endpoint,
+  EndpointPolicy,
+  EndpointSet,
+  HboneTunnel,
+  Locality,
+} from './endpoint.ts';
+export type {
+  AddressFamily,
   CircuitLimits,
   Cluster,
   ClusterDiscovery,
   ComparedRule,
   ConsecutiveRule,
-  Endpoint,
-  EndpointSet,
   ForwardProxyDiscovery,
-  HashOptions,
-  HboneTunnel,
-  Locality,
   OriginalDstDiscovery,
   OutlierDetection,
   NetworkOptions,
   PoolOptions,
   RefreshBackoff,
   RetryBudget,
-  SlowStart,
-  SubsetFallback,
-  SubsetRules,
-  SubsetSelector,
   TcpKeepalive,
   TlsMatch,
 } from './cluster.ts';

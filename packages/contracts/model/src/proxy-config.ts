@@ -1,4 +1,5 @@
-import type { Cluster, EndpointSet } from './cluster.ts';
+import type { Cluster } from './cluster.ts';
+import type { EndpointSet } from './endpoint.ts';
 import type { Listener } from './listener.ts';
 import type { RouteConfig } from './route.ts';
 

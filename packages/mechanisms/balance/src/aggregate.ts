@@ -17,7 +17,7 @@ export interface AggregateOptions<Data> {
 /** What an aggregate is asked. */
 export type AggregateBalancer<Data> = Pick<
   Balancer<Data>,
-  'pick' | 'usable' | 'size' | 'hashes' | 'endpoints'
+  'pick' | 'usable' | 'degraded' | 'size' | 'hashes' | 'endpoints'
 >;
 
 const DEFAULT_PANIC_PERCENT = 50;
@@ -29,8 +29,8 @@ const DEFAULT_PANIC_PERCENT = 50;
 export function createAggregateBalancer<Data>(options: AggregateOptions<Data>): AggregateBalancer<Data> {
   const { panicThresholdPercent = DEFAULT_PANIC_PERCENT } = options;
   let seen: (readonly PriorityCount[])[] = [];
-  /** Percent of all picks, and whether some of it is in panic. */
-  let loads: { percent: number; panic: boolean }[] = [];
+  /** Percent of all picks, by whether they are of degraded endpoints, and whether some of a part is in panic. */
+  let loads: { percent: number; degradedPercent: number; panic: boolean }[] = [];
 
   /** Weighs the parts anew where one of them changed. */
   function weigh(parts: readonly Balancer<Data>[], nowMs: number): void {
@@ -48,15 +48,19 @@ export function createAggregateBalancer<Data>(options: AggregateOptions<Data>): 
       const own = each.slice(at, (at += counts.length));
       return {
         percent: own.reduce((sum, { percent }) => sum + percent, 0),
+        degradedPercent: own.reduce((sum, { degradedPercent }) => sum + degradedPercent, 0),
         panic: own.some(({ panic }) => panic),
       };
     });
   }
 
+  /** A part, or behind those, counted on, a part's degraded endpoints. */
   function draw(): number {
     let point = options.random() * 100;
-    for (let index = 0; index < loads.length; index += 1) {
-      point -= (loads[index] as { percent: number }).percent;
+    for (let index = 0; index < 2 * loads.length; index += 1) {
+      const degraded = index >= loads.length;
+      const load = loads[degraded ? index - loads.length : index] as (typeof loads)[number];
+      point -= degraded ? load.degradedPercent : load.percent;
       if (point < 0) return index;
     }
     return -1;
@@ -72,6 +76,9 @@ export function createAggregateBalancer<Data>(options: AggregateOptions<Data>): 
     get usable() {
       return options.parts().reduce((sum, part) => sum + part.usable, 0);
     },
+    get degraded() {
+      return options.parts().reduce((sum, part) => sum + part.degraded, 0);
+    },
     get hashes() {
       return options.parts().some((part) => part.hashes);
     },
@@ -79,21 +86,23 @@ export function createAggregateBalancer<Data>(options: AggregateOptions<Data>): 
       const parts = options.parts();
       weigh(parts, nowMs);
       const drawn = draw();
-      const pickOf = (index: number): EndpointState<Data> | undefined => {
+      const pickOf = (place: number): EndpointState<Data> | undefined => {
+        const degraded = place >= parts.length;
+        const index = degraded ? place - parts.length : place;
         const part = parts[index];
         const state =
           // Of a subset the part itself knows what is usable, and what to do where nothing is.
           loads[index]?.panic === true || subset !== undefined
             ? part?.pick(nowMs, excluded, hash, subset)
-            : part?.pickUsable(nowMs, excluded, hash);
+            : part?.pickUsable(nowMs, excluded, hash, degraded);
         if (state !== undefined) options.onPick?.(index);
         return state;
       };
       const state = drawn < 0 ? undefined : pickOf(drawn);
       if (state !== undefined) return state;
       // Everything of the drawn part is excluded: one of another, whatever load that has.
-      for (let index = 0; index < parts.length; index += 1) {
-        const other = index === drawn ? undefined : pickOf(index);
+      for (let place = 0; place < 2 * parts.length; place += 1) {
+        const other = place === drawn ? undefined : pickOf(place);
         if (other !== undefined) return other;
       }
       return undefined;

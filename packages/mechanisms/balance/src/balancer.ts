@@ -14,7 +14,7 @@ import type { EndpointState, Outcome } from './endpoint-state.ts';
 import { OutlierDetector, type EjectionReason, type OutlierEvents } from './outlier-detector.ts';
 import type { Picker } from './picker.ts';
 import { pickFirst } from './pick-first.ts';
-import type { PriorityCount } from './priority-loads.ts';
+import type { HealthRules, PriorityCount } from './priority-loads.ts';
 import { randomPick } from './random-pick.ts';
 import { roundRobin } from './round-robin.ts';
 import { rampFactor, rampStepMs } from './slow-start.ts';
@@ -64,11 +64,16 @@ export interface BalancerOptions<Data> {
 export interface Balancer<Data> {
   /** Every endpoint of the set, in its order. */
   readonly endpoints: readonly EndpointState<Data>[];
-  /** How many are healthy and not ejected. */
+  /** How many may be picked: healthy or degraded, and not ejected. */
   readonly usable: number;
+  /** How many of them are degraded. */
+  readonly degraded: number;
   readonly ejected: number;
-  /** Takes a new set. Endpoints that stay (by address) keep their state; a double address counts once, the first. */
-  update(endpoints: readonly Endpoint[], nowMs: number): void;
+  /**
+   * Takes a new set. Endpoints that stay (by address) keep their state; a double address counts once, the first.
+   * @param rules how their health counts
+   */
+  update(endpoints: readonly Endpoint[], nowMs: number, rules?: HealthRules): void;
   /** Takes other policies; states stay. */
   configure(policy: BalancePolicy | undefined, outlier: OutlierDetection | undefined): void;
   /**
@@ -86,12 +91,14 @@ export interface Balancer<Data> {
     subset?: SubsetCriteria,
   ): EndpointState<Data> | undefined;
   /**
-   * The same, but only what may be picked without panic: for one that chooses among the endpoints of several balancers.
+   * The same, but only what may be picked without panic, and only degraded ones or only others: for one that chooses among
+   * the endpoints of several balancers.
    */
   pickUsable(
     nowMs: number,
     excluded: readonly EndpointState<Data>[] | undefined,
     hash: number,
+    degraded: boolean,
   ): EndpointState<Data> | undefined;
   /** How many there are of each priority, first to last; another list whenever something changed. */
   readonly counts: readonly PriorityCount[];
@@ -99,8 +106,11 @@ export interface Balancer<Data> {
   readonly size: number;
   /** Whether the policy goes by hashes. */
   readonly hashes: boolean;
-  /** What an active health check found, each time; once it has, `pending` endpoints are not picked until it has found them well. */
-  checked(state: EndpointState<Data>, passed: boolean, nowMs: number): void;
+  /**
+   * What an active health check found, each time; once it has, `pending` endpoints are not picked until it has found them well.
+   * @param degraded it passed, and the endpoint says that it is degraded. Default false
+   */
+  checked(state: EndpointState<Data>, passed: boolean, nowMs: number, degraded?: boolean): void;
   /** Every endpoint that was there at the beginning has been checked, or is given up: from now on new ones wait. */
   warmed(nowMs: number): void;
   /** The endpoint with this address. */
@@ -126,6 +136,7 @@ const NONE: readonly EndpointState<never>[] = Object.freeze([]);
 class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data>, LevelOwner<Data> {
   endpoints: readonly State<Data>[] = [];
   usable = 0;
+  rules: HealthRules = {};
   defaultRttMs = DEFAULT_RTT_MS;
   decayMs = DEFAULT_DECAY_MS;
   warming = true;
@@ -175,6 +186,10 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data>, LevelO
     this.#options.onPanicPick?.();
   }
 
+  get degraded(): number {
+    return this.#all.degraded;
+  }
+
   get ejected(): number {
     return this.#outlier.ejected;
   }
@@ -188,7 +203,8 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data>, LevelO
     this.#rebuild(this.#nowMs);
   }
 
-  update(endpoints: readonly Endpoint[], nowMs: number): void {
+  update(endpoints: readonly Endpoint[], nowMs: number, rules: HealthRules = {}): void {
+    this.rules = rules;
     const before = this.#byAddress;
     const after = new Map<string, State<Data>>();
     for (const endpoint of endpoints) {
@@ -215,12 +231,14 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data>, LevelO
     return state;
   }
 
-  checked(state: State<Data>, passed: boolean, nowMs: number): void {
+  checked(state: State<Data>, passed: boolean, nowMs: number, degraded = false): void {
     const check = passed ? 'passed' : 'failed';
     if (passed && !state.removed) this.#outlier.passedCheck(state);
-    if (state.check === check || state.removed) return;
+    const same = state.check === check && state.checkedDegraded === degraded;
+    if (same || state.removed) return;
+    if (passed && state.check !== 'passed') state.freshSinceMs = nowMs;
     state.check = check;
-    if (passed) state.freshSinceMs = nowMs;
+    state.checkedDegraded = degraded;
     this.#rebuild(nowMs);
   }
 
@@ -246,12 +264,17 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data>, LevelO
     nowMs: number,
     excluded: readonly EndpointState<Data>[] = NONE,
     hash: number,
+    degraded: boolean,
   ): State<Data> | undefined {
     this.#outlier.refresh(nowMs);
     if (nowMs >= this.#rampsOnAtMs) this.#rebuild(nowMs);
     if (this.#usableOnly === undefined) {
+      const rulesNow = (): HealthRules => this.rules;
       const owner: LevelOwner<Data> = {
         panicThresholdPercent: 0,
+        get rules() {
+          return rulesNow();
+        },
         failsOnPanic: false,
         random: () => this.random(),
         makePicker: () => this.makePicker(),
@@ -260,7 +283,7 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data>, LevelO
       this.#usableOnly = new LevelSet(owner, this.#options.localityWeighted === true);
       this.#usableOnly.rebuild(this.endpoints, this.#ramp(nowMs));
     }
-    return this.#usableOnly.pick(nowMs, excluded, hash);
+    return this.#usableOnly.pickKind(degraded, nowMs, excluded, hash);
   }
 
   get counts(): readonly PriorityCount[] {

@@ -52,6 +52,10 @@ export interface EndpointState<Data> {
   readonly ejections: number;
   readonly ejected: boolean;
   readonly check: CheckState;
+  /** Its last health check passed, and it said that it is degraded. */
+  readonly checkedDegraded: boolean;
+  /** Its source or its health check calls it degraded: it is picked where the others do not suffice. */
+  readonly degraded: boolean;
   /** Whether it left the set; attempts under way may still end on it. */
   readonly removed: boolean;
   /** Peak-EWMA of latency in milliseconds, for dumps. */

@@ -9,7 +9,7 @@ export { isPrime } from './maglev.ts';
 export { createAggregateBalancer } from './aggregate.ts';
 export type { AggregateBalancer, AggregateOptions } from './aggregate.ts';
 export { createBalancer } from './balancer.ts';
-export type { PriorityCount } from './priority-loads.ts';
+export type { HealthRules, PriorityCount } from './priority-loads.ts';
 export type { Balancer, BalancerOptions, EjectionEvent } from './balancer.ts';
 export { subsetCriteria } from './subsets.ts';
 export type { SubsetCriteria } from './subsets.ts';

@@ -1,8 +1,14 @@
 import type { Endpoint } from '@tulle/model';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createBalancer, type Balancer, type BalancerOptions, type EndpointState } from './index.ts';
-import { priorityLoads } from './priority-loads.ts';
+import {
+  createAggregateBalancer,
+  createBalancer,
+  type Balancer,
+  type BalancerOptions,
+  type EndpointState,
+} from './index.ts';
+import { countOf, priorityLoads, type HealthRules, type PriorityCount } from './priority-loads.ts';
 
 /** Uniform and the same everywhere: steps by the golden ratio. */
 function spread(): () => number {
@@ -32,8 +38,14 @@ function some(count: number, first: number, rest: Partial<Endpoint> = {}): Endpo
   }));
 }
 
+/** So many of a priority, all of weight 1. */
+function counted(members: number, usable: number, degraded = 0, rules?: HealthRules): PriorityCount {
+  const some = (count: number): { weight: number }[] => Array.from({ length: count }, () => ({ weight: 1 }));
+  return countOf(some(members), some(usable), some(degraded), rules);
+}
+
 /** Share of each group of a hundred ports among picks, in percent. */
-function shares(balancer: Balancer<string>, picks = 2_000): Record<string, number> {
+function shares(balancer: Pick<Balancer<string>, 'pick'>, picks = 2_000): Record<string, number> {
   const found: Record<string, number> = {};
   for (let pick = 0; pick < picks; pick += 1) {
     const port = Number(balancer.pick(0)?.address.split(':')[1] ?? 0);
@@ -58,7 +70,7 @@ describe('shares of priorities', () => {
     { usable: [25, 25, 20], expected: [37, 35, 28] },
   ])('are $expected where $usable percent are usable', ({ usable, expected }) => {
     const loads = priorityLoads(
-      usable.map((count) => ({ members: 100, usable: count })),
+      usable.map((count) => counted(100, count)),
       0,
     );
     expect(loads.map(({ percent }) => percent)).toEqual(expected);
@@ -66,8 +78,15 @@ describe('shares of priorities', () => {
 
   const counts = fc.array(
     fc
-      .record({ members: fc.nat(12), share: fc.double({ min: 0, max: 1, noNaN: true }) })
-      .map(({ members, share }) => ({ members, usable: Math.round(members * share) })),
+      .record({
+        members: fc.nat(12),
+        share: fc.double({ min: 0, max: 1, noNaN: true }),
+        rest: fc.double({ min: 0, max: 1, noNaN: true }),
+      })
+      .map(({ members, share, rest }) => {
+        const usable = Math.round(members * share);
+        return counted(members, usable, Math.round((members - usable) * rest));
+      }),
     { maxLength: 5 },
   );
 
@@ -75,14 +94,18 @@ describe('shares of priorities', () => {
     fc.assert(
       fc.property(counts, fc.constantFrom(0, 1, 50, 100), (priorities, panicPercent) => {
         const loads = priorityLoads(priorities, panicPercent);
-        const sum = loads.reduce((all, { percent }) => all + percent, 0);
-        const some = priorities.some(({ members, usable }) => (panicPercent > 0 ? members : usable) > 0);
+        const sum = loads.reduce((all, { percent, degradedPercent }) => all + percent + degradedPercent, 0);
+        const some = priorities.some(
+          ({ members, usable, degraded }) => (panicPercent > 0 ? members : usable + degraded) > 0,
+        );
         expect(sum).toBe(some ? 100 : 0);
-        for (const [index, { percent, panic }] of loads.entries()) {
-          const { members, usable } = priorities[index] as (typeof priorities)[number];
+        for (const [index, { percent, degradedPercent, panic }] of loads.entries()) {
+          const { members, usable, degraded } = priorities[index] as PriorityCount;
           expect(percent).toBeGreaterThanOrEqual(0);
+          expect(degradedPercent).toBeGreaterThanOrEqual(0);
+          if (degradedPercent > 0) expect(degraded).toBeGreaterThan(0);
           if (percent > 0) expect(panic ? members : usable).toBeGreaterThan(0);
-          if (panic) expect(usable * 100).toBeLessThan(panicPercent * members);
+          if (panic) expect((usable + degraded) * 100).toBeLessThan(panicPercent * members);
         }
       }),
     );
@@ -92,14 +115,129 @@ describe('shares of priorities', () => {
     fc.assert(
       fc.property(counts, fc.nat(4), (priorities, at) => {
         const one = priorities[at];
-        if (one === undefined || one.usable === one.members) return;
-        const better = priorities.with(at, { ...one, usable: one.usable + 1 });
+        if (one === undefined || one.usable + one.degraded === one.members) return;
+        const better = priorities.with(at, counted(one.members, one.usable + 1, one.degraded));
         // Whole percents: rounding may move one of them.
         expect((priorityLoads(better, 0)[at]?.percent ?? 0) + 1).toBeGreaterThanOrEqual(
           priorityLoads(priorities, 0)[at]?.percent ?? 0,
         );
       }),
     );
+  });
+});
+
+describe('degraded endpoints', () => {
+  it.each([
+    // Both examples are in Envoy's documentation of degraded endpoints.
+    { whole: [100], degraded: [0], expected: [[100], [0]] },
+    { whole: [71], degraded: [29], expected: [[99], [1]] },
+    { whole: [50], degraded: [50], expected: [[70], [30]] },
+    { whole: [25], degraded: [75], expected: [[35], [65]] },
+    { whole: [0], degraded: [100], expected: [[0], [100]] },
+    { whole: [5], degraded: [95], expected: [[7], [93]] },
+    // Those of the second priority that are well come first.
+    {
+      whole: [50, 100],
+      degraded: [50, 0],
+      expected: [
+        [70, 30],
+        [0, 0],
+      ],
+    },
+    {
+      whole: [20, 20],
+      degraded: [20, 80],
+      expected: [
+        [28, 28],
+        [28, 16],
+      ],
+    },
+  ])('get $expected of $whole and $degraded percent', ({ whole, degraded, expected }) => {
+    const loads = priorityLoads(
+      whole.map((count, index) => counted(100, count, degraded[index])),
+      0,
+    );
+    expect([
+      loads.map(({ percent }) => percent),
+      loads.map(({ degradedPercent }) => degradedPercent),
+    ]).toEqual(expected);
+  });
+
+  const half = [...some(5, 100), ...some(5, 200, { health: 'degraded' })];
+
+  it.each(['round-robin', 'least-request', 'peak-ewma', 'maglev', 'ring-hash'] as const)(
+    'take what those that are well cannot: %s',
+    (policy) => {
+      const found = shares(balancerOf(half, { policy: { policy } }), 5_000);
+      expect(Math.abs((found['200'] ?? 0) - 30)).toBeLessThanOrEqual(2);
+    },
+  );
+
+  it('count among what may be picked, and leave when their health says so', () => {
+    const balancer = balancerOf(half, { healthChecked: true });
+    expect([balancer.usable, balancer.degraded]).toEqual([10, 5]);
+    const [first] = balancer.endpoints as [EndpointState<string>];
+    balancer.checked(first, true, 0, true);
+    expect([balancer.usable, balancer.degraded, first.degraded]).toEqual([10, 6, true]);
+    balancer.checked(first, true, 0);
+    expect([balancer.degraded, first.degraded]).toEqual([5, false]);
+    balancer.checked(balancer.endpoints[9] as EndpointState<string>, false, 0);
+    expect([balancer.usable, balancer.degraded]).toEqual([9, 4]);
+  });
+
+  it('are picked where nothing else is left that was not tried', () => {
+    const balancer = balancerOf([...some(1, 100), ...some(1, 200, { health: 'degraded' })], {
+      panicThresholdPercent: 0,
+    });
+    const [well] = balancer.endpoints as [EndpointState<string>];
+    expect(balancer.pick(0, [well])?.degraded).toBe(true);
+  });
+
+  it('of an aggregate wait for those that are well in every cluster of it', () => {
+    const parts = [balancerOf(half), balancerOf(some(10, 300))];
+    const aggregate = createAggregateBalancer<string>({ parts: () => parts, random: spread() });
+    expect(shares(aggregate)).toEqual({ 100: 70, 300: 30 });
+    expect([aggregate.usable, aggregate.degraded]).toEqual([20, 5]);
+    parts.pop();
+    expect(shares(aggregate)).toEqual({ 100: 70, 200: 30 });
+  });
+});
+
+describe('rules of health', () => {
+  const half = [...some(5, 100), ...some(5, 150, { health: 'unhealthy' }), ...some(10, 200, { priority: 1 })];
+
+  it('let load move on by another factor', () => {
+    const balancer = balancerOf(half);
+    balancer.update(half, 0, { overprovisioningPercent: 100 });
+    expect(shares(balancer)).toEqual({ 100: 50, 200: 50 });
+    balancer.update(half, 0, { overprovisioningPercent: 200 });
+    expect(shares(balancer)).toEqual({ 100: 100 });
+    balancer.update(half, 0);
+    expect(shares(balancer)).toEqual({ 100: 70, 200: 30 });
+  });
+
+  it('let endpoints count by their weights', () => {
+    const heavy = [...some(1, 100, { weight: 9 }), ...some(1, 150, { health: 'unhealthy', weight: 21 })];
+    const all = [...heavy, ...some(2, 200, { priority: 1 })];
+    const balancer = balancerOf(all);
+    expect(shares(balancer)).toEqual({ 100: 70, 200: 30 });
+    balancer.update(all, 0, { weightedHealth: true });
+    expect(shares(balancer)).toEqual({ 100: 42, 200: 58 });
+  });
+
+  it('give a locality less by the same factor', () => {
+    const [near, far] = [
+      { region: 'r', zone: 'a' },
+      { region: 'r', zone: 'b' },
+    ];
+    const both = [
+      ...some(5, 100, { locality: near, localityWeight: 1 }),
+      ...some(5, 150, { locality: near, localityWeight: 1, health: 'unhealthy' }),
+      ...some(10, 200, { locality: far, localityWeight: 1 }),
+    ];
+    const balancer = balancerOf(both, { localityWeighted: true });
+    balancer.update(both, 0, { overprovisioningPercent: 100 });
+    expect(Math.abs((shares(balancer, 6_000)['100'] ?? 0) - 33)).toBeLessThanOrEqual(1);
   });
 });
 

@@ -1,8 +1,6 @@
 import type { Locality } from '@tulle/model';
+import { OVERPROVISIONING_PERCENT } from './priority-loads.ts';
 import type { State } from './state.ts';
-
-/** As in `priority-loads.ts`, and as there from Envoy: what may be out of a locality before it gets less. */
-const OVERPROVISIONING = 1.4;
 
 /**
  * Sets the shares of what is picked from. Without weights of localities an endpoint's share is its weight, or the part
@@ -10,19 +8,22 @@ const OVERPROVISIONING = 1.4;
  * (Envoy `locality_weighted_lb_config`) the localities share first, each by its weight times how much of it is usable;
  * an endpoint's share is its part of that. A locality without a weight then gets nothing, unless none has one.
  * @param states what is picked from, of one priority @param members of that priority @param byLocality by their weights
+ * @param overprovisioningPercent what may be out of a locality before it gets less, as of priorities
  */
 export function setShares<Data>(
   states: readonly State<Data>[],
   members: readonly State<Data>[],
   byLocality: boolean,
   partOf: (state: State<Data>) => number,
+  overprovisioningPercent: number = OVERPROVISIONING_PERCENT,
 ): readonly State<Data>[] {
   for (const state of states) state.share = state.weight * partOf(state);
   const localities = byLocality ? localitiesOf(states, members) : undefined;
   if (localities === undefined) return states;
   for (const state of states) {
     const { weight, members: all, usable, usableShare } = localities.get(keyOf(state)) as LocalityPart;
-    state.share = (weight * Math.min(1, (OVERPROVISIONING * usable) / all) * state.share) / usableShare;
+    state.share =
+      (weight * Math.min(1, (overprovisioningPercent * usable) / (100 * all)) * state.share) / usableShare;
   }
   return states.filter(({ share }) => share > 0);
 }

@@ -37,6 +37,8 @@ export class State<Data> implements EndpointState<Data> {
   ejections = 0;
   ejected = false;
   check: CheckState = 'none';
+  /** Its last health check passed, and said so. */
+  checkedDegraded = false;
   /** When it came, or passed its health check again. */
   freshSinceMs: number;
   removed = false;
@@ -68,7 +70,8 @@ export class State<Data> implements EndpointState<Data> {
     this.endpoint = endpoint;
     this.weight = endpoint.weight ?? 1;
     this.priority = endpoint.priority ?? 0;
-    this.healthy = (endpoint.health ?? 'healthy') === 'healthy' && this.weight > 0;
+    const { health = 'healthy' } = endpoint;
+    this.healthy = (health === 'healthy' || health === 'degraded') && this.weight > 0;
   }
 
   /** Counts among those of its priority: gets new work, if not now. */
@@ -83,6 +86,11 @@ export class State<Data> implements EndpointState<Data> {
   /** New, and not checked yet: neither well nor ill. */
   get #awaitsCheck(): boolean {
     return this.check === 'pending' && !this.#owner.warming;
+  }
+
+  /** Picked only where those that are not do not suffice. */
+  get degraded(): boolean {
+    return this.endpoint.health === 'degraded' || this.checkedDegraded;
   }
 
   get latencyMs(): number {

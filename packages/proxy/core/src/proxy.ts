@@ -1,12 +1,5 @@
 import { isTulleError, TulleError, type Log } from '@tulle/filter';
-import {
-  emptyProxyConfig,
-  formatAddress,
-  isUnixAddress,
-  type Address,
-  type Endpoint,
-  type ProxyConfig,
-} from '@tulle/model';
+import { emptyProxyConfig, formatAddress, isUnixAddress, type Address, type ProxyConfig } from '@tulle/model';
 import { noMeter, type TelemetryPlugin } from '@tulle/telemetry';
 import { systemClock, type Clock } from '@tulle/time';
 import { gatherConfig } from './code-config.ts';
@@ -30,7 +23,7 @@ import type { Transport } from './ports.ts';
 import { observeProxy } from './proxy-gauges.ts';
 import { DOORS } from './rooms.ts';
 import { finishParts, onlyOne } from './telemetry-parts.ts';
-import { ClusterRuntime, type ClusterRef } from './upstream/cluster.ts';
+import { ClusterRuntime, type ClusterRef, type KnownEndpoints } from './upstream/cluster.ts';
 
 /** What came of {@link Proxy.update}. */
 export interface UpdateResult {
@@ -303,22 +296,22 @@ export class ProxyRuntime implements Proxy {
     engine.generation++;
     engine.metrics.configUpdates.add();
     let changed = fresh.length > 0;
-    const endpointSets = new Map(config.endpoints.map((set) => [set.name, set.endpoints]));
+    const endpointSets = new Map(config.endpoints.map((set) => [set.name, set]));
     for (const { config: cluster, key } of compiled.clusters.values()) {
       const ref = this.#ref(cluster.name);
       const before = ref.current;
       const made = clusters.get(cluster.name);
-      let endpoints = endpointsOf(cluster.discovery, cluster.name, endpointSets);
+      let set = endpointsOf(cluster.discovery, cluster.name, endpointSets);
       if (made !== undefined) {
         made.start();
         // Endpoints known from before serve until discovery sends the set, also where the cluster takes another one now.
-        if (cluster.discovery.kind === 'eds') endpoints ??= before?.endpoints;
+        if (cluster.discovery.kind === 'eds') set ??= before;
         ref.current = made;
         this.#clusterKeys.set(cluster.name, key);
         before?.close();
         changed = true;
       }
-      if (endpoints !== undefined) ref.current?.setEndpoints(endpoints);
+      if (set !== undefined) ref.current?.setEndpoints(set.endpoints, set.policy);
       if (made !== undefined && before !== undefined) made.inheritHealth(before);
     }
     for (const [name, ref] of this.refs) {
@@ -493,8 +486,8 @@ function sameChains(a: CompiledListener, b: CompiledListener): boolean {
 function endpointsOf(
   discovery: ProxyConfig['clusters'][number]['discovery'],
   name: string,
-  sets: ReadonlyMap<string, readonly Endpoint[]>,
-): readonly Endpoint[] | undefined {
-  if (discovery.kind === 'static') return discovery.endpoints;
+  sets: ReadonlyMap<string, KnownEndpoints>,
+): KnownEndpoints | undefined {
+  if (discovery.kind === 'static') return discovery;
   return discovery.kind === 'eds' ? sets.get(discovery.serviceName ?? name) : undefined;
 }

@@ -5,6 +5,7 @@ import type { EncodeFault, ResponseHead } from '@tulle/http1';
 import type { Socket } from './ports.ts';
 import type { StreamRef } from './stream/stream-ref.ts';
 import type { ClusterMetrics } from './upstream/cluster-metrics.ts';
+import type { Drops } from './upstream/drops.ts';
 import type { Resources } from './upstream/resources.ts';
 
 /**
@@ -99,6 +100,8 @@ export interface UpstreamCluster {
   readonly labels: Readonly<Record<string, string>>;
   readonly metrics: ClusterMetrics;
   readonly balancer: Pick<Balancer<UpstreamPool>, 'pick' | 'usable' | 'size' | 'hashes' | 'endpoints'>;
+  /** What refuses a share of its requests; else `undefined`. */
+  readonly drops: Drops | undefined;
   /** Where endpoints are made when they are asked for; else `undefined`. */
   readonly onDemand: OnDemandStreams | undefined;
   /** A stream begins; false past `maxRequests`. @param high its route's circuit priority */

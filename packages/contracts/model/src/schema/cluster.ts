@@ -21,7 +21,7 @@ export const endpointSchema: JsonSchema = fields(['address'], {
   address: address(1),
   hostname: name,
   weight: whole(1, 1_000_000),
-  health: oneOf('healthy', 'unhealthy', 'draining'),
+  health: oneOf('healthy', 'unhealthy', 'draining', 'degraded'),
   locality: fields(['region'], { region: text, zone: text, subZone: text }),
   localityWeight: whole(1, 4_294_967_295),
   priority: whole(0, 127),
@@ -38,8 +38,14 @@ export const endpointSchema: JsonSchema = fields(['address'], {
 
 const endpoints: JsonSchema = listOf(endpointSchema);
 
+const policy: JsonSchema = fields([], {
+  overprovisioningPercent: whole(1, 4_294_967_295),
+  weightedHealth: flag,
+  drops: listOf(fields(['category', 'perMillion'], { category: name, perMillion: whole(0, 1_000_000) })),
+});
+
 /** JSON Schema of `EndpointSet`. */
-export const endpointSetSchema: JsonSchema = fields(['name', 'endpoints'], { name, endpoints });
+export const endpointSetSchema: JsonSchema = fields(['name', 'endpoints'], { name, endpoints, policy });
 
 const someNames: JsonSchema = { type: 'array', minItems: 1, items: name };
 
@@ -48,7 +54,7 @@ const failureRefresh: JsonSchema = fields(['baseMs'], { baseMs: milliseconds(1),
 
 const discovery: JsonSchema = {
   anyOf: [
-    fields(['kind', 'endpoints'], { kind: { const: 'static' }, endpoints }),
+    fields(['kind', 'endpoints'], { kind: { const: 'static' }, endpoints, policy }),
     fields(['kind'], { kind: { const: 'eds' }, serviceName: name }),
     fields(['kind', 'clusters'], { kind: { const: 'aggregate' }, clusters: someNames }),
     fields(['kind'], {
@@ -72,6 +78,7 @@ const discovery: JsonSchema = {
     fields(['kind', 'endpoints', 'use'], {
       kind: { const: 'dns' },
       endpoints,
+      policy,
       use: oneOf('all', 'first'),
       refreshMs: { type: 'number', minimum: 100, maximum: 86_400_000 },
       family,

@@ -1,36 +1,29 @@
-import { Buffer } from 'node:buffer';
 import fc from 'fast-check';
 import type {
   BalancePolicy,
-  CertificateSource,
   CircuitLimits,
   Cluster,
   ClusterDiscovery,
   ConsecutiveRule,
-  DownstreamTls,
   Endpoint,
+  EndpointPolicy,
   EndpointSet,
   HealthCheck,
   Locality,
   OutlierDetection,
-  PemSource,
   PoolOptions,
   RefreshBackoff,
   RetryBudget,
   SlowStart,
   StatusRange,
-  SubjectAltNameMatch,
   SubsetRules,
   SubsetSelector,
   TcpKeepalive,
   TlsMatch,
-  TrustSource,
-  UpstreamTls,
 } from '@tulle/model';
 import {
   http2Options,
   address,
-  allowedIds,
   label,
   labels,
   milliseconds,
@@ -39,126 +32,8 @@ import {
   spiffeId,
   uint32,
 } from './basics.ts';
+import { upstreamTls } from './tls.ts';
 import { tunnel } from './tunnel.ts';
-
-const certificate: fc.Arbitrary<CertificateSource> = fc.oneof(
-  fc.constant<CertificateSource>({ kind: 'workload' }),
-  object<CertificateSource>({ kind: fc.constant('files'), certificateFile: label, keyFile: label }),
-  object<CertificateSource>({ kind: fc.constant('inline'), certificatePem: label, keyPem: label }),
-);
-const pem: fc.Arbitrary<PemSource> = fc.oneof(
-  fc.record({ file: label }, { noNullPrototype: true }),
-  fc.record({ pem: label }, { noNullPrototype: true }),
-);
-const trust: fc.Arbitrary<DownstreamTls['trust'] & {}> = fc.oneof(
-  fc.constantFrom<DownstreamTls['trust'] & {}>({ kind: 'mesh' }, { kind: 'system' }),
-  object<DownstreamTls['trust'] & {}>({ kind: fc.constant('files'), caFile: label }, { crl: pem }),
-  object<DownstreamTls['trust'] & {}>({ kind: fc.constant('inline'), caPem: label }, { crl: pem }),
-);
-/** No name that could be the server name, and none that is a SPIFFE id. */
-const altName: fc.Arbitrary<SubjectAltNameMatch> = fc.record(
-  {
-    type: fc.constantFrom('dns', 'uri', 'email', 'ip'),
-    match: object<SubjectAltNameMatch['match']>(
-      {
-        kind: fc.constantFrom('exact', 'prefix', 'suffix', 'contains', 'regex'),
-        value: label.map((name) => `${name}.test`),
-      },
-      { ignoreCase: fc.constant(true) },
-    ),
-  },
-  { noNullPrototype: true },
-);
-const hash: fc.Arbitrary<Buffer> = fc
-  .uint8Array({ minLength: 32, maxLength: 32 })
-  .map((bytes) => Buffer.from(bytes));
-type Peer = Pick<
-  UpstreamTls,
-  'allowedIds' | 'subjectAltNames' | 'certificateHashes' | 'publicKeyHashes' | 'verifyName'
->;
-/** Who is expected at the other end, in one of the ways that there are. */
-const peer: fc.Arbitrary<Peer> = fc.oneof(
-  options<Peer>({ allowedIds } as never),
-  object<Peer>(
-    { subjectAltNames: fc.array(altName, { minLength: 1, maxLength: 2 }) },
-    {
-      certificateHashes: fc.array(
-        hash.map((bytes) => bytes.toString('hex')),
-        { minLength: 1, maxLength: 2 },
-      ),
-      publicKeyHashes: fc.array(
-        hash.map((bytes) => bytes.toString('base64')),
-        { minLength: 1, maxLength: 2 },
-      ),
-    },
-  ),
-);
-const common = {
-  alpn: fc.uniqueArray(fc.constantFrom('http/1.1', 'h2'), { maxLength: 2 }),
-  minVersion: fc.constant('TLSv1.2'),
-  maxVersion: fc.constant('TLSv1.3'),
-  cipherSuites: fc.uniqueArray(
-    fc.constantFrom('ECDHE-RSA-AES128-GCM-SHA256', 'ECDHE-ECDSA-CHACHA20-POLY1305', 'AES128-SHA'),
-    { minLength: 1 },
-  ),
-  curves: fc.uniqueArray(fc.constantFrom('X25519', 'P-256', 'P-384'), { minLength: 1 }),
-  signatureAlgorithms: fc.uniqueArray(fc.constantFrom('ed25519', 'rsa_pss_rsae_sha256'), { minLength: 1 }),
-};
-
-/** Mesh trust goes by ids and nothing else. */
-function withPeer<T extends UpstreamTls | DownstreamTls>([tls, expected, ids]: [T, Peer, string[]]): T {
-  return tls.trust?.kind === 'mesh' ? { ...tls, allowedIds: ids } : { ...tls, ...expected };
-}
-
-export const downstreamTls: fc.Arbitrary<DownstreamTls> = fc
-  .tuple(
-    fc.oneof(
-      object<DownstreamTls>(
-        { certificate: certificate.filter(({ kind }) => kind !== 'workload') },
-        {
-          moreCertificates: fc.array(
-            certificate.filter(({ kind }) => kind !== 'workload'),
-            { minLength: 1, maxLength: 2 },
-          ),
-        },
-      ),
-      object<DownstreamTls>({ certificate }),
-    ),
-    options<Partial<DownstreamTls>>({
-      ...common,
-      trust,
-      clientCertificate: fc.constantFrom('require', 'accept', 'any', 'none'),
-      requireServerName: fc.boolean(),
-      sessionTickets: fc.boolean(),
-    } as never),
-    peer,
-    allowedIds,
-  )
-  .map(([own, rest, expected, ids]) => {
-    const tls: DownstreamTls = { ...own, ...rest };
-    const { trust: roots, clientCertificate: asked } = tls;
-    // Whom nobody need believe shows a certificate of roots, and is nobody of the mesh.
-    if (asked === 'any')
-      return roots === undefined || roots.kind === 'mesh' ? { ...tls, clientCertificate: 'none' } : tls;
-    // Without roots, or where nobody is asked, names say nothing.
-    return roots === undefined || asked === 'none' ? tls : withPeer<DownstreamTls>([tls, expected, ids]);
-  });
-export const upstreamTls: fc.Arbitrary<UpstreamTls> = fc.oneof(
-  fc
-    .tuple(
-      object<UpstreamTls>(
-        { trust },
-        { ...common, certificate, serverName: label, sessionResumption: fc.boolean() },
-      ),
-      peer,
-      allowedIds,
-    )
-    .map((parts) => withPeer<UpstreamTls>(parts)),
-  object<UpstreamTls>(
-    { trust: fc.constant<TrustSource>({ kind: 'none' }) },
-    { ...common, certificate, serverName: label, sessionResumption: fc.boolean() },
-  ),
-);
 
 const locality: fc.Arbitrary<Locality> = object<Locality>(
   { region: fc.constantFrom('', 'eu', 'us') },
@@ -170,7 +45,7 @@ export const endpoint: fc.Arbitrary<Endpoint> = object<Endpoint>(
   {
     hostname: label,
     weight: fc.integer({ min: 1, max: 1000 }),
-    health: fc.constantFrom('healthy', 'unhealthy', 'draining'),
+    health: fc.constantFrom('healthy', 'unhealthy', 'draining', 'degraded'),
     locality,
     localityWeight: fc.integer({ min: 1, max: 1000 }),
     priority: fc.integer({ min: 0, max: 3 }),
@@ -188,9 +63,21 @@ export const endpoint: fc.Arbitrary<Endpoint> = object<Endpoint>(
   },
 );
 
+const policy: fc.Arbitrary<EndpointPolicy> = options<EndpointPolicy>({
+  overprovisioningPercent: fc.integer({ min: 1, max: 1_000 }).filter((percent) => percent !== 140),
+  weightedHealth: fc.constant(true),
+  drops: fc.array(
+    fc.record(
+      { category: label, perMillion: fc.integer({ min: 0, max: 1_000_000 }) },
+      { noNullPrototype: true },
+    ),
+    { minLength: 1, maxLength: 2 },
+  ),
+}).filter((some) => Object.keys(some).length > 0);
+
 /** An endpoint set of the given name. */
 export function endpointSet(name: fc.Arbitrary<string> = label): fc.Arbitrary<EndpointSet> {
-  return object<EndpointSet>({ name, endpoints: fc.array(endpoint, { maxLength: 4 }) });
+  return object<EndpointSet>({ name, endpoints: fc.array(endpoint, { maxLength: 4 }) }, { policy });
 }
 
 const family = fc.constantFrom('v4', 'v6', 'v4-first', 'v6-first');
@@ -200,7 +87,10 @@ const failureRefresh: fc.Arbitrary<RefreshBackoff> = object<RefreshBackoff>(
 );
 
 const discovery: fc.Arbitrary<ClusterDiscovery> = fc.oneof(
-  object<ClusterDiscovery>({ kind: fc.constant('static'), endpoints: fc.array(endpoint, { maxLength: 3 }) }),
+  object<ClusterDiscovery>(
+    { kind: fc.constant('static'), endpoints: fc.array(endpoint, { maxLength: 3 }) },
+    { policy },
+  ),
   object<ClusterDiscovery>({ kind: fc.constant('eds') }, { serviceName: label }),
   object<ClusterDiscovery>({
     kind: fc.constant('aggregate'),
@@ -239,6 +129,7 @@ const discovery: fc.Arbitrary<ClusterDiscovery> = fc.oneof(
     },
     {
       refreshMs: milliseconds,
+      policy,
       family,
       respectTtl: fc.boolean(),
       failureRefresh,

@@ -28,7 +28,7 @@ import {
   subset,
   uint32,
 } from './basics.ts';
-import { downstreamTls } from './clusters.ts';
+import { downstreamTls } from './tls.ts';
 import { accessLogs } from './access-logs.ts';
 import { connectionFilters, httpFilters } from './filters.ts';
 import { routeConfig } from './routes.ts';

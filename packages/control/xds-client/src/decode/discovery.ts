@@ -30,12 +30,12 @@ export function decodeDiscovery(context: DecodeContext, cluster: Cluster, extras
   const kind = cluster.clusterDiscoveryType;
   if (kind.case === 'clusterType') return decodeExtension(context, kind.value);
   const type = kind.case === 'type' ? kind.value : DiscoveryType.STATIC;
-  const endpoints = cluster.loadAssignment
+  const given = cluster.loadAssignment
     ? decodeAssignment(context, cluster.loadAssignment, 'load_assignment')
-    : [];
+    : { endpoints: [] };
   switch (type) {
     case DiscoveryType.STATIC:
-      return { kind: 'static', endpoints };
+      return { kind: 'static', ...given };
     case DiscoveryType.EDS: {
       if (cluster.loadAssignment)
         context.refuse('load_assignment', 'must not be set on a cluster of type EDS');
@@ -53,7 +53,7 @@ export function decodeDiscovery(context: DecodeContext, cluster: Cluster, extras
     case DiscoveryType.LOGICAL_DNS:
       return present({
         kind: 'dns' as const,
-        endpoints,
+        ...given,
         use: type === DiscoveryType.STRICT_DNS ? ('all' as const) : ('first' as const),
         refreshMs: milliseconds(cluster.dnsRefreshRate),
         family: FAMILIES[cluster.dnsLookupFamily],

@@ -1,7 +1,16 @@
-import { isUnixAddress, type Endpoint, type EndpointSet, type Locality as ModelLocality } from '@tulle/model';
+import {
+  isUnixAddress,
+  type Endpoint,
+  type EndpointPolicy,
+  type EndpointSet,
+  type Locality as ModelLocality,
+} from '@tulle/model';
 import type { Locality } from '@tulle/xds-proto/envoy/config/core/v3/base';
 import { HealthStatus } from '@tulle/xds-proto/envoy/config/core/v3/health_check';
-import type { ClusterLoadAssignment } from '@tulle/xds-proto/envoy/config/endpoint/v3/endpoint';
+import type {
+  ClusterLoadAssignment,
+  ClusterLoadAssignment_Policy as Policy,
+} from '@tulle/xds-proto/envoy/config/endpoint/v3/endpoint';
 import type {
   Endpoint_HealthCheckConfig as HealthCheckConfig,
   LbEndpoint,
@@ -12,10 +21,11 @@ import { decodeAddress } from './address.ts';
 import type { DecodeContext } from './context.ts';
 import { readExtras, readObject } from './extras.ts';
 import { decodeLabels } from './labels.ts';
-import { namespaceOf, present } from './values.ts';
+import { partsPerMillion } from './percent.ts';
+import { filled, namespaceOf, present } from './values.ts';
 
 export function decodeEndpointSet(context: DecodeContext, assignment: ClusterLoadAssignment): EndpointSet {
-  return { name: assignment.clusterName, endpoints: decodeAssignment(context, assignment, '') };
+  return { name: assignment.clusterName, ...decodeAssignment(context, assignment, '') };
 }
 
 /** @param path of the assignment, `''` when it is a resource of its own */
@@ -23,18 +33,34 @@ export function decodeAssignment(
   context: DecodeContext,
   { endpoints, policy }: ClusterLoadAssignment,
   path: string,
-): Endpoint[] {
+): Pick<EndpointSet, 'endpoints' | 'policy'> {
   const base = path === '' ? '' : `${path}.`;
-  const factor = policy?.overprovisioningFactor ?? OVERPROVISIONING;
-  if (factor !== OVERPROVISIONING)
-    context.refuse(
-      `${base}policy.overprovisioning_factor`,
-      `must be ${OVERPROVISIONING}, Envoy's default, but is ${factor}`,
-    );
-  return endpoints.flatMap((group, index) => decodeGroup(context, group, `${base}endpoints[${index}]`));
+  return present({
+    endpoints: endpoints.flatMap((group, index) => decodeGroup(context, group, `${base}endpoints[${index}]`)),
+    policy: policy && decodePolicy(context, policy, `${base}policy`),
+  });
 }
 
-/** As `@tulle/balance` has it. */
+/** Without what says no more than what holds anyway. */
+function decodePolicy(context: DecodeContext, policy: Policy, path: string): EndpointPolicy | undefined {
+  const factor = policy.overprovisioningFactor;
+  if (factor === 0) context.refuse(`${path}.overprovisioning_factor`, 'must be at least 1');
+  const decoded: EndpointPolicy = present({
+    overprovisioningPercent: factor === OVERPROVISIONING ? undefined : factor,
+    weightedHealth: policy.weightedPriorityHealth || undefined,
+    drops: filled(
+      policy.dropOverloads.map(({ category, dropPercentage }, index) => {
+        const at = `${path}.drop_overloads[${index}]`;
+        if (category === '') context.refuse(`${at}.category`, 'is missing');
+        if (dropPercentage === undefined) context.refuse(`${at}.drop_percentage`, 'is missing');
+        return { category, perMillion: partsPerMillion(dropPercentage) };
+      }),
+    ),
+  });
+  return Object.keys(decoded).length === 0 ? undefined : decoded;
+}
+
+/** The default here, too. */
 const OVERPROVISIONING = 140;
 
 /** Endpoints of one locality and priority. */
@@ -101,8 +127,10 @@ function decodeHealth(context: DecodeContext, status: HealthStatus, path: string
       return 'unhealthy';
     case HealthStatus.DRAINING:
       return 'draining';
+    case HealthStatus.DEGRADED:
+      return 'degraded';
     default:
-      context.refuse(`${path}.health_status`, 'DEGRADED is not honoured by this proxy');
+      context.refuse(`${path}.health_status`, `must be a HealthStatus, but is ${String(status)}`);
       return undefined;
   }
 }

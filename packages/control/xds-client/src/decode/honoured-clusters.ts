@@ -295,7 +295,12 @@ export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> =
   ],
   'envoy.config.core.v3.KeepaliveSettings': ['interval', 'timeout'],
   'envoy.config.endpoint.v3.ClusterLoadAssignment': ['cluster_name', 'endpoints', 'policy'],
-  'envoy.config.endpoint.v3.ClusterLoadAssignment.Policy': ['overprovisioning_factor'],
+  'envoy.config.endpoint.v3.ClusterLoadAssignment.Policy': [
+    'drop_overloads',
+    'overprovisioning_factor',
+    'weighted_priority_health',
+  ],
+  'envoy.config.endpoint.v3.ClusterLoadAssignment.Policy.DropOverload': ['category', 'drop_percentage'],
   'envoy.config.endpoint.v3.LocalityLbEndpoints': [
     'locality',
     'priority',

@@ -15,3 +15,10 @@ export function percentOf(share: FractionalPercent | undefined): number | undefi
   const percent = (share.numerator * 100) / (PARTS.get(share.denominator) ?? 100);
   return percent >= 100 ? undefined : percent;
 }
+
+/** Whole, at most a million; 0 where nothing is said. */
+export function partsPerMillion(share: FractionalPercent | undefined): number {
+  if (!share) return 0;
+  const parts = PARTS.get(share.denominator) ?? 100;
+  return Math.min(1_000_000, (share.numerator * 1_000_000) / parts);
+}

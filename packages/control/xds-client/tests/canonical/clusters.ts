@@ -18,7 +18,7 @@ function endpoints(list: readonly Endpoint[]): Endpoint[] {
 }
 
 export function canonicalEndpointSet(set: EndpointSet): EndpointSet {
-  return { name: set.name, endpoints: endpoints(set.endpoints) };
+  return { ...set, endpoints: endpoints(set.endpoints) };
 }
 
 export function tls<T extends UpstreamTls | DownstreamTls>(value: T): T {

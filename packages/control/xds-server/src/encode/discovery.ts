@@ -60,7 +60,7 @@ export function discovery({ name, discovery: source }: ModelCluster, { release }
     case 'static':
       return {
         clusterDiscoveryType: { case: 'type', value: DiscoveryType.STATIC },
-        loadAssignment: encodeAssignment(name, source.endpoints),
+        loadAssignment: encodeAssignment(name, source.endpoints, source.policy),
       };
     case 'eds':
       return {
@@ -107,7 +107,7 @@ export function discovery({ name, discovery: source }: ModelCluster, { release }
           case: 'type',
           value: source.use === 'all' ? DiscoveryType.STRICT_DNS : DiscoveryType.LOGICAL_DNS,
         },
-        loadAssignment: encodeAssignment(name, source.endpoints),
+        loadAssignment: encodeAssignment(name, source.endpoints, source.policy),
         ...(source.refreshMs !== undefined && { dnsRefreshRate: duration(source.refreshMs) }),
         // One of the release before uses all of its own accord, and knows no other way.
         ...((release !== 'before' || source.family !== undefined) && {

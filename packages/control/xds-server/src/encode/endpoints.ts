@@ -1,8 +1,9 @@
 import { create } from '@bufbuild/protobuf';
-import type { Endpoint, EndpointSet, Locality as ModelLocality } from '@tulle/model';
+import type { Endpoint, EndpointPolicy, EndpointSet, Locality as ModelLocality } from '@tulle/model';
 import { HealthStatus } from '@tulle/xds-proto/envoy/config/core/v3/health_check';
 import {
   type ClusterLoadAssignment,
+  type ClusterLoadAssignment_PolicySchema,
   ClusterLoadAssignmentSchema,
 } from '@tulle/xds-proto/envoy/config/endpoint/v3/endpoint';
 import {
@@ -11,17 +12,18 @@ import {
   LbEndpointSchema,
   type LocalityLbEndpointsSchema,
 } from '@tulle/xds-proto/envoy/config/endpoint/v3/endpoint_components';
+import { FractionalPercent_DenominatorType as Denominator } from '@tulle/xds-proto/envoy/type/v3/percent';
 import { LB_METADATA, PLAIN_ENDPOINT, TRANSPORT_SOCKET_METADATA, TULLE_METADATA } from '../wire.ts';
 import { encodeAddress } from './address.ts';
 import type { EncodeForm } from './form.ts';
 import { type Fields, metadata } from './values.ts';
 
 export function encodeEndpointSet(
-  { name, endpoints }: EndpointSet,
+  { name, endpoints, policy }: EndpointSet,
   { workloadCertificate, release }: EncodeForm,
 ): ClusterLoadAssignment {
   const speaksTunnels = workloadCertificate.kind === 'own' && release === 'this';
-  return encodeAssignment(name, speaksTunnels ? endpoints : withoutTunnels(endpoints));
+  return encodeAssignment(name, speaksTunnels ? endpoints : withoutTunnels(endpoints), policy);
 }
 
 /**
@@ -38,7 +40,11 @@ export function withoutTunnels(endpoints: readonly Endpoint[]): readonly Endpoin
 }
 
 /** Endpoints grouped by locality, its weight, and priority, groups in the order of their first endpoint. */
-export function encodeAssignment(clusterName: string, endpoints: readonly Endpoint[]): ClusterLoadAssignment {
+export function encodeAssignment(
+  clusterName: string,
+  endpoints: readonly Endpoint[],
+  policy?: EndpointPolicy,
+): ClusterLoadAssignment {
   const groups = new Map<string, GroupInit & { lbEndpoints: LbEndpoint[] }>();
   for (const endpoint of endpoints) {
     const { locality, localityWeight, priority = 0 } = endpoint;
@@ -59,7 +65,26 @@ export function encodeAssignment(clusterName: string, endpoints: readonly Endpoi
     }
     group.lbEndpoints.push(encodeEndpoint(endpoint));
   }
-  return create(ClusterLoadAssignmentSchema, { clusterName, endpoints: [...groups.values()] });
+  return create(ClusterLoadAssignmentSchema, {
+    clusterName,
+    endpoints: [...groups.values()],
+    ...(policy && { policy: encodePolicy(policy) }),
+  });
+}
+
+function encodePolicy({
+  overprovisioningPercent,
+  weightedHealth,
+  drops = [],
+}: EndpointPolicy): Fields<typeof ClusterLoadAssignment_PolicySchema> {
+  return {
+    ...(overprovisioningPercent !== undefined && { overprovisioningFactor: overprovisioningPercent }),
+    weightedPriorityHealth: weightedHealth ?? false,
+    dropOverloads: drops.map(({ category, perMillion }) => ({
+      category,
+      dropPercentage: { numerator: perMillion, denominator: Denominator.MILLION },
+    })),
+  };
 }
 
 type GroupInit = Fields<typeof LocalityLbEndpointsSchema>;
@@ -76,6 +101,7 @@ const HEALTH = {
   healthy: HealthStatus.HEALTHY,
   unhealthy: HealthStatus.UNHEALTHY,
   draining: HealthStatus.DRAINING,
+  degraded: HealthStatus.DEGRADED,
 } as const;
 
 function checked({ healthCheck }: Endpoint): Fields<typeof EndpointSchema> {

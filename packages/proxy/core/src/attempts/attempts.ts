@@ -5,7 +5,8 @@ import { backoffDelayMs } from '@tulle/time';
 import { normalizeHost } from '@tulle/match';
 import { appendField } from '../chain/append-field.ts';
 import { awaitCluster } from '../chain/await-demand.ts';
-import { deliver, showResponse } from '../chain/response.ts';
+import { recordFailure } from '../chain/reply.ts';
+import { carryOutReply, deliver, showResponse } from '../chain/response.ts';
 import { endAttemptRequest } from '../chain/request-body.ts';
 import { ATTEMPT_HEADERS } from '../chain/phases.ts';
 import { stateOf, viewOf } from '../chain/run.ts';
@@ -19,6 +20,7 @@ import { rescue } from '../rescue.ts';
 import { PAUSE_FLOW, type OnDemandStreams, type UpstreamEndpoint, type UpstreamStream } from '../sides.ts';
 import {
   CLUSTER_ABSENT,
+  CLUSTER_DROPS,
   CLUSTER_FULL,
   countsOf,
   RETRY_REFUSALS,
@@ -64,6 +66,8 @@ export function beginAttempts(stream: Stream): void {
     return rescue(stream, code, `cluster_not_found{${stream.target?.cluster ?? ''}}`);
   }
   stream.cluster = cluster;
+  const drop = cluster.drops?.judge();
+  if (drop !== undefined) return refuseDropped(stream, drop);
   const action = stream.route?.action;
   stream.highPriority = action?.kind === 'forward' && action.highPriority;
   if (!cluster.enter(stream.highPriority)) {
@@ -83,6 +87,15 @@ export function beginAttempts(stream: Stream): void {
     if (action.mirrors !== null) stream.engine.mirrors.start(stream);
   }
   nextAttempt(stream);
+}
+
+/** The control plane has a share of the requests refused. The fields are Envoy's. */
+function refuseDropped(stream: Stream, code: 'TULLE_DROP_OVERLOAD' | 'TULLE_DROP_ALL'): void {
+  stream.note(SITE_CLUSTER, CLUSTER_DROPS, 0);
+  recordFailure(stream, code, undefined);
+  const name = code === 'TULLE_DROP_ALL' ? 'x-envoy-unconditional-drop-overload' : 'x-envoy-drop-overload';
+  stream.localFields.add(name, 'true');
+  carryOutReply(stream);
 }
 
 /** One more round: an endpoint is chosen. */

@@ -5,6 +5,7 @@ import type { DecidedAttempt, Decision } from '../stream/decision.ts';
 import { OVERLOAD_RESOURCES } from '../overload/options.ts';
 import {
   CLUSTER_ABSENT,
+  CLUSTER_DROPS,
   CLUSTER_FULL,
   HYGIENE_CLAIMS_KEPT,
   HYGIENE_CLAIMS_REMOVED,
@@ -326,6 +327,8 @@ class Reading {
         'max-requests',
         'as many requests are under way as its limits allow',
       );
+    if (reason === CLUSTER_DROPS)
+      this.#add('cluster', name, 'refused', 'drop-overload', 'the control plane has a share of them refused');
   }
 
   #endpoint(tried: number, counts: number): void {

@@ -67,6 +67,8 @@ export const RAN_WAITING = 2;
 export const CLUSTER_ABSENT = 1;
 /** `maxRequests` are under way. */
 export const CLUSTER_FULL = 2;
+/** It was among those that the control plane has refused. */
+export const CLUSTER_DROPS = 3;
 
 const COUNT_BITS = 15;
 const MOST = (1 << COUNT_BITS) - 1;

@@ -10,6 +10,7 @@ export class ClusterMetrics {
   readonly #time: Histogram;
   readonly #retryRefusals: Map<string, Counter> = new Map<string, Counter>();
   readonly #protocolErrors: Map<string, Counter> = new Map<string, Counter>();
+  readonly #drops: Map<string, Counter> = new Map<string, Counter>();
   readonly #tlsRefusals: Map<string, Counter> = new Map<string, Counter>();
   readonly noEndpoint: Counter;
   readonly timeouts: Counter;
@@ -146,6 +147,17 @@ export class ClusterMetrics {
     );
   }
 
+  /** The configuration has so many categories as it has. */
+  dropped(category: string): void {
+    this.#labelled(
+      this.#drops,
+      'upstream_rq_drop_overload',
+      'Requests refused since the control plane has a share of them refused',
+      'category',
+      category,
+    );
+  }
+
   tlsRefused(reason: string): void {
     let counter = this.#tlsRefusals.get(reason);
     if (counter === undefined) {
@@ -158,7 +170,7 @@ export class ClusterMetrics {
     counter.add();
   }
 
-  /** Label values come from closed sets of this code base. */
+  /** Label values come from closed sets, of this code base or of the configuration. */
   #labelled(table: Map<string, Counter>, what: string, help: string, label: string, value: string): void {
     let counter = table.get(value);
     if (counter === undefined) {

@@ -1,12 +1,13 @@
 import { createBalancer, type AggregateBalancer, type Balancer, type EndpointState } from '@tulle/balance';
 import { aggregateOf } from './aggregate.ts';
 import { DEFAULT_OPTIONS, type Http2Options as CodecOptions } from '@tulle/http2';
-import type { Cluster, Endpoint, PoolOptions } from '@tulle/model';
+import type { Cluster, Endpoint, EndpointPolicy, PoolOptions } from '@tulle/model';
 import type { Engine } from '../engine.ts';
 import { sessionOptions } from '../http2/session-options.ts';
 import type { ClientTls } from '../ports.ts';
 import { connectOptionsOf, type ConnectingCluster } from './connect-endpoint.ts';
 import { ClusterMetrics } from './cluster-metrics.ts';
+import { type Drops, dropsOf } from './drops.ts';
 import { EndpointPool } from './endpoint-pool.ts';
 import type { ClusterTls } from './endpoint-tls.ts';
 import { HealthChecks } from './health/health-checks.ts';
@@ -25,6 +26,12 @@ export type UpstreamEndpoint = EndpointState<EndpointPool>;
 export interface ClusterRef {
   readonly name: string;
   current: ClusterRuntime | undefined;
+}
+
+/** Endpoints with what holds for them together. */
+export interface KnownEndpoints {
+  readonly endpoints: readonly Endpoint[];
+  readonly policy?: EndpointPolicy | undefined;
 }
 
 /** A cluster at work: its endpoints, pools, limits and retry budget. Lives as long as its configuration means the same. */
@@ -66,6 +73,10 @@ export class ClusterRuntime {
   readonly onDemand: OnDemandEndpoints | undefined;
   /** Where requests say the server name for TLS; else `undefined`. */
   readonly serverNames: Cluster['serverNameFrom'];
+  /** Of its endpoints together, as set last. */
+  policy: EndpointPolicy | undefined;
+  /** What refuses a share of its requests; else `undefined`. */
+  drops: Drops | undefined;
   /** Open or connecting. */
   connections = 0;
   /** Open and speaking HTTP/2. */
@@ -155,17 +166,25 @@ export class ClusterRuntime {
     metrics.observe('membership_total', 'Endpoints', () => this.balancer.size);
     metrics.observe(
       'membership_healthy',
-      'Endpoints that are healthy and not ejected',
-      () => this.balancer.usable,
+      'Endpoints that are healthy, not degraded and not ejected',
+      () => this.balancer.usable - this.balancer.degraded,
+    );
+    metrics.observe(
+      'membership_degraded',
+      'Endpoints that are degraded and not ejected',
+      () => this.balancer.degraded,
     );
     metrics.observe('outlier_detection_ejections_active', 'Endpoints ejected now', () => this.own.ejected);
-    if (config.discovery.kind === 'static') this.setEndpoints(config.discovery.endpoints);
+    if (config.discovery.kind === 'static')
+      this.setEndpoints(config.discovery.endpoints, config.discovery.policy);
     else if (config.discovery.kind === 'dns') this.#names = new NameResolution(this, config.discovery);
   }
 
   /** Takes a new set of endpoints; those that stay keep their connections. */
-  setEndpoints(endpoints: readonly Endpoint[]): void {
-    this.own.update(endpoints, this.engine.clock.nowMs());
+  setEndpoints(endpoints: readonly Endpoint[], policy?: EndpointPolicy): void {
+    this.policy = policy;
+    this.drops = dropsOf(policy, this.metrics, this.engine.random);
+    this.own.update(endpoints, this.engine.clock.nowMs(), policy);
     for (const state of this.own.endpoints) state.data.configure(state.endpoint);
     this.#healthChecks?.follow(this.own.endpoints);
   }
@@ -173,10 +192,10 @@ export class ClusterRuntime {
   /** What checks of the runtime that this one replaces found holds until they are made anew. */
   inheritHealth(before: ClusterRuntime): void {
     if (this.#healthChecks === undefined) return;
-    for (const { address, check, ejected } of before.own.endpoints) {
+    for (const { address, check, ejected, checkedDegraded } of before.own.endpoints) {
       const state = this.own.get(address);
       if (state?.check === 'pending' && check !== 'pending' && !ejected)
-        this.own.checked(state, check !== 'failed', this.engine.clock.nowMs());
+        this.own.checked(state, check !== 'failed', this.engine.clock.nowMs(), checkedDegraded);
     }
     this.#healthChecks.warm();
   }

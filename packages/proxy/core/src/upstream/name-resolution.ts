@@ -68,7 +68,7 @@ export class NameResolution {
     if (this.#closed) return;
     const endpoints = this.#discovery.endpoints.flatMap((endpoint) => this.#expand(endpoint));
     // What a name had stays known, so this is empty only when nothing was ever there.
-    this.#cluster.setEndpoints(endpoints);
+    this.#cluster.setEndpoints(endpoints, this.#discovery.policy);
     this.#cancel = engine.clock.setTimer(this.#delayMs(failed, ttlMs), () => void this.#round());
   }
 

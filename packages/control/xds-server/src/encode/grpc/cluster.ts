@@ -54,7 +54,7 @@ function discovery({ name, discovery: source }: ModelCluster): ClusterInit {
     return refuse('/discovery', 'gRPC finds endpoints by discovery, or one name by DNS');
   return {
     clusterDiscoveryType: { case: 'type', value: DiscoveryType.LOGICAL_DNS },
-    loadAssignment: encodeAssignment(name, source.endpoints),
+    loadAssignment: encodeAssignment(name, source.endpoints, source.policy),
   };
 }
 

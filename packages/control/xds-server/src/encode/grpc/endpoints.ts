@@ -12,7 +12,7 @@ const MAX_WEIGHT = 2 ** 32 - 1;
  * Endpoints as gRPC reads them (gRFC A27): IP addresses, every group with a locality, be it the nameless one, and with a
  * weight, for without one gRPC passes over it; priorities without gaps.
  */
-export function encodeGrpcEndpoints({ name, endpoints: all }: EndpointSet): ClusterLoadAssignment {
+export function encodeGrpcEndpoints({ name, endpoints: all, policy }: EndpointSet): ClusterLoadAssignment {
   for (const [i, { address }] of all.entries())
     if (isUnixAddress(address) || isIP(address.host) === 0)
       refuse(`/endpoints/${i}/address`, 'gRPC takes IP addresses only');
@@ -22,7 +22,7 @@ export function encodeGrpcEndpoints({ name, endpoints: all }: EndpointSet): Clus
     const { labels: _l, identity: _i, mode: _m, tlsLabels: _t, healthCheck: _h, ...rest } = endpoint;
     return { ...rest, priority: priorities.indexOf(endpoint.priority ?? 0) };
   });
-  const assignment = encodeAssignment(name, placed);
+  const assignment = encodeAssignment(name, placed, policy);
   for (const group of assignment.endpoints) {
     group.locality ??= create(LocalitySchema);
     const sum = group.lbEndpoints.reduce((all, { loadBalancingWeight = 1 }) => all + loadBalancingWeight, 0);

@@ -24,6 +24,6 @@ export interface CheckOwner {
   readonly config: HealthCheck;
   readonly metrics: HealthCheckMetrics;
   probeOf(state: CheckedEndpoint, told: (result: ProbeResult, detail: string) => void): Probe;
-  /** An endpoint turned out well, or ill. */
-  found(state: CheckedEndpoint, passed: boolean, detail: string): void;
+  /** An endpoint turned out well, or ill. @param degraded it is well, but should have less to do */
+  found(state: CheckedEndpoint, passed: boolean, detail: string, degraded?: boolean): void;
 }

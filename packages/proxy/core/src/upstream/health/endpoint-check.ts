@@ -61,7 +61,7 @@ export class EndpointCheck implements Waiting {
     this.#running = false;
     this.#timeout.cancel();
     const { cluster, config, metrics } = this.#checks;
-    if (result === 'passed') metrics.successes.add();
+    if (result === 'passed' || result === 'degraded') metrics.successes.add();
     else metrics.failures.add();
     if (result === 'network' || result === 'timeout') metrics.networkFailures.add();
     const before = this.state.check;
@@ -75,13 +75,14 @@ export class EndpointCheck implements Waiting {
   #judge(result: ProbeResult, detail: string): void {
     const { config } = this.#checks;
     const first = this.state.check === 'pending';
-    if (result === 'passed') {
+    if (result === 'passed' || result === 'degraded') {
       this.#failures = 0;
       this.#passes++;
-      if (first || (this.state.check === 'failed' && this.#passes >= config.healthyThreshold))
-        this.#checks.found(this.state, true, detail);
-      else if (this.state.check === 'passed' && this.state.ejected)
-        this.#checks.found(this.state, true, detail);
+      const degraded = result === 'degraded';
+      const { check, ejected, checkedDegraded } = this.state;
+      const passesAgain = check === 'failed' && this.#passes >= config.healthyThreshold;
+      const otherwise = check === 'passed' && (ejected || checkedDegraded !== degraded);
+      if (first || passesAgain || otherwise) this.#checks.found(this.state, true, detail, degraded);
       return;
     }
     this.#passes = 0;

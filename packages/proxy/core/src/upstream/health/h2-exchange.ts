@@ -20,7 +20,7 @@ const MAX_BODY_BYTES = 4_096;
 /** Who asks. */
 export interface ExchangeOwner {
   /** The answer is whole. @param grpcStatus of head or trailers; -1 for none @param body its beginning */
-  answered(status: number, grpcStatus: number, body: Buffer): void;
+  answered(status: number, grpcStatus: number, body: Buffer, fields: FieldTable): void;
   /** There is no answer, or no whole one. Without a question under way it is not told. */
   broken(detail: string): void;
 }
@@ -182,6 +182,7 @@ export class Http2Exchange implements WireOwner, Http2Events<undefined> {
       status,
       inTrailers >= 0 ? inTrailers : readGrpcStatus(fields),
       Buffer.concat(this.#body),
+      fields,
     );
   }
 

@@ -45,10 +45,15 @@ export class HealthChecks implements CheckOwner {
   }
 
   /** An endpoint turned out well, or ill. */
-  found(state: CheckedEndpoint, passed: boolean, detail: string): void {
+  found(state: CheckedEndpoint, passed: boolean, detail: string, degraded = false): void {
     const before = state.check;
     const { own, engine, name } = this.cluster;
-    own.checked(state, passed, engine.clock.nowMs());
+    if (degraded !== state.checkedDegraded && passed)
+      engine.log.info(
+        `endpoint ${state.address} of cluster ${name} says that it is ${degraded ? 'degraded' : 'degraded no more'}`,
+        { cluster: name, endpoint: state.address },
+      );
+    own.checked(state, passed, engine.clock.nowMs(), degraded);
     this.warm();
     const fields = { cluster: name, endpoint: state.address };
     if (!passed)

@@ -7,6 +7,9 @@ import type { Probe, ProbeHost, ProbeResult } from './probe.ts';
 
 const DEFAULT_EXPECTED: readonly StatusRange[] = [{ from: 200, to: 200 }];
 
+/** Whoever answers with it is well, but should have less to do (Envoy). */
+const DEGRADED = 'x-envoy-degraded';
+
 /** Asks by a request; its connection serves further questions as long as the endpoint keeps it. */
 export class HttpProbe implements Probe, SocketEvents, ResponseSink, ExchangeOwner {
   readonly #host: ProbeHost;
@@ -22,6 +25,7 @@ export class HttpProbe implements Probe, SocketEvents, ResponseSink, ExchangeOwn
   #asking = false;
   #status = 0;
   #keepAlive = false;
+  #degraded = false;
   #bodyBytes = 0;
 
   /** @param authority what `Host` says */
@@ -114,10 +118,10 @@ export class HttpProbe implements Probe, SocketEvents, ResponseSink, ExchangeOwn
 
   // — ExchangeOwner —
 
-  answered(status: number): void {
+  answered(status: number, _grpcStatus: number, _body: Buffer, fields: FieldTable): void {
     if (!this.#asking) return;
     if (this.#check.reuseConnection === false) this.stop();
-    this.#tell(this.#judge(status), `status ${status}`);
+    this.#tell(this.#judge(status, fields.get(DEGRADED) !== undefined), `status ${status}`);
   }
 
   broken(detail: string): void {
@@ -133,6 +137,7 @@ export class HttpProbe implements Probe, SocketEvents, ResponseSink, ExchangeOwn
   onHead(head: ResponseHead): void {
     this.#status = head.status;
     this.#keepAlive = head.keepAlive;
+    this.#degraded = head.fields.get(DEGRADED) !== undefined;
   }
 
   onData(_chunk: Buffer, start: number, end: number): void {
@@ -147,7 +152,7 @@ export class HttpProbe implements Probe, SocketEvents, ResponseSink, ExchangeOwn
 
   onComplete(): void {
     if (!this.#asking) return;
-    const result = this.#judge(this.#status);
+    const result = this.#judge(this.#status, this.#degraded);
     if (!this.#keepAlive || this.#check.reuseConnection === false) this.stop();
     this.#tell(result, `status ${this.#status}`);
   }
@@ -163,11 +168,12 @@ export class HttpProbe implements Probe, SocketEvents, ResponseSink, ExchangeOwn
     this.#socket?.write(this.#request);
   }
 
-  #judge(status: number): ProbeResult {
+  #judge(status: number, degraded: boolean): ProbeResult {
     const { expectedStatuses = DEFAULT_EXPECTED, retriableStatuses = [] } = this.#check;
     const isIn = (ranges: readonly StatusRange[]): boolean =>
       ranges.some(({ from, to }) => status >= from && status <= to);
-    return isIn(expectedStatuses) ? 'passed' : isIn(retriableStatuses) ? 'retriable' : 'unexpected';
+    if (isIn(expectedStatuses)) return degraded ? 'degraded' : 'passed';
+    return isIn(retriableStatuses) ? 'retriable' : 'unexpected';
   }
 
   #tell(result: ProbeResult, detail: string): void {

@@ -3,10 +3,10 @@ import type { Engine } from '../../engine.ts';
 import type { Socket } from '../../ports.ts';
 
 /**
- * How a check ended: `passed`; `unexpected`, answered with what no healthy endpoint answers; `retriable`, likewise, but
+ * How a check ended: `passed`; `degraded`, likewise, and it says that it should have less to do; `unexpected`, answered with what no healthy endpoint answers; `retriable`, likewise, but
  * once is not enough; `network`, no connection or no whole answer; `timeout`.
  */
-export type ProbeResult = 'passed' | 'unexpected' | 'retriable' | 'network' | 'timeout';
+export type ProbeResult = 'passed' | 'degraded' | 'unexpected' | 'retriable' | 'network' | 'timeout';
 
 /** One endpoint is asked whether it is well, one question at a time. */
 export interface Probe {

@@ -1,0 +1,84 @@
+/**
+ * Requests go to endpoints with the labels that their route asks for, `WeightedCluster.subset` (Envoy `LbSubsetConfig`). What
+ * a request that asks for other keys than any selector has, or for nobody's values, falls back to: `none`, it is refused;
+ * `any` endpoint; the `default` subset; by a selector also the labels of `fallbackKeys` alone.
+ */
+export interface SubsetRules {
+  /** Default `none`. */
+  readonly fallback?: Exclude<SubsetFallback, 'keys'>;
+  /** Labels of the default subset; empty or absent: every endpoint. */
+  readonly defaultSubset?: Readonly<Record<string, string>>;
+  /** Which keys make subsets. At least one. */
+  readonly selectors: readonly SubsetSelector[];
+  /** Whether localities share by weight within a subset. Default false (Envoy `locality_weight_aware`). */
+  readonly localityWeighted?: boolean;
+}
+
+export type SubsetFallback = 'none' | 'any' | 'default' | 'keys';
+
+/** Each combination of values of these keys is a subset. */
+export interface SubsetSelector {
+  /** At least one. */
+  readonly keys: readonly string[];
+  /** Default: the rules'. */
+  readonly fallback?: SubsetFallback;
+  /** Some of `keys`, fewer; for the fallback `keys`. */
+  readonly fallbackKeys?: readonly string[];
+  /** Each of these subsets is one endpoint, the first that has the values. Default false. */
+  readonly singleHost?: boolean;
+}
+
+/**
+ * How an endpoint is chosen.
+ * - `round-robin`: weighted, smooth. `random`: weighted.
+ * - `least-request`: fewest active requests for its weight, of `choices` (default 2) drawn at random, or of all with
+ *   `fullScan`. `activeRequestBias`: how much active requests count against weights; 0: weights alone. Default 1.
+ * - `peak-ewma`: least latency x load of two drawn; seed `defaultRttMs` 30, decay `decayMs` 10,000 (Linkerd's numbers).
+ * - `pick-first`: always the first that is well, in the order of the set, or with `shuffle` in an order by chance.
+ * - `ring-hash`, `maglev`: by a hash of what the route's `hashPolicy` says, so that what is equal goes to the same endpoint
+ *   as long as that is well; at random without one. A ring has `minRingSize` points (default 1,024), as many more as
+ *   weights need, at most `maxRingSize` (default 65,537; Envoy 8,388,608). A maglev table has `tableSize` places, a prime
+ *   (default 65,537): more even, and more of it moves when the set changes. See {@link HashOptions}.
+ */
+export type BalancePolicy =
+  | { readonly policy: 'round-robin'; readonly slowStart?: SlowStart }
+  | { readonly policy: 'random' }
+  | {
+      readonly policy: 'least-request';
+      readonly choices?: number;
+      readonly fullScan?: boolean;
+      readonly activeRequestBias?: number;
+      readonly slowStart?: SlowStart;
+    }
+  | { readonly policy: 'peak-ewma'; readonly defaultRttMs?: number; readonly decayMs?: number }
+  | { readonly policy: 'pick-first'; readonly shuffle?: boolean }
+  | ({
+      readonly policy: 'ring-hash';
+      readonly minRingSize?: number;
+      readonly maxRingSize?: number;
+    } & HashOptions)
+  | ({ readonly policy: 'maglev'; readonly tableSize?: number } & HashOptions);
+
+/** Of balancing by hashes (Envoy `ConsistentHashingLbConfig`). */
+export interface HashOptions {
+  /** Endpoints have their place by `hostname`, where they have one, instead of their address. Default false. */
+  readonly useHostname?: boolean;
+  /**
+   * Most requests that an endpoint has at a time, percent of the average, for its weight; what would be more goes to the
+   * next. At least 100. Default: no bound.
+   */
+  readonly balanceFactorPercent?: number;
+}
+
+/**
+ * An endpoint that is new, or passes its health check again, gets its weight little by little (Envoy `SlowStartConfig`).
+ * Endpoints that come at the same time share evenly from the first.
+ */
+export interface SlowStart {
+  /** How long it takes. */
+  readonly windowMs: number;
+  /** 1: the weight grows evenly; more: faster at first. Default 1. */
+  readonly aggression?: number;
+  /** Least part of its weight. Default 10. */
+  readonly minWeightPercent?: number;
+}
