@@ -109,6 +109,9 @@ export function service(name: string): (asked: Asked) => ServiceAnswer | 'silenc
       body: `${name} ${method} ${target} ${field('host')}\n${lines}${more}`,
     });
     if (path === '/slow') return 'silence';
+    const [, moved, location = ''] = /^[^?]*\?(30[12378])=(.*)$/.exec(target) ?? [];
+    if (moved !== undefined)
+      return { ...answer(Number(moved)), headers: { location, 'x-powered-by': 'corpus' } };
     if (path === '/flaky') return answer(++flaky % 3 === 0 ? 200 : 503);
     if (path === '/big') return answer(200, 'word '.repeat(400));
     if (name === '9002' && field('x-user') === 'bob') return answer(403);

@@ -64,6 +64,7 @@ export type {
   HeaderEdits,
   HeaderMatch,
   HeaderValue,
+  InternalRedirect,
   Mirror,
   PathMatch,
   PathRewrite,

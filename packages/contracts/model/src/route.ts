@@ -231,6 +231,31 @@ export interface ForwardAction {
    * (decision D5). Default false: a key that nobody reads protects nobody.
    */
   readonly trustIdempotencyKey?: boolean;
+  /** Answers that lead elsewhere are followed here (Envoy `RouteAction.internal_redirect_policy`). Default: the caller gets them. */
+  readonly internalRedirect?: InternalRedirect;
+}
+
+/**
+ * Which redirects of an endpoint are followed for the caller: the request goes through the chain anew, as one for the place that
+ * `location` names, with its body as far as the replay buffer holds it. What is not followed goes to the caller as it came.
+ */
+export interface InternalRedirect {
+  /** Times that one request is led on. Default 1 (Envoy `max_internal_redirects`). */
+  readonly max?: number;
+  /** Default 302 (Envoy `redirect_response_codes`). After 303 the request is GET, unless it was HEAD. */
+  readonly statuses?: readonly (301 | 302 | 303 | 307 | 308)[];
+  /**
+   * To which schemes, from that of the request: the `same` (default), a `safe` one, that is also from `https` to `http` (Envoy
+   * `safe_cross_scheme`), or `any` (`allow_cross_scheme_redirect`). The place is reached as its route's cluster is, whatever the
+   * scheme.
+   */
+  readonly schemes?: 'same' | 'safe' | 'any';
+  /** Names of routes that it may lead to (Envoy `allow_listed_routes`). Default any. */
+  readonly routes?: readonly string[];
+  /** Whether it may lead from this route to another once only (Envoy `previous_routes`). Default false. */
+  readonly newRoutes?: boolean;
+  /** Fields of the answer that the request has from then on, or loses where the answer has none (Envoy `response_headers_to_copy`). */
+  readonly copyHeaders?: readonly string[];
 }
 
 /**

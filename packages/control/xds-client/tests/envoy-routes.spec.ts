@@ -4,12 +4,18 @@ import { RETRY_FILTER, type Route, type RouteConfig } from '@tulle/model';
 import { RouteConfigurationSchema } from '@tulle/xds-proto/envoy/config/route/v3/route';
 import { UriTemplateMatchConfigSchema } from '@tulle/xds-proto/envoy/extensions/path/match/uri_template/v3/uri_template_match';
 import { UriTemplateRewriteConfigSchema } from '@tulle/xds-proto/envoy/extensions/path/rewrite/uri_template/v3/uri_template_rewrite';
+import { AllowListedRoutesConfigSchema } from '@tulle/xds-proto/envoy/extensions/internal_redirect/allow_listed_routes/v3/allow_listed_routes_config';
+import { PreviousRoutesConfigSchema } from '@tulle/xds-proto/envoy/extensions/internal_redirect/previous_routes/v3/previous_routes_config';
+import { SafeCrossSchemeConfigSchema } from '@tulle/xds-proto/envoy/extensions/internal_redirect/safe_cross_scheme/v3/safe_cross_scheme_config';
 import { OmitCanaryHostsPredicateSchema } from '@tulle/xds-proto/envoy/extensions/retry/host/omit_canary_hosts/v3/omit_canary_hosts';
 import { PreviousHostsPredicateSchema } from '@tulle/xds-proto/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts';
 import { describe, expect, it } from 'vitest';
 import { createResourceDecoder } from '../src/decode/resource.ts';
 
 const registry = createRegistry(
+  AllowListedRoutesConfigSchema,
+  PreviousRoutesConfigSchema,
+  SafeCrossSchemeConfigSchema,
   PreviousHostsPredicateSchema,
   OmitCanaryHostsPredicateSchema,
   UriTemplateMatchConfigSchema,
@@ -424,5 +430,60 @@ describe('domains', () => {
     expect(
       compares({ metadata: { filter_metadata: { 'tulle.dev': { anyPort: true } } } }, 'a.test'),
     ).toBeUndefined();
+  });
+});
+
+describe('redirects that are followed', () => {
+  const policyOf = (policy: Json): unknown => {
+    const route = readRoute({ route: { ...forward, internal_redirect_policy: policy } });
+    if (Array.isArray(route)) return route;
+    return route.action.kind === 'forward' ? route.action.internalRedirect : undefined;
+  };
+  const predicate = (type: string, more: Json = {}): Json => ({
+    name: 'p',
+    typed_config: { '@type': `${TYPE}internal_redirect.${type}`, ...more },
+  });
+  const listed = (...names: string[]): Json =>
+    predicate('allow_listed_routes.v3.AllowListedRoutesConfig', { allowed_route_names: names });
+  const safe = predicate('safe_cross_scheme.v3.SafeCrossSchemeConfig');
+  const previous = predicate('previous_routes.v3.PreviousRoutesConfig');
+
+  it('are read with all that says which', () => {
+    expect(policyOf({})).toEqual({});
+    expect(
+      policyOf({
+        max_internal_redirects: 3,
+        redirect_response_codes: [404, 308, 303],
+        predicates: [listed('a', 'b'), previous, safe, listed('b', 'c')],
+        allow_cross_scheme_redirect: true,
+        response_headers_to_copy: ['X-A'],
+      }),
+    ).toEqual({
+      max: 3,
+      statuses: [303, 308],
+      schemes: 'safe',
+      routes: ['b'],
+      newRoutes: true,
+      copyHeaders: ['x-a'],
+    });
+    expect(policyOf({ max_internal_redirects: 0, redirect_response_codes: [200] })).toEqual({
+      max: 0,
+      statuses: [],
+    });
+    expect([policyOf({ allow_cross_scheme_redirect: true }), policyOf({ predicates: [safe] })]).toEqual([
+      { schemes: 'any' },
+      {},
+    ]);
+  });
+
+  it('are refused by path where they say what is not done', () => {
+    const at = `${ONLY}.route.internal_redirect_policy`;
+    expect(policyOf({ redirect_response_codes: [301, 302, 303, 307, 308, 302] })).toEqual([
+      `${at}.redirect_response_codes`,
+    ]);
+    const hosts = { '@type': `${TYPE}retry.host.previous_hosts.v3.PreviousHostsPredicate` };
+    expect(policyOf({ predicates: [previous, { name: 'x', typed_config: hosts }] })).toEqual([
+      `${at}.predicates[1].typed_config`,
+    ]);
   });
 });

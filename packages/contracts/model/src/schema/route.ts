@@ -123,6 +123,14 @@ const action: JsonSchema = {
       trustIdempotencyKey: flag,
       rateLimits: rateLimitActionsSchema,
       includeHostRateLimits: flag,
+      internalRedirect: fields([], {
+        max: whole(0, 4_294_967_295),
+        statuses: listOf({ enum: [301, 302, 303, 307, 308] }),
+        schemes: oneOf('same', 'safe', 'any'),
+        routes: names,
+        newRoutes: flag,
+        copyHeaders: names,
+      }),
     }),
     fields(['kind'], {
       kind: { const: 'redirect' },

@@ -89,6 +89,9 @@ import {
   PerRouteConfigSchema as OnDemandPerRouteSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/on_demand/v3/on_demand';
 import { RoundRobinSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin';
+import { AllowListedRoutesConfigSchema } from '@tulle/xds-proto/envoy/extensions/internal_redirect/allow_listed_routes/v3/allow_listed_routes_config';
+import { PreviousRoutesConfigSchema } from '@tulle/xds-proto/envoy/extensions/internal_redirect/previous_routes/v3/previous_routes_config';
+import { SafeCrossSchemeConfigSchema } from '@tulle/xds-proto/envoy/extensions/internal_redirect/safe_cross_scheme/v3/safe_cross_scheme_config';
 import { PreviousHostsPredicateSchema } from '@tulle/xds-proto/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts';
 import { PreserveCaseFormatterConfigSchema } from '@tulle/xds-proto/envoy/extensions/http/header_formatters/preserve_case/v3/preserve_case';
 import { UuidRequestIdConfigSchema } from '@tulle/xds-proto/envoy/extensions/request_id/uuid/v3/uuid';
@@ -184,6 +187,9 @@ export const decodableTypes: Registry = createRegistry(
   PreserveCaseFormatterConfigSchema,
   UuidRequestIdConfigSchema,
   PreviousHostsPredicateSchema,
+  AllowListedRoutesConfigSchema,
+  PreviousRoutesConfigSchema,
+  SafeCrossSchemeConfigSchema,
 );
 
 /** Issues past this number are counted, not kept: a resource that is wrong everywhere must not fill memory. */

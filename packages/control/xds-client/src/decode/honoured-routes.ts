@@ -121,7 +121,20 @@ export const HONOURED_OF_ROUTES: Readonly<Record<string, readonly string[]>> = {
     'upgrade_configs',
     'rate_limits',
     'include_vh_rate_limits',
+    'internal_redirect_policy',
   ],
+  'envoy.config.route.v3.InternalRedirectPolicy': [
+    'max_internal_redirects',
+    'redirect_response_codes',
+    'predicates',
+    'allow_cross_scheme_redirect',
+    'response_headers_to_copy',
+  ],
+  'envoy.extensions.internal_redirect.allow_listed_routes.v3.AllowListedRoutesConfig': [
+    'allowed_route_names',
+  ],
+  'envoy.extensions.internal_redirect.previous_routes.v3.PreviousRoutesConfig': [],
+  'envoy.extensions.internal_redirect.safe_cross_scheme.v3.SafeCrossSchemeConfig': [],
   'envoy.config.route.v3.RouteAction.MaxStreamDuration': [
     'max_stream_duration',
     'grpc_timeout_header_max',

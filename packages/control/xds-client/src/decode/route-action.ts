@@ -28,6 +28,7 @@ import { percentOf } from './percent.ts';
 import { decodeOverrides } from './filters.ts';
 import { decodeHashPolicies } from './hash-policy.ts';
 import { decodeEditsOf } from './edits-of.ts';
+import { decodeInternalRedirect } from './internal-redirect.ts';
 import { subsetsOf } from './labels.ts';
 import { decodeRateLimits } from './rate-limit-actions.ts';
 import { decodeRegexRewrite } from './regex-rewrite.ts';
@@ -69,6 +70,11 @@ export function decodeForward(
       allowUpgrades: decodeUpgrades(context, action, path),
       rateLimits: decodeRateLimits(context, action.rateLimits, `${path}.rate_limits`),
       includeHostRateLimits: action.includeVhRateLimits === true ? true : undefined,
+      internalRedirect: decodeInternalRedirect(
+        context,
+        action.internalRedirectPolicy,
+        `${path}.internal_redirect_policy`,
+      ),
       circuitPriority: action.priority === RoutingPriority.HIGH ? ('high' as const) : undefined,
     }),
     overrides: retry ? { [RETRY_FILTER]: retry } : {},

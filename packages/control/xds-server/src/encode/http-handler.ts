@@ -17,7 +17,7 @@ import type { EncodeForm } from './form.ts';
 import { encodeForwarding } from './forwarding.ts';
 import { encodeHttp2 } from './http2.ts';
 import { encodeLocalReplies } from './local-replies.ts';
-import { refuseOnDemand } from './on-demand.ts';
+import { refuseNotSent } from './not-sent.ts';
 import { encodeRouteConfig } from './route-config.ts';
 import { encodeTracing } from './tracing.ts';
 import { duration, type Fields } from './values.ts';
@@ -34,7 +34,7 @@ export function encodeHttpHandler(
 ): HttpConnectionManager {
   const server = handler.serverHeader ?? 'pass';
   const tracing = handler.tracing ?? requestedTracing(form);
-  refuseOnDemand(handler);
+  refuseNotSent(handler);
   return create(HttpConnectionManagerSchema, {
     statPrefix: handler.statPrefix ?? listenerName,
     codecType: CODECS[handler.codec ?? 'auto'],

@@ -38,7 +38,7 @@ import { encodeOverrides } from './filters.ts';
 import type { EncodeForm } from './form.ts';
 import { encodeEditsOf } from './header-edits.ts';
 import { encodeRateLimits } from './rate-limit-actions.ts';
-import { refuseOnDemand } from './on-demand.ts';
+import { refuseNotSent } from './not-sent.ts';
 import { encodeRetry, encodeRetryPolicy } from './retry.ts';
 import { duration, type Fields, metadata } from './values.ts';
 
@@ -65,7 +65,7 @@ export function encodeForward(
   overrides: FilterConfigs | undefined,
   form: EncodeForm,
 ): RouteAction {
-  refuseOnDemand(action);
+  refuseNotSent(action);
   const retry = overrides?.[RETRY_FILTER];
   const retryPolicy = encodeRetryPolicy(
     encodeRetry(retry) === undefined ? undefined : retry,

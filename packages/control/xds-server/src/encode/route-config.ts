@@ -29,14 +29,14 @@ import {
   overrideInRetryPolicy,
 } from './route-action.ts';
 import { routesByMethod } from './retry-by-method.ts';
-import { refuseOnDemand } from './on-demand.ts';
+import { refuseNotSent } from './not-sent.ts';
 import { retryBackoffMin, retryReasons } from './retry.ts';
 import { tulleMetadata } from './values.ts';
 
 export function encodeRouteConfig(config: RouteConfig, form: EncodeForm): RouteConfiguration {
   const isOutbound = parseWireName(config.name)?.direction === 'outbound';
   const retries = form.retries === 'default' && isOutbound;
-  refuseOnDemand(config);
+  refuseNotSent(config);
   return create(RouteConfigurationSchema, {
     name: config.name,
     virtualHosts: config.virtualHosts.map((host) => encodeVirtualHost(host, form, retries)),

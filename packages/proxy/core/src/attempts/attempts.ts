@@ -35,6 +35,7 @@ import {
 } from '../stream/sites.ts';
 import { AT_ATTEMPTS, type Stream } from '../stream/stream.ts';
 import { disown, isThenable, messageOf } from '../thenable.ts';
+import { beginRedirected, redirectedTo } from './internal-redirect.ts';
 import { hashKey } from './hash-key.ts';
 import { isRepeatable, isSafeAgain, mayBeSentTwice } from './repeat.ts';
 import { NO_PIECES } from './replay.ts';
@@ -261,8 +262,22 @@ export function attemptAnswered(stream: Stream): void {
     if (stream.endpoint !== undefined) stream.tried = [...stream.tried, stream.endpoint];
     return retry(stream);
   }
+  if (status < 400 && status >= 300 && leadsOn(stream)) return;
   stream.upstreamServiceMs = nowMs - attempt.startMs;
   deliver(stream);
+}
+
+/** @returns whether the stream went on to where the answer leads */
+function leadsOn(stream: Stream): boolean {
+  const action = stream.route?.action;
+  if (action?.kind !== 'forward' || action.internalRedirect === null) return false;
+  const next = redirectedTo(stream, action.internalRedirect);
+  if (next === undefined) return false;
+  stream.upstream?.abandon();
+  stream.upstream = undefined;
+  releaseEndpoint(stream, stream.attempt.outcome);
+  beginRedirected(stream, next);
+  return true;
 }
 
 /**

@@ -47,7 +47,7 @@ export function isRepeatable(stream: Stream, unsent: boolean): boolean {
 /**
  * Whether a request may turn out to be repeatable although it went out, so that its body is worth keeping: it is
  * idempotent, or a gRPC call that may be refused, or its endpoint can tell that it was not looked at (HTTP/2), or that it
- * was not sent on and a filter may ask for a retry then.
+ * was not sent on and a filter may ask for a retry then, or its answer may lead it elsewhere.
  */
 export function mayBeSentTwice(stream: Stream): boolean {
   const { table, upstream } = stream;
@@ -55,8 +55,14 @@ export function mayBeSentTwice(stream: Stream): boolean {
     isIdempotent(stream) ||
     (upstream !== undefined && upstream.provesUnsent) ||
     (stream.grpc && table.retriesGrpc) ||
-    (table.attemptEnd !== null && believesMarker(stream))
+    (table.attemptEnd !== null && believesMarker(stream)) ||
+    mayBeLedOn(stream)
   );
+}
+
+/** Whether an answer may lead it elsewhere: the operator's word that it may go there, and its endpoint's that it is to. */
+function mayBeLedOn({ route }: Stream): boolean {
+  return route?.action.kind === 'forward' && route.action.internalRedirect !== null;
 }
 
 /** Whether every byte of the body so far is still there to be sent again. */

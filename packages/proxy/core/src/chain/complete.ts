@@ -15,7 +15,31 @@ export function completeIfOver(stream: Stream): void {
  */
 export function completeStream(stream: Stream): void {
   if (!stream.live || stream.phase === AT_END) return;
-  const { engine, downstream, chain, cluster } = stream;
+  const { engine, downstream, chain } = stream;
+  conclude(stream);
+  stream.reset();
+  chain.release();
+  engine.streams.ended(stream);
+  downstream.streamDone(stream);
+}
+
+/**
+ * The end of a stream whose caller goes on waiting: the same object begins anew for the same request, in the newest chain of its
+ * place. What is to be kept of it is read before.
+ */
+export function beginOver(stream: Stream): void {
+  const { engine, downstream, chain } = stream;
+  const next = chain.place?.current ?? chain;
+  conclude(stream);
+  stream.reset();
+  engine.streams.active--;
+  stream.begin(downstream, next, engine.turn.nowMs);
+  chain.release();
+}
+
+/** Whatever is done once a stream: complete hooks and its record. */
+function conclude(stream: Stream): void {
+  const { engine, chain, cluster } = stream;
   stream.phase = AT_END;
   stream.engine.doors.cancelAttempt(stream);
   if (stream.mirrors !== undefined) stream.mirrors.leave();
@@ -33,10 +57,6 @@ export function completeStream(stream: Stream): void {
   stream.view?.revoke();
   stream.requestPipe?.revoke();
   stream.responsePipe?.revoke();
-  stream.reset();
-  chain.release();
-  engine.streams.ended(stream);
-  downstream.streamDone(stream);
 }
 
 function runComplete(stream: Stream, step: CompleteStep): void {

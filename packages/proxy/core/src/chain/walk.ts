@@ -7,6 +7,7 @@ import {
   normalizePath,
   portOf,
   stripPathParameters,
+  type EscapedSlashes,
 } from '@tulle/match';
 import { stripHopByHop, TARGET_AUTHORITY, TARGET_ORIGIN } from '@tulle/http1';
 import { putOff } from '../overload/put-off.ts';
@@ -62,7 +63,7 @@ export function beginStream(stream: Stream): void {
   stream.table = stream.chain.unrouted;
   const target = head.path;
   const { settings } = stream.chain;
-  const slashes = settings.escapedSlashes === 'redirect' ? 'unescape' : settings.escapedSlashes;
+  const slashes = slashesOf(settings);
   if (head.targetForm === TARGET_AUTHORITY) {
     stream.isConnect = true;
     stream.originalPath = stream.path = '/';
@@ -106,6 +107,20 @@ export function beginStream(stream: Stream): void {
   const { overload } = stream.engine;
   if (stream.startMs > overload.admitUntilMs && (refuse(stream, overload) || putOff(stream, overload)))
     return;
+  beginRequest(stream);
+}
+
+/** What escaped slashes are in paths. */
+export function slashesOf({ escapedSlashes }: HttpSettings): EscapedSlashes {
+  return escapedSlashes === 'redirect' ? 'unescape' : escapedSlashes;
+}
+
+/** A request that its endpoint's answer led on begins anew: its head is clean, and it was let in. */
+export function beginAgain(stream: Stream): void {
+  stream.table = stream.chain.unrouted;
+  if (stream.idleTimeoutMs > 0) stream.armIdleTimer(stream.idleTimeoutMs, stream.startMs);
+  stream.grpc = isGrpcCall(stream);
+  (stream.chain.tracer?.tracing ?? stream.engine.tracing)?.begin(stream);
   beginRequest(stream);
 }
 

@@ -20,6 +20,7 @@ import { EMPTY_TABLE } from '../chain/tables.ts';
 import type { ClusterRef } from '../upstream/cluster.ts';
 import { compileEdits } from './compile-edits.ts';
 import { compileHashPolicy } from './compile-hash-policy.ts';
+import { compileInternalRedirect } from './compile-internal-redirect.ts';
 import { compileHost, compileRedirect, compileRewrite } from './compile-rewrite.ts';
 import type {
   CompiledAction,
@@ -307,6 +308,7 @@ function compileForward(
     countsToEndpoint: host.attemptCount?.request === true,
     countsToCaller: host.attemptCount?.response === true,
     highPriority: action.circuitPriority === 'high',
+    internalRedirect: compileInternalRedirect(action.internalRedirect, `${path}/internalRedirect`, issues),
     onDemand: onDemandOf(action, settings),
   });
 }

@@ -89,8 +89,22 @@ export interface CompiledForward {
   readonly hashPolicy: readonly CompiledHashPolicy[] | null;
   /** `null`: no copies are sent. */
   readonly mirrors: readonly CompiledMirror[] | null;
+  /** `null`: answers that lead elsewhere go to the caller. */
+  readonly internalRedirect: CompiledInternalRedirect | null;
   /** Where a cluster is looked for that is not there; `undefined`: nowhere. */
   readonly onDemand: CompiledOnDemand | undefined;
+}
+
+/** Which redirects are followed here. */
+export interface CompiledInternalRedirect {
+  readonly max: number;
+  readonly statuses: ReadonlySet<number>;
+  readonly schemes: 'same' | 'safe' | 'any';
+  /** `null`: to any. */
+  readonly routes: ReadonlySet<string> | null;
+  readonly newRoutes: boolean;
+  /** Lower case. */
+  readonly copyHeaders: readonly string[];
 }
 
 /** Where clusters are looked for. */

@@ -14,6 +14,7 @@ import {
   HYGIENE_PEER_TRUSTED,
   RAN_STOPPED,
   readCounts,
+  REDIRECT_REFUSALS,
   RETRY_REFUSALS,
   SITE_ATTEMPT,
   SITE_BODY_STOPPED,
@@ -27,6 +28,7 @@ import {
   SITE_HYGIENE,
   SITE_OVERLOAD,
   SITE_PHASE,
+  SITE_REDIRECT,
   SITE_REMATCH,
   SITE_REPLY,
   SITE_RETRY,
@@ -196,6 +198,16 @@ class Reading {
           RETRY_REFUSALS[reason] ?? '',
           REFUSALS[RETRY_REFUSALS[reason] ?? ''] ?? '',
         );
+      case SITE_REDIRECT: {
+        const refusal = REDIRECT_REFUSALS[reason] ?? '';
+        return this.#add(
+          'reply',
+          'internal redirect',
+          refusal === '' ? 'followed' : 'passed on',
+          refusal === '' ? 'policy' : refusal,
+          REDIRECTS[refusal] ?? '',
+        );
+      }
       case SITE_STALE:
         return this.#add(
           'retry',
@@ -404,6 +416,17 @@ const REFUSALS: Readonly<Record<string, string>> = {
   replay: 'its body is not there any more to be sent again',
   timeout: 'the request timeout would be over before it',
   closed: 'the caller is gone',
+};
+
+const REDIRECTS: Readonly<Record<string, string>> = {
+  '': 'the request went through the chain anew, as one for the place that the answer named; it has an explanation of its own',
+  'request-not-whole': 'the answer came before the end of the request',
+  'body-not-kept': 'the body of the request is not there any more to be sent again',
+  location: 'it names no place that could be asked: give one absolute http or https URL in location',
+  scheme: 'it leads to another scheme than the policy of the route lets it',
+  limit: 'the request was led on as often as the policy of the route lets it',
+  'no-route': 'no route takes what it leads to',
+  route: 'the policy of the route does not let it lead to that route, or not once more',
 };
 
 function detailOf({ durationMs, reused }: DecidedAttempt): string {

@@ -26,9 +26,14 @@ export function setPath(stream: Stream, value: string): void {
 }
 
 export function setQuery(stream: Stream, value: string | undefined): void {
-  if (value !== undefined && !/^[!$-;=?-_a-z{|}~`]*$/.test(value))
+  if (value !== undefined && !isQuery(value))
     throw invalid('query', value, 'percent-encode blanks, controls, quotes, < > # and octets above 127');
   stream.query = value;
+}
+
+/** Whether a text can stand behind the `?` of a target. */
+export function isQuery(value: string): boolean {
+  return /^[!$-;=?-_a-z{|}~`]*$/.test(value);
 }
 
 export function setAuthority(stream: Stream, value: string): void {

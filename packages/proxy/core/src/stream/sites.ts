@@ -45,6 +45,22 @@ export const SITE_OVERLOAD = -16;
 /** It waits for what is looked for; reason is 0 for a virtual host, 1 for a cluster. */
 export const SITE_DEMAND = -19;
 
+/** The endpoint's answer led elsewhere; reason is an index of {@link REDIRECT_REFUSALS}, operand its status. */
+export const SITE_REDIRECT = -20;
+
+/** Why an answer that leads elsewhere was not followed; `''`: it was. */
+export const REDIRECT_REFUSALS = [
+  '',
+  'request-not-whole',
+  'body-not-kept',
+  'location',
+  'scheme',
+  'limit',
+  'no-route',
+  'route',
+] as const;
+export type RedirectRefusal = (typeof REDIRECT_REFUSALS)[number];
+
 export const RETRY_REFUSALS = ['', 'budget', 'limit', 'unsafe', 'replay', 'timeout', 'closed'] as const;
 export type RetryRefusal = (typeof RETRY_REFUSALS)[number];
 

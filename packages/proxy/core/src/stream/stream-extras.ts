@@ -30,6 +30,7 @@ export interface BodyHooks {
 const NO_SLOTS: readonly number[] = [];
 const NO_ENDPOINTS: readonly UpstreamEndpoint[] = [];
 const NO_FILTERS: readonly RetiredFilter[] = [];
+const NO_NAMES: readonly string[] = [];
 const NO_FLAGS: readonly ResponseFlag[] = [];
 const NO_TRACE: StreamTrace = new StreamTrace();
 
@@ -50,6 +51,8 @@ class Extras {
   hash: number = -1;
   hashCookie: string = '';
   drawn = -1;
+  redirects: number = 0;
+  redirectedBy: readonly string[] = NO_NAMES;
   responseTrailers: FieldTable | undefined = undefined;
   responsePipe: BodyHooks | undefined = undefined;
   responseChoices: readonly number[] = NO_SLOTS;
@@ -88,6 +91,8 @@ class Extras {
     this.hash = -1;
     this.hashCookie = '';
     this.drawn = -1;
+    this.redirects = 0;
+    this.redirectedBy = NO_NAMES;
     this.responseTrailers = undefined;
     this.responsePipe = undefined;
     this.responseChoices = NO_SLOTS;
@@ -313,6 +318,24 @@ export abstract class StreamExtras extends StreamFlags {
 
   set drawn(value: number) {
     if (this.#extras !== undefined || value !== -1) this.#own().drawn = value;
+  }
+
+  /** How often the request was led on by answers before this one. */
+  get redirects(): number {
+    return this.#extras === undefined ? 0 : this.#extras.redirects;
+  }
+
+  set redirects(value: number) {
+    if (this.#extras !== undefined || value !== 0) this.#own().redirects = value;
+  }
+
+  /** From which routes to which, where those say that it may be once only. */
+  get redirectedBy(): readonly string[] {
+    return this.#extras === undefined ? NO_NAMES : this.#extras.redirectedBy;
+  }
+
+  set redirectedBy(value: readonly string[]) {
+    if (this.#extras !== undefined || value !== NO_NAMES) this.#own().redirectedBy = value;
   }
 
   /** `Set-Cookie` by which the caller's next request has the same hash. */

@@ -9,6 +9,7 @@ export class ClusterMetrics {
   readonly #classes: readonly Counter[];
   readonly #time: Histogram;
   readonly #retryRefusals: Map<string, Counter> = new Map<string, Counter>();
+  readonly #redirects: Map<string, Counter> = new Map<string, Counter>();
   readonly #protocolErrors: Map<string, Counter> = new Map<string, Counter>();
   readonly #drops: Map<string, Counter> = new Map<string, Counter>();
   readonly #tlsRefusals: Map<string, Counter> = new Map<string, Counter>();
@@ -135,6 +136,22 @@ export class ClusterMetrics {
       'reason',
       reason,
     );
+  }
+
+  /** An answer led elsewhere. @param outcome of a closed set */
+  internalRedirect(outcome: 'succeeded' | 'failed'): void {
+    let counter = this.#redirects.get(outcome);
+    if (counter === undefined) {
+      counter = this.#meter.counter(`tulle_cluster_upstream_internal_redirect_${outcome}_total`, {
+        help:
+          outcome === 'succeeded'
+            ? 'Answers whose redirect was followed for the caller'
+            : 'Answers whose redirect was to be followed and went to the caller',
+        labels: this.#labels,
+      });
+      this.#redirects.set(outcome, counter);
+    }
+    counter.add();
   }
 
   protocolError(rule: string): void {

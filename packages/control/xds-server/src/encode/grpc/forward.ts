@@ -26,6 +26,7 @@ export function encodeGrpcForward(
     splitHeader: 'gRPC chooses shares by chance only',
     rateLimits: 'gRPC has no rate limits',
     grpcTimeoutOffsetMs: 'gRPC takes nothing off a deadline',
+    internalRedirect: 'gRPC clients follow no redirects',
   });
   const retryPolicy = encodeGrpcRetry(overrides?.[RETRY_FILTER]);
   const limits = [action.requestTimeoutMs, action.maxStreamDurationMs].filter(

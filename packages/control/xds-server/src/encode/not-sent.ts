@@ -1,0 +1,21 @@
+import type { ForwardAction, HttpHandler, RouteConfig } from '@tulle/model';
+
+/** What this control plane has no resources for, so that nothing that it sends has it; and why. */
+const NOT_SENT = {
+  onDemand: 'this control plane has nothing that is looked for on demand',
+  discoversHosts: 'this control plane sends routes with all their virtual hosts',
+  internalRedirect: 'this control plane lets redirects go to who called',
+} as const;
+
+type Part = HttpHandler | ForwardAction | RouteConfig;
+
+/**
+ * Fields that a proxy takes from other control planes.
+ * @throws Error where a resource would have one: it is not left out in silence
+ */
+export function refuseNotSent(part: Part): void {
+  for (const [field, why] of Object.entries(NOT_SENT)) {
+    const value = (part as unknown as Readonly<Record<string, unknown>>)[field];
+    if (value !== undefined && value !== false) throw new Error(`${field} is not sent: ${why}`);
+  }
+}
