@@ -11,11 +11,11 @@ import { openIdentity } from '@tulle/sidecar/identity';
 import type { Supervisor } from '@tulle/supervisor';
 import { createXdsClient, type ApplyResult, type XdsClient } from '@tulle/xds-client';
 import type { Served } from './served-workloads.ts';
-import { PROXY_MARK } from './sockets.ts';
+import { hasIpv6, PROXY_MARK } from './sockets.ts';
 import { keyOf, PROXY_PORTS, type NodeWorkload } from './workload.ts';
 
 /** Loopback is the workload's own, but for the half of it that virtual addresses of Services are in. */
-const OWN_LOOPBACK = '127.0.0.0/9';
+const OWN_LOOPBACK = ['127.0.0.0/9', '::1'];
 
 /** What a workload needs of its node's proxy. */
 export interface WorkloadHost {
@@ -118,7 +118,7 @@ export class ServedWorkload implements Served {
   }
 
   #follow(identity: IdentityClient, instance: string, stateDir: string): XdsClient {
-    const { controlPlane, log, meter } = this.#host;
+    const { controlPlane, log, meter, namespaces } = this.#host;
     const { name, namespace, serviceAccount, labels, address, ports, egress, reachable } = this.workload;
     return createXdsClient({
       targets: controlPlane.xds,
@@ -136,7 +136,12 @@ export class ServedWorkload implements Served {
           ready: true,
           capabilities: [],
           inbound: { address, port: PROXY_PORTS.port },
-          hbone: { ...PROXY_PORTS, egress, reachable },
+          hbone: {
+            ...PROXY_PORTS,
+            egress,
+            reachable,
+            ipv6: hasIpv6(namespaces, this.workload.network),
+          },
         },
         extensions: ['tulle.conn.authz@0.0.0'],
       },
@@ -147,14 +152,21 @@ export class ServedWorkload implements Served {
     });
   }
 
-  /** From here on nothing that the workload begins, or that comes for its ports, goes past the proxy. */
+  /**
+   * From here on nothing that the workload begins, or that comes for it from elsewhere, goes past the proxy. IPv6 is led to it also
+   * where it does not listen for that, so that none gets out if it is switched on later.
+   */
   async #capture(): Promise<HeldRules> {
     const table = `tulle_${process.pid}_${randomBytes(3).toString('hex')}`;
     const commands = captureCommands(table, {
       scope: { kind: 'namespace' },
       spare: { marks: [PROXY_MARK] },
-      outbound: { port: PROXY_PORTS.outboundPort, excludeCidrs: [OWN_LOOPBACK] },
-      inbound: this.workload.ports.map((port) => ({ port, to: PROXY_PORTS.inboundPort })),
+      outbound: {
+        port: PROXY_PORTS.outboundPort,
+        port6: PROXY_PORTS.outboundPort,
+        excludeCidrs: OWN_LOOPBACK,
+      },
+      inboundRest: { to: PROXY_PORTS.inboundPort, excludePorts: this.workload.excludeInboundPorts },
     });
     // The process that owns the rules is begun inside, before anything is awaited.
     return this.#inNetwork(() => ({ rules: holdRules(table, commands) })).rules;

@@ -1,5 +1,6 @@
+import { closeSync } from 'node:fs';
 import net from 'node:net';
-import { networkNamespaces, type NetworkNamespaces } from '@tulle/intercept';
+import { networkNamespaces, SystemCallError, type NetworkNamespaces } from '@tulle/intercept';
 import { isUnixAddress, type ListenAddress, type NetworkOptions } from '@tulle/model';
 import { bindSocket, type BoundSocket, type SocketHandle } from '@tulle/supervisor';
 
@@ -28,6 +29,21 @@ export function bindInside(namespaces: NetworkNamespaces): (address: ListenAddre
       namespace.close();
     }
   };
+}
+
+/** Whether programs in a network speak IPv6 to themselves, so that the proxy can take theirs there. */
+export function hasIpv6(namespaces: NetworkNamespaces, path: string): boolean {
+  const namespace = namespaces.open({ path });
+  try {
+    closeSync(namespace.listen({ host: '::1', port: 0 }).fd);
+    return true;
+  } catch (error) {
+    if (error instanceof SystemCallError && ['EADDRNOTAVAIL', 'EAFNOSUPPORT'].includes(error.code))
+      return false;
+    throw error;
+  } finally {
+    namespace.close();
+  }
 }
 
 /** Makes sockets for connections that leave from the network of a workload. */

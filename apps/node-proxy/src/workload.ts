@@ -1,4 +1,4 @@
-import { isIPv4 } from 'node:net';
+import { isIP } from 'node:net';
 import { REACHABLE_PATTERN } from '@tulle/model';
 import { jsonSchema } from '@tulle/schema';
 import { issueText, type Issue } from './issue-text.ts';
@@ -20,8 +20,10 @@ export interface NodeWorkload {
   readonly network: string;
   /** Its own, at which others reach it. */
   readonly address: string;
-  /** On which it takes calls; none: it only calls. Others are not captured. */
+  /** On which it takes calls; none: it only calls. At others it is reached in plain text, where PERMISSIVE. */
   readonly ports: readonly number[];
+  /** Ports at which it is called past the proxy, by whoever likes. Default none. */
+  readonly excludeInboundPorts: readonly number[];
   /** Join token for its service account; absent: a saved identity, or the token that the proxy gets for it. */
   readonly token?: string;
   /** What becomes of calls to whom the mesh does not know. Default `passthrough`. */
@@ -31,6 +33,11 @@ export interface NodeWorkload {
 }
 
 const LABEL = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$';
+const PORTS = {
+  type: 'array',
+  maxItems: 100,
+  items: { type: 'integer', minimum: 1, maximum: 65_535 },
+} as const;
 const name = { type: 'string', pattern: LABEL, maxLength: 63 } as const;
 const schema = jsonSchema<Partial<NodeWorkload> & Pick<NodeWorkload, 'name' | 'network' | 'address'>>({
   type: 'object',
@@ -42,8 +49,9 @@ const schema = jsonSchema<Partial<NodeWorkload> & Pick<NodeWorkload, 'name' | 'n
     serviceAccount: name,
     labels: { type: 'object', additionalProperties: { type: 'string' } },
     network: { type: 'string', pattern: '^/', description: 'Path of the file of a network namespace.' },
-    address: { type: 'string', description: 'IPv4 address.' },
-    ports: { type: 'array', maxItems: 100, items: { type: 'integer', minimum: 1, maximum: 65_535 } },
+    address: { type: 'string', description: 'IP address.' },
+    ports: PORTS,
+    excludeInboundPorts: PORTS,
     token: { type: 'string', minLength: 1 },
     egress: { enum: ['passthrough', 'registry-only'] },
     reachable: {
@@ -79,6 +87,7 @@ export function readWorkload(text: string, file?: string): NodeWorkload {
     serviceAccount: value.name,
     labels: { app: value.name },
     ports: [],
+    excludeInboundPorts: [],
     egress: 'passthrough',
     reachable: ['*'],
     ...value,
@@ -89,12 +98,19 @@ export function readWorkload(text: string, file?: string): NodeWorkload {
 function ownIssues({
   address,
   ports = [],
+  excludeInboundPorts = [],
 }: Partial<NodeWorkload> & Pick<NodeWorkload, 'name' | 'network' | 'address'>): Issue[] {
   const taken = ports.filter((port) => Object.values(PROXY_PORTS).includes(port as never));
   return [
-    ...(isIPv4(address)
+    ...(isIP(address) !== 0
       ? []
-      : [{ path: ['address'], message: `${JSON.stringify(address)} is no IPv4 address, e.g. 10.1.0.7` }]),
+      : [{ path: ['address'], message: `${JSON.stringify(address)} is no IP address, e.g. 10.1.0.7` }]),
+    ...ports
+      .filter((port) => excludeInboundPorts.includes(port))
+      .map((port) => ({
+        path: ['excludeInboundPorts'],
+        message: `${port} is one of ports too: a port is called by the mesh, or past the proxy`,
+      })),
     ...taken.map((port) => ({
       path: ['ports'],
       message: `${port} is the proxy's own in the workload's network, as are ${Object.values(PROXY_PORTS).join(', ')}; let the program listen on another`,

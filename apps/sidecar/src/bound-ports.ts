@@ -14,6 +14,8 @@ export interface BoundPorts {
   readonly upstreams: readonly { readonly option: UpstreamOption; readonly address: TcpAddress }[];
   /** Where the kernel leads what the program begins: at 127.0.0.1, and at ::1 where the machine has IPv6. */
   readonly captured: readonly TcpAddress[];
+  /** Where the kernel leads what others begin at ports that the program does not name; `undefined`: nothing is captured. */
+  readonly capturedInbound: TcpAddress | undefined;
   /** Of its role, by the role's keys. */
   readonly role: Readonly<Record<string, TcpAddress>>;
 }
@@ -56,6 +58,9 @@ export async function bindPorts(
   const captured: TcpAddress[] = [];
   for (const host of options.capture === undefined ? [] : ['127.0.0.1', ...(hasIpv6() ? ['::1'] : [])])
     captured.push(await bindAgain(supervisor, { host, port: 0 }, saved.capture[host], queue));
+  const capturedInbound =
+    options.capture &&
+    (await bindAgain(supervisor, { host: everywhere(), port: 0 }, saved.capture['inbound'], queue));
   const inboundPort =
     ports[0]?.inboundPort ??
     (options.role === undefined ? (await bindAgain(supervisor, wanted, saved.inbound['0'])).port : 0);
@@ -66,9 +71,12 @@ export async function bindPorts(
     ),
     upstreams: Object.fromEntries(upstreams.map(({ option, address }) => [keyOf(option), address.port])),
     role: Object.fromEntries(Object.entries(role).map(([key, { port }]) => [key, port])),
-    capture: Object.fromEntries(captured.map(({ host, port }) => [host, port])),
+    capture: {
+      ...Object.fromEntries(captured.map(({ host, port }) => [host, port])),
+      ...(capturedInbound && { inbound: capturedInbound.port }),
+    },
   });
-  return { inbound, ports, upstreams, captured, role };
+  return { inbound, ports, upstreams, captured, capturedInbound, role };
 }
 
 /** Whom the kernel leads here came to any address of the machine. */
@@ -97,7 +105,7 @@ export class PortTakenError extends Error {
  */
 export async function portTaken(
   result: ApplyResult,
-  { inbound, ports, upstreams, captured }: BoundPorts,
+  { inbound, ports, upstreams, captured, capturedInbound }: BoundPorts,
 ): Promise<PortTakenError | undefined> {
   if (result.ok) return undefined;
   const own = [
@@ -107,7 +115,10 @@ export async function portTaken(
       what: `the inbound address of port ${port.port}`,
     })),
     ...upstreams.map(({ option, address }) => ({ address, what: `the upstream ${option.service}` })),
-    ...captured.map((address) => ({ address, what: 'where captured connections are led' })),
+    ...[...captured, ...(capturedInbound === undefined ? [] : [capturedInbound])].map((address) => ({
+      address,
+      what: 'where captured connections are led',
+    })),
   ];
   const found = own.find(({ address }) =>
     result.issues.some(({ message }) => message.startsWith(`cannot listen on ${formatAddress(address)}: `)),

@@ -11,7 +11,7 @@ export interface SavedPorts {
   readonly upstreams: Readonly<Record<string, number>>;
   /** By key of the process's role. */
   readonly role: Readonly<Record<string, number>>;
-  /** By address. */
+  /** By address; `inbound` for what others begin. */
   readonly capture: Readonly<Record<string, number>>;
 }
 

@@ -144,6 +144,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     await capture?.begin({
       outbound: bound.captured,
       inbound: ports.map(({ port, inboundPort }) => ({ port, to: inboundPort })),
+      inboundRest: bound.capturedInbound as TcpAddress,
     });
     const taken = Promise.withResolvers<never>();
     taken.promise.catch(() => {}); // whoever awaits `ready` hears of it
@@ -184,6 +185,9 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
           : {
               capture: {
                 outbound: bound.captured.map(({ host, port }) => ({ address: host, port })),
+                ...(bound.capturedInbound && {
+                  inbound: { address: bound.capturedInbound.host, port: bound.capturedInbound.port },
+                }),
                 ...(options.capture.egress === undefined ? {} : { egress: options.capture.egress }),
                 ...(options.capture.reachable === undefined ? {} : { reachable: options.capture.reachable }),
               },

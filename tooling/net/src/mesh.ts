@@ -17,6 +17,9 @@ const CLIENT = fileURLToPath(new URL('programs/client.ts', import.meta.url));
 /** Ports of the server program; see there. */
 const PORTS = [8080, 8081, 8082, 8443, 2525, 3306, 8090] as const;
 
+/** Of the ports that are not named: called past the proxy. */
+const LEFT_ALONE = ['2526', '9092'].flatMap((port) => ['--capture-exclude-inbound', port]);
+
 /** Both run the same program: `plain` beside others on a host, `pod` in a network namespace of its own. */
 const SERVICES = ['plain', 'pod'].map(
   (name) => `apiVersion: v1
@@ -36,7 +39,7 @@ spec:
 apiVersion: tulle.dev/v1alpha1
 kind: PeerAuthentication
 metadata: { name: ${name}-open }
-spec: { selector: { matchLabels: { app: ${name} } }, portLevelMtls: { '8090': { mode: PERMISSIVE } } }
+spec: { selector: { matchLabels: { app: ${name} } }, portLevelMtls: { '8090': { mode: PERMISSIVE }, '9091': { mode: PERMISSIVE } } }
 `,
 );
 
@@ -86,7 +89,8 @@ export class Mesh {
 
   runPlain(more: readonly string[]): Running {
     return this.tulle(this.host, [
-      ...['run', '--name', 'plain', '--advertise', '10.77.0.1', '--capture', ...more, ...ports()],
+      ...['run', '--name', 'plain', '--advertise', '10.77.0.1', '--capture', ...LEFT_ALONE, ...more],
+      ...ports(),
       ...['--', process.execPath, SERVER, 'plain', this.directory],
     ]);
   }
@@ -96,7 +100,7 @@ export class Mesh {
       process.execPath,
       [
         SIDECAR,
-        ...['--name', 'pod', '--advertise', '10.77.0.2', '--capture', ...ports()],
+        ...['--name', 'pod', '--advertise', '10.77.0.2', '--capture', ...LEFT_ALONE, ...ports()],
         ...['--control-plane', '10.77.0.1:15012', '--trust-domain', 'mesh.local', '--token', token],
         ...['--state-dir', join(this.directory, 'ps'), '--run-dir', join(this.directory, 'pr')],
       ],
@@ -204,14 +208,14 @@ export class Mesh {
     }
   }
 
-  /** Connections that the sidecar in the namespace sent on to where they were meant. */
-  async passedThrough(): Promise<number> {
+  /** Connections that the sidecar in the namespace sent on to where they were meant: of the program, or of others to it. */
+  async passedThrough(cluster: 'PassthroughCluster' | 'InboundPassthroughCluster'): Promise<number> {
     const metrics = await this.adminOf('pr', '/stats/prometheus');
-    return Number(
-      /^tulle_cluster_upstream_cx_total\{[^}]*cluster="PassthroughCluster"[^}]*\} (\d+)$/m.exec(
-        metrics,
-      )?.[1] ?? 0,
+    const line = new RegExp(
+      `^tulle_cluster_upstream_cx_total\\{[^}]*cluster="${cluster}"[^}]*\\} (\\d+)$`,
+      'm',
     );
+    return Number(line.exec(metrics)?.[1] ?? 0);
   }
 
   /** A page of the admin interface of the proxy whose run directory that is, below the mesh's. */

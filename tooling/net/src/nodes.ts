@@ -11,12 +11,16 @@ const PEER = fileURLToPath(new URL('programs/peer.ts', import.meta.url));
 
 /** Of every workload. */
 export const PORT = 8080;
+/** Every workload listens there too, and says nothing of it; of the second that it is called past the proxy. */
+export const UNNAMED = 9090;
+export const LEFT_ALONE = 9092;
 
 /** A workload: a network namespace with a cable to its node. */
 export interface Pod {
   readonly name: string;
   readonly place: Place;
   readonly address: string;
+  readonly address6: string;
 }
 
 /** A machine with workloads that have networks of their own, and the proxy for them. */
@@ -29,23 +33,28 @@ export class Node {
   constructor(number: number) {
     this.number = number;
     this.place = new Place(`node${number}`);
-    this.place.run('sysctl', ['-qw', 'net.ipv4.ip_forward=1']);
+    this.place.run('sysctl', ['-qw', 'net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1']);
     this.place.ip('link', 'add', 'br0', 'type', 'bridge');
     this.place.ip('address', 'add', `10.88.${number}.1/24`, 'dev', 'br0');
+    this.place.ip('address', 'add', `fd88:${number}::1/64`, 'dev', 'br0', 'nodad');
     this.place.ip('link', 'set', 'br0', 'up');
   }
 
   addPod(name: string): Pod {
     const place = new Place(name);
-    const address = `10.88.${this.number}.${this.pods.length + 11}`;
+    const last = this.pods.length + 11;
+    const address = `10.88.${this.number}.${last}`;
+    const address6 = `fd88:${this.number}::${last}`;
     const cable = `v${this.pods.length}`;
     this.place.ip('link', 'add', cable, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', place.name);
     this.place.ip('link', 'set', cable, 'master', 'br0');
     this.place.ip('link', 'set', cable, 'up');
     place.ip('address', 'add', `${address}/24`, 'dev', 'eth0');
+    place.ip('address', 'add', `${address6}/64`, 'dev', 'eth0', 'nodad');
     place.ip('link', 'set', 'eth0', 'up');
     place.ip('route', 'add', 'default', 'via', `10.88.${this.number}.1`);
-    const pod = { name, place, address };
+    place.ip('-6', 'route', 'add', 'default', 'via', `fd88:${this.number}::1`);
+    const pod = { name, place, address, address6 };
     this.pods.push(pod);
     return pod;
   }
@@ -71,8 +80,10 @@ export class Nodes {
       [two, one],
     ] as const) {
       node.place.ip('address', 'add', `10.87.0.${node.number}/24`, 'dev', 'eth0');
+      node.place.ip('address', 'add', `fd87::${node.number}/64`, 'dev', 'eth0', 'nodad');
       node.place.ip('link', 'set', 'eth0', 'up');
       node.place.ip('route', 'add', `10.88.${peer.number}.0/24`, 'via', `10.87.0.${peer.number}`);
+      node.place.ip('-6', 'route', 'add', `fd88:${peer.number}::/64`, 'via', `fd87::${peer.number}`);
     }
     const control = this.tulle(one, ['control-plane', '--listen', '10.87.0.1:15012']);
     await control.said(/REST http/);
@@ -91,14 +102,26 @@ export class Nodes {
   }
 
   startPeer(pod: Pod): Running {
-    return pod.place.start(process.execPath, [PEER, 'serve', pod.name, String(PORT)]);
+    return pod.place.start(process.execPath, [
+      PEER,
+      'serve',
+      pod.name,
+      ...[PORT, UNNAMED, LEFT_ALONE].map(String),
+    ]);
   }
 
-  async add(node: Node, pod: Pod): Promise<void> {
+  /** @param more flags of `tulle node-proxy add` */
+  async add(
+    node: Node,
+    pod: Pod,
+    address: string = pod.address,
+    more: readonly string[] = [],
+  ): Promise<void> {
     const token = (await this.toEnd(this.one, ['token', 'create', pod.name, '-l', `app=${pod.name}`])).trim();
     await this.toEnd(node, [
       ...['node-proxy', 'add', pod.name, '--network', `/run/netns/${pod.place.name}`],
-      ...['--address', pod.address, '--port', String(PORT), '--token', token],
+      ...['--address', address, '--port', String(PORT), '--token', token],
+      ...['--capture-exclude-inbound', String(LEFT_ALONE), ...more],
     ]);
   }
 

@@ -21,6 +21,11 @@ export const command: Command = defineCommand({
     },
     address: { type: 'string', value: 'IP', help: 'its own, at which others reach it', required: true },
     port: { type: 'list', short: 'p', value: 'PORT', help: 'on which it takes calls; may be repeated' },
+    'capture-exclude-inbound': {
+      type: 'list',
+      value: 'PORT',
+      help: 'at which others reach it past the proxy, in plain text; may be repeated',
+    },
     namespace: { type: 'string', short: 'n', value: 'NAME', help: 'namespace', defaultText: 'default' },
     'service-account': { type: 'string', value: 'NAME', help: 'service account', defaultText: 'its name' },
     label: { type: 'list', short: 'l', value: 'KEY=VALUE', help: 'label', defaultText: 'app=NAME' },
@@ -54,6 +59,9 @@ export const command: Command = defineCommand({
       network: options.network,
       address: options.address,
       ports: options.port.map(Number),
+      ...(options['capture-exclude-inbound'].length === 0
+        ? {}
+        : { excludeInboundPorts: options['capture-exclude-inbound'].map(Number) }),
       ...(options.namespace === undefined ? {} : { namespace: options.namespace }),
       ...(options['service-account'] === undefined ? {} : { serviceAccount: options['service-account'] }),
       ...(options.label.length === 0 ? {} : { labels }),

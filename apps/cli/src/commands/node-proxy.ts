@@ -104,7 +104,7 @@ export const command: Command = defineCommand({
     const timeline = `at 0 s the new process takes every new connection; by ${windowSeconds} s tunnels are asked to go over; at ${deadlineSeconds} s what is left is cut`;
     say(`serves the workloads in ${directory}; rules go when it ends, and traffic flows on without it`);
     say(
-      'ports that a workload does not name, and IPv6, are not captured: they take plain text from anybody, also where mutual TLS is STRICT',
+      'every port of a workload is captured: those that it does not name are reached by plain text, where a PeerAuthentication says PERMISSIVE',
     );
     say(`a restart: ${timeline}`);
     const restart = (): void => {

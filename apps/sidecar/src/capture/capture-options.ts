@@ -22,6 +22,8 @@ export interface CaptureOptions {
   readonly excludeCidrs?: readonly string[];
   /** Ports of others that are left alone. */
   readonly excludePorts?: readonly number[];
+  /** Ports of the program at which it is called past the sidecar, by whoever likes. Default none. */
+  readonly excludeInboundPorts?: readonly number[];
 }
 
 /** Loopback is no network: programs speak to themselves there. The other half of 127.0.0.0/8 is that of virtual addresses. */

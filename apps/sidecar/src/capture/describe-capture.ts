@@ -9,5 +9,9 @@ export function describeCapture({ scope, egress, ifProxyDies }: CaptureStatus): 
     ifProxyDies === 'open'
       ? 'connections go past it (fail open)'
       : 'no connection gets out or in (fail closed)';
-  return `captures ${what}; calls to whom the mesh does not know ${elsewhere} (${egress}); if the sidecar is killed, ${death}; a port without --port is not captured: it takes plain text from anybody, also where mutual TLS is STRICT`;
+  const unnamed =
+    scope === 'program'
+      ? 'a port without --port takes plain text of other machines only where a PeerAuthentication says PERMISSIVE, and of this one always'
+      : 'a port without --port takes plain text only where a PeerAuthentication says PERMISSIVE';
+  return `captures ${what}; calls to whom the mesh does not know ${elsewhere} (${egress}); if the sidecar is killed, ${death}; ${unnamed}`;
 }

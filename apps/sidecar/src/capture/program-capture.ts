@@ -27,6 +27,8 @@ export interface CapturePorts {
   readonly outbound: readonly TcpAddress[];
   /** What others begin: port of the program to port of the sidecar. */
   readonly inbound: readonly { readonly port: number; readonly to: number }[];
+  /** What others begin from elsewhere at ports that the program does not name. */
+  readonly inboundRest: TcpAddress;
 }
 
 /** How capturing stands. */
@@ -103,8 +105,8 @@ export class ProgramCapture {
   }
 
   /** Puts the rules into force; who connects from now on is led to these ports. @throws CaptureUnavailableError with what nft says */
-  async begin({ outbound, inbound }: CapturePorts): Promise<void> {
-    const { excludeCidrs = [], excludePorts = [] } = this.#options;
+  async begin({ outbound, inbound, inboundRest }: CapturePorts): Promise<void> {
+    const { excludeCidrs = [], excludePorts = [], excludeInboundPorts = [] } = this.#options;
     const four = outbound.find(({ host }) => !host.includes(':')) as TcpAddress;
     const six = outbound.find(({ host }) => host.includes(':'));
     const commands = captureCommands(this.#table, {
@@ -120,6 +122,7 @@ export class ProgramCapture {
         excludePorts,
       },
       inbound,
+      inboundRest: { to: inboundRest.port, excludePorts: excludeInboundPorts },
       dnsPort: this.#dns.port,
     });
     try {

@@ -11,12 +11,27 @@ import type { SidecarFlagValues } from './flag-specs.ts';
  * @throws FlagError
  */
 export function captureOf(
-  flags: Pick<SidecarFlagValues, 'capture' | 'egress' | 'if-proxy-dies' | 'capture-exclude' | 'reachable'>,
+  flags: Pick<
+    SidecarFlagValues,
+    | 'capture'
+    | 'egress'
+    | 'if-proxy-dies'
+    | 'capture-exclude'
+    | 'capture-exclude-inbound'
+    | 'reachable'
+    | 'port'
+  >,
   scope: CaptureOptions['scope'],
 ): CaptureOptions | undefined {
   const { egress, 'if-proxy-dies': ifProxyDies, 'capture-exclude': excluded } = flags;
   if (!flags.capture) {
-    const given = ['egress', 'if-proxy-dies', 'capture-exclude', 'reachable'] as const;
+    const given = [
+      'egress',
+      'if-proxy-dies',
+      'capture-exclude',
+      'capture-exclude-inbound',
+      'reachable',
+    ] as const;
     const idle = given.find((name) => (flags[name]?.length ?? 0) > 0);
     if (idle !== undefined) throw new FlagError(`--${idle} needs --capture`);
     return undefined;
@@ -42,6 +57,18 @@ export function captureOf(
       `--reachable ${JSON.stringify(nobody)} is no Service`,
       'e.g. --reachable orders --reachable stock.shop --reachable "*.billing"',
     );
+  const inbound = flags['capture-exclude-inbound'];
+  const noPort = inbound.find((one) => !/^[1-9]\d{0,4}$/.test(one) || Number(one) > 65_535);
+  if (noPort !== undefined)
+    throw new FlagError(
+      `--capture-exclude-inbound ${JSON.stringify(noPort)} is no port`,
+      'e.g. --capture-exclude-inbound 9100',
+    );
+  const both = inbound.find((one) => flags.port.includes(one));
+  if (both !== undefined)
+    throw new FlagError(
+      `--port ${both} and --capture-exclude-inbound ${both}: a port is called by the mesh, or past the sidecar`,
+    );
   return {
     scope,
     ...(egress === undefined ? {} : { egress: egress as 'passthrough' | 'registry-only' }),
@@ -49,6 +76,7 @@ export function captureOf(
     ...(flags.reachable.length === 0 ? {} : { reachable: flags.reachable }),
     excludeCidrs: cidrs,
     excludePorts: ports,
+    excludeInboundPorts: inbound.map(Number),
   };
 }
 

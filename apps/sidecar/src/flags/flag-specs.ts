@@ -93,6 +93,11 @@ const CAPTURE_FLAGS = Object.freeze({
     value: 'CIDR|PORT',
     help: 'a network, address or port of others that is left alone; may be repeated',
   },
+  'capture-exclude-inbound': {
+    type: 'list',
+    value: 'PORT',
+    help: 'a port of the program at which others reach it past the sidecar, in plain text; may be repeated',
+  },
 } as const);
 
 /** Flags of a sidecar by the type of their values. */
@@ -106,7 +111,8 @@ export type SidecarFlags = { readonly name: Of<'string'> & { readonly required: 
     | 'with'
     | 'without'
     | 'capture-exclude'
-    | 'reachable',
+    | 'reachable'
+    | 'capture-exclude-inbound',
     Of<'list'>
   > &
     Record<'no-port-check' | 'no-supervisor' | 'no-overload-manager' | 'capture', Of<'boolean'>> &

@@ -117,12 +117,18 @@ describe('what is captured', () => {
 
   it('is nothing, or what the flags say', () => {
     expect(captured()).toBeUndefined();
-    expect(captured('--capture')).toEqual({ scope: 'program', excludeCidrs: [], excludePorts: [] });
+    expect(captured('--capture')).toEqual({
+      scope: 'program',
+      excludeCidrs: [],
+      excludePorts: [],
+      excludeInboundPorts: [],
+    });
     expect(
       captured(
         ...['--capture', '--egress', 'registry-only', '--if-proxy-dies', 'closed'],
         ...['--reachable', 'orders', '--reachable', '*.shop'],
         ...['--capture-exclude', '10.0.0.0/8', '--capture-exclude', '22', '--capture-exclude', 'fd00::/8'],
+        ...['--capture-exclude-inbound', '9100'],
       ),
     ).toEqual({
       scope: 'program',
@@ -131,6 +137,7 @@ describe('what is captured', () => {
       reachable: ['orders', '*.shop'],
       excludeCidrs: ['10.0.0.0/8', 'fd00::/8'],
       excludePorts: [22],
+      excludeInboundPorts: [9100],
     });
   });
 
@@ -142,6 +149,10 @@ describe('what is captured', () => {
     [['--capture', '--capture-exclude', '70000'], '"70000" is neither a network nor a port'],
     [['--capture', '--capture-exclude', '10.0.0.0/33'], '"10.0.0.0/33" is neither'],
     [['--capture', '--capture-exclude', 'db.example'], '"db.example" is neither'],
+    [['--capture-exclude-inbound', '9100'], '--capture-exclude-inbound needs --capture'],
+    [['--capture', '--capture-exclude-inbound', '70000'], '"70000" is no port'],
+    [['--capture', '--capture-exclude-inbound', 'x'], '"x" is no port'],
+    [['--capture', '--port', '80', '--capture-exclude-inbound', '80'], 'by the mesh, or past the sidecar'],
   ])('cannot be %j', (argv, message) => {
     expect(() => captured(...argv)).toThrow(message);
   });

@@ -1,6 +1,6 @@
 import type { MtlsMode } from '@tulle/resources';
 import type { MeshSettings } from './compile/clusters.ts';
-import { mtlsOfPort } from './compile/inbound.ts';
+import { mtlsOfPort } from './compile/mtls.ts';
 import type { PlaintextReport } from './plaintext-report.ts';
 import type { ProxySession } from './proxy-session.ts';
 import type { World } from './world.ts';

@@ -9,6 +9,8 @@ export type EgressMode = (typeof EGRESS_MODES)[number];
 export interface CaptureMetadata {
   /** Where it takes them: one address a family, loopback. */
   readonly outbound: readonly { readonly address: string; readonly port: number }[];
+  /** Where it takes what others begin at ports that the application does not name. Absent: they are not captured. */
+  readonly inbound?: { readonly address: string; readonly port: number };
   /** Default `passthrough`. */
   readonly egress?: EgressMode;
   /** Services that it is told of: `name`, `name.namespace`, `*.namespace` or `*`. Default `['*']`. */
@@ -18,6 +20,7 @@ export interface CaptureMetadata {
 /** {@link CaptureMetadata}, read. */
 export interface NodeCapture {
   readonly outbound: readonly { readonly address: string; readonly port: number }[];
+  readonly inbound: { readonly address: string; readonly port: number } | undefined;
   readonly egress: EgressMode;
   readonly reachable: Reachable;
 }
@@ -29,7 +32,12 @@ export function readCapture(
   wrong: (path: string, message: string) => void,
 ): NodeCapture | undefined {
   if (value === undefined) return undefined;
-  const { outbound = [], egress = 'passthrough', reachable } = (value ?? {}) as Record<string, unknown>;
+  const {
+    outbound = [],
+    inbound,
+    egress = 'passthrough',
+    reachable,
+  } = (value ?? {}) as Record<string, unknown>;
   const mode = EGRESS_MODES.find((one) => one === egress);
   if (mode === undefined)
     wrong('/capture/egress', `must be one of ${EGRESS_MODES.join(', ')}, not ${JSON.stringify(egress)}`);
@@ -39,8 +47,11 @@ export function readCapture(
       '/capture/outbound',
       `must be one or two places of an IP address and a port, not ${JSON.stringify(outbound)}`,
     );
+  if (inbound !== undefined && !isPlace(inbound))
+    wrong('/capture/inbound', `must be an IP address and a port, not ${JSON.stringify(inbound)}`);
   return {
     outbound: places.filter(isPlace),
+    inbound: isPlace(inbound) ? inbound : undefined,
     egress: mode ?? 'passthrough',
     reachable: readReachable(reachable, '/capture/reachable', namespace, wrong),
   };

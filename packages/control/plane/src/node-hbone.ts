@@ -10,6 +10,8 @@ export interface HboneMetadata {
   readonly outboundPort: number;
   /** Where the kernel leads what others begin, other than tunnels. */
   readonly inboundPort: number;
+  /** Whether its network has IPv6, and both are taken by that too. Default false. */
+  readonly ipv6?: boolean;
   /** Default `passthrough`. */
   readonly egress?: EgressMode;
   /** Services that it is told of: `name`, `name.namespace`, `*.namespace` or `*`. Default `['*']`. */
@@ -34,7 +36,8 @@ export function readHbone(
     wrong(`/hbone/${field}`, `must be a port between 1 and 65535, not ${JSON.stringify(found)}`);
     return 0;
   };
-  const { egress = 'passthrough' } = given;
+  const { egress = 'passthrough', ipv6 = false } = given;
+  if (typeof ipv6 !== 'boolean') wrong('/hbone/ipv6', `must be true or false, not ${JSON.stringify(ipv6)}`);
   const mode = EGRESS_MODES.find((one) => one === egress);
   if (mode === undefined)
     wrong('/hbone/egress', `must be one of ${EGRESS_MODES.join(', ')}, not ${JSON.stringify(egress)}`);
@@ -42,6 +45,7 @@ export function readHbone(
     port: port('port', HBONE_PORT),
     outboundPort: port('outboundPort'),
     inboundPort: port('inboundPort'),
+    ipv6: ipv6 === true,
     egress: mode ?? 'passthrough',
     reachable: readReachable(given['reachable'], '/hbone/reachable', namespace, wrong),
   };

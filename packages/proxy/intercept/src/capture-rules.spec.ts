@@ -44,6 +44,34 @@ describe('capture rules', () => {
     ]);
   });
 
+  it('lead what comes from elsewhere to any other port, but the proxy’s own and those that are left alone', () => {
+    const inboundRest = { to: 15_006, excludePorts: [22, 9100] };
+    expect(lines('t', { scope: { kind: 'namespace' }, spare: { marks: [7] }, inboundRest }).slice(1)).toEqual(
+      [
+        'chain inet t inbound { type nat hook prerouting priority -99; }',
+        'rule inet t inbound socket mark 7 return',
+        'rule inet t inbound tcp dport { 22, 9100 } return',
+        'rule inet t inbound fib daddr type local tcp flags & (fin|syn|rst|ack) == syn redirect to :15006',
+      ],
+    );
+    const cgroup = { kind: 'cgroup', path: '/web' } as const;
+    expect(
+      lines('t', {
+        scope: cgroup,
+        spare: { cgroups: ['/proxy'] },
+        inbound: [{ port: 80, to: 15_007 }],
+        inboundRest: { to: 15_006 },
+      }).slice(-3),
+    ).toEqual([
+      'rule inet t inbound fib daddr type local tcp dport 80 tcp flags & (fin|syn|rst|ack) == syn redirect to :15007',
+      'rule inet t inbound socket cgroupv2 level 1 "proxy" return',
+      'rule inet t inbound fib daddr type local socket cgroupv2 level 1 "web" tcp flags & (fin|syn|rst|ack) == syn redirect to :15006',
+    ]);
+    expect(() =>
+      captureCommands('t', { scope: { kind: 'users', ids: [1] }, spare: {}, inboundRest }),
+    ).toThrow('does not tell at which ports a user listens');
+  });
+
   it('take some users, or everybody, and make no chain that is not needed', () => {
     const outbound = { port: 1 };
     const last = (rules: Parameters<typeof lines>[1]): string | undefined => lines('t', rules).at(-1);

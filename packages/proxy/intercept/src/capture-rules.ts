@@ -38,6 +38,14 @@ export interface InboundCapture {
   readonly to: number;
 }
 
+/** What others begin from elsewhere, at ports that no {@link InboundCapture} names: everywhere, or where the scope's processes listen. */
+export interface InboundRest {
+  /** Of the proxy, as in {@link InboundCapture}. */
+  readonly to: number;
+  /** Ports that are left alone. Default none. */
+  readonly excludePorts?: readonly number[];
+}
+
 /** What is captured, and where it is led. */
 export interface CaptureRules {
   readonly scope: CaptureScope;
@@ -45,6 +53,11 @@ export interface CaptureRules {
   /** Absent: what the workload begins is left alone. */
   readonly outbound?: OutboundCapture;
   readonly inbound?: readonly InboundCapture[];
+  /**
+   * Absent: left alone. Ports at which processes in the spared cgroups listen, or sockets with the spared marks, are the
+   * proxy's own. Not for the scope `users`: the kernel does not tell whose a listening socket is.
+   */
+  readonly inboundRest?: InboundRest;
   /** Port of a DNS responder at 127.0.0.1 and ::1 that gets what the workload asks of port 53, by UDP and TCP. */
   readonly dnsPort?: number;
 }
@@ -61,7 +74,7 @@ const BEGINS = 'tcp flags & (fin|syn|rst|ack) == syn';
  * @param table its name, unique in the network namespace
  */
 export function captureCommands(table: string, rules: CaptureRules): string {
-  const { scope, spare, outbound, inbound = [], dnsPort } = rules;
+  const { scope, spare, outbound, inbound = [], inboundRest, dnsPort } = rules;
   const commands = [`create table inet ${table} { flags owner; }`];
   const chain = (name: string, hook: 'output' | 'prerouting', priority: number): ((rule: string) => void) => {
     commands.push(`add chain inet ${table} ${name} { type nat hook ${hook} priority ${priority}; }`);
@@ -81,15 +94,36 @@ export function captureCommands(table: string, rules: CaptureRules): string {
     for (const rule of sparing(spare)) add(rule);
     add(`${within(scope)}jump captured`);
   }
+  const chains: ((rule: string) => void)[] = [];
   if (inbound.length > 0) {
     const here = chain('inbound_here', 'output', INBOUND_PRIORITY);
     for (const rule of sparing(spare)) here(rule);
+    chains.push(here);
+  }
+  if (inbound.length > 0 || inboundRest !== undefined) {
     const afar = chain('inbound', 'prerouting', INBOUND_PRIORITY);
+    chains.push(afar);
     for (const { port, to } of inbound)
-      for (const add of [here, afar])
-        add(`fib daddr type local tcp dport ${port} ${BEGINS} redirect to :${to}`);
+      for (const add of chains) add(`fib daddr type local tcp dport ${port} ${BEGINS} redirect to :${to}`);
+    for (const rule of inboundRest === undefined ? [] : atOtherPorts(inboundRest, scope, spare)) afar(rule);
   }
   return commands.join('; ');
+}
+
+/** Of what comes in, the kernel knows the socket that listens for it, and of that the cgroup and the mark. */
+function atOtherPorts(
+  { to, excludePorts = [] }: InboundRest,
+  scope: CaptureScope,
+  { marks = [], cgroups = [] }: CaptureSparing,
+): string[] {
+  if (scope.kind === 'users')
+    throw new Error('the kernel does not tell at which ports a user listens: name them in inbound');
+  return [
+    ...marks.map((mark) => `socket mark ${mark} return`),
+    ...cgroups.map((path) => `${inCgroup(path)} return`),
+    ...(excludePorts.length === 0 ? [] : [`tcp dport { ${excludePorts.join(', ')} } return`]),
+    `fib daddr type local ${within(scope)}${BEGINS} redirect to :${to}`,
+  ];
 }
 
 function sparing({ marks = [], cgroups = [], users = [] }: CaptureSparing): string[] {

@@ -17,6 +17,7 @@ export type {
   CaptureScope,
   CaptureSparing,
   InboundCapture,
+  InboundRest,
   OutboundCapture,
 } from './capture-rules.ts';
 export { holdRules } from './rule-holder.ts';

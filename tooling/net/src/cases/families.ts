@@ -13,7 +13,7 @@ export const families: readonly Case<Mesh>[] = [
     name: 'IPv4 and IPv6 to whom the mesh does not know pass through the proxy',
     run: async (mesh) =>
       mesh.besideOutsider(async () => {
-        const before = await mesh.passedThrough();
+        const before = await mesh.passedThrough('PassthroughCluster');
         const heard = await mesh.askFromPod(
           ADDRESSES.host.map((host) => ['raw', host, '7070', 'hello'] as const),
         );
@@ -21,7 +21,11 @@ export const families: readonly Case<Mesh>[] = [
           heard.map(({ heard: said }) => said),
           ['10.77.0.2 said hello', 'fd77::2 said hello'],
         );
-        is((await mesh.passedThrough()) - before, 2, 'connections of the pass-through cluster');
+        is(
+          (await mesh.passedThrough('PassthroughCluster')) - before,
+          2,
+          'connections of the pass-through cluster',
+        );
       }),
   },
   {

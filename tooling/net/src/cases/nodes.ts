@@ -2,22 +2,10 @@ import { match, strictEqual as is } from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import type { Case } from '@tulle/interop/suite';
 import { fileURLToPath } from 'node:url';
-import { PORT, type Nodes, type Pod } from '../nodes.ts';
+import { eventually, podOf } from '../node-questions.ts';
+import { PORT, type Nodes } from '../nodes.ts';
 
 const PEER = fileURLToPath(new URL('../programs/peer.ts', import.meta.url));
-
-const pod = (nodes: Nodes, name: string): Pod =>
-  [...nodes.one.pods, ...nodes.two.pods].find((one) => one.name === name) as Pod;
-
-/** Asks until the answer matches: policies are there within moments, and the old one holds until then. */
-function eventually(nodes: Nodes, from: Pod, to: string, pattern: RegExp): void {
-  const deadline = Date.now() + 20_000;
-  for (;;) {
-    const heard = nodes.ask(from, to);
-    if (pattern.test(heard)) return;
-    if (Date.now() > deadline) match(heard, pattern);
-  }
-}
 
 export const nodeCases: readonly Case<Nodes>[] = [
   {
@@ -30,8 +18,8 @@ export const nodeCases: readonly Case<Nodes>[] = [
         ['d', 'f'],
       ] as const) {
         is(
-          nodes.ask(pod(nodes, from), pod(nodes, to).address),
-          `200 ${to} called by ${pod(nodes, to).address}`,
+          nodes.ask(podOf(nodes, from), podOf(nodes, to).address),
+          `200 ${to} called by ${podOf(nodes, to).address}`,
           `${from} to ${to}`,
         );
       }
@@ -42,8 +30,8 @@ export const nodeCases: readonly Case<Nodes>[] = [
     name: 'what is not in a tunnel does not get in',
     async run(nodes) {
       const outsider = nodes.two.addPod('outsider');
-      match(nodes.ask(outsider, pod(nodes, 'a').address), /^error /);
-      match(nodes.ask(outsider, pod(nodes, 'd').address), /^error /);
+      match(nodes.ask(outsider, podOf(nodes, 'a').address), /^error /);
+      match(nodes.ask(outsider, podOf(nodes, 'd').address), /^error /);
       await Promise.resolve();
     },
   },
@@ -55,18 +43,18 @@ kind: AuthorizationPolicy
 metadata: { name: only-a }
 spec: { selector: { matchLabels: { app: e } }, action: ALLOW, rules: [{ from: { serviceAccounts: [a] } }] }
 `);
-      const { address } = pod(nodes, 'e');
-      eventually(nodes, pod(nodes, 'b'), address, /^error /);
-      match(nodes.ask(pod(nodes, 'a'), address), /^200 e /);
-      match(nodes.ask(pod(nodes, 'd'), address), /^error /);
-      match(nodes.ask(pod(nodes, 'b'), pod(nodes, 'f').address), /^200 f /);
+      const { address } = podOf(nodes, 'e');
+      eventually(nodes, podOf(nodes, 'b'), address, /^error /);
+      match(nodes.ask(podOf(nodes, 'a'), address), /^200 e /);
+      match(nodes.ask(podOf(nodes, 'd'), address), /^error /);
+      match(nodes.ask(podOf(nodes, 'b'), podOf(nodes, 'f').address), /^200 f /);
       await nodes.apply(`apiVersion: tulle.dev/v1alpha1
 kind: AuthorizationPolicy
 metadata: { name: not-a }
 spec: { selector: { matchLabels: { app: f } }, action: DENY, rules: [{ from: { serviceAccounts: [a] }, to: { ports: [${PORT}] } }] }
 `);
-      eventually(nodes, pod(nodes, 'a'), pod(nodes, 'f').address, /^error /);
-      match(nodes.ask(pod(nodes, 'b'), pod(nodes, 'f').address), /^200 f /);
+      eventually(nodes, podOf(nodes, 'a'), podOf(nodes, 'f').address, /^error /);
+      match(nodes.ask(podOf(nodes, 'b'), podOf(nodes, 'f').address), /^200 f /);
     },
   },
   {
@@ -77,25 +65,25 @@ spec: { selector: { matchLabels: { app: f } }, action: DENY, rules: [{ from: { s
       const sidecar = await nodes.sidecar(other);
       eventually(
         nodes,
-        pod(nodes, 'd'),
+        podOf(nodes, 'd'),
         other.address,
         /^200 g called by (?:127\.0\.0\.1|::ffff:127\.0\.0\.1)/,
       );
-      match(nodes.ask(pod(nodes, 'a'), other.address), /^200 g /);
+      match(nodes.ask(podOf(nodes, 'a'), other.address), /^200 g /);
       await nodes.apply(`apiVersion: tulle.dev/v1alpha1
 kind: AuthorizationPolicy
 metadata: { name: only-d }
 spec: { selector: { matchLabels: { app: g } }, action: ALLOW, rules: [{ from: { serviceAccounts: [d] } }] }
 `);
-      eventually(nodes, pod(nodes, 'a'), other.address, /^403 /);
-      match(nodes.ask(pod(nodes, 'd'), other.address), /^200 g /);
+      eventually(nodes, podOf(nodes, 'a'), other.address, /^403 /);
+      match(nodes.ask(podOf(nodes, 'd'), other.address), /^200 g /);
       await sidecar.stop();
     },
   },
   {
     name: 'a node proxy is restarted under load: no connection is refused or fails, and an upgraded one lives on',
     async run(nodes) {
-      const [from, to] = [pod(nodes, 'b'), pod(nodes, 'd')];
+      const [from, to] = [podOf(nodes, 'b'), podOf(nodes, 'd')];
       const hold = from.place.start(process.execPath, [PEER, 'hold', to.address, String(PORT)]);
       await hold.said(/^open$/m);
       const load = from.place.start(process.execPath, [PEER, 'load', to.address, String(PORT)]);
@@ -121,7 +109,7 @@ spec: { selector: { matchLabels: { app: g } }, action: ALLOW, rules: [{ from: { 
   {
     name: 'a workload that is taken away has its network as it was',
     async run(nodes) {
-      const c = pod(nodes, 'c');
+      const c = podOf(nodes, 'c');
       is(c.place.tables().length, 1);
       await nodes.toEnd(nodes.one, ['node-proxy', 'remove', 'c']);
       const deadline = Date.now() + 20_000;

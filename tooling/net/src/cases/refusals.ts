@@ -34,6 +34,36 @@ export const refusals: readonly Case<Mesh>[] = [
     },
   },
   {
+    name: 'a port that is not named: no plain text of other machines where mutual TLS is STRICT, and through the proxy where PERMISSIVE',
+    async run(mesh) {
+      for (const [to, addresses] of [
+        ['pod', ['10.77.0.2', 'fd77::2']],
+        ['plain', ['10.77.0.1', 'fd77::1']],
+      ] as const) {
+        const ask = async (port: string): Promise<{ questions: Question[]; answers: Answer[] }> => {
+          const questions = addresses.map((address): Question => ['http', address, port]);
+          // What the pod begins passes through its own proxy, since the mesh knows nobody there.
+          const answers = await (to === 'pod' ? mesh.askUncaptured(questions) : mesh.askFromPod(questions));
+          return { questions, answers };
+        };
+        const strict = await ask('9090');
+        refused(strict.answers, strict.questions);
+        const before = await mesh.passedThrough('InboundPassthroughCluster');
+        for (const port of ['9091', '9092'])
+          same(
+            (await ask(port)).answers.map(({ name }) => name),
+            [to, to],
+            `${port} of ${to}`,
+          );
+        // 9091 alone: 9092 is left alone.
+        const passed = (await mesh.passedThrough('InboundPassthroughCluster')) - before;
+        is(passed, to === 'pod' ? 2 : 0, 'connections that the proxy of the pod passed on');
+      }
+      // What a program says to itself on loopback is its own.
+      is((await mesh.askFromPod([['http', '127.0.0.1', '9090']]))[0]?.['name'], 'pod');
+    },
+  },
+  {
     name: 'spoofed destinations: virtual addresses and the proxy’s own ports lead nobody anywhere',
     async run(mesh) {
       const [address] = (await mesh.askFromHost([['lookup', 'pod']])).map(({ heard }) => String(heard));

@@ -1,6 +1,6 @@
 /**
  * A program that knows nothing of a mesh.
- * - `serve NAME PORT`: answers requests with its name and who called, echoes WebSocket-like upgrades (`Upgrade: echo`)
+ * - `serve NAME PORT…`: answers requests with its name and who called, echoes WebSocket-like upgrades (`Upgrade: echo`)
  * - `ask HOST PORT`: prints what is answered, or the error
  * - `load HOST PORT`: asks again and again by new connections until SIGTERM, then prints counts as JSON
  * - `hold HOST PORT`: holds one upgraded connection; at SIGUSR2 sends a line by it, and prints what comes back
@@ -26,16 +26,18 @@ function ask(host: string, port: string): Promise<string> {
 }
 
 if (what === 'serve') {
-  const [name = '', port = ''] = rest;
-  createServer((incoming, response) => {
-    response.end(`${name} called by ${incoming.socket.remoteAddress ?? ''}`);
-  })
-    .on('upgrade', (_incoming, socket: Duplex) => {
-      socket.on('error', () => {});
-      socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n');
-      socket.pipe(socket);
+  const [name = '', ...ports] = rest;
+  for (const port of ports)
+    createServer((incoming, response) => {
+      const { remoteAddress = '' } = incoming.socket;
+      response.end(`${name} called by ${remoteAddress.replace('::ffff:', '')}`);
     })
-    .listen(Number(port), '0.0.0.0');
+      .on('upgrade', (_incoming, socket: Duplex) => {
+        socket.on('error', () => {});
+        socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n');
+        socket.pipe(socket);
+      })
+      .listen(Number(port), '::');
 } else if (what === 'ask') {
   const [host = '', port = ''] = rest;
   process.stdout.write(`${await ask(host, port)}\n`);

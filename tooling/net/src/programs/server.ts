@@ -1,5 +1,5 @@
 /**
- * An ordinary service, which knows nothing of a mesh: HTTP/1.1 with WebSocket on 8080 and 8090, gRPC on 8081, HTTP/2 with prior
+ * An ordinary service, which knows nothing of a mesh: HTTP/1.1 with WebSocket on 8080, 8090 and 9090 to 9092, gRPC on 8081, HTTP/2 with prior
  * knowledge on 8082, TLS of its own on 8443, a server that speaks first on 2525 and 2526 (as SMTP) and 3306 (as MySQL).
  * Arguments: its name, and the directory of its certificate.
  */
@@ -51,6 +51,9 @@ function greeter(port: number, greeting: string): void {
 
 web(8080);
 web(8090);
+web(9090);
+web(9091);
+web(9092);
 greeter(2525, `220 ${name} ready\r\n`);
 greeter(2526, `220 ${name} ready\r\n`);
 greeter(3306, `J\0\0\0\n${name}`);

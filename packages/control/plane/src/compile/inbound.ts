@@ -10,20 +10,20 @@ import {
 } from '@tulle/model';
 import {
   FILTER_PHASES,
-  mtlsOf,
   isServedGateway,
   portProtocol,
   selects,
   targetPort,
   type AuthorizationPolicy,
-  type MtlsDecision,
   type PortProtocol,
   type Service,
 } from '@tulle/resources';
 import type { NodePort, ProxyNode } from '../node.ts';
 import type { World } from '../world.ts';
 import type { MeshSettings } from './clusters.ts';
+import { BLACKHOLE, INBOUND_PASSTHROUGH } from './elsewhere.ts';
 import { inboundFilters } from './filters.ts';
+import { mtlsOfPort, plainChains } from './mtls.ts';
 
 /** What a proxy needs to take calls for its application. */
 export function compileInbound(
@@ -58,19 +58,40 @@ export function compileInbound(
     });
     listeners.push(inboundListener(world, node, port, cluster, http, policies, services, mesh));
   }
+  if (node.capture?.inbound !== undefined) {
+    listeners.push(restListener(world, node, node.capture.inbound, policies, services, mesh));
+    clusters.push(INBOUND_PASSTHROUGH, BLACKHOLE);
+  }
   return { listeners, clusters };
 }
 
-/** What is asked of the callers of a port of a workload (decision D20). */
-export function mtlsOfPort(
+/**
+ * Takes what others begin at ports that the application does not name. Nobody of the mesh comes that way, so it is plain
+ * text: it passes where a PeerAuthentication lets it, and no policy asks for more than a connection can show.
+ */
+function restListener(
   world: World,
-  node: Pick<ProxyNode, 'namespace' | 'labels'>,
-  port: number,
+  node: ProxyNode,
+  { address: host, port }: { readonly address: string; readonly port: number },
+  policies: readonly AuthzPolicy[],
+  services: readonly Service[],
   mesh: MeshSettings,
-): MtlsDecision {
-  const namespaces = new Set([mesh.rootNamespace, node.namespace]);
-  const policies = [...namespaces].flatMap((namespace) => [...world.in('PeerAuthentication', namespace)]);
-  return mtlsOf(policies, node, port, mesh.rootNamespace);
+): Listener {
+  const { connection, lacking } = inboundFilters(world, node, services, mesh);
+  const closed = lacking.length > 0 || tcpCallers(policies, mesh).mustProve;
+  return {
+    name: 'virtualInbound',
+    address: { host, port },
+    direction: 'inbound',
+    originalDestination: true,
+    ...(connection.length === 0 ? {} : { connectionFilters: connection }),
+    filterChains: closed
+      ? []
+      : plainChains(world, node, mesh, [], {
+          kind: 'tcp',
+          clusters: [{ name: INBOUND_PASSTHROUGH.name }],
+        }),
+  };
 }
 
 /** Declared by the port, else by a Service that leads to it, else HTTP/1.1. */

@@ -1,14 +1,15 @@
-import type { Cluster, EndpointSet, FilterChain, Listener } from '@tulle/model';
+import type { Cluster, EndpointSet, FilterChain, Listener, TcpHandler } from '@tulle/model';
 import { isExternal, type Service, type Workload } from '@tulle/resources';
-import { isIP } from 'node:net';
+import { isIP, isIPv6 } from 'node:net';
 import { VIRTUAL_NETWORK } from '../virtual-addresses.ts';
 import { EVERY_SERVICE, EVERY_WORKLOAD } from '../world.ts';
 import type { NodeHbone } from '../node-hbone.ts';
 import type { ProxyNode } from '../node.ts';
 import { outboundName, workloadEndpoint, type Backend } from './clusters.ts';
 import { BLACKHOLE, PASSTHROUGH } from './elsewhere.ts';
-import { authorizationFor, mtlsOfPort } from './inbound.ts';
+import { authorizationFor } from './inbound.ts';
 import { connectionAuthz } from './layer4-policy.ts';
+import { plainChains } from './mtls.ts';
 import type { SharedResources } from './shared.ts';
 
 /** What a node proxy needs for one of its workloads. */
@@ -45,7 +46,7 @@ export function compileNodeProxy(
   const policies = authorizationFor(world, node, own, mesh);
   return {
     listeners: [
-      outbound(shared, hbone, backends, addresses, direct),
+      ...outbound(shared, hbone, backends, addresses, direct),
       ...inbound(shared, node, hbone, policies),
     ],
     clusters: [
@@ -71,7 +72,7 @@ function outbound(
   backends: readonly Backend[],
   addresses: ReadonlyMap<string, string>,
   direct: readonly Workload[],
-): Listener {
+): Listener[] {
   const chain = (name: string, cluster: string, match?: FilterChain['match']): FilterChain => ({
     name,
     ...(match && { match }),
@@ -89,18 +90,26 @@ function outbound(
       return chain(name, name, { destinationPort: port, destinationCidrs: [cidrOf(workload.spec.address)] });
     }),
   );
-  return {
-    name: 'outbound',
-    address: { host: '127.0.0.1', port: hbone.outboundPort },
+  const known = [
+    ...services,
+    ...workloads,
+    chain('virtual', BLACKHOLE.name, { destinationCidrs: [VIRTUAL_NETWORK] }),
+  ];
+  const other = chain('other', (hbone.egress === 'passthrough' ? PASSTHROUGH : BLACKHOLE).name);
+  const at = (name: string, host: '127.0.0.1' | '::1'): Listener => ({
+    name,
+    address: { host, port: hbone.outboundPort },
     direction: 'outbound',
     originalDestination: true,
-    filterChains: [
-      ...services,
-      ...workloads,
-      chain('virtual', BLACKHOLE.name, { destinationCidrs: [VIRTUAL_NETWORK] }),
-      chain('other', (hbone.egress === 'passthrough' ? PASSTHROUGH : BLACKHOLE).name),
-    ],
-  };
+    filterChains: [...known.flatMap((one) => ofFamily(one, isIPv6(host)) ?? []), other],
+  });
+  return [at('outbound', '127.0.0.1'), ...(hbone.ipv6 ? [at('outbound6', '::1')] : [])];
+}
+
+/** A chain as far as connections of that family can match it; `undefined`: none can. */
+function ofFamily(chain: FilterChain, ipv6: boolean): FilterChain | undefined {
+  const cidrs = chain.match?.destinationCidrs?.filter((cidr) => cidr.includes(':') === ipv6) ?? [];
+  return cidrs.length === 0 ? undefined : { ...chain, match: { ...chain.match, destinationCidrs: cidrs } };
 }
 
 function inbound(
@@ -111,13 +120,11 @@ function inbound(
 ): Listener[] {
   const authz = connectionAuthz(policies, mesh);
   const mine = [cidrOf(node.address)];
-  const handler: FilterChain['handler'] = {
+  const handler: TcpHandler = {
     kind: 'tcp',
     clusters: [{ name: WORKLOAD }],
     ...(authz.length === 0 ? {} : { filters: authz }),
   };
-  const numbers = [...new Set(node.ports.map(({ port }) => port))];
-  const permissive = numbers.filter((port) => mtlsOfPort(world, node, port, mesh).mode === 'PERMISSIVE');
   return [
     {
       name: 'inbound_hbone',
@@ -130,16 +137,18 @@ function inbound(
     },
     {
       name: 'inbound_plain',
-      // The kernel leads connections to the address of whatever interface they came by.
-      address: { host: '0.0.0.0', port: hbone.inboundPort },
+      // The kernel leads connections to the address of whatever interface they came by, whichever of the workload's they were for.
+      address: { host: hbone.ipv6 ? '::' : '0.0.0.0', port: hbone.inboundPort },
       direction: 'inbound',
       originalDestination: true,
       // Who comes without a tunnel proves nothing: policy sees nobody, and only permissive ports take it.
-      filterChains: permissive.map((port) => ({
-        name: `plain_${port}`,
-        match: { destinationPort: port, destinationCidrs: mine },
+      filterChains: plainChains(
+        world,
+        node,
+        mesh,
+        node.ports.map(({ port }) => port),
         handler,
-      })),
+      ),
     },
   ];
 }

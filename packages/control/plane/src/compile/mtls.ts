@@ -1,0 +1,55 @@
+import type { FilterChain, TcpHandler } from '@tulle/model';
+import { mtlsOf, type MtlsDecision, type PeerAuthentication } from '@tulle/resources';
+import type { ProxyNode } from '../node.ts';
+import type { World } from '../world.ts';
+import type { MeshSettings } from './clusters.ts';
+import { BLACKHOLE } from './elsewhere.ts';
+
+type Selected = Pick<ProxyNode, 'namespace' | 'labels'>;
+
+/** What is asked of the callers of a port of a workload (decision D20). */
+export function mtlsOfPort(world: World, node: Selected, port: number, mesh: MeshSettings): MtlsDecision {
+  return mtlsOf(peerAuthentications(world, node, mesh), node, port, mesh.rootNamespace);
+}
+
+/** No port: of a policy only what it says of the workload as a whole. */
+const ANY_PORT = 0;
+
+/**
+ * Chains of a listener by original destination for what comes in plain text, whatever port it comes for: to the handler
+ * where a PeerAuthentication says PERMISSIVE. What none of them takes is closed.
+ * @param named ports to tell apart by name, beside those of policies
+ */
+export function plainChains(
+  world: World,
+  node: Selected,
+  mesh: MeshSettings,
+  named: readonly number[],
+  handler: TcpHandler,
+): FilterChain[] {
+  const policies = peerAuthentications(world, node, mesh);
+  const permissive = (port: number): boolean =>
+    mtlsOf(policies, node, port, mesh.rootNamespace).mode === 'PERMISSIVE';
+  const ports = new Set([
+    ...named,
+    ...policies.flatMap(({ spec }) => Object.keys(spec.portLevelMtls ?? {}).map(Number)),
+  ]);
+  const rest = permissive(ANY_PORT);
+  const refuse: TcpHandler = { kind: 'tcp', clusters: [{ name: BLACKHOLE.name }] };
+  return [
+    ...[...ports]
+      .toSorted((a, b) => a - b)
+      .filter((port) => permissive(port) !== rest)
+      .map((port) => ({
+        name: `${rest ? 'strict' : 'plain'}_${port}`,
+        match: { destinationPort: port },
+        handler: rest ? refuse : handler,
+      })),
+    ...(rest ? [{ name: 'plain', handler }] : []),
+  ];
+}
+
+function peerAuthentications(world: World, node: Selected, mesh: MeshSettings): PeerAuthentication[] {
+  const namespaces = new Set([mesh.rootNamespace, node.namespace]);
+  return [...namespaces].flatMap((namespace) => [...world.in('PeerAuthentication', namespace)]);
+}
