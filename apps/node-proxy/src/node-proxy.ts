@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { lockDirectory } from '@tulle/directory-lock';
+import { DirectoryInUseError, lockDirectory, type DirectoryLock } from '@tulle/directory-lock';
 import { isTulleError, type Log } from '@tulle/filter';
 import { missingForCapture, networkNamespaces } from '@tulle/intercept';
 import { createRegistry, renderText } from '@tulle/metrics';
@@ -14,6 +15,7 @@ import { ServedWorkload, type WorkloadHost } from './served-workload.ts';
 import { bindInside } from './sockets.ts';
 import { ServedWorkloads } from './served-workloads.ts';
 import type { NodeWorkload } from './workload.ts';
+import { liftRules, type IfProxyDies } from './workload-rules.ts';
 import { watchDirectory } from './workload-directory.ts';
 
 /** How a node proxy is run. */
@@ -29,6 +31,8 @@ export interface NodeProxyOptions {
   readonly joinToken?: (workload: NodeWorkload) => Promise<string | undefined>;
   /** How long the first identity of a workload may take. Default 60,000. */
   readonly startTimeoutMs?: number;
+  /** Default `open`. With `closed` the rules stay when it is stopped, too: until it is back, or the workload is removed. */
+  readonly ifProxyDies?: IfProxyDies;
   /**
    * The time line of a restart or stop: over so long connections are asked to go to the successor; what runs then goes on until
    * `drainTimeoutMs`. Default 5,000.
@@ -52,6 +56,7 @@ export interface NodeProxy {
 }
 
 export interface NodeProxyStatus {
+  readonly ifProxyDies: IfProxyDies;
   readonly workloads: readonly ReturnType<ServedWorkload['status']>[];
   /** Why a file, or the workload in it, is not served, a sentence each. */
   readonly faults: readonly string[];
@@ -67,7 +72,7 @@ const DEFAULT_STOP_DRAIN_MS = 10_000;
  *   machine lacks
  */
 export async function startNodeProxy(options: NodeProxyOptions): Promise<NodeProxy> {
-  const { stateDir, runDir, log = stderrLog, drainWindowMs = 5_000 } = options;
+  const { stateDir, runDir, log = stderrLog, drainWindowMs = 5_000, ifProxyDies = 'open' } = options;
   const missing = missingForCapture();
   if (missing.length > 0) throw new CaptureUnavailableError(missing);
   const namespaces = networkNamespaces();
@@ -120,6 +125,7 @@ export async function startNodeProxy(options: NodeProxyOptions): Promise<NodePro
     stateDir,
     supervisor,
     namespaces,
+    ifProxyDies,
     log,
     meter,
     startTimeoutMs: options.startTimeoutMs,
@@ -129,6 +135,7 @@ export async function startNodeProxy(options: NodeProxyOptions): Promise<NodePro
 
   const workloads = new ServedWorkloads(options.workloads, (one) => new ServedWorkload(host, one), log);
   const status = (): NodeProxyStatus => ({
+    ifProxyDies,
     workloads: workloads.served.map((one) => one.status()),
     faults: workloads.faults,
     supervisor: supervisor.status(),
@@ -154,4 +161,25 @@ export async function startNodeProxy(options: NodeProxyOptions): Promise<NodePro
       for (const lock of locks) lock.release();
     },
   };
+}
+
+/**
+ * Takes away what a proxy that is gone left in the network of a workload (`ifProxyDies: 'closed'`). Where one runs in that
+ * directory, that is its own affair.
+ * @throws Error with what nft says, or that this needs root
+ */
+export async function liftLeftRules(workload: NodeWorkload, runDir: string): Promise<void> {
+  if (!existsSync(runDir)) return; // none ever ran
+  let lock: DirectoryLock;
+  try {
+    lock = await lockDirectory(runDir);
+  } catch (error) {
+    if (error instanceof DirectoryInUseError) return;
+    throw error;
+  }
+  try {
+    await liftRules(networkNamespaces(), workload);
+  } finally {
+    lock.release();
+  }
 }

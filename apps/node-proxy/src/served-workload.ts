@@ -1,9 +1,8 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { randomBytes } from 'node:crypto';
 import { meshChannel, type IdentityClient } from '@tulle/ca';
 import type { Log } from '@tulle/filter';
-import { captureCommands, holdRules, type HeldRules, type NetworkNamespaces } from '@tulle/intercept';
+import type { NetworkNamespaces } from '@tulle/intercept';
 import type { createRegistry } from '@tulle/metrics';
 import type { ProxyConfig } from '@tulle/model';
 import { makePrivateDirectory } from '@tulle/sidecar/directories';
@@ -11,11 +10,9 @@ import { openIdentity } from '@tulle/sidecar/identity';
 import type { Supervisor } from '@tulle/supervisor';
 import { createXdsClient, type ApplyResult, type XdsClient } from '@tulle/xds-client';
 import type { Served } from './served-workloads.ts';
-import { hasIpv6, PROXY_MARK } from './sockets.ts';
+import { hasIpv6 } from './sockets.ts';
+import { beginRules, liftRules, type IfProxyDies } from './workload-rules.ts';
 import { keyOf, PROXY_PORTS, type NodeWorkload } from './workload.ts';
-
-/** Loopback is the workload's own, but for the half of it that virtual addresses of Services are in. */
-const OWN_LOOPBACK = ['127.0.0.0/9', '::1'];
 
 /** What a workload needs of its node's proxy. */
 export interface WorkloadHost {
@@ -23,6 +20,7 @@ export interface WorkloadHost {
   readonly stateDir: string;
   readonly supervisor: Supervisor;
   readonly namespaces: NetworkNamespaces;
+  readonly ifProxyDies: IfProxyDies;
   readonly log: Log;
   readonly meter: ReturnType<typeof createRegistry>;
   readonly startTimeoutMs: number | undefined;
@@ -73,7 +71,7 @@ export class ServedWorkload implements Served {
   async #start(): Promise<void> {
     const { supervisor, controlPlane, log, meter, startTimeoutMs, joinToken } = this.#host;
     const { workload } = this;
-    this.#inNetwork(() => {}); // a network that is not there is said at once
+    this.#host.namespaces.open({ path: workload.network }).close(); // one that is not there is said at once
     const stateDir = join(this.#host.stateDir, 'workloads', this.key);
     makePrivateDirectory(stateDir);
     const instance = `${workload.name}-${hostname().replace(/[^a-zA-Z0-9.-]/g, '-')}`;
@@ -107,8 +105,7 @@ export class ServedWorkload implements Served {
     // Connections must not be led to where nobody listens.
     const refused = xds.state().refused?.flatMap(({ reasons }) => reasons) ?? [];
     if (refused.length > 0) throw new Error(refused.join('; '));
-    const rules = await this.#capture();
-    this.#undo.push(async () => rules.release());
+    this.#undo.push(await beginRules(this.#host.namespaces, workload, this.#host.ifProxyDies));
     this.state = 'serving';
     log.info(`${this.spiffeId} is served in ${workload.network}`);
   }
@@ -152,40 +149,12 @@ export class ServedWorkload implements Served {
     });
   }
 
-  /**
-   * From here on nothing that the workload begins, or that comes for it from elsewhere, goes past the proxy. IPv6 is led to it also
-   * where it does not listen for that, so that none gets out if it is switched on later.
-   */
-  async #capture(): Promise<HeldRules> {
-    const table = `tulle_${process.pid}_${randomBytes(3).toString('hex')}`;
-    const commands = captureCommands(table, {
-      scope: { kind: 'namespace' },
-      spare: { marks: [PROXY_MARK] },
-      outbound: {
-        port: PROXY_PORTS.outboundPort,
-        port6: PROXY_PORTS.outboundPort,
-        excludeCidrs: OWN_LOOPBACK,
-      },
-      inboundRest: { to: PROXY_PORTS.inboundPort, excludePorts: this.workload.excludeInboundPorts },
-    });
-    // The process that owns the rules is begun inside, before anything is awaited.
-    return this.#inNetwork(() => ({ rules: holdRules(table, commands) })).rules;
-  }
-
-  #inNetwork<T>(work: () => T): T {
-    const namespace = this.#host.namespaces.open({ path: this.workload.network });
-    try {
-      return namespace.run(work);
-    } finally {
-      namespace.close();
-    }
-  }
-
-  /** Leaves the mesh, and its network as it was. */
-  async stop(): Promise<void> {
+  /** Leaves the mesh, and its network as it was, unless that is closed until it is served again. */
+  async stop(next?: NodeWorkload): Promise<void> {
     this.#ending.reject(new Error(`${this.key} is taken away`));
     await this.#started?.catch(() => {});
     await this.#unwind();
+    if (next?.network !== this.workload.network) await liftRules(this.#host.namespaces, this.workload);
   }
 
   async #unwind(): Promise<void> {

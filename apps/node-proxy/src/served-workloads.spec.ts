@@ -13,6 +13,8 @@ class Handmade implements Served {
   readonly started = Promise.withResolvers<void>();
   readonly ended = Promise.withResolvers<void>();
   stops = 0;
+  /** Address at which it is served next, as it was told. */
+  next: string | undefined;
 
   constructor({ name, address }: NodeWorkload) {
     this.name = name;
@@ -23,8 +25,9 @@ class Handmade implements Served {
     return this.started.promise;
   }
 
-  async stop(): Promise<void> {
+  async stop(next?: NodeWorkload): Promise<void> {
     this.stops++;
+    this.next = next?.address;
     return this.ended.promise;
   }
 }
@@ -61,7 +64,7 @@ describe('the workloads of a node', () => {
     workloads.look();
     rmSync(join(directory, 'slow.json'));
     workloads.look();
-    expect(made[0]?.stops).toBe(1); // although it never came to be served
+    expect([made[0]?.stops, made[0]?.next]).toEqual([1, undefined]); // although it never came to be served
     write('quick');
     workloads.look();
     expect(all()).toEqual(['slow 10.1.0.7', 'quick 10.1.0.7']);
@@ -79,7 +82,7 @@ describe('the workloads of a node', () => {
     workloads.look();
     write('web', '10.1.0.9');
     workloads.look();
-    expect([all(), made[0]?.stops]).toEqual([['web 10.1.0.7'], 1]);
+    expect([all(), made[0]?.stops, made[0]?.next]).toEqual([['web 10.1.0.7'], 1, '10.1.0.8']);
     const settled = workloads.settled();
     made[0]?.ended.resolve();
     await expect.poll(all).toEqual(['web 10.1.0.7', 'web 10.1.0.9']);
@@ -117,6 +120,7 @@ describe('the workloads of a node', () => {
     const stopped = workloads.stop();
     made[0]?.ended.resolve();
     await stopped;
+    expect(made[0]?.next).toBe('10.1.0.7'); // by whichever proxy comes next
     write('late');
     workloads.look();
     expect([all(), workloads.served]).toEqual([['web 10.1.0.7'], []]);

@@ -6,11 +6,12 @@ import { keyOf, type NodeWorkload } from './workload.ts';
 export interface Served {
   /** Resolves when it is served. @throws Error with a sentence; nothing is left then */
   start(): Promise<void>;
-  /** Ends it, and a start that is under way. */
-  stop(): Promise<void>;
+  /** Ends it, and a start that is under way. @param next the workload as it is to be served later; absent: it is gone */
+  stop(next?: NodeWorkload): Promise<void>;
 }
 
 interface Entry<S> {
+  readonly workload: NodeWorkload;
   readonly served: S;
   readonly text: string;
   readonly work: Promise<void>;
@@ -59,7 +60,10 @@ export class ServedWorkloads<S extends Served> {
     const files = readDirectory(this.#directory, this.#files);
     for (const message of files.faults) if (!this.#files.faults.includes(message)) this.#log.error(message);
     this.#files = files;
-    for (const [key, { text }] of this.#served) if (files.workloads.get(key)?.text !== text) this.#drop(key);
+    for (const [key, { text }] of this.#served) {
+      const now = files.workloads.get(key);
+      if (now?.text !== text) this.#drop(key, now?.workload);
+    }
     for (const [key, { workload, text }] of files.workloads)
       if (!this.#served.has(key) && !this.#leaving.has(key)) this.#serve(workload, text);
   }
@@ -71,10 +75,10 @@ export class ServedWorkloads<S extends Served> {
     await Promise.all([...this.#served.values()].map(async ({ work }) => work));
   }
 
-  /** Ends them all; nothing is served from now on. */
+  /** Ends them all; nothing is served from now on, though another proxy may. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    for (const key of [...this.#served.keys()]) this.#drop(key);
+    for (const [key, { workload }] of [...this.#served]) this.#drop(key, workload);
     await Promise.all(this.#leaving.values());
   }
 
@@ -95,15 +99,15 @@ export class ServedWorkloads<S extends Served> {
         }, this.#tryAgainMs).unref();
       },
     );
-    this.#served.set(key, { served, text, work });
+    this.#served.set(key, { workload, served, text, work });
   }
 
-  #drop(key: string): void {
+  #drop(key: string, next: NodeWorkload | undefined): void {
     const entry = this.#served.get(key) as Entry<S>;
     this.#served.delete(key);
     this.#faults.delete(key);
     const left = entry.served
-      .stop()
+      .stop(next)
       .catch((error: unknown) => this.#log.error(`${key} did not leave whole: ${String(error)}`))
       .then(() => {
         this.#leaving.delete(key);

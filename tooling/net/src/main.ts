@@ -6,6 +6,7 @@ import { type Opened, runnable } from '@tulle/interop/suite';
 import { families } from './cases/families.ts';
 import { kills } from './cases/kills.ts';
 import { nodeCapture } from './cases/node-capture.ts';
+import { nodeKills } from './cases/node-kills.ts';
 import { nodeMemory } from './cases/node-memory.ts';
 import { nodeCases } from './cases/nodes.ts';
 import { protocols } from './cases/protocols.ts';
@@ -29,7 +30,7 @@ const captureCases = wanted([
   ...kills,
   ...restarts,
 ]);
-const wantedNodeCases = wanted([...nodeCases, ...nodeCapture, ...nodeMemory]);
+const wantedNodeCases = wanted([...nodeCases, ...nodeCapture, ...nodeKills, ...nodeMemory]);
 
 /** Of the suite that runs. */
 let current: { close(): Promise<void> } | undefined;

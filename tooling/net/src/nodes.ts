@@ -7,7 +7,8 @@ import { Place } from './network.ts';
 
 const TULLE = fileURLToPath(new URL('../../../apps/cli/bin/tulle.mjs', import.meta.url));
 const SIDECAR = fileURLToPath(new URL('../../../apps/sidecar/src/main.ts', import.meta.url));
-const PEER = fileURLToPath(new URL('programs/peer.ts', import.meta.url));
+/** See there. */
+export const PEER: string = fileURLToPath(new URL('programs/peer.ts', import.meta.url));
 
 /** Of every workload. */
 export const PORT = 8080;
@@ -93,12 +94,17 @@ export class Nodes {
         this.startPeer(pod);
         await this.add(node, pod);
       }
-      node.proxy = this.tulle(node, [
-        ...['node-proxy', '--control-plane', '10.87.0.1:15012', '--trust-domain', 'mesh.local'],
-      ]);
+      this.startProxy(node);
     }
     await this.serving(one, names[0].length);
     await this.serving(two, names[1].length);
+  }
+
+  /** @param more flags of `tulle node-proxy` */
+  startProxy(node: Node, more: readonly string[] = []): void {
+    node.proxy = this.tulle(node, [
+      ...['node-proxy', '--control-plane', '10.87.0.1:15012', '--trust-domain', 'mesh.local', ...more],
+    ]);
   }
 
   startPeer(pod: Pod): Running {

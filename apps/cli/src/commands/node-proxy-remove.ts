@@ -1,13 +1,15 @@
-import { rmSync, statSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { keyOf } from '@tulle/node-proxy';
+import { keyOf, LASTING_TABLE, liftLeftRules, readWorkload, type NodeWorkload } from '@tulle/node-proxy';
 import { defineCommand, type Command } from '../cli/command.ts';
 import { CliError, EXIT } from '../cli/exit-codes.ts';
-import { WORKLOADS_OPTION, workloadsDirectory } from './node-proxy-directory.ts';
+import { nodeProxyRunDirectory, WORKLOADS_OPTION, workloadsDirectory } from './node-proxy-directory.ts';
 
 export const command: Command = defineCommand({
   summary: "Take a workload from this node's proxy",
-  details: 'It leaves the mesh, and its network is as it was.',
+  details:
+    'It leaves the mesh, and its network is as it was; also where the proxy has ended that refuses its connections\n' +
+    'meanwhile (--if-proxy-dies closed). That needs root.',
   args: [{ name: 'NAME', help: 'of the workload' }],
   options: {
     namespace: { type: 'string', short: 'n', value: 'NAME', help: 'namespace', defaultText: 'default' },
@@ -18,9 +20,28 @@ export const command: Command = defineCommand({
     const [name = ''] = args;
     const key = keyOf({ name, namespace: options.namespace ?? 'default' });
     const file = join(workloadsDirectory(io, options.workloads), `${key}.json`);
-    if (statSync(file, { throwIfNoEntry: false }) === undefined)
+    let text: string;
+    try {
+      text = readFileSync(file, 'utf8');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
       throw new CliError(EXIT.failed, `there is no ${file}`, 'tulle node-proxy list shows what there is');
+    }
     rmSync(file);
-    return Promise.resolve(EXIT.ok);
+    let workload: NodeWorkload;
+    try {
+      workload = readWorkload(text, file);
+    } catch {
+      return EXIT.ok; // nobody served what it says
+    }
+    await liftLeftRules(workload, nodeProxyRunDirectory(io)).catch((error: unknown) => {
+      throw new CliError(
+        EXIT.failed,
+        `${file} is removed, but what its proxy left in its network could not be lifted: ${error instanceof Error ? error.message : String(error)}`,
+        `as root: nsenter --net=${workload.network} nft delete table inet ${LASTING_TABLE}`,
+        { cause: error },
+      );
+    });
+    return EXIT.ok;
   },
 });

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { DirectoryInUseError } from '@tulle/directory-lock';
 import { CaptureUnavailableError } from '@tulle/sidecar';
-import { startNodeProxy, type NodeProxy } from '@tulle/node-proxy';
+import { startNodeProxy, type IfProxyDies, type NodeProxy } from '@tulle/node-proxy';
 import { tulleDirectories } from '@tulle/sidecar/directories';
 import { API_OPTION } from '../api/find-control-plane.ts';
 import { defineCommand, type Command } from '../cli/command.ts';
@@ -13,6 +13,12 @@ import { nodeProxyRunDirectory, WORKLOADS_OPTION, workloadsDirectory } from './n
 const DEFAULT_WINDOW_SECONDS = 5;
 const DEFAULT_DEADLINE_SECONDS = 600;
 const DEFAULT_STOP_SECONDS = 10;
+
+const DEATHS: Readonly<Record<IfProxyDies, string>> = {
+  open: 'if it ends or is killed, connections go past it (fail open)',
+  closed:
+    'if it ends or is killed, no connection gets out of a workload or in until it is back (fail closed); tulle node-proxy remove lifts that',
+};
 
 function hintFor(error: unknown): string | undefined {
   if (error instanceof DirectoryInUseError) return 'a node has one proxy; stop it first';
@@ -28,7 +34,9 @@ export const command: Command = defineCommand({
     'an identity of its own; its connections are captured in its namespace and carried by tunnels (HBONE, port 15008).\n\n' +
     'Policies are enforced as far as connections tell: by identity, network and port. A rule that asks for something of a\n' +
     'request allows nobody here, and denies whoever it might mean.\n\n' +
-    'Needs Linux, root and nft. When it ends, the rules go with it, and traffic flows as if there were no mesh (it fails open).\n' +
+    'Needs Linux, root and nft. When it ends or is killed, --if-proxy-dies says what becomes of traffic: open, the rules go with it\n' +
+    'and it flows as if there were no mesh; closed, the rules stay and no connection gets out of a workload or in until a proxy\n' +
+    'serves it again, or tulle node-proxy remove lifts that.\n\n' +
     'SIGHUP replaces its engine without refusing or cutting a connection, SIGTERM leaves the mesh first.',
   ownSignals: true,
   options: {
@@ -43,6 +51,13 @@ export const command: Command = defineCommand({
       type: 'string',
       value: 'TOKEN',
       help: 'join token for workloads without one; default: asked of the control plane of this machine',
+    },
+    'if-proxy-dies': {
+      type: 'string',
+      value: 'HOW',
+      help: 'new connections of workloads that no proxy serves: open, they go where they were meant, or closed',
+      choices: ['open', 'closed'],
+      defaultText: 'open',
     },
     'drain-window-seconds': {
       type: 'number',
@@ -75,6 +90,7 @@ export const command: Command = defineCommand({
   async run({ io, options }) {
     const mesh = await meshToJoin(io, options);
     const directory = workloadsDirectory(io, options.workloads);
+    const ifProxyDies = (options['if-proxy-dies'] ?? 'open') as IfProxyDies;
     const windowSeconds = options['drain-window-seconds'] ?? DEFAULT_WINDOW_SECONDS;
     const deadlineSeconds = options['drain-deadline-seconds'] ?? DEFAULT_DEADLINE_SECONDS;
     const say = (text: string): void => {
@@ -89,6 +105,7 @@ export const command: Command = defineCommand({
         runDir: nodeProxyRunDirectory(io),
         joinToken: async ({ namespace, serviceAccount, labels }) =>
           joinTokenFor(io, options, { namespace, serviceAccount, labels }),
+        ifProxyDies,
         drainWindowMs: windowSeconds * 1000,
         drainTimeoutMs: deadlineSeconds * 1000,
         log: personLog(io, options.quiet ? 'error' : 'warn'),
@@ -102,7 +119,7 @@ export const command: Command = defineCommand({
       );
     }
     const timeline = `at 0 s the new process takes every new connection; by ${windowSeconds} s tunnels are asked to go over; at ${deadlineSeconds} s what is left is cut`;
-    say(`serves the workloads in ${directory}; rules go when it ends, and traffic flows on without it`);
+    say(`serves the workloads in ${directory}; ${DEATHS[ifProxyDies]}`);
     say(
       'every port of a workload is captured: those that it does not name are reached by plain text, where a PeerAuthentication says PERMISSIVE',
     );

@@ -72,6 +72,12 @@ describe('capture rules', () => {
     ).toThrow('does not tell at which ports a user listens');
   });
 
+  it('belong to nobody where they are to last, and say so', () => {
+    expect(captureCommands('t', { scope: { kind: 'namespace' }, spare: {} }, 'lift me')).toBe(
+      'create table inet t { comment "lift me"; }',
+    );
+  });
+
   it('take some users, or everybody, and make no chain that is not needed', () => {
     const outbound = { port: 1 };
     const last = (rules: Parameters<typeof lines>[1]): string | undefined => lines('t', rules).at(-1);

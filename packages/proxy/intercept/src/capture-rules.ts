@@ -72,10 +72,12 @@ const BEGINS = 'tcp flags & (fin|syn|rst|ack) == syn';
  * The rules as commands of nft(8), one line, so that they come into force together or not at all. The table belongs to the
  * process that makes it (`flags owner`): the kernel removes it with that process.
  * @param table its name, unique in the network namespace
+ * @param lasting the table belongs to nobody, and has this comment, without quotes, for whoever lists it
  */
-export function captureCommands(table: string, rules: CaptureRules): string {
+export function captureCommands(table: string, rules: CaptureRules, lasting?: string): string {
   const { scope, spare, outbound, inbound = [], inboundRest, dnsPort } = rules;
-  const commands = [`create table inet ${table} { flags owner; }`];
+  const owned = lasting === undefined ? 'flags owner' : `comment "${lasting}"`;
+  const commands = [`create table inet ${table} { ${owned}; }`];
   const chain = (name: string, hook: 'output' | 'prerouting', priority: number): ((rule: string) => void) => {
     commands.push(`add chain inet ${table} ${name} { type nat hook ${hook} priority ${priority}; }`);
     return (rule) => void commands.push(`add rule inet ${table} ${name} ${rule}`);

@@ -27,3 +27,4 @@ export type { Cgroup } from './cgroup.ts';
 export { startDnsResponder } from './dns/dns-responder.ts';
 export type { DnsCounters, DnsResponder, DnsResponderOptions } from './dns/dns-responder.ts';
 export { holdRulesFor } from './guard.ts';
+export { dropCommands, dropRules, keepRules } from './lasting-rules.ts';

@@ -7,8 +7,11 @@ import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   captureCommands,
+  dropCommands,
+  dropRules,
   holdRules,
   holdRulesFor,
+  keepRules,
   makeCgroup,
   networkNamespaces,
   sweepCgroups,
@@ -182,6 +185,30 @@ describe.skipIf(missing !== undefined)(
       await once(proxy, 'close');
       await until(() => proxies.processes().length === 0);
       expect(sweep()).toEqual([false, false]);
+    });
+
+    it('stay where they belong to nobody, and are replaced in one step, taken away, or followed by such as are held', async () => {
+      const keep = async (more: Partial<CaptureRules>): Promise<void> => {
+        const commands = captureCommands('kept', { ...rules(more), scope: { kind: 'namespace' } }, 'why');
+        await inside.run(() => ({ done: keepRules('kept', commands) })).done;
+      };
+      await keep({});
+      expect([await call(), tables()]).toEqual(['proxy', 'table inet kept\n']);
+      await keep({ outbound: { port: proxyPort, excludePorts: [7777] } });
+      expect([await call(), tables()]).toEqual(['there', 'table inet kept\n']);
+      await keep({});
+      const commands = captureCommands('held', rules({ scope: { kind: 'namespace' } }));
+      const held = await inside.run(() => ({
+        rules: holdRules('held', `${dropCommands('kept')}; ${commands}`),
+      })).rules;
+      expect([await call(), tables()]).toEqual(['proxy', 'table inet held\n']);
+      await held.release();
+      await keep({});
+      for (let n = 0; n < 2; n++) await inside.run(() => ({ done: dropRules('kept') })).done;
+      expect([await call(), tables()]).toEqual(['there', '']);
+      const wrong = inside.run(() => ({ done: keepRules('kept', 'create nonsense') })).done;
+      await expect(wrong).rejects.toThrow(/could not be put into force: Error: syntax error/);
+      expect(tables()).toBe('');
     });
 
     it('outlive their owner as long as the cgroup has processes, where they are to', async () => {

@@ -1,8 +1,8 @@
 import { deepStrictEqual as same, match, strictEqual as is } from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import type { Case } from '@tulle/interop/suite';
 import type { Running } from '@tulle/processes';
 import type { Answer, Mesh, Question } from '../mesh.ts';
+import { commandOf, enginesOf, isGone } from '../process-tree.ts';
 import { until } from '../until.ts';
 
 const OUTSIDE: Question = ['raw', '10.77.0.1', '7070', 'hello'];
@@ -33,7 +33,7 @@ async function withCaptured(
       await supervisor.said(/asking/);
       return await work({
         supervisor,
-        engines: () => childrenOf(supervisor.pid).filter((pid) => commandOf(pid).includes('engine-main')),
+        engines: () => enginesOf(supervisor.pid),
         ask: async (question) => {
           const [answer] = await mesh.askUncaptured([
             ['told', '127.0.0.1', '7171', JSON.stringify(question)],
@@ -49,8 +49,6 @@ async function withCaptured(
     }
   });
 }
-
-const isGone = (pid: number): boolean => commandOf(pid) === '';
 
 function kill(captured: Captured): number[] {
   const pids = [...captured.engines(), captured.supervisor.pid];
@@ -99,19 +97,3 @@ export const kills: readonly Case<Mesh>[] = [
       }),
   },
 ];
-
-function childrenOf(pid: number): number[] {
-  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
-    .trim()
-    .split(' ')
-    .filter(Boolean)
-    .map(Number);
-}
-
-function commandOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-  } catch {
-    return '';
-  }
-}

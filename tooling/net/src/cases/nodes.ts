@@ -1,11 +1,8 @@
 import { match, strictEqual as is } from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import type { Case } from '@tulle/interop/suite';
-import { fileURLToPath } from 'node:url';
 import { eventually, podOf } from '../node-questions.ts';
-import { PORT, type Nodes } from '../nodes.ts';
-
-const PEER = fileURLToPath(new URL('../programs/peer.ts', import.meta.url));
+import { PEER, PORT, type Nodes } from '../nodes.ts';
 
 export const nodeCases: readonly Case<Nodes>[] = [
   {
