@@ -90,6 +90,7 @@ const NOT_IN_MEMORY = new Set([
   'ext-proc',
   'ext-authz-network',
   'filter-discovery',
+  'upstream-proxy-protocol',
 ]);
 
 describe.each(served.filter((name) => !NOT_IN_MEMORY.has(name)))('%s', (name) => {

@@ -48,6 +48,12 @@ export interface Cluster {
    * (`auto_san_validation`); default false. Connections are shared only by requests with the same name. Not for mesh trust.
    */
   readonly serverNameFrom?: { readonly header?: string; readonly verified?: boolean };
+  /**
+   * Connections begin with a header of the PROXY protocol of that version, before TLS, which says who called (Envoy
+   * `ProxyProtocolUpstreamTransport`): only requests of one connection share some. Health checks say that the proxy itself calls.
+   * Not to endpoints with mode `none` or `hbone`. Absent: they do not.
+   */
+  readonly proxyProtocol?: ProxyProtocolVersion;
   readonly pool?: PoolOptions;
   /** Labels of the called service for metrics and records; an endpoint's own labels win. */
   readonly labels?: Readonly<Record<string, string>>;
@@ -151,7 +157,11 @@ export interface TlsMatch {
   readonly labels: Readonly<Record<string, string>>;
   /** Absent: plain text. */
   readonly tls?: UpstreamTls;
+  /** Likewise {@link Cluster.proxyProtocol}, in place of the cluster's. */
+  readonly proxyProtocol?: ProxyProtocolVersion;
 }
+
+export type ProxyProtocolVersion = 1 | 2;
 
 /** Bounds of one cluster in one proxy (Envoy `CircuitBreakers`, defaults as there). Reaching one gives 503 `UO`. */
 export interface CircuitLimits {
@@ -276,6 +286,8 @@ export interface PoolOptions {
   readonly protocol?: 'http1' | 'http2' | 'auto' | 'downstream';
   /** For connections that speak HTTP/2. */
   readonly http2?: Http2Options;
+  /** Whether only requests of one connection share connections. Default false (Envoy `connection_pool_per_downstream_connection`). */
+  readonly perDownstreamConnection?: boolean;
   /**
    * Bytes queued towards one endpoint before reading from the caller stops (Envoy `per_connection_buffer_limit_bytes`, a soft
    * limit as there). Default: the proxy's `bufferLimitBytes`.

@@ -42,6 +42,7 @@ export type {
   OutlierDetection,
   NetworkOptions,
   PoolOptions,
+  ProxyProtocolVersion,
   RefreshBackoff,
   RetryBudget,
   TcpKeepalive,

@@ -169,6 +169,8 @@ export interface ConnectOptions {
   readonly verifyServerName?: boolean;
   /** Protocols to offer by ALPN where the configuration of TLS names none. */
   readonly alpn?: readonly string[];
+  /** Bytes that go out before anything else, also before TLS. */
+  readonly preface?: Buffer;
   /** Absent: the kernel does not ask whether the other end lives. */
   readonly keepalive?: TcpKeepalive;
   /** Address of this machine to come from. */

@@ -160,6 +160,7 @@ export function memoryNetwork(clock: Clock): MemoryNetwork {
           ...(machine?.identity === undefined ? {} : { identity: machine.identity }),
           ...(offered === undefined ? {} : { alpn: offered }),
         });
+      if (options.preface !== undefined) far.unshift(options.preface);
       const go = (): void => {
         const refusedBy = faults.get(name);
         if (refusedBy === 'silence' || near.closed) return;

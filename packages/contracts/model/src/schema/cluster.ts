@@ -149,6 +149,8 @@ const counts: Readonly<Record<string, JsonSchema>> = {
   retryConcurrency: fields([], { percent, least: limit }),
 };
 
+const proxyProtocol: JsonSchema = { enum: [1, 2] };
+
 const chance: JsonSchema = whole(0, 100);
 const consecutive: JsonSchema = fields(['count'], { count: whole(1, 1_000_000), enforcedPercent: chance });
 const compared: Readonly<Record<string, JsonSchema>> = {
@@ -220,14 +222,16 @@ export const clusterSchema: JsonSchema = fields(['name', 'discovery'], {
     maxEjectionPercent: percent,
   }),
   tls: upstreamTlsSchema,
+  proxyProtocol,
   serverNameFrom: fields([], { header: name, verified: flag }),
-  tlsMatches: listOf(fields(['name', 'labels'], { name, labels, tls: upstreamTlsSchema })),
+  tlsMatches: listOf(fields(['name', 'labels'], { name, labels, tls: upstreamTlsSchema, proxyProtocol })),
   pool: fields([], {
     idleTimeoutMs: milliseconds(),
     maxRequestsPerConnection: whole(0, 1_000_000_000),
     maxIdlePerEndpoint: whole(0, 1_000_000),
     protocol: oneOf('http1', 'http2', 'auto', 'downstream'),
     http2: http2OptionsSchema,
+    perDownstreamConnection: flag,
     bufferLimitBytes: whole(1, 4_294_967_295),
     tcpKeepalive: fields([], {
       idleMs: seconds,

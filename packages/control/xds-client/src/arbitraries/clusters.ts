@@ -12,6 +12,7 @@ import type {
   Locality,
   OutlierDetection,
   PoolOptions,
+  ProxyProtocolVersion,
   RefreshBackoff,
   RetryBudget,
   SlowStart,
@@ -348,6 +349,7 @@ const pool: fc.Arbitrary<PoolOptions> = options<Omit<PoolOptions, 'network'>>({
   maxIdlePerEndpoint: fc.nat(1000),
   protocol: fc.constantFrom('http1', 'http2', 'auto', 'downstream'),
   http2: http2Options,
+  perDownstreamConnection: fc.constant(true),
   bufferLimitBytes: fc.integer({ min: 1, max: 2 ** 32 - 1 }),
   tcpKeepalive: options<TcpKeepalive>({
     idleMs: seconds,
@@ -356,6 +358,8 @@ const pool: fc.Arbitrary<PoolOptions> = options<Omit<PoolOptions, 'network'>>({
   }),
   sourceAddress: fc.ipV4(),
 });
+
+const proxyProtocol: fc.Arbitrary<ProxyProtocolVersion> = fc.constantFrom(1, 2);
 
 /** A cluster of the given name. */
 export function cluster(name: fc.Arbitrary<string> = label): fc.Arbitrary<Cluster> {
@@ -373,6 +377,7 @@ export function cluster(name: fc.Arbitrary<string> = label): fc.Arbitrary<Cluste
       healthCheck,
       outlier,
       tls: upstreamTls,
+      proxyProtocol,
       serverNameFrom: options<NonNullable<Cluster['serverNameFrom']>>({ header: label } as never),
       tlsMatches: fc.array(
         object<TlsMatch>(
@@ -380,7 +385,7 @@ export function cluster(name: fc.Arbitrary<string> = label): fc.Arbitrary<Cluste
             name: label,
             labels: fc.dictionary(label, label, { maxKeys: 2, noNullPrototype: true }),
           },
-          { tls: upstreamTls },
+          { tls: upstreamTls, proxyProtocol },
         ),
         { minLength: 1, maxLength: 2 },
       ),

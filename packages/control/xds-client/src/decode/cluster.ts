@@ -11,7 +11,7 @@ import { decodeHealthCheck } from './health-check.ts';
 import { decodeOutlier } from './outlier.ts';
 import { decodeLabels } from './labels.ts';
 import { decodePool } from './pool.ts';
-import { decodeUpstreamTls } from './tls.ts';
+import { decodeUpstreamTransport, type UpstreamTransport } from './tls.ts';
 import { filled, METADATA_PATH, milliseconds, present } from './values.ts';
 
 export function decodeCluster(context: DecodeContext, cluster: Cluster): ModelCluster {
@@ -51,9 +51,10 @@ function decodeTls(
   cluster: Cluster,
   { kind }: ClusterDiscovery,
   names: ModelCluster['serverNameFrom'],
-): { readonly [K in 'tls' | 'tlsMatches']?: ModelCluster[K] | undefined } {
-  const decode = (socket: TransportSocket | undefined, path: string): UpstreamTls | undefined => {
-    const tls = decodeUpstreamTls(context, socket, path, names !== undefined || kind === 'forward-proxy');
+): { readonly [K in 'tls' | 'tlsMatches' | 'proxyProtocol']?: ModelCluster[K] | undefined } {
+  const decode = (socket: TransportSocket | undefined, path: string): UpstreamTransport => {
+    const asked = names !== undefined || kind === 'forward-proxy';
+    const { tls, proxyProtocol } = decodeUpstreamTransport(context, socket, path, asked);
     // Envoy has a forward proxy look at the name of the host that was asked for, whatever else it is told.
     const given = kind === 'forward-proxy' && tls !== undefined ? named(tls) : tls;
     const trust = given?.trust.kind;
@@ -62,15 +63,18 @@ function decodeTls(
         path,
         "must name roots that are not the mesh's beside auto_san_validation, which looks at a name",
       );
-    return given;
+    return { tls: given, proxyProtocol };
   };
   const matches: TlsMatch[] = [];
   for (const [index, { name, match = {}, transportSocket }] of cluster.transportSocketMatches.entries()) {
     const path = `transport_socket_matches[${index}]`;
-    const tls = decode(transportSocket, `${path}.transport_socket`);
+    const transport = decode(transportSocket, `${path}.transport_socket`);
+    const isPlain = transport.tls === undefined && transport.proxyProtocol === undefined;
     const switchedOff = Object.keys(match).length === 1 && match[TLS_MODE] === TLS_DISABLED;
-    if (index === 0 && tls === undefined && switchedOff) continue;
-    matches.push(present({ name, labels: decodeLabels(context, match, `${path}.match`) ?? {}, tls }));
+    if (index === 0 && isPlain && switchedOff) continue;
+    matches.push(
+      present({ name, labels: decodeLabels(context, match, `${path}.match`) ?? {}, ...transport }),
+    );
   }
-  return { tls: decode(cluster.transportSocket, 'transport_socket'), tlsMatches: filled(matches) };
+  return { ...decode(cluster.transportSocket, 'transport_socket'), tlsMatches: filled(matches) };
 }

@@ -97,6 +97,7 @@ import { PreserveCaseFormatterConfigSchema } from '@tulle/xds-proto/envoy/extens
 import { UuidRequestIdConfigSchema } from '@tulle/xds-proto/envoy/extensions/request_id/uuid/v3/uuid';
 import { UriTemplateRewriteConfigSchema } from '@tulle/xds-proto/envoy/extensions/path/rewrite/uri_template/v3/uri_template_rewrite';
 import { UriTemplateMatchConfigSchema } from '@tulle/xds-proto/envoy/extensions/path/match/uri_template/v3/uri_template_match';
+import { ProxyProtocolUpstreamTransportSchema } from '@tulle/xds-proto/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol';
 import { RawBufferSchema } from '@tulle/xds-proto/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer';
 import {
   DownstreamTlsContextSchema,
@@ -116,6 +117,7 @@ export const decodableTypes: Registry = createRegistry(
   OriginalDstSchema,
   ProxyProtocolSchema,
   RouterSchema,
+  ProxyProtocolUpstreamTransportSchema,
   HTTPFaultSchema,
   HeaderMutationSchema,
   HeaderMutationPerRouteSchema,

@@ -37,6 +37,7 @@ export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> =
     'ignore_health_on_host_removal',
     'per_connection_buffer_limit_bytes',
     'max_requests_per_connection',
+    'connection_pool_per_downstream_connection',
     'common_http_protocol_options',
     'http2_protocol_options',
     'upstream_http_protocol_options',

@@ -2,6 +2,11 @@
 export const HONOURED_OF_TLS: Readonly<Record<string, readonly string[]>> = {
   'envoy.config.core.v3.TransportSocket': ['name', 'typed_config'],
   'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer': [],
+  'envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport': [
+    'config',
+    'transport_socket',
+  ],
+  'envoy.config.core.v3.ProxyProtocolConfig': ['version'],
   'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext': [
     'common_tls_context',
     'sni',

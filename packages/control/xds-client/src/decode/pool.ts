@@ -32,6 +32,7 @@ export function decodePool(
   const pool: PoolOptions = present({
     ...own,
     maxIdlePerEndpoint: extras.number('maxIdlePerEndpoint'),
+    perDownstreamConnection: cluster.connectionPoolPerDownstreamConnection || undefined,
     bufferLimitBytes: cluster.perConnectionBufferLimitBytes,
     tcpKeepalive: decodeKeepalive(cluster),
     sourceAddress: decodeSource(context, cluster.upstreamBindConfig, 'upstream_bind_config'),

@@ -2,11 +2,14 @@ import { create, isMessage } from '@bufbuild/protobuf';
 import type {
   CertificateSource,
   DownstreamTls,
+  ProxyProtocolVersion,
   SubjectAltNameMatch,
   TlsParameters,
   UpstreamTls,
 } from '@tulle/model';
 import type { TransportSocket } from '@tulle/xds-proto/envoy/config/core/v3/base';
+import { ProxyProtocolConfig_Version as ProxyVersion } from '@tulle/xds-proto/envoy/config/core/v3/proxy_protocol';
+import { ProxyProtocolUpstreamTransportSchema as ProxyProtocolSchema } from '@tulle/xds-proto/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol';
 import { RawBufferSchema } from '@tulle/xds-proto/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer';
 import {
   type CommonTlsContext,
@@ -81,17 +84,38 @@ export function decodeDownstreamTls(
   });
 }
 
-/**
- * @param requestsName whether requests say which server name is asked for, in place of `sni`
- * @returns `undefined` for plain text
- */
-export function decodeUpstreamTls(
+/** How endpoints are spoken to. */
+export interface UpstreamTransport {
+  /** `undefined`: plain text. */
+  readonly tls: UpstreamTls | undefined;
+  readonly proxyProtocol: ProxyProtocolVersion | undefined;
+}
+
+/** @param requestsName whether requests say which server name is asked for, in place of `sni` */
+export function decodeUpstreamTransport(
   context: DecodeContext,
   socket: TransportSocket | undefined,
   path: string,
   requestsName = false,
-): UpstreamTls | undefined {
+): UpstreamTransport {
   const message = openSocket(context, socket, path);
+  if (!message || !isMessage(message, ProxyProtocolSchema))
+    return { tls: decodeUpstreamTls(context, message, path, requestsName), proxyProtocol: undefined };
+  const inner = `${path}.typed_config.transport_socket`;
+  if (message.transportSocket === undefined) context.refuse(inner, 'is missing');
+  return {
+    tls: decodeUpstreamTls(context, openSocket(context, message.transportSocket, inner), inner, requestsName),
+    proxyProtocol: message.config?.version === ProxyVersion.V2 ? 2 : 1,
+  };
+}
+
+/** @returns `undefined` for plain text */
+function decodeUpstreamTls(
+  context: DecodeContext,
+  message: ReturnType<DecodeContext['open']>,
+  path: string,
+  requestsName: boolean,
+): UpstreamTls | undefined {
   if (!message || isMessage(message, RawBufferSchema)) return undefined;
   if (!isMessage(message, UpstreamTlsContextSchema)) {
     context.refuse(path, 'must be an UpstreamTlsContext or a RawBuffer');

@@ -5,6 +5,7 @@ import type {
   Cluster as ModelCluster,
   HashOptions,
   PoolOptions,
+  ProxyProtocolVersion,
   UpstreamTls,
 } from '@tulle/model';
 import type {
@@ -26,7 +27,7 @@ import { encodeHttp2 } from './http2.ts';
 import { encodeHealthCheck } from './health-check.ts';
 import { outlierDetection } from './outlier.ts';
 import type { TransportSocket } from '@tulle/xds-proto/envoy/config/core/v3/base';
-import { encodeUpstreamTls, rawBuffer } from './tls.ts';
+import { encodeUpstreamTls, rawBuffer, withProxyHeader } from './tls.ts';
 import { localOnly } from './local-only.ts';
 import { canonicalObject, duration, type Fields, tulleMetadata } from './values.ts';
 
@@ -70,9 +71,15 @@ export function encodeCluster(cluster: ModelCluster, form: EncodeForm): Cluster 
 }
 
 /** What the kernel is told about connections. */
-function connections({ bufferLimitBytes, tcpKeepalive, sourceAddress }: PoolOptions): ClusterInit {
+function connections({
+  bufferLimitBytes,
+  tcpKeepalive,
+  sourceAddress,
+  perDownstreamConnection = false,
+}: PoolOptions): ClusterInit {
   const seconds = (ms: number | undefined): number => Math.round((ms ?? 0) / 1_000);
   return {
+    connectionPoolPerDownstreamConnection: perDownstreamConnection,
     ...(bufferLimitBytes !== undefined && { perConnectionBufferLimitBytes: bufferLimitBytes }),
     ...(tcpKeepalive && {
       upstreamConnectionOptions: {
@@ -224,18 +231,26 @@ function alpnOf(tls: UpstreamTls, pool: PoolOptions | undefined, form: EncodeFor
 }
 
 /** TLS for every kind of endpoint but those that say they have none. */
-function transportSockets({ tls, tlsMatches = [], pool }: ModelCluster, form: EncodeForm): ClusterInit {
-  if (tls === undefined && tlsMatches.length === 0) return {};
-  const socket = (one: UpstreamTls | undefined): TransportSocket =>
-    one === undefined ? rawBuffer() : encodeUpstreamTls(alpnOf(one, pool, form), form);
+function transportSockets(
+  { tls, tlsMatches = [], proxyProtocol, pool }: ModelCluster,
+  form: EncodeForm,
+): ClusterInit {
+  if (tls === undefined && tlsMatches.length === 0 && proxyProtocol === undefined) return {};
+  const socket = (
+    one: UpstreamTls | undefined,
+    version: ProxyProtocolVersion | undefined,
+  ): TransportSocket => {
+    const inner = one === undefined ? rawBuffer() : encodeUpstreamTls(alpnOf(one, pool, form), form);
+    return version === undefined ? inner : withProxyHeader(inner, version);
+  };
   return {
-    ...(tls && { transportSocket: socket(tls) }),
+    ...((tls ?? proxyProtocol) !== undefined && { transportSocket: socket(tls, proxyProtocol) }),
     transportSocketMatches: [
       { name: 'plain', match: { ...PLAIN_ENDPOINT }, transportSocket: rawBuffer() },
       ...tlsMatches.map((match) => ({
         name: match.name,
         match: canonicalObject(match.labels),
-        transportSocket: socket(match.tls),
+        transportSocket: socket(match.tls, match.proxyProtocol),
       })),
     ],
   };

@@ -48,8 +48,9 @@ export function compileCluster(
   const tlsMatches = (cluster.tlsMatches ?? []).map((match, index): TlsForLabels => ({
     labels: Object.entries(match.labels),
     tls: make(match.tls, `${path}/tlsMatches/${index}/tls`),
+    proxyProtocol: match.proxyProtocol,
   }));
-  return { config: cluster, key, tls, tlsMatches, kept };
+  return { config: cluster, key, tls, tlsMatches, proxyProtocol: cluster.proxyProtocol, kept };
 }
 
 function checkHealthCheck(check: HealthCheck, path: string, issues: Issues): void {

@@ -12,10 +12,9 @@ import type { TcpChain, TcpShare } from '../compile/compiled-listener.ts';
 import type { Engine } from '../engine.ts';
 import type { Socket, SocketEvents, SocketFault } from '../ports.ts';
 import type { ClusterRuntime, UpstreamEndpoint } from '../upstream/cluster.ts';
-import { connectEndpoint } from '../upstream/connect-endpoint.ts';
+import { addressesOf, connectEndpoint } from '../upstream/connect-endpoint.ts';
 import type { ConnectionFacts } from './connection-facts.ts';
 import type { ConnectionHooks } from './conn-hooks.ts';
-import type { ForwardedFor } from '../hbone/forwarded.ts';
 import { Relay, type RelayEnd } from './relay.ts';
 import type { ListenerConnection, ServingListener } from './serving.ts';
 
@@ -128,7 +127,9 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
     cluster.used = true;
     cluster.metrics.connections.add();
     const { engine } = cluster;
-    const socket = connectEndpoint(endpoint.data.cluster, endpoint.endpoint, '', this.#from);
+    const socket = connectEndpoint(endpoint.data.cluster, endpoint.endpoint, {
+      whose: addressesOf(this.#facts),
+    });
     this.#endpointSocket = socket;
     let timedOut = false;
     this.#cancelTimer = engine.clock.setTimer(endpoint.data.cluster.connectTimeoutMs, () => {
@@ -221,12 +222,6 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
     this.#socket.tunnel?.refuse(errorRow(code)?.http ?? 503);
     this.#socket.destroy(true);
     this.#finish();
-  }
-
-  /** Who called. */
-  get #from(): ForwardedFor {
-    const { remoteAddress: address, remotePort: port } = this.#facts;
-    return { address, port };
   }
 
   /** The end, once: counters, the record, the listener. */

@@ -1,4 +1,4 @@
-import { isIP, Socket as NetSocket } from 'node:net';
+import { connect as netConnect, isIP, Socket as NetSocket } from 'node:net';
 import {
   checkServerIdentity,
   connect as tlsConnect,
@@ -145,10 +145,7 @@ export class NodeTls {
       );
       return never;
     }
-    const inside =
-      given.network === undefined || isUnixAddress(address)
-        ? undefined
-        : connectInside(this.#openSocket, address, given.network, { allowHalfOpen: true });
+    const inside = this.#plainSocket(address, given);
     // Over a socket that is there already TLS reads into buffers of its own.
     const socket = new NodeSocket(inside === undefined, true);
     // The types leave out what tls.connect passes on to net.Socket.
@@ -170,6 +167,25 @@ export class NodeTls {
     socket.attach(secured, false);
     secured.once('secureConnect', () => this.#judge(socket, secured, ready));
     return socket;
+  }
+
+  /** Where TLS cannot make the socket itself: in another network, or where something is said before it. */
+  #plainSocket(address: Address, { network, preface, sourceAddress }: ConnectOptions): NetSocket | undefined {
+    const raw =
+      network !== undefined && !isUnixAddress(address)
+        ? connectInside(this.#openSocket, address, network, { allowHalfOpen: true })
+        : preface === undefined
+          ? undefined
+          : netConnect({
+              ...(isUnixAddress(address)
+                ? { path: address.path }
+                : { host: address.host, port: address.port }),
+              ...(sourceAddress === undefined ? {} : { localAddress: sourceAddress }),
+              allowHalfOpen: true,
+              noDelay: true,
+            });
+    if (preface !== undefined) raw?.write(preface);
+    return raw;
   }
 
   #judge(socket: NodeSocket, secured: TLSSocket, ready: Ready<unknown>): void {

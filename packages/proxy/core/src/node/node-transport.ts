@@ -156,6 +156,7 @@ class NodeTransport implements Transport {
             onread: socket.onread,
           });
     if (options.keepalive !== undefined) setKeepalive(raw, options.keepalive);
+    if (options.preface !== undefined) raw.write(options.preface);
     socket.attach(raw, false);
     raw.once('connect', () => socket.ready(undefined));
     return socket;

@@ -51,6 +51,9 @@ export class ClusterRuntime {
   readonly highResources: Resources;
   readonly tls: ClientTls | undefined;
   readonly tlsMatches: ClusterTls['tlsMatches'];
+  readonly proxyProtocol: ClusterTls['proxyProtocol'];
+  /** Requests of one connection have connections of their own. */
+  readonly perDownstream: boolean;
   readonly config: Cluster;
   /** To one endpoint. */
   readonly maxConnectionsPerEndpoint: number;
@@ -91,7 +94,7 @@ export class ClusterRuntime {
   constructor(
     engine: Engine,
     config: Cluster,
-    { tls, tlsMatches }: ClusterTls,
+    { tls, tlsMatches, proxyProtocol }: ClusterTls,
     ref: (name: string) => ClusterRef,
   ) {
     this.engine = engine;
@@ -99,8 +102,10 @@ export class ClusterRuntime {
     this.name = config.name;
     this.tls = tls;
     this.tlsMatches = tlsMatches;
+    this.proxyProtocol = proxyProtocol;
     this.serverNames = config.serverNameFrom;
     const { limits, pool } = config;
+    this.perDownstream = pool?.perDownstreamConnection === true;
     this.maxConnectionsPerEndpoint = limits?.maxConnectionsPerEndpoint ?? Infinity;
     this.connectTimeoutMs = config.connectTimeoutMs ?? 5_000;
     this.idleTimeoutMs = pool?.idleTimeoutMs ?? 4_000;

@@ -1,4 +1,4 @@
-import type { ErrorCode } from '@tulle/filter';
+import type { ConnectionInfo, ErrorCode } from '@tulle/filter';
 import type { Cluster, Endpoint, PoolOptions } from '@tulle/model';
 import { attemptFailed, sendAttempt } from '../attempts/attempts.ts';
 import type { Socket, SocketFault } from '../ports.ts';
@@ -6,11 +6,12 @@ import type { UpstreamPool, UpstreamStream } from '../sides.ts';
 import type { Stream } from '../stream/stream.ts';
 import type { ClusterRuntime } from './cluster.ts';
 import { ConnectingSocket, type ConnectOwner } from './connecting.ts';
-import { connectEndpoint } from './connect-endpoint.ts';
-import { mayAgreeOnHttp2, tlsOf } from './endpoint-tls.ts';
+import { addressesOf, connectEndpoint } from './connect-endpoint.ts';
+import { mayAgreeOnHttp2, proxyProtocolOf, tlsOf } from './endpoint-tls.ts';
 import { UpstreamConnection } from './h1-client.ts';
 import { Http2ClientConnection, type SharedOwner } from './h2-client.ts';
 import { hostPortOf, isAddress } from './host-port.ts';
+import { PoolParts } from './pool-parts.ts';
 import { RestingConnections } from './resting-connections.ts';
 import { SharedConnections } from './shared-connections.ts';
 import { Waiters } from './waiters.ts';
@@ -20,6 +21,8 @@ const ALPN: Readonly<Record<'http1' | 'http2', readonly string[]>> = { http1: ['
 
 /** Server names at a time for which there are connections to one endpoint. */
 const MAX_SERVER_NAMES = 64;
+/** Callers' connections at a time that have connections of their own to one endpoint. */
+const MAX_CALLERS = 4_096;
 
 /**
  * Server name that a request says: by a header, else by its host. An address is none (RFC 6066 §3), but where the peer has to
@@ -29,6 +32,23 @@ function serverNameOf(stream: Stream, { header, verified }: NonNullable<Cluster[
   const said = header === undefined ? undefined : stream.headers.get(header);
   const host = hostPortOf(said ?? stream.authority, 443)?.host ?? '';
   return isAddress(host) && verified !== true ? '' : host;
+}
+
+function tooManyParts(stream: Stream, of: string): undefined {
+  attemptFailed(
+    stream,
+    'TULLE_UPSTREAM_OVERFLOW',
+    true,
+    `upstream_reset_before_response_started{overflow,${of}}`,
+  );
+}
+
+/** Which requests a pool serves; all where nothing is said. */
+interface PoolPart {
+  readonly serverName?: string;
+  readonly protocol?: NonNullable<PoolOptions['protocol']>;
+  readonly caller?: ConnectionInfo | undefined;
+  readonly onUnused?: () => void;
 }
 
 /**
@@ -57,28 +77,51 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
 
   /** Server name for TLS that its requests said; `''`: none. */
   readonly #serverName: string;
+  /** Whose requests it serves alone; `undefined`: everybody's. */
+  readonly #caller: ConnectionInfo | undefined;
+  /** Whether there are parts by caller. */
+  #byCaller = false;
   /** Of this endpoint, by the server name, where requests say it. */
-  readonly #named: Map<string, EndpointPool> = new Map<string, EndpointPool>();
+  #named: PoolParts<string, EndpointPool> | undefined = undefined;
+  /** Of this endpoint, by the caller's connection. */
+  #callers: PoolParts<ConnectionInfo, EndpointPool> | undefined = undefined;
+  /** Told when no connection is left and nobody waits. */
+  readonly #onUnused: (() => void) | undefined;
 
   constructor(
     cluster: ClusterRuntime,
     endpoint: Endpoint,
     address: string,
-    serverName = '',
-    protocol: NonNullable<PoolOptions['protocol']> = cluster.protocol,
+    { serverName = '', protocol = cluster.protocol, caller, onUnused }: PoolPart = {},
   ) {
     this.#serverName = serverName;
     this.#protocol = protocol;
+    this.#caller = caller;
+    this.#onUnused = onUnused;
     this.cluster = cluster;
     this.endpoint = endpoint;
     this.address = address;
     this.resting = new RestingConnections(cluster);
     this.#shares = protocol === 'http2' || (protocol === 'auto' && mayAgreeOnHttp2(cluster, endpoint));
+    this.#byCaller = this.#isByCaller();
+  }
+
+  #isByCaller(): boolean {
+    const { cluster, endpoint } = this;
+    return (
+      this.#caller === undefined &&
+      (cluster.perDownstream || proxyProtocolOf(cluster, endpoint) !== undefined)
+    );
   }
 
   /** Connections at rest. */
   get idle(): number {
     return this.resting.size + this.#shared.idle;
+  }
+
+  /** Whether a stream uses one of its connections, or of those of its parts. */
+  get inUse(): boolean {
+    return this.connections > this.idle || this.#parts().some((part) => part.inUse);
   }
 
   /** Open connections that speak HTTP/2. */
@@ -90,6 +133,7 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
   configure(endpoint: Endpoint): void {
     const before = this.endpoint;
     this.endpoint = endpoint;
+    this.#byCaller = this.#isByCaller();
     for (const pool of this.#parts()) pool.configure(endpoint);
     const sameTls =
       JSON.stringify([before.tlsLabels, before.tunnel]) ===
@@ -108,7 +152,7 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
 
   /** The pools that this one leads to. */
   #parts(): EndpointPool[] {
-    const parts = [...this.#named.values()];
+    const parts = [...(this.#named ?? []), ...(this.#callers ?? [])];
     if (this.#http1 !== undefined) parts.push(this.#http1);
     if (this.#http2 !== undefined) parts.push(this.#http2);
     return parts;
@@ -121,6 +165,7 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
       const name = serverNameOf(stream, serverNames);
       if (name !== '') return this.#poolOf(name, stream)?.take(stream);
     }
+    if (this.#byCaller) return this.#ofCaller(stream)?.take(stream);
     if (this.#shared.size > 0) {
       const shared = this.#shared.withRoom(stream);
       if (shared !== undefined) return this.#share(shared, stream);
@@ -148,35 +193,31 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
 
   #inProtocolOf(stream: Stream): EndpointPool {
     return stream.http2 || stream.grpc
-      ? (this.#http2 ??= this.#part(this.#serverName, 'http2'))
-      : (this.#http1 ??= this.#part(this.#serverName, 'http1'));
+      ? (this.#http2 ??= this.#part({ protocol: 'http2' }))
+      : (this.#http1 ??= this.#part({ protocol: 'http1' }));
   }
 
-  #part(serverName: string, protocol: NonNullable<PoolOptions['protocol']>): EndpointPool {
-    return new EndpointPool(this.cluster, this.endpoint, this.address, serverName, protocol);
+  #part(part: PoolPart): EndpointPool {
+    return new EndpointPool(this.cluster, this.endpoint, this.address, {
+      serverName: this.#serverName,
+      protocol: this.#protocol,
+      caller: this.#caller,
+      ...part,
+    });
   }
 
   /** @returns `undefined` where there are too many: the attempt has failed */
   #poolOf(name: string, stream: Stream): EndpointPool | undefined {
-    const known = this.#named.get(name);
-    if (known !== undefined) return known;
-    if (this.#named.size >= MAX_SERVER_NAMES) {
-      const unused = [...this.#named].find(([, pool]) => pool.connections - pool.idle === 0);
-      if (unused === undefined) {
-        attemptFailed(
-          stream,
-          'TULLE_UPSTREAM_OVERFLOW',
-          true,
-          'upstream_reset_before_response_started{overflow,server_names}',
-        );
-        return undefined;
-      }
-      this.#named.delete(unused[0]);
-      unused[1].retire();
-    }
-    const pool = this.#part(name, this.#protocol);
-    this.#named.set(name, pool);
-    return pool;
+    const parts = (this.#named ??= new PoolParts(MAX_SERVER_NAMES));
+    return parts.find(name, () => this.#part({ serverName: name })) ?? tooManyParts(stream, 'server_names');
+  }
+
+  #ofCaller(stream: Stream): EndpointPool | undefined {
+    const { connection } = stream.downstream;
+    const parts = (this.#callers ??= new PoolParts(MAX_CALLERS));
+    const make = (): EndpointPool =>
+      this.#part({ caller: connection, onUnused: () => parts.forget(connection) });
+    return parts.find(connection, make) ?? tooManyParts(stream, 'callers');
   }
 
   stopWaiting(stream: Stream): void {
@@ -257,6 +298,7 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
         `upstream_reset_before_response_started{protocol_error,${connection.faultRule || 'closed'}}`,
       );
     this.#grow();
+    this.#tellUnused();
   }
 
   // — connections of one stream at a time —
@@ -289,6 +331,11 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
         : `upstream_reset_before_response_started{connection_failure,${fault.reason}}`;
     this.#failWaiters(code, details);
     this.#grow();
+    this.#tellUnused();
+  }
+
+  #tellUnused(): void {
+    if (this.connections === 0 && this.#waiters.size === 0) this.#onUnused?.();
   }
 
   #failWaiters(code: ErrorCode, details: string | undefined): void {
@@ -321,6 +368,7 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
     this.cluster.connections--;
     this.resting.remove(connection, resting);
     this.#grow();
+    this.#tellUnused();
   }
 
   /** The endpoint left the set, or the cluster closes: nothing new. */
@@ -359,7 +407,11 @@ export class EndpointPool implements UpstreamPool, ConnectOwner, SharedOwner {
       cluster.metrics.connections.add();
       new ConnectingSocket(
         this,
-        connectEndpoint(cluster, this.endpoint, this.#serverName, undefined, this.#alpn()),
+        connectEndpoint(cluster, this.endpoint, {
+          serverName: this.#serverName,
+          whose: this.#caller && addressesOf(this.#caller),
+          alpn: this.#alpn(),
+        }),
       );
     }
   }

@@ -1,16 +1,19 @@
-import type { Endpoint } from '@tulle/model';
+import type { Endpoint, ProxyProtocolVersion } from '@tulle/model';
 import type { ClientTls } from '../ports.ts';
 
-/** TLS for endpoints with certain labels. */
+/** How endpoints with certain labels are spoken to. */
 export interface TlsForLabels {
   readonly labels: readonly (readonly [name: string, value: string])[];
   /** `undefined`: plain text. */
   readonly tls: ClientTls | undefined;
+  /** Connections begin with who called. */
+  readonly proxyProtocol: ProxyProtocolVersion | undefined;
 }
 
 /** TLS of a cluster. */
 export interface ClusterTls {
   readonly tls: ClientTls | undefined;
+  readonly proxyProtocol: ProxyProtocolVersion | undefined;
   readonly tlsMatches: readonly TlsForLabels[];
 }
 
@@ -20,12 +23,24 @@ export function mayAgreeOnHttp2(cluster: ClusterTls, endpoint: Endpoint): boolea
 }
 
 /** TLS that is spoken to this endpoint (model `Endpoint.mode`, `Cluster.tlsMatches`); `undefined`: plain text. */
-export function tlsOf({ tls, tlsMatches }: ClusterTls, endpoint: Endpoint): ClientTls | undefined {
-  if (endpoint.mode === 'none') return undefined;
-  if (tlsMatches.length === 0) return tls;
+export function tlsOf(cluster: ClusterTls, endpoint: Endpoint): ClientTls | undefined {
+  return endpoint.mode === 'none' ? undefined : partFor(cluster, endpoint).tls;
+}
+
+/** Likewise the version of the PROXY protocol by which connections to it begin; `undefined`: none. */
+export function proxyProtocolOf(cluster: ClusterTls, endpoint: Endpoint): ProxyProtocolVersion | undefined {
+  return endpoint.mode === 'none' || endpoint.mode === 'hbone'
+    ? undefined
+    : partFor(cluster, endpoint).proxyProtocol;
+}
+
+function partFor(cluster: ClusterTls, endpoint: Endpoint): Pick<ClusterTls, 'tls' | 'proxyProtocol'> {
+  const { tlsMatches } = cluster;
+  if (tlsMatches.length === 0) return cluster;
   const own = endpoint.tlsLabels ?? {};
-  const match = tlsMatches.find(({ labels }) =>
-    labels.every(([name, value]) => Object.hasOwn(own, name) && own[name] === value),
+  return (
+    tlsMatches.find(({ labels }) =>
+      labels.every(([name, value]) => Object.hasOwn(own, name) && own[name] === value),
+    ) ?? cluster
   );
-  return match === undefined ? tls : match.tls;
 }

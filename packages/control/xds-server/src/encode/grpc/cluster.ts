@@ -27,6 +27,7 @@ type ClusterInit = Fields<typeof ClusterSchema>;
 export function encodeGrpcCluster(cluster: ModelCluster, form: EncodeForm): Cluster {
   refuseFields('', cluster, {
     subsets: 'gRPC has no subsets of endpoints by label',
+    proxyProtocol: 'gRPC speaks no PROXY protocol',
     tlsMatches: 'gRPC has one kind of TLS a Service',
   });
   const { maxRequests } = cluster.limits ?? {};
