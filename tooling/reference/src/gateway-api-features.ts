@@ -152,10 +152,24 @@ export const FEATURES: readonly Feature[] = [
     area: 'Gateway',
     name: 'ListenerSet',
     level: 'Extended',
-    unsupported: 'The kind is refused with TULLE0103, `spec.allowedListeners` with TULLE0206.',
+    note: 'A Gateway keeps at least one listener of its own. `attachedListenerSets` counts those that are `Accepted`.',
     proofs: [
-      ...by(cases('gateways'), 'parts of a Gateway that are not honoured'),
-      ...by(cases('documents'), 'kinds of the Gateway API that are not there'),
+      ...by(
+        'apps/cli/tests/gateway-listener-sets.spec.ts',
+        'of other teams add hosts, ports and certificates; of two for one host the first is served, and the other once that is gone',
+      ),
+      ...by(
+        'packages/control/plane/tests/listener-sets.spec.ts',
+        'is taken where the Gateway says so: %s',
+        'gives way to the Gateway, then to the older set, then to the first by name; when that goes it is served',
+        'conflicts by protocol, and by port where nothing else tells connections apart',
+        'uses certificates of its own namespace, and others by grants for it, not by those for its Gateway',
+        'and its Gateway have routes of their own, of the namespaces that they say',
+      ),
+      ...by(
+        'apps/gateway/tests/listener-sets.spec.ts',
+        'filters of a ListenerSet are for its listeners, those of a Gateway for all, and those of a listener for that one',
+      ),
     ],
   },
   {

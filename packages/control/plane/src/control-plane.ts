@@ -31,7 +31,8 @@ import { ownedBy, tooMany } from './refusals.ts';
 import { KeptState } from './saved-state.ts';
 import { memoryState, type SavedOwner, type SavedState } from './state-file.ts';
 import { ResourceStatuses } from './status/resource-status.ts';
-import { gatewayKey, nothingTouched, World, type Touched } from './world.ts';
+import { gatewayKey } from './parents.ts';
+import { nothingTouched, World, type Touched } from './world.ts';
 
 /** @throws TulleError `TULLE_CONFIG_INVALID` when the saved state is damaged */
 export function createControlPlane(options: ControlPlaneOptions): ControlPlane {

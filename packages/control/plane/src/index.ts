@@ -12,7 +12,13 @@ export type { LeftOut, MayClaim } from './endpoint-right.ts';
 export type { ChangeRecord } from './changes.ts';
 export type { KindStatus } from './proxy-session.ts';
 export type { GatewayMetadata, NodePort, NodeUpstream, SidecarMetadata } from './node.ts';
-export type { GatewayStatus, PolicyStatus, ResourceStatus, RouteStatus } from './status/resource-status.ts';
+export type {
+  GatewayStatus,
+  ListenerSetStatus,
+  PolicyStatus,
+  ResourceStatus,
+  RouteStatus,
+} from './status/resource-status.ts';
 export type { StatusCondition } from './status/transitions.ts';
 export type { MtlsPort } from './mtls-status.ts';
 export type { PlaintextClient, PlaintextReport } from './plaintext-report.ts';

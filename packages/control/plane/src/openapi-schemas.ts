@@ -1,24 +1,7 @@
 import { KINDS } from '@tulle/resources';
+import { closed, integer, listOf, object, ref, text, type Json } from './openapi-parts.ts';
+import { STATUS_SCHEMAS } from './openapi-status.ts';
 
-/** A JSON Schema, or a part of an OpenAPI document. */
-export type Json = Readonly<Record<string, unknown>>;
-
-/** A schema of {@link SCHEMAS}, or of a kind. */
-export const ref = (name: string): Json => ({ $ref: `#/components/schemas/${name}` });
-export const text: Json = { type: 'string' };
-export const integer: Json = { type: 'integer', minimum: 0 };
-export const listOf = (items: Json): Json => ({ type: 'array', items });
-/** An object with these fields, and maybe others. */
-export const object = (properties: Json, required: readonly string[] = Object.keys(properties)): Json => ({
-  type: 'object',
-  properties,
-  required,
-});
-/** An object that has no other fields. */
-const closed = (properties: Json, required: readonly string[]): Json => ({
-  ...object(properties, required),
-  additionalProperties: false,
-});
 /** What the API sends and takes, by name; the schemas of kinds, which check resources too, are beside these. */
 export const SCHEMAS: Json = {
   ...Object.fromEntries(KINDS.map(({ kind, schema }) => [kind, schema])),
@@ -33,80 +16,13 @@ export const SCHEMAS: Json = {
         description: 'Counts the changes of its content since the control plane started.',
       },
       status: {
-        anyOf: [ref('GatewayStatus'), ref('RouteStatus'), ref('PolicyStatus')],
-        description: 'Of a Gateway, a route or a BackendTLSPolicy, as Gateway API writes it.',
+        anyOf: [ref('GatewayStatus'), ref('ListenerSetStatus'), ref('RouteStatus'), ref('PolicyStatus')],
+        description: 'Of a Gateway, a ListenerSet, a route or a BackendTLSPolicy, as Gateway API writes it.',
       },
     },
     ['resource', 'owner', 'version', 'generation'],
   ),
-  GatewayStatus: closed(
-    {
-      addresses: listOf(closed({ type: { const: 'IPAddress' }, value: text }, ['type', 'value'])),
-      conditions: listOf(ref('StatusCondition')),
-      listeners: listOf(
-        closed(
-          {
-            name: text,
-            attachedRoutes: integer,
-            supportedKinds: listOf(closed({ group: text, kind: text }, ['group', 'kind'])),
-            conditions: listOf(ref('StatusCondition')),
-          },
-          ['name', 'attachedRoutes', 'supportedKinds', 'conditions'],
-        ),
-      ),
-    },
-    ['addresses', 'conditions', 'listeners'],
-  ),
-  PolicyStatus: closed(
-    {
-      ancestors: listOf(
-        closed(
-          {
-            ancestorRef: closed(
-              {
-                group: text,
-                kind: { enum: ['Gateway', 'Service'] },
-                namespace: text,
-                name: text,
-                sectionName: text,
-              },
-              ['group', 'kind', 'namespace', 'name'],
-            ),
-            controllerName: text,
-            conditions: listOf(ref('StatusCondition')),
-          },
-          ['ancestorRef', 'controllerName', 'conditions'],
-        ),
-      ),
-    },
-    ['ancestors'],
-  ),
-  RouteStatus: closed(
-    {
-      parents: listOf(
-        closed(
-          {
-            parentRef: object({ name: text }),
-            controllerName: text,
-            conditions: listOf(ref('StatusCondition')),
-          },
-          ['parentRef', 'controllerName', 'conditions'],
-        ),
-      ),
-    },
-    ['parents'],
-  ),
-  StatusCondition: closed(
-    {
-      type: text,
-      status: { enum: ['True', 'False'] },
-      reason: text,
-      message: text,
-      observedGeneration: integer,
-      lastTransitionTime: { ...text, description: 'When status last became what it is; RFC 3339.' },
-    },
-    ['type', 'status', 'reason', 'message', 'observedGeneration', 'lastTransitionTime'],
-  ),
+  ...STATUS_SCHEMAS,
   HeldWithConditions: {
     allOf: [
       ref('Held'),

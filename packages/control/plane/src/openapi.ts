@@ -1,4 +1,5 @@
-import { integer, listOf, object, ref, SCHEMAS, text, type Json } from './openapi-schemas.ts';
+import { integer, listOf, object, ref, text, type Json } from './openapi-parts.ts';
+import { SCHEMAS } from './openapi-schemas.ts';
 
 const json = (schema: Json): Json => ({ 'application/json': { schema } });
 

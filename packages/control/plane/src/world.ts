@@ -1,7 +1,7 @@
 import {
   isConnectionRouteKind,
   isRouteKind,
-  parentKind,
+  mergeGateway,
   refOf,
   resourceKey,
   resourceVersion,
@@ -12,6 +12,8 @@ import {
   type RequestRoute,
   type Gateway,
   type Kind,
+  type ListenerSet,
+  type MergedGateway,
   type Resource,
   type ResourceOf,
   type Service,
@@ -22,6 +24,7 @@ import { Claims } from './claims.ts';
 import { accountOf, whyNotTaken, type LeftOut, type MayClaim } from './endpoint-right.ts';
 import { isJoined, joinedOwner } from './owners.ts';
 import { Forwarders } from './forwarders.ts';
+import { gatewayKey, gatewayOf, listenerSetKey, parentKeys, parentsOf } from './parents.ts';
 import { addTo, removeFrom } from './sets.ts';
 import { ServiceSelectors } from './service-selectors.ts';
 
@@ -55,11 +58,13 @@ export type Changed = (kind: Kind, event: 'add' | 'update' | 'delete') => void;
 export class World {
   readonly #held = new Map<string, Held>();
   readonly #kinds = new Map<string, Map<string, Resource>>();
-  /** Parents (`ns/name` of Services, {@link gatewayKey}) → routes. */
+  /** Parents (`ns/name` of Services, {@link gatewayKey}, {@link listenerSetKey}) → routes. */
   readonly #routesOf = new Map<string, Set<RequestRoute>>();
-  /** {@link gatewayKey} → routes of connections. */
+  /** {@link gatewayKey}, {@link listenerSetKey} → routes of connections. */
   readonly #connectionRoutesOf = new Map<string, Set<ConnectionRoute>>();
   readonly #gateways = new Map<string, Gateway>();
+  /** {@link gatewayKey} → ListenerSets that name it, be they taken or not. */
+  readonly #listenerSetsOf = new Map<string, Set<ListenerSet>>();
   /** Workloads → slices with an endpoint that is one of them. */
   readonly #slicesTo = new Map<string, Set<EndpointSlice>>();
   /** How often each Service was touched. */
@@ -131,13 +136,34 @@ export class World {
     return this.#gateways.values();
   }
 
-  routesOf(service: string): Iterable<RequestRoute> {
-    return this.#routesOf.get(service) ?? [];
+  /** @param parent `ns/name` of a Service, {@link gatewayKey} or {@link listenerSetKey} */
+  routesOf(parent: string): Iterable<RequestRoute> {
+    return this.#routesOf.get(parent) ?? [];
   }
 
-  /** @param gateway as {@link gatewayKey} gives it */
-  connectionRoutesOf(gateway: string): Iterable<ConnectionRoute> {
-    return this.#connectionRoutesOf.get(gateway) ?? [];
+  /** @param parent {@link gatewayKey} or {@link listenerSetKey} */
+  connectionRoutesOf(parent: string): Iterable<ConnectionRoute> {
+    return this.#connectionRoutesOf.get(parent) ?? [];
+  }
+
+  /** ListenerSets that name a Gateway, be they taken or not. @param gateway {@link gatewayKey} */
+  listenerSetsOf(gateway: string): Iterable<ListenerSet> {
+    return this.#listenerSetsOf.get(gateway) ?? [];
+  }
+
+  /** A Gateway with the listeners of the ListenerSets that it takes. */
+  merged(gateway: Gateway): MergedGateway {
+    return mergeGateway(gateway, this.listenerSetsOf(gatewayKey(gateway.metadata)));
+  }
+
+  /** Routes that name a Gateway or a ListenerSet that it takes, each once. */
+  routesAt(merged: MergedGateway): RequestRoute[] {
+    return [...new Set(parentKeys(merged).flatMap((key) => [...this.routesOf(key)]))];
+  }
+
+  /** Routes of connections that name a Gateway or a ListenerSet that it takes, each once. */
+  connectionRoutesAt(merged: MergedGateway): ConnectionRoute[] {
+    return [...new Set(parentKeys(merged).flatMap((key) => [...this.connectionRoutesOf(key)]))];
   }
 
   /** By name. */
@@ -243,6 +269,7 @@ export class World {
     list.set(resource.metadata.name, resource);
     if (resource.kind === 'Service') this.#selectors.add(resource);
     if (resource.kind === 'Gateway') this.#gateways.set(gatewayKey(resource.metadata), resource);
+    if (resource.kind === 'ListenerSet') addTo(this.#listenerSetsOf, gatewayOf(resource), resource);
     if (resource.kind === 'Workload' && resource.spec.inbound.mode === 'sidecar')
       this.forwarders.addWorkload(provenAccount(resource), resourceKey(refOf(resource)));
     if (isRoute(resource)) for (const key of parentsOf(resource)) addTo(this.#routesOf, key, resource);
@@ -258,6 +285,7 @@ export class World {
     this.#kinds.get(at)?.delete(resource.metadata.name);
     if (resource.kind === 'Service') this.#selectors.remove(resource);
     if (resource.kind === 'Gateway') this.#gateways.delete(gatewayKey(resource.metadata));
+    if (resource.kind === 'ListenerSet') removeFrom(this.#listenerSetsOf, gatewayOf(resource), resource);
     if (resource.kind === 'Workload')
       this.forwarders.removeWorkload(provenAccount(resource), resourceKey(refOf(resource)));
     if (isRoute(resource)) for (const key of parentsOf(resource)) removeFrom(this.#routesOf, key, resource);
@@ -300,7 +328,11 @@ export class World {
       case 'GRPCRoute':
       case 'TLSRoute':
       case 'TCPRoute':
-        for (const parent of parentsOf(resource)) services.add(parent);
+        this.#touchParents(resource, services);
+        return;
+      case 'ListenerSet':
+        services.add(listenerSetKey(resource.metadata));
+        services.add(gatewayOf(resource));
         return;
       case 'Gateway':
         services.add(gatewayKey(resource.metadata));
@@ -321,9 +353,11 @@ export class World {
         for (const { namespace: from, kind } of resource.spec.from) {
           if (kind === 'Gateway')
             for (const gateway of this.in('Gateway', from)) services.add(gatewayKey(gateway.metadata));
+          if (kind === 'ListenerSet')
+            for (const set of this.in('ListenerSet', from)) services.add(gatewayOf(set));
           const routes: Iterable<AnyRoute> =
             isRouteKind(kind) || isConnectionRouteKind(kind) ? this.in(kind, from) : [];
-          for (const route of routes) for (const parent of parentsOf(route)) services.add(parent);
+          for (const route of routes) this.#touchParents(route, services);
         }
         return;
       case 'AuthorizationPolicy':
@@ -334,12 +368,24 @@ export class World {
         for (const target of resource.spec.targetRefs ?? []) {
           if (target.kind === 'Service') services.add(`${namespace}/${target.name}`);
           if (target.kind === 'Gateway') services.add(gatewayKey({ namespace, name: target.name }));
+          const set =
+            target.kind === 'ListenerSet' ? this.get('ListenerSet', namespace, target.name) : undefined;
+          if (set !== undefined) services.add(gatewayOf(set));
           const route: RequestRoute | undefined = isRouteKind(target.kind)
             ? this.get(target.kind, namespace, target.name)
             : undefined;
-          if (route !== undefined) for (const parent of parentsOf(route)) services.add(parent);
+          if (route !== undefined) this.#touchParents(route, services);
         }
         if (resource.kind === 'FilterPolicy' && resource.spec.direction !== 'outbound') policyScope();
+    }
+  }
+
+  /** What a route is attached to, and the Gateways of ListenerSets among it. */
+  #touchParents(route: AnyRoute, services: Set<string>): void {
+    for (const key of parentsOf(route)) {
+      services.add(key);
+      const held = key.startsWith('ListenerSet/') ? this.#held.get(key)?.resource : undefined;
+      if (held?.kind === 'ListenerSet') services.add(gatewayOf(held));
     }
   }
 }
@@ -360,17 +406,6 @@ function byName(a: Resource, b: Resource): number {
   return a.metadata.name < b.metadata.name ? -1 : 1;
 }
 
-/** What depends on a Gateway depends on this, as on a Service's `ns/name`. */
-export function gatewayKey({
-  namespace,
-  name,
-}: {
-  readonly namespace: string;
-  readonly name: string;
-}): string {
-  return `Gateway/${namespace}/${name}`;
-}
-
 /** Who may call every Service there is depends on this, as on each of them. */
 export const EVERY_SERVICE = 'Service/*';
 
@@ -383,14 +418,6 @@ function isRoute(resource: Resource): resource is RequestRoute {
 
 function isConnectionRoute(resource: Resource): resource is ConnectionRoute {
   return isConnectionRouteKind(resource.kind);
-}
-
-/** Services as `ns/name`, Gateways as {@link gatewayKey}. */
-function parentsOf(route: AnyRoute): string[] {
-  return route.spec.parentRefs.map((parent) => {
-    const at = { namespace: parent.namespace ?? route.metadata.namespace, name: parent.name };
-    return parentKind(parent) === 'Gateway' ? gatewayKey(at) : `${at.namespace}/${at.name}`;
-  });
 }
 
 /** `namespace/name` of the account that a Workload's sidecar proves to have, also when it is written as an identity. */

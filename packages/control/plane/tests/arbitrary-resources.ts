@@ -18,6 +18,7 @@ const namespace = fc.constantFrom('default', 'shop', 'tulle-system');
 const serviceName = fc.constantFrom('a', 'b', 'c');
 const app = fc.constantFrom('a', 'b');
 const gatewayName = fc.constantFrom('edge', 'side');
+const setName = fc.constantFrom('s1', 's2');
 const port = fc.constantFrom(80, 81);
 const duration = fc.constantFrom('1s', '250ms', '30s');
 const index = fc.constantFrom('1', '2');
@@ -125,6 +126,10 @@ const route: fc.Arbitrary<ResourceOf<'HTTPRoute'>> = fc.record({
             { namespace, port },
           ),
           some({ name: gatewayName }, { namespace, port, sectionName: fc.constantFrom('l1', 'l2', 'l3') }),
+          some(
+            { kind: fc.constant('ListenerSet' as const), name: setName },
+            { namespace, sectionName: fc.constantFrom('l1', 'l2') },
+          ),
         ),
         { minLength: 1, maxLength: 2, selector: (p) => p.name },
       ),
@@ -176,7 +181,10 @@ const grpcRoute: fc.Arbitrary<ResourceOf<'GRPCRoute'>> = fc
 const connectionRoute: fc.Arbitrary<ResourceOf<'TLSRoute'> | ResourceOf<'TCPRoute'>> = fc
   .record({
     metadata: metadata(fc.constantFrom('r1', 'r2')),
-    parent: some({ name: gatewayName }, { namespace, port, sectionName: fc.constantFrom('l1', 'l2') }),
+    parent: fc.oneof<fc.Arbitrary<ParentRef>[]>(
+      some({ name: gatewayName }, { namespace, port, sectionName: fc.constantFrom('l1', 'l2') }),
+      some({ kind: fc.constant('ListenerSet' as const), name: setName }, { namespace }),
+    ),
     backendRefs: fc.array(backendRef, { minLength: 1, maxLength: 2 }),
     hostnames: fc.constantFrom<readonly string[] | undefined>(
       undefined,
@@ -230,20 +238,31 @@ const bytesListener: fc.Arbitrary<AnyListener> = some(
   { port, protocol: fc.constantFrom('TCP' as const, 'UDP' as const) },
   { allowedRoutes },
 );
+const listeners = fc
+  .uniqueArray(fc.oneof(httpListener, httpsListener, tlsListener, bytesListener), {
+    minLength: 1,
+    maxLength: 3,
+    selector: (l) => `${l.port} ${l.protocol} ${l.hostname ?? ''}`,
+  })
+  .map((all) => all.map((listener, i): GatewayListener => ({ name: `l${i + 1}`, ...listener })));
 const gateway: fc.Arbitrary<ResourceOf<'Gateway'>> = fc.record({
   apiVersion: fc.constant('gateway.networking.k8s.io/v1' as const),
   kind: fc.constant('Gateway' as const),
   metadata: metadata(gatewayName),
-  spec: fc.record({
-    gatewayClassName: fc.constantFrom('tulle', 'tulle', 'tulle', 'nginx'),
-    listeners: fc
-      .uniqueArray(fc.oneof(httpListener, httpsListener, tlsListener, bytesListener), {
-        minLength: 1,
-        maxLength: 3,
-        selector: (l) => `${l.port} ${l.protocol} ${l.hostname ?? ''}`,
-      })
-      .map((listeners) => listeners.map((listener, i) => ({ name: `l${i + 1}`, ...listener }))),
-  }),
+  spec: some(
+    { gatewayClassName: fc.constantFrom('tulle', 'tulle', 'tulle', 'nginx'), listeners },
+    {
+      allowedListeners: fc
+        .constantFrom(...(['All', 'Same', 'All'] as const))
+        .map((from) => ({ namespaces: { from } })),
+    },
+  ),
+});
+const listenerSet: fc.Arbitrary<ResourceOf<'ListenerSet'>> = fc.record({
+  apiVersion: fc.constant('gateway.networking.k8s.io/v1' as const),
+  kind: fc.constant('ListenerSet' as const),
+  metadata: metadata(setName),
+  spec: fc.record({ parentRef: some({ name: gatewayName }, { namespace }), listeners }),
 });
 
 const external: fc.Arbitrary<ResourceOf<'Service'>> = fc.record({
@@ -291,7 +310,7 @@ const grant: fc.Arbitrary<ResourceOf<'ReferenceGrant'>> = fc.record({
   spec: fc.record({
     from: fc
       .record({
-        kind: fc.constantFrom('HTTPRoute', 'GRPCRoute', 'TLSRoute', 'TCPRoute', 'Gateway'),
+        kind: fc.constantFrom('HTTPRoute', 'GRPCRoute', 'TLSRoute', 'TCPRoute', 'Gateway', 'ListenerSet'),
         namespace,
       })
       .map((from) => [{ group: 'gateway.networking.k8s.io', ...from }]),
@@ -321,6 +340,14 @@ const gatewayTarget = some(
     group: fc.constant('gateway.networking.k8s.io' as const),
     kind: fc.constant('Gateway' as const),
     name: gatewayName,
+  },
+  { sectionName: fc.constantFrom('l1', 'l2') },
+);
+const setTarget = some(
+  {
+    group: fc.constant('gateway.networking.k8s.io' as const),
+    kind: fc.constant('ListenerSet' as const),
+    name: setName,
   },
   { sectionName: fc.constantFrom('l1', 'l2') },
 );
@@ -359,7 +386,7 @@ const filter: fc.Arbitrary<ResourceOf<'FilterPolicy'>> = fc
       }),
       fc.record({ targetRefs: fc.array(routeTarget, { minLength: 1, maxLength: 1 }) }),
       fc.record({
-        targetRefs: fc.uniqueArray(fc.oneof(gatewayTarget, routeTarget), {
+        targetRefs: fc.uniqueArray(fc.oneof(gatewayTarget, setTarget, routeTarget), {
           minLength: 1,
           maxLength: 2,
           selector: (t) => t.name,
@@ -420,6 +447,7 @@ export const anyResource: fc.Arbitrary<Resource> = fc.oneof<fc.WeightedArbitrary
   { weight: 2, arbitrary: grpcRoute },
   { weight: 2, arbitrary: connectionRoute },
   { weight: 3, arbitrary: gateway },
+  { weight: 2, arbitrary: listenerSet },
   { weight: 1, arbitrary: external },
   { weight: 1, arbitrary: backendTls },
   { weight: 1, arbitrary: configMap },

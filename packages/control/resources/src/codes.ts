@@ -61,6 +61,7 @@ export type DiagnosticCode =
   | 'TULLE0313'
   | 'TULLE0314'
   | 'TULLE0315'
+  | 'TULLE0316'
   | 'TULLE0401'
   | 'TULLE0402'
   | 'TULLE0403'
@@ -154,7 +155,7 @@ export const CODES: Readonly<Record<DiagnosticCode, CodeRow>> = Object.freeze({
   TULLE0301: finding(
     'error',
     'Parent not found',
-    'The route attaches to a Gateway or Service that does not exist, so it does nothing there.',
+    'The route attaches to a Gateway, ListenerSet or Service that does not exist, or the ListenerSet to such a Gateway, so it does nothing there.',
   ),
   TULLE0302: finding(
     'error',
@@ -190,7 +191,7 @@ export const CODES: Readonly<Record<DiagnosticCode, CodeRow>> = Object.freeze({
   TULLE0309: finding(
     'error',
     'Route not allowed',
-    "The Gateway's listeners do not take routes of this namespace or kind (allowedRoutes), so the route does nothing there.",
+    'The listeners of the Gateway or ListenerSet do not take routes of this namespace or kind (allowedRoutes), so the route does nothing there.',
   ),
   TULLE0310: finding(
     'error',
@@ -200,7 +201,7 @@ export const CODES: Readonly<Record<DiagnosticCode, CodeRow>> = Object.freeze({
   TULLE0311: finding(
     'error',
     'Listener not found',
-    'The Gateway exists but has no listener of that name or port.',
+    'The Gateway or ListenerSet exists but has no listener of that name or port.',
   ),
   TULLE0312: finding(
     'warning',
@@ -220,7 +221,12 @@ export const CODES: Readonly<Record<DiagnosticCode, CodeRow>> = Object.freeze({
   TULLE0315: finding(
     'error',
     'Listener protocol not served',
-    'The Gateway has a listener of a protocol that Tulle does not listen for. Nothing is served there; its condition `Accepted` is `False` with `UnsupportedProtocol`.',
+    'The Gateway or ListenerSet has a listener of a protocol that Tulle does not listen for. Nothing is served there; its condition `Accepted` is `False` with `UnsupportedProtocol`.',
+  ),
+  TULLE0316: finding(
+    'error',
+    'ListenerSet not taken',
+    'The Gateway takes no ListenerSets of this namespace: by default it takes none. Its `allowedListeners` says which it does.',
   ),
   TULLE0401: finding(
     'warning',
@@ -255,7 +261,7 @@ export const CODES: Readonly<Record<DiagnosticCode, CodeRow>> = Object.freeze({
   TULLE0407: finding(
     'error',
     'Listeners conflict',
-    'Listeners share a port although nothing tells their connections apart: their protocols differ, other than HTTPS and TLS, or their hostnames do not. Gateway API lets nobody pick a winner, so none of them is served.',
+    'Listeners share a port although nothing tells their connections apart: their protocols differ, other than HTTPS and TLS, or their hostnames do not. Of one Gateway or ListenerSet nobody may pick a winner, so none of them is served; of several those of the Gateway come first, then of the oldest ListenerSet, then by `namespace/name`.',
   ),
   TULLE0408: finding(
     'warning',

@@ -43,6 +43,7 @@ export type {
   HTTPRouteSpec,
   HTTPURLRewrite,
   HTTPValueMatch,
+  ParentKind,
   ParentRef,
 } from './kinds/http-route.ts';
 export { frontendValidation } from './gateway/frontend-tls.ts';
@@ -61,6 +62,7 @@ export {
   NAMESPACE_NAME_LABEL,
 } from './kinds/gateway.ts';
 export type {
+  AllowedNamespaces,
   AllowedRoutes,
   Gateway,
   GatewayAddress,
@@ -74,7 +76,6 @@ export {
   attachToGateway,
   conflictedListeners,
   displacedRoutes,
-  gatewayParents,
   isServedGateway,
   isServedProtocol,
   servedKinds,
@@ -87,6 +88,16 @@ export type {
   DisplacedRoutes,
   ListenerConflict,
 } from './gateway/attach.ts';
+export {
+  gatewayParents,
+  isSetOf,
+  listenerLabel,
+  mergeGateway,
+  parentOwner,
+  takesListenerSet,
+} from './gateway/merged.ts';
+export type { ListenerOwner, MergedGateway } from './gateway/merged.ts';
+export type { ListenerSet } from './kinds/listener-set.ts';
 export { connectionShares, displacedByConnection } from './gateway/connections.ts';
 export type { ConnectionShare } from './gateway/connections.ts';
 export { attachedHostnames, commonHostname, compareHostnames, coversHostname } from './gateway/hostnames.ts';

@@ -9,6 +9,7 @@ import type { FilterPolicy } from './kinds/filter-policy.ts';
 import type { Gateway } from './kinds/gateway.ts';
 import type { GRPCRoute } from './kinds/grpc-route.ts';
 import type { HTTPRoute } from './kinds/http-route.ts';
+import type { ListenerSet } from './kinds/listener-set.ts';
 import type { PeerAuthentication } from './kinds/peer-authentication.ts';
 import type { ReferenceGrant } from './kinds/reference-grant.ts';
 import type { Service } from './kinds/service.ts';
@@ -21,6 +22,7 @@ export type Resource =
   | Service
   | EndpointSlice
   | Gateway
+  | ListenerSet
   | HTTPRoute
   | GRPCRoute
   | TLSRoute

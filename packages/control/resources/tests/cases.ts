@@ -5,6 +5,7 @@ import { FILTER_POLICIES } from './cases/filter-policies.ts';
 import { GATEWAYS } from './cases/gateways.ts';
 import { GRPC_ROUTES } from './cases/grpc-routes.ts';
 import { HTTP_ROUTES } from './cases/http-routes.ts';
+import { LISTENER_SETS } from './cases/listener-sets.ts';
 import { SERVICES } from './cases/services.ts';
 import { TRAFFIC_POLICIES } from './cases/traffic-policies.ts';
 import type { Case } from './cases/case.ts';
@@ -16,6 +17,7 @@ export const CASES: readonly Case[] = [
   ...HTTP_ROUTES,
   ...GRPC_ROUTES,
   ...GATEWAYS,
+  ...LISTENER_SETS,
   ...CONNECTION_ROUTES,
   ...TRAFFIC_POLICIES,
   ...FILTER_POLICIES,

@@ -26,6 +26,8 @@ export interface ConnectionsInput {
   readonly mesh: MeshSettings;
   readonly reach: Reach;
   readonly tlsOf: (listener: GatewayListener) => Pick<FilterChain, 'tls'>;
+  /** What chains of the listener are called. */
+  readonly label: string;
 }
 
 /** The chain of a listener of TCP; none where no route has its connections, so that they are closed. */
@@ -38,7 +40,7 @@ export function tcpChains(
     .filter((share) => share.listener === listener)
     .map(({ route }) => ({
       hostname: '*',
-      chain: { name: listener.name, handler: handlerOf(input, listener, route) },
+      chain: { name: input.label, handler: handlerOf(input, listener, route) },
     }));
 }
 
@@ -54,7 +56,7 @@ export function tlsChains(
   const chain = (hostnames: readonly [string, ...string[]], handler: TcpHandler, of: string): NamedChain => ({
     hostname: hostnames[0],
     chain: {
-      name: `${listener.name}/${of}`,
+      name: `${input.label}/${of}`,
       match: { serverNames: [...hostnames] } satisfies ChainMatch,
       ...(listener.tls?.mode === 'Terminate' ? input.tlsOf(listener) : {}),
       handler,

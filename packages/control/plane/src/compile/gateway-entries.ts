@@ -6,8 +6,8 @@ import {
   isExternal,
   type RequestRoute,
   type DisplacedRoutes,
-  type Gateway,
   type GatewayListener,
+  type MergedGateway,
   type RouteRule,
 } from '@tulle/resources';
 import type { World } from '../world.ts';
@@ -25,7 +25,7 @@ export interface RouteAt {
 
 /** Where a route attaches among these listeners of a Gateway; each once, whatever number of its parentRefs lead there, and not where one of another kind is. */
 export function attachmentsIn(
-  gateway: Gateway,
+  gateway: MergedGateway,
   route: RequestRoute,
   group: readonly GatewayListener[],
   displaced: DisplacedRoutes,

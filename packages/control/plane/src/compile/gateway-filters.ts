@@ -1,40 +1,35 @@
 import type { FilterConfigs } from '@tulle/model';
-import {
-  gatewayParents,
-  type FilterPolicy,
-  type Gateway,
-  type GatewayListener,
-  type RequestRoute,
-  type RouteRule,
-} from '@tulle/resources';
+import type { FilterPolicy, GatewayListener, MergedGateway, RequestRoute, RouteRule } from '@tulle/resources';
 import type { ProxyNode } from '../node.ts';
-import { gatewayKey, type World } from '../world.ts';
+import type { World } from '../world.ts';
 import type { MeshSettings } from './clusters.ts';
 import { chainOf, localRepliesOf, slotOf, type ChainFilters } from './filters.ts';
 
 /** FilterPolicies of a Gateway, of its listeners and of the routes that come in there. */
 export class GatewayFilters {
-  readonly #gateway: Gateway;
+  readonly #merged: MergedGateway;
   readonly #policies: readonly FilterPolicy[];
   readonly #node: ProxyNode;
   readonly #mesh: MeshSettings;
 
   constructor(
     world: World,
-    gateway: Gateway,
+    merged: MergedGateway,
     routes: readonly RequestRoute[],
     node: ProxyNode,
     mesh: MeshSettings,
   ) {
-    const namespaces = new Set([gateway.metadata.namespace, ...routes.map((r) => r.metadata.namespace)]);
-    this.#gateway = gateway;
+    const namespaces = new Set(
+      [merged.gateway, ...merged.sets, ...routes].map(({ metadata }) => metadata.namespace),
+    );
+    this.#merged = merged;
     this.#node = node;
     this.#mesh = mesh;
     this.#policies = [...namespaces]
       .flatMap((namespace) => [...world.in('FilterPolicy', namespace)])
       .filter(
         (policy) =>
-          gateway.spec.listeners.some((listener) => this.#ofListener(policy, listener)) ||
+          merged.listeners.some((listener) => this.#ofListener(policy, listener)) ||
           routes.some((route) => ofRoute(policy, route)),
       );
   }
@@ -89,16 +84,18 @@ export class GatewayFilters {
     };
   }
 
+  /** What is for a whole Gateway is for the listeners of its ListenerSets too; what is for a ListenerSet is for no others. */
   #ofListener({ metadata, spec }: FilterPolicy, listener: GatewayListener): boolean {
-    const { namespace, name } = this.#gateway.metadata;
-    return (
-      metadata.namespace === namespace &&
-      (spec.targetRefs ?? []).some(
-        (t) =>
-          t.kind === 'Gateway' &&
-          t.name === name &&
-          (t.sectionName === undefined || t.sectionName === listener.name),
-      )
+    const { gateway } = this.#merged;
+    const owner = this.#merged.ownerOf(listener);
+    return (spec.targetRefs ?? []).some(({ kind, name, sectionName }) =>
+      [owner, ...(sectionName === undefined ? [gateway] : [])].some(
+        (one) =>
+          one.kind === kind &&
+          one.metadata.name === name &&
+          one.metadata.namespace === metadata.namespace &&
+          (sectionName === undefined || sectionName === listener.name),
+      ),
     );
   }
 }
@@ -112,8 +109,9 @@ export function filtersOfGateway(
   const at = { namespace: node.namespace, name: node.serviceAccount };
   const gateway = world.get('Gateway', at.namespace, at.name);
   if (node.gateway === undefined || gateway === undefined) return undefined;
-  const routes = routesOfGateway(world.routesOf(gatewayKey(at)), gateway);
-  return new GatewayFilters(world, gateway, routes, node, mesh).chain(gateway.spec.listeners, routes);
+  const merged = world.merged(gateway);
+  const routes = routesOfGateway(world, merged);
+  return new GatewayFilters(world, merged, routes, node, mesh).chain(merged.listeners, routes);
 }
 
 /** Whether a policy is for a route, or for this rule of it. */
@@ -129,10 +127,8 @@ function ofRoute({ metadata, spec }: FilterPolicy, route: RequestRoute, rule?: R
   );
 }
 
-/** Routes that name a Gateway, in a stable order. */
-export function routesOfGateway(routes: Iterable<RequestRoute>, gateway: Gateway): readonly RequestRoute[] {
+/** Routes that name a Gateway or a ListenerSet of it, in a stable order. */
+export function routesOfGateway(world: World, merged: MergedGateway): readonly RequestRoute[] {
   const key = ({ metadata }: RequestRoute): string => `${metadata.namespace}/${metadata.name}`;
-  return [...routes]
-    .filter((route) => gatewayParents(route, gateway).length > 0)
-    .toSorted((a, b) => (key(a) < key(b) ? -1 : 1));
+  return world.routesAt(merged).toSorted((a, b) => (key(a) < key(b) ? -1 : 1));
 }

@@ -6,6 +6,7 @@ import {
   type Gateway,
   type GatewayListener,
   type ListenerConflict,
+  type MergedGateway,
 } from '@tulle/resources';
 import type { NodeGateway } from '../node.ts';
 import type { World } from '../world.ts';
@@ -27,27 +28,30 @@ export interface ListenerFault {
 /** What is wrong with a listener, whoever serves it, and then by a process that has these certificates. */
 export function listenerFault(
   world: World,
-  gateway: Gateway,
+  merged: MergedGateway,
   listener: GatewayListener,
   node: NodeGateway | undefined,
 ): ListenerFault | undefined {
+  const owner = merged.ownerOf(listener);
   if (!isServedProtocol(listener.protocol))
     return {
       type: 'Accepted',
       reason: 'UnsupportedProtocol',
       message: `listeners of protocol ${listener.protocol} are not served`,
     };
-  const conflict = conflictedListeners(gateway).get(listener);
+  const conflict = conflictedListeners(merged).get(listener);
   if (conflict !== undefined)
     return {
       type: 'Conflicted',
       reason: conflict,
       message:
-        conflict === 'HostnameConflict'
-          ? `listeners of HTTPS and of TLS have one hostname on port ${listener.port}`
-          : `nothing tells connections to the listeners of several protocols on port ${listener.port} apart`,
+        owner.kind === 'ListenerSet'
+          ? 'it conflicts with another listener of the Gateway or of its ListenerSets' // others' are nobody's business
+          : conflict === 'HostnameConflict'
+            ? `listeners of HTTPS and of TLS have one hostname on port ${listener.port}`
+            : `nothing tells connections to the listeners of several protocols on port ${listener.port} apart`,
     };
-  if (callerTrust(world, gateway, listener)?.caPem === '')
+  if (callerTrust(world, merged.gateway, listener)?.caPem === '')
     return {
       type: 'Accepted',
       reason: 'NoValidCACertificate',
@@ -57,16 +61,16 @@ export function listenerFault(
     return { type: 'ResolvedRefs', reason: 'InvalidRouteKinds', message: 'none of the kinds is served' };
   const ref = listener.tls?.certificateRefs?.[0];
   if (ref === undefined) return undefined;
-  const own = gateway.metadata.namespace;
+  const own = owner.metadata.namespace;
   const namespace = ref.namespace ?? own;
-  const kinds = { from: 'Gateway', to: 'Secret' } as const;
+  const kinds = { from: owner.kind, to: 'Secret' } as const;
   if (!isGranted(world.in('ReferenceGrant', namespace), own, namespace, ref.name, kinds))
     return {
       type: 'ResolvedRefs',
       reason: 'RefNotPermitted',
-      message: `no ReferenceGrant of namespace ${namespace} lets Gateways of ${own} use its certificate ${ref.name}`,
+      message: `no ReferenceGrant of namespace ${namespace} lets ${owner.kind}s of ${own} use its certificate ${ref.name}`,
     };
-  const name = certificateName(gateway, ref);
+  const name = certificateName(owner, ref);
   if (node !== undefined && !node.certificates.has(name))
     return {
       type: 'ResolvedRefs',

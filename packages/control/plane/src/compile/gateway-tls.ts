@@ -8,6 +8,8 @@ import {
   type CertificateRef,
   type Gateway,
   type GatewayListener,
+  type ListenerOwner,
+  type MergedGateway,
 } from '@tulle/resources';
 import type { NodeGateway } from '../node.ts';
 import type { World } from '../world.ts';
@@ -65,7 +67,7 @@ export function callerTrust(
 /** TLS of a listener that ends it; none where it does not. */
 export function listenerTls(
   world: World,
-  gateway: Gateway,
+  merged: MergedGateway,
   serving: NodeGateway,
   listener: GatewayListener,
 ): Pick<FilterChain, 'tls'> {
@@ -75,10 +77,10 @@ export function listenerTls(
     };
   const ref = listener.tls?.certificateRefs?.[0];
   if (ref === undefined) return {};
-  const callers = callerTrust(world, gateway, listener);
+  const callers = callerTrust(world, merged.gateway, listener);
   return {
     tls: {
-      certificate: certificateFiles(gateway, serving, ref),
+      certificate: certificateFiles(merged.ownerOf(listener), serving, ref),
       ...(minTlsVersion(listener) === 'TLSv1.2' ? { minVersion: 'TLSv1.2' } : {}),
       ...(callers === undefined
         ? {}
@@ -91,11 +93,11 @@ export function listenerTls(
 }
 
 function certificateFiles(
-  gateway: Gateway,
+  owner: ListenerOwner,
   serving: NodeGateway,
   ref: CertificateRef,
 ): { readonly kind: 'files'; readonly certificateFile: string; readonly keyFile: string } {
-  const directory = `${serving.certificateDirectory}/${certificateName(gateway, ref)}`;
+  const directory = `${serving.certificateDirectory}/${certificateName(owner, ref)}`;
   return { kind: 'files', certificateFile: `${directory}/tls.crt`, keyFile: `${directory}/tls.key` };
 }
 
@@ -140,8 +142,8 @@ export function withClientCertificate(
 }
 
 /** `namespace/name` */
-export function certificateName(gateway: Gateway, ref: CertificateRef): string {
-  return `${ref.namespace ?? gateway.metadata.namespace}/${ref.name}`;
+export function certificateName(owner: ListenerOwner, ref: CertificateRef): string {
+  return `${ref.namespace ?? owner.metadata.namespace}/${ref.name}`;
 }
 
 /** Whether the callers of a listener are proxies of the mesh. */

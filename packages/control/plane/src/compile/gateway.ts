@@ -10,14 +10,15 @@ import {
   displacedRoutes,
   isExternal,
   isServedGateway,
+  listenerLabel,
   type ConnectionShare,
   type RequestRoute,
   type DisplacedRoutes,
-  type Gateway,
   type GatewayListener,
+  type MergedGateway,
 } from '@tulle/resources';
 import type { NodeGateway, ProxyNode } from '../node.ts';
-import { gatewayKey } from '../world.ts';
+import { gatewayKey } from '../parents.ts';
 import { outboundName, type Backend } from './clusters.ts';
 import { corsEntry } from './cors.ts';
 import { GatewayFilters, routesOfGateway } from './gateway-filters.ts';
@@ -59,25 +60,26 @@ export function compileGateway(
   const nothing = { listeners: [], routes: [], clusters: [], endpoints: [], services: [key] };
   if (gateway === undefined || !isServedGateway(gateway) || unsupportedAddresses(gateway).length > 0)
     return nothing;
-  const routes = routesOfGateway(world.routesOf(key), gateway);
+  const merged = world.merged(gateway);
+  const routes = routesOfGateway(world, merged);
   const reached = new Map<string, Backend>();
   const reach: Reach = (backend) => {
     const name = outboundName(backend.service, backend.port.port, shared.mesh, backend.subset?.name);
     reached.set(name, backend);
     return name;
   };
-  const connectionRoutes = [...world.connectionRoutesOf(key)];
-  const shares = connectionShares(gateway, connectionRoutes);
-  const displaced = displacedRoutes(gateway, routes);
-  const filters = new GatewayFilters(world, gateway, routes, node, shared.mesh);
-  const compiled = [...new Set(gateway.spec.listeners.map((l) => l.port))].flatMap((port) => {
-    const listeners = gateway.spec.listeners.filter(
-      (l) => l.port === port && listenerFault(world, gateway, l, serving) === undefined,
+  const connectionRoutes = world.connectionRoutesAt(merged);
+  const shares = connectionShares(merged, connectionRoutes);
+  const displaced = displacedRoutes(merged, routes);
+  const filters = new GatewayFilters(world, merged, routes, node, shared.mesh);
+  const compiled = [...new Set(merged.listeners.map((l) => l.port))].flatMap((port) => {
+    const listeners = merged.listeners.filter(
+      (l) => l.port === port && listenerFault(world, merged, l, serving) === undefined,
     );
     return listeners.length === 0
       ? []
       : compilePort(
-          { shared, gateway, node, serving, routes, displaced, shares, filters, reach },
+          { shared, merged, node, serving, routes, displaced, shares, filters, reach },
           port,
           listeners,
         );
@@ -97,7 +99,7 @@ export function compileGateway(
 
 interface Work {
   readonly shared: SharedResources;
-  readonly gateway: Gateway;
+  readonly merged: MergedGateway;
   readonly node: ProxyNode;
   readonly serving: NodeGateway;
   readonly routes: readonly RequestRoute[];
@@ -126,7 +128,7 @@ function compilePort(
   const bytes = lacking.length > 0 ? [] : listeners.flatMap((listener) => bytesChains(work, listener));
   const filterChains = inOrder([...compiled.map(({ named }) => named), ...bytes]);
   return {
-    listeners: boundAt(work.gateway, serving, port).map((address) => ({
+    listeners: boundAt(work.merged.gateway, serving, port).map((address) => ({
       name: listenerNameOf(address),
       address,
       direction: 'outbound', // the gateway calls services, on behalf of callers that are none
@@ -143,7 +145,8 @@ function bytesChains(work: Work, listener: GatewayListener): NamedChain[] {
     world: shared.world,
     mesh: shared.mesh,
     reach,
-    tlsOf: (of: GatewayListener) => listenerTls(shared.world, work.gateway, work.serving, of),
+    tlsOf: (of: GatewayListener) => listenerTls(shared.world, work.merged, work.serving, of),
+    label: listenerLabel(work.merged, listener),
   };
   if (listener.protocol === 'TCP') return tcpChains(input, listener, shares);
   return listener.protocol === 'TLS' ? tlsChains(input, listener, shares) : [];
@@ -155,10 +158,11 @@ function compileChain(
   group: readonly GatewayListener[],
   onPort: readonly GatewayListener[],
 ): { named: NamedChain; routes: RouteConfig } {
-  const { gateway, filters, shared } = work;
-  const { namespace, name } = gateway.metadata;
+  const { merged, filters, shared } = work;
+  const { namespace, name } = merged.gateway.metadata;
   const [first] = group as readonly [GatewayListener];
-  const attached = work.routes.flatMap((route) => attachmentsIn(gateway, route, group, work.displaced));
+  const label = listenerLabel(merged, first);
+  const attached = work.routes.flatMap((route) => attachmentsIn(merged, route, group, work.displaced));
   const chain = filters.chain(group, [...new Set(attached.map(({ route }) => route))]);
   const entries = attached.flatMap(({ route, listener, hostnames }) =>
     gatewayEntries(
@@ -169,7 +173,7 @@ function compileChain(
   const configName = formatWireName({
     direction: 'inbound',
     port,
-    subset: first.protocol === 'HTTPS' ? first.name : '',
+    subset: first.protocol === 'HTTPS' ? label : '',
     host: `${name}.${namespace}.gateway`,
   });
   const routes: RouteConfig = {
@@ -186,11 +190,11 @@ function compileChain(
     named: {
       hostname: first.protocol === 'HTTPS' ? (first.hostname ?? '*') : '*',
       chain: {
-        name: first.protocol === 'HTTPS' ? first.name : 'http',
+        name: first.protocol === 'HTTPS' ? label : 'http',
         ...(first.protocol === 'HTTPS' && !isForMesh(first) && first.hostname !== undefined
           ? { match: { serverNames: [first.hostname] } }
           : {}),
-        ...listenerTls(shared.world, gateway, work.serving, first),
+        ...listenerTls(shared.world, merged, work.serving, first),
         handler: {
           kind: 'http',
           identityHeaders: 'strip',

@@ -14,7 +14,7 @@ import {
   type PolicyTarget,
 } from '@tulle/resources';
 import type { Condition } from '../condition.ts';
-import { gatewayKey, type World } from '../world.ts';
+import type { World } from '../world.ts';
 
 /** What a policy hangs on: a Gateway that leads to a target, or the target itself, which the mesh calls without one. */
 export interface PolicyAncestorRef {
@@ -69,13 +69,13 @@ export function backendTlsConditions(world: World, policy: BackendTLSPolicy): An
 
 /** Services (`ns/name`) to which the routes of a Gateway lead requests, copies not counted. */
 function leadsTo(world: World, gateway: Gateway): ReadonlySet<string> {
-  const key = gatewayKey(gateway.metadata);
-  const routes: AnyRoute[] = [...world.routesOf(key), ...world.connectionRoutesOf(key)];
+  const merged = world.merged(gateway);
+  const routes: AnyRoute[] = [...world.routesAt(merged), ...world.connectionRoutesAt(merged)];
   return new Set(
     routes
       .filter((route) =>
-        gatewayParents(route, gateway).some(
-          (parent) => attachToGateway(gateway, route, parent).attachments.length > 0,
+        gatewayParents(route, merged).some(
+          (parent) => attachToGateway(merged, route, parent).attachments.length > 0,
         ),
       )
       .flatMap((route) =>

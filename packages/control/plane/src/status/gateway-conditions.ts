@@ -1,32 +1,15 @@
-import {
-  attachToGateway,
-  connectionShares,
-  displacedRoutes,
-  gatewayParents,
-  isServedGateway,
-  servedKinds,
-  unservedKinds,
-  type Gateway,
-  type GatewayListener,
-} from '@tulle/resources';
+import { isServedGateway, type Gateway } from '@tulle/resources';
 import {
   boundAt,
   listenerFault,
   listenerNameOf,
   unsupportedAddresses,
 } from '../compile/gateway-listeners.ts';
-import { callerTrust, clientCertificateFault } from '../compile/gateway-tls.ts';
+import { clientCertificateFault } from '../compile/gateway-tls.ts';
 import type { Condition } from '../condition.ts';
 import type { ProxySession } from '../proxy-session.ts';
-import { gatewayKey, type World } from '../world.ts';
-
-/** What holds of one listener (Gateway API `ListenerStatus`). */
-export interface ListenerConditions {
-  readonly listener: GatewayListener;
-  readonly attachedRoutes: number;
-  readonly supportedKinds: readonly string[];
-  readonly conditions: readonly Condition[];
-}
+import type { World } from '../world.ts';
+import { isTrue, listenerConditions, nobody, type ListenerConditions } from './listener-conditions.ts';
 
 /** Processes that serve a Gateway, of those connected. */
 export function processesOf(gateway: Gateway, sessions: Iterable<ProxySession>): ProxySession[] {
@@ -43,12 +26,13 @@ export function gatewayConditions(
   processes: readonly ProxySession[],
 ): { readonly conditions: readonly Condition[]; readonly listeners: readonly ListenerConditions[] } {
   if (!isServedGateway(gateway)) return { conditions: [], listeners: [] };
+  const merged = world.merged(gateway);
   const listeners = gateway.spec.listeners.map((listener) =>
-    listenerConditions(world, gateway, listener, processes),
+    listenerConditions(world, merged, listener, processes),
   );
   const valid = listeners.filter(({ conditions }) => isTrue(conditions, 'Accepted'));
   const broken = gateway.spec.listeners.filter(
-    (l) => listenerFault(world, gateway, l, undefined) !== undefined,
+    (l) => listenerFault(world, merged, l, undefined) !== undefined,
   );
   const unsupported = unsupportedAddresses(gateway);
   const accepted: Condition =
@@ -91,10 +75,6 @@ function clientCertificateResolved(
   return fault === undefined
     ? [{ type, status: 'True', reason: type, message: 'what it refers to is there' }]
     : [{ type, status: 'False', ...fault }];
-}
-
-function isTrue(conditions: readonly Condition[], type: string): boolean {
-  return conditions.some((c) => c.type === type && c.status === 'True');
 }
 
 function programmed(
@@ -150,99 +130,3 @@ function addressRefusal(gateway: Gateway, processes: readonly ProxySession[]): s
 
 /** How the engine says that an address cannot be had. */
 const CANNOT_LISTEN = 'cannot listen on';
-
-function nobody({ metadata: { namespace, name } }: Gateway): string {
-  return `no process serves it; start one: tulle gateway --name ${name}${namespace === 'default' ? '' : ` --namespace ${namespace}`}`;
-}
-
-function listenerConditions(
-  world: World,
-  gateway: Gateway,
-  listener: GatewayListener,
-  processes: readonly ProxySession[],
-): ListenerConditions {
-  const all = [...world.routesOf(gatewayKey(gateway.metadata))];
-  const displaced = displacedRoutes(gateway, all);
-  const shares = connectionShares(gateway, world.connectionRoutesOf(gatewayKey(gateway.metadata)));
-  const connectionRoutes = new Set(
-    shares.filter((share) => share.listener === listener).map(({ route }) => route),
-  );
-  const routes = all.filter(
-    (route) =>
-      displaced.get(route)?.has(listener) !== true &&
-      gatewayParents(route, gateway).some((parent) =>
-        attachToGateway(gateway, route, parent).attachments.some((a) => a.listener === listener),
-      ),
-  );
-  // What is wrong whoever serves it comes before what one process lacks.
-  const faults = [undefined, ...processes.map(({ node }) => node.gateway)].flatMap(
-    (node) => listenerFault(world, gateway, listener, node) ?? [],
-  );
-  const [fault] = faults;
-  const unserved = unservedKinds(listener);
-  const conflicted = fault?.type === 'Conflicted';
-  const refused = conflicted || fault?.type === 'Accepted';
-  const callers = callerTrust(world, gateway, listener)?.fault;
-  const resolved: Condition =
-    callers !== undefined
-      ? { type: 'ResolvedRefs', status: 'False', ...callers }
-      : fault?.type === 'ResolvedRefs'
-        ? { type: 'ResolvedRefs', status: 'False', reason: fault.reason, message: fault.message }
-        : unserved.length > 0
-          ? {
-              type: 'ResolvedRefs',
-              status: 'False',
-              reason: 'InvalidRouteKinds',
-              message: `not served: ${unserved.join(', ')}`,
-            }
-          : {
-              type: 'ResolvedRefs',
-              status: 'True',
-              reason: 'ResolvedRefs',
-              message: 'what it refers to is there',
-            };
-  return {
-    listener,
-    attachedRoutes: routes.length + connectionRoutes.size,
-    supportedKinds: servedKinds(listener),
-    conditions: [
-      refused
-        ? { type: 'Accepted', status: 'False', reason: fault.reason, message: fault.message }
-        : { type: 'Accepted', status: 'True', reason: 'Accepted', message: 'the listener is valid' },
-      conflicted
-        ? { type: 'Conflicted', status: 'True', reason: fault.reason, message: fault.message }
-        : {
-            type: 'Conflicted',
-            status: 'False',
-            reason: 'NoConflicts',
-            message: 'no other listener is in its way',
-          },
-      resolved,
-      listenerProgrammed(gateway, listener, fault, processes),
-    ],
-  };
-}
-
-/** Whether every process has it; the first that has not says why. */
-function listenerProgrammed(
-  gateway: Gateway,
-  listener: GatewayListener,
-  fault: { readonly message: string } | undefined,
-  processes: readonly ProxySession[],
-): Condition {
-  const type = 'Programmed';
-  if (fault !== undefined) return { type, status: 'False', reason: 'Invalid', message: fault.message };
-  if (processes.length === 0) return { type, status: 'False', reason: 'Pending', message: nobody(gateway) };
-  for (const process of processes) {
-    const { node } = process;
-    if (node.gateway === undefined) continue;
-    for (const at of boundAt(gateway, node.gateway, listener.port)) {
-      const { has, refused } = process.standingOf('listener', listenerNameOf(at));
-      if (refused !== undefined)
-        return { type, status: 'False', reason: 'Invalid', message: `${node.id} refuses it: ${refused}` };
-      if (!has)
-        return { type, status: 'False', reason: 'Pending', message: `${node.id} has not confirmed it yet` };
-    }
-  }
-  return { type, status: 'True', reason: 'Programmed', message: 'every process of the Gateway listens' };
-}

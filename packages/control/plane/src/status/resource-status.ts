@@ -7,16 +7,28 @@ import {
   type ParentRef,
 } from '@tulle/resources';
 import { backendsOf } from '../compile/routes.ts';
+import { listenerSetKey } from '../parents.ts';
 import type { ProxySession } from '../proxy-session.ts';
 import type { World } from '../world.ts';
 import { backendTlsConditions, type PolicyAncestorRef } from './backend-tls-conditions.ts';
 import { gatewayConditions, processesOf } from './gateway-conditions.ts';
+import {
+  attachedListenerSets,
+  listenerSetConditions,
+  type ListenerSetConditions,
+} from './listener-set-conditions.ts';
 import { routeConditions } from './route-conditions.ts';
 import { Transitions, type StatusCondition } from './transitions.ts';
 
 /** `status` of a Gateway (Gateway API `GatewayStatus`). */
-export interface GatewayStatus {
+export interface GatewayStatus extends ListenerSetStatus {
   readonly addresses: readonly { readonly type: 'IPAddress'; readonly value: string }[];
+  /** ListenerSets that are taken and `Accepted`. */
+  readonly attachedListenerSets: number;
+}
+
+/** `status` of a ListenerSet (Gateway API `ListenerSetStatus`). */
+export interface ListenerSetStatus {
   readonly conditions: readonly StatusCondition[];
   readonly listeners: readonly {
     readonly name: string;
@@ -45,7 +57,7 @@ export interface PolicyStatus {
 }
 
 /** `status` of a resource of a kind that has one. */
-export type ResourceStatus = GatewayStatus | RouteStatus | PolicyStatus;
+export type ResourceStatus = GatewayStatus | ListenerSetStatus | RouteStatus | PolicyStatus;
 
 /** What a status is made of. */
 export interface StatusInput {
@@ -67,7 +79,7 @@ function addressesOf({ spec }: Gateway, processes: readonly ProxySession[]): str
   ];
 }
 
-/** `status` of Gateways, routes and BackendTLSPolicies, made when it is asked for; since when a condition holds is remembered. */
+/** `status` of Gateways, ListenerSets, routes and BackendTLSPolicies, made when it is asked for; since when a condition holds is remembered. */
 export class ResourceStatuses {
   readonly #input: StatusInput;
   readonly #transitions: Transitions;
@@ -112,14 +124,28 @@ export class ResourceStatuses {
           ),
         })),
       };
+    if (resource.kind === 'ListenerSet') {
+      const of = (gateway: Gateway): readonly ProxySession[] => processesOf(gateway, sessions.values());
+      return this.#withListeners(key, generation, listenerSetConditions(world, resource, of));
+    }
     if (resource.kind !== 'Gateway') return undefined;
     const processes = processesOf(resource, sessions.values());
-    const { conditions, listeners } = gatewayConditions(world, resource, processes);
     return {
       addresses: addressesOf(resource, processes).map((value) => ({
         type: 'IPAddress',
         value,
       })),
+      attachedListenerSets: attachedListenerSets(world, resource, processes),
+      ...this.#withListeners(key, generation, gatewayConditions(world, resource, processes)),
+    };
+  }
+
+  #withListeners(
+    key: string,
+    generation: number,
+    { conditions, listeners }: ListenerSetConditions,
+  ): ListenerSetStatus {
+    return {
       conditions: this.#transitions.of(key, '', generation, conditions),
       listeners: listeners.map((one) => ({
         name: one.listener.name,
@@ -132,16 +158,19 @@ export class ResourceStatuses {
 
   /**
    * Something changed that may change these: what their conditions say is noted now, not when somebody next looks.
-   * @param keys as `Touched.services` has them: of Gateways `Gateway/namespace/name`, of Services `namespace/name`
+   * @param keys as `Touched.services` has them: of Gateways `Gateway/namespace/name`, of ListenerSets the same, of Services
+   *   `namespace/name`
    */
   note(keys: Iterable<string>): void {
     const { world } = this.#input;
     const services = new Set<string>();
+    const parents = new Set<string>();
     for (const key of keys) {
-      if (!key.startsWith('Gateway/')) {
-        services.add(key);
-        continue;
-      }
+      const isParent = key.startsWith('Gateway/') || key.startsWith('ListenerSet/');
+      (isParent ? parents : services).add(key);
+      for (const set of world.listenerSetsOf(key)) parents.add(listenerSetKey(set.metadata));
+    }
+    for (const key of parents) {
       this.of(key);
       for (const route of [...world.routesOf(key), ...world.connectionRoutesOf(key)]) {
         this.of(resourceKey(refOf(route)));

@@ -13,15 +13,17 @@ import {
   meansPort,
   parentKind,
   rulesOf,
+  takesListenerSet,
   type AnyRoute,
   type ConnectionRoute,
   type RequestRoute,
   type AttachProblem,
+  type MergedGateway,
   type ParentRef,
 } from '@tulle/resources';
 import type { Condition } from '../condition.ts';
 import { trafficFor } from '../compile/traffic.ts';
-import { gatewayKey, type World } from '../world.ts';
+import type { World } from '../world.ts';
 
 /** What a route is to one of its parents (Gateway API `RouteParentStatus`). */
 export interface ParentConditions {
@@ -63,17 +65,18 @@ function acceptedBy(world: World, route: AnyRoute, parent: ParentRef): Condition
   const conflict = (winner: RequestRoute | undefined): Condition =>
     no(
       'RouteKindConflict',
-      `${winner?.kind} ${winner?.metadata.namespace}/${winner?.metadata.name} is there, and routes of different kinds do not share a ${kind === 'Gateway' ? 'host' : 'port'}`,
+      `${winner?.kind} ${winner?.metadata.namespace}/${winner?.metadata.name} is there, and routes of different kinds do not share a ${kind === 'Service' ? 'port' : 'host'}`,
     );
-  if (kind === 'Gateway') {
-    const gateway = world.get('Gateway', namespace, parent.name);
-    if (gateway === undefined) return no('NoMatchingParent', 'it does not exist');
-    if (!isServedGateway(gateway)) return undefined;
-    const { problem, attachments } = attachToGateway(gateway, route, parent);
+  if (kind !== 'Service') {
+    const found =
+      kind === 'Gateway' ? gatewayAt(world, namespace, parent.name) : setAt(world, namespace, parent.name);
+    if (found === undefined) return undefined;
+    if (typeof found === 'string') return no('NoMatchingParent', found);
+    const { problem, attachments } = attachToGateway(found, route, parent);
     if (problem !== undefined) return no(problem, PROBLEMS[problem]);
     if (isConnectionRoute(route)) {
-      const shares = connectionShares(gateway, world.connectionRoutesOf(gatewayKey(gateway.metadata)));
-      const winner = displacedByConnection(gateway, route, shares);
+      const shares = connectionShares(found, world.connectionRoutesAt(found));
+      const winner = displacedByConnection(found, route, shares);
       if (winner === undefined) return yes;
       const { kind, metadata } = winner;
       return no(
@@ -81,7 +84,7 @@ function acceptedBy(world: World, route: AnyRoute, parent: ParentRef): Condition
         `${kind} ${metadata.namespace}/${metadata.name} is older or first by name, and has the connections that it asks for`,
       );
     }
-    const displaced = displacedRoutes(gateway, world.routesOf(gatewayKey(gateway.metadata))).get(route);
+    const displaced = displacedRoutes(found, world.routesAt(found)).get(route);
     const winners = attachments.flatMap(({ listener }) => displaced?.get(listener) ?? []);
     return winners.length < attachments.length ? yes : conflict(winners[0]);
   }
@@ -95,6 +98,26 @@ function acceptedBy(world: World, route: AnyRoute, parent: ParentRef): Condition
   const attached = [...world.routesOf(`${namespace}/${parent.name}`)];
   const winners = ports.flatMap((port) => displacedBy(route, attached, service, port) ?? []);
   return winners.length < ports.length ? yes : conflict(winners[0]);
+}
+
+/** A Gateway that routes name; a text: why there is none to attach to; `undefined`: it is another controller's. */
+function gatewayAt(world: World, namespace: string, name: string): MergedGateway | string | undefined {
+  const gateway = world.get('Gateway', namespace, name);
+  if (gateway === undefined) return 'it does not exist';
+  return isServedGateway(gateway) ? world.merged(gateway) : undefined;
+}
+
+/** The same of the Gateway of a ListenerSet that routes name. */
+function setAt(world: World, namespace: string, name: string): MergedGateway | string | undefined {
+  const set = world.get('ListenerSet', namespace, name);
+  if (set === undefined) return 'it does not exist';
+  const { name: parent, namespace: of = namespace } = set.spec.parentRef;
+  const gateway = world.get('Gateway', of, parent);
+  if (gateway === undefined) return `its Gateway ${of}/${parent} does not exist`;
+  if (!isServedGateway(gateway)) return undefined;
+  return takesListenerSet(gateway, set)
+    ? world.merged(gateway)
+    : `Gateway ${of}/${parent} takes no ListenerSets of namespace ${namespace}`;
 }
 
 function isConnectionRoute(route: AnyRoute): route is ConnectionRoute {

@@ -4,7 +4,7 @@ import { parentKind } from '../kinds/http-route.ts';
 import type { ConnectionRoute } from '../routes.ts';
 import type { AnalysisHost } from './analysis-host.ts';
 import { analyzeBackend } from './backends.ts';
-import { analyzeGatewayParent } from './gateways.ts';
+import { analyzeGatewayParent } from './gateway-parents.ts';
 import { locatedConnectionRoutes } from './resource-set.ts';
 
 /** Routes of connections that lead nowhere, or whose connections others have. */
@@ -12,7 +12,7 @@ export function analyzeConnectionRoutes(host: AnalysisHost): void {
   for (const subject of locatedConnectionRoutes(host.subjects)) {
     const { spec } = subject.resource;
     for (const [i, parent] of spec.parentRefs.entries())
-      if (parentKind(parent) === 'Gateway')
+      if (parentKind(parent) !== 'Service')
         analyzeGatewayParent(parent, subject, `/spec/parentRefs/${i}`, host);
     for (const [r, rule] of spec.rules.entries()) {
       const at = `/spec/rules/${r}/backendRefs`;
@@ -31,10 +31,11 @@ function analyzeTaken(host: AnalysisHost): void {
   if (subjects.length === 0) return;
   const all: readonly ConnectionRoute[] = [...host.set.all('TLSRoute'), ...host.set.all('TCPRoute')];
   for (const gateway of host.set.all('Gateway').filter(isServedGateway)) {
-    const shares = connectionShares(gateway, all);
+    const merged = host.set.merged(gateway);
+    const shares = connectionShares(merged, all);
     const { namespace, name } = gateway.metadata;
     for (const subject of subjects) {
-      const winner = displacedByConnection(gateway, subject.resource, shares);
+      const winner = displacedByConnection(merged, subject.resource, shares);
       if (winner === undefined) continue;
       host.report(
         'TULLE0410',

@@ -8,7 +8,9 @@ import { didYouMean } from '../suggest.ts';
 import type { AnalysisHost } from './analysis-host.ts';
 import { analyzeBackend, meantService, ports } from './backends.ts';
 import { analyzeBackendTls } from './external-services.ts';
-import { analyzeGatewayParent, analyzeGateways, analyzeGatewayTarget } from './gateways.ts';
+import { analyzeGatewayParent, analyzeGatewayTarget } from './gateway-parents.ts';
+import { analyzeGateways } from './gateways.ts';
+import { analyzeListenerSets } from './listener-sets.ts';
 import { analyzeConnectionRoutes } from './connection-routes.ts';
 import { isRouteKind, rulesOf, type RequestRoute } from '../routes.ts';
 import { located, locatedRoutes } from './resource-set.ts';
@@ -18,6 +20,7 @@ export function analyzeReferences(host: AnalysisHost): void {
   for (const subject of locatedRoutes(host.subjects)) analyzeRoute(subject, host);
   analyzeConnectionRoutes(host);
   analyzeGateways(host);
+  analyzeListenerSets(host);
   analyzeBackendTls(host);
   for (const kind of [
     'AuthorizationPolicy',
@@ -54,7 +57,7 @@ function analyzeRoute(subject: LocatedResource<RequestRoute>, host: AnalysisHost
   for (const [i, parent] of route.spec.parentRefs.entries()) {
     const namespace = parent.namespace ?? route.metadata.namespace;
     const at = `/spec/parentRefs/${i}`;
-    if (parentKind(parent) === 'Gateway') {
+    if (parentKind(parent) !== 'Service') {
       analyzeGatewayParent(parent, subject, at, host);
       continue;
     }
@@ -117,9 +120,11 @@ function analyzeTarget(target: PolicyTarget, subject: LocatedResource, i: number
   const { namespace } = subject.resource.metadata;
   const at = `/spec/targetRefs/${i}`;
   const kind =
-    (['Service', 'Gateway', 'GRPCRoute'] as const).find((one) => one === target.kind) ?? 'HTTPRoute';
+    (['Service', 'Gateway', 'ListenerSet', 'GRPCRoute'] as const).find((one) => one === target.kind) ??
+    'HTTPRoute';
   if (host.set.isUnreadable(kind, namespace, target.name)) return;
-  if (kind === 'Gateway') return analyzeGatewayTarget(target, subject, at, host);
+  if (kind === 'Gateway' || kind === 'ListenerSet')
+    return analyzeGatewayTarget({ ...target, kind }, subject, at, host);
   if (target.kind === 'Service') {
     const service = host.set.get('Service', namespace, target.name);
     if (service === undefined)

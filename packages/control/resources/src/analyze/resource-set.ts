@@ -1,3 +1,5 @@
+import { mergeGateway, type MergedGateway } from '../gateway/merged.ts';
+import type { Gateway } from '../kinds/gateway.ts';
 import type { ReferenceGrant } from '../kinds/reference-grant.ts';
 import type { AnyRoute, ConnectionRoute, RequestRoute } from '../routes.ts';
 import {
@@ -46,6 +48,11 @@ export class ResourceSet {
     return (this.#byKind.get(kind) ?? []) as readonly Resource[] as readonly ResourceOf<K>[];
   }
 
+  /** A Gateway with the listeners that ListenerSets add. */
+  merged(gateway: Gateway): MergedGateway {
+    return mergeGateway(gateway, this.all('ListenerSet'));
+  }
+
   /** Names of a kind in a namespace, for did-you-mean. */
   names(kind: Kind, namespace: string): string[] {
     return this.all(kind)
@@ -56,7 +63,7 @@ export class ResourceSet {
 
 /** Who refers to what across namespaces. */
 export interface GrantedKinds {
-  readonly from: AnyRoute['kind'] | 'Gateway';
+  readonly from: AnyRoute['kind'] | 'Gateway' | 'ListenerSet';
   readonly to: 'Service' | 'Secret' | 'ConfigMap';
 }
 

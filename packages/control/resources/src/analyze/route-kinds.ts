@@ -1,8 +1,10 @@
-import { displacedRoutes, gatewayParents, isServedGateway } from '../gateway/attach.ts';
+import { displacedRoutes } from '../gateway/attach.ts';
+import { gatewayParents, listenerLabel, parentOwner } from '../gateway/merged.ts';
 import { parentKind } from '../kinds/http-route.ts';
 import type { LocatedResource } from '../resource.ts';
 import { displacedBy, meansPort, type RequestRoute } from '../routes.ts';
 import type { AnalysisHost } from './analysis-host.ts';
+import { servedParent } from './gateway-parents.ts';
 import { locatedRoutes } from './resource-set.ts';
 
 /** Routes that do not apply because one of another kind does. */
@@ -32,17 +34,16 @@ export function analyzeRouteKinds(host: AnalysisHost): void {
         }
         continue;
       }
-      const gateway = host.set.get(
-        'Gateway',
-        parent.namespace ?? subject.resource.metadata.namespace,
-        parent.name,
-      );
-      if (gateway === undefined || !isServedGateway(gateway)) continue;
-      const routes = all.filter((route) => gatewayParents(route, gateway).length > 0);
-      for (const [listener, winner] of displacedRoutes(gateway, routes).get(subject.resource) ?? []) {
+      const merged = servedParent(subject.resource, parent, host);
+      if (merged === undefined) continue;
+      const owner = parentOwner(subject.resource, parent, merged);
+      const routes = all.filter((route) => gatewayParents(route, merged).length > 0);
+      for (const [listener, winner] of displacedRoutes(merged, routes).get(subject.resource) ?? []) {
+        if (merged.ownerOf(listener) !== owner) continue;
         if (parent.sectionName !== undefined && parent.sectionName !== listener.name) continue;
-        const { namespace, name } = gateway.metadata;
-        report(subject, at, `listener ${listener.name} of Gateway ${namespace}/${name}`, winner, host);
+        const { namespace, name } = merged.gateway.metadata;
+        const label = listenerLabel(merged, listener);
+        report(subject, at, `listener ${label} of Gateway ${namespace}/${name}`, winner, host);
       }
     }
   }

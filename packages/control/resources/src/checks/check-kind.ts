@@ -4,7 +4,7 @@ import { checkEndpointSlice, checkService, checkWorkload } from './endpoints.ts'
 import { checkBackendTrafficPolicy } from './backend-traffic-policy.ts';
 import { checkBackendTlsPolicy, checkConfigMap } from './backend-tls-policy.ts';
 import { checkConnectionRoute } from './connection-route.ts';
-import { checkGateway } from './gateway.ts';
+import { checkGateway, checkListeners } from './gateway.ts';
 import { checkGrpcRoute } from './grpc-route.ts';
 import { checkHttpRoute } from './http-route.ts';
 import { checkPeerAuthentication } from './peer-authentication.ts';
@@ -21,6 +21,8 @@ export function checkKind(resource: Resource, host: CheckHost): void {
       return checkEndpointSlice(resource, host);
     case 'Gateway':
       return checkGateway(resource, host);
+    case 'ListenerSet':
+      return checkListeners(resource.spec.listeners, host);
     case 'BackendTLSPolicy':
       return checkBackendTlsPolicy(resource, host);
     case 'ConfigMap':

@@ -1,9 +1,14 @@
 import { isIP } from 'node:net';
-import { CALLERS_OPTION, type Gateway, type GatewayListener } from '../kinds/gateway.ts';
+import {
+  CALLERS_OPTION,
+  type AllowedNamespaces,
+  type Gateway,
+  type GatewayListener,
+} from '../kinds/gateway.ts';
 import { noRepeats, type CheckHost } from './check-host.ts';
 
 export function checkGateway(gateway: Gateway, host: CheckHost): void {
-  const { listeners, addresses = [], tls } = gateway.spec;
+  const { listeners, addresses = [], tls, allowedListeners } = gateway.spec;
   for (const [i, { type = 'IPAddress', value }] of addresses.entries())
     if (type === 'IPAddress' && value !== undefined && isIP(value) === 0)
       host.report('TULLE0205', `/spec/addresses/${i}/value`, `${JSON.stringify(value)} is no IP address`);
@@ -21,6 +26,12 @@ export function checkGateway(gateway: Gateway, host: CheckHost): void {
     (i) => `/spec/tls/frontend/perPort/${i}/port`,
     (port) => `port ${port} is listed twice`,
   );
+  checkNamespaces(allowedListeners?.namespaces, '/spec/allowedListeners/namespaces', 'None', host);
+  checkListeners(listeners, host);
+}
+
+/** `listeners` of a Gateway, or of a ListenerSet. */
+export function checkListeners(listeners: readonly GatewayListener[], host: CheckHost): void {
   noRepeats(
     host,
     listeners,
@@ -55,14 +66,22 @@ function checkListener(listener: GatewayListener, at: string, host: CheckHost): 
       `a listener of protocol ${protocol} has no hostname: nothing there says one`,
     );
   if (secure) checkTls(listener, at, host);
-  const { from, selector } = allowedRoutes?.namespaces ?? {};
+  checkNamespaces(allowedRoutes?.namespaces, `${at}/allowedRoutes/namespaces`, 'Same', host);
+}
+
+function checkNamespaces(
+  { from, selector }: AllowedNamespaces = {},
+  at: string,
+  otherwise: string,
+  host: CheckHost,
+): void {
   if (from === 'Selector' && selector === undefined)
-    host.report('TULLE0203', `${at}/allowedRoutes/namespaces`, 'from: Selector needs the field "selector"');
+    host.report('TULLE0203', at, 'from: Selector needs the field "selector"');
   if (from !== 'Selector' && selector !== undefined)
     host.report(
       'TULLE0208',
-      `${at}/allowedRoutes/namespaces/selector`,
-      `a selector is used with from: Selector only, not with ${from ?? 'Same'}`,
+      `${at}/selector`,
+      `a selector is used with from: Selector only, not with ${from ?? otherwise}`,
     );
 }
 

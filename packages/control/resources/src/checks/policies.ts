@@ -261,7 +261,10 @@ export function checkFilterPolicy(policy: FilterPolicy, host: CheckHost): void {
         'remove it; the filter is for all ports',
       );
   }
-  if (spec.direction !== undefined && spec.targetRefs?.every((t) => t.kind === 'Gateway') === true)
+  if (
+    spec.direction !== undefined &&
+    spec.targetRefs?.every((t) => t.kind === 'Gateway' || t.kind === 'ListenerSet') === true
+  )
     host.report(
       'TULLE0208',
       '/spec/direction',

@@ -53,7 +53,7 @@ export function checkRouteParts(route: RequestRoute, host: CheckHost): void {
       checkSteps(route.kind, rule, filters, `${at}/backendRefs/${j}/filters`, host);
     }
   }
-  if (route.spec.parentRefs.some((parent) => parentKind(parent) === 'Gateway')) checkIdentities(rules, host);
+  if (route.spec.parentRefs.some((parent) => parentKind(parent) !== 'Service')) checkIdentities(rules, host);
 }
 
 /** Steps of one backend that lead its share elsewhere. */
@@ -93,7 +93,7 @@ export function checkParents(parents: readonly ParentRef[], host: CheckHost): vo
   for (const [i, parent] of parents.entries()) checkParent(parent, `/spec/parentRefs/${i}`, host);
 }
 
-/** What routes of a Gateway may not say of callers. */
+/** What routes of a Gateway, or of its ListenerSets, may not say of callers. */
 function checkIdentities(rules: readonly RouteRule[], host: CheckHost): void {
   const check = (filters: readonly HTTPRouteFilter[] = [], at: string): void => {
     for (const [i, filter] of filters.entries())
@@ -110,7 +110,7 @@ function checkIdentities(rules: readonly RouteRule[], host: CheckHost): void {
 /** Group and kind go together. Absent ones mean a Gateway. */
 function checkParent(parent: ParentRef, at: string, host: CheckHost): void {
   const kind = parentKind(parent);
-  const wanted = kind === 'Gateway' ? GATEWAY_GROUP : '';
+  const wanted = kind === 'Service' ? '' : GATEWAY_GROUP;
   if ((parent.group ?? GATEWAY_GROUP) === wanted) return;
   const has =
     parent.group === undefined

@@ -1,15 +1,14 @@
 import {
   GATEWAY_CLASS,
   GATEWAY_GROUP,
-  NAMESPACE_NAME_LABEL,
-  type AllowedRoutes,
   type Gateway,
   type GatewayListener,
   type ListenerProtocol,
 } from '../kinds/gateway.ts';
-import { parentKind, type ParentRef } from '../kinds/http-route.ts';
+import type { ParentRef } from '../kinds/http-route.ts';
 import { compareAge, ROUTE_KINDS, type AnyRoute, type RequestRoute } from '../routes.ts';
 import { attachedHostnames, commonHostname } from './hostnames.ts';
+import { allowsNamespace, gatewayParents, parentOwner, type MergedGateway } from './merged.ts';
 
 const REQUEST_KINDS: readonly string[] = ROUTE_KINDS.toReversed();
 
@@ -49,11 +48,13 @@ export function isServedGateway(gateway: Gateway): boolean {
 }
 
 /**
- * Listeners of `gateway` that take `route` by one of its parentRefs: the section and port that it names, then namespace
- * and kind, then hosts. The first of these that leaves none is the problem.
+ * Listeners of `gateway` that take `route` by one of its parentRefs: those of the Gateway or of the ListenerSet that it
+ * names, never of both (GEP-1713), of these the section and port, then namespace and kind, then hosts. The first of these
+ * that leaves none is the problem.
  */
-export function attachToGateway(gateway: Gateway, route: AnyRoute, parent: ParentRef): AttachResult {
-  const named = gateway.spec.listeners.filter(
+export function attachToGateway(gateway: MergedGateway, route: AnyRoute, parent: ParentRef): AttachResult {
+  const owner = parentOwner(route, parent, gateway);
+  const named = (owner?.spec.listeners ?? []).filter(
     ({ name, port }) =>
       (parent.sectionName === undefined || parent.sectionName === name) &&
       (parent.port === undefined || parent.port === port),
@@ -69,17 +70,6 @@ export function attachToGateway(gateway: Gateway, route: AnyRoute, parent: Paren
     return hostnames.length === 0 ? [] : [{ listener, hostnames }];
   });
   return attachments.length === 0 ? { attachments, problem: 'NoMatchingListenerHostname' } : { attachments };
-}
-
-/** parentRefs of a route that mean a Gateway. */
-export function gatewayParents(route: AnyRoute, gateway: Gateway): readonly ParentRef[] {
-  const { name, namespace } = gateway.metadata;
-  return route.spec.parentRefs.filter(
-    (p) =>
-      parentKind(p) === 'Gateway' &&
-      p.name === name &&
-      (p.namespace ?? route.metadata.namespace) === namespace,
-  );
 }
 
 /** Kinds that a listener asks for and Tulle does not serve there. */
@@ -99,59 +89,55 @@ export function servedKinds(listener: GatewayListener): readonly string[] {
 }
 
 /** Why two listeners of one port cannot be together (Gateway API `ListenerConditionReason`). */
-export type ListenerConflict = 'ProtocolConflict' | 'HostnameConflict';
+export type ListenerConflict = 'ProtocolConflict' | 'HostnameConflict' | 'ListenerConflict';
 
 /**
- * Listeners that cannot be together, as nothing tells their connections apart. Gateway API lets nobody pick a winner, so
- * none of them is served. HTTPS and TLS share a port, by their server names; nothing shares one with TCP.
+ * Listeners that cannot be together, as nothing tells their connections apart. Of one resource Gateway API lets nobody pick
+ * a winner, so none of them is served; of several the first in the order of precedence is (GEP-1713). HTTPS and TLS share a
+ * port, by their server names; nothing shares one with TCP.
  */
-export function conflictedListeners(gateway: Gateway): ReadonlyMap<GatewayListener, ListenerConflict> {
-  const { listeners } = gateway.spec;
+export function conflictedListeners({
+  gateway,
+  sets,
+}: MergedGateway): ReadonlyMap<GatewayListener, ListenerConflict> {
   const conflicted = new Map<GatewayListener, ListenerConflict>();
-  for (const one of listeners) {
-    const conflicts = listeners.flatMap((other) => (other === one ? [] : (conflictOf(one, other) ?? [])));
-    const [first] = conflicts;
-    if (first !== undefined)
-      conflicted.set(one, conflicts.includes('ProtocolConflict') ? 'ProtocolConflict' : first);
+  const served: GatewayListener[] = [];
+  for (const { spec } of [gateway, ...sets]) {
+    const own = spec.listeners;
+    for (const one of own) {
+      const conflicts = [
+        ...served.flatMap((other) => conflictOf(one, other) ?? []),
+        // That two of one resource and protocol differ in their hostnames is checked when it is read.
+        ...own.flatMap((other) => (other.protocol === one.protocol ? [] : (conflictOf(one, other) ?? []))),
+      ];
+      const [first] = conflicts;
+      if (first !== undefined)
+        conflicted.set(one, conflicts.includes('ProtocolConflict') ? 'ProtocolConflict' : first);
+    }
+    served.push(...own.filter((one) => !conflicted.has(one)));
   }
   return conflicted;
 }
 
-/** That two of one protocol differ in their hostnames is checked when the Gateway is read. */
 function conflictOf(one: GatewayListener, other: GatewayListener): ListenerConflict | undefined {
-  if (one.port !== other.port || one.protocol === other.protocol) return undefined;
-  if (one.protocol === 'UDP' || other.protocol === 'UDP') return undefined;
+  if (one.port !== other.port) return undefined;
+  if (one.protocol !== other.protocol && (one.protocol === 'UDP' || other.protocol === 'UDP'))
+    return undefined;
   const families = [one, other].map(({ protocol }) => (protocol === 'HTTPS' ? 'TLS' : protocol));
   if (families[0] !== families[1]) return 'ProtocolConflict';
+  if (families[0] === 'TCP' || families[0] === 'UDP') return 'ListenerConflict';
   return one.hostname === other.hostname ? 'HostnameConflict' : undefined;
 }
 
-function allowsRoute(gateway: Gateway, listener: GatewayListener, route: AnyRoute): boolean {
+function allowsRoute(gateway: MergedGateway, listener: GatewayListener, route: AnyRoute): boolean {
   return (
     servedKinds(listener).includes(route.kind) &&
-    allowsNamespace(listener.allowedRoutes, gateway.metadata.namespace, route.metadata.namespace)
+    allowsNamespace(
+      listener.allowedRoutes?.namespaces ?? {},
+      gateway.ownerOf(listener).metadata.namespace,
+      route.metadata.namespace,
+    )
   );
-}
-
-function allowsNamespace(allowed: AllowedRoutes | undefined, own: string, from: string): boolean {
-  switch (allowed?.namespaces?.from ?? 'Same') {
-    case 'All':
-      return true;
-    case 'Same':
-      return own === from;
-    case 'None':
-      return false;
-    case 'Selector': {
-      const { matchLabels, matchExpressions } = allowed?.namespaces?.selector ?? {};
-      const wanted = matchLabels?.[NAMESPACE_NAME_LABEL];
-      return (
-        (wanted === undefined || wanted === from) &&
-        (matchExpressions ?? []).every(
-          ({ operator, values }) => values.includes(from) === (operator === 'In'),
-        )
-      );
-    }
-  }
 }
 
 /** At which listeners of a Gateway which routes do not apply, and for which other route. */
@@ -162,7 +148,7 @@ export type DisplacedRoutes = ReadonlyMap<RequestRoute, ReadonlyMap<GatewayListe
  * `namespace/name`, and the other does not attach (Gateway API GRPCRoute.spec.hostnames).
  * @param routes all that name the Gateway
  */
-export function displacedRoutes(gateway: Gateway, routes: Iterable<RequestRoute>): DisplacedRoutes {
+export function displacedRoutes(gateway: MergedGateway, routes: Iterable<RequestRoute>): DisplacedRoutes {
   const displaced = new Map<RequestRoute, Map<GatewayListener, RequestRoute>>();
   const all = [...routes];
   if (new Set(all.map(({ kind }) => kind)).size < 2) return displaced;

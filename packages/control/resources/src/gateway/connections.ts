@@ -1,7 +1,8 @@
-import type { Gateway, GatewayListener } from '../kinds/gateway.ts';
+import type { GatewayListener } from '../kinds/gateway.ts';
 import { compareAge, type ConnectionRoute } from '../routes.ts';
-import { attachToGateway, gatewayParents } from './attach.ts';
+import { attachToGateway } from './attach.ts';
 import { compareHostnames, coversHostname } from './hostnames.ts';
+import { gatewayParents, type MergedGateway } from './merged.ts';
 
 /** Which connections of a listener a route has. */
 export interface ConnectionShare {
@@ -17,7 +18,7 @@ export interface ConnectionShare {
  * @param routes all that name the Gateway
  */
 export function connectionShares(
-  gateway: Gateway,
+  gateway: MergedGateway,
   routes: Iterable<ConnectionRoute>,
 ): readonly ConnectionShare[] {
   const taken = new Map<GatewayListener, Set<string>>();
@@ -43,11 +44,11 @@ export function connectionShares(
 
 /** The most specific of the listeners beside `listener`, itself included, that connections with a server name come to. */
 function listenerOfName(
-  gateway: Gateway,
+  gateway: MergedGateway,
   listener: GatewayListener,
   hostname: string,
 ): GatewayListener | undefined {
-  return gateway.spec.listeners
+  return gateway.listeners
     .filter(
       (one) =>
         one.port === listener.port &&
@@ -62,7 +63,7 @@ function listenerOfName(
  * @param shares {@link connectionShares} of the Gateway
  */
 export function displacedByConnection(
-  gateway: Gateway,
+  gateway: MergedGateway,
   route: ConnectionRoute,
   shares: readonly ConnectionShare[],
 ): ConnectionRoute | undefined {

@@ -65,18 +65,18 @@ export const filterPolicySchema: JsonSchema = resourceSchema(
       'Which filter, where.',
       {
         targetRefs: list(
-          'Services, routes or Gateways in this namespace.',
+          'Services, routes, Gateways or ListenerSets in this namespace.',
           object(
             'A target.',
             {
               group: {
                 enum: ['', 'gateway.networking.k8s.io'],
                 description:
-                  'Empty for Service, gateway.networking.k8s.io for HTTPRoute, GRPCRoute and Gateway.',
+                  'Empty for Service, gateway.networking.k8s.io for HTTPRoute, GRPCRoute, Gateway and ListenerSet.',
               },
-              kind: oneOf('Kind.', ['Service', 'HTTPRoute', 'GRPCRoute', 'Gateway']),
+              kind: oneOf('Kind.', ['Service', 'HTTPRoute', 'GRPCRoute', 'Gateway', 'ListenerSet']),
               name: dnsSubdomain('Name.'),
-              sectionName: text('Rule name of a route, listener name of a Gateway.', {
+              sectionName: text('Rule name of a route, listener name of a Gateway or ListenerSet.', {
                 minLength: 1,
                 maxLength: 253,
               }),

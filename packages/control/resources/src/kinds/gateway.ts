@@ -42,6 +42,8 @@ export interface GatewaySpec {
   /** Where it listens. Default: where its process says. */
   readonly addresses?: readonly GatewayAddress[];
   readonly tls?: GatewayTls;
+  /** Which ListenerSets may add listeners. Default: none. */
+  readonly allowedListeners?: { readonly namespaces?: AllowedNamespaces };
 }
 
 /** An address that is asked for. Served are those of type `IPAddress`, the default; without value it is the process's own. */
@@ -75,12 +77,15 @@ export interface GatewayListenerTls {
   readonly options?: Readonly<Record<string, string>>;
 }
 
+/** Namespaces from which something may attach. */
+export interface AllowedNamespaces {
+  /** Default: `Same` for routes, `None` for ListenerSets. */
+  readonly from?: 'All' | 'Same' | 'Selector' | 'None';
+  readonly selector?: NamespaceSelector;
+}
+
 export interface AllowedRoutes {
-  readonly namespaces?: {
-    /** Default `Same`. */
-    readonly from?: 'All' | 'Same' | 'Selector' | 'None';
-    readonly selector?: NamespaceSelector;
-  };
+  readonly namespaces?: AllowedNamespaces;
   /** Default: what the protocol carries. */
   readonly kinds?: readonly { readonly group?: string; readonly kind: string }[];
 }
@@ -158,6 +163,29 @@ const allowedRoutes: JsonSchema = object('Which routes may attach.', {
   ),
 });
 
+/** `listeners` of a Gateway, or of a ListenerSet. */
+export const listenersSchema = (name: string): JsonSchema =>
+  list(
+    'Ports with their hosts.',
+    object(
+      'A listener.',
+      {
+        name: dnsSubdomain(name),
+        port: port('Port that callers use.'),
+        protocol: oneOf(
+          'What it speaks. HTTPS: TLS ends here, and holds HTTP. TLS: anything over TLS. (UDP is not served yet; status says so.)',
+          LISTENER_PROTOCOLS,
+        ),
+        hostname: hostnameOrWildcard,
+        tls: listenerTls,
+        allowedRoutes,
+      },
+      ['name', 'port', 'protocol'],
+    ),
+    1,
+    64,
+  );
+
 export const gatewaySchema: JsonSchema = resourceSchema(
   'gateway.networking.k8s.io/v1',
   'Gateway',
@@ -170,26 +198,7 @@ export const gatewaySchema: JsonSchema = resourceSchema(
         gatewayClassName: dnsSubdomain(
           `Class; ${GATEWAY_CLASS} is Tulle's, Gateways of others are left to their controllers.`,
         ),
-        listeners: list(
-          'Ports with their hosts.',
-          object(
-            'A listener.',
-            {
-              name: dnsSubdomain('Name, unique in the Gateway.'),
-              port: port('Port that callers use.'),
-              protocol: oneOf(
-                'What it speaks. HTTPS: TLS ends here, and holds HTTP. TLS: anything over TLS. (UDP is not served yet; status says so.)',
-                LISTENER_PROTOCOLS,
-              ),
-              hostname: hostnameOrWildcard,
-              tls: listenerTls,
-              allowedRoutes,
-            },
-            ['name', 'port', 'protocol'],
-          ),
-          1,
-          64,
-        ),
+        listeners: listenersSchema('Name, unique in the Gateway.'),
         addresses: list(
           'Addresses that its process listens on, where --listen says nothing of a port. Default: the one that the process was started with.',
           object('An address.', {
@@ -203,7 +212,12 @@ export const gatewaySchema: JsonSchema = resourceSchema(
           16,
         ),
         infrastructure: notHonoured('The process is started with tulle gateway.'),
-        allowedListeners: notHonoured('ListenerSets are not there yet.'),
+        allowedListeners: object('Which ListenerSets may add listeners.', {
+          namespaces: object('By their namespace.', {
+            from: oneOf("Which. Default None. Same: the Gateway's own.", ['All', 'Same', 'Selector', 'None']),
+            selector: namespaceSelector,
+          }),
+        }),
         tls: gatewayTlsSchema,
         defaultScope: notHonoured('Routes name their parents.'),
       },

@@ -32,12 +32,12 @@ export interface HTTPRouteSpec {
   readonly rules?: readonly HTTPRouteRule[];
 }
 
-/** A Gateway (the default, as in Gateway API), or a Service. */
+/** A Gateway (the default, as in Gateway API), a ListenerSet of one, or a Service. */
 export interface ParentRef {
   /** Default `gateway.networking.k8s.io`; `''` for a Service. */
   readonly group?: 'gateway.networking.k8s.io' | '';
   /** Default `Gateway`. */
-  readonly kind?: 'Gateway' | 'Service';
+  readonly kind?: ParentKind;
   readonly name: string;
   readonly namespace?: string;
   /** Only listeners, or the Service's port, of this number. */
@@ -46,8 +46,11 @@ export interface ParentRef {
   readonly sectionName?: string;
 }
 
+/** What a route may be attached to. */
+export type ParentKind = 'Gateway' | 'ListenerSet' | 'Service';
+
 /** What a parentRef means. */
-export function parentKind(parent: ParentRef): 'Gateway' | 'Service' {
+export function parentKind(parent: ParentRef): ParentKind {
   return parent.kind ?? 'Gateway';
 }
 
@@ -312,16 +315,16 @@ export const valueMatch = (what: string, name: JsonSchema): JsonSchema =>
 
 /** `parentRefs` of any route. */
 export const parentRefsSchema: JsonSchema = list(
-  'Gateways and Services whose requests are routed.',
+  'Gateways, ListenerSets and Services whose requests are routed.',
   object(
-    'A Gateway or a Service.',
+    'A Gateway, a ListenerSet of one, or a Service.',
     {
       group: oneOf("Group of the kind. Default gateway.networking.k8s.io; '' for a Service.", [
         'gateway.networking.k8s.io',
         '',
       ]),
-      kind: oneOf('Kind. Default Gateway.', ['Gateway', 'Service']),
-      name: dnsLabel('Its name.'),
+      kind: oneOf('Kind. Default Gateway.', ['Gateway', 'ListenerSet', 'Service']),
+      name: dnsSubdomain('Its name.'),
       namespace: dnsLabel("Its namespace. Default: the route's."),
       port: port('Only this port.'),
       sectionName: dnsSubdomain('Only the listener, or the port of the Service, of this name.'),

@@ -10,6 +10,7 @@ import { filterPolicySchema } from './filter-policy.ts';
 import { gatewaySchema } from './gateway.ts';
 import { grpcRouteSchema } from './grpc-route.ts';
 import { httpRouteSchema } from './http-route.ts';
+import { listenerSetSchema } from './listener-set.ts';
 import { peerAuthenticationSchema } from './peer-authentication.ts';
 import { referenceGrantSchema } from './reference-grant.ts';
 import { serviceSchema } from './service.ts';
@@ -41,6 +42,7 @@ export const KINDS: readonly KindDefinition[] = Object.freeze([
   define('tulle.dev/v1alpha1', 'Workload', 'workloads', ['wl'], workloadSchema),
   define('discovery.k8s.io/v1', 'EndpointSlice', 'endpointslices', [], endpointSliceSchema),
   define('gateway.networking.k8s.io/v1', 'Gateway', 'gateways', ['gtw'], gatewaySchema),
+  define('gateway.networking.k8s.io/v1', 'ListenerSet', 'listenersets', ['lset'], listenerSetSchema),
   define('gateway.networking.k8s.io/v1', 'HTTPRoute', 'httproutes', [], httpRouteSchema),
   define('gateway.networking.k8s.io/v1', 'GRPCRoute', 'grpcroutes', [], grpcRouteSchema),
   define('gateway.networking.k8s.io/v1', 'TLSRoute', 'tlsroutes', [], tlsRouteSchema),

@@ -28,12 +28,13 @@ export const referenceGrantSchema: JsonSchema = resourceSchema(
             'A kind in a namespace.',
             {
               group: { enum: ['gateway.networking.k8s.io'], description: 'Group of the kind.' },
-              kind: oneOf('A kind of routes, for Services; Gateway, for certificates.', [
+              kind: oneOf('A kind of routes, for Services; Gateway or ListenerSet, for certificates.', [
                 'HTTPRoute',
                 'GRPCRoute',
                 'TLSRoute',
                 'TCPRoute',
                 'Gateway',
+                'ListenerSet',
               ]),
               namespace: dnsLabel('Its namespace.'),
             },

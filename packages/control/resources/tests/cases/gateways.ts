@@ -178,11 +178,10 @@ spec:
     'parts of a Gateway that are not honoured',
     gateway('    - { name: a, port: 80, protocol: HTTP }').replace(
       '  listeners:',
-      '  infrastructure: { labels: { a: b } }\n  allowedListeners: { namespaces: { from: All } }\n  defaultScope: All\n  listeners:',
+      '  infrastructure: { labels: { a: b } }\n  defaultScope: All\n  listeners:',
     ),
     ['TULLE0206', 6, 'infrastructure', 'tulle gateway'],
-    ['TULLE0206', 7, 'allowedListeners', 'ListenerSets'],
-    ['TULLE0206', 8, 'defaultScope', 'parents'],
+    ['TULLE0206', 7, 'defaultScope', 'parents'],
   ),
   told(
     'addresses, ports and CAs of a Gateway that cannot be meant',

@@ -32,6 +32,23 @@ export function gateway(listeners: string, name = 'edge'): string {
   return `apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: { name: ${name} }\nspec:\n  gatewayClassName: tulle\n  listeners:\n${listeners}\n---\n`;
 }
 
+export function listenerSet(
+  name: string,
+  listeners: string,
+  parent = '{ name: edge }',
+  namespace = 'default',
+): string {
+  return `apiVersion: gateway.networking.k8s.io/v1\nkind: ListenerSet\nmetadata: { name: ${name}, namespace: ${namespace} }\nspec:\n  parentRef: ${parent}\n  listeners:\n${listeners}\n---\n`;
+}
+
+/** A Gateway that takes ListenerSets, of the namespaces that `from` says. */
+export function openGateway(listeners: string, from = 'Same'): string {
+  return gateway(listeners).replace(
+    '  listeners:',
+    `  allowedListeners: { namespaces: { from: ${from} } }\n  listeners:`,
+  );
+}
+
 /** A listener of a Gateway. */
 export const HTTP = '    - { name: http, port: 80, protocol: HTTP, hostname: "*.example.com" }';
 

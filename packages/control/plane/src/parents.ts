@@ -1,0 +1,49 @@
+import {
+  parentKind,
+  type AnyRoute,
+  type ListenerSet,
+  type MergedGateway,
+  type Metadata,
+} from '@tulle/resources';
+
+/** What depends on a Gateway depends on this, as on a Service's `ns/name`. */
+export function gatewayKey({
+  namespace,
+  name,
+}: {
+  readonly namespace: string;
+  readonly name: string;
+}): string {
+  return `Gateway/${namespace}/${name}`;
+}
+
+/** What depends on a ListenerSet depends on this; its `resourceKey`. */
+export function listenerSetKey({ namespace, name }: Pick<Metadata, 'namespace' | 'name'>): string {
+  return `ListenerSet/${namespace}/${name}`;
+}
+
+/** {@link gatewayKey} of the Gateway that a ListenerSet names. */
+export function gatewayOf({ metadata, spec }: ListenerSet): string {
+  const { name, namespace = metadata.namespace } = spec.parentRef;
+  return gatewayKey({ namespace, name });
+}
+
+/** Keys by which routes are found that name a Gateway or one of its ListenerSets. */
+export function parentKeys({ gateway, sets }: MergedGateway): string[] {
+  return [gatewayKey(gateway.metadata), ...sets.map(({ metadata }) => listenerSetKey(metadata))];
+}
+
+/** Services as `ns/name`, Gateways as {@link gatewayKey}, ListenerSets as {@link listenerSetKey}. */
+export function parentsOf(route: AnyRoute): string[] {
+  return route.spec.parentRefs.map((parent) => {
+    const at = { namespace: parent.namespace ?? route.metadata.namespace, name: parent.name };
+    switch (parentKind(parent)) {
+      case 'Gateway':
+        return gatewayKey(at);
+      case 'ListenerSet':
+        return listenerSetKey(at);
+      case 'Service':
+        return `${at.namespace}/${at.name}`;
+    }
+  });
+}
