@@ -17,6 +17,7 @@ import {
   type XdsClient,
   type XdsClientState,
 } from '@tulle/xds-client';
+import { askFront } from './admin/ask-front.ts';
 import { type AdminServer, serveAdmin } from './admin/serve-admin.ts';
 import type { ServerState } from './admin/admin-host.ts';
 import { channelTo, plainServer, serverAt, targetsOf } from './ads-channel.ts';
@@ -55,8 +56,8 @@ export interface EnvoyProxy {
   reload(): Promise<void>;
   /** Replaces the engine processes; no connection is refused meanwhile. */
   restart(): Promise<void>;
-  /** Opens the log's file anew, after it was moved away. */
-  reopenLog(): void;
+  /** Opens the files of the proxy's log and of access logs anew, after they were moved away. @throws Error where one cannot be had */
+  reopenLogs(): Promise<void>;
   /** Lets what runs end, at most for `drainMs` (default 10,000), then closes everything. */
   stop(drainMs?: number): Promise<void>;
   /** Resolves when somebody asked for its end by `POST /quitquitquit`. */
@@ -104,6 +105,11 @@ export async function startEnvoyProxy(options: EnvoyProxyOptions): Promise<Envoy
     const startedMs = Date.now();
     /** What discovery made of everything, static resources included; `undefined` before the first. */
     let whole: ProxyConfig | undefined;
+    const reopenLogs = async (): Promise<void> => {
+      files.reopen();
+      const { status, body } = await askFront(front.path, '/reopen_logs', 'POST');
+      if (status !== 200) throw new Error(`access logs are not open anew: ${body.trim()}`);
+    };
     let admin: AdminServer | undefined;
     if (translation.admin !== undefined) {
       admin = await serveAdmin({
@@ -124,6 +130,7 @@ export async function startEnvoyProxy(options: EnvoyProxyOptions): Promise<Envoy
           failHealthCheck: (fail) => void (failedByHand = fail),
           draining: () => void (state = 'DRAINING'),
           setLogLevel: (level) => void (files.log.level = level),
+          reopenLogs,
           quit: () => quit.resolve(),
         },
       });
@@ -229,7 +236,7 @@ export async function startEnvoyProxy(options: EnvoyProxyOptions): Promise<Envoy
       discovery: () => xds?.state(),
       reload,
       restart: async () => supervisor.restart(),
-      reopenLog: () => files.reopen(),
+      reopenLogs,
       quit: quit.promise,
       stop: async (drainMs = DEFAULT_STOP_DRAIN_MS) =>
         (stopping ??= (async () => {

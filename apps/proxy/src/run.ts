@@ -65,7 +65,8 @@ async function serve(options: EnvoyProxyOptions, io: ProgramIo): Promise<number>
   return OK;
 }
 
-/** Resolves at SIGINT, SIGTERM or `POST /quitquitquit`. SIGHUP reads the bootstrap again, SIGUSR2 replaces the engine processes. */
+/** Resolves at SIGINT, SIGTERM or `POST /quitquitquit`. SIGHUP reads the bootstrap again, SIGUSR1 opens the files of
+ * logs anew, SIGUSR2 replaces the engine processes. */
 async function untilEnd(proxy: EnvoyProxy, io: ProgramIo): Promise<void> {
   const failed =
     (what: string) =>
@@ -78,7 +79,8 @@ async function untilEnd(proxy: EnvoyProxy, io: ProgramIo): Promise<void> {
       void proxy
         .reload()
         .then(() => io.err('the bootstrap was read again and is in use\n'), failed('nothing changed')),
-    SIGUSR1: () => proxy.reopenLog(),
+    SIGUSR1: () =>
+      void proxy.reopenLogs().then(() => io.err('the files of logs were opened anew\n'), failed('logs')),
     SIGUSR2: () =>
       void proxy.restart().then(() => io.err('the engine processes were replaced\n'), failed('restart')),
   };

@@ -82,6 +82,7 @@ describe('the corpus', () => {
  * is asked of Envoy and a process beside it.
  */
 const NOT_IN_MEMORY = new Set([
+  'access-log-operators',
   'upstream-tls',
   'mutual-tls',
   'sni-termination',

@@ -1,12 +1,17 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import { configText } from './corpus.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'tpp-'));
 const MAIN = join(import.meta.dirname, '../src/main.ts');
+/** Programs that a test which failed left running. */
+const running: ChildProcess[] = [];
+afterEach(() => {
+  for (const child of running.splice(0)) if (child.exitCode === null) child.kill('SIGTERM');
+});
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 interface Program {
@@ -21,6 +26,7 @@ function run(...argv: string[]): Program {
     env: { ...process.env, TULLE_RUN_DIR: join(directory, 'r') },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  running.push(child);
   let [out, err] = ['', ''];
   const ended = Promise.withResolvers<{ code: number | null; out: string; err: string }>();
   const waiting: { readonly pattern: RegExp; resolve(text: string): void }[] = [];
@@ -94,6 +100,54 @@ describe('the program', () => {
       code: 64,
       err: expect.stringContaining('no bootstrap is given') as string,
     });
+  }, 60_000);
+
+  it('opens files of access logs anew at POST /reopen_logs and at SIGUSR1, in every process', async () => {
+    const logFile = join(directory, 'access.log');
+    const file = write(
+      'logs.yaml',
+      simple().replace(
+        'stat_prefix: ingress_http',
+        `stat_prefix: ingress_http
+            access_log:
+            - name: file
+              typed_config:
+                "@type": type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog
+                path: ${logFile}
+                log_format: { text_format_source: { inline_string: "%REQ(:PATH)%\\n" } }`,
+      ),
+    );
+    const address = join(directory, 'logs-admin');
+    const program = run('-c', file, '--concurrency', '2', '--admin-address-path', address);
+    const [, port = ''] =
+      /listens on 127\.0\.0\.1:(\d+);/.exec(await program.said(/listens on \S+; admin/)) ?? [];
+    /** Over connections of their own, so that both processes get some. */
+    const ask = async (path: string): Promise<void> => {
+      for (let i = 0; i < 8; i++)
+        await (await fetch(`http://127.0.0.1:${port}${path}`, { headers: { connection: 'close' } })).text();
+    };
+    const lines = (path: string): string[] => readFileSync(path, 'utf8').split('\n').filter(Boolean);
+    const written = async (count: number): Promise<void> =>
+      vi.waitFor(() => expect(lines(logFile)).toHaveLength(count), { timeout: 10_000, interval: 20 });
+    await ask('/healthz');
+    await written(8);
+    renameSync(logFile, `${logFile}.1`);
+    const reply = await fetch(`http://${readFileSync(address, 'utf8')}/reopen_logs`, { method: 'POST' });
+    expect([reply.status, await reply.text()]).toEqual([200, 'OK\n']);
+    await ask('/teapot');
+    await written(8);
+    renameSync(logFile, `${logFile}.2`);
+    program.child.kill('SIGUSR1');
+    await program.said(/the files of logs were opened anew/);
+    await ask('/other');
+    await written(8);
+    expect(['.1', '.2', ''].map((end) => [...new Set(lines(logFile + end))])).toEqual([
+      ['/healthz'],
+      ['/teapot'],
+      ['/other'],
+    ]);
+    program.child.kill('SIGTERM');
+    expect(await program.ended).toMatchObject({ code: 0 });
   }, 60_000);
 
   it('serves, reads its bootstrap again at SIGHUP, replaces its engine at SIGUSR2, drains at SIGTERM and ends with 0', async () => {

@@ -127,6 +127,7 @@ export const areas: readonly string[] = [
   'envoy/extensions/access_loggers/open_telemetry/v3', // what it imports of OpenTelemetry is in proto/
   'envoy/extensions/access_loggers/stream/v3',
   'envoy/extensions/formatter/cel/v3',
+  'envoy/extensions/formatter/metadata/v3', // in proto/
   'envoy/extensions/formatter/req_without_query/v3',
   'envoy/extensions/tracers/opentelemetry',
 ];

@@ -28,6 +28,8 @@ export interface AdminHost {
   draining(): void;
   /** Of the process that is no engine. */
   setLogLevel(level: LogLevel): void;
+  /** Opens every file of a log anew. @throws Error where one cannot be had */
+  reopenLogs(): Promise<void>;
   quit(): void;
 }
 

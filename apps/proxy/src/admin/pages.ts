@@ -169,6 +169,15 @@ export function adminPages(host: AdminHost): AdminPage[] {
       reply: async (query) => setLevel(host, query),
     },
     {
+      path: '/reopen_logs',
+      method: 'POST',
+      help: 'reopen access logs',
+      async reply() {
+        await host.reopenLogs();
+        return OK;
+      },
+    },
+    {
       path: '/explain',
       method: 'GET',
       help: 'why a request went as it did; ?request-id=',

@@ -1,3 +1,4 @@
+import type { AuthzMetadataTest } from './filters/authz-expression.ts';
 import type { LocalReplyJson } from './local-reply.ts';
 import type { ValueMatch } from './route.ts';
 import type { CustomTag } from './tracing.ts';
@@ -128,6 +129,7 @@ export type AccessLogType =
  * - `flags`: one of these short response flags; without any, whatever flag.
  * - `grpc-status`: one of these, 0 to 16; of a request that is no gRPC call what stands for its HTTP status.
  * - `all`, `any`: of at least two.
+ * - `metadata`: what filters found out; one where they said nothing under that name is logged unless `ifAbsent` is false.
  * - `log-type`: an HTTP stream is a `DownstreamEnd`, a TCP connection a `TcpConnectionEnd`.
  */
 export type AccessLogFilter =
@@ -146,4 +148,5 @@ export type AccessLogFilter =
   | { readonly kind: 'header'; readonly header: ValueMatch }
   | { readonly kind: 'flags'; readonly flags: readonly string[] }
   | { readonly kind: 'grpc-status'; readonly statuses: readonly number[]; readonly exclude?: boolean }
+  | { readonly kind: 'metadata'; readonly metadata: AuthzMetadataTest; readonly ifAbsent?: boolean }
   | { readonly kind: 'log-type'; readonly types: readonly AccessLogType[]; readonly exclude?: boolean };

@@ -2,6 +2,13 @@
  * The telemetry contract: what the engine reports, and what an exporter receives. No dependencies.
  * @packageDocumentation
  */
+export type {
+  RecordCertificate,
+  RecordConnection,
+  RecordFieldBytes,
+  RecordTimes,
+  RecordTls,
+} from './connection-facts.ts';
 export type { AttemptRecord, StreamRecord } from './record.ts';
 export { GRPC_STATUS_NAMES } from './grpc-status.ts';
 export { noMeter } from './meter.ts';

@@ -1,3 +1,5 @@
+import type { RecordConnection, RecordFieldBytes, RecordTimes } from './connection-facts.ts';
+
 /**
  * The one record of a stream: every metric, access log, trace and explanation is a rendering of it. Made once, when
  * the stream completes, and **borrowed**: the object is reused as soon as the sinks returned. Copy what you keep.
@@ -104,6 +106,26 @@ export interface StreamRecord {
   requestHeader(name: string): string | undefined;
   /** First value of a response field, as sent to the caller. */
   responseHeader(name: string): string | undefined;
+  /** First value of a trailer of the response. */
+  responseTrailer(name: string): string | undefined;
+
+  // What few renderings show: looked up when it is asked for.
+
+  /** The caller's connection; `undefined`: there is none to speak of. */
+  readonly downstream: RecordConnection | undefined;
+  /** The connection of the last attempt; `undefined`: it had none. */
+  readonly upstream: RecordConnection | undefined;
+  /** Host name of the endpoint, where it has one beside its address. */
+  readonly upstreamHostname: string | undefined;
+  /** Of its listener; `''` where it has no name. */
+  readonly filterChain: string;
+  /** `undefined` for what is no HTTP stream. */
+  readonly times: RecordTimes | undefined;
+  readonly fieldBytes: RecordFieldBytes | undefined;
+  /** What filters found out about the request under a namespace (Envoy's dynamic metadata), JSON values by name. */
+  metadata(namespace: string): Readonly<Record<string, unknown>> | undefined;
+  /** What filters put down under a key (Envoy's filter state), for the request or else its connection. */
+  filterState(key: string): string | undefined;
 }
 
 /** One attempt of a stream against one endpoint. */

@@ -127,4 +127,6 @@ export interface TelemetryPlugin {
   /** Makes the engine decide on sampling and pass trace context on. At most one plugin of a proxy brings it. */
   readonly tracing?: TracingSettings;
   readonly adminPages?: readonly AdminPage[];
+  /** Opens files anew under their names, after a rotation renamed them; no line is lost or torn. Rejects where one cannot be had. */
+  reopen?(): Promise<void>;
 }

@@ -1,9 +1,11 @@
-import { create, fromJson, type JsonObject } from '@bufbuild/protobuf';
+import { create, createRegistry, fromJson, type JsonObject } from '@bufbuild/protobuf';
 import { anyPack, StringValueSchema } from '@bufbuild/protobuf/wkt';
 import { AccessLogSchema } from '@tulle/xds-proto/envoy/config/accesslog/v3/accesslog';
 import { FileAccessLogSchema } from '@tulle/xds-proto/envoy/extensions/access_loggers/file/v3/file';
 import { OpenTelemetryAccessLogConfigSchema } from '@tulle/xds-proto/envoy/extensions/access_loggers/open_telemetry/v3/logs_service';
 import { StdoutAccessLogSchema } from '@tulle/xds-proto/envoy/extensions/access_loggers/stream/v3/stream';
+import { MetadataSchema } from '@tulle/xds-proto/envoy/extensions/formatter/metadata/v3/metadata';
+import { ReqWithoutQuerySchema } from '@tulle/xds-proto/envoy/extensions/formatter/req_without_query/v3/req_without_query';
 import { describe, expect, it } from 'vitest';
 import { decodeAccessLogs } from '../src/decode/access-logs.ts';
 import { createDecodeContext } from '../src/decode/context.ts';
@@ -14,7 +16,7 @@ function read(file: JsonObject, filter?: JsonObject): { logs: unknown; refused: 
   const log = fromJson(AccessLogSchema, { name: 'envoy.access_loggers.file', ...(filter && { filter }) });
   log.configType = {
     case: 'typedConfig',
-    value: anyPack(FileAccessLogSchema, fromJson(FileAccessLogSchema, file)),
+    value: anyPack(FileAccessLogSchema, fromJson(FileAccessLogSchema, file, { registry })),
   };
   context.check(AccessLogSchema, log, 'access_log[0]');
   return {
@@ -22,6 +24,9 @@ function read(file: JsonObject, filter?: JsonObject): { logs: unknown; refused: 
     refused: [...new Set(context.issues.map(({ path }) => path))],
   };
 }
+
+const FORMATTER = 'type.googleapis.com/envoy.extensions.formatter';
+const registry = createRegistry(StringValueSchema, ReqWithoutQuerySchema, MetadataSchema);
 
 const file = { path: '/dev/stdout' };
 
@@ -57,6 +62,18 @@ describe('an access log of another control plane', () => {
       { text: 'a', omitEmpty: true },
     ],
     [{ logFormat: { jsonFormat: { a: '%PROTOCOL%' } } }, { json: { a: '%PROTOCOL%' } }],
+    [
+      {
+        logFormat: {
+          textFormat: 'a',
+          formatters: [
+            { name: 'q', typedConfig: { '@type': `${FORMATTER}.req_without_query.v3.ReqWithoutQuery` } },
+            { name: 'm', typedConfig: { '@type': `${FORMATTER}.metadata.v3.Metadata` } },
+          ],
+        },
+      },
+      { text: 'a' },
+    ],
     [{ format: 'a' }, { text: 'a' }],
     [{ typedJsonFormat: { a: { b: 'c' } } }, { json: { a: { b: 'c' } } }],
   ])('with the format %j has %j', (format, expected) => {
@@ -73,7 +90,21 @@ describe('an access log of another control plane', () => {
     [{ logFormat: {} }, 'access_log[0].typed_config.log_format'],
     [
       { logFormat: { textFormat: 'a', formatters: [{ name: 'x' }] } },
-      'access_log[0].typed_config.log_format.formatters',
+      'access_log[0].typed_config.log_format.formatters[0].typed_config',
+    ],
+    [
+      {
+        logFormat: {
+          textFormat: 'a',
+          formatters: [
+            {
+              name: 'cel',
+              typedConfig: { '@type': 'type.googleapis.com/google.protobuf.StringValue', value: 'x' },
+            },
+          ],
+        },
+      },
+      'access_log[0].typed_config.log_format.formatters[0].typed_config',
     ],
   ])('with %j is refused at %s', (given, path) => {
     expect(read({ ...file, ...given }).refused).toContain(path);
@@ -114,6 +145,19 @@ describe('an access log of another control plane', () => {
       { kind: 'header', header: { name: ':path', match: { kind: 'prefix', value: '/a' } } },
     ],
     [
+      {
+        metadataFilter: {
+          matcher: { filter: 'a', path: [{ key: 'b' }], value: { boolMatch: true }, invert: true },
+          matchIfKeyNotFound: false,
+        },
+      },
+      {
+        kind: 'metadata',
+        metadata: { namespace: 'a', path: ['b'], value: { truth: true }, invert: true },
+        ifAbsent: false,
+      },
+    ],
+    [
       { logTypeFilter: { types: ['DownstreamEnd'], exclude: true } },
       { kind: 'log-type', types: ['DownstreamEnd'], exclude: true },
     ],
@@ -122,7 +166,8 @@ describe('an access log of another control plane', () => {
   });
 
   it.each<[JsonObject, string]>([
-    [{ metadataFilter: {} }, 'access_log[0].filter.metadata_filter'],
+    [{ metadataFilter: {} }, 'access_log[0].filter.metadata_filter.matcher'],
+    [{ metadataFilter: { matcher: { filter: 'a' } } }, 'access_log[0].filter.metadata_filter.matcher.path'],
     [{ extensionFilter: { name: 'cel' } }, 'access_log[0].filter.extension_filter'],
     [{}, 'access_log[0].filter'],
     [{ andFilter: { filters: [{ traceableFilter: {} }] } }, 'access_log[0].filter.and_filter.filters'],

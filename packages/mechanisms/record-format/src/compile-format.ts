@@ -1,6 +1,6 @@
 import type { StreamRecord } from '@tulle/telemetry';
 import { parseFormat, type FormatIssue } from './format-parser.ts';
-import { jsonNumber, jsonText } from './json-text.ts';
+import { jsonNumber, jsonText, jsonValue, jsonWord } from './json-text.ts';
 import { lineText } from './line-text.ts';
 import { compileOperator, type Getter, type OperatorContext } from './operators.ts';
 
@@ -37,7 +37,13 @@ export function compileText(format: string, issues: FormatIssue[], options: Form
 }
 
 /** Text as it stands, or a value with the way to write it. */
-type Piece = string | { readonly get: Getter; readonly text: (value: string) => string };
+type Piece =
+  | string
+  | {
+      readonly get: Getter;
+      readonly text: (value: string) => string;
+      readonly json: (value: unknown) => string;
+    };
 
 function compilePieces(format: string, issues: FormatIssue[], options: FormatOptions): Piece[] {
   let quotes = 0;
@@ -49,14 +55,21 @@ function compilePieces(format: string, issues: FormatIssue[], options: FormatOpt
     const get = compileOperator(part, issues, options);
     const maxChars = part.maxChars;
     const quoted = quotes % 2 === 1;
+    const text = (value: string): string => {
+      // Envoy's `:length` cuts without a mark.
+      const cut = maxChars === undefined ? value : value.slice(0, maxChars);
+      return options.valueText === undefined
+        ? lineText(cut, options.maxFieldChars, quoted)
+        : options.valueText(cut.slice(0, options.maxFieldChars), quoted);
+    };
     return {
       get,
-      // Envoy's `:length` cuts without a mark.
-      text(value) {
-        const cut = maxChars === undefined ? value : value.slice(0, maxChars);
-        return options.valueText === undefined
-          ? lineText(cut, options.maxFieldChars, quoted)
-          : options.valueText(cut.slice(0, options.maxFieldChars), quoted);
+      text,
+      json(value) {
+        const json = jsonWord(value);
+        // What is cut, or stands in quotes, is a text like others.
+        const whole = json.length <= Math.min(maxChars ?? options.maxFieldChars, options.maxFieldChars);
+        return whole && !quoted ? json : text(JSON.stringify(value) ?? '');
       },
     };
   });
@@ -72,7 +85,13 @@ function textOf(pieces: readonly Piece[], record: StreamRecord, unset: string): 
     }
     const value = piece.get(record);
     line +=
-      value === undefined || value === '' ? unset : typeof value === 'number' ? value : piece.text(value);
+      value === undefined || value === ''
+        ? unset
+        : typeof value === 'number'
+          ? value
+          : typeof value === 'string'
+            ? piece.text(value)
+            : piece.json(value.json);
   }
   return line;
 }
@@ -137,6 +156,7 @@ function compileValue(format: unknown, where: string, faults: FormatFault[], opt
       const value = get(record);
       if (value === undefined || value === '') return 'null';
       if (typeof value === 'number') return jsonNumber(value);
+      if (typeof value === 'object') return jsonValue(value.json, maxFieldChars);
       return jsonText(maxChars === undefined ? value : value.slice(0, maxChars), maxFieldChars);
     };
   }
@@ -148,7 +168,12 @@ function compileValue(format: unknown, where: string, faults: FormatFault[], opt
         continue;
       }
       const value = piece.get(record);
-      const shown = value === undefined || value === '' ? '-' : String(value);
+      const shown =
+        value === undefined || value === ''
+          ? '-'
+          : typeof value === 'object'
+            ? JSON.stringify(value.json)
+            : String(value);
       text += piece.maxChars === undefined ? shown : shown.slice(0, piece.maxChars);
     }
     return jsonText(text, maxFieldChars);

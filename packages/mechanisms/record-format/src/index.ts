@@ -6,6 +6,6 @@ export { compileJson, compileText } from './compile-format.ts';
 export type { FormatFault, FormatOptions, JsonFormat, Render } from './compile-format.ts';
 export { parseFormat } from './format-parser.ts';
 export type { FormatIssue, FormatPart } from './format-parser.ts';
-export { jsonNumber, jsonText } from './json-text.ts';
+export { jsonNumber, jsonText, jsonValue } from './json-text.ts';
 export { OPERATOR_NAMES } from './operators.ts';
-export type { Getter, OperatorContext } from './operators.ts';
+export type { Getter, JsonValue, OperatorContext } from './operators.ts';

@@ -97,7 +97,7 @@ function accessLoggersWhenAsked(options: AccessLoggersOptions): TelemetryPlugin 
     flush: async () => (await loading)?.accessLoggers.flush(),
     close: async () => (await loading)?.accessLoggers.close(),
   };
-  return { name: 'access-loggers', accessLoggers };
+  return { name: 'access-loggers', accessLoggers, reopen: async () => (await loading)?.reopen() };
 }
 
 /** What sends the spans of handlers that say where to; it is loaded with the first of them. */

@@ -1,3 +1,4 @@
+import type { RecordCertificate } from '@tulle/telemetry';
 import type {
   Address,
   CertificateSource,
@@ -68,17 +69,15 @@ export interface TlsPeer {
   readonly tunnelled?: boolean;
   /** The certificate that it showed, read when it is asked for; absent: it showed none, or nobody can tell. */
   certificate?(): PeerCertificate | undefined;
+  /** The certificate that this proxy showed, likewise. */
+  own?(): RecordCertificate | undefined;
+  /** What was agreed on, e.g. `TLSv1.3` and `TLS_AES_128_GCM_SHA256`; absent: nobody can tell. */
+  readonly version?: string;
+  readonly cipher?: string;
 }
 
 /** What a caller's certificate says, for those behind the proxy (Envoy `x-forwarded-client-cert`). */
-export interface PeerCertificate {
-  /** SHA-256 of its DER form, in lower-case hex. */
-  readonly sha256: string;
-  /** RFC 2253. */
-  readonly subject: string;
-  readonly uris: readonly string[];
-  readonly dns: readonly string[];
-  readonly pem: string;
+export interface PeerCertificate extends RecordCertificate {
   /** It and those between it and its root. */
   readonly chainPem: string;
   /** URI names of this proxy's own certificate. */

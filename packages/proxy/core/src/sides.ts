@@ -50,8 +50,17 @@ export interface Downstream {
   streamDone(stream: StreamRef): void;
 }
 
+/** A connection to an endpoint, as records know it. */
+export interface UpstreamLine {
+  /** Of those that {@link connectionNumber} gives. */
+  readonly id: number;
+  readonly protocol: 'HTTP/1.1' | 'HTTP/2';
+  readonly socket: Socket;
+}
+
 /** The endpoint's side of one attempt. */
 export interface UpstreamStream {
+  readonly line: UpstreamLine;
   /** Proven SPIFFE id of the endpoint. */
   readonly identity: string | undefined;
   /** Whether the connection had served before. */

@@ -34,8 +34,8 @@ export interface AdminFront {
 
 /**
  * Passes admin requests on to the newest ready engine process (`?worker=N` chooses another slot), and answers
- * `GET /supervisor` (status) and `POST /supervisor/restart` itself; `POST /drain_listeners` and `POST /logging` go to every
- * process. Pages of metrics are one view of all processes ({@link MetricsView}; `?worker=each` tells gauges apart), so are
+ * `GET /supervisor` (status) and `POST /supervisor/restart` itself; `POST /drain_listeners`, `POST /logging` and
+ * `POST /reopen_logs` go to every process. Pages of metrics are one view of all processes ({@link MetricsView}; `?worker=each` tells gauges apart), so are
  * `/clusters`, `/listeners`, `/plaintext`, `/certs` and `/server_info`, and `GET /explain` asks all of them; with
  * `?worker=N` they are of that one alone. `/config_dump` is the same in all.
  * @throws Error when the address is not loopback or taken, or when a file that is no socket stands there
@@ -143,6 +143,9 @@ function answerFront(res: ServerResponse, { status, body }: FrontAnswer): void {
   res.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' }).end(body);
 }
 
+const NOT_REOPENED = 'not every engine process opened its files anew';
+const STILL_WRITING = ['ready', 'draining'] as const;
+
 /**
  * What concerns every process.
  * @returns `undefined`, at once or later: one process can answer it
@@ -156,6 +159,8 @@ function answerOfAll(
   if (method === 'POST') {
     // Out of service means every process: one that served on would take the others' share.
     if (url.pathname === '/drain_listeners') return drainAll(supervisor, path);
+    // One that drains still writes, to the file that was moved away.
+    if (url.pathname === '/reopen_logs') return tellAll(supervisor, path, 200, NOT_REOPENED, STILL_WRITING);
     return url.pathname === '/logging' && url.searchParams.has('level')
       ? setAllLevels(supervisor, path)
       : undefined;

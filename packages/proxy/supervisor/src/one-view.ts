@@ -46,7 +46,7 @@ export async function oneView(supervisor: Supervisor, target: URL): Promise<Fron
 }
 
 /**
- * Asks the same of every process that takes new work.
+ * Asks the same of every process that takes new work, or is in one of `states`.
  * @param fault what to say where not all agree
  * @returns what the first said when all agree on `expected`; else 503, naming those that do not
  */
@@ -55,8 +55,9 @@ export async function tellAll(
   path: string,
   expected: number,
   fault = 'not every engine process did what was asked',
+  states: readonly ProcessState[] = ['ready'],
 ): Promise<FrontAnswer & { readonly told: number }> {
-  const processes = readyProcesses(supervisor);
+  const processes = processesIn(supervisor, states);
   const answers = await Promise.all(
     processes.map(async ({ slot, path: socket }) => {
       const answer = await askProcess(socket, 'POST', path).catch((error: unknown) => String(error));
@@ -77,10 +78,18 @@ export async function tellAll(
   };
 }
 
-function readyProcesses(supervisor: Supervisor): readonly { readonly slot: number; readonly path: string }[] {
+const readyProcesses = (supervisor: Supervisor): ReturnType<typeof processesIn> =>
+  processesIn(supervisor, ['ready']);
+
+type ProcessState = ReturnType<Supervisor['status']>['processes'][number]['state'];
+
+function processesIn(
+  supervisor: Supervisor,
+  states: readonly ProcessState[],
+): readonly { readonly slot: number; readonly path: string }[] {
   return supervisor
     .status()
-    .processes.filter(({ state }) => state === 'ready')
+    .processes.filter(({ state }) => states.includes(state))
     .map(({ slot, adminAddress: at }) => ({ slot, path: isUnixAddress(at) ? at.path : '' }));
 }
 

@@ -1,5 +1,5 @@
 import { isTulleError } from '@tulle/filter';
-import type { StreamRecord } from '@tulle/telemetry';
+import type { RecordCertificate, StreamRecord } from '@tulle/telemetry';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { streamRecord } from '@tulle/testkit';
@@ -229,6 +229,140 @@ describe('operators', () => {
   });
 });
 
+describe('what few lines show', () => {
+  const metadata: Readonly<Record<string, Record<string, unknown>>> = {
+    'a.filter': { sub: 'anna lee', level: 12.3456, admin: true, groups: ['x', { y: 'é "' }] },
+  };
+  const certificate: RecordCertificate = {
+    sha256: 'ab',
+    sha1: 'cd',
+    serial: '1b',
+    subject: 'CN=me,O=Org\\, Inc.',
+    issuer: 'CN=root',
+    uris: ['spiffe://a/b', 'spiffe://a/c'],
+    dns: ['x.y'],
+    ips: ['10.0.0.1'],
+    emails: ['a@b.c'],
+    notBeforeMs: Date.UTC(2026, 0, 2),
+    notAfterMs: Date.UTC(2027, 0, 2),
+    pem: '-----BEGIN CERTIFICATE-----\nA+/=\n-----END CERTIFICATE-----\n',
+  };
+  const known: Partial<StreamRecord> = {
+    query: 'a=1%202&b=%zz&c',
+    metadata: (namespace) => metadata[namespace],
+    filterState: (key) => (key === 'my.key' ? 'kept' : undefined),
+    responseTrailer: headers({ 'grpc-message': 'well' }),
+    upstreamLabels: { version: 'v2' },
+    upstreamHostname: 'service.example.com',
+    filterChain: 'proven',
+    times: { requestEndMs: 1.5, connectedMs: 2, requestSentMs: 3, responseHeadMs: 8.25 },
+    fieldBytes: { request: 201, response: 92, responseTrailers: 0 },
+    downstream: {
+      id: 7,
+      protocol: 'HTTP/2',
+      localAddress: '127.0.0.1',
+      localPort: 443,
+      tls: { version: 'TLSv1.3', cipher: 'TLS_AES_128_GCM_SHA256', peer: certificate, own: undefined },
+    },
+    upstream: { id: 9, protocol: 'HTTP/1.1', localAddress: '::1', localPort: 5, tls: undefined },
+  };
+
+  it.each([
+    ['%CONNECTION_ID% %UPSTREAM_CONNECTION_ID% %UPSTREAM_PROTOCOL%', '7 9 HTTP/1.1'],
+    ['%UPSTREAM_LOCAL_ADDRESS% %UPSTREAM_LOCAL_ADDRESS_WITHOUT_PORT% %UPSTREAM_LOCAL_PORT%', '[::1]:5 ::1 5'],
+    ['%UPSTREAM_HOST_NAME% %UPSTREAM_HOSTS_ATTEMPTED_WITHOUT_PORT%', 'service.example.com 127.0.0.1'],
+    ['%FILTER_CHAIN_NAME%', 'proven'],
+    ['%DOWNSTREAM_TLS_VERSION% %DOWNSTREAM_TLS_CIPHER%', 'TLSv1.3 TLS_AES_128_GCM_SHA256'],
+    ['%UPSTREAM_TLS_VERSION% %UPSTREAM_PEER_SUBJECT% %DOWNSTREAM_LOCAL_SUBJECT%', '- - -'],
+    ['"%DOWNSTREAM_PEER_SUBJECT%" %DOWNSTREAM_PEER_ISSUER%', '"CN=me,O=Org\\x5C, Inc." CN=root'],
+    [
+      '%DOWNSTREAM_PEER_FINGERPRINT_256% %DOWNSTREAM_PEER_FINGERPRINT_1% %DOWNSTREAM_PEER_SERIAL%',
+      'ab cd 1b',
+    ],
+    [
+      '%DOWNSTREAM_PEER_URI_SAN% %DOWNSTREAM_PEER_DNS_SAN% %DOWNSTREAM_PEER_IP_SAN% %DOWNSTREAM_PEER_EMAIL_SAN%',
+      'spiffe://a/b,spiffe://a/c x.y 10.0.0.1 a@b.c',
+    ],
+    ['%DOWNSTREAM_PEER_CERT%', '-----BEGIN%20CERTIFICATE-----%0AA%2B%2F%3D%0A-----END%20CERTIFICATE-----%0A'],
+    [
+      '%DOWNSTREAM_PEER_CERT_V_START% %DOWNSTREAM_PEER_CERT_V_END(%F)%',
+      '2026-01-02T00:00:00.000Z 2027-01-02',
+    ],
+    ['%REQUEST_DURATION% %REQUEST_TX_DURATION% %RESPONSE_DURATION% %RESPONSE_TX_DURATION%', '1 3 8 3'],
+    ['%COMMON_DURATION(DS_RX_BEG:DS_RX_END:us)% %COMMON_DURATION(US_TX_BEG:US_RX_BEG)%', '1500 6'],
+    ['%COMMON_DURATION(US_RX_BEG:DS_RX_BEG)% %UPSTREAM_CONNECTION_POOL_READY_DURATION%', '- 2'],
+    ['%REQUEST_HEADERS_BYTES% %RESPONSE_HEADERS_BYTES% %RESPONSE_TRAILERS_BYTES%', '201 92 0'],
+    ['%TRAILER(GRPC-MESSAGE)% %TRAILER(x?grpc-message)% %TRAILER(x)%', 'well well -'],
+    [
+      '"%QUERY_PARAM(a)%" %QUERY_PARAM(b)% %QUERY_PARAM(c)% "%QUERY_PARAMS(DECODED)%"',
+      '"1 2" %zz - "a=1 2&b=%zz&c"',
+    ],
+    ['%QUERY_PARAMS% %REQ_WITHOUT_QUERY(:PATH)%', 'a=1%202&b=%zz&c /'],
+    ['%FILTER_STATE(my.key:PLAIN)% %FILTER_STATE(other)%', 'kept -'],
+    ['%UPSTREAM_METADATA(envoy.lb:version)% %METADATA(UPSTREAM_HOST:envoy.lb)%', 'v2 {"version":"v2"}'],
+    ['"%DYNAMIC_METADATA(a.filter:sub)%" %DYNAMIC_METADATA(a.filter:level)%', '"anna lee" 12.3456'],
+    [
+      '%METADATA(DYNAMIC:a.filter:admin)% %DYNAMIC_METADATA(a.filter:none)% %DYNAMIC_METADATA(b)%',
+      'true - -',
+    ],
+    ['%DYNAMIC_METADATA(a.filter:groups)%', '["x",{"y":"\\u00e9\\u0020\\""}]'],
+    [
+      '%COALESCE({"operators":[{"command":"REQ","param":"x"},{"command":"ROUTE_NAME","max_length":3}]})%',
+      'rev',
+    ],
+    ['%START_TIME(%E3S_%Ez)% %EMIT_TIME(%E1S)%', '20.000_+00:00 20.0'],
+    ['%RESPONSE_CODE_DETAILS%', 'via_upstream'],
+  ])('%s', (format, line) => {
+    expect(lineOf(format, known)).toBe(line);
+  });
+
+  it('keeps its type in JSON', () => {
+    const json = {
+      groups: '%DYNAMIC_METADATA(a.filter:groups)%',
+      level: '%DYNAMIC_METADATA(a.filter:level)%',
+      all: '%UPSTREAM_METADATA(envoy.lb)%',
+      none: '%DYNAMIC_METADATA(b:c)%',
+      text: 'is %DYNAMIC_METADATA(a.filter:admin)%',
+    };
+    expect(JSON.parse(lineOf({ json }, known))).toEqual({
+      groups: ['x', { y: 'é "' }],
+      level: 12.3456,
+      all: { version: 'v2' },
+      none: null,
+      text: 'is true',
+    });
+  });
+
+  it('says only of requests that an endpoint answered how long that took, and that it did', () => {
+    const format = '%RESPONSE_DURATION% %RESPONSE_TX_DURATION% %RESPONSE_CODE_DETAILS%';
+    const change = { ...known, upstreamServiceMs: -1 };
+    expect(lineOf(format, { ...change, details: 'direct_response' })).toBe('- - direct_response');
+    expect(lineOf(format, { ...change, details: '' })).toBe('- - -');
+    expect(lineOf('%RESPONSE_CODE_DETAILS%', { details: '' })).toBe('via_upstream');
+  });
+
+  it('writes times of where the proxy stands, with its zone', () => {
+    const zone = process.env['TZ'];
+    process.env['TZ'] = 'Asia/Kolkata';
+    try {
+      const at = { startEpochMs: Date.UTC(2026, 0, 4, 3, 2, 1) + 9 };
+      expect(lineOf('%START_TIME_LOCAL% %START_TIME%', at)).toBe(
+        '2026-01-04T08:32:01.009+0530 2026-01-04T03:02:01.009Z',
+      );
+      expect(lineOf('%START_TIME_LOCAL(%s)% %EMIT_TIME_LOCAL(%H_%Ez)%', at)).toBe('1767495721 08_+05:30');
+    } finally {
+      if (zone === undefined) delete process.env['TZ'];
+      else process.env['TZ'] = zone;
+    }
+  });
+
+  it('makes another id each time', () => {
+    const [one, other] = lineOf('%UNIQUE_ID% %UNIQUE_ID%').split(' ');
+    expect(one).toMatch(/^[0-9a-f-]{36}$/);
+    expect(other).not.toBe(one);
+  });
+});
+
 describe('START_TIME', () => {
   const at = Date.UTC(2026, 0, 4, 3, 2, 1) + 9.87654;
   const time = (format: string, epochMs = at): string =>
@@ -284,10 +418,41 @@ describe('a wrong format', () => {
     ['%REQ(X-A):0%', ['/format column 1: :0 is no length; give 1 to 65536 characters']],
     ['%DURATON%', ['/format column 1: there is no operator %DURATON%; did you mean %DURATION%?']],
     [
-      '%FILTER_STATE(x)%',
+      '%UPSTREAM_FILTER_STATE(x)%',
       [
-        '/format column 1: %FILTER_STATE% is an operator of Envoy that Tulle has nothing to fill with; leave it out',
+        '/format column 1: %UPSTREAM_FILTER_STATE% is an operator of Envoy that Tulle has nothing to fill with; leave it out',
       ],
+    ],
+    [
+      '%COMMON_DURATION(DS_RX_BEG:US_CX_BEG:s)%',
+      [
+        '/format column 1: "US_CX_BEG" is no moment that is known here; there is DS_RX_BEG, DS_RX_END, US_TX_BEG, US_TX_END, US_RX_BEG, DS_TX_BEG, DS_TX_END',
+        '/format column 1: give two moments and ms, us or ns, e.g. %COMMON_DURATION(DS_RX_BEG:DS_TX_END:us)%',
+      ],
+    ],
+    [
+      '%METADATA(ROUTE:a:b)%',
+      [
+        '/format column 1: the metadata of "ROUTE" is not kept; there is DYNAMIC and UPSTREAM_HOST, e.g. %METADATA(DYNAMIC:a.filter:key)%',
+      ],
+    ],
+    [
+      '%UPSTREAM_METADATA(own:a)%',
+      ['/format column 1: of endpoints there is envoy.lb alone, e.g. %UPSTREAM_METADATA(envoy.lb:version)%'],
+    ],
+    [
+      '%FILTER_STATE(a:RAW)%',
+      ['/format column 1: give a key, then PLAIN or TYPED, e.g. %FILTER_STATE(my.key:PLAIN)%'],
+    ],
+    [
+      '%COALESCE({"operators":[]})%',
+      [
+        '/format column 1: give a list of operators as JSON, e.g. %COALESCE({"operators":["REQUESTED_SERVER_NAME",{"command":"REQ","param":":authority"}]})%',
+      ],
+    ],
+    [
+      '%COALESCE({"operators":["PROTOCL"]})%',
+      ['/format column 1: there is no operator %PROTOCL%; did you mean %PROTOCOL%?'],
     ],
     ['%DURATION(ms)%', ['/format column 1: this operator takes no argument']],
     [

@@ -67,6 +67,15 @@ export function streamRecord(change: Partial<StreamRecord> = {}): StreamRecord {
     configGeneration: 1,
     requestHeader: () => undefined,
     responseHeader: () => undefined,
+    responseTrailer: () => undefined,
+    downstream: undefined,
+    upstream: undefined,
+    upstreamHostname: undefined,
+    filterChain: '',
+    times: undefined,
+    fieldBytes: undefined,
+    metadata: () => undefined,
+    filterState: () => undefined,
     ...change,
   };
 }

@@ -1,3 +1,4 @@
+import { addMetadata } from '@tulle/filter';
 import type { AccessLog, AccessLogFilter } from '@tulle/model';
 import { createProxy, httpListener, route, tcpListener, cluster } from '@tulle/proxy';
 import type { AccessLoggers, StreamRecord, TelemetryPlugin } from '@tulle/telemetry';
@@ -122,6 +123,91 @@ describe('access logs of a handler', () => {
     const client = test.client();
     for (const path of ['/200', '/404', '/503']) await client.request({ path, headers: { 'x-for': path } });
     expect(loggers.lines['/x']).toEqual(expected.map((path) => `http ${path} ${path.slice(1)}`));
+  });
+
+  it('go by what filters found out, and by whether they did', async () => {
+    const said = (invert: boolean, ifAbsent?: boolean): AccessLogFilter => ({
+      kind: 'metadata',
+      metadata: {
+        namespace: 'own',
+        path: ['who'],
+        value: { text: { kind: 'exact', value: 'anna' } },
+        invert,
+      },
+      ...(ifAbsent !== undefined && { ifAbsent }),
+    });
+    const logs = new Loggers();
+    const test = await simple({
+      telemetry: [logs],
+      handler: {
+        accessLogs: [
+          to('/anna', said(false, false)),
+          to('/others', said(true, false)),
+          to('/anna-or-nobody', said(false)),
+        ],
+      },
+      filters: [
+        filter('who', {
+          requestHeaders(stream) {
+            const who = stream.request.headers.get('x-who');
+            if (who !== undefined) addMetadata(stream, 'own', { who });
+            return CONTINUE;
+          },
+        })({}),
+      ],
+    });
+    const client = test.client();
+    for (const who of ['anna', 'bert', undefined])
+      await client.request({
+        path: `/${who ?? 'nobody'}`,
+        headers: who === undefined ? {} : { 'x-who': who },
+      });
+    expect(logs.lines).toEqual({
+      '/anna': ['http /anna 200'],
+      '/others': ['http /bert 200'],
+      '/anna-or-nobody': ['http /anna 200', 'http /nobody 200'],
+    });
+  });
+
+  it('know the connections, the moments and the sizes of a stream', async () => {
+    const seen: unknown[] = [];
+    const logger: TelemetryPlugin = {
+      name: 'facts',
+      accessLoggers: {
+        kinds: ['file'],
+        open: () => ({
+          name: 'facts',
+          record({ downstream, upstream, times, fieldBytes, filterChain }) {
+            seen.push({ downstream, upstream, times, fieldBytes, filterChain });
+          },
+        }),
+      },
+    };
+    const test = await simple({
+      telemetry: [logger],
+      handler: { accessLogs: [to('/all')] },
+      answer: async () => {
+        await test.clock.advance(20);
+        return { status: 200, headers: { 'x-a': 'b' } };
+      },
+    });
+    const client = test.client();
+    for (const path of ['/a', '/bb']) await client.request({ path });
+    const [first, second] = seen as Pick<
+      StreamRecord,
+      'downstream' | 'upstream' | 'times' | 'fieldBytes' | 'filterChain'
+    >[];
+    expect(first).toMatchObject({
+      downstream: { protocol: 'HTTP/1.1', tls: undefined },
+      upstream: { protocol: 'HTTP/1.1', tls: undefined },
+      times: { requestEndMs: 0, connectedMs: expect.any(Number) as number },
+    });
+    expect(first?.times?.requestSentMs).toBeLessThan(20);
+    expect(first?.times?.responseHeadMs).toBeGreaterThanOrEqual(20);
+    expect(second?.upstream?.id).toBe(first?.upstream?.id);
+    expect(first?.upstream?.id).not.toBe(first?.downstream?.id);
+    expect((second?.fieldBytes?.request ?? 0) - (first?.fieldBytes?.request ?? 0)).toBe(1);
+    expect(first?.fieldBytes).toMatchObject({ responseTrailers: 0 });
   });
 
   it('leave out the health checks that a filter answered', async () => {

@@ -31,6 +31,7 @@ const OTHERS: readonly (readonly [method: string, path: string])[] = [
   ['GET', '/drain_listeners'],
   ['POST', '/healthcheck/fail'],
   ['POST', '/healthcheck/ok'],
+  ['POST', '/reopen_logs'],
   ['POST', '/logging?level=error'],
 ];
 

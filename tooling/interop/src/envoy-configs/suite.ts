@@ -18,6 +18,7 @@ import type { Case, Suite } from '../suite.ts';
 import { until } from '../until.ts';
 import { type AdminPages, adminDifferences, readAdmin } from './admin.ts';
 import { ask, differences } from './ask.ts';
+import { forgetLogs, logDifferences, type Logs, readLogs } from './logs.ts';
 import { type Services, startServices } from './services.ts';
 
 /** What the cases share. */
@@ -59,6 +60,7 @@ export const envoyConfigsSuite: Suite<Corpus> = {
   cases: [
     ...configNames.map((name): Case<Corpus> => ({ name, run: async (corpus) => compare(corpus, name) })),
     { name: 'the admin interface has the same pages, in the same shapes', run: compareAdmin },
+    { name: 'access logs say the same, operator by operator', run: compareLogs },
   ],
 };
 
@@ -167,6 +169,24 @@ async function compareAdmin(corpus: Corpus): Promise<string> {
   const faults = adminDifferences(envoy, tulle);
   if (faults.length > 0) throw new Error(faults.join('\n'));
   return `${tulle.stats.size} statistics, each one of Envoy's`;
+}
+
+/** Same configuration, same requests: what the logs of both say. */
+async function compareLogs(corpus: Corpus): Promise<string> {
+  const name = 'access-log-operators';
+  const requests = expectations()[name] ?? [];
+  const look = async (ports: ReadonlyMap<number, number>): Promise<Logs> => {
+    const faults = await faultsOf(corpus, ports, requests, ({ status }) => status);
+    if (faults.length > 0) throw new Error(faults.join('\n'));
+    return readLogs(corpus.directory, ports, requests.length);
+  };
+  forgetLogs(corpus.directory);
+  const envoy = await withEnvoy(corpus, name, look);
+  forgetLogs(corpus.directory);
+  const tulle = await withTulle(corpus, name, look);
+  const faults = logDifferences(envoy, tulle);
+  if (faults.length > 0) throw new Error(faults.join('\n'));
+  return `${Object.keys(tulle.operators[0] ?? {}).length} operators of ${tulle.operators.length} requests`;
 }
 
 async function faultsOf(

@@ -71,13 +71,40 @@ const several = (items: JsonSchema): JsonSchema => ({ type: 'array', minItems: 1
 const port: JsonSchema = { type: 'integer', minimum: 0, maximum: 65_535 };
 const network: JsonSchema = { type: 'string', minLength: 1 };
 
+const metadataTest = (of: JsonSchema): JsonSchema =>
+  object(['namespace', 'path', 'value'], {
+    namespace: { type: 'string', minLength: 1 },
+    path: { type: 'array', minItems: 1, maxItems: 20, items: { type: 'string', minLength: 1 } },
+    value: of,
+    invert: { type: 'boolean', default: false },
+  });
+
 /** JSON Schema of {@link AuthzMetadataTest}, in a schema that has {@link authzExpressionDefs}. */
-export const authzMetadataTestSchema: JsonSchema = object(['namespace', 'path', 'value'], {
-  namespace: { type: 'string', minLength: 1 },
-  path: { type: 'array', minItems: 1, maxItems: 20, items: { type: 'string', minLength: 1 } },
-  value,
-  invert: { type: 'boolean', default: false },
-});
+export const authzMetadataTestSchema: JsonSchema = metadataTest(value);
+
+/** The same without definitions. @param depth values within values at most */
+export const metadataTestSchema = (depth: number): JsonSchema => metadataTest(valueWithin(depth));
+
+const valueWithin = (depth: number): JsonSchema => valueOf(depth === 0 ? undefined : valueWithin(depth - 1));
+
+/** JSON Schema of {@link AuthzValueTest}. @param inner of the values within; `undefined`: none are */
+function valueOf(inner: JsonSchema | undefined): JsonSchema {
+  return {
+    anyOf: [
+      one('text', stringMatchSchema),
+      one('number', {
+        anyOf: [
+          object(['first', 'last'], { first: { type: 'number' }, last: { type: 'number' } }),
+          one('exact', { type: 'number' }),
+        ],
+      }),
+      one('truth', { type: 'boolean' }),
+      one('nothing', { const: true }),
+      one('present', { type: 'boolean' }),
+      ...(inner === undefined ? [] : [one('element', inner), one('anyOf', several(inner))]),
+    ],
+  };
+}
 
 /** Definitions that a schema with `{ $ref: '#/$defs/expression' }` has. */
 export const authzExpressionDefs: Readonly<Record<string, JsonSchema>> = {
@@ -106,20 +133,5 @@ export const authzExpressionDefs: Readonly<Record<string, JsonSchema>> = {
       one('metadata', authzMetadataTestSchema),
     ],
   },
-  value: {
-    anyOf: [
-      one('text', stringMatchSchema),
-      one('number', {
-        anyOf: [
-          object(['first', 'last'], { first: { type: 'number' }, last: { type: 'number' } }),
-          one('exact', { type: 'number' }),
-        ],
-      }),
-      one('truth', { type: 'boolean' }),
-      one('nothing', { const: true }),
-      one('present', { type: 'boolean' }),
-      one('element', value),
-      one('anyOf', several(value)),
-    ],
-  },
+  value: valueOf(value),
 };

@@ -1,3 +1,4 @@
+import { metadataTestSchema } from '../filters/authz-expression.ts';
 import type { JsonSchema } from '../filters/json-schema.ts';
 import { fields, flag, labels, listOf, milliseconds, name, names, oneOf, text, whole } from './parts.ts';
 import { valueMatchSchema } from './route.ts';
@@ -32,6 +33,11 @@ function filterOf(depth: number): JsonSchema {
         kind: { const: 'grpc-status' },
         statuses: listOf(whole(0, 16)),
         exclude: flag,
+      }),
+      fields(['kind', 'metadata'], {
+        kind: { const: 'metadata' },
+        metadata: metadataTestSchema(MAX_DEPTH),
+        ifAbsent: flag,
       }),
       fields(['kind', 'types'], {
         kind: { const: 'log-type' },

@@ -4,6 +4,8 @@ import type {
   AccessLogFilter,
   AccessLogFormat,
   AccessLogOutput,
+  AuthzMetadataTest,
+  AuthzValueTest,
   GrpcAccessLog,
   GrpcAccessLogOutput,
   LineAccessLog,
@@ -62,6 +64,27 @@ const simple: fc.Arbitrary<AccessLogFilter> = fc.oneof(
       statuses: fc.array(fc.integer({ min: 0, max: 16 }), { maxLength: 3 }),
     },
     { exclude: fc.constant(true) },
+  ),
+  object<Kind<'metadata'>>(
+    {
+      kind: fc.constant('metadata'),
+      metadata: object<AuthzMetadataTest>(
+        {
+          namespace: label,
+          path: fc.array(label, { minLength: 1, maxLength: 2 }),
+          value: fc.oneof<fc.Arbitrary<AuthzValueTest>[]>(
+            fc.constant({ text: { kind: 'exact', value: 'a' } }),
+            fc.constant({ number: { first: 1, last: 2.5 } }),
+            fc.constant({ number: { exact: 3 } }),
+            fc.constant({ truth: true }),
+            fc.constant({ nothing: true }),
+            fc.constant({ element: { anyOf: [{ present: true }, { truth: false }] } }),
+          ),
+        },
+        { invert: fc.constant(true) },
+      ),
+    },
+    { ifAbsent: fc.constant(false) },
   ),
   object<Kind<'log-type'>>(
     {

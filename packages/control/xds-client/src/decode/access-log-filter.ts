@@ -9,12 +9,13 @@ import {
 import { AccessLogType as EnvoyType } from '@tulle/xds-proto/envoy/data/accesslog/v3/accesslog';
 import { FractionalPercent_DenominatorType as Denominator } from '@tulle/xds-proto/envoy/type/v3/percent';
 import type { DecodeContext } from './context.ts';
+import { decodeMetadataMatch } from './authz/expression.ts';
 import { decodeHeaderMatch } from './matchers.ts';
 
 /** As deep as the model has it. */
 const MAX_DEPTH = 4;
 
-/** Metadata and extension filters are reported by the field walk. */
+/** Extension filters are reported by the field walk. */
 export function decodeLogFilter(
   context: DecodeContext,
   filter: EnvoyFilter,
@@ -80,8 +81,20 @@ export function decodeLogFilter(
         }),
         ...(chosen.value.exclude && { exclude: true }),
       };
+    case 'metadataFilter': {
+      const { matcher, matchIfKeyNotFound } = chosen.value;
+      const here = `${path}.metadata_filter.matcher`;
+      if (matcher === undefined) {
+        context.refuse(here, 'is missing');
+        return ALL;
+      }
+      return {
+        kind: 'metadata',
+        metadata: decodeMetadataMatch(context, matcher, here),
+        ...(matchIfKeyNotFound === false && { ifAbsent: false }),
+      };
+    }
     case 'extensionFilter':
-    case 'metadataFilter':
       return ALL;
     case undefined:
       context.refuse(path, 'names no condition');

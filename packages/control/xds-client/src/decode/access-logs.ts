@@ -29,6 +29,7 @@ import { decodeLogFilter } from './access-log-filter.ts';
 import type { DecodeContext } from './context.ts';
 import { decodeGrpcCluster } from './grpc-cluster.ts';
 import { decodeTag } from './tracing.ts';
+import { checkFormatters } from './formatters.ts';
 import { filled, milliseconds, present } from './values.ts';
 
 /** What Envoy writes where nothing is said (its documentation of access logs, "Default format string"). */
@@ -189,6 +190,7 @@ function decodeFormat(
   given: SubstitutionFormatString,
   path: string,
 ): AccessLogFormat {
+  checkFormatters(context, given.formatters, path);
   const omitEmpty = given.omitEmptyValues ? true : undefined;
   const { format } = given;
   switch (format.case) {

@@ -93,6 +93,8 @@ import { AllowListedRoutesConfigSchema } from '@tulle/xds-proto/envoy/extensions
 import { PreviousRoutesConfigSchema } from '@tulle/xds-proto/envoy/extensions/internal_redirect/previous_routes/v3/previous_routes_config';
 import { SafeCrossSchemeConfigSchema } from '@tulle/xds-proto/envoy/extensions/internal_redirect/safe_cross_scheme/v3/safe_cross_scheme_config';
 import { PreviousHostsPredicateSchema } from '@tulle/xds-proto/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts';
+import { MetadataSchema } from '@tulle/xds-proto/envoy/extensions/formatter/metadata/v3/metadata';
+import { ReqWithoutQuerySchema } from '@tulle/xds-proto/envoy/extensions/formatter/req_without_query/v3/req_without_query';
 import { PreserveCaseFormatterConfigSchema } from '@tulle/xds-proto/envoy/extensions/http/header_formatters/preserve_case/v3/preserve_case';
 import { UuidRequestIdConfigSchema } from '@tulle/xds-proto/envoy/extensions/request_id/uuid/v3/uuid';
 import { UriTemplateRewriteConfigSchema } from '@tulle/xds-proto/envoy/extensions/path/rewrite/uri_template/v3/uri_template_rewrite';
@@ -185,6 +187,8 @@ export const decodableTypes: Registry = createRegistry(
   AlwaysOnSamplerConfigSchema,
   StdoutAccessLogSchema,
   StderrAccessLogSchema,
+  ReqWithoutQuerySchema,
+  MetadataSchema,
   UriTemplateRewriteConfigSchema,
   PreserveCaseFormatterConfigSchema,
   UuidRequestIdConfigSchema,

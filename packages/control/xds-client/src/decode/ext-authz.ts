@@ -16,7 +16,7 @@ import type {
   HttpService,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/ext_authz/v3/ext_authz';
 import type { ListStringMatcher } from '@tulle/xds-proto/envoy/type/matcher/v3/string';
-import { decodeMetadataMatch } from './authz/expression.ts';
+import { decodeMetadataMatch, METADATA_WRITERS } from './authz/expression.ts';
 import type { DecodeContext } from './context.ts';
 import { decodeNames } from './field-names.ts';
 import { percentOf } from './percent.ts';
@@ -63,7 +63,12 @@ export function decodeExtAuthz(
     metadataNamespaces: filled(message.metadataContextNamespaces),
     when:
       message.filterEnabledMetadata &&
-      decodeMetadataMatch(context, message.filterEnabledMetadata, `${path}.filter_enabled_metadata`),
+      decodeMetadataMatch(
+        context,
+        message.filterEnabledMetadata,
+        `${path}.filter_enabled_metadata`,
+        METADATA_WRITERS,
+      ),
     percent: message.filterEnabled && percentOf(message.filterEnabled.defaultValue),
     otherwise: message.denyAtDisable?.defaultValue === true ? ('deny' as const) : undefined,
     markFailureAllowed: message.failureModeAllowHeaderAdd ? true : undefined,

@@ -201,6 +201,7 @@ export const HONOURED_OF_LISTENERS: Readonly<Record<string, readonly string[]>> 
     'header_filter',
     'response_flag_filter',
     'grpc_status_filter',
+    'metadata_filter',
     'log_type_filter',
   ],
   'envoy.config.accesslog.v3.DurationFilter': ['comparison'],
@@ -210,6 +211,7 @@ export const HONOURED_OF_LISTENERS: Readonly<Record<string, readonly string[]>> 
   'envoy.config.accesslog.v3.OrFilter': ['filters'],
   'envoy.config.accesslog.v3.HeaderFilter': ['header'],
   'envoy.config.accesslog.v3.GrpcStatusFilter': ['statuses', 'exclude'],
+  'envoy.config.accesslog.v3.MetadataFilter': ['matcher', 'match_if_key_not_found'],
   'envoy.config.accesslog.v3.LogTypeFilter': ['types', 'exclude'],
   'envoy.extensions.access_loggers.file.v3.FileAccessLog': [
     'path',
@@ -255,6 +257,7 @@ export const HONOURED_OF_LISTENERS: Readonly<Record<string, readonly string[]>> 
     'json_format',
     'content_type',
     'omit_empty_values',
+    'formatters',
   ],
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.UpgradeConfig': [
     'upgrade_type',

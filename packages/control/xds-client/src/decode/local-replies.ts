@@ -11,6 +11,7 @@ import type {
 } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import type { DecodeContext } from './context.ts';
 import { decodeHeaderEdits } from './header-edits.ts';
+import { checkFormatters } from './formatters.ts';
 import { filled, present } from './values.ts';
 
 export function decodeLocalReplies(
@@ -80,6 +81,7 @@ function decodeFormat(
   path: string,
 ): LocalReplyFormat | undefined {
   if (format === undefined) return undefined;
+  checkFormatters(context, format.formatters, path);
   const contentType = format.contentType === '' ? undefined : format.contentType;
   const { format: chosen } = format;
   switch (chosen.case) {

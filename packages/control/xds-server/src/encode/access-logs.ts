@@ -30,6 +30,7 @@ import {
   StdoutAccessLogSchema,
 } from '@tulle/xds-proto/envoy/extensions/access_loggers/stream/v3/stream';
 import { FractionalPercent_DenominatorType as Denominator } from '@tulle/xds-proto/envoy/type/v3/percent';
+import { encodeMetadataMatch } from './metadata-match.ts';
 import { encodeHeaderMatch } from './matchers.ts';
 import { encodeTag } from './tracing.ts';
 import { canonicalObject, duration, type Fields } from './values.ts';
@@ -190,6 +191,16 @@ function encodeFilter(filter: AccessLogFilter): Filter {
         filterSpecifier: {
           case: 'grpcStatusFilter',
           value: { statuses: filter.statuses as GrpcStatus[], exclude: filter.exclude ?? false },
+        },
+      };
+    case 'metadata':
+      return {
+        filterSpecifier: {
+          case: 'metadataFilter',
+          value: {
+            matcher: encodeMetadataMatch(filter.metadata),
+            ...(filter.ifAbsent === false && { matchIfKeyNotFound: false }),
+          },
         },
       };
     case 'log-type':

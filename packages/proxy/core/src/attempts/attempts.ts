@@ -186,6 +186,8 @@ export function sendAttempt(stream: Stream, connection: UpstreamStream): void {
   stream.upstream = connection;
   attempt.reused = connection.reused;
   attempt.identity = connection.identity;
+  attempt.line = connection.line;
+  attempt.connectedMs = stream.engine.turn.nowMs;
   if (stream.deadlineMs !== 0) tellDeadline(stream);
   const action = stream.route?.action;
   if (action?.kind === 'forward' && action.countsToEndpoint)

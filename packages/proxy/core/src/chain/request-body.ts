@@ -33,6 +33,7 @@ export function requestData(
 /** The request is whole. @param trailers checked, valid until the stream is over; `undefined` without */
 export function requestEnd(stream: Stream, trailers: FieldTable | undefined): void {
   stream.requestReceived = true;
+  stream.requestEndMs = stream.engine.turn.nowMs;
   if (stream.discardRequest) return completeIfOver(stream);
   // A claim behind the body is none either: no peer has to make one there.
   if (trailers !== undefined && stream.chain.settings.stripIdentityHeaders) dropIdentityFields(trailers);
@@ -103,6 +104,7 @@ export function requestTrailersDone(stream: Stream): void {
 export function endAttemptRequest(stream: Stream): void {
   if (stream.upstream === undefined || stream.attemptRequestEnded || stream.waiting) return;
   stream.attemptRequestEnded = true;
+  stream.attempt.sentMs = stream.engine.turn.nowMs;
   stream.upstream.sendEnd(stream.requestTrailers);
 }
 

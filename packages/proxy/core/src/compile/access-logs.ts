@@ -1,5 +1,11 @@
 import { SharedUse } from './shared-use.ts';
-import { compileHeaderMatch, compileStringMatch, CompileContext, type RegexEngine } from '@tulle/match';
+import {
+  compileHeaderMatch,
+  compileMetadataMatch,
+  compileStringMatch,
+  CompileContext,
+  type RegexEngine,
+} from '@tulle/match';
 import type { AccessLog, AccessLogComparison, AccessLogFilter, ValueMatch } from '@tulle/model';
 import type { AccessLoggers, Sink, StreamRecord } from '@tulle/telemetry';
 import type { Engine } from '../engine.ts';
@@ -131,6 +137,20 @@ function compileTest(
       const exclude = filter.exclude ?? false;
       return ({ grpcStatus, status }) =>
         wanted.has(grpcStatus >= 0 ? grpcStatus : grpcStatusOfHttp(status)) !== exclude;
+    }
+    case 'metadata': {
+      const { metadata, ifAbsent = true } = filter;
+      const test = compileMetadataMatch(metadata, context, `${path}/metadata`);
+      const there = compileMetadataMatch(
+        { ...metadata, invert: false, value: { present: true } },
+        context,
+        `${path}/metadata`,
+      );
+      return (record) => {
+        const values = record.metadata(metadata.namespace);
+        const said = values && { [metadata.namespace]: values };
+        return there(said) ? test(said) : ifAbsent;
+      };
     }
     case 'log-type': {
       const { exclude = false, types } = filter;

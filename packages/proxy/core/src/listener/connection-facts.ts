@@ -1,10 +1,13 @@
 import type { ConnectionInfo } from '@tulle/filter';
 import type { ProxiedAddresses } from './proxy-protocol.ts';
+import { connectionNumber } from '../stream/connection-number.ts';
 import type { PeerCertificate, Socket, TlsPeer } from '../ports.ts';
 import type { TcpAddress } from '@tulle/model';
 
 /** What filters and records see of an accepted connection. Made once a connection, never changed, so it may be kept. */
 export class ConnectionFacts implements ConnectionInfo {
+  /** Unique in the process. */
+  readonly id: number = connectionNumber();
   readonly remoteAddress: string;
   readonly directAddress: string;
   readonly remotePort: number;
@@ -16,7 +19,7 @@ export class ConnectionFacts implements ConnectionInfo {
   readonly peerIdentity: string | undefined;
   readonly serverName: string | undefined;
   readonly alpn: string | undefined;
-  readonly #tls: TlsPeer | undefined;
+  readonly tlsPeer: TlsPeer | undefined;
   /** Where the connection was going before it was led here. */
   readonly originalDestination: TcpAddress | undefined;
 
@@ -46,11 +49,11 @@ export class ConnectionFacts implements ConnectionInfo {
     this.peerIdentity = tls?.identity;
     this.serverName = tls?.serverName ?? seenName;
     this.alpn = tls?.alpn;
-    this.#tls = tls;
+    this.tlsPeer = tls;
   }
 
   /** What the peer's certificate says; `undefined` without one. */
   get certificate(): PeerCertificate | undefined {
-    return this.#tls?.certificate?.();
+    return this.tlsPeer?.certificate?.();
   }
 }

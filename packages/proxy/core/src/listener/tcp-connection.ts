@@ -1,3 +1,6 @@
+import { connectionNumber } from '../stream/connection-number.ts';
+import { recordConnection } from '../stream/record-connection.ts';
+import type { RecordConnection } from '@tulle/telemetry';
 import {
   addHash,
   hashText,
@@ -42,6 +45,7 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
   readonly #tried: UpstreamEndpoint[] = [];
   #endpointSocket: Socket | undefined;
   #identity: string | undefined;
+  #line: RecordConnection | undefined;
   #relay: Relay | undefined;
   #cancelTimer: (() => void) | undefined;
   #code = '';
@@ -151,6 +155,7 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
     const connectMs = this.#engine.turn.nowMs - startedMs;
     this.#code = '';
     this.#identity = socket.tls?.identity;
+    this.#line = recordConnection(connectionNumber(), 'TCP', socket, socket.tls);
     const hooks = this.#hooks;
     const relay: Relay = new Relay(
       this.#engine,
@@ -267,6 +272,10 @@ export class TcpConnection implements SocketEvents, ListenerConnection {
       record.localPort = facts.localPort;
       record.tls = facts.tls;
       record.serverName = facts.serverName;
+      record.downstream = recordConnection(facts.id, 'TCP', facts, facts.tlsPeer);
+      record.upstream = this.#line;
+      record.upstreamHostname = this.#endpoint?.endpoint.hostname;
+      record.filterChain = this.#chain.name;
       record.bytesReceived = this.#relay?.caller.bytes ?? 0;
       record.bytesSent = this.#relay?.endpoint.bytes ?? 0;
       record.configGeneration = this.#chain.generation;

@@ -90,6 +90,15 @@ export function adminPages(proxy: AdminSubject): AdminPageEntry[] {
       reply: (query) => setLevel(proxy, query.get('level')),
     },
     {
+      path: '/reopen_logs',
+      method: 'POST',
+      help: 'open files of access logs anew, after they were moved away',
+      reply: async () => {
+        await Promise.all(proxy.telemetry.map(async (plugin) => plugin.reopen?.()));
+        return { body: 'OK\n' };
+      },
+    },
+    {
       path: '/drain_listeners',
       method: 'POST',
       help: 'go out of service; ?graceful spreads it over ?window_ms (5000)',

@@ -23,7 +23,7 @@ import {
   type Refusal,
   type VerifiedPeer,
 } from '@tulle/spiffe';
-import { peerCertificate } from './peer-certificate.ts';
+import { keepPeerCertificate, ownCertificate, peerCertificate } from './peer-certificate.ts';
 import type { CertificateInfo, ClientTls, ConnectOptions, ServerTls, Socket, SocketFault } from '../ports.ts';
 import { connectInside, type OpenSocket } from './network-sockets.ts';
 import { setKeepalive } from './keepalive.ts';
@@ -165,7 +165,10 @@ export class NodeTls {
     secured.setNoDelay(true);
     if (given.keepalive !== undefined) setKeepalive(secured, given.keepalive);
     socket.attach(secured, false);
-    secured.once('secureConnect', () => this.#judge(socket, secured, ready));
+    secured.once('secureConnect', () => {
+      keepPeerCertificate(secured);
+      this.#judge(socket, secured, ready);
+    });
     return socket;
   }
 
@@ -201,6 +204,9 @@ export class NodeTls {
       alpn: typeof secured.alpnProtocol === 'string' ? secured.alpnProtocol : undefined,
       certificate: () =>
         'unproven' in verdict && verdict.unproven === true ? undefined : peerCertificate(secured),
+      own: () => ownCertificate(secured),
+      version: secured.getProtocol() ?? '',
+      cipher: secured.getCipher().name,
     });
   }
 

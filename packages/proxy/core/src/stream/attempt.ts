@@ -1,5 +1,6 @@
 import { NEUTRAL, type Outcome } from '@tulle/balance';
 import type { AttemptRecord } from '@tulle/telemetry';
+import type { UpstreamLine } from '../sides.ts';
 
 /** Attempts whose records are kept; later ones still count. */
 const MAX_RECORDS = 16;
@@ -27,6 +28,8 @@ export class Attempt {
   number = 0;
   address = '';
   identity: string | undefined = undefined;
+  /** The connection that it had. */
+  line: UpstreamLine | undefined = undefined;
   status = 0;
   /** `grpc-status` of a gRPC call, from the head ("trailers-only") or, later, from the trailers; -1 before. */
   grpcStatus = -1;
@@ -35,6 +38,9 @@ export class Attempt {
   repeatable = false;
   reused = false;
   startMs = 0;
+  /** It had its connection, its request was sent whole; -1: that did not happen. */
+  connectedMs = -1;
+  sentMs = -1;
   retryDelayMs = 0;
   /** Span of this attempt; `''` unless the stream is sampled. */
   spanId = '';
@@ -80,6 +86,9 @@ export class Attempt {
     this.number = number;
     this.address = '';
     this.identity = undefined;
+    this.line = undefined;
+    this.connectedMs = -1;
+    this.sentMs = -1;
     this.status = 0;
     this.grpcStatus = -1;
     this.failure = '';
@@ -116,6 +125,9 @@ export class Attempt {
     this.#earlier = NO_ENTRIES;
     this.number = 0;
     this.identity = undefined;
+    this.line = undefined;
+    this.connectedMs = -1;
+    this.sentMs = -1;
     this.running = false;
     this.counted = false;
     this.failure = '';

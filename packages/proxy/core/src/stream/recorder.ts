@@ -1,9 +1,17 @@
-import type { Headers } from '@tulle/filter';
-import type { AttemptRecord, Sink, StreamRecord } from '@tulle/telemetry';
+import { DYNAMIC_METADATA, FILTER_STATE, type Headers } from '@tulle/filter';
+import type {
+  AttemptRecord,
+  RecordConnection,
+  RecordFieldBytes,
+  RecordTimes,
+  Sink,
+  StreamRecord,
+} from '@tulle/telemetry';
 import { grpcStatusOf } from '../grpc/grpc-status.ts';
 import type { Services } from '../services.ts';
 import { disown, isThenable, messageOf } from '../thenable.ts';
 import type { ChainTracer, CompiledLog } from './logs.ts';
+import { downstreamOf, fieldBytesOf, timesOf, upstreamOf } from './record-lookups.ts';
 import { MAX_NOTES, protocolOf, type Stream } from './stream.ts';
 
 const NO_LABELS: Readonly<Record<string, string>> = Object.freeze({});
@@ -233,6 +241,10 @@ class RecordView implements Mutable<StreamRecord> {
   spanShared = false;
   traceFlags = 0;
   traceState = '';
+  #downstream: RecordConnection | undefined = undefined;
+  #upstream: RecordConnection | undefined = undefined;
+  #hostname: string | undefined = undefined;
+  #chain = '';
   readonly notes: Int32Array;
   noteCount = 0;
   configGeneration = 0;
@@ -248,5 +260,59 @@ class RecordView implements Mutable<StreamRecord> {
   responseHeader(name: string): string | undefined {
     const { stream } = this;
     return stream === undefined || stream.status === 0 ? undefined : stream.responseFields.get(name);
+  }
+
+  responseTrailer(name: string): string | undefined {
+    return this.stream?.responseTrailers?.get(name);
+  }
+
+  get downstream(): RecordConnection | undefined {
+    return this.stream === undefined ? this.#downstream : downstreamOf(this.stream);
+  }
+
+  set downstream(given: RecordConnection | undefined) {
+    this.#downstream = given;
+  }
+
+  get upstream(): RecordConnection | undefined {
+    return this.stream === undefined ? this.#upstream : upstreamOf(this.stream);
+  }
+
+  set upstream(given: RecordConnection | undefined) {
+    this.#upstream = given;
+  }
+
+  get upstreamHostname(): string | undefined {
+    return this.stream === undefined ? this.#hostname : this.stream.endpoint?.endpoint.hostname;
+  }
+
+  set upstreamHostname(given: string | undefined) {
+    this.#hostname = given;
+  }
+
+  get filterChain(): string {
+    return this.stream === undefined ? this.#chain : this.stream.chain.name;
+  }
+
+  set filterChain(given: string) {
+    this.#chain = given;
+  }
+
+  get times(): RecordTimes | undefined {
+    return this.stream && timesOf(this.stream);
+  }
+
+  get fieldBytes(): RecordFieldBytes | undefined {
+    return this.stream && fieldBytesOf(this.stream);
+  }
+
+  metadata(namespace: string): Readonly<Record<string, unknown>> | undefined {
+    const all = this.stream?.getSlot(DYNAMIC_METADATA);
+    return all !== undefined && Object.hasOwn(all, namespace) ? all[namespace] : undefined;
+  }
+
+  filterState(key: string): string | undefined {
+    const all = this.stream?.getSlot(FILTER_STATE);
+    return all !== undefined && Object.hasOwn(all, key) ? all[key] : undefined;
   }
 }

@@ -98,6 +98,8 @@ export class Stream extends StreamExtras {
   notes: number[] = NO_NOTES;
   noteCount = 0;
   startMs = 0;
+  /** The request was received whole; -1 before. */
+  requestEndMs = -1;
   firstByteMs = -1;
   upstreamServiceMs = -1;
   bytesReceived = 0;
@@ -179,6 +181,7 @@ export class Stream extends StreamExtras {
     this.responseBodyKind = BODY_NONE;
     this.responseLength = -1;
     this.noteCount = 0;
+    this.requestEndMs = -1;
     this.firstByteMs = -1;
     this.upstreamServiceMs = -1;
     this.bytesReceived = 0;

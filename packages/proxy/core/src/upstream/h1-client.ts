@@ -20,7 +20,14 @@ import { upstreamDrained } from '../chain/request-body.ts';
 import { responseData, responseEnd } from '../chain/response.ts';
 import { Outbox } from '../outbox.ts';
 import type { Socket, SocketEvents, SocketFault } from '../ports.ts';
-import { PAUSE_FLOW, PAUSE_HOOK, type PauseReason, type UpstreamStream } from '../sides.ts';
+import {
+  PAUSE_FLOW,
+  PAUSE_HOOK,
+  type PauseReason,
+  type UpstreamLine,
+  type UpstreamStream,
+} from '../sides.ts';
+import { connectionNumber } from '../stream/connection-number.ts';
 import type { Stream } from '../stream/stream.ts';
 import type { EndpointPool } from './endpoint-pool.ts';
 import { requestKind, requestTarget } from './request-form.ts';
@@ -44,8 +51,10 @@ const framing: { -readonly [K in keyof OutgoingFraming]: OutgoingFraming[K] } = 
 const restingHead: ResponseHead = new ResponseHead();
 
 /** One open HTTP/1.1 connection to an endpoint: one stream at a time. */
-export class UpstreamConnection implements SocketEvents, ResponseSink, UpstreamStream {
+export class UpstreamConnection implements SocketEvents, ResponseSink, UpstreamStream, UpstreamLine {
   readonly socket: Socket;
+  readonly id: number = connectionNumber();
+  readonly protocol = 'HTTP/1.1';
   idleSinceMs = 0;
   reused = false;
   readonly provesUnsent = false;
@@ -114,6 +123,10 @@ export class UpstreamConnection implements SocketEvents, ResponseSink, UpstreamS
   }
 
   // — UpstreamStream —
+
+  get line(): UpstreamLine {
+    return this;
+  }
 
   sendHead(stream: Stream): EncodeFault | undefined {
     const kind = requestKind(stream);

@@ -12,6 +12,7 @@ import type { Engine } from '../engine.ts';
 import { Liveness, type LivenessOwner } from '../http2/liveness.ts';
 import { Http2Wire, type WireOwner } from '../http2/wire.ts';
 import type { Socket } from '../ports.ts';
+import { connectionNumber } from '../stream/connection-number.ts';
 import type { Stream } from '../stream/stream.ts';
 import type { TurnTask } from '../turn.ts';
 import type { ClusterMetrics } from './cluster-metrics.ts';
@@ -35,6 +36,8 @@ export class Http2ClientConnection
 {
   readonly engine: Engine;
   readonly socket: Socket;
+  readonly id: number = connectionNumber();
+  readonly protocol = 'HTTP/2';
   readonly session: ClientSession<Http2ClientStream>;
   faultRule = '';
   readonly #owner: SharedOwner;

@@ -15,14 +15,14 @@ import { StreamSide, type SideHost } from '../http2/stream-side.ts';
 import { COPY_BYTES } from '../outbox.ts';
 import { acceptWebsocket } from '../http2/websocket.ts';
 import type { Socket } from '../ports.ts';
-import { PAUSE_FLOW, type PauseReason, type UpstreamStream } from '../sides.ts';
+import { PAUSE_FLOW, type PauseReason, type UpstreamLine, type UpstreamStream } from '../sides.ts';
 import { Stack } from '../stack.ts';
 import type { Stream } from '../stream/stream.ts';
 import type { ClusterMetrics } from './cluster-metrics.ts';
 import { requestKind, requestTarget } from './request-form.ts';
 
 /** The connection of an {@link Http2ClientStream}. */
-export interface ClientStreamHost extends SideHost<Http2ClientStream> {
+export interface ClientStreamHost extends SideHost<Http2ClientStream>, UpstreamLine {
   readonly session: ClientSession<Http2ClientStream>;
   readonly metrics: ClusterMetrics;
   /** Rule of the connection's fault; `''` when it just ended. */
@@ -51,6 +51,10 @@ export class Http2ClientStream extends StreamSide<Http2ClientStream> implements 
   }
 
   // — UpstreamStream —
+
+  get line(): UpstreamLine {
+    return this.host;
+  }
 
   get provesUnsent(): boolean {
     return true;

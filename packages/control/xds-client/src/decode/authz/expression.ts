@@ -14,7 +14,7 @@ import { uriTemplatePattern } from './uri-template.ts';
 const NOBODY: AuthzExpression = { not: { any: true } };
 
 /** Filters that write what a `metadata` matcher reads: a condition on others could never hold. */
-const WRITERS: readonly string[] = [
+export const METADATA_WRITERS: readonly string[] = [
   'envoy.filters.http.jwt_authn',
   'envoy.filters.http.ext_authz',
   'envoy.filters.http.rbac',
@@ -162,19 +162,21 @@ function templateOf(
 }
 
 function metadata(context: DecodeContext, matcher: MetadataMatcher, path: string): AuthzExpression {
-  return { metadata: decodeMetadataMatch(context, matcher, path) };
+  return { metadata: decodeMetadataMatch(context, matcher, path, METADATA_WRITERS) };
 }
 
+/** @param writers filters whose metadata it may be about; absent: anybody's */
 export function decodeMetadataMatch(
   context: DecodeContext,
   matcher: MetadataMatcher,
   path: string,
+  writers?: readonly string[],
 ): AuthzMetadataTest {
   const keys = matcher.path.map(({ segment }) => (segment.case === 'key' ? segment.value : ''));
-  if (!WRITERS.includes(matcher.filter))
+  if (writers !== undefined && !writers.includes(matcher.filter))
     context.refuse(
       `${path}.filter`,
-      `must be one of ${WRITERS.join(', ')}, since no other filter here writes metadata, but is ${JSON.stringify(matcher.filter)}`,
+      `must be one of ${writers.join(', ')}, since no other filter here writes metadata, but is ${JSON.stringify(matcher.filter)}`,
     );
   if (keys.length === 0 || keys.includes('')) context.refuse(`${path}.path`, 'must name keys');
   return {

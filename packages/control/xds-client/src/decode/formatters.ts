@@ -1,0 +1,25 @@
+import { isMessage } from '@bufbuild/protobuf';
+import type { TypedExtensionConfig } from '@tulle/xds-proto/envoy/config/core/v3/extension';
+import { MetadataSchema } from '@tulle/xds-proto/envoy/extensions/formatter/metadata/v3/metadata';
+import { ReqWithoutQuerySchema } from '@tulle/xds-proto/envoy/extensions/formatter/req_without_query/v3/req_without_query';
+import type { DecodeContext } from './context.ts';
+
+/** Extensions whose operators are there in every format. */
+const BUILT_IN = [ReqWithoutQuerySchema, MetadataSchema] as const;
+
+/** Extensions of a format: they bring operators, and those that there are need none to bring them. @param path of the format */
+export function checkFormatters(
+  context: DecodeContext,
+  formatters: readonly TypedExtensionConfig[],
+  path: string,
+): void {
+  for (const [index, { typedConfig }] of formatters.entries()) {
+    const here = `${path}.formatters[${index}].typed_config`;
+    const message = context.open(typedConfig, here);
+    if (message !== undefined && !BUILT_IN.some((schema) => isMessage(message, schema)))
+      context.refuse(
+        here,
+        `${message.$typeName} brings no operators; there is ${BUILT_IN.map(({ typeName }) => typeName).join(', ')}`,
+      );
+  }
+}

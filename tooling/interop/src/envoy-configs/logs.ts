@@ -1,0 +1,94 @@
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { until } from '../until.ts';
+
+/** Files that the configuration `access-log-operators` has its logs in. */
+const [OPERATORS, METADATA] = ['operators.log', 'metadata.log'] as const;
+
+/** Lines of both logs, ports as the configuration names them. */
+export interface Logs {
+  /** Values by operator. */
+  readonly operators: readonly Readonly<Record<string, unknown>>[];
+  readonly metadata: readonly string[];
+}
+
+/** Nothing of an earlier run is left. */
+export function forgetLogs(directory: string): void {
+  for (const file of [OPERATORS, METADATA]) rmSync(join(directory, file), { force: true });
+}
+
+/** Waits for the lines. @param lines how many of the requests are logged */
+export async function readLogs(
+  directory: string,
+  ports: ReadonlyMap<number, number>,
+  lines: number,
+): Promise<Logs> {
+  const read = (file: string): string[] => {
+    let text = readFileSync(join(directory, file), 'utf8');
+    for (const [named, real] of ports) text = text.replaceAll(String(real), String(named));
+    return text.split('\n').filter((line) => line !== '');
+  };
+  return until('all requests are in the log', async () => {
+    const operators = read(OPERATORS);
+    if (operators.length < lines) throw new Error(`there are ${operators.length} lines of ${lines}`);
+    return {
+      operators: operators.map((line) => JSON.parse(line) as Record<string, unknown>),
+      metadata: read(METADATA),
+    };
+  });
+}
+
+const WHOLE = /^\d+$/;
+/** Operators whose values are never the same twice: what both must look like. */
+const LOOKS: Readonly<Record<string, RegExp>> = {
+  UNIQUE_ID: /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
+  STREAM_ID: /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
+  CONNECTION_ID: /^[1-9]\d*$/,
+  UPSTREAM_CONNECTION_ID: WHOLE,
+  UPSTREAM_LOCAL_ADDRESS: /^127\.0\.0\.1:\d+$/,
+  UPSTREAM_LOCAL_PORT: /^[1-9]\d*$/,
+  START_TIME: /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/,
+  'START_TIME(%E3S)': /^\d\d\.\d{3}$/,
+  START_TIME_LOCAL: /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d{4}$/,
+  'EMIT_TIME_LOCAL(%s)': /^\d{10}$/,
+  // What the two tell endpoints and callers beside what came, each in its own words.
+  REQUEST_HEADERS_BYTES: /^[1-9]\d*$/,
+  RESPONSE_HEADERS_BYTES: /^[1-9]\d*$/,
+};
+const looksOf = (operator: string): RegExp | undefined =>
+  LOOKS[operator] ?? (operator.includes('DURATION') ? WHOLE : undefined);
+
+/** A text without its quotes. */
+const bare = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
+
+/** What one log says and the other does not, by line and operator. */
+export function logDifferences(envoy: Logs, tulle: Logs): string[] {
+  const faults: string[] = [];
+  for (const [index, line] of envoy.operators.entries()) {
+    const other = tulle.operators[index] ?? {};
+    for (const [operator, wanted] of Object.entries(line)) {
+      const got = other[operator];
+      const looks = looksOf(operator);
+      const same =
+        looks === undefined || wanted === null || got === null
+          ? JSON.stringify(got) === JSON.stringify(wanted)
+          : typeof got === typeof wanted && [got, wanted].every((value) => looks.test(bare(value)));
+      if (!same)
+        faults.push(
+          `line ${index}: %${operator}% is ${JSON.stringify(got)}, and of Envoy ${JSON.stringify(wanted)}`,
+        );
+    }
+  }
+  if (envoy.operators.length !== tulle.operators.length)
+    faults.push(`there are ${tulle.operators.length} lines, and of Envoy ${envoy.operators.length}`);
+  const [wanted, got] = [envoy, tulle].map(({ metadata }) => JSON.stringify(metadata.map(columnsOf)));
+  if (wanted !== got) faults.push(`of tokens: ${got}, and of Envoy ${wanted}`);
+  return faults;
+}
+
+/** JSON values by column; members in an order of their own. */
+function columnsOf(line: string): unknown[] {
+  return line
+    .split(' ')
+    .map((column) => Object.entries(JSON.parse(column) as object).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+}
