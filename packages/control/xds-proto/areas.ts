@@ -78,6 +78,8 @@ export const areas: readonly string[] = [
   'envoy/extensions/filters/http/header_mutation/v3',
   'envoy/extensions/filters/http/health_check/v3',
   'envoy/extensions/filters/http/jwt_authn/v3',
+  'envoy/extensions/filters/http/wasm/v3',
+  'envoy/extensions/wasm/v3',
   'envoy/extensions/filters/http/local_ratelimit/v3',
   'envoy/extensions/filters/http/on_demand/v3',
   'envoy/extensions/filters/http/ratelimit/v3',

@@ -103,6 +103,6 @@ describe("the model's JSON Schema", () => {
         'P',
         checker,
       ),
-    ).toHaveLength(3);
+    ).toHaveLength(4);
   }, 120_000);
 });

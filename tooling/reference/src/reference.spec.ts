@@ -41,7 +41,8 @@ describe('the generated reference', () => {
 
   it('has a name and a help for every metric of the sources', () => {
     const { metrics, unresolved } = findMetrics();
-    expect(unresolved).toEqual([]);
+    // A WebAssembly module names its own.
+    expect(unresolved).toEqual(['packages/filters/wasm/src/imports/metrics.ts']);
     expect(metrics.filter(({ help }) => help === '')).toEqual([]);
     // Made in three ways: directly, through a helper with a template, through a class's method.
     for (const name of [

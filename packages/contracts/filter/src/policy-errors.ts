@@ -10,6 +10,7 @@ export type PolicyErrorCode =
   | 'TULLE_EXT_AUTHZ_DENIED'
   | 'TULLE_EXT_AUTHZ_ERROR'
   | 'TULLE_EXT_PROC_ERROR'
+  | 'TULLE_WASM_ERROR'
   | 'TULLE_RATE_LIMITED'
   | 'TULLE_FAULT_ABORT'
   | 'TULLE_HEADER_INVALID'
@@ -148,6 +149,16 @@ export const POLICY_ERRORS: Readonly<Record<PolicyErrorCode, ErrorRow>> = {
     'filter',
     false,
     'The external processor failed, or gave no answer that can be used, so the stream was ended. The details and the metric tulle_filter_ext_proc_calls_total say what went wrong.',
+  ),
+  TULLE_WASM_ERROR: row(
+    68,
+    503,
+    14,
+    '-',
+    'wasm_fail_stream',
+    'filter',
+    false,
+    'A WebAssembly module has ended, or ended the stream itself: the details say which. The log line of the filter says why it has ended.',
   ),
   // Limits and life cycle
   TULLE_CONCURRENCY_LIMITED: row(

@@ -259,3 +259,5 @@ export {
   admissionControlFilterSchema,
 } from './filters/admission-control.ts';
 export type { AdmissionControlFilterConfig } from './filters/admission-control.ts';
+export { WASM_FILTER, wasmFilterSchema } from './filters/wasm.ts';
+export type { WasmFilterConfig, WasmModule } from './filters/wasm.ts';

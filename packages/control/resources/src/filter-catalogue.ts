@@ -21,6 +21,7 @@ import {
   LOCAL_REPLIES,
   RATE_LIMIT_FILTER,
   RETRY_FILTER,
+  WASM_FILTER,
   adaptiveConcurrencyFilterSchema,
   admissionControlFilterSchema,
   authzFilterSchema,
@@ -43,6 +44,7 @@ import {
   localRepliesSchema,
   rateLimitFilterSchema,
   retryFilterSchema,
+  wasmFilterSchema,
   type JsonSchema,
 } from '@tulle/model';
 import { findIssues, issuePointer, jsonSchema } from '@tulle/schema';
@@ -93,6 +95,8 @@ export const STANDARD_FILTERS: readonly KnownFilter[] = Object.freeze([
   standard(JWT_FILTER, jwtFilterSchema, 'authn'),
   standard(RATE_LIMIT_FILTER, rateLimitFilterSchema, 'limit', 'custom'),
   standard(RETRY_FILTER, retryFilterSchema, 'custom'),
+  // What a module does only its author knows.
+  standard(WASM_FILTER, wasmFilterSchema, 'custom', 'authn', 'authz', 'limit', 'transform'),
 ]);
 
 /** What the engine does itself, for every proxy. */

@@ -1,5 +1,5 @@
 import { createRegistry, fromJson, type JsonObject } from '@bufbuild/protobuf';
-import { anyPack } from '@bufbuild/protobuf/wkt';
+import { anyPack, BytesValueSchema, StringValueSchema, StructSchema } from '@bufbuild/protobuf/wkt';
 import type { FilterEntry, HttpHandler, RouteConfig, TcpHandler } from '@tulle/model';
 import { ListenerSchema } from '@tulle/xds-proto/envoy/config/listener/v3/listener';
 import { RouteConfigurationSchema } from '@tulle/xds-proto/envoy/config/route/v3/route';
@@ -20,6 +20,7 @@ import {
   ExtAuthzPerRouteSchema,
   ExtAuthzSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/ext_authz/v3/ext_authz';
+import { WasmSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/wasm/v3/wasm';
 import {
   ExternalProcessorSchema,
   ExtProcPerRouteSchema,
@@ -63,6 +64,10 @@ const registry = createRegistry(
   GrpcStatsSchema,
   ExtAuthzSchema,
   ExtAuthzPerRouteSchema,
+  WasmSchema,
+  StringValueSchema,
+  BytesValueSchema,
+  StructSchema,
   ExternalProcessorSchema,
   ExtProcPerRouteSchema,
   HealthCheckSchema,

@@ -48,6 +48,7 @@ const FILTERS = {
     return tokens === undefined ? rateLimit : sharedRateLimit(tokens);
   },
   'tulle.http.retry': async (): Promise<AnyFilter> => (await import('@tulle/filter-retry')).retry,
+  'tulle.http.wasm': async (): Promise<AnyFilter> => (await import('@tulle/filter-wasm')).wasm,
 } as const;
 
 /** Id of a filter that ships. */

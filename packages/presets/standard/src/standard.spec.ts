@@ -20,6 +20,7 @@ import {
   JWT_FILTER,
   RATE_LIMIT_FILTER,
   RETRY_FILTER,
+  WASM_FILTER,
 } from '@tulle/model';
 import { expect, it } from 'vitest';
 import { standardFilters, standardTelemetry } from './index.ts';
@@ -48,6 +49,7 @@ it('has every standard filter of the model once', () => {
       JWT_FILTER,
       RATE_LIMIT_FILTER,
       RETRY_FILTER,
+      WASM_FILTER,
     ].toSorted(),
   );
 });

@@ -30,6 +30,7 @@ import {
   JWT_FILTER,
   RATE_LIMIT_FILTER,
   RETRY_FILTER,
+  WASM_FILTER,
   type RetryFilterConfig,
   type RetryOn,
 } from '@tulle/model';
@@ -60,6 +61,7 @@ import {
   valueMatch,
 } from './basics.ts';
 import { connExtAuthzConfig, extProcConfig, extProcRouteConfig } from './external.ts';
+import { wasmConfig } from './wasm.ts';
 
 const percent: fc.Arbitrary<number> = fc.oneof(
   fc.integer({ min: 0, max: 100 }),
@@ -207,6 +209,7 @@ const entry: fc.Arbitrary<FilterEntry> = fc
     fc.tuple(fc.constant(JWT_FILTER), jwtConfig),
     fc.tuple(fc.constant(EXT_AUTHZ_FILTER), extAuthzConfig),
     fc.tuple(fc.constant(EXT_PROC_FILTER), extProcConfig),
+    fc.tuple(fc.constant(WASM_FILTER), wasmConfig),
     fc.tuple(fc.constant(AUTHZ_FILTER), authzConfig),
     fc.tuple(fc.constant(COMPRESSION_FILTER), compressionConfig),
     fc.tuple(
@@ -222,6 +225,7 @@ const entry: fc.Arbitrary<FilterEntry> = fc
         COMPRESSION_FILTER,
         EXT_AUTHZ_FILTER,
         EXT_PROC_FILTER,
+        WASM_FILTER,
         JWT_FILTER,
       ),
       jsonObject,

@@ -15,6 +15,7 @@ export { listener } from './listeners.ts';
 export { routeConfig } from './routes.ts';
 export { faultConfig, filterConfigs, headersConfig, httpFilters, retryConfig } from './filters.ts';
 export { connExtAuthzConfig, extProcRouteConfig, plainExtProcConfig } from './external.ts';
+export { plainWasmConfig } from './wasm.ts';
 export {
   adaptiveConcurrencyConfig,
   admissionControlConfig,

@@ -1,5 +1,11 @@
 import { createRegistry, type DescMessage, type Message, type Registry } from '@bufbuild/protobuf';
-import { type Any, anyUnpack } from '@bufbuild/protobuf/wkt';
+import {
+  type Any,
+  anyUnpack,
+  BytesValueSchema,
+  StringValueSchema,
+  StructSchema,
+} from '@bufbuild/protobuf/wkt';
 import type { ConfigIssue } from '@tulle/filter';
 import { HttpProtocolOptionsSchema } from '@tulle/xds-proto/envoy/extensions/upstreams/http/v3/http_protocol_options';
 import { FileAccessLogSchema } from '@tulle/xds-proto/envoy/extensions/access_loggers/file/v3/file';
@@ -106,6 +112,7 @@ import {
   UpstreamTlsContextSchema,
 } from '@tulle/xds-proto/envoy/extensions/transport_sockets/tls/v3/tls';
 import { TypedStructSchema as UdpaTypedStructSchema } from '@tulle/xds-proto/udpa/type/v1/typed_struct';
+import { WasmSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/wasm/v3/wasm';
 import { TypedStructSchema } from '@tulle/xds-proto/xds/type/v3/typed_struct';
 import type { DiscoverySource, Need } from './discovery-source.ts';
 import { checkFields, type FieldRules } from './field-walk.ts';
@@ -150,6 +157,10 @@ export const decodableTypes: Registry = createRegistry(
   ExtAuthzPerRouteSchema,
   ExternalProcessorSchema,
   ExtProcPerRouteSchema,
+  WasmSchema,
+  StringValueSchema,
+  BytesValueSchema,
+  StructSchema,
   HealthCheckSchema,
   OnDemandSchema,
   OnDemandPerRouteSchema,

@@ -8,6 +8,20 @@ export const HONOURED_OF_EXTERNAL: Readonly<Record<string, readonly string[]>> =
     'transport_api_version',
     'include_tls_session',
   ],
+  'envoy.extensions.filters.http.wasm.v3.Wasm': ['config'],
+  'envoy.extensions.wasm.v3.PluginConfig': ['name', 'root_id', 'vm_config', 'configuration', 'fail_open'],
+  'envoy.extensions.wasm.v3.VmConfig': [
+    'vm_id',
+    'runtime',
+    'code',
+    'configuration',
+    // Modules are compiled here, when their configuration comes.
+    'allow_precompiled',
+    'nack_on_code_cache_miss',
+    'environment_variables',
+  ],
+  'envoy.extensions.wasm.v3.EnvironmentVariables': ['key_values'],
+  'envoy.config.core.v3.AsyncDataSource': ['local'],
   'envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor': [
     'grpc_service',
     'failure_mode_allow',

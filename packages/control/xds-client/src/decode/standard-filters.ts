@@ -15,6 +15,7 @@ import {
   HEALTH_CHECK_FILTER,
   JWT_FILTER,
   RATE_LIMIT_FILTER,
+  WASM_FILTER,
 } from '@tulle/model';
 import { AdaptiveConcurrencySchema } from '@tulle/xds-proto/envoy/extensions/filters/http/adaptive_concurrency/v3/adaptive_concurrency';
 import { AdmissionControlSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/admission_control/v3/admission_control';
@@ -52,6 +53,7 @@ import {
   RateLimitSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/ratelimit/v3/rate_limit';
 import { RBACPerRouteSchema, RBACSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/rbac/v3/rbac';
+import { WasmSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/wasm/v3/wasm';
 import { decodeAdaptiveConcurrency } from './adaptive-concurrency.ts';
 import { decodeAdmissionControl } from './admission-control.ts';
 import { decodeAuthz } from './authz/rbac.ts';
@@ -67,6 +69,7 @@ import { decodeHeaderMutations } from './header-filter.ts';
 import { decodeHealthCheckFilter } from './health-check-filter.ts';
 import { decodeJwt, decodeJwtRoute } from './jwt.ts';
 import { decodeRateLimit } from './rate-limit.ts';
+import { decodeWasm } from './wasm.ts';
 
 /** A filter of this proxy with its config. */
 export interface KnownFilter {
@@ -98,6 +101,8 @@ export function decodeStandard(
     return { filter: EXT_AUTHZ_FILTER, config: decodeExtAuthz(context, message, path) };
   if (isMessage(message, ExternalProcessorSchema))
     return { filter: EXT_PROC_FILTER, config: decodeExtProc(context, message, path) };
+  if (isMessage(message, WasmSchema))
+    return { filter: WASM_FILTER, config: decodeWasm(context, message, path) };
   if (isMessage(message, LocalRateLimitSchema))
     return { filter: RATE_LIMIT_FILTER, config: decodeRateLimit(context, message, path) };
   if (isMessage(message, AdaptiveConcurrencySchema))

@@ -19,6 +19,7 @@ import {
   JWT_FILTER,
   RATE_LIMIT_FILTER,
   RETRY_FILTER,
+  WASM_FILTER,
 } from '@tulle/model';
 import type { NodeInfo } from '../provider.ts';
 import { isGrpcClient } from './client-form.ts';
@@ -72,6 +73,7 @@ const ENVOY_EXTENSIONS: Readonly<Record<string, string>> = {
   [IP_ALLOW_FILTER]: 'envoy.filters.network.rbac',
   [JWT_FILTER]: 'envoy.filters.http.jwt_authn',
   [RATE_LIMIT_FILTER]: 'envoy.filters.http.local_ratelimit',
+  [WASM_FILTER]: 'envoy.filters.http.wasm',
 };
 
 /** What every gRPC program has of the standard filters, for its calls and for its server; it names none itself. */

@@ -15,6 +15,7 @@ import {
   HEALTH_CHECK_FILTER,
   JWT_FILTER,
   RATE_LIMIT_FILTER,
+  WASM_FILTER,
 } from '@tulle/model';
 import { AdaptiveConcurrencySchema } from '@tulle/xds-proto/envoy/extensions/filters/http/adaptive_concurrency/v3/adaptive_concurrency';
 import { AdmissionControlSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/admission_control/v3/admission_control';
@@ -45,6 +46,7 @@ import {
   RateLimitSchema,
 } from '@tulle/xds-proto/envoy/extensions/filters/http/ratelimit/v3/rate_limit';
 import { HealthCheckSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/health_check/v3/health_check';
+import { WasmSchema } from '@tulle/xds-proto/envoy/extensions/filters/http/wasm/v3/wasm';
 import { encodeAdaptiveConcurrency } from './adaptive-concurrency.ts';
 import { encodeAdmissionControl } from './admission-control.ts';
 import { encodeBuffer, encodeBufferRoute } from './buffer.ts';
@@ -60,6 +62,7 @@ import { encodeHealthCheckFilter } from './health-check-filter.ts';
 import { encodeJwt } from './jwt.ts';
 import { encodeRateLimit } from './rate-limit.ts';
 import { hasOnly, isObject } from './shape.ts';
+import { encodeWasm } from './wasm.ts';
 
 /** How a standard filter's configs are written as Envoy's; `undefined` where Envoy's type would not say exactly the same. */
 interface StandardFilter {
@@ -123,6 +126,10 @@ const STANDARD: Readonly<Record<string, StandardFilter>> = {
   [EXT_PROC_FILTER]: {
     chain: (config) => packed(ExternalProcessorSchema, encodeExtProc(config)),
     route: (config) => packed(ExtProcPerRouteSchema, encodeExtProcRoute(config)),
+  },
+  [WASM_FILTER]: {
+    chain: (config) => packed(WasmSchema, encodeWasm(config)),
+    route: () => undefined,
   },
   [JWT_FILTER]: {
     chain: (config) => packed(JwtAuthenticationSchema, encodeJwt(config)),

@@ -1,0 +1,5 @@
+/**
+ * WebAssembly filter.
+ * @packageDocumentation
+ */
+export { wasm } from './wasm.ts';
