@@ -31,6 +31,8 @@ export interface SubsetSelector {
 /**
  * How an endpoint is chosen.
  * - `round-robin`: weighted, smooth. `random`: weighted.
+ * - `client-side-weighted-round-robin`: weighted by what endpoints say of their load in fields or trailers of their answers,
+ *   `endpoint-load-metrics` or `endpoint-load-metrics-bin` (ORCA): requests a second over utilization.
  * - `least-request`: fewest active requests for its weight, of `choices` (default 2) drawn at random, or of all with
  *   `fullScan`. `activeRequestBias`: how much active requests count against weights; 0: weights alone. Default 1.
  * - `peak-ewma`: least latency x load of two drawn; seed `defaultRttMs` 30, decay `decayMs` 10,000 (Linkerd's numbers).
@@ -42,6 +44,7 @@ export interface SubsetSelector {
  */
 export type BalancePolicy =
   | { readonly policy: 'round-robin'; readonly slowStart?: SlowStart }
+  | ({ readonly policy: 'client-side-weighted-round-robin' } & ClientSideWeights)
   | { readonly policy: 'random' }
   | {
       readonly policy: 'least-request';
@@ -58,6 +61,18 @@ export type BalancePolicy =
       readonly maxRingSize?: number;
     } & HashOptions)
   | ({ readonly policy: 'maglev'; readonly tableSize?: number } & HashOptions);
+
+/** How weights follow reports of load (Envoy `ClientSideWeightedRoundRobin`; defaults as there). */
+export interface ClientSideWeights {
+  /** How long an endpoint has to report before its weight counts; until then it has that of the others' median. Default 10,000. */
+  readonly blackoutMs?: number;
+  /** A weight that is not reported again is given up after this. Default 180,000. */
+  readonly expirationMs?: number;
+  /** How often weights follow. At least 100. Default 1,000. */
+  readonly updateMs?: number;
+  /** How much failing requests count as utilization: this times their share of all. Default 1. */
+  readonly errorPenalty?: number;
+}
 
 /** Of balancing by hashes (Envoy `ConsistentHashingLbConfig`). */
 export interface HashOptions {

@@ -16,6 +16,7 @@ export type {
 export type { IdentitySnapshot, IdentitySource, Svid, TrustBundle } from './identity.ts';
 export type {
   BalancePolicy,
+  ClientSideWeights,
   HashOptions,
   SlowStart,
   SubsetFallback,

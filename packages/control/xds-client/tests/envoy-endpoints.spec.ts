@@ -1,4 +1,5 @@
 import type { JsonObject } from '@bufbuild/protobuf';
+import { ClientSideWeightedRoundRobinSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/client_side_weighted_round_robin/v3/client_side_weighted_round_robin';
 import { describe, expect, it } from 'vitest';
 import { clusterOf, refusedAt } from './envoy-json.ts';
 
@@ -47,5 +48,47 @@ describe("Envoy's policy of endpoints", () => {
     const address = { socket_address: { address: '10.0.0.1', port_value: 80 } };
     const { discovery } = clusterOf(withPolicy({}, [{ endpoint: { address }, health_status: 'DEGRADED' }]));
     expect(discovery).toMatchObject({ endpoints: [{ health: 'degraded' }] });
+  });
+});
+
+describe("Envoy's weights by reports of load", () => {
+  const policy = (fields: JsonObject): JsonObject => ({
+    load_balancing_policy: {
+      policies: [
+        {
+          typed_extension_config: {
+            name: 'weights',
+            typed_config: {
+              '@type':
+                'type.googleapis.com/envoy.extensions.load_balancing_policies.client_side_weighted_round_robin.v3.ClientSideWeightedRoundRobin',
+              ...fields,
+            },
+          },
+        },
+      ],
+    },
+  });
+
+  it('have its periods, no update more often than every 100 ms', () => {
+    const given = policy({
+      blackout_period: '1s',
+      weight_expiration_period: '2s',
+      weight_update_period: '0.001s',
+      error_utilization_penalty: 0.5,
+      enable_oob_load_report: false,
+    });
+    expect(clusterOf(given, ClientSideWeightedRoundRobinSchema).balance).toEqual({
+      policy: 'client-side-weighted-round-robin',
+      blackoutMs: 1_000,
+      expirationMs: 2_000,
+      updateMs: 100,
+      errorPenalty: 0.5,
+    });
+  });
+
+  it('come with answers, not by calls of their own', () => {
+    expect(refusedAt(policy({ enable_oob_load_report: true }), ClientSideWeightedRoundRobinSchema)).toEqual([
+      'load_balancing_policy.policies[0].typed_extension_config.typed_config.enable_oob_load_report',
+    ]);
   });
 });

@@ -17,7 +17,7 @@ export interface AggregateOptions<Data> {
 /** What an aggregate is asked. */
 export type AggregateBalancer<Data> = Pick<
   Balancer<Data>,
-  'pick' | 'usable' | 'degraded' | 'size' | 'hashes' | 'endpoints'
+  'pick' | 'usable' | 'degraded' | 'size' | 'hashes' | 'readsLoad' | 'endpoints'
 >;
 
 const DEFAULT_PANIC_PERCENT = 50;
@@ -78,6 +78,9 @@ export function createAggregateBalancer<Data>(options: AggregateOptions<Data>): 
     },
     get degraded() {
       return options.parts().reduce((sum, part) => sum + part.degraded, 0);
+    },
+    get readsLoad() {
+      return options.parts().some((part) => part.readsLoad);
     },
     get hashes() {
       return options.parts().some((part) => part.hashes);

@@ -1,6 +1,7 @@
 import {
   formatAddress,
   type BalancePolicy,
+  type ClientSideWeights,
   type Endpoint,
   type OutlierDetection,
   type SubsetRules,
@@ -8,6 +9,7 @@ import {
 import { leastOfAll, leastRequest, peakEwma } from './best-of-few.ts';
 import { byHash } from './hash-table.ts';
 import { LevelSet, type LevelOwner } from './level-set.ts';
+import { LoadWeight, medianOf, updateEveryMs, type LoadReport } from './load-weights.ts';
 import { maglevOf } from './maglev.ts';
 import { ringOf } from './ring-hash.ts';
 import type { EndpointState, Outcome } from './endpoint-state.ts';
@@ -106,6 +108,8 @@ export interface Balancer<Data> {
   readonly size: number;
   /** Whether the policy goes by hashes. */
   readonly hashes: boolean;
+  /** Whether the policy goes by what endpoints say of their load, see {@link EndpointState.reportLoad}. */
+  readonly readsLoad: boolean;
   /**
    * What an active health check found, each time; once it has, `pending` endpoints are not picked until it has found them well.
    * @param degraded it passed, and the endpoint says that it is degraded. Default false
@@ -141,6 +145,7 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data>, LevelO
   decayMs = DEFAULT_DECAY_MS;
   warming = true;
   hashes = false;
+  readsLoad = false;
   readonly panicThresholdPercent: number;
   readonly failsOnPanic: boolean;
   readonly #options: BalancerOptions<Data>;
@@ -307,6 +312,14 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data>, LevelO
     this.#outlier.observed(state, outcome, nowMs);
   }
 
+  reported(state: State<Data>, report: LoadReport, nowMs: number): boolean {
+    const policy = this.#policy;
+    if (policy.policy !== 'client-side-weighted-round-robin' || state.removed) return false;
+    const taken = (state.loadWeight ??= new LoadWeight()).take(report, policy, nowMs);
+    if (taken && this.#rampsOnAtMs === Infinity) this.#rampsOnAtMs = nowMs + updateEveryMs(policy);
+    return taken;
+  }
+
   #changed(event: EjectionEvent<Data>): void {
     this.#rebuild(this.#nowMs);
     this.#options.onEjection?.(event);
@@ -324,6 +337,8 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data>, LevelO
   /** The part of its weight that an endpoint has now, and when that is asked again. */
   #ramp(nowMs: number): (state: State<Data>) => number {
     this.#rampsOnAtMs = Infinity;
+    if (this.#policy.policy === 'client-side-weighted-round-robin')
+      return this.#byReports(this.#policy, nowMs);
     const slowStart = 'slowStart' in this.#policy ? this.#policy.slowStart : undefined;
     if (slowStart === undefined) return whole;
     return (state) => {
@@ -333,11 +348,26 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data>, LevelO
     };
   }
 
+  /** Who has said nothing that counts is taken for one in the middle of the others. */
+  #byReports(policy: ClientSideWeights, nowMs: number): (state: State<Data>) => number {
+    const weights = new Map<State<Data>, number>();
+    for (const state of this.endpoints) {
+      if (state.loadWeight === undefined) continue;
+      this.#rampsOnAtMs = nowMs + updateEveryMs(policy);
+      const weight = state.loadWeight.at(nowMs, policy);
+      if (weight > 0) weights.set(state, weight);
+    }
+    if (weights.size === 0) return whole;
+    const median = medianOf([...weights.values()]);
+    return (state) => (weights.get(state) ?? median) / state.weight;
+  }
+
   #take(policy: BalancePolicy = { policy: 'peak-ewma' }): BalancePolicy {
     if (policy.policy === 'peak-ewma') {
       this.defaultRttMs = policy.defaultRttMs ?? DEFAULT_RTT_MS;
       this.decayMs = policy.decayMs ?? DEFAULT_DECAY_MS;
     }
+    this.readsLoad = policy.policy === 'client-side-weighted-round-robin';
     this.hashes = policy.policy === 'ring-hash' || policy.policy === 'maglev';
     return policy;
   }
@@ -347,6 +377,7 @@ class EndpointBalancer<Data> implements Balancer<Data>, StateOwner<Data>, LevelO
     const random = (): number => this.#options.random();
     switch (policy.policy) {
       case 'round-robin':
+      case 'client-side-weighted-round-robin':
         return roundRobin(random);
       case 'random':
         return randomPick(random);

@@ -1,4 +1,5 @@
 import type { Endpoint } from '@tulle/model';
+import type { LoadReport } from './load-weights.ts';
 
 /** The endpoint answered whole, and not with a 5xx. */
 export const SUCCESS = 0;
@@ -60,6 +61,11 @@ export interface EndpointState<Data> {
   readonly removed: boolean;
   /** Peak-EWMA of latency in milliseconds, for dumps. */
   readonly latencyMs: number;
+  /**
+   * It says how much load it has; counts where the policy goes by that.
+   * @returns whether the report says a weight: it needs requests and a utilization
+   */
+  reportLoad(report: LoadReport, nowMs: number): boolean;
   /** An attempt begins. */
   onStart(): void;
   /**

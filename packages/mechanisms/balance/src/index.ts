@@ -5,6 +5,7 @@
 export { FAILURE, GATEWAY_FAILURE, isFailure, LOCAL_FAILURE, NEUTRAL, SUCCESS } from './endpoint-state.ts';
 export type { CheckState, EndpointState, Outcome } from './endpoint-state.ts';
 export { addHash, hashText } from './hash-text.ts';
+export type { LoadReport } from './load-weights.ts';
 export { isPrime } from './maglev.ts';
 export { createAggregateBalancer } from './aggregate.ts';
 export type { AggregateBalancer, AggregateOptions } from './aggregate.ts';

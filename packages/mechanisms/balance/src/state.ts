@@ -1,5 +1,6 @@
 import { formatAddress, type Endpoint } from '@tulle/model';
 import { isFailure, NEUTRAL, type CheckState, type EndpointState, type Outcome } from './endpoint-state.ts';
+import type { LoadReport, LoadWeight } from './load-weights.ts';
 import { OutlierCounts } from './outlier-counts.ts';
 
 /** What states tell and ask of the balancer that they belong to. */
@@ -10,6 +11,7 @@ export interface StateOwner<Data> {
   decayMs: number;
   /** No round of health checks is over yet: what is pending may be picked. */
   readonly warming: boolean;
+  reported(state: State<Data>, report: LoadReport, nowMs: number): boolean;
   observed(state: State<Data>, outcome: Outcome, nowMs: number): void;
 }
 
@@ -42,6 +44,8 @@ export class State<Data> implements EndpointState<Data> {
   /** When it came, or passed its health check again. */
   freshSinceMs: number;
   removed = false;
+  /** Of its reports; `undefined`: it has not said any. */
+  loadWeight: LoadWeight | undefined = undefined;
   /** When its ejection ends, or ended last. */
   ejectedUntilMs: number = -Infinity;
   /** Ejections in a row. */
@@ -100,6 +104,10 @@ export class State<Data> implements EndpointState<Data> {
   /** Expected latency times load: what peak-EWMA compares. Fades with time, so that a slow endpoint is tried again. */
   cost(nowMs: number): number {
     return Math.max(this.#ewmaMs * this.#fading(nowMs), MIN_LATENCY_MS) * (this.active + 1);
+  }
+
+  reportLoad(report: LoadReport, nowMs: number): boolean {
+    return this.#owner.reported(this, report, nowMs);
   }
 
   onStart(): void {

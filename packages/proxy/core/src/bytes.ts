@@ -11,6 +11,11 @@ export function copyBytes(bytes: Uint8Array | string): Bytes {
   return typeof bytes === 'string' ? Buffer.from(bytes, 'utf8') : Buffer.from(bytes);
 }
 
+/** @returns the bytes that base64 (RFC 4648 §4 and §5, padded or not) stands for; what is none is passed over */
+export function fromBase64(text: string): Bytes {
+  return Buffer.from(text, 'base64');
+}
+
 /** @returns the parts as one; the part itself where there is just one */
 export function joinBytes(parts: readonly Bytes[]): Bytes {
   return parts.length === 1 ? (parts[0] as Bytes) : Buffer.concat(parts);

@@ -108,7 +108,10 @@ export interface UpstreamCluster {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly metrics: ClusterMetrics;
-  readonly balancer: Pick<Balancer<UpstreamPool>, 'pick' | 'usable' | 'size' | 'hashes' | 'endpoints'>;
+  readonly balancer: Pick<
+    Balancer<UpstreamPool>,
+    'pick' | 'usable' | 'size' | 'hashes' | 'readsLoad' | 'endpoints'
+  >;
   /** What refuses a share of its requests; else `undefined`. */
   readonly drops: Drops | undefined;
   /** Where endpoints are made when they are asked for; else `undefined`. */

@@ -105,6 +105,13 @@ const hashing: Readonly<Record<string, JsonSchema>> = {
 const balance: JsonSchema = {
   anyOf: [
     fields(['policy'], { policy: { const: 'round-robin' }, slowStart }),
+    fields(['policy'], {
+      policy: { const: 'client-side-weighted-round-robin' },
+      blackoutMs: milliseconds(),
+      expirationMs: milliseconds(),
+      updateMs: milliseconds(100),
+      errorPenalty: { type: 'number', minimum: 0, maximum: 1_000_000 },
+    }),
     fields(['policy'], { policy: { const: 'random' } }),
     fields(['policy'], {
       policy: { const: 'least-request' },

@@ -197,6 +197,15 @@ const balance: fc.Arbitrary<BalancePolicy> = fc.oneof(
       slowStart,
     },
   ),
+  object<BalancePolicy>(
+    { policy: fc.constant('client-side-weighted-round-robin') },
+    {
+      blackoutMs: milliseconds,
+      expirationMs: milliseconds,
+      updateMs: fc.integer({ min: 100, max: 9_999 }),
+      errorPenalty: fc.integer({ min: 0, max: 9 }),
+    },
+  ),
   object<BalancePolicy>({ policy: fc.constant('pick-first') }, { shuffle: fc.constant(true) }),
   object<BalancePolicy>(
     { policy: fc.constant('peak-ewma') },

@@ -13,6 +13,10 @@ import type {
   LocalityLbConfig,
 } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/common/v3/common';
 import {
+  type ClientSideWeightedRoundRobin,
+  ClientSideWeightedRoundRobinSchema as ClientSideWeightedSchema,
+} from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/client_side_weighted_round_robin/v3/client_side_weighted_round_robin';
+import {
   LeastRequest_SelectionMethod as SelectionMethod,
   LeastRequestSchema,
 } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/least_request/v3/least_request';
@@ -216,6 +220,7 @@ function isKnown(message: Message): boolean {
   return (
     isMessage(message, RoundRobinSchema) ||
     isMessage(message, RandomSchema) ||
+    isMessage(message, ClientSideWeightedSchema) ||
     isMessage(message, RingHashSchema) ||
     isMessage(message, MaglevSchema) ||
     isMessage(message, PickFirstSchema) ||
@@ -231,6 +236,8 @@ function decodePolicy(context: DecodeContext, message: Message, path: string): B
       balance: roundRobin(context, message.slowStartConfig, path),
       ...localities(message.localityLbConfig?.localityConfigSpecifier),
     };
+  if (isMessage(message, ClientSideWeightedSchema))
+    return { balance: clientSideWeighted(context, message, path) };
   if (isMessage(message, RandomSchema))
     return {
       balance: { policy: 'random' },
@@ -280,6 +287,25 @@ function decodePolicy(context: DecodeContext, message: Message, path: string): B
     return { ...inner, ...(localityWeighted === true && { localityWeighted }), ...(subsets && { subsets }) };
   }
   return decodeOwn(context, message, path);
+}
+
+/** Out-of-band reports need a call to each endpoint for life, which nobody makes here. */
+function clientSideWeighted(
+  context: DecodeContext,
+  message: ClientSideWeightedRoundRobin,
+  path: string,
+): BalancePolicy {
+  if (message.enableOobLoadReport === true)
+    context.refuse(`${path}.enable_oob_load_report`, 'must be false: load is read from answers');
+  const updateMs = milliseconds(message.weightUpdatePeriod);
+  return present({
+    policy: 'client-side-weighted-round-robin' as const,
+    blackoutMs: milliseconds(message.blackoutPeriod),
+    expirationMs: milliseconds(message.weightExpirationPeriod),
+    // As there, more often than that is not worth it.
+    updateMs: updateMs === undefined ? undefined : Math.max(updateMs, 100),
+    errorPenalty: message.errorUtilizationPenalty,
+  });
 }
 
 /** A policy that Envoy lacks. */

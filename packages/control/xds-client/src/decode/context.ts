@@ -75,6 +75,7 @@ import { ProxyProtocolSchema } from '@tulle/xds-proto/envoy/extensions/filters/l
 import { TlsInspectorSchema } from '@tulle/xds-proto/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector';
 import { HttpConnectionManagerSchema } from '@tulle/xds-proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager';
 import { TcpProxySchema } from '@tulle/xds-proto/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy';
+import { ClientSideWeightedRoundRobinSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/client_side_weighted_round_robin/v3/client_side_weighted_round_robin';
 import { LeastRequestSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/least_request/v3/least_request';
 import { MaglevSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/maglev/v3/maglev';
 import { RingHashSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/ring_hash/v3/ring_hash';
@@ -127,6 +128,7 @@ export const decodableTypes: Registry = createRegistry(
   ProxyProtocolSchema,
   RouterSchema,
   ProxyProtocolUpstreamTransportSchema,
+  ClientSideWeightedRoundRobinSchema,
   HTTPFaultSchema,
   HeaderMutationSchema,
   HeaderMutationPerRouteSchema,

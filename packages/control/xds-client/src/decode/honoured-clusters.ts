@@ -174,6 +174,16 @@ export const HONOURED_OF_CLUSTERS: Readonly<Record<string, readonly string[]>> =
     'slow_start_config',
     'locality_lb_config',
   ],
+  'envoy.extensions.load_balancing_policies.client_side_weighted_round_robin.v3.ClientSideWeightedRoundRobin':
+    [
+      'enable_oob_load_report',
+      // Of what is refused when it is asked for.
+      'oob_reporting_period',
+      'blackout_period',
+      'weight_expiration_period',
+      'weight_update_period',
+      'error_utilization_penalty',
+    ],
   'envoy.extensions.load_balancing_policies.random.v3.Random': ['locality_lb_config'],
   'envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest': [
     'choice_count',

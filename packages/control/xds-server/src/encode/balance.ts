@@ -9,6 +9,7 @@ import {
   type Cluster_SlowStartConfigSchema as SlowStartConfigSchema,
   type ClusterSchema,
 } from '@tulle/xds-proto/envoy/config/cluster/v3/cluster';
+import { ClientSideWeightedRoundRobinSchema } from '@tulle/xds-proto/envoy/extensions/load_balancing_policies/client_side_weighted_round_robin/v3/client_side_weighted_round_robin';
 import {
   LeastRequest_SelectionMethod as SelectionMethod,
   LeastRequestSchema,
@@ -31,6 +32,21 @@ export function encodeBalance(balance: BalancePolicy | undefined): Fields<typeof
           } as const,
         }),
       };
+    case 'client-side-weighted-round-robin': {
+      const { blackoutMs, expirationMs, updateMs, errorPenalty } = balance;
+      return listed(
+        'envoy.load_balancing_policies.client_side_weighted_round_robin',
+        anyPack(
+          ClientSideWeightedRoundRobinSchema,
+          create(ClientSideWeightedRoundRobinSchema, {
+            ...(blackoutMs !== undefined && { blackoutPeriod: duration(blackoutMs) }),
+            ...(expirationMs !== undefined && { weightExpirationPeriod: duration(expirationMs) }),
+            ...(updateMs !== undefined && { weightUpdatePeriod: duration(updateMs) }),
+            ...(errorPenalty !== undefined && { errorUtilizationPenalty: errorPenalty }),
+          }),
+        ),
+      );
+    }
     case 'random':
       return { lbPolicy: LbPolicy.RANDOM };
     case 'least-request':

@@ -13,6 +13,7 @@ import { stateOf, viewOf } from '../chain/run.ts';
 import type { AttemptStep, FilterInstance } from '../chain/tables.ts';
 import { advance } from '../chain/walk.ts';
 import { isEndpointFailure, readGrpcStatus } from '../grpc/grpc-status.ts';
+import { BAD_REPORT, NO_REPORT, readLoadReport } from './load-report.ts';
 import { outcomeOfAnswer } from './outcome-of-answer.ts';
 import { passDeadlineOn } from '../grpc/grpc-timeout.ts';
 import type { Services } from '../services.ts';
@@ -246,6 +247,7 @@ export function attemptAnswered(stream: Stream): void {
   attempt.status = status;
   stream.perTryTimer?.cancel();
   attempt.headMs = nowMs - attempt.startMs;
+  if (cluster?.balancer.readsLoad === true) takeLoadReport(stream, stream.responseHead.fields);
   if (stream.grpc) attempt.grpcStatus = readGrpcStatus(stream.responseHead.fields);
   attempt.outcome = outcomeOfAnswer(status, attempt.grpcStatus);
   attempt.end(nowMs);
@@ -370,6 +372,7 @@ export function releaseEndpoint(stream: Stream, outcome: Outcome): void {
 /** The endpoint's response is whole: what a gRPC call says in its trailers counts for its endpoint too. */
 export function responseWhole(stream: Stream, trailers: FieldTable | undefined): void {
   const { attempt } = stream;
+  if (trailers !== undefined && stream.cluster?.balancer.readsLoad === true) takeLoadReport(stream, trailers);
   if (stream.grpc && trailers !== undefined && attempt.grpcStatus < 0) {
     attempt.grpcStatus = readGrpcStatus(trailers);
     stream.note(SITE_GRPC_STATUS, attempt.grpcStatus, 0);
@@ -382,6 +385,14 @@ export function responseWhole(stream: Stream, trailers: FieldTable | undefined):
 export function responseBroken(stream: Stream, code: ErrorCode, details?: string): void {
   releaseEndpoint(stream, LOCAL_FAILURE);
   rescue(stream, code, details);
+}
+
+/** What an endpoint says of its load decides how much it gets. */
+function takeLoadReport({ endpoint, cluster, engine }: Stream, fields: FieldTable): void {
+  const report = readLoadReport(fields);
+  if (report === NO_REPORT) return;
+  const taken = report !== BAD_REPORT && endpoint?.reportLoad(report, engine.turn.nowMs) === true;
+  cluster?.metrics.loadReported(taken ? 'taken' : 'unusable');
 }
 
 function stopWaiting(stream: Stream): void {

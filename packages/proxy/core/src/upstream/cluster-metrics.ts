@@ -11,6 +11,7 @@ export class ClusterMetrics {
   readonly #retryRefusals: Map<string, Counter> = new Map<string, Counter>();
   readonly #redirects: Map<string, Counter> = new Map<string, Counter>();
   readonly #protocolErrors: Map<string, Counter> = new Map<string, Counter>();
+  readonly #loadReports: Map<string, Counter> = new Map<string, Counter>();
   readonly #drops: Map<string, Counter> = new Map<string, Counter>();
   readonly #tlsRefusals: Map<string, Counter> = new Map<string, Counter>();
   readonly noEndpoint: Counter;
@@ -172,6 +173,16 @@ export class ClusterMetrics {
       'Requests refused since the control plane has a share of them refused',
       'category',
       category,
+    );
+  }
+
+  loadReported(outcome: 'taken' | 'unusable'): void {
+    this.#labelled(
+      this.#loadReports,
+      'load_reports',
+      'Reports of load in answers of endpoints, where balancing goes by them',
+      'outcome',
+      outcome,
     );
   }
 
