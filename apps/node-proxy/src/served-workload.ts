@@ -2,15 +2,17 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { meshChannel, type IdentityClient } from '@tulle/ca';
 import type { Log } from '@tulle/filter';
-import type { NetworkNamespaces } from '@tulle/intercept';
+import type { DnsCounters, DnsResponder, NetworkNamespaces } from '@tulle/intercept';
 import type { createRegistry } from '@tulle/metrics';
 import type { ProxyConfig } from '@tulle/model';
 import { makePrivateDirectory } from '@tulle/sidecar/directories';
 import { openIdentity } from '@tulle/sidecar/identity';
+import { meshNames } from '@tulle/sidecar/mesh-names';
 import type { Supervisor } from '@tulle/supervisor';
 import { createXdsClient, type ApplyResult, type XdsClient } from '@tulle/xds-client';
 import type { Served } from './served-workloads.ts';
 import { hasIpv6 } from './sockets.ts';
+import { startWorkloadDns } from './workload-dns.ts';
 import { beginRules, liftRules, type IfProxyDies } from './workload-rules.ts';
 import { keyOf, PROXY_PORTS, type NodeWorkload } from './workload.ts';
 
@@ -44,6 +46,7 @@ export class ServedWorkload implements Served {
   readonly #host: WorkloadHost;
   readonly #undo: (() => Promise<void> | void)[] = [];
   #identity: IdentityClient | undefined;
+  #dns: DnsResponder | undefined;
   #started: Promise<void> | undefined;
   /** Rejected when it is to end: neither a CA nor a control plane that does not answer holds that up. */
   readonly #ending = Promise.withResolvers<never>();
@@ -95,6 +98,8 @@ export class ServedWorkload implements Served {
     await this.#unlessEnding(ready());
     this.#undo.push(await supervisor.addIdentity(identity));
     this.state = 'starting';
+    const dns = (this.#dns = await startWorkloadDns(this.#host.namespaces, workload));
+    this.#undo.push(async () => dns?.close());
     const xds = this.#follow(identity, instance, stateDir);
     this.#undo.push(async () => {
       await this.#host.apply(this, undefined);
@@ -134,7 +139,9 @@ export class ServedWorkload implements Served {
           capabilities: [],
           inbound: { address, port: PROXY_PORTS.port },
           hbone: {
-            ...PROXY_PORTS,
+            outboundPort: PROXY_PORTS.outboundPort,
+            inboundPort: PROXY_PORTS.inboundPort,
+            port: PROXY_PORTS.port,
             egress,
             reachable,
             ipv6: hasIpv6(namespaces, this.workload.network),
@@ -142,7 +149,11 @@ export class ServedWorkload implements Served {
         },
         extensions: ['tulle.conn.authz@0.0.0'],
       },
-      onConfig: async (config) => this.#host.apply(this, config),
+      onConfig: async (config) => {
+        const result = await this.#host.apply(this, config);
+        if (result.ok) this.#dns?.know(meshNames(config, namespace));
+        return result;
+      },
       snapshotFile: join(stateDir, 'snapshot.json'),
       log,
       meter,
@@ -171,6 +182,8 @@ export class ServedWorkload implements Served {
     readonly ports: readonly number[];
     readonly state: WorkloadState;
     readonly certificateNotAfterMs: number | undefined;
+    /** `undefined`: its DNS is left alone. */
+    readonly dns: DnsCounters | undefined;
   } {
     const { name, namespace, network, address, ports } = this.workload;
     return {
@@ -182,6 +195,7 @@ export class ServedWorkload implements Served {
       ports,
       state: this.state,
       certificateNotAfterMs: this.#identity?.current()?.svid.notAfterMs,
+      dns: this.#dns?.counters,
     };
   }
 }

@@ -75,6 +75,10 @@ describe('the directory of workloads', () => {
       { ...web, excludeInboundPorts: [9100, 8080] },
       /bad\.json:9: excludeInboundPorts: 8080 is one of ports too/,
     ],
+    [
+      { ...web, resolvers: ['10.96.0.10', 'dns.test'] },
+      /bad\.json:9: resolvers: "dns\.test" is no IP address.*an empty list leaves DNS alone/,
+    ],
     [{ ...web, egress: 'all' }, /bad\.json:9: egress: .*passthrough.*"all"/],
     [{ ...web, reachable: ['shop/orders'] }, /bad\.json:9: reachable\.0: .*"shop\/orders"/],
     [{ name: 'web' }, /bad\.json:1: .*network.*; .*bad\.json:1: .*address/],

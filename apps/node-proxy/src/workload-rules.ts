@@ -22,7 +22,7 @@ const OWN_LOOPBACK = ['127.0.0.0/9', '::1'];
 /** Of rules that outlive the proxy: always the same, so that the next proxy, or an operator, finds it. */
 export const LASTING_TABLE = 'tulle_node_proxy';
 
-function rulesOf({ excludeInboundPorts }: NodeWorkload): CaptureRules {
+function rulesOf({ excludeInboundPorts, resolvers }: NodeWorkload): CaptureRules {
   return {
     scope: { kind: 'namespace' },
     spare: { marks: [PROXY_MARK] },
@@ -33,6 +33,7 @@ function rulesOf({ excludeInboundPorts }: NodeWorkload): CaptureRules {
       excludeCidrs: OWN_LOOPBACK,
     },
     inboundRest: { to: PROXY_PORTS.inboundPort, excludePorts: excludeInboundPorts },
+    ...(resolvers?.length === 0 ? {} : { dnsPort: PROXY_PORTS.dnsPort }),
   };
 }
 

@@ -4,7 +4,12 @@ import { jsonSchema } from '@tulle/schema';
 import { issueText, type Issue } from './issue-text.ts';
 
 /** Ports of the proxy inside the network of a workload; the field's, since nothing else of the mesh is there. */
-export const PROXY_PORTS = { outboundPort: 15_001, inboundPort: 15_006, port: 15_008 } as const;
+export const PROXY_PORTS = {
+  outboundPort: 15_001,
+  inboundPort: 15_006,
+  port: 15_008,
+  dnsPort: 15_053,
+} as const;
 
 /** A workload of this node. */
 export interface NodeWorkload {
@@ -24,6 +29,11 @@ export interface NodeWorkload {
   readonly ports: readonly number[];
   /** Ports at which it is called past the proxy, by whoever likes. Default none. */
   readonly excludeInboundPorts: readonly number[];
+  /**
+   * IP addresses of who is asked for names that the mesh does not know; none: its DNS is left alone. Default: those of
+   * `/etc/netns/NAME/resolv.conf`, where its network is `/run/netns/NAME` and that is there, else of the node.
+   */
+  readonly resolvers?: readonly string[];
   /** Join token for its service account; absent: a saved identity, or the token that the proxy gets for it. */
   readonly token?: string;
   /** What becomes of calls to whom the mesh does not know. Default `passthrough`. */
@@ -52,6 +62,7 @@ const schema = jsonSchema<Partial<NodeWorkload> & Pick<NodeWorkload, 'name' | 'n
     address: { type: 'string', description: 'IP address.' },
     ports: PORTS,
     excludeInboundPorts: PORTS,
+    resolvers: { type: 'array', maxItems: 3, items: { type: 'string', description: 'IP address.' } },
     token: { type: 'string', minLength: 1 },
     egress: { enum: ['passthrough', 'registry-only'] },
     reachable: {
@@ -99,12 +110,19 @@ function ownIssues({
   address,
   ports = [],
   excludeInboundPorts = [],
+  resolvers = [],
 }: Partial<NodeWorkload> & Pick<NodeWorkload, 'name' | 'network' | 'address'>): Issue[] {
   const taken = ports.filter((port) => Object.values(PROXY_PORTS).includes(port as never));
   return [
     ...(isIP(address) !== 0
       ? []
       : [{ path: ['address'], message: `${JSON.stringify(address)} is no IP address, e.g. 10.1.0.7` }]),
+    ...resolvers
+      .filter((one) => isIP(one) === 0)
+      .map((one) => ({
+        path: ['resolvers'],
+        message: `${JSON.stringify(one)} is no IP address, e.g. 10.96.0.10; an empty list leaves DNS alone`,
+      })),
     ...ports
       .filter((port) => excludeInboundPorts.includes(port))
       .map((port) => ({

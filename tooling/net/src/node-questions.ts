@@ -12,6 +12,7 @@ export function eventually(nodes: Nodes, from: Pod, to: string, pattern: RegExp,
   for (;;) {
     const heard = nodes.ask(from, to, port);
     if (pattern.test(heard)) return;
-    if (Date.now() > deadline) match(heard, pattern);
+    if (Date.now() > deadline)
+      match(heard, pattern, `${heard}\n${nodes.one.proxy.text}\n${nodes.two.proxy.text}`);
   }
 }

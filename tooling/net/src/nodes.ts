@@ -131,14 +131,15 @@ export class Nodes {
     ]);
   }
 
-  /** Resolves when the node's proxy serves so many workloads. */
+  /** Resolves when the node's proxy serves all its workloads, at least so many. */
   async serving(node: Node, count: number): Promise<void> {
     const deadline = Date.now() + 60_000;
     for (;;) {
       const text = await this.toEnd(node, ['node-proxy', 'list', '-o', 'json']).catch(
         (error: Error) => error.message,
       );
-      if ((text.match(/"serving"/g) ?? []).length >= count) return;
+      const states = [...text.matchAll(/"state": "(\w+)"/g)].map(([, state]) => state);
+      if (states.length >= count && states.every((state) => state === 'serving')) return;
       if (Date.now() > deadline)
         throw new Error(`node ${node.number} does not serve ${count} workloads: ${text}\n${node.proxy.text}`);
     }
@@ -202,6 +203,11 @@ export class Nodes {
   /** What a program of a pod hears when it asks an address. */
   ask(from: Pod, host: string, port: number = PORT): string {
     return from.place.run(process.execPath, [PEER, 'ask', host, String(port)]).trim();
+  }
+
+  /** What a program of a pod finds for a name. @param server asked in place of those of the system */
+  lookup(from: Pod, name: string, ...server: readonly string[]): string {
+    return from.place.run(process.execPath, [PEER, 'lookup', name, ...server]).trim();
   }
 
   async close(): Promise<void> {

@@ -26,6 +26,12 @@ export const command: Command = defineCommand({
       value: 'PORT',
       help: 'at which others reach it past the proxy, in plain text; may be repeated',
     },
+    resolver: {
+      type: 'list',
+      value: 'IP',
+      help: 'asked for names that the mesh does not know; may be repeated; none leaves its DNS alone',
+      defaultText: 'those of the network, else of this machine',
+    },
     namespace: { type: 'string', short: 'n', value: 'NAME', help: 'namespace', defaultText: 'default' },
     'service-account': { type: 'string', value: 'NAME', help: 'service account', defaultText: 'its name' },
     label: { type: 'list', short: 'l', value: 'KEY=VALUE', help: 'label', defaultText: 'app=NAME' },
@@ -62,6 +68,9 @@ export const command: Command = defineCommand({
       ...(options['capture-exclude-inbound'].length === 0
         ? {}
         : { excludeInboundPorts: options['capture-exclude-inbound'].map(Number) }),
+      ...(options.resolver.length === 0
+        ? {}
+        : { resolvers: options.resolver.filter((one) => one !== 'none') }),
       ...(options.namespace === undefined ? {} : { namespace: options.namespace }),
       ...(options['service-account'] === undefined ? {} : { serviceAccount: options['service-account'] }),
       ...(options.label.length === 0 ? {} : { labels }),

@@ -11,6 +11,7 @@ import { loadSystemCalls, type Require, type SystemCalls } from './system-calls.
 
 /** Of Linux, bits/socket_type.h: a child process inherits no descriptor, and no call waits. */
 const SOCK_STREAM = 1;
+const SOCK_DGRAM = 2;
 const SOCK_CLOEXEC = 0o2000000;
 const SOCK_NONBLOCK = 0o4000;
 /** Of Linux, asm-generic/socket.h and netinet/in.h. */
@@ -47,9 +48,43 @@ export interface ListeningDescriptor {
 }
 
 /** Makes a TCP socket that is not connected, in the namespace that the thread is in now. @throws SystemCallError */
-export function openTcp(calls: SystemCalls, family: 4 | 6, { mark }: KernelSocketOptions): number {
-  const fd = calls.socket(family === 4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd < 0) throw calls.failed('socket', `cannot make a TCP socket of IPv${family}`);
+export function openTcp(calls: SystemCalls, family: 4 | 6, options: KernelSocketOptions): number {
+  return openSocket(calls, family, SOCK_STREAM, options);
+}
+
+/**
+ * Makes a UDP socket, in the namespace that the thread is in now.
+ * @param address where it is bound; absent: nowhere yet
+ * @throws SystemCallError naming the address
+ */
+export function openUdp(
+  calls: SystemCalls,
+  family: 4 | 6,
+  options: KernelSocketOptions,
+  address?: TcpAddress,
+): number {
+  const fd = openSocket(calls, family, SOCK_DGRAM, options);
+  if (address === undefined) return fd;
+  return orClosed(calls, fd, () => {
+    const name = writeSocketAddress(address);
+    if (calls.bind(fd, name, name.length) !== 0)
+      throw calls.failed('bind', `cannot listen on ${formatAddress(address)} for UDP`);
+    return fd;
+  });
+}
+
+function openSocket(
+  calls: SystemCalls,
+  family: 4 | 6,
+  kind: typeof SOCK_STREAM | typeof SOCK_DGRAM,
+  { mark }: KernelSocketOptions,
+): number {
+  const fd = calls.socket(family === 4 ? AF_INET : AF_INET6, kind | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0)
+    throw calls.failed(
+      'socket',
+      `cannot make a ${kind === SOCK_STREAM ? 'TCP' : 'UDP'} socket of IPv${family}`,
+    );
   if (mark !== undefined)
     orClosed(calls, fd, () =>
       setOption(calls, fd, SOL_SOCKET, SO_MARK, mark, `cannot mark a socket with ${mark}`),

@@ -3,6 +3,7 @@ import type { TcpAddress } from '@tulle/model';
 import {
   listenTcp,
   openTcp,
+  openUdp,
   type KernelSocketOptions,
   type ListeningDescriptor,
   type ListenOptions,
@@ -51,6 +52,12 @@ export interface NetworkNamespace {
    * @throws SystemCallError
    */
   socket(family: 4 | 6, options?: KernelSocketOptions): number;
+  /**
+   * Makes a UDP socket inside, for `bind({ fd })` of node:dgram.
+   * @param address where it is bound; absent: where the kernel likes, when it sends
+   * @throws SystemCallError
+   */
+  datagramSocket(family: 4 | 6, options?: KernelSocketOptions, address?: TcpAddress): number;
   /** Lets go of it. Sockets that were made inside live on. */
   close(): void;
 }
@@ -135,6 +142,10 @@ class OpenNamespace implements NetworkNamespace {
 
   socket(family: 4 | 6, options: KernelSocketOptions = {}): number {
     return this.run(() => openTcp(this.#calls, family, options));
+  }
+
+  datagramSocket(family: 4 | 6, options: KernelSocketOptions = {}, address?: TcpAddress): number {
+    return this.run(() => openUdp(this.#calls, family, options, address));
   }
 
   close(): void {

@@ -3,8 +3,10 @@
  * - `serve NAME PORT…`: answers requests with its name and who called, echoes WebSocket-like upgrades (`Upgrade: echo`)
  * - `ask HOST PORT`: prints what is answered, or the error
  * - `load HOST PORT`: asks again and again by new connections until SIGTERM, then prints counts as JSON
+ * - `lookup NAME [SERVER]`: prints its address of IPv4, as the system looks it up, or as that server says
  * - `hold HOST PORT`: holds one upgraded connection; at SIGUSR2 sends a line by it, and prints what comes back
  */
+import { lookup, Resolver } from 'node:dns/promises';
 import { createServer, request } from 'node:http';
 import { createInterface } from 'node:readline';
 import type { Duplex } from 'node:stream';
@@ -41,6 +43,17 @@ if (what === 'serve') {
 } else if (what === 'ask') {
   const [host = '', port = ''] = rest;
   process.stdout.write(`${await ask(host, port)}\n`);
+} else if (what === 'lookup') {
+  const [name = '', server] = rest;
+  const resolver = new Resolver({ timeout: 5_000, tries: 1 });
+  if (server !== undefined) resolver.setServers([server]);
+  const found =
+    server === undefined
+      ? lookup(name, { family: 4 }).then(({ address }) => address)
+      : resolver.resolve4(name).then((all) => all.join(' '));
+  process.stdout.write(
+    `${await found.catch((error: NodeJS.ErrnoException) => `error ${error.code ?? error.message}`)}\n`,
+  );
 } else if (what === 'load') {
   const [host = '', port = ''] = rest;
   let [asked, failed, going] = [0, 0, true];

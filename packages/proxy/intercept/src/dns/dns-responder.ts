@@ -4,7 +4,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { DnsCache } from './dns-cache.ts';
 import { answerTo, RCODE_REFUSED, RCODE_SERVFAIL, readQuestion, refusalOf, TYPE_A } from './dns-message.ts';
 import { framed, readFramed } from './framed.ts';
-import { askResolvers, systemResolvers } from './resolvers.ts';
+import { askResolvers, systemResolvers, type ResolverSockets } from './resolvers.ts';
 
 /** Queries under way with other resolvers, or waiting for names. More are refused: a program has a few. */
 const MAX_PENDING = 1_000;
@@ -18,6 +18,14 @@ const TTL_SECONDS = 30;
 /** A port must be free four times over, so several may be tried. */
 const MAX_PORT_TRIES = 20;
 
+/** Makes the sockets of a responder that is to be in another network. */
+export interface DnsSockets extends ResolverSockets {
+  /** Descriptor of a UDP socket that is bound there. @throws an error whose `code` says why, as `EADDRNOTAVAIL` */
+  bindUdp(host: string, port: number): number;
+  /** Descriptor of a TCP socket that listens there. @throws as above */
+  listenTcp(host: string, port: number): number;
+}
+
 /** Options of {@link startDnsResponder}. */
 export interface DnsResponderOptions {
   /** Port at 127.0.0.1 and ::1, by UDP and TCP. Default 0: one that is free. */
@@ -25,6 +33,8 @@ export interface DnsResponderOptions {
   /** Who is asked for names that are not known here; asked for each query. Default: those of `/etc/resolv.conf`. */
   readonly resolvers?: () => readonly string[];
   readonly resolverPort?: number;
+  /** Default: in the network of this process. */
+  readonly sockets?: DnsSockets;
 }
 
 /** What a responder did. */
@@ -72,6 +82,7 @@ class Responder implements DnsResponder {
   ipv6 = false;
   readonly #resolvers: () => readonly string[];
   readonly #resolverPort: number | undefined;
+  readonly #sockets: DnsSockets | undefined;
   readonly #cache = new DnsCache();
   #names: ReadonlyMap<string, readonly string[]> | undefined;
   /** Queries that came before the names. */
@@ -84,6 +95,7 @@ class Responder implements DnsResponder {
   constructor(options: DnsResponderOptions) {
     this.#resolvers = options.resolvers ?? (() => systemResolvers());
     this.#resolverPort = options.resolverPort;
+    this.#sockets = options.sockets;
   }
 
   async listen(port: number): Promise<void> {
@@ -101,10 +113,12 @@ class Responder implements DnsResponder {
   }
 
   async #bindUdp(host: string, port: number): Promise<number> {
+    const fd = this.#sockets?.bindUdp(host, port);
     const socket = createSocket(host === '::1' ? 'udp6' : 'udp4');
     this.#udp.push(socket);
-    socket.bind({ address: host, port, exclusive: true });
-    await once(socket, 'listening');
+    const listening = once(socket, 'listening'); // at once, for a descriptor
+    socket.bind(fd === undefined ? { address: host, port, exclusive: true } : { fd });
+    await listening;
     socket.on('error', () => {}); // of one answer that could not be sent
     socket.on('message', (query, from) =>
       this.#take(query, 'udp', (answer) => {
@@ -115,6 +129,7 @@ class Responder implements DnsResponder {
   }
 
   async #bindTcp(host: string, port: number): Promise<void> {
+    const fd = this.#sockets?.listenTcp(host, port);
     const server = createServer((socket) => {
       this.#connections.add(socket);
       socket.on('close', () => this.#connections.delete(socket));
@@ -130,7 +145,7 @@ class Responder implements DnsResponder {
     });
     server.maxConnections = MAX_CONNECTIONS;
     this.#tcp.push(server);
-    server.listen({ host, port, exclusive: true });
+    server.listen(fd === undefined ? { host, port, exclusive: true } : { fd });
     await once(server, 'listening');
   }
 
@@ -161,7 +176,8 @@ class Responder implements DnsResponder {
     if (this.#names === undefined) return void this.#waiting.push(() => this.#take(query, transport, answer));
     this.#pending++;
     this.counters.forwarded++;
-    void askResolvers(query, transport, this.#resolvers(), this.#resolverPort).then((response) => {
+    const asked = askResolvers(query, transport, this.#resolvers(), this.#resolverPort, this.#sockets);
+    void asked.then((response) => {
       this.#pending--;
       if (response === undefined) {
         this.counters.failed++;

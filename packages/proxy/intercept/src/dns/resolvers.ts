@@ -1,6 +1,6 @@
 import { createSocket } from 'node:dgram';
 import { readFileSync } from 'node:fs';
-import { connect, isIP } from 'node:net';
+import { isIP, Socket } from 'node:net';
 import { framed, readFramed } from './framed.ts';
 
 /** One that does not answer in this time is passed over; resolvers of programs wait 5 s for all. */
@@ -22,26 +22,45 @@ export function systemResolvers(file = '/etc/resolv.conf'): readonly string[] {
   return found.length === 0 ? ['127.0.0.1'] : found.slice(0, MAX_RESOLVERS);
 }
 
+/** What makes the sockets by which others are asked; descriptors of such as are not connected. Default: those of Node. */
+export interface ResolverSockets {
+  /** @param host the resolver's @returns `undefined`: it is asked by a socket of Node's own */
+  open(transport: 'udp' | 'tcp', host: string): number | undefined;
+}
+
 /** Asks resolvers in turn until one answers. @returns `undefined`: none did */
 export async function askResolvers(
   query: Buffer,
   transport: 'udp' | 'tcp',
   resolvers: readonly string[],
   port = 53,
+  sockets?: ResolverSockets,
 ): Promise<Buffer | undefined> {
   for (const resolver of resolvers) {
-    const answer = await (transport === 'udp' ? askUdp : askTcp)(query, resolver, port);
+    let fd: number | undefined;
+    try {
+      fd = sockets?.open(transport, resolver);
+    } catch {
+      continue; // its network is gone
+    }
+    const answer = await (transport === 'udp' ? askUdp : askTcp)(query, resolver, port, fd);
     if (answer !== undefined) return answer;
   }
   return undefined;
 }
 
 /** Each query has a port of its own, which whoever forges an answer would have to guess beside the id (RFC 5452). */
-async function askUdp(query: Buffer, host: string, port: number): Promise<Buffer | undefined> {
+async function askUdp(
+  query: Buffer,
+  host: string,
+  port: number,
+  fd: number | undefined,
+): Promise<Buffer | undefined> {
   const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
   const { promise, resolve } = Promise.withResolvers<Buffer | undefined>();
   const timer = setTimeout(() => resolve(undefined), ATTEMPT_MS);
   socket.on('error', () => resolve(undefined)); // also where there is no way to it
+  if (fd !== undefined) socket.bind({ fd });
   // Connected: the kernel lets only that peer's packets in, and tells when nobody listens there.
   socket.once('connect', () => socket.send(query));
   socket.connect(port, host);
@@ -56,9 +75,16 @@ async function askUdp(query: Buffer, host: string, port: number): Promise<Buffer
   }
 }
 
-async function askTcp(query: Buffer, host: string, port: number): Promise<Buffer | undefined> {
+async function askTcp(
+  query: Buffer,
+  host: string,
+  port: number,
+  fd: number | undefined,
+): Promise<Buffer | undefined> {
   const { promise, resolve } = Promise.withResolvers<Buffer | undefined>();
-  const socket = connect({ host, port, timeout: ATTEMPT_MS });
+  const socket = new Socket(fd === undefined ? {} : { fd });
+  socket.setTimeout(ATTEMPT_MS);
+  socket.connect(port, host);
   readFramed(socket, resolve);
   socket.on('timeout', () => socket.destroy());
   socket.on('error', () => {});
