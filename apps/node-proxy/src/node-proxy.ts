@@ -56,6 +56,9 @@ export interface NodeProxy {
 }
 
 export interface NodeProxyStatus {
+  /** The supervisor's. */
+  readonly pid: number;
+  readonly startedMs: number;
   readonly ifProxyDies: IfProxyDies;
   readonly workloads: readonly ReturnType<ServedWorkload['status']>[];
   /** Why a file, or the workload in it, is not served, a sentence each. */
@@ -134,7 +137,10 @@ export async function startNodeProxy(options: NodeProxyOptions): Promise<NodePro
   };
 
   const workloads = new ServedWorkloads(options.workloads, (one) => new ServedWorkload(host, one), log);
+  const startedMs = Date.now();
   const status = (): NodeProxyStatus => ({
+    pid: process.pid,
+    startedMs,
     ifProxyDies,
     workloads: workloads.served.map((one) => one.status()),
     faults: workloads.faults,

@@ -8,6 +8,7 @@ import { kills } from './cases/kills.ts';
 import { nodeCapture } from './cases/node-capture.ts';
 import { nodeKills } from './cases/node-kills.ts';
 import { nodeMemory } from './cases/node-memory.ts';
+import { nodeOverhead } from './cases/node-overhead.ts';
 import { nodeNames } from './cases/node-names.ts';
 import { nodeCases } from './cases/nodes.ts';
 import { protocols } from './cases/protocols.ts';
@@ -31,7 +32,14 @@ const captureCases = wanted([
   ...kills,
   ...restarts,
 ]);
-const wantedNodeCases = wanted([...nodeCases, ...nodeCapture, ...nodeNames, ...nodeKills, ...nodeMemory]);
+const wantedNodeCases = wanted([
+  ...nodeCases,
+  ...nodeCapture,
+  ...nodeOverhead,
+  ...nodeNames,
+  ...nodeKills,
+  ...nodeMemory,
+]);
 
 /** Of the suite that runs. */
 let current: { close(): Promise<void> } | undefined;

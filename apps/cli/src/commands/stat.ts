@@ -4,9 +4,16 @@ import { CliError, EXIT, usageError } from '../cli/exit-codes.ts';
 import { LIST_OPTIONS, showView } from '../cli/show-view.ts';
 import { goldenSignals, type GoldenSignals, type GroupBy } from '../metrics/golden-signals.ts';
 import { increase } from '../metrics/metrics-page.ts';
-import { overheadOf, type Overhead } from '../metrics/overhead.ts';
+import { nodeOverheadOf, overheadOf } from '../metrics/overhead.ts';
 import { localProxies } from '../proxies/local-proxies.ts';
 import { sampleProxy, type ProxyInterval } from '../proxies/proxy-sample.ts';
+import {
+  sampleNodeProxy,
+  type NodeProxyInterval,
+  type NodeProxySample,
+} from '../proxies/node-proxy-sample.ts';
+import { overheadView } from './overhead-view.ts';
+import { rate, rounded } from './figures.ts';
 import type { Io } from '../cli/io.ts';
 
 const GROUPS: readonly GroupBy[] = ['service', 'route', 'workload', 'source'];
@@ -24,7 +31,7 @@ const BY_OPTION: OptionSpec & { readonly type: 'string' } = {
 export const command: Command = defineCommand({
   summary: 'Show requests a second, success and latency of services, or what the mesh itself costs them',
   details:
-    'Counted by the proxies of this machine: on the server side for calls that their workloads got, on the client side for\ncalls that they made. They are looked at twice; --window 0 tells of all since they started.\n\n--overhead: CPU of the proxies in cores and, of the processes that move bytes, a request; their memory; and the time\nthat a request spends inside one proxy without the endpoint that answers. What the kernel does for them is not in it.',
+    'Counted by the proxies of this machine: on the server side for calls that their workloads got, on the client side for\ncalls that they made. They are looked at twice; --window 0 tells of all since they started.\n\n--overhead: CPU of the proxies in cores and, of the processes that move bytes, a request; their memory; and the time\nthat a request spends inside one proxy without the endpoint that answers. What the kernel does for them is not in it.\nA node proxy works for many workloads: each is shown with an even share of its CPU and memory, and without requests, which it does not see.',
   args: [{ name: 'SERVICE', help: 'only this one; NAME or NAME.NAMESPACE', optional: true }],
   options: {
     by: BY_OPTION,
@@ -67,9 +74,11 @@ export const command: Command = defineCommand({
     const named = (name: string, namespace: string): boolean =>
       wanted === undefined || wanted === name || wanted === `${name}.${namespace}`;
     await showView(io, options, signal, async () => {
-      const intervals = await watchProxies(io, seconds, signal);
+      const { proxies: intervals, node } = await watchProxies(io, seconds, options.overhead, signal);
       if (options.overhead) {
-        const rows = overheadOf(intervals).filter((one) => here(one) && named(one.workload, one.namespace));
+        const rows = [...overheadOf(intervals), ...(node === undefined ? [] : nodeOverheadOf(node))].filter(
+          (one) => here(one) && named(one.workload, one.namespace),
+        );
         return { view: overheadView(seconds, rows) as View<never> };
       }
       const rows = goldenSignals(intervals.map(countedIn), (options.by ?? 'service') as GroupBy)
@@ -85,30 +94,58 @@ export const command: Command = defineCommand({
   },
 });
 
-/** Looks at each proxy of this machine twice; once with a window of 0. @throws CliError 69 when there is none */
-async function watchProxies(io: Io, seconds: number, signal: AbortSignal): Promise<readonly ProxyInterval[]> {
-  const look = async (): Promise<
-    ReadonlyMap<string, NonNullable<Awaited<ReturnType<typeof sampleProxy>>>>
-  > => {
+interface Watched {
+  readonly proxies: readonly ProxyInterval[];
+  /** The node proxy of this machine, where it counts and one runs. */
+  readonly node: NodeProxyInterval | undefined;
+}
+
+/**
+ * Looks at each proxy of this machine twice; once with a window of 0.
+ * @param nodeToo a node proxy counts as well
+ * @throws CliError 69 when there is none
+ */
+async function watchProxies(
+  io: Io,
+  seconds: number,
+  nodeToo: boolean,
+  signal: AbortSignal,
+): Promise<Watched> {
+  const look = async (): Promise<{
+    readonly proxies: ReadonlyMap<string, NonNullable<Awaited<ReturnType<typeof sampleProxy>>>>;
+    readonly node: NodeProxySample | undefined;
+  }> => {
     const found = await Promise.all(
       (await localProxies(io)).map(async (proxy) => sampleProxy(proxy, signal)),
     );
-    return new Map(found.flatMap((one) => (one === undefined ? [] : [[one.proxy.instance, one] as const])));
+    return {
+      proxies: new Map(
+        found.flatMap((one) => (one === undefined ? [] : [[one.proxy.instance, one] as const])),
+      ),
+      node: nodeToo ? await sampleNodeProxy(io, signal) : undefined,
+    };
   };
   const before = seconds === 0 ? undefined : await look();
-  if (before !== undefined && before.size > 0) await pause(seconds * 1000, signal);
+  if (before !== undefined && (before.proxies.size > 0 || before.node !== undefined))
+    await pause(seconds * 1000, signal);
   const after = await look();
-  if (after.size === 0)
+  if (after.proxies.size === 0 && after.node === undefined)
     throw new CliError(
       EXIT.unreachable,
       'no proxy runs on this machine',
       'tulle run starts a program with one; look where the proxies run, or at their metrics in Prometheus',
     );
-  return [...after].map(([instance, one]) => {
-    // Another process with the same name counts from nothing.
-    const was = before?.get(instance);
-    return { after: one, before: was?.proxy.startedMs === one.proxy.startedMs ? was : undefined };
-  });
+  // Another process with the same name counts from nothing.
+  return {
+    proxies: [...after.proxies].map(([instance, one]) => {
+      const was = before?.proxies.get(instance);
+      return { after: one, before: was?.proxy.startedMs === one.proxy.startedMs ? was : undefined };
+    }),
+    node: after.node && {
+      after: after.node,
+      before: before?.node?.startedMs === after.node.startedMs ? before.node : undefined,
+    },
+  };
 }
 
 function countedIn({ after, before }: ProxyInterval): Parameters<typeof goldenSignals>[0][number] {
@@ -131,12 +168,6 @@ const nameOf = ({ namespace, service, side, by = '' }: GoldenSignals): string =>
 
 const millis = (ms: number | undefined): string | undefined =>
   ms === undefined ? undefined : `${ms < 10 ? ms.toFixed(1) : Math.round(ms)}ms`;
-const rate = (rps: number | undefined): string | undefined =>
-  rps === undefined ? undefined : `${rps.toFixed(1)}rps`;
-const mebibytes = (bytes: number | undefined): string | undefined =>
-  bytes === undefined ? undefined : `${(bytes / 1024 / 1024).toFixed(0)}MiB`;
-const rounded = (value: number | undefined, digits: number): number | null =>
-  value === undefined ? null : Number(value.toFixed(digits));
 
 function signalView(
   windowSeconds: number,
@@ -177,54 +208,6 @@ function signalView(
       { header: 'LATENCY_P95', value: (row) => millis(row.latencyMsP95) },
       { header: 'LATENCY_P99', value: (row) => millis(row.latencyMsP99) },
       { header: 'REQUESTS', value: (row) => row.requests, wide: true },
-    ],
-  };
-}
-
-function overheadView(windowSeconds: number, rows: readonly Overhead[]): View<Overhead> {
-  const item = (row: Overhead): object => ({
-    namespace: row.namespace,
-    name: row.workload,
-    instances: row.instances,
-    rps: rounded(row.rps, 3),
-    cpu_cores: rounded(row.cpuCores, 6),
-    cpu_us_per_request: rounded(row.cpuMicrosPerRequest, 3),
-    memory_bytes: row.memoryBytes ?? null,
-    supervisor_memory_bytes: row.supervisorMemoryBytes ?? null,
-    added_ms_p50: rounded(row.addedMsP50, 4),
-    added_ms_p99: rounded(row.addedMsP99, 4),
-  });
-  return {
-    rows,
-    item,
-    document: (shown: readonly Overhead[]) => ({ windowSeconds, items: shown.map(item) }),
-    name: (row) => `${row.workload}.${row.namespace}`,
-    empty: 'No proxy of that name runs on this machine.',
-    footer:
-      'CPU/REQ is of the processes that move bytes; ADDED is time inside one proxy, without the endpoint that answers.',
-    columns: [
-      { header: 'NAME', value: (row) => row.workload },
-      { header: 'NAMESPACE', value: (row) => row.namespace },
-      { header: 'PROXIES', value: (row) => row.instances },
-      { header: 'RPS', value: (row) => rate(row.rps) },
-      {
-        header: 'CPU',
-        value: ({ cpuCores }) => (cpuCores === undefined ? undefined : `${(cpuCores * 100).toFixed(1)}%`),
-      },
-      {
-        header: 'CPU/REQ',
-        value: ({ cpuMicrosPerRequest: us }) => (us === undefined ? undefined : `${Math.round(us)}us`),
-      },
-      { header: 'MEMORY', value: (row) => mebibytes(row.memoryBytes) },
-      { header: 'SUPERVISOR', value: (row) => mebibytes(row.supervisorMemoryBytes), wide: true },
-      {
-        header: 'ADDED_P50',
-        value: ({ addedMsP50: ms }) => (ms === undefined ? undefined : `${ms.toFixed(2)}ms`),
-      },
-      {
-        header: 'ADDED_P99',
-        value: ({ addedMsP99: ms }) => (ms === undefined ? undefined : `${ms.toFixed(2)}ms`),
-      },
     ],
   };
 }

@@ -1,11 +1,16 @@
 import { increase, quantile, sumBuckets, type Sample } from './metrics-page.ts';
 import type { ProcessUsage } from './process-usage.ts';
-import type { ProxyInterval } from '../proxies/proxy-sample.ts';
+import type { NodeProxyInterval, NodeProxySample } from '../proxies/node-proxy-sample.ts';
+import type { ProxyInterval, ProxySample } from '../proxies/proxy-sample.ts';
 
 /** What the mesh costs one workload. */
 export interface Overhead {
   readonly namespace: string;
   readonly workload: string;
+  /** Beside it alone, or shared with other workloads of its node. */
+  readonly mode: 'sidecar' | 'node-proxy';
+  /** Workloads among which the proxy's CPU and memory are divided evenly; undefined: it has its proxies for itself. */
+  readonly sharedBy: number | undefined;
   /** Proxies that were looked at. */
   readonly instances: number;
   /** Requests a second that passed them, in either direction; undefined where they keep no metrics. */
@@ -30,7 +35,9 @@ export interface Overhead {
 export function overheadOf(intervals: readonly ProxyInterval[]): Overhead[] {
   const workloads = Map.groupBy(intervals, ({ after: { proxy } }) => `${proxy.namespace}/${proxy.name}`);
   return [...workloads.values()].map((of) => {
-    const parts = of.map(costOf);
+    const parts = of.map(({ after, before }) =>
+      costOf({ after: timed(after), before: before && timed(before) }),
+    );
     const { proxy } = (of[0] as ProxyInterval).after;
     const total = (value: (part: Cost) => number | undefined): number | undefined =>
       parts.reduce<number | undefined>((sum, part) => {
@@ -47,6 +54,8 @@ export function overheadOf(intervals: readonly ProxyInterval[]): Overhead[] {
     return {
       namespace: proxy.namespace,
       workload: proxy.name,
+      mode: 'sidecar',
+      sharedBy: undefined,
       instances: of.length,
       rps: total((part) => (part.requests === undefined ? undefined : part.requests / part.seconds)),
       cpuCores: total((part) =>
@@ -66,6 +75,41 @@ export function overheadOf(intervals: readonly ProxyInterval[]): Overhead[] {
   });
 }
 
+/**
+ * The cost of a node proxy for each of its workloads: an even share, since one process works for all. It sees connections and no
+ * requests.
+ */
+export function nodeOverheadOf({ after, before }: NodeProxyInterval): Overhead[] {
+  const measured = (sample: NodeProxySample): Measured => ({ ...sample, metrics: [] });
+  const cost = costOf({ after: measured(after), before: before && measured(before) });
+  const sharedBy = after.workloads.length;
+  const share = (value: number | undefined): number | undefined =>
+    value === undefined ? undefined : value / sharedBy;
+  return after.workloads.map(({ namespace, name }) => ({
+    namespace,
+    workload: name,
+    mode: 'node-proxy',
+    sharedBy,
+    instances: 1,
+    rps: undefined,
+    cpuCores: share(
+      cost.engineSeconds === undefined
+        ? undefined
+        : (cost.engineSeconds + cost.supervisorSeconds) / cost.seconds,
+    ),
+    cpuMicrosPerRequest: undefined,
+    memoryBytes: share(cost.memoryBytes),
+    supervisorMemoryBytes: share(cost.supervisorMemoryBytes),
+    addedMsP50: undefined,
+    addedMsP99: undefined,
+  }));
+}
+
+/** What the cost of a proxy is made of. */
+type Measured = Pick<ProxySample, 'atMs' | 'metrics' | 'engines' | 'supervisor'> & {
+  readonly startedMs: number;
+};
+
 interface Cost {
   readonly seconds: number;
   readonly requests: number | undefined;
@@ -76,7 +120,15 @@ interface Cost {
   readonly added: readonly Sample[];
 }
 
-function costOf({ after, before }: ProxyInterval): Cost {
+const timed = (sample: ProxySample): Measured => ({ ...sample, startedMs: sample.proxy.startedMs });
+
+function costOf({
+  after,
+  before,
+}: {
+  readonly after: Measured;
+  readonly before: Measured | undefined;
+}): Cost {
   const counted = increase(after.metrics, before?.metrics);
   const known = after.engines.size > 0;
   const spent = (now: ProcessUsage, was: ProcessUsage | undefined): number =>
@@ -84,8 +136,7 @@ function costOf({ after, before }: ProxyInterval): Cost {
   const engines = [...after.engines];
   const memory = engines.reduce((sum, [, { residentBytes }]) => sum + residentBytes, 0);
   return {
-    seconds:
-      before === undefined ? (Date.now() - after.proxy.startedMs) / 1000 : (after.atMs - before.atMs) / 1000,
+    seconds: before === undefined ? (Date.now() - after.startedMs) / 1000 : (after.atMs - before.atMs) / 1000,
     requests:
       after.metrics.length === 0
         ? undefined

@@ -32,6 +32,12 @@ export async function processUsage(pid: number): Promise<ProcessUsage | undefine
   }
 }
 
+/** Of those of these processes of which the system tells, by pid. */
+export async function usagesOf(pids: readonly number[]): Promise<ReadonlyMap<number, ProcessUsage>> {
+  const usages = await Promise.all(pids.map(async (pid) => [pid, await processUsage(pid)] as const));
+  return new Map(usages.flatMap(([pid, usage]) => (usage === undefined ? [] : [[pid, usage] as const])));
+}
+
 /** The scheduler's own account of each thread, in nanoseconds (Documentation/scheduler/sched-stats.rst), where it keeps one. */
 async function scheduledSeconds(pid: number): Promise<number | undefined> {
   try {

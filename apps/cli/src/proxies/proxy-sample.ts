@@ -1,7 +1,7 @@
 import type { RunningProxy } from '@tulle/sidecar';
 import { CliError } from '../cli/exit-codes.ts';
 import { readMetrics, type Sample } from '../metrics/metrics-page.ts';
-import { processUsage, type ProcessUsage } from '../metrics/process-usage.ts';
+import { processUsage, usagesOf, type ProcessUsage } from '../metrics/process-usage.ts';
 import { adminClient } from './local-proxies.ts';
 
 /** What one proxy of this machine has counted and used at a moment. */
@@ -33,14 +33,11 @@ export async function sampleProxy(
       admin.must<SidecarPage>('GET', '/sidecar'),
     ]);
     const pids = sidecar.supervisor.processes.map(({ pid }) => pid);
-    const usages = await Promise.all(pids.map(async (pid) => [pid, await processUsage(pid)] as const));
     return {
       proxy,
       atMs: performance.now(),
       metrics: readMetrics(page ?? ''),
-      engines: new Map(
-        usages.flatMap(([pid, usage]) => (usage === undefined ? [] : [[pid, usage] as const])),
-      ),
+      engines: await usagesOf(pids),
       supervisor: pids.includes(proxy.pid) ? undefined : await processUsage(proxy.pid),
     };
   } catch (error) {
