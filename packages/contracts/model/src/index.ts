@@ -102,6 +102,9 @@ export type {
   Listener,
   ProxyProtocol,
   RequestIds,
+  RouteScope,
+  RouteScopes,
+  ScopeKeyPart,
   TcpHandler,
 } from './listener.ts';
 export type {

@@ -104,6 +104,8 @@ export interface HttpHandler {
   readonly statPrefix?: string;
   /** Routes given here, or by name from discovery. */
   readonly routes: RouteConfig | { readonly routeConfigName: string };
+  /** Requests that have a key here go by its routes, in place of {@link routes} (Envoy `scoped_routes`). Default none. */
+  readonly scopes?: RouteScopes;
   /** In chain order (decision D7). */
   readonly filters: readonly FilterEntry[];
   /** Requests wait for virtual hosts, and for clusters, that are not there yet. Default: they get 404 and 503 at once. */
@@ -210,6 +212,31 @@ export interface HttpHandler {
   readonly tracing?: HandlerTracing;
   /** `server` header on responses: `pass` the origin's (default), or overwrite, or add only where there is none. */
   readonly serverHeader?: 'pass' | { readonly value: string; readonly ifAbsent?: boolean };
+}
+
+/** Route configurations of which each request has one, by fields of its own (Envoy `ScopedRoutes`). */
+export interface RouteScopes {
+  /** Of what a request's key is made, in order. A request that lacks one of them is in no scope. */
+  readonly key: readonly ScopeKeyPart[];
+  readonly scopes: readonly RouteScope[];
+}
+
+/** A part of a field's first line (Envoy `HeaderValueExtractor`). */
+export interface ScopeKeyPart {
+  /** Lower case. */
+  readonly header: string;
+  /** What stands between the elements of the line. Default: it is one element. */
+  readonly separator?: string;
+  /** Which of them: by its place, from 0; or what stands behind `key` and `separator` in the first that begins so. */
+  readonly element: number | { readonly key: string; readonly separator: string };
+}
+
+/** Routes of the requests with one key. */
+export interface RouteScope {
+  readonly name: string;
+  /** As many as the parts of the key; no two scopes have the same. */
+  readonly key: readonly string[];
+  readonly routes: RouteConfig | { readonly routeConfigName: string };
 }
 
 /** What is believed of fields by which a request says where it came from (Envoy HttpConnectionManager). */

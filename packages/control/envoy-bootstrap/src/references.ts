@@ -39,6 +39,10 @@ export function missingClusters({
 
 function inlineRoutes({ filterChains }: Listener): RouteConfig[] {
   return filterChains.flatMap(({ handler }) =>
-    handler.kind === 'http' && 'virtualHosts' in handler.routes ? [handler.routes] : [],
+    handler.kind === 'http'
+      ? [handler, ...(handler.scopes?.scopes ?? [])].flatMap(({ routes }) =>
+          'virtualHosts' in routes ? [routes] : [],
+        )
+      : [],
   );
 }

@@ -10,14 +10,22 @@ export type ResourceKind =
   | 'listener'
   | 'route'
   | 'virtual-host'
+  | 'scoped-route'
   | 'cluster'
   | 'endpoint'
   | 'secret'
   | 'extension';
 
 /** Kinds that are asked for by the name under which another resource has them. */
-export type NamedKind = 'route' | 'virtual-host' | 'endpoint' | 'secret' | 'extension';
-export const NAMED_KINDS: readonly NamedKind[] = ['endpoint', 'secret', 'extension', 'route', 'virtual-host'];
+export type NamedKind = 'route' | 'virtual-host' | 'scoped-route' | 'endpoint' | 'secret' | 'extension';
+export const NAMED_KINDS: readonly NamedKind[] = [
+  'endpoint',
+  'secret',
+  'extension',
+  'scoped-route',
+  'route',
+  'virtual-host',
+];
 
 export function isNamed(kind: ResourceKind): kind is NamedKind {
   return kind !== 'listener' && kind !== 'cluster';
@@ -36,6 +44,7 @@ export const TYPE_URLS: Readonly<Record<ResourceKind, string>> = {
   extension: `${TYPE_PREFIX}envoy.config.core.v3.TypedExtensionConfig`,
   listener: `${TYPE_PREFIX}envoy.config.listener.v3.Listener`,
   route: `${TYPE_PREFIX}envoy.config.route.v3.RouteConfiguration`,
+  'scoped-route': `${TYPE_PREFIX}envoy.config.route.v3.ScopedRouteConfiguration`,
   'virtual-host': `${TYPE_PREFIX}envoy.config.route.v3.VirtualHost`,
   secret: `${TYPE_PREFIX}envoy.extensions.transport_sockets.tls.v3.Secret`,
 };
@@ -46,6 +55,7 @@ export const KINDS: readonly ResourceKind[] = [
   'secret',
   'extension',
   'listener',
+  'scoped-route',
   'route',
   'virtual-host',
 ];

@@ -25,6 +25,7 @@ import {
   VirtualHostDiscoveryService,
 } from '@tulle/xds-proto/envoy/service/route/v3/rds';
 import { grpcService } from '@tulle/xds-proto/grpc';
+import { ScopedRoutesDiscoveryService } from '@tulle/xds-proto/envoy/service/route/v3/srds';
 import { SecretDiscoveryService } from '@tulle/xds-proto/envoy/service/secret/v3/sds';
 import { byKind, type ResourceKind, TYPE_URLS } from '../src/wire.ts';
 
@@ -130,7 +131,7 @@ export async function startTypeServer(port: number = 0, from?: TypeServer): Prom
       call.on('data', (request: DeltaDiscoveryRequest) => {
         if (request.errorDetail) nacks.push(request.errorDetail.message);
         if (nonce === 0 && request.resourceNamesSubscribe.length === 0)
-          wildcard = kind === 'listener' || kind === 'cluster';
+          wildcard = kind === 'listener' || kind === 'cluster' || kind === 'scoped-route';
         for (const name of request.resourceNamesSubscribe) wanted.add(name);
         for (const name of request.resourceNamesUnsubscribe) wanted.delete(name);
         for (const [name, version] of Object.entries(request.initialResourceVersions))
@@ -166,6 +167,10 @@ export async function startTypeServer(port: number = 0, from?: TypeServer): Prom
     deltaExtensionConfigs: delta('extension'),
   });
   add(VirtualHostDiscoveryService, { deltaVirtualHosts: delta('virtual-host') });
+  add(ScopedRoutesDiscoveryService, {
+    streamScopedRoutes: world('scoped-route'),
+    deltaScopedRoutes: delta('scoped-route'),
+  });
   add(SecretDiscoveryService, { streamSecrets: world('secret'), deltaSecrets: delta('secret') });
   const bound = await new Promise<number>((resolve, reject) => {
     server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error, at) =>

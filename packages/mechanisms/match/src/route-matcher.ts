@@ -15,8 +15,11 @@ export interface RouteMatcher<Payload> {
   match(request: MatchView): Payload | undefined;
   /** Whether a virtual host has the authority. */
   hasHost(authority: string): boolean;
-  /** What becomes of each route of the request's virtual host; `undefined`: no virtual host has its authority. */
-  explain(request: MatchView): readonly RouteTrial<Payload>[] | undefined;
+  /**
+   * What becomes of each route of the request's virtual host; `undefined`: no virtual host has its authority.
+   * @param found what {@link match} found, for who does not know all of the request any more
+   */
+  explain(request: MatchView, found?: Payload): readonly RouteTrial<Payload>[] | undefined;
 }
 
 /** Whether `compileRoutes` needs a regex engine for this configuration. */

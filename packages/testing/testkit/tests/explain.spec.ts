@@ -131,6 +131,42 @@ function without(test: TestProxy, name: string, nth = 0): ProxyConfig {
 }
 
 describe('GET /explain', () => {
+  it('tells which routes of its scope a request was held against, though its fields are gone', async () => {
+    const test = await started({
+      admin: ADMIN,
+      listeners: [
+        httpListener({
+          port: 8080,
+          routes: [],
+          scopes: {
+            key: [{ header: 'x-tenant', element: 0 }],
+            scopes: ['red', 'blue'].map((name) => ({
+              name,
+              key: [name],
+              routes: {
+                name,
+                virtualHosts: [
+                  {
+                    name,
+                    domains: ['*'],
+                    routes: [route('/x', 'api', { name: `${name}-x` }), route('/', 'api', { name })],
+                  },
+                ],
+              },
+            })),
+          },
+        }),
+      ],
+      clusters: [cluster('api', ['10.0.0.1:80'])],
+      upstreams: { '10.0.0.1:80': () => ({}) },
+    });
+    const headers = { 'x-request-id': 'scoped', 'x-tenant': 'blue' };
+    await test.client().request({ headers });
+    const told = (await explained(test, 'scoped')).reasons.find(({ site }) => site === 'route');
+    expect(told).toMatchObject({ subject: 'blue', outcome: 'matched' });
+    expect(told?.children?.map(({ subject }) => subject)).toEqual(['blue-x']);
+  });
+
   it('tells an ordinary request from its head to its answer', async () => {
     const test = await shop();
     await test

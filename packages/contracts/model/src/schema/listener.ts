@@ -33,10 +33,26 @@ const filters: JsonSchema = listOf(
   }),
 );
 
+const routesSchema: JsonSchema = {
+  anyOf: [routeConfigSchema, fields(['routeConfigName'], { routeConfigName: name })],
+};
+
 const http: JsonSchema = fields(['kind', 'routes', 'filters'], {
   kind: { const: 'http' },
   statPrefix: name,
-  routes: { anyOf: [routeConfigSchema, fields(['routeConfigName'], { routeConfigName: name })] },
+  routes: routesSchema,
+  scopes: fields(['key', 'scopes'], {
+    key: listOf(
+      fields(['header', 'element'], {
+        header: name,
+        separator: name,
+        element: {
+          anyOf: [whole(0, 4_294_967_295), fields(['key', 'separator'], { key: name, separator: name })],
+        },
+      }),
+    ),
+    scopes: listOf(fields(['name', 'key', 'routes'], { name, key: listOf(text), routes: routesSchema })),
+  }),
   filters,
   connectionFilters: filters,
   codec: oneOf('auto', 'http1', 'http2'),

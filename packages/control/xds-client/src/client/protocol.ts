@@ -8,6 +8,7 @@ import {
   RouteDiscoveryService,
   VirtualHostDiscoveryService,
 } from '@tulle/xds-proto/envoy/service/route/v3/rds';
+import { ScopedRoutesDiscoveryService } from '@tulle/xds-proto/envoy/service/route/v3/srds';
 import type {
   DeltaDiscoveryRequest,
   DeltaDiscoveryResponse,
@@ -73,6 +74,10 @@ const METHODS: Readonly<Record<string, () => Methods>> = {
   [TYPE_URLS['virtual-host']]: () => {
     const { deltaVirtualHosts: delta } = grpcService(VirtualHostDiscoveryService);
     return { delta };
+  },
+  [TYPE_URLS['scoped-route']]: () => {
+    const { deltaScopedRoutes: delta, streamScopedRoutes: world } = grpcService(ScopedRoutesDiscoveryService);
+    return { delta, world };
   },
   [TYPE_URLS.route]: () => {
     const { deltaRoutes: delta, streamRoutes: world } = grpcService(RouteDiscoveryService);

@@ -17,7 +17,7 @@ import { errorDetail } from './envelope.ts';
 /** Of one type on one stream. */
 interface TypeStream {
   readonly names: Set<string>;
-  /** Listeners and clusters that the server has, as far as it said: what is in none of its responses is gone. */
+  /** Listeners, clusters and scopes that the server has, as far as it said: what is in none of its responses is gone. */
   known: ReadonlySet<string>;
   /** Of the last response that was taken. */
   version: string;
@@ -29,9 +29,16 @@ interface TypeStream {
   node: Node | undefined;
 }
 
+/** Those of which a response holds all that there are. */
+const TYPES_TOLD_WHOLE: ReadonlySet<string> = new Set([
+  TYPE_URLS.listener,
+  TYPE_URLS.cluster,
+  TYPE_URLS['scoped-route'],
+]);
+
 /**
  * Turns what a session says and hears into state-of-the-world xDS: requests name everything that is wanted, and a response
- * with listeners or clusters holds all that there are. Versions of resources are hashes of their content, as
+ * with listeners, clusters or scopes holds all that there are. Versions of resources are hashes of their content, as
  * `@tulle/xds-server` makes them, because the protocol has one version for all of a type.
  */
 export function createStateOfTheWorld(): {
@@ -75,7 +82,7 @@ export function createStateOfTheWorld(): {
       if (stream) {
         stream.nonce = nonce;
         stream.unanswered = versionInfo;
-        if (typeUrl === TYPE_URLS.listener || typeUrl === TYPE_URLS.cluster) {
+        if (TYPES_TOLD_WHOLE.has(typeUrl)) {
           const names = new Set(resources.map(({ name }) => name));
           removed = [...stream.known].filter((name) => !names.has(name));
           stream.known = names;
@@ -113,7 +120,7 @@ function readResource(any: Any): ReceivedResource {
   }
 }
 
-/** Field 1 of listeners, clusters, route configurations and endpoint sets is the name. */
+/** Field 1 of every type that is asked for is the name. */
 function nameOf(bytes: Uint8Array): string {
   let name = '';
   try {

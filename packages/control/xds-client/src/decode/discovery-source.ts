@@ -27,6 +27,8 @@ export interface Need {
   readonly timeoutMs?: number;
   /** False: what names it does without until it comes. Default true. */
   readonly awaited?: false;
+  /** Of scopes: where the routes come from that they name. */
+  readonly routes?: { readonly source: DiscoverySource; readonly timeoutMs?: number };
 }
 
 /** A source as text, by which the engine hands it back. */

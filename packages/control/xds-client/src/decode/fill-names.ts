@@ -1,4 +1,4 @@
-import type { FilterChain, Listener, RouteConfig, VirtualHost } from '@tulle/model';
+import type { FilterChain, Listener, RouteConfig, RouteScope, VirtualHost } from '@tulle/model';
 import type { ResourceKind } from '../wire.ts';
 import type { ResourceModel, VirtualHostModel } from './resource.ts';
 
@@ -9,6 +9,7 @@ import type { ResourceModel, VirtualHostModel } from './resource.ts';
 export function fillNames(kind: ResourceKind, resource: ResourceModel): ResourceModel {
   if (kind === 'listener') return namedListener(resource as Listener);
   if (kind === 'route') return namedRoutes(resource as RouteConfig, '');
+  if (kind === 'scoped-route') return namedScope(resource as RouteScope);
   if (kind !== 'virtual-host') return resource;
   const { name, virtualHost } = resource as VirtualHostModel;
   return { name, virtualHost: namedHost(virtualHost) };
@@ -26,11 +27,21 @@ function namedListener(listener: Listener): Listener {
         name: chain.name === '' ? `chain-${index}` : chain.name,
         handler:
           handler.kind === 'http' && routes !== undefined
-            ? { ...handler, routes: namedRoutes(routes, listener.name) }
+            ? {
+                ...handler,
+                routes: namedRoutes(routes, listener.name),
+                ...(handler.scopes && {
+                  scopes: { ...handler.scopes, scopes: handler.scopes.scopes.map(namedScope) },
+                }),
+              }
             : handler,
       };
     }),
   };
+}
+
+function namedScope(scope: RouteScope): RouteScope {
+  return 'virtualHosts' in scope.routes ? { ...scope, routes: namedRoutes(scope.routes, scope.name) } : scope;
 }
 
 function namedRoutes(config: RouteConfig, fallback: string): RouteConfig {

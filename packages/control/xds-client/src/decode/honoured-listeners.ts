@@ -80,6 +80,7 @@ export const HONOURED_OF_LISTENERS: Readonly<Record<string, readonly string[]>> 
     'stat_prefix',
     'rds',
     'route_config',
+    'scoped_routes',
     'http_filters',
     'common_http_protocol_options',
     'request_headers_timeout',
@@ -263,6 +264,24 @@ export const HONOURED_OF_LISTENERS: Readonly<Record<string, readonly string[]>> 
     'upgrade_type',
     'enabled',
   ],
+  'envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes': [
+    'name',
+    'scope_key_builder',
+    'rds_config_source',
+    'scoped_route_configurations_list',
+    'scoped_rds',
+  ],
+  'envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder': ['fragments'],
+  'envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder.FragmentBuilder':
+    ['header_value_extractor'],
+  'envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor':
+    ['name', 'element_separator', 'index', 'element'],
+  'envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor.KvElement':
+    ['separator', 'key'],
+  'envoy.extensions.filters.network.http_connection_manager.v3.ScopedRouteConfigurationsList': [
+    'scoped_route_configurations',
+  ],
+  'envoy.extensions.filters.network.http_connection_manager.v3.ScopedRds': ['scoped_rds_config_source'],
   'envoy.extensions.filters.network.http_connection_manager.v3.Rds': ['config_source', 'route_config_name'],
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter': [
     'name',

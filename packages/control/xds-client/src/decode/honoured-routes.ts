@@ -17,6 +17,16 @@ export const HONOURED_OF_ROUTES: Readonly<Record<string, readonly string[]>> = {
     'vhds',
     'metadata',
   ],
+  'envoy.config.route.v3.ScopedRouteConfiguration': [
+    'name',
+    'route_configuration_name',
+    'route_configuration',
+    'key',
+    // Routes of all scopes are there before their requests are.
+    'on_demand',
+  ],
+  'envoy.config.route.v3.ScopedRouteConfiguration.Key': ['fragments'],
+  'envoy.config.route.v3.ScopedRouteConfiguration.Key.Fragment': ['string_key'],
   'envoy.config.route.v3.Vhds': ['config_source'],
   'envoy.extensions.filters.http.on_demand.v3.OnDemand': ['odcds'],
   'envoy.extensions.filters.http.on_demand.v3.OnDemandCds': ['source', 'timeout'],

@@ -19,6 +19,7 @@ import { decodeHttp2 } from './http2.ts';
 import { checkKeyFormat } from './key-format.ts';
 import { decodeLocalReplies } from './local-replies.ts';
 import { decodeRouteConfig } from './route-config.ts';
+import { decodeScopedRoutes } from './scoped-routes.ts';
 import { decodeTracing } from './tracing.ts';
 import { milliseconds, present } from './values.ts';
 
@@ -43,7 +44,7 @@ export function decodeHttpHandler(
     kind: 'http' as const,
     statPrefix:
       manager.statPrefix === listenerName || manager.statPrefix === '' ? undefined : manager.statPrefix,
-    routes: decodeRoutes(context, manager, path),
+    ...decodeRoutes(context, manager, path),
     ...decodeHttpFilters(context, manager.httpFilters, flags, `${path}.http_filters`),
     codec: codecOf(manager.codecType),
     http2: decodeHttp2(context, manager.http2ProtocolOptions, `${path}.http2_protocol_options`),
@@ -199,18 +200,20 @@ function decodeRoutes(
   context: DecodeContext,
   { routeSpecifier }: HttpConnectionManager,
   path: string,
-): HttpHandler['routes'] {
+): Pick<HttpHandler, 'routes' | 'scopes'> {
+  if (routeSpecifier.case === 'scopedRoutes')
+    return decodeScopedRoutes(context, routeSpecifier.value, `${path}.scoped_routes`);
   if (routeSpecifier.case === 'routeConfig')
-    return decodeRouteConfig(context, routeSpecifier.value, `${path}.route_config`);
+    return { routes: decodeRouteConfig(context, routeSpecifier.value, `${path}.route_config`) };
   if (routeSpecifier.case === 'rds') {
     const { configSource } = routeSpecifier.value;
     const routeConfigName = canonicalName(routeSpecifier.value.routeConfigName);
     needFrom(context, configSource, `${path}.rds.config_source`, 'route', routeConfigName);
     if (routeConfigName === '') context.refuse(`${path}.rds.route_config_name`, 'is missing');
-    return { routeConfigName };
+    return { routes: { routeConfigName } };
   }
-  if (routeSpecifier.case === undefined) context.refuse(path, 'names no routes: give rds or route_config');
-  return { routeConfigName: '' }; // scoped_routes are reported by the field walk
+  context.refuse(path, 'names no routes: give rds, route_config or scoped_routes');
+  return { routes: { routeConfigName: '' } };
 }
 
 /** Written out in both directions: what is not listed is refused. */

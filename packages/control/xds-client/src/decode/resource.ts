@@ -7,7 +7,7 @@ import {
 } from '@bufbuild/protobuf';
 import type { Any } from '@bufbuild/protobuf/wkt';
 import type { ConfigIssue } from '@tulle/filter';
-import type { Cluster, EndpointSet, Listener, RouteConfig, VirtualHost } from '@tulle/model';
+import type { Cluster, EndpointSet, Listener, RouteConfig, RouteScope, VirtualHost } from '@tulle/model';
 import {
   type Cluster as EnvoyCluster,
   ClusterSchema,
@@ -32,6 +32,10 @@ import {
   type VirtualHost as EnvoyVirtualHost,
   VirtualHostSchema,
 } from '@tulle/xds-proto/envoy/config/route/v3/route_components';
+import {
+  type ScopedRouteConfiguration,
+  ScopedRouteConfigurationSchema,
+} from '@tulle/xds-proto/envoy/config/route/v3/scoped_route';
 import { type Secret, SecretSchema } from '@tulle/xds-proto/envoy/extensions/transport_sockets/tls/v3/secret';
 import { type ResourceKind, TYPE_URLS } from '../wire.ts';
 import { decodeCluster } from './cluster.ts';
@@ -44,6 +48,7 @@ import { fillNames } from './fill-names.ts';
 import { decodeListener } from './listener.ts';
 import { fillCluster, fillListener } from './fill-secrets.ts';
 import { decodeDiscoveredHost, decodeRouteConfig } from './route-config.ts';
+import { decodeScope } from './scoped-routes.ts';
 import { decodeSecret, type FindSecret, secretFiller, type SecretModel } from './secret.ts';
 
 /** The model type of each kind. */
@@ -53,6 +58,7 @@ export interface ResourceModels {
   readonly cluster: Cluster;
   readonly endpoint: EndpointSet;
   readonly 'virtual-host': VirtualHostModel;
+  readonly 'scoped-route': RouteScope;
   readonly secret: SecretModel;
   readonly extension: ExtensionModel;
 }
@@ -162,6 +168,7 @@ export const resourceTypes: Registry = createRegistry(
   SecretSchema,
   TypedExtensionConfigSchema,
   VirtualHostSchema,
+  ScopedRouteConfigurationSchema,
 );
 
 const SCHEMAS: Readonly<Record<ResourceKind, DescMessage>> = {
@@ -170,6 +177,7 @@ const SCHEMAS: Readonly<Record<ResourceKind, DescMessage>> = {
   cluster: ClusterSchema,
   endpoint: ClusterLoadAssignmentSchema,
   'virtual-host': VirtualHostSchema,
+  'scoped-route': ScopedRouteConfigurationSchema,
   secret: SecretSchema,
   extension: TypedExtensionConfigSchema,
 };
@@ -192,6 +200,8 @@ function translate(
       const host = message as EnvoyVirtualHost;
       return { name: host.name, virtualHost: decodeDiscoveredHost(context, host) };
     }
+    case 'scoped-route':
+      return decodeScope(context, message as ScopedRouteConfiguration, '');
     case 'cluster':
       fillCluster(secretFiller(context, secrets), message as EnvoyCluster, '');
       return decodeCluster(context, message as EnvoyCluster);

@@ -1,13 +1,17 @@
 import type { ResourceModels } from '../decode/resource.ts';
+import { sourceKey } from '../decode/discovery-source.ts';
 import { KINDS, NAMED_KINDS, type NamedKind, type ResourceKind } from '../wire.ts';
 import {
   clustersOfHosts,
   clustersOfListener,
   clustersOfRoutes,
+  clustersOfScope,
   endpointsOf,
   neededByStore,
   routesOf,
+  routesOfScope,
 } from './references.ts';
+import { ALL_SCOPES, discoversScopes } from './scopes.ts';
 import type { Refusals } from './refusals.ts';
 import { copyStore, type DraftStore, fillHeld, type Held, partsOf, type Store } from './store.ts';
 import { discovering, routesOfHost } from './virtual-hosts.ts';
@@ -39,11 +43,17 @@ export interface Parts {
   mayGo(cluster: string): boolean;
 }
 
+/** What waits for something that it names. */
+export interface Warming {
+  readonly kind: 'listener' | 'cluster' | 'scoped-route';
+  readonly name: string;
+}
+
 /** The next state. */
 export interface Assembled {
   readonly store: Store;
-  /** Listeners and clusters that wait for what they need; they stay staged. */
-  readonly warming: readonly { readonly kind: 'listener' | 'cluster'; readonly name: string }[];
+  /** Listeners, clusters and scopes that wait for what they need; they stay staged. */
+  readonly warming: readonly Warming[];
   /** Clusters that were taken away and stay because something names them; they stay staged. */
   readonly lingering: readonly string[];
 }
@@ -56,6 +66,7 @@ export function assemble(parts: Parts): Assembled {
   const { active } = parts;
   const draft = copyStore(active);
   for (const kind of KINDS) putStaged(draft, kind, parts);
+  holdOtherScopes(draft, parts);
   const warming = parts.whole ? [] : holdWarming(draft, parts);
   fitParts(draft, parts);
   while (holdDependents(draft, parts)) {
@@ -81,7 +92,7 @@ function putStaged<Kind extends ResourceKind>(
 }
 
 const isKept = (kind: ResourceKind): boolean =>
-  kind !== 'listener' && kind !== 'cluster' && kind !== 'virtual-host';
+  kind !== 'listener' && kind !== 'cluster' && kind !== 'virtual-host' && kind !== 'scoped-route';
 
 /** Leaves the version that is in use, or nothing. */
 function revert(draft: DraftStore, active: Store, kind: ResourceKind, name: string): void {
@@ -94,21 +105,48 @@ function isNew(draft: Store, active: Store, kind: ResourceKind, name: string): b
   return draft[kind].has(name) && draft[kind].get(name) !== active[kind].get(name);
 }
 
-function holdWarming(
-  draft: DraftStore,
-  { active, awaits }: Parts,
-): { kind: 'listener' | 'cluster'; name: string }[] {
-  const warming: { kind: 'listener' | 'cluster'; name: string }[] = [];
+/** Scopes have no names of whose they are: all listeners that discover them have those of one source. */
+function holdOtherScopes(draft: DraftStore, { active, refused }: Parts): void {
+  const sourceOf = ({ needs = [] }: Held): string | undefined => {
+    const need = needs.find(({ kind }) => kind === 'scoped-route');
+    return need && sourceKey(need.source);
+  };
+  const all = [...draft.listener].flatMap(([name, held]) => {
+    const source = sourceOf(held);
+    return source === undefined ? [] : [{ name, source, isNew: isNew(draft, active, 'listener', name) }];
+  });
+  const first = all.find(({ isNew: is }) => !is) ?? all[0];
+  for (const { name, source, isNew: is } of all) {
+    if (source === first?.source || !is) continue;
+    refused.add(
+      'listener',
+      name,
+      `discovers scopes elsewhere than the listener "${first?.name ?? ''}": they have one source`,
+    );
+    revert(draft, active, 'listener', name);
+  }
+}
+
+function holdWarming(draft: DraftStore, { active, awaits }: Parts): Warming[] {
+  const warming: Warming[] = [];
+  const awaitsRoutes = (name: string): boolean => !draft.route.has(name) && awaits('route', name);
   for (const [name, held] of [...draft.cluster]) {
     const endpoints = endpointsOf(held.resource);
     const waits = endpoints !== undefined && !draft.endpoint.has(endpoints) && awaits('endpoint', endpoints);
     if (!waits && !lacksParts(draft, held, awaits)) continue;
     if (isNew(draft, active, 'cluster', name)) warming.push({ kind: 'cluster', name });
   }
+  // A listener that is in use has the scopes whose routes are here; a new one waits for those of all.
+  let scopesWait = false;
+  for (const [name, { resource }] of [...draft['scoped-route']]) {
+    if (!routesOfScope(resource).some(awaitsRoutes)) continue;
+    scopesWait = true;
+    if (isNew(draft, active, 'scoped-route', name)) warming.push({ kind: 'scoped-route', name });
+  }
   for (const [name, held] of [...draft.listener]) {
-    const waits = routesOf(held.resource).some(
-      (route) => (!draft.route.has(route) && awaits('route', route)) || awaits('virtual-host', route),
-    );
+    const waits =
+      routesOf(held.resource).some((route) => awaitsRoutes(route) || awaits('virtual-host', route)) ||
+      (discoversScopes(held) && (awaits('scoped-route', ALL_SCOPES) || scopesWait));
     if (!waits && !lacksParts(draft, held, awaits)) continue;
     if (isNew(draft, active, 'listener', name)) warming.push({ kind: 'listener', name });
   }
@@ -157,7 +195,7 @@ function holdDependents(draft: DraftStore, { active, refused }: Parts): boolean 
   const missing = (kind: ResourceKind, name: string): boolean =>
     refused.has(kind, name) && !draft[kind].has(name);
   const hold = (
-    kind: 'listener' | 'route' | 'virtual-host',
+    kind: 'listener' | 'route' | 'virtual-host' | 'scoped-route',
     name: string,
     on: ResourceKind,
     cause: string,
@@ -174,6 +212,12 @@ function holdDependents(draft: DraftStore, { active, refused }: Parts): boolean 
   for (const [name, { resource }] of [...draft['virtual-host']]) {
     const cause = clustersOfHosts([resource.virtualHost]).find((cluster) => missing('cluster', cluster));
     if (cause !== undefined) hold('virtual-host', name, 'cluster', cause);
+  }
+  for (const [name, { resource }] of [...draft['scoped-route']]) {
+    const cluster = clustersOfScope(resource).find((one) => missing('cluster', one));
+    const route = routesOfScope(resource).find((one) => missing('route', one));
+    if (cluster !== undefined) hold('scoped-route', name, 'cluster', cluster);
+    else if (route !== undefined) hold('scoped-route', name, 'route', route);
   }
   for (const [name, { resource }] of [...draft.listener]) {
     const cluster = clustersOfListener(resource).find((one) => missing('cluster', one));
@@ -200,6 +244,8 @@ function keepNeeded(
   }
   for (const { resource } of draft['virtual-host'].values())
     for (const cluster of clustersOfHosts([resource.virtualHost])) named.add(cluster);
+  for (const { resource } of draft['scoped-route'].values())
+    for (const cluster of clustersOfScope(resource)) named.add(cluster);
   for (const [name, { resource }] of draft.listener) {
     if (whole && !refused.has('listener', name) && !heldBack('listener', name)) continue;
     for (const cluster of clustersOfListener(resource)) named.add(cluster);
@@ -219,6 +265,11 @@ function prune(draft: DraftStore, { active, staged, refused, isOver }: Parts): v
   const needed = neededByStore(draft);
   for (const kind of NAMED_KINDS) {
     if (kind === 'virtual-host') continue; // goes with its routes, below
+    if (kind === 'scoped-route') {
+      // What nobody discovers any more goes; else the server says what does.
+      if (needed[kind].size === 0) draft[kind].clear();
+      continue;
+    }
     for (const name of [...draft[kind].keys()]) {
       // What only a listener or cluster in waiting needs is kept staged, not used.
       if (!needed[kind].has(name)) draft[kind].delete(name);

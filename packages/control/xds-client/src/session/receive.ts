@@ -75,7 +75,11 @@ export function readResources(
     else {
       const needs = decoded.needs.filter(
         ({ kind: of, source, timeoutMs }) =>
-          isPart(of) || of === 'virtual-host' || source.kind !== 'ads' || timeoutMs !== undefined,
+          isPart(of) ||
+          of === 'virtual-host' ||
+          of === 'scoped-route' ||
+          source.kind !== 'ads' ||
+          timeoutMs !== undefined,
       );
       const fill: Held['fill'] = needs.some(({ kind: of }) => isPart(of))
         ? ({ secret, extension }) =>

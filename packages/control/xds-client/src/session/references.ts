@@ -1,20 +1,31 @@
-import type { Cluster, Listener, RouteConfig, VirtualHost } from '@tulle/model';
+import type { Cluster, Listener, RouteConfig, RouteScope, VirtualHost } from '@tulle/model';
 import type { NamedKind } from '../wire.ts';
+import { ALL_SCOPES, discoversScopes } from './scopes.ts';
 import { type Held, partsOf, type Store } from './store.ts';
 import { discoversHosts } from './virtual-hosts.ts';
 
-/** Route configurations that a listener names. */
+/** Route configurations that a listener names by itself, with those of scopes that are written into it. */
 export function routesOf({ filterChains }: Listener): string[] {
   return filterChains.flatMap(({ handler }) =>
-    handler.kind === 'http' && 'routeConfigName' in handler.routes ? [handler.routes.routeConfigName] : [],
+    handler.kind === 'http' ? [handler, ...(handler.scopes?.scopes ?? [])].flatMap(routesOfScope) : [],
   );
+}
+
+/** The route configuration that a scope names, where it names one. */
+export function routesOfScope({ routes }: Pick<RouteScope, 'routes'>): string[] {
+  return 'routeConfigName' in routes ? [routes.routeConfigName] : [];
+}
+
+/** Clusters that the routes written into a scope name. */
+export function clustersOfScope({ routes }: Pick<RouteScope, 'routes'>): string[] {
+  return 'virtualHosts' in routes ? clustersOfRoutes(routes) : [];
 }
 
 /** Clusters that a listener names by itself: bytes, and routes written into it. */
 export function clustersOfListener({ filterChains }: Listener): string[] {
   return filterChains.flatMap(({ handler }) => {
     if (handler.kind === 'tcp') return handler.clusters.map(({ name }) => name);
-    return 'virtualHosts' in handler.routes ? clustersOfRoutes(handler.routes) : [];
+    return [handler, ...(handler.scopes?.scopes ?? [])].flatMap(clustersOfScope);
   });
 }
 
@@ -42,18 +53,20 @@ export type Needed = { readonly [Kind in NamedKind]: ReadonlySet<string> };
 /** Resources that name others. */
 interface Naming {
   readonly listeners: Iterable<Held<Listener>>;
+  readonly scopes: Iterable<Held<RouteScope>>;
   readonly routes: Iterable<readonly [name: string, Held<RouteConfig>]>;
   readonly clusters: Iterable<Held<Cluster>>;
 }
 
 /** @param hosts names of virtual hosts that requests asked for, by their route configuration */
 export function neededBy(
-  { listeners, routes, clusters }: Naming,
+  { listeners, scopes, routes, clusters }: Naming,
   hosts: (routes: string) => Iterable<string> = () => [],
 ): Needed {
   const needed = {
     route: new Set<string>(),
     'virtual-host': new Set<string>(),
+    'scoped-route': new Set<string>(),
     endpoint: new Set<string>(),
     secret: new Set<string>(),
     extension: new Set<string>(),
@@ -61,7 +74,10 @@ export function neededBy(
   for (const held of listeners) {
     for (const name of routesOf(held.resource)) needed.route.add(name);
     for (const { kind, name } of partsOf(held)) needed[kind].add(name);
+    if (discoversScopes(held)) needed['scoped-route'].add(ALL_SCOPES);
   }
+  if (needed['scoped-route'].size > 0)
+    for (const { resource } of scopes) for (const name of routesOfScope(resource)) needed.route.add(name);
   for (const [name, held] of routes) {
     if (!needed.route.has(name) || !discoversHosts(held)) continue;
     needed['virtual-host'].add(name);
@@ -75,12 +91,13 @@ export function neededBy(
   return needed;
 }
 
-export function neededByStore({
-  listener,
-  route,
-  cluster,
-}: Pick<Store, 'listener' | 'route' | 'cluster'>): Needed {
-  return neededBy({ listeners: listener.values(), routes: route, clusters: cluster.values() });
+export function neededByStore(store: Pick<Store, 'listener' | 'scoped-route' | 'route' | 'cluster'>): Needed {
+  return neededBy({
+    listeners: store.listener.values(),
+    scopes: store['scoped-route'].values(),
+    routes: store.route,
+    clusters: store.cluster.values(),
+  });
 }
 
 /** A listener whose routes did not come in time answers 404 to everything rather than not at all. */

@@ -1,6 +1,7 @@
 import type { ConfigIssue } from '@tulle/filter';
 import type { ProxyConfig } from '@tulle/model';
 import { KINDS, type ResourceKind } from '../wire.ts';
+import { scopeAt } from './scopes.ts';
 import type { Store } from './store.ts';
 
 /** A resource that the engine's refusal is about. */
@@ -41,6 +42,9 @@ export function resourcesAtFault(
     const host = kind === 'route' ? discoveredHost(config, offered, Number(index), segments) : undefined;
     if (host !== undefined && isChanged('virtual-host', host))
       return [{ kind: 'virtual-host', name: host, reason: `/${segments.slice(2).join('/')}: ${message}` }];
+    const scope = kind === 'listener' ? scopeAt(config.listeners[Number(index)], segments)?.name : undefined;
+    if (scope !== undefined && isChanged('scoped-route', scope))
+      return [{ kind: 'scoped-route', name: scope, reason: `/${segments.slice(6).join('/')}: ${message}` }];
     if (!isChanged(kind, name)) return [];
     const inside = segments.join('/');
     return [{ kind, name, reason: inside === '' ? message : `/${inside}: ${message}` }];

@@ -24,8 +24,10 @@ export function addRetrySlots(
 ): Listener {
   const wanting = listener.filterChains.flatMap(({ handler }, index) => {
     if (handler.kind !== 'http' || handler.filters.some(({ name }) => name === RETRY_FILTER)) return [];
-    const used = 'virtualHosts' in handler.routes ? handler.routes : routes(handler.routes.routeConfigName);
-    return used !== undefined && asksForRetries(used) ? [index] : [];
+    const used = [handler, ...(handler.scopes?.scopes ?? [])].map(({ routes: own }) =>
+      'virtualHosts' in own ? own : routes(own.routeConfigName),
+    );
+    return used.some((one) => one !== undefined && asksForRetries(one)) ? [index] : [];
   });
   if (wanting.length === 0) return listener;
   const variants = withSlot.get(listener) ?? new Map<string, Listener>();

@@ -29,6 +29,7 @@ import {
 } from './staged.ts';
 import { configOf, sameStore, type Store, storeSize } from './store.ts';
 import { createSubscriptions, type NeedsByName, type Subscriptions, subscribeTo } from './subscriptions.ts';
+import { ALL_SCOPES } from './scopes.ts';
 import { routesOfHost, withoutEmpty } from './virtual-hosts.ts';
 import { createWaiting, type Waiting } from './waiting.ts';
 
@@ -122,6 +123,7 @@ export function createSession(options: SessionOptions): Session {
     const needed = neededBy(
       {
         listeners: [...active.listener.values(), ...stagedHeld(staged, 'listener')],
+        scopes: [...active['scoped-route'].values(), ...stagedHeld(staged, 'scoped-route')],
         routes: [...active.route, ...stagedNamed(staged, 'route')],
         clusters: [...active.cluster.values(), ...stagedHeld(staged, 'cluster')],
       },
@@ -300,6 +302,7 @@ export function createSession(options: SessionOptions): Session {
 
   /** What a response means to those who wait for it. */
   function hear(kind: ResourceKind, { resources, source }: ServerResponse): void {
+    if (kind === 'scoped-route' && isFrom(kind, ALL_SCOPES, source)) waiting.answered(kind, ALL_SCOPES);
     if (!isDemanded(kind)) return;
     for (const { name, aliases = [] } of resources)
       for (const one of [name, ...aliases]) demands.answered(kind, one, name);
@@ -321,12 +324,14 @@ export function createSession(options: SessionOptions): Session {
 
   function isWanted(kind: ResourceKind, name: string): boolean {
     if (!isNamed(kind) || subscriptions.named[kind].has(name)) return true;
+    if (kind === 'scoped-route') return subscriptions.named[kind].has(ALL_SCOPES);
     return kind === 'virtual-host' && routesOfHost(hostRoots, name) !== undefined;
   }
 
   /** A resource has one source: what another one sends under its name was never asked for there. */
   function isFrom(kind: ResourceKind, name: string, source: DiscoverySource | undefined): boolean {
     if (!isNamed(kind)) return true;
+    if (kind === 'scoped-route') return sameSource(subscriptions.named[kind].get(ALL_SCOPES), source);
     return sameSource(subscriptions.named[kind].get(name) ?? needOf(kind, name)?.source, source);
   }
 

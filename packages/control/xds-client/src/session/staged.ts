@@ -4,6 +4,8 @@ import { byKind, KINDS, type ResourceKind } from '../wire.ts';
 import { type Assembled, REMOVED } from './assemble.ts';
 import type { Lifetimes } from './lifetimes.ts';
 import type { Refusals } from './refusals.ts';
+import { routesOfScope } from './references.ts';
+import { ALL_SCOPES } from './scopes.ts';
 import type { Held, Store } from './store.ts';
 import type { NeedsByName } from './subscriptions.ts';
 
@@ -32,7 +34,7 @@ export function stagedOver(staged: DraftStaged, { isOver }: Pick<Lifetimes, 'isO
   );
 }
 
-/** Where everything that is named comes from, as what came last says it. */
+/** Where everything that is named comes from, as what came last says it; routes of scopes, as the listener says that discovers those. */
 export function needsOf(staged: DraftStaged, active: Store): NeedsByName {
   const needs = new Map<string, Need>();
   for (const kind of ['listener', 'route', 'cluster'] as const) {
@@ -42,6 +44,11 @@ export function needsOf(staged: DraftStaged, active: Store): NeedsByName {
     for (const held of staged[kind].values())
       if (held !== REMOVED) for (const need of held.needs ?? []) needs.set(`${need.kind} ${need.name}`, need);
   }
+  const { routes } = needs.get(`scoped-route ${ALL_SCOPES}`) ?? {};
+  if (routes === undefined || (routes.source.kind === 'ads' && routes.timeoutMs === undefined)) return needs;
+  for (const { resource } of [...active['scoped-route'].values(), ...stagedHeld(staged, 'scoped-route')])
+    for (const name of routesOfScope(resource))
+      needs.set(`route ${name}`, { kind: 'route', name, ...routes });
   return needs;
 }
 

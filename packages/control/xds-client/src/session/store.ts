@@ -3,6 +3,7 @@ import type { Need } from '../decode/discovery-source.ts';
 import type { Decoded, Discovered, ResourceModel, ResourceModels } from '../decode/resource.ts';
 import { byKind, KINDS, type ResourceKind } from '../wire.ts';
 import { addRetrySlots } from './retry-slots.ts';
+import { joinScopes } from './scopes.ts';
 import { joinHosts } from './virtual-hosts.ts';
 
 /** A resource with the version under which the server knows it. */
@@ -49,7 +50,9 @@ export function configOf(store: Store, version: string): ProxyConfig {
   return {
     version,
     listeners: filledModels(store, 'listener').map((listener) =>
-      addRetrySlots(listener, (name) => routes.get(name)),
+      addRetrySlots(joinScopes(listener, store.listener.get(listener.name), store['scoped-route']), (name) =>
+        routes.get(name),
+      ),
     ),
     routes: [...routes.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1)),
     clusters: filledModels(store, 'cluster'),

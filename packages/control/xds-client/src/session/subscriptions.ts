@@ -17,6 +17,7 @@ export function createSubscriptions(): Subscriptions {
     named: {
       route: new Map(),
       'virtual-host': new Map(),
+      'scoped-route': new Map(),
       endpoint: new Map(),
       secret: new Map(),
       extension: new Map(),
@@ -72,9 +73,11 @@ export function subscribeTo(
       const key = `${kind} ${keyOf(source)}`;
       const first = !subscriptions.begun.has(key);
       subscriptions.begun.add(key);
-      const initialVersions = first ? versionsOf(known, kind, subscribe) : {};
+      const all = kind === 'scoped-route';
+      const initialVersions = first ? versionsOf(known, kind, all ? undefined : subscribe) : {};
       return clientRequest(TYPE_URLS[kind], {
-        subscribe,
+        // All of a type is what is asked for by no name.
+        subscribe: all && first ? [] : subscribe,
         unsubscribe,
         initialVersions,
         ...(source && { source }),

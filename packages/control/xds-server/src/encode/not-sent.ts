@@ -4,6 +4,7 @@ import type { ForwardAction, HttpHandler, RouteConfig } from '@tulle/model';
 const NOT_SENT = {
   onDemand: 'this control plane has nothing that is looked for on demand',
   discoversHosts: 'this control plane sends routes with all their virtual hosts',
+  scopes: 'this control plane gives each listener one route configuration',
   internalRedirect: 'this control plane lets redirects go to who called',
 } as const;
 

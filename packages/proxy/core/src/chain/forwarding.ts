@@ -67,7 +67,13 @@ export function forwardAsEnvoy(
   const internal = single && named !== '' && isInternal(named, rules);
   const edge = client === 'peer' && !internal;
   stream.clientAddress = named === '' ? peer : named;
-  dropControls(headers, internal, edge, stream.chain.settings.internalOnly);
+  const { internalOnly } = stream.chain.settings;
+  dropControls(
+    headers,
+    internal,
+    edge,
+    typeof internalOnly === 'function' ? internalOnly(headers) : internalOnly,
+  );
   if (internal) headers.put('x-envoy-internal', 'true');
   else headers.drop('x-envoy-internal');
   if (edge && stream.clientAddress !== '') headers.put('x-envoy-external-address', stream.clientAddress);

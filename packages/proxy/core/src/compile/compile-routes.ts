@@ -51,13 +51,14 @@ export interface RouteContext {
 
 export { usesRegex };
 
-/** Compiles a route configuration. @param path JSON pointer of it */
+/** Compiles a route configuration. @param path JSON pointer of it @param first number of its first route in its chain */
 export function compileRouteConfig(
   config: RouteConfig,
   path: string,
   context: RouteContext,
+  first: number = 0,
 ): RouteMatcher<CompiledRoute> | undefined {
-  let index = 0;
+  let index = first;
   const positions = positionsOf(config, path);
   return context.issues.guard(path, () =>
     compileRoutes<CompiledRoute>(

@@ -104,7 +104,7 @@ function compileForwarding(
   };
 }
 
-function internalOnlyHeaders(routes: RouteConfig | undefined): readonly string[] | null {
+export function internalOnlyHeaders(routes: RouteConfig | undefined): readonly string[] | null {
   const list = routes?.internalOnlyHeaders ?? [];
   return list.length === 0 ? null : list.map((name) => name.toLowerCase());
 }

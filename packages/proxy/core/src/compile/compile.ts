@@ -9,7 +9,6 @@ import {
   type HttpHandler,
   type Listener,
   type ProxyConfig,
-  type RouteConfig,
 } from '@tulle/model';
 import type { Engine } from '../engine.ts';
 import type { ClusterRef } from '../upstream/cluster.ts';
@@ -35,7 +34,15 @@ import type { FilterSet } from './filter-set.ts';
 import { Issues } from './issues.ts';
 import { whyKernelCannotBeAsked } from './kernel-destination.ts';
 import { Networks } from './networks.ts';
+import { namedClusters } from './named-clusters.ts';
 import { needsRegex } from './needs-regex.ts';
+import {
+  compileScopes,
+  findScopes,
+  scopedInternalOnly,
+  type FoundRoutes,
+  type FoundScope,
+} from './compile-scopes.ts';
 import { SharedTls } from './shared-tls.ts';
 import { TableMaker } from './table-maker.ts';
 
@@ -286,12 +293,19 @@ class Compilation {
     before: CompiledChain | undefined,
   ): Promise<CompiledChain | undefined> {
     const routes = chain.handler.kind === 'http' ? this.#routes(chain.handler, path) : undefined;
+    const scopes = chain.handler.kind === 'http' ? this.#scopes(chain.handler, path) : [];
     const { name, direction } = listener;
-    const key = canonical({ chain, routes: routes?.config, listener: name, direction });
+    const key = canonical({
+      chain,
+      routes: routes?.config,
+      ...(scopes.length > 0 && { scopes: scopes.map(({ config }) => config) }),
+      listener: name,
+      direction,
+    });
     const tlsConfig = downstreamTls(chain);
     const tlsKey = canonical(tlsConfig);
     if (before?.key === key) {
-      this.#noteReferences(chain, routes, path);
+      this.#noteReferences(chain, [...(routes ? [routes] : []), ...scopes], path);
       return before;
     }
     const match = this.#match(chain, path);
@@ -314,7 +328,7 @@ class Compilation {
     if (filters === undefined) return undefined;
     const handler =
       chain.handler.kind === 'http'
-        ? this.#http(chain.name, chain.handler, routes, { filters, ...telemetry }, listener, path)
+        ? this.#http(chain.name, chain.handler, { routes, scopes }, { filters, ...telemetry }, listener, path)
         : compileTcp(chain.name, chain.handler, { filters, ...telemetry }, path, {
             ref: (cluster, where) => this.#ref(cluster, where),
             issues: this.#issues,
@@ -384,22 +398,27 @@ class Compilation {
     return compiled;
   }
 
-  #routes(
-    handler: HttpHandler,
-    path: string,
-  ): { readonly config: RouteConfig; readonly path: string } | undefined {
-    if ('virtualHosts' in handler.routes) return { config: handler.routes, path: `${path}/handler/routes` };
-    const name = handler.routes.routeConfigName;
-    const index = this.#config.routes.findIndex((routes) => routes.name === name);
+  #routes(handler: HttpHandler, path: string): FoundRoutes | undefined {
+    return this.#routesOf(handler.routes, `${path}/handler/routes`);
+  }
+
+  #scopes({ scopes }: HttpHandler, path: string): FoundScope[] {
+    if (scopes === undefined) return [];
+    return findScopes(scopes, `${path}/handler/scopes`, this.#issues, (routes, at) =>
+      this.#routesOf(routes, at),
+    );
+  }
+
+  #routesOf(routes: HttpHandler['routes'], path: string): FoundRoutes | undefined {
+    if ('virtualHosts' in routes) return { config: routes, path };
+    const name = routes.routeConfigName;
+    const index = this.#config.routes.findIndex((one) => one.name === name);
     const config = this.#config.routes[index];
     if (config !== undefined) return { config, path: `/routes/${index}` };
-    const message = `TULLE_CONFIG_REFERENCE: no route configuration is named ${JSON.stringify(name)}; there is ${this.#config.routes.map((routes) => routes.name).join(', ') || 'none'}`;
-    if (this.#base.refuseDangling) this.#issues.add(`${path}/handler/routes/routeConfigName`, message);
-    else
-      this.#warnings.push(
-        `${path}/handler/routes/routeConfigName ${message}; requests get 404 until it comes`,
-      );
-    return { config: { name, virtualHosts: [] }, path: `${path}/handler/routes` };
+    const message = `TULLE_CONFIG_REFERENCE: no route configuration is named ${JSON.stringify(name)}; there is ${this.#config.routes.map((one) => one.name).join(', ') || 'none'}`;
+    if (this.#base.refuseDangling) this.#issues.add(`${path}/routeConfigName`, message);
+    else this.#warnings.push(`${path}/routeConfigName ${message}; requests get 404 until it comes`);
+    return { config: { name, virtualHosts: [] }, path };
   }
 
   /** What a listener names that is not made, since the schema found faults in it: all is said at once. */
@@ -408,7 +427,8 @@ class Compilation {
       for (const [index, chain] of listener.filterChains.entries()) {
         const at = `${path}/filterChains/${index}`;
         const routes = chain.handler.kind === 'http' ? this.#routes(chain.handler, at) : undefined;
-        this.#noteReferences(chain, routes, at);
+        const scopes = chain.handler.kind === 'http' ? this.#scopes(chain.handler, at) : [];
+        this.#noteReferences(chain, [...(routes ? [routes] : []), ...scopes], at);
       }
     } catch {
       // Its shape is among the faults.
@@ -416,56 +436,44 @@ class Compilation {
   }
 
   /** A chain that is taken over still has to name clusters that exist. */
-  #noteReferences(
-    chain: FilterChain,
-    routes: { readonly config: RouteConfig; readonly path: string } | undefined,
-    path: string,
-  ): void {
+  #noteReferences(chain: FilterChain, routes: readonly FoundRoutes[], path: string): void {
     for (const [name, at] of telemetryClusters(chain.handler)) this.#ref(name, `${path}/handler${at}`);
     if (chain.handler.kind === 'tcp')
       for (const [index, share] of chain.handler.clusters.entries())
         this.#ref(share.name, `${path}/handler/clusters/${index}/name`);
-    for (const [h, host] of (routes?.config.virtualHosts ?? []).entries()) {
-      for (const [r, { action }] of host.routes.entries()) {
-        if (action.kind !== 'forward') continue;
-        for (const [c, share] of action.clusters.entries())
-          this.#ref(
-            share.name,
-            `${routes?.path ?? path}/virtualHosts/${h}/routes/${r}/action/clusters/${c}/name`,
-          );
-        for (const [m, { cluster }] of (action.mirrors ?? []).entries())
-          this.#ref(
-            cluster,
-            `${routes?.path ?? path}/virtualHosts/${h}/routes/${r}/action/mirrors/${m}/cluster`,
-          );
-      }
-    }
+    for (const { config, path: at } of routes)
+      for (const [name, where] of namedClusters(config, at)) this.#ref(name, where);
   }
 
   #http(
     name: string,
     handler: HttpHandler,
-    routes: { readonly config: RouteConfig; readonly path: string } | undefined,
+    { routes, scopes }: { readonly routes: FoundRoutes | undefined; readonly scopes: readonly FoundScope[] },
     { filters, accessLogs, tracer }: Shared,
     listener: Listener,
     path: string,
   ): HttpChain | undefined {
     const issues = this.#issues;
-    const settings = compileSettings(handler, listener.name, routes?.config, path, {
-      limits: this.#base.engine.limits,
-      issues,
-    });
+    const settings = {
+      ...compileSettings(handler, listener.name, routes?.config, path, {
+        limits: this.#base.engine.limits,
+        issues,
+      }),
+      ...scopedInternalOnly(handler.scopes, scopes),
+    };
     const tables = new TableMaker(filters, `${path}/handler/filters`, issues);
     this.#makers.set(filters, tables);
     if (routes === undefined) return undefined;
-    const matcher = compileRouteConfig(routes.config, routes.path, {
+    const context = {
       settings,
       tables,
       issues,
       regex: this.#regex,
-      cluster: (cluster, where) => this.#ref(cluster, where),
-      find: (cluster) => this.#base.find(cluster),
-    });
+      cluster: (cluster: string, where: string) => this.#ref(cluster, where),
+      find: (cluster: string) => this.#base.find(cluster),
+    };
+    const rest = compileRouteConfig(routes.config, routes.path, context);
+    const matcher = rest && compileScopes(handler.scopes, scopes, rest, context);
     if (matcher === undefined) return undefined;
     const chain = new HttpChain({
       name,

@@ -250,8 +250,8 @@ export interface HttpSettings {
   readonly trustedForwarders: IdentityPatterns | undefined;
   /** In place of the two before. */
   readonly forwarding: CompiledForwarding | undefined;
-  /** Fields that requests from outside lose, by the route configuration; `null`: none. */
-  readonly internalOnly: readonly string[] | null;
+  /** Fields that requests from outside lose, by the route configuration, which scopes find by the request; `null`: none. */
+  readonly internalOnly: readonly string[] | null | ((headers: FieldTable) => readonly string[] | null);
   readonly pathParameters: 'keep' | 'strip' | 'refuse';
   readonly escapedSlashes: 'refuse' | 'keep' | 'unescape' | 'redirect';
   readonly stripPort: 'any' | 'matching' | undefined;

@@ -13,7 +13,11 @@ export function needsRegex({ routes, listeners, clusters }: ProxyConfig, sound: 
   const inForce = [
     ...routes.filter((_, index) => sound.routes.has(index)),
     ...chains.flatMap(({ handler }) =>
-      handler.kind === 'http' && 'virtualHosts' in handler.routes ? [handler.routes] : [],
+      handler.kind === 'http'
+        ? [handler, ...(handler.scopes?.scopes ?? [])].flatMap(({ routes: own }) =>
+            'virtualHosts' in own ? [own] : [],
+          )
+        : [],
     ),
   ];
   return (

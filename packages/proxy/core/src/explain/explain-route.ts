@@ -30,7 +30,7 @@ const NO_HEADERS: Headers = Object.freeze({
 /** Which route was taken and why not another. */
 export function explainRoute(chain: HttpChain, route: CompiledRoute | undefined, matched: Matched): Reason {
   const view: MatchView = { ...matched, headers: matched.headers ?? NO_HEADERS };
-  const trials = chain.matcher.explain(view);
+  const trials = chain.matcher.explain(view, route);
   if (trials === undefined)
     return {
       site: 'route',
